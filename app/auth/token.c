@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/auth/token.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "app/auth/base64url.h"
+#include "app/auth/jws.h"
+#include "app/auth/token_claims.h"
+#include "app/auth/token_keys.h"
+#include "app/auth/token_memory.h"
+#include "app/http/json.h"
+
+/* Far above what the keys and parts of TOKEN_MAX bytes can need. */
+enum { SCRATCH_FIRST = 32 * 1024, SCRATCH_CAP = 512 * 1024 };
+
+struct tokens {
+    const struct config *config;
+    struct token_keys keys;
+    uint64_t generation; /* of the keys, from 1 */
+    struct token_memory *memory;
+    struct arena *scratch; /* of one verification */
+};
+
+struct tokens *tokens_new(const struct config *config, char ret_error[200])
+{
+    struct tokens *tokens = calloc(1, sizeof(*tokens));
+    if (!tokens) {
+        (void)snprintf(ret_error, 200, "no memory for tokens");
+        return NULL;
+    }
+    tokens->config = config;
+    tokens->generation = 1;
+    tokens->memory = token_memory_new();
+    tokens->scratch = arena_new(SCRATCH_FIRST, SCRATCH_CAP);
+    if (!tokens->memory || !tokens->scratch)
+        (void)snprintf(ret_error, 200, "no memory for tokens");
+    else if (token_keys_load(config, KEYS_CONFIGURED, &tokens->keys, ret_error))
+        return tokens;
+    tokens_free(tokens);
+    return NULL;
+}
+
+void tokens_free(struct tokens *tokens)
+{
+    if (!tokens)
+        return;
+    token_keys_release(&tokens->keys);
+    token_memory_free(tokens->memory);
+    arena_free(tokens->scratch);
+    free(tokens);
+}
+
+bool tokens_reload(struct tokens *tokens, char ret_error[200])
+{
+    struct token_keys keys;
+    if (!token_keys_load(tokens->config, KEYS_FROM_FILES, &keys, ret_error))
+        return false;
+    /* Whoever polls may call this often: the same keys again keep what is remembered. */
+    if (!token_keys_equal(&keys, &tokens->keys))
+        tokens->generation++;
+    token_keys_release(&tokens->keys);
+    tokens->keys = keys;
+    return true;
+}
+
+static bool refuse(struct problem *p, const char *why)
+{
+    problem_set(p, PROBLEM_AUTH_ERROR, "%s", why);
+    p->has_credentials = true;
+    return false;
+}
+
+/* header.payload.signature, none empty. More dots are left in the signature, where no base64url has
+ * them. */
+static bool split(struct str token, struct str *ret_header, struct str *ret_payload,
+                  struct str *ret_signature)
+{
+    *ret_header = str_cut(&token, '.');
+    *ret_payload = str_cut(&token, '.');
+    *ret_signature = token;
+    return ret_header->n > 0 && ret_payload->n > 0 && token.n > 0;
+}
+
+static struct json_object *read_part(struct str part, struct arena *scratch)
+{
+    struct problem ignored = {.code = PROBLEM_NONE};
+    struct str text = base64url_decode(part, scratch);
+    return text.p ? json_read(text, scratch, &ignored) : NULL;
+}
+
+/* `typ` may be absent or JWT in any case. It proves nothing; other values are refused because
+ * libjwt 1.10 does so (hazards W5), and so that another version of it changes nothing. */
+static bool header_good(struct json_object *header, const char *algorithm)
+{
+    struct json_object *typ;
+    if (!json_object_is_type(header, json_type_object))
+        return false;
+    if (!str_equal(token_member(header, "alg"), str_of(algorithm)))
+        return false;
+    if (json_object_object_get_ex(header, "crit", NULL))
+        return false; /* we know no extension, so none can be understood: RFC 7515 section 4.1.11 */
+    return !json_object_object_get_ex(header, "typ", &typ) ||
+           str_equal_nocase(token_member(header, "typ"), STR("JWT"));
+}
+
+static bool signed_by_any(const struct token_keys *keys, const char *token, const char *algorithm)
+{
+    for (size_t i = 0; i < keys->n; i++)
+        if (jws_good(token, algorithm, &keys->v[i]))
+            return true;
+    return false;
+}
+
+/* Everything but the claims; the payload's text in *ret_payload as it stands in the token. All that
+ * is cheap and all that protects libjwt from odd bytes comes before libjwt (hazards W4). */
+static bool genuine(struct tokens *tokens, struct str token, struct str *ret_payload)
+{
+    const char *algorithm = tokens->config->jwt_algorithm;
+    struct str header, signature;
+    if (!split(token, &header, ret_payload, &signature))
+        return false;
+    if (!base64url_decode(signature, tokens->scratch).p ||
+        !base64url_decode(*ret_payload, tokens->scratch).p)
+        return false;
+    if (!header_good(read_part(header, tokens->scratch), algorithm))
+        return false;
+    struct str text = arena_copy(tokens->scratch, token);
+    return text.p && signed_by_any(&tokens->keys, text.p, algorithm);
+}
+
+static const char *verify(struct tokens *tokens, struct str token, int64_t now_ms,
+                          struct principal *ret, int64_t *ret_expires_ms)
+{
+    struct str payload;
+    if (!genuine(tokens, token, &payload))
+        return "The token is not valid";
+    return token_claims_fault(read_part(payload, tokens->scratch), tokens->config, now_ms, ret,
+                              ret_expires_ms);
+}
+
+bool tokens_verify(struct tokens *tokens, struct str token, int64_t now_ms, struct principal *ret,
+                   struct problem *p)
+{
+    unsigned char digest[DIGEST_SIZE];
+    int64_t expires_ms;
+    if (token.n == 0 || token.n > TOKEN_MAX)
+        return refuse(p, "The token is not valid");
+    digest_sha256(token, digest);
+    if (token_memory_find(tokens->memory, digest, tokens->generation, now_ms, ret))
+        return true;
+    const char *fault = verify(tokens, token, now_ms, ret, &expires_ms);
+    arena_reset(tokens->scratch);
+    if (fault)
+        return refuse(p, fault);
+    token_memory_add(tokens->memory, digest, tokens->generation, now_ms, expires_ms, ret);
+    return true;
+}
+
+/* "Bearer x": the scheme in any case, one or more spaces, the token (RFC 6750 section 2.1). */
+bool tokens_verify_header(struct tokens *tokens, struct str authorization, int64_t now_ms,
+                          struct principal *ret, struct problem *p)
+{
+    struct str rest = str_trim(authorization), scheme = rest;
+    scheme.n = 0;
+    while (scheme.n < rest.n && !memchr(" \t,=", rest.p[scheme.n], 4))
+        scheme.n++;
+    if (!str_equal_nocase(scheme, STR("Bearer"))) {
+        problem_set(p, PROBLEM_AUTH_ERROR, NULL);
+        return false;
+    }
+    for (rest.p += scheme.n, rest.n -= scheme.n; rest.n > 0 && rest.p[0] == ' '; rest.n--)
+        rest.p++;
+    if (rest.n == 0)
+        return refuse(p, "The Authorization header is not of the form: Bearer, space, token");
+    return tokens_verify(tokens, rest, now_ms, ret, p);
+}
+
+static void add_text(struct json_object *claims, const char *name, const char *value)
+{
+    if (value && value[0])
+        json_object_object_add(claims, name, json_object_new_string(value));
+}
+
+static char *sign_claims(const struct config *config, struct json_object *claims)
+{
+    char ignored[200], *token = NULL;
+    struct token_keys keys;
+    const char *text = json_object_to_json_string_ext(claims, JSON_C_TO_STRING_PLAIN);
+    if (text && token_keys_load(config, KEYS_CONFIGURED, &keys, ignored)) {
+        token = jws_sign(text, &keys.v[0]);
+        token_keys_release(&keys);
+    }
+    return token;
+}
+
+char *token_make(const struct config *config, const char *user_id, enum role role,
+                 int64_t issued_at_s, int64_t expires_at_s)
+{
+    bool known = role == ROLE_STUDENT || role == ROLE_TEACHER || role == ROLE_ADMIN;
+    if (strcmp(config->jwt_algorithm, "HS256") != 0 || !known || !id_valid(str_of(user_id)))
+        return NULL;
+    struct json_object *claims = json_object_new_object();
+    if (!claims)
+        return NULL;
+    add_text(claims, "sub", user_id);
+    add_text(claims, "role", role_names[role]);
+    add_text(claims, "iss", config->jwt_issuer);
+    add_text(claims, "aud", config->jwt_audience);
+    json_object_object_add(claims, "iat", json_object_new_int64(issued_at_s));
+    json_object_object_add(claims, "exp", json_object_new_int64(expires_at_s));
+    char *token = sign_claims(config, claims);
+    json_object_put(claims);
+    return token;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The keys that tokens are verified with, all for the one configured algorithm. */
+#ifndef AUTH_TOKEN_KEYS_H
+#define AUTH_TOKEN_KEYS_H
+
+#include "app/auth/token.h"
+
+enum { SECRET_BYTES_MIN = 32, RSA_BITS_MIN = 2048 };
+
+/* HS256: the secret's bytes. RS256, ES256: PEM text of one public key. */
+struct token_key {
+    unsigned char *p;
+    size_t n;
+};
+
+struct token_keys {
+    struct token_key v[TOKEN_KEYS_MAX];
+    size_t n;
+};
+
+enum key_source {
+    KEYS_CONFIGURED, /* JWT_SECRET as config holds it */
+    KEYS_FROM_FILES, /* the secret's file again, where it came from one */
+};
+
+/* Reads and checks all keys; public keys always come from their file. False, with a line that names
+ * the variable, unless each single key is good: a doubtful key set is not used in part.
+ * HS256: a secret a line, white space around it cut, empty lines skipped. */
+bool token_keys_load(const struct config *config, enum key_source source, struct token_keys *ret,
+                     char ret_error[200]);
+void token_keys_release(struct token_keys *keys); /* wipes */
+bool token_keys_equal(const struct token_keys *a, const struct token_keys *b);
+
+#endif

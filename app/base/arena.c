@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/base/arena.h"
+
+#include <stdalign.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ARENA_POISONS 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define ARENA_POISONS 1
+#endif
+
+/* Under AddressSanitizer a poisoned gap follows each piece, so that one byte too far is seen even
+ * when the piece's size is a multiple of the alignment. */
+#if defined(ARENA_POISONS)
+#include <sanitizer/asan_interface.h>
+enum { GAP = 16 };
+#else
+#define ASAN_POISON_MEMORY_REGION(p, n)   ((void)(p), (void)(n))
+#define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
+enum { GAP = 0 };
+#endif
+
+enum { ALIGNMENT = alignof(max_align_t) };
+
+struct block {
+    struct block *next; /* the one that was current before; the first block ends the list */
+    size_t size, used;
+    max_align_t bytes[];
+};
+
+struct deferred {
+    void (*release)(void *);
+    void *thing;
+    struct deferred *next;
+};
+
+struct arena {
+    struct block *current;
+    struct deferred *deferred; /* newest first, lives in the blocks */
+    size_t first_block, cap, used;
+};
+
+static struct block *block_new(size_t size, struct block *next)
+{
+    struct block *block = NULL;
+    size_t total;
+
+    if (!__builtin_add_overflow(sizeof(*block), size, &total))
+        block = malloc(total);
+    if (!block)
+        return NULL;
+    block->next = next;
+    block->size = size;
+    block->used = 0;
+    ASAN_POISON_MEMORY_REGION(block->bytes, size);
+    return block;
+}
+
+static void block_free(struct block *block)
+{
+    ASAN_UNPOISON_MEMORY_REGION(block->bytes, block->size);
+    free(block);
+}
+
+struct arena *arena_new(size_t first_block, size_t cap)
+{
+    struct arena *arena = malloc(sizeof(*arena));
+
+    if (!arena)
+        return NULL;
+    *arena = (struct arena){.first_block = first_block, .cap = cap};
+    arena->current = block_new(first_block, NULL);
+    if (!arena->current) {
+        free(arena);
+        return NULL;
+    }
+    return arena;
+}
+
+static void run_deferred(struct arena *arena)
+{
+    struct deferred *note;
+
+    /* Taken off first: a release may defer again, or look at the arena. */
+    while ((note = arena->deferred)) {
+        arena->deferred = note->next;
+        note->release(note->thing);
+    }
+}
+
+void arena_reset(struct arena *arena)
+{
+    run_deferred(arena);
+    while (arena->current->next) {
+        struct block *block = arena->current;
+        arena->current = block->next;
+        block_free(block);
+    }
+    arena->current->used = 0;
+    arena->used = 0;
+    ASAN_POISON_MEMORY_REGION(arena->current->bytes, arena->current->size);
+}
+
+void arena_free(struct arena *arena)
+{
+    if (!arena)
+        return;
+    arena_reset(arena);
+    block_free(arena->current);
+    free(arena);
+}
+
+/* Grows the arena so that the current block has room. */
+static bool add_block(struct arena *arena, size_t room)
+{
+    size_t size = room > arena->first_block ? room : arena->first_block;
+    struct block *block = block_new(size, arena->current);
+
+    if (!block)
+        return false;
+    arena->current = block;
+    return true;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+    size_t room;
+
+    if (__builtin_add_overflow(size > 0 ? size : 1, ALIGNMENT - 1 + GAP, &room))
+        return NULL;
+    room -= room % ALIGNMENT;
+    if (room - GAP > arena->cap - arena->used)
+        return NULL;
+    if (room > arena->current->size - arena->current->used && !add_block(arena, room))
+        return NULL;
+    struct block *block = arena->current;
+    void *piece = (char *)block->bytes + block->used;
+    block->used += room;
+    arena->used += room - GAP;
+    ASAN_UNPOISON_MEMORY_REGION(piece, size);
+    return piece;
+}
+
+void *arena_zalloc(struct arena *arena, size_t size)
+{
+    void *piece = arena_alloc(arena, size);
+
+    return piece ? memset(piece, 0, size) : NULL;
+}
+
+void *arena_array(struct arena *arena, size_t count, size_t size)
+{
+    size_t total;
+
+    if (__builtin_mul_overflow(count, size, &total))
+        return NULL;
+    return arena_zalloc(arena, total);
+}
+
+struct str arena_copy(struct arena *arena, struct str s)
+{
+    char *text = s.n < SIZE_MAX ? arena_alloc(arena, s.n + 1) : NULL;
+
+    if (!text)
+        return (struct str){NULL, 0};
+    if (s.n > 0)
+        memcpy(text, s.p, s.n);
+    text[s.n] = '\0';
+    return (struct str){text, s.n};
+}
+
+struct str arena_printf(struct arena *arena, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    int n = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    char *text = n < 0 ? NULL : arena_alloc(arena, (size_t)n + 1);
+    if (!text)
+        return (struct str){NULL, 0};
+    va_start(args, format);
+    (void)vsnprintf(text, (size_t)n + 1, format, args);
+    va_end(args);
+    return (struct str){text, (size_t)n};
+}
+
+bool arena_defer(struct arena *arena, void (*release)(void *), void *thing)
+{
+    struct deferred *note = arena_alloc(arena, sizeof(*note));
+
+    if (!note) {
+        release(thing);
+        return false;
+    }
+    *note = (struct deferred){release, thing, arena->deferred};
+    arena->deferred = note;
+    return true;
+}
+
+size_t arena_used(const struct arena *arena)
+{
+    return arena->used;
+}

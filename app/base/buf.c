@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/base/buf.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "app/base/number.h"
+
+enum { FIRST_SIZE = 256, INT_TEXT_MAX = 20 };
+
+void buf_init(struct buf *buf, struct arena *arena)
+{
+    *buf = (struct buf){.arena = arena};
+}
+
+static bool buf_move(struct buf *buf, size_t size)
+{
+    char *p = arena_alloc(buf->arena, size);
+
+    if (!p)
+        return false;
+    if (buf->n > 0)
+        memcpy(p, buf->p, buf->n);
+    buf->p = p;
+    buf->size = size;
+    return true;
+}
+
+/* Doubles, so that appending is linear over all; near the arena's cap takes just what is needed. */
+static bool buf_grow(struct buf *buf, size_t more)
+{
+    size_t needed, doubled;
+
+    if (buf->failed)
+        return false;
+    if (__builtin_add_overflow(buf->n, more, &needed)) {
+        buf->failed = true;
+        return false;
+    }
+    if (__builtin_mul_overflow(buf->size, 2, &doubled) || doubled < needed)
+        doubled = needed;
+    if (doubled < FIRST_SIZE)
+        doubled = FIRST_SIZE;
+    buf->failed = !buf_move(buf, doubled) && !buf_move(buf, needed);
+    return !buf->failed;
+}
+
+bool buf_reserve(struct buf *buf, size_t more)
+{
+    return (!buf->failed && more <= buf->size - buf->n) || buf_grow(buf, more);
+}
+
+void buf_put(struct buf *buf, const void *bytes, size_t n)
+{
+    if (n == 0 || !buf_reserve(buf, n))
+        return;
+    memcpy(buf->p + buf->n, bytes, n);
+    buf->n += n;
+}
+
+void buf_str(struct buf *buf, struct str s)
+{
+    buf_put(buf, s.p, s.n);
+}
+
+void buf_text(struct buf *buf, const char *text)
+{
+    buf_put(buf, text, strlen(text));
+}
+
+void buf_char(struct buf *buf, char c)
+{
+    if (buf_reserve(buf, 1))
+        buf->p[buf->n++] = c;
+}
+
+void buf_int(struct buf *buf, int64_t value)
+{
+    char text[INT_TEXT_MAX];
+    char *end = text + sizeof(text), *p = end;
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+
+    do {
+        *--p = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (value < 0)
+        *--p = '-';
+    buf_put(buf, p, (size_t)(end - p));
+}
+
+void buf_number(struct buf *buf, double value)
+{
+    if (!isfinite(value))
+        buf->failed = true;
+    if (buf_reserve(buf, NUMBER_TEXT_MAX))
+        buf->n += number_print(value, buf->p + buf->n);
+}
+
+void buf_printf(struct buf *buf, const char *format, ...)
+{
+    va_list args;
+
+    /* vsnprintf ends its text with a NUL, for which there must be room though it does not count. */
+    if (!buf_reserve(buf, 1))
+        return;
+    va_start(args, format);
+    int n = vsnprintf(buf->p + buf->n, buf->size - buf->n, format, args);
+    va_end(args);
+    if (n < 0)
+        buf->failed = true;
+    if (n < 0 || (size_t)n < buf->size - buf->n) {
+        buf->n += n < 0 ? 0 : (size_t)n;
+        return;
+    }
+    if (!buf_reserve(buf, (size_t)n + 1))
+        return;
+    va_start(args, format);
+    (void)vsnprintf(buf->p + buf->n, (size_t)n + 1, format, args);
+    va_end(args);
+    buf->n += (size_t)n;
+}
+
+static bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
+static void put_escaped(struct buf *buf, unsigned char c)
+{
+    static const char hex[] = "0123456789abcdef";
+    static const char letters[0x20] = {
+        ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
+    char text[] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 0xf]};
+
+    if (c >= 0x20)
+        text[1] = (char)c;
+    else if (letters[c])
+        text[1] = letters[c];
+    buf_put(buf, text, text[1] == 'u' ? sizeof(text) : 2);
+}
+
+/* Bytes of the UTF-8 sequence that starts at p (n > 0 bytes are there); when it is none, of its
+ * longest part that could begin one, at least 1: what one U+FFFD stands for (Unicode, chapter 3.9,
+ * table 3-7). */
+static size_t utf8_sequence(const unsigned char *p, size_t n, bool *ret_valid)
+{
+    unsigned char low = 0x80, high = 0xbf;
+    size_t length = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+
+    *ret_valid = false;
+    if (p[0] < 0xc2 || p[0] > 0xf4)
+        return 1;
+    if (p[0] == 0xe0)
+        low = 0xa0; /* overlong below */
+    if (p[0] == 0xed)
+        high = 0x9f; /* surrogates above */
+    if (p[0] == 0xf0)
+        low = 0x90; /* overlong below */
+    if (p[0] == 0xf4)
+        high = 0x8f; /* beyond U+10FFFF above */
+    for (size_t i = 1; i < length; i++) {
+        if (i == n || p[i] < low || p[i] > high)
+            return i;
+        low = 0x80;
+        high = 0xbf;
+    }
+    *ret_valid = true;
+    return length;
+}
+
+/* Appends what is left of s from its first byte that is not plain: one escape or one character. */
+static size_t put_special(struct buf *buf, const unsigned char *p, size_t n)
+{
+    bool valid;
+
+    if (p[0] < 0x80) {
+        put_escaped(buf, p[0]);
+        return 1;
+    }
+    size_t length = utf8_sequence(p, n, &valid);
+    if (valid)
+        buf_put(buf, p, length);
+    else
+        buf_str(buf, STR("\xef\xbf\xbd"));
+    return length;
+}
+
+void buf_json_string(struct buf *buf, struct str s)
+{
+    const unsigned char *p = (const unsigned char *)s.p;
+    size_t i = 0;
+
+    (void)buf_reserve(buf, s.n < SIZE_MAX - 2 ? s.n + 2 : s.n);
+    buf_char(buf, '"');
+    while (i < s.n) {
+        size_t start = i;
+        while (i < s.n && is_plain(p[i]))
+            i++;
+        if (i > start)
+            buf_put(buf, p + start, i - start);
+        if (i < s.n)
+            i += put_special(buf, p + i, s.n - i);
+    }
+    buf_char(buf, '"');
+}
+
+struct str buf_view(const struct buf *buf)
+{
+    return buf->n > 0 ? (struct str){buf->p, buf->n} : STR("");
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/base/clock.h"
+
+#include <time.h>
+
+static const int64_t SECOND_MS = 1000, MINUTE_MS = 60000, HOUR_MS = 3600000;
+
+/* What four-digit years can say: 0000-01-01 to 9999-12-31. */
+static const int32_t FIRST_DAY = -719528, LAST_DAY = 2932896;
+
+struct date {
+    int year, month, day;
+};
+
+int64_t clock_wall_ms(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail: the clock and the pointer are good */
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t clock_monotonic_us(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* as above */
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static int64_t floor_div(int64_t a, int64_t b)
+{
+    return a / b - (a % b < 0);
+}
+
+int32_t day_of_ms(int64_t epoch_ms)
+{
+    return (int32_t)floor_div(epoch_ms, DAY_MS);
+}
+
+int64_t day_start_ms(int32_t day)
+{
+    return day * DAY_MS;
+}
+
+/* The calendar of Howard Hinnant's "chrono-compatible low-level date algorithms": years begin on
+ * 1 March, so that the leap day is the last of its year, and repeat every 400 years = 146097 days;
+ * 719468 days lie between 0000-03-01 and 1970-01-01. */
+static int32_t day_of_date(struct date date)
+{
+    int year = date.month <= 2 ? date.year - 1 : date.year;
+    int era = (int)floor_div(year, 400);
+    int year_of_era = year - era * 400;
+    int month = (date.month + 9) % 12; /* March is 0 */
+    int day_of_year = (153 * month + 2) / 5 + date.day - 1;
+    int day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+
+    return era * 146097 + day_of_era - 719468;
+}
+
+static struct date date_of_day(int32_t epoch_day)
+{
+    int day = epoch_day + 719468;
+    int era = (int)floor_div(day, 146097);
+    int day_of_era = day - era * 146097;
+    int year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    int month = (5 * day_of_year + 2) / 153; /* March is 0 */
+
+    return (struct date){
+        .year = year_of_era + era * 400 + (month >= 10),
+        .month = month < 10 ? month + 3 : month - 9,
+        .day = day_of_year - (153 * month + 2) / 5 + 1,
+    };
+}
+
+static char *put_digits(char *p, int64_t value, int width)
+{
+    for (int i = width - 1; i >= 0; i--) {
+        p[i] = (char)('0' + value % 10);
+        value /= 10;
+    }
+    return p + width;
+}
+
+static char *put_char(char *p, char c)
+{
+    *p = c;
+    return p + 1;
+}
+
+static char *put_day(char *p, int64_t day)
+{
+    int64_t printable = day < FIRST_DAY ? FIRST_DAY : day > LAST_DAY ? LAST_DAY : day;
+    struct date date = date_of_day((int32_t)printable);
+
+    p = put_char(put_digits(p, date.year, 4), '-');
+    p = put_char(put_digits(p, date.month, 2), '-');
+    return put_digits(p, date.day, 2);
+}
+
+void day_print(int32_t day, char ret_text[DAY_TEXT_SIZE])
+{
+    *put_day(ret_text, day) = '\0';
+}
+
+void time_print(int64_t epoch_ms, char ret_text[TIME_TEXT_SIZE])
+{
+    int64_t rest = epoch_ms % DAY_MS;
+    int64_t ms = rest < 0 ? rest + DAY_MS : rest;
+    char *p = put_day(ret_text, floor_div(epoch_ms, DAY_MS));
+
+    p = put_digits(put_char(p, 'T'), ms / HOUR_MS, 2);
+    p = put_digits(put_char(p, ':'), ms / MINUTE_MS % 60, 2);
+    p = put_digits(put_char(p, ':'), ms / SECOND_MS % 60, 2);
+    p = put_digits(put_char(p, '.'), ms % SECOND_MS, 3);
+    *put_char(p, 'Z') = '\0';
+}
+
+static bool cut_digits(struct str *s, int width, int max, int *ret)
+{
+    int value = 0;
+
+    if (s->n < (size_t)width)
+        return false;
+    for (int i = 0; i < width; i++) {
+        if (s->p[i] < '0' || s->p[i] > '9')
+            return false;
+        value = value * 10 + (s->p[i] - '0');
+    }
+    if (value > max)
+        return false;
+    *s = (struct str){s->p + width, s->n - (size_t)width};
+    *ret = value;
+    return true;
+}
+
+static bool cut_char(struct str *s, const char *choices)
+{
+    if (s->n == 0 || *s->p == '\0' || !strchr(choices, *s->p))
+        return false;
+    *s = (struct str){s->p + 1, s->n - 1};
+    return true;
+}
+
+static int days_in_month(int year, int month)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+
+    return days[month - 1] + (month == 2 && leap);
+}
+
+static bool cut_day(struct str *s, int32_t *ret)
+{
+    struct date date;
+
+    if (!cut_digits(s, 4, 9999, &date.year) || !cut_char(s, "-") ||
+        !cut_digits(s, 2, 12, &date.month) || !cut_char(s, "-") || !cut_digits(s, 2, 31, &date.day))
+        return false;
+    if (date.month < 1 || date.day < 1 || date.day > days_in_month(date.year, date.month))
+        return false;
+    *ret = day_of_date(date);
+    return true;
+}
+
+bool day_parse(struct str text, int32_t *ret_day)
+{
+    int32_t day;
+
+    if (!cut_day(&text, &day) || text.n != 0)
+        return false;
+    *ret_day = day;
+    return true;
+}
+
+/* What follows the second: nothing, or a point and 1 to 9 digits. */
+static bool cut_fraction(struct str *s, int *ret_ms)
+{
+    int n = 0, ms = 0;
+
+    *ret_ms = 0;
+    if (!cut_char(s, "."))
+        return true;
+    while (n < 10 && (size_t)n < s->n && s->p[n] >= '0' && s->p[n] <= '9')
+        n++;
+    if (n < 1 || n > 9)
+        return false;
+    for (int i = 0; i < 3; i++)
+        ms = ms * 10 + (i < n ? s->p[i] - '0' : 0);
+    *s = (struct str){s->p + n, s->n - (size_t)n};
+    *ret_ms = ms;
+    return true;
+}
+
+static bool cut_time_of_day(struct str *s, int64_t *ret_ms)
+{
+    int hour, minute, second, ms;
+
+    if (!cut_digits(s, 2, 23, &hour) || !cut_char(s, ":") || !cut_digits(s, 2, 59, &minute) ||
+        !cut_char(s, ":") || !cut_digits(s, 2, 60, &second) || !cut_fraction(s, &ms))
+        return false;
+    if (second == 60) {
+        second = 59;
+        ms = 999;
+    }
+    *ret_ms = hour * HOUR_MS + minute * MINUTE_MS + second * SECOND_MS + ms;
+    return true;
+}
+
+static bool cut_offset(struct str *s, int64_t *ret_ms)
+{
+    int hour, minute;
+
+    *ret_ms = 0;
+    if (cut_char(s, "Zz"))
+        return true;
+    bool west = s->n > 0 && *s->p == '-';
+    if (!cut_char(s, "+-") || !cut_digits(s, 2, 23, &hour) || !cut_char(s, ":") ||
+        !cut_digits(s, 2, 59, &minute))
+        return false;
+    *ret_ms = hour * HOUR_MS + minute * MINUTE_MS;
+    if (west)
+        *ret_ms = -*ret_ms;
+    return true;
+}
+
+bool time_parse(struct str text, int64_t *ret_epoch_ms)
+{
+    int32_t day;
+    int64_t time_of_day, offset;
+
+    if (!cut_day(&text, &day) || !cut_char(&text, "Tt ") || !cut_time_of_day(&text, &time_of_day) ||
+        !cut_offset(&text, &offset) || text.n != 0)
+        return false;
+    int64_t epoch_ms = day_start_ms(day) + time_of_day - offset;
+    if (day_of_ms(epoch_ms) < FIRST_DAY || day_of_ms(epoch_ms) > LAST_DAY)
+        return false; /* the offset led out of the years that time_print can print */
+    *ret_epoch_ms = epoch_ms;
+    return true;
+}

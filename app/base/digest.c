@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/base/digest.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/sha.h>
+
+/* OpenSSL fails here for want of memory only. A digest that is not one must not go on to stand for
+ * a token or a shard. */
+static void require(const void *result, const char *what)
+{
+    if (result)
+        return;
+    (void)fprintf(stderr, "OpenSSL cannot compute %s\n", what);
+    abort();
+}
+
+static const unsigned char *bytes_of(struct str s)
+{
+    return (const unsigned char *)(s.n > 0 ? s.p : "");
+}
+
+void digest_sha256(struct str data, unsigned char ret[DIGEST_SIZE])
+{
+    require(SHA256(bytes_of(data), data.n, ret), "SHA-256");
+}
+
+void digest_hmac(struct str key, struct str data, unsigned char ret[DIGEST_SIZE])
+{
+    require(key.n <= INT_MAX
+                ? HMAC(EVP_sha256(), bytes_of(key), (int)key.n, bytes_of(data), data.n, ret, NULL)
+                : NULL,
+            "HMAC-SHA-256");
+}
+
+/* Digests have one length, so the comparison tells nothing of that of expected either. */
+bool digest_same_secret(struct str expected, struct str given)
+{
+    unsigned char a[DIGEST_SIZE], b[DIGEST_SIZE];
+
+    if (expected.n == 0)
+        return false;
+    digest_sha256(expected, a);
+    digest_sha256(given, b);
+    return CRYPTO_memcmp(a, b, DIGEST_SIZE) == 0;
+}

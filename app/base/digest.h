@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* SHA-256, HMAC-SHA-256 and comparison in constant time, by OpenSSL. */
+#ifndef BASE_DIGEST_H
+#define BASE_DIGEST_H
+
+#include "app/base/str.h"
+
+enum { DIGEST_SIZE = 32, DIGEST_HEX_SIZE = 65 };
+
+void digest_sha256(struct str data, unsigned char ret[DIGEST_SIZE]);
+void digest_hmac(struct str key, struct str data, unsigned char ret[DIGEST_SIZE]);
+/* Equal texts, in time that depends on neither's content nor on where they differ. An empty
+ * expected text never matches. */
+bool digest_same_secret(struct str expected, struct str given);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/base/problem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static const struct {
+    const char *name;
+    int status;
+    const char *message;
+} codes[PROBLEM_CODES] = {
+    [PROBLEM_NONE] = {"NONE", 200, ""},
+#define PROBLEM(code, status, text) [PROBLEM_##code] = {#code, status, text},
+#include "app/base/problem.def"
+#undef PROBLEM
+};
+
+void problem_set(struct problem *p, enum problem_code code, const char *format, ...)
+{
+    va_list args;
+
+    if (p->code != PROBLEM_NONE)
+        return;
+    p->code = code;
+    if (!format) {
+        (void)snprintf(p->message, sizeof(p->message), "%s", codes[code].message);
+        return;
+    }
+    va_start(args, format);
+    (void)vsnprintf(p->message, sizeof(p->message), format, args);
+    va_end(args);
+}
+
+static void append(struct problem *p, struct field_error *error)
+{
+    if (!p->fields)
+        p->fields_end = &p->fields;
+    *p->fields_end = error;
+    p->fields_end = &error->next;
+}
+
+void problem_field(struct problem *p, struct arena *arena, struct str field, const char *format,
+                   ...)
+{
+    char message[sizeof(p->message)];
+    struct field_error *error = arena_zalloc(arena, sizeof(*error));
+    va_list args;
+
+    problem_set(p, PROBLEM_VALIDATION_ERROR, NULL);
+    p->field_count++;
+    if (!error)
+        return;
+    va_start(args, format);
+    (void)vsnprintf(message, sizeof(message), format, args);
+    va_end(args);
+    error->field = arena_copy(arena, field);
+    error->message = arena_copy(arena, str_of(message));
+    if (error->field.p && error->message.p)
+        append(p, error);
+}
+
+void problem_unavailable(struct problem *p, int retry_after_s)
+{
+    if (p->code != PROBLEM_NONE)
+        return;
+    problem_set(p, PROBLEM_SERVICE_UNAVAILABLE, NULL);
+    p->retry_after_s = retry_after_s;
+}
+
+int problem_status(enum problem_code code)
+{
+    return codes[code].status;
+}
+
+const char *problem_name(enum problem_code code)
+{
+    return codes[code].name;
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Which build this is. */
+#ifndef BASE_VERSION_H
+#define BASE_VERSION_H
+
+#define SERVICE_NAME "mastery-engine"
+
+extern const char *const build_version; /* 0.1.0 */
+extern const char *const build_commit;  /* short hash of the commit, or "unknown" */
+
+#endif

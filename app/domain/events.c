@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/domain/events.h"
+
+#include <math.h>
+
+#include "app/base/number.h"
+
+const char *const event_type_names[EVENT_TYPES + 1] = {
+    [EXERCISE_COMPLETED] = "exercise.completed", [QUIZ_COMPLETED] = "quiz.completed",
+    [LESSON_VIEWED] = "lesson.viewed",           [CONTENT_RATED] = "content.rated",
+    [MILESTONE_REACHED] = "milestone.reached",   [QUALITY_ASSESSED] = "quality.assessed",
+};
+
+const char *const difficulty_names[DIFFICULTIES + 1] = {
+    [EASY] = "easy", [MEDIUM] = "medium", [HARD] = "hard", [EXPERT] = "expert"};
+
+const double difficulty_weights[DIFFICULTIES] = {
+    [EASY] = 0.8, [MEDIUM] = 1, [HARD] = 1.2, [EXPERT] = 1.5};
+
+const char *const event_doubt_texts[EVENT_DOUBTS] = {
+    [DOUBT_SCORE_DISAGREES] = "score and questions_correct disagree by more than 0.1",
+    [DOUBT_NO_TIME_SPENT] = "time_spent_seconds is 0",
+    [DOUBT_OVER_A_DAY_SPENT] = "time_spent_seconds is more than a day",
+    [DOUBT_COMPLETE_BUT_WRONG] = "completion_rate is 1 while correctness is 0",
+};
+
+enum { MAX_QUESTIONS_COUNTED = 20, QUESTIONS_OF_WEIGHT_ONE = 10, SECONDS_A_DAY = 86400 };
+static const double loss_each_attempt = 0.05, largest_loss = 0.3;
+static const double lesson_weight = 0.5, assessment_weight = 1;
+static const double tolerated_difference = 0.1;
+
+static void observe(struct learning_event *e, enum component component, double x, double weight)
+{
+    e->observations[e->observation_count++] = (struct observation){component, x, weight};
+}
+
+struct learning_event event_of_activity(int64_t at_ms)
+{
+    return (struct learning_event){.at_ms = at_ms};
+}
+
+struct learning_event event_of_exercise(const struct exercise_completed *data, int64_t at_ms)
+{
+    struct learning_event e = event_of_activity(at_ms);
+    double weight = difficulty_weights[data->difficulty];
+    double attempts = (double)data->hints_used + (double)data->retries;
+    double loss = fmin(largest_loss, loss_each_attempt * attempts);
+    e.is_exercise = true;
+    observe(&e, COMPLETION, data->completion_rate, weight);
+    observe(&e, QUALITY, data->correctness * (1 - loss), weight);
+    return e;
+}
+
+struct learning_event event_of_quiz(const struct quiz_completed *data, int64_t at_ms)
+{
+    struct learning_event e = event_of_activity(at_ms);
+    double counted = fmin((double)data->questions_total, MAX_QUESTIONS_COUNTED);
+    double weight = counted / QUESTIONS_OF_WEIGHT_ONE;
+    if (data->difficulty_given)
+        weight *= difficulty_weights[data->difficulty];
+    e.is_quiz = true;
+    observe(&e, QUIZ, data->score, weight);
+    return e;
+}
+
+struct learning_event event_of_lesson(const struct lesson_viewed *data, int64_t at_ms)
+{
+    struct learning_event e = event_of_activity(at_ms);
+    observe(&e, COMPLETION, data->completion_percentage / 100, lesson_weight);
+    return e;
+}
+
+struct learning_event event_of_quality(const struct quality_assessed *data, int64_t at_ms)
+{
+    struct learning_event e = event_of_activity(at_ms);
+    double sum = data->code_quality_score + data->correctness_score + data->efficiency_score;
+    int given = 3;
+    if (data->peer_review_given) {
+        sum += data->peer_review_score;
+        given++;
+    }
+    observe(&e, QUALITY, sum / given, assessment_weight);
+    return e;
+}
+
+static uint32_t doubts_of_time(double seconds)
+{
+    if (seconds <= 0)
+        return UINT32_C(1) << DOUBT_NO_TIME_SPENT;
+    return (uint32_t)(seconds > SECONDS_A_DAY) << DOUBT_OVER_A_DAY_SPENT;
+}
+
+uint32_t doubts_of_exercise(const struct exercise_completed *data)
+{
+    bool complete_but_wrong = data->completion_rate >= 1 && data->correctness <= 0;
+    return doubts_of_time(data->time_spent_seconds) | (uint32_t)complete_but_wrong
+                                                          << DOUBT_COMPLETE_BUT_WRONG;
+}
+
+uint32_t doubts_of_quiz(const struct quiz_completed *data)
+{
+    double share = (double)data->questions_correct / fmax(1, (double)data->questions_total);
+    /* Rounded, so that 0.8 against 7 of 10 is exactly 0.1 and no more. */
+    bool disagrees = number_round12(fabs(data->score - share)) > tolerated_difference;
+    return doubts_of_time(data->time_spent_seconds) | (uint32_t)disagrees << DOUBT_SCORE_DISAGREES;
+}

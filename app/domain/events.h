@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Learning events: what each type's data says about mastery, and what looks odd in it.
+ *
+ * The data has been validated (types, ranges); only what the model needs is here. The observations
+ * are those of architecture section 5 (docs/mastery-model.md, "Observations"). */
+#ifndef DOMAIN_EVENTS_H
+#define DOMAIN_EVENTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "app/domain/mastery.h"
+
+enum event_type {
+    EXERCISE_COMPLETED,
+    QUIZ_COMPLETED,
+    LESSON_VIEWED,
+    CONTENT_RATED,
+    MILESTONE_REACHED,
+    QUALITY_ASSESSED,
+    EVENT_TYPES
+};
+
+enum difficulty { EASY, MEDIUM, HARD, EXPERT, DIFFICULTIES };
+
+/* Both end with NULL, as tables of choices do. */
+extern const char *const event_type_names[EVENT_TYPES + 1];
+extern const char *const difficulty_names[DIFFICULTIES + 1];
+
+/* How much an observation of that difficulty weighs: 0.8, 1, 1.2, 1.5. */
+extern const double difficulty_weights[DIFFICULTIES];
+
+struct exercise_completed {
+    enum difficulty difficulty;
+    double completion_rate, correctness; /* [0,1] */
+    double time_spent_seconds;
+    int64_t hints_used, retries; /* >= 0 */
+};
+
+struct quiz_completed {
+    double score; /* [0,1] */
+    int64_t questions_total, questions_correct;
+    double time_spent_seconds;
+    bool difficulty_given;
+    enum difficulty difficulty; /* meaningful when given */
+};
+
+struct lesson_viewed {
+    double completion_percentage; /* [0,100] */
+};
+
+struct quality_assessed {
+    double code_quality_score, correctness_score, efficiency_score; /* [0,1] */
+    bool peer_review_given;
+    double peer_review_score;
+};
+
+struct learning_event event_of_exercise(const struct exercise_completed *data, int64_t at_ms);
+struct learning_event event_of_quiz(const struct quiz_completed *data, int64_t at_ms);
+struct learning_event event_of_lesson(const struct lesson_viewed *data, int64_t at_ms);
+struct learning_event event_of_quality(const struct quality_assessed *data, int64_t at_ms);
+/* content.rated, milestone.reached: the day is active, nothing is observed. */
+struct learning_event event_of_activity(int64_t at_ms);
+
+/* What is suspicious, yet allowed (api-contract section 4, ingest). */
+enum event_doubt {
+    DOUBT_SCORE_DISAGREES, /* score and questions_correct / questions_total by over 0.1 */
+    DOUBT_NO_TIME_SPENT,
+    DOUBT_OVER_A_DAY_SPENT,
+    DOUBT_COMPLETE_BUT_WRONG, /* completion_rate 1 with correctness 0 */
+    EVENT_DOUBTS
+};
+/* A sentence for the client each. */
+extern const char *const event_doubt_texts[EVENT_DOUBTS];
+
+/* A set of doubts: bit (1 << doubt). */
+uint32_t doubts_of_exercise(const struct exercise_completed *data);
+uint32_t doubts_of_quiz(const struct quiz_completed *data);
+
+#endif

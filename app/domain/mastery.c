@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/domain/mastery.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "app/base/clock.h"
+#include "app/base/number.h"
+
+const char *const component_names[COMPONENTS] = {"completion", "quiz", "quality", "consistency"};
+const char *const level_names[LEVELS] = {"novice", "developing", "proficient", "master"};
+const double default_weights[COMPONENTS] = {0.4, 0.3, 0.2, 0.1};
+
+const double level_floors[LEVELS] = {0, 0.4, 0.6, 0.8};
+
+enum { REMEMBERED_DAYS = 32 };
+
+/* What is left of a weight after the time from `from_ms` to `to_ms`. Doubles hold milliseconds
+ * exactly, and unlike integers their difference cannot overflow. */
+static double fading(int64_t from_ms, int64_t to_ms)
+{
+    return exp2(-((double)to_ms - (double)from_ms) / (double)EVIDENCE_HALF_LIFE_MS);
+}
+
+void evidence_add(struct evidence *e, double x, double w, int64_t at_ms)
+{
+    if (e->weight <= 0)
+        *e = (struct evidence){.at_ms = at_ms};
+    if (at_ms >= e->at_ms) {
+        double left = fading(e->at_ms, at_ms);
+        e->sum *= left;
+        e->weight *= left;
+        e->at_ms = at_ms;
+    } else {
+        w *= fading(at_ms, e->at_ms);
+    }
+    e->sum += w * x;
+    e->weight += w;
+}
+
+double evidence_weight_at(const struct evidence *e, int64_t now_ms)
+{
+    if (e->weight <= 0 || now_ms <= e->at_ms)
+        return e->weight;
+    return e->weight * fading(e->at_ms, now_ms);
+}
+
+void mastery_state_init(struct mastery_state *s)
+{
+    *s = (struct mastery_state){
+        .day = INT32_MIN, .stated_at_ms = INT64_MIN, .last_event_ms = INT64_MIN};
+}
+
+bool mastery_state_empty(const struct mastery_state *s)
+{
+    return s->last_event_ms == INT64_MIN && s->stated_at_ms == INT64_MIN;
+}
+
+void mastery_state_advance(struct mastery_state *s, int32_t day)
+{
+    if (day <= s->day)
+        return;
+    int64_t days = (int64_t)day - s->day;
+    s->active_days = days < REMEMBERED_DAYS ? s->active_days << days : 0;
+    s->day = day;
+    s->samples = s->exercises = s->quizzes = 0;
+}
+
+static int active_days_counted(const struct mastery_state *s)
+{
+    const uint32_t window = (UINT32_C(1) << ACTIVITY_WINDOW_DAYS) - 1;
+    return __builtin_popcount(s->active_days & window);
+}
+
+/* See mastery_result.evidence. */
+static double rests_on(const struct mastery_state *s, int component, int64_t at_ms)
+{
+    if (component != CONSISTENCY)
+        return evidence_weight_at(&s->evidence[component], at_ms);
+    return s->stated ? STATED_WEIGHT : active_days_counted(s);
+}
+
+uint32_t mastery_known_components(const struct mastery_state *s)
+{
+    uint32_t known = 0;
+    for (unsigned i = 0; i < EVIDENCE_COMPONENTS; i++)
+        known |= (uint32_t)(s->evidence[i].weight > 0) << i;
+    return known | (uint32_t)(s->stated || active_days_counted(s) > 0) << CONSISTENCY;
+}
+
+/* The four components before rounding; 0 without evidence. */
+static void exact_components(const struct mastery_state *s, double ret[COMPONENTS])
+{
+    for (int i = 0; i < EVIDENCE_COMPONENTS; i++) {
+        const struct evidence *e = &s->evidence[i];
+        ret[i] = e->weight > 0 ? number_clamp(e->sum / e->weight, 0, 1) : 0;
+    }
+    ret[CONSISTENCY] =
+        s->stated ? s->consistency : fmin(1, active_days_counted(s) / (double)ACTIVITY_FULL_DAYS);
+}
+
+void mastery_components_of_state(const struct mastery_state *s, double ret[COMPONENTS])
+{
+    exact_components(s, ret);
+    for (int i = 0; i < COMPONENTS; i++)
+        ret[i] = number_round12(ret[i]);
+}
+
+/* Reckoned in whole tenths, so that nothing is lost: 0.3 of 0.4 is 0.75, which 0.3 / (0.3 + 0.1)
+ * is not. */
+void mastery_scale_weights(uint32_t known, double ret[COMPONENTS])
+{
+    double tenths = 0;
+    for (int i = 0; i < COMPONENTS; i++) {
+        ret[i] = known & UINT32_C(1) << i ? default_weights[i] * 10 : 0;
+        tenths += ret[i];
+    }
+    for (int i = 0; i < COMPONENTS && tenths > 0; i++)
+        ret[i] /= tenths;
+}
+
+static void weights_of_state(const struct mastery_state *s, double ret[COMPONENTS])
+{
+    if (s->stated && s->own_weights)
+        memcpy(ret, s->weights, sizeof s->weights);
+    else
+        mastery_scale_weights(mastery_known_components(s), ret);
+}
+
+static double weighted_sum(const double components[COMPONENTS], const double weights[COMPONENTS])
+{
+    double sum = 0;
+    for (int i = 0; i < COMPONENTS; i++)
+        sum += components[i] * weights[i];
+    return number_round12(sum);
+}
+
+double mastery_score(const double components[COMPONENTS], const double weights[COMPONENTS])
+{
+    return fmin(1, weighted_sum(components, weights));
+}
+
+enum level mastery_level(double score)
+{
+    double rounded = number_round12(score);
+    enum level level = MASTER;
+    while (level > NOVICE && rounded < level_floors[level])
+        level--;
+    return level;
+}
+
+bool mastery_weights_valid(const double weights[COMPONENTS])
+{
+    double sum = 0;
+    for (int i = 0; i < COMPONENTS; i++) {
+        if (!isfinite(weights[i]) || weights[i] < 0)
+            return false;
+        sum += weights[i];
+    }
+    /* The difference is rounded, because 1 - 0.999 is a little over 0.001 in binary. */
+    return isfinite(sum) && sum < 2 && number_round12(fabs(sum - 1)) <= WEIGHTS_SUM_TOLERANCE;
+}
+
+void mastery_of_state(const struct mastery_state *s, int64_t at_ms, struct mastery_result *ret)
+{
+    double components[COMPONENTS];
+    exact_components(s, components);
+    weights_of_state(s, ret->weights);
+    for (int i = 0; i < COMPONENTS; i++) {
+        ret->components[i] = number_round12(components[i]);
+        ret->breakdown[i] = number_round12(components[i] * ret->weights[i]);
+        ret->evidence[i] = number_round12(rests_on(s, i, at_ms));
+    }
+    ret->weighted_sum = weighted_sum(components, ret->weights);
+    ret->score = fmin(1, ret->weighted_sum);
+    ret->level = mastery_level(ret->score);
+}
+
+double mastery_score_of_state(const struct mastery_state *s)
+{
+    double components[COMPONENTS], weights[COMPONENTS];
+    exact_components(s, components);
+    weights_of_state(s, weights);
+    return mastery_score(components, weights);
+}
+
+void mastery_state_assert(struct mastery_state *s, const double components[COMPONENTS],
+                          const double *weights, int64_t now_ms)
+{
+    int32_t day = day_of_ms(now_ms);
+    mastery_state_advance(s, day);
+    if (s->day == day)
+        s->samples++;
+    if (now_ms > s->stated_at_ms)
+        s->stated_at_ms = now_ms;
+    for (int i = 0; i < EVIDENCE_COMPONENTS; i++)
+        s->evidence[i] = (struct evidence){.sum = STATED_WEIGHT * components[i],
+                                           .weight = STATED_WEIGHT,
+                                           .at_ms = s->stated_at_ms};
+    s->stated = true;
+    s->consistency = components[CONSISTENCY];
+    s->own_weights = weights != NULL;
+    memcpy(s->weights, weights ? weights : default_weights, sizeof s->weights);
+}
+
+static void count_on_own_day(struct mastery_state *s, const struct learning_event *event)
+{
+    s->samples++;
+    s->exercises += event->is_exercise;
+    s->quizzes += event->is_quiz;
+}
+
+static void add_observations(struct mastery_state *s, const struct learning_event *event)
+{
+    for (int i = 0; i < event->observation_count; i++) {
+        const struct observation *o = &event->observations[i];
+        evidence_add(&s->evidence[o->component], o->x, o->weight, event->at_ms);
+    }
+    s->stated = s->own_weights = false;
+}
+
+void mastery_state_apply(struct mastery_state *s, const struct learning_event *event)
+{
+    int32_t day = day_of_ms(event->at_ms);
+    mastery_state_advance(s, day);
+    int64_t days_ago = (int64_t)s->day - day;
+    if (days_ago < REMEMBERED_DAYS)
+        s->active_days |= UINT32_C(1) << days_ago;
+    if (days_ago == 0)
+        count_on_own_day(s, event);
+    if (event->at_ms > s->last_event_ms)
+        s->last_event_ms = event->at_ms;
+    if (event->at_ms >= s->stated_at_ms)
+        add_observations(s, event);
+}

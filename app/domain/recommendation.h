@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What to do next: recommendations out of a catalogue of content.
+ *
+ * The catalogue is given (the service loads it from conf/recommendations.json); this module picks
+ * from it and points into it. Rules: docs/mastery-model.md, "Recommendations". */
+#ifndef DOMAIN_RECOMMENDATION_H
+#define DOMAIN_RECOMMENDATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "app/base/str.h"
+#include "app/domain/events.h"
+#include "app/domain/mastery.h"
+
+enum action {
+    ACT_PRACTICE,
+    ACT_REVIEW,
+    ACT_REFACTOR,
+    ACT_SCHEDULE,
+    ACT_LEARN_NEW,
+    ACT_ASSESS,
+    ACTIONS
+};
+enum priority { PRIORITY_LOW, PRIORITY_MEDIUM, PRIORITY_HIGH, PRIORITIES };
+/* Both end with NULL. */
+extern const char *const action_names[ACTIONS + 1];
+extern const char *const priority_names[PRIORITIES + 1];
+
+/* Below these a component has a gap: 0.80, 0.75, 0.70, 0.70. */
+extern const double gap_thresholds[COMPONENTS];
+extern const double gap_high, gap_medium; /* 0.2, 0.1: the least gaps of these priorities */
+
+enum {
+    CATALOGUE_MAX = 256,
+    RECOMMENDATIONS_MAX = 20 /* of one answer */
+};
+
+struct content {
+    struct str id;
+    enum component component;
+    enum action action;
+    enum difficulty difficulty;
+    int minutes; /* > 0 */
+    struct str description;
+    struct str_list resources;
+    const uint16_t *prerequisites; /* places of items that come before this one */
+    size_t prerequisite_count;
+};
+
+struct catalogue {
+    const struct content *items;    /* easier ones first within a component and action */
+    size_t item_count;              /* 1..CATALOGUE_MAX */
+    const struct content *starters; /* for a student without data, in their order */
+    size_t starter_count;
+};
+
+/* NULL when the rules above hold, else what is wrong. Since prerequisites come earlier, there are
+ * no circles. */
+const char *catalogue_fault(const struct catalogue *c);
+
+/* What is known of a student: a view of the state. */
+struct learner {
+    uint32_t known; /* bit per component with evidence; 0: no data at all */
+    double score;
+    double components[COMPONENTS];
+    bool own_weights;            /* weights are the student's own */
+    double weights[COMPONENTS];  /* by which gaps are ordered: own weights while they are in force,
+                                  * else the default ones, not scaled */
+    double evidence[COMPONENTS]; /* decayed weight */
+};
+void learner_of_state(const struct mastery_state *s, int64_t at_ms, struct learner *ret);
+
+struct recommendation_wish {
+    size_t limit;        /* 1..RECOMMENDATIONS_MAX */
+    bool priority_given; /* only recommendations of that priority */
+    enum priority priority;
+    uint32_t component_filter; /* only these components, a bit each; 0: all */
+};
+
+struct recommendation {
+    const struct content *content; /* action, area (component), difficulty, text, minutes */
+    enum priority priority;
+    double gap;        /* threshold - component, rounded; 0 of what has no gap */
+    double confidence; /* (1 + W) / (2 + W) for evidence W: 0.5 without any; rounded */
+};
+
+/* Gaps first, ordered by gap * weight; one item of each gap before a second of any, the items of a
+ * gap standing together; where nothing that was wished has a gap, something new, priority low. No
+ * item is more than one step harder or easier than suits. A learner without data gets the starters,
+ * whatever else was wished. ret has room for wish->limit; returns how many. */
+size_t recommend(const struct catalogue *c, const struct learner *l,
+                 const struct recommendation_wish *wish, struct recommendation *ret);
+
+/* Components with a gap, ordered as the recommendations are; returns how many. */
+size_t priority_areas(const struct learner *l, enum component ret[COMPONENTS]);
+
+enum priority priority_of_gap(double gap);
+
+/* An item as a recommendation for the learner. */
+struct recommendation recommendation_of(const struct content *content, const struct learner *l);
+/* The difficulty that suits a component's value: easy for a novice … expert for a master. */
+enum difficulty suitable_difficulty(double value);
+
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/domain/statistics.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include <gsl/gsl_cdf.h>
+
+#include "app/base/number.h"
+
+const int summary_percents[SUMMARY_PERCENTILES] = {25, 50, 75, 90, 95};
+
+static const double confidence_level = 0.95;
+static const double equal_within = 1e-9;
+
+static int compare_values(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+void sort_values(double *values, size_t n)
+{
+    if (n > 1)
+        qsort(values, n, sizeof *values, compare_values);
+}
+
+static double percentile(const double *sorted, size_t n, double percent)
+{
+    if (n == 0)
+        return 0;
+    double place = (double)(n - 1) * percent / 100;
+    size_t below = (size_t)place;
+    if (below + 1 >= n)
+        return sorted[n - 1];
+    return sorted[below] + (place - (double)below) * (sorted[below + 1] - sorted[below]);
+}
+
+double percentile_of_sorted(const double *sorted, size_t n, double percent)
+{
+    return number_round12(percentile(sorted, n, percent));
+}
+
+/* Rounding may leave a mean of equal values beside their value; two such groups of different sizes
+ * would then seem to differ. */
+static bool all_equal(const double *values, size_t n)
+{
+    for (size_t i = 1; i < n; i++)
+        if (values[i] > values[0] || values[i] < values[0])
+            return false;
+    return true;
+}
+
+struct moments moments_of(const double *values, size_t n)
+{
+    struct moments m = {.n = n};
+    if (n == 0)
+        return m;
+    m.mean = values[0];
+    if (all_equal(values, n))
+        return m;
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += values[i];
+    double first_mean = sum / (double)n, squares = 0, rest = 0;
+    for (size_t i = 0; i < n; i++) {
+        double d = values[i] - first_mean;
+        squares += d * d;
+        rest += d; /* what rounding left in the mean */
+    }
+    m.mean = first_mean + rest / (double)n;
+    m.variance = fmax(0, squares - rest * rest / (double)n) / (double)(n - 1);
+    return m;
+}
+
+void summary_of_sorted(const double *sorted, size_t n, struct summary *ret)
+{
+    struct moments m = moments_of(sorted, n);
+    *ret = (struct summary){.count = n};
+    if (n == 0)
+        return;
+    ret->mean = number_round12(m.mean);
+    ret->median = percentile_of_sorted(sorted, n, 50);
+    ret->std_dev = number_round12(sqrt(m.variance));
+    ret->min_value = sorted[0];
+    ret->max_value = sorted[n - 1];
+    for (int i = 0; i < SUMMARY_PERCENTILES; i++)
+        ret->percentiles[i] = percentile_of_sorted(sorted, n, summary_percents[i]);
+}
+
+static bool means_equal(const struct moments *a, const struct moments *b)
+{
+    return !(a->mean < b->mean) && !(a->mean > b->mean);
+}
+
+/* 1 / (c^2 / (n_a - 1) + (1 - c)^2 / (n_b - 1)) with c the share of a in the variance of the
+ * difference: Satterthwaite's formula without squares of variances, which might underflow. */
+static double satterthwaite(double share, const struct moments *a, const struct moments *b)
+{
+    double rest = 1 - share;
+    return 1 / (share * share / (double)(a->n - 1) + rest * rest / (double)(b->n - 1));
+}
+
+static void welch_without_variance(bool equal, struct welch_test *ret)
+{
+    ret->has_statistic = equal;
+    ret->p = equal ? 1 : 0;
+}
+
+static void welch_with_variance(double difference, double standard_error, struct welch_test *ret)
+{
+    double df = ret->degrees_of_freedom;
+    double margin = gsl_cdf_tdist_Pinv((1 + confidence_level) / 2, df) * standard_error;
+    ret->has_statistic = ret->has_degrees_of_freedom = true;
+    ret->statistic = difference / standard_error;
+    ret->p = fmin(1, 2 * gsl_cdf_tdist_Q(fabs(ret->statistic), df));
+    ret->difference.lower = number_round12(difference - margin);
+    ret->difference.upper = number_round12(difference + margin);
+}
+
+void welch_test(const struct moments *a, const struct moments *b, struct welch_test *ret)
+{
+    double difference = a->mean - b->mean;
+    double of_a = a->variance / (double)a->n, of_b = b->variance / (double)b->n;
+    double rounded = number_round12(difference);
+    *ret = (struct welch_test){.difference = {rounded, rounded, confidence_level}};
+    if (of_a + of_b <= 0) {
+        welch_without_variance(means_equal(a, b), ret);
+        return;
+    }
+    ret->degrees_of_freedom = satterthwaite(of_a / (of_a + of_b), a, b);
+    welch_with_variance(difference, sqrt(of_a + of_b), ret);
+}
+
+bool hedges_g(const struct moments *a, const struct moments *b, double *ret)
+{
+    double df_a = (double)a->n - 1, df_b = (double)b->n - 1, df = df_a + df_b;
+    double pooled = sqrt((df_a * a->variance + df_b * b->variance) / df);
+    *ret = 0;
+    if (pooled <= 0)
+        return means_equal(a, b);
+    *ret = (a->mean - b->mean) / pooled * (1 - 3 / (4 * df - 1));
+    return true;
+}
+
+/* How many of the sorted values are below value, or (or_equal) not above it. */
+static size_t count_below(const double *sorted, size_t n, double value, bool or_equal)
+{
+    size_t low = 0, high = n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (sorted[middle] < value || (or_equal && sorted[middle] <= value))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+double percentile_rank(const double *sorted, size_t n, double value)
+{
+    if (n < 2)
+        return 50;
+    double below = (double)count_below(sorted, n, value, false);
+    double equal = (double)count_below(sorted, n, value, true) - below;
+    return number_round12(100 * (below + (equal - 1) / 2) / (double)(n - 1));
+}
+
+size_t rank_of(const double *sorted, size_t n, double value)
+{
+    return 1 + n - count_below(sorted, n, value, true);
+}
+
+struct pair_comparison compare_pair(double a, double b)
+{
+    double difference = a - b;
+    struct pair_comparison c = {.difference = number_round12(difference),
+                                .has_ratio = b < 0 || b > 0,
+                                .relative_performance = "equal"};
+    if (c.has_ratio)
+        c.ratio = number_round12(a / b);
+    if (fabs(difference) > equal_within)
+        c.relative_performance = difference > 0 ? "better" : "worse";
+    return c;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/domain/trend.h"
+
+#include <math.h>
+
+#include "app/base/number.h"
+
+static const double notable_change = 0.02;
+static const double volatile_above = 0.15;
+
+const char *trend_of_scores(const double *scores, size_t n)
+{
+    if (n < 2)
+        return NULL;
+    /* Rounded as a computed score is before it meets a limit: 0.52 - 0.5 is 0.02, not over it. */
+    double change = number_round12(scores[n - 1] - scores[0]);
+    if (change > notable_change)
+        return "improving";
+    return change < -notable_change ? "declining" : "stable";
+}
+
+double mean_of_scores(const double *scores, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += scores[i];
+    return n > 0 ? number_round12(sum / (double)n) : 0;
+}
+
+double volatility_of_scores(const double *scores, size_t n)
+{
+    if (n < 3)
+        return 0;
+    double differences = (double)(n - 1);
+    double mean = (scores[n - 1] - scores[0]) / differences; /* the sum telescopes */
+    double squares = 0;
+    for (size_t i = 1; i < n; i++) {
+        double d = scores[i] - scores[i - 1] - mean;
+        squares += d * d;
+    }
+    return number_round12(sqrt(squares / (differences - 1)));
+}
+
+double consistency_of_volatility(double volatility)
+{
+    return number_round12(1 / (1 + 10 * volatility));
+}
+
+const char *overall_trend(const double *scores, size_t n)
+{
+    if (volatility_of_scores(scores, n) > volatile_above)
+        return "inconsistent";
+    const char *trend = trend_of_scores(scores, n);
+    return trend ? trend : "stable";
+}
+
+struct streaks streaks_of_days(const int32_t *days, size_t n, int32_t today)
+{
+    struct streaks s = {0, 0};
+    int run = 0;
+    for (size_t i = 0; i < n; i++) {
+        run = i > 0 && (int64_t)days[i] - days[i - 1] == 1 ? run + 1 : 1;
+        if (run > s.longest)
+            s.longest = run;
+    }
+    if (n > 0 && (int64_t)days[n - 1] >= (int64_t)today - 1)
+        s.current = run;
+    return s;
+}

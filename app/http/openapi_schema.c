@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/http/openapi_schema.h"
+
+#include <math.h>
+
+#include "app/http/field.h"
+
+static void write_bounds(const struct rule *rule, const char *low, const char *high, struct jw *w)
+{
+    if (!rule_is_bounded(rule))
+        return;
+    if (isfinite(rule->min))
+        jw_number(w, low, rule->min);
+    if (isfinite(rule->max))
+        jw_number(w, high, rule->max);
+}
+
+static void write_type(const char *type, bool nullable, struct jw *w)
+{
+    if (!nullable) {
+        jw_text(w, "type", type);
+        return;
+    }
+    jw_array(w, "type");
+    jw_text(w, NULL, type);
+    jw_text(w, NULL, "null");
+    jw_array_end(w);
+}
+
+static void write_enum(const struct rule *rule, bool nullable, struct jw *w)
+{
+    jw_array(w, "enum");
+    for (const char *const *word = rule->choices; *word; word++)
+        jw_text(w, NULL, *word);
+    if (nullable)
+        jw_null(w, NULL);
+    jw_array_end(w);
+}
+
+static void write_id(struct jw *w)
+{
+    jw_text(w, "pattern", "^[A-Za-z0-9_-]{1,64}$");
+}
+
+static void write_list(const struct rule *rule, enum schema_side side, struct jw *w)
+{
+    write_bounds(rule, "minItems", "maxItems", w);
+    if (rule->type == RULE_IDS)
+        jw_bool(w, "uniqueItems", true);
+    jw_object(w, "items");
+    write_type(rule->type == RULE_OBJECTS ? "object" : "string", false, w);
+    if (rule->type == RULE_IDS)
+        write_id(w);
+    else if (rule->type == RULE_WORDS)
+        write_enum(rule, false, w);
+    else if (rule->fields)
+        schema_write_fields(rule->fields, side, w);
+    jw_object_end(w);
+}
+
+/* Values of a map: objects of `fields`, or numbers. */
+static void write_map(const struct rule *rule, enum schema_side side, struct jw *w)
+{
+    jw_object(w, "additionalProperties");
+    write_type(rule->fields ? "object" : "number", false, w);
+    if (rule->fields)
+        schema_write_fields(rule->fields, side, w);
+    jw_object_end(w);
+}
+
+static const char *type_name(enum rule_type type)
+{
+    switch (type) {
+    case RULE_ID:
+    case RULE_TEXT:
+    case RULE_WORD:
+    case RULE_DAY:
+    case RULE_TIME: return "string";
+    case RULE_BOOL: return "boolean";
+    case RULE_INT: return "integer";
+    case RULE_NUMBER: return "number";
+    case RULE_IDS:
+    case RULE_WORDS:
+    case RULE_OBJECTS: return "array";
+    case RULE_OBJECT:
+    case RULE_MAP: return "object";
+    case RULE_JSON:
+    case RULE_END: break;
+    }
+    return NULL;
+}
+
+/* What the type says beyond its name. */
+static void write_constraints(const struct rule *rule, enum schema_side side, struct jw *w)
+{
+    switch (rule->type) {
+    case RULE_ID: write_id(w); break;
+    case RULE_TEXT: write_bounds(rule, "minLength", "maxLength", w); break;
+    case RULE_WORD: write_enum(rule, rule->nullable, w); break;
+    case RULE_INT:
+    case RULE_NUMBER: write_bounds(rule, "minimum", "maximum", w); break;
+    case RULE_DAY: jw_text(w, "format", "date"); break;
+    case RULE_TIME: jw_text(w, "format", "date-time"); break;
+    case RULE_IDS:
+    case RULE_WORDS:
+    case RULE_OBJECTS: write_list(rule, side, w); break;
+    case RULE_OBJECT:
+        if (rule->fields)
+            schema_write_fields(rule->fields, side, w);
+        break;
+    case RULE_MAP: write_map(rule, side, w); break;
+    case RULE_BOOL:
+    case RULE_JSON:
+    case RULE_END: break;
+    }
+}
+
+/* Where a handler asks whether the value was there, its absence has a meaning of its own. */
+static void write_default(const struct rule *rule, struct jw *w)
+{
+    bool in_range = rule_in_bounds(rule, rule->preset);
+    if (rule->required || rule->given != 0)
+        return;
+    if ((rule->type == RULE_INT || rule->type == RULE_NUMBER) && in_range)
+        jw_number(w, "default", rule->preset);
+    else if (rule->type == RULE_BOOL)
+        jw_bool(w, "default", rule->preset != 0);
+    else if (rule->type == RULE_WORD)
+        jw_text(w, "default", rule->choices[(size_t)rule->preset]);
+}
+
+void schema_write(const struct rule *rule, const char *key, enum schema_side side, struct jw *w)
+{
+    const char *type = type_name(rule->type);
+    jw_object(w, key);
+    if (type)
+        write_type(type, rule->nullable, w);
+    write_constraints(rule, side, w);
+    if (side == SCHEMA_REQUEST)
+        write_default(rule, w);
+    if (rule->about)
+        jw_text(w, "description", rule->about);
+    jw_object_end(w);
+}
+
+/* The members of an object's schema that name its fields. */
+void schema_write_fields(const struct rule *fields, enum schema_side side, struct jw *w)
+{
+    jw_object(w, "properties");
+    for (const struct rule *rule = fields; rule->type != RULE_END; rule++) {
+        if (rule->place == IN_BODY)
+            schema_write(rule, rule->name, side, w);
+    }
+    jw_object_end(w);
+    jw_array(w, "required");
+    for (const struct rule *rule = fields; rule->type != RULE_END; rule++) {
+        if (rule->place == IN_BODY && rule->required)
+            jw_text(w, NULL, rule->name);
+    }
+    jw_array_end(w);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Rules as JSON Schema (2020-12, which OpenAPI 3.1 uses). */
+#ifndef HTTP_OPENAPI_SCHEMA_H
+#define HTTP_OPENAPI_SCHEMA_H
+
+#include "app/base/json_write.h"
+#include "app/http/rule.h"
+
+/* A request says what it takes, an answer what it gives: only requests have defaults. */
+enum schema_side { SCHEMA_REQUEST, SCHEMA_ANSWER };
+
+void schema_write(const struct rule *rule, const char *key, enum schema_side side, struct jw *w);
+/* The members of an object's schema that name its fields: properties and required. */
+void schema_write_fields(const struct rule *fields, enum schema_side side, struct jw *w);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The query of an address, "days=7&name=a%20b", taken apart and decoded; + is a space. */
+#ifndef HTTP_QUERY_H
+#define HTTP_QUERY_H
+
+#include "app/base/arena.h"
+
+struct query_parameter {
+    struct str name, value; /* decoded, UTF-8 without NUL */
+    bool broken; /* could not be decoded: value is empty, and name too when it is at fault */
+    struct query_parameter *next;
+};
+
+/* The parameters in their order, NULL when there are none; empty pieces between & are left out.
+ * False without memory. */
+bool query_read(struct str query, struct arena *arena, struct query_parameter **ret_first);
+
+#endif

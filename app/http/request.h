@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One HTTP request as the web server handed it over. All texts live in the request's arena. Every
+ * byte is untrusted, but that `path` equals the path by which nginx chose limits and access. */
+#ifndef HTTP_REQUEST_H
+#define HTTP_REQUEST_H
+
+#include "app/base/str.h"
+
+enum http_method { GET, HEAD, POST, PUT, DELETE, OPTIONS, OTHER_METHOD, HTTP_METHODS };
+
+struct http_request {
+    enum http_method method;
+    struct str path;  /* as sent, up to '?'; empty when it differs from the normalised one */
+    struct str query; /* behind '?', still encoded */
+    struct str content_type;
+    struct str authorization;
+    struct str request_id;
+    struct str traceparent, tracestate;
+    struct str idempotency_key;
+    struct str api_token; /* dapr-api-token; set only on the sidecar's own listener */
+    struct str accept;
+    struct str body;
+    bool sidecar;   /* came by the sidecar's listener */
+    bool too_large; /* the body was not read: it is longer than any route allows */
+    bool repeated;  /* a header that must stand alone came twice */
+};
+
+enum http_method http_method_of(struct str name);
+const char *http_method_name(enum http_method method);
+
+#endif

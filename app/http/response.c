@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/http/response.h"
+
+void http_response_init(struct http_response *r, struct arena *arena)
+{
+    r->status = 200;
+    r->content_type = NULL;
+    r->header_count = 0;
+    buf_init(&r->body, arena);
+}
+
+void http_response_clear(struct http_response *r)
+{
+    r->status = 200;
+    r->content_type = NULL;
+    r->header_count = 0;
+    /* what the body has got stays its own; only a failure to grow is forgotten */
+    r->body.n = 0;
+    r->body.failed = false;
+}
+
+static bool is_header_value(struct str value)
+{
+    for (size_t i = 0; i < value.n; i++) {
+        unsigned char c = (unsigned char)value.p[i];
+        if (c < 0x20 || c == 0x7f)
+            return false;
+    }
+    return value.p != NULL;
+}
+
+bool http_response_header(struct http_response *r, const char *name, struct str value)
+{
+    if (r->header_count == RESPONSE_HEADERS_MAX || !is_header_value(value))
+        return false;
+    r->headers[r->header_count++] = (struct http_header){name, value};
+    return true;
+}
+
+void http_response_json(struct http_response *r, int status, struct jw *ret_writer)
+{
+    r->status = status;
+    r->content_type = "application/json";
+    *ret_writer = (struct jw){.out = &r->body};
+    jw_object(ret_writer, NULL);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A route: one row says all there is to know about an endpoint. The router, nginx's locations and
+ * limits, the OpenAPI document, the metrics' labels and the role tests all read these rows. */
+#ifndef HTTP_ROUTE_H
+#define HTTP_ROUTE_H
+
+#include "app/http/request.h"
+#include "app/http/rule.h"
+#include "app/http/validate.h"
+
+struct exchange;
+
+enum step {
+    STEP_MORE, /* commands were asked for: call again when their replies are there */
+    STEP_DONE, /* the response, or the problem, is complete */
+};
+typedef enum step route_handler(struct exchange *x);
+
+/* What right a route asks for; auth/access.c has the table of who has it. */
+enum access {
+    ACCESS_OPEN, /* no token needed */
+    ACCESS_ANY,  /* any valid token */
+    ACCESS_ADMIN,
+    ACCESS_READ_STUDENT,  /* own; students of a cohort that they teach; all */
+    ACCESS_WRITE_STUDENT, /* the same today; another row because it is another right */
+    ACCESS_EXPORT,        /* own; no; all: export, consent given or withdrawn */
+    ACCESS_READ_COHORT,   /* no; own; all */
+    ACCESS_HANDLER,       /* the handler checks what the body names, through auth/access */
+    ACCESSES
+};
+
+enum route_flag {
+    ROUTE_HEAVY = 1,         /* after the light ones, one a turn */
+    ROUTE_SIDECAR = 2,       /* on the sidecar's listener only; 404 elsewhere */
+    ROUTE_BIG_BODY = 4,      /* up to 4 MiB instead of 1 MiB */
+    ROUTE_UNLIMITED = 8,     /* no rate limit */
+    ROUTE_PERSONAL = 16,     /* Cache-Control: no-store */
+    ROUTE_METRICS = 32,      /* reachable from configured networks only (nginx) */
+    ROUTE_SIDECAR_FREE = 64, /* the sidecar's token opens it and lifts its limit */
+};
+
+#define NO_SUBJECT SIZE_MAX /* about nobody in particular: a list */
+
+struct route {
+    const char *name; /* operationId, limit bucket, log: "mastery-query" */
+    enum http_method method;
+    const char *pattern;    /* canonical: /api/v1/mastery/history/{student_id} */
+    const char *aliases[4]; /* more patterns, same handler, same budget */
+    const char *bucket;     /* shares the budget of that route name; NULL: its own */
+    int limit_per_minute;
+    enum access access;
+    unsigned flags;
+    const struct rule *rules; /* NULL: takes nothing */
+    size_t input_size;
+    size_t student; /* access about a student or cohort: offset of its struct str in the input */
+    route_handler *handler;
+    int status;                /* of success */
+    const struct rule *answer; /* fields of the JSON answer; NULL: not JSON */
+    const char *answer_type;   /* content type when not JSON */
+    const char *summary;       /* one line for the OpenAPI document */
+};
+
+/* An area's table. */
+struct route_table {
+    const char *area; /* OpenAPI tag */
+    const struct route *v;
+    size_t n;
+};
+
+#endif

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/obs/metrics.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "app/base/clock.h"
+#include "app/obs/metrics_layout.h"
+
+const struct counter_row metrics_rows[METRICS] = {
+#define COUNTER(id, name, labels, help) [METRIC_##id] = {name, labels, help},
+#include "app/obs/metrics.def"
+#undef COUNTER
+};
+
+/* clang-format off */
+const int metrics_statuses[STATUSES] = {
+    200, 201, 202, 204,
+    400, 401, 403, 404, 405, 408, 409, 413, 414, 415, 422, 429, 431,
+    500, 502, 503, 504,
+    0,
+};
+const uint64_t metrics_request_bounds_us[BOUNDS] = {
+    500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000,
+    1000000, 2500000, 5000000, 10000000,
+};
+const uint64_t metrics_batch_bounds_us[BOUNDS] = {
+    50000, 100000, 250000, 500000, 1000000, 2500000, 5000000, 10000000, 30000000, 60000000,
+    120000000, 300000000, 900000000, 3600000000,
+};
+/* clang-format on */
+
+/* --- Opening --- */
+
+/* "name=word|word;name=word|word" */
+static void parse_labels(struct str text, struct label_set *ret)
+{
+    *ret = (struct label_set){.n = 0};
+    while (text.n > 0) {
+        struct str words = str_cut(&text, ';');
+        assert(ret->n < LABELS_MAX);
+        struct label *label = &ret->v[ret->n++];
+        label->name = str_cut(&words, '=');
+        while (words.n > 0) {
+            assert(label->word_count < WORDS_MAX);
+            label->words[label->word_count++] = str_cut(&words, '|');
+        }
+    }
+}
+
+static bool prepare(struct metrics *m, const struct metrics_endpoint *endpoints, size_t count)
+{
+    for (size_t i = 0; i < METRICS; i++) {
+        const struct label_set *labels = &m->labels[i];
+        parse_labels(str_of(metrics_rows[i].labels), &m->labels[i]);
+        assert(metrics_words(labels, 0) * metrics_words(labels, 1) <= COUNTER_CELLS);
+    }
+    m->cell_count = metrics_endpoint_at(count);
+    m->totals = calloc(m->cell_count, sizeof(*m->totals));
+    m->endpoints = calloc(count, sizeof(*m->endpoints));
+    if (!m->totals || !m->endpoints)
+        return false;
+    memcpy(m->endpoints, endpoints, count * sizeof(*endpoints));
+    m->endpoint_count = count;
+    return true;
+}
+
+struct metrics *metrics_open(const char *path, const struct metrics_endpoint *endpoints,
+                             size_t endpoint_count, char ret_error[200])
+{
+    struct metrics *m = calloc(1, sizeof(*m));
+
+    assert(endpoint_count > 0);
+    if (!m || !prepare(m, endpoints, endpoint_count)) {
+        (void)snprintf(ret_error, 200, "no memory for metrics");
+        metrics_close(m);
+        return NULL;
+    }
+    if (!metrics_map(m, path, ret_error) || !metrics_take_slot(m, ret_error)) {
+        metrics_close(m);
+        return NULL;
+    }
+    return m;
+}
+
+void metrics_close(struct metrics *m)
+{
+    if (!m)
+        return;
+    metrics_give_slot(m);
+    metrics_unmap(m);
+    free(m->endpoints);
+    free(m->totals);
+    free(m);
+}
+
+/* --- Counting --- */
+
+static void add(struct metrics *m, size_t cell, uint64_t n)
+{
+    atomic_fetch_add_explicit(&m->mine->cells[cell], n, memory_order_relaxed);
+}
+
+static void observe(struct metrics *m, size_t at, const uint64_t *bounds_us, uint64_t us)
+{
+    size_t bucket = 0;
+
+    while (bucket < BOUNDS && us > bounds_us[bucket])
+        bucket++;
+    add(m, at + bucket, 1);
+    add(m, at + BUCKETS, us);
+}
+
+static size_t status_index(int status)
+{
+    size_t i = 0;
+
+    while (i < STATUSES - 1 && metrics_statuses[i] != status)
+        i++;
+    return i;
+}
+
+void metrics_request(struct metrics *m, size_t endpoint, int status, int64_t duration_us)
+{
+    assert(endpoint < m->endpoint_count);
+    const size_t at = metrics_endpoint_at(endpoint);
+
+    add(m, at + status_index(status), 1);
+    observe(m, at + STATUSES, metrics_request_bounds_us,
+            duration_us > 0 ? (uint64_t)duration_us : 0);
+}
+
+void metrics_add(struct metrics *m, enum metric metric, unsigned label_a, unsigned label_b,
+                 uint64_t n)
+{
+    const struct label_set *labels = &m->labels[metric];
+    const size_t words_a = metrics_words(labels, 0);
+    const size_t words_b = metrics_words(labels, 1);
+
+    assert(label_a < words_a && label_b < words_b);
+    add(m, metrics_row_at(metric) + label_a * words_b + label_b, n);
+}
+
+void metrics_batch_seconds(struct metrics *m, unsigned priority, double seconds)
+{
+    const double longest_s = 1e9;
+
+    assert(priority < PRIORITIES);
+    const double counted_s = seconds > 0 ? fmin(seconds, longest_s) : 0; /* NaN too */
+    observe(m, metrics_batch_at(priority), metrics_batch_bounds_us, (uint64_t)(counted_s * 1e6));
+}
+
+void metrics_gauge_add(struct metrics *m, enum metric_gauge gauge, int64_t delta)
+{
+    atomic_fetch_add_explicit(&m->mine->gauges[gauge], delta, memory_order_relaxed);
+}
+
+void metrics_breaker(struct metrics *m, unsigned service, enum breaker_gauge state,
+                     uint64_t failures, int64_t opened_at_ms)
+{
+    assert(service < BREAKERS);
+    atomic_store(&m->mine->breakers[service].state, state);
+    atomic_store(&m->mine->breakers[service].failures, (long long)failures);
+    atomic_store(&m->mine->breakers[service].opened_at_ms, opened_at_ms);
+}
+
+/* --- Reading --- */
+
+static size_t slots_used(const struct metrics *m)
+{
+    return (size_t)atomic_load(&m->header->slots_used);
+}
+
+void metrics_reset(struct metrics *m)
+{
+    for (size_t i = 0; i < slots_used(m); i++)
+        for (size_t cell = 0; cell < m->cell_count; cell++)
+            atomic_store_explicit(&metrics_slot(m, i)->cells[cell], 0, memory_order_relaxed);
+    atomic_store(&m->header->counting_since_ms, clock_wall_ms());
+}
+
+static uint64_t read_cell(const struct slot *slot, size_t cell)
+{
+    return atomic_load_explicit(&slot->cells[cell], memory_order_relaxed);
+}
+
+/* Closed is better than half-open, half-open than open. */
+static int badness(enum breaker_gauge state)
+{
+    switch (state) {
+    case BREAKER_GAUGE_CLOSED: return 0;
+    case BREAKER_GAUGE_HALF_OPEN: return 1;
+    case BREAKER_GAUGE_OPEN: return 2;
+    }
+    return 0;
+}
+
+static void sum_breaker(const struct slot *slot, size_t service, struct metrics_now *ret)
+{
+    const enum breaker_gauge state =
+        (enum breaker_gauge)atomic_load(&slot->breakers[service].state);
+    const int64_t opened_at_ms = atomic_load(&slot->breakers[service].opened_at_ms);
+
+    if (badness(state) > badness(ret->breakers[service].state))
+        ret->breakers[service].state = state;
+    ret->breakers[service].failures += (uint64_t)atomic_load(&slot->breakers[service].failures);
+    if (opened_at_ms > ret->breakers[service].opened_at_ms)
+        ret->breakers[service].opened_at_ms = opened_at_ms;
+}
+
+static void sum_live(const struct slot *slot, struct metrics_now *ret)
+{
+    ret->processes++;
+    for (size_t i = 0; i < GAUGES; i++)
+        ret->gauges[i] += atomic_load(&slot->gauges[i]);
+    for (size_t i = 0; i < BREAKERS; i++)
+        sum_breaker(slot, i, ret);
+}
+
+void metrics_sum(struct metrics *m, struct metrics_now *ret)
+{
+    *ret = (struct metrics_now){.processes = 0};
+    memset(m->totals, 0, m->cell_count * sizeof(*m->totals));
+    for (size_t i = 0; i < slots_used(m); i++) {
+        const struct slot *slot = metrics_slot(m, i);
+        for (size_t cell = 0; cell < m->cell_count; cell++)
+            m->totals[cell] += read_cell(slot, cell);
+        if (metrics_slot_live(slot))
+            sum_live(slot, ret);
+    }
+}
+
+uint64_t metrics_endpoint_total(struct metrics *m, size_t endpoint)
+{
+    uint64_t total = 0;
+
+    assert(endpoint < m->endpoint_count);
+    for (size_t i = 0; i < slots_used(m); i++)
+        for (size_t status = 0; status < STATUSES; status++)
+            total += read_cell(metrics_slot(m, i), metrics_endpoint_at(endpoint) + status);
+    return total;
+}
+
+/* --- Summary --- */
+
+/* The value below which `share` of all lie, taking those of a bucket to be spread evenly in it.
+ * What lies beyond the last bound is given as that bound, as histogram_quantile of Prometheus does.
+ */
+static double percentile_ms(const uint64_t buckets[BUCKETS], uint64_t count, double share)
+{
+    const double wanted = share * (double)count;
+    double below = 0;
+
+    for (size_t i = 0; i < BOUNDS && count > 0; i++) {
+        const double inside = (double)buckets[i];
+        if (inside > 0 && below + inside >= wanted) {
+            const double low = i > 0 ? (double)metrics_request_bounds_us[i - 1] : 0;
+            const double high = (double)metrics_request_bounds_us[i];
+            return (low + (high - low) * (wanted - below) / inside) / 1000;
+        }
+        below += inside;
+    }
+    return count > 0 ? (double)metrics_request_bounds_us[BOUNDS - 1] / 1000 : 0;
+}
+
+static void summarize_requests(const struct metrics *m, struct metrics_summary *ret)
+{
+    uint64_t histogram[HISTOGRAM_CELLS] = {0}, count = 0;
+
+    for (size_t e = 0; e < m->endpoint_count; e++) {
+        const uint64_t *cells = m->totals + metrics_endpoint_at(e);
+        for (size_t i = 0; i < STATUSES; i++) {
+            ret->requests_total += cells[i];
+            ret->errors_total += metrics_statuses[i] >= 500 ? cells[i] : 0;
+        }
+        for (size_t i = 0; i < HISTOGRAM_CELLS; i++)
+            histogram[i] += cells[STATUSES + i];
+    }
+    for (size_t i = 0; i < BUCKETS; i++)
+        count += histogram[i];
+    if (count > 0)
+        ret->average_latency_ms = (double)histogram[BUCKETS] / (double)count / 1000;
+    ret->p50_ms = percentile_ms(histogram, count, 0.50);
+    ret->p95_ms = percentile_ms(histogram, count, 0.95);
+    ret->p99_ms = percentile_ms(histogram, count, 0.99);
+}
+
+void metrics_summarize(struct metrics *m, struct metrics_summary *ret)
+{
+    struct metrics_now now;
+
+    metrics_sum(m, &now);
+    *ret = (struct metrics_summary){
+        .active_requests = now.gauges[GAUGE_ACTIVE_REQUESTS],
+        .store_connections = now.gauges[GAUGE_STORE_CONNECTIONS],
+        .store_in_use = now.gauges[GAUGE_STORE_IN_USE],
+        .cache_hits = m->totals[metrics_row_at(METRIC_CACHE_HITS)],
+        .cache_misses = m->totals[metrics_row_at(METRIC_CACHE_MISSES)],
+        .spans = m->totals[metrics_row_at(METRIC_SPANS)],
+        .store_reconnects = m->totals[metrics_row_at(METRIC_RECONNECTS)],
+        .counting_since_ms = atomic_load(&m->header->counting_since_ms),
+        .live_processes = now.processes,
+    };
+    for (size_t i = 0; i < BREAKERS; i++) {
+        ret->breakers[i].state = now.breakers[i].state;
+        ret->breakers[i].failures = now.breakers[i].failures;
+        ret->breakers[i].opened_at_ms = now.breakers[i].opened_at_ms;
+    }
+    summarize_requests(m, ret);
+}

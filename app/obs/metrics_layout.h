@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The shared file of metrics from inside: for app/obs/metrics*.c alone.
+ *
+ *     header | slot 0 | slot 1 | ... | slot 127
+ *     slot:    owner, gauges, breakers, cells
+ *     cells:   COUNTER_CELLS for each row of metrics.def,
+ *              a histogram for each batch priority,
+ *              for each endpoint: a count for each status, and a histogram
+ *
+ * A histogram is BUCKETS counts (not cumulative) and the sum in microseconds; its count is the sum
+ * of its buckets, so that the two cannot disagree. */
+#ifndef OBS_METRICS_LAYOUT_H
+#define OBS_METRICS_LAYOUT_H
+
+#include <assert.h>
+#include <stdatomic.h>
+
+#include "app/obs/metrics.h"
+
+enum {
+    SLOTS = 128,
+    BREAKERS = 2,
+    PRIORITIES = 3,
+    LABELS_MAX = 2,
+    WORDS_MAX = 8,
+    COUNTER_CELLS = 32, /* combinations of label values that a row may have */
+    STATUSES = 22,      /* the last stands for all others */
+    BOUNDS = 14,
+    BUCKETS = BOUNDS + 1, /* the last is +Inf */
+    HISTOGRAM_CELLS = BUCKETS + 1,
+    BATCH_AT = METRICS * COUNTER_CELLS,
+    ENDPOINTS_AT = BATCH_AT + PRIORITIES * HISTOGRAM_CELLS,
+    ENDPOINT_CELLS = STATUSES + HISTOGRAM_CELLS,
+};
+
+static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "a process may die at any point: no locks");
+static_assert(sizeof(atomic_ullong) == 8, "cells are 64 bits");
+
+/* One row of metrics.def; labels taken apart. */
+struct counter_row {
+    const char *name, *labels, *help;
+};
+
+struct label {
+    struct str name;
+    struct str words[WORDS_MAX];
+    size_t word_count;
+};
+
+struct label_set {
+    struct label v[LABELS_MAX];
+    size_t n;
+};
+
+extern const struct counter_row metrics_rows[METRICS];
+extern const int metrics_statuses[STATUSES]; /* 0: other */
+extern const uint64_t metrics_request_bounds_us[BOUNDS];
+extern const uint64_t metrics_batch_bounds_us[BOUNDS];
+
+struct metrics_header {
+    uint64_t magic, layout, size;
+    atomic_llong counting_since_ms;
+    atomic_ullong slots_used; /* slots from here on were never taken */
+    uint64_t unused[3];
+};
+static_assert(sizeof(struct metrics_header) == 64, "slots start on a cache line");
+
+struct slot {
+    atomic_ullong owner; /* 0: nobody; else see metrics_slot.c */
+    atomic_llong gauges[GAUGES];
+    struct {
+        atomic_llong state, failures, opened_at_ms;
+    } breakers[BREAKERS];
+    atomic_ullong cells[];
+};
+
+struct metrics {
+    struct metrics_header *header; /* the mapped file */
+    size_t stride;                 /* bytes from slot to slot */
+    size_t cell_count;
+    struct metrics_endpoint *endpoints;
+    size_t endpoint_count;
+    struct label_set labels[METRICS];
+    struct slot *mine;
+    uint64_t *totals; /* cell_count sums over all slots, of the last metrics_sum */
+};
+
+static inline struct slot *metrics_slot(const struct metrics *m, size_t index)
+{
+    char *first = (char *)(m->header + 1);
+
+    return (struct slot *)(void *)(first + index * m->stride);
+}
+
+/* Values of a row's first or second label; 1 when it has no such label. */
+static inline size_t metrics_words(const struct label_set *labels, size_t label)
+{
+    return label < labels->n ? labels->v[label].word_count : 1;
+}
+
+/* Where the cells of each begin. */
+static inline size_t metrics_row_at(enum metric row)
+{
+    return (size_t)row * COUNTER_CELLS;
+}
+
+static inline size_t metrics_batch_at(size_t priority)
+{
+    return (size_t)BATCH_AT + priority * HISTOGRAM_CELLS;
+}
+
+static inline size_t metrics_endpoint_at(size_t endpoint)
+{
+    return (size_t)ENDPOINTS_AT + endpoint * ENDPOINT_CELLS;
+}
+
+/* metrics_file.c: maps the file at path, making it when there is none of this layout. m has its
+ * endpoints and cell_count. False with a line in ret_error. */
+bool metrics_map(struct metrics *m, const char *path, char ret_error[200]);
+void metrics_unmap(struct metrics *m);
+
+/* metrics_slot.c */
+bool metrics_take_slot(struct metrics *m, char ret_error[200]);
+void metrics_give_slot(struct metrics *m);
+bool metrics_slot_live(const struct slot *slot); /* its owner runs */
+
+/* What the live processes have now; also fills m->totals. */
+struct metrics_now {
+    int processes;
+    int64_t gauges[GAUGES];
+    struct {
+        enum breaker_gauge state;
+        uint64_t failures;
+        int64_t opened_at_ms;
+    } breakers[BREAKERS];
+};
+void metrics_sum(struct metrics *m, struct metrics_now *ret);
+
+#endif

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The text formats: Prometheus 0.0.4 and OpenMetrics 1.0. All samples of a name stand together. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "app/obs/metrics_layout.h"
+
+#define PREFIX "mastery_engine_"
+
+struct printer {
+    const struct metrics *m;
+    struct buf *out;
+    bool openmetrics;
+};
+
+/* Labels of one series, ready to print, without braces. */
+struct series {
+    char text[400];
+    size_t n;
+};
+
+/* --- Pieces --- */
+
+static void put_escaped(struct series *s, const char *p, size_t n)
+{
+    for (size_t i = 0; i < n && s->n + 3 < sizeof(s->text); i++) {
+        if (p[i] == '\\' || p[i] == '"' || p[i] == '\n')
+            s->text[s->n++] = '\\';
+        s->text[s->n++] = (char)(p[i] == '\n' ? 'n' : p[i]);
+    }
+}
+
+static void put_label(struct series *s, struct str name, struct str value)
+{
+    const int n = snprintf(s->text + s->n, sizeof(s->text) - s->n, "%s%.*s=\"", s->n > 0 ? "," : "",
+                           STR_ARG(name));
+
+    assert(n > 0 && s->n + (size_t)n + 2 < sizeof(s->text));
+    s->n += (size_t)n;
+    put_escaped(s, value.p, value.n);
+    s->text[s->n++] = '"';
+}
+
+/* HELP and TYPE. suffix is "_total" or "_info": part of the name, but in OpenMetrics not of the
+ * family's. */
+static void print_family(const struct printer *p, const char *name, const char *suffix,
+                         const char *type, const char *help)
+{
+    const char *shown = p->openmetrics ? "" : suffix;
+
+    buf_printf(p->out, "# HELP " PREFIX "%s%s %s\n", name, shown, help);
+    buf_printf(p->out, "# TYPE " PREFIX "%s%s %s\n", name, shown, type);
+}
+
+static void print_unit(const struct printer *p, const char *name, const char *unit)
+{
+    if (p->openmetrics)
+        buf_printf(p->out, "# UNIT " PREFIX "%s %s\n", name, unit);
+}
+
+static void print_name(const struct printer *p, const char *name, const char *suffix,
+                       const struct series *labels)
+{
+    buf_str(p->out, STR(PREFIX));
+    buf_text(p->out, name);
+    buf_text(p->out, suffix);
+    if (labels->n > 0) {
+        buf_char(p->out, '{');
+        buf_put(p->out, labels->text, labels->n);
+        buf_char(p->out, '}');
+    }
+    buf_char(p->out, ' ');
+}
+
+static void print_count(const struct printer *p, uint64_t value)
+{
+    buf_printf(p->out, "%" PRIu64 "\n", value);
+}
+
+static void print_sample(const struct printer *p, const char *name, const char *suffix,
+                         const struct series *labels, uint64_t value)
+{
+    print_name(p, name, suffix, labels);
+    print_count(p, value);
+}
+
+/* Exact, and no floating point whose output might follow a locale. */
+static void print_seconds(const struct printer *p, uint64_t us)
+{
+    buf_printf(p->out, "%" PRIu64 ".%06" PRIu64 "\n", us / 1000000, us % 1000000);
+}
+
+/* --- Histograms --- */
+
+/* The limit in seconds, in the shortest form: 0.0005, 2.5, 10; OpenMetrics writes 10.0. */
+static void print_bound(const struct printer *p, uint64_t bound_us, char ret_text[32])
+{
+    int n =
+        snprintf(ret_text, 32, "%" PRIu64 ".%06" PRIu64, bound_us / 1000000, bound_us % 1000000);
+
+    while (ret_text[n - 1] == '0' && (ret_text[n - 2] != '.' || !p->openmetrics))
+        n--;
+    if (ret_text[n - 1] == '.')
+        n--;
+    ret_text[n] = '\0';
+}
+
+static void print_histogram(const struct printer *p, const char *name, const struct series *labels,
+                            const uint64_t *cells, const uint64_t *bounds_us)
+{
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < BUCKETS; i++) {
+        struct series with_bound = *labels;
+        char bound[32] = "+Inf";
+        if (i < BOUNDS)
+            print_bound(p, bounds_us[i], bound);
+        put_label(&with_bound, STR("le"), str_of(bound));
+        count += cells[i];
+        print_sample(p, name, "_bucket", &with_bound, count);
+    }
+    print_name(p, name, "_sum", labels);
+    print_seconds(p, cells[BUCKETS]);
+    print_sample(p, name, "_count", labels, count);
+}
+
+/* --- Families --- */
+
+static struct series endpoint_series(const struct printer *p, size_t endpoint)
+{
+    struct series s = {.n = 0};
+
+    put_label(&s, STR("method"), str_of(p->m->endpoints[endpoint].method));
+    put_label(&s, STR("endpoint"), str_of(p->m->endpoints[endpoint].pattern));
+    return s;
+}
+
+static void print_endpoint_statuses(const struct printer *p, size_t endpoint)
+{
+    const uint64_t *cells = p->m->totals + metrics_endpoint_at(endpoint);
+
+    for (size_t i = 0; i < STATUSES; i++) {
+        char status[16] = "other";
+        if (cells[i] == 0)
+            continue;
+        if (metrics_statuses[i] != 0)
+            (void)snprintf(status, sizeof(status), "%d", metrics_statuses[i]);
+        struct series s = endpoint_series(p, endpoint);
+        put_label(&s, STR("status_code"), str_of(status));
+        print_sample(p, "http_requests", "_total", &s, cells[i]);
+    }
+}
+
+static void print_requests(const struct printer *p)
+{
+    print_family(p, "http_requests", "_total", "counter", "HTTP requests answered");
+    for (size_t i = 0; i < p->m->endpoint_count; i++)
+        print_endpoint_statuses(p, i);
+}
+
+static bool any(const uint64_t *cells, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (cells[i] > 0)
+            return true;
+    return false;
+}
+
+static void print_durations(const struct printer *p)
+{
+    const char *name = "http_request_duration_seconds";
+
+    print_family(p, name, "", "histogram", "Time from reading a request to its answer");
+    print_unit(p, name, "seconds");
+    for (size_t i = 0; i < p->m->endpoint_count; i++) {
+        const uint64_t *cells = p->m->totals + metrics_endpoint_at(i) + STATUSES;
+        if (!any(cells, BUCKETS))
+            continue;
+        const struct series s = endpoint_series(p, i);
+        print_histogram(p, name, &s, cells, metrics_request_bounds_us);
+    }
+}
+
+static void print_batches(const struct printer *p)
+{
+    static const char *const priorities[PRIORITIES] = {"high", "normal", "low"};
+    const char *name = "batch_processing_duration_seconds";
+
+    print_family(p, name, "", "histogram", "Time from taking up a batch job to its end");
+    print_unit(p, name, "seconds");
+    for (size_t i = 0; i < PRIORITIES; i++) {
+        struct series s = {.n = 0};
+        put_label(&s, STR("priority"), str_of(priorities[i]));
+        print_histogram(p, name, &s, p->m->totals + metrics_batch_at(i), metrics_batch_bounds_us);
+    }
+}
+
+/* Every combination of the row's words, at 0 too: rate() needs a first value. */
+static void print_row(const struct printer *p, enum metric row)
+{
+    const struct counter_row *about = &metrics_rows[row];
+    const struct label_set *labels = &p->m->labels[row];
+    const uint64_t *cells = p->m->totals + metrics_row_at(row);
+    const size_t words_a = metrics_words(labels, 0);
+    const size_t words_b = metrics_words(labels, 1);
+    char name[80];
+
+    (void)snprintf(name, sizeof(name), "%.*s", (int)(strlen(about->name) - strlen("_total")),
+                   about->name);
+    print_family(p, name, "_total", "counter", about->help);
+    for (size_t a = 0; a < words_a; a++) {
+        for (size_t b = 0; b < words_b; b++) {
+            struct series s = {.n = 0};
+            if (labels->n > 0)
+                put_label(&s, labels->v[0].name, labels->v[0].words[a]);
+            if (labels->n > 1)
+                put_label(&s, labels->v[1].name, labels->v[1].words[b]);
+            print_sample(p, name, "_total", &s, cells[a * words_b + b]);
+        }
+    }
+}
+
+static void print_gauge(const struct printer *p, const char *name, const char *help, int64_t value)
+{
+    print_family(p, name, "", "gauge", help);
+    buf_printf(p->out, PREFIX "%s %" PRId64 "\n", name, value);
+}
+
+static void print_gauges(const struct printer *p, const struct metrics_now *now)
+{
+    static const struct {
+        const char *name, *help;
+    } about[GAUGES] = {
+        [GAUGE_ACTIVE_REQUESTS] = {"active_requests", "Requests being worked on"},
+        [GAUGE_STORE_CONNECTIONS] = {"store_connections", "Open connections to Redis"},
+        [GAUGE_STORE_IN_USE] = {"store_connections_in_use",
+                                "Connections to Redis that wait for replies"},
+    };
+
+    for (size_t i = 0; i < GAUGES; i++)
+        print_gauge(p, about[i].name, about[i].help, now->gauges[i]);
+    print_gauge(p, "processes", "Running processes that count here", now->processes);
+}
+
+static void print_breakers(const struct printer *p, const struct metrics_now *now)
+{
+    static const char *const services[BREAKERS] = {"redis", "dapr"};
+
+    print_family(p, "circuit_breaker_state", "", "gauge",
+                 "Worst circuit breaker of the running processes: 0 closed, 1 open, 2 half-open");
+    for (size_t i = 0; i < BREAKERS; i++) {
+        struct series s = {.n = 0};
+        put_label(&s, STR("service"), str_of(services[i]));
+        print_sample(p, "circuit_breaker_state", "", &s, (uint64_t)now->breakers[i].state);
+    }
+}
+
+static void print_build(const struct printer *p, const char *version, const char *commit)
+{
+    struct series s = {.n = 0};
+
+    print_family(p, "build", "_info", p->openmetrics ? "info" : "gauge", "What is running");
+    put_label(&s, STR("version"), str_of(version));
+    put_label(&s, STR("commit"), str_of(commit));
+    print_sample(p, "build", "_info", &s, 1);
+}
+
+void metrics_print(struct metrics *m, struct buf *out, bool openmetrics, const char *version,
+                   const char *commit)
+{
+    const struct printer p = {m, out, openmetrics};
+    struct metrics_now now;
+
+    metrics_sum(m, &now);
+    print_build(&p, version, commit);
+    print_requests(&p);
+    print_durations(&p);
+    print_gauges(&p, &now);
+    print_breakers(&p, &now);
+    for (size_t i = 0; i < METRICS; i++)
+        print_row(&p, (enum metric)i);
+    print_batches(&p);
+    if (openmetrics)
+        buf_str(out, STR("# EOF\n"));
+}

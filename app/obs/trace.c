@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/obs/trace.h"
+
+#include "app/base/ids.h"
+
+/* W3C Trace Context level 2, sections 3.2 and 3.3. */
+enum {
+    TRACE_ID_AT = 3,
+    PARENT_ID_AT = 36,
+    FLAGS_AT = 53,
+    TRACEPARENT_LENGTH = 55,
+    FLAG_SAMPLED = 1,
+    FLAG_RANDOM = 2,
+    MEMBERS_MAX = 32,
+    KEY_MAX = 256,
+    VALUE_MAX = 256,
+    MEMBER_LONG = 128, /* members above this length are the first to go */
+};
+
+/* Value of a lower-case hex digit plus one; 0 for every other byte. */
+static const unsigned char hex_value_plus_1[256] = {
+    ['0'] = 1, ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+};
+
+static unsigned char hex_plus_1(char c)
+{
+    return hex_value_plus_1[(unsigned char)c];
+}
+
+static bool is_hex(const char *p, size_t n)
+{
+    bool good = true;
+
+    for (size_t i = 0; i < n; i++)
+        good &= hex_plus_1(p[i]) != 0;
+    return good;
+}
+
+/* Hex digits that are not all 0, as both ids must be. */
+static bool is_id(const char *p, size_t n)
+{
+    bool zero = true;
+
+    for (size_t i = 0; i < n; i++)
+        zero &= p[i] == '0';
+    return !zero && is_hex(p, n);
+}
+
+static bool version_fits(struct str text)
+{
+    if (memcmp(text.p, "00", 2) == 0)
+        return text.n == TRACEPARENT_LENGTH;
+    return is_hex(text.p, 2) && memcmp(text.p, "ff", 2) != 0 &&
+           (text.n == TRACEPARENT_LENGTH || text.p[TRACEPARENT_LENGTH] == '-');
+}
+
+static bool traceparent_valid(struct str text)
+{
+    return text.n >= TRACEPARENT_LENGTH && version_fits(text) && text.p[TRACE_ID_AT - 1] == '-' &&
+           text.p[PARENT_ID_AT - 1] == '-' && text.p[FLAGS_AT - 1] == '-' &&
+           is_id(text.p + TRACE_ID_AT, TRACE_ID_SIZE - 1) &&
+           is_id(text.p + PARENT_ID_AT, SPAN_ID_SIZE - 1) && is_hex(text.p + FLAGS_AT, 2);
+}
+
+static bool all_zero(const unsigned char *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (bytes[i] != 0)
+            return false;
+    return true;
+}
+
+/* 2n hex digits and NUL; n <= 16. */
+static void random_id(char *ret_text, size_t n)
+{
+    unsigned char bytes[16];
+
+    do
+        random_bytes(bytes, n);
+    while (all_zero(bytes, n));
+    hex_print(bytes, n, ret_text);
+}
+
+static bool is_key_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '*' ||
+           c == '/' || c == '@';
+}
+
+static bool key_valid(struct str key)
+{
+    if (key.n == 0 || key.n > KEY_MAX || strchr("_-*/@", key.p[0]))
+        return false;
+    for (size_t i = 0; i < key.n; i++)
+        if (!is_key_char(key.p[i]))
+            return false;
+    return true;
+}
+
+/* The space at the end is gone already: it belongs to the list, not to the value. */
+static bool value_valid(struct str value)
+{
+    if (value.n == 0 || value.n > VALUE_MAX)
+        return false;
+    for (size_t i = 0; i < value.n; i++)
+        if (value.p[i] < 0x20 || value.p[i] > 0x7e || value.p[i] == '=')
+            return false;
+    return true;
+}
+
+static struct str trim_blanks(struct str s)
+{
+    while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t')) {
+        s.p++;
+        s.n--;
+    }
+    while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+        s.n--;
+    return s;
+}
+
+static bool member_valid(struct str member)
+{
+    const char *equals = memchr(member.p, '=', member.n);
+
+    if (!equals)
+        return false;
+    const size_t key_length = (size_t)(equals - member.p);
+    return key_valid((struct str){member.p, key_length}) &&
+           value_valid((struct str){equals + 1, member.n - key_length - 1});
+}
+
+/* Splits at commas. Empty members count, as in the grammar, but are not returned. False when any
+ * member is bad or there are too many. */
+static bool split_members(struct str text, struct str ret_members[MEMBERS_MAX], size_t *ret_count)
+{
+    size_t count = 0;
+
+    for (int seen = 0;; seen++) {
+        const char *comma = memchr(text.p, ',', text.n);
+        const size_t length = comma ? (size_t)(comma - text.p) : text.n;
+        const struct str member = trim_blanks((struct str){text.p, length});
+        if (seen == MEMBERS_MAX || (member.n > 0 && !member_valid(member)))
+            return false;
+        if (member.n > 0)
+            ret_members[count++] = member;
+        if (!comma)
+            break;
+        text.p += length + 1;
+        text.n -= length + 1;
+    }
+    *ret_count = count;
+    return true;
+}
+
+/* Takes members longer than `longest` out, from the right, until the rest fits. `length` is that of
+ * all members with a comma each. */
+static size_t drop_members(struct str *members, size_t count, size_t longest, size_t length)
+{
+    for (size_t i = count; i-- > 0 && length > TRACESTATE_MAX + 1;) {
+        if (members[i].n <= longest)
+            continue;
+        length -= members[i].n + 1;
+        members[i].n = 0;
+    }
+    return length;
+}
+
+static struct str cut_state(struct trace *trace, struct str *members, size_t count)
+{
+    size_t length = 0;
+
+    for (size_t i = 0; i < count; i++)
+        length += members[i].n + 1;
+    length = drop_members(members, count, MEMBER_LONG, length);
+    drop_members(members, count, 0, length);
+
+    char *end = trace->kept_state;
+    for (size_t i = 0; i < count; i++) {
+        if (members[i].n == 0)
+            continue;
+        if (end > trace->kept_state)
+            *end++ = ',';
+        memcpy(end, members[i].p, members[i].n);
+        end += members[i].n;
+    }
+    return (struct str){trace->kept_state, (size_t)(end - trace->kept_state)};
+}
+
+static struct str read_state(struct trace *trace, struct str text)
+{
+    struct str members[MEMBERS_MAX];
+    size_t count = 0;
+
+    if (text.n == 0 || !split_members(text, members, &count) || count == 0)
+        return (struct str){NULL, 0};
+    return text.n <= TRACESTATE_MAX ? text : cut_state(trace, members, count);
+}
+
+static void continue_trace(struct trace *trace, struct str traceparent, struct str tracestate)
+{
+    const unsigned low = hex_plus_1(traceparent.p[FLAGS_AT + 1]) - 1U;
+
+    memcpy(trace->trace_id, traceparent.p + TRACE_ID_AT, TRACE_ID_SIZE - 1);
+    trace->trace_id[TRACE_ID_SIZE - 1] = '\0';
+    trace->flags = (unsigned char)(low & (FLAG_SAMPLED | FLAG_RANDOM));
+    trace->state = read_state(trace, tracestate);
+}
+
+void trace_begin(struct trace *trace, struct str traceparent, struct str tracestate)
+{
+    trace->continued = traceparent_valid(traceparent);
+    if (trace->continued) {
+        continue_trace(trace, traceparent, tracestate);
+    } else {
+        random_id(trace->trace_id, (TRACE_ID_SIZE - 1) / 2);
+        trace->flags = FLAG_RANDOM;
+        trace->state = (struct str){NULL, 0};
+    }
+    random_id(trace->span_id, (SPAN_ID_SIZE - 1) / 2);
+}
+
+void trace_print(const struct trace *trace, char ret_text[TRACEPARENT_SIZE])
+{
+    memcpy(ret_text, "00-", TRACE_ID_AT);
+    memcpy(ret_text + TRACE_ID_AT, trace->trace_id, TRACE_ID_SIZE - 1);
+    ret_text[PARENT_ID_AT - 1] = '-';
+    memcpy(ret_text + PARENT_ID_AT, trace->span_id, SPAN_ID_SIZE - 1);
+    ret_text[FLAGS_AT - 1] = '-';
+    ret_text[FLAGS_AT] = '0';
+    ret_text[FLAGS_AT + 1] = (char)('0' + (trace->flags & (FLAG_SAMPLED | FLAG_RANDOM)));
+    ret_text[TRACEPARENT_LENGTH] = '\0';
+}

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/routes/dispatch.h"
+
+#include <stdio.h>
+
+#include "app/auth/access.h"
+#include "app/base/clock.h"
+#include "app/base/digest.h"
+#include "app/http/json.h"
+#include "app/http/problem_response.h"
+#include "app/http/router.h"
+#include "app/store/cohort.h"
+
+enum { BODY_MAX = 1 << 20, BIG_BODY_MAX = 4 << 20 };
+
+void dispatch_init(struct dispatch *d, struct engine *engine, exchange_finished *finished,
+                   exchange_released *released)
+{
+    *d = (struct dispatch){.engine = engine, .finished = finished, .released = released};
+    d->heavy_end = &d->heavy;
+}
+
+/* ---- the steps before the handler: each returns false with x->problem, or a complete response
+ * ---- */
+
+static bool identify(struct exchange *x)
+{
+    struct str id = x->request.request_id;
+    char uuid[UUID_TEXT_SIZE];
+
+    trace_begin(&x->trace, x->request.traceparent, x->request.tracestate);
+    if (!request_id_valid(id)) {
+        uuid_make(uuid);
+        id = arena_copy(x->arena, (struct str){uuid, sizeof(uuid) - 1});
+    }
+    x->request_id = id;
+    if (x->request.repeated)
+        problem_set(&x->problem, PROBLEM_BAD_REQUEST, "A header was sent twice");
+    return id.p && x->problem.code == PROBLEM_NONE;
+}
+
+static bool allow(struct exchange *x)
+{
+    char text[64];
+    struct str methods;
+
+    router_allow_text(x->match.allowed_methods, text);
+    methods = arena_copy(x->arena, str_of(text));
+    if (x->request.method != OPTIONS)
+        problem_set(&x->problem, PROBLEM_METHOD_NOT_ALLOWED, NULL);
+    else
+        x->response.status = 204;
+    if (methods.p)
+        (void)http_response_header(&x->response, "Allow", methods);
+    return false;
+}
+
+static bool find_route(struct exchange *x)
+{
+    router_match(x->engine->router, x->request.method, x->request.path, x->request.sidecar,
+                 &x->match);
+    if (x->match.route)
+        return true;
+    if (x->match.allowed_methods)
+        return allow(x);
+    problem_set(&x->problem, PROBLEM_NOT_FOUND, NULL);
+    return false;
+}
+
+/* The sidecar's own token counts on its own listener only, and only for what is made for it. */
+static bool from_sidecar(const struct exchange *x)
+{
+    const char *expected = x->engine->config.app_api_token;
+
+    return x->request.sidecar && expected &&
+           (x->match.route->flags & (ROUTE_SIDECAR | ROUTE_SIDECAR_FREE)) &&
+           digest_same_secret(str_of(expected), x->request.api_token);
+}
+
+static bool authenticate(struct exchange *x)
+{
+    if (x->match.route->access == ACCESS_OPEN)
+        return true;
+    if (from_sidecar(x)) {
+        principal_set(&x->who, ROLE_SERVICE, STR("dapr"));
+    } else if (!tokens_verify_header(x->engine->tokens, x->request.authorization, x->now_ms,
+                                     &x->who, &x->problem)) {
+        return false;
+    }
+    return true;
+}
+
+/* What needs no look into the request is refused before it is read. */
+static bool authorize_role(struct exchange *x)
+{
+    if (x->match.route->access == ACCESS_ADMIN &&
+        access_decide(ACCESS_ADMIN, &x->who, (struct str){0}) != VERDICT_YES)
+        problem_set(&x->problem, PROBLEM_FORBIDDEN, NULL);
+    return x->problem.code == PROBLEM_NONE;
+}
+
+static bool has_body_rules(const struct route *route)
+{
+    for (const struct rule *rule = route->rules; rule && rule->type != RULE_END; rule++) {
+        if (rule->place == IN_BODY)
+            return true;
+    }
+    return false;
+}
+
+static bool is_json(struct str content_type)
+{
+    return str_equal_nocase(str_trim(str_cut(&content_type, ';')), STR("application/json"));
+}
+
+static struct json_object *read_body(struct exchange *x)
+{
+    const struct route *route = x->match.route;
+    size_t max = route->flags & ROUTE_BIG_BODY ? BIG_BODY_MAX : BODY_MAX;
+
+    if (x->request.too_large || x->request.body.n > max)
+        problem_set(&x->problem, PROBLEM_PAYLOAD_TOO_LARGE, NULL);
+    else if (x->request.body.n > 0 && has_body_rules(route)) {
+        if (is_json(x->request.content_type))
+            return json_read(x->request.body, x->arena, &x->problem);
+        problem_set(&x->problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL);
+    }
+    return NULL;
+}
+
+static bool validate(struct exchange *x)
+{
+    const struct route *route = x->match.route;
+    struct json_object *body = read_body(x);
+
+    if (x->problem.code != PROBLEM_NONE)
+        return false;
+    if (!route->rules)
+        return true;
+    x->input = arena_zalloc(x->arena, route->input_size);
+    if (!x->input) {
+        problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
+        return false;
+    }
+    return validate_input(route->rules, &x->match.path, x->request.query, body, x->arena, x->input,
+                          &x->problem);
+}
+
+/* Whom the request is about, by the route's row. */
+static struct str subject_of(const struct exchange *x)
+{
+    struct str subject = {0};
+
+    switch (x->match.route->access) {
+    case ACCESS_READ_STUDENT:
+    case ACCESS_WRITE_STUDENT:
+    case ACCESS_EXPORT:
+    case ACCESS_READ_COHORT:
+        if (x->input && x->match.route->student != NO_SUBJECT)
+            memcpy(&subject, (const char *)x->input + x->match.route->student, sizeof(subject));
+        break;
+    case ACCESS_OPEN:
+    case ACCESS_ANY:
+    case ACCESS_ADMIN:
+    case ACCESS_HANDLER:
+    case ACCESSES: break;
+    }
+    return subject;
+}
+
+/* A teacher's right is asked for in the round of the handler's first questions, which only read. */
+static bool authorize(struct exchange *x)
+{
+    struct str subject = subject_of(x);
+
+    switch (access_decide(x->match.route->access, &x->who, subject)) {
+    case VERDICT_YES: return true;
+    case VERDICT_NO: problem_set(&x->problem, PROBLEM_FORBIDDEN, NULL); return false;
+    case VERDICT_IF_TAUGHT: x->of_student = cohort_ask_of_student(&x->asks, subject); break;
+    case VERDICT_IF_OWN_COHORT: x->own_cohort = subject; break;
+    }
+    x->of_teacher = cohort_ask_of_teacher(&x->asks, x->who.user);
+    x->right_pending = true;
+    return true;
+}
+
+/* ---- the handler's rounds ---- */
+
+static void finish(struct dispatch *d, struct exchange *x);
+
+static void step(struct dispatch *d, struct exchange *x)
+{
+    enum step s = x->match.route->handler(x);
+
+    if (s == STEP_MORE && x->problem.code == PROBLEM_NONE)
+        store_submit(d->engine->store, &x->asks, clock_monotonic_us());
+    else
+        finish(d, x);
+}
+
+static void check_right(struct exchange *x)
+{
+    bool granted = false;
+    struct str_list cohorts;
+
+    if (x->asks.status != ASKS_ANSWERED)
+        return; /* the handler sees to that, with the right still pending */
+    if (x->of_student) {
+        if (!cohort_read_taught(x->of_student, x->of_teacher, &granted, &x->problem))
+            return;
+    } else {
+        if (!cohort_read_ids(x->of_teacher, x->arena, &cohorts, &x->problem))
+            return;
+        for (size_t i = 0; i < cohorts.n; i++)
+            granted = granted || str_equal(cohorts.v[i], x->own_cohort);
+    }
+    if (granted)
+        x->right_pending = false;
+    else
+        problem_set(&x->problem, PROBLEM_FORBIDDEN, NULL);
+}
+
+static void resume(struct dispatch *d, struct exchange *x)
+{
+    if (x->finished) { /* it was answered without waiting for this */
+        if (!x->asks.pinned)
+            d->released(x);
+        return;
+    }
+    x->round++;
+    if (x->right_pending)
+        check_right(x);
+    if (x->problem.code == PROBLEM_NONE)
+        step(d, x);
+    else
+        finish(d, x);
+}
+
+/* ---- the end ---- */
+
+static void add_trace_headers(struct exchange *x)
+{
+    char text[TRACEPARENT_SIZE];
+    struct str traceparent;
+
+    trace_print(&x->trace, text);
+    traceparent = arena_copy(x->arena, (struct str){text, TRACEPARENT_SIZE - 1});
+    if (!traceparent.p)
+        return;
+    (void)http_response_header(&x->response, "traceparent", traceparent);
+    (void)http_response_header(&x->response, "X-Trace-ID",
+                               (struct str){traceparent.p + 3, TRACE_ID_SIZE - 1});
+    (void)http_response_header(&x->response, "Server-Timing",
+                               arena_printf(x->arena, "trace;desc=%s", text));
+}
+
+static void log_request(const struct exchange *x, int64_t duration_us)
+{
+    struct log *log = x->engine->log;
+    enum log_level level = x->response.status >= 500 ? LOG_WARNING : LOG_INFO;
+    char user[LOG_HASH_SIZE];
+    struct jw *w;
+
+    if (!log_wants(log, level))
+        return;
+    w = log_begin(log, level, "request");
+    jw_text(w, "method", http_method_name(x->request.method));
+    jw_text(w, "route", x->match.route ? x->match.route->name : "other");
+    jw_int(w, "status", x->response.status);
+    jw_int(w, "duration_us", duration_us);
+    jw_int(w, "bytes", (int64_t)x->response.body.n);
+    jw_str(w, "request_id", x->request_id);
+    jw_str(w, "correlation_id", x->request_id);
+    jw_text(w, "trace_id", x->trace.trace_id);
+    if (x->who.role != ROLE_NONE) {
+        log_hash(log, x->who.user, user);
+        jw_text(w, "user", user);
+        jw_text(w, "role", role_names[x->who.role]);
+    }
+    if (x->problem.code != PROBLEM_NONE)
+        jw_text(w, "error_code", problem_name(x->problem.code));
+    log_end(log);
+}
+
+static void count_request(struct dispatch *d, const struct exchange *x, int64_t duration_us)
+{
+    struct metrics *m = d->engine->metrics;
+    size_t endpoint = x->match.route ? x->match.index : router_count(d->engine->router);
+
+    metrics_request(m, endpoint, x->response.status, duration_us);
+    metrics_add(m, METRIC_SPANS, 0, 0, 1);
+    metrics_gauge_add(m, GAUGE_ACTIVE_REQUESTS, -1);
+}
+
+static void finish(struct dispatch *d, struct exchange *x)
+{
+    int64_t duration_us;
+
+    if (x->problem.code == PROBLEM_NONE && x->response.body.failed)
+        problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
+    if (x->problem.code != PROBLEM_NONE)
+        problem_respond(&x->problem, x->request_id, &x->response);
+    if (x->problem.code == PROBLEM_METHOD_NOT_ALLOWED)
+        (void)allow(x);
+    add_trace_headers(x);
+    if (x->problem.code != PROBLEM_NONE ||
+        (x->match.route && x->match.route->flags & ROUTE_PERSONAL))
+        (void)http_response_header(&x->response, "Cache-Control", STR("no-store"));
+    duration_us = clock_monotonic_us() - x->began_us;
+    log_request(x, duration_us);
+    count_request(d, x, duration_us);
+    x->finished = true;
+    d->active--;
+    d->finished(x);
+    if (!x->asks.pinned)
+        d->released(x);
+}
+
+/* ---- in and on ---- */
+
+static bool prepare(struct exchange *x)
+{
+    return identify(x) && find_route(x) && authenticate(x) && authorize_role(x) && validate(x) &&
+           authorize(x);
+}
+
+void dispatch_begin(struct dispatch *d, struct exchange *x)
+{
+    d->active++;
+    metrics_gauge_add(d->engine->metrics, GAUGE_ACTIVE_REQUESTS, 1);
+    x->began_us = clock_monotonic_us();
+    x->now_ms = clock_wall_ms();
+    asks_init(&x->asks, x->arena, x);
+    http_response_init(&x->response, x->arena);
+    if (!prepare(x)) {
+        finish(d, x);
+    } else if (x->match.route->flags & ROUTE_HEAVY) {
+        x->next = NULL;
+        *d->heavy_end = x;
+        d->heavy_end = &x->next;
+    } else {
+        step(d, x);
+    }
+}
+
+static struct exchange *pop_heavy(struct dispatch *d)
+{
+    struct exchange *x = d->heavy;
+
+    if (x) {
+        d->heavy = x->next;
+        if (!d->heavy)
+            d->heavy_end = &d->heavy;
+    }
+    return x;
+}
+
+static bool resume_done(struct dispatch *d)
+{
+    struct asks *a = store_next_done(d->engine->store);
+
+    if (!a)
+        return false;
+    resume(d, a->owner);
+    return true;
+}
+
+bool dispatch_turn(struct dispatch *d)
+{
+    struct exchange *heavy;
+
+    while (resume_done(d))
+        ;
+    heavy = pop_heavy(d);
+    if (heavy)
+        step(d, heavy);
+    do
+        store_flush(d->engine->store, clock_monotonic_us());
+    while (resume_done(d)); /* what was refused at once, the circuit being open */
+    return d->heavy != NULL;
+}

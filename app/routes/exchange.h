@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One request on its way through the engine, and what every handler gets. */
+#ifndef ROUTES_EXCHANGE_H
+#define ROUTES_EXCHANGE_H
+
+#include "app/auth/principal.h"
+#include "app/base/problem.h"
+#include "app/http/request.h"
+#include "app/http/response.h"
+#include "app/http/route.h"
+#include "app/http/router.h"
+#include "app/obs/trace.h"
+#include "app/service/engine.h"
+#include "app/store/store.h"
+
+struct exchange {
+    struct engine *engine;
+    struct arena *arena; /* everything of this request; reset when it has been answered */
+    struct http_request request;
+    struct http_response response;
+    struct problem problem; /* a code other than NONE is what the client gets */
+
+    struct route_match match;
+    struct principal who;
+    void *input; /* the route's typed struct, filled by its rules */
+    void *state; /* the handler's own between its rounds, NULL at first */
+    int round;   /* how many rounds have been answered: 0 at the handler's first call */
+    struct asks asks;
+
+    bool right_pending; /* a teacher's right hangs on the two asks, sent with the first round */
+    struct ask *of_student, *of_teacher;
+    struct str own_cohort; /* the right is about this cohort, not about a student */
+    struct str request_id; /* also correlation_id */
+    struct trace trace;
+    int64_t now_ms; /* wall clock, read once */
+    int64_t began_us;
+    bool finished;
+    void *connection;      /* whoever brought it */
+    struct exchange *next; /* the dispatcher's queue of heavy requests */
+};
+
+/* Steps for handlers. */
+static inline enum step exchange_fail(struct exchange *x, enum problem_code code)
+{
+    problem_set(&x->problem, code, NULL);
+    return STEP_DONE;
+}
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/routes/shapes.h"
+
+const char *const shape_levels[] = {"novice", "developing", "proficient", "master", NULL};
+const char *const shape_trends[] = {"improving", "declining", "stable", NULL};
+
+/* clang-format off */
+const struct rule shape_components[] = {
+    SHAPE_SCORE("completion", "Share of the material completed"),
+    SHAPE_SCORE("quiz", "Quiz results"),
+    SHAPE_SCORE("quality", "Quality of the work"),
+    SHAPE_SCORE("consistency", "Regularity of the activity"),
+    {0},
+};
+
+static const struct rule weights[] = {
+    {.name = "completion", .type = RULE_NUMBER, .required = true, .max = 1.001, .about = "Weight of completion"},
+    {.name = "quiz", .type = RULE_NUMBER, .required = true, .max = 1.001, .about = "Weight of quiz"},
+    {.name = "quality", .type = RULE_NUMBER, .required = true, .max = 1.001, .about = "Weight of quality"},
+    {.name = "consistency", .type = RULE_NUMBER, .required = true, .max = 1.001, .about = "Weight of consistency"},
+    {0},
+};
+
+static const struct rule breakdown[] = {
+    {.name = "completion", .type = RULE_NUMBER, .required = true, .max = 1.001, .about = "completion times its weight"},
+    {.name = "quiz", .type = RULE_NUMBER, .required = true, .max = 1.001, .about = "quiz times its weight"},
+    {.name = "quality", .type = RULE_NUMBER, .required = true, .max = 1.001, .about = "quality times its weight"},
+    {.name = "consistency", .type = RULE_NUMBER, .required = true, .max = 1.001, .about = "consistency times its weight"},
+    {.name = "weighted_sum", .type = RULE_NUMBER, .required = true, .max = 1.001, .about = "Their sum, before the limit to 1"},
+    {.name = "weights", .type = RULE_OBJECT, .required = true, .fields = weights, .about = "The weights as used: 0 for a component without evidence"},
+    {0},
+};
+
+static const struct rule evidence[] = {
+    {.name = "completion", .type = RULE_NUMBER, .required = true, .about = "Weight of the evidence behind completion"},
+    {.name = "quiz", .type = RULE_NUMBER, .required = true, .about = "Weight of the evidence behind quiz"},
+    {.name = "quality", .type = RULE_NUMBER, .required = true, .about = "Weight of the evidence behind quality"},
+    {.name = "consistency", .type = RULE_NUMBER, .required = true, .about = "Active days counted, or the weight of a stated value"},
+    {0},
+};
+
+const struct rule shape_mastery_result[] = {
+    SHAPE_STUDENT,
+    SHAPE_SCORE("mastery_score", "The weighted score"),
+    {.name = "level", .type = RULE_WORD, .required = true, .choices = shape_levels, .about = "novice < 0.4 <= developing < 0.6 <= proficient < 0.8 <= master"},
+    {.name = "components", .type = RULE_OBJECT, .fields = shape_components, .about = "The four components; absent when not asked for"},
+    {.name = "breakdown", .type = RULE_OBJECT, .fields = breakdown, .about = "What each component adds to the score"},
+    {.name = "evidence", .type = RULE_OBJECT, .fields = evidence, .about = "The decayed weight that each component rests on"},
+    {.name = "calculated_at", .type = RULE_TIME, .required = true, .about = "When the result was computed"},
+    {.name = "version", .type = RULE_TEXT, .required = true, .about = "Version of the model"},
+    {0},
+};
+
+const struct rule shape_history_day[] = {
+    {.name = "date", .type = RULE_DAY, .required = true, .about = "UTC day"},
+    SHAPE_SCORE("mastery_score", "Score at the close of the day"),
+    {.name = "level", .type = RULE_WORD, .required = true, .choices = shape_levels, .about = "Level of that score"},
+    {.name = "components", .type = RULE_OBJECT, .required = true, .fields = shape_components, .about = "The four components at the close of the day"},
+    {.name = "sample_size", .type = RULE_INT, .required = true, .about = "Events and statements of that day"},
+    {0},
+};
+
+const struct rule shape_activity[] = {
+    {.name = "last_updated", .type = RULE_TIME, .required = true, .about = "When the student's mastery last changed"},
+    {.name = "recent_exercises", .type = RULE_INT, .required = true, .about = "Exercises completed in the last 14 days"},
+    {.name = "recent_quizzes", .type = RULE_INT, .required = true, .about = "Quizzes completed in the last 14 days"},
+    {.name = "days_active", .type = RULE_INT, .required = true, .about = "Days with any record in the last 90"},
+    {.name = "current_streak", .type = RULE_INT, .required = true, .about = "Days in a row that end today or yesterday"},
+    {.name = "max_streak", .type = RULE_INT, .required = true, .about = "Longest run of days in the last 90"},
+    {0},
+};
+
+const struct rule shape_query_metadata[] = {
+    SHAPE_CORRELATION,
+    {.name = "query_time", .type = RULE_TIME, .required = true, .about = "When the question was answered"},
+    SHAPE_STUDENT,
+    {0},
+};
+/* clang-format on */

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/service/engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "app/base/clock.h"
+#include "app/base/digest.h"
+#include "app/base/ids.h"
+#include "app/http/router.h"
+
+static const char *from_environment(const char *name)
+{
+    return getenv(name);
+}
+
+/* A key of its own if there is one, else one derived from the signing secret (so that all processes
+ * agree), else a random one: then the hashes of two processes differ. */
+static void set_log_key(struct engine *engine)
+{
+    const struct config *config = &engine->config;
+    unsigned char key[DIGEST_SIZE];
+
+    if (config->log_key && *config->log_key) {
+        log_set_key(engine->log, str_of(config->log_key));
+        return;
+    }
+    if (config->jwt_secret && *config->jwt_secret)
+        digest_hmac(str_of(config->jwt_secret), STR("mastery-engine log key"), key);
+    else
+        random_bytes(key, sizeof(key));
+    log_set_key(engine->log, (struct str){(const char *)key, sizeof(key)});
+    explicit_bzero(key, sizeof(key));
+}
+
+static struct metrics *open_metrics(const struct config *config, const struct router *router,
+                                    char ret_error[200])
+{
+    size_t n = router_count(router);
+    struct metrics_endpoint *endpoints = calloc(n + 1, sizeof(*endpoints));
+    struct metrics *metrics = NULL;
+
+    if (endpoints) {
+        for (size_t i = 0; i < n; i++) {
+            const struct route *route = router_route(router, i);
+
+            endpoints[i] =
+                (struct metrics_endpoint){http_method_name(route->method), route->pattern};
+        }
+        endpoints[n] = (struct metrics_endpoint){"any", "other"};
+        metrics = metrics_open(config->metrics_file, endpoints, n + 1, ret_error);
+    }
+    free(endpoints);
+    return metrics;
+}
+
+bool engine_open(struct engine *engine, const char *program, const struct router *router,
+                 unsigned parts)
+{
+    struct config *config = &engine->config;
+    char error[200] = "out of memory";
+
+    *engine = (struct engine){.router = router, .started_at_ms = clock_wall_ms()};
+    if (config_load(config, from_environment, stderr) > 0)
+        return false;
+    scripts_prepare();
+    engine->log = log_open(STDERR_FILENO, program, config->log_level);
+    engine->chain = chain_new();
+    engine->store = store_new(config, error);
+    if (!engine->log || !engine->chain || !engine->store)
+        goto failed;
+    set_log_key(engine);
+    if (parts & ENGINE_TOKENS && !(engine->tokens = tokens_new(config, error)))
+        goto failed;
+    if (parts & ENGINE_METRICS && !(engine->metrics = open_metrics(config, router, error)))
+        goto failed;
+    if (parts & ENGINE_SERVING && config->stale_answers > 0 &&
+        !(engine->answers = answers_new((size_t)config->stale_answers)))
+        goto failed;
+    return true;
+failed:
+    (void)fprintf(stderr, "%s: %s\n", program, error);
+    return false;
+}
+
+void engine_close(struct engine *engine)
+{
+    store_free(engine->store);
+    chain_free(engine->chain);
+    answers_free(engine->answers);
+    tokens_free(engine->tokens);
+    metrics_close(engine->metrics);
+    log_close(engine->log);
+    config_release(&engine->config);
+}
+
+void engine_reload(struct engine *engine)
+{
+    char error[200];
+    struct jw *w;
+
+    if (!engine->tokens)
+        return;
+    if (tokens_reload(engine->tokens, error)) {
+        (void)log_begin(engine->log, LOG_INFO, "keys.reloaded");
+    } else {
+        w = log_begin(engine->log, LOG_ERROR, "keys.refused");
+        jw_text(w, "reason", error);
+        jw_text(w, "consequence", "the old keys stay");
+    }
+    log_end(engine->log);
+}
+
+static void note_circuit(struct engine *engine)
+{
+    uint64_t failures;
+    int64_t opened_at_ms;
+    enum store_state state = store_circuit(engine->store, &failures, &opened_at_ms);
+    struct jw *w;
+
+    if (state == engine->circuit)
+        return;
+    metrics_breaker(engine->metrics, 0, (enum breaker_gauge)state, failures, opened_at_ms);
+    /* open and half-open take turns while the store is away: told once */
+    if (engine->circuit == STORE_CLOSED_CIRCUIT) {
+        w = log_begin(engine->log, LOG_WARNING, "store.away");
+        jw_text(w, "reason", store_last_error(engine->store));
+        log_end(engine->log);
+    } else if (state == STORE_CLOSED_CIRCUIT) {
+        (void)log_begin(engine->log, LOG_INFO, "store.back");
+        log_end(engine->log);
+    }
+    engine->circuit = state;
+}
+
+void engine_note_store(struct engine *engine)
+{
+    enum { OK, ERROR, TIMEOUT, UNAVAILABLE }; /* the words of METRIC_REDIS */
+    struct store_counts counts;
+
+    note_circuit(engine);
+    store_take_counts(engine->store, &counts);
+    for (unsigned kind = ASK_READ; kind <= ASK_WRITE; kind++) {
+        const uint64_t n[] = {counts.ok[kind], counts.errors[kind], counts.timeouts[kind],
+                              counts.unavailable[kind]};
+
+        for (unsigned status = OK; status <= UNAVAILABLE; status++) {
+            if (n[status] > 0)
+                metrics_add(engine->metrics, METRIC_REDIS, kind, status, n[status]);
+        }
+    }
+    if (counts.reconnects > 0)
+        metrics_add(engine->metrics, METRIC_RECONNECTS, 0, 0, counts.reconnects);
+}

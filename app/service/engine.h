@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a process of the engine consists of: the one long-lived structure, made at start, passed
+ * down, torn down at the end. Nothing in it is needed by another process. */
+#ifndef SERVICE_ENGINE_H
+#define SERVICE_ENGINE_H
+
+#include "app/auth/token.h"
+#include "app/base/config.h"
+#include "app/obs/log.h"
+#include "app/obs/metrics.h"
+#include "app/store/answers.h"
+#include "app/store/chain.h"
+#include "app/store/store.h"
+
+struct router;
+
+struct engine {
+    struct config config;
+    struct log *log;
+    struct metrics *metrics; /* NULL in mastery-ctl */
+    struct tokens *tokens;   /* NULL in programs that verify none */
+    struct store *store;
+    struct chain *chain;         /* writes to one student under way from here */
+    struct answers *answers;     /* last answers, for when the store is away; NULL: none kept */
+    const struct router *router; /* NULL in programs that serve no requests */
+    int64_t started_at_ms;
+    enum store_state circuit; /* as last noted */
+    bool draining;            /* on its way out: /ready says so */
+};
+
+enum engine_part {
+    ENGINE_METRICS = 1, /* joins the pool's shared metrics */
+    ENGINE_TOKENS = 2,  /* verifies tokens */
+    ENGINE_SERVING = 4, /* keeps last answers */
+};
+
+/* Opens what the configuration of the environment asks for: log (to file descriptor 2), store and
+ * the parts named. False with a line an error on stderr; engine_close is due in any case. Nothing
+ * is connected yet: a store that is away is no reason not to start. router: for the metrics'
+ * endpoints; may be NULL without ENGINE_METRICS. */
+bool engine_open(struct engine *engine, const char *program, const struct router *router,
+                 unsigned parts);
+void engine_close(struct engine *engine);
+/* Reads the keys again; what cannot be read leaves the old ones and a line in the log. */
+void engine_reload(struct engine *engine);
+/* Once a turn: moves the store's counts into the metrics and logs when the store goes or comes. */
+void engine_note_store(struct engine *engine);
+
+#endif

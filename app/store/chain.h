@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Writes to one student that are under way from this process. A second write that is computed
+ * before the first has been answered must build on the first one's state, or it would be refused as
+ * outdated: writes to one student are chained, not raced (architecture section 3). */
+#ifndef STORE_CHAIN_H
+#define STORE_CHAIN_H
+
+#include "app/base/str.h"
+
+struct chain;
+
+struct chain *chain_new(void);
+void chain_free(struct chain *chain); /* takes NULL */
+/* The packed state that the latest write under way for the student will leave; false: none is. */
+bool chain_latest(struct chain *chain, struct str student, struct str *ret_packed);
+/* A write that will leave `packed` has been asked for. Without memory nothing is noted: the next
+ * write then races, which costs it a round and nothing else. */
+void chain_add(struct chain *chain, struct str student, struct str packed);
+/* That write has been answered. made false: what was built on it is outdated too. */
+void chain_remove(struct chain *chain, struct str student, bool made);
+
+#endif

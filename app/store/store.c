@@ -1,0 +1,590 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/store/store.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "app/base/clock.h"
+#include "app/store/address.h"
+#include "app/store/breaker.h"
+#include "app/store/reply.h"
+
+enum { READ_SIZE = 65536, GREETING_ARENA = 16384, ARGV_MAX = 4096 };
+static const int64_t HEARTBEAT_US = 1000000;
+
+struct store {
+    const struct config *config;
+    struct store_address address;
+    redisContext *connection;     /* non-blocking; NULL: none */
+    struct ask *sent, **sent_end; /* in the order in which replies will come */
+    size_t sent_count;
+    size_t patient_count; /* asks under way that have a patience of their own */
+    struct asks *done, **done_end;
+    struct breaker breaker;
+    struct arena *greeting_arena;
+    struct asks greeting; /* what a new connection says first, and the probe: ours alone */
+    int64_t last_reply_us;
+    struct store_counts counts;
+    bool connected_before;
+    unsigned generation;
+    char last_error[160];
+    const char *argv[ARGV_MAX]; /* for hiredis, which wants two arrays */
+    size_t argn[ARGV_MAX];
+    char read_buffer[READ_SIZE];
+};
+
+static void lose_connection(struct store *store, int64_t now_us, const char *why, bool timed_out);
+
+static void release_reply(void *reply)
+{
+    freeReplyObject(reply);
+}
+
+struct store *store_new(const struct config *config, char ret_error[200])
+{
+    struct store *store = calloc(1, sizeof(*store));
+
+    if (!store) {
+        (void)snprintf(ret_error, 200, "out of memory");
+        return NULL;
+    }
+    store->config = config;
+    store->sent_end = &store->sent;
+    store->done_end = &store->done;
+    breaker_init(&store->breaker, config->store_breaker_failures,
+                 config->store_breaker_open_ms * INT64_C(1000));
+    store->greeting_arena = arena_new(GREETING_ARENA, 1 << 20);
+    if (!store->greeting_arena ||
+        !store_address_parse(config->redis_url, &store->address, ret_error)) {
+        store_free(store);
+        return NULL;
+    }
+    return store;
+}
+
+void store_free(struct store *store)
+{
+    if (!store)
+        return;
+    if (store->connection)
+        redisFree(store->connection);
+    arena_free(store->greeting_arena);
+    free(store);
+}
+
+/* ---- queues ---- */
+
+static void push_done(struct store *store, struct asks *a)
+{
+    a->next = NULL;
+    *store->done_end = a;
+    store->done_end = &a->next;
+    a->queued = true;
+}
+
+struct asks *store_next_done(struct store *store)
+{
+    struct asks *a = store->done;
+
+    if (!a)
+        return NULL;
+    store->done = a->next;
+    if (!store->done)
+        store->done_end = &store->done;
+    a->queued = false;
+    return a;
+}
+
+static void push_sent(struct store *store, struct ask *ask)
+{
+    ask->queue_next = NULL;
+    *store->sent_end = ask;
+    store->sent_end = &ask->queue_next;
+    store->sent_count++;
+    if (ask->of->patience_us > 0)
+        store->patient_count++;
+}
+
+static struct ask *pop_sent(struct store *store)
+{
+    struct ask *ask = store->sent;
+
+    if (!ask)
+        return NULL;
+    store->sent = ask->queue_next;
+    if (!store->sent)
+        store->sent_end = &store->sent;
+    store->sent_count--;
+    if (ask->of->patience_us > 0)
+        store->patient_count--;
+    return ask;
+}
+
+/* The round of a is over. The greeting is our own and has nobody waiting. */
+static void end_round(struct store *store, struct asks *a, enum asks_status status)
+{
+    a->status = status;
+    a->pinned = false;
+    if (a != &store->greeting && !a->queued)
+        push_done(store, a);
+}
+
+/* ---- sending ---- */
+
+static bool append(struct store *store, const struct ask *ask, bool whole_script)
+{
+    char keys[12];
+    int n = 0;
+
+    if (ask->argc + 3 > ARGV_MAX)
+        return false;
+    if (ask->script) {
+        store->argv[0] = whole_script ? "EVAL" : "EVALSHA";
+        store->argn[0] = strlen(store->argv[0]);
+        store->argv[1] = whole_script ? ask->script->body.p : ask->script->sha1;
+        store->argn[1] = whole_script ? ask->script->body.n : sizeof(ask->script->sha1) - 1;
+        store->argn[2] = (size_t)snprintf(keys, sizeof(keys), "%d", ask->keys);
+        store->argv[2] = keys;
+        n = 3;
+    }
+    for (int i = 0; i < ask->argc; i++, n++) {
+        store->argv[n] = ask->argv[i].p ? ask->argv[i].p : "";
+        store->argn[n] = ask->argv[i].n;
+    }
+    return redisAppendCommandArgv(store->connection, n, store->argv, store->argn) == REDIS_OK;
+}
+
+static void count(struct store *store, const struct asks *a, uint64_t counts[2])
+{
+    (void)store;
+    for (const struct ask *ask = a->first; ask; ask = ask->next)
+        counts[ask->kind]++;
+}
+
+static void refuse(struct store *store, struct asks *a)
+{
+    count(store, a, store->counts.unavailable);
+    end_round(store, a, ASKS_FAILED);
+}
+
+/* Puts the commands of a behind those already under way. */
+static void send_asks(struct store *store, struct asks *a, int64_t now_us)
+{
+    a->status = ASKS_WAITING;
+    a->submitted_us = now_us;
+    for (struct ask *ask = a->first; ask; ask = ask->next) {
+        if (!append(store, ask, false)) {
+            lose_connection(store, now_us, "a command could not be written", false);
+            if (a->status == ASKS_WAITING)
+                refuse(store, a);
+            return;
+        }
+        push_sent(store, ask);
+    }
+}
+
+/* What a new connection says first; an existing one is only pinged. */
+static void greet(struct store *store, int64_t now_us, bool fresh)
+{
+    struct asks *g = &store->greeting;
+    const struct store_address *at = &store->address;
+    struct script *const *scripts;
+    size_t n = scripts_all(&scripts);
+
+    arena_reset(store->greeting_arena);
+    asks_init(g, store->greeting_arena, NULL);
+    if (fresh && store->config->redis_password && *store->config->redis_password) {
+        struct str auth[] = {STR("AUTH"), at->user, str_of(store->config->redis_password)};
+
+        if (at->user.n == 0)
+            auth[1] = auth[2];
+        (void)ask_command(g, ASK_READ, at->user.n ? 3 : 2, auth);
+    }
+    if (fresh && at->database.n > 0)
+        (void)ask_command(g, ASK_READ, 2, (struct str[]){STR("SELECT"), at->database});
+    for (size_t i = 0; fresh && i < n; i++)
+        (void)ask_command(g, ASK_READ, 3,
+                          (struct str[]){STR("SCRIPT"), STR("LOAD"), scripts[i]->body});
+    (void)ask_command(g, ASK_READ, 1, (struct str[]){STR("PING")});
+    send_asks(store, g, now_us);
+}
+
+static bool connect_now(struct store *store, int64_t now_us)
+{
+    const struct store_address *at = &store->address;
+    redisContext *c =
+        at->path ? redisConnectUnixNonBlock(at->path) : redisConnectNonBlock(at->host, at->port);
+
+    /* hazards H5: an error may come with err = 0, so the descriptor is looked at as well */
+    if (!c || c->err || c->fd < 0) {
+        (void)snprintf(store->last_error, sizeof(store->last_error), "connect: %s",
+                       c && c->err ? c->errstr : "failed");
+        if (c)
+            redisFree(c);
+        breaker_failure(&store->breaker, now_us, false);
+        return false;
+    }
+    store->connection = c;
+    store->generation++;
+    if (store->connected_before)
+        store->counts.reconnects++;
+    store->connected_before = true;
+    greet(store, now_us, true);
+    return store->connection != NULL;
+}
+
+/* A write counts only when enough replicas hold it: WAIT goes behind it in the same round. */
+static void ask_for_replicas(struct store *store, struct asks *a)
+{
+    int replicas = store->config->store_wait_replicas;
+    struct str n, ms;
+
+    if (replicas == 0 || !a->has_writes || a->wait)
+        return;
+    n = arena_printf(a->arena, "%d", replicas);
+    ms = arena_printf(a->arena, "%d", store->config->store_round_timeout_ms / 2 + 1);
+    a->wait = ask_command(a, ASK_READ, 3, (struct str[]){STR("WAIT"), n, ms});
+}
+
+void store_submit(struct store *store, struct asks *a, int64_t now_us)
+{
+    ask_for_replicas(store, a);
+    if (a->failed) {
+        end_round(store, a, ASKS_FAILED);
+    } else if (a->count == 0) {
+        end_round(store, a, ASKS_ANSWERED);
+    } else if (store->breaker.state != BREAKER_CLOSED ||
+               (!store->connection && !connect_now(store, now_us))) {
+        refuse(store, a);
+    } else {
+        send_asks(store, a, now_us);
+    }
+}
+
+void store_flush(struct store *store, int64_t now_us)
+{
+    int done;
+
+    if (store->connection && store_wants_write(store) &&
+        redisBufferWrite(store->connection, &done) != REDIS_OK)
+        lose_connection(store, now_us, store->connection->errstr, false);
+}
+
+/* ---- losing ---- */
+
+static bool may_repeat(const struct store *store, const struct asks *a, bool timed_out)
+{
+    return !timed_out && !a->has_writes && !a->repeated && a->status == ASKS_WAITING &&
+           a != &store->greeting && store->breaker.state == BREAKER_CLOSED;
+}
+
+/* Everything that might still arrive on the old connection goes with it: a late reply must never
+ * be taken for the answer to another question (hazards H3). */
+static void lose_connection(struct store *store, int64_t now_us, const char *why, bool timed_out)
+{
+    struct asks *again = NULL, **again_end = &again;
+    struct ask *ask;
+
+    (void)snprintf(store->last_error, sizeof(store->last_error), "%s", why);
+    redisFree(store->connection);
+    store->connection = NULL;
+    store->generation++;
+    breaker_failure(&store->breaker, now_us, timed_out);
+    while ((ask = pop_sent(store))) {
+        struct asks *a = ask->of;
+
+        if (a->status != ASKS_WAITING && !a->pinned)
+            continue; /* seen already, by another ask of the same round */
+        if (may_repeat(store, a, timed_out)) {
+            a->status = ASKS_OPEN;
+            a->next = NULL;
+            *again_end = a;
+            again_end = &a->next;
+        } else {
+            count(store, a, timed_out ? store->counts.timeouts : store->counts.unavailable);
+            end_round(store, a, ASKS_FAILED);
+        }
+    }
+    while (again) {
+        struct asks *a = again;
+
+        again = a->next;
+        a->repeated = true;
+        a->answered = 0;
+        for (ask = a->first; ask; ask = ask->next)
+            ask->reply = NULL;
+        store_submit(store, a, now_us);
+    }
+    store_flush(store, now_us);
+}
+
+/* ---- receiving ---- */
+
+static void greeted(struct store *store, int64_t now_us)
+{
+    for (const struct ask *ask = store->greeting.first; ask; ask = ask->next) {
+        if (ask->reply && ask->reply->type != REDIS_REPLY_ERROR)
+            continue;
+        lose_connection(store, now_us, ask->reply ? ask->reply->str : "no memory", false);
+        return;
+    }
+    breaker_success(&store->breaker);
+}
+
+static void note_health(struct store *store, const struct ask *ask, enum reply_error error,
+                        int64_t now_us)
+{
+    store->last_reply_us = now_us;
+    if (ask->of == &store->greeting)
+        return;
+    (error == REPLY_NO_ERROR ? store->counts.ok : store->counts.errors)[ask->kind]++;
+    if (error == REPLY_STORE_AWAY)
+        breaker_failure(&store->breaker, now_us, false);
+    else if (store->breaker.state == BREAKER_CLOSED)
+        store->breaker.failures = 0;
+}
+
+static bool enough_replicas(const struct store *store, const struct asks *a)
+{
+    int64_t holding = 0;
+
+    return !a->wait || (reply_int(a->wait->reply, &holding) == REPLY_THERE &&
+                        holding >= store->config->store_wait_replicas);
+}
+
+/* One reply for the oldest ask under way. False when the connection is gone after it. */
+static bool take_reply(struct store *store, redisReply *reply, int64_t now_us)
+{
+    struct ask *ask = pop_sent(store);
+    enum reply_error error = reply_error_of(reply);
+    struct asks *a;
+
+    if (!ask || error == REPLY_NOT_CONNECTED) {
+        char why[sizeof(store->last_error)];
+
+        (void)snprintf(why, sizeof(why), "%s", ask ? reply->str : "a reply to no question");
+        freeReplyObject(reply);
+        if (ask) { /* it is lost like all others: back to where it was */
+            ask->queue_next = store->sent;
+            store->sent = ask;
+            if (!ask->queue_next)
+                store->sent_end = &ask->queue_next;
+            store->sent_count++;
+            if (ask->of->patience_us > 0)
+                store->patient_count++;
+        }
+        lose_connection(store, now_us, why, true);
+        return false;
+    }
+    a = ask->of;
+    if (error == REPLY_NO_SCRIPT && ask->script && append(store, ask, true)) {
+        freeReplyObject(reply);
+        push_sent(store, ask);
+        return true;
+    }
+    if (arena_defer(a->arena, release_reply, reply))
+        ask->reply = reply;
+    note_health(store, ask, error, now_us);
+    if (++a->answered < a->count)
+        return true;
+    end_round(store, a, enough_replicas(store, a) ? ASKS_ANSWERED : ASKS_FAILED);
+    if (a == &store->greeting)
+        greeted(store, now_us);
+    return store->connection != NULL;
+}
+
+static bool take_replies(struct store *store, int64_t now_us)
+{
+    for (;;) {
+        void *reply = NULL;
+
+        if (redisReaderGetReply(store->connection->reader, &reply) != REDIS_OK) {
+            lose_connection(store, now_us, "Redis does not speak its protocol", true);
+            return false;
+        }
+        if (!reply)
+            return true;
+        if (!take_reply(store, reply, now_us))
+            return false;
+    }
+}
+
+void store_on_ready(struct store *store, int64_t now_us)
+{
+    ssize_t n;
+
+    store_flush(store, now_us);
+    do {
+        if (!store->connection)
+            return;
+        n = read(store->connection->fd, store->read_buffer, READ_SIZE);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOTCONN))
+            return;
+        if (n <= 0) {
+            lose_connection(store, now_us, n == 0 ? "Redis closed the connection" : strerror(errno),
+                            false);
+            return;
+        }
+        if (redisReaderFeed(store->connection->reader, store->read_buffer, (size_t)n) != REDIS_OK) {
+            lose_connection(store, now_us, "out of memory", true);
+            return;
+        }
+    } while (take_replies(store, now_us) && n == READ_SIZE);
+    store_flush(store, now_us); /* scripts that Redis did not know were sent again */
+}
+
+/* ---- time ---- */
+
+static int64_t round_timeout_us(const struct store *store, const struct asks *a)
+{
+    int ms = a == &store->greeting ? store->config->store_connect_timeout_ms
+                                   : store->config->store_round_timeout_ms;
+
+    return ms * INT64_C(1000);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
+/* Gives those back whose owners will not wait as long as the store does. */
+static int64_t look_for_impatient(struct store *store, int64_t now_us)
+{
+    int64_t next = -1;
+
+    for (struct ask *ask = store->sent; ask && store->patient_count > 0; ask = ask->queue_next) {
+        struct asks *a = ask->of;
+        int64_t at = a->submitted_us + a->patience_us;
+
+        if (a->patience_us == 0 || a->status != ASKS_WAITING)
+            continue;
+        if (at > now_us) {
+            next = earlier(next, at - now_us);
+            continue;
+        }
+        a->status = ASKS_LATE;
+        a->pinned = true;
+        push_done(store, a);
+    }
+    return next;
+}
+
+static void probe(struct store *store, int64_t now_us)
+{
+    if (!store->connection)
+        (void)connect_now(store, now_us);
+    else if (store->greeting.status != ASKS_WAITING)
+        greet(store, now_us, false);
+    store_flush(store, now_us);
+}
+
+/* The oldest round under way decides: replies come in order. */
+static int64_t look_for_late(struct store *store, int64_t now_us)
+{
+    int64_t left;
+
+    if (!store->sent)
+        return -1;
+    left = store->sent->of->submitted_us + round_timeout_us(store, store->sent->of) - now_us;
+    if (left > 0)
+        return left;
+    lose_connection(store, now_us, "Redis did not answer in time", true);
+    return -1;
+}
+
+int64_t store_tick(struct store *store, int64_t now_us)
+{
+    int64_t next = earlier(look_for_late(store, now_us), look_for_impatient(store, now_us));
+    bool idle = store->breaker.state == BREAKER_CLOSED && !store->sent &&
+                now_us - store->last_reply_us >= HEARTBEAT_US;
+
+    if (idle)
+        store->last_reply_us = now_us;
+    if (idle || breaker_probe_due(&store->breaker, now_us)) {
+        probe(store, now_us);
+        next = earlier(next, store->config->store_connect_timeout_ms * INT64_C(1000));
+    }
+    if (store->breaker.state == BREAKER_OPEN)
+        next = earlier(next, store->breaker.probe_at_us - now_us);
+    return store->done ? 0 : earlier(next, HEARTBEAT_US);
+}
+
+/* ---- looking ---- */
+
+int store_fd(const struct store *store)
+{
+    return store->connection ? store->connection->fd : -1;
+}
+
+unsigned store_generation(const struct store *store)
+{
+    return store->generation;
+}
+
+bool store_wants_write(const struct store *store)
+{
+    return store->connection && sdslen(store->connection->obuf) > 0;
+}
+
+enum store_state store_circuit(const struct store *store, uint64_t *ret_failures,
+                               int64_t *ret_opened_at_ms)
+{
+    *ret_failures = store->breaker.failures;
+    *ret_opened_at_ms = store->breaker.opened_at_ms;
+    switch (store->breaker.state) {
+    case BREAKER_OPEN: return STORE_OPEN_CIRCUIT;
+    case BREAKER_HALF_OPEN: return STORE_HALF_OPEN_CIRCUIT;
+    case BREAKER_CLOSED: break;
+    }
+    return STORE_CLOSED_CIRCUIT;
+}
+
+bool store_connected(const struct store *store)
+{
+    return store->connection != NULL;
+}
+
+size_t store_in_flight(const struct store *store)
+{
+    return store->sent_count;
+}
+
+const char *store_last_error(const struct store *store)
+{
+    return store->last_error;
+}
+
+void store_take_counts(struct store *store, struct store_counts *ret)
+{
+    *ret = store->counts;
+    store->counts = (struct store_counts){0};
+}
+
+bool store_wait(struct store *store, struct asks *a)
+{
+    struct asks *done;
+
+    store_submit(store, a, clock_monotonic_us());
+    for (;;) {
+        struct pollfd ready = {.events = POLLIN};
+        int64_t now_us = clock_monotonic_us(), next_us;
+
+        store_flush(store, now_us);
+        while ((done = store_next_done(store))) {
+            if (done == a && !a->pinned)
+                return a->status == ASKS_ANSWERED;
+        }
+        next_us = store_tick(store, now_us);
+        if (store->done)
+            continue;
+        ready.fd = store_fd(store);
+        ready.events = (short)(POLLIN | (store_wants_write(store) ? POLLOUT : 0));
+        (void)poll(&ready, 1, (int)(next_us / 1000) + 1);
+        if (ready.revents)
+            store_on_ready(store, clock_monotonic_us());
+    }
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A student's mastery in Redis: the profile (current result and packed state) and the snapshots of
+ * days. Functions named ask_ note commands, those named read_ look at their replies. */
+#ifndef STORE_STUDENT_H
+#define STORE_STUDENT_H
+
+#include "app/base/problem.h"
+#include "app/domain/mastery.h"
+#include "app/store/store.h"
+
+/* The packed form of a mastery_state: version byte, then the members, little-endian. */
+enum { STATE_PACKED_MAX = 192, STATE_SCHEMA = 1 };
+size_t state_pack(const struct mastery_state *s, unsigned char ret[STATE_PACKED_MAX]);
+/* False for any other version or size, and for values that no state of ours can have. */
+bool state_unpack(struct str packed, struct mastery_state *ret);
+
+struct student_profile {
+    bool exists;
+    struct str result_json; /* the MasteryResult as stored, to be spliced into answers */
+    struct str packed;
+    struct mastery_state state; /* empty when it does not exist */
+};
+
+struct ask *student_ask_profile(struct asks *a, struct str student);
+/* False with INTERNAL_ERROR or SERVICE_UNAVAILABLE in p. The texts point into the reply. */
+bool student_read_profile(const struct ask *ask, struct student_profile *ret, struct problem *p);
+
+/* The snapshots of the days first .. first + count - 1; count <= HISTORY_DAYS. One round trip. */
+struct ask *student_ask_days(struct asks *a, struct str student, int32_t first, int count);
+/* Fills ret_days with those that are there, oldest first; ret_days has room for HISTORY_DAYS. */
+bool student_read_days(const struct ask *ask, struct mastery_state *ret_days, size_t *ret_count,
+                       struct problem *p);
+
+/* One change, all or nothing: profile, day snapshots and journal entry, only if the packed state in
+ * Redis is still `expected` (empty: none) and the student is not erased. */
+struct student_change {
+    struct str student;
+    struct str expected;
+    struct str result_json;
+    const struct mastery_state *days; /* closing states to write, the current one last */
+    size_t day_count;
+    struct str journal; /* JSON of the entry */
+};
+
+/* ret_packed: the packed current state, as it will be when the change is made. */
+struct ask *student_ask_change(struct asks *a, const struct student_change *change,
+                               struct str *ret_packed);
+
+enum change_outcome {
+    CHANGE_MADE,
+    CHANGE_OUTDATED, /* somebody else was faster: *ret_packed is what is there now */
+    CHANGE_ERASED,   /* the student is erased: no new data */
+    CHANGE_PROBLEM,  /* p says what */
+};
+enum change_outcome student_read_change(const struct ask *ask, struct str *ret_packed,
+                                        struct problem *p);
+
+#endif

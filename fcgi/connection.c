@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "fcgi/connection.h"
+
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { BODY_MAX = 4 << 20, FCGI_HEADER_SIZE = 8, FCGI_VERSION = 1, FCGI_TYPE_BEGIN = 1 };
+
+void connection_init(struct connection *c, int fd)
+{
+    memset(c, 0, sizeof(*c));
+    (void)FCGX_InitRequest(&c->request, -1, 0);
+    c->request.ipcFd = fd;
+    c->request.keepConnection = 1;
+}
+
+void connection_close(struct connection *c)
+{
+    if (c->request.ipcFd >= 0)
+        FCGX_Free(&c->request, 1);
+    c->state = CONNECTION_CLOSED;
+}
+
+/* The first record of a connection must begin a request. libfcgi overruns its stack on management
+ * records (hazards F8), so nothing else is let through to it. */
+static bool begins_a_request(int fd)
+{
+    unsigned char header[FCGI_HEADER_SIZE];
+    ssize_t n = recv(fd, header, sizeof(header), MSG_PEEK);
+
+    return n == FCGI_HEADER_SIZE && header[0] == FCGI_VERSION && header[1] == FCGI_TYPE_BEGIN &&
+           (header[2] != 0 || header[3] != 0);
+}
+
+/* ---- parameters ---- */
+
+struct parameters {
+    struct str uri, normalised_uri, length;
+};
+
+static const struct {
+    struct str name;
+    size_t into; /* offset in struct http_request; in struct parameters where `own` */
+    bool own;
+    bool alone; /* a header that must not come twice (hazards F13) */
+} parameter_table[] = {
+    /* clang-format off */
+    {STR_INIT("REQUEST_URI"),            offsetof(struct parameters, uri), true, true},
+    {STR_INIT("DOCUMENT_URI"),           offsetof(struct parameters, normalised_uri), true, true},
+    {STR_INIT("CONTENT_LENGTH"),         offsetof(struct parameters, length), true, true},
+    {STR_INIT("CONTENT_TYPE"),           offsetof(struct http_request, content_type), false, true},
+    {STR_INIT("HTTP_AUTHORIZATION"),     offsetof(struct http_request, authorization), false, true},
+    {STR_INIT("REQUEST_ID"),             offsetof(struct http_request, request_id), false, true},
+    {STR_INIT("HTTP_TRACEPARENT"),       offsetof(struct http_request, traceparent), false, false},
+    {STR_INIT("HTTP_TRACESTATE"),        offsetof(struct http_request, tracestate), false, false},
+    {STR_INIT("HTTP_IDEMPOTENCY_KEY"),   offsetof(struct http_request, idempotency_key), false, true},
+    {STR_INIT("HTTP_DAPR_API_TOKEN"),    offsetof(struct http_request, api_token), false, true},
+    {STR_INIT("HTTP_ACCEPT"),            offsetof(struct http_request, accept), false, false},
+    /* clang-format on */
+};
+enum { PARAMETERS = sizeof(parameter_table) / sizeof(parameter_table[0]) };
+
+/* Where the value of the parameter belongs; NULL: nobody asks for it. */
+static struct str *place_of(struct str name, struct http_request *r, struct parameters *own,
+                            bool *ret_alone)
+{
+    for (size_t i = 0; i < PARAMETERS; i++) {
+        char *base = parameter_table[i].own ? (char *)own : (char *)r;
+
+        if (!str_equal(name, parameter_table[i].name))
+            continue;
+        *ret_alone = parameter_table[i].alone;
+        return (struct str *)(void *)(base + parameter_table[i].into);
+    }
+    return NULL;
+}
+
+static void take_parameter(struct http_request *r, struct parameters *own, const char *text)
+{
+    struct str value = str_of(text), name = str_cut(&value, '=');
+    bool alone = false;
+    struct str *place;
+
+    if (str_equal(name, STR("REQUEST_METHOD"))) {
+        r->method = http_method_of(value);
+        return;
+    }
+    if (str_equal(name, STR("MASTERY_LISTENER"))) {
+        r->sidecar = str_equal(value, STR("sidecar"));
+        return;
+    }
+    place = place_of(name, r, own, &alone);
+    if (!place)
+        return;
+    if (place->p && alone)
+        r->repeated = true;
+    else
+        *place = value;
+}
+
+/* The path by which nginx chose the location must be the very path that was sent; otherwise two
+ * readings of one address could be played against each other (hazards N10): then no route matches.
+ */
+static void take_path(struct http_request *r, const struct parameters *own)
+{
+    struct str rest = own->uri, path = str_cut(&rest, '?');
+
+    r->query = rest;
+    if (str_equal(path, own->normalised_uri))
+        r->path = path;
+}
+
+/* ---- body ---- */
+
+static bool read_body(struct connection *c, struct arena *arena, size_t n)
+{
+    struct http_request *r = &c->exchange.request;
+    char *body = arena_alloc(arena, n + 1);
+
+    if (!body || FCGX_GetStr(body, (int)n, c->request.in) != (int)n)
+        return false;
+    body[n] = '\0';
+    r->body = (struct str){body, n};
+    return true;
+}
+
+/* To its end, though nothing more may come: only then is the connection free for the next request.
+ */
+static bool at_end(struct connection *c)
+{
+    char one;
+
+    return FCGX_GetStr(&one, 1, c->request.in) == 0 && FCGX_GetError(c->request.in) == 0;
+}
+
+static bool take_body(struct connection *c, struct arena *arena, struct str length)
+{
+    int64_t n = 0;
+
+    if (length.n > 0 && !str_to_int64(length, 0, INT64_MAX, &n))
+        return false;
+    if (n > BODY_MAX) {
+        c->exchange.request.too_large = true;
+        c->request.keepConnection = 0;
+        return true;
+    }
+    return (n == 0 || read_body(c, arena, (size_t)n)) && at_end(c);
+}
+
+enum connection_event connection_read(struct connection *c, struct arena *arena)
+{
+    struct parameters own = {0};
+    struct exchange *x = &c->exchange;
+
+    if ((!c->greeted && !begins_a_request(c->request.ipcFd)) || FCGX_Accept_r(&c->request) != 0) {
+        connection_close(c);
+        return CONNECTION_LOST;
+    }
+    c->greeted = true;
+    memset(x, 0, sizeof(*x));
+    x->arena = arena;
+    x->connection = c;
+    x->request.method = OTHER_METHOD;
+    for (char **p = c->request.envp; *p; p++)
+        take_parameter(&x->request, &own, *p);
+    take_path(&x->request, &own);
+    if (!take_body(c, arena, own.length)) {
+        connection_close(c);
+        return CONNECTION_LOST;
+    }
+    c->state = CONNECTION_BUSY;
+    return CONNECTION_REQUEST;
+}
+
+/* ---- answer ---- */
+
+static void write_head(struct buf *head, const struct http_response *r)
+{
+    buf_text(head, "Status: ");
+    buf_int(head, r->status);
+    if (r->content_type) {
+        buf_text(head, "\r\nContent-Type: ");
+        buf_text(head, r->content_type);
+    }
+    if (r->status != 204) {
+        buf_text(head, "\r\nContent-Length: ");
+        buf_int(head, (int64_t)r->body.n);
+    }
+    for (size_t i = 0; i < r->header_count; i++) {
+        buf_text(head, "\r\n");
+        buf_text(head, r->headers[i].name);
+        buf_text(head, ": ");
+        buf_str(head, r->headers[i].value);
+    }
+    buf_text(head, "\r\n\r\n");
+}
+
+bool connection_answer(struct connection *c)
+{
+    struct exchange *x = &c->exchange;
+    struct buf head;
+
+    buf_init(&head, x->arena);
+    write_head(&head, &x->response);
+    if (head.failed)
+        c->request.keepConnection = 0; /* nothing is sent: nginx answers 502 */
+    else {
+        (void)FCGX_PutStr(head.p, (int)head.n, c->request.out);
+        if (x->request.method != HEAD && x->response.status != 204)
+            (void)FCGX_PutStr(x->response.body.p, (int)x->response.body.n, c->request.out);
+    }
+    FCGX_Finish_r(&c->request);
+    c->state = c->request.ipcFd < 0 ? CONNECTION_CLOSED : CONNECTION_IDLE;
+    return c->state == CONNECTION_IDLE;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One FastCGI connection of the web server, and the request that is on it. Only this file and main
+ * know libfcgi. The connection is accepted by the reactor and handed to libfcgi as an open one
+ * (architecture section 3): libfcgi never accepts, so it never blocks there (hazards F3, F4, F6,
+ * F7). */
+#ifndef FCGI_CONNECTION_H
+#define FCGI_CONNECTION_H
+
+#include <ev.h>
+#include <fcgiapp.h>
+
+#include "app/routes/exchange.h"
+
+struct reactor;
+
+enum connection_state {
+    CONNECTION_IDLE, /* no request on it */
+    CONNECTION_BUSY, /* a request is being answered */
+    CONNECTION_CLOSED,
+};
+
+struct connection {
+    ev_io watcher;
+    FCGX_Request request;
+    enum connection_state state;
+    bool watched; /* not while a busy connection has shown an event: it is looked at afterwards */
+    bool greeted; /* its first record has been looked at */
+    struct exchange exchange;
+    struct reactor *reactor;
+    struct connection *next, **link; /* all connections of the process */
+};
+
+enum connection_event {
+    CONNECTION_REQUEST, /* the exchange holds a whole request */
+    CONNECTION_LOST,    /* the connection is closed */
+};
+
+/* fd is the accepted connection, blocking, with timeouts set. */
+void connection_init(struct connection *c, int fd);
+/* Reads the request that has begun to arrive: parameters and the whole body, to its end (hazards
+ * F1: bytes left on a kept connection would be read as the next request; F2: a body counts only
+ * whole). arena: of the request. */
+enum connection_event connection_read(struct connection *c, struct arena *arena);
+/* Sends the exchange's response and ends the request. CONNECTION_LOST: the peer did not take it, or
+ * the connection could not be kept. */
+bool connection_answer(struct connection *c);
+void connection_close(struct connection *c);
+
+#endif

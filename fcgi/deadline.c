@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "fcgi/deadline.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "app/base/clock.h"
+
+/* Process-wide by nature: there is one loop and one watch over it. 0: asleep. */
+static _Atomic int64_t turn_began_us;
+
+static void *watch(void *seconds)
+{
+    const int64_t limit_us = (int64_t)(intptr_t)seconds * 1000000;
+    static const char message[] =
+        "{\"level\":\"error\",\"event\":\"process.deadline\",\"service\":\"mastery-engine\","
+        "\"consequence\":\"a turn did not end: the process exits and is replaced\"}\n";
+
+    for (;;) {
+        int64_t began_us = atomic_load_explicit(&turn_began_us, memory_order_relaxed);
+
+        if (began_us && clock_monotonic_us() - began_us > limit_us) {
+            (void)!write(STDERR_FILENO, message, sizeof(message) - 1);
+            _exit(EXIT_FAILURE);
+        }
+        (void)usleep(500000);
+    }
+    return NULL;
+}
+
+void deadline_start(int seconds)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, watch, (void *)(intptr_t)seconds) == 0)
+        (void)pthread_detach(thread);
+}
+
+void deadline_turn(void)
+{
+    atomic_store_explicit(&turn_began_us, clock_monotonic_us(), memory_order_relaxed);
+}
+
+void deadline_idle(void)
+{
+    atomic_store_explicit(&turn_began_us, 0, memory_order_relaxed);
+}

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "fcgi/reactor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "app/base/clock.h"
+#include "app/routes/dispatch.h"
+#include "fcgi/connection.h"
+#include "fcgi/deadline.h"
+
+enum {
+    ARENA_FIRST = 32768,
+    ARENA_CAP = 64 << 20,
+    ARENAS_KEPT = 128,
+    SOCKET_TIMEOUT_MS = 500, /* a peer that stops in the middle of a request (hazards F3) */
+    LISTEN_PAUSE_US = 100000,
+};
+
+struct reactor {
+    struct engine *engine;
+    struct ev_loop *loop;
+    ev_io listener, signals, store;
+    ev_timer tick;
+    unsigned store_generation; /* of the connection that is watched */
+    struct dispatch dispatch;
+    struct connection *connections;
+    struct connection *dead; /* freed at the end of the turn: libev may still hold their events */
+    int count;
+    uint64_t served;
+    int64_t drain_until_us;  /* 0: not draining */
+    int64_t listen_again_us; /* 0: listening */
+    struct arena *arenas[ARENAS_KEPT];
+    size_t arena_count;
+};
+
+/* ---- arenas: one for each request under way, kept for the next ---- */
+
+static struct arena *take_arena(struct reactor *r)
+{
+    return r->arena_count > 0 ? r->arenas[--r->arena_count] : arena_new(ARENA_FIRST, ARENA_CAP);
+}
+
+static void give_arena(struct reactor *r, struct arena *arena)
+{
+    arena_reset(arena);
+    if (r->arena_count < ARENAS_KEPT)
+        r->arenas[r->arena_count++] = arena;
+    else
+        arena_free(arena);
+}
+
+/* ---- connections ---- */
+
+static void remove_connection(struct reactor *r, struct connection *c)
+{
+    ev_io_stop(r->loop, &c->watcher);
+    *c->link = c->next;
+    if (c->next)
+        c->next->link = c->link;
+    c->next = r->dead;
+    r->dead = c;
+    r->count--;
+}
+
+static void watch(struct reactor *r, struct connection *c)
+{
+    if (c->watched)
+        return;
+    c->watched = true;
+    ev_io_start(r->loop, &c->watcher);
+}
+
+static void on_connection(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    struct connection *c = (struct connection *)watcher->data;
+    struct reactor *r = ev_userdata(loop);
+    struct arena *arena;
+
+    (void)events;
+    if (c->state != CONNECTION_IDLE) { /* the client went away, or is ahead: looked at afterwards */
+        ev_io_stop(loop, watcher);
+        c->watched = false;
+        return;
+    }
+    arena = take_arena(r);
+    if (!arena || connection_read(c, arena) == CONNECTION_LOST) {
+        if (arena)
+            give_arena(r, arena);
+        connection_close(c);
+        remove_connection(r, c);
+        return;
+    }
+    r->served++;
+    c->exchange.engine = r->engine;
+    dispatch_begin(&r->dispatch, &c->exchange);
+}
+
+static void on_finished(struct exchange *x)
+{
+    (void)connection_answer(x->connection);
+}
+
+static void on_released(struct exchange *x)
+{
+    struct connection *c = x->connection;
+    struct reactor *r = c->reactor;
+
+    give_arena(r, x->arena);
+    if (c->state == CONNECTION_CLOSED)
+        remove_connection(r, c);
+    else
+        watch(r, c);
+}
+
+/* The queue keeps who comes meanwhile. */
+static void pause_listening(struct reactor *r)
+{
+    ev_io_stop(r->loop, &r->listener);
+    r->listen_again_us = clock_monotonic_us() + LISTEN_PAUSE_US;
+}
+
+static void resume_listening(struct reactor *r)
+{
+    if (r->listen_again_us && !r->drain_until_us && clock_monotonic_us() >= r->listen_again_us) {
+        r->listen_again_us = 0;
+        ev_io_start(r->loop, &r->listener);
+    }
+}
+
+/* One a turn, so that the processes of the pool share a rush of new connections. */
+static void on_listener(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    static const struct timeval timeout = {.tv_usec = SOCKET_TIMEOUT_MS * 1000};
+    struct reactor *r = ev_userdata(loop);
+    struct connection *c;
+    int fd;
+
+    (void)events;
+    if (r->count >= r->engine->config.max_connections) {
+        pause_listening(r);
+        return;
+    }
+    fd = accept4(watcher->fd, NULL, NULL, SOCK_CLOEXEC);
+    if (fd < 0) {
+        if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+            pause_listening(r); /* no descriptors, no memory: no use in asking again at once */
+        return;
+    }
+    c = malloc(sizeof(*c));
+    if (!c || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) != 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) != 0) {
+        (void)close(fd);
+        free(c);
+        return;
+    }
+    connection_init(c, fd);
+    c->reactor = r;
+    c->next = r->connections;
+    if (c->next)
+        c->next->link = &c->next;
+    c->link = &r->connections;
+    r->connections = c;
+    r->count++;
+    ev_io_init(&c->watcher, on_connection, fd, EV_READ);
+    c->watcher.data = c;
+    watch(r, c);
+}
+
+/* ---- leaving ---- */
+
+static void drain(struct reactor *r, const char *why)
+{
+    struct jw *w;
+
+    if (r->drain_until_us)
+        return;
+    r->engine->draining = true;
+    r->drain_until_us = clock_monotonic_us() + r->engine->config.drain_timeout_s * INT64_C(1000000);
+    ev_io_stop(r->loop, &r->listener);
+    w = log_begin(r->engine->log, LOG_INFO, "process.draining");
+    jw_text(w, "reason", why);
+    jw_int(w, "connections", r->count);
+    jw_int(w, "served", (int64_t)r->served);
+    log_end(r->engine->log);
+}
+
+static void on_signal(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    struct reactor *r = ev_userdata(loop);
+    struct signalfd_siginfo info;
+
+    (void)events;
+    while (read(watcher->fd, &info, sizeof(info)) == sizeof(info)) {
+        if (info.ssi_signo == SIGHUP)
+            engine_reload(r->engine);
+        else
+            drain(r, "signal");
+    }
+}
+
+static bool drained(const struct reactor *r)
+{
+    return r->drain_until_us && (r->count == 0 || clock_monotonic_us() >= r->drain_until_us);
+}
+
+/* ---- the store ---- */
+
+static void on_store(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    struct reactor *r = ev_userdata(loop);
+
+    (void)watcher;
+    (void)events;
+    store_on_ready(r->engine->store, clock_monotonic_us());
+}
+
+static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void)loop;
+    (void)timer;
+    (void)events; /* the turn that follows does the work */
+}
+
+/* The descriptor changes with each connection, and may get the number of the one before. */
+static void watch_store(struct reactor *r)
+{
+    const struct store *store = r->engine->store;
+    int events = EV_READ | (store_wants_write(store) ? EV_WRITE : 0);
+
+    if (r->store_generation == store_generation(store) &&
+        (r->store.events & (EV_READ | EV_WRITE)) == events)
+        return;
+    ev_io_stop(r->loop, &r->store);
+    r->store_generation = store_generation(store);
+    if (store_fd(store) < 0)
+        return;
+    ev_io_set(&r->store, store_fd(store), events);
+    ev_io_start(r->loop, &r->store);
+}
+
+/* ---- the turn ---- */
+
+static void free_dead(struct reactor *r)
+{
+    while (r->dead) {
+        struct connection *c = r->dead;
+
+        r->dead = c->next;
+        free(c);
+    }
+}
+
+/* True when there is work left for another turn at once. */
+static bool turn(struct reactor *r)
+{
+    const struct config *config = &r->engine->config;
+    bool more = dispatch_turn(&r->dispatch);
+    int64_t next_us = store_tick(r->engine->store, clock_monotonic_us());
+
+    engine_note_store(r->engine);
+    watch_store(r);
+    free_dead(r);
+    resume_listening(r);
+    if (config->max_requests > 0 && r->served >= (uint64_t)config->max_requests)
+        drain(r, "MAX_REQUESTS");
+    log_flush(r->engine->log);
+    if (r->listen_again_us && next_us > LISTEN_PAUSE_US)
+        next_us = LISTEN_PAUSE_US;
+    r->tick.repeat = (double)next_us / 1e6 + 1e-6;
+    ev_timer_again(r->loop, &r->tick);
+    return more || next_us == 0;
+}
+
+static int watch_signals(struct reactor *r)
+{
+    sigset_t set;
+    int fd;
+
+    (void)sigprocmask(SIG_BLOCK, NULL, &set);
+    fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (fd >= 0) {
+        ev_io_init(&r->signals, on_signal, fd, EV_READ);
+        ev_io_start(r->loop, &r->signals);
+    }
+    return fd;
+}
+
+static void release(struct reactor *r)
+{
+    while (r->connections) {
+        struct connection *c = r->connections;
+
+        connection_close(c);
+        if (c->exchange.arena && c->state == CONNECTION_BUSY)
+            arena_free(c->exchange.arena);
+        remove_connection(r, c);
+    }
+    free_dead(r);
+    while (r->arena_count > 0)
+        arena_free(r->arenas[--r->arena_count]);
+    ev_loop_destroy(r->loop);
+}
+
+/* Asleep is not late. */
+static void before_sleep(struct ev_loop *loop) EV_THROW
+{
+    (void)loop;
+    deadline_idle();
+}
+
+static void after_sleep(struct ev_loop *loop) EV_THROW
+{
+    (void)loop;
+    deadline_turn();
+}
+
+int reactor_run(struct engine *engine, int listener)
+{
+    struct reactor r = {.engine = engine, .loop = ev_loop_new(EVFLAG_NOSIGMASK | EVFLAG_NOENV)};
+    int signals;
+
+    if (!r.loop)
+        return EXIT_FAILURE;
+    ev_set_userdata(r.loop, &r);
+    dispatch_init(&r.dispatch, engine, on_finished, on_released);
+    signals = watch_signals(&r);
+    ev_init(&r.tick, on_tick);
+    ev_init(&r.store, on_store);
+    (void)fcntl(listener, F_SETFL, fcntl(listener, F_GETFL) | O_NONBLOCK);
+    ev_io_init(&r.listener, on_listener, listener, EV_READ);
+    ev_io_start(r.loop, &r.listener);
+    deadline_start(engine->config.request_deadline_s);
+    ev_set_loop_release_cb(r.loop, before_sleep, after_sleep);
+    while (!drained(&r))
+        ev_run(r.loop, turn(&r) ? EVRUN_NOWAIT : EVRUN_ONCE);
+    (void)close(signals);
+    release(&r);
+    return EXIT_SUCCESS;
+}

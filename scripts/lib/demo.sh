@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=bash
+# shellcheck disable=SC2015,SC2034,SC2154 # die does not return; the scripts share their variables
+# The demo class: three students with two weeks of history, their teacher, and lines to try it with.
+
+token() { # USER ROLE
+    "$BIN_DIR/mastery-ctl" token --user "$1" --role "$2" --ttl "${3:-86400}" ||
+        die "mastery-ctl makes no token"
+}
+
+# Once for a state folder.
+seed() {
+    [ -z "${NO_SEED-}" ] && [ ! -e "$STATE_DIR/seeded" ] || return 0
+    "$BIN_DIR/mastery-ctl" seed --students student-1,student-2,student-3 --days 14 \
+        >>"$STATE_DIR/log/seed.log" 2>&1 || fail_with_log seed "mastery-ctl seed failed"
+    curl --noproxy '*' -sS --fail-with-body -X PUT "$BASE_URL/api/v1/cohorts/demo-class" \
+        -H "Authorization: Bearer $(token run admin 60)" -H 'Content-Type: application/json' \
+        -d '{"name":"Demo class","teacher_ids":["teacher-1"],"student_ids":["student-1","student-2","student-3"]}' \
+        >>"$STATE_DIR/log/seed.log" 2>&1 || fail_with_log seed "the demo cohort was refused"
+    touch "$STATE_DIR/seeded"
+}
+
+tokens() {
+    STUDENT_TOKEN=$(token student-1 student) && TEACHER_TOKEN=$(token teacher-1 teacher) &&
+        ADMIN_TOKEN=$(token admin-1 admin) || exit 1
+}
+
+what_runs() {
+    local name pid
+    echo "Mastery Engine runs."
+    printf '  %-12s %s\n' "API" "$BASE_URL" "sidecar" "$DAPR_URL (for Dapr's sidecar)" \
+        "state" "$STATE_DIR" "to source" "$STATE_DIR/env" "logs" "$STATE_DIR/log"
+    for name in "${parts[@]}"; do
+        pid=$(running "$name") && printf '  %-12s process %s\n' "$name" "$pid"
+    done
+    return 0
+}
+
+lines_to_try() {
+    local curl="curl -sS"
+    [ -z "${http_proxy-}${all_proxy-}${ALL_PROXY-}" ] || curl="$curl --noproxy '*'"
+    cat <<LINES
+
+Tokens, good for a day:
+  student student-1   $STUDENT_TOKEN
+  teacher teacher-1   $TEACHER_TOKEN
+  admin   admin-1     $ADMIN_TOKEN
+
+Try:
+$curl $BASE_URL/ready
+$curl -H 'Authorization: Bearer $STUDENT_TOKEN' -H 'Content-Type: application/json' -d '{"student_id":"student-1"}' $BASE_URL/api/v1/mastery/query
+$curl -H 'Authorization: Bearer $STUDENT_TOKEN' '$BASE_URL/api/v1/mastery/history/student-1?days=14'
+$curl -H 'Authorization: Bearer $TEACHER_TOKEN' -H 'Content-Type: application/json' -d '{"student_id":"student-2"}' $BASE_URL/api/v1/predictions/next-week
+$curl -H 'Authorization: Bearer $TEACHER_TOKEN' -H 'Content-Type: application/json' -d '{"student_ids":["student-1","student-2","student-3"],"metric":"mastery_score"}' $BASE_URL/api/v1/analytics/compare/students
+$curl -H 'Authorization: Bearer $ADMIN_TOKEN' $BASE_URL/api/v1/cohorts/demo-class
+
+LINES
+}

@@ -1,0 +1,321 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Methods, unknown paths, media types, sizes: refusals by the application and by nginx alike."""
+import json
+
+import pytest
+from harness.client import read_answer
+from harness.engine import fresh_id
+from harness.expect import assert_common_headers, assert_ok, assert_problem
+
+MIB = 1 << 20
+QUERY = "/api/v1/mastery/query"
+CALCULATE = "/api/v1/mastery/calculate"
+OPEN_GETS = ["/", "/health", "/ready", "/metrics", "/metrics/detailed", "/openapi.json"]
+ROUTES = {
+    **{path: {"GET"} for path in OPEN_GETS},
+    "/api/v1/mastery/metrics/prometheus": {"GET"},
+    "/metrics/reset": {"POST"},
+    QUERY: {"POST"},
+    CALCULATE: {"POST"},
+    "/api/v1/mastery/history/someone": {"GET"},
+    "/api/v1/mastery/statistics/someone": {"GET"},
+    "/api/v1/cohorts": {"GET"},
+    "/api/v1/cohorts/some": {"GET", "PUT", "DELETE"},
+}
+KNOWN = ["GET", "POST", "PUT", "DELETE"]
+UNKNOWN_PATHS = [
+    "/nothing",
+    "/api",
+    "/api/v1",
+    "/api/v1/",
+    "/api/v1/mastery",
+    "/health/",
+    "/HEALTH",
+]
+UNKNOWN_PATHS += ["/api/v1/mastery/history", "/api/v1/mastery/history/", "/api/v1/cohorts/"]
+UNKNOWN_PATHS += ["/api/v1/mastery/history/a/b", "/index.html", "/.git/config", "/api/v2/x"]
+
+
+def allowed(answer):
+    return {method.strip() for method in answer.headers["Allow"].split(",")}
+
+
+def expected_allow(methods):
+    return methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
+
+
+@pytest.mark.parametrize("path", UNKNOWN_PATHS)
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS", "PROPFIND"])
+def test_unknown_path_is_404(admin, method, path):
+    assert_problem(admin.request(method, path), 404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/api/v1/mastery/history/a/b"])
+def test_unknown_path_is_404_for_anybody(anonymous, path):
+    assert_problem(anonymous.get(path), 404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("method", [*KNOWN, "PATCH", "PROPFIND", "BREW"])
+@pytest.mark.parametrize("path", ROUTES)
+def test_wrong_method_is_405_with_those_allowed(admin, path, method):
+    if method in ROUTES[path]:
+        pytest.skip("allowed there")
+    answer = admin.request(method, path)
+    assert_problem(answer, 405, "METHOD_NOT_ALLOWED")
+    assert allowed(answer) == expected_allow(ROUTES[path])
+
+
+def test_trace_is_405(anonymous):
+    answer = anonymous.request("TRACE", "/health")
+    assert_problem(answer, 405, "METHOD_NOT_ALLOWED")
+
+
+@pytest.mark.parametrize("path", ROUTES)
+def test_options_is_204_with_the_methods(anonymous, path):
+    answer = anonymous.request("OPTIONS", path)
+    assert (answer.status, answer.body) == (204, b"")
+    assert allowed(answer) == expected_allow(ROUTES[path])
+    assert len(answer.headers.get_all("Allow")) == 1
+    assert_common_headers(answer)
+
+
+@pytest.mark.parametrize("path", OPEN_GETS)
+def test_head_is_get_without_a_body(anonymous, path):
+    get, head = anonymous.get(path), anonymous.request("HEAD", path)
+    assert (head.status, head.body) == (get.status, b"") == (200, b"")
+    assert head.headers["Content-Type"] == get.headers["Content-Type"]
+    assert head.headers["Content-Length"] is not None
+    assert_common_headers(head)
+
+
+def test_head_of_a_student_asks_for_the_same_rights(engine, as_user, student):
+    path = f"/api/v1/mastery/history/{student}"
+    engine.calculate(student)
+    get = as_user(student).get(path)
+    head = as_user(student).request("HEAD", path)
+    assert (head.status, head.body) == (200, b"")
+    assert head.headers["Content-Length"] == get.headers["Content-Length"]
+    assert engine.client().request("HEAD", path).status == 401
+    assert as_user(fresh_id()).request("HEAD", path).status == 403
+
+
+def test_head_where_there_is_no_get_is_405(admin):
+    answer = admin.request("HEAD", QUERY)
+    assert (answer.status, answer.body) == (405, b"")
+    assert allowed(answer) == {"POST", "OPTIONS"}
+
+
+# Media types
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/jsonx",
+        "application/json5",
+        "application/cloudevents+json",
+        "application/xml",
+        "text/json",
+        "json",
+        "*/*",
+        "application/",
+    ],
+)
+def test_other_media_types_are_415(admin, student, content_type):
+    body = json.dumps({"student_id": student})
+    answer = admin.post(QUERY, body=body, headers={"Content-Type": content_type})
+    assert_problem(answer, 415, "UNSUPPORTED_MEDIA_TYPE")
+    assert answer.headers["Accept"] == "application/json"
+
+
+def test_body_without_a_media_type_is_415(admin, student):
+    body = json.dumps({"student_id": student})
+    answer = admin.post(QUERY, body=body)
+    assert_problem(answer, 415, "UNSUPPORTED_MEDIA_TYPE")
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/json",
+        "application/json; charset=utf-8",
+        "application/json;charset=UTF-8",
+        'application/json; charset="utf-8"',
+        "Application/JSON",
+        "application/json ; charset=utf-8",
+    ],
+)
+def test_json_media_types_are_taken(engine, admin, student, content_type):
+    engine.calculate(student)
+    body = json.dumps({"student_id": student})
+    assert_ok(admin.post(QUERY, body=body, headers={"Content-Type": content_type}))
+
+
+# Sizes
+
+
+def padded_body(size, **fields):
+    """A JSON object of exactly so many bytes."""
+    head = json.dumps({**fields, "padding": ""})[:-2].encode()
+    return head + b"x" * (size - len(head) - 2) + b'"}'
+
+
+def halves(student):
+    names = ("completion", "quiz", "quality", "consistency")
+    return {"student_id": student, "components": dict.fromkeys(names, 0.5)}
+
+
+def raw_request(client, method, path, body, *headers):
+    lines = [f"{method} {path} HTTP/1.1", "Host: x", "Connection: close"]
+    lines += [f"Authorization: Bearer {client.token}", "Content-Type: application/json", *headers]
+    return client.raw("\r\n".join([*lines, "", ""]).encode() + body)
+
+
+def chunked(body, size=65536):
+    pieces = [body[at:][:size] for at in range(0, len(body), size)]
+    return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+
+
+def test_body_of_one_mebibyte_is_taken(admin, student):
+    body = padded_body(MIB, **halves(student))
+    assert len(body) == MIB
+    assert_ok(admin.post(CALCULATE, body=body, headers={"Content-Type": "application/json"}))
+
+
+@pytest.mark.parametrize("size", [MIB + 1, 3 * MIB])
+def test_larger_body_is_413(admin, student, size):
+    body = padded_body(size, **halves(student))
+    answer = raw_request(admin, "POST", CALCULATE, body, f"Content-Length: {size}")
+    assert_problem(answer, 413, "PAYLOAD_TOO_LARGE")
+
+
+def test_larger_body_in_chunks_is_413(admin, student):
+    body = padded_body(MIB + 1, **halves(student))
+    answer = raw_request(admin, "POST", CALCULATE, chunked(body), "Transfer-Encoding: chunked")
+    assert_problem(answer, 413, "PAYLOAD_TOO_LARGE")
+
+
+def test_larger_body_that_waits_for_continue_is_413(admin):
+    headers = (f"Content-Length: {MIB + 1}", "Expect: 100-continue")
+    answer = raw_request(admin, "POST", CALCULATE, b"", *headers)
+    assert_problem(answer, 413, "PAYLOAD_TOO_LARGE")
+
+
+def test_larger_body_without_a_token_is_413_or_401(anonymous):
+    size = MIB + 1
+    head = f"POST {CALCULATE} HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n".encode()
+    answer = anonymous.raw(head + bytes(size))
+    assert answer.status in (401, 413)
+    assert_problem(answer, answer.status)
+
+
+def test_body_in_chunks_is_taken(admin, student):
+    body = chunked(json.dumps(halves(student)).encode(), 7)
+    assert_ok(raw_request(admin, "POST", CALCULATE, body, "Transfer-Encoding: chunked"))
+
+
+def test_cohorts_take_four_mebibytes(admin):
+    roster = {"name": "large", "teacher_ids": [], "student_ids": []}
+    path, headers = f"/api/v1/cohorts/{fresh_id('c')}", {"Content-Type": "application/json"}
+    assert_ok(admin.put(path, body=padded_body(4 * MIB, **roster), headers=headers), 201)
+    body = padded_body(4 * MIB + 1, **roster)
+    answer = raw_request(admin, "PUT", path, body, f"Content-Length: {len(body)}")
+    assert_problem(answer, 413, "PAYLOAD_TOO_LARGE")
+
+
+def test_uri_that_is_too_long_is_414(anonymous):
+    answer = anonymous.raw(b"GET /health?" + b"x" * 20000 + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert_problem(answer, 414)
+
+
+def test_header_that_is_too_large_is_431(anonymous):
+    head = b"GET /health HTTP/1.1\r\nHost: x\r\nX-Large: " + b"x" * 20000 + b"\r\n\r\n"
+    assert_problem(anonymous.raw(head), 431)
+
+
+def test_headers_that_are_too_many_are_431(anonymous):
+    lines = b"".join(b"X-Header-%d: %s\r\n" % (i, b"x" * 500) for i in range(200))
+    assert_problem(anonymous.raw(b"GET /health HTTP/1.1\r\nHost: x\r\n" + lines + b"\r\n"), 431)
+
+
+# What nginx refuses by itself
+
+BAD_REQUESTS = {
+    "no host": b"GET /health HTTP/1.1\r\n\r\n",
+    "two hosts": b"GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+    "two authorizations": (
+        b"GET /health HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer a\r\n"
+        b"Authorization: Bearer b\r\n\r\n"
+    ),
+    "bad length": b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: five\r\n\r\n",
+    "two lengths": (
+        b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"
+    ),
+    "length and chunks": (
+        b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    ),
+    "bad chunk": (
+        b"POST /api/v1/mastery/query HTTP/1.1\r\nHost: a\r\n"
+        b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
+    ),
+    "bad method": b"G\x00T /health HTTP/1.1\r\nHost: a\r\n\r\n",
+    "lower-case method": b"get /health HTTP/1.1\r\nHost: a\r\n\r\n",
+    "bad version": b"GET /health HTTX/1.1\r\nHost: a\r\n\r\n",
+    "nul in the path": b"GET /%00 HTTP/1.1\r\nHost: a\r\n\r\n",
+    "cut escape": b"GET /%4 HTTP/1.1\r\nHost: a\r\n\r\n",
+    "above the root": b"GET /../../etc/passwd HTTP/1.1\r\nHost: a\r\n\r\n",
+    "noise": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("request_bytes", BAD_REQUESTS.values(), ids=BAD_REQUESTS)
+def test_what_is_no_http_is_400(anonymous, request_bytes):
+    assert_problem(anonymous.raw(request_bytes), 400, "BAD_REQUEST")
+
+
+def test_server_goes_on_after_bad_requests(anonymous):
+    for request_bytes in BAD_REQUESTS.values():
+        anonymous.raw(request_bytes)
+    assert_ok(anonymous.get("/health"))
+
+
+def test_requests_in_a_pipeline_are_answered_in_order(anonymous):
+    paths = ["/health", "/nothing", "/", "/health", "/api/v1/mastery/query"] * 5
+    statuses = [200, 404, 200, 200, 405] * 5
+    request = "".join(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n" for path in paths)
+    with anonymous.socket() as sock:
+        sock.sendall(request.encode())
+        answers = sock.makefile("rb")
+        found = [read_answer(Kept(answers)).status for _ in paths]
+    assert found == statuses
+
+
+class Kept:
+    """A stream of several answers, for a reader that would close it after the first."""
+
+    def __init__(self, file):
+        self._file = file
+
+    def makefile(self, _mode):
+        return self
+
+    def __getattr__(self, name):
+        return getattr(self._file, name)
+
+    def close(self):
+        """The next answer is still to be read."""
+
+
+def test_no_version_of_nginx_is_told(anonymous):
+    for answer in (anonymous.get("/health"), anonymous.raw(b"GET / HTTP/1.1\r\n\r\n")):
+        assert "/" not in (answer.headers["Server"] or "")
+
+
+def test_internal_locations_cannot_be_asked_for(anonymous):
+    for path in ("//bad-request", "//uri-too-long", "/bad-request", "/@not-found"):
+        answer = anonymous.raw(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert_problem(answer, 404, "NOT_FOUND")

@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""/openapi.json: sound in itself, complete, and true about the answers that the engine gives."""
+import re
+
+import jsonschema
+import pytest
+from harness.engine import fresh_id
+from harness.expect import assert_ok
+
+METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
+CONTRACT = {
+    "/health": {"get"},
+    "/ready": {"get"},
+    "/": {"get"},
+    "/metrics": {"get"},
+    "/metrics/detailed": {"get"},
+    "/metrics/reset": {"post"},
+    "/openapi.json": {"get"},
+    "/api/v1/mastery/query": {"post"},
+    "/api/v1/mastery/calculate": {"post"},
+    "/api/v1/mastery/history/{student_id}": {"get"},
+    "/api/v1/mastery/statistics/{student_id}": {"get"},
+    "/api/v1/cohorts": {"get"},
+    "/api/v1/cohorts/{cohort_id}": {"get", "put", "delete"},
+}
+OPEN = {"/health", "/ready", "/", "/metrics", "/metrics/detailed", "/openapi.json"}
+
+
+@pytest.fixture(scope="module")
+def document(engine):
+    return assert_ok(engine.client().get("/openapi.json"))
+
+
+def operations(document):
+    """(path, method, operation), all of them."""
+    for path, item in document["paths"].items():
+        for method in METHODS & set(item):
+            yield path, method, item[method]
+
+
+def resolve(document, node):
+    """What a node stands for, when it is a reference."""
+    while isinstance(node, dict) and "$ref" in node:
+        assert node["$ref"].startswith("#/"), node["$ref"]
+        target = document
+        for step in node["$ref"][2:].split("/"):
+            target = target[step.replace("~1", "/").replace("~0", "~")]
+        node = target
+    return node
+
+
+def walk(node):
+    yield node
+    for child in node.values() if isinstance(node, dict) else node:
+        if isinstance(child, (dict, list)):
+            yield from walk(child)
+
+
+def test_it_is_openapi_3_1(document):
+    assert re.fullmatch(r"3\.1\.\d+", document["openapi"])
+    assert document["info"]["title"] and document["info"]["version"]
+    assert set(document) <= {
+        "openapi",
+        "info",
+        "jsonSchemaDialect",
+        "servers",
+        "paths",
+        "webhooks",
+        "components",
+        "security",
+        "tags",
+        "externalDocs",
+    }
+
+
+@pytest.mark.parametrize("path", CONTRACT)
+def test_endpoints_of_the_contract_are_in_it(document, path):
+    assert METHODS & set(document["paths"][path]) >= CONTRACT[path]
+
+
+def test_operation_ids_are_there_and_unique(document):
+    ids = [operation["operationId"] for _, _, operation in operations(document)]
+    assert len(ids) == len(set(ids)) > 0
+
+
+def test_references_lead_somewhere(document):
+    for node in walk(document):
+        if isinstance(node, dict) and "$ref" in node:
+            resolve(document, node)
+
+
+def parameters(document, path, operation):
+    both = document["paths"][path].get("parameters", []) + operation.get("parameters", [])
+    return [resolve(document, parameter) for parameter in both]
+
+
+def test_path_parameters_are_declared_and_no_others(document):
+    for path, _, operation in operations(document):
+        declared = parameters(document, path, operation)
+        in_path = {p["name"] for p in declared if p["in"] == "path"}
+        assert in_path == set(re.findall(r"{([^}]+)}", path)), path
+        for parameter in declared:
+            assert parameter["in"] in ("path", "query", "header", "cookie")
+            assert parameter["in"] != "path" or parameter["required"] is True
+            assert "schema" in parameter or "content" in parameter
+
+
+def test_no_path_is_twice_under_another_name(document):
+    shapes = [re.sub(r"{[^}]+}", "{}", path) for path in document["paths"]]
+    assert len(shapes) == len(set(shapes))
+
+
+def test_every_operation_describes_its_answers(document):
+    for path, method, operation in operations(document):
+        where = f"{method} {path}"
+        assert operation.get("summary"), where
+        assert any(status.startswith("2") for status in operation["responses"]), where
+        for status, response in operation["responses"].items():
+            assert re.fullmatch(r"[1-5]\d\d|[1-5]XX|default", status), where
+            assert resolve(document, response)["description"], where
+
+
+def test_errors_are_described(document):
+    for path, method, operation in operations(document):
+        statuses = set(operation["responses"])
+        if path in OPEN:
+            continue
+        expected = {"401", "403", "429"} | ({"400", "415"} if method in ("post", "put") else set())
+        if path == "/metrics/reset":
+            expected -= {"400", "415"}
+        covered = statuses | {
+            s for s in expected if "default" in statuses or s[0] + "XX" in statuses
+        }
+        assert expected <= covered, f"{method} {path}: {sorted(expected - covered)} missing"
+
+
+def test_security_is_what_the_contract_says(document):
+    schemes = document["components"]["securitySchemes"]
+    bearer = [name for name, scheme in schemes.items() if scheme.get("scheme") == "bearer"]
+    assert bearer
+    for path, method, operation in operations(document):
+        security = operation.get("security", document.get("security", []))
+        if path in OPEN:
+            assert not security or {} in security, f"{method} {path} asks for a token"
+        elif path in CONTRACT:
+            named = {name for requirement in security for name in requirement}
+            assert named & set(bearer), f"{method} {path} asks for no token"
+
+
+def schemas(document):
+    for node in walk(document["paths"]):
+        if isinstance(node, dict) and "schema" in node and isinstance(node["schema"], dict):
+            yield node["schema"]
+    yield from document.get("components", {}).get("schemas", {}).values()
+
+
+def test_schemas_are_schemas(document):
+    for schema in schemas(document):
+        jsonschema.Draft202012Validator.check_schema(schema)
+
+
+def test_tags_are_declared(document):
+    declared = {tag["name"] for tag in document.get("tags", [])}
+    for path, method, operation in operations(document):
+        assert set(operation.get("tags", [])) <= declared, f"{method} {path}"
+
+
+# The document against real answers
+
+
+def answer_schema(document, path, method, status):
+    responses = document["paths"][path][method]["responses"]
+    response = responses.get(str(status)) or responses.get(f"{status // 100}XX")
+    response = resolve(document, response or responses.get("default"))
+    assert response, f"{method} {path} does not describe {status}"
+    return response["content"]["application/json"]["schema"]
+
+
+def assert_as_described(document, answer, path, method):
+    schema = answer_schema(document, path, method, answer.status)
+    resolver = jsonschema.RefResolver("", document)
+    validator = jsonschema.Draft202012Validator(schema, resolver=resolver)
+    errors = [
+        f"{list(error.path)}: {error.message}" for error in validator.iter_errors(answer.json)
+    ]
+    assert not errors, errors
+
+
+def assert_names_every_field(document, schema, value, where="answer"):
+    """No field of the answer is missing in the document."""
+    schema = resolve(document, schema)
+    if "type" not in schema:
+        return  # any value at all
+    if isinstance(value, dict):
+        known = schema.get("properties", {})
+        extra = schema.get("additionalProperties")
+        for name, child in value.items():
+            assert name in known or isinstance(extra, dict), f"{where}.{name} is not described"
+            assert_names_every_field(document, known.get(name, extra), child, f"{where}.{name}")
+    elif isinstance(value, list) and value:
+        assert_names_every_field(document, schema["items"], value[0], where + "[]")
+
+
+@pytest.fixture(scope="module")
+def learner(engine):
+    """A student with data, in a cohort of a teacher."""
+    ids = {"student_id": fresh_id(), "cohort_id": fresh_id("c")}
+    assert_ok(engine.calculate(ids["student_id"]))
+    roster = {"name": "x", "teacher_ids": ["t"], "student_ids": [ids["student_id"]]}
+    assert_ok(engine.admin().put(f"/api/v1/cohorts/{ids['cohort_id']}", roster), 201)
+    return ids
+
+
+def bodies(ids):
+    components = {"completion": 0.5, "quiz": 0.5, "quality": 0.5, "consistency": 0.5}
+    student = {"student_id": ids["student_id"]}
+    return {
+        "/api/v1/mastery/query": {**student, "include_history": True},
+        "/api/v1/mastery/calculate": {**student, "components": components},
+        "/api/v1/cohorts/{cohort_id}": {"name": "x", "teacher_ids": [], "student_ids": []},
+    }
+
+
+JSON_OPERATIONS = [
+    (path, method)
+    for path, methods in CONTRACT.items()
+    for method in sorted(methods)
+    if path not in ("/metrics", "/openapi.json")
+]
+
+
+def call(client, path, method, ids, **options):
+    body = bodies(ids).get(path)
+    if body is not None and method in ("post", "put"):
+        options.setdefault("json", body)
+    return client.request(method.upper(), path.format(**ids), **options)
+
+
+@pytest.mark.parametrize("path, method", JSON_OPERATIONS)
+def test_successes_are_as_described(engine, document, learner, path, method):
+    ids = learner if method != "delete" else {**learner, "cohort_id": fresh_id("c")}
+    answer = call(engine.admin(), path, method, ids)
+    assert answer.status in (200, 201), answer
+    assert_as_described(document, answer, path, method)
+    schema = answer_schema(document, path, method, answer.status)
+    assert_names_every_field(document, schema, answer.json)
+
+
+@pytest.mark.parametrize("path, method", [pair for pair in JSON_OPERATIONS if pair[0] not in OPEN])
+def test_refusals_are_as_described(engine, document, learner, path, method):
+    for client in (engine.client(), engine.client(fresh_id(), "student")):
+        answer = call(client, path, method, learner)
+        assert answer.status in (401, 403), answer
+        assert_as_described(document, answer, path, method)
+
+
+@pytest.mark.parametrize("path, method", [pair for pair in JSON_OPERATIONS if pair[1] != "get"])
+def test_bad_requests_are_as_described(engine, document, learner, path, method):
+    if path not in bodies(learner) or method == "delete":
+        pytest.skip("takes no body")
+    answer = call(engine.admin(), path, method, learner, json={"student_id": 5, "name": 5})
+    assert answer.status == 400
+    assert_as_described(document, answer, path, method)
+
+
+def test_requests_of_the_contract_are_as_described(document, learner):
+    for path, body in bodies(learner).items():
+        method = "put" if "cohorts" in path else "post"
+        request = resolve(document, document["paths"][path][method]["requestBody"])
+        schema = request["content"]["application/json"]["schema"]
+        resolver = jsonschema.RefResolver("", document)
+        jsonschema.Draft202012Validator(schema, resolver=resolver).validate(body)
+        assert request["required"] is True

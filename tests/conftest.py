@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fixtures: one engine for the ordinary tests of a worker, private ones for those that break it."""
+import contextlib
+
+import pytest
+from harness.engine import Engine, fresh_id
+from harness.pool import Pool
+from harness.redis_server import RedisServer, RedisStandIn
+
+
+@pytest.fixture(scope="session")
+def engine():
+    """Shared by all tests of one worker: leave it as it was; use fresh ids."""
+    with Engine() as running:
+        yield running
+
+
+@pytest.fixture
+def start_engine():
+    """Starts engines that the test may break: start_engine(POOL_SIZE=1, …)."""
+    with contextlib.ExitStack() as stack:
+        yield lambda **settings: stack.enter_context(Engine(**settings))
+
+
+@pytest.fixture
+def redis_server():
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def stand_in(redis_server):
+    """Stands between a pool and a real Redis."""
+    with RedisStandIn(redis_server.path) as running:
+        yield running
+
+
+@pytest.fixture
+def start_pool(redis_server):
+    """Starts pools without nginx: start_pool(size=1, redis_url=…, MAX_REQUESTS=50, …)."""
+    with contextlib.ExitStack() as stack:
+
+        def start(redis_url=None, **settings):
+            return stack.enter_context(Pool(redis_url or redis_server.url, **settings))
+
+        yield start
+
+
+@pytest.fixture
+def student():
+    return fresh_id()
+
+
+@pytest.fixture
+def admin(engine):
+    client = engine.admin()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def anonymous(engine):
+    client = engine.client()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def as_user(engine):
+    """as_user(user, role): a client of that user's, closed when the test ends."""
+    with contextlib.ExitStack() as stack:
+
+        def make(user, role="student", **options):
+            return stack.enter_context(contextlib.closing(engine.client(user, role, **options)))
+
+        yield make

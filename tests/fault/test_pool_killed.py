@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Processes that are killed, retired, stopped or gone (faults 1, 12 and 17 of the hazards)."""
+import os
+import signal
+import time
+
+import pytest
+from harness.engine import fresh_id
+from harness.expect import assert_ok, assert_problem
+from harness.load import Load, together
+from harness.prometheus import Scrape
+from harness.process import alive, children
+from harness.redis_server import pause, resume
+from harness.wait import wait_for, within
+
+QUERY = "/api/v1/mastery/query"
+KILLING_SECONDS = float(os.environ.get("MASTERY_TEST_KILLING_SECONDS", "6"))
+
+
+class Writers:
+    """Callers that state scores of students of their own and remember what was acknowledged."""
+
+    def __init__(self, engine, callers):
+        self.engine = engine
+        self.clients = [engine.admin() for _ in range(callers)]
+        self.students = [fresh_id() for _ in range(callers)]
+        self.acknowledged = {}
+        self.tried = {}
+
+    def write(self, caller, turn):
+        student, score = self.students[caller], round((turn % 997) / 1000, 3)
+        self.tried[student] = score
+        answer = self.engine.calculate(student, (score,) * 4, by=self.clients[caller])
+        if answer.status == 200:
+            assert answer.json["student_id"] == student, "the answer of another request"
+            assert answer.json["mastery_score"] == score, "the answer of another request"
+            self.acknowledged[student] = score
+        return answer.status
+
+    def assert_nothing_lost(self):
+        """What is stored is what was acknowledged last, or the try after it."""
+        reader = self.engine.admin()
+        for student, score in self.acknowledged.items():
+            body = assert_ok(reader.post(QUERY, {"student_id": student}))
+            assert body["mastery_score"] in (score, self.tried[student])
+
+
+def gauges_rest(engine):
+    client = engine.client()
+    text = client.get("/metrics").text
+    client.close()
+    return Scrape(text).value("active_requests") <= 1
+
+
+def kill_one(engine, turn):
+    """Kills a living process of the pool; whether there was one."""
+    pool = engine.pool()
+    if pool:
+        os.kill(pool[turn % len(pool)], signal.SIGKILL)
+    return bool(pool)
+
+
+def test_killed_processes_lose_no_acknowledged_write(start_engine):
+    """Fault 1: kill -9 each 100 ms under load."""
+    engine = start_engine()
+    writers, kills = Writers(engine, 4), 0
+    with Load(4, writers.write) as load:
+        ended = time.monotonic() + KILLING_SECONDS
+        while time.monotonic() < ended:
+            kills += kill_one(engine, kills)
+            time.sleep(0.1)
+    assert not load.errors, load.errors[:3]
+    statuses = load.results
+    assert set(statuses) <= {200, 502, 503}, set(statuses)
+    assert statuses.count(200) > 50
+    assert len(statuses) - statuses.count(200) <= kills * 4 + 4, "more failed than were in flight"
+    wait_for(engine.pool_is_whole, what="pool whole")
+    writers.assert_nothing_lost()
+    wait_for(lambda: gauges_rest(engine), what="no request counted as active for ever")
+
+
+def test_fifty_quick_kills_leave_the_pool_whole(start_engine):
+    """multiwatch must never give a slot up (hazards M1)."""
+    engine = start_engine()
+    killed = 0
+    while killed < 50:
+        killed += kill_one(engine, 0)
+        time.sleep(0.05)
+    wait_for(engine.pool_is_whole, what="pool whole")
+    time.sleep(0.5)
+    assert engine.pool_is_whole()
+    assert_ok(engine.calculate(fresh_id()))
+
+
+def test_counters_never_fall_when_processes_are_killed(start_engine):
+    engine = start_engine()
+    last = 0
+    for turn in range(30):
+        engine.calculate(fresh_id())
+        kill_one(engine, turn)
+        wait_for(engine.pool_is_whole, what="pool whole")
+        answer = engine.client().get("/metrics")
+        if answer.status == 200:
+            total = Scrape(answer.text).sum("mastery_calculations_total")
+            assert total >= last
+            last = total
+    assert last >= 25
+
+
+def test_retiring_processes_fail_no_request(start_engine):
+    """Fault 17: TERM to each in turn under load, and nginx reloaded: no failure, no double."""
+    engine = start_engine()
+    writers, retired = Writers(engine, 4), set()
+    with Load(4, writers.write) as load:
+        for turn in range(8):
+            [pid, *_] = [pid for pid in engine.pool() if pid not in retired]
+            os.kill(pid, signal.SIGTERM)
+            retired.add(pid)
+            if turn % 3 == 0:
+                os.kill(engine.nginx_pid, signal.SIGHUP)
+            time.sleep(0.5)
+            wait_for(lambda: set(engine.pool()) - retired, what="a replacement")
+    assert not load.errors, load.errors[:3]
+    assert set(load.results) == {200}
+    wait_for(lambda: not any(map(alive, retired)), 40, what="all retired processes gone")
+    wait_for(engine.pool_is_whole, what="pool whole")
+    writers.assert_nothing_lost()
+
+
+def test_processes_that_retire_by_count_fail_no_request(start_engine):
+    engine = start_engine(MAX_REQUESTS="200")
+    first, writers = engine.pool(), Writers(engine, 4)
+    with Load(4, writers.write) as load:
+        wait_for(lambda: not set(first) & set(engine.pool()), 60, what="all replaced")
+        wait_for(lambda: len(load.results) > 2000, 60, what="many requests")
+    assert not load.errors, load.errors[:3]
+    assert set(load.results) == {200}
+    writers.assert_nothing_lost()
+
+
+def test_pool_that_is_gone_is_502_in_the_contracts_form(start_engine):
+    engine = start_engine()
+    processes = [engine.pool_pid, *children(engine.pool_pid)]
+    for pid in processes:
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not any(map(alive, processes)), what="pool gone")
+    client = engine.admin()
+    for method, path in (("GET", "/health"), ("GET", "/ready"), ("POST", QUERY), ("GET", "/x")):
+        answer = client.request(method, path, headers={"X-Request-ID": "while-away"})
+        assert_problem(answer, 502)
+        assert answer.headers["X-Request-ID"] == "while-away"
+        assert answer.seconds < within(1.2)
+    assert_problem(client.raw(b"GET / HTTP/1.1\r\n\r\n"), 400)
+
+
+def test_pool_that_is_told_to_end_ends(start_engine):
+    engine = start_engine()
+    assert_ok(engine.calculate(fresh_id()))
+    processes = [engine.pool_pid, *children(engine.pool_pid)]
+    os.kill(engine.pool_pid, signal.SIGTERM)
+    wait_for(lambda: not any(map(alive, processes)), 30, what="pool drained and gone")
+
+
+def test_stopped_process_holds_up_only_its_own_connections(start_engine):
+    """Fault 12: SIGSTOP one process for 15 s."""
+    engine = start_engine()
+    [stopped, *_] = engine.pool()
+    clients = [engine.admin() for _ in range(16)]
+    student = fresh_id()
+    assert_ok(engine.calculate(student))
+    together(16, lambda i: clients[i].get(f"/api/v1/mastery/history/{student}"))
+
+    def ask(caller, _turn):
+        answer = clients[caller].get(f"/api/v1/mastery/history/{student}")
+        return answer.status, answer.seconds
+
+    with Load(16, ask) as load:
+        pause(stopped)
+        time.sleep(15)
+        resume(stopped)
+        time.sleep(1)
+    assert not load.errors, load.errors[:3]
+    assert {status for status, _ in load.results} <= {200, 502, 504}
+    assert max(seconds for _, seconds in load.results) < within(13.5)
+    slow = [result for result in load.results if result[1] > 1]
+    assert len(slow) <= 16 * 4
+    assert len(load.results) > 500, "the others were held up too"
+    wait_for(engine.pool_is_whole, what="pool whole")
+    assert_ok(engine.calculate(student))
+
+
+def test_stopped_pool_is_504_in_the_contracts_form(start_engine):
+    engine = start_engine()
+    pids = engine.pool()
+    for pid in pids:
+        pause(pid)
+    client = engine.client()
+    client.timeout = 30
+    answer = client.get("/health")
+    assert answer.status in (502, 504)
+    assert_problem(answer, answer.status)
+    assert answer.seconds < within(13)
+    for pid in pids:
+        if alive(pid):
+            resume(pid)
+    wait_for(lambda: engine.client().get("/health").status == 200, 15, what="serving again")
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS])
+def test_crash_is_one_process_and_it_is_replaced(start_engine, number):
+    engine = start_engine()
+    before = engine.pool()
+    os.kill(before[0], number)
+    wait_for(lambda: before[0] not in engine.pool() and engine.pool_is_whole(), what="replaced")
+    assert before[1] in engine.pool()
+    assert_ok(engine.calculate(fresh_id()))
+    assert not list(engine.state_dir.rglob("core*"))

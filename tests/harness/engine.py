@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A complete private engine (Redis, pool, nginx), started as a user would start it."""
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+import uuid
+from pathlib import Path
+
+import redis
+
+from harness.client import Client
+from harness.process import alive, children, program
+from harness.token import make_token
+from harness.wait import wait_for
+
+ROOT = Path(__file__).resolve().parents[2]
+START_TIMEOUT = 300  # the first start under sanitizers or valgrind
+
+
+def bin_dir():
+    """Where the built binaries are: $MASTERY_BIN_DIR, else the usual build folders."""
+    named = os.environ.get("MASTERY_BIN_DIR")
+    candidates = [Path(named)] if named else [ROOT / "build", ROOT]
+    for candidate in candidates:
+        if (candidate / "mastery-fcgi").exists():
+            return candidate.resolve()
+    raise RuntimeError(f"no mastery-fcgi in {', '.join(map(str, candidates))}: build it first")
+
+
+def fresh_id(prefix="s"):
+    """An id that no other test has used."""
+    return f"{prefix}_{uuid.uuid4().hex[:16]}"
+
+
+class Engine:
+    """Settings are environment variables of scripts/run, beyond or instead of the tests' own."""
+
+    def __init__(self, **settings):
+        self.state_dir = Path(tempfile.mkdtemp(prefix="me-"))
+        self.environment = {
+            **os.environ,
+            "STATE_DIR": str(self.state_dir),
+            "PORT": "0",
+            "NO_SEED": "1",
+            "BIN_DIR": str(bin_dir()),
+            "RATE_LIMITS": "off",
+            "APPENDFSYNC": "everysec",
+            "POOL_SIZE": "2",
+            **{name: str(value) for name, value in settings.items()},
+        }
+        self.values = {}
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def start(self):
+        try:
+            self.script("run", "--detach")
+            self.read_values()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self):
+        """Everything ends, and nothing but the state folder may be left, which goes too."""
+        try:
+            self.script("stop")
+        finally:
+            for pid in self.processes():
+                os.kill(pid, signal.SIGKILL)
+            shutil.rmtree(self.state_dir, ignore_errors=True)
+
+    def script(self, name, *arguments, **options):
+        result = subprocess.run(
+            [str(ROOT / "scripts" / name), *arguments],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=START_TIMEOUT,
+            text=True,
+            **options,
+        )
+        if result.returncode != 0:
+            raise RuntimeError(f"scripts/{name} ended with {result.returncode}:\n{result.stdout}")
+        return result.stdout
+
+    def read_values(self):
+        """$STATE_DIR/env, as a shell would read it."""
+        for word in shlex.split((self.state_dir / "env").read_text(), comments=True):
+            name, equals, value = word.partition("=")
+            if equals:
+                self.values[name] = value
+
+    # Addresses and clients
+
+    @property
+    def base_url(self):
+        return self.values["BASE_URL"]
+
+    @property
+    def dapr_url(self):
+        return self.values["DAPR_URL"]
+
+    @property
+    def secret(self):
+        return self.values["JWT_SECRET"]
+
+    def token(self, user, role, **claims):
+        return make_token(self.secret, user, role, **claims)
+
+    def client(self, user=None, role="student", source=None, **claims):
+        """A client with a token for this user, or without any."""
+        token = self.token(user, role, **claims) if user else None
+        return Client(self.base_url, token, source)
+
+    def admin(self):
+        return self.client(fresh_id("admin"), "admin")
+
+    def sidecar(self, **options):
+        return Client(self.dapr_url, **options)
+
+    def redis(self):
+        return redis.Redis.from_url(self.values["REDIS_URL"], decode_responses=True)
+
+    # Data
+
+    def calculate(self, student, scores=(0.8, 0.9, 0.85, 0.7), weights=None, by=None):
+        """States a student's components; the answer."""
+        names = ("completion", "quiz", "quality", "consistency")
+        body = {"student_id": student, "components": dict(zip(names, scores))}
+        if weights is not None:
+            body["weights"] = dict(zip(names, weights))
+        return (by or self.admin()).post("/api/v1/mastery/calculate", body)
+
+    def ctl(self, *arguments, text=None, check=True):
+        """mastery-ctl with this engine's settings; its standard output."""
+        environment = {**self.environment, **self.values}
+        result = subprocess.run(
+            [str(Path(self.environment["BIN_DIR"]) / "mastery-ctl"), *arguments],
+            env=environment,
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        if check and result.returncode != 0:
+            raise RuntimeError(f"mastery-ctl {arguments}: {result.returncode}\n{result.stderr}")
+        return result.stdout
+
+    def seed(self, rows):
+        """rows: (student, date, completion, quiz, quality, consistency); days of history."""
+        lines = ["student_id,date,completion,quiz,quality,consistency"]
+        lines += [",".join(str(value) for value in row) for row in rows]
+        return self.ctl("seed", "-", text="\n".join(lines) + "\n")
+
+    # Processes
+
+    def processes(self):
+        """All processes that the engine's own file of values names and that still live."""
+        pids = [int(value) for name, value in self.values.items() if name.endswith("_PID")]
+        found = []
+        for pid in pids:
+            found += [child for child in [pid, *children(pid)] if alive(child)]
+        return found
+
+    @property
+    def pool_pid(self):
+        """multiwatch, whose children are the pool."""
+        return int(self.values["POOL_PID"])
+
+    @property
+    def nginx_pid(self):
+        return int(self.values["NGINX_PID"])
+
+    def pool(self):
+        """The processes of the pool that live now."""
+        return [pid for pid in children(self.pool_pid) if program(pid) == "mastery-fcgi"]
+
+    def pool_size(self):
+        return int(self.environment["POOL_SIZE"])
+
+    def pool_is_whole(self):
+        return len(self.pool()) == self.pool_size()
+
+    def redis_pid(self):
+        return self.redis().info("server")["process_id"]
+
+    def socket_path(self):
+        """The pool's socket: the one that is not Redis's."""
+        sockets = [path for path in self.state_dir.rglob("*") if path.is_socket()]
+        [path] = [path for path in sockets if str(path) not in self.values["REDIS_URL"]]
+        return path
+
+    def ready(self):
+        return Client(self.base_url).get("/ready").status == 200
+
+    def wait_ready(self, timeout=10):
+        wait_for(self.ready, timeout, what="engine ready")
+
+
+class RedisProcess:
+    """The engine's own Redis, to be stopped in every way and started again as it was."""
+
+    def __init__(self, engine):
+        info = engine.redis().info("server")
+        self.engine, self.pid = engine, info["process_id"]
+        self._executable, self._config = info["executable"], info["config_file"]
+        self._cwd = os.readlink(f"/proc/{self.pid}/cwd")
+
+    def signal(self, number):
+        os.kill(self.pid, number)
+
+    def kill(self):
+        self.signal(signal.SIGKILL)
+        wait_for(lambda: not alive(self.pid), what="redis gone")
+
+    def start(self):
+        with open(self.engine.state_dir / "redis-again.log", "ab") as log:
+            child = subprocess.Popen(
+                [self._executable, self._config, "--daemonize", "no"],
+                cwd=self._cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        self.pid = child.pid
+        self.engine.values["REDIS_AGAIN_PID"] = str(child.pid)
+        wait_for(self.answers, what="redis back")
+        return child
+
+    def answers(self):
+        try:
+            return self.engine.redis().ping()
+        except redis.RedisError:
+            return False

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Many callers at once, and what became of each call."""
+import threading
+import time
+
+
+class Load:
+    """Runs `call(caller, turn)` in so many threads until the block is left.
+
+    What a call returns is kept in `results`; what it raises in `errors`.
+    """
+
+    def __init__(self, callers, call, pause=0.0):
+        self.results, self.errors = [], []
+        self._call, self._pause = call, pause
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._run, args=(i,)) for i in range(callers)]
+
+    def _run(self, caller):
+        turn = 0
+        while not self._stop.is_set():
+            try:
+                self.results.append(self._call(caller, turn))
+            except Exception as error:
+                self.errors.append(error)
+                time.sleep(0.01)
+            turn += 1
+            if self._pause:
+                time.sleep(self._pause)
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+
+def together(callers, call):
+    """Runs `call(i)` once in each of so many threads, all let go at one moment; their results."""
+    gate, results = threading.Barrier(callers), [None] * callers
+
+    def run(i):
+        gate.wait()
+        try:
+            results[i] = call(i)
+        except Exception as error:
+            results[i] = error
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(callers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+    return results

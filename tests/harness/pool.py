@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A pool without nginx, with an environment of one's own: spoken to in FastCGI."""
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+from harness.engine import bin_dir
+from harness.fastcgi import FastCgi
+from harness.process import alive, children, program
+from harness.token import make_token
+from harness.wait import wait_for
+
+SECRET = "a secret for tests, of more than thirty-two bytes"
+
+
+class Pool:
+    """spawn-fcgi, multiwatch and so many processes, on a socket in a folder of their own."""
+
+    def __init__(self, redis_url, size=1, umask=None, **environment):
+        self.folder = Path(tempfile.mkdtemp(prefix="mp-"))
+        self.socket_path = self.folder / "pool.sock"
+        self.size, self._umask = size, umask
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "ENVIRONMENT": "test",
+            "REDIS_URL": redis_url,
+            "JWT_SECRET": SECRET,
+            "METRICS_FILE": str(self.folder / "metrics"),
+            **{name: os.environ[name] for name in os.environ if name.endswith("SAN_OPTIONS")},
+            **{name: str(value) for name, value in environment.items()},
+        }
+        self.process = None
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def start(self):
+        command = ["spawn-fcgi", "-n", "-s", str(self.socket_path), "-M", "0660", "-b", "1024"]
+        command += ["--", shutil.which("multiwatch"), "-f", str(self.size), "-r", "1000000"]
+        command += ["-t", "1000", "--", str(bin_dir() / "mastery-fcgi")]
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                command,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                umask=-1 if self._umask is None else self._umask,
+            )
+        try:
+            wait_for(self.serves, 20, what="pool serving")
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    @property
+    def log_path(self):
+        return self.folder / "log"
+
+    def serves(self):
+        assert self.process.poll() is None, self.log_path.read_text()
+        try:
+            return len(self.pids()) == self.size and self.request("GET", "/health").status == 200
+        except (OSError, AssertionError):
+            return False
+
+    def stop(self):
+        """Every process that was started ends, killed if it must be."""
+        pids = [self.process.pid, *self.pids()]
+        for pid in pids:
+            for number in (signal.SIGCONT, signal.SIGKILL):
+                if alive(pid):
+                    os.kill(pid, number)
+        self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def pids(self):
+        found = children(self.process.pid)
+        return [pid for pid in found if program(pid) == "mastery-fcgi"]
+
+    def connect(self, timeout=5):
+        return FastCgi(self.socket_path, timeout)
+
+    def request(self, method, target, **options):
+        """One request on a connection of its own."""
+        with self.connect() as connection:
+            return connection.request(method, target, keep=False, **options)
+
+    def token(self, user, role, **claims):
+        return make_token(self.environment["JWT_SECRET"].split("\n")[0], user, role, **claims)
+
+    def calculate(self, student, scores=(0.8, 0.9, 0.85, 0.7)):
+        names = ("completion", "quiz", "quality", "consistency")
+        body = {"student_id": student, "components": dict(zip(names, scores))}
+        return self.request(
+            "POST", "/api/v1/mastery/calculate", json=body, token=self.token("root", "admin")
+        )
+
+    def query(self, student, user="root", role="admin", **options):
+        body = {"student_id": student, **options}
+        return self.request(
+            "POST", "/api/v1/mastery/query", json=body, token=self.token(user, role)
+        )

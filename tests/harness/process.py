@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Looking at processes through /proc."""
+import os
+
+
+def _stat(pid):
+    """The fields of /proc/PID/stat behind the command's name; None without such a process."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="latin-1") as file:
+            return file.read().rpartition(")")[2].split()
+    except OSError:
+        return None
+
+
+def alive(pid):
+    fields = _stat(pid)
+    return fields is not None and fields[0] not in "ZX"
+
+
+def children(pid):
+    """Living children of a process, oldest first."""
+    found = []
+    for entry in os.listdir("/proc"):
+        fields = _stat(entry) if entry.isdigit() else None
+        if fields and fields[0] not in "ZX" and int(fields[1]) == pid:
+            found.append((int(fields[19]), int(entry)))
+    return [child for _, child in sorted(found)]
+
+
+def descendants(pid):
+    found = []
+    for child in children(pid):
+        found += [child, *descendants(child)]
+    return found
+
+
+def program(pid):
+    """Name of the program that a process runs, "" when it is gone."""
+    try:
+        return os.path.basename(os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)"))
+    except OSError:
+        return ""
+
+
+def rss_kib(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        for line in file:
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1])
+    return 0
+
+
+def open_files(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def is_sanitized(pid):
+    """Whether a process runs under AddressSanitizer, whose quarantine makes RSS meaningless."""
+    with open(f"/proc/{pid}/maps", encoding="ascii") as file:
+        return any("libasan" in line or "libclang_rt.asan" in line for line in file)

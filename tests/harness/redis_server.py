@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A private Redis, and a stand-in between the engine and it that misbehaves on command."""
+import os
+import selectors
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import redis
+
+from harness.wait import wait_for
+
+
+class RedisServer:
+    """A Redis on a unix socket of its own, nothing kept on disk unless asked for."""
+
+    def __init__(self, *options):
+        self.folder = Path(tempfile.mkdtemp(prefix="mr-"))
+        self.path = self.folder / "redis.sock"
+        self._options, self.process = options, None
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self):
+        command = ["redis-server", "--port", "0", "--unixsocket", str(self.path), "--save", ""]
+        command += ["--dir", str(self.folder), "--maxmemory-policy", "noeviction", *self._options]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        wait_for(self.answers, 10, what="redis up")
+        return self
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.kill()
+            self.process.wait()
+        if self.path.exists():
+            self.path.unlink()
+
+    @property
+    def url(self):
+        return f"unix://{self.path}"
+
+    def client(self):
+        return redis.Redis(unix_socket_path=str(self.path), decode_responses=True)
+
+    def answers(self):
+        try:
+            return self.client().ping()
+        except redis.RedisError:
+            return False
+
+
+def command_end(data):
+    """Length of the first complete RESP command in data, 0 while it is not complete."""
+    end = data.find(b"\r\n")
+    if end < 0:
+        return 0
+    at, count = end + 2, int(data[1:end])
+    for _ in range(count):
+        end = data.find(b"\r\n", at)
+        if end < 0:
+            return 0
+        length = int(data[at:end][1:])
+        at = end + 2 + length + 2
+        if at > len(data):
+            return 0
+    return at
+
+
+class RedisStandIn:
+    """Listens as a Redis would. What it does is its `mode`, which may change at any time:
+
+    pass    everything goes to the real Redis and back
+    say     every command is answered by `reply` (bytes), nothing reaches Redis
+    hang    commands are taken and never answered
+    drip    real answers, a byte each 100 ms
+    cut     real answers, but the connection ends after `cut_after` more bytes of them
+    refuse  new connections are closed at once, and the present ones too
+    """
+
+    def __init__(self, upstream):
+        self.upstream = str(upstream)
+        self.folder = Path(tempfile.mkdtemp(prefix="ms-"))
+        self.path = self.folder / "stand-in.sock"
+        self.mode, self.reply, self.cut_after = "pass", b"", 0
+        self.commands = 0
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(self.path))
+        self._listener.listen(64)
+        self._open, self._closing = set(), False
+
+    @property
+    def url(self):
+        return f"unix://{self.path}"
+
+    def __enter__(self):
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self._closing = True
+        self._listener.close()
+        self.drop_all()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def say(self, reply):
+        self.mode, self.reply = "say", reply
+
+    def refuse(self):
+        self.mode = "refuse"
+        self.drop_all()
+
+    def drop_all(self):
+        for sock in list(self._open):
+            _shut(sock)
+
+    def _accept(self):
+        while not self._closing:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            if self.mode == "refuse":
+                client.close()
+            else:
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client):
+        server = socket.socket(socket.AF_UNIX)
+        self._open.add(client)
+        try:
+            server.connect(self.upstream)
+            self._relay(client, server)
+        except OSError:
+            pass
+        finally:
+            self._open.discard(client)
+            client.close()
+            server.close()
+
+    def _relay(self, client, server):
+        pending = b""
+        with selectors.DefaultSelector() as selector:
+            selector.register(client, selectors.EVENT_READ)
+            selector.register(server, selectors.EVENT_READ)
+            while True:
+                for key, _ in selector.select():
+                    data = key.fileobj.recv(65536)
+                    if not data:
+                        return
+                    if key.fileobj is client:
+                        pending = self._take(pending + data, client, server)
+                    elif not self._give(data, client):
+                        return
+
+    def _take(self, data, client, server):
+        """Deals with every complete command in data; the rest of it."""
+        while end := command_end(data):
+            command, data = data[:end], data[end:]
+            self.commands += 1
+            if self.mode == "say":
+                client.sendall(self.reply)
+            elif self.mode != "hang":
+                server.sendall(command)
+        return data
+
+    def _give(self, data, client):
+        """Passes an answer on, as the mode has it. False when the connection is to end."""
+        if self.mode == "hang":
+            return True
+        if self.mode == "cut":
+            piece, self.cut_after = data[: self.cut_after], self.cut_after - len(data)
+            client.sendall(piece)
+            return self.cut_after > 0
+        if self.mode != "drip":
+            client.sendall(data)
+            return True
+        for byte in data:
+            if self.mode == "drip":
+                time.sleep(0.1)
+            client.sendall(bytes([byte]))
+        return True
+
+
+def _shut(sock):
+    try:
+        sock.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+
+
+def pause(pid):
+    os.kill(pid, signal.SIGSTOP)
+
+
+def resume(pid):
+    os.kill(pid, signal.SIGCONT)

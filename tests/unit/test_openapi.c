@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
+#include <stdio.h>
+
+#include <CUnit/CUnit.h>
+
+#include "app/http/json.h"
+#include "app/http/openapi.h"
+
+void openapi_tests(void);
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static const char *const levels[] = {"low", "normal", "high", NULL};
+
+/* clang-format off */
+static const struct rule parts[] = {
+    {.name = "quiz", .type = RULE_NUMBER, .max = 1, .required = true},
+    {0},
+};
+static const struct rule history_rules[] = {
+    {.name = "student_id", .type = RULE_ID, .place = IN_PATH, .required = true, .about = "Whose"},
+    {.name = "days", .type = RULE_INT, .place = IN_QUERY, .min = 1, .max = 90, .preset = 7, .about = "Window"},
+    {.name = "level", .type = RULE_WORD, .place = IN_QUERY, .choices = levels, .given = 8},
+    {0},
+};
+static const struct rule submit_rules[] = {
+    {.name = "student_ids", .type = RULE_IDS, .min = 1, .max = 1000, .required = true},
+    {.name = "priority", .type = RULE_WORD, .choices = levels, .preset = 1},
+    {.name = "nothing", .type = RULE_WORD, .choices = levels, .nullable = true, .given = 8},
+    {.name = "comment", .type = RULE_TEXT, .min = 1, .max = 1000, .nullable = true},
+    {.name = "points", .type = RULE_NUMBER, .max = (double)INFINITY},
+    {.name = "limit", .type = RULE_INT, .min = 1, .max = 20},
+    {.name = "deep", .type = RULE_BOOL, .preset = 1},
+    {.name = "areas", .type = RULE_WORDS, .choices = levels},
+    {.name = "requests", .type = RULE_OBJECTS, .fields = parts, .min = 1, .max = 3},
+    {.name = "components", .type = RULE_OBJECT, .fields = parts},
+    {.name = "data", .type = RULE_JSON},
+    {0},
+};
+static const struct rule answer[] = {
+    {.name = "success", .type = RULE_BOOL, .required = true},
+    {.name = "at", .type = RULE_TIME, .required = true, .nullable = true},
+    {.name = "date", .type = RULE_DAY},
+    {.name = "deleted", .type = RULE_MAP, .required = true},
+    {.name = "students", .type = RULE_MAP, .fields = parts},
+    {0},
+};
+static const struct route learning[] = {
+    {.name = "history", .method = GET, .pattern = "/v1/history/{student_id}", .aliases = {"/v1/h/{student_id}", "/h/{student_id}"},
+     .limit_per_minute = 20, .access = ACCESS_READ_STUDENT, .rules = history_rules, .status = 200,
+     .answer = answer, .summary = "Daily scores"},
+    {.name = "submit", .method = POST, .pattern = "/v1/batch", .limit_per_minute = 10, .access = ACCESS_ADMIN,
+     .rules = submit_rules, .status = 202, .answer = answer, .flags = ROUTE_SIDECAR_FREE},
+    {.name = "list", .method = GET, .pattern = "/v1/batch", .bucket = "submit", .limit_per_minute = 10, .access = ACCESS_ADMIN, .status = 200},
+};
+static const struct route ops[] = {
+    {.name = "metrics", .method = GET, .pattern = "/metrics", .limit_per_minute = 50, .access = ACCESS_OPEN, .status = 200,
+     .answer_type = "text/plain; version=0.0.4", .flags = ROUTE_METRICS},
+    {.name = "events", .method = POST, .pattern = "/dapr/events", .access = ACCESS_ANY, .status = 200, .flags = ROUTE_SIDECAR | ROUTE_UNLIMITED},
+    {.name = "batch", .method = DELETE, .pattern = "/v1/undeclared/{batch_id}", .access = ACCESS_ADMIN, .status = 202, .limit_per_minute = 10},
+};
+/* clang-format on */
+static const struct route_table tables[] = {{"learning", learning, COUNT(learning)},
+                                            {"operation", ops, COUNT(ops)}};
+
+struct document {
+    struct arena *arena;
+    struct json_object *root;
+};
+
+static void begin(struct document *d)
+{
+    struct buf out;
+    struct problem p = {0};
+    d->arena = arena_new(65536, 4 << 20);
+    buf_init(&out, d->arena);
+    openapi_write(tables, COUNT(tables), &out);
+    CU_ASSERT_FALSE_FATAL(out.failed);
+    d->root = json_read(buf_view(&out), d->arena, &p);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(d->root);
+}
+
+static void end(struct document *d)
+{
+    arena_free(d->arena);
+}
+
+/* The value behind a path of keys with '|' between, since paths hold '/' and '.'. */
+static struct json_object *at(struct json_object *object, const char *keys)
+{
+    struct str rest = str_of(keys);
+    while (rest.n > 0 && object) {
+        char key[128];
+        struct str part = str_cut(&rest, '|');
+        (void)snprintf(key, sizeof key, "%.*s", STR_ARG(part));
+        if (json_object_is_type(object, json_type_array))
+            object = json_object_array_get_idx(object, (size_t)(key[0] - '0'));
+        else if (!json_object_object_get_ex(object, key, &object))
+            object = NULL;
+    }
+    return object;
+}
+
+struct expected {
+    const char *keys;
+    const char *json; /* NULL: not there */
+};
+
+static void check_all(const struct expected *rows, size_t count)
+{
+    struct document d;
+    begin(&d);
+    for (size_t i = 0; i < count; i++) {
+        struct json_object *found = at(d.root, rows[i].keys);
+        const char *text = found
+                               ? json_object_to_json_string_ext(
+                                     found, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
+                               : NULL;
+        bool same = text && rows[i].json ? strcmp(text, rows[i].json) == 0 : text == rows[i].json;
+        if (same)
+            continue;
+        (void)fprintf(stderr, "\n%s: %s", rows[i].keys, text ? text : "not there");
+        CU_FAIL("row");
+    }
+    end(&d);
+}
+
+static void the_frame_is_openapi_3_1(void)
+{
+    static const struct expected rows[] = {
+        {"openapi", "\"3.1.0\""},
+        {"info|version", "\"" OPENAPI_API_VERSION "\""},
+        {"info|license|identifier", "\"GPL-3.0-or-later\""},
+        {"tags", "[{\"name\":\"learning\"},{\"name\":\"operation\"}]"},
+        {"components|securitySchemes|bearer",
+         "{\"type\":\"http\",\"scheme\":\"bearer\",\"bearerFormat\":\"JWT\"}"},
+        {"components|securitySchemes|sidecar|name", "\"dapr-api-token\""},
+        {"components|schemas|Error|required", "[\"success\",\"error\",\"correlation_id\"]"},
+        {"components|responses|TooManyRequests|headers|Retry-After|schema|type", "\"integer\""},
+        {"components|responses|NotFound|content|application/json|schema",
+         "{\"$ref\":\"#/components/schemas/Error\"}"},
+    };
+    check_all(rows, COUNT(rows));
+}
+
+static void an_operation_says_what_its_row_says(void)
+{
+#define HISTORY "paths|/v1/history/{student_id}|get|"
+#define SUBMIT  "paths|/v1/batch|post|"
+    static const struct expected rows[] = {
+        {HISTORY "operationId", "\"history\""},
+        {HISTORY "summary", "\"Daily scores\""},
+        {HISTORY "tags", "[\"learning\"]"},
+        {HISTORY "deprecated", NULL},
+        {HISTORY "x-rate-limit", "{\"per_minute\":20,\"budget\":\"history\"}"},
+        {HISTORY "security", "[{\"bearer\":[]}]"},
+        {HISTORY "requestBody", NULL},
+        {HISTORY "responses|413", NULL},
+        {HISTORY "responses|200|description", "\"Success\""},
+        {HISTORY "responses|400|$ref", "\"#/components/responses/BadRequest\""},
+        {HISTORY "responses|429|$ref", "\"#/components/responses/TooManyRequests\""},
+        {HISTORY "responses|default|$ref", "\"#/components/responses/OtherError\""},
+        {SUBMIT "responses|202|description", "\"Success\""},
+        {SUBMIT "responses|200", NULL},
+        {SUBMIT "responses|413|$ref", "\"#/components/responses/PayloadTooLarge\""},
+        {SUBMIT "responses|415|$ref", "\"#/components/responses/UnsupportedMediaType\""},
+        {SUBMIT "security", "[{\"bearer\":[]},{\"sidecar\":[]}]"},
+        {"paths|/v1/batch|get|operationId", "\"list\""},
+        {"paths|/v1/batch|get|x-rate-limit|budget", "\"submit\""},
+        {"paths|/v1/batch|get|responses|400", NULL},
+        {"paths|/metrics|get|security", "[]"},
+        {"paths|/metrics|get|responses|401", NULL},
+        {"paths|/metrics|get|x-listener", "\"configured networks only\""},
+        {"paths|/metrics|get|responses|200|content|text/plain; version=0.0.4|schema",
+         "{\"type\":\"string\"}"},
+        {"paths|/dapr/events|post|security", "[{\"sidecar\":[]}]"},
+        {"paths|/dapr/events|post|x-listener", "\"sidecar\""},
+        {"paths|/dapr/events|post|x-rate-limit", NULL},
+        {"paths|/dapr/events|post|responses|429", NULL},
+    };
+    check_all(rows, COUNT(rows));
+}
+
+static void an_alias_is_a_path_of_its_own(void)
+{
+    static const struct expected rows[] = {
+        {"paths|/v1/h/{student_id}|get|operationId", "\"history-alias-1\""},
+        {"paths|/h/{student_id}|get|operationId", "\"history-alias-2\""},
+        {"paths|/h/{student_id}|get|deprecated", "false"},
+        {"paths|/h/{student_id}|get|description", "\"Alias of /v1/history/{student_id}\""},
+        {"paths|/h/{student_id}|get|parameters|0|name", "\"student_id\""},
+    };
+    check_all(rows, COUNT(rows));
+}
+
+static void rules_become_schemas(void)
+{
+#define BODY   SUBMIT "requestBody|content|application/json|schema|"
+#define ANSWER HISTORY "responses|200|content|application/json|schema|"
+    static const struct expected rows[] = {
+        {HISTORY "parameters|0",
+         "{\"name\":\"student_id\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":"
+         "\"string\",\"pattern\":\"^[A-Za-z0-9_-]{1,64}$\",\"description\":\"Whose\"}}"},
+        {HISTORY "parameters|1",
+         "{\"name\":\"days\",\"in\":\"query\",\"required\":false,\"schema\":{\"type\":\"integer\","
+         "\"minimum\":1,\"maximum\":90,\"default\":7,\"description\":\"Window\"}}"},
+        {HISTORY "parameters|2|schema",
+         "{\"type\":\"string\",\"enum\":[\"low\",\"normal\",\"high\"]}"},
+        {SUBMIT "requestBody|required", "true"},
+        {BODY "required", "[\"student_ids\"]"},
+        {BODY "properties|student_ids",
+         "{\"type\":\"array\",\"minItems\":1,\"maxItems\":1000,\"uniqueItems\":true,\"items\":{"
+         "\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9_-]{1,64}$\"}}"},
+        {BODY "properties|priority|default", "\"normal\""},
+        {BODY "properties|nothing",
+         "{\"type\":[\"string\",\"null\"],\"enum\":[\"low\",\"normal\",\"high\",null]}"},
+        {BODY "properties|comment",
+         "{\"type\":[\"string\",\"null\"],\"minLength\":1,\"maxLength\":1000}"},
+        {BODY "properties|points", "{\"type\":\"number\",\"minimum\":0,\"default\":0}"},
+        {BODY "properties|limit", "{\"type\":\"integer\",\"minimum\":1,\"maximum\":20}"},
+        {BODY "properties|deep", "{\"type\":\"boolean\",\"default\":true}"},
+        {BODY "properties|areas",
+         "{\"type\":\"array\",\"items\":{\"type\":\"string\",\"enum\":[\"low\",\"normal\","
+         "\"high\"]}}"},
+        {BODY "properties|requests",
+         "{\"type\":\"array\",\"minItems\":1,\"maxItems\":3,\"items\":{\"type\":\"object\","
+         "\"properties\":{\"quiz\":{\"type\":\"number\",\"minimum\":0,\"maximum\":1}},"
+         "\"required\":[\"quiz\"]}}"},
+        {BODY "properties|components|required", "[\"quiz\"]"},
+        {BODY "properties|data", "{}"},
+        {ANSWER "required", "[\"success\",\"at\",\"deleted\"]"},
+        {ANSWER "properties|success", "{\"type\":\"boolean\"}"},
+        {ANSWER "properties|at", "{\"type\":[\"string\",\"null\"],\"format\":\"date-time\"}"},
+        {ANSWER "properties|date", "{\"type\":\"string\",\"format\":\"date\"}"},
+        {ANSWER "properties|deleted",
+         "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"number\"}}"},
+        {ANSWER "properties|students|additionalProperties|required", "[\"quiz\"]"},
+    };
+    check_all(rows, COUNT(rows));
+}
+
+static void a_path_parameter_without_a_rule_is_declared(void)
+{
+    static const struct expected row = {
+        "paths|/v1/undeclared/{batch_id}|delete|parameters",
+        "[{\"name\":\"batch_id\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":"
+        "\"string\"}}]"};
+    check_all(&row, 1);
+}
+
+/* Follows every $ref below the value; how many there were. */
+static size_t follow_references(struct json_object *root, struct json_object *value)
+{
+    size_t n = 0;
+    if (json_object_is_type(value, json_type_array)) {
+        for (size_t i = 0; i < json_object_array_length(value); i++)
+            n += follow_references(root, json_object_array_get_idx(value, i));
+    }
+    if (!json_object_is_type(value, json_type_object))
+        return n;
+    struct json_object_iterator i = json_object_iter_begin(value);
+    struct json_object_iterator stop = json_object_iter_end(value);
+    for (; !json_object_iter_equal(&i, &stop); json_object_iter_next(&i)) {
+        struct json_object *inner = json_object_iter_peek_value(&i);
+        n += follow_references(root, inner);
+        if (strcmp(json_object_iter_peek_name(&i), "$ref") != 0)
+            continue;
+        char keys[128];
+        (void)snprintf(keys, sizeof keys, "%s", json_object_get_string(inner) + 2);
+        for (char *slash = strchr(keys, '/'); slash; slash = strchr(slash, '/'))
+            *slash = '|';
+        CU_ASSERT_PTR_NOT_NULL(at(root, keys));
+        n++;
+    }
+    return n;
+}
+
+static void every_reference_leads_somewhere(void)
+{
+    struct document d;
+    begin(&d);
+    CU_ASSERT_TRUE(follow_references(d.root, d.root) > 30);
+    end(&d);
+}
+
+static void short_memory_is_seen(void)
+{
+    struct arena *arena = arena_new(1024, 4096);
+    struct buf out;
+    buf_init(&out, arena);
+    openapi_write(tables, COUNT(tables), &out);
+    CU_ASSERT_TRUE(out.failed);
+    arena_free(arena);
+}
+
+void openapi_tests(void)
+{
+    CU_pSuite suite = CU_add_suite("openapi", NULL, NULL);
+    CU_ADD_TEST(suite, the_frame_is_openapi_3_1);
+    CU_ADD_TEST(suite, an_operation_says_what_its_row_says);
+    CU_ADD_TEST(suite, an_alias_is_a_path_of_its_own);
+    CU_ADD_TEST(suite, rules_become_schemas);
+    CU_ADD_TEST(suite, a_path_parameter_without_a_rule_is_declared);
+    CU_ADD_TEST(suite, every_reference_leads_somewhere);
+    CU_ADD_TEST(suite, short_memory_is_seen);
+}

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/domain/recommendation.h"
+
+#include <string.h>
+
+#include <CUnit/CUnit.h>
+
+#include "app/base/clock.h"
+#include "app/domain/learning_path.h"
+
+void recommendation_tests(void);
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+/* clang-format off */
+enum place {
+    ASSESS_COMPLETION, PRACTICE_EASY, LEARN_EASY, PRACTICE_MEDIUM, PRACTICE_HARD, PRACTICE_EXPERT, LEARN_EXPERT,
+    ASSESS_QUIZ, REVIEW_EASY, REVIEW_MEDIUM, REVIEW_HARD, LEARN_QUIZ,
+    ASSESS_QUALITY, REFACTOR_EASY, REFACTOR_MEDIUM, REFACTOR_HARD,
+    SCHEDULE_EASY, SCHEDULE_MEDIUM, SCHEDULE_HARD, SCHEDULE_EXPERT,
+    PLACES
+};
+
+static const uint16_t after_practice_easy[] = {PRACTICE_EASY},
+                      after_two[] = {PRACTICE_MEDIUM, LEARN_EASY},
+                      after_practice_hard[] = {PRACTICE_HARD},
+                      after_review_easy[] = {REVIEW_EASY};
+
+#define NEEDS(list) .prerequisites = (list), .prerequisite_count = COUNT(list)
+
+static const struct content items[PLACES] = {
+    [ASSESS_COMPLETION] = {.component = COMPLETION, .action = ACT_ASSESS, .difficulty = EASY, .minutes = 20},
+    [PRACTICE_EASY] = {.component = COMPLETION, .action = ACT_PRACTICE, .difficulty = EASY, .minutes = 15},
+    [LEARN_EASY] = {.component = COMPLETION, .action = ACT_LEARN_NEW, .difficulty = EASY, .minutes = 20, NEEDS(after_practice_easy)},
+    [PRACTICE_MEDIUM] = {.component = COMPLETION, .action = ACT_PRACTICE, .difficulty = MEDIUM, .minutes = 30, NEEDS(after_practice_easy)},
+    [PRACTICE_HARD] = {.component = COMPLETION, .action = ACT_PRACTICE, .difficulty = HARD, .minutes = 45, NEEDS(after_two)},
+    [PRACTICE_EXPERT] = {.component = COMPLETION, .action = ACT_PRACTICE, .difficulty = EXPERT, .minutes = 60, NEEDS(after_practice_hard)},
+    [LEARN_EXPERT] = {.component = COMPLETION, .action = ACT_LEARN_NEW, .difficulty = EXPERT, .minutes = 60},
+    [ASSESS_QUIZ] = {.component = QUIZ, .action = ACT_ASSESS, .difficulty = EASY, .minutes = 10},
+    [REVIEW_EASY] = {.component = QUIZ, .action = ACT_REVIEW, .difficulty = EASY, .minutes = 15},
+    [REVIEW_MEDIUM] = {.component = QUIZ, .action = ACT_REVIEW, .difficulty = MEDIUM, .minutes = 20, NEEDS(after_review_easy)},
+    [REVIEW_HARD] = {.component = QUIZ, .action = ACT_REVIEW, .difficulty = HARD, .minutes = 30},
+    [LEARN_QUIZ] = {.component = QUIZ, .action = ACT_LEARN_NEW, .difficulty = HARD, .minutes = 30},
+    [ASSESS_QUALITY] = {.component = QUALITY, .action = ACT_ASSESS, .difficulty = EASY, .minutes = 20},
+    [REFACTOR_EASY] = {.component = QUALITY, .action = ACT_REFACTOR, .difficulty = EASY, .minutes = 20},
+    [REFACTOR_MEDIUM] = {.component = QUALITY, .action = ACT_REFACTOR, .difficulty = MEDIUM, .minutes = 30},
+    [REFACTOR_HARD] = {.component = QUALITY, .action = ACT_REFACTOR, .difficulty = HARD, .minutes = 45},
+    [SCHEDULE_EASY] = {.component = CONSISTENCY, .action = ACT_SCHEDULE, .difficulty = EASY, .minutes = 10},
+    [SCHEDULE_MEDIUM] = {.component = CONSISTENCY, .action = ACT_SCHEDULE, .difficulty = MEDIUM, .minutes = 15},
+    [SCHEDULE_HARD] = {.component = CONSISTENCY, .action = ACT_SCHEDULE, .difficulty = HARD, .minutes = 15},
+    [SCHEDULE_EXPERT] = {.component = CONSISTENCY, .action = ACT_SCHEDULE, .difficulty = EXPERT, .minutes = 20},
+};
+static const struct content starters[] = {
+    {.component = QUIZ, .action = ACT_ASSESS, .difficulty = EASY, .minutes = 10},
+    {.component = COMPLETION, .action = ACT_LEARN_NEW, .difficulty = EASY, .minutes = 20},
+};
+/* clang-format on */
+
+static const struct catalogue catalogue = {items, PLACES, starters, COUNT(starters)};
+
+static const struct path_wish no_wish = {.target_given = false};
+
+/* A learner whose components were just stated. */
+static struct learner learner_of(double completion, double quiz, double quality, double consistency)
+{
+    const double components[COMPONENTS] = {completion, quiz, quality, consistency};
+    struct mastery_state s;
+    struct learner l;
+    mastery_state_init(&s);
+    mastery_state_assert(&s, components, NULL, 0);
+    learner_of_state(&s, 0, &l);
+    return l;
+}
+
+static struct learner learner_with_quizzes_only(double score)
+{
+    struct learning_event event = {
+        .at_ms = 0, .observations = {{QUIZ, score, 1}}, .observation_count = 1};
+    struct mastery_state s;
+    struct learner l;
+    mastery_state_init(&s);
+    for (int day = 0; day < 12; day++, event.at_ms += DAY_MS)
+        mastery_state_apply(&s, &event);
+    learner_of_state(&s, event.at_ms - DAY_MS, &l);
+    return l;
+}
+
+static struct learner learner_without_data(void)
+{
+    struct mastery_state s;
+    struct learner l;
+    mastery_state_init(&s);
+    learner_of_state(&s, 0, &l);
+    return l;
+}
+
+static void assert_recommended(const struct learner *l, struct recommendation_wish wish,
+                               const enum place *expected, size_t n)
+{
+    struct recommendation found[RECOMMENDATIONS_MAX];
+    CU_ASSERT_EQUAL_FATAL(recommend(&catalogue, l, &wish, found), n);
+    for (size_t i = 0; i < n; i++)
+        CU_ASSERT_EQUAL(found[i].content - items, expected[i]);
+}
+
+static void gaps_are_ordered_by_size_times_weight(void)
+{
+    static const enum place expected[] = {PRACTICE_MEDIUM, REVIEW_MEDIUM, REFACTOR_HARD,
+                                          SCHEDULE_EASY};
+    /* gaps .3, .35, .05, .6 times .4, .3, .2, .1: .12, .105, .01, .06 */
+    static const enum component areas[] = {COMPLETION, QUIZ, CONSISTENCY, QUALITY};
+    static const enum place by_area[] = {PRACTICE_MEDIUM, REVIEW_MEDIUM, SCHEDULE_EASY,
+                                         REFACTOR_HARD};
+    struct learner l = learner_of(.5, .4, .65, .1);
+    enum component ordered[COMPONENTS];
+    CU_ASSERT_EQUAL(priority_areas(&l, ordered), COMPONENTS);
+    for (size_t i = 0; i < COMPONENTS; i++)
+        CU_ASSERT_EQUAL(ordered[i], areas[i]);
+    assert_recommended(&l, (struct recommendation_wish){.limit = 4}, by_area, 4);
+    struct recommendation_wish high = {
+        .limit = 5, .priority_given = true, .priority = PRIORITY_LOW};
+    assert_recommended(&l, (struct recommendation_wish){.limit = 1}, expected, 1);
+    high.limit = 1;
+    assert_recommended(&l, high, expected + 2, 1);
+}
+
+static void priorities_begin_at_their_gaps(void)
+{
+    static const struct {
+        double completion, gap;
+        enum priority priority;
+    } rows[] = {{.6, .2, PRIORITY_HIGH},          {.600000000001, .199999999999, PRIORITY_MEDIUM},
+                {.7, .1, PRIORITY_MEDIUM},        {.700000000001, .099999999999, PRIORITY_LOW},
+                {.799999, .000001, PRIORITY_LOW}, {0, .8, PRIORITY_HIGH}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct learner l = learner_of(rows[i].completion, 1, 1, 1);
+        struct recommendation_wish wish = {.limit = 1};
+        struct recommendation r;
+        CU_ASSERT_EQUAL_FATAL(recommend(&catalogue, &l, &wish, &r), 1);
+        CU_ASSERT_EQUAL(r.gap, rows[i].gap);
+        CU_ASSERT_EQUAL(r.priority, rows[i].priority);
+        CU_ASSERT_EQUAL(r.confidence, .857142857143); /* (1 + 5) / (2 + 5) */
+    }
+}
+
+static void every_gap_gets_one_before_any_gets_two(void)
+{
+    static const enum place expected[] = {PRACTICE_EASY, PRACTICE_MEDIUM, LEARN_EASY, REFACTOR_EASY,
+                                          REFACTOR_MEDIUM};
+    struct learner l = learner_of(.2, .9, .1, .9);
+    assert_recommended(&l, (struct recommendation_wish){.limit = 5}, expected, 5);
+    static const enum place two[] = {PRACTICE_EASY, REFACTOR_EASY};
+    assert_recommended(&l, (struct recommendation_wish){.limit = 2}, two, 2);
+    /* Nothing hard for a novice, and no assessment of what is known. */
+    assert_recommended(&l, (struct recommendation_wish){.limit = 20}, expected, 5);
+}
+
+static void wishes_filter(void)
+{
+    struct learner l = learner_of(.3, .65, .69, .2);
+    static const enum place quiz[] = {REVIEW_HARD, REVIEW_MEDIUM, LEARN_QUIZ},
+                            high[] = {PRACTICE_EASY, SCHEDULE_EASY}, low[] = {REFACTOR_HARD};
+    assert_recommended(&l, (struct recommendation_wish){.limit = 3, .component_filter = 1U << QUIZ},
+                       quiz, 3);
+    struct recommendation_wish wish = {
+        .limit = 2, .priority_given = true, .priority = PRIORITY_HIGH};
+    assert_recommended(&l, wish, high, 2);
+    wish =
+        (struct recommendation_wish){.limit = 1, .priority_given = true, .priority = PRIORITY_LOW};
+    assert_recommended(&l, wish, low, 1);
+    wish.component_filter = 1U << COMPLETION;
+    assert_recommended(&l, wish, NULL, 0);
+}
+
+static void without_a_gap_there_is_something_new(void)
+{
+    static const enum place expected[] = {LEARN_EXPERT, LEARN_QUIZ};
+    struct learner l = learner_of(.9, .9, .9, .9);
+    struct recommendation found[5];
+    assert_recommended(&l, (struct recommendation_wish){.limit = 5}, expected, 2);
+    recommend(&catalogue, &l, &(struct recommendation_wish){.limit = 5}, found);
+    CU_ASSERT_EQUAL(found[0].gap, 0);
+    CU_ASSERT_EQUAL(found[0].priority, PRIORITY_LOW);
+    struct recommendation_wish wish = {
+        .limit = 5, .priority_given = true, .priority = PRIORITY_HIGH};
+    assert_recommended(&l, wish, NULL, 0);
+}
+
+static void what_is_not_known_is_assessed(void)
+{
+    static const enum place expected[] = {ASSESS_COMPLETION, ASSESS_QUALITY};
+    struct learner l = learner_with_quizzes_only(.9);
+    struct recommendation found[2];
+    CU_ASSERT_EQUAL(l.known, 1U << QUIZ | 1U << CONSISTENCY);
+    CU_ASSERT_EQUAL(l.weights[COMPLETION], .4);
+    assert_recommended(&l, (struct recommendation_wish){.limit = 2}, expected, 2);
+    recommend(&catalogue, &l, &(struct recommendation_wish){.limit = 2}, found);
+    CU_ASSERT_EQUAL(found[0].confidence, .5);
+}
+
+static void a_learner_without_data_gets_the_starters(void)
+{
+    struct learner l = learner_without_data();
+    struct recommendation found[RECOMMENDATIONS_MAX];
+    struct recommendation_wish wish = {.limit = 5, .component_filter = 1U << QUALITY};
+    CU_ASSERT_EQUAL(recommend(&catalogue, &l, &wish, found), 2);
+    CU_ASSERT_PTR_EQUAL(found[0].content, &starters[0]);
+    CU_ASSERT_PTR_EQUAL(found[1].content, &starters[1]);
+    CU_ASSERT_EQUAL(found[0].priority, PRIORITY_HIGH);
+    CU_ASSERT_EQUAL(found[0].gap, .75);
+    wish.limit = 1;
+    CU_ASSERT_EQUAL(recommend(&catalogue, &l, &wish, found), 1);
+}
+
+static void own_weights_order_the_gaps(void)
+{
+    static const double components[COMPONENTS] = {.5, .5, .5, .5},
+                        weights[COMPONENTS] = {0, 0, 0, 1};
+    static const enum place expected[] = {SCHEDULE_MEDIUM};
+    struct mastery_state s;
+    struct learner l;
+    mastery_state_init(&s);
+    mastery_state_assert(&s, components, weights, 0);
+    learner_of_state(&s, 0, &l);
+    assert_recommended(&l, (struct recommendation_wish){.limit = 1}, expected, 1);
+    struct learning_path path;
+    learning_path_plan(&catalogue, &l, &no_wish, &path);
+    CU_ASSERT_EQUAL(path.steps[0].content - items, SCHEDULE_MEDIUM);
+    CU_ASSERT_EQUAL(path.expected_score, .8); /* three more days of ten */
+    CU_ASSERT_EQUAL(path.step_count, 3);
+}
+
+static void a_path_can_be_followed(const struct learning_path *path, const struct learner *l)
+{
+    int minutes = 0;
+    bool done[PLACES] = {false};
+    for (size_t i = 0; i < path->step_count; i++) {
+        const struct content *item = path->steps[i].content;
+        CU_ASSERT_FALSE(done[item - items]);
+        done[item - items] = true;
+        minutes += item->minutes;
+        for (size_t p = 0; p < item->prerequisite_count; p++) {
+            const struct content *needed = &items[item->prerequisites[p]];
+            CU_ASSERT(done[item->prerequisites[p]] ||
+                      l->components[needed->component] >= level_floors[needed->difficulty + 1]);
+        }
+    }
+    CU_ASSERT_EQUAL(path->minutes, minutes);
+    CU_ASSERT_EQUAL(path->days, (minutes + 44) / 45);
+    CU_ASSERT(path->expected_score >= l->score && path->expected_score <= 1);
+    CU_ASSERT(path->step_count <= PATH_MAX_STEPS);
+}
+
+static void a_path_leads_to_the_next_level(void)
+{
+    struct learner l = learner_of(.5, .5, .5, .5);
+    struct learning_path path;
+    learning_path_plan(&catalogue, &l, &no_wish, &path);
+    a_path_can_be_followed(&path, &l);
+    CU_ASSERT_EQUAL(path.current_level, DEVELOPING);
+    CU_ASSERT_EQUAL(path.target_level, PROFICIENT);
+    CU_ASSERT(path.expected_score >= .6);
+    CU_ASSERT(path.step_count >= PATH_LEAST_STEPS);
+}
+
+static void a_path_does_prerequisites_first(void)
+{
+    struct learner l = learner_of(.1, .9, .9, 1);
+    struct path_wish wish = {.target_given = true, .target = MASTER};
+    struct learning_path path;
+    learning_path_plan(&catalogue, &l, &wish, &path);
+    a_path_can_be_followed(&path, &l);
+    CU_ASSERT_EQUAL(path.target_level, MASTER);
+    CU_ASSERT(path.step_count > 3);
+    /* An item whose prerequisites bring it in, one after the other. */
+    static const struct content chain[] = {
+        {.component = COMPLETION, .difficulty = EASY, .minutes = 60},
+        {.component = COMPLETION, .difficulty = MEDIUM, .minutes = 1, NEEDS(((uint16_t[]){0}))},
+        {.component = COMPLETION, .difficulty = MEDIUM, .minutes = 1, NEEDS(((uint16_t[]){1}))}};
+    const struct catalogue chained = {chain, 3, starters, 2};
+    l = learner_of(0, 0, 0, 0);
+    learning_path_plan(&chained, &l, &no_wish, &path);
+    CU_ASSERT_EQUAL(path.step_count, 3);
+    for (size_t i = 0; i < 3; i++)
+        CU_ASSERT_PTR_EQUAL(path.steps[i].content, &chain[i]);
+    CU_ASSERT_EQUAL(path.minutes, 62);
+}
+
+static void a_path_keeps_to_its_time(void)
+{
+    for (int budget = 1; budget <= 400; budget += 7) {
+        struct learner l = learner_of(.3, .5, .2, .4);
+        struct path_wish wish = {.target_given = true, .target = MASTER, .max_minutes = budget};
+        struct learning_path path;
+        learning_path_plan(&catalogue, &l, &wish, &path);
+        a_path_can_be_followed(&path, &l);
+        CU_ASSERT(path.minutes <= budget);
+        CU_ASSERT_EQUAL(path.step_count == 0, budget < 15); /* the shortest that suits */
+    }
+}
+
+static void a_path_never_lowers_the_score(void)
+{
+    static const double scores[] = {0, .3, .5, .7, .95, 1};
+    for (size_t i = 0; i < COUNT(scores); i++) {
+        struct learner all = learner_of(scores[i], scores[i], scores[i], scores[i]);
+        struct learner some = learner_with_quizzes_only(scores[i]);
+        struct learning_path path;
+        learning_path_plan(&catalogue, &all, &no_wish, &path);
+        a_path_can_be_followed(&path, &all);
+        learning_path_plan(&catalogue, &some, &no_wish, &path);
+        CU_ASSERT(path.expected_score >= some.score);
+        CU_ASSERT(path.step_count > 0);
+    }
+    struct learner none = learner_without_data();
+    struct learning_path path;
+    learning_path_plan(&catalogue, &none, &no_wish, &path);
+    CU_ASSERT(path.expected_score > 0 && path.step_count > 0);
+}
+
+static void a_master_stays_one(void)
+{
+    struct learner l = learner_of(1, 1, 1, 1);
+    struct learning_path path;
+    learning_path_plan(&catalogue, &l, &no_wish, &path);
+    CU_ASSERT_EQUAL(path.target_level, MASTER);
+    CU_ASSERT_EQUAL(path.expected_score, 1);
+    CU_ASSERT_EQUAL(path.step_count, PATH_LEAST_STEPS);
+}
+
+/* What the model says of one step: quiz .5 on weight 5, an item of weight 1 (medium). */
+static void a_step_counts_as_one_more_observation(void)
+{
+    static const struct content one[] = {{.component = QUIZ, .difficulty = MEDIUM, .minutes = 20}};
+    const struct catalogue single = {one, 1, starters, 2};
+    struct learner l = learner_of(.5, .5, .5, .5);
+    struct learning_path path;
+    learning_path_plan(&single, &l, &no_wish, &path);
+    CU_ASSERT_EQUAL(path.step_count, 1);
+    CU_ASSERT_EQUAL(path.expected_score, .5125); /* .3 * (1/6 * 1/2 * 1/2) more */
+    CU_ASSERT_EQUAL(path.days, 1);
+}
+
+static void faults_of_a_catalogue_are_told(void)
+{
+    static const uint16_t itself[] = {0};
+    static const struct content good[] = {{.minutes = 1}}, no_time[] = {{.minutes = 0}},
+                                circle[] = {{.minutes = 1, NEEDS(itself)}};
+    CU_ASSERT_PTR_NULL(catalogue_fault(&catalogue));
+    CU_ASSERT_PTR_NULL(catalogue_fault(&(struct catalogue){good, 1, good, 1}));
+    CU_ASSERT_PTR_NOT_NULL(catalogue_fault(&(struct catalogue){good, 0, good, 1}));
+    CU_ASSERT_PTR_NOT_NULL(catalogue_fault(&(struct catalogue){good, 257, good, 1}));
+    CU_ASSERT_PTR_NOT_NULL(catalogue_fault(&(struct catalogue){good, 1, good, 0}));
+    CU_ASSERT_PTR_NOT_NULL(catalogue_fault(&(struct catalogue){no_time, 1, good, 1}));
+    CU_ASSERT_PTR_NOT_NULL(catalogue_fault(&(struct catalogue){circle, 1, good, 1}));
+}
+
+static void every_name_is_there(void)
+{
+    CU_ASSERT_STRING_EQUAL(action_names[ACT_LEARN_NEW], "learn_new");
+    CU_ASSERT_STRING_EQUAL(priority_names[PRIORITY_MEDIUM], "medium");
+    CU_ASSERT_PTR_NULL(action_names[ACTIONS]);
+    CU_ASSERT_PTR_NULL(priority_names[PRIORITIES]);
+}
+
+void recommendation_tests(void)
+{
+    CU_pSuite suite = CU_add_suite("recommendation", NULL, NULL);
+    CU_ADD_TEST(suite, gaps_are_ordered_by_size_times_weight);
+    CU_ADD_TEST(suite, priorities_begin_at_their_gaps);
+    CU_ADD_TEST(suite, every_gap_gets_one_before_any_gets_two);
+    CU_ADD_TEST(suite, wishes_filter);
+    CU_ADD_TEST(suite, without_a_gap_there_is_something_new);
+    CU_ADD_TEST(suite, what_is_not_known_is_assessed);
+    CU_ADD_TEST(suite, a_learner_without_data_gets_the_starters);
+    CU_ADD_TEST(suite, own_weights_order_the_gaps);
+    CU_ADD_TEST(suite, a_path_leads_to_the_next_level);
+    CU_ADD_TEST(suite, a_path_does_prerequisites_first);
+    CU_ADD_TEST(suite, a_path_keeps_to_its_time);
+    CU_ADD_TEST(suite, a_path_never_lowers_the_score);
+    CU_ADD_TEST(suite, a_master_stays_one);
+    CU_ADD_TEST(suite, a_step_counts_as_one_more_observation);
+    CU_ADD_TEST(suite, faults_of_a_catalogue_are_told);
+    CU_ADD_TEST(suite, every_name_is_there);
+}
