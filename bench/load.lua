@@ -25,7 +25,7 @@ function init(args)
         ["Authorization"] = "Bearer " .. token,
     }
     for n = 0, students * VARIANTS - 1 do
-        local body = bodies[operation](string.format("bench-%03d", n % students), n * 7)
+        local body = bodies[operation](string.format("bench-%d", n % students + 1), n * 7)
         count = count + 1
         requests[count] = wrk.format("POST", "/api/v1/mastery/" .. operation, headers, body)
     end

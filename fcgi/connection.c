@@ -179,6 +179,8 @@ static void write_head(struct buf *head, const struct http_response *r)
 {
     buf_text(head, "Status: ");
     buf_int(head, r->status);
+    buf_char(head, ' ');
+    buf_text(head, http_status_reason(r->status));
     if (r->content_type) {
         buf_text(head, "\r\nContent-Type: ");
         buf_text(head, r->content_type);

@@ -171,13 +171,11 @@ static double before_intervention(double limit, double factor)
     return limit <= factor ? -HUGE_VAL : number_round12((limit - factor) / (1 - factor));
 }
 
-/* The probability that the outlook, lifted by the intervention, falls in the level. Beyond the
- * lowest and the highest level there is nothing: their outer limits are infinite. */
+/* The probability that the outlook, lifted by the intervention, falls in the level. Nothing lies
+ * below the lowest (its floor of 0 is always reached) nor above the highest. */
 static double level_probability(const struct outlook *o, enum level level, double factor)
 {
-    double from = -HUGE_VAL, to = HUGE_VAL;
-    if (level > NOVICE)
-        from = before_intervention(level_floors[level], factor);
+    double from = before_intervention(level_floors[level], factor), to = HUGE_VAL;
     if (level < MASTER)
         to = before_intervention(level_floors[level + 1], factor);
     return number_clamp(outlook_between(o, from, to), 0, 1);

@@ -71,7 +71,7 @@ enum priority priority_of_gap(double gap)
 
 size_t priority_areas(const struct learner *l, enum component ret[COMPONENTS])
 {
-    double urgencies[COMPONENTS];
+    double urgencies[COMPONENTS] = {0};
     size_t n = 0;
     for (enum component c = COMPLETION; c < COMPONENTS; c++) {
         double gap = gap_of(l, (int)c), urgency = gap * l->weights[c];

@@ -72,12 +72,10 @@ static size_t utf8_sequence(const char *p, const char *end)
 
 bool utf8_valid(struct str text)
 {
-    const char *end = text.p + text.n;
-    for (const char *p = text.p; p < end;) {
-        size_t n = utf8_sequence(p, end);
+    for (size_t i = 0, n; i < text.n; i += n) {
+        n = utf8_sequence(text.p + i, text.p + text.n);
         if (n == 0)
             return false;
-        p += n;
     }
     return true;
 }
@@ -401,6 +399,11 @@ static bool scan(struct scanner *s)
 bool json_check(struct str text, size_t max_values, struct arena *scratch, size_t *ret_offset)
 {
     struct scanner s;
+    /* offsets are kept in 32 bits, and json-c counts in int */
+    if (text.n == 0 || text.n >= INT_MAX) {
+        *ret_offset = 0;
+        return false;
+    }
     s.start = s.at = text.p;
     s.end = text.p + text.n;
     s.values_left = max_values;
@@ -409,10 +412,9 @@ bool json_check(struct str text, size_t max_values, struct arena *scratch, size_
     s.key_count = 0;
     s.key_room = KEYS_ON_STACK;
     s.scratch = scratch;
-    /* offsets are kept in 32 bits, and json-c counts in int */
-    bool valid = text.n > 0 && text.n < INT_MAX && scan(&s);
+    bool valid = scan(&s);
     if (!valid)
-        *ret_offset = text.n < INT_MAX ? (size_t)(s.at - s.start) : 0;
+        *ret_offset = (size_t)(s.at - s.start);
     return valid;
 }
 

@@ -22,8 +22,7 @@ bool json_check(struct str text, size_t max_values, struct arena *scratch, size_
  * is `null` gives NULL without a problem. */
 struct json_object *json_read(struct str text, struct arena *arena, struct problem *p);
 
-/* Well-formed UTF-8: no overlong forms, no surrogates, nothing beyond U+10FFFF. NUL counts as text.
- */
+/* Well-formed UTF-8: no overlong forms, no surrogates, nothing beyond U+10FFFF. NUL is text. */
 bool utf8_valid(struct str text);
 
 #endif

@@ -314,7 +314,7 @@ static void write_responses(const struct route *route, struct jw *w)
         char status[16];
         int code = problem_status(error_answers[i].code);
         (void)snprintf(status, sizeof status, "%d", code);
-        if (code != route->status && error_answers[i].applies(route))
+        if (error_answers[i].applies(route))
             write_reference(status, error_answers[i].name, w);
     }
     write_reference("default", "OtherError", w);

@@ -15,7 +15,9 @@ static int hex_digit(char c)
 static size_t decode_byte(struct str raw, char *ret)
 {
     if (raw.p[0] != '%') {
-        *ret = raw.p[0] == '+' ? ' ' : raw.p[0];
+        *ret = raw.p[0];
+        if (*ret == '+')
+            *ret = ' ';
         return 1;
     }
     int high = raw.n >= 3 ? hex_digit(raw.p[1]) : -1;

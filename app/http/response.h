@@ -22,6 +22,9 @@ struct http_response {
     struct buf body;
 };
 
+/* "OK", "Not Found": the reason phrase of a status that the engine answers, "" for others. */
+const char *http_status_reason(int status);
+
 void http_response_init(struct http_response *r, struct arena *arena);
 /* Drops what was written, for an answer that turned out otherwise. */
 void http_response_clear(struct http_response *r);

@@ -15,6 +15,9 @@ enum step {
     STEP_DONE, /* the response, or the problem, is complete */
 };
 typedef enum step route_handler(struct exchange *x);
+/* What the rules cannot say about the input: false with field errors in the problem. Called even
+ * when rules have failed, so that all failing fields are named together. */
+typedef bool route_check(struct exchange *x);
 
 /* What right a route asks for; auth/access.c has the table of who has it. */
 enum access {
@@ -30,13 +33,14 @@ enum access {
 };
 
 enum route_flag {
-    ROUTE_HEAVY = 1,         /* after the light ones, one a turn */
-    ROUTE_SIDECAR = 2,       /* on the sidecar's listener only; 404 elsewhere */
-    ROUTE_BIG_BODY = 4,      /* up to 4 MiB instead of 1 MiB */
-    ROUTE_UNLIMITED = 8,     /* no rate limit */
-    ROUTE_PERSONAL = 16,     /* Cache-Control: no-store */
-    ROUTE_METRICS = 32,      /* reachable from configured networks only (nginx) */
-    ROUTE_SIDECAR_FREE = 64, /* the sidecar's token opens it and lifts its limit */
+    ROUTE_HEAVY = 1,            /* after the light ones, one a turn */
+    ROUTE_SIDECAR = 2,          /* on the sidecar's listener only; 404 elsewhere */
+    ROUTE_BIG_BODY = 4,         /* up to 4 MiB instead of 1 MiB */
+    ROUTE_UNLIMITED = 8,        /* no rate limit */
+    ROUTE_PERSONAL = 16,        /* Cache-Control: no-store */
+    ROUTE_METRICS = 32,         /* reachable from configured networks only (nginx) */
+    ROUTE_OWN_BY_DEFAULT = 128, /* a student who names nobody means himself; others must name one */
+    ROUTE_SIDECAR_FREE = 64,    /* the sidecar's token opens it and lifts its limit */
 };
 
 #define NO_SUBJECT SIZE_MAX /* about nobody in particular: a list */
@@ -53,6 +57,7 @@ struct route {
     const struct rule *rules; /* NULL: takes nothing */
     size_t input_size;
     size_t student; /* access about a student or cohort: offset of its struct str in the input */
+    route_check *check; /* NULL: the rules say it all */
     route_handler *handler;
     int status;                /* of success */
     const struct rule *answer; /* fields of the JSON answer; NULL: not JSON */

@@ -128,6 +128,23 @@ static struct json_object *read_body(struct exchange *x)
     return NULL;
 }
 
+static struct str *subject_in(struct exchange *x)
+{
+    return (struct str *)(void *)((char *)x->input + x->match.route->student);
+}
+
+static void default_to_own(struct exchange *x)
+{
+    struct str *subject = subject_in(x);
+
+    if (subject->n > 0 || x->problem.code != PROBLEM_NONE)
+        return;
+    if (x->who.role == ROLE_STUDENT)
+        *subject = x->who.user;
+    else
+        problem_field(&x->problem, x->arena, STR("student_id"), "is required");
+}
+
 static bool validate(struct exchange *x)
 {
     const struct route *route = x->match.route;
@@ -142,12 +159,17 @@ static bool validate(struct exchange *x)
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
     }
-    return validate_input(route->rules, &x->match.path, x->request.query, body, x->arena, x->input,
-                          &x->problem);
+    (void)validate_input(route->rules, &x->match.path, x->request.query, body, x->arena, x->input,
+                         &x->problem);
+    if (route->flags & ROUTE_OWN_BY_DEFAULT)
+        default_to_own(x);
+    if (route->check)
+        (void)route->check(x);
+    return x->problem.code == PROBLEM_NONE;
 }
 
 /* Whom the request is about, by the route's row. */
-static struct str subject_of(const struct exchange *x)
+static struct str subject_of(struct exchange *x)
 {
     struct str subject = {0};
 
@@ -157,7 +179,7 @@ static struct str subject_of(const struct exchange *x)
     case ACCESS_EXPORT:
     case ACCESS_READ_COHORT:
         if (x->input && x->match.route->student != NO_SUBJECT)
-            memcpy(&subject, (const char *)x->input + x->match.route->student, sizeof(subject));
+            subject = *subject_in(x);
         break;
     case ACCESS_OPEN:
     case ACCESS_ANY:
@@ -238,20 +260,25 @@ static void resume(struct dispatch *d, struct exchange *x)
 
 /* ---- the end ---- */
 
-static void add_trace_headers(struct exchange *x)
+struct str exchange_traceparent(const struct exchange *x)
 {
     char text[TRACEPARENT_SIZE];
-    struct str traceparent;
 
     trace_print(&x->trace, text);
-    traceparent = arena_copy(x->arena, (struct str){text, TRACEPARENT_SIZE - 1});
+    return arena_copy(x->arena, (struct str){text, TRACEPARENT_SIZE - 1});
+}
+
+static void add_trace_headers(struct exchange *x)
+{
+    struct str traceparent = exchange_traceparent(x);
+
     if (!traceparent.p)
         return;
     (void)http_response_header(&x->response, "traceparent", traceparent);
     (void)http_response_header(&x->response, "X-Trace-ID",
                                (struct str){traceparent.p + 3, TRACE_ID_SIZE - 1});
     (void)http_response_header(&x->response, "Server-Timing",
-                               arena_printf(x->arena, "trace;desc=%s", text));
+                               arena_printf(x->arena, "trace;desc=%s", traceparent.p));
 }
 
 static void log_request(const struct exchange *x, int64_t duration_us)
@@ -332,6 +359,8 @@ void dispatch_begin(struct dispatch *d, struct exchange *x)
     x->now_ms = clock_wall_ms();
     asks_init(&x->asks, x->arena, x);
     http_response_init(&x->response, x->arena);
+    (void)buf_reserve(&x->response.body,
+                      1024); /* so that even a full arena leaves room for an error */
     if (!prepare(x)) {
         finish(d, x);
     } else if (x->match.route->flags & ROUTE_HEAVY) {

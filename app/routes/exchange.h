@@ -39,6 +39,9 @@ struct exchange {
     struct exchange *next; /* the dispatcher's queue of heavy requests */
 };
 
+/* Our own traceparent, in the exchange's arena; p NULL without memory. */
+struct str exchange_traceparent(const struct exchange *x);
+
 /* Steps for handlers. */
 static inline enum step exchange_fail(struct exchange *x, enum problem_code code)
 {

@@ -5,6 +5,7 @@
 #include "app/routes/exchange.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
+#include "app/service/mastery_json.h"
 #include "app/service/record.h"
 #include "app/store/student.h"
 
@@ -48,27 +49,19 @@ static void write_window(struct jw *w, const struct window *window)
     jw_text(w, "trend", trend_of_scores(scores, n));
 }
 
-static void write_components(struct jw *w, const double values[COMPONENTS])
-{
-    jw_object(w, "components");
-    for (int i = 0; i < COMPONENTS; i++)
-        jw_number(w, component_names[i], values[i]);
-    jw_object_end(w);
-}
-
 static void write_history(struct jw *w, const struct window *window)
 {
     jw_array(w, "history");
     for (size_t i = 0; i < window->n; i++) {
         const struct mastery_state *day = &window->days[i];
-        struct mastery_result result;
+        double score = mastery_score_of_state(day), components[COMPONENTS];
 
-        mastery_of_state(day, day->updated_at_ms, &result);
+        mastery_components_of_state(day, components);
         jw_object(w, NULL);
         jw_day(w, "date", day->day);
-        jw_number(w, "mastery_score", result.score);
-        jw_text(w, "level", level_names[result.level]);
-        write_components(w, result.components);
+        jw_number(w, "mastery_score", score);
+        jw_text(w, "level", level_names[mastery_level(score)]);
+        mastery_write_components(w, "components", components);
         jw_int(w, "sample_size", day->samples);
         jw_object_end(w);
     }
@@ -269,22 +262,30 @@ static const struct rule calculate_rules[] = {
 };
 /* clang-format on */
 
+static bool calculate_check(struct exchange *x)
+{
+    const struct calculate *c = x->input;
+
+    if (!c->own_weights || mastery_weights_valid(c->weights))
+        return true;
+    problem_field(&x->problem, x->arena, STR("weights"), "must sum to 1 (within 0.001)");
+    return false;
+}
+
 static enum step calculate_begin(struct exchange *x, const struct calculate *c)
 {
     struct calculate_state *s = arena_zalloc(x->arena, sizeof(*s));
 
     if (!s)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
-    if (c->own_weights && !mastery_weights_valid(c->weights)) {
-        problem_field(&x->problem, x->arena, STR("weights"), "must sum to 1 (within 0.001)");
-        return STEP_DONE;
-    }
     x->state = s;
     s->record = (struct record){.student = c->student,
+                                .kind = RECORD_STATEMENT,
                                 .own_weights = c->own_weights,
-                                .at_ms = x->now_ms,
+                                .now_ms = x->now_ms,
                                 .actor = x->who.user,
-                                .correlation_id = x->request_id};
+                                .correlation_id = x->request_id,
+                                .traceparent = exchange_traceparent(x)};
     memcpy(s->record.components, c->components, sizeof(c->components));
     memcpy(s->record.weights, c->weights, sizeof(c->weights));
     window_ask(&s->window, x, c->student, day_of_ms(x->now_ms), TREND_DAYS);
@@ -496,7 +497,7 @@ static const struct route routes[] = {
      .summary = "How well a student masters the material, now or at a past day"},
     {.name = "mastery-calculate", .method = POST, .pattern = "/api/v1/mastery/calculate", .limit_per_minute = 30,
      .access = ACCESS_WRITE_STUDENT, .flags = ROUTE_PERSONAL, .rules = calculate_rules, .input_size = sizeof(struct calculate),
-     .student = offsetof(struct calculate, student), .handler = calculate, .status = 200, .answer = query_answer,
+     .student = offsetof(struct calculate, student), .check = calculate_check, .handler = calculate, .status = 200, .answer = query_answer,
      .summary = "States a student's components, computes the score and stores it"},
     {.name = "mastery-history", .method = GET, .pattern = "/api/v1/mastery/history/{student_id}", .limit_per_minute = 20,
      .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL, .rules = history_rules, .input_size = sizeof(struct history),

@@ -5,6 +5,7 @@
 static const struct route_table *const areas[] = {
     &ops_routes,
     &mastery_routes,
+    &ingest_routes,
     &cohort_routes,
 };
 enum { AREAS = sizeof(areas) / sizeof(areas[0]) };

@@ -7,6 +7,7 @@
 
 extern const struct route_table ops_routes;
 extern const struct route_table mastery_routes;
+extern const struct route_table ingest_routes;
 extern const struct route_table cohort_routes;
 
 /* All of them, in the order of the document. */

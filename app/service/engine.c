@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/service/engine.h"
 
+#include <gsl/gsl_errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -61,6 +62,7 @@ bool engine_open(struct engine *engine, const char *program, const struct router
     struct config *config = &engine->config;
     char error[200] = "out of memory";
 
+    (void)gsl_set_error_handler_off(); /* a number that does not converge is no reason to abort */
     *engine = (struct engine){.router = router, .started_at_ms = clock_wall_ms()};
     if (config_load(config, from_environment, stderr) > 0)
         return false;

@@ -2,44 +2,10 @@
 #include "app/service/record.h"
 
 #include "app/base/clock.h"
+#include "app/service/mastery_json.h"
 
-static void write_components(struct jw *w, const char *key, const double values[COMPONENTS])
-{
-    jw_object(w, key);
-    for (int i = 0; i < COMPONENTS; i++)
-        jw_number(w, component_names[i], values[i]);
-    jw_object_end(w);
-}
-
-struct str mastery_result_json(struct arena *arena, struct str student,
-                               const struct mastery_result *result, int64_t calculated_at_ms,
-                               bool with_components)
-{
-    struct buf out;
-    struct jw w = {.out = &out};
-
-    buf_init(&out, arena);
-    jw_object(&w, NULL);
-    jw_str(&w, "student_id", student);
-    jw_number(&w, "mastery_score", result->score);
-    jw_text(&w, "level", level_names[result->level]);
-    if (with_components) {
-        write_components(&w, "components", result->components);
-        jw_object(&w, "breakdown");
-        for (int i = 0; i < COMPONENTS; i++)
-            jw_number(&w, component_names[i], result->breakdown[i]);
-        jw_number(&w, "weighted_sum", result->weighted_sum);
-        write_components(&w, "weights", result->weights);
-        jw_object_end(&w);
-        write_components(&w, "evidence", result->evidence);
-    }
-    jw_time(&w, "calculated_at", calculated_at_ms);
-    jw_text(&w, "version", MASTERY_VERSION);
-    jw_object_end(&w);
-    return out.failed ? (struct str){0} : buf_view(&out);
-}
-
-/* What the worker will make the audit record and the event to publish from. */
+/* What the worker will make the audit record, the student's event log and the event to publish
+ * from. */
 static struct str journal_entry(struct arena *arena, const struct record *r)
 {
     struct buf out;
@@ -47,42 +13,57 @@ static struct str journal_entry(struct arena *arena, const struct record *r)
 
     buf_init(&out, arena);
     jw_object(&w, NULL);
-    jw_text(&w, "kind", "calculated");
+    jw_text(&w, "kind", r->kind == RECORD_EVENT ? "event" : "calculated");
     jw_str(&w, "student_id", r->student);
     jw_str(&w, "actor", r->actor);
-    jw_int(&w, "at", r->at_ms);
+    jw_int(&w, "at", r->now_ms);
     jw_number(&w, "mastery_score", r->result.score);
     jw_text(&w, "level", level_names[r->result.level]);
     jw_text(&w, "level_before", r->first ? NULL : level_names[r->level_before]);
+    jw_int(&w, "revision", (int64_t)r->state.revision);
     jw_str(&w, "correlation_id", r->correlation_id);
+    if (r->traceparent.n > 0)
+        jw_str(&w, "traceparent", r->traceparent);
+    if (r->kind == RECORD_EVENT)
+        jw_raw(&w, "event", r->event_json);
     jw_object_end(&w);
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
-/* From the state that is there (packed; empty: none) to the change that is asked for. */
-static bool compute(struct record *r, struct engine *engine, struct asks *asks, struct str packed)
+static int32_t day_of(const struct record *r)
 {
-    struct student_change change = {.student = r->student, .days = &r->state, .day_count = 1};
-    struct str chained;
+    return day_of_ms(r->kind == RECORD_EVENT ? r->event.at_ms : r->now_ms);
+}
 
-    if (!chain_latest(engine->chain, r->student, &chained))
-        chained = packed;
-    mastery_state_init(&r->state);
-    if (chained.n > 0 && !state_unpack(chained, &r->state))
-        return false;
-    r->first = mastery_state_empty(&r->state);
+static void begin_from(struct record *r, const struct mastery_state *current)
+{
+    r->state = *current;
+    r->first = mastery_state_empty(current);
     if (!r->first)
-        r->level_before = mastery_level(mastery_score_of_state(&r->state));
-    mastery_state_assert(&r->state, r->components, r->own_weights ? r->weights : NULL, r->at_ms);
-    r->state.revision++;
-    r->state.updated_at_ms = r->at_ms;
-    mastery_of_state(&r->state, r->at_ms, &r->result);
-    r->result_json =
-        mastery_result_json(asks->arena, r->student, &r->result, r->state.updated_at_ms, true);
-    change.expected = arena_copy(asks->arena, chained);
+        r->level_before = mastery_level(mastery_score_of_state(current));
+}
+
+/* Asks for the change: `days` are the closing states to write, the current one last. */
+static bool ask_change(struct record *r, struct engine *engine, struct asks *asks,
+                       struct str expected, struct mastery_state *days, size_t day_count)
+{
+    struct student_change change = {.student = r->student,
+                                    .expected = arena_copy(asks->arena, expected),
+                                    .event_id = r->event_id,
+                                    .event_day = day_of(r),
+                                    .days = days,
+                                    .day_count = day_count};
+    struct mastery_state *current = &days[day_count - 1];
+    struct str packed = {0};
+
+    current->revision++;
+    current->updated_at_ms = r->now_ms;
+    r->state = *current;
+    mastery_of_state(current, r->now_ms, &r->result);
+    r->result_json = mastery_result_json(asks->arena, r->student, &r->result, r->now_ms, true);
     change.result_json = r->result_json;
     change.journal = journal_entry(asks->arena, r);
-    if (!change.result_json.p || !change.journal.p || (chained.n > 0 && !change.expected.p))
+    if (!change.result_json.p || !change.journal.p || !change.expected.p)
         return false;
     asks_clear(asks);
     r->written = student_ask_change(asks, &change, &packed);
@@ -90,8 +71,126 @@ static bool compute(struct record *r, struct engine *engine, struct asks *asks, 
     return true;
 }
 
-static enum step written(struct record *r, struct engine *engine, struct asks *asks,
-                         struct problem *p)
+/* Puts the change into the closing state of its own day or of a later one. */
+static void put_into(const struct record *r, struct mastery_state *state)
+{
+    if (r->kind == RECORD_EVENT)
+        mastery_state_apply(state, &r->event);
+    else
+        mastery_state_assert(state, r->components, r->own_weights ? r->weights : NULL, r->now_ms);
+}
+
+/* A change of the current day, or of one after it: one closing state. */
+static bool change_current(struct record *r, struct engine *engine, struct asks *asks,
+                           struct str packed)
+{
+    struct mastery_state state = r->state;
+
+    mastery_state_advance(&state, day_of(r));
+    put_into(r, &state);
+    return ask_change(r, engine, asks, packed, &state, 1);
+}
+
+/* A change of a past day (a late event; a statement where an event has begun the next day already)
+ * corrects that day's closing state and those of all days after it. A day without a state of its
+ * own begins with the one before it. */
+static bool change_past(struct record *r, struct engine *engine, struct asks *asks,
+                        struct str packed, const struct mastery_state *days, size_t n)
+{
+    struct mastery_state *changed = arena_array(asks->arena, n + 2, sizeof(*changed));
+    struct mastery_state own_day;
+    int32_t day = day_of(r);
+    size_t count = 1;
+
+    if (!changed)
+        return false;
+    mastery_state_init(&own_day);
+    for (size_t i = 0; i < n; i++) {
+        if (days[i].day <= day)
+            own_day = days[i];
+        else if (days[i].day < r->state.day)
+            changed[count++] = days[i];
+    }
+    changed[count++] = r->state;
+    if (own_day.day != day)
+        own_day.updated_at_ms = r->kind == RECORD_EVENT ? r->event.at_ms : r->now_ms;
+    mastery_state_advance(&own_day, day);
+    changed[0] = own_day;
+    for (size_t i = 0; i < count; i++)
+        put_into(r, &changed[i]);
+    return ask_change(r, engine, asks, packed, changed, count);
+}
+
+static enum step ask_again(struct record *r, struct asks *asks, bool with_days)
+{
+    asks_clear(asks);
+    r->written = NULL;
+    r->profile = student_ask_profile(asks, r->student);
+    /* behind the profile, never before it: a change in between is then seen when we write */
+    r->days = with_days ? student_ask_days(asks, r->student, day_of_ms(r->now_ms) - HISTORY_DAYS,
+                                           STUDENT_DAYS_MAX)
+                        : NULL;
+    return STEP_MORE;
+}
+
+/* Another write of ours is under way that what we read does not know of. */
+static bool overtaken(struct record *r, struct engine *engine, struct str packed)
+{
+    struct str chained;
+
+    return chain_latest(engine->chain, r->student, &chained) && !str_equal(chained, packed);
+}
+
+static enum step fail(struct problem *p)
+{
+    problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
+    return STEP_DONE;
+}
+
+static bool too_often(struct record *r, struct problem *p)
+{
+    if (++r->tries < RECORD_TRIES)
+        return false;
+    problem_unavailable(p, 1);
+    return true;
+}
+
+/* From the packed state, which may be one that is only about to be there, to the change. */
+static enum step compute(struct record *r, struct engine *engine, struct asks *asks,
+                         struct str packed, struct problem *p)
+{
+    struct mastery_state current;
+    struct str chained;
+
+    if (chain_latest(engine->chain, r->student, &chained))
+        packed = arena_copy(asks->arena, chained);
+    mastery_state_init(&current);
+    if (packed.n > 0 && !state_unpack(packed, &current))
+        return fail(p);
+    begin_from(r, &current);
+    if (day_of(r) < current.day)
+        return ask_again(r, asks, true);
+    return change_current(r, engine, asks, packed) ? STEP_MORE : fail(p);
+}
+
+static enum step compute_past(struct record *r, struct engine *engine, struct asks *asks,
+                              const struct student_profile *profile, struct problem *p)
+{
+    struct mastery_state *days = arena_array(asks->arena, STUDENT_DAYS_MAX, sizeof(*days));
+    size_t n;
+
+    if (!days)
+        return fail(p);
+    if (!student_read_days(r->days, days, &n, p))
+        return STEP_DONE;
+    if (overtaken(r, engine, profile->packed))
+        return too_often(r, p) ? STEP_DONE : ask_again(r, asks, true);
+    begin_from(r, &profile->state);
+    return change_past(r, engine, asks, profile->packed, days, n) ? STEP_MORE : fail(p);
+}
+
+static enum step take_outcome(struct record *r, struct engine *engine, struct asks *asks,
+                              struct problem *p)
 {
     struct str packed = {0};
     enum change_outcome outcome = asks->status == ASKS_ANSWERED
@@ -101,19 +200,16 @@ static enum step written(struct record *r, struct engine *engine, struct asks *a
     chain_remove(engine->chain, r->student, outcome == CHANGE_MADE);
     switch (outcome) {
     case CHANGE_MADE: return STEP_DONE;
+    case CHANGE_DUPLICATE: r->duplicate = true; return STEP_DONE;
     case CHANGE_ERASED: problem_set(p, PROBLEM_NOT_FOUND, NULL); return STEP_DONE;
-    case CHANGE_PROBLEM:
-        problem_unavailable(p, 1);
-        return STEP_DONE; /* keeps what p says already */
+    case CHANGE_PROBLEM: problem_unavailable(p, 1); return STEP_DONE; /* keeps what p says */
     case CHANGE_OUTDATED: break;
     }
-    if (++r->tries >= RECORD_TRIES)
-        problem_unavailable(p, 1);
-    else if (!compute(r, engine, asks, packed))
-        problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
-    else
-        return STEP_MORE;
-    return STEP_DONE;
+    if (too_often(r, p))
+        return STEP_DONE;
+    if (r->days)
+        return ask_again(r, asks, true);
+    return compute(r, engine, asks, packed, p);
 }
 
 enum step record_step(struct record *r, struct engine *engine, struct asks *asks, struct problem *p)
@@ -121,15 +217,15 @@ enum step record_step(struct record *r, struct engine *engine, struct asks *asks
     struct student_profile profile;
 
     if (r->written)
-        return written(r, engine, asks, p);
-    if (!r->read) {
-        r->read = student_ask_profile(asks, r->student);
+        return take_outcome(r, engine, asks, p);
+    if (!r->profile) {
+        r->profile = student_ask_profile(asks, r->student);
         return STEP_MORE;
     }
-    if (!student_read_profile(r->read, &profile, p))
+    if (!student_read_profile(r->profile, &profile, p))
         return STEP_DONE;
-    if (compute(r, engine, asks, profile.packed))
-        return STEP_MORE;
-    problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
-    return STEP_DONE;
+    if (r->days && day_of(r) < profile.state.day)
+        return compute_past(r, engine, asks, &profile, p);
+    r->days = NULL;
+    return compute(r, engine, asks, profile.packed, p);
 }

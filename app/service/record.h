@@ -10,35 +10,43 @@
 
 enum { RECORD_TRIES = 10 };
 
+enum record_kind {
+    RECORD_STATEMENT, /* calculate: all four components as they stand now */
+    RECORD_EVENT,     /* a learning event, counted for the day of its time, once for its id */
+};
+
 struct record {
     /* in */
     struct str student;
-    double components[COMPONENTS]; /* what is stated */
+    enum record_kind kind;
+    double components[COMPONENTS]; /* RECORD_STATEMENT */
     bool own_weights;
     double weights[COMPONENTS];
-    int64_t at_ms;    /* when it is stated: the state moves to this time */
+    struct learning_event event; /* RECORD_EVENT */
+    struct str event_id;
+    struct str event_json; /* as it will be kept for the export */
+    int64_t now_ms;
     struct str actor; /* who does it, for the journal */
     struct str correlation_id;
+    struct str traceparent; /* of the request, carried on to the events that follow; may be empty */
     /* out, when done without a problem */
+    bool duplicate; /* the event had been counted before: nothing has changed, nothing below is set
+                     */
     struct mastery_state state;
     struct mastery_result result;
     struct str result_json; /* the MasteryResult as stored */
     bool first;             /* the student had no data before */
     enum level level_before;
     /* own */
-    struct ask *read, *written;
+    struct ask *profile, *days, *written;
     int tries;
 };
 
 /* Call with record filled and zeroed below; again after each round of asks until STEP_DONE. The
  * first call only reads, so a right that is asked for in the same round is known before anything is
- * written. */
+ * written. Problems: NOT_FOUND for an erased student, SERVICE_UNAVAILABLE when the store is away
+ * (the outcome of a write is then unknown: repeat it) or the student is too busy. */
 enum step record_step(struct record *r, struct engine *engine, struct asks *asks,
                       struct problem *p);
-
-/* The MasteryResult of the contract as JSON. */
-struct str mastery_result_json(struct arena *arena, struct str student,
-                               const struct mastery_result *result, int64_t calculated_at_ms,
-                               bool with_components);
 
 #endif

@@ -49,6 +49,12 @@ bool key_student_days(struct arena *arena, struct str student, int32_t first, in
     return true;
 }
 
+struct str key_student_event(struct arena *arena, struct str student, struct str event)
+{
+    return arena_printf(arena, "{%02x}:student:%.*s:event:%.*s", key_shard(student),
+                        STR_ARG(student), STR_ARG(event));
+}
+
 struct str key_journal(struct arena *arena, struct str student)
 {
     return arena_printf(arena, "{%02x}:journal", key_shard(student));

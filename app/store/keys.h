@@ -27,6 +27,8 @@ struct str key_student(struct arena *arena, struct str student, enum student_key
 /* {ss}:student:ID:day:YYYYMMDD for count days from first on. False without memory. */
 bool key_student_days(struct arena *arena, struct str student, int32_t first, int count,
                       struct str *ret_keys);
+/* {ss}:student:ID:event:EVENT_ID, the marker of an event that has been counted */
+struct str key_student_event(struct arena *arena, struct str student, struct str event);
 /* {ss}:journal of the student's shard */
 struct str key_journal(struct arena *arena, struct str student);
 struct str key_cohort(struct arena *arena, struct str cohort);           /* cohort:{ID} */

@@ -25,9 +25,12 @@ struct ask *student_ask_profile(struct asks *a, struct str student);
 /* False with INTERNAL_ERROR or SERVICE_UNAVAILABLE in p. The texts point into the reply. */
 bool student_read_profile(const struct ask *ask, struct student_profile *ret, struct problem *p);
 
-/* The snapshots of the days first .. first + count - 1; count <= HISTORY_DAYS. One round trip. */
+/* Room for the days of the history, the one before it, and one that has begun elsewhere. */
+enum { STUDENT_DAYS_MAX = HISTORY_DAYS + 2 };
+/* The snapshots of the days first .. first + count - 1; count <= STUDENT_DAYS_MAX. One round trip.
+ */
 struct ask *student_ask_days(struct asks *a, struct str student, int32_t first, int count);
-/* Fills ret_days with those that are there, oldest first; ret_days has room for HISTORY_DAYS. */
+/* Fills ret_days with those that are there, oldest first; ret_days has room for the count. */
 bool student_read_days(const struct ask *ask, struct mastery_state *ret_days, size_t *ret_count,
                        struct problem *p);
 
@@ -39,7 +42,9 @@ struct student_change {
     struct str result_json;
     const struct mastery_state *days; /* closing states to write, the current one last */
     size_t day_count;
-    struct str journal; /* JSON of the entry */
+    struct str journal;  /* JSON of the entry */
+    struct str event_id; /* not empty: the change is made once for this id */
+    int32_t event_day; /* its UTC day: the id is remembered until an event of it would be too old */
 };
 
 /* ret_packed: the packed current state, as it will be when the change is made. */
@@ -48,9 +53,10 @@ struct ask *student_ask_change(struct asks *a, const struct student_change *chan
 
 enum change_outcome {
     CHANGE_MADE,
-    CHANGE_OUTDATED, /* somebody else was faster: *ret_packed is what is there now */
-    CHANGE_ERASED,   /* the student is erased: no new data */
-    CHANGE_PROBLEM,  /* p says what */
+    CHANGE_OUTDATED,  /* somebody else was faster: *ret_packed is what is there now */
+    CHANGE_DUPLICATE, /* the event has been counted before: nothing has changed */
+    CHANGE_ERASED,    /* the student is erased: no new data */
+    CHANGE_PROBLEM,   /* p says what */
 };
 enum change_outcome student_read_change(const struct ask *ask, struct str *ret_packed,
                                         struct problem *p);

@@ -2,7 +2,8 @@
 // The peer in Node.js, written for speed: a process a core, schemas compiled by Fastify, verified
 // tokens remembered by fast-jwt, commands of one tick pipelined by ioredis, the stored result
 // spliced into the answer as the text it is.
-// Environment: SOCKET, REDIS_SOCKET, JWT_SECRET, KEY_PREFIX, RECORD_SCRIPT (a file).
+// Environment: SOCKET, REDIS_SOCKET, REDIS_PASSWORD, JWT_SECRET, KEY_PREFIX, RECORD_SCRIPT (a file),
+// PROCESSES.
 'use strict';
 
 const cluster = require('node:cluster');
@@ -12,8 +13,7 @@ const Fastify = require('fastify');
 const { Redis } = require('ioredis');
 const { createVerifier } = require('fast-jwt');
 
-const { SOCKET, REDIS_SOCKET, JWT_SECRET, KEY_PREFIX, RECORD_SCRIPT } = process.env;
-const PROCESSES = 2;
+const { SOCKET, REDIS_SOCKET, REDIS_PASSWORD, JWT_SECRET, KEY_PREFIX, RECORD_SCRIPT, PROCESSES } = process.env;
 const DAY_MS = 86400000;
 const TREND_DAYS = 7;
 const COMPONENTS = ['completion', 'quiz', 'quality', 'consistency'];
@@ -21,7 +21,9 @@ const DEFAULT_WEIGHTS = { completion: 0.4, quiz: 0.3, quality: 0.2, consistency:
 
 // --- what is stored ---
 
-const redis = new Redis({ path: REDIS_SOCKET, lazyConnect: true, enableAutoPipelining: true });
+const redis = new Redis({
+    path: REDIS_SOCKET, password: REDIS_PASSWORD || undefined, lazyConnect: true, enableAutoPipelining: true,
+});
 redis.defineCommand('record', { numberOfKeys: 3, lua: fs.readFileSync(RECORD_SCRIPT, 'utf8') });
 
 function shardOf(student) {
@@ -192,8 +194,10 @@ function trace(request, reply, done) {
     const random = crypto.randomBytes(24).toString('hex');
     const parent = TRACEPARENT.exec(request.headers.traceparent);
     const id = parent === null ? random.slice(0, 32) : parent[1];
+    const here = `00-${id}-${random.slice(32)}-02`;
     reply.header('X-Trace-ID', id);
-    reply.header('traceparent', `00-${id}-${random.slice(32)}-01`);
+    reply.header('traceparent', here);
+    reply.header('Server-Timing', `trace;desc=${here}`);
     done();
 }
 
@@ -241,7 +245,7 @@ function serve() {
 }
 
 if (cluster.isPrimary) {
-    for (let i = 0; i < PROCESSES; i++) cluster.fork();
+    for (let i = 0; i < Number(PROCESSES); i++) cluster.fork();
     process.on('SIGTERM', () => {
         for (const worker of Object.values(cluster.workers)) worker.process.kill();
         process.exit(0);

@@ -2,7 +2,7 @@
 -- The peer in Lua, inside nginx (OpenResty's module): no second process and no second hop. Written for
 -- speed: LuaJIT, OpenSSL by FFI, verified tokens remembered, one pipeline a round, pooled connections,
 -- the stored result spliced into the answer as the text it is.
--- Environment: REDIS_SOCKET, JWT_SECRET, KEY_PREFIX, RECORD_SCRIPT (a file).
+-- Environment: REDIS_SOCKET, REDIS_PASSWORD, JWT_SECRET, KEY_PREFIX, RECORD_SCRIPT (a file).
 local bit = require "bit"
 local cjson = require "cjson.safe"
 local ffi = require "ffi"
@@ -23,6 +23,7 @@ local floor, abs, concat, format = math.floor, math.abs, table.concat, string.fo
 local C = ffi.C
 
 local REDIS = "unix:" .. os.getenv("REDIS_SOCKET")
+local REDIS_PASSWORD = os.getenv("REDIS_PASSWORD")
 local SECRET = os.getenv("JWT_SECRET")
 local PREFIX = os.getenv("KEY_PREFIX")
 local TREND_DAYS = 7
@@ -54,8 +55,13 @@ local function refuse(status, code, message, details)
     return ngx.exit(ngx.OK)
 end
 
+local told_second, second_text = 0, ""
 local function now_text(now)
-    return os.date("!%Y-%m-%dT%H:%M:%S", now) .. format(".%03dZ", floor(now * 1000) % 1000)
+    local second = floor(now)
+    if second ~= told_second then
+        told_second, second_text = second, os.date("!%Y-%m-%dT%H:%M:%S", second)
+    end
+    return format("%s.%03dZ", second_text, (now - second) * 1000)
 end
 
 local function quoted(text)
@@ -79,7 +85,9 @@ local function answer(student, result, state, now, average, trend)
     header["Content-Length"] = #body
     header["Cache-Control"] = "no-store"
     header["X-Trace-ID"] = trace
-    header["traceparent"] = "00-" .. trace .. "-" .. random:sub(9, 24) .. "-01"
+    local here = "00-" .. trace .. "-" .. random:sub(9, 24) .. "-02"
+    header["traceparent"] = here
+    header["Server-Timing"] = "trace;desc=" .. here
     ngx.print(body)
 end
 
@@ -191,6 +199,7 @@ local function store()
     local r = redis:new()
     r:set_timeout(1000)
     local ok = r:connect(REDIS)
+    if ok and REDIS_PASSWORD ~= "" and r:get_reused_times() == 0 then ok = r:auth(REDIS_PASSWORD) end
     if not ok then return refuse(503, "SERVICE_UNAVAILABLE", "the store is away") end
     return r
 end

@@ -11,7 +11,7 @@ token() { # USER ROLE
 # Once for a state folder.
 seed() {
     [ -z "${NO_SEED-}" ] && [ ! -e "$STATE_DIR/seeded" ] || return 0
-    "$BIN_DIR/mastery-ctl" seed --students student-1,student-2,student-3 --days 14 \
+    "$BIN_DIR/mastery-ctl" seed --student student-1,student-2,student-3 --days 14 \
         >>"$STATE_DIR/log/seed.log" 2>&1 || fail_with_log seed "mastery-ctl seed failed"
     curl --noproxy '*' -sS --fail-with-body -X PUT "$BASE_URL/api/v1/cohorts/demo-class" \
         -H "Authorization: Bearer $(token run admin 60)" -H 'Content-Type: application/json' \

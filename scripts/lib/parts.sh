@@ -61,10 +61,9 @@ end_part() { # NAME SIGNAL SECONDS
 # Whatever a part has left behind, should its first process have been killed: known by the mark that
 # launch put into its environment.
 end_orphans() {
-    local file pid
-    for file in $(grep -lsxzF -e "MASTERY_PART_OF=$STATE_DIR" /proc/[0-9]*/environ); do
-        pid=${file//[!0-9]/}
-        kill -s KILL "$pid" 2>/dev/null
+    local file
+    grep -lsxzF -e "MASTERY_PART_OF=$STATE_DIR" /proc/[0-9]*/environ | while read -r file; do
+        kill -s KILL "${file//[!0-9]/}" 2>/dev/null
     done
 }
 
@@ -75,8 +74,7 @@ end_parts() {
     end_part worker TERM 15
     end_part redis TERM 15
     # One that was started by hand with our configuration, after ours had been killed.
-    REDISCLI_AUTH=$(kept_secret redis-password) \
-        redis-cli -s "$STATE_DIR/run/redis.sock" shutdown >/dev/null 2>&1 || :
+    redis-cli -s "$STATE_DIR/run/redis.sock" shutdown >/dev/null 2>&1 || :
     end_orphans
     remove_run_folder
 }
@@ -88,12 +86,11 @@ fail_with_log() { # NAME MESSAGE
 }
 
 start_redis() {
-    local password tries=200
-    password=$(kept_secret redis-password)
-    sed -e "s|@SOCKET@|$run/redis.sock|" -e "s|@PASSWORD@|$password|" -e "s|@DIR@|$STATE_DIR/redis|" \
+    local tries=200
+    sed -e "s|@SOCKET@|$run/redis.sock|" -e "s|@DIR@|$STATE_DIR/redis|" \
         -e "s|@APPENDFSYNC@|$APPENDFSYNC|" "$root/conf/redis/redis.conf" >"$STATE_DIR/redis/redis.conf"
     launch redis redis-server "$STATE_DIR/redis/redis.conf"
-    until REDISCLI_AUTH=$password redis-cli -s "$run/redis.sock" ping 2>/dev/null | grep -qx PONG; do
+    until redis-cli -s "$run/redis.sock" ping 2>/dev/null | grep -qx PONG; do
         running redis >/dev/null && ((tries-- > 0)) || fail_with_log redis "Redis does not start"
         sleep 0.05
     done

@@ -20,8 +20,11 @@ WAYS = {
     "too large": ("POST", "/api/v1/mastery/query", {"Content-Length": "9999999"}, 413),
     "too long": ("GET", "/health?" + "x" * 20000, {}, 414),
     "headers too large": ("GET", "/health", {"X-Large": "x" * 20000}, 431),
-    "bad request": ("GET", "/%00", {}, 400),
+    "bad line": ("GET", "/%00", {}, 400),
+    "bad request": ("GET", "/", {"Transfer-Encoding": "chunked", "Content-Length": "5"}, 400),
 }
+# Refused before nginx has read a header, so that nothing of them can come back.
+HEADERS_READ = [way for way in WAYS if way not in ("too long", "bad line")]
 
 
 def ask(client, way="success", **headers):
@@ -40,7 +43,7 @@ def test_every_answer_has_the_common_headers(anonymous, way):
     assert_common_headers(ask(anonymous, way))
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", HEADERS_READ)
 def test_callers_request_id_comes_back(anonymous, way):
     answer = ask(anonymous, way, X_Request_ID="Order-66_of.the-day")
     assert answer.headers["X-Request-ID"] == "Order-66_of.the-day"
@@ -89,7 +92,7 @@ def trace_of(answer):
     return TRACEPARENT.fullmatch(answer.headers["traceparent"]).groups()
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", HEADERS_READ)
 def test_valid_trace_goes_on_with_a_span_of_its_own(anonymous, way):
     answer = ask(anonymous, way, traceparent=f"00-{TRACE_ID}-{SPAN_ID}-01")
     trace_id, span_id, flags = trace_of(answer)

@@ -53,7 +53,7 @@ def test_process_leaves_no_core_file(start_pool):
 
 
 def start_alone(**environment):
-    """mastery-fcgi from a shell, without a socket on its standard input."""
+    """mastery-fcgi from a shell, without a socket on its standard input; it must not stay."""
     return subprocess.run(
         [str(bin_dir() / "mastery-fcgi")],
         env={"PATH": os.environ["PATH"], "JWT_SECRET": SECRET, **environment},
@@ -72,17 +72,17 @@ def test_from_a_shell_it_says_what_it_wants():
 
 
 @pytest.mark.parametrize("secret", ["", "hunter2", "hunter2" + "x" * 24, "x" * 32 + "\nhunter2"])
-def test_weak_secrets_are_refused_at_the_start(secret):
-    result = start_alone(JWT_SECRET=secret)
+def test_weak_secrets_are_refused_at_the_start(tmp_path, secret):
+    result = start_alone(JWT_SECRET=secret, FCGI_LISTEN=str(tmp_path / "socket"))
     assert result.returncode != 0
     assert "JWT_SECRET" in result.stderr + result.stdout
     assert "hunter2" not in result.stderr + result.stdout
 
 
-def test_all_errors_of_the_configuration_are_told_at_once():
+def test_all_errors_of_the_configuration_are_told_at_once(tmp_path):
     bad = {"MAX_REQUESTS": "many", "REQUEST_DEADLINE_S": "0", "LOG_LEVEL": "loud"}
     bad.update(JWT_ALGORITHM="HS512", REDIS_URL="rediss://127.0.0.1")
-    result = start_alone(**bad)
+    result = start_alone(FCGI_LISTEN=str(tmp_path / "socket"), **bad)
     assert result.returncode != 0
     for name in bad:
         assert name in result.stderr + result.stdout, name
@@ -106,9 +106,25 @@ def test_signal_to_leave_lets_kept_connections_finish(start_pool, number):
     with pool.connect() as kept:
         assert kept.request("GET", "/health").status == 200
         os.kill(pid, number)
-        wait_for(lambda: pool.pids() not in ([pid], []), 5, what="a replacement beside it")
+        wait_for(lambda: kept.request("GET", "/ready").status == 503, what="leaving")
         for _ in range(5):
             assert kept.request("GET", "/health").status == 200
-        assert kept.request("GET", "/ready").status == 503
+        assert pool.pids() == [pid]
     wait_for(lambda: pid not in pool.pids(), 5, what="gone when its last connection has closed")
+    wait_for(pool.serves, 5, what="replaced")
     assert pool.request("GET", "/ready").status == 200
+
+
+def test_leaving_process_takes_no_new_connections(start_pool):
+    pool = start_pool(size=2)
+    with pool.connect() as first, pool.connect() as second:
+        for kept in (first, second):
+            assert kept.request("GET", "/health").status == 200
+        os.kill(pool.pids()[0], signal.SIGTERM)
+        wait_for(
+            lambda: 503 in [k.request("GET", "/ready").status for k in (first, second)]
+            or len(pool.pids()) == 1,
+            what="leaving",
+        )
+        for _ in range(40):
+            assert pool.request("GET", "/ready").status == 200

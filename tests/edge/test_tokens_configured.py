@@ -99,7 +99,8 @@ def test_es256_takes_its_key_and_no_other(start_pool, tmp_path, ec_key):
     assert status(pool, jwt.encode(good, stranger, algorithm="ES256")) == 401
     token = jwt.encode(good, ec_key, algorithm="ES256")
     assert status(pool, token[:-4]) == 401
-    assert status(pool, make_token(pem_of(ec_key).decode(), "someone", "student")) == 401
+    header = json.dumps({"alg": "HS256", "typ": "JWT"})
+    assert status(pool, sign_raw(pem_of(ec_key).decode(), header, json.dumps(good))) == 401
 
 
 def test_two_public_keys_verify_during_rotation(start_pool, tmp_path, rsa_key):

@@ -225,7 +225,7 @@ def test_no_acknowledged_write_is_lost_when_redis_is_killed(start_engine):
 
 def dump_of_student(engine, student):
     """Every key of the student's, raw."""
-    raw = redis.Redis.from_url(engine.values["REDIS_URL"])
+    raw = engine.redis(decode=False)
     return {key: raw.dump(key) for key in sorted(raw.scan_iter(f"*student:{student}*"))}
 
 

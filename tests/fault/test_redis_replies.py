@@ -21,7 +21,6 @@ AWAY = [
     "CLUSTERDOWN The cluster is down",
     "TRYAGAIN Multiple keys request during rehashing of slot",
     "NOAUTH Authentication required.",
-    "ERR max number of clients reached",
 ]
 ODD = {
     "a status": b"+OK\r\n",
@@ -159,6 +158,22 @@ def test_answer_cut_at_any_byte_is_never_taken_for_whole(start_pool, redis_serve
             assert pool.query(student).json["mastery_score"] == score
         history = pool.query(student, include_history=True).json["history"]
         assert len(history) == 1
+
+
+def test_redis_without_room_for_another_client_is_503(start_pool, redis_server):
+    """It says so at once, and closes (hazards R11)."""
+    pool, student = start_pool(), fresh_id()
+    assert pool.calculate(student).status == 200
+    control = redis_server.client()
+    control.ping()
+    control.config_set("maxclients", 1)
+    control.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    for call in calls(pool, student):
+        answer = call()
+        assert answer.status == 503 and int(answer.headers["Retry-After"]) >= 1, answer
+        assert answer.seconds < within(1.2)
+    control.config_set("maxclients", 100)
+    wait_for(lambda: pool.calculate(student).status == 200, 2, what="service back")
 
 
 def test_reads_are_asked_once_more_on_a_new_connection(pool, stand_in):

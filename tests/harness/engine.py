@@ -127,8 +127,10 @@ class Engine:
     def sidecar(self, **options):
         return Client(self.dapr_url, **options)
 
-    def redis(self):
-        return redis.Redis.from_url(self.values["REDIS_URL"], decode_responses=True)
+    def redis(self, decode=True):
+        password = self.values.get("REDIS_PASSWORD")
+        options = {"password": password, "decode_responses": decode}
+        return redis.Redis.from_url(self.values["REDIS_URL"], **options)
 
     # Data
 
@@ -166,7 +168,8 @@ class Engine:
 
     def processes(self):
         """All processes that the engine's own file of values names and that still live."""
-        pids = [int(value) for name, value in self.values.items() if name.endswith("_PID")]
+        values = [value for name, value in self.values.items() if name.endswith("_PID")]
+        pids = [int(value) for value in values if value]
         found = []
         for pid in pids:
             found += [child for child in [pid, *children(pid)] if alive(child)]

@@ -453,6 +453,14 @@ static void a_text_cut_anywhere_is_refused(void)
     CU_ASSERT_TRUE(holds(text, JSON_VALUES_MAX, &offset));
 }
 
+static void an_absent_text_is_refused(void)
+{
+    size_t offset = SIZE_MAX;
+    CU_ASSERT_FALSE(json_check((struct str){NULL, 0}, JSON_VALUES_MAX, NULL, &offset));
+    CU_ASSERT_EQUAL(offset, 0);
+    CU_ASSERT_TRUE(utf8_valid((struct str){NULL, 0}));
+}
+
 static void the_offset_is_where_it_breaks(void)
 {
     static const struct {
@@ -655,6 +663,7 @@ void json_tests(void)
     CU_ADD_TEST(suite, invalid_texts_are_refused_within_their_length);
     CU_ADD_TEST(suite, valid_texts_are_read_by_json_c_too);
     CU_ADD_TEST(suite, a_text_cut_anywhere_is_refused);
+    CU_ADD_TEST(suite, an_absent_text_is_refused);
     CU_ADD_TEST(suite, the_offset_is_where_it_breaks);
     CU_ADD_TEST(suite, nesting_ends_at_32);
     CU_ADD_TEST(suite, values_are_counted);

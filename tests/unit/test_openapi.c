@@ -19,7 +19,7 @@ static const struct rule parts[] = {
     {0},
 };
 static const struct rule history_rules[] = {
-    {.name = "student_id", .type = RULE_ID, .place = IN_PATH, .required = true, .about = "Whose"},
+    {.name = "student_id", .type = RULE_ID, .place = IN_PATH, .about = "Whose"},
     {.name = "days", .type = RULE_INT, .place = IN_QUERY, .min = 1, .max = 90, .preset = 7, .about = "Window"},
     {.name = "level", .type = RULE_WORD, .place = IN_QUERY, .choices = levels, .given = 8},
     {0},

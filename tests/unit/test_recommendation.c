@@ -103,25 +103,19 @@ static void assert_recommended(const struct learner *l, struct recommendation_wi
         CU_ASSERT_EQUAL(found[i].content - items, expected[i]);
 }
 
+/* Gaps .3, .35, .05, .6 times .4, .3, .2, .1 are .12, .105, .01, .06. */
 static void gaps_are_ordered_by_size_times_weight(void)
 {
-    static const enum place expected[] = {PRACTICE_MEDIUM, REVIEW_MEDIUM, REFACTOR_HARD,
-                                          SCHEDULE_EASY};
-    /* gaps .3, .35, .05, .6 times .4, .3, .2, .1: .12, .105, .01, .06 */
     static const enum component areas[] = {COMPLETION, QUIZ, CONSISTENCY, QUALITY};
-    static const enum place by_area[] = {PRACTICE_MEDIUM, REVIEW_MEDIUM, SCHEDULE_EASY,
-                                         REFACTOR_HARD};
+    static const enum place expected[] = {PRACTICE_MEDIUM, REVIEW_MEDIUM, SCHEDULE_EASY,
+                                          REFACTOR_HARD};
     struct learner l = learner_of(.5, .4, .65, .1);
     enum component ordered[COMPONENTS];
     CU_ASSERT_EQUAL(priority_areas(&l, ordered), COMPONENTS);
     for (size_t i = 0; i < COMPONENTS; i++)
         CU_ASSERT_EQUAL(ordered[i], areas[i]);
-    assert_recommended(&l, (struct recommendation_wish){.limit = 4}, by_area, 4);
-    struct recommendation_wish high = {
-        .limit = 5, .priority_given = true, .priority = PRIORITY_LOW};
-    assert_recommended(&l, (struct recommendation_wish){.limit = 1}, expected, 1);
-    high.limit = 1;
-    assert_recommended(&l, high, expected + 2, 1);
+    for (size_t limit = 1; limit <= 4; limit++)
+        assert_recommended(&l, (struct recommendation_wish){.limit = limit}, expected, limit);
 }
 
 static void priorities_begin_at_their_gaps(void)
@@ -273,10 +267,11 @@ static void a_path_does_prerequisites_first(void)
     CU_ASSERT_EQUAL(path.target_level, MASTER);
     CU_ASSERT(path.step_count > 3);
     /* An item whose prerequisites bring it in, one after the other. */
+    static const uint16_t first[] = {0}, second[] = {1};
     static const struct content chain[] = {
         {.component = COMPLETION, .difficulty = EASY, .minutes = 60},
-        {.component = COMPLETION, .difficulty = MEDIUM, .minutes = 1, NEEDS(((uint16_t[]){0}))},
-        {.component = COMPLETION, .difficulty = MEDIUM, .minutes = 1, NEEDS(((uint16_t[]){1}))}};
+        {.component = COMPLETION, .difficulty = MEDIUM, .minutes = 1, NEEDS(first)},
+        {.component = COMPLETION, .difficulty = MEDIUM, .minutes = 1, NEEDS(second)}};
     const struct catalogue chained = {chain, 3, starters, 2};
     l = learner_of(0, 0, 0, 0);
     learning_path_plan(&chained, &l, &no_wish, &path);
@@ -284,6 +279,10 @@ static void a_path_does_prerequisites_first(void)
     for (size_t i = 0; i < 3; i++)
         CU_ASSERT_PTR_EQUAL(path.steps[i].content, &chain[i]);
     CU_ASSERT_EQUAL(path.minutes, 62);
+    /* Each would fit, but not the one with the other. */
+    learning_path_plan(&chained, &l, &(struct path_wish){.max_minutes = 60}, &path);
+    CU_ASSERT_EQUAL(path.step_count, 1);
+    CU_ASSERT_EQUAL(path.minutes, 60);
 }
 
 static void a_path_keeps_to_its_time(void)
@@ -341,6 +340,86 @@ static void a_step_counts_as_one_more_observation(void)
     CU_ASSERT_EQUAL(path.days, 1);
 }
 
+/* A path through the items of its own catalogue, whatever the target. */
+static struct learning_path path_through(const struct content *own, size_t n,
+                                         const struct learner *l)
+{
+    const struct catalogue c = {own, n, starters, COUNT(starters)};
+    struct learning_path path;
+    learning_path_plan(&c, l, &(struct path_wish){.target_given = true, .target = MASTER}, &path);
+    return path;
+}
+
+static void evidence_grows_along_a_path(void)
+{
+    static const struct content two[] = {{.component = QUIZ, .difficulty = MEDIUM, .minutes = 20},
+                                         {.component = QUIZ, .difficulty = MEDIUM, .minutes = 20}};
+    struct learner l = learner_of(.5, .5, .5, .5);
+    struct learning_path path = path_through(two, 2, &l);
+    CU_ASSERT_EQUAL(path.step_count, 2);
+    CU_ASSERT_DOUBLE_EQUAL(path.expected_score, .5223214285714286, 1e-11);
+}
+
+static void the_best_gain_for_the_time_comes_first(void)
+{
+    static const struct content two[] = {
+        {.component = COMPLETION, .difficulty = MEDIUM, .minutes = 60},
+        {.component = QUIZ, .difficulty = MEDIUM, .minutes = 10}};
+    struct learner l = learner_of(.5, .5, .5, .5);
+    struct learning_path path = path_through(two, 2, &l);
+    CU_ASSERT_EQUAL(path.step_count, 2);
+    CU_ASSERT_PTR_EQUAL(path.steps[0].content, &two[1]);
+}
+
+static void what_is_not_known_is_presumed_to_be_like_the_rest(void)
+{
+    static const struct content one[] = {
+        {.component = QUALITY, .difficulty = EXPERT, .minutes = 60}};
+    struct learner l = learner_with_quizzes_only(.9);
+    struct learning_path path = path_through(one, 1, &l);
+    CU_ASSERT_EQUAL(path.step_count, 1);
+    CU_ASSERT(path.expected_score > l.score);
+}
+
+static void nothing_too_hard_comes_on_a_path(void)
+{
+    static const struct content one[] = {{.component = QUIZ, .difficulty = HARD, .minutes = 20}};
+    struct learner l = learner_of(.3, .3, .3, .3);
+    CU_ASSERT_EQUAL(path_through(one, 1, &l).step_count, 0);
+}
+
+/* Only the last of the chain would gain anything, and it can never be reached. */
+static void a_chain_longer_than_a_path_is_begun(void)
+{
+    enum { LONG = 30 };
+    static uint16_t before[LONG];
+    static struct content chain[LONG];
+    struct learner l = learner_of(1, .85, 0, 0);
+    for (uint16_t i = 0; i < LONG; i++) {
+        before[i] = (uint16_t)(i - (i > 0));
+        chain[i] = (struct content){.component = i < LONG - 1 ? COMPLETION : QUIZ,
+                                    .difficulty = EXPERT,
+                                    .minutes = 1,
+                                    .prerequisites = &before[i],
+                                    .prerequisite_count = i > 0};
+    }
+    struct learning_path path = path_through(chain, LONG, &l);
+    CU_ASSERT_EQUAL(path.step_count, PATH_MAX_STEPS);
+    for (size_t i = 0; i < path.step_count; i++)
+        CU_ASSERT_PTR_EQUAL(path.steps[i].content, &chain[i]);
+}
+
+static void of_equal_items_the_first_is_recommended(void)
+{
+    static const struct content two[] = {{.component = QUIZ, .action = ACT_REVIEW, .minutes = 10},
+                                         {.component = QUIZ, .action = ACT_REVIEW, .minutes = 10}};
+    const struct catalogue c = {two, 2, starters, COUNT(starters)};
+    struct learner l = learner_of(.9, .1, .9, .9);
+    struct recommendation r;
+    CU_ASSERT_EQUAL(recommend(&c, &l, &(struct recommendation_wish){.limit = 1}, &r), 1);
+    CU_ASSERT_PTR_EQUAL(r.content, &two[0]);
+}
+
 static void faults_of_a_catalogue_are_told(void)
 {
     static const uint16_t itself[] = {0};
@@ -380,6 +459,12 @@ void recommendation_tests(void)
     CU_ADD_TEST(suite, a_path_never_lowers_the_score);
     CU_ADD_TEST(suite, a_master_stays_one);
     CU_ADD_TEST(suite, a_step_counts_as_one_more_observation);
+    CU_ADD_TEST(suite, evidence_grows_along_a_path);
+    CU_ADD_TEST(suite, the_best_gain_for_the_time_comes_first);
+    CU_ADD_TEST(suite, what_is_not_known_is_presumed_to_be_like_the_rest);
+    CU_ADD_TEST(suite, nothing_too_hard_comes_on_a_path);
+    CU_ADD_TEST(suite, a_chain_longer_than_a_path_is_begun);
+    CU_ADD_TEST(suite, of_equal_items_the_first_is_recommended);
     CU_ADD_TEST(suite, faults_of_a_catalogue_are_told);
     CU_ADD_TEST(suite, every_name_is_there);
 }

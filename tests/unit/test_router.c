@@ -81,6 +81,7 @@ static const struct row rows[] = {
     {GET,     "/old/batch/7",             "batch",       "batch_id=7", READ},
     {GET,     "/older/batch/7",           "batch",       "batch_id=7", READ},
     {GET,     "/oldest/batch",            "batch",       "", READ},
+    {GET,     "/v1/batch//results",       NULL,          "", 0},
     {GET,     "/v1/batch/7/results",      "results",     "batch_id=7", READ},
     /* two patterns fit: the literal segment goes first, unless it lacks the method */
     {GET,     "/v1/batch/status/results", "batch",       "batch_id=results", READ},

@@ -119,6 +119,20 @@ static void groups_without_variance_have_rules_of_their_own(void)
     }
 }
 
+static void equal_values_have_exactly_their_mean(void)
+{
+    double values[100];
+    for (int percent = 1; percent < 100; percent++) {
+        for (int i = 0; i < 100; i++)
+            values[i] = percent / 100.;
+        for (size_t n = 1; n <= COUNT(values); n++) {
+            struct moments m = moments_of(values, n);
+            if (m.mean != values[0] || m.variance != 0)
+                CU_FAIL("a group of equal values has another mean, or variance");
+        }
+    }
+}
+
 static void one_group_without_variance_is_an_ordinary_case(void)
 {
     struct moments a = moments_of_group(&scores_a), b = moments_of_group(&half);
@@ -321,6 +335,7 @@ void statistics_tests(void)
     CU_ADD_TEST(suite, welch_test_agrees_with_published_results);
     CU_ADD_TEST(suite, welch_test_turns_round_with_its_groups);
     CU_ADD_TEST(suite, groups_without_variance_have_rules_of_their_own);
+    CU_ADD_TEST(suite, equal_values_have_exactly_their_mean);
     CU_ADD_TEST(suite, one_group_without_variance_is_an_ordinary_case);
     CU_ADD_TEST(suite, a_tiny_p_is_not_zero);
     CU_ADD_TEST(suite, summary_agrees_with_published_results);

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/ctl/command.h"
+
+#include <stdio.h>
+
+struct settings {
+    bool markdown;
+};
+
+static enum ctl_exit run(const struct command *command, const void *settings, struct arena *arena)
+{
+    const struct settings *s = settings;
+    struct config config;
+    bool valid;
+
+    (void)arena;
+    if (s->markdown) {
+        config_print_markdown(stdout);
+        return CTL_DONE;
+    }
+    valid = command_load_config(command, &config);
+    if (valid)
+        config_print(&config, stdout);
+    config_release(&config);
+    return valid ? CTL_DONE : CTL_FAILED;
+}
+
+/* clang-format off */
+static const struct option_rule options[] = {
+    {.name = "markdown", .type = OPTION_FLAG, .into = offsetof(struct settings, markdown),
+     .about = "print the table of all settings for the documentation; reads none of them"},
+    {0},
+};
+/* clang-format on */
+
+const struct command config_command = {
+    .name = "config",
+    .summary = "Prints the effective configuration, secrets masked",
+    .about =
+        "Lines of NAME=value; fails, with a line for each error, when a setting is not valid.\n",
+    .options = options,
+    .settings_size = sizeof(struct settings),
+    .run = run,
+};

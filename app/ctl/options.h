@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Options of a command line as rows of a table: the same rows read them and explain them. Names
+ * are long and never abbreviated; --name VALUE and --name=VALUE are the same. */
+#ifndef CTL_OPTIONS_H
+#define CTL_OPTIONS_H
+
+#include <stdio.h>
+
+#include "app/base/arena.h"
+
+enum option_type {
+    OPTION_FLAG,    /* bool; takes no value */
+    OPTION_TEXT,    /* const char * */
+    OPTION_INT,     /* int64_t in [min, max] */
+    OPTION_SHARE,   /* double in [0, 1] */
+    OPTION_CHOICE,  /* int: place of the word in choices */
+    OPTION_ID,      /* const char *, a valid id */
+    OPTION_IDS,     /* struct str_list of valid ids; parted by commas, repeated, or both */
+    OPTION_OPERAND, /* as TEXT or, with choices, CHOICE: the word that belongs to no option */
+};
+
+struct option_rule {
+    const char *name;  /* without the dashes; of an operand: for nobody, but not NULL */
+    const char *value; /* what stands for the value in the help */
+    const char *about;
+    const char *const *choices; /* ends with NULL */
+    enum option_type type;
+    bool required;
+    int64_t min, max;
+    size_t into; /* offset in the settings */
+};
+
+enum { OPTION_RULES_MAX = 16 };
+
+enum options_outcome { OPTIONS_READ, OPTIONS_HELP, OPTIONS_WRONG };
+
+/* Reads words into settings; HELP as soon as --help stands among them. Texts are not copied. What
+ * is wrong stands in ret_error then. rules may be NULL: no options. */
+enum options_outcome options_read(const struct option_rule *rules, int count, char *const *words,
+                                  struct arena *arena, void *settings, char ret_error[200]);
+/* " [OPTION]... FILE", as far as there are any. */
+void options_print_usage(const struct option_rule *rules, FILE *out);
+/* A line, or more, for each; --help comes last. */
+void options_print_help(const struct option_rule *rules, FILE *out);
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/ctl/seed_curve.h"
+
+#include <gsl/gsl_randist.h>
+#include <gsl/gsl_rng.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "app/base/digest.h"
+#include "app/base/ids.h"
+#include "app/base/number.h"
+
+static bool fail(char ret_error[200], const char *why)
+{
+    (void)snprintf(ret_error, 200, "%s", why);
+    return false;
+}
+
+/* The ids alone. */
+static bool name_students(const struct seed_curve *curve, struct arena *arena,
+                          struct seed_plan *plan, char ret_error[200])
+{
+    for (size_t i = 0; i < curve->students.n; i++)
+        plan->students[plan->n++].id = curve->students.v[i];
+    for (int64_t i = 1; i <= curve->student_count; i++) {
+        struct str id = arena_printf(arena, "%s%" PRId64, curve->prefix, i);
+
+        if (!id.p)
+            return fail(ret_error, "out of memory");
+        if (!id_valid(id))
+            return fail(ret_error, "--prefix makes no valid ids: 1 to 64 of A-Z a-z 0-9 _ -");
+        plan->students[plan->n++].id = id;
+    }
+    return true;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const struct seed_student *left = a, *right = b;
+
+    return str_compare(left->id, right->id);
+}
+
+static bool order_students(struct seed_plan *plan, char ret_error[200])
+{
+    qsort(plan->students, plan->n, sizeof(*plan->students), by_id);
+    for (size_t i = 1; i < plan->n; i++) {
+        if (str_equal(plan->students[i - 1].id, plan->students[i].id)) {
+            (void)snprintf(ret_error, 200, "student %.*s is named twice",
+                           STR_ARG(plan->students[i].id));
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A student's values do not depend on which others are seeded along. */
+static void seed_generator(gsl_rng *generator, const struct seed_curve *curve, struct str student)
+{
+    unsigned char digest[DIGEST_SIZE];
+    char key[24];
+    uint32_t seed;
+    int n = snprintf(key, sizeof(key), "%" PRId64, curve->random_seed);
+
+    digest_hmac((struct str){key, (size_t)n}, student, digest);
+    memcpy(&seed, digest, sizeof(seed));
+    gsl_rng_set(generator, seed);
+}
+
+static double round3(double value)
+{
+    return round(value * 1000) / 1000;
+}
+
+static void draw_days(const struct seed_curve *curve, int32_t today, gsl_rng *generator,
+                      struct seed_day *days)
+{
+    for (int64_t i = 0; i < curve->days; i++) {
+        double way = curve->days > 1 ? (double)i / (double)(curve->days - 1) : 1;
+        double middle = curve->from + (curve->to - curve->from) * way;
+
+        days[i].day = today - (int32_t)(curve->days - 1 - i);
+        for (int c = 0; c < COMPONENTS; c++) {
+            double value = middle + gsl_ran_gaussian(generator, curve->noise);
+
+            days[i].components[c] = round3(number_clamp(value, 0, 1));
+        }
+    }
+}
+
+bool seed_curve_plan(const struct seed_curve *curve, int32_t today, struct arena *arena,
+                     struct seed_plan *ret, char ret_error[200])
+{
+    size_t n = curve->students.n + (size_t)curve->student_count, days = (size_t)curve->days;
+    struct seed_plan plan = {.students = arena_array(arena, n, sizeof(*plan.students))};
+    struct seed_day *day = arena_array(arena, n * days, sizeof(*day));
+    gsl_rng *generator;
+
+    if (!plan.students || !day)
+        return fail(ret_error, "out of memory");
+    if (!name_students(curve, arena, &plan, ret_error) || !order_students(&plan, ret_error))
+        return false;
+    generator = gsl_rng_alloc(gsl_rng_mt19937);
+    for (size_t i = 0; i < plan.n; i++, day += days) {
+        seed_generator(generator, curve, plan.students[i].id);
+        draw_days(curve, today, generator, day);
+        plan.students[i].days = day;
+        plan.students[i].n = days;
+    }
+    gsl_rng_free(generator);
+    *ret = plan;
+    return true;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/ctl/terminal.h"
+
+#include <assert.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { BAR_WIDTH = 40 };
+
+static bool has_colours(void)
+{
+    const char *refused = getenv("NO_COLOR");
+
+    return !(refused && *refused) && isatty(STDOUT_FILENO);
+}
+
+void terminal_print(enum colour colour, int width, const char *text)
+{
+    static const char *const codes[COLOURS] = {
+        [COLOUR_GOOD] = "32", [COLOUR_DOUBTFUL] = "33", [COLOUR_BAD] = "31"};
+
+    if (has_colours())
+        (void)printf("\033[%sm%-*s\033[0m", codes[colour], width, text);
+    else
+        (void)printf("%-*s", width, text);
+}
+
+void progress_show(size_t done, size_t total)
+{
+    static const char full[] = "########################################",
+                      empty[] = "........................................";
+    size_t percent = total > 0 ? done * 100 / total : 100;
+    size_t before = total > 0 && done > 0 ? (done - 1) * 100 / total : SIZE_MAX;
+    int filled = (int)(percent * BAR_WIDTH / 100);
+
+    static_assert(sizeof(full) == BAR_WIDTH + 1 && sizeof(empty) == BAR_WIDTH + 1, "a sign a step");
+    if (percent == before || !isatty(STDERR_FILENO))
+        return;
+    (void)fprintf(stderr, "\r[%.*s%.*s] %3zu %%  %zu of %zu days", filled, full, BAR_WIDTH - filled,
+                  empty, percent, done, total);
+}
+
+void progress_clear(void)
+{
+    if (isatty(STDERR_FILENO))
+        (void)fputs("\r\033[K", stderr);
+}

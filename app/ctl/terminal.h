@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What only a person at a terminal is to see: colours on standard output (not with NO_COLOR, see
+ * no-color.org), and a progress bar on standard error. */
+#ifndef CTL_TERMINAL_H
+#define CTL_TERMINAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum colour { COLOUR_GOOD, COLOUR_DOUBTFUL, COLOUR_BAD, COLOURS };
+
+/* Prints text to standard output, padded to width, in that colour. */
+void terminal_print(enum colour colour, int width, const char *text);
+
+/* Draws the bar anew when it has visibly moved. Does nothing without a terminal. */
+void progress_show(size_t done, size_t total);
+/* Takes the bar away, so that a line may be printed. */
+void progress_clear(void);
+
+#endif

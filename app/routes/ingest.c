@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* /api/v1/mastery/ingest: one learning event. */
+#include "app/routes/exchange.h"
+#include "app/routes/routes.h"
+#include "app/routes/shapes.h"
+#include "app/service/event_input.h"
+#include "app/service/record.h"
+
+enum event_status { ACCEPTED, DUPLICATE, REJECTED, FAILED }; /* the words of METRIC_EVENTS */
+
+static void count(struct exchange *x, const struct event_input *in, enum event_status status)
+{
+    unsigned type = in->has_type ? (unsigned)in->type : EVENT_TYPES;
+
+    metrics_add(x->engine->metrics, METRIC_EVENTS, type, status, 1);
+}
+
+static enum step begin(struct exchange *x, struct event_input *in)
+{
+    struct record *r = x->state = arena_zalloc(x->arena, sizeof(*r));
+
+    if (!r)
+        return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
+    *r = (struct record){.student = in->student,
+                         .kind = RECORD_EVENT,
+                         .event = in->event,
+                         .event_id = in->event_id,
+                         .event_json = event_input_json(in, in->student, x->arena),
+                         .now_ms = x->now_ms,
+                         .actor = x->who.user,
+                         .correlation_id = x->request_id,
+                         .traceparent = exchange_traceparent(x)};
+    if (!r->event_json.p)
+        return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
+    return record_step(r, x->engine, &x->asks, &x->problem);
+}
+
+static void write_warnings(struct jw *w, uint32_t doubts)
+{
+    if (!doubts)
+        return;
+    jw_array(w, "warnings");
+    for (int i = 0; i < EVENT_DOUBTS; i++) {
+        if (doubts & (1u << i))
+            jw_text(w, NULL, event_doubt_texts[i]);
+    }
+    jw_array_end(w);
+}
+
+static enum step ingest(struct exchange *x)
+{
+    struct event_input *in = x->input;
+    struct record *r = x->state;
+    struct jw w;
+
+    if ((r ? record_step(r, x->engine, &x->asks, &x->problem) : begin(x, in)) == STEP_MORE)
+        return STEP_MORE;
+    r = x->state;
+    if (x->problem.code != PROBLEM_NONE) {
+        count(x, in, FAILED);
+        return STEP_DONE;
+    }
+    count(x, in, r->duplicate ? DUPLICATE : ACCEPTED);
+    if (!r->duplicate)
+        metrics_add(x->engine->metrics, METRIC_CALCULATIONS, 1, 0, 1);
+    http_response_json(&x->response, 202, &w);
+    jw_text(&w, "status", "accepted");
+    jw_str(&w, "event_id", in->event_id);
+    jw_text(&w, "message",
+            r->duplicate ? "This event had been counted before; nothing has changed"
+                         : "The event has been counted");
+    write_warnings(&w, in->doubts);
+    jw_str(&w, "correlation_id", x->request_id);
+    jw_object_end(&w);
+    return STEP_DONE;
+}
+
+/* What the rules cannot say: the data by its type, the time by the clock. */
+static bool check(struct exchange *x)
+{
+    struct event_input *in = x->input;
+
+    if (event_input_finish(in, x->now_ms, x->arena, &x->problem))
+        return true;
+    count(x, in, REJECTED);
+    return false;
+}
+
+/* clang-format off */
+static const char *const statuses[] = {"accepted", NULL};
+
+static const struct rule ingest_answer[] = {
+    {.name = "status", .type = RULE_WORD, .required = true, .choices = statuses, .about = "Stored, now or before"},
+    {.name = "event_id", .type = RULE_TEXT, .required = true, .about = "The event's own id"},
+    {.name = "message", .type = RULE_TEXT, .required = true, .about = "For people"},
+    {.name = "warnings", .type = RULE_JSON, .about = "What is allowed and yet looks odd, a sentence each"},
+    SHAPE_CORRELATION,
+    {0},
+};
+
+static const struct route routes[] = {
+    {.name = "mastery-ingest", .method = POST, .pattern = "/api/v1/mastery/ingest", .limit_per_minute = 100,
+     .access = ACCESS_WRITE_STUDENT, .flags = ROUTE_PERSONAL | ROUTE_OWN_BY_DEFAULT, .rules = event_rules,
+     .input_size = sizeof(struct event_input), .student = offsetof(struct event_input, student), .check = check,
+     .handler = ingest, .status = 202, .answer = ingest_answer, .summary = "Counts a learning event, once for its id"},
+};
+/* clang-format on */
+
+const struct route_table ingest_routes = {"events", routes, sizeof(routes) / sizeof(routes[0])};

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The MasteryResult of the contract as JSON. */
+#ifndef SERVICE_MASTERY_JSON_H
+#define SERVICE_MASTERY_JSON_H
+
+#include "app/base/json_write.h"
+#include "app/domain/mastery.h"
+
+/* {"completion":…,"quiz":…,"quality":…,"consistency":…} */
+void mastery_write_components(struct jw *w, const char *key, const double values[COMPONENTS]);
+/* p is NULL without memory. */
+struct str mastery_result_json(struct arena *arena, struct str student,
+                               const struct mastery_result *result, int64_t calculated_at_ms,
+                               bool with_components);
+
+#endif

@@ -1,0 +1,380 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The systems that bench/run measures: how each is started, seeded, asked and ended."""
+
+import base64
+import contextlib
+import datetime
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+BENCH = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(BENCH)
+STUDENTS = 200
+PREFIX = "bench-"
+HISTORY_DAYS = 7
+DAY_SECONDS = 86400
+PROCESSES = len(os.sched_getaffinity(0))
+COMPONENTS = ("completion", "quiz", "quality", "consistency")
+
+# What an answer must hold for the comparison to be one of equals.
+ANSWER_KEYS = {"success", "student_id", "mastery_score", "level", "data", "historical_average", "trend", "metadata"}
+DATA_KEYS = {"student_id", "mastery_score", "level", "components", "breakdown", "evidence", "calculated_at", "version"}
+HEADERS = {"content-type", "content-length", "cache-control", "x-request-id", "x-trace-id", "traceparent", "server-timing",
+           "x-service-name", "x-api-version", "x-content-type-options", "x-frame-options",
+           "content-security-policy", "referrer-policy"}
+
+
+def fail(text):
+    sys.exit(f"bench: {text}")
+
+
+# --- processes ---
+
+
+def end(child):
+    child.terminate()
+    try:
+        child.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+class Place:
+    """A temporary folder and what was started in it: ended in reverse order, each by its own pid."""
+
+    def __enter__(self):
+        self.folder = tempfile.mkdtemp(prefix="mastery-bench-")
+        self.at_end = contextlib.ExitStack()
+        return self
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def start(self, name, command, **options):
+        with open(self.path(f"{name}.log"), "ab") as log:
+            child = subprocess.Popen(command, stdout=log, stderr=log, **{"stdin": subprocess.DEVNULL, **options})
+        self.at_end.callback(end, child)
+
+    def __exit__(self, kind, error, trace):
+        self.at_end.close()
+        if kind is None or kind is KeyboardInterrupt:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        else:
+            print(f"bench: logs are kept in {self.folder}", file=sys.stderr)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_until(what, test, seconds=20):
+    end = time.monotonic() + seconds
+    while not test():
+        if time.monotonic() > end:
+            fail(f"{what} is not there after {seconds} s")
+        time.sleep(0.05)
+
+
+def must_have(*programs):
+    missing = [p for p in programs if shutil.which(p) is None]
+    if missing:
+        fail(f"no {', '.join(missing)} here: run scripts/install-packages bench")
+
+
+# --- Redis, for seeding the peers ---
+
+
+class Redis:
+    """The shared Redis: where it is, and the few words of its protocol that seeding needs."""
+
+    def __init__(self, path, password):
+        self.path = path
+        self.password = password
+
+    def ask_all(self, commands):
+        if self.password:
+            commands = [["AUTH", self.password], *commands]
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(self.path)
+            self.exchange(connection, list(commands))
+
+    @staticmethod
+    def exchange(connection, commands):
+        out = bytearray()
+        for command in commands:
+            out += b"*%d\r\n" % len(command)
+            for word in command:
+                word = word.encode()
+                out += b"$%d\r\n%s\r\n" % (len(word), word)
+        connection.sendall(out)
+        replies = connection.makefile("rb")
+        for command in commands:
+            reply = replies.readline()
+            if not reply.startswith((b"+", b":")):
+                fail(f"Redis answered {command[0]} with {reply!r}")
+
+
+def start_redis(place):
+    """A Redis of our own, for runs without the engine."""
+    path = place.path("redis.sock")
+    place.start("redis", ["redis-server", "--port", "0", "--unixsocket", path, "--dir", place.folder,
+                          "--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
+                          "--maxmemory-policy", "noeviction"])
+    wait_until("Redis", lambda: os.path.exists(path))
+    return Redis(path, "")
+
+
+# --- what is asked ---
+
+
+def student(i):
+    """The i-th student, from 0; named as mastery-ctl seed and load.lua do."""
+    return f"{PREFIX}{i + 1}"
+
+
+def shard(student_id):
+    return f"{{{hashlib.sha256(student_id.encode()).hexdigest()[:2]}}}"
+
+
+def admin_token(secret):
+    def part(data):
+        return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+    now = int(time.time())
+    claims = {"sub": "bench", "role": "admin", "iat": now, "exp": now + DAY_SECONDS}
+    signed = part(b'{"alg":"HS256","typ":"JWT"}') + b"." + part(json.dumps(claims).encode())
+    return (signed + b"." + part(hmac.new(secret.encode(), signed, "sha256").digest())).decode()
+
+
+def post(connection, path, token, body):
+    connection.request("POST", path, json.dumps(body),
+                       {"Content-Type": "application/json", "Authorization": f"Bearer {token}"})
+    response = connection.getresponse()
+    return response, response.read()
+
+
+def some_components(i):
+    return {name: ((i * 7 + k * 13) % 60 + 40) / 100 for k, name in enumerate(COMPONENTS)}
+
+
+# --- the systems ---
+
+
+class System:
+    """A server to be measured. start() brings it up; port, secret and token are then known."""
+
+    def __init__(self, name):
+        self.name = name
+        self.port = None
+        self.token = None
+
+    def connect(self):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+
+    def answers(self, operation="query"):
+        body = {"student_id": student(0)}
+        if operation == "calculate":
+            body["components"] = some_components(0)
+        with contextlib.closing(self.connect()) as connection:
+            try:
+                return post(connection, f"/api/v1/mastery/{operation}", self.token, body)
+            except OSError:
+                return None, b""
+
+    def is_up(self):
+        response, _ = self.answers()
+        return response is not None and response.status in (200, 404)
+
+    def check(self, operation):
+        """The answer has the parts and headers that all must have."""
+        response, body = self.answers(operation)
+        if response is None or response.status != 200:
+            fail(f"{self.name} answers {operation} with {response and response.status}: {body!r}")
+        lacking = HEADERS - {name.lower() for name, _ in response.getheaders()}
+        answer = json.loads(body)
+        lacking |= ANSWER_KEYS - answer.keys() | DATA_KEYS - answer.get("data", {}).keys()
+        if lacking:
+            fail(f"{self.name}'s answer to {operation} lacks {', '.join(sorted(lacking))}")
+
+    def seed(self, redis):
+        pass
+
+    def between_rounds(self, redis):
+        pass
+
+
+class Behind(System):
+    """A program behind (or in) an nginx of its own, made from bench/nginx.conf."""
+
+    def nginx(self, place, http, location, modules="", main=""):
+        """The command that starts it, its configuration written."""
+        folder = place.path(f"{self.name}-nginx")
+        os.mkdir(folder)
+        if os.geteuid() == 0:
+            main = f"user root;\n{main}"
+        self.port = free_port()
+        with open(os.path.join(BENCH, "nginx.conf"), encoding="utf-8") as f:
+            text = f.read()
+        words = {"modules": modules, "dir": folder, "main": main, "http": http, "port": str(self.port),
+                 "location": location}
+        for word, value in words.items():
+            text = text.replace(f"@{word}@", value)
+        path = os.path.join(folder, "nginx.conf")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        return ["nginx", "-e", os.path.join(folder, "error.log"), "-p", folder, "-c", path]
+
+
+class Peer(Behind):
+    """Does the engine's work, on keys of its own."""
+
+    def environment(self, redis, secret):
+        return {**os.environ, "REDIS_SOCKET": redis.path, "REDIS_PASSWORD": redis.password, "JWT_SECRET": secret,
+                "KEY_PREFIX": f"{self.name}:", "RECORD_SCRIPT": os.path.join(BENCH, "record.lua")}
+
+    def seed(self, redis):
+        """Each student's profile and days, as the peer itself would have written them."""
+        with contextlib.closing(self.connect()) as connection:
+            for i in range(STUDENTS):
+                body = {"student_id": student(i), "components": some_components(i)}
+                response, text = post(connection, "/api/v1/mastery/calculate", self.token, body)
+                if response.status != 200:
+                    fail(f"{self.name} cannot be seeded: {response.status} {text!r}")
+        redis.ask_all(
+            ["SET", f"{self.name}:{shard(student(i))}:student:{student(i)}:day:{day}",
+             json.dumps({"mastery_score": (i * 3 + k * 5) % 100 / 100, "level": "proficient",
+                         "components": some_components(i + k), "sample_size": 1}, separators=(",", ":")),
+             "EX", str(90 * DAY_SECONDS)]
+            for i in range(STUDENTS) for k, day in enumerate(past_days()))
+
+    def between_rounds(self, redis):
+        """The engine's worker keeps its journal short; the peers have none."""
+        redis.ask_all(["UNLINK", f"{self.name}:{{{i:02x}}}:journal"] for i in range(256))
+
+
+def past_days():
+    today = datetime.datetime.now(datetime.timezone.utc).date()
+    return [(today - datetime.timedelta(days=k)).strftime("%Y%m%d") for k in range(1, HISTORY_DAYS)]
+
+
+UPSTREAM = """upstream peer {{
+        server unix:{socket};
+        keepalive 64;
+        keepalive_requests 1000;
+        keepalive_timeout 5s;
+    }}"""
+
+
+class Hello(Behind):
+    def start(self, place, redis, secret):
+        self.token = admin_token(secret)
+        program = place.path("hello")
+        subprocess.run(["gcc", "-O2", "-D_GNU_SOURCE", os.path.join(BENCH, "hello.c"), "-o", program, "-lfcgi", "-lev"],
+                       check=True)
+        path = place.path("hello.sock")
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            listener.listen(1024)
+            listener.setblocking(False)
+            for _ in range(PROCESSES):
+                place.start("hello", [program], stdin=listener)
+        parameters = "\n".join(f"            fastcgi_param {name} {value};" for name, value in (
+            ("REQUEST_METHOD", "$request_method"), ("DOCUMENT_URI", "$uri"), ("CONTENT_LENGTH", "$content_length"),
+            ("REQUEST_ID", "$id"), ("HTTP_AUTHORIZATION", "$http_authorization")))
+        place.start("hello", self.nginx(
+            place, UPSTREAM.format(socket=path),
+            "fastcgi_pass peer;\n            fastcgi_keep_conn on;\n            fastcgi_next_upstream off;\n"
+            f"            fastcgi_pass_request_headers off;\n{parameters}"))
+
+    def check(self, operation):
+        response, body = self.answers(operation)
+        if response is None or response.status != 200:
+            fail(f"hello answers with {response and response.status}: {body!r}")
+
+
+class Fastify(Peer):
+    def install(self, place):
+        must_have("node", "npm")
+        folder = place.path("fastify")
+        shutil.copytree(os.path.join(BENCH, "fastify"), folder, ignore=shutil.ignore_patterns("node_modules"))
+        done = subprocess.run(["npm", "ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund"], cwd=folder,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        if done.returncode != 0:
+            fail(f"npm cannot install Fastify (--only leaves it out):\n{done.stdout}")
+        return folder
+
+    def start(self, place, redis, secret):
+        self.token = admin_token(secret)
+        folder = self.install(place)
+        path = place.path("fastify.sock")
+        environment = {**self.environment(redis, secret), "SOCKET": path, "NODE_ENV": "production",
+                       "PROCESSES": str(PROCESSES)}
+        place.start("fastify", ["node", "server.js"], cwd=folder, env=environment)
+        wait_until("Fastify", lambda: os.path.exists(path))
+        place.start("fastify", self.nginx(
+            place, UPSTREAM.format(socket=path),
+            "proxy_pass http://peer;\n            proxy_http_version 1.1;\n"
+            '            proxy_set_header Connection "";\n            proxy_set_header X-Request-ID $id;\n'
+            "            proxy_next_upstream off;"))
+
+
+class Lua(Peer):
+    def start(self, place, redis, secret):
+        self.token = admin_token(secret)
+        modules = "/usr/lib/nginx/modules"
+        if not os.path.exists(f"{modules}/ngx_http_lua_module.so"):
+            fail("nginx has no Lua module here: run scripts/install-packages bench")
+        names = ("REDIS_SOCKET", "REDIS_PASSWORD", "JWT_SECRET", "KEY_PREFIX", "RECORD_SCRIPT")
+        place.start("lua", self.nginx(
+            place,
+            f'lua_package_path "{BENCH}/lua/?.lua;;";\n    init_by_lua_block {{ mastery = require "mastery" }}',
+            "return 404;\n        }\n"
+            "        location = /api/v1/mastery/query {\n"
+            "            content_by_lua_block { mastery.query() }\n        }\n"
+            "        location = /api/v1/mastery/calculate {\n"
+            "            content_by_lua_block { mastery.calculate() }",
+            modules=f"load_module {modules}/ndk_http_module.so;\nload_module {modules}/ngx_http_lua_module.so;",
+            main="".join(f"env {name};\n" for name in names)), env=self.environment(redis, secret))
+
+
+class Engine(System):
+    """scripts/run starts it, with the Redis that all use; scripts/stop ends it."""
+
+    def start_engine(self, place):
+        state = place.path("engine")
+        environment = {**os.environ, "STATE_DIR": state, "PORT": "0", "POOL_SIZE": str(PROCESSES), "NO_SEED": "yes",
+                       "RATE_LIMITS": "off", "APPENDFSYNC": "everysec"}
+        stop = [os.path.join(ROOT, "scripts", "stop")]
+        place.at_end.callback(subprocess.run, stop, env=environment, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, check=False)
+        done = subprocess.run([os.path.join(ROOT, "scripts", "run"), "--detach"], env=environment, check=False,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode != 0:
+            fail(f"scripts/run cannot start the engine (--only leaves it out):\n{done.stdout}")
+        with open(os.path.join(state, "env"), encoding="utf-8") as f:
+            self.settings = dict(word.split("=", 1) for word in shlex.split(f.read(), comments=True) if "=" in word)
+        self.port = int(self.settings["BASE_URL"].rsplit(":", 1)[1].rstrip("/"))
+        secret = self.settings["JWT_SECRET"].splitlines()[0]
+        self.token = admin_token(secret)
+        return Redis(self.settings["REDIS_URL"].removeprefix("unix://"), self.settings["REDIS_PASSWORD"]), secret
+
+    def seed(self, redis):
+        subprocess.run([os.path.join(self.settings["BIN_DIR"], "mastery-ctl"), "seed", "--students", str(STUDENTS),
+                        "--prefix", PREFIX, "--days", str(HISTORY_DAYS)],
+                       env={**os.environ, **self.settings}, stdout=subprocess.DEVNULL, check=True)
+
+
+SYSTEMS = {"hello": Hello, "engine": Engine, "fastify": Fastify, "lua": Lua}

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""scripts/run and scripts/stop: what they start, say and leave."""
+import os
+import re
+import shlex
+import socket
+import stat
+import subprocess
+import time
+
+import pytest
+from harness.client import Client
+from harness.engine import Engine
+from harness.expect import assert_ok
+from harness.process import alive, descendants
+from harness.wait import within
+
+
+@pytest.fixture(scope="module")
+def demo():
+    """An engine as a newcomer has it, with its demo class; what was printed is in `said`."""
+    engine = Engine(NO_SEED="")
+    try:
+        engine.said = engine.script("run", "--detach")
+        engine.read_values()
+        yield engine
+    finally:
+        engine.stop()
+
+
+def test_file_of_values_has_what_it_should(demo):
+    names = {"BASE_URL", "DAPR_URL", "REDIS_URL", "JWT_SECRET", "APP_API_TOKEN"}
+    assert names <= set(demo.values)
+    for name in ("NGINX_PID", "POOL_PID", "REDIS_PID"):
+        assert alive(int(demo.values[name]))
+    mode = stat.S_IMODE(os.stat(demo.state_dir / "env").st_mode)
+    assert mode & 0o077 == 0, "secrets that anybody may read"
+
+
+def test_lines_to_try_work_when_pasted(demo):
+    lines = [line for line in demo.said.splitlines() if line.startswith("curl ")]
+    assert len(lines) >= 3
+    for line in lines:
+        if "predictions" in line or "analytics" in line:
+            continue  # endpoints of a later issue
+        done = subprocess.run(
+            [*shlex.split(line), "-w", "\n%{http_code}"],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        )
+        assert done.stdout.endswith("\n200"), f"{line}\n{done.stdout}"
+
+
+def test_demo_class_has_two_weeks_of_history(demo):
+    teacher = Client(demo.base_url, demo.values["TEACHER_TOKEN"])
+    for student in ("student-1", "student-2", "student-3"):
+        body = assert_ok(teacher.get(f"/api/v1/mastery/history/{student}?days=90"))
+        assert body["history_count"] == 14
+
+
+def test_tokens_printed_are_those_of_their_roles(demo):
+    for name in ("STUDENT_TOKEN", "TEACHER_TOKEN", "ADMIN_TOKEN"):
+        assert demo.values[name] in demo.said
+    student = Client(demo.base_url, demo.values["STUDENT_TOKEN"])
+    assert student.get("/api/v1/mastery/history/student-1").status == 200
+    assert student.get("/api/v1/mastery/history/student-2").status == 403
+
+
+def test_second_start_takes_less_than_five_seconds(demo):
+    demo.script("stop")
+    began = time.monotonic()
+    demo.said = demo.script("run", "--detach")
+    seconds = time.monotonic() - began
+    demo.read_values()
+    assert seconds < within(5)
+    assert demo.client().get("/ready").status == 200
+
+
+def test_data_and_secrets_outlive_a_restart(start_engine):
+    engine = start_engine()
+    assert_ok(engine.calculate("somebody"))
+    before = dict(engine.values)
+    engine.script("stop")
+    engine.script("run", "--detach")
+    engine.read_values()
+    for name in ("JWT_SECRET", "APP_API_TOKEN"):
+        assert engine.values[name] == before[name]
+    body = assert_ok(engine.admin().post("/api/v1/mastery/query", {"student_id": "somebody"}))
+    assert body["mastery_score"] == 0.83
+
+
+def test_stop_leaves_no_process_and_no_socket(start_engine):
+    engine = start_engine()
+    tops = [int(value) for name, value in engine.values.items() if name.endswith("_PID") and value]
+    pids = tops + [pid for top in tops for pid in descendants(top)]
+    assert len(pids) >= 5
+    engine.script("stop")
+    assert not [pid for pid in pids if alive(pid)]
+    assert not [path for path in engine.state_dir.rglob("*") if path.is_socket()]
+    assert not (engine.state_dir / "env").exists()
+
+
+def test_stop_is_content_when_nothing_runs(start_engine):
+    engine = start_engine()
+    engine.script("stop")
+    engine.script("stop")
+
+
+def test_stop_ends_what_is_half_dead(start_engine):
+    engine = start_engine()
+    for pid in engine.pool():
+        os.kill(pid, 19)
+    os.kill(int(engine.values["REDIS_PID"]), 9)
+    pids = engine.pool()
+    engine.script("stop")
+    assert not [pid for pid in pids if alive(pid)]
+
+
+def test_two_engines_run_side_by_side(engine, start_engine):
+    other = start_engine()
+    assert_ok(other.calculate("only-there"))
+    answer = engine.admin().post("/api/v1/mastery/query", {"student_id": "only-there"})
+    assert answer.status == 404
+    token = other.token("only-there", "student")
+    refused = engine.client().get("/api/v1/mastery/history/only-there", token=token)
+    assert refused.status == 401, "two engines share a secret"
+
+
+def test_taken_port_is_said_plainly():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        engine = Engine(PORT=port)
+        try:
+            with pytest.raises(RuntimeError, match=rf"{port}.*taken"):
+                engine.script("run", "--detach")
+            assert not [path for path in engine.state_dir.rglob("*") if path.is_socket()]
+        finally:
+            engine.stop()
+
+
+def test_second_run_in_one_state_folder_is_refused(start_engine):
+    engine = start_engine()
+    with pytest.raises(RuntimeError, match="already"):
+        engine.script("run", "--detach")
+    assert engine.client().get("/ready").status == 200
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [("POOL_SIZE", "none"), ("APPENDFSYNC", "no"), ("PORT", "http"), ("RATE_LIMITS", "maybe")],
+)
+def test_bad_setting_is_named_and_nothing_is_left(name, value):
+    engine = Engine(**{name: value})
+    try:
+        with pytest.raises(RuntimeError, match=name):
+            engine.script("run", "--detach")
+        assert not [path for path in engine.state_dir.rglob("*") if path.is_socket()]
+    finally:
+        engine.stop()
+
+
+def test_pool_has_the_size_asked_for(start_engine):
+    assert len(start_engine(POOL_SIZE=3).pool()) == 3
+
+
+def test_metrics_are_for_configured_networks_only(start_engine):
+    engine = start_engine(METRICS_ALLOW="10.0.0.0/8")
+    for path in ("/metrics", "/metrics/detailed", "/api/v1/mastery/metrics/prometheus"):
+        answer = engine.client().get(path)
+        assert answer.status == 403
+        assert answer.json["error"]["code"] == "FORBIDDEN"
+        for forwarded in ("10.1.1.1", "10.1.1.1, 127.0.0.1"):
+            headers = {"X-Forwarded-For": forwarded, "X-Real-IP": forwarded}
+            assert engine.client().get(path, headers=headers).status == 403
+
+
+def test_configured_origins_may_ask_and_no_others(start_engine):
+    engine = start_engine(CORS_ORIGINS="https://learn.example.org")
+    client, good = engine.client(), "https://learn.example.org"
+    asked = {"Access-Control-Request-Method": "POST"}
+    preflight = client.request(
+        "OPTIONS", "/api/v1/mastery/query", headers={"Origin": good, **asked}
+    )
+    assert preflight.status == 204
+    assert preflight.headers["Access-Control-Allow-Origin"] == good
+    assert "POST" in preflight.headers["Access-Control-Allow-Methods"]
+    allowed = preflight.headers["Access-Control-Allow-Headers"].lower()
+    for name in ("authorization", "content-type", "x-request-id", "traceparent", "idempotency-key"):
+        assert name in allowed
+    for answer in (
+        client.get("/health", headers={"Origin": good}),
+        client.get("/nothing", headers={"Origin": good}),
+    ):
+        assert answer.headers["Access-Control-Allow-Origin"] == good
+        exposed = answer.headers["Access-Control-Expose-Headers"].lower()
+        for name in ("x-request-id", "x-trace-id", "retry-after", "x-cache"):
+            assert name in exposed
+        assert "Origin" in answer.headers["Vary"]
+    for origin in ("https://evil.example", good + ".evil.example", "http://learn.example.org"):
+        answer = client.get("/health", headers={"Origin": origin})
+        assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+def test_hsts_comes_with_tls_at_a_trusted_proxy(start_engine):
+    engine = start_engine(TRUSTED_PROXIES="127.0.0.1")
+    secure = engine.client().get("/health", headers={"X-Forwarded-Proto": "https"})
+    assert re.match(r"max-age=\d{7,}", secure.headers["Strict-Transport-Security"])
+    plain = engine.client().get("/health", headers={"X-Forwarded-Proto": "http"})
+    assert "Strict-Transport-Security" not in plain.headers
+
+
+def test_trusted_proxy_tells_the_clients_address(start_engine):
+    engine = start_engine(TRUSTED_PROXIES="127.0.0.1", RATE_LIMITS="on")
+    client = engine.client()
+
+    def status(address):
+        return client.get("/health", headers={"X-Forwarded-For": address}).status
+
+    assert [status("198.51.100.7") for _ in range(51)][-1] == 429
+    assert status("198.51.100.8") == 200
+    assert status("198.51.100.8, 198.51.100.7") == 429
