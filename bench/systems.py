@@ -29,8 +29,8 @@ COMPONENTS = ("completion", "quiz", "quality", "consistency")
 # What an answer must hold for the comparison to be one of equals.
 ANSWER_KEYS = {"success", "student_id", "mastery_score", "level", "data", "historical_average", "trend", "metadata"}
 DATA_KEYS = {"student_id", "mastery_score", "level", "components", "breakdown", "evidence", "calculated_at", "version"}
-HEADERS = {"content-type", "content-length", "cache-control", "x-request-id", "x-trace-id", "traceparent", "server-timing",
-           "x-service-name", "x-api-version", "x-content-type-options", "x-frame-options",
+HEADERS = {"content-type", "content-length", "cache-control", "x-request-id", "x-trace-id", "traceparent",
+           "server-timing", "x-service-name", "x-api-version", "x-content-type-options", "x-frame-options",
            "content-security-policy", "referrer-policy"}
 
 

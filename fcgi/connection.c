@@ -5,7 +5,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BODY_MAX = 4 << 20, FCGI_HEADER_SIZE = 8, FCGI_VERSION = 1, FCGI_TYPE_BEGIN = 1 };
+enum {
+    BODY_MAX = 4 << 20,
+    HEAD_ROOM = 1024,
+    FCGI_HEADER_SIZE = 8,
+    FCGI_VERSION = 1,
+    FCGI_TYPE_BEGIN = 1,
+};
 
 void connection_init(struct connection *c, int fd)
 {
@@ -15,10 +21,14 @@ void connection_init(struct connection *c, int fd)
     c->request.keepConnection = 1;
 }
 
+/* Not by libfcgi, which would wait for the peer to close as well (hazards F5): nothing is owed. */
 void connection_close(struct connection *c)
 {
-    if (c->request.ipcFd >= 0)
-        FCGX_Free(&c->request, 1);
+    if (c->request.ipcFd >= 0) {
+        (void)close(c->request.ipcFd);
+        c->request.ipcFd = -1;
+        FCGX_Free(&c->request, 0);
+    }
     c->state = CONNECTION_CLOSED;
 }
 
@@ -161,6 +171,8 @@ enum connection_event connection_read(struct connection *c, struct arena *arena)
     memset(x, 0, sizeof(*x));
     x->arena = arena;
     x->connection = c;
+    buf_init(&c->head, arena);
+    (void)buf_reserve(&c->head, HEAD_ROOM);
     x->request.method = OTHER_METHOD;
     for (char **p = c->request.envp; *p; p++)
         take_parameter(&x->request, &own, *p);
@@ -201,18 +213,17 @@ static void write_head(struct buf *head, const struct http_response *r)
 bool connection_answer(struct connection *c)
 {
     struct exchange *x = &c->exchange;
-    struct buf head;
 
-    buf_init(&head, x->arena);
-    write_head(&head, &x->response);
-    if (head.failed)
+    write_head(&c->head, &x->response);
+    if (c->head.failed)
         c->request.keepConnection = 0; /* nothing is sent: nginx answers 502 */
     else {
-        (void)FCGX_PutStr(head.p, (int)head.n, c->request.out);
+        (void)FCGX_PutStr(c->head.p, (int)c->head.n, c->request.out);
         if (x->request.method != HEAD && x->response.status != 204)
             (void)FCGX_PutStr(x->response.body.p, (int)x->response.body.n, c->request.out);
     }
     FCGX_Finish_r(&c->request);
-    c->state = c->request.ipcFd < 0 ? CONNECTION_CLOSED : CONNECTION_IDLE;
-    return c->state == CONNECTION_IDLE;
+    if (c->request.ipcFd < 0)
+        c->state = CONNECTION_CLOSED;
+    return c->state != CONNECTION_CLOSED;
 }

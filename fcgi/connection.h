@@ -15,7 +15,7 @@ struct reactor;
 
 enum connection_state {
     CONNECTION_IDLE, /* no request on it */
-    CONNECTION_BUSY, /* a request is being answered */
+    CONNECTION_BUSY, /* from a request until its exchange is released */
     CONNECTION_CLOSED,
 };
 
@@ -25,7 +25,8 @@ struct connection {
     enum connection_state state;
     bool watched; /* not while a busy connection has shown an event: it is looked at afterwards */
     bool greeted; /* its first record has been looked at */
-    struct exchange exchange;
+    struct exchange exchange; /* its arena is NULL while there is no request */
+    struct buf head;          /* of the answer; has room even when the arena is full */
     struct reactor *reactor;
     struct connection *next, **link; /* all connections of the process */
 };
@@ -41,8 +42,8 @@ void connection_init(struct connection *c, int fd);
  * F1: bytes left on a kept connection would be read as the next request; F2: a body counts only
  * whole). arena: of the request. */
 enum connection_event connection_read(struct connection *c, struct arena *arena);
-/* Sends the exchange's response and ends the request. CONNECTION_LOST: the peer did not take it, or
- * the connection could not be kept. */
+/* Sends the exchange's response and ends the request. False: the peer did not take it, or the
+ * connection was not to be kept; it is closed. */
 bool connection_answer(struct connection *c);
 void connection_close(struct connection *c);
 

@@ -96,6 +96,9 @@ int main(void)
     harden();
     leave_with_parent(parent);
     (void)setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "20", 1); /* hazards F5 */
+    /* hiredis looks Redis's name up while the loop waits: a name server that is away must not make
+     * it wait for ever. */
+    (void)setenv("RES_OPTIONS", "timeout:1 attempts:1", 0);
     router = router_new(tables, count);
     listener = open_listener();
     if (!router || listener < 0 ||

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -21,6 +22,7 @@ enum {
     ARENAS_KEPT = 128,
     SOCKET_TIMEOUT_MS = 500, /* a peer that stops in the middle of a request (hazards F3) */
     LISTEN_PAUSE_US = 100000,
+    OWN_DESCRIPTORS = 16, /* for the log, the loop, the store and whatever a library opens */
 };
 
 struct reactor {
@@ -32,7 +34,7 @@ struct reactor {
     struct dispatch dispatch;
     struct connection *connections;
     struct connection *dead; /* freed at the end of the turn: libev may still hold their events */
-    int count;
+    int count, count_max;
     uint64_t served;
     int64_t drain_until_us;  /* 0: not draining */
     int64_t listen_again_us; /* 0: listening */
@@ -94,6 +96,7 @@ static void on_connection(struct ev_loop *loop, ev_io *watcher, int events)
         if (arena)
             give_arena(r, arena);
         connection_close(c);
+        c->exchange.arena = NULL;
         remove_connection(r, c);
         return;
     }
@@ -113,10 +116,13 @@ static void on_released(struct exchange *x)
     struct reactor *r = c->reactor;
 
     give_arena(r, x->arena);
-    if (c->state == CONNECTION_CLOSED)
+    x->arena = NULL;
+    if (c->state == CONNECTION_CLOSED) {
         remove_connection(r, c);
-    else
-        watch(r, c);
+        return;
+    }
+    c->state = CONNECTION_IDLE;
+    watch(r, c);
 }
 
 /* The queue keeps who comes meanwhile. */
@@ -143,7 +149,7 @@ static void on_listener(struct ev_loop *loop, ev_io *watcher, int events)
     int fd;
 
     (void)events;
-    if (r->count >= r->engine->config.max_connections) {
+    if (r->count >= r->count_max) {
         pause_listening(r);
         return;
     }
@@ -298,8 +304,7 @@ static void release(struct reactor *r)
         struct connection *c = r->connections;
 
         connection_close(c);
-        if (c->exchange.arena && c->state == CONNECTION_BUSY)
-            arena_free(c->exchange.arena);
+        arena_free(c->exchange.arena);
         remove_connection(r, c);
     }
     free_dead(r);
@@ -321,9 +326,22 @@ static void after_sleep(struct ev_loop *loop) EV_THROW
     deadline_turn();
 }
 
+/* As configured, but never so many that no descriptor is left for the store. */
+static int connections_max(const struct config *config)
+{
+    int64_t max = config->max_connections;
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < (rlim_t)max + OWN_DESCRIPTORS)
+        max = (int64_t)files.rlim_cur - OWN_DESCRIPTORS;
+    return max > 0 ? (int)max : 1;
+}
+
 int reactor_run(struct engine *engine, int listener)
 {
-    struct reactor r = {.engine = engine, .loop = ev_loop_new(EVFLAG_NOSIGMASK | EVFLAG_NOENV)};
+    struct reactor r = {.engine = engine,
+                        .loop = ev_loop_new(EVFLAG_NOSIGMASK | EVFLAG_NOENV),
+                        .count_max = connections_max(&engine->config)};
     int signals;
 
     if (!r.loop)

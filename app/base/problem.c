@@ -76,3 +76,13 @@ const char *problem_name(enum problem_code code)
 {
     return codes[code].name;
 }
+
+bool problem_has_field(const struct problem *p, struct str field)
+{
+    for (const struct field_error *e = p->fields; e; e = e->next) {
+        if (str_starts_with(e->field, field) &&
+            (e->field.n == field.n || e->field.p[field.n] == '.' || e->field.p[field.n] == '['))
+            return true;
+    }
+    return false;
+}

@@ -38,6 +38,8 @@ void problem_set(struct problem *p, enum problem_code code, const char *format, 
 /* Adds one field error, making p a VALIDATION_ERROR unless it is something else already. */
 void problem_field(struct problem *p, struct arena *arena, struct str field, const char *format,
                    ...) __attribute__((format(printf, 4, 5)));
+/* Whether the field, or a part of it (weights.quiz of weights), has failed already. */
+bool problem_has_field(const struct problem *p, struct str field);
 void problem_unavailable(struct problem *p, int retry_after_s);
 int problem_status(enum problem_code code);
 const char *problem_name(enum problem_code code);

@@ -16,6 +16,12 @@ void command_complain(const struct command *command, const char *format, ...)
     (void)fputc('\n', stderr);
 }
 
+enum ctl_exit command_misused(const struct command *command, const char *how)
+{
+    command_complain(command, "%s\nmastery-ctl %s --help tells more", how, command->name);
+    return CTL_USAGE;
+}
+
 static const char *from_environment(const char *name)
 {
     return getenv(name);

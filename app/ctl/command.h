@@ -35,6 +35,8 @@ extern const struct command nginx_locations_command;
 /* A line on stderr: "mastery-ctl NAME: …". */
 void command_complain(const struct command *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* The same for wrong usage, with a hint to --help: CTL_USAGE. */
+enum ctl_exit command_misused(const struct command *command, const char *how);
 /* The configuration of the environment; what is wrong with it is on stderr then. config_release is
  * due in any case. */
 bool command_load_config(const struct command *command, struct config *ret);

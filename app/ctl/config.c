@@ -28,7 +28,7 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
 /* clang-format off */
 static const struct option_rule options[] = {
     {.name = "markdown", .type = OPTION_FLAG, .into = offsetof(struct settings, markdown),
-     .about = "print the table of all settings for the documentation; reads none of them"},
+     .about = "print the table of all settings there are; reads none"},
     {0},
 };
 /* clang-format on */

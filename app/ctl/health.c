@@ -160,10 +160,8 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
     CURL *curl;
 
     if (!str_starts_with(str_of(s->url), STR("http://")) &&
-        !str_starts_with(str_of(s->url), STR("https://"))) {
-        command_complain(command, "--url must begin with http:// or https://");
-        return CTL_USAGE;
-    }
+        !str_starts_with(str_of(s->url), STR("https://")))
+        return command_misused(command, "--url must begin with http:// or https://");
     curl = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? curl_easy_init() : NULL;
     if (curl) {
         status = run_check(curl, s, &health_check, arena);

@@ -68,9 +68,7 @@ static enum ctl_exit run_with(const struct command *command, int count, char *co
         memcpy(settings, command->presets, command->settings_size);
     switch (options_read(command->options, count, words, arena, settings, error)) {
     case OPTIONS_HELP: print_command_help(command, stdout); return CTL_DONE;
-    case OPTIONS_WRONG:
-        command_complain(command, "%s\nmastery-ctl %s --help tells more", error, command->name);
-        return CTL_USAGE;
+    case OPTIONS_WRONG: return command_misused(command, error);
     case OPTIONS_READ: break;
     }
     return command->run(command, settings, arena);

@@ -122,8 +122,7 @@ static enum ctl_exit plan(struct seeding *s)
         return plan_file(s);
     if (seed_curve_plan(&s->settings->curve, day_of_ms(s->now_ms), s->arena, &s->plan, error))
         return CTL_DONE;
-    command_complain(s->command, "%s", error);
-    return CTL_USAGE;
+    return command_misused(s->command, error);
 }
 
 /* ---- writing ---- */
@@ -189,10 +188,8 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
     struct engine engine;
     enum ctl_exit status;
 
-    if (error) {
-        command_complain(command, "%s\nmastery-ctl seed --help tells more", error);
-        return CTL_USAGE;
-    }
+    if (error)
+        return command_misused(command, error);
     status = plan(&s);
     if (status != CTL_DONE)
         return status;

@@ -91,19 +91,28 @@ uint32_t mastery_known_components(const struct mastery_state *s)
 /* The four components before rounding; 0 without evidence. */
 static void exact_components(const struct mastery_state *s, double ret[COMPONENTS])
 {
+    if (s->stated) {
+        memcpy(ret, s->components, sizeof s->components);
+        return;
+    }
     for (int i = 0; i < EVIDENCE_COMPONENTS; i++) {
         const struct evidence *e = &s->evidence[i];
         ret[i] = e->weight > 0 ? number_clamp(e->sum / e->weight, 0, 1) : 0;
     }
-    ret[CONSISTENCY] =
-        s->stated ? s->consistency : fmin(1, active_days_counted(s) / (double)ACTIVITY_FULL_DAYS);
+    ret[CONSISTENCY] = fmin(1, active_days_counted(s) / (double)ACTIVITY_FULL_DAYS);
+}
+
+/* What is computed is rounded; what was stated is shown as it was sent. */
+static double as_shown(const struct mastery_state *s, double component)
+{
+    return s->stated ? component : number_round12(component);
 }
 
 void mastery_components_of_state(const struct mastery_state *s, double ret[COMPONENTS])
 {
     exact_components(s, ret);
     for (int i = 0; i < COMPONENTS; i++)
-        ret[i] = number_round12(ret[i]);
+        ret[i] = as_shown(s, ret[i]);
 }
 
 /* Reckoned in whole tenths, so that nothing is lost: 0.3 of 0.4 is 0.75, which 0.3 / (0.3 + 0.1)
@@ -167,7 +176,7 @@ void mastery_of_state(const struct mastery_state *s, int64_t at_ms, struct maste
     exact_components(s, components);
     weights_of_state(s, ret->weights);
     for (int i = 0; i < COMPONENTS; i++) {
-        ret->components[i] = number_round12(components[i]);
+        ret->components[i] = as_shown(s, components[i]);
         ret->breakdown[i] = number_round12(components[i] * ret->weights[i]);
         ret->evidence[i] = number_round12(rests_on(s, i, at_ms));
     }
@@ -198,7 +207,7 @@ void mastery_state_assert(struct mastery_state *s, const double components[COMPO
                                            .weight = STATED_WEIGHT,
                                            .at_ms = s->stated_at_ms};
     s->stated = true;
-    s->consistency = components[CONSISTENCY];
+    memcpy(s->components, components, sizeof s->components);
     s->own_weights = weights != NULL;
     memcpy(s->weights, weights ? weights : default_weights, sizeof s->weights);
 }

@@ -45,9 +45,9 @@ struct mastery_state {
     int32_t day;          /* UTC day this state closes */
     uint32_t active_days; /* bit i: an event on day - i; 32 days are remembered */
     struct evidence evidence[EVIDENCE_COMPONENTS];
-    bool stated;        /* the last thing that moved the state was calculate */
-    bool own_weights;   /* ... with weights of its own */
-    double consistency; /* as stated; meaningful while stated */
+    bool stated;                   /* the last thing that moved the state was calculate */
+    bool own_weights;              /* ... with weights of its own */
+    double components[COMPONENTS]; /* as stated, to the last bit; meaningful while stated */
     double weights[COMPONENTS];
     int64_t stated_at_ms;  /* last calculate at or before this day; INT64_MIN: never */
     int64_t last_event_ms; /* latest event time; INT64_MIN: none */

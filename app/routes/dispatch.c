@@ -34,9 +34,11 @@ static bool identify(struct exchange *x)
         id = arena_copy(x->arena, (struct str){uuid, sizeof(uuid) - 1});
     }
     x->request_id = id;
+    if (!id.p)
+        problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
     if (x->request.repeated)
         problem_set(&x->problem, PROBLEM_BAD_REQUEST, "A header was sent twice");
-    return id.p && x->problem.code == PROBLEM_NONE;
+    return x->problem.code == PROBLEM_NONE;
 }
 
 static bool allow(struct exchange *x)
@@ -214,10 +216,13 @@ static void step(struct dispatch *d, struct exchange *x)
 {
     enum step s = x->match.route->handler(x);
 
-    if (s == STEP_MORE && x->problem.code == PROBLEM_NONE)
+    if (s == STEP_MORE && x->problem.code == PROBLEM_NONE) {
         store_submit(d->engine->store, &x->asks, clock_monotonic_us());
-    else
-        finish(d, x);
+        return;
+    }
+    if (x->right_pending) /* an answer that did not wait for the right must not go out */
+        problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
+    finish(d, x);
 }
 
 static void check_right(struct exchange *x)
@@ -225,8 +230,10 @@ static void check_right(struct exchange *x)
     bool granted = false;
     struct str_list cohorts;
 
-    if (x->asks.status != ASKS_ANSWERED)
-        return; /* the handler sees to that, with the right still pending */
+    if (x->asks.status != ASKS_ANSWERED) {
+        problem_unavailable(&x->problem, 1); /* nobody's right is known: no stale answer either */
+        return;
+    }
     if (x->of_student) {
         if (!cohort_read_taught(x->of_student, x->of_teacher, &granted, &x->problem))
             return;
@@ -351,25 +358,11 @@ static bool prepare(struct exchange *x)
            authorize(x);
 }
 
-void dispatch_begin(struct dispatch *d, struct exchange *x)
+static void push_heavy(struct dispatch *d, struct exchange *x)
 {
-    d->active++;
-    metrics_gauge_add(d->engine->metrics, GAUGE_ACTIVE_REQUESTS, 1);
-    x->began_us = clock_monotonic_us();
-    x->now_ms = clock_wall_ms();
-    asks_init(&x->asks, x->arena, x);
-    http_response_init(&x->response, x->arena);
-    (void)buf_reserve(&x->response.body,
-                      1024); /* so that even a full arena leaves room for an error */
-    if (!prepare(x)) {
-        finish(d, x);
-    } else if (x->match.route->flags & ROUTE_HEAVY) {
-        x->next = NULL;
-        *d->heavy_end = x;
-        d->heavy_end = &x->next;
-    } else {
-        step(d, x);
-    }
+    x->next = NULL;
+    *d->heavy_end = x;
+    d->heavy_end = &x->next;
 }
 
 static struct exchange *pop_heavy(struct dispatch *d)
@@ -384,13 +377,37 @@ static struct exchange *pop_heavy(struct dispatch *d)
     return x;
 }
 
+void dispatch_begin(struct dispatch *d, struct exchange *x)
+{
+    d->active++;
+    metrics_gauge_add(d->engine->metrics, GAUGE_ACTIVE_REQUESTS, 1);
+    x->began_us = clock_monotonic_us();
+    x->now_ms = clock_wall_ms();
+    asks_init(&x->asks, x->arena, x);
+    http_response_init(&x->response, x->arena);
+    (void)buf_reserve(&x->response.body,
+                      1024); /* so that even a full arena leaves room for an error */
+    if (!prepare(x)) {
+        finish(d, x);
+    } else if (x->match.route->flags & ROUTE_HEAVY) {
+        push_heavy(d, x);
+    } else {
+        step(d, x);
+    }
+}
+
 static bool resume_done(struct dispatch *d)
 {
     struct asks *a = store_next_done(d->engine->store);
+    struct exchange *x;
 
     if (!a)
         return false;
-    resume(d, a->owner);
+    x = a->owner;
+    if (x->match.route->flags & ROUTE_HEAVY && !x->finished)
+        push_heavy(d, x); /* each of its rounds waits for its turn, not the first one only */
+    else
+        resume(d, x);
     return true;
 }
 
@@ -401,8 +418,10 @@ bool dispatch_turn(struct dispatch *d)
     while (resume_done(d))
         ;
     heavy = pop_heavy(d);
-    if (heavy)
+    if (heavy && heavy->asks.status == ASKS_OPEN)
         step(d, heavy);
+    else if (heavy)
+        resume(d, heavy);
     do
         store_flush(d->engine->store, clock_monotonic_us());
     while (resume_done(d)); /* what was refused at once, the circuit being open */

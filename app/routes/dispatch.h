@@ -16,7 +16,7 @@ struct dispatch {
     struct engine *engine;
     exchange_finished *finished;
     exchange_released *released;
-    struct exchange *heavy, **heavy_end; /* requests of heavy routes that wait for their turn */
+    struct exchange *heavy, **heavy_end; /* requests of heavy routes whose next step waits */
     size_t active;
 };
 
@@ -26,7 +26,8 @@ void dispatch_init(struct dispatch *d, struct engine *engine, exchange_finished 
  */
 void dispatch_begin(struct dispatch *d, struct exchange *x);
 /* Once a turn, after its arrivals: takes the store's replies on to their requests, lets one heavy
- * request in, and sends to the store what was asked. True when another turn has work at once. */
+ * request take one step, and sends to the store what was asked. True when another turn has work at
+ * once. */
 bool dispatch_turn(struct dispatch *d);
 
 #endif

@@ -266,7 +266,8 @@ static bool calculate_check(struct exchange *x)
 {
     const struct calculate *c = x->input;
 
-    if (!c->own_weights || mastery_weights_valid(c->weights))
+    if (!c->own_weights || mastery_weights_valid(c->weights) ||
+        problem_has_field(&x->problem, STR("weights")))
         return true;
     problem_field(&x->problem, x->arena, STR("weights"), "must sum to 1 (within 0.001)");
     return false;

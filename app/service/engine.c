@@ -136,12 +136,28 @@ static void note_circuit(struct engine *engine)
     engine->circuit = state;
 }
 
+static void note_gauge(struct engine *engine, enum metric_gauge gauge, int64_t *noted, int64_t now)
+{
+    if (*noted != now)
+        metrics_gauge_add(engine->metrics, gauge, now - *noted);
+    *noted = now;
+}
+
+static void note_connection(struct engine *engine)
+{
+    note_gauge(engine, GAUGE_STORE_CONNECTIONS, &engine->store_connections,
+               store_connected(engine->store));
+    note_gauge(engine, GAUGE_STORE_IN_USE, &engine->store_in_use,
+               store_in_flight(engine->store) > 0);
+}
+
 void engine_note_store(struct engine *engine)
 {
     enum { OK, ERROR, TIMEOUT, UNAVAILABLE }; /* the words of METRIC_REDIS */
     struct store_counts counts;
 
     note_circuit(engine);
+    note_connection(engine);
     store_take_counts(engine->store, &counts);
     for (unsigned kind = ASK_READ; kind <= ASK_WRITE; kind++) {
         const uint64_t n[] = {counts.ok[kind], counts.errors[kind], counts.timeouts[kind],

@@ -24,8 +24,9 @@ struct engine {
     struct answers *answers;     /* last answers, for when the store is away; NULL: none kept */
     const struct router *router; /* NULL in programs that serve no requests */
     int64_t started_at_ms;
-    enum store_state circuit; /* as last noted */
-    bool draining;            /* on its way out: /ready says so */
+    enum store_state circuit;                /* as last noted */
+    int64_t store_connections, store_in_use; /* as last noted */
+    bool draining;                           /* on its way out: /ready says so */
 };
 
 enum engine_part {

@@ -128,13 +128,13 @@ enum step roster_change_step(struct roster_change *c, struct asks *asks, struct 
     if (c->phase == READ)
         c->phase = UNLINK_TEACHERS;
     asks_clear(asks);
-    while (c->phase < END && asks->count == 0) {
+    while (c->phase < END && asks->count == 0 && !asks->failed) {
         if (ask_phase(c, asks)) {
             c->phase++;
             c->next = 0;
         }
     }
-    if (asks->count > 0)
+    if (asks->count > 0 || asks->failed)
         return STEP_MORE;
     if (!c->to.exists && !c->from.exists)
         problem_set(p, PROBLEM_NOT_FOUND, NULL);

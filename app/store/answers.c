@@ -81,10 +81,13 @@ bool answers_find(struct answers *answers, struct str key, int64_t now_ms, struc
     unsigned char hash[DIGEST_SIZE];
     const struct slot *s = slot_of(answers, key, hash);
 
-    if (!s->body || memcmp(s->key, hash, sizeof(hash)) != 0 ||
-        now_ms - s->at_ms > ANSWER_AGE_MAX_MS)
+    int64_t age_ms = now_ms - s->at_ms;
+
+    /* younger than now: the clock was put back, and nobody knows how old it is */
+    if (!s->body || memcmp(s->key, hash, sizeof(hash)) != 0 || age_ms < 0 ||
+        age_ms > ANSWER_AGE_MAX_MS)
         return false;
     *ret_body = (struct str){s->body, s->n};
-    *ret_age_ms = now_ms > s->at_ms ? now_ms - s->at_ms : 0;
+    *ret_age_ms = age_ms;
     return true;
 }

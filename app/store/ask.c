@@ -15,12 +15,23 @@ void asks_clear(struct asks *a)
     asks_init(a, a->arena, a->owner);
 }
 
+/* A text that is not there is one for which there was no memory. Sent as an empty one it would be
+ * another key, or another state. */
+static bool complete(int argc, const struct str *argv)
+{
+    for (int i = 0; i < argc; i++) {
+        if (!argv[i].p)
+            return false;
+    }
+    return argc > 0 && argc <= ASK_ARGC_MAX;
+}
+
 static struct ask *note(struct asks *a, enum ask_kind kind, int argc, const struct str *argv)
 {
     struct ask *ask = arena_zalloc(a->arena, sizeof(*ask));
     struct str *copy = arena_array(a->arena, (size_t)argc, sizeof(*copy));
 
-    if (!ask || !copy) {
+    if (!ask || !copy || !complete(argc, argv)) {
         a->failed = true;
         return &dead_ask;
     }

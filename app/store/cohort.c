@@ -132,6 +132,10 @@ void cohort_ask_delete(struct asks *a, struct str cohort)
 
 bool cohort_read_writes(const struct asks *a, struct problem *p)
 {
+    if (a->status != ASKS_ANSWERED) { /* none of them may even have been noted */
+        problem_unavailable(p, 1);
+        return false;
+    }
     for (const struct ask *ask = a->first; ask; ask = ask->next) {
         if (ask->reply && ask->reply->type != REDIS_REPLY_ERROR)
             continue;

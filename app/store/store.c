@@ -12,7 +12,7 @@
 #include "app/store/breaker.h"
 #include "app/store/reply.h"
 
-enum { READ_SIZE = 65536, GREETING_ARENA = 16384, ARGV_MAX = 4096 };
+enum { READ_SIZE = 65536, GREETING_ARENA = 16384, ARGV_MAX = ASK_ARGC_MAX + 3 };
 static const int64_t HEARTBEAT_US = 1000000;
 
 struct store {
@@ -20,6 +20,7 @@ struct store {
     struct store_address address;
     redisContext *connection;     /* non-blocking; NULL: none */
     struct ask *sent, **sent_end; /* in the order in which replies will come */
+    struct ask *unsent;           /* the first of them that is still in our own buffer, or NULL */
     size_t sent_count;
     size_t patient_count; /* asks under way that have a patience of their own */
     struct asks *done, **done_end;
@@ -36,7 +37,12 @@ struct store {
     char read_buffer[READ_SIZE];
 };
 
-static void lose_connection(struct store *store, int64_t now_us, const char *why, bool timed_out);
+enum loss {
+    LOSS_BROKEN,  /* reads may be asked once more */
+    LOSS_USELESS, /* what is there does not serve us: no use in asking again at once */
+    LOSS_LATE,    /* the same, and no answer at all */
+};
+static void lose_connection(struct store *store, int64_t now_us, const char *why, enum loss loss);
 
 static void release_reply(void *reply)
 {
@@ -104,6 +110,8 @@ static void push_sent(struct store *store, struct ask *ask)
     *store->sent_end = ask;
     store->sent_end = &ask->queue_next;
     store->sent_count++;
+    if (!store->unsent)
+        store->unsent = ask;
     if (ask->of->patience_us > 0)
         store->patient_count++;
 }
@@ -117,6 +125,8 @@ static struct ask *pop_sent(struct store *store)
     store->sent = ask->queue_next;
     if (!store->sent)
         store->sent_end = &store->sent;
+    if (store->unsent == ask)
+        store->unsent = ask->queue_next;
     store->sent_count--;
     if (ask->of->patience_us > 0)
         store->patient_count--;
@@ -139,8 +149,6 @@ static bool append(struct store *store, const struct ask *ask, bool whole_script
     char keys[12];
     int n = 0;
 
-    if (ask->argc + 3 > ARGV_MAX)
-        return false;
     if (ask->script) {
         store->argv[0] = whole_script ? "EVAL" : "EVALSHA";
         store->argn[0] = strlen(store->argv[0]);
@@ -151,22 +159,21 @@ static bool append(struct store *store, const struct ask *ask, bool whole_script
         n = 3;
     }
     for (int i = 0; i < ask->argc; i++, n++) {
-        store->argv[n] = ask->argv[i].p ? ask->argv[i].p : "";
+        store->argv[n] = ask->argv[i].p;
         store->argn[n] = ask->argv[i].n;
     }
     return redisAppendCommandArgv(store->connection, n, store->argv, store->argn) == REDIS_OK;
 }
 
-static void count(struct store *store, const struct asks *a, uint64_t counts[2])
+static void count(const struct asks *a, uint64_t counts[2])
 {
-    (void)store;
     for (const struct ask *ask = a->first; ask; ask = ask->next)
         counts[ask->kind]++;
 }
 
 static void refuse(struct store *store, struct asks *a)
 {
-    count(store, a, store->counts.unavailable);
+    count(a, store->counts.unavailable);
     end_round(store, a, ASKS_FAILED);
 }
 
@@ -177,7 +184,8 @@ static void send_asks(struct store *store, struct asks *a, int64_t now_us)
     a->submitted_us = now_us;
     for (struct ask *ask = a->first; ask; ask = ask->next) {
         if (!append(store, ask, false)) {
-            lose_connection(store, now_us, "a command could not be written", false);
+            a->repeated = true; /* half of it is noted as sent: it must not go out again */
+            lose_connection(store, now_us, "a command could not be written", LOSS_BROKEN);
             if (a->status == ASKS_WAITING)
                 refuse(store, a);
             return;
@@ -264,26 +272,39 @@ void store_submit(struct store *store, struct asks *a, int64_t now_us)
     }
 }
 
+/* The time of a round begins when it is sent, not when it was asked for: what the turn did in
+ * between is not Redis's fault. */
+static void note_sent(struct store *store, int64_t now_us)
+{
+    for (struct ask *ask = store->unsent; ask; ask = ask->queue_next)
+        ask->of->submitted_us = now_us;
+    store->unsent = NULL;
+}
+
 void store_flush(struct store *store, int64_t now_us)
 {
     int done;
 
-    if (store->connection && store_wants_write(store) &&
-        redisBufferWrite(store->connection, &done) != REDIS_OK)
-        lose_connection(store, now_us, store->connection->errstr, false);
+    if (!store_wants_write(store))
+        return;
+    note_sent(store, now_us);
+    if (redisBufferWrite(store->connection, &done) != REDIS_OK)
+        lose_connection(store, now_us, store->connection->errstr, LOSS_BROKEN);
+    else if (!store->connection->obuf) /* hiredis 0.14 does not look: it would crash next time */
+        lose_connection(store, now_us, "out of memory", LOSS_USELESS);
 }
 
 /* ---- losing ---- */
 
-static bool may_repeat(const struct store *store, const struct asks *a, bool timed_out)
+static bool may_repeat(const struct store *store, const struct asks *a, enum loss loss)
 {
-    return !timed_out && !a->has_writes && !a->repeated && a->status == ASKS_WAITING &&
+    return loss == LOSS_BROKEN && !a->has_writes && !a->repeated && a->status == ASKS_WAITING &&
            a != &store->greeting && store->breaker.state == BREAKER_CLOSED;
 }
 
 /* Everything that might still arrive on the old connection goes with it: a late reply must never
  * be taken for the answer to another question (hazards H3). */
-static void lose_connection(struct store *store, int64_t now_us, const char *why, bool timed_out)
+static void lose_connection(struct store *store, int64_t now_us, const char *why, enum loss loss)
 {
     struct asks *again = NULL, **again_end = &again;
     struct ask *ask;
@@ -292,19 +313,20 @@ static void lose_connection(struct store *store, int64_t now_us, const char *why
     redisFree(store->connection);
     store->connection = NULL;
     store->generation++;
-    breaker_failure(&store->breaker, now_us, timed_out);
+    store->unsent = NULL;
+    breaker_failure(&store->breaker, now_us, loss != LOSS_BROKEN);
     while ((ask = pop_sent(store))) {
         struct asks *a = ask->of;
 
         if (a->status != ASKS_WAITING && !a->pinned)
             continue; /* seen already, by another ask of the same round */
-        if (may_repeat(store, a, timed_out)) {
+        if (may_repeat(store, a, loss)) {
             a->status = ASKS_OPEN;
             a->next = NULL;
             *again_end = a;
             again_end = &a->next;
         } else {
-            count(store, a, timed_out ? store->counts.timeouts : store->counts.unavailable);
+            count(a, loss == LOSS_LATE ? store->counts.timeouts : store->counts.unavailable);
             end_round(store, a, ASKS_FAILED);
         }
     }
@@ -328,7 +350,7 @@ static void greeted(struct store *store, int64_t now_us)
     for (const struct ask *ask = store->greeting.first; ask; ask = ask->next) {
         if (ask->reply && ask->reply->type != REDIS_REPLY_ERROR)
             continue;
-        lose_connection(store, now_us, ask->reply ? ask->reply->str : "no memory", false);
+        lose_connection(store, now_us, ask->reply ? ask->reply->str : "no memory", LOSS_BROKEN);
         return;
     }
     breaker_success(&store->breaker);
@@ -355,34 +377,37 @@ static bool enough_replicas(const struct store *store, const struct asks *a)
                         holding >= store->config->store_wait_replicas);
 }
 
+/* Asks once more behind all others when the answer would be worth nothing: a script that Redis does
+ * not know is sent as text, once; replicas are waited for behind scripts that had to be. */
+static bool ask_again(struct store *store, struct ask *ask, enum reply_error error)
+{
+    bool unknown = error == REPLY_NO_SCRIPT && ask->script && !ask->taught;
+    bool too_soon = ask == ask->of->wait && ask->of->answered + 1 < ask->of->count;
+
+    if (!(unknown || too_soon) || !append(store, ask, unknown))
+        return false;
+    ask->taught = unknown;
+    push_sent(store, ask);
+    return true;
+}
+
 /* One reply for the oldest ask under way. False when the connection is gone after it. */
 static bool take_reply(struct store *store, redisReply *reply, int64_t now_us)
 {
-    struct ask *ask = pop_sent(store);
+    struct ask *ask = store->sent;
     enum reply_error error = reply_error_of(reply);
+    unsigned generation = store->generation;
     struct asks *a;
 
     if (!ask || error == REPLY_NOT_CONNECTED) {
-        char why[sizeof(store->last_error)];
-
-        (void)snprintf(why, sizeof(why), "%s", ask ? reply->str : "a reply to no question");
+        lose_connection(store, now_us, ask ? reply->str : "a reply to no question", LOSS_USELESS);
         freeReplyObject(reply);
-        if (ask) { /* it is lost like all others: back to where it was */
-            ask->queue_next = store->sent;
-            store->sent = ask;
-            if (!ask->queue_next)
-                store->sent_end = &ask->queue_next;
-            store->sent_count++;
-            if (ask->of->patience_us > 0)
-                store->patient_count++;
-        }
-        lose_connection(store, now_us, why, true);
         return false;
     }
     a = ask->of;
-    if (error == REPLY_NO_SCRIPT && ask->script && append(store, ask, true)) {
+    (void)pop_sent(store);
+    if (ask_again(store, ask, error)) {
         freeReplyObject(reply);
-        push_sent(store, ask);
         return true;
     }
     if (arena_defer(a->arena, release_reply, reply))
@@ -393,7 +418,7 @@ static bool take_reply(struct store *store, redisReply *reply, int64_t now_us)
     end_round(store, a, enough_replicas(store, a) ? ASKS_ANSWERED : ASKS_FAILED);
     if (a == &store->greeting)
         greeted(store, now_us);
-    return store->connection != NULL;
+    return store->generation == generation;
 }
 
 static bool take_replies(struct store *store, int64_t now_us)
@@ -402,7 +427,7 @@ static bool take_replies(struct store *store, int64_t now_us)
         void *reply = NULL;
 
         if (redisReaderGetReply(store->connection->reader, &reply) != REDIS_OK) {
-            lose_connection(store, now_us, "Redis does not speak its protocol", true);
+            lose_connection(store, now_us, "Redis does not speak its protocol", LOSS_USELESS);
             return false;
         }
         if (!reply)
@@ -425,11 +450,11 @@ void store_on_ready(struct store *store, int64_t now_us)
             return;
         if (n <= 0) {
             lose_connection(store, now_us, n == 0 ? "Redis closed the connection" : strerror(errno),
-                            false);
+                            LOSS_BROKEN);
             return;
         }
         if (redisReaderFeed(store->connection->reader, store->read_buffer, (size_t)n) != REDIS_OK) {
-            lose_connection(store, now_us, "out of memory", true);
+            lose_connection(store, now_us, "out of memory", LOSS_USELESS);
             return;
         }
     } while (take_replies(store, now_us) && n == READ_SIZE);
@@ -482,17 +507,24 @@ static void probe(struct store *store, int64_t now_us)
     store_flush(store, now_us);
 }
 
-/* The oldest round under way decides: replies come in order. */
+static int64_t time_left(const struct store *store, int64_t now_us)
+{
+    const struct asks *a = store->sent->of;
+
+    return a->submitted_us + round_timeout_us(store, a) - now_us;
+}
+
+/* The oldest round under way decides: replies come in order. What has arrived is read first: it may
+ * be this process that was late. */
 static int64_t look_for_late(struct store *store, int64_t now_us)
 {
-    int64_t left;
-
+    if (store->sent && time_left(store, now_us) <= 0)
+        store_on_ready(store, now_us);
     if (!store->sent)
         return -1;
-    left = store->sent->of->submitted_us + round_timeout_us(store, store->sent->of) - now_us;
-    if (left > 0)
-        return left;
-    lose_connection(store, now_us, "Redis did not answer in time", true);
+    if (time_left(store, now_us) > 0)
+        return time_left(store, now_us);
+    lose_connection(store, now_us, "Redis did not answer in time", LOSS_LATE);
     return -1;
 }
 

@@ -23,9 +23,12 @@ struct store;
 
 enum ask_kind { ASK_READ, ASK_WRITE };
 
+enum { ASK_ARGC_MAX = 4000 }; /* texts of one command */
+
 struct ask {
     enum ask_kind kind;
     const struct script *script; /* NULL: a plain command */
+    bool taught;                 /* the script's text has been sent: Redis did not know it */
     int keys;                    /* of a script: so many of argv are keys, all in one slot */
     int argc;
     struct str *argv;
@@ -54,18 +57,19 @@ struct asks {
     bool repeated; /* already asked once more */
     int64_t
         patience_us; /* 0: the store's round timeout. Else come back as ASKS_LATE after this long */
-    int64_t submitted_us;
-    bool pinned;       /* late, and still under way in the store */
-    bool queued;       /* in the store's queue of what is done */
-    struct ask *wait;  /* the store's own WAIT for replicas behind writes */
-    struct asks *next; /* the store's queue of what is done */
+    int64_t submitted_us; /* when it was sent; until then, when it was handed over */
+    bool pinned;          /* late, and still under way in the store */
+    bool queued;          /* in the store's queue of what is done */
+    struct ask *wait;     /* the store's own WAIT for replicas behind writes */
+    struct asks *next;    /* the store's queue of what is done */
 };
 
 void asks_init(struct asks *a, struct arena *arena, void *owner);
 /* For the next round: forgets the asks; replies stay alive until the arena is reset. */
 void asks_clear(struct asks *a);
 /* Notes a command. argv is copied shallowly: the texts must live until the answer. The first key
- * must be argv[1]. Never NULL: without memory a dead ask is returned and the asks marked failed. */
+ * must be argv[1]. Never NULL: without memory a dead ask is returned and the asks marked failed; so
+ * they are when a text has p NULL, which is how arena_printf and its like say the same. */
 struct ask *ask_command(struct asks *a, enum ask_kind kind, int argc, const struct str *argv);
 /* Runs a script: argv is its keys, then its arguments. A Redis that does not know it is taught. */
 struct ask *ask_script(struct asks *a, const struct script *script, int keys, int argc,

@@ -10,15 +10,17 @@
  * expiry (epoch seconds) a day.
  * Answers 1 when made, 2 when the event has been counted before, 0 when the student is erased, else
  * the state that is there now. A student that exists is not erased (erasing deletes the profile),
- * so the tombstone is looked at only for one that does not. */
+ * so the tombstone is looked at only for one that does not. The marker comes first, so that of many
+ * repeats of one event none has to wait for its turn with the state. */
 struct script script_record = {
     .name = "record",
     .body = STR_INIT("local s = redis.call('HGET', KEYS[1], 's') or ''\n"
+                     "local days = (#ARGV - 5) / 2\n"
+                     "local event = #KEYS > 3 + days\n"
+                     "if event and redis.call('EXISTS', KEYS[#KEYS]) == 1 then return 2 end\n"
                      "if s ~= ARGV[1] then return s end\n"
                      "if s == '' and redis.call('EXISTS', KEYS[2]) == 1 then return 0 end\n"
-                     "local days = (#ARGV - 5) / 2\n"
-                     "if #KEYS > 3 + days and not redis.call('SET', KEYS[#KEYS], '', 'NX', "
-                     "'EXAT', ARGV[5]) then return 2 end\n"
+                     "if event then redis.call('SET', KEYS[#KEYS], '', 'EXAT', ARGV[5]) end\n"
                      "redis.call('HSET', KEYS[1], 'm', ARGV[3], 's', ARGV[2])\n"
                      "for i = 1, days do\n"
                      "  redis.call('SET', KEYS[3 + i], ARGV[4 + 2 * i], 'EXAT', ARGV[5 + 2 * i])\n"

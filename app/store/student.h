@@ -9,7 +9,7 @@
 #include "app/store/store.h"
 
 /* The packed form of a mastery_state: version byte, then the members, little-endian. */
-enum { STATE_PACKED_MAX = 192, STATE_SCHEMA = 1 };
+enum { STATE_PACKED_MAX = 256, STATE_SCHEMA = 1 };
 size_t state_pack(const struct mastery_state *s, unsigned char ret[STATE_PACKED_MAX]);
 /* False for any other version or size, and for values that no state of ours can have. */
 bool state_unpack(struct str packed, struct mastery_state *ret);

@@ -42,7 +42,8 @@ size_t state_pack(const struct mastery_state *s, unsigned char ret[STATE_PACKED_
         p = put_double(p, s->evidence[i].weight);
         p = put64(p, (uint64_t)s->evidence[i].at_ms);
     }
-    p = put_double(p, s->consistency);
+    for (int i = 0; i < COMPONENTS; i++)
+        p = put_double(p, s->components[i]);
     for (int i = 0; i < COMPONENTS; i++)
         p = put_double(p, s->weights[i]);
     p = put64(p, (uint64_t)s->stated_at_ms);
@@ -102,21 +103,23 @@ static bool plausible(const struct mastery_state *s)
             return false;
     }
     for (int i = 0; i < COMPONENTS; i++) {
-        if (!(s->weights[i] >= 0 && s->weights[i] <= 1 + WEIGHTS_SUM_TOLERANCE))
+        if (!(s->weights[i] >= 0 && s->weights[i] <= 1 + WEIGHTS_SUM_TOLERANCE) ||
+            !share(s->components[i]))
             return false;
     }
-    return share(s->consistency) && s->day > -1000000 && s->day < 10000000;
+    return s->day > -1000000 && s->day < 10000000;
 }
 
 bool state_unpack(struct str packed, struct mastery_state *ret)
 {
     static const size_t size =
-        2 + 2 * 4 + EVIDENCE_COMPONENTS * 24 + (1 + COMPONENTS) * 8 + 3 * 8 + 3 * 4 + 8;
+        2 + 2 * 4 + EVIDENCE_COMPONENTS * 24 + 2 * COMPONENTS * 8 + 3 * 8 + 3 * 4 + 8;
     struct mastery_state s;
-    struct reader r = {packed.p + 2};
+    struct reader r;
 
     if (packed.n != size || packed.p[0] != STATE_SCHEMA)
         return false;
+    r.p = packed.p + 2;
     s.stated = packed.p[1] & FLAG_STATED;
     s.own_weights = packed.p[1] & FLAG_OWN_WEIGHTS;
     s.day = (int32_t)get32(&r);
@@ -126,7 +129,8 @@ bool state_unpack(struct str packed, struct mastery_state *ret)
         s.evidence[i].weight = get_double(&r);
         s.evidence[i].at_ms = (int64_t)get64(&r);
     }
-    s.consistency = get_double(&r);
+    for (int i = 0; i < COMPONENTS; i++)
+        s.components[i] = get_double(&r);
     for (int i = 0; i < COMPONENTS; i++)
         s.weights[i] = get_double(&r);
     s.stated_at_ms = (int64_t)get64(&r);

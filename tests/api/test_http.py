@@ -22,7 +22,6 @@ ROUTES = {
     "/api/v1/cohorts": {"GET"},
     "/api/v1/cohorts/some": {"GET", "PUT", "DELETE"},
 }
-KNOWN = ["GET", "POST", "PUT", "DELETE"]
 UNKNOWN_PATHS = [
     "/nothing",
     "/api",
@@ -55,11 +54,16 @@ def test_unknown_path_is_404_for_anybody(anonymous, path):
     assert_problem(anonymous.get(path), 404, "NOT_FOUND")
 
 
-@pytest.mark.parametrize("method", [*KNOWN, "PATCH", "PROPFIND", "BREW"])
-@pytest.mark.parametrize("path", ROUTES)
+WRONG = [
+    (path, method)
+    for path, methods in ROUTES.items()
+    for method in ("GET", "POST", "PUT", "DELETE", "PATCH", "PROPFIND", "BREW")
+    if method not in methods
+]
+
+
+@pytest.mark.parametrize("path, method", WRONG)
 def test_wrong_method_is_405_with_those_allowed(admin, path, method):
-    if method in ROUTES[path]:
-        pytest.skip("allowed there")
     answer = admin.request(method, path)
     assert_problem(answer, 405, "METHOD_NOT_ALLOWED")
     assert allowed(answer) == expected_allow(ROUTES[path])

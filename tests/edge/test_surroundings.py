@@ -117,14 +117,18 @@ def test_signal_to_leave_lets_kept_connections_finish(start_pool, number):
 
 def test_leaving_process_takes_no_new_connections(start_pool):
     pool = start_pool(size=2)
-    with pool.connect() as first, pool.connect() as second:
-        for kept in (first, second):
-            assert kept.request("GET", "/health").status == 200
-        os.kill(pool.pids()[0], signal.SIGTERM)
-        wait_for(
-            lambda: 503 in [k.request("GET", "/ready").status for k in (first, second)]
-            or len(pool.pids()) == 1,
-            what="leaving",
-        )
-        for _ in range(40):
-            assert pool.request("GET", "/ready").status == 200
+    connections = [pool.connect() for _ in range(8)]
+    for connection in connections:
+        assert connection.request("GET", "/health").status == 200
+    leaving = pool.pids()[0]
+    os.kill(leaving, signal.SIGTERM)
+
+    def shows():
+        statuses = [connection.request("GET", "/ready").status for connection in connections]
+        return 503 in statuses or leaving not in pool.pids()
+
+    wait_for(shows, what="leaving")
+    for _ in range(40):
+        assert pool.request("GET", "/ready").status == 200
+    for connection in connections:
+        connection.close()

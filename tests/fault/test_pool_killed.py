@@ -180,7 +180,8 @@ def test_stopped_process_holds_up_only_its_own_connections(start_engine):
         resume(stopped)
         time.sleep(1)
     assert not load.errors, load.errors[:3]
-    assert {status for status, _ in load.results} <= {200, 502, 504}
+    # 503: taken up after the pause by a process that finds its time for the store over
+    assert {status for status, _ in load.results} <= {200, 502, 503, 504}
     assert max(seconds for _, seconds in load.results) < within(13.5)
     slow = [result for result in load.results if result[1] > 1]
     assert len(slow) <= 16 * 4

@@ -216,7 +216,7 @@ class RedisProcess:
     def __init__(self, engine):
         info = engine.redis().info("server")
         self.engine, self.pid = engine, info["process_id"]
-        self._executable, self._config = info["executable"], info["config_file"]
+        self._config = info["config_file"]
         self._cwd = os.readlink(f"/proc/{self.pid}/cwd")
 
     def signal(self, number):
@@ -229,7 +229,7 @@ class RedisProcess:
     def start(self):
         with open(self.engine.state_dir / "redis-again.log", "ab") as log:
             child = subprocess.Popen(
-                [self._executable, self._config, "--daemonize", "no"],
+                ["redis-server", self._config, "--daemonize", "no"],
                 cwd=self._cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
