@@ -67,6 +67,14 @@ static const struct {
     {STR_INIT("HTTP_IDEMPOTENCY_KEY"),   offsetof(struct http_request, idempotency_key), false, true},
     {STR_INIT("HTTP_DAPR_API_TOKEN"),    offsetof(struct http_request, api_token), false, true},
     {STR_INIT("HTTP_ACCEPT"),            offsetof(struct http_request, accept), false, false},
+    {STR_INIT("HTTP_X_EXPERIENCE_API_VERSION"), offsetof(struct http_request, xapi_version), false, true},
+    {STR_INIT("HTTP_CE_ID"),             offsetof(struct http_request, ce_id), false, true},
+    {STR_INIT("HTTP_CE_SOURCE"),         offsetof(struct http_request, ce_source), false, true},
+    {STR_INIT("HTTP_CE_SPECVERSION"),    offsetof(struct http_request, ce_specversion), false, true},
+    {STR_INIT("HTTP_CE_TYPE"),           offsetof(struct http_request, ce_type), false, true},
+    {STR_INIT("HTTP_CE_SUBJECT"),        offsetof(struct http_request, ce_subject), false, true},
+    {STR_INIT("HTTP_CE_TIME"),           offsetof(struct http_request, ce_time), false, true},
+    {STR_INIT("HTTP_CE_DATACONTENTTYPE"), offsetof(struct http_request, ce_datacontenttype), false, true},
     /* clang-format on */
 };
 enum { PARAMETERS = sizeof(parameter_table) / sizeof(parameter_table[0]) };
@@ -163,7 +171,9 @@ enum connection_event connection_read(struct connection *c, struct arena *arena)
     struct parameters own = {0};
     struct exchange *x = &c->exchange;
 
-    if ((!c->greeted && !begins_a_request(c->request.ipcFd)) || FCGX_Accept_r(&c->request) != 0) {
+    /* parameters that were cut short look whole to libfcgi: only the error tells (hazards F2) */
+    if ((!c->greeted && !begins_a_request(c->request.ipcFd)) || FCGX_Accept_r(&c->request) != 0 ||
+        FCGX_GetError(c->request.in) != 0) {
         connection_close(c);
         return CONNECTION_LOST;
     }

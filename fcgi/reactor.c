@@ -6,15 +6,15 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include "app/base/clock.h"
+#include "app/base/deadline.h"
 #include "app/routes/dispatch.h"
+#include "app/service/loop.h"
 #include "fcgi/connection.h"
-#include "fcgi/deadline.h"
 
 enum {
     ARENA_FIRST = 32768,
@@ -28,9 +28,10 @@ enum {
 struct reactor {
     struct engine *engine;
     struct ev_loop *loop;
-    ev_io listener, signals, store;
+    ev_io listener;
     ev_timer tick;
-    unsigned store_generation; /* of the connection that is watched */
+    struct store_watch store;
+    struct signal_watch signals;
     struct dispatch dispatch;
     struct connection *connections;
     struct connection *dead; /* freed at the end of the turn: libev may still hold their events */
@@ -197,18 +198,14 @@ static void drain(struct reactor *r, const char *why)
     log_end(r->engine->log);
 }
 
-static void on_signal(struct ev_loop *loop, ev_io *watcher, int events)
+static void on_signal(void *owner, int number)
 {
-    struct reactor *r = ev_userdata(loop);
-    struct signalfd_siginfo info;
+    struct reactor *r = owner;
 
-    (void)events;
-    while (read(watcher->fd, &info, sizeof(info)) == sizeof(info)) {
-        if (info.ssi_signo == SIGHUP)
-            engine_reload(r->engine);
-        else
-            drain(r, "signal");
-    }
+    if (number == SIGHUP)
+        engine_reload(r->engine);
+    else
+        drain(r, "signal");
 }
 
 static bool drained(const struct reactor *r)
@@ -216,39 +213,11 @@ static bool drained(const struct reactor *r)
     return r->drain_until_us && (r->count == 0 || clock_monotonic_us() >= r->drain_until_us);
 }
 
-/* ---- the store ---- */
-
-static void on_store(struct ev_loop *loop, ev_io *watcher, int events)
-{
-    struct reactor *r = ev_userdata(loop);
-
-    (void)watcher;
-    (void)events;
-    store_on_ready(r->engine->store, clock_monotonic_us());
-}
-
 static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 {
     (void)loop;
     (void)timer;
     (void)events; /* the turn that follows does the work */
-}
-
-/* The descriptor changes with each connection, and may get the number of the one before. */
-static void watch_store(struct reactor *r)
-{
-    const struct store *store = r->engine->store;
-    int events = EV_READ | (store_wants_write(store) ? EV_WRITE : 0);
-
-    if (r->store_generation == store_generation(store) &&
-        (r->store.events & (EV_READ | EV_WRITE)) == events)
-        return;
-    ev_io_stop(r->loop, &r->store);
-    r->store_generation = store_generation(store);
-    if (store_fd(store) < 0)
-        return;
-    ev_io_set(&r->store, store_fd(store), events);
-    ev_io_start(r->loop, &r->store);
 }
 
 /* ---- the turn ---- */
@@ -271,7 +240,7 @@ static bool turn(struct reactor *r)
     int64_t next_us = store_tick(r->engine->store, clock_monotonic_us());
 
     engine_note_store(r->engine);
-    watch_store(r);
+    store_watch_update(&r->store);
     free_dead(r);
     resume_listening(r);
     if (config->max_requests > 0 && r->served >= (uint64_t)config->max_requests)
@@ -282,20 +251,6 @@ static bool turn(struct reactor *r)
     r->tick.repeat = (double)next_us / 1e6 + 1e-6;
     ev_timer_again(r->loop, &r->tick);
     return more || next_us == 0;
-}
-
-static int watch_signals(struct reactor *r)
-{
-    sigset_t set;
-    int fd;
-
-    (void)sigprocmask(SIG_BLOCK, NULL, &set);
-    fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (fd >= 0) {
-        ev_io_init(&r->signals, on_signal, fd, EV_READ);
-        ev_io_start(r->loop, &r->signals);
-    }
-    return fd;
 }
 
 static void release(struct reactor *r)
@@ -342,15 +297,14 @@ int reactor_run(struct engine *engine, int listener)
     struct reactor r = {.engine = engine,
                         .loop = ev_loop_new(EVFLAG_NOSIGMASK | EVFLAG_NOENV),
                         .count_max = connections_max(&engine->config)};
-    int signals;
 
     if (!r.loop)
         return EXIT_FAILURE;
     ev_set_userdata(r.loop, &r);
     dispatch_init(&r.dispatch, engine, on_finished, on_released);
-    signals = watch_signals(&r);
+    signal_watch_start(&r.signals, r.loop, on_signal, &r);
+    store_watch_init(&r.store, r.loop, engine->store);
     ev_init(&r.tick, on_tick);
-    ev_init(&r.store, on_store);
     (void)fcntl(listener, F_SETFL, fcntl(listener, F_GETFL) | O_NONBLOCK);
     ev_io_init(&r.listener, on_listener, listener, EV_READ);
     ev_io_start(r.loop, &r.listener);
@@ -358,7 +312,7 @@ int reactor_run(struct engine *engine, int listener)
     ev_set_loop_release_cb(r.loop, before_sleep, after_sleep);
     while (!drained(&r))
         ev_run(r.loop, turn(&r) ? EVRUN_NOWAIT : EVRUN_ONCE);
-    (void)close(signals);
+    signal_watch_stop(&r.signals);
     release(&r);
     return EXIT_SUCCESS;
 }

@@ -7,6 +7,7 @@ enum right {
     ALL,
     OWN,    /* oneself */
     TAUGHT, /* students of a cohort that they teach */
+    MEMBER, /* cohorts that contain oneself */
     COHORT, /* cohorts that they teach; without a subject: the list, which the handler narrows */
 };
 
@@ -21,6 +22,7 @@ static const unsigned char rights[ACCESSES][ROLES] = {
     [ACCESS_WRITE_STUDENT] = {[ROLE_STUDENT] = OWN,  [ROLE_TEACHER] = TAUGHT, [ROLE_ADMIN] = ALL},
     [ACCESS_EXPORT]        = {[ROLE_STUDENT] = OWN,                           [ROLE_ADMIN] = ALL},
     [ACCESS_READ_COHORT]   = {                       [ROLE_TEACHER] = COHORT, [ROLE_ADMIN] = ALL},
+    [ACCESS_COMPARE_COHORT] = {[ROLE_STUDENT] = MEMBER, [ROLE_TEACHER] = COHORT, [ROLE_ADMIN] = ALL},
     [ACCESS_HANDLER]       = {[ROLE_STUDENT] = ALL,  [ROLE_TEACHER] = ALL,    [ROLE_ADMIN] = ALL, [ROLE_SERVICE] = ALL},
 };
 /* clang-format on */
@@ -39,6 +41,7 @@ enum verdict access_decide(enum access access, const struct principal *who, stru
     case ALL: return VERDICT_YES;
     case OWN: return is_self(who, subject) ? VERDICT_YES : VERDICT_NO;
     case TAUGHT: return subject.n > 0 ? VERDICT_IF_TAUGHT : VERDICT_NO;
+    case MEMBER: return subject.n > 0 ? VERDICT_IF_MEMBER : VERDICT_NO;
     case COHORT: return subject.n > 0 ? VERDICT_IF_OWN_COHORT : VERDICT_YES;
     }
     return VERDICT_NO;

@@ -8,9 +8,16 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "app/base/number.h"
+
+/* Where make install puts what the engine reads; configure says. */
+#ifndef PKGDATADIR
+#define PKGDATADIR "/usr/share/mastery-engine"
+#endif
+
 enum { SECRET_FILE_MAX = 64 * 1024, HMAC_SECRET_MIN = 32, DATABASE_MAX = 65535 };
 
-enum kind { KIND_TEXT, KIND_SECRET, KIND_INT, KIND_CHOICE };
+enum kind { KIND_TEXT, KIND_SECRET, KIND_INT, KIND_NUMBER, KIND_CHOICE };
 
 struct row {
     const char *name;
@@ -20,6 +27,7 @@ struct row {
     const char *about;
     enum kind kind;
     int preset_int, min, max;
+    double preset_number, least, most;
 };
 
 static const struct row rows[] = {
@@ -32,6 +40,9 @@ static const struct row rows[] = {
 #define INT(name_, member_, preset_, min_, max_, about_) \
     {.name = #name_, .kind = KIND_INT, .member = offsetof(struct config, member_), \
      .preset_int = (preset_), .min = (min_), .max = (max_), .about = (about_)},
+#define NUMBER(name_, member_, preset_, min_, max_, about_) \
+    {.name = #name_, .kind = KIND_NUMBER, .member = offsetof(struct config, member_), \
+     .preset_number = (preset_), .least = (min_), .most = (max_), .about = (about_)},
 #define CHOICE(name_, member_, preset_, choices_, about_) \
     {.name = #name_, .kind = KIND_CHOICE, .member = offsetof(struct config, member_), \
      .preset = (preset_), .choices = (choices_), .about = (about_)},
@@ -39,6 +50,7 @@ static const struct row rows[] = {
 #undef TEXT
 #undef SECRET
 #undef INT
+#undef NUMBER
 #undef CHOICE
     /* clang-format on */
 };
@@ -68,6 +80,13 @@ static int int_of(const struct config *config, size_t offset)
     const void *member = (const char *)config + offset;
 
     return *(const int *)member;
+}
+
+static double number_of(const struct config *config, size_t offset)
+{
+    const void *member = (const char *)config + offset;
+
+    return *(const double *)member;
 }
 
 /* Reads variables and tells of errors; goes through the whole of config_load. */
@@ -145,6 +164,22 @@ static void load_int(struct loader *l, const struct row *row)
     *(int *)member_at(l->config, row->member) = (int)number;
 }
 
+static void load_number(struct loader *l, const struct row *row)
+{
+    const char *value = variable(l, row->name);
+    double number = row->preset_number;
+
+    if (value &&
+        (!str_to_double(str_of(value), &number) || number < row->least || number > row->most)) {
+        char least[NUMBER_TEXT_MAX], most[NUMBER_TEXT_MAX];
+
+        number_print(row->least, least);
+        number_print(row->most, most);
+        fail(l, row->name, "\"%s\" is not a number from %s to %s", value, least, most);
+    }
+    *(double *)member_at(l->config, row->member) = number;
+}
+
 static struct str trim_end(struct str s)
 {
     struct str trimmed = str_trim(s);
@@ -189,6 +224,7 @@ static void load_row(struct loader *l, const struct row *row)
     case KIND_TEXT: load_text(l, row); break;
     case KIND_SECRET: load_secret(l, row); break;
     case KIND_INT: load_int(l, row); break;
+    case KIND_NUMBER: load_number(l, row); break;
     case KIND_CHOICE: load_choice(l, row); break;
     }
 }
@@ -348,7 +384,7 @@ void config_release(struct config *config)
     if (!config)
         return;
     for (size_t i = 0; i < ROWS; i++) {
-        if (rows[i].kind != KIND_INT)
+        if (rows[i].kind != KIND_INT && rows[i].kind != KIND_NUMBER)
             wipe_and_free(text_of(config, rows[i].member));
         if (rows[i].kind == KIND_SECRET)
             wipe_and_free(text_of(config, rows[i].file));
@@ -416,6 +452,13 @@ void config_print(const struct config *config, FILE *out)
             (void)fprintf(out, "%s=%d\n", row->name, int_of(config, row->member));
             continue;
         }
+        if (row->kind == KIND_NUMBER) {
+            char number[NUMBER_TEXT_MAX];
+
+            number_print(number_of(config, row->member), number);
+            (void)fprintf(out, "%s=%s\n", row->name, number);
+            continue;
+        }
         const char *text = text_of(config, row->member);
         bool is_set = text && *text;
         if (row->kind == KIND_SECRET)
@@ -442,6 +485,28 @@ static void print_choices(FILE *out, struct str choices)
     (void)fputs(" |", out);
 }
 
+static void print_range(FILE *out, const struct row *row)
+{
+    char least[NUMBER_TEXT_MAX], most[NUMBER_TEXT_MAX];
+
+    number_print(row->least, least);
+    number_print(row->most, most);
+    (void)fprintf(out, " %s to %s |", least, most);
+}
+
+static void print_preset(FILE *out, const struct row *row)
+{
+    char number[NUMBER_TEXT_MAX];
+
+    number_print(row->preset_number, number);
+    if (row->kind == KIND_INT)
+        (void)fprintf(out, " `%d` |", row->preset_int);
+    else if (row->kind == KIND_NUMBER || (row->preset && *row->preset))
+        (void)fprintf(out, " `%s` |", row->kind == KIND_NUMBER ? number : row->preset);
+    else
+        (void)fputs(" not set |", out);
+}
+
 static void print_row(FILE *out, const struct row *row)
 {
     (void)fprintf(out, "| `%s` |", row->name);
@@ -449,14 +514,10 @@ static void print_row(FILE *out, const struct row *row)
     case KIND_TEXT: (void)fputs(" text |", out); break;
     case KIND_SECRET: (void)fprintf(out, " secret, or its file in `%s_FILE` |", row->name); break;
     case KIND_INT: (void)fprintf(out, " %d to %d |", row->min, row->max); break;
+    case KIND_NUMBER: print_range(out, row); break;
     case KIND_CHOICE: print_choices(out, str_of(row->choices)); break;
     }
-    if (row->kind == KIND_INT)
-        (void)fprintf(out, " `%d` |", row->preset_int);
-    else if (row->preset && *row->preset)
-        (void)fprintf(out, " `%s` |", row->preset);
-    else
-        (void)fputs(" not set |", out);
+    print_preset(out, row);
     print_cell(out, row->about);
     (void)fputc('\n', out);
 }

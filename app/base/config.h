@@ -14,12 +14,14 @@ struct config {
 #define SECRET(name, member, about)                                                                \
     const char *member;        /* NULL or empty text: not set */                                   \
     const char *member##_file; /* where it came from, NULL for the environment */
-#define INT(name, member, preset, min, max, about)   int member;
-#define CHOICE(name, member, preset, choices, about) const char *member;
+#define INT(name, member, preset, min, max, about)    int member;
+#define NUMBER(name, member, preset, min, max, about) double member;
+#define CHOICE(name, member, preset, choices, about)  const char *member;
 #include "app/base/config.def"
 #undef TEXT
 #undef SECRET
 #undef INT
+#undef NUMBER
 #undef CHOICE
 };
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/base/digest.h"
 
+#define OPENSSL_SUPPRESS_DEPRECATED /* see digest_sha256 */
+
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,9 +27,16 @@ static const unsigned char *bytes_of(struct str s)
     return (const unsigned char *)(s.n > 0 ? s.p : "");
 }
 
+/* By the functions that OpenSSL 3 calls low-level: its SHA256() looks the algorithm up anew each
+ * time, which takes three times as long as the digest of an id, takes locks and may run out of
+ * memory. */
 void digest_sha256(struct str data, unsigned char ret[DIGEST_SIZE])
 {
-    require(SHA256(bytes_of(data), data.n, ret), "SHA-256");
+    SHA256_CTX context;
+
+    (void)SHA256_Init(&context);
+    (void)SHA256_Update(&context, bytes_of(data), data.n);
+    (void)SHA256_Final(ret, &context);
 }
 
 void digest_hmac(struct str key, struct str data, unsigned char ret[DIGEST_SIZE])

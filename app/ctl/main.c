@@ -13,6 +13,8 @@ static const struct command *const commands[] = {
     &token_command,
     &health_command,
     &seed_command,
+    &ingest_command,
+    &dead_command,
     &config_command,
     &nginx_locations_command,
 };

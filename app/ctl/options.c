@@ -159,11 +159,11 @@ static bool is_repeated(const struct reader *r, const struct option_rule *rule)
     return rule->type != OPTION_IDS && r->seen & UINT32_C(1) << (rule - r->rules);
 }
 
-/* name: the text behind the dashes up to = or the end. NULL stands for the operand. */
-static const struct option_rule *find(const struct reader *r, const struct str *name)
+/* name: the text behind the dashes up to = or the end. */
+static const struct option_rule *find(const struct reader *r, struct str name)
 {
     for (const struct option_rule *rule = r->rules; rule && rule->name; rule++) {
-        if (name ? !is_operand(rule) && str_equal(*name, str_of(rule->name)) : is_operand(rule))
+        if (!is_operand(rule) && str_equal(name, str_of(rule->name)))
             return rule;
     }
     return NULL;
@@ -174,7 +174,7 @@ static bool take_option(struct reader *r, char *const **word, char *const *end)
 {
     const char *text = **word + 2, *value = strchr(text, '=');
     struct str name = {text, value ? (size_t)(value - text) : strlen(text)};
-    const struct option_rule *rule = find(r, &name);
+    const struct option_rule *rule = find(r, name);
 
     if (!rule)
         return wrong(r, "there is no option --%.*s", STR_ARG(name));
@@ -191,11 +191,11 @@ static bool take_option(struct reader *r, char *const **word, char *const *end)
 
 static bool take_operand(struct reader *r, const char *word)
 {
-    const struct option_rule *rule = find(r, NULL);
-
-    if (!rule || is_repeated(r, rule))
-        return wrong(r, "\"%s\" is one word too many", word);
-    return take(r, rule, word);
+    for (const struct option_rule *rule = r->rules; rule && rule->name; rule++) {
+        if (is_operand(rule) && !is_repeated(r, rule))
+            return take(r, rule, word);
+    }
+    return wrong(r, "\"%s\" is one word too many", word);
 }
 
 static bool check_required(struct reader *r)
@@ -210,10 +210,11 @@ static bool check_required(struct reader *r)
 enum options_outcome options_read(const struct option_rule *rules, int count, char *const *words,
                                   struct arena *arena, void *settings, char ret_error[200])
 {
-    struct reader r = {.rules = rules, .arena = arena, .settings = settings, .error = ret_error};
+    struct reader r = {.rules = rules, .arena = arena, .settings = settings};
     char *const *end = words + count;
     bool only_operands = false;
 
+    r.error = ret_error;
     for (char *const *word = words; word < end; word++) {
         bool is_option = !only_operands && (*word)[0] == '-' && (*word)[1] != '\0';
 

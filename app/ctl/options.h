@@ -16,7 +16,8 @@ enum option_type {
     OPTION_CHOICE,  /* int: place of the word in choices */
     OPTION_ID,      /* const char *, a valid id */
     OPTION_IDS,     /* struct str_list of valid ids; parted by commas, repeated, or both */
-    OPTION_OPERAND, /* as TEXT or, with choices, CHOICE: the word that belongs to no option */
+    OPTION_OPERAND, /* as TEXT or, with choices, CHOICE: a word that belongs to no option; several
+                       rows take several, in their order */
 };
 
 struct option_rule {

@@ -138,7 +138,7 @@ static void on_refused(void *own, struct str student, const char *why)
 static void on_progress(void *own, size_t done, size_t total)
 {
     (void)own;
-    progress_show(done, total);
+    progress_show(done, total, "days");
 }
 
 static void print_summary(const struct seed *seed, int64_t took_us)

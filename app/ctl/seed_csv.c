@@ -49,7 +49,7 @@ static const char *shown(struct str field, char text[SHOWN_SIZE])
     size_t n = field.n < SHOWN_MAX ? field.n : SHOWN_MAX;
 
     for (size_t i = 0; i < n; i++)
-        text[i] = field.p[i] >= ' ' && field.p[i] <= '~' ? field.p[i] : '?';
+        text[i] = (char)(field.p[i] >= ' ' && field.p[i] <= '~' ? field.p[i] : '?');
     memcpy(text + n, field.n > n ? "..." : "", field.n > n ? 4 : 1);
     return text;
 }
@@ -154,18 +154,24 @@ static int by_student_and_day(const void *a, const void *b)
     return order;
 }
 
+static bool same_day(const struct row *a, const struct row *b)
+{
+    return str_equal(a->student, b->student) && a->day.day == b->day.day;
+}
+
+/* Of those for the same day the first line stays. */
 static void order_rows(struct reader *r)
 {
+    struct row *rows = r->rows;
     size_t kept = 0;
 
-    qsort(r->rows, r->n, sizeof(*r->rows), by_student_and_day);
+    qsort(rows, r->n, sizeof(*rows), by_student_and_day);
     for (size_t i = 0; i < r->n; i++) {
-        const struct row *row = &r->rows[i], *before = kept > 0 ? &r->rows[kept - 1] : NULL;
-
-        if (before && str_equal(before->student, row->student) && before->day.day == row->day.day)
-            (void)bad(r, row->line, "the same student and date stand in line %zu", before->line);
+        if (kept > 0 && same_day(&rows[kept - 1], &rows[i]))
+            (void)bad(r, rows[i].line, "the same student and date stand in line %zu",
+                      rows[kept - 1].line);
         else
-            r->rows[kept++] = *row;
+            rows[kept++] = rows[i];
     }
     r->n = kept;
 }

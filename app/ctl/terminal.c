@@ -27,7 +27,7 @@ void terminal_print(enum colour colour, int width, const char *text)
         (void)printf("%-*s", width, text);
 }
 
-void progress_show(size_t done, size_t total)
+void progress_show(size_t done, size_t total, const char *what)
 {
     static const char full[] = "########################################",
                       empty[] = "........................................";
@@ -38,8 +38,8 @@ void progress_show(size_t done, size_t total)
     static_assert(sizeof(full) == BAR_WIDTH + 1 && sizeof(empty) == BAR_WIDTH + 1, "a sign a step");
     if (percent == before || !isatty(STDERR_FILENO))
         return;
-    (void)fprintf(stderr, "\r[%.*s%.*s] %3zu %%  %zu of %zu days", filled, full, BAR_WIDTH - filled,
-                  empty, percent, done, total);
+    (void)fprintf(stderr, "\r[%.*s%.*s] %3zu %%  %zu of %zu %s", filled, full, BAR_WIDTH - filled,
+                  empty, percent, done, total, what);
 }
 
 void progress_clear(void)

@@ -7,7 +7,8 @@
 #include "app/base/clock.h"
 #include "app/base/number.h"
 
-const char *const component_names[COMPONENTS] = {"completion", "quiz", "quality", "consistency"};
+const char *const component_names[COMPONENTS + 1] = {"completion", "quiz", "quality",
+                                                     "consistency"};
 const char *const level_names[LEVELS] = {"novice", "developing", "proficient", "master"};
 const double default_weights[COMPONENTS] = {0.4, 0.3, 0.2, 0.1};
 

@@ -14,8 +14,8 @@
 enum component { COMPLETION, QUIZ, QUALITY, CONSISTENCY, COMPONENTS };
 enum { EVIDENCE_COMPONENTS = CONSISTENCY }; /* those with evidence: all but consistency */
 
-extern const char *const component_names[COMPONENTS];
-extern const double default_weights[COMPONENTS]; /* 0.4, 0.3, 0.2, 0.1 */
+extern const char *const component_names[COMPONENTS + 1]; /* ends with NULL */
+extern const double default_weights[COMPONENTS];          /* 0.4, 0.3, 0.2, 0.1 */
 
 enum level { NOVICE, DEVELOPING, PROFICIENT, MASTER, LEVELS };
 extern const char *const level_names[LEVELS];

@@ -12,8 +12,6 @@ const char *const intervention_names[INTERVENTIONS + 1] = {
 const double intervention_factors[INTERVENTIONS] = {
     [TUTORING] = 0.15, [PRACTICE_SESSIONS] = 0.10, [GUIDED_REVIEW] = 0.05};
 
-static const double notable_slope = 0.002;
-static const double intervention_below = 0.5;
 static const double largest_blind_confidence = 0.3;
 /* Below this a standard error is rounding: scores are rounded to 12 decimals. */
 static const double exact_below = 1e-12;
@@ -76,9 +74,9 @@ double line_error_at(const struct line *l, double x)
 
 static const char *trend_of_slope(double slope)
 {
-    if (slope > notable_slope)
+    if (slope > PREDICTION_TREND_SLOPE)
         return "improving";
-    return slope < -notable_slope ? "declining" : "stable";
+    return slope < -PREDICTION_TREND_SLOPE ? "declining" : "stable";
 }
 
 /* Values by day, as the line takes them. */
@@ -112,7 +110,10 @@ void forecast_fit(const struct daily *days, size_t n, struct forecast *ret)
     struct series scores = {.n = 0};
     for (size_t i = 0; i < n; i++)
         series_add(&scores, days, &days[i], days[i].score);
-    *ret = (struct forecast){.days = n, .day_zero = days[0].day, .latest_score = days[n - 1].score};
+    *ret = (struct forecast){.days = n,
+                             .day_zero = days[0].day,
+                             .latest_score = days[n - 1].score,
+                             .interval_level = PREDICTION_LEVEL};
     ret->insufficient = !series_fit(&scores, &ret->line);
     ret->intercept = ret->latest_score;
     if (!ret->insufficient) {
@@ -138,9 +139,9 @@ static struct outlook outlook_at(const struct forecast *f, int32_t day)
                             (double)f->line.n - 2};
 }
 
-static double outlook_margin(const struct outlook *o)
+static double outlook_margin(const struct outlook *o, double level)
 {
-    double p = (1 + PREDICTION_LEVEL) / 2;
+    double p = (1 + level) / 2;
     return o->error * (o->df > 0 ? gsl_cdf_tdist_Pinv(p, o->df) : gsl_cdf_ugaussian_Pinv(p));
 }
 
@@ -184,15 +185,15 @@ static double level_probability(const struct outlook *o, enum level level, doubl
 void forecast_at(const struct forecast *f, int32_t day, double factor, struct prediction *ret)
 {
     struct outlook o = outlook_at(f, day);
-    double margin = outlook_margin(&o);
+    double margin = outlook_margin(&o, f->interval_level);
     double score = intervene(o.centre, factor);
     *ret = (struct prediction){.day = day, .score = score, .level = mastery_level(score)};
     ret->interval = (struct interval){intervene(o.centre - margin, factor),
-                                      intervene(o.centre + margin, factor), PREDICTION_LEVEL};
+                                      intervene(o.centre + margin, factor), f->interval_level};
     ret->confidence = number_round12(level_probability(&o, ret->level, factor));
     if (f->insufficient)
         ret->confidence = fmin(ret->confidence, largest_blind_confidence);
-    ret->intervention_needed = score < intervention_below;
+    ret->intervention_needed = score < PREDICTION_INTERVENTION_BELOW;
 }
 
 static double component_at(const struct daily *days, size_t n, int component, int32_t day,

@@ -15,9 +15,11 @@
 #include "app/domain/daily.h"
 #include "app/domain/statistics.h"
 
-#define PREDICTION_MODEL         "ordinary_least_squares"
-#define PREDICTION_MODEL_VERSION "1.0.0"
-#define PREDICTION_LEVEL         0.9
+#define PREDICTION_MODEL              "ordinary_least_squares"
+#define PREDICTION_MODEL_VERSION      "1.0.0"
+#define PREDICTION_LEVEL              0.9
+#define PREDICTION_TREND_SLOPE        0.002 /* a day: beyond it a trend is more than stable */
+#define PREDICTION_INTERVENTION_BELOW 0.5
 enum { PREDICTION_LEAST_DAYS = 3 };
 
 /* y = y_mean + slope * (x - x_mean): centred, so that day numbers since 1970 lose nothing. */
@@ -44,7 +46,9 @@ struct forecast {
     double slope;        /* a day */
     double intercept;    /* at day_zero */
     double r_squared;
-    const char *trend; /* by slope: > 0.002 improving, < -0.002 declining, else stable */
+    double interval_level; /* PREDICTION_LEVEL, unless the caller sets another in (0,1) */
+    const char
+        *trend; /* by slope: > PREDICTION_TREND_SLOPE improving, < - declining, else stable */
 };
 /* n >= 1 days, oldest first. */
 void forecast_fit(const struct daily *days, size_t n, struct forecast *ret);
@@ -55,7 +59,7 @@ struct prediction {
     struct interval interval; /* within [0,1] */
     double confidence;        /* predictive probability that the score falls in `level` */
     enum level level;
-    bool intervention_needed; /* score < 0.5 */
+    bool intervention_needed; /* score < PREDICTION_INTERVENTION_BELOW */
 };
 /* With an intervention of that factor in [0,1]: y becomes y + factor * (1 - y), and so do the
  * limits of the interval; factor 0 is none.

@@ -14,6 +14,11 @@ const char *const action_names[ACTIONS + 1] = {
 const char *const priority_names[PRIORITIES + 1] = {
     [PRIORITY_LOW] = "low", [PRIORITY_MEDIUM] = "medium", [PRIORITY_HIGH] = "high"};
 
+const char *const reason_names[REASONS + 1] = {[REASON_STARTER] = "starter",
+                                               [REASON_UNKNOWN] = "unknown",
+                                               [REASON_GAP] = "gap",
+                                               [REASON_NEW] = "new"};
+
 const double gap_thresholds[COMPONENTS] = {
     [COMPLETION] = 0.80, [QUIZ] = 0.75, [QUALITY] = 0.70, [CONSISTENCY] = 0.70};
 const double gap_high = 0.2, gap_medium = 0.1;
@@ -56,6 +61,28 @@ void learner_of_state(const struct mastery_state *s, int64_t at_ms, struct learn
     memcpy(ret->weights, s->own_weights ? s->weights : default_weights, sizeof ret->weights);
 }
 
+double feedback_usefulness(const struct feedback *f)
+{
+    double sum = f->completed ? 1 : 0;
+    int n = 1;
+    if (f->rating_given) {
+        sum += (f->rating - 1) / 4.0;
+        n++;
+    }
+    if (f->improvement_given) {
+        sum += f->improvement > 0 ? 1 : f->improvement < 0 ? 0 : 0.5;
+        n++;
+    }
+    return number_round12(sum / n);
+}
+
+void learner_add_feedback(struct learner *l, enum action action, enum component area,
+                          double usefulness)
+{
+    l->feedback[action][area].usefulness += usefulness;
+    l->feedback[action][area].count++;
+}
+
 /* 0 when there is none. */
 static double gap_of(const struct learner *l, int component)
 {
@@ -88,13 +115,33 @@ size_t priority_areas(const struct learner *l, enum component ret[COMPONENTS])
     return n;
 }
 
+static enum reason reason_for(const struct learner *l, enum component c, double gap)
+{
+    if (l->known == 0)
+        return REASON_STARTER;
+    if (!has(l->known, (int)c))
+        return REASON_UNKNOWN;
+    return gap > 0 ? REASON_GAP : REASON_NEW;
+}
+
+/* Laplace's rule of succession: the evidence counts as so many successes, feedback as what it says.
+ */
+static double confidence_in(const struct content *content, const struct learner *l)
+{
+    const struct feedback_sum *heard = &l->feedback[content->action][content->component];
+    double weight = l->evidence[content->component];
+    return number_round12((1 + weight + heard->usefulness) / (2 + weight + heard->count));
+}
+
 struct recommendation recommendation_of(const struct content *content, const struct learner *l)
 {
-    double gap = gap_of(l, (int)content->component), weight = l->evidence[content->component];
+    double gap = gap_of(l, (int)content->component);
     return (struct recommendation){.content = content,
                                    .priority = priority_of_gap(gap),
+                                   .reason = reason_for(l, content->component, gap),
+                                   .score = l->components[content->component],
                                    .gap = gap,
-                                   .confidence = number_round12((1 + weight) / (2 + weight))};
+                                   .confidence = confidence_in(content, l)};
 }
 
 static_assert((int)LEVELS == (int)DIFFICULTIES, "each level has its difficulty");

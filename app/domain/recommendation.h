@@ -49,18 +49,51 @@ struct content {
     size_t prerequisite_count;
 };
 
+/* Why something is recommended. */
+enum reason {
+    REASON_STARTER, /* nothing is known of the student */
+    REASON_UNKNOWN, /* nothing is known of the component */
+    REASON_GAP,     /* the component is below its threshold */
+    REASON_NEW,     /* it is not */
+    REASONS
+};
+/* Ends with NULL. */
+extern const char *const reason_names[REASONS + 1];
+
 struct catalogue {
     const struct content *items;    /* easier ones first within a component and action */
     size_t item_count;              /* 1..CATALOGUE_MAX */
     const struct content *starters; /* for a student without data, in their order */
     size_t starter_count;
+    /* Sentences, with {area}, {score} and {threshold} to be filled in. */
+    struct str reasons[REASONS];
+    int version; /* of the file it came from */
 };
 
 /* NULL when the rules above hold, else what is wrong. Since prerequisites come earlier, there are
  * no circles. */
 const char *catalogue_fault(const struct catalogue *c);
 
-/* What is known of a student: a view of the state. */
+/* What a student says of a recommendation. */
+struct feedback {
+    bool completed;
+    bool rating_given, improvement_given, minutes_given;
+    int rating;         /* 1..5 */
+    double improvement; /* of the score, [-1,1] */
+    double minutes;     /* that it took, >= 0 */
+};
+
+/* How useful it was: the mean of what was said of completed (1 or 0), rating ((rating - 1)/4) and
+ * improvement (1 better, 1/2 the same, 0 worse); rounded (docs/mastery-model.md, equation 16). */
+double feedback_usefulness(const struct feedback *f);
+
+/* Feedback on recommendations of one kind. */
+struct feedback_sum {
+    double usefulness;
+    int count;
+};
+
+/* What is known of a student: a view of the state, and of what the student said. */
 struct learner {
     uint32_t known; /* bit per component with evidence; 0: no data at all */
     double score;
@@ -69,7 +102,10 @@ struct learner {
     double weights[COMPONENTS];  /* by which gaps are ordered: own weights while they are in force,
                                   * else the default ones, not scaled */
     double evidence[COMPONENTS]; /* decayed weight */
+    struct feedback_sum feedback[ACTIONS][COMPONENTS]; /* none after learner_of_state */
 };
+void learner_add_feedback(struct learner *l, enum action action, enum component area,
+                          double usefulness);
 void learner_of_state(const struct mastery_state *s, int64_t at_ms, struct learner *ret);
 
 struct recommendation_wish {
@@ -82,8 +118,12 @@ struct recommendation_wish {
 struct recommendation {
     const struct content *content; /* action, area (component), difficulty, text, minutes */
     enum priority priority;
+    enum reason reason;
+    double score;      /* of the component; 0 when it is not known */
     double gap;        /* threshold - component, rounded; 0 of what has no gap */
-    double confidence; /* (1 + W) / (2 + W) for evidence W: 0.5 without any; rounded */
+    double confidence; /* (1 + W + U) / (2 + W + n) for evidence W of the component and n feedbacks
+                        * of usefulness U in all on that action in that component: 0.5 without any;
+                        * rounded (docs/mastery-model.md, equation 15) */
 };
 
 /* Gaps first, ordered by gap * weight; one item of each gap before a second of any, the items of a

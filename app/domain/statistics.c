@@ -10,7 +10,6 @@
 
 const int summary_percents[SUMMARY_PERCENTILES] = {25, 50, 75, 90, 95};
 
-static const double confidence_level = 0.95;
 static const double equal_within = 1e-9;
 
 static int compare_values(const void *a, const void *b)
@@ -110,7 +109,7 @@ static void welch_without_variance(bool equal, struct welch_test *ret)
 static void welch_with_variance(double difference, double standard_error, struct welch_test *ret)
 {
     double df = ret->degrees_of_freedom;
-    double margin = gsl_cdf_tdist_Pinv((1 + confidence_level) / 2, df) * standard_error;
+    double margin = gsl_cdf_tdist_Pinv((1 + WELCH_LEVEL) / 2, df) * standard_error;
     ret->has_statistic = ret->has_degrees_of_freedom = true;
     ret->statistic = difference / standard_error;
     ret->p = fmin(1, 2 * gsl_cdf_tdist_Q(fabs(ret->statistic), df));
@@ -123,7 +122,7 @@ void welch_test(const struct moments *a, const struct moments *b, struct welch_t
     double difference = a->mean - b->mean;
     double of_a = a->variance / (double)a->n, of_b = b->variance / (double)b->n;
     double rounded = number_round12(difference);
-    *ret = (struct welch_test){.difference = {rounded, rounded, confidence_level}};
+    *ret = (struct welch_test){.difference = {rounded, rounded, WELCH_LEVEL}};
     if (of_a + of_b <= 0) {
         welch_without_variance(means_equal(a, b), ret);
         return;

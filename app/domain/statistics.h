@@ -43,9 +43,11 @@ struct summary {
 };
 void summary_of_sorted(const double *sorted, size_t n, struct summary *ret);
 
+#define WELCH_LEVEL       0.95 /* of the interval of the difference */
+#define WELCH_SIGNIFICANT 0.05 /* a p below it tells the groups apart */
 /* Welch's unequal variances t-test, two-sided (Welch, "The generalization of Student's problem when
  * several different population variances are involved", 1947), with the degrees of freedom of
- * Satterthwaite (1946) and the interval of mean a - mean b at level 0.95. Groups of two or more.
+ * Satterthwaite (1946) and the interval of mean a - mean b at WELCH_LEVEL. Groups of two or more.
  * No variance in both: equal means give statistic 0 and p 1; different ones p 0 and no statistic;
  * neither has degrees of freedom. */
 struct welch_test {

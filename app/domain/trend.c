@@ -5,18 +5,15 @@
 
 #include "app/base/number.h"
 
-static const double notable_change = 0.02;
-static const double volatile_above = 0.15;
-
 const char *trend_of_scores(const double *scores, size_t n)
 {
     if (n < 2)
         return NULL;
     /* Rounded as a computed score is before it meets a limit: 0.52 - 0.5 is 0.02, not over it. */
     double change = number_round12(scores[n - 1] - scores[0]);
-    if (change > notable_change)
+    if (change > TREND_CHANGE)
         return "improving";
-    return change < -notable_change ? "declining" : "stable";
+    return change < -TREND_CHANGE ? "declining" : "stable";
 }
 
 double mean_of_scores(const double *scores, size_t n)
@@ -48,7 +45,7 @@ double consistency_of_volatility(double volatility)
 
 const char *overall_trend(const double *scores, size_t n)
 {
-    if (volatility_of_scores(scores, n) > volatile_above)
+    if (volatility_of_scores(scores, n) > TREND_VOLATILITY)
         return "inconsistent";
     const char *trend = trend_of_scores(scores, n);
     return trend ? trend : "stable";

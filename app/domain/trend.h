@@ -7,6 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define TREND_CHANGE     0.02 /* more than this is a trend */
+#define TREND_VOLATILITY 0.15 /* more than this is inconsistent */
+
 /* "improving", "declining" or "stable" by last - first > 0.02, < -0.02; NULL with fewer than two
  * scores (api-contract section 4, query). Scores oldest first. */
 const char *trend_of_scores(const double *scores, size_t n);

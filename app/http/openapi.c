@@ -265,6 +265,25 @@ static void write_parameters(const struct entry *entry, struct jw *w)
     jw_array_end(w);
 }
 
+/* An object, or a list of such objects. */
+static void write_one_or_many(const struct rule *rules, struct jw *w)
+{
+    jw_array(w, "anyOf");
+    for (int many = 0; many <= 1; many++) {
+        jw_object(w, NULL);
+        if (many) {
+            jw_text(w, "type", "array");
+            jw_object(w, "items");
+        }
+        jw_text(w, "type", "object");
+        schema_write_fields(rules, SCHEMA_REQUEST, w);
+        if (many)
+            jw_object_end(w);
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+}
+
 static void write_body(const struct route *route, struct jw *w)
 {
     bool required = false;
@@ -274,11 +293,29 @@ static void write_body(const struct route *route, struct jw *w)
         required |= rule->place == IN_BODY && rule->required;
     jw_object(w, "requestBody");
     jw_bool(w, "required", required);
-    begin_content("application/json", w);
-    jw_text(w, "type", "object");
-    schema_write_fields(route->rules, SCHEMA_REQUEST, w);
+    begin_content(route->body_type ? route->body_type : "application/json", w);
+    if (route->flags & ROUTE_RAW_BODY) {
+        write_one_or_many(route->rules, w);
+    } else {
+        jw_text(w, "type", "object");
+        schema_write_fields(route->rules, SCHEMA_REQUEST, w);
+    }
     end_content(w);
     jw_object_end(w);
+}
+
+static void write_answer_schema(const struct route *route, struct jw *w)
+{
+    bool list = route->flags & ROUTE_LIST_ANSWER;
+    if (list) {
+        jw_text(w, "type", "array");
+        jw_object(w, "items");
+    }
+    jw_text(w, "type", route->answer ? "object" : "string");
+    if (route->answer)
+        schema_write_fields(route->answer, SCHEMA_ANSWER, w);
+    if (list)
+        jw_object_end(w);
 }
 
 static void write_success(const struct route *route, struct jw *w)
@@ -287,11 +324,9 @@ static void write_success(const struct route *route, struct jw *w)
     (void)snprintf(status, sizeof status, "%d", route->status);
     jw_object(w, status);
     jw_text(w, "description", "Success");
-    if (route->answer || route->answer_type) {
+    if (route->answer || route->answer_type || route->flags & ROUTE_LIST_ANSWER) {
         begin_content(route->answer_type ? route->answer_type : "application/json", w);
-        jw_text(w, "type", route->answer ? "object" : "string");
-        if (route->answer)
-            schema_write_fields(route->answer, SCHEMA_ANSWER, w);
+        write_answer_schema(route, w);
         end_content(w);
     }
     jw_object_end(w);
@@ -477,10 +512,22 @@ static void write_info(struct jw *w)
     jw_object_end(w);
 }
 
+/* An area may have several tables. */
+static bool area_written(const struct route_table *tables, size_t t)
+{
+    for (size_t i = 0; i < t; i++) {
+        if (strcmp(tables[i].area, tables[t].area) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void write_tags(const struct route_table *tables, size_t count, struct jw *w)
 {
     jw_array(w, "tags");
     for (size_t t = 0; t < count; t++) {
+        if (area_written(tables, t))
+            continue;
         jw_object(w, NULL);
         jw_text(w, "name", tables[t].area);
         jw_object_end(w);

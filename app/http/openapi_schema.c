@@ -58,13 +58,25 @@ static void write_list(const struct rule *rule, enum schema_side side, struct jw
     jw_object_end(w);
 }
 
-/* Values of a map: objects of `fields`, or numbers. */
+/* Values of a map: what its one nameless field says, objects of `fields`, or numbers. */
 static void write_map(const struct rule *rule, enum schema_side side, struct jw *w)
 {
+    if (rule->fields && !rule->fields->name) {
+        schema_write(rule->fields, "additionalProperties", side, w);
+        return;
+    }
     jw_object(w, "additionalProperties");
     write_type(rule->fields ? "object" : "number", false, w);
     if (rule->fields)
         schema_write_fields(rule->fields, side, w);
+    jw_object_end(w);
+}
+
+static void write_numbers(const struct rule *rule, struct jw *w)
+{
+    jw_object(w, "items");
+    jw_text(w, "type", "number");
+    write_bounds(rule, "minimum", "maximum", w);
     jw_object_end(w);
 }
 
@@ -81,6 +93,7 @@ static const char *type_name(enum rule_type type)
     case RULE_NUMBER: return "number";
     case RULE_IDS:
     case RULE_WORDS:
+    case RULE_NUMBERS:
     case RULE_OBJECTS: return "array";
     case RULE_OBJECT:
     case RULE_MAP: return "object";
@@ -109,6 +122,7 @@ static void write_constraints(const struct rule *rule, enum schema_side side, st
             schema_write_fields(rule->fields, side, w);
         break;
     case RULE_MAP: write_map(rule, side, w); break;
+    case RULE_NUMBERS: write_numbers(rule, w); break;
     case RULE_BOOL:
     case RULE_JSON:
     case RULE_END: break;

@@ -19,3 +19,8 @@ const char *http_method_name(enum http_method method)
 {
     return names[method];
 }
+
+bool http_media_type_is(struct str content_type, struct str media_type)
+{
+    return str_equal_nocase(str_trim(str_cut(&content_type, ';')), media_type);
+}

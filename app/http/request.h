@@ -19,6 +19,9 @@ struct http_request {
     struct str idempotency_key;
     struct str api_token; /* dapr-api-token; set only on the sidecar's own listener */
     struct str accept;
+    struct str xapi_version; /* X-Experience-API-Version */
+    /* ce-…: the attributes of a CloudEvent whose data is the body; as sent, still encoded */
+    struct str ce_id, ce_source, ce_specversion, ce_type, ce_subject, ce_time, ce_datacontenttype;
     struct str body;
     bool sidecar;   /* came by the sidecar's listener */
     bool too_large; /* the body was not read: it is longer than any route allows */
@@ -27,5 +30,7 @@ struct http_request {
 
 enum http_method http_method_of(struct str name);
 const char *http_method_name(enum http_method method);
+/* The media type of a Content-Type, without its parameters; in any case of letters. */
+bool http_media_type_is(struct str content_type, struct str media_type);
 
 #endif

@@ -18,17 +18,20 @@ typedef enum step route_handler(struct exchange *x);
 /* What the rules cannot say about the input: false with field errors in the problem. Called even
  * when rules have failed, so that all failing fields are named together. */
 typedef bool route_check(struct exchange *x);
+/* The last word about an answer, a success or a problem that has been made one: its form. */
+typedef void route_seal(struct exchange *x);
 
 /* What right a route asks for; auth/access.c has the table of who has it. */
 enum access {
     ACCESS_OPEN, /* no token needed */
     ACCESS_ANY,  /* any valid token */
     ACCESS_ADMIN,
-    ACCESS_READ_STUDENT,  /* own; students of a cohort that they teach; all */
-    ACCESS_WRITE_STUDENT, /* the same today; another row because it is another right */
-    ACCESS_EXPORT,        /* own; no; all: export, consent given or withdrawn */
-    ACCESS_READ_COHORT,   /* no; own; all */
-    ACCESS_HANDLER,       /* the handler checks what the body names, through auth/access */
+    ACCESS_READ_STUDENT,   /* own; students of a cohort that they teach; all */
+    ACCESS_WRITE_STUDENT,  /* the same today; another row because it is another right */
+    ACCESS_EXPORT,         /* own; no; all: export, consent given or withdrawn */
+    ACCESS_READ_COHORT,    /* no; own; all */
+    ACCESS_COMPARE_COHORT, /* one that contains oneself; own; all: comparing a student to it */
+    ACCESS_HANDLER,        /* the handler checks what the body names, through auth/access */
     ACCESSES
 };
 
@@ -41,6 +44,10 @@ enum route_flag {
     ROUTE_METRICS = 32,         /* reachable from configured networks only (nginx) */
     ROUTE_OWN_BY_DEFAULT = 128, /* a student who names nobody means himself; others must name one */
     ROUTE_SIDECAR_FREE = 64,    /* the sidecar's token opens it and lifts its limit */
+    ROUTE_TOKEN_IN_BODY = 256,  /* a token may stand in the body: security_context.token */
+    ROUTE_RAW_BODY = 512,       /* the handler reads the body; rules describe it, or its elements */
+    ROUTE_IDEMPOTENT = 2048,    /* takes an Idempotency-Key: the first answer is replayed */
+    ROUTE_LIST_ANSWER = 1024,   /* the answer is a list of what `answer` says; NULL: of texts */
 };
 
 #define NO_SUBJECT SIZE_MAX /* about nobody in particular: a list */
@@ -59,9 +66,11 @@ struct route {
     size_t student; /* access about a student or cohort: offset of its struct str in the input */
     route_check *check; /* NULL: the rules say it all */
     route_handler *handler;
+    route_seal *seal;          /* NULL: answers go out as they are */
     int status;                /* of success */
     const struct rule *answer; /* fields of the JSON answer; NULL: not JSON */
     const char *answer_type;   /* content type when not JSON */
+    const char *body_type;     /* content type of a raw body; NULL: application/json */
     const char *summary;       /* one line for the OpenAPI document */
 };
 

@@ -25,7 +25,9 @@ enum rule_type {
     RULE_OBJECT,  /* the struct of `fields`, in place: offsets of `fields` count from `into` */
     RULE_OBJECTS, /* struct rule_objects: min..max structs of `fields`, each item_size bytes */
     RULE_JSON,    /* struct json_object *: any value, not looked into */
-    RULE_MAP,     /* answers only: object with any keys, values as `fields` (or numbers) */
+    RULE_MAP,     /* answers only: object with any keys, values as `fields` (or numbers); one field
+                   * without a name: values are what that row says */
+    RULE_NUMBERS, /* answers only: list of numbers in [min, max] */
 };
 
 enum rule_place { IN_BODY = 0, IN_PATH, IN_QUERY };
@@ -47,7 +49,7 @@ struct rule {
     const struct rule *fields;
     size_t item_size;
     size_t into;       /* offset of the member that gets the value */
-    size_t given;      /* offset of a bool that tells whether it was there; 0: nobody asks */
+    size_t given;      /* offset of a bool: it was there and is good; 0: nobody asks */
     const char *about; /* one line for the reader of the OpenAPI document */
 };
 

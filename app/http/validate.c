@@ -379,7 +379,7 @@ static take_value *const takers[] = {
     [RULE_BOOL] = take_bool,   [RULE_INT] = take_int,       [RULE_NUMBER] = take_number,
     [RULE_DAY] = take_day,     [RULE_TIME] = take_time,     [RULE_IDS] = take_ids,
     [RULE_WORDS] = take_words, [RULE_OBJECT] = take_object, [RULE_OBJECTS] = take_objects,
-    [RULE_JSON] = take_json,   [RULE_MAP] = take_json,
+    [RULE_JSON] = take_json,   [RULE_MAP] = take_json,      [RULE_NUMBERS] = take_json,
 };
 
 static void *member(void *input, size_t offset)
@@ -420,9 +420,10 @@ static void lay_absent(const struct laying *l, const struct rule *rule, const st
 static void lay_value(const struct laying *l, const struct rule *rule, const struct value *value,
                       const struct place *place, void *input)
 {
-    if (rule->given != 0)
-        memcpy(member(input, rule->given), &(bool){true}, sizeof(bool));
+    size_t errors = l->problem->field_count;
     takers[rule->type](l, rule, value, place, member(input, rule->into));
+    if (rule->given != 0 && l->problem->field_count == errors)
+        memcpy(member(input, rule->given), &(bool){true}, sizeof(bool));
 }
 
 /* object NULL: none of its fields is there. */
@@ -570,5 +571,14 @@ bool validate_object(const struct rule *rules, struct json_object *object, struc
         field_fail(&l, &place, "must be an object");
     else
         lay_object(&l, rules, object, prefix.n > 0 ? &place : NULL, input);
+    return p->code == PROBLEM_NONE;
+}
+
+bool validate_payload(const struct rule *rules, struct json_object *payload, struct arena *arena,
+                      void *input, struct problem *p)
+{
+    struct laying l = {arena, p};
+    for (; rules && rules->type != RULE_END; rules++)
+        lay_field(&l, rules, payload, NULL, input);
     return p->code == PROBLEM_NONE;
 }

@@ -33,4 +33,9 @@ bool validate_input(const struct rule *rules, const struct path_values *path, st
 bool validate_object(const struct rule *rules, struct json_object *object, struct str prefix,
                      struct arena *arena, void *input, struct problem *p);
 
+/* Every row's field from one object, wherever the row says that it comes from: for a request that
+ * arrives as one object. */
+bool validate_payload(const struct rule *rules, struct json_object *payload, struct arena *arena,
+                      void *input, struct problem *p);
+
 #endif

@@ -36,6 +36,13 @@ enum { LEVELS = sizeof(level_names) / sizeof(level_names[0]) };
 
 enum sink { SINK_FILE, SINK_PIPE, SINK_SOCKET };
 
+enum { HASHES_KEPT = 512, HASHED_ID_MAX = 64 };
+struct hashed {
+    size_t n; /* 0: empty */
+    char id[HASHED_ID_MAX];
+    char text[LOG_HASH_SIZE];
+};
+
 struct log {
     int fd; /* our own */
     enum sink sink;
@@ -47,6 +54,7 @@ struct log {
     char time_text[TIME_TEXT_SIZE];
     unsigned char key[KEY_MAX];
     size_t key_length;
+    struct hashed hashed[HASHES_KEPT]; /* the same callers come again and again */
     uint64_t dropped, unreported;
     struct arena *no_room; /* hands nothing out: the line's buf cannot grow */
     struct buf line;
@@ -295,6 +303,7 @@ void log_flush(struct log *log)
 void log_set_key(struct log *log, struct str key)
 {
     explicit_bzero(log->key, sizeof(log->key));
+    memset(log->hashed, 0, sizeof(log->hashed));
     if (key.n > KEY_MAX) {
         digest_sha256(key, log->key);
         log->key_length = DIGEST_SIZE;
@@ -305,10 +314,29 @@ void log_set_key(struct log *log, struct str key)
     }
 }
 
-void log_hash(const struct log *log, struct str id, char ret_text[LOG_HASH_SIZE])
+static struct hashed *place_of(struct log *log, struct str id)
 {
+    unsigned hash = 5381;
+
+    for (size_t i = 0; i < id.n; i++)
+        hash = hash * 33 + (unsigned char)id.p[i];
+    return &log->hashed[hash % HASHES_KEPT];
+}
+
+void log_hash(struct log *log, struct str id, char ret_text[LOG_HASH_SIZE])
+{
+    struct hashed *known = place_of(log, id);
     unsigned char digest[DIGEST_SIZE];
 
+    if (id.n > 0 && str_equal(id, (struct str){known->id, known->n})) {
+        memcpy(ret_text, known->text, LOG_HASH_SIZE);
+        return;
+    }
     digest_hmac((struct str){(const char *)log->key, log->key_length}, id, digest);
     hex_print(digest, (LOG_HASH_SIZE - 1) / 2, ret_text);
+    if (id.n > HASHED_ID_MAX)
+        return;
+    known->n = id.n;
+    memcpy(known->id, id.p, id.n);
+    memcpy(known->text, ret_text, LOG_HASH_SIZE);
 }

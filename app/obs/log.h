@@ -36,6 +36,6 @@ uint64_t log_dropped(const struct log *log);
 /* The keyed hash that stands for an id: 16 hex digits of HMAC-SHA-256. Until a key is set it is a
  * random one: hashes then cannot be guessed, but agree with no other process's. */
 void log_set_key(struct log *log, struct str key);
-void log_hash(const struct log *log, struct str id, char ret_text[LOG_HASH_SIZE]);
+void log_hash(struct log *log, struct str id, char ret_text[LOG_HASH_SIZE]);
 
 #endif

@@ -156,6 +156,11 @@ void metrics_gauge_add(struct metrics *m, enum metric_gauge gauge, int64_t delta
     atomic_fetch_add_explicit(&m->mine->gauges[gauge], delta, memory_order_relaxed);
 }
 
+void metrics_gauge_set(struct metrics *m, enum metric_gauge gauge, int64_t value)
+{
+    atomic_store_explicit(&m->mine->gauges[gauge], value, memory_order_relaxed);
+}
+
 void metrics_breaker(struct metrics *m, unsigned service, enum breaker_gauge state,
                      uint64_t failures, int64_t opened_at_ms)
 {
@@ -212,8 +217,13 @@ static void sum_breaker(const struct slot *slot, size_t service, struct metrics_
 static void sum_live(const struct slot *slot, struct metrics_now *ret)
 {
     ret->processes++;
-    for (size_t i = 0; i < GAUGES; i++)
-        ret->gauges[i] += atomic_load(&slot->gauges[i]);
+    for (size_t i = 0; i < GAUGES; i++) {
+        const int64_t value = atomic_load(&slot->gauges[i]);
+        if (i != GAUGE_JOURNAL_LAG_MS)
+            ret->gauges[i] += value;
+        else if (value > ret->gauges[i])
+            ret->gauges[i] = value;
+    }
     for (size_t i = 0; i < BREAKERS; i++)
         sum_breaker(slot, i, ret);
 }

@@ -25,7 +25,13 @@ enum metric {
     METRICS
 };
 
-enum metric_gauge { GAUGE_ACTIVE_REQUESTS, GAUGE_STORE_CONNECTIONS, GAUGE_STORE_IN_USE, GAUGES };
+enum metric_gauge {
+    GAUGE_ACTIVE_REQUESTS,
+    GAUGE_STORE_CONNECTIONS,
+    GAUGE_STORE_IN_USE,
+    GAUGE_JOURNAL_LAG_MS, /* the worst of the live processes; all others are summed */
+    GAUGES
+};
 enum breaker_gauge { BREAKER_GAUGE_CLOSED, BREAKER_GAUGE_OPEN, BREAKER_GAUGE_HALF_OPEN };
 
 /* path: the shared file, made (0660) when it is not there or of another layout: other rows, other
@@ -42,6 +48,7 @@ void metrics_add(struct metrics *m, enum metric metric, unsigned label_a, unsign
 /* Batch processing time, by priority 0 high, 1 normal, 2 low. */
 void metrics_batch_seconds(struct metrics *m, unsigned priority, double seconds);
 void metrics_gauge_add(struct metrics *m, enum metric_gauge gauge, int64_t delta);
+void metrics_gauge_set(struct metrics *m, enum metric_gauge gauge, int64_t value);
 /* State of this process's circuit breaker for `service` (0 redis, 1 dapr); the scrape shows the
  * worst of the live processes. */
 void metrics_breaker(struct metrics *m, unsigned service, enum breaker_gauge state,

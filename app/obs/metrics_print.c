@@ -226,6 +226,17 @@ static void print_gauge(const struct printer *p, const char *name, const char *h
     buf_printf(p->out, PREFIX "%s %" PRId64 "\n", name, value);
 }
 
+static void print_lag(const struct printer *p, int64_t lag_ms)
+{
+    const char *name = "journal_lag_seconds";
+
+    print_family(p, name, "", "gauge",
+                 "Longest time lately from a change to its journal entry being turned");
+    print_unit(p, name, "seconds");
+    print_name(p, name, "", &(struct series){.n = 0});
+    print_seconds(p, (uint64_t)(lag_ms > 0 ? lag_ms : 0) * 1000);
+}
+
 static void print_gauges(const struct printer *p, const struct metrics_now *now)
 {
     static const struct {
@@ -237,8 +248,11 @@ static void print_gauges(const struct printer *p, const struct metrics_now *now)
                                 "Connections to Redis that wait for replies"},
     };
 
-    for (size_t i = 0; i < GAUGES; i++)
-        print_gauge(p, about[i].name, about[i].help, now->gauges[i]);
+    for (size_t i = 0; i < GAUGES; i++) {
+        if (about[i].name)
+            print_gauge(p, about[i].name, about[i].help, now->gauges[i]);
+    }
+    print_lag(p, now->gauges[GAUGE_JOURNAL_LAG_MS]);
     print_gauge(p, "processes", "Running processes that count here", now->processes);
 }
 

@@ -9,6 +9,7 @@
 #include "app/http/json.h"
 #include "app/http/problem_response.h"
 #include "app/http/router.h"
+#include "app/routes/idempotency.h"
 #include "app/store/cohort.h"
 
 enum { BODY_MAX = 1 << 20, BIG_BODY_MAX = 4 << 20 };
@@ -61,7 +62,8 @@ static bool find_route(struct exchange *x)
 {
     router_match(x->engine->router, x->request.method, x->request.path, x->request.sidecar,
                  &x->match);
-    if (x->match.route)
+    x->route = x->match.route;
+    if (x->route)
         return true;
     if (x->match.allowed_methods)
         return allow(x);
@@ -75,27 +77,34 @@ static bool from_sidecar(const struct exchange *x)
     const char *expected = x->engine->config.app_api_token;
 
     return x->request.sidecar && expected &&
-           (x->match.route->flags & (ROUTE_SIDECAR | ROUTE_SIDECAR_FREE)) &&
+           (x->route->flags & (ROUTE_SIDECAR | ROUTE_SIDECAR_FREE)) &&
            digest_same_secret(str_of(expected), x->request.api_token);
 }
 
+/* A user's token beside the sidecar's counts instead of it: the sidecar adds its own to whatever it
+ * passes on (hazards W11). What is the sidecar's alone is opened by nothing but its token. */
 static bool authenticate(struct exchange *x)
 {
-    if (x->match.route->access == ACCESS_OPEN)
+    bool sidecars_own = x->route->flags & ROUTE_SIDECAR;
+    bool has_header = !sidecars_own && x->request.authorization.n > 0;
+
+    if (x->route->access == ACCESS_OPEN)
         return true;
-    if (from_sidecar(x)) {
+    if (!has_header && from_sidecar(x)) {
         principal_set(&x->who, ROLE_SERVICE, STR("dapr"));
-    } else if (!tokens_verify_header(x->engine->tokens, x->request.authorization, x->now_ms,
-                                     &x->who, &x->problem)) {
-        return false;
+        return true;
     }
-    return true;
+    if (!has_header && x->route->flags & ROUTE_TOKEN_IN_BODY)
+        return true; /* authenticate_by_body sees to it */
+    return tokens_verify_header(x->engine->tokens,
+                                has_header ? x->request.authorization : (struct str){0}, x->now_ms,
+                                &x->who, &x->problem);
 }
 
 /* What needs no look into the request is refused before it is read. */
 static bool authorize_role(struct exchange *x)
 {
-    if (x->match.route->access == ACCESS_ADMIN &&
+    if (x->route->access == ACCESS_ADMIN &&
         access_decide(ACCESS_ADMIN, &x->who, (struct str){0}) != VERDICT_YES)
         problem_set(&x->problem, PROBLEM_FORBIDDEN, NULL);
     return x->problem.code == PROBLEM_NONE;
@@ -110,36 +119,75 @@ static bool has_body_rules(const struct route *route)
     return false;
 }
 
-static bool is_json(struct str content_type)
+static bool read_body(struct exchange *x)
 {
-    return str_equal_nocase(str_trim(str_cut(&content_type, ';')), STR("application/json"));
-}
-
-static struct json_object *read_body(struct exchange *x)
-{
-    const struct route *route = x->match.route;
+    const struct route *route = x->route;
     size_t max = route->flags & ROUTE_BIG_BODY ? BIG_BODY_MAX : BODY_MAX;
+    bool wanted = has_body_rules(route) && !(route->flags & ROUTE_RAW_BODY);
 
     if (x->request.too_large || x->request.body.n > max)
         problem_set(&x->problem, PROBLEM_PAYLOAD_TOO_LARGE, NULL);
-    else if (x->request.body.n > 0 && has_body_rules(route)) {
-        if (is_json(x->request.content_type))
-            return json_read(x->request.body, x->arena, &x->problem);
-        problem_set(&x->problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL);
+    else if (x->request.body.n > 0 && wanted) {
+        if (http_media_type_is(x->request.content_type, STR("application/json")))
+            x->body = json_read(x->request.body, x->arena, &x->problem);
+        else
+            problem_set(&x->problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL);
     }
-    return NULL;
+    /* who has not been named yet is told nothing but that */
+    if (x->problem.code != PROBLEM_NONE && x->who.role == ROLE_NONE &&
+        route->access != ACCESS_OPEN) {
+        x->problem = (struct problem){0};
+        problem_set(&x->problem, PROBLEM_AUTH_ERROR, NULL);
+    }
+    return x->problem.code == PROBLEM_NONE;
+}
+
+static struct str token_in(struct json_object *body)
+{
+    struct json_object *context, *token;
+
+    if (!json_object_is_type(body, json_type_object) ||
+        !json_object_object_get_ex(body, "security_context", &context) ||
+        !json_object_is_type(context, json_type_object) ||
+        !json_object_object_get_ex(context, "token", &token) ||
+        !json_object_is_type(token, json_type_string))
+        return (struct str){0};
+    return (struct str){json_object_get_string(token), (size_t)json_object_get_string_len(token)};
+}
+
+/* The token in the body counts as one in the header would. Two may stand there when they name the
+ * same user. */
+static bool authenticate_by_body(struct exchange *x)
+{
+    struct str token = {0};
+    struct principal named = x->who;
+
+    if (!(x->route->flags & ROUTE_TOKEN_IN_BODY))
+        return true;
+    token = token_in(x->body);
+    principal_set(&named, x->who.role, x->who.user);
+    if (token.n == 0 && named.role == ROLE_NONE)
+        problem_set(&x->problem, PROBLEM_AUTH_ERROR, NULL);
+    if (token.n == 0 || !tokens_verify(x->engine->tokens, token, x->now_ms, &x->who, &x->problem))
+        return x->problem.code == PROBLEM_NONE;
+    if (x->request.authorization.n > 0 &&
+        (x->who.role != named.role || !str_equal(x->who.user, named.user))) {
+        problem_set(&x->problem, PROBLEM_AUTH_ERROR, "Two tokens name two users");
+        x->problem.has_credentials = true;
+    }
+    return x->problem.code == PROBLEM_NONE;
 }
 
 static struct str *subject_in(struct exchange *x)
 {
-    return (struct str *)(void *)((char *)x->input + x->match.route->student);
+    return (struct str *)(void *)((char *)x->input + x->route->student);
 }
 
 static void default_to_own(struct exchange *x)
 {
     struct str *subject = subject_in(x);
 
-    if (subject->n > 0 || x->problem.code != PROBLEM_NONE)
+    if (subject->n > 0 || problem_has_field(&x->problem, STR("student_id")))
         return;
     if (x->who.role == ROLE_STUDENT)
         *subject = x->who.user;
@@ -147,45 +195,62 @@ static void default_to_own(struct exchange *x)
         problem_field(&x->problem, x->arena, STR("student_id"), "is required");
 }
 
-static bool validate(struct exchange *x)
+static bool make_input(struct exchange *x)
 {
-    const struct route *route = x->match.route;
-    struct json_object *body = read_body(x);
-
-    if (x->problem.code != PROBLEM_NONE)
-        return false;
-    if (!route->rules)
-        return true;
-    x->input = arena_zalloc(x->arena, route->input_size);
-    if (!x->input) {
+    x->input = arena_zalloc(x->arena, x->route->input_size);
+    if (!x->input)
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
-        return false;
-    }
-    (void)validate_input(route->rules, &x->match.path, x->request.query, body, x->arena, x->input,
-                         &x->problem);
-    if (route->flags & ROUTE_OWN_BY_DEFAULT)
+    return x->input != NULL;
+}
+
+/* What the rules have filled in is completed, and looked at as a whole. */
+static bool complete_input(struct exchange *x)
+{
+    if (x->route->flags & ROUTE_OWN_BY_DEFAULT)
         default_to_own(x);
-    if (route->check)
-        (void)route->check(x);
+    if (x->route->check)
+        (void)x->route->check(x);
     return x->problem.code == PROBLEM_NONE;
 }
 
+static bool validate(struct exchange *x)
+{
+    if (!x->route->rules || x->route->flags & ROUTE_RAW_BODY)
+        return true;
+    if (!make_input(x))
+        return false;
+    (void)validate_input(x->route->rules, &x->match.path, x->request.query, x->body, x->arena,
+                         x->input, &x->problem);
+    return complete_input(x);
+}
+
+bool exchange_become(struct exchange *x, const struct route *twin, struct json_object *payload)
+{
+    x->outer = x->input;
+    x->route = twin;
+    if (!make_input(x))
+        return false;
+    (void)validate_payload(twin->rules, payload, x->arena, x->input, &x->problem);
+    return complete_input(x);
+}
+
 /* Whom the request is about, by the route's row. */
-static struct str subject_of(struct exchange *x)
+struct str exchange_subject(struct exchange *x)
 {
     struct str subject = {0};
 
-    switch (x->match.route->access) {
+    switch (x->route->access) {
     case ACCESS_READ_STUDENT:
     case ACCESS_WRITE_STUDENT:
     case ACCESS_EXPORT:
     case ACCESS_READ_COHORT:
-        if (x->input && x->match.route->student != NO_SUBJECT)
+        if (x->input && x->route->student != NO_SUBJECT)
             subject = *subject_in(x);
         break;
     case ACCESS_OPEN:
     case ACCESS_ANY:
     case ACCESS_ADMIN:
+    case ACCESS_COMPARE_COHORT:
     case ACCESS_HANDLER:
     case ACCESSES: break;
     }
@@ -195,10 +260,13 @@ static struct str subject_of(struct exchange *x)
 /* A teacher's right is asked for in the round of the handler's first questions, which only read. */
 static bool authorize(struct exchange *x)
 {
-    struct str subject = subject_of(x);
+    struct str subject = exchange_subject(x);
 
-    switch (access_decide(x->match.route->access, &x->who, subject)) {
+    if (x->route != x->match.route && x->who.role == ROLE_SERVICE)
+        return true;
+    switch (access_decide(x->route->access, &x->who, subject)) {
     case VERDICT_YES: return true;
+    case VERDICT_IF_MEMBER: /* a handler's to ask for (service/roster_right) */
     case VERDICT_NO: problem_set(&x->problem, PROBLEM_FORBIDDEN, NULL); return false;
     case VERDICT_IF_TAUGHT: x->of_student = cohort_ask_of_student(&x->asks, subject); break;
     case VERDICT_IF_OWN_COHORT: x->own_cohort = subject; break;
@@ -212,9 +280,18 @@ static bool authorize(struct exchange *x)
 
 static void finish(struct dispatch *d, struct exchange *x);
 
+static void conclude(struct dispatch *d, struct exchange *x)
+{
+    x->concluding = idempotency_end(x);
+    if (x->concluding)
+        store_submit(d->engine->store, &x->asks, clock_monotonic_us());
+    else
+        finish(d, x);
+}
+
 static void step(struct dispatch *d, struct exchange *x)
 {
-    enum step s = x->match.route->handler(x);
+    enum step s = x->route->handler(x);
 
     if (s == STEP_MORE && x->problem.code == PROBLEM_NONE) {
         store_submit(d->engine->store, &x->asks, clock_monotonic_us());
@@ -222,7 +299,7 @@ static void step(struct dispatch *d, struct exchange *x)
     }
     if (x->right_pending) /* an answer that did not wait for the right must not go out */
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
-    finish(d, x);
+    conclude(d, x);
 }
 
 static void check_right(struct exchange *x)
@@ -256,13 +333,17 @@ static void resume(struct dispatch *d, struct exchange *x)
             d->released(x);
         return;
     }
+    if (x->concluding) {
+        finish(d, x);
+        return;
+    }
     x->round++;
     if (x->right_pending)
         check_right(x);
-    if (x->problem.code == PROBLEM_NONE)
+    if (idempotency_check(x) && x->problem.code == PROBLEM_NONE)
         step(d, x);
     else
-        finish(d, x);
+        conclude(d, x);
 }
 
 /* ---- the end ---- */
@@ -275,17 +356,23 @@ struct str exchange_traceparent(const struct exchange *x)
     return arena_copy(x->arena, (struct str){text, TRACEPARENT_SIZE - 1});
 }
 
+/* traceparent for the clients that read it, the same in Server-Timing for browsers: one text, of
+ * which the headers are parts. */
 static void add_trace_headers(struct exchange *x)
 {
-    struct str traceparent = exchange_traceparent(x);
+    static const struct str head = STR_INIT("trace;desc=");
+    char *text = arena_alloc(x->arena, head.n + TRACEPARENT_SIZE), *parent;
 
-    if (!traceparent.p)
+    if (!text)
         return;
-    (void)http_response_header(&x->response, "traceparent", traceparent);
+    parent = mempcpy(text, head.p, head.n);
+    trace_print(&x->trace, parent);
+    (void)http_response_header(&x->response, "traceparent",
+                               (struct str){parent, TRACEPARENT_SIZE - 1});
     (void)http_response_header(&x->response, "X-Trace-ID",
-                               (struct str){traceparent.p + 3, TRACE_ID_SIZE - 1});
+                               (struct str){parent + 3, TRACE_ID_SIZE - 1});
     (void)http_response_header(&x->response, "Server-Timing",
-                               arena_printf(x->arena, "trace;desc=%s", traceparent.p));
+                               (struct str){text, head.n + TRACEPARENT_SIZE - 1});
 }
 
 static void log_request(const struct exchange *x, int64_t duration_us)
@@ -336,6 +423,8 @@ static void finish(struct dispatch *d, struct exchange *x)
         problem_respond(&x->problem, x->request_id, &x->response);
     if (x->problem.code == PROBLEM_METHOD_NOT_ALLOWED)
         (void)allow(x);
+    if (x->match.route && x->match.route->seal)
+        x->match.route->seal(x);
     add_trace_headers(x);
     if (x->problem.code != PROBLEM_NONE ||
         (x->match.route && x->match.route->flags & ROUTE_PERSONAL))
@@ -354,8 +443,8 @@ static void finish(struct dispatch *d, struct exchange *x)
 
 static bool prepare(struct exchange *x)
 {
-    return identify(x) && find_route(x) && authenticate(x) && authorize_role(x) && validate(x) &&
-           authorize(x);
+    return identify(x) && find_route(x) && authenticate(x) && authorize_role(x) && read_body(x) &&
+           authenticate_by_body(x) && validate(x) && authorize(x) && idempotency_begin(x);
 }
 
 static void push_heavy(struct dispatch *d, struct exchange *x)
@@ -389,7 +478,7 @@ void dispatch_begin(struct dispatch *d, struct exchange *x)
                       1024); /* so that even a full arena leaves room for an error */
     if (!prepare(x)) {
         finish(d, x);
-    } else if (x->match.route->flags & ROUTE_HEAVY) {
+    } else if (x->route->flags & ROUTE_HEAVY) {
         push_heavy(d, x);
     } else {
         step(d, x);
@@ -404,7 +493,7 @@ static bool resume_done(struct dispatch *d)
     if (!a)
         return false;
     x = a->owner;
-    if (x->match.route->flags & ROUTE_HEAVY && !x->finished)
+    if (x->route->flags & ROUTE_HEAVY && !x->finished)
         push_heavy(d, x); /* each of its rounds waits for its turn, not the first one only */
     else
         resume(d, x);

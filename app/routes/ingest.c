@@ -3,17 +3,7 @@
 #include "app/routes/exchange.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
-#include "app/service/event_input.h"
-#include "app/service/record.h"
-
-enum event_status { ACCEPTED, DUPLICATE, REJECTED, FAILED }; /* the words of METRIC_EVENTS */
-
-static void count(struct exchange *x, const struct event_input *in, enum event_status status)
-{
-    unsigned type = in->has_type ? (unsigned)in->type : EVENT_TYPES;
-
-    metrics_add(x->engine->metrics, METRIC_EVENTS, type, status, 1);
-}
+#include "app/service/intake.h"
 
 static enum step begin(struct exchange *x, struct event_input *in)
 {
@@ -57,12 +47,10 @@ static enum step ingest(struct exchange *x)
         return STEP_MORE;
     r = x->state;
     if (x->problem.code != PROBLEM_NONE) {
-        count(x, in, FAILED);
+        event_count(x->engine, in, EVENT_FAILED);
         return STEP_DONE;
     }
-    count(x, in, r->duplicate ? DUPLICATE : ACCEPTED);
-    if (!r->duplicate)
-        metrics_add(x->engine->metrics, METRIC_CALCULATIONS, 1, 0, 1);
+    event_count(x->engine, in, r->duplicate ? EVENT_DUPLICATE : EVENT_ACCEPTED);
     http_response_json(&x->response, 202, &w);
     jw_text(&w, "status", "accepted");
     jw_str(&w, "event_id", in->event_id);
@@ -82,7 +70,7 @@ static bool check(struct exchange *x)
 
     if (event_input_finish(in, x->now_ms, x->arena, &x->problem))
         return true;
-    count(x, in, REJECTED);
+    event_count(x->engine, in, EVENT_REJECTED);
     return false;
 }
 
@@ -100,7 +88,7 @@ static const struct rule ingest_answer[] = {
 
 static const struct route routes[] = {
     {.name = "mastery-ingest", .method = POST, .pattern = "/api/v1/mastery/ingest", .limit_per_minute = 100,
-     .access = ACCESS_WRITE_STUDENT, .flags = ROUTE_PERSONAL | ROUTE_OWN_BY_DEFAULT, .rules = event_rules,
+     .access = ACCESS_WRITE_STUDENT, .flags = ROUTE_PERSONAL | ROUTE_OWN_BY_DEFAULT | ROUTE_IDEMPOTENT, .rules = event_rules,
      .input_size = sizeof(struct event_input), .student = offsetof(struct event_input, student), .check = check,
      .handler = ingest, .status = 202, .answer = ingest_answer, .summary = "Counts a learning event, once for its id"},
 };

@@ -3,6 +3,7 @@
 #include "app/base/clock.h"
 #include "app/domain/trend.h"
 #include "app/routes/exchange.h"
+#include "app/routes/idempotency.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
 #include "app/service/mastery_json.h"
@@ -106,8 +107,16 @@ static const struct rule query_rules[] = {
 /* By whom, what, how: the same question by the same caller. */
 static struct str question(struct exchange *x)
 {
-    return arena_printf(x->arena, "query %d %.*s %.*s", (int)x->who.role, STR_ARG(x->who.user),
-                        STR_ARG(x->request.body));
+    struct buf text;
+
+    buf_init(&text, x->arena);
+    (void)buf_reserve(&text, 16 + x->who.user.n + x->request.body.n);
+    buf_text(&text, role_names[x->who.role]);
+    buf_char(&text, ' ');
+    buf_str(&text, x->who.user);
+    buf_char(&text, ' ');
+    buf_str(&text, x->request.body);
+    return text.failed ? (struct str){0} : buf_view(&text);
 }
 
 /* The part of the answer that is kept for the time when the store is away; behind it only metadata.
@@ -262,6 +271,13 @@ static const struct rule calculate_rules[] = {
 };
 /* clang-format on */
 
+/* clang-format off */
+static const struct rule recompute_rules[] = {
+    {.name = "student_id", .type = RULE_ID, .required = true, .into = offsetof(struct calculate, student), .about = "The student"},
+    {0},
+};
+/* clang-format on */
+
 static bool calculate_check(struct exchange *x)
 {
     const struct calculate *c = x->input;
@@ -273,7 +289,7 @@ static bool calculate_check(struct exchange *x)
     return false;
 }
 
-static enum step calculate_begin(struct exchange *x, const struct calculate *c)
+static enum step record_begin(struct exchange *x, const struct calculate *c, enum record_kind kind)
 {
     struct calculate_state *s = arena_zalloc(x->arena, sizeof(*s));
 
@@ -281,8 +297,9 @@ static enum step calculate_begin(struct exchange *x, const struct calculate *c)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
     x->state = s;
     s->record = (struct record){.student = c->student,
-                                .kind = RECORD_STATEMENT,
+                                .kind = kind,
                                 .own_weights = c->own_weights,
+                                .event_id = idempotency_marker(x),
                                 .now_ms = x->now_ms,
                                 .actor = x->who.user,
                                 .correlation_id = x->request_id,
@@ -302,14 +319,15 @@ static void put_into_window(struct window *w, const struct mastery_state *state)
         w->days[w->n++] = *state;
 }
 
-static enum step calculate(struct exchange *x)
+/* Both kinds answer as query does, with what they have stored. */
+static enum step record(struct exchange *x, enum record_kind kind)
 {
     const struct calculate *c = x->input;
     struct calculate_state *s = x->state;
     struct jw w;
 
     if (!s)
-        return calculate_begin(x, c);
+        return record_begin(x, c, kind);
     if (!s->window_read && !window_read(&s->window, x))
         return STEP_DONE;
     s->window_read = true;
@@ -317,8 +335,9 @@ static enum step calculate(struct exchange *x)
         return STEP_MORE;
     if (x->problem.code != PROBLEM_NONE)
         return STEP_DONE;
-    metrics_add(x->engine->metrics, METRIC_CALCULATIONS, 0, 0, 1);
-    put_into_window(&s->window, &s->record.state);
+    metrics_add(x->engine->metrics, METRIC_CALCULATIONS, kind == RECORD_RECOMPUTE ? 2 : 0, 0, 1);
+    if (kind == RECORD_STATEMENT)
+        put_into_window(&s->window, &s->record.state);
     http_response_json(&x->response, 200, &w);
     jw_bool(&w, "success", true);
     jw_str(&w, "student_id", c->student);
@@ -329,6 +348,16 @@ static enum step calculate(struct exchange *x)
     write_metadata(x, &w, c->student);
     jw_object_end(&w);
     return STEP_DONE;
+}
+
+static enum step calculate(struct exchange *x)
+{
+    return record(x, RECORD_STATEMENT);
+}
+
+static enum step recompute(struct exchange *x)
+{
+    return record(x, RECORD_RECOMPUTE);
 }
 
 /* ---- history ---- */
@@ -497,7 +526,7 @@ static const struct route routes[] = {
      .student = offsetof(struct query, student), .handler = query, .status = 200, .answer = query_answer,
      .summary = "How well a student masters the material, now or at a past day"},
     {.name = "mastery-calculate", .method = POST, .pattern = "/api/v1/mastery/calculate", .limit_per_minute = 30,
-     .access = ACCESS_WRITE_STUDENT, .flags = ROUTE_PERSONAL, .rules = calculate_rules, .input_size = sizeof(struct calculate),
+     .access = ACCESS_WRITE_STUDENT, .flags = ROUTE_PERSONAL | ROUTE_IDEMPOTENT, .rules = calculate_rules, .input_size = sizeof(struct calculate),
      .student = offsetof(struct calculate, student), .check = calculate_check, .handler = calculate, .status = 200, .answer = query_answer,
      .summary = "States a student's components, computes the score and stores it"},
     {.name = "mastery-history", .method = GET, .pattern = "/api/v1/mastery/history/{student_id}", .limit_per_minute = 20,
@@ -509,6 +538,14 @@ static const struct route routes[] = {
      .student = offsetof(struct statistics, student), .handler = statistics, .status = 200, .answer = statistics_answer,
      .summary = "A student's score, average, trend and activity"},
 };
+/* clang-format on */
+
+/* clang-format off */
+const struct route mastery_recompute = {
+    .name = "mastery-recompute", .method = POST, .access = ACCESS_WRITE_STUDENT, .flags = ROUTE_PERSONAL,
+    .rules = recompute_rules, .input_size = sizeof(struct calculate), .student = offsetof(struct calculate, student),
+    .handler = recompute, .status = 200, .answer = query_answer,
+    .summary = "Makes a student's result again from the stored state and stores it"};
 /* clang-format on */
 
 const struct route_table mastery_routes = {"mastery", routes, sizeof(routes) / sizeof(routes[0])};

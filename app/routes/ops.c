@@ -8,6 +8,7 @@
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
 #include "app/store/reply.h"
+#include "app/store/workers.h"
 
 /* A probe wants its answer within 200 ms, whatever the store does. */
 static const int64_t READY_PATIENCE_US = 100000;
@@ -53,17 +54,43 @@ static enum step health(struct exchange *x)
     return STEP_DONE;
 }
 
-static enum step answer_ready(struct exchange *x, bool store)
+struct readiness {
+    struct ask *ping, *workers;
+};
+
+/* As the workers see it, who alone speak with it: the worst of what they say. */
+static const char *dapr_state(const struct worker_sign *signs, size_t n)
 {
+    static const char *const names[DAPR_STATES] = {[DAPR_NOT_CONFIGURED] = "not_configured",
+                                                   [DAPR_HEALTHY] = "healthy",
+                                                   [DAPR_UNAVAILABLE] = "unavailable"};
+    enum dapr_state worst = DAPR_NOT_CONFIGURED;
+
+    for (size_t i = 0; i < n; i++) {
+        if (signs[i].dapr > worst)
+            worst = signs[i].dapr;
+    }
+    return names[worst];
+}
+
+static enum step answer_ready(struct exchange *x, const struct readiness *r)
+{
+    bool answered = x->asks.status == ASKS_ANSWERED;
+    bool store = answered && reply_done(r->ping->reply) == REPLY_THERE;
     bool ready = store && !x->engine->draining;
+    struct worker_sign signs[WORKERS_MAX];
+    size_t n = 0;
     struct jw w;
+
+    if (answered)
+        (void)workers_read(r->workers, signs, &n);
 
     http_response_json(&x->response, ready ? 200 : 503, &w);
     jw_text(&w, "status", ready ? "ready" : "not_ready");
     jw_object(&w, "dependencies");
     jw_text(&w, "state_store", store ? "healthy" : "unavailable");
-    jw_text(&w, "worker", "not_configured");
-    jw_text(&w, "dapr", "not_configured");
+    jw_text(&w, "worker", n > 0 ? "healthy" : "unavailable");
+    jw_text(&w, "dapr", dapr_state(signs, n));
     jw_object_end(&w);
     if (x->engine->draining)
         jw_bool(&w, "draining", true);
@@ -78,15 +105,17 @@ static enum step answer_ready(struct exchange *x, bool store)
 
 static enum step ready(struct exchange *x)
 {
-    struct ask *ping = x->state;
+    struct readiness *r = x->state;
 
-    if (!ping) {
-        x->state = ask_command(&x->asks, ASK_READ, 1, (struct str[]){STR("PING")});
-        x->asks.patience_us = READY_PATIENCE_US;
-        return STEP_MORE;
-    }
-    return answer_ready(x,
-                        x->asks.status == ASKS_ANSWERED && reply_done(ping->reply) == REPLY_THERE);
+    if (r)
+        return answer_ready(x, r);
+    r = x->state = arena_zalloc(x->arena, sizeof(*r));
+    if (!r)
+        return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
+    r->ping = ask_command(&x->asks, ASK_READ, 1, (struct str[]){STR("PING")});
+    r->workers = workers_ask(&x->asks);
+    x->asks.patience_us = READY_PATIENCE_US;
+    return STEP_MORE;
 }
 
 /* ---- /metrics ---- */

@@ -3,10 +3,20 @@
 
 /* A new area is a line here, a line in routes.h, and its file. */
 static const struct route_table *const areas[] = {
+    /* clang-format off */
     &ops_routes,
     &mastery_routes,
     &ingest_routes,
+    &xapi_routes,
+    &recommendation_routes,
     &cohort_routes,
+    &prediction_routes,
+    &analytics_routes,
+    &analytics_cohort_routes,
+    &analytics_student_routes,
+    &process_routes,
+    &dapr_routes,
+    /* clang-format on */
 };
 enum { AREAS = sizeof(areas) / sizeof(areas[0]) };
 

@@ -76,4 +76,31 @@ const struct rule shape_query_metadata[] = {
     SHAPE_STUDENT,
     {0},
 };
+
+static const struct rule percentiles[] = {
+    {.name = "25", .type = RULE_NUMBER, .required = true, .about = "A quarter lies below"},
+    {.name = "50", .type = RULE_NUMBER, .required = true, .about = "The median"},
+    {.name = "75", .type = RULE_NUMBER, .required = true, .about = "A quarter lies above"},
+    {.name = "90", .type = RULE_NUMBER, .required = true, .about = "A tenth lies above"},
+    {.name = "95", .type = RULE_NUMBER, .required = true, .about = "A twentieth lies above"},
+    {0},
+};
+
+const struct rule shape_summary[] = {
+    {.name = "count", .type = RULE_INT, .required = true, .about = "How many values; without any all else is 0"},
+    {.name = "mean", .type = RULE_NUMBER, .required = true, .about = "Their mean"},
+    {.name = "median", .type = RULE_NUMBER, .required = true, .about = "Their median"},
+    {.name = "std_dev", .type = RULE_NUMBER, .required = true, .about = "Sample standard deviation; 0 of one value"},
+    {.name = "min_value", .type = RULE_NUMBER, .required = true, .about = "The least"},
+    {.name = "max_value", .type = RULE_NUMBER, .required = true, .about = "The greatest"},
+    {.name = "percentiles", .type = RULE_OBJECT, .required = true, .fields = percentiles, .about = "By linear interpolation"},
+    {0},
+};
+
+const struct rule shape_interval[] = {
+    {.name = "lower", .type = RULE_NUMBER, .required = true, .about = "Its lower end"},
+    {.name = "upper", .type = RULE_NUMBER, .required = true, .about = "Its upper end"},
+    SHAPE_SCORE("level", "The probability with which it covers"),
+    {0},
+};
 /* clang-format on */

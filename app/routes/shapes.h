@@ -10,6 +10,8 @@ extern const struct rule shape_mastery_result[]; /* MasteryResult of the contrac
 extern const struct rule shape_history_day[];
 extern const struct rule shape_activity[];
 extern const struct rule shape_query_metadata[];
+extern const struct rule shape_summary[];  /* Summary of the contract */
+extern const struct rule shape_interval[]; /* lower, upper, level */
 extern const char *const shape_levels[];
 extern const char *const shape_trends[]; /* improving, declining, stable */
 

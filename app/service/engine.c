@@ -10,6 +10,11 @@
 #include "app/base/digest.h"
 #include "app/base/ids.h"
 #include "app/http/router.h"
+#include "app/service/catalogue.h"
+
+/* Stands before what is wrong with it. */
+static const char catalogue_setting[] = "RECOMMENDATIONS_FILE: ";
+enum { ERROR_SIZE = sizeof(catalogue_setting) + CATALOGUE_ERROR_SIZE };
 
 static const char *from_environment(const char *name)
 {
@@ -56,11 +61,24 @@ static struct metrics *open_metrics(const struct config *config, const struct ro
     return metrics;
 }
 
+static bool open_catalogue(struct engine *engine, char ret_error[ERROR_SIZE])
+{
+    enum { FIRST_BLOCK = 64 << 10, CAP = 8 << 20 };
+
+    engine->kept = arena_new(FIRST_BLOCK, CAP);
+    if (!engine->kept)
+        return false;
+    memcpy(ret_error, catalogue_setting, sizeof(catalogue_setting));
+    engine->catalogue = catalogue_load(engine->config.recommendations_file, engine->kept,
+                                       ret_error + sizeof(catalogue_setting) - 1);
+    return engine->catalogue != NULL;
+}
+
 bool engine_open(struct engine *engine, const char *program, const struct router *router,
                  unsigned parts)
 {
     struct config *config = &engine->config;
-    char error[200] = "out of memory";
+    char error[ERROR_SIZE] = "out of memory";
 
     (void)gsl_set_error_handler_off(); /* a number that does not converge is no reason to abort */
     *engine = (struct engine){.router = router, .started_at_ms = clock_wall_ms()};
@@ -77,6 +95,8 @@ bool engine_open(struct engine *engine, const char *program, const struct router
         goto failed;
     if (parts & ENGINE_METRICS && !(engine->metrics = open_metrics(config, router, error)))
         goto failed;
+    if (parts & ENGINE_SERVING && !open_catalogue(engine, error))
+        goto failed;
     if (parts & ENGINE_SERVING && config->stale_answers > 0 &&
         !(engine->answers = answers_new((size_t)config->stale_answers)))
         goto failed;
@@ -91,6 +111,7 @@ void engine_close(struct engine *engine)
     store_free(engine->store);
     chain_free(engine->chain);
     answers_free(engine->answers);
+    arena_free(engine->kept);
     tokens_free(engine->tokens);
     metrics_close(engine->metrics);
     log_close(engine->log);

@@ -12,6 +12,7 @@
 #include "app/store/chain.h"
 #include "app/store/store.h"
 
+struct catalogue;
 struct router;
 
 struct engine {
@@ -23,6 +24,8 @@ struct engine {
     struct chain *chain;         /* writes to one student under way from here */
     struct answers *answers;     /* last answers, for when the store is away; NULL: none kept */
     const struct router *router; /* NULL in programs that serve no requests */
+    const struct catalogue *catalogue; /* of recommendations; NULL in programs that give none */
+    struct arena *kept;                /* what lives as long as the process */
     int64_t started_at_ms;
     enum store_state circuit;                /* as last noted */
     int64_t store_connections, store_in_use; /* as last noted */
@@ -32,7 +35,7 @@ struct engine {
 enum engine_part {
     ENGINE_METRICS = 1, /* joins the pool's shared metrics */
     ENGINE_TOKENS = 2,  /* verifies tokens */
-    ENGINE_SERVING = 4, /* keeps last answers */
+    ENGINE_SERVING = 4, /* keeps last answers, has the catalogue */
 };
 
 /* Opens what the configuration of the environment asks for: log (to file descriptor 2), store and

@@ -5,7 +5,7 @@
 #include "app/base/json_write.h"
 #include "app/http/validate.h"
 
-enum { REFERENCE_MAX = 128, MESSAGE_MAX = 1000, TOPICS_MAX = 50, COUNT_MAX = 1000000 };
+enum { REFERENCE_MAX = 256, MESSAGE_MAX = 1000, TOPICS_MAX = 50, COUNT_MAX = 1000000 };
 /* No event means more than these: they keep nonsense out of sums. */
 #define SECONDS_MAX 1e9
 #define VALUE_MAX   1e15
@@ -155,6 +155,19 @@ static void count_event(struct event_input *in, union event_data *data)
     }
 }
 
+static void check_id(const struct event_input *in, struct arena *arena, struct problem *p)
+{
+    for (size_t i = 0; i < in->event_id.n; i++) {
+        char c = in->event_id.p[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+
+        if (!letter && !strchr("._:-", c)) {
+            problem_field(p, arena, STR("event_id"), "must be of A-Z a-z 0-9 . _ : -");
+            return;
+        }
+    }
+}
+
 static void check_time(const struct event_input *in, int64_t now_ms, struct arena *arena,
                        struct problem *p)
 {
@@ -175,6 +188,7 @@ bool event_input_finish(struct event_input *in, int64_t now_ms, struct arena *ar
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
     }
+    check_id(in, arena, p);
     check_time(in, now_ms, arena, p);
     if (in->has_type && in->data &&
         validate_object(event_data_rules[in->type], in->data, STR("data"), arena, data, p) &&

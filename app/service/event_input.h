@@ -16,7 +16,7 @@
 
 struct event_input {
     /* as the rules fill it */
-    struct str event_id;
+    struct str event_id; /* 8..64 of A-Z a-z 0-9 . _ : - */
     int type; /* enum event_type */
     bool has_type, has_time;
     struct str student; /* may be absent: then the caller says whom it is about */
@@ -30,7 +30,8 @@ struct event_input {
     uint32_t doubts; /* of enum event_doubt, a bit each */
 };
 
-/* The rules of the envelope; `data` is looked into by event_input_finish. */
+/* The rules of the envelope; `data` and the letters of event_id are looked into by
+ * event_input_finish. */
 extern const struct rule event_rules[];
 /* The rules of each type's data, for the OpenAPI document and for the tests. */
 extern const struct rule *const event_data_rules[EVENT_TYPES];

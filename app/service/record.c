@@ -8,12 +8,15 @@
  * from. */
 static struct str journal_entry(struct arena *arena, const struct record *r)
 {
+    static const char *const kinds[] = {[RECORD_STATEMENT] = "calculated",
+                                        [RECORD_EVENT] = "event",
+                                        [RECORD_RECOMPUTE] = "recomputed"};
     struct buf out;
     struct jw w = {.out = &out};
 
     buf_init(&out, arena);
     jw_object(&w, NULL);
-    jw_text(&w, "kind", r->kind == RECORD_EVENT ? "event" : "calculated");
+    jw_text(&w, "kind", kinds[r->kind]);
     jw_str(&w, "student_id", r->student);
     jw_str(&w, "actor", r->actor);
     jw_int(&w, "at", r->now_ms);
@@ -50,6 +53,7 @@ static bool ask_change(struct record *r, struct engine *engine, struct asks *ask
     struct student_change change = {.student = r->student,
                                     .expected = arena_copy(asks->arena, expected),
                                     .event_id = r->event_id,
+                                    .mark = r->mark,
                                     .event_day = day_of(r),
                                     .days = days,
                                     .day_count = day_count};
@@ -155,6 +159,18 @@ static bool too_often(struct record *r, struct problem *p)
     return true;
 }
 
+/* The day of the state stays: nothing has happened today. */
+static enum step recompute(struct record *r, struct engine *engine, struct asks *asks,
+                           struct str packed, struct problem *p)
+{
+    struct mastery_state same = r->state;
+
+    if (!r->first)
+        return ask_change(r, engine, asks, packed, &same, 1) ? STEP_MORE : fail(p);
+    problem_set(p, PROBLEM_NOT_FOUND, "There is no data about this student");
+    return STEP_DONE;
+}
+
 /* From the packed state, which may be one that is only about to be there, to the change. */
 static enum step compute(struct record *r, struct engine *engine, struct asks *asks,
                          struct str packed, struct problem *p)
@@ -162,12 +178,16 @@ static enum step compute(struct record *r, struct engine *engine, struct asks *a
     struct mastery_state current;
     struct str chained;
 
+    if (chain_must_wait(engine->chain, r->student, r))
+        return too_often(r, p) ? STEP_DONE : ask_again(r, asks, false);
     if (chain_latest(engine->chain, r->student, &chained))
         packed = arena_copy(asks->arena, chained);
     mastery_state_init(&current);
     if (packed.n > 0 && !state_unpack(packed, &current))
         return fail(p);
     begin_from(r, &current);
+    if (r->kind == RECORD_RECOMPUTE)
+        return recompute(r, engine, asks, packed, p);
     if (day_of(r) < current.day)
         return ask_again(r, asks, true);
     return change_current(r, engine, asks, packed) ? STEP_MORE : fail(p);
@@ -183,8 +203,10 @@ static enum step compute_past(struct record *r, struct engine *engine, struct as
         return fail(p);
     if (!student_read_days(r->days, days, &n, p))
         return STEP_DONE;
-    if (overtaken(r, engine, profile->packed))
+    if (chain_must_wait(engine->chain, r->student, r) || overtaken(r, engine, profile->packed)) {
+        chain_take_turn(engine->chain, r->student, r);
         return too_often(r, p) ? STEP_DONE : ask_again(r, asks, true);
+    }
     begin_from(r, &profile->state);
     return change_past(r, engine, asks, profile->packed, days, n) ? STEP_MORE : fail(p);
 }
@@ -200,7 +222,10 @@ static enum step take_outcome(struct record *r, struct engine *engine, struct as
     chain_remove(engine->chain, r->student, outcome == CHANGE_MADE);
     switch (outcome) {
     case CHANGE_MADE: return STEP_DONE;
-    case CHANGE_DUPLICATE: r->duplicate = true; return STEP_DONE;
+    case CHANGE_DUPLICATE:
+        r->duplicate = true;
+        r->mark_before = packed;
+        return r->kind == RECORD_STATEMENT ? ask_again(r, asks, false) : STEP_DONE;
     case CHANGE_ERASED: problem_set(p, PROBLEM_NOT_FOUND, NULL); return STEP_DONE;
     case CHANGE_PROBLEM: problem_unavailable(p, 1); return STEP_DONE; /* keeps what p says */
     case CHANGE_OUTDATED: break;
@@ -212,7 +237,18 @@ static enum step take_outcome(struct record *r, struct engine *engine, struct as
     return compute(r, engine, asks, packed, p);
 }
 
-enum step record_step(struct record *r, struct engine *engine, struct asks *asks, struct problem *p)
+/* A statement that was made before, whose answer got lost: the answer is what is stored now. */
+static enum step show_stored(struct record *r, const struct student_profile *profile,
+                             struct arena *arena)
+{
+    r->state = profile->state;
+    mastery_of_state(&r->state, r->state.updated_at_ms, &r->result);
+    r->result_json = arena_copy(arena, profile->result_json);
+    return STEP_DONE;
+}
+
+static enum step go_on(struct record *r, struct engine *engine, struct asks *asks,
+                       struct problem *p)
 {
     struct student_profile profile;
 
@@ -224,8 +260,19 @@ enum step record_step(struct record *r, struct engine *engine, struct asks *asks
     }
     if (!student_read_profile(r->profile, &profile, p))
         return STEP_DONE;
+    if (r->duplicate)
+        return show_stored(r, &profile, asks->arena);
     if (r->days && day_of(r) < profile.state.day)
         return compute_past(r, engine, asks, &profile, p);
     r->days = NULL;
     return compute(r, engine, asks, profile.packed, p);
+}
+
+enum step record_step(struct record *r, struct engine *engine, struct asks *asks, struct problem *p)
+{
+    enum step step = go_on(r, engine, asks, p);
+
+    if (step == STEP_DONE)
+        chain_leave(engine->chain, r->student, r);
+    return step;
 }

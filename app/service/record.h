@@ -8,11 +8,14 @@
 #include "app/service/engine.h"
 #include "app/store/student.h"
 
-enum { RECORD_TRIES = 10 };
+/* Each failed try means that another write of the student has been made, or is on its way: many are
+ * needed only when many clients write about one student at once. */
+enum { RECORD_TRIES = 200 };
 
 enum record_kind {
     RECORD_STATEMENT, /* calculate: all four components as they stand now */
     RECORD_EVENT,     /* a learning event, counted for the day of its time, once for its id */
+    RECORD_RECOMPUTE, /* nothing new: the result is made again from the state that is stored */
 };
 
 struct record {
@@ -25,13 +28,15 @@ struct record {
     struct learning_event event; /* RECORD_EVENT */
     struct str event_id;
     struct str event_json; /* as it will be kept for the export */
+    struct str mark;       /* kept beside event_id, given back to whoever brings it again */
     int64_t now_ms;
     struct str actor; /* who does it, for the journal */
     struct str correlation_id;
     struct str traceparent; /* of the request, carried on to the events that follow; may be empty */
     /* out, when done without a problem */
-    bool duplicate; /* the event had been counted before: nothing has changed, nothing below is set
-                     */
+    bool duplicate; /* the event had been counted before: nothing has changed; of what is below only
+                     * mark_before is set */
+    struct str mark_before;
     struct mastery_state state;
     struct mastery_result result;
     struct str result_json; /* the MasteryResult as stored */
@@ -44,8 +49,9 @@ struct record {
 
 /* Call with record filled and zeroed below; again after each round of asks until STEP_DONE. The
  * first call only reads, so a right that is asked for in the same round is known before anything is
- * written. Problems: NOT_FOUND for an erased student, SERVICE_UNAVAILABLE when the store is away
- * (the outcome of a write is then unknown: repeat it) or the student is too busy. */
+ * written. Problems: NOT_FOUND for an erased student, or one without data to recompute from,
+ * SERVICE_UNAVAILABLE when the store is away (the outcome of a write is then unknown: repeat it) or
+ * the student is too busy. */
 enum step record_step(struct record *r, struct engine *engine, struct asks *asks,
                       struct problem *p);
 

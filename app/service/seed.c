@@ -273,8 +273,7 @@ enum seed_outcome seed_run(struct seed *seed, struct engine *engine)
     if (!run)
         return SEED_NO_MEMORY;
     fly(run, look);
-    if (!stopped(run))
-        fly(run, write_days);
+    fly(run, write_days); /* takes nobody off when looking has stopped the run */
     outcome = run->away ? SEED_AWAY : run->refused ? SEED_REFUSED : SEED_DONE;
     run_free(run);
     return outcome;

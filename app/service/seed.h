@@ -36,8 +36,8 @@ struct seed {
 
 enum seed_outcome {
     SEED_DONE,
-    SEED_REFUSED, /* something was; without keep_going nothing at all, or nothing after it, is
-                   * written */
+    SEED_REFUSED, /* something was, as told; without keep_going nothing is written, unless it came
+                   * up only in writing: then what stands in the counts is */
     SEED_AWAY,    /* the store is away, or takes no writes: what was under way may be written */
     SEED_NO_MEMORY,
 };

@@ -26,6 +26,20 @@ static bool complete(int argc, const struct str *argv)
     return argc > 0 && argc <= ASK_ARGC_MAX;
 }
 
+void asks_join(struct asks *into, struct asks *from)
+{
+    for (struct ask *ask = from->first; ask; ask = ask->next)
+        ask->of = into;
+    if (from->first) {
+        *into->last = from->first;
+        into->last = from->last;
+    }
+    into->count += from->count;
+    into->failed = into->failed || from->failed;
+    into->has_writes = into->has_writes || from->has_writes;
+    asks_clear(from);
+}
+
 static struct ask *note(struct asks *a, enum ask_kind kind, int argc, const struct str *argv)
 {
     struct ask *ask = arena_zalloc(a->arena, sizeof(*ask));

@@ -13,6 +13,7 @@ struct link {
     char student[ID_MAX];
     size_t student_n;
     unsigned under_way;
+    const void *turn; /* whose it is; NULL: nobody's */
     bool valid;
     size_t packed_n;
     char packed[STATE_PACKED_MAX];
@@ -64,20 +65,38 @@ bool chain_latest(struct chain *chain, struct str student, struct str *ret_packe
     return true;
 }
 
-void chain_add(struct chain *chain, struct str student, struct str packed)
+/* The link to the student, made when there is none; NULL without memory. */
+static struct link *obtain(struct chain *chain, struct str student)
 {
     struct link **at = find(chain, student), *l = *at;
 
-    if (student.n > sizeof(l->student) || packed.n > sizeof(l->packed))
+    if (l || student.n > sizeof(l->student))
+        return l;
+    l = calloc(1, sizeof(*l));
+    if (!l)
+        return NULL;
+    memcpy(l->student, student.p, student.n);
+    l->student_n = student.n;
+    *at = l;
+    return l;
+}
+
+static void drop_unused(struct link **at)
+{
+    struct link *l = *at;
+
+    if (l->under_way > 0 || l->turn)
         return;
-    if (!l) {
-        l = calloc(1, sizeof(*l));
-        if (!l)
-            return;
-        memcpy(l->student, student.p, student.n);
-        l->student_n = student.n;
-        *at = l;
-    }
+    *at = l->next;
+    free(l);
+}
+
+void chain_add(struct chain *chain, struct str student, struct str packed)
+{
+    struct link *l = packed.n <= STATE_PACKED_MAX ? obtain(chain, student) : NULL;
+
+    if (!l)
+        return;
     memcpy(l->packed, packed.p, packed.n);
     l->packed_n = packed.n;
     l->valid = true;
@@ -88,12 +107,35 @@ void chain_remove(struct chain *chain, struct str student, bool made)
 {
     struct link **at = find(chain, student), *l = *at;
 
-    if (!l)
+    if (!l || l->under_way == 0)
         return;
-    if (!made)
+    l->under_way--;
+    if (!made || l->under_way == 0)
         l->valid = false;
-    if (--l->under_way > 0)
+    drop_unused(at);
+}
+
+void chain_take_turn(struct chain *chain, struct str student, const void *who)
+{
+    struct link *l = obtain(chain, student);
+
+    if (l && !l->turn)
+        l->turn = who;
+}
+
+bool chain_must_wait(struct chain *chain, struct str student, const void *who)
+{
+    const struct link *l = *find(chain, student);
+
+    return l && l->turn && l->turn != who;
+}
+
+void chain_leave(struct chain *chain, struct str student, const void *who)
+{
+    struct link **at = find(chain, student), *l = *at;
+
+    if (!l || l->turn != who)
         return;
-    *at = l->next;
-    free(l);
+    l->turn = NULL;
+    drop_unused(at);
 }

@@ -19,4 +19,13 @@ void chain_add(struct chain *chain, struct str student, struct str packed);
 /* That write has been answered. made false: what was built on it is outdated too. */
 void chain_remove(struct chain *chain, struct str student, bool made);
 
+/* Chaining is for writes that need to know the latest state alone. One that must read more of the
+ * student would find each time that another has been chained on in the meantime: it takes the turn,
+ * and all others wait until it leaves. Nothing happens while somebody else has it. who: any address
+ * of the taker's own. */
+void chain_take_turn(struct chain *chain, struct str student, const void *who);
+/* Somebody else has it. */
+bool chain_must_wait(struct chain *chain, struct str student, const void *who);
+void chain_leave(struct chain *chain, struct str student, const void *who);
+
 #endif

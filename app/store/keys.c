@@ -5,6 +5,11 @@
 #include "app/base/digest.h"
 
 const struct str key_cohorts = STR_INIT("cohorts");
+const struct str key_queues[] = {STR_INIT("queue:{batch}:high"), STR_INIT("queue:{batch}:normal"),
+                                 STR_INIT("queue:{batch}:low")};
+const struct str key_queue_later = STR_INIT("queue:{batch}:later");
+const struct str key_workers = STR_INIT("workers");
+const struct str key_dead_letters = STR_INIT("queue:{dead}");
 
 static const char *const student_suffixes[] = {
 #define X(name, suffix) suffix,
@@ -20,17 +25,42 @@ unsigned key_shard(struct str student)
     return sha[0];
 }
 
-struct str key_student(struct arena *arena, struct str student, enum student_key key)
+static const char hex_digits[] = "0123456789abcdef";
+
+/* {ss}:student:ID, a suffix and what stands behind it. Keys are made several times in each request:
+ * by copying, because printf takes ten times as long. */
+static struct str student_key(struct arena *arena, struct str student, const char *suffix,
+                              struct str behind)
 {
-    return arena_printf(arena, "{%02x}:student:%.*s%s", key_shard(student), STR_ARG(student),
-                        student_suffixes[key]);
+    static const struct str middle = STR_INIT("}:student:");
+    unsigned shard = key_shard(student);
+    size_t suffix_n = strlen(suffix);
+    size_t n = 3 + middle.n + student.n + suffix_n + behind.n;
+    char *key = arena_alloc(arena, n + 1), *p = key;
+
+    if (!key)
+        return (struct str){0};
+    *p++ = '{';
+    *p++ = hex_digits[shard >> 4];
+    *p++ = hex_digits[shard & 15];
+    p = mempcpy(p, middle.p, middle.n);
+    p = mempcpy(p, student.p, student.n);
+    p = mempcpy(p, suffix, suffix_n);
+    if (behind.n > 0)
+        p = mempcpy(p, behind.p, behind.n);
+    *p = '\0';
+    return (struct str){key, n};
 }
 
-bool key_student_days(struct arena *arena, struct str student, int32_t first, int count,
-                      struct str *ret_keys)
+struct str key_student(struct arena *arena, struct str student, enum student_key key)
 {
-    struct str prefix =
-        arena_printf(arena, "{%02x}:student:%.*s:day:", key_shard(student), STR_ARG(student));
+    return student_key(arena, student, student_suffixes[key], (struct str){0});
+}
+
+static bool day_keys(struct arena *arena, struct str student, const char *suffix, int32_t first,
+                     int count, struct str *ret_keys)
+{
+    struct str prefix = student_key(arena, student, suffix, (struct str){0});
     size_t n = prefix.n + 8;
     char *keys = arena_alloc(arena, n * (size_t)count);
 
@@ -49,15 +79,57 @@ bool key_student_days(struct arena *arena, struct str student, int32_t first, in
     return true;
 }
 
+bool key_student_days(struct arena *arena, struct str student, int32_t first, int count,
+                      struct str *ret_keys)
+{
+    return day_keys(arena, student, ":day:", first, count, ret_keys);
+}
+
+bool key_student_recommendations(struct arena *arena, struct str student, int32_t first, int count,
+                                 struct str *ret_keys)
+{
+    return day_keys(arena, student, ":recommendations:", first, count, ret_keys);
+}
+
+struct str key_recommended(struct arena *arena, struct str token)
+{
+    return arena_printf(arena, "{%.2s}:recommended:%.*s", token.p, STR_ARG(token));
+}
+
 struct str key_student_event(struct arena *arena, struct str student, struct str event)
 {
-    return arena_printf(arena, "{%02x}:student:%.*s:event:%.*s", key_shard(student),
-                        STR_ARG(student), STR_ARG(event));
+    return student_key(arena, student, ":event:", event);
+}
+
+struct str key_shard_record(struct arena *arena, unsigned shard, enum shard_key key)
+{
+    static const char *const names[SHARD_KEYS] = {"journal", "outbox", "lease"};
+
+    return arena_printf(arena, "{%02x}:%s", shard, names[key]);
+}
+
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool key_read_shard(struct str key, unsigned *ret_shard)
+{
+    int high, low;
+
+    if (key.n < 4 || key.p[0] != '{' || key.p[3] != '}')
+        return false;
+    high = hex_digit(key.p[1]);
+    low = hex_digit(key.p[2]);
+    if (high < 0 || low < 0)
+        return false;
+    *ret_shard = (unsigned)(high * 16 + low);
+    return true;
 }
 
 struct str key_journal(struct arena *arena, struct str student)
 {
-    return arena_printf(arena, "{%02x}:journal", key_shard(student));
+    return key_shard_record(arena, key_shard(student), SHARD_KEY_JOURNAL);
 }
 
 struct str key_cohort(struct arena *arena, struct str cohort)
@@ -73,4 +145,9 @@ struct str key_teacher_cohorts(struct arena *arena, struct str teacher)
 struct str key_cohort_lock(struct arena *arena, struct str cohort)
 {
     return arena_printf(arena, "cohort:{%.*s}:lock", STR_ARG(cohort));
+}
+
+struct str key_idempotency(struct arena *arena, const char *role, struct str user, struct str hash)
+{
+    return arena_printf(arena, "idempotency:{%s:%.*s}:%.*s", role, STR_ARG(user), STR_ARG(hash));
 }

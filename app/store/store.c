@@ -12,7 +12,7 @@
 #include "app/store/breaker.h"
 #include "app/store/reply.h"
 
-enum { READ_SIZE = 65536, GREETING_ARENA = 16384, ARGV_MAX = ASK_ARGC_MAX + 3 };
+enum { READ_SIZE = 65536, FEED_SIZE = 4096, GREETING_ARENA = 16384, ARGV_MAX = ASK_ARGC_MAX + 3 };
 static const int64_t HEARTBEAT_US = 1000000;
 
 struct store {
@@ -313,7 +313,6 @@ static void lose_connection(struct store *store, int64_t now_us, const char *why
     redisFree(store->connection);
     store->connection = NULL;
     store->generation++;
-    store->unsent = NULL;
     breaker_failure(&store->breaker, now_us, loss != LOSS_BROKEN);
     while ((ask = pop_sent(store))) {
         struct asks *a = ask->of;
@@ -437,6 +436,24 @@ static bool take_replies(struct store *store, int64_t now_us)
     }
 }
 
+/* In small slices: after each reply hiredis moves what is left in its buffer to the front, which
+ * for one large piece of many replies costs the square of its size. */
+static bool feed(struct store *store, size_t n, int64_t now_us)
+{
+    for (size_t at = 0; at < n; at += FEED_SIZE) {
+        size_t slice = n - at < FEED_SIZE ? n - at : FEED_SIZE;
+
+        if (redisReaderFeed(store->connection->reader, store->read_buffer + at, slice) !=
+            REDIS_OK) {
+            lose_connection(store, now_us, "out of memory", LOSS_USELESS);
+            return false;
+        }
+        if (!take_replies(store, now_us))
+            return false;
+    }
+    return true;
+}
+
 void store_on_ready(struct store *store, int64_t now_us)
 {
     ssize_t n;
@@ -453,11 +470,7 @@ void store_on_ready(struct store *store, int64_t now_us)
                             LOSS_BROKEN);
             return;
         }
-        if (redisReaderFeed(store->connection->reader, store->read_buffer, (size_t)n) != REDIS_OK) {
-            lose_connection(store, now_us, "out of memory", LOSS_USELESS);
-            return;
-        }
-    } while (take_replies(store, now_us) && n == READ_SIZE);
+    } while (feed(store, (size_t)n, now_us) && n == READ_SIZE);
     store_flush(store, now_us); /* scripts that Redis did not know were sent again */
 }
 

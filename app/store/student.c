@@ -6,26 +6,27 @@
 #include "app/store/reply.h"
 
 /* KEYS: profile, tombstone, journal, a key a day, and the event's marker if it is an event. ARGV:
- * expected state, new state, result, journal entry, the marker's expiry, then a snapshot and its
- * expiry (epoch seconds) a day.
- * Answers 1 when made, 2 when the event has been counted before, 0 when the student is erased, else
- * the state that is there now. A student that exists is not erased (erasing deletes the profile),
- * so the tombstone is looked at only for one that does not. The marker comes first, so that of many
- * repeats of one event none has to wait for its turn with the state. */
+ * expected state, new state, result, journal entry, the marker's expiry and text, then a snapshot
+ * and its expiry (epoch seconds) a day. Answers 1 when made, a list of the marker's text when the
+ * event has been counted before, 0 when the student is erased, else the state that is there now. A
+ * student that exists is not erased (erasing deletes the profile), so the tombstone is looked at
+ * only for one that does not. The marker comes first, so that of many repeats of one event none has
+ * to wait for its turn with the state. */
 struct script script_record = {
     .name = "record",
     .body = STR_INIT("local s = redis.call('HGET', KEYS[1], 's') or ''\n"
-                     "local days = (#ARGV - 5) / 2\n"
+                     "local days = (#ARGV - 6) / 2\n"
                      "local event = #KEYS > 3 + days\n"
-                     "if event and redis.call('EXISTS', KEYS[#KEYS]) == 1 then return 2 end\n"
+                     "local mark = event and redis.call('GET', KEYS[#KEYS])\n"
+                     "if mark then return {mark} end\n"
                      "if s ~= ARGV[1] then return s end\n"
                      "if s == '' and redis.call('EXISTS', KEYS[2]) == 1 then return 0 end\n"
-                     "if event then redis.call('SET', KEYS[#KEYS], '', 'EXAT', ARGV[5]) end\n"
+                     "if event then redis.call('SET', KEYS[#KEYS], ARGV[6], 'EXAT', ARGV[5]) end\n"
                      "redis.call('HSET', KEYS[1], 'm', ARGV[3], 's', ARGV[2])\n"
                      "for i = 1, days do\n"
-                     "  redis.call('SET', KEYS[3 + i], ARGV[4 + 2 * i], 'EXAT', ARGV[5 + 2 * i])\n"
+                     "  redis.call('SET', KEYS[3 + i], ARGV[5 + 2 * i], 'EXAT', ARGV[6 + 2 * i])\n"
                      "end\n"
-                     "redis.call('XADD', KEYS[3], 'MAXLEN', '~', 1000, '*', 'e', ARGV[4])\n"
+                     "redis.call('XADD', KEYS[3], '*', 'e', ARGV[4])\n"
                      "return 1\n"),
 };
 
@@ -59,6 +60,26 @@ bool student_read_profile(const struct ask *ask, struct student_profile *ret, st
     return true;
 }
 
+struct ask *student_ask_state(struct asks *a, struct str student)
+{
+    struct str key = key_student(a->arena, student, STUDENT_KEY_PROFILE);
+
+    return ask_command(a, ASK_READ, 3, (struct str[]){STR("HGET"), key, STR("s")});
+}
+
+bool student_read_state(const struct ask *ask, struct mastery_state *ret, struct problem *p)
+{
+    struct str packed;
+    enum reply there = reply_text(ask->reply, &packed);
+
+    mastery_state_init(ret);
+    if (there == REPLY_ERROR)
+        reply_problem(ask->reply, p);
+    else if (there == REPLY_THERE && !state_unpack(packed, ret))
+        problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
+    return p->code == PROBLEM_NONE;
+}
+
 struct ask *student_ask_days(struct asks *a, struct str student, int32_t first, int count)
 {
     struct str argv[1 + STUDENT_DAYS_MAX] = {STR("MGET")};
@@ -66,6 +87,16 @@ struct ask *student_ask_days(struct asks *a, struct str student, int32_t first, 
     if (!key_student_days(a->arena, student, first, count, argv + 1))
         a->failed = true;
     return ask_command(a, ASK_READ, 1 + count, argv);
+}
+
+enum reply student_read_day(const struct ask *ask, size_t i, struct mastery_state *ret)
+{
+    struct str packed;
+    enum reply there = reply_text(reply_at(ask->reply, i), &packed);
+
+    if (there == REPLY_THERE && !state_unpack(packed, ret))
+        return REPLY_ERROR;
+    return there;
 }
 
 bool student_read_days(const struct ask *ask, struct mastery_state *ret_days, size_t *ret_count,
@@ -78,12 +109,11 @@ bool student_read_days(const struct ask *ask, struct mastery_state *ret_days, si
         return false;
     }
     for (size_t i = 0; i < n; i++) {
-        struct str packed;
-        enum reply there = reply_text(reply_at(ask->reply, i), &packed);
+        enum reply there = student_read_day(ask, i, &ret_days[count]);
 
         if (there == REPLY_MISSING)
             continue;
-        if (there != REPLY_THERE || !state_unpack(packed, &ret_days[count])) {
+        if (there == REPLY_ERROR) {
             problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
             return false;
         }
@@ -126,7 +156,7 @@ struct ask *student_ask_change(struct asks *a, const struct student_change *chan
 {
     struct arena *arena = a->arena;
     int days = (int)change->day_count, marker = change->event_id.n > 0;
-    int keys = 3 + days + marker, argc = keys + 5 + 2 * days;
+    int keys = 3 + days + marker, argc = keys + 6 + 2 * days;
     struct str *argv = arena_array(arena, (size_t)argc, sizeof(*argv)), *arg;
 
     if (!argv) {
@@ -145,7 +175,8 @@ struct ask *student_ask_change(struct asks *a, const struct student_change *chan
     arg[2] = change->result_json;
     arg[3] = change->journal;
     arg[4] = expiry(arena, change->event_day + HISTORY_DAYS + 2);
-    fill_days(a, change, *ret_packed, argv + 3, arg + 5);
+    arg[5] = change->mark.p ? change->mark : STR("");
+    fill_days(a, change, *ret_packed, argv + 3, arg + 6);
     return ask_script(a, &script_record, keys, argc, argv);
 }
 
@@ -153,11 +184,33 @@ enum change_outcome student_read_change(const struct ask *ask, struct str *ret_p
                                         struct problem *p)
 {
     int64_t made;
+    size_t n;
 
     if (reply_text(ask->reply, ret_packed) == REPLY_THERE)
         return CHANGE_OUTDATED;
     if (reply_int(ask->reply, &made) == REPLY_THERE)
-        return made == 1 ? CHANGE_MADE : made == 2 ? CHANGE_DUPLICATE : CHANGE_ERASED;
+        return made == 1 ? CHANGE_MADE : CHANGE_ERASED;
+    if (reply_array(ask->reply, 1, &n) == REPLY_THERE && n == 1 &&
+        reply_text(reply_at(ask->reply, 0), ret_packed) == REPLY_THERE)
+        return CHANGE_DUPLICATE;
     reply_problem(ask->reply, p);
     return CHANGE_PROBLEM;
+}
+
+struct ask *student_ask_mark(struct asks *a, struct str student, struct str event_id)
+{
+    struct str key = key_student_event(a->arena, student, event_id);
+
+    return ask_command(a, ASK_READ, 2, (struct str[]){STR("GET"), key});
+}
+
+bool student_read_mark(const struct ask *ask, bool *ret_counted, struct str *ret_mark,
+                       struct problem *p)
+{
+    enum reply there = reply_text(ask->reply, ret_mark);
+
+    *ret_counted = there == REPLY_THERE;
+    if (there == REPLY_ERROR)
+        reply_problem(ask->reply, p);
+    return there != REPLY_ERROR;
 }

@@ -6,6 +6,7 @@
 
 #include "app/base/problem.h"
 #include "app/domain/mastery.h"
+#include "app/store/reply.h"
 #include "app/store/store.h"
 
 /* The packed form of a mastery_state: version byte, then the members, little-endian. */
@@ -25,11 +26,18 @@ struct ask *student_ask_profile(struct asks *a, struct str student);
 /* False with INTERNAL_ERROR or SERVICE_UNAVAILABLE in p. The texts point into the reply. */
 bool student_read_profile(const struct ask *ask, struct student_profile *ret, struct problem *p);
 
+/* The state alone, for those who need no result to splice in: a fifth of the bytes. */
+struct ask *student_ask_state(struct asks *a, struct str student);
+/* An empty state when the student does not exist. */
+bool student_read_state(const struct ask *ask, struct mastery_state *ret, struct problem *p);
+
 /* Room for the days of the history, the one before it, and one that has begun elsewhere. */
 enum { STUDENT_DAYS_MAX = HISTORY_DAYS + 2 };
 /* The snapshots of the days first .. first + count - 1; count <= STUDENT_DAYS_MAX. One round trip.
  */
 struct ask *student_ask_days(struct asks *a, struct str student, int32_t first, int count);
+/* The i-th of the days asked for, one by one. Beyond the last one: REPLY_ERROR. */
+enum reply student_read_day(const struct ask *ask, size_t i, struct mastery_state *ret);
 /* Fills ret_days with those that are there, oldest first; ret_days has room for the count. */
 bool student_read_days(const struct ask *ask, struct mastery_state *ret_days, size_t *ret_count,
                        struct problem *p);
@@ -44,6 +52,7 @@ struct student_change {
     size_t day_count;
     struct str journal;  /* JSON of the entry */
     struct str event_id; /* not empty: the change is made once for this id */
+    struct str mark;     /* kept beside the id for whoever brings it again; may be empty */
     int32_t event_day; /* its UTC day: the id is remembered until an event of it would be too old */
 };
 
@@ -54,11 +63,16 @@ struct ask *student_ask_change(struct asks *a, const struct student_change *chan
 enum change_outcome {
     CHANGE_MADE,
     CHANGE_OUTDATED,  /* somebody else was faster: *ret_packed is what is there now */
-    CHANGE_DUPLICATE, /* the event has been counted before: nothing has changed */
+    CHANGE_DUPLICATE, /* counted before: nothing has changed; *ret_packed is the mark left then */
     CHANGE_ERASED,    /* the student is erased: no new data */
     CHANGE_PROBLEM,   /* p says what */
 };
 enum change_outcome student_read_change(const struct ask *ask, struct str *ret_packed,
                                         struct problem *p);
+
+/* The mark beside an event's id. MISSING: the event has not been counted. */
+struct ask *student_ask_mark(struct asks *a, struct str student, struct str event_id);
+bool student_read_mark(const struct ask *ask, bool *ret_counted, struct str *ret_mark,
+                       struct problem *p);
 
 #endif

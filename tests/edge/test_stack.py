@@ -41,8 +41,6 @@ def test_lines_to_try_work_when_pasted(demo):
     lines = [line for line in demo.said.splitlines() if line.startswith("curl ")]
     assert len(lines) >= 3
     for line in lines:
-        if "predictions" in line or "analytics" in line:
-            continue  # endpoints of a later issue
         done = subprocess.run(
             [*shlex.split(line), "-w", "\n%{http_code}"],
             capture_output=True,

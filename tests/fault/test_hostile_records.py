@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """FastCGI records that nobody should send, on the socket and inside bodies (faults 15 and 16)."""
 import json
-import os
 import struct
 import time
 
@@ -27,7 +26,6 @@ from harness.prometheus import Scrape
 from harness.wait import wait_for, within
 
 CALCULATE = "/api/v1/mastery/calculate"
-EVERY_OFFSET = bool(os.environ.get("MASTERY_TEST_EVERY_OFFSET"))
 
 
 def forged(target="/", padding=0, **more):
@@ -60,6 +58,14 @@ def assert_serves(pool, bound=1.0):
     wait_for(lambda: len(pool.pids()) == pool.size, what="pool whole")
 
 
+def send_what_is_taken(connection, data):
+    """The other side may close before it has taken everything."""
+    try:
+        connection.send(data)
+    except OSError:
+        pass
+
+
 # Half a request, and then …
 
 
@@ -72,7 +78,7 @@ def then_close(connection):
 
 
 def then_abort(connection):
-    connection.send(record(ABORT_REQUEST))
+    send_what_is_taken(connection, record(ABORT_REQUEST))
 
 
 def halves(token=None):
@@ -215,31 +221,23 @@ HOSTILE = {
 
 @pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_records_end_at_most_one_process(start_pool, data):
-    pool = start_pool(size=2)
+    pool = start_pool(size=2, may_crash=True)
     pids = set(pool.pids())
     with pool.connect() as connection:
-        try:
-            connection.send(data)
-        except OSError:
-            pass  # closed before it was all taken
-        assert_serves(pool, 3)
-    wait_for(lambda: len(pool.pids()) == 2, what="pool whole")
+        send_what_is_taken(connection, data)
+        wait_for(pool.serves, 3, what="serving, and the pool whole")
     assert len(pids - set(pool.pids())) <= 1, "more than one process ended"
     assert pool.calculate(fresh_id()).status == 200
 
 
 @pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_records_behind_a_good_request_do_no_more(start_pool, data):
-    pool = start_pool(size=2)
+    pool = start_pool(size=2, may_crash=True)
     pids = set(pool.pids())
     with pool.connect() as connection:
         assert connection.request("GET", "/health").status == 200
-        try:
-            connection.send(data)
-        except OSError:
-            pass
-        assert_serves(pool, 3)
-    wait_for(lambda: len(pool.pids()) == 2, what="pool whole")
+        send_what_is_taken(connection, data)
+        wait_for(pool.serves, 3, what="serving, and the pool whole")
     assert len(pids - set(pool.pids())) <= 1, "more than one process ended"
     assert pool.calculate(fresh_id()).status == 200
 
@@ -340,14 +338,14 @@ def body_of(status, forgery, length):
 def test_forged_records_in_a_refused_body_are_never_run_on_the_socket(start_pool, status):
     pool = start_pool()
     before, sent = counted(scrape(pool)), 0
-    offsets = [*range(0, 64), *range(6000, 8300, 1 if EVERY_OFFSET else 13), 65528, 65536]
+    offsets = [*range(0, 64), *range(6000, 8300), 65528, 65536]
     with pool.connect() as connection:
         for length in offsets:
             connection.send(refused_request(pool, status, body_of(status, forged(), length)))
             answer = connection.answer()
             assert answer is not None and answer.status == status, (length, answer)
             sent += 1
-            assert connection.request("GET", "/health").json["status"] == "healthy", length
+            assert connection.request("GET", "/health").json.get("status") == "healthy", length
     assert counted(scrape(pool)) == before, "a forged request was run"
     assert sent == len(offsets)
 
@@ -358,10 +356,8 @@ def test_body_that_is_too_large_is_413_and_nothing_of_it_is_run(start_pool):
     body = forged() * 40000
     assert len(body) > 4 << 20
     connection = pool.connect()
-    try:
-        connection.send(request_bytes("POST", CALCULATE, body, pool.token("root", "admin")))
-    except OSError:
-        pass
+    data = request_bytes("POST", CALCULATE, body, pool.token("root", "admin"))
+    send_what_is_taken(connection, data)
     answer = connection.answer()
     assert answer is None or answer.status == 413
     assert connection.is_closed(within(3)), "the connection is kept with a body unread"
@@ -396,8 +392,7 @@ def test_forged_records_in_a_body_are_never_run_through_nginx(engine, status):
     before = counted(admin.get("/metrics").text)
     tokens = {401: None, 403: engine.token("someone", "student"), 413: None}
     token = tokens.get(status, admin.token)
-    step = 1 if EVERY_OFFSET else 17
-    offsets = range(6000, 8200, step) if status != 413 else [(1 << 20) + k for k in range(5)]
+    offsets = range(6000, 8200) if status != 413 else [(1 << 20) + k for k in range(5)]
     headers = {"Content-Type": "text/plain" if status == 415 else "application/json"}
     client = engine.client()
     health = engine.client()
@@ -411,7 +406,7 @@ def test_forged_records_in_a_body_are_never_run_through_nginx(engine, status):
             client.close()  # a large body may be refused before it has all been sent
             continue
         assert answer.status in (status, 400), (length, answer)
-        assert health.get("/health").json["status"] == "healthy", length
+        assert health.get("/health").json.get("status") == "healthy", length
     assert counted(admin.get("/metrics").text) == before, "a forged request was run"
 
 

@@ -331,6 +331,7 @@ def test_busy_redis_is_away_until_the_script_is_killed(broken):
     script = threading.Thread(target=spin)
     script.start()
     try:
+        wait_for(lambda: broken.calculate(student, by=client).status == 503, what="busy")
         ended = time.monotonic() + 4
         while time.monotonic() < ended:
             answer = broken.calculate(student, by=client)

@@ -11,23 +11,13 @@ from pathlib import Path
 
 import redis
 
+from harness.binaries import ROOT, assert_no_report, bin_dir
 from harness.client import Client
 from harness.process import alive, children, program
 from harness.token import make_token
 from harness.wait import wait_for
 
-ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT = 300  # the first start under sanitizers or valgrind
-
-
-def bin_dir():
-    """Where the built binaries are: $MASTERY_BIN_DIR, else the usual build folders."""
-    named = os.environ.get("MASTERY_BIN_DIR")
-    candidates = [Path(named)] if named else [ROOT / "build", ROOT]
-    for candidate in candidates:
-        if (candidate / "mastery-fcgi").exists():
-            return candidate.resolve()
-    raise RuntimeError(f"no mastery-fcgi in {', '.join(map(str, candidates))}: build it first")
 
 
 def fresh_id(prefix="s"):
@@ -36,16 +26,20 @@ def fresh_id(prefix="s"):
 
 
 class Engine:
-    """Settings are environment variables of scripts/run, beyond or instead of the tests' own."""
+    """Settings are environment variables of scripts/run, beyond or instead of the tests' own.
 
-    def __init__(self, **settings):
+    may_crash: the test sees to it that a process ends badly, and sanitizers may say so.
+    """
+
+    def __init__(self, may_crash=False, **settings):
+        self.may_crash, binaries = may_crash, bin_dir()
         self.state_dir = Path(tempfile.mkdtemp(prefix="me-"))
         self.environment = {
             **os.environ,
             "STATE_DIR": str(self.state_dir),
             "PORT": "0",
             "NO_SEED": "1",
-            "BIN_DIR": str(bin_dir()),
+            "BIN_DIR": str(binaries),
             "RATE_LIMITS": "off",
             "APPENDFSYNC": "everysec",
             "POOL_SIZE": "2",
@@ -72,6 +66,8 @@ class Engine:
         """Everything ends, and nothing but the state folder may be left, which goes too."""
         try:
             self.script("stop")
+            if not self.may_crash:
+                assert_no_report(self.state_dir / "log" / "pool.log")
         finally:
             for pid in self.processes():
                 os.kill(pid, signal.SIGKILL)

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from harness.engine import bin_dir
+from harness.binaries import ROOT, assert_no_report, bin_dir, sanitizer_options
 from harness.fastcgi import FastCgi
 from harness.process import alive, children, program
 from harness.token import make_token
@@ -17,9 +17,13 @@ SECRET = "a secret for tests, of more than thirty-two bytes"
 
 
 class Pool:
-    """spawn-fcgi, multiwatch and so many processes, on a socket in a folder of their own."""
+    """spawn-fcgi, multiwatch and so many processes, on a socket in a folder of their own.
 
-    def __init__(self, redis_url, size=1, umask=None, **environment):
+    may_crash: the test sees to it that a process ends badly, and sanitizers may say so.
+    """
+
+    def __init__(self, redis_url, size=1, umask=None, may_crash=False, **environment):
+        self.may_crash, self._program = may_crash, str(bin_dir() / "mastery-fcgi")
         self.folder = Path(tempfile.mkdtemp(prefix="mp-"))
         self.socket_path = self.folder / "pool.sock"
         self.size, self._umask = size, umask
@@ -29,7 +33,8 @@ class Pool:
             "REDIS_URL": redis_url,
             "JWT_SECRET": SECRET,
             "METRICS_FILE": str(self.folder / "metrics"),
-            **{name: os.environ[name] for name in os.environ if name.endswith("SAN_OPTIONS")},
+            "RECOMMENDATIONS_FILE": str(ROOT / "conf" / "recommendations.json"),
+            **sanitizer_options(quarantine_size_mb=1, thread_local_quarantine_size_kb=64),
             **{name: str(value) for name, value in environment.items()},
         }
         self.process = None
@@ -43,7 +48,7 @@ class Pool:
     def start(self):
         command = ["spawn-fcgi", "-n", "-s", str(self.socket_path), "-M", "0660", "-b", "1024"]
         command += ["--", shutil.which("multiwatch"), "-f", str(self.size), "-r", "1000000"]
-        command += ["-t", "1000", "--", str(bin_dir() / "mastery-fcgi")]
+        command += ["-t", "1000", "--", self._program]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 command,
@@ -72,14 +77,24 @@ class Pool:
             return False
 
     def stop(self):
-        """Every process that was started ends, killed if it must be."""
+        """Every process that was started ends, by itself if it can."""
+        if alive(self.process.pid):
+            self.process.terminate()
+        try:
+            self.process.wait(3)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        if not self.may_crash:
+            assert_no_report(self.log_path)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def kill(self):
         pids = [self.process.pid, *self.pids()]
         for pid in pids:
             for number in (signal.SIGCONT, signal.SIGKILL):
                 if alive(pid):
                     os.kill(pid, number)
         self.process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def pids(self):
         found = children(self.process.pid)

@@ -52,9 +52,3 @@ def rss_kib(pid):
 
 def open_files(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
-
-
-def is_sanitized(pid):
-    """Whether a process runs under AddressSanitizer, whose quarantine makes RSS meaningless."""
-    with open(f"/proc/{pid}/maps", encoding="ascii") as file:
-        return any("libasan" in line or "libclang_rt.asan" in line for line in file)

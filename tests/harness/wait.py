@@ -3,13 +3,13 @@
 import os
 import time
 
-# Bounds of the contract are for release builds; sanitizers and valgrind make everything slower.
-SLOWNESS = float(os.environ.get("MASTERY_TEST_SLOWNESS", "1"))
+from harness.binaries import sanitized
 
 
 def within(seconds):
-    """The bound to hold a release build to, stretched for slower ones."""
-    return seconds * SLOWNESS
+    """The bound of the contract, which is for release builds; three times that with sanitizers."""
+    slowness = os.environ.get("MASTERY_TEST_SLOWNESS") or (3 if sanitized() else 1)
+    return seconds * float(slowness)
 
 
 def wait_for(condition, timeout=5.0, every=0.02, what=None):

@@ -10,7 +10,7 @@ void access_tests(void);
 enum subject { SELF, OTHER, NONE };
 
 /* What access_decide says, as the contract's table reads: one letter for a caller and a subject.
- * y yes, n no, t if taught, c if the cohort is theirs. */
+ * y yes, n no, t if taught, c if the cohort is theirs, m if it contains them. */
 struct row {
     enum access access;
     const char *nobody, *student, *teacher, *admin, *service; /* SELF, OTHER, NONE each */
@@ -26,6 +26,7 @@ static const struct row rows[] = {
     {ACCESS_WRITE_STUDENT, "nnn", "ynn",  "ttn",  "yyy", "nnn"},
     {ACCESS_EXPORT,        "nnn", "ynn",  "nnn",  "yyy", "nnn"},
     {ACCESS_READ_COHORT,   "nnn", "nnn",  "ccy",  "yyy", "nnn"},
+    {ACCESS_COMPARE_COHORT, "nnn", "mmn", "ccy",  "yyy", "nnn"},
     {ACCESS_HANDLER,       "nnn", "yyy",  "yyy",  "yyy", "yyy"},
 };
 /* clang-format on */
@@ -37,6 +38,7 @@ static char letter_of(enum verdict verdict)
     case VERDICT_NO: return 'n';
     case VERDICT_IF_TAUGHT: return 't';
     case VERDICT_IF_OWN_COHORT: return 'c';
+    case VERDICT_IF_MEMBER: return 'm';
     }
     return '?';
 }

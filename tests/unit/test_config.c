@@ -109,6 +109,12 @@ static void wrong_values_are_named_with_what_is_permitted(void)
          "STORE_ROUND_TIMEOUT_MS: \"200ms\" is not a whole number from 10 to 5000\n"},
         {"STORE_ROUND_TIMEOUT_MS", "1e3",
          "STORE_ROUND_TIMEOUT_MS: \"1e3\" is not a whole number from 10 to 5000\n"},
+        {"INTERVENTION_REVIEW", "1.01",
+         "INTERVENTION_REVIEW: \"1.01\" is not a number from 0 to 1\n"},
+        {"PREDICTION_INTERVAL", "nan",
+         "PREDICTION_INTERVAL: \"nan\" is not a number from 0.5 to 0.999\n"},
+        {"PREDICTION_INTERVAL", "0.9x",
+         "PREDICTION_INTERVAL: \"0.9x\" is not a number from 0.5 to 0.999\n"},
         {"JWT_ALGORITHM", "none", "JWT_ALGORITHM: \"none\" is none of HS256|RS256|ES256\n"},
         {"JWT_ALGORITHM", "RS256",
          "JWT_PUBLIC_KEY_FILE: JWT_ALGORITHM RS256 needs JWT_PUBLIC_KEY_FILE\n"},
@@ -125,9 +131,13 @@ static void wrong_values_are_named_with_what_is_permitted(void)
 
 static void limits_of_numbers_are_permitted(void)
 {
-    CU_ASSERT_EQUAL(load(VARIABLES("JWT_SECRET", SECRET_A, "STORE_ROUND_TIMEOUT_MS", "10",
-                                   "MAX_REQUESTS", "1000000000")),
-                    0);
+    CU_ASSERT_EQUAL(
+        load(VARIABLES("JWT_SECRET", SECRET_A, "STORE_ROUND_TIMEOUT_MS", "10", "MAX_REQUESTS",
+                       "1000000000", "PREDICTION_INTERVAL", "0.999", "INTERVENTION_TUTORING", "0")),
+        0);
+    CU_ASSERT_DOUBLE_EQUAL(config.prediction_interval, 0.999, 0);
+    CU_ASSERT_DOUBLE_EQUAL(config.intervention_tutoring, 0, 0);
+    CU_ASSERT_DOUBLE_EQUAL(config.intervention_practice, 0.1, 0);
     CU_ASSERT_EQUAL(config.store_round_timeout_ms, 10);
     CU_ASSERT_EQUAL(config.max_requests, 1000000000);
     done();
@@ -349,12 +359,16 @@ static void the_markdown_table_has_a_row_for_every_setting(void)
 #define INT(name, member, preset, min, max, about)                                                 \
     CU_ASSERT_PTR_NOT_NULL(                                                                        \
         strstr(text, "| `" #name "` | " #min " to " #max " | `" #preset "` | " about " |\n"));
+#define NUMBER(name, member, preset, min, max, about)                                              \
+    CU_ASSERT_PTR_NOT_NULL(                                                                        \
+        strstr(text, "| `" #name "` | " #min " to " #max " | `" #preset "` | " about " |\n"));
 #define CHOICE(name, member, preset, choices, about)                                               \
     CU_ASSERT_PTR_NOT_NULL(strstr(text, "| `" #name "` | `"));
 #include "app/base/config.def"
 #undef TEXT
 #undef SECRET
 #undef INT
+#undef NUMBER
 #undef CHOICE
     CU_ASSERT_PTR_NOT_NULL(strstr(text, "| `debug`, `info`, `warning`, `error` | `info` | "));
     free(text);

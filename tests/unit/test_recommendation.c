@@ -11,6 +11,10 @@
 void recommendation_tests(void);
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
+#define CATALOGUE(items_, n, starters_, m)                                                         \
+    {                                                                                              \
+        .items = (items_), .item_count = (n), .starters = (starters_), .starter_count = (m)        \
+    }
 
 /* clang-format off */
 enum place {
@@ -56,7 +60,7 @@ static const struct content starters[] = {
 };
 /* clang-format on */
 
-static const struct catalogue catalogue = {items, PLACES, starters, COUNT(starters)};
+static const struct catalogue catalogue = CATALOGUE(items, PLACES, starters, COUNT(starters));
 
 static const struct path_wish no_wish = {.target_given = false};
 
@@ -272,7 +276,7 @@ static void a_path_does_prerequisites_first(void)
         {.component = COMPLETION, .difficulty = EASY, .minutes = 60},
         {.component = COMPLETION, .difficulty = MEDIUM, .minutes = 1, NEEDS(first)},
         {.component = COMPLETION, .difficulty = MEDIUM, .minutes = 1, NEEDS(second)}};
-    const struct catalogue chained = {chain, 3, starters, 2};
+    const struct catalogue chained = CATALOGUE(chain, 3, starters, 2);
     l = learner_of(0, 0, 0, 0);
     learning_path_plan(&chained, &l, &no_wish, &path);
     CU_ASSERT_EQUAL(path.step_count, 3);
@@ -331,7 +335,7 @@ static void a_master_stays_one(void)
 static void a_step_counts_as_one_more_observation(void)
 {
     static const struct content one[] = {{.component = QUIZ, .difficulty = MEDIUM, .minutes = 20}};
-    const struct catalogue single = {one, 1, starters, 2};
+    const struct catalogue single = CATALOGUE(one, 1, starters, 2);
     struct learner l = learner_of(.5, .5, .5, .5);
     struct learning_path path;
     learning_path_plan(&single, &l, &no_wish, &path);
@@ -344,7 +348,7 @@ static void a_step_counts_as_one_more_observation(void)
 static struct learning_path path_through(const struct content *own, size_t n,
                                          const struct learner *l)
 {
-    const struct catalogue c = {own, n, starters, COUNT(starters)};
+    const struct catalogue c = CATALOGUE(own, n, starters, COUNT(starters));
     struct learning_path path;
     learning_path_plan(&c, l, &(struct path_wish){.target_given = true, .target = MASTER}, &path);
     return path;
@@ -413,7 +417,7 @@ static void of_equal_items_the_first_is_recommended(void)
 {
     static const struct content two[] = {{.component = QUIZ, .action = ACT_REVIEW, .minutes = 10},
                                          {.component = QUIZ, .action = ACT_REVIEW, .minutes = 10}};
-    const struct catalogue c = {two, 2, starters, COUNT(starters)};
+    const struct catalogue c = CATALOGUE(two, 2, starters, COUNT(starters));
     struct learner l = learner_of(.9, .1, .9, .9);
     struct recommendation r;
     CU_ASSERT_EQUAL(recommend(&c, &l, &(struct recommendation_wish){.limit = 1}, &r), 1);
@@ -426,12 +430,12 @@ static void faults_of_a_catalogue_are_told(void)
     static const struct content good[] = {{.minutes = 1}}, no_time[] = {{.minutes = 0}},
                                 circle[] = {{.minutes = 1, NEEDS(itself)}};
     CU_ASSERT_PTR_NULL(catalogue_fault(&catalogue));
-    CU_ASSERT_PTR_NULL(catalogue_fault(&(struct catalogue){good, 1, good, 1}));
-    CU_ASSERT_PTR_NOT_NULL(catalogue_fault(&(struct catalogue){good, 0, good, 1}));
-    CU_ASSERT_PTR_NOT_NULL(catalogue_fault(&(struct catalogue){good, 257, good, 1}));
-    CU_ASSERT_PTR_NOT_NULL(catalogue_fault(&(struct catalogue){good, 1, good, 0}));
-    CU_ASSERT_PTR_NOT_NULL(catalogue_fault(&(struct catalogue){no_time, 1, good, 1}));
-    CU_ASSERT_PTR_NOT_NULL(catalogue_fault(&(struct catalogue){circle, 1, good, 1}));
+    CU_ASSERT_PTR_NULL(catalogue_fault(&(struct catalogue)CATALOGUE(good, 1, good, 1)));
+    CU_ASSERT_PTR_NOT_NULL(catalogue_fault(&(struct catalogue)CATALOGUE(good, 0, good, 1)));
+    CU_ASSERT_PTR_NOT_NULL(catalogue_fault(&(struct catalogue)CATALOGUE(good, 257, good, 1)));
+    CU_ASSERT_PTR_NOT_NULL(catalogue_fault(&(struct catalogue)CATALOGUE(good, 1, good, 0)));
+    CU_ASSERT_PTR_NOT_NULL(catalogue_fault(&(struct catalogue)CATALOGUE(no_time, 1, good, 1)));
+    CU_ASSERT_PTR_NOT_NULL(catalogue_fault(&(struct catalogue)CATALOGUE(circle, 1, good, 1)));
 }
 
 static void every_name_is_there(void)
@@ -440,6 +444,71 @@ static void every_name_is_there(void)
     CU_ASSERT_STRING_EQUAL(priority_names[PRIORITY_MEDIUM], "medium");
     CU_ASSERT_PTR_NULL(action_names[ACTIONS]);
     CU_ASSERT_PTR_NULL(priority_names[PRIORITIES]);
+}
+
+/* ---- reasons and feedback ---- */
+
+static void a_recommendation_says_why(void)
+{
+    struct learner none = learner_without_data(), some = learner_with_quizzes_only(.9),
+                   low = learner_of(.5, .5, .5, .5);
+    static const struct {
+        enum component component;
+        enum reason with_none, with_some, with_low;
+    } cases[] = {{COMPLETION, REASON_STARTER, REASON_UNKNOWN, REASON_GAP},
+                 {QUIZ, REASON_STARTER, REASON_NEW, REASON_GAP},
+                 {CONSISTENCY, REASON_STARTER, REASON_NEW, REASON_GAP}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct content item = {.component = cases[i].component, .minutes = 1};
+        CU_ASSERT_EQUAL(recommendation_of(&item, &none).reason, cases[i].with_none);
+        CU_ASSERT_EQUAL(recommendation_of(&item, &some).reason, cases[i].with_some);
+        CU_ASSERT_EQUAL(recommendation_of(&item, &low).reason, cases[i].with_low);
+        CU_ASSERT_EQUAL(recommendation_of(&item, &none).score, 0);
+        CU_ASSERT_EQUAL(recommendation_of(&item, &low).score, .5);
+    }
+}
+
+static void usefulness_is_the_mean_of_what_was_said(void)
+{
+    static const struct {
+        struct feedback said;
+        double expected;
+    } cases[] = {
+        {{.completed = true}, 1},
+        {{.completed = false}, 0},
+        {{.completed = true, .rating_given = true, .rating = 5}, 1},
+        {{.completed = false, .rating_given = true, .rating = 2}, .125},
+        {{.completed = true, .rating_given = true, .rating = 1}, .5},
+        {{.completed = false, .improvement_given = true, .improvement = .01}, .5},
+        {{.completed = true, .improvement_given = true, .improvement = 0}, .75},
+        {{.completed = true, .improvement_given = true, .improvement = -1}, .5},
+        {{.rating_given = true, .rating = 3, .improvement_given = true, .improvement = 1}, .5},
+        {{.completed = true, .rating = 1, .improvement = -1, .minutes_given = true}, 1},
+        {{.rating_given = true, .rating = 2, .improvement_given = true, .improvement = 0}, .25},
+        {{.completed = true, .rating_given = true, .rating = 2, .improvement_given = true},
+         .583333333333},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++)
+        CU_ASSERT_EQUAL(feedback_usefulness(&cases[i].said), cases[i].expected);
+}
+
+static void feedback_moves_confidence_of_its_kind(void)
+{
+    struct learner l = learner_of(.5, .5, .5, .5);
+    const struct content practice = {.component = COMPLETION, .action = ACT_PRACTICE},
+                         learn = {.component = COMPLETION, .action = ACT_LEARN_NEW},
+                         quiz = {.component = QUIZ, .action = ACT_PRACTICE};
+    CU_ASSERT_EQUAL(recommendation_of(&practice, &l).confidence, .857142857143);
+    learner_add_feedback(&l, ACT_PRACTICE, COMPLETION, .125);
+    CU_ASSERT_EQUAL(recommendation_of(&practice, &l).confidence, .765625);
+    CU_ASSERT_EQUAL(recommendation_of(&learn, &l).confidence, .857142857143);
+    CU_ASSERT_EQUAL(recommendation_of(&quiz, &l).confidence, .857142857143);
+    learner_add_feedback(&l, ACT_PRACTICE, COMPLETION, 1);
+    CU_ASSERT_EQUAL(recommendation_of(&practice, &l).confidence, .791666666667); /* 7.125/9 */
+    for (int i = 0; i < 1000; i++)
+        learner_add_feedback(&l, ACT_PRACTICE, COMPLETION, i % 2);
+    CU_ASSERT(recommendation_of(&practice, &l).confidence > 0);
+    CU_ASSERT(recommendation_of(&practice, &l).confidence < 1);
 }
 
 void recommendation_tests(void)
@@ -453,6 +522,9 @@ void recommendation_tests(void)
     CU_ADD_TEST(suite, what_is_not_known_is_assessed);
     CU_ADD_TEST(suite, a_learner_without_data_gets_the_starters);
     CU_ADD_TEST(suite, own_weights_order_the_gaps);
+    CU_ADD_TEST(suite, a_recommendation_says_why);
+    CU_ADD_TEST(suite, usefulness_is_the_mean_of_what_was_said);
+    CU_ADD_TEST(suite, feedback_moves_confidence_of_its_kind);
     CU_ADD_TEST(suite, a_path_leads_to_the_next_level);
     CU_ADD_TEST(suite, a_path_does_prerequisites_first);
     CU_ADD_TEST(suite, a_path_keeps_to_its_time);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "fcgi/deadline.h"
+#include "app/base/deadline.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "app/base/clock.h"
+
+enum { LOOK_US = 500000 };
 
 /* Process-wide by nature: there is one loop and one watch over it. 0: asleep. */
 static _Atomic int64_t turn_began_us;
@@ -18,14 +20,21 @@ static void *watch(void *seconds)
         "{\"level\":\"error\",\"event\":\"process.deadline\",\"service\":\"mastery-engine\","
         "\"consequence\":\"a turn did not end: the process exits and is replaced\"}\n";
 
+    int64_t looked_us = clock_monotonic_us();
+
     for (;;) {
         int64_t began_us = atomic_load_explicit(&turn_began_us, memory_order_relaxed);
+        int64_t now_us = clock_monotonic_us();
 
-        if (began_us && clock_monotonic_us() - began_us > limit_us) {
+        /* The watch itself was late: the whole process was stopped, which is no turn's fault. */
+        if (began_us && now_us - looked_us > 4 * LOOK_US)
+            deadline_turn();
+        else if (began_us && now_us - began_us > limit_us) {
             (void)!write(STDERR_FILENO, message, sizeof(message) - 1);
             _exit(EXIT_FAILURE);
         }
-        (void)usleep(500000);
+        looked_us = now_us;
+        (void)usleep(LOOK_US);
     }
     return NULL;
 }

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* mastery-ctl dead: looks after dead letters. */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "app/ctl/command.h"
+#include "app/http/json.h"
+#include "app/service/engine.h"
+#include "app/store/dead_letter.h"
+#include "app/store/keys.h"
+#include "app/store/outbox.h"
+#include "app/store/queue.h"
+
+enum action { LIST, SHOW, RETRY, DROP };
+enum { PAGE = 100, REASON_SHOWN = 90 };
+
+static const char *const actions[] = {"list", "show", "retry", "drop", NULL};
+
+struct settings {
+    int action;
+    const char *id;
+    int64_t limit;
+};
+
+/* Goes through all that one run does. */
+struct run {
+    const struct command *command;
+    const struct settings *settings;
+    struct engine engine;
+    struct arena *arena; /* of one page, or of one letter's way back */
+    int64_t done, refused;
+};
+
+/* ---- asking ---- */
+
+static bool wait_for(struct run *r, struct asks *asks, struct problem *p)
+{
+    if (store_wait(r->engine.store, asks))
+        return true;
+    problem_unavailable(p, 1);
+    return false;
+}
+
+static enum ctl_exit fail(const struct run *r, const struct problem *p)
+{
+    if (p->code == PROBLEM_SERVICE_UNAVAILABLE) {
+        command_complain(r->command, "Redis is away: %s", store_last_error(r->engine.store));
+        return CTL_AWAY;
+    }
+    command_complain(r->command, "%s", p->message);
+    return CTL_FAILED;
+}
+
+static bool read_page(struct run *r, struct str from, int count, struct dead_letter *ret_letters,
+                      size_t *ret_count, struct problem *p)
+{
+    struct asks asks;
+    struct ask *ask;
+
+    asks_init(&asks, r->arena, NULL);
+    ask = dead_letter_ask_list(&asks, from, count);
+    return wait_for(r, &asks, p) &&
+           dead_letter_read_list(ask, r->arena, (size_t)count, ret_letters, ret_count, p);
+}
+
+/* ---- one letter ---- */
+
+static void print_line(const struct dead_letter *letter)
+{
+    struct str reason = letter->reason;
+
+    if (reason.n > REASON_SHOWN)
+        reason.n = REASON_SHOWN;
+    (void)printf("%.*s  %.*s  %.*s  %.*s\n", STR_ARG(letter->id), STR_ARG(letter->at),
+                 STR_ARG(letter->source), STR_ARG(reason));
+}
+
+static void print_whole(const struct dead_letter *letter)
+{
+    (void)printf("id      %.*s\nat      %.*s\nsource  %.*s\nreason  %.*s\nevent   %.*s\n",
+                 STR_ARG(letter->id), STR_ARG(letter->at), STR_ARG(letter->source),
+                 STR_ARG(letter->reason), STR_ARG(letter->event));
+}
+
+static struct str traceparent_of(struct str event, struct arena *arena)
+{
+    struct problem not_json = {.code = PROBLEM_NONE};
+    struct json_object *json = json_read(event, arena, &not_json), *found = NULL;
+
+    if (!json_object_is_type(json, json_type_object) ||
+        !json_object_object_get_ex(json, "traceparent", &found) ||
+        !json_object_is_type(found, json_type_string))
+        return STR("");
+    return str_of(json_object_get_string(found));
+}
+
+/* Asks to put it back to where it came from: behind all others of its shard's outbox or journal, or
+ * into the queue, as a job. */
+static void ask_again(struct asks *a, const struct dead_letter *letter)
+{
+    static const struct str queue = STR_INIT("queue:");
+    struct str source = letter->source;
+    unsigned shard;
+
+    if (str_starts_with(source, queue)) {
+        source = (struct str){source.p + queue.n, source.n - queue.n};
+        queue_ask_add(a, QUEUE_NORMAL, source, letter->event);
+    } else if (!key_read_shard(source, &shard)) {
+        queue_ask_add(a, QUEUE_NORMAL, STR("event"), letter->event);
+    } else if (str_equal(source, key_shard_record(a->arena, shard, SHARD_KEY_OUTBOX))) {
+        outbox_ask_add(a, shard,
+                       &(struct message){letter->event, traceparent_of(letter->event, a->arena)});
+    } else {
+        (void)ask_command(a, ASK_WRITE, 5,
+                          (struct str[]){STR("XADD"), source, STR("*"), STR("e"), letter->event});
+    }
+}
+
+/* There first, gone here then: in between there are two of it, never none. */
+static bool retry(struct run *r, const struct dead_letter *letter, struct problem *p)
+{
+    struct asks asks;
+
+    if (!letter->whole) {
+        command_complain(r->command, "%.*s: only the beginning of it was kept",
+                         STR_ARG(letter->id));
+        r->refused++;
+        return true;
+    }
+    asks_init(&asks, r->arena, NULL);
+    ask_again(&asks, letter);
+    if (!wait_for(r, &asks, p))
+        return false;
+    if (!asks.first || reply_error_of(asks.first->reply) != REPLY_NO_ERROR) {
+        problem_unavailable(p, 1);
+        return false;
+    }
+    asks_clear(&asks);
+    (void)dead_letter_ask_drop(&asks, letter->id);
+    r->done++;
+    return wait_for(r, &asks, p);
+}
+
+static bool drop(struct run *r, const struct dead_letter *letter, struct problem *p)
+{
+    struct asks asks;
+
+    asks_init(&asks, r->arena, NULL);
+    (void)dead_letter_ask_drop(&asks, letter->id);
+    r->done++;
+    return wait_for(r, &asks, p);
+}
+
+static bool deal_with(struct run *r, const struct dead_letter *letter, struct problem *p)
+{
+    switch ((enum action)r->settings->action) {
+    case LIST: print_line(letter); return true;
+    case SHOW: print_whole(letter); return true;
+    case RETRY: return retry(r, letter, p);
+    case DROP: return drop(r, letter, p);
+    }
+    return false;
+}
+
+/* ---- all of them ---- */
+
+static enum ctl_exit deal_with_all(struct run *r)
+{
+    struct problem p = {.code = PROBLEM_NONE};
+    struct dead_letter letters[PAGE];
+    char from[64] = "-";
+    int64_t left = r->settings->limit;
+    size_t n = PAGE;
+
+    while (n == PAGE && left > 0) {
+        arena_reset(r->arena);
+        if (!read_page(r, str_of(from), left < PAGE ? (int)left : PAGE, letters, &n, &p))
+            return fail(r, &p);
+        for (size_t i = 0; i < n; i++) {
+            if (!deal_with(r, &letters[i], &p))
+                return fail(r, &p);
+        }
+        left -= (int64_t)n;
+        if (n > 0)
+            (void)snprintf(from, sizeof(from), "(%.*s", STR_ARG(letters[n - 1].id));
+    }
+    return r->refused > 0 ? CTL_FAILED : CTL_DONE;
+}
+
+static enum ctl_exit deal_with_one(struct run *r)
+{
+    struct problem p = {.code = PROBLEM_NONE};
+    struct dead_letter letter;
+    struct str id = str_of(r->settings->id);
+    size_t n;
+
+    if (!read_page(r, id, 1, &letter, &n, &p))
+        return fail(r, &p);
+    if (n == 0 || !str_equal(letter.id, id)) {
+        command_complain(r->command, "there is no dead letter %s", r->settings->id);
+        return CTL_FAILED;
+    }
+    if (!deal_with(r, &letter, &p))
+        return fail(r, &p);
+    return r->refused > 0 ? CTL_FAILED : CTL_DONE;
+}
+
+static bool is_id(const char *text)
+{
+    struct str rest = str_of(text);
+    int64_t number;
+
+    return str_to_int64(str_cut(&rest, '-'), 0, INT64_MAX, &number) &&
+           str_to_int64(rest, 0, INT64_MAX, &number);
+}
+
+/* NULL when all is well. */
+static const char *usage_error(const struct settings *s)
+{
+    bool all = s->id && strcmp(s->id, "all") == 0;
+
+    if (s->action == LIST)
+        return s->id ? "list takes no ID" : NULL;
+    if (!s->id)
+        return s->action == SHOW ? "show which? ID is missing" : "which? ID is missing; or all";
+    if (all)
+        return s->action == SHOW ? "show takes one ID" : NULL;
+    return is_id(s->id) ? NULL : "an ID is two numbers with a dash between, as list shows it";
+}
+
+static enum ctl_exit run_with(struct run *r)
+{
+    const struct settings *s = r->settings;
+    enum ctl_exit status;
+
+    if (s->action == SHOW || (s->action != LIST && strcmp(s->id, "all") != 0))
+        status = deal_with_one(r);
+    else
+        status = deal_with_all(r);
+    if (s->action == RETRY || s->action == DROP)
+        (void)printf("%" PRId64 " %s\n", r->done, s->action == RETRY ? "put back" : "dropped");
+    return status;
+}
+
+static enum ctl_exit run(const struct command *command, const void *settings, struct arena *arena)
+{
+    struct run r = {.command = command, .settings = settings};
+    const char *error = usage_error(settings);
+    enum ctl_exit status = CTL_FAILED;
+
+    (void)arena;
+    if (error)
+        return command_misused(command, error);
+    (void)signal(SIGPIPE, SIG_IGN); /* a Redis that goes away is an error, not the end */
+    r.arena = arena_new(1 << 16, 64 << 20);
+    if (r.arena && engine_open(&r.engine, "mastery-ctl dead", NULL, 0))
+        status = run_with(&r);
+    engine_close(&r.engine);
+    arena_free(r.arena);
+    return status;
+}
+
+/* clang-format off */
+static const struct option_rule options[] = {
+    {.name = "action", .value = "ACTION", .type = OPTION_OPERAND, .choices = actions, .required = true,
+     .into = offsetof(struct settings, action), .about = "list, show, retry or drop"},
+    {.name = "id", .value = "ID", .type = OPTION_OPERAND, .into = offsetof(struct settings, id),
+     .about = "of the letter, as list shows it; all with retry and drop"},
+    {.name = "limit", .value = "N", .type = OPTION_INT, .min = 1, .max = INT64_MAX,
+     .into = offsetof(struct settings, limit), .about = "the oldest N alone (all)"},
+    {0},
+};
+/* clang-format on */
+
+static const struct settings presets = {.limit = INT64_MAX};
+
+const struct command dead_command = {
+    .name = "dead",
+    .summary = "Looks after dead letters: what was given up, and why",
+    .about = "\nlist   a line each, oldest first: id, time, source, reason\n"
+             "show   all of one\n"
+             "retry  puts it back to where it came from: learning events to the worker, to be\n"
+             "       counted once for their id; events to publish behind those of their shard\n"
+             "drop   throws it away\n",
+    .options = options,
+    .presets = &presets,
+    .settings_size = sizeof(struct settings),
+    .run = run,
+};

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/routes/idempotency.h"
+
+#include "app/base/digest.h"
+#include "app/store/idempotency.h"
+
+enum { KEY_MAX = 128 };
+
+struct idempotency {
+    struct ask *asked;
+    struct str key; /* of the record in Redis */
+    struct str marker;
+    struct str digest; /* of the body: the same key with another body is a conflict */
+    bool ours;         /* this request is the first */
+};
+
+static bool printable(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] < 0x20 || s.p[i] > 0x7e)
+            return false;
+    }
+    return s.n >= 1 && s.n <= KEY_MAX;
+}
+
+static struct str hex_digest(struct arena *arena, struct str text)
+{
+    unsigned char digest[DIGEST_SIZE];
+    char hex[DIGEST_HEX_SIZE];
+
+    digest_sha256(text, digest);
+    hex_print(digest, DIGEST_SIZE, hex);
+    return arena_copy(arena, str_of(hex));
+}
+
+/* The caller's own name is part of the key, so nobody meets another's records. */
+static struct idempotency *describe(struct exchange *x)
+{
+    struct idempotency *i = arena_zalloc(x->arena, sizeof(*i));
+    struct str named =
+        arena_printf(x->arena, "%s %.*s", x->route->name, STR_ARG(x->request.idempotency_key));
+    struct str hash;
+
+    if (!i || !named.p)
+        return NULL;
+    hash = hex_digest(x->arena, named);
+    i->digest = hex_digest(x->arena, x->request.body);
+    i->key = idempotency_key(x->arena, role_names[x->who.role], x->who.user, hash);
+    i->marker =
+        arena_printf(x->arena, "idempotency:%.*s:%.*s", STR_ARG(x->who.user), STR_ARG(hash));
+    return hash.p && i->digest.p && i->key.p && i->marker.p ? i : NULL;
+}
+
+bool idempotency_begin(struct exchange *x)
+{
+    struct idempotency *i;
+
+    if (!(x->route->flags & ROUTE_IDEMPOTENT) || !x->request.idempotency_key.p)
+        return true;
+    if (!printable(x->request.idempotency_key)) {
+        problem_field(&x->problem, x->arena, STR("Idempotency-Key"),
+                      "must be 1 to 128 printable characters");
+        return false;
+    }
+    x->idempotency = i = describe(x);
+    if (i)
+        i->asked = idempotency_ask_take(&x->asks, i->key, i->digest);
+    else
+        problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
+    return i != NULL;
+}
+
+static void replay(struct exchange *x, const struct idempotency_record *record)
+{
+    struct jw unused;
+
+    http_response_json(&x->response, record->status, &unused);
+    x->response.body.n = 0;
+    buf_str(&x->response.body, record->body);
+    (void)http_response_header(&x->response, "Idempotency-Replayed", STR("true"));
+}
+
+bool idempotency_check(struct exchange *x)
+{
+    struct idempotency *i = x->idempotency;
+    struct idempotency_record record;
+
+    if (!i || x->round != 1)
+        return true;
+    if (!idempotency_read_take(i->asked, &record, &x->problem))
+        return false;
+    i->ours = record.state == IDEMPOTENCY_TAKEN;
+    if (i->ours || x->problem.code != PROBLEM_NONE)
+        return i->ours;
+    if (!str_equal(record.digest, i->digest))
+        problem_set(&x->problem, PROBLEM_CONFLICT,
+                    "This Idempotency-Key has been used with another body");
+    else if (record.state == IDEMPOTENCY_DONE)
+        replay(x, &record);
+    else
+        problem_set(&x->problem, PROBLEM_CONFLICT,
+                    "The first request with this Idempotency-Key is still under way");
+    return false;
+}
+
+bool idempotency_end(struct exchange *x)
+{
+    struct idempotency *i = x->idempotency;
+
+    if (!i || !i->ours)
+        return false;
+    i->ours = false;
+    asks_clear(&x->asks);
+    if (x->problem.code == PROBLEM_NONE && !x->response.body.failed && x->response.status < 300)
+        idempotency_ask_keep(&x->asks, i->key,
+                             &(struct idempotency_record){.digest = i->digest,
+                                                          .status = x->response.status,
+                                                          .student = exchange_subject(x),
+                                                          .body = buf_view(&x->response.body)});
+    else
+        idempotency_ask_free(&x->asks, i->key);
+    return true;
+}
+
+struct str idempotency_marker(const struct exchange *x)
+{
+    return x->idempotency ? x->idempotency->marker : (struct str){0};
+}

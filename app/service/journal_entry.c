@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/service/journal_entry.h"
+
+#include "app/base/clock.h"
+#include "app/base/json_write.h"
+#include "app/http/json.h"
+#include "app/http/validate.h"
+
+#define EVENT_SOURCE "/mastery-engine"
+
+/* The members of every entry. */
+struct entry {
+    struct str kind, student, traceparent;
+    struct str level, level_before; /* level_before: empty for a student's first data */
+    int64_t at_ms, revision;
+    double score;
+    struct json_object *event; /* of kind event: as it was ingested */
+};
+
+/* clang-format off */
+static const struct rule entry_rules[] = {
+    {.name = "kind", .type = RULE_TEXT, .required = true, .into = offsetof(struct entry, kind)},
+    {.name = "student_id", .type = RULE_ID, .required = true, .into = offsetof(struct entry, student)},
+    {.name = "at", .type = RULE_INT, .required = true, .into = offsetof(struct entry, at_ms)},
+    {.name = "mastery_score", .type = RULE_NUMBER, .required = true, .max = 1, .into = offsetof(struct entry, score)},
+    {.name = "level", .type = RULE_ID, .required = true, .into = offsetof(struct entry, level)},
+    {.name = "level_before", .type = RULE_ID, .nullable = true, .into = offsetof(struct entry, level_before)},
+    {.name = "revision", .type = RULE_INT, .required = true, .into = offsetof(struct entry, revision)},
+    {.name = "traceparent", .type = RULE_TEXT, .into = offsetof(struct entry, traceparent)},
+    {.name = "event", .type = RULE_JSON, .into = offsetof(struct entry, event)},
+    {0},
+};
+/* clang-format on */
+
+/* What is being made of which entry. */
+struct turning {
+    const struct journal_source *source;
+    const struct entry *entry;
+    struct arena *arena;
+    struct journal_turn *turn;
+};
+
+/* ---- what an entry can turn into ---- */
+
+static struct str text_of(struct json_object *json)
+{
+    const char *text = json_object_to_json_string_ext(json, JSON_C_TO_STRING_NOSLASHESCAPE);
+
+    return str_of(text);
+}
+
+/* The event itself, for the student's stream. */
+static bool keep_event(const struct turning *t)
+{
+    t->turn->log = t->entry->event ? arena_copy(t->arena, text_of(t->entry->event)) : STR("");
+    return t->turn->log.p != NULL;
+}
+
+static void write_data(struct jw *w, const struct entry *e)
+{
+    struct json_object *event_id = NULL;
+
+    jw_object(w, "data");
+    jw_str(w, "student_id", e->student);
+    jw_number(w, "mastery_score", e->score);
+    jw_str(w, "level", e->level);
+    if (e->level_before.n > 0)
+        jw_str(w, "previous_level", e->level_before);
+    else
+        jw_null(w, "previous_level");
+    jw_int(w, "revision", e->revision);
+    jw_time(w, "at", e->at_ms);
+    if (json_object_is_type(e->event, json_type_object) &&
+        json_object_object_get_ex(e->event, "event_id", &event_id) &&
+        json_object_is_type(event_id, json_type_string))
+        jw_str(w, "event_id", str_of(json_object_get_string(event_id)));
+    jw_object_end(w);
+}
+
+/* A CloudEvent 1.0. Its id follows from the entry alone: made again, it is the same event. */
+static bool publish(const struct turning *t, const char *type, const char *id_suffix)
+{
+    const struct entry *e = t->entry;
+    struct message *message = &t->turn->messages[t->turn->message_count];
+    struct str id =
+        arena_printf(t->arena, "%02x-%.*s-%s", t->source->shard, STR_ARG(t->source->id), id_suffix);
+    struct buf out;
+    struct jw w = {.out = &out};
+
+    if (!t->source->publish)
+        return true;
+    buf_init(&out, t->arena);
+    jw_object(&w, NULL);
+    jw_text(&w, "specversion", "1.0");
+    jw_str(&w, "id", id);
+    jw_text(&w, "source", EVENT_SOURCE);
+    jw_text(&w, "type", type);
+    jw_str(&w, "subject", e->student);
+    jw_time(&w, "time", e->at_ms);
+    jw_text(&w, "datacontenttype", "application/json");
+    jw_str(&w, "partitionkey", e->student);
+    if (e->traceparent.n > 0)
+        jw_str(&w, "traceparent", e->traceparent);
+    write_data(&w, e);
+    jw_object_end(&w);
+    if (out.failed || !id.p)
+        return false;
+    message->event = buf_view(&out);
+    message->traceparent = e->traceparent.n > 0 ? e->traceparent : STR("");
+    t->turn->message_count++;
+    return true;
+}
+
+static bool publish_score(const struct turning *t)
+{
+    return publish(t, "mastery.updated", "updated");
+}
+
+static bool publish_level(const struct turning *t)
+{
+    if (str_equal(t->entry->level_before, t->entry->level))
+        return true;
+    return publish(t, "mastery.level_changed", "level");
+}
+
+/* ---- the table ---- */
+
+typedef bool product(const struct turning *t); /* false without memory */
+
+enum { PRODUCTS_MAX = 4 };
+
+/* clang-format off */
+static const struct {
+    struct str kind;
+    product *products[PRODUCTS_MAX]; /* in the order in which they are published */
+} kinds[] = {
+    {STR_INIT("calculated"), {publish_score, publish_level}},
+    {STR_INIT("event"),      {keep_event, publish_score, publish_level}},
+    {STR_INIT("recomputed"), {publish_score, publish_level}},
+};
+/* clang-format on */
+
+static product *const *products_of(struct str kind)
+{
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (str_equal(kinds[i].kind, kind))
+            return kinds[i].products;
+    }
+    return NULL;
+}
+
+static bool read_entry(const struct journal_source *source, struct arena *arena, struct entry *ret,
+                       const char **ret_reason)
+{
+    struct problem p = {.code = PROBLEM_NONE};
+    struct json_object *json = json_read(source->text, arena, &p);
+
+    *ret = (struct entry){0};
+    *ret_reason = "not JSON";
+    if (!json)
+        return false;
+    *ret_reason = "not an entry";
+    return validate_object(entry_rules, json, (struct str){0}, arena, ret, &p);
+}
+
+bool journal_entry_turn(const struct journal_source *source, struct arena *arena,
+                        struct journal_turn *ret, int64_t *ret_at_ms, const char **ret_reason)
+{
+    struct entry entry;
+    struct journal_turn turn = {.id = source->id, .log = STR("")};
+    struct turning t = {.source = source, .entry = &entry, .arena = arena, .turn = &turn};
+    product *const *products;
+
+    if (!read_entry(source, arena, &entry, ret_reason))
+        return false;
+    *ret_reason = "of an unknown kind";
+    products = products_of(entry.kind);
+    if (!products)
+        return false;
+    turn.student = entry.student;
+    *ret_reason = "out of memory";
+    for (int i = 0; i < PRODUCTS_MAX && products[i]; i++) {
+        if (!products[i](&t))
+            return false;
+    }
+    *ret = turn;
+    *ret_at_ms = entry.at_ms;
+    return true;
+}

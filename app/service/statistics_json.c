@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/service/statistics_json.h"
+
+#include "app/service/mastery_json.h"
+
+void statistics_write_summary(struct jw *w, const char *key, const struct summary *s)
+{
+    static const char *const names[SUMMARY_PERCENTILES] = {"25", "50", "75", "90", "95"};
+
+    jw_object(w, key);
+    jw_int(w, "count", (int64_t)s->count);
+    jw_number(w, "mean", s->mean);
+    jw_number(w, "median", s->median);
+    jw_number(w, "std_dev", s->std_dev);
+    jw_number(w, "min_value", s->min_value);
+    jw_number(w, "max_value", s->max_value);
+    jw_object(w, "percentiles");
+    for (int i = 0; i < SUMMARY_PERCENTILES; i++)
+        jw_number(w, names[i], s->percentiles[i]);
+    jw_object_end(w);
+    jw_object_end(w);
+}
+
+void statistics_write_interval(struct jw *w, const char *key, const struct interval *i)
+{
+    jw_object(w, key);
+    jw_number(w, "lower", i->lower);
+    jw_number(w, "upper", i->upper);
+    jw_number(w, "level", i->level);
+    jw_object_end(w);
+}
+
+void statistics_write_days(struct jw *w, const char *key, const struct daily *days, size_t n)
+{
+    jw_array(w, key);
+    for (size_t i = 0; i < n; i++) {
+        jw_object(w, NULL);
+        jw_day(w, "date", days[i].day);
+        jw_number(w, "mastery_score", days[i].score);
+        jw_text(w, "level", level_names[mastery_level(days[i].score)]);
+        mastery_write_components(w, "components", days[i].components);
+        jw_int(w, "sample_size", days[i].samples);
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+}
+
+void statistics_write_or_null(struct jw *w, const char *key, bool has, double value)
+{
+    if (has)
+        jw_number(w, key, value);
+    else
+        jw_null(w, key);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Figures of app/domain as the contract shows them. */
+#ifndef SERVICE_STATISTICS_JSON_H
+#define SERVICE_STATISTICS_JSON_H
+
+#include "app/base/json_write.h"
+#include "app/domain/daily.h"
+#include "app/domain/statistics.h"
+
+/* Summary of the contract. */
+void statistics_write_summary(struct jw *w, const char *key, const struct summary *s);
+/* {"lower":…,"upper":…,"level":…} */
+void statistics_write_interval(struct jw *w, const char *key, const struct interval *i);
+/* {date, mastery_score, level, components, sample_size} for each day or period. */
+void statistics_write_days(struct jw *w, const char *key, const struct daily *days, size_t n);
+
+void statistics_write_or_null(struct jw *w, const char *key, bool has, double value);
+
+#endif

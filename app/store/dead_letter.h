@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Dead letters: what could not be taken and never will be as it is, kept for people to look at
+ * (mastery-ctl dead). One stream, trimmed by length; an entry's field `e` is
+ * {"reason","source","event","at"}. */
+#ifndef STORE_DEAD_LETTER_H
+#define STORE_DEAD_LETTER_H
+
+#include "app/base/problem.h"
+#include "app/store/store.h"
+
+/* About so many are kept, and of each so many bytes: the beginning, as a text, of what is longer.
+ */
+enum { DEAD_LETTERS_MAX = 10000, DEAD_LETTER_BYTES_MAX = 16384 };
+
+/* payload: a JSON text, kept as such; JSON null when it is empty. source: which way it came. */
+struct ask *dead_letter_ask(struct asks *a, struct str reason, struct str source,
+                            struct str payload, int64_t now_ms);
+/* Whether it is kept. */
+bool dead_letter_read(const struct ask *ask, struct problem *p);
+
+struct dead_letter {
+    struct str id; /* of the entry in its stream */
+    struct str reason, source, at;
+    struct str event; /* JSON; empty when the entry is not ours */
+    bool whole;       /* event is all of what came */
+};
+
+/* The oldest from that id on ("-": from the first), at most count. */
+struct ask *dead_letter_ask_list(struct asks *a, struct str from, int count);
+/* ret_letters has room for max. The texts live in the arena, or in the reply. */
+bool dead_letter_read_list(const struct ask *ask, struct arena *arena, size_t max,
+                           struct dead_letter *ret_letters, size_t *ret_count, struct problem *p);
+/* 1 when it was there. */
+struct ask *dead_letter_ask_drop(struct asks *a, struct str id);
+
+#endif

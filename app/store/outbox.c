@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/store/outbox.h"
+
+#include "app/store/keys.h"
+
+/* KEYS: lease, outbox. ARGV: holder, id. */
+struct script script_published = {
+    .name = "published",
+    .body = STR_INIT("if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end\n"
+                     "return redis.call('XDEL', KEYS[2], ARGV[2])\n"),
+};
+
+static struct str key_of(struct asks *a, unsigned shard)
+{
+    return key_shard_record(a->arena, shard, SHARD_KEY_OUTBOX);
+}
+
+struct ask *outbox_ask(struct asks *a, unsigned shard)
+{
+    struct str argv[] = {STR("XRANGE"), key_of(a, shard),
+                         STR("-"),      STR("+"),
+                         STR("COUNT"),  arena_printf(a->arena, "%d", OUTBOX_BATCH_MAX)};
+
+    return ask_command(a, ASK_READ, 6, argv);
+}
+
+bool outbox_read(const struct ask *ask, struct outbox_entry *ret_entries, size_t *ret_count,
+                 struct problem *p)
+{
+    struct stream_entry entries[OUTBOX_BATCH_MAX];
+    size_t n;
+
+    if (stream_read(ask->reply, OUTBOX_BATCH_MAX, entries, &n) != REPLY_THERE) {
+        reply_problem(ask->reply, p);
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        ret_entries[i] = (struct outbox_entry){.id = entries[i].id, .message.traceparent = STR("")};
+        (void)stream_field(&entries[i], STR("e"), &ret_entries[i].message.event);
+        (void)stream_field(&entries[i], STR("t"), &ret_entries[i].message.traceparent);
+    }
+    *ret_count = n;
+    return true;
+}
+
+struct ask *outbox_ask_remove(struct asks *a, unsigned shard, struct str holder, struct str id)
+{
+    return ask_script(a, &script_published, 2, 4,
+                      (struct str[]){key_shard_record(a->arena, shard, SHARD_KEY_LEASE),
+                                     key_of(a, shard), holder, id});
+}
+
+void outbox_ask_add(struct asks *a, unsigned shard, const struct message *message)
+{
+    (void)ask_command(a, ASK_WRITE, 7,
+                      (struct str[]){STR("XADD"), key_of(a, shard), STR("*"), STR("e"),
+                                     message->event, STR("t"), message->traceparent});
+}
+
+void outbox_ask_trim(struct asks *a, unsigned shard, int64_t before_ms)
+{
+    (void)ask_command(a, ASK_WRITE, 4,
+                      (struct str[]){STR("XTRIM"), key_of(a, shard), STR("MINID"),
+                                     arena_printf(a->arena, "%lld", (long long)before_ms)});
+}

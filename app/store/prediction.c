@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/store/prediction.h"
+
+#include "app/base/clock.h"
+#include "app/base/number.h"
+#include "app/store/keys.h"
+#include "app/store/reply.h"
+
+/* KEYS: profile, predictions, last ones. ARGV: the oldest time kept (epoch ms), how long the stream
+ * and the last ones live (s), name and text of the last one, then the fields of the record.
+ * Answers 1, or 0 for a student who is not there: erasing may have come between reading and this.
+ */
+struct script script_predict = {
+    .name = "predict",
+    .body = STR_INIT("if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end\n"
+                     "redis.call('XADD', KEYS[2], 'MINID', '~', ARGV[1], '*', unpack(ARGV, 6))\n"
+                     "redis.call('EXPIRE', KEYS[2], ARGV[2])\n"
+                     "redis.call('HSET', KEYS[3], ARGV[4], ARGV[5])\n"
+                     "redis.call('EXPIRE', KEYS[3], ARGV[3])\n"
+                     "return 1\n"),
+};
+
+/* The fields of a record in the stream, in this order; the last one only with an intervention. */
+enum field { MADE_AT, TARGET_DAY, PREDICTED, LOWER, UPPER, MODEL, INTERVENTION, FIELDS };
+static const struct str field_names[FIELDS] = {[MADE_AT] = STR_INIT("made_at"),
+                                               [TARGET_DAY] = STR_INIT("target_day"),
+                                               [PREDICTED] = STR_INIT("predicted"),
+                                               [LOWER] = STR_INIT("lower"),
+                                               [UPPER] = STR_INIT("upper"),
+                                               [MODEL] = STR_INIT("model"),
+                                               [INTERVENTION] = STR_INIT("intervention")};
+
+/* ---- the last ones ---- */
+
+struct ask *prediction_ask_last(struct asks *a, struct str student, struct str name)
+{
+    struct str key = key_student(a->arena, student, STUDENT_KEY_FORECASTS);
+
+    return ask_command(a, ASK_READ, 3, (struct str[]){STR("HGET"), key, name});
+}
+
+bool prediction_read_last(const struct ask *ask, struct str *ret_text, struct problem *p)
+{
+    struct str text = {0};
+
+    if (reply_text(ask->reply, &text) == REPLY_ERROR) {
+        reply_problem(ask->reply, p);
+        return false;
+    }
+    *ret_text = text;
+    return true;
+}
+
+/* ---- writing ---- */
+
+static struct str number_text(struct arena *arena, double value)
+{
+    char text[NUMBER_TEXT_MAX];
+
+    return arena_copy(arena, (struct str){text, number_print(value, text)});
+}
+
+static struct str int_text(struct arena *arena, int64_t value)
+{
+    return arena_printf(arena, "%lld", (long long)value);
+}
+
+static struct str day_text(struct arena *arena, int32_t day)
+{
+    char text[DAY_TEXT_SIZE];
+
+    day_print(day, text);
+    return arena_copy(arena, str_of(text));
+}
+
+/* Names and values, one after the other; returns how many texts. */
+static int fill_fields(struct arena *arena, const struct prediction_record *r,
+                       struct str ret[2 * FIELDS])
+{
+    const struct str values[FIELDS] = {[MADE_AT] = int_text(arena, r->made_at_ms),
+                                       [TARGET_DAY] = day_text(arena, r->day),
+                                       [PREDICTED] = number_text(arena, r->score),
+                                       [LOWER] = number_text(arena, r->lower),
+                                       [UPPER] = number_text(arena, r->upper),
+                                       [MODEL] = r->model,
+                                       [INTERVENTION] = r->intervention};
+    int fields = r->intervention.n > 0 ? FIELDS : INTERVENTION;
+
+    for (int i = 0; i < fields; i++) {
+        ret[2 * i] = field_names[i];
+        ret[2 * i + 1] = values[i];
+    }
+    return 2 * fields;
+}
+
+struct ask *prediction_ask_keep(struct asks *a, struct str student,
+                                const struct prediction_record *record, struct str name,
+                                struct str text)
+{
+    enum { KEYS = 3, FIXED = KEYS + 5 };
+    struct arena *arena = a->arena;
+    struct str argv[FIXED + 2 * FIELDS] = {
+        key_student(arena, student, STUDENT_KEY_PROFILE),
+        key_student(arena, student, STUDENT_KEY_PREDICTIONS),
+        key_student(arena, student, STUDENT_KEY_FORECASTS),
+        int_text(arena, record->made_at_ms - PREDICTION_DAYS * DAY_MS),
+        int_text(arena, PREDICTION_DAYS * DAY_MS / 1000),
+        int_text(arena, FORECAST_TTL_S),
+        name,
+        text};
+
+    return ask_script(a, &script_predict, KEYS, FIXED + fill_fields(arena, record, argv + FIXED),
+                      argv);
+}
+
+bool prediction_read_keep(const struct ask *ask, struct problem *p)
+{
+    int64_t kept;
+
+    if (reply_int(ask->reply, &kept) == REPLY_THERE)
+        return true;
+    reply_problem(ask->reply, p);
+    return false;
+}
+
+/* ---- reading ---- */
+
+struct ask *prediction_ask_made(struct asks *a, struct str student)
+{
+    struct str key = key_student(a->arena, student, STUDENT_KEY_PREDICTIONS);
+
+    return ask_command(a, ASK_READ, 6,
+                       (struct str[]){STR("XREVRANGE"), key, STR("+"), STR("-"), STR("COUNT"),
+                                      int_text(a->arena, PREDICTIONS_READ_MAX)});
+}
+
+static bool read_share(struct str text, double *ret)
+{
+    double value;
+
+    if (!str_to_double(text, &value) || value < 0 || value > 1)
+        return false;
+    *ret = value;
+    return true;
+}
+
+static bool take_field(struct prediction_record *r, struct str name, struct str value)
+{
+    int field = 0;
+
+    while (field < FIELDS && !str_equal(field_names[field], name))
+        field++;
+    switch (field) {
+    case MADE_AT: return str_to_int64(value, 0, INT64_MAX, &r->made_at_ms);
+    case TARGET_DAY: return day_parse(value, &r->day);
+    case PREDICTED: return read_share(value, &r->score);
+    case LOWER: return read_share(value, &r->lower);
+    case UPPER: return read_share(value, &r->upper);
+    case MODEL: r->model = value; return true;
+    case INTERVENTION: r->intervention = value; return true;
+    default: return true; /* of a later version */
+    }
+}
+
+/* An entry is [id, [name, value, …]]. */
+static bool read_entry(const redisReply *entry, struct prediction_record *ret)
+{
+    const redisReply *fields = reply_at(entry, 1);
+    struct str name, value;
+    size_t n;
+
+    *ret = (struct prediction_record){0};
+    if (reply_array(fields, (size_t)4 * FIELDS, &n) != REPLY_THERE || n < (size_t)2 * INTERVENTION)
+        return false;
+    for (size_t i = 0; i + 1 < n; i += 2) {
+        if (reply_text(reply_at(fields, i), &name) != REPLY_THERE ||
+            reply_text(reply_at(fields, i + 1), &value) != REPLY_THERE ||
+            !take_field(ret, name, value))
+            return false;
+    }
+    return true;
+}
+
+bool prediction_read_made(const struct ask *ask, struct arena *arena,
+                          struct prediction_record **ret, size_t *ret_count, struct problem *p)
+{
+    struct prediction_record *records;
+    size_t n;
+
+    if (reply_array(ask->reply, PREDICTIONS_READ_MAX, &n) != REPLY_THERE) {
+        reply_problem(ask->reply, p);
+        return false;
+    }
+    records = arena_array(arena, n + 1, sizeof(*records));
+    for (size_t i = 0; records && i < n; i++) {
+        if (!read_entry(reply_at(ask->reply, n - 1 - i), &records[i]))
+            records = NULL;
+    }
+    if (!records) {
+        problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
+        return false;
+    }
+    *ret = records;
+    *ret_count = n;
+    return true;
+}

@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/store/recommendation.h"
+
+#include <stdio.h>
+
+#include "app/base/buf.h"
+#include "app/base/clock.h"
+#include "app/base/ids.h"
+#include "app/store/keys.h"
+#include "app/store/reply.h"
+
+enum { TOKEN_BYTES = 16, TOKEN_N = 2 + 2 * TOKEN_BYTES, NUMBER_MAX = 100000 };
+
+/* KEYS: the day's text, the student's own, the token's index, tombstone, the path if it is to be
+ * kept. ARGV: the two texts expected, the two new ones, their expiries (epoch seconds), the
+ * student, the path. Answers 1 when kept, 0 when the student is erased, else the two texts that are
+ * there now. */
+struct script script_recommend = {
+    .name = "recommend",
+    .body = STR_INIT("local now = redis.call('MGET', KEYS[1], KEYS[2])\n"
+                     "now = {now[1] or '', now[2] or ''}\n"
+                     "if now[1] ~= ARGV[1] or now[2] ~= ARGV[2] then return now end\n"
+                     "if redis.call('EXISTS', KEYS[4]) == 1 then return 0 end\n"
+                     "if ARGV[3] ~= now[1] then\n"
+                     "  redis.call('SET', KEYS[1], ARGV[3], 'EXAT', ARGV[5])\n"
+                     "end\n"
+                     "redis.call('SET', KEYS[2], ARGV[4], 'EXAT', ARGV[6])\n"
+                     "redis.call('SET', KEYS[3], ARGV[7], 'EXAT', ARGV[6])\n"
+                     "if KEYS[5] then redis.call('SET', KEYS[5], ARGV[8], 'EXAT', ARGV[6]) end\n"
+                     "return 1\n"),
+};
+
+/* ---- ids ---- */
+
+struct str recommendation_token(struct arena *arena, struct str student)
+{
+    unsigned char bytes[1 + TOKEN_BYTES];
+    char text[TOKEN_N + 1];
+
+    bytes[0] = (unsigned char)key_shard(student);
+    random_bytes(bytes + 1, TOKEN_BYTES);
+    hex_print(bytes, sizeof(bytes), text);
+    return arena_copy(arena, (struct str){text, TOKEN_N});
+}
+
+/* 20260131 */
+static int32_t date_number(int32_t day)
+{
+    char text[DAY_TEXT_SIZE];
+    int32_t number = 0;
+
+    day_print(day, text);
+    for (const char *p = text; *p; p++)
+        if (*p != '-')
+            number = number * 10 + (*p - '0');
+    return number;
+}
+
+void recommendation_id_print(struct str token, int32_t day, int number,
+                             char ret_id[RECOMMENDATION_ID_SIZE])
+{
+    (void)snprintf(ret_id, RECOMMENDATION_ID_SIZE, "rec_%.*s-%08d-%d", STR_ARG(token),
+                   date_number(day), number);
+}
+
+static bool is_token(struct str text)
+{
+    if (text.n != TOKEN_N)
+        return false;
+    for (size_t i = 0; i < text.n; i++)
+        if (!memchr("0123456789abcdef", text.p[i], 16))
+            return false;
+    return true;
+}
+
+/* Of 8 digits. */
+static bool read_date(struct str digits, int32_t *ret_day)
+{
+    char text[DAY_TEXT_SIZE];
+
+    if (digits.n != 8)
+        return false;
+    (void)snprintf(text, sizeof(text), "%.4s-%.2s-%.2s", digits.p, digits.p + 4, digits.p + 6);
+    return day_parse(str_of(text), ret_day);
+}
+
+bool recommendation_id_read(struct str id, struct str *ret_token, int32_t *ret_day, int *ret_number)
+{
+    static const struct str prefix = STR_INIT("rec_");
+    struct str token, date;
+    int64_t number;
+
+    if (!str_starts_with(id, prefix))
+        return false;
+    id = (struct str){id.p + prefix.n, id.n - prefix.n};
+    token = str_cut(&id, '-');
+    date = str_cut(&id, '-');
+    if (!is_token(token) || !str_to_int64(id, 1, NUMBER_MAX, &number) || !read_date(date, ret_day))
+        return false;
+    *ret_token = token;
+    *ret_number = (int)number;
+    return true;
+}
+
+struct ask *recommendation_ask_student(struct asks *a, struct str token)
+{
+    return ask_command(a, ASK_READ, 2,
+                       (struct str[]){STR("GET"), key_recommended(a->arena, token)});
+}
+
+bool recommendation_read_student(const struct ask *ask, struct str *ret_student, struct problem *p)
+{
+    *ret_student = (struct str){0};
+    switch (reply_text(ask->reply, ret_student)) {
+    case REPLY_MISSING: return true;
+    case REPLY_THERE:
+        if (id_valid(*ret_student))
+            return true;
+        break;
+    case REPLY_ERROR: break;
+    }
+    reply_problem(ask->reply, p);
+    return false;
+}
+
+/* ---- lines ---- */
+
+static void put_word(struct buf *out, const char *word)
+{
+    buf_char(out, ' ');
+    buf_text(out, word);
+}
+
+static void put_int(struct buf *out, int64_t value)
+{
+    buf_char(out, ' ');
+    buf_int(out, value);
+}
+
+static void put_number(struct buf *out, bool there, double value)
+{
+    buf_char(out, ' ');
+    if (there)
+        buf_number(out, value);
+    else
+        buf_char(out, '-');
+}
+
+static void put_given(struct buf *out, const struct given *g)
+{
+    const struct feedback *f = &g->feedback;
+
+    buf_str(out, g->item);
+    put_int(out, g->at_ms);
+    put_word(out, action_names[g->action]);
+    put_word(out, component_names[g->area]);
+    put_word(out, difficulty_names[g->difficulty]);
+    put_word(out, priority_names[g->priority]);
+    put_word(out, reason_names[g->reason]);
+    put_int(out, g->minutes);
+    put_number(out, true, g->score);
+    put_number(out, true, g->gap);
+    put_number(out, true, g->confidence);
+    if (g->answered) {
+        put_int(out, g->answered_at_ms);
+        put_int(out, f->completed);
+        put_number(out, f->minutes_given, f->minutes);
+        put_number(out, f->rating_given, f->rating);
+        put_number(out, f->improvement_given, f->improvement);
+    }
+    buf_char(out, '\n');
+}
+
+static void put_heard(struct buf *out, const struct heard *h)
+{
+    buf_int(out, h->on);
+    put_int(out, h->day);
+    put_int(out, h->number);
+    put_word(out, action_names[h->action]);
+    put_word(out, component_names[h->area]);
+    put_number(out, true, h->usefulness);
+    buf_char(out, '\n');
+}
+
+/* Takes word after word off a line; what cannot be taken leaves it bad. */
+struct line {
+    struct str rest;
+    bool bad;
+};
+
+static int take_word(struct line *l, const char *const *names)
+{
+    struct str word = str_cut(&l->rest, ' ');
+
+    for (int i = 0; names[i]; i++)
+        if (str_equal(str_of(names[i]), word))
+            return i;
+    l->bad = true;
+    return 0;
+}
+
+static int64_t take_int(struct line *l, int64_t min, int64_t max)
+{
+    int64_t value = min;
+
+    if (!str_to_int64(str_cut(&l->rest, ' '), min, max, &value))
+        l->bad = true;
+    return value;
+}
+
+static double take_number(struct line *l, double min, double max)
+{
+    double value = min;
+
+    if (!str_to_double(str_cut(&l->rest, ' '), &value) || value < min || value > max)
+        l->bad = true;
+    return value;
+}
+
+static double take_optional(struct line *l, double min, double max, bool *ret_there)
+{
+    *ret_there = !str_starts_with(l->rest, STR("- ")) && !str_equal(l->rest, STR("-"));
+    if (*ret_there)
+        return take_number(l, min, max);
+    (void)str_cut(&l->rest, ' ');
+    return 0;
+}
+
+static void take_feedback(struct line *l, struct given *ret)
+{
+    struct feedback *f = &ret->feedback;
+
+    ret->answered = true;
+    ret->answered_at_ms = take_int(l, 0, INT64_MAX);
+    f->completed = take_int(l, 0, 1);
+    f->minutes = take_optional(l, 0, 1e9, &f->minutes_given);
+    f->rating = (int)take_optional(l, 1, 5, &f->rating_given);
+    f->improvement = take_optional(l, -1, 1, &f->improvement_given);
+}
+
+static bool take_given(struct str text, int32_t day, int number, struct given *ret)
+{
+    struct line l = {.rest = text};
+
+    *ret = (struct given){.day = day, .number = number, .item = str_cut(&l.rest, ' ')};
+    ret->at_ms = take_int(&l, 0, INT64_MAX);
+    ret->action = (enum action)take_word(&l, action_names);
+    ret->area = (enum component)take_word(&l, component_names);
+    ret->difficulty = (enum difficulty)take_word(&l, difficulty_names);
+    ret->priority = (enum priority)take_word(&l, priority_names);
+    ret->reason = (enum reason)take_word(&l, reason_names);
+    ret->minutes = (int)take_int(&l, 1, INT32_MAX);
+    ret->score = take_number(&l, 0, 1);
+    ret->gap = take_number(&l, 0, 1);
+    ret->confidence = take_number(&l, 0, 1);
+    if (l.rest.n > 0)
+        take_feedback(&l, ret);
+    return !l.bad && l.rest.n == 0 && id_valid(ret->item);
+}
+
+static bool take_heard(struct str text, struct heard *ret)
+{
+    struct line l = {.rest = text};
+
+    ret->on = (int32_t)take_int(&l, 0, INT32_MAX);
+    ret->day = (int32_t)take_int(&l, 0, INT32_MAX);
+    ret->number = (int)take_int(&l, 1, NUMBER_MAX);
+    ret->action = (enum action)take_word(&l, action_names);
+    ret->area = (enum component)take_word(&l, component_names);
+    ret->usefulness = take_number(&l, 0, 1);
+    return !l.bad && l.rest.n == 0;
+}
+
+/* Each line ends with its newline: what counts them and what takes them must agree. */
+static bool whole_lines(struct str text)
+{
+    return text.n == 0 || text.p[text.n - 1] == '\n';
+}
+
+static size_t count_lines(struct str text)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < text.n; i++)
+        n += text.p[i] == '\n';
+    return n;
+}
+
+/* v has room for as many lines as the text has. */
+static bool take_day(struct str text, int32_t day, struct given *v)
+{
+    bool good = whole_lines(text);
+
+    for (int number = 1; good && text.n > 0; number++)
+        good = take_given(str_cut(&text, '\n'), day, number, v++);
+    return good;
+}
+
+static bool take_own(struct str text, struct recommendations *ret)
+{
+    if (text.n == 0)
+        return true;
+    ret->token = str_cut(&text, '\n');
+    if (!is_token(ret->token) || !whole_lines(text) || count_lines(text) > HEARD_MAX)
+        return false;
+    while (text.n > 0)
+        if (!take_heard(str_cut(&text, '\n'), &ret->heard[ret->heard_count++]))
+            return false;
+    return true;
+}
+
+/* ---- one day ---- */
+
+struct ask *recommendation_ask(struct asks *a, struct str student, int32_t day, bool with_path)
+{
+    struct str argv[4] = {STR("MGET")};
+
+    if (!key_student_recommendations(a->arena, student, day, 1, &argv[1]))
+        a->failed = true;
+    argv[2] = key_student(a->arena, student, STUDENT_KEY_RECOMMENDED);
+    if (with_path)
+        argv[3] = key_student(a->arena, student, STUDENT_KEY_PATH);
+    return ask_command(a, ASK_READ, with_path ? 4 : 3, argv);
+}
+
+/* An absent text is an empty one. */
+static bool text_at(const redisReply *reply, size_t i, struct str *ret)
+{
+    *ret = (struct str){"", 0};
+    return reply_text(reply_at(reply, i), ret) != REPLY_ERROR;
+}
+
+bool recommendation_read(const struct ask *ask, struct arena *arena, int32_t day, size_t room,
+                         struct recommendations *ret, struct problem *p)
+{
+    size_t n;
+
+    *ret = (struct recommendations){.day = day};
+    if (reply_array(ask->reply, 3, &n) != REPLY_THERE || n < 2 ||
+        !text_at(ask->reply, 0, &ret->day_text) || !text_at(ask->reply, 1, &ret->own_text) ||
+        (n == 3 && !text_at(ask->reply, 2, &ret->path))) {
+        reply_problem(ask->reply, p);
+        return false;
+    }
+    ret->n = count_lines(ret->day_text);
+    ret->v = arena_array(arena, ret->n + room, sizeof(*ret->v));
+    if (ret->v && take_day(ret->day_text, day, ret->v) && take_own(ret->own_text, ret))
+        return true;
+    problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
+    return false;
+}
+
+/* Leaves out what was said of the same recommendation before, what is older than 90 days, and the
+ * oldest if it is too much. */
+static void hear(struct recommendations *r, const struct heard *said)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < r->heard_count; i++) {
+        const struct heard *h = &r->heard[i];
+
+        if ((h->day != said->day || h->number != said->number) && h->on > said->on - HISTORY_DAYS)
+            r->heard[kept++] = *h;
+    }
+    if (kept == HEARD_MAX) {
+        memmove(r->heard, r->heard + 1, (HEARD_MAX - 1) * sizeof(r->heard[0]));
+        kept--;
+    }
+    r->heard[kept++] = *said;
+    r->heard_count = kept;
+}
+
+void recommendation_answer(struct recommendations *r, int number, const struct feedback *feedback,
+                           int64_t now_ms)
+{
+    struct given *g = &r->v[number - 1];
+    const struct heard said = {.on = day_of_ms(now_ms),
+                               .day = g->day,
+                               .number = number,
+                               .action = g->action,
+                               .area = g->area,
+                               .usefulness = feedback_usefulness(feedback)};
+
+    g->answered = true;
+    g->answered_at_ms = now_ms;
+    g->feedback = *feedback;
+    hear(r, &said);
+}
+
+static struct str day_text(struct arena *arena, const struct recommendations *r)
+{
+    struct buf out;
+
+    buf_init(&out, arena);
+    (void)buf_reserve(&out, r->n * 160);
+    for (size_t i = 0; i < r->n; i++)
+        put_given(&out, &r->v[i]);
+    return out.failed ? (struct str){0} : buf_view(&out);
+}
+
+static struct str own_text(struct arena *arena, const struct recommendations *r)
+{
+    struct buf out;
+
+    buf_init(&out, arena);
+    buf_str(&out, r->token);
+    buf_char(&out, '\n');
+    for (size_t i = 0; i < r->heard_count; i++)
+        put_heard(&out, &r->heard[i]);
+    return out.failed ? (struct str){0} : buf_view(&out);
+}
+
+static struct str expiry(struct arena *arena, int32_t day)
+{
+    return arena_printf(arena, "%lld", (long long)day_start_ms(day + HISTORY_DAYS) / 1000);
+}
+
+struct ask *recommendation_ask_change(struct asks *a, const struct recommendation_change *change)
+{
+    const struct recommendations *to = change->to;
+    struct arena *arena = a->arena;
+    bool path = change->path.n > 0;
+    struct str argv[5 + 8] = {{0},
+                              key_student(arena, change->student, STUDENT_KEY_RECOMMENDED),
+                              key_recommended(arena, to->token),
+                              key_student(arena, change->student, STUDENT_KEY_ERASED)};
+    struct str *arg = argv + 4;
+
+    if (!key_student_recommendations(arena, change->student, to->day, 1, &argv[0]))
+        a->failed = true;
+    if (path)
+        *arg++ = key_student(arena, change->student, STUDENT_KEY_PATH);
+    *arg++ = to->day_text;
+    *arg++ = to->own_text;
+    *arg++ = day_text(arena, to);
+    *arg++ = own_text(arena, to);
+    *arg++ = expiry(arena, to->day);
+    *arg++ = expiry(arena, change->today);
+    *arg++ = change->student;
+    if (path)
+        *arg++ = change->path;
+    return ask_script(a, &script_recommend, path ? 5 : 4, (int)(arg - argv), argv);
+}
+
+enum recommendation_outcome recommendation_read_change(const struct ask *ask, struct problem *p)
+{
+    int64_t kept;
+    size_t n;
+
+    if (reply_int(ask->reply, &kept) == REPLY_THERE)
+        return kept == 1 ? RECOMMENDATIONS_KEPT : RECOMMENDATIONS_ERASED;
+    if (reply_array(ask->reply, 2, &n) == REPLY_THERE)
+        return RECOMMENDATIONS_OUTDATED;
+    reply_problem(ask->reply, p);
+    return RECOMMENDATIONS_PROBLEM;
+}
+
+/* ---- many days ---- */
+
+struct ask *recommendation_ask_days(struct asks *a, struct str student, int32_t first, int count)
+{
+    struct str argv[2 + RECOMMENDATION_DAYS_MAX] = {STR("MGET")};
+
+    argv[1] = key_student(a->arena, student, STUDENT_KEY_RECOMMENDED);
+    if (!key_student_recommendations(a->arena, student, first, count, argv + 2))
+        a->failed = true;
+    return ask_command(a, ASK_READ, 2 + count, argv);
+}
+
+static bool take_days(const redisReply *reply, size_t days, struct arena *arena, int32_t first,
+                      struct given **ret_given, size_t *ret_count)
+{
+    struct given *v;
+    size_t n = 0;
+    struct str text;
+
+    for (size_t i = 0; i < days; i++) {
+        if (!text_at(reply, 1 + i, &text))
+            return false;
+        n += count_lines(text);
+    }
+    v = arena_array(arena, n + 1, sizeof(*v));
+    if (!v)
+        return false;
+    *ret_given = v;
+    *ret_count = n;
+    for (size_t i = 0; i < days; i++) {
+        if (!text_at(reply, 1 + i, &text) || !take_day(text, first + (int32_t)i, v))
+            return false;
+        v += count_lines(text);
+    }
+    return true;
+}
+
+bool recommendation_read_days(const struct ask *ask, struct arena *arena, int32_t first,
+                              struct given **ret_given, size_t *ret_count, struct str *ret_token,
+                              struct problem *p)
+{
+    struct recommendations own = {0};
+    struct str text;
+    size_t n;
+
+    if (reply_array(ask->reply, 1 + RECOMMENDATION_DAYS_MAX, &n) != REPLY_THERE || n < 1 ||
+        !text_at(ask->reply, 0, &text)) {
+        reply_problem(ask->reply, p);
+        return false;
+    }
+    if (!take_own(text, &own) ||
+        !take_days(ask->reply, n - 1, arena, first, ret_given, ret_count)) {
+        problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
+        return false;
+    }
+    *ret_token = own.token;
+    return true;
+}

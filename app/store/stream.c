@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/store/stream.h"
+
+bool stream_entry_read(const redisReply *reply, struct stream_entry *ret)
+{
+    struct stream_entry entry = {.fields = reply_at(reply, 1)};
+    size_t n;
+
+    if (reply_text(reply_at(reply, 0), &entry.id) != REPLY_THERE || entry.id.n >= STREAM_ID_SIZE ||
+        reply_array(entry.fields, SIZE_MAX, &n) != REPLY_THERE || n % 2 != 0)
+        return false;
+    *ret = entry;
+    return true;
+}
+
+enum reply stream_read(const redisReply *reply, size_t max, struct stream_entry *ret_entries,
+                       size_t *ret_count)
+{
+    size_t n, count = 0;
+    enum reply there = reply_array(reply, max, &n);
+
+    if (there != REPLY_THERE)
+        return there;
+    for (size_t i = 0; i < n; i++) {
+        const redisReply *entry = reply_at(reply, i);
+
+        if (entry && (entry->type == REDIS_REPLY_NIL ||
+                      (reply_at(entry, 1) && reply_at(entry, 1)->type == REDIS_REPLY_NIL)))
+            continue;
+        if (!stream_entry_read(entry, &ret_entries[count]))
+            return REPLY_ERROR;
+        count++;
+    }
+    *ret_count = count;
+    return REPLY_THERE;
+}
+
+enum reply stream_field(const struct stream_entry *entry, struct str name, struct str *ret)
+{
+    size_t n;
+    struct str found;
+
+    if (reply_array(entry->fields, SIZE_MAX, &n) != REPLY_THERE)
+        return REPLY_ERROR;
+    for (size_t i = 0; i + 1 < n; i += 2) {
+        if (reply_text(reply_at(entry->fields, i), &found) == REPLY_THERE && str_equal(found, name))
+            return reply_text(reply_at(entry->fields, i + 1), ret);
+    }
+    return REPLY_MISSING;
+}
+
+bool stream_id_time(struct str id, int64_t *ret_ms)
+{
+    struct str time = str_cut(&id, '-');
+
+    return str_to_int64(time, 0, INT64_MAX, ret_ms);
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/worker/jobs.h"
+
+#include <assert.h>
+
+#include "app/service/cloudevent.h"
+#include "app/store/dead_letter.h"
+#include "app/worker/worker.h"
+
+enum { TRIES = 5, UNKNOWN_KIND = 1 };
+enum { JOB_DONE, JOB_AGAIN, JOB_DEAD }; /* the words of METRIC_JOBS */
+
+static const int64_t TAKE_US = 100000; /* between looks into an empty queue */
+static const int64_t CLAIM_US = 2000000;
+static const int64_t KEEP_US = 1000000;
+static const int64_t CLAIM_IDLE_MS = 10000; /* ten times as long as between two keeps */
+static const int64_t AGAIN_MS = 500;        /* before the second try; four times longer each */
+
+/* The words of METRIC_JOBS stand in the same order, and unknown behind them. */
+/* clang-format off */
+static const struct {
+    struct str name;
+    job_step *step;
+} kinds[] = {
+    {STR_INIT("event"), job_event},
+};
+/* clang-format on */
+
+static_assert(sizeof(kinds) / sizeof(kinds[0]) == UNKNOWN_KIND, "a word of METRIC_JOBS a kind");
+
+/* ---- the end of a job ---- */
+
+static void count(struct worker *w, const struct job *job, unsigned status)
+{
+    metrics_add(w->engine->metrics, METRIC_JOBS, job->kind, status, 1);
+}
+
+/* Whatever the answer: if the store has not taken it, the job is still pending, and claimed. */
+static void on_ended(struct worker *w, struct task *task)
+{
+    struct job *job = task->own;
+
+    task_end(w, task);
+    job->task = NULL;
+    w->jobs.busy--;
+    w->jobs.take_us = 0; /* there is room */
+}
+
+static int64_t again_ms(const struct job *job)
+{
+    int64_t ms = AGAIN_MS;
+
+    for (int64_t i = 0; i < job->q.tries && i < TRIES; i++)
+        ms *= 4;
+    return ms;
+}
+
+/* What is wrong with it, field by field if it is the input. */
+static struct str reason_of(const struct job *job)
+{
+    if (job->problem.field_count > 0)
+        return cloudevent_reason(&job->problem, job->task->arena);
+    return str_of(job->problem.message);
+}
+
+static void bury(struct worker *w, struct job *job, struct str why)
+{
+    struct task *task = job->task;
+    struct jw *jw = log_begin(w->engine->log, LOG_ERROR, "job.dead");
+
+    jw_str(jw, "kind", job->q.kind);
+    jw_text(jw, "consequence", "kept as a dead letter");
+    log_end(w->engine->log);
+    count(w, job, JOB_DEAD);
+    asks_clear(&task->asks);
+    (void)dead_letter_ask(&task->asks, arena_printf(task->arena, "job: %.*s", STR_ARG(why)),
+                          arena_printf(task->arena, "queue:%.*s", STR_ARG(job->q.kind)),
+                          job->q.body, w->now_ms);
+    (void)queue_ask_finish(&task->asks, w->id, &job->q);
+    task_submit(w, task, on_ended);
+}
+
+static void put_off(struct worker *w, struct job *job)
+{
+    struct task *task = job->task;
+
+    count(w, job, JOB_AGAIN);
+    asks_clear(&task->asks);
+    (void)queue_ask_put_off(&task->asks, w->id, &job->q, w->now_ms + again_ms(job));
+    task_submit(w, task, on_ended);
+}
+
+static void end_job(struct worker *w, struct job *job)
+{
+    if (job->problem.code == PROBLEM_NONE) {
+        count(w, job, JOB_DONE);
+        asks_clear(&job->task->asks);
+        (void)queue_ask_finish(&job->task->asks, w->id, &job->q);
+        task_submit(w, job->task, on_ended);
+    } else if (job->problem.code == PROBLEM_SERVICE_UNAVAILABLE && job->q.tries + 1 < TRIES) {
+        put_off(w, job);
+    } else {
+        bury(w, job, reason_of(job));
+    }
+}
+
+/* ---- its steps ---- */
+
+static void on_step(struct worker *w, struct task *task);
+
+static void step(struct worker *w, struct job *job)
+{
+    if (kinds[job->kind].step(w, job) == STEP_MORE && job->problem.code == PROBLEM_NONE)
+        task_submit(w, job->task, on_step);
+    else
+        end_job(w, job);
+}
+
+static void on_step(struct worker *w, struct task *task)
+{
+    step(w, task->own);
+}
+
+static unsigned kind_of(struct str name)
+{
+    unsigned i = 0;
+
+    while (i < UNKNOWN_KIND && !str_equal(kinds[i].name, name))
+        i++;
+    return i;
+}
+
+static bool copy_texts(struct arena *arena, struct queue_job *q)
+{
+    q->id = arena_copy(arena, q->id);
+    q->kind = arena_copy(arena, q->kind);
+    q->body = arena_copy(arena, q->body);
+    return q->id.p && q->kind.p && q->body.p;
+}
+
+/* One that cannot even begin stays pending, and is claimed. */
+static void begin(struct worker *w, struct job *job, const struct queue_job *q)
+{
+    struct task *task = task_begin(w, 0, job);
+
+    *job = (struct job){.q = *q, .task = task, .kind = kind_of(q->kind)};
+    if (!task)
+        return;
+    if (!copy_texts(task->arena, &job->q)) {
+        task_end(w, task);
+        job->task = NULL;
+        return;
+    }
+    w->jobs.busy++;
+    if (job->kind == UNKNOWN_KIND)
+        bury(w, job, STR("of an unknown kind"));
+    else if (job->q.tries >= TRIES)
+        bury(w, job, STR("every worker that tried it has died"));
+    else
+        step(w, job);
+}
+
+/* ---- taking ---- */
+
+static struct job *free_place(struct worker *w)
+{
+    for (int i = 0; i < JOBS_AT_ONCE; i++) {
+        if (!w->jobs.v[i].task)
+            return &w->jobs.v[i];
+    }
+    return NULL;
+}
+
+static void on_taken(struct worker *w, struct task *task)
+{
+    struct queue_job taken[QUEUE_TAKE_MAX];
+    struct problem p = {.code = PROBLEM_NONE};
+    size_t n = 0;
+
+    w->jobs.taking = false;
+    if (!task_failed(task))
+        (void)queue_read_jobs(task->own, taken, &n, &p);
+    w->jobs.wheel += (unsigned)n;
+    for (size_t i = 0; i < n; i++) {
+        struct job *place = free_place(w);
+
+        if (place)
+            begin(w, place, &taken[i]);
+    }
+    task_end(w, task);
+}
+
+/* Of eight jobs five are high, two normal and one low, as far as there are any: nobody starves. */
+static void share_out(unsigned wheel, size_t room, size_t ret_first[QUEUE_LEVELS])
+{
+    static const enum queue_level turns[] = {QUEUE_HIGH, QUEUE_HIGH,   QUEUE_NORMAL, QUEUE_HIGH,
+                                             QUEUE_HIGH, QUEUE_NORMAL, QUEUE_HIGH,   QUEUE_LOW};
+
+    memset(ret_first, 0, QUEUE_LEVELS * sizeof(*ret_first));
+    for (size_t i = 0; i < room; i++)
+        ret_first[turns[(wheel + i) % (sizeof(turns) / sizeof(turns[0]))]]++;
+}
+
+static void take(struct worker *w, size_t room)
+{
+    struct jobs *jobs = &w->jobs;
+    size_t first[QUEUE_LEVELS];
+    struct task *task = task_begin(w, 0, NULL);
+
+    if (!task)
+        return;
+    jobs->taking = true;
+    queue_ask_due(&task->asks, w->now_ms);
+    if (w->now_us >= jobs->claim_us) {
+        jobs->claim_us = w->now_us + CLAIM_US;
+        task->own = queue_ask_claim(&task->asks, w->id, room, CLAIM_IDLE_MS);
+    } else {
+        share_out(jobs->wheel, room, first);
+        task->own = queue_ask_take(&task->asks, w->id, room, first);
+    }
+    task_submit(w, task, on_taken);
+}
+
+/* What is under way must not look as if nobody cared for it. */
+static void keep(struct worker *w)
+{
+    struct task *task;
+
+    if (w->jobs.busy == 0 || w->now_us < w->jobs.keep_us)
+        return;
+    w->jobs.keep_us = w->now_us + KEEP_US;
+    task = task_begin(w, 0, NULL);
+    if (!task)
+        return;
+    for (int i = 0; i < JOBS_AT_ONCE; i++) {
+        struct queue_job q = w->jobs.v[i].q;
+
+        if (!w->jobs.v[i].task)
+            continue;
+        q.id = arena_copy(task->arena, q.id);
+        queue_ask_keep(&task->asks, w->id, &q);
+    }
+    task_submit(w, task, task_over);
+}
+
+/* The queue is looked into ten times a second, and again as soon as a job has ended: being woken
+ * for each new one, as the journal is, would wake all workers for the one that takes it. */
+void jobs_tick(struct worker *w)
+{
+    struct jobs *jobs = &w->jobs;
+    size_t room = JOBS_AT_ONCE - jobs->busy;
+
+    keep(w);
+    if (jobs->busy > 0)
+        worker_wake_at(w, jobs->keep_us);
+    if (worker_draining(w) || jobs->taking || room == 0)
+        return;
+    if (w->now_us < jobs->take_us) {
+        worker_wake_at(w, jobs->take_us);
+        return;
+    }
+    jobs->take_us = w->now_us + TAKE_US;
+    worker_wake_at(w, jobs->take_us);
+    take(w, room);
+}
+
+bool jobs_busy(const struct worker *w)
+{
+    return w->jobs.busy > 0 || w->jobs.taking;
+}

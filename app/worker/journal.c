@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/worker/journal.h"
+
+#include "app/service/event_input.h"
+#include "app/service/journal_entry.h"
+#include "app/store/dead_letter.h"
+#include "app/store/lease.h"
+#include "app/worker/worker.h"
+
+enum { SHARDS_AT_ONCE = 16 };
+enum { TURNED, UNREADABLE }; /* the words of METRIC_JOURNAL */
+/* Whatever should have gone unheard is found so soon. */
+static const int64_t SWEEP_US = 5000000;
+
+/* One batch of a shard. */
+struct batch {
+    struct journal_record records[JOURNAL_BATCH_MAX];
+    struct journal_turn turns[JOURNAL_BATCH_MAX];
+    size_t n, messages, unreadable;
+    struct ask *read, *turned;
+    int64_t lag_ms;
+};
+
+void journal_init(struct worker *w)
+{
+    for (unsigned shard = 0; shard < SHARDS; shard++)
+        memcpy(w->journal.shards[shard].last_id, "0-0", sizeof("0-0"));
+}
+
+void journal_news(struct worker *w, unsigned shard)
+{
+    w->journal.shards[shard].news = true;
+}
+
+struct str journal_last_id(const struct worker *w, unsigned shard)
+{
+    return str_of(w->journal.shards[shard].last_id);
+}
+
+int64_t journal_take_lag_ms(struct worker *w)
+{
+    int64_t lag_ms = w->journal.lag_ms;
+
+    w->journal.lag_ms = 0;
+    return lag_ms;
+}
+
+bool journal_busy(const struct worker *w)
+{
+    return w->journal.busy > 0;
+}
+
+bool journal_busy_with(const struct worker *w, unsigned shard)
+{
+    return w->journal.shards[shard].busy;
+}
+
+static void end(struct worker *w, struct task *task)
+{
+    w->journal.shards[task->shard].busy = false;
+    w->journal.busy--;
+    task_end(w, task);
+}
+
+static void try_later(struct worker *w, struct task *task)
+{
+    struct journal_shard *s = &w->journal.shards[task->shard];
+
+    s->news = true;
+    s->again_us = w->now_us + WORKER_PAUSE_US;
+    end(w, task);
+}
+
+static void tell_unreadable(struct worker *w, unsigned shard, const char *reason)
+{
+    struct jw *jw = log_begin(w->engine->log, LOG_ERROR, "journal.unreadable");
+
+    jw_int(jw, "shard", shard);
+    jw_text(jw, "reason", reason);
+    jw_text(jw, "consequence", "kept as a dead letter");
+    log_end(w->engine->log);
+}
+
+/* What cannot be read is kept as a dead letter, in the same round, and turned into nothing. */
+static bool bury(struct worker *w, struct task *task, const struct journal_record *record,
+                 const char *reason)
+{
+    struct str source = key_shard_record(task->arena, task->shard, SHARD_KEY_JOURNAL);
+
+    tell_unreadable(w, task->shard, reason);
+    (void)dead_letter_ask(&task->asks, arena_printf(task->arena, "journal entry %s", reason),
+                          source, record->text, w->now_ms);
+    return source.p != NULL;
+}
+
+static bool turn_one(struct worker *w, struct task *task, struct batch *b, size_t i)
+{
+    const struct journal_record *record = &b->records[i];
+    struct journal_source source = {.shard = task->shard,
+                                    .id = record->id,
+                                    .text = record->text,
+                                    .publish = worker_publishes(w)};
+    struct journal_turn *turn = &b->turns[i];
+    const char *reason;
+    int64_t at_ms;
+
+    *turn = (struct journal_turn){.id = record->id, .log = STR("")};
+    if (!journal_entry_turn(&source, task->arena, turn, &at_ms, &reason)) {
+        b->unreadable++;
+        return bury(w, task, record, reason);
+    }
+    b->messages += turn->message_count;
+    if (w->now_ms - at_ms > b->lag_ms)
+        b->lag_ms = w->now_ms - at_ms;
+    return true;
+}
+
+static void count(struct worker *w, const struct batch *b, int64_t turned)
+{
+    uint64_t unreadable = b->unreadable;
+
+    if (turned > (int64_t)unreadable)
+        metrics_add(w->engine->metrics, METRIC_JOURNAL, TURNED, 0, (uint64_t)turned - unreadable);
+    if (unreadable > 0)
+        metrics_add(w->engine->metrics, METRIC_JOURNAL, UNREADABLE, 0, unreadable);
+    if (b->lag_ms > w->journal.lag_ms)
+        w->journal.lag_ms = b->lag_ms;
+}
+
+static void on_turned(struct worker *w, struct task *task)
+{
+    struct batch *b = task->own;
+    struct problem p = {.code = PROBLEM_NONE};
+    int64_t turned;
+
+    if (task_failed(task) || !journal_read_turned(b->turned, &turned, &p)) {
+        try_later(w, task);
+        return;
+    }
+    if (turned == LEASE_LOST) {
+        lease_lost(w, task->shard);
+    } else {
+        count(w, b, turned);
+        if (b->messages > 0)
+            outbox_news(w, task->shard);
+        if (b->n == JOURNAL_BATCH_MAX)
+            journal_news(w, task->shard);
+    }
+    end(w, task);
+}
+
+static void on_read(struct worker *w, struct task *task)
+{
+    struct batch *b = task->own;
+    struct problem p = {.code = PROBLEM_NONE};
+
+    if (task_failed(task) || !journal_read(b->read, b->records, &b->n, &p)) {
+        try_later(w, task);
+        return;
+    }
+    if (b->n == 0 || !lease_held(w, task->shard)) {
+        end(w, task);
+        return;
+    }
+    (void)snprintf(w->journal.shards[task->shard].last_id, STREAM_ID_SIZE, "%.*s",
+                   STR_ARG(b->records[b->n - 1].id));
+    asks_clear(&task->asks);
+    for (size_t i = 0; i < b->n; i++) {
+        if (!turn_one(w, task, b, i)) {
+            try_later(w, task);
+            return;
+        }
+    }
+    b->turned = journal_ask_turn(&task->asks, task->shard, w->id, b->turns, b->n, w->now_ms,
+                                 EVENT_AGE_MAX_MS);
+    task_submit(w, task, on_turned);
+}
+
+static void begin(struct worker *w, unsigned shard)
+{
+    struct journal_shard *s = &w->journal.shards[shard];
+    struct task *task = task_begin(w, shard, NULL);
+    struct batch *b = task ? arena_zalloc(task->arena, sizeof(*b)) : NULL;
+
+    if (!b) {
+        s->again_us = w->now_us + WORKER_PAUSE_US;
+        task_end(w, task);
+        return;
+    }
+    s->news = false;
+    s->busy = true;
+    w->journal.busy++;
+    task->own = b;
+    b->read = journal_ask(&task->asks, shard);
+    task_submit(w, task, on_read);
+}
+
+static void sweep(struct worker *w)
+{
+    if (w->now_us < w->journal.sweep_us)
+        return;
+    w->journal.sweep_us = w->now_us + SWEEP_US;
+    for (unsigned shard = 0; shard < SHARDS; shard++) {
+        journal_news(w, shard);
+        outbox_news(w, shard);
+    }
+}
+
+static void tick_shard(struct worker *w, unsigned shard)
+{
+    const struct journal_shard *s = &w->journal.shards[shard];
+
+    if (!s->news || s->busy || !lease_held(w, shard))
+        return;
+    if (w->now_us < s->again_us)
+        worker_wake_at(w, s->again_us);
+    else if (w->journal.busy < SHARDS_AT_ONCE)
+        begin(w, shard);
+}
+
+void journal_tick(struct worker *w)
+{
+    unsigned first = w->journal.first++;
+
+    if (worker_draining(w))
+        return;
+    sweep(w);
+    for (unsigned i = 0; i < SHARDS; i++)
+        tick_shard(w, (first + i) % SHARDS);
+}

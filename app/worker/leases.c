@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/worker/leases.h"
+
+#include "app/base/clock.h"
+#include "app/store/lease.h"
+#include "app/worker/worker.h"
+
+static const int64_t ROUND_US = 1000000;
+/* So much earlier than the store we take a lease for lost: clocks may run differently. */
+static const int64_t MARGIN_US = 500000;
+
+void leases_init(struct worker *w)
+{
+    uint8_t first;
+
+    random_bytes(&first, sizeof(first));
+    w->leases.first = first;
+}
+
+bool lease_holds(const struct worker *w, unsigned shard)
+{
+    return clock_monotonic_us() < w->leases.until_us[shard];
+}
+
+bool lease_held(const struct worker *w, unsigned shard)
+{
+    return w->now_us < w->leases.until_us[shard];
+}
+
+size_t leases_held(const struct worker *w)
+{
+    return w->leases.held;
+}
+
+void lease_lost(struct worker *w, unsigned shard)
+{
+    if (w->leases.until_us[shard] != 0)
+        w->leases.held--;
+    w->leases.until_us[shard] = 0;
+}
+
+static void gained(struct worker *w, unsigned shard, int64_t until_us)
+{
+    if (w->leases.until_us[shard] == 0)
+        w->leases.held++;
+    /* who held it before may have left anything behind */
+    if (!lease_held(w, shard)) {
+        journal_news(w, shard);
+        outbox_news(w, shard);
+    }
+    w->leases.until_us[shard] = until_us;
+}
+
+static void tell(struct worker *w)
+{
+    struct leases *l = &w->leases;
+    struct jw *jw;
+
+    if (l->told == l->held)
+        return;
+    l->told = l->held;
+    jw = log_begin(w->engine->log, LOG_INFO, "worker.leases");
+    jw_int(jw, "shards", (int64_t)l->held);
+    jw_int(jw, "workers", (int64_t)presence_live(w));
+    log_end(w->engine->log);
+}
+
+static void answered(struct worker *w, struct task *task)
+{
+    struct leases *l = &w->leases;
+
+    l->asking = false;
+    if (task_failed(task)) {
+        l->again_us = w->now_us + WORKER_PAUSE_US;
+        task_end(w, task);
+        return;
+    }
+    for (unsigned shard = 0; shard < SHARDS; shard++) {
+        if (!l->asked[shard])
+            continue;
+        if (lease_read(l->asked[shard]))
+            gained(w, shard, task->asks.submitted_us + LEASE_MS * INT64_C(1000) - MARGIN_US);
+        else
+            lease_lost(w, shard);
+    }
+    tell(w);
+    task_end(w, task);
+}
+
+static size_t fair_share(const struct worker *w)
+{
+    size_t live = presence_live(w);
+
+    return worker_draining(w) ? 0 : (SHARDS + live - 1) / live;
+}
+
+static bool idle(const struct worker *w, unsigned shard)
+{
+    return !journal_busy_with(w, shard) && !outbox_busy_with(w, shard);
+}
+
+/* Renews what is ours, takes what we may, and gives back what is more than our share. While
+ * draining everything is kept until what is under way has ended. */
+static void ask_for(struct worker *w, struct asks *a, unsigned shard, size_t share, size_t *wanted)
+{
+    struct leases *l = &w->leases;
+
+    l->asked[shard] = NULL;
+    if (l->until_us[shard] == 0 && *wanted >= share)
+        return;
+    if (l->until_us[shard] != 0 && l->held > share && !worker_draining(w) && idle(w, shard)) {
+        lease_lost(w, shard);
+        lease_ask_release(a, shard, w->id);
+        return;
+    }
+    l->asked[shard] = lease_ask(a, shard, w->id, LEASE_MS);
+    if (l->until_us[shard] == 0)
+        (*wanted)++;
+}
+
+void leases_tick(struct worker *w)
+{
+    struct leases *l = &w->leases;
+    size_t share = fair_share(w), wanted = l->held;
+    struct task *task;
+
+    if (l->asking)
+        return;
+    if (w->now_us < l->again_us) {
+        worker_wake_at(w, l->again_us);
+        return;
+    }
+    l->again_us = w->now_us + ROUND_US;
+    worker_wake_at(w, l->again_us);
+    task = task_begin(w, 0, NULL);
+    if (!task)
+        return;
+    l->asking = true;
+    for (unsigned i = 0; i < SHARDS; i++)
+        ask_for(w, &task->asks, (l->first + i) % SHARDS, share, &wanted);
+    task_submit(w, task, answered);
+}
+
+void leases_ask_release(struct worker *w, struct asks *a)
+{
+    for (unsigned shard = 0; shard < SHARDS; shard++) {
+        if (w->leases.until_us[shard] == 0)
+            continue;
+        lease_lost(w, shard);
+        lease_ask_release(a, shard, w->id);
+    }
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/worker/retention.h"
+
+#include <stdio.h>
+
+#include "app/service/event_input.h"
+#include "app/store/outbox.h"
+#include "app/worker/worker.h"
+
+enum { KEYS_A_STEP = 1000, STREAMS_A_STEP_MAX = 100000 };
+
+static const int64_t FIRST_US = 2000000; /* after the start */
+static const int64_t STEP_US = 50000;    /* between steps, so that nobody notices */
+static const int64_t ROUND_US = INT64_C(86400) * 1000000;
+static const int64_t DEAD_LETTER_AGE_MS = EVENT_AGE_MAX_MS;
+static const int64_t OUTBOX_AGE_MS = INT64_C(86400) * 1000; /* when nobody publishes */
+
+static void ask_trim(struct asks *a, struct str key, int64_t before_ms)
+{
+    (void)ask_command(a, ASK_WRITE, 4,
+                      (struct str[]){STR("XTRIM"), key, STR("MINID"),
+                                     arena_printf(a->arena, "%lld", (long long)before_ms)});
+}
+
+static void on_trimmed(struct worker *w, struct task *task)
+{
+    w->retention.busy = false;
+    task_end(w, task);
+}
+
+static void fail(struct worker *w, struct task *task)
+{
+    w->retention.again_us = w->now_us + WORKER_PAUSE_US;
+    on_trimmed(w, task);
+}
+
+static void end_walk(struct worker *w)
+{
+    struct retention *r = &w->retention;
+    struct jw *jw = log_begin(w->engine->log, LOG_INFO, "retention.done");
+
+    jw_int(jw, "streams", (int64_t)r->looked_at);
+    log_end(w->engine->log);
+    r->cursor[0] = '\0';
+    r->again_us = w->now_us + ROUND_US;
+}
+
+/* A step of the walk over all keys: students' streams of events. */
+static void on_scanned(struct worker *w, struct task *task)
+{
+    struct retention *r = &w->retention;
+    const redisReply *reply = ((struct ask *)task->own)->reply;
+    struct str cursor, key;
+    size_t n;
+
+    if (task_failed(task) || reply_text(reply_at(reply, 0), &cursor) != REPLY_THERE ||
+        cursor.n >= sizeof(r->cursor) ||
+        reply_array(reply_at(reply, 1), STREAMS_A_STEP_MAX, &n) != REPLY_THERE) {
+        fail(w, task);
+        return;
+    }
+    (void)snprintf(r->cursor, sizeof(r->cursor), "%.*s", STR_ARG(cursor));
+    asks_clear(&task->asks);
+    for (size_t i = 0; i < n; i++) {
+        if (reply_text(reply_at(reply_at(reply, 1), i), &key) == REPLY_THERE)
+            ask_trim(&task->asks, key, w->now_ms - EVENT_AGE_MAX_MS);
+    }
+    r->looked_at += n;
+    r->again_us = w->now_us + STEP_US;
+    if (str_equal(cursor, STR("0")))
+        end_walk(w);
+    task_submit(w, task, on_trimmed);
+}
+
+static void scan(struct worker *w, struct task *task)
+{
+    struct str cursor = arena_copy(task->arena, str_of(w->retention.cursor));
+
+    task->own = ask_command(
+        &task->asks, ASK_READ, 8,
+        (struct str[]){STR("SCAN"), cursor, STR("MATCH"), STR("{*}:student:*:events"), STR("COUNT"),
+                       arena_printf(task->arena, "%d", KEYS_A_STEP), STR("TYPE"), STR("stream")});
+    task_submit(w, task, on_scanned);
+}
+
+/* Dead letters hold what people did, too; outboxes fill only while somebody publishes. */
+static void begin_walk(struct worker *w, struct task *task)
+{
+    struct retention *r = &w->retention;
+
+    memcpy(r->cursor, "0", sizeof("0"));
+    r->looked_at = 0;
+    ask_trim(&task->asks, key_dead_letters, w->now_ms - DEAD_LETTER_AGE_MS);
+    for (unsigned shard = 0; shard < SHARDS && !worker_publishes(w); shard++)
+        outbox_ask_trim(&task->asks, shard, w->now_ms - OUTBOX_AGE_MS);
+    task_submit(w, task, on_trimmed);
+}
+
+void retention_tick(struct worker *w)
+{
+    struct retention *r = &w->retention;
+    struct task *task;
+
+    if (r->again_us == 0)
+        r->again_us = w->now_us + FIRST_US;
+    if (r->busy || worker_draining(w) || !lease_held(w, 0))
+        return;
+    if (w->now_us < r->again_us) {
+        worker_wake_at(w, r->again_us);
+        return;
+    }
+    task = task_begin(w, 0, NULL);
+    if (!task)
+        return;
+    r->busy = true;
+    if (*r->cursor)
+        scan(w, task);
+    else
+        begin_walk(w, task);
+}
+
+bool retention_busy(const struct worker *w)
+{
+    return w->retention.busy;
+}

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The house keeps its order: includes point one way, and each fact stands in one place."""
+import pathlib
+import re
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+# From the street inwards: a room may call those behind it.
+ROOMS = [
+    "fcgi",
+    "app/ctl",
+    "app/worker",
+    "app/routes",
+    "app/service",
+    "app/auth",
+    "app/http",
+    "app/store",
+    "app/obs",
+    "app/domain",
+    "app/base",
+]
+INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
+LIBRARIES_OF = {  # who may know a library
+    "fcgiapp.h": {"fcgi"},
+    "hiredis/hiredis.h": {"app/store"},
+    "jwt.h": {"app/auth"},
+}
+
+
+def sources():
+    for room in ROOMS:
+        yield from sorted((ROOT / room).glob("*.[ch]"))
+
+
+def room_of(path):
+    return str(path.parent.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_includes_point_inwards(path):
+    own = ROOMS.index(room_of(path))
+    for include in INCLUDE.findall(path.read_text()):
+        room = str(pathlib.PurePath(include).parent)
+        assert room in ROOMS, f"{include} is not named from the root"
+        assert ROOMS.index(room) >= own, f"{path.name} looks back out to {include}"
+
+
+@pytest.mark.parametrize("header", LIBRARIES_OF)
+def test_a_library_is_known_to_its_room_alone(header):
+    for path in sources():
+        if f"<{header}>" in path.read_text():
+            assert room_of(path) in LIBRARIES_OF[header], path
+
+
+@pytest.mark.parametrize("path", [p for p in sources() if p.suffix == ".c"], ids=lambda p: p.name)
+def test_a_source_includes_its_own_header_first(path):
+    own = path.with_suffix(".h")
+    includes = re.findall(r'^\s*#\s*include\s+["<]([^">]+)', path.read_text(), re.MULTILINE)
+    if own.exists():
+        assert includes[0] == str(own.relative_to(ROOT))
+
+
+def test_the_domain_does_no_input_or_output():
+    forbidden = {"stdio.h", "unistd.h", "time.h", "sys/time.h", "json-c/json.h"}
+    for path in (ROOT / "app/domain").glob("*.[ch]"):
+        includes = set(re.findall(r"^\s*#\s*include\s+<([^>]+)>", path.read_text(), re.MULTILINE))
+        assert not includes & forbidden, path
+
+
+def test_every_source_is_in_the_makefile():
+    listed = set(
+        re.findall(
+            r"(?:app|fcgi|tests/unit|tests/fuzz)/[\w/]+\.(?:c|h|def)",
+            (ROOT / "Makefile.am").read_text(),
+        )
+    )
+    there = {
+        str(p.relative_to(ROOT))
+        for folder in (*ROOMS, "tests/unit", "tests/fuzz")
+        for p in (ROOT / folder).glob("*")
+        if p.suffix in (".c", ".h", ".def")
+    }
+    assert there == listed
+
+
+def test_nginx_answers_with_the_codes_of_the_engine():
+    known = re.findall(
+        r'^PROBLEM\((\w+), (\d+), "([^"]*)"\)',
+        (ROOT / "app/base/problem.def").read_text(),
+        re.MULTILINE,
+    )
+    codes = {code for code, _, _ in known}
+    used = set(re.findall(r'"code":"(\w+)"', (ROOT / "conf/nginx/errors.conf").read_text()))
+    assert used and used <= codes
+
+
+def test_every_setting_is_documented():
+    names = re.findall(
+        r"^(?:TEXT|SECRET|INT|CHOICE|NUMBER)\((\w+)",
+        (ROOT / "app/base/config.def").read_text(),
+        re.MULTILINE,
+    )
+    page = (ROOT / "docs/configuration.md").read_text()
+    assert len(names) > 10
+    assert not [name for name in names if f"`{name}" not in page]
+
+
+def test_key_names_are_made_in_one_place():
+    for path in sources():
+        if path.name not in ("keys.c", "keys.h") and path.suffix == ".c":
+            text = re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.DOTALL)
+            assert not re.search(r'"[^"\n]*(?::student:|cohort:\{|teacher:\{|queue:\{)', text), path

@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A stand-in for Dapr's sidecar, written from its documented HTTP contract.
+
+It takes what the engine publishes (POST /v1.0/publish/…) and keeps it in order, tells of its health
+(GET /v1.0/healthz, /v1.0/healthz/outbound), and, on the other side, calls the engine's app channel
+as a sidecar would: it asks for the configuration and the subscriptions, delivers events, and passes
+invocations on with their headers. How it answers a publish is its `mode`, or `answers`, and may
+change at any time.
+
+    python3 -m harness.sidecar PORT FILE      as a process of its own that can be stopped and killed
+"""
+import http.server
+import json
+import socket
+import sys
+import threading
+import time
+import uuid
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from harness.client import Client
+
+# What a publish is answered, by mode: status and body (protocol: table of section 2).
+ANSWERS = {
+    "ok": (204, b""),
+    "forbidden": (403, b'{"errorCode":"ERR_PUBSUB_FORBIDDEN","message":"topic is not allowed"}'),
+    "not_found": (404, b'{"errorCode":"ERR_PUBSUB_NOT_FOUND","message":"pubsub is not found"}'),
+    "not_configured": (400, b'{"errorCode":"ERR_PUBSUB_NOT_CONFIGURED","message":"no pubsub"}'),
+    "broken": (500, b'{"errorCode":"ERR_PUBSUB_PUBLISH_MESSAGE","message":"broker failed"}'),
+    "odd": (200, b"<html>not what a sidecar says</html>"),
+}
+HOP_BY_HOP = {"connection", "host", "content-length", "transfer-encoding", "keep-alive", "upgrade"}
+
+
+class Published:
+    """One event that was taken, with what came beside it."""
+
+    def __init__(self, path, headers, body):
+        parts = urlsplit(path)
+        _, _, _, pubsub, topic = parts.path.split("/", 4)
+        self.pubsub, self.topic = unquote(pubsub), unquote(topic)
+        self.metadata = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        self.headers = {name.lower(): value for name, value in headers.items()}
+        self.body, self.at = body, time.monotonic()
+
+    @property
+    def event(self):
+        return json.loads(self.body)
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_GET(self):
+        sidecar = self.server.sidecar
+        if urlsplit(self.path).path in ("/v1.0/healthz", "/v1.0/healthz/outbound"):
+            self.answer(204 if sidecar.healthy else 500, b"")
+        else:
+            self.answer(404, b"")
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if not self.path.startswith("/v1.0/publish/"):
+            self.answer(404, b"")
+            return
+        status, answer = self.server.sidecar.take(Published(self.path, self.headers, body), self)
+        if status:
+            self.answer(status, answer)
+
+    def answer(self, status, body):
+        self.send_response(status)
+        if status != 204:
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def reset(self):
+        """Ends the connection as a host that has crashed does."""
+        linger = b"\1\0\0\0\0\0\0\0"
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.connection.close()
+        self.close_connection = True
+
+    def log_message(self, *_):
+        pass
+
+    def handle(self):
+        try:
+            super().handle()
+        except OSError:
+            pass
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, *_):
+        pass
+
+
+class Sidecar:
+    """In this process. mode: a word of ANSWERS, hang (answers when released) or reset.
+
+    answers(event) may say another mode for an event, None for the usual one. Only what was answered
+    by a 2xx counts as published; attempts keeps them all.
+    """
+
+    def __init__(self, port=0, api_token=None, app=None, app_token=None):
+        self.api_token, self.healthy = api_token, True
+        self.mode, self.answers = "ok", None
+        self.published, self.attempts, self.refused = [], [], 0
+        self._app, self._app_token = app, app_token
+        self._lock, self._released = threading.Lock(), threading.Event()
+        self._server = Server(("127.0.0.1", port), Handler)
+        self._server.sidecar = self
+
+    def __enter__(self):
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self._released.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    @property
+    def port(self):
+        return self._server.server_address[1]
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    # Publishing
+
+    def take(self, item, handler):
+        """Status and body of the answer; status 0: there is none."""
+        if self.api_token and item.headers.get("dapr-api-token") != self.api_token:
+            with self._lock:
+                self.refused += 1
+            return 401, b""
+        try:
+            event = item.event
+        except ValueError:
+            return 500, b'{"errorCode":"ERR_PUBSUB_CLOUD_EVENTS_SER","message":"no JSON"}'
+        mode = (self.answers and self.answers(event)) or self.mode
+        with self._lock:
+            self.attempts.append(item)
+        if mode == "reset":
+            handler.reset()
+            return 0, b""
+        if mode == "hang":
+            self._released.wait(60)
+            mode = self.mode if self.mode in ANSWERS else "broken"
+        status, body = ANSWERS[mode]
+        if status < 300:
+            with self._lock:
+                self.published.append(item)
+        return status, body
+
+    def release(self, mode="ok"):
+        """Lets go of what hangs, and answers so from now on."""
+        self.mode = mode
+        self._released.set()
+        self._released = threading.Event()
+
+    def events(self, student=None, type_=None):
+        """What was published, in order."""
+        with self._lock:
+            events = [item.event for item in self.published]
+        return [
+            event
+            for event in events
+            if (student is None or event.get("subject") == student)
+            and (type_ is None or event["type"] == type_)
+        ]
+
+    # The app channel
+
+    def _headers(self, more=None):
+        headers = {"traceparent": f"00-{uuid.uuid4().hex}-{uuid.uuid4().hex[:16]}-01"}
+        if self._app_token:
+            headers["dapr-api-token"] = self._app_token
+        return {**headers, **(more or {})}
+
+    def call_app(self, method, path, body=None, headers=None):
+        """One call of the app; its token and trace are put in by the sidecar, as Dapr does."""
+        client = Client(self._app)
+        try:
+            return client.request(method, path, body=body, headers=self._headers(headers))
+        finally:
+            client.close()
+
+    def discover(self):
+        """The configuration and the subscriptions, asked for as at a sidecar's start."""
+        config = self.call_app("GET", "/dapr/config", headers={"dapr-app-id": "mastery-engine"})
+        answer = self.call_app("GET", "/dapr/subscribe")
+        subscriptions = answer.json if answer.status == 200 else []
+        return (config.json if config.status == 200 else None), subscriptions
+
+    @staticmethod
+    def route_of(subscription):
+        return (subscription.get("routes") or {}).get("default") or subscription.get("route")
+
+    def envelope(self, data, topic, pubsub="pubsub", **attributes):
+        """A CloudEvent as the sidecar delivers one, with its own extensions."""
+        event = {
+            "specversion": "1.0",
+            "id": str(uuid.uuid4()),
+            "source": "test",
+            "type": "com.dapr.event.sent",
+            "datacontenttype": "application/json",
+            "topic": topic,
+            "pubsubname": pubsub,
+            "data": data,
+            **attributes,
+        }
+        return {name: value for name, value in event.items() if value is not None}
+
+    def deliver(self, event, route="/dapr/events"):
+        """Delivers one event; what a sidecar makes of the answer: SUCCESS, RETRY or DROP."""
+        answer = self.call_app(
+            "POST",
+            route,
+            body=json.dumps(event),
+            headers={"Content-Type": "application/cloudevents+json"},
+        )
+        if answer.status == 404:
+            return "DROP"
+        if not 200 <= answer.status < 300:
+            return "RETRY"
+        try:
+            status = json.loads(answer.body or b"{}").get("status") or "SUCCESS"
+        except (ValueError, AttributeError):
+            return "SUCCESS"
+        return status if status in ("SUCCESS", "DROP") else "RETRY"
+
+    def deliver_bulk(self, events, topic, route="/dapr/events", pubsub="pubsub"):
+        """Delivers many; by entryId what a sidecar makes of it: what is not named is retried."""
+        entries = [
+            {"entryId": str(i), "event": event, "contentType": "application/cloudevents+json"}
+            for i, event in enumerate(events)
+        ]
+        body = {
+            "id": str(uuid.uuid4()),
+            "type": "com.dapr.event.sent.bulk",
+            "topic": topic,
+            "pubsubname": pubsub,
+            "metadata": {},
+            "entries": entries,
+        }
+        answer = self.call_app(
+            "POST", route, body=json.dumps(body), headers={"Content-Type": "application/json"}
+        )
+        outcome = dict.fromkeys((entry["entryId"] for entry in entries), "RETRY")
+        if answer.status == 404:
+            return dict.fromkeys(outcome, "DROP")
+        if 200 <= answer.status < 300:
+            for status in answer.json.get("statuses", []):
+                if status["status"] in ("SUCCESS", "DROP"):
+                    outcome[status["entryId"]] = status["status"]
+        return outcome
+
+    def invoke(self, method, path, body=None, headers=None, caller="some-app"):
+        """…/v1.0/invoke/mastery-engine/method/<path> of another app, as it arrives here."""
+        passed = {k: v for k, v in (headers or {}).items() if k.lower() not in HOP_BY_HOP}
+        passed.update(
+            {
+                "dapr-caller-app-id": caller,
+                "dapr-caller-namespace": "default",
+                "dapr-callee-app-id": "mastery-engine",
+            }
+        )
+        return self.call_app(method, "/" + path.lstrip("/"), body=body, headers=passed)
+
+
+def main(port, path):
+    """Appends each published event to a file, a line each, before it is answered."""
+    with open(path, "ab", buffering=0) as file, Sidecar(int(port)) as sidecar:
+        lock, take = threading.Lock(), sidecar.take
+
+        def take_and_keep(item, handler):
+            with lock:
+                status, body = take(item, handler)
+                if 200 <= status < 300:
+                    file.write(item.body + b"\n")
+            sidecar.published.clear()
+            sidecar.attempts.clear()
+            return status, body
+
+        sidecar.take = take_and_keep
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

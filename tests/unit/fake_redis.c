@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/unit/fake_redis.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+bool fake_redis_open(struct fake_redis *f)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    *f = (struct fake_redis){.listener = -1};
+    (void)snprintf(f->folder, sizeof(f->folder), "/tmp/me-unit-XXXXXX");
+    if (!mkdtemp(f->folder))
+        return false;
+    (void)snprintf(f->path, sizeof(f->path), "%s/s", f->folder);
+    memcpy(address.sun_path, f->path, strlen(f->path));
+    f->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    return f->listener >= 0 &&
+           bind(f->listener, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+           listen(f->listener, FAKE_CONNECTIONS) == 0;
+}
+
+void fake_redis_close(struct fake_redis *f)
+{
+    if (!*f->folder)
+        return;
+    for (int i = 0; i < f->count; i++) {
+        if (f->peers[i] >= 0)
+            (void)close(f->peers[i]);
+    }
+    if (f->listener >= 0)
+        (void)close(f->listener);
+    (void)unlink(f->path);
+    (void)rmdir(f->folder);
+    *f = (struct fake_redis){.listener = -1};
+}
+
+bool fake_redis_accept(struct fake_redis *f)
+{
+    int fd = accept4(f->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (fd < 0 || f->count == FAKE_CONNECTIONS)
+        return false;
+    f->peers[f->count++] = fd;
+    f->n = 0;
+    return true;
+}
+
+/* A decimal number that ends with CR LF; NULL when it has not arrived whole. */
+static const char *read_number(const char *p, const char *end, long *ret)
+{
+    const char *line_end = memchr(p, '\n', (size_t)(end - p));
+
+    if (!line_end)
+        return NULL;
+    *ret = strtol(p, NULL, 10);
+    return line_end + 1;
+}
+
+/* The end of the command at p, its first word in ret_name; NULL when it has not arrived whole. */
+static const char *read_command(const char *p, const char *end, char ret_name[FAKE_NAME])
+{
+    long words, n;
+
+    if (p == end || !(p = read_number(p + 1, end, &words)))
+        return NULL;
+    for (long i = 0; i < words; i++) {
+        if (p == end || !(p = read_number(p + 1, end, &n)) || end - p < n + 2)
+            return NULL;
+        if (i == 0)
+            (void)snprintf(ret_name, FAKE_NAME, "%.*s", (int)n, p);
+        p += n + 2;
+    }
+    return p;
+}
+
+bool fake_redis_hear(struct fake_redis *f, char ret_name[FAKE_NAME])
+{
+    int fd = f->count > 0 ? f->peers[f->count - 1] : -1;
+    ssize_t got = fd < 0 ? 0 : read(fd, f->bytes + f->n, sizeof(f->bytes) - f->n);
+    const char *rest;
+
+    if (got > 0)
+        f->n += (size_t)got;
+    rest = read_command(f->bytes, f->bytes + f->n, ret_name);
+    if (!rest)
+        return false;
+    f->n -= (size_t)(rest - f->bytes);
+    memmove(f->bytes, rest, f->n);
+    return true;
+}
+
+void fake_redis_say(struct fake_redis *f, const char *bytes)
+{
+    (void)!write(f->peers[f->count - 1], bytes, strlen(bytes));
+}
+
+bool fake_redis_say_late(struct fake_redis *f, const char *bytes)
+{
+    return send(f->peers[f->count - 2], bytes, strlen(bytes), MSG_NOSIGNAL) > 0;
+}
+
+void fake_redis_hang_up(struct fake_redis *f)
+{
+    (void)close(f->peers[f->count - 1]);
+    f->peers[f->count - 1] = -1;
+}

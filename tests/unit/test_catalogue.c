@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/service/catalogue.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <CUnit/CUnit.h>
+
+#include "app/base/buf.h"
+
+void catalogue_tests(void);
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+/* clang-format off */
+static const char good[] =
+    "{\"version\": 3,\n"
+    " \"reasons\": {\"starter\": \"Begin.\", \"unknown\": \"No {area}.\",\n"
+    "  \"gap\": \"{area} {score} < {threshold}\", \"new\": \"}\"},\n"
+    " \"items\": [\n"
+    "  {\"id\": \"a\", \"component\": \"quiz\", \"action\": \"review\", \"difficulty\": \"easy\", \"minutes\": 10,\n"
+    "   \"description\": \"Do a.\", \"resources\": [\"One\", \"Two\"], \"prerequisites\": []},\n"
+    "  {\"id\": \"b\", \"component\": \"quiz\", \"action\": \"review\", \"difficulty\": \"hard\", \"minutes\": 20,\n"
+    "   \"description\": \"Do b.\", \"resources\": [], \"prerequisites\": [\"a\"]}],\n"
+    " \"starters\": [\n"
+    "  {\"id\": \"s\", \"component\": \"completion\", \"action\": \"learn_new\", \"difficulty\": \"easy\", \"minutes\": 5,\n"
+    "   \"description\": \"Do s.\", \"resources\": [], \"prerequisites\": []}]}\n";
+/* clang-format on */
+
+static struct arena *arena;
+
+static void begin(void)
+{
+    arena_free(arena);
+    arena = arena_new(4096, 8 << 20);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(arena);
+}
+
+/* The good text with its first `from` changed. */
+static struct str changed(const char *from, const char *to)
+{
+    const char *at = strstr(good, from);
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(at);
+    return arena_printf(arena, "%.*s%s%s", (int)(at - good), good, to, at + strlen(from));
+}
+
+static void the_whole_file_is_taken(void)
+{
+    char error[CATALOGUE_ERROR_SIZE] = "";
+
+    begin();
+    const struct catalogue *c = catalogue_parse(str_of(good), arena, error);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+    CU_ASSERT_STRING_EQUAL(error, "");
+    CU_ASSERT_EQUAL(c->version, 3);
+    CU_ASSERT_EQUAL_FATAL(c->item_count, 2);
+    CU_ASSERT_EQUAL_FATAL(c->starter_count, 1);
+    CU_ASSERT(str_equal(c->items[0].id, STR("a")));
+    CU_ASSERT_EQUAL(c->items[0].component, QUIZ);
+    CU_ASSERT_EQUAL(c->items[0].action, ACT_REVIEW);
+    CU_ASSERT_EQUAL(c->items[1].difficulty, HARD);
+    CU_ASSERT_EQUAL(c->items[1].minutes, 20);
+    CU_ASSERT(str_equal(c->items[1].description, STR("Do b.")));
+    CU_ASSERT_EQUAL_FATAL(c->items[0].resources.n, 2);
+    CU_ASSERT(str_equal(c->items[0].resources.v[1], STR("Two")));
+    CU_ASSERT_EQUAL_FATAL(c->items[1].prerequisite_count, 1);
+    CU_ASSERT_EQUAL(c->items[1].prerequisites[0], 0);
+    CU_ASSERT(str_equal(c->starters[0].id, STR("s")));
+    CU_ASSERT(str_equal(c->reasons[REASON_UNKNOWN], STR("No {area}.")));
+    CU_ASSERT(str_equal(c->reasons[REASON_NEW], STR("}")));
+}
+
+static void items_and_starters_are_found_by_id(void)
+{
+    char error[CATALOGUE_ERROR_SIZE] = "";
+
+    begin();
+    const struct catalogue *c = catalogue_parse(str_of(good), arena, error);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+    CU_ASSERT_PTR_EQUAL(catalogue_find(c, STR("b")), &c->items[1]);
+    CU_ASSERT_PTR_EQUAL(catalogue_find(c, STR("s")), &c->starters[0]);
+    CU_ASSERT_PTR_NULL(catalogue_find(c, STR("c")));
+    CU_ASSERT_PTR_NULL(catalogue_find(c, STR("")));
+}
+
+/* clang-format off */
+static const struct {
+    const char *from, *to, *error;
+} faults[] = {
+    {"\"version\": 3,", "", "version is required"},
+    {"\"version\": 3,", "\"version\": 0,", "version must be a whole number between 1 and 1000000"},
+    {"{\"version\"", "{\"version\" 3", "line 1 is not valid JSON (byte 11 of the file)"},
+    {"\"id\": \"b\"", "\"id\": \"b\",,", "line 7 is not valid JSON"},
+    {"\"id\": \"b\"", "\"id\": \"a\"", "items[1].id is that of an earlier one"},
+    {"\"id\": \"b\"", "\"id\": \"b b\"", "items[1].id "},
+    {"\"id\": \"s\"", "\"id\": \"a\"", "starters[0].id is that of an item"},
+    {"\"quiz\"", "\"quizz\"", "items[0].component must be one of completion, quiz, quality, consistency"},
+    {"\"review\"", "\"revue\"", "items[0].action must be one of practice, review, refactor, schedule, learn_new, assess"},
+    {"\"hard\"", "\"harder\"", "items[1].difficulty must be one of easy, medium, hard, expert"},
+    {"\"minutes\": 10", "\"minutes\": 0", "items[0].minutes must be a whole number between 1 and 600"},
+    {"\"minutes\": 10", "\"minutes\": 601", "items[0].minutes must be a whole number between 1 and 600"},
+    {"\"minutes\": 10", "\"minutes\": \"10\"", "items[0].minutes must be"},
+    {"\"Do a.\"", "\"\"", "items[0].description must be"},
+    {"\"Do a.\"", "5", "items[0].description must be"},
+    {"[\"One\", \"Two\"]", "\"One\"", "items[0].resources must be a list of texts"},
+    {"[\"One\", \"Two\"]", "[\"One\", 2]", "items[0].resources[1] must be a text"},
+    {"[\"One\", \"Two\"]", "null", "items[0].resources must not be null"},
+    {"[\"a\"]", "[\"z\"]", "items[1].prerequisites[0] must be the id of an earlier item"},
+    {"[\"a\"]", "[\"b\"]", "items[1].prerequisites[0] must be the id of an earlier item"},
+    {"[\"a\"]", "[\"a\", \"a\"]", "items[1].prerequisites[1] must not be in the list twice"},
+    {"\"easy\"", "\"expert\"", "items[1] must stand before the harder ones of its component and action"},
+    {"\"prerequisites\": []}]}", "\"prerequisites\": [\"a\"]}]}", "starters[0].prerequisites[0] must be the id of an earlier item"},
+    {"\"starters\": [", "\"others\": [", "starters is required"},
+    {"\"No {area}.\"", "\"No {name}.\"", "reasons.unknown has a { that is not of {area}, {score} or {threshold}"},
+    {"\"No {area}.\"", "\"No {area\"", "reasons.unknown has a {"},
+    {"\"No {area}.\"", "\"No {\"", "reasons.unknown has a {"},
+    {"\"No {area}.\"", "\"{{area}\"", "reasons.unknown has a {"},
+    {"\"gap\": ", "\"gab\": ", "reasons.gap is required"},
+};
+/* clang-format on */
+
+static void what_is_wrong_is_told_with_its_place(void)
+{
+    for (size_t i = 0; i < COUNT(faults); i++) {
+        char error[CATALOGUE_ERROR_SIZE] = "";
+
+        begin();
+        const struct catalogue *c =
+            catalogue_parse(changed(faults[i].from, faults[i].to), arena, error);
+        CU_ASSERT_PTR_NULL(c);
+        if (c || strncmp(error, faults[i].error, strlen(faults[i].error)) != 0) {
+            fprintf(stderr, "%s: %s\n", faults[i].to, error);
+            CU_FAIL("another error was expected");
+        }
+    }
+}
+
+static void texts_that_are_no_document_are_refused(void)
+{
+    static const char *const texts[] = {"", "null", "[]", "5", "{}", "\xff", "{\"items\": []}"};
+
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        char error[CATALOGUE_ERROR_SIZE] = "";
+
+        begin();
+        CU_ASSERT_PTR_NULL(catalogue_parse(str_of(texts[i]), arena, error));
+        CU_ASSERT(strlen(error) > 0);
+    }
+}
+
+static struct str many_items(int n)
+{
+    struct buf out;
+
+    buf_init(&out, arena);
+    for (int i = 0; i < n; i++)
+        buf_printf(&out,
+                   "{\"id\": \"i%d\", \"component\": \"quiz\", \"action\": \"review\", "
+                   "\"difficulty\": \"easy\", \"minutes\": 1, \"description\": \"x\", "
+                   "\"resources\": [], \"prerequisites\": []},",
+                   i);
+    CU_ASSERT_FALSE_FATAL(out.failed);
+    return changed("\"items\": [\n", arena_printf(arena, "\"items\": [%.*s", (int)out.n, out.p).p);
+}
+
+static void a_catalogue_has_256_items_at_most(void)
+{
+    char error[CATALOGUE_ERROR_SIZE] = "";
+
+    begin();
+    CU_ASSERT_PTR_NOT_NULL(catalogue_parse(many_items(CATALOGUE_MAX - 2), arena, error));
+    begin();
+    CU_ASSERT_PTR_NULL(catalogue_parse(many_items(CATALOGUE_MAX - 1), arena, error));
+    CU_ASSERT_STRING_EQUAL(error, "items must be a list of between 1 and 256 objects");
+}
+
+static void little_memory_is_an_error_like_others(void)
+{
+    struct arena *small;
+    bool taken = false;
+
+    for (size_t cap = 0; !taken && cap < 200000; cap += 64) {
+        char error[CATALOGUE_ERROR_SIZE] = "";
+
+        small = arena_new(1, cap);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(small);
+        taken = catalogue_parse(str_of(good), small, error) != NULL;
+        CU_ASSERT(taken == (strlen(error) == 0));
+        arena_free(small);
+    }
+    CU_ASSERT(taken);
+}
+
+/* ---- files ---- */
+
+static void write_file(char path[], const char *text, size_t n)
+{
+    int fd = mkstemp(path);
+
+    CU_ASSERT_FATAL(fd >= 0);
+    CU_ASSERT_EQUAL(write(fd, text, n), (ssize_t)n);
+    (void)close(fd);
+}
+
+static void a_file_is_read(void)
+{
+    char path[] = "/tmp/catalogueXXXXXX", error[CATALOGUE_ERROR_SIZE] = "";
+
+    begin();
+    write_file(path, good, sizeof(good) - 1);
+    CU_ASSERT_PTR_NOT_NULL(catalogue_load(path, arena, error));
+    (void)unlink(path);
+}
+
+static void errors_of_a_file_begin_with_its_path(void)
+{
+    char path[] = "/tmp/catalogueXXXXXX", error[CATALOGUE_ERROR_SIZE] = "", expected[100];
+
+    begin();
+    write_file(path, "{}", 2);
+    CU_ASSERT_PTR_NULL(catalogue_load(path, arena, error));
+    (void)snprintf(expected, sizeof(expected), "%s: version is required", path);
+    CU_ASSERT_STRING_EQUAL(error, expected);
+    (void)unlink(path);
+    CU_ASSERT_PTR_NULL(catalogue_load("/nonexistent/file", arena, error));
+    CU_ASSERT_STRING_EQUAL(error, "/nonexistent/file: No such file or directory");
+    CU_ASSERT_PTR_NULL(catalogue_load("/tmp", arena, error));
+    CU_ASSERT_STRING_EQUAL(error, "/tmp: Is a directory");
+}
+
+static void a_file_of_over_1_mib_is_refused(void)
+{
+    static char large[CATALOGUE_FILE_MAX + 1];
+    char path[] = "/tmp/catalogueXXXXXX", error[CATALOGUE_ERROR_SIZE] = "";
+
+    begin();
+    memset(large, ' ', sizeof(large));
+    write_file(path, large, sizeof(large));
+    CU_ASSERT_PTR_NULL(catalogue_load(path, arena, error));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error, ": is larger than 1 MiB"));
+    (void)unlink(path);
+    arena_free(arena);
+    arena = NULL;
+}
+
+void catalogue_tests(void)
+{
+    CU_pSuite suite = CU_add_suite("catalogue", NULL, NULL);
+
+#define TEST(function) CU_add_test(suite, #function, function)
+    TEST(the_whole_file_is_taken);
+    TEST(items_and_starters_are_found_by_id);
+    TEST(what_is_wrong_is_told_with_its_place);
+    TEST(texts_that_are_no_document_are_refused);
+    TEST(a_catalogue_has_256_items_at_most);
+    TEST(little_memory_is_an_error_like_others);
+    TEST(a_file_is_read);
+    TEST(errors_of_a_file_begin_with_its_path);
+    TEST(a_file_of_over_1_mib_is_refused);
+#undef TEST
+}

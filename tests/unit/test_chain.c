@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/store/chain.h"
+
+#include <CUnit/CUnit.h>
+#include <stdio.h>
+
+#include "app/base/ids.h"
+#include "app/store/student.h"
+
+void chain_tests(void);
+
+static struct chain *chain;
+
+static int open_chain(void)
+{
+    chain = chain_new();
+    return chain == NULL;
+}
+
+static int close_chain(void)
+{
+    chain_free(chain);
+    chain_free(NULL);
+    return 0;
+}
+
+static bool latest_is(struct str student, struct str expected)
+{
+    struct str packed;
+
+    return chain_latest(chain, student, &packed) && str_equal(packed, expected);
+}
+
+static bool nothing_under_way(struct str student)
+{
+    struct str packed;
+
+    return !chain_latest(chain, student, &packed);
+}
+
+static void the_latest_write_under_way_is_what_the_next_builds_on(void)
+{
+    struct str s = STR("s_1");
+
+    CU_ASSERT_TRUE(nothing_under_way(s));
+    chain_add(chain, s, STR("one"));
+    CU_ASSERT_TRUE(latest_is(s, STR("one")));
+    chain_add(chain, s, STR("two"));
+    CU_ASSERT_TRUE(latest_is(s, STR("two")));
+    chain_remove(chain, s, true); /* the first was made: the second is still under way */
+    CU_ASSERT_TRUE(latest_is(s, STR("two")));
+    chain_remove(chain, s, true);
+    CU_ASSERT_TRUE(nothing_under_way(s));
+}
+
+static void what_was_built_on_a_write_that_was_not_made_is_outdated(void)
+{
+    struct str s = STR("s_1");
+
+    chain_add(chain, s, STR("one"));
+    chain_add(chain, s, STR("two"));
+    chain_remove(chain, s, false);
+    CU_ASSERT_TRUE(nothing_under_way(s));
+    chain_add(chain, s, STR("one again"));
+    CU_ASSERT_TRUE(latest_is(s, STR("one again")));
+    chain_remove(chain, s, false); /* the second comes back: outdated, as it had to */
+    chain_remove(chain, s, true);
+    CU_ASSERT_TRUE(nothing_under_way(s));
+}
+
+static void students_do_not_mix(void)
+{
+    char id[24], packed[24];
+
+    for (int i = 0; i < 1000; i++) { /* more than there are buckets */
+        (void)snprintf(id, sizeof(id), "student_%d", i);
+        (void)snprintf(packed, sizeof(packed), "state %d", i);
+        chain_add(chain, str_of(id), str_of(packed));
+    }
+    for (int i = 0; i < 1000; i++) {
+        (void)snprintf(id, sizeof(id), "student_%d", i);
+        (void)snprintf(packed, sizeof(packed), "state %d", i);
+        CU_ASSERT_TRUE(latest_is(str_of(id), str_of(packed)));
+        chain_remove(chain, str_of(id), true);
+        CU_ASSERT_TRUE(nothing_under_way(str_of(id)));
+    }
+}
+
+static void what_is_left_is_freed_with_it(void)
+{
+    chain_add(chain, STR("s_1"), STR("one")); /* the leak check of the sanitizers looks */
+    chain_add(chain, STR("s_2"), STR("two"));
+}
+
+static void what_is_too_long_is_not_noted_and_does_no_harm(void)
+{
+    char id[ID_MAX + 1], packed[STATE_PACKED_MAX + 1];
+    struct str whole = {id, ID_MAX}, state = {packed, STATE_PACKED_MAX};
+
+    memset(id, 's', sizeof(id));
+    memset(packed, 'p', sizeof(packed));
+    chain_add(chain, (struct str){id, sizeof(id)}, state);
+    CU_ASSERT_TRUE(nothing_under_way((struct str){id, sizeof(id)}));
+    chain_add(chain, whole, (struct str){packed, sizeof(packed)});
+    CU_ASSERT_TRUE(nothing_under_way(whole));
+    chain_remove(chain, whole, true);
+    chain_add(chain, whole, state);
+    CU_ASSERT_TRUE(latest_is(whole, state));
+    chain_remove(chain, whole, true);
+}
+
+void chain_tests(void)
+{
+    CU_pSuite suite = CU_add_suite("chain", open_chain, close_chain);
+
+    CU_add_test(suite, "the latest write under way is what the next builds on",
+                the_latest_write_under_way_is_what_the_next_builds_on);
+    CU_add_test(suite, "what was built on a write that was not made is outdated",
+                what_was_built_on_a_write_that_was_not_made_is_outdated);
+    CU_add_test(suite, "students do not mix", students_do_not_mix);
+    CU_add_test(suite, "what is too long is not noted and does no harm",
+                what_is_too_long_is_not_noted_and_does_no_harm);
+    CU_add_test(suite, "what is left is freed with it", what_is_left_is_freed_with_it);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/store/keys.h"
+
+#include <CUnit/CUnit.h>
+
+#include "app/base/clock.h"
+
+void keys_tests(void);
+
+static bool is(struct str key, const char *expected)
+{
+    return str_equal(key, str_of(expected));
+}
+
+static struct arena *arena;
+
+static int open_arena(void)
+{
+    arena = arena_new(4096, 1 << 20);
+    return arena == NULL;
+}
+
+static int free_arena(void)
+{
+    arena_free(arena);
+    return 0;
+}
+
+/* sha256("abc") begins with ba, sha256("") with e3. */
+static void the_shard_is_the_first_byte_of_sha_256_of_the_id(void)
+{
+    CU_ASSERT_EQUAL(key_shard(STR("abc")), 0xba);
+    CU_ASSERT_EQUAL(key_shard(STR("")), 0xe3);
+}
+
+static void all_keys_of_a_student_carry_the_tag_of_the_shard(void)
+{
+    struct str s = STR("abc");
+
+    CU_ASSERT_TRUE(is(key_student(arena, s, STUDENT_KEY_PROFILE), "{ba}:student:abc"));
+    CU_ASSERT_TRUE(is(key_student(arena, s, STUDENT_KEY_COHORTS), "{ba}:student:abc:cohorts"));
+    CU_ASSERT_TRUE(is(key_student(arena, s, STUDENT_KEY_ERASED), "{ba}:student:abc:erased"));
+    CU_ASSERT_TRUE(is(key_student_event(arena, s, STR("e-1")), "{ba}:student:abc:event:e-1"));
+    CU_ASSERT_TRUE(is(key_journal(arena, s), "{ba}:journal"));
+}
+
+static void days_have_a_key_each_over_the_end_of_a_month(void)
+{
+    struct str keys[3];
+    int32_t first;
+
+    CU_ASSERT_TRUE_FATAL(day_parse(STR("2028-02-28"), &first));
+    CU_ASSERT_TRUE(key_student_days(arena, STR("abc"), first, 3, keys));
+    CU_ASSERT_TRUE(is(keys[0], "{ba}:student:abc:day:20280228"));
+    CU_ASSERT_TRUE(is(keys[1], "{ba}:student:abc:day:20280229"));
+    CU_ASSERT_TRUE(is(keys[2], "{ba}:student:abc:day:20280301"));
+}
+
+static void what_was_recommended_on_a_day_has_a_key(void)
+{
+    struct str keys[1];
+    int32_t first;
+
+    CU_ASSERT_TRUE_FATAL(day_parse(STR("2026-12-31"), &first));
+    CU_ASSERT_TRUE(key_student_recommendations(arena, STR("abc"), first, 1, keys));
+    CU_ASSERT_TRUE(is(keys[0], "{ba}:student:abc:recommendations:20261231"));
+    CU_ASSERT_TRUE(is(key_recommended(arena, STR("ba0123")), "{ba}:recommended:ba0123"));
+}
+
+static void a_key_of_a_shard_says_which_shard_it_is(void)
+{
+    static const char *const bad[] = {
+        "", "{ba", "{ba:journal", "ba}:journal", "{BA}:journal", "{g0}:journal", "{0g}:journal"};
+    unsigned shard;
+
+    for (unsigned i = 0; i < SHARDS; i++) {
+        struct str key = key_shard_record(arena, i, SHARD_KEY_LEASE);
+
+        CU_ASSERT_TRUE(key_read_shard(key, &shard));
+        CU_ASSERT_EQUAL(shard, i);
+    }
+    CU_ASSERT_TRUE(is(key_shard_record(arena, 10, SHARD_KEY_OUTBOX), "{0a}:outbox"));
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        CU_ASSERT_FALSE(key_read_shard(str_of(bad[i]), &shard));
+}
+
+static void cohorts_and_teachers_have_tags_of_their_own(void)
+{
+    CU_ASSERT_TRUE(is(key_cohort(arena, STR("c-1")), "cohort:{c-1}"));
+    CU_ASSERT_TRUE(is(key_cohort_lock(arena, STR("c-1")), "cohort:{c-1}:lock"));
+    CU_ASSERT_TRUE(is(key_teacher_cohorts(arena, STR("t-1")), "teacher:{t-1}:cohorts"));
+    CU_ASSERT_TRUE(is(key_cohorts, "cohorts"));
+}
+
+static void without_memory_there_is_no_key(void)
+{
+    struct arena *small = arena_new(8, 8);
+    struct str keys[2];
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(small);
+    CU_ASSERT_PTR_NULL(key_student(small, STR("abc"), STUDENT_KEY_PROFILE).p);
+    CU_ASSERT_PTR_NULL(key_student_event(small, STR("abc"), STR("e")).p);
+    CU_ASSERT_PTR_NULL(key_cohort(small, STR("c-1")).p);
+    CU_ASSERT_FALSE(key_student_days(small, STR("abc"), 1, 2, keys));
+    arena_free(small);
+}
+
+void keys_tests(void)
+{
+    CU_pSuite suite = CU_add_suite("keys", open_arena, free_arena);
+
+    CU_add_test(suite, "the shard is the first byte of SHA-256 of the id",
+                the_shard_is_the_first_byte_of_sha_256_of_the_id);
+    CU_add_test(suite, "all keys of a student carry the tag of the shard",
+                all_keys_of_a_student_carry_the_tag_of_the_shard);
+    CU_add_test(suite, "days have a key each, over the end of a month",
+                days_have_a_key_each_over_the_end_of_a_month);
+    CU_add_test(suite, "what was recommended on a day has a key",
+                what_was_recommended_on_a_day_has_a_key);
+    CU_add_test(suite, "a key of a shard says which shard it is",
+                a_key_of_a_shard_says_which_shard_it_is);
+    CU_add_test(suite, "cohorts and teachers have tags of their own",
+                cohorts_and_teachers_have_tags_of_their_own);
+    CU_add_test(suite, "without memory there is no key", without_memory_there_is_no_key);
+}
