@@ -258,6 +258,21 @@ def test_the_same_question_has_the_same_answer_and_writes_nothing(engine, admin,
     assert store.mget(day_key(student), own_key(student)) == kept
 
 
+def test_evidence_is_that_of_the_beginning_of_the_day(engine, admin):
+    student = fresh_id()
+    engine.seed([(student, day(3), 0.5, 0.4, 0.3, 0.2)])
+    data = assert_ok(admin.post("/api/v1/mastery/query", {"student_id": student}))["data"]
+    then = datetime.fromisoformat(data["calculated_at"].replace("Z", "+00:00"))
+    midnight = datetime.combine(today(), datetime.min.time(), timezone.utc)
+    faded = 2 ** (-(midnight - then) / timedelta(days=14))
+    first = adaptive(admin, student, limit=20)
+    for entry in first["recommendations"]:
+        weight = data["evidence"][entry["area"]]
+        weight *= 1 if entry["area"] == "consistency" else faded
+        assert entry["confidence"] == pytest.approx((1 + weight) / (2 + weight), abs=1e-9)
+    assert adaptive(admin, student, limit=20)["recommendations"] == first["recommendations"]
+
+
 def test_a_wider_question_keeps_the_ids_of_what_was_given(engine, admin):
     student, _ = stated(engine, [0.5, 0.4, 0.3, 0.2])
     narrow = adaptive(admin, student, limit=3)
