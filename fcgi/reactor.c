@@ -20,7 +20,7 @@ enum {
     ARENA_FIRST = 32768,
     ARENA_CAP = 64 << 20,
     ARENAS_KEPT = 128,
-    SOCKET_TIMEOUT_MS = 500, /* a peer that stops in the middle of a request (hazards F3) */
+    SOCKET_TIMEOUT_MS = 400, /* a peer that stops in the middle of a request (hazards F3) */
     LISTEN_PAUSE_US = 100000,
     OWN_DESCRIPTORS = 16, /* for the log, the loop, the store and whatever a library opens */
 };

@@ -3,9 +3,12 @@
 import contextlib
 
 import pytest
+from harness.binaries import assert_no_report
 from harness.engine import Engine, fresh_id
 from harness.pool import Pool
 from harness.redis_server import RedisServer, RedisStandIn
+from harness.sidecar import Sidecar
+from harness.worker import Worker
 
 
 @pytest.fixture(scope="session")
@@ -74,3 +77,28 @@ def as_user(engine):
             return stack.enter_context(contextlib.closing(engine.client(user, role, **options)))
 
         yield make
+
+
+@pytest.fixture
+def stand_in_sidecar():
+    """A stand-in for Dapr's sidecar, in this process."""
+    with Sidecar() as running:
+        yield running
+
+
+@pytest.fixture
+def start_worker():
+    """Starts workers beside a pool: start_worker(pool, sidecar, DAPR_RETRY_MS=5, …)."""
+    started = []
+
+    def start(pool, sidecar=None, **settings):
+        if sidecar:
+            settings = {"DAPR_HTTP_PORT": sidecar.port, "DAPR_RETRY_MS": 10, **settings}
+        name = f"worker-{len(started)}"
+        started.append(Worker(pool.environment, pool.folder, name, **settings).start())
+        return started[-1]
+
+    yield start
+    for worker in started:
+        worker.kill()
+        assert_no_report(worker.log_path)

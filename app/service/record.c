@@ -71,6 +71,8 @@ static bool ask_change(struct record *r, struct engine *engine, struct asks *ask
         return false;
     asks_clear(asks);
     r->written = student_ask_change(asks, &change, &packed);
+    if (asks->failed) /* for want of memory */
+        return false;
     chain_add(engine->chain, r->student, packed);
     return true;
 }

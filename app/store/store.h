@@ -67,8 +67,8 @@ struct asks {
 void asks_init(struct asks *a, struct arena *arena, void *owner);
 /* For the next round: forgets the asks; replies stay alive until the arena is reset. */
 void asks_clear(struct asks *a);
-/* Hands all of `from` over to be asked with the rest of `into`; from is empty then. Both live in the
- * same arena. */
+/* Hands all of `from` over to be asked with the rest of `into`; from is empty then. Both live in
+ * the same arena. */
 void asks_join(struct asks *into, struct asks *from);
 /* Notes a command. argv is copied shallowly: the texts must live until the answer. The first key
  * must be argv[1]. Never NULL: without memory a dead ask is returned and the asks marked failed; so

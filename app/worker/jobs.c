@@ -4,7 +4,7 @@
 #include <assert.h>
 
 #include "app/service/cloudevent.h"
-#include "app/store/dead_letter.h"
+#include "app/worker/dead.h"
 #include "app/worker/worker.h"
 
 enum { TRIES = 5, UNKNOWN_KIND = 1 };
@@ -73,9 +73,9 @@ static void bury(struct worker *w, struct job *job, struct str why)
     log_end(w->engine->log);
     count(w, job, JOB_DEAD);
     asks_clear(&task->asks);
-    (void)dead_letter_ask(&task->asks, arena_printf(task->arena, "job: %.*s", STR_ARG(why)),
-                          arena_printf(task->arena, "queue:%.*s", STR_ARG(job->q.kind)),
-                          job->q.body, w->now_ms);
+    (void)dead_ask(&task->asks, arena_printf(task->arena, "job: %.*s", STR_ARG(why)),
+                   arena_printf(task->arena, "queue:%.*s", STR_ARG(job->q.kind)), job->q.body,
+                   w->now_ms);
     (void)queue_ask_finish(&task->asks, w->id, &job->q);
     task_submit(w, task, on_ended);
 }

@@ -3,8 +3,8 @@
 
 #include "app/service/event_input.h"
 #include "app/service/journal_entry.h"
-#include "app/store/dead_letter.h"
 #include "app/store/lease.h"
+#include "app/worker/dead.h"
 #include "app/worker/worker.h"
 
 enum { SHARDS_AT_ONCE = 16 };
@@ -88,8 +88,8 @@ static bool bury(struct worker *w, struct task *task, const struct journal_recor
     struct str source = key_shard_record(task->arena, task->shard, SHARD_KEY_JOURNAL);
 
     tell_unreadable(w, task->shard, reason);
-    (void)dead_letter_ask(&task->asks, arena_printf(task->arena, "journal entry %s", reason),
-                          source, record->text, w->now_ms);
+    (void)dead_ask(&task->asks, arena_printf(task->arena, "journal entry %s", reason), source,
+                   record->text, w->now_ms);
     return source.p != NULL;
 }
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "app/obs/trace.h"
-#include "app/store/dead_letter.h"
 #include "app/store/lease.h"
+#include "app/worker/dead.h"
 #include "app/worker/worker.h"
 
 enum {
@@ -305,9 +305,8 @@ static void bury(struct worker *w, unsigned shard, const struct http_call *call)
                   : STR("not an entry of the outbox");
     s->busy = true;
     tell_dead(w, shard, reason);
-    task->own =
-        dead_letter_ask(&task->asks, reason, key_shard_record(task->arena, shard, SHARD_KEY_OUTBOX),
-                        event, w->now_ms);
+    task->own = dead_ask(&task->asks, reason,
+                         key_shard_record(task->arena, shard, SHARD_KEY_OUTBOX), event, w->now_ms);
     (void)outbox_ask_remove(&task->asks, shard, w->id, arena_copy(task->arena, entry->id));
     task_submit(w, task, on_buried);
 }
@@ -452,7 +451,7 @@ static void tick_shard(struct worker *w, unsigned shard)
 
     if (s->busy)
         return;
-    if (s->task && (s->at == s->count || !lease_held(w, shard)))
+    if (s->task && (s->at == s->count || !lease_held(w, shard) || worker_draining(w)))
         drop_entries(w, s);
     if (!lease_held(w, shard) || worker_draining(w) || (!s->task && !s->news))
         return;

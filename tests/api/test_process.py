@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """/api/v1/process: intents do what their twins over HTTP do, and only for whom they would."""
+import hashlib
+import os
+import signal
+
 import pytest
 from harness.client import Client
 from harness.engine import RedisProcess, fresh_id
 from harness.expect import assert_common_headers, assert_ok, assert_problem
+from harness.process import program
+from harness.token import make_token
 
 SCORES = {"completion": 0.8, "quiz": 0.9, "quality": 0.85, "consistency": 0.7}
 PATHS = ["/api/v1/process", "/process", "/api/v1/process/process"]
@@ -325,8 +331,6 @@ def test_users_token_beside_the_sidecars_counts_instead_of_it(engine, where):
 @pytest.mark.parametrize("where", ["header", "body"])
 @pytest.mark.parametrize("bad", ["garbage", "expired", "other secret"])
 def test_bad_token_beside_the_sidecars_is_401(engine, student, where, bad):
-    from harness.token import make_token
-
     token = {
         "garbage": "a.b.c",
         "expired": engine.token(student, "admin", exp=1300819380),
@@ -372,21 +376,16 @@ def test_sidecars_token_opens_nothing_but_process(engine, student):
 
 def test_what_the_sidecar_does_is_noted_as_daprs(engine, dapr, admin, student):
     """The journal says who: there the worker takes the audit record from."""
-    import hashlib
-
     shard = hashlib.sha256(student.encode()).hexdigest()[:2]
-    pid = [p for p in engine.processes() if "mastery-worker" in open(f"/proc/{p}/cmdline").read()]
-    for process in pid:
-        import os
-        import signal
-
-        os.kill(process, signal.SIGSTOP)
+    workers = [pid for pid in engine.processes() if program(pid) == "mastery-worker"]
+    for pid in workers:
+        os.kill(pid, signal.SIGSTOP)
     try:
         dapr.process("mastery_calculation", calculation(student))
         entries = [entry["e"] for _, entry in engine.redis().xrange(f"{{{shard}}}:journal")]
     finally:
-        for process in pid:
-            os.kill(process, signal.SIGCONT)
+        for pid in workers:
+            os.kill(pid, signal.SIGCONT)
     assert any(student in entry and '"actor":"dapr"' in entry for entry in entries)
 
 

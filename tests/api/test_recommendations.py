@@ -376,6 +376,13 @@ def test_records_that_are_broken_are_an_error_and_no_more(engine, admin, store, 
     assert_problem(feedback(admin, name), 500, "INTERNAL_ERROR")
 
 
+def test_a_record_that_was_cut_off_is_an_error(engine, admin, store):
+    student, _ = stated(engine, [0.5, 0.4, 0.3, 0.2])
+    adaptive(admin, student)
+    store.set(day_key(student), store.get(day_key(student))[:-1])
+    assert_problem(admin.get(f"{BASE}/{student}/history"), 500, "INTERNAL_ERROR")
+
+
 @pytest.mark.parametrize("which", [day_key, own_key])
 def test_records_of_another_type_are_written_anew(engine, admin, store, which):
     student, _ = stated(engine, [0.5, 0.4, 0.3, 0.2])

@@ -84,9 +84,11 @@ class Pool:
             self.process.wait(3)
         except subprocess.TimeoutExpired:
             self.kill()
-        if not self.may_crash:
-            assert_no_report(self.log_path)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            if not self.may_crash:
+                assert_no_report(self.log_path)
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def kill(self):
         pids = [self.process.pid, *self.pids()]

@@ -48,7 +48,7 @@ Define MASTERY_FRONT {front}
 Define MASTERY_LOG_DIR {folder}
 Include "{site}"
 """
-LOADED = """mpm_event authn_core authz_core authz_host buffer env headers proxy proxy_fcgi reqtimeout
+LOADED = """mpm_event alias authn_core authz_core authz_host buffer env headers proxy proxy_fcgi reqtimeout
     setenvif unique_id""".split()
 
 
@@ -197,7 +197,7 @@ OWN = {
     "no host": (["GET / HTTP/1.1"], 400),
     "headers too large": (["GET / HTTP/1.1", "Host: x", "X-Large: " + "x" * 20000], 400),
     "too many headers": (["GET / HTTP/1.1", "Host: x", *[f"X-{i}: x" for i in range(60)]], 400),
-    "encoded slash": (["GET /health%2f HTTP/1.1", "Host: x"], 404),
+    "zero byte": (["GET /health%00 HTTP/1.1", "Host: x"], 404),
     "too large": (["POST / HTTP/1.1", "Host: x", "Content-Length: 4194305"], 413),
     "too long": (["GET /" + "x" * 12000 + " HTTP/1.1", "Host: x"], 414),
     "not allowed": (["TRACE / HTTP/1.1", "Host: x"], 405),
@@ -205,7 +205,7 @@ OWN = {
     "metrics below": (["GET /metrics/detailed HTTP/1.1", "Host: x"], 403),
     "coding": (["POST / HTTP/1.1", "Host: x", "Transfer-Encoding: zip"], 400),
 }
-BEFORE_HEADERS = ["bad line", "too long", "two lengths", "no host", "headers too large"]
+BEFORE_HEADERS = ["bad line", "zero byte", "too long", "two lengths", "no host", "headers too large"]
 BEFORE_HEADERS += ["too many headers", "coding"]
 
 

@@ -109,6 +109,42 @@ static void what_is_too_long_is_not_noted_and_does_no_harm(void)
     chain_remove(chain, whole, true);
 }
 
+static void who_takes_the_turn_makes_all_others_wait(void)
+{
+    struct str s = STR("s_1");
+    int one = 1, two = 2;
+
+    CU_ASSERT_FALSE(chain_must_wait(chain, s, &one));
+    chain_take_turn(chain, s, &one);
+    chain_take_turn(chain, s, &two); /* too late */
+    CU_ASSERT_FALSE(chain_must_wait(chain, s, &one));
+    CU_ASSERT_TRUE(chain_must_wait(chain, s, &two));
+    CU_ASSERT_FALSE(chain_must_wait(chain, STR("s_2"), &two));
+    chain_leave(chain, s, &two); /* not his */
+    CU_ASSERT_TRUE(chain_must_wait(chain, s, &two));
+    chain_leave(chain, s, &one);
+    CU_ASSERT_FALSE(chain_must_wait(chain, s, &two));
+    chain_leave(chain, s, &one); /* nothing to leave */
+}
+
+static void a_turn_outlives_the_writes_under_way_and_they_it(void)
+{
+    struct str s = STR("s_1");
+    int one = 1, two = 2;
+
+    chain_add(chain, s, STR("w"));
+    chain_take_turn(chain, s, &one);
+    chain_remove(chain, s, true);
+    CU_ASSERT_TRUE(nothing_under_way(s));
+    CU_ASSERT_TRUE(chain_must_wait(chain, s, &two));
+    chain_remove(chain, s, true); /* none is under way */
+    chain_add(chain, s, STR("x"));
+    chain_leave(chain, s, &one);
+    CU_ASSERT_TRUE(latest_is(s, STR("x")));
+    chain_remove(chain, s, true);
+    CU_ASSERT_TRUE(nothing_under_way(s));
+}
+
 void chain_tests(void)
 {
     CU_pSuite suite = CU_add_suite("chain", open_chain, close_chain);
@@ -120,5 +156,9 @@ void chain_tests(void)
     CU_add_test(suite, "students do not mix", students_do_not_mix);
     CU_add_test(suite, "what is too long is not noted and does no harm",
                 what_is_too_long_is_not_noted_and_does_no_harm);
+    CU_add_test(suite, "who takes the turn makes all others wait",
+                who_takes_the_turn_makes_all_others_wait);
+    CU_add_test(suite, "a turn outlives the writes under way, and they it",
+                a_turn_outlives_the_writes_under_way_and_they_it);
     CU_add_test(suite, "what is left is freed with it", what_is_left_is_freed_with_it);
 }

@@ -1,0 +1,705 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""mastery-worker: what becomes of a change, published to a stand-in of Dapr's sidecar."""
+import json
+import signal
+import subprocess
+import time
+
+import pytest
+from harness.binaries import bin_dir
+from harness.engine import fresh_id
+from harness.load import Load
+from harness.prometheus import Scrape
+from harness.redis_server import pause, resume
+from harness.wait import wait_for, within
+
+DAY_MS = 86_400_000
+
+
+@pytest.fixture
+def pool(start_pool):
+    return start_pool()
+
+
+@pytest.fixture
+def store(redis_server):
+    return redis_server.client()
+
+
+def shard_key(store, student, suffix):
+    """{ss}:journal and so on, of a student who has a profile."""
+    [key] = [key for key in store.scan_iter(f"{{*}}:student:{student}", count=1000)]
+    return key.partition(":")[0] + ":" + suffix
+
+
+def event(student, number=0, **data):
+    return {
+        "event_id": f"evt-{student}-{number:05}",
+        "event_type": "quiz.completed",
+        "student_id": student,
+        "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "data": {
+            "quiz_id": "q1",
+            "score": 0.5,
+            "questions_total": 10,
+            "questions_correct": 5,
+            "time_spent_seconds": 60,
+            **data,
+        },
+    }
+
+
+def ingest(pool, body, **options):
+    return pool.request(
+        "POST",
+        "/api/v1/mastery/ingest",
+        json=body,
+        token=pool.token("root", "admin"),
+        **options,
+    )
+
+
+def calculate(pool, student, score=0.5):
+    answer = pool.calculate(student, (score,) * 4)
+    assert answer.status == 200, answer
+    return answer
+
+
+def dependencies(pool):
+    return pool.request("GET", "/ready").json["dependencies"]
+
+
+def scrape(pool):
+    return Scrape(pool.request("GET", "/metrics").text)
+
+
+def ctl(pool, *arguments, check=True):
+    result = subprocess.run(
+        [str(bin_dir() / "mastery-ctl"), *arguments],
+        env=pool.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    if check:
+        assert result.returncode == 0, result
+    return result
+
+
+def dead_letters(store):
+    return [json.loads(fields["e"]) for _, fields in store.xrange("queue:{dead}")]
+
+
+def nothing_waits(store):
+    keys = [*store.scan_iter("*:journal", count=1000), *store.scan_iter("*:outbox", count=1000)]
+    return all(store.xlen(key) == 0 for key in keys)
+
+
+def put_into_queue(store, level, body, kind="event"):
+    body = body if isinstance(body, str) else json.dumps(body)
+    return store.xadd(f"queue:{{batch}}:{level}", {"k": kind, "b": body, "t": "0"})
+
+
+def counted(store, student):
+    """Ids of the events that the worker has put into the student's stream, in order."""
+    for key in store.scan_iter(f"{{*}}:student:{student}:events", count=1000):
+        return [json.loads(fields["e"])["event_id"] for _, fields in store.xrange(key)]
+    return []
+
+
+# What a change turns into
+
+
+def test_change_is_published_as_a_cloudevent(pool, stand_in_sidecar, start_worker):
+    start_worker(pool, stand_in_sidecar, DAPR_API_TOKEN="the sidecar's own token")
+    stand_in_sidecar.api_token = "the sidecar's own token"
+    student = fresh_id()
+    calculate(pool, student, 0.5)
+    answer = calculate(pool, student, 0.75)
+    wait_for(lambda: len(stand_in_sidecar.events(student)) == 4, 3, what="published")
+    assert stand_in_sidecar.refused == 0
+    first, first_level, second, second_level = stand_in_sidecar.events(student)
+    assert (first["type"], first_level["type"]) == ("mastery.updated", "mastery.level_changed")
+    assert first["data"]["previous_level"] is None
+    assert second["data"].pop("at") == second["time"]
+    assert second["data"] == {
+        "student_id": student,
+        "mastery_score": answer.json["mastery_score"],
+        "level": "proficient",
+        "previous_level": "developing",
+        "revision": 2,
+    }
+    assert second["source"] == "/mastery-engine" and second["specversion"] == "1.0"
+    assert second["partitionkey"] == second["subject"] == student
+    assert second["datacontenttype"] == "application/json"
+    assert second_level["data"]["previous_level"] == "developing"
+    ids = [item["id"] for item in stand_in_sidecar.events(student)]
+    assert len(set(ids)) == 4
+    sent = stand_in_sidecar.published[-1]
+    assert (sent.pubsub, sent.topic) == ("pubsub", "mastery.events")
+    assert sent.headers["content-type"] == "application/cloudevents+json"
+
+
+def test_trace_of_the_request_is_carried_on(pool, stand_in_sidecar, start_worker):
+    start_worker(pool, stand_in_sidecar)
+    student, trace = fresh_id(), "0af7651916cd43dd8448eb211c80319c"
+    answer = ingest(pool, event(student), headers={"traceparent": f"00-{trace}-b7ad6b7169203331-01"})
+    assert answer.status == 202
+    wait_for(lambda: stand_in_sidecar.events(student), 3, what="published")
+    [item, *_] = stand_in_sidecar.published
+    _, trace_id, span, flags = item.headers["traceparent"].split("-")
+    assert (trace_id, flags) == (trace, "01")
+    assert span not in ("b7ad6b7169203331", answer.headers["traceparent"].split("-")[2])
+    assert item.event["traceparent"] == answer.headers["traceparent"]
+
+
+def test_level_is_told_only_when_it_changes(pool, stand_in_sidecar, start_worker):
+    start_worker(pool, stand_in_sidecar)
+    student = fresh_id()
+    for score in (0.5, 0.55, 0.7, 0.75, 0.3):
+        calculate(pool, student, score)
+    wait_for(lambda: len(stand_in_sidecar.events(student)) == 8, 3, what="published")
+    changes = stand_in_sidecar.events(student, "mastery.level_changed")
+    levels = [(item["data"]["previous_level"], item["data"]["level"]) for item in changes]
+    assert levels == [
+        (None, "developing"),
+        ("developing", "proficient"),
+        ("proficient", "novice"),
+    ]
+
+
+def test_event_is_kept_for_the_export_and_published_with_its_id(
+    pool, store, stand_in_sidecar, start_worker
+):
+    start_worker(pool, stand_in_sidecar)
+    student = fresh_id()
+    for number in range(3):
+        assert ingest(pool, event(student, number)).status == 202
+    assert ingest(pool, event(student, 1)).status == 202, "the same once more"
+    expected = [f"evt-{student}-{number:05}" for number in range(3)]
+    wait_for(lambda: counted(store, student) == expected, 3, what="kept")
+    wait_for(lambda: len(stand_in_sidecar.events(student, "mastery.updated")) == 3, 3)
+    published = stand_in_sidecar.events(student, "mastery.updated")
+    assert [item["data"]["event_id"] for item in published] == expected
+    [key] = store.keys(f"{{*}}:student:{student}:events")
+    assert 89 * DAY_MS < store.pttl(key) <= 90 * DAY_MS
+    [first, *_] = store.xrange(key)
+    assert json.loads(first[1]["e"])["data"] == event(student)["data"]
+    wait_for(lambda: nothing_waits(store), 3, what="nothing left")
+
+
+def test_without_dapr_nothing_waits_to_be_published(pool, store, start_worker):
+    student = fresh_id()
+    calculate(pool, student)
+    assert store.xlen(shard_key(store, student, "journal")) == 1
+    start_worker(pool)
+    wait_for(lambda: nothing_waits(store), 3, what="turned")
+    assert not store.keys("*:outbox")
+    assert dependencies(pool) == {
+        "state_store": "healthy",
+        "worker": "healthy",
+        "dapr": "not_configured",
+    }
+
+
+def test_nothing_is_lost_while_no_worker_runs(pool, store, stand_in_sidecar, start_worker):
+    student = fresh_id()
+    assert dependencies(pool)["worker"] == "unavailable"
+    for number in range(1500):
+        store.xadd("{00}:journal", {"e": "{}"}) if number == 0 else None
+        calculate(pool, student, (number % 10) / 10)
+    assert store.xlen(shard_key(store, student, "journal")) >= 1500
+    start_worker(pool, stand_in_sidecar)
+    wait_for(lambda: nothing_waits(store), 20, what="all turned and published")
+    revisions = [
+        item["data"]["revision"] for item in stand_in_sidecar.events(student, "mastery.updated")
+    ]
+    assert revisions == list(range(1, 1501))
+
+
+def test_many_students_each_in_order_and_soon(pool, store, stand_in_sidecar, start_worker):
+    start_worker(pool, stand_in_sidecar)
+    students = [fresh_id() for _ in range(8)]
+    with Load(8, lambda caller, turn: calculate(pool, students[caller], turn % 10 / 10)) as load:
+        time.sleep(3)
+    assert not load.errors, load.errors[:3]
+    wait_for(lambda: nothing_waits(store), 10, what="all published")
+    total = 0
+    for student in students:
+        updates = stand_in_sidecar.events(student, "mastery.updated")
+        revisions = [item["data"]["revision"] for item in updates]
+        assert revisions == list(range(1, len(revisions) + 1))
+        total += len(revisions)
+    assert total == len(load.results)
+    assert scrape(pool).value("journal_entries_total", status="turned") == total
+
+
+def test_turned_within_about_a_second(pool, stand_in_sidecar, start_worker):
+    start_worker(pool, stand_in_sidecar)
+    wait_for(lambda: dependencies(pool)["dapr"] == "healthy", what="worker up")
+    for _ in range(5):
+        time.sleep(0.4)
+        student, began = fresh_id(), time.monotonic()
+        calculate(pool, student)
+        wait_for(lambda: stand_in_sidecar.events(student), 3, every=0.005, what="published")
+        assert time.monotonic() - began < within(1)
+
+
+def test_entry_that_cannot_be_read_becomes_a_dead_letter(pool, store, stand_in_sidecar, start_worker):
+    student = fresh_id()
+    calculate(pool, student, 0.5)
+    journal = shard_key(store, student, "journal")
+    for text in ("not JSON", '{"kind":"calculated"}', '{"kind": 1}'):
+        store.xadd(journal, {"e": text})
+    store.xadd(journal, {"other": "x"})
+    calculate(pool, student, 0.75)
+    worker = start_worker(pool, stand_in_sidecar)
+    wait_for(lambda: len(stand_in_sidecar.events(student, "mastery.updated")) == 2, 3)
+    letters = dead_letters(store)
+    assert len(letters) == 4 and {letter["source"] for letter in letters} == {journal}
+    assert letters[1]["event"] == {"kind": "calculated"}
+    assert "journal entry" in letters[0]["reason"]
+    assert len(worker.lines("journal.unreadable")) == 4
+    assert scrape(pool).value("journal_entries_total", status="unreadable") == 4
+
+
+# What the sidecar answers (protocol, section 2)
+
+
+def test_forbidden_event_is_a_dead_letter_at_once(pool, store, stand_in_sidecar, start_worker):
+    start_worker(pool, stand_in_sidecar)
+    student = fresh_id()
+    stand_in_sidecar.answers = lambda sent: (
+        "forbidden" if sent["type"] == "mastery.level_changed" else None
+    )
+    calculate(pool, student, 0.5)
+    calculate(pool, student, 0.55)
+    wait_for(lambda: len(stand_in_sidecar.events(student)) == 2, 3, what="the others published")
+    [letter] = dead_letters(store)
+    assert letter["event"]["type"] == "mastery.level_changed"
+    assert letter["source"] == shard_key(store, student, "outbox")
+    assert "403" in letter["reason"] and "ERR_PUBSUB_FORBIDDEN" in letter["reason"]
+    assert len(stand_in_sidecar.attempts) == 3
+
+
+def test_event_that_the_broker_never_takes_is_dead_after_five_tries(
+    pool, store, stand_in_sidecar, start_worker
+):
+    start_worker(pool, stand_in_sidecar, DAPR_RETRY_MS=2)
+    students = [fresh_id() for _ in range(3)]
+    poison = students[0]
+    stand_in_sidecar.answers = lambda sent: (
+        "broken" if sent["subject"] == poison and sent["data"]["revision"] == 1 else None
+    )
+    for student in students:
+        for score in (0.5, 0.55, 0.57):
+            calculate(pool, student, score)
+    wait_for(lambda: nothing_waits(store), 15, what="dealt with")
+    for student in students[1:]:
+        assert len(stand_in_sidecar.events(student)) == 4
+    assert [item["data"]["revision"] for item in stand_in_sidecar.events(poison)] == [2, 3]
+    letters = dead_letters(store)
+    assert [letter["event"]["type"] for letter in letters] == [
+        "mastery.updated",
+        "mastery.level_changed",
+    ]
+    for letter in letters:
+        assert "500 after 5 tries" in letter["reason"]
+    tries = [sent.event["id"] for sent in stand_in_sidecar.attempts]
+    assert tries.count(letters[0]["event"]["id"]) == 5
+    assert scrape(pool).value("outbox_events_total", status="dead") == 2
+
+
+@pytest.mark.parametrize("mode", ["not_found", "not_configured"])
+def test_sidecar_that_is_not_set_up_gets_all_of_it_later(
+    pool, store, stand_in_sidecar, start_worker, mode
+):
+    stand_in_sidecar.mode = mode
+    start_worker(pool, stand_in_sidecar, DAPR_RETRY_MS=2)
+    student = fresh_id()
+    for score in (0.5, 0.55, 0.57):
+        calculate(pool, student, score)
+    wait_for(lambda: len(stand_in_sidecar.attempts) > 8, 10, what="tried many times")
+    assert {sent.event["data"]["revision"] for sent in stand_in_sidecar.attempts} == {1}
+    wait_for(lambda: dependencies(pool)["dapr"] == "unavailable", what="seen in /ready")
+    assert not dead_letters(store)
+    stand_in_sidecar.mode = "ok"
+    wait_for(lambda: nothing_waits(store), 10, what="all published")
+    assert [item["data"]["revision"] for item in stand_in_sidecar.events(student)] == [1, 1, 2, 3]
+
+
+def test_broker_that_recovers_gets_all_in_order(pool, store, stand_in_sidecar, start_worker):
+    seen = {}
+
+    def twice_broken(sent):
+        seen[sent["id"]] = seen.get(sent["id"], 0) + 1
+        return "broken" if seen[sent["id"]] <= 2 else None
+
+    stand_in_sidecar.answers = twice_broken
+    start_worker(pool, stand_in_sidecar, DAPR_RETRY_MS=2)
+    student = fresh_id()
+    for score in (0.5, 0.55, 0.57):
+        calculate(pool, student, score)
+    wait_for(lambda: nothing_waits(store), 10, what="all published")
+    assert [item["data"]["revision"] for item in stand_in_sidecar.events(student)] == [1, 1, 2, 3]
+    assert not dead_letters(store)
+
+
+@pytest.mark.parametrize("mode", ["reset", "hang"])
+def test_sidecar_that_is_away_gets_all_of_it_later(
+    pool, store, stand_in_sidecar, start_worker, mode
+):
+    """Fault 20: nothing is lost or reordered; the circuit opens; requests do not notice."""
+    stand_in_sidecar.mode = mode
+    worker = start_worker(pool, stand_in_sidecar, DAPR_TIMEOUT_MS=200)
+    students = [fresh_id() for _ in range(12)]
+    for score in (0.5, 0.55, 0.57):
+        for student in students:
+            began = time.monotonic()
+            calculate(pool, student, score)
+            assert time.monotonic() - began < within(0.5)
+    wait_for(
+        lambda: scrape(pool).value("circuit_breaker_state", service="dapr") > 0,
+        10,
+        what="circuit open",
+    )
+    wait_for(lambda: dependencies(pool)["dapr"] == "unavailable", what="seen in /ready")
+    tries = len(stand_in_sidecar.attempts)
+    time.sleep(1)
+    assert len(stand_in_sidecar.attempts) - tries <= 3, "an open circuit lets one probe through"
+    stand_in_sidecar.release()
+    wait_for(lambda: nothing_waits(store), 15, what="all published")
+    for student in students:
+        revisions = [
+            item["data"]["revision"] for item in stand_in_sidecar.events(student, "mastery.updated")
+        ]
+        assert sorted(set(revisions)) == [1, 2, 3] and revisions == sorted(revisions)
+    assert not dead_letters(store)
+    wait_for(lambda: dependencies(pool)["dapr"] == "healthy", what="healthy again")
+    wait_for(lambda: scrape(pool).value("circuit_breaker_state", service="dapr") == 0)
+    assert len(worker.lines("dapr.away")) == len(worker.lines("dapr.back")) >= 1
+
+
+def test_sidecar_that_is_not_there_is_found_when_it_comes(pool, store, stand_in_sidecar, start_worker):
+    from harness.sidecar import Sidecar
+    from harness.worker import free_port
+
+    port = free_port()
+    start_worker(pool, DAPR_HTTP_PORT=port, DAPR_RETRY_MS=10)
+    student = fresh_id()
+    calculate(pool, student)
+    wait_for(lambda: dependencies(pool)["dapr"] == "unavailable", 10)
+    with Sidecar(port) as late:
+        wait_for(lambda: len(late.events(student)) == 2, 10, what="published")
+
+
+def test_wrong_token_is_no_reason_to_lose_events(pool, store, stand_in_sidecar, start_worker):
+    stand_in_sidecar.api_token = "right"
+    start_worker(pool, stand_in_sidecar, DAPR_API_TOKEN="wrong", DAPR_RETRY_MS=2)
+    student = fresh_id()
+    calculate(pool, student)
+    wait_for(lambda: stand_in_sidecar.refused > 3, 10, what="tried")
+    stand_in_sidecar.api_token = "wrong"
+    wait_for(lambda: len(stand_in_sidecar.events(student)) == 2, 10, what="published")
+
+
+# Several workers
+
+
+def shards_of(worker):
+    lines = worker.lines("worker.leases")
+    return lines[-1]["shards"] if lines else 0
+
+
+def test_workers_share_and_follow_one_that_dies(pool, store, stand_in_sidecar, start_worker):
+    first, second = (start_worker(pool, stand_in_sidecar) for _ in range(2))
+    wait_for(
+        lambda: (shards_of(first), shards_of(second)) == (128, 128), 15, what="half of it each"
+    )
+    students = [fresh_id() for _ in range(16)]
+    with Load(4, lambda c, turn: calculate(pool, students[turn % 16], turn % 10 / 10)) as load:
+        time.sleep(1)
+        first.kill()
+        died = time.monotonic()
+        time.sleep(1)
+    assert not load.errors, load.errors[:3]
+    wait_for(lambda: nothing_waits(store), 10, what="all published by the other")
+    assert time.monotonic() - died < within(10.5)
+    for student in students:
+        seen = list(
+            dict.fromkeys(
+                item["data"]["revision"]
+                for item in stand_in_sidecar.events(student, "mastery.updated")
+            )
+        )
+        assert seen == list(range(1, len(seen) + 1)), "lost, or out of order"
+    assert shards_of(second) == 256
+
+
+def test_worker_that_was_stopped_beyond_its_leases_doubles_nothing(
+    pool, store, stand_in_sidecar, start_worker
+):
+    first = start_worker(pool, stand_in_sidecar)
+    wait_for(lambda: shards_of(first) == 256, what="all leases")
+    student = fresh_id()
+    with Load(1, lambda _, turn: ingest(pool, event(student, turn)).status) as load:
+        time.sleep(0.5)
+        pause(first.pid)
+        second = start_worker(pool, stand_in_sidecar)
+        wait_for(lambda: shards_of(second) == 256, 15, what="taken over")
+        wait_for(lambda: len(counted(store, student)) >= len(load.results) - 200, 10)
+        resume(first.pid)
+        time.sleep(3)
+    assert set(load.results) == {202} and not load.errors
+    wait_for(lambda: nothing_waits(store), 15, what="all published")
+    expected = [f"evt-{student}-{number:05}" for number in range(len(load.results))]
+    assert counted(store, student) == expected, "doubled, lost or out of order"
+    seen = dict.fromkeys(
+        item["data"]["revision"] for item in stand_in_sidecar.events(student, "mastery.updated")
+    )
+    assert list(seen) == list(range(1, len(expected) + 1))
+    assert first.alive() and second.alive()
+    wait_for(lambda: (shards_of(first), shards_of(second)) == (128, 128), 10, what="shared")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1])
+def test_worker_drains(pool, store, stand_in_sidecar, start_worker, number):
+    worker = start_worker(pool, stand_in_sidecar)
+    wait_for(lambda: shards_of(worker) == 256, what="up")
+    students = [fresh_id() for _ in range(4)]
+    with Load(4, lambda caller, turn: calculate(pool, students[caller], turn % 10 / 10)):
+        time.sleep(0.5)
+        assert worker.drain(number) == 0
+    assert not store.keys("*:lease") and not store.exists("workers")
+    assert not store.xpending("queue:{batch}:normal", "workers")["pending"]
+    assert dependencies(pool)["worker"] == "unavailable"
+    published = [item["id"] for item in stand_in_sidecar.events()]
+    assert len(published) == len(set(published)), "a drained worker leaves nothing half done"
+    start_worker(pool, stand_in_sidecar)
+    wait_for(lambda: nothing_waits(store), 10, what="the next one goes on")
+    published = [item["id"] for item in stand_in_sidecar.events()]
+    assert len(published) == len(set(published))
+
+
+def test_worker_drains_while_the_sidecar_hangs(pool, stand_in_sidecar, start_worker):
+    stand_in_sidecar.mode = "hang"
+    worker = start_worker(pool, stand_in_sidecar, DAPR_TIMEOUT_MS=1000)
+    calculate(pool, fresh_id())
+    wait_for(lambda: stand_in_sidecar.attempts, what="under way")
+    began = time.monotonic()
+    assert worker.drain() == 0
+    assert time.monotonic() - began < within(3)
+
+
+def test_worker_outlives_redis(pool, store, redis_server, stand_in_sidecar, start_worker):
+    worker = start_worker(pool, stand_in_sidecar)
+    wait_for(lambda: shards_of(worker) == 256, what="up")
+    redis_server.stop()
+    time.sleep(2)
+    assert worker.alive()
+    redis_server.start()
+    student = fresh_id()
+    wait_for(lambda: pool.calculate(student).status == 200, what="pool back")
+    wait_for(lambda: stand_in_sidecar.events(student), 10, what="worker back")
+    wait_for(lambda: dependencies(pool)["worker"] == "healthy", what="worker healthy")
+
+
+def test_worker_is_seen_gone(pool, start_worker):
+    worker = start_worker(pool)
+    wait_for(lambda: dependencies(pool)["worker"] == "healthy", what="healthy")
+    worker.kill()
+    wait_for(lambda: dependencies(pool)["worker"] == "unavailable", 7, what="unavailable")
+    assert pool.request("GET", "/ready").status == 200
+
+
+# The queue
+
+
+def test_job_counts_an_event_once(pool, store, start_worker):
+    start_worker(pool)
+    student = fresh_id()
+    for _ in range(3):
+        put_into_queue(store, "normal", event(student))
+    wait_for(lambda: scrape(pool).value("queue_jobs_total", kind="event", status="done") == 3)
+    wait_for(lambda: counted(store, student), what="counted")
+    assert counted(store, student) == [f"evt-{student}-00000"]
+    assert pool.query(student).json["mastery_score"] > 0
+    assert store.xlen("queue:{batch}:normal") == 0
+    assert store.xpending("queue:{batch}:normal", "workers")["pending"] == 0
+
+
+def test_high_comes_first_and_low_does_not_starve(pool, store, start_worker):
+    student = fresh_id()
+    number = 0
+    for level, count in (("low", 40), ("normal", 80), ("high", 200)):
+        for _ in range(count):
+            put_into_queue(store, level, event(student, number))
+            number += 1
+    start_worker(pool)
+    wait_for(lambda: len(counted(store, student)) == 320, 20, what="all done")
+    order = [int(name[-5:]) for name in counted(store, student)]
+    first = order[:160]
+    low, normal = [n for n in first if n < 40], [n for n in first if 40 <= n < 120]
+    high = [n for n in first if n >= 120]
+    assert len(high) > len(normal) > len(low) > 0, (len(high), len(normal), len(low))
+
+
+@pytest.mark.parametrize(
+    "kind, body, reason",
+    [
+        ("event", "not JSON", "JSON"),
+        ("event", {"event_id": "x"}, "event_type"),
+        ("something", {"a": 1}, "of an unknown kind"),
+    ],
+)
+def test_job_that_can_never_succeed_is_dead_at_once(pool, store, start_worker, kind, body, reason):
+    start_worker(pool)
+    put_into_queue(store, "high", body, kind)
+    wait_for(lambda: dead_letters(store), 5, what="dead")
+    [letter] = dead_letters(store)
+    assert reason in letter["reason"] and letter["source"] == f"queue:{kind}"
+    wait_for(lambda: store.xlen("queue:{batch}:high") == 0)
+
+
+def test_job_of_a_dead_worker_is_claimed(pool, store, start_worker):
+    student = fresh_id()
+    put_into_queue(store, "low", event(student))
+    store.xgroup_create("queue:{batch}:low", "workers", "0")
+    assert store.xreadgroup("workers", "somebody-dead", {"queue:{batch}:low": ">"})
+    start_worker(pool)
+    wait_for(lambda: counted(store, student), 16, what="claimed")
+
+
+def test_job_whose_workers_all_died_is_dead(pool, store, start_worker):
+    student = fresh_id()
+    job = put_into_queue(store, "normal", event(student))
+    store.xgroup_create("queue:{batch}:normal", "workers", "0")
+    store.xreadgroup("workers", "dead", {"queue:{batch}:normal": ">"})
+    store.execute_command(
+        *"XCLAIM queue:{batch}:normal workers dead 0".split(),
+        job,
+        *"IDLE 60000 RETRYCOUNT 5".split(),
+    )
+    start_worker(pool)
+    wait_for(lambda: dead_letters(store), 10, what="dead")
+    assert "has died" in dead_letters(store)[0]["reason"]
+    assert not counted(store, student)
+
+
+def test_job_is_tried_again_later(pool, store, start_worker):
+    """What has been put off comes back when its time has come, with its tries."""
+    start_worker(pool)
+    student = fresh_id()
+    body = json.dumps(event(student))
+    due = int(time.time() * 1000) + 1000
+    store.zadd("queue:{batch}:later", {f"1 event 3 1-1 {body}": due})
+    time.sleep(0.5)
+    assert not counted(store, student)
+    wait_for(lambda: counted(store, student), 5, what="done")
+    assert not store.exists("queue:{batch}:later")
+
+
+# Dead letters, by hand
+
+
+def test_dead_letters_are_listed_shown_retried_and_dropped(
+    pool, store, stand_in_sidecar, start_worker
+):
+    worker = start_worker(pool, stand_in_sidecar)
+    student = fresh_id()
+    stand_in_sidecar.mode = "forbidden"
+    calculate(pool, student)
+    wait_for(lambda: len(dead_letters(store)) == 2, what="dead")
+    lines = ctl(pool, "dead", "list").stdout.splitlines()
+    assert len(lines) == 2 and "403" in lines[0]
+    first = lines[0].split()[0]
+    shown = ctl(pool, "dead", "show", first).stdout
+    assert student in shown and "mastery.updated" in shown
+    stand_in_sidecar.mode = "ok"
+    assert ctl(pool, "dead", "retry", first).stdout == "1 put back\n"
+    wait_for(lambda: len(stand_in_sidecar.events(student)) == 1, 8, what="published")
+    assert len(dead_letters(store)) == 1
+    assert ctl(pool, "dead", "drop", "all").stdout == "1 dropped\n"
+    assert not dead_letters(store)
+    assert ctl(pool, "dead", "list").stdout == ""
+    assert ctl(pool, "dead", "show", first, check=False).returncode == 1
+    assert worker.alive()
+
+
+@pytest.mark.parametrize("enveloped", [False, True])
+def test_retried_learning_event_is_counted_once(pool, store, start_worker, enveloped):
+    start_worker(pool)
+    student = fresh_id()
+    body = event(student)
+    if enveloped:
+        body = {
+            "specversion": "1.0",
+            "id": "1",
+            "source": "lms",
+            "type": "quiz.completed",
+            "data": body,
+        }
+    letter = {"reason": "x", "source": "dapr", "event": body, "at": "2026-01-01T00:00:00.000Z"}
+    for _ in range(2):
+        store.xadd("queue:{dead}", {"e": json.dumps(letter)})
+    assert ctl(pool, "dead", "retry", "all").stdout == "2 put back\n"
+    wait_for(lambda: counted(store, student), what="counted")
+    wait_for(lambda: scrape(pool).value("queue_jobs_total", kind="event", status="done") == 2)
+    time.sleep(0.3)
+    assert counted(store, student) == [f"evt-{student}-00000"]
+    assert not dead_letters(store)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["dead"],
+        ["dead", "burn"],
+        ["dead", "show"],
+        ["dead", "show", "all"],
+        ["dead", "retry", "x"],
+        ["dead", "list", "1-1"],
+        ["dead", "drop", "1-1", "2-2"],
+    ],
+)
+def test_wrong_usage_of_dead_is_refused(pool, arguments):
+    assert ctl(pool, *arguments, check=False).returncode == 2
+
+
+def test_dead_says_when_redis_is_away(pool, redis_server):
+    redis_server.stop()
+    assert ctl(pool, "dead", "list", check=False).returncode == 3
+
+
+# Retention
+
+
+def test_what_is_too_old_goes(pool, store, start_worker):
+    now = int(time.time() * 1000)
+    key = "{00}:student:somebody:events"
+    for age in (200, 91, 89, 1):
+        store.xadd(key, {"e": "{}"}, id=f"{now - age * DAY_MS}-0")
+        store.xadd("queue:{dead}", {"e": "{}"}, id=f"{now - age * DAY_MS}-0")
+    store.xadd("{00}:outbox", {"e": "{}", "t": ""}, id=f"{now - 2 * DAY_MS}-0")
+    store.xadd("{00}:outbox", {"e": "{}", "t": ""})
+    worker = start_worker(pool)
+    wait_for(lambda: worker.lines("retention.done"), 10, what="retention done")
+    assert store.xlen(key) == 2
+    assert store.xlen("queue:{dead}") == 2
+    assert store.xlen("{00}:outbox") == 1
+
+
+# Metrics
+
+
+def test_worker_joins_the_pools_metrics(pool, store, start_worker):
+    before = scrape(pool).value("processes")
+    start_worker(pool)
+    wait_for(lambda: dependencies(pool)["worker"] == "healthy")
+    calculate(pool, fresh_id())
+    wait_for(lambda: scrape(pool).value("journal_entries_total", status="turned") == 1, 3)
+    found = scrape(pool)
+    assert found.value("processes") == before + 1
+    assert found.types["mastery_engine_journal_lag_seconds"] == "gauge"
+    assert found.value("redis_operations_total", operation="write", status="ok") > 256

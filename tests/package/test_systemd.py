@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""systemd's units: sound in systemd's own eyes, and what they promise, tried without a running one."""
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+
+import pytest
+from harness.binaries import sanitized
+from harness.engine import ROOT, bin_dir
+from harness.load import Load
+from harness.nginx import Nginx
+from harness.pool import SECRET
+from harness.process import alive
+from harness.token import make_token
+from harness.wait import wait_for
+
+CONF = ROOT / "conf/systemd"
+BODY = {
+    "student_id": "under-load",
+    "components": dict.fromkeys(("completion", "quiz", "quality", "consistency"), 0.5),
+}
+SERVICES = ["mastery-engine@", "mastery-worker", "mastery-engine-nginx"]
+
+
+def needs(program):
+    return pytest.mark.skipif(not shutil.which(program), reason=f"{program} is not installed")
+
+
+def filled(folder):
+    """The units as make fills them in, with binaries that are there."""
+    words = {
+        "bindir": bin_dir(),
+        "sbindir": bin_dir(),
+        "sysconfdir": folder,
+        "pkgdatadir": ROOT / "scripts",
+    }
+    for path in CONF.glob("mastery-*"):
+        if path.suffix in (".socket", ".target") or path.name.endswith(".service.in"):
+            text = path.read_text().replace("@HARDENING@", (CONF / "hardening.conf").read_text())
+            for word, value in words.items():
+                text = text.replace(f"@{word}@", str(value))
+            (folder / path.name.removesuffix(".in")).write_text(text)
+    return folder
+
+
+@pytest.fixture
+def units(tmp_path):
+    return filled(tmp_path)
+
+
+def analyze(units, *arguments):
+    return subprocess.run(
+        ["systemd-analyze", *map(str, arguments)],
+        env={**os.environ, "SYSTEMD_UNIT_PATH": f"{units}:", "SYSTEMD_COLORS": "0"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def about_us(output):
+    """Lines about our units; those of the distribution are not ours to judge."""
+    return [line for line in output.splitlines() if "mastery" in line]
+
+
+@needs("systemd-analyze")
+def test_systemd_finds_nothing_wrong(units):
+    if not (bin_dir() / "mastery-worker").exists():
+        pytest.skip("mastery-worker is not built")
+    (units / "mastery-engine@.service").rename(units / "mastery-engine@1.service")
+    shutil.copy(units / "mastery-engine@1.service", units / "mastery-engine@2.service")
+    names = [path for path in sorted(units.iterdir())]
+    result = analyze(units, "verify", "--man=no", *names)
+    assert not about_us(result.stdout), result.stdout
+
+
+@needs("systemd-analyze")
+def test_verify_sees_a_mistake(units):
+    """The test above would say so."""
+    unit = units / "mastery-worker.service"
+    unit.write_text(unit.read_text().replace("PrivateTmp=yes", "PrivatTmp=yes"))
+    assert about_us(analyze(units, "verify", "--man=no", unit).stdout)
+
+
+@needs("systemd-analyze")
+@pytest.mark.parametrize("service", SERVICES)
+def test_little_is_exposed(units, service):
+    unit = units / f"{service}.service"
+    if "@" in service:
+        unit = unit.rename(units / "mastery-engine@1.service")
+    result = analyze(units, "security", "--offline=true", "--threshold=25", unit)
+    assert result.returncode == 0, result.stdout
+
+
+def settings(path):
+    """NAME=value lines, as systemd and a shell read them."""
+    lines = [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
+    return dict(line.split("=", 1) for line in lines)
+
+
+def test_sample_settings_are_settings_of_the_engine():
+    table = (ROOT / "app/base/config.def").read_text()
+    known = set(re.findall(r"^(?:TEXT|SECRET|INT|CHOICE|NUMBER)\((\w+)", table, re.MULTILINE))
+    for name in settings(CONF / "engine.env.in"):
+        assert name in known or name.removesuffix("_FILE") in known, name
+
+
+def test_sample_settings_are_settings_of_nginx():
+    script = (ROOT / "scripts/render-nginx").read_text()
+    for name in settings(CONF / "nginx.env"):
+        assert re.search(rf"^#   (\w+, )*{name}\b", script, re.MULTILINE), name
+
+
+def test_a_shell_reads_the_samples_as_systemd_does():
+    for name in ("engine.env.in", "nginx.env"):
+        result = subprocess.run(
+            ["sh", "-euc", f'set -a; . "{CONF / name}"; env'], capture_output=True, text=True,
+            check=True,
+        )  # fmt: skip
+        for line in settings(CONF / name).items():
+            assert "=".join(line).replace('"', "") in result.stdout.splitlines()
+
+
+def test_every_template_of_nginx_is_installed():
+    listed = set(re.findall(r"conf/nginx/([\w-]+\.conf)", (ROOT / "Makefile.am").read_text()))
+    assert listed == {path.name for path in (ROOT / "conf/nginx").glob("*.conf")}
+
+
+@needs("systemd-sysusers")
+@needs("systemd-tmpfiles")
+def test_user_and_folders_are_made(tmp_path):
+    if os.getuid() != 0:
+        pytest.skip("only root may give files away")
+    (tmp_path / "etc").mkdir()
+    groups = "root:x:0:\nadm:x:4:\nwww-data:x:33:\n"
+    users = "root:x:0:0::/root:/bin/sh\nwww-data:x:33:33::/var/www:/usr/sbin/nologin\n"
+    (tmp_path / "etc/group").write_text(groups)
+    (tmp_path / "etc/passwd").write_text(users)
+    for tool, file in {
+        "systemd-sysusers": CONF / "sysusers.d/mastery-engine.conf",
+        "systemd-tmpfiles": CONF / "tmpfiles.d/mastery-engine.conf",
+    }.items():
+        command = [tool, f"--root={tmp_path}", str(file)]
+        command += ["--create"] if tool == "systemd-tmpfiles" else []
+        subprocess.run(command, check=True, capture_output=True, timeout=20)
+    user = re.search(r"^mastery-engine:x:(\d+):(\d+):", (tmp_path / "etc/passwd").read_text(), re.M)
+    assert user, (tmp_path / "etc/passwd").read_text()
+    run, log = (tmp_path / "run/mastery-engine").stat(), (tmp_path / "var/log/mastery-engine").stat()
+    assert (run.st_mode & 0o7777, run.st_uid, run.st_gid) == (0o750, int(user.group(1)), 33)
+    assert (log.st_mode & 0o7777, log.st_uid, log.st_gid) == (0o750, 33, 4)
+
+
+@needs("logrotate")
+def test_logrotate_understands_its_file(tmp_path):
+    state = tmp_path / "state"
+    result = subprocess.run(
+        ["logrotate", "--debug", "--state", str(state), str(ROOT / "conf/logrotate/mastery-engine")],
+        capture_output=True, text=True, timeout=20, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0 and "error:" not in result.stderr, result.stderr
+
+
+class Units:
+    """What mastery-engine.socket and mastery-engine@1, @2 do: one socket, which is descriptor 0 of
+    every process, and each process started again when it has ended."""
+
+    def __init__(self, redis_url, *prefix):
+        self.folder = Path(tempfile.mkdtemp(prefix="mu-"))
+        self.folder.chmod(0o755)
+        self.socket_path = self.folder / "engine.sock"
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(self.socket_path))
+        self.listener.listen(1024)
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "REDIS_URL": redis_url,
+            "JWT_SECRET": SECRET,
+            "METRICS_FILE": str(self.folder / "metrics"),
+            "MAX_REQUESTS": "0",
+            "ENVIRONMENT": "test",
+            **{name: os.environ[name] for name in os.environ if name.endswith("SAN_OPTIONS")},
+        }
+        self.prefix = prefix
+        self.processes = {}
+
+    def __enter__(self):
+        for number in (1, 2):
+            self.start(number)
+        return self
+
+    def __exit__(self, *_):
+        for process in self.processes.values():
+            process.kill()
+            process.wait()
+        self.listener.close()
+        shutil.rmtree(self.folder)
+
+    def start(self, number):
+        with open(self.folder / "log", "ab") as log:
+            self.processes[number] = subprocess.Popen(
+                [*self.prefix, str(bin_dir() / "mastery-fcgi")],
+                env=self.environment,
+                stdin=self.listener,
+                stdout=log,
+                stderr=log,
+            )
+
+    def restart(self, number):
+        """As systemctl restart: SIGTERM, and up to TimeoutStopSec for it to end."""
+        self.processes[number].send_signal(signal.SIGTERM)
+        self.processes[number].wait(timeout=30)
+        self.start(number)
+
+
+def test_processes_restarted_in_turn_fail_no_request(redis_server):
+    token = make_token(SECRET, "root", "admin")
+    with Units(redis_server.url) as units, Nginx(units.socket_path) as nginx:
+        wait_for(lambda: nginx.client().get("/health").status == 200, 20, what="serving")
+        client = nginx.client(token)
+        with Load(1, lambda *_: client.post("/api/v1/mastery/calculate", BODY).status) as load:
+            for number in (1, 2):
+                before = len(load.results)
+                units.restart(number)
+                wait_for(lambda b=before: len(load.results) > b + 20, 20, what="requests meanwhile")
+        assert set(load.results) == {200} and not load.errors
+        assert all(alive(process.pid) for process in units.processes.values())
+
+
+def test_the_socket_keeps_who_comes_while_no_process_is_there(redis_server):
+    with Units(redis_server.url) as units, Nginx(units.socket_path) as nginx:
+        wait_for(lambda: nginx.client().get("/health").status == 200, 20, what="serving")
+        for process in units.processes.values():
+            process.kill()
+            process.wait()
+        answers = []
+        asking = threading.Thread(target=lambda: answers.append(nginx.client().get("/health")))
+        asking.start()
+        asking.join(timeout=0.5)
+        assert asking.is_alive(), "refused, not kept"
+        units.start(1)
+        asking.join(timeout=10)
+        assert [answer.status for answer in answers] == [200]
+
+
+def allowed_calls(units):
+    """The system calls that the unit's filter leaves, by systemd's own lists."""
+    text = (CONF / "hardening.conf").read_text()
+    lines = re.findall(r"^SystemCallFilter=(.*)$", text, re.MULTILINE)
+
+    def expand(name):
+        if not name.startswith("@"):
+            return {name}
+        output = analyze(units, "syscall-filter", name).stdout
+        names = [line.strip() for line in output.splitlines()[1:]]
+        names = [line for line in names if line and not line.startswith("#")]
+        return set().union(*map(expand, names))
+
+    allowed = set()
+    for line in lines:
+        names = set().union(*map(expand, line.removeprefix("~").split()))
+        allowed = allowed - names if line.startswith("~") else allowed | names
+    return allowed
+
+
+@needs("systemd-analyze")
+@needs("strace")
+def test_the_engine_makes_no_call_that_its_unit_forbids(redis_server, units, tmp_path):
+    """@default, which every filter has, is among @system-service."""
+    if sanitized():
+        pytest.skip("sanitizers make calls of their own")
+    trace = tmp_path / "trace"
+    with Units(redis_server.url, "strace", "-f", "-qq", "-o", str(trace)) as running:
+        with Nginx(running.socket_path) as nginx:
+            client = nginx.client(make_token(SECRET, "root", "admin"))
+            wait_for(lambda: client.get("/ready").status == 200, 30, what="serving")
+            for _ in range(5):
+                client.post("/api/v1/mastery/query", {"student_id": "x"})
+                client.get("/metrics")
+        for process in running.processes.values():
+            process.send_signal(signal.SIGTERM)
+    calls = set(re.findall(r"^\d+ +(\w+)\(", trace.read_text(), re.MULTILINE))
+    assert "epoll_wait" in calls or "epoll_pwait" in calls
+    assert calls - {"execve"} <= allowed_calls(units), calls - allowed_calls(units)
+
