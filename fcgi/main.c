@@ -53,12 +53,14 @@ int main(void)
     (void)setenv("RES_OPTIONS", "timeout:1 attempts:1", 0);
     router = router_new(tables, count);
     listener = open_listener();
-    if (!router || listener < 0 ||
-        !engine_open(&engine, "mastery-fcgi", router,
-                     ENGINE_METRICS | ENGINE_TOKENS | ENGINE_SERVING) ||
-        FCGX_Init() != 0)
+    if (!router || listener < 0)
         return process_fail_slowly();
-    status = reactor_run(&engine, listener);
+    if (engine_open(&engine, "mastery-fcgi", router,
+                    ENGINE_METRICS | ENGINE_TOKENS | ENGINE_SERVING) &&
+        FCGX_Init() == 0)
+        status = reactor_run(&engine, listener);
+    else
+        status = process_fail_slowly();
     engine_close(&engine);
     router_free(router);
     return status;

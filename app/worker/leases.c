@@ -99,29 +99,30 @@ static bool idle(const struct worker *w, unsigned shard)
     return !journal_busy_with(w, shard) && !outbox_busy_with(w, shard);
 }
 
-/* Renews what is ours, takes what we may, and gives back what is more than our share. While
- * draining everything is kept until what is under way has ended. */
+/* Renews what is ours, tries as many others as we may still have, and gives back what is more than
+ * our share. While draining everything is kept until what is under way has ended. */
 static void ask_for(struct worker *w, struct asks *a, unsigned shard, size_t share, size_t *wanted)
 {
     struct leases *l = &w->leases;
 
     l->asked[shard] = NULL;
-    if (l->until_us[shard] == 0 && *wanted >= share)
-        return;
-    if (l->until_us[shard] != 0 && l->held > share && !worker_draining(w) && idle(w, shard)) {
+    if (l->until_us[shard] == 0) {
+        if (*wanted >= share)
+            return;
+        (*wanted)++;
+        l->first = shard + 1; /* the next round goes on here: these may be another's */
+    } else if (l->held > share && !worker_draining(w) && idle(w, shard)) {
         lease_lost(w, shard);
         lease_ask_release(a, shard, w->id);
         return;
     }
     l->asked[shard] = lease_ask(a, shard, w->id, LEASE_MS);
-    if (l->until_us[shard] == 0)
-        (*wanted)++;
 }
-
 void leases_tick(struct worker *w)
 {
     struct leases *l = &w->leases;
     size_t share = fair_share(w), wanted = l->held;
+    unsigned first = l->first;
     struct task *task;
 
     if (l->asking)
@@ -137,7 +138,7 @@ void leases_tick(struct worker *w)
         return;
     l->asking = true;
     for (unsigned i = 0; i < SHARDS; i++)
-        ask_for(w, &task->asks, (l->first + i) % SHARDS, share, &wanted);
+        ask_for(w, &task->asks, (first + i) % SHARDS, share, &wanted);
     task_submit(w, task, answered);
 }
 

@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from harness.binaries import sanitized
+from harness.binaries import sanitized, sanitizer_options
 from harness.engine import ROOT, bin_dir
 from harness.load import Load
 from harness.nginx import Nginx
@@ -186,7 +186,8 @@ class Units:
             "METRICS_FILE": str(self.folder / "metrics"),
             "MAX_REQUESTS": "0",
             "ENVIRONMENT": "test",
-            **{name: os.environ[name] for name in os.environ if name.endswith("SAN_OPTIONS")},
+            "RECOMMENDATIONS_FILE": str(ROOT / "conf/recommendations.json"),
+            **sanitizer_options(),
         }
         self.prefix = prefix
         self.processes = {}

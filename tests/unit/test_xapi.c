@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/service/xapi.h"
+
+#include <CUnit/CUnit.h>
+#include <stdio.h>
+
+#include "app/http/json.h"
+#include "app/service/xapi_form.h"
+
+void xapi_tests(void);
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static const int64_t now_ms = INT64_C(1769860800000); /* 2026-01-31T12:00:00Z */
+static struct arena *arena;
+
+static int open_arena(void)
+{
+    arena = arena_new(65536, 8 << 20);
+    return arena == NULL;
+}
+
+static int close_arena(void)
+{
+    arena_free(arena);
+    return 0;
+}
+
+static void durations_are_those_of_iso_8601(void)
+{
+    static const struct {
+        const char *text;
+        double seconds; /* < 0: refused */
+    } rows[] = {
+        {"PT1H30M", 5400},
+        {"PT0.5S", 0.5},
+        {"PT0S", 0},
+        {"P1W", 604800},
+        {"P1.5W", 907200},
+        {"P1D", 86400},
+        {"P1Y2M3DT4H5M6.25S", 31536000 + 2 * 2592000 + 3 * 86400 + 4 * 3600 + 5 * 60 + 6.25},
+        {"P1M", 2592000},
+        {"PT1M", 60},
+        {"PT1.5M", 90},
+        {"P0.5D", 43200},
+        {"", -1},
+        {"P", -1},
+        {"PT", -1},
+        {"P1", -1},
+        {"PT1", -1},
+        {"P1DT", -1},
+        {"1h", -1},
+        {"XP1D", -1},
+        {"p1d", -1},
+        {"P1H", -1},
+        {"PT1D", -1},
+        {"PT1S1M", -1},
+        {"PT1M1M", -1},
+        {"P1W1D", -1},
+        {"P1D1W", -1},
+        {"PT1.5M1S", -1},
+        {"PT.5S", -1},
+        {"PT5.S", -1},
+        {"PT1.5.5S", -1},
+        {"PT-1S", -1},
+        {"P-1D", -1},
+        {"-P1D", -1},
+        {"P0001-01-01", -1},
+        {"PT1S ", -1},
+        {"PTT1S", -1},
+        {"P1DT1H1", -1},
+        {"PT99999999999999999999S", -1},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        double seconds = -1;
+
+        CU_ASSERT_EQUAL(xapi_duration(str_of(rows[i].text), &seconds), rows[i].seconds >= 0);
+        CU_ASSERT_DOUBLE_EQUAL(seconds, rows[i].seconds, 1e-9);
+    }
+}
+
+static void times_need_no_zone(void)
+{
+    static const struct {
+        const char *text;
+        int64_t at_ms; /* 0: refused */
+    } rows[] = {
+        {"2026-01-31T12:00:00Z", INT64_C(1769860800000)},
+        {"2026-01-31T12:00:00", INT64_C(1769860800000)},
+        {"2026-01-31T12:00:00.5", INT64_C(1769860800500)},
+        {"2026-01-31T13:00:00+01:00", INT64_C(1769860800000)},
+        {"2026-01-31T12:00:00-00:00", 0},
+        {"2026-01-31", 0},
+        {"2026-02-31T12:00:00Z", 0},
+        {"", 0},
+        {"2026-01-31T12:00:00.000000000000000000000000000000000", 0},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        int64_t at_ms = 0;
+
+        CU_ASSERT_EQUAL(xapi_time(str_of(rows[i].text), &at_ms), rows[i].at_ms != 0);
+        CU_ASSERT_EQUAL(at_ms, rows[i].at_ms);
+    }
+}
+
+static void versions_are_1_0(void)
+{
+    static const struct {
+        const char *text;
+        bool good;
+    } rows[] = {{"1.0", true},     {"1.0.0", true},  {"1.0.3", true},  {"1.0.10", true},
+                {"", false},       {"1", false},     {"1.0.", false},  {"1.0.x", false},
+                {"1.0.-1", false}, {"1.1.0", false}, {"2.0.0", false}, {"1.0.3 ", false}};
+
+    for (size_t i = 0; i < COUNT(rows); i++)
+        CU_ASSERT_EQUAL(xapi_version_good(str_of(rows[i].text)), rows[i].good);
+}
+
+static const char *fields_of(const struct problem *p)
+{
+    static char text[2048];
+    size_t n = 0;
+
+    text[0] = '\0';
+    for (const struct field_error *e = p->fields; e; e = e->next)
+        n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%.*s", n > 0 ? " " : "",
+                              STR_ARG(e->field));
+    return text;
+}
+
+static bool read_statement(const char *json, struct xapi_event *ret, struct problem *p)
+{
+    const struct laying l = {arena, p};
+    struct problem ignored = {0};
+    struct json_object *statement = json_read(str_of(json), arena, &ignored);
+
+    CU_ASSERT_EQUAL_FATAL(ignored.code, PROBLEM_NONE);
+    return xapi_read(statement, NULL, now_ms, &l, ret);
+}
+
+#define ID         "\"id\":\"fd41c918-b88b-4b20-a0a5-a4c32391aaa0\""
+#define ACTOR      "\"actor\":{\"account\":{\"homePage\":\"https://l.example\",\"name\":\"s_1\"}}"
+#define VERB(name) "\"verb\":{\"id\":\"http://adlnet.gov/expapi/verbs/" name "\"}"
+#define OBJECT(type)                                                                               \
+    "\"object\":{\"id\":\"https://l.example/1\",\"definition\":{\"type\":"                         \
+    "\"http://adlnet.gov/expapi/activities/" type "\"}}"
+#define UNTYPED                       "\"object\":{\"id\":\"https://l.example/1\"}"
+#define TIME                          "\"timestamp\":\"2026-01-31T11:00:00Z\""
+#define STATEMENT(verb, object, more) "{" ID "," ACTOR "," VERB(verb) "," object "," TIME more "}"
+#define RESULT(inside)                ",\"result\":{" inside "}"
+
+/* clang-format off */
+static const struct mapped {
+    const char *json;
+    const char *data; /* of the event, as it is kept */
+    enum event_type type;
+} mapped[] = {
+    {STATEMENT("passed", OBJECT("assessment"), ""),
+     "{\"quiz_id\":\"https://l.example/1\",\"score\":1,\"questions_total\":10,\"questions_correct\":10,\"time_spent_seconds\":0}", QUIZ_COMPLETED},
+    {STATEMENT("failed", OBJECT("assessment"), RESULT("\"duration\":\"PT1M30S\"")),
+     "{\"quiz_id\":\"https://l.example/1\",\"score\":0,\"questions_total\":10,\"questions_correct\":0,\"time_spent_seconds\":90}", QUIZ_COMPLETED},
+    {STATEMENT("completed", OBJECT("assessment"), RESULT("\"score\":{\"raw\":3,\"min\":1,\"max\":4}")),
+     "{\"quiz_id\":\"https://l.example/1\",\"score\":0.666666666667,\"questions_total\":10,\"questions_correct\":7,\"time_spent_seconds\":0}", QUIZ_COMPLETED},
+    {STATEMENT("failed", OBJECT("assessment"), RESULT("\"score\":{\"scaled\":-1}")),
+     "{\"quiz_id\":\"https://l.example/1\",\"score\":0,\"questions_total\":10,\"questions_correct\":0,\"time_spent_seconds\":0}", QUIZ_COMPLETED},
+    {STATEMENT("scored", UNTYPED, RESULT("\"score\":{\"scaled\":0.25},\"extensions\":{\"u:x/questions_total\":4,\"u:x#difficulty\":\"easy\"}")),
+     "{\"quiz_id\":\"https://l.example/1\",\"score\":0.25,\"questions_total\":4,\"questions_correct\":1,\"time_spent_seconds\":0,\"difficulty\":\"easy\"}", QUIZ_COMPLETED},
+    {STATEMENT("completed", OBJECT("lesson"), ""),
+     "{\"lesson_id\":\"https://l.example/1\",\"duration_seconds\":0,\"completion_percentage\":100}", LESSON_VIEWED},
+    {STATEMENT("experienced", UNTYPED, RESULT("\"extensions\":{\"https://w3id.org/xapi/video/extensions/progress\":0.07}")),
+     "{\"lesson_id\":\"https://l.example/1\",\"duration_seconds\":0,\"completion_percentage\":7}", LESSON_VIEWED},
+    {STATEMENT("attempted", OBJECT("course"), RESULT("\"extensions\":{\"https://w3id.org/xapi/cmi5/result/extensions/progress\":40}")),
+     "{\"lesson_id\":\"https://l.example/1\",\"duration_seconds\":0,\"completion_percentage\":40}", LESSON_VIEWED},
+    {STATEMENT("answered", OBJECT("question"), RESULT("\"success\":false")),
+     "{\"exercise_id\":\"https://l.example/1\",\"difficulty\":\"medium\",\"time_spent_seconds\":0,\"completion_rate\":1,\"correctness\":0}", EXERCISE_COMPLETED},
+    {STATEMENT("answered", UNTYPED, RESULT("\"score\":{\"scaled\":0.3},\"extensions\":{\"u:retries\":2}")),
+     "{\"exercise_id\":\"https://l.example/1\",\"difficulty\":\"medium\",\"time_spent_seconds\":0,\"completion_rate\":1,\"correctness\":0.3,\"retries\":2}", EXERCISE_COMPLETED},
+    {STATEMENT("scored", OBJECT("lesson"), RESULT("\"extensions\":{\"u:code_quality_score\":0.1,\"u:correctness_score\":0.2,\"u:efficiency_score\":0.3}")),
+     "{\"submission_id\":\"https://l.example/1\",\"code_quality_score\":0.1,\"correctness_score\":0.2,\"efficiency_score\":0.3}", QUALITY_ASSESSED},
+};
+
+static const struct refused {
+    const char *json, *fields;
+} refused[] = {
+    {"{}", "actor verb object"},
+    {"5", "body"},
+    {STATEMENT("passed", OBJECT("assessment"), ",\"Result\":{}"), "Result"},
+    {STATEMENT("passed", OBJECT("assessment"), ",\"result\":null"), "result"},
+    {STATEMENT("liked", OBJECT("assessment"), ""), "verb.id"},
+    {STATEMENT("passed", OBJECT("lesson"), ""), "object.definition.type"},
+    {STATEMENT("passed", UNTYPED, ""), "object.definition.type"},
+    {STATEMENT("answered", OBJECT("question"), ""), "result.success"},
+    {STATEMENT("scored", UNTYPED, RESULT("\"extensions\":{\"u:efficiency_score\":2}")),
+     "result.extensions.code_quality_score result.extensions.correctness_score u:efficiency_score"},
+    {STATEMENT("passed", OBJECT("assessment"), RESULT("\"score\":{\"scaled\":2,\"raw\":9,\"min\":5,\"max\":1},\"success\":1,\"duration\":\"P\"")),
+     "result.score.scaled result.score.min result.score.raw result.success result.duration"},
+    {STATEMENT("passed", OBJECT("assessment"), RESULT("\"extensions\":{\"bad\":null}")), "result.extensions"},
+    {"{" ID ",\"actor\":{\"mbox\":\"mailto:a@b\"}," VERB("passed") "," OBJECT("assessment") "}", "actor.account"},
+    {"{" ID ",\"actor\":{\"mbox\":\"mailto:a@b\",\"openid\":\"u:x\"}," VERB("passed") "," OBJECT("assessment") "}", "actor"},
+    {"{" ID "," ACTOR "," VERB("passed") "," OBJECT("assessment") ",\"timestamp\":\"2025-01-01T00:00:00\"}", "timestamp"},
+};
+/* clang-format on */
+
+static void statements_become_the_events_of_the_table(void)
+{
+    for (size_t i = 0; i < COUNT(mapped); i++) {
+        struct problem p = {0};
+        struct xapi_event event;
+
+        CU_ASSERT_TRUE_FATAL(read_statement(mapped[i].json, &event, &p));
+        CU_ASSERT_EQUAL(event.in.type, mapped[i].type);
+        CU_ASSERT_TRUE(str_equal(event.in.student, STR("s_1")));
+        CU_ASSERT_TRUE(str_equal(event.id, STR("fd41c918-b88b-4b20-a0a5-a4c32391aaa0")));
+        CU_ASSERT_EQUAL(event.in.event.at_ms, now_ms - 3600000);
+        CU_ASSERT_STRING_EQUAL(
+            json_object_to_json_string_ext(event.in.data, JSON_C_TO_STRING_NOSLASHESCAPE),
+            mapped[i].data);
+    }
+}
+
+static void what_cannot_be_taken_is_named(void)
+{
+    for (size_t i = 0; i < COUNT(refused); i++) {
+        struct problem p = {0};
+        struct xapi_event event;
+
+        CU_ASSERT_FALSE(read_statement(refused[i].json, &event, &p));
+        CU_ASSERT_STRING_EQUAL(fields_of(&p), refused[i].fields);
+    }
+}
+
+static struct str digest_of(const char *json)
+{
+    struct problem p = {0};
+    struct xapi_event event;
+
+    CU_ASSERT_TRUE_FATAL(read_statement(json, &event, &p));
+    return event.digest;
+}
+
+static void digests_are_equal_for_equal_statements_only(void)
+{
+    static const struct {
+        const char *json;
+        bool same;
+    } rows[] = {
+        {"{" TIME "," OBJECT("assessment") "," VERB("passed") "," ACTOR "," ID "}", true},
+        {"{" ID "," ACTOR "," VERB("passed") "," OBJECT(
+             "assessment") ",\"timestamp\":\"2026-01-31T12:00:00+01:00\",\"version\":\"1.0.0\"}",
+         true},
+        {"{\"id\":\"FD41C918-B88B-4B20-A0A5-A4C32391AAA0\"," ACTOR
+         "," VERB("passed") "," OBJECT("assessment") "," TIME "}",
+         true},
+        {STATEMENT("passed", OBJECT("assessment"), ",\"stored\":\"2026-01-31T11:00:00Z\""), true},
+        {STATEMENT("failed", OBJECT("assessment"), ""), false},
+        {STATEMENT("passed", OBJECT("assessment"), RESULT("\"success\":true")), false},
+        {STATEMENT("passed", OBJECT("assessment"), ",\"context\":{\"platform\":\"x\"}"), false},
+        {"{" ID "," ACTOR "," VERB("passed") "," OBJECT("assessment") "}", false},
+        {"{" ID "," ACTOR
+         "," VERB("passed") "," OBJECT("assessment") ",\"timestamp\":\"2026-01-31T11:00:00.001Z\"}",
+         false},
+    };
+    struct str first = digest_of(STATEMENT("passed", OBJECT("assessment"), ""));
+
+    CU_ASSERT_EQUAL(first.n, 64);
+    for (size_t i = 0; i < COUNT(rows); i++)
+        CU_ASSERT_EQUAL(str_equal(first, digest_of(rows[i].json)), rows[i].same);
+    CU_ASSERT_TRUE(
+        str_equal(digest_of(STATEMENT("passed", OBJECT("assessment"),
+                                      RESULT("\"score\":{\"scaled\":0.5,\"raw\":1e1}"))),
+                  digest_of(STATEMENT("passed", OBJECT("assessment"),
+                                      RESULT("\"score\":{\"raw\":10,\"scaled\":0.50}")))));
+    /* keys count inside extensions that do not count elsewhere */
+    CU_ASSERT_FALSE(
+        str_equal(digest_of(STATEMENT("passed", OBJECT("assessment"),
+                                      RESULT("\"extensions\":{\"u:x\":{\"display\":1}}"))),
+                  digest_of(STATEMENT("passed", OBJECT("assessment"),
+                                      RESULT("\"extensions\":{\"u:x\":{\"display\":2}}")))));
+}
+
+static void a_statement_without_an_id_gets_one(void)
+{
+    struct problem p = {0};
+    struct xapi_event first, second;
+    const char *json = "{" ACTOR "," VERB("passed") "," OBJECT("assessment") "}";
+
+    CU_ASSERT_TRUE(read_statement(json, &first, &p));
+    CU_ASSERT_TRUE(read_statement(json, &second, &p));
+    CU_ASSERT_EQUAL(first.id.n, 36);
+    CU_ASSERT_FALSE(str_equal(first.id, second.id));
+    CU_ASSERT_TRUE(str_equal(first.digest, second.digest));
+    CU_ASSERT_EQUAL(first.in.at_ms, now_ms);
+}
+
+static void places_in_a_list_are_named(void)
+{
+    struct problem p = {0}, ignored = {0};
+    const struct laying l = {arena, &p};
+    struct xapi_event event;
+    struct place at = {.index = 7};
+
+    CU_ASSERT_FALSE(
+        xapi_read(json_read(STR("{\"x\":1}"), arena, &ignored), &at, now_ms, &l, &event));
+    CU_ASSERT_FALSE(xapi_read(NULL, &at, now_ms, &l, &event));
+    CU_ASSERT_STRING_EQUAL(fields_of(&p), "[7].x [7].actor [7].verb [7].object [7]");
+}
+
+void xapi_tests(void)
+{
+    CU_pSuite suite = CU_add_suite("xapi", open_arena, close_arena);
+
+    CU_add_test(suite, "durations are those of ISO 8601", durations_are_those_of_iso_8601);
+    CU_add_test(suite, "times need no zone", times_need_no_zone);
+    CU_add_test(suite, "versions are 1.0", versions_are_1_0);
+    CU_add_test(suite, "statements become the events of the table",
+                statements_become_the_events_of_the_table);
+    CU_add_test(suite, "what cannot be taken is named", what_cannot_be_taken_is_named);
+    CU_add_test(suite, "digests are equal for equal statements only",
+                digests_are_equal_for_equal_statements_only);
+    CU_add_test(suite, "a statement without an id gets one", a_statement_without_an_id_gets_one);
+    CU_add_test(suite, "places in a list are named", places_in_a_list_are_named);
+}
