@@ -144,7 +144,7 @@ static void resume_listening(struct reactor *r)
 /* One a turn, so that the processes of the pool share a rush of new connections. */
 static void on_listener(struct ev_loop *loop, ev_io *watcher, int events)
 {
-    static const struct timeval timeout = {.tv_usec = SOCKET_TIMEOUT_MS * 1000};
+    static const struct timeval timeout = {.tv_usec = SOCKET_TIMEOUT_MS * 1000L};
     struct reactor *r = ev_userdata(loop);
     struct connection *c;
     int fd;

@@ -33,6 +33,8 @@ static bool add_key(struct token_keys *keys, const void *bytes, size_t n, const 
         return refuse(ret_error, "%s: no memory for the keys", variable);
     memcpy(copy, bytes, n);
     keys->v[keys->n++] = (struct token_key){copy, n};
+    /* copy is the key's now */
+    /* cppcheck-suppress memleak */
     return true;
 }
 

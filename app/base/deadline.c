@@ -27,7 +27,7 @@ static void *watch(void *seconds)
         int64_t now_us = clock_monotonic_us();
 
         /* The watch itself was late: the whole process was stopped, which is no turn's fault. */
-        if (began_us && now_us - looked_us > 4 * LOOK_US)
+        if (began_us && now_us - looked_us > INT64_C(4) * LOOK_US)
             deadline_turn();
         else if (began_us && now_us - began_us > limit_us) {
             (void)!write(STDERR_FILENO, message, sizeof(message) - 1);
@@ -43,6 +43,7 @@ void deadline_start(int seconds)
 {
     pthread_t thread;
 
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): a number, handed through */
     if (pthread_create(&thread, NULL, watch, (void *)(intptr_t)seconds) == 0)
         (void)pthread_detach(thread);
 }

@@ -139,6 +139,8 @@ static const struct claim *bucket_first(struct claims claims, const struct claim
         if (strcmp(bucket_of(claims.v[i].route), bucket) != 0)
             continue;
         if (class_of(claims.v[i].route) == class_of(claim->route))
+            /* v is the caller's */
+            /* cppcheck-suppress returnDanglingLifetime */
             return &claims.v[i];
         (void)fprintf(stderr, "nginx-locations: %s and %s share the budget %s, not its limit\n",
                       claims.v[i].route->name, claim->route->name, bucket);

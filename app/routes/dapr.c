@@ -255,15 +255,13 @@ static void read_events(struct exchange *x, struct events *e)
     const struct cloudevent_headers headers = {
         r->ce_id,      r->ce_source, r->ce_specversion,    r->ce_type,
         r->ce_subject, r->ce_time,   r->ce_datacontenttype};
+    bool structured = http_media_type_is(r->content_type, STR("application/cloudevents+json"));
+    bool batch = http_media_type_is(r->content_type, STR("application/cloudevents-batch+json"));
 
-    if (http_media_type_is(r->content_type, STR("application/cloudevents+json")))
-        read_json(x, e, false);
-    else if (http_media_type_is(r->content_type, STR("application/cloudevents-batch+json")))
-        read_json(x, e, true);
-    else if (cloudevent_is_binary(&headers))
+    if (!structured && !batch && cloudevent_is_binary(&headers))
         read_binary(x, e, &headers);
-    else if (http_media_type_is(r->content_type, STR("application/json")))
-        read_json(x, e, false);
+    else if (structured || batch || http_media_type_is(r->content_type, STR("application/json")))
+        read_json(x, e, batch);
     else
         problem_set(&x->problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL);
 }

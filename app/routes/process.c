@@ -304,7 +304,7 @@ static enum step health(struct exchange *x)
 
 /* clang-format off */
 #define FOR_THE_TWIN(field, text)                                                                  \
-    {.name = field, .type = RULE_JSON, .nullable = true, .into = offsetof(struct process, ignored), .about = text}
+    {.name = (field), .type = RULE_JSON, .nullable = true, .into = offsetof(struct process, ignored), .about = (text)}
 static const struct rule context_rules[] = {
     {.name = "token", .type = RULE_TEXT, .nullable = true, .max = TOKEN_MAX, .into = offsetof(struct context, token), .about = "A JWT, where none stands in Authorization"},
     {.name = "user_id", .type = RULE_JSON, .nullable = true, .into = offsetof(struct context, ignored), .about = "Not believed"},
@@ -374,10 +374,10 @@ static const struct rule health_answer[] = {
 };
 
 #define PROCESS(of, path, old_path, older_path, its_check, its_rules, text)                        \
-    {.name = of, .method = POST, .pattern = path, .aliases = {old_path, older_path}, .limit_per_minute = 100,          \
-     .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_SIDECAR_FREE | ROUTE_TOKEN_IN_BODY, .rules = its_rules,  \
-     .input_size = sizeof(struct process), .student = NO_SUBJECT, .check = its_check, .handler = unreachable,          \
-     .seal = seal, .status = 200, .answer = process_answer, .summary = text}
+    {.name = (of), .method = POST, .pattern = (path), .aliases = {old_path, older_path}, .limit_per_minute = 100,      \
+     .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_SIDECAR_FREE | ROUTE_TOKEN_IN_BODY, .rules = (its_rules), \
+     .input_size = sizeof(struct process), .student = NO_SUBJECT, .check = (its_check), .handler = unreachable,        \
+     .seal = seal, .status = 200, .answer = process_answer, .summary = (text)}
 
 static const struct route routes[] = {
     PROCESS("process", "/api/v1/process", "/process", "/api/v1/process/process", process_check, process_rules,

@@ -119,15 +119,18 @@ static void ask(struct exchange *x, struct statements *s)
 
 static struct statements *begin(struct exchange *x)
 {
-    struct statements *s = x->state = arena_zalloc(x->arena, sizeof(*s));
+    struct statements *s = arena_zalloc(x->arena, sizeof(*s));
     struct json_object *body = read_request(x);
 
-    if (!s)
+    if (!s) {
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
+        return NULL;
+    }
     if (x->problem.code == PROBLEM_NONE)
         read_statements(x, s, body);
     if (x->problem.code == PROBLEM_NONE)
         ask(x, s);
+    x->state = s;
     return x->problem.code == PROBLEM_NONE ? s : NULL;
 }
 
@@ -208,10 +211,10 @@ static enum step statements(struct exchange *x)
 
     if (!s) {
         s = begin(x);
-        if (s && x->asks.count > 0)
-            return STEP_MORE;
         if (!s)
             return STEP_DONE;
+        if (x->asks.count > 0)
+            return STEP_MORE;
     }
     if (!s->looked && !look(x, s))
         return STEP_DONE;

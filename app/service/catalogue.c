@@ -258,19 +258,22 @@ static bool tell(const struct loading *l, const struct problem *p, struct str te
 static bool take_document(const struct loading *l, struct str text, struct catalogue *ret)
 {
     struct problem p = {0};
+    struct str nowhere = STR("");
     struct document d = {0};
     struct json_object *json = json_read(text, l->arena, &p);
 
-    if (p.code != PROBLEM_NONE ||
-        !validate_object(document_rules, json, (struct str){0}, l->arena, &d, &p))
+    if (p.code != PROBLEM_NONE || !validate_object(document_rules, json, nowhere, l->arena, &d, &p))
         return tell(l, &p, text);
     ret->version = (int)d.version;
     return take_reasons(l, d.reasons, ret) && take_items(l, &d.items, ret) &&
            take_starters(l, &d.starters, ret);
 }
 
+/* ret_error is written to, through struct loading. */
+/* NOLINTBEGIN(readability-non-const-parameter) */
 const struct catalogue *catalogue_parse(struct str text, struct arena *arena,
                                         char ret_error[CATALOGUE_ERROR_SIZE])
+/* NOLINTEND(readability-non-const-parameter) */
 {
     struct catalogue *c = arena_zalloc(arena, sizeof(*c));
     struct loading l = {arena, ret_error};
@@ -311,7 +314,7 @@ const struct catalogue *catalogue_load(const char *path, struct arena *arena,
     char error[CATALOGUE_ERROR_SIZE];
     struct loading l = {arena, error};
     const struct catalogue *c = NULL;
-    struct str text;
+    struct str text = {0};
 
     if (read_file(&l, path, &text))
         c = catalogue_parse(text, arena, error);

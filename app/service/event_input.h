@@ -17,7 +17,7 @@
 struct event_input {
     /* as the rules fill it */
     struct str event_id; /* 8..64 of A-Z a-z 0-9 . _ : - */
-    int type; /* enum event_type */
+    int type;            /* enum event_type */
     bool has_type, has_time;
     struct str student; /* may be absent: then the caller says whom it is about */
     bool has_student;

@@ -415,9 +415,9 @@ static bool take_id(const struct reading *r, struct xapi_event *ret)
     if (!lower)
         return false;
     for (size_t i = 0; i < ret->id.n; i++) {
-        char c = ret->id.p[i];
-
-        lower[i] = c >= 'A' && c <= 'F' ? (char)(c - 'A' + 'a') : c;
+        lower[i] = ret->id.p[i];
+        if (lower[i] >= 'A' && lower[i] <= 'F')
+            lower[i] |= 0x20; /* to lower case */
     }
     ret->in.event_id = (struct str){lower, ret->id.n};
     return true;

@@ -56,8 +56,9 @@ bool prediction_read_last(const struct ask *ask, struct str *ret_text, struct pr
 static struct str number_text(struct arena *arena, double value)
 {
     char text[NUMBER_TEXT_MAX];
+    size_t n = number_print(value, text);
 
-    return arena_copy(arena, (struct str){text, number_print(value, text)});
+    return arena_copy(arena, (struct str){text, n});
 }
 
 static struct str int_text(struct arena *arena, int64_t value)
@@ -86,7 +87,7 @@ static int fill_fields(struct arena *arena, const struct prediction_record *r,
                                        [INTERVENTION] = r->intervention};
     int fields = r->intervention.n > 0 ? FIELDS : INTERVENTION;
 
-    for (int i = 0; i < fields; i++) {
+    for (size_t i = 0; i < (size_t)fields; i++) {
         ret[2 * i] = field_names[i];
         ret[2 * i + 1] = values[i];
     }

@@ -30,6 +30,7 @@ static size_t keep_answer(char *bytes, size_t size, size_t count, void *own)
     return n;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): libcurl says how it is called */
 static int last_look(void *own, char *ip, char *local_ip, int port, int local_port)
 {
     struct http_call *call = own;

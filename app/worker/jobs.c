@@ -63,6 +63,24 @@ static struct str reason_of(const struct job *job)
     return str_of(job->problem.message);
 }
 
+static void finish(struct worker *w, struct job *job)
+{
+    asks_clear(&job->task->asks);
+    (void)queue_ask_finish(&job->task->asks, w->id, &job->q);
+    task_submit(w, job->task, on_ended);
+}
+
+/* Kept first, finished then: in between there are two of it, never none. */
+static void on_buried(struct worker *w, struct task *task)
+{
+    struct problem p = {.code = PROBLEM_NONE};
+
+    if (task_failed(task) || !dead_letter_read(task->asks.first, &p))
+        on_ended(w, task);
+    else
+        finish(w, task->own);
+}
+
 static void bury(struct worker *w, struct job *job, struct str why)
 {
     struct task *task = job->task;
@@ -76,8 +94,7 @@ static void bury(struct worker *w, struct job *job, struct str why)
     (void)dead_ask(&task->asks, arena_printf(task->arena, "job: %.*s", STR_ARG(why)),
                    arena_printf(task->arena, "queue:%.*s", STR_ARG(job->q.kind)), job->q.body,
                    w->now_ms);
-    (void)queue_ask_finish(&task->asks, w->id, &job->q);
-    task_submit(w, task, on_ended);
+    task_submit(w, task, on_buried);
 }
 
 static void put_off(struct worker *w, struct job *job)
@@ -94,9 +111,7 @@ static void end_job(struct worker *w, struct job *job)
 {
     if (job->problem.code == PROBLEM_NONE) {
         count(w, job, JOB_DONE);
-        asks_clear(&job->task->asks);
-        (void)queue_ask_finish(&job->task->asks, w->id, &job->q);
-        task_submit(w, job->task, on_ended);
+        finish(w, job);
     } else if (job->problem.code == PROBLEM_SERVICE_UNAVAILABLE && job->q.tries + 1 < TRIES) {
         put_off(w, job);
     } else {

@@ -81,7 +81,7 @@ static void tell_unreadable(struct worker *w, unsigned shard, const char *reason
     log_end(w->engine->log);
 }
 
-/* What cannot be read is kept as a dead letter, in the same round, and turned into nothing. */
+/* What cannot be read is kept as a dead letter, and then turned into nothing. */
 static bool bury(struct worker *w, struct task *task, const struct journal_record *record,
                  const char *reason)
 {
@@ -149,6 +149,38 @@ static void on_turned(struct worker *w, struct task *task)
     end(w, task);
 }
 
+static void ask_turn(struct worker *w, struct task *task)
+{
+    struct batch *b = task->own;
+
+    asks_clear(&task->asks);
+    b->turned = journal_ask_turn(&task->asks, task->shard, w->id, b->turns, b->n, w->now_ms,
+                                 EVENT_AGE_MAX_MS);
+    task_submit(w, task, on_turned);
+}
+
+static void on_buried(struct worker *w, struct task *task)
+{
+    struct problem p = {.code = PROBLEM_NONE};
+    bool kept = !task_failed(task);
+
+    for (const struct ask *ask = task->asks.first; kept && ask; ask = ask->next)
+        kept = dead_letter_read(ask, &p);
+    if (kept)
+        ask_turn(w, task);
+    else
+        try_later(w, task);
+}
+
+static bool turn_all(struct worker *w, struct task *task, struct batch *b)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        if (!turn_one(w, task, b, i))
+            return false;
+    }
+    return true;
+}
+
 static void on_read(struct worker *w, struct task *task)
 {
     struct batch *b = task->own;
@@ -165,15 +197,12 @@ static void on_read(struct worker *w, struct task *task)
     (void)snprintf(w->journal.shards[task->shard].last_id, STREAM_ID_SIZE, "%.*s",
                    STR_ARG(b->records[b->n - 1].id));
     asks_clear(&task->asks);
-    for (size_t i = 0; i < b->n; i++) {
-        if (!turn_one(w, task, b, i)) {
-            try_later(w, task);
-            return;
-        }
-    }
-    b->turned = journal_ask_turn(&task->asks, task->shard, w->id, b->turns, b->n, w->now_ms,
-                                 EVENT_AGE_MAX_MS);
-    task_submit(w, task, on_turned);
+    if (!turn_all(w, task, b))
+        try_later(w, task);
+    else if (b->unreadable > 0)
+        task_submit(w, task, on_buried);
+    else
+        ask_turn(w, task);
 }
 
 static void begin(struct worker *w, unsigned shard)

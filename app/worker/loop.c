@@ -26,6 +26,7 @@ static const struct {
     {listener_tick,  never_busy},
     {journal_tick,   journal_busy},
     {outbox_tick,    outbox_busy},
+    {sidecar_tick,   never_busy},
     {jobs_tick,      jobs_busy},
     {retention_tick, retention_busy},
 };
@@ -171,7 +172,7 @@ static bool open_parts(struct worker *w)
 {
     char error[200] = "out of memory";
 
-    if (listener_open(w, error) && outbox_open(w) && (w->http = http_new(w->loop, PUBLISHERS))) {
+    if (listener_open(w, error) && sidecar_open(w) && (w->http = http_new(w->loop, PUBLISHERS))) {
         journal_init(w);
         leases_init(w);
         return true;
@@ -195,7 +196,7 @@ static void close_parts(struct worker *w)
     signal_watch_stop(&w->signals);
     listener_close(w);
     http_free(w->http);
-    outbox_close(w);
+    sidecar_close(w);
     tasks_release(&w->tasks);
 }
 

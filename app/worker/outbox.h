@@ -1,25 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Publishes what lies in the outboxes of our shards to the Dapr sidecar: one event of a shard at a
- * time, so that each student's order holds; some shards at a time. What the sidecar's answers mean
- * is a table in the .c. */
+ * time, so that each student's order holds; some shards at a time. What became of each try (see
+ * sidecar.h) says whether it leaves, waits, or dies. */
 #ifndef WORKER_OUTBOX_H
 #define WORKER_OUTBOX_H
 
-#include "app/store/breaker.h"
 #include "app/store/keys.h"
 #include "app/store/outbox.h"
-#include "app/store/workers.h"
-#include "app/worker/http.h"
+#include "app/worker/sidecar.h"
 #include "app/worker/task.h"
-
-enum { PUBLISHERS = 32 };
-
-struct publisher {
-    struct http_call call;
-    struct curl_slist *headers;
-    unsigned shard;
-    bool busy;
-};
 
 struct outbox_shard {
     struct task *task; /* keeps the entries at hand; NULL: none are */
@@ -37,26 +26,17 @@ struct outbox_shard {
 struct outbox {
     struct outbox_shard shards[SHARDS];
     unsigned first;
-    struct publisher publishers[PUBLISHERS];
-    size_t publishing;
-    struct breaker breaker;
-    enum breaker_state told; /* as last noted in metrics and log */
-    char *url, *health_url;  /* NULL: no Dapr is configured */
-    char *token_header;      /* NULL: none is needed */
-    struct http_call health;
-    bool asking_health;
-    bool healthy;       /* the sidecar's last answer was a good one */
-    int64_t contact_us; /* when it was last asked anything */
 };
 
-/* False without memory. */
-bool outbox_open(struct worker *w);
-void outbox_close(struct worker *w);
 void outbox_tick(struct worker *w);
 bool outbox_busy(const struct worker *w);
 bool outbox_busy_with(const struct worker *w, unsigned shard);
 /* Something may have come into the shard's outbox. */
 void outbox_news(struct worker *w, unsigned shard);
-enum dapr_state outbox_dapr_state(const struct worker *w);
+/* The sidecar has answered what this shard had published, or has not. */
+void outbox_published(struct worker *w, unsigned shard, enum publish_outcome outcome,
+                      const struct http_call *call);
+/* The sidecar is back: what waited for it need not wait for the end of its pause. */
+void outbox_wake_all(struct worker *w);
 
 #endif

@@ -93,7 +93,7 @@ void presence_tick(struct worker *w)
                                                         .signs = ++p->signs,
                                                         .shards = (int64_t)leases_held(w),
                                                         .lag_ms = lag_ms,
-                                                        .dapr = outbox_dapr_state(w)});
+                                                        .dapr = sidecar_state(w)});
     task->own = workers_ask(&task->asks);
     task_submit(w, task, answered);
 }

@@ -18,6 +18,7 @@
 #include "app/worker/outbox.h"
 #include "app/worker/presence.h"
 #include "app/worker/retention.h"
+#include "app/worker/sidecar.h"
 #include "app/worker/task.h"
 
 /* How long a part waits after the store has failed it. */
@@ -42,6 +43,7 @@ struct worker {
     struct listener listener;
     struct journal journal;
     struct outbox outbox;
+    struct sidecar sidecar;
     struct jobs jobs;
     struct retention retention;
 };

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """POST /api/v1/mastery/ingest: what events do to the score, once each, in any order."""
 import copy
+import json
 import random
+import re
 import threading
+from pathlib import Path
 
 import pytest
 from harness.engine import fresh_id
@@ -390,3 +393,45 @@ def test_times_are_kept_to_the_millisecond(admin, student):
         model.ingest(body)
         ingest(admin, body)
     assert_agrees(admin, student, model)
+
+
+# The document
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "events.md"
+EXAMPLE = re.compile(r"```json\n(.*?)```.*?Score alone: \*\*([0-9.]+)\*\*", re.DOTALL)
+EXAMPLES = EXAMPLE.findall(DOCUMENT.read_text())
+NAMES = [json.loads(text)["event_type"] for text, _ in EXAMPLES]
+
+
+@pytest.mark.parametrize("text, score", EXAMPLES, ids=NAMES)
+def test_example_of_the_document_scores_as_it_says(admin, student, text, score):
+    body = {**json.loads(text), "student_id": student, "timestamp": to_text(now_ms())}
+    assert "warnings" not in ingest(admin, body)
+    assert query(admin, student)["mastery_score"] == float(score)
+
+
+def test_document_has_an_example_of_each_type():
+    assert set(NAMES) == set(GOOD)
+
+
+def test_the_documents_month_by_hand(admin, student):
+    examples = {json.loads(text)["event_type"]: json.loads(text)["data"] for text, _ in EXAMPLES}
+    begin = now_ms() // DAY_MS * DAY_MS - 30 * DAY_MS + 10 * 3600000
+
+    def send(day, event_type, **data):
+        body = event(event_type, student, begin + day * DAY_MS)
+        ingest(admin, {**body, "data": {**examples[event_type], **data}})
+
+    send(0, "quiz.completed")
+    send(7, "lesson.viewed")
+    send(14, "exercise.completed")
+    send(14, "quality.assessed")
+    send(28, "quiz.completed", score=0.9, questions_total=20, questions_correct=18)
+    scores = [day["mastery_score"] for day in history(admin, student)]
+    assert scores == [0.55, 0.5875, 0.729133096375, 0.772466429709]
+    send(14, "quiz.completed", score=0.5, questions_total=20, questions_correct=10)
+    rows = history(admin, student)
+    assert [day["mastery_score"] for day in rows] == [0.55, 0.5875, 0.681133096375, 0.737594634837]
+    assert [day["components"]["quiz"] for day in rows] == [0.7, 0.7, 0.54, 0.761538461538]
+    text = DOCUMENT.read_text()
+    assert all(str(day["mastery_score"]) in text for day in rows)

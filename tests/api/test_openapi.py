@@ -20,9 +20,21 @@ CONTRACT = {
     "/api/v1/mastery/calculate": {"post"},
     "/api/v1/mastery/history/{student_id}": {"get"},
     "/api/v1/mastery/statistics/{student_id}": {"get"},
+    "/api/v1/predictions/next-week": {"post"},
+    "/api/v1/predictions/trajectory": {"post"},
+    "/api/v1/predictions/next-week/intervention": {"post"},
+    "/api/v1/predictions/accuracy/{student_id}": {"get"},
+    "/api/v1/predictions/config": {"get", "post"},
+    "/api/v1/analytics/mastery-history": {"post"},
+    "/api/v1/analytics/comprehensive": {"post"},
+    "/api/v1/analytics/compare/cohorts": {"post"},
+    "/api/v1/analytics/compare/students": {"post"},
+    "/api/v1/analytics/compare": {"post"},
+    "/api/v1/analytics/config": {"get"},
     "/api/v1/cohorts": {"get"},
     "/api/v1/cohorts/{cohort_id}": {"get", "put", "delete"},
 }
+FOR_ANYBODY = {"/api/v1/predictions/config", "/api/v1/analytics/config"}
 OPEN = {"/health", "/ready", "/", "/metrics", "/metrics/detailed", "/openapi.json"}
 
 
@@ -203,10 +215,12 @@ def assert_names_every_field(document, schema, value, where="answer"):
 
 @pytest.fixture(scope="module")
 def learner(engine):
-    """A student with data, in a cohort of a teacher."""
-    ids = {"student_id": fresh_id(), "cohort_id": fresh_id("c")}
-    assert_ok(engine.calculate(ids["student_id"]))
-    roster = {"name": "x", "teacher_ids": ["t"], "student_ids": [ids["student_id"]]}
+    """A student with data, in a cohort of a teacher, with another one."""
+    ids = {"student_id": fresh_id(), "other_id": fresh_id(), "cohort_id": fresh_id("c")}
+    for name in ("student_id", "other_id"):
+        assert_ok(engine.calculate(ids[name]))
+    students = [ids["student_id"], ids["other_id"]]
+    roster = {"name": "x", "teacher_ids": ["t"], "student_ids": students}
     assert_ok(engine.admin().put(f"/api/v1/cohorts/{ids['cohort_id']}", roster), 201)
     return ids
 
@@ -214,9 +228,25 @@ def learner(engine):
 def bodies(ids):
     components = {"completion": 0.5, "quiz": 0.5, "quality": 0.5, "consistency": 0.5}
     student = {"student_id": ids["student_id"]}
+    both = [ids["student_id"], ids["other_id"]]
     return {
         "/api/v1/mastery/query": {**student, "include_history": True},
         "/api/v1/mastery/calculate": {**student, "components": components},
+        "/api/v1/predictions/next-week": student,
+        "/api/v1/predictions/trajectory": student,
+        "/api/v1/predictions/next-week/intervention": {**student, "intervention_type": "review"},
+        "/api/v1/analytics/mastery-history": {**student, "aggregation": "weekly"},
+        "/api/v1/analytics/comprehensive": student,
+        "/api/v1/analytics/compare/cohorts": {
+            "cohort_a_student_ids": both,
+            "cohort_b_id": ids["cohort_id"],
+        },
+        "/api/v1/analytics/compare/students": {"student_ids": both},
+        "/api/v1/analytics/compare": {
+            **student,
+            "cohort_id": ids["cohort_id"],
+            "metric": "by_component",
+        },
         "/api/v1/cohorts/{cohort_id}": {"name": "x", "teacher_ids": [], "student_ids": []},
     }
 
@@ -232,6 +262,12 @@ JSON_OPERATIONS = [
 WITH_BODY = [
     ("/api/v1/mastery/query", "post"),
     ("/api/v1/mastery/calculate", "post"),
+    ("/api/v1/predictions/next-week", "post"),
+    ("/api/v1/predictions/next-week/intervention", "post"),
+    ("/api/v1/analytics/mastery-history", "post"),
+    ("/api/v1/analytics/compare/cohorts", "post"),
+    ("/api/v1/analytics/compare/students", "post"),
+    ("/api/v1/analytics/compare", "post"),
     ("/api/v1/cohorts/{cohort_id}", "put"),
 ]
 
@@ -255,7 +291,9 @@ def test_successes_are_as_described(engine, document, learner, path, method):
     assert_names_every_field(document, schema, answer.json)
 
 
-@pytest.mark.parametrize("path, method", [pair for pair in JSON_OPERATIONS if pair[0] not in OPEN])
+@pytest.mark.parametrize(
+    "path, method", [pair for pair in JSON_OPERATIONS if pair[0] not in OPEN | FOR_ANYBODY]
+)
 def test_refusals_are_as_described(engine, document, learner, path, method):
     for client in (engine.client(), engine.client(fresh_id(), "student")):
         answer = call(client, path, method, learner)
@@ -272,9 +310,9 @@ def test_bad_requests_are_as_described(engine, document, learner, path, method):
 
 def test_requests_of_the_contract_are_as_described(document, learner):
     for path, body in bodies(learner).items():
-        method = "put" if "cohorts" in path else "post"
+        method = "put" if path.startswith("/api/v1/cohorts") else "post"
         request = resolve(document, document["paths"][path][method]["requestBody"])
         schema = request["content"]["application/json"]["schema"]
         resolver = jsonschema.RefResolver("", document)
         jsonschema.Draft202012Validator(schema, resolver=resolver).validate(body)
-        assert request["required"] is True
+        assert request["required"] is bool(schema.get("required"))

@@ -202,7 +202,10 @@ def test_unknown_intent(dapr, student, intent):
         ),
         ({"intent": "analytics_query", "payload": {}}, ["payload.query_type"]),
         ({"intent": "analytics_query", "payload": {"query_type": "x"}}, ["payload.query_type"]),
-        ({"intent": "mastery_calculation", "payload": {}, "security_context": 5}, ["security_context"]),
+        (
+            {"intent": "mastery_calculation", "payload": {}, "security_context": 5},
+            ["security_context"],
+        ),
     ],
     ids=str,
 )
@@ -405,7 +408,8 @@ def test_calls_are_counted_by_intent_and_status(engine, dapr, student):
         text = engine.client().get("/metrics").text
         return sum(float(row.split()[-1]) for row in text.splitlines() if row.startswith(line))
 
-    kinds = [("mastery_calculation", "success"), ("mastery_calculation", "error"), ("unknown", "error")]
+    intent = "mastery_calculation"
+    kinds = [(intent, "success"), (intent, "error"), ("unknown", "error")]
     before = [counted(*kind) for kind in kinds]
     dapr.process("mastery_calculation", calculation(student))
     dapr.process("mastery_calculation", {})

@@ -207,7 +207,6 @@ def test_nothing_is_lost_while_no_worker_runs(pool, store, stand_in_sidecar, sta
     student = fresh_id()
     assert dependencies(pool)["worker"] == "unavailable"
     for number in range(1500):
-        store.xadd("{00}:journal", {"e": "{}"}) if number == 0 else None
         calculate(pool, student, (number % 10) / 10)
     assert store.xlen(shard_key(store, student, "journal")) >= 1500
     start_worker(pool, stand_in_sidecar)
@@ -262,6 +261,23 @@ def test_entry_that_cannot_be_read_becomes_a_dead_letter(pool, store, stand_in_s
     assert "journal entry" in letters[0]["reason"]
     assert len(worker.lines("journal.unreadable")) == 4
     assert scrape(pool).value("journal_entries_total", status="unreadable") == 4
+
+
+def test_full_redis_loses_nothing(pool, store, stand_in_sidecar, start_worker):
+    """What is in the journal is turned and published; what cannot be kept stays where it is."""
+    student = fresh_id()
+    calculate(pool, student)
+    journal = shard_key(store, student, "journal")
+    store.xadd(journal, {"e": "not JSON"})
+    put_into_queue(store, "high", {"a": 1}, "something")
+    store.config_set("maxmemory", 1)
+    start_worker(pool, stand_in_sidecar)
+    time.sleep(2)
+    assert store.xlen(journal) == 2 and store.xlen("queue:{batch}:high") == 1
+    store.config_set("maxmemory", 0)
+    wait_for(lambda: len(stand_in_sidecar.events(student)) == 2, 5, what="published")
+    wait_for(lambda: len(dead_letters(store)) == 2, 20, what="kept")
+    wait_for(lambda: nothing_waits(store) and store.xlen("queue:{batch}:high") == 0)
 
 
 # What the sidecar answers (protocol, section 2)

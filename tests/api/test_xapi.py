@@ -89,7 +89,8 @@ MAPPED = [
         "passed",
         "assessment",
         result(
-            score={"scaled": 0.75}, **extensions(questions_total=16, questions_correct=12, difficulty="hard")
+            score={"scaled": 0.75},
+            **extensions(questions_total=16, questions_correct=12, difficulty="hard"),
         ),
         quiz(0.75, questions_total=16, difficulty="hard"),
     ),
@@ -110,7 +111,10 @@ MAPPED = [
     (
         "answered",
         "question",
-        {**result(success=True), "context": extensions(hints_used=1, retries=2, difficulty="expert")},
+        {
+            **result(success=True),
+            "context": extensions(hints_used=1, retries=2, difficulty="expert"),
+        },
         exercise(1, hints_used=1, retries=2, difficulty="expert"),
     ),
     ("scored", "assessment", result(score={"scaled": 0.7}), quiz(0.7)),
@@ -279,7 +283,8 @@ def others():
     yield "verb", lambda s: {**s, "verb": {"id": VERBS + "failed"}}
     yield "time", lambda s: {**s, "timestamp": to_text(now_ms() - 1000)}
     yield "context", lambda s: {**s, "context": {"platform": "x"}}
-    yield "extension", lambda s: {**s, "result": {**s["result"], "extensions": {"u:x": {"display": 1}}}}
+    other = {"u:x": {"display": 1}}
+    yield "extension", lambda s: {**s, "result": {**s["result"], "extensions": other}}
 
 
 @pytest.mark.parametrize("change", [row[1] for row in others()], ids=[row[0] for row in others()])
@@ -384,7 +389,7 @@ REFUSED = [
     ("result.score.scaled", changed((*SCORE, "scaled"), "0.5")),
     ("result.score.raw", changed((*SCORE, "raw"), "5")),
     ("result.response", changed(("result", "response"), 5)),
-    ("context.contextActivities.parent", changed(("context", "contextActivities"), {"parent": "x"})),
+    ("context.contextActivities.parent", changed(("context", "contextActivities", "parent"), "x")),
     ("attachments", changed(("attachments",), {})),
     # forms
     ("id", changed(("id",), "1")),
@@ -399,7 +404,7 @@ REFUSED = [
     ("actor.account.homePage", changed((*ACCOUNT, "homePage"), "lms")),
     ("object.objectType", changed(("object", "objectType"), "activity")),
     ("object.objectType", changed(("object", "objectType"), "SubStatement")),
-    ("object.definition.interactionType", changed(("object", "definition", "interactionType"), "x")),
+    ("object.definition.interactionType", changed((*TYPE[:2], "interactionType"), "x")),
     ("verb.display", changed(("verb", "display"), {"not a language": "x"})),
     ("verb.display.en", changed(("verb", "display"), {"en": 1})),
     ("result.score.scaled", changed((*SCORE, "scaled"), 1.01)),
@@ -425,7 +430,9 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize("field, change", REFUSED, ids=[f"{i} {r[0]}" for i, r in enumerate(REFUSED)])
+@pytest.mark.parametrize(
+    "field, change", REFUSED, ids=[f"{index} {row[0]}" for index, row in enumerate(REFUSED)]
+)
 def test_what_cannot_be_taken_is_refused_by_name(admin, student, field, change):
     """Alone and in a list: one bad statement refuses the whole list."""
     bad, good = change(statement(student)), statement(student)
@@ -449,7 +456,12 @@ def test_what_cannot_be_taken_is_refused_by_name(admin, student, field, change):
             result(**extensions(correctness_score=0.5, efficiency_score=1)),
             "result.extensions.code_quality_score",
         ),
-        ("scored", None, result(**extensions(**{**SCORES, "correctness_score": 2})), OURS + "correctness_score"),
+        (
+            "scored",
+            None,
+            result(**extensions(**{**SCORES, "correctness_score": 2})),
+            OURS + "correctness_score",
+        ),
         ("experienced", None, result(extensions={PROGRESS: 101}), PROGRESS),
         ("experienced", None, result(extensions={VIDEO_PROGRESS: 40}), VIDEO_PROGRESS),
         ("experienced", None, result(extensions={PROGRESS: "40"}), PROGRESS),
@@ -561,5 +573,5 @@ def test_store_away_is_503_and_a_repeat_counts_once(start_engine):
     store.start()
     engine.wait_ready()
     accepted(admin, sent)
-    components = admin.post("/api/v1/mastery/query", {"student_id": student}).json["data"]["components"]
-    assert components["quiz"] == pytest.approx(0.5, abs=1e-3)
+    data = admin.post("/api/v1/mastery/query", {"student_id": student}).json["data"]
+    assert data["components"]["quiz"] == pytest.approx(0.5, abs=1e-3)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The mastery model once more, from the formulas of docs/mastery-model.md: slow, plain, and no code of
-the engine's in it. Every state is summed up anew from all that has happened."""
+"""The mastery model once more, by the formulas of docs/mastery-model.md: slow, plain, with no code
+of the engine's in it. Every state is summed up anew from all that has happened."""
 from datetime import datetime, timedelta, timezone
 
 DAY_MS = 86400000

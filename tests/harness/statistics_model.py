@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The statistics of the contract once more, by NumPy and SciPy: what the engine's numbers are held
 against. Nothing here is taken from the engine, and no shared formula is written the same way."""
+import warnings
 from collections import defaultdict
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 from scipy import special, stats
@@ -60,7 +61,9 @@ def welch(a, b, level=0.95):
         if difference == 0:
             return 0.0, None, 1.0, (0.0, 0.0)
         return None, None, 0.0, (difference, difference)
-    test = stats.ttest_ind(a, b, equal_var=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about groups of nearly the same scores
+        test = stats.ttest_ind(a, b, equal_var=False)
     errors = [np.var(x, ddof=1) / len(x) for x in (a, b)]
     df = sum(errors) ** 2 / sum(e**2 / (len(x) - 1) for e, x in zip(errors, (a, b)))
     margin = t_quantile((1 + level) / 2, df) * np.sqrt(sum(errors))
@@ -200,7 +203,3 @@ def project(days, day, factor=0.0):
     """A component by a line of its own, or its latest value."""
     forecast = Forecast(days)
     return forecast.lifted(forecast.outlook(day)[0], factor)
-
-
-def days_before(today, ago):
-    return today - timedelta(days=ago)

@@ -269,12 +269,14 @@ def test_the_sidecars_token_counts_for_nothing_in_public(client, header):
     assert_problem(answer, 401)
 
 
-def test_the_sidecars_listener_is_known_to_the_engine(apache):
-    sidecar = Client(apache.dapr_url)
-    assert_common_headers(sidecar.get("/health"))
-    public = Client(apache.base_url).get("/dapr/subscribe")
-    assert_problem(public, public.status)
-    assert public.status in (401, 404)
+def test_the_sidecars_token_counts_on_its_own_listener(apache):
+    token = {"dapr-api-token": API_TOKEN}
+    sidecar, public = Client(apache.dapr_url), Client(apache.base_url)
+    assert sidecar.get("/dapr/subscribe", headers=token).status == 200
+    assert_problem(sidecar.get("/dapr/subscribe"), 401)
+    answer = public.get("/dapr/subscribe", headers=token)
+    assert answer.status in (401, 404)
+    assert_problem(answer, answer.status)
 
 
 def test_a_slow_body_is_awaited_before_the_engine_hears_of_it(client, pool):

@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""kill -9 of everything in the middle of events: each acknowledged one counts exactly once, and the
+outbox is complete, at least once, in order (faults 2, 3 and 20 of the hazards)."""
+import contextlib
+import itertools
+import os
+import random
+import signal
+import statistics
+import time
+
+import pytest
+from harness.client import Answer
+from harness.engine import fresh_id
+from harness.events import random_events
+from harness.load import Load
+from harness.model import Student, assert_agrees
+from harness.redis_server import RedisServer, pause, resume
+from harness.wait import wait_for, within
+from harness.worker import SidecarProcess, Worker
+
+EVENTS = int(os.environ.get("MASTERY_TEST_WORKER_EVENTS", "3000"))
+CALLERS, STUDENTS = 6, 12
+INGEST = "/api/v1/mastery/ingest"
+
+
+def one_event(rng, student):
+    [event] = random_events(rng, student, 1, days=20)
+    return event
+
+
+class PoolClient:
+    """A client over one kept FastCGI connection, made anew when it breaks."""
+
+    def __init__(self, pool, timeout=5):
+        self.pool, self.token, self.timeout = pool, pool.token("root", "admin"), timeout
+        self.connection = None
+
+    def close(self):
+        if self.connection:
+            self.connection.close()
+            self.connection = None
+
+    def request(self, method, path, json=None):
+        if self.connection is None:
+            self.connection = self.pool.connect(self.timeout)
+        began = time.monotonic()
+        try:
+            answer = self.connection.request(method, path, json=json, token=self.token)
+        except BaseException:
+            self.close()
+            raise
+        return Answer(answer.status, answer.headers, answer.body, time.monotonic() - began)
+
+    def get(self, path):
+        return self.request("GET", path)
+
+    def post(self, path, json):
+        return self.request("POST", path, json)
+
+
+class Senders:
+    """Callers that send random events, each again until it is acknowledged. An event of a student
+    may come from any of them."""
+
+    def __init__(self, pool, callers=CALLERS, students=STUDENTS, events=EVENTS):
+        self.clients = [PoolClient(pool) for _ in range(callers)]
+        self.students = {fresh_id(): Student() for _ in range(students)}
+        self.left = itertools.count()
+        self.events, self.acknowledged, self.repeats = events, [], 0
+        self._random = [random.Random(caller) for caller in range(callers)]
+        self._pending = [None] * callers
+
+    def send(self, caller, _turn):
+        event = self._pending[caller]
+        if event is None:
+            if next(self.left) >= self.events:
+                time.sleep(0.05)
+                return
+            student = self._random[caller].choice(list(self.students))
+            event = self._pending[caller] = one_event(self._random[caller], student)
+        try:
+            answer = self.clients[caller].post(INGEST, event)
+        except (OSError, AssertionError):
+            self.repeats += 1
+            time.sleep(0.02)
+            return
+        if answer.status == 202:
+            self.acknowledged.append(event)
+            self.students[event["student_id"]].ingest(event)
+            self._pending[caller] = None
+        else:
+            assert answer.status == 503, answer
+            self.repeats += 1
+            time.sleep(0.02)
+
+    def done(self):
+        return len(self.acknowledged) >= self.events
+
+    def assert_states(self):
+        """Each state is the independent model's, over what was acknowledged."""
+        for student, model in self.students.items():
+            if model.events:
+                assert_agrees(self.clients[0], student, model)
+
+    def expected(self):
+        """By student, the ids that were acknowledged."""
+        return {student: set(model.events) for student, model in self.students.items()}
+
+
+def waiting(store):
+    keys = [*store.scan_iter("*:journal", count=1000), *store.scan_iter("*:outbox", count=1000)]
+    return sum(store.xlen(key) for key in keys)
+
+
+def assert_published(events, expected):
+    """Complete, at least once, and the first of each in the order of the student's revisions."""
+    updates, seen_ids = {}, set()
+    for item in events:
+        if item["id"] not in seen_ids and item["type"] == "mastery.updated":
+            updates.setdefault(item["subject"], []).append(item)
+        seen_ids.add(item["id"])
+    for student, ids in expected.items():
+        found = updates.get(student, [])
+        assert {item["data"]["event_id"] for item in found} == ids, "not complete"
+        revisions = [item["data"]["revision"] for item in found]
+        assert revisions == list(range(1, len(ids) + 1)), "not in order"
+
+
+def assert_kept(store, expected):
+    """The students' streams for the export: each event exactly once."""
+    for student, ids in expected.items():
+        if not ids:
+            continue
+        [key] = store.keys(f"{{*}}:student:{student}:events")
+        kept = [fields["e"] for _, fields in store.xrange(key)]
+        assert len(kept) == len(ids), "kept twice, or not at all"
+        assert all(any(f'"{name}"' in text for text in kept) for name in list(ids)[:50])
+
+
+@contextlib.contextmanager
+def workers(pool, sidecar, count=2, **settings):
+    settings = {"DAPR_HTTP_PORT": sidecar.port, "DAPR_RETRY_MS": 20, **settings}
+    started = [
+        Worker(pool.environment, pool.folder, f"worker-{i}", **settings).start()
+        for i in range(count)
+    ]
+    try:
+        yield started
+    finally:
+        for worker in started:
+            worker.kill()
+
+
+class Chaos:
+    """What is done to whom, in turn, while events come in."""
+
+    def __init__(self, pool, server, sidecar, started, redis_signal):
+        self.pool, self.server, self.sidecar = pool, server, sidecar
+        self.workers, self.redis_signal = started, redis_signal
+        self.done = {}
+
+    def kill_worker(self, turn):
+        worker = self.workers[turn % len(self.workers)]
+        worker.kill()
+        time.sleep(0.1)
+        worker.start()
+
+    def kill_pool(self, turn):
+        pids = self.pool.pids()
+        if pids:
+            os.kill(pids[turn % len(pids)], signal.SIGKILL)
+
+    def kill_sidecar(self, _turn):
+        self.sidecar.kill()
+        time.sleep(0.3)
+        self.sidecar.start()
+
+    def restart_redis(self, _turn):
+        self.server.process.send_signal(self.redis_signal)
+        self.server.process.wait()
+        if self.server.path.exists():
+            self.server.path.unlink()
+        time.sleep(0.3)
+        self.server.start()
+
+    def strike(self, turn):
+        every = [
+            self.kill_worker,
+            self.kill_pool,
+            self.kill_sidecar,
+            self.kill_pool,
+            self.kill_worker,
+            self.restart_redis,
+        ]
+        blow = every[turn % len(every)]
+        blow(turn)
+        self.done[blow.__name__] = self.done.get(blow.__name__, 0) + 1
+
+
+@pytest.mark.parametrize(
+    "fsync, redis_signal",
+    [("always", signal.SIGKILL), ("everysec", signal.SIGTERM)],
+    ids=["always-killed", "everysec-restarted"],
+)
+def test_everything_killed_and_every_event_counted_once(start_pool, fsync, redis_signal):
+    """With everysec Redis is told to end, not killed: what it may lose otherwise is documented."""
+    options = ("--appendonly", "yes", "--appendfsync", fsync)
+    with RedisServer(*options) as server, SidecarProcess() as sidecar:
+        pool = start_pool(redis_url=server.url, size=2, may_crash=True)
+        senders = Senders(pool)
+        with workers(pool, sidecar) as started:
+            chaos = Chaos(pool, server, sidecar, started, redis_signal)
+            with Load(CALLERS, senders.send) as load:
+                for turn in range(10_000):
+                    if senders.done() and turn >= 12:
+                        break
+                    time.sleep(0.4)
+                    chaos.strike(turn)
+                wait_for(senders.done, 120, what="all acknowledged")
+            assert not load.errors, load.errors[:3]
+            assert len(senders.acknowledged) == EVENTS and senders.repeats > 0
+            wait_for(lambda: waiting(server.client()) == 0, 60, what="all turned and published")
+            assert set(chaos.done) == {
+                "kill_worker",
+                "kill_pool",
+                "kill_sidecar",
+                "restart_redis",
+            }
+            expected = senders.expected()
+            assert sum(len(ids) for ids in expected.values()) == EVENTS
+            senders.assert_states()
+            assert_kept(server.client(), expected)
+            assert_published(sidecar.events(), expected)
+            assert not server.client().xlen("queue:{dead}")
+
+
+def test_worker_killed_over_and_over_doubles_nothing(start_pool, redis_server):
+    """Fault 2: kill -9 twenty times."""
+    with SidecarProcess() as sidecar:
+        pool = start_pool()
+        senders = Senders(pool, events=EVENTS // 2)
+        with workers(pool, sidecar, count=1) as [worker]:
+            with Load(CALLERS, senders.send) as load:
+                for _ in range(20):
+                    time.sleep(0.25)
+                    worker.kill()
+                    worker.start()
+                wait_for(senders.done, 60, what="all acknowledged")
+            assert not load.errors, load.errors[:3]
+            wait_for(lambda: waiting(redis_server.client()) == 0, 30, what="all published")
+        expected = senders.expected()
+        senders.assert_states()
+        assert_kept(redis_server.client(), expected)
+        assert_published(sidecar.events(), expected)
+
+
+def p99(values):
+    return statistics.quantiles(values, n=100)[98]
+
+
+def latencies(senders, seconds):
+    found = []
+
+    def send(caller, _turn):
+        student = list(senders.students)[caller]
+        rng = senders._random[caller]
+        answer = senders.clients[caller].post(INGEST, one_event(rng, student))
+        assert answer.status == 202
+        found.append(answer.seconds)
+
+    with Load(4, send, pause=0.002) as load:
+        time.sleep(seconds)
+    assert not load.errors, load.errors[:3]
+    return found
+
+
+def test_sidecar_that_hangs_leaves_ingest_alone(start_pool, redis_server):
+    """SIGSTOP of the sidecar: the p99 of ingest does not move, and nothing is lost."""
+    with SidecarProcess() as sidecar:
+        pool = start_pool(size=2)
+        senders = Senders(pool)
+        with workers(pool, sidecar, count=1, DAPR_TIMEOUT_MS=500):
+            latencies(senders, 1)
+            before = latencies(senders, 3)
+            pause(sidecar.pid)
+            during = latencies(senders, 3)
+            assert waiting(redis_server.client()) > len(during) // 2, "it was not hanging"
+            resume(sidecar.pid)
+            wait_for(lambda: waiting(redis_server.client()) == 0, 60, what="all published")
+        assert len(during) > 100
+        assert p99(during) < 2 * p99(before) + within(0.01), (p99(before), p99(during))
+        published = {item["id"] for item in sidecar.events() if item["type"] == "mastery.updated"}
+        assert len(published) >= len(before) + len(during)
