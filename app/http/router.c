@@ -123,15 +123,6 @@ const struct route *router_route(const struct router *router, size_t index)
     return router->routes[index];
 }
 
-const struct route *router_named(const struct router *router, const char *name)
-{
-    for (size_t i = 0; i < router->route_count; i++) {
-        if (strcmp(router->routes[i]->name, name) == 0)
-            return router->routes[i];
-    }
-    return NULL;
-}
-
 void router_allow_text(unsigned allowed_methods, char ret_text[64])
 {
     size_t n = 0;

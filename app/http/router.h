@@ -24,7 +24,6 @@ void router_match(const struct router *router, enum http_method method, struct s
                   bool sidecar, struct route_match *ret);
 size_t router_count(const struct router *router);
 const struct route *router_route(const struct router *router, size_t index);
-const struct route *router_named(const struct router *router, const char *name); /* or NULL */
 /* "GET, HEAD, OPTIONS" */
 void router_allow_text(unsigned allowed_methods, char ret_text[64]);
 

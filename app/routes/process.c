@@ -65,12 +65,31 @@ static const struct rule analytics_rules[] = {
 };
 /* clang-format on */
 
-static const char *analytics_route(struct exchange *x, struct json_object *payload)
+/* Where each intent's twin answers over HTTP. */
+static const char *const twin_paths[INTENTS] = {
+    [MASTERY_CALCULATION] = "/api/v1/mastery/calculate",
+    [GET_PREDICTION] = "/api/v1/predictions/next-week",
+    [GENERATE_PATH] = "/api/v1/recommendations/learning-path",
+    [BATCH_PROCESS] = "/api/v1/batch/mastery",
+    [ANALYTICS_QUERY] = "/api/v1/analytics/mastery-history",
+};
+
+static const struct route *route_at(const struct exchange *x, const char *path)
 {
-    static const char *const names[] = {"analytics-mastery-history", "analytics-comprehensive"};
+    struct route_match match;
+
+    router_match(x->engine->router, POST, str_of(path), false, &match);
+    return match.route;
+}
+
+/* NULL: the payload does not say which. */
+static const char *analytics_path(struct exchange *x, struct json_object *payload)
+{
+    static const char *const paths[] = {"/api/v1/analytics/mastery-history",
+                                        "/api/v1/analytics/comprehensive"};
     struct analytics_query in = {0};
 
-    return validate_payload(analytics_rules, payload, x->arena, &in, &x->problem) ? names[in.type]
+    return validate_payload(analytics_rules, payload, x->arena, &in, &x->problem) ? paths[in.type]
                                                                                   : NULL;
 }
 
@@ -78,22 +97,14 @@ static const char *analytics_route(struct exchange *x, struct json_object *paylo
 static const struct route *route_of(struct exchange *x, enum intent intent,
                                     struct json_object *payload)
 {
-    const char *name = NULL;
+    const char *path = intent < INTENTS ? twin_paths[intent] : NULL;
     const struct route *route;
 
-    switch (intent) {
-    case MASTERY_CALCULATION:
-        if (!has(payload, "components"))
-            return &mastery_recompute;
-        name = "mastery-calculate";
-        break;
-    case GET_PREDICTION: name = "predictions-next-week"; break;
-    case GENERATE_PATH: name = "recommendations-learning-path"; break;
-    case BATCH_PROCESS: name = "batch-submit"; break;
-    case ANALYTICS_QUERY: name = analytics_route(x, payload); break;
-    case INTENTS: break;
-    }
-    route = name ? router_named(x->engine->router, name) : NULL;
+    if (intent == MASTERY_CALCULATION && !has(payload, "components"))
+        return &mastery_recompute;
+    if (intent == ANALYTICS_QUERY)
+        path = analytics_path(x, payload);
+    route = path ? route_at(x, path) : NULL;
     if (!route)
         problem_set(&x->problem, PROBLEM_INVALID_INTENT, NULL);
     return route;
@@ -277,13 +288,6 @@ static void seal(struct exchange *x)
 /* Which intents are known here; never touches the store. */
 static enum step health(struct exchange *x)
 {
-    static const char *const needed[] = {
-        [MASTERY_CALCULATION] = "mastery-calculate",
-        [GET_PREDICTION] = "predictions-next-week",
-        [GENERATE_PATH] = "recommendations-learning-path",
-        [BATCH_PROCESS] = "batch-submit",
-        [ANALYTICS_QUERY] = "analytics-mastery-history",
-    };
     struct jw w;
 
     http_response_json(&x->response, 200, &w);
@@ -292,7 +296,7 @@ static enum step health(struct exchange *x)
     jw_text(&w, "service", "mastery-engine");
     jw_array(&w, "intents");
     for (int i = 0; i < INTENTS; i++) {
-        if (router_named(x->engine->router, needed[i]))
+        if (route_at(x, twin_paths[i]))
             jw_text(&w, NULL, intent_names[i]);
     }
     jw_array_end(&w);

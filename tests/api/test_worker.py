@@ -265,14 +265,17 @@ def test_entry_that_cannot_be_read_becomes_a_dead_letter(pool, store, stand_in_s
 
 def test_full_redis_loses_nothing(pool, store, stand_in_sidecar, start_worker):
     """What is in the journal is turned and published; what cannot be kept stays where it is."""
-    student = fresh_id()
+    student, other = fresh_id(), fresh_id()
     calculate(pool, student)
+    assert ingest(pool, event(other)).status == 202
     journal = shard_key(store, student, "journal")
     store.xadd(journal, {"e": "not JSON"})
     put_into_queue(store, "high", {"a": 1}, "something")
     store.config_set("maxmemory", 1)
     start_worker(pool, stand_in_sidecar)
-    time.sleep(2)
+    wait_for(lambda: len(stand_in_sidecar.events(other)) == 2, 5, what="the other published")
+    assert counted(store, other)
+    time.sleep(1)
     assert store.xlen(journal) == 2 and store.xlen("queue:{batch}:high") == 1
     store.config_set("maxmemory", 0)
     wait_for(lambda: len(stand_in_sidecar.events(student)) == 2, 5, what="published")

@@ -273,10 +273,12 @@ def test_the_sidecars_token_counts_on_its_own_listener(apache):
     token = {"dapr-api-token": API_TOKEN}
     sidecar, public = Client(apache.dapr_url), Client(apache.base_url)
     assert sidecar.get("/dapr/subscribe", headers=token).status == 200
-    assert_problem(sidecar.get("/dapr/subscribe"), 401)
-    answer = public.get("/dapr/subscribe", headers=token)
-    assert answer.status in (401, 404)
-    assert_problem(answer, answer.status)
+    assert_problem(sidecar.post("/dapr/events", {}), 401)
+    assert sidecar.post("/dapr/events", {}, headers=token).status != 401
+    for path in ("/dapr/subscribe", "/dapr/events"):
+        answer = public.request("GET", path, headers=token)
+        assert answer.status in (401, 404), answer
+        assert_problem(answer, answer.status)
 
 
 def test_a_slow_body_is_awaited_before_the_engine_hears_of_it(client, pool):

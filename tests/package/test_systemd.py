@@ -134,6 +134,19 @@ def test_every_template_of_nginx_is_installed():
     assert listed == {path.name for path in (ROOT / "conf/nginx").glob("*.conf")}
 
 
+@needs("nginx")
+def test_the_hosts_own_nginx_may_pass_to_ours(tmp_path):
+    (tmp_path / "nginx.conf").write_text(
+        f"""pid {tmp_path}/pid; events {{}}
+        http {{ server {{ listen 127.0.0.1:1; include {ROOT}/conf/nginx-host/mastery-engine.conf; }} }}"""
+    )
+    command = ["nginx", "-t", "-q", "-e", "stderr", "-p", str(tmp_path), "-c"]
+    result = subprocess.run(
+        [*command, str(tmp_path / "nginx.conf")], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0 and "[emerg]" not in result.stderr, result.stderr
+
+
 @needs("systemd-sysusers")
 @needs("systemd-tmpfiles")
 def test_user_and_folders_are_made(tmp_path):

@@ -38,12 +38,15 @@ static const struct rule submit_rules[] = {
     {.name = "data", .type = RULE_JSON},
     {0},
 };
+static const struct rule each_other[] = {{.type = RULE_MAP, .fields = parts}, {0}};
 static const struct rule answer[] = {
     {.name = "success", .type = RULE_BOOL, .required = true},
     {.name = "at", .type = RULE_TIME, .required = true, .nullable = true},
     {.name = "date", .type = RULE_DAY},
     {.name = "deleted", .type = RULE_MAP, .required = true},
     {.name = "students", .type = RULE_MAP, .fields = parts},
+    {.name = "pairs", .type = RULE_MAP, .fields = each_other},
+    {.name = "chances", .type = RULE_NUMBERS, .max = 1},
     {0},
 };
 static const struct route learning[] = {
@@ -62,7 +65,8 @@ static const struct route ops[] = {
 };
 /* clang-format on */
 static const struct route_table tables[] = {{"learning", learning, COUNT(learning)},
-                                            {"operation", ops, COUNT(ops)}};
+                                            {"operation", ops, COUNT(ops)},
+                                            {"learning", learning, 0}};
 
 struct document {
     struct arena *arena;
@@ -236,6 +240,10 @@ static void rules_become_schemas(void)
         {ANSWER "properties|deleted",
          "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"number\"}}"},
         {ANSWER "properties|students|additionalProperties|required", "[\"quiz\"]"},
+        {ANSWER "properties|pairs|additionalProperties|additionalProperties|required",
+         "[\"quiz\"]"},
+        {ANSWER "properties|chances",
+         "{\"type\":\"array\",\"items\":{\"type\":\"number\",\"minimum\":0,\"maximum\":1}}"},
     };
     check_all(rows, COUNT(rows));
 }
