@@ -33,6 +33,7 @@ extern const struct command config_command;
 extern const struct command nginx_locations_command;
 extern const struct command ingest_command;
 extern const struct command dead_command;
+extern const struct command backtest_command;
 
 /* A line on stderr: "mastery-ctl NAME: …". */
 void command_complain(const struct command *command, const char *format, ...)

@@ -3,8 +3,11 @@
 
 #include "app/base/clock.h"
 #include "app/base/digest.h"
+#include "app/base/ids.h"
 
+const struct str key_all_event_logs = STR_INIT("{*}:student:*:events");
 const struct str key_cohorts = STR_INIT("cohorts");
+const struct str key_profiles = STR_INIT("{??}:student:*");
 const struct str key_queues[] = {STR_INIT("queue:{batch}:high"), STR_INIT("queue:{batch}:normal"),
                                  STR_INIT("queue:{batch}:low")};
 const struct str key_queue_later = STR_INIT("queue:{batch}:later");
@@ -76,6 +79,21 @@ static bool day_keys(struct arena *arena, struct str student, const char *suffix
         memcpy(keys + prefix.n + 6, day + 8, 2);
         ret_keys[i] = (struct str){keys, n};
     }
+    return true;
+}
+
+bool key_read_profile(struct str key, struct str *ret_student)
+{
+    static const struct str middle = STR_INIT(":student:");
+    unsigned shard;
+    struct str rest = {key.p + 4, key.n > 4 ? key.n - 4 : 0};
+
+    if (!key_read_shard(key, &shard) || !str_starts_with(rest, middle))
+        return false;
+    rest = (struct str){rest.p + middle.n, rest.n - middle.n};
+    if (!id_valid(rest))
+        return false;
+    *ret_student = rest;
     return true;
 }
 

@@ -30,6 +30,10 @@ enum student_key {
 
 /* All answer with p NULL when the arena has no room. */
 struct str key_student(struct arena *arena, struct str student, enum student_key key);
+/* Matches every student's profile, and more: key_read_profile tells. */
+extern const struct str key_profiles;
+/* Whose profile it is; false when the key is of another kind. */
+bool key_read_profile(struct str key, struct str *ret_student);
 /* {ss}:student:ID:day:YYYYMMDD for count days from first on. False without memory. */
 bool key_student_days(struct arena *arena, struct str student, int32_t first, int count,
                       struct str *ret_keys);
@@ -55,8 +59,9 @@ struct str key_cohort_lock(struct arena *arena, struct str cohort);      /* coho
 struct str key_teacher_cohorts(struct arena *arena, struct str teacher); /* teacher:{ID}:cohorts */
 /* idempotency:{ROLE:CALLER}:HASH */
 struct str key_idempotency(struct arena *arena, const char *role, struct str user, struct str hash);
-extern const struct str key_cohorts;      /* cohorts: sorted set of all there are */
-extern const struct str key_dead_letters; /* queue:{dead}: stream of what could not be taken */
+extern const struct str key_all_event_logs; /* pattern of the :events keys of all students */
+extern const struct str key_cohorts;        /* cohorts: sorted set of all there are */
+extern const struct str key_dead_letters;   /* queue:{dead}: stream of what could not be taken */
 extern const struct str key_queues[]; /* queue:{batch}:high, :normal, :low, by enum queue_level */
 extern const struct str key_queue_later; /* queue:{batch}:later: sorted set of jobs put off */
 extern const struct str key_workers;     /* workers: hash of the workers' signs of life */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "app/service/event_input.h"
+#include "app/store/keys.h"
 #include "app/store/outbox.h"
 #include "app/worker/worker.h"
 
@@ -78,7 +79,7 @@ static void scan(struct worker *w, struct task *task)
 
     task->own = ask_command(
         &task->asks, ASK_READ, 8,
-        (struct str[]){STR("SCAN"), cursor, STR("MATCH"), STR("{*}:student:*:events"), STR("COUNT"),
+        (struct str[]){STR("SCAN"), cursor, STR("MATCH"), key_all_event_logs, STR("COUNT"),
                        arena_printf(task->arena, "%d", KEYS_A_STEP), STR("TYPE"), STR("stream")});
     task_submit(w, task, on_scanned);
 }

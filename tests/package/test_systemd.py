@@ -16,7 +16,7 @@ from harness.engine import ROOT, bin_dir
 from harness.load import Load
 from harness.nginx import Nginx
 from harness.pool import SECRET
-from harness.process import alive
+from harness.process import alive, children
 from harness.token import make_token
 from harness.wait import wait_for
 
@@ -217,10 +217,10 @@ class Units:
         self.listener.close()
         shutil.rmtree(self.folder)
 
-    def start(self, number):
+    def start(self, number, program="mastery-fcgi"):
         with open(self.folder / "log", "ab") as log:
             self.processes[number] = subprocess.Popen(
-                [*self.prefix, str(bin_dir() / "mastery-fcgi")],
+                [*self.prefix, str(bin_dir() / program)],
                 env=self.environment,
                 stdin=self.listener,
                 stdout=log,
@@ -291,15 +291,19 @@ def test_the_engine_makes_no_call_that_its_unit_forbids(redis_server, units, tmp
     if sanitized():
         pytest.skip("sanitizers make calls of their own")
     trace = tmp_path / "trace"
-    with Units(redis_server.url, "strace", "-f", "-qq", "-o", str(trace)) as running:
+    with Units(redis_server.url, "strace", "-f", "-qq", "-o", str(trace), "-A") as running:
+        running.start("worker", "mastery-worker")
         with Nginx(running.socket_path) as nginx:
             client = nginx.client(make_token(SECRET, "root", "admin"))
             wait_for(lambda: client.get("/ready").status == 200, 30, what="serving")
             for _ in range(5):
-                client.post("/api/v1/mastery/query", {"student_id": "x"})
+                assert client.post("/api/v1/mastery/calculate", BODY).status == 200
                 client.get("/metrics")
-        for process in running.processes.values():
-            process.send_signal(signal.SIGTERM)
+            wait_for(lambda: b"worker.started" in (running.folder / "log").read_bytes(), 20)
+        for process in running.processes.values():  # strace itself takes no signals
+            for pid in children(process.pid):
+                os.kill(pid, signal.SIGTERM)
+            process.wait(timeout=30)
     calls = set(re.findall(r"^\d+ +(\w+)\(", trace.read_text(), re.MULTILINE))
     assert "epoll_wait" in calls or "epoll_pwait" in calls
     assert calls - {"execve"} <= allowed_calls(units), calls - allowed_calls(units)

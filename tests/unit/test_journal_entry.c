@@ -145,7 +145,7 @@ static void event_is_kept_as_it_was_sent(void)
         turn(ENTRY("event", "novice", "null", ",\"event\":" EVENT), false, &t, &reason));
     event = parse(t.log);
     CU_ASSERT_PTR_NOT_NULL_FATAL(event);
-    assert_member(event, "data", "{ \"score\": 0.80 }");
+    assert_member(event, "data", "{\"score\":0.80}");
     (void)json_object_put(event);
 }
 

@@ -84,6 +84,24 @@ static void a_key_of_a_shard_says_which_shard_it_is(void)
         CU_ASSERT_FALSE(key_read_shard(str_of(bad[i]), &shard));
 }
 
+static void a_profile_s_key_says_whose_it_is(void)
+{
+    static const char *const others[] = {"",
+                                         "{00}:journal",
+                                         "{00}:student:",
+                                         "{00}:student:abc:cohorts",
+                                         "{00}:student:a b",
+                                         "{0x}:student:abc",
+                                         "{00}student:abc",
+                                         "cohort:{abc}"};
+    struct str student = {0};
+
+    CU_ASSERT_TRUE(key_read_profile(key_student(arena, STR("abc"), STUDENT_KEY_PROFILE), &student));
+    CU_ASSERT_TRUE(str_equal(student, STR("abc")));
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        CU_ASSERT_FALSE(key_read_profile(str_of(others[i]), &student));
+}
+
 static void cohorts_and_teachers_have_tags_of_their_own(void)
 {
     CU_ASSERT_TRUE(is(key_cohort(arena, STR("c-1")), "cohort:{c-1}"));
@@ -119,6 +137,7 @@ void keys_tests(void)
                 what_was_recommended_on_a_day_has_a_key);
     CU_add_test(suite, "a key of a shard says which shard it is",
                 a_key_of_a_shard_says_which_shard_it_is);
+    CU_add_test(suite, "a profile's key says whose it is", a_profile_s_key_says_whose_it_is);
     CU_add_test(suite, "cohorts and teachers have tags of their own",
                 cohorts_and_teachers_have_tags_of_their_own);
     CU_add_test(suite, "without memory there is no key", without_memory_there_is_no_key);

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* mastery-ctl backtest: how good predictions would have been on the stored histories. */
+#include <signal.h>
+#include <stdio.h>
+
+#include "app/base/clock.h"
+#include "app/ctl/command.h"
+#include "app/ctl/plot.h"
+#include "app/domain/backtest.h"
+#include "app/domain/prediction.h"
+#include "app/service/engine.h"
+#include "app/service/history.h"
+#include "app/store/cohort.h"
+#include "app/store/students.h"
+
+enum { PIECE = 200, ARENA_FIRST = 1 << 20, ARENA_CAP = 256 << 20 };
+
+static const int horizons[] = {1, 2, 3, 5, 7, 10, 14, 21, 30};
+enum { HORIZONS = sizeof(horizons) / sizeof(horizons[0]), WEEK = 4 /* place of 7 */ };
+
+struct settings {
+    struct str_list students;
+    const char *cohort;
+    const char *plot;
+};
+
+/* Goes through all that one run does. */
+struct run {
+    const struct command *command;
+    const struct settings *settings;
+    struct engine engine;
+    struct arena *arena; /* of the names of one page */
+    struct arena *piece; /* of the histories of one piece */
+    struct backtest sums[HORIZONS];
+    size_t students; /* with a history long enough to judge anything */
+};
+
+/* ---- reading ---- */
+
+static bool wait_for(struct run *r, struct asks *asks, struct problem *p)
+{
+    if (store_wait(r->engine.store, asks))
+        return true;
+    problem_unavailable(p, 1);
+    return false;
+}
+
+static void add(struct run *r, const struct history *h)
+{
+    double level = r->engine.config.prediction_interval;
+
+    for (int i = 0; i < HORIZONS; i++)
+        backtest_add(&r->sums[i], h->days, h->n, horizons[i], level);
+    r->students += h->n > PREDICTION_LEAST_DAYS;
+}
+
+static bool judge_piece(struct run *r, const struct str *students, size_t n, struct problem *p)
+{
+    int32_t today = day_of_ms(clock_wall_ms());
+    struct ask *asked[PIECE];
+    struct history history;
+    struct asks asks;
+
+    arena_reset(r->piece);
+    asks_init(&asks, r->piece, NULL);
+    for (size_t i = 0; i < n; i++)
+        asked[i] = history_ask(&asks, students[i], today);
+    if (!wait_for(r, &asks, p))
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        if (!history_read(asked[i], &history, p))
+            return false;
+        add(r, &history);
+    }
+    return true;
+}
+
+static bool judge(struct run *r, struct str_list students, struct problem *p)
+{
+    for (size_t i = 0; i < students.n; i += PIECE) {
+        size_t n = students.n - i < PIECE ? students.n - i : PIECE;
+
+        if (!judge_piece(r, students.v + i, n, p))
+            return false;
+    }
+    return true;
+}
+
+static bool judge_cohort(struct run *r, struct problem *p)
+{
+    struct str id = str_of(r->settings->cohort);
+    struct cohort cohort;
+    struct asks asks;
+    struct ask *ask;
+
+    asks_init(&asks, r->arena, NULL);
+    ask = cohort_ask(&asks, id);
+    if (!wait_for(r, &asks, p) || !cohort_read(ask, r->arena, id, &cohort, p))
+        return false;
+    if (!cohort.exists)
+        problem_set(p, PROBLEM_NOT_FOUND, "there is no cohort %s", r->settings->cohort);
+    return cohort.exists && judge(r, cohort.students, p);
+}
+
+static bool judge_all(struct run *r, struct problem *p)
+{
+    struct str cursor = STR("0");
+    char kept[32];
+
+    do {
+        struct str_list students;
+        struct asks asks;
+        struct ask *ask;
+
+        asks_init(&asks, r->arena, NULL);
+        ask = students_ask_page(&asks, cursor);
+        if (!wait_for(r, &asks, p) || !students_read_page(ask, r->arena, &cursor, &students, p) ||
+            !judge(r, students, p))
+            return false;
+        (void)snprintf(kept, sizeof(kept), "%.*s", STR_ARG(cursor));
+        arena_reset(r->arena);
+        cursor = str_of(kept);
+    } while (!str_equal(cursor, STR("0")));
+    return true;
+}
+
+/* ---- showing ---- */
+
+static void print_table(const struct run *r)
+{
+    (void)printf(
+        "                        covered      mean error              Brier score\n"
+        "days ahead  predictions  (%4.1f%%)   model    last    mean   model   last   mean\n",
+        r->engine.config.prediction_interval * 100);
+    for (int i = 0; i < HORIZONS; i++) {
+        const struct backtest *b = &r->sums[i];
+
+        (void)printf("%10d  %11zu   %5.1f%%  %.4f  %.4f  %.4f   %.3f  %.3f  %.3f\n", horizons[i],
+                     b->n, backtest_coverage(b) * 100, backtest_mean_error(b, BACKTEST_MODEL),
+                     backtest_mean_error(b, BACKTEST_LAST_VALUE),
+                     backtest_mean_error(b, BACKTEST_MEAN), backtest_brier(b, BACKTEST_MODEL),
+                     backtest_brier(b, BACKTEST_LAST_VALUE), backtest_brier(b, BACKTEST_MEAN));
+    }
+}
+
+static void print_verdict(const struct run *r)
+{
+    static const char *const names[BACKTEST_METHODS] = {"the model", "the last value", "the mean"};
+    const struct backtest *b = &r->sums[WEEK];
+    enum backtest_method best = BACKTEST_MODEL;
+
+    for (int m = 1; m < BACKTEST_METHODS; m++) {
+        if (backtest_mean_error(b, (enum backtest_method)m) < backtest_mean_error(b, best))
+            best = (enum backtest_method)m;
+    }
+    (void)printf("\n%zu students; a week ahead %s errs least\n", r->students, names[best]);
+}
+
+static void write_data(FILE *out, const struct run *r, enum backtest_method method)
+{
+    for (int i = 0; i < HORIZONS; i++) {
+        if (r->sums[i].n > 0)
+            (void)fprintf(out, "%d %.6f\n", horizons[i], backtest_mean_error(&r->sums[i], method));
+    }
+    (void)fputs("e\n", out);
+}
+
+static bool draw(const struct run *r)
+{
+    struct plot plot;
+
+    if (!plot_begin(r->command, r->settings->plot, &plot))
+        return false;
+    (void)fputs("set title 'Mean error of predictions'\nset xlabel 'days ahead'\n"
+                "set ylabel 'mean |predicted - true|'\nset yrange [0:*]\nset key left top\n"
+                "set grid\nplot '-' with linespoints title 'model', '-' with linespoints title "
+                "'last value', '-' with linespoints title 'mean'\n",
+                plot.out);
+    for (int m = 0; m < BACKTEST_METHODS; m++)
+        write_data(plot.out, r, (enum backtest_method)m);
+    return plot_end(r->command, &plot);
+}
+
+static enum ctl_exit show(const struct run *r)
+{
+    if (r->sums[0].n == 0) {
+        command_complain(r->command, "no history is long enough: it takes four days with a score");
+        return CTL_FAILED;
+    }
+    print_table(r);
+    print_verdict(r);
+    return !r->settings->plot || draw(r) ? CTL_DONE : CTL_FAILED;
+}
+
+/* ---- all of it ---- */
+
+static enum ctl_exit fail(const struct run *r, const struct problem *p)
+{
+    if (p->code == PROBLEM_SERVICE_UNAVAILABLE) {
+        command_complain(r->command, "Redis is away: %s", store_last_error(r->engine.store));
+        return CTL_AWAY;
+    }
+    command_complain(r->command, "%s", p->message);
+    return CTL_FAILED;
+}
+
+static enum ctl_exit run_with(struct run *r)
+{
+    const struct settings *s = r->settings;
+    struct problem p = {.code = PROBLEM_NONE};
+    bool read;
+
+    if (s->students.n > 0)
+        read = judge(r, s->students, &p);
+    else
+        read = s->cohort ? judge_cohort(r, &p) : judge_all(r, &p);
+    return read ? show(r) : fail(r, &p);
+}
+
+static enum ctl_exit run(const struct command *command, const void *settings, struct arena *arena)
+{
+    struct run r = {.command = command, .settings = settings};
+    enum ctl_exit status = CTL_FAILED;
+
+    (void)arena;
+    if (r.settings->cohort && r.settings->students.n > 0)
+        return command_misused(command, "--cohort and --student do not go together");
+    (void)signal(SIGPIPE, SIG_IGN); /* a Redis or gnuplot that goes away is an error, not the end */
+    r.arena = arena_new(ARENA_FIRST, ARENA_CAP);
+    r.piece = arena_new(ARENA_FIRST, ARENA_CAP);
+    if (r.arena && r.piece && engine_open(&r.engine, "mastery-ctl backtest", NULL, 0))
+        status = run_with(&r);
+    engine_close(&r.engine);
+    arena_free(r.piece);
+    arena_free(r.arena);
+    return status;
+}
+
+/* clang-format off */
+static const struct option_rule options[] = {
+    {.name = "student", .value = "ID[,ID...]", .type = OPTION_IDS, .into = offsetof(struct settings, students),
+     .about = "these students alone; may be repeated (all)"},
+    {.name = "cohort", .value = "ID", .type = OPTION_ID, .into = offsetof(struct settings, cohort),
+     .about = "the students of this cohort alone"},
+    {.name = "plot", .value = "FILE", .type = OPTION_TEXT, .into = offsetof(struct settings, plot),
+     .about = "draws the mean errors: a .png or .svg file, or - for the terminal (needs gnuplot)"},
+    {0},
+};
+/* clang-format on */
+
+const struct command backtest_command = {
+    .name = "backtest",
+    .summary = "Tells how good predictions would have been on the stored histories",
+    .about =
+        "\nTakes every day of every history as the present, predicts from the days up to it what\n"
+        "the score is so many days later, and compares with what came true. covered: the share of\n"
+        "true scores inside the predicted interval; an honest interval gives the share in "
+        "brackets.\n"
+        "last, mean: what saying that the score stays, or returns to its mean, would have erred.\n"
+        "Brier score: mean square of the probability given to the predicted level, less whether "
+        "it\n"
+        "came true: 0 is perfect, 0.25 is tossing a coin.\n",
+    .options = options,
+    .settings_size = sizeof(struct settings),
+    .run = run,
+};
