@@ -6,6 +6,8 @@
 #include "app/domain/prediction.h"
 #include "app/domain/trend.h"
 
+_Static_assert((int)BACKTEST_MODELS == (int)PREDICTION_MODELS, "a model is not judged");
+
 /* What a method says: a score, and how sure it is of the score's level. */
 struct claim {
     double score, confidence;
@@ -25,15 +27,18 @@ static void add_one(struct backtest *sum, const struct daily *days, size_t n, in
                     double interval_level, double truth)
 {
     double scores[HISTORY_DAYS];
-    struct forecast forecast;
-    struct prediction p;
 
-    forecast_fit(days, n, &forecast);
-    forecast.interval_level = interval_level;
-    forecast_at(&forecast, target, 0, &p);
     sum->n++;
-    sum->covered += truth >= p.interval.lower && truth <= p.interval.upper;
-    judge(sum, BACKTEST_MODEL, (struct claim){p.score, p.confidence}, truth);
+    for (int model = 0; model < BACKTEST_MODELS; model++) {
+        struct forecast forecast;
+        struct prediction p;
+
+        forecast_fit((enum prediction_model)model, days, n, &forecast);
+        forecast.interval_level = interval_level;
+        forecast_at(&forecast, target, 0, &p);
+        sum->covered[model] += truth >= p.interval.lower && truth <= p.interval.upper;
+        judge(sum, (enum backtest_method)model, (struct claim){p.score, p.confidence}, truth);
+    }
     judge(sum, BACKTEST_LAST_VALUE, (struct claim){days[n - 1].score, 1}, truth);
     (void)daily_scores(days, n, scores);
     judge(sum, BACKTEST_MEAN, (struct claim){mean_of_scores(scores, n), 1}, truth);
@@ -62,9 +67,9 @@ static double mean(double sum, size_t n)
     return n > 0 ? sum / (double)n : 0;
 }
 
-double backtest_coverage(const struct backtest *b)
+double backtest_coverage(const struct backtest *b, enum backtest_method model)
 {
-    return mean((double)b->covered, b->n);
+    return mean((double)b->covered[model], b->n);
 }
 
 double backtest_mean_error(const struct backtest *b, enum backtest_method method)

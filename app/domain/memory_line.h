@@ -8,9 +8,9 @@
  * u is what least squares takes for independent noise; rho 0 is least squares. A prediction keeps
  * rho^h of the last day's distance from the line (Goldberger, "Best linear unbiased prediction in
  * the generalized linear regression model", 1962). Nobody rises for ever: the slope has a normal
- * prior round 0 of deviation MEMORY_LINE_SLOPE a day. rho is not chosen, but averaged over a grid by
- * its marginal likelihood (Zellner, "An Introduction to Bayesian Inference in Econometrics", 1971,
- * chapter 4; docs/mastery-model.md, "Prediction"). */
+ * prior round 0 of deviation MEMORY_LINE_SLOPE a day. rho is not chosen, but averaged over a grid
+ * by its marginal likelihood (Zellner, "An Introduction to Bayesian Inference in Econometrics",
+ * 1971, chapter 4; docs/mastery-model.md, "Prediction"). */
 #ifndef DOMAIN_MEMORY_LINE_H
 #define DOMAIN_MEMORY_LINE_H
 
@@ -35,7 +35,7 @@ struct memory_line {
 
 /* x ascending. False, *ret untouched, with fewer than three. */
 bool memory_line_fit(const double *x, const double *y, size_t n, struct memory_line *ret);
-double memory_line_slope(const struct memory_line *m); /* mean over rho */
+double memory_line_slope(const struct memory_line *m);           /* mean over rho */
 double memory_line_level(const struct memory_line *m, double x); /* of the line alone, at x */
 /* Mean and standard error of a new y at x >= last_x. */
 void memory_line_at(const struct memory_line *m, double x, double *ret_centre, double *ret_error);

@@ -7,6 +7,8 @@
 
 #include "app/base/number.h"
 
+const char *const prediction_model_names[PREDICTION_MODELS + 1] = {
+    [LEAST_SQUARES] = "ordinary_least_squares", [TREND_WITH_MEMORY] = "trend_with_memory"};
 const char *const intervention_names[INTERVENTIONS + 1] = {
     [TUTORING] = "tutoring", [PRACTICE_SESSIONS] = "practice", [GUIDED_REVIEW] = "review"};
 const double intervention_factors[INTERVENTIONS] = {
@@ -104,23 +106,58 @@ static const struct daily *last_days(const struct daily *days, size_t *n)
     return days + dropped;
 }
 
-void forecast_fit(const struct daily *days, size_t n, struct forecast *ret)
+static void fit_line(const struct series *s, struct forecast *f)
+{
+    f->insufficient = !series_fit(s, &f->line);
+    if (f->insufficient)
+        return;
+    f->slope = number_round12(f->line.slope);
+    f->intercept = number_round12(line_at(&f->line, 0));
+    f->r_squared = number_round12(f->line.r_squared);
+}
+
+/* What the line alone explains, as least squares' R^2. */
+static double explained(const struct memory_line *m, const struct series *s)
+{
+    struct moments of_y = moments_of(s->y, s->n);
+    double squares = 0;
+    if (of_y.variance <= 0)
+        return 0;
+    for (size_t i = 0; i < s->n; i++) {
+        double d = s->y[i] - memory_line_level(m, s->x[i]);
+        squares += d * d;
+    }
+    return number_clamp(1 - squares / (of_y.variance * (double)(s->n - 1)), 0, 1);
+}
+
+static void fit_memory(const struct series *s, struct forecast *f)
+{
+    f->insufficient =
+        s->n < PREDICTION_LEAST_DAYS || !memory_line_fit(s->x, s->y, s->n, &f->memory);
+    if (f->insufficient)
+        return;
+    f->slope = number_round12(memory_line_slope(&f->memory));
+    f->intercept = number_round12(memory_line_level(&f->memory, 0));
+    f->r_squared = number_round12(explained(&f->memory, s));
+}
+
+void forecast_fit(enum prediction_model model, const struct daily *days, size_t n,
+                  struct forecast *ret)
 {
     days = last_days(days, &n);
     struct series scores = {.n = 0};
     for (size_t i = 0; i < n; i++)
         series_add(&scores, days, &days[i], days[i].score);
-    *ret = (struct forecast){.days = n,
+    *ret = (struct forecast){.model = model,
+                             .days = n,
                              .day_zero = days[0].day,
                              .latest_score = days[n - 1].score,
                              .interval_level = PREDICTION_LEVEL};
-    ret->insufficient = !series_fit(&scores, &ret->line);
     ret->intercept = ret->latest_score;
-    if (!ret->insufficient) {
-        ret->slope = number_round12(ret->line.slope);
-        ret->intercept = number_round12(line_at(&ret->line, 0));
-        ret->r_squared = number_round12(ret->line.r_squared);
-    }
+    if (model == TREND_WITH_MEMORY)
+        fit_memory(&scores, ret);
+    else
+        fit_line(&scores, ret);
     ret->trend = trend_of_slope(ret->slope);
 }
 
@@ -134,9 +171,17 @@ static struct outlook outlook_at(const struct forecast *f, int32_t day)
 {
     if (f->insufficient)
         return (struct outlook){f->latest_score, sqrt(1 / 12.0), 0};
-    double x = (double)day - f->day_zero, error = line_error_at(&f->line, x);
-    return (struct outlook){line_at(&f->line, x), error < exact_below ? 0 : error,
-                            (double)f->line.n - 2};
+    double x = (double)day - f->day_zero;
+    struct outlook o = {.df = (double)f->days - 2};
+    if (f->model == TREND_WITH_MEMORY) {
+        memory_line_at(&f->memory, x, &o.centre, &o.error);
+        return o;
+    }
+    o.centre = line_at(&f->line, x);
+    o.error = line_error_at(&f->line, x);
+    if (o.error < exact_below)
+        o.error = 0;
+    return o;
 }
 
 static double outlook_margin(const struct outlook *o, double level)
@@ -196,27 +241,38 @@ void forecast_at(const struct forecast *f, int32_t day, double factor, struct pr
     ret->intervention_needed = score < PREDICTION_INTERVENTION_BELOW;
 }
 
-static double component_at(const struct daily *days, size_t n, int component, int32_t day,
-                           double factor)
+/* Where the model's line leads; the latest value with too few. */
+static double series_at(enum prediction_model model, const struct series *s, double x)
+{
+    struct memory_line memory;
+    struct line line;
+    double centre = s->y[s->n - 1], error;
+    if (model == TREND_WITH_MEMORY && s->n >= PREDICTION_LEAST_DAYS &&
+        memory_line_fit(s->x, s->y, s->n, &memory))
+        memory_line_at(&memory, x, &centre, &error);
+    if (model == LEAST_SQUARES && series_fit(s, &line))
+        centre = line_at(&line, x);
+    return centre;
+}
+
+static double component_at(enum prediction_model model, const struct daily *days, size_t n,
+                           int component, int32_t day, double factor)
 {
     struct series values = {.n = 0};
-    struct line line;
     for (size_t i = 0; i < n; i++)
         if (days[i].known >> component & 1)
             series_add(&values, days, &days[i], days[i].components[component]);
     if (values.n == 0)
         return 0;
-    if (!series_fit(&values, &line))
-        return intervene(values.y[values.n - 1], factor);
-    return intervene(line_at(&line, (double)day - days[0].day), factor);
+    return intervene(series_at(model, &values, (double)day - days[0].day), factor);
 }
 
-void forecast_components(const struct daily *days, size_t n, int32_t day, double factor,
-                         double ret[COMPONENTS])
+void forecast_components(enum prediction_model model, const struct daily *days, size_t n,
+                         int32_t day, double factor, double ret[COMPONENTS])
 {
     days = last_days(days, &n);
     for (int c = 0; c < COMPONENTS; c++)
-        ret[c] = component_at(days, n, c, day, factor);
+        ret[c] = component_at(model, days, n, c, day, factor);
 }
 
 /* The last day at or before `day`; NULL when there is none. */

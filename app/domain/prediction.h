@@ -13,14 +13,18 @@
 #include <stdint.h>
 
 #include "app/domain/daily.h"
+#include "app/domain/memory_line.h"
 #include "app/domain/statistics.h"
 
-#define PREDICTION_MODEL              "ordinary_least_squares"
 #define PREDICTION_MODEL_VERSION      "1.0.0"
 #define PREDICTION_LEVEL              0.9
 #define PREDICTION_TREND_SLOPE        0.002 /* a day: beyond it a trend is more than stable */
 #define PREDICTION_INTERVENTION_BELOW 0.5
 enum { PREDICTION_LEAST_DAYS = 3 };
+
+/* Which line. Least squares is what the contract names; mastery-ctl backtest tells how they do. */
+enum prediction_model { LEAST_SQUARES, TREND_WITH_MEMORY, PREDICTION_MODELS };
+extern const char *const prediction_model_names[PREDICTION_MODELS + 1]; /* ends with NULL */
 
 /* y = y_mean + slope * (x - x_mean): centred, so that day numbers since 1970 lose nothing. */
 struct line {
@@ -38,7 +42,9 @@ double line_error_at(const struct line *l, double x);
 
 /* A fitted model of one student. */
 struct forecast {
-    struct line line;    /* x: days since day_zero; n 0 while insufficient */
+    enum prediction_model model;
+    struct memory_line memory; /* TREND_WITH_MEMORY; n 0 while insufficient */
+    struct line line;          /* x: days since day_zero; n 0 while insufficient */
     bool insufficient;   /* fewer than PREDICTION_LEAST_DAYS days: the latest score, slope 0 */
     size_t days;         /* how many went in */
     int32_t day_zero;    /* the first of them: where intercept is taken */
@@ -51,7 +57,8 @@ struct forecast {
         *trend; /* by slope: > PREDICTION_TREND_SLOPE improving, < - declining, else stable */
 };
 /* n >= 1 days, oldest first. */
-void forecast_fit(const struct daily *days, size_t n, struct forecast *ret);
+void forecast_fit(enum prediction_model model, const struct daily *days, size_t n,
+                  struct forecast *ret);
 
 struct prediction {
     int32_t day;
@@ -71,8 +78,8 @@ void forecast_at(const struct forecast *f, int32_t day, double factor, struct pr
 /* What each component's own line says for a day, over the days it is known, within [0,1]; the
  * latest value with fewer than PREDICTION_LEAST_DAYS of them, 0 of a component without evidence.
  * factor as in forecast_at. */
-void forecast_components(const struct daily *days, size_t n, int32_t day, double factor,
-                         double ret[COMPONENTS]);
+void forecast_components(enum prediction_model model, const struct daily *days, size_t n,
+                         int32_t day, double factor, double ret[COMPONENTS]);
 
 enum intervention { TUTORING, PRACTICE_SESSIONS, GUIDED_REVIEW, INTERVENTIONS };
 extern const char *const intervention_names[INTERVENTIONS + 1]; /* ends with NULL */

@@ -254,7 +254,7 @@ static enum step config(struct exchange *x)
     http_response_json(&x->response, 200, &w);
     jw_bool(&w, "success", true);
     jw_object(&w, "config");
-    jw_text(&w, "model", PREDICTION_MODEL);
+    jw_text(&w, "model", c->prediction_model);
     jw_text(&w, "model_version", PREDICTION_MODEL_VERSION);
     jw_int(&w, "history_days", HISTORY_DAYS);
     jw_int(&w, "minimum_days", PREDICTION_LEAST_DAYS);

@@ -7,8 +7,6 @@
 #include "app/service/statistics_json.h"
 #include "app/store/prediction.h"
 
-#define MODEL PREDICTION_MODEL "/" PREDICTION_MODEL_VERSION
-
 double predict_factor(const struct config *config, int intervention)
 {
     const double factors[INTERVENTIONS + 1] = {[TUTORING] = config->intervention_tutoring,
@@ -18,15 +16,24 @@ double predict_factor(const struct config *config, int intervention)
     return factors[intervention];
 }
 
+enum prediction_model predict_model(const struct config *config)
+{
+    int model = PREDICTION_MODELS - 1;
+
+    while (model > 0 && strcmp(config->prediction_model, prediction_model_names[model]) != 0)
+        model--;
+    return (enum prediction_model)model;
+}
+
 void predict_fit(const struct config *config, const struct history *history, struct forecast *ret)
 {
-    forecast_fit(history->days, history->n, ret);
+    forecast_fit(predict_model(config), history->days, history->n, ret);
     ret->interval_level = config->prediction_interval;
 }
 
 void predict_write_model(struct jw *w, const struct forecast *f)
 {
-    jw_text(w, "model", PREDICTION_MODEL);
+    jw_text(w, "model", prediction_model_names[f->model]);
     jw_text(w, "model_version", PREDICTION_MODEL_VERSION);
     jw_int(w, "historical_days", (int64_t)f->days);
     jw_day(w, "day_zero", f->day_zero);
@@ -67,7 +74,8 @@ static struct str stamp_of(const struct predict *p, const struct config *config,
     struct buf stamp;
 
     buf_init(&stamp, arena);
-    buf_text(&stamp, MODEL " ");
+    buf_text(&stamp, config->prediction_model);
+    buf_text(&stamp, "/" PREDICTION_MODEL_VERSION " ");
     buf_int(&stamp, (int64_t)p->now.revision);
     buf_char(&stamp, ' ');
     buf_int(&stamp, day_of_ms(p->now_ms));
@@ -165,7 +173,7 @@ static struct str make(const struct predict *p, const struct config *config,
     (void)buf_reserve(&out, 1024);
     predict_fit(config, history, &forecast);
     forecast_at(&forecast, day, factor, ret);
-    forecast_components(history->days, history->n, day, factor, components);
+    forecast_components(forecast.model, history->days, history->n, day, factor, components);
     write_prediction(&w, p, ret, &forecast, components);
     jw_object(&w, "metadata");
     predict_write_model(&w, &forecast);
@@ -180,7 +188,10 @@ static enum step make_and_keep(struct predict *p, const struct config *config, s
 {
     struct history history;
     struct prediction made;
-    struct prediction_record record = {.made_at_ms = p->now_ms, .model = STR(MODEL)};
+    struct prediction_record record = {
+        .made_at_ms = p->now_ms,
+        .model =
+            arena_printf(asks->arena, "%s/" PREDICTION_MODEL_VERSION, config->prediction_model)};
 
     if (!history_read_some(p->days, &p->now, &history, problem))
         return STEP_DONE;

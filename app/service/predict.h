@@ -13,7 +13,8 @@ enum { NO_INTERVENTION = INTERVENTIONS };
 
 /* The configured factor of an enum intervention; 0 of NO_INTERVENTION. */
 double predict_factor(const struct config *config, int intervention);
-/* forecast_fit with the configured interval. */
+/* The configured model, and forecast_fit with it and the configured interval. */
+enum prediction_model predict_model(const struct config *config);
 void predict_fit(const struct config *config, const struct history *history, struct forecast *ret);
 /* The members of metadata that every prediction has. */
 void predict_write_model(struct jw *w, const struct forecast *f);

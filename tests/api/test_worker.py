@@ -2,6 +2,7 @@
 """mastery-worker: what becomes of a change, published to a stand-in of Dapr's sidecar."""
 import json
 import signal
+import socket
 import subprocess
 import time
 
@@ -10,7 +11,7 @@ from harness.binaries import bin_dir
 from harness.engine import fresh_id
 from harness.load import Load
 from harness.prometheus import Scrape
-from harness.redis_server import pause, resume
+from harness.redis_server import RedisStandIn, command_end, pause, resume
 from harness.wait import wait_for, within
 
 DAY_MS = 86_400_000
@@ -480,6 +481,47 @@ def test_worker_that_was_stopped_beyond_its_leases_doubles_nothing(
     assert list(seen) == list(range(1, len(expected) + 1))
     assert first.alive() and second.alive()
     wait_for(lambda: (shards_of(first), shards_of(second)) == (128, 128), 10, what="shared")
+
+
+class HoldingStandIn(RedisStandIn):
+    """Holds back what would turn the journal; it may still reach Redis much later."""
+
+    held = b""
+
+    def _take(self, data, client, server):
+        while end := command_end(data):
+            command, data = data[:end], data[end:]
+            if b"EVALSHA" in command and b":journal" in command:
+                self.held += command
+            else:
+                server.sendall(command)
+        return data
+
+
+def test_script_that_arrives_after_its_lease_changes_nothing(
+    pool, store, redis_server, stand_in_sidecar, start_worker
+):
+    """As if a worker, or the network, had stood still between reading and turning."""
+    student = fresh_id()
+    for number in range(5):
+        assert ingest(pool, event(student, number)).status == 202
+    with HoldingStandIn(redis_server.path) as stand_in:
+        first = start_worker(pool, stand_in_sidecar, REDIS_URL=stand_in.url)
+        wait_for(lambda: stand_in.held, what="read, about to be turned")
+        first.kill()
+        held = stand_in.held
+    start_worker(pool, stand_in_sidecar)
+    wait_for(lambda: len(stand_in_sidecar.events(student)) >= 5, 10, what="turned by another")
+    wait_for(lambda: nothing_waits(store), what="published")
+    published, kept = len(stand_in_sidecar.events(student)), counted(store, student)
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(str(redis_server.path))
+        sock.sendall(held)
+        assert sock.recv(64).startswith(b":"), "the script ran"
+    assert nothing_waits(store)
+    assert counted(store, student) == kept == [f"evt-{student}-{n:05}" for n in range(5)]
+    time.sleep(0.5)
+    assert len(stand_in_sidecar.events(student)) == published
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1])

@@ -64,7 +64,7 @@ static struct outcome outcome_of(int days_ahead)
         simulate(&l, rng);
         if (l.n < PREDICTION_LEAST_DAYS)
             continue;
-        forecast_fit(l.days, l.n, &forecast);
+        forecast_fit(LEAST_SQUARES, l.days, l.n, &forecast);
         forecast_at(&forecast, ORIGIN + HISTORY_DAYS - 1 + days_ahead, 0, &p);
         double truth = score_on(&l, HISTORY_DAYS - 1 + days_ahead, rng);
         double hit = mastery_level(truth) == p.level;

@@ -153,7 +153,7 @@ static void a_learner_is_predicted_alike_whatever_the_date(void)
         struct daily days[LEARNER_DAYS];
         struct forecast f;
         make_learner(days, firsts[i]);
-        forecast_fit(days, LEARNER_DAYS, &f);
+        forecast_fit(LEAST_SQUARES, days, LEARNER_DAYS, &f);
         CU_ASSERT_FALSE(f.insufficient);
         CU_ASSERT_EQUAL(f.days, LEARNER_DAYS);
         CU_ASSERT_EQUAL(f.day_zero, firsts[i]);
@@ -193,7 +193,7 @@ static void exact_lines_have_no_width(void)
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct daily days[5];
         struct forecast f;
-        forecast_fit(days, make_days(days, at, rows[i].scores, 5), &f);
+        forecast_fit(LEAST_SQUARES, days, make_days(days, at, rows[i].scores, 5), &f);
         CU_ASSERT_EQUAL(f.slope, rows[i].slope);
         CU_ASSERT_EQUAL(f.r_squared, rows[i].r_squared);
         CU_ASSERT_EQUAL(f.intercept, rows[i].scores[0]);
@@ -213,7 +213,7 @@ static void few_days_give_the_latest_score_and_a_wide_interval(void)
         struct daily days[2];
         struct forecast f;
         make_days(days, at, scores, n);
-        forecast_fit(days, n, &f);
+        forecast_fit(LEAST_SQUARES, days, n, &f);
         CU_ASSERT_TRUE(f.insufficient);
         CU_ASSERT_EQUAL(f.slope, 0);
         CU_ASSERT_EQUAL(f.r_squared, 0);
@@ -233,7 +233,7 @@ static void at_most_the_history_goes_in(void)
     struct forecast f;
     for (int i = 0; i < MORE; i++)
         days[i] = (struct daily){.day = i, .score = i < 5 ? 1 : .4, .components = {.1}, .known = 1};
-    forecast_fit(days, MORE, &f);
+    forecast_fit(LEAST_SQUARES, days, MORE, &f);
     CU_ASSERT_EQUAL(f.days, HISTORY_DAYS);
     CU_ASSERT_EQUAL(f.day_zero, 5);
     CU_ASSERT_EQUAL(f.slope, 0);
@@ -244,7 +244,7 @@ static void interventions_lift_the_prediction(void)
     struct daily days[LEARNER_DAYS];
     struct forecast f;
     make_learner(days, 0);
-    forecast_fit(days, LEARNER_DAYS, &f);
+    forecast_fit(LEAST_SQUARES, days, LEARNER_DAYS, &f);
     struct prediction plain = predict(&f, 13, 0);
     for (int i = 0; i < INTERVENTIONS; i++) {
         double factor = intervention_factors[i];
@@ -265,7 +265,7 @@ static void confidence_counts_what_the_intervention_lifts(void)
     struct daily days[LEARNER_DAYS];
     struct forecast f;
     make_learner(days, 0);
-    forecast_fit(days, LEARNER_DAYS, &f);
+    forecast_fit(LEAST_SQUARES, days, LEARNER_DAYS, &f);
     struct prediction p = predict(&f, -20, .5); /* far back: the line is near 0.13 there */
     CU_ASSERT_EQUAL(p.level, DEVELOPING);
     double below = gsl_cdf_tdist_P((.2 - line_at(&f.line, -20)) / line_error_at(&f.line, -20), 4);
@@ -278,11 +278,11 @@ static void levels_at_the_ends_are_open(void)
     static const double high[] = {.8, .9, .93, .99}, low[] = {.2, .1, .07, .01};
     struct daily days[4];
     struct forecast f;
-    forecast_fit(days, make_days(days, at, high, 4), &f);
+    forecast_fit(LEAST_SQUARES, days, make_days(days, at, high, 4), &f);
     struct prediction p = predict(&f, 20, 0);
     CU_ASSERT_EQUAL(p.score, 1);
     CU_ASSERT(p.confidence > .9);
-    forecast_fit(days, make_days(days, at, low, 4), &f);
+    forecast_fit(LEAST_SQUARES, days, make_days(days, at, low, 4), &f);
     p = predict(&f, 20, 0);
     CU_ASSERT_EQUAL(p.score, 0);
     CU_ASSERT(p.confidence > .9);
@@ -298,15 +298,15 @@ static void components_have_lines_of_their_own(void)
     make_days(days, at, scores, 4);
     days[0].known = days[1].known = 3; /* quality is known on two days only */
     days[3].components[QUALITY] = .35;
-    forecast_components(days, 4, 5, 0, projected);
+    forecast_components(LEAST_SQUARES, days, 4, 5, 0, projected);
     assert_near(projected[COMPLETION], .6);
     assert_near(projected[QUIZ], .4);
     CU_ASSERT_EQUAL(projected[QUALITY], .35);
     CU_ASSERT_EQUAL(projected[CONSISTENCY], 0);
-    forecast_components(days, 4, 40, 0, projected);
+    forecast_components(LEAST_SQUARES, days, 4, 40, 0, projected);
     CU_ASSERT_EQUAL(projected[COMPLETION], 1);
     CU_ASSERT_EQUAL(projected[QUIZ], 0);
-    forecast_components(days, 4, 40, .15, projected);
+    forecast_components(LEAST_SQUARES, days, 4, 40, .15, projected);
     CU_ASSERT_EQUAL(projected[QUIZ], .15);
 }
 
@@ -369,12 +369,12 @@ static void any_history_gives_finite_answers(void)
                                        .components = {(seed >> 9 & 1023) / 1023., .5, 1, 0},
                                        .known = seed >> 16 & 15};
         }
-        forecast_fit(days, n, &f);
+        forecast_fit(LEAST_SQUARES, days, n, &f);
         CU_ASSERT(isfinite(f.slope) && isfinite(f.intercept));
         CU_ASSERT(f.r_squared >= 0 && f.r_squared <= 1);
         predict(&f, day + 1 + round % 30, round % 7 / 7.);
         double projected[COMPONENTS];
-        forecast_components(days, n, day + 7, 0, projected);
+        forecast_components(LEAST_SQUARES, days, n, day + 7, 0, projected);
         for (int c = 0; c < COMPONENTS; c++)
             CU_ASSERT(projected[c] >= 0 && projected[c] <= 1);
     }
