@@ -16,6 +16,11 @@
 enum { PIECE = 200, ARENA_FIRST = 1 << 20, ARENA_CAP = 256 << 20 };
 
 static const int horizons[] = {1, 2, 3, 5, 7, 10, 14, 21, 30};
+static const char *const method_names[BACKTEST_METHODS] = {[BACKTEST_LEAST_SQUARES] =
+                                                               "ordinary_least_squares",
+                                                           [BACKTEST_MEMORY] = "trend_with_memory",
+                                                           [BACKTEST_LAST_VALUE] = "the last value",
+                                                           [BACKTEST_MEAN] = "the mean"};
 enum { HORIZONS = sizeof(horizons) / sizeof(horizons[0]), WEEK = 4 /* place of 7 */ };
 
 struct settings {
@@ -126,34 +131,45 @@ static bool judge_all(struct run *r, struct problem *p)
 
 /* ---- showing ---- */
 
+/* clang-format off */
+static void print_head(double level)
+{
+    (void)printf("                          covered (%4.1f%%)           mean error                    Brier score\n"
+                 "days ahead  predictions    lsq   memory      lsq  memory    last    mean    lsq  memory   last   mean\n",
+                 level * 100);
+}
+/* clang-format on */
+
+static void print_row(int days_ahead, const struct backtest *b)
+{
+    (void)printf("%10d  %11zu ", days_ahead, b->n);
+    for (int m = 0; m < BACKTEST_MODELS; m++)
+        (void)printf("  %5.1f%%", backtest_coverage(b, (enum backtest_method)m) * 100);
+    (void)printf(" ");
+    for (int m = 0; m < BACKTEST_METHODS; m++)
+        (void)printf("  %.4f", backtest_mean_error(b, (enum backtest_method)m));
+    for (int m = 0; m < BACKTEST_METHODS; m++)
+        (void)printf("  %.3f", backtest_brier(b, (enum backtest_method)m));
+    (void)putchar('\n');
+}
+
 static void print_table(const struct run *r)
 {
-    (void)printf(
-        "                        covered      mean error              Brier score\n"
-        "days ahead  predictions  (%4.1f%%)   model    last    mean   model   last   mean\n",
-        r->engine.config.prediction_interval * 100);
-    for (int i = 0; i < HORIZONS; i++) {
-        const struct backtest *b = &r->sums[i];
-
-        (void)printf("%10d  %11zu   %5.1f%%  %.4f  %.4f  %.4f   %.3f  %.3f  %.3f\n", horizons[i],
-                     b->n, backtest_coverage(b) * 100, backtest_mean_error(b, BACKTEST_MODEL),
-                     backtest_mean_error(b, BACKTEST_LAST_VALUE),
-                     backtest_mean_error(b, BACKTEST_MEAN), backtest_brier(b, BACKTEST_MODEL),
-                     backtest_brier(b, BACKTEST_LAST_VALUE), backtest_brier(b, BACKTEST_MEAN));
-    }
+    print_head(r->engine.config.prediction_interval);
+    for (int i = 0; i < HORIZONS; i++)
+        print_row(horizons[i], &r->sums[i]);
 }
 
 static void print_verdict(const struct run *r)
 {
-    static const char *const names[BACKTEST_METHODS] = {"the model", "the last value", "the mean"};
     const struct backtest *b = &r->sums[WEEK];
-    enum backtest_method best = BACKTEST_MODEL;
+    enum backtest_method best = BACKTEST_LEAST_SQUARES;
 
     for (int m = 1; m < BACKTEST_METHODS; m++) {
         if (backtest_mean_error(b, (enum backtest_method)m) < backtest_mean_error(b, best))
             best = (enum backtest_method)m;
     }
-    (void)printf("\n%zu students; a week ahead %s errs least\n", r->students, names[best]);
+    (void)printf("\n%zu students; a week ahead %s errs least\n", r->students, method_names[best]);
 }
 
 static void write_data(FILE *out, const struct run *r, enum backtest_method method)
@@ -172,10 +188,13 @@ static bool draw(const struct run *r)
     if (!plot_begin(r->command, r->settings->plot, &plot))
         return false;
     (void)fputs("set title 'Mean error of predictions'\nset xlabel 'days ahead'\n"
-                "set ylabel 'mean |predicted - true|'\nset yrange [0:*]\nset key left top\n"
-                "set grid\nplot '-' with linespoints title 'model', '-' with linespoints title "
-                "'last value', '-' with linespoints title 'mean'\n",
+                "set ylabel 'mean |predicted - true|'\nset yrange [0:*]\n"
+                "set key left top noenhanced\nset grid\nplot ",
                 plot.out);
+    for (int m = 0; m < BACKTEST_METHODS; m++)
+        (void)fprintf(plot.out, "%s'-' with linespoints title '%s'", m > 0 ? ", " : "",
+                      method_names[m]);
+    (void)fputc('\n', plot.out);
     for (int m = 0; m < BACKTEST_METHODS; m++)
         write_data(plot.out, r, (enum backtest_method)m);
     return plot_end(r->command, &plot);
@@ -256,10 +275,11 @@ const struct command backtest_command = {
         "the score is so many days later, and compares with what came true. covered: the share of\n"
         "true scores inside the predicted interval; an honest interval gives the share in "
         "brackets.\n"
-        "last, mean: what saying that the score stays, or returns to its mean, would have erred.\n"
-        "Brier score: mean square of the probability given to the predicted level, less whether "
-        "it\n"
-        "came true: 0 is perfect, 0.25 is tossing a coin.\n",
+        "lsq, memory: PREDICTION_MODEL=ordinary_least_squares and trend_with_memory; last, mean:\n"
+        "what saying that the score stays, or returns to its mean, would have erred. Brier score:\n"
+        "mean square of the probability given to the predicted level, less whether it came true: "
+        "0\n"
+        "is perfect, 0.25 is tossing a coin.\n",
     .options = options,
     .settings_size = sizeof(struct settings),
     .run = run,

@@ -5,6 +5,16 @@
 
 static const double rhos[MEMORY_LINE_RHOS] = {0,   .3,  .5,  .65, .75, .82, .88,
                                               .92, .95, .97, .98, .99, .995};
+/* How much of [0,1) each of them stands for, up to the middle between two: rho is taken as uniform
+ * before anything is seen, though the grid is denser where a little makes much. */
+static double width_of(size_t i)
+{
+    double from = i > 0 ? (rhos[i - 1] + rhos[i]) / 2 : 0;
+    double to = i + 1 < MEMORY_LINE_RHOS ? (rhos[i] + rhos[i + 1]) / 2 : 1;
+
+    return to - from;
+}
+
 /* Below this a variance is rounding: scores exactly on a line keep a finite likelihood. */
 static const double least_variance = 1e-8;
 
@@ -94,7 +104,7 @@ bool memory_line_fit(const double *x, const double *y, size_t n, struct memory_l
         best = fmax(best, likelihoods[i]);
     }
     for (size_t i = 0; i < MEMORY_LINE_RHOS; i++)
-        sum += m.v[i].weight = exp(likelihoods[i] - best);
+        sum += m.v[i].weight = width_of(i) * exp(likelihoods[i] - best);
     for (size_t i = 0; i < MEMORY_LINE_RHOS; i++)
         m.v[i].weight /= sum;
     *ret = m;

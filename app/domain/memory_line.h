@@ -9,8 +9,8 @@
  * rho^h of the last day's distance from the line (Goldberger, "Best linear unbiased prediction in
  * the generalized linear regression model", 1962). Nobody rises for ever: the slope has a normal
  * prior round 0 of deviation MEMORY_LINE_SLOPE a day. rho is not chosen, but averaged over a grid
- * by its marginal likelihood (Zellner, "An Introduction to Bayesian Inference in Econometrics",
- * 1971, chapter 4; docs/mastery-model.md, "Prediction"). */
+ * by its marginal likelihood, uniform at first (Zellner, "An Introduction to Bayesian Inference in
+ * Econometrics", 1971, chapter 4; docs/mastery-model.md, "Prediction"). */
 #ifndef DOMAIN_MEMORY_LINE_H
 #define DOMAIN_MEMORY_LINE_H
 

@@ -12,7 +12,9 @@ from harness.engine import fresh_id
 from harness.load import Load
 from harness.prometheus import Scrape
 from harness.redis_server import RedisStandIn, command_end, pause, resume
+from harness.sidecar import Sidecar
 from harness.wait import wait_for, within
+from harness.worker import free_port
 
 DAY_MS = 86_400_000
 
@@ -145,7 +147,9 @@ def test_change_is_published_as_a_cloudevent(pool, stand_in_sidecar, start_worke
 def test_trace_of_the_request_is_carried_on(pool, stand_in_sidecar, start_worker):
     start_worker(pool, stand_in_sidecar)
     student, trace = fresh_id(), "0af7651916cd43dd8448eb211c80319c"
-    answer = ingest(pool, event(student), headers={"traceparent": f"00-{trace}-b7ad6b7169203331-01"})
+    answer = ingest(
+        pool, event(student), headers={"traceparent": f"00-{trace}-b7ad6b7169203331-01"}
+    )
     assert answer.status == 202
     wait_for(lambda: stand_in_sidecar.events(student), 3, what="published")
     [item, *_] = stand_in_sidecar.published
@@ -246,7 +250,9 @@ def test_turned_within_about_a_second(pool, stand_in_sidecar, start_worker):
         assert time.monotonic() - began < within(1)
 
 
-def test_entry_that_cannot_be_read_becomes_a_dead_letter(pool, store, stand_in_sidecar, start_worker):
+def test_entry_that_cannot_be_read_becomes_a_dead_letter(
+    pool, store, stand_in_sidecar, start_worker
+):
     student = fresh_id()
     calculate(pool, student, 0.5)
     journal = shard_key(store, student, "journal")
@@ -401,10 +407,9 @@ def test_sidecar_that_is_away_gets_all_of_it_later(
     assert len(worker.lines("dapr.away")) == len(worker.lines("dapr.back")) >= 1
 
 
-def test_sidecar_that_is_not_there_is_found_when_it_comes(pool, store, stand_in_sidecar, start_worker):
-    from harness.sidecar import Sidecar
-    from harness.worker import free_port
-
+def test_sidecar_that_is_not_there_is_found_when_it_comes(
+    pool, store, stand_in_sidecar, start_worker
+):
     port = free_port()
     start_worker(pool, DAPR_HTTP_PORT=port, DAPR_RETRY_MS=10)
     student = fresh_id()

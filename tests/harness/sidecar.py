@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A stand-in for Dapr's sidecar, written from its documented HTTP contract.
 
-It takes what the engine publishes (POST /v1.0/publish/…) and keeps it in order, tells of its health
-(GET /v1.0/healthz, /v1.0/healthz/outbound), and, on the other side, calls the engine's app channel
-as a sidecar would: it asks for the configuration and the subscriptions, delivers events, and passes
-invocations on with their headers. How it answers a publish is its `mode`, or `answers`, and may
-change at any time.
+It takes what the engine publishes (POST /v1.0/publish/…) and keeps it in order, and tells of its
+health (GET /v1.0/healthz, /v1.0/healthz/outbound). On the other side it calls the engine's app
+channel as a sidecar would: it asks for the configuration and the subscriptions, delivers events,
+and passes invocations on with their headers. How it answers a publish is its `mode`, or `answers`,
+and may change at any time.
 
     python3 -m harness.sidecar PORT FILE      as a process of its own that can be stopped and killed
 """

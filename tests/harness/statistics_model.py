@@ -203,3 +203,71 @@ def project(days, day, factor=0.0):
     """A component by a line of its own, or its latest value."""
     forecast = Forecast(days)
     return forecast.lifted(forecast.outlook(day)[0], factor)
+
+
+class MemoryForecast(Forecast):
+    """PREDICTION_MODEL=trend_with_memory, by whole covariance matrices."""
+
+    RHOS = (0, 0.3, 0.5, 0.65, 0.75, 0.82, 0.88, 0.92, 0.95, 0.97, 0.98, 0.99, 0.995)
+
+    def __init__(self, days, interval_level=0.9):
+        super().__init__(days, interval_level)
+        if not self.sufficient:
+            return
+        x = np.array([(d - self.dates[-1]).days for d in self.dates], float)
+        fits = [self.fit(x, rho) for rho in self.RHOS]
+        evidence = np.array([fit["evidence"] for fit in fits])
+        middles = (np.array(self.RHOS[:-1]) + np.array(self.RHOS[1:])) / 2
+        widths = np.diff(np.concatenate([[0], middles, [1]]))
+        weights = widths * np.exp(evidence - evidence.max())
+        self.fits = list(zip(weights / weights.sum(), fits))
+        self.slope = sum(w * fit["line"][1] for w, fit in self.fits)
+        self.intercept = sum(w * (fit["line"] @ [1, x[0]]) for w, fit in self.fits)
+        level = sum(w * fit["line"][0] for w, fit in self.fits)
+        residuals = self.values - level - self.slope * x
+        total = np.sum((self.values - self.values.mean()) ** 2)
+        explained = 0.0 if constant(self.values) else 1 - residuals @ residuals / total
+        self.r_squared = min(1.0, max(0.0, explained))
+
+    def fit(self, x, rho):
+        gaps = np.abs(x[:, None] - x[None, :])
+        correlation = np.power(float(rho), gaps)
+        design, df = np.column_stack([np.ones(self.n), x]), self.n - 2
+        weighted = np.linalg.solve(correlation, design)
+        information = design.T @ weighted
+
+        def solve(prior):
+            ridge = information + np.diag([0, prior])
+            line = np.linalg.solve(ridge, weighted.T @ self.values)
+            off = self.values - design @ line
+            squares = off @ np.linalg.solve(correlation, off) + prior * line[1] ** 2
+            return line, ridge, max(1e-8, squares / df)
+
+        prior = solve(0)[2] / 0.005**2
+        line, ridge, variance = solve(prior)
+        determinants = np.linalg.slogdet(correlation)[1] + np.linalg.slogdet(ridge)[1]
+        return {
+            "rho": rho,
+            "line": line,
+            "variance": variance,
+            "inverse": np.linalg.inv(ridge),
+            "evidence": -0.5 * (df * np.log(variance) + determinants - np.log(prior)),
+        }
+
+    def outlook(self, day):
+        if not self.sufficient:
+            return super().outlook(day)
+        ahead = (day - self.dates[-1]).days
+        means, variances, weights = [], [], []
+        for weight, fit in self.fits:
+            kept = float(fit["rho"]) ** ahead
+            level, slope = fit["line"]
+            unknown = np.array([1 - kept, ahead])
+            means.append(level + slope * ahead + kept * (self.values[-1] - level))
+            spread = 1 - kept**2 + unknown @ fit["inverse"] @ unknown
+            variances.append(fit["variance"] * spread)
+            weights.append(weight)
+        centre = np.dot(weights, means)
+        variance = np.dot(weights, variances) + np.dot(weights, (np.array(means) - centre) ** 2)
+        df = self.n - 2
+        return centre, np.sqrt(variance), stats.t(df), lambda p: t_quantile(p, df)

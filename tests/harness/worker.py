@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Workers of one's own beside a pool, and a sidecar in a process of its own."""
+import json
 import os
 import shutil
 import signal
@@ -7,7 +8,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import json
 from pathlib import Path
 
 from harness.client import Client

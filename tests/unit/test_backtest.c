@@ -19,7 +19,7 @@ static size_t line(struct daily *days, size_t n, int step, double slope)
 
 static void a_line_is_predicted_without_error(void)
 {
-    struct daily days[HISTORY_DAYS];
+    struct daily days[HISTORY_DAYS] = {0};
     struct backtest b = {0};
 
     backtest_add(&b, days, line(days, 30, 1, 0.01), 7, level);
@@ -34,7 +34,7 @@ static void a_line_is_predicted_without_error(void)
 
 static void nothing_of_the_future_is_used(void)
 {
-    struct daily days[HISTORY_DAYS];
+    struct daily days[HISTORY_DAYS] = {0};
     struct backtest before = {0}, after = {0};
     size_t n = line(days, 10, 1, 0.01);
 
@@ -50,7 +50,7 @@ static void nothing_of_the_future_is_used(void)
 
 static void between_days_the_last_score_is_the_true_one(void)
 {
-    struct daily days[HISTORY_DAYS];
+    struct daily days[HISTORY_DAYS] = {0};
     struct backtest b = {0};
 
     backtest_add(&b, days, line(days, 5, 10, 0.01), 5, level); /* days 0 10 20 30 40 */
@@ -61,7 +61,7 @@ static void between_days_the_last_score_is_the_true_one(void)
 
 static void too_short_histories_say_nothing(void)
 {
-    struct daily days[HISTORY_DAYS];
+    struct daily days[HISTORY_DAYS] = {0};
     struct backtest b = {0};
 
     backtest_add(&b, days, 0, 1, level);
@@ -75,7 +75,7 @@ static void too_short_histories_say_nothing(void)
 
 static void coverage_counts_true_scores_in_the_interval(void)
 {
-    struct daily days[HISTORY_DAYS];
+    struct daily days[HISTORY_DAYS] = {0};
     struct backtest b = {0};
     size_t n = line(days, 40, 1, 0);
 
