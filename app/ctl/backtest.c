@@ -262,7 +262,7 @@ static const struct option_rule options[] = {
     {.name = "cohort", .value = "ID", .type = OPTION_ID, .into = offsetof(struct settings, cohort),
      .about = "the students of this cohort alone"},
     {.name = "plot", .value = "FILE", .type = OPTION_TEXT, .into = offsetof(struct settings, plot),
-     .about = "draws the mean errors: a .png or .svg file, or - for the terminal (needs gnuplot)"},
+     .about = "draws the mean errors: a .png or .svg file, - in letters; by gnuplot"},
     {0},
 };
 /* clang-format on */
@@ -270,16 +270,14 @@ static const struct option_rule options[] = {
 const struct command backtest_command = {
     .name = "backtest",
     .summary = "Tells how good predictions would have been on the stored histories",
-    .about =
-        "\nTakes every day of every history as the present, predicts from the days up to it what\n"
-        "the score is so many days later, and compares with what came true. covered: the share of\n"
-        "true scores inside the predicted interval; an honest interval gives the share in "
-        "brackets.\n"
-        "lsq, memory: PREDICTION_MODEL=ordinary_least_squares and trend_with_memory; last, mean:\n"
-        "what saying that the score stays, or returns to its mean, would have erred. Brier score:\n"
-        "mean square of the probability given to the predicted level, less whether it came true: "
-        "0\n"
-        "is perfect, 0.25 is tossing a coin.\n",
+    .about = "\nTakes every day of every history as the present, predicts from the days up to it\n"
+             "what the score is so many days later, and compares with what came true.\n\n"
+             "covered      share of true scores inside the predicted interval; an honest interval\n"
+             "             gives the share in brackets\n"
+             "Brier score  mean square of the probability given to the predicted level, less\n"
+             "             whether it came true: 0 is perfect, 0.25 is tossing a coin\n"
+             "lsq, memory  PREDICTION_MODEL=ordinary_least_squares and trend_with_memory\n"
+             "last, mean   saying that the score stays, or returns to its mean\n",
     .options = options,
     .settings_size = sizeof(struct settings),
     .run = run,

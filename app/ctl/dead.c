@@ -11,6 +11,7 @@
 #include "app/store/keys.h"
 #include "app/store/outbox.h"
 #include "app/store/queue.h"
+#include "app/store/stream.h"
 
 enum action { LIST, SHOW, RETRY, DROP };
 enum { PAGE = 100, REASON_SHOWN = 90 };
@@ -52,6 +53,7 @@ static enum ctl_exit fail(const struct run *r, const struct problem *p)
     return CTL_FAILED;
 }
 
+/* from with p NULL: the newest one. */
 static bool read_page(struct run *r, struct str from, int count, struct dead_letter *ret_letters,
                       size_t *ret_count, struct problem *p)
 {
@@ -59,7 +61,7 @@ static bool read_page(struct run *r, struct str from, int count, struct dead_let
     struct ask *ask;
 
     asks_init(&asks, r->arena, NULL);
-    ask = dead_letter_ask_list(&asks, from, count);
+    ask = from.p ? dead_letter_ask_list(&asks, from, count) : dead_letter_ask_newest(&asks);
     return wait_for(r, &asks, p) &&
            dead_letter_read_list(ask, r->arena, (size_t)count, ret_letters, ret_count, p);
 }
@@ -165,19 +167,38 @@ static bool deal_with(struct run *r, const struct dead_letter *letter, struct pr
 
 /* ---- all of them ---- */
 
+/* The time of the newest there is, INT64_MIN without any. What comes later is not looked at: a
+ * letter that is put back may be dead again at once. */
+static bool find_end(struct run *r, int64_t *ret_ms, struct problem *p)
+{
+    struct dead_letter newest;
+    size_t n;
+
+    *ret_ms = INT64_MIN;
+    if (!read_page(r, (struct str){0}, 1, &newest, &n, p))
+        return false;
+    if (n > 0)
+        (void)stream_id_time(newest.id, ret_ms);
+    return true;
+}
+
 static enum ctl_exit deal_with_all(struct run *r)
 {
     struct problem p = {.code = PROBLEM_NONE};
     struct dead_letter letters[PAGE];
     char from[64] = "-";
-    int64_t left = r->settings->limit;
+    int64_t left = r->settings->limit, end_ms, at_ms;
     size_t n = PAGE;
 
+    if (!find_end(r, &end_ms, &p))
+        return fail(r, &p);
     while (n == PAGE && left > 0) {
         arena_reset(r->arena);
         if (!read_page(r, str_of(from), left < PAGE ? (int)left : PAGE, letters, &n, &p))
             return fail(r, &p);
         for (size_t i = 0; i < n; i++) {
+            if (stream_id_time(letters[i].id, &at_ms) && at_ms > end_ms)
+                return r->refused > 0 ? CTL_FAILED : CTL_DONE;
             if (!deal_with(r, &letters[i], &p))
                 return fail(r, &p);
         }

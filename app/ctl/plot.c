@@ -22,8 +22,8 @@ static const char *terminal_of(struct str path)
     return ends_with(path, STR(".svg")) ? "svg size 1000, 600" : NULL;
 }
 
-/* Starts gnuplot with fd as its standard input; 0, or what is wrong as an errno. */
-static int spawn(int fd, pid_t *ret_pid)
+/* Starts gnuplot between two descriptors; 0, or what is wrong as an errno. */
+static int spawn(int in, int out, pid_t *ret_pid)
 {
     static char name[] = "gnuplot", quiet[] = "-d";
     char *const words[] = {name, quiet, NULL}; /* -d: without the user's own settings */
@@ -32,20 +32,22 @@ static int spawn(int fd, pid_t *ret_pid)
 
     if (error != 0)
         return error;
-    error = posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO);
+    error = posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
+    if (error == 0)
+        error = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
     if (error == 0)
         error = posix_spawnp(ret_pid, name, &actions, NULL, words, environ);
     (void)posix_spawn_file_actions_destroy(&actions);
     return error;
 }
 
-static int start(struct plot *ret)
+static int start(int out, struct plot *ret)
 {
     int ends[2], error;
 
     if (pipe2(ends, O_CLOEXEC) != 0)
         return errno;
-    error = spawn(ends[0], &ret->pid);
+    error = spawn(ends[0], out, &ret->pid);
     (void)close(ends[0]);
     if (error == 0)
         ret->out = fdopen(ends[1], "w");
@@ -55,36 +57,37 @@ static int start(struct plot *ret)
     return error != 0 ? error : errno;
 }
 
-/* In quotes of gnuplot's: nothing in it is looked into, and a quote is doubled. */
-static void write_quoted(FILE *out, struct str text)
+/* The file is opened here: gnuplot would draw on standard output if it could not. */
+static int open_output(const char *path)
 {
-    (void)fputc('\'', out);
-    for (size_t i = 0; i < text.n; i++)
-        (void)fprintf(out, text.p[i] == '\'' ? "''" : "%c", text.p[i]);
-    (void)fputs("'\n", out);
+    if (strcmp(path, "-") == 0)
+        return STDOUT_FILENO;
+    return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 }
 
 bool plot_begin(const struct command *command, const char *path, struct plot *ret)
 {
     const char *terminal = terminal_of(str_of(path));
-    int error;
+    int out, error;
 
-    if (!terminal || memchr(path, '\n', strlen(path))) {
+    if (!terminal) {
         command_complain(command, "a plot is a .png or .svg file, or - for the terminal");
         return false;
     }
-    error = start(ret);
-    if (error != 0) {
-        command_complain(command, "gnuplot: %s", strerror(error));
+    (void)fflush(stdout); /* what stands before a drawing in text comes before it */
+    out = open_output(path);
+    if (out < 0) {
+        command_complain(command, "%s: %s", path, strerror(errno));
         return false;
     }
-    (void)fflush(stdout); /* what stands before a drawing in text comes before it */
-    (void)fprintf(ret->out, "set terminal %s\n", terminal);
-    if (strcmp(path, "-") != 0) {
-        (void)fputs("set output ", ret->out);
-        write_quoted(ret->out, str_of(path));
-    }
-    return true;
+    error = start(out, ret);
+    if (out != STDOUT_FILENO)
+        (void)close(out); /* gnuplot has its own */
+    if (error != 0)
+        command_complain(command, "gnuplot: %s", strerror(error));
+    else
+        (void)fprintf(ret->out, "set terminal %s\n", terminal);
+    return error == 0;
 }
 
 bool plot_end(const struct command *command, struct plot *plot)

@@ -66,6 +66,13 @@ struct ask *dead_letter_ask_list(struct asks *a, struct str from, int count)
                                       arena_printf(a->arena, "%d", count)});
 }
 
+struct ask *dead_letter_ask_newest(struct asks *a)
+{
+    return ask_command(a, ASK_READ, 6,
+                       (struct str[]){STR("XREVRANGE"), key_dead_letters, STR("+"), STR("-"),
+                                      STR("COUNT"), STR("1")});
+}
+
 static struct str member(struct json_object *entry, const char *name)
 {
     struct json_object *found = NULL;

@@ -27,7 +27,9 @@ struct dead_letter {
 
 /* The oldest from that id on ("-": from the first), at most count. */
 struct ask *dead_letter_ask_list(struct asks *a, struct str from, int count);
-/* ret_letters has room for max. The texts live in the arena, or in the reply. */
+/* The newest one alone. */
+struct ask *dead_letter_ask_newest(struct asks *a);
+/* What either gave. ret_letters has room for max. The texts live in the arena, or in the reply. */
 bool dead_letter_read_list(const struct ask *ask, struct arena *arena, size_t max,
                            struct dead_letter *ret_letters, size_t *ret_count, struct problem *p);
 /* 1 when it was there. */

@@ -109,9 +109,14 @@ def test_it_draws_on_the_terminal(school):
 
 
 def test_what_cannot_be_drawn_is_said(school, tmp_path):
-    for path in ("plot.gif", "plot", str(tmp_path / "a\nb.png"), str(tmp_path / "no" / "x.png")):
+    for path in ("plot.gif", "plot", ".png"):
         result = backtest(school, "--plot", path, status=FAILED)
-        assert "plot" in result.stderr or "gnuplot" in result.stderr
+        assert "a .png or .svg file" in result.stderr
+    result = backtest(school, "--plot", str(tmp_path / "no" / "x.png"), status=FAILED)
+    assert "No such file" in result.stderr
+    settings = {**school.values, "PATH": str(tmp_path)}
+    result = ctl("backtest", "--plot", "-", **settings)
+    assert result.returncode == FAILED and "gnuplot: No such file" in result.stderr
 
 
 def test_without_histories_there_is_nothing_to_tell(school):

@@ -693,6 +693,18 @@ def test_dead_letters_are_listed_shown_retried_and_dropped(
     assert worker.alive()
 
 
+def test_retry_of_all_ends_though_all_die_again(pool, store, stand_in_sidecar, start_worker):
+    start_worker(pool, stand_in_sidecar)
+    stand_in_sidecar.mode = "forbidden"
+    for _ in range(150):
+        calculate(pool, fresh_id())
+    wait_for(lambda: len(dead_letters(store)) == 300, 20, what="dead")
+    assert ctl(pool, "dead", "retry", "all").stdout == "300 put back\n"
+    wait_for(lambda: nothing_waits(store), 20, what="tried again")
+    assert len(dead_letters(store)) == 300
+    assert ctl(pool, "dead", "list", "--limit", "120").stdout.count("\n") == 120
+
+
 @pytest.mark.parametrize("enveloped", [False, True])
 def test_retried_learning_event_is_counted_once(pool, store, start_worker, enveloped):
     start_worker(pool)

@@ -12,7 +12,8 @@ bool fake_redis_open(struct fake_redis *f)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
 
-    *f = (struct fake_redis){.listener = -1};
+    memset(f, 0, sizeof(*f));
+    f->listener = -1;
     (void)snprintf(f->folder, sizeof(f->folder), "/tmp/me-unit-XXXXXX");
     if (!mkdtemp(f->folder))
         return false;
@@ -36,7 +37,8 @@ void fake_redis_close(struct fake_redis *f)
         (void)close(f->listener);
     (void)unlink(f->path);
     (void)rmdir(f->folder);
-    *f = (struct fake_redis){.listener = -1};
+    memset(f, 0, sizeof(*f));
+    f->listener = -1;
 }
 
 bool fake_redis_accept(struct fake_redis *f)
