@@ -9,6 +9,8 @@ static const double rhos[MEMORY_LINE_RHOS] = {0,   .3,  .5,  .65, .75, .82, .88,
  * before anything is seen, though the grid is denser where a little makes much. */
 static double width_of(size_t i)
 {
+    /* i is a place in the table */
+    /* cppcheck-suppress arrayIndexOutOfBoundsCond */
     double from = i > 0 ? (rhos[i - 1] + rhos[i]) / 2 : 0;
     double to = i + 1 < MEMORY_LINE_RHOS ? (rhos[i] + rhos[i + 1]) / 2 : 1;
 
