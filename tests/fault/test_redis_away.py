@@ -220,8 +220,14 @@ def test_no_acknowledged_write_is_lost_when_redis_is_killed(start_engine):
     acknowledged = {student: score for status, student, score in load.results if status == 200}
     assert len(acknowledged) > 50
     reader = engine.admin()
+
+    def read(student):
+        answer = reader.post(QUERY, {"student_id": student})
+        return None if answer.status == 503 else assert_ok(answer)
+
     for student, score in acknowledged.items():
-        assert assert_ok(reader.post(QUERY, {"student_id": student}))["mastery_score"] == score
+        found = wait_for(lambda s=student: read(s), "an answer about an acknowledged write")
+        assert found["mastery_score"] == score
 
 
 def dump_of_student(engine, student):
