@@ -226,7 +226,7 @@ def test_no_acknowledged_write_is_lost_when_redis_is_killed(start_engine):
         return None if answer.status == 503 else assert_ok(answer)
 
     for student, score in acknowledged.items():
-        found = wait_for(lambda s=student: read(s), "an answer about an acknowledged write")
+        found = wait_for(lambda s=student: read(s), what="an answer")
         assert found["mastery_score"] == score
 
 
