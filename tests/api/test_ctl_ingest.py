@@ -130,6 +130,7 @@ def test_refused_token_ends_it_at_once(engine, student, tmp_path):
     assert result.stdout.startswith("200 accepted"), "no line counts as done that was not taken"
 
 
+@pytest.mark.alone
 def test_too_much_is_waited_for(tmp_path):
     path = write(tmp_path / "events.ndjson", [event(student="s") for _ in range(40)])
     with StandIn([(202, {})] * 5 + [(429, {"Retry-After": "1"})] * 3) as stand_in:

@@ -62,6 +62,7 @@ def test_version_is_the_same_everywhere(anonymous):
     assert len(versions) == 1
 
 
+@pytest.mark.alone
 def test_health_and_ready_are_quick(anonymous):
     for path, bound in (("/health", 0.05), ("/ready", 0.2)):
         times = sorted(anonymous.get(path).seconds for _ in range(21))

@@ -239,6 +239,7 @@ def test_many_students_each_in_order_and_soon(pool, store, stand_in_sidecar, sta
     assert scrape(pool).value("journal_entries_total", status="turned") == total
 
 
+@pytest.mark.alone
 def test_turned_within_about_a_second(pool, stand_in_sidecar, start_worker):
     start_worker(pool, stand_in_sidecar)
     wait_for(lambda: dependencies(pool)["dapr"] == "healthy", what="worker up")
@@ -374,6 +375,7 @@ def test_broker_that_recovers_gets_all_in_order(pool, store, stand_in_sidecar, s
     assert not dead_letters(store)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("mode", ["reset", "hang"])
 def test_sidecar_that_is_away_gets_all_of_it_later(
     pool, store, stand_in_sidecar, start_worker, mode
@@ -439,6 +441,7 @@ def shards_of(worker):
     return lines[-1]["shards"] if lines else 0
 
 
+@pytest.mark.alone
 def test_workers_share_and_follow_one_that_dies(pool, store, stand_in_sidecar, start_worker):
     first, second = (start_worker(pool, stand_in_sidecar) for _ in range(2))
     wait_for(
@@ -550,6 +553,7 @@ def test_worker_drains(pool, store, stand_in_sidecar, start_worker, number):
     assert len(published) == len(set(published))
 
 
+@pytest.mark.alone
 def test_worker_drains_while_the_sidecar_hangs(pool, stand_in_sidecar, start_worker):
     stand_in_sidecar.mode = "hang"
     worker = start_worker(pool, stand_in_sidecar, DAPR_TIMEOUT_MS=1000)
@@ -773,6 +777,7 @@ def test_what_is_too_old_goes(pool, store, start_worker):
 # Metrics
 
 
+@pytest.mark.alone
 def test_worker_joins_the_pools_metrics(pool, store, start_worker):
     before = scrape(pool).value("processes")
     start_worker(pool)

@@ -66,6 +66,7 @@ def test_tokens_printed_are_those_of_their_roles(demo):
     assert student.get("/api/v1/mastery/history/student-2").status == 403
 
 
+@pytest.mark.alone
 def test_second_start_takes_less_than_five_seconds(demo):
     demo.script("stop")
     began = time.monotonic()

@@ -31,6 +31,7 @@ def percentile(values, share):
 # Kept connections
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("size", [1, 2])
 def test_sixty_four_kept_connections_at_once_are_all_served(start_pool, size):
     pool = start_pool(size=size)
@@ -63,6 +64,7 @@ def test_sixty_four_callers_at_once_through_nginx_are_all_served(engine):
     together(64, round_trip)
 
 
+@pytest.mark.alone
 def test_busy_connections_starve_no_newcomer(start_pool):
     pool = start_pool()
     busy = [pool.connect() for _ in range(32)]
@@ -76,6 +78,7 @@ def test_busy_connections_starve_no_newcomer(start_pool):
     assert max(times) < within(0.5)
 
 
+@pytest.mark.alone
 def test_two_web_servers_in_front_of_one_pool_both_progress(start_pool):
     """Each keeps up to 64 connections; neither may starve the other (architecture, section 3)."""
     pool = start_pool(size=2)
@@ -102,6 +105,7 @@ def test_two_web_servers_in_front_of_one_pool_both_progress(start_pool):
     assert max(seconds for _, seconds in load.results) < within(1.2)
 
 
+@pytest.mark.alone
 def test_late_web_server_is_served_while_another_holds_its_connections(start_pool):
     pool = start_pool(size=2)
     with Nginx(pool.socket_path) as first:
@@ -202,9 +206,22 @@ def test_more_connections_than_allowed_wait_for_their_turn(start_pool):
 # Clients that dawdle (fault 14)
 
 
-def latencies(engine, n=100):
+def usual_latency(engine, n=200):
+    """What all but a few of so many requests need; the few may be the machine's doing."""
     client = engine.client()
-    return [client.get("/health").seconds for _ in range(n)]
+    return percentile([client.get("/health").seconds for _ in range(n)], 0.95)
+
+
+def wait_until_quiet(engine):
+    """Until what has been sent has been answered as far as it can be."""
+    client, seen = engine.client(), []
+
+    def quiet():
+        found = Scrape(client.get("/metrics").text)
+        seen.append(found.sum("http_requests_total", endpoint="/openapi.json"))
+        return len(seen) > 20 and len(set(seen[-20:])) == 1
+
+    wait_for(quiet, 20, every=0.05, what="the pool is done with them")
 
 
 def dawdle(engine, ended, head, pace):
@@ -229,9 +246,10 @@ SLOW_HEAD = b"GET /health HTTP/1.1\r\nX-Slow: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
 SLOW_BODY = b"POST /api/v1/mastery/query HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
 
 
+@pytest.mark.alone
 def test_slow_heads_disturb_nobody_and_are_ended(start_engine):
     engine, ended = start_engine(), threading.Event()
-    normal = percentile(latencies(engine), 0.99)
+    normal = usual_latency(engine)
     hung_up = []
 
     def run():
@@ -240,8 +258,7 @@ def test_slow_heads_disturb_nobody_and_are_ended(start_engine):
     threads = [threading.Thread(target=run) for _ in range(200)]
     for thread in threads:
         thread.start()
-    time.sleep(2)
-    assert percentile(latencies(engine), 0.99) < 2 * normal + within(0.05)
+    assert usual_latency(engine) < 2 * normal + within(0.05)
     for thread in threads:
         thread.join(timeout=within(25))
     ended.set()
@@ -250,13 +267,14 @@ def test_slow_heads_disturb_nobody_and_are_ended(start_engine):
     assert hung_up == [True] * 200, "slow clients are kept for ever"
 
 
+@pytest.mark.alone
 def test_slow_bodies_never_reach_the_pool(start_engine):
     engine = start_engine()
-    normal = percentile(latencies(engine), 0.99)
+    normal = usual_latency(engine)
     socks = [engine.client().socket(20) for _ in range(200)]
     for sock in socks:
         sock.sendall(SLOW_BODY + b"x")
-    assert percentile(latencies(engine), 0.99) < 2 * normal + within(0.05)
+    assert usual_latency(engine) < 2 * normal + within(0.05)
     found = Scrape(engine.client().get("/metrics").text)
     assert found.value("active_requests") <= 1
     for sock in socks:
@@ -265,9 +283,10 @@ def test_slow_bodies_never_reach_the_pool(start_engine):
         sock.close()
 
 
+@pytest.mark.alone
 def test_slow_readers_hold_up_nobody(start_engine):
     engine = start_engine()
-    normal = percentile(latencies(engine), 0.99)
+    normal = usual_latency(engine)
     socks = []
     for _ in range(50):
         sock = socket.socket()
@@ -276,8 +295,8 @@ def test_slow_readers_hold_up_nobody(start_engine):
         sock.connect((client.host, client.port))
         sock.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 20)
         socks.append(sock)
-    time.sleep(1)  # until all of them are stuck
-    assert percentile(latencies(engine), 0.99) < 2 * normal + within(0.1)
+    wait_until_quiet(engine)  # all of them are stuck
+    assert usual_latency(engine) < 2 * normal + within(0.05)
     for sock in socks:
         sock.close()
 

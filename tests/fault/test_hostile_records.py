@@ -103,6 +103,7 @@ def halves(token=None):
     }
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("end", [then_silence, then_close, then_abort], ids=lambda f: f.__name__)
 @pytest.mark.parametrize("how", halves())
 def test_half_request_frees_the_process_and_stores_nothing(start_pool, redis_server, how, end):
@@ -120,6 +121,7 @@ def test_half_request_frees_the_process_and_stores_nothing(start_pool, redis_ser
     connection.close()
 
 
+@pytest.mark.alone
 def test_silent_connections_disturb_nobody(start_pool):
     pool = start_pool()
     idle = [pool.connect() for _ in range(50)]
@@ -133,6 +135,7 @@ def test_silent_connections_disturb_nobody(start_pool):
         connection.close()
 
 
+@pytest.mark.alone
 def test_many_half_requests_at_once_pass(start_pool):
     pool = start_pool(size=2)
     stuck = [pool.connect() for _ in range(8)]
@@ -242,6 +245,7 @@ def test_hostile_records_behind_a_good_request_do_no_more(start_pool, data):
     assert pool.calculate(fresh_id()).status == 200
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "kind", ["get values", "get many values", "type 255", "version 2", "noise"]
 )
@@ -258,6 +262,7 @@ def test_connection_that_begins_with_no_request_is_closed_and_the_process_lives(
 # Parameters that lie
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "more",
     [
@@ -285,6 +290,7 @@ def test_body_counts_only_with_its_true_length(start_pool, redis_server, more):
     assert_serves(pool)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "name, values",
     [
@@ -350,6 +356,7 @@ def test_forged_records_in_a_refused_body_are_never_run_on_the_socket(start_pool
     assert sent == len(offsets)
 
 
+@pytest.mark.alone
 def test_body_that_is_too_large_is_413_and_nothing_of_it_is_run(start_pool):
     pool = start_pool()
     before = counted(scrape(pool))

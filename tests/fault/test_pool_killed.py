@@ -144,6 +144,7 @@ def test_processes_that_retire_by_count_fail_no_request(start_engine):
     writers.assert_nothing_lost()
 
 
+@pytest.mark.alone
 def test_pool_that_is_gone_is_502_in_the_contracts_form(start_engine):
     engine = start_engine()
     processes = [engine.pool_pid, *children(engine.pool_pid)]
@@ -167,6 +168,7 @@ def test_pool_that_is_told_to_end_ends(start_engine):
     wait_for(lambda: not any(map(alive, processes)), 30, what="pool drained and gone")
 
 
+@pytest.mark.alone
 def test_stopped_process_holds_up_only_its_own_connections(start_engine):
     """Fault 12: SIGSTOP one process for 15 s."""
     engine = start_engine()
@@ -196,6 +198,7 @@ def test_stopped_process_holds_up_only_its_own_connections(start_engine):
     assert_ok(engine.calculate(student))
 
 
+@pytest.mark.alone
 def test_stopped_pool_is_504_in_the_contracts_form(start_engine):
     engine = start_engine()
     pids = engine.pool()

@@ -58,6 +58,7 @@ def student_calls(engine, student):
     }
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("stop", STOPS)
 def test_every_endpoint_refuses_in_time(broken, stop):
     calls = student_calls(broken, fresh_id())
@@ -69,6 +70,7 @@ def test_every_endpoint_refuses_in_time(broken, stop):
             assert answer.seconds < within(1.2), f"{name} took {answer.seconds:.3f} s"
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("stop", STOPS)
 def test_health_stays_and_ready_goes_at_once(broken, stop):
     client = broken.client()
@@ -94,6 +96,7 @@ def test_open_and_refused_requests_do_not_need_the_store(broken, stop):
     assert_problem(student.get("/api/v1/mastery/history/not.an.id"), 400)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("stop", STOPS)
 def test_full_service_within_two_seconds_of_its_return(broken, stop):
     student, pool = fresh_id(), broken.pool()
@@ -130,6 +133,7 @@ def signal_and_wait(engine, pid):
     wait_for(lambda: pid not in engine.pool() and engine.pool_is_whole(), what="replaced")
 
 
+@pytest.mark.alone
 def test_stopped_redis_never_gives_one_students_answer_to_another(broken):
     """Late replies must not be taken for those of the next request (hazards H3, fault 4)."""
     students = {fresh_id(): round(0.05 + i / 50, 2) for i in range(40)}
@@ -255,6 +259,7 @@ def test_full_redis_refuses_writes_whole_and_still_reads(broken):
     assert_ok(broken.calculate(student, (0.1,) * 4, by=client))
 
 
+@pytest.mark.alone
 def test_read_only_redis_refuses_writes_and_recovers(broken):
     """Fault 7: READONLY, as after a failover."""
     student, client = fresh_id(), broken.admin()
@@ -323,6 +328,7 @@ def test_connections_killed_all_the_time_spoil_no_read_after_a_write(broken):
     wait_for(lambda: broken.calculate(students[0]).status == 200, 2, what="all well again")
 
 
+@pytest.mark.alone
 def test_busy_redis_is_away_until_the_script_is_killed(broken):
     """Fault 10: first nothing, then BUSY to everything."""
     student, client = fresh_id(), broken.admin()

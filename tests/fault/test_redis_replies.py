@@ -81,6 +81,7 @@ def assert_served_again(pool, stand_in, student):
     assert pool.query(student).json["mastery_score"] == 0.83
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("text", AWAY, ids=lambda text: text.split()[0])
 def test_error_of_a_store_that_is_away_is_503(pool, stand_in, text):
     student, pids = fresh_id(), pool.pids()
@@ -97,6 +98,7 @@ def test_error_of_a_store_that_is_away_is_503(pool, stand_in, text):
     assert pool.pids() == pids
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("reply", ODD.values(), ids=ODD)
 def test_unexpected_reply_harms_nobody(pool, stand_in, reply):
     student, pids = fresh_id(), pool.pids()
@@ -113,6 +115,7 @@ def test_unexpected_reply_harms_nobody(pool, stand_in, reply):
     assert_served_again(pool, stand_in, student)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("reply", BROKEN.values(), ids=BROKEN)
 def test_what_is_no_reply_at_all_harms_nobody(pool, stand_in, reply):
     student, pids = fresh_id(), pool.pids()
@@ -126,6 +129,7 @@ def test_what_is_no_reply_at_all_harms_nobody(pool, stand_in, reply):
     assert_served_again(pool, stand_in, student)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("mode", ["hang", "drip", "refuse"])
 def test_redis_that_hangs_drips_or_refuses_is_503_in_time(pool, stand_in, mode):
     """Fault 11: a byte each 100 ms must not pass for an answer (hazards H2)."""
@@ -160,6 +164,7 @@ def test_answer_cut_at_any_byte_is_never_taken_for_whole(start_pool, redis_serve
         assert len(history) == 1
 
 
+@pytest.mark.alone
 def test_redis_without_room_for_another_client_is_503(start_pool, redis_server):
     """It says so at once, and closes (hazards R11)."""
     pool, student = start_pool(), fresh_id()
@@ -185,6 +190,7 @@ def test_reads_are_asked_once_more_on_a_new_connection(pool, stand_in):
         assert pool.query(student).status == 200
 
 
+@pytest.mark.alone
 def test_open_circuit_asks_nothing_and_answers_at_once(start_pool, stand_in):
     pool = start_pool(stand_in.url, STORE_BREAKER_OPEN_MS=5000)
     student = fresh_id()

@@ -276,6 +276,7 @@ def latencies(senders, seconds):
     return found
 
 
+@pytest.mark.alone
 def test_sidecar_that_hangs_leaves_ingest_alone(start_pool, redis_server):
     """SIGSTOP of the sidecar: the p99 of ingest does not move, and nothing is lost."""
     with SidecarProcess() as sidecar:
