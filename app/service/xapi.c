@@ -8,6 +8,7 @@
 #include "app/base/ids.h"
 #include "app/base/number.h"
 #include "app/service/xapi_form.h"
+#include "app/service/xapi_text.h"
 
 #define VERBS      "http://adlnet.gov/expapi/verbs/"
 #define ACTIVITIES "http://adlnet.gov/expapi/activities/"

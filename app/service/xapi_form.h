@@ -13,10 +13,4 @@
 /* Names every fault, `at` (NULL: nothing) before the fields' own paths. */
 void xapi_check_form(struct json_object *statement, const struct place *at, const struct laying *l);
 
-/* ISO 8601: PnW, or PnYnMnDTnHnMnS with at least one part and a fraction only in the last. Years
- * count 365 days, months 30. */
-bool xapi_duration(struct str text, double *ret_seconds);
-/* With a zone, or without one: then UTC. */
-bool xapi_time(struct str text, int64_t *ret_ms);
-
 #endif

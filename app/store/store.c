@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "app/base/clock.h"
-#include "app/store/address.h"
 #include "app/store/breaker.h"
+#include "app/store/connect.h"
 #include "app/store/reply.h"
 
 enum { READ_SIZE = 65536, FEED_SIZE = 4096, GREETING_ARENA = 16384, ARGV_MAX = ASK_ARGC_MAX + 3 };
@@ -29,8 +29,7 @@ struct store {
     struct asks greeting; /* what a new connection says first, and the probe: ours alone */
     int64_t last_reply_us;
     struct store_counts counts;
-    const redisReplyObjectFunctions *plain_replies;
-    redisReplyObjectFunctions bounded_replies;
+    struct reply_bounds bounds;
     bool connected_before;
     unsigned generation;
     char last_error[160];
@@ -222,48 +221,14 @@ static void greet(struct store *store, int64_t now_us, bool fresh)
     send_asks(store, g, now_us);
 }
 
-#if HIREDIS_MAJOR == 0
-typedef int reply_count;
-#else
-typedef size_t reply_count;
-#endif
-
-/* hiredis believes whatever length an array claims to have and allocates it at once (hazards H7).
- * No question of ours has an answer of so many elements. */
-static void *create_bounded_array(const redisReadTask *task, reply_count elements)
-{
-    enum { ELEMENTS_MAX = 1 << 20 };
-    const struct store *store = task->privdata;
-
-    return elements > ELEMENTS_MAX ? NULL : store->plain_replies->createArray(task, elements);
-}
-
-static void bound_replies(struct store *store, redisContext *c)
-{
-    store->plain_replies = c->reader->fn;
-    store->bounded_replies = *c->reader->fn;
-    store->bounded_replies.createArray = create_bounded_array;
-    c->reader->fn = &store->bounded_replies;
-    c->reader->privdata = store;
-}
-
 static bool connect_now(struct store *store, int64_t now_us)
 {
-    const struct store_address *at = &store->address;
-    redisContext *c =
-        at->path ? redisConnectUnixNonBlock(at->path) : redisConnectNonBlock(at->host, at->port);
-
-    /* hazards H5: an error may come with err = 0, so the descriptor is looked at as well */
-    if (!c || c->err || c->fd < 0) {
-        (void)snprintf(store->last_error, sizeof(store->last_error), "connect: %s",
-                       c && c->err ? c->errstr : "failed");
-        if (c)
-            redisFree(c);
+    store->connection = redis_connect(&store->address, &store->bounds, store->last_error,
+                                      sizeof(store->last_error));
+    if (!store->connection) {
         breaker_failure(&store->breaker, now_us, false);
         return false;
     }
-    bound_replies(store, c);
-    store->connection = c;
     store->generation++;
     if (store->connected_before)
         store->counts.reconnects++;

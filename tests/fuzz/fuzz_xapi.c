@@ -8,6 +8,7 @@
 #include "app/http/json.h"
 #include "app/service/xapi.h"
 #include "app/service/xapi_form.h"
+#include "app/service/xapi_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -6,6 +6,7 @@
 
 #include "app/http/json.h"
 #include "app/service/xapi_form.h"
+#include "app/service/xapi_text.h"
 
 void xapi_tests(void);
 
