@@ -1,9 +1,11 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- The load, for wrk: wrk -s load.lua URL -- query|calculate TOKEN STUDENTS
--- Every request is made before the clock starts; they go round the students in order.
+-- The load, for wrk: wrk -s load.lua URL -- query|calculate|ingest TOKEN STUDENTS
+-- Every request is made before the clock starts; they go round the students in order. Only an event
+-- needs an id of its own each time: its place in the request is kept, and filled as it goes out.
 local VARIANTS = 5 -- a student's next calculate says something else than the one before
 
 local requests, last, count = {}, 0, 0
+local id_place, id_prefix, sent = nil, nil, 0
 
 local function query(student)
     return string.format('{"student_id":"%s"}', student)
@@ -15,7 +17,13 @@ local function calculate(student, n)
         (30 + n % 61) / 100, (60 + n % 37) / 100)
 end
 
-local bodies = { query = query, calculate = calculate }
+local function ingest(student, n)
+    return string.format('{"event_id":"%016d","event_type":"quiz.completed","student_id":"%s","timestamp":"%s",'
+        .. '"data":{"quiz_id":"bench","score":%.2f,"questions_total":10,"questions_correct":%d,'
+        .. '"time_spent_seconds":300}}', 0, student, os.date("!%Y-%m-%dT%H:%M:%SZ"), n % 11 / 10, n % 11)
+end
+
+local bodies = { query = query, calculate = calculate, ingest = ingest }
 
 function init(args)
     local operation, token, students = args[1], args[2], tonumber(args[3])
@@ -29,11 +37,21 @@ function init(args)
         count = count + 1
         requests[count] = wrk.format("POST", "/api/v1/mastery/" .. operation, headers, body)
     end
+    if operation == "ingest" then
+        id_place = requests[1]:find("0000000000000000", 1, true)
+        math.randomseed(os.time() * 1000 + os.clock() * 1e6 % 1000)
+        id_prefix = string.format("%07x", math.random(0, 0xfffffff))
+    end
 end
 
 function request()
     last = last % count + 1
-    return requests[last]
+    if not id_place then
+        return requests[last]
+    end
+    sent = sent + 1
+    local text = requests[last]
+    return text:sub(1, id_place - 1) .. id_prefix .. string.format("%09d", sent) .. text:sub(id_place + 16)
 end
 
 -- One line of JSON, times in microseconds.

@@ -353,10 +353,10 @@ class Lua(Peer):
 class Engine(System):
     """scripts/run starts it, with the Redis that all use; scripts/stop ends it."""
 
-    def start_engine(self, place):
+    def start_engine(self, place, **settings):
         state = place.path("engine")
         environment = {**os.environ, "STATE_DIR": state, "PORT": "0", "POOL_SIZE": str(PROCESSES), "NO_SEED": "yes",
-                       "RATE_LIMITS": "off", "APPENDFSYNC": "everysec"}
+                       "RATE_LIMITS": "off", "APPENDFSYNC": "everysec", **settings}
         stop = [os.path.join(ROOT, "scripts", "stop")]
         place.at_end.callback(subprocess.run, stop, env=environment, stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL, check=False)
