@@ -2,6 +2,7 @@
 #include "app/service/record.h"
 
 #include "app/base/clock.h"
+#include "app/domain/consent.h"
 #include "app/service/mastery_json.h"
 
 /* What the worker will make the audit record, the student's event log and the event to publish
@@ -229,6 +230,7 @@ static enum step take_outcome(struct record *r, struct engine *engine, struct as
         r->mark_before = packed;
         return r->kind == RECORD_STATEMENT ? ask_again(r, asks, false) : STEP_DONE;
     case CHANGE_ERASED: problem_set(p, PROBLEM_NOT_FOUND, NULL); return STEP_DONE;
+    case CHANGE_WITHDRAWN: problem_set(p, PROBLEM_FORBIDDEN, CONSENT_NO_NEW_DATA); return STEP_DONE;
     case CHANGE_PROBLEM: problem_unavailable(p, 1); return STEP_DONE; /* keeps what p says */
     case CHANGE_OUTDATED: break;
     }

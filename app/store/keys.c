@@ -5,7 +5,8 @@
 #include "app/base/digest.h"
 #include "app/base/ids.h"
 
-const struct str key_all_event_logs = STR_INIT("{*}:student:*:events");
+const struct str key_all_event_logs = STR_INIT("{??}:student:*:events");
+const struct str key_all_marks = STR_INIT("{??}:student:*:marks");
 const struct str key_cohorts = STR_INIT("cohorts");
 const struct str key_profiles = STR_INIT("{??}:student:*");
 const struct str key_queues[] = {STR_INIT("queue:{batch}:high"), STR_INIT("queue:{batch}:normal"),
@@ -14,8 +15,8 @@ const struct str key_queue_later = STR_INIT("queue:{batch}:later");
 const struct str key_workers = STR_INIT("workers");
 const struct str key_dead_letters = STR_INIT("queue:{dead}");
 
-static const char *const student_suffixes[] = {
-#define X(name, suffix) suffix,
+const struct student_kind student_kinds[STUDENT_KEY_COUNT] = {
+#define X(id, name, suffix, family, type, exported) {name, suffix, family, type, exported},
     STUDENT_KEYS(X)
 #undef X
 };
@@ -30,15 +31,14 @@ unsigned key_shard(struct str student)
 
 static const char hex_digits[] = "0123456789abcdef";
 
-/* {ss}:student:ID, a suffix and what stands behind it. Keys are made several times in each request:
- * by copying, because printf takes ten times as long. */
-static struct str student_key(struct arena *arena, struct str student, const char *suffix,
-                              struct str behind)
+/* {ss}:student:ID and a suffix. Keys are made several times in each request: by copying, because
+ * printf takes ten times as long. */
+struct str key_of_kind(struct arena *arena, struct str student, const struct student_kind *kind)
 {
     static const struct str middle = STR_INIT("}:student:");
     unsigned shard = key_shard(student);
-    size_t suffix_n = strlen(suffix);
-    size_t n = 3 + middle.n + student.n + suffix_n + behind.n;
+    size_t suffix_n = strlen(kind->suffix);
+    size_t n = 3 + middle.n + student.n + suffix_n;
     char *key = arena_alloc(arena, n + 1), *p = key;
 
     if (!key)
@@ -48,22 +48,20 @@ static struct str student_key(struct arena *arena, struct str student, const cha
     *p++ = hex_digits[shard & 15];
     p = mempcpy(p, middle.p, middle.n);
     p = mempcpy(p, student.p, student.n);
-    p = mempcpy(p, suffix, suffix_n);
-    if (behind.n > 0)
-        p = mempcpy(p, behind.p, behind.n);
+    p = mempcpy(p, kind->suffix, suffix_n);
     *p = '\0';
     return (struct str){key, n};
 }
 
 struct str key_student(struct arena *arena, struct str student, enum student_key key)
 {
-    return student_key(arena, student, student_suffixes[key], (struct str){0});
+    return key_of_kind(arena, student, &student_kinds[key]);
 }
 
-static bool day_keys(struct arena *arena, struct str student, const char *suffix, int32_t first,
-                     int count, struct str *ret_keys)
+bool key_days_of_kind(struct arena *arena, struct str student, const struct student_kind *kind,
+                      int32_t first, int count, struct str *ret_keys)
 {
-    struct str prefix = student_key(arena, student, suffix, (struct str){0});
+    struct str prefix = key_of_kind(arena, student, kind);
     size_t n = prefix.n + 8;
     char *keys = arena_alloc(arena, n * (size_t)count);
 
@@ -100,23 +98,20 @@ bool key_read_profile(struct str key, struct str *ret_student)
 bool key_student_days(struct arena *arena, struct str student, int32_t first, int count,
                       struct str *ret_keys)
 {
-    return day_keys(arena, student, ":day:", first, count, ret_keys);
+    return key_days_of_kind(arena, student, &student_kinds[STUDENT_KEY_DAYS], first, count,
+                            ret_keys);
 }
 
 bool key_student_recommendations(struct arena *arena, struct str student, int32_t first, int count,
                                  struct str *ret_keys)
 {
-    return day_keys(arena, student, ":recommendations:", first, count, ret_keys);
+    return key_days_of_kind(arena, student, &student_kinds[STUDENT_KEY_RECOMMENDATIONS], first,
+                            count, ret_keys);
 }
 
 struct str key_recommended(struct arena *arena, struct str token)
 {
     return arena_printf(arena, "{%.2s}:recommended:%.*s", token.p, STR_ARG(token));
-}
-
-struct str key_student_event(struct arena *arena, struct str student, struct str event)
-{
-    return student_key(arena, student, ":event:", event);
 }
 
 struct str key_shard_record(struct arena *arena, unsigned shard, enum shard_key key)

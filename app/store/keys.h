@@ -9,24 +9,56 @@
 
 enum { SHARDS = 256 };
 
-/* The kinds of records of one student: suffix behind {ss}:student:ID. */
-#define STUDENT_KEYS(X)                                                                            \
-    X(PROFILE, "")         /* hash: m the current MasteryResult as JSON, s the packed state */     \
-    X(COHORTS, ":cohorts") /* set of the cohorts the student is in */                              \
-    X(ERASED, ":erased")   /* tombstone: no new data for this student */                           \
-    X(EVENTS, ":events")   /* stream of the events that were counted, for the export */            \
-    X(RECOMMENDED, ":recommended") /* string: the token of the student's recommendation ids, which \
-                                    * names key_recommended, and what the student said lately */   \
-    X(PATH, ":path")               /* string: the latest learning path, as JSON */                 \
-    X(FORECASTS, ":forecasts")     /* hash: the last prediction of each kind, for an hour */       \
-    X(PREDICTIONS, ":predictions") /* stream of the predictions that were made */
+/* All kinds of records of one student: export and erasure walk this table, so that a kind that is
+ * added here is exported and erased without another word.
+ * Name, how erasure counts it, suffix behind {ss}:student:ID, one key or one a day, type in Redis,
+ * and the member of the export's `data` where it stands; or NULL, with the reason behind it. A kind
+ * that service/export has no reader for is exported as it is. */
+/* clang-format off */
+#define STUDENT_KEYS(X)                                                                               \
+    /* m the current MasteryResult as JSON, s the packed state, c letters of withdrawn consents */    \
+    X(PROFILE, "current_mastery", "", KEY_SINGLE, TYPE_HASH, "current_mastery")                         \
+    /* the packed closing state of a UTC day */                                                       \
+    X(DAYS, "mastery_history", ":day:", KEY_DAILY, TYPE_STRING, "mastery_history")                      \
+    /* what was recommended on a UTC day, with its feedback */                                        \
+    X(RECOMMENDATIONS, "recommendations", ":recommendations:", KEY_DAILY, TYPE_STRING, "recommendations") \
+    /* the token of the student's recommendation ids, which names key_recommended, and what the       \
+     * student said lately; not exported: both stand in recommendations */                            \
+    X(RECOMMENDED, "recommendation_token", ":recommended", KEY_SINGLE, TYPE_STRING, NULL)               \
+    /* the latest learning path, as JSON */                                                           \
+    X(PATH, "learning_path", ":path", KEY_SINGLE, TYPE_STRING, "learning_path")                         \
+    /* the last prediction of each kind, for an hour; not exported: copies of predictions */          \
+    X(FORECASTS, "forecasts", ":forecasts", KEY_SINGLE, TYPE_HASH, NULL)                                \
+    /* the predictions that were made */                                                              \
+    X(PREDICTIONS, "predictions", ":predictions", KEY_SINGLE, TYPE_STREAM, "predictions")               \
+    /* the events that were counted */                                                                \
+    X(EVENTS, "events", ":events", KEY_SINGLE, TYPE_STREAM, "events")                                   \
+    /* ids of what was counted, with their days; not exported: ids of events */                       \
+    X(MARKS, "event_marks", ":marks", KEY_SINGLE, TYPE_HASH, NULL)                                      \
+    /* the cohorts the student is in */                                                               \
+    X(COHORTS, "cohorts", ":cohorts", KEY_SINGLE, TYPE_SET, "cohorts")                                  \
+    /* tombstone: no new data for this student; not exported: then there is nothing */                \
+    X(ERASED, "tombstone", ":erased", KEY_SINGLE, TYPE_STRING, NULL)
+/* clang-format on */
+
+enum key_family { KEY_SINGLE, KEY_DAILY };
+enum key_type { TYPE_STRING, TYPE_HASH, TYPE_SET, TYPE_STREAM };
+
+struct student_kind {
+    const char *name;
+    const char *suffix;
+    enum key_family family;
+    enum key_type type;
+    const char *exported; /* NULL: not */
+};
 
 enum student_key {
-#define X(name, suffix) STUDENT_KEY_##name,
+#define X(id, name, suffix, family, type, exported) STUDENT_KEY_##id,
     STUDENT_KEYS(X)
 #undef X
         STUDENT_KEY_COUNT
 };
+extern const struct student_kind student_kinds[STUDENT_KEY_COUNT];
 
 /* All answer with p NULL when the arena has no room. */
 struct str key_student(struct arena *arena, struct str student, enum student_key key);
@@ -44,8 +76,10 @@ bool key_student_recommendations(struct arena *arena, struct str student, int32_
  * shard, so it leads to the student's slot without naming the student. To be erased with the
  * student: STUDENT_KEY_RECOMMENDED begins with the token. */
 struct str key_recommended(struct arena *arena, struct str token);
-/* {ss}:student:ID:event:EVENT_ID, the marker of an event that has been counted */
-struct str key_student_event(struct arena *arena, struct str student, struct str event);
+/* The single key of a kind, and the keys of count days from first on of a daily one. */
+struct str key_of_kind(struct arena *arena, struct str student, const struct student_kind *kind);
+bool key_days_of_kind(struct arena *arena, struct str student, const struct student_kind *kind,
+                      int32_t first, int count, struct str *ret_keys);
 
 /* What a shard has of its own: {ss}:journal and so on. */
 enum shard_key { SHARD_KEY_JOURNAL, SHARD_KEY_OUTBOX, SHARD_KEY_LEASE, SHARD_KEYS };
@@ -60,6 +94,7 @@ struct str key_teacher_cohorts(struct arena *arena, struct str teacher); /* teac
 /* idempotency:{ROLE:CALLER}:HASH */
 struct str key_idempotency(struct arena *arena, const char *role, struct str user, struct str hash);
 extern const struct str key_all_event_logs; /* pattern of the :events keys of all students */
+extern const struct str key_all_marks;      /* ... and of the :marks keys */
 extern const struct str key_cohorts;        /* cohorts: sorted set of all there are */
 extern const struct str key_dead_letters;   /* queue:{dead}: stream of what could not be taken */
 extern const struct str key_queues[]; /* queue:{batch}:high, :normal, :low, by enum queue_level */

@@ -5,29 +5,42 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-/* KEYS: profile, tombstone, journal, a key a day, and the event's marker if it is an event. ARGV:
- * expected state, new state, result, journal entry, the marker's expiry and text, then a snapshot
- * and its expiry (epoch seconds) a day. Answers 1 when made, a list of the marker's text when the
- * event has been counted before, 0 when the student is erased, else the state that is there now. A
- * student that exists is not erased (erasing deletes the profile), so the tombstone is looked at
- * only for one that does not. The marker comes first, so that of many repeats of one event none has
- * to wait for its turn with the state. */
+/* KEYS: profile, tombstone, journal, marks, then a key a day. ARGV: expected state, new state,
+ * result, journal entry, event id (empty: none) and its mark, then a snapshot and its expiry (epoch
+ * seconds) a day. Answers 1 when made, a list of the mark when the event has been counted before, 0
+ * when the student is erased, -1 when data processing has been objected to, else the state that is
+ * there now. A student that exists is not erased (erasing deletes the profile), so the tombstone is
+ * looked at only for one that does not. The mark comes first, so that of many repeats of one event
+ * none has to wait for its turn with the state. */
 struct script script_record = {
     .name = "record",
-    .body = STR_INIT("local s = redis.call('HGET', KEYS[1], 's') or ''\n"
-                     "local days = (#ARGV - 6) / 2\n"
-                     "local event = #KEYS > 3 + days\n"
-                     "local mark = event and redis.call('GET', KEYS[#KEYS])\n"
+    .body = STR_INIT("local p = redis.call('HMGET', KEYS[1], 's', 'c')\n"
+                     "local s, event = p[1] or '', ARGV[5] ~= ''\n"
+                     "if p[2] and p[2]:find('p', 1, true) then return -1 end\n"
+                     "local mark = event and redis.call('HGET', KEYS[4], ARGV[5])\n"
                      "if mark then return {mark} end\n"
                      "if s ~= ARGV[1] then return s end\n"
                      "if s == '' and redis.call('EXISTS', KEYS[2]) == 1 then return 0 end\n"
-                     "if event then redis.call('SET', KEYS[#KEYS], ARGV[6], 'EXAT', ARGV[5]) end\n"
+                     "if event then redis.call('HSET', KEYS[4], ARGV[5], ARGV[6]) end\n"
                      "redis.call('HSET', KEYS[1], 'm', ARGV[3], 's', ARGV[2])\n"
-                     "for i = 1, days do\n"
-                     "  redis.call('SET', KEYS[3 + i], ARGV[5 + 2 * i], 'EXAT', ARGV[6 + 2 * i])\n"
+                     "for i = 1, #KEYS - 4 do\n"
+                     "  redis.call('SET', KEYS[4 + i], ARGV[5 + 2 * i], 'EXAT', ARGV[6 + 2 * i])\n"
                      "end\n"
                      "redis.call('XADD', KEYS[3], '*', 'e', ARGV[4])\n"
                      "return 1\n"),
+};
+
+/* KEYS: marks. ARGV: cursor, how many to look at, the oldest day kept. Removes older ones; answers
+ * the cursor to go on with. */
+struct script script_trim_marks = {
+    .name = "trim_marks",
+    .body = STR_INIT("local page = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[2])\n"
+                     "for i = 1, #page[2], 2 do\n"
+                     "  if (tonumber(page[2][i + 1]:match('^%d+')) or 0) < tonumber(ARGV[3]) then\n"
+                     "    redis.call('HDEL', KEYS[1], page[2][i])\n"
+                     "  end\n"
+                     "end\n"
+                     "return page[1]\n"),
 };
 
 struct ask *student_ask_profile(struct asks *a, struct str student)
@@ -131,8 +144,7 @@ static struct str pack(struct arena *arena, const struct mastery_state *s)
     return arena_copy(arena, (struct str){(const char *)packed, n});
 }
 
-/* Snapshots live until their day falls out of the history, markers until an event of their day
- * would be refused as too old anyway. */
+/* Snapshots live until their day falls out of the history. */
 static struct str expiry(struct arena *arena, int32_t day)
 {
     return arena_printf(arena, "%lld", (long long)day_start_ms(day) / 1000);
@@ -155,8 +167,7 @@ struct ask *student_ask_change(struct asks *a, const struct student_change *chan
                                struct str *ret_packed)
 {
     struct arena *arena = a->arena;
-    int days = (int)change->day_count, marker = change->event_id.n > 0;
-    int keys = 3 + days + marker, argc = keys + 6 + 2 * days;
+    int days = (int)change->day_count, keys = 4 + days, argc = keys + 6 + 2 * days;
     struct str *argv = arena_array(arena, (size_t)argc, sizeof(*argv)), *arg;
 
     if (!argv) {
@@ -166,18 +177,24 @@ struct ask *student_ask_change(struct asks *a, const struct student_change *chan
     argv[0] = key_student(arena, change->student, STUDENT_KEY_PROFILE);
     argv[1] = key_student(arena, change->student, STUDENT_KEY_ERASED);
     argv[2] = key_journal(arena, change->student);
-    if (marker)
-        argv[keys - 1] = key_student_event(arena, change->student, change->event_id);
+    argv[3] = key_student(arena, change->student, STUDENT_KEY_MARKS);
     arg = argv + keys;
     *ret_packed = pack(arena, &change->days[days - 1]);
     arg[0] = change->expected;
     arg[1] = *ret_packed;
     arg[2] = change->result_json;
     arg[3] = change->journal;
-    arg[4] = expiry(arena, change->event_day + HISTORY_DAYS + 2);
-    arg[5] = change->mark.p ? change->mark : STR("");
-    fill_days(a, change, *ret_packed, argv + 3, arg + 6);
+    arg[4] = change->event_id.p ? change->event_id : STR("");
+    arg[5] = arena_printf(arena, "%d %.*s", (int)change->event_day, STR_ARG(change->mark));
+    fill_days(a, change, *ret_packed, argv + 4, arg + 6);
     return ask_script(a, &script_record, keys, argc, argv);
+}
+
+/* A mark is the day of its event, a space, and the text that the event left. */
+static struct str mark_text(struct str mark)
+{
+    (void)str_cut(&mark, ' ');
+    return mark;
 }
 
 enum change_outcome student_read_change(const struct ask *ask, struct str *ret_packed,
@@ -189,19 +206,21 @@ enum change_outcome student_read_change(const struct ask *ask, struct str *ret_p
     if (reply_text(ask->reply, ret_packed) == REPLY_THERE)
         return CHANGE_OUTDATED;
     if (reply_int(ask->reply, &made) == REPLY_THERE)
-        return made == 1 ? CHANGE_MADE : CHANGE_ERASED;
+        return made == 1 ? CHANGE_MADE : made == 0 ? CHANGE_ERASED : CHANGE_WITHDRAWN;
     if (reply_array(ask->reply, 1, &n) == REPLY_THERE && n == 1 &&
-        reply_text(reply_at(ask->reply, 0), ret_packed) == REPLY_THERE)
+        reply_text(reply_at(ask->reply, 0), ret_packed) == REPLY_THERE) {
+        *ret_packed = mark_text(*ret_packed);
         return CHANGE_DUPLICATE;
+    }
     reply_problem(ask->reply, p);
     return CHANGE_PROBLEM;
 }
 
 struct ask *student_ask_mark(struct asks *a, struct str student, struct str event_id)
 {
-    struct str key = key_student_event(a->arena, student, event_id);
+    struct str key = key_student(a->arena, student, STUDENT_KEY_MARKS);
 
-    return ask_command(a, ASK_READ, 2, (struct str[]){STR("GET"), key});
+    return ask_command(a, ASK_READ, 3, (struct str[]){STR("HGET"), key, event_id});
 }
 
 bool student_read_mark(const struct ask *ask, bool *ret_counted, struct str *ret_mark,
@@ -212,5 +231,15 @@ bool student_read_mark(const struct ask *ask, bool *ret_counted, struct str *ret
     *ret_counted = there == REPLY_THERE;
     if (there == REPLY_ERROR)
         reply_problem(ask->reply, p);
+    else if (there == REPLY_THERE)
+        *ret_mark = mark_text(*ret_mark);
     return there != REPLY_ERROR;
+}
+
+struct ask *student_ask_trim_marks(struct asks *a, struct str key, struct str cursor,
+                                   int32_t oldest)
+{
+    return ask_script(
+        a, &script_trim_marks, 1, 4,
+        (struct str[]){key, cursor, STR("500"), arena_printf(a->arena, "%d", (int)oldest)});
 }

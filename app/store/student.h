@@ -42,6 +42,9 @@ enum reply student_read_day(const struct ask *ask, size_t i, struct mastery_stat
 bool student_read_days(const struct ask *ask, struct mastery_state *ret_days, size_t *ret_count,
                        struct problem *p);
 
+/* So many days from the event's own its id is remembered: by then it would be too old anyway. */
+enum { MARK_DAYS = HISTORY_DAYS + 2 };
+
 /* One change, all or nothing: profile, day snapshots and journal entry, only if the packed state in
  * Redis is still `expected` (empty: none) and the student is not erased. */
 struct student_change {
@@ -53,7 +56,7 @@ struct student_change {
     struct str journal;  /* JSON of the entry */
     struct str event_id; /* not empty: the change is made once for this id */
     struct str mark;     /* kept beside the id for whoever brings it again; may be empty */
-    int32_t event_day; /* its UTC day: the id is remembered until an event of it would be too old */
+    int32_t event_day;   /* its UTC day: the id is remembered for MARK_DAYS from then */
 };
 
 /* ret_packed: the packed current state, as it will be when the change is made. */
@@ -65,6 +68,7 @@ enum change_outcome {
     CHANGE_OUTDATED,  /* somebody else was faster: *ret_packed is what is there now */
     CHANGE_DUPLICATE, /* counted before: nothing has changed; *ret_packed is the mark left then */
     CHANGE_ERASED,    /* the student is erased: no new data */
+    CHANGE_WITHDRAWN, /* consent to data processing is withdrawn: no new data */
     CHANGE_PROBLEM,   /* p says what */
 };
 enum change_outcome student_read_change(const struct ask *ask, struct str *ret_packed,
@@ -74,5 +78,9 @@ enum change_outcome student_read_change(const struct ask *ask, struct str *ret_p
 struct ask *student_ask_mark(struct asks *a, struct str student, struct str event_id);
 bool student_read_mark(const struct ask *ask, bool *ret_counted, struct str *ret_mark,
                        struct problem *p);
+/* A piece of the marks under key: those of days before oldest go. Answers the cursor of the next
+ * piece; "0" is the first one, and means the end. */
+struct ask *student_ask_trim_marks(struct asks *a, struct str key, struct str cursor,
+                                   int32_t oldest);
 
 #endif

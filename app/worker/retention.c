@@ -3,12 +3,14 @@
 
 #include <stdio.h>
 
+#include "app/base/clock.h"
 #include "app/service/event_input.h"
 #include "app/store/keys.h"
 #include "app/store/outbox.h"
+#include "app/store/student.h"
 #include "app/worker/worker.h"
 
-enum { KEYS_A_STEP = 1000, STREAMS_A_STEP_MAX = 100000 };
+enum { KEYS_A_STEP = 1000, KEYS_A_STEP_MAX = 100000 };
 
 static const int64_t FIRST_US = 2000000; /* after the start */
 static const int64_t STEP_US = 50000;    /* between steps, so that nobody notices */
@@ -40,23 +42,69 @@ static void end_walk(struct worker *w)
     struct retention *r = &w->retention;
     struct jw *jw = log_begin(w->engine->log, LOG_INFO, "retention.done");
 
-    jw_int(jw, "streams", (int64_t)r->looked_at);
+    jw_int(jw, "records", (int64_t)r->looked_at);
     log_end(w->engine->log);
     r->cursor[0] = '\0';
     r->again_us = w->now_us + ROUND_US;
 }
 
-/* A step of the walk over all keys: students' streams of events. */
+/* ---- what the walks over all keys look for ---- */
+
+/* A round of pieces is over: those records that are not at their end get another. */
+static void on_marks_trimmed(struct worker *w, struct task *task)
+{
+    struct asks done = task->asks;
+    struct str cursor;
+
+    if (task_failed(task)) {
+        fail(w, task);
+        return;
+    }
+    asks_clear(&task->asks);
+    for (const struct ask *ask = done.first; ask; ask = ask->next) {
+        if (reply_text(ask->reply, &cursor) == REPLY_THERE && !str_equal(cursor, STR("0")))
+            student_ask_trim_marks(&task->asks, ask->argv[0], cursor,
+                                   day_of_ms(w->now_ms) - MARK_DAYS);
+    }
+    if (task->asks.count > 0)
+        task_submit(w, task, on_marks_trimmed);
+    else
+        on_trimmed(w, task);
+}
+
+static void trim_marks(struct worker *w, struct asks *a, struct str key)
+{
+    (void)student_ask_trim_marks(a, key, STR("0"), day_of_ms(w->now_ms) - MARK_DAYS);
+}
+
+static void trim_events(struct worker *w, struct asks *a, struct str key)
+{
+    ask_trim(a, key, w->now_ms - EVENT_AGE_MAX_MS);
+}
+
+/* One walk after the other. */
+static const struct {
+    const struct str *pattern;
+    const char *type;
+    void (*trim)(struct worker *w, struct asks *a, struct str key);
+    task_answered *trimmed;
+} walks[] = {
+    {&key_all_event_logs, "stream", trim_events, on_trimmed},
+    {&key_all_marks, "hash", trim_marks, on_marks_trimmed},
+};
+enum { WALKS = sizeof(walks) / sizeof(walks[0]) };
+
 static void on_scanned(struct worker *w, struct task *task)
 {
     struct retention *r = &w->retention;
     const redisReply *reply = ((struct ask *)task->own)->reply;
+    task_answered *trimmed = walks[r->walk].trimmed;
     struct str cursor, key;
     size_t n;
 
     if (task_failed(task) || reply_text(reply_at(reply, 0), &cursor) != REPLY_THERE ||
         cursor.n >= sizeof(r->cursor) ||
-        reply_array(reply_at(reply, 1), STREAMS_A_STEP_MAX, &n) != REPLY_THERE) {
+        reply_array(reply_at(reply, 1), KEYS_A_STEP_MAX, &n) != REPLY_THERE) {
         fail(w, task);
         return;
     }
@@ -64,23 +112,24 @@ static void on_scanned(struct worker *w, struct task *task)
     asks_clear(&task->asks);
     for (size_t i = 0; i < n; i++) {
         if (reply_text(reply_at(reply_at(reply, 1), i), &key) == REPLY_THERE)
-            ask_trim(&task->asks, key, w->now_ms - EVENT_AGE_MAX_MS);
+            walks[r->walk].trim(w, &task->asks, key);
     }
     r->looked_at += n;
     r->again_us = w->now_us + STEP_US;
-    if (str_equal(cursor, STR("0")))
+    if (str_equal(cursor, STR("0")) && ++r->walk == WALKS)
         end_walk(w);
-    task_submit(w, task, on_trimmed);
+    task_submit(w, task, trimmed);
 }
 
 static void scan(struct worker *w, struct task *task)
 {
     struct str cursor = arena_copy(task->arena, str_of(w->retention.cursor));
 
-    task->own = ask_command(
-        &task->asks, ASK_READ, 8,
-        (struct str[]){STR("SCAN"), cursor, STR("MATCH"), key_all_event_logs, STR("COUNT"),
-                       arena_printf(task->arena, "%d", KEYS_A_STEP), STR("TYPE"), STR("stream")});
+    task->own = ask_command(&task->asks, ASK_READ, 8,
+                            (struct str[]){STR("SCAN"), cursor, STR("MATCH"),
+                                           *walks[w->retention.walk].pattern, STR("COUNT"),
+                                           arena_printf(task->arena, "%d", KEYS_A_STEP),
+                                           STR("TYPE"), str_of(walks[w->retention.walk].type)});
     task_submit(w, task, on_scanned);
 }
 
@@ -91,6 +140,7 @@ static void begin_walk(struct worker *w, struct task *task)
 
     memcpy(r->cursor, "0", sizeof("0"));
     r->looked_at = 0;
+    r->walk = 0;
     ask_trim(&task->asks, key_dead_letters, w->now_ms - DEAD_LETTER_AGE_MS);
     for (unsigned shard = 0; shard < SHARDS && !worker_publishes(w); shard++)
         outbox_ask_trim(&task->asks, shard, w->now_ms - OUTBOX_AGE_MS);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Once a day, and when a worker starts: throws out what is older than it may get and would not go
- * by itself. Most records expire; streams that are still written to do not. One worker does it, the
- * one with the lease of shard 0. */
+ * by itself. Most records expire; streams and hashes that are still written to do not. One worker
+ * does it, the one with the lease of shard 0. */
 #ifndef WORKER_RETENTION_H
 #define WORKER_RETENTION_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct worker;
@@ -13,7 +14,8 @@ struct worker;
 struct retention {
     char cursor[24]; /* of SCAN; empty: not under way */
     int64_t again_us;
-    uint64_t looked_at; /* keys of students' streams in this walk */
+    size_t walk;        /* which of the walks over all keys is under way */
+    uint64_t looked_at; /* students' records in these walks */
     bool busy;
 };
 

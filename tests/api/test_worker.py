@@ -774,6 +774,19 @@ def test_what_is_too_old_goes(pool, store, start_worker):
     assert store.xlen("{00}:outbox") == 1
 
 
+def test_marks_of_events_that_would_be_too_old_go(pool, store, start_worker):
+    today = int(time.time() // 86_400)
+    ages = {f"evt-{n:05}": 200 if n % 2 else 91 for n in range(2000)}
+    store.hset("{00}:student:many:marks", mapping={k: f"{today - v} " for k, v in ages.items()})
+    store.hset("{00}:student:few:marks", mapping={"evt-old-one": f"{today - 94} d", "bad": "x"})
+    worker = start_worker(pool)
+    wait_for(lambda: worker.lines("retention.done"), 20, what="retention done")
+    wait_for(lambda: store.hlen("{00}:student:many:marks") == 1000, what="the second piece")
+    assert not store.exists("{00}:student:few:marks")
+    left = store.hkeys("{00}:student:many:marks")
+    assert all(ages[name] == 91 for name in left)
+
+
 # Metrics
 
 

@@ -40,7 +40,7 @@ static void all_keys_of_a_student_carry_the_tag_of_the_shard(void)
     CU_ASSERT_TRUE(is(key_student(arena, s, STUDENT_KEY_PROFILE), "{ba}:student:abc"));
     CU_ASSERT_TRUE(is(key_student(arena, s, STUDENT_KEY_COHORTS), "{ba}:student:abc:cohorts"));
     CU_ASSERT_TRUE(is(key_student(arena, s, STUDENT_KEY_ERASED), "{ba}:student:abc:erased"));
-    CU_ASSERT_TRUE(is(key_student_event(arena, s, STR("e-1")), "{ba}:student:abc:event:e-1"));
+    CU_ASSERT_TRUE(is(key_student(arena, s, STUDENT_KEY_MARKS), "{ba}:student:abc:marks"));
     CU_ASSERT_TRUE(is(key_journal(arena, s), "{ba}:journal"));
 }
 
@@ -117,7 +117,7 @@ static void without_memory_there_is_no_key(void)
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(small);
     CU_ASSERT_PTR_NULL(key_student(small, STR("abc"), STUDENT_KEY_PROFILE).p);
-    CU_ASSERT_PTR_NULL(key_student_event(small, STR("abc"), STR("e")).p);
+    CU_ASSERT_FALSE(key_student_days(small, STR("abc"), 1, 1, &(struct str){0}));
     CU_ASSERT_PTR_NULL(key_cohort(small, STR("c-1")).p);
     CU_ASSERT_FALSE(key_student_days(small, STR("abc"), 1, 2, keys));
     arena_free(small);

@@ -94,12 +94,15 @@ static void run_mget(const struct ask *ask, struct buf *out)
 static void run_record(const struct ask *ask, struct buf *out)
 {
     const struct str *keys = ask->argv, *args = ask->argv + ask->keys;
-    int days = (ask->argc - ask->keys - 6) / 2;
-    const struct str *mark = ask->keys > 3 + days ? find(keys[ask->keys - 1]) : NULL;
+    bool event = args[4].n > 0;
+    struct str marker = arena_printf(arena, "%.*s/%.*s", STR_ARG(keys[3]), STR_ARG(args[4]));
+    const struct str *mark = event ? find(marker) : NULL;
     struct str there = value_of(field(keys[0], "s"));
 
     writes++;
-    if (mark) {
+    if (find(field(keys[0], "c"))) {
+        buf_text(out, ":-1\r\n");
+    } else if (mark) {
         buf_text(out, "*1\r\n");
         append_value(out, mark);
     } else if (!str_equal(there, args[0])) {
@@ -107,12 +110,12 @@ static void run_record(const struct ask *ask, struct buf *out)
     } else if (there.n == 0 && find(keys[1])) {
         buf_text(out, ":0\r\n");
     } else {
-        if (ask->keys > 3 + days)
-            set(keys[ask->keys - 1], args[5]);
+        if (event)
+            set(marker, args[5]);
         set(field(keys[0], "m"), args[2]);
         set(field(keys[0], "s"), args[1]);
-        for (int i = 0; i < days; i++)
-            set(keys[3 + i], args[6 + 2 * i]);
+        for (int i = 0; i < ask->keys - 4; i++)
+            set(keys[4 + i], args[6 + 2 * i]);
         buf_text(out, ":1\r\n");
     }
 }
@@ -476,6 +479,18 @@ static void an_erased_student_takes_no_new_data(void)
     CU_ASSERT_TRUE(nothing_under_way());
 }
 
+static void whoever_has_withdrawn_consent_gives_no_new_data(void)
+{
+    struct job *first = statement(0.5), *later = statement(0.6);
+
+    (void)finish(first);
+    set(profile_field("c"), STR("p"));
+    (void)finish(later);
+    CU_ASSERT_EQUAL(later->problem.code, PROBLEM_FORBIDDEN);
+    CU_ASSERT_TRUE(str_equal(value_of(profile_field("m")), first->record.result_json));
+    CU_ASSERT_TRUE(nothing_under_way());
+}
+
 static void a_state_that_cannot_be_read_is_not_overwritten(void)
 {
     struct job *job = statement(0.5);
@@ -555,6 +570,7 @@ void record_tests(void)
     TEST(a_late_event_corrects_its_day_and_those_after_it);
     TEST(without_the_store_nothing_is_computed);
     TEST(an_erased_student_takes_no_new_data);
+    TEST(whoever_has_withdrawn_consent_gives_no_new_data);
     TEST(a_state_that_cannot_be_read_is_not_overwritten);
     TEST(without_memory_nothing_wrong_is_written);
     TEST(a_result_can_be_made_again_from_what_is_stored);
