@@ -108,3 +108,16 @@ def test_key_names_are_made_in_one_place():
         if path.name not in ("keys.c", "keys.h") and path.suffix == ".c":
             text = re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.DOTALL)
             assert not re.search(r'"[^"\n]*(?::student:|cohort:\{|teacher:\{|queue:\{)', text), path
+
+
+FUZZERS = sorted((ROOT / "tests/fuzz").glob("fuzz_*.c"))
+
+
+@pytest.mark.parametrize("path", FUZZERS, ids=lambda p: p.stem)
+def test_a_fuzzer_is_built_and_knows_where_to_begin(path):
+    """A program of the makefile, with inputs to start from and the words that they are made of."""
+    name = path.stem.removeprefix("fuzz_")
+    corpus = list((ROOT / "tests/fuzz/corpus" / name).iterdir())
+    assert f"tests_fuzz_{path.stem}_SOURCES" in (ROOT / "Makefile.am").read_text()
+    assert sum(input_.stat().st_size > 0 for input_ in corpus) >= 4, "no corpus"
+    assert (ROOT / "tests/fuzz/dict" / f"{name}.dict").exists()

@@ -16,14 +16,15 @@ struct row {
     struct str text;
 };
 
-/* Names that begin with y_, n_ or i_ are those of JSONTestSuite's files, whose cases these are. The
- * contract refuses four y_ (duplicate keys, U+0000) and accepts five i_ (finite as doubles). */
+/* Names that begin with y_, n_ or i_ are those of JSONTestSuite's files (test_parsing, all 318 of
+ * them), whose bytes these are. The contract refuses four y_ (duplicate keys, U+0000) and accepts
+ * five i_ (finite as doubles). */
 /* clang-format off */
 static const struct row accepted[] = {
     {"y_array_arraysWithSpaces", STR_INIT("[[]   ]")},
     {"y_array_empty-string", STR_INIT("[\"\"]")},
     {"y_array_empty", STR_INIT("[]")},
-    {"y_array_ending_with_newline", STR_INIT("[\"a\"]\n")},
+    {"y_array_ending_with_newline", STR_INIT("[\"a\"]")},
     {"y_array_false", STR_INIT("[false]")},
     {"y_array_heterogeneous", STR_INIT("[null, 1, \"1\", {}]")},
     {"y_array_null", STR_INIT("[null]")},
@@ -35,12 +36,12 @@ static const struct row accepted[] = {
     {"y_number_0e+1", STR_INIT("[0e+1]")},
     {"y_number_0e1", STR_INIT("[0e1]")},
     {"y_number_after_space", STR_INIT("[ 4]")},
-    {"y_number_double_close_to_zero", STR_INIT("[-0.000000000000000000000000000000000000000000000000000000000000000000000000000001]")},
+    {"y_number_double_close_to_zero", STR_INIT("[-0.000000000000000000000000000000000000000000000000000000000000000000000000000001]\n")},
     {"y_number_int_with_exp", STR_INIT("[20e1]")},
     {"y_number_minus_zero", STR_INIT("[-0]")},
     {"y_number_negative_int", STR_INIT("[-123]")},
     {"y_number_negative_one", STR_INIT("[-1]")},
-    {"y_number_negative_zero", STR_INIT("[-0]\n")},
+    {"y_number_negative_zero", STR_INIT("[-0]")},
     {"y_number_real_capital_e", STR_INIT("[1E22]")},
     {"y_number_real_capital_e_neg_exp", STR_INIT("[1E-2]")},
     {"y_number_real_capital_e_pos_exp", STR_INIT("[1E+2]")},
@@ -57,7 +58,7 @@ static const struct row accepted[] = {
     {"y_object_extreme_numbers", STR_INIT("{ \"min\": -1.0e+28, \"max\": 1.0e+28 }")},
     {"y_object_long_strings", STR_INIT("{\"x\":[{\"id\": \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"}], \"id\": \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"}")},
     {"y_object_simple", STR_INIT("{\"a\":[]}")},
-    {"y_object_string_unicode", STR_INIT("{\"title\":\"\\u041f\\u043e\\u043b\\u0442\\u043e\\u0440\\u0430\"}")},
+    {"y_object_string_unicode", STR_INIT("{\"title\":\"\\u041f\\u043e\\u043b\\u0442\\u043e\\u0440\\u0430 \\u0417\\u0435\\u043c\\u043b\\u0435\\u043a\\u043e\\u043f\\u0430\" }")},
     {"y_object_with_newlines", STR_INIT("{\n\"a\": \"b\"\n}")},
     {"y_string_1_2_3_bytes_UTF-8_sequences", STR_INIT("[\"\\u0060\\u012a\\u12AB\"]")},
     {"y_string_accepted_surrogate_pair", STR_INIT("[\"\\uD801\\udc37\"]")},
@@ -131,7 +132,7 @@ static const struct row refused[] = {
     {"y_object_duplicated_key_and_value", STR_INIT("{\"a\":\"b\",\"a\":\"b\"}")},
     {"y_object_escaped_null_in_key", STR_INIT("{\"foo\\u0000bar\": 42}")},
     {"y_string_null_escape", STR_INIT("[\"\\u0000\"]")},
-    {"i_number_huge_exp", STR_INIT("[0.4e00669999999999999999999999999999999999999999999999999999999999999999999969999999006]")},
+    {"i_number_huge_exp", STR_INIT("[0.4e00669999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999999969999999006]")},
     {"i_number_neg_int_huge_exp", STR_INIT("[-1e+9999]")},
     {"i_number_pos_double_huge_exp", STR_INIT("[1.5e+9999]")},
     {"i_number_real_neg_overflow", STR_INIT("[-123123e100000]")},
@@ -227,7 +228,7 @@ static const struct row refused[] = {
     {"n_number_invalid-negative-real", STR_INIT("[-123.123foo]")},
     {"n_number_invalid-utf-8-in-bigger-int", STR_INIT("[123\345]")},
     {"n_number_invalid-utf-8-in-exponent", STR_INIT("[1e1\345]")},
-    {"n_number_invalid-utf-8-in-int", STR_INIT("[0\345]")},
+    {"n_number_invalid-utf-8-in-int", STR_INIT("[0\345]\n")},
     {"n_number_minus_infinity", STR_INIT("[-Infinity]")},
     {"n_number_minus_sign_with_trailing_garbage", STR_INIT("[-foo]")},
     {"n_number_minus_space_1", STR_INIT("[- 1]")},
@@ -242,7 +243,7 @@ static const struct row refused[] = {
     {"n_number_with_alpha_char", STR_INIT("[1.8011670033376514H-308]")},
     {"n_number_with_leading_zero", STR_INIT("[012]")},
     {"n_object_bad_value", STR_INIT("[\"x\", truth]")},
-    {"n_object_bracket_key", STR_INIT("{[: \"x\"}")},
+    {"n_object_bracket_key", STR_INIT("{[: \"x\"}\n")},
     {"n_object_comma_instead_of_colon", STR_INIT("{\"x\", null}")},
     {"n_object_double_colon", STR_INIT("{\"x\"::\"b\"}")},
     {"n_object_emoji", STR_INIT("{\360\237\207\250\360\237\207\255}")},
@@ -344,7 +345,7 @@ static const struct row refused[] = {
     {"n_structure_unclosed_array_unfinished_true", STR_INIT("[ false, tru")},
     {"n_structure_unclosed_object", STR_INIT("{\"asd\":\"asd\"")},
     {"n_structure_unicode-identifier", STR_INIT("\303\245")},
-    {"n_structure_whitespace_U+2060_word_joiner", STR_INIT("\342\201\240")},
+    {"n_structure_whitespace_U+2060_word_joiner", STR_INIT("[\342\201\240]")},
     {"n_structure_whitespace_formfeed", STR_INIT("[\014]")},
     {"missing comma between strings", STR_INIT("[\"a\" \"b\"]")},
     {"missing comma between numbers", STR_INIT("[1 2]")},
@@ -515,9 +516,11 @@ static void nesting_ends_at_32(void)
         {32, STR_INIT("{\"a\":"), STR_INIT("1"), STR_INIT("}"), true},
         {31, STR_INIT("{\"a\":"), STR_INIT("{}"), STR_INIT("}"), true},
         {32, STR_INIT("{\"a\":"), STR_INIT("{}"), STR_INIT("}"), false},
+        /* i_structure_500_nested_arrays, n_structure_100000_opening_arrays and
+         * n_structure_open_array_object */
         {500, STR_INIT("["), STR_INIT(""), STR_INIT("]"), false},
         {100000, STR_INIT("["), STR_INIT(""), STR_INIT(""), false},
-        {50000, STR_INIT("[{\"\":"), STR_INIT(""), STR_INIT(""), false},
+        {50000, STR_INIT("[{\"\":"), STR_INIT("\n"), STR_INIT(""), false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct arena *arena = arena_new(4096, SCRATCH_MAX);

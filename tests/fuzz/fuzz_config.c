@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* NAME=value settings with NUL between them, as an environment has them. A setting NAME_FILE means
+ * a file with that content. What is accepted must be usable: within its ranges, keys that keys can
+ * be made of, an address; what is refused must name a setting and no secret. */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "app/auth/token.h"
+#include "app/store/address.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { FILES_MAX = 16, INPUT_MAX = 16384, PATH_SIZE = 32 };
+
+/* config_load asks a function without an argument of its own. */
+static struct {
+    char text[INPUT_MAX + 2]; /* ends in two NULs */
+    int files[FILES_MAX];
+    char paths[FILES_MAX][PATH_SIZE];
+    size_t n;
+} given;
+
+static void require(bool holds)
+{
+    if (!holds)
+        abort();
+}
+
+static const char *file_of(const char *content)
+{
+    int fd = given.n < FILES_MAX ? memfd_create("setting", MFD_CLOEXEC) : -1;
+
+    if (fd < 0 || write(fd, content, strlen(content)) != (ssize_t)strlen(content))
+        return NULL;
+    given.files[given.n] = fd;
+    (void)snprintf(given.paths[given.n], PATH_SIZE, "/proc/self/fd/%d", fd);
+    return given.paths[given.n++];
+}
+
+static const char *setting(const char *name)
+{
+    size_t n = strlen(name);
+    bool is_file = n > 5 && strcmp(name + n - 5, "_FILE") == 0;
+
+    for (const char *p = given.text; *p; p += strlen(p) + 1) {
+        if (strncmp(p, name, n) == 0 && p[n] == '=')
+            return is_file ? file_of(p + n + 1) : p + n + 1;
+    }
+    return NULL;
+}
+
+static void take(const uint8_t *data, size_t size)
+{
+    memcpy(given.text, data, size);
+    given.text[size] = given.text[size + 1] = '\0';
+    given.n = 0;
+}
+
+static void require_ranges(const struct config *c)
+{
+#define TEXT(name, member, preset, about) require((c->member) != NULL);
+#define SECRET(name, member, about)       require(!(c->member) || *(c->member));
+#define INT(name, member, preset, min, max, about)                                                 \
+    require((c->member) >= (min) && (c->member) <= (max));
+#define NUMBER(name, member, preset, min, max, about)                                              \
+    require((c->member) >= (min) && (c->member) <= (max));
+#define CHOICE(name, member, preset, choices, about) require(*(c->member));
+#include "app/base/config.def"
+#undef TEXT
+#undef SECRET
+#undef INT
+#undef NUMBER
+#undef CHOICE
+}
+
+static void use(const struct config *c)
+{
+    struct store_address address;
+    char error[200] = "";
+    struct tokens *tokens = tokens_new(c, error);
+
+    require(tokens || *error);
+    if (tokens && strcmp(c->jwt_algorithm, "HS256") == 0)
+        require(tokens_reload(tokens, error) || *error);
+    tokens_free(tokens);
+    require(store_address_parse(c->redis_url, &address, error) || *error);
+}
+
+static char *text_of(void (*print)(const struct config *, FILE *), const struct config *c)
+{
+    char *text = NULL;
+    size_t n;
+    FILE *out = open_memstream(&text, &n);
+
+    require(out != NULL);
+    print(c, out);
+    (void)fclose(out);
+    return text;
+}
+
+/* A secret long enough not to stand there by chance must not be told. */
+static void require_untold(const char *text, const char *secret)
+{
+    require(!secret || strlen(secret) < 16 || !strstr(text, secret));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct config config;
+    char *errors = NULL, *shown;
+    size_t n;
+    FILE *out = size <= INPUT_MAX ? open_memstream(&errors, &n) : NULL;
+
+    if (!out)
+        return 0;
+    take(data, size);
+    int faults = config_load(&config, setting, out);
+    (void)fclose(out);
+    require(faults > 0 || n == 0);
+    require(faults == 0 || strchr(errors, '\n'));
+    require_untold(errors, config.app_api_token);
+    if (faults == 0) {
+        require_ranges(&config);
+        shown = text_of(config_print, &config);
+        require_untold(shown, config.app_api_token);
+        free(shown);
+        use(&config);
+    }
+    config_release(&config);
+    free(errors);
+    for (size_t i = 0; i < given.n; i++)
+        (void)close(given.files[i]);
+    return 0;
+}

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The first byte chooses what Redis is asked, the rest is what it says: through the store's own
+ * connection into whoever reads that kind of record. What is read must keep the reader's promises,
+ * and what is not must be a problem. */
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "app/store/cohort.h"
+#include "app/store/dead_letter.h"
+#include "app/store/idempotency.h"
+#include "app/store/lease.h"
+#include "app/store/outbox.h"
+#include "app/store/prediction.h"
+#include "app/store/queue.h"
+#include "app/store/recommendation.h"
+#include "app/store/student.h"
+#include "app/store/students.h"
+#include "app/store/workers.h"
+#include "tests/unit/fake_redis.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { TODAY = 20000, INPUT_MAX = 32768, SHARD = 7 };
+static const int64_t NOW_US = 100000000;
+
+static void require(bool holds)
+{
+    if (!holds)
+        abort();
+}
+
+/* Either it was read, or there is a problem that says why not. */
+static bool was_read(bool read, const struct problem *p)
+{
+    require(read == (p->code == PROBLEM_NONE));
+    return read;
+}
+
+static void touch(struct str text)
+{
+    unsigned sum = 0;
+
+    for (size_t i = 0; i < text.n; i++)
+        sum += (unsigned char)text.p[i];
+    require(sum <= 255 * text.n); /* for the sanitizer, which sees every byte read */
+}
+
+static void touch_all(const struct str_list *list)
+{
+    for (size_t i = 0; i < list->n; i++)
+        touch(list->v[i]);
+}
+
+/* ---- what is asked, and how it is read ---- */
+
+static struct ask *ask_cohort(struct asks *a)
+{
+    return cohort_ask(a, STR("c"));
+}
+
+static void read_cohort(const struct ask *ask, struct arena *arena)
+{
+    struct problem p = {0};
+    struct cohort cohort;
+
+    if (!was_read(cohort_read(ask, arena, STR("c"), &cohort, &p), &p) || !cohort.exists)
+        return;
+    require(cohort.students.n <= COHORT_STUDENTS_MAX && cohort.teachers.n <= COHORT_TEACHERS_MAX);
+    touch(cohort.name);
+    touch_all(&cohort.students);
+    touch_all(&cohort.teachers);
+}
+
+static struct ask *ask_set(struct asks *a)
+{
+    return cohort_ask_of_student(a, STR("s"));
+}
+
+static void read_set(const struct ask *ask, struct arena *arena)
+{
+    struct problem p = {0}, q = {0};
+    struct str_list ids;
+    bool taught = false;
+
+    if (was_read(cohort_read_ids(ask, arena, &ids, &p), &p))
+        touch_all(&ids);
+    if (was_read(cohort_read_taught(ask, ask, &taught, &q), &q))
+        require(!taught || ids.n > 0);
+    else
+        require(!taught);
+}
+
+static struct ask *ask_letters(struct asks *a)
+{
+    return dead_letter_ask_list(a, STR("-"), 3);
+}
+
+static void read_letters(const struct ask *ask, struct arena *arena)
+{
+    struct dead_letter letters[3];
+    struct problem p = {0};
+    size_t n = 0;
+
+    if (!was_read(dead_letter_read_list(ask, arena, 3, letters, &n, &p), &p))
+        return;
+    require(n <= 3);
+    for (size_t i = 0; i < n; i++) {
+        touch(letters[i].id);
+        touch(letters[i].event);
+        touch(letters[i].reason);
+    }
+}
+
+static struct ask *ask_idempotency(struct asks *a)
+{
+    return idempotency_ask_take(a, STR("idempotency:x"), STR("digest"));
+}
+
+static void read_idempotency(const struct ask *ask, struct arena *arena)
+{
+    struct idempotency_record record;
+    struct problem p = {0};
+
+    (void)arena;
+    if (!was_read(idempotency_read_take(ask, &record, &p), &p))
+        return;
+    require(record.state != IDEMPOTENCY_DONE || (record.status >= 200 && record.status <= 299));
+    touch(record.body);
+    touch(record.student);
+}
+
+static struct ask *ask_journal(struct asks *a)
+{
+    return journal_ask(a, SHARD);
+}
+
+static void read_journal(const struct ask *ask, struct arena *arena)
+{
+    struct journal_record records[JOURNAL_BATCH_MAX];
+    struct problem p = {0}, q = {0};
+    int64_t turned;
+    size_t n = 0;
+
+    (void)arena;
+    (void)was_read(journal_read_turned(ask, &turned, &q), &q);
+    if (!was_read(journal_read(ask, records, &n, &p), &p))
+        return;
+    require(n <= JOURNAL_BATCH_MAX);
+    for (size_t i = 0; i < n; i++)
+        touch(records[i].text);
+}
+
+static struct ask *ask_lease(struct asks *a)
+{
+    return lease_ask(a, SHARD, STR("holder"), 1000);
+}
+
+static void read_lease(const struct ask *ask, struct arena *arena)
+{
+    (void)arena;
+    (void)lease_read(ask);
+}
+
+static struct ask *ask_outbox(struct asks *a)
+{
+    return outbox_ask(a, SHARD);
+}
+
+static void read_outbox(const struct ask *ask, struct arena *arena)
+{
+    struct outbox_entry entries[OUTBOX_BATCH_MAX];
+    struct problem p = {0};
+    size_t n = 0;
+
+    (void)arena;
+    if (!was_read(outbox_read(ask, entries, &n, &p), &p))
+        return;
+    require(n <= OUTBOX_BATCH_MAX);
+    for (size_t i = 0; i < n; i++)
+        touch(entries[i].message.event);
+}
+
+static struct ask *ask_predictions(struct asks *a)
+{
+    return prediction_ask_made(a, STR("s"));
+}
+
+static void read_predictions(const struct ask *ask, struct arena *arena)
+{
+    struct prediction_record *records;
+    struct problem p = {0};
+    size_t n = 0;
+
+    if (!was_read(prediction_read_made(ask, arena, &records, &n, &p), &p))
+        return;
+    require(n <= PREDICTIONS_READ_MAX);
+    for (size_t i = 0; i < n; i++) {
+        require(records[i].score >= 0 && records[i].score <= 1);
+        touch(records[i].model);
+    }
+}
+
+static struct ask *ask_jobs(struct asks *a)
+{
+    return queue_ask_take(a, STR("w"), 4, (size_t[QUEUE_LEVELS]){1, 1, 1});
+}
+
+static void read_jobs(const struct ask *ask, struct arena *arena)
+{
+    struct queue_job jobs[QUEUE_TAKE_MAX];
+    struct problem p = {0};
+    size_t n = 0;
+
+    (void)arena;
+    if (!was_read(queue_read_jobs(ask, jobs, &n, &p), &p))
+        return;
+    require(n <= QUEUE_TAKE_MAX);
+    for (size_t i = 0; i < n; i++) {
+        require(jobs[i].level < QUEUE_LEVELS && jobs[i].tries >= 0);
+        touch(jobs[i].body);
+    }
+}
+
+static struct ask *ask_day(struct asks *a)
+{
+    return recommendation_ask(a, STR("s"), TODAY, true);
+}
+
+static void read_day(const struct ask *ask, struct arena *arena)
+{
+    struct recommendations r;
+    struct problem p = {0};
+
+    if (!was_read(recommendation_read(ask, arena, TODAY, 2, &r, &p), &p))
+        return;
+    require(r.heard_count <= HEARD_MAX);
+    for (size_t i = 0; i < r.n; i++)
+        require(r.v[i].number == (int)i + 1 && r.v[i].score >= 0 && r.v[i].score <= 1);
+    touch(r.path);
+    touch(r.token);
+}
+
+static struct ask *ask_given(struct asks *a)
+{
+    return recommendation_ask_days(a, STR("s"), TODAY - 2, 3);
+}
+
+static void read_given(const struct ask *ask, struct arena *arena)
+{
+    struct given *given;
+    struct problem p = {0};
+    struct str token;
+    size_t n = 0;
+
+    if (!was_read(recommendation_read_days(ask, arena, TODAY - 2, &given, &n, &token, &p), &p))
+        return;
+    for (size_t i = 0; i < n; i++)
+        require(given[i].day > TODAY - 3 && given[i].day <= TODAY);
+}
+
+static struct ask *ask_profile(struct asks *a)
+{
+    return student_ask_profile(a, STR("s"));
+}
+
+static void require_state(const struct mastery_state *s)
+{
+    struct mastery_state again;
+    unsigned char packed[STATE_PACKED_MAX];
+
+    require(state_unpack((struct str){(char *)packed, state_pack(s, packed)}, &again));
+}
+
+static void read_profile(const struct ask *ask, struct arena *arena)
+{
+    struct student_profile profile;
+    struct problem p = {0}, q = {0};
+    struct str packed;
+
+    (void)arena;
+    (void)student_read_change(ask, &packed, &q);
+    if (!was_read(student_read_profile(ask, &profile, &p), &p) || !profile.exists)
+        return;
+    require_state(&profile.state);
+    touch(profile.result_json);
+}
+
+static struct ask *ask_days(struct asks *a)
+{
+    return student_ask_days(a, STR("s"), TODAY - 3, 4);
+}
+
+static void read_days(const struct ask *ask, struct arena *arena)
+{
+    struct mastery_state days[STUDENT_DAYS_MAX], one;
+    struct problem p = {0};
+    size_t n = 0;
+
+    (void)arena;
+    require(student_read_day(ask, 4, &one) == REPLY_ERROR);
+    if (!was_read(student_read_days(ask, days, &n, &p), &p))
+        return;
+    require(n <= 4);
+    for (size_t i = 0; i < n; i++)
+        require_state(&days[i]);
+}
+
+static struct ask *ask_students(struct asks *a)
+{
+    return students_ask_page(a, STR("0"));
+}
+
+static void read_students(const struct ask *ask, struct arena *arena)
+{
+    struct str_list students;
+    struct problem p = {0};
+    struct str cursor;
+
+    if (!was_read(students_read_page(ask, arena, &cursor, &students, &p), &p))
+        return;
+    touch(cursor);
+    touch_all(&students);
+}
+
+static void read_workers(const struct ask *ask, struct arena *arena)
+{
+    struct worker_sign signs[WORKERS_MAX];
+    size_t n = 0;
+
+    (void)arena;
+    if (workers_read(ask, signs, &n))
+        require(n <= WORKERS_MAX);
+    for (size_t i = 0; i < n; i++)
+        require(signs[i].dapr < DAPR_STATES);
+}
+
+static const struct {
+    struct ask *(*ask)(struct asks *a);
+    void (*read)(const struct ask *ask, struct arena *arena);
+} questions[] = {
+    {ask_cohort, read_cohort},   {ask_set, read_set},
+    {ask_letters, read_letters}, {ask_idempotency, read_idempotency},
+    {ask_journal, read_journal}, {ask_lease, read_lease},
+    {ask_outbox, read_outbox},   {ask_predictions, read_predictions},
+    {ask_jobs, read_jobs},       {ask_day, read_day},
+    {ask_given, read_given},     {ask_profile, read_profile},
+    {ask_days, read_days},       {ask_students, read_students},
+    {workers_ask, read_workers},
+};
+enum { QUESTIONS = sizeof(questions) / sizeof(questions[0]) };
+
+/* ---- Redis ---- */
+
+static struct fake_redis redis;
+static struct config config = {.store_round_timeout_ms = 200,
+                               .store_connect_timeout_ms = 200,
+                               .store_breaker_failures = 3,
+                               .store_breaker_open_ms = 500};
+
+static void close_redis(void)
+{
+    fake_redis_close(&redis);
+}
+
+static bool open_redis(void)
+{
+    static char url[128];
+
+    if (config.redis_url)
+        return true;
+    (void)signal(SIGPIPE, SIG_IGN);
+    scripts_prepare();
+    if (!fake_redis_open(&redis) || atexit(close_redis) != 0)
+        return false;
+    (void)snprintf(url, sizeof(url), "unix://%s", redis.path);
+    config.redis_url = url;
+    return true;
+}
+
+/* The greeting's answers, then the input, then nothing more. */
+static void say(struct store *store, const uint8_t *bytes, size_t n)
+{
+    struct script *const *scripts;
+
+    require(fake_redis_accept(&redis));
+    for (size_t i = 0; i <= scripts_all(&scripts); i++)
+        fake_redis_say(&redis, "+OK\r\n");
+    require(n == 0 || write(redis.peers[0], bytes, n) == (ssize_t)n);
+    store_on_ready(store, NOW_US);
+    fake_redis_hang_up(&redis);
+    store_on_ready(store, NOW_US);
+    while (fake_redis_accept(&redis)) /* it may have come again */
+        fake_redis_hang_up(&redis);
+    redis.count = 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct arena *arena = arena_new(4096, 32 << 20);
+    char error[200];
+    struct store *store;
+    struct asks asks;
+
+    if (size > 0 && size <= INPUT_MAX && arena && open_redis()) {
+        store = store_new(&config, error);
+        require(store != NULL);
+        asks_init(&asks, arena, NULL);
+        const struct ask *ask = questions[data[0] % QUESTIONS].ask(&asks);
+        store_submit(store, &asks, NOW_US);
+        store_flush(store, NOW_US);
+        say(store, data + 1, size - 1);
+        if (asks.status == ASKS_ANSWERED || asks.status == ASKS_FAILED)
+            questions[data[0] % QUESTIONS].read(ask, arena);
+        store_free(store);
+    }
+    arena_free(arena);
+    return 0;
+}
