@@ -255,18 +255,10 @@ struct calculate_state {
 };
 
 /* clang-format off */
-static const struct rule component_rules[] = {
-    {.name = "completion", .type = RULE_NUMBER, .required = true, .max = 1, .into = COMPLETION * sizeof(double), .about = "Share of the material completed"},
-    {.name = "quiz", .type = RULE_NUMBER, .required = true, .max = 1, .into = QUIZ * sizeof(double), .about = "Quiz results"},
-    {.name = "quality", .type = RULE_NUMBER, .required = true, .max = 1, .into = QUALITY * sizeof(double), .about = "Quality of the work"},
-    {.name = "consistency", .type = RULE_NUMBER, .required = true, .max = 1, .into = CONSISTENCY * sizeof(double), .about = "Regularity of the activity"},
-    {0},
-};
-
 static const struct rule calculate_rules[] = {
     {.name = "student_id", .type = RULE_ID, .required = true, .into = offsetof(struct calculate, student), .about = "The student"},
-    {.name = "components", .type = RULE_OBJECT, .required = true, .fields = component_rules, .into = offsetof(struct calculate, components), .about = "The four components as they stand now"},
-    {.name = "weights", .type = RULE_OBJECT, .nullable = true, .fields = component_rules, .into = offsetof(struct calculate, weights), .given = offsetof(struct calculate, own_weights), .about = "Weights of this calculation, their sum 1 (within 0.001); absent: 0.4, 0.3, 0.2, 0.1"},
+    {.name = "components", .type = RULE_OBJECT, .required = true, .fields = shape_components_in, .into = offsetof(struct calculate, components), .about = "The four components as they stand now"},
+    {.name = "weights", .type = RULE_OBJECT, .nullable = true, .fields = shape_components_in, .into = offsetof(struct calculate, weights), .given = offsetof(struct calculate, own_weights), .about = "Weights of this calculation, their sum 1 (within 0.001); absent: 0.4, 0.3, 0.2, 0.1"},
     {0},
 };
 /* clang-format on */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/routes/shapes.h"
 
+#include "app/domain/mastery.h"
+
 const char *const shape_levels[] = {"novice", "developing", "proficient", "master", NULL};
 const char *const shape_trends[] = {"improving", "declining", "stable", NULL};
 
@@ -10,6 +12,14 @@ const struct rule shape_components[] = {
     SHAPE_SCORE("quiz", "Quiz results"),
     SHAPE_SCORE("quality", "Quality of the work"),
     SHAPE_SCORE("consistency", "Regularity of the activity"),
+    {0},
+};
+
+const struct rule shape_components_in[] = {
+    {.name = "completion", .type = RULE_NUMBER, .required = true, .max = 1, .into = COMPLETION * sizeof(double), .about = "Share of the material completed"},
+    {.name = "quiz", .type = RULE_NUMBER, .required = true, .max = 1, .into = QUIZ * sizeof(double), .about = "Quiz results"},
+    {.name = "quality", .type = RULE_NUMBER, .required = true, .max = 1, .into = QUALITY * sizeof(double), .about = "Quality of the work"},
+    {.name = "consistency", .type = RULE_NUMBER, .required = true, .max = 1, .into = CONSISTENCY * sizeof(double), .about = "Regularity of the activity"},
     {0},
 };
 

@@ -6,6 +6,7 @@
 #include "app/http/rule.h"
 
 extern const struct rule shape_components[];     /* four shares, by component */
+extern const struct rule shape_components_in[];  /* the same to be taken: double[COMPONENTS] */
 extern const struct rule shape_mastery_result[]; /* MasteryResult of the contract */
 extern const struct rule shape_history_day[];
 extern const struct rule shape_activity[];

@@ -228,7 +228,7 @@ static enum step take_outcome(struct record *r, struct engine *engine, struct as
     case CHANGE_DUPLICATE:
         r->duplicate = true;
         r->mark_before = packed;
-        return r->kind == RECORD_STATEMENT ? ask_again(r, asks, false) : STEP_DONE;
+        return r->kind == RECORD_EVENT ? STEP_DONE : ask_again(r, asks, false);
     case CHANGE_ERASED: problem_set(p, PROBLEM_NOT_FOUND, NULL); return STEP_DONE;
     case CHANGE_WITHDRAWN: problem_set(p, PROBLEM_FORBIDDEN, CONSENT_NO_NEW_DATA); return STEP_DONE;
     case CHANGE_PROBLEM: problem_unavailable(p, 1); return STEP_DONE; /* keeps what p says */
@@ -241,10 +241,14 @@ static enum step take_outcome(struct record *r, struct engine *engine, struct as
     return compute(r, engine, asks, packed, p);
 }
 
-/* A statement that was made before, whose answer got lost: the answer is what is stored now. */
+/* What was made before, and whose answer got lost: the answer is what is stored now. */
 static enum step show_stored(struct record *r, const struct student_profile *profile,
-                             struct arena *arena)
+                             struct arena *arena, struct problem *p)
 {
+    if (!profile->exists) { /* erased since */
+        problem_set(p, PROBLEM_NOT_FOUND, NULL);
+        return STEP_DONE;
+    }
     r->state = profile->state;
     mastery_of_state(&r->state, r->state.updated_at_ms, &r->result);
     r->result_json = arena_copy(arena, profile->result_json);
@@ -265,7 +269,7 @@ static enum step go_on(struct record *r, struct engine *engine, struct asks *ask
     if (!student_read_profile(r->profile, &profile, p))
         return STEP_DONE;
     if (r->duplicate)
-        return show_stored(r, &profile, asks->arena);
+        return show_stored(r, &profile, asks->arena, p);
     if (r->days && day_of(r) < profile.state.day)
         return compute_past(r, engine, asks, &profile, p);
     r->days = NULL;

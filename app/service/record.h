@@ -26,7 +26,7 @@ struct record {
     bool own_weights;
     double weights[COMPONENTS];
     struct learning_event event; /* RECORD_EVENT */
-    struct str event_id;
+    struct str event_id; /* the change is made once for this id; of other kinds too: may be empty */
     struct str event_json; /* as it will be kept for the export */
     struct str mark;       /* kept beside event_id, given back to whoever brings it again */
     int64_t now_ms;
@@ -34,8 +34,8 @@ struct record {
     struct str correlation_id;
     struct str traceparent; /* of the request, carried on to the events that follow; may be empty */
     /* out, when done without a problem */
-    bool duplicate; /* the event had been counted before: nothing has changed; of what is below only
-                     * mark_before is set */
+    bool duplicate; /* the change had been made before: nothing has changed. Of an event only
+                     * mark_before is set below; of other kinds what is stored now is shown */
     struct str mark_before;
     struct mastery_state state;
     struct mastery_result result;

@@ -67,14 +67,26 @@ struct ask *ask_command(struct asks *a, enum ask_kind kind, int argc, const stru
     return note(a, kind, argc, argv);
 }
 
-struct ask *ask_script(struct asks *a, const struct script *script, int keys, int argc,
-                       const struct str *argv)
+static struct ask *note_script(struct asks *a, enum ask_kind kind, const struct script *script,
+                               int keys, int argc, const struct str *argv)
 {
-    struct ask *ask = note(a, ASK_WRITE, argc, argv);
+    struct ask *ask = note(a, kind, argc, argv);
 
     if (ask != &dead_ask) {
         ask->script = script;
         ask->keys = keys;
     }
     return ask;
+}
+
+struct ask *ask_script(struct asks *a, const struct script *script, int keys, int argc,
+                       const struct str *argv)
+{
+    return note_script(a, ASK_WRITE, script, keys, argc, argv);
+}
+
+struct ask *ask_script_reading(struct asks *a, const struct script *script, int keys, int argc,
+                               const struct str *argv)
+{
+    return note_script(a, ASK_READ, script, keys, argc, argv);
 }

@@ -12,6 +12,7 @@ const struct str key_profiles = STR_INIT("{??}:student:*");
 const struct str key_queues[] = {STR_INIT("queue:{batch}:high"), STR_INIT("queue:{batch}:normal"),
                                  STR_INIT("queue:{batch}:low")};
 const struct str key_queue_later = STR_INIT("queue:{batch}:later");
+const struct str key_batches = STR_INIT("batches");
 const struct str key_workers = STR_INIT("workers");
 const struct str key_dead_letters = STR_INIT("queue:{dead}");
 
@@ -158,6 +159,13 @@ struct str key_teacher_cohorts(struct arena *arena, struct str teacher)
 struct str key_cohort_lock(struct arena *arena, struct str cohort)
 {
     return arena_printf(arena, "cohort:{%.*s}:lock", STR_ARG(cohort));
+}
+
+struct str key_batch(struct arena *arena, struct str batch, enum batch_key key)
+{
+    static const char *const suffixes[BATCH_KEYS] = {"", ":students", ":items", ":results"};
+
+    return arena_printf(arena, "batch:{%.*s}%s", STR_ARG(batch), suffixes[key]);
 }
 
 struct str key_idempotency(struct arena *arena, const char *role, struct str user, struct str hash)

@@ -91,6 +91,15 @@ struct str key_journal(struct arena *arena, struct str student);
 struct str key_cohort(struct arena *arena, struct str cohort);           /* cohort:{ID} */
 struct str key_cohort_lock(struct arena *arena, struct str cohort);      /* cohort:{ID}:lock */
 struct str key_teacher_cohorts(struct arena *arena, struct str teacher); /* teacher:{ID}:cohorts */
+/* What a batch consists of: batch:{ID}, batch:{ID}:students and so on (store/batch.h). */
+enum batch_key {
+    BATCH_KEY_JOB,
+    BATCH_KEY_STUDENTS,
+    BATCH_KEY_ITEMS,
+    BATCH_KEY_RESULTS,
+    BATCH_KEYS
+};
+struct str key_batch(struct arena *arena, struct str batch, enum batch_key key);
 /* idempotency:{ROLE:CALLER}:HASH */
 struct str key_idempotency(struct arena *arena, const char *role, struct str user, struct str hash);
 extern const struct str key_all_event_logs; /* pattern of the :events keys of all students */
@@ -99,6 +108,7 @@ extern const struct str key_cohorts;        /* cohorts: sorted set of all there 
 extern const struct str key_dead_letters;   /* queue:{dead}: stream of what could not be taken */
 extern const struct str key_queues[]; /* queue:{batch}:high, :normal, :low, by enum queue_level */
 extern const struct str key_queue_later; /* queue:{batch}:later: sorted set of jobs put off */
+extern const struct str key_batches;     /* batches: sorted set of all there are, by time */
 extern const struct str key_workers;     /* workers: hash of the workers' signs of life */
 unsigned key_shard(struct str student);
 

@@ -63,14 +63,19 @@ struct script script_claim = {
         "return jobs\n"),
 };
 
-/* KEYS: the job's stream, later. ARGV: group, worker, id, then, to put it off, when and what. */
+/* KEYS: the job's stream, later. ARGV: group, worker, id, then what: "" to finish it, "later" with
+ * when and what, "next" with kind and body. */
 struct script script_finish = {
     .name = "finish",
     .body = STR_INIT("local p = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1)\n"
                      "if not p[1] or p[1][2] ~= ARGV[2] then return 0 end\n"
                      "redis.call('XACK', KEYS[1], ARGV[1], ARGV[3])\n"
                      "redis.call('XDEL', KEYS[1], ARGV[3])\n"
-                     "if ARGV[4] then redis.call('ZADD', KEYS[2], ARGV[4], ARGV[5]) end\n"
+                     "if ARGV[4] == 'later' then\n"
+                     "  redis.call('ZADD', KEYS[2], ARGV[5], ARGV[6])\n"
+                     "elseif ARGV[4] == 'next' then\n"
+                     "  redis.call('XADD', KEYS[1], '*', 'k', ARGV[5], 'b', ARGV[6], 't', '0')\n"
+                     "end\n"
                      "return 1\n"),
 };
 
@@ -192,27 +197,34 @@ void queue_ask_keep(struct asks *a, struct str worker, const struct queue_job *j
                      (struct str[]){key_queues[job->level], GROUP, worker, job->id});
 }
 
+static struct ask *ask_finish(struct asks *a, struct str worker, const struct queue_job *job,
+                              struct str what, struct str first, struct str second)
+{
+    struct str argv[] = {
+        key_queues[job->level], key_queue_later, GROUP, worker, job->id, what, first, second};
+
+    return ask_script(a, &script_finish, 2, sizeof(argv) / sizeof(argv[0]), argv);
+}
+
 struct ask *queue_ask_finish(struct asks *a, struct str worker, const struct queue_job *job)
 {
-    return ask_script(
-        a, &script_finish, 2, 5,
-        (struct str[]){key_queues[job->level], key_queue_later, GROUP, worker, job->id});
+    return ask_finish(a, worker, job, STR(""), STR(""), STR(""));
+}
+
+void queue_ask_follow(struct asks *a, struct str worker, const struct queue_job *job,
+                      struct str next)
+{
+    (void)ask_finish(a, worker, job, STR("next"), job->kind, next);
 }
 
 struct ask *queue_ask_put_off(struct asks *a, struct str worker, const struct queue_job *job,
                               int64_t due_ms)
 {
-    struct str argv[] = {key_queues[job->level],
-                         key_queue_later,
-                         GROUP,
-                         worker,
-                         job->id,
-                         number(a, due_ms),
-                         arena_printf(a->arena, "%d %.*s %lld %.*s %.*s", (int)job->level,
-                                      STR_ARG(job->kind), (long long)job->tries + 1,
-                                      STR_ARG(job->id), STR_ARG(job->body))};
+    struct str again =
+        arena_printf(a->arena, "%d %.*s %lld %.*s %.*s", (int)job->level, STR_ARG(job->kind),
+                     (long long)job->tries + 1, STR_ARG(job->id), STR_ARG(job->body));
 
-    return ask_script(a, &script_finish, 2, 7, argv);
+    return ask_finish(a, worker, job, STR("later"), number(a, due_ms), again);
 }
 
 void queue_ask_due(struct asks *a, int64_t now_ms)

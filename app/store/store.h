@@ -77,6 +77,9 @@ struct ask *ask_command(struct asks *a, enum ask_kind kind, int argc, const stru
 /* Runs a script: argv is its keys, then its arguments. A Redis that does not know it is taught. */
 struct ask *ask_script(struct asks *a, const struct script *script, int keys, int argc,
                        const struct str *argv);
+/* One that only reads: asked once more when its connection breaks, as a read is. */
+struct ask *ask_script_reading(struct asks *a, const struct script *script, int keys, int argc,
+                               const struct str *argv);
 
 enum store_state { STORE_CLOSED_CIRCUIT, STORE_OPEN_CIRCUIT, STORE_HALF_OPEN_CIRCUIT };
 

@@ -7,7 +7,7 @@
 #include "app/worker/dead.h"
 #include "app/worker/worker.h"
 
-enum { TRIES = 5, UNKNOWN_KIND = 1 };
+enum { UNKNOWN_KIND = 2, LONGEST_PAUSE = 3 };
 enum { JOB_DONE, JOB_AGAIN, JOB_DEAD }; /* the words of METRIC_JOBS */
 
 static const int64_t TAKE_US = 100000; /* between looks into an empty queue */
@@ -21,12 +21,20 @@ static const int64_t AGAIN_MS = 500;        /* before the second try; four times
 static const struct {
     struct str name;
     job_step *step;
+    int tries;
+    job_dead *dead; /* NULL: nobody else is concerned */
 } kinds[] = {
-    {STR_INIT("event"), job_event},
+    {STR_INIT("event"), job_event, 5,  NULL},
+    {STR_INIT("batch"), job_batch, 25, job_batch_dead},
 };
 /* clang-format on */
 
 static_assert(sizeof(kinds) / sizeof(kinds[0]) == UNKNOWN_KIND, "a word of METRIC_JOBS a kind");
+
+static bool tried_out(const struct job *job, int64_t tries)
+{
+    return tries >= kinds[job->kind].tries;
+}
 
 /* ---- the end of a job ---- */
 
@@ -50,7 +58,7 @@ static int64_t again_ms(const struct job *job)
 {
     int64_t ms = AGAIN_MS;
 
-    for (int64_t i = 0; i < job->q.tries && i < TRIES; i++)
+    for (int64_t i = 0; i < job->q.tries && i < LONGEST_PAUSE; i++)
         ms *= 4;
     return ms;
 }
@@ -66,19 +74,31 @@ static struct str reason_of(const struct job *job)
 static void finish(struct worker *w, struct job *job)
 {
     asks_clear(&job->task->asks);
-    (void)queue_ask_finish(&job->task->asks, w->id, &job->q);
+    if (job->next.p)
+        queue_ask_follow(&job->task->asks, w->id, &job->q, job->next);
+    else
+        (void)queue_ask_finish(&job->task->asks, w->id, &job->q);
     task_submit(w, job->task, on_ended);
+}
+
+static void tell_others(struct worker *w, struct job *job)
+{
+    if (job->kind < UNKNOWN_KIND && kinds[job->kind].dead)
+        kinds[job->kind].dead(w, job);
 }
 
 /* Kept first, finished then: in between there are two of it, never none. */
 static void on_buried(struct worker *w, struct task *task)
 {
     struct problem p = {.code = PROBLEM_NONE};
+    struct job *job = task->own;
 
-    if (task_failed(task) || !dead_letter_read(task->asks.first, &p))
+    if (task_failed(task) || !dead_letter_read(task->asks.first, &p)) {
         on_ended(w, task);
-    else
-        finish(w, task->own);
+        return;
+    }
+    tell_others(w, job);
+    finish(w, job);
 }
 
 static void bury(struct worker *w, struct job *job, struct str why)
@@ -91,9 +111,11 @@ static void bury(struct worker *w, struct job *job, struct str why)
     log_end(w->engine->log);
     count(w, job, JOB_DEAD);
     asks_clear(&task->asks);
+    job->next = (struct str){0};
     (void)dead_ask(&task->asks, arena_printf(task->arena, "job: %.*s", STR_ARG(why)),
                    arena_printf(task->arena, "queue:%.*s", STR_ARG(job->q.kind)), job->q.body,
                    w->now_ms);
+    tell_others(w, job);
     task_submit(w, task, on_buried);
 }
 
@@ -109,10 +131,13 @@ static void put_off(struct worker *w, struct job *job)
 
 static void end_job(struct worker *w, struct job *job)
 {
+    if (job->got_on)
+        job->q.tries = -1; /* what comes now is its first try */
     if (job->problem.code == PROBLEM_NONE) {
         count(w, job, JOB_DONE);
         finish(w, job);
-    } else if (job->problem.code == PROBLEM_SERVICE_UNAVAILABLE && job->q.tries + 1 < TRIES) {
+    } else if (job->problem.code == PROBLEM_SERVICE_UNAVAILABLE &&
+               !tried_out(job, job->q.tries + 1)) {
         put_off(w, job);
     } else {
         bury(w, job, reason_of(job));
@@ -169,7 +194,7 @@ static void begin(struct worker *w, struct job *job, const struct queue_job *q)
     w->jobs.busy++;
     if (job->kind == UNKNOWN_KIND)
         bury(w, job, STR("of an unknown kind"));
-    else if (job->q.tries >= TRIES)
+    else if (tried_out(job, job->q.tries))
         bury(w, job, STR("every worker that tried it has died"));
     else
         step(w, job);

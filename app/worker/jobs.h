@@ -16,6 +16,9 @@ struct job {
     struct task *task;      /* NULL: this place is free */
     struct problem problem; /* a code other than NONE: it has failed */
     void *state;            /* its kind's own between its rounds, NULL at first */
+    struct str next;        /* body of the job of its kind that takes its place in the queue, in the
+                             * same breath as it is finished; p NULL: none */
+    bool got_on;            /* though it has failed, another try will begin further on */
     unsigned kind;          /* place in the table, and word of METRIC_JOBS */
     struct ask *ended;
 };
@@ -25,6 +28,13 @@ struct job {
 typedef enum step job_step(struct worker *w, struct job *job);
 
 extern job_step job_event; /* job_event.c: a learning event that is to be counted */
+extern job_step job_batch; /* job_batch.c: a part of a batch */
+
+/* The job will never succeed, and that concerns others: called before the round in which it is kept
+ * as a dead letter, to ask for what must be, and again after it. job->ended is NULL the first time.
+ */
+typedef void job_dead(struct worker *w, struct job *job);
+extern job_dead job_batch_dead;
 
 struct jobs {
     struct job v[JOBS_AT_ONCE];

@@ -10,6 +10,7 @@ from harness.engine import RedisProcess, fresh_id
 from harness.expect import assert_common_headers, assert_ok, assert_problem
 from harness.process import program
 from harness.token import make_token
+from harness.wait import wait_for
 
 SCORES = {"completion": 0.8, "quiz": 0.9, "quality": 0.85, "consistency": 0.7}
 PATHS = ["/api/v1/process", "/process", "/api/v1/process/process"]
@@ -367,8 +368,24 @@ def test_teacher_has_own_students(engine, admin, student):
 def test_batches_stay_for_admins(engine, student, role):
     caller = Caller(engine, user_token=engine.token(student, role), url=engine.base_url)
     answer = caller.process("batch_process", {"student_ids": [student]})
-    assert answer.status in (400, 403)
-    assert answer.json["metadata"]["error_code"] in ("INVALID_INTENT", "SECURITY_ERROR")
+    assert_refused(answer, 403, "SECURITY_ERROR", "FORBIDDEN", intent="batch_process")
+    assert_problem(caller.client.get("/api/v1/batch/mastery/x"), 403, "FORBIDDEN")
+
+
+def test_batch_of_an_intent_is_a_batch(dapr, admin, student):
+    body = {"requests": [{"student_id": student, "components": SCORES}], "priority": "high"}
+    data = assert_done(dapr.process("batch_process", body), "batch_process", 202)
+    path = f"/api/v1/batch/mastery/{data['batch_id']}"
+    wait_for(lambda: admin.get(path).json["status"] == "completed", 30, what="completed")
+    assert admin.post("/api/v1/mastery/query", {"student_id": student}).status == 200
+
+
+def test_bad_batch_of_an_intent_names_its_fields(dapr):
+    body = {"requests": [{"student_id": "a", "components": {**SCORES, "quiz": 2}}]}
+    error = assert_refused(
+        dapr.process("batch_process", body), 400, "VALIDATION_ERROR", intent="batch_process"
+    )
+    assert fields_of(error) == ["payload.requests[0].components.quiz"]
 
 
 def test_sidecars_token_opens_nothing_but_process(engine, student):

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/store/batch.h"
+
+#include <math.h>
+
+#include "app/base/clock.h"
+#include "app/store/batch_inside.h"
+#include "app/store/keys.h"
+
+const char *const batch_status_names[BATCH_STATUSES + 1] = {
+    [BATCH_PENDING] = "pending", [BATCH_PROCESSING] = "processing", [BATCH_COMPLETED] = "completed",
+    [BATCH_FAILED] = "failed",   [BATCH_CANCELLED] = "cancelled",   [BATCH_STATUSES] = NULL,
+};
+
+const char *const batch_priority_names[QUEUE_LEVELS + 1] = {
+    [QUEUE_HIGH] = "high",
+    [QUEUE_NORMAL] = "normal",
+    [QUEUE_LOW] = "low",
+    [QUEUE_LEVELS] = NULL,
+};
+
+/* KEYS: job, students, items, results. ARGV: until (epoch seconds), 2 if something is stated about
+ * the students and 1 if not, six facts with their names, then the students, each with what is
+ * stated. Answers 1 when made, 0 when it was there before. */
+enum { CREATE_FACTS = 6, CREATE_HEAD = 2 + 2 * CREATE_FACTS };
+struct script script_batch_create = {
+    .name = "batch_create",
+    .body = STR_INIT(
+        "if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end\n"
+        "local students, items, step = {}, {}, tonumber(ARGV[2])\n"
+        "for i = 15, #ARGV, step do\n"
+        "  students[#students + 1] = #students / 2\n"
+        "  students[#students + 1] = ARGV[i]\n"
+        "  if step == 2 then\n"
+        "    items[#items + 1] = ARGV[i]\n"
+        "    items[#items + 1] = ARGV[i + 1]\n"
+        "  end\n"
+        "end\n"
+        "local function put(command, key, list)\n"
+        "  for i = 1, #list, 1000 do\n"
+        "    redis.call(command, key, unpack(list, i, math.min(i + 999, #list)))\n"
+        "  end\n"
+        "end\n"
+        "put('ZADD', KEYS[2], students)\n"
+        "put('HSET', KEYS[3], items)\n"
+        "redis.call('HSET', KEYS[1], 'status', 'pending', 'total', #students / 2, 'processed', 0,\n"
+        "           'failed', 0, unpack(ARGV, 3, 14))\n"
+        "for i = 1, 3 do redis.call('EXPIREAT', KEYS[i], ARGV[1]) end\n"
+        "return 1\n"),
+};
+
+/* KEYS: job. ARGV: now, status. Answers 1 when it ends by this, 0 when it had ended, -1 when it is
+ * not there. */
+struct script script_batch_end = {
+    .name = "batch_end",
+    .body = STR_INIT("local was = redis.call('HGET', KEYS[1], 'status')\n"
+                     "if not was then return -1 end\n"
+                     "if was ~= 'pending' and was ~= 'processing' then return 0 end\n"
+                     "redis.call('HSET', KEYS[1], 'status', ARGV[2], 'completed', ARGV[1])\n"
+                     "return 1\n"),
+};
+
+/* KEYS: job, students, results. ARGV: offset, limit. Answers the number of results, then student
+ * and result of each on the page; nil when the batch is not there. */
+struct script script_batch_results = {
+    .name = "batch_results",
+    .body = STR_INIT("if redis.call('EXISTS', KEYS[1]) == 0 then return false end\n"
+                     "local offset, limit = tonumber(ARGV[1]), tonumber(ARGV[2])\n"
+                     "local total, at = redis.call('HLEN', KEYS[3]), 0\n"
+                     "local page = {total}\n"
+                     "if offset >= total then return page end\n"
+                     "for _, student in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do\n"
+                     "  local result = redis.call('HGET', KEYS[3], student)\n"
+                     "  if result then\n"
+                     "    at = at + 1\n"
+                     "    if at > offset then\n"
+                     "      page[#page + 1] = student\n"
+                     "      page[#page + 1] = result\n"
+                     "      if at == offset + limit then break end\n"
+                     "    end\n"
+                     "  end\n"
+                     "end\n"
+                     "return page\n"),
+};
+
+static struct str number(struct asks *a, int64_t value)
+{
+    return arena_printf(a->arena, "%lld", (long long)value);
+}
+
+/* ---- making one ---- */
+
+static void ask_index(struct asks *a, struct str id, int64_t now_ms)
+{
+    (void)ask_command(a, ASK_WRITE, 4,
+                      (struct str[]){STR("ZADD"), key_batches, number(a, now_ms), id});
+    (void)ask_command(a, ASK_WRITE, 4,
+                      (struct str[]){STR("ZREMRANGEBYSCORE"), key_batches, STR("-inf"),
+                                     number(a, now_ms - BATCH_KEPT_MS)});
+}
+
+static void ask_jobs(struct asks *a, struct str id, const struct batch *b, size_t n)
+{
+    for (int lane = 0; lane < BATCH_LANES && (size_t)lane * BATCH_PART < n; lane++)
+        queue_ask_add(a, b->priority, STR("batch"),
+                      batch_job_body(a->arena, id, (int64_t)lane * BATCH_PART));
+}
+
+static struct str or_empty(struct str text)
+{
+    return text.n > 0 ? text : STR("");
+}
+
+static struct str until(struct asks *a, const struct batch *b)
+{
+    return number(a, (b->created_ms + BATCH_KEPT_MS) / 1000);
+}
+
+/* Into the list of all first: an erasure that does not find it there has been before it. */
+struct ask *batch_ask_create(struct asks *a, struct str id, const struct batch *b,
+                             const struct batch_item *items, size_t n)
+{
+    bool stated = n > 0 && items[0].stated;
+    int argc = BATCH_KEYS + CREATE_HEAD + (int)n * (stated ? 2 : 1);
+    struct str *argv = arena_array(a->arena, (size_t)argc, sizeof(*argv)), *arg;
+    const struct str head[CREATE_HEAD] = {
+        until(a, b),        stated ? STR("2") : STR("1"),
+        STR("priority"),    str_of(batch_priority_names[b->priority]),
+        STR("created"),     number(a, b->created_ms),
+        STR("actor"),       b->actor,
+        STR("correlation"), b->correlation_id,
+        STR("traceparent"), or_empty(b->traceparent),
+        STR("callback"),    or_empty(b->callback_url),
+    };
+    struct ask *ask;
+
+    if (!argv) {
+        a->failed = true;
+        argc = 0;
+    } else {
+        batch_put_keys(a, id, argv);
+        arg = mempcpy(argv + BATCH_KEYS, head, sizeof(head));
+        for (size_t i = 0; i < n; i++) {
+            *arg++ = items[i].student;
+            if (stated)
+                *arg++ = batch_print_item(a->arena, &items[i]);
+        }
+    }
+    ask_index(a, id, b->created_ms);
+    ask = ask_script(a, &script_batch_create, BATCH_KEYS, argc, argv);
+    ask_jobs(a, id, b, n);
+    return ask;
+}
+
+bool batch_read_answer(const struct ask *ask, int64_t *ret, struct problem *p)
+{
+    if (reply_int(ask->reply, ret) == REPLY_THERE)
+        return true;
+    reply_problem(ask->reply, p);
+    return false;
+}
+
+bool batch_read_create(const struct ask *ask, bool *ret_made, struct problem *p)
+{
+    int64_t made = 0;
+    bool there = batch_read_answer(ask, &made, p);
+
+    *ret_made = made == 1;
+    return there;
+}
+
+/* ---- looking at one ---- */
+
+struct ask *batch_ask(struct asks *a, struct str id)
+{
+    static const struct str names[] = {FACTS(FACT_STR)};
+    struct str argv[2 + FACT_COUNT] = {STR("HMGET"), key_batch(a->arena, id, BATCH_KEY_JOB)};
+
+    memcpy(argv + 2, names, sizeof(names));
+    return ask_command(a, ASK_READ, 2 + FACT_COUNT, argv);
+}
+
+static bool read_word(const redisReply *reply, const char *const *words, int *ret)
+{
+    struct str text;
+
+    if (reply_text(reply, &text) != REPLY_THERE)
+        return false;
+    for (*ret = 0; words[*ret]; ++*ret) {
+        if (str_equal(text, str_of(words[*ret])))
+            return true;
+    }
+    return false;
+}
+
+/* Absent: 0. */
+static bool read_number(const redisReply *reply, int64_t *ret)
+{
+    struct str text;
+    enum reply there = reply_text(reply, &text);
+
+    *ret = 0;
+    return there == REPLY_MISSING ||
+           (there == REPLY_THERE && str_to_int64(text, 0, INT64_MAX, ret));
+}
+
+static bool read_facts(const redisReply *r, struct batch *ret)
+{
+    int64_t *const numbers[] = {&ret->total,      &ret->processed,  &ret->failed,
+                                &ret->created_ms, &ret->started_ms, &ret->completed_ms};
+    struct str *const texts[] = {&ret->actor, &ret->correlation_id, &ret->traceparent,
+                                 &ret->callback_url};
+    const size_t number_count = sizeof(numbers) / sizeof(numbers[0]);
+    int status, priority;
+
+    if (!read_word(reply_at(r, 0), batch_status_names, &status) ||
+        !read_word(reply_at(r, 1), batch_priority_names, &priority))
+        return false;
+    ret->status = (enum batch_status)status;
+    ret->priority = (enum queue_level)priority;
+    for (size_t i = 0; i < number_count; i++) {
+        if (!read_number(reply_at(r, 2 + i), numbers[i]))
+            return false;
+    }
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (reply_text(reply_at(r, 2 + number_count + i), texts[i]) != REPLY_THERE)
+            return false;
+    }
+    return true;
+}
+
+bool batch_read_facts(const redisReply *reply, struct batch *ret, struct problem *p)
+{
+    struct str status;
+    size_t n;
+
+    *ret = (struct batch){0};
+    if (reply_array(reply, FACT_COUNT, &n) != REPLY_THERE || n != FACT_COUNT) {
+        reply_problem(reply, p);
+        return false;
+    }
+    ret->exists = reply_text(reply_at(reply, 0), &status) != REPLY_MISSING;
+    if (!ret->exists || read_facts(reply, ret))
+        return true;
+    problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
+    return false;
+}
+
+bool batch_read(const struct ask *ask, struct batch *ret, struct problem *p)
+{
+    return batch_read_facts(ask->reply, ret, p);
+}
+
+double batch_progress(const struct batch *b)
+{
+    return b->total > 0 ? 100.0 * (double)b->processed / (double)b->total : 100;
+}
+
+bool batch_time_left(const struct batch *b, int64_t now_ms, int64_t *ret_s)
+{
+    double ms;
+
+    *ret_s = 0;
+    if (batch_ended(b->status))
+        return true;
+    if (b->processed == 0)
+        return false;
+    ms =
+        (double)(now_ms - b->started_ms) / (double)b->processed * (double)(b->total - b->processed);
+    *ret_s = ms > 0 ? (int64_t)ceil(ms / 1e3) : 0;
+    return true;
+}
+
+/* ---- ending one before its time ---- */
+
+static struct ask *ask_end(struct asks *a, struct str id, enum batch_status status, int64_t now_ms)
+{
+    return ask_script(a, &script_batch_end, 1, 3,
+                      (struct str[]){key_batch(a->arena, id, BATCH_KEY_JOB), number(a, now_ms),
+                                     str_of(batch_status_names[status])});
+}
+
+struct ask *batch_ask_cancel(struct asks *a, struct str id, int64_t now_ms)
+{
+    return ask_end(a, id, BATCH_CANCELLED, now_ms);
+}
+
+struct ask *batch_ask_give_up(struct asks *a, struct str id, int64_t now_ms)
+{
+    return ask_end(a, id, BATCH_FAILED, now_ms);
+}
+
+bool batch_read_ended(const struct ask *ask, bool *ret_changed, struct problem *p)
+{
+    int64_t changed = 0;
+    bool there = batch_read_answer(ask, &changed, p);
+
+    *ret_changed = changed == 1;
+    return there;
+}
+
+/* ---- results: '+' and the MasteryResult, or '-' and the message ---- */
+
+struct ask *batch_ask_results(struct asks *a, struct str id, int64_t offset, int64_t limit)
+{
+    struct str argv[] = {
+        key_batch(a->arena, id, BATCH_KEY_JOB), key_batch(a->arena, id, BATCH_KEY_STUDENTS),
+        key_batch(a->arena, id, BATCH_KEY_RESULTS), number(a, offset), number(a, limit)};
+
+    return ask_script_reading(a, &script_batch_results, 3, 5, argv);
+}
+
+static bool read_result(const redisReply *student, const redisReply *text, struct batch_result *ret)
+{
+    struct str result;
+
+    if (reply_text(student, &ret->student) != REPLY_THERE ||
+        reply_text(text, &result) != REPLY_THERE || result.n == 0 ||
+        (result.p[0] != '+' && result.p[0] != '-'))
+        return false;
+    ret->success = result.p[0] == '+';
+    ret->text = (struct str){result.p + 1, result.n - 1};
+    return true;
+}
+
+bool batch_read_results(const struct ask *ask, size_t limit, bool *ret_exists, int64_t *ret_total,
+                        struct batch_result *ret_results, size_t *ret_count, struct problem *p)
+{
+    const redisReply *r = ask->reply;
+    enum reply there;
+    size_t n;
+
+    *ret_count = 0;
+    there = reply_array(r, 1 + 2 * limit, &n);
+    *ret_exists = there != REPLY_MISSING;
+    if (there == REPLY_MISSING)
+        return true;
+    if (there != REPLY_THERE || n % 2 != 1) {
+        reply_problem(r, p);
+        return false;
+    }
+    if (reply_int(reply_at(r, 0), ret_total) != REPLY_THERE)
+        problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
+    for (size_t i = 1; i < n; i += 2) {
+        if (!read_result(reply_at(r, i), reply_at(r, i + 1), &ret_results[(*ret_count)++]))
+            problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
+    }
+    return p->code == PROBLEM_NONE;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Batches: up to a thousand students whose mastery is stated, or made again from what is stored, by
+ * the worker. A batch is four keys: batch:{ID} what is known of it, :students (sorted set, by their
+ * position in the request), :items (hash, what is stated about each that has no result yet),
+ * :results (hash, one for each that is done). A result is written once, whoever brings it again,
+ * and progress is the number of results. All batches stand in the sorted set `batches`, by the time
+ * they were made, so that erasing a student finds them.
+ *
+ * The work is shared out in parts of BATCH_PART positions, BATCH_LANES of them at a time: the job
+ * of a part puts that of the lane's next part behind all other jobs when it ends, so that many
+ * batches get on side by side. */
+#ifndef STORE_BATCH_H
+#define STORE_BATCH_H
+
+#include "app/base/problem.h"
+#include "app/domain/mastery.h"
+#include "app/store/queue.h"
+#include "app/store/reply.h"
+
+enum { BATCH_STUDENTS_MAX = 1000, BATCH_PART = 64, BATCH_LANES = 4, BATCH_ID_SIZE = 33 };
+#define BATCH_KEPT_MS (7 * DAY_MS)
+
+/* In the order of the words of METRIC_BATCH. */
+enum batch_status {
+    BATCH_PENDING,
+    BATCH_PROCESSING,
+    BATCH_COMPLETED,
+    BATCH_FAILED, /* none of its students succeeded, or it was given up */
+    BATCH_CANCELLED,
+    BATCH_STATUSES
+};
+extern const char *const batch_status_names[BATCH_STATUSES + 1]; /* ends with NULL */
+extern const char *const batch_priority_names[QUEUE_LEVELS + 1]; /* the same; by queue_level */
+
+static inline bool batch_ended(enum batch_status status)
+{
+    return status >= BATCH_COMPLETED;
+}
+
+/* What is to be done for one student. */
+struct batch_item {
+    struct str student;
+    bool stated; /* false: the result is made again from what is stored */
+    double components[COMPONENTS];
+    bool own_weights;
+    double weights[COMPONENTS];
+};
+
+struct batch {
+    bool exists;
+    enum batch_status status;
+    enum queue_level priority;
+    int64_t total, processed, failed;
+    int64_t created_ms, started_ms, completed_ms;  /* 0: not yet */
+    struct str actor, correlation_id, traceparent; /* of the request that made it */
+    struct str callback_url;                       /* may be empty */
+};
+
+/* Share of the students that have a result, in percent. */
+double batch_progress(const struct batch *b);
+/* Seconds until it ends if it goes on as so far, rounded up; false when nothing can be told. */
+bool batch_time_left(const struct batch *b, int64_t now_ms, int64_t *ret_s);
+
+/* Makes the batch (created_ms, priority and the texts of b count) and its first jobs. One that is
+ * there already stays as it is. */
+struct ask *batch_ask_create(struct asks *a, struct str id, const struct batch *b,
+                             const struct batch_item *items, size_t n);
+/* Whether it was made now. */
+bool batch_read_create(const struct ask *ask, bool *ret_made, struct problem *p);
+
+struct ask *batch_ask(struct asks *a, struct str id);
+/* Texts point into the reply. */
+bool batch_read(const struct ask *ask, struct batch *ret, struct problem *p);
+
+/* Status cancelled, unless it has ended. */
+struct ask *batch_ask_cancel(struct asks *a, struct str id, int64_t now_ms);
+/* The same with failed, for whoever gives it up. */
+struct ask *batch_ask_give_up(struct asks *a, struct str id, int64_t now_ms);
+/* Whether it has changed. */
+bool batch_read_ended(const struct ask *ask, bool *ret_changed, struct problem *p);
+
+/* A result as stored: the MasteryResult, or why there is none. */
+struct batch_result {
+    struct str student;
+    bool success;
+    struct str text; /* JSON of the result; message of the error */
+};
+
+/* A page of the results there are so far, in the order of the request. */
+struct ask *batch_ask_results(struct asks *a, struct str id, int64_t offset, int64_t limit);
+/* ret_results has room for the page. exists false: there is no such batch. */
+bool batch_read_results(const struct ask *ask, size_t limit, bool *ret_exists, int64_t *ret_total,
+                        struct batch_result *ret_results, size_t *ret_count, struct problem *p);
+
+/* ---- for the worker ---- */
+
+/* The body of the job that does the part beginning at this position. */
+struct str batch_job_body(struct arena *arena, struct str id, int64_t from);
+bool batch_read_job_body(struct str body, struct str *ret_id, int64_t *ret_from);
+
+/* What a job must know of its batch when a script has looked at it, or changed it. */
+struct batch_turn {
+    bool changed;     /* the status has changed by this very script */
+    bool must_call;   /* it has ended, and the caller's part is the one to see to the callback */
+    struct batch now; /* without the totals and the texts of no use to a part */
+};
+
+/* Begins a part: a pending batch is processing from now on. */
+struct ask *batch_ask_part(struct asks *a, struct str id, int64_t from, int64_t now_ms);
+/* ret_items has room for BATCH_PART: those of the part that have no result yet; none when the
+ * batch has ended. */
+bool batch_read_part(const struct ask *ask, struct batch_turn *ret, struct batch_item *ret_items,
+                     size_t *ret_count, struct problem *p);
+
+/* Keeps results of the part, each once, and ends the batch with the last one. */
+struct ask *batch_ask_keep(struct asks *a, struct str id, int64_t from, int64_t created_ms,
+                           int64_t now_ms, const struct batch_result *results, size_t n);
+bool batch_read_keep(const struct ask *ask, struct batch_turn *ret, struct problem *p);
+
+/* ---- for erasing a student ---- */
+
+/* The ids of all batches. */
+struct ask *batch_ask_all(struct asks *a);
+/* Takes the student out of the batch: out of what is to be done, and of what was. 1 if it was in.
+ */
+struct ask *batch_ask_forget(struct asks *a, struct str id, struct str student);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the files of store/batch share. */
+#ifndef STORE_BATCH_INSIDE_H
+#define STORE_BATCH_INSIDE_H
+
+#include "app/store/batch.h"
+#include "app/store/keys.h"
+
+/* The fields of batch:{ID} that are told, in the order in which read_facts takes them. `caller` is
+ * one more: the part whose job sees to the callback. */
+#define FACTS(X)                                                                                   \
+    X("status")                                                                                    \
+    X("priority")                                                                                  \
+    X("total")                                                                                     \
+    X("processed")                                                                                 \
+    X("failed")                                                                                    \
+    X("created")                                                                                   \
+    X("started")                                                                                   \
+    X("completed")                                                                                 \
+    X("actor")                                                                                     \
+    X("correlation")                                                                               \
+    X("traceparent")                                                                               \
+    X("callback")
+#define FACT_ONE(name) +1
+#define FACT_STR(name) STR_INIT(name),
+#define FACT_LUA(name) ", '" name "'"
+#define FACT_LUA_LIST  "redis.call('HMGET', KEYS[1]" FACTS(FACT_LUA) ")"
+enum { FACT_COUNT = 0 FACTS(FACT_ONE) };
+
+void batch_put_keys(struct asks *a, struct str id, struct str ret_keys[BATCH_KEYS]);
+/* The reply of HMGET with all facts. */
+bool batch_read_facts(const redisReply *reply, struct batch *ret, struct problem *p);
+/* What is stated about a student: components, then weights, as decimals with a space behind each;
+ * empty when nothing is. */
+struct str batch_print_item(struct arena *arena, const struct batch_item *item);
+bool batch_read_item(struct str text, struct batch_item *ret);
+/* A small reply that is a number. */
+bool batch_read_answer(const struct ask *ask, int64_t *ret, struct problem *p);
+
+#endif

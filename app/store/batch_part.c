@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/store/batch.h"
+
+#include "app/base/buf.h"
+#include "app/base/clock.h"
+#include "app/store/batch_inside.h"
+
+/* What the two scripts of a part have in common. KEYS: job, students, items, results. ARGV: now,
+ * from. settle counts, and ends the batch when all have a result. tell answers whether the status
+ * is another than `was`, whether this part is to see to the callback (the first to find that it has
+ * ended, and the same one again if it dies over it), the facts, and a list. */
+#define LUA_PART                                                                                   \
+    "local function settle()\n"                                                                    \
+    "  local all, done = redis.call('ZCARD', KEYS[2]), redis.call('HLEN', KEYS[4])\n"              \
+    "  redis.call('HSET', KEYS[1], 'total', all, 'processed', done)\n"                             \
+    "  if done < all or redis.call('HGET', KEYS[1], 'status') ~= 'processing' then return end\n"   \
+    "  local failed = tonumber(redis.call('HGET', KEYS[1], 'failed'))\n"                           \
+    "  redis.call('HSET', KEYS[1], 'completed', ARGV[1],\n"                                        \
+    "             'status', all > 0 and failed >= all and 'failed' or 'completed')\n"              \
+    "end\n"                                                                                        \
+    "local function tell(was, list)\n"                                                             \
+    "  local facts, call = " FACT_LUA_LIST ", 0\n"                                                 \
+    "  if facts[1] and facts[1] ~= 'pending' and facts[1] ~= 'processing' and facts[12] ~= ''\n"   \
+    "  then\n"                                                                                     \
+    "    local caller = redis.call('HGET', KEYS[1], 'caller') or ARGV[2]\n"                        \
+    "    redis.call('HSET', KEYS[1], 'caller', caller)\n"                                          \
+    "    call = caller == ARGV[2] and 1 or 0\n"                                                    \
+    "  end\n"                                                                                      \
+    "  return {was ~= facts[1] and 1 or 0, call, facts, list}\n"                                   \
+    "end\n"
+
+/* ARGV: now, from, to. The list: student and item (empty when nothing is stated) of those in the
+ * part that have no result. */
+struct script script_batch_part = {
+    .name = "batch_part",
+    .body = STR_INIT(LUA_PART
+                     "local was, left = redis.call('HGET', KEYS[1], 'status'), {}\n"
+                     "if was == 'pending' then\n"
+                     "  redis.call('HSET', KEYS[1], 'status', 'processing', 'started', ARGV[1])\n"
+                     "end\n"
+                     "if was == 'pending' or was == 'processing' then\n"
+                     "  for _, student in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], ARGV[2], '(' "
+                     ".. ARGV[3]))\n"
+                     "  do\n"
+                     "    if redis.call('HEXISTS', KEYS[4], student) == 0 then\n"
+                     "      left[#left + 1] = student\n"
+                     "      left[#left + 1] = redis.call('HGET', KEYS[3], student) or ''\n"
+                     "    end\n"
+                     "  end\n"
+                     "  if #left == 0 then settle() end\n"
+                     "end\n"
+                     "return tell(was, left)\n"),
+};
+
+/* ARGV: now, from, until (epoch seconds), then student and result of each. Also of a batch that was
+ * ended in the meantime: what has been done is told. A student who was taken out of the batch has
+ * no result. */
+struct script script_batch_keep = {
+    .name = "batch_keep",
+    .body = STR_INIT(
+        LUA_PART
+        "local was = redis.call('HGET', KEYS[1], 'status')\n"
+        "if not was then return tell(was, {}) end\n"
+        "for i = 4, #ARGV, 2 do\n"
+        "  if redis.call('ZSCORE', KEYS[2], ARGV[i]) and\n"
+        "    redis.call('HSETNX', KEYS[4], ARGV[i], ARGV[i + 1]) == 1\n"
+        "  then\n"
+        "    redis.call('HDEL', KEYS[3], ARGV[i])\n"
+        "    if ARGV[i + 1]:sub(1, 1) == '-' then redis.call('HINCRBY', KEYS[1], 'failed', 1) end\n"
+        "  end\n"
+        "end\n"
+        "redis.call('EXPIREAT', KEYS[4], ARGV[3])\n"
+        "settle()\n"
+        "return tell(was, {})\n"),
+};
+
+/* KEYS: job, students, items, results. ARGV: student. Whether it has ended thereby is seen by the
+ * next job of a part. */
+struct script script_batch_forget = {
+    .name = "batch_forget",
+    .body = STR_INIT("if redis.call('ZREM', KEYS[2], ARGV[1]) == 0 then return 0 end\n"
+                     "redis.call('HDEL', KEYS[3], ARGV[1])\n"
+                     "local result = redis.call('HGET', KEYS[4], ARGV[1])\n"
+                     "if result and result:sub(1, 1) == '-' then\n"
+                     "  redis.call('HINCRBY', KEYS[1], 'failed', -1)\n"
+                     "end\n"
+                     "redis.call('HDEL', KEYS[4], ARGV[1])\n"
+                     "redis.call('HSET', KEYS[1], 'total', redis.call('ZCARD', KEYS[2]),\n"
+                     "           'processed', redis.call('HLEN', KEYS[4]))\n"
+                     "return 1\n"),
+};
+
+static struct str number(struct asks *a, int64_t value)
+{
+    return arena_printf(a->arena, "%lld", (long long)value);
+}
+
+void batch_put_keys(struct asks *a, struct str id, struct str ret_keys[BATCH_KEYS])
+{
+    for (int key = 0; key < BATCH_KEYS; key++)
+        ret_keys[key] = key_batch(a->arena, id, (enum batch_key)key);
+}
+
+/* ---- items ---- */
+
+struct str batch_print_item(struct arena *arena, const struct batch_item *item)
+{
+    struct buf out;
+
+    buf_init(&out, arena);
+    (void)buf_reserve(&out, 192);
+    for (int i = 0; i < COMPONENTS; i++) {
+        buf_number(&out, item->components[i]);
+        buf_char(&out, ' ');
+    }
+    for (int i = 0; item->own_weights && i < COMPONENTS; i++) {
+        buf_number(&out, item->weights[i]);
+        buf_char(&out, ' ');
+    }
+    return out.failed ? (struct str){0} : buf_view(&out);
+}
+
+static bool read_numbers(struct str *text, double ret[COMPONENTS])
+{
+    for (int i = 0; i < COMPONENTS; i++) {
+        if (!str_to_double(str_cut(text, ' '), &ret[i]) || ret[i] < 0 || ret[i] > 1)
+            return false;
+    }
+    return true;
+}
+
+bool batch_read_item(struct str text, struct batch_item *ret)
+{
+    ret->stated = text.n > 0;
+    if (!ret->stated)
+        return true;
+    if (!read_numbers(&text, ret->components))
+        return false;
+    ret->own_weights = text.n > 0;
+    return !ret->own_weights || (read_numbers(&text, ret->weights) && text.n == 0);
+}
+
+/* ---- parts ---- */
+
+struct str batch_job_body(struct arena *arena, struct str id, int64_t from)
+{
+    return arena_printf(arena, "%.*s %lld", STR_ARG(id), (long long)from);
+}
+
+bool batch_read_job_body(struct str body, struct str *ret_id, int64_t *ret_from)
+{
+    *ret_id = str_cut(&body, ' ');
+    return ret_id->n == BATCH_ID_SIZE - 1 &&
+           str_to_int64(body, 0, BATCH_STUDENTS_MAX - 1, ret_from) && *ret_from % BATCH_PART == 0;
+}
+
+struct ask *batch_ask_part(struct asks *a, struct str id, int64_t from, int64_t now_ms)
+{
+    struct str argv[BATCH_KEYS + 3];
+
+    batch_put_keys(a, id, argv);
+    argv[BATCH_KEYS] = number(a, now_ms);
+    argv[BATCH_KEYS + 1] = number(a, from);
+    argv[BATCH_KEYS + 2] = number(a, from + BATCH_PART);
+    return ask_script(a, &script_batch_part, BATCH_KEYS, BATCH_KEYS + 3, argv);
+}
+
+static bool read_turn(const redisReply *r, struct batch_turn *ret, struct problem *p)
+{
+    int64_t changed = 0, must_call = 0;
+    size_t n;
+
+    *ret = (struct batch_turn){0};
+    if (reply_array(r, 4, &n) != REPLY_THERE || n != 4 ||
+        reply_int(reply_at(r, 0), &changed) != REPLY_THERE ||
+        reply_int(reply_at(r, 1), &must_call) != REPLY_THERE) {
+        reply_problem(r, p);
+        return false;
+    }
+    ret->changed = changed == 1;
+    ret->must_call = must_call == 1;
+    return batch_read_facts(reply_at(r, 2), &ret->now, p);
+}
+
+bool batch_read_part(const struct ask *ask, struct batch_turn *ret, struct batch_item *ret_items,
+                     size_t *ret_count, struct problem *p)
+{
+    const redisReply *list = reply_at(ask->reply, 3);
+    struct str item;
+    size_t n;
+
+    *ret_count = 0;
+    if (!read_turn(ask->reply, ret, p))
+        return false;
+    if (reply_array(list, (size_t)2 * BATCH_PART, &n) != REPLY_THERE || n % 2 != 0) {
+        problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
+        return false;
+    }
+    for (size_t i = 0; i < n; i += 2) {
+        struct batch_item *to = &ret_items[(*ret_count)++];
+
+        if (reply_text(reply_at(list, i), &to->student) != REPLY_THERE ||
+            reply_text(reply_at(list, i + 1), &item) != REPLY_THERE || !batch_read_item(item, to))
+            problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
+    }
+    return p->code == PROBLEM_NONE;
+}
+
+struct ask *batch_ask_keep(struct asks *a, struct str id, int64_t from, int64_t created_ms,
+                           int64_t now_ms, const struct batch_result *results, size_t n)
+{
+    enum { HEAD = BATCH_KEYS + 3 };
+    struct str argv[HEAD + 2 * BATCH_PART];
+
+    batch_put_keys(a, id, argv);
+    argv[BATCH_KEYS] = number(a, now_ms);
+    argv[BATCH_KEYS + 1] = number(a, from);
+    argv[BATCH_KEYS + 2] = number(a, (created_ms + BATCH_KEPT_MS) / 1000);
+    for (size_t i = 0; i < n; i++) {
+        argv[HEAD + 2 * i] = results[i].student;
+        argv[HEAD + 2 * i + 1] =
+            results[i].text.p ? arena_printf(a->arena, "%c%.*s", results[i].success ? '+' : '-',
+                                             STR_ARG(results[i].text))
+                              : (struct str){0};
+    }
+    return ask_script(a, &script_batch_keep, BATCH_KEYS, HEAD + 2 * (int)n, argv);
+}
+
+bool batch_read_keep(const struct ask *ask, struct batch_turn *ret, struct problem *p)
+{
+    return read_turn(ask->reply, ret, p);
+}
+
+/* ---- erasing a student ---- */
+
+struct ask *batch_ask_all(struct asks *a)
+{
+    return ask_command(a, ASK_READ, 4,
+                       (struct str[]){STR("ZRANGE"), key_batches, STR("0"), STR("-1")});
+}
+
+struct ask *batch_ask_forget(struct asks *a, struct str id, struct str student)
+{
+    struct str argv[BATCH_KEYS + 1];
+
+    batch_put_keys(a, id, argv);
+    argv[BATCH_KEYS] = student;
+    return ask_script(a, &script_batch_forget, BATCH_KEYS, BATCH_KEYS + 1, argv);
+}

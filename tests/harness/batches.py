@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Batches: submitted, waited for, and their results read."""
+from harness.engine import fresh_id
+from harness.wait import wait_for
+
+PATH = "/api/v1/batch/mastery"
+NAMES = ("completion", "quiz", "quality", "consistency")
+ENDED = {"completed", "failed", "cancelled"}
+
+
+def scores(*values):
+    """The four components; one value stands for all."""
+    return dict(zip(NAMES, values * 4 if len(values) == 1 else values))
+
+
+def stating(students, value=0.5, **more):
+    """The body that states one value for each of them."""
+    requests = [{"student_id": student, "components": scores(value)} for student in students]
+    return {"requests": requests, **more}
+
+
+def fresh_ids(count):
+    prefix = fresh_id()
+    return [f"{prefix}_{number:04}" for number in range(count)]
+
+
+class Batches:
+    """By a client of an admin, or by a pool (which answers on connections of their own)."""
+
+    def __init__(self, client):
+        self.client = client
+
+    def submit(self, body, **options):
+        answer = self.client.post(PATH, body, **options)
+        assert answer.status == 202, answer
+        return answer.json["batch_id"]
+
+    def status(self, batch):
+        answer = self.client.get(f"{PATH}/{batch}")
+        assert answer.status == 200, answer
+        return answer.json
+
+    def wait(self, batch, timeout=30):
+        """Its last status, when it has ended."""
+
+        def ended():
+            status = self.status(batch)
+            return status["status"] in ENDED and status
+
+        return wait_for(ended, timeout, what=f"batch {batch} ended")
+
+    def results(self, batch, limit=1000):
+        """All of them, page by page."""
+        found, total = [], 1
+        while len(found) < total:
+            answer = self.client.get(f"{PATH}/{batch}/results?offset={len(found)}&limit={limit}")
+            assert answer.status == 200, answer
+            total = answer.json["total"]
+            found += answer.json["results"]
+            assert answer.json["results"] or total == len(found)
+        return found
+
+
+class PoolAdmin:
+    """What a client is, for a pool without nginx."""
+
+    def __init__(self, pool):
+        self.pool, self.token = pool, pool.token("root", "admin")
+
+    def request(self, method, path, **options):
+        return self.pool.request(method, path, token=self.token, **options)
+
+    def get(self, path):
+        return self.request("GET", path)
+
+    def post(self, path, body, **options):
+        return self.request("POST", path, json=body, **options)
+
+    def delete(self, path):
+        return self.request("DELETE", path)
+
+
+def assert_batch(batches, body, **expected):
+    """It completes, and its status says what is expected."""
+    batch = batches.submit(body)
+    status = batches.wait(batch)
+    for name, value in expected.items():
+        assert status[name] == value, (name, status)
+    return batch
