@@ -12,6 +12,7 @@ enum { ARENA_FIRST = 64 << 10, ARENA_CAP = 512 << 20 };
 static const struct command *const commands[] = {
     &token_command,
     &health_command,
+    &verify_command,
     &seed_command,
     &ingest_command,
     &dead_command,

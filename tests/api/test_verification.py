@@ -1,0 +1,404 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""verify-deployment.sh: no box of the list is missing, sound ones are ticked, the right ones fail."""
+import json
+import os
+import re
+import signal
+import stat
+import subprocess
+
+import pytest
+from harness.binaries import ROOT, bin_dir
+from harness.engine import Engine, RedisProcess
+from harness.wait import wait_for
+
+SCRIPT = ROOT / "scripts/verify-deployment.sh"
+PARTS = ROOT / "scripts/lib/verify"
+LIST = ROOT / "docs/deployment-verification-checklist.md"
+ORIGINAL = ROOT.parent / "shared" / LIST.name
+BOX = re.compile(r"^(?:- |\d\. )\[[ x]\] (.*)$")
+CREDENTIALS = ("JWT_SECRET", "ADMIN_TOKEN", "TEACHER_TOKEN", "STUDENT_TOKEN", "APP_API_TOKEN")
+# Judged by how fast this machine is at this moment.
+TIMED = {"performance.health", "performance.ready", "performance.query", "performance.batch"}
+# Where the route is not there, these boxes cannot be ticked.
+NEEDS = {
+    "/api/v1/batch/mastery": {"api.batch", "api.batch-status", "dapr.intents", "performance.batch"},
+    "/api/v1/compliance/export/{student_id}": {"privacy.export"},
+    "/api/v1/compliance/student/{student_id}": {"state.crud", "privacy.deletion", "privacy.audit"},
+    "/api/v1/compliance/audit/logs": {"privacy.audit", "security.admin"},
+}
+RUN = (  # what a running deployment shows, without a cluster
+    "health. api. security. limits. pool. tracing. performance. privacy. state. dapr.invocation dapr.intents "
+    "dapr.format monitoring.active monitoring.cache monitoring.errors monitoring.latency monitoring.format "
+    "monitoring.counters monitoring.histograms monitoring.gauges breaker.closed breaker.metrics logging.json "
+    "logging.correlation logging.trace logging.context logs. record. next.smoke"
+).split()
+
+
+def boxes_of(page):
+    """[(section, words)] in the list's order."""
+    found, section = [], None
+    for line in page.read_text().splitlines():
+        heading = re.fullmatch(r"### (.*)|\*\*(Sign-off Required|Next Actions)\*\*:", line)
+        if heading:
+            section = heading[1] or heading[2]
+        elif BOX.match(line):
+            found.append((section, BOX.match(line)[1]))
+    return found
+
+
+def table():
+    lines = (PARTS / "boxes").read_text().splitlines()
+    return [line.split(" | ") for line in lines if not line.startswith("#")]
+
+
+@pytest.fixture(scope="module")
+def limited():
+    """An engine as it is deployed: with its limits."""
+    with Engine(RATE_LIMITS="on", STORE_ROUND_TIMEOUT_MS=1000) as running:
+        yield running
+
+
+def verify(engine, *arguments, **changes):
+    """Runs the script; changes: of its environment, None takes away."""
+    environment = {**os.environ, **engine.values, "KUBECONFIG": "/nonexistent"} | changes
+    environment = {name: str(value) for name, value in environment.items() if value is not None}
+    return subprocess.run(
+        [SCRIPT, *arguments, engine.base_url],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def verified(engine, *arguments, only=None, **changes):
+    """{id: box} of a run, of some boxes or all, and how it ended."""
+    if only:
+        arguments += ("--only", ",".join(only))
+    result = verify(engine, "--json", *arguments, **changes)
+    document = json.loads(result.stdout)
+    return {box["id"]: box for box in document["boxes"]}, document, result
+
+
+def expected(engine):
+    """Ids that must be ticked: those of RUN, as far as the engine has what they ask for."""
+    endpoints = set(engine.admin().get("/").json["endpoints"])
+    missing = set().union(*(ids for path, ids in NEEDS.items() if path not in endpoints))
+    if missing:
+        missing.add("next.smoke")
+    wanted = {row[0] for row in table() if row[0].startswith(tuple(RUN))}
+    return wanted - missing - TIMED - {"health.start-time"}, missing
+
+
+def results_of(boxes, ids):
+    return {i: (boxes[i]["result"], boxes[i]["evidence"]) for i in ids}
+
+
+def assert_all(boxes, ids, result):
+    other = {i: said for i, said in results_of(boxes, ids).items() if said[0] != result}
+    assert not other
+
+
+# ---- the list ----
+
+
+def test_the_table_has_every_box_of_the_list_word_for_word():
+    assert [(section, words) for _, section, words, _ in table()] == boxes_of(LIST)
+    assert len({row[0] for row in table()}) == len(table())
+
+
+def test_the_list_is_the_one_that_was_agreed():
+    assert not ORIGINAL.exists() or ORIGINAL.read_text() == LIST.read_text()
+
+
+def test_every_check_is_a_function():
+    text = "".join(path.read_text() for path in [SCRIPT, *PARTS.glob("*.sh")])
+    known = set(re.findall(r"^(\w+)\(\)", text, re.MULTILINE))
+    assert {row[3].split()[0] for row in table()} <= known
+
+
+# ---- a sound deployment ----
+
+
+def test_a_sound_deployment_is_ticked(limited, tmp_path):
+    report = tmp_path / "report.md"
+    boxes, document, result = verified(limited, "--report", report, OPERATOR="on duty")
+    ticked, missing = expected(limited)
+    assert list(boxes) == [row[0] for row in table()]
+    assert_all(boxes, ticked, "ticked")
+    assert all(" ms" in boxes[i]["evidence"] for i in TIMED - missing)
+    assert all(box["evidence"].strip() for box in boxes.values())
+    outcomes = [box["result"] for box in boxes.values()]
+    for kind in ("ticked", "failed", "person"):
+        assert document[kind] == outcomes.count(kind)
+    assert result.returncode == (1 if "failed" in outcomes or missing else 0), result.stderr
+    check_report(report.read_text(), boxes, document)
+    check_what_is_left(limited, missing, result)
+    for name in CREDENTIALS:
+        assert limited.values[name] not in result.stdout + result.stderr + report.read_text()
+
+
+def check_report(text, boxes, document):
+    """The list's own text, with marks, evidence and blanks filled in."""
+    lines = [line for line in text.splitlines() if BOX.match(line)]
+    assert len(lines) == len(boxes)
+    for line, box in zip(lines, boxes.values()):
+        assert ("[x]" in line) == (box["result"] == "ticked")
+        assert box["box"] in line and box["evidence"] in line
+    assert f"**Version**: {document['version']} (commit {document['commit']})" in text
+    assert "**Deployed By**: on duty" in text and f"**Date**: {document['time']}" in text
+    assert len(re.findall(r"^\| \*\*.*\*\* \| [☐☑☒] \| \d+ ticked", text, re.MULTILINE)) == 12
+
+
+def check_what_is_left(engine, missing, result):
+    """Of its own students nothing but what remembers that they were erased."""
+    if "state.crud" in missing:
+        assert "could not be erased: verify_" in result.stderr
+        return
+    assert "could not be erased" not in result.stderr
+    store = engine.redis()
+    # What the worker was about to do for them comes to its end first.
+    left = lambda: [k for k in store.scan_iter("*student:verify_*", count=1000) if not k.endswith(":erased")]
+    wait_for(lambda: not left(), timeout=20, what="nothing left of the verification's students")
+    assert not list(store.scan_iter("cohort:{verify_*"))
+
+
+def test_ctl_runs_the_same(limited):
+    arguments = [bin_dir() / "mastery-ctl", "verify", "--script", SCRIPT, "--json", "http://127.0.0.1:1"]
+    result = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 3 and "no answer" in result.stderr
+    gone = subprocess.run(
+        [bin_dir() / "mastery-ctl", "verify", "--script", "/nowhere"], capture_output=True, text=True, check=False
+    )
+    assert gone.returncode == 1 and "/nowhere: No such file" in gone.stderr
+
+
+WRONG = ["--loud", "--report", "somewhere", "http://a http://b", "--only", "--report r.md --only api."]
+
+
+@pytest.mark.parametrize("arguments", WRONG)
+def test_wrong_usage_is_2(arguments):
+    result = subprocess.run([SCRIPT, *arguments.split()], capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 2 and result.stderr.startswith("verify-deployment: ")
+
+
+def test_secrets_are_no_arguments_of_the_programs_it_calls(limited, tmp_path):
+    seen = tmp_path / "seen"
+    for name in ("curl", "jq", "sha256sum", "od", "redis-cli"):
+        wrapper = tmp_path / name
+        wrapper.write_text(f'#!/bin/bash\necho "$0 $*" >>{seen}\nPATH=${{PATH#*:}} exec {name} "$@"\n')
+        wrapper.chmod(0o755)
+    verify(limited, "--only", "api.,privacy.,dapr.", PATH=f"{tmp_path}:{os.environ['PATH']}")
+    text = seen.read_text()
+    assert "/health" in text
+    assert "eyJ" not in text and all(limited.values[name] not in text for name in CREDENTIALS)
+
+
+# ---- broken ones ----
+
+
+def test_without_redis_what_needs_it_fails_and_life_does_not(start_engine):
+    engine = start_engine(RATE_LIMITS="on")
+    store = RedisProcess(engine)
+    store.signal(signal.SIGSTOP)
+    try:
+        wait_for(lambda: not engine.ready(), what="not ready")
+        boxes, _, result = verified(engine, only="health. api. security. state. pool. breaker. next.".split(), REDIS_URL=None)
+    finally:
+        store.signal(signal.SIGCONT)
+    assert result.returncode == 1
+    assert_all(boxes, ["health.response", "health.consistency", "api.health", "api.info", "security.no-token"], "ticked")
+    gone = "health.ready health.state-store health.dependencies health.traffic state.accessible state.health state.crud "
+    gone += "api.ready api.query api.calculate api.history pool.health breaker.closed next.smoke"
+    assert_all(boxes, gone.split(), "failed")
+    assert "could not be erased" in result.stderr
+
+
+def test_without_credentials_what_needs_them_fails(limited):
+    nothing = dict.fromkeys(CREDENTIALS)
+    boxes, _, result = verified(limited, only="health. api. security. limits. state. dapr.".split(), **nothing)
+    assert result.returncode == 1
+    assert_all(boxes, ["health.response", "security.no-token", "limits.enforced"], "ticked")
+    needy = "api.query api.calculate security.student security.teacher security.admin dapr.invocation state.crud"
+    assert_all(boxes, needy.split(), "failed")
+    assert "401" in boxes["api.query"]["evidence"]
+
+
+def test_given_tokens_do_where_there_is_no_secret(limited):
+    boxes, _, _ = verified(limited, only=["api.", "security."], JWT_SECRET=None)
+    assert_all(boxes, ["api.query", "api.calculate", "security.student", "security.teacher"], "ticked")
+
+
+def test_an_engine_without_limits_fails_their_boxes(engine):
+    boxes, _, _ = verified(engine, only=["limits."])
+    assert_all(boxes, ["limits.enforced", "limits.status", "limits.headers"], "failed")
+
+
+# ---- a cluster, as kubectl tells it ----
+
+IMAGE = "mastery-engine:0.1.0"
+
+
+def container(name, **more):
+    return {"name": name, "image": IMAGE, "resources": {"limits": {"cpu": "500m", "memory": "512Mi"}}, **more}
+
+
+def pod(restarts=0, ready=True, phase="Running"):
+    statuses = [{"name": n, "ready": ready, "restartCount": restarts} for n in ("nginx", "app", "daprd")]
+    conditions = [{"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-15T10:00:09Z"}]
+    return {
+        "metadata": {"name": "mastery-engine-1"},
+        "spec": {"containers": [container("nginx"), container("app"), container("daprd")]},
+        "status": {
+            "phase": phase,
+            "startTime": "2026-01-15T10:00:00Z",
+            "containerStatuses": statuses,
+            "conditions": conditions,
+        },
+    }
+
+
+def cluster_objects(**pod_changes):
+    redis = {"type": "state.redis", "metadata": [{"name": "redisHost", "value": "redis:6379"}]}
+    return {
+        "namespace": {"metadata": {"name": "learnflow"}, "status": {"phase": "Active"}},
+        "configmap": {"data": {"REDIS_URL": "redis://redis:6379", "ENVIRONMENT": "production"}},
+        "secret": {"data": {"JWT_SECRET": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}},
+        "deployment": {
+            "spec": {
+                "replicas": 1,
+                "template": {
+                    "metadata": {"annotations": {"dapr.io/enabled": "true", "dapr.io/app-id": "mastery-engine"}},
+                    "spec": {"containers": [container("nginx"), container("app")]},
+                },
+            },
+            "status": {"replicas": 1, "readyReplicas": 1, "updatedReplicas": 1},
+        },
+        "service": {"spec": {"type": "ClusterIP", "clusterIP": "10.0.0.7", "ports": [{"name": "http", "port": 8005}]}},
+        "pods": {"items": [pod(**pod_changes)]},
+        "components.dapr.io": {"items": [{"metadata": {"name": "statestore"}, "spec": redis}]},
+        "hpa": {
+            "spec": {
+                "scaleTargetRef": {"kind": "Deployment", "name": "mastery-engine"},
+                "minReplicas": 2,
+                "maxReplicas": 10,
+                "metrics": [{"resource": {"name": "cpu", "target": {"averageUtilization": 70}}}],
+            }
+        },
+        "pdb": {"spec": {"minAvailable": 1}, "status": {"currentHealthy": 2, "desiredHealthy": 1}},
+    }
+
+
+KUBECTL = """#!/bin/bash
+while [[ $1 == -* ]]; do case $1 in -n) shift 2 ;; *) shift ;; esac; done
+case $1 in
+get) cat "{folder}/$2" 2>/dev/null || {{ echo "Error: $2 not found" >&2; exit 1; }} ;;
+top) echo "mastery-engine-1 {cpu}m 120Mi" ;;
+logs) case "$*" in *daprd*) echo 'level=info msg="{dapr}"' ;; *) cat "{log}" ;; esac ;;
+exec) exit {probe} ;;
+rollout) case $2 in history) printf 'REVISION\\n1 none\\n2 none\\n' ;; *) echo "rolled back (server dry run)" ;; esac ;;
+esac
+"""
+
+
+@pytest.fixture
+def kubectl(tmp_path, limited):
+    def make(objects, cpu=40, dapr="ready", probe=0):
+        folder = tmp_path / "cluster"
+        folder.mkdir(exist_ok=True)
+        for kind, value in objects.items():
+            (folder / kind).write_text(json.dumps(value))
+        program = tmp_path / "kubectl"
+        log = limited.state_dir / "log/pool.log"
+        program.write_text(KUBECTL.format(folder=folder, cpu=cpu, dapr=dapr, log=log, probe=probe))
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        return f"{tmp_path}:{os.environ['PATH']}"
+
+    return make
+
+
+OF_A_CLUSTER = [row[0] for row in table() if row[0].startswith(("kubernetes.", "pods.", "config."))]
+OF_A_CLUSTER += ["dapr.running", "dapr.components", "dapr.errors", "health.start", "health.start-time"]
+OF_A_CLUSTER += ["rollback.previous", "rollback.command"]
+
+
+def test_boxes_of_a_cluster_are_for_a_person_without_one(limited):
+    wanted = [i for i in OF_A_CLUSTER if i.startswith(("kubernetes.", "pods.", "rollback."))]
+    boxes, _, result = verified(limited, only=wanted)
+    assert_all(boxes, wanted, "person")
+
+
+def test_boxes_of_a_sound_cluster_are_ticked(limited, kubectl):
+    boxes, _, _ = verified(limited, only=(wanted := [*OF_A_CLUSTER, "logging.json", "logging.correlation"]), PATH=kubectl(cluster_objects()))
+    assert_all(boxes, wanted, "ticked")
+
+
+def test_boxes_of_a_broken_cluster_fail(limited, kubectl):
+    objects = cluster_objects(restarts=7, ready=False, phase="Pending")
+    objects["secret"]["data"]["JWT_SECRET"] = "c2hvcnQ="
+    objects["service"]["spec"]["ports"][0]["port"] = 80
+    objects["pdb"]["spec"]["minAvailable"] = 0
+    del objects["hpa"]
+    path = kubectl(objects, cpu=900, dapr='" level=error msg="', probe=1)
+    boxes, _, result = verified(limited, only=OF_A_CLUSTER, PATH=path)
+    assert result.returncode == 1
+    bad = "kubernetes.secrets config.secrets pods.status pods.ready pods.restarts kubernetes.ports kubernetes.hpa "
+    bad += "kubernetes.scaling kubernetes.cpu kubernetes.pdb-available dapr.running dapr.errors health.start"
+    assert_all(boxes, bad.split(), "failed")
+    assert_all(boxes, ["kubernetes.namespace", "kubernetes.deployment", "kubernetes.memory"], "ticked")
+
+
+# ---- what tests and load tests have left ----
+
+
+def write_results(folder, commit, failed=0):
+    kinds = "unit coverage black-box host formatting shellcheck yamllint codespell cppcheck clang-tidy rollback"
+    names = [*kinds.split(), "build plainly", "build with clang", "build with sanitizers"]
+    checks = {name: {"passed": 3, "failed": failed} for name in names}
+    path = folder / "results.json"
+    path.write_text(json.dumps({"commit": commit, "clean": True, "time": "2026-01-15T10:00:00Z", "checks": checks}))
+    return path
+
+
+def write_load(folder, commit, p95=20):
+    for users in (50, 200):
+        found = {
+            "commit": commit,
+            "users": users,
+            "requests": 9000,
+            "seconds": 60,
+            "requests_per_second": 150,
+            "errors": 0,
+            "error_share": 0,
+            "p95_ms": p95,
+            "statuses": {"200": 8000, "429": 1000},
+            "graceful": True,
+            "breakers": {"redis": "closed"},
+            "recovered": True,
+            "recovery": {"requests": 100, "p95_ms": 9, "errors": 0},
+        }
+        (folder / f"users-{users}.json").write_text(json.dumps(found))
+    return folder
+
+
+OF_TESTS = ["code.unit", "code.integration", "code.lint", "code.types", "breaker.fencing", "rollback.data"]
+OF_LOAD = [row[0] for row in table() if row[0].startswith("load.")]
+
+
+def test_results_count_for_the_deployed_commit_alone(limited, tmp_path):
+    commit = limited.admin().get("/").json["commit"]
+    for of, failed, tests, load in [
+        (commit, 0, "ticked", "ticked"),
+        ("0123456789abcdef", 0, "person", "person"),
+        (commit, 1, "failed", "failed"),
+    ]:
+        settings = {
+            "TEST_RESULTS": write_results(tmp_path, of, failed),
+            "LOAD_RESULTS": write_load(tmp_path, of, p95=20 + 300 * failed),
+        }
+        boxes, _, _ = verified(limited, only=[*OF_TESTS, *OF_LOAD], **settings)
+        assert_all(boxes, OF_TESTS, tests)
+        assert_all(boxes, ["load.latency"] if failed else OF_LOAD, load)
