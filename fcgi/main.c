@@ -2,46 +2,50 @@
 /* mastery-fcgi: one process of the pool. The listening socket is file descriptor 0 (spawn-fcgi,
  * systemd's StandardInput=socket), or FCGI_LISTEN is opened for development. */
 #include <fcgiapp.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "app/base/process.h"
 #include "app/http/router.h"
 #include "app/routes/routes.h"
+#include "fcgi/listener.h"
 #include "fcgi/reactor.h"
 
-enum { BACKLOG = 1024 };
+static const unsigned parts = ENGINE_METRICS | ENGINE_TOKENS | ENGINE_SERVING;
 
-static bool is_listener(int fd)
+/* All that may be wrong with the settings, and nothing that is started. */
+static int check(const struct router *router)
 {
-    int listening = 0;
-    socklen_t n = sizeof(listening);
+    struct engine engine;
+    bool good = engine_open(&engine, "mastery-fcgi", router, parts);
 
-    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &n) == 0 && listening;
+    engine_close(&engine);
+    return good ? EXIT_SUCCESS : process_fail_slowly(PROCESS_WRONG_CONFIG);
 }
 
-static int open_listener(void)
+static int serve(const struct router *router)
 {
-    const char *path = getenv("FCGI_LISTEN");
+    struct engine engine;
+    int status, listener = listener_open(getenv("FCGI_LISTEN"));
 
-    if (is_listener(STDIN_FILENO))
-        return STDIN_FILENO;
-    if (path && *path)
-        return FCGX_OpenSocket(path, BACKLOG);
-    (void)fprintf(stderr, "mastery-fcgi: file descriptor 0 is not a listening socket: start it by "
-                          "spawn-fcgi or systemd, or set FCGI_LISTEN\n");
-    return -1;
+    if (listener < 0)
+        return process_fail_slowly(PROCESS_NO_SOCKET);
+    if (!engine_open(&engine, "mastery-fcgi", router, parts))
+        status = process_fail_slowly(PROCESS_WRONG_CONFIG);
+    else if (FCGX_Init() != 0)
+        status = process_fail_slowly(PROCESS_FAILED);
+    else
+        status = reactor_run(&engine, listener);
+    engine_close(&engine);
+    return status;
 }
 
-int main(void)
+int main(int argc, char *argv[])
 {
     size_t count;
     const struct route_table *tables = route_tables(&count);
     struct router *router;
-    struct engine engine;
-    int listener, status;
+    int status;
     pid_t parent = getppid();
 
     process_set_signals();
@@ -52,16 +56,9 @@ int main(void)
      * it wait for ever. */
     (void)setenv("RES_OPTIONS", "timeout:1 attempts:1", 0);
     router = router_new(tables, count);
-    listener = open_listener();
-    if (!router || listener < 0)
-        return process_fail_slowly();
-    if (engine_open(&engine, "mastery-fcgi", router,
-                    ENGINE_METRICS | ENGINE_TOKENS | ENGINE_SERVING) &&
-        FCGX_Init() == 0)
-        status = reactor_run(&engine, listener);
-    else
-        status = process_fail_slowly();
-    engine_close(&engine);
+    if (!router)
+        return process_fail_slowly(PROCESS_FAILED);
+    status = process_only_checks(argc, argv) ? check(router) : serve(router);
     router_free(router);
     return status;
 }

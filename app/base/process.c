@@ -2,7 +2,7 @@
 #include "app/base/process.h"
 
 #include <signal.h>
-#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -40,11 +40,16 @@ void process_leave_with_parent(pid_t parent)
         (void)raise(SIGTERM);
 }
 
-int process_fail_slowly(void)
+int process_fail_slowly(enum process_exit status)
 {
     uint16_t jitter;
 
     random_bytes(&jitter, sizeof(jitter));
     (void)usleep(1100000 + jitter * 10u);
-    return EXIT_FAILURE;
+    return (int)status;
+}
+
+bool process_only_checks(int argc, char *const argv[])
+{
+    return argc == 2 && strcmp(argv[1], "--check") == 0;
 }

@@ -3,6 +3,7 @@
 #ifndef BASE_PROCESS_H
 #define BASE_PROCESS_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* First thing in main. TERM, INT, QUIT, USR1 and HUP are blocked, to be taken by a signalfd
@@ -14,8 +15,16 @@ void process_harden(void);
 /* For a process that must not outlive its parent: it gets TERM when that ends (hazards M4). parent:
  * what getppid() said first. */
 void process_leave_with_parent(pid_t parent);
-/* The exit status of a process that cannot start, after a pause: who restarts it must not give it
- * up for dying too quickly (hazards M1). */
-int process_fail_slowly(void);
+/* Why a process could not start, as its exit status (those of sysexits.h). */
+enum process_exit {
+    PROCESS_FAILED = 1,        /* anything else: the log says what */
+    PROCESS_NO_SOCKET = 73,    /* there is no socket to listen on, and none could be made */
+    PROCESS_WRONG_CONFIG = 78, /* a setting, or a file that it names, is wrong: said on stderr */
+};
+/* Returns status after a pause: who restarts the process must not give it up for dying too quickly
+ * (hazards M1), and many that fail alike must not all come back at once. */
+int process_fail_slowly(enum process_exit status);
+/* Whether the program was called with --check: look at the settings, start nothing. */
+bool process_only_checks(int argc, char *const argv[]);
 
 #endif

@@ -8,23 +8,34 @@
 #include "app/routes/routes.h"
 #include "app/worker/worker.h"
 
-int main(void)
+/* Serves until it is told to end; --check: looks at the settings only. */
+static int run(const struct router *router, bool only_check)
+{
+    struct engine engine;
+    int status = EXIT_SUCCESS;
+
+    if (!engine_open(&engine, "mastery-worker", router, ENGINE_METRICS))
+        status = process_fail_slowly(PROCESS_WRONG_CONFIG);
+    else if (!only_check && worker_run(&engine) != EXIT_SUCCESS)
+        status = process_fail_slowly(PROCESS_FAILED);
+    engine_close(&engine);
+    return status;
+}
+
+int main(int argc, char *argv[])
 {
     size_t count;
     const struct route_table *tables = route_tables(&count);
     struct router *router; /* the pool's metrics are laid out by its routes */
-    struct engine engine;
     int status;
 
     process_set_signals();
     process_harden();
     router = router_new(tables, count);
-    if (!router || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
-        !engine_open(&engine, "mastery-worker", router, ENGINE_METRICS))
-        return process_fail_slowly();
-    status = worker_run(&engine);
-    engine_close(&engine);
+    if (!router || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return process_fail_slowly(PROCESS_FAILED);
+    status = run(router, process_only_checks(argc, argv));
     router_free(router);
     curl_global_cleanup();
-    return status == EXIT_SUCCESS ? status : process_fail_slowly();
+    return status;
 }

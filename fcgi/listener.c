@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "fcgi/listener.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { BACKLOG = 1024 };
+
+static bool listens(int fd)
+{
+    int listening = 0;
+    socklen_t n = sizeof(listening);
+
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &n) == 0 && listening;
+}
+
+/* Not FCGX_OpenSocket, which ends the process when it fails. */
+static int listen_at(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t n = strlen(path);
+    int fd;
+
+    if (n >= sizeof(address.sun_path)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(address.sun_path, path, n + 1);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    (void)unlink(path); /* of a process that was killed */
+    if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
+        listen(fd, BACKLOG) == 0)
+        return fd;
+    (void)close(fd);
+    return -1;
+}
+
+int listener_open(const char *path)
+{
+    int fd;
+
+    if (listens(STDIN_FILENO))
+        return STDIN_FILENO;
+    if (!path || !*path) {
+        (void)fputs("mastery-fcgi: file descriptor 0 is not a listening socket: start it by "
+                    "spawn-fcgi or systemd, or set FCGI_LISTEN\n",
+                    stderr);
+        return -1;
+    }
+    fd = listen_at(path);
+    if (fd < 0)
+        (void)fprintf(stderr, "FCGI_LISTEN: cannot listen on %s: %s\n", path, strerror(errno));
+    return fd;
+}
