@@ -62,20 +62,23 @@ static void add(struct run *r, const struct history *h)
 static bool judge_piece(struct run *r, const struct str *students, size_t n, struct problem *p)
 {
     int32_t today = day_of_ms(clock_wall_ms());
-    struct ask *asked[PIECE];
+    struct ask *asked[PIECE], *consents[PIECE];
     struct history history;
     struct asks asks;
 
     arena_reset(r->piece);
     asks_init(&asks, r->piece, NULL);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         asked[i] = history_ask(&asks, students[i], today);
+        consents[i] = student_ask_consent(&asks, students[i]);
+    }
     if (!wait_for(r, &asks, p))
         return false;
     for (size_t i = 0; i < n; i++) {
         if (!history_read(asked[i], &history, p))
             return false;
-        add(r, &history);
+        if (!student_has_withdrawn(consents[i], CONSENT_ANALYTICS))
+            add(r, &history);
     }
     return true;
 }

@@ -367,7 +367,7 @@ static const struct rule cohorts_metadata[] = {
     {.name = "cohort_b_size", .type = RULE_INT, .required = true, .about = "Students on side B"},
     {.name = "in_both", .type = RULE_INT, .required = true, .about = "Students on both sides: the test takes the sides as independent"},
     {.name = "comparison_date", .type = RULE_DAY, .about = "As asked for"},
-    {.name = "missing", .type = RULE_IDS, .required = true, .about = "Students without data"},
+    {.name = "missing", .type = RULE_IDS, .required = true, .about = "Students without data, or who have withdrawn consent to analytics"},
     {0},
 };
 

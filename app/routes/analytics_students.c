@@ -40,7 +40,7 @@ struct ranked {
 
 struct students_state {
     struct roster_right right;
-    struct ask **days;
+    struct ask **days, **consents;
 };
 
 static enum step students_begin(struct exchange *x, const struct students *in)
@@ -49,20 +49,24 @@ static enum step students_begin(struct exchange *x, const struct students *in)
     int32_t today = day_of_ms(x->now_ms);
 
     if (s)
-        s->days = arena_array(x->arena, in->ids.n, sizeof(*s->days));
+        s->days = arena_array(x->arena, 2 * in->ids.n, sizeof(*s->days));
     if (!s || !s->days)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
     roster_right_init(&s->right, &x->who);
     roster_right_to_students(&s->right, in->ids, &x->asks);
     if (s->right.refused)
         return exchange_fail(x, PROBLEM_FORBIDDEN);
-    for (size_t i = 0; i < in->ids.n; i++)
+    s->consents = s->days + in->ids.n;
+    for (size_t i = 0; i < in->ids.n; i++) {
         s->days[i] =
             student_ask_days(&x->asks, in->ids.v[i], today - (int32_t)in->days + 1, (int)in->days);
+        s->consents[i] = student_ask_consent(&x->asks, in->ids.v[i]);
+    }
     return STEP_MORE;
 }
 
-static bool rank_read(const struct ask *days, int metric, struct ranked *r, struct problem *p)
+static bool rank_read(const struct ask *days, bool withdrawn, int metric, struct ranked *r,
+                      struct problem *p)
 {
     double values[STUDENT_DAYS_MAX];
     struct history history;
@@ -73,7 +77,7 @@ static bool rank_read(const struct ask *days, int metric, struct ranked *r, stru
     n = metric == 0
             ? daily_scores(history.days, history.n, values)
             : daily_component(history.days, history.n, (enum component)(metric - 1), values);
-    r->found = n > 0;
+    r->found = n > 0 && !withdrawn;
     if (!r->found)
         return true;
     r->latest = values[n - 1];
@@ -107,7 +111,8 @@ static size_t rank_students(struct exchange *x, const struct students *in,
 
         r->id = in->ids.v[i];
         memcpy(r->key, r->id.p, r->id.n);
-        if (!rank_read(s->days[i], in->metric, r, &x->problem))
+        if (!rank_read(s->days[i], student_has_withdrawn(s->consents[i], CONSENT_ANALYTICS),
+                       in->metric, r, &x->problem))
             return 0;
         if (r->found)
             means[count++] = r->summary.mean;
@@ -279,6 +284,10 @@ static enum step one_answer(struct exchange *x, const struct one *in, const stru
 
     if (!values)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
+    if (s->student->withdrawn) {
+        problem_set(&x->problem, PROBLEM_FORBIDDEN, CONSENT_NO_ANALYSIS);
+        return STEP_DONE;
+    }
     if (!s->student->found) {
         problem_set(&x->problem, PROBLEM_NOT_FOUND, "There is no data about this student");
         return STEP_DONE;
@@ -353,7 +362,7 @@ static const struct rule students_metadata[] = {
     {.name = "metric", .type = RULE_WORD, .required = true, .choices = compare_metrics, .about = "As asked for"},
     {.name = "timeframe_days", .type = RULE_INT, .required = true, .about = "As asked for"},
     {.name = "students", .type = RULE_INT, .required = true, .about = "How many were named"},
-    {.name = "missing", .type = RULE_IDS, .required = true, .about = "Those without data in the window"},
+    {.name = "missing", .type = RULE_IDS, .required = true, .about = "Those without data in the window, or who have withdrawn consent to analytics"},
     {0},
 };
 

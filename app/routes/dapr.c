@@ -290,7 +290,7 @@ static void read_letters(struct events *e)
     }
 }
 
-/* An erased student's event is dropped without a trace of it. */
+/* The event of a student who is erased, or who wants no new data, is dropped without a trace. */
 static void read_items(struct events *e)
 {
     for (size_t i = 0; i < e->n; i++) {
@@ -298,7 +298,7 @@ static void read_items(struct events *e)
 
         if (!item)
             continue;
-        if (item->problem.code == PROBLEM_NOT_FOUND)
+        if (item->problem.code == PROBLEM_NOT_FOUND || item->problem.code == PROBLEM_FORBIDDEN)
             e->v[i].outcome = DROP;
         else
             e->v[i].outcome = item->problem.code == PROBLEM_NONE ? SUCCESS : RETRY;
@@ -402,7 +402,7 @@ static const struct rule entry_status[] = {
 };
 
 static const struct rule events_answer[] = {
-    {.name = "status", .type = RULE_WORD, .choices = statuses, .about = "SUCCESS counted, now or before; RETRY the store is away; DROP never to be counted, kept as a dead letter"},
+    {.name = "status", .type = RULE_WORD, .choices = statuses, .about = "SUCCESS counted, now or before; RETRY the store is away; DROP never to be counted: kept as a dead letter, or forgotten when the student is erased or wants no new data"},
     {.name = "statuses", .type = RULE_OBJECTS, .fields = entry_status, .about = "For a bulk: one an entry"},
     {0},
 };

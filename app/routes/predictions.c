@@ -88,8 +88,11 @@ static bool read_state_and_history(struct exchange *x, const struct history_stat
 {
     struct mastery_state now;
 
-    return student_read_state(s->state, &now, &x->problem) &&
-           history_read_some(s->days, &now, ret, &x->problem);
+    if (!student_read_state(s->state, &now, &x->problem))
+        return false;
+    if (student_has_withdrawn(s->state, CONSENT_ANALYTICS))
+        problem_set(&x->problem, PROBLEM_FORBIDDEN, CONSENT_NO_ANALYSIS);
+    return x->problem.code == PROBLEM_NONE && history_read_some(s->days, &now, ret, &x->problem);
 }
 
 static void write_points(struct jw *w, const struct prediction *points, int n, int32_t today)

@@ -2,6 +2,7 @@
 /* /api/v1/recommendations: adaptive, learning-path, compact, feedback, history, config. */
 #include "app/auth/access.h"
 #include "app/base/clock.h"
+#include "app/domain/consent.h"
 #include "app/routes/exchange.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
@@ -254,6 +255,9 @@ static enum step feedback_done(struct exchange *x, struct feedback_state *s)
     switch (recommendation_read_change(s->written, &x->problem)) {
     case RECOMMENDATIONS_PROBLEM: return STEP_DONE;
     case RECOMMENDATIONS_ERASED: return unknown(x);
+    case RECOMMENDATIONS_WITHDRAWN:
+        problem_set(&x->problem, PROBLEM_FORBIDDEN, CONSENT_NO_NEW_DATA);
+        return STEP_DONE;
     case RECOMMENDATIONS_OUTDATED:
         if (++s->tries < RECOMMEND_TRIES)
             return feedback_keep(x, s, s->written);

@@ -15,6 +15,7 @@ static const struct route_table *const areas[] = {
     &analytics_cohort_routes,
     &analytics_student_routes,
     &batch_routes,
+    &compliance_routes,
     &process_routes,
     &dapr_routes,
     /* clang-format on */

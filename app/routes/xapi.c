@@ -13,7 +13,8 @@
 
 struct entry {
     struct xapi_event event;
-    struct ask *mark;       /* what is known of its id */
+    struct ask *mark; /* what is known of its id */
+    struct ask *consent;
     struct ask *of_student; /* a teacher's right hangs on it */
     size_t item;            /* in the intake, when it is new */
     bool known;
@@ -113,6 +114,7 @@ static void ask(struct exchange *x, struct statements *s)
         struct entry *e = &s->v[i];
 
         ask_right(x, s, e);
+        e->consent = student_ask_consent(&x->asks, e->event.in.student);
         e->mark = student_ask_mark(&x->asks, e->event.in.student, e->event.in.event_id);
     }
 }
@@ -156,6 +158,11 @@ static void take_entry(struct exchange *x, struct statements *s, struct entry *e
 
     if (!student_read_mark(e->mark, &e->known, &mark, &x->problem))
         return;
+    if (student_has_withdrawn(e->consent, CONSENT_DATA_PROCESSING)) {
+        event_count(x->engine, &e->event.in, EVENT_REJECTED);
+        problem_set(&x->problem, PROBLEM_FORBIDDEN, CONSENT_NO_NEW_DATA);
+        return;
+    }
     if (e->known) {
         event_count(x->engine, &e->event.in, EVENT_DUPLICATE);
         if (!str_equal(mark, e->event.digest))

@@ -42,7 +42,10 @@ static void take_state(const struct comparison *c, struct compared *student, str
 {
     struct mastery_state state;
 
-    if (!student_read_state(student->ask, &state, p) || mastery_state_empty(&state))
+    if (!student_read_state(student->ask, &state, p))
+        return;
+    student->withdrawn = student_has_withdrawn(student->ask, CONSENT_ANALYTICS);
+    if (student->withdrawn || mastery_state_empty(&state))
         return;
     student->later = c->at_date && state.day > c->date;
     student->found = !student->later;

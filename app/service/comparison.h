@@ -17,7 +17,8 @@ enum {
 
 struct compared {
     struct str id;
-    bool found; /* there is data about this student */
+    bool found;     /* there is data about this student, which may be compared */
+    bool withdrawn; /* consent to analytics is: not found */
     struct daily daily;
     /* own */
     bool later; /* the state is of a later day than asked for */

@@ -16,7 +16,9 @@ static void finish(struct intake_item *item, struct engine *engine)
     enum event_status status = EVENT_ACCEPTED;
 
     item->stage = INTAKE_DONE;
-    if (item->problem.code != PROBLEM_NONE)
+    if (item->problem.code == PROBLEM_NOT_FOUND || item->problem.code == PROBLEM_FORBIDDEN)
+        status = EVENT_REJECTED;
+    else if (item->problem.code != PROBLEM_NONE)
         status = EVENT_FAILED;
     else if (item->record.duplicate)
         status = EVENT_DUPLICATE;

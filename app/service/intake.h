@@ -22,7 +22,8 @@ struct intake_item {
     struct event_input in; /* finished, with its student */
     struct str mark;       /* kept beside the event's id */
     /* out, when done */
-    struct problem problem; /* NOT_FOUND: the student is erased; SERVICE_UNAVAILABLE: repeat it */
+    struct problem problem; /* NOT_FOUND: the student is erased; FORBIDDEN: consent to data
+                             * processing is withdrawn; SERVICE_UNAVAILABLE: repeat it */
     struct record record;
     /* own */
     enum intake_stage stage;

@@ -8,26 +8,38 @@
 
 #define EVENT_SOURCE "/mastery-engine"
 
-/* The members of every entry. */
+/* The members of an entry. */
 struct entry {
     struct str kind, student, traceparent;
     struct str level, level_before; /* level_before: empty for a student's first data */
     int64_t at_ms, revision;
     double score;
     struct json_object *event; /* of kind event: as it was ingested */
+    struct str consent;        /* of kind consent */
+    bool granted;
 };
 
 /* clang-format off */
-static const struct rule entry_rules[] = {
+static const struct rule every_entry[] = {
     {.name = "kind", .type = RULE_TEXT, .required = true, .into = offsetof(struct entry, kind)},
     {.name = "student_id", .type = RULE_ID, .required = true, .into = offsetof(struct entry, student)},
     {.name = "at", .type = RULE_INT, .required = true, .into = offsetof(struct entry, at_ms)},
+    {0},
+};
+
+static const struct rule change_of_score[] = {
     {.name = "mastery_score", .type = RULE_NUMBER, .required = true, .max = 1, .into = offsetof(struct entry, score)},
     {.name = "level", .type = RULE_ID, .required = true, .into = offsetof(struct entry, level)},
     {.name = "level_before", .type = RULE_ID, .nullable = true, .into = offsetof(struct entry, level_before)},
     {.name = "revision", .type = RULE_INT, .required = true, .into = offsetof(struct entry, revision)},
     {.name = "traceparent", .type = RULE_TEXT, .into = offsetof(struct entry, traceparent)},
     {.name = "event", .type = RULE_JSON, .into = offsetof(struct entry, event)},
+    {0},
+};
+
+static const struct rule consent_decision[] = {
+    {.name = "consent_type", .type = RULE_TEXT, .required = true, .into = offsetof(struct entry, consent)},
+    {.name = "granted", .type = RULE_BOOL, .required = true, .into = offsetof(struct entry, granted)},
     {0},
 };
 /* clang-format on */
@@ -130,28 +142,31 @@ typedef bool product(const struct turning *t); /* false without memory */
 enum { PRODUCTS_MAX = 4 };
 
 /* clang-format off */
-static const struct {
-    struct str kind;
+static const struct kind {
+    struct str name;
+    const struct rule *rules;        /* what it has beyond every_entry */
     product *products[PRODUCTS_MAX]; /* in the order in which they are published */
 } kinds[] = {
-    {STR_INIT("calculated"), {publish_score, publish_level}},
-    {STR_INIT("event"),      {keep_event, publish_score, publish_level}},
-    {STR_INIT("recomputed"), {publish_score, publish_level}},
+    {STR_INIT("calculated"), change_of_score, {publish_score, publish_level}},
+    {STR_INIT("event"),      change_of_score, {keep_event, publish_score, publish_level}},
+    {STR_INIT("recomputed"), change_of_score, {publish_score, publish_level}},
+    {STR_INIT("consent"),    consent_decision, {NULL}},
 };
 /* clang-format on */
 
-static product *const *products_of(struct str kind)
+static const struct kind *kind_of(struct str name)
 {
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        if (str_equal(kinds[i].kind, kind))
-            return kinds[i].products;
+        if (str_equal(kinds[i].name, name))
+            return &kinds[i];
     }
     return NULL;
 }
 
 static bool read_entry(const struct journal_source *source, struct arena *arena, struct entry *ret,
-                       const char **ret_reason)
+                       const struct kind **ret_kind, const char **ret_reason)
 {
+    static const struct str whole = {0};
     struct problem p = {.code = PROBLEM_NONE};
     struct json_object *json = json_read(source->text, arena, &p);
 
@@ -160,7 +175,13 @@ static bool read_entry(const struct journal_source *source, struct arena *arena,
     if (!json)
         return false;
     *ret_reason = "not an entry";
-    return validate_object(entry_rules, json, (struct str){0}, arena, ret, &p);
+    if (!validate_object(every_entry, json, whole, arena, ret, &p))
+        return false;
+    *ret_kind = kind_of(ret->kind);
+    if (*ret_kind)
+        return validate_object((*ret_kind)->rules, json, whole, arena, ret, &p);
+    *ret_reason = "of an unknown kind";
+    return false;
 }
 
 bool journal_entry_turn(const struct journal_source *source, struct arena *arena,
@@ -169,18 +190,14 @@ bool journal_entry_turn(const struct journal_source *source, struct arena *arena
     struct entry entry;
     struct journal_turn turn = {.id = source->id, .log = STR("")};
     struct turning t = {.source = source, .entry = &entry, .arena = arena, .turn = &turn};
-    product *const *products;
+    const struct kind *kind;
 
-    if (!read_entry(source, arena, &entry, ret_reason))
-        return false;
-    *ret_reason = "of an unknown kind";
-    products = products_of(entry.kind);
-    if (!products)
+    if (!read_entry(source, arena, &entry, &kind, ret_reason))
         return false;
     turn.student = entry.student;
     *ret_reason = "out of memory";
-    for (int i = 0; i < PRODUCTS_MAX && products[i]; i++) {
-        if (!products[i](&t))
+    for (int i = 0; i < PRODUCTS_MAX && kind->products[i]; i++) {
+        if (!kind->products[i](&t))
             return false;
     }
     *ret = turn;

@@ -120,6 +120,10 @@ static enum step look_at_last(struct predict *p, const struct config *config, st
     if (!student_read_state(p->state, &p->now, problem) ||
         !prediction_read_last(p->last, &kept, problem))
         return STEP_DONE;
+    if (student_has_withdrawn(p->state, CONSENT_ANALYTICS)) {
+        problem_set(problem, PROBLEM_FORBIDDEN, CONSENT_NO_ANALYSIS);
+        return STEP_DONE;
+    }
     p->stamp = stamp_of(p, config, asks->arena);
     p->kept_before = kept.p && p->stamp.p && still_true(p, kept, &p->facts);
     if (p->kept_before)

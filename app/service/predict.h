@@ -35,7 +35,8 @@ struct predict {
 };
 
 /* Call with predict filled and zeroed below; again after each round of asks until STEP_DONE. The
- * first call only reads. Problems: NOT_FOUND for a student without data, SERVICE_UNAVAILABLE. */
+ * first call only reads. Problems: NOT_FOUND for a student without data, FORBIDDEN for
+ * one who has withdrawn consent to analytics, SERVICE_UNAVAILABLE. */
 enum step predict_step(struct predict *p, struct engine *engine, struct asks *asks,
                        struct problem *problem);
 

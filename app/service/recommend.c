@@ -181,6 +181,7 @@ static enum step take_outcome(struct recommend *r, const struct engine *engine, 
     switch (recommendation_read_change(r->written, p)) {
     case RECOMMENDATIONS_KEPT:
     case RECOMMENDATIONS_ERASED: /* answered all the same: nobody can refer to it */
+    case RECOMMENDATIONS_WITHDRAWN:
     case RECOMMENDATIONS_PROBLEM: return STEP_DONE;
     case RECOMMENDATIONS_OUTDATED: break;
     }

@@ -50,8 +50,8 @@ struct record {
 /* Call with record filled and zeroed below; again after each round of asks until STEP_DONE. The
  * first call only reads, so a right that is asked for in the same round is known before anything is
  * written. Problems: NOT_FOUND for an erased student, or one without data to recompute from,
- * SERVICE_UNAVAILABLE when the store is away (the outcome of a write is then unknown: repeat it) or
- * the student is too busy. */
+ * FORBIDDEN for one who has withdrawn consent to data processing, SERVICE_UNAVAILABLE when the
+ * store is away (the outcome of a write is then unknown: repeat it) or the student is too busy. */
 enum step record_step(struct record *r, struct engine *engine, struct asks *asks,
                       struct problem *p);
 

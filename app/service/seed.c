@@ -66,6 +66,7 @@ static void note_problem(struct flight *f)
     switch (problem_status(f->problem.code)) {
     case 503: f->run->away = true; break;
     case 404: refuse(f, "erased: no new data"); break;
+    case 403: refuse(f, "consent to data processing is withdrawn"); break;
     default: refuse(f, "what is stored cannot be read, or is refused by the store"); break;
     }
 }

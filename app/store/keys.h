@@ -35,6 +35,8 @@ enum { SHARDS = 256 };
     X(EVENTS, "events", ":events", KEY_SINGLE, TYPE_STREAM, "events")                                   \
     /* ids of what was counted, with their days; not exported: ids of events */                       \
     X(MARKS, "event_marks", ":marks", KEY_SINGLE, TYPE_HASH, NULL)                                      \
+    /* all decisions on consent, by kind */                                                           \
+    X(CONSENT, "consent_records", ":consent", KEY_SINGLE, TYPE_HASH, "consent_records")                 \
     /* the cohorts the student is in */                                                               \
     X(COHORTS, "cohorts", ":cohorts", KEY_SINGLE, TYPE_SET, "cohorts")                                  \
     /* tombstone: no new data for this student; not exported: then there is nothing */                \

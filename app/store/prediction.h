@@ -23,11 +23,12 @@ struct prediction_record {
     struct str intervention; /* on condition of which; empty: none */
 };
 
-/* Adds the record and keeps `text` as the last of that name, unless the student is gone by now. */
+/* Adds the record and keeps `text` as the last of that name, unless the student is gone by
+ * now or has withdrawn consent. */
 struct ask *prediction_ask_keep(struct asks *a, struct str student,
                                 const struct prediction_record *record, struct str name,
                                 struct str text);
-/* False with a problem when it was not kept by Redis's fault; a student who is gone is none. */
+/* False with a problem when it was not kept by Redis's fault; the others are none. */
 bool prediction_read_keep(const struct ask *ask, struct problem *p);
 
 /* The newest PREDICTIONS_READ_MAX. */

@@ -11,22 +11,24 @@
 
 enum { TOKEN_BYTES = 16, TOKEN_N = 2 + 2 * TOKEN_BYTES, NUMBER_MAX = 100000 };
 
-/* KEYS: the day's text, the student's own, the token's index, tombstone, the path if it is to be
- * kept. ARGV: the two texts expected, the two new ones, their expiries (epoch seconds), the
- * student, the path. Answers 1 when kept, 0 when the student is erased, else the two texts that are
- * there now. */
+/* KEYS: the day's text, the student's own, the token's index, tombstone, profile, the path if it is
+ * to be kept. ARGV: the two texts expected, the two new ones, their expiries (epoch seconds), the
+ * student, the path. Answers 1 when kept, 0 when the student is erased, -1 when consent to data
+ * processing is withdrawn, else the two texts that are there now. */
 struct script script_recommend = {
     .name = "recommend",
     .body = STR_INIT("local now = redis.call('MGET', KEYS[1], KEYS[2])\n"
                      "now = {now[1] or '', now[2] or ''}\n"
                      "if now[1] ~= ARGV[1] or now[2] ~= ARGV[2] then return now end\n"
                      "if redis.call('EXISTS', KEYS[4]) == 1 then return 0 end\n"
+                     "local c = redis.call('HGET', KEYS[5], 'c')\n"
+                     "if c and c:find('p', 1, true) then return -1 end\n"
                      "if ARGV[3] ~= now[1] then\n"
                      "  redis.call('SET', KEYS[1], ARGV[3], 'EXAT', ARGV[5])\n"
                      "end\n"
                      "redis.call('SET', KEYS[2], ARGV[4], 'EXAT', ARGV[6])\n"
                      "redis.call('SET', KEYS[3], ARGV[7], 'EXAT', ARGV[6])\n"
-                     "if KEYS[5] then redis.call('SET', KEYS[5], ARGV[8], 'EXAT', ARGV[6]) end\n"
+                     "if KEYS[6] then redis.call('SET', KEYS[6], ARGV[8], 'EXAT', ARGV[6]) end\n"
                      "return 1\n"),
 };
 
@@ -420,11 +422,12 @@ struct ask *recommendation_ask_change(struct asks *a, const struct recommendatio
     const struct recommendations *to = change->to;
     struct arena *arena = a->arena;
     bool path = change->path.n > 0;
-    struct str argv[5 + 8] = {{0},
+    struct str argv[6 + 8] = {{0},
                               key_student(arena, change->student, STUDENT_KEY_RECOMMENDED),
                               key_recommended(arena, to->token),
-                              key_student(arena, change->student, STUDENT_KEY_ERASED)};
-    struct str *arg = argv + 4;
+                              key_student(arena, change->student, STUDENT_KEY_ERASED),
+                              key_student(arena, change->student, STUDENT_KEY_PROFILE)};
+    struct str *arg = argv + 5;
 
     if (!key_student_recommendations(arena, change->student, to->day, 1, &argv[0]))
         a->failed = true;
@@ -439,7 +442,7 @@ struct ask *recommendation_ask_change(struct asks *a, const struct recommendatio
     *arg++ = change->student;
     if (path)
         *arg++ = change->path;
-    return ask_script(a, &script_recommend, path ? 5 : 4, (int)(arg - argv), argv);
+    return ask_script(a, &script_recommend, path ? 6 : 5, (int)(arg - argv), argv);
 }
 
 enum recommendation_outcome recommendation_read_change(const struct ask *ask, struct problem *p)
@@ -448,7 +451,9 @@ enum recommendation_outcome recommendation_read_change(const struct ask *ask, st
     size_t n;
 
     if (reply_int(ask->reply, &kept) == REPLY_THERE)
-        return kept == 1 ? RECOMMENDATIONS_KEPT : RECOMMENDATIONS_ERASED;
+        return kept == 1   ? RECOMMENDATIONS_KEPT
+               : kept == 0 ? RECOMMENDATIONS_ERASED
+                           : RECOMMENDATIONS_WITHDRAWN;
     if (reply_array(ask->reply, 2, &n) == REPLY_THERE)
         return RECOMMENDATIONS_OUTDATED;
     reply_problem(ask->reply, p);

@@ -90,10 +90,11 @@ struct ask *recommendation_ask_change(struct asks *a, const struct recommendatio
 
 enum recommendation_outcome {
     RECOMMENDATIONS_KEPT,
-    RECOMMENDATIONS_OUTDATED, /* somebody else was faster: recommendation_read tells what is there,
-                                 but the path */
-    RECOMMENDATIONS_ERASED,   /* the student is erased: nothing was kept */
-    RECOMMENDATIONS_PROBLEM,  /* p says what */
+    RECOMMENDATIONS_OUTDATED,  /* somebody else was faster: recommendation_read tells what is there,
+                                  but the path */
+    RECOMMENDATIONS_ERASED,    /* the student is erased: nothing was kept */
+    RECOMMENDATIONS_WITHDRAWN, /* consent to data processing is: nothing was kept */
+    RECOMMENDATIONS_PROBLEM,   /* p says what */
 };
 enum recommendation_outcome recommendation_read_change(const struct ask *ask, struct problem *p);
 

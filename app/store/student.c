@@ -47,7 +47,31 @@ struct ask *student_ask_profile(struct asks *a, struct str student)
 {
     struct str key = key_student(a->arena, student, STUDENT_KEY_PROFILE);
 
-    return ask_command(a, ASK_READ, 4, (struct str[]){STR("HMGET"), key, STR("m"), STR("s")});
+    return ask_command(a, ASK_READ, 5,
+                       (struct str[]){STR("HMGET"), key, STR("m"), STR("s"), STR("c")});
+}
+
+struct ask *student_ask_consent(struct asks *a, struct str student)
+{
+    struct str key = key_student(a->arena, student, STUDENT_KEY_PROFILE);
+
+    return ask_command(a, ASK_READ, 3, (struct str[]){STR("HMGET"), key, STR("c")});
+}
+
+/* The letters are the last field that is asked for. */
+bool student_has_withdrawn(const struct ask *ask, enum consent consent)
+{
+    struct str letters;
+    size_t n;
+
+    if (reply_array(ask->reply, 3, &n) != REPLY_THERE || n == 0)
+        return true;
+    switch (reply_text(reply_at(ask->reply, n - 1), &letters)) {
+    case REPLY_MISSING: return false;
+    case REPLY_THERE: return consent_withdrawn(letters, consent);
+    case REPLY_ERROR: break;
+    }
+    return true;
 }
 
 bool student_read_profile(const struct ask *ask, struct student_profile *ret, struct problem *p)
@@ -57,7 +81,7 @@ bool student_read_profile(const struct ask *ask, struct student_profile *ret, st
 
     *ret = (struct student_profile){0};
     mastery_state_init(&ret->state);
-    if (reply_array(ask->reply, 2, &n) != REPLY_THERE || n != 2) {
+    if (reply_array(ask->reply, 3, &n) != REPLY_THERE || n != 3) {
         reply_problem(ask->reply, p);
         return false;
     }
@@ -77,15 +101,18 @@ struct ask *student_ask_state(struct asks *a, struct str student)
 {
     struct str key = key_student(a->arena, student, STUDENT_KEY_PROFILE);
 
-    return ask_command(a, ASK_READ, 3, (struct str[]){STR("HGET"), key, STR("s")});
+    return ask_command(a, ASK_READ, 4, (struct str[]){STR("HMGET"), key, STR("s"), STR("c")});
 }
 
 bool student_read_state(const struct ask *ask, struct mastery_state *ret, struct problem *p)
 {
     struct str packed;
-    enum reply there = reply_text(ask->reply, &packed);
+    size_t n;
+    enum reply there = REPLY_ERROR;
 
     mastery_state_init(ret);
+    if (reply_array(ask->reply, 2, &n) == REPLY_THERE && n == 2)
+        there = reply_text(reply_at(ask->reply, 0), &packed);
     if (there == REPLY_ERROR)
         reply_problem(ask->reply, p);
     else if (there == REPLY_THERE && !state_unpack(packed, ret))

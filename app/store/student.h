@@ -5,6 +5,7 @@
 #define STORE_STUDENT_H
 
 #include "app/base/problem.h"
+#include "app/domain/consent.h"
 #include "app/domain/mastery.h"
 #include "app/store/reply.h"
 #include "app/store/store.h"
@@ -14,6 +15,11 @@ enum { STATE_PACKED_MAX = 256, STATE_SCHEMA = 1 };
 size_t state_pack(const struct mastery_state *s, unsigned char ret[STATE_PACKED_MAX]);
 /* False for any other version or size, and for values that no state of ours can have. */
 bool state_unpack(struct str packed, struct mastery_state *ret);
+
+/* Whether consent of this kind is withdrawn, from the answer to student_ask_profile, _state or
+ * _consent. True as well when that cannot be told. */
+bool student_has_withdrawn(const struct ask *ask, enum consent consent);
+struct ask *student_ask_consent(struct asks *a, struct str student); /* nothing else */
 
 struct student_profile {
     bool exists;
@@ -26,7 +32,7 @@ struct ask *student_ask_profile(struct asks *a, struct str student);
 /* False with INTERNAL_ERROR or SERVICE_UNAVAILABLE in p. The texts point into the reply. */
 bool student_read_profile(const struct ask *ask, struct student_profile *ret, struct problem *p);
 
-/* The state alone, for those who need no result to splice in: a fifth of the bytes. */
+/* Without the result, for those who have nothing to splice it in: a fifth of the bytes. */
 struct ask *student_ask_state(struct asks *a, struct str student);
 /* An empty state when the student does not exist. */
 bool student_read_state(const struct ask *ask, struct mastery_state *ret, struct problem *p);

@@ -52,15 +52,25 @@ static enum step begin(struct worker *w, struct job *job)
     return record_step(&e->record, w->engine, &job->task->asks, &job->problem);
 }
 
+/* The student is erased, or wants no new data: a dead letter would keep some. */
+static bool refused(const struct problem *p)
+{
+    return p->code == PROBLEM_NOT_FOUND || p->code == PROBLEM_FORBIDDEN;
+}
+
 enum step job_event(struct worker *w, struct job *job)
 {
     struct event_job *e = job->state;
-    enum step step =
-        e ? record_step(&e->record, w->engine, &job->task->asks, &job->problem) : begin(w, job);
 
-    if (step == STEP_MORE || job->problem.code != PROBLEM_NONE)
-        return step;
-    e = job->state;
-    event_count(w->engine, &e->in, e->record.duplicate ? EVENT_DUPLICATE : EVENT_ACCEPTED);
+    if (!e)
+        return begin(w, job);
+    if (record_step(&e->record, w->engine, &job->task->asks, &job->problem) == STEP_MORE)
+        return STEP_MORE;
+    if (refused(&job->problem)) {
+        event_count(w->engine, &e->in, EVENT_REJECTED);
+        job->problem = (struct problem){.code = PROBLEM_NONE};
+    } else if (job->problem.code == PROBLEM_NONE) {
+        event_count(w->engine, &e->in, e->record.duplicate ? EVENT_DUPLICATE : EVENT_ACCEPTED);
+    }
     return STEP_DONE;
 }

@@ -37,6 +37,9 @@ CONTRACT = {
     "/api/v1/batch/mastery/{batch_id}/results": {"get"},
     "/api/v1/cohorts": {"get"},
     "/api/v1/cohorts/{cohort_id}": {"get", "put", "delete"},
+    "/api/v1/compliance/consent/{student_id}": {"post"},
+    "/api/v1/compliance/consent/{student_id}/withdraw": {"post"},
+    "/api/v1/compliance/consent/status/{student_id}": {"get"},
 }
 FOR_ANYBODY = {"/api/v1/predictions/config", "/api/v1/analytics/config"}
 OPEN = {"/health", "/ready", "/", "/metrics", "/metrics/detailed", "/openapi.json"}
@@ -227,6 +230,9 @@ def learner(engine):
     for name in ("student_id", "other_id"):
         assert_ok(engine.calculate(ids[name]))
     students = [ids["student_id"], ids["other_id"]]
+    consent = {"consent_type": "research", "granted": True}
+    path = f"/api/v1/compliance/consent/{ids['student_id']}"
+    assert_ok(engine.admin().post(path, consent))
     roster = {"name": "x", "teacher_ids": ["t"], "student_ids": students}
     assert_ok(engine.admin().put(f"/api/v1/cohorts/{ids['cohort_id']}", roster), 201)
     return ids
@@ -256,6 +262,8 @@ def bodies(ids):
         },
         "/api/v1/batch/mastery": {"student_ids": [*both, "nobody"], "priority": "high"},
         "/api/v1/cohorts/{cohort_id}": {"name": "x", "teacher_ids": [], "student_ids": []},
+        "/api/v1/compliance/consent/{student_id}": {"consent_type": "research", "granted": True},
+        "/api/v1/compliance/consent/{student_id}/withdraw": {"consent_type": "research"},
     }
 
 

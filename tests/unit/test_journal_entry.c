@@ -15,6 +15,8 @@
     "\"mastery_score\":0.7500000001,\"level\":\"" level "\",\"level_before\":" before              \
     ",\"revision\":7,\"correlation_id\":\"c\""
 #define ENTRY(kind, level, before, more) HEAD(kind, level, before) more "}"
+#define CONSENT(more)                                                                              \
+    "{\"kind\":\"consent\",\"student_id\":\"s1\",\"actor\":\"s1\",\"at\":1700000000123" more "}"
 
 static struct arena *arena;
 
@@ -67,6 +69,7 @@ static void each_kind_turns_into_what_its_row_says(void)
         {ENTRY("event", "proficient", "\"proficient\"", ",\"event\":" EVENT), 1, true},
         {ENTRY("event", "novice", "\"master\"", ",\"event\":" EVENT), 2, true},
         {ENTRY("event", "novice", "\"novice\"", ""), 1, false},
+        {CONSENT(",\"consent_type\":\"analytics\",\"granted\":false"), 0, false},
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -159,6 +162,7 @@ static void what_is_no_entry_is_refused_with_a_reason(void)
         {"[]", "not an entry"},
         {"{}", "not an entry"},
         {ENTRY("calculated", "", "null", ""), "not an entry"},
+        {CONSENT(""), "not an entry"},
         {ENTRY("erased", "novice", "null", ""), "of an unknown kind"},
         {ENTRY("", "novice", "null", ""), "of an unknown kind"},
     };

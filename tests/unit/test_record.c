@@ -57,7 +57,7 @@ static void set(struct str key, struct str value)
     entries[entry_count++].value = arena_copy(arena, value);
 }
 
-/* The hash is two keys here: KEY/m and KEY/s. */
+/* A hash is a key for each field here: KEY/m, KEY/s. */
 static struct str field(struct str key, const char *name)
 {
     return arena_printf(arena, "%.*s/%s", STR_ARG(key), name);
@@ -78,9 +78,9 @@ static void append_value(struct buf *out, const struct str *value)
 
 static void run_hmget(const struct ask *ask, struct buf *out)
 {
-    buf_text(out, "*2\r\n");
-    append_value(out, find(field(ask->argv[1], "m")));
-    append_value(out, find(field(ask->argv[1], "s")));
+    buf_printf(out, "*%d\r\n", ask->argc - 2);
+    for (int i = 2; i < ask->argc; i++)
+        append_value(out, find(field(ask->argv[1], ask->argv[i].p)));
 }
 
 static void run_mget(const struct ask *ask, struct buf *out)
