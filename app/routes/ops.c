@@ -251,6 +251,15 @@ static enum step openapi(struct exchange *x)
     return STEP_DONE;
 }
 
+/* ---- /docs ---- */
+
+/* nginx has the page as a file and asks here only for other methods. Who reaches this with a GET
+ * has come by another way, on which the page is not. */
+static enum step docs(struct exchange *x)
+{
+    return exchange_fail(x, PROBLEM_NOT_FOUND);
+}
+
 /* ---- the table ---- */
 
 /* clang-format off */
@@ -386,6 +395,9 @@ static const struct route routes[] = {
      .student = NO_SUBJECT, .handler = reset_metrics, .status = 200, .answer = reset_answer, .summary = "Starts all counters anew"},
     {.name = "openapi", .method = GET, .pattern = "/openapi.json", .limit_per_minute = 50, .access = ACCESS_OPEN,
      .student = NO_SUBJECT, .handler = openapi, .status = 200, .answer_type = "application/json", .summary = "This document"},
+    {.name = "docs", .method = GET, .pattern = "/docs", .aliases = {"/redoc"}, .limit_per_minute = 50, .access = ACCESS_OPEN,
+     .flags = ROUTE_PAGE, .student = NO_SUBJECT, .handler = docs, .status = 200, .answer_type = "text/html",
+     .summary = "This document as a page to read and to try; only where the front has its files"},
 };
 /* clang-format on */
 

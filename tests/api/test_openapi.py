@@ -17,6 +17,8 @@ CONTRACT = {
     "/metrics/detailed": {"get"},
     "/metrics/reset": {"post"},
     "/openapi.json": {"get"},
+    "/docs": {"get"},
+    "/redoc": {"get"},
     "/api/v1/mastery/query": {"post"},
     "/api/v1/mastery/calculate": {"post"},
     "/api/v1/mastery/history/{student_id}": {"get"},
@@ -42,7 +44,8 @@ CONTRACT = {
     "/api/v1/compliance/consent/status/{student_id}": {"get"},
 }
 FOR_ANYBODY = {"/api/v1/predictions/config", "/api/v1/analytics/config"}
-OPEN = {"/health", "/ready", "/", "/metrics", "/metrics/detailed", "/openapi.json"}
+PAGES = {"/docs", "/redoc"}
+OPEN = {"/health", "/ready", "/", "/metrics", "/metrics/detailed", "/openapi.json"} | PAGES
 
 
 @pytest.fixture(scope="module")
@@ -271,7 +274,7 @@ JSON_OPERATIONS = [
     (path, method)
     for path, methods in CONTRACT.items()
     for method in sorted(methods)
-    if path not in ("/metrics", "/openapi.json")
+    if path not in {"/metrics", "/openapi.json"} | PAGES
 ]
 
 

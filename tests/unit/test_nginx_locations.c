@@ -17,6 +17,7 @@ static const struct route mixed[] = {
     {.name = "metrics",       .method = GET,    .pattern = "/metrics",         .limit_per_minute = 50,  .flags = ROUTE_METRICS},
     {.name = "process",       .method = POST,   .pattern = "/process",         .limit_per_minute = 100, .flags = ROUTE_SIDECAR_FREE},
     {.name = "dapr-events",   .method = POST,   .pattern = "/dapr/events",     .flags = ROUTE_SIDECAR | ROUTE_UNLIMITED},
+    {.name = "docs",          .method = GET,    .pattern = "/docs",            .limit_per_minute = 50,  .flags = ROUTE_PAGE, .aliases = {"/redoc"}},
     {.name = "v1.openapi",    .method = GET,    .pattern = "/v1.0/{id}/x",     .limit_per_minute = 50},
 };
 static const struct route contradicting[] = {
@@ -65,6 +66,11 @@ static const struct expected present[] = {
     {NGINX_PUBLIC, "    include metrics-allow.conf;\n    set $accept $http_accept;\n"},
     {NGINX_PUBLIC, "location ~ \"^/v1\\.0/[^/]+/x$\" {\n"},
     {NGINX_PUBLIC, "location / {\n    set $bucket other;\n    include limit-public-50.conf;\n"},
+    {NGINX_PUBLIC, "location = /redoc {\n    set $bucket docs;\n    include limit-public-50.conf;\n"
+                   "    include docs.conf;\n}\n"},
+    {NGINX_SIDECAR,
+     "location = /docs {\n    set $bucket docs;\n    include limit-sidecar-50.conf;\n"
+     "    fastcgi_pass engine;\n}\n"},
     {NGINX_SIDECAR, "location = /dapr/events {\n    set $bucket dapr-events;\n"
                     "    fastcgi_pass engine;\n}\n"},
     {NGINX_SIDECAR, "    set $bucket process;\n    set $free $http_dapr_api_token;\n"

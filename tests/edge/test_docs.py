@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""/docs: the page of the reference, its files, its policy, and what a browser makes of them."""
+import hashlib
+import json
+import re
+
+import pytest
+from harness.browser import Browser
+from harness.engine import ROOT, fresh_id
+from harness.expect import assert_common_headers, assert_ok, assert_problem
+
+VIEWER = ROOT / "conf/docs-viewer"
+PAGES = ["/docs", "/redoc"]
+TYPES = {"css": "text/css", "js": "text/javascript", "png": "image/png"}
+
+
+def loaded():
+    """What the page loads, by its path at the server."""
+    return re.findall(r'(?:href|src)="(docs/[^"]+)"', (VIEWER / "index.html").read_text())
+
+
+def recorded():
+    lines = (VIEWER / "SHA256SUMS").read_text().splitlines()
+    return {name: digest for digest, name in (line.split("  ") for line in lines)}
+
+
+# Files
+
+
+def test_the_viewer_is_what_the_registry_had():
+    for name, digest in recorded().items():
+        assert hashlib.sha256((VIEWER / name).read_bytes()).hexdigest() == digest, name
+
+
+def test_the_viewer_is_pinned_and_comes_with_its_licence():
+    pinned = json.loads((VIEWER / "package.json").read_text())["dependencies"]["swagger-ui-dist"]
+    locked = json.loads((VIEWER / "package-lock.json").read_text())["packages"]
+    entry = locked["node_modules/swagger-ui-dist"]
+    assert re.fullmatch(r"\d+\.\d+\.\d+", pinned) and entry["version"] == pinned
+    assert entry["integrity"].startswith("sha512-")
+    assert not [name for name, package in locked.items() if "resolved" in package]
+    assert entry["license"] == "Apache-2.0" and {"LICENSE", "NOTICE"} <= set(recorded())
+    assert "Apache License" in (VIEWER / "LICENSE").read_text()
+
+
+def test_every_file_is_installed():
+    makefile = (ROOT / "Makefile.am").read_text()
+    listed = set(re.findall(r"conf/docs-viewer/([\w.-]+)", makefile))
+    kept_back = {"package.json", "package-lock.json", "SHA256SUMS"}
+    assert listed == {path.name for path in VIEWER.iterdir()} - kept_back
+
+
+# Answers
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_the_page_is_html_with_a_strict_policy(anonymous, path):
+    answer = anonymous.get(path)
+    assert answer.status == 200 and answer.body == (VIEWER / "index.html").read_bytes()
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert_common_headers(answer)
+    policy = dict(
+        part.strip().split(" ", 1) for part in answer.headers["Content-Security-Policy"].split(";")
+    )
+    assert policy["default-src"] == policy["base-uri"] == policy["frame-ancestors"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+    assert not re.search(r"unsafe|\*|http", str(policy))
+
+
+def test_what_the_page_loads_is_there(anonymous):
+    paths = loaded()
+    assert len(paths) == 5
+    for path in paths:
+        answer = anonymous.get(f"/{path}")
+        assert answer.status == 200 and answer.body == (VIEWER / path[5:]).read_bytes(), path
+        assert answer.headers.get_content_type() == TYPES[path.rpartition(".")[2]]
+        assert_common_headers(answer)
+        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; frame")
+
+
+@pytest.mark.parametrize("path", ["/docs", "/docs/swagger-ui-bundle.js"])
+def test_a_kept_page_is_asked_for_anew_and_keeps_its_policy(anonymous, path):
+    first = anonymous.get(path)
+    assert first.headers["Cache-Control"] == "no-cache"
+    again = anonymous.get(path, headers={"If-None-Match": first.headers["ETag"]})
+    assert again.status == 304 and not again.body
+    policies = [answer.headers["Content-Security-Policy"] for answer in (first, again)]
+    assert policies[0] == policies[1]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_methods_are_those_of_any_route(anonymous, path):
+    head = anonymous.request("HEAD", path)
+    assert head.status == 200 and head.headers.get_content_type() == "text/html" and not head.body
+    options = anonymous.request("OPTIONS", path)
+    assert options.status == 204 and options.headers["Allow"] == "GET, HEAD, OPTIONS"
+    for method in ("POST", "PUT", "DELETE", "PATCH"):
+        answer = anonymous.request(method, path)
+        assert_problem(answer, 405)
+        assert answer.headers["Allow"] == "GET, HEAD, OPTIONS"
+        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; frame")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/docs/", "/docs/index.html", "/docs/package.json", "/docs/LICENSE", "/docs/SHA256SUMS"]
+    + ["/docs/../docs.conf", "/docs/%2e%2e/nginx/tls.conf", "/docs/page.js/", "/redoc/page.js"]
+    + ["/docs/swagger-ui.css.map", "/docs/..%2fpackage.json"],
+)
+def test_nothing_else_of_the_folder_is_shown(anonymous, path):
+    answer = anonymous.raw(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    assert_problem(answer, 404)
+
+
+def test_files_are_not_for_writing(anonymous):
+    assert_problem(anonymous.post("/docs/page.js", {}), 404)
+
+
+def test_the_page_is_not_the_sidecars(engine):
+    assert_problem(engine.sidecar().get("/docs"), 404)
+
+
+def test_a_page_that_is_not_there_is_an_error_in_the_usual_form(start_engine, tmp_path):
+    engine = start_engine(DOCS_VIEWER=tmp_path)
+    for path in ("/docs", "/docs/page.js"):
+        assert_problem(engine.client().get(path), 404)
+
+
+def test_alias_and_page_share_one_limit(start_engine):
+    client = start_engine(RATE_LIMITS="on").client()
+    statuses = [client.get(path).status for path in PAGES * 25]
+    assert statuses == [200] * 50
+    answer = client.get("/docs")
+    assert assert_problem(answer, 429)["details"]["limit"] == 50
+    assert client.get("/docs/page.css").status == 200
+    assert [client.get("/docs/page.css").status for _ in range(50)][-1] == 429
+
+
+# In a browser
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with Browser() as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser, engine):
+    browser.open(f"{engine.base_url}/docs")
+    browser.one(".opblock")
+    return browser
+
+
+QUERY = "#operations-mastery-mastery-query"
+
+
+def ask_for(page, student):
+    """Tries the query out; (status, body) as the page shows them."""
+    if not page.find(f"{QUERY}.is-open"):
+        page.click(f"{QUERY} .opblock-summary-control")
+    page.type(f"{QUERY} textarea", json.dumps({"student_id": student}))
+    page.click(f"{QUERY} button.execute")
+    live = f"{QUERY} .live-responses-table .response"
+    status = page.one(f"{live} .response-col_status").text.split()[0]
+    return int(status), page.one(f"{live} .highlight-code").text
+
+
+def give_token(page, token):
+    page.click(".auth-wrapper .authorize")
+    page.type(".dialog-ux #auth-bearer-value", token)
+    page.click(".dialog-ux .auth-btn-wrapper .authorize")
+    page.click(".dialog-ux .btn-done")
+
+
+def test_a_browser_shows_every_operation_and_breaks_no_rule(page, engine):
+    page.complaints()
+    page.open(f"{engine.base_url}/redoc")
+    page.one(".opblock")
+    document = assert_ok(engine.client().get("/openapi.json"))
+    operations = sum(len(item) for item in document["paths"].values())
+    assert len(page.find(".opblock")) == operations
+    page.click(f"{QUERY} .opblock-summary-control")
+    page.one(f"{QUERY} textarea")
+    assert page.violations() == [] and page.complaints() == []
+
+
+def test_try_it_works_with_a_pasted_token(page, engine):
+    student = fresh_id()
+    assert_ok(engine.calculate(student))
+    page.complaints()
+    status, body = ask_for(page, student)
+    assert status == 401 and "AUTH_ERROR" in body
+    give_token(page, engine.token(student, "student"))
+    page.click(f"{QUERY} button.btn-clear")
+    status, body = ask_for(page, student)
+    assert status == 200 and '"mastery_score": 0.83' in body
+    assert page.violations() == []
+    assert [line for line in page.complaints() if "401" not in line] == []
+
+
+def test_a_reload_forgets_the_token(page, engine):
+    give_token(page, engine.token("somebody", "student"))
+    page.open(f"{engine.base_url}/docs")
+    page.one(".opblock")
+    assert page.driver.execute_script("return localStorage.length + sessionStorage.length") == 0
+    assert not page.driver.get_cookies()
+    status, _ = ask_for(page, "somebody")
+    assert status == 401
+
+
+def test_the_browser_would_see_a_broken_rule(page):
+    """The tests above would say so."""
+    page.driver.execute_script(
+        """const script = document.createElement("script");
+        script.textContent = "window.ran = true";
+        document.body.append(script);
+        document.body.setAttribute("style", "color: red");"""
+    )
+    assert len(page.violations()) == 2 and page.complaints()
+    assert page.driver.execute_script("return window.ran") is None
