@@ -271,7 +271,7 @@ static void print_location(FILE *out, struct claims path, enum nginx_part part)
         (void)fputs("    client_max_body_size 4m;\n    client_body_buffer_size 4m;\n", out);
     if (any & ROUTE_METRICS)
         (void)fputs("    include metrics-allow.conf;\n    set $accept $http_accept;\n", out);
-    if (any & ROUTE_PAGE && part == NGINX_PUBLIC)
+    if (any & ROUTE_PAGE)
         (void)fputs("    include docs.conf;\n}\n", out);
     else
         (void)fputs("    fastcgi_pass engine;\n}\n", out);

@@ -116,8 +116,10 @@ def test_files_are_not_for_writing(anonymous):
     assert_problem(anonymous.post("/docs/page.js", {}), 404)
 
 
-def test_the_page_is_not_the_sidecars(engine):
-    assert_problem(engine.sidecar().get("/docs"), 404)
+def test_the_sidecars_listener_serves_the_same_page(engine, anonymous):
+    for path in ("/docs", "/docs/page.js"):
+        answer = engine.sidecar().get(path)
+        assert answer.status == 200 and answer.body == anonymous.get(path).body
 
 
 def test_a_page_that_is_not_there_is_an_error_in_the_usual_form(start_engine, tmp_path):

@@ -70,7 +70,7 @@ static const struct expected present[] = {
                    "    include docs.conf;\n}\n"},
     {NGINX_SIDECAR,
      "location = /docs {\n    set $bucket docs;\n    include limit-sidecar-50.conf;\n"
-     "    fastcgi_pass engine;\n}\n"},
+     "    include docs.conf;\n}\n"},
     {NGINX_SIDECAR, "location = /dapr/events {\n    set $bucket dapr-events;\n"
                     "    fastcgi_pass engine;\n}\n"},
     {NGINX_SIDECAR, "    set $bucket process;\n    set $free $http_dapr_api_token;\n"
