@@ -48,7 +48,7 @@ enum route_flag {
     ROUTE_RAW_BODY = 512,       /* the handler reads the body; rules describe it, or its elements */
     ROUTE_IDEMPOTENT = 2048,    /* takes an Idempotency-Key: the first answer is replayed */
     ROUTE_LIST_ANSWER = 1024,   /* the answer is a list of what `answer` says; NULL: of texts */
-    ROUTE_PAGE = 4096,          /* a page that the public nginx has as a file */
+    ROUTE_PAGE = 4096,          /* a page that nginx has as a file */
 };
 
 #define NO_SUBJECT SIZE_MAX /* about nobody in particular: a list */

@@ -268,6 +268,10 @@ static enum step go_on(struct record *r, struct engine *engine, struct asks *ask
     }
     if (!student_read_profile(r->profile, &profile, p))
         return STEP_DONE;
+    if (r->analysis && student_has_withdrawn(r->profile, CONSENT_ANALYTICS)) {
+        problem_set(p, PROBLEM_FORBIDDEN, CONSENT_NO_ANALYSIS);
+        return STEP_DONE;
+    }
     if (r->duplicate)
         return show_stored(r, &profile, asks->arena, p);
     if (r->days && day_of(r) < profile.state.day)

@@ -29,6 +29,7 @@ struct record {
     struct str event_id; /* the change is made once for this id; of other kinds too: may be empty */
     struct str event_json; /* as it will be kept for the export */
     struct str mark;       /* kept beside event_id, given back to whoever brings it again */
+    bool analysis;         /* it counts as analytics, to which consent may have been withdrawn */
     int64_t now_ms;
     struct str actor; /* who does it, for the journal */
     struct str correlation_id;
@@ -50,8 +51,9 @@ struct record {
 /* Call with record filled and zeroed below; again after each round of asks until STEP_DONE. The
  * first call only reads, so a right that is asked for in the same round is known before anything is
  * written. Problems: NOT_FOUND for an erased student, or one without data to recompute from,
- * FORBIDDEN for one who has withdrawn consent to data processing, SERVICE_UNAVAILABLE when the
- * store is away (the outcome of a write is then unknown: repeat it) or the student is too busy. */
+ * FORBIDDEN for one who has withdrawn consent to data processing (or to the analysis that it is),
+ * SERVICE_UNAVAILABLE when the store is away (the outcome of a write is then unknown: repeat it) or
+ * the student is too busy. */
 enum step record_step(struct record *r, struct engine *engine, struct asks *asks,
                       struct problem *p);
 

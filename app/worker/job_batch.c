@@ -111,6 +111,7 @@ static void begin_unit(struct worker *w, struct job *job, struct unit *u)
         .kind = u->item.stated ? RECORD_STATEMENT : RECORD_RECOMPUTE,
         .own_weights = u->item.own_weights,
         .event_id = b->mark,
+        .analysis = true,
         .now_ms = w->now_ms,
         .actor = b->batch.actor,
         .correlation_id = b->batch.correlation_id,

@@ -4,6 +4,7 @@ import json
 import time
 
 import pytest
+from harness.batches import Batches, stating
 from harness.engine import fresh_id
 from harness.events import GOOD, event
 from harness.expect import assert_invalid, assert_ok, assert_problem
@@ -349,6 +350,19 @@ def others(engine):
     for place, name in enumerate(names):
         assert_ok(engine.calculate(name, (0.2 * place + 0.1,) * 4))
     return names
+
+
+@pytest.mark.parametrize("body", [lambda ids: {"student_ids": ids}, stating], ids=["stored", "stated"])
+@pytest.mark.parametrize("kind", ["analytics", "data_processing"])
+def test_a_batch_leaves_him_out_and_says_so(admin, learner, others, kind, body):
+    decide(admin, learner, kind, False)
+    before, batches = score_of(admin, learner), Batches(admin)
+    batch = batches.submit(body([learner, *others]))
+    assert batches.wait(batch)["failed_count"] == 1
+    for result in batches.results(batch):
+        assert result["success"] == (result["student_id"] != learner)
+        assert result["success"] or "has been withdrawn" in result["error_message"]
+    assert score_of(admin, learner) == before
 
 
 def test_comparing_students_lists_him_as_missing(admin, without_analytics, others):
