@@ -348,12 +348,24 @@ static void check_public_keys(struct loader *l)
              c->jwt_algorithm);
 }
 
+static void check_callbacks(struct loader *l)
+{
+    const struct config *c = l->config;
+
+    if (*c->callback_hosts && !c->callback_secret && !c->callback_secret_file)
+        fail(l, "CALLBACK_SECRET", "CALLBACK_HOSTS needs CALLBACK_SECRET or CALLBACK_SECRET_FILE");
+    if (c->callback_secret && strlen(c->callback_secret) < HMAC_SECRET_MIN)
+        fail(l, c->callback_secret_file ? "CALLBACK_SECRET_FILE" : "CALLBACK_SECRET",
+             "is shorter than %d bytes", HMAC_SECRET_MIN);
+}
+
 /* What no single row can tell. */
 static void check_rows_together(struct loader *l)
 {
     check_redis_url(l);
     check_hmac_keys(l);
     check_public_keys(l);
+    check_callbacks(l);
 }
 
 int config_load(struct config *config, config_source *source, FILE *errors)

@@ -8,6 +8,8 @@
 #include "app/routes/idempotency.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
+#include "app/service/batch_json.h"
+#include "app/service/callback.h"
 #include "app/store/batch.h"
 
 #define BATCH_PATH "/api/v1/batch/mastery"
@@ -94,14 +96,15 @@ static void check_one_list(struct exchange *x, const struct submit *in)
 static bool submit_check(struct exchange *x)
 {
     const struct submit *in = x->input;
+    const char *refusal =
+        in->has_callback ? callback_refusal(&x->engine->config, in->callback_url) : NULL;
 
     check_one_list(x, in);
     check_weights(x, in->requests.v, in->requests.n);
     if (in->requests.n > 1)
         check_repeated(x, in->requests.v, in->requests.n);
-    if (in->has_callback)
-        problem_field(&x->problem, x->arena, STR("callback_url"),
-                      "its host is not one that callbacks may go to");
+    if (refusal)
+        problem_field(&x->problem, x->arena, STR("callback_url"), "%s", refusal);
     return x->problem.code == PROBLEM_NONE;
 }
 
@@ -215,35 +218,13 @@ struct batch_get {
     struct str batch;
 };
 
-static void write_time_or_null(struct jw *w, const char *key, int64_t ms)
-{
-    if (ms == 0)
-        jw_null(w, key);
-    else
-        jw_time(w, key, ms);
-}
-
 static void answer_status(struct exchange *x, int status, struct str id, const struct batch *b)
 {
-    int64_t left_s;
     struct jw w;
 
     http_response_json(&x->response, status, &w);
     jw_bool(&w, "success", true);
-    jw_str(&w, "batch_id", id);
-    jw_text(&w, "status", batch_status_names[b->status]);
-    jw_number(&w, "progress_percentage", batch_progress(b));
-    jw_int(&w, "total_students", b->total);
-    jw_int(&w, "processed_students", b->processed);
-    jw_int(&w, "failed_count", b->failed);
-    if (batch_time_left(b, x->now_ms, &left_s))
-        jw_int(&w, "estimated_time_remaining", left_s);
-    else
-        jw_null(&w, "estimated_time_remaining");
-    jw_text(&w, "priority", batch_priority_names[b->priority]);
-    jw_time(&w, "created_at", b->created_ms);
-    write_time_or_null(&w, "started_at", b->started_ms);
-    write_time_or_null(&w, "completed_at", b->completed_ms);
+    batch_write_status(&w, id, b, x->now_ms);
     jw_str(&w, "correlation_id", x->request_id);
     jw_object_end(&w);
 }

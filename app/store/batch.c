@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/store/batch.h"
 
-#include <math.h>
-
 #include "app/base/clock.h"
 #include "app/store/batch_inside.h"
 #include "app/store/keys.h"
@@ -249,26 +247,6 @@ bool batch_read_facts(const redisReply *reply, struct batch *ret, struct problem
 bool batch_read(const struct ask *ask, struct batch *ret, struct problem *p)
 {
     return batch_read_facts(ask->reply, ret, p);
-}
-
-double batch_progress(const struct batch *b)
-{
-    return b->total > 0 ? 100.0 * (double)b->processed / (double)b->total : 100;
-}
-
-bool batch_time_left(const struct batch *b, int64_t now_ms, int64_t *ret_s)
-{
-    double ms;
-
-    *ret_s = 0;
-    if (batch_ended(b->status))
-        return true;
-    if (b->processed == 0)
-        return false;
-    ms =
-        (double)(now_ms - b->started_ms) / (double)b->processed * (double)(b->total - b->processed);
-    *ret_s = ms > 0 ? (int64_t)ceil(ms / 1e3) : 0;
-    return true;
 }
 
 /* ---- ending one before its time ---- */

@@ -56,11 +56,6 @@ struct batch {
     struct str callback_url;                       /* may be empty */
 };
 
-/* Share of the students that have a result, in percent. */
-double batch_progress(const struct batch *b);
-/* Seconds until it ends if it goes on as so far, rounded up; false when nothing can be told. */
-bool batch_time_left(const struct batch *b, int64_t now_ms, int64_t *ret_s);
-
 /* Makes the batch (created_ms, priority and the texts of b count) and its first jobs. One that is
  * there already stays as it is. */
 struct ask *batch_ask_create(struct asks *a, struct str id, const struct batch *b,
@@ -94,9 +89,8 @@ bool batch_read_results(const struct ask *ask, size_t limit, bool *ret_exists, i
 
 /* ---- for the worker ---- */
 
-/* The body of the job that does the part beginning at this position. */
+/* The body of the job that does the part beginning at this position: {"batch":ID,"from":N}. */
 struct str batch_job_body(struct arena *arena, struct str id, int64_t from);
-bool batch_read_job_body(struct str body, struct str *ret_id, int64_t *ret_from);
 
 /* What a job must know of its batch when a script has looked at it, or changed it. */
 struct batch_turn {

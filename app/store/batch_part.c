@@ -144,14 +144,7 @@ bool batch_read_item(struct str text, struct batch_item *ret)
 
 struct str batch_job_body(struct arena *arena, struct str id, int64_t from)
 {
-    return arena_printf(arena, "%.*s %lld", STR_ARG(id), (long long)from);
-}
-
-bool batch_read_job_body(struct str body, struct str *ret_id, int64_t *ret_from)
-{
-    *ret_id = str_cut(&body, ' ');
-    return ret_id->n == BATCH_ID_SIZE - 1 &&
-           str_to_int64(body, 0, BATCH_STUDENTS_MAX - 1, ret_from) && *ret_from % BATCH_PART == 0;
+    return arena_printf(arena, "{\"batch\":\"%.*s\",\"from\":%lld}", STR_ARG(id), (long long)from);
 }
 
 struct ask *batch_ask_part(struct asks *a, struct str id, int64_t from, int64_t now_ms)

@@ -212,9 +212,9 @@ struct ask *queue_ask_finish(struct asks *a, struct str worker, const struct que
 }
 
 void queue_ask_follow(struct asks *a, struct str worker, const struct queue_job *job,
-                      struct str next)
+                      struct str kind, struct str body)
 {
-    (void)ask_finish(a, worker, job, STR("next"), job->kind, next);
+    (void)ask_finish(a, worker, job, STR("next"), kind, body);
 }
 
 struct ask *queue_ask_put_off(struct asks *a, struct str worker, const struct queue_job *job,

@@ -39,9 +39,9 @@ bool queue_read_jobs(const struct ask *ask, struct queue_job *ret_jobs, size_t *
 void queue_ask_keep(struct asks *a, struct str worker, const struct queue_job *job);
 /* Removes the job; 1 when it was the worker's. */
 struct ask *queue_ask_finish(struct asks *a, struct str worker, const struct queue_job *job);
-/* The same, and puts another of its kind behind all others on its level, in the same breath. */
+/* The same, and puts another job behind all others on its level, in the same breath. */
 void queue_ask_follow(struct asks *a, struct str worker, const struct queue_job *job,
-                      struct str next);
+                      struct str kind, struct str body);
 /* Puts it off: it is there again, with one more try behind it, when due_ms has come. */
 struct ask *queue_ask_put_off(struct asks *a, struct str worker, const struct queue_job *job,
                               int64_t due_ms);

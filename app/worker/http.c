@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "app/base/public_address.h"
+
 struct http {
     struct ev_loop *loop;
     CURLM *multi;
@@ -16,12 +18,15 @@ struct watched_socket {
 
 /* ---- what libcurl says about a call ---- */
 
-/* Keeps the beginning of an answer, and takes the rest. */
+/* Keeps the beginning of an answer, and takes the rest, as far as it may be. */
 static size_t keep_answer(char *bytes, size_t size, size_t count, void *own)
 {
     struct http_call *call = own;
     size_t n = size * count, room = sizeof(call->answer) - 1 - call->answer_n;
 
+    call->answered += n;
+    if (call->answer_most > 0 && call->answered > call->answer_most)
+        return 0;
     if (room > n)
         room = n;
     memcpy(call->answer + call->answer_n, bytes, room);
@@ -40,6 +45,17 @@ static int last_look(void *own, char *ip, char *local_ip, int port, int local_po
     (void)port;
     (void)local_port;
     return !call->may_send || call->may_send(call) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+}
+
+/* The last place where an address can be looked at: what is returned is connected to it. */
+static curl_socket_t open_public(void *own, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct http_call *call = own;
+
+    if (purpose == CURLSOCKTYPE_IPCXN && address_is_public(&address->addr, address->addrlen))
+        return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    call->address_refused = true;
+    return CURL_SOCKET_BAD;
 }
 
 static void finish(struct http *http, const CURLMsg *message)
@@ -171,6 +187,15 @@ void http_free(struct http *http)
     free(http);
 }
 
+/* A kept connection of somebody else's would not be asked about its address. */
+static void keep_public(CURL *easy, struct http_call *call)
+{
+    (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_public);
+    (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, call);
+    (void)curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+}
+
 /* Of this very address: proxies of the environment are for the world outside. */
 static void set_up(struct http_call *call)
 {
@@ -179,7 +204,12 @@ static void set_up(struct http_call *call)
     curl_easy_reset(easy);
     (void)curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
     (void)curl_easy_setopt(easy, CURLOPT_URL, call->url);
-    (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR,
+                           call->protocols ? call->protocols : "http,https");
+    if (call->ca_file)
+        (void)curl_easy_setopt(easy, CURLOPT_CAINFO, call->ca_file);
+    if (call->public_only)
+        keep_public(easy, call);
     (void)curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, call->timeout_ms);
@@ -203,6 +233,8 @@ bool http_begin(struct http *http, struct http_call *call)
         return false;
     call->failure = CURLE_OK;
     call->status = 0;
+    call->answered = 0;
+    call->address_refused = false;
     call->answer_n = 0;
     call->answer[0] = '\0';
     set_up(call);

@@ -16,8 +16,14 @@ struct http_call {
     /* in; all of it must live until done */
     const char *url;
     const struct curl_slist *headers;
-    struct str body; /* posted; p NULL: a GET */
-    long timeout_ms; /* of all of it */
+    struct str body;       /* posted; p NULL: a GET */
+    long timeout_ms;       /* of all of it */
+    const char *protocols; /* NULL: http and https */
+    const char *ca_file;   /* NULL: the system's authorities */
+    size_t answer_most;    /* a longer answer is a failure; 0: any length */
+    /* The caller trusts neither the name nor what it stands for: only what address_is_public is
+     * connected to, by a connection of its own, whatever the name resolves to. */
+    bool public_only;
     /* Looked at when the connection stands and nothing has been sent yet; false calls it off. NULL:
      * no last look. */
     bool (*may_send)(struct http_call *call);
@@ -25,8 +31,10 @@ struct http_call {
     void (*done)(struct http_call *call);
     void *owner;
     /* out */
-    CURLcode failure; /* CURLE_OK: there is an answer */
+    CURLcode failure;     /* CURLE_OK: there is an answer */
+    bool address_refused; /* of public_only */
     long status;
+    size_t answered;              /* bytes of the answer so far */
     char answer[HTTP_ANSWER_MAX]; /* its beginning, NUL-terminated */
     size_t answer_n;
     /* own */

@@ -4,6 +4,7 @@
  * record is made once for the batch's id, a result kept once, and another try does what is left.
  *
  * The last one to be kept ends the batch. The job is followed by that of the lane's next part. */
+#include "app/http/json.h"
 #include "app/service/record.h"
 #include "app/store/batch.h"
 #include "app/worker/worker.h"
@@ -17,9 +18,9 @@ struct unit {
 };
 
 struct batch_job {
-    struct str id;
-    int64_t from;
+    struct batch_body part;
     struct batch batch;       /* as last told */
+    bool must_call;           /* it has ended, and it is for this part to have others told */
     struct ask *begun, *kept; /* whose reply has not been looked at */
     struct str mark;          /* by which each record is made once */
     struct unit units[BATCH_PART];
@@ -40,6 +41,7 @@ static void note_turn(struct worker *w, struct job *job, const struct batch_turn
     struct metrics *m = w->engine->metrics;
 
     b->batch = turn->now;
+    b->must_call = turn->must_call;
     if (!turn->changed)
         return;
     metrics_add(m, METRIC_BATCH, turn->now.status, 0, 1);
@@ -48,19 +50,51 @@ static void note_turn(struct worker *w, struct job *job, const struct batch_turn
                               (double)(turn->now.completed_ms - turn->now.started_ms) / 1e3);
 }
 
+bool job_read_batch_body(struct job *job, struct batch_body *ret)
+{
+    /* clang-format off */
+    static const struct rule rules[] = {
+        {.name = "batch", .type = RULE_ID, .required = true, .into = offsetof(struct batch_body, batch)},
+        {.name = "from", .type = RULE_INT, .max = BATCH_STUDENTS_MAX - 1, .into = offsetof(struct batch_body, from)},
+        {0},
+    };
+    /* clang-format on */
+    struct problem p = {.code = PROBLEM_NONE};
+    struct arena *arena = job->task->arena;
+    struct json_object *body = json_read(job->q.body, arena, &p);
+
+    *ret = (struct batch_body){0};
+    if (p.code == PROBLEM_NONE && validate_object(rules, body, (struct str){0}, arena, ret, &p) &&
+        ret->from % BATCH_PART == 0)
+        return true;
+    problem_set(&job->problem, PROBLEM_INTERNAL_ERROR, "not about a batch");
+    return false;
+}
+
+static void follow(struct job *job, struct str kind, int64_t from)
+{
+    struct batch_body body;
+
+    if (!job_read_batch_body(job, &body))
+        return;
+    job->next.kind = kind;
+    job->next.body = batch_job_body(job->task->arena, body.batch, from);
+}
+
 void job_batch_dead(struct worker *w, struct job *job)
 {
     struct problem p = {.code = PROBLEM_NONE};
     bool changed;
-    struct str id;
-    int64_t from;
+    struct batch_body body;
 
-    if (!batch_read_job_body(job->q.body, &id, &from))
+    if (!job_read_batch_body(job, &body))
         return;
-    if (!job->ended)
-        job->ended = batch_ask_give_up(&job->task->asks, id, w->now_ms);
-    else if (batch_read_ended(job->ended, &changed, &p) && changed)
+    if (!job->ended) {
+        job->ended = batch_ask_give_up(&job->task->asks, body.batch, w->now_ms);
+    } else if (batch_read_ended(job->ended, &changed, &p) && changed) {
         metrics_add(w->engine->metrics, METRIC_BATCH, BATCH_FAILED, 0, 1);
+        follow(job, STR("callback"), 0);
+    }
 }
 
 /* ---- one student ---- */
@@ -135,12 +169,10 @@ static bool begin(struct worker *w, struct job *job)
         problem_unavailable(&job->problem, 1);
         return false;
     }
-    if (!batch_read_job_body(job->q.body, &b->id, &b->from)) {
-        problem_set(&job->problem, PROBLEM_INTERNAL_ERROR, "not a part of a batch");
+    if (!job_read_batch_body(job, &b->part))
         return false;
-    }
-    b->mark = arena_printf(job->task->arena, "batch:%.*s", STR_ARG(b->id));
-    b->begun = batch_ask_part(&job->task->asks, b->id, b->from, w->now_ms);
+    b->mark = arena_printf(job->task->arena, "batch:%.*s", STR_ARG(b->part.batch));
+    b->begun = batch_ask_part(&job->task->asks, b->part.batch, b->part.from, w->now_ms);
     return true;
 }
 
@@ -197,12 +229,14 @@ static void step_units(struct worker *w, struct job *job)
 static void conclude(struct job *job)
 {
     struct batch_job *b = job->state;
-    int64_t next = b->from + (int64_t)BATCH_LANES * BATCH_PART;
+    int64_t next = b->part.from + (int64_t)BATCH_LANES * BATCH_PART;
 
     if (b->unavailable)
         problem_unavailable(&job->problem, 1);
+    else if (b->must_call)
+        follow(job, STR("callback"), 0);
     else if (b->batch.exists && !batch_ended(b->batch.status) && next < BATCH_STUDENTS_MAX)
-        job->next = batch_job_body(job->task->arena, b->id, next);
+        follow(job, job->q.kind, next);
 }
 
 /* What has been done is kept in the round of what is still under way. */
@@ -211,8 +245,8 @@ static enum step go_on(struct worker *w, struct job *job)
     struct batch_job *b = job->state;
 
     if (b->done_n > 0) {
-        b->kept = batch_ask_keep(&job->task->asks, b->id, b->from, b->batch.created_ms, w->now_ms,
-                                 b->done, b->done_n);
+        b->kept = batch_ask_keep(&job->task->asks, b->part.batch, b->part.from, b->batch.created_ms,
+                                 w->now_ms, b->done, b->done_n);
         b->done_n = 0;
     }
     if (b->under_way > 0 || b->kept)

@@ -7,7 +7,7 @@
 #include "app/worker/dead.h"
 #include "app/worker/worker.h"
 
-enum { UNKNOWN_KIND = 2, LONGEST_PAUSE = 3 };
+enum { UNKNOWN_KIND = 3, LONGEST_PAUSE = 3 };
 enum { JOB_DONE, JOB_AGAIN, JOB_DEAD }; /* the words of METRIC_JOBS */
 
 static const int64_t TAKE_US = 100000; /* between looks into an empty queue */
@@ -24,8 +24,9 @@ static const struct {
     int tries;
     job_dead *dead; /* NULL: nobody else is concerned */
 } kinds[] = {
-    {STR_INIT("event"), job_event, 5,  NULL},
-    {STR_INIT("batch"), job_batch, 25, job_batch_dead},
+    {STR_INIT("event"),    job_event,    5,  NULL},
+    {STR_INIT("batch"),    job_batch,    25, job_batch_dead},
+    {STR_INIT("callback"), job_callback, 20, NULL},
 };
 /* clang-format on */
 
@@ -43,12 +44,20 @@ static void count(struct worker *w, const struct job *job, unsigned status)
     metrics_add(w->engine->metrics, METRIC_JOBS, job->kind, status, 1);
 }
 
+static void release_call(struct job *job)
+{
+    http_call_release(&job->call);
+    curl_slist_free_all(job->headers);
+    job->headers = NULL;
+}
+
 /* Whatever the answer: if the store has not taken it, the job is still pending, and claimed. */
 static void on_ended(struct worker *w, struct task *task)
 {
     struct job *job = task->own;
 
     task_end(w, task);
+    release_call(job);
     job->task = NULL;
     w->jobs.busy--;
     w->jobs.take_us = 0; /* there is room */
@@ -74,8 +83,8 @@ static struct str reason_of(const struct job *job)
 static void finish(struct worker *w, struct job *job)
 {
     asks_clear(&job->task->asks);
-    if (job->next.p)
-        queue_ask_follow(&job->task->asks, w->id, &job->q, job->next);
+    if (job->next.kind.p)
+        queue_ask_follow(&job->task->asks, w->id, &job->q, job->next.kind, job->next.body);
     else
         (void)queue_ask_finish(&job->task->asks, w->id, &job->q);
     task_submit(w, job->task, on_ended);
@@ -111,7 +120,7 @@ static void bury(struct worker *w, struct job *job, struct str why)
     log_end(w->engine->log);
     count(w, job, JOB_DEAD);
     asks_clear(&task->asks);
-    job->next = (struct str){0};
+    job->next.kind = (struct str){0};
     (void)dead_ask(&task->asks, arena_printf(task->arena, "job: %.*s", STR_ARG(why)),
                    arena_printf(task->arena, "queue:%.*s", STR_ARG(job->q.kind)), job->q.body,
                    w->now_ms);
@@ -150,10 +159,33 @@ static void on_step(struct worker *w, struct task *task);
 
 static void step(struct worker *w, struct job *job)
 {
-    if (kinds[job->kind].step(w, job) == STEP_MORE && job->problem.code == PROBLEM_NONE)
-        task_submit(w, job->task, on_step);
-    else
+    if (kinds[job->kind].step(w, job) != STEP_MORE || job->problem.code != PROBLEM_NONE)
         end_job(w, job);
+    else if (!job->calling)
+        task_submit(w, job->task, on_step);
+}
+
+static void on_called(struct http_call *call)
+{
+    struct worker *w = call->owner;
+
+    for (int i = 0; i < JOBS_AT_ONCE; i++) {
+        struct job *job = &w->jobs.v[i];
+
+        if (&job->call != call)
+            continue;
+        job->calling = false;
+        step(w, job);
+    }
+}
+
+bool job_call(struct worker *w, struct job *job)
+{
+    job->call.headers = job->headers;
+    job->call.owner = w;
+    job->call.done = on_called;
+    job->calling = http_begin(w->http, &job->call);
+    return job->calling;
 }
 
 static void on_step(struct worker *w, struct task *task)
@@ -307,4 +339,10 @@ void jobs_tick(struct worker *w)
 bool jobs_busy(const struct worker *w)
 {
     return w->jobs.busy > 0 || w->jobs.taking;
+}
+
+void jobs_close(struct worker *w)
+{
+    for (int i = 0; i < JOBS_AT_ONCE; i++)
+        release_call(&w->jobs.v[i]);
 }

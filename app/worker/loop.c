@@ -196,6 +196,7 @@ static void close_parts(struct worker *w)
     signal_watch_stop(&w->signals);
     listener_close(w);
     http_free(w->http);
+    jobs_close(w);
     sidecar_close(w);
     tasks_release(&w->tasks);
 }

@@ -228,6 +228,25 @@ static void secrets_of_hs256_have_32_bytes_or_more(void)
     done();
 }
 
+static void callbacks_need_a_secret_of_32_bytes(void)
+{
+    CU_ASSERT_EQUAL(load(VARIABLES("JWT_SECRET", SECRET_A)), 0);
+    CU_ASSERT_STRING_EQUAL(config.callback_hosts, "");
+    CU_ASSERT_FALSE(config.callback_allow_http || config.callback_allow_private);
+    done();
+    CU_ASSERT_EQUAL(load(VARIABLES("JWT_SECRET", SECRET_A, "CALLBACK_HOSTS", "a.example")), 1);
+    CU_ASSERT_STRING_EQUAL(
+        errors, "CALLBACK_SECRET: CALLBACK_HOSTS needs CALLBACK_SECRET or CALLBACK_SECRET_FILE\n");
+    done();
+    CU_ASSERT_EQUAL(load(VARIABLES("JWT_SECRET", SECRET_A, "CALLBACK_SECRET", "short")), 1);
+    CU_ASSERT_STRING_EQUAL(errors, "CALLBACK_SECRET: is shorter than 32 bytes\n");
+    done();
+    CU_ASSERT_EQUAL(load(VARIABLES("JWT_SECRET", SECRET_A, "CALLBACK_HOSTS", "a.example",
+                                   "CALLBACK_SECRET", SECRET_B)),
+                    0);
+    done();
+}
+
 static void public_key_algorithms_need_no_secret(void)
 {
     CU_ASSERT_EQUAL(load(VARIABLES("JWT_ALGORITHM", "RS256", "JWT_PUBLIC_KEY_FILE", "/k.pem")), 0);
@@ -396,6 +415,7 @@ void config_tests(void)
     CU_ADD_TEST(suite, addresses_of_redis_are_accepted);
     CU_ADD_TEST(suite, other_addresses_are_refused_with_their_reason);
     CU_ADD_TEST(suite, secrets_of_hs256_have_32_bytes_or_more);
+    CU_ADD_TEST(suite, callbacks_need_a_secret_of_32_bytes);
     CU_ADD_TEST(suite, public_key_algorithms_need_no_secret);
     CU_ADD_TEST(suite, files_of_secrets_win_over_variables);
     CU_ADD_TEST(suite, short_secrets_name_their_file_and_not_themselves);

@@ -102,6 +102,15 @@ static void a_profile_s_key_says_whose_it_is(void)
         CU_ASSERT_FALSE(key_read_profile(str_of(others[i]), &student));
 }
 
+static void a_batch_is_of_one_slot(void)
+{
+    CU_ASSERT_TRUE(is(key_batch(arena, STR("b1"), BATCH_KEY_JOB), "batch:{b1}"));
+    CU_ASSERT_TRUE(is(key_batch(arena, STR("b1"), BATCH_KEY_STUDENTS), "batch:{b1}:students"));
+    CU_ASSERT_TRUE(is(key_batch(arena, STR("b1"), BATCH_KEY_ITEMS), "batch:{b1}:items"));
+    CU_ASSERT_TRUE(is(key_batch(arena, STR("b1"), BATCH_KEY_RESULTS), "batch:{b1}:results"));
+    CU_ASSERT_TRUE(is(key_batches, "batches"));
+}
+
 static void cohorts_and_teachers_have_tags_of_their_own(void)
 {
     CU_ASSERT_TRUE(is(key_cohort(arena, STR("c-1")), "cohort:{c-1}"));
@@ -138,6 +147,7 @@ void keys_tests(void)
     CU_add_test(suite, "a key of a shard says which shard it is",
                 a_key_of_a_shard_says_which_shard_it_is);
     CU_add_test(suite, "a profile's key says whose it is", a_profile_s_key_says_whose_it_is);
+    CU_add_test(suite, "a batch is of one slot", a_batch_is_of_one_slot);
     CU_add_test(suite, "cohorts and teachers have tags of their own",
                 cohorts_and_teachers_have_tags_of_their_own);
     CU_add_test(suite, "without memory there is no key", without_memory_there_is_no_key);

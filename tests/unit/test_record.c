@@ -542,6 +542,33 @@ static void a_result_can_be_made_again_from_what_is_stored(void)
     CU_ASSERT_EQUAL(stored_state().revision, 2);
 }
 
+static void what_was_made_again_by_its_key_is_not_made_twice(void)
+{
+    struct job *first = statement(0), *again = statement(0), *late = statement(0);
+    struct job *const jobs[] = {first, again, late};
+
+    (void)finish(statement(0.5));
+    for (size_t i = 0; i < 3; i++) {
+        jobs[i]->record.kind = RECORD_RECOMPUTE;
+        jobs[i]->record.event_id = STR("batch:1");
+    }
+    (void)finish(first);
+    (void)finish(again);
+    CU_ASSERT_EQUAL(again->problem.code, PROBLEM_NONE);
+    CU_ASSERT_TRUE(again->record.duplicate);
+    CU_ASSERT_TRUE(str_equal(again->record.result_json, first->record.result_json));
+    CU_ASSERT_EQUAL(stored_state().revision, 2);
+    step(late, STEP_MORE);
+    answer(late);
+    step(late, STEP_MORE);
+    answer(late);
+    step(late, STEP_MORE);
+    entry_count = 0; /* erased before it is shown */
+    answer(late);
+    step(late, STEP_DONE);
+    CU_ASSERT_EQUAL(late->problem.code, PROBLEM_NOT_FOUND);
+}
+
 static void without_data_there_is_nothing_to_make_again(void)
 {
     struct job *job = statement(0);
@@ -574,5 +601,6 @@ void record_tests(void)
     TEST(a_state_that_cannot_be_read_is_not_overwritten);
     TEST(without_memory_nothing_wrong_is_written);
     TEST(a_result_can_be_made_again_from_what_is_stored);
+    TEST(what_was_made_again_by_its_key_is_not_made_twice);
     TEST(without_data_there_is_nothing_to_make_again);
 }

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/base/public_address.h"
+
+#include <netinet/in.h>
+#include <stdint.h>
+#include <string.h>
+
+struct network {
+    unsigned char bytes[16];
+    unsigned bits;
+};
+
+/* RFC 6890 and IANA's registry of special-purpose IPv4 addresses. */
+static const struct network not_public_4[] = {
+    {{0}, 8},             /* this network */
+    {{10}, 8},            /* private */
+    {{100, 64}, 10},      /* shared by carriers */
+    {{127}, 8},           /* loopback */
+    {{169, 254}, 16},     /* link-local: the metadata service of clouds */
+    {{172, 16}, 12},      /* private */
+    {{192, 0, 0}, 24},    /* protocol assignments */
+    {{192, 0, 2}, 24},    /* documentation */
+    {{192, 88, 99}, 24},  /* relays to 6to4 */
+    {{192, 168}, 16},     /* private */
+    {{198, 18}, 15},      /* benchmarks */
+    {{198, 51, 100}, 24}, /* documentation */
+    {{203, 0, 113}, 24},  /* documentation */
+    {{224}, 3},           /* multicast, reserved, broadcast */
+};
+
+/* Of IPv6 only global unicast is public at all, but for these in it. */
+static const struct network global_unicast_6 = {{0x20}, 3};
+static const struct network not_public_6[] = {
+    {{0x20, 0x01}, 23},             /* protocol assignments, Teredo among them */
+    {{0x20, 0x01, 0x0d, 0xb8}, 32}, /* documentation */
+    {{0x20, 0x02}, 16},             /* 6to4: an IPv4 address inside */
+    {{0x3f, 0xff}, 20},             /* documentation */
+};
+
+static bool within(const unsigned char *address, const struct network *n)
+{
+    unsigned whole = n->bits / 8, rest = n->bits % 8;
+    unsigned mask = rest > 0 ? (0xffu << (8 - rest)) & 0xffu : 0;
+
+    return memcmp(address, n->bytes, whole) == 0 &&
+           (mask == 0 || (address[whole] & mask) == (n->bytes[whole] & mask));
+}
+
+static bool within_any(const unsigned char *address, const struct network *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (within(address, &v[i]))
+            return true;
+    }
+    return false;
+}
+
+bool address_is_public(const struct sockaddr *address, size_t size)
+{
+    struct sockaddr_in in4;
+    struct sockaddr_in6 in6;
+
+    if (size >= sizeof(in4) && address->sa_family == AF_INET) {
+        memcpy(&in4, address, sizeof(in4));
+        return !within_any((const unsigned char *)&in4.sin_addr, not_public_4,
+                           sizeof(not_public_4) / sizeof(not_public_4[0]));
+    }
+    if (size >= sizeof(in6) && address->sa_family == AF_INET6) {
+        memcpy(&in6, address, sizeof(in6));
+        return within(in6.sin6_addr.s6_addr, &global_unicast_6) &&
+               !within_any(in6.sin6_addr.s6_addr, not_public_6,
+                           sizeof(not_public_6) / sizeof(not_public_6[0]));
+    }
+    return false;
+}

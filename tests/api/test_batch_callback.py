@@ -1,0 +1,337 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Callbacks of batches: told once it has ended, signed, tried again; and never to anywhere else."""
+import hashlib
+import hmac
+import json
+import socket
+import subprocess
+import time
+
+import pytest
+from harness.batches import PATH, Batches, PoolAdmin, fresh_ids, stating
+from harness.binaries import bin_dir
+from harness.receiver import Receiver
+from harness.wait import wait_for
+
+SECRET = "a secret for callbacks, of more than thirty-two bytes"
+OPEN = {"CALLBACK_ALLOW_HTTP": 1, "CALLBACK_ALLOW_PRIVATE": 1}
+
+
+@pytest.fixture
+def store(redis_server):
+    return redis_server.client()
+
+
+@pytest.fixture
+def receiver():
+    with Receiver() as running:
+        yield running
+
+
+@pytest.fixture
+def start(start_pool):
+    """start(hosts, **settings): a pool that may call back there, and its batches."""
+
+    def begin(hosts, **settings):
+        pool = start_pool(CALLBACK_HOSTS=hosts, CALLBACK_SECRET=SECRET, **settings)
+        return pool, Batches(PoolAdmin(pool))
+
+    return begin
+
+
+def dead_letters(store):
+    return [json.loads(fields["e"]) for _, fields in store.xrange("queue:{dead}")]
+
+
+def no_jobs(store):
+    queues = [store.xlen(f"queue:{{batch}}:{level}") for level in ("high", "normal", "low")]
+    return not any(queues) and not store.exists("queue:{batch}:later")
+
+
+def assert_signed(call, secret=SECRET):
+    at = call.headers["x-timestamp"]
+    expected = hmac.new(secret.encode(), f"{at}.".encode() + call.body, hashlib.sha256)
+    assert call.headers["x-signature-256"] == "sha256=" + expected.hexdigest()
+    assert abs(time.time() - int(at)) < 600
+
+
+def submit(batches, url, students=None, **more):
+    return batches.submit(stating(students or fresh_ids(3), callback_url=url, **more))
+
+
+def test_callback_tells_the_status_signed(start, start_worker, receiver, store):
+    pool, batches = start(receiver.hosts(), **OPEN)
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    body = stating(fresh_ids(300), callback_url=receiver.url(path="/a/b?c=d%20e"))
+    headers = {"traceparent": f"00-{trace}-b7ad6b7169203331-01"}
+    submitted = batches.client.post(PATH, body, headers=headers).json
+    batch = submitted["batch_id"]
+    start_worker(pool)
+    wait_for(lambda: receiver.calls, 30, what="called back")
+    wait_for(lambda: no_jobs(store), 10, what="nothing left to do")
+    [call] = receiver.calls
+    status = batches.status(batch)
+    assert call.path == "/a/b?c=d%20e"
+    assert call.json == {**status, "correlation_id": submitted["correlation_id"]}
+    assert call.json["status"] == "completed" and call.json["processed_students"] == 300
+    assert call.headers["content-type"] == "application/json"
+    assert call.headers["user-agent"] == "mastery-engine"
+    assert call.headers["traceparent"][3:35] == trace
+    assert_signed(call)
+    assert not dead_letters(store)
+
+
+@pytest.mark.parametrize("end", ["failed", "cancelled"])
+def test_every_end_is_told(start, start_worker, receiver, store, end):
+    pool, batches = start(receiver.hosts(), **OPEN)
+    if end == "failed":
+        batch = batches.submit({"student_ids": fresh_ids(2), "callback_url": receiver.url()})
+    else:
+        batch = submit(batches, receiver.url(), fresh_ids(500))
+        assert batches.client.delete(f"{PATH}/{batch}").status == 202
+    start_worker(pool)
+    wait_for(lambda: receiver.calls, 30, what="called back")
+    wait_for(lambda: no_jobs(store), 10, what="nothing left to do")
+    [call] = receiver.calls
+    assert call.json["status"] == end and call.json["batch_id"] == batch
+    assert_signed(call)
+
+
+def test_batch_that_was_given_up_is_told(start, start_worker, receiver, store):
+    pool, batches = start(receiver.hosts(), **OPEN)
+    batch = submit(batches, receiver.url())
+    items = f"batch:{{{batch}}}:items"
+    store.hset(items, next(iter(store.hgetall(items))), "x")
+    start_worker(pool)
+    wait_for(lambda: receiver.calls, 30, what="called back")
+    assert receiver.calls[0].json["status"] == "failed"
+
+
+def test_callback_is_tried_again(start, start_worker, receiver, store):
+    receiver.answers = [500, 404, 302]
+    pool, batches = start(receiver.hosts(), **OPEN)
+    submit(batches, receiver.url())
+    start_worker(pool)
+    wait_for(lambda: len(receiver.calls) == 4, 60, what="taken at last")
+    wait_for(lambda: no_jobs(store), 10, what="nothing left to do")
+    for call in receiver.calls:
+        assert_signed(call)
+    assert len({call.body for call in receiver.calls}) == 1
+    assert not dead_letters(store)
+
+
+def test_redirects_are_not_followed(start, start_worker, receiver, store):
+    with Receiver() as elsewhere:
+        receiver.answers = [(307, {"Location": elsewhere.url()}, b"")] * 2
+        pool, batches = start(f"{receiver.hosts()},{elsewhere.hosts()}", **OPEN)
+        submit(batches, receiver.url())
+        start_worker(pool)
+        wait_for(lambda: len(receiver.calls) == 3, 60, what="asked the first one again")
+        assert not elsewhere.connections
+
+
+def test_answer_of_any_length_is_not_read(start, start_worker, receiver):
+    receiver.answers = [(200, {}, b"x" * (70 << 10)), (200, {}, b"x" * (60 << 10))]
+    pool, batches = start(receiver.hosts(), **OPEN)
+    submit(batches, receiver.url())
+    start_worker(pool)
+    wait_for(lambda: len(receiver.calls) == 2, 60, what="tried again")
+
+
+def put_off_often(store, batch, tries=19):
+    """The callback of the batch has failed so many times."""
+    store.zadd("queue:{batch}:later", {f'1 callback {tries} 1-1 {{"batch":"{batch}"}}': 1})
+
+
+def test_callback_that_never_succeeds_is_a_dead_letter_and_may_be_retried(
+    start, start_worker, receiver, store
+):
+    receiver.answers = [503] * 2
+    pool, batches = start(receiver.hosts(), **OPEN)
+    batch = submit(batches, receiver.url())
+    assert batches.client.delete(f"{PATH}/{batch}").status == 202
+    store.delete("queue:{batch}:normal")
+    put_off_often(store, batch)
+    start_worker(pool)
+    [letter] = wait_for(lambda: dead_letters(store), 30, what="dead")
+    assert letter["reason"] == "job: callback: answered with 503"
+    assert letter["source"] == "queue:callback" and letter["event"]["batch"] == batch
+    receiver.answers = []
+    result = subprocess.run(
+        [str(bin_dir() / "mastery-ctl"), "dead", "retry", "all"],
+        env=pool.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout == "1 put back\n"
+    wait_for(lambda: len(receiver.calls) == 2, 20, what="called again")
+    assert receiver.calls[1].json["status"] == "cancelled"
+
+
+def test_batch_without_a_callback_calls_nobody(start, start_worker, receiver, store):
+    pool, batches = start(receiver.hosts(), **OPEN)
+    batch = batches.submit(stating(fresh_ids(2)))
+    start_worker(pool)
+    batches.wait(batch)
+    store.xadd("queue:{batch}:high", {"k": "callback", "b": f'{{"batch":"{batch}"}}', "t": "0"})
+    wait_for(lambda: no_jobs(store), 10, what="nothing left to do")
+    assert not receiver.connections and not dead_letters(store)
+
+
+# Where they may go
+
+
+REFUSED = [
+    "http://hooks.example/ended",
+    "https://hooks.example:8443/ended",
+    "https://hooks.example:80/",
+    "https://hooks.example.evil/",
+    "https://evil.example/hooks.example",
+    "https://evil.example/?hooks.example",
+    "https://evil.example#hooks.example",
+    "https://hooks.example@evil.example/",
+    "https://user@hooks.example/",
+    "https://user:secret@hooks.example/",
+    "https://:secret@hooks.example/",
+    "https://hooks.example\\@evil.example/",
+    "https://hooks.example./",
+    "https://169.254.169.254/latest/meta-data",
+    "https://[::1]/",
+    "https://[::ffff:127.0.0.1]/",
+    "https://127.0.0.1/",
+    "https://2130706433/",
+    "https://0177.0.0.1/",
+    "https://0x7f.1/",
+    "https://127.1/",
+    "https://localhost/",
+    "ftp://hooks.example/",
+    "file:///etc/passwd",
+    "file://hooks.example/etc/passwd",
+    "gopher://hooks.example/_x",
+    "dict://hooks.example/",
+    "javascript:alert(1)",
+    "//hooks.example/",
+    "hooks.example",
+    "https://",
+    "https:///ended",
+    "https://hooks.example:99999/",
+    "https://hooks example/",
+    "https://*/",
+]
+
+
+@pytest.fixture(scope="module")
+def strict():
+    """A pool for all of them: nothing is done."""
+    from harness.pool import Pool
+    from harness.redis_server import RedisServer
+
+    settings = {"CALLBACK_HOSTS": "hooks.example, other.example:8443", "CALLBACK_SECRET": SECRET}
+    with RedisServer() as server, Pool(server.url, **settings) as pool:
+        yield PoolAdmin(pool)
+
+
+@pytest.mark.parametrize("url", REFUSED)
+def test_url_that_leads_elsewhere_is_refused(strict, url):
+    answer = strict.post(PATH, {"student_ids": ["a"], "callback_url": url})
+    assert answer.status == 400, answer
+    [error] = answer.json["error"]["details"]["errors"]
+    assert error["field"] == "callback_url" and error["message"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://hooks.example",
+        "https://HOOKS.example/ended?x=1",
+        "https://hooks.example:443/",
+        "https://other.example:8443/x",
+    ],
+)
+def test_url_that_is_configured_is_taken(strict, url):
+    assert strict.post(PATH, {"student_ids": ["a"], "callback_url": url}).status == 202
+
+
+def test_without_hosts_there_are_no_callbacks(start_pool):
+    answer = PoolAdmin(start_pool()).post(
+        PATH, {"student_ids": ["a"], "callback_url": "https://hooks.example/"}
+    )
+    assert answer.status == 400
+    assert answer.json["error"]["details"]["errors"][0]["field"] == "callback_url"
+
+
+def loopback_6():
+    with socket.socket(socket.AF_INET6) as sock:
+        try:
+            sock.bind(("::1", 0))
+            return True
+        except OSError:
+            return False
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "localhost", "2130706433", "0177.0.0.1", "0x7f.0.0.1", "127.1", "[::1]"],
+)
+def test_address_that_is_not_public_is_never_connected_to(
+    start, start_worker, receiver, store, host
+):
+    """The name is allowed; what it stands for is not, as after a rebinding."""
+    names = ("127.0.0.1", "localhost", "[::1]")
+    pool, batches = start(receiver.hosts(*names), CALLBACK_ALLOW_HTTP=1)
+    batch = submit(batches, receiver.url(host))
+    start_worker(pool)
+    [letter] = wait_for(lambda: dead_letters(store), 30, what="dead at once")
+    assert letter["source"] == "queue:callback"
+    assert letter["reason"] == "job: callback: its address is not public"
+    assert not receiver.connections
+    assert batches.status(batch)["status"] == "completed"
+
+
+def test_sidecars_own_connection_is_not_borrowed(
+    start, start_worker, stand_in_sidecar, store
+):
+    """A connection to the same address that is kept open for others opens no door."""
+    host = f"127.0.0.1:{stand_in_sidecar.port}"
+    pool, batches = start(host, CALLBACK_ALLOW_HTTP=1)
+    start_worker(pool, stand_in_sidecar)
+    [student] = fresh_ids(1)
+    pool.calculate(student)
+    wait_for(lambda: len(stand_in_sidecar.events(student)) == 2, 10, what="published")
+    submit(batches, f"http://{host}/v1.0/publish/pubsub/topic", [student])
+    [letter] = wait_for(lambda: dead_letters(store), 30, what="dead")
+    assert "not public" in letter["reason"]
+    wait_for(lambda: len(stand_in_sidecar.events(student)) == 4, 10, what="published")
+    assert len(stand_in_sidecar.attempts) == 4
+
+
+def test_workers_own_configuration_counts(start, start_worker, receiver, store):
+    """What was allowed when it was submitted may not be any more."""
+    pool, batches = start(receiver.hosts(), **OPEN)
+    submit(batches, receiver.url())
+    start_worker(pool, CALLBACK_HOSTS="hooks.example")
+    [letter] = wait_for(lambda: dead_letters(store), 30, what="dead")
+    assert "its host is not one that callbacks may go to" in letter["reason"]
+    assert not receiver.connections
+
+
+# TLS
+
+
+def test_callback_over_tls(start, start_worker):
+    with Receiver(tls=True) as receiver:
+        pool, batches = start(receiver.hosts(), CALLBACK_ALLOW_PRIVATE=1)
+        submit(batches, receiver.url())
+        start_worker(pool, CALLBACK_CA_FILE=receiver.certificate)
+        wait_for(lambda: receiver.calls, 30, what="called back")
+        assert_signed(receiver.calls[0])
+
+
+def test_certificate_that_nobody_vouches_for_is_not_believed(start, start_worker, store):
+    with Receiver(tls=True) as receiver:
+        pool, batches = start(receiver.hosts(), CALLBACK_ALLOW_PRIVATE=1)
+        submit(batches, receiver.url())
+        start_worker(pool)
+        wait_for(lambda: store.exists("queue:{batch}:later"), 30, what="put off")
+        assert receiver.connections and not receiver.calls
