@@ -29,10 +29,12 @@ class Answer:
 
 
 class Client:
-    """One kept connection to one address; source: the loopback address to come from."""
+    """One kept connection to one address; source: the loopback address to come from; tls: the SSL
+    context of an address that begins with https."""
 
-    def __init__(self, url, token=None, source=None, timeout=15):
+    def __init__(self, url, token=None, source=None, timeout=15, tls=None):
         parts = urlsplit(url)
+        self.tls = tls
         self.host, self.port = parts.hostname, parts.port
         self.token, self.source, self.timeout = token, source, timeout
         self._connection = None
@@ -44,8 +46,11 @@ class Client:
 
     def _connect(self):
         source = (self.source, 0) if self.source else None
-        self._connection = http.client.HTTPConnection(
-            self.host, self.port, timeout=self.timeout, source_address=source
+        kind, options = http.client.HTTPConnection, {}
+        if self.tls:
+            kind, options = http.client.HTTPSConnection, {"context": self.tls}
+        self._connection = kind(
+            self.host, self.port, timeout=self.timeout, source_address=source, **options
         )
         self._connection.connect()
         self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -74,7 +79,8 @@ class Client:
         token = self.token if token is NOT_GIVEN else token
         if token is not None:
             headers.setdefault("Authorization", f"Bearer {token}")
-        if self._connection is None or self._is_stale():
+        # Nobody can look into a connection with TLS without reading: each request has its own.
+        if self._connection is None or self.tls or self._is_stale():
             self.close()
             self._connect()
         return self._exchange(method, path, body, headers)

@@ -26,8 +26,8 @@ def assert_time(text):
     datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def assert_common_headers(answer):
-    """The headers that stand on every response, whoever made it."""
+def assert_common_headers(answer, tls=False):
+    """The headers that stand on every response, whoever made it; tls: the client came by it."""
     headers = answer.headers
     for name in (
         "X-Request-ID",
@@ -49,10 +49,11 @@ def assert_common_headers(answer):
     assert headers["X-Service-Name"] == "mastery-engine"
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["X-Frame-Options"] == "DENY"
-    assert "Strict-Transport-Security" not in headers, "HSTS on a connection without TLS"
+    hsts = headers.get_all("Strict-Transport-Security") or []
+    assert len(hsts) == tls, f"{len(hsts)} times HSTS on a connection with{'' if tls else 'out'} TLS"
 
 
-def assert_problem(answer, status, code=None):
+def assert_problem(answer, status, code=None, tls=False):
     """The answer is an error in the contract's form; returns its error object."""
     assert answer.status == status, f"{status} expected: {answer!r}"
     assert answer.headers.get_content_type() == "application/json", answer.headers.items()
@@ -65,7 +66,7 @@ def assert_problem(answer, status, code=None):
     allowed = {code} if code else CODES.get(status)
     assert allowed is None or body["error"]["code"] in allowed, body
     assert body["correlation_id"] == answer.headers["X-Request-ID"]
-    assert_common_headers(answer)
+    assert_common_headers(answer, tls)
     assert_headers_of_status(answer)
     return body["error"]
 
@@ -91,9 +92,9 @@ def assert_invalid(answer, *fields):
     return error
 
 
-def assert_ok(answer, status=200):
+def assert_ok(answer, status=200, tls=False):
     """The answer is a success with the common headers; returns its JSON."""
     assert answer.status == status, f"{status} expected: {answer!r}"
-    assert_common_headers(answer)
+    assert_common_headers(answer, tls)
     assert answer.headers.get_content_type() == "application/json"
     return answer.json

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What nginx does with answers: compression, and pages of other origins."""
+import gzip
+
+import pytest
+from harness.engine import Engine, fresh_id
+from harness.expect import assert_common_headers, assert_ok, assert_problem
+
+COMPONENTS = ("completion", "quiz", "quality", "consistency")
+
+# Compression
+
+GZIP = {"Accept-Encoding": "gzip"}
+
+
+def test_large_answers_are_compressed_for_who_asks(anonymous):
+    plain = anonymous.get("/openapi.json", headers={"Accept-Encoding": "identity"})
+    small = anonymous.get("/openapi.json", headers=GZIP)
+    assert "Content-Encoding" not in plain.headers
+    assert small.headers["Content-Encoding"] == "gzip" and len(small.body) < len(plain.body) / 5
+    assert gzip.decompress(small.body) == plain.body
+    for answer in (plain, small):
+        assert "Accept-Encoding" in answer.headers["Vary"]
+        assert_common_headers(answer)
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js"])
+@pytest.mark.parametrize("accept", ["*/*", "application/openmetrics-text"])
+def test_texts_are_compressed_too(anonymous, path, accept):
+    answer = anonymous.get(path, headers={**GZIP, "Accept": accept})
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(answer.body)
+
+
+@pytest.mark.parametrize("path", ["/health", "/nothing", "/docs/favicon-32x32.png"])
+def test_small_answers_and_pictures_are_not(anonymous, path):
+    assert "Content-Encoding" not in anonymous.get(path, headers=GZIP).headers
+
+
+def test_an_answer_that_is_replayed_is_the_same_compressed_or_not(admin):
+    student, key = fresh_id(), fresh_id()
+    body = {"student_id": student, "components": dict.fromkeys(COMPONENTS, 0.5)}
+    first = admin.post("/api/v1/mastery/calculate", body, headers={"Idempotency-Key": key})
+    again = admin.post(
+        "/api/v1/mastery/calculate", body, headers={"Idempotency-Key": key, **GZIP}
+    )
+    assert_ok(first)
+    packed = again.headers.get("Content-Encoding") == "gzip"
+    assert (gzip.decompress(again.body) if packed else again.body) == first.body
+
+
+def test_compression_can_be_left_to_others(start_engine):
+    answer = start_engine(GZIP="off").client().get("/openapi.json", headers=GZIP)
+    assert answer.status == 200 and "Content-Encoding" not in answer.headers
+
+
+# Pages of other origins
+
+ORIGIN = {"Origin": "https://learn.example.org"}
+OTHER = {"Origin": "https://other.example.org:8443"}
+
+
+@pytest.fixture(scope="module")
+def open_to_pages():
+    origins = f"{ORIGIN['Origin']}, {OTHER['Origin']}"
+    with Engine(CORS_ORIGINS=origins, RATE_LIMITS="on", METRICS_ALLOW="10.0.0.0/8") as engine:
+        yield engine
+
+
+def assert_let_in(answer, origin=ORIGIN):
+    headers = answer.headers
+    assert headers.get_all("Access-Control-Allow-Origin") == [origin["Origin"]]
+    assert "Origin" in [value.strip() for value in ",".join(headers.get_all("Vary")).split(",")]
+    exposed = headers["Access-Control-Expose-Headers"]
+    for name in ("X-Request-ID", "X-Trace-ID", "X-Cache", "Retry-After", "Location"):
+        assert name in exposed
+    assert "Access-Control-Allow-Credentials" not in headers
+    assert_common_headers(answer)
+
+
+def preflight(client, path, method, origin):
+    asked = {"Access-Control-Request-Method": method}
+    asked["Access-Control-Request-Headers"] = "authorization,content-type"
+    return client.request("OPTIONS", path, headers={**origin, **asked})
+
+
+@pytest.mark.parametrize("origin", [ORIGIN, OTHER], ids=lambda origin: origin["Origin"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+@pytest.mark.parametrize("path", ["/api/v1/mastery/query", "/nothing", "/docs", "/metrics"])
+def test_a_preflight_is_told_what_may_come(open_to_pages, path, method, origin):
+    answer = preflight(open_to_pages.client(), path, method, origin)
+    assert answer.status == 204 and not answer.body
+    assert_let_in(answer, origin)
+    assert method in answer.headers["Access-Control-Allow-Methods"]
+    allowed = answer.headers["Access-Control-Allow-Headers"].lower()
+    assert "authorization" in allowed and "content-type" in allowed
+    assert int(answer.headers["Access-Control-Max-Age"]) > 0
+
+
+def test_answers_and_errors_of_the_engine_are_for_the_page(open_to_pages):
+    client = open_to_pages.client()
+    for path in ("/health", "/nothing", "/api/v1/cohorts", "/docs", "/openapi.json"):
+        assert_let_in(client.get(path, headers=ORIGIN))
+
+
+def test_errors_of_nginx_are_for_the_page_too(open_to_pages):
+    client = open_to_pages.client(source="127.9.9.9")
+    origin = f"Origin: {ORIGIN['Origin']}\r\n"
+    answers = {
+        403: client.get("/metrics", headers=ORIGIN),
+        405: client.request("TRACE", "/health", headers=ORIGIN),
+        413: client.raw(
+            f"POST /x HTTP/1.1\r\nHost: x\r\n{origin}Content-Length: 9999999\r\n\r\n".encode()
+        ),
+        429: [client.get("/ready", headers=ORIGIN) for _ in range(51)][-1],
+    }
+    for status, answer in answers.items():
+        assert_problem(answer, status)
+        assert_let_in(answer)
+
+
+def test_an_asking_page_uses_up_no_limit(open_to_pages):
+    client = open_to_pages.client(source="127.9.9.8")
+    answers = [preflight(client, "/metrics/reset", "POST", ORIGIN) for _ in range(60)]
+    assert {answer.status for answer in answers} == {204}
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["https://evil.example", "https://learn.example.org.evil.example", "null", "*", ""]
+    + ["http://learn.example.org", "https://learn.example.org:444", "https://learn-example.org"]
+    + ["https://learn.example.org https://evil.example"],
+)
+def test_other_origins_are_granted_nothing(open_to_pages, origin):
+    client = open_to_pages.client(source="127.9.9.7")
+    for answer in (
+        client.get("/api/v1/cohorts", headers={"Origin": origin}),
+        preflight(client, "/api/v1/mastery/query", "POST", {"Origin": origin}),
+    ):
+        granted = [name for name in answer.headers if name.startswith("Access-Control")]
+        assert granted == []
+        assert "Origin" in answer.headers["Vary"]
+        assert_common_headers(answer)
+
+
+def test_origins_that_are_none_stop_the_start(start_engine):
+    for origin in ("*", "learn.example.org", "https://a.example/path", "https://a.example;x"):
+        with pytest.raises(RuntimeError, match="CORS_ORIGINS"):
+            start_engine(CORS_ORIGINS=origin)
