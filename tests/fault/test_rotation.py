@@ -43,10 +43,16 @@ def secret(tmp_path):
 
 @pytest.fixture
 def start(start_pool, secret):
-    """Two processes whose signing secret is in the file."""
-    return lambda **settings: start_pool(
-        **{"size": 2, "JWT_SECRET": "", "JWT_SECRET_FILE": secret.path, **SOON, **settings}
-    )
+    """Two processes that have read their signing secret from the file."""
+
+    def make(**settings):
+        pool = start_pool(
+            **{"size": 2, "JWT_SECRET": "", "JWT_SECRET_FILE": secret.path, **SOON, **settings}
+        )
+        wait_for(lambda: metric(pool, "processes") == pool.size, 30, what="all have started")
+        return pool
+
+    return make
 
 
 def status(pool, token, path=PATH, **more):
