@@ -203,7 +203,7 @@ static void on_signal(void *owner, int number)
     struct reactor *r = owner;
 
     if (number == SIGHUP)
-        engine_reload(r->engine);
+        rotation_now(r->engine, clock_monotonic_us());
     else
         drain(r, "signal");
 }
@@ -239,6 +239,7 @@ static bool turn(struct reactor *r)
     bool more = dispatch_turn(&r->dispatch);
     int64_t next_us = store_tick(r->engine->store, clock_monotonic_us());
 
+    rotation_tick(r->engine, clock_monotonic_us());
     engine_note_store(r->engine);
     store_watch_update(&r->store);
     free_dead(r);

@@ -17,7 +17,9 @@ enum { SCRATCH_FIRST = 32 * 1024, SCRATCH_CAP = 512 * 1024 };
 struct tokens {
     const struct config *config;
     struct token_keys keys;
-    uint64_t generation; /* of the keys, from 1 */
+    struct token_keys retired;                /* verify as well, the oldest first, */
+    int64_t retired_until_us[TOKEN_KEYS_MAX]; /* until then */
+    uint64_t generation;                      /* of the keys, from 1 */
     struct token_memory *memory;
     struct arena *scratch; /* of one verification */
 };
@@ -46,22 +48,65 @@ void tokens_free(struct tokens *tokens)
     if (!tokens)
         return;
     token_keys_release(&tokens->keys);
+    token_keys_release(&tokens->retired);
     token_memory_free(tokens->memory);
     arena_free(tokens->scratch);
     free(tokens);
 }
 
-bool tokens_reload(struct tokens *tokens, char ret_error[200])
+static void drop_retired(struct tokens *tokens, size_t i)
 {
-    struct token_keys keys;
+    token_keys_drop(&tokens->retired, i);
+    memmove(&tokens->retired_until_us[i], &tokens->retired_until_us[i + 1],
+            (tokens->retired.n - i) * sizeof(tokens->retired_until_us[0]));
+}
+
+/* Keys that are not among the new ones are kept beside them for a while. */
+static void retire(struct tokens *tokens, struct token_keys *old, int64_t now_us)
+{
+    int64_t grace_us = tokens->config->key_grace_s * INT64_C(1000000);
+    for (size_t i = 0; grace_us > 0 && i < old->n; i++) {
+        if (token_keys_have(&tokens->keys, &old->v[i]))
+            continue;
+        if (tokens->retired.n == TOKEN_KEYS_MAX)
+            drop_retired(tokens, 0);
+        tokens->retired_until_us[tokens->retired.n] = now_us + grace_us;
+        tokens->retired.v[tokens->retired.n++] = old->v[i];
+        old->v[i] = (struct token_key){NULL, 0};
+    }
+    for (size_t i = tokens->retired.n; i-- > 0;) /* one has come back */
+        if (token_keys_have(&tokens->keys, &tokens->retired.v[i]))
+            drop_retired(tokens, i);
+}
+
+bool tokens_reload(struct tokens *tokens, int64_t now_us, char ret_error[200])
+{
+    struct token_keys old = tokens->keys, keys;
     if (!token_keys_load(tokens->config, KEYS_FROM_FILES, &keys, ret_error))
         return false;
-    /* Whoever polls may call this often: the same keys again keep what is remembered. */
-    if (!token_keys_equal(&keys, &tokens->keys))
-        tokens->generation++;
-    token_keys_release(&tokens->keys);
+    /* Whoever polls calls this often: the same keys again keep what is remembered. */
+    if (token_keys_equal(&keys, &old)) {
+        token_keys_release(&keys);
+        return true;
+    }
     tokens->keys = keys;
+    tokens->generation++;
+    retire(tokens, &old, now_us);
+    token_keys_release(&old);
     return true;
+}
+
+void tokens_expire(struct tokens *tokens, int64_t now_us)
+{
+    while (tokens->retired.n > 0 && now_us >= tokens->retired_until_us[0]) {
+        drop_retired(tokens, 0);
+        tokens->generation++;
+    }
+}
+
+uint64_t tokens_generation(const struct tokens *tokens)
+{
+    return tokens->generation;
 }
 
 static bool refuse(struct problem *p, const char *why)
@@ -126,7 +171,8 @@ static bool genuine(struct tokens *tokens, struct str token, struct str *ret_pay
     if (!header_good(read_part(header, tokens->scratch), algorithm))
         return false;
     struct str text = arena_copy(tokens->scratch, token);
-    return text.p && signed_by_any(&tokens->keys, text.p, algorithm);
+    return text.p && (signed_by_any(&tokens->keys, text.p, algorithm) ||
+                      signed_by_any(&tokens->retired, text.p, algorithm));
 }
 
 static const char *verify(struct tokens *tokens, struct str token, int64_t now_ms,

@@ -18,8 +18,13 @@ enum { TOKEN_MAX = 8192, TOKEN_KEYS_MAX = 4, TOKEN_MEMORY_S = 60, TOKEN_MEMORY_E
  * P-256). NULL with one line in ret_error. config must outlive the result. */
 struct tokens *tokens_new(const struct config *config, char ret_error[200]);
 void tokens_free(struct tokens *tokens); /* wipes the keys */
-/* Reads the key files again; on any error the old keys stay and false is returned. */
-bool tokens_reload(struct tokens *tokens, char ret_error[200]);
+/* Reads the key files again; on any error the old keys stay and false is returned. Keys that are
+ * there no longer verify for KEY_GRACE_S more. now_us: monotonic. */
+bool tokens_reload(struct tokens *tokens, int64_t now_us, char ret_error[200]);
+/* Ends those whose time is over, and what was remembered of them. */
+void tokens_expire(struct tokens *tokens, int64_t now_us);
+/* Another number whenever the keys are others. */
+uint64_t tokens_generation(const struct tokens *tokens);
 
 /* authorization: value of the Authorization header, "Bearer x". False with AUTH_ERROR in p (the
  * message never says which check of the signature failed); *ret is then untouched. */

@@ -184,19 +184,45 @@ bool token_keys_load(const struct config *config, enum key_source source, struct
     return good;
 }
 
+static void wipe(struct token_key *key)
+{
+    if (key->p)
+        explicit_bzero(key->p, key->n);
+    free(key->p);
+    *key = (struct token_key){NULL, 0};
+}
+
 void token_keys_release(struct token_keys *keys)
 {
-    for (size_t i = 0; i < keys->n; i++) {
-        explicit_bzero(keys->v[i].p, keys->v[i].n);
-        free(keys->v[i].p);
-    }
+    for (size_t i = 0; i < keys->n; i++)
+        wipe(&keys->v[i]);
     keys->n = 0;
+}
+
+void token_keys_drop(struct token_keys *keys, size_t i)
+{
+    wipe(&keys->v[i]);
+    keys->n--;
+    memmove(&keys->v[i], &keys->v[i + 1], (keys->n - i) * sizeof(keys->v[0]));
+}
+
+static bool same_key(const struct token_key *a, const struct token_key *b)
+{
+    return a->n == b->n && CRYPTO_memcmp(a->p, b->p, a->n) == 0;
+}
+
+bool token_keys_have(const struct token_keys *keys, const struct token_key *key)
+{
+    for (size_t i = 0; i < keys->n; i++)
+        if (same_key(&keys->v[i], key))
+            return true;
+    return false;
 }
 
 bool token_keys_equal(const struct token_keys *a, const struct token_keys *b)
 {
     bool equal = a->n == b->n;
     for (size_t i = 0; equal && i < a->n; i++)
-        equal = a->v[i].n == b->v[i].n && CRYPTO_memcmp(a->v[i].p, b->v[i].p, a->v[i].n) == 0;
+        equal = same_key(&a->v[i], &b->v[i]);
     return equal;
 }

@@ -28,7 +28,9 @@ enum key_source {
  * HS256: a secret a line, white space around it cut, empty lines skipped. */
 bool token_keys_load(const struct config *config, enum key_source source, struct token_keys *ret,
                      char ret_error[200]);
-void token_keys_release(struct token_keys *keys); /* wipes */
+void token_keys_release(struct token_keys *keys);        /* wipes */
+void token_keys_drop(struct token_keys *keys, size_t i); /* the same for one of them */
+bool token_keys_have(const struct token_keys *keys, const struct token_key *key);
 bool token_keys_equal(const struct token_keys *a, const struct token_keys *b);
 
 #endif

@@ -21,8 +21,8 @@ enum kind { KIND_TEXT, KIND_SECRET, KIND_INT, KIND_NUMBER, KIND_CHOICE };
 
 struct row {
     const char *name;
-    size_t member, file; /* offsets in struct config; file: of a secret only */
-    const char *preset;  /* of a TEXT or CHOICE */
+    size_t member, file, past; /* offsets in struct config; file, past: of a secret only */
+    const char *preset;        /* of a TEXT or CHOICE */
     const char *choices;
     const char *about;
     enum kind kind;
@@ -36,7 +36,7 @@ static const struct row rows[] = {
     {.name = #name_, .kind = KIND_TEXT, .member = offsetof(struct config, member_), .preset = (preset_), .about = (about_)},
 #define SECRET(name_, member_, about_) \
     {.name = #name_, .kind = KIND_SECRET, .member = offsetof(struct config, member_), \
-     .file = offsetof(struct config, member_##_file), .about = (about_)},
+     .file = offsetof(struct config, member_##_file), .past = offsetof(struct config, member_##_past), .about = (about_)},
 #define INT(name_, member_, preset_, min_, max_, about_) \
     {.name = #name_, .kind = KIND_INT, .member = offsetof(struct config, member_), \
      .preset_int = (preset_), .min = (min_), .max = (max_), .about = (about_)},
@@ -368,6 +368,11 @@ static void check_rows_together(struct loader *l)
     check_callbacks(l);
 }
 
+const char *config_environment(const char *name)
+{
+    return getenv(name);
+}
+
 int config_load(struct config *config, config_source *source, FILE *errors)
 {
     struct loader l = {.config = config, .source = source, .out = errors};
@@ -391,6 +396,53 @@ static void wipe_and_free(const char *text)
     free(own);
 }
 
+static struct past_secret *past_at(struct config *config, size_t offset)
+{
+    return member_at(config, offset);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+bool config_take_secrets(struct config *config, struct config *fresh, int64_t past_until_us)
+{
+    bool taken = false;
+
+    for (size_t i = 0; i < ROWS; i++) {
+        const char **now, **next;
+
+        if (rows[i].kind != KIND_SECRET)
+            continue;
+        now = text_at(config, rows[i].member);
+        next = text_at(fresh, rows[i].member);
+        if (same_text(*now, *next))
+            continue;
+        wipe_and_free(past_at(config, rows[i].past)->text);
+        *past_at(config, rows[i].past) = (struct past_secret){*now, past_until_us};
+        *now = *next;
+        *next = NULL;
+        taken = true;
+    }
+    return taken;
+}
+
+void config_forget_secrets(struct config *config, int64_t now_us)
+{
+    for (size_t i = 0; i < ROWS; i++) {
+        struct past_secret *past;
+
+        if (rows[i].kind != KIND_SECRET)
+            continue;
+        past = past_at(config, rows[i].past);
+        if (!past->text || now_us < past->until_us)
+            continue;
+        wipe_and_free(past->text);
+        past->text = NULL;
+    }
+}
+
 void config_release(struct config *config)
 {
     if (!config)
@@ -398,8 +450,10 @@ void config_release(struct config *config)
     for (size_t i = 0; i < ROWS; i++) {
         if (rows[i].kind != KIND_INT && rows[i].kind != KIND_NUMBER)
             wipe_and_free(text_of(config, rows[i].member));
-        if (rows[i].kind == KIND_SECRET)
+        if (rows[i].kind == KIND_SECRET) {
             wipe_and_free(text_of(config, rows[i].file));
+            wipe_and_free(past_at(config, rows[i].past)->text);
+        }
     }
     *config = (struct config){0};
 }

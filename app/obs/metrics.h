@@ -29,6 +29,7 @@ enum metric_gauge {
     GAUGE_ACTIVE_REQUESTS,
     GAUGE_STORE_CONNECTIONS,
     GAUGE_STORE_IN_USE,
+    GAUGE_KEYS_REFUSED,
     GAUGE_JOURNAL_LAG_MS, /* the worst of the live processes; all others are summed */
     GAUGES
 };

@@ -71,14 +71,19 @@ static bool find_route(struct exchange *x)
     return false;
 }
 
+static bool is_secret(const char *expected, struct str given)
+{
+    return expected && digest_same_secret(str_of(expected), given);
+}
+
 /* The sidecar's own token counts on its own listener only, and only for what is made for it. */
 static bool from_sidecar(const struct exchange *x)
 {
-    const char *expected = x->engine->config.app_api_token;
+    const struct config *config = &x->engine->config;
 
-    return x->request.sidecar && expected &&
-           (x->route->flags & (ROUTE_SIDECAR | ROUTE_SIDECAR_FREE)) &&
-           digest_same_secret(str_of(expected), x->request.api_token);
+    return x->request.sidecar && (x->route->flags & (ROUTE_SIDECAR | ROUTE_SIDECAR_FREE)) &&
+           (is_secret(config->app_api_token, x->request.api_token) ||
+            is_secret(config->app_api_token_past.text, x->request.api_token));
 }
 
 /* A user's token beside the sidecar's counts instead of it: the sidecar adds its own to whatever it

@@ -16,14 +16,9 @@
 static const char catalogue_setting[] = "RECOMMENDATIONS_FILE: ";
 enum { ERROR_SIZE = sizeof(catalogue_setting) + CATALOGUE_ERROR_SIZE };
 
-static const char *from_environment(const char *name)
-{
-    return getenv(name);
-}
-
 /* A key of its own if there is one, else one derived from the signing secret (so that all processes
  * agree), else a random one: then the hashes of two processes differ. */
-static void set_log_key(struct engine *engine)
+void engine_set_log_key(struct engine *engine)
 {
     const struct config *config = &engine->config;
     unsigned char key[DIGEST_SIZE];
@@ -82,7 +77,7 @@ bool engine_open(struct engine *engine, const char *program, const struct router
 
     (void)gsl_set_error_handler_off(); /* a number that does not converge is no reason to abort */
     *engine = (struct engine){.router = router, .started_at_ms = clock_wall_ms()};
-    if (config_load(config, from_environment, stderr) > 0)
+    if (config_load(config, config_environment, stderr) > 0)
         return false;
     scripts_prepare();
     engine->log = log_open(STDERR_FILENO, program, config->log_level);
@@ -90,7 +85,7 @@ bool engine_open(struct engine *engine, const char *program, const struct router
     engine->store = store_new(config, error);
     if (!engine->log || !engine->chain || !engine->store)
         goto failed;
-    set_log_key(engine);
+    engine_set_log_key(engine);
     if (parts & ENGINE_TOKENS && !(engine->tokens = tokens_new(config, error)))
         goto failed;
     if (parts & ENGINE_METRICS && !(engine->metrics = open_metrics(config, router, error)))
@@ -116,23 +111,6 @@ void engine_close(struct engine *engine)
     metrics_close(engine->metrics);
     log_close(engine->log);
     config_release(&engine->config);
-}
-
-void engine_reload(struct engine *engine)
-{
-    char error[200];
-    struct jw *w;
-
-    if (!engine->tokens)
-        return;
-    if (tokens_reload(engine->tokens, error)) {
-        (void)log_begin(engine->log, LOG_INFO, "keys.reloaded");
-    } else {
-        w = log_begin(engine->log, LOG_ERROR, "keys.refused");
-        jw_text(w, "reason", error);
-        jw_text(w, "consequence", "the old keys stay");
-    }
-    log_end(engine->log);
 }
 
 static void note_circuit(struct engine *engine)

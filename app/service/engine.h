@@ -8,6 +8,7 @@
 #include "app/base/config.h"
 #include "app/obs/log.h"
 #include "app/obs/metrics.h"
+#include "app/service/rotation.h"
 #include "app/store/answers.h"
 #include "app/store/chain.h"
 #include "app/store/store.h"
@@ -26,6 +27,7 @@ struct engine {
     const struct router *router; /* NULL in programs that serve no requests */
     const struct catalogue *catalogue; /* of recommendations; NULL in programs that give none */
     struct arena *kept;                /* what lives as long as the process */
+    struct rotation rotation;          /* of the secrets */
     int64_t started_at_ms;
     enum store_state circuit;                /* as last noted */
     int64_t store_connections, store_in_use; /* as last noted */
@@ -45,8 +47,8 @@ enum engine_part {
 bool engine_open(struct engine *engine, const char *program, const struct router *router,
                  unsigned parts);
 void engine_close(struct engine *engine);
-/* Reads the keys again; what cannot be read leaves the old ones and a line in the log. */
-void engine_reload(struct engine *engine);
+/* Of the hashes that stand for ids in the log: again when secrets have changed. */
+void engine_set_log_key(struct engine *engine);
 /* Once a turn: moves the store's counts into the metrics and logs when the store goes or comes. */
 void engine_note_store(struct engine *engine);
 

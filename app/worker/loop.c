@@ -59,8 +59,10 @@ static void on_signal(void *owner, int number)
 {
     struct worker *w = owner;
 
+    if (number == SIGHUP)
+        rotation_now(w->engine, clock_monotonic_us());
     if (number == SIGHUP || w->drain_until_us)
-        return; /* there is nothing that a worker reads anew */
+        return;
     w->engine->draining = true;
     w->drain_until_us = clock_monotonic_us() + w->engine->config.drain_timeout_s * INT64_C(1000000);
     (void)log_begin(w->engine->log, LOG_INFO, "process.draining");
@@ -141,6 +143,7 @@ static void turn(struct worker *w)
     w->now_us = clock_monotonic_us();
     w->now_ms = clock_wall_ms();
     w->wake_us = w->now_us + TURN_MAX_US;
+    rotation_tick(w->engine, w->now_us);
     take_answers(w);
     tick_parts(w);
     store_flush(store, w->now_us);

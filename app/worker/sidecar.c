@@ -175,6 +175,22 @@ static bool add_header(struct publisher *p, const char *header)
     return more != NULL;
 }
 
+/* Asked for each time: it may have changed. */
+static bool add_token(struct publisher *p, const char *token)
+{
+    char *header;
+    bool added;
+
+    if (!token || !*token)
+        return true;
+    if (asprintf(&header, "dapr-api-token: %s", token) < 0)
+        return false;
+    added = add_header(p, header);
+    explicit_bzero(header, strlen(header));
+    free(header);
+    return added;
+}
+
 /* The sidecar overwrites the trace in the event itself: ours must go beside it. */
 static bool set_headers(const struct worker *w, struct publisher *p, struct str traceparent)
 {
@@ -185,8 +201,7 @@ static bool set_headers(const struct worker *w, struct publisher *p, struct str 
     trace_print(&trace, text);
     (void)snprintf(header, sizeof(header), "traceparent: %s", text);
     return add_header(p, "Content-Type: application/cloudevents+json") && add_header(p, header) &&
-           add_header(p, "Expect:") &&
-           (!w->sidecar.token_header || add_header(p, w->sidecar.token_header));
+           add_header(p, "Expect:") && add_token(p, w->engine->config.dapr_api_token);
 }
 
 static struct publisher *free_publisher(struct worker *w)
@@ -271,11 +286,7 @@ bool sidecar_open(struct worker *w)
     if (asprintf(&d->health_url, "%s/v1.0/healthz/outbound", base) < 0)
         d->health_url = NULL;
     free(base);
-    if (config->dapr_api_token && *config->dapr_api_token &&
-        asprintf(&d->token_header, "dapr-api-token: %s", config->dapr_api_token) < 0)
-        d->token_header = NULL;
-    return d->url && d->health_url &&
-           (d->token_header || !config->dapr_api_token || !*config->dapr_api_token);
+    return d->url && d->health_url;
 }
 
 void sidecar_close(struct worker *w)
@@ -289,9 +300,6 @@ void sidecar_close(struct worker *w)
     http_call_release(&d->health);
     free(d->url);
     free(d->health_url);
-    if (d->token_header)
-        explicit_bzero(d->token_header, strlen(d->token_header));
-    free(d->token_header);
 }
 
 void sidecar_tick(struct worker *w)

@@ -37,7 +37,6 @@ struct sidecar {
     struct breaker breaker;
     enum breaker_state told; /* as last noted in metrics and log */
     char *url, *health_url;  /* NULL: no Dapr is configured */
-    char *token_header;      /* NULL: none is needed */
     struct http_call health;
     bool asking_health;
     bool healthy;       /* its last answer was a good one */

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 from harness.client import Client
-from harness.contract import CALLERS, NO, RIGHTS, ROWS, about_a_student, expected
+from harness.contract import BOTH, CALLERS, NO, RIGHTS, ROWS, about_a_student, expected
 from harness.engine import fresh_id
 from harness.expect import assert_common_headers, assert_headers_of_status, assert_ok
 from harness.redis_server import pause, resume
@@ -142,12 +142,12 @@ def test_the_contracts_right(stage, row, caller):
     if row.needs and not stage.has(*row.needs):
         return
     for path in row.paths:
-        for url in (stage.engine.base_url, stage.engine.dapr_url):
-            statuses = expected(row, caller, url == stage.engine.dapr_url)
+        for listener, url in zip(BOTH, (stage.engine.base_url, stage.engine.dapr_url)):
+            statuses = expected(row, caller, listener)
             if not stage.has(row.method, path):
                 statuses = (*statuses, 404, 405)
             answer = stage.request(row, path, caller, url)
-            assert answer.status in statuses, (path, url, answer)
+            assert answer.status in statuses, (path, listener, answer)
             assert_common_headers(answer)
             assert_headers_of_status(answer)
 

@@ -84,7 +84,7 @@ static void use(const struct config *c)
 
     require(tokens || *error);
     if (tokens && strcmp(c->jwt_algorithm, "HS256") == 0)
-        require(tokens_reload(tokens, error) || *error);
+        require(tokens_reload(tokens, 0, error) || *error);
     tokens_free(tokens);
     require(store_address_parse(c->redis_url, &address, error) || *error);
 }

@@ -64,16 +64,17 @@ RIGHTS = {
     | {f"{who} by the sidecar": YES for who in ("student", "another student")},
 }
 
-# status: of a success. body: made of the stage; None: the request has none. public: on the public
-# listener too. needs: another route without which the row means nothing.
-Row = namedtuple("Row", "method paths right body status query headers public needs")
+# status: of a success. body: made of the stage; None: the request has none. listeners: which have it;
+# needs: another route without which the row means nothing.
+Row = namedtuple("Row", "method paths right body status query headers listeners needs")
+BOTH = ("public", "sidecar's")
 
 
 def row(
-    method, paths, right, body=None, status=(200,), query="", headers=None, public=True, needs=None
+    method, paths, right, body=None, status=(200,), query="", headers=None, on=BOTH, needs=None
 ):
     paths = (paths,) if isinstance(paths, str) else tuple(paths)
-    return Row(method, paths, right, body, status, query, headers or {}, public, needs)
+    return Row(method, paths, right, body, status, query, headers or {}, on, needs)
 
 
 def _student(**more):
@@ -124,7 +125,7 @@ ROWS = [
     row("GET", "/metrics/detailed", "open"),
     row("POST", "/metrics/reset", "admin"),
     row("GET", "/openapi.json", "open"),
-    row("GET", ["/docs", "/redoc"], "open"),
+    row("GET", ["/docs", "/redoc"], "open", on=("public",)),  # for people
     row("POST", _V1 + "mastery/query", "student data", _student()),
     row("POST", _V1 + "mastery/calculate", "student data", _calculate),
     row("POST", _V1 + "mastery/ingest", "student data", lambda s: event(student=s.student), (202,)),
@@ -263,24 +264,24 @@ ROWS = [
     row("POST", _processes("prediction"), "process", _student()),
     row("POST", _processes("path"), "process", _student()),
     row("GET", _V1 + "process/health", "open"),
-    row("GET", "/dapr/subscribe", "open", public=False),
-    row("GET", "/dapr/config", "open", public=False),
+    row("GET", "/dapr/subscribe", "open", on=("sidecar's",)),
+    row("GET", "/dapr/config", "open", on=("sidecar's",)),
     row(
         "POST",
         "/dapr/events",
         "sidecar",
         lambda s: cloudevents.wrapped(event(student=s.student)),
         headers={"Content-Type": cloudevents.STRUCTURED},
-        public=False,
+        on=("sidecar's",),
     ),
 ]
 
 
-def expected(one, caller, sidecars_listener):
+def expected(one, caller, listener):
     """The statuses that the contract allows this caller on this listener."""
-    if not one.public and not sidecars_listener:
+    if listener not in one.listeners:
         return (404,)
-    if not sidecars_listener:  # nobody is the sidecar there
+    if listener == "public":  # nobody is the sidecar there
         caller = {"sidecar": "nobody"}.get(caller, caller.removesuffix(" by the sidecar"))
     verdict = RIGHTS[one.right][caller]
     return one.status if verdict == YES else (REFUSALS[verdict],)

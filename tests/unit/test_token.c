@@ -381,7 +381,7 @@ static void tokens_are_remembered_for_a_minute(void)
     expect(accepts(tokens, token, NOW_MS + 59999), "remembered for a minute");
     expect(!accepts(tokens, token, NOW_MS + 60000), "and no longer");
     expect(!accepts(tokens, token, NOW_MS - 1), "nor when the clock is set back");
-    CU_ASSERT_TRUE(tokens_reload(tokens, error));
+    CU_ASSERT_TRUE(tokens_reload(tokens, 0, error));
     expect(accepts(tokens, token, NOW_MS + 1), "the same keys again keep the memory");
     free(token);
     tokens_free(tokens);

@@ -381,14 +381,67 @@ static void rotation_ends_the_old_secret_at_once(void)
     char *new = forge_hmac(header_hs256, str_of(good_claims), EVP_sha256(), str_of(secret_2));
     expect(accepts(tokens, old, NOW_MS) && !accepts(tokens, new, NOW_MS), "before");
     write_keys("another secret, a little longer than that\n", secret_1);
-    CU_ASSERT_TRUE(tokens_reload(tokens, error));
+    CU_ASSERT_TRUE(tokens_reload(tokens, 0, error));
     expect(accepts(tokens, old, NOW_MS) && accepts(tokens, new, NOW_MS), "both during rotation");
     write_keys(secret_2, "\n");
-    CU_ASSERT_TRUE(tokens_reload(tokens, error));
+    CU_ASSERT_TRUE(tokens_reload(tokens, 0, error));
     expect(!accepts(tokens, old, NOW_MS), "the old is refused though it was remembered");
     expect(accepts(tokens, new, NOW_MS), "the new is accepted");
     free(old);
     free(new);
+    tokens_free(tokens);
+}
+
+/* secret_1 goes at 0 s, comes back and goes again at 20 s; its grace is 10 s. */
+static void a_retired_secret_verifies_for_its_grace(void)
+{
+    enum { SECOND = 1000000 };
+    char error[200] = "";
+    struct config config = hs256_config(secret_1);
+    config.jwt_secret_file = key_path;
+    config.key_grace_s = 10;
+    struct tokens *tokens = tokens_of(&config);
+    char *old = hs256(good_claims);
+    write_keys(secret_2, "");
+    CU_ASSERT_TRUE(tokens_reload(tokens, 0, error));
+    tokens_expire(tokens, 10 * SECOND - 1);
+    expect(accepts(tokens, old, NOW_MS), "within the grace");
+    expect(accepts(tokens, old, NOW_MS), "and remembered");
+    tokens_expire(tokens, 10 * SECOND);
+    expect(!accepts(tokens, old, NOW_MS), "behind it, though it was remembered");
+    write_keys("another secret, a little longer than that\n", secret_1);
+    CU_ASSERT_TRUE(tokens_reload(tokens, 15 * SECOND, error));
+    expect(accepts(tokens, old, NOW_MS), "it has come back");
+    write_keys(secret_2, "");
+    CU_ASSERT_TRUE(tokens_reload(tokens, 20 * SECOND, error));
+    CU_ASSERT_TRUE(tokens_reload(tokens, 25 * SECOND, error));
+    tokens_expire(tokens, 30 * SECOND - 1);
+    expect(accepts(tokens, old, NOW_MS), "its grace has begun anew");
+    tokens_expire(tokens, 30 * SECOND);
+    expect(!accepts(tokens, old, NOW_MS), "looking again does not prolong it");
+    free(old);
+    tokens_free(tokens);
+}
+
+/* More rotations within the grace than there is room for: the oldest ends early. */
+static void of_many_retired_secrets_the_latest_verify(void)
+{
+    char error[200] = "", secret[] = "a secret with a number in it: ...0";
+    struct config config = hs256_config(secret);
+    config.jwt_secret_file = key_path;
+    config.key_grace_s = 10;
+    struct tokens *tokens = tokens_of(&config);
+    char *made[TOKEN_KEYS_MAX + 2];
+    for (size_t i = 0; i < COUNT(made); i++) {
+        secret[sizeof(secret) - 2] = (char)('0' + i);
+        made[i] = forge_hmac(header_hs256, str_of(good_claims), EVP_sha256(), str_of(secret));
+        write_keys(secret, "");
+        CU_ASSERT_TRUE(tokens_reload(tokens, (int64_t)i, error));
+    }
+    for (size_t i = 0; i < COUNT(made); i++) {
+        CU_ASSERT_EQUAL(accepts(tokens, made[i], NOW_MS), i > 0);
+        free(made[i]);
+    }
     tokens_free(tokens);
 }
 
@@ -401,13 +454,13 @@ static void a_bad_file_keeps_the_old_keys(void)
     for (size_t i = 0; i < COUNT(bad); i++) {
         char error[200] = "";
         write_keys(bad[i], "");
-        expect(!tokens_reload(tokens, error), bad[i]);
+        expect(!tokens_reload(tokens, 0, error), bad[i]);
         CU_ASSERT_PTR_NOT_NULL(strstr(error, "JWT_SECRET"));
         expect(accepts_forged(tokens, hs256(good_claims)), "old keys are kept");
     }
     char error[200] = "";
     unlink(key_path);
-    expect(!tokens_reload(tokens, error), "missing file");
+    expect(!tokens_reload(tokens, 0, error), "missing file");
     expect(accepts_forged(tokens, hs256(good_claims)), "old keys are kept");
     write_keys("", "");
     tokens_free(tokens);
@@ -418,7 +471,7 @@ static void secrets_of_the_environment_stay(void)
     char error[200] = "";
     struct config config = hs256_config(secret_1);
     struct tokens *tokens = tokens_of(&config);
-    CU_ASSERT_TRUE(tokens_reload(tokens, error));
+    CU_ASSERT_TRUE(tokens_reload(tokens, 0, error));
     expect(accepts_forged(tokens, hs256(good_claims)), "still accepted");
     tokens_free(tokens);
 }
@@ -433,10 +486,10 @@ static void public_keys_are_reloaded(void)
     char *old = forge_pkey("{\"alg\":\"ES256\"}", str_of(good_claims), EVP_sha256(), first);
     expect(accepts(tokens, old, NOW_MS), "before");
     write_keys("", "");
-    CU_ASSERT_FALSE(tokens_reload(tokens, error));
+    CU_ASSERT_FALSE(tokens_reload(tokens, 0, error));
     expect(accepts(tokens, old, NOW_MS), "an empty file changes nothing");
     write_pem(forge_public_pem(second));
-    CU_ASSERT_TRUE(tokens_reload(tokens, error));
+    CU_ASSERT_TRUE(tokens_reload(tokens, 0, error));
     expect(!accepts(tokens, old, NOW_MS), "the old key is gone");
     free(old);
     tokens_free(tokens);
@@ -459,6 +512,8 @@ static const struct {
     {"private keys are not taken for public ones", private_keys_are_not_taken_for_public_ones},
     {"several public keys verify", several_public_keys_verify},
     {"rotation ends the old secret at once", rotation_ends_the_old_secret_at_once},
+    {"a retired secret verifies for its grace", a_retired_secret_verifies_for_its_grace},
+    {"of many retired secrets the latest verify", of_many_retired_secrets_the_latest_verify},
     {"a bad file keeps the old keys", a_bad_file_keeps_the_old_keys},
     {"secrets of the environment stay", secrets_of_the_environment_stay},
     {"public keys are reloaded", public_keys_are_reloaded},
