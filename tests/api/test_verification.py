@@ -31,7 +31,7 @@ RUN = (  # what a running deployment shows, without a cluster
     "health. api. security. limits. pool. tracing. performance. privacy. state. dapr.invocation dapr.intents "
     "dapr.format monitoring.active monitoring.cache monitoring.errors monitoring.latency monitoring.format "
     "monitoring.counters monitoring.histograms monitoring.gauges breaker.closed breaker.metrics logging.json "
-    "logging.correlation logging.trace logging.context logs. record. next.smoke"
+    "logging.correlation logging.trace logging.context logs. record. runbooks. next.smoke"
 ).split()
 
 
