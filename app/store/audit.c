@@ -17,28 +17,30 @@ static const struct str field_names[AUDIT_FIELDS] = {
  * pseudonym for a student without one, the minute, and the record's texts. */
 struct script script_audit = {
     .name = "audit",
-    .body = STR_INIT(AUDIT_LUA
-                     "for i = 1, #ARGV, 12 do\n"
-                     "  local way, place, at, whom = ARGV[i], tonumber(ARGV[i + 1]), i + 4, ''\n"
-                     "  if place > 0 then whom = audit_whom(place, ARGV[i + 2], way) end\n"
-                     "  if way == 'n' then audit_add(KEYS[1], at, whom)\n"
-                     "  else\n"
-                     "    local actor, n, first = ARGV[at], tonumber(ARGV[at + 7]), ARGV[at + 5]\n"
-                     "    if actor == '=' then actor = 'student:' .. whom end\n"
-                     "    local field = table.concat({ARGV[i + 3], actor, ARGV[at + 1],\n"
-                     "      ARGV[at + 2], ARGV[at + 3], whom, ARGV[at + 4], ARGV[at + 6]}, '\\n')\n"
-                     "    local kept = redis.call('HGET', KEYS[2], field)\n"
-                     "    if kept then\n"
-                     "      local before, id = string.match(kept, '^(%d+) (.*)$')\n"
-                     "      n, first = n + (tonumber(before) or 0), id or first\n"
-                     "    elseif way == 'x' then\n"
-                     "      audit_add(KEYS[1], at, whom)\n"
-                     "      n = 0\n"
-                     "    end\n"
-                     "    redis.call('HSET', KEYS[2], field, n .. ' ' .. first)\n"
-                     "  end\n"
-                     "end\n"
-                     "return 1\n"),
+    .body = STR_INIT(
+        AUDIT_LUA "for i = 1, #ARGV, 12 do\n"
+                  "  local way, place, at, whom = ARGV[i], tonumber(ARGV[i + 1]), i + 4, ''\n"
+                  "  if place > 0 then\n"
+                  "    whom = audit_whom(place, ARGV[i + 2], ARGV[at + 4] == '0' and 'x' or way)\n"
+                  "  end\n"
+                  "  if way == 'n' then audit_add(KEYS[1], at, whom)\n"
+                  "  else\n"
+                  "    local actor, n, first = ARGV[at], tonumber(ARGV[at + 7]), ARGV[at + 5]\n"
+                  "    if actor == '=' then actor = 'student:' .. whom end\n"
+                  "    local field = table.concat({ARGV[i + 3], actor, ARGV[at + 1],\n"
+                  "      ARGV[at + 2], ARGV[at + 3], whom, ARGV[at + 4], ARGV[at + 6]}, '\\n')\n"
+                  "    local kept = redis.call('HGET', KEYS[2], field)\n"
+                  "    if kept then\n"
+                  "      local before, id = string.match(kept, '^(%d+) (.*)$')\n"
+                  "      n, first = n + (tonumber(before) or 0), id or first\n"
+                  "    elseif way == 'x' then\n"
+                  "      audit_add(KEYS[1], at, whom)\n"
+                  "      n = 0\n"
+                  "    end\n"
+                  "    redis.call('HSET', KEYS[2], field, n .. ' ' .. first)\n"
+                  "  end\n"
+                  "end\n"
+                  "return 1\n"),
 };
 
 /* KEYS: pseudonym, tombstone, profile. ARGV: what it is if there is none. */

@@ -47,8 +47,8 @@ struct audit_record {
  *                               are KEYS[at] and the two behind it (audit_student_keys). fresh is
  *                               what it will be if there is none (audit_fresh). how: 'w' the
  *                               student has just been written, 'r' somebody with the right asked,
- *                               'x' somebody without. Erased: a throwaway one, nothing is stored;
- *                               'x' and unknown: empty, nothing is stored.
+ *                               'x' in vain. Erased: a throwaway one, nothing is stored; 'x' and
+ *                               unknown: empty, nothing is stored.
  *   audit_add(stream, at, whom) appends the record whose texts are ARGV[at] and the seven behind it
  *                               (audit_record_args). whom: its pseudonym, '' for none. */
 enum { AUDIT_ARGS = AUDIT_FIELDS - 1, AUDIT_STUDENT_KEYS = 3 };

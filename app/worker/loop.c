@@ -29,6 +29,8 @@ static const struct {
     {sidecar_tick,   never_busy},
     {jobs_tick,      jobs_busy},
     {retention_tick, retention_busy},
+    {audit_care_tick, audit_care_busy},
+    {seals_tick,     seals_busy},
 };
 /* clang-format on */
 
@@ -59,8 +61,10 @@ static void on_signal(void *owner, int number)
 {
     struct worker *w = owner;
 
+    if (number == SIGHUP)
+        seals_reload(w);
     if (number == SIGHUP || w->drain_until_us)
-        return; /* there is nothing that a worker reads anew */
+        return;
     w->engine->draining = true;
     w->drain_until_us = clock_monotonic_us() + w->engine->config.drain_timeout_s * INT64_C(1000000);
     (void)log_begin(w->engine->log, LOG_INFO, "process.draining");
@@ -172,7 +176,8 @@ static bool open_parts(struct worker *w)
 {
     char error[200] = "out of memory";
 
-    if (listener_open(w, error) && sidecar_open(w) && (w->http = http_new(w->loop, PUBLISHERS))) {
+    if (seals_open(w, error) && listener_open(w, error) && sidecar_open(w) &&
+        (w->http = http_new(w->loop, PUBLISHERS))) {
         journal_init(w);
         leases_init(w);
         return true;
@@ -196,6 +201,7 @@ static void close_parts(struct worker *w)
     signal_watch_stop(&w->signals);
     listener_close(w);
     http_free(w->http);
+    seals_close(w);
     sidecar_close(w);
     tasks_release(&w->tasks);
 }
