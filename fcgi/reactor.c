@@ -13,6 +13,7 @@
 #include "app/base/clock.h"
 #include "app/base/deadline.h"
 #include "app/routes/dispatch.h"
+#include "app/service/audit.h"
 #include "app/service/loop.h"
 #include "fcgi/connection.h"
 
@@ -208,9 +209,12 @@ static void on_signal(void *owner, int number)
         drain(r, "signal");
 }
 
+/* What requests have left for the audit log goes there before the process does. */
 static bool drained(const struct reactor *r)
 {
-    return r->drain_until_us && (r->count == 0 || clock_monotonic_us() >= r->drain_until_us);
+    bool idle = r->count == 0 && audit_pending(r->engine->audit) == 0;
+
+    return r->drain_until_us && (idle || clock_monotonic_us() >= r->drain_until_us);
 }
 
 static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
@@ -238,6 +242,7 @@ static bool turn(struct reactor *r)
     const struct config *config = &r->engine->config;
     bool more = dispatch_turn(&r->dispatch);
     int64_t next_us = store_tick(r->engine->store, clock_monotonic_us());
+    int64_t audit_us = audit_wait_us(r->engine, clock_monotonic_us());
 
     rotation_tick(r->engine, clock_monotonic_us());
     engine_note_store(r->engine);
@@ -247,6 +252,8 @@ static bool turn(struct reactor *r)
     if (config->max_requests > 0 && r->served >= (uint64_t)config->max_requests)
         drain(r, "MAX_REQUESTS");
     log_flush(r->engine->log);
+    if (audit_us < next_us)
+        next_us = audit_us;
     if (r->listen_again_us && next_us > LISTEN_PAUSE_US)
         next_us = LISTEN_PAUSE_US;
     r->tick.repeat = (double)next_us / 1e6 + 1e-6;

@@ -34,6 +34,7 @@ extern const struct command config_command;
 extern const struct command nginx_locations_command;
 extern const struct command ingest_command;
 extern const struct command dead_command;
+extern const struct command audit_command;
 extern const struct command backtest_command;
 
 /* A line on stderr: "mastery-ctl NAME: …". */

@@ -16,6 +16,7 @@ static const struct command *const commands[] = {
     &seed_command,
     &ingest_command,
     &dead_command,
+    &audit_command,
     &backtest_command,
     &config_command,
     &nginx_locations_command,

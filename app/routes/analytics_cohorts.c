@@ -169,6 +169,12 @@ static bool cohorts_look(struct exchange *x, const struct cohorts *in, struct co
         if (!read_side(x, &in->sides[i], s->cohorts[i], cohort_fields[i], &s->ids[i]))
             return false;
     }
+    x->about =
+        (struct str_list){arena_array(x->arena, s->ids[0].n + s->ids[1].n, sizeof(*x->about.v)), 0};
+    for (int i = 0; x->about.v && i < 2; i++) {
+        for (size_t k = 0; k < s->ids[i].n; k++)
+            x->about.v[x->about.n++] = s->ids[i].v[k];
+    }
     s->comparison.at_date = in->at_date;
     s->comparison.date = in->date;
     s->comparison.oldest = day_of_ms(x->now_ms) - HISTORY_DAYS + 1;

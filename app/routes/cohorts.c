@@ -61,6 +61,7 @@ static enum step get_cohort(struct exchange *x)
         return STEP_DONE;
     if (!cohort.exists)
         return exchange_fail(x, PROBLEM_NOT_FOUND);
+    x->about = cohort.students;
     answer_cohort(x, 200, &cohort);
     return STEP_DONE;
 }

@@ -340,6 +340,7 @@ static struct events *begin(struct exchange *x)
     }
     e->intake.now_ms = x->now_ms;
     e->intake.actor = x->who.user;
+    e->intake.actor_role = role_names[x->who.role];
     e->intake.correlation_id = x->request_id;
     e->intake.traceparent = exchange_traceparent(x);
     read_events(x, e);
@@ -415,7 +416,7 @@ static const struct route routes[] = {
      .flags = ROUTE_SIDECAR | ROUTE_UNLIMITED, .handler = config, .status = 200, .answer = no_fields,
      .summary = "What Dapr is to know of its app: nothing"},
     {.name = "dapr-events", .method = POST, .pattern = EVENTS_PATH, .access = ACCESS_HANDLER,
-     .flags = ROUTE_SIDECAR | ROUTE_UNLIMITED | ROUTE_BIG_BODY | ROUTE_RAW_BODY | ROUTE_PERSONAL, .rules = envelope,
+     .flags = ROUTE_SIDECAR | ROUTE_UNLIMITED | ROUTE_BIG_BODY | ROUTE_RAW_BODY | ROUTE_RECORDED | ROUTE_PERSONAL, .rules = envelope,
      .body_type = "application/cloudevents+json", .handler = events, .status = 200, .answer = events_answer,
      .summary = "Learning events that Dapr brings, as CloudEvents"},
 };

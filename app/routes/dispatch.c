@@ -9,7 +9,9 @@
 #include "app/http/json.h"
 #include "app/http/problem_response.h"
 #include "app/http/router.h"
+#include "app/routes/audited.h"
 #include "app/routes/idempotency.h"
+#include "app/service/audit.h"
 #include "app/store/cohort.h"
 
 enum { BODY_MAX = 1 << 20, BIG_BODY_MAX = 4 << 20 };
@@ -434,6 +436,7 @@ static void finish(struct dispatch *d, struct exchange *x)
     if (x->problem.code != PROBLEM_NONE ||
         (x->match.route && x->match.route->flags & ROUTE_PERSONAL))
         (void)http_response_header(&x->response, "Cache-Control", STR("no-store"));
+    audited_end(x);
     duration_us = clock_monotonic_us() - x->began_us;
     log_request(x, duration_us);
     count_request(d, x, duration_us);
@@ -448,8 +451,9 @@ static void finish(struct dispatch *d, struct exchange *x)
 
 static bool prepare(struct exchange *x)
 {
-    return identify(x) && find_route(x) && authenticate(x) && authorize_role(x) && read_body(x) &&
-           authenticate_by_body(x) && validate(x) && authorize(x) && idempotency_begin(x);
+    return identify(x) && find_route(x) && audited_begin(x) && authenticate(x) &&
+           authorize_role(x) && read_body(x) && authenticate_by_body(x) && validate(x) &&
+           authorize(x) && idempotency_begin(x);
 }
 
 static void push_heavy(struct dispatch *d, struct exchange *x)
@@ -497,6 +501,8 @@ static bool resume_done(struct dispatch *d)
 
     if (!a)
         return false;
+    if (audit_take(d->engine, a, clock_monotonic_us()))
+        return true;
     x = a->owner;
     if (x->route->flags & ROUTE_HEAVY && !x->finished)
         push_heavy(d, x); /* each of its rounds waits for its turn, not the first one only */
@@ -516,6 +522,7 @@ bool dispatch_turn(struct dispatch *d)
         step(d, heavy);
     else if (heavy)
         resume(d, heavy);
+    audit_tick(d->engine, clock_monotonic_us());
     do
         store_flush(d->engine->store, clock_monotonic_us());
     while (resume_done(d)); /* what was refused at once, the circuit being open */

@@ -32,6 +32,8 @@ struct exchange {
     int round; /* how many rounds have been answered: 0 at the handler's first call */
     struct asks asks;
 
+    struct str_list about; /* for the audit log: students that neither path nor input names */
+
     bool right_pending; /* a teacher's right hangs on the two asks, sent with the first round */
     struct ask *of_student, *of_teacher;
     struct str own_cohort;           /* the right is about this cohort, not about a student */

@@ -18,6 +18,7 @@ static enum step begin(struct exchange *x, struct event_input *in)
                          .event_json = event_input_json(in, in->student, x->arena),
                          .now_ms = x->now_ms,
                          .actor = x->who.user,
+                         .actor_role = role_names[x->who.role],
                          .correlation_id = x->request_id,
                          .traceparent = exchange_traceparent(x)};
     if (!r->event_json.p)
@@ -88,7 +89,7 @@ static const struct rule ingest_answer[] = {
 
 static const struct route routes[] = {
     {.name = "mastery-ingest", .method = POST, .pattern = "/api/v1/mastery/ingest", .limit_per_minute = 100,
-     .access = ACCESS_WRITE_STUDENT, .flags = ROUTE_PERSONAL | ROUTE_OWN_BY_DEFAULT | ROUTE_IDEMPOTENT, .rules = event_rules,
+     .access = ACCESS_WRITE_STUDENT, .flags = ROUTE_PERSONAL | ROUTE_OWN_BY_DEFAULT | ROUTE_IDEMPOTENT | ROUTE_RECORDED, .rules = event_rules,
      .input_size = sizeof(struct event_input), .student = offsetof(struct event_input, student), .check = check,
      .handler = ingest, .status = 202, .answer = ingest_answer, .summary = "Counts a learning event, once for its id"},
 };

@@ -294,6 +294,7 @@ static enum step record_begin(struct exchange *x, const struct calculate *c, enu
                                 .event_id = idempotency_marker(x),
                                 .now_ms = x->now_ms,
                                 .actor = x->who.user,
+                                .actor_role = role_names[x->who.role],
                                 .correlation_id = x->request_id,
                                 .traceparent = exchange_traceparent(x)};
     memcpy(s->record.components, c->components, sizeof(c->components));
@@ -518,7 +519,7 @@ static const struct route routes[] = {
      .student = offsetof(struct query, student), .handler = query, .status = 200, .answer = query_answer,
      .summary = "How well a student masters the material, now or at a past day"},
     {.name = "mastery-calculate", .method = POST, .pattern = "/api/v1/mastery/calculate", .limit_per_minute = 30,
-     .access = ACCESS_WRITE_STUDENT, .flags = ROUTE_PERSONAL | ROUTE_IDEMPOTENT, .rules = calculate_rules, .input_size = sizeof(struct calculate),
+     .access = ACCESS_WRITE_STUDENT, .flags = ROUTE_PERSONAL | ROUTE_IDEMPOTENT | ROUTE_RECORDED, .rules = calculate_rules, .input_size = sizeof(struct calculate),
      .student = offsetof(struct calculate, student), .check = calculate_check, .handler = calculate, .status = 200, .answer = query_answer,
      .summary = "States a student's components, computes the score and stores it"},
     {.name = "mastery-history", .method = GET, .pattern = "/api/v1/mastery/history/{student_id}", .limit_per_minute = 20,
@@ -534,7 +535,7 @@ static const struct route routes[] = {
 
 /* clang-format off */
 const struct route mastery_recompute = {
-    .name = "mastery-recompute", .method = POST, .access = ACCESS_WRITE_STUDENT, .flags = ROUTE_PERSONAL,
+    .name = "mastery-recompute", .method = POST, .access = ACCESS_WRITE_STUDENT, .flags = ROUTE_PERSONAL | ROUTE_RECORDED,
     .rules = recompute_rules, .input_size = sizeof(struct calculate), .student = offsetof(struct calculate, student),
     .handler = recompute, .status = 200, .answer = query_answer,
     .summary = "Makes a student's result again from the stored state and stores it"};

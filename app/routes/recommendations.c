@@ -197,6 +197,7 @@ static enum step feedback_find(struct exchange *x, struct feedback_state *s)
     if (!recommendation_read_student(s->owner, &s->student, &x->problem))
         return STEP_DONE;
     verdict = access_decide(ACCESS_READ_STUDENT, &x->who, s->student);
+    x->about = (struct str_list){&s->student, s->student.n > 0};
     if (s->student.n == 0 || (verdict != VERDICT_YES && verdict != VERDICT_IF_TAUGHT))
         return unknown(x);
     asks_clear(&x->asks);
@@ -554,7 +555,7 @@ static const struct route routes[] = {
      .student = offsetof(struct wish, student), .handler = compact, .status = 200, .answer = compact_answer,
      .summary = "What a student should do next, in a few words"},
     {.name = "recommendations-feedback", .method = POST, .pattern = ROOT "/feedback", .limit_per_minute = 20,
-     .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL, .rules = feedback_rules, .input_size = sizeof(struct feedback_input),
+     .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_AT_ONCE, .rules = feedback_rules, .input_size = sizeof(struct feedback_input),
      .student = NO_SUBJECT, .handler = feedback, .status = 200, .answer = feedback_answer,
      .summary = "What became of a recommendation; said again, it takes the place of what was said before"},
     {.name = "recommendations-history", .method = GET, .pattern = ROOT "/{student_id}/history", .aliases = {ROOT "/recommendations/{student_id}/history"}, .limit_per_minute = 15,

@@ -10,6 +10,7 @@ static const struct route_table *const areas[] = {
     &xapi_routes,
     &recommendation_routes,
     &cohort_routes,
+    &audit_routes,
     &prediction_routes,
     &analytics_routes,
     &analytics_cohort_routes,
@@ -30,4 +31,13 @@ const struct route_table *route_tables(size_t *ret_count)
         tables[i] = *areas[i];
     *ret_count = AREAS;
     return tables;
+}
+
+const char *route_area(const struct route *route)
+{
+    for (size_t i = 0; i < AREAS; i++) {
+        if (route >= areas[i]->v && route < areas[i]->v + areas[i]->n)
+            return areas[i]->area;
+    }
+    return NULL;
 }

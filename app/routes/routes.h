@@ -10,6 +10,7 @@ extern const struct route_table mastery_routes;
 extern const struct route_table ingest_routes;
 extern const struct route_table recommendation_routes;
 extern const struct route_table cohort_routes;
+extern const struct route_table audit_routes;
 extern const struct route_table prediction_routes;
 extern const struct route_table analytics_routes;
 extern const struct route_table analytics_cohort_routes;
@@ -23,6 +24,8 @@ extern const struct route_table xapi_routes;
 /* In no table, since nobody can ask for it by a path: what an intent without components becomes. */
 extern const struct route mastery_recompute;
 
+/* The area that a route belongs to; NULL for one that is in no table. */
+const char *route_area(const struct route *route);
 /* All of them, in the order of the document. */
 const struct route_table *route_tables(size_t *ret_count);
 

@@ -182,6 +182,7 @@ static bool look(struct exchange *x, struct statements *s)
         take_entry(x, s, &s->v[i]);
     s->intake.now_ms = x->now_ms;
     s->intake.actor = x->who.user;
+    s->intake.actor_role = role_names[x->who.role];
     s->intake.correlation_id = x->request_id;
     s->intake.traceparent = exchange_traceparent(x);
     s->looked = true;
@@ -267,7 +268,7 @@ static const struct rule statement[] = {
 
 static const struct route routes[] = {
     {.name = "xapi-statements", .method = POST, .pattern = "/api/v1/xapi/statements", .limit_per_minute = 100,
-     .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_RAW_BODY | ROUTE_LIST_ANSWER, .rules = statement,
+     .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_RAW_BODY | ROUTE_RECORDED | ROUTE_LIST_ANSWER, .rules = statement,
      .handler = statements, .seal = seal, .status = 200, .summary = "Counts xAPI statements as learning events; answers their ids"},
 };
 /* clang-format on */

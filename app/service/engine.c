@@ -10,6 +10,7 @@
 #include "app/base/digest.h"
 #include "app/base/ids.h"
 #include "app/http/router.h"
+#include "app/service/audit.h"
 #include "app/service/catalogue.h"
 
 /* Stands before what is wrong with it. */
@@ -92,6 +93,8 @@ bool engine_open(struct engine *engine, const char *program, const struct router
         goto failed;
     if (parts & ENGINE_SERVING && !open_catalogue(engine, error))
         goto failed;
+    if (parts & ENGINE_SERVING && !(engine->audit = audit_new()))
+        goto failed;
     if (parts & ENGINE_SERVING && config->stale_answers > 0 &&
         !(engine->answers = answers_new((size_t)config->stale_answers)))
         goto failed;
@@ -106,6 +109,7 @@ void engine_close(struct engine *engine)
     store_free(engine->store);
     chain_free(engine->chain);
     answers_free(engine->answers);
+    audit_free(engine->audit);
     arena_free(engine->kept);
     tokens_free(engine->tokens);
     metrics_close(engine->metrics);

@@ -13,6 +13,7 @@
 #include "app/store/chain.h"
 #include "app/store/store.h"
 
+struct audit;
 struct catalogue;
 struct router;
 
@@ -24,6 +25,7 @@ struct engine {
     struct store *store;
     struct chain *chain;         /* writes to one student under way from here */
     struct answers *answers;     /* last answers, for when the store is away; NULL: none kept */
+    struct audit *audit;         /* what is on its way to the audit log; NULL: nothing is noted */
     const struct router *router; /* NULL in programs that serve no requests */
     const struct catalogue *catalogue; /* of recommendations; NULL in programs that give none */
     struct arena *kept;                /* what lives as long as the process */
@@ -37,7 +39,7 @@ struct engine {
 enum engine_part {
     ENGINE_METRICS = 1, /* joins the pool's shared metrics */
     ENGINE_TOKENS = 2,  /* verifies tokens */
-    ENGINE_SERVING = 4, /* keeps last answers, has the catalogue */
+    ENGINE_SERVING = 4, /* keeps last answers, notes for the audit log, has the catalogue */
 };
 
 /* Opens what the configuration of the environment asks for: log (to file descriptor 2), store and

@@ -46,6 +46,7 @@ static void begin(const struct intake *k, struct intake_item *item, struct engin
                         .mark = item->mark,
                         .now_ms = k->now_ms,
                         .actor = k->actor,
+                        .actor_role = k->actor_role,
                         .correlation_id = k->correlation_id,
                         .traceparent = k->traceparent};
     item->stage = INTAKE_UNDER_WAY;

@@ -36,6 +36,7 @@ struct intake {
     size_t n;
     int64_t now_ms;
     struct str actor, correlation_id, traceparent;
+    const char *actor_role;
     /* own */
     size_t done; /* so many from the front are done */
 };

@@ -11,6 +11,7 @@
 /* The members of an entry. */
 struct entry {
     struct str kind, student, traceparent;
+    struct str actor, actor_role, correlation_id;
     struct str level, level_before; /* level_before: empty for a student's first data */
     int64_t at_ms, revision;
     double score;
@@ -23,6 +24,9 @@ struct entry {
 static const struct rule every_entry[] = {
     {.name = "kind", .type = RULE_TEXT, .required = true, .into = offsetof(struct entry, kind)},
     {.name = "student_id", .type = RULE_ID, .required = true, .into = offsetof(struct entry, student)},
+    {.name = "actor", .type = RULE_TEXT, .into = offsetof(struct entry, actor)},
+    {.name = "actor_role", .type = RULE_TEXT, .into = offsetof(struct entry, actor_role)},
+    {.name = "correlation_id", .type = RULE_TEXT, .into = offsetof(struct entry, correlation_id)},
     {.name = "at", .type = RULE_INT, .required = true, .into = offsetof(struct entry, at_ms)},
     {0},
 };
@@ -135,6 +139,37 @@ static bool publish_level(const struct turning *t)
     return publish(t, "mastery.level_changed", "level");
 }
 
+/* ---- the audit record: every kind has one ---- */
+
+/* A student is never named by his id, and acts for nobody but himself. */
+static struct str actor_of(const struct entry *e)
+{
+    if (str_equal(e->actor, e->student))
+        return AUDIT_ACTOR_SELF;
+    return str_equal(e->actor_role, STR("student")) ? STR("student:") : e->actor;
+}
+
+static bool make_audit(const struct turning *t)
+{
+    const struct entry *e = t->entry;
+    struct buf details;
+    struct jw w = {.out = &details};
+
+    buf_init(&details, t->arena);
+    jw_object(&w, NULL);
+    jw_time(&w, "at", e->at_ms);
+    jw_int(&w, "revision", e->revision);
+    jw_object_end(&w);
+    t->turn->audit = (struct audit_record){.actor = actor_of(e),
+                                           .role = e->actor_role,
+                                           .action = e->kind,
+                                           .resource = STR("mastery"),
+                                           .success = true,
+                                           .correlation_id = e->correlation_id,
+                                           .details = buf_view(&details)};
+    return !details.failed;
+}
+
 /* ---- the table ---- */
 
 typedef bool product(const struct turning *t); /* false without memory */
@@ -196,6 +231,8 @@ bool journal_entry_turn(const struct journal_source *source, struct arena *arena
         return false;
     turn.student = entry.student;
     *ret_reason = "out of memory";
+    if (!make_audit(&t))
+        return false;
     for (int i = 0; i < PRODUCTS_MAX && kind->products[i]; i++) {
         if (!kind->products[i](&t))
             return false;

@@ -31,7 +31,8 @@ struct record {
     struct str mark;       /* kept beside event_id, given back to whoever brings it again */
     bool analysis;         /* it counts as analytics, to which consent may have been withdrawn */
     int64_t now_ms;
-    struct str actor; /* who does it, for the journal */
+    struct str actor; /* who does it, and in which role, for the journal */
+    const char *actor_role;
     struct str correlation_id;
     struct str traceparent; /* of the request, carried on to the events that follow; may be empty */
     /* out, when done without a problem */

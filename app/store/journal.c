@@ -4,38 +4,45 @@
 #include "app/store/keys.h"
 #include "app/store/lease.h"
 
-/* KEYS: lease, journal, outbox, then streams of students' events. ARGV: holder, ms of the oldest
- * event that stays, ms that a stream lives on, then an entry: its id, the place in KEYS of its
- * student's stream (0: none), the text for that, the number of messages, and each message's event
- * and traceparent. Removing comes first: it says who turns the entry, and a script that has removed
- * something may add something even when Redis is full (hazards R2). */
+/* KEYS: lease, journal, outbox, audit, then of each student: stream of events, pseudonym,
+ * tombstone, profile. ARGV: holder, ms of the oldest event that stays, ms that a stream lives on,
+ * then an entry: its id, the place in KEYS of its student's (0: none), the text for the stream of
+ * events (may be empty), a pseudonym for a student without one, the audit record's texts, the
+ * number of messages, and each message's event and traceparent. Removing comes first: it says who
+ * turns the entry, and a script that has removed something may add something even when Redis is
+ * full (hazards R2). */
 struct script script_turn = {
     .name = "turn",
     .body = STR_INIT(
+        AUDIT_LUA
         "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end\n"
         "local turned, at = 0, 4\n"
         "while ARGV[at] do\n"
-        "  local stream, messages = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 3])\n"
+        "  local place, messages = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 12])\n"
         "  if redis.call('XDEL', KEYS[2], ARGV[at]) == 1 then\n"
         "    turned = turned + 1\n"
-        "    if stream > 0 then\n"
-        "      redis.call('XADD', KEYS[stream], 'MINID', '~', ARGV[2], '*', 'e', ARGV[at + 2])\n"
-        "      redis.call('PEXPIRE', KEYS[stream], ARGV[3])\n"
+        "    if place > 0 then\n"
+        "      audit_add(KEYS[4], at + 4, audit_whom(place + 1, ARGV[at + 3], 'w'))\n"
         "    end\n"
-        "    for i = at + 4, at + 2 + 2 * messages, 2 do\n"
+        "    if place > 0 and ARGV[at + 2] ~= '' then\n"
+        "      redis.call('XADD', KEYS[place], 'MINID', '~', ARGV[2], '*', 'e', ARGV[at + 2])\n"
+        "      redis.call('PEXPIRE', KEYS[place], ARGV[3])\n"
+        "    end\n"
+        "    for i = at + 13, at + 11 + 2 * messages, 2 do\n"
         "      redis.call('XADD', KEYS[3], '*', 'e', ARGV[i], 't', ARGV[i + 1])\n"
         "    end\n"
         "  end\n"
-        "  at = at + 4 + 2 * messages\n"
+        "  at = at + 13 + 2 * messages\n"
         "end\n"
         "return turned\n"),
 };
 
 enum {
-    FIXED_KEYS = 3,
+    FIXED_KEYS = 4,
+    STUDENT_KEYS_MAX = 1 + AUDIT_STUDENT_KEYS,
     FIXED_ARGS = 3,
-    ARGS_A_TURN = 4 + 2 * JOURNAL_MESSAGES_MAX,
-    ARGC_MAX = FIXED_KEYS + FIXED_ARGS + JOURNAL_BATCH_MAX * (1 + ARGS_A_TURN),
+    ARGS_A_TURN = 5 + AUDIT_ARGS + 2 * JOURNAL_MESSAGES_MAX,
+    ARGC_MAX = FIXED_KEYS + FIXED_ARGS + JOURNAL_BATCH_MAX * (STUDENT_KEYS_MAX + ARGS_A_TURN),
 };
 
 struct ask *journal_ask(struct asks *a, unsigned shard)
@@ -65,30 +72,34 @@ bool journal_read(const struct ask *ask, struct journal_record *ret_records, siz
     return true;
 }
 
-/* The place, from 1, of that student's stream among the keys; a new one is put behind them. */
-static int place_of_stream(struct asks *a, const struct journal_turn *turns, size_t i,
-                           struct str *keys, int *count)
+/* The place, from 1, of that student's keys; a new student's are put behind them. */
+static int place_of_student(struct asks *a, struct str student, struct str *keys, int *count)
 {
     struct str key;
 
-    if (turns[i].log.n == 0)
+    if (student.n == 0)
         return 0;
-    key = key_student(a->arena, turns[i].student, STUDENT_KEY_EVENTS);
-    for (int k = FIXED_KEYS; key.p && k < *count; k++) {
+    key = key_student(a->arena, student, STUDENT_KEY_EVENTS);
+    for (int k = FIXED_KEYS; key.p && k < *count; k += STUDENT_KEYS_MAX) {
         if (str_equal(keys[k], key))
             return k + 1;
     }
-    keys[(*count)++] = key;
-    return *count;
+    keys[*count] = key;
+    audit_student_keys(a->arena, student, keys + *count + 1);
+    *count += STUDENT_KEYS_MAX;
+    return *count - STUDENT_KEYS_MAX + 1;
 }
 
-static int fill_turn(struct asks *a, const struct journal_turn *turn, int stream, struct str *args)
+static int fill_turn(struct asks *a, const struct journal_turn *turn, int place, struct str *args)
 {
     int n = 0;
 
     args[n++] = turn->id;
-    args[n++] = arena_printf(a->arena, "%d", stream);
-    args[n++] = stream > 0 ? turn->log : STR("");
+    args[n++] = arena_printf(a->arena, "%d", place);
+    args[n++] = turn->log;
+    args[n++] = audit_fresh(a->arena);
+    audit_record_args(a->arena, &turn->audit, args + n);
+    n += AUDIT_ARGS;
     args[n++] = arena_printf(a->arena, "%zu", turn->message_count);
     for (size_t i = 0; i < turn->message_count; i++) {
         args[n++] = turn->messages[i].event;
@@ -102,7 +113,7 @@ struct ask *journal_ask_turn(struct asks *a, unsigned shard, struct str holder,
                              int64_t event_age_max_ms)
 {
     struct str *argv = arena_array(a->arena, ARGC_MAX, sizeof(*argv));
-    int streams[JOURNAL_BATCH_MAX], keys = FIXED_KEYS, argc;
+    int places[JOURNAL_BATCH_MAX], keys = FIXED_KEYS, argc;
 
     if (!argv) {
         a->failed = true;
@@ -111,14 +122,15 @@ struct ask *journal_ask_turn(struct asks *a, unsigned shard, struct str holder,
     argv[0] = key_shard_record(a->arena, shard, SHARD_KEY_LEASE);
     argv[1] = key_shard_record(a->arena, shard, SHARD_KEY_JOURNAL);
     argv[2] = key_shard_record(a->arena, shard, SHARD_KEY_OUTBOX);
+    argv[3] = key_shard_record(a->arena, shard, SHARD_KEY_AUDIT);
     for (size_t i = 0; i < count; i++)
-        streams[i] = place_of_stream(a, turns, i, argv, &keys);
+        places[i] = place_of_student(a, turns[i].student, argv, &keys);
     argc = keys;
     argv[argc++] = holder;
     argv[argc++] = arena_printf(a->arena, "%lld", (long long)(now_ms - event_age_max_ms));
     argv[argc++] = arena_printf(a->arena, "%lld", (long long)event_age_max_ms);
     for (size_t i = 0; i < count; i++)
-        argc += fill_turn(a, &turns[i], streams[i], argv + argc);
+        argc += fill_turn(a, &turns[i], places[i], argv + argc);
     return ask_script(a, &script_turn, keys, argc, argv);
 }
 

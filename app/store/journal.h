@@ -5,6 +5,7 @@
 #ifndef STORE_JOURNAL_H
 #define STORE_JOURNAL_H
 
+#include "app/store/audit.h"
 #include "app/store/stream.h"
 
 enum { JOURNAL_BATCH_MAX = 32, JOURNAL_MESSAGES_MAX = 2 };
@@ -28,8 +29,9 @@ struct message {
 /* What one entry turns into. */
 struct journal_turn {
     struct str id;
-    struct str student;
-    struct str log; /* for the student's stream of events; empty: nothing */
+    struct str student;        /* empty: an entry that cannot be read, which is only removed */
+    struct audit_record audit; /* about the student */
+    struct str log;            /* for the student's stream of events; empty: nothing */
     struct message messages[JOURNAL_MESSAGES_MAX];
     size_t message_count;
 };

@@ -7,6 +7,7 @@
 
 const struct str key_all_event_logs = STR_INIT("{??}:student:*:events");
 const struct str key_all_marks = STR_INIT("{??}:student:*:marks");
+const struct str key_audit_heads = STR_INIT("audit:heads");
 const struct str key_cohorts = STR_INIT("cohorts");
 const struct str key_profiles = STR_INIT("{??}:student:*");
 const struct str key_queues[] = {STR_INIT("queue:{batch}:high"), STR_INIT("queue:{batch}:normal"),
@@ -117,7 +118,14 @@ struct str key_recommended(struct arena *arena, struct str token)
 
 struct str key_shard_record(struct arena *arena, unsigned shard, enum shard_key key)
 {
-    static const char *const names[SHARD_KEYS] = {"journal", "outbox", "lease"};
+    static const char *const names[SHARD_KEYS] = {
+        [SHARD_KEY_JOURNAL] = "journal",
+        [SHARD_KEY_OUTBOX] = "outbox",
+        [SHARD_KEY_LEASE] = "lease",
+        [SHARD_KEY_AUDIT] = "audit",
+        [SHARD_KEY_AUDIT_SEALS] = "audit:seals",
+        [SHARD_KEY_AUDIT_READS] = "audit:reads",
+    };
 
     return arena_printf(arena, "{%02x}:%s", shard, names[key]);
 }
@@ -127,18 +135,24 @@ static int hex_digit(char c)
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-bool key_read_shard(struct str key, unsigned *ret_shard)
+bool key_parse_shard(struct str digits, unsigned *ret_shard)
 {
     int high, low;
 
-    if (key.n < 4 || key.p[0] != '{' || key.p[3] != '}')
+    if (digits.n != 2)
         return false;
-    high = hex_digit(key.p[1]);
-    low = hex_digit(key.p[2]);
+    high = hex_digit(digits.p[0]);
+    low = hex_digit(digits.p[1]);
     if (high < 0 || low < 0)
         return false;
     *ret_shard = (unsigned)(high * 16 + low);
     return true;
+}
+
+bool key_read_shard(struct str key, unsigned *ret_shard)
+{
+    return key.n >= 4 && key.p[0] == '{' && key.p[3] == '}' &&
+           key_parse_shard((struct str){key.p + 1, 2}, ret_shard);
 }
 
 struct str key_journal(struct arena *arena, struct str student)

@@ -40,7 +40,9 @@ enum { SHARDS = 256 };
     /* the cohorts the student is in */                                                               \
     X(COHORTS, "cohorts", ":cohorts", KEY_SINGLE, TYPE_SET, "cohorts")                                  \
     /* tombstone: no new data for this student; not exported: then there is nothing */                \
-    X(ERASED, "tombstone", ":erased", KEY_SINGLE, TYPE_STRING, NULL)
+    X(ERASED, "tombstone", ":erased", KEY_SINGLE, TYPE_STRING, NULL)                                    \
+    /* the name by which audit records speak of the student; not exported: the records are */         \
+    X(PSEUDONYM, "pseudonym", ":pseudonym", KEY_SINGLE, TYPE_STRING, NULL)
 /* clang-format on */
 
 enum key_family { KEY_SINGLE, KEY_DAILY };
@@ -84,10 +86,20 @@ bool key_days_of_kind(struct arena *arena, struct str student, const struct stud
                       int32_t first, int count, struct str *ret_keys);
 
 /* What a shard has of its own: {ss}:journal and so on. */
-enum shard_key { SHARD_KEY_JOURNAL, SHARD_KEY_OUTBOX, SHARD_KEY_LEASE, SHARD_KEYS };
+enum shard_key {
+    SHARD_KEY_JOURNAL,
+    SHARD_KEY_OUTBOX,
+    SHARD_KEY_LEASE,
+    SHARD_KEY_AUDIT,
+    SHARD_KEY_AUDIT_SEALS,
+    SHARD_KEY_AUDIT_READS,
+    SHARD_KEYS
+};
 struct str key_shard_record(struct arena *arena, unsigned shard, enum shard_key key);
 /* The shard that a key such as {ss}:journal belongs to; false when it is of no shard. */
 bool key_read_shard(struct str key, unsigned *ret_shard);
+/* The number of the shard named by two hexadecimal digits, as in {2b}. */
+bool key_parse_shard(struct str digits, unsigned *ret_shard);
 /* {ss}:journal of the student's shard */
 struct str key_journal(struct arena *arena, struct str student);
 struct str key_cohort(struct arena *arena, struct str cohort);           /* cohort:{ID} */
@@ -104,6 +116,7 @@ enum batch_key {
 struct str key_batch(struct arena *arena, struct str batch, enum batch_key key);
 /* idempotency:{ROLE:CALLER}:HASH */
 struct str key_idempotency(struct arena *arena, const char *role, struct str user, struct str hash);
+extern const struct str key_audit_heads;    /* audit:heads: hash of each shard's latest seal */
 extern const struct str key_all_event_logs; /* pattern of the :events keys of all students */
 extern const struct str key_all_marks;      /* ... and of the :marks keys */
 extern const struct str key_cohorts;        /* cohorts: sorted set of all there are */

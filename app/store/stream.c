@@ -55,3 +55,21 @@ bool stream_id_time(struct str id, int64_t *ret_ms)
 
     return str_to_int64(time, 0, INT64_MAX, ret_ms);
 }
+
+int stream_id_compare(struct str a, struct str b)
+{
+    struct str *ids[] = {&a, &b};
+    int64_t parts[2][2] = {{-1, -1}, {-1, -1}};
+
+    for (int i = 0; i < 2; i++) {
+        struct str time = str_cut(ids[i], '-');
+
+        (void)str_to_int64(time, 0, INT64_MAX, &parts[i][0]);
+        (void)str_to_int64(*ids[i], 0, INT64_MAX, &parts[i][1]);
+    }
+    for (int i = 0; i < 2; i++) {
+        if (parts[0][i] != parts[1][i])
+            return parts[0][i] < parts[1][i] ? -1 : 1;
+    }
+    return 0;
+}

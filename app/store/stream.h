@@ -21,5 +21,7 @@ enum reply stream_read(const redisReply *reply, size_t max, struct stream_entry 
 enum reply stream_field(const struct stream_entry *entry, struct str name, struct str *ret);
 /* The time in an id, in ms since the epoch by the clock of Redis; false for what is no id. */
 bool stream_id_time(struct str id, int64_t *ret_ms);
+/* Below 0, 0 or above it, as the first comes before the second; what is no id comes first. */
+int stream_id_compare(struct str a, struct str b);
 
 #endif

@@ -29,6 +29,8 @@ static const struct {
     {sidecar_tick,   never_busy},
     {jobs_tick,      jobs_busy},
     {retention_tick, retention_busy},
+    {audit_care_tick, audit_care_busy},
+    {seals_tick,     seals_busy},
 };
 /* clang-format on */
 
@@ -175,7 +177,8 @@ static bool open_parts(struct worker *w)
 {
     char error[200] = "out of memory";
 
-    if (listener_open(w, error) && sidecar_open(w) && (w->http = http_new(w->loop, PUBLISHERS))) {
+    if (seals_open(w, error) && listener_open(w, error) && sidecar_open(w) &&
+        (w->http = http_new(w->loop, PUBLISHERS))) {
         journal_init(w);
         leases_init(w);
         return true;
@@ -200,6 +203,7 @@ static void close_parts(struct worker *w)
     listener_close(w);
     http_free(w->http);
     jobs_close(w);
+    seals_close(w);
     sidecar_close(w);
     tasks_release(&w->tasks);
 }

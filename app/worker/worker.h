@@ -11,6 +11,7 @@
 #include "app/base/ids.h"
 #include "app/service/engine.h"
 #include "app/service/loop.h"
+#include "app/worker/audit.h"
 #include "app/worker/jobs.h"
 #include "app/worker/journal.h"
 #include "app/worker/leases.h"
@@ -18,6 +19,7 @@
 #include "app/worker/outbox.h"
 #include "app/worker/presence.h"
 #include "app/worker/retention.h"
+#include "app/worker/seal.h"
 #include "app/worker/sidecar.h"
 #include "app/worker/task.h"
 
@@ -46,6 +48,8 @@ struct worker {
     struct sidecar sidecar;
     struct jobs jobs;
     struct retention retention;
+    struct audit_care care;
+    struct seals seals;
 };
 
 /* Runs until it is told to drain and has; the status for exit. */

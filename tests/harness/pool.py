@@ -13,6 +13,7 @@ from harness.process import alive, children, program
 from harness.token import make_token
 from harness.wait import wait_for
 
+AUDIT_KEY = "a key for the audit log of tests, long enough"
 SECRET = "a secret for tests, of more than thirty-two bytes"
 
 
@@ -32,6 +33,7 @@ class Pool:
             "ENVIRONMENT": "test",
             "REDIS_URL": redis_url,
             "JWT_SECRET": SECRET,
+            "AUDIT_KEY": AUDIT_KEY,
             "METRICS_FILE": str(self.folder / "metrics"),
             "RECOMMENDATIONS_FILE": str(ROOT / "conf" / "recommendations.json"),
             **sanitizer_options(quarantine_size_mb=1, thread_local_quarantine_size_kb=64),

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/ctl/audit_anchors.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "app/http/json.h"
+#include "app/store/keys.h"
+
+static struct str text_of(struct json_object *line, const char *name)
+{
+    struct json_object *found = NULL;
+
+    if (!json_object_object_get_ex(line, name, &found) ||
+        !json_object_is_type(found, json_type_string))
+        return STR("");
+    return str_of(json_object_get_string(found));
+}
+
+static bool parse(struct str text, struct arena *arena, struct anchor *ret)
+{
+    struct problem not_json = {.code = PROBLEM_NONE};
+    struct json_object *line, *number = NULL;
+    struct str head;
+
+    if (!memmem(text.p, text.n, "audit.anchor", 12))
+        return false;
+    line = json_read(text, arena, &not_json);
+    if (!json_object_is_type(line, json_type_object) ||
+        !str_equal(text_of(line, "event"), STR("audit.anchor")) ||
+        !json_object_object_get_ex(line, "seal", &number) ||
+        !key_parse_shard(text_of(line, "shard"), &ret->shard))
+        return false;
+    head = text_of(line, "head");
+    ret->number = json_object_get_int64(number);
+    (void)snprintf(ret->head, sizeof(ret->head), "%.*s", STR_ARG(head));
+    return head.n == AUDIT_HEAD_SIZE - 1 && ret->number > 0;
+}
+
+static bool add(struct anchors *anchors, const struct anchor *anchor)
+{
+    if (anchors->n == anchors->size) {
+        size_t size = anchors->size > 0 ? 2 * anchors->size : 1024;
+        struct anchor *v = reallocarray(anchors->v, size, sizeof(*v));
+
+        if (!v)
+            return false;
+        anchors->v = v;
+        anchors->size = size;
+    }
+    anchors->v[anchors->n++] = *anchor;
+    return true;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const struct anchor *x = a, *y = b;
+
+    if (x->shard != y->shard)
+        return x->shard < y->shard ? -1 : 1;
+    return x->number < y->number ? -1 : x->number > y->number;
+}
+
+static bool read_lines(struct anchors *anchors, FILE *file, struct arena *arena)
+{
+    char *line = NULL;
+    size_t size = 0;
+    ssize_t n;
+    struct anchor anchor;
+    bool good = true;
+
+    while (good && (n = getline(&line, &size, file)) > 0) {
+        arena_reset(arena);
+        if (parse(str_trim((struct str){line, (size_t)n}), arena, &anchor))
+            good = add(anchors, &anchor);
+    }
+    free(line);
+    return good && !ferror(file);
+}
+
+bool anchors_read(struct anchors *anchors, const char *path)
+{
+    bool is_stdin = strcmp(path, "-") == 0;
+    FILE *file = is_stdin ? stdin : fopen(path, "re");
+    struct arena *arena = arena_new(1 << 14, 1 << 20);
+    bool good = file && arena && read_lines(anchors, file, arena);
+    int error = errno;
+
+    if (file && !is_stdin)
+        (void)fclose(file);
+    arena_free(arena);
+    if (anchors->n > 0)
+        qsort(anchors->v, anchors->n, sizeof(*anchors->v), compare);
+    errno = error;
+    return good;
+}
+
+void anchors_release(struct anchors *anchors)
+{
+    free(anchors->v);
+    *anchors = (struct anchors){.v = NULL};
+}
+
+const struct anchor *anchors_from(const struct anchors *anchors, unsigned shard, int64_t number)
+{
+    const struct anchor wanted = {.shard = shard, .number = number};
+    size_t low = 0, high = anchors->n;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (compare(&anchors->v[middle], &wanted) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < anchors->n && anchors->v[low].shard == shard ? &anchors->v[low] : NULL;
+}

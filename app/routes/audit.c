@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* /api/v1/compliance/audit/logs: who did what to whom, newest first, by page. */
+#include "app/routes/exchange.h"
+#include "app/routes/routes.h"
+#include "app/routes/shapes.h"
+#include "app/service/audit_list.h"
+#include "app/service/audit_trail.h"
+
+enum { LOGS_MAX = 1000 };
+
+struct logs {
+    struct str user, resource_type, cursor;
+    int64_t limit;
+};
+
+static enum step begin(struct exchange *x)
+{
+    const struct logs *in = x->input;
+    struct audit_list *l = x->state = arena_zalloc(x->arena, sizeof(*l));
+
+    if (!l)
+        return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
+    l->user = in->user;
+    l->resource_type = in->resource_type;
+    l->limit = (size_t)in->limit;
+    (void)audit_place_read(in->cursor, &l->from); /* checked: it is one, or there is none */
+    return audit_list_step(l, &x->asks, &x->problem);
+}
+
+static enum step logs(struct exchange *x)
+{
+    struct audit_list *l = x->state;
+    enum step step = l ? audit_list_step(l, &x->asks, &x->problem) : begin(x);
+    char cursor[AUDIT_CURSOR_SIZE];
+    struct jw w;
+
+    l = x->state;
+    if (step == STEP_MORE || x->problem.code != PROBLEM_NONE)
+        return step;
+    http_response_json(&x->response, 200, &w);
+    jw_bool(&w, "success", true);
+    jw_array(&w, "logs");
+    for (size_t i = 0; i < l->n; i++)
+        audit_entry_write(&w, &l->found[i].entry, l->found[i].shard);
+    jw_array_end(&w);
+    jw_int(&w, "total", l->total);
+    audit_place_print(&l->last, cursor);
+    jw_text(&w, "next_cursor", l->more ? cursor : NULL);
+    jw_str(&w, "correlation_id", x->request_id);
+    jw_object_end(&w);
+    return STEP_DONE;
+}
+
+static bool check(struct exchange *x)
+{
+    const struct logs *in = x->input;
+    struct audit_place place;
+
+    if (in->cursor.n == 0 || audit_place_read(in->cursor, &place))
+        return true;
+    if (!problem_has_field(&x->problem, STR("cursor")))
+        problem_field(&x->problem, x->arena, STR("cursor"), "must be a next_cursor of an answer");
+    return false;
+}
+
+/* clang-format off */
+static const struct rule logs_rules[] = {
+    {.name = "user_id", .type = RULE_ID, .place = IN_QUERY, .into = offsetof(struct logs, user), .about = "Who acted: records of this user alone; a student's are found by his pseudonym"},
+    {.name = "resource_type", .type = RULE_ID, .place = IN_QUERY, .into = offsetof(struct logs, resource_type), .about = "mastery, predictions, cohorts, ...: what stands before the slash in resource"},
+    {.name = "limit", .type = RULE_INT, .place = IN_QUERY, .min = 1, .max = LOGS_MAX, .preset = 100, .into = offsetof(struct logs, limit), .about = "How many to show"},
+    {.name = "cursor", .type = RULE_TEXT, .place = IN_QUERY, .max = 64, .into = offsetof(struct logs, cursor), .about = "next_cursor of the page before"},
+    {0},
+};
+
+static const struct rule log_fields[] = {
+    {.name = "id", .type = RULE_TEXT, .required = true, .about = "Its shard and its id in the shard's log"},
+    {.name = "user_id", .type = RULE_TEXT, .required = true, .about = "Who acted; student:PSEUDONYM for a student; empty: nobody was named"},
+    {.name = "action", .type = RULE_TEXT, .required = true, .about = "read, write, calculated, ..., or the route's name"},
+    {.name = "resource", .type = RULE_TEXT, .required = true, .about = "Its type, and behind a slash its name or the student's pseudonym"},
+    {.name = "timestamp", .type = RULE_TIME, .required = true, .about = "When it was recorded; details tell of counts and late records when it happened"},
+    {.name = "success", .type = RULE_BOOL, .required = true, .about = "False: refused, or failed"},
+    {.name = "details", .type = RULE_JSON, .required = true, .about = "role, student, count, and what else is known"},
+    {.name = "correlation_id", .type = RULE_TEXT, .required = true, .about = "The request's id; of several, the first one's"},
+    {0},
+};
+
+static const struct rule logs_answer[] = {
+    SHAPE_SUCCESS,
+    {.name = "logs", .type = RULE_OBJECTS, .required = true, .fields = log_fields, .about = "Newest first"},
+    {.name = "total", .type = RULE_INT, .required = true, .about = "All records there are; with a filter, those found among the newest 20 000"},
+    {.name = "next_cursor", .type = RULE_TEXT, .required = true, .nullable = true, .about = "For the next page; null: there is none"},
+    SHAPE_CORRELATION,
+    {0},
+};
+
+static const struct route routes[] = {
+    {.name = "audit-logs", .method = GET, .pattern = "/api/v1/compliance/audit/logs", .limit_per_minute = 10,
+     .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL | ROUTE_HEAVY, .rules = logs_rules, .input_size = sizeof(struct logs),
+     .student = NO_SUBJECT, .check = check, .handler = logs, .status = 200, .answer = logs_answer,
+     .summary = "The audit log, newest first"},
+};
+/* clang-format on */
+
+const struct route_table audit_routes = {"audit", routes, sizeof(routes) / sizeof(routes[0])};

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/service/audit_chain.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "app/base/buf.h"
+#include "app/base/digest.h"
+#include "app/base/ids.h"
+
+/* ---- keys ---- */
+
+static bool add_key(struct audit_keys *keys, struct str secret, int line, char ret_error[200])
+{
+    unsigned char digest[DIGEST_SIZE];
+    struct audit_key *key = &keys->v[keys->n];
+
+    if (secret.n < AUDIT_KEY_BYTES_MIN) {
+        (void)snprintf(ret_error, 200, "AUDIT_KEY: the key in line %d has %zu bytes, not %d", line,
+                       secret.n, AUDIT_KEY_BYTES_MIN);
+        return false;
+    }
+    if (keys->n == AUDIT_KEYS_MAX) {
+        (void)snprintf(ret_error, 200, "AUDIT_KEY: more than %d keys", AUDIT_KEYS_MAX);
+        return false;
+    }
+    digest_hmac(secret, STR("mastery-engine audit key id"), digest);
+    hex_print(digest, (AUDIT_KEY_ID_SIZE - 1) / 2, key->id);
+    key->secret = secret;
+    keys->n++;
+    return true;
+}
+
+static bool parse(struct str text, struct audit_keys *keys, char ret_error[200])
+{
+    for (int line = 1; text.n > 0; line++) {
+        struct str secret = str_trim(str_cut(&text, '\n'));
+
+        if (secret.n > 0 && !add_key(keys, secret, line, ret_error))
+            return false;
+    }
+    if (keys->n > 0)
+        return true;
+    (void)snprintf(ret_error, 200, "AUDIT_KEY: not set; audit records are sealed with it");
+    return false;
+}
+
+bool audit_keys_load(const struct config *config, struct audit_keys *ret, char ret_error[200])
+{
+    struct audit_keys keys = {.text = strdup(config->audit_key ? config->audit_key : "")};
+
+    if (!keys.text) {
+        (void)snprintf(ret_error, 200, "AUDIT_KEY: out of memory");
+        return false;
+    }
+    if (parse(str_of(keys.text), &keys, ret_error)) {
+        *ret = keys;
+        return true;
+    }
+    audit_keys_release(&keys);
+    return false;
+}
+
+void audit_keys_release(struct audit_keys *keys)
+{
+    if (keys->text)
+        explicit_bzero(keys->text, strlen(keys->text));
+    free(keys->text);
+    *keys = (struct audit_keys){.n = 0};
+}
+
+const struct audit_key *audit_keys_find(const struct audit_keys *keys, struct str id)
+{
+    for (size_t i = 0; i < keys->n; i++) {
+        if (str_equal(str_of(keys->v[i].id), id))
+            return &keys->v[i];
+    }
+    return NULL;
+}
+
+/* ---- MACs ---- */
+
+static void add_line(struct buf *text, struct str value)
+{
+    buf_str(text, value);
+    buf_char(text, '\n');
+}
+
+static bool mac(const struct audit_key *key, const struct buf *text, size_t bytes, char *ret)
+{
+    unsigned char digest[DIGEST_SIZE];
+
+    if (text->failed)
+        return false;
+    digest_hmac(key->secret, buf_view(text), digest);
+    hex_print(digest, bytes, ret);
+    return true;
+}
+
+bool audit_record_mac(struct arena *arena, const struct audit_key *key,
+                      const struct audit_entry *entry, char ret[AUDIT_MAC_SIZE])
+{
+    struct buf text;
+
+    buf_init(&text, arena);
+    (void)buf_reserve(&text, 512);
+    add_line(&text, entry->id);
+    for (int i = 0; i < AUDIT_FIELDS; i++)
+        add_line(&text, entry->v[i]);
+    return mac(key, &text, (AUDIT_MAC_SIZE - 1) / 2, ret);
+}
+
+bool audit_seal_head(struct arena *arena, const struct audit_key *key, unsigned shard,
+                     const struct str v[SEAL_FIELDS], char ret[AUDIT_HEAD_SIZE])
+{
+    struct buf text;
+
+    buf_init(&text, arena);
+    buf_printf(&text, "%02x\n", shard);
+    for (int i = 0; i < SEAL_HEAD; i++)
+        add_line(&text, v[i]);
+    return mac(key, &text, DIGEST_SIZE, ret);
+}
+
+/* ---- links ---- */
+
+bool audit_link_of(const struct audit_seal *seal, struct audit_link *ret)
+{
+    struct audit_link link;
+
+    if (!seal->whole || !str_to_int64(seal->v[SEAL_NUMBER], 1, INT64_MAX - 1, &link.number) ||
+        seal->v[SEAL_HEAD].n != AUDIT_HEAD_SIZE - 1 || seal->v[SEAL_LAST].n >= STREAM_ID_SIZE)
+        return false;
+    (void)snprintf(link.head, sizeof(link.head), "%.*s", STR_ARG(seal->v[SEAL_HEAD]));
+    (void)snprintf(link.last, sizeof(link.last), "%.*s", STR_ARG(seal->v[SEAL_LAST]));
+    *ret = link;
+    return true;
+}
+
+static struct str list_macs(struct arena *arena, const struct audit_key *key,
+                            const struct audit_entry *entries, size_t n)
+{
+    struct buf list;
+    char one[AUDIT_MAC_SIZE];
+
+    buf_init(&list, arena);
+    (void)buf_reserve(&list, n * 50);
+    for (size_t i = 0; i < n; i++) {
+        if (!audit_record_mac(arena, key, &entries[i], one))
+            return (struct str){0};
+        if (i > 0)
+            buf_char(&list, ' ');
+        buf_str(&list, entries[i].id);
+        buf_char(&list, ' ');
+        buf_text(&list, one);
+    }
+    return list.failed ? (struct str){0} : buf_view(&list);
+}
+
+bool audit_seal_next(struct arena *arena, const struct audit_key *key, unsigned shard,
+                     const struct audit_link *link, const struct audit_entry *entries, size_t n,
+                     struct str ret_v[SEAL_FIELDS], struct audit_link *ret_link)
+{
+    struct audit_link next = {.number = link->number + 1};
+
+    ret_v[SEAL_NUMBER] = arena_printf(arena, "%lld", (long long)next.number);
+    ret_v[SEAL_PREVIOUS] = arena_copy(arena, str_of(link->head));
+    ret_v[SEAL_BEFORE] = arena_copy(arena, str_of(link->last));
+    ret_v[SEAL_FIRST] = entries[0].id;
+    ret_v[SEAL_LAST] = entries[n - 1].id;
+    ret_v[SEAL_COUNT] = arena_printf(arena, "%zu", n);
+    ret_v[SEAL_KEY] = arena_copy(arena, str_of(key->id));
+    ret_v[SEAL_MACS] = list_macs(arena, key, entries, n);
+    for (int i = 0; i < SEAL_HEAD; i++) {
+        if (!ret_v[i].p)
+            return false;
+    }
+    if (!audit_seal_head(arena, key, shard, ret_v, next.head))
+        return false;
+    ret_v[SEAL_HEAD] = arena_copy(arena, str_of(next.head));
+    (void)snprintf(next.last, sizeof(next.last), "%.*s", STR_ARG(entries[n - 1].id));
+    *ret_link = next;
+    return ret_v[SEAL_HEAD].p != NULL;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/service/audit_trail.h"
+
+#include <stdio.h>
+
+#include "app/http/json.h"
+#include "app/store/keys.h"
+
+static const struct str student_prefix = STR_INIT("student:");
+
+static enum step ask_page(struct audit_trail *t, struct asks *asks)
+{
+    struct str from = arena_copy(asks->arena, str_of(t->from));
+
+    asks_clear(asks);
+    t->asked = audit_ask_range(asks, key_shard(t->student), from, STR("+"), AUDIT_PAGE_MAX);
+    return STEP_MORE;
+}
+
+static bool is_about(const struct audit_trail *t, const struct audit_entry *entry)
+{
+    struct str actor = entry->v[AUDIT_ACTOR];
+
+    if (str_equal(entry->v[AUDIT_WHOM], t->pseudonym))
+        return true;
+    return str_starts_with(actor, student_prefix) &&
+           str_equal((struct str){actor.p + student_prefix.n, actor.n - student_prefix.n},
+                     t->pseudonym);
+}
+
+static enum step take_page(struct audit_trail *t, struct asks *asks, struct problem *p)
+{
+    struct audit_entry *entries = arena_array(asks->arena, AUDIT_PAGE_MAX, sizeof(*entries));
+    size_t n, kept = 0;
+
+    if (!entries) {
+        problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
+        return STEP_DONE;
+    }
+    if (!audit_read_entries(t->asked, AUDIT_PAGE_MAX, entries, &n, p))
+        return STEP_DONE;
+    if (n > 0)
+        (void)snprintf(t->from, sizeof(t->from), "(%.*s", STR_ARG(entries[n - 1].id));
+    for (size_t i = 0; i < n; i++) {
+        if (is_about(t, &entries[i]))
+            entries[kept++] = entries[i];
+    }
+    t->entries = entries;
+    t->n = kept;
+    t->ended = n < AUDIT_PAGE_MAX;
+    t->asked = NULL;
+    return STEP_DONE;
+}
+
+/* A student without a pseudonym is one about whom nothing has been recorded. */
+static enum step take_pseudonym(struct audit_trail *t, struct asks *asks, struct problem *p)
+{
+    struct str pseudonym;
+
+    if (!audit_read_pseudonym(t->asked, &pseudonym, p))
+        return STEP_DONE;
+    t->asked = NULL;
+    t->ended = pseudonym.n == 0;
+    if (t->ended)
+        return STEP_DONE;
+    t->pseudonym = arena_copy(asks->arena, pseudonym);
+    if (!t->pseudonym.p) {
+        problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
+        return STEP_DONE;
+    }
+    (void)snprintf(t->from, sizeof(t->from), "-");
+    return ask_page(t, asks);
+}
+
+enum step audit_trail_step(struct audit_trail *t, struct asks *asks, struct problem *p)
+{
+    t->n = 0;
+    if (t->asked && asks->status != ASKS_ANSWERED) {
+        problem_unavailable(p, 1);
+        return STEP_DONE;
+    }
+    if (t->asked)
+        return t->pseudonym.n > 0 ? take_page(t, asks, p) : take_pseudonym(t, asks, p);
+    if (t->pseudonym.n > 0)
+        return ask_page(t, asks);
+    asks_clear(asks);
+    t->asked = audit_ask_pseudonym(asks, t->student);
+    return STEP_MORE;
+}
+
+/* ---- as clients get it ---- */
+
+/* What it was done to: a name where the record has one, else whom it was about. */
+static void write_resource(struct jw *w, const struct audit_entry *entry)
+{
+    const struct str resource = entry->v[AUDIT_RESOURCE], whom = entry->v[AUDIT_WHOM];
+    struct str joined;
+
+    if (whom.n == 0 || (resource.n > 0 && memchr(resource.p, '/', resource.n))) {
+        jw_str(w, "resource", resource);
+        return;
+    }
+    joined = arena_printf(w->out->arena, "%.*s/%.*s", STR_ARG(resource), STR_ARG(whom));
+    if (joined.p)
+        jw_str(w, "resource", joined);
+    else
+        w->out->failed = true;
+}
+
+/* The members that the record brings, if they are JSON: what is in Redis is input too. */
+static void write_own_details(struct jw *w, struct str own)
+{
+    struct problem not_json = {.code = PROBLEM_NONE};
+
+    if (own.n <= 2 || own.p[0] != '{' || own.p[own.n - 1] != '}' ||
+        !json_read(own, w->out->arena, &not_json))
+        return;
+    buf_char(w->out, ',');
+    buf_str(w->out, (struct str){own.p + 1, own.n - 2});
+}
+
+static void write_details(struct jw *w, const struct audit_entry *entry)
+{
+    int64_t count = 0;
+
+    (void)str_to_int64(entry->v[AUDIT_COUNT], 0, INT64_MAX, &count);
+    jw_object(w, "details");
+    jw_str(w, "role", entry->v[AUDIT_ROLE]);
+    jw_str(w, "student", entry->v[AUDIT_WHOM]);
+    jw_int(w, "count", count);
+    write_own_details(w, entry->v[AUDIT_DETAILS]);
+    jw_object_end(w);
+}
+
+void audit_entry_write(struct jw *w, const struct audit_entry *entry, unsigned shard)
+{
+    struct str id = arena_printf(w->out->arena, "%02x-%.*s", shard, STR_ARG(entry->id));
+    int64_t at_ms = 0;
+
+    (void)stream_id_time(entry->id, &at_ms);
+    if (!id.p)
+        w->out->failed = true;
+    jw_object(w, NULL);
+    jw_str(w, "id", id);
+    jw_str(w, "user_id", entry->v[AUDIT_ACTOR]);
+    jw_str(w, "action", entry->v[AUDIT_ACTION]);
+    write_resource(w, entry);
+    jw_time(w, "timestamp", at_ms);
+    jw_bool(w, "success", str_equal(entry->v[AUDIT_SUCCESS], STR("1")));
+    write_details(w, entry);
+    jw_str(w, "correlation_id", entry->v[AUDIT_CORRELATION]);
+    jw_object_end(w);
+}

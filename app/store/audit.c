@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/store/audit.h"
+
+#include "app/base/ids.h"
+#include "app/store/keys.h"
+
+static const struct str field_names[AUDIT_FIELDS] = {
+    [AUDIT_ACTOR] = STR_INIT("a"),       [AUDIT_ROLE] = STR_INIT("r"),
+    [AUDIT_ACTION] = STR_INIT("t"),      [AUDIT_RESOURCE] = STR_INIT("o"),
+    [AUDIT_WHOM] = STR_INIT("w"),        [AUDIT_SUCCESS] = STR_INIT("s"),
+    [AUDIT_CORRELATION] = STR_INIT("c"), [AUDIT_DETAILS] = STR_INIT("d"),
+    [AUDIT_COUNT] = STR_INIT("n"),
+};
+
+/* KEYS: audit, reads, then pseudonym, tombstone and profile of each student. ARGV, for each item:
+ * its way (n at once, r counted, x refused), the place in KEYS of its student's (0: none), a
+ * pseudonym for a student without one, the minute, and the record's texts. */
+struct script script_audit = {
+    .name = "audit",
+    .body = STR_INIT(
+        AUDIT_LUA "for i = 1, #ARGV, 12 do\n"
+                  "  local way, place, at, whom = ARGV[i], tonumber(ARGV[i + 1]), i + 4, ''\n"
+                  "  if place > 0 then\n"
+                  "    whom = audit_whom(place, ARGV[i + 2], ARGV[at + 4] == '0' and 'x' or way)\n"
+                  "  end\n"
+                  "  if way == 'n' then audit_add(KEYS[1], at, whom)\n"
+                  "  else\n"
+                  "    local actor, n, first = ARGV[at], tonumber(ARGV[at + 7]), ARGV[at + 5]\n"
+                  "    if actor == '=' then actor = 'student:' .. whom end\n"
+                  "    local field = table.concat({ARGV[i + 3], actor, ARGV[at + 1],\n"
+                  "      ARGV[at + 2], ARGV[at + 3], whom, ARGV[at + 4], ARGV[at + 6]}, '\\n')\n"
+                  "    local kept = redis.call('HGET', KEYS[2], field)\n"
+                  "    if kept then\n"
+                  "      local before, id = string.match(kept, '^(%d+) (.*)$')\n"
+                  "      n, first = n + (tonumber(before) or 0), id or first\n"
+                  "    elseif way == 'x' then\n"
+                  "      audit_add(KEYS[1], at, whom)\n"
+                  "      n = 0\n"
+                  "    end\n"
+                  "    redis.call('HSET', KEYS[2], field, n .. ' ' .. first)\n"
+                  "  end\n"
+                  "end\n"
+                  "return 1\n"),
+};
+
+/* KEYS: pseudonym, tombstone, profile. ARGV: what it is if there is none. */
+struct script script_pseudonym = {
+    .name = "pseudonym",
+    .body = STR_INIT(AUDIT_LUA "return audit_whom(1, ARGV[1], 'r')\n"),
+};
+
+/* KEYS: lease, reads, audit. ARGV: holder, then for each: field, value, whom, the record's texts.
+ * Removing comes first: it makes room, and says whose the count is. */
+struct script script_fold = {
+    .name = "fold",
+    .body = STR_INIT(AUDIT_LUA "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end\n"
+                               "local folded = 0\n"
+                               "for i = 2, #ARGV, 11 do\n"
+                               "  if redis.call('HGET', KEYS[2], ARGV[i]) == ARGV[i + 1] then\n"
+                               "    redis.call('HDEL', KEYS[2], ARGV[i])\n"
+                               "    if ARGV[i + 10] ~= '0' then\n"
+                               "      audit_add(KEYS[3], i + 3, ARGV[i + 2])\n"
+                               "      folded = folded + 1\n"
+                               "    end\n"
+                               "  end\n"
+                               "end\n"
+                               "return folded\n"),
+};
+
+/* ---- making ---- */
+
+/* Ours have none; what a client says might, and a line break would end a field. */
+static struct str one_line(struct arena *arena, struct str s)
+{
+    char *copy;
+
+    if (s.n == 0 || !memchr(s.p, '\n', s.n))
+        return s.p ? s : STR("");
+    copy = arena_alloc(arena, s.n);
+    for (size_t i = 0; copy && i < s.n; i++)
+        copy[i] = s.p[i] == '\n' ? ' ' : s.p[i];
+    return (struct str){copy, s.n};
+}
+
+void audit_record_args(struct arena *arena, const struct audit_record *record,
+                       struct str ret_args[AUDIT_ARGS])
+{
+    int n = 0;
+
+    ret_args[n++] = one_line(arena, record->actor);
+    ret_args[n++] = one_line(arena, record->role);
+    ret_args[n++] = one_line(arena, record->action);
+    ret_args[n++] = one_line(arena, record->resource);
+    ret_args[n++] = record->success ? STR("1") : STR("0");
+    ret_args[n++] = one_line(arena, record->correlation_id);
+    ret_args[n++] = record->details.n > 0 ? one_line(arena, record->details) : STR("{}");
+    ret_args[n++] = record->count == 0 || record->count == 1
+                        ? STR("1")
+                        : arena_printf(arena, "%lld", (long long)record->count);
+}
+
+void audit_student_keys(struct arena *arena, struct str student,
+                        struct str ret_keys[AUDIT_STUDENT_KEYS])
+{
+    ret_keys[0] = key_student(arena, student, STUDENT_KEY_PSEUDONYM);
+    ret_keys[1] = key_student(arena, student, STUDENT_KEY_ERASED);
+    ret_keys[2] = key_student(arena, student, STUDENT_KEY_PROFILE);
+}
+
+struct str audit_fresh(struct arena *arena)
+{
+    enum { BYTES = 16 };
+    unsigned char bytes[BYTES];
+    char *text = arena_alloc(arena, 2 * BYTES + 1);
+
+    if (!text)
+        return (struct str){0};
+    random_bytes(bytes, sizeof(bytes));
+    hex_print(bytes, sizeof(bytes), text);
+    return (struct str){text, 2 * BYTES};
+}
+
+void audit_ask_add(struct asks *a, unsigned shard, const struct audit_record *record)
+{
+    const struct audit_item item = {.record = *record, .student = STR(""), .way = AUDIT_AT_ONCE};
+
+    (void)audit_ask_items(a, shard, &item, 1);
+}
+
+/* ---- notes ---- */
+
+enum { ITEM_FIXED_KEYS = 2, ITEM_ARGS = 4 + AUDIT_ARGS };
+
+/* The place, from 1, of the student's keys; a new student's are put behind them. */
+static int place_of_student(struct arena *arena, struct str student, struct str *keys, int *count)
+{
+    struct str own[AUDIT_STUDENT_KEYS];
+
+    if (student.n == 0)
+        return 0;
+    audit_student_keys(arena, student, own);
+    for (int k = ITEM_FIXED_KEYS; own[0].p && k < *count; k += AUDIT_STUDENT_KEYS) {
+        if (str_equal(keys[k], own[0]))
+            return k + 1;
+    }
+    memcpy(keys + *count, own, sizeof(own));
+    *count += AUDIT_STUDENT_KEYS;
+    return *count - AUDIT_STUDENT_KEYS + 1;
+}
+
+static int fill_item(struct arena *arena, const struct audit_item *item, int place,
+                     struct str *args)
+{
+    static const struct str ways[] = {
+        [AUDIT_AT_ONCE] = STR_INIT("n"),
+        [AUDIT_COUNTED] = STR_INIT("r"),
+        [AUDIT_REFUSED] = STR_INIT("x"),
+    };
+
+    args[0] = ways[item->way];
+    args[1] = arena_printf(arena, "%d", place);
+    args[2] = place > 0 ? audit_fresh(arena) : STR("");
+    args[3] = arena_printf(arena, "%lld", (long long)item->minute);
+    audit_record_args(arena, &item->record, args + 4);
+    return ITEM_ARGS;
+}
+
+struct ask *audit_ask_items(struct asks *a, unsigned shard, const struct audit_item *items,
+                            size_t count)
+{
+    size_t most = ITEM_FIXED_KEYS + count * (AUDIT_STUDENT_KEYS + ITEM_ARGS);
+    struct str *argv = arena_array(a->arena, most, sizeof(*argv));
+    int places[AUDIT_ITEMS_MAX], keys = ITEM_FIXED_KEYS, argc;
+
+    if (!argv || count > AUDIT_ITEMS_MAX) {
+        a->failed = true;
+        return ask_script(a, &script_audit, 0, 0, NULL);
+    }
+    argv[0] = key_shard_record(a->arena, shard, SHARD_KEY_AUDIT);
+    argv[1] = key_shard_record(a->arena, shard, SHARD_KEY_AUDIT_READS);
+    for (size_t i = 0; i < count; i++)
+        places[i] = place_of_student(a->arena, items[i].student, argv, &keys);
+    argc = keys;
+    for (size_t i = 0; i < count; i++)
+        argc += fill_item(a->arena, &items[i], places[i], argv + argc);
+    return ask_script(a, &script_audit, keys, argc, argv);
+}
+
+bool audit_read_items(const struct ask *ask, struct problem *p)
+{
+    int64_t done;
+
+    if (reply_int(ask->reply, &done) == REPLY_THERE)
+        return true;
+    reply_problem(ask->reply, p);
+    return false;
+}
+
+struct ask *audit_ask_actor(struct asks *a, struct str student)
+{
+    struct str argv[AUDIT_STUDENT_KEYS + 1];
+
+    audit_student_keys(a->arena, student, argv);
+    argv[AUDIT_STUDENT_KEYS] = audit_fresh(a->arena);
+    return ask_script(a, &script_pseudonym, AUDIT_STUDENT_KEYS, AUDIT_STUDENT_KEYS + 1, argv);
+}
+
+struct ask *audit_ask_pseudonym(struct asks *a, struct str student)
+{
+    struct str key = key_student(a->arena, student, STUDENT_KEY_PSEUDONYM);
+
+    return ask_command(a, ASK_READ, 2, (struct str[]){STR("GET"), key});
+}
+
+bool audit_read_pseudonym(const struct ask *ask, struct str *ret, struct problem *p)
+{
+    struct str text = STR("");
+
+    if (reply_text(ask->reply, &text) == REPLY_ERROR) {
+        reply_problem(ask->reply, p);
+        return false;
+    }
+    *ret = text;
+    return true;
+}
+
+/* ---- reading ---- */
+
+struct ask *audit_ask_range(struct asks *a, unsigned shard, struct str from, struct str to,
+                            int count)
+{
+    struct str argv[] = {STR("XRANGE"), key_shard_record(a->arena, shard, SHARD_KEY_AUDIT),
+                         from,          to,
+                         STR("COUNT"),  arena_printf(a->arena, "%d", count)};
+
+    return ask_command(a, ASK_READ, 6, argv);
+}
+
+struct ask *audit_ask_newest(struct asks *a, unsigned shard, struct str before, int count)
+{
+    struct str argv[] = {STR("XREVRANGE"), key_shard_record(a->arena, shard, SHARD_KEY_AUDIT),
+                         before,           STR("-"),
+                         STR("COUNT"),     arena_printf(a->arena, "%d", count)};
+
+    return ask_command(a, ASK_READ, 6, argv);
+}
+
+struct ask *audit_ask_count(struct asks *a, unsigned shard)
+{
+    struct str key = key_shard_record(a->arena, shard, SHARD_KEY_AUDIT);
+
+    return ask_command(a, ASK_READ, 2, (struct str[]){STR("XLEN"), key});
+}
+
+/* Exactly our fields in their order: whatever else is there would not be under the seal. */
+static bool read_fields(const struct stream_entry *entry, struct str ret[AUDIT_FIELDS])
+{
+    size_t n;
+    struct str name;
+
+    if (reply_array(entry->fields, SIZE_MAX, &n) != REPLY_THERE || n != 2 * (size_t)AUDIT_FIELDS)
+        return false;
+    for (size_t i = 0; i < AUDIT_FIELDS; i++) {
+        if (reply_text(reply_at(entry->fields, 2 * i), &name) != REPLY_THERE ||
+            !str_equal(name, field_names[i]) ||
+            reply_text(reply_at(entry->fields, 2 * i + 1), &ret[i]) != REPLY_THERE ||
+            (ret[i].n > 0 && memchr(ret[i].p, '\n', ret[i].n)))
+            return false;
+    }
+    return true;
+}
+
+static void read_entry(const struct stream_entry *from, struct audit_entry *ret)
+{
+    *ret = (struct audit_entry){.id = from->id};
+    ret->whole = read_fields(from, ret->v);
+    for (size_t i = 0; i < AUDIT_FIELDS && !ret->whole; i++)
+        ret->v[i] = STR("");
+}
+
+bool audit_read_entries(const struct ask *ask, size_t max, struct audit_entry *ret_entries,
+                        size_t *ret_count, struct problem *p)
+{
+    struct stream_entry entry;
+    size_t n;
+
+    if (reply_array(ask->reply, max, &n) != REPLY_THERE) {
+        reply_problem(ask->reply, p);
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (!stream_entry_read(reply_at(ask->reply, i), &entry)) {
+            problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
+            return false;
+        }
+        read_entry(&entry, &ret_entries[i]);
+    }
+    *ret_count = n;
+    return true;
+}
+
+/* ---- counted reads ---- */
+
+struct ask *audit_ask_reads(struct asks *a, unsigned shard, struct str cursor)
+{
+    struct str key = key_shard_record(a->arena, shard, SHARD_KEY_AUDIT_READS);
+
+    return ask_command(a, ASK_READ, 5,
+                       (struct str[]){STR("HSCAN"), key, cursor, STR("COUNT"), STR("100")});
+}
+
+/* As the script writes them. */
+static bool read_count(struct str field, struct str value, struct audit_read *ret)
+{
+    struct audit_record *r = &ret->record;
+    struct str minute = str_cut(&field, '\n'), success;
+
+    r->actor = str_cut(&field, '\n');
+    r->role = str_cut(&field, '\n');
+    r->action = str_cut(&field, '\n');
+    r->resource = str_cut(&field, '\n');
+    ret->whom = str_cut(&field, '\n');
+    success = str_cut(&field, '\n');
+    r->success = str_equal(success, STR("1"));
+    r->details = field;
+    if (!str_to_int64(minute, 0, INT64_MAX / 60000, &ret->minute) || field.n < 2 ||
+        field.p[0] != '{' || memchr(field.p, '\n', field.n) ||
+        !str_to_int64(str_cut(&value, ' '), 0, INT64_MAX, &r->count))
+        return false;
+    r->correlation_id = value;
+    return true;
+}
+
+bool audit_read_reads(const struct ask *ask, size_t max, struct str *ret_cursor,
+                      struct audit_read *ret_reads, size_t *ret_count, struct problem *p)
+{
+    const redisReply *list = reply_at(ask->reply, 1);
+    size_t n, count = 0;
+
+    if (reply_text(reply_at(ask->reply, 0), ret_cursor) != REPLY_THERE ||
+        reply_array(list, 2 * max, &n) != REPLY_THERE) {
+        reply_problem(ask->reply, p);
+        return false;
+    }
+    for (size_t i = 0; i + 1 < n; i += 2, count++) {
+        struct audit_read *r = &ret_reads[count];
+
+        *r = (struct audit_read){0};
+        if (reply_text(reply_at(list, i), &r->field) == REPLY_THERE &&
+            reply_text(reply_at(list, i + 1), &r->value) == REPLY_THERE)
+            r->whole = read_count(r->field, r->value, r);
+    }
+    *ret_count = count;
+    return true;
+}
+
+struct ask *audit_ask_fold(struct asks *a, unsigned shard, struct str holder,
+                           const struct audit_read *reads, size_t count)
+{
+    enum { KEYS = 3, ARGS = 3 + AUDIT_ARGS };
+    struct str *argv = arena_array(a->arena, KEYS + 1 + count * ARGS, sizeof(*argv));
+    int argc = KEYS + 1;
+
+    if (!argv) {
+        a->failed = true;
+        return ask_script(a, &script_fold, 0, 0, NULL);
+    }
+    argv[0] = key_shard_record(a->arena, shard, SHARD_KEY_LEASE);
+    argv[1] = key_shard_record(a->arena, shard, SHARD_KEY_AUDIT_READS);
+    argv[2] = key_shard_record(a->arena, shard, SHARD_KEY_AUDIT);
+    argv[3] = holder;
+    for (size_t i = 0; i < count; i++, argc += ARGS) {
+        argv[argc] = reads[i].field;
+        argv[argc + 1] = reads[i].value;
+        argv[argc + 2] = reads[i].whom;
+        audit_record_args(a->arena, &reads[i].record, argv + argc + 3);
+        if (reads[i].record.count == 0) /* a refusal that has come once: it is recorded already */
+            argv[argc + ARGS - 1] = STR("0");
+    }
+    return ask_script(a, &script_fold, KEYS, argc, argv);
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/store/audit_seal.h"
+
+#include "app/store/keys.h"
+
+static const struct str field_names[SEAL_FIELDS] = {
+    [SEAL_NUMBER] = STR_INIT("q"), [SEAL_PREVIOUS] = STR_INIT("p"), [SEAL_BEFORE] = STR_INIT("b"),
+    [SEAL_FIRST] = STR_INIT("f"),  [SEAL_LAST] = STR_INIT("l"),     [SEAL_COUNT] = STR_INIT("n"),
+    [SEAL_KEY] = STR_INIT("k"),    [SEAL_MACS] = STR_INIT("m"),     [SEAL_HEAD] = STR_INIT("h"),
+};
+
+/* KEYS: lease, seals. ARGV: holder, the head that must be the latest, then fields and values. */
+struct script script_seal = {
+    .name = "seal",
+    .body = STR_INIT("if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end\n"
+                     "local latest = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]\n"
+                     "local head = latest and latest[2][#latest[2]] or ''\n"
+                     "if head ~= ARGV[2] then return 0 end\n"
+                     "redis.call('XADD', KEYS[2], '*', unpack(ARGV, 3))\n"
+                     "return 1\n"),
+};
+
+/* KEYS: lease, audit, seals. ARGV: holder, id of the first record that stays, of the first seal. */
+struct script script_audit_trim = {
+    .name = "audit_trim",
+    .body = STR_INIT("if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end\n"
+                     "redis.call('XTRIM', KEYS[3], 'MINID', ARGV[3])\n"
+                     "return redis.call('XTRIM', KEYS[2], 'MINID', ARGV[2])\n"),
+};
+
+struct ask *audit_seal_ask_latest(struct asks *a, unsigned shard)
+{
+    struct str argv[] = {STR("XREVRANGE"), key_shard_record(a->arena, shard, SHARD_KEY_AUDIT_SEALS),
+                         STR("+"),         STR("-"),
+                         STR("COUNT"),     STR("1")};
+
+    return ask_command(a, ASK_READ, 6, argv);
+}
+
+struct ask *audit_seal_ask_range(struct asks *a, unsigned shard, struct str from, int count)
+{
+    struct str argv[] = {STR("XRANGE"), key_shard_record(a->arena, shard, SHARD_KEY_AUDIT_SEALS),
+                         from,          STR("+"),
+                         STR("COUNT"),  arena_printf(a->arena, "%d", count)};
+
+    return ask_command(a, ASK_READ, 6, argv);
+}
+
+static bool read_fields(const struct stream_entry *entry, struct str ret[SEAL_FIELDS])
+{
+    size_t n;
+    struct str name;
+
+    if (reply_array(entry->fields, SIZE_MAX, &n) != REPLY_THERE || n != 2 * (size_t)SEAL_FIELDS)
+        return false;
+    for (size_t i = 0; i < SEAL_FIELDS; i++) {
+        if (reply_text(reply_at(entry->fields, 2 * i), &name) != REPLY_THERE ||
+            !str_equal(name, field_names[i]) ||
+            reply_text(reply_at(entry->fields, 2 * i + 1), &ret[i]) != REPLY_THERE ||
+            (ret[i].n > 0 && memchr(ret[i].p, '\n', ret[i].n)))
+            return false;
+    }
+    return true;
+}
+
+static void read_one(const struct stream_entry *from, struct audit_seal *ret)
+{
+    *ret = (struct audit_seal){.id = from->id};
+    ret->whole = read_fields(from, ret->v);
+    for (size_t i = 0; i < SEAL_FIELDS && !ret->whole; i++)
+        ret->v[i] = STR("");
+}
+
+bool audit_seal_read(const struct ask *ask, size_t max, struct audit_seal *ret_seals,
+                     size_t *ret_count, struct problem *p)
+{
+    struct stream_entry entry;
+    size_t n;
+
+    if (reply_array(ask->reply, max, &n) != REPLY_THERE) {
+        reply_problem(ask->reply, p);
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (!stream_entry_read(reply_at(ask->reply, i), &entry)) {
+            problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
+            return false;
+        }
+        read_one(&entry, &ret_seals[i]);
+    }
+    *ret_count = n;
+    return true;
+}
+
+struct ask *audit_seal_ask(struct asks *a, unsigned shard, struct str holder,
+                           const struct str v[SEAL_FIELDS])
+{
+    struct str argv[4 + 2 * SEAL_FIELDS];
+    int argc = 0;
+
+    argv[argc++] = key_shard_record(a->arena, shard, SHARD_KEY_LEASE);
+    argv[argc++] = key_shard_record(a->arena, shard, SHARD_KEY_AUDIT_SEALS);
+    argv[argc++] = holder;
+    argv[argc++] = v[SEAL_PREVIOUS];
+    for (int i = 0; i < SEAL_FIELDS; i++) {
+        argv[argc++] = field_names[i];
+        argv[argc++] = v[i];
+    }
+    return ask_script(a, &script_seal, 2, argc, argv);
+}
+
+bool audit_seal_read_made(const struct ask *ask, int64_t *ret, struct problem *p)
+{
+    if (reply_int(ask->reply, ret) == REPLY_THERE)
+        return true;
+    reply_problem(ask->reply, p);
+    return false;
+}
+
+struct ask *audit_seal_ask_trim(struct asks *a, unsigned shard, struct str holder,
+                                struct str first_record, struct str first_seal)
+{
+    struct str argv[] = {key_shard_record(a->arena, shard, SHARD_KEY_LEASE),
+                         key_shard_record(a->arena, shard, SHARD_KEY_AUDIT),
+                         key_shard_record(a->arena, shard, SHARD_KEY_AUDIT_SEALS),
+                         holder,
+                         first_record,
+                         first_seal};
+
+    return ask_script(a, &script_audit_trim, 3, 6, argv);
+}
+
+/* ---- heads ---- */
+
+void audit_head_set(struct asks *a, unsigned shard, struct str number, struct str head)
+{
+    struct str argv[] = {STR("HSET"), key_audit_heads, arena_printf(a->arena, "%02x", shard),
+                         arena_printf(a->arena, "%.*s %.*s", STR_ARG(number), STR_ARG(head))};
+
+    (void)ask_command(a, ASK_WRITE, 4, argv);
+}
+
+struct ask *audit_heads_ask(struct asks *a)
+{
+    return ask_command(a, ASK_READ, 2, (struct str[]){STR("HGETALL"), key_audit_heads});
+}
+
+bool audit_heads_read(const struct ask *ask, struct audit_head *ret_heads, struct problem *p)
+{
+    size_t n;
+    unsigned shard;
+    struct str field, value;
+
+    if (reply_array(ask->reply, SIZE_MAX, &n) != REPLY_THERE) {
+        reply_problem(ask->reply, p);
+        return false;
+    }
+    for (size_t i = 0; i < SHARDS; i++)
+        ret_heads[i] = (struct audit_head){.there = false};
+    for (size_t i = 0; i + 1 < n; i += 2) {
+        struct audit_head head = {.there = true};
+
+        if (reply_text(reply_at(ask->reply, i), &field) != REPLY_THERE ||
+            reply_text(reply_at(ask->reply, i + 1), &value) != REPLY_THERE ||
+            !key_parse_shard(field, &shard) ||
+            !str_to_int64(str_cut(&value, ' '), 1, INT64_MAX, &head.number))
+            continue;
+        head.head = value;
+        ret_heads[shard] = head;
+    }
+    return true;
+}

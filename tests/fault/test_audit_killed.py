@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""kill -9 of the pool and of the worker, and a store that is away: no write is without its record,
+and of reads a second's counts at most are lost."""
+import os
+import signal
+import time
+
+from harness.audit import counts, ctl_audit, pseudonym, records, sealed, wait_records
+from harness.engine import fresh_id
+from harness.redis_server import pause, resume
+from harness.wait import wait_for
+
+
+def total_reads(redis):
+    return sum(n for _, _, n in counts(redis, t="read")) + sum(
+        int(record["n"]) for record in records(redis, t="read")
+    )
+
+
+def test_every_acknowledged_write_has_its_record(start_pool, start_worker, redis_server):
+    pool = start_pool(size=2, may_crash=True, STORE_ROUND_TIMEOUT_MS=2000)
+    redis = redis_server.client()
+    worker, written = start_worker(pool), {}
+    for turn in range(60):
+        student = fresh_id()
+        request_id = f"write-{turn}"
+        body = {"student_id": student, "components": dict.fromkeys(("completion", "quiz", "quality", "consistency"), 0.5)}
+        answer = pool.request(
+            "POST", "/api/v1/mastery/calculate", json=body, token=pool.token("root", "admin"), REQUEST_ID=request_id
+        )
+        assert answer.status == 200, answer
+        written[request_id] = student
+        if turn % 15 == 7:
+            for pid in pool.pids():
+                os.kill(pid, signal.SIGKILL)
+            wait_for(pool.serves, 30, what="the pool is back")
+        if turn % 20 == 10:
+            worker.kill()
+            worker = start_worker(pool)
+    wait_records(redis, len(written), t="calculated")
+    found = records(redis, t="calculated")
+    assert sorted(record["c"] for record in found) == sorted(written)
+    for record in found:
+        assert record["w"] == pseudonym(redis, written[record["c"]])
+    wait_for(lambda: sealed(redis), 30, what="sealed")
+    result = ctl_audit(pool, "verify")
+    assert result.returncode == 0, result
+
+
+def test_reads_older_than_a_second_survive_a_kill(start_pool, redis_server):
+    pool = start_pool(may_crash=True, STORE_ROUND_TIMEOUT_MS=2000)
+    redis, student = redis_server.client(), fresh_id()
+    assert pool.calculate(student).status == 200
+    for _ in range(30):
+        assert pool.query(student).status == 200
+    wait_for(lambda: total_reads(redis) == 30, what="all are counted, within the window")
+    for _ in range(7):
+        assert pool.query(student).status == 200
+    for pid in pool.pids():
+        os.kill(pid, signal.SIGKILL)
+    wait_for(pool.serves, 30, what="the pool is back")
+    assert 30 <= total_reads(redis) <= 37
+
+
+def test_a_process_that_retires_leaves_nothing_untold(start_pool, redis_server):
+    pool = start_pool(MAX_REQUESTS=5, STORE_ROUND_TIMEOUT_MS=2000)
+    redis, student = redis_server.client(), fresh_id()
+    assert pool.calculate(student).status == 200
+    for _ in range(40):
+        wait_for(lambda: pool.query(student).status == 200, 20, what="a read")
+    wait_for(lambda: total_reads(redis) == 40, 20, what="every read is told of")
+
+
+def test_notes_wait_for_a_store_that_is_away(start_pool, redis_server):
+    pool = start_pool(STORE_ROUND_TIMEOUT_MS=200)
+    redis, student = redis_server.client(), fresh_id()
+    assert pool.calculate(student).status == 200
+    assert pool.query(student).status == 200
+    wait_for(lambda: total_reads(redis) == 1, what="counted")
+    pause(redis_server.process.pid)
+    try:
+        for _ in range(3):
+            answer = pool.query(student)
+            assert answer.status == 200 and answer.headers["X-Cache"] == "STALE", answer
+        assert pool.query(student, "t9", "teacher").status == 503
+        assert pool.query(student, "other", "student").status == 403
+    finally:
+        resume(redis_server.process.pid)
+    wait_for(lambda: total_reads(redis) - len(records(redis, s="0")) >= 4, 30, what="told of afterwards")
+    assert wait_records(redis, s="0")
+
+
+def test_no_access_without_room_for_its_trace(start_pool, redis_server):
+    """The store is away for so long that there is no room for more notes: then nobody gets to see
+    anything, and when it is back everything is told of."""
+    pool = start_pool(STORE_ROUND_TIMEOUT_MS=50)
+    redis, token = redis_server.client(), pool.token("nosy", "student")
+    pause(redis_server.process.pid)
+    refused = 0
+    try:
+        with pool.connect(20) as connection:
+            deadline = time.monotonic() + 120
+            while time.monotonic() < deadline:
+                body = {"student_id": f"s{refused}"}
+                answer = connection.request("POST", "/api/v1/mastery/query", json=body, token=token)
+                if answer.status == 503:
+                    break
+                assert answer.status == 403, answer
+                refused += 1
+            assert answer.status == 503 and refused >= 4000, (answer, refused)
+            assert connection.request("GET", "/health").status == 200
+    finally:
+        resume(redis_server.process.pid)
+
+    def told():
+        found = records(redis, s="0", t="read")
+        return sum(int(r["n"]) for r in found) + sum(n for _, _, n in counts(redis, s="0")) >= refused
+
+    wait_for(told, 60, what="all refusals are told of")
+    assert pool.request("POST", "/api/v1/mastery/query", json={"student_id": "s1"}, token=token).status == 403

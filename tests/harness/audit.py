@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The audit log as it lies in Redis, and an independent check of its seals."""
+import hashlib
+import hmac
+import subprocess
+
+from harness.binaries import bin_dir
+from harness.wait import wait_for
+
+FIELDS = "artowscdn"
+SEAL_FIELDS = "qpbflnkmh"
+
+
+def shard_of(student):
+    return f"{hashlib.sha256(student.encode()).digest()[0]:02x}"
+
+
+def log_key(student):
+    return f"{{{shard_of(student)}}}:audit"
+
+
+def pseudonym(redis, student):
+    return redis.get(f"{{{shard_of(student)}}}:student:{student}:pseudonym")
+
+
+def records(redis, **wanted):
+    """All records of all shards, as dictionaries with their id; those alone that have the wanted
+    values in the fields named by their letters."""
+    found = []
+    for key in sorted(redis.scan_iter("{??}:audit", count=1000)):
+        for entry_id, fields in redis.xrange(key):
+            if all(fields[name] == value for name, value in wanted.items()):
+                found.append({"id": entry_id, "shard": key[1:3], **fields})
+    return found
+
+
+def counts(redis, **wanted):
+    """The reads that are still being counted: (minute, fields by letter, number)."""
+    found = []
+    for key in redis.scan_iter("{??}:audit:reads", count=1000):
+        for field, value in redis.hgetall(key).items():
+            minute, *values = field.split("\n")
+            fields = dict(zip("artowsd", values))
+            number, fields["c"] = value.split(" ", 1)
+            if all(fields[name] == value for name, value in wanted.items()):
+                found.append((int(minute), fields, int(number)))
+    return found
+
+
+def make_minutes_old(redis):
+    """The minutes of all counts are over."""
+    for key in redis.scan_iter("{??}:audit:reads", count=1000):
+        for field, value in redis.hgetall(key).items():
+            minute, rest = field.split("\n", 1)
+            redis.hdel(key, field)
+            redis.hset(key, f"{int(minute) - 5}\n{rest}", value)
+
+
+def wait_records(redis, number=1, **wanted):
+    def enough():
+        found = records(redis, **wanted)
+        return found if len(found) >= number else None
+
+    return wait_for(enough, 20, what=f"{number} records with {wanted}")
+
+
+def sealed(redis):
+    """Whether every record is under a seal."""
+    for key in redis.scan_iter("{??}:audit", count=1000):
+        [last] = redis.xrevrange(key, count=1)
+        seals = redis.xrevrange(f"{key}:seals", count=1)
+        if not seals or seals[0][1]["l"] != last[0]:
+            return False
+    return True
+
+
+def wait_sealed(redis):
+    wait_for(lambda: sealed(redis), 20, what="all records sealed")
+
+
+def mac(key, *lines):
+    text = "".join(f"{line}\n" for line in lines)
+    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def record_mac(key, entry_id, fields):
+    assert "".join(fields) == FIELDS
+    return mac(key, entry_id, *fields.values())[:32]
+
+
+def seal_head(key, shard, fields):
+    assert "".join(fields) == SEAL_FIELDS
+    return mac(key, shard, *(fields[name] for name in SEAL_FIELDS[:-1]))
+
+
+def ctl_audit(pool, *arguments, **settings):
+    """mastery-ctl audit, beside the pool."""
+    return subprocess.run(
+        [str(bin_dir() / "mastery-ctl"), "audit", *map(str, arguments)],
+        env={**pool.environment, **settings},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
