@@ -204,6 +204,10 @@ def test_a_refusal_does_not_tell_who_exists(stage, row):
         assert there[0] == 403 and there == missing, caller
 
 
+# The audit log is written behind the answer, for every request; scripts are seen by their call.
+BEHIND = re.compile(r":audit\b|:pseudonym\b")
+
+
 class Commands:
     """What Redis is asked while something is done. Nobody but one process of the pool may ask."""
 
@@ -221,6 +225,8 @@ class Commands:
             words = line["command"].split(" ")
             if line["command"] == f"ECHO {mark}":
                 return asked
+            if line["client_type"] == "lua" or BEHIND.search(line["command"]):
+                continue
             if words[0] not in ("PING", "CLIENT"):  # the pool looking whether Redis is there
                 asked.append((words[0], len(words)))
         raise AssertionError("the monitor has ended")
