@@ -2,15 +2,18 @@
 #include "app/routes/idempotency.h"
 
 #include "app/base/digest.h"
+#include "app/base/ids.h"
 #include "app/store/idempotency.h"
 
-enum { KEY_MAX = 128 };
+/* Beyond its deadline a request does not run: its process has ended. */
+enum { KEY_MAX = 128, MARGIN_S = 2, OWNER_BYTES = 8 };
 
 struct idempotency {
     struct ask *asked;
     struct str key; /* of the record in Redis */
     struct str marker;
     struct str digest; /* of the body: the same key with another body is a conflict */
+    struct str owner;  /* this request, among those that may have the key */
     bool ours;         /* this request is the first */
 };
 
@@ -33,6 +36,16 @@ static struct str hex_digest(struct arena *arena, struct str text)
     return arena_copy(arena, str_of(hex));
 }
 
+static struct str make_owner(struct arena *arena)
+{
+    unsigned char bytes[OWNER_BYTES];
+    char hex[2 * OWNER_BYTES + 1];
+
+    random_bytes(bytes, sizeof(bytes));
+    hex_print(bytes, sizeof(bytes), hex);
+    return arena_copy(arena, str_of(hex));
+}
+
 /* The caller's own name is part of the key, so nobody meets another's records. */
 static struct idempotency *describe(struct exchange *x)
 {
@@ -45,10 +58,11 @@ static struct idempotency *describe(struct exchange *x)
         return NULL;
     hash = hex_digest(x->arena, named);
     i->digest = hex_digest(x->arena, x->request.body);
+    i->owner = make_owner(x->arena);
     i->key = idempotency_key(x->arena, role_names[x->who.role], x->who.user, hash);
     i->marker =
         arena_printf(x->arena, "idempotency:%.*s:%.*s", STR_ARG(x->who.user), STR_ARG(hash));
-    return hash.p && i->digest.p && i->key.p && i->marker.p ? i : NULL;
+    return hash.p && i->digest.p && i->owner.p && i->key.p && i->marker.p ? i : NULL;
 }
 
 bool idempotency_begin(struct exchange *x)
@@ -64,10 +78,23 @@ bool idempotency_begin(struct exchange *x)
     }
     x->idempotency = i = describe(x);
     if (i)
-        i->asked = idempotency_ask_take(&x->asks, i->key, i->digest);
+        i->asked =
+            idempotency_ask_take(&x->asks, i->key, i->digest, i->owner,
+                                 (x->engine->config.request_deadline_s + MARGIN_S) * INT64_C(1000));
     else
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
     return i != NULL;
+}
+
+static const char location[] = "Location";
+
+static struct str location_of(const struct http_response *r)
+{
+    for (size_t i = 0; i < r->header_count; i++) {
+        if (strcmp(r->headers[i].name, location) == 0)
+            return r->headers[i].value;
+    }
+    return (struct str){0};
 }
 
 static void replay(struct exchange *x, const struct idempotency_record *record)
@@ -77,6 +104,8 @@ static void replay(struct exchange *x, const struct idempotency_record *record)
     http_response_json(&x->response, record->status, &unused);
     x->response.body.n = 0;
     buf_str(&x->response.body, record->body);
+    if (record->location.n > 0)
+        (void)http_response_header(&x->response, location, record->location);
     (void)http_response_header(&x->response, "Idempotency-Replayed", STR("true"));
 }
 
@@ -112,13 +141,14 @@ bool idempotency_end(struct exchange *x)
     i->ours = false;
     asks_clear(&x->asks);
     if (x->problem.code == PROBLEM_NONE && !x->response.body.failed && x->response.status < 300)
-        idempotency_ask_keep(&x->asks, i->key,
+        idempotency_ask_keep(&x->asks, i->key, i->owner,
                              &(struct idempotency_record){.digest = i->digest,
                                                           .status = x->response.status,
                                                           .student = exchange_subject(x),
+                                                          .location = location_of(&x->response),
                                                           .body = buf_view(&x->response.body)});
     else
-        idempotency_ask_free(&x->asks, i->key);
+        idempotency_ask_free(&x->asks, i->key, i->owner);
     return true;
 }
 

@@ -4,9 +4,9 @@
  *
  * The key's record is taken in the round of the handler's first questions, and the answer put into
  * it in a round of its own before it goes out. Only success is kept: after an error the key is free
- * again. A process that dies between doing and keeping leaves a record that says "running" for half
- * a minute; that nothing is done twice then is seen to by the marker that the change itself sets
- * (idempotency_marker). */
+ * again. A process that dies between doing and keeping leaves a record that says "running": when no
+ * request could run any more, the same body may have the key, and that nothing is done twice then
+ * is seen to by the marker that the change itself sets (idempotency_marker). */
 #ifndef ROUTES_IDEMPOTENCY_H
 #define ROUTES_IDEMPOTENCY_H
 

@@ -1,27 +1,56 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/store/idempotency.h"
 
+#include <inttypes.h>
+
 #include "app/base/buf.h"
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-/* The record: "running DIGEST", or "done DIGEST STATUS STUDENT" and the body behind a line feed. */
+/* The record: "running DIGEST OWNER UNTIL", or "done DIGEST STATUS STUDENT LOCATION" and the body
+ * behind a line feed. */
+
+/* KEYS: the record. ARGV: digest, owner, how long the request may run, how long a record is kept,
+ * both in ms. Nothing when the key has been taken, else the record that is in the way. */
+struct script script_idempotency_take = {
+    .name = "idempotency_take",
+    .body = STR_INIT(
+        "local there = redis.call('GET', KEYS[1])\n"
+        "local time = redis.call('TIME')\n"
+        "local now = time[1] * 1000 + math.floor(time[2] / 1000)\n"
+        "if there then\n"
+        "  local digest, ends = there:match('^running (%S+) %S+ (%d+)$')\n"
+        "  if digest ~= ARGV[1] or tonumber(ends) > now then return there end\n"
+        "end\n"
+        "local mine = string.format('running %s %s %.0f', ARGV[1], ARGV[2], now + ARGV[3])\n"
+        "redis.call('SET', KEYS[1], mine, 'PX', ARGV[4])\n"
+        "return false\n"),
+};
+
+/* KEYS: the record. ARGV: owner, and the record that is to be there instead for so many ms; without
+ * it there is none. */
+struct script script_idempotency_end = {
+    .name = "idempotency_end",
+    .body = STR_INIT("local there = redis.call('GET', KEYS[1])\n"
+                     "local owner = there and there:match('^running %S+ (%S+) %d+$')\n"
+                     "if owner ~= ARGV[1] then return 0 end\n"
+                     "if not ARGV[2] then return redis.call('DEL', KEYS[1]) end\n"
+                     "redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])\n"
+                     "return 1\n"),
+};
 
 struct str idempotency_key(struct arena *arena, const char *role, struct str user, struct str hash)
 {
     return key_idempotency(arena, role, user, hash);
 }
 
-struct ask *idempotency_ask_take(struct asks *a, struct str key, struct str digest)
+struct ask *idempotency_ask_take(struct asks *a, struct str key, struct str digest,
+                                 struct str owner, int64_t running_ms)
 {
-    struct str value = arena_printf(a->arena, "running %.*s", STR_ARG(digest));
-    struct str ms = arena_printf(a->arena, "%d", IDEMPOTENCY_RUNNING_MS);
+    struct str argv[] = {key, digest, owner, arena_printf(a->arena, "%" PRId64, running_ms),
+                         arena_printf(a->arena, "%d", IDEMPOTENCY_KEPT_MS)};
 
-    if (!value.p || !ms.p)
-        a->failed = true;
-    return ask_command(
-        a, ASK_WRITE, 7,
-        (struct str[]){STR("SET"), key, value, STR("NX"), STR("GET"), STR("PX"), ms});
+    return ask_script(a, &script_idempotency_take, 1, 5, argv);
 }
 
 static bool parse(struct str text, struct idempotency_record *ret)
@@ -37,7 +66,8 @@ static bool parse(struct str text, struct idempotency_record *ret)
     if (!str_equal(state, STR("done")) || !str_to_int64(str_cut(&head, ' '), 200, 299, &status))
         return false;
     ret->status = (int)status;
-    ret->student = head;
+    ret->student = str_cut(&head, ' ');
+    ret->location = head;
     ret->body = text;
     return true;
 }
@@ -60,9 +90,9 @@ bool idempotency_read_take(const struct ask *ask, struct idempotency_record *ret
     return false;
 }
 
-void idempotency_ask_keep(struct asks *a, struct str key, const struct idempotency_record *record)
+void idempotency_ask_keep(struct asks *a, struct str key, struct str owner,
+                          const struct idempotency_record *record)
 {
-    struct str ms = arena_printf(a->arena, "%d", IDEMPOTENCY_KEPT_MS);
     struct buf value;
 
     buf_init(&value, a->arena);
@@ -73,15 +103,18 @@ void idempotency_ask_keep(struct asks *a, struct str key, const struct idempoten
     buf_int(&value, record->status);
     buf_char(&value, ' ');
     buf_str(&value, record->student);
+    buf_char(&value, ' ');
+    buf_str(&value, record->location);
     buf_char(&value, '\n');
     buf_str(&value, record->body);
-    if (value.failed || !ms.p)
+    if (value.failed)
         a->failed = true;
-    (void)ask_command(a, ASK_WRITE, 5,
-                      (struct str[]){STR("SET"), key, buf_view(&value), STR("PX"), ms});
+    (void)ask_script(a, &script_idempotency_end, 1, 4,
+                     (struct str[]){key, owner, buf_view(&value),
+                                    arena_printf(a->arena, "%d", IDEMPOTENCY_KEPT_MS)});
 }
 
-void idempotency_ask_free(struct asks *a, struct str key)
+void idempotency_ask_free(struct asks *a, struct str key, struct str owner)
 {
-    (void)ask_command(a, ASK_WRITE, 2, (struct str[]){STR("DEL"), key});
+    (void)ask_script(a, &script_idempotency_end, 1, 2, (struct str[]){key, owner});
 }

@@ -6,29 +6,36 @@
 #include "app/base/problem.h"
 #include "app/store/store.h"
 
-enum { IDEMPOTENCY_RUNNING_MS = 30000, IDEMPOTENCY_KEPT_MS = 86400000 };
+enum { IDEMPOTENCY_KEPT_MS = 86400000 };
 
 enum idempotency_state {
-    IDEMPOTENCY_TAKEN,   /* nobody had it: it is ours now, for as long as a request may run */
+    IDEMPOTENCY_TAKEN,   /* nobody had it, or whoever had it has died: it is ours now */
     IDEMPOTENCY_RUNNING, /* another request has it */
     IDEMPOTENCY_DONE,    /* the answer is there */
 };
 
 struct idempotency_record {
     enum idempotency_state state;
-    struct str digest;  /* of the body of the first request; empty when TAKEN */
-    int status;         /* DONE */
-    struct str student; /* whom the answer is about: an erasure finds it by this; may be empty */
+    struct str digest;   /* of the body of the first request; empty when TAKEN */
+    int status;          /* DONE */
+    struct str student;  /* whom the answer is about: an erasure finds it by this; may be empty */
+    struct str location; /* a header of the answer; may be empty */
     struct str body;
 };
 
 /* p NULL without memory. */
 struct str idempotency_key(struct arena *arena, const char *role, struct str user, struct str hash);
-struct ask *idempotency_ask_take(struct asks *a, struct str key, struct str digest);
+/* Takes the key for a request that runs no longer than running_ms. Longer, its process has died:
+ * the same body may then have the key, another body still not. owner: a word that is this
+ * request's. */
+struct ask *idempotency_ask_take(struct asks *a, struct str key, struct str digest,
+                                 struct str owner, int64_t running_ms);
 /* Texts point into the reply. */
 bool idempotency_read_take(const struct ask *ask, struct idempotency_record *ret,
                            struct problem *p);
-void idempotency_ask_keep(struct asks *a, struct str key, const struct idempotency_record *record);
-void idempotency_ask_free(struct asks *a, struct str key);
+/* Both do nothing when the key is not the owner's any more. */
+void idempotency_ask_keep(struct asks *a, struct str key, struct str owner,
+                          const struct idempotency_record *record);
+void idempotency_ask_free(struct asks *a, struct str key, struct str owner);
 
 #endif

@@ -116,7 +116,7 @@ static void read_letters(const struct ask *ask, struct arena *arena)
 
 static struct ask *ask_idempotency(struct asks *a)
 {
-    return idempotency_ask_take(a, STR("idempotency:x"), STR("digest"));
+    return idempotency_ask_take(a, STR("idempotency:x"), STR("digest"), STR("owner"), 1000);
 }
 
 static void read_idempotency(const struct ask *ask, struct arena *arena)
@@ -130,6 +130,7 @@ static void read_idempotency(const struct ask *ask, struct arena *arena)
     require(record.state != IDEMPOTENCY_DONE || (record.status >= 200 && record.status <= 299));
     touch(record.body);
     touch(record.student);
+    touch(record.location);
 }
 
 static struct ask *ask_journal(struct asks *a)

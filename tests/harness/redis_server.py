@@ -86,6 +86,8 @@ class RedisStandIn:
     drip    real answers, a byte each 100 ms
     cut     real answers, but the connection ends after `cut_after` more bytes of them
     refuse  new connections are closed at once, and the present ones too
+
+    `watch`, when it is set, sees every command and says whether it may reach Redis in mode pass.
     """
 
     def __init__(self, upstream):
@@ -93,7 +95,7 @@ class RedisStandIn:
         self.folder = Path(tempfile.mkdtemp(prefix="ms-"))
         self.path = self.folder / "stand-in.sock"
         self.mode, self.reply, self.cut_after = "pass", b"", 0
-        self.commands = 0
+        self.commands, self.watch = 0, None
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self.path))
         self._listener.listen(64)
@@ -170,7 +172,7 @@ class RedisStandIn:
             self.commands += 1
             if self.mode == "say":
                 client.sendall(self.reply)
-            elif self.mode != "hang":
+            elif self.mode != "hang" and (not self.watch or self.watch(command)):
                 server.sendall(command)
         return data
 

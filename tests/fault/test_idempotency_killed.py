@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""kill -9 at each step of a request with an Idempotency-Key: whoever repeats it gets one effect, and
+nobody gets the key for another body (hazards W15)."""
+import os
+import re
+import signal
+import uuid
+
+import pytest
+from harness.engine import fresh_id
+from harness.events import event
+from harness.wait import wait_for
+
+RUNNING = re.compile(r"running (\w{64}) (\w+) (\d+)")
+
+
+def calculate(student, number):
+    value = 0.5 + number / 10
+    components = dict.fromkeys(("completion", "quiz", "quality", "consistency"), value)
+    return "/api/v1/mastery/calculate", {"student_id": student, "components": components}
+
+
+def ingest(student, number):
+    body = event(student=student, event_id=f"{student}-once", score=0.5 + number / 10)
+    return "/api/v1/mastery/ingest", {**body, "timestamp": body["timestamp"][:19] + ".000Z"}
+
+
+def batch(student, number):
+    return "/api/v1/batch/mastery", {"student_ids": [student] + ["another"] * number}
+
+
+def samples(pool, student):
+    """How many statements and events the student's days rest on."""
+    path = f"/api/v1/mastery/history/{student}"
+    history = pool.request("GET", path, token=pool.token("root", "admin")).json["history"]
+    return sum(day["sample_size"] for day in history)
+
+
+def batches(redis):
+    return len({key.split(":")[1] for key in redis.scan_iter("batch:*")})
+
+
+class Killer:
+    """Between the pool and Redis: counts a request's commands, and kills before the chosen one."""
+
+    def __init__(self, pool, stand_in):
+        self.pool, self.seen, self.at = pool, 0, None
+        stand_in.watch = self.watch
+
+    def watch(self, command):
+        if b"PING" in command[:16] or b"SCRIPT" in command[:16]:
+            return True
+        self.seen += 1
+        if self.at is None or self.seen < self.at:
+            return True
+        if self.seen == self.at:
+            os.kill(self.pool.pids()[0], signal.SIGKILL)
+        return False
+
+    def aim(self, at):
+        self.seen, self.at = 0, at
+
+
+class Caller:
+    """Repeats one request; `number` chooses among different bodies for it."""
+
+    def __init__(self, pool, make, student):
+        self.pool, self.make, self.student = pool, make, student
+        self.key = str(uuid.uuid4())
+        self.requests = {number: make(student, number) for number in (0, 1)}
+
+    def send(self, number=0):
+        path, body = self.requests[number]
+        return self.pool.request(
+            "POST",
+            path,
+            json=body,
+            token=self.pool.token("caller", "admin"),
+            headers={"Idempotency-Key": self.key},
+        )
+
+
+@pytest.fixture
+def pool(start_pool, stand_in):
+    return start_pool(redis_url=stand_in.url, may_crash=True)
+
+
+def assert_conflict(answer):
+    assert answer.status == 409 and answer.json["error"]["code"] == "CONFLICT", answer
+
+
+def let_time_pass(redis):
+    """As if no request that began before could still be running."""
+    for key in redis.scan_iter("idempotency:*"):
+        match = RUNNING.fullmatch(redis.get(key))
+        if match:
+            redis.set(key, f"running {match[1]} {match[2]} 1", keepttl=True)
+
+
+def killed(pool, caller):
+    """The request, whose process dies before it has answered."""
+    with pytest.raises(AssertionError, match="closed without an answer"):
+        caller.send()
+    wait_for(pool.serves, 30, what="another process")
+
+
+def effect_of(make, pool, redis, caller):
+    return batches(redis) if make is batch else samples(pool, caller.student)
+
+
+@pytest.mark.parametrize("make", [calculate, ingest, batch])
+def test_killed_at_any_step_it_has_one_effect(pool, stand_in, redis_server, make):
+    redis, killer = redis_server.client(), Killer(pool, stand_in)
+    assert Caller(pool, make, fresh_id()).send().status in (200, 202)
+    steps = killer.seen
+    assert steps >= 4, "taking the key, reading, writing, keeping the answer"
+    for at in range(1, steps + 1):
+        redis.flushall()
+        caller = Caller(pool, make, fresh_id())
+        killer.aim(at)
+        killed(pool, caller)
+        killer.aim(None)
+        if list(redis.scan_iter("idempotency:*")):
+            assert_conflict(caller.send())  # it might still run
+            assert_conflict(caller.send(1))
+            let_time_pass(redis)
+            assert_conflict(caller.send(1))  # the key belongs to its body
+        again = caller.send()
+        assert again.status in (200, 202), (at, again)
+        assert effect_of(make, pool, redis, caller) == 1, at
+        replayed = caller.send()
+        assert replayed.body == again.body and replayed.headers["Idempotency-Replayed"] == "true"
+        assert replayed.headers["Location"] == again.headers["Location"]
+        assert_conflict(caller.send(1))
+        assert effect_of(make, pool, redis, caller) == 1, at
+
+
+def test_one_that_was_thought_dead_does_not_spoil_the_key(pool, stand_in, redis_server):
+    """It slept, and another has taken its key over when it comes to keep its answer."""
+    redis, killer = redis_server.client(), Killer(pool, stand_in)
+    caller = Caller(pool, calculate, fresh_id())
+    assert Caller(pool, calculate, fresh_id()).send().status == 200
+    steps, taken_over = killer.seen, []
+
+    def watch(command):
+        if killer.watch(command) and killer.seen == steps:
+            key = [k for k in redis.scan_iter("idempotency:*") if "running" in redis.get(k)][0]
+            digest = redis.get(key).split(" ")[1]
+            redis.set(key, f"running {digest} another 99999999999999", keepttl=True)
+            taken_over.append((key, redis.get(key)))
+        return True
+
+    killer.aim(None)
+    stand_in.watch = watch
+    assert caller.send().status == 200
+    [(key, record)] = taken_over
+    assert redis.get(key) == record
+    stand_in.watch = None
+    assert_conflict(caller.send())
+    assert redis.get(key) == record
+
+
+def test_it_is_kept_for_a_day_and_no_longer(pool, redis_server):
+    redis, caller = redis_server.client(), Caller(pool, calculate, fresh_id())
+    assert caller.send().status == 200
+    [key] = redis.scan_iter("idempotency:*")
+    assert 86400_000 - 60_000 < redis.pttl(key) <= 86400_000
+    redis.delete(key)
+    assert "Idempotency-Replayed" not in caller.send().headers
+    assert caller.send().headers["Idempotency-Replayed"] == "true"
