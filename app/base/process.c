@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/base/confine.h"
 #include "app/base/ids.h"
 
 void process_set_signals(void)
@@ -23,14 +24,20 @@ void process_set_signals(void)
     (void)signal(SIGUSR2, SIG_IGN);
 }
 
-void process_harden(void)
+void process_hide_memory(void)
 {
     static const struct rlimit none = {0, 0};
 
-    (void)umask(0007);
     (void)prctl(PR_SET_DUMPABLE, 0);
     (void)setrlimit(RLIMIT_CORE, &none);
+}
+
+void process_harden(void)
+{
+    process_hide_memory();
+    (void)umask(0007);
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    (void)confine_process(); /* where there is no such filter, the rest has to do */
 }
 
 void process_leave_with_parent(pid_t parent)

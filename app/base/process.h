@@ -10,7 +10,9 @@
  * (app/service/loop.h), so that they never cut short a read (hazards F10, F11); PIPE and USR2 are
  * ignored. */
 void process_set_signals(void);
-/* No core files, no tracing, no new privileges, nothing for others in files that it makes. */
+/* No core files, no tracing: for whatever holds secrets. */
+void process_hide_memory(void);
+/* That, and no new privileges, no other programs, nothing for others in files that it makes. */
 void process_harden(void);
 /* For a process that must not outlive its parent: it gets TERM when that ends (hazards M4). parent:
  * what getppid() said first. */

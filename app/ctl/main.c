@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "app/base/process.h"
 #include "app/base/version.h"
 #include "app/ctl/command.h"
 
@@ -111,6 +112,7 @@ static int end(enum ctl_exit status)
 
 int main(int argc, char **argv)
 {
+    process_hide_memory(); /* it reads the same secrets as the engine */
     if (argc < 2) {
         print_help(stderr);
         return CTL_USAGE;

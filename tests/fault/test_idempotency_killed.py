@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""kill -9 at each step of a request with an Idempotency-Key: whoever repeats it gets one effect, and
-nobody gets the key for another body (hazards W15)."""
+"""kill -9 at each step of a request with an Idempotency-Key: whoever repeats it gets one effect,
+and nobody gets the key for another body (hazards W15)."""
 import os
 import re
 import signal

@@ -157,7 +157,10 @@ def test_hup_makes_it_look_at_once(start, secret):
     wait_for(lambda: everywhere(pool, 401, old), 30, what="the old secret is refused")
 
 
-@pytest.mark.parametrize("text", ["", "\n\n", "short", f"{NEW}\nshort", "-----BEGIN PUBLIC KEY-----"])
+BROKEN = ["", "\n\n", "short", f"{NEW}\nshort", "-----BEGIN PUBLIC KEY-----"]
+
+
+@pytest.mark.parametrize("text", BROKEN)
 def test_an_empty_or_broken_file_keeps_the_old_keys_and_raises_an_alarm(start, secret, text):
     pool = start(KEY_GRACE_S=0)
     token = make_token(OLD, "someone", "student")
