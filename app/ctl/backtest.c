@@ -13,7 +13,7 @@
 #include "app/store/cohort.h"
 #include "app/store/students.h"
 
-enum { PIECE = 200, ARENA_FIRST = 1 << 20, ARENA_CAP = 256 << 20 };
+enum { PIECE = 200, HEIGHT = 600, ARENA_FIRST = 1 << 20, ARENA_CAP = 256 << 20 };
 
 static const int horizons[] = {1, 2, 3, 5, 7, 10, 14, 21, 30};
 static const char *const method_names[BACKTEST_METHODS] = {[BACKTEST_LEAST_SQUARES] =
@@ -188,7 +188,7 @@ static bool draw(const struct run *r)
 {
     struct plot plot;
 
-    if (!plot_begin(r->command, r->settings->plot, &plot))
+    if (!plot_begin(r->command, r->settings->plot, HEIGHT, &plot))
         return false;
     (void)fputs("set title 'Mean error of predictions'\nset xlabel 'days ahead'\n"
                 "set ylabel 'mean |predicted - true|'\nset yrange [0:*]\n"

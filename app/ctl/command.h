@@ -35,7 +35,9 @@ extern const struct command nginx_locations_command;
 extern const struct command ingest_command;
 extern const struct command dead_command;
 extern const struct command audit_command;
+extern const struct command batch_command;
 extern const struct command backtest_command;
+extern const struct command report_command;
 
 /* A line on stderr: "mastery-ctl NAME: …". */
 void command_complain(const struct command *command, const char *format, ...)

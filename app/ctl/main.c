@@ -18,6 +18,8 @@ static const struct command *const commands[] = {
     &ingest_command,
     &dead_command,
     &audit_command,
+    &batch_command,
+    &report_command,
     &backtest_command,
     &config_command,
     &nginx_locations_command,

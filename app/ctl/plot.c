@@ -16,10 +16,10 @@ static bool ends_with(struct str s, struct str end)
 static const char *terminal_of(struct str path)
 {
     if (str_equal(path, STR("-")))
-        return "dumb size 100, 32";
+        return "dumb size 100";
     if (ends_with(path, STR(".png")))
-        return "pngcairo size 1000, 600";
-    return ends_with(path, STR(".svg")) ? "svg size 1000, 600" : NULL;
+        return "pngcairo size 1000";
+    return ends_with(path, STR(".svg")) ? "svg background rgb 'white' size 1000" : NULL;
 }
 
 /* Starts gnuplot between two descriptors; 0, or what is wrong as an errno. */
@@ -65,8 +65,9 @@ static int open_output(const char *path)
     return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 }
 
-bool plot_begin(const struct command *command, const char *path, struct plot *ret)
+bool plot_begin(const struct command *command, const char *path, int height, struct plot *ret)
 {
+    enum { PIXELS_A_LINE = 19 };
     const char *terminal = terminal_of(str_of(path));
     int out, error;
 
@@ -86,7 +87,8 @@ bool plot_begin(const struct command *command, const char *path, struct plot *re
     if (error != 0)
         command_complain(command, "gnuplot: %s", strerror(error));
     else
-        (void)fprintf(ret->out, "set terminal %s\n", terminal);
+        (void)fprintf(ret->out, "set terminal %s, %d\n", terminal,
+                      strcmp(path, "-") == 0 ? height / PIXELS_A_LINE : height);
     return error == 0;
 }
 

@@ -13,8 +13,9 @@ struct plot {
     pid_t pid;
 };
 
-/* path: FILE.png or FILE.svg; "-": as text on standard output. False with a line on stderr. */
-bool plot_begin(const struct command *command, const char *path, struct plot *ret);
+/* path: FILE.png or FILE.svg, height pixels high; "-": as text on standard output. False with a
+ * line on stderr. */
+bool plot_begin(const struct command *command, const char *path, int height, struct plot *ret);
 /* False with a line on stderr when gnuplot has not drawn it. */
 bool plot_end(const struct command *command, struct plot *plot);
 

@@ -27,23 +27,35 @@ void terminal_print(enum colour colour, int width, const char *text)
         (void)printf("%-*s", width, text);
 }
 
-void progress_show(size_t done, size_t total, const char *what)
+bool progress_is_shown(void)
+{
+    return isatty(STDERR_FILENO);
+}
+
+void progress_draw(size_t done, size_t total, const char *what)
 {
     static const char full[] = "########################################",
                       empty[] = "........................................";
     size_t percent = total > 0 ? done * 100 / total : 100;
-    size_t before = total > 0 && done > 0 ? (done - 1) * 100 / total : SIZE_MAX;
     int filled = (int)(percent * BAR_WIDTH / 100);
 
     static_assert(sizeof(full) == BAR_WIDTH + 1 && sizeof(empty) == BAR_WIDTH + 1, "a sign a step");
-    if (percent == before || !isatty(STDERR_FILENO))
-        return;
-    (void)fprintf(stderr, "\r[%.*s%.*s] %3zu %%  %zu of %zu %s", filled, full, BAR_WIDTH - filled,
-                  empty, percent, done, total, what);
+    if (progress_is_shown())
+        (void)fprintf(stderr, "\r[%.*s%.*s] %3zu %%  %zu of %zu %s", filled, full,
+                      BAR_WIDTH - filled, empty, percent, done, total, what);
+}
+
+void progress_show(size_t done, size_t total, const char *what)
+{
+    size_t percent = total > 0 ? done * 100 / total : 100;
+    size_t before = total > 0 && done > 0 ? (done - 1) * 100 / total : SIZE_MAX;
+
+    if (percent != before)
+        progress_draw(done, total, what);
 }
 
 void progress_clear(void)
 {
-    if (isatty(STDERR_FILENO))
+    if (progress_is_shown())
         (void)fputs("\r\033[K", stderr);
 }

@@ -26,7 +26,7 @@ def batches(admin):
 
 @pytest.fixture
 def pool(start_pool):
-    return start_pool()
+    return start_pool(STORE_ROUND_TIMEOUT_MS=2000)
 
 
 @pytest.fixture
@@ -495,19 +495,22 @@ def test_batch_that_cannot_be_done_has_failed(pool, alone, store, start_worker):
     start_worker(pool)
     assert alone.wait(batch)["status"] == "failed"
     [letter] = wait_for(lambda: dead_letters(store), what="dead")
-    assert letter["source"] == "queue:batch" and letter["event"] == f"{batch} 0"
+    assert letter["source"] == "queue:batch" and letter["event"] == {"batch": batch, "from": 0}
 
 
-@pytest.mark.parametrize("body", ["", "x", "0" * 32, f"{'0' * 32} x", f"{'0' * 32} 7"])
+@pytest.mark.parametrize(
+    "body",
+    ["", "x", "[]", "{}", '{"batch":5}', '{"batch":"a","from":7}', '{"batch":"a","from":1024}'],
+)
 def test_job_that_is_no_part_of_a_batch_is_dead(pool, store, start_worker, body):
     store.xadd("queue:{batch}:low", {"k": "batch", "b": body, "t": "0"})
     start_worker(pool)
     [letter] = wait_for(lambda: dead_letters(store), 20, what="dead")
-    assert "not a part of a batch" in letter["reason"]
+    assert "not about a batch" in letter["reason"]
 
 
 def test_job_of_a_batch_that_has_gone_is_nothing_to_do(pool, store, start_worker):
-    store.xadd("queue:{batch}:low", {"k": "batch", "b": f"{'0' * 32} 64", "t": "0"})
+    store.xadd("queue:{batch}:low", {"k": "batch", "b": '{"batch":"gone","from":64}', "t": "0"})
     start_worker(pool)
     wait_for(lambda: not store.xlen("queue:{batch}:low"), 20, what="done")
     assert not dead_letters(store) and not store.keys("batch*")

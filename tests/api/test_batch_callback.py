@@ -3,14 +3,15 @@
 import hashlib
 import hmac
 import json
-import socket
 import subprocess
 import time
 
 import pytest
 from harness.batches import PATH, Batches, PoolAdmin, fresh_ids, stating
 from harness.binaries import bin_dir
+from harness.pool import Pool
 from harness.receiver import Receiver
+from harness.redis_server import RedisServer
 from harness.wait import wait_for
 
 SECRET = "a secret for callbacks, of more than thirty-two bytes"
@@ -33,6 +34,7 @@ def start(start_pool):
     """start(hosts, **settings): a pool that may call back there, and its batches."""
 
     def begin(hosts, **settings):
+        settings = {"STORE_ROUND_TIMEOUT_MS": 2000, **settings}
         pool = start_pool(CALLBACK_HOSTS=hosts, CALLBACK_SECRET=SECRET, **settings)
         return pool, Batches(PoolAdmin(pool))
 
@@ -224,9 +226,6 @@ REFUSED = [
 @pytest.fixture(scope="module")
 def strict():
     """A pool for all of them: nothing is done."""
-    from harness.pool import Pool
-    from harness.redis_server import RedisServer
-
     settings = {"CALLBACK_HOSTS": "hooks.example, other.example:8443", "CALLBACK_SECRET": SECRET}
     with RedisServer() as server, Pool(server.url, **settings) as pool:
         yield PoolAdmin(pool)
@@ -259,15 +258,6 @@ def test_without_hosts_there_are_no_callbacks(start_pool):
     )
     assert answer.status == 400
     assert answer.json["error"]["details"]["errors"][0]["field"] == "callback_url"
-
-
-def loopback_6():
-    with socket.socket(socket.AF_INET6) as sock:
-        try:
-            sock.bind(("::1", 0))
-            return True
-        except OSError:
-            return False
 
 
 @pytest.mark.parametrize(

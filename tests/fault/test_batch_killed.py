@@ -14,6 +14,7 @@ from harness.worker import Worker
 BATCHES = int(os.environ.get("MASTERY_TEST_BATCHES", "8"))
 STUDENTS = int(os.environ.get("MASTERY_TEST_BATCH_STUDENTS", "300"))
 KILLS = 20
+PATIENT = {"STORE_ROUND_TIMEOUT_MS": 2000}  # with a Redis that shares the machine with others
 
 
 class Watch:
@@ -63,11 +64,8 @@ def assert_stated_once(pool, store, submitted, sample=40):
     """What was done has been done once: one statement, and one entry of the journal turned."""
     names = [name for students in submitted.values() for name in students]
     for name in random.Random(1).sample(names, min(sample, len(names))):
-        answer = pool.request(
-            "GET", f"/api/v1/mastery/history/{name}", token=pool.token("root", "admin")
-        )
-        assert [day["sample_size"] for day in answer.json["history"]] in ([1], [1, 1])
-        assert sum(day["sample_size"] for day in answer.json["history"]) == 1, name
+        history = Batches(PoolAdmin(pool)).get(f"/api/v1/mastery/history/{name}")["history"]
+        assert [day["sample_size"] for day in history] == [1], name
     assert not store.xlen("queue:{dead}")
 
 
@@ -79,7 +77,7 @@ def start_workers(pool, count, **settings):
 
 
 def test_workers_killed_over_and_over_leave_each_result_once(start_pool, redis_server):
-    pool = start_pool()
+    pool = start_pool(**PATIENT)
     batches = Batches(PoolAdmin(pool))
     submitted = submit_all(batches, BATCHES, STUDENTS)
     watch = Watch(batches, {batch: len(names) for batch, names in submitted.items()})
@@ -112,7 +110,7 @@ def test_workers_killed_over_and_over_leave_each_result_once(start_pool, redis_s
 
 def test_stopped_worker_that_comes_back_doubles_nothing(start_pool, redis_server):
     """SIGSTOP until another has taken its jobs over, then SIGCONT."""
-    pool = start_pool()
+    pool = start_pool(**PATIENT)
     batches = Batches(PoolAdmin(pool))
     [worker] = start_workers(pool, 1)
     others = []
@@ -134,7 +132,7 @@ def test_stopped_worker_that_comes_back_doubles_nothing(start_pool, redis_server
 
 def test_redis_killed_amid_batches(start_pool):
     with RedisServer("--appendonly", "yes", "--appendfsync", "always") as server:
-        pool = start_pool(redis_url=server.url)
+        pool = start_pool(redis_url=server.url, **PATIENT)
         batches = Batches(PoolAdmin(pool))
         submitted = submit_all(batches, 4, STUDENTS)
         [worker] = start_workers(pool, 1)
@@ -160,7 +158,7 @@ def test_redis_killed_amid_batches(start_pool):
 
 def test_many_batches_at_once_from_many_callers(start_pool, redis_server):
     """Submitted and watched by several callers while two workers do them."""
-    pool = start_pool(size=2)
+    pool = start_pool(size=2, **PATIENT)
     submitted = {}
 
     def submit(_caller, turn):

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Batches: submitted, waited for, and their results read."""
+import time
+
 from harness.engine import fresh_id
 from harness.wait import wait_for
 
@@ -35,10 +37,17 @@ class Batches:
         assert answer.status == 202, answer
         return answer.json["batch_id"]
 
-    def status(self, batch):
-        answer = self.client.get(f"{PATH}/{batch}")
+    def get(self, path):
+        """Asked again while the store is away: how long that may be is for others to test."""
+        answer = self.client.get(path)
+        while answer.status == 503:
+            time.sleep(0.05)
+            answer = self.client.get(path)
         assert answer.status == 200, answer
         return answer.json
+
+    def status(self, batch):
+        return self.get(f"{PATH}/{batch}")
 
     def wait(self, batch, timeout=30):
         """Its last status, when it has ended."""
@@ -53,11 +62,10 @@ class Batches:
         """All of them, page by page."""
         found, total = [], 1
         while len(found) < total:
-            answer = self.client.get(f"{PATH}/{batch}/results?offset={len(found)}&limit={limit}")
-            assert answer.status == 200, answer
-            total = answer.json["total"]
-            found += answer.json["results"]
-            assert answer.json["results"] or total == len(found)
+            page = self.get(f"{PATH}/{batch}/results?offset={len(found)}&limit={limit}")
+            total = page["total"]
+            found += page["results"]
+            assert page["results"] or total == len(found)
         return found
 
 
