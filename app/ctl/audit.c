@@ -28,7 +28,6 @@ struct run {
     const struct settings *settings;
     struct engine engine;
     struct arena *arena; /* of one step */
-    struct audit_keys keys;
     struct anchors anchors;
     struct audit_head heads[SHARDS];
     uint64_t seals, records, shards, faults;
@@ -198,7 +197,8 @@ static enum ctl_exit verify(struct run *r, struct arena *kept)
     if (!read_heads(r, kept, &p))
         return fail(r, &p);
     for (unsigned shard = 0; shard < SHARDS; shard++) {
-        struct audit_check c = {.keys = &r->keys, .shard = shard, .kept_since_ms = kept_since_ms};
+        struct audit_check c = {
+            .keys = &r->engine.audit_keys, .shard = shard, .kept_since_ms = kept_since_ms};
 
         if (!check_shard(r, &c, &p))
             return fail(r, &p);
@@ -215,21 +215,13 @@ static enum ctl_exit verify(struct run *r, struct arena *kept)
 
 static enum ctl_exit begin_verify(struct run *r, struct arena *kept)
 {
-    char error[200];
-    enum ctl_exit status;
+    enum ctl_exit status = CTL_FAILED;
 
-    if (!audit_keys_load(&r->engine.config, &r->keys, error)) {
-        command_complain(r->command, "%s", error);
-        return CTL_FAILED;
-    }
-    if (r->settings->anchor && !anchors_read(&r->anchors, r->settings->anchor)) {
+    if (r->settings->anchor && !anchors_read(&r->anchors, r->settings->anchor))
         command_complain(r->command, "cannot read %s: %s", r->settings->anchor, strerror(errno));
-        status = CTL_FAILED;
-    } else {
+    else
         status = verify(r, kept);
-    }
     anchors_release(&r->anchors);
-    audit_keys_release(&r->keys);
     return status;
 }
 
@@ -280,7 +272,8 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
         return command_misused(command, "--anchor is for verify");
     (void)signal(SIGPIPE, SIG_IGN); /* a Redis that goes away is an error, not the end */
     r.arena = arena_new(1 << 16, 256 << 20);
-    if (r.arena && engine_open(&r.engine, "mastery-ctl audit", NULL, 0))
+    if (r.arena && engine_open(&r.engine, "mastery-ctl audit", NULL,
+                               r.settings->action == VERIFY ? ENGINE_SEALING : 0))
         status = r.settings->action == VERIFY ? begin_verify(&r, arena) : list(&r);
     engine_close(&r.engine);
     arena_free(r.arena);

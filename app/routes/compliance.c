@@ -230,11 +230,11 @@ static const struct rule status_answer[] = {
 
 static const struct route routes[] = {
     {.name = "consent-give", .method = POST, .pattern = "/api/v1/compliance/consent/{student_id}", .bucket = "consent",
-     .limit_per_minute = 20, .access = ACCESS_EXPORT, .flags = ROUTE_PERSONAL, .rules = decision_rules,
+     .limit_per_minute = 20, .access = ACCESS_EXPORT, .flags = ROUTE_PERSONAL | ROUTE_RECORDED, .rules = decision_rules,
      .input_size = sizeof(struct decision), .student = offsetof(struct decision, student), .check = check_decision,
      .handler = decide, .status = 200, .answer = decision_answer, .summary = "Gives a consent, or refuses it"},
     {.name = "consent-withdraw", .method = POST, .pattern = "/api/v1/compliance/consent/{student_id}/withdraw", .bucket = "consent",
-     .limit_per_minute = 20, .access = ACCESS_EXPORT, .flags = ROUTE_PERSONAL, .rules = withdrawal_rules,
+     .limit_per_minute = 20, .access = ACCESS_EXPORT, .flags = ROUTE_PERSONAL | ROUTE_RECORDED, .rules = withdrawal_rules,
      .input_size = sizeof(struct decision), .student = offsetof(struct decision, student), .check = check_withdrawal,
      .handler = withdraw, .status = 200, .answer = decision_answer, .summary = "Withdraws a consent that was given"},
     {.name = "consent-status", .method = GET, .pattern = "/api/v1/compliance/consent/status/{student_id}", .bucket = "consent",

@@ -89,6 +89,8 @@ bool engine_open(struct engine *engine, const char *program, const struct router
     engine_set_log_key(engine);
     if (parts & ENGINE_TOKENS && !(engine->tokens = tokens_new(config, error)))
         goto failed;
+    if (parts & ENGINE_SEALING && !audit_keys_load(config, &engine->audit_keys, error))
+        goto failed;
     if (parts & ENGINE_METRICS && !(engine->metrics = open_metrics(config, router, error)))
         goto failed;
     if (parts & ENGINE_SERVING && !open_catalogue(engine, error))
@@ -110,6 +112,7 @@ void engine_close(struct engine *engine)
     chain_free(engine->chain);
     answers_free(engine->answers);
     audit_free(engine->audit);
+    audit_keys_release(&engine->audit_keys);
     arena_free(engine->kept);
     tokens_free(engine->tokens);
     metrics_close(engine->metrics);

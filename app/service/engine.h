@@ -8,6 +8,7 @@
 #include "app/base/config.h"
 #include "app/obs/log.h"
 #include "app/obs/metrics.h"
+#include "app/service/audit_chain.h"
 #include "app/service/rotation.h"
 #include "app/store/answers.h"
 #include "app/store/chain.h"
@@ -23,10 +24,11 @@ struct engine {
     struct metrics *metrics; /* NULL in mastery-ctl */
     struct tokens *tokens;   /* NULL in programs that verify none */
     struct store *store;
-    struct chain *chain;         /* writes to one student under way from here */
-    struct answers *answers;     /* last answers, for when the store is away; NULL: none kept */
-    struct audit *audit;         /* what is on its way to the audit log; NULL: nothing is noted */
-    const struct router *router; /* NULL in programs that serve no requests */
+    struct chain *chain;          /* writes to one student under way from here */
+    struct answers *answers;      /* last answers, for when the store is away; NULL: none kept */
+    struct audit_keys audit_keys; /* none in programs that seal nothing */
+    struct audit *audit;          /* what is on its way to the audit log; NULL: nothing is noted */
+    const struct router *router;  /* NULL in programs that serve no requests */
     const struct catalogue *catalogue; /* of recommendations; NULL in programs that give none */
     struct arena *kept;                /* what lives as long as the process */
     struct rotation rotation;          /* of the secrets */
@@ -39,6 +41,7 @@ struct engine {
 enum engine_part {
     ENGINE_METRICS = 1, /* joins the pool's shared metrics */
     ENGINE_TOKENS = 2,  /* verifies tokens */
+    ENGINE_SEALING = 8, /* has the keys of the audit log's seals */
     ENGINE_SERVING = 4, /* keeps last answers, notes for the audit log, has the catalogue */
 };
 

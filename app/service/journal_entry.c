@@ -25,7 +25,7 @@ static const struct rule every_entry[] = {
     {.name = "kind", .type = RULE_TEXT, .required = true, .into = offsetof(struct entry, kind)},
     {.name = "student_id", .type = RULE_ID, .required = true, .into = offsetof(struct entry, student)},
     {.name = "actor", .type = RULE_TEXT, .into = offsetof(struct entry, actor)},
-    {.name = "actor_role", .type = RULE_TEXT, .into = offsetof(struct entry, actor_role)},
+    {.name = "role", .type = RULE_TEXT, .into = offsetof(struct entry, actor_role)},
     {.name = "correlation_id", .type = RULE_TEXT, .into = offsetof(struct entry, correlation_id)},
     {.name = "at", .type = RULE_INT, .required = true, .into = offsetof(struct entry, at_ms)},
     {0},
@@ -141,6 +141,8 @@ static bool publish_level(const struct turning *t)
 
 /* ---- the audit record: every kind has one ---- */
 
+typedef void teller(struct jw *w, const struct entry *e); /* what is particular to its kind */
+
 /* A student is never named by his id, and acts for nobody but himself. */
 static struct str actor_of(const struct entry *e)
 {
@@ -149,7 +151,18 @@ static struct str actor_of(const struct entry *e)
     return str_equal(e->actor_role, STR("student")) ? STR("student:") : e->actor;
 }
 
-static bool make_audit(const struct turning *t)
+static void tell_score(struct jw *w, const struct entry *e)
+{
+    jw_int(w, "revision", e->revision);
+}
+
+static void tell_consent(struct jw *w, const struct entry *e)
+{
+    jw_str(w, "consent_type", e->consent);
+    jw_bool(w, "granted", e->granted);
+}
+
+static bool make_audit(const struct turning *t, const char *resource, teller *tell)
 {
     const struct entry *e = t->entry;
     struct buf details;
@@ -158,12 +171,12 @@ static bool make_audit(const struct turning *t)
     buf_init(&details, t->arena);
     jw_object(&w, NULL);
     jw_time(&w, "at", e->at_ms);
-    jw_int(&w, "revision", e->revision);
+    tell(&w, e);
     jw_object_end(&w);
     t->turn->audit = (struct audit_record){.actor = actor_of(e),
                                            .role = e->actor_role,
                                            .action = e->kind,
-                                           .resource = STR("mastery"),
+                                           .resource = str_of(resource),
                                            .success = true,
                                            .correlation_id = e->correlation_id,
                                            .details = buf_view(&details)};
@@ -180,12 +193,14 @@ enum { PRODUCTS_MAX = 4 };
 static const struct kind {
     struct str name;
     const struct rule *rules;        /* what it has beyond every_entry */
+    const char *resource;            /* of its audit record */
+    teller *tell;
     product *products[PRODUCTS_MAX]; /* in the order in which they are published */
 } kinds[] = {
-    {STR_INIT("calculated"), change_of_score, {publish_score, publish_level}},
-    {STR_INIT("event"),      change_of_score, {keep_event, publish_score, publish_level}},
-    {STR_INIT("recomputed"), change_of_score, {publish_score, publish_level}},
-    {STR_INIT("consent"),    consent_decision, {NULL}},
+    {STR_INIT("calculated"), change_of_score, "mastery", tell_score, {publish_score, publish_level}},
+    {STR_INIT("event"),      change_of_score, "mastery", tell_score, {keep_event, publish_score, publish_level}},
+    {STR_INIT("recomputed"), change_of_score, "mastery", tell_score, {publish_score, publish_level}},
+    {STR_INIT("consent"),    consent_decision, "compliance", tell_consent, {NULL}},
 };
 /* clang-format on */
 
@@ -231,7 +246,7 @@ bool journal_entry_turn(const struct journal_source *source, struct arena *arena
         return false;
     turn.student = entry.student;
     *ret_reason = "out of memory";
-    if (!make_audit(&t))
+    if (!make_audit(&t, kind->resource, kind->tell))
         return false;
     for (int i = 0; i < PRODUCTS_MAX && kind->products[i]; i++) {
         if (!kind->products[i](&t))

@@ -20,7 +20,7 @@ static struct str journal_entry(struct arena *arena, const struct record *r)
     jw_text(&w, "kind", kinds[r->kind]);
     jw_str(&w, "student_id", r->student);
     jw_str(&w, "actor", r->actor);
-    jw_text(&w, "actor_role", r->actor_role ? r->actor_role : "service");
+    jw_text(&w, "role", r->actor_role ? r->actor_role : "service");
     jw_int(&w, "at", r->now_ms);
     jw_number(&w, "mastery_score", r->result.score);
     jw_text(&w, "level", level_names[r->result.level]);

@@ -148,6 +148,7 @@ static void begin_unit(struct worker *w, struct job *job, struct unit *u)
         .analysis = true,
         .now_ms = w->now_ms,
         .actor = b->batch.actor,
+        .actor_role = "batch", /* in the name of whoever has submitted it */
         .correlation_id = b->batch.correlation_id,
         .traceparent = b->batch.traceparent,
     };

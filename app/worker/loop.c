@@ -177,8 +177,7 @@ static bool open_parts(struct worker *w)
 {
     char error[200] = "out of memory";
 
-    if (seals_open(w, error) && listener_open(w, error) && sidecar_open(w) &&
-        (w->http = http_new(w->loop, PUBLISHERS))) {
+    if (listener_open(w, error) && sidecar_open(w) && (w->http = http_new(w->loop, PUBLISHERS))) {
         journal_init(w);
         leases_init(w);
         return true;
@@ -203,7 +202,6 @@ static void close_parts(struct worker *w)
     listener_close(w);
     http_free(w->http);
     jobs_close(w);
-    seals_close(w);
     sidecar_close(w);
     tasks_release(&w->tasks);
 }

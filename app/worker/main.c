@@ -14,7 +14,7 @@ static int run(const struct router *router, bool only_check)
     struct engine engine;
     int status = EXIT_SUCCESS;
 
-    if (!engine_open(&engine, "mastery-worker", router, ENGINE_METRICS))
+    if (!engine_open(&engine, "mastery-worker", router, ENGINE_METRICS | ENGINE_SEALING))
         status = process_fail_slowly(PROCESS_WRONG_CONFIG);
     else if (!only_check && worker_run(&engine) != EXIT_SUCCESS)
         status = process_fail_slowly(PROCESS_FAILED);

@@ -12,37 +12,26 @@ enum { SEALED, OVERTAKEN, UNREADABLE }; /* the words of METRIC_AUDIT_SEALS */
 static const int64_t ROUND_US = 1000000;
 static const int64_t ANCHOR_US = 60000000;
 
-/* ---- keys ---- */
-
-bool seals_open(struct worker *w, char ret_error[200])
-{
-    return audit_keys_load(&w->engine->config, &w->seals.keys, ret_error);
-}
-
-void seals_close(struct worker *w)
-{
-    audit_keys_release(&w->seals.keys);
-}
-
 /* The secrets have changed, perhaps ours among them (service/rotation.h). */
 static void follow_rotation(struct worker *w)
 {
+    struct engine *engine = w->engine;
     struct audit_keys keys;
     char error[200];
     struct jw *jw;
 
-    if (w->seals.key_changes == w->engine->rotation.changes)
+    if (w->seals.key_changes == engine->rotation.changes)
         return;
-    w->seals.key_changes = w->engine->rotation.changes;
-    if (audit_keys_load(&w->engine->config, &keys, error)) {
-        audit_keys_release(&w->seals.keys);
-        w->seals.keys = keys;
+    w->seals.key_changes = engine->rotation.changes;
+    if (audit_keys_load(&engine->config, &keys, error)) {
+        audit_keys_release(&engine->audit_keys);
+        engine->audit_keys = keys;
         return;
     }
-    jw = log_begin(w->engine->log, LOG_ERROR, "keys.refused");
+    jw = log_begin(engine->log, LOG_ERROR, "keys.refused");
     jw_text(jw, "reason", error);
     jw_text(jw, "consequence", "the old keys stay");
-    log_end(w->engine->log);
+    log_end(engine->log);
 }
 
 /* ---- telling ---- */
@@ -129,7 +118,7 @@ static void ask_seal(struct worker *w, struct task *task, unsigned shard)
         return;
     }
     if (n == 0 || !lease_held(w, shard) ||
-        !audit_seal_next(task->arena, &w->seals.keys.v[0], shard, &s->link, entries, n, v,
+        !audit_seal_next(task->arena, &w->engine->audit_keys.v[0], shard, &s->link, entries, n, v,
                          &s->next))
         return;
     if (n == RECORDS_A_SEAL)

@@ -19,15 +19,12 @@ struct seal_shard {
 };
 
 struct seals {
-    struct audit_keys keys;
-    unsigned key_changes; /* of the rotation, as of which they are */
+    unsigned key_changes; /* of the rotation, as of which the keys are */
     struct seal_shard shards[SHARDS];
     int64_t again_us, anchor_us, complain_us;
     bool busy;
 };
 
-bool seals_open(struct worker *w, char ret_error[200]);
-void seals_close(struct worker *w);
 void seals_tick(struct worker *w);
 bool seals_busy(const struct worker *w);
 
