@@ -16,7 +16,7 @@ from harness.engine import ROOT, bin_dir
 from harness.load import Load
 from harness.nginx import Nginx
 from harness.pool import SECRET
-from harness.process import alive, children
+from harness.process import alive, children, program
 from harness.token import make_token
 from harness.wait import wait_for
 
@@ -181,6 +181,41 @@ def test_logrotate_understands_its_file(tmp_path):
     assert result.returncode == 0 and "error:" not in result.stderr, result.stderr
 
 
+@needs("logrotate")
+def test_a_rotated_log_goes_on_in_a_new_file(start_engine, tmp_path):
+    if os.getuid() != 0:
+        pytest.skip("only root may rotate as another user")
+    engine = start_engine()
+    log = engine.state_dir / "log/access.log"
+
+    def asked(name, path):
+        engine.client().get("/health", headers={"X-Request-ID": name})
+        wait_for(lambda: path.exists() and name in path.read_text(), 20, what=f"{name} in {path}")
+
+    asked("before-rotation", log)
+    text = (ROOT / "conf/logrotate/mastery-engine").read_text()
+    for old, new in {
+        "/var/log/mastery-engine/*.log": str(log),
+        "su www-data adm": "su root root",
+        "create 0640 www-data adm": "create 0640 root root",
+        "[ -d /run/systemd/system ]": "true",
+        "systemctl kill --kill-who=main --signal=USR1 mastery-engine-nginx.service": (
+            f"kill -s USR1 {engine.nginx_pid}"
+        ),
+    }.items():
+        assert old in text
+        text = text.replace(old, new)
+    (tmp_path / "rotate").write_text(text)
+    log.parent.chmod(0o750)
+    subprocess.run(
+        ["logrotate", "--force", "--state", tmp_path / "state", tmp_path / "rotate"],
+        check=True, timeout=60,
+    )  # fmt: skip
+    assert "before-rotation" in log.with_name("access.log.1").read_text()
+    asked("after-rotation", log)
+    assert "before-rotation" not in log.read_text() and log.stat().st_mode & 0o777 == 0o640
+
+
 class Units:
     """What mastery-engine.socket and mastery-engine@1, @2 do: one socket, which is descriptor 0 of
     every process, and each process started again when it has ended."""
@@ -262,6 +297,32 @@ def test_the_socket_keeps_who_comes_while_no_process_is_there(redis_server):
         units.start(1)
         asking.join(timeout=10)
         assert [answer.status for answer in answers] == [200]
+
+
+@needs("systemd-socket-activate")
+def test_systemd_hands_the_socket_to_who_is_needed(redis_server, tmp_path):
+    """Sockets= and StandardInput=socket: nobody runs until somebody comes."""
+    with Units(redis_server.url) as units:
+        path = tmp_path / "engine.sock"
+        settings = [f"--setenv={name}={value}" for name, value in units.environment.items()]
+        with open(tmp_path / "log", "wb") as log:
+            process = subprocess.Popen(
+                ["systemd-socket-activate", "--inetd", f"--listen={path}", *settings]
+                + [str(bin_dir() / "mastery-fcgi")],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
+        try:
+            wait_for(path.exists, 20, what="the socket")
+            assert program(process.pid) == "systemd-socket-activate"
+            with Nginx(path) as nginx:
+                answer = nginx.client(make_token(SECRET, "root", "admin")).get("/health")
+                assert answer.status == 200
+            assert program(process.pid) == "mastery-fcgi"
+            process.terminate()
+            assert process.wait(timeout=60) == 0
+        finally:
+            process.kill()
+            process.wait()
 
 
 def allowed_calls(units):
