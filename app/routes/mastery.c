@@ -10,7 +10,7 @@
 #include "app/service/record.h"
 #include "app/store/student.h"
 
-enum { TREND_DAYS = 7, RECENT_DAYS = ACTIVITY_WINDOW_DAYS };
+enum { TREND_DAYS = 7 };
 
 /* The last days of a student, as read. */
 struct window {
@@ -53,19 +53,8 @@ static void write_window(struct jw *w, const struct window *window)
 static void write_history(struct jw *w, const struct window *window)
 {
     jw_array(w, "history");
-    for (size_t i = 0; i < window->n; i++) {
-        const struct mastery_state *day = &window->days[i];
-        double score = mastery_score_of_state(day), components[COMPONENTS];
-
-        mastery_components_of_state(day, components);
-        jw_object(w, NULL);
-        jw_day(w, "date", day->day);
-        jw_number(w, "mastery_score", score);
-        jw_text(w, "level", level_names[mastery_level(score)]);
-        mastery_write_components(w, "components", components);
-        jw_int(w, "sample_size", day->samples);
-        jw_object_end(w);
-    }
+    for (size_t i = 0; i < window->n; i++)
+        mastery_write_day(w, &window->days[i]);
     jw_array_end(w);
 }
 
@@ -406,33 +395,6 @@ static const struct rule statistics_rules[] = {
 };
 /* clang-format on */
 
-static void write_activity(struct jw *w, const struct student_profile *profile,
-                           const struct window *window, int32_t today)
-{
-    int64_t exercises = 0, quizzes = 0;
-    int32_t days[HISTORY_DAYS];
-    struct streaks streaks;
-
-    for (size_t i = 0; i < window->n; i++) {
-        const struct mastery_state *day = &window->days[i];
-
-        days[i] = day->day;
-        if (day->day > today - RECENT_DAYS) {
-            exercises += day->exercises;
-            quizzes += day->quizzes;
-        }
-    }
-    streaks = streaks_of_days(days, window->n, today);
-    jw_object(w, "activity");
-    jw_time(w, "last_updated", profile->state.updated_at_ms);
-    jw_int(w, "recent_exercises", exercises);
-    jw_int(w, "recent_quizzes", quizzes);
-    jw_int(w, "days_active", (int64_t)window->n);
-    jw_int(w, "current_streak", streaks.current);
-    jw_int(w, "max_streak", streaks.longest);
-    jw_object_end(w);
-}
-
 static enum step statistics(struct exchange *x)
 {
     const struct statistics *in = x->input;
@@ -461,7 +423,7 @@ static enum step statistics(struct exchange *x)
     jw_str(&w, "student_id", in->student);
     jw_number(&w, "current_mastery", mastery_score_of_state(&profile.state));
     write_window(&w, &s->window);
-    write_activity(&w, &profile, &s->window, today);
+    mastery_write_activity(&w, "activity", &profile.state, s->window.days, s->window.n, today);
     jw_int(&w, "history_length", (int64_t)s->window.n);
     jw_object_end(&w);
     jw_str(&w, "correlation_id", x->request_id);

@@ -42,6 +42,7 @@ CONTRACT = {
     "/api/v1/compliance/consent/{student_id}": {"post"},
     "/api/v1/compliance/consent/{student_id}/withdraw": {"post"},
     "/api/v1/compliance/consent/status/{student_id}": {"get"},
+    "/api/v1/compliance/export/{student_id}": {"get"},
 }
 FOR_ANYBODY = {"/api/v1/predictions/config", "/api/v1/analytics/config"}
 PAGES = {"/docs", "/redoc"}
