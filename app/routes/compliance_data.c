@@ -3,6 +3,7 @@
 #include "app/routes/exchange.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
+#include "app/service/erase.h"
 #include "app/service/export.h"
 
 enum { PAGE_FIRST = 64 << 10, PAGE_CAP = 16 << 20 };
@@ -49,6 +50,67 @@ static enum step show_all(struct exchange *x)
     return e ? export_step(e, &x->asks, &x->problem) : exchange_fail(x, PROBLEM_INTERNAL_ERROR);
 }
 
+/* ---- erase ---- */
+
+struct erasing {
+    struct str student;
+    bool dry_run;
+};
+
+static void release_erase(void *e)
+{
+    erase_release(e);
+}
+
+static struct erase *erase_new(struct exchange *x)
+{
+    const struct erasing *in = x->input;
+    struct erase *e = x->state = arena_zalloc(x->arena, sizeof(*e));
+
+    if (!e || !arena_defer(x->arena, release_erase, e))
+        return NULL;
+    e->engine = x->engine;
+    e->student = in->student;
+    e->actor = x->who.user;
+    e->role = str_of(role_names[x->who.role]);
+    e->correlation_id = x->request_id;
+    e->now_ms = x->now_ms;
+    e->dry = in->dry_run;
+    return erase_begin(e) ? e : NULL;
+}
+
+static void write_counts(struct jw *w, const struct erase *e)
+{
+    jw_object(w, "deleted");
+    for (size_t kind = 0; kind < ERASED_KINDS; kind++) {
+        if (erase_kind_name(kind))
+            jw_int(w, erase_kind_name(kind), e->counts[kind]);
+    }
+    jw_object_end(w);
+}
+
+static enum step erase(struct exchange *x)
+{
+    struct erase *e = x->state ? x->state : erase_new(x);
+    struct jw w;
+
+    if (!e)
+        return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
+    if (erase_step(e, &x->asks, &x->problem) == STEP_MORE)
+        return STEP_MORE;
+    if (x->problem.code != PROBLEM_NONE)
+        return STEP_DONE;
+    http_response_json(&x->response, 200, &w);
+    jw_bool(&w, "success", true);
+    jw_text(&w, "status", e->dry ? "dry_run" : "success");
+    jw_str(&w, "student_id", e->student);
+    write_counts(&w, e);
+    jw_text(&w, "compliance", "GDPR Article 17");
+    jw_str(&w, "correlation_id", x->request_id);
+    jw_object_end(&w);
+    return STEP_DONE;
+}
+
 /* ---- the table ---- */
 
 /* clang-format off */
@@ -82,7 +144,29 @@ static const struct rule export_answer[] = {
     {0},
 };
 
+static const struct rule erase_rules[] = {
+    {.name = "student_id", .type = RULE_ID, .place = IN_PATH, .required = true, .into = offsetof(struct erasing, student), .about = "The student"},
+    {.name = "dry_run", .type = RULE_BOOL, .place = IN_QUERY, .into = offsetof(struct erasing, dry_run), .about = "Counts only, changes nothing"},
+    {0},
+};
+
+static const char *const statuses[] = {"success", "dry_run", NULL};
+
+static const struct rule erase_answer[] = {
+    SHAPE_SUCCESS,
+    {.name = "status", .type = RULE_WORD, .required = true, .choices = statuses, .about = "Done, or counted only"},
+    SHAPE_STUDENT,
+    {.name = "deleted", .type = RULE_MAP, .required = true, .about = "How many records of each kind"},
+    {.name = "compliance", .type = RULE_TEXT, .required = true, .about = "GDPR Article 17"},
+    SHAPE_CORRELATION,
+    {0},
+};
+
 static const struct route routes[] = {
+    {.name = "student-erase", .method = DELETE, .pattern = "/api/v1/compliance/student/{student_id}", .limit_per_minute = 10,
+     .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL | ROUTE_HEAVY, .rules = erase_rules, .input_size = sizeof(struct erasing),
+     .student = NO_SUBJECT, .handler = erase, .status = 200, .answer = erase_answer,
+     .summary = "Erases a student: done when it answers, safe to repeat"},
     {.name = "student-export", .method = GET, .pattern = "/api/v1/compliance/export/{student_id}",
      .aliases = {"/api/v1/compliance/student/{student_id}/export"}, .limit_per_minute = 5, .access = ACCESS_EXPORT,
      .flags = ROUTE_PERSONAL | ROUTE_HEAVY, .rules = student_in_path, .input_size = sizeof(struct whose),

@@ -63,11 +63,14 @@ bool idempotency_begin(struct exchange *x)
         return false;
     }
     x->idempotency = i = describe(x);
-    if (i)
-        i->asked = idempotency_ask_take(&x->asks, i->key, i->digest);
-    else
+    if (!i) {
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
-    return i != NULL;
+        return false;
+    }
+    i->asked = idempotency_ask_take(&x->asks, i->key, i->digest);
+    if (exchange_subject(x).n > 0)
+        idempotency_ask_note(&x->asks, exchange_subject(x), i->key);
+    return true;
 }
 
 static void replay(struct exchange *x, const struct idempotency_record *record)

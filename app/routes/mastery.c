@@ -80,6 +80,7 @@ struct query {
 struct query_state {
     struct ask *profile;
     struct window window;
+    uint64_t erasures; /* when the store was asked */
 };
 
 /* clang-format off */
@@ -129,6 +130,7 @@ static enum step query_stale(struct exchange *x)
     struct str facts;
     int64_t age_ms;
 
+    engine_note_erasures(x->engine);
     if (x->right_pending || !x->engine->answers ||
         !answers_find(x->engine->answers, question(x), x->now_ms, &facts, &age_ms)) {
         problem_unavailable(&x->problem, 1);
@@ -208,6 +210,7 @@ static enum step query(struct exchange *x)
         x->state = s = arena_alloc(x->arena, sizeof(*s));
         if (!s)
             return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
+        s->erasures = metrics_erasures(x->engine->metrics);
         s->profile = student_ask_profile(&x->asks, q->student);
         window_ask(&s->window, x, q->student, last, q->at_date ? HISTORY_DAYS : (int)q->days);
         return STEP_MORE;
@@ -223,7 +226,9 @@ static enum step query(struct exchange *x)
     answer_query(x, facts, q->student);
     (void)http_response_header(&x->response, "X-Cache", q->at_date ? STR("MISS") : STR("HIT"));
     metrics_add(x->engine->metrics, q->at_date ? METRIC_CACHE_MISSES : METRIC_CACHE_HITS, 0, 0, 1);
-    if (x->engine->answers && !x->right_pending)
+    /* an erasure since we asked: this answer may be about who is no more */
+    if (x->engine->answers && !x->right_pending &&
+        s->erasures == metrics_erasures(x->engine->metrics))
         answers_keep(x->engine->answers, question(x), facts, x->now_ms);
     return STEP_DONE;
 }

@@ -24,6 +24,23 @@ struct ask *idempotency_ask_take(struct asks *a, struct str key, struct str dige
         (struct str[]){STR("SET"), key, value, STR("NX"), STR("GET"), STR("PX"), ms});
 }
 
+/* KEYS: the student's list, tombstone. ARGV: the record's key, how long the list lives (ms). */
+struct script script_idempotency_note = {
+    .name = "idempotency_note",
+    .body = STR_INIT("if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end\n"
+                     "redis.call('SADD', KEYS[1], ARGV[1])\n"
+                     "return redis.call('PEXPIRE', KEYS[1], ARGV[2])\n"),
+};
+
+void idempotency_ask_note(struct asks *a, struct str student, struct str key)
+{
+    (void)ask_script(
+        a, &script_idempotency_note, 2, 4,
+        (struct str[]){key_student(a->arena, student, STUDENT_KEY_IDEMPOTENCY),
+                       key_student(a->arena, student, STUDENT_KEY_ERASED), key,
+                       arena_printf(a->arena, "%d", IDEMPOTENCY_KEPT_MS + IDEMPOTENCY_RUNNING_MS)});
+}
+
 static bool parse(struct str text, struct idempotency_record *ret)
 {
     struct str head = str_cut(&text, '\n'), state = str_cut(&head, ' ');
@@ -77,8 +94,8 @@ void idempotency_ask_keep(struct asks *a, struct str key, const struct idempoten
     buf_str(&value, record->body);
     if (value.failed || !ms.p)
         a->failed = true;
-    (void)ask_command(a, ASK_WRITE, 5,
-                      (struct str[]){STR("SET"), key, buf_view(&value), STR("PX"), ms});
+    (void)ask_command(a, ASK_WRITE, 6,
+                      (struct str[]){STR("SET"), key, buf_view(&value), STR("XX"), STR("PX"), ms});
 }
 
 void idempotency_ask_free(struct asks *a, struct str key)

@@ -25,9 +25,12 @@ struct idempotency_record {
 /* p NULL without memory. */
 struct str idempotency_key(struct arena *arena, const char *role, struct str user, struct str hash);
 struct ask *idempotency_ask_take(struct asks *a, struct str key, struct str digest);
+/* Notes that the record will hold an answer about the student, so that an erasure finds it. */
+void idempotency_ask_note(struct asks *a, struct str student, struct str key);
 /* Texts point into the reply. */
 bool idempotency_read_take(const struct ask *ask, struct idempotency_record *ret,
                            struct problem *p);
+/* Nothing is kept when the record has gone: the student was erased meanwhile. */
 void idempotency_ask_keep(struct asks *a, struct str key, const struct idempotency_record *record);
 void idempotency_ask_free(struct asks *a, struct str key);
 

@@ -14,6 +14,8 @@ const struct str key_queues[] = {STR_INIT("queue:{batch}:high"), STR_INIT("queue
 const struct str key_queue_later = STR_INIT("queue:{batch}:later");
 const struct str key_batches = STR_INIT("batches");
 const struct str key_workers = STR_INIT("workers");
+const struct str key_rewrite = STR_INIT("erasures:rewrite");
+const struct str key_erasures = STR_INIT("erasures");
 const struct str key_dead_letters = STR_INIT("queue:{dead}");
 
 const struct student_kind student_kinds[STUDENT_KEY_COUNT] = {
@@ -117,7 +119,7 @@ struct str key_recommended(struct arena *arena, struct str token)
 
 struct str key_shard_record(struct arena *arena, unsigned shard, enum shard_key key)
 {
-    static const char *const names[SHARD_KEYS] = {"journal", "outbox", "lease"};
+    static const char *const names[SHARD_KEYS] = {"journal", "outbox", "lease", "audit"};
 
     return arena_printf(arena, "{%02x}:%s", shard, names[key]);
 }

@@ -39,6 +39,8 @@ enum { SHARDS = 256 };
     X(CONSENT, "consent_records", ":consent", KEY_SINGLE, TYPE_HASH, "consent_records")                 \
     /* the cohorts the student is in */                                                               \
     X(COHORTS, "cohorts", ":cohorts", KEY_SINGLE, TYPE_SET, "cohorts")                                  \
+    /* names of the idempotency records with answers about the student; not exported: copies */       \
+    X(IDEMPOTENCY, "idempotency", ":idempotency", KEY_SINGLE, TYPE_SET, NULL)                           \
     /* tombstone: no new data for this student; not exported: then there is nothing */                \
     X(ERASED, "tombstone", ":erased", KEY_SINGLE, TYPE_STRING, NULL)
 /* clang-format on */
@@ -84,7 +86,13 @@ bool key_days_of_kind(struct arena *arena, struct str student, const struct stud
                       int32_t first, int count, struct str *ret_keys);
 
 /* What a shard has of its own: {ss}:journal and so on. */
-enum shard_key { SHARD_KEY_JOURNAL, SHARD_KEY_OUTBOX, SHARD_KEY_LEASE, SHARD_KEYS };
+enum shard_key {
+    SHARD_KEY_JOURNAL,
+    SHARD_KEY_OUTBOX,
+    SHARD_KEY_LEASE,
+    SHARD_KEY_AUDIT,
+    SHARD_KEYS
+};
 struct str key_shard_record(struct arena *arena, unsigned shard, enum shard_key key);
 /* The shard that a key such as {ss}:journal belongs to; false when it is of no shard. */
 bool key_read_shard(struct str key, unsigned *ret_shard);
@@ -107,7 +115,9 @@ struct str key_idempotency(struct arena *arena, const char *role, struct str use
 extern const struct str key_all_event_logs; /* pattern of the :events keys of all students */
 extern const struct str key_all_marks;      /* ... and of the :marks keys */
 extern const struct str key_cohorts;        /* cohorts: sorted set of all there are */
-extern const struct str key_dead_letters;   /* queue:{dead}: stream of what could not be taken */
+extern const struct str key_erasures; /* erasures: sorted set of students, by when it was begun */
+extern const struct str key_rewrite; /* erasures:rewrite: the file of commands is to be rewritten */
+extern const struct str key_dead_letters; /* queue:{dead}: stream of what could not be taken */
 extern const struct str key_queues[]; /* queue:{batch}:high, :normal, :low, by enum queue_level */
 extern const struct str key_queue_later; /* queue:{batch}:later: sorted set of jobs put off */
 extern const struct str key_batches;     /* batches: sorted set of all there are, by time */
