@@ -197,7 +197,8 @@ enum connection_event connection_read(struct connection *c, struct arena *arena)
 
 /* ---- answer ---- */
 
-static void write_head(struct buf *head, const struct http_response *r)
+/* whole: the body is complete. */
+static void write_head(struct buf *head, const struct http_response *r, bool whole)
 {
     buf_text(head, "Status: ");
     buf_int(head, r->status);
@@ -207,7 +208,7 @@ static void write_head(struct buf *head, const struct http_response *r)
         buf_text(head, "\r\nContent-Type: ");
         buf_text(head, r->content_type);
     }
-    if (r->status != 204) {
+    if (r->status != 204 && whole) {
         buf_text(head, "\r\nContent-Length: ");
         buf_int(head, (int64_t)r->body.n);
     }
@@ -220,18 +221,45 @@ static void write_head(struct buf *head, const struct http_response *r)
     buf_text(head, "\r\n\r\n");
 }
 
+static bool put_head(struct connection *c, bool whole)
+{
+    write_head(&c->head, &c->exchange.response, whole);
+    return !c->head.failed && FCGX_PutStr(c->head.p, (int)c->head.n, c->request.out) >= 0;
+}
+
+static bool put_body(struct connection *c)
+{
+    const struct http_response *r = &c->exchange.response;
+
+    return c->exchange.request.method == HEAD || r->status == 204 ||
+           FCGX_PutStr(r->body.p, (int)r->body.n, c->request.out) >= 0;
+}
+
+bool connection_piece(struct connection *c)
+{
+    struct http_response *r = &c->exchange.response;
+
+    if (!r->begun && !put_head(c, false))
+        return false;
+    r->begun = true;
+    if (!put_body(c))
+        return false;
+    r->body.n = 0;
+    return true;
+}
+
 bool connection_answer(struct connection *c)
 {
     struct exchange *x = &c->exchange;
 
-    write_head(&c->head, &x->response);
-    if (c->head.failed)
-        c->request.keepConnection = 0; /* nothing is sent: nginx answers 502 */
-    else {
-        (void)FCGX_PutStr(c->head.p, (int)c->head.n, c->request.out);
-        if (x->request.method != HEAD && x->response.status != 204)
-            (void)FCGX_PutStr(x->response.body.p, (int)x->response.body.n, c->request.out);
+    if (x->response.begun && x->problem.code != PROBLEM_NONE) {
+        connection_close(c); /* cut short, so that nobody takes what is there for all */
+        return false;
     }
+    if (!x->response.begun && !put_head(c, true))
+        c->request.keepConnection = 0; /* nothing is sent: nginx answers 502 */
+    else
+        (void)put_body(c);
     FCGX_Finish_r(&c->request);
     if (c->request.ipcFd < 0)
         c->state = CONNECTION_CLOSED;

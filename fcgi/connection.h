@@ -45,6 +45,8 @@ enum connection_event connection_read(struct connection *c, struct arena *arena)
 /* Sends the exchange's response and ends the request. False: the peer did not take it, or the
  * connection was not to be kept; it is closed. */
 bool connection_answer(struct connection *c);
+/* A piece of an answer that is not complete yet; false when the web server does not take it. */
+bool connection_piece(struct connection *c);
 void connection_close(struct connection *c);
 
 #endif

@@ -107,6 +107,11 @@ static void on_connection(struct ev_loop *loop, ev_io *watcher, int events)
     dispatch_begin(&r->dispatch, &c->exchange);
 }
 
+static bool on_piece(struct exchange *x)
+{
+    return connection_piece(x->connection);
+}
+
 static void on_finished(struct exchange *x)
 {
     (void)connection_answer(x->connection);
@@ -309,7 +314,7 @@ int reactor_run(struct engine *engine, int listener)
     if (!r.loop)
         return EXIT_FAILURE;
     ev_set_userdata(r.loop, &r);
-    dispatch_init(&r.dispatch, engine, on_finished, on_released);
+    dispatch_init(&r.dispatch, engine, on_piece, on_finished, on_released);
     signal_watch_start(&r.signals, r.loop, on_signal, &r);
     store_watch_init(&r.store, r.loop, engine->store);
     ev_init(&r.tick, on_tick);

@@ -3,6 +3,7 @@
 
 #define OPENSSL_SUPPRESS_DEPRECATED /* see digest_sha256 */
 
+#include <assert.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +38,28 @@ void digest_sha256(struct str data, unsigned char ret[DIGEST_SIZE])
     (void)SHA256_Init(&context);
     (void)SHA256_Update(&context, bytes_of(data), data.n);
     (void)SHA256_Final(ret, &context);
+}
+
+static_assert(sizeof(SHA256_CTX) <= sizeof(struct digest), "the state has its room");
+
+static SHA256_CTX *context_of(struct digest *d)
+{
+    return (SHA256_CTX *)(void *)d->state;
+}
+
+void digest_begin(struct digest *d)
+{
+    (void)SHA256_Init(context_of(d));
+}
+
+void digest_add(struct digest *d, struct str piece)
+{
+    (void)SHA256_Update(context_of(d), bytes_of(piece), piece.n);
+}
+
+void digest_end(struct digest *d, unsigned char ret[DIGEST_SIZE])
+{
+    (void)SHA256_Final(ret, context_of(d));
 }
 
 void digest_hmac(struct str key, struct str data, unsigned char ret[DIGEST_SIZE])

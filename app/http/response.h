@@ -20,6 +20,8 @@ struct http_response {
     struct http_header headers[RESPONSE_HEADERS_MAX];
     size_t header_count;
     struct buf body;
+    bool streamed; /* the body may go out in pieces, before it is complete and known to be good */
+    bool begun;    /* the head and some of it are out */
 };
 
 /* "OK", "Not Found": the reason phrase of a status that the engine answers, "" for others. */

@@ -177,6 +177,17 @@ static size_t slots_used(const struct metrics *m)
     return (size_t)atomic_load(&m->header->slots_used);
 }
 
+void metrics_erased(struct metrics *m)
+{
+    if (m)
+        (void)atomic_fetch_add(&m->header->erasures, 1);
+}
+
+uint64_t metrics_erasures(const struct metrics *m)
+{
+    return m ? atomic_load(&m->header->erasures) : 0;
+}
+
 void metrics_reset(struct metrics *m)
 {
     for (size_t i = 0; i < slots_used(m); i++)

@@ -54,6 +54,10 @@ void metrics_gauge_set(struct metrics *m, enum metric_gauge gauge, int64_t value
  * worst of the live processes. */
 void metrics_breaker(struct metrics *m, unsigned service, enum breaker_gauge state,
                      uint64_t failures, int64_t opened_at_ms);
+/* A student has been erased: each process sees the count move, and drops what it remembers. m may
+ * be NULL. */
+void metrics_erased(struct metrics *m);
+uint64_t metrics_erasures(const struct metrics *m);
 void metrics_reset(struct metrics *m); /* counters and histograms of all slots to 0, not gauges */
 
 /* Prometheus text format 0.0.4, or OpenMetrics 1.0. version and commit are for build_info. Some 2

@@ -61,7 +61,8 @@ struct metrics_header {
     uint64_t magic, layout, size;
     atomic_llong counting_since_ms;
     atomic_ullong slots_used; /* slots from here on were never taken */
-    uint64_t unused[3];
+    atomic_ullong erasures;   /* students erased by any of the processes */
+    uint64_t unused[2];
 };
 static_assert(sizeof(struct metrics_header) == 64, "slots start on a cache line");
 

@@ -14,12 +14,13 @@
 #include "app/service/audit.h"
 #include "app/store/cohort.h"
 
-enum { BODY_MAX = 1 << 20, BIG_BODY_MAX = 4 << 20 };
+enum { BODY_MAX = 1 << 20, BIG_BODY_MAX = 4 << 20, PIECE_MIN = 256 << 10 };
 
-void dispatch_init(struct dispatch *d, struct engine *engine, exchange_finished *finished,
-                   exchange_released *released)
+void dispatch_init(struct dispatch *d, struct engine *engine, exchange_piece *piece,
+                   exchange_finished *finished, exchange_released *released)
 {
-    *d = (struct dispatch){.engine = engine, .finished = finished, .released = released};
+    *d = (struct dispatch){
+        .engine = engine, .piece = piece, .finished = finished, .released = released};
     d->heavy_end = &d->heavy;
 }
 
@@ -296,10 +297,26 @@ static void conclude(struct dispatch *d, struct exchange *x)
         finish(d, x);
 }
 
+static void decorate(struct exchange *x);
+
+/* What is ready of a streamed answer goes out, so that memory does not grow with it. */
+static bool send_piece(struct dispatch *d, struct exchange *x)
+{
+    struct http_response *r = &x->response;
+
+    if (!r->streamed || r->body.n < PIECE_MIN || r->body.failed)
+        return true;
+    if (!r->begun)
+        decorate(x);
+    return d->piece(x);
+}
+
 static void step(struct dispatch *d, struct exchange *x)
 {
     enum step s = x->route->handler(x);
 
+    if (s == STEP_MORE && x->problem.code == PROBLEM_NONE && !send_piece(d, x))
+        problem_set(&x->problem, PROBLEM_SERVICE_UNAVAILABLE, "Nobody takes the answer");
     if (s == STEP_MORE && x->problem.code == PROBLEM_NONE) {
         store_submit(d->engine->store, &x->asks, clock_monotonic_us());
         return;
@@ -420,22 +437,28 @@ static void count_request(struct dispatch *d, const struct exchange *x, int64_t 
     metrics_gauge_add(m, GAUGE_ACTIVE_REQUESTS, -1);
 }
 
+static void decorate(struct exchange *x)
+{
+    add_trace_headers(x);
+    if (x->problem.code != PROBLEM_NONE ||
+        (x->match.route && x->match.route->flags & ROUTE_PERSONAL))
+        (void)http_response_header(&x->response, "Cache-Control", STR("no-store"));
+}
+
 static void finish(struct dispatch *d, struct exchange *x)
 {
     int64_t duration_us;
 
     if (x->problem.code == PROBLEM_NONE && x->response.body.failed)
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
-    if (x->problem.code != PROBLEM_NONE)
+    if (x->problem.code != PROBLEM_NONE && !x->response.begun)
         problem_respond(&x->problem, x->request_id, &x->response);
     if (x->problem.code == PROBLEM_METHOD_NOT_ALLOWED)
         (void)allow(x);
     if (x->match.route && x->match.route->seal)
         x->match.route->seal(x);
-    add_trace_headers(x);
-    if (x->problem.code != PROBLEM_NONE ||
-        (x->match.route && x->match.route->flags & ROUTE_PERSONAL))
-        (void)http_response_header(&x->response, "Cache-Control", STR("no-store"));
+    if (!x->response.begun)
+        decorate(x);
     audited_end(x);
     duration_us = clock_monotonic_us() - x->began_us;
     log_request(x, duration_us);

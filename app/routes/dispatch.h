@@ -5,6 +5,9 @@
 
 #include "app/routes/exchange.h"
 
+/* Called when there is a good piece of a streamed answer: x->response is to be sent as far as it
+ * goes, and its body to be emptied. False when nobody takes it any more. */
+typedef bool exchange_piece(struct exchange *x);
 /* Called when the answer is complete: x->response is to be sent, then the exchange reset. */
 typedef void exchange_finished(struct exchange *x);
 /* Called when nothing uses the exchange any more: at once after finished, or, when an answer went
@@ -14,14 +17,15 @@ typedef void exchange_released(struct exchange *x);
 
 struct dispatch {
     struct engine *engine;
+    exchange_piece *piece;
     exchange_finished *finished;
     exchange_released *released;
     struct exchange *heavy, **heavy_end; /* requests of heavy routes whose next step waits */
     size_t active;
 };
 
-void dispatch_init(struct dispatch *d, struct engine *engine, exchange_finished *finished,
-                   exchange_released *released);
+void dispatch_init(struct dispatch *d, struct engine *engine, exchange_piece *piece,
+                   exchange_finished *finished, exchange_released *released);
 /* x->request is filled; engine, arena, connection are set. Answers at once, or when the store has.
  */
 void dispatch_begin(struct dispatch *d, struct exchange *x);

@@ -77,13 +77,16 @@ bool idempotency_begin(struct exchange *x)
         return false;
     }
     x->idempotency = i = describe(x);
-    if (i)
-        i->asked =
-            idempotency_ask_take(&x->asks, i->key, i->digest, i->owner,
-                                 (x->engine->config.request_deadline_s + MARGIN_S) * INT64_C(1000));
-    else
+    if (!i) {
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
-    return i != NULL;
+        return false;
+    }
+    i->asked =
+        idempotency_ask_take(&x->asks, i->key, i->digest, i->owner,
+                             (x->engine->config.request_deadline_s + MARGIN_S) * INT64_C(1000));
+    if (exchange_subject(x).n > 0)
+        idempotency_ask_note(&x->asks, exchange_subject(x), i->key);
+    return true;
 }
 
 static const char location[] = "Location";

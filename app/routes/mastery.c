@@ -10,7 +10,7 @@
 #include "app/service/record.h"
 #include "app/store/student.h"
 
-enum { TREND_DAYS = 7, RECENT_DAYS = ACTIVITY_WINDOW_DAYS };
+enum { TREND_DAYS = 7 };
 
 /* The last days of a student, as read. */
 struct window {
@@ -53,19 +53,8 @@ static void write_window(struct jw *w, const struct window *window)
 static void write_history(struct jw *w, const struct window *window)
 {
     jw_array(w, "history");
-    for (size_t i = 0; i < window->n; i++) {
-        const struct mastery_state *day = &window->days[i];
-        double score = mastery_score_of_state(day), components[COMPONENTS];
-
-        mastery_components_of_state(day, components);
-        jw_object(w, NULL);
-        jw_day(w, "date", day->day);
-        jw_number(w, "mastery_score", score);
-        jw_text(w, "level", level_names[mastery_level(score)]);
-        mastery_write_components(w, "components", components);
-        jw_int(w, "sample_size", day->samples);
-        jw_object_end(w);
-    }
+    for (size_t i = 0; i < window->n; i++)
+        mastery_write_day(w, &window->days[i]);
     jw_array_end(w);
 }
 
@@ -91,6 +80,7 @@ struct query {
 struct query_state {
     struct ask *profile;
     struct window window;
+    uint64_t erasures; /* when the store was asked */
 };
 
 /* clang-format off */
@@ -140,6 +130,7 @@ static enum step query_stale(struct exchange *x)
     struct str facts;
     int64_t age_ms;
 
+    engine_note_erasures(x->engine);
     if (x->right_pending || !x->engine->answers ||
         !answers_find(x->engine->answers, question(x), x->now_ms, &facts, &age_ms)) {
         problem_unavailable(&x->problem, 1);
@@ -219,6 +210,7 @@ static enum step query(struct exchange *x)
         x->state = s = arena_alloc(x->arena, sizeof(*s));
         if (!s)
             return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
+        s->erasures = metrics_erasures(x->engine->metrics);
         s->profile = student_ask_profile(&x->asks, q->student);
         window_ask(&s->window, x, q->student, last, q->at_date ? HISTORY_DAYS : (int)q->days);
         return STEP_MORE;
@@ -234,7 +226,9 @@ static enum step query(struct exchange *x)
     answer_query(x, facts, q->student);
     (void)http_response_header(&x->response, "X-Cache", q->at_date ? STR("MISS") : STR("HIT"));
     metrics_add(x->engine->metrics, q->at_date ? METRIC_CACHE_MISSES : METRIC_CACHE_HITS, 0, 0, 1);
-    if (x->engine->answers && !x->right_pending)
+    /* an erasure since we asked: this answer may be about who is no more */
+    if (x->engine->answers && !x->right_pending &&
+        s->erasures == metrics_erasures(x->engine->metrics))
         answers_keep(x->engine->answers, question(x), facts, x->now_ms);
     return STEP_DONE;
 }
@@ -407,33 +401,6 @@ static const struct rule statistics_rules[] = {
 };
 /* clang-format on */
 
-static void write_activity(struct jw *w, const struct student_profile *profile,
-                           const struct window *window, int32_t today)
-{
-    int64_t exercises = 0, quizzes = 0;
-    int32_t days[HISTORY_DAYS];
-    struct streaks streaks;
-
-    for (size_t i = 0; i < window->n; i++) {
-        const struct mastery_state *day = &window->days[i];
-
-        days[i] = day->day;
-        if (day->day > today - RECENT_DAYS) {
-            exercises += day->exercises;
-            quizzes += day->quizzes;
-        }
-    }
-    streaks = streaks_of_days(days, window->n, today);
-    jw_object(w, "activity");
-    jw_time(w, "last_updated", profile->state.updated_at_ms);
-    jw_int(w, "recent_exercises", exercises);
-    jw_int(w, "recent_quizzes", quizzes);
-    jw_int(w, "days_active", (int64_t)window->n);
-    jw_int(w, "current_streak", streaks.current);
-    jw_int(w, "max_streak", streaks.longest);
-    jw_object_end(w);
-}
-
 static enum step statistics(struct exchange *x)
 {
     const struct statistics *in = x->input;
@@ -462,7 +429,7 @@ static enum step statistics(struct exchange *x)
     jw_str(&w, "student_id", in->student);
     jw_number(&w, "current_mastery", mastery_score_of_state(&profile.state));
     write_window(&w, &s->window);
-    write_activity(&w, &profile, &s->window, today);
+    mastery_write_activity(&w, "activity", &profile.state, s->window.days, s->window.n, today);
     jw_int(&w, "history_length", (int64_t)s->window.n);
     jw_object_end(&w);
     jw_str(&w, "correlation_id", x->request_id);

@@ -17,6 +17,7 @@ static const struct route_table *const areas[] = {
     &analytics_student_routes,
     &batch_routes,
     &compliance_routes,
+    &compliance_data_routes,
     &process_routes,
     &dapr_routes,
     /* clang-format on */

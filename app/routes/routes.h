@@ -17,6 +17,7 @@ extern const struct route_table analytics_cohort_routes;
 extern const struct route_table analytics_student_routes;
 extern const struct route_table batch_routes;
 extern const struct route_table compliance_routes;
+extern const struct route_table compliance_data_routes;
 extern const struct route_table process_routes;
 extern const struct route_table dapr_routes;
 extern const struct route_table xapi_routes;

@@ -157,11 +157,23 @@ static void note_connection(struct engine *engine)
                store_in_flight(engine->store) > 0);
 }
 
+void engine_note_erasures(struct engine *engine)
+{
+    uint64_t now = metrics_erasures(engine->metrics);
+
+    if (now == engine->erasures)
+        return;
+    engine->erasures = now;
+    if (engine->answers)
+        answers_forget_all(engine->answers);
+}
+
 void engine_note_store(struct engine *engine)
 {
     enum { OK, ERROR, TIMEOUT, UNAVAILABLE }; /* the words of METRIC_REDIS */
     struct store_counts counts;
 
+    engine_note_erasures(engine);
     note_circuit(engine);
     note_connection(engine);
     store_take_counts(engine->store, &counts);

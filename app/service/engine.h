@@ -35,6 +35,7 @@ struct engine {
     int64_t started_at_ms;
     enum store_state circuit;                /* as last noted */
     int64_t store_connections, store_in_use; /* as last noted */
+    uint64_t erasures;                       /* of the whole pool, as last noted */
     bool draining;                           /* on its way out: /ready says so */
 };
 
@@ -54,6 +55,8 @@ bool engine_open(struct engine *engine, const char *program, const struct router
 void engine_close(struct engine *engine);
 /* Of the hashes that stand for ids in the log: again when secrets have changed. */
 void engine_set_log_key(struct engine *engine);
+/* Drops what is remembered when a student has been erased anywhere in the pool. */
+void engine_note_erasures(struct engine *engine);
 /* Once a turn: moves the store's counts into the metrics and logs when the store goes or comes. */
 void engine_note_store(struct engine *engine);
 

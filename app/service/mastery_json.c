@@ -1,11 +1,55 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/service/mastery_json.h"
 
+#include "app/domain/trend.h"
+
+enum { RECENT_DAYS = ACTIVITY_WINDOW_DAYS };
+
 void mastery_write_components(struct jw *w, const char *key, const double values[COMPONENTS])
 {
     jw_object(w, key);
     for (int i = 0; i < COMPONENTS; i++)
         jw_number(w, component_names[i], values[i]);
+    jw_object_end(w);
+}
+
+void mastery_write_day(struct jw *w, const struct mastery_state *day)
+{
+    double score = mastery_score_of_state(day), components[COMPONENTS];
+
+    mastery_components_of_state(day, components);
+    jw_object(w, NULL);
+    jw_day(w, "date", day->day);
+    jw_number(w, "mastery_score", score);
+    jw_text(w, "level", level_names[mastery_level(score)]);
+    mastery_write_components(w, "components", components);
+    jw_int(w, "sample_size", day->samples);
+    jw_object_end(w);
+}
+
+void mastery_write_activity(struct jw *w, const char *key, const struct mastery_state *now,
+                            const struct mastery_state *days, size_t n, int32_t today)
+{
+    int64_t exercises = 0, quizzes = 0;
+    int32_t active[HISTORY_DAYS];
+    struct streaks streaks;
+
+    n = n < HISTORY_DAYS ? n : HISTORY_DAYS;
+    for (size_t i = 0; i < n; i++) {
+        active[i] = days[i].day;
+        if (days[i].day > today - RECENT_DAYS) {
+            exercises += days[i].exercises;
+            quizzes += days[i].quizzes;
+        }
+    }
+    streaks = streaks_of_days(active, n, today);
+    jw_object(w, key);
+    jw_time(w, "last_updated", now->updated_at_ms);
+    jw_int(w, "recent_exercises", exercises);
+    jw_int(w, "recent_quizzes", quizzes);
+    jw_int(w, "days_active", (int64_t)n);
+    jw_int(w, "current_streak", streaks.current);
+    jw_int(w, "max_streak", streaks.longest);
     jw_object_end(w);
 }
 

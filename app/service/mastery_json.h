@@ -8,6 +8,11 @@
 
 /* {"completion":…,"quiz":…,"quality":…,"consistency":…} */
 void mastery_write_components(struct jw *w, const char *key, const double values[COMPONENTS]);
+/* A day of a history, as its closing state says. */
+void mastery_write_day(struct jw *w, const struct mastery_state *day);
+/* What a student has been doing: days are those of the history, oldest first. */
+void mastery_write_activity(struct jw *w, const char *key, const struct mastery_state *now,
+                            const struct mastery_state *days, size_t n, int32_t today);
 /* p is NULL without memory. */
 struct str mastery_result_json(struct arena *arena, struct str student,
                                const struct mastery_result *result, int64_t calculated_at_ms,

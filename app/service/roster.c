@@ -10,6 +10,7 @@ enum phase {
     UNLINK_STUDENTS,
     WRITE,
     LINK_STUDENTS,
+    DROP_ERASED,
     LINK_TEACHERS,
     UNLOCK,
     END
@@ -91,6 +92,36 @@ static bool change_links(struct roster_change *c, struct asks *asks, ask_link *a
     return c->next == members.n;
 }
 
+/* Notes who could not be linked. */
+static void read_links(struct roster_change *c, const struct asks *asks)
+{
+    for (const struct ask *ask = asks->first; ask; ask = ask->next) {
+        if (ask->script != &script_link)
+            continue;
+        if (!cohort_read_link(ask)) {
+            c->to.students.v[c->linked] = (struct str){0};
+            c->erased++;
+        }
+        c->linked++;
+    }
+}
+
+/* Who has been erased since the list was made leaves the roster again. */
+static void drop_erased(struct roster_change *c, struct asks *asks)
+{
+    size_t kept = 0;
+
+    if (c->erased == 0)
+        return;
+    for (size_t i = 0; i < c->to.students.n; i++) {
+        if (c->to.students.v[i].n > 0)
+            c->to.students.v[kept++] = c->to.students.v[i];
+    }
+    c->to.students.n = kept;
+    c->to.student_count = (int64_t)kept;
+    cohort_ask_write(asks, &c->to);
+}
+
 static bool ask_phase(struct roster_change *c, struct asks *asks)
 {
     switch ((enum phase)c->phase) {
@@ -106,6 +137,7 @@ static bool ask_phase(struct roster_change *c, struct asks *asks)
         return true;
     case LINK_STUDENTS:
         return change_links(c, asks, cohort_ask_link_student, LINK_ADD, c->to.students);
+    case DROP_ERASED: drop_erased(c, asks); return true;
     case LINK_TEACHERS:
         return change_links(c, asks, cohort_ask_link_teacher, LINK_ADD, c->to.teachers);
     case UNLOCK: cohort_ask_unlock(asks, c->to.id, str_of(c->lock)); return true;
@@ -125,6 +157,7 @@ enum step roster_change_step(struct roster_change *c, struct asks *asks, struct 
     }
     if (c->phase == READ ? !read_old(c, asks, p) : !cohort_read_writes(asks, p))
         return STEP_DONE;
+    read_links(c, asks);
     if (c->phase == READ)
         c->phase = UNLINK_TEACHERS;
     asks_clear(asks);

@@ -14,7 +14,8 @@ struct roster_change {
     struct cohort from; /* out: what was there */
     /* own */
     int phase;
-    size_t next; /* of the links of this phase */
+    size_t next;           /* of the links of this phase */
+    size_t linked, erased; /* students that have been tried, and could not be */
     char lock[UUID_TEXT_SIZE];
     struct ask *lock_ask, *read_ask;
 };

@@ -113,8 +113,10 @@ bool batch_read_keep(const struct ask *ask, struct batch_turn *ret, struct probl
 
 /* ---- for erasing a student ---- */
 
-/* The ids of all batches. */
-struct ask *batch_ask_all(struct asks *a);
+/* Ids of batches, the newest first: so many behind the first `offset`. */
+struct ask *batch_ask_page(struct asks *a, int64_t offset, int64_t count);
+/* A text when the student is in the batch, else nil. */
+struct ask *batch_ask_has(struct asks *a, struct str id, struct str student);
 /* Takes the student out of the batch: out of what is to be done, and of what was. 1 if it was in.
  */
 struct ask *batch_ask_forget(struct asks *a, struct str id, struct str student);

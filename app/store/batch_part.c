@@ -226,10 +226,18 @@ bool batch_read_keep(const struct ask *ask, struct batch_turn *ret, struct probl
 
 /* ---- erasing a student ---- */
 
-struct ask *batch_ask_all(struct asks *a)
+struct ask *batch_ask_page(struct asks *a, int64_t offset, int64_t count)
 {
     return ask_command(a, ASK_READ, 4,
-                       (struct str[]){STR("ZRANGE"), key_batches, STR("0"), STR("-1")});
+                       (struct str[]){STR("ZREVRANGE"), key_batches, number(a, offset),
+                                      number(a, offset + count - 1)});
+}
+
+struct ask *batch_ask_has(struct asks *a, struct str id, struct str student)
+{
+    struct str key = key_batch(a->arena, id, BATCH_KEY_STUDENTS);
+
+    return ask_command(a, ASK_READ, 3, (struct str[]){STR("ZSCORE"), key, student});
 }
 
 struct ask *batch_ask_forget(struct asks *a, struct str id, struct str student)

@@ -177,22 +177,39 @@ void cohort_ask_unlock(struct asks *a, struct str cohort, struct str token)
 
 /* ---- the indexes ---- */
 
-static void ask_link(struct asks *a, enum link_change change, struct str key, struct str cohort)
-{
-    (void)ask_command(a, ASK_WRITE, 3,
-                      (struct str[]){change == LINK_ADD ? STR("SADD") : STR("SREM"), key, cohort});
-}
+/* KEYS: the student's cohorts, tombstone. ARGV: cohort. Answers -1 when the student is erased: then
+ * there is no link, and whoever made it takes the student out of the roster again. */
+struct script script_link = {
+    .name = "link",
+    .body = STR_INIT("if redis.call('EXISTS', KEYS[2]) == 1 then return -1 end\n"
+                     "return redis.call('SADD', KEYS[1], ARGV[1])\n"),
+};
 
 void cohort_ask_link_student(struct asks *a, enum link_change change, struct str student,
                              struct str cohort)
 {
-    ask_link(a, change, key_student(a->arena, student, STUDENT_KEY_COHORTS), cohort);
+    struct str key = key_student(a->arena, student, STUDENT_KEY_COHORTS);
+    struct str tombstone = key_student(a->arena, student, STUDENT_KEY_ERASED);
+
+    if (change == LINK_ADD)
+        (void)ask_script(a, &script_link, 2, 3, (struct str[]){key, tombstone, cohort});
+    else
+        (void)ask_command(a, ASK_WRITE, 3, (struct str[]){STR("SREM"), key, cohort});
 }
 
 void cohort_ask_link_teacher(struct asks *a, enum link_change change, struct str teacher,
                              struct str cohort)
 {
-    ask_link(a, change, key_teacher_cohorts(a->arena, teacher), cohort);
+    (void)ask_command(a, ASK_WRITE, 3,
+                      (struct str[]){change == LINK_ADD ? STR("SADD") : STR("SREM"),
+                                     key_teacher_cohorts(a->arena, teacher), cohort});
+}
+
+bool cohort_read_link(const struct ask *ask)
+{
+    int64_t linked;
+
+    return reply_int(ask->reply, &linked) == REPLY_THERE && linked >= 0;
 }
 
 struct ask *cohort_ask_of_student(struct asks *a, struct str student)

@@ -53,6 +53,26 @@ struct ask *idempotency_ask_take(struct asks *a, struct str key, struct str dige
     return ask_script(a, &script_idempotency_take, 1, 5, argv);
 }
 
+/* Longer than any request may run (REQUEST_DEADLINE_S). */
+enum { LONGEST_REQUEST_MS = 600000 };
+
+/* KEYS: the student's list, tombstone. ARGV: the record's key, how long the list lives (ms). */
+struct script script_idempotency_note = {
+    .name = "idempotency_note",
+    .body = STR_INIT("if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end\n"
+                     "redis.call('SADD', KEYS[1], ARGV[1])\n"
+                     "return redis.call('PEXPIRE', KEYS[1], ARGV[2])\n"),
+};
+
+void idempotency_ask_note(struct asks *a, struct str student, struct str key)
+{
+    (void)ask_script(
+        a, &script_idempotency_note, 2, 4,
+        (struct str[]){key_student(a->arena, student, STUDENT_KEY_IDEMPOTENCY),
+                       key_student(a->arena, student, STUDENT_KEY_ERASED), key,
+                       arena_printf(a->arena, "%d", IDEMPOTENCY_KEPT_MS + LONGEST_REQUEST_MS)});
+}
+
 static bool parse(struct str text, struct idempotency_record *ret)
 {
     struct str head = str_cut(&text, '\n'), state = str_cut(&head, ' ');

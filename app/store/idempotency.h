@@ -30,10 +30,13 @@ struct str idempotency_key(struct arena *arena, const char *role, struct str use
  * request's. */
 struct ask *idempotency_ask_take(struct asks *a, struct str key, struct str digest,
                                  struct str owner, int64_t running_ms);
+/* Notes that the record will hold an answer about the student, so that an erasure finds it. */
+void idempotency_ask_note(struct asks *a, struct str student, struct str key);
 /* Texts point into the reply. */
 bool idempotency_read_take(const struct ask *ask, struct idempotency_record *ret,
                            struct problem *p);
-/* Both do nothing when the key is not the owner's any more. */
+/* Both do nothing when the key is not the owner's any more, or the record has gone: the student was
+ * erased meanwhile. */
 void idempotency_ask_keep(struct asks *a, struct str key, struct str owner,
                           const struct idempotency_record *record);
 void idempotency_ask_free(struct asks *a, struct str key, struct str owner);

@@ -15,6 +15,8 @@ const struct str key_queues[] = {STR_INIT("queue:{batch}:high"), STR_INIT("queue
 const struct str key_queue_later = STR_INIT("queue:{batch}:later");
 const struct str key_batches = STR_INIT("batches");
 const struct str key_workers = STR_INIT("workers");
+const struct str key_rewrite = STR_INIT("erasures:rewrite");
+const struct str key_erasures = STR_INIT("erasures");
 const struct str key_dead_letters = STR_INIT("queue:{dead}");
 
 const struct student_kind student_kinds[STUDENT_KEY_COUNT] = {

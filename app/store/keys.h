@@ -39,6 +39,8 @@ enum { SHARDS = 256 };
     X(CONSENT, "consent_records", ":consent", KEY_SINGLE, TYPE_HASH, "consent_records")                 \
     /* the cohorts the student is in */                                                               \
     X(COHORTS, "cohorts", ":cohorts", KEY_SINGLE, TYPE_SET, "cohorts")                                  \
+    /* names of the idempotency records with answers about the student; not exported: copies */       \
+    X(IDEMPOTENCY, "idempotency", ":idempotency", KEY_SINGLE, TYPE_SET, NULL)                           \
     /* tombstone: no new data for this student; not exported: then there is nothing */                \
     X(ERASED, "tombstone", ":erased", KEY_SINGLE, TYPE_STRING, NULL)                                    \
     /* the name by which audit records speak of the student; not exported: the records are */         \
@@ -120,7 +122,9 @@ extern const struct str key_audit_heads;    /* audit:heads: hash of each shard's
 extern const struct str key_all_event_logs; /* pattern of the :events keys of all students */
 extern const struct str key_all_marks;      /* ... and of the :marks keys */
 extern const struct str key_cohorts;        /* cohorts: sorted set of all there are */
-extern const struct str key_dead_letters;   /* queue:{dead}: stream of what could not be taken */
+extern const struct str key_erasures; /* erasures: sorted set of students, by when it was begun */
+extern const struct str key_rewrite; /* erasures:rewrite: the file of commands is to be rewritten */
+extern const struct str key_dead_letters; /* queue:{dead}: stream of what could not be taken */
 extern const struct str key_queues[]; /* queue:{batch}:high, :normal, :low, by enum queue_level */
 extern const struct str key_queue_later; /* queue:{batch}:later: sorted set of jobs put off */
 extern const struct str key_batches;     /* batches: sorted set of all there are, by time */

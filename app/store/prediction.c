@@ -164,10 +164,8 @@ static bool take_field(struct prediction_record *r, struct str name, struct str 
     }
 }
 
-/* An entry is [id, [name, value, …]]. */
-static bool read_entry(const redisReply *entry, struct prediction_record *ret)
+bool prediction_read_fields(const redisReply *fields, struct prediction_record *ret)
 {
-    const redisReply *fields = reply_at(entry, 1);
     struct str name, value;
     size_t n;
 
@@ -195,7 +193,9 @@ bool prediction_read_made(const struct ask *ask, struct arena *arena,
     }
     records = arena_array(arena, n + 1, sizeof(*records));
     for (size_t i = 0; records && i < n; i++) {
-        if (!read_entry(reply_at(ask->reply, n - 1 - i), &records[i]))
+        const redisReply *entry = reply_at(ask->reply, n - 1 - i); /* [id, [name, value, …]] */
+
+        if (!prediction_read_fields(reply_at(entry, 1), &records[i]))
             records = NULL;
     }
     if (!records) {

@@ -31,6 +31,9 @@ struct ask *prediction_ask_keep(struct asks *a, struct str student,
 /* False with a problem when it was not kept by Redis's fault; the others are none. */
 bool prediction_read_keep(const struct ask *ask, struct problem *p);
 
+/* One entry of the stream, its fields as in struct stream_entry. False for what is none of ours. */
+bool prediction_read_fields(const redisReply *fields, struct prediction_record *ret);
+
 /* The newest PREDICTIONS_READ_MAX. */
 struct ask *prediction_ask_made(struct asks *a, struct str student);
 /* Oldest first; texts point into the reply. An entry that is none of ours is an INTERNAL_ERROR. */

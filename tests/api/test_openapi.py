@@ -42,6 +42,8 @@ CONTRACT = {
     "/api/v1/compliance/consent/{student_id}": {"post"},
     "/api/v1/compliance/consent/{student_id}/withdraw": {"post"},
     "/api/v1/compliance/consent/status/{student_id}": {"get"},
+    "/api/v1/compliance/export/{student_id}": {"get"},
+    "/api/v1/compliance/student/{student_id}": {"delete"},
 }
 FOR_ANYBODY = {"/api/v1/predictions/config", "/api/v1/analytics/config"}
 PAGES = {"/docs", "/redoc"}
@@ -306,7 +308,10 @@ CANCEL = ("/api/v1/batch/mastery/{batch_id}", "delete")
 @pytest.mark.parametrize("path, method", [pair for pair in JSON_OPERATIONS if pair != CANCEL])
 def test_successes_are_as_described(engine, document, learner, path, method):
     ids = {**learner, "cohort_id": fresh_id("c")} if method == "delete" else learner
-    if method == "delete":
+    if path.endswith("/student/{student_id}"):
+        ids["student_id"] = fresh_id()
+        assert_ok(engine.calculate(ids["student_id"]))
+    elif method == "delete":
         call(engine.admin(), path, "put", ids)
     answer = call(engine.admin(), path, method, ids)
     assert answer.status in (200, 201, 202), answer

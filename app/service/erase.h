@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Erasing a student (docs/privacy.md): first all that is in the student's shard, in one script that
+ * leaves a tombstone; then, piece by piece, what rosters, batches, queues and records of
+ * idempotency hold; then the tombstone says that it is done. Each piece can be repeated, so
+ * whatever was cut short is completed by doing it again: by the client, or by a worker. */
+#ifndef SERVICE_ERASE_H
+#define SERVICE_ERASE_H
+
+#include "app/base/ids.h"
+#include "app/http/route.h"
+#include "app/service/engine.h"
+#include "app/store/erasure.h"
+
+/* What is counted beyond the shard. */
+enum {
+    ERASED_ROSTERS = ERASED_IN_SHARD,
+    ERASED_BATCHES,
+    ERASED_JOBS,
+    ERASED_DEAD_LETTERS,
+    ERASED_KINDS
+};
+/* The name of a count; NULL where nothing of that kind is ever counted. */
+const char *erase_kind_name(size_t kind);
+
+struct erase {
+    /* in */
+    struct engine *engine;
+    struct str student;
+    struct str actor, role, correlation_id; /* for the audit record */
+    int64_t now_ms;
+    bool dry; /* counts, changes nothing */
+    /* out */
+    int64_t counts[ERASED_KINDS];
+    bool begun_before; /* there was a tombstone already */
+    /* own */
+    struct arena *pages[2]; /* of this round's asks, and of the last one's replies */
+    int page;
+    size_t phase;
+    bool probing; /* nobody knows yet whether there is anything: counts first */
+    bool waiting; /* for the answers of this phase */
+    bool more;    /* the phase has another round */
+    char token[ID_MAX + 1];
+    struct erasure_look look;
+    struct ask *asked, *answered; /* the phase's question; the first of all answers */
+    size_t each;                  /* of a list: as many answers are about its entries */
+    char cursor[ID_MAX + 1];
+    int64_t offset;
+    int tries;
+};
+
+/* Makes the memory for rounds; erase_release is due afterwards. False when there is none. */
+bool erase_begin(struct erase *e);
+void erase_release(struct erase *e);
+/* Call with the rest zeroed; again after each round until STEP_DONE. The memory of asks is replaced
+ * by the erasure's own. Problems: NOT_FOUND when there is nothing and never was;
+ * SERVICE_UNAVAILABLE: what has been begun is completed by repeating it. */
+enum step erase_step(struct erase *e, struct asks *asks, struct problem *p);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/service/mentions.h"
+
+#include <json-c/json.h>
+
+/* With a quote on each side. */
+static bool quoted_in(struct str text, struct str id)
+{
+    const char *end = text.p + text.n, *p = text.p;
+
+    while (p && (p = memmem(p, (size_t)(end - p), id.p, id.n))) {
+        if (p > text.p && p[-1] == '"' && p + id.n < end && (p[id.n] == '"' || p[id.n] == '\\'))
+            return true;
+        p++;
+    }
+    return false;
+}
+
+static bool in_json(struct json_object *json, struct str id)
+{
+    struct str text;
+
+    switch (json_object_get_type(json)) {
+    case json_type_string:
+        text = (struct str){json_object_get_string(json), (size_t)json_object_get_string_len(json)};
+        return str_equal(text, id) || quoted_in(text, id);
+    case json_type_array:
+        for (size_t i = 0; i < json_object_array_length(json); i++) {
+            if (in_json(json_object_array_get_idx(json, i), id))
+                return true;
+        }
+        return false;
+    case json_type_object: {
+        json_object_object_foreach(json, name, value)
+        {
+            (void)name;
+            if (in_json(value, id))
+                return true;
+        }
+        return false;
+    }
+    case json_type_null:
+    case json_type_boolean:
+    case json_type_int:
+    case json_type_double: break;
+    }
+    return false;
+}
+
+bool mentions(struct str text, struct str student)
+{
+    struct json_tokener *tokener;
+    struct json_object *json = NULL;
+    bool found;
+
+    if (!memmem(text.p, text.n, student.p, student.n))
+        return false;
+    tokener = json_tokener_new();
+    if (tokener)
+        json = json_tokener_parse_ex(tokener, text.p, (int)text.n);
+    found = json ? in_json(json, student) : quoted_in(text, student);
+    json_tokener_free(tokener);
+    (void)json_object_put(json);
+    return found;
+}

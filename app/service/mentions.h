@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Whether a JSON text is about a student: for what others keep of events that could not be taken.
+ */
+#ifndef SERVICE_MENTIONS_H
+#define SERVICE_MENTIONS_H
+
+#include "app/base/str.h"
+
+/* One of its strings is the id, or a text in which the id stands in quotes (an event that was kept
+ * as it came). What is no JSON: the id stands in it in quotes. `ab` is not in `abc`. */
+bool mentions(struct str text, struct str student);
+
+#endif

@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Erasure: nothing of the student is left in the raw store, the log, other processes' memory; and
+nothing of anybody else is missing (docs/privacy.md)."""
+import hashlib
+import json
+
+import pytest
+from harness.engine import fresh_id
+from harness.events import event
+from harness.expect import assert_ok, assert_problem
+from harness.wait import wait_for
+
+ERASE = "/api/v1/compliance/student"
+SCORES = {"completion": 0.8, "quiz": 0.9, "quality": 0.85, "consistency": 0.7}
+
+
+def tagged(student, rest):
+    return f"{{{hashlib.sha256(student.encode()).hexdigest()[:2]}}}:{rest}"
+
+
+def own(student, suffix=""):
+    return tagged(student, f"student:{student}{suffix}")
+
+
+def pieces(store):
+    """(key, bytes) of all that is in Redis: names of keys, fields, values, members, entries; and
+    what Redis would write to a file, which may hold more than it shows."""
+    store.config_set("rdbcompression", "no")
+    for key in store.scan_iter("*", count=1000):
+        kind = store.type(key)
+        yield key, key
+        yield key, store.dump(key) or b""
+        if kind == b"string":
+            yield key, store.get(key) or b""
+        elif kind == b"hash":
+            for name, value in store.hgetall(key).items():
+                yield key, name
+                yield key, value
+        elif kind == b"set":
+            for member in store.smembers(key):
+                yield key, member
+        elif kind == b"zset":
+            for member in store.zrange(key, 0, -1):
+                yield key, member
+        elif kind == b"stream":
+            for _, fields in store.xrange(key):
+                for name, value in fields.items():
+                    yield key, name
+                    yield key, value
+        else:
+            raise AssertionError(f"{key} is a {kind}")
+
+
+def is_word(text, word):
+    """Whether word stands in text, not as a part of a longer id."""
+    at = text.find(word)
+    part = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+    while at >= 0:
+        before, after = text[at - 1 : at], text[at + len(word) : at + len(word) + 1]
+        if (at == 0 or before not in part) and (not after or after not in part):
+            return True
+        at = text.find(word, at + 1)
+    return False
+
+
+def mentioning(store, student):
+    """The keys that hold the id in any place."""
+    word = student.encode()
+    return {key.decode() for key, text in pieces(store) if is_word(text, word)}
+
+
+def tombstone(student):
+    return own(student, ":erased")
+
+
+def audit(student):
+    return tagged(student, "audit")
+
+
+def erase(client, student, query=""):
+    return assert_ok(client.delete(f"{ERASE}/{student}{query}"))
+
+
+def fill(engine, admin, student, others=("other",)):
+    """A record of every kind about the student."""
+    send = lambda path, body, status=200, **more: assert_ok(admin.post(path, body, **more), status)
+    who, cohort = {"student_id": student}, fresh_id("c")
+    roster = {"name": "x", "teacher_ids": ["t"], "student_ids": [student, *others]}
+    assert_ok(admin.put(f"/api/v1/cohorts/{cohort}", roster), 201)
+    key = {"headers": {"Idempotency-Key": fresh_id("k")}}
+    send("/api/v1/mastery/calculate", {**who, "components": SCORES}, **key)
+    body = event(student=student)
+    send("/api/v1/mastery/ingest", body, 202, headers={"Idempotency-Key": fresh_id("k")})
+    send("/api/v1/predictions/next-week", who)
+    given = send("/api/v1/recommendations/adaptive", who)["recommendations"]
+    said = {"recommendation_id": given[0]["recommendation_id"], "completed": True}
+    send("/api/v1/recommendations/feedback", said)
+    send("/api/v1/recommendations/learning-path", who)
+    send(f"/api/v1/compliance/consent/{student}", {"consent_type": "research", "granted": True})
+    batch = {"requests": [{**who, "components": SCORES}, {"student_id": "other", "components": SCORES}]}
+    job = send("/api/v1/batch/mastery", batch, 202)["batch_id"]
+    status = lambda: assert_ok(admin.get(f"/api/v1/batch/mastery/{job}"))["status"]
+    wait_for(lambda: status() == "completed", 30, what="batch done")
+    store = engine.redis()
+    letter = {"reason": "r", "source": "dapr", "event": body, "at": "2026-01-01T00:00:00.000Z"}
+    store.xadd("queue:{dead}", {"e": json.dumps(letter)})
+    cut = {**letter, "event": json.dumps(body)[:-1]}
+    store.xadd("queue:{dead}", {"e": json.dumps(cut)})
+    waiting = f"1 event 1 1-1 {json.dumps(event(student=student))}"
+    store.zadd("queue:{batch}:later", {waiting: 4e12})
+    for level in ("high", "low"):
+        store.zadd("queue:{batch}:later", {f"2 event 1 {level} {json.dumps(body)}": 4e12})
+    wait_for(lambda: store.exists(own(student, ":events")), 30, what="event kept")
+    return cohort
+
+
+@pytest.fixture
+def alone(start_engine):
+    """An engine of one's own: its whole store is looked at."""
+    return start_engine(POOL_SIZE=2)
+
+
+@pytest.fixture
+def root(alone):
+    client = alone.admin()
+    yield client
+    client.close()
+
+
+# Nothing is left
+
+
+def test_nothing_is_left_and_nothing_else_is_missing(alone, root):
+    store, student = alone.redis(decode=False), fresh_id("ab")
+    longer = student + "c"
+    for name in (student, longer):
+        fill(alone, root, name, others=("other", longer) if name == student else ())
+    before = mentioning(store, student)
+    untouched = {key for key in mentioning(store, longer) if longer in key}
+    kinds = {":marks", ":events", ":consent", ":path", ":idempotency", ":cohorts", ""}
+    assert {own(student, suffix) for suffix in kinds} <= before, "the test has forgotten a kind"
+    assert {"queue:{dead}", "queue:{batch}:later"} <= before
+    dry = erase(root, student, "?dry_run=true")
+    assert mentioning(store, student) == before, "a dry run has changed something"
+    answer = erase(root, student)
+    assert answer["status"] == "success" and dry["status"] == "dry_run"
+    assert answer["deleted"] == dry["deleted"]
+    deleted = answer["deleted"]
+    assert deleted["dead_letters"] == 2 and deleted["jobs"] == 3 and deleted["rosters"] == 1
+    assert deleted["batches"] == 1 and deleted["idempotency"] == 2
+    assert mentioning(store, student) == {tombstone(student), audit(student)}
+    assert store.get(tombstone(student)) == b"erased" and store.ttl(tombstone(student)) > 0
+    assert untouched <= {key for key in mentioning(store, longer) if longer in key}
+    assert_ok(root.post("/api/v1/mastery/query", {"student_id": longer}))
+    assert_ok(root.get(f"/api/v1/mastery/history/{longer}"))
+
+
+def test_the_audit_record_is_what_is_left(alone, root):
+    student = fresh_id()
+    assert_ok(alone.calculate(student))
+    erase(root, student)
+    erase(root, student)
+    records = [fields for _, fields in alone.redis().xrange(audit(student))]
+    [record] = [one for one in records if one["o"] == f"student/{student}"]
+    assert record["t"] == "erased" and record["r"] == "admin" and record["s"] == "1"
+
+
+def test_the_file_of_commands_and_the_log_hold_no_id(alone, root):
+    store, student = alone.redis(), fresh_id("ab")
+    fill(alone, root, student)
+    root.get(f"/api/v1/mastery/history/{student}?x={student}")
+    root.get(f"/nowhere/{student}")
+    store.slowlog_reset()
+    erase(root, student)
+    idle = lambda: store.info("persistence")["aof_rewrite_in_progress"] == 0
+    wait_for(lambda: idle() and not store.exists("erasures:rewrite"), 60, what="file rewritten")
+    store.bgrewriteaof()
+    wait_for(idle, 60, what="file rewritten again")
+    files = [path for path in alone.state_dir.rglob("*") if path.is_file()]
+    found = {path.name: path.read_bytes().count(student.encode()) for path in files}
+    found = {name: count for name, count in found.items() if count}
+    [(name, count)] = found.items()
+    assert name.startswith("appendonly") and count <= 2, "the tombstone, and the audit record"
+    assert student not in str(store.slowlog_get(100))
+
+
+# What it answers
+
+
+def test_of_nobody_there_is_nothing_to_erase(alone, root):
+    store, student = alone.redis(decode=False), fresh_id()
+    for query in ("", "?dry_run=true"):
+        assert_problem(root.delete(f"{ERASE}/{student}{query}"), 404, "NOT_FOUND")
+    assert not mentioning(store, student)
+
+
+def test_who_is_in_a_dead_letter_alone_is_erased_too(alone, root):
+    store, student = alone.redis(), fresh_id()
+    store.xadd("queue:{dead}", {"e": json.dumps({"reason": "r", "event": {"student_id": student}})})
+    store.xadd("queue:{dead}", {"e": json.dumps({"reason": student + "x", "event": None})})
+    assert erase(root, student)["deleted"]["dead_letters"] == 1
+    assert store.xlen("queue:{dead}") == 1
+    left = mentioning(alone.redis(decode=False), student)
+    assert left == {tombstone(student), audit(student)}
+
+
+def test_repeating_it_is_safe(alone, root):
+    student = fresh_id()
+    assert_ok(alone.calculate(student))
+    assert erase(root, student)["deleted"]["current_mastery"] == 1
+    for query in ("", "?dry_run=true", ""):
+        assert set(erase(root, student, query)["deleted"].values()) == {0}
+
+
+@pytest.mark.parametrize("role", ["student", "teacher"])
+def test_only_admins_may(engine, as_user, student, role):
+    assert_ok(engine.calculate(student))
+    assert_problem(as_user(student, role).delete(f"{ERASE}/{student}"), 403, "FORBIDDEN")
+
+
+def test_a_bad_dry_run_is_refused(admin, student):
+    assert admin.delete(f"{ERASE}/{student}?dry_run=perhaps").status == 400
+
+
+# Nobody comes back
+
+
+def test_new_data_is_refused(alone, root):
+    store, student = alone.redis(decode=False), fresh_id()
+    cohort = fill(alone, root, student)
+    erase(root, student)
+    body = {"student_id": student, "components": SCORES}
+    key = {"headers": {"Idempotency-Key": "k"}}
+    assert_problem(root.post("/api/v1/mastery/calculate", body, **key), 404)
+    assert_problem(root.post("/api/v1/mastery/ingest", event(student=student), **key), 404)
+    consent = {"consent_type": "research", "granted": True}
+    assert_problem(root.post(f"/api/v1/compliance/consent/{student}", consent), 404)
+    assert_ok(root.post("/api/v1/recommendations/adaptive", {"student_id": student}))
+    assert_problem(root.post("/api/v1/predictions/next-week", {"student_id": student}), 404)
+    roster = {"name": "x", "teacher_ids": ["t"], "student_ids": ["other", student]}
+    shown = assert_ok(root.put(f"/api/v1/cohorts/{cohort}", roster))
+    assert shown["student_ids"] == ["other"] and shown["student_count"] == 1
+    store.xadd("queue:{batch}:high", {"k": "event", "b": json.dumps(event(student=student)), "t": "0"})
+    wait_for(lambda: store.xlen("queue:{batch}:high") == 0, 30, what="job done")
+    assert mentioning(store, student) == {tombstone(student), audit(student)}
+
+
+def test_another_process_forgets_its_last_answers(start_engine):
+    engine = start_engine(POOL_SIZE=4, STALE_ANSWERS=1000)
+    root, student = engine.admin(), fresh_id()
+    assert_ok(engine.calculate(student))
+    body = {"student_id": student, "include_components": True}
+    clients = [engine.client("root", "admin") for _ in range(24)]
+    for client in clients:
+        assert_ok(client.post("/api/v1/mastery/query", body))
+    erase(root, student)
+    engine.redis().shutdown(nosave=True)
+    for client in clients:
+        answer = client.post("/api/v1/mastery/query", body)
+        assert answer.status == 503, answer

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The walk of the export over a table of kinds, from a store that knows a few keys. */
+#include "app/service/export.h"
+
+#include <CUnit/CUnit.h>
+
+#include "app/base/ids.h"
+#include "tests/unit/reply_fixture.h"
+
+#define NOW INT64_C(1700000000000)
+#define KEY "{ba}:student:abc:"
+
+static struct arena *arena;
+
+/* What the store answers for a key; for all others there is nothing. */
+static const struct {
+    const char *command, *key, *reply;
+} known[] = {
+    {"HGETALL", KEY "notes", "*4\r\n$1\r\nz\r\n$2\r\n\xc3\xa9\r\n$1\r\na\r\n$2\r\n\xff\x01\r\n"},
+    {"GET", KEY "motto", "$4\r\nonly\r\n"},
+    {"SMEMBERS", KEY "badges", "*2\r\n$1\r\nz\r\n$1\r\nb\r\n"},
+    {"XRANGE", KEY "visits", "*1\r\n*2\r\n$3\r\n1-0\r\n*2\r\n$1\r\nw\r\n$1\r\n5\r\n"},
+    {"MGET", KEY "mood:", "*3\r\n$-1\r\n$4\r\ngood\r\n$-1\r\n"},
+};
+
+/* As many times nothing as was asked for. */
+static const char *nothing(int n)
+{
+    struct buf out;
+
+    buf_init(&out, arena);
+    buf_printf(&out, "*%d\r\n", n);
+    while (n-- > 0)
+        buf_text(&out, "$-1\r\n");
+    buf_char(&out, '\0');
+    return out.p;
+}
+
+static const char *reply_to(const struct ask *ask)
+{
+    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
+        if (str_equal(ask->argv[0], str_of(known[i].command)) &&
+            str_starts_with(ask->argv[1], str_of(known[i].key)))
+            return known[i].reply;
+    }
+    if (str_equal(ask->argv[0], STR("GET")))
+        return "$-1\r\n";
+    if (str_equal(ask->argv[0], STR("HMGET")))
+        return nothing(ask->argc - 2);
+    return nothing(str_equal(ask->argv[0], STR("MGET")) ? ask->argc - 1 : 0);
+}
+
+/* All of it, as a text; p says how it ended. */
+static const char *exported(const struct student_kind *kinds, size_t n, struct problem *p)
+{
+    static struct engine engine;
+    struct arena *page = arena_new(4096, 1 << 20);
+    struct export e = {.engine = &engine,
+                       .student = STR("abc"),
+                       .by = STR("root"),
+                       .now_ms = NOW,
+                       .kinds = kinds,
+                       .kind_count = n,
+                       .page = page};
+    struct asks asks;
+    struct buf out;
+
+    buf_init(&out, arena);
+    e.out = &out;
+    *p = (struct problem){.code = PROBLEM_NONE};
+    asks_init(&asks, page, NULL);
+    while (export_step(&e, &asks, p) == STEP_MORE) {
+        for (struct ask *ask = asks.first; ask; ask = ask->next)
+            ask->reply = reply_of(page, str_of(reply_to(ask)));
+        asks.status = ASKS_ANSWERED;
+    }
+    arena_free(page);
+    buf_char(&out, '\0');
+    return out.failed ? "" : out.p;
+}
+
+static void a_new_kind_of_record_is_exported_without_another_word(void)
+{
+    struct student_kind kinds[STUDENT_KEY_COUNT + 5];
+    const struct student_kind new[] = {
+        {"notes", ":notes", KEY_SINGLE, TYPE_HASH, "notes"},
+        {"motto", ":motto", KEY_SINGLE, TYPE_STRING, "motto"},
+        {"badges", ":badges", KEY_SINGLE, TYPE_SET, "badges"},
+        {"visits", ":visits", KEY_SINGLE, TYPE_STREAM, "visits"},
+        {"mood", ":mood:", KEY_DAILY, TYPE_STRING, "mood"},
+    };
+    struct problem p;
+    const char *text;
+
+    arena = arena_new(4096, 1 << 20);
+    memcpy(kinds, student_kinds, sizeof(student_kinds));
+    memcpy(kinds + STUDENT_KEY_COUNT, new, sizeof(new));
+    text = exported(kinds, STUDENT_KEY_COUNT + 5, &p);
+    CU_ASSERT_EQUAL(p.code, PROBLEM_NONE);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, ",\"notes\":{\"a\":\"ff01\",\"z\":\"\xc3\xa9\"},"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, ",\"motto\":\"only\","));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "\"badges\":[\"b\",\"z\"],"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "\"visits\":[{\"fields\":{\"w\":\"5\"},\"id\":\"1-0\"}]"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "\"mood\":[{\"date\":\"2023-08-17\",\"value\":\"good\"}]"));
+    arena_free(arena);
+}
+
+static void the_hash_is_that_of_the_bytes_of_data(void)
+{
+    const struct student_kind motto = {"motto", ":motto", KEY_SINGLE, TYPE_STRING, "motto"};
+    static const char data[] = "{\"activity\":null,\"audit_logs\":[],\"motto\":\"only\"}";
+    unsigned char sha[DIGEST_SIZE];
+    char expected[200], hex[DIGEST_HEX_SIZE];
+    struct problem p;
+    const char *text;
+
+    arena = arena_new(4096, 1 << 20);
+    text = exported(&motto, 1, &p);
+    digest_sha256(STR(data), sha);
+    hex_print(sha, DIGEST_SIZE, hex);
+    (void)snprintf(expected, sizeof(expected), "\"data\":%s,\"integrity_hash\":\"%s\"}", data, hex);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, expected));
+    arena_free(arena);
+}
+
+static void of_nobody_there_is_no_export(void)
+{
+    struct problem p;
+
+    arena = arena_new(4096, 1 << 20);
+    (void)exported(student_kinds, STUDENT_KEY_COUNT, &p);
+    CU_ASSERT_EQUAL(p.code, PROBLEM_NOT_FOUND);
+    arena_free(arena);
+}
+
+static void no_two_kinds_stand_in_one_place(void)
+{
+    for (size_t i = 0; i < STUDENT_KEY_COUNT; i++) {
+        for (size_t k = i + 1; k < STUDENT_KEY_COUNT; k++) {
+            const struct student_kind *a = &student_kinds[i], *b = &student_kinds[k];
+
+            CU_ASSERT_STRING_NOT_EQUAL(a->suffix, b->suffix);
+            CU_ASSERT_STRING_NOT_EQUAL(a->name, b->name);
+            CU_ASSERT_TRUE(!a->exported || !b->exported || strcmp(a->exported, b->exported) != 0);
+        }
+    }
+}
+
+void export_tests(void);
+void export_tests(void)
+{
+    CU_pSuite suite = CU_add_suite("export", NULL, NULL);
+
+    CU_add_test(suite, "a new kind of record is exported without another word",
+                a_new_kind_of_record_is_exported_without_another_word);
+    CU_add_test(suite, "the hash is that of the bytes of data",
+                the_hash_is_that_of_the_bytes_of_data);
+    CU_add_test(suite, "of nobody there is no export", of_nobody_there_is_no_export);
+    CU_add_test(suite, "no two kinds stand in one place", no_two_kinds_stand_in_one_place);
+}
