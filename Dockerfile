@@ -53,6 +53,7 @@ LABEL org.opencontainers.image.title="Mastery Engine" \
 ENV PATH=/opt/mastery-engine/scripts:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     FCGI_SOCKET=/run/mastery-engine/engine.sock \
     NGINX_RUNTIME_DIR=/run/mastery-nginx \
+    NGINX_TEMPLATES=/usr/share/mastery-engine/nginx \
     LC_ALL=C.UTF-8
 WORKDIR /opt/mastery-engine
 USER 10001:10001

@@ -206,6 +206,24 @@ class Engine:
         wait_for(self.ready, timeout, what="engine ready")
 
 
+class RunningEngine(Engine):
+    """One that runs somewhere already: MASTERY_BASE_URL says where, and DAPR_URL, REDIS_URL,
+    REDIS_PASSWORD, JWT_SECRET and APP_API_TOKEN are its own. Its processes are out of reach."""
+
+    def __init__(self):
+        names = ("DAPR_URL", "REDIS_URL", "REDIS_PASSWORD", "JWT_SECRET", "APP_API_TOKEN")
+        self.environment = {**os.environ, "BIN_DIR": str(bin_dir())}
+        self.values = {name: os.environ[name] for name in names if os.environ.get(name)}
+        self.values["BASE_URL"] = os.environ["MASTERY_BASE_URL"]
+
+    def start(self):
+        self.wait_ready(60)
+        return self
+
+    def stop(self):
+        pass
+
+
 class RedisProcess:
     """The engine's own Redis, to be stopped in every way and started again as it was."""
 

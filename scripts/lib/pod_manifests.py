@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The manifests of an overlay as `podman kube play` takes them on one host.
+
+    pod_manifests.py NAME SECRET_FILE [SETTING=VALUE]...     prints them
+
+What is changed: names get "-NAME" behind them, since podman's volumes and secrets belong to the host;
+settings go into the ConfigMap; pods are in the host's network, so the worker's two ports are
+the engine's plus two. Everything else is what Kubernetes gets. RESTART_POLICY is that of the pods.
+"""
+import base64
+import os
+import sys
+from pathlib import Path
+
+import yaml
+
+import kustomize
+
+ROOT = Path(__file__).resolve().parents[2]
+DEPLOYMENTS = ("mastery-engine", "mastery-worker")
+CONFIG = "mastery-engine-config"
+
+
+def pod_name(item, name):
+    return f"{item['metadata']['name'].removeprefix('mastery-')}-{name}"
+
+
+def adapt_container(container, pod):
+    container.pop("ports", None)  # there are none to map in the host's network
+    for entry in container["envFrom"]:
+        entry["configMapRef"]["name"] += f"-{pod}"
+    for mount in container["volumeMounts"]:
+        mount["name"] += f"-{pod}"
+
+
+def adapt_deployment(item, name):
+    pod, spec = pod_name(item, name), item["spec"]["template"]["spec"]
+    item["metadata"]["name"] += f"-{name}"
+    spec["restartPolicy"] = os.environ.get("RESTART_POLICY", "Always")
+    for volume in spec["volumes"]:
+        volume["name"] += f"-{pod}"
+        if "secret" in volume:
+            volume["secret"]["secretName"] += f"-{name}"
+    for container in spec["containers"]:
+        adapt_container(container, pod)
+
+
+def config_of(config, deployment, name, settings):
+    """A ConfigMap for each: this podman takes what it holds before what a container itself says."""
+    values = {**config["data"], **settings}
+    if deployment["metadata"]["name"] == "mastery-worker":
+        for port in ("PORT", "DAPR_PORT"):
+            values[port] = str(int(values[port]) + 2)
+    metadata = {"name": f"{CONFIG}-{pod_name(deployment, name)}"}
+    return {**config, "metadata": metadata, "data": values}
+
+
+def adapt_secret(secret, name):
+    """This podman does not decode what it writes into files: so what it gets is what is meant, and
+    has to look like base64 (letters and digits, four by four)."""
+    secret["metadata"]["name"] += f"-{name}"
+    for key, text in secret["data"].items():
+        value = base64.b64decode(text)
+        if base64.b64encode(base64.b64decode(value, validate=True)) != value:
+            raise SystemExit(f"pod: the secret {key} has to be letters and digits, four by four")
+        secret["data"][key] = value.decode()
+    return secret
+
+
+def adapted(name, secret, settings, overlay="dev"):
+    items = kustomize.build(ROOT / "k8s/overlays" / overlay)
+    named = {(item["kind"], item["metadata"]["name"]): item for item in items}
+    yield adapt_secret(secret, name)
+    for deployment in (named["Deployment", wanted] for wanted in DEPLOYMENTS):
+        yield config_of(named["ConfigMap", CONFIG], deployment, name, settings)
+        adapt_deployment(deployment, name)
+        yield deployment
+
+
+def main(name, secret_file, *settings):
+    [secret] = kustomize.read(Path(secret_file))
+    settings = dict(setting.split("=", 1) for setting in settings)
+    yaml.safe_dump_all(adapted(name, secret, settings), sys.stdout, sort_keys=False)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
