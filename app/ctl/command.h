@@ -29,6 +29,7 @@ struct command {
 extern const struct command token_command;
 extern const struct command health_command;
 extern const struct command verify_command;
+extern const struct command schema_command;
 extern const struct command seed_command;
 extern const struct command config_command;
 extern const struct command nginx_locations_command;

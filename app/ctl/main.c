@@ -14,6 +14,7 @@ static const struct command *const commands[] = {
     &token_command,
     &health_command,
     &verify_command,
+    &schema_command,
     &seed_command,
     &ingest_command,
     &dead_command,

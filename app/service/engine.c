@@ -70,6 +70,22 @@ static bool open_catalogue(struct engine *engine, char ret_error[ERROR_SIZE])
     return engine->catalogue != NULL;
 }
 
+/* Before anything is served: a store of a newer schema must not get a single write of ours. Whether
+ * it is there at all is for later. */
+static void meet_store(struct engine *engine)
+{
+    struct arena *arena = arena_new(1024, 4096);
+    struct asks asks;
+
+    store_notes_schema(engine->store);
+    if (arena) {
+        asks_init(&asks, arena, NULL);
+        (void)ask_command(&asks, ASK_READ, 1, (struct str[]){STR("PING")});
+        (void)store_wait(engine->store, &asks);
+    }
+    arena_free(arena);
+}
+
 bool engine_open(struct engine *engine, const char *program, const struct router *router,
                  unsigned parts)
 {
@@ -100,6 +116,8 @@ bool engine_open(struct engine *engine, const char *program, const struct router
     if (parts & ENGINE_SERVING && config->stale_answers > 0 &&
         !(engine->answers = answers_new((size_t)config->stale_answers)))
         goto failed;
+    if (parts & ENGINE_METRICS)
+        meet_store(engine);
     return true;
 failed:
     (void)fprintf(stderr, "%s: %s\n", program, error);

@@ -47,9 +47,10 @@ enum engine_part {
 };
 
 /* Opens what the configuration of the environment asks for: log (to file descriptor 2), store and
- * the parts named. False with a line an error on stderr; engine_close is due in any case. Nothing
- * is connected yet: a store that is away is no reason not to start. router: for the metrics'
- * endpoints; may be NULL without ENGINE_METRICS. */
+ * the parts named. False with a line an error on stderr; engine_close is due in any case. A store
+ * that is away, or of a later version, is no reason not to start: with ENGINE_METRICS it is looked
+ * at, for STORE_CONNECT_TIMEOUT_MS at most. router: for the metrics' endpoints; may be NULL without
+ * ENGINE_METRICS. */
 bool engine_open(struct engine *engine, const char *program, const struct router *router,
                  unsigned parts);
 void engine_close(struct engine *engine);

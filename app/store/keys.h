@@ -128,6 +128,7 @@ extern const struct str key_dead_letters; /* queue:{dead}: stream of what could 
 extern const struct str key_queues[]; /* queue:{batch}:high, :normal, :low, by enum queue_level */
 extern const struct str key_queue_later; /* queue:{batch}:later: sorted set of jobs put off */
 extern const struct str key_batches;     /* batches: sorted set of all there are, by time */
+extern const struct str key_schema;      /* schema: number of the form of all records */
 extern const struct str key_workers;     /* workers: hash of the workers' signs of life */
 unsigned key_shard(struct str student);
 

@@ -11,6 +11,7 @@
 #include "app/store/breaker.h"
 #include "app/store/connect.h"
 #include "app/store/reply.h"
+#include "app/store/schema.h"
 
 enum { READ_SIZE = 65536, FEED_SIZE = 4096, GREETING_ARENA = 16384, ARGV_MAX = ASK_ARGC_MAX + 3 };
 static const int64_t HEARTBEAT_US = 1000000;
@@ -27,6 +28,8 @@ struct store {
     struct breaker breaker;
     struct arena *greeting_arena;
     struct asks greeting; /* what a new connection says first, and the probe: ours alone */
+    struct ask *schema;   /* of the greeting; NULL when it only pings */
+    bool notes_schema;
     int64_t last_reply_us;
     struct store_counts counts;
     struct reply_bounds bounds;
@@ -80,6 +83,11 @@ void store_free(struct store *store)
         redisFree(store->connection);
     arena_free(store->greeting_arena);
     free(store);
+}
+
+void store_notes_schema(struct store *store)
+{
+    store->notes_schema = true;
 }
 
 /* ---- queues ---- */
@@ -217,6 +225,7 @@ static void greet(struct store *store, int64_t now_us, bool fresh)
     for (size_t i = 0; fresh && i < n; i++)
         (void)ask_command(g, ASK_READ, 3,
                           (struct str[]){STR("SCRIPT"), STR("LOAD"), scripts[i]->body});
+    store->schema = !fresh ? NULL : store->notes_schema ? schema_ask_note(g) : schema_ask(g);
     (void)ask_command(g, ASK_READ, 1, (struct str[]){STR("PING")});
     send_asks(store, g, now_us);
 }
@@ -339,13 +348,19 @@ static void lose_connection(struct store *store, int64_t now_us, const char *why
 
 static void greeted(struct store *store, int64_t now_us)
 {
+    char why[sizeof(store->last_error)];
+    int64_t found;
+
     for (const struct ask *ask = store->greeting.first; ask; ask = ask->next) {
         if (ask->reply && ask->reply->type != REDIS_REPLY_ERROR)
             continue;
         lose_connection(store, now_us, ask->reply ? ask->reply->str : "no memory", LOSS_BROKEN);
         return;
     }
-    breaker_success(&store->breaker);
+    if (store->schema && !schema_read(store->schema, &found, why, sizeof(why)))
+        lose_connection(store, now_us, why, LOSS_USELESS);
+    else
+        breaker_success(&store->breaker);
 }
 
 static void note_health(struct store *store, const struct ask *ask, enum reply_error error,

@@ -91,6 +91,8 @@ struct store_counts {
 
 struct store *store_new(const struct config *config, char ret_error[200]);
 void store_free(struct store *store);
+/* For those who write: each new connection notes our schema (schema.h), before it is used. */
+void store_notes_schema(struct store *store);
 
 /* Hands over; from here on the store owns a->status. Comes back through store_next_done, in the
  * worst case at once. */

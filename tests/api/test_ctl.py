@@ -18,7 +18,10 @@ from harness.engine import bin_dir, fresh_id
 from harness.expect import assert_ok
 
 SECRET = "a secret for tests, of more than thirty-two bytes"
-COMMANDS = ["token", "health", "verify", "seed", "ingest", "dead", "batch", "report", "backtest", "config", "nginx-locations"]
+COMMANDS = [
+    "token", "health", "verify", "schema", "seed", "ingest", "dead", "batch", "audit", "report", "backtest", "config",
+    "nginx-locations",
+]
 HEADER = "student_id,date,completion,quiz,quality,consistency"
 DONE, FAILED, USAGE, AWAY = range(4)
 

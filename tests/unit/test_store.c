@@ -67,6 +67,14 @@ static bool hears_nothing(void)
     return !fake_redis_hear(&redis, name);
 }
 
+/* What the store says of its schema: none, as a new one does. */
+static const char *schema_reply = "$-1\r\n";
+
+static const char *reply_to(const char *name)
+{
+    return strcmp(name, "GET") == 0 ? schema_reply : "+OK\r\n";
+}
+
 /* Takes a new connection and lets it say who it is, up to its PING, which gets `pong`. */
 static void greet_with(const char *pong)
 {
@@ -74,7 +82,7 @@ static void greet_with(const char *pong)
 
     CU_ASSERT_TRUE_FATAL(fake_redis_accept(&redis));
     while (fake_redis_hear(&redis, name) && strcmp(name, "PING") != 0)
-        fake_redis_say(&redis, "+OK\r\n");
+        fake_redis_say(&redis, reply_to(name));
     CU_ASSERT_STRING_EQUAL(name, "PING");
     fake_redis_say(&redis, pong);
 }
@@ -675,7 +683,57 @@ static void a_new_connection_says_who_it_is_before_all_else(void)
     CU_ASSERT_TRUE(hears("AUTH"));
     for (size_t i = 0; i < scripts; i++)
         CU_ASSERT_TRUE(fake_redis_hear(&redis, name) && strcmp(name, "SCRIPT") == 0);
-    CU_ASSERT_TRUE(hears("PING") && hears("A") && hears_nothing());
+    CU_ASSERT_TRUE(hears("GET") && hears("PING") && hears("A") && hears_nothing());
+}
+
+static void a_store_of_another_schema_is_used_only_if_it_can_be(void)
+{
+    static const struct {
+        const char *reply;
+        enum store_state state;
+        const char *why;
+    } rows[] = {
+        {"$-1\r\n", STORE_CLOSED_CIRCUIT, ""},
+        {"$1\r\n1\r\n", STORE_CLOSED_CIRCUIT, ""},
+        {"$1\r\n2\r\n", STORE_OPEN_CIRCUIT, "schema 2, this version knows schemas up to 1"},
+        {"$4\r\n9999\r\n", STORE_OPEN_CIRCUIT, "schema 9999"},
+        {"$1\r\n0\r\n", STORE_OPEN_CIRCUIT, "no number"},
+        {"$1\r\nx\r\n", STORE_OPEN_CIRCUIT, "no number"},
+        {"$0\r\n\r\n", STORE_OPEN_CIRCUIT, "no number"},
+        {":1\r\n", STORE_OPEN_CIRCUIT, "no readable schema"},
+        {"+OK\r\n", STORE_OPEN_CIRCUIT, "no readable schema"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (i > 0)
+            set_up();
+        schema_reply = rows[i].reply;
+        (void)store_tick(store, now_us);
+        greet();
+        schema_reply = "$-1\r\n";
+        CU_ASSERT_EQUAL(circuit(), rows[i].state);
+        CU_ASSERT_EQUAL(store_connected(store), rows[i].state == STORE_CLOSED_CIRCUIT);
+        CU_ASSERT_PTR_NOT_NULL(strstr(store_last_error(store), rows[i].why));
+        if (i + 1 < sizeof(rows) / sizeof(rows[0]))
+            tear_down();
+    }
+    wait_for_probe(); /* it may be another store by then */
+    greet();
+    CU_ASSERT_EQUAL(circuit(), STORE_CLOSED_CIRCUIT);
+}
+
+static void who_writes_notes_the_schema_of_each_new_connection(void)
+{
+    char name[FAKE_NAME];
+
+    store_notes_schema(store);
+    (void)store_tick(store, now_us);
+    CU_ASSERT_TRUE_FATAL(fake_redis_accept(&redis));
+    do {
+        CU_ASSERT_TRUE_FATAL(fake_redis_hear(&redis, name));
+    } while (strcmp(name, "SCRIPT") == 0);
+    CU_ASSERT_STRING_EQUAL(name, "EVALSHA");
+    CU_ASSERT_TRUE(hears("PING") && hears_nothing());
 }
 
 static void silence_is_listened_into_each_second(void)
@@ -833,7 +891,7 @@ static pid_t serve(void)
         (void)usleep(1000);
     for (;;) {
         while (fake_redis_hear(&redis, name))
-            fake_redis_say(&redis, "+OK\r\n");
+            fake_redis_say(&redis, reply_to(name));
         (void)usleep(1000);
     }
 }
@@ -888,6 +946,8 @@ void store_tests(void)
     TEST(a_redis_that_is_loading_is_away);
     TEST(only_errors_of_a_store_that_is_away_open_it);
     TEST(a_new_connection_says_who_it_is_before_all_else);
+    TEST(a_store_of_another_schema_is_used_only_if_it_can_be);
+    TEST(who_writes_notes_the_schema_of_each_new_connection);
     TEST(silence_is_listened_into_each_second);
     TEST(an_idle_store_is_looked_after_once_a_second);
     TEST(a_store_that_is_away_is_not_asked_without_pause);

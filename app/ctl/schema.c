@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* mastery-ctl schema: may this version use that store? */
+#include "app/store/schema.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "app/ctl/command.h"
+#include "app/service/engine.h"
+
+static enum ctl_exit print_schema(const struct command *command, struct engine *engine,
+                                  struct arena *arena)
+{
+    char why[160];
+    int64_t found;
+    struct asks asks;
+    struct ask *ask;
+
+    asks_init(&asks, arena, NULL);
+    ask = schema_ask(&asks);
+    if (!store_wait(engine->store, &asks)) {
+        command_complain(command, "Redis is away: %s", store_last_error(engine->store));
+        return CTL_AWAY;
+    }
+    if (!schema_read(ask, &found, why, sizeof(why))) {
+        command_complain(command, "%s", why);
+        return CTL_FAILED;
+    }
+    if (found == 0)
+        (void)printf("store none, this version %d\n", STORE_SCHEMA);
+    else
+        (void)printf("store %" PRId64 ", this version %d\n", found, STORE_SCHEMA);
+    return CTL_DONE;
+}
+
+static enum ctl_exit run(const struct command *command, const void *settings, struct arena *arena)
+{
+    struct engine engine;
+    enum ctl_exit status = CTL_FAILED;
+
+    (void)settings;
+    if (engine_open(&engine, "mastery-ctl schema", NULL, 0))
+        status = print_schema(command, &engine, arena);
+    engine_close(&engine);
+    return status;
+}
+
+const struct command schema_command = {
+    .name = "schema",
+    .summary = "Prints the schema of the store and the one that this version knows",
+    .about =
+        "A store of a higher schema belongs to a later version: this one leaves it alone, its\n"
+        "pool is not ready, and its commands say so. docs/runbooks.md, \"Roll back\".\n"
+        "Exit status: 0 this version may use the store, 3 it may not, or Redis is away.\n",
+    .run = run,
+};

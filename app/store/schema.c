@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/store/schema.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "app/store/keys.h"
+#include "app/store/reply.h"
+
+/* KEYS: schema. ARGV: ours. What stands there now. */
+struct script script_schema = {
+    .name = "schema",
+    .body = STR_INIT(
+        "local found = redis.call('GET', KEYS[1])\n"
+        "if found and (tonumber(found) or math.huge) >= tonumber(ARGV[1]) then return found end\n"
+        "redis.pcall('SET', KEYS[1], ARGV[1])\n"
+        "return found or ARGV[1]\n"),
+};
+
+struct ask *schema_ask(struct asks *a)
+{
+    return ask_command(a, ASK_READ, 2, (struct str[]){STR("GET"), key_schema});
+}
+
+struct ask *schema_ask_note(struct asks *a)
+{
+    struct str ours = arena_printf(a->arena, "%d", STORE_SCHEMA);
+
+    return ask_script_reading(a, &script_schema, 1, 2, (struct str[]){key_schema, ours});
+}
+
+static bool refuse(char *ret_why, size_t why_size, const char *what)
+{
+    (void)snprintf(ret_why, why_size, "the store has %s, this version knows schemas up to %d", what,
+                   STORE_SCHEMA);
+    return false;
+}
+
+bool schema_read(const struct ask *ask, int64_t *ret_found, char *ret_why, size_t why_size)
+{
+    struct str text;
+    char what[40];
+
+    *ret_found = 0;
+    switch (reply_text(ask->reply, &text)) {
+    case REPLY_MISSING: return true;
+    case REPLY_ERROR: return refuse(ret_why, why_size, "no readable schema");
+    case REPLY_THERE: break;
+    }
+    if (!str_to_int64(text, 1, INT32_MAX, ret_found))
+        return refuse(ret_why, why_size, "a schema that is no number");
+    (void)snprintf(what, sizeof(what), "schema %" PRId64, *ret_found);
+    return *ret_found <= STORE_SCHEMA || refuse(ret_why, why_size, what);
+}

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the pages tell people to do can be done: commands, options, links and codes are there."""
+import re
+import subprocess
+
+import pytest
+from harness.binaries import ROOT, bin_dir
+
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+# Of the list that was agreed: its words are not ours, and its tools are another project's.
+OURS = [page for page in PAGES if page.name != "deployment-verification-checklist.md"]
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def ctl(*arguments):
+    result = subprocess.run(
+        [bin_dir() / "mastery-ctl", *arguments], capture_output=True, text=True, timeout=60, check=True
+    )
+    return result.stdout
+
+
+def anchors(page):
+    """As GitHub makes them of headings."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
+    return {heading.replace(" ", "-") for heading in plain}
+
+
+def ids(page):
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", OURS, ids=ids)
+def test_scripts_that_a_page_names_are_there(page):
+    for name in re.findall(r"(?<![\w/.])(?:\./)?((?:scripts|bench)/[\w./-]*\w)", page.read_text()):
+        assert (ROOT / name).exists(), name
+
+
+@pytest.mark.parametrize("page", OURS, ids=ids)
+def test_commands_that_a_page_names_are_there(page):
+    commands = re.findall(r"^  ([a-z-]+) ", ctl("--help"), re.MULTILINE)
+    for line in page.read_text().splitlines():
+        for call in re.findall(r"mastery-ctl ((?:[a-z-]+)[^`|\n]*)", line):
+            if re.search(rf"`[^`]*mastery-ctl {re.escape(call)}", line) or line.startswith("mastery-ctl"):
+                command = call.split()[0].rstrip(",.;:")
+                assert command in commands, line
+                for option in re.findall(r"(?<!\S)--[a-z-]+", call):
+                    assert option in ctl(command, "--help"), line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=ids)
+def test_links_lead_somewhere(page):
+    for target in LINK.findall(page.read_text()):
+        if re.match(r"https?:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        other = (page.parent / path).resolve() if path else page
+        assert other.exists(), target
+        assert not anchor or anchor in anchors(other), target
+
+
+def test_every_error_code_is_explained():
+    codes = re.findall(r"^PROBLEM\((\w+), (\d+)", (ROOT / "app/base/problem.def").read_text(), re.MULTILINE)
+    page = (ROOT / "docs/troubleshooting.md").read_text()
+    explained = re.findall(r"^### (\w+)\n(\d+)", page, re.MULTILINE)
+    assert explained == codes
+
+
+def test_the_index_of_operations_names_every_page_about_them():
+    index = set(LINK.findall((ROOT / "docs/operations.md").read_text()))
+    about = {"runbooks", "troubleshooting", "slo", "escalation", "deployment-record", "capacity"}
+    assert {f"{name}.md" for name in about} <= index

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The store's schema: a version that does not know it leaves the store alone, and says so."""
+import json
+import os
+import re
+import subprocess
+
+import pytest
+from harness.binaries import ROOT, bin_dir
+from harness.engine import RedisProcess, fresh_id
+from harness.expect import assert_ok, assert_problem
+from harness.wait import wait_for
+
+OURS = re.search(r"STORE_SCHEMA = (\d+)", (ROOT / "app/store/schema.h").read_text())[1]
+NEWER = str(int(OURS) + 1)
+
+
+@pytest.fixture(scope="module")
+def own_engine():
+    """Whose store these tests may leave in any state that they put right again."""
+    from harness.engine import Engine
+
+    with Engine(POOL_SIZE=1) as running:
+        yield running
+
+
+@pytest.fixture
+def later(own_engine):
+    """An engine that has come back to a store of a later version."""
+    store = own_engine.redis()
+    store.set("schema", NEWER)
+    store.client_kill_filter(_type="normal", skipme=True)
+    wait_for(lambda: not own_engine.ready(), timeout=20, what="not ready")
+    yield own_engine
+    own_engine.redis().set("schema", OURS)
+    own_engine.wait_ready(20)
+
+
+def everything(engine):
+    """What stands in the store, but for what changes by itself with time."""
+    store = engine.redis(decode=False)
+    keys = [key for key in store.scan_iter() if b"lease" not in key and key != b"workers"]
+    return {key: store.dump(key) for key in keys}
+
+
+def ctl(engine, *arguments):
+    environment = {**engine.environment, **engine.values}
+    return subprocess.run(
+        [bin_dir() / "mastery-ctl", *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def lines(engine, name="pool"):
+    for line in (engine.state_dir / f"log/{name}.log").read_text().splitlines():
+        if line.startswith("{"):
+            yield json.loads(line)
+
+
+def test_a_new_store_gets_the_schema(own_engine):
+    assert own_engine.redis().get("schema") == OURS
+    assert own_engine.ctl("schema") == f"store {OURS}, this version {OURS}\n"
+
+
+def test_a_later_store_is_left_alone(later):
+    before = everything(later)
+    student = fresh_id()
+    assert_problem(later.calculate(student), 503, "SERVICE_UNAVAILABLE")
+    assert_problem(later.admin().post("/api/v1/mastery/query", {"student_id": student}), 503, "SERVICE_UNAVAILABLE")
+    assert later.client().get("/health").status == 200
+    answer = later.client().get("/ready")
+    assert answer.status == 503 and answer.json["dependencies"]["state_store"] == "unavailable"
+    assert everything(later) == before
+
+
+@pytest.mark.parametrize("program", ["pool", "worker"])
+def test_the_log_says_why(later, program):
+    told = lambda: [line for line in lines(later, program) if line["event"] == "store.away"]
+    wait_for(lambda: any(f"schema {NEWER}" in line["reason"] for line in told()), timeout=20)
+
+
+def test_a_program_that_starts_writes_nothing_into_a_later_store(start_pool, redis_server):
+    redis_server.client().set("schema", NEWER)
+    pool = start_pool()
+    answer = pool.request("GET", "/ready")
+    assert answer.status == 503
+    assert redis_server.client().keys() == ["schema"]
+    assert f"schema {NEWER}" in pool.log_path.read_text()
+
+
+@pytest.mark.parametrize("arguments", [["schema"], ["dead", "list"], ["seed", "--student", "a", "--days", "1"]])
+def test_the_operators_tool_leaves_it_alone_too(later, arguments):
+    before = everything(later)
+    result = ctl(later, *arguments)
+    assert result.returncode == 3 and f"schema {NEWER}" in result.stderr
+    assert everything(later) == before
+
+
+def test_the_operators_tool_notes_nothing(redis_server):
+    environment = {**os.environ, "REDIS_URL": redis_server.url, "JWT_SECRET": "s" * 32}
+    result = subprocess.run(
+        [bin_dir() / "mastery-ctl", "schema"], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert result.stdout == f"store none, this version {OURS}\n", result.stderr
+    assert redis_server.client().keys() == []
+
+
+def test_a_full_store_without_a_schema_is_used_all_the_same(own_engine):
+    """Noting it is a write, and Redis takes none; nothing else depends on it."""
+    store = own_engine.redis()
+    student = fresh_id()
+    assert_ok(own_engine.calculate(student))
+    store.delete("schema")
+    store.config_set("maxmemory", 1)
+    try:
+        store.client_kill_filter(_type="normal", skipme=True)
+        read = lambda: own_engine.admin().post("/api/v1/mastery/query", {"student_id": student}).status == 200
+        wait_for(read, timeout=20)
+        assert store.get("schema") is None
+    finally:
+        store.config_set("maxmemory", 0)
+        store.client_kill_filter(_type="normal", skipme=True)
+    wait_for(lambda: own_engine.redis().get("schema") == OURS, timeout=20)
+
+
+def test_the_schema_survives_a_restart_of_redis(own_engine):
+    store = RedisProcess(own_engine)
+    store.kill()
+    store.start()
+    own_engine.wait_ready(20)
+    assert own_engine.redis().get("schema") == OURS

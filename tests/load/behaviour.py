@@ -1,0 +1,410 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What users of the engine do: who they are, what each asks for, and how often.
+
+Shared by locust (test_load.py) and by scripts/load, which needs no locust. A user is given a `call`
+of its driver: call(name, method, path, body, headers) -> (status, headers, body as JSON or None).
+
+Weights are chosen for the limits: at two and a half requests a second from each of 50 users no
+token and, all of them behind one address, no address is refused. With 200 users they are.
+"""
+import base64
+import hashlib
+import hmac
+import json
+import random
+import time
+import uuid
+from datetime import datetime, timezone
+
+PAUSE_S = (0.2, 0.55)  # between two requests of a user
+SCORES = {"completion": 0.8, "quiz": 0.9, "quality": 0.85, "consistency": 0.7}
+BACK_OFF_MAX_S = 5
+
+
+def encoded(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def make_token(secret, user, role, seconds=7200):
+    now = int(time.time())
+    claims = {"sub": user, "role": role, "iat": now, "exp": now + seconds}
+    parts = [encoded(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims)]
+    signature = hmac.new(secret.encode(), ".".join(parts).encode(), hashlib.sha256).digest()
+    return ".".join([*parts, encoded(signature)])
+
+
+def now_text():
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def score():
+    return round(random.uniform(0.3, 1), 3)
+
+
+class World:
+    """Whom there is: students of this run, each with a teacher who has them in a class."""
+
+    def __init__(self, secret):
+        self.secret, self.run = secret, f"load_{uuid.uuid4().hex[:8]}"
+        self.students, self.admins, self.cohorts = [], 0, {}
+        self.metrics = True  # whether they may be seen from here
+
+    def new_student(self):
+        self.students.append(f"{self.run}_s{len(self.students)}")
+        return self.students[-1]
+
+    def admin_token(self):
+        """Another one each time: what is prepared must not use up one user's limit."""
+        self.admins += 1
+        return make_token(self.secret, f"{self.run}_prepares{self.admins}", "admin")
+
+    def pupils(self, n):
+        return random.sample(self.students, min(n, len(self.students)))
+
+    def clean_up(self, call):
+        """call(token, method, path) -> status. Erases everybody; those who could not be are returned."""
+        for cohort in list(self.cohorts):
+            if call(self.admin_token(), "DELETE", f"/api/v1/cohorts/{cohort}") in (200, 204, 404):
+                del self.cohorts[cohort]
+        paths = {s: f"/api/v1/compliance/student/{s}" for s in self.students}
+        return [s for s, path in paths.items() if call(self.admin_token(), "DELETE", path) != 200] + list(self.cohorts)
+
+
+class Person:
+    """A user: a name, a role, a token, and what it may do by turns."""
+
+    role = None
+    share = 0  # of all users
+
+    def __init__(self, world, call):
+        self.world, self._call = world, call
+        self.name = f"{world.run}_{self.role}{uuid.uuid4().hex[:6]}"
+        self.enter()
+        self.token = make_token(world.secret, self.name, self.role)
+
+    def enter(self):
+        """What there must be before the first turn."""
+
+    def tasks(self):
+        """[(weight, method of self)]"""
+        raise NotImplementedError
+
+    def turn(self):
+        weights, tasks = zip(*self.tasks())
+        random.choices(tasks, weights)[0]()
+
+    def call(self, name, method, path, body=None, headers=None):
+        """Who is refused for a while waits for as long as is said."""
+        headers = {"Authorization": f"Bearer {self.token}", **(headers or {})}
+        status, answered, content = self._call(name, method, path, body, headers)
+        if status in (429, 503):
+            time.sleep(min(BACK_OFF_MAX_S, float(answered.get("Retry-After") or 1)))
+        return status, content
+
+    def get(self, route, path=None):
+        return self.call(f"GET {route}", "GET", path or route)
+
+    def post(self, route, body, headers=None):
+        return self.call(f"POST {route}", "POST", route, body, headers)
+
+
+class Student(Person):
+    role, share = "student", 0.6
+
+    def enter(self):
+        self.name, self.recommended = self.world.new_student(), []
+        self.token = make_token(self.world.secret, self.name, self.role)
+        self.calculate()
+        self.adaptive()
+
+    def about(self, **more):
+        return {"student_id": self.name, **more}
+
+    def calculate(self):
+        key = {"Idempotency-Key": uuid.uuid4().hex}
+        self.post("/api/v1/mastery/calculate", self.about(components={name: score() for name in SCORES}), key)
+
+    def query(self):
+        self.post("/api/v1/mastery/query", self.about(include_history=random.random() < 0.2))
+
+    def ingest(self):
+        quiz = {"quiz_id": "q1", "questions_total": 10, "questions_correct": 7, "score": 0.7, "time_spent_seconds": 300}
+        lesson = {"lesson_id": "l1", "duration_seconds": 240, "completion_percentage": random.randint(1, 100)}
+        kind, data = random.choice([("quiz.completed", quiz), ("lesson.viewed", lesson)])
+        event = {"event_id": uuid.uuid4().hex, "event_type": kind, "timestamp": now_text(), "data": data}
+        self.post("/api/v1/mastery/ingest", self.about(**event))
+
+    def statement(self):
+        statement = {
+            "actor": {"account": {"homePage": "https://learn.example.org", "name": self.name}},
+            "verb": {"id": "http://adlnet.gov/expapi/verbs/passed"},
+            "object": {
+                "id": "https://learn.example.org/quiz/1",
+                "definition": {"type": "http://adlnet.gov/expapi/activities/assessment"},
+            },
+            "result": {"score": {"scaled": score()}},
+        }
+        self.post("/api/v1/xapi/statements", statement, {"X-Experience-API-Version": "1.0.3"})
+
+    def history(self):
+        self.get("/api/v1/mastery/history/{student_id}", f"/api/v1/mastery/history/{self.name}?days=14")
+
+    def statistics(self):
+        self.get("/api/v1/mastery/statistics/{student_id}", f"/api/v1/mastery/statistics/{self.name}")
+
+    def next_week(self):
+        self.post("/api/v1/predictions/next-week", self.about())
+
+    def trajectory(self):
+        self.post("/api/v1/predictions/trajectory", self.about(days=14))
+
+    def intervention(self):
+        self.post("/api/v1/predictions/next-week/intervention", self.about(intervention_type="practice"))
+
+    def accuracy(self):
+        self.get("/api/v1/predictions/accuracy/{student_id}", f"/api/v1/predictions/accuracy/{self.name}")
+
+    def prediction_config(self):
+        self.get("/api/v1/predictions/config")
+        self.post("/api/v1/predictions/config", {})
+
+    def adaptive(self):
+        status, answer = self.post("/api/v1/recommendations/adaptive", self.about(limit=5))
+        if status == 200 and answer:
+            self.recommended = [item["recommendation_id"] for item in answer["recommendations"]]
+
+    def learning_path(self):
+        self.post("/api/v1/recommendations/learning-path", self.about())
+
+    def compact(self):
+        self.post("/api/v1/recommendations/compact", self.about())
+
+    def feedback(self):
+        if self.recommended:
+            which = random.choice(self.recommended)
+            self.post("/api/v1/recommendations/feedback", {"recommendation_id": which, "completed": True})
+
+    def recommended_before(self):
+        self.get("/api/v1/recommendations/{student_id}/history", f"/api/v1/recommendations/{self.name}/history")
+
+    def recommendation_config(self):
+        self.get("/api/v1/recommendations/config")
+
+    def mastery_history(self):
+        self.post("/api/v1/analytics/mastery-history", self.about(days=30, aggregation="weekly"))
+
+    def comprehensive(self):
+        self.post("/api/v1/analytics/comprehensive", self.about(days=30))
+
+    def analytics_config(self):
+        self.get("/api/v1/analytics/config")
+
+    def consents(self):
+        route = "/api/v1/compliance/consent/status/{student_id}"
+        self.get(route, route.replace("{student_id}", self.name))
+
+    def consent(self):
+        route = "/api/v1/compliance/consent/{student_id}"
+        for name in (route, f"{route}/withdraw"):
+            path = name.replace("{student_id}", self.name)
+            self.call(f"POST {name}", "POST", path, {"consent_type": "research", "granted": name == route})
+
+    def export(self):
+        route = "/api/v1/compliance/export/{student_id}"
+        self.get(route, route.replace("{student_id}", self.name))
+
+    def tasks(self):
+        return [
+            (12, self.query), (2, self.calculate), (24, self.ingest), (12, self.statement), (5, self.history),
+            (2.5, self.statistics), (4, self.next_week), (3, self.trajectory), (2, self.intervention),
+            (2, self.accuracy), (1, self.prediction_config), (4, self.adaptive), (2, self.learning_path),
+            (6, self.compact), (3, self.feedback), (3, self.recommended_before), (1, self.recommendation_config),
+            (6, self.mastery_history), (5, self.comprehensive), (1, self.analytics_config), (1.5, self.consents),
+            (0.8, self.consent), (0.5, self.export),
+        ]  # fmt: skip
+
+
+class Teacher(Person):
+    role, share = "teacher", 0.14
+
+    def enter(self):
+        """Its class: as many as one can look after of those who are there."""
+        self.cohort = f"{self.name}_class"
+        self.students = self.world.pupils(25) or [self.world.new_student()]
+        body = {"name": "Load", "teacher_ids": [self.name], "student_ids": self.students}
+        self.token = self.world.admin_token()
+        self.call("PUT /api/v1/cohorts/{cohort_id}", "PUT", f"/api/v1/cohorts/{self.cohort}", body)
+        self.world.cohorts[self.cohort] = True
+
+    def one(self, **more):
+        return {"student_id": random.choice(self.students), **more}
+
+    def query(self):
+        self.post("/api/v1/mastery/query", self.one())
+
+    def history(self):
+        student = random.choice(self.students)
+        self.get("/api/v1/mastery/history/{student_id}", f"/api/v1/mastery/history/{student}?days=30")
+
+    def mastery_history(self):
+        self.post("/api/v1/analytics/mastery-history", self.one(days=90, aggregation="monthly"))
+
+    def comprehensive(self):
+        self.post("/api/v1/analytics/comprehensive", self.one(days=90))
+
+    def next_week(self):
+        self.post("/api/v1/predictions/next-week", self.one())
+
+    def compare_students(self):
+        if len(self.students) > 1:
+            some = random.sample(self.students, min(5, len(self.students)))
+            self.post("/api/v1/analytics/compare/students", {"student_ids": some, "metric": "mastery_score"})
+
+    def compare(self):
+        self.post("/api/v1/analytics/compare", self.one(cohort_id=self.cohort, metric="by_component"))
+
+    def my_class(self):
+        self.get("/api/v1/cohorts/{cohort_id}", f"/api/v1/cohorts/{self.cohort}")
+
+    def classes(self):
+        self.get("/api/v1/cohorts")
+
+    def tasks(self):
+        return [
+            (28, self.query), (6, self.history), (16, self.mastery_history), (16, self.comprehensive),
+            (6, self.next_week), (12, self.compare_students), (8, self.compare), (4, self.my_class), (4, self.classes),
+        ]  # fmt: skip
+
+
+class Service(Person):
+    """Other services of the platform, which name intents."""
+
+    role, share = "admin", 0.1
+
+    def payload(self, **more):
+        known = self.world.students
+        return {"student_id": random.choice(known) if known else self.world.new_student(), **more}
+
+    def process(self):
+        intent, more = random.choice(
+            [
+                ("mastery_calculation", {"components": SCORES}),
+                ("get_prediction", {}),
+                ("generate_path", {}),
+                ("analytics_query", {"query_type": "history", "days": 7}),
+            ]
+        )
+        self.post("/api/v1/process", {"intent": intent, "payload": self.payload(**more)})
+
+    def mastery(self):
+        self.post("/api/v1/process/mastery", self.payload(components=SCORES))
+
+    def prediction(self):
+        self.post("/api/v1/process/prediction", self.payload())
+
+    def path(self):
+        self.post("/api/v1/process/path", self.payload())
+
+    def tasks(self):
+        return [(40, self.process), (20, self.mastery), (20, self.prediction), (20, self.path)]
+
+
+class Admin(Person):
+    role, share = "admin", 0.06
+
+    def enter(self):
+        self.batches = []
+
+    def calculate(self):
+        student = random.choice(self.world.students or [self.world.new_student()])
+        self.post("/api/v1/mastery/calculate", {"student_id": student, "components": SCORES})
+
+    def query(self):
+        student = random.choice(self.world.students or [self.world.new_student()])
+        self.post("/api/v1/mastery/query", {"student_id": student})
+
+    def classes(self):
+        """A class of a day: made, looked at, gone."""
+        route, cohort = "/api/v1/cohorts/{cohort_id}", f"{self.name}_{uuid.uuid4().hex[:6]}"
+        self.world.cohorts[cohort] = True
+        body = {"name": "Load", "teacher_ids": [], "student_ids": self.world.pupils(5)}
+        for method, content in (("PUT", body), ("GET", None), ("DELETE", None)):
+            status, _ = self.call(f"{method} {route}", method, f"/api/v1/cohorts/{cohort}", content)
+        if status in (200, 204, 404):
+            self.world.cohorts.pop(cohort, None)
+
+    def compare_cohorts(self):
+        some = self.world.pupils(20)
+        if len(some) >= 4:
+            half = len(some) // 2
+            body = {"cohort_a_student_ids": some[:half], "cohort_b_student_ids": some[half:]}
+            self.post("/api/v1/analytics/compare/cohorts", body)
+
+    def batch(self):
+        status, answer = self.post("/api/v1/batch/mastery", {"student_ids": self.world.pupils(20), "priority": "low"})
+        if status == 202 and answer:
+            self.batches.append(answer["batch_id"])
+
+    def of_a_batch(self, end, query=""):
+        if self.batches:
+            route = "/api/v1/batch/mastery/{batch_id}" + end
+            self.get(route, route.replace("{batch_id}", random.choice(self.batches)) + query)
+
+    def batch_status(self):
+        self.of_a_batch("")
+
+    def batch_results(self):
+        self.of_a_batch("/results", "?limit=10")
+
+    def cancel(self):
+        """What has ended cannot be cancelled: 409 is as good."""
+        if self.batches:
+            path = f"/api/v1/batch/mastery/{self.batches[-1]}"
+            self.call("DELETE /api/v1/batch/mastery/{batch_id}", "DELETE", path)
+
+    def audit_log(self):
+        self.get("/api/v1/compliance/audit/logs", "/api/v1/compliance/audit/logs?limit=20")
+
+    def erase(self):
+        """A student that came by mistake."""
+        student = f"{self.world.run}_e{uuid.uuid4().hex[:8]}"
+        status, _ = self.post("/api/v1/mastery/calculate", {"student_id": student, "components": SCORES})
+        if status == 200:
+            route = "/api/v1/compliance/student/{student_id}"
+            path = route.replace("{student_id}", student)
+            if self.call(f"DELETE {route}", "DELETE", path)[0] != 200:
+                self.world.students.append(student)
+
+    def tasks(self):
+        return [
+            (8, self.calculate), (28, self.query), (2, self.classes), (8, self.compare_cohorts), (3, self.batch),
+            (8, self.batch_status), (6, self.batch_results), (1, self.cancel), (3, self.audit_log), (2, self.erase),
+        ]  # fmt: skip
+
+
+class Probe(Person):
+    """Those who look after it: probes, monitoring, developers."""
+
+    role, share = "admin", 0.1
+
+    def tasks(self):
+        open_routes = [(20, "/health"), (20, "/ready"), (10, "/"), (8, "/openapi.json"), (20, "/api/v1/process/health")]
+        if self.world.metrics:
+            open_routes += [(12, "/metrics"), (10, "/metrics/detailed")]
+        return [(weight, lambda route=route: self.get(route)) for weight, route in open_routes]
+
+
+KINDS = [Student, Teacher, Service, Admin, Probe]
+# A status that is right where it is not 2xx.
+RIGHT = {"DELETE /api/v1/batch/mastery/{batch_id}": (409,)}
+
+
+def right(name, status):
+    return 200 <= status < 300 or status in RIGHT.get(name, ())
+
+
+def kinds_of(users):
+    """The kind of each of so many users, in shares: students first of all, whom the others ask for."""
+    counts = {kind: max(1, round(kind.share * users)) for kind in KINDS[1:]}
+    students = max(1, users - sum(counts.values()))
+    return [Student] * students + [kind for kind, n in counts.items() for _ in range(n)]
