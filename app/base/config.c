@@ -316,10 +316,9 @@ static void check_redis_url(struct loader *l)
         fail(l, "REDIS_URL", "%s", error);
 }
 
-static void check_secret_lines(struct loader *l)
+static void check_key_lines(struct loader *l, const char *name, const char *keys)
 {
-    const char *name = l->config->jwt_secret_file ? "JWT_SECRET_FILE" : "JWT_SECRET";
-    struct str rest = str_of(l->config->jwt_secret);
+    struct str rest = str_of(keys);
 
     for (int line = 1; rest.n > 0; line++)
         if (str_trim(str_cut(&rest, '\n')).n < HMAC_SECRET_MIN)
@@ -336,7 +335,7 @@ static void check_hmac_keys(struct loader *l)
     if (!c->jwt_secret && !c->jwt_secret_file)
         fail(l, "JWT_SECRET", "JWT_ALGORITHM HS256 needs JWT_SECRET or JWT_SECRET_FILE");
     if (c->jwt_secret)
-        check_secret_lines(l);
+        check_key_lines(l, c->jwt_secret_file ? "JWT_SECRET_FILE" : "JWT_SECRET", c->jwt_secret);
 }
 
 static void check_public_keys(struct loader *l)
@@ -365,6 +364,9 @@ static void check_rows_together(struct loader *l)
     check_redis_url(l);
     check_hmac_keys(l);
     check_public_keys(l);
+    if (l->config->audit_key)
+        check_key_lines(l, l->config->audit_key_file ? "AUDIT_KEY_FILE" : "AUDIT_KEY",
+                        l->config->audit_key);
     check_callbacks(l);
 }
 

@@ -240,3 +240,12 @@ def test_the_token_for_the_sidecar_is_the_one_in_the_file(
     stand_in_sidecar.api_token = NEW
     assert pool.calculate("second").status == 200
     wait_for(lambda: stand_in_sidecar.events("second"), 30, what="published by the new token")
+
+
+def test_a_broken_audit_key_raises_the_alarm(start_pool, secret):
+    pool = start_pool(AUDIT_KEY="", AUDIT_KEY_FILE=secret.path, **SOON)
+    secret.write("short")
+    wait_for(lambda: metric(pool, "keys_refused") == 1, 30, what="the alarm")
+    assert "AUDIT_KEY" in pool.log_path.read_text()
+    secret.write(NEW)
+    wait_for(lambda: metric(pool, "keys_refused") == 0, 30, what="the end of the alarm")
