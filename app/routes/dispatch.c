@@ -127,6 +127,13 @@ static bool has_body_rules(const struct route *route)
     return false;
 }
 
+size_t exchange_values_max(const struct exchange *x)
+{
+    bool trusted = x->who.role == ROLE_ADMIN || x->who.role == ROLE_SERVICE;
+
+    return trusted ? JSON_VALUES_MAX : JSON_VALUES_FEW;
+}
+
 static bool read_body(struct exchange *x)
 {
     const struct route *route = x->route;
@@ -137,7 +144,8 @@ static bool read_body(struct exchange *x)
         problem_set(&x->problem, PROBLEM_PAYLOAD_TOO_LARGE, NULL);
     else if (x->request.body.n > 0 && wanted) {
         if (http_media_type_is(x->request.content_type, STR("application/json")))
-            x->body = json_read(x->request.body, x->arena, &x->problem);
+            x->body =
+                json_read_at_most(x->request.body, exchange_values_max(x), x->arena, &x->problem);
         else
             problem_set(&x->problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL);
     }

@@ -57,6 +57,9 @@ bool exchange_become(struct exchange *x, const struct route *twin, struct json_o
 /* The student (or cohort) that the request is about; empty when it is about nobody. */
 struct str exchange_subject(struct exchange *x);
 
+/* How many values the caller's body may have. */
+size_t exchange_values_max(const struct exchange *x);
+
 /* Our own traceparent, in the exchange's arena; p NULL without memory. */
 struct str exchange_traceparent(const struct exchange *x);
 

@@ -87,7 +87,7 @@ static struct json_object *read_request(struct exchange *x)
         problem_set(&x->problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL);
         return NULL;
     }
-    return json_read(x->request.body, x->arena, &x->problem);
+    return json_read_at_most(x->request.body, exchange_values_max(x), x->arena, &x->problem);
 }
 
 /* ---- rights, and what is known ---- */
