@@ -121,3 +121,14 @@ def test_a_fuzzer_is_built_and_knows_where_to_begin(path):
     assert f"tests_fuzz_{path.stem}_SOURCES" in (ROOT / "Makefile.am").read_text()
     assert sum(input_.stat().st_size > 0 for input_ in corpus) >= 4, "no corpus"
     assert (ROOT / "tests/fuzz/dict" / f"{name}.dict").exists()
+
+
+NAMED = re.compile(r"`((?:unit|api|edge|fault|fuzz|package)/\w+\.(?:py|c))(?:::(\w+))?`")
+
+
+def test_the_threat_model_names_tests_that_there_are():
+    named = NAMED.findall((ROOT / "docs/security.md").read_text())
+    assert len(named) > 30
+    for path, test in named:
+        text = (ROOT / "tests" / path).read_text()
+        assert not test or re.search(rf"\b{test}\(", text), f"{path}::{test}"
