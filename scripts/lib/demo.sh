@@ -28,7 +28,8 @@ tokens() {
 what_runs() {
     local name pid
     echo "Mastery Engine runs."
-    printf '  %-12s %s\n' "API" "$BASE_URL" "sidecar" "$DAPR_URL (for Dapr's sidecar)" \
+    printf '  %-12s %s\n' "API" "$BASE_URL" "to read" "$BASE_URL/docs (paste a token there to try it)" \
+        "sidecar" "$DAPR_URL (for Dapr's sidecar)" \
         "state" "$STATE_DIR" "to source" "$STATE_DIR/env" "logs" "$STATE_DIR/log"
     for name in "${parts[@]}"; do
         pid=$(running "$name") && printf '  %-12s process %s\n' "$name" "$pid"

@@ -49,6 +49,11 @@ def test_an_answer_that_is_replayed_is_the_same_compressed_or_not(admin):
     assert (gzip.decompress(again.body) if packed else again.body) == first.body
 
 
+def test_nothing_is_compressed_for_the_sidecar_on_the_same_machine(engine):
+    answer = engine.sidecar().get("/openapi.json", headers=GZIP)
+    assert answer.status == 200 and "Content-Encoding" not in answer.headers
+
+
 def test_compression_can_be_left_to_others(start_engine):
     answer = start_engine(GZIP="off").client().get("/openapi.json", headers=GZIP)
     assert answer.status == 200 and "Content-Encoding" not in answer.headers

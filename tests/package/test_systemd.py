@@ -15,7 +15,7 @@ from harness.binaries import sanitized, sanitizer_options
 from harness.engine import ROOT, bin_dir
 from harness.load import Load
 from harness.nginx import Nginx
-from harness.pool import SECRET
+from harness.pool import AUDIT_KEY, SECRET
 from harness.process import alive, children, program
 from harness.token import make_token
 from harness.wait import wait_for
@@ -173,9 +173,11 @@ def test_user_and_folders_are_made(tmp_path):
 
 @needs("logrotate")
 def test_logrotate_understands_its_file(tmp_path):
-    state = tmp_path / "state"
+    state, file = tmp_path / "state", tmp_path / "mastery-engine"
+    shutil.copy(ROOT / "conf/logrotate/mastery-engine", file)
+    file.chmod(0o644)  # whatever the checkout's umask was
     result = subprocess.run(
-        ["logrotate", "--debug", "--state", str(state), str(ROOT / "conf/logrotate/mastery-engine")],
+        ["logrotate", "--debug", "--state", str(state), str(file)],
         capture_output=True, text=True, timeout=20, check=False,
     )  # fmt: skip
     assert result.returncode == 0 and "error:" not in result.stderr, result.stderr
@@ -206,6 +208,7 @@ def test_a_rotated_log_goes_on_in_a_new_file(start_engine, tmp_path):
         assert old in text
         text = text.replace(old, new)
     (tmp_path / "rotate").write_text(text)
+    (tmp_path / "rotate").chmod(0o644)
     log.parent.chmod(0o750)
     subprocess.run(
         ["logrotate", "--force", "--state", tmp_path / "state", tmp_path / "rotate"],
@@ -231,8 +234,10 @@ class Units:
             "PATH": os.environ["PATH"],
             "REDIS_URL": redis_url,
             "JWT_SECRET": SECRET,
+            "AUDIT_KEY": AUDIT_KEY,
             "METRICS_FILE": str(self.folder / "metrics"),
             "MAX_REQUESTS": "0",
+            "STORE_ROUND_TIMEOUT_MS": "1000",  # patient with Redis on a busy machine
             "ENVIRONMENT": "test",
             "RECOMMENDATIONS_FILE": str(ROOT / "conf/recommendations.json"),
             **sanitizer_options(),
