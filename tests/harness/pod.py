@@ -93,7 +93,7 @@ class Pod:
     @property
     def redis(self):
         """For another pod on the same Redis."""
-        names = ("REDIS_URL", "REDIS_PASSWORD", "JWT_SECRET", "APP_API_TOKEN")
+        names = ("REDIS_URL", "REDIS_PASSWORD", "JWT_SECRET", "APP_API_TOKEN", "AUDIT_KEY")
         return {name: self.values[name] for name in names}
 
     @property

@@ -202,9 +202,9 @@ def test_deployment_is_verified(limited, tmp_path):
         text=True, timeout=300, check=False,
     )  # fmt: skip
     boxes = json.loads(result.stdout)["boxes"]
-    failed = [box for box in boxes if box["outcome"] == "failed"]
+    failed = [box for box in boxes if box["result"] == "failed"]
     assert not failed and result.returncode == 0, (failed, result.stderr)
-    assert sum(box["outcome"] == "ticked" for box in boxes) > 60
+    assert sum(box["result"] == "ticked" for box in boxes) > 60
 
 
 # ---- what happens to pods ----
