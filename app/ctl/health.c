@@ -13,6 +13,7 @@ enum { BODY_MAX = 65536, STATE_WIDTH = 8, NAME_WIDTH = 12 };
 
 struct settings {
     const char *url;
+    const char *from; /* NULL: the kernel's choice */
     bool ready;
     int64_t timeout_s;
 };
@@ -48,7 +49,7 @@ static size_t keep_body(char *bytes, size_t size, size_t count, void *body)
 static void ask(CURL *curl, const struct settings *s, const struct check *check,
                 struct arena *arena, struct answer *ret)
 {
-    struct str base = str_of(s->url), url;
+    struct str base = str_of(s->url), url, from = {NULL, 0};
     curl_off_t duration_us = 0;
 
     *ret = (struct answer){.failure = CURLE_OUT_OF_MEMORY};
@@ -56,13 +57,16 @@ static void ask(CURL *curl, const struct settings *s, const struct check *check,
     while (base.n > 0 && base.p[base.n - 1] == '/')
         base.n--;
     url = arena_printf(arena, "%.*s/%s", STR_ARG(base), check->name);
-    if (!url.p)
+    if (s->from) /* an address, and no name of an interface */
+        from = arena_printf(arena, "host!%s", s->from);
+    if (!url.p || (s->from && !from.p))
         return;
     curl_easy_reset(curl);
     (void)curl_easy_setopt(curl, CURLOPT_URL, url.p);
     (void)curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)s->timeout_s);
+    (void)curl_easy_setopt(curl, CURLOPT_INTERFACE, from.p);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, keep_body);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, &ret->body);
     ret->failure = curl_easy_perform(curl);
@@ -182,6 +186,9 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
 static const struct option_rule options[] = {
     {.name = "url", .value = "URL", .type = OPTION_TEXT, .into = offsetof(struct settings, url),
      .about = "where the engine is (http://127.0.0.1:8005)"},
+    {.name = "from", .value = "ADDRESS", .type = OPTION_TEXT,
+     .into = offsetof(struct settings, from),
+     .about = "address of this machine to ask from"},
     {.name = "ready", .type = OPTION_FLAG, .into = offsetof(struct settings, ready),
      .about = "ask /ready too, and so look at its store"},
     {.name = "timeout", .value = "SECONDS", .type = OPTION_INT, .min = 1, .max = 300,

@@ -277,6 +277,19 @@ def test_health_gives_up_after_its_timeout():
         assert ctl("health", "--timeout", 1, "--url", url).returncode == AWAY
 
 
+def test_health_asks_from_the_address_it_is_told():
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(1)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        ctl("health", "--timeout", 1, "--from", "127.0.0.9", "--url", url)
+        connection, (address, _) = silent.accept()
+        connection.close()
+        assert address == "127.0.0.9"
+        result = ctl("health", "--from", "nowhere at all", "--url", url)
+    assert result.returncode == AWAY and "binding" in result.stdout
+
+
 def test_health_goes_to_the_address_itself_and_not_to_a_proxy():
     with answering({"/health": well()}) as url:
         succeed("health", "--url", url, http_proxy="http://127.0.0.1:1")

@@ -35,6 +35,7 @@ def settings(tmp_path):
     return {
         "PATH": f"{bin_dir()}:{os.environ['PATH']}:/usr/sbin",
         "JWT_SECRET": SECRET,
+        "AUDIT_KEY": SECRET,
         "REDIS_URL": f"unix://{tmp_path}/redis.sock",
         "METRICS_FILE": str(tmp_path / "metrics"),
         "RECOMMENDATIONS_FILE": str(ROOT / "conf/recommendations.json"),

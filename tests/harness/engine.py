@@ -211,7 +211,7 @@ class RunningEngine(Engine):
     REDIS_PASSWORD, JWT_SECRET and APP_API_TOKEN are its own. Its processes are out of reach."""
 
     def __init__(self):
-        names = ("DAPR_URL", "REDIS_URL", "REDIS_PASSWORD", "JWT_SECRET", "APP_API_TOKEN")
+        names = "DAPR_URL REDIS_URL REDIS_PASSWORD JWT_SECRET APP_API_TOKEN AUDIT_KEY".split()
         self.environment = {**os.environ, "BIN_DIR": str(bin_dir())}
         self.values = {name: os.environ[name] for name in names if os.environ.get(name)}
         self.values["BASE_URL"] = os.environ["MASTERY_BASE_URL"]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Pods as podman runs them from the manifests of k8s/, and what Kubernetes does round them."""
+import contextlib
 import os
 import selectors
 import shutil
@@ -93,7 +94,7 @@ class Pod:
     @property
     def redis(self):
         """For another pod on the same Redis."""
-        names = ("REDIS_URL", "REDIS_PASSWORD", "JWT_SECRET", "APP_API_TOKEN")
+        names = ("REDIS_URL", "REDIS_PASSWORD", "JWT_SECRET", "APP_API_TOKEN", "AUDIT_KEY")
         return {name: self.values[name] for name in names}
 
     @property
@@ -130,6 +131,20 @@ class Pod:
 
     def log(self, container, pod="engine"):
         return podman("logs", self.container(container, pod))[1]
+
+    @contextlib.contextmanager
+    def following(self, container, path):
+        """Has its log in a file, what is written meanwhile too."""
+        command = [str(ROOT / "scripts/lib/podman"), "logs", "-f", self.container(container)]
+        with open(path, "wb") as file:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT
+            )
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
 
     def probe(self, container, kind):
         """One probe as the kubelet makes it; whether it succeeds."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from harness.engine import ROOT
+from harness.binaries import ROOT, bin_dir, sanitizer_options
 
 sys.path.insert(0, str(ROOT / "scripts/lib"))
 import kustomize  # noqa: E402
@@ -240,30 +240,27 @@ def test_what_the_engine_needs_is_set(items):
                 assert name.removesuffix("_FILE") in known or name in known | {"POOL_SIZE": ""}
 
 
-def test_the_engine_takes_the_settings(items, tmp_path):
+@pytest.mark.parametrize(
+    "container, program", [("app", "mastery-fcgi"), ("metrics", "mastery-fcgi"), ("worker", "mastery-worker")]
+)
+def test_the_engine_takes_the_settings(items, tmp_path, container, program):
     """They are given to the built binary as the pod would."""
-    from harness.binaries import bin_dir, sanitizer_options
-
     data = dict(items["ConfigMap", f"{ENGINE}-config"]["data"])
-    for name in ("JWT_SECRET", "REDIS_PASSWORD", "token"):
+    for name in kustomize.read(K8S / "examples/secrets.yaml")[0]["stringData"]:
         (tmp_path / name).write_text("0123456789" * 4)
-    [app] = [c for _, c in containers(items) if c["name"] == "app"]
-    for entry in app["env"]:
-        data[entry["name"]] = entry["value"].replace(
-            "/etc/mastery-engine/secrets", str(tmp_path)
-        ).replace("/run/mastery-metrics", str(tmp_path))  # fmt: skip
+    [found] = [entry for _, entry in containers(items) if entry["name"] == container]
+    for entry in found["env"]:
+        folder = r"^/(etc/mastery-engine/secrets|run/mastery-metrics)\b"
+        data[entry["name"]] = re.sub(folder, str(tmp_path), entry["value"])
     catalogue = {"RECOMMENDATIONS_FILE": str(ROOT / "conf/recommendations.json")}
     result = subprocess.run(
-        [str(bin_dir() / "mastery-fcgi"), "--check"],
-        env={**data, **catalogue, **sanitizer_options()},
+        [str(bin_dir() / program), "--check"], env={**data, **catalogue, **sanitizer_options()},
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert (result.returncode, result.stderr) == (0, "")
 
 
 def test_nginx_takes_the_settings(items, tmp_path):
-    from harness.binaries import bin_dir
-
     data = items["ConfigMap", f"{ENGINE}-config"]["data"]
     environment = {
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "FCGI_SOCKET": "/run/mastery-engine/engine.sock",
