@@ -1,0 +1,67 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+-- The load of bench/insight, for wrk: wrk -s insight.lua URL -- OPERATION TOKEN STUDENTS
+-- Every request is made before the clock starts; they go round the students in order, and never
+-- twice where an answer that is kept would be another thing to measure.
+local TIMEFRAMES = 30
+
+local requests, last, count = {}, 0, 0
+
+local function cohort(first, n, students)
+    local ids = {}
+    for i = 0, n - 1 do
+        ids[#ids + 1] = string.format('"bench-%d"', (first + i) % students + 1)
+    end
+    return table.concat(ids, ",")
+end
+
+-- path, number of different bodies a student, body
+local operations = {
+    query = { "mastery/query", 1, function(i)
+        return string.format('{"student_id":"bench-%d"}', i + 1)
+    end },
+    calculate = { "mastery/calculate", 1, function(i)
+        return string.format('{"student_id":"bench-%d","components":{"completion":%.2f,"quiz":0.5,'
+            .. '"quality":0.5,"consistency":0.5}}', i + 1, i % 100 / 100)
+    end },
+    ["next-week cached"] = { "predictions/next-week", 1, function(i)
+        return string.format('{"student_id":"bench-%d"}', i + 1)
+    end },
+    ["next-week cold"] = { "predictions/next-week", TIMEFRAMES, function(i, n)
+        return string.format('{"student_id":"bench-%d","timeframe_days":%d}', i + 1, n + 1)
+    end },
+    adaptive = { "recommendations/adaptive", 1, function(i)
+        return string.format('{"student_id":"bench-%d"}', i + 1)
+    end },
+    cohorts = { "analytics/compare/cohorts", 1, function(i, _, students)
+        return string.format('{"cohort_a_student_ids":[%s],"cohort_b_student_ids":[%s]}',
+            cohort(i, 100, students), cohort(i + 100, 100, students))
+    end },
+}
+
+function init(args)
+    local operation, students = operations[args[1]], tonumber(args[3])
+    local headers = {
+        ["Host"] = wrk.headers["Host"],
+        ["Content-Type"] = "application/json",
+        ["Authorization"] = "Bearer " .. args[2],
+    }
+    for n = 0, operation[2] - 1 do
+        for i = 0, students - 1 do
+            count = count + 1
+            requests[count] = wrk.format("POST", "/api/v1/" .. operation[1], headers, operation[3](i, n, students))
+        end
+    end
+end
+
+function request()
+    last = last % count + 1
+    return requests[last]
+end
+
+-- One line of JSON, times in microseconds.
+function done(summary, latency)
+    local e = summary.errors
+    io.write(string.format('{"requests":%d,"duration":%d,"p50":%d,"p99":%d,"errors":%d}\n',
+        summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
+        e.connect + e.read + e.write + e.status + e.timeout))
+end
