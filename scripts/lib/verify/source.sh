@@ -60,7 +60,7 @@ image() { # HINT
     fi
     [ -n "$name" ] || { person "$1; with IMAGE this looks itself" && return 1; }
     for tool in podman docker; do
-        command -v $tool >/dev/null && body=$($tool image inspect "$name" 2>/dev/null) || continue
+        body=$($tool image inspect "$name" 2>/dev/null) || continue
         status=200 asked="$tool image inspect $name" body=$(value '.[0]')
         return 0
     done
