@@ -24,6 +24,7 @@
 #   TEST_RESULTS                 what scripts/test has left: build/test/results.json
 #   LOAD_RESULTS                 what scripts/load has left: build/load
 #   NAMESPACE                    learnflow, for kubectl
+#   POD                          of podman kube play, where there is no cluster: mastery-engine-dev-pod-0
 #   OPERATOR                     who signs; else git's user.name or the login
 # shellcheck disable=SC2034,SC2154 # the scripts share their variables
 set -uo pipefail

@@ -70,10 +70,30 @@ kube_ports() {
     kube_says '.spec.ports | map(.port) | index(8005) != null' '.spec.ports | map("\(.name) \(.port)") | join(", ")'
 }
 
-pods() { object pods -l app=mastery-engine; }
+# Without a cluster those of podman kube play, where POD says which: in the same form, as far as it has it.
+pods() {
+    if ! cluster && [ -n "${POD-}" ]; then podman_pod; else object pods -l app=mastery-engine; fi
+}
+
+podman() {
+    if [ -x "$root/scripts/lib/podman" ]; then "$root/scripts/lib/podman" "$@"; else command podman "$@"; fi
+}
+
+podman_pod() {
+    local ids
+    ids=$(podman ps --all --quiet --filter "pod=$POD" 2>"$work/kube")
+    # shellcheck disable=SC2086 # a list of ids
+    body=$([ -n "$ids" ] && podman inspect $ids 2>"$work/kube" | jq --arg pod "$POD" '
+        map(select(.IsInfra | not) | .Name |= ltrimstr($pod + "-") |
+            {name: .Name, ready: .State.Running, restartCount: .RestartCount, running: .State.Running}) |
+        {items: [{metadata: {name: $pod}, spec: {containers: .}, status: {containerStatuses: .,
+            phase: (if length > 0 and all(.running) then "Running" else "Failed" end)}}]}')
+    [ -n "$body" ] || { failed "podman knows no pod $POD: $(tail -n 1 "$work/kube")" && return 1; }
+    status=200 asked="podman pod $POD"
+}
 
 kube_container() { # NAME
-    pods || return
+    object pods -l app=mastery-engine || return
     kube_says ".items | length > 0 and all(.spec.containers + (.spec.initContainers // []) | map(.name) | index(\"$1\") != null)" \
         '.items | map("\(.metadata.name): \(.spec.containers | map(.name) | join(" "))") | join(", ")'
 }
@@ -116,7 +136,7 @@ startup_probe() {
 }
 
 startup_in_time() {
-    pods || return
+    object pods -l app=mastery-engine || return
     kube_says '[.items[] | (.status.conditions[] | select(.type == "Ready") | .lastTransitionTime | fromdate) - (.status.startTime | fromdate)] | max <= 120' \
         '"ready after at most \([.items[] | (.status.conditions[] | select(.type == "Ready") | .lastTransitionTime | fromdate) - (.status.startTime | fromdate)] | max) s"'
 }
@@ -199,18 +219,53 @@ pdb_available() {
     kube_says '(.spec.minAvailable // 0 | tostring | test("^([1-9][0-9]*|[1-9][0-9]?%|100%)$"))' '"minAvailable \(.spec.minAvailable // "not set")"'
 }
 
-# ---- the configuration ----
+# ---- the configuration: of the cluster, else of the manifests in this tree ----
 
-config_environment() { kube_configmap; }
+# Sets body to the manifest without its comments; for a person without one.
+manifest() { # NAME
+    [ -e "$root/k8s/$1.yaml" ] || { person "kubectl get $1 -n $namespace ($cluster_state, and there is no k8s/$1.yaml)" && return 1; }
+    body=$(sed 's/^ *#.*//' "$root/k8s/$1.yaml")
+}
+
+config_environment() {
+    local name missing=''
+    if cluster; then kube_configmap && return; fi
+    manifest configmap || return
+    for name in ENVIRONMENT REDIS_URL JWT_ALGORITHM; do
+        grep -qE "^  $name: .+" <<<"$body" || missing+=" $name"
+    done
+    if [ -z "$missing" ]; then ticked "k8s/configmap.yaml has $(grep -cE '^  [A-Z_]+: ' <<<"$body") settings"; else failed "k8s/configmap.yaml lacks$missing"; fi
+}
+
 config_secrets() { kube_secrets; }
 
 config_resources() {
+    local limits
+    if ! cluster; then
+        manifest deployment || return
+        limits=$(awk '$1 == "limits:" { on = 1; next } on && $1 == "cpu:" { cpu = $2 } on && $1 == "memory:" { print cpu, $2; on = 0 }' <<<"$body")
+        if [ "$(grep -c . <<<"$limits")" -ge "$(grep -cE '^ +image: ' <<<"$body")" ] && ! grep -qv 'm [0-9]*Mi$' <<<"$limits"; then
+            ticked "k8s/deployment.yaml: limits of its containers: $(tr '\n' ',' <<<"$limits")"
+        else
+            failed "k8s/deployment.yaml: limits: $(tr '\n' ',' <<<"$limits")"
+        fi
+        return
+    fi
     object deployment mastery-engine || return
     kube_says '.spec.template.spec.containers | map(select(.name != "daprd")) | all(.resources.limits.memory != null and .resources.limits.cpu != null)' \
         '.spec.template.spec.containers | map("\(.name) \(.resources.limits.cpu) \(.resources.limits.memory)") | join(", ")'
 }
 
 config_dapr() {
+    if ! cluster; then
+        manifest deployment || return
+        if grep -q 'dapr.io/enabled: "true"' <<<"$body" && grep -q 'dapr.io/app-id: mastery-engine$' <<<"$body"; then
+            ticked "k8s/deployment.yaml: $(grep -c 'dapr.io/' <<<"$body") annotations, enabled, app-id mastery-engine"
+        else
+            failed "k8s/deployment.yaml does not enable Dapr for the app-id mastery-engine"
+        fi
+        return
+    fi
     object deployment mastery-engine || return
     kube_says '.spec.template.metadata.annotations | .["dapr.io/enabled"] == "true" and .["dapr.io/app-id"] == "mastery-engine"' \
         '.spec.template.metadata.annotations | to_entries | map(select(.key | startswith("dapr.io/")) | "\(.key)=\(.value)") | join(", ")'
@@ -218,14 +273,22 @@ config_dapr() {
 
 # The engine keeps its state in Redis itself; Dapr's component must be the same Redis.
 config_redis() {
-    local store
-    object components.dapr.io || return
-    store=$(value '[.items[] | select(.spec.type == "state.redis").spec.metadata[] | select(.name == "redisHost").value][0] // ""')
-    object configmap mastery-engine-config || return
-    if [ -n "$store" ] && [[ $(value .data.REDIS_URL) == *"$store"* ]]; then
+    local store redis_url
+    if cluster; then
+        object components.dapr.io || return
+        store=$(value '[.items[] | select(.spec.type == "state.redis").spec.metadata[] | select(.name == "redisHost").value][0] // ""')
+        object configmap mastery-engine-config || return
+        redis_url=$(value .data.REDIS_URL)
+    else
+        manifest dapr || return
+        store=$(awk '$2 == "state.redis" { on = 1 } on && $3 == "redisHost" { getline; print $2; exit }' <<<"$body")
+        manifest configmap || return
+        redis_url=$(sed -n 's/^  REDIS_URL: //p' <<<"$body")
+    fi
+    if [ -n "$store" ] && [[ $redis_url == *"$store"* ]]; then
         ticked "Dapr's state store and REDIS_URL are both $store"
     else
-        failed "Dapr's state store is \"$store\", REDIS_URL $(value .data.REDIS_URL)"
+        failed "Dapr's state store is \"$store\", REDIS_URL $redis_url"
     fi
 }
 

@@ -8,6 +8,9 @@ logs() {
     if cluster; then
         log_source="kubectl logs"
         kube logs -l app=mastery-engine -c app --tail=2000 >"$work/log" 2>/dev/null
+    elif [ -n "${POD-}" ]; then
+        log_source="podman logs"
+        podman logs "$POD-app" >"$work/log" 2>&1
     elif [ -n "${ENGINE_LOG-}" ]; then
         log_source=$ENGINE_LOG
         # shellcheck disable=SC2086 # a list of files

@@ -21,6 +21,7 @@ results() { # EVIDENCE CHECK...
     got 200 .clean || { person "scripts/test in a clean tree (that of $file was not)" && return; }
     for check in "$@"; do
         numbers=$(value ".checks[\"$check\"] | \"\(.passed) passed, \(.failed) failed\"")
+        got 200 ".checks | has(\"$check\")" || { person "scripts/test runs \"$check\", which is not in $file" && return; }
         got 200 ".checks[\"$check\"] | .passed > 0 and .failed == 0" || { failed "$check: $numbers" && return; }
         found+="; $check: $numbers"
     done
@@ -32,6 +33,7 @@ results_black_box() { results "pytest against the real programs" black-box host;
 results_lint() { results "instead of flake8, black, isort" formatting shellcheck yamllint codespell cppcheck clang-tidy; }
 results_types() { results "instead of MyPy: gcc and clang, warnings are errors, and sanitizers" "build plainly" "build with clang" "build with sanitizers"; }
 results_degradation() { results "with Redis stopped, hanging and full (tests/fault): refusals at once, then recovery" black-box; }
+# Not run where there is no tag before this commit: the first release has nothing to go back to.
 results_rollback() { results "what one version writes the other reads" rollback; }
 
 # There are no Python packages: the libraries are Debian's, and Debian says what is vulnerable in them.
@@ -58,7 +60,7 @@ image() { # HINT
     fi
     [ -n "$name" ] || { person "$1; with IMAGE this looks itself" && return 1; }
     for tool in podman docker; do
-        command -v $tool >/dev/null && body=$($tool image inspect "$name" 2>/dev/null) || continue
+        body=$($tool image inspect "$name" 2>/dev/null) || continue
         status=200 asked="$tool image inspect $name" body=$(value '.[0]')
         return 0
     done
