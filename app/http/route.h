@@ -49,8 +49,8 @@ enum route_flag {
     ROUTE_IDEMPOTENT = 2048,    /* takes an Idempotency-Key: the first answer is replayed */
     ROUTE_LIST_ANSWER = 1024,   /* the answer is a list of what `answer` says; NULL: of texts */
     ROUTE_PAGE = 4096,          /* a page that nginx has as a file */
-    ROUTE_RECORDED = 8192,      /* what it changes tells the audit log itself, through the journal */
-    ROUTE_AT_ONCE = 16384,      /* each request is an audit record by itself (routes/audited.h) */
+    ROUTE_RECORDED = 8192, /* what it changes tells the audit log itself, through the journal */
+    ROUTE_AT_ONCE = 16384, /* each request is an audit record by itself (routes/audited.h) */
 };
 
 #define NO_SUBJECT SIZE_MAX /* about nobody in particular: a list */

@@ -4,7 +4,7 @@
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
 #include "app/service/audit_list.h"
-#include "app/service/audit_trail.h"
+#include "app/service/audit_entry.h"
 
 enum { LOGS_MAX = 1000 };
 

@@ -18,7 +18,9 @@ static const int64_t PAUSE_US = 200000; /* after a round that failed */
 
 enum stage { IDLE, ACTORS, ITEMS };
 
-/* Notes of one shard, in one command. */
+/* What goes into one command: notes of one shard, either all counted or none. */
+enum { BUCKETS = 2 * SHARDS };
+
 struct group {
     struct ask *ask;
     size_t from, n; /* in order */
@@ -33,9 +35,9 @@ struct audit {
     enum stage stage;
     struct arena *arena; /* of the round under way */
     struct asks asks;
-    /* of flying: by shard; those before sent have been taken */
+    /* of flying: by bucket; those before sent have been taken */
     uint16_t order[NOTES_MAX];
-    unsigned char shards[NOTES_MAX];
+    uint16_t buckets[NOTES_MAX];
     size_t sent, in_round;
     struct ask *actors[ROUND_MAX]; /* pseudonyms of students who act elsewhere, or NULL */
     struct group groups[ROUND_MAX];
@@ -100,23 +102,25 @@ static struct str student_of(const struct noted *n)
 }
 
 /* A record lies with the student it is about; else with who acted. */
-static unsigned shard_of(const struct noted *n)
+static uint16_t bucket_of(const struct noted *n)
 {
-    return key_shard(n->student_n > 0 ? student_of(n) : actor_of(n));
+    unsigned shard = key_shard(n->student_n > 0 ? student_of(n) : actor_of(n));
+
+    return (uint16_t)(2 * shard + (n->way == AUDIT_COUNTED));
 }
 
-static void sort_by_shard(struct audit *audit)
+static void sort_by_bucket(struct audit *audit)
 {
-    size_t starts[SHARDS + 1] = {0};
+    size_t starts[BUCKETS + 1] = {0};
 
     for (size_t i = 0; i < audit->flying.n; i++) {
-        audit->shards[i] = (unsigned char)shard_of(&audit->flying.v[i]);
-        starts[audit->shards[i] + 1]++;
+        audit->buckets[i] = bucket_of(&audit->flying.v[i]);
+        starts[audit->buckets[i] + 1]++;
     }
-    for (size_t s = 0; s < SHARDS; s++)
+    for (size_t s = 0; s < BUCKETS; s++)
         starts[s + 1] += starts[s];
     for (size_t i = 0; i < audit->flying.n; i++)
-        audit->order[starts[audit->shards[i]]++] = (uint16_t)i;
+        audit->order[starts[audit->buckets[i]]++] = (uint16_t)i;
 }
 
 static const struct noted *noted_at(const struct audit *audit, size_t i)
@@ -180,13 +184,13 @@ static bool make_item(struct arena *arena, const struct noted *n, const struct a
     return actor.p && ret->record.resource.p && ret->record.details.p;
 }
 
-/* Notes from `from` on that lie in one shard, as far as one command takes them. */
+/* Notes from `from` on that go into one command. */
 static size_t run_length(const struct audit *audit, size_t from, size_t end)
 {
     size_t n = 1;
 
     while (from + n < end && n < AUDIT_ITEMS_MAX &&
-           audit->shards[audit->order[from + n]] == audit->shards[audit->order[from]])
+           audit->buckets[audit->order[from + n]] == audit->buckets[audit->order[from]])
         n++;
     return n;
 }
@@ -203,7 +207,7 @@ static void ask_group(struct audit *audit, size_t from, size_t n)
         }
     }
     audit->groups[audit->group_count++] = (struct group){
-        .ask = audit_ask_items(&audit->asks, audit->shards[audit->order[from]], items, n),
+        .ask = audit_ask_items(&audit->asks, audit->buckets[audit->order[from]] / 2, items, n),
         .from = from,
         .n = n};
 }
@@ -308,7 +312,7 @@ static void take_off(struct audit *audit)
     audit->flying = audit->filling;
     audit->filling = empty;
     audit->at_once = false;
-    sort_by_shard(audit);
+    sort_by_bucket(audit);
 }
 
 void audit_tick(struct engine *engine, int64_t now_us)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* How each kind of records is read for the export, and written for people. A kind without a row is
  * read by its type, and written as it is. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "app/base/clock.h"
 #include "app/base/ids.h"
 #include "app/http/json.h"
+#include "app/service/audit_entry.h"
 #include "app/service/export.h"
 #include "app/service/mastery_json.h"
 #include "app/service/recommend.h"
@@ -446,17 +448,44 @@ static void take_consents(struct export *e, struct problem *p)
 
 /* ---- audit ---- */
 
-/* Who has looked at the student's data: what the audit log of the shard has under the pseudonym. */
+/* Who has done what with the student's data, and what the student did: the records of the shard's
+ * audit log under the student's pseudonym. */
 static void ask_audit(struct export *e, struct asks *a)
 {
-    (void)e;
-    (void)a;
+    struct str from = *e->cursor ? arena_copy(e->page, str_of(e->cursor)) : STR("-");
+
+    e->asked = audit_ask_range(a, key_shard(e->student), from, STR("+"), EXPORT_PAGE);
+    e->also_asked = audit_ask_pseudonym(a, e->student);
+}
+
+static void put_audit(struct export *e, const struct audit_entry *entry, struct problem *p)
+{
+    struct writing t;
+
+    audit_entry_write(begin(e, &t), entry, key_shard(e->student));
+    put(e, &t, p);
 }
 
 static void take_audit(struct export *e, struct problem *p)
 {
-    (void)e;
-    (void)p;
+    struct audit_entry *entries = arena_array(e->page, EXPORT_PAGE, sizeof(*entries));
+    struct str pseudonym;
+    size_t n = 0;
+
+    if (!entries) {
+        problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
+        return;
+    }
+    if (!audit_read_entries(e->asked, EXPORT_PAGE, entries, &n, p) ||
+        !audit_read_pseudonym(e->also_asked, &pseudonym, p) || pseudonym.n == 0)
+        return;
+    for (size_t i = 0; i < n && p->code == PROBLEM_NONE; i++) {
+        if (audit_entry_is_about(&entries[i], pseudonym))
+            put_audit(e, &entries[i], p);
+    }
+    e->more = n == EXPORT_PAGE;
+    if (e->more)
+        (void)snprintf(e->cursor, sizeof(e->cursor), "(%.*s", STR_ARG(entries[n - 1].id));
 }
 
 /* ---- the tables ---- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/store/audit.h"
 
+#include "app/base/buf.h"
 #include "app/base/ids.h"
 #include "app/store/keys.h"
 
@@ -12,38 +13,59 @@ static const struct str field_names[AUDIT_FIELDS] = {
     [AUDIT_COUNT] = STR_INIT("n"),
 };
 
-/* KEYS: audit, reads, then pseudonym, tombstone and profile of each student. ARGV, for each item:
- * its way (n at once, r counted, x refused), the place in KEYS of its student's (0: none), a
- * pseudonym for a student without one, the minute, and the record's texts. */
+/* KEYS: audit, reads, then pseudonym, tombstone and profile of each item's student. ARGV: a seed,
+ * then for each item: its way (n at once, x refused), the place in KEYS of its student's (0: none),
+ * the minute, and the record's texts. */
 struct script script_audit = {
     .name = "audit",
     .body = STR_INIT(
-        AUDIT_LUA "for i = 1, #ARGV, 12 do\n"
-                  "  local way, place, at, whom = ARGV[i], tonumber(ARGV[i + 1]), i + 4, ''\n"
+        AUDIT_LUA "for i = 2, #ARGV, 11 do\n"
+                  "  local place, at, whom = tonumber(ARGV[i + 1]), i + 3, ''\n"
                   "  if place > 0 then\n"
-                  "    whom = audit_whom(place, ARGV[i + 2], ARGV[at + 4] == '0' and 'x' or way)\n"
+                  "    whom = audit_whom(place, ARGV[1], ARGV[at + 4] == '0' and 'x' or 'r')\n"
                   "  end\n"
-                  "  if way == 'n' then audit_add(KEYS[1], at, whom)\n"
+                  "  local field, kept\n"
+                  "  if ARGV[i] == 'x' then\n"
+                  "    field = table.concat({whom, ARGV[i + 2], ARGV[at], ARGV[at + 1],\n"
+                  "      ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 6]}, '\\n')\n"
+                  "    kept = redis.call('HGET', KEYS[2], field)\n"
+                  "  end\n"
+                  "  if kept then\n"
+                  "    local before, id = string.match(kept, '^(%d+) (.*)$')\n"
+                  "    local n = tonumber(ARGV[at + 7]) + (tonumber(before) or 0)\n"
+                  "    redis.call('HSET', KEYS[2], field, n .. ' ' .. (id or ARGV[at + 5]))\n"
                   "  else\n"
-                  "    local actor, n, first = ARGV[at], tonumber(ARGV[at + 7]), ARGV[at + 5]\n"
-                  "    if actor == '=' then actor = 'student:' .. whom end\n"
-                  "    local field = table.concat({ARGV[i + 3], actor, ARGV[at + 1],\n"
-                  "      ARGV[at + 2], ARGV[at + 3], whom, ARGV[at + 4], ARGV[at + 6]}, '\\n')\n"
-                  "    local kept = redis.call('HGET', KEYS[2], field)\n"
-                  "    if kept then\n"
-                  "      local before, id = string.match(kept, '^(%d+) (.*)$')\n"
-                  "      n, first = n + (tonumber(before) or 0), id or first\n"
-                  "    elseif way == 'x' then\n"
-                  "      audit_add(KEYS[1], at, whom)\n"
-                  "      n = 0\n"
-                  "    end\n"
-                  "    redis.call('HSET', KEYS[2], field, n .. ' ' .. first)\n"
+                  "    audit_add(KEYS[1], at, whom)\n"
+                  "    if field then redis.call('HSET', KEYS[2], field, '0 ' .. ARGV[at + 5]) end\n"
                   "  end\n"
                   "end\n"
                   "return 1\n"),
 };
 
-/* KEYS: pseudonym, tombstone, profile. ARGV: what it is if there is none. */
+/* By far the most frequent of all: as few texts as possible. KEYS: reads, then as above. ARGV: a
+ * seed, then for each item: the place of its student's keys (0: none; below 0: asked for in vain),
+ * the count, the first request's id, and the field in the hash but for whom. */
+struct script script_count = {
+    .name = "count",
+    .body = STR_INIT(
+        AUDIT_LUA
+        "for i = 2, #ARGV, 4 do\n"
+        "  local place, whom = tonumber(ARGV[i]), ''\n"
+        "  if place ~= 0 then\n"
+        "    whom = audit_whom(math.abs(place), ARGV[1], place < 0 and 'x' or 'r')\n"
+        "  end\n"
+        "  local field, n, first = whom .. '\\n' .. ARGV[i + 3], ARGV[i + 1], ARGV[i + 2]\n"
+        "  local kept = redis.call('HGET', KEYS[1], field)\n"
+        "  if kept then\n"
+        "    local before, id = string.match(kept, '^(%d+) (.*)$')\n"
+        "    n, first = n + (tonumber(before) or 0), id or first\n"
+        "  end\n"
+        "  redis.call('HSET', KEYS[1], field, n .. ' ' .. first)\n"
+        "end\n"
+        "return 1\n"),
+};
+
+/* KEYS: pseudonym, tombstone, profile. ARGV: a seed. */
 struct script script_pseudonym = {
     .name = "pseudonym",
     .body = STR_INIT(AUDIT_LUA "return audit_whom(1, ARGV[1], 'r')\n"),
@@ -82,6 +104,15 @@ static struct str one_line(struct arena *arena, struct str s)
     return (struct str){copy, s.n};
 }
 
+static struct str int_text(struct arena *arena, int64_t n)
+{
+    struct buf text;
+
+    buf_init(&text, arena);
+    buf_int(&text, n);
+    return text.failed ? (struct str){0} : buf_view(&text);
+}
+
 void audit_record_args(struct arena *arena, const struct audit_record *record,
                        struct str ret_args[AUDIT_ARGS])
 {
@@ -94,20 +125,21 @@ void audit_record_args(struct arena *arena, const struct audit_record *record,
     ret_args[n++] = record->success ? STR("1") : STR("0");
     ret_args[n++] = one_line(arena, record->correlation_id);
     ret_args[n++] = record->details.n > 0 ? one_line(arena, record->details) : STR("{}");
-    ret_args[n++] = record->count == 0 || record->count == 1
-                        ? STR("1")
-                        : arena_printf(arena, "%lld", (long long)record->count);
+    ret_args[n++] =
+        record->count == 0 || record->count == 1 ? STR("1") : int_text(arena, record->count);
 }
 
 void audit_student_keys(struct arena *arena, struct str student,
                         struct str ret_keys[AUDIT_STUDENT_KEYS])
 {
-    ret_keys[0] = key_student(arena, student, STUDENT_KEY_PSEUDONYM);
-    ret_keys[1] = key_student(arena, student, STUDENT_KEY_ERASED);
-    ret_keys[2] = key_student(arena, student, STUDENT_KEY_PROFILE);
+    unsigned shard = key_shard(student);
+
+    ret_keys[0] = key_student_in(arena, shard, student, STUDENT_KEY_PSEUDONYM);
+    ret_keys[1] = key_student_in(arena, shard, student, STUDENT_KEY_ERASED);
+    ret_keys[2] = key_student_in(arena, shard, student, STUDENT_KEY_PROFILE);
 }
 
-struct str audit_fresh(struct arena *arena)
+struct str audit_seed(struct arena *arena)
 {
     enum { BYTES = 16 };
     unsigned char bytes[BYTES];
@@ -129,61 +161,93 @@ void audit_ask_add(struct asks *a, unsigned shard, const struct audit_record *re
 
 /* ---- notes ---- */
 
-enum { ITEM_FIXED_KEYS = 2, ITEM_ARGS = 4 + AUDIT_ARGS };
+enum { ITEM_ARGS = 3 + AUDIT_ARGS, COUNT_ARGS = 4 };
 
-/* The place, from 1, of the student's keys; a new student's are put behind them. */
-static int place_of_student(struct arena *arena, struct str student, struct str *keys, int *count)
+/* The keys of each item's student behind the fixed ones, and where they stand, from 1; 0 for an
+ * item without. Returns how many keys there are then. */
+static int add_students(struct arena *arena, const struct audit_item *items, size_t count,
+                        int fixed, struct str *keys, int *ret_places)
 {
-    struct str own[AUDIT_STUDENT_KEYS];
+    int n = fixed;
 
-    if (student.n == 0)
-        return 0;
-    audit_student_keys(arena, student, own);
-    for (int k = ITEM_FIXED_KEYS; own[0].p && k < *count; k += AUDIT_STUDENT_KEYS) {
-        if (str_equal(keys[k], own[0]))
-            return k + 1;
+    for (size_t i = 0; i < count; i++) {
+        ret_places[i] = 0;
+        if (items[i].student.n == 0)
+            continue;
+        audit_student_keys(arena, items[i].student, keys + n);
+        ret_places[i] = n + 1;
+        n += AUDIT_STUDENT_KEYS;
     }
-    memcpy(keys + *count, own, sizeof(own));
-    *count += AUDIT_STUDENT_KEYS;
-    return *count - AUDIT_STUDENT_KEYS + 1;
+    return n;
 }
 
-static int fill_item(struct arena *arena, const struct audit_item *item, int place,
-                     struct str *args)
+static struct ask *ask_records(struct asks *a, unsigned shard, const struct audit_item *items,
+                               size_t count, struct str *argv)
 {
-    static const struct str ways[] = {
-        [AUDIT_AT_ONCE] = STR_INIT("n"),
-        [AUDIT_COUNTED] = STR_INIT("r"),
-        [AUDIT_REFUSED] = STR_INIT("x"),
-    };
+    int places[AUDIT_ITEMS_MAX], keys, argc;
 
-    args[0] = ways[item->way];
-    args[1] = arena_printf(arena, "%d", place);
-    args[2] = place > 0 ? audit_fresh(arena) : STR("");
-    args[3] = arena_printf(arena, "%lld", (long long)item->minute);
-    audit_record_args(arena, &item->record, args + 4);
-    return ITEM_ARGS;
+    argv[0] = key_shard_record(a->arena, shard, SHARD_KEY_AUDIT);
+    argv[1] = key_shard_record(a->arena, shard, SHARD_KEY_AUDIT_READS);
+    keys = add_students(a->arena, items, count, 2, argv, places);
+    argc = keys;
+    argv[argc++] = audit_seed(a->arena);
+    for (size_t i = 0; i < count; i++, argc += ITEM_ARGS) {
+        argv[argc] = items[i].way == AUDIT_REFUSED ? STR("x") : STR("n");
+        argv[argc + 1] = int_text(a->arena, places[i]);
+        argv[argc + 2] = int_text(a->arena, items[i].minute);
+        audit_record_args(a->arena, &items[i].record, argv + argc + 3);
+    }
+    return ask_script(a, &script_audit, keys, argc, argv);
+}
+
+static struct str field_of(struct arena *arena, const struct audit_item *item)
+{
+    struct str texts[AUDIT_ARGS];
+    struct buf field;
+
+    audit_record_args(arena, &item->record, texts);
+    buf_init(&field, arena);
+    (void)buf_reserve(&field, 160);
+    buf_int(&field, item->minute);
+    for (int i = 0; i < AUDIT_ARGS - 1; i++) {
+        if (i == AUDIT_CORRELATION - 1) /* it stands in the value, and whom in front */
+            continue;
+        buf_char(&field, '\n');
+        buf_str(&field, texts[i]);
+    }
+    return field.failed ? (struct str){0} : buf_view(&field);
+}
+
+static struct ask *ask_counts(struct asks *a, unsigned shard, const struct audit_item *items,
+                              size_t count, struct str *argv)
+{
+    int places[AUDIT_ITEMS_MAX], keys, argc;
+
+    argv[0] = key_shard_record(a->arena, shard, SHARD_KEY_AUDIT_READS);
+    keys = add_students(a->arena, items, count, 1, argv, places);
+    argc = keys;
+    argv[argc++] = audit_seed(a->arena);
+    for (size_t i = 0; i < count; i++, argc += COUNT_ARGS) {
+        argv[argc] = int_text(a->arena, items[i].record.success ? places[i] : -places[i]);
+        argv[argc + 1] = int_text(a->arena, items[i].record.count);
+        argv[argc + 2] = one_line(a->arena, items[i].record.correlation_id);
+        argv[argc + 3] = field_of(a->arena, &items[i]);
+    }
+    return ask_script(a, &script_count, keys, argc, argv);
 }
 
 struct ask *audit_ask_items(struct asks *a, unsigned shard, const struct audit_item *items,
                             size_t count)
 {
-    size_t most = ITEM_FIXED_KEYS + count * (AUDIT_STUDENT_KEYS + ITEM_ARGS);
+    size_t most = 3 + count * (AUDIT_STUDENT_KEYS + ITEM_ARGS);
     struct str *argv = arena_array(a->arena, most, sizeof(*argv));
-    int places[AUDIT_ITEMS_MAX], keys = ITEM_FIXED_KEYS, argc;
 
-    if (!argv || count > AUDIT_ITEMS_MAX) {
+    if (!argv || count == 0 || count > AUDIT_ITEMS_MAX) {
         a->failed = true;
         return ask_script(a, &script_audit, 0, 0, NULL);
     }
-    argv[0] = key_shard_record(a->arena, shard, SHARD_KEY_AUDIT);
-    argv[1] = key_shard_record(a->arena, shard, SHARD_KEY_AUDIT_READS);
-    for (size_t i = 0; i < count; i++)
-        places[i] = place_of_student(a->arena, items[i].student, argv, &keys);
-    argc = keys;
-    for (size_t i = 0; i < count; i++)
-        argc += fill_item(a->arena, &items[i], places[i], argv + argc);
-    return ask_script(a, &script_audit, keys, argc, argv);
+    return items[0].way == AUDIT_COUNTED ? ask_counts(a, shard, items, count, argv)
+                                         : ask_records(a, shard, items, count, argv);
 }
 
 bool audit_read_items(const struct ask *ask, struct problem *p)
@@ -201,7 +265,7 @@ struct ask *audit_ask_actor(struct asks *a, struct str student)
     struct str argv[AUDIT_STUDENT_KEYS + 1];
 
     audit_student_keys(a->arena, student, argv);
-    argv[AUDIT_STUDENT_KEYS] = audit_fresh(a->arena);
+    argv[AUDIT_STUDENT_KEYS] = audit_seed(a->arena);
     return ask_script(a, &script_pseudonym, AUDIT_STUDENT_KEYS, AUDIT_STUDENT_KEYS + 1, argv);
 }
 
@@ -313,13 +377,14 @@ struct ask *audit_ask_reads(struct asks *a, unsigned shard, struct str cursor)
 static bool read_count(struct str field, struct str value, struct audit_read *ret)
 {
     struct audit_record *r = &ret->record;
-    struct str minute = str_cut(&field, '\n'), success;
+    struct str minute, success;
 
+    ret->whom = str_cut(&field, '\n');
+    minute = str_cut(&field, '\n');
     r->actor = str_cut(&field, '\n');
     r->role = str_cut(&field, '\n');
     r->action = str_cut(&field, '\n');
     r->resource = str_cut(&field, '\n');
-    ret->whom = str_cut(&field, '\n');
     success = str_cut(&field, '\n');
     r->success = str_equal(success, STR("1"));
     r->details = field;

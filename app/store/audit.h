@@ -5,9 +5,9 @@
  * with him; who is erased leaves records that name nobody.
  *
  * Reads are counted first: {ss}:audit:reads, a hash whose field is a record without its count and
- * with its minute, and whose value is the count and the first request's id. The worker folds a
- * field into a record when its minute is over. A refusal is recorded at once and counted from then
- * on, so that a flood of them makes two records a minute.
+ * with its minute, whom it is about first, a line each, and whose value is the count and the first
+ * request's id. The worker folds a field into a record when its minute is over. A refusal is
+ * recorded at once and counted from then on, so that a flood of them makes two records a minute.
  *
  * Values have no line breaks: seals and fields rely on it, and what has some is no record. */
 #ifndef STORE_AUDIT_H
@@ -43,9 +43,10 @@ struct audit_record {
 
 /* For scripts that append a record themselves, with what it tells about: AUDIT_LUA stands before
  * the script's own text and gives it
- *   audit_whom(at, fresh, how)  the pseudonym of the student whose pseudonym, tombstone and profile
- *                               are KEYS[at] and the two behind it (audit_student_keys). fresh is
- *                               what it will be if there is none (audit_fresh). how: 'w' the
+ *   audit_whom(at, seed, how)   the pseudonym of the student whose pseudonym, tombstone and profile
+ *                               are KEYS[at] and the two behind it (audit_student_keys). seed: new
+ *                               for each run of the script (audit_seed), makes the pseudonyms of
+ *                               those who have none yet. how: 'w' the
  *                               student has just been written, 'r' somebody with the right asked,
  *                               'x' in vain. Erased: a throwaway one, nothing is stored; 'x' and
  *                               unknown: empty, nothing is stored.
@@ -53,11 +54,12 @@ struct audit_record {
  *                               (audit_record_args). whom: its pseudonym, '' for none. */
 enum { AUDIT_ARGS = AUDIT_FIELDS - 1, AUDIT_STUDENT_KEYS = 3 };
 #define AUDIT_LUA                                                                                  \
-    "local function audit_whom(at, fresh, how)\n"                                                  \
+    "local function audit_whom(at, seed, how)\n"                                                   \
     "  local known\n"                                                                              \
     "  if how == 'w' then known = redis.call('GETEX', KEYS[at], 'PERSIST')\n"                      \
     "  else known = redis.call('GET', KEYS[at]) end\n"                                             \
     "  if known then return known end\n"                                                           \
+    "  local fresh = redis.sha1hex(seed .. KEYS[at]):sub(1, 32)\n"                                 \
     "  if redis.call('EXISTS', KEYS[at + 1]) == 1 then return fresh end\n"                         \
     "  if how == 'w' or redis.call('EXISTS', KEYS[at + 2]) == 1 then\n"                            \
     "    redis.call('SET', KEYS[at], fresh)\n"                                                     \
@@ -77,7 +79,7 @@ void audit_record_args(struct arena *arena, const struct audit_record *record,
                        struct str ret_args[AUDIT_ARGS]);
 void audit_student_keys(struct arena *arena, struct str student,
                         struct str ret_keys[AUDIT_STUDENT_KEYS]);
-struct str audit_fresh(struct arena *arena); /* 128 random bits in hex; p NULL without memory */
+struct str audit_seed(struct arena *arena); /* 128 random bits in hex; p NULL without memory */
 /* A record without a student, in a command of its own. */
 void audit_ask_add(struct asks *a, unsigned shard, const struct audit_record *record);
 
@@ -94,7 +96,8 @@ struct audit_item {
 
 enum { AUDIT_ITEMS_MAX = 128 };
 
-/* All of the items' students belong to the shard. count <= AUDIT_ITEMS_MAX. */
+/* All of the items' students belong to the shard. count <= AUDIT_ITEMS_MAX. Either all are
+ * AUDIT_COUNTED, or none is. */
 struct ask *audit_ask_items(struct asks *a, unsigned shard, const struct audit_item *items,
                             size_t count);
 bool audit_read_items(const struct ask *ask, struct problem *p);

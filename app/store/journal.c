@@ -16,23 +16,23 @@ struct script script_turn = {
     .body = STR_INIT(
         AUDIT_LUA
         "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end\n"
-        "local turned, at = 0, 4\n"
+        "local turned, at = 0, 5\n"
         "while ARGV[at] do\n"
-        "  local place, messages = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 12])\n"
+        "  local place, messages = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 11])\n"
         "  if redis.call('XDEL', KEYS[2], ARGV[at]) == 1 then\n"
         "    turned = turned + 1\n"
         "    if place > 0 then\n"
-        "      audit_add(KEYS[4], at + 4, audit_whom(place + 1, ARGV[at + 3], 'w'))\n"
+        "      audit_add(KEYS[4], at + 3, audit_whom(place + 1, ARGV[4], 'w'))\n"
         "    end\n"
         "    if place > 0 and ARGV[at + 2] ~= '' then\n"
         "      redis.call('XADD', KEYS[place], 'MINID', '~', ARGV[2], '*', 'e', ARGV[at + 2])\n"
         "      redis.call('PEXPIRE', KEYS[place], ARGV[3])\n"
         "    end\n"
-        "    for i = at + 13, at + 11 + 2 * messages, 2 do\n"
+        "    for i = at + 12, at + 10 + 2 * messages, 2 do\n"
         "      redis.call('XADD', KEYS[3], '*', 'e', ARGV[i], 't', ARGV[i + 1])\n"
         "    end\n"
         "  end\n"
-        "  at = at + 13 + 2 * messages\n"
+        "  at = at + 12 + 2 * messages\n"
         "end\n"
         "return turned\n"),
 };
@@ -40,8 +40,8 @@ struct script script_turn = {
 enum {
     FIXED_KEYS = 4,
     STUDENT_KEYS_MAX = 1 + AUDIT_STUDENT_KEYS,
-    FIXED_ARGS = 3,
-    ARGS_A_TURN = 5 + AUDIT_ARGS + 2 * JOURNAL_MESSAGES_MAX,
+    FIXED_ARGS = 4,
+    ARGS_A_TURN = 4 + AUDIT_ARGS + 2 * JOURNAL_MESSAGES_MAX,
     ARGC_MAX = FIXED_KEYS + FIXED_ARGS + JOURNAL_BATCH_MAX * (STUDENT_KEYS_MAX + ARGS_A_TURN),
 };
 
@@ -97,7 +97,6 @@ static int fill_turn(struct asks *a, const struct journal_turn *turn, int place,
     args[n++] = turn->id;
     args[n++] = arena_printf(a->arena, "%d", place);
     args[n++] = turn->log;
-    args[n++] = audit_fresh(a->arena);
     audit_record_args(a->arena, &turn->audit, args + n);
     n += AUDIT_ARGS;
     args[n++] = arena_printf(a->arena, "%zu", turn->message_count);
@@ -129,6 +128,7 @@ struct ask *journal_ask_turn(struct asks *a, unsigned shard, struct str holder,
     argv[argc++] = holder;
     argv[argc++] = arena_printf(a->arena, "%lld", (long long)(now_ms - event_age_max_ms));
     argv[argc++] = arena_printf(a->arena, "%lld", (long long)event_age_max_ms);
+    argv[argc++] = audit_seed(a->arena);
     for (size_t i = 0; i < count; i++)
         argc += fill_turn(a, &turns[i], places[i], argv + argc);
     return ask_script(a, &script_turn, keys, argc, argv);

@@ -38,10 +38,10 @@ static const char hex_digits[] = "0123456789abcdef";
 
 /* {ss}:student:ID and a suffix. Keys are made several times in each request: by copying, because
  * printf takes ten times as long. */
-struct str key_of_kind(struct arena *arena, struct str student, const struct student_kind *kind)
+static struct str make_key(struct arena *arena, unsigned shard, struct str student,
+                           const struct student_kind *kind)
 {
     static const struct str middle = STR_INIT("}:student:");
-    unsigned shard = key_shard(student);
     size_t suffix_n = strlen(kind->suffix);
     size_t n = 3 + middle.n + student.n + suffix_n;
     char *key = arena_alloc(arena, n + 1), *p = key;
@@ -56,6 +56,17 @@ struct str key_of_kind(struct arena *arena, struct str student, const struct stu
     p = mempcpy(p, kind->suffix, suffix_n);
     *p = '\0';
     return (struct str){key, n};
+}
+
+struct str key_of_kind(struct arena *arena, struct str student, const struct student_kind *kind)
+{
+    return make_key(arena, key_shard(student), student, kind);
+}
+
+struct str key_student_in(struct arena *arena, unsigned shard, struct str student,
+                          enum student_key key)
+{
+    return make_key(arena, shard, student, &student_kinds[key]);
 }
 
 struct str key_student(struct arena *arena, struct str student, enum student_key key)

@@ -68,6 +68,9 @@ extern const struct student_kind student_kinds[STUDENT_KEY_COUNT];
 
 /* All answer with p NULL when the arena has no room. */
 struct str key_student(struct arena *arena, struct str student, enum student_key key);
+/* The same where the student's shard is known: it takes a digest to find out. */
+struct str key_student_in(struct arena *arena, unsigned shard, struct str student,
+                          enum student_key key);
 /* Matches every student's profile, and more: key_read_profile tells. */
 extern const struct str key_profiles;
 /* Whose profile it is; false when the key is of another kind. */

@@ -7,6 +7,7 @@ import re
 import pytest
 from harness.audit import (
     counts,
+    ctl_audit,
     log_key,
     make_minutes_old,
     pseudonym,
@@ -310,6 +311,63 @@ def test_an_attempt_to_write_is_told_from_one_to_read(school, student):
     assert school.request("POST", path, "mallory", "student", json=body).status == 403
     [record] = wait_records(school.redis, s="0")
     assert (record["t"], record["o"]) == ("write", "mastery")
+
+
+# ---- the export, erasure, batches ----
+
+
+def test_the_export_has_what_is_recorded_about_the_student_and_no_more(school, student):
+    other = fresh_id()
+    assert school.pool.calculate(other).status == 200
+    assert school.query(student, "t9", "teacher").status == 403
+    assert school.query(student, student, "student").status == 200
+    wait_records(school.redis, 2, t="calculated")
+    wait_records(school.redis, s="0")
+    wait_for(lambda: counts(school.redis, s="1"), what="the read is counted")
+    make_minutes_old(school.redis)
+    wait_records(school.redis, t="read", s="1")
+    answer = school.request("GET", f"/api/v1/compliance/export/{student}")
+    assert answer.status == 200, answer
+    logs = answer.json["data"]["audit_logs"]
+    name = pseudonym(school.redis, student)
+    assert [(log["user_id"], log["action"], log["success"]) for log in logs[:2]] == [
+        ("root", "calculated", True),
+        ("t9", "read", False),
+    ]
+    assert (f"student:{name}", "read") in {(log["user_id"], log["action"]) for log in logs}
+    assert {log["details"]["student"] for log in logs} == {name}
+    [record] = wait_records(school.redis, t="student-export")
+    assert (record["a"], record["w"], record["s"]) == ("root", name, "1")
+
+
+def test_an_erased_student_is_named_by_nothing_any_more(school, student):
+    name = pseudonym(school.redis, student)
+    before = len(records(school.redis, w=name))
+    answer = school.request("DELETE", f"/api/v1/compliance/student/{student}")
+    assert answer.status == 200, answer
+    assert pseudonym(school.redis, student) is None
+    assert school.query(student).status == 404
+    wait_for(lambda: counts(school.redis, s="0"), what="the look at nobody")
+    assert pseudonym(school.redis, student) is None
+    assert len(records(school.redis, w=name)) == before > 0
+    named = [record for record in records(school.redis) if student in str(record)]
+    assert len(named) == 1 and "erase" in named[0]["t"], named
+    wait_sealed(school.redis)
+    result = ctl_audit(school.pool, "verify")
+    assert result.returncode == 0, result
+
+
+def test_a_batch_is_noted_and_what_it_does_is_recorded(school, student):
+    body = {"student_ids": [student], "priority": "high"}
+    answer = school.request("POST", "/api/v1/batch/mastery", json=body)
+    assert answer.status == 202, answer
+    batch = answer.json["batch_id"]
+    [submitted] = wait_records(school.redis, t="batch-submit")
+    [done] = wait_records(school.redis, t="recomputed")
+    assert submitted["w"] == done["w"] == pseudonym(school.redis, student)
+    assert (done["a"], done["r"], done["c"]) == ("root", "batch", submitted["c"])
+    assert school.request("GET", f"/api/v1/batch/mastery/{batch}/results").status == 200
+    wait_for(lambda: counts(school.redis, o=f"batch/{batch}"), what="the look at the results")
 
 
 # ---- seals ----

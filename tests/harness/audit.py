@@ -39,8 +39,10 @@ def counts(redis, **wanted):
     found = []
     for key in redis.scan_iter("{??}:audit:reads", count=1000):
         for field, value in redis.hgetall(key).items():
-            minute, *values = field.split("\n")
-            fields = dict(zip("artowsd", values))
+            whom, minute, *values = field.split("\n")
+            fields = {**dict(zip("artosd", values)), "w": whom}
+            if fields["a"] == "=":
+                fields["a"] = f"student:{whom}"
             number, fields["c"] = value.split(" ", 1)
             if all(fields[name] == value for name, value in wanted.items()):
                 found.append((int(minute), fields, int(number)))
@@ -51,9 +53,9 @@ def make_minutes_old(redis):
     """The minutes of all counts are over."""
     for key in redis.scan_iter("{??}:audit:reads", count=1000):
         for field, value in redis.hgetall(key).items():
-            minute, rest = field.split("\n", 1)
+            whom, minute, rest = field.split("\n", 2)
             redis.hdel(key, field)
-            redis.hset(key, f"{int(minute) - 5}\n{rest}", value)
+            redis.hset(key, f"{whom}\n{int(minute) - 5}\n{rest}", value)
 
 
 def wait_records(redis, number=1, **wanted):

@@ -1,94 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "app/service/audit_trail.h"
-
-#include <stdio.h>
+#include "app/service/audit_entry.h"
 
 #include "app/http/json.h"
-#include "app/store/keys.h"
 
 static const struct str student_prefix = STR_INIT("student:");
 
-static enum step ask_page(struct audit_trail *t, struct asks *asks)
-{
-    struct str from = arena_copy(asks->arena, str_of(t->from));
-
-    asks_clear(asks);
-    t->asked = audit_ask_range(asks, key_shard(t->student), from, STR("+"), AUDIT_PAGE_MAX);
-    return STEP_MORE;
-}
-
-static bool is_about(const struct audit_trail *t, const struct audit_entry *entry)
+bool audit_entry_is_about(const struct audit_entry *entry, struct str pseudonym)
 {
     struct str actor = entry->v[AUDIT_ACTOR];
 
-    if (str_equal(entry->v[AUDIT_WHOM], t->pseudonym))
+    if (pseudonym.n == 0)
+        return false;
+    if (str_equal(entry->v[AUDIT_WHOM], pseudonym))
         return true;
     return str_starts_with(actor, student_prefix) &&
            str_equal((struct str){actor.p + student_prefix.n, actor.n - student_prefix.n},
-                     t->pseudonym);
+                     pseudonym);
 }
-
-static enum step take_page(struct audit_trail *t, struct asks *asks, struct problem *p)
-{
-    struct audit_entry *entries = arena_array(asks->arena, AUDIT_PAGE_MAX, sizeof(*entries));
-    size_t n, kept = 0;
-
-    if (!entries) {
-        problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
-        return STEP_DONE;
-    }
-    if (!audit_read_entries(t->asked, AUDIT_PAGE_MAX, entries, &n, p))
-        return STEP_DONE;
-    if (n > 0)
-        (void)snprintf(t->from, sizeof(t->from), "(%.*s", STR_ARG(entries[n - 1].id));
-    for (size_t i = 0; i < n; i++) {
-        if (is_about(t, &entries[i]))
-            entries[kept++] = entries[i];
-    }
-    t->entries = entries;
-    t->n = kept;
-    t->ended = n < AUDIT_PAGE_MAX;
-    t->asked = NULL;
-    return STEP_DONE;
-}
-
-/* A student without a pseudonym is one about whom nothing has been recorded. */
-static enum step take_pseudonym(struct audit_trail *t, struct asks *asks, struct problem *p)
-{
-    struct str pseudonym;
-
-    if (!audit_read_pseudonym(t->asked, &pseudonym, p))
-        return STEP_DONE;
-    t->asked = NULL;
-    t->ended = pseudonym.n == 0;
-    if (t->ended)
-        return STEP_DONE;
-    t->pseudonym = arena_copy(asks->arena, pseudonym);
-    if (!t->pseudonym.p) {
-        problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
-        return STEP_DONE;
-    }
-    (void)snprintf(t->from, sizeof(t->from), "-");
-    return ask_page(t, asks);
-}
-
-enum step audit_trail_step(struct audit_trail *t, struct asks *asks, struct problem *p)
-{
-    t->n = 0;
-    if (t->asked && asks->status != ASKS_ANSWERED) {
-        problem_unavailable(p, 1);
-        return STEP_DONE;
-    }
-    if (t->asked)
-        return t->pseudonym.n > 0 ? take_page(t, asks, p) : take_pseudonym(t, asks, p);
-    if (t->pseudonym.n > 0)
-        return ask_page(t, asks);
-    asks_clear(asks);
-    t->asked = audit_ask_pseudonym(asks, t->student);
-    return STEP_MORE;
-}
-
-/* ---- as clients get it ---- */
 
 /* What it was done to: a name where the record has one, else whom it was about. */
 static void write_resource(struct jw *w, const struct audit_entry *entry)

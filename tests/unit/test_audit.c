@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The audit log's parts that need no store: seals, their verification, notes, places in the log. */
+#include <CUnit/CUnit.h>
+#include <stdio.h>
+
+#include "app/service/audit_list.h"
+#include "app/service/audit_notes.h"
+#include "app/service/audit_verify.h"
+
+#define KEY   "0123456789abcdef0123456789abcdef"
+#define OTHER "another key for the seals of the log"
+
+void audit_tests(void);
+
+static struct arena *arena;
+
+static void fresh_arena(void)
+{
+    if (arena)
+        arena_reset(arena);
+    else
+        arena = arena_new(1 << 14, 1 << 22);
+}
+
+static struct audit_keys keys_of(const char *text)
+{
+    struct config config = {.audit_key = text};
+    struct audit_keys keys = {.n = 0};
+    char error[200] = "";
+
+    CU_ASSERT_TRUE(audit_keys_load(&config, &keys, error));
+    return keys;
+}
+
+static struct audit_entry entry_of(const char *id, const char *actor)
+{
+    struct audit_entry entry = {.id = str_of(id), .whole = true};
+
+    for (int i = 0; i < AUDIT_FIELDS; i++)
+        entry.v[i] = STR("");
+    entry.v[AUDIT_ACTOR] = str_of(actor);
+    entry.v[AUDIT_COUNT] = STR("1");
+    return entry;
+}
+
+/* ---- keys ---- */
+
+static void keys_are_lines_of_32_bytes_or_more(void)
+{
+    static const struct {
+        const char *text;
+        size_t n; /* 0: refused */
+        const char *error;
+    } cases[] = {
+        {KEY, 1, NULL},
+        {"\n" KEY "\n\n" OTHER "\n", 2, NULL},
+        {"", 0, "not set"},
+        {" \n \n", 0, "not set"},
+        {KEY "\nshort", 0, "line 2 has 5 bytes"},
+        {KEY "\n" KEY "\n" KEY "\n" KEY "\n" KEY "\n" KEY "\n" KEY "\n" KEY "\n" KEY, 0,
+         "more than 8"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct config config = {.audit_key = cases[i].text};
+        struct audit_keys keys = {.n = 0};
+        char error[200] = "";
+        bool loaded = audit_keys_load(&config, &keys, error);
+
+        CU_ASSERT_EQUAL(loaded, cases[i].n > 0);
+        CU_ASSERT_EQUAL(keys.n, cases[i].n);
+        CU_ASSERT_TRUE(loaded || strstr(error, cases[i].error) != NULL);
+        audit_keys_release(&keys);
+    }
+}
+
+static void a_key_is_found_by_its_id(void)
+{
+    struct audit_keys keys = keys_of(KEY "\n" OTHER);
+
+    CU_ASSERT_STRING_NOT_EQUAL(keys.v[0].id, keys.v[1].id);
+    CU_ASSERT_PTR_EQUAL(audit_keys_find(&keys, str_of(keys.v[1].id)), &keys.v[1]);
+    CU_ASSERT_PTR_NULL(audit_keys_find(&keys, STR("0000000000000000")));
+    audit_keys_release(&keys);
+}
+
+/* ---- MACs ---- */
+
+/* printf '%s\n' 1-0 root '' '' '' '' '' '' '' 1 |
+ *     openssl dgst -sha256 -hmac 0123456789abcdef0123456789abcdef | cut -c-32 */
+static void a_mac_is_what_openssl_says(void)
+{
+    struct audit_keys keys = keys_of(KEY);
+    struct audit_entry entry = entry_of("1-0", "root");
+    char mac[AUDIT_MAC_SIZE];
+
+    fresh_arena();
+    CU_ASSERT_TRUE(audit_record_mac(arena, &keys.v[0], &entry, mac));
+    CU_ASSERT_STRING_EQUAL(mac, "20b975a18f9b8131721238b8b64db0e3");
+    audit_keys_release(&keys);
+}
+
+/* ---- verification ---- */
+
+enum { SEALS = 3, RECORDS = 2 }; /* so many under each */
+
+struct chain {
+    struct audit_keys keys;
+    struct audit_entry entries[SEALS][RECORDS];
+    struct audit_seal seals[SEALS];
+};
+
+static void make_chain(struct chain *c)
+{
+    struct audit_link link = {.number = 0};
+
+    fresh_arena();
+    c->keys = keys_of(KEY);
+    for (int s = 0; s < SEALS; s++) {
+        for (int i = 0; i < RECORDS; i++)
+            c->entries[s][i] = entry_of(arena_printf(arena, "%d-0", 1000 + s * RECORDS + i).p,
+                                        i ? "root" : "admin");
+        c->seals[s] =
+            (struct audit_seal){.id = arena_printf(arena, "%d-0", 2000 + s), .whole = true};
+        CU_ASSERT_TRUE_FATAL(audit_seal_next(arena, &c->keys.v[0], 0x2b, &link, c->entries[s],
+                                             RECORDS, c->seals[s].v, &link));
+    }
+}
+
+/* What is found, seal by seal. */
+static enum audit_fault verify(struct chain *c, struct audit_check *check)
+{
+    *check = (struct audit_check){.keys = &c->keys, .shard = 0x2b};
+    for (int s = 0; s < SEALS; s++) {
+        if (!audit_check_seal(check, &c->seals[s], arena) ||
+            !audit_check_records(check, &c->seals[s], c->entries[s], RECORDS, arena))
+            break;
+    }
+    return check->fault;
+}
+
+static void a_whole_chain_is_sound(void)
+{
+    struct audit_check check;
+    struct chain c;
+
+    make_chain(&c);
+    CU_ASSERT_EQUAL(verify(&c, &check), AUDIT_SOUND);
+    CU_ASSERT_EQUAL(check.records, SEALS * RECORDS);
+    CU_ASSERT_EQUAL(check.link.number, SEALS);
+    CU_ASSERT_TRUE(audit_check_head(&check, SEALS, str_of(check.link.head)));
+    CU_ASSERT_TRUE(audit_check_head(&check, SEALS - 1, STR("long past")));
+    audit_keys_release(&c.keys);
+}
+
+static void each_value_of_a_record_is_under_the_seal(void)
+{
+    struct audit_check check;
+    struct chain c;
+
+    for (int field = 0; field < AUDIT_FIELDS; field++) {
+        make_chain(&c);
+        c.entries[1][0].v[field] = STR("x");
+        CU_ASSERT_EQUAL(verify(&c, &check), AUDIT_CHANGED);
+        CU_ASSERT_STRING_EQUAL(check.id, "1002-0");
+        audit_keys_release(&c.keys);
+    }
+}
+
+/* What moves from one value into the next is a change, too. */
+static void values_do_not_run_into_each_other(void)
+{
+    struct audit_check check;
+    struct chain c;
+
+    make_chain(&c);
+    c.entries[0][0].v[AUDIT_ACTOR] = STR("adm");
+    c.entries[0][0].v[AUDIT_ROLE] = STR("in");
+    CU_ASSERT_EQUAL(verify(&c, &check), AUDIT_CHANGED);
+    audit_keys_release(&c.keys);
+}
+
+static void each_value_of_a_seal_is_under_its_head(void)
+{
+    struct audit_check check;
+    struct chain c;
+
+    for (int field = 0; field < SEAL_FIELDS; field++) {
+        make_chain(&c);
+        c.seals[1].v[field] = STR("9");
+        CU_ASSERT_NOT_EQUAL(verify(&c, &check), AUDIT_SOUND);
+        CU_ASSERT_STRING_EQUAL(check.id, "2001-0");
+        CU_ASSERT_FALSE(check.of_record);
+        audit_keys_release(&c.keys);
+    }
+}
+
+static void what_stands_elsewhere_is_found(void)
+{
+    struct audit_check check;
+    struct audit_entry first;
+    struct audit_seal seal;
+    struct chain c;
+
+    make_chain(&c);
+    first = c.entries[0][0];
+    memcpy(c.entries[0][0].v, c.entries[0][1].v, sizeof(first.v));
+    memcpy(c.entries[0][1].v, first.v, sizeof(first.v));
+    CU_ASSERT_EQUAL(verify(&c, &check), AUDIT_REORDERED);
+    audit_keys_release(&c.keys);
+
+    make_chain(&c);
+    seal = c.seals[1];
+    c.seals[1] = c.seals[2];
+    c.seals[2] = seal;
+    CU_ASSERT_EQUAL(verify(&c, &check), AUDIT_SEAL_REMOVED);
+    audit_keys_release(&c.keys);
+}
+
+static void a_tail_is_missed(void)
+{
+    struct audit_check check;
+    struct chain c;
+
+    make_chain(&c);
+    CU_ASSERT_EQUAL(verify(&c, &check), AUDIT_SOUND);
+    CU_ASSERT_FALSE(audit_check_head(&check, SEALS + 1, STR("known elsewhere")));
+    CU_ASSERT_EQUAL(check.fault, AUDIT_TAIL_CUT);
+    CU_ASSERT_FALSE(audit_check_head(&check, SEALS, STR("known elsewhere")));
+    CU_ASSERT_EQUAL(check.fault, AUDIT_REPLACED);
+    audit_keys_release(&c.keys);
+}
+
+static void only_what_is_old_may_be_missing_at_the_front(void)
+{
+    static const struct {
+        int64_t kept_since_ms;
+        enum audit_fault fault;
+    } cases[] = {{INT64_C(100000000), AUDIT_SOUND}, {-INT64_C(100000000), AUDIT_FRONT_CUT}};
+    struct audit_check check;
+    struct chain c;
+
+    make_chain(&c);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        check = (struct audit_check){
+            .keys = &c.keys, .shard = 0x2b, .kept_since_ms = cases[i].kept_since_ms};
+        (void)audit_check_seal(&check, &c.seals[1], arena);
+        CU_ASSERT_EQUAL(check.fault, cases[i].fault);
+    }
+    audit_keys_release(&c.keys);
+}
+
+static void a_seal_of_another_shard_is_none_of_this(void)
+{
+    struct audit_check check;
+    struct chain c;
+
+    make_chain(&c);
+    check = (struct audit_check){.keys = &c.keys, .shard = 0x2c};
+    CU_ASSERT_FALSE(audit_check_seal(&check, &c.seals[0], arena));
+    CU_ASSERT_EQUAL(check.fault, AUDIT_SEAL_CHANGED);
+    audit_keys_release(&c.keys);
+}
+
+/* ---- notes ---- */
+
+static void the_same_is_counted_and_what_differs_is_not(void)
+{
+    static const char route[] = "mastery-query", other[] = "mastery-history";
+    struct principal root = {.role = ROLE_NONE}, teacher = {.role = ROLE_NONE};
+    struct audit_note note = {.who = &root,
+                              .way = AUDIT_COUNTED,
+                              .success = true,
+                              .status = 200,
+                              .action = "read",
+                              .area = "mastery",
+                              .route = route,
+                              .name = STR(""),
+                              .student = STR("s1"),
+                              .many = STR(""),
+                              .correlation_id = STR("first"),
+                              .now_ms = 1000};
+    struct notes notes;
+
+    principal_set(&root, ROLE_ADMIN, STR("root"));
+    principal_set(&teacher, ROLE_TEACHER, STR("root"));
+    CU_ASSERT_TRUE_FATAL(notes_init(&notes));
+    notes_add(&notes, &note);
+    note.correlation_id = STR("second");
+    notes_add(&notes, &note);
+    CU_ASSERT_EQUAL(notes.n, 1);
+    CU_ASSERT_EQUAL(notes.v[0].count, 2);
+    CU_ASSERT_EQUAL(notes.v[0].correlation_n, 5);
+
+    note.student = STR("s2");
+    notes_add(&notes, &note);
+    note.route = other;
+    notes_add(&notes, &note);
+    note.who = &teacher;
+    notes_add(&notes, &note);
+    note.status = 404;
+    notes_add(&notes, &note);
+    note.now_ms = 61000;
+    notes_add(&notes, &note);
+    CU_ASSERT_EQUAL(notes.n, 6);
+
+    note.way = AUDIT_AT_ONCE; /* each by itself */
+    notes_add(&notes, &note);
+    notes_add(&notes, &note);
+    CU_ASSERT_EQUAL(notes.n, 8);
+
+    notes_clear(&notes);
+    note.way = AUDIT_COUNTED;
+    notes_add(&notes, &note);
+    CU_ASSERT_EQUAL(notes.n, 1);
+    CU_ASSERT_EQUAL(notes.v[0].count, 1);
+    notes_release(&notes);
+}
+
+static void as_many_notes_fit_as_there_is_room(void)
+{
+    struct principal root = {.role = ROLE_NONE};
+    struct audit_note note = {.who = &root, .way = AUDIT_COUNTED, .route = "r"};
+    char student[ID_MAX];
+    struct notes notes;
+
+    principal_set(&root, ROLE_ADMIN, STR("root"));
+    CU_ASSERT_TRUE_FATAL(notes_init(&notes));
+    for (int turn = 0; turn < 2; turn++) {
+        for (int i = 0; i < NOTES_MAX; i++) {
+            (void)snprintf(student, sizeof(student), "s%d", i);
+            note.student = str_of(student);
+            notes_add(&notes, &note);
+        }
+    }
+    CU_ASSERT_EQUAL(notes.n, NOTES_MAX);
+    CU_ASSERT_EQUAL(notes.v[NOTES_MAX - 1].count, 2);
+    notes_release(&notes);
+}
+
+/* ---- places ---- */
+
+static void a_place_reads_back_as_it_was_printed(void)
+{
+    static const char *const bad[] = {"",
+                                      "1",
+                                      "1-2",
+                                      "1-2-",
+                                      "1-2-2",
+                                      "1-2-2b3",
+                                      "-1-2-2b",
+                                      "1-x-2b",
+                                      "01-2-2b",
+                                      "1-2-2B",
+                                      "99999999999999999999-0-00"};
+    struct audit_place place;
+    char text[AUDIT_CURSOR_SIZE];
+
+    CU_ASSERT_TRUE(audit_place_read(STR("1768471200000-3-2b"), &place));
+    CU_ASSERT_STRING_EQUAL(place.id, "1768471200000-3");
+    CU_ASSERT_EQUAL(place.shard, 0x2b);
+    audit_place_print(&place, text);
+    CU_ASSERT_STRING_EQUAL(text, "1768471200000-3-2b");
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        CU_ASSERT_FALSE(audit_place_read(str_of(bad[i]), &place));
+}
+
+static int close_audit(void)
+{
+    arena_free(arena);
+    arena = NULL;
+    return 0;
+}
+
+void audit_tests(void)
+{
+    CU_pSuite suite = CU_add_suite("audit", NULL, close_audit);
+
+    CU_add_test(suite, "keys are lines of 32 bytes or more", keys_are_lines_of_32_bytes_or_more);
+    CU_add_test(suite, "a key is found by its id", a_key_is_found_by_its_id);
+    CU_add_test(suite, "a MAC is what openssl says", a_mac_is_what_openssl_says);
+    CU_add_test(suite, "a whole chain is sound", a_whole_chain_is_sound);
+    CU_add_test(suite, "each value of a record is under the seal",
+                each_value_of_a_record_is_under_the_seal);
+    CU_add_test(suite, "values do not run into each other", values_do_not_run_into_each_other);
+    CU_add_test(suite, "each value of a seal is under its head",
+                each_value_of_a_seal_is_under_its_head);
+    CU_add_test(suite, "what stands elsewhere is found", what_stands_elsewhere_is_found);
+    CU_add_test(suite, "a tail is missed", a_tail_is_missed);
+    CU_add_test(suite, "only what is old may be missing at the front",
+                only_what_is_old_may_be_missing_at_the_front);
+    CU_add_test(suite, "a seal of another shard is none of this",
+                a_seal_of_another_shard_is_none_of_this);
+    CU_add_test(suite, "the same is counted and what differs is not",
+                the_same_is_counted_and_what_differs_is_not);
+    CU_add_test(suite, "as many notes fit as there is room", as_many_notes_fit_as_there_is_room);
+    CU_add_test(suite, "a place reads back as it was printed",
+                a_place_reads_back_as_it_was_printed);
+}
