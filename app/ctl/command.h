@@ -39,6 +39,9 @@ extern const struct command audit_command;
 extern const struct command batch_command;
 extern const struct command backtest_command;
 extern const struct command report_command;
+extern const struct command export_command;
+extern const struct command erase_command;
+extern const struct command log_hash_command;
 
 /* A line on stderr: "mastery-ctl NAME: …". */
 void command_complain(const struct command *command, const char *format, ...)

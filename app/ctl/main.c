@@ -22,6 +22,9 @@ static const struct command *const commands[] = {
     &batch_command,
     &report_command,
     &backtest_command,
+    &export_command,
+    &erase_command,
+    &log_hash_command,
     &config_command,
     &nginx_locations_command,
 };

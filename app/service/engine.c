@@ -17,6 +17,13 @@
 static const char catalogue_setting[] = "RECOMMENDATIONS_FILE: ";
 enum { ERROR_SIZE = sizeof(catalogue_setting) + CATALOGUE_ERROR_SIZE };
 
+bool engine_has_log_key(const struct engine *engine)
+{
+    const struct config *config = &engine->config;
+
+    return (config->log_key && *config->log_key) || (config->jwt_secret && *config->jwt_secret);
+}
+
 /* A key of its own if there is one, else one derived from the signing secret (so that all processes
  * agree), else a random one: then the hashes of two processes differ. */
 void engine_set_log_key(struct engine *engine)

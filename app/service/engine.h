@@ -54,6 +54,8 @@ enum engine_part {
 bool engine_open(struct engine *engine, const char *program, const struct router *router,
                  unsigned parts);
 void engine_close(struct engine *engine);
+/* Hashes of ids in the log are the same in all processes. */
+bool engine_has_log_key(const struct engine *engine);
 /* Of the hashes that stand for ids in the log: again when secrets have changed. */
 void engine_set_log_key(struct engine *engine);
 /* Drops what is remembered when a student has been erased anywhere in the pool. */

@@ -40,8 +40,10 @@ bool erase_begin(struct erase *e)
 
 void erase_release(struct erase *e)
 {
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2; i++) {
         arena_free(e->pages[i]);
+        e->pages[i] = NULL;
+    }
 }
 
 static bool counting(const struct erase *e)

@@ -31,6 +31,7 @@ static const struct {
     {retention_tick, retention_busy},
     {audit_care_tick, audit_care_busy},
     {seals_tick,     seals_busy},
+    {erasures_tick,  erasures_busy},
 };
 /* clang-format on */
 
@@ -197,6 +198,7 @@ static void tell_start(const struct worker *w)
 
 static void close_parts(struct worker *w)
 {
+    erase_release(&w->erasures.erase);
     store_watch_stop(&w->store);
     signal_watch_stop(&w->signals);
     listener_close(w);

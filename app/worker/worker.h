@@ -12,6 +12,7 @@
 #include "app/service/engine.h"
 #include "app/service/loop.h"
 #include "app/worker/audit.h"
+#include "app/worker/erasures.h"
 #include "app/worker/jobs.h"
 #include "app/worker/journal.h"
 #include "app/worker/leases.h"
@@ -50,6 +51,7 @@ struct worker {
     struct retention retention;
     struct audit_care care;
     struct seals seals;
+    struct erasures erasures;
 };
 
 /* Runs until it is told to drain and has; the status for exit. */

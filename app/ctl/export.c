@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* mastery-ctl export: what the route gives, for whoever has the store and no token. */
+#include <signal.h>
+#include <stdio.h>
+
+#include "app/base/clock.h"
+#include "app/ctl/command.h"
+#include "app/service/export.h"
+
+enum { PAGE_FIRST = 64 << 10, PAGE_CAP = 16 << 20, OUT_FIRST = 1 << 20, OUT_CAP = 64 << 20 };
+
+struct settings {
+    const char *student;
+};
+
+static enum ctl_exit fail(const struct command *command, const struct engine *engine,
+                          const struct problem *p)
+{
+    if (p->code != PROBLEM_SERVICE_UNAVAILABLE) {
+        command_complain(command, "%s", p->message);
+        return CTL_FAILED;
+    }
+    command_complain(command, "Redis is away: %s", store_last_error(engine->store));
+    return CTL_AWAY;
+}
+
+/* What is ready goes out after each round: what has been printed before a failure is no export, and
+ * has no hash. */
+static enum ctl_exit show(const struct command *command, struct engine *engine, struct export *e)
+{
+    struct problem p = {.code = PROBLEM_NONE};
+    struct asks asks;
+    enum step step;
+
+    asks_init(&asks, e->page, NULL);
+    do {
+        step = export_step(e, &asks, &p);
+        if (p.code == PROBLEM_NONE)
+            (void)fwrite(e->out->p, 1, e->out->n, stdout);
+        e->out->n = 0;
+        if (step == STEP_MORE)
+            (void)store_wait(engine->store, &asks);
+    } while (step == STEP_MORE);
+    if (p.code != PROBLEM_NONE)
+        return fail(command, engine, &p);
+    (void)putchar('\n');
+    return CTL_DONE;
+}
+
+static enum ctl_exit run(const struct command *command, const void *settings, struct arena *arena)
+{
+    const struct settings *s = settings;
+    struct engine engine;
+    struct arena *page = arena_new(PAGE_FIRST, PAGE_CAP), *text = arena_new(OUT_FIRST, OUT_CAP);
+    struct buf out;
+    struct export e = {.engine = &engine,
+                       .student = str_of(s->student),
+                       .by = STR("mastery-ctl"),
+                       .now_ms = clock_wall_ms(),
+                       .kinds = student_kinds,
+                       .kind_count = STUDENT_KEY_COUNT,
+                       .page = page,
+                       .out = &out};
+    enum ctl_exit status = CTL_FAILED;
+
+    (void)arena;
+    (void)signal(SIGPIPE, SIG_IGN);
+    buf_init(&out, text);
+    if (page && text && engine_open(&engine, "mastery-ctl export", NULL, ENGINE_SERVING))
+        status = show(command, &engine, &e);
+    engine_close(&engine);
+    arena_free(text);
+    arena_free(page);
+    return status;
+}
+
+/* clang-format off */
+static const struct option_rule options[] = {
+    {.name = "student", .value = "STUDENT", .type = OPTION_OPERAND, .required = true,
+     .into = offsetof(struct settings, student), .about = "whose data"},
+    {0},
+};
+/* clang-format on */
+
+const struct command export_command = {
+    .name = "export",
+    .summary = "Prints all that is kept of a student, as JSON with its hash",
+    .options = options,
+    .settings_size = sizeof(struct settings),
+    .run = run,
+};

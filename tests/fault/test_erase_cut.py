@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Erasure that is cut short, or races with new data, or finds Redis full: it ends clean all the
+same (faults 6, 21 and 22 of the hazards)."""
+import contextlib
+import hashlib
+import json
+import os
+import threading
+
+import pytest
+from harness.engine import fresh_id
+from harness.events import event
+from harness.load import Load
+from harness.redis_server import RedisStandIn
+from harness.wait import wait_for
+
+ERASE = "/api/v1/compliance/student"
+STUDENTS = int(os.environ.get("MASTERY_TEST_ERASED", "24"))
+
+
+def tagged(student, rest):
+    return f"{{{hashlib.sha256(student.encode()).hexdigest()[:2]}}}:{rest}"
+
+
+def call(pool, method, path, json=None):
+    return pool.request(method, path, json=json, token=pool.token("root", "admin"))
+
+
+def erase(pool, student):
+    return call(pool, "DELETE", f"{ERASE}/{student}")
+
+
+def ingest(pool, student):
+    return call(pool, "POST", "/api/v1/mastery/ingest", event(student=student))
+
+
+def fill(pool, store, student):
+    wait_for(lambda: pool.calculate(student).status == 200, 30, what="the store in reach")
+    assert ingest(pool, student).status == 202
+    roster = {"name": "x", "teacher_ids": ["t"], "student_ids": [student, "other"]}
+    assert call(pool, "PUT", f"/api/v1/cohorts/c_{student}", roster).status == 201
+    assert call(pool, "POST", "/api/v1/recommendations/adaptive", {"student_id": student}).status == 200
+    letter = {"reason": "r", "source": "dapr", "event": event(student=student), "at": "t"}
+    store.xadd("queue:{dead}", {"e": json.dumps(letter)})
+
+
+def left(store, student):
+    """The keys that hold the id, by what Redis would write to a file."""
+    store.config_set("rdbcompression", "no")
+    word = student.encode()
+    return {key for key in store.scan_iter("*", count=1000)
+            if word in key.encode() or word in raw(store, key)}  # fmt: skip
+
+
+def raw(store, key):
+    return store.execute_command("DUMP", key, NEVER_DECODE=True) or b""
+
+
+def assert_clean(store, student):
+    """c_ID is the cohort's own name."""
+    found = {key for key in left(store, student) if not key.startswith("cohort:") and key != "cohorts"}
+    found -= {"teacher:{t}:cohorts", tagged("other", "student:other:cohorts")}
+    assert found == {tagged(student, f"student:{student}:erased"), tagged(student, "audit")}
+    assert store.get(tagged(student, f"student:{student}:erased")) == "erased"
+    roster = store.hget(f"cohort:{{c_{student}}}", "students")
+    assert roster == "other", "the roster is as it was, without the student"
+
+
+class Scissors(RedisStandIn):
+    """Lets so many commands through from when it is told to, and none after that."""
+
+    left = None
+
+    def _take(self, data, client, server):
+        if self.left is not None and self.left <= 0:
+            self.mode = "hang"
+        before = self.commands
+        data = super()._take(data, client, server)
+        if self.left is not None:
+            self.left -= self.commands - before
+        return data
+
+    def cut_behind(self, commands):
+        self.left = commands
+
+    def mend(self):
+        self.left, self.mode = None, "pass"
+        self.drop_all()
+
+
+@pytest.fixture
+def scissors(redis_server):
+    with Scissors(redis_server.path) as running:
+        yield running
+
+
+@pytest.fixture
+def store(redis_server):
+    return redis_server.client()
+
+
+def test_cut_short_anywhere_it_is_completed_by_repeating(start_pool, scissors, store):
+    pool = start_pool(scissors.url, STORE_ROUND_TIMEOUT_MS=500)
+    cut, whole, commands = 0, 0, 0
+    while whole < 2:
+        commands += 1
+        assert commands < 100
+        student = fresh_id()
+        fill(pool, store, student)
+        scissors.cut_behind(commands)
+        first = erase(pool, student).status
+        scissors.mend()
+        cut += first != 200
+        wait_for(lambda: erase(pool, student).status == 200, 30, what="erased")
+        assert_clean(store, student)
+        store.flushall()
+        whole += first == 200
+    assert cut > 8
+
+
+def swallow(call_it, *arguments):
+    """Whatever becomes of a call to a process that is killed meanwhile."""
+    with contextlib.suppress(Exception):
+        call_it(*arguments)
+
+
+@pytest.mark.parametrize("commands", [4, 5, 8, 12, 16])
+def test_a_worker_completes_what_a_killed_process_has_begun(
+    start_pool, start_worker, redis_server, scissors, store, commands
+):
+    student, direct = fresh_id(), start_pool()
+    pool = start_pool(scissors.url, may_crash=True, STORE_ROUND_TIMEOUT_MS=5000)
+    fill(direct, store, student)
+    scissors.cut_behind(commands)
+    caller = threading.Thread(target=swallow, args=(erase, pool, student))
+    caller.start()
+    wait_for(lambda: scissors.mode == "hang" or not caller.is_alive(), 30, what="the cut")
+    pool.kill()
+    caller.join()
+    scissors.mend()
+    if not store.exists(tagged(student, f"student:{student}:erased")):
+        assert erase(direct, student).status == 200  # cut before anything was done
+    elif store.zcard("erasures"):
+        assert ingest(direct, student).status == 404, "the tombstone holds already"
+        store.zadd("erasures", {student: 1})  # a minute has passed
+        worker = start_worker(direct)
+        wait_for(lambda: not store.zcard("erasures"), 30, what="completed")
+        wait_for(lambda: worker.lines("erasure.completed"), 10, what="said so")
+    assert_clean(store, student)
+
+
+def test_it_works_when_redis_is_full(start_pool, store):
+    pool, student = start_pool(), fresh_id()
+    fill(pool, store, student)
+    store.config_set("maxmemory", 1)
+    assert ingest(pool, student).status == 503
+    assert erase(pool, student).status == 200
+    store.config_set("maxmemory", 0)
+    assert_clean(store, student)
+
+
+def test_the_file_is_written_anew_later_when_it_is_just_being_written(start_pool, start_worker, store):
+    pool, student = start_pool(), fresh_id()
+    fill(pool, store, student)
+    store.set("erasures:rewrite", "1")
+    worker = start_worker(pool)
+    wait_for(lambda: not store.exists("erasures:rewrite"), 30, what="the wish taken")
+    assert worker.lines("worker.started")
+
+
+def test_erasing_while_everybody_writes(start_pool, start_worker, store):
+    """Half of the students are erased while all are written about: none of them is left, and of the
+    others every accepted event counts."""
+    pool = start_pool(size=2, STORE_ROUND_TIMEOUT_MS=2000)
+    start_worker(pool)
+    gone, staying = ([fresh_id(mark) for _ in range(STUDENTS)] for mark in ("g", "k"))
+    everybody = [one for pair in zip(gone, staying) for one in pair]
+
+    def write(caller, turn):
+        student = everybody[(caller * 7 + turn) % len(everybody)]
+        return student, ingest(pool, student).status
+
+    with Load(3, write) as load:
+        wait_for(lambda: len(load.results) > 2 * len(everybody), 120, what="all written about")
+        for student in gone:
+            assert erase(pool, student).status == 200
+        seen = len(load.results)
+        wait_for(lambda: len(load.results) > seen + len(everybody), 120, what="written about again")
+    assert not load.errors
+    quiet = lambda: all(store.xlen(key) == 0 for key in store.scan_iter("*:journal", count=1000))
+    wait_for(quiet, 60, what="journal turned")
+    for student in gone:
+        ours = {key for key in store.scan_iter(f"*{student}*", count=10000)}
+        assert ours == {tagged(student, f"student:{student}:erased")}, student
+        statuses = [status for name, status in load.results if name == student]
+        assert set(statuses) <= {202, 404} and statuses[-1] == 404
+    shards = {key for key in store.scan_iter("*", count=1000) if "student:" not in key}
+    texts = {key: raw(store, key) for key in shards if not key.endswith(":audit")}
+    assert not [key for key, text in texts.items() for one in gone if one.encode() in text]
+    for student in staying:
+        accepted = [status for name, status in load.results if name == student]
+        assert set(accepted) == {202}
+        marks = store.hlen(tagged(student, f"student:{student}:marks"))
+        assert marks == len(accepted), "an event of somebody else is missing"
