@@ -402,3 +402,55 @@ def test_results_count_for_the_deployed_commit_alone(limited, tmp_path):
         boxes, _, _ = verified(limited, only=[*OF_TESTS, *OF_LOAD], **settings)
         assert_all(boxes, OF_TESTS, tests)
         assert_all(boxes, ["load.latency"] if failed else OF_LOAD, load)
+
+
+# ---- a pod of podman, and the image ----
+
+PODMAN = """#!/bin/bash
+case $1 in
+ps) [ "$5" = "pod=known-pod" ] && printf 'aa\\nbb\\ncc\\n' ;;
+inspect) cat "{folder}/containers" ;;
+logs) cat "{log}" ;;
+image) [ "$3" = known-image ] && cat "{folder}/image" ;;
+esac
+"""
+
+
+@pytest.fixture
+def podman(tmp_path, limited):
+    def make(running=True, restarts=0, size=180_000_000, user="10001:10001"):
+        commit = limited.admin().get("/").json["commit"]
+        containers = [
+            {"Name": f"known-pod-{name}", "IsInfra": name == "infra", "RestartCount": restarts, "State": {"Running": running}}
+            for name in ("infra", "app", "nginx")
+        ]
+        image = {"Size": size, "Config": {"User": user, "Labels": {"org.opencontainers.image.revision": commit}}}
+        (tmp_path / "containers").write_text(json.dumps(containers))
+        (tmp_path / "image").write_text(json.dumps([image]))
+        program = tmp_path / "podman"
+        program.write_text(PODMAN.format(folder=tmp_path, log=limited.state_dir / "log/pool.log"))
+        program.chmod(0o755)
+        return {"PODMAN": program, "POD": "known-pod", "IMAGE": "known-image"}
+
+    return make
+
+
+OF_A_POD = ["pods.status", "pods.ready", "pods.restarts", "image.builds", "image.size", "image.user"]
+
+
+def test_a_sound_pod_and_its_image_are_ticked(limited, podman):
+    boxes, _, _ = verified(limited, only=[*OF_A_POD, "logging.", "logs."], **podman())
+    assert_all(boxes, [*OF_A_POD, "logging.json", "logging.correlation", "logs.startup"], "ticked")
+    assert "nginx 1" not in boxes["pods.ready"]["evidence"] and "2/2" in boxes["pods.ready"]["evidence"]
+    assert "podman logs" in boxes["logging.json"]["evidence"]
+
+
+def test_a_broken_pod_and_its_image_fail(limited, podman):
+    settings = podman(running=False, restarts=4, size=300_000_000, user="root")
+    boxes, _, _ = verified(limited, only=OF_A_POD, **settings)
+    assert_all(boxes, [i for i in OF_A_POD if i != "image.builds"], "failed")
+
+
+def test_a_pod_that_is_not_there_fails(limited, podman):
+    boxes, _, _ = verified(limited, only=["pods.status", "pods.ready"], **podman() | {"POD": "another"})
+    assert_all(boxes, ["pods.status", "pods.ready"], "failed")

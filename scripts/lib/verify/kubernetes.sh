@@ -75,8 +75,11 @@ pods() {
     if ! cluster && [ -n "${POD-}" ]; then podman_pod; else object pods -l app=mastery-engine; fi
 }
 
+# The tree's own, where scripts/pod keeps its images; PODMAN names another.
 podman() {
-    if [ -x "$root/scripts/lib/podman" ]; then "$root/scripts/lib/podman" "$@"; else command podman "$@"; fi
+    local own=$root/scripts/lib/podman
+    [ -x "$own" ] || own=podman
+    command "${PODMAN:-$own}" "$@"
 }
 
 podman_pod() {
