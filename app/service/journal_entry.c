@@ -235,7 +235,7 @@ static bool read_entry(const struct journal_source *source, struct arena *arena,
 }
 
 bool journal_entry_turn(const struct journal_source *source, struct arena *arena,
-                        struct journal_turn *ret, int64_t *ret_at_ms, const char **ret_reason)
+                        struct journal_turn *ret, const char **ret_reason)
 {
     struct entry entry;
     struct journal_turn turn = {.id = source->id, .log = STR("")};
@@ -253,6 +253,5 @@ bool journal_entry_turn(const struct journal_source *source, struct arena *arena
             return false;
     }
     *ret = turn;
-    *ret_at_ms = entry.at_ms;
     return true;
 }

@@ -13,9 +13,9 @@ struct journal_source {
     bool publish;    /* somebody is there to publish to */
 };
 
-/* Everything in *ret lives in the arena, or points into the source. *ret_at_ms: when the change was
- * made. False for a text that is no entry of a known kind, with the reason. */
+/* Everything in *ret lives in the arena, or points into the source. False for a text that is no
+ * entry of a known kind, with the reason. */
 bool journal_entry_turn(const struct journal_source *source, struct arena *arena,
-                        struct journal_turn *ret, int64_t *ret_at_ms, const char **ret_reason);
+                        struct journal_turn *ret, const char **ret_reason);
 
 #endif

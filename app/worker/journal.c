@@ -102,16 +102,17 @@ static bool turn_one(struct worker *w, struct task *task, struct batch *b, size_
                                     .publish = worker_publishes(w)};
     struct journal_turn *turn = &b->turns[i];
     const char *reason;
-    int64_t at_ms;
+    int64_t written_ms;
 
     *turn = (struct journal_turn){.id = record->id, .log = STR("")};
-    if (!journal_entry_turn(&source, task->arena, turn, &at_ms, &reason)) {
+    if (!journal_entry_turn(&source, task->arena, turn, &reason)) {
         b->unreadable++;
         return bury(w, task, record, reason);
     }
     b->messages += turn->message_count;
-    if (w->now_ms - at_ms > b->lag_ms)
-        b->lag_ms = w->now_ms - at_ms;
+    /* when it was written, not what it is about: a history that is seeded is about the past */
+    if (stream_id_time(record->id, &written_ms) && w->now_ms - written_ms > b->lag_ms)
+        b->lag_ms = w->now_ms - written_ms;
     return true;
 }
 

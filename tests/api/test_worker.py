@@ -251,6 +251,24 @@ def test_turned_within_about_a_second(pool, stand_in_sidecar, start_worker):
         assert time.monotonic() - began < within(1)
 
 
+def test_lag_is_counted_from_the_writing(pool, store, start_worker):
+    """Not from what an entry is about: whoever seeds a history writes of the past."""
+    student = fresh_id()
+    calculate(pool, student, 0.5)
+    journal, lags = shard_key(store, student, "journal"), []
+    [(_, entry)] = store.xrange(journal)
+    past = {**json.loads(entry["e"]), "at": 1577836800000}
+    store.xadd(journal, {"e": json.dumps(past)})
+    start_worker(pool)
+
+    def turned():
+        lags.append(scrape(pool).value("journal_lag_seconds"))
+        return scrape(pool).value("journal_entries_total", status="turned") == 2 and lags[-1] > 0
+
+    wait_for(turned, 10, what="turned, and the lag told")
+    assert 0 < max(lags) < 3600
+
+
 def test_entry_that_cannot_be_read_becomes_a_dead_letter(
     pool, store, stand_in_sidecar, start_worker
 ):
