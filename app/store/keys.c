@@ -74,19 +74,33 @@ struct str key_student(struct arena *arena, struct str student, enum student_key
     return key_of_kind(arena, student, &student_kinds[key]);
 }
 
+/* From one day's text to that of the next: the calendar is asked only where a month may end. */
+static void print_next_day(int32_t day, char text[DAY_TEXT_SIZE])
+{
+    int of_month = (text[8] - '0') * 10 + text[9] - '0';
+
+    if (of_month >= 28) {
+        day_print(day, text);
+        return;
+    }
+    of_month++;
+    text[8] = (char)('0' + of_month / 10);
+    text[9] = (char)('0' + of_month % 10);
+}
+
 bool key_days_of_kind(struct arena *arena, struct str student, const struct student_kind *kind,
                       int32_t first, int count, struct str *ret_keys)
 {
     struct str prefix = key_of_kind(arena, student, kind);
     size_t n = prefix.n + 8;
-    char *keys = arena_alloc(arena, n * (size_t)count);
+    char *keys = arena_alloc(arena, n * (size_t)count), day[DAY_TEXT_SIZE];
 
     if (!prefix.p || !keys)
         return false;
+    day_print(first, day);
     for (int i = 0; i < count; i++, keys += n) {
-        char day[DAY_TEXT_SIZE];
-
-        day_print(first + i, day);
+        if (i > 0)
+            print_next_day(first + i, day);
         memcpy(keys, prefix.p, prefix.n);
         memcpy(keys + prefix.n, day, 4);
         memcpy(keys + prefix.n + 4, day + 5, 2);

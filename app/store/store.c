@@ -11,6 +11,7 @@
 #include "app/store/breaker.h"
 #include "app/store/connect.h"
 #include "app/store/reply.h"
+#include "app/store/resp.h"
 #include "app/store/schema.h"
 
 enum { READ_SIZE = 65536, FEED_SIZE = 4096, GREETING_ARENA = 16384, ARGV_MAX = ASK_ARGC_MAX + 3 };
@@ -36,8 +37,7 @@ struct store {
     bool connected_before;
     unsigned generation;
     char last_error[160];
-    const char *argv[ARGV_MAX]; /* for hiredis, which wants two arrays */
-    size_t argn[ARGV_MAX];
+    struct str argv[ARGV_MAX]; /* of the command that is being put together */
     char read_buffer[READ_SIZE];
 };
 
@@ -159,19 +159,13 @@ static bool append(struct store *store, const struct ask *ask, bool whole_script
     int n = 0;
 
     if (ask->script) {
-        store->argv[0] = whole_script ? "EVAL" : "EVALSHA";
-        store->argn[0] = strlen(store->argv[0]);
-        store->argv[1] = whole_script ? ask->script->body.p : ask->script->sha1;
-        store->argn[1] = whole_script ? ask->script->body.n : sizeof(ask->script->sha1) - 1;
-        store->argn[2] = (size_t)snprintf(keys, sizeof(keys), "%d", ask->keys);
-        store->argv[2] = keys;
-        n = 3;
+        store->argv[n++] = whole_script ? STR("EVAL") : STR("EVALSHA");
+        store->argv[n++] = whole_script ? ask->script->body : str_of(ask->script->sha1);
+        (void)snprintf(keys, sizeof(keys), "%d", ask->keys);
+        store->argv[n++] = str_of(keys);
     }
-    for (int i = 0; i < ask->argc; i++, n++) {
-        store->argv[n] = ask->argv[i].p;
-        store->argn[n] = ask->argv[i].n;
-    }
-    return redisAppendCommandArgv(store->connection, n, store->argv, store->argn) == REDIS_OK;
+    memcpy(store->argv + n, ask->argv, (size_t)ask->argc * sizeof(*ask->argv));
+    return resp_append(&store->connection->obuf, store->argv, n + ask->argc);
 }
 
 static void count(const struct asks *a, uint64_t counts[2])

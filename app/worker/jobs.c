@@ -10,7 +10,7 @@
 enum { UNKNOWN_KIND = 3, LONGEST_PAUSE = 3 };
 enum { JOB_DONE, JOB_AGAIN, JOB_DEAD }; /* the words of METRIC_JOBS */
 
-static const int64_t TAKE_US = 100000; /* between looks into an empty queue */
+static const int64_t TAKE_US = 25000; /* between looks into an empty queue */
 static const int64_t CLAIM_US = 2000000;
 static const int64_t KEEP_US = 1000000;
 static const int64_t CLAIM_IDLE_MS = 10000; /* ten times as long as between two keeps */
@@ -315,7 +315,7 @@ static void keep(struct worker *w)
     task_submit(w, task, task_over);
 }
 
-/* The queue is looked into ten times a second, and again as soon as a job has ended: being woken
+/* The queue is looked into forty times a second, and again as soon as a job has ended: being woken
  * for each new one, as the journal is, would wake all workers for the one that takes it. */
 void jobs_tick(struct worker *w)
 {

@@ -478,7 +478,7 @@ def test_changes_by_a_batch_are_published_as_others_are(
     trace = "0af7651916cd43dd8448eb211c80319c"
     headers = {"traceparent": f"00-{trace}-b7ad6b7169203331-01"}
     [student] = fresh_ids(1)
-    batch = alone.submit(stating([student]), headers=headers)
+    batch = alone.client.post(PATH, stating([student]), headers=headers).json["batch_id"]
     start_worker(pool, stand_in_sidecar)
     alone.wait(batch)
     wait_for(lambda: len(stand_in_sidecar.events(student)) == 2, 10, what="published")

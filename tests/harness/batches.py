@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Batches: submitted, waited for, and their results read."""
 import time
+import uuid
 
 from harness.engine import fresh_id
 from harness.wait import wait_for
@@ -32,8 +33,13 @@ class Batches:
     def __init__(self, client):
         self.client = client
 
-    def submit(self, body, **options):
-        answer = self.client.post(PATH, body, **options)
+    def submit(self, body):
+        """Sent again, with the same key, when the store is away: one batch all the same."""
+        headers = {"Idempotency-Key": uuid.uuid4().hex}
+        answer = self.client.post(PATH, body, headers=headers)
+        while answer.status in (503, 409):
+            time.sleep(0.05)
+            answer = self.client.post(PATH, body, headers=headers)
         assert answer.status == 202, answer
         return answer.json["batch_id"]
 

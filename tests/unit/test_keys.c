@@ -102,6 +102,22 @@ static void a_profile_s_key_says_whose_it_is(void)
         CU_ASSERT_FALSE(key_read_profile(str_of(others[i]), &student));
 }
 
+/* Over the ends of all months, of a leap year too: together as one by one. */
+static void days_follow_each_other(void)
+{
+    enum { DAYS = 90 };
+    struct str together[DAYS], alone;
+
+    for (int32_t first = 19600; first < 19600 + 5 * 366; first += 7) {
+        CU_ASSERT_TRUE_FATAL(key_student_days(arena, STR("s"), first, DAYS, together));
+        for (int i = 0; i < DAYS; i++) {
+            CU_ASSERT_TRUE_FATAL(key_student_days(arena, STR("s"), first + i, 1, &alone));
+            CU_ASSERT_TRUE(str_equal(together[i], alone));
+        }
+        arena_reset(arena);
+    }
+}
+
 static void a_batch_is_of_one_slot(void)
 {
     CU_ASSERT_TRUE(is(key_batch(arena, STR("b1"), BATCH_KEY_JOB), "batch:{b1}"));
@@ -147,6 +163,7 @@ void keys_tests(void)
     CU_add_test(suite, "a key of a shard says which shard it is",
                 a_key_of_a_shard_says_which_shard_it_is);
     CU_add_test(suite, "a profile's key says whose it is", a_profile_s_key_says_whose_it_is);
+    CU_add_test(suite, "days follow each other", days_follow_each_other);
     CU_add_test(suite, "a batch is of one slot", a_batch_is_of_one_slot);
     CU_add_test(suite, "cohorts and teachers have tags of their own",
                 cohorts_and_teachers_have_tags_of_their_own);
