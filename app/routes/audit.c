@@ -3,8 +3,8 @@
 #include "app/routes/exchange.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
-#include "app/service/audit_list.h"
 #include "app/service/audit_entry.h"
+#include "app/service/audit_list.h"
 
 enum { LOGS_MAX = 1000 };
 

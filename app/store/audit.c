@@ -99,8 +99,11 @@ static struct str one_line(struct arena *arena, struct str s)
     if (s.n == 0 || !memchr(s.p, '\n', s.n))
         return s.p ? s : STR("");
     copy = arena_alloc(arena, s.n);
-    for (size_t i = 0; copy && i < s.n; i++)
-        copy[i] = s.p[i] == '\n' ? ' ' : s.p[i];
+    if (!copy)
+        return (struct str){0};
+    memcpy(copy, s.p, s.n);
+    for (char *p = copy; (p = memchr(p, '\n', s.n - (size_t)(p - copy)));)
+        *p = ' ';
     return (struct str){copy, s.n};
 }
 
@@ -141,15 +144,15 @@ void audit_student_keys(struct arena *arena, struct str student,
 
 struct str audit_seed(struct arena *arena)
 {
-    enum { BYTES = 16 };
+    enum { BYTES = 16, DIGITS = 2 * BYTES };
     unsigned char bytes[BYTES];
-    char *text = arena_alloc(arena, 2 * BYTES + 1);
+    char *text = arena_alloc(arena, DIGITS + 1);
 
     if (!text)
         return (struct str){0};
     random_bytes(bytes, sizeof(bytes));
     hex_print(bytes, sizeof(bytes), text);
-    return (struct str){text, 2 * BYTES};
+    return (struct str){text, DIGITS};
 }
 
 void audit_ask_add(struct asks *a, unsigned shard, const struct audit_record *record)

@@ -392,8 +392,8 @@ def test_seals_can_be_checked_with_nothing_but_the_key(school, student):
             assert value == record_mac(AUDIT_KEY, entry_id, kept.pop(entry_id))
         previous, before = seal["h"], seal["l"]
     assert not kept
-    head = school.redis.hget("audit:heads", shard_of(student))
-    assert head == f"{number} {previous}"
+    head = f"{number} {previous}"
+    wait_for(lambda: school.redis.hget("audit:heads", shard_of(student)) == head, what="the head")
 
 
 def test_the_worker_does_not_start_without_a_key(school, start_worker):
