@@ -236,9 +236,10 @@ def test_a_refusal_asks_redis_the_same_whoever_exists(start_engine):
     engine = start_engine(POOL_SIZE=1, STORE_ROUND_TIMEOUT_MS=1000)
     stage = Stage(engine)
     worker = int(engine.values["WORKER_PID"])
-    commands, seen = Commands(engine), set()
     pause(worker)
     try:
+        commands, seen = Commands(engine), set()
+        commands.of(lambda: None)  # what the worker has asked before
         for row in ROWS:
             if not about_a_student(row) or not stage.has(row.method, row.paths[0]):
                 continue
