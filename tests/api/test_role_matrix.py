@@ -253,3 +253,8 @@ def test_a_refusal_asks_redis_the_same_whoever_exists(start_engine):
     finally:
         resume(worker)
     assert seen, "a teacher's right has to be asked for"
+
+
+def test_the_engine_has_every_route_of_the_contract(stage):
+    missing = {(r.method, path) for r in ROWS for path in r.paths if not stage.has(r.method, path)}
+    assert not missing
