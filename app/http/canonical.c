@@ -75,11 +75,10 @@ static void print_object(struct buf *out, struct json_object *json, struct arena
         out->failed = true;
         return;
     }
-    json_object_object_foreach(json, name, ignored)
-    {
-        (void)ignored;
-        names[i++] = str_of(name);
-    }
+    for (struct json_object_iterator at = json_object_iter_begin(json),
+                                     end = json_object_iter_end(json);
+         !json_object_iter_equal(&at, &end); json_object_iter_next(&at))
+        names[i++] = str_of(json_object_iter_peek_name(&at));
     qsort(names, n, sizeof(*names), by_name);
     buf_char(out, '{');
     for (i = 0; i < n; i++) {

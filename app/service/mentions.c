@@ -30,15 +30,14 @@ static bool in_json(struct json_object *json, struct str id)
                 return true;
         }
         return false;
-    case json_type_object: {
-        json_object_object_foreach(json, name, value)
-        {
-            (void)name;
-            if (in_json(value, id))
+    case json_type_object:
+        for (struct json_object_iterator at = json_object_iter_begin(json),
+                                         end = json_object_iter_end(json);
+             !json_object_iter_equal(&at, &end); json_object_iter_next(&at)) {
+            if (in_json(json_object_iter_peek_value(&at), id))
                 return true;
         }
         return false;
-    }
     case json_type_null:
     case json_type_boolean:
     case json_type_int:

@@ -236,9 +236,10 @@ def test_a_refusal_asks_redis_the_same_whoever_exists(start_engine):
     engine = start_engine(POOL_SIZE=1, STORE_ROUND_TIMEOUT_MS=1000)
     stage = Stage(engine)
     worker = int(engine.values["WORKER_PID"])
-    commands, seen = Commands(engine), set()
     pause(worker)
     try:
+        commands, seen = Commands(engine), set()
+        commands.of(lambda: None)  # what the worker has asked before
         for row in ROWS:
             if not about_a_student(row) or not stage.has(row.method, row.paths[0]):
                 continue
@@ -252,3 +253,8 @@ def test_a_refusal_asks_redis_the_same_whoever_exists(start_engine):
     finally:
         resume(worker)
     assert seen, "a teacher's right has to be asked for"
+
+
+def test_the_engine_has_every_route_of_the_contract(stage):
+    missing = {(r.method, path) for r in ROWS for path in r.paths if not stage.has(r.method, path)}
+    assert not missing
