@@ -5,6 +5,7 @@ import gzip
 import pytest
 from harness.engine import Engine, fresh_id
 from harness.expect import assert_common_headers, assert_ok, assert_problem
+from harness.load import until_refused
 
 COMPONENTS = ("completion", "quiz", "quality", "consistency")
 
@@ -117,7 +118,7 @@ def test_errors_of_nginx_are_for_the_page_too(open_to_pages):
         413: client.raw(
             f"POST /x HTTP/1.1\r\nHost: x\r\n{origin}Content-Length: 9999999\r\n\r\n".encode()
         ),
-        429: [client.get("/ready", headers=ORIGIN) for _ in range(51)][-1],
+        429: until_refused(lambda _: client.get("/ready", headers=ORIGIN))[-1],
     }
     for status, answer in answers.items():
         assert_problem(answer, status)

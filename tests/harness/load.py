@@ -59,3 +59,13 @@ def together(callers, call):
         if isinstance(result, Exception):
             raise result
     return results
+
+
+def until_refused(ask, most=1000):
+    """Answers of ask(0), ask(1), …, the last one a 429: on a busy machine a limit refills meanwhile."""
+    answers = []
+    for i in range(most):
+        answers.append(ask(i))
+        if answers[-1].status == 429:
+            return answers
+    raise AssertionError(f"none of {most} requests was refused")
