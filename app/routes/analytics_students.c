@@ -65,14 +65,16 @@ static enum step students_begin(struct exchange *x, const struct students *in)
     return STEP_MORE;
 }
 
-static bool rank_read(const struct ask *days, bool withdrawn, int metric, struct ranked *r,
-                      struct problem *p)
+static bool rank_read(const struct ask *days, const struct ask *consent, int metric,
+                      struct ranked *r, struct problem *p)
 {
     double values[STUDENT_DAYS_MAX];
     struct history history;
+    bool withdrawn;
     size_t n;
 
-    if (!history_read(days, &history, p))
+    if (!history_read(days, &history, p) ||
+        !student_read_withdrawn(consent, CONSENT_ANALYTICS, &withdrawn, p))
         return false;
     n = metric == 0
             ? daily_scores(history.days, history.n, values)
@@ -111,8 +113,7 @@ static size_t rank_students(struct exchange *x, const struct students *in,
 
         r->id = in->ids.v[i];
         memcpy(r->key, r->id.p, r->id.n);
-        if (!rank_read(s->days[i], student_has_withdrawn(s->consents[i], CONSENT_ANALYTICS),
-                       in->metric, r, &x->problem))
+        if (!rank_read(s->days[i], s->consents[i], in->metric, r, &x->problem))
             return 0;
         if (r->found)
             means[count++] = r->summary.mean;

@@ -74,6 +74,19 @@ bool student_has_withdrawn(const struct ask *ask, enum consent consent)
     return true;
 }
 
+bool student_read_withdrawn(const struct ask *ask, enum consent consent, bool *ret_withdrawn,
+                            struct problem *p)
+{
+    size_t n;
+
+    if (reply_array(ask->reply, 3, &n) != REPLY_THERE) {
+        reply_problem(ask->reply, p);
+        return false;
+    }
+    *ret_withdrawn = student_has_withdrawn(ask, consent);
+    return true;
+}
+
 bool student_read_profile(const struct ask *ask, struct student_profile *ret, struct problem *p)
 {
     size_t n;

@@ -19,6 +19,9 @@ bool state_unpack(struct str packed, struct mastery_state *ret);
 /* Whether consent of this kind is withdrawn, from the answer to student_ask_profile, _state or
  * _consent. True as well when that cannot be told. */
 bool student_has_withdrawn(const struct ask *ask, enum consent consent);
+/* The same for who has not read anything else of the answer yet, whether there is one. */
+bool student_read_withdrawn(const struct ask *ask, enum consent consent, bool *ret_withdrawn,
+                            struct problem *p);
 struct ask *student_ask_consent(struct asks *a, struct str student); /* nothing else */
 
 struct student_profile {
