@@ -13,7 +13,7 @@ from harness.events import event
 from harness.wait import wait_for
 
 # Of the connection, and of the audit log, which is written behind the answer.
-ASIDE = (b"PING", b"SCRIPT", b":audit", b":pseudonym")
+ASIDE = (b"PING", b"SCRIPT", b"schema", b":audit", b":pseudonym")
 PATIENT = {"STORE_ROUND_TIMEOUT_MS": 3000, "STORE_CONNECT_TIMEOUT_MS": 3000}
 RUNNING = re.compile(r"running (\w{64}) (\w+) (\d+)")
 
@@ -54,11 +54,11 @@ class Killer:
     def watch(self, command):
         if any(word in command for word in ASIDE):
             return True
-        if self.cut == threading.get_ident():  # a thread a connection: what was sent before death
+        if self.cut is threading.current_thread():  # one a connection: what was sent before death
             return False
         self.seen += 1
         if self.seen == self.at:
-            self.cut = threading.get_ident()
+            self.cut = threading.current_thread()
             os.kill(self.pool.pids()[0], signal.SIGKILL)
         return self.seen != self.at
 
