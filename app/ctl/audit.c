@@ -285,7 +285,7 @@ static const struct option_rule options[] = {
     {.name = "action", .value = "ACTION", .type = OPTION_OPERAND, .choices = actions, .required = true,
      .into = offsetof(struct settings, action), .about = "verify or list"},
     {.name = "anchor", .value = "FILE", .type = OPTION_TEXT, .into = offsetof(struct settings, anchor),
-     .about = "with verify: a worker's log, or - for standard input; its audit.anchor lines must agree"},
+     .about = "with verify: a worker's log (- is standard input) to agree with"},
     {.name = "limit", .value = "N", .type = OPTION_INT, .min = 1, .max = 10000,
      .into = offsetof(struct settings, limit), .about = "with list: the newest N (100)"},
     {0},

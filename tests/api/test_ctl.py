@@ -19,8 +19,8 @@ from harness.expect import assert_ok
 
 SECRET = "a secret for tests, of more than thirty-two bytes"
 COMMANDS = [
-    "token", "health", "verify", "schema", "seed", "ingest", "dead", "batch", "audit", "report", "backtest", "config",
-    "nginx-locations",
+    "token", "health", "verify", "schema", "seed", "ingest", "dead", "batch", "audit", "export", "erase",
+    "log-hash", "report", "backtest", "config", "nginx-locations",
 ]
 HEADER = "student_id,date,completion,quiz,quality,consistency"
 DONE, FAILED, USAGE, AWAY = range(4)
