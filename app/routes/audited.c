@@ -26,13 +26,13 @@ static bool is_watched(const struct route *route)
     return route->flags & ROUTE_PERSONAL || route->access == ACCESS_ADMIN || is_at_once(route);
 }
 
-static enum kind kind_of(const struct route *route, int status)
+static enum kind kind_of(const struct route *route, int status, bool untold)
 {
     bool answered = status < 400 || status == 404;
 
     if (status == 403 || (status == 401 && is_watched(route)))
         return REFUSAL;
-    if (route->flags & ROUTE_RECORDED)
+    if (route->flags & ROUTE_RECORDED && !untold && status != 404)
         return NOTHING;
     if (is_at_once(route))
         return answered || status >= 500 ? AT_ONCE : NOTHING;
@@ -75,6 +75,20 @@ static void add_list(struct whom *w, struct str_list list)
         w->lists[w->list_count++] = list;
 }
 
+/* Whatever else a client may call somebody by (a filter of the log, an id that is none of ours) has
+ * no place in a record that outlives an erasure. */
+static bool names_no_person(struct str field)
+{
+    static const struct str fields[] = {STR_INIT("cohort_id"), STR_INIT("cohort_a_id"),
+                                        STR_INIT("cohort_b_id"), STR_INIT("batch_id")};
+
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        if (str_equal(field, fields[i]))
+            return true;
+    }
+    return false;
+}
+
 /* The students of a list of objects that name one each. */
 static void add_objects(struct exchange *x, const struct rule *rule, struct whom *w)
 {
@@ -104,7 +118,7 @@ static void look_at_rule(struct exchange *x, const struct rule *rule, struct who
         id = *(const struct str *)member(x, rule);
         if (strcmp(rule->name, "student_id") == 0)
             w->one = id;
-        else if (w->name.n == 0)
+        else if (w->name.n == 0 && names_no_person(str_of(rule->name)))
             w->name = id;
     }
 }
@@ -119,7 +133,7 @@ static void look_at_path(const struct exchange *x, struct whom *w)
             continue;
         if (str_equal(x->match.path.v[i].name, STR("student_id")))
             w->one = value;
-        else
+        else if (names_no_person(x->match.path.v[i].name))
             w->name = value;
     }
 }
@@ -226,7 +240,7 @@ void audited_end(struct exchange *x)
     static const enum audit_way ways[] = {
         [REFUSAL] = AUDIT_REFUSED, [READ] = AUDIT_COUNTED, [AT_ONCE] = AUDIT_AT_ONCE};
     int status = x->response.status;
-    enum kind kind = x->route && x->engine->audit ? kind_of(x->route, status) : NOTHING;
+    enum kind kind = x->route && x->engine->audit ? kind_of(x->route, status, x->untold) : NOTHING;
     struct audit_note note;
     struct whom whom = {.list_count = 0};
 

@@ -81,6 +81,7 @@ static enum step decision_end(struct exchange *x)
         return STEP_DONE;
     case CONSENT_KEPT: break;
     }
+    x->untold = record.at_ms != x->now_ms; /* the same decision again: the one there is is shown */
     http_response_json(&x->response, 200, &w);
     jw_bool(&w, "success", true);
     jw_str(&w, "student_id", in->student);

@@ -33,6 +33,7 @@ struct exchange {
     struct asks asks;
 
     struct str_list about; /* for the audit log: students that neither path nor input names */
+    bool untold; /* for it, too: nothing has been written of which the journal would tell */
 
     bool right_pending; /* a teacher's right hangs on the two asks, sent with the first round */
     struct ask *of_student, *of_teacher;

@@ -104,6 +104,7 @@ static void replay(struct exchange *x, const struct idempotency_record *record)
 {
     struct jw unused;
 
+    x->untold = true;
     http_response_json(&x->response, record->status, &unused);
     x->response.body.n = 0;
     buf_str(&x->response.body, record->body);

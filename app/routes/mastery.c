@@ -323,6 +323,7 @@ static enum step record(struct exchange *x, enum record_kind kind)
     if (x->problem.code != PROBLEM_NONE)
         return STEP_DONE;
     metrics_add(x->engine->metrics, METRIC_CALCULATIONS, kind == RECORD_RECOMPUTE ? 2 : 0, 0, 1);
+    x->untold = s->record.duplicate;
     if (kind == RECORD_STATEMENT)
         put_into_window(&s->window, &s->record.state);
     http_response_json(&x->response, 200, &w);

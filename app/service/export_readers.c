@@ -198,6 +198,12 @@ static void ask_set(struct export *e, struct asks *a)
     ask_key(e, a, STR("SMEMBERS"));
 }
 
+static void ask_sorted_set(struct export *e, struct asks *a)
+{
+    e->asked = ask_command(
+        a, ASK_READ, 4, (struct str[]){STR("ZRANGE"), own_key(e, a->arena), STR("0"), STR("-1")});
+}
+
 static int by_text(const void *a, const void *b)
 {
     return str_compare(*(const struct str *)a, *(const struct str *)b);
@@ -255,6 +261,7 @@ static const struct export_reader by_type[] = {
     [TYPE_STRING] = {false, ask_string, take_string},
     [TYPE_HASH] = {false, ask_hash, take_hash},
     [TYPE_SET] = {true, ask_set, take_set},
+    [TYPE_SORTED_SET] = {true, ask_sorted_set, take_set},
     [TYPE_STREAM] = {true, ask_page, take_stream},
 };
 static const struct export_reader daily = {true, ask_daily, take_daily};
@@ -464,6 +471,7 @@ static void put_audit(struct export *e, const struct audit_entry *entry, struct 
 
     audit_entry_write(begin(e, &t), entry, key_shard(e->student));
     put(e, &t, p);
+    e->found--; /* that somebody asked about nobody is no data about somebody */
 }
 
 static void take_audit(struct export *e, struct problem *p)

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "app/store/erasure.h"
+
 enum phase {
     BEGIN,
     READ,
@@ -93,33 +95,40 @@ static bool change_links(struct roster_change *c, struct asks *asks, ask_link *a
 }
 
 /* Notes who could not be linked. */
-static void read_links(struct roster_change *c, const struct asks *asks)
+static bool read_links(struct roster_change *c, const struct asks *asks)
 {
     for (const struct ask *ask = asks->first; ask; ask = ask->next) {
+        struct str *student;
+
         if (ask->script != &script_link)
             continue;
-        if (!cohort_read_link(ask)) {
-            c->to.students.v[c->linked] = (struct str){0};
-            c->erased++;
-        }
-        c->linked++;
+        student = &c->to.students.v[c->linked++];
+        if (cohort_read_link(ask))
+            continue;
+        if (!c->erased.v)
+            c->erased.v = arena_array(asks->arena, c->to.students.n, sizeof(*c->erased.v));
+        if (!c->erased.v)
+            return false;
+        c->erased.v[c->erased.n++] = *student;
+        *student = (struct str){0};
     }
+    return true;
 }
 
-/* Who has been erased since the list was made leaves the roster again. */
+/* Who has been erased since the list was made leaves the roster again: each alone, since others may
+ * have left it in the same way meanwhile. */
 static void drop_erased(struct roster_change *c, struct asks *asks)
 {
     size_t kept = 0;
 
-    if (c->erased == 0)
-        return;
+    for (size_t i = 0; i < c->erased.n; i++)
+        (void)erasure_ask_cohort(asks, c->to.id, c->erased.v[i], false, c->to.updated_at_ms);
     for (size_t i = 0; i < c->to.students.n; i++) {
         if (c->to.students.v[i].n > 0)
             c->to.students.v[kept++] = c->to.students.v[i];
     }
     c->to.students.n = kept;
     c->to.student_count = (int64_t)kept;
-    cohort_ask_write(asks, &c->to);
 }
 
 static bool ask_phase(struct roster_change *c, struct asks *asks)
@@ -157,7 +166,10 @@ enum step roster_change_step(struct roster_change *c, struct asks *asks, struct 
     }
     if (c->phase == READ ? !read_old(c, asks, p) : !cohort_read_writes(asks, p))
         return STEP_DONE;
-    read_links(c, asks);
+    if (!read_links(c, asks)) {
+        problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
+        return STEP_DONE;
+    }
     if (c->phase == READ)
         c->phase = UNLINK_TEACHERS;
     asks_clear(asks);

@@ -14,8 +14,9 @@ struct roster_change {
     struct cohort from; /* out: what was there */
     /* own */
     int phase;
-    size_t next;           /* of the links of this phase */
-    size_t linked, erased; /* students that have been tried, and could not be */
+    size_t next;            /* of the links of this phase */
+    size_t linked;          /* students that have been tried */
+    struct str_list erased; /* those of them who could not be: erased since the list was made */
     char lock[UUID_TEXT_SIZE];
     struct ask *lock_ask, *read_ask;
 };

@@ -202,11 +202,13 @@ enum erasure_outcome erasure_read_shard(const struct ask *ask, int64_t ret_count
     return p->code == PROBLEM_NONE ? ERASURE_DONE : ERASURE_PROBLEM;
 }
 
-struct ask *erasure_ask_records(struct asks *a, struct str student)
+struct ask *erasure_ask_records(struct asks *a, struct str student, int64_t offset, int count)
 {
     struct str key = key_student(a->arena, student, STUDENT_KEY_IDEMPOTENCY);
 
-    return ask_command(a, ASK_READ, 2, (struct str[]){STR("SMEMBERS"), key});
+    return ask_command(
+        a, ASK_READ, 4,
+        (struct str[]){STR("ZRANGE"), key, number(a, offset), number(a, offset + count - 1)});
 }
 
 void erasure_ask_finish(struct asks *a, struct str student, int64_t tombstone_s)

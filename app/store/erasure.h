@@ -45,7 +45,7 @@ enum erasure_outcome erasure_read_shard(const struct ask *ask, int64_t ret_count
 
 /* Keys of the idempotency records with answers about the student: a set. Only a list that was read
  * when the tombstone was there is complete. */
-struct ask *erasure_ask_records(struct asks *a, struct str student);
+struct ask *erasure_ask_records(struct asks *a, struct str student, int64_t offset, int count);
 /* Everything else has gone. */
 void erasure_ask_finish(struct asks *a, struct str student, int64_t tombstone_s);
 

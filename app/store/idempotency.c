@@ -56,11 +56,15 @@ struct ask *idempotency_ask_take(struct asks *a, struct str key, struct str dige
 /* Longer than any request may run (REQUEST_DEADLINE_S). */
 enum { LONGEST_REQUEST_MS = 600000 };
 
-/* KEYS: the student's list, tombstone. ARGV: the record's key, how long the list lives (ms). */
+/* KEYS: the student's list, tombstone. ARGV: the record's key, how long it may be there (ms). Names
+ * of records that have expired leave the list, or it would grow for ever. */
 struct script script_idempotency_note = {
     .name = "idempotency_note",
     .body = STR_INIT("if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end\n"
-                     "redis.call('SADD', KEYS[1], ARGV[1])\n"
+                     "local time = redis.call('TIME')\n"
+                     "local now = time[1] * 1000 + math.floor(time[2] / 1000)\n"
+                     "redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ('%.0f'):format(now))\n"
+                     "redis.call('ZADD', KEYS[1], ('%.0f'):format(now + ARGV[2]), ARGV[1])\n"
                      "return redis.call('PEXPIRE', KEYS[1], ARGV[2])\n"),
 };
 

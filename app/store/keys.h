@@ -40,7 +40,7 @@ enum { SHARDS = 256 };
     /* the cohorts the student is in */                                                               \
     X(COHORTS, "cohorts", ":cohorts", KEY_SINGLE, TYPE_SET, "cohorts")                                  \
     /* names of the idempotency records with answers about the student; not exported: copies */       \
-    X(IDEMPOTENCY, "idempotency", ":idempotency", KEY_SINGLE, TYPE_SET, NULL)                           \
+    X(IDEMPOTENCY, "idempotency", ":idempotency", KEY_SINGLE, TYPE_SORTED_SET, NULL)                    \
     /* tombstone: no new data for this student; not exported: then there is nothing */                \
     X(ERASED, "tombstone", ":erased", KEY_SINGLE, TYPE_STRING, NULL)                                    \
     /* the name by which audit records speak of the student; not exported: the records are */         \
@@ -48,7 +48,7 @@ enum { SHARDS = 256 };
 /* clang-format on */
 
 enum key_family { KEY_SINGLE, KEY_DAILY };
-enum key_type { TYPE_STRING, TYPE_HASH, TYPE_SET, TYPE_STREAM };
+enum key_type { TYPE_STRING, TYPE_HASH, TYPE_SET, TYPE_SORTED_SET, TYPE_STREAM };
 
 struct student_kind {
     const char *name;

@@ -111,7 +111,20 @@ def fill(engine, admin, student, others=("other",)):
     for level in ("high", "low"):
         store.zadd("queue:{batch}:later", {f"2 event 1 {level} {json.dumps(body)}": 4e12})
     wait_for(lambda: store.exists(own(student, ":events")), 30, what="event kept")
+    call_by_other_names(engine, admin, student)
     return cohort
+
+
+def call_by_other_names(engine, admin, student):
+    """The id where it names nobody, as a person would write it who does not know better."""
+    assert_ok(admin.get(f"/api/v1/compliance/audit/logs?user_id={student}"))
+    said = {"recommendation_id": student, "completed": True}
+    assert_problem(admin.post("/api/v1/recommendations/feedback", said), 404)
+    store = engine.redis()
+    noted = lambda name: any(
+        name in field for key in store.scan_iter("*:audit:reads") for field in store.hkeys(key)
+    )
+    wait_for(lambda: noted("audit"), 30, what="the reads are noted")
 
 
 @pytest.fixture
@@ -153,6 +166,28 @@ def test_nothing_is_left_and_nothing_else_is_missing(alone, root):
     assert untouched <= {key for key in mentioning(store, longer) if longer in key}
     assert_ok(root.post("/api/v1/mastery/query", {"student_id": longer}))
     assert_ok(root.get(f"/api/v1/mastery/history/{longer}"))
+
+
+def test_what_redis_refuses_is_not_taken_for_gone(alone, root):
+    """An error among the answers of the walk: nothing is called done, and the next time it is."""
+    store, student = alone.redis(decode=False), fresh_id("ab")
+    fill(alone, root, student)
+    store.zadd("batches", {"broken": 4e12})
+    store.set("batch:{broken}:students", "a text")
+    assert root.delete(f"{ERASE}/{student}").status >= 500
+    assert store.get(tombstone(student)) == b"erasing"
+    store.delete("batch:{broken}:students")
+    erase(root, student)
+    assert mentioning(store, student) == {tombstone(student), audit(student)}
+
+
+def test_who_was_only_asked_about_is_nobody(alone, root):
+    store, student = alone.redis(decode=False), fresh_id()
+    assert_ok(root.get(f"/api/v1/mastery/history/{student}"))
+    wait_for(lambda: store.exists(own(student, ":pseudonym")), 30, what="the read is noted")
+    assert_problem(root.delete(f"{ERASE}/{student}"), 404, "NOT_FOUND")
+    assert_problem(root.get(f"/api/v1/compliance/export/{student}"), 404, "NOT_FOUND")
+    assert_ok(alone.calculate(student))
 
 
 def test_the_audit_record_is_what_is_left(alone, root):
