@@ -193,7 +193,8 @@ static enum step submit(struct exchange *x)
         return submit_first(x);
     if (!s->made)
         return submit_second(x, x->input, s);
-    if (!batch_read_create(s->made, &made, &x->problem))
+    /* the batch, its place in the list, its jobs: without one of them it would never end */
+    if (!asks_read_done(&x->asks, &x->problem) || !batch_read_create(s->made, &made, &x->problem))
         return STEP_DONE;
     if (made)
         metrics_add(x->engine->metrics, METRIC_BATCH, BATCH_PENDING, 0, 1);

@@ -164,7 +164,7 @@ enum step roster_change_step(struct roster_change *c, struct asks *asks, struct 
         c->phase = READ;
         return STEP_MORE;
     }
-    if (c->phase == READ ? !read_old(c, asks, p) : !cohort_read_writes(asks, p))
+    if (c->phase == READ ? !read_old(c, asks, p) : !asks_read_done(asks, p))
         return STEP_DONE;
     if (!read_links(c, asks)) {
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);

@@ -130,21 +130,6 @@ void cohort_ask_delete(struct asks *a, struct str cohort)
     (void)ask_command(a, ASK_WRITE, 3, (struct str[]){STR("ZREM"), key_cohorts, cohort});
 }
 
-bool cohort_read_writes(const struct asks *a, struct problem *p)
-{
-    if (a->status != ASKS_ANSWERED) { /* none of them may even have been noted */
-        problem_unavailable(p, 1);
-        return false;
-    }
-    for (const struct ask *ask = a->first; ask; ask = ask->next) {
-        if (ask->reply && ask->reply->type != REDIS_REPLY_ERROR)
-            continue;
-        reply_problem(ask->reply, p);
-        return false;
-    }
-    return true;
-}
-
 /* ---- the lock ---- */
 
 struct ask *cohort_ask_lock(struct asks *a, struct str cohort, struct str token)

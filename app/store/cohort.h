@@ -46,8 +46,6 @@ void cohort_ask_link_teacher(struct asks *a, enum link_change change, struct str
                              struct str cohort);
 /* Whether the student could be linked: false for one who is erased. */
 bool cohort_read_link(const struct ask *ask);
-/* Any error among the replies of a round of writes, as a problem. */
-bool cohort_read_writes(const struct asks *a, struct problem *p);
 
 /* The cohorts a student is in, a teacher teaches: sets of ids. */
 struct ask *cohort_ask_of_student(struct asks *a, struct str student);

@@ -94,3 +94,18 @@ void reply_problem(const redisReply *reply, struct problem *p)
     case REPLY_BUG: problem_set(p, PROBLEM_INTERNAL_ERROR, NULL); return;
     }
 }
+
+bool asks_read_done(const struct asks *a, struct problem *p)
+{
+    if (a->status != ASKS_ANSWERED) { /* none of them may even have been noted */
+        problem_unavailable(p, 1);
+        return false;
+    }
+    for (const struct ask *ask = a->first; ask; ask = ask->next) {
+        if (ask->reply && ask->reply->type != REDIS_REPLY_ERROR)
+            continue;
+        reply_problem(ask->reply, p);
+        return false;
+    }
+    return true;
+}

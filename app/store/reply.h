@@ -34,4 +34,7 @@ enum reply_error reply_error_of(const redisReply *reply);
  * Any reply that is not an error but was not expected is INTERNAL_ERROR too. */
 void reply_problem(const redisReply *reply, struct problem *p);
 
+/* Whether all of a round were answered, and none by an error; else the first one's problem. */
+bool asks_read_done(const struct asks *a, struct problem *p);
+
 #endif

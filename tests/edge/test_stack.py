@@ -175,6 +175,17 @@ def test_metrics_are_for_configured_networks_only(start_engine):
             assert engine.client().get(path, headers=headers).status == 403
 
 
+def test_metrics_are_not_passed_on(start_engine):
+    """Behind a proxy that is believed everybody may seem to come from within."""
+    engine = start_engine(METRICS_ALLOW="127.0.0.1 10.0.0.0/8", TRUSTED_PROXIES="127.0.0.0/8")
+    client = engine.client()
+    assert client.get("/metrics").status == 200
+    for forwarded in ("10.1.1.1", "127.0.0.1", "10.1.1.1, 127.0.0.1", "8.8.8.8"):
+        answer = client.get("/metrics", headers={"X-Forwarded-For": forwarded})
+        assert answer.status == 403 and answer.json["error"]["code"] == "FORBIDDEN", forwarded
+    assert client.get("/health", headers={"X-Forwarded-For": "10.1.1.1"}).status == 200
+
+
 def test_configured_origins_may_ask_and_no_others(start_engine):
     engine = start_engine(CORS_ORIGINS="https://learn.example.org")
     client, good = engine.client(), "https://learn.example.org"
