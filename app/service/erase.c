@@ -419,15 +419,27 @@ static void turn_page(struct erase *e, struct asks *asks)
     asks_init(asks, e->pages[e->page], asks->owner);
 }
 
+/* Notes that an erasure is under way and that the file is to be rewritten, for which a Redis that
+ * is full has no room; the rewriting, which may be under way already; the list of what was slow,
+ * for which leave may be lacking. */
+static bool only_helps(const struct ask *ask)
+{
+    static const struct str commands[] = {STR_INIT("ZADD"), STR_INIT("SET"),
+                                          STR_INIT("BGREWRITEAOF"), STR_INIT("SLOWLOG")};
+
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (!ask->script && str_equal(ask->argv[0], commands[i]))
+            return true;
+    }
+    return false;
+}
+
 /* What Redis refuses to do (replicas that lag, a disk that is full) must not pass for what was not
- * there. Leave may be lacking to rewrite its file, and to empty its list of what was slow. */
+ * there. */
 static bool all_done(const struct erase *e, struct problem *p)
 {
     for (const struct ask *ask = e->answered; ask; ask = ask->next) {
-        bool traces =
-            str_equal(ask->argv[0], STR("BGREWRITEAOF")) || str_equal(ask->argv[0], STR("SLOWLOG"));
-
-        if (ask->reply && (ask->reply->type != REDIS_REPLY_ERROR || traces))
+        if (ask->reply && (ask->reply->type != REDIS_REPLY_ERROR || only_helps(ask)))
             continue;
         reply_problem(ask->reply, p);
         return false;

@@ -56,9 +56,10 @@ def test_the_store_is_reached_through_the_tunnel_and_no_other_way(
         student = fresh_id()
         assert pool.calculate(student).status == 200
         assert pool.query(student).json["mastery_score"] == 0.83
-        peers = [client["laddr"] for client in server.client().client_list()]
-        through = [address for address in peers if address == f"127.0.0.1:{server.port}"]
-        assert len(through) >= 2 and len(peers) == len(through) + 1, peers
+        peers = lambda: [client["laddr"] for client in server.client().client_list()]
+        through = lambda: [at for at in peers() if at == f"127.0.0.1:{server.port}"]
+        wait_for(lambda: len(through()) >= 2, 30, what="both processes are there")
+        assert len(peers()) == len(through()) + 1, peers()
 
 
 def test_a_tunnel_that_breaks_is_a_store_that_is_away(start_redis, start_pool, authority):
