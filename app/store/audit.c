@@ -319,28 +319,10 @@ struct ask *audit_ask_count(struct asks *a, unsigned shard)
     return ask_command(a, ASK_READ, 2, (struct str[]){STR("XLEN"), key});
 }
 
-/* Exactly our fields in their order: whatever else is there would not be under the seal. */
-static bool read_fields(const struct stream_entry *entry, struct str ret[AUDIT_FIELDS])
-{
-    size_t n;
-    struct str name;
-
-    if (reply_array(entry->fields, SIZE_MAX, &n) != REPLY_THERE || n != 2 * (size_t)AUDIT_FIELDS)
-        return false;
-    for (size_t i = 0; i < AUDIT_FIELDS; i++) {
-        if (reply_text(reply_at(entry->fields, 2 * i), &name) != REPLY_THERE ||
-            !str_equal(name, field_names[i]) ||
-            reply_text(reply_at(entry->fields, 2 * i + 1), &ret[i]) != REPLY_THERE ||
-            (ret[i].n > 0 && memchr(ret[i].p, '\n', ret[i].n)))
-            return false;
-    }
-    return true;
-}
-
 static void read_entry(const struct stream_entry *from, struct audit_entry *ret)
 {
     *ret = (struct audit_entry){.id = from->id};
-    ret->whole = read_fields(from, ret->v);
+    ret->whole = stream_fields_exactly(from, field_names, AUDIT_FIELDS, ret->v);
     for (size_t i = 0; i < AUDIT_FIELDS && !ret->whole; i++)
         ret->v[i] = STR("");
 }

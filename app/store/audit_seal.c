@@ -46,27 +46,10 @@ struct ask *audit_seal_ask_range(struct asks *a, unsigned shard, struct str from
     return ask_command(a, ASK_READ, 6, argv);
 }
 
-static bool read_fields(const struct stream_entry *entry, struct str ret[SEAL_FIELDS])
-{
-    size_t n;
-    struct str name;
-
-    if (reply_array(entry->fields, SIZE_MAX, &n) != REPLY_THERE || n != 2 * (size_t)SEAL_FIELDS)
-        return false;
-    for (size_t i = 0; i < SEAL_FIELDS; i++) {
-        if (reply_text(reply_at(entry->fields, 2 * i), &name) != REPLY_THERE ||
-            !str_equal(name, field_names[i]) ||
-            reply_text(reply_at(entry->fields, 2 * i + 1), &ret[i]) != REPLY_THERE ||
-            (ret[i].n > 0 && memchr(ret[i].p, '\n', ret[i].n)))
-            return false;
-    }
-    return true;
-}
-
 static void read_one(const struct stream_entry *from, struct audit_seal *ret)
 {
     *ret = (struct audit_seal){.id = from->id};
-    ret->whole = read_fields(from, ret->v);
+    ret->whole = stream_fields_exactly(from, field_names, SEAL_FIELDS, ret->v);
     for (size_t i = 0; i < SEAL_FIELDS && !ret->whole; i++)
         ret->v[i] = STR("");
 }

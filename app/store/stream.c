@@ -73,3 +73,23 @@ int stream_id_compare(struct str a, struct str b)
     }
     return 0;
 }
+
+bool stream_fields_exactly(const struct stream_entry *entry, const struct str *names, size_t n,
+                           struct str *ret_values)
+{
+    struct str name;
+    size_t there;
+
+    if (reply_array(entry->fields, SIZE_MAX, &there) != REPLY_THERE || there != 2 * n)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        struct str *value = &ret_values[i];
+
+        if (reply_text(reply_at(entry->fields, 2 * i), &name) != REPLY_THERE ||
+            !str_equal(name, names[i]) ||
+            reply_text(reply_at(entry->fields, 2 * i + 1), value) != REPLY_THERE ||
+            (value->n > 0 && memchr(value->p, '\n', value->n)))
+            return false;
+    }
+    return true;
+}

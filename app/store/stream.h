@@ -19,6 +19,10 @@ enum reply stream_read(const redisReply *reply, size_t max, struct stream_entry 
                        size_t *ret_count);
 /* The value of the field of that name; MISSING when it has none. */
 enum reply stream_field(const struct stream_entry *entry, struct str name, struct str *ret);
+/* The values, where the entry has exactly these fields in this order, and no value has a line feed:
+ * whatever else stood there would not be under a seal. */
+bool stream_fields_exactly(const struct stream_entry *entry, const struct str *names, size_t n,
+                           struct str *ret_values);
 /* The time in an id, in ms since the epoch by the clock of Redis; false for what is no id. */
 bool stream_id_time(struct str id, int64_t *ret_ms);
 /* Below 0, 0 or above it, as the first comes before the second; what is no id comes first. */
