@@ -22,7 +22,7 @@ class Watch:
 
     def __init__(self, batches, expected):
         self.batches, self.expected = batches, expected  # batch -> number of students
-        self.last, self.seen = {}, set()
+        self.last = {}
 
     def look(self, batch):
         now, total = self.batches.status(batch), self.expected[batch]
@@ -34,7 +34,6 @@ class Watch:
             assert now["processed_students"] >= before["processed_students"], "backwards"
             assert before["status"] not in ENDED or now["status"] == before["status"]
         self.last[batch] = now
-        self.seen.add(now["processed_students"])
         return now["status"] in ENDED
 
     def all_ended(self):
@@ -104,7 +103,43 @@ def test_workers_killed_over_and_over_leave_each_result_once(start_pool, redis_s
     finally:
         for worker in workers:
             worker.kill()
-    assert watch.seen - {0, STUDENTS}, "no progress was to be seen"
+    assert_each_once(batches, submitted)
+    assert_stated_once(pool, redis_server.client(), submitted)
+
+
+class FirstKept:
+    """Watches a worker's line to Redis, and cuts it off behind the first results it keeps."""
+
+    def __init__(self):
+        self.found = False
+
+    def __call__(self, command):
+        cut = self.found
+        self.found |= b"batch:{" in command and b"mastery_score" in command
+        return not cut
+
+
+def test_progress_shows_what_is_kept_and_another_worker_goes_on_from_there(
+    start_pool, stand_in, redis_server
+):
+    pool = start_pool(**PATIENT)
+    batches = Batches(PoolAdmin(pool))
+    stand_in.watch = FirstKept()
+    submitted = submit_all(batches, 1, STUDENTS)
+    [batch] = submitted
+    watch = Watch(batches, {batch: STUDENTS})
+    workers = start_workers(pool, 1, REDIS_URL=stand_in.url)
+    try:
+        wait_for(lambda: not watch.look(batch) and watch.last[batch]["processed_students"], 30)
+        kept = batches.results(batch)
+        assert 0 < len(kept) == watch.last[batch]["processed_students"] < STUDENTS
+        workers[0].kill()
+        workers += start_workers(pool, 1)
+        wait_for(watch.all_ended, 60, what="the rest is done")
+    finally:
+        for worker in workers:
+            worker.kill()
+    assert [result for result in batches.results(batch) if result in kept] == kept
     assert_each_once(batches, submitted)
     assert_stated_once(pool, redis_server.client(), submitted)
 
