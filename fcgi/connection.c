@@ -11,6 +11,9 @@ enum {
     FCGI_HEADER_SIZE = 8,
     FCGI_VERSION = 1,
     FCGI_TYPE_BEGIN = 1,
+    FCGI_TYPE_END = 3,
+    FCGI_TYPE_STDOUT = 6,
+    FCGI_END_SIZE = 8,
 };
 
 void connection_init(struct connection *c, int fd)
@@ -248,7 +251,27 @@ bool connection_piece(struct connection *c)
     return true;
 }
 
-bool connection_answer(struct connection *c)
+/* The end of output and of the request, and a byte more. nginx keeps a connection for its next
+ * request unless more has come behind the end of this one: only so can it be closed without a
+ * moment in which that request is already on its way (hazards N2). libfcgi would end with the end.
+ */
+static void end_connection(struct connection *c)
+{
+    unsigned char high = (unsigned char)(c->request.requestId >> 8);
+    unsigned char low = (unsigned char)c->request.requestId;
+    /* clang-format off */
+    const unsigned char end[3 * FCGI_HEADER_SIZE + 1] = {
+        FCGI_VERSION, FCGI_TYPE_STDOUT, high, low, 0, 0, 0, 0,
+        FCGI_VERSION, FCGI_TYPE_END, high, low, 0, FCGI_END_SIZE, 0, 0,
+    };
+    /* clang-format on */
+
+    if (FCGX_FFlush(c->request.out) == 0)
+        (void)send(c->request.ipcFd, end, sizeof(end), MSG_NOSIGNAL);
+    connection_close(c);
+}
+
+bool connection_answer(struct connection *c, bool last)
 {
     struct exchange *x = &c->exchange;
 
@@ -260,6 +283,10 @@ bool connection_answer(struct connection *c)
         c->request.keepConnection = 0; /* nothing is sent: nginx answers 502 */
     else
         (void)put_body(c);
+    if (last) {
+        end_connection(c);
+        return false;
+    }
     FCGX_Finish_r(&c->request);
     if (c->request.ipcFd < 0)
         c->state = CONNECTION_CLOSED;

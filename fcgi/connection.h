@@ -42,9 +42,10 @@ void connection_init(struct connection *c, int fd);
  * F1: bytes left on a kept connection would be read as the next request; F2: a body counts only
  * whole). arena: of the request. */
 enum connection_event connection_read(struct connection *c, struct arena *arena);
-/* Sends the exchange's response and ends the request. False: the peer did not take it, or the
- * connection was not to be kept; it is closed. */
-bool connection_answer(struct connection *c);
+/* Sends the exchange's response and ends the request; last: and the connection, in such a way that
+ * nginx does not count on it any more. False: it is closed, as it is when the peer did not take the
+ * answer. */
+bool connection_answer(struct connection *c, bool last);
 /* A piece of an answer that is not complete yet; false when the web server does not take it. */
 bool connection_piece(struct connection *c);
 void connection_close(struct connection *c);

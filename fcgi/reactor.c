@@ -114,7 +114,9 @@ static bool on_piece(struct exchange *x)
 
 static void on_finished(struct exchange *x)
 {
-    (void)connection_answer(x->connection);
+    struct connection *c = x->connection;
+
+    (void)connection_answer(c, c->reactor->drain_until_us != 0);
 }
 
 static void on_released(struct exchange *x)

@@ -5,9 +5,11 @@ import signal
 import time
 
 import pytest
+from harness.batches import scores
 from harness.engine import fresh_id
 from harness.expect import assert_ok, assert_problem
 from harness.load import Load, together
+from harness.nginx import Nginx
 from harness.prometheus import Scrape
 from harness.process import alive, children
 from harness.redis_server import pause, resume
@@ -142,6 +144,44 @@ def test_processes_that_retire_by_count_fail_no_request(start_engine):
     assert not load.errors, load.errors[:3]
     assert set(load.results) == {200}
     writers.assert_nothing_lost()
+
+
+@pytest.mark.parametrize("path", ["/health", "/openapi.json"])
+def test_retiring_process_ends_each_connection_behind_its_answer(start_pool, path):
+    """With a byte more, by which nginx knows that the connection is not for another request."""
+    pool = start_pool()
+    [pid] = pool.pids()
+    with pool.connect() as connection:
+        assert connection.request("GET", path).status == 200
+        os.kill(pid, signal.SIGTERM)
+        wait_for(lambda: '"process.draining"' in pool.log_path.read_text(), what="told to leave")
+        answer = connection.request("GET", path)
+        assert answer.status == 200 and isinstance(answer.json, dict)
+        assert connection.rest() == b"\0"
+    wait_for(lambda: not alive(pid), 20, what="it has left")
+
+
+def test_process_that_is_never_let_go_by_nginx_fails_no_request(start_pool):
+    """It leaves, though each of its connections always has another request."""
+    pool = start_pool(DRAIN_TIMEOUT_S=60)
+    token = pool.token("caller", "admin")
+    with Nginx(pool.socket_path, keepalive_requests=10**9) as nginx:
+        clients = [nginx.client(token) for _ in range(8)]
+
+        def write(caller, _turn):
+            body = {"student_id": f"student-{caller}", "components": scores(0.5, 0.5, 0.5, 0.5)}
+            return clients[caller].post("/api/v1/mastery/calculate", body).status
+
+        with Load(8, write) as load:
+            for _ in range(5):
+                before = len(load.results)
+                wait_for(lambda: len(load.results) > before + 100, 30, what="each is in use")
+                [leaving] = pool.pids()
+                os.kill(leaving, signal.SIGTERM)
+                wait_for(lambda: not alive(leaving), 30, what="it has left")
+                wait_for(pool.pids, 30, what="another serves")
+    assert not load.errors, load.errors[:3]
+    assert set(load.results) == {200}
 
 
 @pytest.mark.alone

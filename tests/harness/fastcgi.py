@@ -139,6 +139,12 @@ class FastCgi:
             elif kind == END_REQUEST:
                 return parse_answer(out)
 
+    def rest(self):
+        """What comes behind the answers until the application closes."""
+        while piece := self.sock.recv(65536):
+            self._buffer += piece
+        return self._buffer
+
     def is_closed(self, timeout=1.0):
         """Whether the application closes within this time, sending nothing more."""
         self.sock.settimeout(timeout)
