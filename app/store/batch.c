@@ -47,14 +47,18 @@ struct script script_batch_create = {
         "return 1\n"),
 };
 
-/* KEYS: job. ARGV: now, status. Answers 1 when it ends by this, 0 when it had ended, -1 when it is
- * not there. */
+/* KEYS: job. ARGV: now, status, and the part that will see to the callback, if one ends it. Answers
+ * 1 when it ends by this, 2 when it had ended and that part sees to the callback, 0 when it had
+ * ended otherwise, -1 when it is not there. */
 struct script script_batch_end = {
     .name = "batch_end",
     .body = STR_INIT("local was = redis.call('HGET', KEYS[1], 'status')\n"
                      "if not was then return -1 end\n"
-                     "if was ~= 'pending' and was ~= 'processing' then return 0 end\n"
+                     "if was ~= 'pending' and was ~= 'processing' then\n"
+                     "  return redis.call('HGET', KEYS[1], 'caller') == ARGV[3] and 2 or 0\n"
+                     "end\n"
                      "redis.call('HSET', KEYS[1], 'status', ARGV[2], 'completed', ARGV[1])\n"
+                     "if ARGV[3] then redis.call('HSET', KEYS[1], 'caller', ARGV[3]) end\n"
                      "return 1\n"),
 };
 
@@ -251,30 +255,36 @@ bool batch_read(const struct ask *ask, struct batch *ret, struct problem *p)
 
 /* ---- ending one before its time ---- */
 
-static struct ask *ask_end(struct asks *a, struct str id, enum batch_status status, int64_t now_ms)
+struct ask *batch_ask_cancel(struct asks *a, struct str id, int64_t now_ms)
 {
     return ask_script(a, &script_batch_end, 1, 3,
                       (struct str[]){key_batch(a->arena, id, BATCH_KEY_JOB), number(a, now_ms),
-                                     str_of(batch_status_names[status])});
+                                     str_of(batch_status_names[BATCH_CANCELLED])});
 }
 
-struct ask *batch_ask_cancel(struct asks *a, struct str id, int64_t now_ms)
+struct ask *batch_ask_give_up(struct asks *a, struct str id, int64_t from, int64_t now_ms)
 {
-    return ask_end(a, id, BATCH_CANCELLED, now_ms);
+    return ask_script(a, &script_batch_end, 1, 4,
+                      (struct str[]){key_batch(a->arena, id, BATCH_KEY_JOB), number(a, now_ms),
+                                     str_of(batch_status_names[BATCH_FAILED]), number(a, from)});
 }
 
-struct ask *batch_ask_give_up(struct asks *a, struct str id, int64_t now_ms)
+bool batch_read_given_up(const struct ask *ask, bool *ret_changed, bool *ret_must_call,
+                         struct problem *p)
 {
-    return ask_end(a, id, BATCH_FAILED, now_ms);
+    int64_t answer = 0;
+    bool there = batch_read_answer(ask, &answer, p);
+
+    *ret_changed = answer == 1;
+    *ret_must_call = answer > 0;
+    return there;
 }
 
 bool batch_read_ended(const struct ask *ask, bool *ret_changed, struct problem *p)
 {
-    int64_t changed = 0;
-    bool there = batch_read_answer(ask, &changed, p);
+    bool must_call;
 
-    *ret_changed = changed == 1;
-    return there;
+    return batch_read_given_up(ask, ret_changed, &must_call, p);
 }
 
 /* ---- results: '+' and the MasteryResult, or '-' and the message ---- */

@@ -69,10 +69,15 @@ bool batch_read(const struct ask *ask, struct batch *ret, struct problem *p);
 
 /* Status cancelled, unless it has ended. */
 struct ask *batch_ask_cancel(struct asks *a, struct str id, int64_t now_ms);
-/* The same with failed, for whoever gives it up. */
-struct ask *batch_ask_give_up(struct asks *a, struct str id, int64_t now_ms);
 /* Whether it has changed. */
 bool batch_read_ended(const struct ask *ask, bool *ret_changed, struct problem *p);
+
+/* Status failed, unless it has ended: the job of the part from there on will never succeed. */
+struct ask *batch_ask_give_up(struct asks *a, struct str id, int64_t from, int64_t now_ms);
+/* Whether it has changed, and whether this part is the one to see to the callback: by this, or by
+ * an earlier try whose worker died over it. */
+bool batch_read_given_up(const struct ask *ask, bool *ret_changed, bool *ret_must_call,
+                         struct problem *p);
 
 /* A result as stored: the MasteryResult, or why there is none. */
 struct batch_result {

@@ -84,16 +84,18 @@ static void follow(struct job *job, struct str kind, int64_t from)
 void job_batch_dead(struct worker *w, struct job *job)
 {
     struct problem p = {.code = PROBLEM_NONE};
-    bool changed;
+    bool changed, must_call;
     struct batch_body body;
 
     if (!job_read_batch_body(job, &body))
         return;
     if (!job->ended) {
-        job->ended = batch_ask_give_up(&job->task->asks, body.batch, w->now_ms);
-    } else if (batch_read_ended(job->ended, &changed, &p) && changed) {
-        metrics_add(w->engine->metrics, METRIC_BATCH, BATCH_FAILED, 0, 1);
-        follow(job, STR("callback"), 0);
+        job->ended = batch_ask_give_up(&job->task->asks, body.batch, body.from, w->now_ms);
+    } else if (batch_read_given_up(job->ended, &changed, &must_call, &p)) {
+        if (changed)
+            metrics_add(w->engine->metrics, METRIC_BATCH, BATCH_FAILED, 0, 1);
+        if (must_call)
+            follow(job, STR("callback"), 0);
     }
 }
 

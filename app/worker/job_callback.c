@@ -12,7 +12,12 @@
 #include "app/service/callback.h"
 #include "app/worker/worker.h"
 
-enum { CALLBACK_TIMEOUT_MS = 5000, CALLBACK_ANSWER_MOST = 64 << 10, HEADER_SIZE = 160 };
+enum {
+    CALLBACK_TIMEOUT_MS = 5000,
+    CALLBACK_ANSWER_MOST = 64 << 10,
+    CALLBACKS_AT_ONCE = JOBS_AT_ONCE / 4, /* whoever is slow to answer must not hold up all else */
+    HEADER_SIZE = 160,
+};
 
 struct callback {
     struct batch_body body;
@@ -108,6 +113,13 @@ static enum step call(struct worker *w, struct job *job, const struct batch *b)
     return c->called ? STEP_MORE : fail(job, PROBLEM_SERVICE_UNAVAILABLE, "no memory");
 }
 
+/* Comes again a little later, which does not count as a try. */
+static enum step make_way(struct job *job)
+{
+    job->crowded = true;
+    return fail(job, PROBLEM_SERVICE_UNAVAILABLE, "others are being told");
+}
+
 static enum step begin_call(struct worker *w, struct job *job)
 {
     struct callback *c = job->state;
@@ -121,18 +133,20 @@ static enum step begin_call(struct worker *w, struct job *job)
     refusal = callback_refusal(&w->engine->config, batch.callback_url);
     if (refusal)
         return fail(job, PROBLEM_FORBIDDEN, refusal);
-    return call(w, job, &batch);
+    return jobs_calling(w) < CALLBACKS_AT_ONCE ? call(w, job, &batch) : make_way(job);
 }
 
 /* ---- its outcome ---- */
 
+/* An answer that is too long has been cut off: its status has been read. */
 static enum step take_answer(struct job *job)
 {
     const struct http_call *answer = &job->call;
+    bool answered = answer->failure == CURLE_OK || answer->answered > CALLBACK_ANSWER_MOST;
 
-    if (answer->failure == CURLE_OK && answer->status / 100 == 2)
+    if (answered && answer->status / 100 == 2)
         return STEP_DONE;
-    if (answer->failure == CURLE_OK)
+    if (answered)
         problem_set(&job->problem, PROBLEM_SERVICE_UNAVAILABLE, "callback: answered with %ld",
                     answer->status);
     if (answer->address_refused)

@@ -142,6 +142,8 @@ static void end_job(struct worker *w, struct job *job)
 {
     if (job->got_on)
         job->q.tries = -1; /* what comes now is its first try */
+    else if (job->crowded)
+        job->q.tries--;
     if (job->problem.code == PROBLEM_NONE) {
         count(w, job, JOB_DONE);
         finish(w, job);
@@ -163,6 +165,15 @@ static void step(struct worker *w, struct job *job)
         end_job(w, job);
     else if (!job->calling)
         task_submit(w, job->task, on_step);
+}
+
+size_t jobs_calling(const struct worker *w)
+{
+    size_t n = 0;
+
+    for (int i = 0; i < JOBS_AT_ONCE; i++)
+        n += w->jobs.v[i].calling;
+    return n;
 }
 
 static void on_called(struct http_call *call)

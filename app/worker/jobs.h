@@ -21,6 +21,7 @@ struct job {
         struct str kind, body; /* kind.p NULL: none */
     } next;                    /* the job that takes its place in the queue when it is finished */
     bool got_on;               /* though it has failed, another try will begin further on */
+    bool crowded;              /* there was no room to do it: no try */
     unsigned kind;             /* place in the table, and word of METRIC_JOBS */
     struct ask *ended;
     struct http_call call; /* of kinds that call others */
@@ -62,6 +63,7 @@ struct jobs {
 };
 
 void jobs_tick(struct worker *w);
+size_t jobs_calling(const struct worker *w); /* how many have a call under way */
 bool jobs_busy(const struct worker *w);
 void jobs_close(struct worker *w); /* lets go of calls that are under way */
 

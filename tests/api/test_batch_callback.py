@@ -57,6 +57,9 @@ def assert_signed(call, secret=SECRET):
     assert abs(time.time() - int(at)) < 600
 
 
+NORMAL = "queue:{batch}:normal"
+
+
 def submit(batches, url, students=None, **more):
     return batches.submit(stating(students or fresh_ids(3), callback_url=url, **more))
 
@@ -132,12 +135,51 @@ def test_redirects_are_not_followed(start, start_worker, receiver, store):
         assert not elsewhere.connections
 
 
-def test_answer_of_any_length_is_not_read(start, start_worker, receiver):
-    receiver.answers = [(200, {}, b"x" * (70 << 10)), (200, {}, b"x" * (60 << 10))]
+def test_answer_that_is_too_long_counts_by_its_status(start, start_worker, receiver, store):
+    long = b"x" * (8 << 20)
+    receiver.answers = [(500, {}, long), (200, {}, long)]
     pool, batches = start(receiver.hosts(), **OPEN)
     submit(batches, receiver.url())
     start_worker(pool)
     wait_for(lambda: len(receiver.calls) == 2, 60, what="tried again")
+    wait_for(lambda: no_jobs(store), 10, what="nothing left to do")
+    assert len(receiver.calls) == 2 and not dead_letters(store)
+
+
+def test_receivers_that_do_not_answer_hold_up_nothing_else(start, start_worker, receiver, store):
+    """More of them than there are jobs at a time; each is given five seconds."""
+    pool, batches = start(receiver.hosts(), **OPEN)
+    receiver.gate.clear()
+    slow = {submit(batches, receiver.url(), fresh_ids(1)) for _ in range(20)}
+    start_worker(pool)
+    wait_for(lambda: receiver.waiting == 4, 30, what="some are being told")
+    batches.wait(batches.submit(stating(fresh_ids(70))), 30)
+    receiver.gate.set()
+    wait_for(lambda: no_jobs(store), 60, what="all are told in the end")
+    assert receiver.most_waiting == 4
+    assert {call.json["batch_id"] for call in receiver.calls} == slow
+    assert not dead_letters(store)
+
+
+def test_worker_that_dies_over_a_batch_it_gives_up_leaves_the_call_to_another(
+    start, start_worker, receiver, stand_in, store
+):
+    """It has noted that the batch has failed, and dies before it could put the call in its queue."""
+    pool, batches = start(receiver.hosts(), **OPEN)
+    batch = submit(batches, receiver.url())
+    [(job, fields)] = store.xrange(NORMAL)
+    store.xadd(NORMAL, {**fields, "t": "25"})  # as often as it may be tried
+    store.xdel(NORMAL, job)
+    stand_in.watch = lambda command: b"callback\r\n" not in command
+    cut = start_worker(pool, REDIS_URL=stand_in.url)
+    wait_for(lambda: store.hget(f"batch:{{{batch}}}", "status") == "failed", 30, what="given up")
+    wait_for(lambda: dead_letters(store), 30, what="buried")
+    cut.kill()
+    start_worker(pool)
+    wait_for(lambda: receiver.calls, 60, what="called back")
+    assert receiver.calls[0].json["status"] == "failed"
+    wait_for(lambda: no_jobs(store), 30, what="nothing left to do")
+    assert len(receiver.calls) == 1
 
 
 def put_off_often(store, batch, tries=19):

@@ -2,6 +2,7 @@
 """Somebody who waits to be called back, over HTTP or TLS, on 127.0.0.1 or another address."""
 import http.server
 import json
+import select
 import shutil
 import ssl
 import subprocess
@@ -17,7 +18,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         receiver = self.server.receiver
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         receiver.calls.append(Call(self.path, dict(self.headers.items()), body))
-        receiver.answer(self)
+        if receiver.holds_on(self.connection):
+            receiver.answer(self)
 
     do_GET = do_POST
 
@@ -49,10 +51,14 @@ class Server(http.server.ThreadingHTTPServer):
 
 class Receiver:
     """answers: what comes next, in order: a status, or (status, headers, body); 204 behind them.
-    connections: how many have been made, with a request or not."""
+    connections: how many have been made, with a request or not. gate: while it is cleared, callers
+    wait for their answers; most_waiting: how many did at the same time, until they hung up."""
 
     def __init__(self, answers=(), tls=False):
         self.answers, self.calls, self.connections = list(answers), [], 0
+        self.gate, self.waiting, self.most_waiting = threading.Event(), 0, 0
+        self.gate.set()
+        self._lock = threading.Lock()
         self._server = Server(("127.0.0.1", 0), Handler)
         self._server.receiver = self
         self.folder = Path(tempfile.mkdtemp(prefix="mc-"))
@@ -70,6 +76,7 @@ class Receiver:
         return self
 
     def __exit__(self, *_):
+        self.gate.set()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -89,6 +96,22 @@ class Receiver:
     def hosts(self, *names):
         """As CALLBACK_HOSTS has them."""
         return ",".join(f"{name}:{self.port}" for name in names or ("127.0.0.1",))
+
+    def holds_on(self, connection):
+        """Waits for the gate; whether the caller has waited as well."""
+        self._count(1)
+        try:
+            while not self.gate.wait(0.02):
+                if select.select([connection], [], [], 0)[0]:
+                    return False
+            return True
+        finally:
+            self._count(-1)
+
+    def _count(self, change):
+        with self._lock:
+            self.waiting += change
+            self.most_waiting = max(self.most_waiting, self.waiting)
 
     def answer(self, handler):
         answer = self.answers.pop(0) if self.answers else 204
