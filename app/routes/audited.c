@@ -8,8 +8,9 @@
 #include "app/routes/routes.h"
 #include "app/service/audit.h"
 
-/* More students than these are one record with their number and a digest. */
-enum { EACH_MAX = AUDIT_NOTES_A_REQUEST };
+/* More students than these are one record with their number and a digest; so are fewer, when the log
+ * has no room for a note each. */
+enum { EACH_MAX = 64 };
 
 /* ---- what kind of record ---- */
 
@@ -206,25 +207,26 @@ static struct str digest_of(struct exchange *x, struct str_list students)
 
 static void note_students(struct exchange *x, struct audit_note *note, const struct whom *w)
 {
+    struct audit *audit = x->engine->audit;
     struct str_list students;
 
     note->name = w->name;
     note->student = w->one;
     if (w->list_count == 0) {
-        audit_note(x->engine->audit, note);
+        audit_note(audit, note);
         return;
     }
     students = distinct(x, w);
-    if (students.n == 0 || students.n > EACH_MAX) {
+    if (students.n == 0 || students.n > EACH_MAX || students.n > 1 + audit_room(audit)) {
         note->student = STR("");
         if (students.n > 0)
             note->many = digest_of(x, students);
-        audit_note(x->engine->audit, note);
+        audit_note(audit, note);
         return;
     }
     for (size_t i = 0; i < students.n; i++) {
         note->student = students.v[i];
-        audit_note(x->engine->audit, note);
+        audit_note(audit, note);
     }
 }
 
@@ -235,36 +237,61 @@ static const char *area_of(const struct exchange *x)
     return area ? area : route_area(x->match.route);
 }
 
-void audited_end(struct exchange *x)
+static void note(struct exchange *x, enum audit_way way, int status, const struct whom *whom)
+{
+    struct audit_note note = {.who = &x->who,
+                              .way = way,
+                              .success = status < 400,
+                              .status = status,
+                              .action = action_of(x->route),
+                              .area = area_of(x),
+                              .route = x->route->name,
+                              .via = x->route == x->match.route ? NULL : x->match.route->name,
+                              .correlation_id = x->request_id,
+                              .now_ms = x->now_ms};
+
+    note_students(x, &note, whom);
+}
+
+static void note_answer(struct exchange *x)
 {
     static const enum audit_way ways[] = {
         [REFUSAL] = AUDIT_REFUSED, [READ] = AUDIT_COUNTED, [AT_ONCE] = AUDIT_AT_ONCE};
     int status = x->response.status;
-    enum kind kind = x->route && x->engine->audit ? kind_of(x->route, status, x->untold) : NOTHING;
-    struct audit_note note;
+    enum kind kind = kind_of(x->route, status, x->untold);
     struct whom whom = {.list_count = 0};
 
     if (kind == NOTHING)
         return;
-    note = (struct audit_note){.who = &x->who,
-                               .way = ways[kind],
-                               .success = status < 400,
-                               .status = status,
-                               .action = action_of(x->route),
-                               .area = area_of(x),
-                               .route = x->route->name,
-                               .via = x->route == x->match.route ? NULL : x->match.route->name,
-                               .correlation_id = x->request_id,
-                               .now_ms = x->now_ms};
     if (status != 401)
         find_whom(x, &whom);
-    note_students(x, &note, &whom);
+    note(x, ways[kind], status, &whom);
+}
+
+static void note_refused(struct exchange *x)
+{
+    struct whom whom = {.list_count = 0};
+
+    add_list(&whom, x->refused);
+    note(x, AUDIT_REFUSED, 403, &whom);
 }
 
 bool audited_begin(struct exchange *x)
 {
-    if (x->route->access == ACCESS_OPEN || audit_has_room(x->engine->audit))
+    x->audit_held = audit_hold(x->engine->audit);
+    if (x->audit_held || x->route->access == ACCESS_OPEN)
         return true;
     problem_unavailable(&x->problem, 1);
     return false;
+}
+
+void audited_end(struct exchange *x)
+{
+    if (!x->audit_held)
+        return;
+    if (x->refused.n > 0)
+        note_refused(x);
+    else
+        note_answer(x);
+    audit_let_go(x->engine->audit);
 }

@@ -10,6 +10,7 @@
  * |     with another method than GET                 | when it failed too                         |
  * | ... ROUTE_RECORDED                               | nothing here: the change tells of itself   |
  * | anything else                                    | nothing                                    |
+ * | x->refused, whatever the answer                  | a refusal of each, and nothing else        |
  */
 #ifndef ROUTES_AUDITED_H
 #define ROUTES_AUDITED_H
@@ -19,7 +20,7 @@
 /* May the exchange go on? Not when the audit log has no room for what would have to be noted: 503
  * in x->problem. */
 bool audited_begin(struct exchange *x);
-/* Once the answer is known. */
+/* Once the answer is known, whether it has begun or not. */
 void audited_end(struct exchange *x);
 
 #endif

@@ -290,14 +290,18 @@ static void read_letters(struct events *e)
     }
 }
 
-/* The event of a student who is erased, or who wants no new data, is dropped without a trace. */
-static void read_items(struct events *e)
+/* The event of a student who is erased, or who wants no new data, is dropped; that somebody has
+ * tried, which the other ways in say by 403, is for the audit log to tell. */
+static void read_items(struct exchange *x, struct events *e)
 {
+    x->refused.v = arena_array(x->arena, e->n + 1, sizeof(*x->refused.v));
     for (size_t i = 0; i < e->n; i++) {
         const struct intake_item *item = e->v[i].item;
 
         if (!item)
             continue;
+        if (item->problem.code == PROBLEM_FORBIDDEN && x->refused.v)
+            x->refused.v[x->refused.n++] = item->in.student;
         if (item->problem.code == PROBLEM_NOT_FOUND || item->problem.code == PROBLEM_FORBIDDEN)
             e->v[i].outcome = DROP;
         else
@@ -362,7 +366,7 @@ static enum step events(struct exchange *x)
         return STEP_DONE;
     if (intake_step(&e->intake, x->engine, &x->asks) == STEP_MORE || (first && x->asks.count > 0))
         return STEP_MORE;
-    read_items(e);
+    read_items(x, e);
     answer(x, e);
     return STEP_DONE;
 }

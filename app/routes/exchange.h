@@ -34,6 +34,8 @@ struct exchange {
 
     struct str_list about; /* for the audit log: students that neither path nor input names */
     bool untold; /* for it, too: nothing has been written of which the journal would tell */
+    struct str_list refused; /* for it: of whom something was refused in an answer that is none */
+    bool audit_held;         /* the audit log holds room for a note */
 
     bool right_pending; /* a teacher's right hangs on the two asks, sent with the first round */
     struct ask *of_student, *of_teacher;

@@ -32,6 +32,7 @@ struct audit {
     int64_t noted_us;             /* now, of the latest tick */
     int64_t again_us;             /* no round before */
     bool at_once;                 /* something in filling does not wait */
+    size_t held;                  /* room in filling that is spoken for */
     enum stage stage;
     struct arena *arena; /* of the round under way */
     struct asks asks;
@@ -69,9 +70,24 @@ void audit_free(struct audit *audit)
 
 /* ---- what comes in ---- */
 
-bool audit_has_room(const struct audit *audit)
+size_t audit_room(const struct audit *audit)
 {
-    return !audit || audit->filling.n + AUDIT_NOTES_A_REQUEST <= NOTES_MAX;
+    return audit ? NOTES_MAX - audit->filling.n - audit->held : 0;
+}
+
+bool audit_hold(struct audit *audit)
+{
+    if (audit && audit_room(audit) == 0)
+        return false;
+    if (audit)
+        audit->held++;
+    return true;
+}
+
+void audit_let_go(struct audit *audit)
+{
+    if (audit)
+        audit->held--;
 }
 
 void audit_note(struct audit *audit, const struct audit_note *note)

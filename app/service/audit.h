@@ -39,10 +39,12 @@ struct audit_note {
 struct audit *audit_new(void);        /* NULL without memory */
 void audit_free(struct audit *audit); /* takes NULL */
 
-/* Room for the notes of any one request more. */
-bool audit_has_room(const struct audit *audit);
-enum { AUDIT_NOTES_A_REQUEST = 64 };
-/* Only after audit_has_room, AUDIT_NOTES_A_REQUEST at most. */
+/* Holds room for one note, until audit_let_go; false: there is none. */
+bool audit_hold(struct audit *audit);
+void audit_let_go(struct audit *audit);
+/* Notes that there is room for beside those for which it is held. */
+size_t audit_room(const struct audit *audit);
+/* One for each audit_hold, before audit_let_go; more only as far as there is audit_room. */
 void audit_note(struct audit *audit, const struct audit_note *note);
 
 /* Once a turn, before the store is flushed: sends what is due. */

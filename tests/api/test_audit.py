@@ -19,12 +19,14 @@ from harness.audit import (
     wait_sealed,
 )
 from harness.engine import fresh_id
+from harness.events import event
 from harness.expect import assert_ok, assert_problem
 from harness.pool import AUDIT_KEY
 from harness.wait import wait_for
 
 QUERY = "/api/v1/mastery/query"
 LOGS = "/api/v1/compliance/audit/logs"
+CONSENT = "/api/v1/compliance/consent"
 
 
 class School:
@@ -73,6 +75,10 @@ def student(school):
     assert school.pool.calculate(name).status == 200
     wait_records(school.redis, t="calculated")
     return name
+
+
+def digest_of(students):
+    return hashlib.sha256("".join(f"{s}\n" for s in sorted(students)).encode()).hexdigest()
 
 
 # ---- writes ----
@@ -217,7 +223,7 @@ def test_a_comparison_of_many_is_one_record_with_a_digest(school):
     school.cohort("large", ["t1"], students)
     answer = school.request("GET", "/api/v1/cohorts/large")
     assert answer.status == 200, answer
-    digest = hashlib.sha256("".join(f"{s}\n" for s in sorted(students)).encode()).hexdigest()
+    digest = digest_of(students)
     [record] = wait_records(school.redis, t="cohort-put")
     details = json.loads(record["d"])
     assert (details["students"], details["digest"]) == (70, digest)
@@ -283,6 +289,41 @@ def test_a_refusal_is_recorded_at_once_and_counted_from_then_on(school, student)
     make_minutes_old(school.redis)
     wait_for(lambda: not counts(school.redis, s="0"), what="the counts are folded")
     assert sum(int(r["n"]) for r in records(school.redis, t="read", s="0")) == 20
+
+
+@pytest.mark.parametrize("others", [0, 80])
+def test_what_dapr_brings_of_a_student_who_wants_no_new_data_is_a_refusal(
+    start_pool, start_worker, redis_server, others
+):
+    """Though the answer says 200 and DROP; of many there is one record."""
+    pool = start_pool(STORE_ROUND_TIMEOUT_MS=2000, APP_API_TOKEN="a token of the sidecar's own, long")
+    school = School(pool, start_worker(pool), redis_server.client())
+    students = [fresh_id() for _ in range(1 + others)]
+    for student in students:
+        body = {"consent_type": "data_processing", "granted": False}
+        assert school.request("POST", f"{CONSENT}/{student}", json=body).status == 200
+    welcome = event(student=fresh_id())
+    events = [*(event(student=student) for student in students), welcome]
+    answer = pool.request(
+        "POST",
+        "/dapr/events",
+        json=[{"specversion": "1.0", "id": e["event_id"], "source": "tests",
+               "type": "com.dapr.event.sent", "data": e} for e in events],
+        headers={"dapr-api-token": pool.environment["APP_API_TOKEN"]},
+        REQUEST_ID="brought",
+        CONTENT_TYPE="application/cloudevents-batch+json",
+        MASTERY_LISTENER="sidecar",
+    )  # fmt: skip
+    assert answer.status == 200 and answer.json == {"status": "SUCCESS"}, answer
+    [record] = wait_records(school.redis, s="0")
+    assert (record["a"], record["r"], record["c"]) == ("dapr", "service", "brought")
+    details = json.loads(record["d"])
+    assert (details["route"], details["status"]) == ("dapr-events", 403)
+    if others:
+        assert record["w"] == "" and details["students"] == 81
+        assert details["digest"] == digest_of(students)
+    else:
+        assert record["w"] == pseudonym(school.redis, students[0])
 
 
 def test_a_student_who_asks_for_another_is_named_by_the_pseudonym(school, student):

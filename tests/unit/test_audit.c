@@ -338,6 +338,27 @@ static void as_many_notes_fit_as_there_is_room(void)
     notes_release(&notes);
 }
 
+static void room_is_held_for_each_request_under_way(void)
+{
+    struct principal root = {.role = ROLE_NONE};
+    struct audit_note note = {.who = &root, .way = AUDIT_AT_ONCE, .route = "r"};
+    struct audit *audit = audit_new();
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(audit);
+    principal_set(&root, ROLE_ADMIN, STR("root"));
+    for (int i = 0; i < NOTES_MAX; i++)
+        CU_ASSERT_TRUE(audit_hold(audit));
+    CU_ASSERT_EQUAL(audit_room(audit), 0);
+    CU_ASSERT_FALSE(audit_hold(audit));
+    audit_let_go(audit); /* one that left nothing makes room, one that left a note does not */
+    CU_ASSERT_TRUE(audit_hold(audit));
+    audit_note(audit, &note);
+    audit_let_go(audit);
+    CU_ASSERT_EQUAL(audit_pending(audit), 1);
+    CU_ASSERT_FALSE(audit_hold(audit));
+    audit_free(audit);
+}
+
 /* ---- places ---- */
 
 static void a_place_reads_back_as_it_was_printed(void)
@@ -394,6 +415,8 @@ void audit_tests(void)
     CU_add_test(suite, "the same is counted and what differs is not",
                 the_same_is_counted_and_what_differs_is_not);
     CU_add_test(suite, "as many notes fit as there is room", as_many_notes_fit_as_there_is_room);
+    CU_add_test(suite, "room is held for each request under way",
+                room_is_held_for_each_request_under_way);
     CU_add_test(suite, "a place reads back as it was printed",
                 a_place_reads_back_as_it_was_printed);
 }
