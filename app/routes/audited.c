@@ -8,8 +8,8 @@
 #include "app/routes/routes.h"
 #include "app/service/audit.h"
 
-/* More students than these are one record with their number and a digest; so are fewer, when the log
- * has no room for a note each. */
+/* More students than these are one record with their number and a digest; so are fewer, when the
+ * log has no room for a note each. */
 enum { EACH_MAX = 64 };
 
 /* ---- what kind of record ---- */

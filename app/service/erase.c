@@ -283,6 +283,14 @@ static void ask_later(struct erase *e, struct asks *a)
                        arena_printf(a->arena, "%lld", (long long)e->offset + ENTRIES_PAGE - 1)});
 }
 
+/* Once before the levels, in which they may be meanwhile, and once after them, where one that was
+ * tried in vain may be again. */
+static void ask_later_first(struct erase *e, struct asks *a)
+{
+    if (!counting(e))
+        ask_later(e, a);
+}
+
 static struct str body_of(struct str job)
 {
     const char *body = memchr(job.p, '{', job.n);
@@ -385,6 +393,7 @@ static void take_finish(struct erase *e, struct asks *a, struct problem *p)
 
 /* ---- the walk ---- */
 
+/* clang-format off */
 static const struct {
     void (*ask)(struct erase *e, struct asks *a);
     void (*take)(struct erase *e, struct asks *a, struct problem *p);
@@ -393,6 +402,7 @@ static const struct {
     [SHARD] = {ask_shard, take_shard},
     {ask_cohorts, take_cohorts},
     {ask_batches, take_batches},
+    {ask_later_first, take_later},
     {ask_high, take_high},
     {ask_normal, take_normal},
     {ask_low, take_low},
@@ -401,6 +411,7 @@ static const struct {
     {ask_records, take_records},
     {ask_finish, take_finish},
 };
+/* clang-format on */
 enum { PHASES = sizeof(phases) / sizeof(phases[0]) };
 
 static void next_phase(struct erase *e)

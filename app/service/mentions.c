@@ -16,6 +16,16 @@ static bool quoted_in(struct str text, struct str id)
     return false;
 }
 
+/* A number is an id only where an event has one: anywhere else it counts something. */
+static bool is_number_of(const char *key, struct json_object *json, struct str id)
+{
+    enum json_type type = json_object_get_type(json);
+
+    return (type == json_type_int || type == json_type_double) &&
+           (strcmp(key, "student_id") == 0 || strcmp(key, "subject") == 0) &&
+           str_equal(str_of(json_object_to_json_string(json)), id);
+}
+
 static bool in_json(struct json_object *json, struct str id)
 {
     struct str text;
@@ -34,7 +44,9 @@ static bool in_json(struct json_object *json, struct str id)
         for (struct json_object_iterator at = json_object_iter_begin(json),
                                          end = json_object_iter_end(json);
              !json_object_iter_equal(&at, &end); json_object_iter_next(&at)) {
-            if (in_json(json_object_iter_peek_value(&at), id))
+            struct json_object *value = json_object_iter_peek_value(&at);
+
+            if (is_number_of(json_object_iter_peek_name(&at), value, id) || in_json(value, id))
                 return true;
         }
         return false;

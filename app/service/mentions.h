@@ -6,8 +6,9 @@
 
 #include "app/base/str.h"
 
-/* One of its strings is the id, or a text in which the id stands in quotes (an event that was kept
- * as it came). What is no JSON: the id stands in it in quotes. `ab` is not in `abc`. */
+/* One of its strings is the id, or a number where an event has the student's, or a text in which
+ * the id stands in quotes (an event that was kept as it came). What is no JSON: the id stands in it
+ * in quotes. `ab` is not in `abc`. */
 bool mentions(struct str text, struct str student);
 
 #endif

@@ -229,6 +229,19 @@ def test_of_nobody_there_is_nothing_to_erase(alone, root):
     assert not mentioning(store, student)
 
 
+def test_a_number_in_a_dead_letter_is_a_student_where_the_id_stands(alone, root):
+    store, number = alone.redis(), "73501"
+    for event in (
+        {"student_id": 73501},
+        {"data": {"student_id": 73501.0, "attempts": 73501}},
+        {"specversion": "1.0", "subject": 73501},
+    ):
+        store.xadd("queue:{dead}", {"e": json.dumps({"reason": "r", "event": event})})
+    assert erase(root, number)["deleted"]["dead_letters"] == 2
+    [(_, kept)] = store.xrange("queue:{dead}")
+    assert "attempts" in kept["e"]
+
+
 def test_who_is_in_a_dead_letter_alone_is_erased_too(alone, root):
     store, student = alone.redis(), fresh_id()
     store.xadd("queue:{dead}", {"e": json.dumps({"reason": "r", "event": {"student_id": student}})})

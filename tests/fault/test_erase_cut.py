@@ -119,6 +119,36 @@ def test_cut_short_anywhere_it_is_completed_by_repeating(start_pool, scissors, s
     assert cut > 8
 
 
+LATER, HIGH, LOW = (f"queue:{{batch}}:{name}" for name in ("later", "high", "low"))
+
+
+@pytest.mark.parametrize("way", ["its time comes", "it is tried in vain"])
+def test_a_job_that_moves_meanwhile_is_found(start_pool, stand_in, store, way):
+    """From those that wait to a level, or back, between the looks at the one and the other."""
+    pool, student = start_pool(stand_in.url, STORE_ROUND_TIMEOUT_MS=2000), fresh_id()
+    fill(pool, store, student)
+    body = json.dumps(event(student=student))
+    waiting = f"0 event 1 1-1 {body}"
+    if way == "its time comes":
+        store.zadd(LATER, {waiting: 2**53 - 1})
+    else:
+        job = store.xadd(HIGH, {"k": "event", "b": body, "t": "0"})
+    moves = []
+
+    def move(command):
+        if way == "its time comes" and LOW.encode() in command and store.zrem(LATER, waiting):
+            moves.append(store.xadd(HIGH, {"k": "event", "b": body, "t": "1"}))
+        if way != "its time comes" and HIGH.encode() in command and store.xdel(HIGH, job):
+            moves.append(store.zadd(LATER, {waiting: 2**53 - 1}))
+        return True
+
+    stand_in.watch = move
+    assert erase(pool, student).status == 200
+    assert len(moves) == (way != "its time comes"), "found before, or as it is meant to be"
+    assert not store.xlen(HIGH) and not store.zcard(LATER)
+    assert_clean(store, student)
+
+
 def swallow(call_it, *arguments):
     """Whatever becomes of a call to a process that is killed meanwhile."""
     with contextlib.suppress(Exception):
