@@ -2,7 +2,6 @@
 /* mastery-ctl audit: checks the audit log, and shows its end. */
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 
 #include "app/base/clock.h"
@@ -10,7 +9,6 @@
 #include "app/ctl/command.h"
 #include "app/service/audit_list.h"
 #include "app/service/audit_verify.h"
-#include "app/service/engine.h"
 
 enum action { VERIFY, LIST };
 enum { SEALS_A_STEP = 32, RECORDS_MAX = AUDIT_PAGE_MAX };
@@ -32,24 +30,6 @@ struct run {
     struct audit_head heads[SHARDS];
     uint64_t seals, records, shards, faults;
 };
-
-static enum ctl_exit fail(const struct run *r, const struct problem *p)
-{
-    if (p->code == PROBLEM_SERVICE_UNAVAILABLE) {
-        command_complain(r->command, "Redis is away: %s", store_last_error(r->engine.store));
-        return CTL_AWAY;
-    }
-    command_complain(r->command, "%s", p->message);
-    return CTL_FAILED;
-}
-
-static bool wait_for(struct run *r, struct asks *asks, struct problem *p)
-{
-    if (store_wait(r->engine.store, asks))
-        return true;
-    problem_unavailable(p, 1);
-    return false;
-}
 
 /* ---- verify ---- */
 
@@ -114,7 +94,7 @@ static bool check_seals(struct run *r, struct audit_check *c, const struct audit
         asked[i] = ask_records(r, &asks, c->shard, before, seals[i].v[SEAL_LAST]);
         before = seals[i].v[SEAL_LAST];
     }
-    if (!entries || !wait_for(r, &asks, p))
+    if (!entries || !command_wait(&r->engine, &asks, p))
         return false;
     for (size_t i = 0; i < n; i++) {
         if (!audit_check_seal(c, &seals[i], r->arena) || !check_known(r, c))
@@ -139,7 +119,7 @@ static bool check_unsealed(struct run *r, struct audit_check *c, struct problem 
     ask = audit_ask_range(&asks, c->shard,
                           *c->link.last ? arena_printf(r->arena, "(%s", c->link.last) : STR("-"),
                           STR("+"), 1);
-    if (!wait_for(r, &asks, p) || !audit_read_entries(ask, 1, &oldest, &n, p))
+    if (!command_wait(&r->engine, &asks, p) || !audit_read_entries(ask, 1, &oldest, &n, p))
         return false;
     if (n > 0)
         (void)audit_check_unsealed(c, &oldest, clock_wall_ms());
@@ -160,7 +140,8 @@ static bool check_shard(struct run *r, struct audit_check *c, struct problem *p)
         arena_reset(r->arena);
         asks_init(&asks, r->arena, NULL);
         ask = audit_seal_ask_range(&asks, c->shard, str_of(from), SEALS_A_STEP);
-        if (!wait_for(r, &asks, p) || !audit_seal_read(ask, SEALS_A_STEP, seals, &n, p))
+        if (!command_wait(&r->engine, &asks, p) ||
+            !audit_seal_read(ask, SEALS_A_STEP, seals, &n, p))
             return false;
         if (n > 0)
             (void)snprintf(from, sizeof(from), "(%.*s", STR_ARG(seals[n - 1].id));
@@ -180,7 +161,7 @@ static bool read_heads(struct run *r, struct arena *kept, struct problem *p)
 
     asks_init(&asks, r->arena, NULL);
     ask = audit_heads_ask(&asks);
-    if (!wait_for(r, &asks, p) || !audit_heads_read(ask, r->heads, p))
+    if (!command_wait(&r->engine, &asks, p) || !audit_heads_read(ask, r->heads, p))
         return false;
     for (size_t i = 0; i < SHARDS; i++) {
         if (r->heads[i].there)
@@ -195,13 +176,13 @@ static enum ctl_exit verify(struct run *r, struct arena *kept)
     int64_t kept_since_ms = clock_wall_ms() - r->engine.config.audit_days * INT64_C(86400000);
 
     if (!read_heads(r, kept, &p))
-        return fail(r, &p);
+        return command_fail(r->command, &r->engine, &p);
     for (unsigned shard = 0; shard < SHARDS; shard++) {
         struct audit_check c = {
             .keys = &r->engine.audit_keys, .shard = shard, .kept_since_ms = kept_since_ms};
 
         if (!check_shard(r, &c, &p))
-            return fail(r, &p);
+            return command_fail(r->command, &r->engine, &p);
         (void)tell(r, &c);
         r->seals += c.seals;
         r->records += c.records;
@@ -253,11 +234,11 @@ static enum ctl_exit list(struct run *r)
     l->limit = (size_t)r->settings->limit;
     asks_init(&asks, r->arena, NULL);
     while (audit_list_step(l, &asks, &p) == STEP_MORE) {
-        if (!wait_for(r, &asks, &p))
+        if (!command_wait(&r->engine, &asks, &p))
             break;
     }
     if (p.code != PROBLEM_NONE)
-        return fail(r, &p);
+        return command_fail(r->command, &r->engine, &p);
     for (size_t i = 0; i < l->n; i++)
         print_line(&l->found[i]);
     return CTL_DONE;
@@ -270,7 +251,6 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
 
     if (r.settings->anchor && r.settings->action != VERIFY)
         return command_misused(command, "--anchor is for verify");
-    (void)signal(SIGPIPE, SIG_IGN); /* a Redis that goes away is an error, not the end */
     r.arena = arena_new(1 << 16, 256 << 20);
     if (r.arena && engine_open(&r.engine, "mastery-ctl audit", NULL,
                                r.settings->action == VERIFY ? ENGINE_SEALING : 0))

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* mastery-ctl backtest: how good predictions would have been on the stored histories. */
-#include <signal.h>
 #include <stdio.h>
 
 #include "app/base/clock.h"
@@ -8,7 +7,6 @@
 #include "app/ctl/plot.h"
 #include "app/domain/backtest.h"
 #include "app/domain/prediction.h"
-#include "app/service/engine.h"
 #include "app/service/history.h"
 #include "app/store/cohort.h"
 #include "app/store/students.h"
@@ -42,14 +40,6 @@ struct run {
 
 /* ---- reading ---- */
 
-static bool wait_for(struct run *r, struct asks *asks, struct problem *p)
-{
-    if (store_wait(r->engine.store, asks))
-        return true;
-    problem_unavailable(p, 1);
-    return false;
-}
-
 static void add(struct run *r, const struct history *h)
 {
     double level = r->engine.config.prediction_interval;
@@ -72,7 +62,7 @@ static bool judge_piece(struct run *r, const struct str *students, size_t n, str
         asked[i] = history_ask(&asks, students[i], today);
         consents[i] = student_ask_consent(&asks, students[i]);
     }
-    if (!wait_for(r, &asks, p))
+    if (!command_wait(&r->engine, &asks, p))
         return false;
     for (size_t i = 0; i < n; i++) {
         if (!history_read(asked[i], &history, p))
@@ -103,7 +93,7 @@ static bool judge_cohort(struct run *r, struct problem *p)
 
     asks_init(&asks, r->arena, NULL);
     ask = cohort_ask(&asks, id);
-    if (!wait_for(r, &asks, p) || !cohort_read(ask, r->arena, id, &cohort, p))
+    if (!command_wait(&r->engine, &asks, p) || !cohort_read(ask, r->arena, id, &cohort, p))
         return false;
     if (!cohort.exists)
         problem_set(p, PROBLEM_NOT_FOUND, "there is no cohort %s", r->settings->cohort);
@@ -122,8 +112,8 @@ static bool judge_all(struct run *r, struct problem *p)
 
         asks_init(&asks, r->arena, NULL);
         ask = students_ask_page(&asks, cursor);
-        if (!wait_for(r, &asks, p) || !students_read_page(ask, r->arena, &cursor, &students, p) ||
-            !judge(r, students, p))
+        if (!command_wait(&r->engine, &asks, p) ||
+            !students_read_page(ask, r->arena, &cursor, &students, p) || !judge(r, students, p))
             return false;
         (void)snprintf(kept, sizeof(kept), "%.*s", STR_ARG(cursor));
         arena_reset(r->arena);
@@ -216,16 +206,6 @@ static enum ctl_exit show(const struct run *r)
 
 /* ---- all of it ---- */
 
-static enum ctl_exit fail(const struct run *r, const struct problem *p)
-{
-    if (p->code == PROBLEM_SERVICE_UNAVAILABLE) {
-        command_complain(r->command, "Redis is away: %s", store_last_error(r->engine.store));
-        return CTL_AWAY;
-    }
-    command_complain(r->command, "%s", p->message);
-    return CTL_FAILED;
-}
-
 static enum ctl_exit run_with(struct run *r)
 {
     const struct settings *s = r->settings;
@@ -236,7 +216,7 @@ static enum ctl_exit run_with(struct run *r)
         read = judge(r, s->students, &p);
     else
         read = s->cohort ? judge_cohort(r, &p) : judge_all(r, &p);
-    return read ? show(r) : fail(r, &p);
+    return read ? show(r) : command_fail(r->command, &r->engine, &p);
 }
 
 static enum ctl_exit run(const struct command *command, const void *settings, struct arena *arena)
@@ -247,7 +227,6 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
     (void)arena;
     if (r.settings->cohort && r.settings->students.n > 0)
         return command_misused(command, "--cohort and --student do not go together");
-    (void)signal(SIGPIPE, SIG_IGN); /* a Redis or gnuplot that goes away is an error, not the end */
     r.arena = arena_new(ARENA_FIRST, ARENA_CAP);
     r.piece = arena_new(ARENA_FIRST, ARENA_CAP);
     if (r.arena && r.piece && engine_open(&r.engine, "mastery-ctl backtest", NULL, 0))

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* mastery-ctl batch: submits, watches and cancels batches, in the store itself. */
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -10,7 +9,6 @@
 #include "app/ctl/command.h"
 #include "app/ctl/terminal.h"
 #include "app/service/batch_json.h"
-#include "app/service/engine.h"
 #include "app/store/cohort.h"
 
 enum action { SUBMIT, WATCH, CANCEL };
@@ -34,24 +32,6 @@ struct run {
     struct arena *arena; /* of one look, or of what is submitted */
 };
 
-static bool wait_for(struct run *r, struct asks *asks, struct problem *p)
-{
-    if (store_wait(r->engine.store, asks))
-        return true;
-    problem_unavailable(p, 1);
-    return false;
-}
-
-static enum ctl_exit fail(const struct run *r, const struct problem *p)
-{
-    if (p->code == PROBLEM_SERVICE_UNAVAILABLE) {
-        command_complain(r->command, "Redis is away: %s", store_last_error(r->engine.store));
-        return CTL_AWAY;
-    }
-    command_complain(r->command, "%s", p->message);
-    return CTL_FAILED;
-}
-
 static bool look(struct run *r, struct batch *ret, struct problem *p)
 {
     struct asks asks;
@@ -60,7 +40,7 @@ static bool look(struct run *r, struct batch *ret, struct problem *p)
     arena_reset(r->arena);
     asks_init(&asks, r->arena, NULL);
     ask = batch_ask(&asks, str_of(r->settings->id));
-    if (!wait_for(r, &asks, p) || !batch_read(ask, ret, p))
+    if (!command_wait(&r->engine, &asks, p) || !batch_read(ask, ret, p))
         return false;
     if (!ret->exists)
         problem_set(p, PROBLEM_NOT_FOUND, "there is no batch %s", r->settings->id);
@@ -124,7 +104,7 @@ static enum ctl_exit watch(struct run *r)
     }
     progress_clear();
     if (p.code != PROBLEM_NONE)
-        return fail(r, &p);
+        return command_fail(r->command, &r->engine, &p);
     print_state(&now);
     return now.status == BATCH_COMPLETED && now.failed == 0 ? CTL_DONE : CTL_FAILED;
 }
@@ -141,8 +121,9 @@ static enum ctl_exit cancel(struct run *r)
 
     asks_init(&asks, r->arena, NULL);
     ask = batch_ask_cancel(&asks, str_of(r->settings->id), clock_wall_ms());
-    if (!wait_for(r, &asks, &p) || !batch_read_ended(ask, &changed, &p) || !look(r, &batch, &p))
-        return fail(r, &p);
+    if (!command_wait(&r->engine, &asks, &p) || !batch_read_ended(ask, &changed, &p) ||
+        !look(r, &batch, &p))
+        return command_fail(r->command, &r->engine, &p);
     if (!changed) {
         command_complain(r->command, "it has ended: it is %s", batch_status_names[batch.status]);
         return CTL_FAILED;
@@ -161,7 +142,7 @@ static bool read_cohort(struct run *r, struct str_list *ret, struct problem *p)
 
     asks_init(&asks, r->arena, NULL);
     ask = cohort_ask(&asks, str_of(r->settings->cohort));
-    if (!wait_for(r, &asks, p) ||
+    if (!command_wait(&r->engine, &asks, p) ||
         !cohort_read(ask, r->arena, str_of(r->settings->cohort), &cohort, p))
         return false;
     if (!cohort.exists)
@@ -200,7 +181,7 @@ static bool create(struct run *r, struct str id, struct str_list students, struc
         items[i].student = students.v[i];
     asks_init(&asks, r->arena, NULL);
     ask = batch_ask_create(&asks, id, &batch, items, students.n);
-    return wait_for(r, &asks, p) && batch_read_create(ask, &made, p);
+    return command_wait(&r->engine, &asks, p) && batch_read_create(ask, &made, p);
 }
 
 static enum ctl_exit submit(struct run *r)
@@ -212,7 +193,7 @@ static enum ctl_exit submit(struct run *r)
     char id[BATCH_ID_SIZE];
 
     if (r->settings->cohort && !read_cohort(r, &students, &p))
-        return fail(r, &p);
+        return command_fail(r->command, &r->engine, &p);
     if (students.n < 1 || students.n > BATCH_STUDENTS_MAX || same_twice(students)) {
         command_complain(r->command, "a batch is 1 to %d students, each once", BATCH_STUDENTS_MAX);
         return CTL_FAILED;
@@ -220,7 +201,7 @@ static enum ctl_exit submit(struct run *r)
     random_bytes(bytes, BYTES);
     hex_print(bytes, BYTES, id);
     if (!create(r, str_of(id), students, &p))
-        return fail(r, &p);
+        return command_fail(r->command, &r->engine, &p);
     (void)printf("%s\n", id);
     return CTL_DONE;
 }
@@ -262,7 +243,6 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
     (void)arena;
     if (error)
         return command_misused(command, error);
-    (void)signal(SIGPIPE, SIG_IGN); /* a Redis that goes away is an error, not the end */
     r.arena = arena_new(1 << 16, 64 << 20);
     if (r.arena && engine_open(&r.engine, "mastery-ctl batch", NULL, 0))
         status = run_with(&r);

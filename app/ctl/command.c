@@ -22,6 +22,25 @@ enum ctl_exit command_misused(const struct command *command, const char *how)
     return CTL_USAGE;
 }
 
+bool command_wait(struct engine *engine, struct asks *asks, struct problem *p)
+{
+    if (store_wait(engine->store, asks))
+        return true;
+    problem_unavailable(p, 1);
+    return false;
+}
+
+enum ctl_exit command_fail(const struct command *command, const struct engine *engine,
+                           const struct problem *p)
+{
+    if (p->code == PROBLEM_SERVICE_UNAVAILABLE) {
+        command_complain(command, "Redis is away: %s", store_last_error(engine->store));
+        return CTL_AWAY;
+    }
+    command_complain(command, "%s", p->message);
+    return CTL_FAILED;
+}
+
 static const char *from_environment(const char *name)
 {
     return getenv(name);

@@ -4,9 +4,8 @@
 #ifndef CTL_COMMAND_H
 #define CTL_COMMAND_H
 
-#include "app/base/arena.h"
-#include "app/base/config.h"
 #include "app/ctl/options.h"
+#include "app/service/engine.h"
 
 enum ctl_exit {
     CTL_DONE = 0,
@@ -48,6 +47,11 @@ void command_complain(const struct command *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* The same for wrong usage, with a hint to --help: CTL_USAGE. */
 enum ctl_exit command_misused(const struct command *command, const char *how);
+/* One round of the store; false, with a problem, when it is away. */
+bool command_wait(struct engine *engine, struct asks *asks, struct problem *p);
+/* Says what the problem is: CTL_AWAY when the store is away, else CTL_FAILED. */
+enum ctl_exit command_fail(const struct command *command, const struct engine *engine,
+                           const struct problem *p);
 /* The configuration of the environment; what is wrong with it is on stderr then. config_release is
  * due in any case. */
 bool command_load_config(const struct command *command, struct config *ret);

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* mastery-ctl dead: looks after dead letters. */
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 
 #include "app/ctl/command.h"
 #include "app/http/json.h"
-#include "app/service/engine.h"
 #include "app/store/dead_letter.h"
 #include "app/store/keys.h"
 #include "app/store/outbox.h"
@@ -35,24 +33,6 @@ struct run {
 
 /* ---- asking ---- */
 
-static bool wait_for(struct run *r, struct asks *asks, struct problem *p)
-{
-    if (store_wait(r->engine.store, asks))
-        return true;
-    problem_unavailable(p, 1);
-    return false;
-}
-
-static enum ctl_exit fail(const struct run *r, const struct problem *p)
-{
-    if (p->code == PROBLEM_SERVICE_UNAVAILABLE) {
-        command_complain(r->command, "Redis is away: %s", store_last_error(r->engine.store));
-        return CTL_AWAY;
-    }
-    command_complain(r->command, "%s", p->message);
-    return CTL_FAILED;
-}
-
 /* from with p NULL: the newest one. */
 static bool read_page(struct run *r, struct str from, int count, struct dead_letter *ret_letters,
                       size_t *ret_count, struct problem *p)
@@ -62,7 +42,7 @@ static bool read_page(struct run *r, struct str from, int count, struct dead_let
 
     asks_init(&asks, r->arena, NULL);
     ask = from.p ? dead_letter_ask_list(&asks, from, count) : dead_letter_ask_newest(&asks);
-    return wait_for(r, &asks, p) &&
+    return command_wait(&r->engine, &asks, p) &&
            dead_letter_read_list(ask, r->arena, (size_t)count, ret_letters, ret_count, p);
 }
 
@@ -132,7 +112,7 @@ static bool retry(struct run *r, const struct dead_letter *letter, struct proble
     }
     asks_init(&asks, r->arena, NULL);
     ask_again(&asks, letter);
-    if (!wait_for(r, &asks, p))
+    if (!command_wait(&r->engine, &asks, p))
         return false;
     if (!asks.first || reply_error_of(asks.first->reply) != REPLY_NO_ERROR) {
         problem_unavailable(p, 1);
@@ -141,7 +121,7 @@ static bool retry(struct run *r, const struct dead_letter *letter, struct proble
     asks_clear(&asks);
     (void)dead_letter_ask_drop(&asks, letter->id);
     r->done++;
-    return wait_for(r, &asks, p);
+    return command_wait(&r->engine, &asks, p);
 }
 
 static bool drop(struct run *r, const struct dead_letter *letter, struct problem *p)
@@ -151,7 +131,7 @@ static bool drop(struct run *r, const struct dead_letter *letter, struct problem
     asks_init(&asks, r->arena, NULL);
     (void)dead_letter_ask_drop(&asks, letter->id);
     r->done++;
-    return wait_for(r, &asks, p);
+    return command_wait(&r->engine, &asks, p);
 }
 
 static bool deal_with(struct run *r, const struct dead_letter *letter, struct problem *p)
@@ -191,16 +171,16 @@ static enum ctl_exit deal_with_all(struct run *r)
     size_t n = PAGE;
 
     if (!find_end(r, &end_ms, &p))
-        return fail(r, &p);
+        return command_fail(r->command, &r->engine, &p);
     while (n == PAGE && left > 0) {
         arena_reset(r->arena);
         if (!read_page(r, str_of(from), left < PAGE ? (int)left : PAGE, letters, &n, &p))
-            return fail(r, &p);
+            return command_fail(r->command, &r->engine, &p);
         for (size_t i = 0; i < n; i++) {
             if (stream_id_time(letters[i].id, &at_ms) && at_ms > end_ms)
                 return r->refused > 0 ? CTL_FAILED : CTL_DONE;
             if (!deal_with(r, &letters[i], &p))
-                return fail(r, &p);
+                return command_fail(r->command, &r->engine, &p);
         }
         left -= (int64_t)n;
         if (n > 0)
@@ -217,13 +197,13 @@ static enum ctl_exit deal_with_one(struct run *r)
     size_t n;
 
     if (!read_page(r, id, 1, &letter, &n, &p))
-        return fail(r, &p);
+        return command_fail(r->command, &r->engine, &p);
     if (n == 0 || !str_equal(letter.id, id)) {
         command_complain(r->command, "there is no dead letter %s", r->settings->id);
         return CTL_FAILED;
     }
     if (!deal_with(r, &letter, &p))
-        return fail(r, &p);
+        return command_fail(r->command, &r->engine, &p);
     return r->refused > 0 ? CTL_FAILED : CTL_DONE;
 }
 
@@ -273,7 +253,6 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
     (void)arena;
     if (error)
         return command_misused(command, error);
-    (void)signal(SIGPIPE, SIG_IGN); /* a Redis that goes away is an error, not the end */
     r.arena = arena_new(1 << 16, 64 << 20);
     if (r.arena && engine_open(&r.engine, "mastery-ctl dead", NULL, 0))
         status = run_with(&r);

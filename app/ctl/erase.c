@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* mastery-ctl erase: what the route does, for whoever has the store and no token. */
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 
 #include "app/base/clock.h"
@@ -61,7 +60,6 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
     char id[UUID_TEXT_SIZE];
 
     (void)arena;
-    (void)signal(SIGPIPE, SIG_IGN);
     uuid_make(id);
     e.correlation_id = str_of(id);
     if (router && engine_open(&engine, "mastery-ctl erase", router, ENGINE_METRICS)) {

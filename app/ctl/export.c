@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* mastery-ctl export: what the route gives, for whoever has the store and no token. */
-#include <signal.h>
 #include <stdio.h>
 
 #include "app/base/clock.h"
@@ -12,17 +11,6 @@ enum { PAGE_FIRST = 64 << 10, PAGE_CAP = 16 << 20, OUT_FIRST = 1 << 20, OUT_CAP 
 struct settings {
     const char *student;
 };
-
-static enum ctl_exit fail(const struct command *command, const struct engine *engine,
-                          const struct problem *p)
-{
-    if (p->code != PROBLEM_SERVICE_UNAVAILABLE) {
-        command_complain(command, "%s", p->message);
-        return CTL_FAILED;
-    }
-    command_complain(command, "Redis is away: %s", store_last_error(engine->store));
-    return CTL_AWAY;
-}
 
 /* What is ready goes out after each round: what has been printed before a failure is no export, and
  * has no hash. */
@@ -42,7 +30,7 @@ static enum ctl_exit show(const struct command *command, struct engine *engine, 
             (void)store_wait(engine->store, &asks);
     } while (step == STEP_MORE);
     if (p.code != PROBLEM_NONE)
-        return fail(command, engine, &p);
+        return command_fail(command, engine, &p);
     (void)putchar('\n');
     return CTL_DONE;
 }
@@ -64,7 +52,6 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
     enum ctl_exit status = CTL_FAILED;
 
     (void)arena;
-    (void)signal(SIGPIPE, SIG_IGN);
     buf_init(&out, text);
     if (page && text && engine_open(&engine, "mastery-ctl export", NULL, ENGINE_SERVING))
         status = show(command, &engine, &e);

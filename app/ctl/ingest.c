@@ -3,7 +3,6 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -454,7 +453,6 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
         command_complain(command, "out of memory");
         return CTL_FAILED;
     }
-    (void)signal(SIGPIPE, SIG_IGN);
     s->command = command;
     s->settings = told;
     status = run_sending(s);

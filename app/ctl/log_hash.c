@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 #include "app/ctl/command.h"
-#include "app/service/engine.h"
 
 struct settings {
     const char *id;

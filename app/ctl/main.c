@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* mastery-ctl: the operator's tool. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -119,6 +120,8 @@ static int end(enum ctl_exit status)
 int main(int argc, char **argv)
 {
     process_hide_memory(); /* it reads the same secrets as the engine */
+    (void)signal(SIGPIPE,
+                 SIG_IGN); /* a Redis or a gnuplot that goes away is an error, not the end */
     if (argc < 2) {
         print_help(stderr);
         return CTL_USAGE;

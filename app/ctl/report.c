@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* mastery-ctl report: a student's, or a cohort's, history and prediction as a chart. */
-#include <signal.h>
 #include <stdio.h>
 
 #include "app/base/clock.h"
 #include "app/ctl/command.h"
 #include "app/ctl/report_plot.h"
-#include "app/service/engine.h"
 #include "app/service/predict.h"
 #include "app/store/cohort.h"
 
@@ -41,14 +39,6 @@ struct run {
     char title[TITLE_SIZE];
 };
 
-static bool wait_for(struct run *r, struct asks *asks, struct problem *p)
-{
-    if (store_wait(r->engine.store, asks))
-        return true;
-    problem_unavailable(p, 1);
-    return false;
-}
-
 /* ---- one student ---- */
 
 static bool read_student(struct run *r, struct problem *p)
@@ -60,7 +50,7 @@ static bool read_student(struct run *r, struct problem *p)
     asks_init(&asks, r->piece, NULL);
     days = history_ask(&asks, id, r->today);
     consent = student_ask_consent(&asks, id);
-    if (!wait_for(r, &asks, p) || !history_read(days, &r->report.history, p))
+    if (!command_wait(&r->engine, &asks, p) || !history_read(days, &r->report.history, p))
         return false;
     if (student_has_withdrawn(consent, CONSENT_ANALYTICS))
         problem_set(p, PROBLEM_FORBIDDEN, "%s has withdrawn consent to analytics",
@@ -113,7 +103,7 @@ static bool add_piece(struct run *r, struct group *g, const struct str *students
         asked[i] = history_ask(&asks, students[i], r->today);
         consents[i] = student_ask_consent(&asks, students[i]);
     }
-    if (!wait_for(r, &asks, p))
+    if (!command_wait(&r->engine, &asks, p))
         return false;
     for (size_t i = 0; i < n; i++) {
         if (!history_read(asked[i], &history, p))
@@ -160,7 +150,7 @@ static bool read_roster(struct run *r, struct cohort *ret, struct problem *p)
 
     asks_init(&asks, r->arena, NULL);
     ask = cohort_ask(&asks, id);
-    if (!wait_for(r, &asks, p) || !cohort_read(ask, r->arena, id, ret, p))
+    if (!command_wait(&r->engine, &asks, p) || !cohort_read(ask, r->arena, id, ret, p))
         return false;
     if (!ret->exists)
         problem_set(p, PROBLEM_NOT_FOUND, "there is no cohort %s", r->settings->cohort);
@@ -245,16 +235,6 @@ static void print_summary(const struct run *r, const struct group *g)
 
 /* ---- all of it ---- */
 
-static enum ctl_exit fail(const struct run *r, const struct problem *p)
-{
-    if (p->code == PROBLEM_SERVICE_UNAVAILABLE) {
-        command_complain(r->command, "Redis is away: %s", store_last_error(r->engine.store));
-        return CTL_AWAY;
-    }
-    command_complain(r->command, "%s", p->message);
-    return CTL_FAILED;
-}
-
 static enum ctl_exit run_with(struct run *r)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -263,7 +243,7 @@ static enum ctl_exit run_with(struct run *r)
     bool read = r->settings->cohort ? read_cohort(r, &g, &p) : read_student(r, &p);
 
     if (!read)
-        return fail(r, &p);
+        return command_fail(r->command, &r->engine, &p);
     predict(r, &forecast);
     make_title(r, g, &forecast);
     if (!report_draw(r->command, r->settings->output, &r->report))
@@ -283,7 +263,6 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
     r->settings = settings;
     if (!r->settings->student == !r->settings->cohort)
         return command_misused(command, "one STUDENT, or --cohort");
-    (void)signal(SIGPIPE, SIG_IGN); /* a Redis or gnuplot that goes away is an error, not the end */
     r->today = day_of_ms(clock_wall_ms());
     r->arena = arena_new(ARENA_FIRST, ARENA_CAP);
     r->piece = arena_new(ARENA_FIRST, ARENA_CAP);

@@ -6,7 +6,6 @@
 #include <stdio.h>
 
 #include "app/ctl/command.h"
-#include "app/service/engine.h"
 
 static enum ctl_exit print_schema(const struct command *command, struct engine *engine,
                                   struct arena *arena)

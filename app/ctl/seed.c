@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 
 #include "app/base/buf.h"
@@ -193,7 +192,6 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
     status = plan(&s);
     if (status != CTL_DONE)
         return status;
-    (void)signal(SIGPIPE, SIG_IGN); /* a Redis that goes away is an error, not the end */
     status =
         engine_open(&engine, "mastery-ctl seed", NULL, 0) ? write_plan(&s, &engine) : CTL_FAILED;
     engine_close(&engine);
