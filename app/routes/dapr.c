@@ -7,6 +7,7 @@
 #include "app/service/cloudevent.h"
 #include "app/service/intake.h"
 #include "app/store/dead_letter.h"
+#include "app/store/erasure.h"
 
 #define EVENTS_PATH "/dapr/events"
 #define BULK_TYPE   "com.dapr.event.sent.bulk"
@@ -61,10 +62,12 @@ static const char *const outcome_names[] = {
 
 /* One event on its way: an item of the intake, or a dead letter. */
 struct delivery {
-    struct str entry;  /* its name in a bulk */
-    struct str reason; /* why it can never be taken; p NULL when it can */
-    struct str text;   /* it, as JSON, for the dead letter */
-    struct ask *letter;
+    struct str entry;   /* its name in a bulk */
+    struct str reason;  /* why it can never be taken; p NULL when it can */
+    struct str text;    /* it, as JSON, for the dead letter */
+    struct str student; /* of whom no letter is kept if he is erased; empty: nobody we know of */
+    struct ask *tombstone, *letter;
+    bool to_keep; /* the letter, which has not been asked for yet */
     struct intake_item *item;
     enum outcome outcome;
 };
@@ -94,13 +97,30 @@ static struct str json_string(struct str bytes, struct arena *arena)
     return out.failed ? STR("null") : buf_view(&out);
 }
 
-static void drop(struct exchange *x, struct delivery *d, const struct problem *p)
+/* Whom an envelope is about that is none, as far as it says so where it should. */
+static struct str named_in(struct json_object *envelope)
+{
+    struct json_object *data, *id;
+
+    if (json_object_object_get_ex(envelope, "data", &data) &&
+        json_object_object_get_ex(data, "student_id", &id) &&
+        json_object_is_type(id, json_type_string))
+        return str_of(json_object_get_string(id));
+    if (json_object_object_get_ex(envelope, "subject", &id) &&
+        json_object_is_type(id, json_type_string))
+        return str_of(json_object_get_string(id));
+    return STR("");
+}
+
+static void drop(struct exchange *x, struct delivery *d, struct str student,
+                 const struct problem *p)
 {
     if (p->code == PROBLEM_INTERNAL_ERROR) { /* our fault, not the event's */
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
         return;
     }
     d->reason = cloudevent_reason(p, x->arena);
+    d->student = id_valid(student) ? student : STR("");
     d->outcome = DROP;
 }
 
@@ -121,19 +141,22 @@ static void deliver(struct exchange *x, struct events *e, struct delivery *d,
         return;
     }
     event_count(x->engine, &in, EVENT_REJECTED);
-    drop(x, d, p);
+    drop(x, d, in.has_student ? in.student : event->subject, p);
 }
 
 static void deliver_envelope(struct exchange *x, struct events *e, struct delivery *d,
                              struct json_object *envelope)
 {
-    struct cloudevent event;
+    struct cloudevent event = {.data = NULL};
     struct problem p = {0};
 
     (void)cloudevent_read(envelope, x->arena, &event, &p);
     deliver(x, e, d, &event, &p);
-    if (d->reason.p)
+    if (d->reason.p) {
         d->text = json_text(envelope, x->arena);
+        if (d->student.n == 0 && id_valid(named_in(envelope)))
+            d->student = named_in(envelope);
+    }
 }
 
 /* A raw payload in a bulk: base64 of an envelope, or of the body of ingest alone. */
@@ -150,7 +173,7 @@ static void deliver_raw(struct exchange *x, struct events *e, struct delivery *d
         take(e, d, &in);
     } else {
         event_count(x->engine, &in, EVENT_REJECTED);
-        drop(x, d, &p);
+        drop(x, d, in.student, &p);
         d->text = json_text(body ? body : base64, x->arena);
     }
 }
@@ -203,7 +226,7 @@ static void read_batch(struct exchange *x, struct events *e, struct json_object 
 static void read_binary(struct exchange *x, struct events *e,
                         const struct cloudevent_headers *headers)
 {
-    struct cloudevent event;
+    struct cloudevent event = {.data = NULL};
     struct problem p = {0};
 
     if (!make_room(x, e, SINGLE, 1))
@@ -244,7 +267,7 @@ static void read_json(struct exchange *x, struct events *e, bool may_be_list)
         } else {
             e->v[0].text = json_string(x->request.body, x->arena);
             event_count(x->engine, NULL, EVENT_REJECTED);
-            drop(x, &e->v[0], &p);
+            drop(x, &e->v[0], STR(""), &p);
         }
     }
 }
@@ -268,25 +291,44 @@ static void read_events(struct exchange *x, struct events *e)
 
 /* ---- events: recorded and answered ---- */
 
+/* A letter about nobody we know of is kept at once; else it depends. */
+static void ask_tombstones(struct exchange *x, struct events *e)
+{
+    for (size_t i = 0; i < e->n; i++) {
+        struct delivery *d = &e->v[i];
+
+        if (d->reason.p && d->student.n > 0)
+            d->tombstone = erasure_ask_begun(&x->asks, d->student);
+        else
+            d->to_keep = d->reason.p != NULL;
+    }
+}
+
 static void ask_letters(struct exchange *x, struct events *e)
 {
     for (size_t i = 0; i < e->n; i++) {
         struct delivery *d = &e->v[i];
 
-        if (d->reason.p)
+        if (d->to_keep)
             d->letter = dead_letter_ask(&x->asks, d->reason, STR("dapr"), d->text, x->now_ms);
+        d->to_keep = false;
     }
 }
 
-/* What could not be kept is not dropped. */
+/* Of somebody who is erased nothing is kept. What could not be kept is not dropped. */
 static void read_letters(struct events *e)
 {
     for (size_t i = 0; i < e->n; i++) {
         struct problem ignored = {0};
         struct delivery *d = &e->v[i];
+        bool erased = false;
 
-        if (d->letter && !dead_letter_read(d->letter, &ignored))
+        if ((d->letter && !dead_letter_read(d->letter, &ignored)) ||
+            (d->tombstone && !erasure_read_begun(d->tombstone, &erased, &ignored)))
             d->outcome = RETRY;
+        else
+            d->to_keep = d->tombstone && !erased;
+        d->letter = d->tombstone = NULL;
     }
 }
 
@@ -348,7 +390,7 @@ static struct events *begin(struct exchange *x)
     e->intake.correlation_id = x->request_id;
     e->intake.traceparent = exchange_traceparent(x);
     read_events(x, e);
-    ask_letters(x, e);
+    ask_tombstones(x, e);
     x->state = e;
     return x->problem.code == PROBLEM_NONE ? e : NULL;
 }
@@ -356,7 +398,7 @@ static struct events *begin(struct exchange *x)
 static enum step events(struct exchange *x)
 {
     struct events *e = x->state;
-    bool first = !e;
+    enum step more;
 
     if (e)
         read_letters(e);
@@ -364,7 +406,9 @@ static enum step events(struct exchange *x)
         e = begin(x);
     if (!e)
         return STEP_DONE;
-    if (intake_step(&e->intake, x->engine, &x->asks) == STEP_MORE || (first && x->asks.count > 0))
+    more = intake_step(&e->intake, x->engine, &x->asks);
+    ask_letters(x, e);
+    if (more == STEP_MORE || x->asks.count > 0)
         return STEP_MORE;
     read_items(x, e);
     answer(x, e);

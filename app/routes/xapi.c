@@ -9,12 +9,13 @@
 #include "app/routes/routes.h"
 #include "app/service/intake.h"
 #include "app/store/cohort.h"
+#include "app/store/erasure.h"
 #include "app/store/student.h"
 
 struct entry {
     struct xapi_event event;
     struct ask *mark; /* what is known of its id */
-    struct ask *consent;
+    struct ask *consent, *erased;
     struct ask *of_student; /* a teacher's right hangs on it */
     size_t item;            /* in the intake, when it is new */
     bool known;
@@ -115,6 +116,7 @@ static void ask(struct exchange *x, struct statements *s)
 
         ask_right(x, s, e);
         e->consent = student_ask_consent(&x->asks, e->event.in.student);
+        e->erased = erasure_ask_begun(&x->asks, e->event.in.student);
         e->mark = student_ask_mark(&x->asks, e->event.in.student, e->event.in.event_id);
     }
 }
@@ -155,9 +157,16 @@ static void conflict(struct exchange *x)
 static void take_entry(struct exchange *x, struct statements *s, struct entry *e)
 {
     struct str mark = {0};
+    bool erased = false;
 
-    if (!student_read_mark(e->mark, &e->known, &mark, &x->problem))
+    if (!student_read_mark(e->mark, &e->known, &mark, &x->problem) ||
+        !erasure_read_begun(e->erased, &erased, &x->problem))
         return;
+    if (erased) {
+        event_count(x->engine, &e->event.in, EVENT_REJECTED);
+        problem_set(&x->problem, PROBLEM_NOT_FOUND, NULL);
+        return;
+    }
     if (student_has_withdrawn(e->consent, CONSENT_DATA_PROCESSING)) {
         event_count(x->engine, &e->event.in, EVENT_REJECTED);
         problem_set(&x->problem, PROBLEM_FORBIDDEN, CONSENT_NO_NEW_DATA);

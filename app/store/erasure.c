@@ -109,25 +109,38 @@ static struct str number(struct asks *a, int64_t value)
 
 /* ---- looking ---- */
 
+struct ask *erasure_ask_begun(struct asks *a, struct str student)
+{
+    return ask_command(
+        a, ASK_READ, 2,
+        (struct str[]){STR("GET"), key_student(a->arena, student, STUDENT_KEY_ERASED)});
+}
+
+bool erasure_read_begun(const struct ask *ask, bool *ret_begun, struct problem *p)
+{
+    struct str tombstone;
+    enum reply there = reply_text(ask->reply, &tombstone);
+
+    *ret_begun = there == REPLY_THERE;
+    if (there == REPLY_ERROR)
+        reply_problem(ask->reply, p);
+    return there != REPLY_ERROR;
+}
+
 void erasure_ask_look(struct asks *a, struct str student, struct erasure_look *ret)
 {
     ret->token = ask_command(
         a, ASK_READ, 2,
         (struct str[]){STR("GET"), key_student(a->arena, student, STUDENT_KEY_RECOMMENDED)});
-    ret->tombstone =
-        ask_command(a, ASK_READ, 2,
-                    (struct str[]){STR("GET"), key_student(a->arena, student, STUDENT_KEY_ERASED)});
+    ret->tombstone = erasure_ask_begun(a, student);
 }
 
 bool erasure_read_look(const struct erasure_look *look, struct str *ret_token, bool *ret_begun,
                        struct problem *p)
 {
-    struct str token = STR(""), tombstone;
-    enum reply there = reply_text(look->tombstone->reply, &tombstone);
+    struct str token = STR("");
 
-    *ret_begun = there == REPLY_THERE;
-    if (there == REPLY_ERROR)
-        reply_problem(look->tombstone->reply, p);
+    (void)erasure_read_begun(look->tombstone, ret_begun, p);
     if (reply_text(look->token->reply, &token) == REPLY_ERROR)
         reply_problem(look->token->reply, p);
     *ret_token = str_cut(&token, '\n');

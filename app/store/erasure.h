@@ -13,6 +13,10 @@
 /* The fields of the audit record, in the order of {ss}:audit: a, r, t, o, s, c, d, n. */
 enum { ERASURE_RECORD = 8 };
 
+/* Whether the student is erased, or about to be: there is a tombstone. */
+struct ask *erasure_ask_begun(struct asks *a, struct str student);
+bool erasure_read_begun(const struct ask *ask, bool *ret_begun, struct problem *p);
+
 /* What has to be known first. */
 struct erasure_look {
     struct ask *token, *tombstone;

@@ -293,6 +293,33 @@ def test_new_data_is_refused(alone, root):
     assert mentioning(store, student) == {tombstone(student), audit(student)}
 
 
+SPOILT = {
+    "bad data": lambda e: e["data"]["data"].update(score=7),
+    "no event id": lambda e: e["data"].pop("event_id"),
+    "no id": lambda e: e.pop("id"),
+    "another version": lambda e: e.update(specversion="7"),
+    "a subject alone": lambda e: e.update(subject=e.pop("data")["student_id"]),
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT)
+def test_an_event_that_could_not_be_taken_is_not_kept_either(alone, root, spoil):
+    """Of others it would be: as a dead letter."""
+    store, gone, other = alone.redis(decode=False), fresh_id(), fresh_id()
+    fill(alone, root, gone)
+    erase(root, gone)
+    headers = {"dapr-api-token": alone.values["APP_API_TOKEN"],
+               "Content-Type": "application/cloudevents+json"}  # fmt: skip
+    for student in (gone, other):
+        envelope = {"specversion": "1.0", "id": "x", "source": "tests", "type": "com.dapr.event.sent",
+                    "data": event("quiz.completed", student)}  # fmt: skip
+        spoil(envelope)
+        sent = {"body": json.dumps(envelope), "headers": headers}
+        assert assert_ok(alone.sidecar().request("POST", "/dapr/events", **sent)) == {"status": "DROP"}
+    assert mentioning(store, gone) == {tombstone(gone), audit(gone)}
+    assert mentioning(store, other) == {"queue:{dead}"}
+
+
 def test_another_process_forgets_its_last_answers(start_engine):
     engine = start_engine(POOL_SIZE=4, STALE_ANSWERS=1000)
     root, student = engine.admin(), fresh_id()

@@ -562,6 +562,17 @@ def test_nobody_speaks_without_a_token(anonymous, student):
     assert_problem(send(anonymous, statement(student)), 401, "AUTH_ERROR")
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_one_about_an_erased_student_refuses_all(engine, admin, student, first):
+    gone = fresh_id()
+    assert_ok(engine.calculate(gone))
+    assert_ok(admin.delete(f"/api/v1/compliance/student/{gone}"))
+    bodies = [statement(gone), statement(student)]
+    answer = send(admin, bodies if first else bodies[::-1])
+    assert_problem(answer, 404, "NOT_FOUND")
+    assert_problem(admin.post("/api/v1/mastery/query", {"student_id": student}), 404)
+
+
 def test_store_away_is_503_and_a_repeat_counts_once(start_engine):
     engine = start_engine(POOL_SIZE=1, STORE_BREAKER_OPEN_MS=100)
     admin, student = engine.admin(), fresh_id()
