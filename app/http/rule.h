@@ -13,7 +13,7 @@
 enum rule_type {
     RULE_END = 0,
     RULE_ID,      /* struct str: 1..64 of A-Z a-z 0-9 _ - */
-    RULE_TEXT,    /* struct str: min..max characters (code points), no markup (<script) */
+    RULE_TEXT,    /* struct str: min..max characters (code points), any but U+0000; no markup (<script) */
     RULE_WORD,    /* int: position in choices */
     RULE_BOOL,    /* bool */
     RULE_INT,     /* int64_t in [min, max]; 3.0 counts as 3 */

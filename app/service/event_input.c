@@ -109,7 +109,7 @@ static const struct rule quality_rules[] = {
 };
 
 const struct rule event_rules[] = {
-    {.name = "event_id", .type = RULE_TEXT, .required = true, .min = 8, .max = 64, .into = offsetof(struct event_input, event_id), .about = "The event's own id: the same one again changes nothing. A-Z a-z 0-9 . _ : -"},
+    {.name = "event_id", .type = RULE_TEXT, .required = true, .min = 8, .max = 64, .into = offsetof(struct event_input, event_id), .about = "The event's own id: the same one again changes nothing. ASCII's visible characters"},
     {.name = "event_type", .type = RULE_WORD, .required = true, .choices = event_type_names, .into = offsetof(struct event_input, type), .given = offsetof(struct event_input, has_type), .about = "Which of the six"},
     {.name = "student_id", .type = RULE_ID, .nullable = true, .into = offsetof(struct event_input, student), .given = offsetof(struct event_input, has_student), .about = "Whom it is about: a student's own id when absent, required of others"},
     {.name = "timestamp", .type = RULE_TIME, .required = true, .into = offsetof(struct event_input, at_ms), .given = offsetof(struct event_input, has_time), .about = "When it happened: at most 90 days ago, at most an hour ahead"},
@@ -158,11 +158,8 @@ static void count_event(struct event_input *in, union event_data *data)
 static void check_id(const struct event_input *in, struct arena *arena, struct problem *p)
 {
     for (size_t i = 0; i < in->event_id.n; i++) {
-        char c = in->event_id.p[i];
-        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-
-        if (!letter && !strchr("._:-", c)) {
-            problem_field(p, arena, STR("event_id"), "must be of A-Z a-z 0-9 . _ : -");
+        if (in->event_id.p[i] <= ' ' || in->event_id.p[i] > '~') {
+            problem_field(p, arena, STR("event_id"), "must be of ASCII's visible characters");
             return;
         }
     }

@@ -22,7 +22,7 @@ struct batch_job {
     struct batch batch;       /* as last told */
     bool must_call;           /* it has ended, and it is for this part to have others told */
     struct ask *begun, *kept; /* whose reply has not been looked at */
-    struct str mark;          /* by which each record is made once */
+    struct str mark;          /* by which each record is made once; no event's id has a space */
     struct unit units[BATCH_PART];
     size_t n, under_way;
     struct batch_result done[BATCH_PART]; /* to be kept */
@@ -174,7 +174,7 @@ static bool begin(struct worker *w, struct job *job)
     }
     if (!job_read_batch_body(job, &b->part))
         return false;
-    b->mark = arena_printf(job->task->arena, "batch:%.*s", STR_ARG(b->part.batch));
+    b->mark = arena_printf(job->task->arena, "batch %.*s", STR_ARG(b->part.batch));
     b->begun = batch_ask_part(&job->task->asks, b->part.batch, b->part.from, w->now_ms);
     return true;
 }

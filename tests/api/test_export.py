@@ -67,6 +67,9 @@ def assert_hash(body):
     assert hashlib.sha256(data).hexdigest() == body["integrity_hash"]
 
 
+COMMENT = 'naïve "€" \U0001f600\r\n\t\x01\x1b[31m\x7f\x85 a < b </b>'
+
+
 @pytest.fixture
 def learner(engine, admin, student):
     """A student of whom there is a record of every kind."""
@@ -76,7 +79,7 @@ def learner(engine, admin, student):
     assert_ok(admin.put(f"/api/v1/cohorts/{cohort}", roster), 201)
     assert_ok(engine.calculate(student))
     for kind in ("quiz.completed", "content.rated"):
-        more = {"comment": 'naïve "€" \U0001f600\n'} if kind == "content.rated" else {}
+        more = {"comment": COMMENT} if kind == "content.rated" else {}
         send("/api/v1/mastery/ingest", event(kind, student, **more), 202)
     send("/api/v1/predictions/next-week/intervention", {**who, "intervention_type": "review"})
     given = send("/api/v1/recommendations/adaptive", who)["recommendations"]
@@ -102,8 +105,9 @@ def test_everything_is_in_it(admin, learner):
     assert data["mastery_history"] == history["history"]
     statistics = assert_ok(admin.get(f"/api/v1/mastery/statistics/{student}"))
     assert data["activity"] == statistics["statistics"]["activity"]
-    kinds = {one["event_type"] for one in data["events"]}
-    assert kinds == {"quiz.completed", "content.rated"}
+    by_kind = {one["event_type"]: one for one in data["events"]}
+    assert set(by_kind) == {"quiz.completed", "content.rated"}
+    assert by_kind["content.rated"]["data"]["comment"] == COMMENT, "as it was sent"
     [prediction] = data["predictions"]
     assert prediction["intervention_type"] == "review"
     shown = assert_ok(admin.get(f"/api/v1/recommendations/{student}/history?days=90"))

@@ -229,7 +229,7 @@ def test_burst_of_repeats_of_one_event_counts_once(engine, admin, student):
 
 # Bad events
 
-TEXT = [5, True, [], {}, "", "x" * 257, "a <script>", "bad\u0001", "bad\u007f"]
+TEXT = [5, True, [], {}, "", "x" * 257, "a <script>"]
 LONG_TEXT = [5, True, [], {}, "x" * 1001, "<SCRIPT src=x>"]
 SHARE = ["0.5", True, [], {}, -0.001, 1.001, 1e300]
 SECONDS = ["1", False, [], {}, -1, 1e10]
@@ -292,12 +292,12 @@ ENVELOPE = {
         "with space",
         "with\nline",
         "ä" * 9,
-        "a/b/c/d/e",
+        "with\u007fdelete",
     ],
     "event_type": [None, 5, [], "", "quiz", "QUIZ.COMPLETED", "quiz.completed "],
     "student_id": [5, [], "", "a b", "x" * 65, "a:b", "../x", "é"],
     "timestamp": [None, 5, [], "", "now", "2026-02-30T00:00:00Z", "2026-01-01", 1767225600],
-    "source": [5, [], "x" * 257, "<script>", "bad\u0007"],
+    "source": [5, [], "x" * 257, "<script>", "</Script>"],
     "data": [None, 5, [], "{}", True],
 }
 

@@ -175,7 +175,8 @@ static void ids_are_of_their_letters_and_length(void)
         {"01234567890123456789012345678901234567890123456789012345678901234", false},
         {"1234 5678", false},
         {"1234\\n5678", false},
-        {"1234/5678", false},
+        {"urn:x:1/a?b=%20&c#~", true},
+        {"1234567\\u007f", false},
         {"1234567\\u00e4", false},
     };
 
