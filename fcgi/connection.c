@@ -120,16 +120,15 @@ static void take_parameter(struct http_request *r, struct parameters *own, const
         *place = value;
 }
 
-/* The path by which nginx chose the location must be the very path that was sent; otherwise two
- * readings of one address could be played against each other (hazards N10): then no route matches.
- */
+/* The path counts by which nginx chose the location. One that was sent in another form is marked:
+ * two readings of one address could be played against each other (hazards N10). */
 static void take_path(struct http_request *r, const struct parameters *own)
 {
     struct str rest = own->uri, path = str_cut(&rest, '?');
 
     r->query = rest;
-    if (str_equal(path, own->normalised_uri))
-        r->path = path;
+    r->path = own->normalised_uri;
+    r->disguised = !str_equal(path, r->path);
 }
 
 /* ---- body ---- */

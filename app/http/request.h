@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One HTTP request as the web server handed it over. All texts live in the request's arena. Every
- * byte is untrusted, but that `path` equals the path by which nginx chose limits and access. */
+ * byte is untrusted, but that `path` is the path by which nginx chose limits and access. */
 #ifndef HTTP_REQUEST_H
 #define HTTP_REQUEST_H
 
@@ -10,7 +10,7 @@ enum http_method { GET, HEAD, POST, PUT, DELETE, OPTIONS, OTHER_METHOD, HTTP_MET
 
 struct http_request {
     enum http_method method;
-    struct str path;  /* as sent, up to '?'; empty when it differs from the normalised one */
+    struct str path;  /* up to '?', normalised; empty: none that begins with a slash */
     struct str query; /* behind '?', still encoded */
     struct str content_type;
     struct str authorization;
@@ -23,6 +23,7 @@ struct http_request {
     /* ce-…: the attributes of a CloudEvent whose data is the body; as sent, still encoded */
     struct str ce_id, ce_source, ce_specversion, ce_type, ce_subject, ce_time, ce_datacontenttype;
     struct str body;
+    bool disguised; /* the path was not sent as it is: encoded, with dots or more slashes */
     bool sidecar;   /* came by the sidecar's listener */
     bool too_large; /* the body was not read: it is longer than any route allows */
     bool repeated;  /* a header that must stand alone came twice */

@@ -61,10 +61,23 @@ static bool allow(struct exchange *x)
     return false;
 }
 
+static bool names_no_id(const struct route_match *match)
+{
+    for (size_t i = 0; i < match->path.n; i++) {
+        if (!id_valid(match->path.v[i].value))
+            return true;
+    }
+    return false;
+}
+
+/* A path in disguise is nowhere (hazards N10), but for one with an id that is none even when it is
+ * decoded: that is refused by its rule like one that was sent as it is. */
 static bool find_route(struct exchange *x)
 {
     router_match(x->engine->router, x->request.method, x->request.path, x->request.sidecar,
                  &x->match);
+    if (x->request.disguised && !(x->match.route && names_no_id(&x->match)))
+        x->match = (struct route_match){.route = NULL};
     x->route = x->match.route;
     if (x->route)
         return true;
@@ -238,6 +251,14 @@ static bool validate(struct exchange *x)
     (void)validate_input(x->route->rules, &x->match.path, x->request.query, x->body, x->arena,
                          x->input, &x->problem);
     return complete_input(x);
+}
+
+/* Whatever comes so far in disguise has no id that is none: it goes no further. */
+static bool undisguised(struct exchange *x)
+{
+    if (x->request.disguised)
+        problem_set(&x->problem, PROBLEM_NOT_FOUND, NULL);
+    return !x->request.disguised;
 }
 
 bool exchange_become(struct exchange *x, const struct route *twin, struct json_object *payload)
@@ -484,7 +505,7 @@ static bool prepare(struct exchange *x)
 {
     return identify(x) && find_route(x) && audited_begin(x) && authenticate(x) &&
            authorize_role(x) && read_body(x) && authenticate_by_body(x) && validate(x) &&
-           authorize(x) && idempotency_begin(x);
+           undisguised(x) && authorize(x) && idempotency_begin(x);
 }
 
 static void push_heavy(struct dispatch *d, struct exchange *x)

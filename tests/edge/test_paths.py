@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Paths in disguise: what nginx chose limits and access by is what is answered (hazards N10)."""
+import json
+
 import pytest
 from harness.engine import fresh_id
 from harness.expect import assert_ok, assert_problem
@@ -110,6 +112,31 @@ def test_no_disguise_shows_even_ones_own_data(engine, anonymous, pupils, how):
     answer = get(anonymous, path, engine.token(own, "student"))
     assert answer.status in (400, 403, 404), answer
     assert "mastery_score" not in answer.text
+
+
+@pytest.mark.parametrize("bad", ["%20", "a%20b", "%3Cscript%3E", "%C3%A9", "a%3Bb", "a%00b", "x" * 65, "a%25b"])
+@pytest.mark.parametrize("path", ["/api/v1/mastery/history/", "/api/v1/cohorts/", "/api/v1/batch/mastery/"])
+def test_what_is_no_id_is_400_encoded_or_not(engine, anonymous, path, bad):
+    answer = get(anonymous, path + bad, engine.token("root", "admin"))
+    error = assert_problem(answer, 400)
+    if error["code"] == "VALIDATION_ERROR":
+        [entry] = error["details"]["errors"]
+        assert entry["field"] in ("student_id", "cohort_id", "batch_id")
+    answer = get(anonymous, path + bad)
+    assert answer.status in (400, 401), answer
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "GET"])
+def test_what_is_an_id_when_decoded_is_404(engine, admin, method):
+    """It is somewhere else, where it is spelled plainly."""
+    cohort = fresh_id("c")
+    body = {"name": "x", "teacher_ids": [], "student_ids": []}
+    assert_ok(admin.put(f"/api/v1/cohorts/{cohort}", body), 201)
+    options = {"body": json.dumps(body)} if method == "PUT" else {}
+    spelled = f"/api/v1/cohorts/%{ord(cohort[0]):02x}{cohort[1:]}"
+    headers = {"Content-Type": "application/json"}
+    assert_problem(admin.request(method, spelled, headers=headers, **options), 404)
+    assert_ok(admin.get(f"/api/v1/cohorts/{cohort}"))
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,6 @@ static void require_whole(const struct http_request *r, size_t sent)
 {
     require(r->body.n <= sent);
     require(r->method >= 0 && r->method < HTTP_METHODS);
-    require(!r->path.p || !memchr(r->path.p, '?', r->path.n));
     require(r->path.n + r->query.n + r->body.n + r->authorization.n + r->api_token.n <= sent);
     require(!r->body.p || r->body.p[r->body.n] == '\0');
 }
@@ -143,7 +142,7 @@ static void answer(struct connection *c)
     http_response_json(&x->response, 200, &w);
     jw_str(&w, "path", x->request.path);
     jw_object_end(&w);
-    (void)connection_answer(c);
+    (void)connection_answer(c, x->request.disguised); /* any of the two */
 }
 
 static void drain(int peer)
