@@ -72,6 +72,11 @@ int problem_status(enum problem_code code)
     return codes[code].status;
 }
 
+const char *problem_message(enum problem_code code)
+{
+    return codes[code].message;
+}
+
 const char *problem_name(enum problem_code code)
 {
     return codes[code].name;

@@ -43,5 +43,6 @@ bool problem_has_field(const struct problem *p, struct str field);
 void problem_unavailable(struct problem *p, int retry_after_s);
 int problem_status(enum problem_code code);
 const char *problem_name(enum problem_code code);
+const char *problem_message(enum problem_code code); /* where nothing more is known */
 
 #endif

@@ -40,14 +40,25 @@ static void add_retry_after(const struct problem *p, struct http_response *r)
     (void)http_response_header(r, "Retry-After", arena_printf(r->body.arena, "%d", seconds));
 }
 
+/* RFC 6750 section 3. A 403 that says more than that rights are lacking is not about the token. */
+static void add_challenge(const struct problem *p, struct http_response *r)
+{
+    struct str challenge = {0};
+
+    if (p->code == PROBLEM_AUTH_ERROR)
+        challenge = p->has_credentials
+                        ? STR("Bearer realm=\"mastery-engine\", error=\"invalid_token\"")
+                        : STR("Bearer realm=\"mastery-engine\"");
+    else if (p->code == PROBLEM_FORBIDDEN && strcmp(p->message, problem_message(p->code)) == 0)
+        challenge = STR("Bearer realm=\"mastery-engine\", error=\"insufficient_scope\"");
+    if (challenge.n > 0)
+        (void)http_response_header(r, "WWW-Authenticate", challenge);
+}
+
 static void add_headers(const struct problem *p, struct http_response *r)
 {
     add_retry_after(p, r);
-    if (p->code == PROBLEM_AUTH_ERROR)
-        (void)http_response_header(
-            r, "WWW-Authenticate",
-            p->has_credentials ? STR("Bearer realm=\"mastery-engine\", error=\"invalid_token\"")
-                               : STR("Bearer realm=\"mastery-engine\""));
+    add_challenge(p, r);
     if (p->code == PROBLEM_UNSUPPORTED_MEDIA_TYPE)
         (void)http_response_header(r, "Accept", STR("application/json"));
 }

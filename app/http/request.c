@@ -20,6 +20,32 @@ const char *http_method_name(enum http_method method)
     return names[method];
 }
 
+static double quality_of(struct str parameters)
+{
+    double q = 1;
+
+    while (parameters.n > 0) {
+        struct str value = str_trim(str_cut(&parameters, ';')), name = str_cut(&value, '=');
+
+        if (str_equal_nocase(name, STR("q")) && !(str_to_double(value, &q) && q >= 0 && q <= 1))
+            q = 0;
+    }
+    return q;
+}
+
+double http_accept_quality(struct str accept, struct str media_type)
+{
+    double best = 0;
+
+    while (accept.n > 0) {
+        struct str parameters = str_cut(&accept, ','), type = str_trim(str_cut(&parameters, ';'));
+        double q = str_equal_nocase(type, media_type) ? quality_of(parameters) : 0;
+
+        best = q > best ? q : best;
+    }
+    return best;
+}
+
 bool http_media_type_is(struct str content_type, struct str media_type)
 {
     return str_equal_nocase(str_trim(str_cut(&content_type, ';')), media_type);

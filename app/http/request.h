@@ -31,6 +31,8 @@ struct http_request {
 
 enum http_method http_method_of(struct str name);
 const char *http_method_name(enum http_method method);
+/* How much of an Accept header is for exactly this media type: 0 (not named, or refused) to 1. */
+double http_accept_quality(struct str accept, struct str media_type);
 /* The media type of a Content-Type, without its parameters; in any case of letters. */
 bool http_media_type_is(struct str content_type, struct str media_type);
 

@@ -28,8 +28,7 @@ static void fail_field(struct exchange *x, const char *field, const char *messag
         problem_field(&x->problem, x->arena, str_of(field), "%s", message);
 }
 
-/* Clocks of clients may be a day ahead of UTC; snapshots are kept for HISTORY_DAYS. */
-static void check_dates(struct exchange *x, const struct period *p, int32_t today)
+static void check_dates(struct exchange *x, const struct period *p)
 {
     if (p->has_days)
         fail_field(x, "days", "must not stand beside start_date and end_date");
@@ -37,10 +36,6 @@ static void check_dates(struct exchange *x, const struct period *p, int32_t toda
         fail_field(x, "start_date", "is required with end_date");
     if (!p->has_end)
         fail_field(x, "end_date", "is required with start_date");
-    if (p->has_start && p->start < today - HISTORY_DAYS)
-        fail_field(x, "start_date", "must not be more than 90 days ago");
-    if (p->has_end && p->end > today + 1)
-        fail_field(x, "end_date", "must not lie in the future");
     if (p->has_start && p->has_end && p->start > p->end)
         fail_field(x, "start_date", "must not be after end_date");
 }
@@ -51,7 +46,7 @@ static bool period_check(struct exchange *x)
     int32_t today = day_of_ms(x->now_ms);
 
     if (p->has_start || p->has_end) {
-        check_dates(x, p, today);
+        check_dates(x, p);
     } else {
         p->end = today;
         p->start = today - (int32_t)(p->has_days ? p->days : DAYS_PRESET) + 1;
@@ -59,9 +54,19 @@ static bool period_check(struct exchange *x)
     return x->problem.code == PROBLEM_NONE;
 }
 
+/* Of a period as long as anybody likes, the days that there can be: the last HISTORY_DAYS, and
+ * tomorrow, since clocks of clients may be a day ahead of UTC. */
 static struct ask *ask_period(struct exchange *x, const struct period *p)
 {
-    return student_ask_days(&x->asks, p->student, p->start, p->end - p->start + 1);
+    int32_t today = day_of_ms(x->now_ms), from = p->start, to = p->end;
+
+    if (from < today - HISTORY_DAYS)
+        from = today - HISTORY_DAYS;
+    if (to > today + 1)
+        to = today + 1;
+    if (from > to)
+        from = to = p->start; /* a day without data */
+    return student_ask_days(&x->asks, p->student, from, to - from + 1);
 }
 
 static void summarize(const struct daily *days, size_t n, struct summary *ret)

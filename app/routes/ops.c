@@ -15,6 +15,15 @@ static const int64_t READY_PATIENCE_US = 100000;
 
 /* ---- / ---- */
 
+static bool is_first_of_its_path(const struct router *router, size_t i)
+{
+    for (size_t k = 0; k < i; k++) {
+        if (strcmp(router_route(router, k)->pattern, router_route(router, i)->pattern) == 0)
+            return false;
+    }
+    return true;
+}
+
 static enum step info(struct exchange *x)
 {
     const struct router *router = x->engine->router;
@@ -28,10 +37,8 @@ static enum step info(struct exchange *x)
     jw_text(&w, "environment", x->engine->config.environment);
     jw_array(&w, "endpoints");
     for (size_t i = 0; i < router_count(router); i++) {
-        const struct route *route = router_route(router, i);
-
-        if (i == 0 || strcmp(route->pattern, router_route(router, i - 1)->pattern) != 0)
-            jw_text(&w, NULL, route->pattern);
+        if (is_first_of_its_path(router, i))
+            jw_text(&w, NULL, router_route(router, i)->pattern);
     }
     jw_array_end(&w);
     jw_text(&w, "docs", "/docs");
@@ -125,8 +132,8 @@ static enum step metrics(struct exchange *x)
     static const char openmetrics_type[] =
         "application/openmetrics-text; version=1.0.0; charset=utf-8";
     struct str accept = x->request.accept;
-    bool openmetrics = accept.n > 0 && memmem(accept.p, accept.n, "application/openmetrics-text",
-                                              sizeof("application/openmetrics-text") - 1);
+    double wanted = http_accept_quality(accept, STR("application/openmetrics-text"));
+    bool openmetrics = wanted > 0 && wanted >= http_accept_quality(accept, STR("text/plain"));
 
     x->response.status = 200;
     x->response.content_type =

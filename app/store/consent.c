@@ -14,7 +14,7 @@ struct script script_consent = {
         "local kind, letter, granted = ARGV[1], ARGV[2], ARGV[3]\n"
         "local text = redis.call('HGET', KEYS[3], kind) or ''\n"
         "local last = text:match('([^\\n]+)\\n$')\n"
-        "if not last and ARGV[4] == '1' then return 0 end\n"
+        "if ARGV[4] == '1' and not ('\\n' .. text):match('\\n%d+ 1 ') then return 0 end\n"
         "if last and last:match('^%d+ ([01])') == granted then return last end\n"
         "if redis.call('HEXISTS', KEYS[1], 's') == 0 and redis.call('EXISTS', KEYS[2]) == 1 then\n"
         "  return -1\n"

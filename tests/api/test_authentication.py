@@ -44,6 +44,14 @@ def test_scheme_may_be_written_in_any_case(engine, scheme):
     assert_ok(ask(engine, f"{scheme} {engine.token('someone', 'student')}"))
 
 
+def test_whose_rights_are_lacking_is_told_so(engine, student):
+    assert_ok(engine.calculate(student))
+    answer = engine.client("another", "student").get(f"/api/v1/mastery/history/{student}")
+    assert_problem(answer, 403, "FORBIDDEN")
+    challenge = 'Bearer realm="mastery-engine", error="insufficient_scope"'
+    assert answer.headers["WWW-Authenticate"] == challenge
+
+
 @pytest.mark.parametrize("authorization", [None, "", "Basic c29tZW9uZTpwYXNz", "Digest x=y"])
 def test_without_bearer_credentials_no_error_is_named(engine, authorization):
     answer = ask(engine, authorization)

@@ -34,6 +34,7 @@ def records(client, student):
 
 def refused(answer, message):
     assert assert_problem(answer, 403, "FORBIDDEN")["message"] == message
+    assert "WWW-Authenticate" not in answer.headers, "no other token would help"
 
 
 @pytest.fixture
@@ -85,6 +86,11 @@ def test_what_was_never_given_cannot_be_withdrawn(admin, learner):
     answer = admin.post(f"{CONSENT}/{learner}/withdraw", {"consent_type": "analytics"})
     assert_problem(answer, 404, "NOT_FOUND")
     assert records(admin, learner) == {}
+    decide(admin, learner, "analytics", False)
+    answer = admin.post(f"{CONSENT}/{learner}/withdraw", {"consent_type": "analytics"})
+    assert_problem(answer, 404, "NOT_FOUND")
+    decide(admin, learner, "analytics", True)
+    assert [withdraw(admin, learner, "analytics")["version"] for _ in range(2)] == [3, 3]
 
 
 def test_a_decision_may_come_by_the_query(admin, student):

@@ -174,6 +174,28 @@ def test_openmetrics_is_given_to_who_prefers_it(anonymous):
     assert "# TYPE mastery_engine_http_requests counter" in answer.text
 
 
+@pytest.mark.parametrize(
+    "accept, openmetrics",
+    [
+        ("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1", True),
+        ("APPLICATION/OpenMetrics-Text", True),
+        ("text/plain, application/openmetrics-text", True),
+        ("application/openmetrics-text;q=0.5, text/plain;q=0.9", False),
+        ("application/openmetrics-text; q=0.5,text/plain", False),
+        ("application/openmetrics-text;q=0", False),
+        ("application/openmetrics-text;q=two", False),
+        ("application/openmetrics-text-2", False),
+        ("text/html;x=application/openmetrics-text", False),
+        ("*/*", False),
+        (",;,q=,", False),
+    ],
+)
+def test_the_form_is_the_one_that_is_preferred(anonymous, accept, openmetrics):
+    answer = anonymous.get("/metrics", headers={"Accept": accept})
+    expected = "application/openmetrics-text" if openmetrics else "text/plain"
+    assert answer.status == 200 and answer.headers.get_content_type() == expected
+
+
 # /metrics/detailed
 
 

@@ -35,6 +35,7 @@ def test_info_tells_name_version_and_endpoints(anonymous):
     assert body["name"] == body["service"] == "mastery-engine"
     assert body["docs"] == "/docs"
     assert body["version"]
+    assert len(body["endpoints"]) == len(set(body["endpoints"])), "each path once"
 
 
 @pytest.mark.parametrize("path", ENDPOINTS)

@@ -78,7 +78,7 @@ def assert_let_in(answer, origin=ORIGIN):
     assert headers.get_all("Access-Control-Allow-Origin") == [origin["Origin"]]
     assert "Origin" in [value.strip() for value in ",".join(headers.get_all("Vary")).split(",")]
     exposed = headers["Access-Control-Expose-Headers"]
-    for name in ("X-Request-ID", "X-Trace-ID", "X-Cache", "Retry-After", "Location"):
+    for name in ("X-Request-ID", "X-Trace-ID", "X-Cache", "Retry-After", "Location", "WWW-Authenticate"):
         assert name in exposed
     assert "Access-Control-Allow-Credentials" not in headers
     assert_common_headers(answer)
