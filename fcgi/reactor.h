@@ -8,9 +8,9 @@
 #include "app/service/engine.h"
 
 /* Serves until drained: after TERM, INT, QUIT or USR1, or MAX_REQUESTS, it leaves the listener and
- * closes each connection behind its next answer. One without a request is closed by the web server
- * (never the other way round: a request may be on its way, hazards N2), or after DRAIN_TIMEOUT_S.
- * HUP reads the keys again. The signals must be blocked. Returns the exit status. */
+ * goes on serving the connections it has until the web server has closed them (never the other way
+ * round: hazards N2). DRAIN_TIMEOUT_S at most: in its last quarter each connection ends behind its
+ * next answer. HUP reads the keys again. The signals must be blocked. Returns the exit status. */
 int reactor_run(struct engine *engine, int listener);
 
 #endif

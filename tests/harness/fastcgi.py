@@ -3,6 +3,7 @@
 import email.parser
 import io
 import json as jsonlib
+import select
 import socket
 import struct
 import time
@@ -138,6 +139,10 @@ class FastCgi:
                 out += content
             elif kind == END_REQUEST:
                 return parse_answer(out)
+
+    def has_more(self, seconds=0.05):
+        """Whether something, or the end, has come behind the answer."""
+        return bool(self._buffer or select.select([self.sock], [], [], seconds)[0])
 
     def rest(self):
         """What comes behind the answers until the application closes."""
