@@ -31,6 +31,8 @@ struct store {
     struct asks greeting; /* what a new connection says first, and the probe: ours alone */
     struct ask *schema;   /* of the greeting; NULL when it only pings */
     bool notes_schema;
+    int block_ms;
+    struct asks *held, **held_end; /* writes that wait for the greeting to be answered */
     int64_t last_reply_us;
     struct store_counts counts;
     struct reply_bounds bounds;
@@ -63,6 +65,7 @@ struct store *store_new(const struct config *config, char ret_error[200])
     }
     store->config = config;
     store->sent_end = &store->sent;
+    store->held_end = &store->held;
     store->done_end = &store->done;
     breaker_init(&store->breaker, config->store_breaker_failures,
                  config->store_breaker_open_ms * INT64_C(1000));
@@ -88,6 +91,11 @@ void store_free(struct store *store)
 void store_notes_schema(struct store *store)
 {
     store->notes_schema = true;
+}
+
+void store_may_block(struct store *store, int ms)
+{
+    store->block_ms = ms;
 }
 
 /* ---- queues ---- */
@@ -140,6 +148,26 @@ static struct ask *pop_sent(struct store *store)
     if (ask->of->patience_us > 0)
         store->patient_count--;
     return ask;
+}
+
+static void hold(struct store *store, struct asks *a)
+{
+    a->status = ASKS_WAITING;
+    a->next = NULL;
+    *store->held_end = a;
+    store->held_end = &a->next;
+}
+
+static struct asks *pop_held(struct store *store)
+{
+    struct asks *a = store->held;
+
+    if (!a)
+        return NULL;
+    store->held = a->next;
+    if (!store->held)
+        store->held_end = &store->held;
+    return a;
 }
 
 /* The round of a is over. The greeting is our own and has nobody waiting. */
@@ -240,6 +268,14 @@ static bool connect_now(struct store *store, int64_t now_us)
     return store->connection != NULL;
 }
 
+/* What a new connection leads to is not known before its greeting is answered: another database, or
+ * a store of a later version, must not get a single write. Reads go behind it at once: what they
+ * bring comes after the answers to it, and is not looked at when those are wrong. */
+static bool must_be_held(const struct store *store, const struct asks *a)
+{
+    return a->has_writes && store->schema && store->greeting.status == ASKS_WAITING;
+}
+
 /* A write counts only when enough replicas hold it: WAIT goes behind it in the same round. */
 static void ask_for_replicas(struct store *store, struct asks *a)
 {
@@ -263,6 +299,8 @@ void store_submit(struct store *store, struct asks *a, int64_t now_us)
     } else if (store->breaker.state != BREAKER_CLOSED ||
                (!store->connection && !connect_now(store, now_us))) {
         refuse(store, a);
+    } else if (must_be_held(store, a)) {
+        hold(store, a);
     } else {
         send_asks(store, a, now_us);
     }
@@ -310,6 +348,8 @@ static void lose_connection(struct store *store, int64_t now_us, const char *why
     store->connection = NULL;
     store->generation++;
     breaker_failure(&store->breaker, now_us, loss != LOSS_BROKEN);
+    while (store->held)
+        refuse(store, pop_held(store));
     while ((ask = pop_sent(store))) {
         struct asks *a = ask->of;
 
@@ -340,6 +380,12 @@ static void lose_connection(struct store *store, int64_t now_us, const char *why
 
 /* ---- receiving ---- */
 
+static void send_held(struct store *store, int64_t now_us)
+{
+    while (store->held)
+        store_submit(store, pop_held(store), now_us);
+}
+
 static void greeted(struct store *store, int64_t now_us)
 {
     char why[sizeof(store->last_error)];
@@ -355,6 +401,7 @@ static void greeted(struct store *store, int64_t now_us)
         lose_connection(store, now_us, why, LOSS_USELESS);
     else
         breaker_success(&store->breaker);
+    send_held(store, now_us);
 }
 
 static void note_health(struct store *store, const struct ask *ask, enum reply_error error,
@@ -481,7 +528,7 @@ void store_on_ready(struct store *store, int64_t now_us)
 static int64_t round_timeout_us(const struct store *store, const struct asks *a)
 {
     int ms = a == &store->greeting ? store->config->store_connect_timeout_ms
-                                   : store->config->store_round_timeout_ms;
+                                   : store->config->store_round_timeout_ms + store->block_ms;
 
     return ms * INT64_C(1000);
 }

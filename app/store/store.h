@@ -93,6 +93,8 @@ struct store *store_new(const struct config *config, char ret_error[200]);
 void store_free(struct store *store);
 /* For those who write: each new connection notes our schema (schema.h), before it is used. */
 void store_notes_schema(struct store *store);
+/* Its rounds hold commands that Redis lets wait for so long: they may take that much longer. */
+void store_may_block(struct store *store, int ms);
 
 /* Hands over; from here on the store owns a->status. Comes back through store_next_done, in the
  * worst case at once. */

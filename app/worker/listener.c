@@ -13,12 +13,11 @@ bool listener_open(struct worker *w, char ret_error[200])
 {
     struct listener *l = &w->listener;
 
-    l->config = w->engine->config;
-    l->config.store_round_timeout_ms += BLOCK_MS;
     l->arena = arena_new(ARENA_FIRST, ARENA_CAP);
-    l->store = l->arena ? store_new(&l->config, ret_error) : NULL;
+    l->store = l->arena ? store_new(&w->engine->config, ret_error) : NULL;
     if (!l->store)
         return false;
+    store_may_block(l->store, BLOCK_MS);
     store_watch_init(&l->watch, w->loop, l->store);
     return true;
 }

@@ -10,7 +10,6 @@
 struct worker;
 
 struct listener {
-    struct config config; /* the engine's, but for the longer round */
     struct store *store;
     struct store_watch watch;
     struct arena *arena;

@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -224,6 +225,30 @@ def test_the_password_of_redis_rotates_too(redis_server, start_pool, secret):
     wait_for(lambda: changes(pool) == 1, 30, what="the new password is known")
     admin.client_kill_filter(skipme=True)
     wait_for(lambda: pool.query("someone").status == 200, 30, what="connected by the new password")
+    admin.close()
+
+
+def listens(admin):
+    return any(client["cmd"] == "xread" for client in admin.client_list())
+
+
+def test_the_workers_second_connection_is_made_by_the_new_password_too(
+    redis_server, start_pool, start_worker, secret
+):
+    admin = redis_server.client()
+    admin.config_set("requirepass", OLD)
+    admin.auth(OLD)
+    pool = start_pool(REDIS_PASSWORD_FILE=secret.path)
+    worker = start_worker(pool, KEY_GRACE_S=1, **SOON)
+    wait_for(lambda: listens(admin), 30, what="it listens")
+    admin.execute_command("ACL", "SETUSER", "default", f">{NEW}", f"<{OLD}")
+    secret.write(NEW)
+    wait_for(lambda: '"keys.reloaded"' in worker.log(), 30, what="the new password is known")
+    forgotten = time.monotonic() + 2
+    wait_for(lambda: time.monotonic() > forgotten, 30, what="the old one is forgotten")
+    admin.client_kill_filter(skipme=True)
+    wait_for(lambda: listens(admin), 30, what="it listens again")
+    assert worker.alive()
     admin.close()
 
 

@@ -72,6 +72,29 @@ def test_a_later_store_is_left_alone(later):
     assert everything(later) == before
 
 
+def test_not_even_the_first_request_on_a_new_connection_writes(start_pool, redis_server):
+    """It is put behind the greeting, whose answer is not known yet."""
+    pool, store = start_pool(), redis_server.client()
+    headers = {"Idempotency-Key": "once"}
+    for turn in range(5):
+        student = fresh_id()
+        store.set("schema", OURS)
+        wait_for(lambda: pool.request("GET", "/ready").status == 200, 20, what="ready")
+        assert pool.calculate(f"before-{turn}").status == 200
+        before = set(store.keys())
+        store.set("schema", NEWER)
+        store.client_kill_filter(_type="normal", skipme=True)
+        body = {"student_id": student, "components": dict.fromkeys(("completion", "quiz", "quality", "consistency"), 0.5)}
+        token = pool.token("root", "admin")
+        answer = pool.request("POST", "/api/v1/mastery/calculate", json=body, token=token, headers=headers)
+        assert_problem_of_pool(answer)
+        assert set(store.keys()) == before
+
+
+def assert_problem_of_pool(answer):
+    assert answer.status == 503 and answer.json["error"]["code"] == "SERVICE_UNAVAILABLE", answer
+
+
 @pytest.mark.parametrize("program", ["pool", "worker"])
 def test_the_log_says_why(later, program):
     told = lambda: [line for line in lines(later, program) if line["event"] == "store.away"]
