@@ -5,9 +5,9 @@ import uuid
 import pytest
 from harness.batches import Batches, scores, stating
 from harness.described import assert_as_described, pattern_of, resolve
-from harness.engine import fresh_id
+from harness.engine import Engine, RedisProcess, fresh_id
 from harness.events import event, now_ms
-from harness.expect import assert_ok, assert_problem
+from harness.expect import assert_ok
 from harness.model import DAY_MS, to_text
 
 BATCH = "/api/v1/batch/mastery"
@@ -26,8 +26,24 @@ def document(engine):
     return assert_ok(engine.client().get("/openapi.json"))
 
 
+@pytest.fixture(scope="module")
+def limited():
+    with Engine(RATE_LIMITS="on") as running:
+        yield running
+
+
 @pytest.fixture
-def ask(document, admin):
+def described(document):
+    """described(answer, method, path): it is."""
+
+    def check(answer, method, path):
+        assert_as_described(document, answer, pattern_of(document, path), method.lower())
+
+    return check
+
+
+@pytest.fixture
+def ask(described, admin):
     """ask(status, method, path, …): the answer, which is of that status and as described."""
 
     def send(status, method, path, body=None, key=None, by=admin, **headers):
@@ -37,10 +53,8 @@ def ask(document, admin):
         if body is not None:
             options["json"] = body
         answer = by.request(method, path, **options)
-        if status >= 400 and not path.startswith(PROCESS):
-            assert_problem(answer, status)
         assert answer.status == status, answer
-        assert_as_described(document, answer, pattern_of(document, path), method.lower())
+        described(answer, method, path)
         return answer
 
     return send
@@ -197,6 +211,28 @@ def test_headers_of_refusals_are_as_described(engine, ask, student):
     ask(415, "POST", QUERY, body, Content_Type="text/plain")
     twice = {"Authorization": "Bearer x", "authorization": "Bearer x"}
     ask(400, "GET", "/health", by=engine.client(), **twice)
+
+
+@pytest.mark.parametrize("method, path", [("GET", "/health"), ("POST", STATEMENTS)])
+def test_one_request_too_many_is_as_described(limited, described, method, path):
+    client = limited.client(fresh_id(), "student")
+    answers = (client.request(method, path) for _ in range(1000))
+    refused = next(answer for answer in answers if answer.status == 429)
+    described(refused, method, path)
+
+
+def test_answers_without_the_store_are_as_described(start_engine, ask, student):
+    engine = start_engine(POOL_SIZE=1)
+    own, body = engine.client(student), {"student_id": student}
+    ask(200, "POST", CALCULATE, calculation(student), by=own)
+    ask(200, "POST", QUERY, body, by=own)
+    RedisProcess(engine).kill()
+    stale = ask(200, "POST", QUERY, body, by=own)
+    assert stale.headers["X-Cache"] == "STALE" and stale.headers["Age"]
+    ask(503, "POST", NEXT_WEEK, body, by=own)
+    ask(503, "POST", STATEMENTS, statement(student), by=own, **VERSION)
+    ask(503, "POST", PROCESS + "/prediction", body, by=own)
+    assert ask(503, "GET", "/ready", by=own).json["status"] == "not_ready"
 
 
 # Requests
