@@ -19,9 +19,11 @@ static bool can_refuse(const struct route *route)
     return asks_who(route) || route->flags & ROUTE_METRICS;
 }
 
+/* The sidecar's own are not there for others. */
 static bool can_miss(const struct route *route)
 {
-    return strchr(route->pattern, '{') || (route->rules && asks_who(route));
+    return strchr(route->pattern, '{') || route->flags & ROUTE_SIDECAR ||
+           (route->rules && asks_who(route));
 }
 
 static bool can_conflict(const struct route *route)

@@ -213,6 +213,12 @@ def test_headers_of_refusals_are_as_described(engine, ask, student):
     ask(400, "GET", "/health", by=engine.client(), **twice)
 
 
+@pytest.mark.parametrize("path", ["/dapr/subscribe", "/dapr/config"])
+def test_what_is_the_sidecars_is_missing_elsewhere(engine, ask, path):
+    ask(404, "GET", path, by=engine.client())
+    ask(200, "GET", path, by=engine.sidecar())
+
+
 @pytest.mark.parametrize("method, path", [("GET", "/health"), ("POST", STATEMENTS)])
 def test_one_request_too_many_is_as_described(limited, described, method, path):
     client = limited.client(fresh_id(), "student")

@@ -197,6 +197,8 @@ static void an_operation_says_what_its_row_says(void)
         {"paths|/dapr/events|post|x-listener", "\"sidecar\""},
         {"paths|/dapr/events|post|x-rate-limit", NULL},
         {"paths|/dapr/events|post|responses|429", NULL},
+        {"paths|/dapr/events|post|responses|404|$ref", "\"#/components/responses/NotFound\""},
+        {"paths|/metrics|get|responses|404", NULL},
     };
     check_all(rows, COUNT(rows));
 }
