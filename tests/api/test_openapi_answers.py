@@ -232,13 +232,15 @@ def test_answers_without_the_store_are_as_described(start_engine, ask, student):
     own, body = engine.client(student), {"student_id": student}
     ask(200, "POST", CALCULATE, calculation(student), by=own)
     ask(200, "POST", QUERY, body, by=own)
-    RedisProcess(engine).kill()
+    store = RedisProcess(engine)
+    store.kill()
     stale = ask(200, "POST", QUERY, body, by=own)
     assert stale.headers["X-Cache"] == "STALE" and stale.headers["Age"]
     ask(503, "POST", NEXT_WEEK, body, by=own)
     ask(503, "POST", STATEMENTS, statement(student), by=own, **VERSION)
     ask(503, "POST", PROCESS + "/prediction", body, by=own)
     assert ask(503, "GET", "/ready", by=own).json["status"] == "not_ready"
+    store.start()
 
 
 # Requests
