@@ -3,192 +3,10 @@
 
 #include <stdio.h>
 
-#include "app/base/problem.h"
+#include "app/http/openapi_errors.h"
+#include "app/http/openapi_headers.h"
 #include "app/http/openapi_schema.h"
-
-/* "content": {type: {"schema": …}} up to the inside of the schema; end_content closes it. */
-static void begin_content(const char *type, struct jw *w)
-{
-    jw_object(w, "content");
-    jw_object(w, type);
-    jw_object(w, "schema");
-}
-
-static void end_content(struct jw *w)
-{
-    for (int i = 0; i < 3; i++)
-        jw_object_end(w);
-}
-
-/* ---- Errors, as components ---- */
-
-static bool has_rule(const struct rule *rules, enum rule_place place)
-{
-    for (; rules && rules->type != RULE_END; rules++) {
-        if (rules->place == place)
-            return true;
-    }
-    return false;
-}
-
-static bool takes_input(const struct route *route)
-{
-    return route->rules != NULL;
-}
-
-static bool takes_body(const struct route *route)
-{
-    return has_rule(route->rules, IN_BODY);
-}
-
-static bool asks_who(const struct route *route)
-{
-    return route->access != ACCESS_OPEN;
-}
-
-static bool can_miss(const struct route *route)
-{
-    return strchr(route->pattern, '{') || (takes_input(route) && asks_who(route));
-}
-
-static bool is_limited(const struct route *route)
-{
-    return !(route->flags & ROUTE_UNLIMITED);
-}
-
-static bool any_route(const struct route *route)
-{
-    return route != NULL;
-}
-
-struct error_answer {
-    enum problem_code code;
-    bool (*applies)(const struct route *route);
-    const char *name;
-    const char *description;
-    const char *header, *header_type, *header_about; /* NULL: none besides the usual */
-};
-
-/* clang-format off */
-static const struct error_answer error_answers[] = {
-    {PROBLEM_VALIDATION_ERROR, takes_input, "BadRequest",
-     "The request is not valid: details.errors names every failing field, details.offset where the JSON breaks",
-     NULL, NULL, NULL},
-    {PROBLEM_AUTH_ERROR, asks_who, "Unauthorized", "No valid credentials",
-     "WWW-Authenticate", "string", "The Bearer challenge"},
-    {PROBLEM_FORBIDDEN, asks_who, "Forbidden", "The caller may not do this, whether or not the thing exists",
-     NULL, NULL, NULL},
-    {PROBLEM_NOT_FOUND, can_miss, "NotFound", "There is no such thing, or no data for it", NULL, NULL, NULL},
-    {PROBLEM_PAYLOAD_TOO_LARGE, takes_body, "PayloadTooLarge", "The body is too large", NULL, NULL, NULL},
-    {PROBLEM_UNSUPPORTED_MEDIA_TYPE, takes_body, "UnsupportedMediaType", "The body is of another media type",
-     "Accept", "string", "The media type that is taken"},
-    {PROBLEM_RATE_LIMITED, is_limited, "TooManyRequests", "Too many requests: details has limit and window",
-     "Retry-After", "integer", "Seconds after which one request does pass"},
-    {PROBLEM_INTERNAL_ERROR, any_route, "InternalError", "A fault of the engine", NULL, NULL, NULL},
-    {PROBLEM_SERVICE_UNAVAILABLE, any_route, "Unavailable", "The store is away; a repeat later can succeed",
-     "Retry-After", "integer", "Seconds to wait before the repeat"},
-};
-/* clang-format on */
-enum { ERROR_ANSWERS = sizeof error_answers / sizeof error_answers[0] };
-
-static void write_error_answer(const struct error_answer *answer, struct jw *w)
-{
-    jw_object(w, answer->name);
-    jw_text(w, "description", answer->description);
-    if (answer->header) {
-        jw_object(w, "headers");
-        jw_object(w, answer->header);
-        jw_text(w, "description", answer->header_about);
-        jw_object(w, "schema");
-        jw_text(w, "type", answer->header_type);
-        jw_object_end(w);
-        jw_object_end(w);
-        jw_object_end(w);
-    }
-    begin_content("application/json", w);
-    jw_text(w, "$ref", "#/components/schemas/Error");
-    end_content(w);
-    jw_object_end(w);
-}
-
-static void write_error_answers(struct jw *w)
-{
-    jw_object(w, "responses");
-    for (size_t i = 0; i < ERROR_ANSWERS; i++)
-        write_error_answer(&error_answers[i], w);
-    write_error_answer(&(struct error_answer){.name = "OtherError",
-                                              .description = "Any other error, in the same form"},
-                       w);
-    jw_object_end(w);
-}
-
-static const struct rule field_error_fields[] = {
-    {.name = "field", .type = RULE_TEXT, .required = true, .about = "Its path: student_ids[3]"},
-    {.name = "message", .type = RULE_TEXT, .required = true},
-    {0},
-};
-
-static const struct rule details_fields[] = {
-    {.name = "errors", .type = RULE_OBJECTS, .fields = field_error_fields},
-    {.name = "offset", .type = RULE_INT, .about = "Byte of the body where the JSON breaks"},
-    {.name = "limit", .type = RULE_INT, .about = "Requests that pass in a window"},
-    {.name = "window", .type = RULE_INT, .about = "Seconds"},
-    {0},
-};
-
-static void write_code_schema(struct jw *w)
-{
-    jw_object(w, "code");
-    jw_text(w, "type", "string");
-    jw_array(w, "enum");
-    for (int code = PROBLEM_NONE + 1; code < PROBLEM_CODES; code++)
-        jw_text(w, NULL, problem_name((enum problem_code)code));
-    jw_array_end(w);
-    jw_object_end(w);
-}
-
-static void write_required(const char *const *names, struct jw *w)
-{
-    jw_array(w, "required");
-    for (; *names; names++)
-        jw_text(w, NULL, *names);
-    jw_array_end(w);
-}
-
-static void write_error_body(struct jw *w)
-{
-    static const char *const required[] = {"code", "message", "details", NULL};
-    static const struct rule message = {.type = RULE_TEXT};
-    static const struct rule details = {.type = RULE_OBJECT, .fields = details_fields};
-    jw_object(w, "error");
-    jw_text(w, "type", "object");
-    jw_object(w, "properties");
-    write_code_schema(w);
-    schema_write(&message, "message", SCHEMA_ANSWER, w);
-    schema_write(&details, "details", SCHEMA_ANSWER, w);
-    jw_object_end(w);
-    write_required(required, w);
-    jw_object_end(w);
-}
-
-static void write_error_schema(struct jw *w)
-{
-    static const char *const required[] = {"success", "error", "correlation_id", NULL};
-    static const struct rule id = {.type = RULE_TEXT, .about = "The request's X-Request-ID"};
-    jw_object(w, "schemas");
-    jw_object(w, "Error");
-    jw_text(w, "type", "object");
-    jw_object(w, "properties");
-    jw_object(w, "success");
-    jw_bool(w, "const", false);
-    jw_object_end(w);
-    write_error_body(w);
-    schema_write(&id, "correlation_id", SCHEMA_ANSWER, w);
-    jw_object_end(w);
-    write_required(required, w);
-    jw_object_end(w);
-    jw_object_end(w);
-}
+#include "app/http/response.h"
 
 static void write_security_schemes(struct jw *w)
 {
@@ -210,8 +28,8 @@ static void write_security_schemes(struct jw *w)
 static void write_components(struct jw *w)
 {
     jw_object(w, "components");
-    write_error_schema(w);
-    write_error_answers(w);
+    errors_write_components(w);
+    headers_write_components(w);
     write_security_schemes(w);
     jw_object_end(w);
 }
@@ -262,6 +80,7 @@ static void write_parameters(const struct entry *entry, struct jw *w)
         if (rule->place == IN_QUERY)
             write_parameter(rule, str_of(rule->name), w);
     }
+    headers_write_of_request(entry->route, w);
     jw_array_end(w);
 }
 
@@ -287,20 +106,20 @@ static void write_one_or_many(const struct rule *rules, struct jw *w)
 static void write_body(const struct route *route, struct jw *w)
 {
     bool required = false;
-    if (!has_rule(route->rules, IN_BODY))
+    if (!route_takes_body(route))
         return;
     for (const struct rule *rule = route->rules; rule->type != RULE_END; rule++)
         required |= rule->place == IN_BODY && rule->required;
     jw_object(w, "requestBody");
     jw_bool(w, "required", required);
-    begin_content(route->body_type ? route->body_type : "application/json", w);
+    schema_begin_content(route->body_type ? route->body_type : "application/json", w);
     if (route->flags & ROUTE_RAW_BODY) {
         write_one_or_many(route->rules, w);
     } else {
         jw_text(w, "type", "object");
         schema_write_fields(route->rules, SCHEMA_REQUEST, w);
     }
-    end_content(w);
+    schema_end_content(w);
     jw_object_end(w);
 }
 
@@ -318,41 +137,28 @@ static void write_answer_schema(const struct route *route, struct jw *w)
         jw_object_end(w);
 }
 
-static void write_success(const struct route *route, struct jw *w)
+static void write_answer(const struct route *route, int status, struct jw *w)
 {
-    char status[16];
-    (void)snprintf(status, sizeof status, "%d", route->status);
-    jw_object(w, status);
-    jw_text(w, "description", "Success");
-    if (route->answer || route->answer_type || route->flags & ROUTE_LIST_ANSWER) {
-        begin_content(route->answer_type ? route->answer_type : "application/json", w);
-        write_answer_schema(route, w);
-        end_content(w);
-    }
-    jw_object_end(w);
-}
-
-static void write_reference(const char *key, const char *name, struct jw *w)
-{
-    char target[64];
-    (void)snprintf(target, sizeof target, "#/components/responses/%s", name);
+    char key[16];
+    (void)snprintf(key, sizeof key, "%d", status);
     jw_object(w, key);
-    jw_text(w, "$ref", target);
+    jw_text(w, "description", http_status_reason(status));
+    headers_write_of_answer(route, status, w);
+    if (route->answer || route->answer_type || route->flags & ROUTE_LIST_ANSWER) {
+        schema_begin_content(route->answer_type ? route->answer_type : "application/json", w);
+        write_answer_schema(route, w);
+        schema_end_content(w);
+    }
     jw_object_end(w);
 }
 
 static void write_responses(const struct route *route, struct jw *w)
 {
     jw_object(w, "responses");
-    write_success(route, w);
-    for (size_t i = 0; i < ERROR_ANSWERS; i++) {
-        char status[16];
-        int code = problem_status(error_answers[i].code);
-        (void)snprintf(status, sizeof status, "%d", code);
-        if (error_answers[i].applies(route))
-            write_reference(status, error_answers[i].name, w);
-    }
-    write_reference("default", "OtherError", w);
+    write_answer(route, route->status, w);
+    if (route->other_status)
+        write_answer(route, route->other_status, w);
+    errors_write_of_route(route, w);
     jw_object_end(w);
 }
 

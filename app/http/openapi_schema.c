@@ -173,3 +173,16 @@ void schema_write_fields(const struct rule *fields, enum schema_side side, struc
     }
     jw_array_end(w);
 }
+
+void schema_begin_content(const char *type, struct jw *w)
+{
+    jw_object(w, "content");
+    jw_object(w, type);
+    jw_object(w, "schema");
+}
+
+void schema_end_content(struct jw *w)
+{
+    for (int i = 0; i < 3; i++)
+        jw_object_end(w);
+}

@@ -12,5 +12,8 @@ enum schema_side { SCHEMA_REQUEST, SCHEMA_ANSWER };
 void schema_write(const struct rule *rule, const char *key, enum schema_side side, struct jw *w);
 /* The members of an object's schema that name its fields: properties and required. */
 void schema_write_fields(const struct rule *fields, enum schema_side side, struct jw *w);
+/* "content": {type: {"schema": …}} up to the inside of the schema; schema_end_content closes it. */
+void schema_begin_content(const char *type, struct jw *w);
+void schema_end_content(struct jw *w);
 
 #endif

@@ -51,6 +51,13 @@ enum route_flag {
     ROUTE_PAGE = 4096,          /* a page that nginx has as a file */
     ROUTE_RECORDED = 8192, /* what it changes tells the audit log itself, through the journal */
     ROUTE_AT_ONCE = 16384, /* each request is an audit record by itself (routes/audited.h) */
+    /* for the document: what its answers can be and have, beyond what other rows say */
+    ROUTE_CONFLICTS = 32768, /* 409 without an Idempotency-Key */
+    ROUTE_COMPARES = 65536,  /* 422 when there is not enough to compare */
+    ROUTE_CACHED = 131072,   /* X-Cache */
+    ROUTE_STALE = 262144,    /* with Age, a copy while the store is away */
+    ROUTE_SUBMITS = 524288,  /* 202 with the Location of a batch */
+    ROUTE_XAPI = 1048576,    /* X-Experience-API-..., taken and given */
 };
 
 #define NO_SUBJECT SIZE_MAX /* about nobody in particular: a list */
@@ -71,11 +78,21 @@ struct route {
     route_handler *handler;
     route_seal *seal;          /* NULL: answers go out as they are */
     int status;                /* of success */
+    int other_status;          /* another one with the same answer; 0: none */
     const struct rule *answer; /* fields of the JSON answer; NULL: not JSON */
     const char *answer_type;   /* content type when not JSON */
     const char *body_type;     /* content type of a raw body; NULL: application/json */
     const char *summary;       /* one line for the OpenAPI document */
 };
+
+static inline bool route_takes_body(const struct route *route)
+{
+    for (const struct rule *rule = route->rules; rule && rule->type != RULE_END; rule++) {
+        if (rule->place == IN_BODY)
+            return true;
+    }
+    return false;
+}
 
 /* An area's table. */
 struct route_table {

@@ -395,7 +395,7 @@ static const struct rule cohorts_answer_fields[] = {
 
 static const struct route routes[] = {
     {.name = "analytics-compare-cohorts", .method = POST, .pattern = "/api/v1/analytics/compare/cohorts", .limit_per_minute = 20,
-     .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_HEAVY, .rules = cohorts_rules, .input_size = sizeof(struct cohorts),
+     .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_HEAVY | ROUTE_COMPARES, .rules = cohorts_rules, .input_size = sizeof(struct cohorts),
      .student = NO_SUBJECT, .check = cohorts_check, .handler = compare_cohorts, .status = 200, .answer = cohorts_answer_fields,
      .summary = "Two groups of students: summaries, Welch's t-test, effect size"},
 };

@@ -410,7 +410,7 @@ static const struct rule one_answer_fields[] = {
 
 static const struct route routes[] = {
     {.name = "analytics-compare-students", .method = POST, .pattern = "/api/v1/analytics/compare/students", .limit_per_minute = 30,
-     .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_HEAVY, .rules = students_rules, .input_size = sizeof(struct students),
+     .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_HEAVY | ROUTE_COMPARES, .rules = students_rules, .input_size = sizeof(struct students),
      .student = NO_SUBJECT, .handler = compare_students, .status = 200, .answer = students_answer,
      .summary = "Students with each other, over the last days"},
     {.name = "analytics-compare", .method = POST, .pattern = "/api/v1/analytics/compare", .limit_per_minute = 20,

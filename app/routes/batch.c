@@ -433,7 +433,7 @@ static const struct rule results_answer[] = {
 
 static const struct route routes[] = {
     {.name = "batch-submit", .method = POST, .pattern = BATCH_PATH, .aliases = {"/api/v1/analytics/batch/mastery"},
-     .limit_per_minute = 10, .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL | ROUTE_BIG_BODY | ROUTE_HEAVY | ROUTE_IDEMPOTENT,
+     .limit_per_minute = 10, .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL | ROUTE_BIG_BODY | ROUTE_HEAVY | ROUTE_IDEMPOTENT | ROUTE_SUBMITS,
      .rules = submit_rules, .input_size = sizeof(struct submit), .student = NO_SUBJECT, .check = submit_check, .handler = submit,
      .status = 202, .answer = submit_answer, .summary = "Computes the mastery of up to 1000 students in the background"},
     {.name = "batch-status", .method = GET, .pattern = BATCH_PATH "/{batch_id}",
@@ -444,7 +444,7 @@ static const struct route routes[] = {
      .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL | ROUTE_HEAVY, .rules = page_rules, .input_size = sizeof(struct batch_page),
      .student = NO_SUBJECT, .handler = results, .status = 200, .answer = results_answer, .summary = "The results of a batch, a page at a time"},
     {.name = "batch-cancel", .method = DELETE, .pattern = BATCH_PATH "/{batch_id}", .limit_per_minute = 10, .access = ACCESS_ADMIN,
-     .flags = ROUTE_PERSONAL, .rules = get_rules, .input_size = sizeof(struct batch_get), .student = NO_SUBJECT, .handler = cancel,
+     .flags = ROUTE_PERSONAL | ROUTE_CONFLICTS, .rules = get_rules, .input_size = sizeof(struct batch_get), .student = NO_SUBJECT, .handler = cancel,
      .status = 202, .answer = status_answer, .summary = "Cancels a batch; what has been done stays"},
 };
 /* clang-format on */

@@ -483,7 +483,7 @@ static const struct rule statistics_answer[] = {
 
 static const struct route routes[] = {
     {.name = "mastery-query", .method = POST, .pattern = "/api/v1/mastery/query", .limit_per_minute = 50,
-     .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL, .rules = query_rules, .input_size = sizeof(struct query),
+     .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL | ROUTE_CACHED | ROUTE_STALE, .rules = query_rules, .input_size = sizeof(struct query),
      .student = offsetof(struct query, student), .handler = query, .status = 200, .answer = query_answer,
      .summary = "How well a student masters the material, now or at a past day"},
     {.name = "mastery-calculate", .method = POST, .pattern = "/api/v1/mastery/calculate", .limit_per_minute = 30,

@@ -391,7 +391,7 @@ static const struct route routes[] = {
     {.name = "health", .method = GET, .pattern = "/health", .limit_per_minute = 50, .access = ACCESS_OPEN, .student = NO_SUBJECT,
      .handler = health, .status = 200, .answer = health_answer, .summary = "Liveness: never touches the store"},
     {.name = "ready", .method = GET, .pattern = "/ready", .limit_per_minute = 50, .access = ACCESS_OPEN, .student = NO_SUBJECT,
-     .handler = ready, .status = 200, .answer = ready_answer, .summary = "Readiness: 503 while the store is away or the process drains"},
+     .handler = ready, .status = 200, .other_status = 503, .answer = ready_answer, .summary = "Readiness: 503 while the store is away or the process drains"},
     {.name = "metrics", .method = GET, .pattern = "/metrics", .aliases = {"/api/v1/mastery/metrics/prometheus"},
      .limit_per_minute = 50, .access = ACCESS_OPEN, .flags = ROUTE_METRICS, .student = NO_SUBJECT, .handler = metrics, .status = 200,
      .answer_type = "text/plain", .summary = "Metrics of the whole pool for Prometheus"},

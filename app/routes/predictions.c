@@ -440,7 +440,7 @@ static const struct rule config_answer[] = {
 
 static const struct route routes[] = {
     {.name = "prediction-next-week", .method = POST, PREDICTIONS("next-week"), .limit_per_minute = 20,
-     .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL, .rules = next_week_rules, .input_size = sizeof(struct one_day),
+     .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL | ROUTE_CACHED, .rules = next_week_rules, .input_size = sizeof(struct one_day),
      .student = offsetof(struct one_day, student), .handler = next_week, .status = 200, .answer = next_week_answer,
      .summary = "The score a student is heading for, with the interval it will fall in"},
     {.name = "prediction-trajectory", .method = POST, PREDICTIONS("trajectory"), .limit_per_minute = 15,
@@ -448,7 +448,7 @@ static const struct route routes[] = {
      .student = offsetof(struct trajectory, student), .handler = trajectory, .status = 200, .answer = trajectory_answer,
      .summary = "The predicted scores of the coming days"},
     {.name = "prediction-intervention", .method = POST, PREDICTIONS("next-week/intervention"), .limit_per_minute = 10,
-     .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL, .rules = intervention_rules, .input_size = sizeof(struct one_day),
+     .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL | ROUTE_CACHED, .rules = intervention_rules, .input_size = sizeof(struct one_day),
      .student = offsetof(struct one_day, student), .handler = intervention, .status = 200, .answer = intervention_answer,
      .summary = "The score a student is heading for with an intervention"},
     {.name = "prediction-accuracy", .method = GET, PREDICTIONS("accuracy/{student_id}"), .limit_per_minute = 10,

@@ -377,21 +377,22 @@ static const struct rule health_answer[] = {
     {0},
 };
 
-#define PROCESS(of, path, old_path, older_path, its_check, its_rules, text)                        \
+/* more: what the routes that it becomes have of the flags that are for the document */
+#define PROCESS(of, path, old_path, older_path, its_check, its_rules, more, also, text)                        \
     {.name = (of), .method = POST, .pattern = (path), .aliases = {old_path, older_path}, .limit_per_minute = 100,      \
-     .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_SIDECAR_FREE | ROUTE_TOKEN_IN_BODY, .rules = (its_rules), \
+     .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_SIDECAR_FREE | ROUTE_TOKEN_IN_BODY | (more), .rules = (its_rules), \
      .input_size = sizeof(struct process), .student = NO_SUBJECT, .check = (its_check), .handler = unreachable,        \
-     .seal = seal, .status = 200, .answer = process_answer, .summary = (text)}
+     .seal = seal, .status = 200, .other_status = (also), .answer = process_answer, .summary = (text)}
 
 static const struct route routes[] = {
     PROCESS("process", "/api/v1/process", "/process", "/api/v1/process/process", process_check, process_rules,
-            "Does what an intent names, as Dapr's service invocation calls it"),
+            ROUTE_IDEMPOTENT | ROUTE_CACHED | ROUTE_SUBMITS, 202, "Does what an intent names, as Dapr's service invocation calls it"),
     PROCESS("process-mastery", "/api/v1/process/mastery", "/api/v1/process/process/mastery", NULL, mastery_check, mastery_rules,
-            "The intent mastery_calculation, its payload the body"),
+            ROUTE_IDEMPOTENT, 0, "The intent mastery_calculation, its payload the body"),
     PROCESS("process-prediction", "/api/v1/process/prediction", "/api/v1/process/process/prediction", NULL, prediction_check, prediction_rules,
-            "The intent get_prediction, its payload the body"),
+            ROUTE_CACHED, 0, "The intent get_prediction, its payload the body"),
     PROCESS("process-path", "/api/v1/process/path", "/api/v1/process/process/path", NULL, path_check, path_rules,
-            "The intent generate_path, its payload the body"),
+            0, 0, "The intent generate_path, its payload the body"),
     {.name = "process-health", .method = GET, .pattern = "/api/v1/process/health", .limit_per_minute = 200,
      .access = ACCESS_OPEN, .handler = health, .status = 200, .answer = health_answer, .summary = "Whether service invocation answers"},
 };

@@ -277,7 +277,7 @@ static const struct rule statement[] = {
 
 static const struct route routes[] = {
     {.name = "xapi-statements", .method = POST, .pattern = "/api/v1/xapi/statements", .limit_per_minute = 100,
-     .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_RAW_BODY | ROUTE_RECORDED | ROUTE_LIST_ANSWER, .rules = statement,
+     .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_RAW_BODY | ROUTE_RECORDED | ROUTE_LIST_ANSWER | ROUTE_CONFLICTS | ROUTE_XAPI, .rules = statement,
      .handler = statements, .seal = seal, .status = 200, .summary = "Counts xAPI statements as learning events; answers their ids"},
 };
 /* clang-format on */

@@ -5,6 +5,7 @@ import re
 import jsonschema
 import pytest
 from harness.batches import Batches, stating
+from harness.described import answer_schema, assert_as_described, resolve
 from harness.engine import fresh_id
 from harness.expect import assert_ok
 
@@ -60,17 +61,6 @@ def operations(document):
     for path, item in document["paths"].items():
         for method in METHODS & set(item):
             yield path, method, item[method]
-
-
-def resolve(document, node):
-    """What a node stands for, when it is a reference."""
-    while isinstance(node, dict) and "$ref" in node:
-        assert node["$ref"].startswith("#/"), node["$ref"]
-        target = document
-        for step in node["$ref"][2:].split("/"):
-            target = target[step.replace("~1", "/").replace("~0", "~")]
-        node = target
-    return node
 
 
 def walk(node):
@@ -190,24 +180,6 @@ def test_tags_are_declared(document):
 
 
 # The document against real answers
-
-
-def answer_schema(document, path, method, status):
-    responses = document["paths"][path][method]["responses"]
-    response = responses.get(str(status)) or responses.get(f"{status // 100}XX")
-    response = resolve(document, response or responses.get("default"))
-    assert response, f"{method} {path} does not describe {status}"
-    return response["content"]["application/json"]["schema"]
-
-
-def assert_as_described(document, answer, path, method):
-    schema = answer_schema(document, path, method, answer.status)
-    resolver = jsonschema.RefResolver("", document)
-    validator = jsonschema.Draft202012Validator(schema, resolver=resolver)
-    errors = [
-        f"{list(error.path)}: {error.message}" for error in validator.iter_errors(answer.json)
-    ]
-    assert not errors, errors
 
 
 def assert_names_every_field(document, schema, value, where="answer"):

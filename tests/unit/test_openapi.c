@@ -63,9 +63,21 @@ static const struct route ops[] = {
     {.name = "events", .method = POST, .pattern = "/dapr/events", .access = ACCESS_ANY, .status = 200, .flags = ROUTE_SIDECAR | ROUTE_UNLIMITED},
     {.name = "batch", .method = DELETE, .pattern = "/v1/undeclared/{batch_id}", .access = ACCESS_ADMIN, .status = 202, .limit_per_minute = 10},
 };
+/* One for each flag that is for the document. */
+static const struct route flagged[] = {
+    {.name = "put", .method = PUT, .pattern = "/put", .status = 200, .other_status = 201, .answer = answer, .flags = ROUTE_CONFLICTS},
+    {.name = "ready", .method = GET, .pattern = "/ready", .status = 200, .other_status = 503, .answer = answer},
+    {.name = "keyed", .method = POST, .pattern = "/keyed", .status = 202, .flags = ROUTE_IDEMPOTENT},
+    {.name = "batched", .method = POST, .pattern = "/batched", .status = 200, .other_status = 202, .flags = ROUTE_SUBMITS},
+    {.name = "compared", .method = POST, .pattern = "/compared", .status = 200, .flags = ROUTE_COMPARES},
+    {.name = "cached", .method = POST, .pattern = "/cached", .status = 200, .flags = ROUTE_CACHED},
+    {.name = "stale", .method = POST, .pattern = "/stale", .status = 200, .flags = ROUTE_CACHED | ROUTE_STALE},
+    {.name = "xapi", .method = POST, .pattern = "/xapi", .status = 200, .flags = ROUTE_XAPI},
+};
 /* clang-format on */
 static const struct route_table tables[] = {{"learning", learning, COUNT(learning)},
                                             {"operation", ops, COUNT(ops)},
+                                            {"operation", flagged, COUNT(flagged)},
                                             {"learning", learning, 0}};
 
 struct document {
@@ -141,7 +153,9 @@ static void the_frame_is_openapi_3_1(void)
          "{\"type\":\"http\",\"scheme\":\"bearer\",\"bearerFormat\":\"JWT\"}"},
         {"components|securitySchemes|sidecar|name", "\"dapr-api-token\""},
         {"components|schemas|Error|required", "[\"success\",\"error\",\"correlation_id\"]"},
-        {"components|responses|TooManyRequests|headers|Retry-After|schema|type", "\"integer\""},
+        {"components|responses|TooManyRequests|headers|Retry-After|$ref",
+         "\"#/components/headers/Retry-After\""},
+        {"components|headers|Retry-After|schema|type", "\"integer\""},
         {"components|responses|NotFound|content|application/json|schema",
          "{\"$ref\":\"#/components/schemas/Error\"}"},
     };
@@ -161,20 +175,21 @@ static void an_operation_says_what_its_row_says(void)
         {HISTORY "security", "[{\"bearer\":[]}]"},
         {HISTORY "requestBody", NULL},
         {HISTORY "responses|413", NULL},
-        {HISTORY "responses|200|description", "\"Success\""},
+        {HISTORY "responses|200|description", "\"OK\""},
         {HISTORY "responses|400|$ref", "\"#/components/responses/BadRequest\""},
         {HISTORY "responses|429|$ref", "\"#/components/responses/TooManyRequests\""},
         {HISTORY "responses|default|$ref", "\"#/components/responses/OtherError\""},
-        {SUBMIT "responses|202|description", "\"Success\""},
+        {SUBMIT "responses|202|description", "\"Accepted\""},
         {SUBMIT "responses|200", NULL},
         {SUBMIT "responses|413|$ref", "\"#/components/responses/PayloadTooLarge\""},
         {SUBMIT "responses|415|$ref", "\"#/components/responses/UnsupportedMediaType\""},
         {SUBMIT "security", "[{\"bearer\":[]},{\"sidecar\":[]}]"},
         {"paths|/v1/batch|get|operationId", "\"list\""},
         {"paths|/v1/batch|get|x-rate-limit|budget", "\"submit\""},
-        {"paths|/v1/batch|get|responses|400", NULL},
+        {"paths|/v1/batch|get|responses|400|$ref", "\"#/components/responses/BadRequest\""},
         {"paths|/metrics|get|security", "[]"},
         {"paths|/metrics|get|responses|401", NULL},
+        {"paths|/metrics|get|responses|403|$ref", "\"#/components/responses/Forbidden\""},
         {"paths|/metrics|get|x-listener", "\"configured networks only\""},
         {"paths|/metrics|get|responses|200|content|text/plain; version=0.0.4|schema",
          "{\"type\":\"string\"}"},
@@ -182,6 +197,8 @@ static void an_operation_says_what_its_row_says(void)
         {"paths|/dapr/events|post|x-listener", "\"sidecar\""},
         {"paths|/dapr/events|post|x-rate-limit", NULL},
         {"paths|/dapr/events|post|responses|429", NULL},
+        {"paths|/dapr/events|post|responses|404|$ref", "\"#/components/responses/NotFound\""},
+        {"paths|/metrics|get|responses|404", NULL},
     };
     check_all(rows, COUNT(rows));
 }
@@ -251,10 +268,93 @@ static void rules_become_schemas(void)
 static void a_path_parameter_without_a_rule_is_declared(void)
 {
     static const struct expected row = {
-        "paths|/v1/undeclared/{batch_id}|delete|parameters",
-        "[{\"name\":\"batch_id\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":"
-        "\"string\"}}]"};
+        "paths|/v1/undeclared/{batch_id}|delete|parameters|0",
+        "{\"name\":\"batch_id\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":"
+        "\"string\"}}"};
     check_all(&row, 1);
+}
+
+static void flags_tell_of_more_answers(void)
+{
+    static const struct expected rows[] = {
+        {"paths|/put|put|responses|200|description", "\"OK\""},
+        {"paths|/put|put|responses|201|description", "\"Created\""},
+        {"paths|/put|put|responses|201|content|application/json|schema|required",
+         "[\"success\",\"at\",\"deleted\"]"},
+        {"paths|/put|put|responses|409|$ref", "\"#/components/responses/Conflict\""},
+        {"paths|/ready|get|responses|409", NULL},
+        {"paths|/ready|get|responses|503|$ref", NULL},
+        {"paths|/ready|get|responses|503|description", "\"Service Unavailable\""},
+        {"paths|/ready|get|responses|503|headers|Retry-After|$ref",
+         "\"#/components/headers/Retry-After\""},
+        {"paths|/ready|get|responses|503|content|application/json|schema|required",
+         "[\"success\",\"at\",\"deleted\"]"},
+        {"paths|/keyed|post|responses|409|$ref", "\"#/components/responses/Conflict\""},
+        {"paths|/keyed|post|responses|422", NULL},
+        {"paths|/compared|post|responses|422|$ref", "\"#/components/responses/InsufficientData\""},
+        {"paths|/compared|post|responses|409", NULL},
+    };
+    check_all(rows, COUNT(rows));
+}
+
+static void headers_are_on_the_answers_that_have_them(void)
+{
+#define REFERENCE(kind, name) "{\"$ref\":\"#/components/" kind "/" name "\"}"
+#define ALWAYS                                                                                     \
+    "{\"X-Request-ID\":" REFERENCE("headers", "X-Request-ID") ",\"traceparent\":" REFERENCE(       \
+        "headers", "traceparent")
+    static const struct expected rows[] = {
+        {HISTORY "responses|200|headers", ALWAYS "}"},
+        {"components|responses|OtherError|headers", ALWAYS "}"},
+        {"components|responses|NotFound|headers", ALWAYS "}"},
+        {"components|responses|Unauthorized|headers|WWW-Authenticate",
+         REFERENCE("headers", "WWW-Authenticate")},
+        {"components|responses|Forbidden|headers|WWW-Authenticate",
+         REFERENCE("headers", "WWW-Authenticate")},
+        {"components|responses|UnsupportedMediaType|headers|Accept",
+         REFERENCE("headers", "Accept")},
+        {"components|responses|Unavailable|headers|Retry-After",
+         REFERENCE("headers", "Retry-After")},
+        {"paths|/cached|post|responses|200|headers",
+         ALWAYS ",\"X-Cache\":" REFERENCE("headers", "X-Cache") "}"},
+        {"paths|/stale|post|responses|200|headers",
+         ALWAYS ",\"X-Cache\":" REFERENCE("headers", "X-Cache") ",\"Age\":" REFERENCE("headers",
+                                                                                      "Age") "}"},
+        {"paths|/keyed|post|responses|202|headers",
+         ALWAYS ",\"Idempotency-Replayed\":" REFERENCE("headers", "Idempotency-Replayed") "}"},
+        {"paths|/batched|post|responses|200|headers", ALWAYS "}"},
+        {"paths|/batched|post|responses|202|headers",
+         ALWAYS ",\"Location\":" REFERENCE("headers", "Location") "}"},
+        {"paths|/xapi|post|responses|200|headers|X-Experience-API-Version",
+         REFERENCE("headers", "X-Experience-API-Version")},
+        {"paths|/xapi|post|responses|400|headers|X-Experience-API-Consistent-Through",
+         REFERENCE("headers", "X-Experience-API-Consistent-Through")},
+        {"paths|/xapi|post|responses|429|headers|Retry-After", REFERENCE("headers", "Retry-After")},
+        {"paths|/xapi|post|responses|default|headers|X-Experience-API-Version",
+         REFERENCE("headers", "X-Experience-API-Version")},
+        {"components|headers|X-Cache|schema|enum", "[\"HIT\",\"MISS\",\"STALE\"]"},
+        {"components|headers|X-Cache|required", "false"},
+        {"components|headers|X-Request-ID|required", "true"},
+        {"components|headers|X-Request-ID|in", NULL},
+    };
+    check_all(rows, COUNT(rows));
+}
+
+static void headers_are_parameters_of_the_operations_that_take_them(void)
+{
+#define TAKEN REFERENCE("parameters", "X-Request-ID") "," REFERENCE("parameters", "traceparent")
+    static const struct expected rows[] = {
+        {"paths|/ready|get|parameters", "[" TAKEN "]"},
+        {"paths|/keyed|post|parameters",
+         "[" TAKEN "," REFERENCE("parameters", "Idempotency-Key") "]"},
+        {"paths|/xapi|post|parameters",
+         "[" TAKEN "," REFERENCE("parameters", "X-Experience-API-Version") "]"},
+        {"components|parameters|Idempotency-Key|in", "\"header\""},
+        {"components|parameters|Idempotency-Key|required", "false"},
+        {"components|parameters|Idempotency-Key|schema|maxLength", "128"},
+        {"components|parameters|X-Experience-API-Version|required", "true"},
+    };
+    check_all(rows, COUNT(rows));
 }
 
 /* Follows every $ref below the value; how many there were. */
@@ -310,6 +410,9 @@ void openapi_tests(void)
     CU_ADD_TEST(suite, an_alias_is_a_path_of_its_own);
     CU_ADD_TEST(suite, rules_become_schemas);
     CU_ADD_TEST(suite, a_path_parameter_without_a_rule_is_declared);
+    CU_ADD_TEST(suite, flags_tell_of_more_answers);
+    CU_ADD_TEST(suite, headers_are_on_the_answers_that_have_them);
+    CU_ADD_TEST(suite, headers_are_parameters_of_the_operations_that_take_them);
     CU_ADD_TEST(suite, every_reference_leads_somewhere);
     CU_ADD_TEST(suite, short_memory_is_seen);
 }
