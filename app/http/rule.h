@@ -12,11 +12,12 @@
 
 enum rule_type {
     RULE_END = 0,
-    RULE_ID,      /* struct str: 1..64 of A-Z a-z 0-9 _ - */
-    RULE_TEXT,    /* struct str: min..max characters (code points), any but U+0000; no markup (<script) */
-    RULE_WORD,    /* int: position in choices */
-    RULE_BOOL,    /* bool */
-    RULE_INT,     /* int64_t in [min, max]; 3.0 counts as 3 */
+    RULE_ID,   /* struct str: 1..64 of A-Z a-z 0-9 _ - */
+    RULE_TEXT, /* struct str: min..max characters (code points), any but U+0000; no markup (<script)
+                */
+    RULE_WORD, /* int: position in choices */
+    RULE_BOOL, /* bool */
+    RULE_INT,  /* int64_t in [min, max]; 3.0 counts as 3 */
     RULE_NUMBER,  /* double in [min, max] */
     RULE_DAY,     /* int32_t: YYYY-MM-DD */
     RULE_TIME,    /* int64_t: RFC 3339, epoch ms */
