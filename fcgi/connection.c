@@ -246,6 +246,7 @@ bool connection_piece(struct connection *c)
     r->begun = true;
     if (!put_body(c))
         return false;
+    r->sent += r->body.n;
     r->body.n = 0;
     return true;
 }

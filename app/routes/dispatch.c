@@ -131,15 +131,6 @@ static bool authorize_role(struct exchange *x)
     return x->problem.code == PROBLEM_NONE;
 }
 
-static bool has_body_rules(const struct route *route)
-{
-    for (const struct rule *rule = route->rules; rule && rule->type != RULE_END; rule++) {
-        if (rule->place == IN_BODY)
-            return true;
-    }
-    return false;
-}
-
 size_t exchange_values_max(const struct exchange *x)
 {
     bool trusted = x->who.role == ROLE_ADMIN || x->who.role == ROLE_SERVICE;
@@ -151,7 +142,7 @@ static bool read_body(struct exchange *x)
 {
     const struct route *route = x->route;
     size_t max = route->flags & ROUTE_BIG_BODY ? BIG_BODY_MAX : BODY_MAX;
-    bool wanted = has_body_rules(route) && !(route->flags & ROUTE_RAW_BODY);
+    bool wanted = route_takes_body(route) && !(route->flags & ROUTE_RAW_BODY);
 
     if (x->request.too_large || x->request.body.n > max)
         problem_set(&x->problem, PROBLEM_PAYLOAD_TOO_LARGE, NULL);
@@ -442,7 +433,7 @@ static void log_request(const struct exchange *x, int64_t duration_us)
     jw_text(w, "route", x->match.route ? x->match.route->name : "other");
     jw_int(w, "status", x->response.status);
     jw_int(w, "duration_us", duration_us);
-    jw_int(w, "bytes", (int64_t)x->response.body.n);
+    jw_int(w, "bytes", (int64_t)(x->response.sent + x->response.body.n));
     jw_str(w, "request_id", x->request_id);
     jw_str(w, "correlation_id", x->request_id);
     jw_text(w, "trace_id", x->trace.trace_id);
@@ -480,7 +471,9 @@ static void finish(struct dispatch *d, struct exchange *x)
 
     if (x->problem.code == PROBLEM_NONE && x->response.body.failed)
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
-    if (x->problem.code != PROBLEM_NONE && !x->response.begun)
+    if (x->problem.code != PROBLEM_NONE && x->response.begun)
+        x->response.status = problem_status(x->problem.code); /* it is cut short: no success */
+    else if (x->problem.code != PROBLEM_NONE)
         problem_respond(&x->problem, x->request_id, &x->response);
     if (x->problem.code == PROBLEM_METHOD_NOT_ALLOWED)
         (void)allow(x);

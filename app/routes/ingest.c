@@ -5,25 +5,28 @@
 #include "app/routes/shapes.h"
 #include "app/service/intake.h"
 
-static enum step begin(struct exchange *x, struct event_input *in)
-{
-    struct record *r = x->state = arena_zalloc(x->arena, sizeof(*r));
+struct ingest {
+    struct intake intake;
+    struct intake_item item;
+};
 
-    if (!r)
-        return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
-    *r = (struct record){.student = in->student,
-                         .kind = RECORD_EVENT,
-                         .event = in->event,
-                         .event_id = in->event_id,
-                         .event_json = event_input_json(in, in->student, x->arena),
-                         .now_ms = x->now_ms,
-                         .actor = x->who.user,
-                         .actor_role = role_names[x->who.role],
-                         .correlation_id = x->request_id,
-                         .traceparent = exchange_traceparent(x)};
-    if (!r->event_json.p)
-        return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
-    return record_step(r, x->engine, &x->asks, &x->problem);
+static struct ingest *begin(struct exchange *x)
+{
+    struct ingest *s = x->state = arena_zalloc(x->arena, sizeof(*s));
+
+    if (!s) {
+        problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
+        return NULL;
+    }
+    s->item.in = *(const struct event_input *)x->input;
+    s->intake = (struct intake){.items = &s->item,
+                                .n = 1,
+                                .now_ms = x->now_ms,
+                                .actor = x->who.user,
+                                .actor_role = role_names[x->who.role],
+                                .correlation_id = x->request_id,
+                                .traceparent = exchange_traceparent(x)};
+    return s;
 }
 
 static void write_warnings(struct jw *w, uint32_t doubts)
@@ -40,24 +43,23 @@ static void write_warnings(struct jw *w, uint32_t doubts)
 
 static enum step ingest(struct exchange *x)
 {
-    struct event_input *in = x->input;
-    struct record *r = x->state;
+    struct ingest *s = x->state ? x->state : begin(x);
+    const struct event_input *in = x->input;
     struct jw w;
 
-    if ((r ? record_step(r, x->engine, &x->asks, &x->problem) : begin(x, in)) == STEP_MORE)
-        return STEP_MORE;
-    r = x->state;
-    if (x->problem.code != PROBLEM_NONE) {
-        event_count(x->engine, in, EVENT_FAILED);
+    if (!s)
         return STEP_DONE;
-    }
-    event_count(x->engine, in, r->duplicate ? EVENT_DUPLICATE : EVENT_ACCEPTED);
+    if (intake_step(&s->intake, x->engine, &x->asks) == STEP_MORE)
+        return STEP_MORE;
+    x->problem = s->item.problem;
+    if (x->problem.code != PROBLEM_NONE)
+        return STEP_DONE;
     http_response_json(&x->response, 202, &w);
     jw_text(&w, "status", "accepted");
     jw_str(&w, "event_id", in->event_id);
     jw_text(&w, "message",
-            r->duplicate ? "This event had been counted before; nothing has changed"
-                         : "The event has been counted");
+            s->item.record.duplicate ? "This event had been counted before; nothing has changed"
+                                     : "The event has been counted");
     write_warnings(&w, in->doubts);
     jw_str(&w, "correlation_id", x->request_id);
     jw_object_end(&w);

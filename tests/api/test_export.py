@@ -233,10 +233,20 @@ def test_a_large_export_is_whole_and_takes_little_memory(start_engine):
     assert grown < size_mb, f"{size_mb:.0f} MB took {grown:.0f} MB"
 
 
+def logged(engine):
+    """The log line of the latest export."""
+    lines = (engine.state_dir / "log/pool.log").read_text().splitlines()
+    lines = [json.loads(line) for line in lines if '"student-export"' in line]
+    return lines[-1] if lines else None
+
+
 def test_head_of_a_large_export_has_no_body(start_engine):
     engine, student = start_engine(POOL_SIZE=1), fresh_id()
     fill(engine.redis(), student, 3000)
     client = engine.admin()
+    whole = client.get(f"{EXPORT}/{student}")
+    wait_for(lambda: logged(engine), what="its log line")
+    assert (logged(engine)["status"], logged(engine)["bytes"]) == (200, len(whole.body))
     answer = client.request("HEAD", f"{EXPORT}/{student}")
     assert answer.status == 200 and answer.body == b""
     assert export(client, student)["student_id"] == student
@@ -249,6 +259,8 @@ def test_what_cannot_be_read_to_its_end_is_cut_short(start_engine):
     store.xadd(stream_of(student), {"e": "nonsense"})
     with pytest.raises(http.client.IncompleteRead):
         client.get(f"{EXPORT}/{student}")
+    wait_for(lambda: logged(engine), what="its log line")
+    assert (logged(engine)["status"], logged(engine)["level"]) == (500, "warning")
     few = fresh_id()
     store.xadd(stream_of(few), {"e": "nonsense"})
     assert_problem(engine.admin().get(f"{EXPORT}/{few}"), 500, "INTERNAL_ERROR")
