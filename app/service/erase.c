@@ -61,6 +61,41 @@ static int64_t found(const struct erase *e)
     return n;
 }
 
+/* ---- streams ---- */
+
+static void ask_entries(struct erase *e, struct asks *a, struct str stream)
+{
+    struct str from = arena_printf(a->arena, "%s%s", *e->cursor ? "(" : "-", e->cursor);
+
+    e->asked = ask_command(a, ASK_READ, 6,
+                           (struct str[]){STR("XRANGE"), stream, from, STR("+"), STR("COUNT"),
+                                          arena_printf(a->arena, "%d", ENTRIES_PAGE)});
+}
+
+typedef bool is_about(struct str text, struct str student);
+
+/* Those whose field holds a text about the student go. */
+static void take_entries(struct erase *e, struct asks *a, struct str stream, struct str field,
+                         is_about *about, size_t kind, struct problem *p)
+{
+    struct stream_entry *entries = arena_array(a->arena, ENTRIES_PAGE, sizeof(*entries));
+    struct str text;
+    size_t n = 0;
+
+    if (!entries || stream_read(e->asked->reply, ENTRIES_PAGE, entries, &n) != REPLY_THERE)
+        reply_problem(e->asked->reply, p);
+    for (size_t i = 0; i < n; i++) {
+        if (stream_field(&entries[i], field, &text) != REPLY_THERE || !about(text, e->student))
+            continue;
+        e->counts[kind]++;
+        if (!counting(e))
+            (void)ask_command(a, ASK_WRITE, 3, (struct str[]){STR("XDEL"), stream, entries[i].id});
+    }
+    e->more = n == ENTRIES_PAGE;
+    if (n > 0)
+        (void)snprintf(e->cursor, sizeof(e->cursor), "%.*s", STR_ARG(entries[n - 1].id));
+}
+
 /* ---- the shard ---- */
 
 static void ask_look(struct erase *e, struct asks *a)
@@ -82,12 +117,44 @@ static void take_look(struct erase *e, struct asks *a, struct problem *p)
         e->probing = false;
 }
 
+/* Journal and outbox, page by page, so that the script, for which everybody waits, has only to look
+ * at what has come since. From the first change on it is noted who is being erased. */
+static void ask_own_stream(struct erase *e, struct asks *a, enum shard_key stream, size_t kind)
+{
+    bool first = *e->cursor == '\0';
+
+    if (first && counting(e))
+        e->counts[kind] = 0;
+    if (first && !counting(e))
+        erasure_ask_note(a, e->student, e->now_ms);
+    ask_entries(e, a, key_shard_record(a->arena, key_shard(e->student), stream));
+}
+
+static void take_own_stream(struct erase *e, struct asks *a, enum shard_key stream, size_t kind,
+                            struct problem *p)
+{
+    take_entries(e, a, key_shard_record(a->arena, key_shard(e->student), stream), STR("e"),
+                 concerns, kind, p);
+    memcpy(e->swept[kind - ERASED_JOURNAL], e->cursor, sizeof(e->cursor));
+}
+
+#define STREAM_PHASE(name, stream, kind)                                                           \
+    static void ask_##name(struct erase *e, struct asks *a)                                        \
+    {                                                                                              \
+        ask_own_stream(e, a, stream, kind);                                                        \
+    }                                                                                              \
+    static void take_##name(struct erase *e, struct asks *a, struct problem *p)                    \
+    {                                                                                              \
+        take_own_stream(e, a, stream, kind, p);                                                    \
+    }
+STREAM_PHASE(journal, SHARD_KEY_JOURNAL, ERASED_JOURNAL)
+STREAM_PHASE(outbox, SHARD_KEY_OUTBOX, ERASED_OUTBOX)
+
 static struct str resource(const struct erase *e, struct arena *arena)
 {
     return arena_printf(arena, "student/%.*s", STR_ARG(e->student));
 }
 
-/* From the first change on it is noted who is being erased, so that somebody completes it. */
 static void ask_shard(struct erase *e, struct asks *a)
 {
     struct erasure_shard shard = {.student = e->student,
@@ -98,8 +165,10 @@ static void ask_shard(struct erase *e, struct asks *a)
                                              resource(e, a->arena), STR("1"), e->correlation_id,
                                              STR("{}"), STR("1")}};
 
-    if (!counting(e))
-        erasure_ask_note(a, e->student, e->now_ms);
+    for (size_t i = 0; i < 2; i++) {
+        shard.swept[i].seen = str_of(e->swept[i]);
+        shard.swept[i].removed = e->begun_before || e->counts[ERASED_JOURNAL + i] > 0;
+    }
     e->asked = erasure_ask_shard(a, &shard);
 }
 
@@ -109,7 +178,7 @@ static void again_from(struct erase *e, size_t phase)
     e->more = true;
 }
 
-enum { LOOK, SHARD };
+enum { LOOK, JOURNAL, OUTBOX, SHARD };
 
 static void take_shard(struct erase *e, struct asks *a, struct problem *p)
 {
@@ -126,10 +195,11 @@ static void take_shard(struct erase *e, struct asks *a, struct problem *p)
     case ERASURE_DONE: break;
     }
     for (size_t i = 0; i < ERASED_IN_SHARD; i++)
-        e->counts[i] = counts[i];
+        e->counts[i] = counts[i] + (i < ERASED_JOURNAL ? 0 : e->counts[i]);
     if (e->probing && found(e) > 0) {
         e->probing = false;
-        again_from(e, SHARD);
+        e->counts[ERASED_JOURNAL] = e->counts[ERASED_OUTBOX] = 0;
+        again_from(e, JOURNAL);
     }
 }
 
@@ -216,37 +286,6 @@ static void take_batches(struct erase *e, struct asks *a, struct problem *p)
 
 /* ---- streams: jobs, dead letters ---- */
 
-static void ask_entries(struct erase *e, struct asks *a, struct str stream)
-{
-    struct str from = arena_printf(a->arena, "%s%s", *e->cursor ? "(" : "-", e->cursor);
-
-    e->asked = ask_command(a, ASK_READ, 6,
-                           (struct str[]){STR("XRANGE"), stream, from, STR("+"), STR("COUNT"),
-                                          arena_printf(a->arena, "%d", ENTRIES_PAGE)});
-}
-
-/* Those whose field holds a text about the student go. */
-static void take_entries(struct erase *e, struct asks *a, struct str stream, struct str field,
-                         size_t kind, struct problem *p)
-{
-    struct stream_entry *entries = arena_array(a->arena, ENTRIES_PAGE, sizeof(*entries));
-    struct str text;
-    size_t n = 0;
-
-    if (!entries || stream_read(e->asked->reply, ENTRIES_PAGE, entries, &n) != REPLY_THERE)
-        reply_problem(e->asked->reply, p);
-    for (size_t i = 0; i < n; i++) {
-        if (stream_field(&entries[i], field, &text) != REPLY_THERE || !mentions(text, e->student))
-            continue;
-        e->counts[kind]++;
-        if (!counting(e))
-            (void)ask_command(a, ASK_WRITE, 3, (struct str[]){STR("XDEL"), stream, entries[i].id});
-    }
-    e->more = n == ENTRIES_PAGE;
-    if (e->more)
-        (void)snprintf(e->cursor, sizeof(e->cursor), "%.*s", STR_ARG(entries[n - 1].id));
-}
-
 #define QUEUE_PHASE(name, level)                                                                   \
     static void ask_##name(struct erase *e, struct asks *a)                                        \
     {                                                                                              \
@@ -254,7 +293,7 @@ static void take_entries(struct erase *e, struct asks *a, struct str stream, str
     }                                                                                              \
     static void take_##name(struct erase *e, struct asks *a, struct problem *p)                    \
     {                                                                                              \
-        take_entries(e, a, key_queues[level], STR("b"), ERASED_JOBS, p);                           \
+        take_entries(e, a, key_queues[level], STR("b"), mentions, ERASED_JOBS, p);                 \
     }
 QUEUE_PHASE(high, QUEUE_HIGH)
 QUEUE_PHASE(normal, QUEUE_NORMAL)
@@ -267,7 +306,7 @@ static void ask_dead(struct erase *e, struct asks *a)
 
 static void take_dead(struct erase *e, struct asks *a, struct problem *p)
 {
-    take_entries(e, a, key_dead_letters, STR("e"), ERASED_DEAD_LETTERS, p);
+    take_entries(e, a, key_dead_letters, STR("e"), mentions, ERASED_DEAD_LETTERS, p);
     if (!e->more && !counting(e) && e->counts[ERASED_DEAD_LETTERS] > 0)
         erasure_ask_make_anew(a, key_dead_letters);
 }
@@ -399,6 +438,8 @@ static const struct {
     void (*take)(struct erase *e, struct asks *a, struct problem *p);
 } phases[] = {
     [LOOK] = {ask_look, take_look},
+    [JOURNAL] = {ask_journal, take_journal},
+    [OUTBOX] = {ask_outbox, take_outbox},
     [SHARD] = {ask_shard, take_shard},
     {ask_cohorts, take_cohorts},
     {ask_batches, take_batches},

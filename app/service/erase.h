@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Erasing a student (docs/privacy.md): first all that is in the student's shard, in one script that
- * leaves a tombstone; then, piece by piece, what rosters, batches, queues and records of
+ * leaves a tombstone, journal and outbox having been gone through up to their ends before; then, piece by piece, what rosters, batches, queues and records of
  * idempotency hold; then the tombstone says that it is done. Each piece can be repeated, so
  * whatever was cut short is completed by doing it again: by the client, or by a worker. */
 #ifndef SERVICE_ERASE_H
@@ -44,6 +44,7 @@ struct erase {
     struct ask *asked, *answered; /* the phase's question; the first of all answers */
     size_t each;                  /* of a list: as many answers are about its entries */
     char cursor[ID_MAX + 1];
+    char swept[2][ID_MAX + 1]; /* of journal and outbox: the last entry that was looked at */
     int64_t offset;
     int tries;
 };

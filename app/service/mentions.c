@@ -58,19 +58,49 @@ static bool in_json(struct json_object *json, struct str id)
     return false;
 }
 
+static struct json_object *parse(struct str text)
+{
+    struct json_tokener *tokener = json_tokener_new();
+    struct json_object *json = tokener ? json_tokener_parse_ex(tokener, text.p, (int)text.n) : NULL;
+
+    json_tokener_free(tokener);
+    return json;
+}
+
 bool mentions(struct str text, struct str student)
 {
-    struct json_tokener *tokener;
-    struct json_object *json = NULL;
+    struct json_object *json;
     bool found;
 
     if (!memmem(text.p, text.n, student.p, student.n))
         return false;
-    tokener = json_tokener_new();
-    if (tokener)
-        json = json_tokener_parse_ex(tokener, text.p, (int)text.n);
+    json = parse(text);
     found = json ? in_json(json, student) : quoted_in(text, student);
-    json_tokener_free(tokener);
+    (void)json_object_put(json);
+    return found;
+}
+
+static bool is_member(struct json_object *json, const char *name, struct str id)
+{
+    struct json_object *value;
+
+    return json_object_object_get_ex(json, name, &value) &&
+           json_object_is_type(value, json_type_string) &&
+           str_equal((struct str){json_object_get_string(value),
+                                  (size_t)json_object_get_string_len(value)},
+                     id);
+}
+
+bool concerns(struct str text, struct str student)
+{
+    struct json_object *json;
+    bool found;
+
+    if (!quoted_in(text, student))
+        return false;
+    json = parse(text);
+    found = !json_object_is_type(json, json_type_object) ||
+            is_member(json, "student_id", student) || is_member(json, "subject", student);
     (void)json_object_put(json);
     return found;
 }

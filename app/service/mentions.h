@@ -11,4 +11,8 @@
  * in quotes. `ab` is not in `abc`. */
 bool mentions(struct str text, struct str student);
 
+/* Whether an entry of journal or outbox is the student's: its student_id or subject says so, or it
+ * is no JSON object and holds the id in quotes. The script `erase` says the same. */
+bool concerns(struct str text, struct str student);
+
 #endif

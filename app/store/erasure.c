@@ -8,12 +8,14 @@
 
 /* Days of a daily kind that can be there: those kept, and what clocks that differ may have made. */
 enum { DAYS_BACK = HISTORY_DAYS + 4, DAYS = DAYS_BACK + 4 };
-enum { FIXED_KEYS = 5, FIXED_ARGS = 3 + ERASURE_RECORD, GROUPS = ERASED_INDEX + 1 };
+enum { FIXED_KEYS = 5, FIXED_ARGS = 3 + ERASURE_RECORD + 4, GROUPS = ERASED_INDEX + 1 };
 
 /* What was removed from a stream stays in memory, and in dumps, as long as its neighbours do: the
- * stream is made anew from what is left, entry by entry, under the same ids. */
+ * stream is made anew from what is left, entry by entry, under the same ids. Not a long one, for
+ * which all others would have to wait: there its neighbours go as the worker gets on. */
 #define LUA_MAKE_ANEW                                                                              \
     "local function make_anew(key)\n"                                                              \
+    "  if redis.call('XLEN', key) > 10000 then return end\n"                                       \
     "  local left = redis.call('XRANGE', key, '-', '+')\n"                                         \
     "  redis.call('DEL', key)\n"                                                                   \
     "  for _, entry in ipairs(left) do redis.call('XADD', key, entry[1], unpack(entry[2])) end\n"  \
@@ -27,7 +29,8 @@ struct script script_make_anew = {
 
 /* KEYS: tombstone, journal, outbox, audit, the student's recommendation token, then the keys to go,
  * group by group. ARGV: student, 1 to count only, the token that there should be, the audit record,
- * then how many keys each group has. Answers 0 when there is another token by now; else how many
+ * of journal and outbox the last entry seen before and 1 when some were removed before, then how
+ * many keys each group has. Answers 0 when there is another token by now; else how many
  * keys of each group there were, and how many entries of journal and outbox. An entry is the
  * student's when it says so as JSON, or cannot be read and holds the id in quotes. */
 struct script script_erase = {
@@ -38,7 +41,7 @@ struct script script_erase = {
         "local own = redis.call('GET', KEYS[5]) or ''\n"
         "if own:match('^%x*') ~= ARGV[3] then return 0 end\n"
         "local was, counts, at = redis.call('GET', KEYS[1]), {}, 6\n"
-        "for group = 12, #ARGV do\n"
+        "for group = 16, #ARGV do\n"
         "  local n, last = 0, at + tonumber(ARGV[group]) - 1\n"
         "  for i = at, last do n = n + redis.call(dry and 'EXISTS' or 'DEL', KEYS[i]) end\n"
         "  at = last + 1\n"
@@ -51,8 +54,8 @@ struct script script_erase = {
         "  if not good or type(entry) ~= 'table' then return true end\n"
         "  return entry.student_id == student or entry.subject == student\n"
         "end\n"
-        "local function sweep(key)\n"
-        "  local n, from = 0, '-'\n"
+        "local function sweep(key, seen, removed)\n"
+        "  local n, from = 0, seen == '' and '-' or '(' .. seen\n"
         "  repeat\n"
         "    local page = redis.call('XRANGE', key, from, '+', 'COUNT', 1000)\n"
         "    for _, entry in ipairs(page) do\n"
@@ -63,11 +66,11 @@ struct script script_erase = {
         "      end\n"
         "    end\n"
         "  until #page < 1000\n"
-        "  if n > 0 and not dry then make_anew(key) end\n"
+        "  if (n > 0 or removed == '1') and not dry then make_anew(key) end\n"
         "  return n\n"
         "end\n"
-        "counts[#counts + 1] = sweep(KEYS[2])\n"
-        "counts[#counts + 1] = sweep(KEYS[3])\n"
+        "counts[#counts + 1] = sweep(KEYS[2], ARGV[12], ARGV[13])\n"
+        "counts[#counts + 1] = sweep(KEYS[3], ARGV[14], ARGV[15])\n"
         "if not dry and not was then\n"
         "  redis.call('XADD', KEYS[4], '*', 'a', ARGV[4], 'r', ARGV[5], 't', ARGV[6], 'o', "
         "ARGV[7],\n"
@@ -194,6 +197,10 @@ struct ask *erasure_ask_shard(struct asks *a, const struct erasure_shard *e)
     *arg++ = e->dry ? STR("1") : STR("0");
     *arg++ = e->token.p ? e->token : STR("");
     arg = mempcpy(arg, e->record, sizeof(e->record));
+    for (int i = 0; i < 2; i++) {
+        *arg++ = e->swept[i].seen.p ? e->swept[i].seen : STR("");
+        *arg++ = e->swept[i].removed ? STR("1") : STR("0");
+    }
     arg = mempcpy(arg, groups, sizeof(groups));
     return ask_script(a, &script_erase, keys, (int)(arg - argv), argv);
 }

@@ -34,6 +34,12 @@ struct erasure_shard {
     struct str token;
     bool dry; /* counts, changes nothing */
     int32_t today;
+    /* Of journal and outbox: the last entry that has been looked at before (empty: none), and
+     * whether any has been removed before. */
+    struct {
+        struct str seen;
+        bool removed;
+    } swept[2];
     struct str record[ERASURE_RECORD];
 };
 /* All that stands in the student's shard, but the tombstone, and the list of idempotency records,

@@ -119,6 +119,31 @@ def test_cut_short_anywhere_it_is_completed_by_repeating(start_pool, scissors, s
     assert cut > 8
 
 
+@pytest.mark.alone
+def test_long_streams_of_others_are_gone_through_without_holding_anybody_up(start_pool, store):
+    """As when the worker, or the sidecar, has been away for days: 100 000 entries in each."""
+    pool, student, other = start_pool(), fresh_id(), fresh_id()
+    fill(pool, store, student)
+    streams = [tagged(student, name) for name in ("journal", "outbox")]
+    for stream in streams:
+        for _ in range(100):
+            pipe = store.pipeline(transaction=False)
+            for n in range(1000):
+                pipe.xadd(stream, {"e": json.dumps({"student_id": f"{student}-{n % 7}", "actor": student})})
+            pipe.execute()
+        store.xadd(stream, {"e": json.dumps({"student_id": student})})
+    statuses = []
+    with Load(1, lambda *_: statuses.append(pool.calculate(other).status)):
+        answer = erase(pool, student)
+    assert answer.status == 200, answer
+    assert answer.json["deleted"]["outbox_events"] >= 1 and answer.json["deleted"]["journal_entries"] >= 1
+    assert set(statuses) == {200}
+    for stream in streams:
+        assert store.xlen(stream) >= 100_000, "others' entries stay"
+        about = [fields["e"] for _, fields in store.xrange(stream)]
+        assert not [text for text in about if json.loads(text).get("student_id") == student]
+
+
 LATER, HIGH, LOW = (f"queue:{{batch}}:{name}" for name in ("later", "high", "low"))
 
 
