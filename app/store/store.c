@@ -1,59 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/store/store.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "app/base/clock.h"
-#include "app/store/breaker.h"
-#include "app/store/connect.h"
 #include "app/store/reply.h"
 #include "app/store/resp.h"
 #include "app/store/schema.h"
+#include "app/store/store_inside.h"
 
-enum { READ_SIZE = 65536, FEED_SIZE = 4096, GREETING_ARENA = 16384, ARGV_MAX = ASK_ARGC_MAX + 3 };
+enum { GREETING_ARENA = 16384 };
 static const int64_t HEARTBEAT_US = 1000000;
-
-struct store {
-    const struct config *config;
-    struct store_address address;
-    redisContext *connection;     /* non-blocking; NULL: none */
-    struct ask *sent, **sent_end; /* in the order in which replies will come */
-    struct ask *unsent;           /* the first of them that is still in our own buffer, or NULL */
-    size_t sent_count;
-    size_t patient_count; /* asks under way that have a patience of their own */
-    struct asks *done, **done_end;
-    struct breaker breaker;
-    struct arena *greeting_arena;
-    struct asks greeting; /* what a new connection says first, and the probe: ours alone */
-    struct ask *schema;   /* of the greeting; NULL when it only pings */
-    bool notes_schema;
-    int block_ms;
-    struct asks *held, **held_end; /* writes that wait for the greeting to be answered */
-    int64_t last_reply_us;
-    struct store_counts counts;
-    struct reply_bounds bounds;
-    bool connected_before;
-    unsigned generation;
-    char last_error[160];
-    struct str argv[ARGV_MAX]; /* of the command that is being put together */
-    char read_buffer[READ_SIZE];
-};
-
-enum loss {
-    LOSS_BROKEN,  /* reads may be asked once more */
-    LOSS_USELESS, /* what is there does not serve us: no use in asking again at once */
-    LOSS_LATE,    /* the same, and no answer at all */
-};
-static void lose_connection(struct store *store, int64_t now_us, const char *why, enum loss loss);
-
-static void release_reply(void *reply)
-{
-    freeReplyObject(reply);
-}
 
 struct store *store_new(const struct config *config, char ret_error[200])
 {
@@ -121,7 +80,7 @@ struct asks *store_next_done(struct store *store)
     return a;
 }
 
-static void push_sent(struct store *store, struct ask *ask)
+void store_push_sent(struct store *store, struct ask *ask)
 {
     ask->queue_next = NULL;
     *store->sent_end = ask;
@@ -133,7 +92,7 @@ static void push_sent(struct store *store, struct ask *ask)
         store->patient_count++;
 }
 
-static struct ask *pop_sent(struct store *store)
+struct ask *store_pop_sent(struct store *store)
 {
     struct ask *ask = store->sent;
 
@@ -171,7 +130,7 @@ static struct asks *pop_held(struct store *store)
 }
 
 /* The round of a is over. The greeting is our own and has nobody waiting. */
-static void end_round(struct store *store, struct asks *a, enum asks_status status)
+void store_end_round(struct store *store, struct asks *a, enum asks_status status)
 {
     a->status = status;
     a->pinned = false;
@@ -181,7 +140,7 @@ static void end_round(struct store *store, struct asks *a, enum asks_status stat
 
 /* ---- sending ---- */
 
-static bool append(struct store *store, const struct ask *ask, bool whole_script)
+bool store_append(struct store *store, const struct ask *ask, bool whole_script)
 {
     char keys[12];
     int n = 0;
@@ -205,7 +164,7 @@ static void count(const struct asks *a, uint64_t counts[2])
 static void refuse(struct store *store, struct asks *a)
 {
     count(a, store->counts.unavailable);
-    end_round(store, a, ASKS_FAILED);
+    store_end_round(store, a, ASKS_FAILED);
 }
 
 /* Puts the commands of a behind those already under way. */
@@ -214,14 +173,14 @@ static void send_asks(struct store *store, struct asks *a, int64_t now_us)
     a->status = ASKS_WAITING;
     a->submitted_us = now_us;
     for (struct ask *ask = a->first; ask; ask = ask->next) {
-        if (!append(store, ask, false)) {
+        if (!store_append(store, ask, false)) {
             a->repeated = true; /* half of it is noted as sent: it must not go out again */
-            lose_connection(store, now_us, "a command could not be written", LOSS_BROKEN);
+            store_lose(store, now_us, "a command could not be written", LOSS_BROKEN);
             if (a->status == ASKS_WAITING)
                 refuse(store, a);
             return;
         }
-        push_sent(store, ask);
+        store_push_sent(store, ask);
     }
 }
 
@@ -293,9 +252,9 @@ void store_submit(struct store *store, struct asks *a, int64_t now_us)
 {
     ask_for_replicas(store, a);
     if (a->failed) {
-        end_round(store, a, ASKS_FAILED);
+        store_end_round(store, a, ASKS_FAILED);
     } else if (a->count == 0) {
-        end_round(store, a, ASKS_ANSWERED);
+        store_end_round(store, a, ASKS_ANSWERED);
     } else if (store->breaker.state != BREAKER_CLOSED ||
                (!store->connection && !connect_now(store, now_us))) {
         refuse(store, a);
@@ -304,6 +263,12 @@ void store_submit(struct store *store, struct asks *a, int64_t now_us)
     } else {
         send_asks(store, a, now_us);
     }
+}
+
+void store_send_held(struct store *store, int64_t now_us)
+{
+    while (store->held)
+        store_submit(store, pop_held(store), now_us);
 }
 
 /* The time of a round begins when it is sent, not when it was asked for: what the turn did in
@@ -323,9 +288,9 @@ void store_flush(struct store *store, int64_t now_us)
         return;
     note_sent(store, now_us);
     if (redisBufferWrite(store->connection, &done) != REDIS_OK)
-        lose_connection(store, now_us, store->connection->errstr, LOSS_BROKEN);
+        store_lose(store, now_us, store->connection->errstr, LOSS_BROKEN);
     else if (!store->connection->obuf) /* hiredis 0.14 does not look: it would crash next time */
-        lose_connection(store, now_us, "out of memory", LOSS_USELESS);
+        store_lose(store, now_us, "out of memory", LOSS_USELESS);
 }
 
 /* ---- losing ---- */
@@ -338,7 +303,7 @@ static bool may_repeat(const struct store *store, const struct asks *a, enum los
 
 /* Everything that might still arrive on the old connection goes with it: a late reply must never
  * be taken for the answer to another question (hazards H3). */
-static void lose_connection(struct store *store, int64_t now_us, const char *why, enum loss loss)
+void store_lose(struct store *store, int64_t now_us, const char *why, enum loss loss)
 {
     struct asks *again = NULL, **again_end = &again;
     struct ask *ask;
@@ -350,7 +315,7 @@ static void lose_connection(struct store *store, int64_t now_us, const char *why
     breaker_failure(&store->breaker, now_us, loss != LOSS_BROKEN);
     while (store->held)
         refuse(store, pop_held(store));
-    while ((ask = pop_sent(store))) {
+    while ((ask = store_pop_sent(store))) {
         struct asks *a = ask->of;
 
         if (a->status != ASKS_WAITING && !a->pinned)
@@ -362,7 +327,7 @@ static void lose_connection(struct store *store, int64_t now_us, const char *why
             again_end = &a->next;
         } else {
             count(a, loss == LOSS_LATE ? store->counts.timeouts : store->counts.unavailable);
-            end_round(store, a, ASKS_FAILED);
+            store_end_round(store, a, ASKS_FAILED);
         }
     }
     while (again) {
@@ -376,151 +341,6 @@ static void lose_connection(struct store *store, int64_t now_us, const char *why
         store_submit(store, a, now_us);
     }
     store_flush(store, now_us);
-}
-
-/* ---- receiving ---- */
-
-static void send_held(struct store *store, int64_t now_us)
-{
-    while (store->held)
-        store_submit(store, pop_held(store), now_us);
-}
-
-static void greeted(struct store *store, int64_t now_us)
-{
-    char why[sizeof(store->last_error)];
-    int64_t found;
-
-    for (const struct ask *ask = store->greeting.first; ask; ask = ask->next) {
-        if (ask->reply && ask->reply->type != REDIS_REPLY_ERROR)
-            continue;
-        lose_connection(store, now_us, ask->reply ? ask->reply->str : "no memory", LOSS_BROKEN);
-        return;
-    }
-    if (store->schema && !schema_read(store->schema, &found, why, sizeof(why)))
-        lose_connection(store, now_us, why, LOSS_USELESS);
-    else
-        breaker_success(&store->breaker);
-    send_held(store, now_us);
-}
-
-static void note_health(struct store *store, const struct ask *ask, enum reply_error error,
-                        int64_t now_us)
-{
-    store->last_reply_us = now_us;
-    if (ask->of == &store->greeting)
-        return;
-    (error == REPLY_NO_ERROR ? store->counts.ok : store->counts.errors)[ask->kind]++;
-    if (error == REPLY_STORE_AWAY)
-        breaker_failure(&store->breaker, now_us, false);
-    else if (store->breaker.state == BREAKER_CLOSED)
-        store->breaker.failures = 0;
-}
-
-static bool enough_replicas(const struct store *store, const struct asks *a)
-{
-    int64_t holding = 0;
-
-    return !a->wait || (reply_int(a->wait->reply, &holding) == REPLY_THERE &&
-                        holding >= store->config->store_wait_replicas);
-}
-
-/* Asks once more behind all others when the answer would be worth nothing: a script that Redis does
- * not know is sent as text, once; replicas are waited for behind scripts that had to be. */
-static bool ask_again(struct store *store, struct ask *ask, enum reply_error error)
-{
-    bool unknown = error == REPLY_NO_SCRIPT && ask->script && !ask->taught;
-    bool too_soon = ask == ask->of->wait && ask->of->answered + 1 < ask->of->count;
-
-    if (!(unknown || too_soon) || !append(store, ask, unknown))
-        return false;
-    ask->taught = unknown;
-    push_sent(store, ask);
-    return true;
-}
-
-/* One reply for the oldest ask under way. False when the connection is gone after it. */
-static bool take_reply(struct store *store, redisReply *reply, int64_t now_us)
-{
-    struct ask *ask = store->sent;
-    enum reply_error error = reply_error_of(reply);
-    unsigned generation = store->generation;
-    struct asks *a;
-
-    if (!ask || error == REPLY_NOT_CONNECTED) {
-        lose_connection(store, now_us, ask ? reply->str : "a reply to no question", LOSS_USELESS);
-        freeReplyObject(reply);
-        return false;
-    }
-    a = ask->of;
-    (void)pop_sent(store);
-    if (ask_again(store, ask, error)) {
-        freeReplyObject(reply);
-        return true;
-    }
-    if (arena_defer(a->arena, release_reply, reply))
-        ask->reply = reply;
-    note_health(store, ask, error, now_us);
-    if (++a->answered < a->count)
-        return true;
-    end_round(store, a, enough_replicas(store, a) ? ASKS_ANSWERED : ASKS_FAILED);
-    if (a == &store->greeting)
-        greeted(store, now_us);
-    return store->generation == generation;
-}
-
-static bool take_replies(struct store *store, int64_t now_us)
-{
-    for (;;) {
-        void *reply = NULL;
-
-        if (redisReaderGetReply(store->connection->reader, &reply) != REDIS_OK) {
-            lose_connection(store, now_us, "Redis does not speak its protocol", LOSS_USELESS);
-            return false;
-        }
-        if (!reply)
-            return true;
-        if (!take_reply(store, reply, now_us))
-            return false;
-    }
-}
-
-/* In small slices: after each reply hiredis moves what is left in its buffer to the front, which
- * for one large piece of many replies costs the square of its size. */
-static bool feed(struct store *store, size_t n, int64_t now_us)
-{
-    for (size_t at = 0; at < n; at += FEED_SIZE) {
-        size_t slice = n - at < FEED_SIZE ? n - at : FEED_SIZE;
-
-        if (redisReaderFeed(store->connection->reader, store->read_buffer + at, slice) !=
-            REDIS_OK) {
-            lose_connection(store, now_us, "out of memory", LOSS_USELESS);
-            return false;
-        }
-        if (!take_replies(store, now_us))
-            return false;
-    }
-    return true;
-}
-
-void store_on_ready(struct store *store, int64_t now_us)
-{
-    ssize_t n;
-
-    store_flush(store, now_us);
-    do {
-        if (!store->connection)
-            return;
-        n = read(store->connection->fd, store->read_buffer, READ_SIZE);
-        if (n < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOTCONN))
-            return;
-        if (n <= 0) {
-            lose_connection(store, now_us, n == 0 ? "Redis closed the connection" : strerror(errno),
-                            LOSS_BROKEN);
-            return;
-        }
-    } while (feed(store, (size_t)n, now_us) && n == READ_SIZE);
-    store_flush(store, now_us); /* scripts that Redis did not know were sent again */
 }
 
 /* ---- time ---- */
@@ -586,7 +406,7 @@ static int64_t look_for_late(struct store *store, int64_t now_us)
         return -1;
     if (time_left(store, now_us) > 0)
         return time_left(store, now_us);
-    lose_connection(store, now_us, "Redis did not answer in time", LOSS_LATE);
+    store_lose(store, now_us, "Redis did not answer in time", LOSS_LATE);
     return -1;
 }
 
