@@ -1,15 +1,27 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The runbook's back-up of a Redis that runs, taken while erasures have it rewrite its file."""
+import os
 import re
 import shutil
 import subprocess
 import threading
 
+import pytest
 from harness.binaries import ROOT, bin_dir
 from harness.redis_server import RedisServer
 
 AOF = ("--appendonly", "yes", "--appendfsync", "always")
 STUDENTS = 40
+# In place of a command: the first time Redis rewrites its file just behind it.
+REWRITING = """#!/bin/sh
+PATH=/usr/bin:/bin
+{command} "$@" || exit
+if [ ! -e {mark} ]; then
+    touch {mark}
+    redis-cli -s {socket} BGREWRITEAOF
+    while redis-cli -s {socket} INFO persistence | grep -qE 'aof_rewrite_(in_progress|scheduled):1'; do sleep 0.05; done
+fi
+"""
 
 
 def procedure():
@@ -17,10 +29,11 @@ def procedure():
     return re.search(r"```sh\n(.*?)```", page, re.DOTALL)[1]
 
 
-def back_up(folder, into):
+def back_up(folder, into, path=os.environ["PATH"]):
     done = subprocess.run(
-        ["sh", "-euc", procedure()], cwd=folder, capture_output=True, text=True, timeout=120, check=False
-    )
+        ["sh", "-euc", procedure()], cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True,
+        timeout=120, check=False,
+    )  # fmt: skip
     assert done.returncode == 0 and not (folder / "backup").exists(), done
     shutil.move(folder / "backup.tar", into)
 
@@ -79,3 +92,15 @@ def test_a_back_up_taken_while_the_file_is_rewritten_is_whole(start_pool, tmp_pa
         assert erasing.erased >= 8 and redis.info("persistence")["aof_last_bgrewrite_status"] == "ok"
     for number, keys in enumerate(expected):
         assert keys <= restored(tmp_path / f"{number}.tar"), number
+
+
+@pytest.mark.parametrize("command", ["mkdir", "cp", "ln"])
+def test_a_rewrite_in_the_middle_does_no_harm(tmp_path, command):
+    with RedisServer(*AOF) as server:
+        server.client().mset({f"kept:{i}": "x" for i in range(100)})
+        shim, mark = tmp_path / command, tmp_path / "rewritten"
+        shim.write_text(REWRITING.format(command=command, mark=mark, socket=server.path))
+        shim.chmod(0o755)
+        back_up(server.folder, tmp_path / "backup.tar", f"{tmp_path}:{os.environ['PATH']}")
+        assert mark.exists()
+    assert len(restored(tmp_path / "backup.tar")) == 100
