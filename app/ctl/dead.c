@@ -9,6 +9,7 @@
 #include "app/store/keys.h"
 #include "app/store/outbox.h"
 #include "app/store/queue.h"
+#include "app/store/reply.h"
 #include "app/store/stream.h"
 
 enum action { LIST, SHOW, RETRY, DROP };
@@ -99,6 +100,30 @@ static void ask_again(struct asks *a, const struct dead_letter *letter)
     }
 }
 
+/* One round of writing; what Redis refuses is told in its own words. */
+static bool write_round(struct run *r, struct asks *asks, struct problem *p)
+{
+    if (!command_wait(&r->engine, asks, p))
+        return false;
+    for (const struct ask *ask = asks->first; ask; ask = ask->next) {
+        if (reply_error_of(ask->reply) != REPLY_NO_ERROR)
+            problem_set(p, PROBLEM_INTERNAL_ERROR, "Redis refuses: %s", ask->reply->str);
+    }
+    return p->code == PROBLEM_NONE && asks_read_done(asks, p);
+}
+
+static bool drop(struct run *r, const struct dead_letter *letter, struct problem *p)
+{
+    struct asks asks;
+
+    asks_init(&asks, r->arena, NULL);
+    (void)dead_letter_ask_drop(&asks, letter->id);
+    if (!write_round(r, &asks, p))
+        return false;
+    r->done++;
+    return true;
+}
+
 /* There first, gone here then: in between there are two of it, never none. */
 static bool retry(struct run *r, const struct dead_letter *letter, struct problem *p)
 {
@@ -112,26 +137,7 @@ static bool retry(struct run *r, const struct dead_letter *letter, struct proble
     }
     asks_init(&asks, r->arena, NULL);
     ask_again(&asks, letter);
-    if (!command_wait(&r->engine, &asks, p))
-        return false;
-    if (!asks.first || reply_error_of(asks.first->reply) != REPLY_NO_ERROR) {
-        problem_unavailable(p, 1);
-        return false;
-    }
-    asks_clear(&asks);
-    (void)dead_letter_ask_drop(&asks, letter->id);
-    r->done++;
-    return command_wait(&r->engine, &asks, p);
-}
-
-static bool drop(struct run *r, const struct dead_letter *letter, struct problem *p)
-{
-    struct asks asks;
-
-    asks_init(&asks, r->arena, NULL);
-    (void)dead_letter_ask_drop(&asks, letter->id);
-    r->done++;
-    return command_wait(&r->engine, &asks, p);
+    return write_round(r, &asks, p) && drop(r, letter, p);
 }
 
 static bool deal_with(struct run *r, const struct dead_letter *letter, struct problem *p)

@@ -49,7 +49,7 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
     size_t count;
     const struct route_table *tables = route_tables(&count);
     struct router *router = router_new(tables, count); /* the pool's metrics are laid out by it */
-    struct engine engine;
+    struct engine engine = {.store = NULL};
     struct erase e = {.engine = &engine,
                       .student = str_of(s->student),
                       .actor = STR("mastery-ctl"),

@@ -38,7 +38,7 @@ static enum ctl_exit show(const struct command *command, struct engine *engine, 
 static enum ctl_exit run(const struct command *command, const void *settings, struct arena *arena)
 {
     const struct settings *s = settings;
-    struct engine engine;
+    struct engine engine = {.store = NULL};
     struct arena *page = arena_new(PAGE_FIRST, PAGE_CAP), *text = arena_new(OUT_FIRST, OUT_CAP);
     struct buf out;
     struct export e = {.engine = &engine,

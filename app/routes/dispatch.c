@@ -285,7 +285,10 @@ struct str exchange_subject(struct exchange *x)
     return subject;
 }
 
-/* A teacher's right is asked for in the round of the handler's first questions, which only read. */
+/* A teacher's right is asked for in the round of the handler's first questions, which only read.
+ * The Idempotency-Key is taken and noted in that round too, before the right is known: whoever
+ * turns out to have none gives the key back (idempotency_end), under a name that is the caller's
+ * own. */
 static bool authorize(struct exchange *x)
 {
     struct str subject = exchange_subject(x);

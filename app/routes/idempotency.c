@@ -5,7 +5,11 @@
 #include "app/base/ids.h"
 #include "app/store/idempotency.h"
 
-/* Beyond its deadline a request does not run: its process has ended. */
+/* A request has its key for REQUEST_DEADLINE_S and this margin. That bounds no request: the watch
+ * is over a turn of the loop (base/deadline), a round ends after STORE_ROUND_TIMEOUT_MS, and few
+ * rounds make a request, so nearly always it has ended long before, or its process has. A process
+ * that was stopped, or a write behind many others of one student, may be later: then a repeat runs
+ * beside it, and one of them counts (store/idempotency.h). */
 enum { KEY_MAX = 128, MARGIN_S = 2, OWNER_BYTES = 8 };
 
 struct idempotency {

@@ -93,9 +93,10 @@ static bool parse(struct str text, struct arena *arena, struct dead_letter *ret)
         return false;
     entry = json_tokener_parse_ex(tokener, text.p, (int)text.n);
     json_tokener_free(tokener);
+    if (!entry || !arena_defer(arena, release_json, entry)) /* on its failure it releases at once */
+        return false;
     if (!json_object_is_type(entry, json_type_object) ||
-        !json_object_object_get_ex(entry, "event", &event) ||
-        !arena_defer(arena, release_json, entry))
+        !json_object_object_get_ex(entry, "event", &event))
         return false;
     ret->reason = member(entry, "reason");
     ret->source = member(entry, "source");

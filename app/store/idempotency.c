@@ -28,13 +28,15 @@ struct script script_idempotency_take = {
 };
 
 /* KEYS: the record. ARGV: owner, and the record that is to be there instead for so many ms; without
- * it there is none. */
+ * it, or when the owner's time is up, there is none. */
 struct script script_idempotency_end = {
     .name = "idempotency_end",
-    .body = STR_INIT("local there = redis.call('GET', KEYS[1])\n"
-                     "local owner = there and there:match('^running %S+ (%S+) %d+$')\n"
+    .body = STR_INIT("local there = redis.call('GET', KEYS[1]) or ''\n"
+                     "local owner, ends = there:match('^running %S+ (%S+) (%d+)$')\n"
                      "if owner ~= ARGV[1] then return 0 end\n"
-                     "if not ARGV[2] then return redis.call('DEL', KEYS[1]) end\n"
+                     "local time = redis.call('TIME')\n"
+                     "local late = time[1] * 1000 + math.floor(time[2] / 1000) > tonumber(ends)\n"
+                     "if late or not ARGV[2] then return redis.call('DEL', KEYS[1]) end\n"
                      "redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])\n"
                      "return 1\n"),
 };
@@ -53,8 +55,9 @@ struct ask *idempotency_ask_take(struct asks *a, struct str key, struct str dige
     return ask_script(a, &script_idempotency_take, 1, 5, argv);
 }
 
-/* Longer than any request may run (REQUEST_DEADLINE_S). */
-enum { LONGEST_REQUEST_MS = 600000 };
+/* Longer than any request has its key (REQUEST_DEADLINE_S and a margin). A record is written only
+ * while its request has the key, so none outlives its note, and an erasure finds them all. */
+enum { LONGEST_HOLD_MS = 600000 };
 
 /* KEYS: the student's list, tombstone. ARGV: the record's key, how long it may be there (ms). Names
  * of records that have expired leave the list, or it would grow for ever. */
@@ -74,7 +77,7 @@ void idempotency_ask_note(struct asks *a, struct str student, struct str key)
         a, &script_idempotency_note, 2, 4,
         (struct str[]){key_student(a->arena, student, STUDENT_KEY_IDEMPOTENCY),
                        key_student(a->arena, student, STUDENT_KEY_ERASED), key,
-                       arena_printf(a->arena, "%d", IDEMPOTENCY_KEPT_MS + LONGEST_REQUEST_MS)});
+                       arena_printf(a->arena, "%d", IDEMPOTENCY_KEPT_MS + LONGEST_HOLD_MS)});
 }
 
 static bool parse(struct str text, struct idempotency_record *ret)

@@ -25,9 +25,10 @@ struct idempotency_record {
 
 /* p NULL without memory. */
 struct str idempotency_key(struct arena *arena, const char *role, struct str user, struct str hash);
-/* Takes the key for a request that runs no longer than running_ms. Longer, its process has died:
- * the same body may then have the key, another body still not. owner: a word that is this
- * request's. */
+/* Takes the key for running_ms. A request that has not ended by then is taken for dead: the same
+ * body may then have the key, another body still not. Should it live after all, both run: the
+ * marker of the change lets one of them count, and the late one's answer is not kept. owner: a word
+ * that is this request's. */
 struct ask *idempotency_ask_take(struct asks *a, struct str key, struct str digest,
                                  struct str owner, int64_t running_ms);
 /* Notes that the record will hold an answer about the student, so that an erasure finds it. */
@@ -36,7 +37,7 @@ void idempotency_ask_note(struct asks *a, struct str student, struct str key);
 bool idempotency_read_take(const struct ask *ask, struct idempotency_record *ret,
                            struct problem *p);
 /* Both do nothing when the key is not the owner's any more, or the record has gone: the student was
- * erased meanwhile. */
+ * erased meanwhile. An owner whose time is up keeps nothing. */
 void idempotency_ask_keep(struct asks *a, struct str key, struct str owner,
                           const struct idempotency_record *record);
 void idempotency_ask_free(struct asks *a, struct str key, struct str owner);

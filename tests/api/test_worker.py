@@ -717,6 +717,19 @@ def test_dead_letters_are_listed_shown_retried_and_dropped(
     assert worker.alive()
 
 
+@pytest.mark.parametrize("action", ["drop", "retry"])
+def test_a_dead_letter_that_redis_does_not_let_go_stays_and_is_said_so(pool, store, action):
+    for number in (1, 2):
+        letter = {"reason": "403", "source": "queue:event", "event": {"n": number}, "at": "today"}
+        store.xadd("queue:{dead}", {"e": json.dumps(letter)})
+    store.config_set("min-replicas-to-write", 1)
+    refused = ctl(pool, "dead", action, "all", check=False)
+    store.config_set("min-replicas-to-write", 0)
+    assert refused.returncode == 1 and refused.stdout.startswith("0 "), refused
+    assert "Redis refuses: NOREPLICAS" in refused.stderr
+    assert len(dead_letters(store)) == 2 and not store.exists("queue:{batch}:normal")
+
+
 def test_retry_of_all_ends_though_all_die_again(pool, store, stand_in_sidecar, start_worker):
     start_worker(pool, stand_in_sidecar)
     stand_in_sidecar.mode = "forbidden"

@@ -4,6 +4,8 @@ import pathlib
 import re
 import subprocess
 
+import pytest
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FLAGS = "-std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-missing-field-initializers".split()
 
@@ -16,16 +18,24 @@ def pieces():
     return rules, handler, answer, row
 
 
-def with_endpoint(source):
-    rules, handler, answer, row = pieces()
+def renamed(name):
+    """Who has followed the guide has an endpoint of its name already."""
+    return [re.sub(r"\bstreak(?![a-z])", name, piece) for piece in pieces()]
+
+
+def with_endpoint(source, parts):
+    rules, handler, answer, row = parts
     table = "static const struct route routes[] = {\n"
     head, tail = source.split(table)
     return "\n".join((head, rules, handler, answer, table, row, tail))
 
 
-def test_the_endpoint_of_the_guide_compiles(tmp_path):
-    changed = tmp_path / "mastery.c"
-    changed.write_text(with_endpoint((ROOT / "app/routes/mastery.c").read_text()))
+@pytest.mark.parametrize("names", [["of_the_guide"], ["of_a_reader", "of_the_guide"]])
+def test_the_endpoint_of_the_guide_compiles(tmp_path, names):
+    changed, source = tmp_path / "mastery.c", (ROOT / "app/routes/mastery.c").read_text()
+    for name in names:
+        source = with_endpoint(source, renamed(name))
+    changed.write_text(source)
     libraries = subprocess.run(
         ["pkg-config", "--cflags", "hiredis", "json-c"], capture_output=True, text=True, check=True
     ).stdout.split()

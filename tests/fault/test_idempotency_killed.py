@@ -167,6 +167,31 @@ def test_one_that_was_thought_dead_does_not_spoil_the_key(pool, stand_in, redis_
     assert redis.get(key) == record
 
 
+def test_the_answer_of_one_that_took_too_long_is_not_kept(pool, stand_in, redis_server):
+    """It counts as dead, so a repeat may be running: the effect is one, and the repeat's answer counts."""
+    redis, killer = redis_server.client(), Killer(pool, stand_in)
+    caller = Caller(pool, calculate, fresh_id())
+    assert Caller(pool, calculate, fresh_id()).send().status == 200
+    steps = killer.seen
+
+    def watch(command):
+        if killer.watch(command) and killer.seen == steps:
+            let_time_pass(redis)
+        return True
+
+    for key in redis.scan_iter("idempotency:*"):
+        redis.delete(key)
+    killer.aim(None)
+    stand_in.watch = watch
+    assert caller.send().status == 200
+    stand_in.watch = None
+    assert not list(redis.scan_iter("idempotency:*"))
+    again = caller.send()
+    assert again.status == 200 and "Idempotency-Replayed" not in again.headers
+    assert caller.send().body == again.body
+    assert samples(pool, caller.student) == 1
+
+
 def test_it_is_kept_for_a_day_and_no_longer(pool, redis_server):
     redis, caller = redis_server.client(), Caller(pool, calculate, fresh_id())
     assert caller.send().status == 200

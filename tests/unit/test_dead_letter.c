@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Dead letters as they come back from Redis: ours, and what somebody else has put there. */
+#include "app/store/dead_letter.h"
+
+#include <CUnit/CUnit.h>
+
+#include "tests/unit/reply_fixture.h"
+
+/* Reads the one entry whose field e is the text. */
+static struct dead_letter read_one(struct arena *arena, const char *text)
+{
+    struct dead_letter letter;
+    struct problem p = {.code = PROBLEM_NONE};
+    struct str bulk = bulk_of(arena, str_of(text));
+    struct ask ask = {.reply = reply_of(arena, arena_printf(arena,
+                                                            "*1\r\n*2\r\n$3\r\n1-0\r\n*2\r\n"
+                                                            "$1\r\ne\r\n%.*s",
+                                                            STR_ARG(bulk)))};
+    size_t n = 0;
+
+    CU_ASSERT_TRUE_FATAL(dead_letter_read_list(&ask, arena, 1, &letter, &n, &p));
+    CU_ASSERT_EQUAL_FATAL(n, 1);
+    CU_ASSERT_TRUE(str_equal(letter.id, STR("1-0")));
+    return letter;
+}
+
+static void ours_is_read(void)
+{
+    struct arena *arena = arena_new(1024, 1 << 20);
+    struct dead_letter letter = read_one(
+        arena,
+        "{\"reason\":\"403\",\"source\":\"queue:event\",\"event\":{\"a\":1},\"at\":\"today\"}");
+
+    CU_ASSERT_TRUE(letter.whole);
+    CU_ASSERT_TRUE(str_equal(letter.reason, STR("403")));
+    CU_ASSERT_TRUE(str_equal(letter.source, STR("queue:event")));
+    CU_ASSERT_TRUE(str_equal(letter.at, STR("today")));
+    CU_ASSERT_PTR_NOT_NULL(strchr(letter.event.p, '1'));
+    arena_free(arena);
+}
+
+/* That it is released too, the sanitizer says. */
+static void what_is_not_ours_is_an_id_alone(void)
+{
+    static const char *const rows[] = {"", "x", "[1,2]", "\"text\"", "{}", "{\"reason\":\"403\"}"};
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct arena *arena = arena_new(1024, 1 << 20);
+        struct dead_letter letter = read_one(arena, rows[i]);
+
+        CU_ASSERT_FALSE(letter.whole);
+        CU_ASSERT_EQUAL(letter.event.n, 0);
+        arena_free(arena);
+    }
+}
+
+void dead_letter_tests(void);
+void dead_letter_tests(void)
+{
+    CU_pSuite suite = CU_add_suite("dead_letter", NULL, NULL);
+
+    CU_add_test(suite, "ours is read", ours_is_read);
+    CU_add_test(suite, "what is not ours is an id alone", what_is_not_ours_is_an_id_alone);
+}
