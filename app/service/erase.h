@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Erasing a student (docs/privacy.md): first all that is in the student's shard, in one script that
- * leaves a tombstone, journal and outbox having been gone through up to their ends before; then, piece by piece, what rosters, batches, queues and records of
- * idempotency hold; then the tombstone says that it is done. Each piece can be repeated, so
- * whatever was cut short is completed by doing it again: by the client, or by a worker. */
+ * leaves a tombstone, journal and outbox having been gone through up to their ends before; then,
+ * piece by piece, what rosters, batches, queues and records of idempotency hold; then the tombstone
+ * says that it is done. Each piece can be repeated, so whatever was cut short is completed by doing
+ * it again: by the client, or by a worker. */
 #ifndef SERVICE_ERASE_H
 #define SERVICE_ERASE_H
 
