@@ -124,10 +124,27 @@ static bool drop(struct run *r, const struct dead_letter *letter, struct problem
     return true;
 }
 
+/* An erasure may have taken it since its page was read. */
+static bool look_again(struct run *r, struct str id, bool *ret_there, struct problem *p)
+{
+    struct asks asks;
+    struct ask *ask;
+
+    asks_init(&asks, r->arena, NULL);
+    ask = stream_ask_entry(&asks, key_dead_letters, id);
+    if (!command_wait(&r->engine, &asks, p))
+        return false;
+    if (stream_read_there(ask, ret_there))
+        return true;
+    reply_problem(ask->reply, p);
+    return false;
+}
+
 /* There first, gone here then: in between there are two of it, never none. */
 static bool retry(struct run *r, const struct dead_letter *letter, struct problem *p)
 {
     struct asks asks;
+    bool there;
 
     if (!letter->whole) {
         command_complain(r->command, "%.*s: only the beginning of it was kept",
@@ -135,6 +152,10 @@ static bool retry(struct run *r, const struct dead_letter *letter, struct proble
         r->refused++;
         return true;
     }
+    if (!look_again(r, letter->id, &there, p))
+        return false;
+    if (!there)
+        return true;
     asks_init(&asks, r->arena, NULL);
     ask_again(&asks, letter);
     return write_round(r, &asks, p) && drop(r, letter, p);

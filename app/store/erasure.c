@@ -276,13 +276,17 @@ struct ask *erasure_ask_unfinished(struct asks *a, int64_t before_ms)
     return ask_command(a, ASK_READ, 8,
                        (struct str[]){STR("ZRANGE"), key_erasures, STR("-inf"),
                                       number(a, before_ms), STR("BYSCORE"), STR("LIMIT"), STR("0"),
-                                      STR("1")});
+                                      number(a, ERASURES_UNFINISHED_MAX)});
 }
 
-bool erasure_read_unfinished(const struct ask *ask, struct str *ret_student)
+size_t erasure_read_unfinished(const struct ask *ask, struct str *ret_students)
 {
-    return reply_text(reply_at(ask->reply, 0), ret_student) == REPLY_THERE &&
-           id_valid(*ret_student);
+    size_t n = 0, there = 0;
+
+    (void)reply_array(ask->reply, ERASURES_UNFINISHED_MAX, &there);
+    for (size_t i = 0; i < there; i++)
+        n += reply_text(reply_at(ask->reply, i), &ret_students[n]) == REPLY_THERE;
+    return n;
 }
 
 /* ---- traces ---- */
@@ -303,19 +307,28 @@ bool erasure_read_rewrite(const struct ask *ask)
     return reply_done(ask->reply) == REPLY_THERE;
 }
 
+/* No wish is like another: one that comes while the file is being written anew is not the one that
+ * is granted by it. */
 void erasure_ask_rewrite_later(struct asks *a)
 {
-    (void)ask_command(a, ASK_WRITE, 3, (struct str[]){STR("SET"), key_rewrite, STR("1")});
+    char wish[UUID_TEXT_SIZE];
+
+    uuid_make(wish);
+    (void)ask_command(a, ASK_WRITE, 3,
+                      (struct str[]){STR("SET"), key_rewrite, arena_printf(a->arena, "%s", wish)});
 }
 
 struct ask *erasure_ask_rewrite_due(struct asks *a)
 {
-    return ask_command(a, ASK_WRITE, 2, (struct str[]){STR("DEL"), key_rewrite});
+    return ask_command(a, ASK_READ, 2, (struct str[]){STR("GET"), key_rewrite});
 }
 
-bool erasure_read_rewrite_due(const struct ask *ask)
+bool erasure_read_rewrite_due(const struct ask *ask, struct str *ret_wish)
 {
-    int64_t taken;
+    return reply_text(ask->reply, ret_wish) == REPLY_THERE;
+}
 
-    return reply_int(ask->reply, &taken) == REPLY_THERE && taken > 0;
+void erasure_ask_rewrite_begun(struct asks *a, struct str wish)
+{
+    (void)ask_script(a, &script_unlock, 1, 2, (struct str[]){key_rewrite, wish});
 }

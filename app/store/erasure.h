@@ -71,9 +71,11 @@ struct ask *erasure_ask_cohort(struct asks *a, struct str cohort, struct str stu
 
 void erasure_ask_note(struct asks *a, struct str student, int64_t now_ms);
 void erasure_ask_forget(struct asks *a, struct str student);
-/* One that was begun before then; *ret_student empty: none. */
+/* The oldest of those that were begun before then. */
+enum { ERASURES_UNFINISHED_MAX = 8 };
 struct ask *erasure_ask_unfinished(struct asks *a, int64_t before_ms);
-bool erasure_read_unfinished(const struct ask *ask, struct str *ret_student);
+/* They are whatever stands there, which may be no ids. ret_students has room for all of them. */
+size_t erasure_read_unfinished(const struct ask *ask, struct str *ret_students);
 
 /* A stream without groups keeps nothing of what was removed from it. */
 void erasure_ask_make_anew(struct asks *a, struct str stream);
@@ -85,7 +87,10 @@ void erasure_ask_traces(struct asks *a, struct ask **ret_rewrite);
 bool erasure_read_rewrite(const struct ask *ask);
 /* Then a worker does it: the wish is there until it is granted. */
 void erasure_ask_rewrite_later(struct asks *a);
-struct ask *erasure_ask_rewrite_due(struct asks *a); /* and takes the wish */
-bool erasure_read_rewrite_due(const struct ask *ask);
+struct ask *erasure_ask_rewrite_due(struct asks *a);
+/* *ret_wish: which of them it is. */
+bool erasure_read_rewrite_due(const struct ask *ask, struct str *ret_wish);
+/* That wish is granted; one that has come since stays. */
+void erasure_ask_rewrite_begun(struct asks *a, struct str wish);
 
 #endif

@@ -15,31 +15,31 @@ static struct str key_of(struct asks *a, unsigned shard)
     return key_shard_record(a->arena, shard, SHARD_KEY_OUTBOX);
 }
 
-struct ask *outbox_ask(struct asks *a, unsigned shard)
+struct ask *outbox_ask_next(struct asks *a, unsigned shard, struct str behind)
 {
-    struct str argv[] = {STR("XRANGE"), key_of(a, shard),
-                         STR("-"),      STR("+"),
-                         STR("COUNT"),  arena_printf(a->arena, "%d", OUTBOX_BATCH_MAX)};
+    struct str from = behind.n > 0 ? arena_printf(a->arena, "(%.*s", STR_ARG(behind)) : STR("-");
 
-    return ask_command(a, ASK_READ, 6, argv);
+    return ask_command(
+        a, ASK_READ, 6,
+        (struct str[]){STR("XRANGE"), key_of(a, shard), from, STR("+"), STR("COUNT"), STR("1")});
 }
 
-bool outbox_read(const struct ask *ask, struct outbox_entry *ret_entries, size_t *ret_count,
-                 struct problem *p)
+bool outbox_read_next(const struct ask *ask, struct outbox_entry *ret_entry, bool *ret_there,
+                      struct problem *p)
 {
-    struct stream_entry entries[OUTBOX_BATCH_MAX];
+    struct stream_entry entry;
     size_t n;
 
-    if (stream_read(ask->reply, OUTBOX_BATCH_MAX, entries, &n) != REPLY_THERE) {
+    if (stream_read(ask->reply, 1, &entry, &n) != REPLY_THERE) {
         reply_problem(ask->reply, p);
         return false;
     }
-    for (size_t i = 0; i < n; i++) {
-        ret_entries[i] = (struct outbox_entry){.id = entries[i].id, .message.traceparent = STR("")};
-        (void)stream_field(&entries[i], STR("e"), &ret_entries[i].message.event);
-        (void)stream_field(&entries[i], STR("t"), &ret_entries[i].message.traceparent);
-    }
-    *ret_count = n;
+    *ret_there = n > 0;
+    if (n == 0)
+        return true;
+    *ret_entry = (struct outbox_entry){.id = entry.id, .message.traceparent = STR("")};
+    (void)stream_field(&entry, STR("e"), &ret_entry->message.event);
+    (void)stream_field(&entry, STR("t"), &ret_entry->message.traceparent);
     return true;
 }
 

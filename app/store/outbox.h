@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The outbox of a shard: events to publish, in the order in which they must go out. An event leaves
- * it when it has been published, so it is published at least once. */
+ * it when it has been published, so it is published at least once; or when its student is erased,
+ * so whoever is about to publish one looks whether it is still there. */
 #ifndef STORE_OUTBOX_H
 #define STORE_OUTBOX_H
 
 #include "app/store/journal.h"
-
-enum { OUTBOX_BATCH_MAX = 16 };
 
 struct outbox_entry {
     struct str id;
     struct message message; /* event with p NULL: the entry is not ours */
 };
 
-/* The oldest entries. */
-struct ask *outbox_ask(struct asks *a, unsigned shard);
-/* ret_entries has room for OUTBOX_BATCH_MAX. */
-bool outbox_read(const struct ask *ask, struct outbox_entry *ret_entries, size_t *ret_count,
-                 struct problem *p);
+/* The oldest entry behind that id; of all, when it is empty. */
+struct ask *outbox_ask_next(struct asks *a, unsigned shard, struct str behind);
+/* *ret_there false: there is none. */
+bool outbox_read_next(const struct ask *ask, struct outbox_entry *ret_entry, bool *ret_there,
+                      struct problem *p);
 /* Removes an entry, if the shard's lease is the holder's. The answer is 1, 0 or LEASE_LOST. */
 struct ask *outbox_ask_remove(struct asks *a, unsigned shard, struct str holder, struct str id);
 /* Puts a message behind all others. */

@@ -64,13 +64,14 @@ struct script script_claim = {
 };
 
 /* KEYS: the job's stream, later. ARGV: group, worker, id, then what: "" to finish it, "later" with
- * when and what, "next" with kind and body. */
+ * when and what, "next" with kind and body. One that an erasure has taken is still pending, and
+ * must not come back. */
 struct script script_finish = {
     .name = "finish",
     .body = STR_INIT("local p = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1)\n"
                      "if not p[1] or p[1][2] ~= ARGV[2] then return 0 end\n"
                      "redis.call('XACK', KEYS[1], ARGV[1], ARGV[3])\n"
-                     "redis.call('XDEL', KEYS[1], ARGV[3])\n"
+                     "if redis.call('XDEL', KEYS[1], ARGV[3]) == 0 then return 0 end\n"
                      "if ARGV[4] == 'later' then\n"
                      "  redis.call('ZADD', KEYS[2], ARGV[5], ARGV[6])\n"
                      "elseif ARGV[4] == 'next' then\n"

@@ -49,6 +49,21 @@ enum reply stream_field(const struct stream_entry *entry, struct str name, struc
     return REPLY_MISSING;
 }
 
+struct ask *stream_ask_entry(struct asks *a, struct str stream, struct str id)
+{
+    return ask_command(a, ASK_READ, 4, (struct str[]){STR("XRANGE"), stream, id, id});
+}
+
+bool stream_read_there(const struct ask *ask, bool *ret_there)
+{
+    size_t n;
+
+    if (reply_array(ask->reply, 1, &n) != REPLY_THERE)
+        return false;
+    *ret_there = n == 1;
+    return true;
+}
+
 bool stream_id_time(struct str id, int64_t *ret_ms)
 {
     struct str time = str_cut(&id, '-');

@@ -23,6 +23,9 @@ enum reply stream_field(const struct stream_entry *entry, struct str name, struc
  * whatever else stood there would not be under a seal. */
 bool stream_fields_exactly(const struct stream_entry *entry, const struct str *names, size_t n,
                            struct str *ret_values);
+/* Whether the stream still has the entry. */
+struct ask *stream_ask_entry(struct asks *a, struct str stream, struct str id);
+bool stream_read_there(const struct ask *ask, bool *ret_there);
 /* The time in an id, in ms since the epoch by the clock of Redis; false for what is no id. */
 bool stream_id_time(struct str id, int64_t *ret_ms);
 /* Below 0, 0 or above it, as the first comes before the second; what is no id comes first. */

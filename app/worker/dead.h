@@ -1,12 +1,27 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Burying what the worker cannot deal with. */
+/* Burying what the worker cannot deal with. It lies in a stream, from which an erasure may take it
+ * at any moment: what it has taken must not come back as a dead letter. */
 #ifndef WORKER_DEAD_H
 #define WORKER_DEAD_H
 
-#include "app/store/dead_letter.h"
+#include "app/worker/task.h"
 
-/* Asks to keep a dead letter. payload: any text; what is no JSON is kept as a JSON string. */
-struct ask *dead_ask(struct asks *a, struct str reason, struct str source, struct str payload,
-                     int64_t now_ms);
+struct dead {
+    struct str stream, id; /* where it lies: stays there, for the caller to remove */
+    struct str reason;
+    struct str source;
+    struct str payload; /* any text; what is no JSON is kept as a JSON string */
+};
+
+enum dead_end {
+    DEAD_KEPT,   /* as a dead letter */
+    DEAD_GONE,   /* somebody has taken it out of its stream: there is no letter */
+    DEAD_FAILED, /* to be tried again */
+};
+typedef void dead_done(struct worker *w, struct task *task, enum dead_end end);
+
+/* Goes on in the task, whose own is the caller's again when done is called. The texts live as long
+ * as the task. A worker that dies before it has removed the entry leaves two of it, never none. */
+void dead_bury(struct worker *w, struct task *task, const struct dead *dead, dead_done *done);
 
 #endif

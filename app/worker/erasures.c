@@ -15,9 +15,43 @@ static void end(struct worker *w, struct task *task, int64_t again_us)
     task_end(w, task);
 }
 
-/* ---- one that was cut short ---- */
+/* ---- the file of commands ---- */
 
-static void on_step(struct worker *w, struct task *task);
+static void on_noted(struct worker *w, struct task *task)
+{
+    end(w, task, LOOK_US);
+}
+
+/* One that is being written already may have been begun before the erasure: the wish stays then. */
+static void on_rewritten(struct worker *w, struct task *task)
+{
+    struct erasures *r = &w->erasures;
+
+    if (task_failed(task) || !erasure_read_rewrite(r->asked)) {
+        end(w, task, LOOK_US);
+        return;
+    }
+    asks_clear(&task->asks);
+    erasure_ask_rewrite_begun(&task->asks, r->wish);
+    task_submit(w, task, on_noted);
+}
+
+static void rewrite(struct worker *w, struct task *task)
+{
+    struct erasures *r = &w->erasures;
+
+    if (!r->wish.p) {
+        end(w, task, r->count > 0 && !r->failed ? 0 : LOOK_US);
+        return;
+    }
+    asks_clear(&task->asks);
+    erasure_ask_traces(&task->asks, &r->asked);
+    task_submit(w, task, on_rewritten);
+}
+
+/* ---- those that were cut short ---- */
+
+static void next(struct worker *w, struct task *task);
 
 static void log_completed(struct worker *w, const struct erase *e)
 {
@@ -28,7 +62,35 @@ static void log_completed(struct worker *w, const struct erase *e)
     log_end(w->engine->log);
 }
 
-static void step(struct worker *w, struct task *task)
+/* Where Redis has no room for the note, it stays the first of a few. */
+static void on_put_off(struct worker *w, struct task *task)
+{
+    if (task_failed(task)) {
+        end(w, task, LOOK_US);
+        return;
+    }
+    w->erasures.at++;
+    next(w, task);
+}
+
+/* The erasure has put its own memory in the place of the task's. */
+static void finish(struct worker *w, struct task *task, bool completed)
+{
+    struct erasures *r = &w->erasures;
+
+    erase_release(&r->erase);
+    asks_init(&task->asks, task->arena, task);
+    if (completed) {
+        r->at++;
+        next(w, task);
+        return;
+    }
+    r->failed = true;
+    erasure_ask_note(&task->asks, str_of(r->students[r->at]), w->now_ms);
+    task_submit(w, task, on_put_off);
+}
+
+static void on_step(struct worker *w, struct task *task)
 {
     struct problem p = {.code = PROBLEM_NONE};
     struct erase *e = &w->erasures.erase;
@@ -39,71 +101,84 @@ static void step(struct worker *w, struct task *task)
     }
     if (p.code == PROBLEM_NONE)
         log_completed(w, e);
-    erase_release(e);
-    end(w, task, p.code == PROBLEM_NONE ? 0 : LOOK_US);
-}
-
-static void on_step(struct worker *w, struct task *task)
-{
-    step(w, task);
+    finish(w, task, p.code == PROBLEM_NONE);
 }
 
 /* The tombstone is there, or was about to be: what the operator asked for is done either way. */
-static void complete(struct worker *w, struct task *task, struct str student)
+static void complete(struct worker *w, struct task *task)
 {
     struct erasures *r = &w->erasures;
 
-    (void)snprintf(r->student, sizeof(r->student), "%.*s", STR_ARG(student));
     r->erase = (struct erase){.engine = w->engine,
-                              .student = str_of(r->student),
+                              .student = str_of(r->students[r->at]),
                               .actor = STR("worker"),
                               .role = STR("service"),
                               .correlation_id = w->id,
                               .now_ms = w->now_ms,
                               .begun_before = true};
     asks_clear(&task->asks);
-    if (erase_begin(&r->erase)) {
-        step(w, task);
-    } else {
-        erase_release(&r->erase);
+    if (erase_begin(&r->erase))
+        on_step(w, task);
+    else
+        finish(w, task, false);
+}
+
+static void next(struct worker *w, struct task *task)
+{
+    const struct erasures *r = &w->erasures;
+
+    if (worker_draining(w) || !lease_held(w, 0))
         end(w, task, LOOK_US);
-    }
+    else if (r->at < r->count)
+        complete(w, task);
+    else
+        rewrite(w, task);
 }
 
 /* ---- looking ---- */
 
-static void on_rewritten(struct worker *w, struct task *task)
+static void on_dropped(struct worker *w, struct task *task)
 {
-    if (!task_failed(task) && !erasure_read_rewrite(task->own)) {
-        asks_clear(&task->asks);
-        erasure_ask_rewrite_later(&task->asks);
-        task_submit(w, task, task_over);
-        w->erasures.busy = false;
-        w->erasures.again_us = w->now_us + LOOK_US;
-        return;
-    }
-    end(w, task, LOOK_US);
+    next(w, task);
+}
+
+static void drop(struct worker *w, struct task *task, struct str what)
+{
+    struct jw *jw = log_begin(w->engine->log, LOG_ERROR, "erasure.of_nobody");
+
+    jw_text(jw, "reason", "not an id");
+    jw_text(jw, "consequence", "dropped");
+    log_end(w->engine->log);
+    erasure_ask_forget(&task->asks, what);
 }
 
 static void on_looked(struct worker *w, struct task *task)
 {
-    const struct ask *unfinished = task->asks.first, *rewrite = unfinished->next;
-    struct str student;
+    struct erasures *r = &w->erasures;
+    struct str found[ERASURES_UNFINISHED_MAX];
+    size_t n;
 
     if (task_failed(task)) {
         end(w, task, WORKER_PAUSE_US);
-    } else if (erasure_read_unfinished(unfinished, &student)) {
-        complete(w, task, student); /* which ends with writing the file anew */
-    } else if (erasure_read_rewrite_due(rewrite)) {
-        struct ask *asked;
-
-        asks_clear(&task->asks);
-        erasure_ask_traces(&task->asks, &asked);
-        task->own = asked;
-        task_submit(w, task, on_rewritten);
-    } else {
-        end(w, task, LOOK_US);
+        return;
     }
+    n = erasure_read_unfinished(r->unfinished, found);
+    if (!erasure_read_rewrite_due(r->asked, &r->wish))
+        r->wish = (struct str){0};
+    r->count = r->at = 0;
+    r->failed = false;
+    asks_clear(&task->asks);
+    for (size_t i = 0; i < n; i++) {
+        if (id_valid(found[i]))
+            (void)snprintf(r->students[r->count++], sizeof(r->students[0]), "%.*s",
+                           STR_ARG(found[i]));
+        else
+            drop(w, task, found[i]);
+    }
+    if (task->asks.count > 0)
+        task_submit(w, task, on_dropped);
+    else
+        next(w, task);
 }
 
 void erasures_tick(struct worker *w)
@@ -121,8 +196,8 @@ void erasures_tick(struct worker *w)
     if (!task)
         return;
     r->busy = true;
-    (void)erasure_ask_unfinished(&task->asks, w->now_ms - LEFT_ALONE_MS);
-    (void)erasure_ask_rewrite_due(&task->asks);
+    r->unfinished = erasure_ask_unfinished(&task->asks, w->now_ms - LEFT_ALONE_MS);
+    r->asked = erasure_ask_rewrite_due(&task->asks);
     task_submit(w, task, on_looked);
 }
 

@@ -90,19 +90,27 @@ static void finish(struct worker *w, struct job *job)
     task_submit(w, job->task, on_ended);
 }
 
+static void tell_dead(struct worker *w, const struct job *job)
+{
+    struct jw *jw = log_begin(w->engine->log, LOG_ERROR, "job.dead");
+
+    jw_str(jw, "kind", job->q.kind);
+    jw_text(jw, "consequence", "kept as a dead letter");
+    log_end(w->engine->log);
+    count(w, job, JOB_DEAD);
+}
+
 static void tell_others(struct worker *w, struct job *job)
 {
     if (job->kind < UNKNOWN_KIND && kinds[job->kind].dead)
         kinds[job->kind].dead(w, job);
 }
 
-/* Kept first, finished then: in between there are two of it, never none. */
-static void on_buried(struct worker *w, struct task *task)
+static void on_told(struct worker *w, struct task *task)
 {
-    struct problem p = {.code = PROBLEM_NONE};
     struct job *job = task->own;
 
-    if (task_failed(task) || !dead_letter_read(task->asks.first, &p)) {
+    if (task_failed(task)) {
         on_ended(w, task);
         return;
     }
@@ -110,22 +118,36 @@ static void on_buried(struct worker *w, struct task *task)
     finish(w, job);
 }
 
+/* Kept first, finished then: in between there are two of it, never none. */
+static void on_buried(struct worker *w, struct task *task, enum dead_end end)
+{
+    struct job *job = task->own;
+
+    if (end == DEAD_FAILED) {
+        on_ended(w, task);
+        return;
+    }
+    if (end == DEAD_KEPT)
+        tell_dead(w, job);
+    asks_clear(&task->asks);
+    tell_others(w, job);
+    if (task->asks.count > 0)
+        task_submit(w, task, on_told);
+    else
+        finish(w, job);
+}
+
 static void bury(struct worker *w, struct job *job, struct str why)
 {
-    struct task *task = job->task;
-    struct jw *jw = log_begin(w->engine->log, LOG_ERROR, "job.dead");
+    struct arena *arena = job->task->arena;
+    struct dead dead = {.stream = key_queues[job->q.level],
+                        .id = job->q.id,
+                        .reason = arena_printf(arena, "job: %.*s", STR_ARG(why)),
+                        .source = arena_printf(arena, "queue:%.*s", STR_ARG(job->q.kind)),
+                        .payload = job->q.body};
 
-    jw_str(jw, "kind", job->q.kind);
-    jw_text(jw, "consequence", "kept as a dead letter");
-    log_end(w->engine->log);
-    count(w, job, JOB_DEAD);
-    asks_clear(&task->asks);
     job->next.kind = (struct str){0};
-    (void)dead_ask(&task->asks, arena_printf(task->arena, "job: %.*s", STR_ARG(why)),
-                   arena_printf(task->arena, "queue:%.*s", STR_ARG(job->q.kind)), job->q.body,
-                   w->now_ms);
-    tell_others(w, job);
-    task_submit(w, task, on_buried);
+    dead_bury(w, job->task, &dead, on_buried);
 }
 
 static void put_off(struct worker *w, struct job *job)

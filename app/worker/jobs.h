@@ -37,9 +37,8 @@ extern job_step job_event;    /* job_event.c: a learning event that is to be cou
 extern job_step job_batch;    /* job_batch.c: a part of a batch */
 extern job_step job_callback; /* job_callback.c: tells that a batch has ended */
 
-/* The job will never succeed, and that concerns others: called before the round in which it is kept
- * as a dead letter, to ask for what must be, and again after it. job->ended is NULL the first time.
- */
+/* The job will never succeed, and that concerns others: called when it is kept as a dead letter, to
+ * ask for what must be, and again after that round. job->ended is NULL the first time. */
 typedef void job_dead(struct worker *w, struct job *job);
 extern job_dead job_batch_dead;
 

@@ -16,7 +16,9 @@ static const int64_t SWEEP_US = 5000000;
 struct batch {
     struct journal_record records[JOURNAL_BATCH_MAX];
     struct journal_turn turns[JOURNAL_BATCH_MAX];
+    const char *reasons[JOURNAL_BATCH_MAX]; /* of those that cannot be read; else NULL */
     size_t n, messages, unreadable;
+    size_t burying; /* which one is next */
     struct ask *read, *turned;
     int64_t lag_ms;
 };
@@ -81,19 +83,7 @@ static void tell_unreadable(struct worker *w, unsigned shard, const char *reason
     log_end(w->engine->log);
 }
 
-/* What cannot be read is kept as a dead letter, and then turned into nothing. */
-static bool bury(struct worker *w, struct task *task, const struct journal_record *record,
-                 const char *reason)
-{
-    struct str source = key_shard_record(task->arena, task->shard, SHARD_KEY_JOURNAL);
-
-    tell_unreadable(w, task->shard, reason);
-    (void)dead_ask(&task->asks, arena_printf(task->arena, "journal entry %s", reason), source,
-                   record->text, w->now_ms);
-    return source.p != NULL;
-}
-
-static bool turn_one(struct worker *w, struct task *task, struct batch *b, size_t i)
+static void turn_one(struct worker *w, struct task *task, struct batch *b, size_t i)
 {
     const struct journal_record *record = &b->records[i];
     struct journal_source source = {.shard = task->shard,
@@ -101,19 +91,16 @@ static bool turn_one(struct worker *w, struct task *task, struct batch *b, size_
                                     .text = record->text,
                                     .publish = worker_publishes(w)};
     struct journal_turn *turn = &b->turns[i];
-    const char *reason;
     int64_t written_ms;
 
     *turn = (struct journal_turn){.id = record->id, .log = STR("")};
-    if (!journal_entry_turn(&source, task->arena, turn, &reason)) {
-        b->unreadable++;
-        return bury(w, task, record, reason);
-    }
+    if (!journal_entry_turn(&source, task->arena, turn, &b->reasons[i]))
+        return;
+    b->reasons[i] = NULL;
     b->messages += turn->message_count;
     /* when it was written, not what it is about: a history that is seeded is about the past */
     if (stream_id_time(record->id, &written_ms) && w->now_ms - written_ms > b->lag_ms)
         b->lag_ms = w->now_ms - written_ms;
-    return true;
 }
 
 static void count(struct worker *w, const struct batch *b, int64_t turned)
@@ -160,26 +147,41 @@ static void ask_turn(struct worker *w, struct task *task)
     task_submit(w, task, on_turned);
 }
 
-static void on_buried(struct worker *w, struct task *task)
-{
-    struct problem p = {.code = PROBLEM_NONE};
-    bool kept = !task_failed(task);
+static void bury_next(struct worker *w, struct task *task);
 
-    for (const struct ask *ask = task->asks.first; kept && ask; ask = ask->next)
-        kept = dead_letter_read(ask, &p);
-    if (kept)
-        ask_turn(w, task);
-    else
+static void on_buried(struct worker *w, struct task *task, enum dead_end end)
+{
+    struct batch *b = task->own;
+
+    if (end == DEAD_FAILED) {
         try_later(w, task);
+        return;
+    }
+    if (end == DEAD_KEPT) {
+        b->unreadable++;
+        tell_unreadable(w, task->shard, b->reasons[b->burying]);
+    }
+    b->burying++;
+    bury_next(w, task);
 }
 
-static bool turn_all(struct worker *w, struct task *task, struct batch *b)
+/* What cannot be read is kept as a dead letter, and then turned into nothing. */
+static void bury_next(struct worker *w, struct task *task)
 {
-    for (size_t i = 0; i < b->n; i++) {
-        if (!turn_one(w, task, b, i))
-            return false;
+    struct batch *b = task->own;
+    struct str journal = key_shard_record(task->arena, task->shard, SHARD_KEY_JOURNAL);
+    struct dead dead = {.stream = journal, .source = journal};
+
+    while (b->burying < b->n && !b->reasons[b->burying])
+        b->burying++;
+    if (b->burying == b->n) {
+        ask_turn(w, task);
+        return;
     }
-    return true;
+    dead.id = b->records[b->burying].id;
+    dead.payload = b->records[b->burying].text;
+    dead.reason = arena_printf(task->arena, "journal entry %s", b->reasons[b->burying]);
+    dead_bury(w, task, &dead, on_buried);
 }
 
 static void on_read(struct worker *w, struct task *task)
@@ -197,13 +199,9 @@ static void on_read(struct worker *w, struct task *task)
     }
     (void)snprintf(w->journal.shards[task->shard].last_id, STREAM_ID_SIZE, "%.*s",
                    STR_ARG(b->records[b->n - 1].id));
-    asks_clear(&task->asks);
-    if (!turn_all(w, task, b))
-        try_later(w, task);
-    else if (b->unreadable > 0)
-        task_submit(w, task, on_buried);
-    else
-        ask_turn(w, task);
+    for (size_t i = 0; i < b->n; i++)
+        turn_one(w, task, b, i);
+    bury_next(w, task);
 }
 
 static void begin(struct worker *w, unsigned shard)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Publishes what lies in the outboxes of our shards to the Dapr sidecar: one event of a shard at a
- * time, so that each student's order holds; some shards at a time. What became of each try (see
- * sidecar.h) says whether it leaves, waits, or dies. */
+ * time, so that each student's order holds; some shards at a time. Each try begins with reading the
+ * event: an erasure may have taken it since the last one. What became of the try (see sidecar.h)
+ * says whether the event leaves, waits, or dies. */
 #ifndef WORKER_OUTBOX_H
 #define WORKER_OUTBOX_H
 
@@ -11,20 +12,23 @@
 #include "app/worker/task.h"
 
 struct outbox_shard {
-    struct task *task; /* keeps the entries at hand; NULL: none are */
-    struct outbox_entry *entries;
-    size_t count, at; /* entries[at] is to be published next */
-    struct ask *asked;
-    int64_t again_us; /* not before */
-    int tries;        /* failed ones of entries[at], by our count */
-    int pauses;       /* in a row: each is longer */
-    bool news;        /* there may be more entries in the store */
-    bool busy;        /* the store or the sidecar is being asked */
-    bool was_away;    /* waits for the sidecar to come back */
+    struct task *task; /* of the try under way, with its texts; NULL: none is */
+    struct outbox_entry entry;
+    struct ask *read, *removed;
+    uint64_t erasures;         /* had ended when the try began */
+    char id[STREAM_ID_SIZE];   /* of the entry that was tried last */
+    char done[STREAM_ID_SIZE]; /* of one that is to be removed; empty: none is */
+    int64_t again_us;          /* not before */
+    int tries;                 /* failed ones of that id, by our count */
+    int pauses;                /* in a row: each is longer */
+    long status;               /* of the last answer to it; 0: there was none */
+    bool news;                 /* there may be more entries in the store */
+    bool was_away;             /* waits for the sidecar to come back */
 };
 
 struct outbox {
     struct outbox_shard shards[SHARDS];
+    size_t reading; /* shards whose try has begun, and has not come to the sidecar yet */
     unsigned first;
 };
 
@@ -33,6 +37,8 @@ bool outbox_busy(const struct worker *w);
 bool outbox_busy_with(const struct worker *w, unsigned shard);
 /* Something may have come into the shard's outbox. */
 void outbox_news(struct worker *w, unsigned shard);
+/* The last look before the first byte: no erasure has ended since the event was read. */
+bool outbox_may_send(const struct worker *w, unsigned shard);
 /* The sidecar has answered what this shard had published, or has not. */
 void outbox_published(struct worker *w, unsigned shard, enum publish_outcome outcome,
                       const struct http_call *call);

@@ -85,20 +85,21 @@ static void note_outcome(struct worker *w, enum publish_outcome outcome)
     d->healthy = outcome == PUBLISHED || outcome == REFUSED;
 }
 
-bool sidecar_permits(struct worker *w)
+bool sidecar_permits(struct worker *w, size_t about_to)
 {
     struct sidecar *d = &w->sidecar;
+    size_t publishing = d->publishing + about_to;
 
-    if (d->publishing >= PUBLISHERS)
+    if (publishing >= PUBLISHERS)
         return false;
     switch (d->breaker.state) {
     case BREAKER_CLOSED: return true;
     case BREAKER_OPEN:
         if (breaker_probe_due(&d->breaker, w->now_us))
-            return d->publishing == 0;
+            return publishing == 0;
         worker_wake_at(w, d->breaker.probe_at_us);
         return false;
-    case BREAKER_HALF_OPEN: return d->publishing == 0;
+    case BREAKER_HALF_OPEN: return publishing == 0;
     }
     return false;
 }
@@ -116,11 +117,14 @@ static void on_health(struct http_call *call)
 {
     struct worker *w = call->owner;
     struct sidecar *d = &w->sidecar;
+    bool well = call->failure == CURLE_OK && call->status / 100 == 2;
 
     d->asking_health = false;
     d->contact_us = w->now_us;
-    d->healthy =
-        call->failure == CURLE_OK && call->status / 100 == 2 && d->breaker.state == BREAKER_CLOSED;
+    /* a probe was due, and what it would have published has gone meanwhile */
+    if (well && d->breaker.state == BREAKER_HALF_OPEN && d->publishing == 0)
+        breaker_success(&d->breaker);
+    d->healthy = well && d->breaker.state == BREAKER_CLOSED;
 }
 
 static void ask_health(struct worker *w)
@@ -163,7 +167,7 @@ static bool may_send(struct http_call *call)
 {
     const struct publisher *p = (const struct publisher *)(const void *)call;
 
-    return lease_holds(call->owner, p->shard);
+    return lease_holds(call->owner, p->shard) && outbox_may_send(call->owner, p->shard);
 }
 
 static bool add_header(struct publisher *p, const char *header)

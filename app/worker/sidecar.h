@@ -21,7 +21,7 @@ enum publish_outcome {
     MISCONFIGURED, /* somebody has to set something up, or has not done so yet */
     FAILED,        /* the broker did not take it, for its own reasons or the event's */
     AWAY,          /* nobody was there */
-    CALLED_OFF,    /* not sent: the shard's lease ran out */
+    CALLED_OFF,    /* not sent: the shard's lease ran out, or somebody was erased */
 };
 
 struct publisher {
@@ -48,8 +48,9 @@ bool sidecar_open(struct worker *w);
 void sidecar_close(struct worker *w);
 void sidecar_tick(struct worker *w);
 enum dapr_state sidecar_state(const struct worker *w);
-/* Whether one more event may go out now; if not, says when to ask again. */
-bool sidecar_permits(struct worker *w);
+/* Whether one more event may go out now, when so many are about to; if not, says when to ask again.
+ */
+bool sidecar_permits(struct worker *w, size_t about_to);
 /* Publishes; outbox_published is called with what became of it. The message must live until then.
  * False: it could not be begun, for want of memory. */
 bool sidecar_publish(struct worker *w, unsigned shard, const struct message *message);

@@ -167,21 +167,18 @@ static void read_lease(const struct ask *ask, struct arena *arena)
 
 static struct ask *ask_outbox(struct asks *a)
 {
-    return outbox_ask(a, SHARD);
+    return outbox_ask_next(a, SHARD, STR(""));
 }
 
 static void read_outbox(const struct ask *ask, struct arena *arena)
 {
-    struct outbox_entry entries[OUTBOX_BATCH_MAX];
+    struct outbox_entry entry;
     struct problem p = {0};
-    size_t n = 0;
+    bool there = false;
 
     (void)arena;
-    if (!was_read(outbox_read(ask, entries, &n, &p), &p))
-        return;
-    require(n <= OUTBOX_BATCH_MAX);
-    for (size_t i = 0; i < n; i++)
-        touch(entries[i].message.event);
+    if (was_read(outbox_read_next(ask, &entry, &there, &p), &p) && there)
+        touch(entry.message.event);
 }
 
 static struct ask *ask_predictions(struct asks *a)

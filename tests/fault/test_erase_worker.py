@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An erasure while the worker has something of the student in hand: nothing of it goes out
+afterwards, and nothing comes back into Redis (docs/privacy.md)."""
+import hashlib
+import json
+import subprocess
+
+import pytest
+from harness.binaries import bin_dir
+from harness.engine import fresh_id
+from harness.events import event
+from harness.prometheus import Scrape
+from harness.redis_server import RedisStandIn
+from harness.sidecar import Sidecar
+from harness.wait import wait_for
+from harness.worker import free_port
+
+DEAD, REWRITE = "queue:{dead}", "erasures:rewrite"
+
+
+def shard_of(student):
+    return hashlib.sha256(student.encode()).hexdigest()[:2]
+
+
+def tagged(student, rest):
+    return f"{{{shard_of(student)}}}:{rest}"
+
+
+def neighbour(student):
+    """A student whose events come behind this one's, in the same outbox."""
+    found = fresh_id("n")
+    while shard_of(found) != shard_of(student):
+        found = fresh_id("n")
+    return found
+
+
+def call(pool, method, path, json=None):
+    return pool.request(method, path, json=json, token=pool.token("root", "admin"))
+
+
+def erase(pool, student):
+    answer = call(pool, "DELETE", f"/api/v1/compliance/student/{student}")
+    assert answer.status == 200, answer
+    return answer.json["deleted"]
+
+
+def calculate(pool, student):
+    answer = pool.calculate(student)
+    assert answer.status == 200, answer
+
+
+def scrape(pool):
+    return Scrape(pool.request("GET", "/metrics").text)
+
+
+def letters(store, student=None):
+    texts = [fields["e"] for _, fields in store.xrange(DEAD)]
+    return [json.loads(text) for text in texts if student is None or student in text]
+
+
+def holds(store, key, student):
+    """By what Redis would write to a file."""
+    store.config_set("rdbcompression", "no")
+    text = store.execute_command("DUMP", key, NEVER_DECODE=True) or b""
+    return student.encode() in text
+
+
+def attempts(sidecar, student):
+    return [item for item in sidecar.attempts if item.event["subject"] == student]
+
+
+def put_into_queue(store, body, tries=0):
+    return store.xadd("queue:{batch}:high", {"k": "event", "b": json.dumps(body), "t": str(tries)})
+
+
+@pytest.fixture
+def pool(start_pool):
+    return start_pool()
+
+
+@pytest.fixture
+def store(redis_server):
+    return redis_server.client()
+
+
+class StandIn(RedisStandIn):
+    """Shows each answer too, before it is passed on: `on_answer`."""
+
+    on_answer = None
+
+    def _give(self, data, client):
+        if self.on_answer:
+            self.on_answer(data)
+        return super()._give(data, client)
+
+
+@pytest.fixture
+def between(redis_server):
+    """Between the worker alone and Redis."""
+    with StandIn(redis_server.path) as running:
+        yield running
+
+
+@pytest.fixture
+def start_behind(between, start_worker):
+    """A worker behind it, with patience for what is done meanwhile."""
+    return lambda pool, sidecar=None, **settings: start_worker(
+        pool, sidecar, REDIS_URL=between.url, **{"STORE_ROUND_TIMEOUT_MS": 5000, **settings}
+    )
+
+
+class Once:
+    """Does something the first time that it is called about one of these, and only then."""
+
+    def __init__(self, *words, do):
+        self.words, self.do, self.done = [word.encode() for word in words], do, False
+
+    def __call__(self, data):
+        if not self.done and all(word in data for word in self.words):
+            self.done = True
+            self.do()
+        return True
+
+
+# Events
+
+
+@pytest.fixture
+def erased_while_away(pool, store, start_worker):
+    """A port where no sidecar has been yet, and a student whose events waited for it."""
+    port, student = free_port(), fresh_id()
+    start_worker(pool, DAPR_HTTP_PORT=port, DAPR_RETRY_MS=10)
+    calculate(pool, student)
+    tried = lambda: scrape(pool).value("outbox_events_total", status="failed")
+    wait_for(tried, 30, what="tried")
+    assert erase(pool, student)["outbox_events"] == 2
+    return port, student
+
+
+def test_what_waited_for_the_sidecar_is_not_sent(pool, store, erased_while_away):
+    port, student = erased_while_away
+    with Sidecar(port) as sidecar:
+        other = neighbour(student)
+        calculate(pool, other)
+        wait_for(lambda: len(sidecar.events(other)) == 2, 30, what="those behind it")
+        assert not attempts(sidecar, student)
+    assert not store.xlen(tagged(student, "outbox"))
+
+
+def test_what_waited_for_the_sidecar_does_not_die(pool, store, erased_while_away):
+    port, student = erased_while_away
+    sidecar = Sidecar(port)
+    sidecar.mode = "forbidden"
+    with sidecar:
+        other = neighbour(student)
+        calculate(pool, other)
+        wait_for(lambda: len(letters(store)) >= 2, 30, what="those behind it")
+        assert not attempts(sidecar, student)
+    assert len(letters(store, other)) == len(letters(store)) == 2
+    assert not holds(store, DEAD, student)
+
+
+def test_the_circuit_closes_though_nothing_is_left_to_try(pool, start_worker):
+    port, students = free_port(), [fresh_id() for _ in range(5)]
+    start_worker(pool, DAPR_HTTP_PORT=port)
+    for student in students:
+        calculate(pool, student)
+    opened = lambda: scrape(pool).value("circuit_breaker_state", service="dapr") != 0
+    wait_for(opened, 30, what="the circuit open")
+    for student in students:
+        erase(pool, student)
+    healthy = lambda: call(pool, "GET", "/ready").json["dependencies"]["dapr"] == "healthy"
+    with Sidecar(port):
+        wait_for(healthy, 30, what="seen to be back")
+        assert not opened()
+
+
+def test_what_is_refused_after_the_erasure_leaves_no_letter(
+    pool, store, stand_in_sidecar, start_worker
+):
+    """The call was on its way."""
+    start_worker(pool, stand_in_sidecar, DAPR_TIMEOUT_MS=5000)
+    stand_in_sidecar.mode, student = "hang", fresh_id()
+    calculate(pool, student)
+    wait_for(lambda: attempts(stand_in_sidecar, student), 30, what="on its way")
+    assert erase(pool, student)["outbox_events"] == 2
+    other = neighbour(student)
+    calculate(pool, other)
+    stand_in_sidecar.release("forbidden")
+    wait_for(lambda: len(letters(store, other)) == 2, 30, what="those behind it")
+    assert len(attempts(stand_in_sidecar, student)) == 1
+    assert not holds(store, DEAD, student)
+
+
+def test_a_letter_written_during_the_erasure_is_taken_back(
+    pool, store, between, stand_in_sidecar, start_behind
+):
+    stand_in_sidecar.mode, student = "forbidden", fresh_id()
+    between.watch = Once("XADD", DEAD, student, do=lambda: erase(pool, student))
+    start_behind(pool, stand_in_sidecar)
+    calculate(pool, student)
+    wait_for(lambda: between.watch.done, 30, what="erased")
+    other = neighbour(student)
+    calculate(pool, other)
+    wait_for(lambda: len(letters(store, other)) == 2, 30, what="those behind it")
+    assert not holds(store, DEAD, student)
+
+
+def test_an_erasure_between_reading_and_sending_calls_it_off(
+    pool, store, between, stand_in_sidecar, start_behind
+):
+    student = fresh_id()
+    between.on_answer = Once("mastery.updated", student, do=lambda: erase(pool, student))
+    start_behind(pool, stand_in_sidecar)
+    calculate(pool, student)
+    wait_for(lambda: between.on_answer.done, 30, what="erased")
+    other = neighbour(student)
+    calculate(pool, other)
+    wait_for(lambda: len(stand_in_sidecar.events(other)) == 2, 30, what="those behind it")
+    assert not attempts(stand_in_sidecar, student)
+
+
+def test_an_answer_that_quotes_the_event_is_not_in_the_log(
+    pool, store, stand_in_sidecar, start_worker
+):
+    worker, student = start_worker(pool, stand_in_sidecar), fresh_id()
+    stand_in_sidecar.take = lambda item, _: (403, b"no: " + item.body)
+    calculate(pool, student)
+    wait_for(lambda: len(letters(store, student)) == 2, 30, what="dead")
+    told = wait_for(lambda: worker.lines("outbox.dead"), 30, what="said so")
+    assert (told[0]["status"], told[0]["tries"]) == (403, 1)
+    assert student in letters(store)[0]["reason"] and student not in worker.log()
+
+
+# The journal, and jobs
+
+
+def test_a_journal_entry_taken_meanwhile_leaves_no_letter(pool, store, between, start_behind):
+    """One that nobody can read, and that holds the id in quotes."""
+    student = fresh_id()
+    calculate(pool, student)
+    store.delete(tagged(student, "journal"))
+    store.xadd(tagged(student, "journal"), {"e": f'{{"student":"{student}"'})
+    between.watch = Once("XADD", DEAD, student, do=lambda: erase(pool, student))
+    start_behind(pool)
+    wait_for(lambda: between.watch.done, 30, what="erased")
+    store.xadd(tagged(student, "journal"), {"e": "another"})
+    wait_for(lambda: letters(store, "another"), 30, what="one behind it")
+    assert not holds(store, DEAD, student)
+
+
+def bad_event(student):
+    return {**event(student=student), "event_type": "nothing.known"}
+
+
+def test_a_job_that_dies_meanwhile_leaves_no_letter(pool, store, between, start_behind):
+    student, other = fresh_id(), fresh_id()
+    calculate(pool, student)
+    between.watch = Once("XADD", DEAD, student, do=lambda: erase(pool, student))
+    start_behind(pool)
+    put_into_queue(store, bad_event(student))
+    wait_for(lambda: between.watch.done, 30, what="erased")
+    put_into_queue(store, bad_event(other))
+    wait_for(lambda: letters(store, other), 30, what="another one")
+    wait_for(lambda: not store.xlen("queue:{batch}:high"), 30, what="both are finished")
+    assert not holds(store, DEAD, student)
+
+
+def test_a_job_that_is_put_off_meanwhile_does_not_come_back(pool, store, between, start_behind):
+    """Redis is full, so it is to be tried later; and just then the student is erased."""
+    student = fresh_id()
+    calculate(pool, student)
+    for level in ("high", "normal", "low"):
+        store.xgroup_create(f"queue:{{batch}}:{level}", "workers", "0", mkstream=True)
+    put_into_queue(store, event(student=student), tries=3)
+    store.config_set("maxmemory", 1)
+    between.watch = Once("queue:{batch}:later", student, do=lambda: erase(pool, student))
+    start_behind(pool)
+    wait_for(lambda: between.watch.done, 60, what="erased")
+    pending = lambda: store.xpending("queue:{batch}:high", "workers")["pending"]
+    wait_for(lambda: not pending(), 60, what="over")
+    assert not store.exists("queue:{batch}:later")
+
+
+def test_a_letter_taken_meanwhile_is_not_put_back(pool, store, between):
+    """mastery-ctl dead retry has read it, and then the student is erased."""
+    student, other = fresh_id(), fresh_id()
+    calculate(pool, student)
+    for one in (student, other):
+        letter = {"reason": "r", "source": "dapr", "event": event(student=one), "at": "t"}
+        store.xadd(DEAD, {"e": json.dumps(letter)})
+    between.on_answer = Once(student, other, do=lambda: erase(pool, student))
+    environment = {**pool.environment, "REDIS_URL": between.url, "STORE_ROUND_TIMEOUT_MS": "5000"}
+    command = [str(bin_dir() / "mastery-ctl"), "dead", "retry", "all"]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert result.stdout == "1 put back\n" and between.on_answer.done
+    [(_, job)] = store.xrange("queue:{batch}:normal")
+    assert other in job["b"]
+
+
+# What the worker completes
+
+
+def test_the_wish_to_write_the_file_anew_is_kept_until_it_is_granted(
+    pool, store, between, start_behind
+):
+    """The first try breaks the connection; and just before the second there comes another wish."""
+    asked = []
+
+    def watch(command):
+        if b"BGREWRITEAOF" in command:
+            asked.append(store.get(REWRITE))
+            if len(asked) == 1:
+                raise ConnectionError
+            if len(asked) == 2:
+                store.set(REWRITE, "another")
+        return True
+
+    between.watch = watch
+    store.set(REWRITE, "one")
+    start_behind(pool)
+    wait_for(lambda: not store.exists(REWRITE), 60, what="granted")
+    assert asked[:2] == ["one", "one"] and set(asked[2:]) == {"another"}
+
+
+def test_one_that_cannot_be_completed_does_not_block_the_others(pool, store, start_worker):
+    student, broken = fresh_id(), fresh_id()
+    calculate(pool, student)
+    store.hset(tagged(broken, f"student:{broken}:recommended"), "not", "a text")
+    store.zadd("erasures", {"no id!": 0, "": 1, "x" * 65: 2, broken: 3, student: 4})
+    worker = start_worker(pool)
+    wait_for(lambda: store.zrange("erasures", 0, -1) == [broken], 60, what="all but that one")
+    assert store.zscore("erasures", broken) > 3, "behind the others"
+    assert store.get(tagged(student, f"student:{student}:erased")) == "erased"
+    assert len(worker.lines("erasure.completed")) == 1
+    assert len(worker.lines("erasure.of_nobody")) == 3
