@@ -97,7 +97,7 @@ static int hex4(const char *p)
     return value;
 }
 
-/* The escape \uXXXX at p, both halves of a surrogate pair. Its length, 0 if it is none or one that
+/* The escape \uHHHH at p, both halves of a surrogate pair. Its length, 0 if it is none or one that
  * is not let in: U+0000, half a pair. */
 static size_t unicode_escape(const char *p, const char *end, uint32_t *ret_code)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What many students know, read together: now, or at the close of a day. Two thousand students are
- * one round for now; for a day those who have learnt since need their snapshots, which are looked
- * for backwards from it, a few weeks of a few hundred students a round. */
+ * one round for the present; for a day those who have learnt since need their snapshots, which are
+ * looked for backwards from it, a few weeks of a few hundred students a round. */
 #ifndef SERVICE_COMPARISON_H
 #define SERVICE_COMPARISON_H
 

@@ -26,14 +26,17 @@ static bool is_number_of(const char *key, struct json_object *json, struct str i
            str_equal(str_of(json_object_to_json_string(json)), id);
 }
 
+static struct str text_of(struct json_object *string)
+{
+    return (struct str){json_object_get_string(string), (size_t)json_object_get_string_len(string)};
+}
+
 static bool in_json(struct json_object *json, struct str id)
 {
     struct str text;
 
     switch (json_object_get_type(json)) {
-    case json_type_string:
-        text = (struct str){json_object_get_string(json), (size_t)json_object_get_string_len(json)};
-        return str_equal(text, id) || quoted_in(text, id);
+    case json_type_string: text = text_of(json); return str_equal(text, id) || quoted_in(text, id);
     case json_type_array:
         for (size_t i = 0; i < json_object_array_length(json); i++) {
             if (in_json(json_object_array_get_idx(json, i), id))
@@ -85,10 +88,7 @@ static bool is_member(struct json_object *json, const char *name, struct str id)
     struct json_object *value;
 
     return json_object_object_get_ex(json, name, &value) &&
-           json_object_is_type(value, json_type_string) &&
-           str_equal((struct str){json_object_get_string(value),
-                                  (size_t)json_object_get_string_len(value)},
-                     id);
+           json_object_is_type(value, json_type_string) && str_equal(text_of(value), id);
 }
 
 bool concerns(struct str text, struct str student)

@@ -24,8 +24,6 @@ struct store *store_new(const struct config *config, char ret_error[200])
     }
     store->config = config;
     store->sent_end = &store->sent;
-    store->held_end = &store->held;
-    store->done_end = &store->done;
     breaker_init(&store->breaker, config->store_breaker_failures,
                  config->store_breaker_open_ms * INT64_C(1000));
     store->greeting_arena = arena_new(GREETING_ARENA, 1 << 20);
@@ -59,24 +57,37 @@ void store_may_block(struct store *store, int ms)
 
 /* ---- queues ---- */
 
-static void push_done(struct store *store, struct asks *a)
+static void push(struct asks_queue *queue, struct asks *a)
 {
     a->next = NULL;
-    *store->done_end = a;
-    store->done_end = &a->next;
+    if (queue->first)
+        queue->last->next = a;
+    else
+        queue->first = a;
+    queue->last = a;
+}
+
+static struct asks *pop(struct asks_queue *queue)
+{
+    struct asks *a = queue->first;
+
+    if (a)
+        queue->first = a->next;
+    return a;
+}
+
+static void push_done(struct store *store, struct asks *a)
+{
+    push(&store->done, a);
     a->queued = true;
 }
 
 struct asks *store_next_done(struct store *store)
 {
-    struct asks *a = store->done;
+    struct asks *a = pop(&store->done);
 
-    if (!a)
-        return NULL;
-    store->done = a->next;
-    if (!store->done)
-        store->done_end = &store->done;
-    a->queued = false;
+    if (a)
+        a->queued = false;
     return a;
 }
 
@@ -107,26 +118,6 @@ struct ask *store_pop_sent(struct store *store)
     if (ask->of->patience_us > 0)
         store->patient_count--;
     return ask;
-}
-
-static void hold(struct store *store, struct asks *a)
-{
-    a->status = ASKS_WAITING;
-    a->next = NULL;
-    *store->held_end = a;
-    store->held_end = &a->next;
-}
-
-static struct asks *pop_held(struct store *store)
-{
-    struct asks *a = store->held;
-
-    if (!a)
-        return NULL;
-    store->held = a->next;
-    if (!store->held)
-        store->held_end = &store->held;
-    return a;
 }
 
 /* The round of a is over. The greeting is our own and has nobody waiting. */
@@ -259,7 +250,8 @@ void store_submit(struct store *store, struct asks *a, int64_t now_us)
                (!store->connection && !connect_now(store, now_us))) {
         refuse(store, a);
     } else if (must_be_held(store, a)) {
-        hold(store, a);
+        a->status = ASKS_WAITING;
+        push(&store->held, a);
     } else {
         send_asks(store, a, now_us);
     }
@@ -267,8 +259,10 @@ void store_submit(struct store *store, struct asks *a, int64_t now_us)
 
 void store_send_held(struct store *store, int64_t now_us)
 {
-    while (store->held)
-        store_submit(store, pop_held(store), now_us);
+    struct asks *a;
+
+    while ((a = pop(&store->held)))
+        store_submit(store, a, now_us);
 }
 
 /* The time of a round begins when it is sent, not when it was asked for: what the turn did in
@@ -305,7 +299,8 @@ static bool may_repeat(const struct store *store, const struct asks *a, enum los
  * be taken for the answer to another question (hazards H3). */
 void store_lose(struct store *store, int64_t now_us, const char *why, enum loss loss)
 {
-    struct asks *again = NULL, **again_end = &again;
+    struct asks_queue again = {NULL, NULL};
+    struct asks *a;
     struct ask *ask;
 
     (void)snprintf(store->last_error, sizeof(store->last_error), "%s", why);
@@ -313,27 +308,21 @@ void store_lose(struct store *store, int64_t now_us, const char *why, enum loss 
     store->connection = NULL;
     store->generation++;
     breaker_failure(&store->breaker, now_us, loss != LOSS_BROKEN);
-    while (store->held)
-        refuse(store, pop_held(store));
+    while ((a = pop(&store->held)))
+        refuse(store, a);
     while ((ask = store_pop_sent(store))) {
-        struct asks *a = ask->of;
-
+        a = ask->of;
         if (a->status != ASKS_WAITING && !a->pinned)
             continue; /* seen already, by another ask of the same round */
         if (may_repeat(store, a, loss)) {
             a->status = ASKS_OPEN;
-            a->next = NULL;
-            *again_end = a;
-            again_end = &a->next;
+            push(&again, a);
         } else {
             count(a, loss == LOSS_LATE ? store->counts.timeouts : store->counts.unavailable);
             store_end_round(store, a, ASKS_FAILED);
         }
     }
-    while (again) {
-        struct asks *a = again;
-
-        again = a->next;
+    while ((a = pop(&again))) {
         a->repeated = true;
         a->answered = 0;
         for (ask = a->first; ask; ask = ask->next)
@@ -424,7 +413,7 @@ int64_t store_tick(struct store *store, int64_t now_us)
     }
     if (store->breaker.state == BREAKER_OPEN)
         next = earlier(next, store->breaker.probe_at_us - now_us);
-    return store->done ? 0 : earlier(next, HEARTBEAT_US);
+    return store->done.first ? 0 : earlier(next, HEARTBEAT_US);
 }
 
 /* ---- looking ---- */
@@ -493,7 +482,7 @@ bool store_wait(struct store *store, struct asks *a)
                 return a->status == ASKS_ANSWERED;
         }
         next_us = store_tick(store, now_us);
-        if (store->done)
+        if (store->done.first)
             continue;
         ready.fd = store_fd(store);
         ready.events = (short)(POLLIN | (store_wants_write(store) ? POLLOUT : 0));

@@ -11,6 +11,11 @@
 
 enum { STORE_READ_SIZE = 65536, STORE_ARGV_MAX = ASK_ARGC_MAX + 3 };
 
+/* First in, first out; all zero: empty. */
+struct asks_queue {
+    struct asks *first, *last;
+};
+
 struct store {
     const struct config *config;
     struct store_address address;
@@ -19,14 +24,14 @@ struct store {
     struct ask *unsent;           /* the first of them that is still in our own buffer, or NULL */
     size_t sent_count;
     size_t patient_count; /* asks under way that have a patience of their own */
-    struct asks *done, **done_end;
+    struct asks_queue done;
     struct breaker breaker;
     struct arena *greeting_arena;
     struct asks greeting; /* what a new connection says first, and the probe: ours alone */
     struct ask *schema;   /* of the greeting; NULL when it only pings */
     bool notes_schema;
     int block_ms;
-    struct asks *held, **held_end; /* writes that wait for the greeting to be answered */
+    struct asks_queue held; /* writes that wait for the greeting to be answered */
     int64_t last_reply_us;
     struct store_counts counts;
     struct reply_bounds bounds;
