@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "app/routes/idempotency.h"
+#include "app/pipeline/idempotency.h"
 
 #include "app/base/digest.h"
 #include "app/base/ids.h"

@@ -12,10 +12,10 @@
  * | anything else                                    | nothing                                    |
  * | x->refused, whatever the answer                  | a refusal of each, and nothing else        |
  */
-#ifndef ROUTES_AUDITED_H
-#define ROUTES_AUDITED_H
+#ifndef PIPELINE_AUDITED_H
+#define PIPELINE_AUDITED_H
 
-#include "app/routes/exchange.h"
+#include "app/pipeline/exchange.h"
 
 /* May the exchange go on? Not when the audit log has no room for what would have to be noted: 503
  * in x->problem. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "app/service/cloudevent.h"
+#include "app/ingest/cloudevent.h"
 
 #include "app/base/base64.h"
 #include "app/base/clock.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "app/service/intake.h"
+#include "app/ingest/intake.h"
 
 void event_count(struct engine *engine, const struct event_input *in, enum event_status status)
 {

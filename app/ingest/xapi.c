@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "app/service/xapi.h"
+#include "app/ingest/xapi.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -7,8 +7,8 @@
 #include "app/base/buf.h"
 #include "app/base/ids.h"
 #include "app/base/number.h"
-#include "app/service/xapi_form.h"
-#include "app/service/xapi_text.h"
+#include "app/ingest/xapi_form.h"
+#include "app/ingest/xapi_text.h"
 
 #define VERBS      "http://adlnet.gov/expapi/verbs/"
 #define ACTIVITIES "http://adlnet.gov/expapi/activities/"

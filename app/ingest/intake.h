@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Several learning events that came together, each recorded as if it had come alone
  * (service/record): those of one student one after the other, some students at a time. */
-#ifndef SERVICE_INTAKE_H
-#define SERVICE_INTAKE_H
+#ifndef INGEST_INTAKE_H
+#define INGEST_INTAKE_H
 
-#include "app/service/event_input.h"
+#include "app/ingest/event_input.h"
 #include "app/service/record.h"
 
 enum { INTAKE_AT_ONCE = 64 };

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* How a process that serves begins: what holds for those of the pool and for the worker alike. */
-#ifndef BASE_PROCESS_H
-#define BASE_PROCESS_H
+#ifndef RUNTIME_PROCESS_H
+#define RUNTIME_PROCESS_H
 
 #include <stdbool.h>
 #include <sys/types.h>
 
 /* First thing in main. TERM, INT, QUIT, USR1 and HUP are blocked, to be taken by a signalfd
- * (app/service/loop.h), so that they never cut short a read (hazards F10, F11); PIPE and USR2 are
- * ignored. */
+ * (app/runtime/signal_watch.h), so that they never cut short a read (hazards F10, F11); PIPE and
+ * USR2 are ignored. */
 void process_set_signals(void);
 /* No core files, no tracing: for whatever holds secrets. */
 void process_hide_memory(void);

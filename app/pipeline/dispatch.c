@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "app/routes/dispatch.h"
+#include "app/pipeline/dispatch.h"
 
 #include <stdio.h>
 
@@ -9,8 +9,8 @@
 #include "app/http/json.h"
 #include "app/http/problem_response.h"
 #include "app/http/router.h"
-#include "app/routes/audited.h"
-#include "app/routes/idempotency.h"
+#include "app/pipeline/audited.h"
+#include "app/pipeline/idempotency.h"
 #include "app/service/audit.h"
 #include "app/store/cohort.h"
 

@@ -7,10 +7,10 @@
  * again. A process that dies between doing and keeping leaves a record that says "running": when no
  * request could run any more, the same body may have the key, and that nothing is done twice then
  * is seen to by the marker that the change itself sets (idempotency_marker). */
-#ifndef ROUTES_IDEMPOTENCY_H
-#define ROUTES_IDEMPOTENCY_H
+#ifndef PIPELINE_IDEMPOTENCY_H
+#define PIPELINE_IDEMPOTENCY_H
 
-#include "app/routes/exchange.h"
+#include "app/pipeline/exchange.h"
 
 /* Looks at the header and asks for the record. Without a header, or on a route that does not keep
  * answers, nothing happens. False with x->problem. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "app/base/confine.h"
+#include "app/runtime/confine.h"
 
 #include <errno.h>
 #include <linux/audit.h>

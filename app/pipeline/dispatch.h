@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The way of a request, from arrival to answer: dispatch_begin reads like the list of its steps. */
-#ifndef ROUTES_DISPATCH_H
-#define ROUTES_DISPATCH_H
+#ifndef PIPELINE_DISPATCH_H
+#define PIPELINE_DISPATCH_H
 
-#include "app/routes/exchange.h"
+#include "app/pipeline/exchange.h"
 
 /* Called when there is a good piece of a streamed answer: x->response is to be sent as far as it
  * goes, and its body to be emptied. False when nobody takes it any more. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* CloudEvents 1.0 that carry learning events, structured or binary, as publishers and Dapr's
  * sidecar send them. What is wrong is told as field errors, attributes by their names. */
-#ifndef SERVICE_CLOUDEVENT_H
-#define SERVICE_CLOUDEVENT_H
+#ifndef INGEST_CLOUDEVENT_H
+#define INGEST_CLOUDEVENT_H
 
-#include "app/service/event_input.h"
+#include "app/ingest/event_input.h"
 
 struct cloudevent {
     struct str id, source, type;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "app/base/deadline.h"
+#include "app/runtime/deadline.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

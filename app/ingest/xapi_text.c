@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "app/service/xapi_text.h"
+#include "app/ingest/xapi_text.h"
 
 #include "app/base/clock.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Texts of the forms that xAPI 1.0.3 asks for (xAPI-Data.md), by bytes alone: nothing is looked up.
  */
-#ifndef SERVICE_XAPI_TEXT_H
-#define SERVICE_XAPI_TEXT_H
+#ifndef INGEST_XAPI_TEXT_H
+#define INGEST_XAPI_TEXT_H
 
 #include "app/base/str.h"
 

@@ -2,8 +2,8 @@
 /* The last resort against a turn that does not end: the process says so and exits, and the pool
  * starts another (architecture section 3). A thread of its own watches, because a signal would cut
  * short the reads of libfcgi (hazards F11). */
-#ifndef BASE_DEADLINE_H
-#define BASE_DEADLINE_H
+#ifndef RUNTIME_DEADLINE_H
+#define RUNTIME_DEADLINE_H
 
 /* Starts the watch; without a thread there is none, which only loses the last resort. */
 void deadline_start(int seconds);

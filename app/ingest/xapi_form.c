@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "app/service/xapi_form.h"
+#include "app/ingest/xapi_form.h"
 
 #include <math.h>
 
-#include "app/service/xapi_text.h"
+#include "app/ingest/xapi_text.h"
 
 enum form {
     TEXT,

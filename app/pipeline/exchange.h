@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One request on its way through the engine, and what every handler gets. */
-#ifndef ROUTES_EXCHANGE_H
-#define ROUTES_EXCHANGE_H
+#ifndef PIPELINE_EXCHANGE_H
+#define PIPELINE_EXCHANGE_H
 
 #include "app/auth/principal.h"
 #include "app/base/problem.h"

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* xAPI statements as learning events: which statement becomes which event is the table in
  * docs/events.md. */
-#ifndef SERVICE_XAPI_H
-#define SERVICE_XAPI_H
+#ifndef INGEST_XAPI_H
+#define INGEST_XAPI_H
 
 #include "app/base/digest.h"
 #include "app/http/field.h"
-#include "app/service/event_input.h"
+#include "app/ingest/event_input.h"
 
 #define XAPI_VERSION "1.0.3"
 

@@ -3,8 +3,8 @@
  * does not know, a null outside extensions, a value of another type or form refuses the statement.
  * Only what the engine can map is let through: actor an Agent with an account, object an Activity.
  */
-#ifndef SERVICE_XAPI_FORM_H
-#define SERVICE_XAPI_FORM_H
+#ifndef INGEST_XAPI_FORM_H
+#define INGEST_XAPI_FORM_H
 
 #include <json-c/json.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A learning event as it comes from outside (api-contract section 4, ingest), whatever way it came:
  * checked by table, and made into what the model counts. */
-#ifndef SERVICE_EVENT_INPUT_H
-#define SERVICE_EVENT_INPUT_H
+#ifndef INGEST_EVENT_INPUT_H
+#define INGEST_EVENT_INPUT_H
 
 #include <json-c/json.h>
 

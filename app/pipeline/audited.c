@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "app/routes/audited.h"
+#include "app/pipeline/audited.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "app/base/digest.h"
-#include "app/routes/routes.h"
 #include "app/service/audit.h"
 
 /* More students than these are one record with their number and a digest; so are fewer, when the
@@ -232,9 +231,10 @@ static void note_students(struct exchange *x, struct audit_note *note, const str
 
 static const char *area_of(const struct exchange *x)
 {
-    const char *area = route_area(x->route);
+    const struct router *router = x->engine->router;
+    const char *area = router_area(router, x->route);
 
-    return area ? area : route_area(x->match.route);
+    return area ? area : router_area(router, x->match.route);
 }
 
 static void note(struct exchange *x, enum audit_way way, int status, const struct whom *whom)

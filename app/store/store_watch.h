@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the event loops of mastery-fcgi and mastery-worker have in common: watching a store's
- * connection, and taking signals. */
-#ifndef SERVICE_LOOP_H
-#define SERVICE_LOOP_H
+/* Watches the store's connection in a libev loop. mastery-fcgi and mastery-worker both use it. */
+#ifndef STORE_STORE_WATCH_H
+#define STORE_STORE_WATCH_H
 
 #include <ev.h>
 
@@ -20,18 +19,5 @@ void store_watch_init(struct store_watch *w, struct ev_loop *loop, struct store 
  * connection, and may get the number of the one before. */
 void store_watch_update(struct store_watch *w);
 void store_watch_stop(struct store_watch *w);
-
-struct signal_watch {
-    struct ev_loop *loop;
-    void (*taken)(void *owner, int number);
-    void *owner;
-    int fd;
-    ev_io io;
-};
-
-/* Takes the signals that are blocked (process_set_signals). */
-void signal_watch_start(struct signal_watch *w, struct ev_loop *loop,
-                        void (*taken)(void *owner, int number), void *owner);
-void signal_watch_stop(struct signal_watch *w);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What a process of ours asks the kernel for, and what it never will. */
-#ifndef BASE_CONFINE_H
-#define BASE_CONFINE_H
+#ifndef RUNTIME_CONFINE_H
+#define RUNTIME_CONFINE_H
 
 #include <stdbool.h>
 

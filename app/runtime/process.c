@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "app/base/process.h"
+#include "app/runtime/process.h"
 
 #include <signal.h>
 #include <string.h>
@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "app/base/confine.h"
 #include "app/base/ids.h"
+#include "app/runtime/confine.h"
 
 void process_set_signals(void)
 {
