@@ -4,14 +4,14 @@
 
 #include "app/ctl/subcommand.h"
 
-struct settings {
+struct log_hash_settings {
     const char *id;
 };
 
-static enum ctl_exit run(const struct subcommand *command, const void *settings,
-                         struct arena *arena)
+static enum ctl_exit log_hash_run(const struct subcommand *command, const void *settings,
+                                  struct arena *arena)
 {
-    const struct settings *s = settings;
+    const struct log_hash_settings *s = settings;
     struct engine engine;
     enum ctl_exit status = CTL_FAILED;
     char hash[LOG_HASH_SIZE];
@@ -32,8 +32,8 @@ static enum ctl_exit run(const struct subcommand *command, const void *settings,
 }
 
 /* clang-format off */
-static const struct option_rule options[] = {
-    {.name = "id", .value_name = "ID", .type = OPTION_OPERAND, .required = true, .offset = offsetof(struct settings, id),
+static const struct option_rule log_hash_options[] = {
+    {.name = "id", .value_name = "ID", .type = OPTION_OPERAND, .required = true, .offset = offsetof(struct log_hash_settings, id),
      .description = "of a student, a teacher, an admin"},
     {0},
 };
@@ -45,7 +45,7 @@ const struct subcommand log_hash_subcommand = {
     .description =
         "\nThe log holds no ids, but keyed hashes of them; the key is LOG_KEY, or follows "
         "from JWT_SECRET.\n",
-    .options = options,
-    .settings_size = sizeof(struct settings),
-    .run = run,
+    .options = log_hash_options,
+    .settings_size = sizeof(struct log_hash_settings),
+    .run = log_hash_run,
 };

@@ -20,12 +20,12 @@ struct claims {
     size_t n;
 };
 
-static const char *bucket_of(const struct route *route)
+static const char *route_bucket(const struct route *route)
 {
     return route->bucket ? route->bucket : route->name;
 }
 
-static int class_of(const struct route *route)
+static int route_limit(const struct route *route)
 {
     return route->flags & ROUTE_UNLIMITED ? 0 : route->limit_per_minute;
 }
@@ -123,23 +123,23 @@ static void claims_drop_sidecar(struct claims *claims)
     claims->n = kept;
 }
 
-static bool one_bucket(struct claims path)
+static bool path_has_one_bucket(struct claims path)
 {
     for (size_t i = 1; i < path.n; i++)
-        if (strcmp(bucket_of(path.v[0].route), bucket_of(path.v[i].route)) != 0)
+        if (strcmp(route_bucket(path.v[0].route), route_bucket(path.v[i].route)) != 0)
             return false;
     return true;
 }
 
 /* The earliest claim of the same bucket; complains and gives NULL when their limits differ. */
-static const struct claim *bucket_first(struct claims claims, const struct claim *claim)
+static const struct claim *bucket_first_claim(struct claims claims, const struct claim *claim)
 {
-    const char *bucket = bucket_of(claim->route);
+    const char *bucket = route_bucket(claim->route);
 
     for (size_t i = 0; i < claims.n; i++) {
-        if (strcmp(bucket_of(claims.v[i].route), bucket) != 0)
+        if (strcmp(route_bucket(claims.v[i].route), bucket) != 0)
             continue;
-        if (class_of(claims.v[i].route) == class_of(claim->route))
+        if (route_limit(claims.v[i].route) == route_limit(claim->route))
             /* v is the caller's */
             /* cppcheck-suppress returnDanglingLifetime */
             return &claims.v[i];
@@ -154,12 +154,13 @@ static int print_classes(FILE *out, struct claims claims)
 {
     (void)fprintf(out, "map $bucket $class {\n    default %d;\n", OTHER_PER_MINUTE);
     for (size_t i = 0; i < claims.n; i++) {
-        const struct claim *first = bucket_first(claims, &claims.v[i]);
+        const struct claim *first = bucket_first_claim(claims, &claims.v[i]);
 
         if (!first)
             return -1;
         if (first == &claims.v[i])
-            (void)fprintf(out, "    %s %d;\n", bucket_of(first->route), class_of(first->route));
+            (void)fprintf(out, "    %s %d;\n", route_bucket(first->route),
+                          route_limit(first->route));
     }
     (void)fputs("}\n", out);
     return 0;
@@ -169,13 +170,13 @@ static int print_classes(FILE *out, struct claims claims)
 static void print_method_buckets(FILE *out, struct claims path)
 {
     (void)fprintf(out, "\n# %s\nmap $request_method $bucket_%zu {\n    default %s;\n",
-                  path.v[0].pattern, path.v[0].rank, bucket_of(path.v[0].route));
+                  path.v[0].pattern, path.v[0].rank, route_bucket(path.v[0].route));
     for (size_t i = 0; i < path.n; i++) {
         const struct route *route = path.v[i].route;
 
-        (void)fprintf(out, "    %s %s;\n", http_method_name(route->method), bucket_of(route));
+        (void)fprintf(out, "    %s %s;\n", http_method_name(route->method), route_bucket(route));
         if (route->method == GET)
-            (void)fprintf(out, "    HEAD %s;\n", bucket_of(route));
+            (void)fprintf(out, "    HEAD %s;\n", route_bucket(route));
     }
     (void)fputs("}\n", out);
 }
@@ -189,7 +190,7 @@ static int print_maps(FILE *out, struct claims claims)
     while (rest.n > 0) {
         struct claims path = claims_cut_path(&rest);
 
-        if (!one_bucket(path))
+        if (!path_has_one_bucket(path))
             print_method_buckets(out, path);
     }
     return 0;
@@ -228,10 +229,10 @@ static void print_match(FILE *out, const char *pattern)
         (void)fprintf(out, "location = %s {\n", pattern);
 }
 
-static bool class_seen(struct claims path, size_t before)
+static bool limit_is_repeated(struct claims path, size_t before)
 {
     for (size_t i = 0; i < before; i++)
-        if (class_of(path.v[i].route) == class_of(path.v[before].route))
+        if (route_limit(path.v[i].route) == route_limit(path.v[before].route))
             return true;
     return false;
 }
@@ -240,50 +241,50 @@ static bool class_seen(struct claims path, size_t before)
 static void print_limits(FILE *out, struct claims path, const char *server)
 {
     for (size_t i = 0; i < path.n; i++) {
-        int class = class_of(path.v[i].route);
+        int class = route_limit(path.v[i].route);
 
-        if (class > 0 && !class_seen(path, i))
+        if (class > 0 && !limit_is_repeated(path, i))
             (void)fprintf(out, "    include limit-%s-%d.conf;\n", server, class);
     }
 }
 
 static void print_bucket(FILE *out, struct claims path)
 {
-    if (one_bucket(path))
-        (void)fprintf(out, "    set $bucket %s;\n", bucket_of(path.v[0].route));
+    if (path_has_one_bucket(path))
+        (void)fprintf(out, "    set $bucket %s;\n", route_bucket(path.v[0].route));
     else
         (void)fprintf(out, "    set $bucket $bucket_%zu;\n", path.v[0].rank);
 }
 
-static void print_location(FILE *out, struct claims path, enum nginx_section part)
+static void print_location(FILE *out, struct claims path, enum nginx_section section)
 {
-    unsigned any = 0, all = ~0U;
+    unsigned any_flags = 0, all_flags = ~0U;
 
     for (size_t i = 0; i < path.n; i++) {
-        any |= path.v[i].route->flags;
-        all &= path.v[i].route->flags;
+        any_flags |= path.v[i].route->flags;
+        all_flags &= path.v[i].route->flags;
     }
     print_match(out, path.v[0].pattern);
     print_bucket(out, path);
-    if (part == NGINX_SIDECAR && all & ROUTE_SIDECAR_TRUSTED)
+    if (section == NGINX_SIDECAR && all_flags & ROUTE_SIDECAR_TRUSTED)
         (void)fputs("    set $free $http_dapr_api_token;\n", out);
-    print_limits(out, path, part == NGINX_SIDECAR ? "sidecar" : "public");
-    if (any & ROUTE_BIG_BODY)
+    print_limits(out, path, section == NGINX_SIDECAR ? "sidecar" : "public");
+    if (any_flags & ROUTE_BIG_BODY)
         (void)fputs("    client_max_body_size 4m;\n    client_body_buffer_size 4m;\n", out);
-    if (any & ROUTE_NETWORK_ALLOWLIST)
+    if (any_flags & ROUTE_NETWORK_ALLOWLIST)
         (void)fputs("    include metrics-allow.conf;\n    set $accept $http_accept;\n", out);
-    if (any & ROUTE_STATIC_PAGE)
+    if (any_flags & ROUTE_STATIC_PAGE)
         (void)fputs("    include docs.conf;\n}\n", out);
     else
         (void)fputs("    fastcgi_pass engine;\n}\n", out);
 }
 
-static void print_locations(FILE *out, struct claims rest, enum nginx_section part)
+static void print_locations(FILE *out, struct claims rest, enum nginx_section section)
 {
-    const char *server = part == NGINX_SIDECAR ? "sidecar" : "public";
+    const char *server = section == NGINX_SIDECAR ? "sidecar" : "public";
 
     while (rest.n > 0)
-        print_location(out, claims_cut_path(&rest), part);
+        print_location(out, claims_cut_path(&rest), section);
     (void)fprintf(out,
                   "location / {\n    set $bucket " OTHER_BUCKET ";\n"
                   "    include limit-%s-%d.conf;\n    fastcgi_pass engine;\n}\n",
@@ -291,7 +292,7 @@ static void print_locations(FILE *out, struct claims rest, enum nginx_section pa
 }
 
 int nginx_locations_print(FILE *out, const struct route_table *tables, size_t count,
-                          enum nginx_section part)
+                          enum nginx_section section)
 {
     struct claims claims;
     int status = 0;
@@ -301,12 +302,12 @@ int nginx_locations_print(FILE *out, const struct route_table *tables, size_t co
         (void)fputs("nginx-locations: no memory\n", stderr);
         return -1;
     }
-    if (part == NGINX_PUBLIC)
+    if (section == NGINX_PUBLIC)
         claims_drop_sidecar(&claims);
-    if (part == NGINX_MAPS)
+    if (section == NGINX_MAPS)
         status = print_maps(out, claims);
     else
-        print_locations(out, claims, part);
+        print_locations(out, claims, section);
     free(claims.v);
     if (fflush(out) != 0 || ferror(out)) {
         perror("nginx-locations: writing");

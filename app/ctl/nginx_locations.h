@@ -27,6 +27,6 @@ enum nginx_section {
 /* 0, or -1 after a line on stderr: two rows give one budget different limits, no memory, or out
  * cannot be written. */
 int nginx_locations_print(FILE *out, const struct route_table *tables, size_t count,
-                          enum nginx_section part);
+                          enum nginx_section section);
 
 #endif

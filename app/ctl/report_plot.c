@@ -16,7 +16,7 @@ static const char *const level_colours[LEVELS] = {"#fbe9e7", "#fff8e1", "#eef6ea
 
 /* ---- data, a line a day ---- */
 
-static void write_day(FILE *out, int32_t day)
+static void plot_write_day(FILE *out, int32_t day)
 {
     char text[DAY_TEXT_SIZE];
 
@@ -24,13 +24,13 @@ static void write_day(FILE *out, int32_t day)
     (void)fprintf(out, "%s", text);
 }
 
-static void write_history(FILE *out, const struct report *r)
+static void plot_write_history(FILE *out, const struct report *r)
 {
     (void)fputs("$days << end\n", out);
     for (size_t i = 0; i < r->history.n; i++) {
         const struct daily *day = &r->history.days[i];
 
-        write_day(out, day->day);
+        plot_write_day(out, day->day);
         (void)fprintf(out, " %.6f", day->score);
         for (int c = 0; c < COMPONENTS; c++) {
             if (day->known & (1u << c))
@@ -43,13 +43,13 @@ static void write_history(FILE *out, const struct report *r)
     (void)fputs("end\n", out);
 }
 
-static void write_prediction(FILE *out, const struct report *r)
+static void plot_write_prediction(FILE *out, const struct report *r)
 {
     (void)fputs("$ahead << end\n", out);
     for (int i = 0; i < r->days_ahead; i++) {
         const struct prediction *p = &r->predictions[i];
 
-        write_day(out, p->day);
+        plot_write_day(out, p->day);
         (void)fprintf(out, " %.6f %.6f %.6f\n", p->score, p->interval.lower, p->interval.upper);
     }
     (void)fputs("end\n", out);
@@ -57,23 +57,23 @@ static void write_prediction(FILE *out, const struct report *r)
 
 /* ---- the two panels ---- */
 
-static void set_time(FILE *out, const struct report *r)
+static void plot_set_time_axis(FILE *out, const struct report *r)
 {
     (void)fputs("set xdata time\nset timefmt '%Y-%m-%d'\nset format x '%d %b'\nset xrange ['", out);
-    write_day(out, r->history.days[0].day - 1);
+    plot_write_day(out, r->history.days[0].day - 1);
     (void)fputs("':'", out);
-    write_day(out, r->predictions[r->days_ahead - 1].day + 1);
+    plot_write_day(out, r->predictions[r->days_ahead - 1].day + 1);
     (void)fputs("']\nset arrow 1 from '", out);
-    write_day(out, r->predictions[0].day - 1);
+    plot_write_day(out, r->predictions[0].day - 1);
     (void)fputs("', graph 0 to '", out);
-    write_day(out, r->predictions[0].day - 1);
+    plot_write_day(out, r->predictions[0].day - 1);
     (void)fputs("', graph 1 nohead dashtype 3 linecolor rgb '#666666'\nset label 9 ' today' at '",
                 out);
-    write_day(out, r->predictions[0].day - 1);
+    plot_write_day(out, r->predictions[0].day - 1);
     (void)fputs("', graph 0.04 left font ',9' textcolor rgb '#555555'\n", out);
 }
 
-static void set_levels(FILE *out)
+static void plot_set_levels(FILE *out)
 {
     for (int level = 0; level < LEVELS; level++) {
         double from = level_floors[level], to = level + 1 < LEVELS ? level_floors[level + 1] : 1;
@@ -88,7 +88,7 @@ static void set_levels(FILE *out)
 }
 
 /* The grid of both panels' times is the same, so that a day stands above itself. */
-static void begin_panel(FILE *out, double bottom, double top)
+static void plot_begin_panel(FILE *out, double bottom, double top)
 {
     (void)fprintf(
         out,
@@ -103,13 +103,13 @@ static void plot_scores(FILE *out, const struct report *r)
 {
     const char *line = r->is_group ? "mean score" : "score";
 
-    begin_panel(out, 0.42, 0.9);
+    plot_begin_panel(out, 0.42, 0.9);
     (void)fprintf(
         out,
         "set title '%s' font ',15' offset 0, 1.4\n"
         "set key at screen 0.06, 0.935 left vertical maxrows 1 Left reverse samplen 3 width 2\n",
         r->title);
-    set_levels(out);
+    plot_set_levels(out);
     (void)fprintf(out,
                   "plot $ahead using 1:3:4 with filledcurves fillcolor rgb '%s' fillstyle "
                   "transparent solid 0.25 title '%g %% interval', ",
@@ -126,7 +126,7 @@ static void plot_scores(FILE *out, const struct report *r)
                   score_colour, score_colour, line);
 }
 
-static bool is_known(const struct report *r, int component)
+static bool component_is_known(const struct report *r, int component)
 {
     for (size_t i = 0; i < r->history.n; i++) {
         if (r->history.days[i].known & (1u << component))
@@ -138,18 +138,18 @@ static bool is_known(const struct report *r, int component)
 /* Those without any evidence are left out: a line at 0 would look like scores. */
 static void plot_components(FILE *out, const struct report *r)
 {
-    const char *between = "plot";
+    const char *separator = "plot";
 
-    begin_panel(out, 0.06, 0.32);
+    plot_begin_panel(out, 0.06, 0.32);
     (void)fputs("unset title\nunset object\nunset label\nset key at screen 0.06, 0.355\n", out);
     for (int c = 0; c < COMPONENTS; c++) {
-        if (!is_known(r, c))
+        if (!component_is_known(r, c))
             continue;
         (void)fprintf(out,
                       "%s $days using 1:%d with linespoints pointtype 7 pointsize 0.3 linewidth 2 "
                       "linecolor rgb '%s' title '%s'",
-                      between, c + 3, component_colours[c], component_names[c]);
-        between = ",";
+                      separator, c + 3, component_colours[c], component_names[c]);
+        separator = ",";
     }
     (void)fputc('\n', out);
 }
@@ -160,10 +160,10 @@ bool report_draw(const struct subcommand *command, const char *path, const struc
 
     if (!plot_begin(command, path, HEIGHT, &plot))
         return false;
-    write_history(plot.out, r);
-    write_prediction(plot.out, r);
+    plot_write_history(plot.out, r);
+    plot_write_prediction(plot.out, r);
     (void)fputs("set datafile missing '?'\nset termoption noenhanced\nset multiplot\n", plot.out);
-    set_time(plot.out, r);
+    plot_set_time_axis(plot.out, r);
     plot_scores(plot.out, r);
     plot_components(plot.out, r);
     (void)fputs("unset multiplot\n", plot.out);

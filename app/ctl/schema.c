@@ -7,7 +7,7 @@
 
 #include "app/ctl/subcommand.h"
 
-static enum ctl_exit print_schema(const struct subcommand *command, struct engine *engine,
+static enum ctl_exit schema_print(const struct subcommand *command, struct engine *engine,
                                   struct arena *arena)
 {
     char why[160];
@@ -32,15 +32,15 @@ static enum ctl_exit print_schema(const struct subcommand *command, struct engin
     return CTL_DONE;
 }
 
-static enum ctl_exit run(const struct subcommand *command, const void *settings,
-                         struct arena *arena)
+static enum ctl_exit schema_run(const struct subcommand *command, const void *settings,
+                                struct arena *arena)
 {
     struct engine engine;
     enum ctl_exit status = CTL_FAILED;
 
     (void)settings;
     if (engine_open(&engine, "mastery-ctl schema", NULL, 0))
-        status = print_schema(command, &engine, arena);
+        status = schema_print(command, &engine, arena);
     engine_close(&engine);
     return status;
 }
@@ -52,5 +52,5 @@ const struct subcommand schema_subcommand = {
         "A store of a higher schema belongs to a later version: this one leaves it alone, its\n"
         "pool is not ready, and its commands say so. docs/runbooks.md, \"Roll back\".\n"
         "Exit status: 0 this version may use the store, 3 it may not, or Redis is away.\n",
-    .run = run,
+    .run = schema_run,
 };
