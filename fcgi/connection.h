@@ -9,7 +9,7 @@
 #include <ev.h>
 #include <fcgiapp.h>
 
-#include "app/routes/exchange.h"
+#include "app/pipeline/exchange.h"
 
 struct reactor;
 

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "app/base/process.h"
 #include "app/http/router.h"
 #include "app/routes/routes.h"
+#include "app/runtime/process.h"
 #include "fcgi/listener.h"
 #include "fcgi/reactor.h"
 

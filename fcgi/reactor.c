@@ -11,10 +11,11 @@
 #include <unistd.h>
 
 #include "app/base/clock.h"
-#include "app/base/deadline.h"
-#include "app/routes/dispatch.h"
+#include "app/pipeline/dispatch.h"
+#include "app/runtime/deadline.h"
+#include "app/runtime/signal_watch.h"
 #include "app/service/audit.h"
-#include "app/service/loop.h"
+#include "app/store/store_watch.h"
 #include "fcgi/connection.h"
 
 enum {

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "app/base/process.h"
 #include "app/base/version.h"
 #include "app/ctl/command.h"
+#include "app/runtime/process.h"
 
 enum { ARENA_FIRST = 64 << 10, ARENA_CAP = 512 << 20 };
 

@@ -16,6 +16,8 @@ struct place {
 /* Paths without parameters are found by hash, the few others one after the other, the more special
  * first: a literal segment comes before a parameter. */
 struct router {
+    const struct route_table *tables;
+    size_t table_count;
     const struct route **routes;
     size_t route_count;
     struct place *exact, *open; /* two parts of places */
@@ -286,6 +288,8 @@ struct router *router_new(const struct route_table *tables, size_t count)
     struct router *router = calloc(1, sizeof *router);
     if (!router)
         return NULL;
+    router->tables = tables;
+    router->table_count = count;
     router->routes = calloc(n + 1, sizeof *router->routes);
     router->places = calloc(n * (1 + ALIASES_MAX) + 1, sizeof *router->places);
     bool built = router->routes && router->places;
@@ -298,6 +302,23 @@ struct router *router_new(const struct route_table *tables, size_t count)
         return NULL;
     }
     return router;
+}
+
+const struct route_table *router_tables(const struct router *router, size_t *ret_count)
+{
+    *ret_count = router->table_count;
+    return router->tables;
+}
+
+const char *router_area(const struct router *router, const struct route *route)
+{
+    for (size_t i = 0; i < router->table_count; i++) {
+        const struct route_table *table = &router->tables[i];
+
+        if (route >= table->v && route < table->v + table->n)
+            return table->area;
+    }
+    return NULL;
 }
 
 void router_free(struct router *router)

@@ -4,8 +4,8 @@
 
 #include "app/base/clock.h"
 #include "app/base/digest.h"
-#include "app/routes/exchange.h"
-#include "app/routes/idempotency.h"
+#include "app/pipeline/exchange.h"
+#include "app/pipeline/idempotency.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
 #include "app/service/batch_json.h"

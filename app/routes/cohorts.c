@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "app/base/ids.h"
-#include "app/routes/exchange.h"
+#include "app/pipeline/exchange.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
 #include "app/service/roster.h"

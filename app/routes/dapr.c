@@ -2,10 +2,10 @@
 /* /dapr: what the Dapr sidecar asks its app, and the learning events that it brings (protocols:
  * Dapr's app channel, CloudEvents). */
 #include "app/http/json.h"
-#include "app/routes/exchange.h"
+#include "app/ingest/cloudevent.h"
+#include "app/ingest/intake.h"
+#include "app/pipeline/exchange.h"
 #include "app/routes/routes.h"
-#include "app/service/cloudevent.h"
-#include "app/service/intake.h"
 #include "app/store/dead_letter.h"
 #include "app/store/erasure.h"
 

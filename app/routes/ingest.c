@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* /api/v1/mastery/ingest: one learning event. */
-#include "app/routes/exchange.h"
+#include "app/ingest/intake.h"
+#include "app/pipeline/exchange.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
-#include "app/service/intake.h"
 
 struct ingest {
     struct intake intake;

@@ -2,8 +2,8 @@
 /* /api/v1/mastery: query, calculate, history, statistics. */
 #include "app/base/clock.h"
 #include "app/domain/trend.h"
-#include "app/routes/exchange.h"
-#include "app/routes/idempotency.h"
+#include "app/pipeline/exchange.h"
+#include "app/pipeline/idempotency.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
 #include "app/service/mastery_json.h"

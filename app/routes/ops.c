@@ -4,7 +4,7 @@
 #include "app/base/version.h"
 #include "app/http/openapi.h"
 #include "app/http/router.h"
-#include "app/routes/exchange.h"
+#include "app/pipeline/exchange.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
 #include "app/store/reply.h"
@@ -250,7 +250,7 @@ static enum step reset_metrics(struct exchange *x)
 static enum step openapi(struct exchange *x)
 {
     size_t count;
-    const struct route_table *tables = route_tables(&count);
+    const struct route_table *tables = router_tables(x->engine->router, &count);
 
     x->response.status = 200;
     x->response.content_type = "application/json";

@@ -5,7 +5,7 @@
 #include "app/base/clock.h"
 #include "app/http/problem_response.h"
 #include "app/http/validate.h"
-#include "app/routes/exchange.h"
+#include "app/pipeline/exchange.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
 

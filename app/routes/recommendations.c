@@ -3,7 +3,7 @@
 #include "app/auth/access.h"
 #include "app/base/clock.h"
 #include "app/domain/consent.h"
-#include "app/routes/exchange.h"
+#include "app/pipeline/exchange.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
 #include "app/service/catalogue.h"

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* /api/v1/xapi/statements: learning tools speak xAPI; their statements are counted as the events
  * that they mean. All of a request's statements, or none. */
-#include "app/service/xapi.h"
+#include "app/ingest/xapi.h"
 #include "app/auth/access.h"
 #include "app/base/clock.h"
 #include "app/http/json.h"
-#include "app/routes/exchange.h"
+#include "app/ingest/intake.h"
+#include "app/pipeline/exchange.h"
 #include "app/routes/routes.h"
-#include "app/service/intake.h"
 #include "app/store/cohort.h"
 #include "app/store/erasure.h"
 #include "app/store/student.h"

@@ -103,7 +103,6 @@ bool engine_open(struct engine *engine, const char *program, const struct router
     *engine = (struct engine){.router = router, .started_at_ms = clock_wall_ms()};
     if (config_load(config, config_environment, stderr) > 0)
         return false;
-    scripts_prepare();
     engine->log = log_open(STDERR_FILENO, program, config->log_level);
     engine->chain = chain_new();
     engine->store = store_new(config, error);

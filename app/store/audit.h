@@ -41,39 +41,9 @@ struct audit_record {
 
 #define AUDIT_ACTOR_SELF STR("=")
 
-/* For scripts that append a record themselves, with what it tells about: AUDIT_LUA stands before
- * the script's own text and gives it
- *   audit_whom(at, seed, how)   the pseudonym of the student whose pseudonym, tombstone and profile
- *                               are KEYS[at] and the two behind it (audit_student_keys). seed: new
- *                               for each run of the script (audit_seed), makes the pseudonyms of
- *                               those who have none yet. how: 'w' the
- *                               student has just been written, 'r' somebody with the right asked,
- *                               'x' in vain. Erased: a throwaway one, nothing is stored; 'x' and
- *                               unknown: empty, nothing is stored.
- *   audit_add(stream, at, whom) appends the record whose texts are ARGV[at] and the seven behind it
- *                               (audit_record_args). whom: its pseudonym, '' for none. */
+/* For scripts that append a record themselves (lua/lib/audit_record.lua): the texts of a record,
+ * and the keys that tell its student's pseudonym. */
 enum { AUDIT_ARGS = AUDIT_FIELDS - 1, AUDIT_STUDENT_KEYS = 3 };
-#define AUDIT_LUA                                                                                  \
-    "local function audit_whom(at, seed, how)\n"                                                   \
-    "  local known\n"                                                                              \
-    "  if how == 'w' then known = redis.call('GETEX', KEYS[at], 'PERSIST')\n"                      \
-    "  else known = redis.call('GET', KEYS[at]) end\n"                                             \
-    "  if known then return known end\n"                                                           \
-    "  local fresh = redis.sha1hex(seed .. KEYS[at]):sub(1, 32)\n"                                 \
-    "  if redis.call('EXISTS', KEYS[at + 1]) == 1 then return fresh end\n"                         \
-    "  if how == 'w' or redis.call('EXISTS', KEYS[at + 2]) == 1 then\n"                            \
-    "    redis.call('SET', KEYS[at], fresh)\n"                                                     \
-    "  elseif how == 'x' then return ''\n"                                                         \
-    "  else redis.call('SET', KEYS[at], fresh, 'PX', 34560000000) end\n"                           \
-    "  return fresh\n"                                                                             \
-    "end\n"                                                                                        \
-    "local function audit_add(stream, at, whom)\n"                                                 \
-    "  local actor = ARGV[at]\n"                                                                   \
-    "  if actor == '=' then actor = 'student:' .. whom end\n"                                      \
-    "  redis.call('XADD', stream, '*', 'a', actor, 'r', ARGV[at + 1], 't', ARGV[at + 2],\n"        \
-    "             'o', ARGV[at + 3], 'w', whom, 's', ARGV[at + 4], 'c', ARGV[at + 5],\n"           \
-    "             'd', ARGV[at + 6], 'n', ARGV[at + 7])\n"                                         \
-    "end\n"
 
 void audit_record_args(struct arena *arena, const struct audit_record *record,
                        struct str ret_args[AUDIT_ARGS]);

@@ -9,25 +9,6 @@ static const struct str field_names[SEAL_FIELDS] = {
     [SEAL_KEY] = STR_INIT("k"),    [SEAL_MACS] = STR_INIT("m"),     [SEAL_HEAD] = STR_INIT("h"),
 };
 
-/* KEYS: lease, seals. ARGV: holder, the head that must be the latest, then fields and values. */
-struct script script_seal = {
-    .name = "seal",
-    .body = STR_INIT("if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end\n"
-                     "local latest = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]\n"
-                     "local head = latest and latest[2][#latest[2]] or ''\n"
-                     "if head ~= ARGV[2] then return 0 end\n"
-                     "redis.call('XADD', KEYS[2], '*', unpack(ARGV, 3))\n"
-                     "return 1\n"),
-};
-
-/* KEYS: lease, audit, seals. ARGV: holder, id of the first record that stays, of the first seal. */
-struct script script_audit_trim = {
-    .name = "audit_trim",
-    .body = STR_INIT("if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end\n"
-                     "redis.call('XTRIM', KEYS[3], 'MINID', ARGV[3])\n"
-                     "return redis.call('XTRIM', KEYS[2], 'MINID', ARGV[2])\n"),
-};
-
 struct ask *audit_seal_ask_latest(struct asks *a, unsigned shard)
 {
     struct str argv[] = {STR("XREVRANGE"), key_shard_record(a->arena, shard, SHARD_KEY_AUDIT_SEALS),

@@ -23,8 +23,6 @@
     X("callback")
 #define FACT_ONE(name) +1
 #define FACT_STR(name) STR_INIT(name),
-#define FACT_LUA(name) ", '" name "'"
-#define FACT_LUA_LIST  "redis.call('HMGET', KEYS[1]" FACTS(FACT_LUA) ")"
 enum { FACT_COUNT = 0 FACTS(FACT_ONE) };
 
 void batch_put_keys(struct asks *a, struct str id, struct str ret_keys[BATCH_KEYS]);

@@ -6,14 +6,6 @@
 
 enum { SETS_MAX = 100000 }; /* members of one set: far above what the limits allow */
 
-struct script script_unlock = {
-    .name = "unlock",
-    .body = STR_INIT("if redis.call('GET', KEYS[1]) == ARGV[1] then\n"
-                     "  return redis.call('DEL', KEYS[1])\n"
-                     "end\n"
-                     "return 0\n"),
-};
-
 /* ---- the record ---- */
 
 struct ask *cohort_ask_summary(struct asks *a, struct str cohort)
@@ -161,14 +153,6 @@ void cohort_ask_unlock(struct asks *a, struct str cohort, struct str token)
 }
 
 /* ---- the indexes ---- */
-
-/* KEYS: the student's cohorts, tombstone. ARGV: cohort. Answers -1 when the student is erased: then
- * there is no link, and whoever made it takes the student out of the roster again. */
-struct script script_link = {
-    .name = "link",
-    .body = STR_INIT("if redis.call('EXISTS', KEYS[2]) == 1 then return -1 end\n"
-                     "return redis.call('SADD', KEYS[1], ARGV[1])\n"),
-};
 
 void cohort_ask_link_student(struct asks *a, enum link_change change, struct str student,
                              struct str cohort)

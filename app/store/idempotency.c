@@ -10,37 +10,6 @@
 /* The record: "running DIGEST OWNER UNTIL", or "done DIGEST STATUS STUDENT LOCATION" and the body
  * behind a line feed. */
 
-/* KEYS: the record. ARGV: digest, owner, how long the request may run, how long a record is kept,
- * both in ms. Nothing when the key has been taken, else the record that is in the way. */
-struct script script_idempotency_take = {
-    .name = "idempotency_take",
-    .body = STR_INIT(
-        "local there = redis.call('GET', KEYS[1])\n"
-        "local time = redis.call('TIME')\n"
-        "local now = time[1] * 1000 + math.floor(time[2] / 1000)\n"
-        "if there then\n"
-        "  local digest, ends = there:match('^running (%S+) %S+ (%d+)$')\n"
-        "  if digest ~= ARGV[1] or tonumber(ends) > now then return there end\n"
-        "end\n"
-        "local mine = string.format('running %s %s %.0f', ARGV[1], ARGV[2], now + ARGV[3])\n"
-        "redis.call('SET', KEYS[1], mine, 'PX', ARGV[4])\n"
-        "return false\n"),
-};
-
-/* KEYS: the record. ARGV: owner, and the record that is to be there instead for so many ms; without
- * it, or when the owner's time is up, there is none. */
-struct script script_idempotency_end = {
-    .name = "idempotency_end",
-    .body = STR_INIT("local there = redis.call('GET', KEYS[1]) or ''\n"
-                     "local owner, ends = there:match('^running %S+ (%S+) (%d+)$')\n"
-                     "if owner ~= ARGV[1] then return 0 end\n"
-                     "local time = redis.call('TIME')\n"
-                     "local late = time[1] * 1000 + math.floor(time[2] / 1000) > tonumber(ends)\n"
-                     "if late or not ARGV[2] then return redis.call('DEL', KEYS[1]) end\n"
-                     "redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])\n"
-                     "return 1\n"),
-};
-
 struct str idempotency_key(struct arena *arena, const char *role, struct str user, struct str hash)
 {
     return key_idempotency(arena, role, user, hash);
@@ -58,18 +27,6 @@ struct ask *idempotency_ask_take(struct asks *a, struct str key, struct str dige
 /* Longer than any request has its key (REQUEST_DEADLINE_S and a margin). A record is written only
  * while its request has the key, so none outlives its note, and an erasure finds them all. */
 enum { LONGEST_HOLD_MS = 600000 };
-
-/* KEYS: the student's list, tombstone. ARGV: the record's key, how long it may be there (ms). Names
- * of records that have expired leave the list, or it would grow for ever. */
-struct script script_idempotency_note = {
-    .name = "idempotency_note",
-    .body = STR_INIT("if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end\n"
-                     "local time = redis.call('TIME')\n"
-                     "local now = time[1] * 1000 + math.floor(time[2] / 1000)\n"
-                     "redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ('%.0f'):format(now))\n"
-                     "redis.call('ZADD', KEYS[1], ('%.0f'):format(now + ARGV[2]), ARGV[1])\n"
-                     "return redis.call('PEXPIRE', KEYS[1], ARGV[2])\n"),
-};
 
 void idempotency_ask_note(struct asks *a, struct str student, struct str key)
 {

@@ -4,39 +4,6 @@
 #include "app/store/keys.h"
 #include "app/store/lease.h"
 
-/* KEYS: lease, journal, outbox, audit, then of each student: stream of events, pseudonym,
- * tombstone, profile. ARGV: holder, ms of the oldest event that stays, ms that a stream lives on,
- * then an entry: its id, the place in KEYS of its student's (0: none), the text for the stream of
- * events (may be empty), a pseudonym for a student without one, the audit record's texts, the
- * number of messages, and each message's event and traceparent. Removing comes first: it says who
- * turns the entry, and a script that has removed something may add something even when Redis is
- * full (hazards R2). */
-struct script script_turn = {
-    .name = "turn",
-    .body = STR_INIT(
-        AUDIT_LUA
-        "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end\n"
-        "local turned, at = 0, 5\n"
-        "while ARGV[at] do\n"
-        "  local place, messages = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 11])\n"
-        "  if redis.call('XDEL', KEYS[2], ARGV[at]) == 1 then\n"
-        "    turned = turned + 1\n"
-        "    if place > 0 then\n"
-        "      audit_add(KEYS[4], at + 3, audit_whom(place + 1, ARGV[4], 'w'))\n"
-        "    end\n"
-        "    if place > 0 and ARGV[at + 2] ~= '' then\n"
-        "      redis.call('XADD', KEYS[place], 'MINID', '~', ARGV[2], '*', 'e', ARGV[at + 2])\n"
-        "      redis.call('PEXPIRE', KEYS[place], ARGV[3])\n"
-        "    end\n"
-        "    for i = at + 12, at + 10 + 2 * messages, 2 do\n"
-        "      redis.call('XADD', KEYS[3], '*', 'e', ARGV[i], 't', ARGV[i + 1])\n"
-        "    end\n"
-        "  end\n"
-        "  at = at + 12 + 2 * messages\n"
-        "end\n"
-        "return turned\n"),
-};
-
 enum {
     FIXED_KEYS = 4,
     STUDENT_KEYS_MAX = 1 + AUDIT_STUDENT_KEYS,

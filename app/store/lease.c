@@ -4,19 +4,6 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-/* KEYS: the lease. ARGV: holder, ms. A script that has deleted something may write even when Redis
- * is full (hazards R2): what is in the journal can then still go. */
-struct script script_lease = {
-    .name = "lease",
-    .body =
-        STR_INIT("local holder = redis.call('GET', KEYS[1])\n"
-                 "if holder == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end\n"
-                 "if holder then return 0 end\n"
-                 "redis.call('DEL', KEYS[1])\n"
-                 "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])\n"
-                 "return 1\n"),
-};
-
 struct ask *lease_ask(struct asks *a, unsigned shard, struct str holder, int ms)
 {
     struct str argv[] = {key_shard_record(a->arena, shard, SHARD_KEY_LEASE), holder,

@@ -3,13 +3,6 @@
 
 #include "app/store/keys.h"
 
-/* KEYS: lease, outbox. ARGV: holder, id. */
-struct script script_published = {
-    .name = "published",
-    .body = STR_INIT("if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end\n"
-                     "return redis.call('XDEL', KEYS[2], ARGV[2])\n"),
-};
-
 static struct str key_of(struct asks *a, unsigned shard)
 {
     return key_shard_record(a->arena, shard, SHARD_KEY_OUTBOX);

@@ -6,21 +6,6 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-/* KEYS: profile, predictions, last ones. ARGV: the oldest time kept (epoch ms), how long the stream
- * and the last ones live (s), name and text of the last one, then the fields of the record.
- * Answers 1, or 0 for a student who is not there or who has withdrawn consent: either may have come
- * between reading and this. */
-struct script script_predict = {
-    .name = "predict",
-    .body = STR_INIT("local p = redis.call('HMGET', KEYS[1], 's', 'c')\n"
-                     "if not p[1] or (p[2] and p[2]:find('[pa]')) then return 0 end\n"
-                     "redis.call('XADD', KEYS[2], 'MINID', '~', ARGV[1], '*', unpack(ARGV, 6))\n"
-                     "redis.call('EXPIRE', KEYS[2], ARGV[2])\n"
-                     "redis.call('HSET', KEYS[3], ARGV[4], ARGV[5])\n"
-                     "redis.call('EXPIRE', KEYS[3], ARGV[3])\n"
-                     "return 1\n"),
-};
-
 /* The fields of a record in the stream, in this order; the last one only with an intervention. */
 enum field { MADE_AT, TARGET_DAY, PREDICTED, LOWER, UPPER, MODEL, INTERVENTION, FIELDS };
 static const struct str field_names[FIELDS] = {[MADE_AT] = STR_INIT("made_at"),

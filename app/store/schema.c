@@ -7,16 +7,6 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-/* KEYS: schema. ARGV: ours. What stands there now. */
-struct script script_schema = {
-    .name = "schema",
-    .body = STR_INIT(
-        "local found = redis.call('GET', KEYS[1])\n"
-        "if found and (tonumber(found) or math.huge) >= tonumber(ARGV[1]) then return found end\n"
-        "redis.pcall('SET', KEYS[1], ARGV[1])\n"
-        "return found or ARGV[1]\n"),
-};
-
 struct ask *schema_ask(struct asks *a)
 {
     return ask_command(a, ASK_READ, 2, (struct str[]){STR("GET"), key_schema});

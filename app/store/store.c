@@ -180,7 +180,7 @@ static void greet(struct store *store, int64_t now_us, bool fresh)
 {
     struct asks *g = &store->greeting;
     const struct store_address *at = &store->address;
-    struct script *const *scripts;
+    const struct script *const *scripts;
     size_t n = scripts_all(&scripts);
 
     arena_reset(store->greeting_arena);

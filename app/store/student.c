@@ -5,44 +5,6 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-/* KEYS: profile, tombstone, journal, marks, then a key a day. ARGV: expected state, new state,
- * result, journal entry, event id (empty: none) and its mark, then a snapshot and its expiry (epoch
- * seconds) a day. Answers 1 when made, a list of the mark when the event has been counted before, 0
- * when the student is erased, -1 when data processing has been objected to, else the state that is
- * there now. A student that exists is not erased (erasing deletes the profile), so the tombstone is
- * looked at only for one that does not. The mark comes first, so that of many repeats of one event
- * none has to wait for its turn with the state. */
-struct script script_record = {
-    .name = "record",
-    .body = STR_INIT("local p = redis.call('HMGET', KEYS[1], 's', 'c')\n"
-                     "local s, event = p[1] or '', ARGV[5] ~= ''\n"
-                     "if p[2] and p[2]:find('p', 1, true) then return -1 end\n"
-                     "local mark = event and redis.call('HGET', KEYS[4], ARGV[5])\n"
-                     "if mark then return {mark} end\n"
-                     "if s ~= ARGV[1] then return s end\n"
-                     "if s == '' and redis.call('EXISTS', KEYS[2]) == 1 then return 0 end\n"
-                     "if event then redis.call('HSET', KEYS[4], ARGV[5], ARGV[6]) end\n"
-                     "redis.call('HSET', KEYS[1], 'm', ARGV[3], 's', ARGV[2])\n"
-                     "for i = 1, #KEYS - 4 do\n"
-                     "  redis.call('SET', KEYS[4 + i], ARGV[5 + 2 * i], 'EXAT', ARGV[6 + 2 * i])\n"
-                     "end\n"
-                     "redis.call('XADD', KEYS[3], '*', 'e', ARGV[4])\n"
-                     "return 1\n"),
-};
-
-/* KEYS: marks. ARGV: cursor, how many to look at, the oldest day kept. Removes older ones; answers
- * the cursor to go on with. */
-struct script script_trim_marks = {
-    .name = "trim_marks",
-    .body = STR_INIT("local page = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[2])\n"
-                     "for i = 1, #page[2], 2 do\n"
-                     "  if (tonumber(page[2][i + 1]:match('^%d+')) or 0) < tonumber(ARGV[3]) then\n"
-                     "    redis.call('HDEL', KEYS[1], page[2][i])\n"
-                     "  end\n"
-                     "end\n"
-                     "return page[1]\n"),
-};
-
 struct ask *student_ask_profile(struct asks *a, struct str student)
 {
     struct str key = key_student(a->arena, student, STUDENT_KEY_PROFILE);

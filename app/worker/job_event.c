@@ -2,8 +2,8 @@
 /* A learning event that could not be taken when it came and is tried again (mastery-ctl dead
  * retry): counted as if it had come anew, in its CloudEvent or without one. */
 #include "app/http/json.h"
-#include "app/service/cloudevent.h"
-#include "app/service/intake.h"
+#include "app/ingest/cloudevent.h"
+#include "app/ingest/intake.h"
 #include "app/worker/worker.h"
 
 struct event_job {

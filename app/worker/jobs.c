@@ -3,7 +3,7 @@
 
 #include <assert.h>
 
-#include "app/service/cloudevent.h"
+#include "app/ingest/cloudevent.h"
 #include "app/worker/dead.h"
 #include "app/worker/worker.h"
 

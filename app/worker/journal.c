@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/worker/journal.h"
 
-#include "app/service/event_input.h"
+#include "app/ingest/event_input.h"
 #include "app/service/journal_entry.h"
 #include "app/store/lease.h"
 #include "app/worker/dead.h"

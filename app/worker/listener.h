@@ -5,7 +5,7 @@
 #ifndef WORKER_LISTENER_H
 #define WORKER_LISTENER_H
 
-#include "app/service/loop.h"
+#include "app/store/store_watch.h"
 
 struct worker;
 

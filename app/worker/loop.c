@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "app/base/clock.h"
-#include "app/base/deadline.h"
+#include "app/runtime/deadline.h"
 #include "app/worker/worker.h"
 
 static const int64_t TURN_MAX_US = 1000000;

@@ -3,9 +3,9 @@
 #include <curl/curl.h>
 #include <stdlib.h>
 
-#include "app/base/process.h"
 #include "app/http/router.h"
 #include "app/routes/routes.h"
+#include "app/runtime/process.h"
 #include "app/worker/worker.h"
 
 /* Serves until it is told to end; --check: looks at the settings only. */

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "app/base/clock.h"
-#include "app/service/event_input.h"
+#include "app/ingest/event_input.h"
 #include "app/store/keys.h"
 #include "app/store/outbox.h"
 #include "app/store/student.h"

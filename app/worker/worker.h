@@ -9,8 +9,9 @@
 #define WORKER_WORKER_H
 
 #include "app/base/ids.h"
+#include "app/runtime/signal_watch.h"
 #include "app/service/engine.h"
-#include "app/service/loop.h"
+#include "app/store/store_watch.h"
 #include "app/worker/audit.h"
 #include "app/worker/erasures.h"
 #include "app/worker/jobs.h"

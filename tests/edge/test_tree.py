@@ -14,12 +14,15 @@ ROOMS = [
     "app/ctl",
     "app/worker",
     "app/routes",
+    "app/pipeline",
+    "app/ingest",
     "app/service",
     "app/auth",
     "app/http",
     "app/store",
     "app/obs",
     "app/domain",
+    "app/runtime",
     "app/base",
 ]
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)

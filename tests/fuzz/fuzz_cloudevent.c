@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "app/http/json.h"
-#include "app/service/cloudevent.h"
+#include "app/ingest/cloudevent.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

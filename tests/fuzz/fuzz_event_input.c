@@ -7,7 +7,7 @@
 
 #include "app/http/json.h"
 #include "app/http/validate.h"
-#include "app/service/event_input.h"
+#include "app/ingest/event_input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -370,7 +370,6 @@ static bool open_redis(void)
     if (config.redis_url)
         return true;
     (void)signal(SIGPIPE, SIG_IGN);
-    scripts_prepare();
     if (!fake_redis_open(&redis) || atexit(close_redis) != 0)
         return false;
     (void)snprintf(url, sizeof(url), "unix://%s", redis.path);
@@ -381,7 +380,7 @@ static bool open_redis(void)
 /* The greeting's answers, then the input, then nothing more. */
 static void say(struct store *store, const uint8_t *bytes, size_t n)
 {
-    struct script *const *scripts;
+    const struct script *const *scripts;
 
     require(fake_redis_accept(&redis));
     for (size_t i = 0; i <= scripts_all(&scripts); i++)

@@ -6,9 +6,9 @@
 
 #include "app/base/ids.h"
 #include "app/http/json.h"
-#include "app/service/xapi.h"
-#include "app/service/xapi_form.h"
-#include "app/service/xapi_text.h"
+#include "app/ingest/xapi.h"
+#include "app/ingest/xapi_form.h"
+#include "app/ingest/xapi_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "app/service/cloudevent.h"
+#include "app/ingest/cloudevent.h"
 
 #include <CUnit/CUnit.h>
 #include <stdio.h>

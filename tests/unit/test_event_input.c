@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "app/service/event_input.h"
+#include "app/ingest/event_input.h"
 
 #include <CUnit/CUnit.h>
 #include <stdio.h>

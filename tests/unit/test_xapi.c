@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "app/service/xapi.h"
+#include "app/ingest/xapi.h"
 
 #include <CUnit/CUnit.h>
 #include <stdio.h>
 
 #include "app/http/json.h"
-#include "app/service/xapi_form.h"
-#include "app/service/xapi_text.h"
+#include "app/ingest/xapi_form.h"
+#include "app/ingest/xapi_text.h"
 
 void xapi_tests(void);
 
