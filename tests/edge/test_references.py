@@ -39,7 +39,7 @@ def files_of(area):
 
 
 def blanked(text):
-    return re.sub(r"\n[ \t]*(?:\*(?!/)|#+|//|;|dnl\b|\.\\\")?", lambda m: " " * len(m[0]), text)
+    return re.sub(r"\n[ \t]*(?:\*(?!/)|#+|//|;|--|dnl\b|\.\\\")?", lambda m: " " * len(m[0]), text)
 
 
 def comments_of_c(text):
@@ -68,7 +68,7 @@ def comments_of_python(text):
 
 
 def comments_of_scripts(text):
-    return re.sub(r"^(?![ \t]*[#;]).*$", lambda m: " " * len(m[0]), text, flags=re.MULTILINE)
+    return re.sub(r"^(?![ \t]*(?:[#;]|--|dnl\b)).*$", lambda m: " " * len(m[0]), text, flags=re.MULTILINE)
 
 
 def prose(name, text):
@@ -264,6 +264,7 @@ BROKEN = [
     ("a.c", "/* app/base/nothing.c */", "app/base/nothing.c"),
     ("a.c", "/* base/nothing */", "base/nothing"),
     ("a.sh", "# scripts/nothing", "scripts/nothing"),
+    ("a.lua", "-- of hazards\n-- F98, as before", "F98"),
     ("a.conf", "# conf/nginx/nothing.conf", "conf/nginx/nothing.conf"),
     ("docs/a.md", "`tests/edge/test_nothing.py`", "test_nothing.py"),
     ("docs/a.md", "`edge/test_paths.py::test_nothing`", "test_nothing"),
