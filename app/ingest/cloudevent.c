@@ -121,7 +121,7 @@ static struct json_object *object_in(struct str text, const char *field, struct 
                                      struct problem *p)
 {
     struct problem fault = {0};
-    struct json_object *object = text.p ? json_read(text, arena, &fault) : NULL;
+    struct json_object *object = text.p ? json_parse(text, arena, &fault) : NULL;
 
     if (json_object_is_type(object, json_type_object))
         return object;
@@ -149,8 +149,8 @@ static struct json_object *plain_data(struct json_object *data, struct arena *ar
     return NULL;
 }
 
-struct json_object *cloudevent_raw(struct json_object *base64, struct arena *arena,
-                                   struct problem *p)
+struct json_object *cloudevent_decode_base64(struct json_object *base64, struct arena *arena,
+                                             struct problem *p)
 {
     struct str bytes = {0};
 
@@ -159,8 +159,8 @@ struct json_object *cloudevent_raw(struct json_object *base64, struct arena *are
     return object_in(bytes, "data_base64", arena, p);
 }
 
-bool cloudevent_read(struct json_object *envelope, struct arena *arena, struct cloudevent *ret,
-                     struct problem *p)
+bool cloudevent_parse(struct json_object *envelope, struct arena *arena, struct cloudevent *ret,
+                      struct problem *p)
 {
     struct attributes all = {0};
     struct json_object *data = NULL, *base64 = NULL;
@@ -178,7 +178,7 @@ bool cloudevent_read(struct json_object *envelope, struct arena *arena, struct c
     if (!data && !base64)
         return fail(p, arena, "data", "is required");
     ret->made_by_dapr = ret->made_by_dapr || base64;
-    ret->data = data ? plain_data(data, arena, p) : cloudevent_raw(base64, arena, p);
+    ret->data = data ? plain_data(data, arena, p) : cloudevent_decode_base64(base64, arena, p);
     return p->code == PROBLEM_NONE;
 }
 
@@ -231,7 +231,7 @@ static bool percent_decode(char *text, size_t *n)
     return true;
 }
 
-struct str cloudevent_header(struct str value, struct arena *arena)
+struct str cloudevent_decode_header(struct str value, struct arena *arena)
 {
     char *text = arena_alloc(arena, value.n + 1);
     struct str decoded = {text, 0};
@@ -254,13 +254,13 @@ static void take_header(struct str value, const char *name, struct str *ret, str
 {
     if (value.n == 0)
         return;
-    *ret = cloudevent_header(value, arena);
+    *ret = cloudevent_decode_header(value, arena);
     if (!ret->p || ret->n == 0)
         (void)fail(p, arena, name, "is not properly encoded");
 }
 
-bool cloudevent_read_binary(const struct cloudevent_headers *headers, struct str body,
-                            struct arena *arena, struct cloudevent *ret, struct problem *p)
+bool cloudevent_parse_binary(const struct cloudevent_headers *headers, struct str body,
+                             struct arena *arena, struct cloudevent *ret, struct problem *p)
 {
     struct attributes all = {0};
 
@@ -332,8 +332,8 @@ static bool take_body(struct json_object *body, int64_t now_ms, struct arena *ar
     return event_input_finish(ret, now_ms, arena, p);
 }
 
-bool cloudevent_event(const struct cloudevent *event, int64_t now_ms, struct arena *arena,
-                      struct event_input *ret, struct problem *p)
+bool cloudevent_to_event(const struct cloudevent *event, int64_t now_ms, struct arena *arena,
+                         struct event_input *ret, struct problem *p)
 {
     struct json_object *body = body_of(event, arena);
 
@@ -346,13 +346,13 @@ bool cloudevent_event(const struct cloudevent *event, int64_t now_ms, struct are
     return p->code == PROBLEM_NONE;
 }
 
-bool cloudevent_bare_event(struct json_object *body, int64_t now_ms, struct arena *arena,
-                           struct event_input *ret, struct problem *p)
+bool cloudevent_bare_to_event(struct json_object *body, int64_t now_ms, struct arena *arena,
+                              struct event_input *ret, struct problem *p)
 {
     return take_body(body, now_ms, arena, ret, p);
 }
 
-struct str cloudevent_reason(const struct problem *p, struct arena *arena)
+struct str cloudevent_error_line(const struct problem *p, struct arena *arena)
 {
     struct buf out;
 

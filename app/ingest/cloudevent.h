@@ -16,8 +16,8 @@ struct cloudevent {
 };
 
 /* One in structured mode. Data is an object, a string that holds one, or base64 of one. */
-bool cloudevent_read(struct json_object *envelope, struct arena *arena, struct cloudevent *ret,
-                     struct problem *p);
+bool cloudevent_parse(struct json_object *envelope, struct arena *arena, struct cloudevent *ret,
+                      struct problem *p);
 
 /* The same in binary mode: attributes as they stand in headers, the body as data. */
 struct cloudevent_headers {
@@ -25,25 +25,25 @@ struct cloudevent_headers {
 };
 /* All four that must be there are. */
 bool cloudevent_is_binary(const struct cloudevent_headers *headers);
-bool cloudevent_read_binary(const struct cloudevent_headers *headers, struct str body,
-                            struct arena *arena, struct cloudevent *ret, struct problem *p);
+bool cloudevent_parse_binary(const struct cloudevent_headers *headers, struct str body,
+                             struct arena *arena, struct cloudevent *ret, struct problem *p);
 /* A header's value: quotes and one round of percent-encoding undone. p is NULL for what is not well
  * encoded UTF-8, holds controls, or without memory. */
-struct str cloudevent_header(struct str value, struct arena *arena);
+struct str cloudevent_decode_header(struct str value, struct arena *arena);
 
 /* The learning event in it, finished. Its data is the body that ingest takes, or the `data` of one
  * alone, whose other fields then stand in the envelope: type, id, subject (the student), time,
  * source. What the body says counts; student_id is required here. */
-bool cloudevent_event(const struct cloudevent *event, int64_t now_ms, struct arena *arena,
-                      struct event_input *ret, struct problem *p);
+bool cloudevent_to_event(const struct cloudevent *event, int64_t now_ms, struct arena *arena,
+                         struct event_input *ret, struct problem *p);
 /* The JSON object whose base64 this JSON string is; NULL with a field error. */
-struct json_object *cloudevent_raw(struct json_object *base64, struct arena *arena,
-                                   struct problem *p);
+struct json_object *cloudevent_decode_base64(struct json_object *base64, struct arena *arena,
+                                             struct problem *p);
 /* The same for a body of ingest that came without any envelope. */
-bool cloudevent_bare_event(struct json_object *body, int64_t now_ms, struct arena *arena,
-                           struct event_input *ret, struct problem *p);
+bool cloudevent_bare_to_event(struct json_object *body, int64_t now_ms, struct arena *arena,
+                              struct event_input *ret, struct problem *p);
 
 /* All field errors in one line: "specversion: must be 1.0; data.score: is required". */
-struct str cloudevent_reason(const struct problem *p, struct arena *arena);
+struct str cloudevent_error_line(const struct problem *p, struct arena *arena);
 
 #endif

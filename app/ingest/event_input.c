@@ -47,55 +47,55 @@ struct quality_data {
 
 /* clang-format off */
 #define REFERENCE(field, of, text)                                                               \
-    {.name = field, .type = RULE_TEXT, .required = true, .min = 1, .max = REFERENCE_MAX, .into = offsetof(struct of, id), .about = text}
+    {.name = field, .type = RULE_TEXT, .required = true, .min = 1, .max = REFERENCE_MAX, .offset = offsetof(struct of, id), .description = text}
 #define SHARE(field, of, member, must, text)                                                     \
-    {.name = field, .type = RULE_NUMBER, .required = must, .max = 1, .into = offsetof(struct of, member), .about = text}
+    {.name = field, .type = RULE_NUMBER, .required = must, .max = 1, .offset = offsetof(struct of, member), .description = text}
 #define TOPICS(of)                                                                               \
-    {.name = "topic_ids", .type = RULE_IDS, .nullable = true, .max = TOPICS_MAX, .into = offsetof(struct of, topics), .about = "Topics it belongs to"}
+    {.name = "topic_ids", .type = RULE_IDS, .nullable = true, .max = TOPICS_MAX, .offset = offsetof(struct of, topics), .description = "Topics it belongs to"}
 
 static const struct rule exercise_rules[] = {
     REFERENCE("exercise_id", exercise_data, "The exercise"),
-    {.name = "difficulty", .type = RULE_WORD, .required = true, .choices = difficulty_names, .into = offsetof(struct exercise_data, difficulty), .about = "Weighs 0.8, 1, 1.2 or 1.5"},
-    {.name = "time_spent_seconds", .type = RULE_NUMBER, .required = true, .max = SECONDS_MAX, .into = offsetof(struct exercise_data, e.time_spent_seconds), .about = "Seconds"},
+    {.name = "difficulty", .type = RULE_ENUM, .required = true, .choices = difficulty_names, .offset = offsetof(struct exercise_data, difficulty), .description = "Weighs 0.8, 1, 1.2 or 1.5"},
+    {.name = "time_spent_seconds", .type = RULE_NUMBER, .required = true, .max = SECONDS_MAX, .offset = offsetof(struct exercise_data, e.time_spent_seconds), .description = "Seconds"},
     SHARE("completion_rate", exercise_data, e.completion_rate, true, "Share of the exercise that was done"),
     SHARE("correctness", exercise_data, e.correctness, true, "Share that was right"),
     TOPICS(exercise_data),
-    {.name = "hints_used", .type = RULE_INT, .nullable = true, .max = COUNT_MAX, .into = offsetof(struct exercise_data, e.hints_used), .about = "Each takes 5 % off the quality, 30 % at most with the retries"},
-    {.name = "retries", .type = RULE_INT, .nullable = true, .max = COUNT_MAX, .into = offsetof(struct exercise_data, e.retries), .about = "As hints_used"},
+    {.name = "hints_used", .type = RULE_INT, .nullable = true, .max = COUNT_MAX, .offset = offsetof(struct exercise_data, e.hints_used), .description = "Each takes 5 % off the quality, 30 % at most with the retries"},
+    {.name = "retries", .type = RULE_INT, .nullable = true, .max = COUNT_MAX, .offset = offsetof(struct exercise_data, e.retries), .description = "As hints_used"},
     {0},
 };
 
 static const struct rule quiz_rules[] = {
     REFERENCE("quiz_id", quiz_data, "The quiz"),
     SHARE("score", quiz_data, q.score, true, "Share of the points"),
-    {.name = "questions_total", .type = RULE_INT, .required = true, .min = 1, .max = COUNT_MAX, .into = offsetof(struct quiz_data, q.questions_total), .about = "Weighs by tens, up to twenty questions"},
-    {.name = "questions_correct", .type = RULE_INT, .required = true, .max = COUNT_MAX, .into = offsetof(struct quiz_data, q.questions_correct), .about = "At most questions_total"},
-    {.name = "time_spent_seconds", .type = RULE_NUMBER, .required = true, .max = SECONDS_MAX, .into = offsetof(struct quiz_data, q.time_spent_seconds), .about = "Seconds"},
+    {.name = "questions_total", .type = RULE_INT, .required = true, .min = 1, .max = COUNT_MAX, .offset = offsetof(struct quiz_data, q.questions_total), .description = "Weighs by tens, up to twenty questions"},
+    {.name = "questions_correct", .type = RULE_INT, .required = true, .max = COUNT_MAX, .offset = offsetof(struct quiz_data, q.questions_correct), .description = "At most questions_total"},
+    {.name = "time_spent_seconds", .type = RULE_NUMBER, .required = true, .max = SECONDS_MAX, .offset = offsetof(struct quiz_data, q.time_spent_seconds), .description = "Seconds"},
     TOPICS(quiz_data),
-    {.name = "difficulty", .type = RULE_WORD, .nullable = true, .choices = difficulty_names, .into = offsetof(struct quiz_data, difficulty), .given = offsetof(struct quiz_data, q.difficulty_given), .about = "Weighs 0.8, 1, 1.2 or 1.5 when given"},
+    {.name = "difficulty", .type = RULE_ENUM, .nullable = true, .choices = difficulty_names, .offset = offsetof(struct quiz_data, difficulty), .present = offsetof(struct quiz_data, q.has_difficulty), .description = "Weighs 0.8, 1, 1.2 or 1.5 when given"},
     {0},
 };
 
 static const struct rule lesson_rules[] = {
     REFERENCE("lesson_id", lesson_data, "The lesson"),
-    {.name = "duration_seconds", .type = RULE_NUMBER, .required = true, .max = SECONDS_MAX, .into = offsetof(struct lesson_data, duration), .about = "Seconds"},
-    {.name = "completion_percentage", .type = RULE_NUMBER, .required = true, .max = 100, .into = offsetof(struct lesson_data, l.completion_percentage), .about = "0 to 100"},
+    {.name = "duration_seconds", .type = RULE_NUMBER, .required = true, .max = SECONDS_MAX, .offset = offsetof(struct lesson_data, duration), .description = "Seconds"},
+    {.name = "completion_percentage", .type = RULE_NUMBER, .required = true, .max = 100, .offset = offsetof(struct lesson_data, l.completion_percentage), .description = "0 to 100"},
     {0},
 };
 
 static const struct rule rating_rules[] = {
-    {.name = "content_id", .type = RULE_TEXT, .required = true, .min = 1, .max = REFERENCE_MAX, .into = offsetof(struct activity_data, reference), .about = "What was rated"},
-    {.name = "content_type", .type = RULE_WORD, .required = true, .choices = content_types, .into = offsetof(struct activity_data, content_type), .about = "What it is"},
-    {.name = "rating", .type = RULE_INT, .required = true, .min = 1, .max = 5, .into = offsetof(struct activity_data, rating), .about = "1 to 5"},
-    {.name = "helpful", .type = RULE_BOOL, .nullable = true, .into = offsetof(struct activity_data, helpful), .about = "Whether it helped"},
-    {.name = "comment", .type = RULE_TEXT, .nullable = true, .max = MESSAGE_MAX, .into = offsetof(struct activity_data, message), .about = "In the student's words"},
+    {.name = "content_id", .type = RULE_TEXT, .required = true, .min = 1, .max = REFERENCE_MAX, .offset = offsetof(struct activity_data, reference), .description = "What was rated"},
+    {.name = "content_type", .type = RULE_ENUM, .required = true, .choices = content_types, .offset = offsetof(struct activity_data, content_type), .description = "What it is"},
+    {.name = "rating", .type = RULE_INT, .required = true, .min = 1, .max = 5, .offset = offsetof(struct activity_data, rating), .description = "1 to 5"},
+    {.name = "helpful", .type = RULE_BOOL, .nullable = true, .offset = offsetof(struct activity_data, helpful), .description = "Whether it helped"},
+    {.name = "comment", .type = RULE_TEXT, .nullable = true, .max = MESSAGE_MAX, .offset = offsetof(struct activity_data, message), .description = "In the student's words"},
     {0},
 };
 
 static const struct rule milestone_rules[] = {
-    {.name = "milestone_type", .type = RULE_TEXT, .required = true, .min = 1, .max = REFERENCE_MAX, .into = offsetof(struct activity_data, reference), .about = "What was reached"},
-    {.name = "milestone_value", .type = RULE_NUMBER, .required = true, .max = VALUE_MAX, .into = offsetof(struct activity_data, value), .about = "0 or more"},
-    {.name = "message", .type = RULE_TEXT, .required = true, .max = MESSAGE_MAX, .into = offsetof(struct activity_data, message), .about = "For the student"},
+    {.name = "milestone_type", .type = RULE_TEXT, .required = true, .min = 1, .max = REFERENCE_MAX, .offset = offsetof(struct activity_data, reference), .description = "What was reached"},
+    {.name = "milestone_value", .type = RULE_NUMBER, .required = true, .max = VALUE_MAX, .offset = offsetof(struct activity_data, value), .description = "0 or more"},
+    {.name = "message", .type = RULE_TEXT, .required = true, .max = MESSAGE_MAX, .offset = offsetof(struct activity_data, message), .description = "For the student"},
     {0},
 };
 
@@ -104,17 +104,17 @@ static const struct rule quality_rules[] = {
     SHARE("code_quality_score", quality_data, q.code_quality_score, true, "Quality of the code"),
     SHARE("correctness_score", quality_data, q.correctness_score, true, "Correctness"),
     SHARE("efficiency_score", quality_data, q.efficiency_score, true, "Efficiency"),
-    {.name = "peer_review_score", .type = RULE_NUMBER, .nullable = true, .max = 1, .into = offsetof(struct quality_data, q.peer_review_score), .given = offsetof(struct quality_data, q.peer_review_given), .about = "Of the peers, when there was a review"},
+    {.name = "peer_review_score", .type = RULE_NUMBER, .nullable = true, .max = 1, .offset = offsetof(struct quality_data, q.peer_review_score), .present = offsetof(struct quality_data, q.has_peer_review), .description = "Of the peers, when there was a review"},
     {0},
 };
 
 const struct rule event_rules[] = {
-    {.name = "event_id", .type = RULE_TEXT, .required = true, .min = 8, .max = 64, .into = offsetof(struct event_input, event_id), .about = "The event's own id: the same one again changes nothing. ASCII's visible characters"},
-    {.name = "event_type", .type = RULE_WORD, .required = true, .choices = event_type_names, .into = offsetof(struct event_input, type), .given = offsetof(struct event_input, has_type), .about = "Which of the six"},
-    {.name = "student_id", .type = RULE_ID, .nullable = true, .into = offsetof(struct event_input, student), .given = offsetof(struct event_input, has_student), .about = "Whom it is about: a student's own id when absent, required of others"},
-    {.name = "timestamp", .type = RULE_TIME, .required = true, .into = offsetof(struct event_input, at_ms), .given = offsetof(struct event_input, has_time), .about = "When it happened: at most 90 days ago, at most an hour ahead"},
-    {.name = "source", .type = RULE_TEXT, .nullable = true, .max = REFERENCE_MAX, .into = offsetof(struct event_input, source), .given = offsetof(struct event_input, has_source), .about = "Which system saw it"},
-    {.name = "data", .type = RULE_JSON, .required = true, .into = offsetof(struct event_input, data), .about = "What happened, by the type's own fields"},
+    {.name = "event_id", .type = RULE_TEXT, .required = true, .min = 8, .max = 64, .offset = offsetof(struct event_input, event_id), .description = "The event's own id: the same one again changes nothing. ASCII's visible characters"},
+    {.name = "event_type", .type = RULE_ENUM, .required = true, .choices = event_type_names, .offset = offsetof(struct event_input, type), .present = offsetof(struct event_input, has_type), .description = "Which of the six"},
+    {.name = "student_id", .type = RULE_ID, .nullable = true, .offset = offsetof(struct event_input, student), .present = offsetof(struct event_input, has_student), .description = "Whom it is about: a student's own id when absent, required of others"},
+    {.name = "timestamp", .type = RULE_TIME, .required = true, .offset = offsetof(struct event_input, at_ms), .present = offsetof(struct event_input, has_time), .description = "When it happened: at most 90 days ago, at most an hour ahead"},
+    {.name = "source", .type = RULE_TEXT, .nullable = true, .max = REFERENCE_MAX, .offset = offsetof(struct event_input, source), .present = offsetof(struct event_input, has_source), .description = "Which system saw it"},
+    {.name = "data", .type = RULE_JSON, .required = true, .offset = offsetof(struct event_input, data), .description = "What happened, by the type's own fields"},
     {0},
 };
 /* clang-format on */
@@ -140,12 +140,12 @@ static void count_event(struct event_input *in, union event_data *data)
     case EXERCISE_COMPLETED:
         data->exercise.e.difficulty = (enum difficulty)data->exercise.difficulty;
         in->event = event_of_exercise(&data->exercise.e, in->at_ms);
-        in->doubts = doubts_of_exercise(&data->exercise.e);
+        in->warnings = warnings_of_exercise(&data->exercise.e);
         break;
     case QUIZ_COMPLETED:
         data->quiz.q.difficulty = (enum difficulty)data->quiz.difficulty;
         in->event = event_of_quiz(&data->quiz.q, in->at_ms);
-        in->doubts = doubts_of_quiz(&data->quiz.q);
+        in->warnings = warnings_of_quiz(&data->quiz.q);
         break;
     case LESSON_VIEWED: in->event = event_of_lesson(&data->lesson.l, in->at_ms); break;
     case QUALITY_ASSESSED: in->event = event_of_quality(&data->quality.q, in->at_ms); break;

@@ -27,7 +27,7 @@ struct event_input {
     struct json_object *data;
     /* as event_input_finish adds */
     struct learning_event event;
-    uint32_t doubts; /* of enum event_doubt, a bit each */
+    uint32_t warnings; /* of enum event_warning, a bit each */
 };
 
 /* The rules of the envelope; `data` and the letters of event_id are looked into by

@@ -15,7 +15,7 @@
 
 enum { OBJECT_ID_MAX = 256, DEFAULT_QUESTIONS = 10 };
 
-bool xapi_version_good(struct str version)
+bool xapi_version_supported(struct str version)
 {
     int64_t patch;
 
@@ -78,8 +78,8 @@ static struct json_object *extension_in(struct json_object *of, const char *name
 
 struct reading {
     struct json_object *statement, *result, *context;
-    const struct laying *l;
-    const struct place *at;
+    const struct binding *l;
+    const struct field_path *at;
     size_t errors; /* before it */
     struct json_object *data;
 };
@@ -93,9 +93,9 @@ static bool failed(const struct reading *r)
 static void refuse(const struct reading *r, const char *outer, const char *name,
                    const char *message)
 {
-    struct place first = {.parent = r->at, .name = str_of(outer)};
+    struct field_path first = {.parent = r->at, .name = str_of(outer)};
 
-    field_fail(r->l, &(struct place){.parent = outer ? &first : r->at, .name = str_of(name)},
+    field_fail(r->l, &(struct field_path){.parent = outer ? &first : r->at, .name = str_of(name)},
                message);
 }
 
@@ -123,7 +123,8 @@ static bool number_extension(const struct reading *r, const char *name, double m
         *ret = value;
         return true;
     }
-    field_fail(r->l, &(struct place){.parent = r->at, .name = iri}, "has a value out of range");
+    field_fail(r->l, &(struct field_path){.parent = r->at, .name = iri},
+               "has a value out of range");
     return false;
 }
 
@@ -149,7 +150,7 @@ static void put_seconds(struct reading *r, const char *name)
     struct str duration = text_of(member(r->result, "duration"));
 
     if (duration.p)
-        (void)xapi_duration(duration, &seconds);
+        (void)xapi_parse_duration(duration, &seconds);
     put_number(r, name, seconds);
 }
 
@@ -173,7 +174,7 @@ static void put_difficulty(struct reading *r, const char *preset)
             put_text(r, "difficulty", text);
     }
     if (json && !member(r->data, "difficulty"))
-        field_fail(r->l, &(struct place){.parent = r->at, .name = iri},
+        field_fail(r->l, &(struct field_path){.parent = r->at, .name = iri},
                    "must be one of easy, medium, hard, expert");
 }
 
@@ -397,7 +398,7 @@ static int64_t time_of(const struct reading *r, int64_t now_ms)
     int64_t at_ms = now_ms;
 
     if (text.p)
-        (void)xapi_time(text, &at_ms);
+        (void)xapi_parse_time(text, &at_ms);
     return at_ms;
 }
 
@@ -420,7 +421,7 @@ static bool take_id(const struct reading *r, struct xapi_event *ret)
         if (lower[i] >= 'A' && lower[i] <= 'F')
             lower[i] |= 0x20; /* to lower case */
     }
-    ret->in.event_id = (struct str){lower, ret->id.n};
+    ret->input.event_id = (struct str){lower, ret->id.n};
     return true;
 }
 
@@ -536,14 +537,14 @@ static void finish(struct reading *r, int64_t now_ms, struct xapi_event *ret)
 {
     struct problem fault = {0};
 
-    if (event_input_finish(&ret->in, now_ms, r->l->arena, &fault))
+    if (event_input_finish(&ret->input, now_ms, r->l->arena, &fault))
         return;
     if (fault.code == PROBLEM_INTERNAL_ERROR)
         field_no_memory(r->l);
     for (const struct field_error *e = fault.fields; e; e = e->next) {
         struct str message = arena_copy(r->l->arena, e->message);
 
-        field_fail(r->l, &(struct place){.parent = r->at, .name = e->field},
+        field_fail(r->l, &(struct field_path){.parent = r->at, .name = e->field},
                    message.p ? message.p : "is not valid");
     }
 }
@@ -553,24 +554,24 @@ static void map(struct reading *r, int64_t now_ms, struct xapi_event *ret)
     struct str object = text_of(member(member(r->statement, "object"), "id"));
     const struct mapping *mapping = mapping_of(r);
 
-    ret->in.student = student_of(r);
-    ret->in.has_student = true;
-    ret->in.at_ms = time_of(r, now_ms);
-    ret->in.has_time = true;
-    ret->in.source = STR("xapi");
-    ret->in.has_source = true;
+    ret->input.student = student_of(r);
+    ret->input.has_student = true;
+    ret->input.at_ms = time_of(r, now_ms);
+    ret->input.has_time = true;
+    ret->input.source = STR("xapi");
+    ret->input.has_source = true;
     if (object.n > OBJECT_ID_MAX)
         refuse(r, "object", "id", "must be of at most 256 characters");
     if (mapping)
-        ret->in.type = (int)mapping->map(r);
-    ret->in.has_type = mapping != NULL;
-    ret->in.data = r->data;
+        ret->input.type = (int)mapping->map(r);
+    ret->input.has_type = mapping != NULL;
+    ret->input.data = r->data;
     if (!failed(r))
         finish(r, now_ms, ret);
 }
 
-bool xapi_read(struct json_object *statement, const struct place *at, int64_t now_ms,
-               const struct laying *l, struct xapi_event *ret)
+bool xapi_parse(struct json_object *statement, const struct field_path *at, int64_t now_ms,
+                const struct binding *l, struct xapi_event *ret)
 {
     struct reading r = {.l = l, .at = at, .errors = l->problem->field_count};
 

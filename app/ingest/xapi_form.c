@@ -34,11 +34,12 @@ struct key {
     const struct key *keys;
     const char *const *words;
     /* what cannot be said of one key alone */
-    void (*also)(struct json_object *object, const struct place *place, const struct laying *l);
+    void (*also)(struct json_object *object, const struct field_path *place,
+                 const struct binding *l);
 };
 
 static void check_object(struct json_object *object, const struct key *keys,
-                         const struct place *place, const struct laying *l);
+                         const struct field_path *place, const struct binding *l);
 
 /* ---- values ---- */
 
@@ -67,8 +68,9 @@ static const char *fault_of_text(struct str text, const struct key *key)
     case MAILTO: return xapi_is_mailto(text) ? NULL : "must be of the form mailto:name@host";
     case UUID: return xapi_is_uuid(text) ? NULL : "must be a UUID";
     case SHA1: return text.n == 40 && xapi_is_hex(text) ? NULL : "must be 40 hexadecimal digits";
-    case TIME: return xapi_time(text, &at) ? NULL : "must be a time of ISO 8601";
-    case DURATION: return xapi_duration(text, &seconds) ? NULL : "must be a duration of ISO 8601";
+    case TIME: return xapi_parse_time(text, &at) ? NULL : "must be a time of ISO 8601";
+    case DURATION:
+        return xapi_parse_duration(text, &seconds) ? NULL : "must be a duration of ISO 8601";
     case LANGUAGE: return xapi_is_language(text) ? NULL : "must be a language tag of RFC 5646";
     case VERSION: return xapi_is_version(text) ? NULL : "must be 1.0.0 or another 1.0.x";
     case WORD: return is_word(text, key->words) ? NULL : "is not one of the standard's values";
@@ -86,8 +88,8 @@ static const char *fault_of_text(struct str text, const struct key *key)
     return NULL;
 }
 
-static void check_text(struct json_object *value, const struct key *key, const struct place *place,
-                       const struct laying *l)
+static void check_text(struct json_object *value, const struct key *key,
+                       const struct field_path *place, const struct binding *l)
 {
     const char *fault = "must be a text";
 
@@ -103,8 +105,8 @@ static bool is_number(struct json_object *value)
            json_object_is_type(value, json_type_double);
 }
 
-static void check_number(struct json_object *value, enum form form, const struct place *place,
-                         const struct laying *l)
+static void check_number(struct json_object *value, enum form form, const struct field_path *place,
+                         const struct binding *l)
 {
     double number = is_number(value) ? json_object_get_double(value) : -1;
 
@@ -117,8 +119,8 @@ static void check_number(struct json_object *value, enum form form, const struct
 /* ---- maps and lists ---- */
 
 /* Each member of a map: its key is of key_form, its value a text or anything. */
-static void check_map(struct json_object *map, enum form form, const struct place *place,
-                      const struct laying *l)
+static void check_map(struct json_object *map, enum form form, const struct field_path *place,
+                      const struct binding *l)
 {
     struct json_object_iterator i, end;
 
@@ -130,7 +132,7 @@ static void check_map(struct json_object *map, enum form form, const struct plac
     end = json_object_iter_end(map);
     for (; !json_object_iter_equal(&i, &end); json_object_iter_next(&i)) {
         struct str name = str_of(json_object_iter_peek_name(&i));
-        struct place at = {.parent = place, .name = name};
+        struct field_path at = {.parent = place, .name = name};
         bool text = json_object_is_type(json_object_iter_peek_value(&i), json_type_string);
 
         if (form == EXTENSIONS && !xapi_is_iri(name))
@@ -142,8 +144,8 @@ static void check_map(struct json_object *map, enum form form, const struct plac
     }
 }
 
-static void check_list(struct json_object *list, const struct key *key, const struct place *place,
-                       const struct laying *l)
+static void check_list(struct json_object *list, const struct key *key,
+                       const struct field_path *place, const struct binding *l)
 {
     size_t n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
 
@@ -151,7 +153,7 @@ static void check_list(struct json_object *list, const struct key *key, const st
         field_fail(l, place, "must be a list");
     for (size_t i = 0; i < n; i++) {
         struct json_object *element = json_object_array_get_idx(list, i);
-        struct place at = {.parent = place, .index = i};
+        struct field_path at = {.parent = place, .index = i};
 
         if (key->form == TEXTS)
             check_text(element, &(struct key){.form = TEXT}, &at, l);
@@ -160,8 +162,8 @@ static void check_list(struct json_object *list, const struct key *key, const st
     }
 }
 
-static void check_value(struct json_object *value, const struct key *key, const struct place *place,
-                        const struct laying *l)
+static void check_value(struct json_object *value, const struct key *key,
+                        const struct field_path *place, const struct binding *l)
 {
     switch (key->form) {
     case NUMBER:
@@ -205,13 +207,13 @@ static const struct key *find_key(const struct key *keys, struct str name)
 }
 
 static void check_members(struct json_object *object, const struct key *keys,
-                          const struct place *place, const struct laying *l)
+                          const struct field_path *place, const struct binding *l)
 {
     struct json_object_iterator i = json_object_iter_begin(object);
     struct json_object_iterator end = json_object_iter_end(object);
 
     for (; !json_object_iter_equal(&i, &end); json_object_iter_next(&i)) {
-        struct place at = {.parent = place, .name = str_of(json_object_iter_peek_name(&i))};
+        struct field_path at = {.parent = place, .name = str_of(json_object_iter_peek_name(&i))};
         const struct key *key = find_key(keys, at.name);
         struct json_object *value = json_object_iter_peek_value(&i);
 
@@ -226,7 +228,7 @@ static void check_members(struct json_object *object, const struct key *keys,
 
 /* The row without a name ends the list; it may hold a check of the whole. */
 static void check_object(struct json_object *object, const struct key *keys,
-                         const struct place *place, const struct laying *l)
+                         const struct field_path *place, const struct binding *l)
 {
     if (!json_object_is_type(object, json_type_object)) {
         field_fail(l, place, "must be an object");
@@ -234,7 +236,7 @@ static void check_object(struct json_object *object, const struct key *keys,
     }
     check_members(object, keys, place, l);
     for (; keys->name; keys++) {
-        struct place at = {.parent = place, .name = str_of(keys->name)};
+        struct field_path at = {.parent = place, .name = str_of(keys->name)};
 
         if (keys->required && !json_object_object_get_ex(object, keys->name, NULL))
             field_fail(l, &at, "is required");
@@ -261,8 +263,8 @@ static bool is_group(struct json_object *who)
 }
 
 /* Exactly one identifier; a group may do with its members instead. */
-static void one_identifier(struct json_object *who, const struct place *place,
-                           const struct laying *l)
+static void one_identifier(struct json_object *who, const struct field_path *place,
+                           const struct binding *l)
 {
     static const char *const names[] = {"mbox", "mbox_sha1sum", "openid", "account"};
     int found = 0;
@@ -275,8 +277,8 @@ static void one_identifier(struct json_object *who, const struct place *place,
         field_fail(l, place, "must have one of mbox, mbox_sha1sum, openid, account");
 }
 
-static void score_in_order(struct json_object *score, const struct place *place,
-                           const struct laying *l)
+static void score_in_order(struct json_object *score, const struct field_path *place,
+                           const struct binding *l)
 {
     struct json_object *min = member(score, "min"), *max = member(score, "max");
     struct json_object *raw = member(score, "raw"), *scaled = member(score, "scaled");
@@ -284,17 +286,17 @@ static void score_in_order(struct json_object *score, const struct place *place,
     bool both = is_number(min) && is_number(max);
 
     if (value < -1 || value > 1)
-        field_fail(l, &(struct place){.parent = place, .name = STR("scaled")},
+        field_fail(l, &(struct field_path){.parent = place, .name = STR("scaled")},
                    "must be between -1 and 1");
     if (both && json_object_get_double(min) >= json_object_get_double(max))
-        field_fail(l, &(struct place){.parent = place, .name = STR("min")},
+        field_fail(l, &(struct field_path){.parent = place, .name = STR("min")},
                    "must be less than max");
     if (!is_number(raw))
         return;
     value = json_object_get_double(raw);
     if ((is_number(min) && value < json_object_get_double(min)) ||
         (is_number(max) && value > json_object_get_double(max)))
-        field_fail(l, &(struct place){.parent = place, .name = STR("raw")},
+        field_fail(l, &(struct field_path){.parent = place, .name = STR("raw")},
                    "must be between min and max");
 }
 
@@ -443,9 +445,10 @@ static const struct key statement_keys[] = {
 };
 /* clang-format on */
 
-void xapi_check_form(struct json_object *statement, const struct place *at, const struct laying *l)
+void xapi_check_form(struct json_object *statement, const struct field_path *at,
+                     const struct binding *l)
 {
-    static const struct place top = {.name = STR_INIT("body")};
+    static const struct field_path top = {.name = STR_INIT("body")};
 
     if (json_object_is_type(statement, json_type_object))
         check_object(statement, statement_keys, at, l);

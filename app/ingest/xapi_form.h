@@ -11,6 +11,7 @@
 #include "app/http/field.h"
 
 /* Names every fault, `at` (NULL: nothing) before the fields' own paths. */
-void xapi_check_form(struct json_object *statement, const struct place *at, const struct laying *l);
+void xapi_check_form(struct json_object *statement, const struct field_path *at,
+                     const struct binding *l);
 
 #endif

@@ -94,7 +94,7 @@ bool xapi_is_version(struct str text)
            str_to_int64((struct str){text.p + 4, text.n - 4}, 0, INT32_MAX, &patch);
 }
 
-bool xapi_time(struct str text, int64_t *ret_ms)
+bool xapi_parse_time(struct str text, int64_t *ret_ms)
 {
     char with_zone[48];
     size_t n = text.n;
@@ -162,7 +162,7 @@ static size_t unit_of(char letter, bool of_time, size_t from)
     return i;
 }
 
-bool xapi_duration(struct str text, double *ret_seconds)
+bool xapi_parse_duration(struct str text, double *ret_seconds)
 {
     struct str rest = text;
     double seconds = 0, value = 0;

@@ -16,8 +16,8 @@ bool xapi_is_version(struct str text); /* 1.0.x */
 
 /* ISO 8601: PnW, or PnYnMnDTnHnMnS with at least one part and a fraction only in the last. Years
  * count 365 days, months 30. */
-bool xapi_duration(struct str text, double *ret_seconds);
+bool xapi_parse_duration(struct str text, double *ret_seconds);
 /* With a zone, or without one: then UTC. */
-bool xapi_time(struct str text, int64_t *ret_ms);
+bool xapi_parse_time(struct str text, int64_t *ret_ms);
 
 #endif

@@ -9,18 +9,18 @@
 #include "app/http/json.h"
 #include "app/http/problem_response.h"
 #include "app/http/router.h"
-#include "app/pipeline/audited.h"
+#include "app/pipeline/audit_hook.h"
 #include "app/pipeline/idempotency.h"
 #include "app/service/audit.h"
 #include "app/store/cohort.h"
 
 enum { BODY_MAX = 1 << 20, BIG_BODY_MAX = 4 << 20, PIECE_MIN = 256 << 10 };
 
-void dispatch_init(struct dispatch *d, struct engine *engine, exchange_piece *piece,
+void dispatch_init(struct dispatch *d, struct engine *engine, exchange_chunk_ready *piece,
                    exchange_finished *finished, exchange_released *released)
 {
     *d = (struct dispatch){
-        .engine = engine, .piece = piece, .finished = finished, .released = released};
+        .engine = engine, .chunk_ready = piece, .finished = finished, .released = released};
     d->heavy_end = &d->heavy;
 }
 
@@ -40,7 +40,7 @@ static bool identify(struct exchange *x)
     x->request_id = id;
     if (!id.p)
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
-    if (x->request.repeated)
+    if (x->request.duplicate_header)
         problem_set(&x->problem, PROBLEM_BAD_REQUEST, "A header was sent twice");
     return x->problem.code == PROBLEM_NONE;
 }
@@ -76,7 +76,7 @@ static bool find_route(struct exchange *x)
 {
     router_match(x->engine->router, x->request.method, x->request.path, x->request.sidecar,
                  &x->match);
-    if (x->request.disguised && !(x->match.route && names_no_id(&x->match)))
+    if (x->request.noncanonical && !(x->match.route && names_no_id(&x->match)))
         x->match = (struct route_match){.route = NULL};
     x->route = x->match.route;
     if (x->route)
@@ -89,7 +89,7 @@ static bool find_route(struct exchange *x)
 
 static bool is_secret(const char *expected, struct str given)
 {
-    return expected && digest_same_secret(str_of(expected), given);
+    return expected && digest_secrets_equal(str_of(expected), given);
 }
 
 /* The sidecar's own token counts on its own listener only, and only for what is made for it. */
@@ -97,7 +97,7 @@ static bool from_sidecar(const struct exchange *x)
 {
     const struct config *config = &x->engine->config;
 
-    return x->request.sidecar && (x->route->flags & (ROUTE_SIDECAR | ROUTE_SIDECAR_FREE)) &&
+    return x->request.sidecar && (x->route->flags & (ROUTE_SIDECAR_ONLY | ROUTE_SIDECAR_TRUSTED)) &&
            (is_secret(config->app_api_token, x->request.api_token) ||
             is_secret(config->app_api_token_past.text, x->request.api_token));
 }
@@ -106,55 +106,55 @@ static bool from_sidecar(const struct exchange *x)
  * passes on (hazards W11). What is the sidecar's alone is opened by nothing but its token. */
 static bool authenticate(struct exchange *x)
 {
-    bool sidecars_own = x->route->flags & ROUTE_SIDECAR;
+    bool sidecars_own = x->route->flags & ROUTE_SIDECAR_ONLY;
     bool has_header = !sidecars_own && x->request.authorization.n > 0;
 
     if (x->route->access == ACCESS_OPEN)
         return true;
     if (!has_header && from_sidecar(x)) {
-        principal_set(&x->who, ROLE_SERVICE, STR("dapr"));
+        principal_set(&x->caller, ROLE_SERVICE, STR("dapr"));
         return true;
     }
     if (!has_header && x->route->flags & ROUTE_TOKEN_IN_BODY)
         return true; /* authenticate_by_body sees to it */
     return tokens_verify_header(x->engine->tokens,
                                 has_header ? x->request.authorization : (struct str){0}, x->now_ms,
-                                &x->who, &x->problem);
+                                &x->caller, &x->problem);
 }
 
 /* What needs no look into the request is refused before it is read. */
 static bool authorize_role(struct exchange *x)
 {
     if (x->route->access == ACCESS_ADMIN &&
-        access_decide(ACCESS_ADMIN, &x->who, (struct str){0}) != VERDICT_YES)
+        access_decide(ACCESS_ADMIN, &x->caller, (struct str){0}) != VERDICT_YES)
         problem_set(&x->problem, PROBLEM_FORBIDDEN, NULL);
     return x->problem.code == PROBLEM_NONE;
 }
 
-size_t exchange_values_max(const struct exchange *x)
+size_t exchange_json_values_max(const struct exchange *x)
 {
-    bool trusted = x->who.role == ROLE_ADMIN || x->who.role == ROLE_SERVICE;
+    bool trusted = x->caller.role == ROLE_ADMIN || x->caller.role == ROLE_SERVICE;
 
-    return trusted ? JSON_VALUES_MAX : JSON_VALUES_FEW;
+    return trusted ? JSON_VALUES_MAX : JSON_VALUES_UNTRUSTED;
 }
 
 static bool read_body(struct exchange *x)
 {
     const struct route *route = x->route;
     size_t max = route->flags & ROUTE_BIG_BODY ? BIG_BODY_MAX : BODY_MAX;
-    bool wanted = route_takes_body(route) && !(route->flags & ROUTE_RAW_BODY);
+    bool wanted = route_has_body(route) && !(route->flags & ROUTE_RAW_BODY);
 
     if (x->request.too_large || x->request.body.n > max)
         problem_set(&x->problem, PROBLEM_PAYLOAD_TOO_LARGE, NULL);
     else if (x->request.body.n > 0 && wanted) {
         if (http_media_type_is(x->request.content_type, STR("application/json")))
-            x->body =
-                json_read_at_most(x->request.body, exchange_values_max(x), x->arena, &x->problem);
+            x->body = json_parse_limited(x->request.body, exchange_json_values_max(x), x->arena,
+                                         &x->problem);
         else
             problem_set(&x->problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL);
     }
     /* who has not been named yet is told nothing but that */
-    if (x->problem.code != PROBLEM_NONE && x->who.role == ROLE_NONE &&
+    if (x->problem.code != PROBLEM_NONE && x->caller.role == ROLE_NONE &&
         route->access != ACCESS_OPEN) {
         x->problem = (struct problem){0};
         problem_set(&x->problem, PROBLEM_AUTH_ERROR, NULL);
@@ -180,18 +180,19 @@ static struct str token_in(struct json_object *body)
 static bool authenticate_by_body(struct exchange *x)
 {
     struct str token = {0};
-    struct principal named = x->who;
+    struct principal named = x->caller;
 
     if (!(x->route->flags & ROUTE_TOKEN_IN_BODY))
         return true;
     token = token_in(x->body);
-    principal_set(&named, x->who.role, x->who.user);
+    principal_set(&named, x->caller.role, x->caller.user);
     if (token.n == 0 && named.role == ROLE_NONE)
         problem_set(&x->problem, PROBLEM_AUTH_ERROR, NULL);
-    if (token.n == 0 || !tokens_verify(x->engine->tokens, token, x->now_ms, &x->who, &x->problem))
+    if (token.n == 0 ||
+        !tokens_verify(x->engine->tokens, token, x->now_ms, &x->caller, &x->problem))
         return x->problem.code == PROBLEM_NONE;
     if (x->request.authorization.n > 0 &&
-        (x->who.role != named.role || !str_equal(x->who.user, named.user))) {
+        (x->caller.role != named.role || !str_equal(x->caller.user, named.user))) {
         problem_set(&x->problem, PROBLEM_AUTH_ERROR, "Two tokens name two users");
         x->problem.has_credentials = true;
     }
@@ -200,7 +201,7 @@ static bool authenticate_by_body(struct exchange *x)
 
 static struct str *subject_in(struct exchange *x)
 {
-    return (struct str *)(void *)((char *)x->input + x->route->student);
+    return (struct str *)(void *)((char *)x->input + x->route->subject_offset);
 }
 
 static void default_to_own(struct exchange *x)
@@ -209,8 +210,8 @@ static void default_to_own(struct exchange *x)
 
     if (subject->n > 0 || problem_has_field(&x->problem, STR("student_id")))
         return;
-    if (x->who.role == ROLE_STUDENT)
-        *subject = x->who.user;
+    if (x->caller.role == ROLE_STUDENT)
+        *subject = x->caller.user;
     else
         problem_field(&x->problem, x->arena, STR("student_id"), "is required");
 }
@@ -226,7 +227,7 @@ static bool make_input(struct exchange *x)
 /* What the rules have filled in is completed, and looked at as a whole. */
 static bool complete_input(struct exchange *x)
 {
-    if (x->route->flags & ROUTE_OWN_BY_DEFAULT)
+    if (x->route->flags & ROUTE_DEFAULTS_TO_SELF)
         default_to_own(x);
     if (x->route->check)
         (void)x->route->check(x);
@@ -247,14 +248,14 @@ static bool validate(struct exchange *x)
 /* Whatever comes so far in disguise has no id that is none: it goes no further. */
 static bool undisguised(struct exchange *x)
 {
-    if (x->request.disguised)
+    if (x->request.noncanonical)
         problem_set(&x->problem, PROBLEM_NOT_FOUND, NULL);
-    return !x->request.disguised;
+    return !x->request.noncanonical;
 }
 
-bool exchange_become(struct exchange *x, const struct route *twin, struct json_object *payload)
+bool exchange_delegate(struct exchange *x, const struct route *twin, struct json_object *payload)
 {
-    x->outer = x->input;
+    x->outer_input = x->input;
     x->route = twin;
     if (!make_input(x))
         return false;
@@ -272,7 +273,7 @@ struct str exchange_subject(struct exchange *x)
     case ACCESS_WRITE_STUDENT:
     case ACCESS_EXPORT:
     case ACCESS_READ_COHORT:
-        if (x->input && x->route->student != NO_SUBJECT)
+        if (x->input && x->route->subject_offset != NO_SUBJECT)
             subject = *subject_in(x);
         break;
     case ACCESS_OPEN:
@@ -287,23 +288,25 @@ struct str exchange_subject(struct exchange *x)
 
 /* A teacher's right is asked for in the round of the handler's first questions, which only read.
  * The Idempotency-Key is taken and noted in that round too, before the right is known: whoever
- * turns out to have none gives the key back (idempotency_end), under a name that is the caller's
- * own. */
+ * turns out to have none gives the key back (idempotency_queue_finish), under a name that is the
+ * caller's own. */
 static bool authorize(struct exchange *x)
 {
     struct str subject = exchange_subject(x);
 
-    if (x->route != x->match.route && x->who.role == ROLE_SERVICE)
+    if (x->route != x->match.route && x->caller.role == ROLE_SERVICE)
         return true;
-    switch (access_decide(x->route->access, &x->who, subject)) {
+    switch (access_decide(x->route->access, &x->caller, subject)) {
     case VERDICT_YES: return true;
-    case VERDICT_IF_MEMBER: /* a handler's to ask for (service/roster_right) */
+    case VERDICT_IF_MEMBER: /* a handler's to ask for (service/cohort_access) */
     case VERDICT_NO: problem_set(&x->problem, PROBLEM_FORBIDDEN, NULL); return false;
-    case VERDICT_IF_TAUGHT: x->of_student = cohort_ask_of_student(&x->asks, subject); break;
-    case VERDICT_IF_OWN_COHORT: x->own_cohort = subject; break;
+    case VERDICT_IF_OWN_STUDENT:
+        x->student_cohorts = cohort_cmd_of_student(&x->pipeline, subject);
+        break;
+    case VERDICT_IF_OWN_COHORT: x->access_cohort = subject; break;
     }
-    x->of_teacher = cohort_ask_of_teacher(&x->asks, x->who.user);
-    x->right_pending = true;
+    x->teacher_cohorts = cohort_cmd_of_teacher(&x->pipeline, x->caller.user);
+    x->access_pending = true;
     return true;
 }
 
@@ -313,9 +316,9 @@ static void finish(struct dispatch *d, struct exchange *x);
 
 static void conclude(struct dispatch *d, struct exchange *x)
 {
-    x->concluding = idempotency_end(x);
-    if (x->concluding)
-        store_submit(d->engine->store, &x->asks, clock_monotonic_us());
+    x->completing = idempotency_queue_finish(x);
+    if (x->completing)
+        store_submit(d->engine->store, &x->pipeline, clock_monotonic_us());
     else
         finish(d, x);
 }
@@ -329,9 +332,9 @@ static bool send_piece(struct dispatch *d, struct exchange *x)
 
     if (!r->streamed || r->body.n < PIECE_MIN || r->body.failed)
         return true;
-    if (!r->begun)
+    if (!r->headers_sent)
         decorate(x);
-    return d->piece(x);
+    return d->chunk_ready(x);
 }
 
 static void step(struct dispatch *d, struct exchange *x)
@@ -341,10 +344,10 @@ static void step(struct dispatch *d, struct exchange *x)
     if (s == STEP_MORE && x->problem.code == PROBLEM_NONE && !send_piece(d, x))
         problem_set(&x->problem, PROBLEM_SERVICE_UNAVAILABLE, "Nobody takes the answer");
     if (s == STEP_MORE && x->problem.code == PROBLEM_NONE) {
-        store_submit(d->engine->store, &x->asks, clock_monotonic_us());
+        store_submit(d->engine->store, &x->pipeline, clock_monotonic_us());
         return;
     }
-    if (x->right_pending) /* an answer that did not wait for the right must not go out */
+    if (x->access_pending) /* an answer that did not wait for the right must not go out */
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
     conclude(d, x);
 }
@@ -354,21 +357,21 @@ static void check_right(struct exchange *x)
     bool granted = false;
     struct str_list cohorts;
 
-    if (x->asks.status != ASKS_ANSWERED) {
+    if (x->pipeline.status != PIPELINE_COMPLETE) {
         problem_unavailable(&x->problem, 1); /* nobody's right is known: no stale answer either */
         return;
     }
-    if (x->of_student) {
-        if (!cohort_read_taught(x->of_student, x->of_teacher, &granted, &x->problem))
+    if (x->student_cohorts) {
+        if (!cohort_parse_teaches(x->student_cohorts, x->teacher_cohorts, &granted, &x->problem))
             return;
     } else {
-        if (!cohort_read_ids(x->of_teacher, x->arena, &cohorts, &x->problem))
+        if (!cohort_parse_ids(x->teacher_cohorts, x->arena, &cohorts, &x->problem))
             return;
         for (size_t i = 0; i < cohorts.n; i++)
-            granted = granted || str_equal(cohorts.v[i], x->own_cohort);
+            granted = granted || str_equal(cohorts.v[i], x->access_cohort);
     }
     if (granted)
-        x->right_pending = false;
+        x->access_pending = false;
     else
         problem_set(&x->problem, PROBLEM_FORBIDDEN, NULL);
 }
@@ -376,18 +379,18 @@ static void check_right(struct exchange *x)
 static void resume(struct dispatch *d, struct exchange *x)
 {
     if (x->finished) { /* it was answered without waiting for this */
-        if (!x->asks.pinned)
+        if (!x->pipeline.abandoned)
             d->released(x);
         return;
     }
-    if (x->concluding) {
+    if (x->completing) {
         finish(d, x);
         return;
     }
-    x->round++;
-    if (x->right_pending)
+    x->round_trips++;
+    if (x->access_pending)
         check_right(x);
-    if (idempotency_check(x) && x->problem.code == PROBLEM_NONE)
+    if (idempotency_on_replies(x) && x->problem.code == PROBLEM_NONE)
         step(d, x);
     else
         conclude(d, x);
@@ -429,21 +432,21 @@ static void log_request(const struct exchange *x, int64_t duration_us)
     char user[LOG_HASH_SIZE];
     struct jw *w;
 
-    if (!log_wants(log, level))
+    if (!log_enabled(log, level))
         return;
     w = log_begin(log, level, "request");
     jw_text(w, "method", http_method_name(x->request.method));
     jw_text(w, "route", x->match.route ? x->match.route->name : "other");
     jw_int(w, "status", x->response.status);
     jw_int(w, "duration_us", duration_us);
-    jw_int(w, "bytes", (int64_t)(x->response.sent + x->response.body.n));
+    jw_int(w, "bytes", (int64_t)(x->response.body_sent + x->response.body.n));
     jw_str(w, "request_id", x->request_id);
     jw_str(w, "correlation_id", x->request_id);
     jw_text(w, "trace_id", x->trace.trace_id);
-    if (x->who.role != ROLE_NONE) {
-        log_hash(log, x->who.user, user);
+    if (x->caller.role != ROLE_NONE) {
+        log_hash(log, x->caller.user, user);
         jw_text(w, "user", user);
-        jw_text(w, "role", role_names[x->who.role]);
+        jw_text(w, "role", role_names[x->caller.role]);
     }
     if (x->problem.code != PROBLEM_NONE)
         jw_text(w, "error_code", problem_name(x->problem.code));
@@ -455,7 +458,7 @@ static void count_request(struct dispatch *d, const struct exchange *x, int64_t 
     struct metrics *m = d->engine->metrics;
     size_t endpoint = x->match.route ? x->match.index : router_count(d->engine->router);
 
-    metrics_request(m, endpoint, x->response.status, duration_us);
+    metrics_observe_request(m, endpoint, x->response.status, duration_us);
     metrics_add(m, METRIC_SPANS, 0, 0, 1);
     metrics_gauge_add(m, GAUGE_ACTIVE_REQUESTS, -1);
 }
@@ -474,24 +477,24 @@ static void finish(struct dispatch *d, struct exchange *x)
 
     if (x->problem.code == PROBLEM_NONE && x->response.body.failed)
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
-    if (x->problem.code != PROBLEM_NONE && x->response.begun)
+    if (x->problem.code != PROBLEM_NONE && x->response.headers_sent)
         x->response.status = problem_status(x->problem.code); /* it is cut short: no success */
     else if (x->problem.code != PROBLEM_NONE)
         problem_respond(&x->problem, x->request_id, &x->response);
     if (x->problem.code == PROBLEM_METHOD_NOT_ALLOWED)
         (void)allow(x);
-    if (x->match.route && x->match.route->seal)
-        x->match.route->seal(x);
-    if (!x->response.begun)
+    if (x->match.route && x->match.route->finalize)
+        x->match.route->finalize(x);
+    if (!x->response.headers_sent)
         decorate(x);
-    audited_end(x);
-    duration_us = clock_monotonic_us() - x->began_us;
+    audit_hook_record(x);
+    duration_us = clock_monotonic_us() - x->started_us;
     log_request(x, duration_us);
     count_request(d, x, duration_us);
     x->finished = true;
     d->active--;
     d->finished(x);
-    if (!x->asks.pinned)
+    if (!x->pipeline.abandoned)
         d->released(x);
 }
 
@@ -499,9 +502,9 @@ static void finish(struct dispatch *d, struct exchange *x)
 
 static bool prepare(struct exchange *x)
 {
-    return identify(x) && find_route(x) && audited_begin(x) && authenticate(x) &&
+    return identify(x) && find_route(x) && audit_hook_reserve(x) && authenticate(x) &&
            authorize_role(x) && read_body(x) && authenticate_by_body(x) && validate(x) &&
-           undisguised(x) && authorize(x) && idempotency_begin(x);
+           undisguised(x) && authorize(x) && idempotency_queue_acquire(x);
 }
 
 static void push_heavy(struct dispatch *d, struct exchange *x)
@@ -527,9 +530,9 @@ void dispatch_begin(struct dispatch *d, struct exchange *x)
 {
     d->active++;
     metrics_gauge_add(d->engine->metrics, GAUGE_ACTIVE_REQUESTS, 1);
-    x->began_us = clock_monotonic_us();
+    x->started_us = clock_monotonic_us();
     x->now_ms = clock_wall_ms();
-    asks_init(&x->asks, x->arena, x);
+    pipeline_init(&x->pipeline, x->arena, x);
     http_response_init(&x->response, x->arena);
     (void)buf_reserve(&x->response.body,
                       1024); /* so that even a full arena leaves room for an error */
@@ -544,12 +547,12 @@ void dispatch_begin(struct dispatch *d, struct exchange *x)
 
 static bool resume_done(struct dispatch *d)
 {
-    struct asks *a = store_next_done(d->engine->store);
+    struct pipeline *a = store_next_done(d->engine->store);
     struct exchange *x;
 
     if (!a)
         return false;
-    if (audit_take(d->engine, a, clock_monotonic_us()))
+    if (audit_on_replies(d->engine, a, clock_monotonic_us()))
         return true;
     x = a->owner;
     if (x->route->flags & ROUTE_HEAVY && !x->finished)
@@ -559,14 +562,14 @@ static bool resume_done(struct dispatch *d)
     return true;
 }
 
-bool dispatch_turn(struct dispatch *d)
+bool dispatch_process(struct dispatch *d)
 {
     struct exchange *heavy;
 
     while (resume_done(d))
         ;
     heavy = pop_heavy(d);
-    if (heavy && heavy->asks.status == ASKS_OPEN)
+    if (heavy && heavy->pipeline.status == PIPELINE_OPEN)
         step(d, heavy);
     else if (heavy)
         resume(d, heavy);

@@ -13,7 +13,7 @@
 enum { KEY_MAX = 128, MARGIN_S = 2, OWNER_BYTES = 8 };
 
 struct idempotency {
-    struct ask *asked;
+    struct command *asked;
     struct str key; /* of the record in Redis */
     struct str marker;
     struct str digest; /* of the body: the same key with another body is a conflict */
@@ -63,13 +63,13 @@ static struct idempotency *describe(struct exchange *x)
     hash = hex_digest(x->arena, named);
     i->digest = hex_digest(x->arena, x->request.body);
     i->owner = make_owner(x->arena);
-    i->key = idempotency_key(x->arena, role_names[x->who.role], x->who.user, hash);
+    i->key = idempotency_key(x->arena, role_names[x->caller.role], x->caller.user, hash);
     i->marker =
-        arena_printf(x->arena, "idempotency:%.*s:%.*s", STR_ARG(x->who.user), STR_ARG(hash));
+        arena_printf(x->arena, "idempotency:%.*s:%.*s", STR_ARG(x->caller.user), STR_ARG(hash));
     return hash.p && i->digest.p && i->owner.p && i->key.p && i->marker.p ? i : NULL;
 }
 
-bool idempotency_begin(struct exchange *x)
+bool idempotency_queue_acquire(struct exchange *x)
 {
     struct idempotency *i;
 
@@ -86,10 +86,10 @@ bool idempotency_begin(struct exchange *x)
         return false;
     }
     i->asked =
-        idempotency_ask_take(&x->asks, i->key, i->digest, i->owner,
-                             (x->engine->config.request_deadline_s + MARGIN_S) * INT64_C(1000));
+        idempotency_cmd_acquire(&x->pipeline, i->key, i->digest, i->owner,
+                                (x->engine->config.request_deadline_s + MARGIN_S) * INT64_C(1000));
     if (exchange_subject(x).n > 0)
-        idempotency_ask_note(&x->asks, exchange_subject(x), i->key);
+        idempotency_cmd_register(&x->pipeline, exchange_subject(x), i->key);
     return true;
 }
 
@@ -108,7 +108,7 @@ static void replay(struct exchange *x, const struct idempotency_record *record)
 {
     struct jw unused;
 
-    x->untold = true;
+    x->unjournaled = true;
     http_response_json(&x->response, record->status, &unused);
     x->response.body.n = 0;
     buf_str(&x->response.body, record->body);
@@ -117,16 +117,16 @@ static void replay(struct exchange *x, const struct idempotency_record *record)
     (void)http_response_header(&x->response, "Idempotency-Replayed", STR("true"));
 }
 
-bool idempotency_check(struct exchange *x)
+bool idempotency_on_replies(struct exchange *x)
 {
     struct idempotency *i = x->idempotency;
     struct idempotency_record record;
 
-    if (!i || x->round != 1)
+    if (!i || x->round_trips != 1)
         return true;
-    if (!idempotency_read_take(i->asked, &record, &x->problem))
+    if (!idempotency_parse_acquire(i->asked, &record, &x->problem))
         return false;
-    i->ours = record.state == IDEMPOTENCY_TAKEN;
+    i->ours = record.state == IDEMPOTENCY_ACQUIRED;
     if (i->ours || x->problem.code != PROBLEM_NONE)
         return i->ours;
     if (!str_equal(record.digest, i->digest))
@@ -140,23 +140,23 @@ bool idempotency_check(struct exchange *x)
     return false;
 }
 
-bool idempotency_end(struct exchange *x)
+bool idempotency_queue_finish(struct exchange *x)
 {
     struct idempotency *i = x->idempotency;
 
     if (!i || !i->ours)
         return false;
     i->ours = false;
-    asks_clear(&x->asks);
+    pipeline_clear(&x->pipeline);
     if (x->problem.code == PROBLEM_NONE && !x->response.body.failed && x->response.status < 300)
-        idempotency_ask_keep(&x->asks, i->key, i->owner,
+        idempotency_cmd_save(&x->pipeline, i->key, i->owner,
                              &(struct idempotency_record){.digest = i->digest,
                                                           .status = x->response.status,
                                                           .student = exchange_subject(x),
                                                           .location = location_of(&x->response),
                                                           .body = buf_view(&x->response.body)});
     else
-        idempotency_ask_free(&x->asks, i->key, i->owner);
+        idempotency_cmd_release(&x->pipeline, i->key, i->owner);
     return true;
 }
 

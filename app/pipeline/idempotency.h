@@ -14,13 +14,13 @@
 
 /* Looks at the header and asks for the record. Without a header, or on a route that does not keep
  * answers, nothing happens. False with x->problem. */
-bool idempotency_begin(struct exchange *x);
+bool idempotency_queue_acquire(struct exchange *x);
 /* After that round: true when the handler is to run; false when x->problem or a replayed response
  * is complete. */
-bool idempotency_check(struct exchange *x);
+bool idempotency_on_replies(struct exchange *x);
 /* The handler is done: asks for the answer to be kept, or the key to be free again. False when
  * there is nothing to ask. */
-bool idempotency_end(struct exchange *x);
+bool idempotency_queue_finish(struct exchange *x);
 /* What marks the change that this request makes as done; empty without a key. */
 struct str idempotency_marker(const struct exchange *x);
 

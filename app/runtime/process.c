@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "app/base/ids.h"
-#include "app/runtime/confine.h"
+#include "app/runtime/seccomp.h"
 
 void process_set_signals(void)
 {
@@ -24,7 +24,7 @@ void process_set_signals(void)
     (void)signal(SIGUSR2, SIG_IGN);
 }
 
-void process_hide_memory(void)
+void process_disable_dumps(void)
 {
     static const struct rlimit none = {0, 0};
 
@@ -34,13 +34,13 @@ void process_hide_memory(void)
 
 void process_harden(void)
 {
-    process_hide_memory();
+    process_disable_dumps();
     (void)umask(0007);
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    (void)confine_process(); /* where there is no such filter, the rest has to do */
+    (void)seccomp_install_filter(); /* where there is no such filter, the rest has to do */
 }
 
-void process_leave_with_parent(pid_t parent)
+void process_die_with_parent(pid_t parent)
 {
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent)
@@ -56,7 +56,7 @@ int process_fail_slowly(enum process_exit status)
     return (int)status;
 }
 
-bool process_only_checks(int argc, char *const argv[])
+bool process_check_requested(int argc, char *const argv[])
 {
     return argc == 2 && strcmp(argv[1], "--check") == 0;
 }

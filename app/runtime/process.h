@@ -11,12 +11,12 @@
  * USR2 are ignored. */
 void process_set_signals(void);
 /* No core files, no tracing: for whatever holds secrets. */
-void process_hide_memory(void);
+void process_disable_dumps(void);
 /* That, and no new privileges, no other programs, nothing for others in files that it makes. */
 void process_harden(void);
 /* For a process that must not outlive its parent: it gets TERM when that ends (hazards M4). parent:
  * what getppid() said first. */
-void process_leave_with_parent(pid_t parent);
+void process_die_with_parent(pid_t parent);
 /* Why a process could not start, as its exit status (those of sysexits.h). */
 enum process_exit {
     PROCESS_FAILED = 1,        /* anything else: the log says what */
@@ -27,6 +27,6 @@ enum process_exit {
  * (hazards M1), and many that fail alike must not all come back at once. */
 int process_fail_slowly(enum process_exit status);
 /* Whether the program was called with --check: look at the settings, start nothing. */
-bool process_only_checks(int argc, char *const argv[]);
+bool process_check_requested(int argc, char *const argv[]);
 
 #endif

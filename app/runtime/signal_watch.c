@@ -13,7 +13,7 @@ static void on_signal(struct ev_loop *loop, ev_io *io, int events)
     (void)loop;
     (void)events;
     while (read(w->fd, &info, sizeof(info)) == sizeof(info))
-        w->taken(w->owner, (int)info.ssi_signo);
+        w->on_signal(w->owner, (int)info.ssi_signo);
 }
 
 void signal_watch_start(struct signal_watch *w, struct ev_loop *loop,
@@ -21,7 +21,7 @@ void signal_watch_start(struct signal_watch *w, struct ev_loop *loop,
 {
     sigset_t set;
 
-    *w = (struct signal_watch){.loop = loop, .taken = taken, .owner = owner};
+    *w = (struct signal_watch){.loop = loop, .on_signal = taken, .owner = owner};
     (void)sigprocmask(SIG_BLOCK, NULL, &set);
     w->fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     if (w->fd < 0)

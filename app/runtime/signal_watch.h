@@ -7,7 +7,7 @@
 
 struct signal_watch {
     struct ev_loop *loop;
-    void (*taken)(void *owner, int number);
+    void (*on_signal)(void *owner, int number);
     void *owner;
     int fd;
     ev_io io;

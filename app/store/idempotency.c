@@ -15,26 +15,26 @@ struct str idempotency_key(struct arena *arena, const char *role, struct str use
     return key_idempotency(arena, role, user, hash);
 }
 
-struct ask *idempotency_ask_take(struct asks *a, struct str key, struct str digest,
-                                 struct str owner, int64_t running_ms)
+struct command *idempotency_cmd_acquire(struct pipeline *a, struct str key, struct str digest,
+                                        struct str owner, int64_t running_ms)
 {
     struct str argv[] = {key, digest, owner, arena_printf(a->arena, "%" PRId64, running_ms),
-                         arena_printf(a->arena, "%d", IDEMPOTENCY_KEPT_MS)};
+                         arena_printf(a->arena, "%d", IDEMPOTENCY_TTL_MS)};
 
-    return ask_script(a, &script_idempotency_take, 1, 5, argv);
+    return pipeline_add_script(a, &script_idempotency_acquire, 1, 5, argv);
 }
 
 /* Longer than any request has its key (REQUEST_DEADLINE_S and a margin). A record is written only
  * while its request has the key, so none outlives its note, and an erasure finds them all. */
 enum { LONGEST_HOLD_MS = 600000 };
 
-void idempotency_ask_note(struct asks *a, struct str student, struct str key)
+void idempotency_cmd_register(struct pipeline *a, struct str student, struct str key)
 {
-    (void)ask_script(
-        a, &script_idempotency_note, 2, 4,
+    (void)pipeline_add_script(
+        a, &script_idempotency_register, 2, 4,
         (struct str[]){key_student(a->arena, student, STUDENT_KEY_IDEMPOTENCY),
                        key_student(a->arena, student, STUDENT_KEY_ERASED), key,
-                       arena_printf(a->arena, "%d", IDEMPOTENCY_KEPT_MS + LONGEST_HOLD_MS)});
+                       arena_printf(a->arena, "%d", IDEMPOTENCY_TTL_MS + LONGEST_HOLD_MS)});
 }
 
 static bool parse(struct str text, struct idempotency_record *ret)
@@ -56,25 +56,26 @@ static bool parse(struct str text, struct idempotency_record *ret)
     return true;
 }
 
-bool idempotency_read_take(const struct ask *ask, struct idempotency_record *ret, struct problem *p)
+bool idempotency_parse_acquire(const struct command *command, struct idempotency_record *ret,
+                               struct problem *p)
 {
     struct str text;
 
-    *ret = (struct idempotency_record){.state = IDEMPOTENCY_TAKEN};
-    switch (reply_text(ask->reply, &text)) {
+    *ret = (struct idempotency_record){.state = IDEMPOTENCY_ACQUIRED};
+    switch (reply_text(command->reply, &text)) {
     case REPLY_MISSING: return true;
-    case REPLY_THERE:
+    case REPLY_OK:
         if (parse(text, ret))
             return true;
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
     case REPLY_ERROR: break;
     }
-    reply_problem(ask->reply, p);
+    reply_problem(command->reply, p);
     return false;
 }
 
-void idempotency_ask_keep(struct asks *a, struct str key, struct str owner,
+void idempotency_cmd_save(struct pipeline *a, struct str key, struct str owner,
                           const struct idempotency_record *record)
 {
     struct buf value;
@@ -93,12 +94,12 @@ void idempotency_ask_keep(struct asks *a, struct str key, struct str owner,
     buf_str(&value, record->body);
     if (value.failed)
         a->failed = true;
-    (void)ask_script(a, &script_idempotency_end, 1, 4,
-                     (struct str[]){key, owner, buf_view(&value),
-                                    arena_printf(a->arena, "%d", IDEMPOTENCY_KEPT_MS)});
+    (void)pipeline_add_script(a, &script_idempotency_finish, 1, 4,
+                              (struct str[]){key, owner, buf_view(&value),
+                                             arena_printf(a->arena, "%d", IDEMPOTENCY_TTL_MS)});
 }
 
-void idempotency_ask_free(struct asks *a, struct str key, struct str owner)
+void idempotency_cmd_release(struct pipeline *a, struct str key, struct str owner)
 {
-    (void)ask_script(a, &script_idempotency_end, 1, 2, (struct str[]){key, owner});
+    (void)pipeline_add_script(a, &script_idempotency_finish, 1, 2, (struct str[]){key, owner});
 }

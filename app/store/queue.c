@@ -5,41 +5,41 @@
 
 #define GROUP STR("workers")
 
-static struct str number(struct asks *a, int64_t value)
+static struct str number(struct pipeline *a, int64_t value)
 {
     return arena_printf(a->arena, "%lld", (long long)value);
 }
 
-void queue_ask_add(struct asks *a, enum queue_level level, struct str kind, struct str body)
+void queue_cmd_add(struct pipeline *a, enum queue_priority level, struct str kind, struct str body)
 {
-    (void)ask_command(a, ASK_WRITE, 9,
-                      (struct str[]){STR("XADD"), key_queues[level], STR("*"), STR("k"), kind,
-                                     STR("b"), body, STR("t"), STR("0")});
+    (void)pipeline_add(a, COMMAND_WRITE, 9,
+                       (struct str[]){STR("XADD"), key_queues[level], STR("*"), STR("k"), kind,
+                                      STR("b"), body, STR("t"), STR("0")});
 }
 
-struct ask *queue_ask_take(struct asks *a, struct str worker, size_t room,
-                           const size_t first[QUEUE_LEVELS])
+struct command *queue_cmd_read(struct pipeline *a, struct str worker, size_t room,
+                               const size_t first[QUEUE_PRIORITIES])
 {
-    struct str argv[QUEUE_LEVELS + 6];
+    struct str argv[QUEUE_PRIORITIES + 6];
     int n = 0;
 
-    for (int level = 0; level < QUEUE_LEVELS; level++)
+    for (int level = 0; level < QUEUE_PRIORITIES; level++)
         argv[n++] = key_queues[level];
     argv[n++] = GROUP;
     argv[n++] = worker;
     argv[n++] = number(a, (int64_t)room);
-    for (int level = 0; level < QUEUE_LEVELS; level++)
+    for (int level = 0; level < QUEUE_PRIORITIES; level++)
         argv[n++] = number(a, (int64_t)first[level]);
-    return ask_script(a, &script_take, QUEUE_LEVELS, n, argv);
+    return pipeline_add_script(a, &script_queue_read, QUEUE_PRIORITIES, n, argv);
 }
 
-struct ask *queue_ask_claim(struct asks *a, struct str worker, size_t room, int64_t idle_ms)
+struct command *queue_cmd_claim(struct pipeline *a, struct str worker, size_t room, int64_t idle_ms)
 {
     struct str argv[] = {
         key_queues[QUEUE_HIGH],   key_queues[QUEUE_NORMAL], key_queues[QUEUE_LOW], GROUP, worker,
         number(a, (int64_t)room), number(a, idle_ms)};
 
-    return ask_script(a, &script_claim, QUEUE_LEVELS, 7, argv);
+    return pipeline_add_script(a, &script_queue_claim, QUEUE_PRIORITIES, 7, argv);
 }
 
 /* level, id, fields, deliveries */
@@ -50,30 +50,30 @@ static bool read_job(const redisReply *reply, struct queue_job *ret)
     int64_t level, deliveries;
 
     *ret = (struct queue_job){.kind = STR(""), .body = STR("")};
-    if (reply_int(reply_at(reply, 0), &level) != REPLY_THERE || level < 0 ||
-        level >= QUEUE_LEVELS || reply_text(reply_at(reply, 1), &ret->id) != REPLY_THERE ||
-        reply_int(reply_at(reply, 3), &deliveries) != REPLY_THERE)
+    if (reply_int(reply_at(reply, 0), &level) != REPLY_OK || level < 0 ||
+        level >= QUEUE_PRIORITIES || reply_text(reply_at(reply, 1), &ret->id) != REPLY_OK ||
+        reply_int(reply_at(reply, 3), &deliveries) != REPLY_OK)
         return false;
-    ret->level = (enum queue_level)level;
+    ret->priority = (enum queue_priority)level;
     (void)stream_field(&entry, STR("k"), &ret->kind);
     (void)stream_field(&entry, STR("b"), &ret->body);
     (void)stream_field(&entry, STR("t"), &tries);
-    (void)str_to_int64(tries, 0, INT32_MAX, &ret->tries);
-    ret->tries += deliveries - 1;
+    (void)str_to_int64(tries, 0, INT32_MAX, &ret->attempts);
+    ret->attempts += deliveries - 1;
     return true;
 }
 
-bool queue_read_jobs(const struct ask *ask, struct queue_job *ret_jobs, size_t *ret_count,
-                     struct problem *p)
+bool queue_parse_jobs(const struct command *command, struct queue_job *ret_jobs, size_t *ret_count,
+                      struct problem *p)
 {
     size_t n;
 
-    if (reply_array(ask->reply, QUEUE_TAKE_MAX, &n) != REPLY_THERE) {
-        reply_problem(ask->reply, p);
+    if (reply_array(command->reply, QUEUE_READ_MAX, &n) != REPLY_OK) {
+        reply_problem(command->reply, p);
         return false;
     }
     for (size_t i = 0; i < n; i++) {
-        if (!read_job(reply_at(ask->reply, i), &ret_jobs[i])) {
+        if (!read_job(reply_at(command->reply, i), &ret_jobs[i])) {
             problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
             return false;
         }
@@ -82,53 +82,54 @@ bool queue_read_jobs(const struct ask *ask, struct queue_job *ret_jobs, size_t *
     return true;
 }
 
-void queue_ask_keep(struct asks *a, struct str worker, const struct queue_job *job)
+void queue_cmd_renew(struct pipeline *a, struct str worker, const struct queue_job *job)
 {
-    (void)ask_script(a, &script_keep, 1, 4,
-                     (struct str[]){key_queues[job->level], GROUP, worker, job->id});
+    (void)pipeline_add_script(a, &script_queue_renew, 1, 4,
+                              (struct str[]){key_queues[job->priority], GROUP, worker, job->id});
 }
 
-static struct ask *ask_finish(struct asks *a, struct str worker, const struct queue_job *job,
-                              struct str what, struct str first, struct str second)
+static struct command *ask_finish(struct pipeline *a, struct str worker,
+                                  const struct queue_job *job, struct str what, struct str first,
+                                  struct str second)
 {
     struct str argv[] = {
-        key_queues[job->level], key_queue_later, GROUP, worker, job->id, what, first, second};
+        key_queues[job->priority], key_queue_later, GROUP, worker, job->id, what, first, second};
 
-    return ask_script(a, &script_finish, 2, sizeof(argv) / sizeof(argv[0]), argv);
+    return pipeline_add_script(a, &script_queue_finish, 2, sizeof(argv) / sizeof(argv[0]), argv);
 }
 
-struct ask *queue_ask_finish(struct asks *a, struct str worker, const struct queue_job *job)
+struct command *queue_cmd_finish(struct pipeline *a, struct str worker, const struct queue_job *job)
 {
     return ask_finish(a, worker, job, STR(""), STR(""), STR(""));
 }
 
-void queue_ask_follow(struct asks *a, struct str worker, const struct queue_job *job,
-                      struct str kind, struct str body)
+void queue_cmd_replace(struct pipeline *a, struct str worker, const struct queue_job *job,
+                       struct str kind, struct str body)
 {
     (void)ask_finish(a, worker, job, STR("next"), kind, body);
 }
 
-struct ask *queue_ask_put_off(struct asks *a, struct str worker, const struct queue_job *job,
-                              int64_t due_ms)
+struct command *queue_cmd_retry_later(struct pipeline *a, struct str worker,
+                                      const struct queue_job *job, int64_t due_ms)
 {
     struct str again =
-        arena_printf(a->arena, "%d %.*s %lld %.*s %.*s", (int)job->level, STR_ARG(job->kind),
-                     (long long)job->tries + 1, STR_ARG(job->id), STR_ARG(job->body));
+        arena_printf(a->arena, "%d %.*s %lld %.*s %.*s", (int)job->priority, STR_ARG(job->kind),
+                     (long long)job->attempts + 1, STR_ARG(job->id), STR_ARG(job->body));
 
     return ask_finish(a, worker, job, STR("later"), number(a, due_ms), again);
 }
 
-void queue_ask_due(struct asks *a, int64_t now_ms)
+void queue_cmd_requeue_due(struct pipeline *a, int64_t now_ms)
 {
-    (void)ask_script(a, &script_due, 4, 6,
-                     (struct str[]){key_queues[QUEUE_HIGH], key_queues[QUEUE_NORMAL],
-                                    key_queues[QUEUE_LOW], key_queue_later, number(a, now_ms),
-                                    number(a, QUEUE_TAKE_MAX)});
+    (void)pipeline_add_script(a, &script_queue_requeue_due, 4, 6,
+                              (struct str[]){key_queues[QUEUE_HIGH], key_queues[QUEUE_NORMAL],
+                                             key_queues[QUEUE_LOW], key_queue_later,
+                                             number(a, now_ms), number(a, QUEUE_READ_MAX)});
 }
 
-void queue_ask_leave(struct asks *a, struct str worker)
+void queue_cmd_remove_consumer(struct pipeline *a, struct str worker)
 {
-    (void)ask_script(a, &script_leave, QUEUE_LEVELS, 5,
-                     (struct str[]){key_queues[QUEUE_HIGH], key_queues[QUEUE_NORMAL],
-                                    key_queues[QUEUE_LOW], GROUP, worker});
+    (void)pipeline_add_script(a, &script_queue_remove_consumer, QUEUE_PRIORITIES, 5,
+                              (struct str[]){key_queues[QUEUE_HIGH], key_queues[QUEUE_NORMAL],
+                                             key_queues[QUEUE_LOW], GROUP, worker});
 }

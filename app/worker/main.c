@@ -34,7 +34,7 @@ int main(int argc, char *argv[])
     router = router_new(tables, count);
     if (!router || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return process_fail_slowly(PROCESS_FAILED);
-    status = run(router, process_only_checks(argc, argv));
+    status = run(router, process_check_requested(argc, argv));
     router_free(router);
     curl_global_cleanup();
     return status;
