@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl audit: checks the audit log, and shows its end. */
+/* mastery-ctl audit: `verify` recomputes the HMAC chain of every shard's seals and compares the
+ * records under each seal with it; `list` prints the newest records. The checks themselves are in
+ * app/service/audit_verify. A seal covers all records between the one before and its own last
+ * record, so the records are read seal by seal, in the order of the chain. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -25,7 +28,7 @@ struct audit_run {
     const struct subcommand *command;
     const struct audit_settings *settings;
     struct engine engine;
-    struct arena *arena; /* of one step */
+    struct arena *arena; /* reset before each page of seals */
     struct anchors anchors;
     struct audit_head heads[SHARDS];
     uint64_t seals, records, shards, faults;
@@ -33,7 +36,7 @@ struct audit_run {
 
 /* ---- verify ---- */
 
-/* False when something is wrong, and told. */
+/* Prints the fault of a shard, if it has one. Returns whether it has none. */
 static bool verify_report(struct audit_run *r, const struct audit_check *c)
 {
     if (c->fault == AUDIT_INTACT)
@@ -47,7 +50,9 @@ static bool verify_report(struct audit_run *r, const struct audit_check *c)
     return false;
 }
 
-/* What is known from elsewhere about the seal that has just been checked. */
+/* Compares the seal that was just checked with the heads known from elsewhere: the copy that the
+ * worker keeps in Redis, and the anchors of its log. Whoever rewrites the chain must fake these
+ * too. */
 static bool verify_known_heads(struct audit_run *r, struct audit_check *c)
 {
     const struct audit_head *head = &r->heads[c->shard];
@@ -60,7 +65,8 @@ static bool verify_known_heads(struct audit_run *r, struct audit_check *c)
            audit_check_head(c, anchor->number, str_of(anchor->head));
 }
 
-/* What is known of seals behind the last one that is there. */
+/* Reports a chain that was cut off at its end: a head or an anchor knows of a later seal than the
+ * last one in the store. */
 static bool verify_last_seal(struct audit_run *r, struct audit_check *c)
 {
     const struct audit_head *head = &r->heads[c->shard];
@@ -79,7 +85,8 @@ static struct command *verify_cmd_records(struct audit_run *r, struct pipeline *
     return audit_cmd_range(pipeline, shard, from, last, RECORDS_MAX);
 }
 
-/* Some seals, and the records under each: all that lie between it and the one before. */
+/* Checks n seals and the records under each of them. False with p when Redis fails; a fault that
+ * is found ends the check with true, and c names it. */
 static bool verify_seals(struct audit_run *r, struct audit_check *c, const struct audit_seal *seals,
                          size_t n, struct problem *p)
 {
@@ -128,7 +135,8 @@ static bool verify_unsealed(struct audit_run *r, struct audit_check *c, struct p
     return true;
 }
 
-/* False with p: it could not be looked at. Else c says what was found. */
+/* Checks the whole chain of a shard, SEALS_A_STEP seals a page. False with p when Redis fails; else
+ * c tells what was found. */
 static bool verify_shard(struct audit_run *r, struct audit_check *c, struct problem *p)
 {
     char from[STREAM_ID_SIZE + 1] = "-";
@@ -155,7 +163,8 @@ static bool verify_shard(struct audit_run *r, struct audit_check *c, struct prob
     return verify_unsealed(r, c, p);
 }
 
-/* Before the seals: those may have become more in the meantime, not fewer. */
+/* The heads are read before the seals: seals that are added meanwhile do no harm, but a head read
+ * later could name a seal that the check has not seen. */
 static bool verify_read_heads(struct audit_run *r, struct arena *retained, struct problem *p)
 {
     struct pipeline pipeline;
@@ -270,7 +279,7 @@ static const struct option_rule audit_options[] = {
     {.name = "action", .value_name = "ACTION", .type = OPTION_OPERAND, .choices = audit_actions, .required = true,
      .offset = offsetof(struct audit_settings, action), .description = "verify or list"},
     {.name = "anchor", .value_name = "FILE", .type = OPTION_TEXT, .offset = offsetof(struct audit_settings, anchor),
-     .description = "with verify: a worker's log (- is standard input) to agree with"},
+     .description = "with verify: a worker's log whose anchors must agree (-: standard input)"},
     {.name = "limit", .value_name = "N", .type = OPTION_INT, .min = 1, .max = 10000,
      .offset = offsetof(struct audit_settings, limit), .description = "with list: the newest N (100)"},
     {0},
@@ -281,12 +290,12 @@ static const struct audit_settings audit_defaults = {.limit = 100};
 
 const struct subcommand audit_subcommand = {
     .name = "audit",
-    .summary = "Checks the audit log, and shows its newest records",
+    .summary = "Verifies the audit log, or prints its newest records",
     .description =
-        "\nverify  follows each shard's chain of seals with AUDIT_KEY, and names the first "
-        "record or\n"
-        "        seal of each shard that is not as it was sealed; exit status 1 then\n"
-        "list    a line each, newest first\n",
+        "\nverify  recomputes each shard's chain of seals with AUDIT_KEY and names the first "
+        "record\n"
+        "        or seal of each shard that was changed, removed or inserted; exit status 1 then\n"
+        "list    prints one line for each record, newest first\n",
     .options = audit_options,
     .default_settings = &audit_defaults,
     .settings_size = sizeof(struct audit_settings),

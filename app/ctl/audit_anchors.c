@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Reads anchors from a log and finds them again by binary search. */
 #include "app/ctl/audit_anchors.h"
 
 #include <errno.h>

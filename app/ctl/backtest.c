@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl backtest: how good predictions would have been on the stored histories. */
+/* mastery-ctl backtest: how good predictions would have been on the stored histories. Histories are
+ * read in chunks of students, one round trip each, and added up by app/domain/backtest; only the
+ * sums stay in memory. Students who have withdrawn consent to analytics are left out. */
 #include <stdio.h>
 
 #include "app/base/clock.h"
@@ -19,7 +21,7 @@ static const char *const method_names[BACKTEST_METHODS] = {[BACKTEST_LEAST_SQUAR
                                                            [BACKTEST_AR1] = "trend_with_memory",
                                                            [BACKTEST_LAST_VALUE] = "the last value",
                                                            [BACKTEST_MEAN] = "the mean"};
-enum { HORIZONS = sizeof(horizons) / sizeof(horizons[0]), WEEK = 4 /* place of 7 */ };
+enum { HORIZONS = sizeof(horizons) / sizeof(horizons[0]), WEEK = 4 /* index of 7 in horizons */ };
 
 struct backtest_settings {
     struct str_list students;
@@ -32,10 +34,10 @@ struct backtest_run {
     const struct subcommand *command;
     const struct backtest_settings *settings;
     struct engine engine;
-    struct arena *page_arena;  /* of the names of one page */
-    struct arena *chunk_arena; /* of the histories of one piece */
+    struct arena *page_arena;  /* the ids of one page of students */
+    struct arena *chunk_arena; /* the replies of one chunk */
     struct backtest sums[HORIZONS];
-    size_t students; /* with a history long enough to judge anything */
+    size_t students; /* whose history is long enough for at least one prediction */
 };
 
 /* ---- reading ---- */
@@ -231,7 +233,7 @@ static enum ctl_exit backtest_run(const struct subcommand *command, const void *
 
     (void)page_arena;
     if (r.settings->cohort && r.settings->students.n > 0)
-        return subcommand_usage_error(command, "--cohort and --student do not go together");
+        return subcommand_usage_error(command, "--cohort and --student exclude each other");
     r.page_arena = arena_new(ARENA_FIRST, ARENA_CAP);
     r.chunk_arena = arena_new(ARENA_FIRST, ARENA_CAP);
     if (r.page_arena && r.chunk_arena && engine_open(&r.engine, "mastery-ctl backtest", NULL, 0))
@@ -245,21 +247,21 @@ static enum ctl_exit backtest_run(const struct subcommand *command, const void *
 /* clang-format off */
 static const struct option_rule backtest_options[] = {
     {.name = "student", .value_name = "ID[,ID...]", .type = OPTION_IDS, .offset = offsetof(struct backtest_settings, students),
-     .description = "these students alone; may be repeated (all)"},
+     .description = "only these students; may be repeated (default: all)"},
     {.name = "cohort", .value_name = "ID", .type = OPTION_ID, .offset = offsetof(struct backtest_settings, cohort),
-     .description = "the students of this cohort alone"},
+     .description = "only the students of this cohort"},
     {.name = "plot", .value_name = "FILE", .type = OPTION_TEXT, .offset = offsetof(struct backtest_settings, plot),
-     .description = "draws the mean errors: a .png or .svg file, - in letters; by gnuplot"},
+     .description = "draw the mean errors with gnuplot: a .png or .svg file, - for text"},
     {0},
 };
 /* clang-format on */
 
 const struct subcommand backtest_subcommand = {
     .name = "backtest",
-    .summary = "Tells how good predictions would have been on the stored histories",
+    .summary = "Measures how good predictions would have been on the stored histories",
     .description =
-        "\nTakes every day of every history as the present, predicts from the days up to it\n"
-        "what the score is so many days later, and compares with what came true.\n\n"
+        "\nFor every day of every history, predicts from the days up to it what the score is N\n"
+        "days later, and compares the prediction with the score on that day.\n\n"
         "covered      share of true scores inside the predicted interval; an honest interval\n"
         "             gives the share in brackets\n"
         "Brier score  mean square of the probability given to the predicted level, less\n"

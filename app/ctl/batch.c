@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl batch: submits, watches and cancels batches, in the store itself. */
+/* mastery-ctl batch: submits, watches and cancels batches directly in Redis, without the HTTP
+ * interface. The worker computes them. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
@@ -29,7 +30,7 @@ struct batch_run {
     const struct subcommand *command;
     const struct batch_settings *settings;
     struct engine engine;
-    struct arena *arena; /* of one look, or of what is submitted */
+    struct arena *arena; /* reset before each poll */
 };
 
 static bool batch_load(struct batch_run *r, struct batch *ret, struct problem *p)
@@ -69,7 +70,7 @@ static void batch_print_state(const struct batch *b)
     (void)putchar('\n');
 }
 
-/* A bar for who sits before a terminal, a line a change for who reads it later. */
+/* A bar on a terminal; a line for each change otherwise, so that a log stays readable. */
 static void batch_print_progress(const struct batch *b, const struct batch *previous)
 {
     bool moved = b->status != previous->status || b->processed != previous->processed ||
@@ -125,7 +126,8 @@ static enum ctl_exit batch_cancel(struct batch_run *r)
         !batch_parse_cancel(command, &changed, &p) || !batch_load(r, &batch, &p))
         return subcommand_fail(r->command, &r->engine, &p);
     if (!changed) {
-        subcommand_error(r->command, "it has ended: it is %s", batch_status_names[batch.status]);
+        subcommand_error(r->command, "the batch cannot be cancelled: it is %s",
+                         batch_status_names[batch.status]);
         return CTL_FAILED;
     }
     batch_print_state(&batch);
@@ -216,14 +218,14 @@ static const char *batch_usage_error(const struct batch_settings *s)
     bool has_students = s->cohort || s->students.n > 0;
 
     if (s->action != SUBMIT)
-        return !s->id         ? "which? ID is missing"
+        return !s->id         ? "ID is required: the batch to watch or cancel"
                : has_students ? "--student and --cohort are for submit"
                               : NULL;
     if (s->id)
-        return "submit takes no ID";
+        return "submit has no ID: it prints the id of the new batch";
     if (s->cohort && s->students.n > 0)
-        return "--cohort and --student do not go together";
-    return has_students ? NULL : "whom? --student or --cohort is missing";
+        return "--cohort and --student exclude each other";
+    return has_students ? NULL : "--student or --cohort is required";
 }
 
 static enum ctl_exit batch_run_action(struct batch_run *r)
@@ -259,7 +261,7 @@ static const struct option_rule batch_options[] = {
     {.name = "action", .value_name = "ACTION", .type = OPTION_OPERAND, .choices = batch_actions, .required = true,
      .offset = offsetof(struct batch_settings, action), .description = "submit, watch or cancel"},
     {.name = "id", .value_name = "ID", .type = OPTION_OPERAND, .offset = offsetof(struct batch_settings, id),
-     .description = "of the batch to watch or cancel"},
+     .description = "the batch to watch or cancel"},
     {.name = "student", .value_name = "ID[,ID...]", .type = OPTION_IDS, .offset = offsetof(struct batch_settings, students),
      .description = "submit these students; may be repeated"},
     {.name = "cohort", .value_name = "ID", .type = OPTION_ID, .offset = offsetof(struct batch_settings, cohort),
@@ -276,12 +278,12 @@ const struct subcommand batch_subcommand = {
     .name = "batch",
     .summary = "Submits, watches and cancels batches",
     .description =
-        "\nsubmit  has up to 1000 students' mastery made again from what is stored, and prints\n"
+        "\nsubmit  computes the mastery of up to 1000 students again from stored data, and prints\n"
         "        the id of the batch\n"
-        "watch   shows how far a batch has got until it ends: a bar with the time left, or,\n"
-        "        without a terminal, a line for each change; fails if the batch does, or if\n"
-        "        there is a student without a result\n"
-        "cancel  ends it; what has been done stays\n",
+        "watch   prints the progress of a batch until it ends: a bar with the time left, or,\n"
+        "        without a terminal, a line for each change; fails if the batch fails or a\n"
+        "        student has no result\n"
+        "cancel  cancels a batch; results that exist are kept\n",
     .options = batch_options,
     .default_settings = &batch_defaults,
     .settings_size = sizeof(struct batch_settings),

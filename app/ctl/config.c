@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* mastery-ctl config: prints the effective configuration with secrets masked, or the table of all
+ * settings as Markdown, from which docs/configuration.md is made. */
 #include "app/ctl/subcommand.h"
 
 #include <stdio.h>
@@ -29,7 +31,7 @@ static enum ctl_exit config_run(const struct subcommand *command, const void *se
 /* clang-format off */
 static const struct option_rule config_options[] = {
     {.name = "markdown", .type = OPTION_FLAG, .offset = offsetof(struct config_settings, markdown),
-     .description = "print the table of all settings there are; reads none"},
+     .description = "print the table of all settings instead; reads none"},
     {0},
 };
 /* clang-format on */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl dead: looks after dead letters. */
+/* mastery-ctl dead: lists, shows, retries and drops dead letters, the events and jobs that the
+ * worker has given up. A retried letter is first written to where it came from and only then
+ * removed, so that it exists twice for a moment, never not at all. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -28,13 +30,13 @@ struct dead_letter_run {
     const struct subcommand *command;
     const struct dead_letter_settings *settings;
     struct engine engine;
-    struct arena *arena; /* of one page, or of one letter's way back */
+    struct arena *arena; /* reset before each page */
     int64_t processed_count, refused_count;
 };
 
 /* ---- asking ---- */
 
-/* from with p NULL: the newest one. */
+/* Reads count letters from the id `from` on, oldest first; from.p NULL: only the newest one. */
 static bool dead_letter_read_page(struct dead_letter_run *r, struct str from, int count,
                                   struct dead_letter *ret_letters, size_t *ret_count,
                                   struct problem *p)
@@ -80,8 +82,8 @@ static struct str event_traceparent(struct str event, struct arena *arena)
     return str_of(json_object_get_string(found));
 }
 
-/* Asks to put it back to where it came from: behind all others of its shard's outbox or journal, or
- * into the queue, as a job. */
+/* Queues the command that puts the letter back to its source: to the end of its shard's outbox or
+ * journal, or as a job into the queue. */
 static void dead_letter_cmd_requeue(struct pipeline *pipeline, const struct dead_letter *letter)
 {
     static const struct str queue = STR_INIT("queue:");
@@ -103,7 +105,7 @@ static void dead_letter_cmd_requeue(struct pipeline *pipeline, const struct dead
     }
 }
 
-/* One round of writing; what Redis refuses is told in its own words. */
+/* Sends commands that write. False with p: Redis cannot be reached, or its own error text. */
 static bool dead_letter_write(struct dead_letter_run *r, struct pipeline *pipeline,
                               struct problem *p)
 {
@@ -129,7 +131,8 @@ static bool dead_letter_drop(struct dead_letter_run *r, const struct dead_letter
     return true;
 }
 
-/* An erasure may have taken it since its page was read. */
+/* Whether the letter is still there. An erasure may have removed it since its page was read, and a
+ * retry must not bring an erased student's data back. */
 static bool dead_letter_exists(struct dead_letter_run *r, struct str id, bool *ret_exists,
                                struct problem *p)
 {
@@ -146,7 +149,8 @@ static bool dead_letter_exists(struct dead_letter_run *r, struct str id, bool *r
     return false;
 }
 
-/* There first, gone here then: in between there are two of it, never none. */
+/* Puts the letter back, then removes it: a crash in between leaves two copies, never none, and
+ * event ids make the second one harmless. */
 static bool dead_letter_retry(struct dead_letter_run *r, const struct dead_letter *letter,
                               struct problem *p)
 {
@@ -154,7 +158,7 @@ static bool dead_letter_retry(struct dead_letter_run *r, const struct dead_lette
     bool exists;
 
     if (!letter->complete) {
-        subcommand_error(r->command, "%.*s: only the beginning of it was kept",
+        subcommand_error(r->command, "%.*s: cannot be retried, only its beginning was stored",
                          STR_ARG(letter->id));
         r->refused_count++;
         return true;
@@ -182,8 +186,8 @@ static bool dead_letter_process(struct dead_letter_run *r, const struct dead_let
 
 /* ---- all of them ---- */
 
-/* The time of the newest there is, INT64_MIN without any. What comes later is not looked at: a
- * letter that is put back may be dead again at once. */
+/* The time of the newest letter, INT64_MIN without letters. Later ones are not processed: a letter
+ * that was put back may fail again at once, and the loop would not end. */
 static bool dead_letter_newest_ms(struct dead_letter_run *r, int64_t *ret_ms, struct problem *p)
 {
     struct dead_letter newest;
@@ -258,13 +262,15 @@ static const char *dead_letter_usage_error(const struct dead_letter_settings *s)
     bool all = s->id && strcmp(s->id, "all") == 0;
 
     if (s->action == LIST)
-        return s->id ? "list takes no ID" : NULL;
+        return s->id ? "list has no ID; show ID prints one letter" : NULL;
     if (!s->id)
-        return s->action == SHOW ? "show which? ID is missing" : "which? ID is missing; or all";
+        return s->action == SHOW ? "ID is required, as list prints it"
+                                 : "ID is required, as list prints it, or all";
     if (all)
-        return s->action == SHOW ? "show takes one ID" : NULL;
-    return is_dead_letter_id(s->id) ? NULL
-                                    : "an ID is two numbers with a dash between, as list shows it";
+        return s->action == SHOW ? "show needs one ID, not all" : NULL;
+    return is_dead_letter_id(s->id)
+               ? NULL
+               : "ID must be two numbers with a dash between, as list prints it";
 }
 
 static enum ctl_exit dead_letter_run_action(struct dead_letter_run *r)
@@ -305,9 +311,9 @@ static const struct option_rule dead_letter_options[] = {
     {.name = "action", .value_name = "ACTION", .type = OPTION_OPERAND, .choices = dead_letter_actions, .required = true,
      .offset = offsetof(struct dead_letter_settings, action), .description = "list, show, retry or drop"},
     {.name = "id", .value_name = "ID", .type = OPTION_OPERAND, .offset = offsetof(struct dead_letter_settings, id),
-     .description = "of the letter, as list shows it; all with retry and drop"},
+     .description = "the letter, as list prints it; retry and drop accept all"},
     {.name = "limit", .value_name = "N", .type = OPTION_INT, .min = 1, .max = INT64_MAX,
-     .offset = offsetof(struct dead_letter_settings, limit), .description = "the oldest N alone (all)"},
+     .offset = offsetof(struct dead_letter_settings, limit), .description = "only the oldest N (default: all)"},
     {0},
 };
 /* clang-format on */
@@ -316,13 +322,13 @@ static const struct dead_letter_settings dead_letter_defaults = {.limit = INT64_
 
 const struct subcommand dead_letter_subcommand = {
     .name = "dead",
-    .summary = "Looks after dead letters: what was given up, and why",
+    .summary = "Lists, shows, retries or drops dead letters: events that could not be processed",
     .description =
-        "\nlist   a line each, oldest first: id, time, source, reason\n"
-        "show   all of one\n"
-        "retry  puts it back to where it came from: learning events to the worker, to be\n"
-        "       counted once for their id; events to publish behind those of their shard\n"
-        "drop   throws it away\n",
+        "\nlist   prints a line for each, oldest first: id, time, source, reason\n"
+        "show   prints one letter whole\n"
+        "retry  puts a letter back to its source: learning events go to the worker, which counts\n"
+        "       each event id once; events to publish go to the end of their shard's outbox\n"
+        "drop   deletes a letter\n",
     .options = dead_letter_options,
     .default_settings = &dead_letter_defaults,
     .settings_size = sizeof(struct dead_letter_settings),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl erase: what the route does, for whoever has the store and no token. */
+/* mastery-ctl erase: erases a student as DELETE /api/v1/compliance/student/ID does, but directly in
+ * Redis, for an operator without a token. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -38,7 +39,8 @@ static enum ctl_exit erase_student(const struct subcommand *command, struct eras
         subcommand_error(command, "%s", p.message);
         return CTL_FAILED;
     }
-    subcommand_error(command, "Redis is away: %s. What has been begun is completed by repeating it",
+    subcommand_error(command,
+                     "Redis cannot be reached: %s. Repeat the command to complete the erasure",
                      store_last_error(e->engine->store));
     return CTL_UNAVAILABLE;
 }
@@ -49,7 +51,8 @@ static enum ctl_exit erase_run(const struct subcommand *command, const void *set
     const struct erase_settings *s = settings;
     size_t count;
     const struct route_table *tables = route_tables(&count);
-    struct router *router = router_new(tables, count); /* the pool's metrics are laid out by it */
+    struct router *router =
+        router_new(tables, count); /* the layout of the shared metrics follows the routes */
     struct engine engine = {.store = NULL};
     struct erase e = {.engine = &engine,
                       .student = str_of(s->student),
@@ -77,15 +80,15 @@ static enum ctl_exit erase_run(const struct subcommand *command, const void *set
 static const struct option_rule erase_options[] = {
     {.name = "dry-run", .type = OPTION_FLAG, .offset = offsetof(struct erase_settings, dry_run), .description = "count only, change nothing"},
     {.name = "student", .value_name = "STUDENT", .type = OPTION_OPERAND, .required = true,
-     .offset = offsetof(struct erase_settings, student), .description = "who is to be forgotten"},
+     .offset = offsetof(struct erase_settings, student), .description = "the student to erase"},
     {0},
 };
 /* clang-format on */
 
 const struct subcommand erase_subcommand = {
     .name = "erase",
-    .summary = "Erases all that is kept of a student",
-    .description = "\nPrints how many records of each kind there were. Safe to repeat.\n",
+    .summary = "Erases all data of a student",
+    .description = "\nPrints the number of records of each kind. Can be repeated safely.\n",
     .options = erase_options,
     .settings_size = sizeof(struct erase_settings),
     .run = erase_run,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl export: what the route gives, for whoever has the store and no token. */
+/* mastery-ctl export: prints a student's data as GET /api/v1/compliance/export/ID does, but
+ * directly from Redis, for an operator without a token. */
 #include <stdio.h>
 
 #include "app/base/clock.h"
@@ -12,8 +13,8 @@ struct export_settings {
     const char *student;
 };
 
-/* What is ready goes out after each round: what has been printed before a failure is no export, and
- * has no hash. */
+/* Prints each piece as soon as it is complete, so that memory stays bounded. After a failure the
+ * output is incomplete JSON without its hash, which no reader takes for an export. */
 static enum ctl_exit export_print(const struct subcommand *command, struct engine *engine,
                                   struct export *e)
 {
@@ -68,14 +69,14 @@ static enum ctl_exit export_run(const struct subcommand *command, const void *se
 /* clang-format off */
 static const struct option_rule export_options[] = {
     {.name = "student", .value_name = "STUDENT", .type = OPTION_OPERAND, .required = true,
-     .offset = offsetof(struct export_settings, student), .description = "whose data"},
+     .offset = offsetof(struct export_settings, student), .description = "the student whose data is printed"},
     {0},
 };
 /* clang-format on */
 
 const struct subcommand export_subcommand = {
     .name = "export",
-    .summary = "Prints all that is kept of a student, as JSON with its hash",
+    .summary = "Prints all data of a student as JSON with its hash",
     .options = export_options,
     .settings_size = sizeof(struct export_settings),
     .run = export_run,

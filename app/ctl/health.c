@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* mastery-ctl health: requests /health, and with --ready also /ready, and prints a line for each
+ * and for each dependency. It reads no settings, so that it also works as a container's health
+ * check. */
 #include "app/ctl/subcommand.h"
 
 #include <curl/curl.h>
@@ -18,7 +21,7 @@ struct health_settings {
     int64_t timeout_s;
 };
 
-/* An endpoint and what it says when all is well. */
+/* An endpoint, and the value of "status" in its response when it is healthy. */
 struct check {
     const char *name;
     const char *good_status;
@@ -28,13 +31,14 @@ static const struct check health_check = {"health", "healthy"};
 static const struct check ready_check = {"ready", "ready"};
 
 struct response {
-    CURLcode failure; /* CURLE_OK: there is an answer */
+    CURLcode failure; /* CURLE_OK: there is a response */
     long http_status;
     int64_t duration_ms;
     struct buf body;
 };
 
-/* What libcurl calls with a piece of the body; less than it gave ends the transfer. */
+/* libcurl calls this for each piece of the body. Returning less than size * count ends the
+ * transfer. */
 static size_t health_on_body(char *bytes, size_t size, size_t count, void *body)
 {
     struct buf *out = body;
@@ -45,7 +49,7 @@ static size_t health_on_body(char *bytes, size_t size, size_t count, void *body)
     return out->failed ? 0 : size * count;
 }
 
-/* Of this very address: proxies of the environment are for the world outside. */
+/* Sends GET BASE/NAME. Proxies of the environment are not used: the check is about this address. */
 static void health_request(CURL *curl, const struct health_settings *s, const struct check *check,
                            struct arena *arena, struct response *ret)
 {
@@ -57,7 +61,7 @@ static void health_request(CURL *curl, const struct health_settings *s, const st
     while (base_url.n > 0 && base_url.p[base_url.n - 1] == '/')
         base_url.n--;
     url = arena_printf(arena, "%.*s/%s", STR_ARG(base_url), check->name);
-    if (s->source) /* an address, and no name of an interface */
+    if (s->source) /* "host!": an address, never the name of an interface */
         source = arena_printf(arena, "host!%s", s->source);
     if (!url.p || (s->source && !source.p))
         return;
@@ -81,7 +85,8 @@ static void health_print_state(enum colour colour, const char *state, const char
     (void)printf("%-*s ", NAME_WIDTH, name);
 }
 
-/* Text of a member, "" without one. What stands in an answer is printed only if it is plain. */
+/* The text of a member; "" if there is none, or if it has other than printable ASCII: what a server
+ * sends must not reach the terminal as control characters. */
 static const char *printable_member(struct json_object *object, const char *name)
 {
     struct json_object *member = NULL;
@@ -98,7 +103,8 @@ static const char *printable_member(struct json_object *object, const char *name
     return text;
 }
 
-/* The engine's own verdict stands above; these lines say what it rests on. */
+/* A line for each dependency in the response. They explain the engine's status and do not change
+ * the exit status. */
 static void health_print_dependencies(struct json_object *body)
 {
     struct json_object *all = NULL;
@@ -137,7 +143,7 @@ static enum ctl_exit health_print_response(const struct check *check,
     if (*status)
         (void)printf(" %s", status);
     else
-        (void)fputs(", and not what an engine answers", stdout);
+        (void)fputs(", not a response of an engine", stdout);
     if (*version)
         (void)printf(", version %s", version);
     (void)printf(", %" PRId64 " ms\n", response->duration_ms);
@@ -178,7 +184,7 @@ static enum ctl_exit health_run(const struct subcommand *command, const void *se
         }
         curl_easy_cleanup(curl);
     } else {
-        subcommand_error(command, "libcurl cannot be used");
+        subcommand_error(command, "libcurl cannot be initialised");
     }
     curl_global_cleanup();
     return status;
@@ -187,14 +193,14 @@ static enum ctl_exit health_run(const struct subcommand *command, const void *se
 /* clang-format off */
 static const struct option_rule health_options[] = {
     {.name = "url", .value_name = "URL", .type = OPTION_TEXT, .offset = offsetof(struct health_settings, url),
-     .description = "where the engine is (http://127.0.0.1:8005)"},
+     .description = "address of the engine (http://127.0.0.1:8005)"},
     {.name = "from", .value_name = "ADDRESS", .type = OPTION_TEXT,
      .offset = offsetof(struct health_settings, source),
-     .description = "address of this machine to ask from"},
+     .description = "address of this machine to connect from"},
     {.name = "ready", .type = OPTION_FLAG, .offset = offsetof(struct health_settings, ready),
-     .description = "ask /ready too, and so look at its store"},
+     .description = "request /ready too, which includes Redis and the worker"},
     {.name = "timeout", .value_name = "SECONDS", .type = OPTION_INT, .min = 1, .max = 300,
-     .offset = offsetof(struct health_settings, timeout_s), .description = "longest wait for each answer (5)"},
+     .offset = offsetof(struct health_settings, timeout_s), .description = "longest wait for each response (5)"},
     {0},
 };
 /* clang-format on */
@@ -204,10 +210,9 @@ static const struct health_settings health_defaults = {.url = "http://127.0.0.1:
 
 const struct subcommand health_subcommand = {
     .name = "health",
-    .summary = "Asks a running engine how it is",
-    .description =
-        "A line a check. Reads no settings.\n"
-        "Exit status: 0 it is well, 1 it answers otherwise, 2 wrong usage, 3 no answer.\n",
+    .summary = "Checks the health of a running engine",
+    .description = "Prints a line for each check. Reads no settings.\n"
+                   "Exit status: 0 healthy, 1 not healthy, 2 wrong usage, 3 no response.\n",
     .options = health_options,
     .default_settings = &health_defaults,
     .settings_size = sizeof(struct health_settings),

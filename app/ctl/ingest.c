@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl ingest: sends a file of learning events, a line each, to a running engine. */
+/* mastery-ctl ingest: sends a file of learning events, one JSON object a line, to a running engine,
+ * several requests at a time. FILE.done has the offset up to which all lines are done, for
+ * --resume; lines sent again are harmless, because the engine counts an event id once. */
 #include <curl/curl.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -17,7 +19,7 @@
 enum {
     PARALLEL_MAX = 64,
     RESPONSE_MAX = 16384,
-    TRIES = 8, /* of a line that gets no answer, or 5xx */
+    TRIES = 8, /* for a line without a response, or with 5xx */
     RETRY_MS = 250,
     RETRY_MAX_MS = 15000,
     TIMEOUT_S = 30,
@@ -32,7 +34,7 @@ struct ingest_settings {
 
 struct upload;
 
-/* A line on its way. */
+/* One line and its request. */
 struct upload_line {
     struct upload *upload;
     CURL *easy;
@@ -50,10 +52,10 @@ struct upload_line {
 struct upload {
     const struct subcommand *command;
     const struct ingest_settings *settings;
-    struct arena *arena; /* of one answer */
+    struct arena *arena; /* one response */
     FILE *in;
     bool is_stdin, is_at_end;
-    off_t offset, size; /* behind the last line read; of the file */
+    off_t offset, size; /* after the last line read; of the file */
     int64_t number;     /* of the last line read */
     char *url, *done_path;
     struct curl_slist *headers;
@@ -64,9 +66,9 @@ struct upload {
     bool aborted;
 };
 
-/* ---- how far we are ---- */
+/* ---- the position in the file ---- */
 
-/* Everything before is done. */
+/* The offset before which every line has its final response. */
 static off_t upload_done_until(const struct upload *s, int64_t *ret_number)
 {
     off_t until = s->offset;
@@ -81,7 +83,7 @@ static off_t upload_done_until(const struct upload *s, int64_t *ret_number)
     return until;
 }
 
-/* Written anew and put in place of the old one, so that there always is a whole one. */
+/* Writes a new file and renames it over the old one, so that a whole one always exists. */
 static void upload_save_position(struct upload *s)
 {
     char path[4096];
@@ -93,7 +95,7 @@ static void upload_save_position(struct upload *s)
         return;
     out = fopen(path, "we");
     if (!out)
-        return; /* the next run begins earlier, and the engine knows the events */
+        return; /* the next run then starts earlier, and the engine knows the events already */
     (void)fprintf(out, "%" PRId64 " %" PRId64 "\n", (int64_t)until, number);
     if (fclose(out) == 0)
         (void)rename(path, s->done_path);
@@ -135,7 +137,7 @@ static void upload_show_progress(struct upload *s)
     upload_save_position(s);
 }
 
-/* ---- answers ---- */
+/* ---- responses ---- */
 
 static struct json_object *json_member(struct json_object *object, const char *name)
 {
@@ -146,7 +148,8 @@ static struct json_object *json_member(struct json_object *object, const char *n
     return found;
 }
 
-/* What stands in an answer is printed only as far as it is plain. */
+/* Prints a text of the response with ? for all but printable ASCII: a server must not reach the
+ * terminal with control characters. */
 static void print_printable(struct json_object *text)
 {
     const char *p = json_object_is_type(text, json_type_string) ? json_object_get_string(text) : "";
@@ -214,11 +217,11 @@ static void upload_on_response(struct upload *s, struct upload_line *upload_line
     (void)curl_easy_getinfo(upload_line->easy, CURLINFO_RESPONSE_CODE, &status);
     if (failure != CURLE_OK) {
         upload_retry_line(s, upload_line, curl_easy_strerror(failure));
-    } else if (status == 429) { /* its budget is everybody's */
+    } else if (status == 429) { /* the rate limit counts all lines together */
         s->pause_until_us = clock_monotonic_us() + retry_after_us(upload_line);
     } else if (status >= 500) {
-        upload_retry_line(s, upload_line, "the engine is not well");
-    } else if (status == 401) { /* no other line would fare better */
+        upload_retry_line(s, upload_line, "the engine keeps failing (5xx)");
+    } else if (status == 401) { /* the token is refused: so it would be for every other line */
         upload_report_rejected(s, upload_line, status);
         s->aborted = true;
     } else {
@@ -267,7 +270,7 @@ static void upload_send_line(struct upload *s, struct upload_line *upload_line)
         s->aborted = true;
 }
 
-/* The next line that is not empty. False at the end. */
+/* Reads the next line that is not empty. False at the end of the file. */
 static bool upload_read_line(struct upload *s, struct upload_line *upload_line)
 {
     while (!s->is_at_end) {
@@ -349,7 +352,7 @@ static void upload_send_all(struct upload *s)
     } while (s->aborted ? upload_has_lines(s, true) : upload_has_lines(s, false) || !s->is_at_end);
 }
 
-/* ---- beginning and end ---- */
+/* ---- start and finish ---- */
 
 static bool upload_open_file(struct upload *s)
 {
@@ -366,7 +369,9 @@ static bool upload_open_file(struct upload *s)
     s->size = about.st_size;
     if (!s->settings->resume || upload_load_position(s))
         return true;
-    subcommand_error(s->command, "%s cannot be used", s->done_path);
+    subcommand_error(s->command,
+                     "%s is not a position in this file: delete it, or run without --resume",
+                     s->done_path);
     return false;
 }
 
@@ -421,7 +426,7 @@ static enum ctl_exit upload_finish(struct upload *s, int64_t took_us)
         (void)unlink(s->done_path); /* nothing is left to resume */
     (void)printf("%" PRId64 " accepted, %" PRId64 " rejected, %.1f s%s\n", s->accepted, s->rejected,
                  (double)took_us / 1e6,
-                 s->aborted && !s->is_stdin ? "; not finished: --resume goes on" : "");
+                 s->aborted && !s->is_stdin ? "; not finished: continue with --resume" : "");
     if (s->aborted)
         return CTL_UNAVAILABLE;
     return s->rejected > 0 ? CTL_FAILED : CTL_DONE;
@@ -468,15 +473,15 @@ static enum ctl_exit ingest_run(const struct subcommand *command, const void *se
 /* clang-format off */
 static const struct option_rule ingest_options[] = {
     {.name = "file", .value_name = "FILE", .type = OPTION_OPERAND, .required = true, .offset = offsetof(struct ingest_settings, file),
-     .description = "events as ingest takes them, a line each; - for standard input"},
+     .description = "learning events, one JSON object a line; - for standard input"},
     {.name = "url", .value_name = "URL", .type = OPTION_TEXT, .offset = offsetof(struct ingest_settings, url),
-     .description = "where the engine is (http://127.0.0.1:8005)"},
+     .description = "address of the engine (http://127.0.0.1:8005)"},
     {.name = "token", .value_name = "TOKEN", .type = OPTION_TEXT, .offset = offsetof(struct ingest_settings, token),
-     .description = "whose events they are, or who may send them; better in MASTERY_TOKEN"},
+     .description = "a token that may send these events; better in MASTERY_TOKEN"},
     {.name = "resume", .type = OPTION_FLAG, .offset = offsetof(struct ingest_settings, resume),
-     .description = "go on where the last run stopped, by FILE.done"},
+     .description = "continue where the last run stopped, as FILE.done says"},
     {.name = "parallel", .value_name = "N", .type = OPTION_INT, .min = 1, .max = PARALLEL_MAX, .offset = offsetof(struct ingest_settings, parallel),
-     .description = "so many at a time (16)"},
+     .description = "requests at a time (16)"},
     {0},
 };
 /* clang-format on */
@@ -488,10 +493,10 @@ const struct subcommand ingest_subcommand = {
     .name = "ingest",
     .summary = "Sends a file of learning events to a running engine",
     .description =
-        "\nRejected lines are told with their numbers, and the rest goes on. When the engine says\n"
-        "that it is too much (429) or is away, it waits; if it stays away it stops, and FILE.done\n"
-        "says how far it came. Sending an event twice counts it once. Reads no settings but\n"
-        "MASTERY_TOKEN.\n",
+        "\nReports rejected lines with their numbers and continues. On 429, and when the engine\n"
+        "cannot be reached, it waits and tries again; if that does not help it stops, and\n"
+        "FILE.done has the position. An event that is sent twice counts once. Reads no settings\n"
+        "but MASTERY_TOKEN.\n",
     .options = ingest_options,
     .default_settings = &ingest_defaults,
     .settings_size = sizeof(struct ingest_settings),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl: the operator's tool. */
+/* mastery-ctl, the operator's tool: finds the subcommand, parses its options, runs it and turns its
+ * result into the exit status. What a subcommand does is in its own file. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,15 +37,16 @@ enum { SUBCOMMANDS = sizeof(subcommands) / sizeof(subcommands[0]) };
 static void ctl_print_help(FILE *out)
 {
     (void)fputs("Usage: mastery-ctl COMMAND [OPTION]...\n\n"
-                "Looks after a Mastery Engine. Commands:\n\n",
+                "Operates a Mastery Engine. Commands:\n\n",
                 out);
     for (size_t i = 0; i < SUBCOMMANDS; i++)
         (void)fprintf(out, "  %-18s %s\n", subcommands[i]->name, subcommands[i]->summary);
-    (void)fputs("\n  --help             print this and end; mastery-ctl COMMAND --help tells more\n"
-                "  --version          print the version and end\n\n"
-                "Settings come from the environment, as the engine's do: mastery-ctl config.\n"
-                "Exit status: 0 done, 1 failed, 2 wrong usage, 3 store or service away.\n",
-                out);
+    (void)fputs(
+        "\n  --help             print this help and exit; see also mastery-ctl COMMAND --help\n"
+        "  --version          print the version and exit\n\n"
+        "Settings come from the environment, like the engine's; mastery-ctl config prints them.\n"
+        "Exit status: 0 done, 1 failed, 2 wrong usage, 3 Redis or the service cannot be reached.\n",
+        out);
 }
 
 static void ctl_print_subcommand_help(const struct subcommand *command, FILE *out)
@@ -94,8 +96,7 @@ static enum ctl_exit ctl_run(const char *name, int argc, char *const *argv)
     enum ctl_exit status;
 
     if (!command) {
-        (void)fprintf(stderr,
-                      "mastery-ctl: there is no command %s\nmastery-ctl --help lists them\n", name);
+        (void)fprintf(stderr, "mastery-ctl: unknown command %s\nSee mastery-ctl --help\n", name);
         return CTL_USAGE;
     }
     arena = arena_new(ARENA_FIRST, ARENA_CAP);
@@ -108,7 +109,8 @@ static enum ctl_exit ctl_run(const char *name, int argc, char *const *argv)
     return status;
 }
 
-/* What could not be printed was not done: a full disk must not look like success. */
+/* A result that could not be written to standard output counts as a failure: a full disk must not
+ * look like success. */
 static int ctl_exit_status(enum ctl_exit status)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
@@ -119,9 +121,9 @@ static int ctl_exit_status(enum ctl_exit status)
 
 int main(int argc, char **argv)
 {
-    process_disable_dumps(); /* it reads the same secrets as the engine */
+    process_disable_dumps(); /* the environment has the engine's secrets */
     (void)signal(SIGPIPE,
-                 SIG_IGN); /* a Redis or a gnuplot that goes away is an error, not the end */
+                 SIG_IGN); /* a closed connection or pipe is an error of write(), not a death */
     if (argc < 2) {
         ctl_print_help(stderr);
         return CTL_USAGE;

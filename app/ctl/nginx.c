@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* mastery-ctl nginx-locations: prints one section of what nginx_locations.h describes. It reads no
+ * settings, so that nginx can be configured before the engine is. */
 #include "app/ctl/subcommand.h"
 
 #include <stdio.h>
@@ -37,7 +39,7 @@ static const struct option_rule nginx_locations_options[] = {
 
 const struct subcommand nginx_locations_subcommand = {
     .name = "nginx-locations",
-    .summary = "Prints the part of nginx's configuration that follows from the routes",
+    .summary = "Prints the section of nginx's configuration that follows from the routes",
     .description =
         "Reads no settings. The maps belong into http{}, the locations into the server of the\n"
         "public port or into that of the Dapr sidecar.\n",

@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* From route tables to nginx configuration. Every pattern of every route is a claim on a path; the
+ * claims are sorted, so that those of one path are neighbours and become one location. A bucket is
+ * a rate limit that several routes may share; nginx counts it by the variable $bucket. */
 #include "app/ctl/nginx_locations.h"
 
 #include <stdlib.h>
 
-/* Paths that no route claims share this budget. */
+/* Requests for paths without a route share this rate-limit bucket. */
 #define OTHER_BUCKET "other"
 enum { OTHER_PER_MINUTE = 50 };
 
-/* One pattern of one route, canonical or alias. */
+/* One pattern of one route: its canonical one or an alias. */
 struct claim {
     const char *pattern;
     const struct route *route;
-    size_t rank; /* in the tables: keeps the sort stable */
+    size_t rank; /* position in the tables: qsort is not stable by itself */
 };
 
-/* Claims sorted by pattern: those of one path, whatever their methods, stand together. */
+/* Claims sorted by pattern, so that all methods of one path are neighbours. */
 struct claims {
     struct claim *v;
     size_t n;
@@ -35,8 +38,8 @@ static const char *segment_end(const char *p)
     return p + strcspn(p, "/");
 }
 
-/* Literals before parameters, as nginx takes the first regular expression that matches and the
- * router prefers literals; two parameters are equal whatever their names. */
+/* Sorts literals before parameters: nginx uses the first regular expression that matches, and the
+ * router prefers literals. Two parameters are equal whatever their names are. */
 static int pattern_compare(const char *a, const char *b)
 {
     while (*a && *b) {
@@ -55,8 +58,8 @@ static int pattern_compare(const char *a, const char *b)
     return (unsigned char)*a - (unsigned char)*b;
 }
 
-/* Within a path the sidecar's own come last: the first claim is then the same on both servers, and
- * with it the name of the path's map. */
+/* Within a path, routes of the sidecar alone come last: the first claim is then the same on both
+ * servers, and with it the name of the path's map. */
 static int claim_compare(const void *a, const void *b)
 {
     const struct claim *x = a, *y = b;
@@ -83,7 +86,8 @@ static void claims_add(struct claims *claims, const struct route *route)
     }
 }
 
-/* ret->v is the caller's to free, NULL without memory. */
+/* Collects the claims of all routes, sorted. The caller frees ret->v, which is NULL without memory.
+ */
 static void claims_collect(const struct route_table *tables, size_t count, struct claims *ret)
 {
     const size_t patterns_max = 1 + sizeof(((struct route *)0)->aliases) / sizeof(char *);
@@ -112,7 +116,7 @@ static struct claims claims_cut_path(struct claims *rest)
     return path;
 }
 
-/* Takes out what the public server does not know. */
+/* Removes the routes that only the sidecar's server has. */
 static void claims_drop_sidecar(struct claims *claims)
 {
     size_t kept = 0;
@@ -131,7 +135,8 @@ static bool path_has_one_bucket(struct claims path)
     return true;
 }
 
-/* The earliest claim of the same bucket; complains and gives NULL when their limits differ. */
+/* The first claim of the same bucket. NULL with a line on standard error when their limits differ.
+ */
 static const struct claim *bucket_first_claim(struct claims claims, const struct claim *claim)
 {
     const char *bucket = route_bucket(claim->route);
@@ -140,10 +145,11 @@ static const struct claim *bucket_first_claim(struct claims claims, const struct
         if (strcmp(route_bucket(claims.v[i].route), bucket) != 0)
             continue;
         if (route_limit(claims.v[i].route) == route_limit(claim->route))
-            /* v is the caller's */
+            /* claims.v is not local */
             /* cppcheck-suppress returnDanglingLifetime */
             return &claims.v[i];
-        (void)fprintf(stderr, "nginx-locations: %s and %s share the budget %s, not its limit\n",
+        (void)fprintf(stderr,
+                      "nginx-locations: %s and %s share the bucket %s but have different limits\n",
                       claims.v[i].route->name, claim->route->name, bucket);
         return NULL;
     }
@@ -166,7 +172,7 @@ static int print_classes(FILE *out, struct claims claims)
     return 0;
 }
 
-/* Methods that the path does not know count against its first budget: they cost a 405. */
+/* Methods that the path does not have count in its first bucket: answering 405 costs as well. */
 static void print_method_buckets(FILE *out, struct claims path)
 {
     (void)fprintf(out, "\n# %s\nmap $request_method $bucket_%zu {\n    default %s;\n",
@@ -237,7 +243,8 @@ static bool limit_is_repeated(struct claims path, size_t before)
     return false;
 }
 
-/* A path with several classes is in the zones of each; a zone counts only requests of its class. */
+/* A path whose methods have several limits includes the zone of each; a zone counts only requests
+ * of its own limit. */
 static void print_limits(FILE *out, struct claims path, const char *server)
 {
     for (size_t i = 0; i < path.n; i++) {
@@ -299,7 +306,7 @@ int nginx_locations_print(FILE *out, const struct route_table *tables, size_t co
 
     claims_collect(tables, count, &claims);
     if (!claims.v) {
-        (void)fputs("nginx-locations: no memory\n", stderr);
+        (void)fputs("nginx-locations: out of memory\n", stderr);
         return -1;
     }
     if (section == NGINX_PUBLIC)

@@ -267,5 +267,5 @@ void options_print_help(const struct option_rule *rules, FILE *out)
         option_print_line(out, option_prefix(rule), option_label(rule),
                           is_operand(rule) || !rule->value_name ? "" : rule->value_name,
                           rule->description);
-    option_print_line(out, "--", "help", "", "print this and end");
+    option_print_line(out, "--", "help", "", "print this help and exit");
 }

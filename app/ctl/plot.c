@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Starts gnuplot with posix_spawn and a pipe. The process runs under no seccomp filter, unlike the
+ * engine, so starting a program is allowed. */
 #include "app/ctl/plot.h"
 
 #include <errno.h>
@@ -12,7 +14,7 @@ static bool path_has_suffix(struct str s, struct str end)
     return s.n > end.n && str_equal((struct str){s.p + s.n - end.n, end.n}, end);
 }
 
-/* NULL for a name that no terminal of gnuplot is for. */
+/* The gnuplot terminal for a file's name; NULL when there is none. */
 static const char *gnuplot_terminal(struct str path)
 {
     if (str_equal(path, STR("-")))
@@ -22,11 +24,11 @@ static const char *gnuplot_terminal(struct str path)
     return path_has_suffix(path, STR(".svg")) ? "svg background rgb 'white' size 1000" : NULL;
 }
 
-/* Starts gnuplot between two descriptors; 0, or what is wrong as an errno. */
+/* Starts gnuplot with in and out as its standard input and output. Returns 0 or an errno. */
 static int gnuplot_spawn(int in, int out, pid_t *ret_pid)
 {
     static char name[] = "gnuplot", quiet[] = "-d";
-    char *const argv[] = {name, quiet, NULL}; /* -d: without the user's own settings */
+    char *const argv[] = {name, quiet, NULL}; /* -d: ignore the user's own ~/.gnuplot */
     posix_spawn_file_actions_t actions;
     int error = posix_spawn_file_actions_init(&actions);
 
@@ -57,7 +59,8 @@ static int gnuplot_start(int out, struct plot *ret)
     return error != 0 ? error : errno;
 }
 
-/* The file is opened here: gnuplot would draw on standard output if it could not. */
+/* The file is opened here, because gnuplot would draw on standard output if it could not open it.
+ */
 static int plot_open_output(const char *path)
 {
     if (strcmp(path, "-") == 0)
@@ -72,10 +75,10 @@ bool plot_begin(const struct subcommand *command, const char *path, int height, 
     int out, error;
 
     if (!terminal) {
-        subcommand_error(command, "a plot is a .png or .svg file, or - for the terminal");
+        subcommand_error(command, "a chart is a .png or .svg file, or - for text");
         return false;
     }
-    (void)fflush(stdout); /* what stands before a drawing in text comes before it */
+    (void)fflush(stdout); /* a text chart comes after what was printed before */
     out = plot_open_output(path);
     if (out < 0) {
         subcommand_error(command, "%s: %s", path, strerror(errno));
@@ -83,7 +86,7 @@ bool plot_begin(const struct subcommand *command, const char *path, int height, 
     }
     error = gnuplot_start(out, ret);
     if (out != STDOUT_FILENO)
-        (void)close(out); /* gnuplot has its own */
+        (void)close(out); /* gnuplot has a copy of it */
     if (error != 0)
         subcommand_error(command, "gnuplot: %s", strerror(error));
     else
@@ -102,6 +105,6 @@ bool plot_end(const struct subcommand *command, struct plot *plot)
         ;
     if (written && WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return true;
-    subcommand_error(command, "gnuplot did not draw it");
+    subcommand_error(command, "gnuplot failed: the chart was not drawn");
     return false;
 }

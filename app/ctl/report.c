@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl report: a student's, or a cohort's, history and prediction as a chart. */
+/* mastery-ctl report: draws a student's history and prediction, or a cohort's mean history and
+ * quartiles. Histories of a cohort are read in chunks, one round trip each; the chart itself is
+ * drawn by report_plot. Students who have withdrawn consent to analytics are left out. */
 #include <stdio.h>
 
 #include "app/base/clock.h"
@@ -17,11 +19,11 @@ struct report_settings {
     int64_t days;
 };
 
-/* What is known of a group by day, as it stood at the close of each. */
+/* The scores of a group at the end of each day, index 0 the oldest. */
 struct group {
-    size_t n;                     /* students with data */
-    size_t excluded;              /* who have withdrawn consent to analytics */
-    double *scores[HISTORY_DAYS]; /* of the known[d] students who had a score by then */
+    size_t n;                     /* students with a history */
+    size_t excluded;              /* students who have withdrawn consent to analytics */
+    double *scores[HISTORY_DAYS]; /* known[d] values: of the students who had a score by that day */
     size_t known[HISTORY_DAYS];
     double sums[HISTORY_DAYS][COMPONENTS];
     size_t sum_counts[HISTORY_DAYS][COMPONENTS];
@@ -32,8 +34,8 @@ struct report_run {
     const struct subcommand *command;
     const struct report_settings *settings;
     struct engine engine;
-    struct arena *arena;       /* of all that stays */
-    struct arena *chunk_arena; /* of the histories of one piece */
+    struct arena *arena;       /* lives until the end of the run */
+    struct arena *chunk_arena; /* the replies of one chunk */
     int32_t today;
     struct report report;
     char title[TITLE_SIZE];
@@ -74,7 +76,8 @@ static void group_add_day(struct group *g, int d, const struct daily *day)
     }
 }
 
-/* Each day counts with the latest score up to it, so that nobody drops out by being idle. */
+/* Adds the history to the group. A day without a score counts with the latest score before it, so
+ * that an idle student stays in the mean. */
 static void group_add_student(struct report_run *r, struct group *g, const struct history *h)
 {
     int32_t first = r->today - HISTORY_DAYS + 1;
@@ -117,7 +120,7 @@ static bool group_add_chunk(struct report_run *r, struct group *g, const struct 
     return true;
 }
 
-/* The days of the group on which anybody had a score. */
+/* Computes mean and quartiles of each day on which at least one student had a score. */
 static void group_compute_means(struct report_run *r, struct group *g)
 {
     struct report *report = &r->report;
@@ -197,7 +200,7 @@ static bool report_read_cohort(struct report_run *r, struct group **ret, struct 
     return r->report.history.n > 0;
 }
 
-/* ---- what is said about it ---- */
+/* ---- prediction and summary ---- */
 
 static void report_predict(struct report_run *r, struct forecast *ret)
 {
@@ -233,7 +236,8 @@ static void report_print_summary(const struct report_run *r, const struct group 
                  r->title, r->report.history.n, r->report.days_ahead, last->score,
                  last->interval.level * 100, last->interval.lower, last->interval.upper);
     if (g && g->excluded > 0)
-        (void)printf("%zu left out: no consent to analytics\n", g->excluded);
+        (void)printf("%zu students left out: they have withdrawn consent to analytics\n",
+                     g->excluded);
 }
 
 /* ---- all of it ---- */
@@ -266,7 +270,7 @@ static enum ctl_exit report_run(const struct subcommand *command, const void *se
     r->command = command;
     r->settings = settings;
     if (!r->settings->student == !r->settings->cohort)
-        return subcommand_usage_error(command, "one STUDENT, or --cohort");
+        return subcommand_usage_error(command, "either STUDENT or --cohort is required");
     r->today = day_of_ms(clock_wall_ms());
     r->arena = arena_new(ARENA_FIRST, ARENA_CAP);
     r->chunk_arena = arena_new(ARENA_FIRST, ARENA_CAP);
@@ -281,13 +285,13 @@ static enum ctl_exit report_run(const struct subcommand *command, const void *se
 /* clang-format off */
 static const struct option_rule report_options[] = {
     {.name = "student", .value_name = "STUDENT", .type = OPTION_OPERAND, .offset = offsetof(struct report_settings, student),
-     .description = "whose"},
+     .description = "the student"},
     {.name = "cohort", .value_name = "ID", .type = OPTION_ID, .offset = offsetof(struct report_settings, cohort),
-     .description = "instead: of this cohort, the mean and the quartiles of its students"},
+     .description = "instead: the mean and quartiles of this cohort's students"},
     {.name = "output", .value_name = "FILE", .type = OPTION_TEXT, .required = true, .offset = offsetof(struct report_settings, output),
-     .description = "a .png or .svg file; - draws in letters"},
+     .description = "a .png or .svg file; - for text"},
     {.name = "days", .value_name = "N", .type = OPTION_INT, .min = 1, .max = REPORT_AHEAD_MAX,
-     .offset = offsetof(struct report_settings, days), .description = "how far the prediction goes (14)"},
+     .offset = offsetof(struct report_settings, days), .description = "days ahead to predict (14)"},
     {0},
 };
 /* clang-format on */
@@ -299,8 +303,8 @@ const struct subcommand report_subcommand = {
     .summary = "Draws a student's or a cohort's history and prediction",
     .description =
         "\nThe chart shows the daily scores of the last 90 days over the four levels, the\n"
-        "prediction with its interval, and the components; by gnuplot. Who has withdrawn\n"
-        "consent to analytics is left out.\n",
+        "prediction with its interval, and the components. Needs gnuplot. Students who have\n"
+        "withdrawn consent to analytics are left out.\n",
     .options = report_options,
     .default_settings = &report_defaults,
     .settings_size = sizeof(struct report_settings),

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Writes gnuplot's commands and data for the chart: first the data as named blocks ($days, $ahead),
+ * then the panel with scores, then the panel with components. */
 #include "app/ctl/report_plot.h"
 
 #include <stdio.h>
@@ -8,13 +10,13 @@
 
 enum { HEIGHT = 760 };
 
-/* Colours that the colour-blind can tell apart (Paul Tol's "bright" scheme). */
+/* Colours that colour-blind readers can tell apart: Paul Tol's "bright" scheme. */
 static const char score_colour[] = "#4477aa", spread_colour[] = "#888888";
 static const char *const component_colours[COMPONENTS] = {"#4477aa", "#ee6677", "#228833",
                                                           "#ccbb44"};
 static const char *const level_colours[LEVELS] = {"#fbe9e7", "#fff8e1", "#eef6ea", "#e3f0e3"};
 
-/* ---- data, a line a day ---- */
+/* ---- data: one line a day ---- */
 
 static void plot_write_day(FILE *out, int32_t day)
 {
@@ -87,7 +89,7 @@ static void plot_set_levels(FILE *out)
     }
 }
 
-/* The grid of both panels' times is the same, so that a day stands above itself. */
+/* Both panels have the same margins, so that a day has the same position in both. */
 static void plot_begin_panel(FILE *out, double bottom, double top)
 {
     (void)fprintf(
@@ -135,7 +137,7 @@ static bool component_is_known(const struct report *r, int component)
     return false;
 }
 
-/* Those without any evidence are left out: a line at 0 would look like scores. */
+/* Components without any evidence are left out: a line at 0 would look like scores of 0. */
 static void plot_components(FILE *out, const struct report *r)
 {
     const char *separator = "plot";

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl schema: may this version use that store? */
+/* mastery-ctl schema: prints the schema number of the store and that of this version, and whether
+ * this version may use the store (docs/runbooks.md). */
 #include "app/store/schema.h"
 
 #include <inttypes.h>
@@ -18,7 +19,7 @@ static enum ctl_exit schema_print(const struct subcommand *command, struct engin
     pipeline_init(&pipeline, arena, NULL);
     schema_cmd = schema_cmd_get(&pipeline);
     if (!store_wait(engine->store, &pipeline)) {
-        subcommand_error(command, "Redis is away: %s", store_last_error(engine->store));
+        subcommand_error(command, "Redis cannot be reached: %s", store_last_error(engine->store));
         return CTL_UNAVAILABLE;
     }
     if (!schema_parse(schema_cmd, &found, why, sizeof(why))) {
@@ -47,10 +48,10 @@ static enum ctl_exit schema_run(const struct subcommand *command, const void *se
 
 const struct subcommand schema_subcommand = {
     .name = "schema",
-    .summary = "Prints the schema of the store and the one that this version knows",
+    .summary = "Prints the schema number of the store and that of this version",
     .description =
-        "A store of a higher schema belongs to a later version: this one leaves it alone, its\n"
-        "pool is not ready, and its commands say so. docs/runbooks.md, \"Roll back\".\n"
-        "Exit status: 0 this version may use the store, 3 it may not, or Redis is away.\n",
+        "A store with a higher number belongs to a later version. This version does not write to\n"
+        "it and is not ready. See docs/runbooks.md, \"Roll back\".\n"
+        "Exit status: 0 this version may use the store, 3 it may not or Redis cannot be reached.\n",
     .run = schema_run,
 };

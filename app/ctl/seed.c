@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* mastery-ctl seed: writes days of history into Redis, generated (seed_curve) or from a CSV file
+ * (seed_csv). The plan is complete and checked before the first write. */
 #include "app/ctl/subcommand.h"
 
 #include <errno.h>
@@ -24,7 +26,7 @@ static const struct seed_settings seed_defaults = {
         {.prefix = "load_", .days = 30, .from = 0.4, .to = 0.8, .noise = 0.05, .random_seed = 1},
 };
 
-/* Goes through a run of the command. */
+/* The state of one run of the subcommand. */
 struct seeding {
     const struct subcommand *command;
     const struct seed_settings *settings;
@@ -41,7 +43,8 @@ static bool curve_has_students(const struct seed_curve *c)
     return c->students.n > 0 || c->student_count > 0;
 }
 
-/* Whether options for made-up history were given that a file has no use for. */
+/* Whether options were given that shape a generated history. With a file they have no effect, and
+ * the user should know. */
 static bool curve_has_shape(const struct seed_curve *c)
 {
     const struct seed_curve *p = &seed_defaults.curve;
@@ -54,9 +57,10 @@ static bool curve_has_shape(const struct seed_curve *c)
 static const char *seed_usage_error(const struct seed_settings *s)
 {
     if (!s->file && !curve_has_students(&s->curve))
-        return "who? Name students by --student or --students, or a FILE";
+        return "--student, --students or a FILE is required";
     if (s->file && (curve_has_students(&s->curve) || curve_has_shape(&s->curve)))
-        return "a FILE says all: of the options only --keep-going goes with it";
+        return "with a FILE only --keep-going is allowed: the file has all students, days and "
+               "values";
     return NULL;
 }
 
@@ -153,8 +157,8 @@ static void seed_report_unavailable(const struct seeding *s, const struct store 
     const char *why = store_last_error(store);
 
     if (store_connected(store))
-        why = "it takes no writes at the moment";
-    subcommand_error(s->command, "Redis is away: %s", *why ? why : "no answer");
+        why = "it accepts no writes at the moment";
+    subcommand_error(s->command, "Redis cannot be reached: %s", *why ? why : "no reply");
 }
 
 static enum ctl_exit seed_write_plan(struct seeding *s, struct engine *engine)
@@ -206,23 +210,23 @@ static enum ctl_exit seed_command_run(const struct subcommand *command, const vo
 /* clang-format off */
 static const struct option_rule seed_options[] = {
     {.name = "student", .value_name = "ID[,ID...]", .type = OPTION_IDS, SETTING(curve.students),
-     .description = "make up history of these; may be repeated"},
+     .description = "generate history of these students; may be repeated"},
     {.name = "students", .value_name = "N", .type = OPTION_INT, .min = 1, .max = STUDENTS_MAX, SETTING(curve.student_count),
-     .description = "make up history of N students, PREFIX1 to PREFIXN"},
+     .description = "generate history of N students, PREFIX1 to PREFIXN"},
     {.name = "prefix", .value_name = "PREFIX", .type = OPTION_TEXT, SETTING(curve.prefix),
-     .description = "what their ids begin with (load_)"},
+     .description = "start of their ids (load_)"},
     {.name = "days", .value_name = "N", .type = OPTION_INT, .min = 1, .max = HISTORY_DAYS, SETTING(curve.days),
      .description = "days of history, the last one today (30)"},
     {.name = "from", .value_name = "VALUE", .type = OPTION_SHARE, SETTING(curve.from),
-     .description = "where the values begin, 0 to 1 (0.4)"},
+     .description = "values on the first day, 0 to 1 (0.4)"},
     {.name = "to", .value_name = "VALUE", .type = OPTION_SHARE, SETTING(curve.to),
-     .description = "where they end (0.8)"},
+     .description = "values on the last day (0.8)"},
     {.name = "noise", .value_name = "DEVIATION", .type = OPTION_SHARE, SETTING(curve.noise),
-     .description = "normal noise around the line, 0 to 1 (0.05)"},
+     .description = "standard deviation of the noise, 0 to 1 (0.05)"},
     {.name = "random-seed", .value_name = "NUMBER", .type = OPTION_INT, .min = 0, .max = INT64_MAX, SETTING(curve.random_seed),
-     .description = "another number, other noise (1)"},
+     .description = "seed of the noise (1)"},
     {.name = "keep-going", .type = OPTION_FLAG, SETTING(keep_going),
-     .description = "leave out what cannot be loaded, and load the rest"},
+     .description = "skip what cannot be loaded and load the rest"},
     {.name = "file", .value_name = "FILE", .type = OPTION_OPERAND, SETTING(file),
      .description = "CSV file to load instead; - for standard input"},
     {0},
@@ -233,10 +237,11 @@ const struct subcommand seed_subcommand = {
     .name = "seed",
     .summary = "Writes days of history into the store",
     .description =
-        "\nMade up for the students named, or from the lines of a file:\n"
+        "\nGenerates history for the given students, or loads the lines of a file:\n"
         "  student_id,date,completion,quiz,quality,consistency\n"
-        "with dates of the last 90 days, UTC, and values from 0 to 1. All is checked before\n"
-        "anything is written. History cannot be put before data that a student already has.\n",
+        "with dates of the last 90 days, UTC, and values from 0 to 1. Everything is checked "
+        "before\n"
+        "anything is written. History cannot be added before data that a student already has.\n",
     .options = seed_options,
     .default_settings = &seed_defaults,
     .settings_size = sizeof(struct seed_settings),

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Parses CSV into a seed_plan: every line is checked, the valid rows are sorted by student and day,
+ * and then grouped by student. Errors name the file and the line; parsing goes on after them, so
+ * that one run shows them all. */
 #include "app/ctl/seed_csv.h"
 
 #include <stdarg.h>
@@ -7,7 +10,8 @@
 #include "app/base/clock.h"
 #include "app/base/ids.h"
 
-/* "a,2026-01-31,0,0,0,0": no good line is shorter, so the text bounds their number. */
+/* No valid line is shorter than "a,2026-01-31,0,0,0,0", so the size of the text bounds the number
+ * of rows. */
 enum { LINE_MIN = 20, FIELDS = 2 + COMPONENTS, SHOWN_MAX = 40, SHOWN_SIZE = SHOWN_MAX + 4 };
 
 static const struct str header = STR_INIT("student_id,date,completion,quiz,quality,consistency");
@@ -18,7 +22,7 @@ struct csv_row {
     struct seed_day day;
 };
 
-/* Goes through seed_csv_parse. */
+/* The state of one seed_csv_parse call. */
 struct csv_reader {
     const char *name;
     FILE *errors;
@@ -43,7 +47,7 @@ __attribute__((format(printf, 3, 4))) static bool csv_report_bad(struct csv_read
     return false;
 }
 
-/* The start of a field, fit for a terminal. */
+/* Copies the start of a field with ? for all but printable ASCII, to be shown in an error. */
 static const char *csv_printable(struct str field, char text[SHOWN_SIZE])
 {
     size_t n = field.n < SHOWN_MAX ? field.n : SHOWN_MAX;
@@ -54,7 +58,7 @@ static const char *csv_printable(struct str field, char text[SHOWN_SIZE])
     return text;
 }
 
-/* Returns how many there are; those beyond FIELDS are only counted. */
+/* Returns the number of fields; those after the first FIELDS are only counted. */
 static size_t csv_split(struct str line, struct str fields[FIELDS])
 {
     size_t n = 0;
@@ -100,7 +104,7 @@ static bool csv_parse_component(struct csv_reader *r, int component, struct str 
     return true;
 }
 
-/* The first fault of a line is told. */
+/* Parses one line. Only its first error is reported. */
 static bool csv_parse_line(struct csv_reader *r, struct str line, struct csv_row *ret)
 {
     struct str fields[FIELDS] = {{0}};
@@ -162,7 +166,8 @@ static bool row_same_day(const struct csv_row *a, const struct csv_row *b)
     return str_equal(a->student, b->student) && a->day.day == b->day.day;
 }
 
-/* Of those for the same day the first line stays. */
+/* Sorts the rows by student and day. Of several lines for one student and day the first is kept and
+ * the others are reported. */
 static void csv_sort_rows(struct csv_reader *r)
 {
     struct csv_row *rows = r->rows;
@@ -171,7 +176,7 @@ static void csv_sort_rows(struct csv_reader *r)
     qsort(rows, r->n, sizeof(*rows), row_compare);
     for (size_t i = 0; i < r->n; i++) {
         if (unique > 0 && row_same_day(&rows[unique - 1], &rows[i]))
-            (void)csv_report_bad(r, rows[i].line, "the same student and date stand in line %zu",
+            (void)csv_report_bad(r, rows[i].line, "the same student and date are in line %zu",
                                  rows[unique - 1].line);
         else
             rows[unique++] = rows[i];
@@ -179,7 +184,7 @@ static void csv_sort_rows(struct csv_reader *r)
     r->n = unique;
 }
 
-/* Rows in their order into the plan. */
+/* Groups the sorted rows by student. */
 static bool csv_rows_to_plan(const struct csv_reader *r, struct arena *arena,
                              struct seed_plan *plan)
 {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Generates the histories of mastery-ctl seed with GSL's random numbers (mt19937). */
 #include "app/ctl/seed_curve.h"
 
 #include <gsl/gsl_randist.h>
@@ -18,7 +19,7 @@ static bool curve_error(char ret_error[200], const char *why)
     return false;
 }
 
-/* The ids alone. */
+/* Fills in the ids of all students of the plan. */
 static bool curve_name_students(const struct seed_curve *curve, struct arena *arena,
                                 struct seed_plan *plan, char ret_error[200])
 {
@@ -49,7 +50,7 @@ static bool curve_sort_students(struct seed_plan *plan, char ret_error[200])
     qsort(plan->students, plan->n, sizeof(*plan->students), student_compare_id);
     for (size_t i = 1; i < plan->n; i++) {
         if (str_equal(plan->students[i - 1].id, plan->students[i].id)) {
-            (void)snprintf(ret_error, 200, "student %.*s is named twice",
+            (void)snprintf(ret_error, 200, "student %.*s is given twice",
                            STR_ARG(plan->students[i].id));
             return false;
         }
@@ -57,7 +58,8 @@ static bool curve_sort_students(struct seed_plan *plan, char ret_error[200])
     return true;
 }
 
-/* A student's values do not depend on which others are seeded along. */
+/* Seeds the generator from the random seed and the id, so that a student's values do not depend on
+ * which other students are generated with it. */
 static void curve_seed_generator(gsl_rng *generator, const struct seed_curve *curve,
                                  struct str student)
 {

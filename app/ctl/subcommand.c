@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the subcommands share: errors on standard error, one round trip to Redis, and the
+ * configuration of the environment. */
 #include "app/ctl/subcommand.h"
 
 #include <stdarg.h>
@@ -18,7 +20,7 @@ void subcommand_error(const struct subcommand *command, const char *format, ...)
 
 enum ctl_exit subcommand_usage_error(const struct subcommand *command, const char *how)
 {
-    subcommand_error(command, "%s\nmastery-ctl %s --help tells more", how, command->name);
+    subcommand_error(command, "%s\nSee mastery-ctl %s --help", how, command->name);
     return CTL_USAGE;
 }
 
@@ -34,7 +36,7 @@ enum ctl_exit subcommand_fail(const struct subcommand *command, const struct eng
                               const struct problem *p)
 {
     if (p->code == PROBLEM_SERVICE_UNAVAILABLE) {
-        subcommand_error(command, "Redis is away: %s", store_last_error(engine->store));
+        subcommand_error(command, "Redis cannot be reached: %s", store_last_error(engine->store));
         return CTL_UNAVAILABLE;
     }
     subcommand_error(command, "%s", p->message);

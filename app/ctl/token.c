@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* mastery-ctl token: signs a token for tests and emergencies with JWT_SECRET. With RS256 or ES256
+ * the engine has no private key, so it cannot sign. */
 #include "app/ctl/subcommand.h"
 
 #include <assert.h>
@@ -11,15 +13,15 @@
 
 struct token_settings {
     const char *user;
-    int role; /* place in roles */
+    int role; /* index in token_roles */
     int64_t ttl_s;
 };
 
 static const char *const token_roles[] = {"student", "teacher", "admin", NULL};
 static_assert(ROLE_TEACHER == ROLE_STUDENT + 1 && ROLE_ADMIN == ROLE_STUDENT + 2,
-              "roles stand in the order of enum role");
+              "token_roles has the order of enum role");
 
-/* NULL, after a line on stderr, when there is none to be had. */
+/* Signs a token; the caller frees it. NULL with a line on standard error. */
 static char *token_sign(const struct subcommand *command, const struct token_settings *s,
                         const struct config *config)
 {
@@ -27,14 +29,17 @@ static char *token_sign(const struct subcommand *command, const struct token_set
     char *token;
 
     if (strcmp(config->jwt_algorithm, "HS256") != 0) {
-        subcommand_error(command,
-                         "tokens can be signed with JWT_ALGORITHM HS256 only: of %s the engine has "
-                         "the public keys alone; ask whoever has the private one",
-                         config->jwt_algorithm);
+        subcommand_error(
+            command,
+            "tokens can be signed with JWT_ALGORITHM HS256 only: for %s the engine has "
+            "only public keys; get a token from the identity provider",
+            config->jwt_algorithm);
         return NULL;
     }
     if (s->ttl_s > config->jwt_max_lifetime_s) {
-        subcommand_error(command, "--ttl %" PRId64 ": the engine takes tokens of at most %d s",
+        subcommand_error(command,
+                         "--ttl %" PRId64
+                         ": the engine accepts tokens of at most %d s (JWT_MAX_LIFETIME_S)",
                          s->ttl_s, config->jwt_max_lifetime_s);
         return NULL;
     }
@@ -66,11 +71,11 @@ static enum ctl_exit token_run(const struct subcommand *command, const void *set
 /* clang-format off */
 static const struct option_rule token_options[] = {
     {.name = "user", .value_name = "ID", .type = OPTION_ID, .required = true,
-     .offset = offsetof(struct token_settings, user), .description = "who it says to be"},
+     .offset = offsetof(struct token_settings, user), .description = "the id in the token (sub)"},
     {.name = "role", .value_name = "ROLE", .type = OPTION_CHOICE, .choices = token_roles, .required = true,
      .offset = offsetof(struct token_settings, role), .description = "student, teacher or admin"},
     {.name = "ttl", .value_name = "SECONDS", .type = OPTION_INT, .min = 1, .max = 316224000,
-     .offset = offsetof(struct token_settings, ttl_s), .description = "how long it is good (3600)"},
+     .offset = offsetof(struct token_settings, ttl_s), .description = "lifetime (3600)"},
     {0},
 };
 /* clang-format on */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The checks themselves are scripts/verify-deployment.sh, which also runs where there is no
- * mastery-ctl; this finds it and becomes it. */
+/* mastery-ctl verify: runs scripts/verify-deployment.sh, which has the checks and also works on
+ * machines without mastery-ctl, by replacing this process with it. */
 #include "app/ctl/subcommand.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@ struct verify_settings {
     bool json;
 };
 
-/* Its words end with the first NULL. Returns only when there is no such script. */
+/* Executes the script. Its arguments end at the first NULL. Returns only when that fails. */
 static void verify_exec(const struct verify_settings *s, const char *report)
 {
     if (s->json)
@@ -47,9 +47,9 @@ static enum ctl_exit verify_run(const struct subcommand *command, const void *se
 /* clang-format off */
 static const struct option_rule verify_options[] = {
     {.name = "url", .value_name = "URL", .type = OPTION_OPERAND, .offset = offsetof(struct verify_settings, url),
-     .description = "where the deployment is (http://127.0.0.1:8005)"},
+     .description = "address of the deployment (http://127.0.0.1:8005)"},
     {.name = "report", .value_name = "FILE.md", .type = OPTION_TEXT, .offset = offsetof(struct verify_settings, report),
-     .description = "write the list, filled in"},
+     .description = "write the checklist with the results"},
     {.name = "json", .type = OPTION_FLAG, .offset = offsetof(struct verify_settings, json),
      .description = "print one JSON document instead of lines"},
     {.name = "script", .value_name = "FILE", .type = OPTION_TEXT, .offset = offsetof(struct verify_settings, script),
@@ -65,10 +65,11 @@ const struct subcommand verify_subcommand = {
     .name = "verify",
     .summary = "Runs the deployment verification checklist against a running deployment",
     .description =
-        "Box by box: ticked, failed, or for a person, with evidence. It changes nothing but\n"
-        "students and a cohort of its own, which it erases. Tokens, addresses and places come\n"
-        "from the environment, as verify-deployment.sh --help says; bash, curl and jq are needed.\n"
-        "Exit status: 0 no box failed, 1 some did, 2 wrong usage, 3 no answer.\n",
+        "Each box is ticked, failed, or left to a person, with evidence. Only students and a "
+        "cohort\n"
+        "made for the check are changed, and they are erased. Tokens, addresses and paths come\n"
+        "from the environment, see verify-deployment.sh --help.\n"
+        "Exit status: 0 no box failed, 1 some did, 2 wrong usage, 3 no response.\n",
     .options = verify_options,
     .default_settings = &verify_defaults,
     .settings_size = sizeof(struct verify_settings),
