@@ -51,8 +51,7 @@ static bool verify_report(struct audit_run *r, const struct audit_check *c)
 }
 
 /* Compares the seal that was just checked with the heads known from elsewhere: the copy that the
- * worker keeps in Redis, and the anchors of its log. Whoever rewrites the chain must fake these
- * too. */
+ * worker keeps in Redis, and the anchors of its log, which a forger would have to change too. */
 static bool verify_known_heads(struct audit_run *r, struct audit_check *c)
 {
     const struct audit_head *head = &r->heads[c->shard];
@@ -77,6 +76,7 @@ static bool verify_last_seal(struct audit_run *r, struct audit_check *c)
     return !anchor || audit_check_head(c, anchor->number, str_of(anchor->head));
 }
 
+/* Queues the read of the records of one seal: those after `before`, up to and with `last`. */
 static struct command *verify_cmd_records(struct audit_run *r, struct pipeline *pipeline,
                                           unsigned shard, struct str before, struct str last)
 {
@@ -114,6 +114,8 @@ static bool verify_seals(struct audit_run *r, struct audit_check *c, const struc
     return true;
 }
 
+/* Reports records that should have been sealed long ago: the oldest record after the last seal is
+ * older than the worker needs. */
 static bool verify_unsealed(struct audit_run *r, struct audit_check *c, struct problem *p)
 {
     struct pipeline pipeline;
@@ -136,7 +138,7 @@ static bool verify_unsealed(struct audit_run *r, struct audit_check *c, struct p
 }
 
 /* Checks the whole chain of a shard, SEALS_A_STEP seals a page. False with p when Redis fails; else
- * c tells what was found. */
+ * c has the result. */
 static bool verify_shard(struct audit_run *r, struct audit_check *c, struct problem *p)
 {
     char from[STREAM_ID_SIZE + 1] = "-";
@@ -182,6 +184,8 @@ static bool verify_read_heads(struct audit_run *r, struct arena *retained, struc
     return true;
 }
 
+/* Verifies all shards and prints a summary. Redis errors end the run; faults do not, so that one
+ * run finds the first fault of every shard. */
 static enum ctl_exit audit_verify_all(struct audit_run *r, struct arena *retained)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -206,6 +210,7 @@ static enum ctl_exit audit_verify_all(struct audit_run *r, struct arena *retaine
     return r->faults > 0 ? CTL_FAILED : CTL_DONE;
 }
 
+/* Loads the anchors first: a log that cannot be read must fail before the long check starts. */
 static enum ctl_exit audit_verify_with_anchors(struct audit_run *r, struct arena *retained)
 {
     enum ctl_exit status = CTL_FAILED;
@@ -220,6 +225,7 @@ static enum ctl_exit audit_verify_with_anchors(struct audit_run *r, struct arena
 
 /* ---- list ---- */
 
+/* One line: id, time, outcome, actor (role), action, resource, subject, count, details. */
 static void audit_print_line(const struct audit_list_item *found)
 {
     const struct audit_entry *e = &found->entry;
@@ -235,6 +241,7 @@ static void audit_print_line(const struct audit_list_item *found)
                  STR_ARG(e->v[AUDIT_COUNT]), STR_ARG(e->v[AUDIT_DETAILS]));
 }
 
+/* The newest records of all shards, merged by time in audit_list. */
 static enum ctl_exit audit_list_newest(struct audit_run *r)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -276,12 +283,15 @@ static enum ctl_exit audit_run(const struct subcommand *command, const void *set
 
 /* clang-format off */
 static const struct option_rule audit_options[] = {
-    {.name = "action", .value_name = "ACTION", .type = OPTION_OPERAND, .choices = audit_actions, .required = true,
+    {.name = "action", .value_name = "ACTION", .type = OPTION_OPERAND, .choices = audit_actions,
+     .required = true,
      .offset = offsetof(struct audit_settings, action), .description = "verify or list"},
-    {.name = "anchor", .value_name = "FILE", .type = OPTION_TEXT, .offset = offsetof(struct audit_settings, anchor),
-     .description = "with verify: a worker's log whose anchors must agree (-: standard input)"},
+    {.name = "anchor", .value_name = "FILE", .type = OPTION_TEXT,
+     .offset = offsetof(struct audit_settings, anchor),
+     .description = "with verify: a worker's log with anchors to compare (-: stdin)"},
     {.name = "limit", .value_name = "N", .type = OPTION_INT, .min = 1, .max = 10000,
-     .offset = offsetof(struct audit_settings, limit), .description = "with list: the newest N (100)"},
+     .offset = offsetof(struct audit_settings, limit),
+     .description = "with list: the newest N (100)"},
     {0},
 };
 /* clang-format on */

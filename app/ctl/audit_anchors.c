@@ -9,6 +9,7 @@
 #include "app/http/json.h"
 #include "app/store/keys.h"
 
+/* The text of a member, "" if it is missing or of another type. */
 static struct str anchor_member_text(struct json_object *line, const char *name)
 {
     struct json_object *found = NULL;
@@ -19,6 +20,7 @@ static struct str anchor_member_text(struct json_object *line, const char *name)
     return str_of(json_object_get_string(found));
 }
 
+/* memmem first: most lines of a log have no anchor, and parsing each as JSON would take minutes. */
 static bool anchor_parse(struct str text, struct arena *arena, struct anchor *ret)
 {
     struct problem not_json = {.code = PROBLEM_NONE};
@@ -39,6 +41,7 @@ static bool anchor_parse(struct str text, struct arena *arena, struct anchor *re
     return head.n == AUDIT_HEAD_SIZE - 1 && ret->number > 0;
 }
 
+/* Doubles the array when it is full; a log may have millions of anchors. */
 static bool anchors_add(struct anchors *anchors, const struct anchor *anchor)
 {
     if (anchors->n == anchors->size) {
@@ -54,6 +57,7 @@ static bool anchors_add(struct anchors *anchors, const struct anchor *anchor)
     return true;
 }
 
+/* The order of anchors_load and of the binary search: by shard, then by number of the seal. */
 static int anchor_compare(const void *a, const void *b)
 {
     const struct anchor *x = a, *y = b;

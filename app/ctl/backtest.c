@@ -5,15 +5,14 @@
 #include <stdio.h>
 
 #include "app/base/clock.h"
+#include "app/ctl/histories.h"
 #include "app/ctl/plot.h"
 #include "app/ctl/subcommand.h"
 #include "app/domain/backtest.h"
 #include "app/domain/prediction.h"
-#include "app/service/history.h"
-#include "app/store/cohort.h"
 #include "app/store/students.h"
 
-enum { CHUNK = 200, HEIGHT = 600, ARENA_FIRST = 1 << 20, ARENA_CAP = 256 << 20 };
+enum { HEIGHT = 600, ARENA_FIRST = 1 << 20, ARENA_CAP = 256 << 20 };
 
 static const int horizons[] = {1, 2, 3, 5, 7, 10, 14, 21, 30};
 static const char *const method_names[BACKTEST_METHODS] = {[BACKTEST_LEAST_SQUARES] =
@@ -42,8 +41,10 @@ struct backtest_run {
 
 /* ---- reading ---- */
 
-static void backtest_add_history(struct backtest_run *r, const struct history *h)
+/* Adds all predictions of one history to the sums. */
+static void backtest_add_history(void *context, const struct history *h)
 {
+    struct backtest_run *r = context;
     double level = r->engine.config.prediction_interval;
 
     for (int i = 0; i < HORIZONS; i++)
@@ -51,60 +52,16 @@ static void backtest_add_history(struct backtest_run *r, const struct history *h
     r->students += h->n > PREDICTION_MIN_DAYS;
 }
 
-static bool backtest_add_chunk(struct backtest_run *r, const struct str *students, size_t n,
-                               struct problem *p)
-{
-    int32_t today = day_of_ms(clock_wall_ms());
-    struct command *histories[CHUNK], *consents[CHUNK];
-    struct history history;
-    struct pipeline pipeline;
-
-    arena_reset(r->chunk_arena);
-    pipeline_init(&pipeline, r->chunk_arena, NULL);
-    for (size_t i = 0; i < n; i++) {
-        histories[i] = history_cmd(&pipeline, students[i], today);
-        consents[i] = student_cmd_consent(&pipeline, students[i]);
-    }
-    if (!subcommand_round_trip(&r->engine, &pipeline, p))
-        return false;
-    for (size_t i = 0; i < n; i++) {
-        if (!history_parse(histories[i], &history, p))
-            return false;
-        if (!student_has_withdrawn(consents[i], CONSENT_ANALYTICS))
-            backtest_add_history(r, &history);
-    }
-    return true;
-}
-
 static bool backtest_add_students(struct backtest_run *r, struct str_list students,
                                   struct problem *p)
 {
-    for (size_t i = 0; i < students.n; i += CHUNK) {
-        size_t n = students.n - i < CHUNK ? students.n - i : CHUNK;
+    size_t withdrawn = 0;
 
-        if (!backtest_add_chunk(r, students.v + i, n, p))
-            return false;
-    }
-    return true;
+    return histories_read(&r->engine, r->chunk_arena, students, day_of_ms(clock_wall_ms()),
+                          backtest_add_history, r, &withdrawn, p);
 }
 
-static bool backtest_add_cohort(struct backtest_run *r, struct problem *p)
-{
-    struct str id = str_of(r->settings->cohort);
-    struct cohort cohort;
-    struct pipeline pipeline;
-    struct command *command;
-
-    pipeline_init(&pipeline, r->page_arena, NULL);
-    command = cohort_cmd_get(&pipeline, id);
-    if (!subcommand_round_trip(&r->engine, &pipeline, p) ||
-        !cohort_parse(command, r->page_arena, id, &cohort, p))
-        return false;
-    if (!cohort.exists)
-        problem_set(p, PROBLEM_NOT_FOUND, "there is no cohort %s", r->settings->cohort);
-    return cohort.exists && backtest_add_students(r, cohort.students, p);
-}
-
+/* All students of the store, found page by page with SCAN. */
 static bool backtest_add_everyone(struct backtest_run *r, struct problem *p)
 {
     struct str cursor = STR("0");
@@ -130,15 +87,15 @@ static bool backtest_add_everyone(struct backtest_run *r, struct problem *p)
 
 /* ---- showing ---- */
 
-/* clang-format off */
 static void backtest_print_head(double level)
 {
-    (void)printf("                          covered (%4.1f%%)           mean error                    Brier score\n"
-                 "days ahead  predictions    lsq   memory      lsq  memory    last    mean    lsq  memory   last   mean\n",
-                 level * 100);
+    (void)printf("%26scovered (%4.1f%%)           mean error                    Brier score\n"
+                 "days ahead  predictions    lsq   memory      lsq  memory    last    mean"
+                 "    lsq  memory   last   mean\n",
+                 "", level * 100);
 }
-/* clang-format on */
 
+/* One horizon: coverage of the two models, then mean error and Brier score of all four methods. */
 static void backtest_print_row(int days_ahead, const struct backtest *b)
 {
     (void)printf("%10d  %11zu ", days_ahead, b->n);
@@ -159,6 +116,8 @@ static void backtest_print_table(const struct backtest_run *r)
         backtest_print_row(horizons[i], &r->sums[i]);
 }
 
+/* Names the method with the smallest mean error at seven days, the horizon that teachers plan by.
+ */
 static void backtest_print_best(const struct backtest_run *r)
 {
     const struct backtest *b = &r->sums[WEEK];
@@ -171,6 +130,7 @@ static void backtest_print_best(const struct backtest_run *r)
     (void)printf("\n%zu students; a week ahead %s errs least\n", r->students, method_names[best]);
 }
 
+/* The mean error of one method at each horizon, as gnuplot's inline data. */
 static void backtest_plot_data(FILE *out, const struct backtest_run *r, enum backtest_method method)
 {
     for (int i = 0; i < HORIZONS; i++) {
@@ -216,15 +176,21 @@ static enum ctl_exit backtest_students(struct backtest_run *r)
 {
     const struct backtest_settings *s = r->settings;
     struct problem p = {.code = PROBLEM_NONE};
+    struct cohort cohort;
     bool read;
 
     if (s->students.n > 0)
         read = backtest_add_students(r, s->students, &p);
+    else if (s->cohort)
+        read = cohort_load(&r->engine, r->page_arena, s->cohort, &cohort, &p) &&
+               backtest_add_students(r, cohort.students, &p);
     else
-        read = s->cohort ? backtest_add_cohort(r, &p) : backtest_add_everyone(r, &p);
+        read = backtest_add_everyone(r, &p);
     return read ? backtest_report(r) : subcommand_fail(r->command, &r->engine, &p);
 }
 
+/* The settings are checked before Redis is contacted. engine_close and arena_free accept what was
+ * never opened. */
 static enum ctl_exit backtest_run(const struct subcommand *command, const void *settings,
                                   struct arena *page_arena)
 {
@@ -246,11 +212,14 @@ static enum ctl_exit backtest_run(const struct subcommand *command, const void *
 
 /* clang-format off */
 static const struct option_rule backtest_options[] = {
-    {.name = "student", .value_name = "ID[,ID...]", .type = OPTION_IDS, .offset = offsetof(struct backtest_settings, students),
+    {.name = "student", .value_name = "ID[,ID...]", .type = OPTION_IDS,
+     .offset = offsetof(struct backtest_settings, students),
      .description = "only these students; may be repeated (default: all)"},
-    {.name = "cohort", .value_name = "ID", .type = OPTION_ID, .offset = offsetof(struct backtest_settings, cohort),
+    {.name = "cohort", .value_name = "ID", .type = OPTION_ID,
+     .offset = offsetof(struct backtest_settings, cohort),
      .description = "only the students of this cohort"},
-    {.name = "plot", .value_name = "FILE", .type = OPTION_TEXT, .offset = offsetof(struct backtest_settings, plot),
+    {.name = "plot", .value_name = "FILE", .type = OPTION_TEXT,
+     .offset = offsetof(struct backtest_settings, plot),
      .description = "draw the mean errors with gnuplot: a .png or .svg file, - for text"},
     {0},
 };

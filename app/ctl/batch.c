@@ -7,10 +7,10 @@
 
 #include "app/base/clock.h"
 #include "app/base/ids.h"
+#include "app/ctl/histories.h"
 #include "app/ctl/subcommand.h"
 #include "app/ctl/terminal.h"
 #include "app/service/batch_json.h"
-#include "app/store/cohort.h"
 
 enum action { SUBMIT, WATCH, CANCEL };
 static const char *const batch_actions[] = {"submit", "watch", "cancel", NULL};
@@ -33,6 +33,7 @@ struct batch_run {
     struct arena *arena; /* reset before each poll */
 };
 
+/* Reads the state of the batch; the texts in *ret live until the next call. */
 static bool batch_load(struct batch_run *r, struct batch *ret, struct problem *p)
 {
     struct pipeline pipeline;
@@ -93,6 +94,8 @@ static void batch_pause(void)
     (void)nanosleep(&pause, NULL);
 }
 
+/* Polls until the batch has ended. The exit status says whether every student got a
+ * result. */
 static enum ctl_exit batch_watch(struct batch_run *r)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -112,6 +115,7 @@ static enum ctl_exit batch_watch(struct batch_run *r)
 
 /* ---- cancel ---- */
 
+/* The cancel command is conditional in Redis: a batch that has just completed stays completed. */
 static enum ctl_exit batch_cancel(struct batch_run *r)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -136,23 +140,7 @@ static enum ctl_exit batch_cancel(struct batch_run *r)
 
 /* ---- submit ---- */
 
-static bool batch_load_cohort(struct batch_run *r, struct str_list *ret, struct problem *p)
-{
-    struct cohort cohort;
-    struct pipeline pipeline;
-    struct command *command;
-
-    pipeline_init(&pipeline, r->arena, NULL);
-    command = cohort_cmd_get(&pipeline, str_of(r->settings->cohort));
-    if (!subcommand_round_trip(&r->engine, &pipeline, p) ||
-        !cohort_parse(command, r->arena, str_of(r->settings->cohort), &cohort, p))
-        return false;
-    if (!cohort.exists)
-        problem_set(p, PROBLEM_NOT_FOUND, "there is no cohort %s", r->settings->cohort);
-    *ret = cohort.students;
-    return cohort.exists;
-}
-
+/* A batch has at most 1 000 students, so comparing all pairs is quick enough. */
 static bool has_duplicate(struct str_list ids)
 {
     for (size_t i = 1; i < ids.n; i++) {
@@ -164,6 +152,7 @@ static bool has_duplicate(struct str_list ids)
     return false;
 }
 
+/* The items have no components: the worker then computes from stored data. */
 static bool batch_create(struct batch_run *r, struct str id, struct str_list students,
                          struct problem *p)
 {
@@ -188,16 +177,23 @@ static bool batch_create(struct batch_run *r, struct str id, struct str_list stu
            batch_parse_create(command, &created, p);
 }
 
+/* The id is 128 random bits, as it is for the HTTP route: an id that cannot be guessed is needed to
+ * read the batch.
+ */
 static enum ctl_exit batch_submit(struct batch_run *r)
 {
     enum { BYTES = (BATCH_ID_SIZE - 1) / 2 };
     struct problem p = {.code = PROBLEM_NONE};
     struct str_list students = r->settings->students;
+    struct cohort cohort;
     unsigned char bytes[BYTES];
     char id[BATCH_ID_SIZE];
 
-    if (r->settings->cohort && !batch_load_cohort(r, &students, &p))
-        return subcommand_fail(r->command, &r->engine, &p);
+    if (r->settings->cohort) {
+        if (!cohort_load(&r->engine, r->arena, r->settings->cohort, &cohort, &p))
+            return subcommand_fail(r->command, &r->engine, &p);
+        students = cohort.students;
+    }
     if (students.n < 1 || students.n > BATCH_STUDENTS_MAX || has_duplicate(students)) {
         subcommand_error(r->command, "a batch is 1 to %d students, each once", BATCH_STUDENTS_MAX);
         return CTL_FAILED;
@@ -258,16 +254,22 @@ static enum ctl_exit batch_run(const struct subcommand *command, const void *set
 
 /* clang-format off */
 static const struct option_rule batch_options[] = {
-    {.name = "action", .value_name = "ACTION", .type = OPTION_OPERAND, .choices = batch_actions, .required = true,
+    {.name = "action", .value_name = "ACTION", .type = OPTION_OPERAND, .choices = batch_actions,
+     .required = true,
      .offset = offsetof(struct batch_settings, action), .description = "submit, watch or cancel"},
-    {.name = "id", .value_name = "ID", .type = OPTION_OPERAND, .offset = offsetof(struct batch_settings, id),
+    {.name = "id", .value_name = "ID", .type = OPTION_OPERAND,
+     .offset = offsetof(struct batch_settings, id),
      .description = "the batch to watch or cancel"},
-    {.name = "student", .value_name = "ID[,ID...]", .type = OPTION_IDS, .offset = offsetof(struct batch_settings, students),
+    {.name = "student", .value_name = "ID[,ID...]", .type = OPTION_IDS,
+     .offset = offsetof(struct batch_settings, students),
      .description = "submit these students; may be repeated"},
-    {.name = "cohort", .value_name = "ID", .type = OPTION_ID, .offset = offsetof(struct batch_settings, cohort),
+    {.name = "cohort", .value_name = "ID", .type = OPTION_ID,
+     .offset = offsetof(struct batch_settings, cohort),
      .description = "submit the students of this cohort"},
-    {.name = "priority", .value_name = "WORD", .type = OPTION_CHOICE, .choices = batch_priority_names,
-     .offset = offsetof(struct batch_settings, priority), .description = "high, normal or low (normal)"},
+    {.name = "priority", .value_name = "WORD", .type = OPTION_CHOICE,
+     .choices = batch_priority_names,
+     .offset = offsetof(struct batch_settings, priority),
+     .description = "high, normal or low (normal)"},
     {0},
 };
 /* clang-format on */

@@ -34,7 +34,7 @@ struct dead_letter_run {
     int64_t processed_count, refused_count;
 };
 
-/* ---- asking ---- */
+/* ---- reading ---- */
 
 /* Reads count letters from the id `from` on, oldest first; from.p NULL: only the newest one. */
 static bool dead_letter_read_page(struct dead_letter_run *r, struct str from, int count,
@@ -53,6 +53,7 @@ static bool dead_letter_read_page(struct dead_letter_run *r, struct str from, in
 
 /* ---- one letter ---- */
 
+/* The reason is cut to REASON_SHOWN bytes, so that a line fits a terminal. */
 static void dead_letter_print_line(const struct dead_letter *letter)
 {
     struct str reason = letter->reason;
@@ -70,6 +71,8 @@ static void dead_letter_print(const struct dead_letter *letter)
                  STR_ARG(letter->reason), STR_ARG(letter->event));
 }
 
+/* The trace context inside a CloudEvent, so that a retried event stays in its trace; "" without
+ * one. */
 static struct str event_traceparent(struct str event, struct arena *arena)
 {
     struct problem not_json = {.code = PROBLEM_NONE};
@@ -172,6 +175,7 @@ static bool dead_letter_retry(struct dead_letter_run *r, const struct dead_lette
     return dead_letter_write(r, &pipeline, p) && dead_letter_drop(r, letter, p);
 }
 
+/* One letter, by the action of the command line. */
 static bool dead_letter_process(struct dead_letter_run *r, const struct dead_letter *letter,
                                 struct problem *p)
 {
@@ -201,6 +205,8 @@ static bool dead_letter_newest_ms(struct dead_letter_run *r, int64_t *ret_ms, st
     return true;
 }
 
+/* All letters up to the limit, oldest first, a page at a time. Letters younger than the newest one
+ * at the start are left for the next run. */
 static enum ctl_exit dead_letter_process_all(struct dead_letter_run *r)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -229,6 +235,8 @@ static enum ctl_exit dead_letter_process_all(struct dead_letter_run *r)
     return r->refused_count > 0 ? CTL_FAILED : CTL_DONE;
 }
 
+/* The letter with the id of the command line. XRANGE from that id returns the next one if it is
+ * gone, hence the comparison. */
 static enum ctl_exit dead_letter_process_one(struct dead_letter_run *r)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -247,6 +255,7 @@ static enum ctl_exit dead_letter_process_one(struct dead_letter_run *r)
     return r->refused_count > 0 ? CTL_FAILED : CTL_DONE;
 }
 
+/* A dead letter is a stream entry: its id is MILLISECONDS-SEQUENCE. */
 static bool is_dead_letter_id(const char *text)
 {
     struct str rest = str_of(text);
@@ -308,12 +317,16 @@ static enum ctl_exit dead_letter_run(const struct subcommand *command, const voi
 
 /* clang-format off */
 static const struct option_rule dead_letter_options[] = {
-    {.name = "action", .value_name = "ACTION", .type = OPTION_OPERAND, .choices = dead_letter_actions, .required = true,
-     .offset = offsetof(struct dead_letter_settings, action), .description = "list, show, retry or drop"},
-    {.name = "id", .value_name = "ID", .type = OPTION_OPERAND, .offset = offsetof(struct dead_letter_settings, id),
+    {.name = "action", .value_name = "ACTION", .type = OPTION_OPERAND,
+     .choices = dead_letter_actions, .required = true,
+     .offset = offsetof(struct dead_letter_settings, action),
+     .description = "list, show, retry or drop"},
+    {.name = "id", .value_name = "ID", .type = OPTION_OPERAND,
+     .offset = offsetof(struct dead_letter_settings, id),
      .description = "the letter, as list prints it; retry and drop accept all"},
     {.name = "limit", .value_name = "N", .type = OPTION_INT, .min = 1, .max = INT64_MAX,
-     .offset = offsetof(struct dead_letter_settings, limit), .description = "only the oldest N (default: all)"},
+     .offset = offsetof(struct dead_letter_settings, limit),
+     .description = "only the oldest N (default: all)"},
     {0},
 };
 /* clang-format on */

@@ -23,6 +23,8 @@ static void erase_print_counts(const struct erase *e)
     }
 }
 
+/* Runs the same steps as the route. Each is repeatable, so after an interruption the command is
+ * simply run again. */
 static enum ctl_exit erase_student(const struct subcommand *command, struct erase *e)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -78,7 +80,8 @@ static enum ctl_exit erase_run(const struct subcommand *command, const void *set
 
 /* clang-format off */
 static const struct option_rule erase_options[] = {
-    {.name = "dry-run", .type = OPTION_FLAG, .offset = offsetof(struct erase_settings, dry_run), .description = "count only, change nothing"},
+    {.name = "dry-run", .type = OPTION_FLAG, .offset = offsetof(struct erase_settings, dry_run),
+     .description = "count only, change nothing"},
     {.name = "student", .value_name = "STUDENT", .type = OPTION_OPERAND, .required = true,
      .offset = offsetof(struct erase_settings, student), .description = "the student to erase"},
     {0},

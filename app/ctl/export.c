@@ -69,7 +69,8 @@ static enum ctl_exit export_run(const struct subcommand *command, const void *se
 /* clang-format off */
 static const struct option_rule export_options[] = {
     {.name = "student", .value_name = "STUDENT", .type = OPTION_OPERAND, .required = true,
-     .offset = offsetof(struct export_settings, student), .description = "the student whose data is printed"},
+     .offset = offsetof(struct export_settings, student),
+     .description = "the student whose data is printed"},
     {0},
 };
 /* clang-format on */

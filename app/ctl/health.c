@@ -129,6 +129,7 @@ static void health_print_dependencies(struct json_object *body)
     }
 }
 
+/* The exit status follows only the HTTP status and the "status" member. */
 static enum ctl_exit health_print_response(const struct check *check,
                                            const struct response *response, struct arena *arena)
 {
@@ -164,6 +165,7 @@ static enum ctl_exit health_run_check(CURL *curl, const struct health_settings *
     return CTL_UNAVAILABLE;
 }
 
+/* The worse result of the two requests is the exit status. */
 static enum ctl_exit health_run(const struct subcommand *command, const void *settings,
                                 struct arena *arena)
 {
@@ -171,9 +173,8 @@ static enum ctl_exit health_run(const struct subcommand *command, const void *se
     enum ctl_exit status = CTL_FAILED;
     CURL *curl;
 
-    if (!str_starts_with(str_of(s->url), STR("http://")) &&
-        !str_starts_with(str_of(s->url), STR("https://")))
-        return subcommand_usage_error(command, "--url must begin with http:// or https://");
+    if (subcommand_check_url(command, s->url) != CTL_DONE)
+        return CTL_USAGE;
     curl = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? curl_easy_init() : NULL;
     if (curl) {
         status = health_run_check(curl, s, &health_check, arena);
@@ -192,7 +193,8 @@ static enum ctl_exit health_run(const struct subcommand *command, const void *se
 
 /* clang-format off */
 static const struct option_rule health_options[] = {
-    {.name = "url", .value_name = "URL", .type = OPTION_TEXT, .offset = offsetof(struct health_settings, url),
+    {.name = "url", .value_name = "URL", .type = OPTION_TEXT,
+     .offset = offsetof(struct health_settings, url),
      .description = "address of the engine (http://127.0.0.1:8005)"},
     {.name = "from", .value_name = "ADDRESS", .type = OPTION_TEXT,
      .offset = offsetof(struct health_settings, source),
@@ -200,7 +202,8 @@ static const struct option_rule health_options[] = {
     {.name = "ready", .type = OPTION_FLAG, .offset = offsetof(struct health_settings, ready),
      .description = "request /ready too, which includes Redis and the worker"},
     {.name = "timeout", .value_name = "SECONDS", .type = OPTION_INT, .min = 1, .max = 300,
-     .offset = offsetof(struct health_settings, timeout_s), .description = "longest wait for each response (5)"},
+     .offset = offsetof(struct health_settings, timeout_s),
+     .description = "longest wait for each response (5)"},
     {0},
 };
 /* clang-format on */

@@ -101,6 +101,8 @@ static void upload_save_position(struct upload *s)
         (void)rename(path, s->done_path);
 }
 
+/* Continues at the offset in FILE.done. No such file: from the beginning. False when its content
+ * does not fit this file. */
 static bool upload_load_position(struct upload *s)
 {
     char text[64] = "";
@@ -122,6 +124,7 @@ static bool upload_load_position(struct upload *s)
     return true;
 }
 
+/* Draws the bar, and saves the position once a second. */
 static void upload_show_progress(struct upload *s)
 {
     int64_t now_us = clock_monotonic_us(), number;
@@ -158,6 +161,8 @@ static void print_printable(struct json_object *text)
         (void)fputc(*p >= ' ' && *p <= '~' ? *p : '?', stderr);
 }
 
+/* Prints the line's number, the status and, from the problem response, the code and each wrong
+ * field. */
 static void upload_report_rejected(struct upload *s, const struct upload_line *upload_line,
                                    long status)
 {
@@ -187,6 +192,7 @@ static void upload_report_rejected(struct upload *s, const struct upload_line *u
     (void)fputc('\n', stderr);
 }
 
+/* Retry-After of the response, at least a second. */
 static int64_t retry_after_us(const struct upload_line *upload_line)
 {
     curl_off_t seconds = 0;
@@ -195,6 +201,8 @@ static int64_t retry_after_us(const struct upload_line *upload_line)
     return (seconds > 0 ? seconds : 1) * INT64_C(1000000);
 }
 
+/* Waits twice as long after each try, up to RETRY_MAX_MS. After TRIES tries the whole upload stops:
+ * an engine that is away fails every line. */
 static void upload_retry_line(struct upload *s, struct upload_line *upload_line, const char *why)
 {
     int64_t ms = RETRY_MS;
@@ -210,6 +218,8 @@ static void upload_retry_line(struct upload *s, struct upload_line *upload_line,
     upload_line->not_before_us = clock_monotonic_us() + ms * 1000;
 }
 
+/* 202: accepted. 429: all lines pause. 5xx or no response: the line is sent again. 401: the upload
+ * stops. Any other status rejects this line alone. */
 static void upload_on_response(struct upload *s, struct upload_line *upload_line, CURLcode failure)
 {
     long status = 0;
@@ -237,6 +247,8 @@ static void upload_on_response(struct upload *s, struct upload_line *upload_line
 
 /* ---- sending ---- */
 
+/* libcurl calls this for each piece of the body. What does not fit is dropped: only the start is
+ * shown. */
 static size_t upload_on_body(char *bytes, size_t size, size_t count, void *own)
 {
     struct upload_line *upload_line = own;
@@ -249,6 +261,7 @@ static size_t upload_on_body(char *bytes, size_t size, size_t count, void *own)
     return n;
 }
 
+/* Starts the request of a line. Proxies of the environment are not used. */
 static void upload_send_line(struct upload *s, struct upload_line *upload_line)
 {
     CURL *easy = upload_line->easy;
@@ -294,6 +307,7 @@ static bool upload_read_line(struct upload *s, struct upload_line *upload_line)
     return false;
 }
 
+/* Fills each free slot with the next line, and starts every line whose waiting time is over. */
 static void upload_start_lines(struct upload *s)
 {
     int64_t now_us = clock_monotonic_us();
@@ -312,6 +326,7 @@ static void upload_start_lines(struct upload *s)
     }
 }
 
+/* Hands every finished transfer to upload_on_response. */
 static void upload_process_finished(struct upload *s)
 {
     const CURLMsg *message;
@@ -339,6 +354,8 @@ static bool upload_has_lines(const struct upload *s, bool in_flight_only)
     return false;
 }
 
+/* Runs until the file is read and every line has its response. An aborted upload only waits for the
+ * requests in flight. */
 static void upload_send_all(struct upload *s)
 {
     int running;
@@ -375,6 +392,7 @@ static bool upload_open_file(struct upload *s)
     return false;
 }
 
+/* False without memory. upload_release frees what was allocated. */
 static bool upload_init(struct upload *s)
 {
     const char *token = s->settings->token ? s->settings->token : getenv("MASTERY_TOKEN");
@@ -453,9 +471,8 @@ static enum ctl_exit ingest_run(const struct subcommand *command, const void *se
     const struct ingest_settings *upload_settings = settings;
     enum ctl_exit status = CTL_FAILED;
 
-    if (!str_starts_with(str_of(upload_settings->url), STR("http://")) &&
-        !str_starts_with(str_of(upload_settings->url), STR("https://")))
-        return subcommand_usage_error(command, "--url must begin with http:// or https://");
+    if (subcommand_check_url(command, upload_settings->url) != CTL_DONE)
+        return CTL_USAGE;
     if (upload_settings->resume && strcmp(upload_settings->file, "-") == 0)
         return subcommand_usage_error(command, "standard input cannot be resumed");
     if (!s || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
@@ -472,15 +489,19 @@ static enum ctl_exit ingest_run(const struct subcommand *command, const void *se
 
 /* clang-format off */
 static const struct option_rule ingest_options[] = {
-    {.name = "file", .value_name = "FILE", .type = OPTION_OPERAND, .required = true, .offset = offsetof(struct ingest_settings, file),
+    {.name = "file", .value_name = "FILE", .type = OPTION_OPERAND, .required = true,
+     .offset = offsetof(struct ingest_settings, file),
      .description = "learning events, one JSON object a line; - for standard input"},
-    {.name = "url", .value_name = "URL", .type = OPTION_TEXT, .offset = offsetof(struct ingest_settings, url),
+    {.name = "url", .value_name = "URL", .type = OPTION_TEXT,
+     .offset = offsetof(struct ingest_settings, url),
      .description = "address of the engine (http://127.0.0.1:8005)"},
-    {.name = "token", .value_name = "TOKEN", .type = OPTION_TEXT, .offset = offsetof(struct ingest_settings, token),
+    {.name = "token", .value_name = "TOKEN", .type = OPTION_TEXT,
+     .offset = offsetof(struct ingest_settings, token),
      .description = "a token that may send these events; better in MASTERY_TOKEN"},
     {.name = "resume", .type = OPTION_FLAG, .offset = offsetof(struct ingest_settings, resume),
      .description = "continue where the last run stopped, as FILE.done says"},
-    {.name = "parallel", .value_name = "N", .type = OPTION_INT, .min = 1, .max = PARALLEL_MAX, .offset = offsetof(struct ingest_settings, parallel),
+    {.name = "parallel", .value_name = "N", .type = OPTION_INT, .min = 1, .max = PARALLEL_MAX,
+     .offset = offsetof(struct ingest_settings, parallel),
      .description = "requests at a time (16)"},
     {0},
 };

@@ -34,7 +34,8 @@ static enum ctl_exit log_hash_run(const struct subcommand *command, const void *
 
 /* clang-format off */
 static const struct option_rule log_hash_options[] = {
-    {.name = "id", .value_name = "ID", .type = OPTION_OPERAND, .required = true, .offset = offsetof(struct log_hash_settings, id),
+    {.name = "id", .value_name = "ID", .type = OPTION_OPERAND, .required = true,
+     .offset = offsetof(struct log_hash_settings, id),
      .description = "the id of a student, teacher or admin"},
     {0},
 };

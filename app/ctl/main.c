@@ -69,6 +69,7 @@ static const struct subcommand *ctl_find(const char *name)
     return NULL;
 }
 
+/* Parses the options over the default settings, then runs the subcommand. */
 static enum ctl_exit ctl_run_subcommand(const struct subcommand *command, int argc,
                                         char *const *argv, struct arena *arena)
 {

@@ -31,8 +31,10 @@ static const char *const nginx_sections[] = {
     [NGINX_MAPS] = "maps", [NGINX_PUBLIC] = "public", [NGINX_SIDECAR] = "sidecar", NULL};
 
 static const struct option_rule nginx_locations_options[] = {
-    {.name = "part", .value_name = "PART", .type = OPTION_OPERAND, .choices = nginx_sections, .required = true,
-     .offset = offsetof(struct nginx_locations_settings, section), .description = "maps, public or sidecar"},
+    {.name = "part", .value_name = "PART", .type = OPTION_OPERAND, .choices = nginx_sections,
+     .required = true,
+     .offset = offsetof(struct nginx_locations_settings, section),
+     .description = "maps, public or sidecar"},
     {0},
 };
 /* clang-format on */

@@ -33,13 +33,14 @@ static int route_limit(const struct route *route)
     return route->flags & ROUTE_UNLIMITED ? 0 : route->limit_per_minute;
 }
 
+/* The end of the path segment at p. */
 static const char *segment_end(const char *p)
 {
     return p + strcspn(p, "/");
 }
 
 /* Sorts literals before parameters: nginx uses the first regular expression that matches, and the
- * router prefers literals. Two parameters are equal whatever their names are. */
+ * router prefers literals. The names of parameters do not matter. */
 static int pattern_compare(const char *a, const char *b)
 {
     while (*a && *b) {
@@ -127,6 +128,7 @@ static void claims_drop_sidecar(struct claims *claims)
     claims->n = kept;
 }
 
+/* Whether all methods of the path share one bucket, which then needs no map. */
 static bool path_has_one_bucket(struct claims path)
 {
     for (size_t i = 1; i < path.n; i++)
@@ -156,6 +158,7 @@ static const struct claim *bucket_first_claim(struct claims claims, const struct
     return claim;
 }
 
+/* map $bucket -> $class: the requests a minute of each bucket. */
 static int print_classes(FILE *out, struct claims claims)
 {
     (void)fprintf(out, "map $bucket $class {\n    default %d;\n", OTHER_PER_MINUTE);
@@ -202,6 +205,7 @@ static int print_maps(FILE *out, struct claims claims)
     return 0;
 }
 
+/* Escapes what is special in a regular expression. */
 static void print_literal(FILE *out, const char *p, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -211,6 +215,7 @@ static void print_literal(FILE *out, const char *p, size_t n)
     }
 }
 
+/* A pattern with parameters as a regular expression: each {parameter} matches one segment. */
 static void print_regex(FILE *out, const char *pattern)
 {
     (void)fputs("location ~ \"^", out);
@@ -235,6 +240,7 @@ static void print_match(FILE *out, const char *pattern)
         (void)fprintf(out, "location = %s {\n", pattern);
 }
 
+/* Whether an earlier claim of the path has the same limit, whose zone is then included already. */
 static bool limit_is_repeated(struct claims path, size_t before)
 {
     for (size_t i = 0; i < before; i++)
@@ -263,6 +269,8 @@ static void print_bucket(FILE *out, struct claims path)
         (void)fprintf(out, "    set $bucket $bucket_%zu;\n", path.v[0].rank);
 }
 
+/* One location block. Flags that any method of the path has decide the body size and the access
+ * list. */
 static void print_location(FILE *out, struct claims path, enum nginx_section section)
 {
     unsigned any_flags = 0, all_flags = ~0U;

@@ -116,6 +116,8 @@ static bool check_id(struct reader *r, const struct option_rule *rule, struct st
                         STR_ARG(id), ID_MAX);
 }
 
+/* Appends the ids of one --name A,B to those of earlier ones. The list is copied, because an arena
+ * cannot grow it in place. */
 static bool option_parse_ids(struct reader *r, const struct option_rule *rule, const char *value)
 {
     struct str_list *list = option_target(r, rule);
@@ -160,6 +162,7 @@ static bool option_parse_value(struct reader *r, const struct option_rule *rule,
     return false;
 }
 
+/* Whether a non-list option was given before. Lists may be repeated. */
 static bool option_is_set(const struct reader *r, const struct option_rule *rule)
 {
     return rule->type != OPTION_IDS && r->seen & UINT32_C(1) << (rule - r->rules);
@@ -205,6 +208,7 @@ static bool option_parse_operand(struct reader *r, const char *arg)
     return option_error(r, "unexpected argument \"%s\"", arg);
 }
 
+/* Reports the first required option that was not given. */
 static bool check_required(struct reader *r)
 {
     for (const struct option_rule *rule = r->rules; rule && rule->name; rule++) {

@@ -43,6 +43,8 @@ static int gnuplot_spawn(int in, int out, pid_t *ret_pid)
     return error;
 }
 
+/* Connects gnuplot's input to a new pipe. O_CLOEXEC: gnuplot must not inherit the writing end, or
+ * it would never see the end of its input. */
 static int gnuplot_start(int out, struct plot *ret)
 {
     int pipe_ends[2], error;

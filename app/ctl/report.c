@@ -5,12 +5,12 @@
 #include <stdio.h>
 
 #include "app/base/clock.h"
+#include "app/ctl/histories.h"
 #include "app/ctl/report_plot.h"
 #include "app/ctl/subcommand.h"
 #include "app/service/predict.h"
-#include "app/store/cohort.h"
 
-enum { CHUNK = 200, ARENA_FIRST = 1 << 20, ARENA_CAP = 256 << 20, TITLE_SIZE = 200 };
+enum { ARENA_FIRST = 1 << 20, ARENA_CAP = 256 << 20, TITLE_SIZE = 200 };
 
 struct report_settings {
     const char *student;
@@ -21,6 +21,7 @@ struct report_settings {
 
 /* The scores of a group at the end of each day, index 0 the oldest. */
 struct group {
+    int32_t today;
     size_t n;                     /* students with a history */
     size_t excluded;              /* students who have withdrawn consent to analytics */
     double *scores[HISTORY_DAYS]; /* known[d] values: of the students who had a score by that day */
@@ -43,6 +44,7 @@ struct report_run {
 
 /* ---- one student ---- */
 
+/* Fails with a problem when the student has withdrawn consent to analytics or has no history. */
 static bool report_read_student(struct report_run *r, struct problem *p)
 {
     struct str id = str_of(r->settings->student);
@@ -65,6 +67,7 @@ static bool report_read_student(struct report_run *r, struct problem *p)
 
 /* ---- a cohort ---- */
 
+/* Adds one student's scores to day d. A component without evidence counts in no mean. */
 static void group_add_day(struct group *g, int d, const struct daily *day)
 {
     g->scores[d][g->known[d]++] = day->score;
@@ -78,9 +81,10 @@ static void group_add_day(struct group *g, int d, const struct daily *day)
 
 /* Adds the history to the group. A day without a score counts with the latest score before it, so
  * that an idle student stays in the mean. */
-static void group_add_student(struct report_run *r, struct group *g, const struct history *h)
+static void group_add_student(void *context, const struct history *h)
 {
-    int32_t first = r->today - HISTORY_DAYS + 1;
+    struct group *g = context;
+    int32_t first = g->today - HISTORY_DAYS + 1;
     size_t at = 0;
 
     if (h->n == 0)
@@ -92,32 +96,6 @@ static void group_add_student(struct report_run *r, struct group *g, const struc
         if (at > 0)
             group_add_day(g, d, &h->days[at - 1]);
     }
-}
-
-static bool group_add_chunk(struct report_run *r, struct group *g, const struct str *students,
-                            size_t n, struct problem *p)
-{
-    struct command *histories[CHUNK], *consents[CHUNK];
-    struct history history;
-    struct pipeline pipeline;
-
-    arena_reset(r->chunk_arena);
-    pipeline_init(&pipeline, r->chunk_arena, NULL);
-    for (size_t i = 0; i < n; i++) {
-        histories[i] = history_cmd(&pipeline, students[i], r->today);
-        consents[i] = student_cmd_consent(&pipeline, students[i]);
-    }
-    if (!subcommand_round_trip(&r->engine, &pipeline, p))
-        return false;
-    for (size_t i = 0; i < n; i++) {
-        if (!history_parse(histories[i], &history, p))
-            return false;
-        if (student_has_withdrawn(consents[i], CONSENT_ANALYTICS))
-            g->excluded++;
-        else
-            group_add_student(r, g, &history);
-    }
-    return true;
 }
 
 /* Computes mean and quartiles of each day on which at least one student had a score. */
@@ -146,27 +124,15 @@ static void group_compute_means(struct report_run *r, struct group *g)
     }
 }
 
-static bool report_read_roster(struct report_run *r, struct cohort *ret, struct problem *p)
-{
-    struct str id = str_of(r->settings->cohort);
-    struct pipeline pipeline;
-    struct command *command;
-
-    pipeline_init(&pipeline, r->arena, NULL);
-    command = cohort_cmd_get(&pipeline, id);
-    if (!subcommand_round_trip(&r->engine, &pipeline, p) ||
-        !cohort_parse(command, r->arena, id, ret, p))
-        return false;
-    if (!ret->exists)
-        problem_set(p, PROBLEM_NOT_FOUND, "there is no cohort %s", r->settings->cohort);
-    return ret->exists;
-}
-
+/* Room for the scores of all students on each day. NULL without memory. */
 static struct group *group_new(struct report_run *r, size_t students)
 {
     struct group *g = arena_zalloc(r->arena, sizeof(*g));
 
-    for (int d = 0; g && d < HISTORY_DAYS; d++) {
+    if (!g)
+        return NULL;
+    g->today = r->today;
+    for (int d = 0; d < HISTORY_DAYS; d++) {
         g->scores[d] = arena_array(r->arena, students, sizeof(double));
         if (!g->scores[d])
             return NULL;
@@ -179,19 +145,16 @@ static bool report_read_cohort(struct report_run *r, struct group **ret, struct 
     struct cohort cohort;
     struct group *g;
 
-    if (!report_read_roster(r, &cohort, p))
+    if (!cohort_load(&r->engine, r->arena, r->settings->cohort, &cohort, p))
         return false;
     *ret = g = group_new(r, cohort.students.n);
     if (!g) {
         problem_set(p, PROBLEM_INTERNAL_ERROR, "out of memory");
         return false;
     }
-    for (size_t i = 0; i < cohort.students.n; i += CHUNK) {
-        size_t n = cohort.students.n - i < CHUNK ? cohort.students.n - i : CHUNK;
-
-        if (!group_add_chunk(r, g, cohort.students.v + i, n, p))
-            return false;
-    }
+    if (!histories_read(&r->engine, r->chunk_arena, cohort.students, r->today, group_add_student, g,
+                        &g->excluded, p))
+        return false;
     group_compute_means(r, g);
     r->report.is_group = true;
     if (r->report.history.n == 0)
@@ -202,6 +165,7 @@ static bool report_read_cohort(struct report_run *r, struct group **ret, struct 
 
 /* ---- prediction and summary ---- */
 
+/* Predicts from the history that is drawn: of a cohort, from its daily means. */
 static void report_predict(struct report_run *r, struct forecast *ret)
 {
     predict_fit(&r->engine.config, &r->report.history, ret);
@@ -210,6 +174,7 @@ static void report_predict(struct report_run *r, struct forecast *ret)
         forecast_at(ret, r->today + 1 + i, 0, &r->report.predictions[i]);
 }
 
+/* The title and first line of the summary: who, the latest score, and the trend. */
 static void report_format_title(struct report_run *r, const struct group *g,
                                 const struct forecast *f)
 {
@@ -284,11 +249,14 @@ static enum ctl_exit report_run(const struct subcommand *command, const void *se
 
 /* clang-format off */
 static const struct option_rule report_options[] = {
-    {.name = "student", .value_name = "STUDENT", .type = OPTION_OPERAND, .offset = offsetof(struct report_settings, student),
+    {.name = "student", .value_name = "STUDENT", .type = OPTION_OPERAND,
+     .offset = offsetof(struct report_settings, student),
      .description = "the student"},
-    {.name = "cohort", .value_name = "ID", .type = OPTION_ID, .offset = offsetof(struct report_settings, cohort),
+    {.name = "cohort", .value_name = "ID", .type = OPTION_ID,
+     .offset = offsetof(struct report_settings, cohort),
      .description = "instead: the mean and quartiles of this cohort's students"},
-    {.name = "output", .value_name = "FILE", .type = OPTION_TEXT, .required = true, .offset = offsetof(struct report_settings, output),
+    {.name = "output", .value_name = "FILE", .type = OPTION_TEXT, .required = true,
+     .offset = offsetof(struct report_settings, output),
      .description = "a .png or .svg file; - for text"},
     {.name = "days", .value_name = "N", .type = OPTION_INT, .min = 1, .max = REPORT_AHEAD_MAX,
      .offset = offsetof(struct report_settings, days), .description = "days ahead to predict (14)"},

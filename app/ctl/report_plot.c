@@ -10,7 +10,7 @@
 
 enum { HEIGHT = 760 };
 
-/* Colours that colour-blind readers can tell apart: Paul Tol's "bright" scheme. */
+/* Colours for colour-blind readers: Paul Tol's "bright" scheme. */
 static const char score_colour[] = "#4477aa", spread_colour[] = "#888888";
 static const char *const component_colours[COMPONENTS] = {"#4477aa", "#ee6677", "#228833",
                                                           "#ccbb44"};
@@ -26,6 +26,7 @@ static void plot_write_day(FILE *out, int32_t day)
     (void)fprintf(out, "%s", text);
 }
 
+/* $days: date, score, the components (? for none), lower and upper quartile. */
 static void plot_write_history(FILE *out, const struct report *r)
 {
     (void)fputs("$days << end\n", out);
@@ -45,6 +46,7 @@ static void plot_write_history(FILE *out, const struct report *r)
     (void)fputs("end\n", out);
 }
 
+/* $ahead: date, score, lower and upper end of the interval. */
 static void plot_write_prediction(FILE *out, const struct report *r)
 {
     (void)fputs("$ahead << end\n", out);
@@ -59,6 +61,7 @@ static void plot_write_prediction(FILE *out, const struct report *r)
 
 /* ---- the two panels ---- */
 
+/* The time axis of both panels, with a dashed line and a label at today. */
 static void plot_set_time_axis(FILE *out, const struct report *r)
 {
     (void)fputs("set xdata time\nset timefmt '%Y-%m-%d'\nset format x '%d %b'\nset xrange ['", out);
@@ -75,6 +78,7 @@ static void plot_set_time_axis(FILE *out, const struct report *r)
     (void)fputs("', graph 0.04 left font ',9' textcolor rgb '#555555'\n", out);
 }
 
+/* A coloured band and a label for each level, so that a score is read without a table. */
 static void plot_set_levels(FILE *out)
 {
     for (int level = 0; level < LEVELS; level++) {

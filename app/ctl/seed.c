@@ -64,6 +64,7 @@ static const char *seed_usage_error(const struct seed_settings *s)
     return NULL;
 }
 
+/* Reads at most SEED_CSV_MAX bytes; a larger file is refused with EFBIG. */
 static bool seed_read_all(FILE *in, struct buf *out)
 {
     while (!feof(in) && !ferror(in) && out->n <= SEED_CSV_MAX) {
@@ -92,6 +93,7 @@ static bool seed_read_file(struct seeding *s, struct buf *out)
     return good;
 }
 
+/* Bad lines stop the run before anything is written, unless --keep-going leaves them out. */
 static enum ctl_exit seed_plan_file(struct seeding *s)
 {
     const char *path = s->settings->file;
@@ -131,6 +133,7 @@ static enum ctl_exit seed_plan_all(struct seeding *s)
 
 /* ---- writing ---- */
 
+/* The bar is erased first, so that the error has a line of its own. */
 static void seed_on_refused(void *own, struct str student, const char *why)
 {
     struct seeding *s = own;
@@ -161,6 +164,7 @@ static void seed_report_unavailable(const struct seeding *s, const struct store 
     subcommand_error(s->command, "Redis cannot be reached: %s", *why ? why : "no reply");
 }
 
+/* Writes the plan and turns the outcome into the exit status. */
 static enum ctl_exit seed_write_plan(struct seeding *s, struct engine *engine)
 {
     struct seed seed = {.students = s->seed_plan_all.students,
@@ -211,11 +215,13 @@ static enum ctl_exit seed_command_run(const struct subcommand *command, const vo
 static const struct option_rule seed_options[] = {
     {.name = "student", .value_name = "ID[,ID...]", .type = OPTION_IDS, SETTING(curve.students),
      .description = "generate history of these students; may be repeated"},
-    {.name = "students", .value_name = "N", .type = OPTION_INT, .min = 1, .max = STUDENTS_MAX, SETTING(curve.student_count),
+    {.name = "students", .value_name = "N", .type = OPTION_INT, .min = 1,
+     .max = STUDENTS_MAX, SETTING(curve.student_count),
      .description = "generate history of N students, PREFIX1 to PREFIXN"},
     {.name = "prefix", .value_name = "PREFIX", .type = OPTION_TEXT, SETTING(curve.prefix),
      .description = "start of their ids (load_)"},
-    {.name = "days", .value_name = "N", .type = OPTION_INT, .min = 1, .max = HISTORY_DAYS, SETTING(curve.days),
+    {.name = "days", .value_name = "N", .type = OPTION_INT, .min = 1,
+     .max = HISTORY_DAYS, SETTING(curve.days),
      .description = "days of history, the last one today (30)"},
     {.name = "from", .value_name = "VALUE", .type = OPTION_SHARE, SETTING(curve.from),
      .description = "values on the first day, 0 to 1 (0.4)"},
@@ -223,7 +229,8 @@ static const struct option_rule seed_options[] = {
      .description = "values on the last day (0.8)"},
     {.name = "noise", .value_name = "DEVIATION", .type = OPTION_SHARE, SETTING(curve.noise),
      .description = "standard deviation of the noise, 0 to 1 (0.05)"},
-    {.name = "random-seed", .value_name = "NUMBER", .type = OPTION_INT, .min = 0, .max = INT64_MAX, SETTING(curve.random_seed),
+    {.name = "random-seed", .value_name = "NUMBER", .type = OPTION_INT, .min = 0,
+     .max = INT64_MAX, SETTING(curve.random_seed),
      .description = "seed of the noise (1)"},
     {.name = "keep-going", .type = OPTION_FLAG, SETTING(keep_going),
      .description = "skip what cannot be loaded and load the rest"},

@@ -75,6 +75,7 @@ static size_t csv_split(struct str line, struct str fields[FIELDS])
     return n;
 }
 
+/* History reaches back HISTORY_DAYS days, today included. */
 static bool csv_parse_day(struct csv_reader *r, struct str field, int32_t *ret)
 {
     char text[SHOWN_SIZE];
@@ -131,6 +132,7 @@ static bool csv_parse_line(struct csv_reader *r, struct str line, struct csv_row
     return true;
 }
 
+/* Skips a byte order mark and a header line; every other line must be valid. */
 static void csv_parse_lines(struct csv_reader *r, struct str text)
 {
     static const struct str byte_order_mark = STR_INIT("\xEF\xBB\xBF");

@@ -45,6 +45,7 @@ static int student_compare_id(const void *a, const void *b)
     return str_compare(left->id, right->id);
 }
 
+/* A plan is sorted by id, each student once. */
 static bool curve_sort_students(struct seed_plan *plan, char ret_error[200])
 {
     qsort(plan->students, plan->n, sizeof(*plan->students), student_compare_id);
@@ -78,6 +79,7 @@ static double round3(double value)
     return round(value * 1000) / 1000;
 }
 
+/* A value is the point on the line plus noise, clamped to [0,1] and rounded to three decimals. */
 static void curve_draw_days(const struct seed_curve *curve, int32_t today, gsl_rng *generator,
                             struct seed_day *days)
 {

@@ -24,6 +24,14 @@ enum ctl_exit subcommand_usage_error(const struct subcommand *command, const cha
     return CTL_USAGE;
 }
 
+enum ctl_exit subcommand_check_url(const struct subcommand *command, const char *url)
+{
+    if (str_starts_with(str_of(url), STR("http://")) ||
+        str_starts_with(str_of(url), STR("https://")))
+        return CTL_DONE;
+    return subcommand_usage_error(command, "--url must begin with http:// or https://");
+}
+
 bool subcommand_round_trip(struct engine *engine, struct pipeline *pipeline, struct problem *p)
 {
     if (store_wait(engine->store, pipeline))

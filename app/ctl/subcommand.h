@@ -49,6 +49,8 @@ void subcommand_error(const struct subcommand *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* Prints the same for wrong usage, with a hint to --help. Returns CTL_USAGE. */
 enum ctl_exit subcommand_usage_error(const struct subcommand *command, const char *how);
+/* Whether --url is an http or https URL; CTL_USAGE after an error if not, else CTL_DONE. */
+enum ctl_exit subcommand_check_url(const struct subcommand *command, const char *url);
 /* Sends the pipeline and waits for its replies. False with p when Redis cannot be reached. */
 bool subcommand_round_trip(struct engine *engine, struct pipeline *pipeline, struct problem *p);
 /* Prints the problem. Returns CTL_UNAVAILABLE when Redis cannot be reached, else CTL_FAILED. */

@@ -11,6 +11,7 @@
 
 enum { BAR_WIDTH = 40 };
 
+/* NO_COLOR counts only when it is not empty (no-color.org). */
 static bool has_colours(void)
 {
     const char *refused = getenv("NO_COLOR");

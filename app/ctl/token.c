@@ -72,7 +72,8 @@ static enum ctl_exit token_run(const struct subcommand *command, const void *set
 static const struct option_rule token_options[] = {
     {.name = "user", .value_name = "ID", .type = OPTION_ID, .required = true,
      .offset = offsetof(struct token_settings, user), .description = "the id in the token (sub)"},
-    {.name = "role", .value_name = "ROLE", .type = OPTION_CHOICE, .choices = token_roles, .required = true,
+    {.name = "role", .value_name = "ROLE", .type = OPTION_CHOICE, .choices = token_roles,
+     .required = true,
      .offset = offsetof(struct token_settings, role), .description = "student, teacher or admin"},
     {.name = "ttl", .value_name = "SECONDS", .type = OPTION_INT, .min = 1, .max = 316224000,
      .offset = offsetof(struct token_settings, ttl_s), .description = "lifetime (3600)"},

@@ -46,13 +46,16 @@ static enum ctl_exit verify_run(const struct subcommand *command, const void *se
 
 /* clang-format off */
 static const struct option_rule verify_options[] = {
-    {.name = "url", .value_name = "URL", .type = OPTION_OPERAND, .offset = offsetof(struct verify_settings, url),
+    {.name = "url", .value_name = "URL", .type = OPTION_OPERAND,
+     .offset = offsetof(struct verify_settings, url),
      .description = "address of the deployment (http://127.0.0.1:8005)"},
-    {.name = "report", .value_name = "FILE.md", .type = OPTION_TEXT, .offset = offsetof(struct verify_settings, report),
+    {.name = "report", .value_name = "FILE.md", .type = OPTION_TEXT,
+     .offset = offsetof(struct verify_settings, report),
      .description = "write the checklist with the results"},
     {.name = "json", .type = OPTION_FLAG, .offset = offsetof(struct verify_settings, json),
      .description = "print one JSON document instead of lines"},
-    {.name = "script", .value_name = "FILE", .type = OPTION_TEXT, .offset = offsetof(struct verify_settings, script),
+    {.name = "script", .value_name = "FILE", .type = OPTION_TEXT,
+     .offset = offsetof(struct verify_settings, script),
      .description = "the checks (" PKGDATADIR "/verify-deployment.sh)"},
     {0},
 };
