@@ -66,7 +66,7 @@ const struct command verify_command = {
     .about =
         "Box by box: ticked, failed, or for a person, with evidence. It changes nothing but\n"
         "students and a cohort of its own, which it erases. Tokens, addresses and places come\n"
-        "from the environment, as verify-deployment.sh --help says; bash, curl and jq are needed.\n"
+        "from the environment, as verify-deployment.sh --help says; Python 3.9 is needed.\n"
         "Exit status: 0 no box failed, 1 some did, 2 wrong usage, 3 no answer.\n",
     .options = options,
     .presets = &presets,

@@ -9,9 +9,6 @@ from verify.outcome import Failed, joined, judge
 BATCH_TIMEOUT_S = 20  # longer than four students can take
 
 
-# Health and readiness
-
-
 def health_is_healthy(v):
     v.get("/health").expect(200, lambda body: body["status"] == "healthy")
     return "GET /health: 200, status healthy"
@@ -72,9 +69,6 @@ def state_crud(v):
     v.query(student).expect(200, lambda body: body["mastery_score"] > 0, "get")
     v.delete(f"/api/v1/compliance/student/{student}").expect(200, doing="delete")
     return "a student saved (POST calculate), read (POST query) and deleted (DELETE student)"
-
-
-# Endpoints
 
 
 def info(v):
@@ -154,9 +148,6 @@ def cohorts_compared(v):
     return f"two cohorts of two compared, p = {body['statistical_significance']}"
 
 
-# Dapr's intents
-
-
 def process(v, intent, **payload):
     """(caller, response): as the sidecar where its token and listener are known, else as an admin."""
     request = {"intent": intent, "payload": payload}
@@ -196,9 +187,6 @@ def process_format(v):
     _, response = process(v, "get_prediction", student_id=v.students[0])
     response.expect(200, lambda body: set(names) <= set(body))
     return ", ".join(names)
-
-
-# Response times
 
 
 def in_time(limit_ms, send):

@@ -13,17 +13,15 @@ APP = ("-l", "app=mastery-engine")
 ERROR_OF_DAPRD = re.compile(r'level=(error|fatal)|"level":"(error|fatal)"')
 
 
-def shows(*what, condition, evidence):
-    """A check of what kubectl get prints of one object, or of a list."""
+def shows(*what, sees):
+    """A check of an object, or a list, that kubectl get prints. sees: object -> (holds, evidence)"""
 
     def check(v):
         source, found = v.cluster.get(*what)
-        return judge(condition(found), f"{source}: {evidence(found)}")
+        holds, evidence = sees(found)
+        return judge(holds, f"{source}: {evidence}")
 
     return check
-
-
-# Objects
 
 
 def namespace(v):
@@ -32,39 +30,38 @@ def namespace(v):
     return judge(phase == "Active", f"{source}: {v.namespace} is {phase}")
 
 
-configmap = shows(
-    "configmap", "mastery-engine-config",
-    condition=lambda found: {"REDIS_URL", "ENVIRONMENT"} <= set(found["data"]),
-    evidence=lambda found: ", ".join(sorted(found["data"])),
-)  # fmt: skip
-secret = shows(
-    "secret", "mastery-engine-secrets",
-    condition=lambda found: len(base64.b64decode(found["data"]["JWT_SECRET"]).split(b"\n")[0]) >= 32,
-    evidence=lambda found: ", ".join(sorted(found["data"])),
-)  # fmt: skip
-deployment = shows(
-    "deployment", "mastery-engine",
-    condition=lambda found: found["status"].get("readyReplicas") == found["spec"]["replicas"] > 0,
-    evidence=lambda found: f"{found['status'].get('readyReplicas', 0)} of {found['spec']['replicas']} ready",
-)  # fmt: skip
-service = shows(
-    "service", "mastery-engine",
-    condition=lambda found: found["spec"]["type"] == "ClusterIP",
-    evidence=lambda found: f"type {found['spec']['type']}",
-)  # fmt: skip
-cluster_ip = shows(
-    "service", "mastery-engine",
-    condition=lambda found: found["spec"].get("clusterIP") not in (None, "", "None"),
-    evidence=lambda found: found["spec"].get("clusterIP"),
-)  # fmt: skip
-ports = shows(
-    "service", "mastery-engine",
-    condition=lambda found: any(port["port"] == 8005 for port in found["spec"]["ports"]),
-    evidence=lambda found: ", ".join(f"{port.get('name')} {port['port']}" for port in found["spec"]["ports"]),
-)  # fmt: skip
+def sees_secret(found):
+    signing = base64.b64decode(found["data"]["JWT_SECRET"]).split(b"\n")[0]
+    return len(signing) >= 32, ", ".join(sorted(found["data"]))
 
 
-# Pods
+def sees_replicas(found):
+    wanted, ready = found["spec"]["replicas"], found["status"].get("readyReplicas", 0)
+    return ready == wanted > 0, f"{ready} of {wanted} ready"
+
+
+def sees_rollout(found):
+    """An autoscaler is free to choose another number of replicas."""
+    wanted, status = found["spec"]["replicas"], found["status"]
+    replicas, updated = status.get("replicas", 0), status.get("updatedReplicas", 0)
+    return replicas == updated == wanted, f"{replicas} of {wanted}, {updated} of this version"
+
+
+def sees_ports(found):
+    ports_of = {port.get("name"): port["port"] for port in found["spec"]["ports"]}
+    return 8005 in ports_of.values(), joined(ports_of)
+
+
+configmap = shows("configmap", "mastery-engine-config", sees=lambda found: (
+    {"REDIS_URL", "ENVIRONMENT"} <= set(found["data"]), ", ".join(sorted(found["data"]))))  # fmt: skip
+secret = shows("secret", "mastery-engine-secrets", sees=sees_secret)
+deployment = shows("deployment", "mastery-engine", sees=sees_replicas)
+pods_count = shows("deployment", "mastery-engine", sees=sees_rollout)
+service = shows("service", "mastery-engine", sees=lambda found: (
+    found["spec"]["type"] == "ClusterIP", f"type {found['spec']['type']}"))  # fmt: skip
+cluster_ip = shows("service", "mastery-engine", sees=lambda found: (
+    found["spec"].get("clusterIP") not in (None, "", "None"), found["spec"].get("clusterIP")))  # fmt: skip
+ports = shows("service", "mastery-engine", sees=sees_ports)
 
 
 def containers_of(pod):
@@ -84,16 +81,6 @@ def pods(v):
     source, found = podman_pod(v.podman, pod) if pod and not v.cluster else v.cluster.get("pods", *APP)
     judge(found["items"], f"{source}: there is none")
     return source, found["items"]
-
-
-# An autoscaler is free to choose another number.
-pods_count = shows(
-    "deployment", "mastery-engine",
-    condition=lambda found: found["spec"]["replicas"]
-    == found["status"].get("replicas") == found["status"].get("updatedReplicas"),
-    evidence=lambda found: f"{found['status'].get('replicas', 0)} of {found['spec']['replicas']}, "
-    f"{found['status'].get('updatedReplicas', 0)} of this version",
-)  # fmt: skip
 
 
 def pods_running(v):
@@ -120,9 +107,6 @@ def pods_restarts(v):
     return judge(most < 3, f"{source}: at most {most}")
 
 
-# Probes
-
-
 def startup_probe(v):
     if not v.cluster:
         v.get("/ready").expect(200, lambda body: body["status"] == "ready")
@@ -146,9 +130,6 @@ def startup_in_time(v):
     return judge(longest <= 120, f"{source}: ready after at most {longest} s")
 
 
-# Dapr
-
-
 def dapr_running(v):
     """Without a cluster the worker's observation: it checks the sidecar every five seconds."""
     if v.cluster:
@@ -163,11 +144,12 @@ def dapr_running(v):
     return "GET /ready: the worker has asked the sidecar, dapr healthy"
 
 
-dapr_components = shows(
-    "components.dapr.io",
-    condition=lambda found: any(item["spec"]["type"].startswith("state.") for item in found["items"]),
-    evidence=lambda found: joined({item["metadata"]["name"]: item["spec"]["type"] for item in found["items"]}),
-)
+def sees_components(found):
+    types = {item["metadata"]["name"]: item["spec"]["type"] for item in found["items"]}
+    return any(kind.startswith("state.") for kind in types.values()), joined(types)
+
+
+dapr_components = shows("components.dapr.io", sees=sees_components)
 
 
 def dapr_errors(v):
@@ -177,9 +159,6 @@ def dapr_errors(v):
     lines = output.splitlines()
     found = [line for line in lines if ERROR_OF_DAPRD.search(line)]
     return judge(not found, found[0] if found else f"none in {len(lines)} lines")
-
-
-# Resources
 
 
 def pods_use(v, column, unit, limit):
@@ -192,46 +171,38 @@ def pods_use(v, column, unit, limit):
     return judge(most < limit, f"at most {most}{unit}")
 
 
-hpa_exists = shows(
-    "hpa", "mastery-engine",
-    condition=lambda found: found["spec"]["scaleTargetRef"]["name"] == "mastery-engine",
-    evidence=lambda found: "scales {kind} {name}".format_map(found["spec"]["scaleTargetRef"]),
-)  # fmt: skip
+def sees_target(found):
+    target = found["spec"]["scaleTargetRef"]
+    return target["name"] == "mastery-engine", f"scales {target['kind']} {target['name']}"
 
 
-def hpa_target(metric):
-    target = metric["resource"]["target"]
-    return target.get("averageUtilization") or target.get("averageValue")
+def sees_metrics(found):
+    resources = [metric["resource"] for metric in found["spec"]["metrics"]]
+    value = lambda target: target.get("averageUtilization") or target.get("averageValue")
+    return resources, joined({resource["name"]: value(resource["target"]) for resource in resources})
 
 
-hpa_metrics = shows(
-    "hpa", "mastery-engine",
-    condition=lambda found: found["spec"]["metrics"],
-    evidence=lambda found: joined({m["resource"]["name"]: hpa_target(m) for m in found["spec"]["metrics"]}),
-)  # fmt: skip
-
-
-def hpa_range(v):
-    source, found = v.cluster.get("hpa", "mastery-engine")
+def sees_range(found):
     low, high, status = found["spec"]["minReplicas"], found["spec"]["maxReplicas"], found.get("status", {})
     stuck = any(c["type"] == "AbleToScale" and c["status"] == "False" for c in status.get("conditions", []))
-    return judge(low < high and not stuck, f"{source}: {low} to {high}, now {status.get('currentReplicas', 'unknown')}")
+    return low < high and not stuck, f"{low} to {high}, now {status.get('currentReplicas', 'unknown')}"
 
 
-pdb_exists = shows(
-    "pdb", "mastery-engine",
-    condition=lambda found: found["status"].get("currentHealthy", 0) >= found["status"].get("desiredHealthy", 1),
-    evidence=lambda found: f"{found['status'].get('currentHealthy', 0)} healthy, "
-    f"{found['status'].get('desiredHealthy', 0)} wanted",
-)  # fmt: skip
-pdb_available = shows(
-    "pdb", "mastery-engine",
-    condition=lambda found: re.fullmatch(r"[1-9]\d*|[1-9]\d?%|100%", str(found["spec"].get("minAvailable", 0))),
-    evidence=lambda found: f"minAvailable {found['spec'].get('minAvailable', 'not set')}",
-)  # fmt: skip
+def sees_healthy(found):
+    healthy, wanted = found["status"].get("currentHealthy", 0), found["status"].get("desiredHealthy", 1)
+    return healthy >= wanted, f"{healthy} healthy, {wanted} wanted"
 
 
-# Configuration: of the cluster, else of the manifests in this tree
+def sees_minimum(found):
+    least = found["spec"].get("minAvailable", "not set")
+    return re.fullmatch(r"[1-9]\d*|[1-9]\d?%|100%", str(least)), f"minAvailable {least}"
+
+
+hpa_exists = shows("hpa", "mastery-engine", sees=sees_target)
+hpa_metrics = shows("hpa", "mastery-engine", sees=sees_metrics)
+hpa_range = shows("hpa", "mastery-engine", sees=sees_range)
+pdb_exists = shows("pdb", "mastery-engine", sees=sees_healthy)
+pdb_available = shows("pdb", "mastery-engine", sees=sees_minimum)
 
 
 def manifest(v, name):
@@ -301,9 +272,6 @@ def config_redis(v):
     store, url = redis_of_cluster(v) if v.cluster else redis_of_manifests(v)
     judge(store and store in url, f'Dapr\'s state store is "{store}", REDIS_URL {url}')
     return f"Dapr's state store and REDIS_URL are both {store}"
-
-
-# Roll-back
 
 
 def rollback_previous(v):

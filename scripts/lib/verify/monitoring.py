@@ -101,9 +101,6 @@ def pool_operations(v):
     return judge(after > before, f"successful reads: {before:.0f}, a query later {after:.0f}")
 
 
-# Traces
-
-
 def new_trace():
     """(trace id, headers that continue the trace)"""
     trace = secrets.token_hex(16)
@@ -124,9 +121,6 @@ def trace_continued(v):
     continued = seen == trace and response.header("traceparent").startswith(f"00-{trace}-")
     judge(continued, f"sent trace {trace}, the response has {seen}")
     return "a caller's trace is continued here, and goes on in the traceparent of what is published (docs/worker.md)"
-
-
-# Alerts, objectives and dashboard
 
 
 def service(v, variable, path, otherwise):

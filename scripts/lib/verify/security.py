@@ -23,9 +23,6 @@ def invalid_token_refused(v):
     return "a token with a wrong signature: 401 AUTH_ERROR"
 
 
-# Roles: a request that is allowed, and one that is not
-
-
 def student_access(v):
     own = v.query(v.user("student") or "none", "student")
     # A student whose token was given may have no data yet.
@@ -49,9 +46,6 @@ def admin_access(v):
     return "students, cohorts and audit log answered; the audit log is refused to a student"
 
 
-# Hostile input
-
-
 def id_refused(v, student):
     v.query(student).expect(400, lambda body: "student_id" in fields_refused(body))
     return f'"{student}" as student_id: 400 VALIDATION_ERROR'
@@ -73,9 +67,6 @@ def invalid_json_refused(v):
         400, lambda body: body["error"]["code"] == "INVALID_JSON"
     )
     return f"400 INVALID_JSON at offset {body['error']['details']['offset']}"
-
-
-# Rate limits
 
 
 def flood(v):

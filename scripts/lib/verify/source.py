@@ -22,9 +22,6 @@ def result_file(v, path, command):
     return found
 
 
-# What scripts/test has found
-
-
 def tests_passed(v, evidence, *checks):
     """None of these checks of scripts/test may be missing or have failed."""
     path = Path(os.environ.get("TEST_RESULTS") or ROOT / "build/test/results.json")
@@ -51,9 +48,6 @@ def tree_is_clean(v):
     changes = run_program("git", "-C", ROOT, "status", "--porcelain")[1]
     judge(not changes, changes.partition("\n")[0])
     return f"clean at {head[:12]}, the deployed commit"
-
-
-# The image
 
 
 def image(v, otherwise):
@@ -115,41 +109,44 @@ def image_healthcheck(_):
     return f"Dockerfile: {' '.join(found[0].split())}"
 
 
-# Load tests
+def load_holds(v, users, condition, evidence):
+    """What scripts/load has written for so many users."""
+    folder = Path(os.environ.get("LOAD_RESULTS") or ROOT / "build/load")
+    found = result_file(v, folder / f"users-{users}.json", f"scripts/load --users {users} {v.url}")
+    return judge(condition(found), f"scripts/load --users {users}: {evidence(found)}")
 
 
-def load(users, condition, evidence):
-    """A check of what scripts/load has written for so many users."""
-
-    def check(v):
-        folder = Path(os.environ.get("LOAD_RESULTS") or ROOT / "build/load")
-        found = result_file(v, folder / f"users-{users}.json", f"scripts/load --users {users} {v.url}")
-        return judge(condition(found), f"scripts/load --users {users}: {evidence(found)}")
-
-    return check
+def load_users(v):
+    evidence = "{users} users, {requests} requests in {seconds} s".format_map
+    return load_holds(v, 50, lambda found: found["users"] == 50 and found["requests"] > 0, evidence)
 
 
-load_users = load(
-    50, lambda found: found["users"] == 50 and found["requests"] > 0,
-    "{0[users]} users, {0[requests]} requests in {0[seconds]} s".format,
-)  # fmt: skip
-load_throughput = load(
-    50, lambda found: found["requests_per_second"] > 100, "{0[requests_per_second]} requests a second".format
-)
-load_errors = load(50, lambda found: found["error_share"] < 0.001, "{0[errors]} errors: {0[error_share]}".format)
-load_latency = load(50, lambda found: found["p95_ms"] < 200, "P95 {0[p95_ms]} ms".format)
-load_degrades = load(
-    200, lambda found: found["users"] == 200 and found["graceful"],
-    lambda found: f"{found['users']} users, " + ", ".join(f"{s}: {n}" for s, n in found["statuses"].items()),
-)  # fmt: skip
-load_breakers = load(200, lambda found: found["breakers"], lambda found: joined(found["breakers"]))
-load_recovers = load(
-    200, lambda found: found["recovered"],
-    lambda found: "after it {requests} requests, P95 {p95_ms} ms, {errors} errors".format_map(found["recovery"]),
-)  # fmt: skip
+def load_throughput(v):
+    evidence = "{requests_per_second} requests a second".format_map
+    return load_holds(v, 50, lambda found: found["requests_per_second"] > 100, evidence)
 
 
-# Records and pages
+def load_errors(v):
+    return load_holds(v, 50, lambda found: found["error_share"] < 0.001, "{errors} errors: {error_share}".format_map)
+
+
+def load_latency(v):
+    return load_holds(v, 50, lambda found: found["p95_ms"] < 200, "P95 {p95_ms} ms".format_map)
+
+
+def load_degrades(v):
+    statuses = lambda found: ", ".join(f"{status}: {n}" for status, n in found["statuses"].items())
+    evidence = lambda found: f"{found['users']} users, {statuses(found)}"
+    return load_holds(v, 200, lambda found: found["users"] == 200 and found["graceful"], evidence)
+
+
+def load_breakers(v):
+    return load_holds(v, 200, lambda found: found["breakers"], lambda found: joined(found["breakers"]))
+
+
+def load_recovers(v):
+    evidence = "after it {0[requests]} requests, P95 {0[p95_ms]} ms, {0[errors]} errors"
+    return load_holds(v, 200, lambda found: found["recovered"], lambda found: evidence.format(found["recovery"]))
 
 
 def recorded(v, what):
@@ -165,9 +162,6 @@ def page_there(v, name):
         if path.exists() and path.stat().st_size > 0:
             return str(path).removeprefix(f"{ROOT}/")
     raise ForPerson(f"docs/{name} of version {v.version} says what is needed here")
-
-
-# What follows from the boxes before
 
 
 def for_person(v, what):
