@@ -30,7 +30,7 @@ def send(client, method, path, **options):
     try:
         response = client.request(method, path, **options)
     except (OSError, http.client.HTTPException) as error:
-        response = Answer(0, {}, f"{error or error!r}".encode())
+        response = Answer(0, {}, (str(error) or repr(error)).encode())
     response.seconds = time.monotonic() - began  # with the time to connect
     return response
 
