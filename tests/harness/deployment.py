@@ -3,11 +3,18 @@
 from the environment's secret, and requests whose failure is a result. Needs nothing but Python."""
 import http.client
 import os
+import shlex
 import time
 from pathlib import Path
 
 from harness.client import Answer
 from harness.token import make_token
+
+
+def read_env(state_dir):
+    """The values in STATE_DIR/env of scripts/run, as a shell would read them."""
+    words = shlex.split(Path(state_dir, "env").read_text(), comments=True)
+    return dict(word.split("=", 1) for word in words if "=" in word)
 
 
 def signing_secret():
