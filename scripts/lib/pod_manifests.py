@@ -2,6 +2,7 @@
 """The manifests of an overlay as `podman kube play` takes them on one host.
 
     pod_manifests.py NAME SECRET_FILE [SETTING=VALUE]...     prints them
+    pod_manifests.py --redis-conf                            prints the overlay's redis.conf
 
 What is changed: names get "-NAME" behind them, since podman's volumes and secrets belong to the host;
 settings go into the ConfigMap; pods are in the host's network, so the worker's two ports are
@@ -67,14 +68,21 @@ def adapt_secret(secret, name):
     return secret
 
 
+def overlay_objects(overlay):
+    return {(item["kind"], item["metadata"]["name"]): item for item in kustomize.build(ROOT / "k8s/overlays" / overlay)}
+
+
 def adapted(name, secret, settings, overlay="dev"):
-    items = kustomize.build(ROOT / "k8s/overlays" / overlay)
-    named = {(item["kind"], item["metadata"]["name"]): item for item in items}
+    named = overlay_objects(overlay)
     yield adapt_secret(secret, name)
     for deployment in (named["Deployment", wanted] for wanted in DEPLOYMENTS):
         yield config_of(named["ConfigMap", CONFIG], deployment, name, settings)
         adapt_deployment(deployment, name)
         yield deployment
+
+
+def redis_conf(overlay="dev"):
+    return overlay_objects(overlay)["ConfigMap", "mastery-redis"]["data"]["redis.conf"]
 
 
 def main(name, secret_file, *settings):
@@ -84,4 +92,7 @@ def main(name, secret_file, *settings):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if sys.argv[1:] == ["--redis-conf"]:
+        print(redis_conf())
+    else:
+        main(*sys.argv[1:])
