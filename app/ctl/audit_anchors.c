@@ -26,7 +26,7 @@ static bool parse(struct str text, struct arena *arena, struct anchor *ret)
 
     if (!memmem(text.p, text.n, "audit.anchor", 12))
         return false;
-    line = json_read(text, arena, &not_json);
+    line = json_parse(text, arena, &not_json);
     if (!json_object_is_type(line, json_type_object) ||
         !str_equal(text_of(line, "event"), STR("audit.anchor")) ||
         !json_object_object_get_ex(line, "seal", &number) ||
@@ -79,7 +79,7 @@ static bool read_lines(struct anchors *anchors, FILE *file, struct arena *arena)
     return good && !ferror(file);
 }
 
-bool anchors_read(struct anchors *anchors, const char *path)
+bool anchors_load(struct anchors *anchors, const char *path)
 {
     bool is_stdin = strcmp(path, "-") == 0;
     FILE *file = is_stdin ? stdin : fopen(path, "re");

@@ -17,7 +17,7 @@ struct anchors {
 };
 
 /* Adds those of a file, "-" for standard input; other lines are skipped. False with errno. */
-bool anchors_read(struct anchors *anchors, const char *path);
+bool anchors_load(struct anchors *anchors, const char *path);
 void anchors_release(struct anchors *anchors);
 /* The first of the shard from that number on; NULL when there is none. */
 const struct anchor *anchors_from(const struct anchors *anchors, unsigned shard, int64_t number);

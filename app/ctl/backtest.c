@@ -3,8 +3,8 @@
 #include <stdio.h>
 
 #include "app/base/clock.h"
-#include "app/ctl/command.h"
 #include "app/ctl/plot.h"
+#include "app/ctl/subcommand.h"
 #include "app/domain/backtest.h"
 #include "app/domain/prediction.h"
 #include "app/service/history.h"
@@ -16,7 +16,7 @@ enum { PIECE = 200, HEIGHT = 600, ARENA_FIRST = 1 << 20, ARENA_CAP = 256 << 20 }
 static const int horizons[] = {1, 2, 3, 5, 7, 10, 14, 21, 30};
 static const char *const method_names[BACKTEST_METHODS] = {[BACKTEST_LEAST_SQUARES] =
                                                                "ordinary_least_squares",
-                                                           [BACKTEST_MEMORY] = "trend_with_memory",
+                                                           [BACKTEST_AR1] = "trend_with_memory",
                                                            [BACKTEST_LAST_VALUE] = "the last value",
                                                            [BACKTEST_MEAN] = "the mean"};
 enum { HORIZONS = sizeof(horizons) / sizeof(horizons[0]), WEEK = 4 /* place of 7 */ };
@@ -29,7 +29,7 @@ struct settings {
 
 /* Goes through all that one run does. */
 struct run {
-    const struct command *command;
+    const struct subcommand *command;
     const struct settings *settings;
     struct engine engine;
     struct arena *arena; /* of the names of one page */
@@ -46,26 +46,26 @@ static void add(struct run *r, const struct history *h)
 
     for (int i = 0; i < HORIZONS; i++)
         backtest_add(&r->sums[i], h->days, h->n, horizons[i], level);
-    r->students += h->n > PREDICTION_LEAST_DAYS;
+    r->students += h->n > PREDICTION_MIN_DAYS;
 }
 
 static bool judge_piece(struct run *r, const struct str *students, size_t n, struct problem *p)
 {
     int32_t today = day_of_ms(clock_wall_ms());
-    struct ask *asked[PIECE], *consents[PIECE];
+    struct command *asked[PIECE], *consents[PIECE];
     struct history history;
-    struct asks asks;
+    struct pipeline pipeline;
 
     arena_reset(r->piece);
-    asks_init(&asks, r->piece, NULL);
+    pipeline_init(&pipeline, r->piece, NULL);
     for (size_t i = 0; i < n; i++) {
-        asked[i] = history_ask(&asks, students[i], today);
-        consents[i] = student_ask_consent(&asks, students[i]);
+        asked[i] = history_cmd(&pipeline, students[i], today);
+        consents[i] = student_cmd_consent(&pipeline, students[i]);
     }
-    if (!command_wait(&r->engine, &asks, p))
+    if (!subcommand_round_trip(&r->engine, &pipeline, p))
         return false;
     for (size_t i = 0; i < n; i++) {
-        if (!history_read(asked[i], &history, p))
+        if (!history_parse(asked[i], &history, p))
             return false;
         if (!student_has_withdrawn(consents[i], CONSENT_ANALYTICS))
             add(r, &history);
@@ -88,12 +88,13 @@ static bool judge_cohort(struct run *r, struct problem *p)
 {
     struct str id = str_of(r->settings->cohort);
     struct cohort cohort;
-    struct asks asks;
-    struct ask *ask;
+    struct pipeline pipeline;
+    struct command *command;
 
-    asks_init(&asks, r->arena, NULL);
-    ask = cohort_ask(&asks, id);
-    if (!command_wait(&r->engine, &asks, p) || !cohort_read(ask, r->arena, id, &cohort, p))
+    pipeline_init(&pipeline, r->arena, NULL);
+    command = cohort_cmd_get(&pipeline, id);
+    if (!subcommand_round_trip(&r->engine, &pipeline, p) ||
+        !cohort_parse(command, r->arena, id, &cohort, p))
         return false;
     if (!cohort.exists)
         problem_set(p, PROBLEM_NOT_FOUND, "there is no cohort %s", r->settings->cohort);
@@ -107,13 +108,14 @@ static bool judge_all(struct run *r, struct problem *p)
 
     do {
         struct str_list students;
-        struct asks asks;
-        struct ask *ask;
+        struct pipeline pipeline;
+        struct command *command;
 
-        asks_init(&asks, r->arena, NULL);
-        ask = students_ask_page(&asks, cursor);
-        if (!command_wait(&r->engine, &asks, p) ||
-            !students_read_page(ask, r->arena, &cursor, &students, p) || !judge(r, students, p))
+        pipeline_init(&pipeline, r->arena, NULL);
+        command = students_cmd_page(&pipeline, cursor);
+        if (!subcommand_round_trip(&r->engine, &pipeline, p) ||
+            !students_parse_page(command, r->arena, &cursor, &students, p) ||
+            !judge(r, students, p))
             return false;
         (void)snprintf(kept, sizeof(kept), "%.*s", STR_ARG(cursor));
         arena_reset(r->arena);
@@ -196,7 +198,7 @@ static bool draw(const struct run *r)
 static enum ctl_exit show(const struct run *r)
 {
     if (r->sums[0].n == 0) {
-        command_complain(r->command, "no history is long enough: it takes four days with a score");
+        subcommand_error(r->command, "no history is long enough: it takes four days with a score");
         return CTL_FAILED;
     }
     print_table(r);
@@ -216,17 +218,18 @@ static enum ctl_exit run_with(struct run *r)
         read = judge(r, s->students, &p);
     else
         read = s->cohort ? judge_cohort(r, &p) : judge_all(r, &p);
-    return read ? show(r) : command_fail(r->command, &r->engine, &p);
+    return read ? show(r) : subcommand_fail(r->command, &r->engine, &p);
 }
 
-static enum ctl_exit run(const struct command *command, const void *settings, struct arena *arena)
+static enum ctl_exit run(const struct subcommand *command, const void *settings,
+                         struct arena *arena)
 {
     struct run r = {.command = command, .settings = settings};
     enum ctl_exit status = CTL_FAILED;
 
     (void)arena;
     if (r.settings->cohort && r.settings->students.n > 0)
-        return command_misused(command, "--cohort and --student do not go together");
+        return subcommand_usage_error(command, "--cohort and --student do not go together");
     r.arena = arena_new(ARENA_FIRST, ARENA_CAP);
     r.piece = arena_new(ARENA_FIRST, ARENA_CAP);
     if (r.arena && r.piece && engine_open(&r.engine, "mastery-ctl backtest", NULL, 0))
@@ -239,27 +242,28 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
 
 /* clang-format off */
 static const struct option_rule options[] = {
-    {.name = "student", .value = "ID[,ID...]", .type = OPTION_IDS, .into = offsetof(struct settings, students),
-     .about = "these students alone; may be repeated (all)"},
-    {.name = "cohort", .value = "ID", .type = OPTION_ID, .into = offsetof(struct settings, cohort),
-     .about = "the students of this cohort alone"},
-    {.name = "plot", .value = "FILE", .type = OPTION_TEXT, .into = offsetof(struct settings, plot),
-     .about = "draws the mean errors: a .png or .svg file, - in letters; by gnuplot"},
+    {.name = "student", .value_name = "ID[,ID...]", .type = OPTION_IDS, .offset = offsetof(struct settings, students),
+     .description = "these students alone; may be repeated (all)"},
+    {.name = "cohort", .value_name = "ID", .type = OPTION_ID, .offset = offsetof(struct settings, cohort),
+     .description = "the students of this cohort alone"},
+    {.name = "plot", .value_name = "FILE", .type = OPTION_TEXT, .offset = offsetof(struct settings, plot),
+     .description = "draws the mean errors: a .png or .svg file, - in letters; by gnuplot"},
     {0},
 };
 /* clang-format on */
 
-const struct command backtest_command = {
+const struct subcommand backtest_subcommand = {
     .name = "backtest",
     .summary = "Tells how good predictions would have been on the stored histories",
-    .about = "\nTakes every day of every history as the present, predicts from the days up to it\n"
-             "what the score is so many days later, and compares with what came true.\n\n"
-             "covered      share of true scores inside the predicted interval; an honest interval\n"
-             "             gives the share in brackets\n"
-             "Brier score  mean square of the probability given to the predicted level, less\n"
-             "             whether it came true: 0 is perfect, 0.25 is tossing a coin\n"
-             "lsq, memory  PREDICTION_MODEL=ordinary_least_squares and trend_with_memory\n"
-             "last, mean   saying that the score stays, or returns to its mean\n",
+    .description =
+        "\nTakes every day of every history as the present, predicts from the days up to it\n"
+        "what the score is so many days later, and compares with what came true.\n\n"
+        "covered      share of true scores inside the predicted interval; an honest interval\n"
+        "             gives the share in brackets\n"
+        "Brier score  mean square of the probability given to the predicted level, less\n"
+        "             whether it came true: 0 is perfect, 0.25 is tossing a coin\n"
+        "lsq, memory  PREDICTION_MODEL=ordinary_least_squares and trend_with_memory\n"
+        "last, mean   saying that the score stays, or returns to its mean\n",
     .options = options,
     .settings_size = sizeof(struct settings),
     .run = run,

@@ -6,7 +6,7 @@
 
 #include "app/base/clock.h"
 #include "app/base/ids.h"
-#include "app/ctl/command.h"
+#include "app/ctl/subcommand.h"
 #include "app/ctl/terminal.h"
 #include "app/service/batch_json.h"
 #include "app/store/cohort.h"
@@ -26,7 +26,7 @@ struct settings {
 
 /* Goes through all that one run does. */
 struct run {
-    const struct command *command;
+    const struct subcommand *command;
     const struct settings *settings;
     struct engine engine;
     struct arena *arena; /* of one look, or of what is submitted */
@@ -34,13 +34,13 @@ struct run {
 
 static bool look(struct run *r, struct batch *ret, struct problem *p)
 {
-    struct asks asks;
-    struct ask *ask;
+    struct pipeline pipeline;
+    struct command *command;
 
     arena_reset(r->arena);
-    asks_init(&asks, r->arena, NULL);
-    ask = batch_ask(&asks, str_of(r->settings->id));
-    if (!command_wait(&r->engine, &asks, p) || !batch_read(ask, ret, p))
+    pipeline_init(&pipeline, r->arena, NULL);
+    command = batch_cmd_get(&pipeline, str_of(r->settings->id));
+    if (!subcommand_round_trip(&r->engine, &pipeline, p) || !batch_parse(command, ret, p))
         return false;
     if (!ret->exists)
         problem_set(p, PROBLEM_NOT_FOUND, "there is no batch %s", r->settings->id);
@@ -76,7 +76,7 @@ static void show(const struct batch *b, const struct batch *before)
                  b->total != before->total;
     char left[64];
 
-    if (progress_is_shown()) {
+    if (progress_is_enabled()) {
         print_left(left, b);
         progress_draw((size_t)b->processed, (size_t)b->total, left);
     } else if (moved) {
@@ -104,7 +104,7 @@ static enum ctl_exit watch(struct run *r)
     }
     progress_clear();
     if (p.code != PROBLEM_NONE)
-        return command_fail(r->command, &r->engine, &p);
+        return subcommand_fail(r->command, &r->engine, &p);
     print_state(&now);
     return now.status == BATCH_COMPLETED && now.failed == 0 ? CTL_DONE : CTL_FAILED;
 }
@@ -115,17 +115,17 @@ static enum ctl_exit cancel(struct run *r)
 {
     struct problem p = {.code = PROBLEM_NONE};
     struct batch batch;
-    struct asks asks;
-    struct ask *ask;
+    struct pipeline pipeline;
+    struct command *command;
     bool changed;
 
-    asks_init(&asks, r->arena, NULL);
-    ask = batch_ask_cancel(&asks, str_of(r->settings->id), clock_wall_ms());
-    if (!command_wait(&r->engine, &asks, &p) || !batch_read_ended(ask, &changed, &p) ||
-        !look(r, &batch, &p))
-        return command_fail(r->command, &r->engine, &p);
+    pipeline_init(&pipeline, r->arena, NULL);
+    command = batch_cmd_cancel(&pipeline, str_of(r->settings->id), clock_wall_ms());
+    if (!subcommand_round_trip(&r->engine, &pipeline, &p) ||
+        !batch_parse_cancel(command, &changed, &p) || !look(r, &batch, &p))
+        return subcommand_fail(r->command, &r->engine, &p);
     if (!changed) {
-        command_complain(r->command, "it has ended: it is %s", batch_status_names[batch.status]);
+        subcommand_error(r->command, "it has ended: it is %s", batch_status_names[batch.status]);
         return CTL_FAILED;
     }
     print_state(&batch);
@@ -137,13 +137,13 @@ static enum ctl_exit cancel(struct run *r)
 static bool read_cohort(struct run *r, struct str_list *ret, struct problem *p)
 {
     struct cohort cohort;
-    struct asks asks;
-    struct ask *ask;
+    struct pipeline pipeline;
+    struct command *command;
 
-    asks_init(&asks, r->arena, NULL);
-    ask = cohort_ask(&asks, str_of(r->settings->cohort));
-    if (!command_wait(&r->engine, &asks, p) ||
-        !cohort_read(ask, r->arena, str_of(r->settings->cohort), &cohort, p))
+    pipeline_init(&pipeline, r->arena, NULL);
+    command = cohort_cmd_get(&pipeline, str_of(r->settings->cohort));
+    if (!subcommand_round_trip(&r->engine, &pipeline, p) ||
+        !cohort_parse(command, r->arena, str_of(r->settings->cohort), &cohort, p))
         return false;
     if (!cohort.exists)
         problem_set(p, PROBLEM_NOT_FOUND, "there is no cohort %s", r->settings->cohort);
@@ -164,13 +164,13 @@ static bool same_twice(struct str_list ids)
 
 static bool create(struct run *r, struct str id, struct str_list students, struct problem *p)
 {
-    struct batch batch = {.priority = (enum queue_level)r->settings->priority,
+    struct batch batch = {.priority = (enum queue_priority)r->settings->priority,
                           .created_ms = clock_wall_ms(),
                           .actor = STR("mastery-ctl"),
                           .correlation_id = id};
     struct batch_item *items = arena_array(r->arena, students.n, sizeof(*items));
-    struct asks asks;
-    struct ask *ask;
+    struct pipeline pipeline;
+    struct command *command;
     bool made;
 
     if (!items) {
@@ -179,9 +179,9 @@ static bool create(struct run *r, struct str id, struct str_list students, struc
     }
     for (size_t i = 0; i < students.n; i++)
         items[i].student = students.v[i];
-    asks_init(&asks, r->arena, NULL);
-    ask = batch_ask_create(&asks, id, &batch, items, students.n);
-    return command_wait(&r->engine, &asks, p) && batch_read_create(ask, &made, p);
+    pipeline_init(&pipeline, r->arena, NULL);
+    command = batch_cmd_create(&pipeline, id, &batch, items, students.n);
+    return subcommand_round_trip(&r->engine, &pipeline, p) && batch_parse_create(command, &made, p);
 }
 
 static enum ctl_exit submit(struct run *r)
@@ -193,15 +193,15 @@ static enum ctl_exit submit(struct run *r)
     char id[BATCH_ID_SIZE];
 
     if (r->settings->cohort && !read_cohort(r, &students, &p))
-        return command_fail(r->command, &r->engine, &p);
+        return subcommand_fail(r->command, &r->engine, &p);
     if (students.n < 1 || students.n > BATCH_STUDENTS_MAX || same_twice(students)) {
-        command_complain(r->command, "a batch is 1 to %d students, each once", BATCH_STUDENTS_MAX);
+        subcommand_error(r->command, "a batch is 1 to %d students, each once", BATCH_STUDENTS_MAX);
         return CTL_FAILED;
     }
     random_bytes(bytes, BYTES);
     hex_print(bytes, BYTES, id);
     if (!create(r, str_of(id), students, &p))
-        return command_fail(r->command, &r->engine, &p);
+        return subcommand_fail(r->command, &r->engine, &p);
     (void)printf("%s\n", id);
     return CTL_DONE;
 }
@@ -234,7 +234,8 @@ static enum ctl_exit run_with(struct run *r)
     return CTL_USAGE;
 }
 
-static enum ctl_exit run(const struct command *command, const void *settings, struct arena *arena)
+static enum ctl_exit run(const struct subcommand *command, const void *settings,
+                         struct arena *arena)
 {
     struct run r = {.command = command, .settings = settings};
     const char *error = usage_error(settings);
@@ -242,7 +243,7 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
 
     (void)arena;
     if (error)
-        return command_misused(command, error);
+        return subcommand_usage_error(command, error);
     r.arena = arena_new(1 << 16, 64 << 20);
     if (r.arena && engine_open(&r.engine, "mastery-ctl batch", NULL, 0))
         status = run_with(&r);
@@ -253,26 +254,26 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
 
 /* clang-format off */
 static const struct option_rule options[] = {
-    {.name = "action", .value = "ACTION", .type = OPTION_OPERAND, .choices = actions, .required = true,
-     .into = offsetof(struct settings, action), .about = "submit, watch or cancel"},
-    {.name = "id", .value = "ID", .type = OPTION_OPERAND, .into = offsetof(struct settings, id),
-     .about = "of the batch to watch or cancel"},
-    {.name = "student", .value = "ID[,ID...]", .type = OPTION_IDS, .into = offsetof(struct settings, students),
-     .about = "submit these students; may be repeated"},
-    {.name = "cohort", .value = "ID", .type = OPTION_ID, .into = offsetof(struct settings, cohort),
-     .about = "submit the students of this cohort"},
-    {.name = "priority", .value = "WORD", .type = OPTION_CHOICE, .choices = batch_priority_names,
-     .into = offsetof(struct settings, priority), .about = "high, normal or low (normal)"},
+    {.name = "action", .value_name = "ACTION", .type = OPTION_OPERAND, .choices = actions, .required = true,
+     .offset = offsetof(struct settings, action), .description = "submit, watch or cancel"},
+    {.name = "id", .value_name = "ID", .type = OPTION_OPERAND, .offset = offsetof(struct settings, id),
+     .description = "of the batch to watch or cancel"},
+    {.name = "student", .value_name = "ID[,ID...]", .type = OPTION_IDS, .offset = offsetof(struct settings, students),
+     .description = "submit these students; may be repeated"},
+    {.name = "cohort", .value_name = "ID", .type = OPTION_ID, .offset = offsetof(struct settings, cohort),
+     .description = "submit the students of this cohort"},
+    {.name = "priority", .value_name = "WORD", .type = OPTION_CHOICE, .choices = batch_priority_names,
+     .offset = offsetof(struct settings, priority), .description = "high, normal or low (normal)"},
     {0},
 };
 /* clang-format on */
 
 static const struct settings presets = {.priority = QUEUE_NORMAL};
 
-const struct command batch_command = {
+const struct subcommand batch_subcommand = {
     .name = "batch",
     .summary = "Submits, watches and cancels batches",
-    .about =
+    .description =
         "\nsubmit  has up to 1000 students' mastery made again from what is stored, and prints\n"
         "        the id of the batch\n"
         "watch   shows how far a batch has got until it ends: a bar with the time left, or,\n"
@@ -280,7 +281,7 @@ const struct command batch_command = {
         "        there is a student without a result\n"
         "cancel  ends it; what has been done stays\n",
     .options = options,
-    .presets = &presets,
+    .default_settings = &presets,
     .settings_size = sizeof(struct settings),
     .run = run,
 };

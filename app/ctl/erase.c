@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "app/base/clock.h"
-#include "app/ctl/command.h"
+#include "app/ctl/subcommand.h"
 #include "app/http/router.h"
 #include "app/routes/routes.h"
 #include "app/service/erase.h"
@@ -22,28 +22,29 @@ static void print_counts(const struct erase *e)
     }
 }
 
-static enum ctl_exit erase(const struct command *command, struct erase *e)
+static enum ctl_exit erase(const struct subcommand *command, struct erase *e)
 {
     struct problem p = {.code = PROBLEM_NONE};
-    struct asks asks;
+    struct pipeline pipeline;
 
-    asks_init(&asks, e->pages[0], NULL);
-    while (erase_step(e, &asks, &p) == STEP_MORE)
-        (void)store_wait(e->engine->store, &asks);
+    pipeline_init(&pipeline, e->arenas[0], NULL);
+    while (erase_step(e, &pipeline, &p) == STEP_MORE)
+        (void)store_wait(e->engine->store, &pipeline);
     if (p.code == PROBLEM_NONE) {
         print_counts(e);
         return CTL_DONE;
     }
     if (p.code != PROBLEM_SERVICE_UNAVAILABLE) {
-        command_complain(command, "%s", p.message);
+        subcommand_error(command, "%s", p.message);
         return CTL_FAILED;
     }
-    command_complain(command, "Redis is away: %s. What has been begun is completed by repeating it",
+    subcommand_error(command, "Redis is away: %s. What has been begun is completed by repeating it",
                      store_last_error(e->engine->store));
-    return CTL_AWAY;
+    return CTL_UNAVAILABLE;
 }
 
-static enum ctl_exit run(const struct command *command, const void *settings, struct arena *arena)
+static enum ctl_exit run(const struct subcommand *command, const void *settings,
+                         struct arena *arena)
 {
     const struct settings *s = settings;
     size_t count;
@@ -55,7 +56,7 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
                       .actor = STR("mastery-ctl"),
                       .role = STR("service"),
                       .now_ms = clock_wall_ms(),
-                      .dry = s->dry};
+                      .dry_run = s->dry};
     enum ctl_exit status = CTL_FAILED;
     char id[UUID_TEXT_SIZE];
 
@@ -63,7 +64,7 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
     uuid_make(id);
     e.correlation_id = str_of(id);
     if (router && engine_open(&engine, "mastery-ctl erase", router, ENGINE_METRICS)) {
-        if (erase_begin(&e))
+        if (erase_init(&e))
             status = erase(command, &e);
         erase_release(&e);
     }
@@ -74,17 +75,17 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
 
 /* clang-format off */
 static const struct option_rule options[] = {
-    {.name = "dry-run", .type = OPTION_FLAG, .into = offsetof(struct settings, dry), .about = "count only, change nothing"},
-    {.name = "student", .value = "STUDENT", .type = OPTION_OPERAND, .required = true,
-     .into = offsetof(struct settings, student), .about = "who is to be forgotten"},
+    {.name = "dry-run", .type = OPTION_FLAG, .offset = offsetof(struct settings, dry), .description = "count only, change nothing"},
+    {.name = "student", .value_name = "STUDENT", .type = OPTION_OPERAND, .required = true,
+     .offset = offsetof(struct settings, student), .description = "who is to be forgotten"},
     {0},
 };
 /* clang-format on */
 
-const struct command erase_command = {
+const struct subcommand erase_subcommand = {
     .name = "erase",
     .summary = "Erases all that is kept of a student",
-    .about = "\nPrints how many records of each kind there were. Safe to repeat.\n",
+    .description = "\nPrints how many records of each kind there were. Safe to repeat.\n",
     .options = options,
     .settings_size = sizeof(struct settings),
     .run = run,

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "app/base/clock.h"
-#include "app/ctl/command.h"
+#include "app/ctl/subcommand.h"
 #include "app/service/export.h"
 
 enum { PAGE_FIRST = 64 << 10, PAGE_CAP = 16 << 20, OUT_FIRST = 1 << 20, OUT_CAP = 64 << 20 };
@@ -14,28 +14,29 @@ struct settings {
 
 /* What is ready goes out after each round: what has been printed before a failure is no export, and
  * has no hash. */
-static enum ctl_exit show(const struct command *command, struct engine *engine, struct export *e)
+static enum ctl_exit show(const struct subcommand *command, struct engine *engine, struct export *e)
 {
     struct problem p = {.code = PROBLEM_NONE};
-    struct asks asks;
+    struct pipeline pipeline;
     enum step step;
 
-    asks_init(&asks, e->page, NULL);
+    pipeline_init(&pipeline, e->reply_arena, NULL);
     do {
-        step = export_step(e, &asks, &p);
+        step = export_step(e, &pipeline, &p);
         if (p.code == PROBLEM_NONE)
             (void)fwrite(e->out->p, 1, e->out->n, stdout);
         e->out->n = 0;
         if (step == STEP_MORE)
-            (void)store_wait(engine->store, &asks);
+            (void)store_wait(engine->store, &pipeline);
     } while (step == STEP_MORE);
     if (p.code != PROBLEM_NONE)
-        return command_fail(command, engine, &p);
+        return subcommand_fail(command, engine, &p);
     (void)putchar('\n');
     return CTL_DONE;
 }
 
-static enum ctl_exit run(const struct command *command, const void *settings, struct arena *arena)
+static enum ctl_exit run(const struct subcommand *command, const void *settings,
+                         struct arena *arena)
 {
     const struct settings *s = settings;
     struct engine engine = {.store = NULL};
@@ -43,11 +44,11 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
     struct buf out;
     struct export e = {.engine = &engine,
                        .student = str_of(s->student),
-                       .by = STR("mastery-ctl"),
+                       .exported_by = STR("mastery-ctl"),
                        .now_ms = clock_wall_ms(),
                        .kinds = student_kinds,
                        .kind_count = STUDENT_KEY_COUNT,
-                       .page = page,
+                       .reply_arena = page,
                        .out = &out};
     enum ctl_exit status = CTL_FAILED;
 
@@ -63,13 +64,13 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
 
 /* clang-format off */
 static const struct option_rule options[] = {
-    {.name = "student", .value = "STUDENT", .type = OPTION_OPERAND, .required = true,
-     .into = offsetof(struct settings, student), .about = "whose data"},
+    {.name = "student", .value_name = "STUDENT", .type = OPTION_OPERAND, .required = true,
+     .offset = offsetof(struct settings, student), .description = "whose data"},
     {0},
 };
 /* clang-format on */
 
-const struct command export_command = {
+const struct subcommand export_subcommand = {
     .name = "export",
     .summary = "Prints all that is kept of a student, as JSON with its hash",
     .options = options,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "app/ctl/command.h"
+#include "app/ctl/subcommand.h"
 
 #include <curl/curl.h>
 #include <inttypes.h>
@@ -46,8 +46,8 @@ static size_t keep_body(char *bytes, size_t size, size_t count, void *body)
 }
 
 /* Of this very address: proxies of the environment are for the world outside. */
-static void ask(CURL *curl, const struct settings *s, const struct check *check,
-                struct arena *arena, struct answer *ret)
+static void command(CURL *curl, const struct settings *s, const struct check *check,
+                    struct arena *arena, struct answer *ret)
 {
     struct str base = str_of(s->url), url, from = {NULL, 0};
     curl_off_t duration_us = 0;
@@ -114,7 +114,7 @@ static void print_dependencies(struct json_object *body)
         const char *name = json_object_iter_peek_name(&it), *state = text_member(all, name);
         bool good = strcmp(state, "healthy") == 0, unused = strcmp(state, "not_configured") == 0;
 
-        print_state(good || unused ? COLOUR_GOOD : COLOUR_DOUBTFUL,
+        print_state(good || unused ? COLOUR_GOOD : COLOUR_WARNING,
                     good     ? "ok"
                     : unused ? "-"
                              : "away",
@@ -127,7 +127,7 @@ static enum ctl_exit print_answer(const struct check *check, const struct answer
                                   struct arena *arena)
 {
     struct problem not_json = {.code = PROBLEM_NONE};
-    struct json_object *body = json_read(buf_view(&answer->body), arena, &not_json);
+    struct json_object *body = json_parse(buf_view(&answer->body), arena, &not_json);
     const char *status = text_member(body, "status"), *version = text_member(body, "version");
     bool good = answer->http_status == 200 && strcmp(status, check->good_status) == 0;
 
@@ -149,15 +149,16 @@ static enum ctl_exit run_check(CURL *curl, const struct settings *s, const struc
 {
     struct answer answer;
 
-    ask(curl, s, check, arena, &answer);
+    command(curl, s, check, arena, &answer);
     if (answer.failure == CURLE_OK)
         return print_answer(check, &answer, arena);
     print_state(COLOUR_BAD, "away", check->name);
     (void)printf("%s: %s\n", s->url, curl_easy_strerror(answer.failure));
-    return CTL_AWAY;
+    return CTL_UNAVAILABLE;
 }
 
-static enum ctl_exit run(const struct command *command, const void *settings, struct arena *arena)
+static enum ctl_exit run(const struct subcommand *command, const void *settings,
+                         struct arena *arena)
 {
     const struct settings *s = settings;
     enum ctl_exit status = CTL_FAILED;
@@ -165,18 +166,18 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
 
     if (!str_starts_with(str_of(s->url), STR("http://")) &&
         !str_starts_with(str_of(s->url), STR("https://")))
-        return command_misused(command, "--url must begin with http:// or https://");
+        return subcommand_usage_error(command, "--url must begin with http:// or https://");
     curl = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? curl_easy_init() : NULL;
     if (curl) {
         status = run_check(curl, s, &health_check, arena);
-        if (status != CTL_AWAY && s->ready) {
+        if (status != CTL_UNAVAILABLE && s->ready) {
             enum ctl_exit ready = run_check(curl, s, &ready_check, arena);
 
             status = ready > status ? ready : status;
         }
         curl_easy_cleanup(curl);
     } else {
-        command_complain(command, "libcurl cannot be used");
+        subcommand_error(command, "libcurl cannot be used");
     }
     curl_global_cleanup();
     return status;
@@ -184,28 +185,29 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
 
 /* clang-format off */
 static const struct option_rule options[] = {
-    {.name = "url", .value = "URL", .type = OPTION_TEXT, .into = offsetof(struct settings, url),
-     .about = "where the engine is (http://127.0.0.1:8005)"},
-    {.name = "from", .value = "ADDRESS", .type = OPTION_TEXT,
-     .into = offsetof(struct settings, from),
-     .about = "address of this machine to ask from"},
-    {.name = "ready", .type = OPTION_FLAG, .into = offsetof(struct settings, ready),
-     .about = "ask /ready too, and so look at its store"},
-    {.name = "timeout", .value = "SECONDS", .type = OPTION_INT, .min = 1, .max = 300,
-     .into = offsetof(struct settings, timeout_s), .about = "longest wait for each answer (5)"},
+    {.name = "url", .value_name = "URL", .type = OPTION_TEXT, .offset = offsetof(struct settings, url),
+     .description = "where the engine is (http://127.0.0.1:8005)"},
+    {.name = "from", .value_name = "ADDRESS", .type = OPTION_TEXT,
+     .offset = offsetof(struct settings, from),
+     .description = "address of this machine to ask from"},
+    {.name = "ready", .type = OPTION_FLAG, .offset = offsetof(struct settings, ready),
+     .description = "ask /ready too, and so look at its store"},
+    {.name = "timeout", .value_name = "SECONDS", .type = OPTION_INT, .min = 1, .max = 300,
+     .offset = offsetof(struct settings, timeout_s), .description = "longest wait for each answer (5)"},
     {0},
 };
 /* clang-format on */
 
 static const struct settings presets = {.url = "http://127.0.0.1:8005", .timeout_s = 5};
 
-const struct command health_command = {
+const struct subcommand health_subcommand = {
     .name = "health",
     .summary = "Asks a running engine how it is",
-    .about = "A line a check. Reads no settings.\n"
-             "Exit status: 0 it is well, 1 it answers otherwise, 2 wrong usage, 3 no answer.\n",
+    .description =
+        "A line a check. Reads no settings.\n"
+        "Exit status: 0 it is well, 1 it answers otherwise, 2 wrong usage, 3 no answer.\n",
     .options = options,
-    .presets = &presets,
+    .default_settings = &presets,
     .settings_size = sizeof(struct settings),
     .run = run,
 };

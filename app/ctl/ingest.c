@@ -10,7 +10,7 @@
 
 #include "app/base/buf.h"
 #include "app/base/clock.h"
-#include "app/ctl/command.h"
+#include "app/ctl/subcommand.h"
 #include "app/ctl/terminal.h"
 #include "app/http/json.h"
 
@@ -48,7 +48,7 @@ struct line {
 };
 
 struct sending {
-    const struct command *command;
+    const struct subcommand *command;
     const struct settings *settings;
     struct arena *arena; /* of one answer */
     FILE *in;
@@ -128,7 +128,7 @@ static void show_progress(struct sending *s)
     if (s->is_stdin)
         return;
     until = done_until(s, &number);
-    progress_show((size_t)until, (size_t)s->size, "bytes");
+    progress_update((size_t)until, (size_t)s->size, "bytes");
     if (now_us - s->saved_us < SAVE_US)
         return;
     s->saved_us = now_us;
@@ -161,7 +161,7 @@ static void print_reject(struct sending *s, const struct line *line, long status
     struct json_object *body, *error, *fields;
 
     arena_reset(s->arena);
-    body = json_read((struct str){line->answer, line->answer_n}, s->arena, &not_json);
+    body = json_parse((struct str){line->answer, line->answer_n}, s->arena, &not_json);
     error = member(body, "error");
     fields = member(member(error, "details"), "errors");
     progress_clear();
@@ -198,7 +198,7 @@ static void try_again(struct sending *s, struct line *line, const char *why)
         ms *= 2;
     if (++line->tries >= TRIES) {
         progress_clear();
-        command_complain(s->command, "line %" PRId64 ": %s", line->number, why);
+        subcommand_error(s->command, "line %" PRId64 ": %s", line->number, why);
         s->away = true;
         return;
     }
@@ -274,7 +274,7 @@ static bool read_line(struct sending *s, struct line *line)
         if (n < 0) {
             s->at_end = true;
             if (ferror(s->in)) {
-                command_complain(s->command, "%s: %s", s->settings->file, strerror(errno));
+                subcommand_error(s->command, "%s: %s", s->settings->file, strerror(errno));
                 s->away = true;
             }
             return false;
@@ -355,7 +355,7 @@ static bool open_file(struct sending *s)
     s->is_stdin = strcmp(s->settings->file, "-") == 0;
     s->in = s->is_stdin ? stdin : fopen(s->settings->file, "re");
     if (!s->in || (!s->is_stdin && fstat(fileno(s->in), &about) != 0)) {
-        command_complain(s->command, "%s: %s", s->settings->file, strerror(errno));
+        subcommand_error(s->command, "%s: %s", s->settings->file, strerror(errno));
         return false;
     }
     if (s->is_stdin)
@@ -363,7 +363,7 @@ static bool open_file(struct sending *s)
     s->size = about.st_size;
     if (!s->settings->resume || load(s))
         return true;
-    command_complain(s->command, "%s cannot be used", s->done_path);
+    subcommand_error(s->command, "%s cannot be used", s->done_path);
     return false;
 }
 
@@ -420,7 +420,7 @@ static enum ctl_exit finish(struct sending *s, int64_t took_us)
                  (double)took_us / 1e6,
                  s->away && !s->is_stdin ? "; not finished: --resume goes on" : "");
     if (s->away)
-        return CTL_AWAY;
+        return CTL_UNAVAILABLE;
     return s->rejected > 0 ? CTL_FAILED : CTL_DONE;
 }
 
@@ -429,7 +429,7 @@ static enum ctl_exit run_sending(struct sending *s)
     int64_t began_us = clock_monotonic_us();
 
     if (!set_up(s)) {
-        command_complain(s->command, "out of memory");
+        subcommand_error(s->command, "out of memory");
         return CTL_FAILED;
     }
     if (!open_file(s))
@@ -438,7 +438,8 @@ static enum ctl_exit run_sending(struct sending *s)
     return finish(s, clock_monotonic_us() - began_us);
 }
 
-static enum ctl_exit run(const struct command *command, const void *settings, struct arena *arena)
+static enum ctl_exit run(const struct subcommand *command, const void *settings,
+                         struct arena *arena)
 {
     struct sending *s = arena_zalloc(arena, sizeof(*s));
     const struct settings *told = settings;
@@ -446,11 +447,11 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
 
     if (!str_starts_with(str_of(told->url), STR("http://")) &&
         !str_starts_with(str_of(told->url), STR("https://")))
-        return command_misused(command, "--url must begin with http:// or https://");
+        return subcommand_usage_error(command, "--url must begin with http:// or https://");
     if (told->resume && strcmp(told->file, "-") == 0)
-        return command_misused(command, "standard input cannot be resumed");
+        return subcommand_usage_error(command, "standard input cannot be resumed");
     if (!s || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-        command_complain(command, "out of memory");
+        subcommand_error(command, "out of memory");
         return CTL_FAILED;
     }
     s->command = command;
@@ -463,32 +464,32 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
 
 /* clang-format off */
 static const struct option_rule options[] = {
-    {.name = "file", .value = "FILE", .type = OPTION_OPERAND, .required = true, .into = offsetof(struct settings, file),
-     .about = "events as ingest takes them, a line each; - for standard input"},
-    {.name = "url", .value = "URL", .type = OPTION_TEXT, .into = offsetof(struct settings, url),
-     .about = "where the engine is (http://127.0.0.1:8005)"},
-    {.name = "token", .value = "TOKEN", .type = OPTION_TEXT, .into = offsetof(struct settings, token),
-     .about = "whose events they are, or who may send them; better in MASTERY_TOKEN"},
-    {.name = "resume", .type = OPTION_FLAG, .into = offsetof(struct settings, resume),
-     .about = "go on where the last run stopped, by FILE.done"},
-    {.name = "parallel", .value = "N", .type = OPTION_INT, .min = 1, .max = PARALLEL_MAX, .into = offsetof(struct settings, parallel),
-     .about = "so many at a time (16)"},
+    {.name = "file", .value_name = "FILE", .type = OPTION_OPERAND, .required = true, .offset = offsetof(struct settings, file),
+     .description = "events as ingest takes them, a line each; - for standard input"},
+    {.name = "url", .value_name = "URL", .type = OPTION_TEXT, .offset = offsetof(struct settings, url),
+     .description = "where the engine is (http://127.0.0.1:8005)"},
+    {.name = "token", .value_name = "TOKEN", .type = OPTION_TEXT, .offset = offsetof(struct settings, token),
+     .description = "whose events they are, or who may send them; better in MASTERY_TOKEN"},
+    {.name = "resume", .type = OPTION_FLAG, .offset = offsetof(struct settings, resume),
+     .description = "go on where the last run stopped, by FILE.done"},
+    {.name = "parallel", .value_name = "N", .type = OPTION_INT, .min = 1, .max = PARALLEL_MAX, .offset = offsetof(struct settings, parallel),
+     .description = "so many at a time (16)"},
     {0},
 };
 /* clang-format on */
 
 static const struct settings presets = {.url = "http://127.0.0.1:8005", .parallel = 16};
 
-const struct command ingest_command = {
+const struct subcommand ingest_subcommand = {
     .name = "ingest",
     .summary = "Sends a file of learning events to a running engine",
-    .about =
+    .description =
         "\nRejected lines are told with their numbers, and the rest goes on. When the engine says\n"
         "that it is too much (429) or is away, it waits; if it stays away it stops, and FILE.done\n"
         "says how far it came. Sending an event twice counts it once. Reads no settings but\n"
         "MASTERY_TOKEN.\n",
     .options = options,
-    .presets = &presets,
+    .default_settings = &presets,
     .settings_size = sizeof(struct settings),
     .run = run,
 };

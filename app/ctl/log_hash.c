@@ -2,13 +2,14 @@
 /* mastery-ctl log-hash: what stands for an id in the log. */
 #include <stdio.h>
 
-#include "app/ctl/command.h"
+#include "app/ctl/subcommand.h"
 
 struct settings {
     const char *id;
 };
 
-static enum ctl_exit run(const struct command *command, const void *settings, struct arena *arena)
+static enum ctl_exit run(const struct subcommand *command, const void *settings,
+                         struct arena *arena)
 {
     const struct settings *s = settings;
     struct engine engine;
@@ -22,7 +23,7 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
             (void)puts(hash);
             status = CTL_DONE;
         } else {
-            command_complain(command, "neither LOG_KEY nor JWT_SECRET is set: each process then "
+            subcommand_error(command, "neither LOG_KEY nor JWT_SECRET is set: each process then "
                                       "has a key of its own, which nobody knows");
         }
     }
@@ -32,17 +33,18 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
 
 /* clang-format off */
 static const struct option_rule options[] = {
-    {.name = "id", .value = "ID", .type = OPTION_OPERAND, .required = true, .into = offsetof(struct settings, id),
-     .about = "of a student, a teacher, an admin"},
+    {.name = "id", .value_name = "ID", .type = OPTION_OPERAND, .required = true, .offset = offsetof(struct settings, id),
+     .description = "of a student, a teacher, an admin"},
     {0},
 };
 /* clang-format on */
 
-const struct command log_hash_command = {
+const struct subcommand log_hash_subcommand = {
     .name = "log-hash",
     .summary = "Prints what stands for an id in the log",
-    .about = "\nThe log holds no ids, but keyed hashes of them; the key is LOG_KEY, or follows "
-             "from JWT_SECRET.\n",
+    .description =
+        "\nThe log holds no ids, but keyed hashes of them; the key is LOG_KEY, or follows "
+        "from JWT_SECRET.\n",
     .options = options,
     .settings_size = sizeof(struct settings),
     .run = run,

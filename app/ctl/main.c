@@ -4,30 +4,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "app/base/process.h"
 #include "app/base/version.h"
-#include "app/ctl/command.h"
+#include "app/ctl/subcommand.h"
+#include "app/runtime/process.h"
 
 enum { ARENA_FIRST = 64 << 10, ARENA_CAP = 512 << 20 };
 
 /* clang-format off */
-static const struct command *const commands[] = {
-    &token_command,
-    &health_command,
-    &verify_command,
-    &schema_command,
-    &seed_command,
-    &ingest_command,
-    &dead_command,
-    &audit_command,
-    &batch_command,
-    &report_command,
-    &backtest_command,
-    &export_command,
-    &erase_command,
-    &log_hash_command,
-    &config_command,
-    &nginx_locations_command,
+static const struct subcommand *const commands[] = {
+    &token_subcommand,
+    &health_subcommand,
+    &verify_subcommand,
+    &schema_subcommand,
+    &seed_subcommand,
+    &ingest_subcommand,
+    &dead_letter_subcommand,
+    &audit_subcommand,
+    &batch_subcommand,
+    &report_subcommand,
+    &backtest_subcommand,
+    &export_subcommand,
+    &erase_subcommand,
+    &log_hash_subcommand,
+    &config_subcommand,
+    &nginx_locations_subcommand,
 };
 /* clang-format on */
 
@@ -47,18 +47,18 @@ static void print_help(FILE *out)
                 out);
 }
 
-static void print_command_help(const struct command *command, FILE *out)
+static void print_command_help(const struct subcommand *command, FILE *out)
 {
     (void)fprintf(out, "Usage: mastery-ctl %s", command->name);
     options_print_usage(command->options, out);
     (void)fprintf(out, "\n\n%s.\n", command->summary);
-    if (command->about)
-        (void)fprintf(out, "%s", command->about);
+    if (command->description)
+        (void)fprintf(out, "%s", command->description);
     (void)fputc('\n', out);
     options_print_help(command->options, out);
 }
 
-static const struct command *find(const char *name)
+static const struct subcommand *find(const char *name)
 {
     for (size_t i = 0; i < COMMANDS; i++) {
         if (strcmp(commands[i]->name, name) == 0)
@@ -67,29 +67,29 @@ static const struct command *find(const char *name)
     return NULL;
 }
 
-static enum ctl_exit run_with(const struct command *command, int count, char *const *words,
+static enum ctl_exit run_with(const struct subcommand *command, int count, char *const *words,
                               struct arena *arena)
 {
     void *settings = arena_zalloc(arena, command->settings_size);
     char error[200];
 
     if (!settings) {
-        command_complain(command, "out of memory");
+        subcommand_error(command, "out of memory");
         return CTL_FAILED;
     }
-    if (command->presets)
-        memcpy(settings, command->presets, command->settings_size);
-    switch (options_read(command->options, count, words, arena, settings, error)) {
+    if (command->default_settings)
+        memcpy(settings, command->default_settings, command->settings_size);
+    switch (options_parse(command->options, count, words, arena, settings, error)) {
     case OPTIONS_HELP: print_command_help(command, stdout); return CTL_DONE;
-    case OPTIONS_WRONG: return command_misused(command, error);
-    case OPTIONS_READ: break;
+    case OPTIONS_INVALID: return subcommand_usage_error(command, error);
+    case OPTIONS_PARSED: break;
     }
     return command->run(command, settings, arena);
 }
 
 static enum ctl_exit run(const char *name, int count, char *const *words)
 {
-    const struct command *command = find(name);
+    const struct subcommand *command = find(name);
     struct arena *arena;
     enum ctl_exit status;
 
@@ -100,7 +100,7 @@ static enum ctl_exit run(const char *name, int count, char *const *words)
     }
     arena = arena_new(ARENA_FIRST, ARENA_CAP);
     if (!arena) {
-        command_complain(command, "out of memory");
+        subcommand_error(command, "out of memory");
         return CTL_FAILED;
     }
     status = run_with(command, count, words, arena);
@@ -119,7 +119,7 @@ static int end(enum ctl_exit status)
 
 int main(int argc, char **argv)
 {
-    process_hide_memory(); /* it reads the same secrets as the engine */
+    process_disable_dumps(); /* it reads the same secrets as the engine */
     (void)signal(SIGPIPE,
                  SIG_IGN); /* a Redis or a gnuplot that goes away is an error, not the end */
     if (argc < 2) {

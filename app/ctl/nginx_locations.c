@@ -60,7 +60,8 @@ static int pattern_compare(const char *a, const char *b)
 static int claim_compare(const void *a, const void *b)
 {
     const struct claim *x = a, *y = b;
-    unsigned x_hidden = x->route->flags & ROUTE_SIDECAR, y_hidden = y->route->flags & ROUTE_SIDECAR;
+    unsigned x_hidden = x->route->flags & ROUTE_SIDECAR_ONLY,
+             y_hidden = y->route->flags & ROUTE_SIDECAR_ONLY;
     int order = pattern_compare(x->pattern, y->pattern);
 
     if (order == 0 && x_hidden != y_hidden)
@@ -117,7 +118,7 @@ static void claims_drop_sidecar(struct claims *claims)
     size_t kept = 0;
 
     for (size_t i = 0; i < claims->n; i++)
-        if (!(claims->v[i].route->flags & ROUTE_SIDECAR))
+        if (!(claims->v[i].route->flags & ROUTE_SIDECAR_ONLY))
             claims->v[kept++] = claims->v[i];
     claims->n = kept;
 }
@@ -254,7 +255,7 @@ static void print_bucket(FILE *out, struct claims path)
         (void)fprintf(out, "    set $bucket $bucket_%zu;\n", path.v[0].rank);
 }
 
-static void print_location(FILE *out, struct claims path, enum nginx_part part)
+static void print_location(FILE *out, struct claims path, enum nginx_section part)
 {
     unsigned any = 0, all = ~0U;
 
@@ -264,20 +265,20 @@ static void print_location(FILE *out, struct claims path, enum nginx_part part)
     }
     print_match(out, path.v[0].pattern);
     print_bucket(out, path);
-    if (part == NGINX_SIDECAR && all & ROUTE_SIDECAR_FREE)
+    if (part == NGINX_SIDECAR && all & ROUTE_SIDECAR_TRUSTED)
         (void)fputs("    set $free $http_dapr_api_token;\n", out);
     print_limits(out, path, part == NGINX_SIDECAR ? "sidecar" : "public");
     if (any & ROUTE_BIG_BODY)
         (void)fputs("    client_max_body_size 4m;\n    client_body_buffer_size 4m;\n", out);
-    if (any & ROUTE_METRICS)
+    if (any & ROUTE_NETWORK_ALLOWLIST)
         (void)fputs("    include metrics-allow.conf;\n    set $accept $http_accept;\n", out);
-    if (any & ROUTE_PAGE)
+    if (any & ROUTE_STATIC_PAGE)
         (void)fputs("    include docs.conf;\n}\n", out);
     else
         (void)fputs("    fastcgi_pass engine;\n}\n", out);
 }
 
-static void print_locations(FILE *out, struct claims rest, enum nginx_part part)
+static void print_locations(FILE *out, struct claims rest, enum nginx_section part)
 {
     const char *server = part == NGINX_SIDECAR ? "sidecar" : "public";
 
@@ -290,7 +291,7 @@ static void print_locations(FILE *out, struct claims rest, enum nginx_part part)
 }
 
 int nginx_locations_print(FILE *out, const struct route_table *tables, size_t count,
-                          enum nginx_part part)
+                          enum nginx_section part)
 {
     struct claims claims;
     int status = 0;

@@ -17,7 +17,7 @@
 
 #include "app/http/route.h"
 
-enum nginx_part {
+enum nginx_section {
     NGINX_MAPS,    /* for http{}: $bucket -> $class (requests a minute, 0: no limit), and the
                     * $bucket of paths whose methods have different budgets */
     NGINX_PUBLIC,  /* locations of the public server: without the sidecar's routes */
@@ -27,6 +27,6 @@ enum nginx_part {
 /* 0, or -1 after a line on stderr: two rows give one budget different limits, no memory, or out
  * cannot be written. */
 int nginx_locations_print(FILE *out, const struct route_table *tables, size_t count,
-                          enum nginx_part part);
+                          enum nginx_section part);
 
 #endif

@@ -9,7 +9,7 @@
 
 enum { ERROR_SIZE = 200, HELP_COLUMN = 24 };
 
-/* Goes through options_read. */
+/* Goes through options_parse. */
 struct reader {
     const struct option_rule *rules;
     struct arena *arena;
@@ -43,13 +43,13 @@ static const char *dashes(const struct option_rule *rule)
 
 static const char *shown_name(const struct option_rule *rule)
 {
-    return is_operand(rule) ? rule->value : rule->name;
+    return is_operand(rule) ? rule->value_name : rule->name;
 }
 
 /* Offsets come from offsetof, so what lies there is aligned. */
 static void *member(const struct reader *r, const struct option_rule *rule)
 {
-    return (char *)r->settings + rule->into;
+    return (char *)r->settings + rule->offset;
 }
 
 /* "--role: "x" is none of student, teacher, admin" */
@@ -207,7 +207,7 @@ static bool check_required(struct reader *r)
     return true;
 }
 
-enum options_outcome options_read(const struct option_rule *rules, int count, char *const *words,
+enum options_result options_parse(const struct option_rule *rules, int count, char *const *words,
                                   struct arena *arena, void *settings, char ret_error[200])
 {
     struct reader r = {.rules = rules, .arena = arena, .settings = settings};
@@ -224,12 +224,12 @@ enum options_outcome options_read(const struct option_rule *rules, int count, ch
             only_operands = true;
         } else if (is_option && (*word)[1] != '-') {
             (void)wrong(&r, "there is no option %s", *word);
-            return OPTIONS_WRONG;
+            return OPTIONS_INVALID;
         } else if (!(is_option ? take_option(&r, &word, end) : take_operand(&r, *word))) {
-            return OPTIONS_WRONG;
+            return OPTIONS_INVALID;
         }
     }
-    return check_required(&r) ? OPTIONS_READ : OPTIONS_WRONG;
+    return check_required(&r) ? OPTIONS_PARSED : OPTIONS_INVALID;
 }
 
 /* ---- help ---- */
@@ -239,9 +239,9 @@ void options_print_usage(const struct option_rule *rules, FILE *out)
     (void)fputs(" [OPTION]...", out);
     for (const struct option_rule *rule = rules; rule && rule->name; rule++) {
         if (is_operand(rule))
-            (void)fprintf(out, rule->required ? " %s" : " [%s]", rule->value);
+            (void)fprintf(out, rule->required ? " %s" : " [%s]", rule->value_name);
         else if (rule->required)
-            (void)fprintf(out, " --%s %s", rule->name, rule->value);
+            (void)fprintf(out, " --%s %s", rule->name, rule->value_name);
     }
 }
 
@@ -257,6 +257,7 @@ void options_print_help(const struct option_rule *rules, FILE *out)
 {
     for (const struct option_rule *rule = rules; rule && rule->name; rule++)
         print_line(out, dashes(rule), shown_name(rule),
-                   is_operand(rule) || !rule->value ? "" : rule->value, rule->about);
+                   is_operand(rule) || !rule->value_name ? "" : rule->value_name,
+                   rule->description);
     print_line(out, "--", "help", "", "print this and end");
 }

@@ -21,23 +21,23 @@ enum option_type {
 };
 
 struct option_rule {
-    const char *name;  /* without the dashes; of an operand: for nobody, but not NULL */
-    const char *value; /* what stands for the value in the help */
-    const char *about;
+    const char *name;       /* without the dashes; of an operand: for nobody, but not NULL */
+    const char *value_name; /* what stands for the value in the help */
+    const char *description;
     const char *const *choices; /* ends with NULL */
     enum option_type type;
     bool required;
     int64_t min, max;
-    size_t into; /* offset in the settings */
+    size_t offset; /* offset in the settings */
 };
 
 enum { OPTION_RULES_MAX = 16 };
 
-enum options_outcome { OPTIONS_READ, OPTIONS_HELP, OPTIONS_WRONG };
+enum options_result { OPTIONS_PARSED, OPTIONS_HELP, OPTIONS_INVALID };
 
 /* Reads words into settings; HELP as soon as --help stands among them. Texts are not copied. What
  * is wrong stands in ret_error then. rules may be NULL: no options. */
-enum options_outcome options_read(const struct option_rule *rules, int count, char *const *words,
+enum options_result options_parse(const struct option_rule *rules, int count, char *const *words,
                                   struct arena *arena, void *settings, char ret_error[200]);
 /* " [OPTION]... FILE", as far as there are any. */
 void options_print_usage(const struct option_rule *rules, FILE *out);

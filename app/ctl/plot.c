@@ -65,34 +65,34 @@ static int open_output(const char *path)
     return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 }
 
-bool plot_begin(const struct command *command, const char *path, int height, struct plot *ret)
+bool plot_begin(const struct subcommand *command, const char *path, int height, struct plot *ret)
 {
     enum { PIXELS_A_LINE = 19 };
     const char *terminal = terminal_of(str_of(path));
     int out, error;
 
     if (!terminal) {
-        command_complain(command, "a plot is a .png or .svg file, or - for the terminal");
+        subcommand_error(command, "a plot is a .png or .svg file, or - for the terminal");
         return false;
     }
     (void)fflush(stdout); /* what stands before a drawing in text comes before it */
     out = open_output(path);
     if (out < 0) {
-        command_complain(command, "%s: %s", path, strerror(errno));
+        subcommand_error(command, "%s: %s", path, strerror(errno));
         return false;
     }
     error = start(out, ret);
     if (out != STDOUT_FILENO)
         (void)close(out); /* gnuplot has its own */
     if (error != 0)
-        command_complain(command, "gnuplot: %s", strerror(error));
+        subcommand_error(command, "gnuplot: %s", strerror(error));
     else
         (void)fprintf(ret->out, "set terminal %s, %d\n", terminal,
                       strcmp(path, "-") == 0 ? height / PIXELS_A_LINE : height);
     return error == 0;
 }
 
-bool plot_end(const struct command *command, struct plot *plot)
+bool plot_end(const struct subcommand *command, struct plot *plot)
 {
     bool written = !ferror(plot->out);
     int status = -1;
@@ -102,6 +102,6 @@ bool plot_end(const struct command *command, struct plot *plot)
         ;
     if (written && WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return true;
-    command_complain(command, "gnuplot did not draw it");
+    subcommand_error(command, "gnuplot did not draw it");
     return false;
 }

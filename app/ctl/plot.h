@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-#include "app/ctl/command.h"
+#include "app/ctl/subcommand.h"
 
 struct plot {
     FILE *out; /* gnuplot's commands and data are written here */
@@ -15,8 +15,8 @@ struct plot {
 
 /* path: FILE.png or FILE.svg, height pixels high; "-": as text on standard output. False with a
  * line on stderr. */
-bool plot_begin(const struct command *command, const char *path, int height, struct plot *ret);
+bool plot_begin(const struct subcommand *command, const char *path, int height, struct plot *ret);
 /* False with a line on stderr when gnuplot has not drawn it. */
-bool plot_end(const struct command *command, struct plot *plot);
+bool plot_end(const struct subcommand *command, struct plot *plot);
 
 #endif

@@ -3,8 +3,8 @@
 #include <stdio.h>
 
 #include "app/base/clock.h"
-#include "app/ctl/command.h"
 #include "app/ctl/report_plot.h"
+#include "app/ctl/subcommand.h"
 #include "app/service/predict.h"
 #include "app/store/cohort.h"
 
@@ -29,7 +29,7 @@ struct group {
 
 /* Goes through all that one run does. */
 struct run {
-    const struct command *command;
+    const struct subcommand *command;
     const struct settings *settings;
     struct engine engine;
     struct arena *arena; /* of all that stays */
@@ -44,13 +44,14 @@ struct run {
 static bool read_student(struct run *r, struct problem *p)
 {
     struct str id = str_of(r->settings->student);
-    struct asks asks;
-    struct ask *days, *consent;
+    struct pipeline pipeline;
+    struct command *days, *consent;
 
-    asks_init(&asks, r->piece, NULL);
-    days = history_ask(&asks, id, r->today);
-    consent = student_ask_consent(&asks, id);
-    if (!command_wait(&r->engine, &asks, p) || !history_read(days, &r->report.history, p))
+    pipeline_init(&pipeline, r->piece, NULL);
+    days = history_cmd(&pipeline, id, r->today);
+    consent = student_cmd_consent(&pipeline, id);
+    if (!subcommand_round_trip(&r->engine, &pipeline, p) ||
+        !history_parse(days, &r->report.history, p))
         return false;
     if (student_has_withdrawn(consent, CONSENT_ANALYTICS))
         problem_set(p, PROBLEM_FORBIDDEN, "%s has withdrawn consent to analytics",
@@ -93,20 +94,20 @@ static void add_student(struct run *r, struct group *g, const struct history *h)
 static bool add_piece(struct run *r, struct group *g, const struct str *students, size_t n,
                       struct problem *p)
 {
-    struct ask *asked[PIECE], *consents[PIECE];
+    struct command *asked[PIECE], *consents[PIECE];
     struct history history;
-    struct asks asks;
+    struct pipeline pipeline;
 
     arena_reset(r->piece);
-    asks_init(&asks, r->piece, NULL);
+    pipeline_init(&pipeline, r->piece, NULL);
     for (size_t i = 0; i < n; i++) {
-        asked[i] = history_ask(&asks, students[i], r->today);
-        consents[i] = student_ask_consent(&asks, students[i]);
+        asked[i] = history_cmd(&pipeline, students[i], r->today);
+        consents[i] = student_cmd_consent(&pipeline, students[i]);
     }
-    if (!command_wait(&r->engine, &asks, p))
+    if (!subcommand_round_trip(&r->engine, &pipeline, p))
         return false;
     for (size_t i = 0; i < n; i++) {
-        if (!history_read(asked[i], &history, p))
+        if (!history_parse(asked[i], &history, p))
             return false;
         if (student_has_withdrawn(consents[i], CONSENT_ANALYTICS))
             g->left_out++;
@@ -145,12 +146,13 @@ static void take_means(struct run *r, struct group *g)
 static bool read_roster(struct run *r, struct cohort *ret, struct problem *p)
 {
     struct str id = str_of(r->settings->cohort);
-    struct asks asks;
-    struct ask *ask;
+    struct pipeline pipeline;
+    struct command *command;
 
-    asks_init(&asks, r->arena, NULL);
-    ask = cohort_ask(&asks, id);
-    if (!command_wait(&r->engine, &asks, p) || !cohort_read(ask, r->arena, id, ret, p))
+    pipeline_init(&pipeline, r->arena, NULL);
+    command = cohort_cmd_get(&pipeline, id);
+    if (!subcommand_round_trip(&r->engine, &pipeline, p) ||
+        !cohort_parse(command, r->arena, id, ret, p))
         return false;
     if (!ret->exists)
         problem_set(p, PROBLEM_NOT_FOUND, "there is no cohort %s", r->settings->cohort);
@@ -188,7 +190,7 @@ static bool read_cohort(struct run *r, struct group **ret, struct problem *p)
             return false;
     }
     take_means(r, g);
-    r->report.group = true;
+    r->report.is_group = true;
     if (r->report.history.n == 0)
         problem_set(p, PROBLEM_NOT_FOUND, "there is no history of anybody in %s",
                     r->settings->cohort);
@@ -202,7 +204,7 @@ static void predict(struct run *r, struct forecast *ret)
     predict_fit(&r->engine.config, &r->report.history, ret);
     r->report.days_ahead = (int)r->settings->days;
     for (int i = 0; i < r->report.days_ahead; i++)
-        forecast_at(ret, r->today + 1 + i, 0, &r->report.ahead[i]);
+        forecast_at(ret, r->today + 1 + i, 0, &r->report.predictions[i]);
 }
 
 static void make_title(struct run *r, const struct group *g, const struct forecast *f)
@@ -224,7 +226,7 @@ static void make_title(struct run *r, const struct group *g, const struct foreca
 
 static void print_summary(const struct run *r, const struct group *g)
 {
-    const struct prediction *last = &r->report.ahead[r->report.days_ahead - 1];
+    const struct prediction *last = &r->report.predictions[r->report.days_ahead - 1];
 
     (void)printf("%s\n%zu days of history; in %d days %.2f (%.0f %% interval %.2f to %.2f)\n",
                  r->title, r->report.history.n, r->report.days_ahead, last->score,
@@ -243,7 +245,7 @@ static enum ctl_exit run_with(struct run *r)
     bool read = r->settings->cohort ? read_cohort(r, &g, &p) : read_student(r, &p);
 
     if (!read)
-        return command_fail(r->command, &r->engine, &p);
+        return subcommand_fail(r->command, &r->engine, &p);
     predict(r, &forecast);
     make_title(r, g, &forecast);
     if (!report_draw(r->command, r->settings->output, &r->report))
@@ -252,7 +254,8 @@ static enum ctl_exit run_with(struct run *r)
     return CTL_DONE;
 }
 
-static enum ctl_exit run(const struct command *command, const void *settings, struct arena *arena)
+static enum ctl_exit run(const struct subcommand *command, const void *settings,
+                         struct arena *arena)
 {
     struct run *r = arena_zalloc(arena, sizeof(*r));
     enum ctl_exit status = CTL_FAILED;
@@ -262,7 +265,7 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
     r->command = command;
     r->settings = settings;
     if (!r->settings->student == !r->settings->cohort)
-        return command_misused(command, "one STUDENT, or --cohort");
+        return subcommand_usage_error(command, "one STUDENT, or --cohort");
     r->today = day_of_ms(clock_wall_ms());
     r->arena = arena_new(ARENA_FIRST, ARENA_CAP);
     r->piece = arena_new(ARENA_FIRST, ARENA_CAP);
@@ -276,28 +279,29 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
 
 /* clang-format off */
 static const struct option_rule options[] = {
-    {.name = "student", .value = "STUDENT", .type = OPTION_OPERAND, .into = offsetof(struct settings, student),
-     .about = "whose"},
-    {.name = "cohort", .value = "ID", .type = OPTION_ID, .into = offsetof(struct settings, cohort),
-     .about = "instead: of this cohort, the mean and the quartiles of its students"},
-    {.name = "output", .value = "FILE", .type = OPTION_TEXT, .required = true, .into = offsetof(struct settings, output),
-     .about = "a .png or .svg file; - draws in letters"},
-    {.name = "days", .value = "N", .type = OPTION_INT, .min = 1, .max = REPORT_AHEAD_MAX,
-     .into = offsetof(struct settings, days), .about = "how far the prediction goes (14)"},
+    {.name = "student", .value_name = "STUDENT", .type = OPTION_OPERAND, .offset = offsetof(struct settings, student),
+     .description = "whose"},
+    {.name = "cohort", .value_name = "ID", .type = OPTION_ID, .offset = offsetof(struct settings, cohort),
+     .description = "instead: of this cohort, the mean and the quartiles of its students"},
+    {.name = "output", .value_name = "FILE", .type = OPTION_TEXT, .required = true, .offset = offsetof(struct settings, output),
+     .description = "a .png or .svg file; - draws in letters"},
+    {.name = "days", .value_name = "N", .type = OPTION_INT, .min = 1, .max = REPORT_AHEAD_MAX,
+     .offset = offsetof(struct settings, days), .description = "how far the prediction goes (14)"},
     {0},
 };
 /* clang-format on */
 
 static const struct settings presets = {.days = 14};
 
-const struct command report_command = {
+const struct subcommand report_subcommand = {
     .name = "report",
     .summary = "Draws a student's or a cohort's history and prediction",
-    .about = "\nThe chart shows the daily scores of the last 90 days over the four levels, the\n"
-             "prediction with its interval, and the components; by gnuplot. Who has withdrawn\n"
-             "consent to analytics is left out.\n",
+    .description =
+        "\nThe chart shows the daily scores of the last 90 days over the four levels, the\n"
+        "prediction with its interval, and the components; by gnuplot. Who has withdrawn\n"
+        "consent to analytics is left out.\n",
     .options = options,
-    .presets = &presets,
+    .default_settings = &presets,
     .settings_size = sizeof(struct settings),
     .run = run,
 };

@@ -47,7 +47,7 @@ static void write_prediction(FILE *out, const struct report *r)
 {
     (void)fputs("$ahead << end\n", out);
     for (int i = 0; i < r->days_ahead; i++) {
-        const struct prediction *p = &r->ahead[i];
+        const struct prediction *p = &r->predictions[i];
 
         write_day(out, p->day);
         (void)fprintf(out, " %.6f %.6f %.6f\n", p->score, p->interval.lower, p->interval.upper);
@@ -62,14 +62,14 @@ static void set_time(FILE *out, const struct report *r)
     (void)fputs("set xdata time\nset timefmt '%Y-%m-%d'\nset format x '%d %b'\nset xrange ['", out);
     write_day(out, r->history.days[0].day - 1);
     (void)fputs("':'", out);
-    write_day(out, r->ahead[r->days_ahead - 1].day + 1);
+    write_day(out, r->predictions[r->days_ahead - 1].day + 1);
     (void)fputs("']\nset arrow 1 from '", out);
-    write_day(out, r->ahead[0].day - 1);
+    write_day(out, r->predictions[0].day - 1);
     (void)fputs("', graph 0 to '", out);
-    write_day(out, r->ahead[0].day - 1);
+    write_day(out, r->predictions[0].day - 1);
     (void)fputs("', graph 1 nohead dashtype 3 linecolor rgb '#666666'\nset label 9 ' today' at '",
                 out);
-    write_day(out, r->ahead[0].day - 1);
+    write_day(out, r->predictions[0].day - 1);
     (void)fputs("', graph 0.04 left font ',9' textcolor rgb '#555555'\n", out);
 }
 
@@ -101,7 +101,7 @@ static void begin_panel(FILE *out, double bottom, double top)
 
 static void plot_scores(FILE *out, const struct report *r)
 {
-    const char *line = r->group ? "mean score" : "score";
+    const char *line = r->is_group ? "mean score" : "score";
 
     begin_panel(out, 0.42, 0.9);
     (void)fprintf(
@@ -113,8 +113,8 @@ static void plot_scores(FILE *out, const struct report *r)
     (void)fprintf(out,
                   "plot $ahead using 1:3:4 with filledcurves fillcolor rgb '%s' fillstyle "
                   "transparent solid 0.25 title '%g %% interval', ",
-                  score_colour, r->ahead[0].interval.level * 100);
-    if (r->group)
+                  score_colour, r->predictions[0].interval.level * 100);
+    if (r->is_group)
         (void)fprintf(out,
                       "$days using 1:7:8 with filledcurves fillcolor rgb '%s' fillstyle "
                       "transparent solid 0.3 title 'quartiles', ",
@@ -154,7 +154,7 @@ static void plot_components(FILE *out, const struct report *r)
     (void)fputc('\n', out);
 }
 
-bool report_draw(const struct command *command, const char *path, const struct report *r)
+bool report_draw(const struct subcommand *command, const char *path, const struct report *r)
 {
     struct plot plot;
 

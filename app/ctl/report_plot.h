@@ -3,7 +3,7 @@
 #ifndef CTL_REPORT_PLOT_H
 #define CTL_REPORT_PLOT_H
 
-#include "app/ctl/command.h"
+#include "app/ctl/subcommand.h"
 #include "app/domain/prediction.h"
 #include "app/service/history.h"
 
@@ -12,13 +12,13 @@ enum { REPORT_AHEAD_MAX = 30 };
 struct report {
     const char *title;
     struct history history;                                  /* of a group: the means of its days */
-    bool group;                                              /* it has quartiles */
+    bool is_group;                                           /* it has quartiles */
     double lower[STUDENT_DAYS_MAX], upper[STUDENT_DAYS_MAX]; /* quartiles, a day of the history */
-    struct prediction ahead[REPORT_AHEAD_MAX];
+    struct prediction predictions[REPORT_AHEAD_MAX];
     int days_ahead;
 };
 
 /* Draws it into a .png or .svg file. False with a line on stderr. */
-bool report_draw(const struct command *command, const char *path, const struct report *r);
+bool report_draw(const struct subcommand *command, const char *path, const struct report *r);
 
 #endif

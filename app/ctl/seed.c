@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "app/ctl/command.h"
+#include "app/ctl/subcommand.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -26,7 +26,7 @@ static const struct settings presets = {
 
 /* Goes through a run of the command. */
 struct seeding {
-    const struct command *command;
+    const struct subcommand *command;
     const struct settings *settings;
     struct arena *arena;
     int64_t now_ms;
@@ -82,7 +82,7 @@ static bool read_file(struct seeding *s, struct buf *out)
 
     good = in && read_all(in, out);
     if (!good)
-        command_complain(s->command, "%s: %s", is_stdin ? "standard input" : path, strerror(errno));
+        subcommand_error(s->command, "%s: %s", is_stdin ? "standard input" : path, strerror(errno));
     if (in && !is_stdin)
         (void)fclose(in); /* was only read */
     return good;
@@ -97,10 +97,10 @@ static enum ctl_exit plan_file(struct seeding *s)
     buf_init(&text, s->arena);
     if (!read_file(s, &text))
         return CTL_FAILED;
-    bad = seed_csv_read(buf_view(&text), strcmp(path, "-") == 0 ? "standard input" : path,
-                        day_of_ms(s->now_ms), s->arena, stderr, &s->plan);
+    bad = seed_csv_parse(buf_view(&text), strcmp(path, "-") == 0 ? "standard input" : path,
+                         day_of_ms(s->now_ms), s->arena, stderr, &s->plan);
     if (bad < 0) {
-        command_complain(s->command, "out of memory");
+        subcommand_error(s->command, "out of memory");
         return CTL_FAILED;
     }
     if (bad == 0)
@@ -108,7 +108,7 @@ static enum ctl_exit plan_file(struct seeding *s)
     s->something_refused = true;
     if (s->settings->keep_going)
         return CTL_DONE;
-    command_complain(s->command, "%ld bad line%s: nothing is written (--keep-going loads the rest)",
+    subcommand_error(s->command, "%ld bad line%s: nothing is written (--keep-going loads the rest)",
                      bad, bad == 1 ? "" : "s");
     return CTL_FAILED;
 }
@@ -121,7 +121,7 @@ static enum ctl_exit plan(struct seeding *s)
         return plan_file(s);
     if (seed_curve_plan(&s->settings->curve, day_of_ms(s->now_ms), s->arena, &s->plan, error))
         return CTL_DONE;
-    return command_misused(s->command, error);
+    return subcommand_usage_error(s->command, error);
 }
 
 /* ---- writing ---- */
@@ -131,13 +131,13 @@ static void on_refused(void *own, struct str student, const char *why)
     struct seeding *s = own;
 
     progress_clear();
-    command_complain(s->command, "%.*s: %s", STR_ARG(student), why);
+    subcommand_error(s->command, "%.*s: %s", STR_ARG(student), why);
 }
 
 static void on_progress(void *own, size_t done, size_t total)
 {
     (void)own;
-    progress_show(done, total, "days");
+    progress_update(done, total, "days");
 }
 
 static void print_summary(const struct seed *seed, int64_t took_us)
@@ -153,7 +153,7 @@ static void tell_store_is_away(const struct seeding *s, const struct store *stor
 
     if (store_connected(store))
         why = "it takes no writes at the moment";
-    command_complain(s->command, "Redis is away: %s", *why ? why : "no answer");
+    subcommand_error(s->command, "Redis is away: %s", *why ? why : "no answer");
 }
 
 static enum ctl_exit write_plan(struct seeding *s, struct engine *engine)
@@ -162,9 +162,9 @@ static enum ctl_exit write_plan(struct seeding *s, struct engine *engine)
                         .n = s->plan.n,
                         .now_ms = s->now_ms,
                         .keep_going = s->settings->keep_going,
-                        .own = s,
-                        .refused = on_refused,
-                        .progress = on_progress};
+                        .context = s,
+                        .on_refused = on_refused,
+                        .on_progress = on_progress};
     int64_t began_us = clock_monotonic_us();
     enum seed_outcome outcome = seed_run(&seed, engine);
 
@@ -173,13 +173,14 @@ static enum ctl_exit write_plan(struct seeding *s, struct engine *engine)
     switch (outcome) {
     case SEED_DONE: return s->something_refused ? CTL_FAILED : CTL_DONE;
     case SEED_REFUSED: return CTL_FAILED;
-    case SEED_AWAY: tell_store_is_away(s, engine->store); return CTL_AWAY;
-    case SEED_NO_MEMORY: command_complain(s->command, "out of memory"); return CTL_FAILED;
+    case SEED_UNAVAILABLE: tell_store_is_away(s, engine->store); return CTL_UNAVAILABLE;
+    case SEED_NO_MEMORY: subcommand_error(s->command, "out of memory"); return CTL_FAILED;
     }
     return CTL_FAILED;
 }
 
-static enum ctl_exit run(const struct command *command, const void *settings, struct arena *arena)
+static enum ctl_exit run(const struct subcommand *command, const void *settings,
+                         struct arena *arena)
 {
     struct seeding s = {
         .command = command, .settings = settings, .arena = arena, .now_ms = clock_wall_ms()};
@@ -188,7 +189,7 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
     enum ctl_exit status;
 
     if (error)
-        return command_misused(command, error);
+        return subcommand_usage_error(command, error);
     status = plan(&s);
     if (status != CTL_DONE)
         return status;
@@ -200,42 +201,43 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
 
 /* ---- options ---- */
 
-#define INTO(member) .into = offsetof(struct settings, member)
+#define INTO(member) .offset = offsetof(struct settings, member)
 /* clang-format off */
 static const struct option_rule options[] = {
-    {.name = "student", .value = "ID[,ID...]", .type = OPTION_IDS, INTO(curve.students),
-     .about = "make up history of these; may be repeated"},
-    {.name = "students", .value = "N", .type = OPTION_INT, .min = 1, .max = STUDENTS_MAX, INTO(curve.student_count),
-     .about = "make up history of N students, PREFIX1 to PREFIXN"},
-    {.name = "prefix", .value = "PREFIX", .type = OPTION_TEXT, INTO(curve.prefix),
-     .about = "what their ids begin with (load_)"},
-    {.name = "days", .value = "N", .type = OPTION_INT, .min = 1, .max = HISTORY_DAYS, INTO(curve.days),
-     .about = "days of history, the last one today (30)"},
-    {.name = "from", .value = "VALUE", .type = OPTION_SHARE, INTO(curve.from),
-     .about = "where the values begin, 0 to 1 (0.4)"},
-    {.name = "to", .value = "VALUE", .type = OPTION_SHARE, INTO(curve.to),
-     .about = "where they end (0.8)"},
-    {.name = "noise", .value = "DEVIATION", .type = OPTION_SHARE, INTO(curve.noise),
-     .about = "normal noise around the line, 0 to 1 (0.05)"},
-    {.name = "random-seed", .value = "NUMBER", .type = OPTION_INT, .min = 0, .max = INT64_MAX, INTO(curve.random_seed),
-     .about = "another number, other noise (1)"},
+    {.name = "student", .value_name = "ID[,ID...]", .type = OPTION_IDS, INTO(curve.students),
+     .description = "make up history of these; may be repeated"},
+    {.name = "students", .value_name = "N", .type = OPTION_INT, .min = 1, .max = STUDENTS_MAX, INTO(curve.student_count),
+     .description = "make up history of N students, PREFIX1 to PREFIXN"},
+    {.name = "prefix", .value_name = "PREFIX", .type = OPTION_TEXT, INTO(curve.prefix),
+     .description = "what their ids begin with (load_)"},
+    {.name = "days", .value_name = "N", .type = OPTION_INT, .min = 1, .max = HISTORY_DAYS, INTO(curve.days),
+     .description = "days of history, the last one today (30)"},
+    {.name = "from", .value_name = "VALUE", .type = OPTION_SHARE, INTO(curve.from),
+     .description = "where the values begin, 0 to 1 (0.4)"},
+    {.name = "to", .value_name = "VALUE", .type = OPTION_SHARE, INTO(curve.to),
+     .description = "where they end (0.8)"},
+    {.name = "noise", .value_name = "DEVIATION", .type = OPTION_SHARE, INTO(curve.noise),
+     .description = "normal noise around the line, 0 to 1 (0.05)"},
+    {.name = "random-seed", .value_name = "NUMBER", .type = OPTION_INT, .min = 0, .max = INT64_MAX, INTO(curve.random_seed),
+     .description = "another number, other noise (1)"},
     {.name = "keep-going", .type = OPTION_FLAG, INTO(keep_going),
-     .about = "leave out what cannot be loaded, and load the rest"},
-    {.name = "file", .value = "FILE", .type = OPTION_OPERAND, INTO(file),
-     .about = "CSV file to load instead; - for standard input"},
+     .description = "leave out what cannot be loaded, and load the rest"},
+    {.name = "file", .value_name = "FILE", .type = OPTION_OPERAND, INTO(file),
+     .description = "CSV file to load instead; - for standard input"},
     {0},
 };
 /* clang-format on */
 
-const struct command seed_command = {
+const struct subcommand seed_subcommand = {
     .name = "seed",
     .summary = "Writes days of history into the store",
-    .about = "\nMade up for the students named, or from the lines of a file:\n"
-             "  student_id,date,completion,quiz,quality,consistency\n"
-             "with dates of the last 90 days, UTC, and values from 0 to 1. All is checked before\n"
-             "anything is written. History cannot be put before data that a student already has.\n",
+    .description =
+        "\nMade up for the students named, or from the lines of a file:\n"
+        "  student_id,date,completion,quiz,quality,consistency\n"
+        "with dates of the last 90 days, UTC, and values from 0 to 1. All is checked before\n"
+        "anything is written. History cannot be put before data that a student already has.\n",
     .options = options,
-    .presets = &presets,
+    .default_settings = &presets,
     .settings_size = sizeof(struct settings),
     .run = run,
 };

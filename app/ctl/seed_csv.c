@@ -18,7 +18,7 @@ struct row {
     struct seed_day day;
 };
 
-/* Goes through seed_csv_read. */
+/* Goes through seed_csv_parse. */
 struct reader {
     const char *name;
     FILE *errors;
@@ -195,8 +195,8 @@ static bool plan_rows(const struct reader *r, struct arena *arena, struct seed_p
     return true;
 }
 
-long seed_csv_read(struct str text, const char *name, int32_t today, struct arena *arena,
-                   FILE *errors, struct seed_plan *ret)
+long seed_csv_parse(struct str text, const char *name, int32_t today, struct arena *arena,
+                    FILE *errors, struct seed_plan *ret)
 {
     struct reader r = {.name = name, .errors = errors, .today = today};
     struct seed_plan plan;

@@ -14,7 +14,7 @@ enum { SEED_CSV_MAX = 16 << 20 };
 /* Reads text; good lines go into the plan, which points into text. Writes "NAME:LINE: …" to errors
  * for each line that is not good and returns their number; -1 without memory. A second line for
  * the same student and day is a bad one. */
-long seed_csv_read(struct str text, const char *name, int32_t today, struct arena *arena,
-                   FILE *errors, struct seed_plan *ret);
+long seed_csv_parse(struct str text, const char *name, int32_t today, struct arena *arena,
+                    FILE *errors, struct seed_plan *ret);
 
 #endif
