@@ -15,7 +15,7 @@ from harness.engine import Engine, RedisProcess
 from harness.wait import wait_for
 
 sys.path.insert(0, str(ROOT / "scripts/lib"))
-from verify.boxes import BOXES  # noqa: E402
+from verify.boxes import BOXES, ROWS  # noqa: E402
 
 SCRIPT = ROOT / "scripts/verify-deployment.sh"
 LIST = ROOT / "docs/deployment-verification-checklist.md"
@@ -106,6 +106,7 @@ def assert_all(boxes, ids, result):
 
 def test_the_table_has_every_box_of_the_list_word_for_word():
     assert [(box.section, box.words) for box in BOXES] == boxes_of(LIST)
+    assert all(box.words.removeprefix("**").startswith(row[1]) for box, row in zip(BOXES, ROWS, strict=True))
     assert len({box.id for box in BOXES}) == len(BOXES)
 
 

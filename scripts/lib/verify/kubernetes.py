@@ -13,55 +13,51 @@ APP = ("-l", "app=mastery-engine")
 ERROR_OF_DAPRD = re.compile(r'level=(error|fatal)|"level":"(error|fatal)"')
 
 
-def shows(*what, sees):
-    """A check of an object, or a list, that kubectl get prints. sees: object -> (holds, evidence)"""
-
-    def check(v):
-        source, found = v.cluster.get(*what)
-        holds, evidence = sees(found)
-        return judge(holds, f"{source}: {evidence}")
-
-    return check
+def shows(v, kind, condition, evidence, *name):
+    """Judges what kubectl get prints: of the object mastery-engine, of one with another name, or a list."""
+    source, found = v.cluster.get(kind, *(name or ["mastery-engine"]))
+    return judge(condition(found), f"{source}: {evidence(found)}")
 
 
 def namespace(v):
-    source, found = v.cluster.get("namespace", v.namespace)
-    phase = found["status"]["phase"]
-    return judge(phase == "Active", f"{source}: {v.namespace} is {phase}")
+    evidence = "{metadata[name]} is {status[phase]}".format_map
+    return shows(v, "namespace", lambda found: found["status"]["phase"] == "Active", evidence, v.namespace)
 
 
-def sees_secret(found):
-    signing = base64.b64decode(found["data"]["JWT_SECRET"]).split(b"\n")[0]
-    return len(signing) >= 32, ", ".join(sorted(found["data"]))
+def settings(found):
+    return ", ".join(sorted(found["data"]))
 
 
-def sees_replicas(found):
-    wanted, ready = found["spec"]["replicas"], found["status"].get("readyReplicas", 0)
-    return ready == wanted > 0, f"{ready} of {wanted} ready"
+def configmap(v):
+    return shows(v, "configmap", lambda found: {"REDIS_URL", "ENVIRONMENT"} <= set(found["data"]), settings, "mastery-engine-config")
 
 
-def sees_rollout(found):
+def secret(v):
+    signing = lambda found: base64.b64decode(found["data"]["JWT_SECRET"]).split(b"\n")[0]
+    return shows(v, "secret", lambda found: len(signing(found)) >= 32, settings, "mastery-engine-secrets")
+
+
+def replicas(v):
+    """(description, wanted, ready, all, of this version)"""
+    source, found = v.cluster.get("deployment", "mastery-engine")
+    counts = (found["status"].get(name, 0) for name in ("readyReplicas", "replicas", "updatedReplicas"))
+    return source, found["spec"]["replicas"], *counts
+
+
+def deployment(v):
+    source, wanted, ready, _, _ = replicas(v)
+    return judge(ready == wanted > 0, f"{source}: {ready} of {wanted} ready")
+
+
+def pods_count(v):
     """An autoscaler is free to choose another number of replicas."""
-    wanted, status = found["spec"]["replicas"], found["status"]
-    replicas, updated = status.get("replicas", 0), status.get("updatedReplicas", 0)
-    return replicas == updated == wanted, f"{replicas} of {wanted}, {updated} of this version"
+    source, wanted, _, present, updated = replicas(v)
+    return judge(present == updated == wanted, f"{source}: {present} of {wanted}, {updated} of this version")
 
 
-def sees_ports(found):
-    ports_of = {port.get("name"): port["port"] for port in found["spec"]["ports"]}
-    return 8005 in ports_of.values(), joined(ports_of)
-
-
-configmap = shows("configmap", "mastery-engine-config", sees=lambda found: (
-    {"REDIS_URL", "ENVIRONMENT"} <= set(found["data"]), ", ".join(sorted(found["data"]))))  # fmt: skip
-secret = shows("secret", "mastery-engine-secrets", sees=sees_secret)
-deployment = shows("deployment", "mastery-engine", sees=sees_replicas)
-pods_count = shows("deployment", "mastery-engine", sees=sees_rollout)
-service = shows("service", "mastery-engine", sees=lambda found: (
-    found["spec"]["type"] == "ClusterIP", f"type {found['spec']['type']}"))  # fmt: skip
-cluster_ip = shows("service", "mastery-engine", sees=lambda found: (
-    found["spec"].get("clusterIP") not in (None, "", "None"), found["spec"].get("clusterIP")))  # fmt: skip
-ports = shows("service", "mastery-engine", sees=sees_ports)
+def ports(v):
+    of = lambda found: {port.get("name"): port["port"] for port in found["spec"]["ports"]}
+    return shows(v, "service", lambda found: 8005 in of(found).values(), lambda found: joined(of(found)))
 
 
 def containers_of(pod):
@@ -144,12 +140,10 @@ def dapr_running(v):
     return "GET /ready: the worker has asked the sidecar, dapr healthy"
 
 
-def sees_components(found):
+def dapr_components(v):
+    source, found = v.cluster.get("components.dapr.io")
     types = {item["metadata"]["name"]: item["spec"]["type"] for item in found["items"]}
-    return any(kind.startswith("state.") for kind in types.values()), joined(types)
-
-
-dapr_components = shows("components.dapr.io", sees=sees_components)
+    return judge(any(kind.startswith("state.") for kind in types.values()), f"{source}: {joined(types)}")
 
 
 def dapr_errors(v):
@@ -171,38 +165,30 @@ def pods_use(v, column, unit, limit):
     return judge(most < limit, f"at most {most}{unit}")
 
 
-def sees_target(found):
-    target = found["spec"]["scaleTargetRef"]
-    return target["name"] == "mastery-engine", f"scales {target['kind']} {target['name']}"
-
-
-def sees_metrics(found):
-    resources = [metric["resource"] for metric in found["spec"]["metrics"]]
+def hpa_metrics(v):
+    source, found = v.cluster.get("hpa", "mastery-engine")
+    targets = {metric["resource"]["name"]: metric["resource"]["target"] for metric in found["spec"]["metrics"]}
     value = lambda target: target.get("averageUtilization") or target.get("averageValue")
-    return resources, joined({resource["name"]: value(resource["target"]) for resource in resources})
+    return judge(targets, f"{source}: {joined({name: value(target) for name, target in targets.items()})}")
 
 
-def sees_range(found):
+def hpa_range(v):
+    source, found = v.cluster.get("hpa", "mastery-engine")
     low, high, status = found["spec"]["minReplicas"], found["spec"]["maxReplicas"], found.get("status", {})
     stuck = any(c["type"] == "AbleToScale" and c["status"] == "False" for c in status.get("conditions", []))
-    return low < high and not stuck, f"{low} to {high}, now {status.get('currentReplicas', 'unknown')}"
+    return judge(low < high and not stuck, f"{source}: {low} to {high}, now {status.get('currentReplicas', 'unknown')}")
 
 
-def sees_healthy(found):
+def pdb_exists(v):
+    source, found = v.cluster.get("pdb", "mastery-engine")
     healthy, wanted = found["status"].get("currentHealthy", 0), found["status"].get("desiredHealthy", 1)
-    return healthy >= wanted, f"{healthy} healthy, {wanted} wanted"
+    return judge(healthy >= wanted, f"{source}: {healthy} healthy, {wanted} wanted")
 
 
-def sees_minimum(found):
+def pdb_available(v):
+    source, found = v.cluster.get("pdb", "mastery-engine")
     least = found["spec"].get("minAvailable", "not set")
-    return re.fullmatch(r"[1-9]\d*|[1-9]\d?%|100%", str(least)), f"minAvailable {least}"
-
-
-hpa_exists = shows("hpa", "mastery-engine", sees=sees_target)
-hpa_metrics = shows("hpa", "mastery-engine", sees=sees_metrics)
-hpa_range = shows("hpa", "mastery-engine", sees=sees_range)
-pdb_exists = shows("pdb", "mastery-engine", sees=sees_healthy)
-pdb_available = shows("pdb", "mastery-engine", sees=sees_minimum)
+    return judge(re.fullmatch(r"[1-9]\d*|[1-9]\d?%|100%", str(least)), f"{source}: minAvailable {least}")
 
 
 def manifest(v, name):

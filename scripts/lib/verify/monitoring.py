@@ -5,7 +5,7 @@ import secrets
 
 from harness.prometheus import PREFIX, Scrape
 from verify.local import lines_of
-from verify.outcome import Failed, ForPerson, judge
+from verify.outcome import Failed, ForPerson, joined, judge
 
 DURATION = "http_request_duration_seconds"
 
@@ -65,32 +65,15 @@ def histogram_sound(v):
     return judge(series and not bad, f"{PREFIX}{DURATION}: {seen}")
 
 
-def detailed(condition, evidence):
-    """A check of one object of /metrics/detailed."""
-
-    def check(v):
-        body = metrics(v, "/metrics/detailed").expect(200, lambda body: isinstance(body, dict))
-        return judge(condition(body), evidence(body))
-
-    return check
+def detailed(v, member, condition, evidence):
+    """Judges one object of /metrics/detailed."""
+    found = metrics(v, "/metrics/detailed").json[member]
+    return judge(condition(found), evidence(found))
 
 
-cache_hit_ratio = detailed(
-    lambda body: (body["cache"]["hit_ratio"] or 0) > 0.7,
-    lambda body: "{hits} hits, {misses} misses: {hit_ratio}".format_map(body["cache"]),
-)
-error_rate = detailed(
-    lambda body: body["performance"]["error_rate"] < 0.01,
-    lambda body: "{errors_total} of {requests_total} requests: {error_rate}".format_map(body["performance"]),
-)
-pool_size = detailed(
-    lambda body: body["connection_pool"]["size"] >= 1,
-    lambda body: "{size} connections, {in_use} in use, {reconnects} made again".format_map(body["connection_pool"]),
-)
-breakers_closed = detailed(
-    lambda body: body["circuit_breakers"] and all(b["state"] == "closed" for b in body["circuit_breakers"].values()),
-    lambda body: ", ".join(f"{name} {b['state']}" for name, b in body["circuit_breakers"].items()),
-)
+def breakers_closed(v):
+    states = lambda found: {name: breaker["state"] for name, breaker in found.items()}
+    return detailed(v, "circuit_breakers", lambda found: set(states(found).values()) == {"closed"}, lambda found: joined(states(found)))
 
 
 def pool_operations(v):

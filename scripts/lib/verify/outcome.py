@@ -21,6 +21,6 @@ def same_commit(one, other):
     return min(len(one), len(other)) >= 7 and (one.startswith(other) or other.startswith(one))
 
 
-def joined(mapping):
+def joined(mapping, between=" "):
     """{"a": 1, "b": 2} as "a 1, b 2"."""
-    return ", ".join(f"{name} {value}" for name, value in mapping.items())
+    return ", ".join(f"{name}{between}{value}" for name, value in mapping.items())

@@ -4,10 +4,9 @@ import json
 import re
 from collections import Counter, namedtuple
 
-from verify.local import FOLDER, ROOT
+from verify.checklist import BOX, read_lines
 
 Result = namedtuple("Result", "box outcome evidence")  # outcome: ticked, failed or person
-CHECKLIST = "deployment-verification-checklist.md"
 MARKS = {"ticked": "[x]", "failed": "[!]", "person": "[ ]"}
 # A row of the sign-off table counts the boxes whose id begins with one of these words.
 SIGN_OFF = {
@@ -58,11 +57,6 @@ def document(v):
     return json.dumps(facts | count(v.results) | {"boxes": boxes}, indent=2, ensure_ascii=False)
 
 
-def checklist():
-    paths = [folder / CHECKLIST for folder in (ROOT / "docs", FOLDER)]
-    return next(path for path in paths if path.exists()).read_text()
-
-
 def sign_off(name, results):
     counted = [result for result in results if result.box.id.split(".")[0] in SIGN_OFF[name]]
     numbers = count(counted)
@@ -88,22 +82,20 @@ def filled_box(match, result):
     return f"{start.replace('[ ]', '[x]') if result.outcome == 'ticked' else start}{words} — {kind}{result.evidence}"
 
 
-def filled_line(line, found, v):
-    """found: {(section, words): result}; the section is that of the last heading."""
-    if match := re.fullmatch(r"### (.*)|\*\*(Sign-off Required|Next Actions)\*\*:", line):
-        found["section"] = match[1] or match[2]
-    elif match := re.fullmatch(r"((?:- |\d+\. )\[ \] )(.*)", line):
-        return filled_box(match, found[found["section"], match[2]])
-    elif (match := re.match(r"\| \*\*(.*?)\*\*", line)) and match[1] in SIGN_OFF:
+def filled_line(section, line, found, v):
+    """found: {(section, words): result}"""
+    if match := BOX.fullmatch(line):
+        return filled_box(match, found[section, match[2]])
+    if (match := re.match(r"\| \*\*(.*?)\*\*", line)) and match[1] in SIGN_OFF:
         return sign_off(match[1], v.results)
-    elif (match := re.fullmatch(r"\*\*(.*)\*\*: (?:_+|☐.*)", line)) and match[1] in blanks(v):
+    if (match := re.fullmatch(r"\*\*(.*)\*\*: (?:_+|☐.*)", line)) and match[1] in blanks(v):
         return f"**{match[1]}**: {blanks(v)[match[1]]}"
     return line
 
 
 def filled_checklist(v):
     """The checklist's own text, its boxes ticked and its blanks filled in."""
-    title, *rest = checklist().splitlines()
     verified = f"**Verified**: {v.url}, {v.began}, by `verify-deployment.sh` (run `{v.run_id}`): {summary(v.results)}"
     found = {(result.box.section, result.box.words): result for result in v.results}
-    return "\n".join([title, "", verified, *(filled_line(line, found, v) for line in rest)]) + "\n"
+    title, *rest = (filled_line(section, line, found, v) for section, line in read_lines())
+    return "\n".join([title, "", verified, *rest]) + "\n"

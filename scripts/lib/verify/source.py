@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from verify.local import FOLDER, ROOT, lines_of, parse_json, run_program
-from verify.outcome import Failed, ForPerson, joined, judge, same_commit
+from verify.outcome import Failed, ForPerson, judge, same_commit
 
 DOCUMENTS = Path("/usr/share/doc/mastery-engine")
 
@@ -110,43 +110,10 @@ def image_healthcheck(_):
 
 
 def load_holds(v, users, condition, evidence):
-    """What scripts/load has written for so many users."""
+    """Judges what scripts/load has written for so many users."""
     folder = Path(os.environ.get("LOAD_RESULTS") or ROOT / "build/load")
     found = result_file(v, folder / f"users-{users}.json", f"scripts/load --users {users} {v.url}")
     return judge(condition(found), f"scripts/load --users {users}: {evidence(found)}")
-
-
-def load_users(v):
-    evidence = "{users} users, {requests} requests in {seconds} s".format_map
-    return load_holds(v, 50, lambda found: found["users"] == 50 and found["requests"] > 0, evidence)
-
-
-def load_throughput(v):
-    evidence = "{requests_per_second} requests a second".format_map
-    return load_holds(v, 50, lambda found: found["requests_per_second"] > 100, evidence)
-
-
-def load_errors(v):
-    return load_holds(v, 50, lambda found: found["error_share"] < 0.001, "{errors} errors: {error_share}".format_map)
-
-
-def load_latency(v):
-    return load_holds(v, 50, lambda found: found["p95_ms"] < 200, "P95 {p95_ms} ms".format_map)
-
-
-def load_degrades(v):
-    statuses = lambda found: ", ".join(f"{status}: {n}" for status, n in found["statuses"].items())
-    evidence = lambda found: f"{found['users']} users, {statuses(found)}"
-    return load_holds(v, 200, lambda found: found["users"] == 200 and found["graceful"], evidence)
-
-
-def load_breakers(v):
-    return load_holds(v, 200, lambda found: found["breakers"], lambda found: joined(found["breakers"]))
-
-
-def load_recovers(v):
-    evidence = "after it {0[requests]} requests, P95 {0[p95_ms]} ms, {0[errors]} errors"
-    return load_holds(v, 200, lambda found: found["recovered"], lambda found: evidence.format(found["recovery"]))
 
 
 def recorded(v, what):
