@@ -54,7 +54,7 @@ def parse_arguments():
                         help="write the list, filled in, with version, commit, time and operator")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of lines")
     parser.add_argument("--only", type=lambda text: tuple(text.split(",")), metavar="ID,...",
-                        help="only boxes whose id begins with one of these; excludes --report")  # fmt: skip
+                        help="only boxes whose id begins with one of these (--json prints the ids); excludes --report")  # fmt: skip
     arguments = parser.parse_args()
     if arguments.only and arguments.report:
         parser.error("--report and --only exclude each other: a report has all boxes")
