@@ -158,10 +158,10 @@ static const struct claim *bucket_first_claim(struct claims claims, const struct
     return claim;
 }
 
-/* map $bucket -> $class: the requests a minute of each bucket. */
+/* map $bucket -> $limit_class: the requests a minute of each bucket. */
 static int print_classes(FILE *out, struct claims claims)
 {
-    (void)fprintf(out, "map $bucket $class {\n    default %d;\n", OTHER_PER_MINUTE);
+    (void)fprintf(out, "map $bucket $limit_class {\n    default %d;\n", OTHER_PER_MINUTE);
     for (size_t i = 0; i < claims.n; i++) {
         const struct claim *first = bucket_first_claim(claims, &claims.v[i]);
 

@@ -18,7 +18,7 @@
 #include "app/http/route.h"
 
 enum nginx_section {
-    NGINX_MAPS,    /* for http{}: $bucket -> $class (requests a minute, 0: no limit), and the
+    NGINX_MAPS,    /* for http{}: $bucket -> $limit_class (requests a minute, 0: no limit), and the
                     * $bucket of paths whose methods have different buckets */
     NGINX_PUBLIC,  /* locations of the public server, without the sidecar's routes */
     NGINX_SIDECAR, /* locations of the sidecar's server: all routes */

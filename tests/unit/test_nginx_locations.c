@@ -52,7 +52,7 @@ struct expected {
 };
 
 static const struct expected present[] = {
-    {NGINX_MAPS, "map $bucket $class {\n    default 50;\n"},
+    {NGINX_MAPS, "map $bucket $limit_class {\n    default 50;\n"},
     {NGINX_MAPS, "    dapr-events 0;\n"},
     {NGINX_MAPS, "# /batch/{id}\nmap $request_method $bucket_1 {\n    default batch-status;\n"
                  "    GET batch-status;\n    HEAD batch-status;\n    DELETE batch-cancel;\n}\n"},
