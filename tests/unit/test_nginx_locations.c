@@ -52,7 +52,7 @@ struct expected {
 };
 
 static const struct expected present[] = {
-    {NGINX_MAPS, "map $bucket $class {\n    default 50;\n"},
+    {NGINX_MAPS, "map $bucket $limit_class {\n    default 50;\n"},
     {NGINX_MAPS, "    dapr-events 0;\n"},
     {NGINX_MAPS, "# /batch/{id}\nmap $request_method $bucket_1 {\n    default batch-status;\n"
                  "    GET batch-status;\n    HEAD batch-status;\n    DELETE batch-cancel;\n}\n"},
@@ -63,7 +63,7 @@ static const struct expected present[] = {
                    "    include limit-public-20.conf;\n    fastcgi_pass engine;\n}\n"},
     {NGINX_PUBLIC, "location = /batch {\n    set $bucket batch-submit;\n"
                    "    include limit-public-10.conf;\n    client_max_body_size 4m;\n"},
-    {NGINX_PUBLIC, "    include metrics-allow.conf;\n    set $accept $http_accept;\n"},
+    {NGINX_PUBLIC, "    include metrics-allow.conf;\n    set $engine_accept $http_accept;\n"},
     {NGINX_PUBLIC, "location ~ \"^/v1\\.0/[^/]+/x$\" {\n"},
     {NGINX_PUBLIC, "location / {\n    set $bucket other;\n    include limit-public-50.conf;\n"},
     {NGINX_PUBLIC, "location = /redoc {\n    set $bucket docs;\n    include limit-public-50.conf;\n"
@@ -73,12 +73,12 @@ static const struct expected present[] = {
      "    include docs.conf;\n}\n"},
     {NGINX_SIDECAR, "location = /dapr/events {\n    set $bucket dapr-events;\n"
                     "    fastcgi_pass engine;\n}\n"},
-    {NGINX_SIDECAR, "    set $bucket process;\n    set $free $http_dapr_api_token;\n"
+    {NGINX_SIDECAR, "    set $bucket process;\n    set $limit_exempt $http_dapr_api_token;\n"
                     "    include limit-sidecar-100.conf;\n"},
 };
 
 static const struct expected absent[] = {
-    {NGINX_PUBLIC, "/dapr"},   {NGINX_PUBLIC, "$free"},           {NGINX_PUBLIC, "sidecar"},
+    {NGINX_PUBLIC, "/dapr"},   {NGINX_PUBLIC, "$limit_exempt"},   {NGINX_PUBLIC, "sidecar"},
     {NGINX_SIDECAR, "public"}, {NGINX_SIDECAR, "sidecar-0.conf"}, {NGINX_MAPS, "location"},
 };
 
