@@ -6,8 +6,9 @@
 #include "app/base/clock.h"
 #include "app/store/audit.h"
 #include "app/store/audit_seal.h"
+#include "app/store/journal.h"
 #include "app/store/lease.h"
-#include "app/worker/worker.h"
+#include "app/worker/task.h"
 
 enum { READS_A_STEP = 1000 };
 
@@ -20,47 +21,49 @@ static const int64_t GRACE_MS = 5000;
 /* ---- a walk ---- */
 
 /* The next shard of ours, or the end of the walk. */
-static void go_on(struct worker *w, struct audit_scan *walk, int64_t round_us)
+static void go_on(struct audit_maintenance *audit, struct audit_scan *walk, int64_t round_us)
 {
     do
         walk->shard++;
-    while (walk->shard < SHARDS && !lease_held(w, walk->shard));
+    while (walk->shard < SHARDS && !shards_lease_held(audit->shards, walk->shard));
     memcpy(walk->cursor, "0", sizeof("0"));
     walk->running = walk->shard < SHARDS;
-    walk->next_run_us = walk->running ? w->now_us : w->now_us + round_us;
+    walk->next_run_us = walk->running ? audit->worker->now_us : audit->worker->now_us + round_us;
 }
 
 /* The same step once more, after a while. */
-static void try_later(struct worker *w, struct audit_scan *walk, struct task *task)
+static void try_later(struct audit_scan *walk, struct task *task)
 {
-    walk->next_run_us = w->now_us + WORKER_RETRY_US;
+    struct audit_maintenance *audit = task->owner;
+
+    walk->next_run_us = audit->worker->now_us + WORKER_RETRY_US;
     walk->busy = false;
-    task_end(w, task);
+    task_end(task);
 }
 
 /* False: nothing to do at the moment. */
-static bool begin(struct worker *w, struct audit_scan *walk, int64_t round_us)
+static bool begin(struct audit_maintenance *audit, struct audit_scan *walk, int64_t round_us)
 {
     if (walk->next_run_us == 0)
-        walk->next_run_us = w->now_us + FIRST_US;
-    if (walk->busy || worker_draining(w))
+        walk->next_run_us = audit->worker->now_us + FIRST_US;
+    if (walk->busy || worker_draining(audit->worker))
         return false;
-    if (w->now_us < walk->next_run_us) {
-        worker_wake_at(w, walk->next_run_us);
+    if (audit->worker->now_us < walk->next_run_us) {
+        worker_wake_at(audit->worker, walk->next_run_us);
         return false;
     }
     if (!walk->running) {
         walk->shard = UINT32_MAX; /* before the first */
-        go_on(w, walk, round_us);
+        go_on(audit, walk, round_us);
     }
     return walk->running;
 }
 
 /* ---- counts become records ---- */
 
-static bool is_over(const struct worker *w, const struct audit_counted_read *read)
+static bool is_over(const struct audit_maintenance *audit, const struct audit_counted_read *read)
 {
-    return read->minute < (w->now_ms - GRACE_MS) / 60000;
+    return read->minute < (audit->worker->now_ms - GRACE_MS) / 60000;
 }
 
 /* {"minute":"...", and what the details have besides. */
@@ -74,32 +77,33 @@ static struct str with_minute(struct arena *arena, const struct audit_counted_re
                         (int)(own.n - 1), own.p + 1);
 }
 
-static void on_folded(struct worker *w, struct task *task)
+static void on_folded(struct task *task)
 {
-    struct audit_scan *walk = &w->audit.aggregate;
+    struct audit_maintenance *audit = task->owner;
+    struct audit_scan *walk = &audit->aggregate;
     struct problem p = {.code = PROBLEM_NONE};
     const struct command *fold = task->data;
     int64_t folded = 0;
 
     if (task_failed(task) || (fold && !journal_parse_processed(fold, &folded, &p))) {
-        try_later(w, walk, task);
+        try_later(walk, task);
         return;
     }
     if (folded == LEASE_LOST)
-        lease_mark_lost(w, walk->shard);
+        shards_lease_lost(audit->shards, walk->shard);
     if (folded == LEASE_LOST || str_equal(str_of(walk->cursor), STR("0")))
-        go_on(w, walk, FOLD_US);
+        go_on(audit, walk, FOLD_US);
     walk->busy = false;
-    task_end(w, task);
+    task_end(task);
 }
 
-static bool ask_fold(struct worker *w, struct task *task, struct audit_counted_read *reads,
-                     size_t n)
+static bool ask_fold(struct task *task, struct audit_counted_read *reads, size_t n)
 {
+    struct audit_maintenance *audit = task->owner;
     size_t over = 0;
 
     for (size_t i = 0; i < n; i++) {
-        if (!reads[i].valid || !is_over(w, &reads[i]))
+        if (!reads[i].valid || !is_over(audit, &reads[i]))
             continue;
         reads[over] = reads[i];
         reads[over].record.details = with_minute(task->arena, &reads[i]);
@@ -107,16 +111,17 @@ static bool ask_fold(struct worker *w, struct task *task, struct audit_counted_r
             return false;
     }
     pipeline_clear(&task->pipeline);
-    task->data = over > 0 ? audit_cmd_aggregate(&task->pipeline, w->audit.aggregate.shard, w->id,
-                                                reads, over)
+    task->data = over > 0 ? audit_cmd_aggregate(&task->pipeline, audit->aggregate.shard,
+                                                audit->worker->id, reads, over)
                           : NULL;
-    task_submit(w, task, on_folded);
+    task_submit(task, on_folded);
     return true;
 }
 
-static void on_reads(struct worker *w, struct task *task)
+static void on_reads(struct task *task)
 {
-    struct audit_scan *walk = &w->audit.aggregate;
+    struct audit_maintenance *audit = task->owner;
+    struct audit_scan *walk = &audit->aggregate;
     struct audit_counted_read *reads = arena_array(task->arena, READS_A_STEP, sizeof(*reads));
     struct problem p = {.code = PROBLEM_NONE};
     struct str cursor;
@@ -125,47 +130,51 @@ static void on_reads(struct worker *w, struct task *task)
     if (!reads || task_failed(task) ||
         !audit_parse_reads(task->data, READS_A_STEP, &cursor, reads, &n, &p) ||
         cursor.n >= sizeof(walk->cursor)) {
-        try_later(w, walk, task);
+        try_later(walk, task);
         return;
     }
     (void)snprintf(walk->cursor, sizeof(walk->cursor), "%.*s", STR_ARG(cursor));
-    if (!ask_fold(w, task, reads, n))
-        try_later(w, walk, task);
+    if (!ask_fold(task, reads, n))
+        try_later(walk, task);
 }
 
-static void fold(struct worker *w)
+static void fold(struct audit_maintenance *audit)
 {
-    struct audit_scan *walk = &w->audit.aggregate;
+    struct audit_scan *walk = &audit->aggregate;
     struct task *task;
 
-    if (!begin(w, walk, FOLD_US) || !(task = task_begin(w, walk->shard, NULL)))
+    if (!begin(audit, walk, FOLD_US) || !(task = task_begin(audit->worker, walk->shard, audit)))
         return;
     walk->busy = true;
     task->data = audit_cmd_scan_reads(&task->pipeline, walk->shard,
                                       arena_copy(task->arena, str_of(walk->cursor)));
-    task_submit(w, task, on_reads);
+    task_submit(task, on_reads);
 }
 
 /* ---- retention ---- */
 
-static void on_trimmed(struct worker *w, struct task *task)
+static void on_trimmed(struct task *task)
 {
-    struct audit_scan *walk = &w->audit.trim;
+    struct audit_maintenance *audit = task->owner;
+    struct audit_scan *walk = &audit->trim;
 
     if (task_failed(task)) {
-        try_later(w, walk, task);
+        try_later(walk, task);
         return;
     }
     if (!task->data) /* there is nothing more to trim in this shard */
-        go_on(w, walk, TRIM_US);
+        go_on(audit, walk, TRIM_US);
     walk->busy = false;
-    task_end(w, task);
+    task_end(task);
 }
 
 /* How many seals from the front have nothing but old records under them. */
-static size_t count_old(const struct worker *w, const struct audit_seal *seals, size_t n)
+static size_t count_old(const struct audit_maintenance *audit, const struct audit_seal *seals,
+                        size_t n)
 {
-    int64_t before_ms = w->now_ms - w->engine->config.audit_days * INT64_C(86400000), at_ms;
+    int64_t before_ms = audit->worker->now_ms -
+                        audit->worker->engine->config.audit_days * INT64_C(86400000),
+            at_ms;
     size_t old = 0;
 
     while (old < n && stream_id_time(seals[old].v[SEAL_LAST], &at_ms) && at_ms < before_ms)
@@ -174,49 +183,50 @@ static size_t count_old(const struct worker *w, const struct audit_seal *seals, 
 }
 
 /* The latest seal always stays: the next one is made upon it. */
-static void on_seals(struct worker *w, struct task *task)
+static void on_seals(struct task *task)
 {
+    struct audit_maintenance *audit = task->owner;
     struct audit_seal *seals = arena_array(task->arena, AUDIT_SEALS_PAGE, sizeof(*seals));
     struct problem p = {.code = PROBLEM_NONE};
     size_t n, old;
 
     if (!seals || task_failed(task) ||
         !audit_seal_parse(task->data, AUDIT_SEALS_PAGE, seals, &n, &p)) {
-        try_later(w, &w->audit.trim, task);
+        try_later(&audit->trim, task);
         return;
     }
     pipeline_clear(&task->pipeline);
     task->data = NULL;
-    old = count_old(w, seals, n);
+    old = count_old(audit, seals, n);
     if (old == n && n > 0)
         old--;
     if (old > 0)
-        task->data = audit_seal_cmd_trim(&task->pipeline, w->audit.trim.shard, w->id,
+        task->data = audit_seal_cmd_trim(&task->pipeline, audit->trim.shard, audit->worker->id,
                                          seals[old].v[SEAL_FIRST], seals[old].id);
     if (n < AUDIT_SEALS_PAGE)
         task->data = NULL;
-    task_submit(w, task, on_trimmed);
+    task_submit(task, on_trimmed);
 }
 
-static void trim(struct worker *w)
+static void trim(struct audit_maintenance *audit)
 {
-    struct audit_scan *walk = &w->audit.trim;
+    struct audit_scan *walk = &audit->trim;
     struct task *task;
 
-    if (!begin(w, walk, TRIM_US) || !(task = task_begin(w, walk->shard, NULL)))
+    if (!begin(audit, walk, TRIM_US) || !(task = task_begin(audit->worker, walk->shard, audit)))
         return;
     walk->busy = true;
     task->data = audit_seal_cmd_range(&task->pipeline, walk->shard, STR("-"), AUDIT_SEALS_PAGE);
-    task_submit(w, task, on_seals);
+    task_submit(task, on_seals);
 }
 
-void audit_maintenance_tick(struct worker *w)
+void audit_maintenance_tick(struct audit_maintenance *audit)
 {
-    fold(w);
-    trim(w);
+    fold(audit);
+    trim(audit);
 }
 
-bool audit_maintenance_busy(const struct worker *w)
+bool audit_maintenance_busy(const struct audit_maintenance *audit)
 {
-    return w->audit.aggregate.busy || w->audit.trim.busy;
+    return audit->aggregate.busy || audit->trim.busy;
 }

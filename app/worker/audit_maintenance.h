@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct worker;
+#include "app/worker/shards.h"
 
 /* A walk over the shards. */
 struct audit_scan {
@@ -19,10 +19,12 @@ struct audit_scan {
 };
 
 struct audit_maintenance {
+    struct worker_context *worker;
+    struct shards *shards;
     struct audit_scan aggregate, trim;
 };
 
-void audit_maintenance_tick(struct worker *w);
-bool audit_maintenance_busy(const struct worker *w);
+void audit_maintenance_tick(struct audit_maintenance *audit);
+bool audit_maintenance_busy(const struct audit_maintenance *audit);
 
 #endif

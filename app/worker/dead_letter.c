@@ -5,7 +5,6 @@
 #include "app/http/json.h"
 #include "app/store/dead_letter.h"
 #include "app/store/erasure.h"
-#include "app/worker/worker.h"
 
 struct burial {
     struct dead_letter_item dead;
@@ -15,12 +14,12 @@ struct burial {
     struct str letter; /* its id */
 };
 
-static void end(struct worker *w, struct task *task, enum dead_letter_result how)
+static void end(struct task *task, enum dead_letter_result how)
 {
     const struct burial *b = task->data;
 
     task->data = b->own;
-    b->done(w, task, how);
+    b->done(task, how);
 }
 
 /* ---- the letter ---- */
@@ -49,84 +48,83 @@ static struct command *ask_letter(struct pipeline *a, const struct dead_letter_i
 
 /* ---- taking it back ---- */
 
-static void on_taken_back(struct worker *w, struct task *task)
+static void on_taken_back(struct task *task)
 {
-    end(w, task, task_failed(task) ? DEAD_LETTER_FAILED : DEAD_LETTER_ENTRY_GONE);
+    end(task, task_failed(task) ? DEAD_LETTER_FAILED : DEAD_LETTER_ENTRY_GONE);
 }
 
-static void take_back(struct worker *w, struct task *task)
+static void take_back(struct task *task)
 {
     const struct burial *b = task->data;
 
     pipeline_clear(&task->pipeline);
     (void)dead_letter_cmd_remove(&task->pipeline, b->letter);
     erasure_cmd_rebuild_stream(&task->pipeline, key_dead_letters);
-    task_submit(w, task, on_taken_back);
+    task_submit(task, on_taken_back);
 }
 
 /* ---- its steps ---- */
 
-static void ask_entry(struct worker *w, struct task *task, task_on_replies *answered)
+static void ask_entry(struct task *task, task_on_replies *answered)
 {
     struct burial *b = task->data;
 
     pipeline_clear(&task->pipeline);
     b->asked = stream_cmd_has_entry(&task->pipeline, b->dead.stream, b->dead.id);
-    task_submit(w, task, answered);
+    task_submit(task, answered);
 }
 
 /* An entry that is there after the letter: an erasure that takes it comes to the letters later. */
-static void on_looked_again(struct worker *w, struct task *task)
+static void on_looked_again(struct task *task)
 {
     const struct burial *b = task->data;
     bool there;
 
     if (task_failed(task) || !stream_parse_has_entry(b->asked, &there))
-        end(w, task, DEAD_LETTER_FAILED);
+        end(task, DEAD_LETTER_FAILED);
     else if (there)
-        end(w, task, DEAD_LETTER_STORED);
+        end(task, DEAD_LETTER_STORED);
     else
-        take_back(w, task);
+        take_back(task);
 }
 
-static void on_kept(struct worker *w, struct task *task)
+static void on_kept(struct task *task)
 {
     struct burial *b = task->data;
 
     if (task_failed(task) || reply_text(b->asked->reply, &b->letter) != REPLY_OK)
-        end(w, task, DEAD_LETTER_FAILED);
+        end(task, DEAD_LETTER_FAILED);
     else
-        ask_entry(w, task, on_looked_again);
+        ask_entry(task, on_looked_again);
 }
 
-static void on_looked(struct worker *w, struct task *task)
+static void on_looked(struct task *task)
 {
     struct burial *b = task->data;
     bool there;
 
     if (task_failed(task) || !stream_parse_has_entry(b->asked, &there)) {
-        end(w, task, DEAD_LETTER_FAILED);
+        end(task, DEAD_LETTER_FAILED);
         return;
     }
     if (!there) {
-        end(w, task, DEAD_LETTER_ENTRY_GONE);
+        end(task, DEAD_LETTER_ENTRY_GONE);
         return;
     }
     pipeline_clear(&task->pipeline);
-    b->asked = ask_letter(&task->pipeline, &b->dead, w->now_ms);
-    task_submit(w, task, on_kept);
+    b->asked = ask_letter(&task->pipeline, &b->dead, task->worker->now_ms);
+    task_submit(task, on_kept);
 }
 
-void dead_letter_put(struct worker *w, struct task *task, const struct dead_letter_item *dead,
-                     dead_letter_done *done)
+void dead_letter_put(struct task *task, const struct dead_letter_item *dead, dead_letter_done *done)
 {
     struct burial *b = arena_zalloc(task->arena, sizeof(*b));
 
     if (!b) {
-        done(w, task, DEAD_LETTER_FAILED);
+        done(task, DEAD_LETTER_FAILED);
         return;
     }
     *b = (struct burial){.dead = *dead, .done = done, .own = task->data};
     task->data = b;
-    ask_entry(w, task, on_looked);
+    ask_entry(task, on_looked);
 }

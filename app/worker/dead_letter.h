@@ -18,11 +18,11 @@ enum dead_letter_result {
     DEAD_LETTER_ENTRY_GONE, /* somebody has taken it out of its stream: there is no letter */
     DEAD_LETTER_FAILED,     /* to be tried again */
 };
-typedef void dead_letter_done(struct worker *w, struct task *task, enum dead_letter_result end);
+typedef void dead_letter_done(struct task *task, enum dead_letter_result end);
 
 /* Goes on in the task, whose own is the caller's again when done is called. The texts live as long
  * as the task. A worker that dies before it has removed the entry leaves two of it, never none. */
-void dead_letter_put(struct worker *w, struct task *task, const struct dead_letter_item *dead,
+void dead_letter_put(struct task *task, const struct dead_letter_item *dead,
                      dead_letter_done *done);
 
 #endif

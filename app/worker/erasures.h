@@ -6,10 +6,11 @@
 #define WORKER_ERASURES_H
 
 #include "app/service/erase.h"
-
-struct worker;
+#include "app/worker/shards.h"
 
 struct erasures {
+    struct worker_context *worker;
+    struct shards *shards;
     struct erase erase;
     char students[ERASURES_UNFINISHED_MAX][ID_MAX + 1];
     size_t count, current;      /* students[at] is being completed */
@@ -20,7 +21,7 @@ struct erasures {
     bool busy;
 };
 
-void erasures_tick(struct worker *w);
-bool erasures_busy(const struct worker *w);
+void erasures_tick(struct erasures *erasures);
+bool erasures_busy(const struct erasures *erasures);
 
 #endif

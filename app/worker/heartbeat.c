@@ -2,7 +2,7 @@
 #include "app/worker/heartbeat.h"
 
 #include "app/store/queue.h"
-#include "app/worker/worker.h"
+#include "app/worker/task.h"
 
 static const int64_t SIGN_US = 1000000;
 static const int64_t DEAD_US = WORKERS_EXPIRE_MS * INT64_C(1000);
@@ -17,88 +17,89 @@ static struct peer *find(struct heartbeat *p, struct str id)
 }
 
 /* Whether it lives; *ret is what is known of it then. */
-static bool look(struct worker *w, const struct worker_heartbeat *sign, struct peer *ret)
+static bool look(struct heartbeat *heartbeat, const struct worker_heartbeat *sign, struct peer *ret)
 {
-    const struct peer *known = find(&w->heartbeat, sign->id);
+    const struct peer *known = find(heartbeat, sign->id);
 
     if (sign->id.n >= sizeof(ret->id))
         return false;
-    *ret = (struct peer){.beats = sign->beats, .last_beat_us = w->now_us};
+    *ret = (struct peer){.beats = sign->beats, .last_beat_us = heartbeat->worker->now_us};
     memcpy(ret->id, sign->id.p, sign->id.n);
     if (known && known->beats == sign->beats)
         ret->last_beat_us = known->last_beat_us;
-    return w->now_us - ret->last_beat_us < DEAD_US;
+    return heartbeat->worker->now_us - ret->last_beat_us < DEAD_US;
 }
 
-static void forget(struct worker *w, struct str id)
+static void forget(struct heartbeat *heartbeat, struct str id)
 {
-    struct task *task = task_begin(w, 0, NULL);
+    struct task *task = task_begin(heartbeat->worker, 0, heartbeat);
 
     if (!task)
         return;
     id = arena_copy(task->arena, id);
     workers_cmd_remove(&task->pipeline, id);
     queue_cmd_remove_consumer(&task->pipeline, id);
-    task_submit(w, task, task_discard);
+    task_submit(task, task_end);
 }
 
-static void take_peers(struct worker *w, const struct worker_heartbeat *signs, size_t n)
+static void take_peers(struct heartbeat *heartbeat, const struct worker_heartbeat *signs, size_t n)
 {
-    struct heartbeat next = w->heartbeat;
+    struct heartbeat next = *heartbeat;
 
     next.count = 0;
     for (size_t i = 0; i < n; i++) {
-        if (str_equal(signs[i].id, w->id))
+        if (str_equal(signs[i].id, heartbeat->worker->id))
             continue;
-        if (look(w, &signs[i], &next.peers[next.count]))
+        if (look(heartbeat, &signs[i], &next.peers[next.count]))
             next.count++;
         else
-            forget(w, signs[i].id);
+            forget(heartbeat, signs[i].id);
     }
-    w->heartbeat = next;
+    *heartbeat = next;
 }
 
-static void answered(struct worker *w, struct task *task)
+static void answered(struct task *task)
 {
+    struct heartbeat *heartbeat = task->owner;
     struct worker_heartbeat signs[WORKERS_MAX];
     size_t n;
 
-    w->heartbeat.busy = false;
+    heartbeat->busy = false;
     if (!task_failed(task) && workers_parse(task->data, signs, &n))
-        take_peers(w, signs, n);
-    task_end(w, task);
+        take_peers(heartbeat, signs, n);
+    task_end(task);
 }
 
-void heartbeat_tick(struct worker *w)
+void heartbeat_tick(struct heartbeat *heartbeat)
 {
-    struct heartbeat *p = &w->heartbeat;
     struct task *task;
     int64_t lag_ms;
 
-    if (p->busy)
+    if (heartbeat->busy)
         return;
-    if (w->now_us < p->next_run_us) {
-        worker_wake_at(w, p->next_run_us);
+    if (heartbeat->worker->now_us < heartbeat->next_run_us) {
+        worker_wake_at(heartbeat->worker, heartbeat->next_run_us);
         return;
     }
-    p->next_run_us = w->now_us + SIGN_US;
-    worker_wake_at(w, p->next_run_us);
-    task = task_begin(w, 0, NULL);
+    heartbeat->next_run_us = heartbeat->worker->now_us + SIGN_US;
+    worker_wake_at(heartbeat->worker, heartbeat->next_run_us);
+    task = task_begin(heartbeat->worker, 0, heartbeat);
     if (!task)
         return;
-    p->busy = true;
-    lag_ms = journal_consume_lag_ms(w);
-    metrics_gauge_set(w->engine->metrics, GAUGE_JOURNAL_LAG_MS, lag_ms);
-    workers_cmd_beat(&task->pipeline, &(struct worker_heartbeat){.id = w->id,
-                                                                 .beats = ++p->beats,
-                                                                 .shards = (int64_t)leases_count(w),
-                                                                 .lag_ms = lag_ms,
-                                                                 .dapr = sidecar_state(w)});
+    heartbeat->busy = true;
+    lag_ms = journal_consume_lag_ms(heartbeat->journal);
+    metrics_gauge_set(heartbeat->worker->engine->metrics, GAUGE_JOURNAL_LAG_MS, lag_ms);
+    workers_cmd_beat(&task->pipeline,
+                     &(struct worker_heartbeat){.id = heartbeat->worker->id,
+                                                .beats = ++heartbeat->beats,
+                                                .shards = (int64_t)heartbeat->shards->held_count,
+                                                .lag_ms = lag_ms,
+                                                .dapr = sidecar_state(heartbeat->sidecar)});
     task->data = workers_cmd_get(&task->pipeline);
-    task_submit(w, task, answered);
+    task_submit(task, answered);
 }
 
-size_t heartbeat_live_workers(const struct worker *w)
+size_t heartbeat_live_workers(const struct heartbeat *heartbeat)
 {
-    return 1 + w->heartbeat.count;
+    return 1 + heartbeat->count;
 }

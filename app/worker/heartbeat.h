@@ -6,8 +6,9 @@
 
 #include "app/base/ids.h"
 #include "app/store/workers.h"
-
-struct worker;
+#include "app/worker/journal.h"
+#include "app/worker/shards.h"
+#include "app/worker/sidecar.h"
 
 struct peer {
     char id[UUID_TEXT_SIZE];
@@ -16,6 +17,10 @@ struct peer {
 };
 
 struct heartbeat {
+    struct worker_context *worker;
+    struct shards *shards;
+    struct journal *journal;
+    struct sidecar *sidecar;
     struct peer peers[WORKERS_MAX]; /* the others that live */
     size_t count;
     int64_t beats;
@@ -23,8 +28,8 @@ struct heartbeat {
     bool busy;
 };
 
-void heartbeat_tick(struct worker *w);
+void heartbeat_tick(struct heartbeat *heartbeat);
 /* Living workers, this one among them. */
-size_t heartbeat_live_workers(const struct worker *w);
+size_t heartbeat_live_workers(const struct heartbeat *heartbeat);
 
 #endif

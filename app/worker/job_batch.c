@@ -4,10 +4,11 @@
  * record is made once for the batch's id, a result kept once, and another try does what is left.
  *
  * The last one to be kept ends the batch. The job is followed by that of the lane's next part. */
+#include "app/worker/job_batch.h"
+
 #include "app/http/json.h"
 #include "app/service/record.h"
 #include "app/store/batch.h"
-#include "app/worker/worker.h"
 
 struct unit {
     struct batch_item item;
@@ -35,7 +36,7 @@ struct batch_job {
 /* The words of METRIC_CALCULATIONS. */
 enum { STATED = 0, RECOMPUTED = 2 };
 
-static void note_turn(struct worker *w, struct job *job, const struct batch_update *turn)
+static void note_turn(struct worker_context *w, struct job *job, const struct batch_update *turn)
 {
     struct batch_job *b = job->state;
     struct metrics *m = w->engine->metrics;
@@ -81,7 +82,7 @@ static void follow(struct job *job, struct str kind, int64_t from)
     job->follow_up.body = batch_job_body(job->task->arena, body.batch, from);
 }
 
-void job_batch_on_dead_letter(struct worker *w, struct job *job)
+void job_batch_on_dead_letter(struct worker_context *w, struct job *job)
 {
     struct problem p = {.code = PROBLEM_NONE};
     bool changed, must_call;
@@ -101,14 +102,14 @@ void job_batch_on_dead_letter(struct worker *w, struct job *job)
 
 /* ---- one student ---- */
 
-static void count_record(struct worker *w, const struct record *r)
+static void count_record(struct worker_context *w, const struct record *r)
 {
     if (!r->duplicate)
         metrics_add(w->engine->metrics, METRIC_CALCULATIONS,
                     r->kind == RECORD_STATEMENT ? STATED : RECOMPUTED, 0, 1);
 }
 
-static void finish_unit(struct worker *w, struct batch_job *b, struct unit *u)
+static void finish_unit(struct worker_context *w, struct batch_job *b, struct unit *u)
 {
     bool success = u->problem.code == PROBLEM_NONE;
 
@@ -128,7 +129,7 @@ static void finish_unit(struct worker *w, struct batch_job *b, struct unit *u)
 }
 
 /* The record works on asks of its own, which it clears; what it wants goes out with all others'. */
-static void step_unit(struct worker *w, struct job *job, struct unit *u)
+static void step_unit(struct worker_context *w, struct job *job, struct unit *u)
 {
     struct pipeline *pipeline = &job->task->pipeline;
 
@@ -138,7 +139,7 @@ static void step_unit(struct worker *w, struct job *job, struct unit *u)
         finish_unit(w, job->state, u);
 }
 
-static void begin_unit(struct worker *w, struct job *job, struct unit *u)
+static void begin_unit(struct worker_context *w, struct job *job, struct unit *u)
 {
     struct batch_job *b = job->state;
 
@@ -164,7 +165,7 @@ static void begin_unit(struct worker *w, struct job *job, struct unit *u)
 
 /* ---- the part ---- */
 
-static bool begin(struct worker *w, struct job *job)
+static bool begin(struct worker_context *w, struct job *job)
 {
     struct batch_job *b = job->state = arena_zalloc(job->task->arena, sizeof(*b));
 
@@ -179,7 +180,7 @@ static bool begin(struct worker *w, struct job *job)
     return true;
 }
 
-static bool read_part(struct worker *w, struct job *job)
+static bool read_part(struct worker_context *w, struct job *job)
 {
     struct batch_job *b = job->state;
     struct batch_item *items = arena_array(job->task->arena, BATCH_CHUNK, sizeof(*items));
@@ -200,7 +201,7 @@ static bool read_part(struct worker *w, struct job *job)
 }
 
 /* A round that has failed: another try does what is left. */
-static void read_kept(struct worker *w, struct job *job)
+static void read_kept(struct worker_context *w, struct job *job)
 {
     struct problem p = {.code = PROBLEM_NONE};
     struct batch_job *b = job->state;
@@ -215,7 +216,7 @@ static void read_kept(struct worker *w, struct job *job)
     b->kept = NULL;
 }
 
-static void step_units(struct worker *w, struct job *job)
+static void step_units(struct worker_context *w, struct job *job)
 {
     struct batch_job *b = job->state;
     enum pipeline_status status = job->task->pipeline.status;
@@ -243,7 +244,7 @@ static void conclude(struct job *job)
 }
 
 /* What has been done is kept in the round of what is still under way. */
-static enum step go_on(struct worker *w, struct job *job)
+static enum step go_on(struct worker_context *w, struct job *job)
 {
     struct batch_job *b = job->state;
 
@@ -258,7 +259,7 @@ static enum step go_on(struct worker *w, struct job *job)
     return STEP_DONE;
 }
 
-enum step job_batch(struct worker *w, struct job *job)
+enum step job_batch(struct worker_context *w, struct job *job)
 {
     struct batch_job *b = job->state;
 

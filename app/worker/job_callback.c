@@ -4,13 +4,15 @@
  * somebody else's word: it is held against the configuration again, and the address against what is
  * public when the connection is made (hazards W13). Redirects are answers like any other: not 2xx.
  */
+#include "app/worker/job_callback.h"
+
 #include <stdio.h>
 
 #include "app/base/version.h"
 #include "app/obs/trace.h"
 #include "app/service/batch_json.h"
 #include "app/service/callback.h"
-#include "app/worker/worker.h"
+#include "app/worker/job_batch.h"
 
 enum {
     CALLBACK_TIMEOUT_MS = 5000,
@@ -72,7 +74,8 @@ static bool add_header(struct job *job, const char *name, const char *value)
     return more != NULL;
 }
 
-static bool set_headers(struct worker *w, struct job *job, const struct batch *b, struct str body)
+static bool set_headers(struct worker_context *w, struct job *job, const struct batch *b,
+                        struct str body)
 {
     char timestamp[24], hex[DIGEST_HEX_SIZE], signature[sizeof("sha256=") + DIGEST_HEX_SIZE];
     char traceparent[TRACEPARENT_SIZE];
@@ -91,7 +94,7 @@ static bool set_headers(struct worker *w, struct job *job, const struct batch *b
            add_header(job, "traceparent", traceparent) && add_header(job, "Expect", "");
 }
 
-static enum step call(struct worker *w, struct job *job, const struct batch *b)
+static enum step call(struct worker_context *w, struct job *job, const struct batch *b)
 {
     const struct config *config = &w->engine->config;
     struct callback *c = job->state;
@@ -109,7 +112,7 @@ static enum step call(struct worker *w, struct job *job, const struct batch *b)
         .response_max = CALLBACK_ANSWER_MOST,
         .public_only = !config->callback_allow_private,
     };
-    c->called = job_call(w, job);
+    c->called = job_call(job);
     return c->called ? STEP_MORE : fail(job, PROBLEM_SERVICE_UNAVAILABLE, "no memory");
 }
 
@@ -120,7 +123,7 @@ static enum step make_way(struct job *job)
     return fail(job, PROBLEM_SERVICE_UNAVAILABLE, "others are being told");
 }
 
-static enum step begin_call(struct worker *w, struct job *job)
+static enum step begin_call(struct worker_context *w, struct job *job)
 {
     struct callback *c = job->state;
     const char *refusal;
@@ -133,7 +136,7 @@ static enum step begin_call(struct worker *w, struct job *job)
     refusal = callback_refusal(&w->engine->config, batch.callback_url);
     if (refusal)
         return fail(job, PROBLEM_FORBIDDEN, refusal);
-    return jobs_active_calls(w) < CALLBACKS_AT_ONCE ? call(w, job, &batch) : make_way(job);
+    return jobs_active_calls(job->jobs) < CALLBACKS_AT_ONCE ? call(w, job, &batch) : make_way(job);
 }
 
 /* ---- its outcome ---- */
@@ -154,7 +157,7 @@ static enum step take_answer(struct job *job)
     return fail(job, PROBLEM_SERVICE_UNAVAILABLE, curl_easy_strerror(answer->result));
 }
 
-enum step job_callback(struct worker *w, struct job *job)
+enum step job_callback(struct worker_context *w, struct job *job)
 {
     const struct callback *c = job->state;
 

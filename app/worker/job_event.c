@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A learning event that could not be taken when it came and is tried again (mastery-ctl dead
  * retry): counted as if it had come anew, in its CloudEvent or without one. */
+#include "app/worker/job_event.h"
+
 #include "app/http/json.h"
 #include "app/ingest/cloudevent.h"
 #include "app/ingest/event_batch.h"
-#include "app/worker/worker.h"
 
 struct event_job {
     struct event_input in;
     struct record record;
 };
 
-static bool read_event(struct worker *w, struct job *job, struct event_input *in)
+static bool read_event(struct worker_context *w, struct job *job, struct event_input *in)
 {
     struct arena *arena = job->task->arena;
     struct json_object *body = json_parse(job->q.body, arena, &job->problem), *version = NULL;
@@ -26,7 +27,7 @@ static bool read_event(struct worker *w, struct job *job, struct event_input *in
            cloudevent_to_event(&event, w->now_ms, arena, in, &job->problem);
 }
 
-static enum step begin(struct worker *w, struct job *job)
+static enum step begin(struct worker_context *w, struct job *job)
 {
     struct event_job *e = job->state = arena_zalloc(job->task->arena, sizeof(*e));
 
@@ -58,7 +59,7 @@ static bool refused(const struct problem *p)
     return p->code == PROBLEM_NOT_FOUND || p->code == PROBLEM_FORBIDDEN;
 }
 
-enum step job_event(struct worker *w, struct job *job)
+enum step job_event(struct worker_context *w, struct job *job)
 {
     struct event_job *e = job->state;
 

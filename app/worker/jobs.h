@@ -7,12 +7,14 @@
 #include "app/base/problem.h"
 #include "app/http/route.h"
 #include "app/store/queue.h"
+#include "app/worker/context.h"
 #include "app/worker/http.h"
 #include "app/worker/task.h"
 
 enum { JOBS_AT_ONCE = 16 };
 
 struct job {
+    struct jobs *jobs;
     struct queue_job q;     /* its texts live in the task */
     struct task *task;      /* NULL: this place is free */
     struct problem problem; /* a code other than NONE: it has failed */
@@ -31,29 +33,30 @@ struct job {
 
 /* Asks by job->task->asks, as a handler does. A problem that is SERVICE_UNAVAILABLE is tried again;
  * any other means that it never will succeed. */
-typedef enum step job_step(struct worker *w, struct job *job);
-
-extern job_step job_event;    /* job_event.c: a learning event that is to be counted */
-extern job_step job_batch;    /* job_batch.c: a part of a batch */
-extern job_step job_callback; /* job_callback.c: tells that a batch has ended */
+typedef enum step job_step(struct worker_context *w, struct job *job);
 
 /* The job will never succeed, and that concerns others: called when it is kept as a dead letter, to
  * ask for what must be, and again after that round. job->ended is NULL the first time. */
-typedef void job_on_dead_letter(struct worker *w, struct job *job);
-extern job_on_dead_letter job_batch_on_dead_letter;
+typedef void job_on_dead_letter(struct worker_context *w, struct job *job);
+
+/* A kind of job: a row of the table that the loop gives to jobs, in the order of the words of
+ * METRIC_JOBS. */
+struct job_kind {
+    struct str name;
+    job_step *step;
+    int tries_max;
+    job_on_dead_letter *on_dead_letter; /* NULL: nothing depends on the job */
+};
 
 /* Begins job->call, which is filled but for what is the job's own, with job->headers: its step is
  * called again when there is an answer. False without memory. To be followed by STEP_MORE. */
-bool job_call(struct worker *w, struct job *job);
-
-/* The body of a job about a batch: {"batch":ID,"from":N}. False with job->problem. */
-struct batch_body {
-    struct str batch;
-    int64_t from; /* 0 where it does not count */
-};
-bool job_parse_batch_body(struct job *job, struct batch_body *ret);
+bool job_call(struct job *job);
 
 struct jobs {
+    struct worker_context *worker;
+    struct http *http;
+    const struct job_kind *kinds; /* in the order of the words of METRIC_JOBS */
+    unsigned kind_count;          /* and the word of unknown kinds */
     struct job v[JOBS_AT_ONCE];
     size_t running;
     unsigned rr_cursor;                                 /* which level comes next */
@@ -61,9 +64,9 @@ struct jobs {
     bool reading;
 };
 
-void jobs_tick(struct worker *w);
-size_t jobs_active_calls(const struct worker *w); /* how many have a call under way */
-bool jobs_busy(const struct worker *w);
-void jobs_close(struct worker *w); /* lets go of calls that are under way */
+void jobs_tick(struct jobs *jobs);
+size_t jobs_active_calls(const struct jobs *jobs); /* how many have a call under way */
+bool jobs_busy(const struct jobs *jobs);
+void jobs_close(struct jobs *jobs); /* lets go of calls that are under way */
 
 #endif

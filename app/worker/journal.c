@@ -5,7 +5,7 @@
 #include "app/service/journal_entry.h"
 #include "app/store/lease.h"
 #include "app/worker/dead_letter.h"
-#include "app/worker/worker.h"
+#include "app/worker/task.h"
 
 enum { SHARDS_AT_ONCE = 16 };
 enum { TURNED, UNREADABLE }; /* the words of METRIC_JOURNAL */
@@ -23,73 +23,55 @@ struct batch {
     int64_t lag_ms;
 };
 
-void journal_init(struct worker *w)
+int64_t journal_consume_lag_ms(struct journal *journal)
 {
-    for (unsigned shard = 0; shard < SHARDS; shard++)
-        memcpy(w->journal.shards[shard].last_id, "0-0", sizeof("0-0"));
-}
+    int64_t lag_ms = journal->lag_max_ms;
 
-void journal_mark_pending(struct worker *w, unsigned shard)
-{
-    w->journal.shards[shard].pending = true;
-}
-
-struct str journal_last_id(const struct worker *w, unsigned shard)
-{
-    return str_of(w->journal.shards[shard].last_id);
-}
-
-int64_t journal_consume_lag_ms(struct worker *w)
-{
-    int64_t lag_ms = w->journal.lag_max_ms;
-
-    w->journal.lag_max_ms = 0;
+    journal->lag_max_ms = 0;
     return lag_ms;
 }
 
-bool journal_busy(const struct worker *w)
+bool journal_busy(const struct journal *journal)
 {
-    return w->journal.busy_shards > 0;
+    return journal->busy_shards > 0;
 }
 
-bool journal_shard_busy(const struct worker *w, unsigned shard)
+static void end(struct task *task)
 {
-    return w->journal.shards[shard].busy;
+    struct journal *journal = task->owner;
+
+    journal->shards->v[task->shard].journal_busy = false;
+    journal->busy_shards--;
+    task_end(task);
 }
 
-static void end(struct worker *w, struct task *task)
+static void try_later(struct task *task)
 {
-    w->journal.shards[task->shard].busy = false;
-    w->journal.busy_shards--;
-    task_end(w, task);
+    struct journal *journal = task->owner;
+
+    journal->shards->v[task->shard].journal_pending = true;
+    journal->next_run_us[task->shard] = journal->worker->now_us + WORKER_RETRY_US;
+    end(task);
 }
 
-static void try_later(struct worker *w, struct task *task)
+static void tell_unreadable(struct journal *journal, unsigned shard, const char *reason)
 {
-    struct journal_shard *s = &w->journal.shards[task->shard];
-
-    s->pending = true;
-    s->next_run_us = w->now_us + WORKER_RETRY_US;
-    end(w, task);
-}
-
-static void tell_unreadable(struct worker *w, unsigned shard, const char *reason)
-{
-    struct jw *jw = log_begin(w->engine->log, LOG_ERROR, "journal.unreadable");
+    struct jw *jw = log_begin(journal->worker->engine->log, LOG_ERROR, "journal.unreadable");
 
     jw_int(jw, "shard", shard);
     jw_text(jw, "reason", reason);
     jw_text(jw, "consequence", "kept as a dead letter");
-    log_end(w->engine->log);
+    log_end(journal->worker->engine->log);
 }
 
-static void turn_one(struct worker *w, struct task *task, struct batch *b, size_t i)
+static void turn_one(struct task *task, struct batch *b, size_t i)
 {
+    struct journal *journal = task->owner;
     const struct journal_record *record = &b->records[i];
     struct journal_source source = {.shard = task->shard,
                                     .id = record->id,
                                     .text = record->text,
-                                    .publish = worker_publishes(w)};
+                                    .publish = worker_publishes(journal->worker)};
     struct journal_effects *turn = &b->turns[i];
     int64_t written_ms;
 
@@ -99,160 +81,165 @@ static void turn_one(struct worker *w, struct task *task, struct batch *b, size_
     b->reasons[i] = NULL;
     b->messages += turn->message_count;
     /* when it was written, not what it is about: a history that is seeded is about the past */
-    if (stream_id_time(record->id, &written_ms) && w->now_ms - written_ms > b->lag_ms)
-        b->lag_ms = w->now_ms - written_ms;
+    if (stream_id_time(record->id, &written_ms) && journal->worker->now_ms - written_ms > b->lag_ms)
+        b->lag_ms = journal->worker->now_ms - written_ms;
 }
 
-static void count(struct worker *w, const struct batch *b, int64_t turned)
+static void count(struct journal *journal, const struct batch *b, int64_t turned)
 {
     uint64_t unreadable = b->unreadable;
 
     if (turned > (int64_t)unreadable)
-        metrics_add(w->engine->metrics, METRIC_JOURNAL, TURNED, 0, (uint64_t)turned - unreadable);
+        metrics_add(journal->worker->engine->metrics, METRIC_JOURNAL, TURNED, 0,
+                    (uint64_t)turned - unreadable);
     if (unreadable > 0)
-        metrics_add(w->engine->metrics, METRIC_JOURNAL, UNREADABLE, 0, unreadable);
-    if (b->lag_ms > w->journal.lag_max_ms)
-        w->journal.lag_max_ms = b->lag_ms;
+        metrics_add(journal->worker->engine->metrics, METRIC_JOURNAL, UNREADABLE, 0, unreadable);
+    if (b->lag_ms > journal->lag_max_ms)
+        journal->lag_max_ms = b->lag_ms;
 }
 
-static void on_turned(struct worker *w, struct task *task)
+static void on_turned(struct task *task)
 {
+    struct journal *journal = task->owner;
     struct batch *b = task->data;
     struct problem p = {.code = PROBLEM_NONE};
     int64_t turned;
 
     if (task_failed(task) || !journal_parse_processed(b->turned, &turned, &p)) {
-        try_later(w, task);
+        try_later(task);
         return;
     }
     if (turned == LEASE_LOST) {
-        lease_mark_lost(w, task->shard);
+        shards_lease_lost(journal->shards, task->shard);
     } else {
-        count(w, b, turned);
+        count(journal, b, turned);
         if (b->messages > 0)
-            outbox_mark_pending(w, task->shard);
+            journal->shards->v[task->shard].outbox_pending = true;
         if (b->n == JOURNAL_ENTRIES_MAX)
-            journal_mark_pending(w, task->shard);
+            journal->shards->v[task->shard].journal_pending = true;
     }
-    end(w, task);
+    end(task);
 }
 
-static void ask_turn(struct worker *w, struct task *task)
+static void ask_turn(struct task *task)
 {
+    struct journal *journal = task->owner;
     struct batch *b = task->data;
 
     pipeline_clear(&task->pipeline);
-    b->turned = journal_cmd_process(&task->pipeline, task->shard, w->id, b->turns, b->n, w->now_ms,
-                                    EVENT_AGE_MAX_MS);
-    task_submit(w, task, on_turned);
+    b->turned = journal_cmd_process(&task->pipeline, task->shard, journal->worker->id, b->turns,
+                                    b->n, journal->worker->now_ms, EVENT_AGE_MAX_MS);
+    task_submit(task, on_turned);
 }
 
-static void bury_next(struct worker *w, struct task *task);
+static void bury_next(struct task *task);
 
-static void on_buried(struct worker *w, struct task *task, enum dead_letter_result end)
+static void on_buried(struct task *task, enum dead_letter_result end)
 {
+    struct journal *journal = task->owner;
     struct batch *b = task->data;
 
     if (end == DEAD_LETTER_FAILED) {
-        try_later(w, task);
+        try_later(task);
         return;
     }
     if (end == DEAD_LETTER_STORED) {
         b->unreadable++;
-        tell_unreadable(w, task->shard, b->reasons[b->burying]);
+        tell_unreadable(journal, task->shard, b->reasons[b->burying]);
     }
     b->burying++;
-    bury_next(w, task);
+    bury_next(task);
 }
 
 /* What cannot be read is kept as a dead letter, and then turned into nothing. */
-static void bury_next(struct worker *w, struct task *task)
+static void bury_next(struct task *task)
 {
     struct batch *b = task->data;
-    struct str journal = key_shard_record(task->arena, task->shard, SHARD_KEY_JOURNAL);
-    struct dead_letter_item dead = {.stream = journal, .source = journal};
+    struct str stream = key_shard_record(task->arena, task->shard, SHARD_KEY_JOURNAL);
+    struct dead_letter_item dead = {.stream = stream, .source = stream};
 
     while (b->burying < b->n && !b->reasons[b->burying])
         b->burying++;
     if (b->burying == b->n) {
-        ask_turn(w, task);
+        ask_turn(task);
         return;
     }
     dead.id = b->records[b->burying].id;
     dead.payload = b->records[b->burying].text;
     dead.reason = arena_printf(task->arena, "journal entry %s", b->reasons[b->burying]);
-    dead_letter_put(w, task, &dead, on_buried);
+    dead_letter_put(task, &dead, on_buried);
 }
 
-static void on_read(struct worker *w, struct task *task)
+static void on_read(struct task *task)
 {
+    struct journal *journal = task->owner;
     struct batch *b = task->data;
     struct problem p = {.code = PROBLEM_NONE};
 
     if (task_failed(task) || !journal_parse(b->read, b->records, &b->n, &p)) {
-        try_later(w, task);
+        try_later(task);
         return;
     }
-    if (b->n == 0 || !lease_held(w, task->shard)) {
-        end(w, task);
+    if (b->n == 0 || !shards_lease_held(journal->shards, task->shard)) {
+        end(task);
         return;
     }
-    (void)snprintf(w->journal.shards[task->shard].last_id, STREAM_ID_SIZE, "%.*s",
+    (void)snprintf(journal->shards->v[task->shard].journal_last_id, STREAM_ID_SIZE, "%.*s",
                    STR_ARG(b->records[b->n - 1].id));
     for (size_t i = 0; i < b->n; i++)
-        turn_one(w, task, b, i);
-    bury_next(w, task);
+        turn_one(task, b, i);
+    bury_next(task);
 }
 
-static void begin(struct worker *w, unsigned shard)
+static void begin(struct journal *journal, unsigned shard)
 {
-    struct journal_shard *s = &w->journal.shards[shard];
-    struct task *task = task_begin(w, shard, NULL);
+    struct shard *s = &journal->shards->v[shard];
+    struct task *task = task_begin(journal->worker, shard, journal);
     struct batch *b = task ? arena_zalloc(task->arena, sizeof(*b)) : NULL;
 
     if (!b) {
-        s->next_run_us = w->now_us + WORKER_RETRY_US;
-        task_end(w, task);
+        journal->next_run_us[shard] = journal->worker->now_us + WORKER_RETRY_US;
+        task_end(task);
         return;
     }
-    s->pending = false;
-    s->busy = true;
-    w->journal.busy_shards++;
+    s->journal_pending = false;
+    s->journal_busy = true;
+    journal->busy_shards++;
     task->data = b;
     b->read = journal_cmd_oldest(&task->pipeline, shard);
-    task_submit(w, task, on_read);
+    task_submit(task, on_read);
 }
 
-static void sweep(struct worker *w)
+static void sweep(struct journal *journal)
 {
-    if (w->now_us < w->journal.next_sweep_us)
+    if (journal->worker->now_us < journal->next_sweep_us)
         return;
-    w->journal.next_sweep_us = w->now_us + SWEEP_US;
+    journal->next_sweep_us = journal->worker->now_us + SWEEP_US;
     for (unsigned shard = 0; shard < SHARDS; shard++) {
-        journal_mark_pending(w, shard);
-        outbox_mark_pending(w, shard);
+        journal->shards->v[shard].journal_pending = true;
+        journal->shards->v[shard].outbox_pending = true;
     }
 }
 
-static void tick_shard(struct worker *w, unsigned shard)
+static void tick_shard(struct journal *journal, unsigned shard)
 {
-    const struct journal_shard *s = &w->journal.shards[shard];
+    const struct shard *s = &journal->shards->v[shard];
 
-    if (!s->pending || s->busy || !lease_held(w, shard))
+    if (!s->journal_pending || s->journal_busy || !shards_lease_held(journal->shards, shard))
         return;
-    if (w->now_us < s->next_run_us)
-        worker_wake_at(w, s->next_run_us);
-    else if (w->journal.busy_shards < SHARDS_AT_ONCE)
-        begin(w, shard);
+    if (journal->worker->now_us < journal->next_run_us[shard])
+        worker_wake_at(journal->worker, journal->next_run_us[shard]);
+    else if (journal->busy_shards < SHARDS_AT_ONCE)
+        begin(journal, shard);
 }
 
-void journal_tick(struct worker *w)
+void journal_tick(struct journal *journal)
 {
-    unsigned first = w->journal.rr_cursor++;
+    unsigned first = journal->rr_cursor++;
 
-    if (worker_draining(w))
+    if (worker_draining(journal->worker))
         return;
-    sweep(w);
+    sweep(journal);
     for (unsigned i = 0; i < SHARDS; i++)
-        tick_shard(w, (first + i) % SHARDS);
+        tick_shard(journal, (first + i) % SHARDS);
 }

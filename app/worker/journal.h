@@ -5,31 +5,20 @@
 
 #include "app/store/journal.h"
 #include "app/store/keys.h"
-
-struct worker;
-
-struct journal_shard {
-    char last_id[STREAM_ID_SIZE]; /* the last entry that we have read; what comes later is news */
-    int64_t next_run_us;
-    bool pending; /* there may be entries */
-    bool busy;
-};
+#include "app/worker/shards.h"
 
 struct journal {
-    struct journal_shard shards[SHARDS];
+    struct worker_context *worker;
+    struct shards *shards;
+    int64_t next_run_us[SHARDS];
     unsigned rr_cursor; /* where the next tick begins: none is always last */
     size_t busy_shards;
     int64_t lag_max_ms; /* the longest since it was asked for last */
     int64_t next_sweep_us;
 };
 
-void journal_init(struct worker *w);
-void journal_tick(struct worker *w);
-bool journal_busy(const struct worker *w);
-bool journal_shard_busy(const struct worker *w, unsigned shard);
-/* Something may have come into the shard's journal. */
-void journal_mark_pending(struct worker *w, unsigned shard);
-struct str journal_last_id(const struct worker *w, unsigned shard);
-int64_t journal_consume_lag_ms(struct worker *w);
+void journal_tick(struct journal *journal);
+bool journal_busy(const struct journal *journal);
+int64_t journal_consume_lag_ms(struct journal *journal);
 
 #endif

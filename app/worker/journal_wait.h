@@ -6,10 +6,11 @@
 #define WORKER_JOURNAL_WAIT_H
 
 #include "app/store/store_watch.h"
-
-struct worker;
+#include "app/worker/shards.h"
 
 struct journal_wait {
+    struct worker_context *worker;
+    struct shards *shards;
     struct store *store;
     struct store_watch watch;
     struct arena *arena;
@@ -20,8 +21,8 @@ struct journal_wait {
 };
 
 /* False with a line in ret_error. */
-bool journal_wait_open(struct worker *w, char ret_error[200]);
-void journal_wait_close(struct worker *w);
-void journal_wait_tick(struct worker *w);
+bool journal_wait_open(struct journal_wait *wait, char ret_error[200]);
+void journal_wait_close(struct journal_wait *wait);
+void journal_wait_tick(struct journal_wait *wait);
 
 #endif

@@ -3,152 +3,118 @@
 
 #include "app/base/clock.h"
 #include "app/store/lease.h"
-#include "app/worker/worker.h"
+#include "app/worker/task.h"
 
 static const int64_t ROUND_US = 1000000;
 /* So much earlier than the store we take a lease for lost: clocks may run differently. */
 static const int64_t MARGIN_US = 500000;
 
-void leases_init(struct worker *w)
+void leases_init(struct leases *leases)
 {
     uint8_t first;
 
     random_bytes(&first, sizeof(first));
-    w->leases.rr_cursor = first;
+    leases->rr_cursor = first;
 }
 
-bool lease_held_now(const struct worker *w, unsigned shard)
+static void tell(struct leases *leases)
 {
-    return clock_monotonic_us() < w->leases.expires_us[shard];
-}
-
-bool lease_held(const struct worker *w, unsigned shard)
-{
-    return w->now_us < w->leases.expires_us[shard];
-}
-
-size_t leases_count(const struct worker *w)
-{
-    return w->leases.held;
-}
-
-void lease_mark_lost(struct worker *w, unsigned shard)
-{
-    if (w->leases.expires_us[shard] != 0)
-        w->leases.held--;
-    w->leases.expires_us[shard] = 0;
-}
-
-static void gained(struct worker *w, unsigned shard, int64_t until_us)
-{
-    if (w->leases.expires_us[shard] == 0)
-        w->leases.held++;
-    /* who held it before may have left anything behind */
-    if (!lease_held(w, shard)) {
-        journal_mark_pending(w, shard);
-        outbox_mark_pending(w, shard);
-    }
-    w->leases.expires_us[shard] = until_us;
-}
-
-static void tell(struct worker *w)
-{
-    struct leases *l = &w->leases;
     struct jw *jw;
 
-    if (l->logged_held == l->held)
+    if (leases->logged_held == leases->shards->held_count)
         return;
-    l->logged_held = l->held;
-    jw = log_begin(w->engine->log, LOG_INFO, "worker.leases");
-    jw_int(jw, "shards", (int64_t)l->held);
-    jw_int(jw, "workers", (int64_t)heartbeat_live_workers(w));
-    log_end(w->engine->log);
+    leases->logged_held = leases->shards->held_count;
+    jw = log_begin(leases->worker->engine->log, LOG_INFO, "worker.leases");
+    jw_int(jw, "shards", (int64_t)leases->shards->held_count);
+    jw_int(jw, "workers", (int64_t)heartbeat_live_workers(leases->heartbeat));
+    log_end(leases->worker->engine->log);
 }
 
-static void answered(struct worker *w, struct task *task)
+static void answered(struct task *task)
 {
-    struct leases *l = &w->leases;
+    struct leases *leases = task->owner;
 
-    l->busy = false;
+    leases->busy = false;
     if (task_failed(task)) {
-        l->next_run_us = w->now_us + WORKER_RETRY_US;
-        task_end(w, task);
+        leases->next_run_us = leases->worker->now_us + WORKER_RETRY_US;
+        task_end(task);
         return;
     }
     for (unsigned shard = 0; shard < SHARDS; shard++) {
-        if (!l->acquire_cmds[shard])
+        if (!leases->acquire_cmds[shard])
             continue;
-        if (lease_parse_acquire(l->acquire_cmds[shard]))
-            gained(w, shard, task->pipeline.submitted_us + LEASE_MS * INT64_C(1000) - MARGIN_US);
+        if (lease_parse_acquire(leases->acquire_cmds[shard]))
+            shards_lease_gained(leases->shards, shard,
+                                task->pipeline.submitted_us + LEASE_MS * INT64_C(1000) - MARGIN_US);
         else
-            lease_mark_lost(w, shard);
+            shards_lease_lost(leases->shards, shard);
     }
-    tell(w);
-    task_end(w, task);
+    tell(leases);
+    task_end(task);
 }
 
-static size_t fair_share(const struct worker *w)
+static size_t fair_share(const struct leases *leases)
 {
-    size_t live = heartbeat_live_workers(w);
+    size_t live = heartbeat_live_workers(leases->heartbeat);
 
-    return worker_draining(w) ? 0 : (SHARDS + live - 1) / live;
+    return worker_draining(leases->worker) ? 0 : (SHARDS + live - 1) / live;
 }
 
-static bool idle(const struct worker *w, unsigned shard)
+static bool idle(const struct leases *leases, unsigned shard)
 {
-    return !journal_shard_busy(w, shard) && !outbox_shard_busy(w, shard);
+    const struct shard *s = &leases->shards->v[shard];
+
+    return !s->journal_busy && !s->outbox_busy;
 }
 
 /* Renews what is ours, tries as many others as we may still have, and gives back what is more than
  * our share. While draining everything is kept until what is under way has ended. */
-static void ask_for(struct worker *w, struct pipeline *a, unsigned shard, size_t share,
+static void ask_for(struct leases *leases, struct pipeline *a, unsigned shard, size_t share,
                     size_t *wanted)
 {
-    struct leases *l = &w->leases;
-
-    l->acquire_cmds[shard] = NULL;
-    if (l->expires_us[shard] == 0) {
+    leases->acquire_cmds[shard] = NULL;
+    if (leases->shards->v[shard].lease_end_us == 0) {
         if (*wanted >= share)
             return;
         (*wanted)++;
-        l->rr_cursor = shard + 1; /* the next round goes on here: these may be another's */
-    } else if (l->held > share && !worker_draining(w) && idle(w, shard)) {
-        lease_mark_lost(w, shard);
-        lease_cmd_release(a, shard, w->id);
+        leases->rr_cursor = shard + 1; /* the next round goes on here: these may be another's */
+    } else if (leases->shards->held_count > share && !worker_draining(leases->worker) &&
+               idle(leases, shard)) {
+        shards_lease_lost(leases->shards, shard);
+        lease_cmd_release(a, shard, leases->worker->id);
         return;
     }
-    l->acquire_cmds[shard] = lease_cmd_acquire(a, shard, w->id, LEASE_MS);
+    leases->acquire_cmds[shard] = lease_cmd_acquire(a, shard, leases->worker->id, LEASE_MS);
 }
-void leases_tick(struct worker *w)
+void leases_tick(struct leases *leases)
 {
-    struct leases *l = &w->leases;
-    size_t share = fair_share(w), wanted = l->held;
-    unsigned first = l->rr_cursor;
+    size_t share = fair_share(leases), wanted = leases->shards->held_count;
+    unsigned first = leases->rr_cursor;
     struct task *task;
 
-    if (l->busy)
+    if (leases->busy)
         return;
-    if (w->now_us < l->next_run_us) {
-        worker_wake_at(w, l->next_run_us);
+    if (leases->worker->now_us < leases->next_run_us) {
+        worker_wake_at(leases->worker, leases->next_run_us);
         return;
     }
-    l->next_run_us = w->now_us + ROUND_US;
-    worker_wake_at(w, l->next_run_us);
-    task = task_begin(w, 0, NULL);
+    leases->next_run_us = leases->worker->now_us + ROUND_US;
+    worker_wake_at(leases->worker, leases->next_run_us);
+    task = task_begin(leases->worker, 0, leases);
     if (!task)
         return;
-    l->busy = true;
+    leases->busy = true;
     for (unsigned i = 0; i < SHARDS; i++)
-        ask_for(w, &task->pipeline, (first + i) % SHARDS, share, &wanted);
-    task_submit(w, task, answered);
+        ask_for(leases, &task->pipeline, (first + i) % SHARDS, share, &wanted);
+    task_submit(task, answered);
 }
 
-void leases_queue_release(struct worker *w, struct pipeline *a)
+void leases_queue_release(struct leases *leases, struct pipeline *a)
 {
     for (unsigned shard = 0; shard < SHARDS; shard++) {
-        if (w->leases.expires_us[shard] == 0)
+        if (leases->shards->v[shard].lease_end_us == 0)
             continue;
-        lease_mark_lost(w, shard);
-        lease_cmd_release(a, shard, w->id);
+        shards_lease_lost(leases->shards, shard);
+        lease_cmd_release(a, shard, leases->worker->id);
     }
 }

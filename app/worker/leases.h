@@ -5,32 +5,26 @@
 
 #include "app/store/keys.h"
 #include "app/store/store.h"
-
-struct worker;
+#include "app/worker/heartbeat.h"
+#include "app/worker/shards.h"
 
 /* A worker that dies is followed by another after LEASE_MS and one round at most. */
 enum { LEASE_MS = 6000 };
 
 struct leases {
-    int64_t expires_us[SHARDS]; /* 0: not ours. It ends a little earlier than in the store */
+    struct worker_context *worker;
+    struct shards *shards;
+    struct heartbeat *heartbeat;
     struct command *acquire_cmds[SHARDS];
-    size_t held;
     size_t logged_held; /* as last logged */
     unsigned rr_cursor; /* the shard at which the search for free ones begins */
     int64_t next_run_us;
     bool busy;
 };
 
-void leases_init(struct worker *w);
-void leases_tick(struct worker *w);
-/* Ours at this moment, by a look at the clock. */
-bool lease_held_now(const struct worker *w, unsigned shard);
-/* Ours as far as this turn is concerned. */
-bool lease_held(const struct worker *w, unsigned shard);
-size_t leases_count(const struct worker *w);
-/* A script has said that the lease is another's. */
-void lease_mark_lost(struct worker *w, unsigned shard);
+void leases_init(struct leases *leases);
+void leases_tick(struct leases *leases);
 /* Asks to give back all. */
-void leases_queue_release(struct worker *w, struct pipeline *a);
+void leases_queue_release(struct leases *leases, struct pipeline *a);
 
 #endif

@@ -6,7 +6,7 @@
 #include "app/http/router.h"
 #include "app/routes/routes.h"
 #include "app/runtime/process.h"
-#include "app/worker/worker.h"
+#include "app/worker/loop.h"
 
 /* Serves until it is told to end; --check: looks at the settings only. */
 static int run(const struct router *router, bool only_check)

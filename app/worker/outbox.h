@@ -8,6 +8,7 @@
 
 #include "app/store/keys.h"
 #include "app/store/outbox.h"
+#include "app/worker/shards.h"
 #include "app/worker/sidecar.h"
 #include "app/worker/task.h"
 
@@ -22,27 +23,19 @@ struct outbox_shard {
     int tries;                      /* failed ones of that id, by our count */
     int backoffs;                   /* in a row: each is longer */
     long http_status;               /* of the last answer to it; 0: there was none */
-    bool pending;                   /* there may be more entries in the store */
     bool waits_for_sidecar;         /* waits for the sidecar to come back */
 };
 
 struct outbox {
-    struct outbox_shard shards[SHARDS];
+    struct worker_context *worker;
+    struct shards *shards;
+    struct sidecar *sidecar;
+    struct outbox_shard v[SHARDS];
     size_t reading; /* shards whose try has begun, and has not come to the sidecar yet */
     unsigned rr_cursor;
 };
 
-void outbox_tick(struct worker *w);
-bool outbox_busy(const struct worker *w);
-bool outbox_shard_busy(const struct worker *w, unsigned shard);
-/* Something may have come into the shard's outbox. */
-void outbox_mark_pending(struct worker *w, unsigned shard);
-/* The last look before the first byte: no erasure has ended since the event was read. */
-bool outbox_may_send(const struct worker *w, unsigned shard);
-/* The sidecar has answered what this shard had published, or has not. */
-void outbox_on_result(struct worker *w, unsigned shard, enum publish_outcome outcome,
-                      const struct http_call *call);
-/* The sidecar is back: what waited for it need not wait for the end of its pause. */
-void outbox_resume_all(struct worker *w);
+void outbox_tick(struct outbox *outbox);
+bool outbox_busy(const struct outbox *outbox);
 
 #endif

@@ -9,9 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct worker;
+#include "app/worker/shards.h"
 
 struct retention {
+    struct worker_context *worker;
+    struct shards *shards;
     char cursor[24]; /* of SCAN; empty: not under way */
     int64_t next_run_us;
     size_t scan;      /* which of the walks over all keys is under way */
@@ -19,7 +21,7 @@ struct retention {
     bool busy;
 };
 
-void retention_tick(struct worker *w);
-bool retention_busy(const struct worker *w);
+void retention_tick(struct retention *retention);
+bool retention_busy(const struct retention *retention);
 
 #endif

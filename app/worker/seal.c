@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "app/store/lease.h"
-#include "app/worker/worker.h"
+#include "app/worker/task.h"
 
 enum { RECORDS_A_SEAL = 64 };
 enum { SEALED, OVERTAKEN, UNREADABLE }; /* the words of METRIC_AUDIT_SEALS */
@@ -13,16 +13,16 @@ static const int64_t ROUND_US = 1000000;
 static const int64_t ANCHOR_US = 60000000;
 
 /* The secrets have changed, perhaps ours among them (service/rotation.h). */
-static void follow_rotation(struct worker *w)
+static void follow_rotation(struct seals *seals)
 {
-    struct engine *engine = w->engine;
+    struct engine *engine = seals->worker->engine;
     struct audit_keys keys;
     char error[200];
     struct jw *jw;
 
-    if (w->seals.key_generation == engine->secrets.generation)
+    if (seals->key_generation == engine->secrets.generation)
         return;
-    w->seals.key_generation = engine->secrets.generation;
+    seals->key_generation = engine->secrets.generation;
     if (audit_keys_load(&engine->config, &keys, error)) {
         audit_keys_release(&engine->audit_keys);
         engine->audit_keys = keys;
@@ -36,76 +36,80 @@ static void follow_rotation(struct worker *w)
 
 /* ---- telling ---- */
 
-static void tell_anchor(struct worker *w, unsigned shard)
+static void tell_anchor(struct seals *seals, unsigned shard)
 {
-    const struct audit_link *link = &w->seals.shards[shard].link;
-    struct jw *jw = log_begin(w->engine->log, LOG_INFO, "audit.anchor");
+    const struct audit_link *link = &seals->v[shard].link;
+    struct jw *jw = log_begin(seals->worker->engine->log, LOG_INFO, "audit.anchor");
     char name[3];
 
     (void)snprintf(name, sizeof(name), "%02x", shard & 0xff);
     jw_text(jw, "shard", name);
     jw_int(jw, "seal", link->seal_number);
     jw_text(jw, "head", link->head);
-    log_end(w->engine->log);
+    log_end(seals->worker->engine->log);
 }
 
-static void tell_anchors(struct worker *w)
+static void tell_anchors(struct seals *seals)
 {
-    if (w->now_us < w->seals.next_anchor_us && !worker_draining(w))
+    if (seals->worker->now_us < seals->next_anchor_us && !worker_draining(seals->worker))
         return;
-    w->seals.next_anchor_us = w->now_us + ANCHOR_US;
+    seals->next_anchor_us = seals->worker->now_us + ANCHOR_US;
     for (unsigned shard = 0; shard < SHARDS; shard++) {
-        if (w->seals.shards[shard].unanchored)
-            tell_anchor(w, shard);
-        w->seals.shards[shard].unanchored = false;
+        if (seals->v[shard].unanchored)
+            tell_anchor(seals, shard);
+        seals->v[shard].unanchored = false;
     }
 }
 
 /* A chain whose end cannot be read is not gone on with: said once a minute. */
-static void complain(struct worker *w, unsigned shard)
+static void complain(struct seals *seals, unsigned shard)
 {
     struct jw *jw;
 
-    metrics_add(w->engine->metrics, METRIC_AUDIT_SEALS, UNREADABLE, 0, 1);
-    if (w->now_us < w->seals.next_error_log_us)
+    metrics_add(seals->worker->engine->metrics, METRIC_AUDIT_SEALS, UNREADABLE, 0, 1);
+    if (seals->worker->now_us < seals->next_error_log_us)
         return;
-    w->seals.next_error_log_us = w->now_us + ANCHOR_US;
-    jw = log_begin(w->engine->log, LOG_ERROR, "audit.unreadable");
+    seals->next_error_log_us = seals->worker->now_us + ANCHOR_US;
+    jw = log_begin(seals->worker->engine->log, LOG_ERROR, "audit.unreadable");
     jw_int(jw, "shard", shard);
     jw_text(jw, "consequence", "nothing is sealed there; see mastery-ctl audit verify");
-    log_end(w->engine->log);
+    log_end(seals->worker->engine->log);
 }
 
 /* ---- a round ---- */
 
-static void end(struct worker *w, struct task *task)
+static void end(struct task *task)
 {
-    w->seals.busy = false;
-    task_end(w, task);
+    struct seals *seals = task->owner;
+
+    seals->busy = false;
+    task_end(task);
 }
 
-static void learn(struct worker *w, unsigned shard)
+static void learn(struct seals *seals, unsigned shard)
 {
-    struct seal_shard *s = &w->seals.shards[shard];
+    struct seal_shard *s = &seals->v[shard];
     struct problem p = {.code = PROBLEM_NONE};
     struct audit_seal latest;
     size_t n;
 
     if (!audit_seal_parse(s->cmd, 1, &latest, &n, &p) ||
         (n > 0 && !audit_link_from_seal(&latest, &s->link))) {
-        complain(w, shard);
+        complain(seals, shard);
         return;
     }
     if (n == 0)
         s->link = (struct audit_link){.seal_number = 0};
     s->link_known = true;
-    w->seals.next_run_us = w->now_us; /* what it does not cover yet is looked for at once */
+    seals->next_run_us =
+        seals->worker->now_us; /* what it does not cover yet is looked for at once */
 }
 
 /* Asks to seal what has been read; asked is NULL where there is nothing to do. */
-static void ask_seal(struct worker *w, struct task *task, unsigned shard)
+static void ask_seal(struct task *task, unsigned shard)
 {
-    struct seal_shard *s = &w->seals.shards[shard];
+    struct seals *seals = task->owner;
+    struct seal_shard *s = &seals->v[shard];
     struct audit_entry entries[RECORDS_A_SEAL];
     struct problem p = {.code = PROBLEM_NONE};
     struct str v[SEAL_FIELDS];
@@ -114,37 +118,38 @@ static void ask_seal(struct worker *w, struct task *task, unsigned shard)
 
     s->cmd = NULL;
     if (!audit_parse_entries(read, RECORDS_A_SEAL, entries, &n, &p)) {
-        complain(w, shard);
+        complain(seals, shard);
         return;
     }
-    if (n == 0 || !lease_held(w, shard) ||
-        !audit_seal_next(task->arena, &w->engine->audit_keys.v[0], shard, &s->link, entries, n, v,
-                         &s->next_link))
+    if (n == 0 || !shards_lease_held(seals->shards, shard) ||
+        !audit_seal_next(task->arena, &seals->worker->engine->audit_keys.v[0], shard, &s->link,
+                         entries, n, v, &s->next_link))
         return;
     if (n == RECORDS_A_SEAL)
-        w->seals.next_run_us = w->now_us;
+        seals->next_run_us = seals->worker->now_us;
     s->next_count = n;
-    s->cmd = audit_seal_cmd_add(&task->pipeline, shard, w->id, v);
+    s->cmd = audit_seal_cmd_add(&task->pipeline, shard, seals->worker->id, v);
 }
 
-static void take_made(struct worker *w, struct task *task, unsigned shard)
+static void take_made(struct task *task, unsigned shard)
 {
-    struct seal_shard *s = &w->seals.shards[shard];
+    struct seals *seals = task->owner;
+    struct seal_shard *s = &seals->v[shard];
     struct problem p = {.code = PROBLEM_NONE};
     int64_t made;
 
     if (!audit_seal_parse_add(s->cmd, &made, &p)) {
-        complain(w, shard);
+        complain(seals, shard);
         return;
     }
     if (made == LEASE_LOST) {
-        lease_mark_lost(w, shard);
+        shards_lease_lost(seals->shards, shard);
     } else if (made == SEAL_OUTDATED) {
-        metrics_add(w->engine->metrics, METRIC_AUDIT_SEALS, OVERTAKEN, 0, 1);
+        metrics_add(seals->worker->engine->metrics, METRIC_AUDIT_SEALS, OVERTAKEN, 0, 1);
         s->link_known = false;
     } else {
-        metrics_add(w->engine->metrics, METRIC_AUDIT_SEALS, SEALED, 0, 1);
-        metrics_add(w->engine->metrics, METRIC_AUDIT_RECORDS, 0, 0, s->next_count);
+        metrics_add(seals->worker->engine->metrics, METRIC_AUDIT_SEALS, SEALED, 0, 1);
+        metrics_add(seals->worker->engine->metrics, METRIC_AUDIT_RECORDS, 0, 0, s->next_count);
         s->link = s->next_link;
         s->unanchored = true;
         audit_head_cmd_set(&task->pipeline, shard,
@@ -154,54 +159,58 @@ static void take_made(struct worker *w, struct task *task, unsigned shard)
 }
 
 /* What has not been answered may have been made: looked at anew. */
-static void forget_asked(struct worker *w)
+static void forget_asked(struct seals *seals)
 {
     for (unsigned shard = 0; shard < SHARDS; shard++) {
-        if (w->seals.shards[shard].cmd)
-            w->seals.shards[shard].link_known = false;
+        if (seals->v[shard].cmd)
+            seals->v[shard].link_known = false;
     }
 }
 
-static void on_noted(struct worker *w, struct task *task)
+static void on_noted(struct task *task)
 {
-    end(w, task); /* a head that was not kept is replaced by the next one */
+    end(task); /* a head that was not kept is replaced by the next one */
 }
 
-static void on_sealed(struct worker *w, struct task *task)
+static void on_sealed(struct task *task)
 {
+    struct seals *seals = task->owner;
+
     if (task_failed(task)) {
-        forget_asked(w);
-        end(w, task);
+        forget_asked(seals);
+        end(task);
         return;
     }
     pipeline_clear(&task->pipeline);
     for (unsigned shard = 0; shard < SHARDS; shard++) {
-        if (w->seals.shards[shard].cmd)
-            take_made(w, task, shard);
+        if (seals->v[shard].cmd)
+            take_made(task, shard);
     }
-    task_submit(w, task, on_noted);
+    task_submit(task, on_noted);
 }
 
-static void on_read(struct worker *w, struct task *task)
+static void on_read(struct task *task)
 {
+    struct seals *seals = task->owner;
+
     if (task_failed(task)) {
-        end(w, task);
+        end(task);
         return;
     }
     pipeline_clear(&task->pipeline);
     for (unsigned shard = 0; shard < SHARDS; shard++) {
-        struct seal_shard *s = &w->seals.shards[shard];
+        struct seal_shard *s = &seals->v[shard];
 
         if (!s->cmd)
             continue;
         if (s->link_known) {
-            ask_seal(w, task, shard);
+            ask_seal(task, shard);
         } else {
-            learn(w, shard);
+            learn(seals, shard);
             s->cmd = NULL;
         }
     }
-    task_submit(w, task, on_sealed);
+    task_submit(task, on_sealed);
 }
 
 static struct command *ask_shard(struct task *task, unsigned shard, const struct seal_shard *s)
@@ -215,32 +224,32 @@ static struct command *ask_shard(struct task *task, unsigned shard, const struct
     return audit_cmd_range(&task->pipeline, shard, from, STR("+"), RECORDS_A_SEAL);
 }
 
-void seals_tick(struct worker *w)
+void seals_tick(struct seals *seals)
 {
     struct task *task;
 
-    follow_rotation(w);
-    tell_anchors(w);
-    if (w->seals.busy || worker_draining(w))
+    follow_rotation(seals);
+    tell_anchors(seals);
+    if (seals->busy || worker_draining(seals->worker))
         return;
-    if (w->now_us < w->seals.next_run_us) {
-        worker_wake_at(w, w->seals.next_run_us);
+    if (seals->worker->now_us < seals->next_run_us) {
+        worker_wake_at(seals->worker, seals->next_run_us);
         return;
     }
-    task = task_begin(w, 0, NULL);
+    task = task_begin(seals->worker, 0, seals);
     if (!task)
         return;
-    w->seals.next_run_us = w->now_us + ROUND_US;
-    w->seals.busy = true;
+    seals->next_run_us = seals->worker->now_us + ROUND_US;
+    seals->busy = true;
     for (unsigned shard = 0; shard < SHARDS; shard++) {
-        struct seal_shard *s = &w->seals.shards[shard];
+        struct seal_shard *s = &seals->v[shard];
 
-        s->cmd = lease_held(w, shard) ? ask_shard(task, shard, s) : NULL;
+        s->cmd = shards_lease_held(seals->shards, shard) ? ask_shard(task, shard, s) : NULL;
     }
-    task_submit(w, task, on_read);
+    task_submit(task, on_read);
 }
 
-bool seals_busy(const struct worker *w)
+bool seals_busy(const struct seals *seals)
 {
-    return w->seals.busy;
+    return seals->busy;
 }

@@ -7,8 +7,7 @@
 
 #include "app/service/audit_chain.h"
 #include "app/store/keys.h"
-
-struct worker;
+#include "app/worker/shards.h"
 
 struct seal_shard {
     struct audit_link link, next_link; /* as it is, and as it will be when the seal is made */
@@ -19,13 +18,15 @@ struct seal_shard {
 };
 
 struct seals {
+    struct worker_context *worker;
+    struct shards *shards;
     unsigned key_generation; /* of the rotation, as of which the keys are */
-    struct seal_shard shards[SHARDS];
+    struct seal_shard v[SHARDS];
     int64_t next_run_us, next_anchor_us, next_error_log_us;
     bool busy;
 };
 
-void seals_tick(struct worker *w);
-bool seals_busy(const struct worker *w);
+void seals_tick(struct seals *seals);
+bool seals_busy(const struct seals *seals);
 
 #endif

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "app/obs/trace.h"
-#include "app/worker/worker.h"
 
 enum { FAILURES_THAT_OPEN = 5 }; /* the circuit */
 enum { SERVICE_DAPR = 1 };       /* of metrics_set_breaker */
@@ -40,134 +39,130 @@ static enum publish_outcome outcome_of(const struct http_call *call)
 
 /* ---- the sidecar's state ---- */
 
-static void note_breaker(struct worker *w)
+static void note_breaker(struct sidecar *sidecar)
 {
-    struct sidecar *d = &w->sidecar;
     struct jw *jw;
 
-    if (d->reported_state == d->breaker.state)
+    if (sidecar->reported_state == sidecar->breaker.state)
         return;
-    metrics_set_breaker(w->engine->metrics, SERVICE_DAPR, (enum breaker_gauge)d->breaker.state,
-                        d->breaker.failures, d->breaker.opened_at_ms);
+    metrics_set_breaker(sidecar->worker->engine->metrics, SERVICE_DAPR,
+                        (enum breaker_gauge)sidecar->breaker.state, sidecar->breaker.failures,
+                        sidecar->breaker.opened_at_ms);
     /* open and half-open take turns while it is away: told once */
-    if (d->reported_state == BREAKER_CLOSED) {
-        jw = log_begin(w->engine->log, LOG_WARNING, "dapr.away");
-        jw_int(jw, "failures", (int64_t)d->breaker.failures);
+    if (sidecar->reported_state == BREAKER_CLOSED) {
+        jw = log_begin(sidecar->worker->engine->log, LOG_WARNING, "dapr.away");
+        jw_int(jw, "failures", (int64_t)sidecar->breaker.failures);
         jw_text(jw, "consequence", "events are kept");
-        log_end(w->engine->log);
-    } else if (d->breaker.state == BREAKER_CLOSED) {
-        (void)log_begin(w->engine->log, LOG_INFO, "dapr.back");
-        log_end(w->engine->log);
+        log_end(sidecar->worker->engine->log);
+    } else if (sidecar->breaker.state == BREAKER_CLOSED) {
+        (void)log_begin(sidecar->worker->engine->log, LOG_INFO, "dapr.back");
+        log_end(sidecar->worker->engine->log);
     }
-    d->reported_state = d->breaker.state;
+    sidecar->reported_state = sidecar->breaker.state;
 }
 
-static void note_outcome(struct worker *w, enum publish_outcome outcome)
+static void note_outcome(struct sidecar *sidecar, enum publish_outcome outcome)
 {
-    struct sidecar *d = &w->sidecar;
-
-    d->last_contact_us = w->now_us;
+    sidecar->last_contact_us = sidecar->worker->now_us;
     switch (outcome) {
     case PUBLISH_OK:
     case PUBLISH_REFUSED:
-    case PUBLISH_MISCONFIGURED:
-        if (d->breaker.state != BREAKER_CLOSED)
-            outbox_resume_all(w);
-        breaker_success(&d->breaker);
-        break;
+    case PUBLISH_MISCONFIGURED: breaker_success(&sidecar->breaker); break;
     case PUBLISH_FAILED:
-    case PUBLISH_UNREACHABLE: breaker_failure(&d->breaker, w->now_us, false); break;
+    case PUBLISH_UNREACHABLE:
+        breaker_failure(&sidecar->breaker, sidecar->worker->now_us, false);
+        break;
     case PUBLISH_CANCELLED:
-        if (d->breaker.state == BREAKER_HALF_OPEN)
-            breaker_failure(&d->breaker, w->now_us, false);
+        if (sidecar->breaker.state == BREAKER_HALF_OPEN)
+            breaker_failure(&sidecar->breaker, sidecar->worker->now_us, false);
         return;
     }
-    d->healthy = outcome == PUBLISH_OK || outcome == PUBLISH_REFUSED;
+    sidecar->healthy = outcome == PUBLISH_OK || outcome == PUBLISH_REFUSED;
 }
 
-bool sidecar_can_publish(struct worker *w, size_t about_to)
+bool sidecar_can_publish(struct sidecar *sidecar, size_t about_to)
 {
-    struct sidecar *d = &w->sidecar;
-    size_t publishing = d->publishing + about_to;
+    size_t publishing = sidecar->publishing + about_to;
 
     if (publishing >= PUBLISHERS)
         return false;
-    switch (d->breaker.state) {
+    switch (sidecar->breaker.state) {
     case BREAKER_CLOSED: return true;
     case BREAKER_OPEN:
-        if (breaker_probe_due(&d->breaker, w->now_us))
+        if (breaker_probe_due(&sidecar->breaker, sidecar->worker->now_us))
             return publishing == 0;
-        worker_wake_at(w, d->breaker.probe_at_us);
+        worker_wake_at(sidecar->worker, sidecar->breaker.probe_at_us);
         return false;
     case BREAKER_HALF_OPEN: return publishing == 0;
     }
     return false;
 }
 
-enum dapr_state sidecar_state(const struct worker *w)
+enum dapr_state sidecar_state(const struct sidecar *sidecar)
 {
-    if (!worker_publishes(w))
+    if (!worker_publishes(sidecar->worker))
         return DAPR_NOT_CONFIGURED;
-    return w->sidecar.healthy ? DAPR_HEALTHY : DAPR_UNAVAILABLE;
+    return sidecar->healthy ? DAPR_HEALTHY : DAPR_UNAVAILABLE;
 }
 
 /* ---- how it is, when there is nothing to publish ---- */
 
 static void on_health(struct http_call *call)
 {
-    struct worker *w = call->owner;
-    struct sidecar *d = &w->sidecar;
+    struct sidecar *sidecar = call->owner;
     bool well = call->result == CURLE_OK && call->status / 100 == 2;
 
-    d->checking_health = false;
-    d->last_contact_us = w->now_us;
+    sidecar->checking_health = false;
+    sidecar->last_contact_us = sidecar->worker->now_us;
     /* a probe was due, and what it would have published has gone meanwhile */
-    if (well && d->breaker.state == BREAKER_HALF_OPEN && d->publishing == 0)
-        breaker_success(&d->breaker);
-    d->healthy = well && d->breaker.state == BREAKER_CLOSED;
+    if (well && sidecar->breaker.state == BREAKER_HALF_OPEN && sidecar->publishing == 0)
+        breaker_success(&sidecar->breaker);
+    sidecar->healthy = well && sidecar->breaker.state == BREAKER_CLOSED;
 }
 
-static void ask_health(struct worker *w)
+static void ask_health(struct sidecar *sidecar)
 {
-    struct sidecar *d = &w->sidecar;
-
-    if (d->checking_health || d->publishing > 0)
+    if (sidecar->checking_health || sidecar->publishing > 0)
         return;
-    if (d->last_contact_us != 0 && w->now_us < d->last_contact_us + HEALTH_US) {
-        worker_wake_at(w, d->last_contact_us + HEALTH_US);
+    if (sidecar->last_contact_us != 0 &&
+        sidecar->worker->now_us < sidecar->last_contact_us + HEALTH_US) {
+        worker_wake_at(sidecar->worker, sidecar->last_contact_us + HEALTH_US);
         return;
     }
-    d->last_contact_us = w->now_us;
-    d->health = (struct http_call){.url = d->health_url,
-                                   .timeout_ms = w->engine->config.dapr_timeout_ms,
-                                   .done = on_health,
-                                   .owner = w,
-                                   .easy = d->health.easy};
-    d->checking_health = http_call_begin(w->http, &d->health);
+    sidecar->last_contact_us = sidecar->worker->now_us;
+    sidecar->health =
+        (struct http_call){.url = sidecar->health_url,
+                           .timeout_ms = sidecar->worker->engine->config.dapr_timeout_ms,
+                           .done = on_health,
+                           .owner = sidecar,
+                           .easy = sidecar->health.easy};
+    sidecar->checking_health = http_call_begin(sidecar->http, &sidecar->health);
 }
 
 /* ---- publishing ---- */
 
 static void on_answer(struct http_call *call)
 {
-    struct worker *w = call->owner;
-    struct publisher *p = (struct publisher *)(void *)call;
-    enum publish_outcome outcome;
+    struct publisher *p = call->owner;
+    struct sidecar *sidecar = p->sidecar;
+    bool was_available = sidecar->breaker.state == BREAKER_CLOSED;
+    struct publish_result result = {
+        .outcome = outcome_of(call), .status = call->status, .excerpt = call->excerpt};
 
     p->busy = false;
-    w->sidecar.publishing--;
+    sidecar->publishing--;
     curl_slist_free_all(p->headers);
     p->headers = NULL;
-    outcome = outcome_of(call);
-    note_outcome(w, outcome);
-    outbox_on_result(w, p->shard, outcome, call);
+    note_outcome(sidecar, result.outcome);
+    result.recovered = !was_available && sidecar->breaker.state == BREAKER_CLOSED;
+    p->publication.on_result(p->publication.owner, p->publication.shard, &result);
 }
 
 static bool may_send(struct http_call *call)
 {
-    const struct publisher *p = (const struct publisher *)(const void *)call;
+    const struct publisher *p = call->owner;
 
-    return lease_held_now(call->owner, p->shard) && outbox_may_send(call->owner, p->shard);
+    return p->publication.may_send(p->publication.owner, p->publication.shard);
 }
 
 static bool add_header(struct publisher *p, const char *header)
@@ -196,7 +191,7 @@ static bool add_token(struct publisher *p, const char *token)
 }
 
 /* The sidecar overwrites the trace in the event itself: ours must go beside it. */
-static bool set_headers(const struct worker *w, struct publisher *p, struct str traceparent)
+static bool set_headers(const struct sidecar *sidecar, struct publisher *p, struct str traceparent)
 {
     char text[TRACEPARENT_SIZE], header[TRACEPARENT_SIZE + 16];
     struct trace trace;
@@ -205,43 +200,44 @@ static bool set_headers(const struct worker *w, struct publisher *p, struct str 
     trace_print(&trace, text);
     (void)snprintf(header, sizeof(header), "traceparent: %s", text);
     return add_header(p, "Content-Type: application/cloudevents+json") && add_header(p, header) &&
-           add_header(p, "Expect:") && add_token(p, w->engine->config.dapr_api_token);
+           add_header(p, "Expect:") && add_token(p, sidecar->worker->engine->config.dapr_api_token);
 }
 
-static struct publisher *free_publisher(struct worker *w)
+static struct publisher *free_publisher(struct sidecar *sidecar)
 {
     for (int i = 0; i < PUBLISHERS; i++) {
-        if (!w->sidecar.publishers[i].busy)
-            return &w->sidecar.publishers[i];
+        if (!sidecar->publishers[i].busy)
+            return &sidecar->publishers[i];
     }
     return NULL;
 }
 
-bool sidecar_publish(struct worker *w, unsigned shard, const struct message *message)
+bool sidecar_publish(struct sidecar *sidecar, const struct publication *publication)
 {
-    struct publisher *p = free_publisher(w);
+    struct publisher *p = free_publisher(sidecar);
 
     if (!p)
         return false;
-    p->shard = shard;
-    p->call = (struct http_call){.url = w->sidecar.url,
-                                 .body = message->event,
-                                 .timeout_ms = w->engine->config.dapr_timeout_ms,
+    p->sidecar = sidecar;
+    p->publication = *publication;
+    p->call = (struct http_call){.url = sidecar->url,
+                                 .body = publication->message->event,
+                                 .timeout_ms = sidecar->worker->engine->config.dapr_timeout_ms,
                                  .may_send = may_send,
                                  .done = on_answer,
-                                 .owner = w,
+                                 .owner = p,
                                  .easy = p->call.easy};
-    if (set_headers(w, p, message->traceparent)) {
+    if (set_headers(sidecar, p, publication->message->traceparent)) {
         p->call.headers = p->headers;
-        p->busy = http_call_begin(w->http, &p->call);
+        p->busy = http_call_begin(sidecar->http, &p->call);
     }
     if (!p->busy) {
         curl_slist_free_all(p->headers);
         p->headers = NULL;
         return false;
     }
-    w->sidecar.publishing++;
-    metrics_add(w->engine->metrics, METRIC_SPANS, 0, 0, 1);
+    sidecar->publishing++;
+    metrics_add(sidecar->worker->engine->metrics, METRIC_SPANS, 0, 0, 1);
     return true;
 }
 
@@ -274,43 +270,40 @@ static char *base_url(const struct config *config)
     return base;
 }
 
-bool sidecar_open(struct worker *w)
+bool sidecar_open(struct sidecar *sidecar)
 {
-    const struct config *config = &w->engine->config;
-    struct sidecar *d = &w->sidecar;
+    const struct config *config = &sidecar->worker->engine->config;
     char *base;
 
-    breaker_init(&d->breaker, FAILURES_THAT_OPEN, OPEN_US);
-    if (!worker_publishes(w))
+    breaker_init(&sidecar->breaker, FAILURES_THAT_OPEN, OPEN_US);
+    if (!worker_publishes(sidecar->worker))
         return true;
     base = base_url(config);
     if (!base)
         return false;
-    d->url = publish_url(base, config->dapr_pubsub, config->dapr_topic_updates);
-    if (asprintf(&d->health_url, "%s/v1.0/healthz/outbound", base) < 0)
-        d->health_url = NULL;
+    sidecar->url = publish_url(base, config->dapr_pubsub, config->dapr_topic_updates);
+    if (asprintf(&sidecar->health_url, "%s/v1.0/healthz/outbound", base) < 0)
+        sidecar->health_url = NULL;
     free(base);
-    return d->url && d->health_url;
+    return sidecar->url && sidecar->health_url;
 }
 
-void sidecar_close(struct worker *w)
+void sidecar_close(struct sidecar *sidecar)
 {
-    struct sidecar *d = &w->sidecar;
-
     for (int i = 0; i < PUBLISHERS; i++) {
-        http_call_release(&d->publishers[i].call);
-        curl_slist_free_all(d->publishers[i].headers);
+        http_call_release(&sidecar->publishers[i].call);
+        curl_slist_free_all(sidecar->publishers[i].headers);
     }
-    http_call_release(&d->health);
-    free(d->url);
-    free(d->health_url);
+    http_call_release(&sidecar->health);
+    free(sidecar->url);
+    free(sidecar->health_url);
 }
 
-void sidecar_tick(struct worker *w)
+void sidecar_tick(struct sidecar *sidecar)
 {
-    if (!worker_publishes(w))
+    if (!worker_publishes(sidecar->worker))
         return;
-    note_breaker(w);
-    if (!worker_draining(w))
-        ask_health(w);
+    note_breaker(sidecar);
+    if (!worker_draining(sidecar->worker))
+        ask_health(sidecar);
 }

@@ -8,9 +8,8 @@
 #include "app/store/breaker.h"
 #include "app/store/journal.h"
 #include "app/store/workers.h"
+#include "app/worker/context.h"
 #include "app/worker/http.h"
-
-struct worker;
 
 enum { PUBLISHERS = 32 };
 
@@ -24,14 +23,34 @@ enum publish_outcome {
     PUBLISH_CANCELLED,     /* not sent: the shard's lease ran out, or somebody was erased */
 };
 
+struct publish_result {
+    enum publish_outcome outcome;
+    bool recovered;      /* the sidecar had been unavailable until this response */
+    long status;         /* of the HTTP response; 0: there was none */
+    const char *excerpt; /* the beginning of the response, NUL-terminated; valid during the call */
+};
+
+/* An event to publish, and what the publisher calls. The message must live until on_result. */
+struct publication {
+    const struct message *message;
+    /* Called when the connection is established and nothing is sent yet; false cancels. */
+    bool (*may_send)(void *owner, unsigned shard);
+    void (*on_result)(void *owner, unsigned shard, const struct publish_result *result);
+    void *owner;
+    unsigned shard;
+};
+
 struct publisher {
     struct http_call call;
     struct curl_slist *headers;
-    unsigned shard;
+    struct sidecar *sidecar;
+    struct publication publication;
     bool busy;
 };
 
 struct sidecar {
+    struct worker_context *worker;
+    struct http *http;
     struct publisher publishers[PUBLISHERS];
     size_t publishing;
     struct breaker breaker;
@@ -44,15 +63,15 @@ struct sidecar {
 };
 
 /* False without memory. */
-bool sidecar_open(struct worker *w);
-void sidecar_close(struct worker *w);
-void sidecar_tick(struct worker *w);
-enum dapr_state sidecar_state(const struct worker *w);
+bool sidecar_open(struct sidecar *sidecar);
+void sidecar_close(struct sidecar *sidecar);
+void sidecar_tick(struct sidecar *sidecar);
+enum dapr_state sidecar_state(const struct sidecar *sidecar);
 /* Whether one more event may go out now, when so many are about to; if not, says when to ask again.
  */
-bool sidecar_can_publish(struct worker *w, size_t about_to);
-/* Publishes; outbox_on_result is called with what became of it. The message must live until then.
- * False: it could not be begun, for want of memory. */
-bool sidecar_publish(struct worker *w, unsigned shard, const struct message *message);
+bool sidecar_can_publish(struct sidecar *sidecar, size_t about_to);
+/* Begins to publish, which sidecar_can_publish must have permitted. False without memory: on_result
+ * is not called then. */
+bool sidecar_publish(struct sidecar *sidecar, const struct publication *publication);
 
 #endif

@@ -3,8 +3,6 @@
 
 #include <stdlib.h>
 
-#include "app/worker/worker.h"
-
 enum { ARENA_FIRST = 16384, ARENA_CAP = 128 << 20, SPARE_MAX = 64 };
 
 static struct task *new_task(void)
@@ -26,9 +24,9 @@ static void free_task(struct task *task)
     free(task);
 }
 
-struct task *task_begin(struct worker *w, unsigned shard, void *own)
+struct task *task_begin(struct worker_context *w, unsigned shard, void *owner)
 {
-    struct tasks *tasks = &w->tasks;
+    struct tasks *tasks = w->tasks;
     struct task *task = tasks->spare;
 
     if (task) {
@@ -40,8 +38,10 @@ struct task *task_begin(struct worker *w, unsigned shard, void *own)
             return NULL;
     }
     pipeline_init(&task->pipeline, task->arena, task);
+    task->worker = w;
     task->shard = shard;
-    task->data = own;
+    task->owner = owner;
+    task->data = NULL;
     task->next = tasks->first;
     task->link = &tasks->first;
     if (task->next)
@@ -51,18 +51,19 @@ struct task *task_begin(struct worker *w, unsigned shard, void *own)
     return task;
 }
 
-void task_submit(struct worker *w, struct task *task, task_on_replies *answered)
+void task_submit(struct task *task, task_on_replies *on_replies)
 {
-    task->on_replies = answered;
-    store_submit(w->engine->store, &task->pipeline, w->now_us);
+    task->on_replies = on_replies;
+    store_submit(task->worker->engine->store, &task->pipeline, task->worker->now_us);
 }
 
-void task_end(struct worker *w, struct task *task)
+void task_end(struct task *task)
 {
-    struct tasks *tasks = &w->tasks;
+    struct tasks *tasks;
 
     if (!task)
         return;
+    tasks = task->worker->tasks;
     *task->link = task->next;
     if (task->next)
         task->next->link = task->link;
@@ -80,11 +81,6 @@ void task_end(struct worker *w, struct task *task)
 bool task_failed(const struct task *task)
 {
     return task->pipeline.status != PIPELINE_COMPLETE;
-}
-
-void task_discard(struct worker *w, struct task *task)
-{
-    task_end(w, task);
 }
 
 static void free_all(struct task *task)
