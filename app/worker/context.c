@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The part of the worker's state that all subsystems share: see context.h. */
 #include "app/worker/context.h"
 
 #include "app/base/clock.h"
 
+/* At least one iteration a second: a wake-up that a subsystem forgot costs no more than that. */
 static const int64_t ITERATION_MAX_US = 1000000;
 
 void worker_context_init(struct worker_context *w, struct engine *engine, struct ev_loop *loop)

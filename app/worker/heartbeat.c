@@ -1,102 +1,102 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Each worker increments a counter in the hash `workers` once a second. A worker whose counter has
+ * not changed for WORKERS_EXPIRE_MS, measured by the clock of the one that looks, is dead: clocks
+ * of different machines are never compared. The first worker to notice removes the dead one. */
 #include "app/worker/heartbeat.h"
 
 #include "app/store/queue.h"
-#include "app/worker/task.h"
 
-static const int64_t SIGN_US = 1000000;
-static const int64_t DEAD_US = WORKERS_EXPIRE_MS * INT64_C(1000);
+static const int64_t INTERVAL_US = 1000000;
+static const int64_t DEAD_AFTER_US = WORKERS_EXPIRE_MS * INT64_C(1000);
 
-static struct peer *find(struct heartbeat *p, struct str id)
+static const struct peer *heartbeat_find_peer(const struct heartbeat *heartbeat, struct str id)
 {
-    for (size_t i = 0; i < p->count; i++) {
-        if (str_equal(id, str_of(p->peers[i].id)))
-            return &p->peers[i];
+    for (size_t i = 0; i < heartbeat->count; i++) {
+        if (str_equal(id, str_of(heartbeat->peers[i].id)))
+            return &heartbeat->peers[i];
     }
     return NULL;
 }
 
-/* Whether it lives; *ret is what is known of it then. */
-static bool look(struct heartbeat *heartbeat, const struct worker_heartbeat *sign, struct peer *ret)
+/* Whether the worker that sent the beat lives; *ret_peer is filled then. */
+static bool heartbeat_peer_lives(const struct heartbeat *heartbeat,
+                                 const struct worker_heartbeat *beat, struct peer *ret_peer)
 {
-    const struct peer *known = find(heartbeat, sign->id);
+    const struct peer *known = heartbeat_find_peer(heartbeat, beat->id);
+    int64_t now_us = heartbeat->worker->now_us;
 
-    if (sign->id.n >= sizeof(ret->id))
+    if (beat->id.n >= sizeof(ret_peer->id))
         return false;
-    *ret = (struct peer){.beats = sign->beats, .last_beat_us = heartbeat->worker->now_us};
-    memcpy(ret->id, sign->id.p, sign->id.n);
-    if (known && known->beats == sign->beats)
-        ret->last_beat_us = known->last_beat_us;
-    return heartbeat->worker->now_us - ret->last_beat_us < DEAD_US;
+    *ret_peer = (struct peer){.beats = beat->beats, .last_beat_us = now_us};
+    memcpy(ret_peer->id, beat->id.p, beat->id.n);
+    if (known && known->beats == beat->beats)
+        ret_peer->last_beat_us = known->last_beat_us;
+    return now_us - ret_peer->last_beat_us < DEAD_AFTER_US;
 }
 
-static void forget(struct heartbeat *heartbeat, struct str id)
+static void heartbeat_remove_peer(struct heartbeat *heartbeat, struct str id)
 {
     struct task *task = task_begin(heartbeat->worker, 0, heartbeat);
 
     if (!task)
-        return;
+        return; /* the next heartbeat tries again */
     id = arena_copy(task->arena, id);
     workers_cmd_remove(&task->pipeline, id);
     queue_cmd_remove_consumer(&task->pipeline, id);
     task_submit(task, task_end);
 }
 
-static void take_peers(struct heartbeat *heartbeat, const struct worker_heartbeat *signs, size_t n)
+static void heartbeat_update_peers(struct heartbeat *heartbeat,
+                                   const struct worker_heartbeat *beats, size_t n)
 {
-    struct heartbeat next = *heartbeat;
+    struct peer peers[WORKERS_MAX];
+    size_t count = 0;
 
-    next.count = 0;
     for (size_t i = 0; i < n; i++) {
-        if (str_equal(signs[i].id, heartbeat->worker->id))
+        if (str_equal(beats[i].id, heartbeat->worker->id))
             continue;
-        if (look(heartbeat, &signs[i], &next.peers[next.count]))
-            next.count++;
+        if (heartbeat_peer_lives(heartbeat, &beats[i], &peers[count]))
+            count++;
         else
-            forget(heartbeat, signs[i].id);
+            heartbeat_remove_peer(heartbeat, beats[i].id);
     }
-    *heartbeat = next;
+    memcpy(heartbeat->peers, peers, count * sizeof(peers[0]));
+    heartbeat->count = count;
 }
 
-static void answered(struct task *task)
+static void heartbeat_on_replies(struct task *task)
 {
     struct heartbeat *heartbeat = task->owner;
-    struct worker_heartbeat signs[WORKERS_MAX];
+    struct worker_heartbeat beats[WORKERS_MAX];
     size_t n;
 
-    heartbeat->busy = false;
-    if (!task_failed(task) && workers_parse(task->data, signs, &n))
-        take_peers(heartbeat, signs, n);
-    task_end(task);
+    if (!task_failed(task) && workers_parse(task->data, beats, &n))
+        heartbeat_update_peers(heartbeat, beats, n);
+    periodic_end(&heartbeat->schedule, task);
 }
 
+/* A draining worker goes on with its heartbeat: it still holds leases. */
 void heartbeat_tick(struct heartbeat *heartbeat)
 {
+    struct worker_context *w = heartbeat->worker;
+    struct worker_heartbeat beat;
     struct task *task;
-    int64_t lag_ms;
 
-    if (heartbeat->busy)
+    if (!periodic_due(&heartbeat->schedule))
         return;
-    if (heartbeat->worker->now_us < heartbeat->next_run_us) {
-        worker_wake_at(heartbeat->worker, heartbeat->next_run_us);
-        return;
-    }
-    heartbeat->next_run_us = heartbeat->worker->now_us + SIGN_US;
-    worker_wake_at(heartbeat->worker, heartbeat->next_run_us);
-    task = task_begin(heartbeat->worker, 0, heartbeat);
+    task = periodic_begin(&heartbeat->schedule, 0, heartbeat);
     if (!task)
         return;
-    heartbeat->busy = true;
-    lag_ms = journal_consume_lag_ms(heartbeat->journal);
-    metrics_gauge_set(heartbeat->worker->engine->metrics, GAUGE_JOURNAL_LAG_MS, lag_ms);
-    workers_cmd_beat(&task->pipeline,
-                     &(struct worker_heartbeat){.id = heartbeat->worker->id,
-                                                .beats = ++heartbeat->beats,
-                                                .shards = (int64_t)heartbeat->shards->held_count,
-                                                .lag_ms = lag_ms,
-                                                .dapr = sidecar_state(heartbeat->sidecar)});
+    periodic_schedule(&heartbeat->schedule, INTERVAL_US);
+    beat = (struct worker_heartbeat){.id = w->id,
+                                     .beats = ++heartbeat->beats,
+                                     .shards = (int64_t)heartbeat->shards->held_count,
+                                     .lag_ms = journal_consume_lag_ms(heartbeat->journal),
+                                     .dapr = sidecar_state(heartbeat->sidecar)};
+    metrics_gauge_set(w->engine->metrics, GAUGE_JOURNAL_LAG_MS, beat.lag_ms);
+    workers_cmd_beat(&task->pipeline, &beat);
     task->data = workers_cmd_get(&task->pipeline);
-    task_submit(task, answered);
+    task_submit(task, heartbeat_on_replies);
 }
 
 size_t heartbeat_live_workers(const struct heartbeat *heartbeat)

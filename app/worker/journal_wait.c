@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Marks journals as pending when entries arrive, by a blocking XREAD on a connection of its own.
+ * Nothing depends on it but the delay: after a failure, journal.c finds missed entries by a sweep.
+ */
 #include "app/worker/journal_wait.h"
 
-#include "app/base/clock.h"
 #include "app/store/reply.h"
 
 enum { BLOCK_MS = 1000, ARENA_FIRST = 65536, ARENA_CAP = 16 << 20 };
-/* After news we wait a little: under load a wake-up is then worth many entries. */
+
+/* The pause after new entries: under load, one wake-up then serves many entries. */
 static const int64_t GATHER_US = 100000;
 
 bool journal_wait_open(struct journal_wait *wait, char ret_error[200])
@@ -27,42 +30,43 @@ void journal_wait_close(struct journal_wait *wait)
     arena_free(wait->arena);
 }
 
-/* XREAD ... STREAMS key... id...: from what we have read ourselves on, an entry of each. */
-static void begin_listening(struct journal_wait *wait)
+/* Sends XREAD ... STREAMS key... id...: one entry of each journal, after the last id that journal.c
+ * has read there. Sends nothing while this worker holds no lease. */
+static void journal_wait_send(struct journal_wait *wait)
 {
-    struct str argv[6 + 2 * SHARDS] = {STR("XREAD"),
-                                       STR("COUNT"),
-                                       STR("1"),
-                                       STR("BLOCK"),
-                                       arena_printf(wait->arena, "%d", BLOCK_MS),
-                                       STR("STREAMS")};
-    int n = 6, count = 0;
+    struct str argv[6 + 2 * SHARDS] = {STR("XREAD"), STR("COUNT"), STR("1"), STR("BLOCK")};
+    unsigned held[SHARDS];
+    int n = 0;
 
-    for (unsigned shard = 0; shard < SHARDS; shard++) {
-        if (shards_lease_held(wait->shards, shard)) {
-            argv[n++] = key_shard_record(wait->arena, shard, SHARD_KEY_JOURNAL);
-            count++;
-        }
-    }
+    arena_reset(wait->arena);
+    pipeline_init(&wait->pipeline, wait->arena, NULL);
     for (unsigned shard = 0; shard < SHARDS; shard++) {
         if (shards_lease_held(wait->shards, shard))
-            argv[n++] = arena_copy(wait->arena, str_of(wait->shards->v[shard].journal_last_id));
+            held[n++] = shard;
     }
-    if (count == 0)
+    if (n == 0)
         return;
+    argv[4] = arena_printf(wait->arena, "%d", BLOCK_MS);
+    argv[5] = STR("STREAMS");
+    for (int i = 0; i < n; i++) {
+        const char *last_id = wait->shards->v[held[i]].journal_last_id;
+
+        argv[6 + i] = key_shard_record(wait->arena, held[i], SHARD_KEY_JOURNAL);
+        argv[6 + n + i] = arena_copy(wait->arena, str_of(last_id));
+    }
     wait->waiting = true;
-    wait->read_cmd = pipeline_add(&wait->pipeline, COMMAND_READ, n, argv);
+    wait->read_cmd = pipeline_add(&wait->pipeline, COMMAND_READ, 6 + 2 * n, argv);
     store_submit(wait->store, &wait->pipeline, wait->worker->now_us);
 }
 
-static void hear(struct journal_wait *wait, const redisReply *reply)
+static void journal_wait_mark_pending(struct journal_wait *wait, const redisReply *reply)
 {
     size_t n;
     unsigned shard;
     struct str key;
 
     if (reply_array(reply, SHARDS, &n) != REPLY_OK)
-        return; /* the time is over */
+        return; /* nil: BLOCK_MS passed without an entry */
     for (size_t i = 0; i < n; i++) {
         if (reply_text(reply_at(reply_at(reply, i), 0), &key) == REPLY_OK &&
             key_parse_hash_tag(key, &shard))
@@ -71,8 +75,7 @@ static void hear(struct journal_wait *wait, const redisReply *reply)
     wait->next_run_us = wait->worker->now_us + GATHER_US;
 }
 
-/* After a failure anything may have gone unheard: the sweep of journal.c finds it. */
-static void take_heard(struct journal_wait *wait)
+static void journal_wait_on_reply(struct journal_wait *wait)
 {
     const struct pipeline *done = store_next_done(wait->store);
 
@@ -81,27 +84,23 @@ static void take_heard(struct journal_wait *wait)
     wait->waiting = false;
     if (done->status == PIPELINE_COMPLETE &&
         reply_error_of(wait->read_cmd->reply) == REPLY_NO_ERROR)
-        hear(wait, wait->read_cmd->reply);
+        journal_wait_mark_pending(wait, wait->read_cmd->reply);
     else
         wait->next_run_us = wait->worker->now_us + WORKER_RETRY_US;
 }
 
 void journal_wait_tick(struct journal_wait *wait)
 {
-    int64_t next_us;
+    struct worker_context *w = wait->worker;
 
-    take_heard(wait);
-    if (!wait->waiting && !worker_draining(wait->worker)) {
-        if (wait->worker->now_us < wait->next_run_us) {
-            worker_wake_at(wait->worker, wait->next_run_us);
-        } else {
-            arena_reset(wait->arena);
-            pipeline_init(&wait->pipeline, wait->arena, NULL);
-            begin_listening(wait);
-        }
+    journal_wait_on_reply(wait);
+    if (!wait->waiting && !worker_draining(w)) {
+        if (w->now_us < wait->next_run_us)
+            worker_wake_at(w, wait->next_run_us);
+        else
+            journal_wait_send(wait);
     }
-    store_flush(wait->store, wait->worker->now_us);
-    next_us = store_tick(wait->store, wait->worker->now_us);
-    worker_wake_at(wait->worker, wait->worker->now_us + next_us);
+    store_flush(wait->store, w->now_us);
+    worker_wake_at(w, w->now_us + store_tick(wait->store, w->now_us));
     store_watch_update(&wait->watch);
 }

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The process: it owns the context, the event loop and all subsystems, and gives each subsystem the
+ * few others that it needs. An iteration processes the replies of the store, lets every subsystem
+ * start what is due, sends the queued commands, and sleeps until something is ready or the earliest
+ * wake-up. Draining ends when no task is running: whatever a subsystem has started holds a task. */
 #include "app/worker/loop.h"
 
 #include <assert.h>
@@ -9,31 +13,25 @@
 #include "app/runtime/watchdog.h"
 #include "app/store/queue.h"
 #include "app/store/store_watch.h"
-#include "app/store/workers.h"
 #include "app/worker/audit_maintenance.h"
 #include "app/worker/erasures.h"
-#include "app/worker/heartbeat.h"
 #include "app/worker/job_batch.h"
 #include "app/worker/job_callback.h"
 #include "app/worker/job_event.h"
-#include "app/worker/journal.h"
 #include "app/worker/journal_wait.h"
 #include "app/worker/leases.h"
 #include "app/worker/outbox.h"
 #include "app/worker/retention.h"
 #include "app/worker/seal.h"
-#include "app/worker/task.h"
 
-/* The words of METRIC_JOBS have the same order, and then one for unknown kinds. */
-/* clang-format off */
+/* In the order of the labels of METRIC_JOBS, whose last one is for unknown kinds. */
 static const struct job_kind job_kinds[] = {
-    {STR_INIT("event"),    job_event,    5,  NULL},
-    {STR_INIT("batch"),    job_batch,    25, job_batch_on_dead_letter},
-    {STR_INIT("callback"), job_callback, 20, NULL},
+    {STR_INIT("event"), job_event, .attempts_max = 5},
+    {STR_INIT("batch"), job_batch, .attempts_max = 25, job_batch_on_dead_letter},
+    {STR_INIT("callback"), job_callback, .attempts_max = 20},
 };
-/* clang-format on */
 enum { JOB_KINDS = sizeof(job_kinds) / sizeof(job_kinds[0]) };
-static_assert(JOB_KINDS == 3, "a word of METRIC_JOBS for each kind, and one for unknown kinds");
+static_assert(JOB_KINDS == 3, "METRIC_JOBS needs a label for each kind");
 
 struct worker {
     struct worker_context context;
@@ -41,7 +39,7 @@ struct worker {
     struct shards shards;
     struct store_watch store_watch;
     struct signal_watch signals;
-    ev_timer timer;
+    ev_timer timer; /* ends the sleep of the loop */
     struct http *http;
     struct heartbeat heartbeat;
     struct leases leases;
@@ -54,101 +52,102 @@ struct worker {
     struct audit_maintenance audit;
     struct seals seals;
     struct erasures erasures;
-    bool deregistered; /* its leases and its name are being given back: only that is left to do */
+    bool deregistered; /* the commands that give back leases and name were sent */
 };
 
-/* ---- subsystems ---- */
+/* ---- the subsystems ---- */
 
-/* X(field, functions): functions_tick is called in each iteration, and starts what is due;
- * functions_busy says whether it has started something that must not be left half done. In the
- * order of the ticks: what one subsystem finds, the next can start in the same iteration. */
-#define SUBSYSTEMS_NEVER_BUSY(X)                                                                   \
-    X(heartbeat, heartbeat)                                                                        \
-    X(leases, leases)                                                                              \
-    X(journal_wait, journal_wait)                                                                  \
-    X(sidecar, sidecar)
-#define SUBSYSTEMS(X)                                                                              \
-    X(journal, journal)                                                                            \
-    X(outbox, outbox)                                                                              \
-    X(jobs, jobs)                                                                                  \
-    X(retention, retention)                                                                        \
-    X(audit, audit_maintenance)                                                                    \
-    X(seals, seals)                                                                                \
-    X(erasures, erasures)
-
-#define DEFINE_TICK(field, functions)                                                              \
-    static void worker_tick_##field(struct worker *w)                                              \
-    {                                                                                              \
-        functions##_tick(&w->field);                                                               \
-    }
-#define DEFINE_BUSY(field, functions)                                                              \
-    static bool worker_busy_##field(const struct worker *w)                                        \
-    {                                                                                              \
-        return functions##_busy(&w->field);                                                        \
-    }
-SUBSYSTEMS_NEVER_BUSY(DEFINE_TICK)
-SUBSYSTEMS(DEFINE_TICK)
-SUBSYSTEMS(DEFINE_BUSY)
-
-static const struct {
-    void (*tick)(struct worker *w);
-    bool (*busy)(const struct worker *w); /* NULL: never */
-} subsystems[] = {
-    {worker_tick_heartbeat, NULL},
-    {worker_tick_leases, NULL},
-    {worker_tick_journal_wait, NULL},
-    {worker_tick_journal, worker_busy_journal},
-    {worker_tick_outbox, worker_busy_outbox},
-    {worker_tick_sidecar, NULL},
-    {worker_tick_jobs, worker_busy_jobs},
-    {worker_tick_retention, worker_busy_retention},
-    {worker_tick_audit, worker_busy_audit},
-    {worker_tick_seals, worker_busy_seals},
-    {worker_tick_erasures, worker_busy_erasures},
-};
-
-enum { SUBSYSTEM_COUNT = sizeof(subsystems) / sizeof(subsystems[0]) };
-
-/* ---- leaving ---- */
-
-static void on_signal(void *owner, int number)
+static bool worker_open_subsystems(struct worker *w)
 {
-    struct worker_context *w = owner;
+    struct worker_context *context = &w->context;
+    struct shards *shards = &w->shards;
+    char error[200] = "out of memory";
+
+    context->tasks = &w->tasks;
+    shards_init(shards, context);
+    w->http = http_new(context->loop, PUBLISHERS);
+    w->sidecar = (struct sidecar){.worker = context, .http = w->http};
+    w->journal = (struct journal){.worker = context, .shards = shards};
+    w->journal_wait = (struct journal_wait){.worker = context, .shards = shards};
+    w->outbox = (struct outbox){.worker = context, .shards = shards, .sidecar = &w->sidecar};
+    w->heartbeat = (struct heartbeat){
+        .worker = context, .shards = shards, .journal = &w->journal, .sidecar = &w->sidecar};
+    periodic_init(&w->heartbeat.schedule, context, 0);
+    leases_init(&w->leases, context, shards, &w->heartbeat);
+    w->jobs = (struct jobs){
+        .worker = context, .http = w->http, .kinds = job_kinds, .kind_count = JOB_KINDS};
+    retention_init(&w->retention, context, shards);
+    audit_maintenance_init(&w->audit, context, shards);
+    seals_init(&w->seals, context, shards);
+    erasures_init(&w->erasures, context, shards);
+    if (w->http && journal_wait_open(&w->journal_wait, error) && sidecar_open(&w->sidecar))
+        return true;
+    (void)fprintf(stderr, "mastery-worker: cannot start: %s\n", error);
+    return false;
+}
+
+/* In this order: what one subsystem finds, the next can start in the same iteration. */
+static void worker_tick_subsystems(struct worker *w)
+{
+    heartbeat_tick(&w->heartbeat);
+    leases_tick(&w->leases);
+    journal_wait_tick(&w->journal_wait);
+    journal_tick(&w->journal);
+    outbox_tick(&w->outbox);
+    sidecar_tick(&w->sidecar);
+    jobs_tick(&w->jobs);
+    retention_tick(&w->retention);
+    audit_maintenance_tick(&w->audit);
+    seals_tick(&w->seals);
+    erasures_tick(&w->erasures);
+}
+
+static void worker_close_subsystems(struct worker *w)
+{
+    erasures_close(&w->erasures);
+    store_watch_stop(&w->store_watch);
+    signal_watch_stop(&w->signals);
+    journal_wait_close(&w->journal_wait);
+    http_free(w->http);
+    jobs_close(&w->jobs);
+    sidecar_close(&w->sidecar);
+    tasks_release(&w->tasks);
+}
+
+/* ---- draining ---- */
+
+static void worker_on_signal(void *owner, int number)
+{
+    struct worker_context *context = owner;
+    struct engine *engine = context->engine;
 
     if (number == SIGHUP)
-        secrets_reload(w->engine, clock_monotonic_us());
-    if (number == SIGHUP || w->drain_deadline_us)
+        secrets_reload(engine, clock_monotonic_us());
+    if (number == SIGHUP || context->drain_deadline_us)
         return;
-    w->engine->draining = true;
-    w->drain_deadline_us =
-        clock_monotonic_us() + w->engine->config.drain_timeout_s * INT64_C(1000000);
-    (void)log_begin(w->engine->log, LOG_INFO, "process.draining");
-    log_end(w->engine->log);
+    engine->draining = true;
+    context->drain_deadline_us =
+        clock_monotonic_us() + engine->config.drain_timeout_s * INT64_C(1000000);
+    (void)log_begin(engine->log, LOG_INFO, "process.draining");
+    log_end(engine->log);
 }
 
-static bool idle(const struct worker *w)
+/* The worker may end now. If the commands failed, the leases expire by themselves. */
+static void worker_on_deregistered(struct task *task)
 {
-    for (int i = 0; i < SUBSYSTEM_COUNT; i++) {
-        if (subsystems[i].busy && subsystems[i].busy(w))
-            return false;
-    }
-    return w->tasks.count == 0;
-}
-
-static void on_left(struct task *task)
-{
-    struct worker_context *w = task->worker;
+    struct worker_context *context = task->worker;
 
     task_end(task);
-    w->drain_deadline_us = w->now_us; /* whatever the answer was: leases run out by themselves */
+    context->drain_deadline_us = context->now_us;
 }
 
-/* Everything that was begun has ended: others may go on at once. */
-static void leave(struct worker *w)
+/* Once all started work is complete, gives back the leases, so that other workers can continue at
+ * once, and removes this worker's name. */
+static void worker_deregister_if_idle(struct worker *w)
 {
     struct task *task;
 
-    if (w->deregistered || !worker_draining(&w->context) || !idle(w))
+    if (w->deregistered || !worker_draining(&w->context) || w->tasks.count > 0)
         return;
     w->deregistered = true;
     task = task_begin(&w->context, 0, w);
@@ -159,17 +158,17 @@ static void leave(struct worker *w)
     leases_queue_release(&w->leases, &task->pipeline);
     workers_cmd_remove(&task->pipeline, w->context.id);
     queue_cmd_remove_consumer(&task->pipeline, w->context.id);
-    task_submit(task, on_left);
+    task_submit(task, worker_on_deregistered);
 }
 
-static bool drained(const struct worker *w)
+static bool worker_drained(const struct worker *w)
 {
     return worker_draining(&w->context) && clock_monotonic_us() >= w->context.drain_deadline_us;
 }
 
-/* ---- the iteration ---- */
+/* ---- the loop ---- */
 
-static void process_replies(struct store *store)
+static void worker_process_replies(struct store *store)
 {
     struct pipeline *done;
 
@@ -180,123 +179,66 @@ static void process_replies(struct store *store)
     }
 }
 
-static void tick_subsystems(struct worker *w)
+static void worker_iterate(struct worker *w)
 {
-    for (int i = 0; i < SUBSYSTEM_COUNT && !w->deregistered; i++)
-        subsystems[i].tick(w);
-    leave(w);
+    struct worker_context *context = &w->context;
+    struct engine *engine = context->engine;
+    int64_t sleep_us;
+
+    worker_start_iteration(context);
+    secrets_reload_tick(engine, context->now_us);
+    worker_process_replies(engine->store);
+    if (!w->deregistered)
+        worker_tick_subsystems(w);
+    worker_deregister_if_idle(w);
+    store_flush(engine->store, context->now_us);
+    worker_wake_at(context, context->now_us + store_tick(engine->store, context->now_us));
+    engine_report_store(engine);
+    store_watch_update(&w->store_watch);
+    log_flush(engine->log);
+    sleep_us = context->wake_us - clock_monotonic_us();
+    /* libev takes 0 for "no timer": a microsecond more */
+    w->timer.repeat = (double)(sleep_us > 0 ? sleep_us : 0) / 1e6 + 1e-6;
+    ev_timer_again(context->loop, &w->timer);
 }
 
-static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
+static void worker_on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 {
     (void)loop;
     (void)timer;
     (void)events; /* the iteration that follows does the work */
 }
 
-static void iterate(struct worker *w)
-{
-    struct worker_context *context = &w->context;
-    struct store *store = context->engine->store;
-    int64_t sleep_us;
-
-    worker_start_iteration(context);
-    secrets_reload_tick(context->engine, context->now_us);
-    process_replies(store);
-    tick_subsystems(w);
-    store_flush(store, context->now_us);
-    worker_wake_at(context, context->now_us + store_tick(store, context->now_us));
-    engine_report_store(context->engine);
-    store_watch_update(&w->store_watch);
-    log_flush(context->engine->log);
-    sleep_us = context->wake_us - clock_monotonic_us();
-    w->timer.repeat = (double)(sleep_us > 0 ? sleep_us : 0) / 1e6 + 1e-6;
-    ev_timer_again(context->loop, &w->timer);
-}
-
-/* ---- beginning and end ---- */
-
-/* Asleep is not late. */
-static void before_sleep(struct ev_loop *loop) EV_THROW
+/* The watchdog measures iterations; the time in which the loop sleeps does not count. */
+static void worker_before_sleep(struct ev_loop *loop) EV_THROW
 {
     (void)loop;
     watchdog_disarm();
 }
 
-static void after_sleep(struct ev_loop *loop) EV_THROW
+static void worker_after_sleep(struct ev_loop *loop) EV_THROW
 {
     (void)loop;
     watchdog_arm();
 }
 
-static void connect_subsystems(struct worker *w)
+static void worker_loop(struct worker *w)
 {
     struct worker_context *context = &w->context;
-    struct shards *shards = &w->shards;
+    struct engine *engine = context->engine;
+    struct jw *jw;
 
-    context->tasks = &w->tasks;
-    shards_init(shards, context);
-    w->sidecar = (struct sidecar){.worker = context, .http = w->http};
-    w->journal = (struct journal){.worker = context, .shards = shards};
-    w->journal_wait = (struct journal_wait){.worker = context, .shards = shards};
-    w->outbox = (struct outbox){.worker = context, .shards = shards, .sidecar = &w->sidecar};
-    w->heartbeat = (struct heartbeat){
-        .worker = context, .shards = shards, .journal = &w->journal, .sidecar = &w->sidecar};
-    w->leases = (struct leases){.worker = context, .shards = shards, .heartbeat = &w->heartbeat};
-    w->jobs = (struct jobs){
-        .worker = context, .http = w->http, .kinds = job_kinds, .kind_count = JOB_KINDS};
-    w->retention = (struct retention){.worker = context, .shards = shards};
-    w->audit = (struct audit_maintenance){.worker = context, .shards = shards};
-    w->seals = (struct seals){.worker = context, .shards = shards};
-    w->erasures = (struct erasures){.worker = context, .shards = shards};
-    leases_init(&w->leases);
-}
-
-static bool open_subsystems(struct worker *w)
-{
-    char error[200] = "out of memory";
-
-    w->http = http_new(w->context.loop, PUBLISHERS);
-    connect_subsystems(w);
-    if (w->http && journal_wait_open(&w->journal_wait, error) && sidecar_open(&w->sidecar))
-        return true;
-    (void)fprintf(stderr, "mastery-worker: %s\n", error);
-    return false;
-}
-
-static void log_start(const struct worker_context *w)
-{
-    struct jw *jw = log_begin(w->engine->log, LOG_INFO, "worker.started");
-
-    jw_text(jw, "worker", w->id_text);
-    jw_bool(jw, "publishes", worker_publishes(w));
-    log_end(w->engine->log);
-}
-
-static void close_subsystems(struct worker *w)
-{
-    erase_release(&w->erasures.erase);
-    store_watch_stop(&w->store_watch);
-    signal_watch_stop(&w->signals);
-    journal_wait_close(&w->journal_wait);
-    http_free(w->http);
-    jobs_close(&w->jobs);
-    sidecar_close(&w->sidecar);
-    tasks_release(&w->tasks);
-}
-
-static void run(struct worker *w)
-{
-    struct worker_context *context = &w->context;
-
-    signal_watch_start(&w->signals, context->loop, on_signal, context);
-    store_watch_init(&w->store_watch, context->loop, context->engine->store);
-    ev_init(&w->timer, on_timer);
-    watchdog_start(context->engine->config.request_deadline_s);
-    ev_set_loop_release_cb(context->loop, before_sleep, after_sleep);
-    log_start(context);
-    while (!drained(w)) {
-        iterate(w);
+    signal_watch_start(&w->signals, context->loop, worker_on_signal, context);
+    store_watch_init(&w->store_watch, context->loop, engine->store);
+    ev_init(&w->timer, worker_on_timer);
+    watchdog_start(engine->config.request_deadline_s);
+    ev_set_loop_release_cb(context->loop, worker_before_sleep, worker_after_sleep);
+    jw = log_begin(engine->log, LOG_INFO, "worker.started");
+    jw_text(jw, "worker", context->id_text);
+    jw_bool(jw, "publishes", worker_publishes(context));
+    log_end(engine->log);
+    while (!worker_drained(w)) {
+        worker_iterate(w);
         (void)ev_run(context->loop, EVRUN_ONCE);
     }
 }
@@ -309,11 +251,11 @@ int worker_run(struct engine *engine)
 
     if (w && loop) {
         worker_context_init(&w->context, engine, loop);
-        if (open_subsystems(w)) {
-            run(w);
+        if (worker_open_subsystems(w)) {
+            worker_loop(w);
             status = EXIT_SUCCESS;
         }
-        close_subsystems(w);
+        worker_close_subsystems(w);
     }
     if (loop)
         ev_loop_destroy(loop);

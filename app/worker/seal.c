@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A run seals all held shards in three round trips: read the new records (or, where the end of the
+ * chain is unknown, the latest seal), add the seals, store the heads. Adding compares the previous
+ * head in the script, so two workers cannot both continue one chain. After any doubt about what
+ * Redis has stored, the end of that chain is read again before the next seal. */
 #include "app/worker/seal.h"
 
 #include <stdio.h>
 
 #include "app/store/lease.h"
-#include "app/worker/task.h"
 
-enum { RECORDS_A_SEAL = 64 };
-enum { SEALED, OVERTAKEN, UNREADABLE }; /* the words of METRIC_AUDIT_SEALS */
+enum { RECORDS_PER_SEAL = 64 };
+enum { SEALS_ADDED, SEALS_OVERTAKEN, SEALS_UNREADABLE }; /* the labels of METRIC_AUDIT_SEALS */
 
-static const int64_t ROUND_US = 1000000;
-static const int64_t ANCHOR_US = 60000000;
+static const int64_t INTERVAL_US = 1000000;
+static const int64_t ANCHOR_INTERVAL_US = 60000000; /* also between log lines about a bad chain */
 
-/* The secrets have changed, perhaps ours among them (service/rotation.h). */
-static void follow_rotation(struct seals *seals)
+/* Loads the keys again after secrets were reloaded (app/service/secrets_reload.h). */
+static void seals_reload_keys(struct seals *seals)
 {
     struct engine *engine = seals->worker->engine;
     struct audit_keys keys;
@@ -34,122 +37,125 @@ static void follow_rotation(struct seals *seals)
     log_end(engine->log);
 }
 
-/* ---- telling ---- */
+/* ---- logging ---- */
 
-static void tell_anchor(struct seals *seals, unsigned shard)
+static void seals_log_anchor(const struct seals *seals, unsigned shard)
 {
+    struct log *log = seals->worker->engine->log;
     const struct audit_link *link = &seals->v[shard].link;
-    struct jw *jw = log_begin(seals->worker->engine->log, LOG_INFO, "audit.anchor");
-    char name[3];
+    struct jw *jw = log_begin(log, LOG_INFO, "audit.anchor");
+    char name[3]; /* the shard in hex, as in its keys */
 
     (void)snprintf(name, sizeof(name), "%02x", shard & 0xff);
     jw_text(jw, "shard", name);
     jw_int(jw, "seal", link->seal_number);
     jw_text(jw, "head", link->head);
-    log_end(seals->worker->engine->log);
+    log_end(log);
 }
 
-static void tell_anchors(struct seals *seals)
+/* While draining, heads are logged at once: this process will not come to its next minute. */
+static void seals_log_anchors(struct seals *seals)
 {
-    if (seals->worker->now_us < seals->next_anchor_us && !worker_draining(seals->worker))
+    const struct worker_context *w = seals->worker;
+
+    if (w->now_us < seals->next_anchor_us && !worker_draining(w))
         return;
-    seals->next_anchor_us = seals->worker->now_us + ANCHOR_US;
+    seals->next_anchor_us = w->now_us + ANCHOR_INTERVAL_US;
     for (unsigned shard = 0; shard < SHARDS; shard++) {
         if (seals->v[shard].unanchored)
-            tell_anchor(seals, shard);
+            seals_log_anchor(seals, shard);
         seals->v[shard].unanchored = false;
     }
 }
 
-/* A chain whose end cannot be read is not gone on with: said once a minute. */
-static void complain(struct seals *seals, unsigned shard)
+/* A chain whose end cannot be read is not continued; that is logged once a minute for all. */
+static void seals_report_unreadable(struct seals *seals, unsigned shard)
 {
+    const struct worker_context *w = seals->worker;
     struct jw *jw;
 
-    metrics_add(seals->worker->engine->metrics, METRIC_AUDIT_SEALS, UNREADABLE, 0, 1);
-    if (seals->worker->now_us < seals->next_error_log_us)
+    metrics_add(w->engine->metrics, METRIC_AUDIT_SEALS, SEALS_UNREADABLE, 0, 1);
+    if (w->now_us < seals->next_error_log_us)
         return;
-    seals->next_error_log_us = seals->worker->now_us + ANCHOR_US;
-    jw = log_begin(seals->worker->engine->log, LOG_ERROR, "audit.unreadable");
+    seals->next_error_log_us = w->now_us + ANCHOR_INTERVAL_US;
+    jw = log_begin(w->engine->log, LOG_ERROR, "audit.unreadable");
     jw_int(jw, "shard", shard);
     jw_text(jw, "consequence", "nothing is sealed there; see mastery-ctl audit verify");
-    log_end(seals->worker->engine->log);
+    log_end(w->engine->log);
 }
 
-/* ---- a round ---- */
+/* ---- a run ---- */
 
-static void end(struct task *task)
+static void seals_end(struct task *task)
 {
     struct seals *seals = task->owner;
 
-    seals->busy = false;
-    task_end(task);
+    periodic_end(&seals->schedule, task);
 }
 
-static void learn(struct seals *seals, unsigned shard)
+static void seals_on_latest(struct seals *seals, unsigned shard)
 {
     struct seal_shard *s = &seals->v[shard];
     struct problem p = {.code = PROBLEM_NONE};
+    const struct command *command = s->cmd;
     struct audit_seal latest;
     size_t n;
 
-    if (!audit_seal_parse(s->cmd, 1, &latest, &n, &p) ||
+    s->cmd = NULL;
+    if (!audit_seal_parse(command, 1, &latest, &n, &p) ||
         (n > 0 && !audit_link_from_seal(&latest, &s->link))) {
-        complain(seals, shard);
+        seals_report_unreadable(seals, shard);
         return;
     }
     if (n == 0)
         s->link = (struct audit_link){.seal_number = 0};
     s->link_known = true;
-    seals->next_run_us =
-        seals->worker->now_us; /* what it does not cover yet is looked for at once */
+    periodic_schedule(&seals->schedule, 0); /* its unsealed records are read at once */
 }
 
-/* Asks to seal what has been read; asked is NULL where there is nothing to do. */
-static void ask_seal(struct task *task, unsigned shard)
+/* Queues a seal over the records that were read; s->cmd is NULL afterwards if there are none. */
+static void seals_on_records(struct seals *seals, struct task *task, unsigned shard)
 {
-    struct seals *seals = task->owner;
     struct seal_shard *s = &seals->v[shard];
-    struct audit_entry entries[RECORDS_A_SEAL];
+    const struct audit_key *key = &task->worker->engine->audit_keys.v[0];
+    struct audit_entry entries[RECORDS_PER_SEAL];
     struct problem p = {.code = PROBLEM_NONE};
     struct str v[SEAL_FIELDS];
-    const struct command *read = s->cmd;
+    const struct command *command = s->cmd;
     size_t n;
 
     s->cmd = NULL;
-    if (!audit_parse_entries(read, RECORDS_A_SEAL, entries, &n, &p)) {
-        complain(seals, shard);
+    if (!audit_parse_entries(command, RECORDS_PER_SEAL, entries, &n, &p)) {
+        seals_report_unreadable(seals, shard);
         return;
     }
     if (n == 0 || !shards_lease_held(seals->shards, shard) ||
-        !audit_seal_next(task->arena, &seals->worker->engine->audit_keys.v[0], shard, &s->link,
-                         entries, n, v, &s->next_link))
+        !audit_seal_next(task->arena, key, shard, &s->link, entries, n, v, &s->next_link))
         return;
-    if (n == RECORDS_A_SEAL)
-        seals->next_run_us = seals->worker->now_us;
+    if (n == RECORDS_PER_SEAL) /* there may be more */
+        periodic_schedule(&seals->schedule, 0);
     s->next_count = n;
-    s->cmd = audit_seal_cmd_add(&task->pipeline, shard, seals->worker->id, v);
+    s->cmd = audit_seal_cmd_add(&task->pipeline, shard, task->worker->id, v);
 }
 
-static void take_made(struct task *task, unsigned shard)
+/* Processes the reply about one added seal, and queues its head for audit:heads. */
+static void seals_on_shard_added(struct seals *seals, struct task *task, unsigned shard)
 {
-    struct seals *seals = task->owner;
+    struct metrics *metrics = task->worker->engine->metrics;
     struct seal_shard *s = &seals->v[shard];
     struct problem p = {.code = PROBLEM_NONE};
-    int64_t made;
+    int64_t result;
 
-    if (!audit_seal_parse_add(s->cmd, &made, &p)) {
-        complain(seals, shard);
-        return;
-    }
-    if (made == LEASE_LOST) {
+    if (!audit_seal_parse_add(s->cmd, &result, &p)) {
+        seals_report_unreadable(seals, shard);
+    } else if (result == LEASE_LOST) {
         shards_lease_lost(seals->shards, shard);
-    } else if (made == SEAL_OUTDATED) {
-        metrics_add(seals->worker->engine->metrics, METRIC_AUDIT_SEALS, OVERTAKEN, 0, 1);
+    } else if (result == SEAL_OUTDATED) {
+        metrics_add(metrics, METRIC_AUDIT_SEALS, SEALS_OVERTAKEN, 0, 1);
         s->link_known = false;
     } else {
-        metrics_add(seals->worker->engine->metrics, METRIC_AUDIT_SEALS, SEALED, 0, 1);
-        metrics_add(seals->worker->engine->metrics, METRIC_AUDIT_RECORDS, 0, 0, s->next_count);
+        metrics_add(metrics, METRIC_AUDIT_SEALS, SEALS_ADDED, 0, 1);
+        metrics_add(metrics, METRIC_AUDIT_RECORDS, 0, 0, s->next_count);
         s->link = s->next_link;
         s->unanchored = true;
         audit_head_cmd_set(&task->pipeline, shard,
@@ -158,62 +164,50 @@ static void take_made(struct task *task, unsigned shard)
     }
 }
 
-/* What has not been answered may have been made: looked at anew. */
-static void forget_asked(struct seals *seals)
-{
-    for (unsigned shard = 0; shard < SHARDS; shard++) {
-        if (seals->v[shard].cmd)
-            seals->v[shard].link_known = false;
-    }
-}
-
-static void on_noted(struct task *task)
-{
-    end(task); /* a head that was not kept is replaced by the next one */
-}
-
-static void on_sealed(struct task *task)
+/* A seal without a reply may have been stored or not: the end of its chain is unknown. A head that
+ * could not be stored needs no second attempt: that of the next seal replaces it. */
+static void seals_on_added(struct task *task)
 {
     struct seals *seals = task->owner;
+    bool failed = task_failed(task);
 
-    if (task_failed(task)) {
-        forget_asked(seals);
-        end(task);
-        return;
-    }
     pipeline_clear(&task->pipeline);
     for (unsigned shard = 0; shard < SHARDS; shard++) {
-        if (seals->v[shard].cmd)
-            take_made(task, shard);
-    }
-    task_submit(task, on_noted);
-}
-
-static void on_read(struct task *task)
-{
-    struct seals *seals = task->owner;
-
-    if (task_failed(task)) {
-        end(task);
-        return;
-    }
-    pipeline_clear(&task->pipeline);
-    for (unsigned shard = 0; shard < SHARDS; shard++) {
-        struct seal_shard *s = &seals->v[shard];
-
-        if (!s->cmd)
+        if (!seals->v[shard].cmd)
             continue;
-        if (s->link_known) {
-            ask_seal(task, shard);
-        } else {
-            learn(seals, shard);
-            s->cmd = NULL;
-        }
+        if (failed)
+            seals->v[shard].link_known = false;
+        else
+            seals_on_shard_added(seals, task, shard);
     }
-    task_submit(task, on_sealed);
+    if (failed)
+        seals_end(task);
+    else
+        task_submit(task, seals_end);
 }
 
-static struct command *ask_shard(struct task *task, unsigned shard, const struct seal_shard *s)
+static void seals_on_read(struct task *task)
+{
+    struct seals *seals = task->owner;
+
+    if (task_failed(task)) {
+        seals_end(task);
+        return;
+    }
+    pipeline_clear(&task->pipeline);
+    for (unsigned shard = 0; shard < SHARDS; shard++) {
+        if (!seals->v[shard].cmd)
+            continue;
+        if (seals->v[shard].link_known)
+            seals_on_records(seals, task, shard);
+        else
+            seals_on_latest(seals, shard);
+    }
+    task_submit(task, seals_on_added);
+}
+
+static struct command *seals_queue_read(struct task *task, unsigned shard,
+                                        const struct seal_shard *s)
 {
     struct str from = STR("-");
 
@@ -221,35 +215,31 @@ static struct command *ask_shard(struct task *task, unsigned shard, const struct
         return audit_seal_cmd_latest(&task->pipeline, shard);
     if (*s->link.last_record_id)
         from = arena_printf(task->arena, "(%s", s->link.last_record_id);
-    return audit_cmd_range(&task->pipeline, shard, from, STR("+"), RECORDS_A_SEAL);
+    return audit_cmd_range(&task->pipeline, shard, from, STR("+"), RECORDS_PER_SEAL);
+}
+
+void seals_init(struct seals *seals, struct worker_context *w, struct shards *shards)
+{
+    *seals = (struct seals){.worker = w, .shards = shards};
+    periodic_init(&seals->schedule, w, 0);
 }
 
 void seals_tick(struct seals *seals)
 {
     struct task *task;
 
-    follow_rotation(seals);
-    tell_anchors(seals);
-    if (seals->busy || worker_draining(seals->worker))
+    seals_reload_keys(seals);
+    seals_log_anchors(seals);
+    if (worker_draining(seals->worker) || !periodic_due(&seals->schedule))
         return;
-    if (seals->worker->now_us < seals->next_run_us) {
-        worker_wake_at(seals->worker, seals->next_run_us);
-        return;
-    }
-    task = task_begin(seals->worker, 0, seals);
+    task = periodic_begin(&seals->schedule, 0, seals);
     if (!task)
         return;
-    seals->next_run_us = seals->worker->now_us + ROUND_US;
-    seals->busy = true;
+    periodic_schedule(&seals->schedule, INTERVAL_US);
     for (unsigned shard = 0; shard < SHARDS; shard++) {
         struct seal_shard *s = &seals->v[shard];
 
-        s->cmd = shards_lease_held(seals->shards, shard) ? ask_shard(task, shard, s) : NULL;
+        s->cmd = shards_lease_held(seals->shards, shard) ? seals_queue_read(task, shard, s) : NULL;
     }
-    task_submit(task, on_read);
-}
-
-bool seals_busy(const struct seals *seals)
-{
-    return seals->busy;
+    task_submit(task, seals_on_read);
 }

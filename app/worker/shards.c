@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Keeps the shared state of all shards in memory; the store is not involved. Invariant: held_count
+ * is the number of shards whose lease_end_us is not 0, even if that time is already over. */
 #include "app/worker/shards.h"
 
 #include "app/base/clock.h"
@@ -6,7 +8,7 @@
 void shards_init(struct shards *shards, const struct worker_context *worker)
 {
     *shards = (struct shards){.worker = worker};
-    for (unsigned shard = 0; shard < SHARDS; shard++)
+    for (unsigned shard = 0; shard < SHARDS; shard++) /* "0-0" is before all ids of a stream */
         memcpy(shards->v[shard].journal_last_id, "0-0", sizeof("0-0"));
 }
 

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* HTTP to the Dapr sidecar: POST /v1.0/publish/PUBSUB/TOPIC for each event, and GET
+ * /v1.0/healthz/outbound while there is nothing to publish. Each result passes the circuit breaker
+ * first and then goes to the publication's owner. What happens to an event after a failure is
+ * decided there (outbox.c), not here. */
 #include "app/worker/sidecar.h"
 
 #include <stdio.h>
@@ -6,23 +10,23 @@
 
 #include "app/obs/trace.h"
 
-enum { FAILURES_THAT_OPEN = 5 }; /* the circuit */
-enum { SERVICE_DAPR = 1 };       /* of metrics_set_breaker */
+enum { FAILURES_TO_OPEN = 5 }; /* in succession, of the circuit */
+enum { SERVICE_DAPR = 1 };     /* the label of metrics_set_breaker */
 
-static const int64_t OPEN_US = 1000000;   /* how long an open circuit waits for its probe */
-static const int64_t HEALTH_US = 5000000; /* without anything to publish, we ask how it is */
+static const int64_t OPEN_US = 1000000; /* from opening the circuit to its probe */
+static const int64_t HEALTH_INTERVAL_US = 5000000;
 
-/* ---- what an answer means ---- */
+/* ---- results ---- */
 
-static enum publish_outcome outcome_of(const struct http_call *call)
+static enum publish_outcome sidecar_outcome(const struct http_call *call)
 {
     static const struct {
-        long from, to;
+        long from, to; /* HTTP statuses */
         enum publish_outcome outcome;
     } table[] = {
         {200, 299, PUBLISH_OK},
         {400, 401, PUBLISH_MISCONFIGURED}, /* no pub/sub component at all; a wrong token */
-        {403, 403, PUBLISH_REFUSED},       /* the topic is not for this app */
+        {403, 403, PUBLISH_REFUSED},       /* this app may not publish to the topic */
         {404, 404, PUBLISH_MISCONFIGURED}, /* no pub/sub component of that name */
     };
 
@@ -37,44 +41,46 @@ static enum publish_outcome outcome_of(const struct http_call *call)
     return PUBLISH_FAILED;
 }
 
-/* ---- the sidecar's state ---- */
-
-static void note_breaker(struct sidecar *sidecar)
+/* Reports a changed circuit. While the sidecar is away, open and half-open alternate: the log has
+ * one line for all of that time. */
+static void sidecar_report_breaker(struct sidecar *sidecar)
 {
+    const struct engine *engine = sidecar->worker->engine;
+    const struct breaker *breaker = &sidecar->breaker;
     struct jw *jw;
 
-    if (sidecar->reported_state == sidecar->breaker.state)
+    if (sidecar->reported_state == breaker->state)
         return;
-    metrics_set_breaker(sidecar->worker->engine->metrics, SERVICE_DAPR,
-                        (enum breaker_gauge)sidecar->breaker.state, sidecar->breaker.failures,
-                        sidecar->breaker.opened_at_ms);
-    /* open and half-open take turns while it is away: told once */
+    metrics_set_breaker(engine->metrics, SERVICE_DAPR, (enum breaker_gauge)breaker->state,
+                        breaker->failures, breaker->opened_at_ms);
     if (sidecar->reported_state == BREAKER_CLOSED) {
-        jw = log_begin(sidecar->worker->engine->log, LOG_WARNING, "dapr.away");
-        jw_int(jw, "failures", (int64_t)sidecar->breaker.failures);
+        jw = log_begin(engine->log, LOG_WARNING, "dapr.away");
+        jw_int(jw, "failures", (int64_t)breaker->failures);
         jw_text(jw, "consequence", "events are kept");
-        log_end(sidecar->worker->engine->log);
-    } else if (sidecar->breaker.state == BREAKER_CLOSED) {
-        (void)log_begin(sidecar->worker->engine->log, LOG_INFO, "dapr.back");
-        log_end(sidecar->worker->engine->log);
+        log_end(engine->log);
+    } else if (breaker->state == BREAKER_CLOSED) {
+        (void)log_begin(engine->log, LOG_INFO, "dapr.back");
+        log_end(engine->log);
     }
-    sidecar->reported_state = sidecar->breaker.state;
+    sidecar->reported_state = breaker->state;
 }
 
-static void note_outcome(struct sidecar *sidecar, enum publish_outcome outcome)
+/* Any response but the broker's failure shows that the sidecar is there: it closes the circuit. */
+static void sidecar_record_outcome(struct sidecar *sidecar, enum publish_outcome outcome)
 {
-    sidecar->last_contact_us = sidecar->worker->now_us;
+    int64_t now_us = sidecar->worker->now_us;
+
+    sidecar->last_contact_us = now_us;
     switch (outcome) {
     case PUBLISH_OK:
     case PUBLISH_REFUSED:
     case PUBLISH_MISCONFIGURED: breaker_success(&sidecar->breaker); break;
     case PUBLISH_FAILED:
-    case PUBLISH_UNREACHABLE:
-        breaker_failure(&sidecar->breaker, sidecar->worker->now_us, false);
-        break;
+    case PUBLISH_UNREACHABLE: breaker_failure(&sidecar->breaker, now_us, false); break;
     case PUBLISH_CANCELLED:
+        /* a cancelled probe has proved nothing: the circuit opens again, and another one follows */
         if (sidecar->breaker.state == BREAKER_HALF_OPEN)
-            breaker_failure(&sidecar->breaker, sidecar->worker->now_us, false);
+            breaker_failure(&sidecar->breaker, now_us, false);
         return;
     }
     sidecar->healthy = outcome == PUBLISH_OK || outcome == PUBLISH_REFUSED;
@@ -93,7 +99,7 @@ bool sidecar_can_publish(struct sidecar *sidecar, size_t about_to)
             return publishing == 0;
         worker_wake_at(sidecar->worker, sidecar->breaker.probe_at_us);
         return false;
-    case BREAKER_HALF_OPEN: return publishing == 0;
+    case BREAKER_HALF_OPEN: return publishing == 0; /* one probe at a time */
     }
     return false;
 }
@@ -105,77 +111,81 @@ enum dapr_state sidecar_state(const struct sidecar *sidecar)
     return sidecar->healthy ? DAPR_HEALTHY : DAPR_UNAVAILABLE;
 }
 
-/* ---- how it is, when there is nothing to publish ---- */
+/* ---- health ---- */
 
-static void on_health(struct http_call *call)
+static void sidecar_on_health(struct http_call *call)
 {
     struct sidecar *sidecar = call->owner;
-    bool well = call->result == CURLE_OK && call->status / 100 == 2;
+    bool healthy = call->result == CURLE_OK && call->status / 100 == 2;
 
     sidecar->checking_health = false;
     sidecar->last_contact_us = sidecar->worker->now_us;
-    /* a probe was due, and what it would have published has gone meanwhile */
-    if (well && sidecar->breaker.state == BREAKER_HALF_OPEN && sidecar->publishing == 0)
+    /* Half-open without a running probe: the event that was to be the probe is gone from the store.
+     * Only this response can close the circuit then. */
+    if (healthy && sidecar->breaker.state == BREAKER_HALF_OPEN && sidecar->publishing == 0)
         breaker_success(&sidecar->breaker);
-    sidecar->healthy = well && sidecar->breaker.state == BREAKER_CLOSED;
+    sidecar->healthy = healthy && sidecar->breaker.state == BREAKER_CLOSED;
 }
 
-static void ask_health(struct sidecar *sidecar)
+/* Without events to publish, the state of the sidecar would be unknown: /ready shows it. */
+static void sidecar_check_health(struct sidecar *sidecar)
 {
+    struct worker_context *w = sidecar->worker;
+    int64_t due_us = sidecar->last_contact_us + HEALTH_INTERVAL_US;
+
     if (sidecar->checking_health || sidecar->publishing > 0)
         return;
-    if (sidecar->last_contact_us != 0 &&
-        sidecar->worker->now_us < sidecar->last_contact_us + HEALTH_US) {
-        worker_wake_at(sidecar->worker, sidecar->last_contact_us + HEALTH_US);
+    if (sidecar->last_contact_us != 0 && w->now_us < due_us) {
+        worker_wake_at(w, due_us);
         return;
     }
-    sidecar->last_contact_us = sidecar->worker->now_us;
-    sidecar->health =
-        (struct http_call){.url = sidecar->health_url,
-                           .timeout_ms = sidecar->worker->engine->config.dapr_timeout_ms,
-                           .done = on_health,
-                           .owner = sidecar,
-                           .easy = sidecar->health.easy};
+    sidecar->last_contact_us = w->now_us;
+    sidecar->health = (struct http_call){.url = sidecar->health_url,
+                                         .timeout_ms = w->engine->config.dapr_timeout_ms,
+                                         .done = sidecar_on_health,
+                                         .owner = sidecar,
+                                         .easy = sidecar->health.easy};
     sidecar->checking_health = http_call_begin(sidecar->http, &sidecar->health);
 }
 
 /* ---- publishing ---- */
 
-static void on_answer(struct http_call *call)
+static void sidecar_on_response(struct http_call *call)
 {
     struct publisher *p = call->owner;
-    struct sidecar *sidecar = p->sidecar;
-    bool was_available = sidecar->breaker.state == BREAKER_CLOSED;
+    const struct breaker *breaker = &p->sidecar->breaker;
+    bool was_closed = breaker->state == BREAKER_CLOSED;
     struct publish_result result = {
-        .outcome = outcome_of(call), .status = call->status, .excerpt = call->excerpt};
+        .outcome = sidecar_outcome(call), .status = call->status, .excerpt = call->excerpt};
 
     p->busy = false;
-    sidecar->publishing--;
+    p->sidecar->publishing--;
     curl_slist_free_all(p->headers);
     p->headers = NULL;
-    note_outcome(sidecar, result.outcome);
-    result.recovered = !was_available && sidecar->breaker.state == BREAKER_CLOSED;
+    sidecar_record_outcome(p->sidecar, result.outcome);
+    result.recovered = !was_closed && breaker->state == BREAKER_CLOSED;
     p->publication.on_result(p->publication.owner, p->publication.shard, &result);
 }
 
-static bool may_send(struct http_call *call)
+static bool sidecar_may_send(struct http_call *call)
 {
-    const struct publisher *p = call->owner;
+    const struct publication *publication = &((const struct publisher *)call->owner)->publication;
 
-    return p->publication.may_send(p->publication.owner, p->publication.shard);
+    return publication->may_send(publication->owner, publication->shard);
 }
 
-static bool add_header(struct publisher *p, const char *header)
+static bool publisher_add_header(struct publisher *p, const char *header)
 {
-    struct curl_slist *more = curl_slist_append(p->headers, header);
+    struct curl_slist *headers = curl_slist_append(p->headers, header);
 
-    if (more)
-        p->headers = more;
-    return more != NULL;
+    if (headers)
+        p->headers = headers;
+    return headers != NULL;
 }
 
-/* Asked for each time: it may have changed. */
-static bool add_token(struct publisher *p, const char *token)
+/* token comes from the configuration for each event, because a reload of secrets may change it. The
+ * copy here is erased; libcurl's lives until the response. */
+static bool publisher_add_token(struct publisher *p, const char *token)
 {
     char *header;
     bool added;
@@ -184,26 +194,28 @@ static bool add_token(struct publisher *p, const char *token)
         return true;
     if (asprintf(&header, "dapr-api-token: %s", token) < 0)
         return false;
-    added = add_header(p, header);
+    added = publisher_add_header(p, header);
     explicit_bzero(header, strlen(header));
     free(header);
     return added;
 }
 
-/* The sidecar overwrites the trace in the event itself: ours must go beside it. */
-static bool set_headers(const struct sidecar *sidecar, struct publisher *p, struct str traceparent)
+/* The trace goes into a header: the sidecar overwrites the traceparent in the event. "Expect:"
+ * stops libcurl from waiting for "100 Continue" before it sends a large body. */
+static bool publisher_set_headers(struct publisher *p)
 {
     char text[TRACEPARENT_SIZE], header[TRACEPARENT_SIZE + 16];
     struct trace trace;
 
-    trace_begin(&trace, traceparent, (struct str){0});
+    trace_begin(&trace, p->publication.message->traceparent, (struct str){0});
     trace_print(&trace, text);
     (void)snprintf(header, sizeof(header), "traceparent: %s", text);
-    return add_header(p, "Content-Type: application/cloudevents+json") && add_header(p, header) &&
-           add_header(p, "Expect:") && add_token(p, sidecar->worker->engine->config.dapr_api_token);
+    return publisher_add_header(p, "Content-Type: application/cloudevents+json") &&
+           publisher_add_header(p, header) && publisher_add_header(p, "Expect:") &&
+           publisher_add_token(p, p->sidecar->worker->engine->config.dapr_api_token);
 }
 
-static struct publisher *free_publisher(struct sidecar *sidecar)
+static struct publisher *sidecar_free_publisher(struct sidecar *sidecar)
 {
     for (int i = 0; i < PUBLISHERS; i++) {
         if (!sidecar->publishers[i].busy)
@@ -214,7 +226,8 @@ static struct publisher *free_publisher(struct sidecar *sidecar)
 
 bool sidecar_publish(struct sidecar *sidecar, const struct publication *publication)
 {
-    struct publisher *p = free_publisher(sidecar);
+    struct publisher *p = sidecar_free_publisher(sidecar);
+    const struct engine *engine = sidecar->worker->engine;
 
     if (!p)
         return false;
@@ -222,12 +235,12 @@ bool sidecar_publish(struct sidecar *sidecar, const struct publication *publicat
     p->publication = *publication;
     p->call = (struct http_call){.url = sidecar->url,
                                  .body = publication->message->event,
-                                 .timeout_ms = sidecar->worker->engine->config.dapr_timeout_ms,
-                                 .may_send = may_send,
-                                 .done = on_answer,
+                                 .timeout_ms = engine->config.dapr_timeout_ms,
+                                 .may_send = sidecar_may_send,
+                                 .done = sidecar_on_response,
                                  .owner = p,
                                  .easy = p->call.easy};
-    if (set_headers(sidecar, p, publication->message->traceparent)) {
+    if (publisher_set_headers(p)) {
         p->call.headers = p->headers;
         p->busy = http_call_begin(sidecar->http, &p->call);
     }
@@ -237,14 +250,14 @@ bool sidecar_publish(struct sidecar *sidecar, const struct publication *publicat
         return false;
     }
     sidecar->publishing++;
-    metrics_add(sidecar->worker->engine->metrics, METRIC_SPANS, 0, 0, 1);
+    metrics_add(engine->metrics, METRIC_SPANS, 0, 0, 1);
     return true;
 }
 
 /* ---- opening ---- */
 
-/* In a path: what is not unreserved is percent-encoded. */
-static char *publish_url(const char *base, const char *pubsub, const char *topic)
+/* Returns NULL without memory; to be freed. Both names are percent-encoded. */
+static char *sidecar_publish_url(const char *base, const char *pubsub, const char *topic)
 {
     char *p = curl_easy_escape(NULL, pubsub, 0), *t = curl_easy_escape(NULL, topic, 0);
     char *url = NULL;
@@ -256,7 +269,8 @@ static char *publish_url(const char *base, const char *pubsub, const char *topic
     return url;
 }
 
-static char *base_url(const struct config *config)
+/* The configured endpoint without slashes at its end, or the local port. To be freed. */
+static char *sidecar_base_url(const struct config *config)
 {
     char *base = NULL;
 
@@ -275,13 +289,13 @@ bool sidecar_open(struct sidecar *sidecar)
     const struct config *config = &sidecar->worker->engine->config;
     char *base;
 
-    breaker_init(&sidecar->breaker, FAILURES_THAT_OPEN, OPEN_US);
+    breaker_init(&sidecar->breaker, FAILURES_TO_OPEN, OPEN_US);
     if (!worker_publishes(sidecar->worker))
         return true;
-    base = base_url(config);
+    base = sidecar_base_url(config);
     if (!base)
         return false;
-    sidecar->url = publish_url(base, config->dapr_pubsub, config->dapr_topic_updates);
+    sidecar->url = sidecar_publish_url(base, config->dapr_pubsub, config->dapr_topic_updates);
     if (asprintf(&sidecar->health_url, "%s/v1.0/healthz/outbound", base) < 0)
         sidecar->health_url = NULL;
     free(base);
@@ -303,7 +317,7 @@ void sidecar_tick(struct sidecar *sidecar)
 {
     if (!worker_publishes(sidecar->worker))
         return;
-    note_breaker(sidecar);
+    sidecar_report_breaker(sidecar);
     if (!worker_draining(sidecar->worker))
-        ask_health(sidecar);
+        sidecar_check_health(sidecar);
 }

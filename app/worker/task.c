@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Tasks: allocated on demand, linked while they run, and put aside for the next use when they end,
+ * so that a steady worker calls malloc rarely. The list of running tasks serves two purposes: the
+ * worker is idle when it is empty, and at exit whatever still runs is freed. */
 #include "app/worker/task.h"
 
 #include <stdlib.h>
 
+/* Bytes of a task's arena, at first and at most; ended tasks whose memory is retained. */
 enum { ARENA_FIRST = 16384, ARENA_CAP = 128 << 20, SPARE_MAX = 64 };
 
-static struct task *new_task(void)
+static struct task *task_new(void)
 {
     struct task *task = calloc(1, sizeof(*task));
 
@@ -18,7 +22,7 @@ static struct task *new_task(void)
     return NULL;
 }
 
-static void free_task(struct task *task)
+static void task_free(struct task *task)
 {
     arena_free(task->arena);
     free(task);
@@ -33,17 +37,17 @@ struct task *task_begin(struct worker_context *w, unsigned shard, void *owner)
         tasks->spare = task->next;
         tasks->spare_count--;
     } else {
-        task = new_task();
+        task = task_new();
         if (!task)
             return NULL;
     }
+    *task = (struct task){.arena = task->arena,
+                          .worker = w,
+                          .owner = owner,
+                          .shard = shard,
+                          .next = tasks->first,
+                          .link = &tasks->first};
     pipeline_init(&task->pipeline, task->arena, task);
-    task->worker = w;
-    task->shard = shard;
-    task->owner = owner;
-    task->data = NULL;
-    task->next = tasks->first;
-    task->link = &tasks->first;
     if (task->next)
         task->next->link = &task->next;
     tasks->first = task;
@@ -70,7 +74,7 @@ void task_end(struct task *task)
     tasks->count--;
     arena_reset(task->arena);
     if (tasks->spare_count >= SPARE_MAX) {
-        free_task(task);
+        task_free(task);
         return;
     }
     task->next = tasks->spare;
@@ -83,18 +87,18 @@ bool task_failed(const struct task *task)
     return task->pipeline.status != PIPELINE_COMPLETE;
 }
 
-static void free_all(struct task *task)
+static void task_free_list(struct task *task)
 {
     while (task) {
         struct task *next = task->next;
 
-        free_task(task);
+        task_free(task);
         task = next;
     }
 }
 
 void tasks_release(struct tasks *tasks)
 {
-    free_all(tasks->first);
-    free_all(tasks->spare);
+    task_free_list(tasks->first);
+    task_free_list(tasks->spare);
 }
