@@ -67,26 +67,28 @@ static const struct {
     size_t offset;
     bool unique;
 } parameter_table[] = {
-    /* clang-format off */
-    {STR_INIT("REQUEST_URI"),                   offsetof(struct parameters, uri), true},
-    {STR_INIT("DOCUMENT_URI"),                  offsetof(struct parameters, normalized_uri), true},
-    {STR_INIT("CONTENT_LENGTH"),                offsetof(struct parameters, length), true},
-    {STR_INIT("CONTENT_TYPE"),                  offsetof(struct parameters, request.content_type), true},
-    {STR_INIT("HTTP_AUTHORIZATION"),            offsetof(struct parameters, request.authorization), true},
-    {STR_INIT("REQUEST_ID"),                    offsetof(struct parameters, request.request_id), true},
-    {STR_INIT("HTTP_TRACEPARENT"),              offsetof(struct parameters, request.traceparent), false},
-    {STR_INIT("HTTP_TRACESTATE"),               offsetof(struct parameters, request.tracestate), false},
-    {STR_INIT("HTTP_IDEMPOTENCY_KEY"),          offsetof(struct parameters, request.idempotency_key), true},
-    {STR_INIT("HTTP_DAPR_API_TOKEN"),           offsetof(struct parameters, request.api_token), true},
-    {STR_INIT("HTTP_ACCEPT"),                   offsetof(struct parameters, request.accept), false},
-    {STR_INIT("HTTP_X_EXPERIENCE_API_VERSION"), offsetof(struct parameters, request.xapi_version), true},
-    {STR_INIT("HTTP_CE_ID"),                    offsetof(struct parameters, request.ce_id), true},
-    {STR_INIT("HTTP_CE_SOURCE"),                offsetof(struct parameters, request.ce_source), true},
-    {STR_INIT("HTTP_CE_SPECVERSION"),           offsetof(struct parameters, request.ce_specversion), true},
-    {STR_INIT("HTTP_CE_TYPE"),                  offsetof(struct parameters, request.ce_type), true},
-    {STR_INIT("HTTP_CE_SUBJECT"),               offsetof(struct parameters, request.ce_subject), true},
-    {STR_INIT("HTTP_CE_TIME"),                  offsetof(struct parameters, request.ce_time), true},
-    {STR_INIT("HTTP_CE_DATACONTENTTYPE"),       offsetof(struct parameters, request.ce_datacontenttype), true},
+/* clang-format off */
+#define REQUEST(field) offsetof(struct parameters, request.field)
+    {STR_INIT("REQUEST_URI"), offsetof(struct parameters, uri), true},
+    {STR_INIT("DOCUMENT_URI"), offsetof(struct parameters, normalized_uri), true},
+    {STR_INIT("CONTENT_LENGTH"), offsetof(struct parameters, length), true},
+    {STR_INIT("CONTENT_TYPE"),                  REQUEST(content_type), true},
+    {STR_INIT("HTTP_AUTHORIZATION"),            REQUEST(authorization), true},
+    {STR_INIT("REQUEST_ID"),                    REQUEST(request_id), true},
+    {STR_INIT("HTTP_TRACEPARENT"),              REQUEST(traceparent), false},
+    {STR_INIT("HTTP_TRACESTATE"),               REQUEST(tracestate), false},
+    {STR_INIT("HTTP_IDEMPOTENCY_KEY"),          REQUEST(idempotency_key), true},
+    {STR_INIT("HTTP_DAPR_API_TOKEN"),           REQUEST(api_token), true},
+    {STR_INIT("HTTP_ACCEPT"),                   REQUEST(accept), false},
+    {STR_INIT("HTTP_X_EXPERIENCE_API_VERSION"), REQUEST(xapi_version), true},
+    {STR_INIT("HTTP_CE_ID"),                    REQUEST(ce_id), true},
+    {STR_INIT("HTTP_CE_SOURCE"),                REQUEST(ce_source), true},
+    {STR_INIT("HTTP_CE_SPECVERSION"),           REQUEST(ce_specversion), true},
+    {STR_INIT("HTTP_CE_TYPE"),                  REQUEST(ce_type), true},
+    {STR_INIT("HTTP_CE_SUBJECT"),               REQUEST(ce_subject), true},
+    {STR_INIT("HTTP_CE_TIME"),                  REQUEST(ce_time), true},
+    {STR_INIT("HTTP_CE_DATACONTENTTYPE"),       REQUEST(ce_datacontenttype), true},
+#undef REQUEST
     /* clang-format on */
 };
 enum { PARAMETERS = sizeof(parameter_table) / sizeof(parameter_table[0]) };

@@ -13,6 +13,7 @@
 
 enum { BACKLOG = 1024 };
 
+/* False also for a descriptor that is closed or not a socket. */
 static bool listener_is_listening(int fd)
 {
     int listening = 0;
@@ -45,6 +46,7 @@ static int listener_create(const char *path)
     return -1;
 }
 
+/* A socket that was passed by the supervisor takes precedence over FCGI_LISTEN. */
 int listener_open(const char *path)
 {
     int fd;

@@ -24,6 +24,7 @@ static int fcgi_check(const struct router *router)
     return valid ? EXIT_SUCCESS : process_fail_slowly(PROCESS_WRONG_CONFIG);
 }
 
+/* The listener comes first: without it there is no reason to read the configuration. */
 static int fcgi_serve(const struct router *router)
 {
     struct engine engine;

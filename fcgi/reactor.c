@@ -49,6 +49,7 @@ struct reactor {
     size_t arena_count;
 };
 
+/* Retains the arena for the next request. */
 static void reactor_return_arena(struct reactor *r, struct arena *arena)
 {
     arena_reset(arena);
@@ -71,6 +72,7 @@ static void reactor_add(struct reactor *r, struct connection *c)
     r->count++;
 }
 
+/* The connection is closed already; it is freed at the end of the iteration. */
 static void reactor_remove(struct reactor *r, struct connection *c)
 {
     ev_io_stop(r->loop, &c->watcher);
@@ -92,6 +94,7 @@ static void reactor_free_removed(struct reactor *r)
     }
 }
 
+/* Waits for the next request on the connection. */
 static void reactor_watch(struct reactor *r, struct connection *c)
 {
     if (c->watched)
@@ -100,6 +103,7 @@ static void reactor_watch(struct reactor *r, struct connection *c)
     ev_io_start(r->loop, &c->watcher);
 }
 
+/* A request has started to arrive: reads all of it (with a timeout) and starts to process it. */
 static void reactor_on_readable(struct ev_loop *loop, ev_io *watcher, int events)
 {
     struct connection *c = (struct connection *)watcher->data;
@@ -126,6 +130,7 @@ static void reactor_on_readable(struct ev_loop *loop, ev_io *watcher, int events
     dispatch_begin(&r->dispatch, &c->exchange);
 }
 
+/* A long response is sent in parts. */
 static bool reactor_on_chunk(struct exchange *x)
 {
     return connection_send_chunk(x->connection);
@@ -134,20 +139,17 @@ static bool reactor_on_chunk(struct exchange *x)
 /* A busy connection would never become idle, and be cut off in the middle of a request when the
  * time is over: so in the last quarter of draining each response is the last one of its connection.
  */
-static bool reactor_must_close(const struct reactor *r)
-{
-    int64_t quarter_us = r->engine->config.drain_timeout_s * INT64_C(250000);
-
-    return r->drain_until_us && clock_monotonic_us() >= r->drain_until_us - quarter_us;
-}
-
 static void reactor_on_finished(struct exchange *x)
 {
     struct connection *c = x->connection;
+    const struct reactor *r = c->reactor;
+    int64_t quarter_us = r->engine->config.drain_timeout_s * INT64_C(250000);
+    bool last = r->drain_until_us && clock_monotonic_us() >= r->drain_until_us - quarter_us;
 
-    (void)connection_send_response(c, reactor_must_close(c->reactor));
+    (void)connection_send_response(c, last);
 }
 
+/* The exchange is no longer used: its connection is idle, unless it was closed meanwhile. */
 static void reactor_on_released(struct exchange *x)
 {
     struct connection *c = x->connection;
@@ -172,6 +174,7 @@ static void reactor_pause_listening(struct reactor *r)
     r->listen_again_us = clock_monotonic_us() + LISTEN_PAUSE_US;
 }
 
+/* Called in every iteration. */
 static void reactor_resume_listening(struct reactor *r)
 {
     if (r->listen_again_us && !r->drain_until_us && clock_monotonic_us() >= r->listen_again_us) {
@@ -229,6 +232,7 @@ static int reactor_connections_max(const struct config *config)
 
 /* ---- draining ---- */
 
+/* Stops accepting; connections go on until the web server closes them. */
 static void reactor_drain(struct reactor *r, const char *reason)
 {
     struct engine *engine = r->engine;
@@ -300,6 +304,7 @@ static bool reactor_iterate(struct reactor *r)
     return has_more || next_us == 0;
 }
 
+/* Connections that are left after DRAIN_TIMEOUT_S are cut off. */
 static void reactor_release(struct reactor *r)
 {
     while (r->connections) {
@@ -313,19 +318,6 @@ static void reactor_release(struct reactor *r)
     while (r->arena_count > 0)
         arena_free(r->arenas[--r->arena_count]);
     ev_loop_destroy(r->loop);
-}
-
-/* The watchdog measures iterations; the time in which the loop sleeps does not count. */
-static void reactor_before_sleep(struct ev_loop *loop) EV_THROW
-{
-    (void)loop;
-    watchdog_disarm();
-}
-
-static void reactor_after_sleep(struct ev_loop *loop) EV_THROW
-{
-    (void)loop;
-    watchdog_arm();
 }
 
 int reactor_run(struct engine *engine, int listener)
@@ -344,8 +336,7 @@ int reactor_run(struct engine *engine, int listener)
     (void)fcntl(listener, F_SETFL, fcntl(listener, F_GETFL) | O_NONBLOCK);
     ev_io_init(&r.listener, reactor_on_listener, listener, EV_READ);
     ev_io_start(r.loop, &r.listener);
-    watchdog_start(engine->config.request_deadline_s);
-    ev_set_loop_release_cb(r.loop, reactor_before_sleep, reactor_after_sleep);
+    watchdog_start(r.loop, engine->config.request_deadline_s);
     while (!reactor_drained(&r))
         ev_run(r.loop, reactor_iterate(&r) ? EVRUN_NOWAIT : EVRUN_ONCE);
     signal_watch_stop(&r.signals);

@@ -13,6 +13,7 @@
 #include "app/base/ids.h"
 #include "app/runtime/seccomp.h"
 
+/* SIG_SETMASK: signals that the parent had blocked are not blocked here. */
 void process_set_signals(void)
 {
     static const int blocked[] = {SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGHUP};
@@ -26,6 +27,7 @@ void process_set_signals(void)
     (void)signal(SIGUSR2, SIG_IGN);
 }
 
+/* Of a process that is not dumpable, only root can read /proc/PID/mem or attach by ptrace. */
 void process_disable_dumps(void)
 {
     static const struct rlimit none = {0, 0};
@@ -58,6 +60,7 @@ int process_fail_slowly(enum process_exit status)
     return (int)status;
 }
 
+/* --check has to be the only argument. */
 bool process_check_requested(int argc, char *const argv[])
 {
     return argc == 2 && strcmp(argv[1], "--check") == 0;

@@ -7,6 +7,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+/* Reads all signals that are pending; the descriptor does not block. */
 static void signal_watch_on_readable(struct ev_loop *loop, ev_io *io, int events)
 {
     const struct signal_watch *w = io->data;
@@ -18,6 +19,7 @@ static void signal_watch_on_readable(struct ev_loop *loop, ev_io *io, int events
         w->on_signal(w->owner, (int)info.ssi_signo);
 }
 
+/* The signals are those that the thread has blocked: no list to keep in step with process.c. */
 void signal_watch_start(struct signal_watch *w, struct ev_loop *loop,
                         void (*on_signal)(void *owner, int number), void *owner)
 {

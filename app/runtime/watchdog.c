@@ -15,6 +15,23 @@ enum { CHECK_INTERVAL_US = 500000 };
 /* Monotonic; 0: the loop sleeps. At file scope, because a process has one loop and one watchdog. */
 static _Atomic int64_t iteration_start_us;
 
+static void watchdog_set_start(int64_t us)
+{
+    atomic_store_explicit(&iteration_start_us, us, memory_order_relaxed);
+}
+
+static void watchdog_before_sleep(struct ev_loop *loop) EV_THROW
+{
+    (void)loop;
+    watchdog_set_start(0);
+}
+
+static void watchdog_after_sleep(struct ev_loop *loop) EV_THROW
+{
+    (void)loop;
+    watchdog_set_start(clock_monotonic_us());
+}
+
 /* The thread uses nothing of the engine: the loop may be stuck with any lock held. */
 static void *watchdog_thread(void *seconds)
 {
@@ -30,7 +47,7 @@ static void *watchdog_thread(void *seconds)
 
         /* a late check: the whole process was stopped (SIGSTOP), so the iteration starts again */
         if (start_us && now_us - last_check_us > INT64_C(4) * CHECK_INTERVAL_US)
-            watchdog_arm();
+            watchdog_set_start(now_us);
         else if (start_us && now_us - start_us > limit_us) {
             (void)!write(STDERR_FILENO, message, sizeof(message) - 1);
             _exit(EXIT_FAILURE);
@@ -41,21 +58,12 @@ static void *watchdog_thread(void *seconds)
     return NULL;
 }
 
-void watchdog_start(int seconds)
+void watchdog_start(struct ev_loop *loop, int seconds)
 {
     pthread_t thread;
 
     /* NOLINTNEXTLINE(performance-no-int-to-ptr): a number, passed through */
     if (pthread_create(&thread, NULL, watchdog_thread, (void *)(intptr_t)seconds) == 0)
         (void)pthread_detach(thread);
-}
-
-void watchdog_arm(void)
-{
-    atomic_store_explicit(&iteration_start_us, clock_monotonic_us(), memory_order_relaxed);
-}
-
-void watchdog_disarm(void)
-{
-    atomic_store_explicit(&iteration_start_us, 0, memory_order_relaxed);
+    ev_set_loop_release_cb(loop, watchdog_before_sleep, watchdog_after_sleep);
 }

@@ -5,10 +5,11 @@
 #ifndef RUNTIME_WATCHDOG_H
 #define RUNTIME_WATCHDOG_H
 
-/* Starts the thread; seconds is the limit for one iteration. If no thread can be created, the
- * process runs without a watchdog. To be called once. */
-void watchdog_start(int seconds);
-void watchdog_arm(void);    /* an iteration starts */
-void watchdog_disarm(void); /* the loop sleeps: any length of time is right */
+#include <ev.h>
+
+/* Starts the thread; seconds is the limit for one iteration of loop. The time in which the loop
+ * sleeps does not count. Without memory for a thread the process runs without a watchdog. To be
+ * called once, because it takes the release callbacks of the loop (ev_set_loop_release_cb). */
+void watchdog_start(struct ev_loop *loop, int seconds);
 
 #endif

@@ -29,7 +29,7 @@ struct worker_context {
 
 /* engine and loop must live as long as the context. */
 void worker_context_init(struct worker_context *w, struct engine *engine, struct ev_loop *loop);
-/* Reads both clocks. The next iteration follows within a second, whatever the subsystems want. */
+/* Reads both clocks. The next iteration follows within a second, even if no subsystem wants it. */
 void worker_start_iteration(struct worker_context *w);
 /* Makes the next iteration start at us (monotonic) or earlier. */
 void worker_wake_at(struct worker_context *w, int64_t us);

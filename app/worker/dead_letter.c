@@ -18,6 +18,7 @@ struct dead_letter_state {
     struct str letter_id;
 };
 
+/* Puts back the data of the caller before calling it. */
 static void dead_letter_end(struct task *task, enum dead_letter_result result)
 {
     const struct dead_letter_state *state = task->data;
@@ -26,6 +27,7 @@ static void dead_letter_end(struct task *task, enum dead_letter_result result)
     state->done(task, result);
 }
 
+/* The text as a JSON string with quotes; p is NULL without memory. */
 static struct str dead_letter_quote(struct arena *arena, struct str text)
 {
     struct buf out;
@@ -49,37 +51,22 @@ static struct command *dead_letter_queue_add(struct pipeline *pipeline,
     return dead_letter_cmd_add(pipeline, item->reason, item->source, payload, now_ms);
 }
 
+/* The entry was erased meanwhile, and its letter has been removed again. */
 static void dead_letter_on_removed(struct task *task)
 {
     dead_letter_end(task, task_failed(task) ? DEAD_LETTER_FAILED : DEAD_LETTER_ENTRY_GONE);
 }
 
-static void dead_letter_look_for_entry(struct task *task, task_on_replies *on_replies)
+static void dead_letter_on_look(struct task *task);
+
+/* Queries whether the entry is still in its stream. */
+static void dead_letter_look(struct task *task)
 {
     struct dead_letter_state *state = task->data;
 
     pipeline_clear(&task->pipeline);
     state->command = stream_cmd_has_entry(&task->pipeline, state->item.stream, state->item.id);
-    task_submit(task, on_replies);
-}
-
-static void dead_letter_on_second_look(struct task *task)
-{
-    const struct dead_letter_state *state = task->data;
-    bool has_entry;
-
-    if (task_failed(task) || !stream_parse_has_entry(state->command, &has_entry)) {
-        dead_letter_end(task, DEAD_LETTER_FAILED);
-        return;
-    }
-    if (has_entry) {
-        dead_letter_end(task, DEAD_LETTER_STORED);
-        return;
-    }
-    pipeline_clear(&task->pipeline);
-    (void)dead_letter_cmd_remove(&task->pipeline, state->letter_id);
-    erasure_cmd_rebuild_stream(&task->pipeline, key_dead_letters);
-    task_submit(task, dead_letter_on_removed);
+    task_submit(task, dead_letter_on_look);
 }
 
 static void dead_letter_on_added(struct task *task)
@@ -89,25 +76,33 @@ static void dead_letter_on_added(struct task *task)
     if (task_failed(task) || reply_text(state->command->reply, &state->letter_id) != REPLY_OK)
         dead_letter_end(task, DEAD_LETTER_FAILED);
     else
-        dead_letter_look_for_entry(task, dead_letter_on_second_look);
+        dead_letter_look(task);
 }
 
-static void dead_letter_on_first_look(struct task *task)
+/* After the first look there is no letter yet: letter_id.p is NULL. */
+static void dead_letter_on_look(struct task *task)
 {
     struct dead_letter_state *state = task->data;
-    bool has_entry;
+    bool has_letter = state->letter_id.p != NULL, has_entry;
 
     if (task_failed(task) || !stream_parse_has_entry(state->command, &has_entry)) {
         dead_letter_end(task, DEAD_LETTER_FAILED);
         return;
     }
-    if (!has_entry) {
-        dead_letter_end(task, DEAD_LETTER_ENTRY_GONE);
+    if (has_entry == has_letter) { /* the entry is there after the letter was, or never was */
+        dead_letter_end(task, has_entry ? DEAD_LETTER_STORED : DEAD_LETTER_ENTRY_GONE);
         return;
     }
     pipeline_clear(&task->pipeline);
-    state->command = dead_letter_queue_add(&task->pipeline, &state->item, task->worker->now_ms);
-    task_submit(task, dead_letter_on_added);
+    if (has_entry) {
+        state->command = dead_letter_queue_add(&task->pipeline, &state->item, task->worker->now_ms);
+        task_submit(task, dead_letter_on_added);
+    } else {
+        /* XDEL leaves the bytes in the stream until its node is freed: so it is rebuilt */
+        (void)dead_letter_cmd_remove(&task->pipeline, state->letter_id);
+        erasure_cmd_rebuild_stream(&task->pipeline, key_dead_letters);
+        task_submit(task, dead_letter_on_removed);
+    }
 }
 
 void dead_letter_put(struct task *task, const struct dead_letter_item *item, dead_letter_done *done)
@@ -120,5 +115,5 @@ void dead_letter_put(struct task *task, const struct dead_letter_item *item, dea
     }
     *state = (struct dead_letter_state){.item = *item, .done = done, .caller_data = task->data};
     task->data = state;
-    dead_letter_look_for_entry(task, dead_letter_on_first_look);
+    dead_letter_look(task);
 }

@@ -59,16 +59,6 @@ static void erasures_start_rewrite(struct task *task)
 
 static void erasures_next(struct task *task);
 
-static void erasures_log_completed(const struct erasures *erasures)
-{
-    struct log *log = erasures->worker->engine->log;
-    char hash[LOG_HASH_SIZE];
-
-    log_hash(log, erasures->erase.student, hash);
-    jw_text(log_begin(log, LOG_WARNING, "erasure.completed"), "student", hash);
-    log_end(log);
-}
-
 /* If registering fails (Redis is full), the erasure stays the oldest of those that are read. */
 static void erasures_on_registered(struct task *task)
 {
@@ -103,14 +93,19 @@ static void erasures_end_erase(struct task *task, bool completed)
 static void erasures_step(struct task *task)
 {
     struct erasures *erasures = task->owner;
+    struct log *log = task->worker->engine->log;
     struct problem p = {.code = PROBLEM_NONE};
+    char hash[LOG_HASH_SIZE];
 
     if (erase_step(&erasures->erase, &task->pipeline, &p) == STEP_MORE) {
         task_submit(task, erasures_step);
         return;
     }
-    if (p.code == PROBLEM_NONE)
-        erasures_log_completed(erasures);
+    if (p.code == PROBLEM_NONE) {
+        log_hash(log, erasures->erase.student, hash);
+        jw_text(log_begin(log, LOG_WARNING, "erasure.completed"), "student", hash);
+        log_end(log);
+    }
     erasures_end_erase(task, p.code == PROBLEM_NONE);
 }
 
@@ -135,6 +130,7 @@ static void erasures_start_erase(struct task *task)
         erasures_end_erase(task, false);
 }
 
+/* Continues the run: with the next student, or with the rewrite after the last one. */
 static void erasures_next(struct task *task)
 {
     const struct erasures *erasures = task->owner;
@@ -201,8 +197,7 @@ void erasures_tick(struct erasures *erasures)
     int64_t before_ms = erasures->worker->now_ms - MIN_AGE_MS;
     struct task *task;
 
-    if (worker_draining(erasures->worker) || !shards_lease_held(erasures->shards, 0) ||
-        !periodic_due(&erasures->schedule))
+    if (worker_draining(erasures->worker) || !shards_lease_held(erasures->shards, 0))
         return;
     task = periodic_begin(&erasures->schedule, 0, erasures);
     if (!task)

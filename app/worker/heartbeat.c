@@ -34,6 +34,7 @@ static bool heartbeat_peer_lives(const struct heartbeat *heartbeat,
     return now_us - ret_peer->last_beat_us < DEAD_AFTER_US;
 }
 
+/* Also removes the dead worker from the consumers of the job queue, if it has no jobs left. */
 static void heartbeat_remove_peer(struct heartbeat *heartbeat, struct str id)
 {
     struct task *task = task_begin(heartbeat->worker, 0, heartbeat);
@@ -46,6 +47,7 @@ static void heartbeat_remove_peer(struct heartbeat *heartbeat, struct str id)
     task_submit(task, task_end);
 }
 
+/* Replaces the list of living peers by those whose beats were read now. */
 static void heartbeat_update_peers(struct heartbeat *heartbeat,
                                    const struct worker_heartbeat *beats, size_t n)
 {
@@ -79,12 +81,9 @@ static void heartbeat_on_replies(struct task *task)
 void heartbeat_tick(struct heartbeat *heartbeat)
 {
     struct worker_context *w = heartbeat->worker;
+    struct task *task = periodic_begin(&heartbeat->schedule, 0, heartbeat);
     struct worker_heartbeat beat;
-    struct task *task;
 
-    if (!periodic_due(&heartbeat->schedule))
-        return;
-    task = periodic_begin(&heartbeat->schedule, 0, heartbeat);
     if (!task)
         return;
     periodic_schedule(&heartbeat->schedule, INTERVAL_US);

@@ -4,6 +4,8 @@
  * are collected after each such call. No function here blocks. */
 #include "app/worker/http.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "app/base/public_address.h"
@@ -65,6 +67,7 @@ static curl_socket_t http_open_public(void *own, curlsocktype purpose,
     return CURL_SOCKET_BAD;
 }
 
+/* Calls done for every call that is over. done may start the same call again. */
 static void http_complete_calls(struct http *http)
 {
     const CURLMsg *message;
@@ -85,6 +88,7 @@ static void http_complete_calls(struct http *http)
 
 /* ---- libcurl on libev ---- */
 
+/* A socket of libcurl is readable or writable. */
 static void http_on_socket(struct ev_loop *loop, ev_io *io, int events)
 {
     const struct http_socket *s = io->data;
@@ -98,6 +102,7 @@ static void http_on_socket(struct ev_loop *loop, ev_io *io, int events)
     http_complete_calls(http);
 }
 
+/* The time that libcurl has set has passed: timeouts, retries, delayed starts. */
 static void http_on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct http *http = timer->data;
@@ -184,6 +189,27 @@ void http_free(struct http *http)
 }
 
 /* ---- calls ---- */
+
+/* Erases its copy of the text, which may be a token; libcurl's copy lives until the headers do. */
+bool http_add_header(struct curl_slist **headers, const char *format, ...)
+{
+    struct curl_slist *longer;
+    va_list args;
+    char *text;
+    int n;
+
+    va_start(args, format);
+    n = vasprintf(&text, format, args);
+    va_end(args);
+    if (n < 0)
+        return false;
+    longer = curl_slist_append(*headers, text);
+    explicit_bzero(text, (size_t)n);
+    free(text);
+    if (longer)
+        *headers = longer;
+    return longer != NULL;
+}
 
 static void http_set_options(struct http_call *call)
 {

@@ -23,7 +23,7 @@ struct http_call {
     const char *ca_file;   /* NULL: the certificate authorities of the system */
     size_t response_max;   /* bytes; a longer response ends the call; 0: no limit */
     /* For URLs that come from clients: connects only to public addresses (address_is_public),
-     * whatever the host name resolves to, and never uses a connection again. */
+     * also if the host name resolves to others, and never uses a connection again. */
     bool public_only;
     /* Called when the connection is established and nothing was sent; false cancels the call. May
      * be NULL. */
@@ -47,6 +47,10 @@ struct http *http_new(struct ev_loop *loop, long connections);
 void http_free(struct http *http);
 /* Returns false without memory: done is not called then. */
 bool http_call_begin(struct http *http, struct http_call *call);
+/* Appends a header, formatted as by printf. Returns false without memory; *headers is intact then.
+ */
+bool http_add_header(struct curl_slist **headers, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 /* Frees what a call that is not running has retained for its next start. */
 void http_call_release(struct http_call *call);
 

@@ -6,7 +6,7 @@
  *
  * A finished job is replaced by the job of the chunk BATCH_LANES further on, so that many batches
  * progress side by side. Storing the last result ends the batch. */
-#include "app/worker/job_batch.h"
+#include "app/worker/job_kinds.h"
 
 #include "app/http/json.h"
 #include "app/service/record.h"
@@ -38,6 +38,7 @@ struct batch_job {
 
 /* ---- the batch ---- */
 
+/* Scripts report the batch after their change; a change of its status is counted once. */
 static void batch_apply_update(struct worker_context *w, struct batch_job *b,
                                const struct batch_update *update)
 {
@@ -57,14 +58,12 @@ static void batch_apply_update(struct worker_context *w, struct batch_job *b,
 bool job_parse_batch_body(struct job *job, struct batch_body *ret)
 {
     static const struct rule rules[] = {
-        {.name = "batch",
-         .type = RULE_ID,
-         .required = true,
+        /* clang-format off */
+        {.name = "batch", .type = RULE_ID, .required = true,
          .offset = offsetof(struct batch_body, batch)},
-        {.name = "from",
-         .type = RULE_INT,
-         .max = BATCH_STUDENTS_MAX - 1,
+        {.name = "from", .type = RULE_INT, .max = BATCH_STUDENTS_MAX - 1,
          .offset = offsetof(struct batch_body, from)},
+        /* clang-format on */
         {0},
     };
     struct problem p = {.code = PROBLEM_NONE};
@@ -79,6 +78,7 @@ bool job_parse_batch_body(struct job *job, struct batch_body *ret)
     return false;
 }
 
+/* The follow-up replaces this job in the queue, in the script that finishes it. */
 static void batch_set_follow_up(struct job *job, struct str kind, struct str batch, int64_t from)
 {
     job->follow_up.kind = kind;
@@ -139,6 +139,7 @@ static void batch_step_unit(struct worker_context *w, struct job *job, struct ba
         batch_end_unit(w, job->state, u);
 }
 
+/* The record is a statement of given components, or a recomputation from stored evidence. */
 static void batch_start_unit(struct worker_context *w, struct job *job, struct batch_unit *u)
 {
     struct batch_job *b = job->state;
@@ -165,6 +166,7 @@ static void batch_start_unit(struct worker_context *w, struct job *job, struct b
 
 /* ---- the chunk ---- */
 
+/* The first round trip marks the batch as started, and reads the students without a result. */
 static bool batch_start(struct worker_context *w, struct job *job)
 {
     struct arena *arena = job->task->arena;

@@ -4,7 +4,7 @@
  * is a client's input: it is checked against the configuration again, and the address is checked
  * when the connection is made (hazards W13). A redirect is a failure like any other status but 2xx.
  */
-#include "app/worker/job_callback.h"
+#include "app/worker/job_kinds.h"
 
 #include <stdio.h>
 
@@ -12,13 +12,10 @@
 #include "app/obs/trace.h"
 #include "app/service/batch_json.h"
 #include "app/service/callback.h"
-#include "app/worker/job_batch.h"
-
 enum {
     CALLBACK_TIMEOUT_MS = 5000,
     CALLBACK_RESPONSE_MAX = 64 << 10,
     CALLBACKS_AT_ONCE = JOBS_AT_ONCE / 4, /* slow receivers must not occupy all places for jobs */
-    HEADER_SIZE = 160,
 };
 
 struct callback_job {
@@ -33,6 +30,7 @@ static enum step callback_fail(struct job *job, enum problem_code code, const ch
     return STEP_DONE;
 }
 
+/* The first round trip reads the batch, of which the job has only the id. */
 static enum step callback_start(struct job *job)
 {
     struct callback_job *c = job->state = arena_zalloc(job->task->arena, sizeof(*c));
@@ -63,38 +61,25 @@ static struct str callback_status_json(struct arena *arena, struct str id,
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
-static bool callback_add_header(struct job *job, const char *name, const char *value)
-{
-    char header[HEADER_SIZE];
-    struct curl_slist *headers;
-
-    (void)snprintf(header, sizeof(header), "%s: %s", name, value);
-    headers = curl_slist_append(job->headers, header);
-    if (headers)
-        job->headers = headers;
-    return headers != NULL;
-}
-
 /* X-Signature-256 covers the timestamp in seconds and the body: see callback_sign. */
 static bool callback_set_headers(struct worker_context *w, struct job *job,
                                  const struct batch *batch, struct str body)
 {
-    char timestamp[24], hex[DIGEST_HEX_SIZE], signature[sizeof("sha256=") + DIGEST_HEX_SIZE];
-    char traceparent[TRACEPARENT_SIZE];
+    char timestamp[24], signature[DIGEST_HEX_SIZE], traceparent[TRACEPARENT_SIZE];
+    struct curl_slist **headers = &job->headers;
     struct trace trace;
 
     (void)snprintf(timestamp, sizeof(timestamp), "%lld", (long long)w->now_ms / 1000);
-    if (!callback_sign(&w->engine->config, str_of(timestamp), body, hex))
+    if (!callback_sign(&w->engine->config, str_of(timestamp), body, signature))
         return false;
-    (void)snprintf(signature, sizeof(signature), "sha256=%s", hex);
     trace_begin(&trace, batch->traceparent, (struct str){0});
     trace_print(&trace, traceparent);
-    return callback_add_header(job, "Content-Type", "application/json") &&
-           callback_add_header(job, "User-Agent", SERVICE_NAME) &&
-           callback_add_header(job, "X-Timestamp", timestamp) &&
-           callback_add_header(job, "X-Signature-256", signature) &&
-           callback_add_header(job, "traceparent", traceparent) &&
-           callback_add_header(job, "Expect", ""); /* no wait for "100 Continue" */
+    return http_add_header(headers, "Content-Type: application/json") &&
+           http_add_header(headers, "User-Agent: " SERVICE_NAME) &&
+           http_add_header(headers, "X-Timestamp: %s", timestamp) &&
+           http_add_header(headers, "X-Signature-256: sha256=%s", signature) &&
+           http_add_header(headers, "traceparent: %s", traceparent) &&
+           http_add_header(headers, "Expect:"); /* no wait for "100 Continue" */
 }
 
 static enum step callback_call(struct worker_context *w, struct job *job, const struct batch *batch)
@@ -120,6 +105,7 @@ static enum step callback_call(struct worker_context *w, struct job *job, const 
     return c->called ? STEP_MORE : callback_fail(job, PROBLEM_SERVICE_UNAVAILABLE, "no memory");
 }
 
+/* Decides by the batch as it is now: it may be gone, or its callback forbidden meanwhile. */
 static enum step callback_on_batch(struct worker_context *w, struct job *job)
 {
     struct callback_job *c = job->state;

@@ -2,7 +2,7 @@
 /* The job kind "event": a learning event that became a dead letter and is tried again (mastery-ctl
  * dead retry), bare or in a CloudEvent. It is processed as if it had just arrived; the event id
  * makes sure that it counts once. */
-#include "app/worker/job_event.h"
+#include "app/worker/job_kinds.h"
 
 #include "app/http/json.h"
 #include "app/ingest/cloudevent.h"

@@ -18,6 +18,7 @@ static const int64_t RENEW_INTERVAL_US = 1000000;
 static const int64_t CLAIM_IDLE_MS = 10000; /* ten missed renewals: the job's worker is dead */
 static const int64_t FIRST_PAUSE_MS = 500;  /* before the second attempt; then four times longer */
 
+/* attempts: those that failed, including deaths of workers. */
 static bool job_is_exhausted(const struct job *job, int64_t attempts)
 {
     return attempts >= job->jobs->kinds[job->kind].attempts_max;
@@ -30,6 +31,7 @@ static void job_count(const struct job *job, unsigned label)
 
 /* ---- the end of a job ---- */
 
+/* Frees libcurl's handle: the next job in this place may be of another kind. */
 static void job_release_call(struct job *job)
 {
     http_call_release(&job->call);
@@ -49,6 +51,7 @@ static void job_on_ended(struct task *task)
     job->jobs->next_read_us = 0; /* there is capacity: read at once */
 }
 
+/* Removes the job from the queue; a follow-up job takes its place in the same script. */
 static void job_finish(struct job *job)
 {
     struct pipeline *pipeline = &job->task->pipeline;
@@ -62,17 +65,7 @@ static void job_finish(struct job *job)
     task_submit(job->task, job_on_ended);
 }
 
-static void job_log_dead(const struct job *job)
-{
-    struct log *log = job->jobs->worker->engine->log;
-    struct jw *jw = log_begin(log, LOG_ERROR, "job.dead");
-
-    jw_str(jw, "kind", job->queued.kind);
-    jw_text(jw, "consequence", "kept as a dead letter");
-    log_end(log);
-    job_count(job, LABEL_DEAD);
-}
-
+/* Lets the kind of the job update what depends on it. Unknown kinds have nothing. */
 static void job_call_on_dead_letter(struct job *job)
 {
     const struct jobs *jobs = job->jobs;
@@ -98,13 +91,20 @@ static void job_on_dependents_updated(struct task *task)
 static void job_on_dead_letter_stored(struct task *task, enum dead_letter_result result)
 {
     struct job *job = task->data;
+    struct log *log = task->worker->engine->log;
+    struct jw *jw;
 
     if (result == DEAD_LETTER_FAILED) {
         job_on_ended(task);
         return;
     }
-    if (result == DEAD_LETTER_STORED)
-        job_log_dead(job);
+    if (result == DEAD_LETTER_STORED) {
+        job_count(job, LABEL_DEAD);
+        jw = log_begin(log, LOG_ERROR, "job.dead");
+        jw_str(jw, "kind", job->queued.kind);
+        jw_text(jw, "consequence", "kept as a dead letter");
+        log_end(log);
+    }
     pipeline_clear(&task->pipeline);
     job_call_on_dead_letter(job);
     if (task->pipeline.count > 0)
@@ -113,6 +113,7 @@ static void job_on_dead_letter_stored(struct task *task, enum dead_letter_result
         job_finish(job);
 }
 
+/* The follow-up of a job that fails is dropped; on_dead_letter may set another one. */
 static void job_put_dead_letter(struct job *job, struct str reason)
 {
     struct arena *arena = job->task->arena;
@@ -128,6 +129,7 @@ static void job_put_dead_letter(struct job *job, struct str reason)
     dead_letter_put(job->task, &item, job_on_dead_letter_stored);
 }
 
+/* The pauses are 0.5, 2, 8 and then always 32 s. */
 static void job_retry_later(struct job *job)
 {
     const struct worker_context *w = job->jobs->worker;
@@ -166,30 +168,26 @@ static void job_end(struct job *job)
 
 /* ---- steps ---- */
 
-static void job_on_replies(struct task *task);
-
-static void job_run_step(struct job *job)
+/* Calls the step function of the job's kind: at first, and after each round trip or response. */
+static void job_run_step(struct task *task)
 {
+    struct job *job = task->data;
     const struct jobs *jobs = job->jobs;
 
     if (jobs->kinds[job->kind].step(jobs->worker, job) != STEP_MORE ||
         job->problem.code != PROBLEM_NONE)
         job_end(job);
     else if (!job->calling)
-        task_submit(job->task, job_on_replies);
+        task_submit(task, job_run_step);
 }
 
-static void job_on_replies(struct task *task)
-{
-    job_run_step(task->data);
-}
-
+/* The HTTP call of a job is over, successful or not: its step reads the result from job->call. */
 static void job_on_response(struct http_call *call)
 {
     struct job *job = call->owner;
 
     job->calling = false;
-    job_run_step(job);
+    job_run_step(job->task);
 }
 
 bool job_call(struct job *job)
@@ -212,15 +210,6 @@ size_t jobs_active_calls(const struct jobs *jobs)
 
 /* ---- starting ---- */
 
-static unsigned jobs_find_kind(const struct jobs *jobs, struct str name)
-{
-    unsigned i = 0;
-
-    while (i < jobs->kind_count && !str_equal(jobs->kinds[i].name, name))
-        i++;
-    return i;
-}
-
 /* Starts a job in a free place. The texts of queued are copied, since the reply in which they are
  * ends with its task. Without memory nothing happens: the job stays pending, and is claimed. */
 static void jobs_start_job(struct jobs *jobs, struct job *job, const struct queue_job *queued)
@@ -231,7 +220,8 @@ static void jobs_start_job(struct jobs *jobs, struct job *job, const struct queu
     if (!task)
         return;
     task->data = job;
-    job->kind = jobs_find_kind(jobs, queued->kind);
+    while (job->kind < jobs->kind_count && !str_equal(jobs->kinds[job->kind].name, queued->kind))
+        job->kind++;
     job->queued.id = arena_copy(task->arena, queued->id);
     job->queued.kind = arena_copy(task->arena, queued->kind);
     job->queued.body = arena_copy(task->arena, queued->body);
@@ -246,7 +236,7 @@ static void jobs_start_job(struct jobs *jobs, struct job *job, const struct queu
     else if (job_is_exhausted(job, job->queued.attempts))
         job_put_dead_letter(job, STR("every worker that tried it has died"));
     else
-        job_run_step(job);
+        job_run_step(job->task);
 }
 
 /* ---- reading the queue ---- */

@@ -36,6 +36,7 @@ int64_t journal_consume_lag_ms(struct journal *journal)
     return lag_ms;
 }
 
+/* Ends the processing of a shard; its lease may be given back from now on. */
 static void journal_end(struct task *task)
 {
     struct journal *journal = task->owner;
@@ -45,6 +46,7 @@ static void journal_end(struct task *task)
     task_end(task);
 }
 
+/* Nothing was changed, or the script changed all: to process the shard again is safe. */
 static void journal_retry_later(struct task *task)
 {
     struct journal *journal = task->owner;
@@ -54,6 +56,7 @@ static void journal_retry_later(struct task *task)
     journal_end(task);
 }
 
+/* Computes the effects of one entry, or the reason why it cannot be read. */
 static void journal_compute_effects(struct task *task, struct journal_batch *batch, size_t i)
 {
     const struct worker_context *w = task->worker;
@@ -77,6 +80,7 @@ static void journal_compute_effects(struct task *task, struct journal_batch *bat
         batch->lag_ms = w->now_ms - written_ms;
 }
 
+/* processed: the entries that were still in the journal, unreadable ones included. */
 static void journal_count(struct journal *journal, const struct journal_batch *batch,
                           int64_t processed)
 {
@@ -92,6 +96,7 @@ static void journal_count(struct journal *journal, const struct journal_batch *b
         journal->lag_max_ms = batch->lag_ms;
 }
 
+/* The script has removed the entries that were still there and written their effects. */
 static void journal_on_processed(struct task *task)
 {
     struct journal *journal = task->owner;
@@ -164,6 +169,7 @@ static void journal_process(struct task *task)
     task_submit(task, journal_on_processed);
 }
 
+/* journal_last_id advances even if processing fails later: journal_pending covers that. */
 static void journal_on_read(struct task *task)
 {
     struct journal *journal = task->owner;
@@ -185,6 +191,7 @@ static void journal_on_read(struct task *task)
     journal_process(task);
 }
 
+/* Clears journal_pending before reading: entries that arrive from now on set it again. */
 static void journal_begin(struct journal *journal, unsigned shard)
 {
     struct task *task = task_begin(journal->worker, shard, journal);

@@ -59,6 +59,7 @@ static void journal_wait_send(struct journal_wait *wait)
     store_submit(wait->store, &wait->pipeline, wait->worker->now_us);
 }
 
+/* The reply has an element for each journal with new entries: its key and one entry. */
 static void journal_wait_mark_pending(struct journal_wait *wait, const redisReply *reply)
 {
     size_t n;
@@ -75,6 +76,7 @@ static void journal_wait_mark_pending(struct journal_wait *wait, const redisRepl
     wait->next_run_us = wait->worker->now_us + GATHER_US;
 }
 
+/* After an error (Redis is away, or loading) the next XREAD waits a little. */
 static void journal_wait_on_reply(struct journal_wait *wait)
 {
     const struct pipeline *done = store_next_done(wait->store);

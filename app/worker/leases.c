@@ -91,11 +91,8 @@ void leases_tick(struct leases *leases)
     size_t share = worker_draining(leases->worker) ? 0 : (SHARDS + live - 1) / live;
     size_t wanted = leases->shards->held_count;
     unsigned first = leases->rr_cursor;
-    struct task *task;
+    struct task *task = periodic_begin(&leases->schedule, 0, leases);
 
-    if (!periodic_due(&leases->schedule))
-        return;
-    task = periodic_begin(&leases->schedule, 0, leases);
     if (!task)
         return;
     periodic_schedule(&leases->schedule, INTERVAL_US);

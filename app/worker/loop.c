@@ -2,7 +2,7 @@
 /* The process: it owns the context, the event loop and all subsystems, and gives each subsystem the
  * few others that it needs. An iteration processes the replies of the store, lets every subsystem
  * start what is due, sends the queued commands, and sleeps until something is ready or the earliest
- * wake-up. Draining ends when no task is running: whatever a subsystem has started holds a task. */
+ * wake-up. Draining ends when no task is running: all that a subsystem has started holds one. */
 #include "app/worker/loop.h"
 
 #include <assert.h>
@@ -15,9 +15,7 @@
 #include "app/store/store_watch.h"
 #include "app/worker/audit_maintenance.h"
 #include "app/worker/erasures.h"
-#include "app/worker/job_batch.h"
-#include "app/worker/job_callback.h"
-#include "app/worker/job_event.h"
+#include "app/worker/job_kinds.h"
 #include "app/worker/journal_wait.h"
 #include "app/worker/leases.h"
 #include "app/worker/outbox.h"
@@ -57,6 +55,7 @@ struct worker {
 
 /* ---- the subsystems ---- */
 
+/* Initializes every subsystem, and opens what needs memory or a connection. */
 static bool worker_open_subsystems(struct worker *w)
 {
     struct worker_context *context = &w->context;
@@ -102,6 +101,7 @@ static void worker_tick_subsystems(struct worker *w)
     erasures_tick(&w->erasures);
 }
 
+/* HTTP calls end before the jobs and publishers that own them are released. */
 static void worker_close_subsystems(struct worker *w)
 {
     erasures_close(&w->erasures);
@@ -116,6 +116,7 @@ static void worker_close_subsystems(struct worker *w)
 
 /* ---- draining ---- */
 
+/* HUP reads the secrets again; every other signal that is received starts draining. */
 static void worker_on_signal(void *owner, int number)
 {
     struct worker_context *context = owner;
@@ -161,6 +162,7 @@ static void worker_deregister_if_idle(struct worker *w)
     task_submit(task, worker_on_deregistered);
 }
 
+/* True when nothing is left to do, or DRAIN_TIMEOUT_S is over. */
 static bool worker_drained(const struct worker *w)
 {
     return worker_draining(&w->context) && clock_monotonic_us() >= w->context.drain_deadline_us;
@@ -168,26 +170,21 @@ static bool worker_drained(const struct worker *w)
 
 /* ---- the loop ---- */
 
-static void worker_process_replies(struct store *store)
-{
-    struct pipeline *done;
-
-    while ((done = store_next_done(store))) {
-        struct task *task = done->owner;
-
-        task->on_replies(task);
-    }
-}
-
+/* One loop iteration: what the events of the loop have brought is processed here, in this order. */
 static void worker_iterate(struct worker *w)
 {
     struct worker_context *context = &w->context;
     struct engine *engine = context->engine;
+    struct pipeline *done;
     int64_t sleep_us;
 
     worker_start_iteration(context);
     secrets_reload_tick(engine, context->now_us);
-    worker_process_replies(engine->store);
+    while ((done = store_next_done(engine->store))) {
+        struct task *task = done->owner;
+
+        task->on_replies(task);
+    }
     if (!w->deregistered)
         worker_tick_subsystems(w);
     worker_deregister_if_idle(w);
@@ -209,19 +206,6 @@ static void worker_on_timer(struct ev_loop *loop, ev_timer *timer, int events)
     (void)events; /* the iteration that follows does the work */
 }
 
-/* The watchdog measures iterations; the time in which the loop sleeps does not count. */
-static void worker_before_sleep(struct ev_loop *loop) EV_THROW
-{
-    (void)loop;
-    watchdog_disarm();
-}
-
-static void worker_after_sleep(struct ev_loop *loop) EV_THROW
-{
-    (void)loop;
-    watchdog_arm();
-}
-
 static void worker_loop(struct worker *w)
 {
     struct worker_context *context = &w->context;
@@ -231,8 +215,7 @@ static void worker_loop(struct worker *w)
     signal_watch_start(&w->signals, context->loop, worker_on_signal, context);
     store_watch_init(&w->store_watch, context->loop, engine->store);
     ev_init(&w->timer, worker_on_timer);
-    watchdog_start(engine->config.request_deadline_s);
-    ev_set_loop_release_cb(context->loop, worker_before_sleep, worker_after_sleep);
+    watchdog_start(context->loop, engine->config.request_deadline_s);
     jw = log_begin(engine->log, LOG_INFO, "worker.started");
     jw_text(jw, "worker", context->id_text);
     jw_bool(jw, "publishes", worker_publishes(context));

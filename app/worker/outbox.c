@@ -135,15 +135,6 @@ static void outbox_resume_all(struct outbox *outbox)
     }
 }
 
-/* Returns true if the event will never be published; counts the failed attempts. */
-static bool outbox_gives_up(struct outbox_shard *s, const struct publish_result *result)
-{
-    if (result->outcome == PUBLISH_FAILED || result->outcome == PUBLISH_REFUSED)
-        s->failed_attempts++;
-    return result->outcome == PUBLISH_REFUSED ||
-           (result->outcome == PUBLISH_FAILED && s->failed_attempts >= ATTEMPTS_MAX);
-}
-
 static void outbox_on_result(void *owner, unsigned shard, const struct publish_result *result)
 {
     struct outbox *outbox = owner;
@@ -153,7 +144,10 @@ static void outbox_on_result(void *owner, unsigned shard, const struct publish_r
         outbox_resume_all(outbox);
     if (result->outcome == PUBLISH_FAILED || result->outcome == PUBLISH_UNREACHABLE)
         outbox_count(outbox, EVENT_FAILED);
-    if (outbox_gives_up(s, result)) {
+    if (result->outcome == PUBLISH_FAILED || result->outcome == PUBLISH_REFUSED)
+        s->failed_attempts++;
+    if (result->outcome == PUBLISH_REFUSED ||
+        (result->outcome == PUBLISH_FAILED && s->failed_attempts >= ATTEMPTS_MAX)) {
         s->http_status = result->status;
         outbox_put_dead_letter(outbox, shard,
                                arena_printf(s->task->arena, "publish: %ld after %d tries: %s",

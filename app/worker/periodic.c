@@ -20,9 +20,10 @@ bool periodic_due(const struct periodic *p)
 
 struct task *periodic_begin(struct periodic *p, unsigned shard, void *owner)
 {
-    struct task *task = task_begin(p->worker, shard, owner);
+    struct task *task = periodic_due(p) ? task_begin(p->worker, shard, owner) : NULL;
 
-    p->running = task != NULL;
+    if (task)
+        p->running = true;
     return task;
 }
 

@@ -16,7 +16,8 @@ struct periodic {
 void periodic_init(struct periodic *p, struct worker_context *w, int64_t delay_us);
 /* Whether a run is due and none is running. If only the time is missing, the worker wakes then. */
 bool periodic_due(const struct periodic *p);
-/* Starts a run and returns its task; NULL without memory: then the run stays due. */
+/* Starts a run if one is due and returns its task; NULL: not due, or no memory, then it stays due.
+ */
 struct task *periodic_begin(struct periodic *p, unsigned shard, void *owner);
 /* Ends the run and its task, but leaves the time of the next run as it is. */
 void periodic_end(struct periodic *p, struct task *task);

@@ -20,6 +20,7 @@ static const int64_t PASS_INTERVAL_US = INT64_C(86400) * 1000000;
 static const int64_t DEAD_LETTER_AGE_MS = EVENT_AGE_MAX_MS; /* they contain learning events, too */
 static const int64_t OUTBOX_AGE_MS = INT64_C(86400) * 1000;
 
+/* Removes the entries of a stream whose ids are older than before_ms. */
 static void retention_queue_trim(struct pipeline *pipeline, struct str key, int64_t before_ms)
 {
     struct str min_id = arena_printf(pipeline->arena, "%lld", (long long)before_ms);
@@ -44,6 +45,7 @@ static void retention_retry_later(struct task *task)
     periodic_end(&retention->schedule, task);
 }
 
+/* Logs how many keys the pass has found, and schedules the next one. */
 static void retention_end_pass(struct retention *retention)
 {
     struct log *log = retention->worker->engine->log;
@@ -131,6 +133,7 @@ static void retention_on_scanned(struct task *task)
     task_submit(task, scans[scan].on_trimmed);
 }
 
+/* SCAN with MATCH and TYPE: replies may be empty although the scan is not at its end. */
 static void retention_scan(struct retention *retention, struct task *task)
 {
     struct str cursor = arena_copy(task->arena, str_of(retention->cursor));
@@ -169,8 +172,7 @@ void retention_tick(struct retention *retention)
 {
     struct task *task;
 
-    if (worker_draining(retention->worker) || !shards_lease_held(retention->shards, 0) ||
-        !periodic_due(&retention->schedule))
+    if (worker_draining(retention->worker) || !shards_lease_held(retention->shards, 0))
         return;
     task = periodic_begin(&retention->schedule, 0, retention);
     if (!task)

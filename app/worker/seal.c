@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A run seals all held shards in three round trips: read the new records (or, where the end of the
  * chain is unknown, the latest seal), add the seals, store the heads. Adding compares the previous
- * head in the script, so two workers cannot both continue one chain. After any doubt about what
- * Redis has stored, the end of that chain is read again before the next seal. */
+ * head in the script, so two workers cannot both continue one chain. When it is
+ * unknown what Redis has stored, the end of that chain is read again before the next seal. */
 #include "app/worker/seal.h"
 
 #include <stdio.h>
@@ -39,6 +39,7 @@ static void seals_reload_keys(struct seals *seals)
 
 /* ---- logging ---- */
 
+/* mastery-ctl audit verify compares such lines with the chains in Redis. */
 static void seals_log_anchor(const struct seals *seals, unsigned shard)
 {
     struct log *log = seals->worker->engine->log;
@@ -93,6 +94,7 @@ static void seals_end(struct task *task)
     periodic_end(&seals->schedule, task);
 }
 
+/* Finds the end of a chain from its latest seal; no seal: the chain starts. */
 static void seals_on_latest(struct seals *seals, unsigned shard)
 {
     struct seal_shard *s = &seals->v[shard];
@@ -186,6 +188,7 @@ static void seals_on_added(struct task *task)
         task_submit(task, seals_end);
 }
 
+/* The second round trip: adds a seal for each shard with new records. */
 static void seals_on_read(struct task *task)
 {
     struct seals *seals = task->owner;
@@ -206,6 +209,7 @@ static void seals_on_read(struct task *task)
     task_submit(task, seals_on_added);
 }
 
+/* The first round trip: the records after the last sealed one, or the latest seal. */
 static struct command *seals_queue_read(struct task *task, unsigned shard,
                                         const struct seal_shard *s)
 {
@@ -230,7 +234,7 @@ void seals_tick(struct seals *seals)
 
     seals_reload_keys(seals);
     seals_log_anchors(seals);
-    if (worker_draining(seals->worker) || !periodic_due(&seals->schedule))
+    if (worker_draining(seals->worker))
         return;
     task = periodic_begin(&seals->schedule, 0, seals);
     if (!task)

@@ -150,6 +150,7 @@ static void sidecar_check_health(struct sidecar *sidecar)
 
 /* ---- publishing ---- */
 
+/* The publisher is free before on_result is called, which may start the next event. */
 static void sidecar_on_response(struct http_call *call)
 {
     struct publisher *p = call->owner;
@@ -167,6 +168,7 @@ static void sidecar_on_response(struct http_call *call)
     p->publication.on_result(p->publication.owner, p->publication.shard, &result);
 }
 
+/* Called by http.c when the connection is established. */
 static bool sidecar_may_send(struct http_call *call)
 {
     const struct publication *publication = &((const struct publisher *)call->owner)->publication;
@@ -174,63 +176,30 @@ static bool sidecar_may_send(struct http_call *call)
     return publication->may_send(publication->owner, publication->shard);
 }
 
-static bool publisher_add_header(struct publisher *p, const char *header)
-{
-    struct curl_slist *headers = curl_slist_append(p->headers, header);
-
-    if (headers)
-        p->headers = headers;
-    return headers != NULL;
-}
-
-/* token comes from the configuration for each event, because a reload of secrets may change it. The
- * copy here is erased; libcurl's lives until the response. */
-static bool publisher_add_token(struct publisher *p, const char *token)
-{
-    char *header;
-    bool added;
-
-    if (!token || !*token)
-        return true;
-    if (asprintf(&header, "dapr-api-token: %s", token) < 0)
-        return false;
-    added = publisher_add_header(p, header);
-    explicit_bzero(header, strlen(header));
-    free(header);
-    return added;
-}
-
-/* The trace goes into a header: the sidecar overwrites the traceparent in the event. "Expect:"
- * stops libcurl from waiting for "100 Continue" before it sends a large body. */
+/* The trace goes into a header: the sidecar overwrites the traceparent in the event. An empty
+ * Expect stops libcurl from waiting for "100 Continue" before it sends a large body. The token
+ * comes from the configuration for each event, because a reload of secrets may change it. */
 static bool publisher_set_headers(struct publisher *p)
 {
-    char text[TRACEPARENT_SIZE], header[TRACEPARENT_SIZE + 16];
+    const char *token = p->sidecar->worker->engine->config.dapr_api_token;
+    char traceparent[TRACEPARENT_SIZE];
     struct trace trace;
 
     trace_begin(&trace, p->publication.message->traceparent, (struct str){0});
-    trace_print(&trace, text);
-    (void)snprintf(header, sizeof(header), "traceparent: %s", text);
-    return publisher_add_header(p, "Content-Type: application/cloudevents+json") &&
-           publisher_add_header(p, header) && publisher_add_header(p, "Expect:") &&
-           publisher_add_token(p, p->sidecar->worker->engine->config.dapr_api_token);
-}
-
-static struct publisher *sidecar_free_publisher(struct sidecar *sidecar)
-{
-    for (int i = 0; i < PUBLISHERS; i++) {
-        if (!sidecar->publishers[i].busy)
-            return &sidecar->publishers[i];
-    }
-    return NULL;
+    trace_print(&trace, traceparent);
+    return http_add_header(&p->headers, "Content-Type: application/cloudevents+json") &&
+           http_add_header(&p->headers, "traceparent: %s", traceparent) &&
+           http_add_header(&p->headers, "Expect:") &&
+           (!token || !*token || http_add_header(&p->headers, "dapr-api-token: %s", token));
 }
 
 bool sidecar_publish(struct sidecar *sidecar, const struct publication *publication)
 {
-    struct publisher *p = sidecar_free_publisher(sidecar);
     const struct engine *engine = sidecar->worker->engine;
+    struct publisher *p = sidecar->publishers;
 
-    if (!p)
-        return false;
+    while (p->busy) /* sidecar_can_publish has made sure that one is free */
+        p++;
     p->sidecar = sidecar;
     p->publication = *publication;
     p->call = (struct http_call){.url = sidecar->url,
@@ -284,6 +253,7 @@ static char *sidecar_base_url(const struct config *config)
     return base;
 }
 
+/* The URLs are built once; only the token may change while the process runs. */
 bool sidecar_open(struct sidecar *sidecar)
 {
     const struct config *config = &sidecar->worker->engine->config;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tasks: allocated on demand, linked while they run, and put aside for the next use when they end,
  * so that a steady worker calls malloc rarely. The list of running tasks serves two purposes: the
- * worker is idle when it is empty, and at exit whatever still runs is freed. */
+ * worker is idle when it is empty, and at exit the tasks that still run are freed. */
 #include "app/worker/task.h"
 
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 /* Bytes of a task's arena, at first and at most; ended tasks whose memory is retained. */
 enum { ARENA_FIRST = 16384, ARENA_CAP = 128 << 20, SPARE_MAX = 64 };
 
+/* Returns NULL without memory. */
 static struct task *task_new(void)
 {
     struct task *task = calloc(1, sizeof(*task));
@@ -61,6 +62,7 @@ void task_submit(struct task *task, task_on_replies *on_replies)
     store_submit(task->worker->engine->store, &task->pipeline, task->worker->now_us);
 }
 
+/* Removes the task from the list of running ones; its memory is retained up to SPARE_MAX tasks. */
 void task_end(struct task *task)
 {
     struct tasks *tasks;
@@ -82,11 +84,13 @@ void task_end(struct task *task)
     tasks->spare_count++;
 }
 
+/* PIPELINE_TIMED_OUT cannot occur: tasks have no timeout of their own. */
 bool task_failed(const struct task *task)
 {
     return task->pipeline.status != PIPELINE_COMPLETE;
 }
 
+/* Frees a list that is linked by next. */
 static void task_free_list(struct task *task)
 {
     while (task) {

@@ -89,14 +89,15 @@ static int try_x32_call(void)
 
 static void calls_of_intruders_are_refused(void)
 {
-    CU_ASSERT_EQUAL(run_hardened(try_exec), EPERM);
-    CU_ASSERT_EQUAL(run_hardened(try_mount), EPERM);
-    CU_ASSERT_EQUAL(run_hardened(try_namespace), EPERM);
-    CU_ASSERT_EQUAL(run_hardened(try_process_memory), EPERM);
-    CU_ASSERT_EQUAL(run_hardened(try_key), EPERM);
+    static int (*const calls[])(void) = {
+        try_exec,     try_mount, try_namespace, try_process_memory, try_key,
 #ifdef __x86_64__
-    CU_ASSERT_EQUAL(run_hardened(try_x32_call), EPERM);
+        try_x32_call,
 #endif
+    };
+
+    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+        CU_ASSERT_EQUAL(run_hardened(calls[i]), EPERM);
 }
 
 /* fork uses clone, as the creation of threads does. Returns 0 if all calls succeed. */
