@@ -37,6 +37,7 @@ static void audit_scan_advance(struct audit_maintenance *audit, struct audit_sca
     periodic_schedule(&scan->schedule, scan->active ? 0 : interval_us);
 }
 
+/* Repeats the step: both scripts change nothing the second time. */
 static void audit_scan_retry_later(struct audit_scan *scan, struct task *task)
 {
     periodic_schedule(&scan->schedule, WORKER_RETRY_US);
@@ -70,6 +71,7 @@ static struct str audit_details_with_minute(struct arena *arena,
                         (int)(details.n - 1), details.p + 1);
 }
 
+/* HSCAN replies with the cursor "0" at the end of the hash: then the shard is done. */
 static void audit_on_aggregated(struct task *task)
 {
     struct audit_maintenance *audit = task->owner;
@@ -132,6 +134,7 @@ static void audit_on_reads(struct task *task)
         audit_scan_retry_later(scan, task);
 }
 
+/* A step reads about 100 counters and processes those that are due. */
 static void audit_tick_aggregation(struct audit_maintenance *audit)
 {
     struct audit_scan *scan = &audit->aggregation;
@@ -146,6 +149,7 @@ static void audit_tick_aggregation(struct audit_maintenance *audit)
 
 /* ---- retention ---- */
 
+/* Without a command to trim more, or after the last page, the shard is done. */
 static void audit_on_trimmed(struct task *task)
 {
     struct audit_maintenance *audit = task->owner;

@@ -90,6 +90,7 @@ static void erasures_end_erase(struct task *task, bool completed)
     task_submit(task, erasures_on_registered);
 }
 
+/* Runs the next step of the erasure; its commands go out in the pipeline of the task. */
 static void erasures_step(struct task *task)
 {
     struct erasures *erasures = task->owner;

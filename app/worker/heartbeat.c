@@ -66,6 +66,7 @@ static void heartbeat_update_peers(struct heartbeat *heartbeat,
     heartbeat->count = count;
 }
 
+/* If the beat failed, nothing is known about the others: the list stays as it was. */
 static void heartbeat_on_replies(struct task *task)
 {
     struct heartbeat *heartbeat = task->owner;

@@ -211,6 +211,7 @@ bool http_add_header(struct curl_slist **headers, const char *format, ...)
     return longer != NULL;
 }
 
+/* All options are set again for each call: curl_easy_reset keeps only connections and caches. */
 static void http_set_options(struct http_call *call)
 {
     CURL *easy = call->easy;

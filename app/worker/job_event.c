@@ -30,6 +30,7 @@ static bool event_job_parse(struct job *job, int64_t now_ms, struct event_input 
            cloudevent_to_event(&event, now_ms, arena, ret_input, p);
 }
 
+/* The correlation id of the record is the id of the job in the queue. */
 static enum step event_job_start(struct worker_context *w, struct job *job)
 {
     struct arena *arena = job->task->arena;

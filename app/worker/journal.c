@@ -222,6 +222,7 @@ static void journal_sweep(struct journal *journal)
     }
 }
 
+/* Starts a task for the shard if it is pending, held and not busy. */
 static void journal_tick_shard(struct journal *journal, unsigned shard)
 {
     const struct shard *s = &journal->shards->v[shard];

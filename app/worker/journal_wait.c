@@ -22,6 +22,7 @@ bool journal_wait_open(struct journal_wait *wait, char ret_error[200])
     return true;
 }
 
+/* Accepts what journal_wait_open has left after a failure. */
 void journal_wait_close(struct journal_wait *wait)
 {
     if (wait->store)

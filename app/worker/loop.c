@@ -206,6 +206,7 @@ static void worker_on_timer(struct ev_loop *loop, ev_timer *timer, int events)
     (void)events; /* the iteration that follows does the work */
 }
 
+/* Runs iterations until the worker is drained. */
 static void worker_loop(struct worker *w)
 {
     struct worker_context *context = &w->context;

@@ -146,7 +146,7 @@ static void retention_scan(struct retention *retention, struct task *task)
     task_submit(task, retention_on_scanned);
 }
 
-/* The outboxes may hold events of an earlier configuration: without a sidecar nobody empties them.
+/* The outboxes may hold events of an earlier configuration: without a sidecar they are not emptied.
  */
 static void retention_start_pass(struct retention *retention, struct task *task)
 {

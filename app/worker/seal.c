@@ -87,6 +87,7 @@ static void seals_report_unreadable(struct seals *seals, unsigned shard)
 
 /* ---- a run ---- */
 
+/* Ends a run: also the callback for the third round trip, whose result does not matter. */
 static void seals_end(struct task *task)
 {
     struct seals *seals = task->owner;
@@ -228,6 +229,7 @@ void seals_init(struct seals *seals, struct worker_context *w, struct shards *sh
     periodic_init(&seals->schedule, w, 0);
 }
 
+/* Keys and anchors are handled even while a run is in progress, and while draining. */
 void seals_tick(struct seals *seals)
 {
     struct task *task;

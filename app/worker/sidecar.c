@@ -272,6 +272,7 @@ bool sidecar_open(struct sidecar *sidecar)
     return sidecar->url && sidecar->health_url;
 }
 
+/* No call may be running: http_free has ended them. */
 void sidecar_close(struct sidecar *sidecar)
 {
     for (int i = 0; i < PUBLISHERS; i++) {

@@ -27,7 +27,7 @@ enum {
     REQUESTS_MAX = 64,
 };
 
-static void require(bool holds)
+static void require_true(bool holds)
 {
     if (!holds)
         abort();
@@ -124,11 +124,11 @@ static int connect_peer(const uint8_t *data, size_t size, int *ret_peer)
     static const struct timeval timeout = {.tv_usec = 400000};
     int pair[2];
 
-    require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
+    require_true(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
     (void)setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
     (void)setsockopt(pair[0], SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
-    require(size == 0 || write(pair[1], data, size) == (ssize_t)size);
-    require(shutdown(pair[1], SHUT_WR) == 0);
+    require_true(size == 0 || write(pair[1], data, size) == (ssize_t)size);
+    require_true(shutdown(pair[1], SHUT_WR) == 0);
     (void)fcntl(pair[1], F_SETFL, O_NONBLOCK);
     *ret_peer = pair[1];
     return pair[0];
@@ -136,13 +136,13 @@ static int connect_peer(const uint8_t *data, size_t size, int *ret_peer)
 
 static void require_complete(const struct http_request *r, size_t sent)
 {
-    require(r->body.n <= sent);
-    require(r->method >= 0 && r->method < HTTP_METHODS);
-    require(r->path.n + r->query.n + r->body.n + r->authorization.n + r->api_token.n <= sent);
-    require(!r->body.p || r->body.p[r->body.n] == '\0');
+    require_true(r->body.n <= sent);
+    require_true(r->method >= 0 && r->method < HTTP_METHODS);
+    require_true(r->path.n + r->query.n + r->body.n + r->authorization.n + r->api_token.n <= sent);
+    require_true(!r->body.p || r->body.p[r->body.n] == '\0');
 }
 
-static void respond(struct connection *c)
+static void send_response(struct connection *c)
 {
     struct jw jw;
     struct exchange *x = &c->exchange;
@@ -180,9 +180,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct arena *arena = arena_new(4096, 16 << 20);
 
         if (connection_read(&c, arena) == CONNECTION_REQUEST) {
-            require(++read_count <= request_count);
+            require_true(++read_count <= request_count);
             require_complete(&c.exchange.request, size);
-            respond(&c);
+            send_response(&c);
             discard_responses(peer);
             if (c.state != CONNECTION_CLOSED)
                 c.state = CONNECTION_IDLE;

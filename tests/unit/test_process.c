@@ -37,7 +37,7 @@ static int dumps_are_disabled(void)
     return prctl(PR_GET_DUMPABLE) == 0 && core.rlim_cur == 0 && core.rlim_max == 0;
 }
 
-static void memory_cannot_be_dumped(void)
+static void memory_is_not_shown(void)
 {
     CU_ASSERT_EQUAL(run_hardened(dumps_are_disabled), 1);
 }
@@ -87,7 +87,7 @@ static int try_x32_call(void)
 }
 #endif
 
-static void calls_of_intruders_are_refused(void)
+static void what_only_an_intruder_asks_for_is_refused(void)
 {
     static int (*const calls[])(void) = {
         try_exec,     try_mount, try_namespace, try_process_memory, try_key,
@@ -123,9 +123,9 @@ static const struct {
     const char *name;
     void (*test)(void);
 } tests[] = {
-    {"memory cannot be dumped", memory_cannot_be_dumped},
+    {"memory is not shown", memory_is_not_shown},
     {"files are not accessible to others", files_are_not_accessible_to_others},
-    {"calls of intruders are refused", calls_of_intruders_are_refused},
+    {"calls of intruders are refused", what_only_an_intruder_asks_for_is_refused},
     {"calls of the engine are allowed", calls_of_the_engine_are_allowed},
 };
 
