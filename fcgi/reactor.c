@@ -61,17 +61,6 @@ static void reactor_return_arena(struct reactor *r, struct arena *arena)
 
 /* ---- connections ---- */
 
-static void reactor_add(struct reactor *r, struct connection *c)
-{
-    c->reactor = r;
-    c->next = r->connections;
-    if (c->next)
-        c->next->link = &c->next;
-    c->link = &r->connections;
-    r->connections = c;
-    r->count++;
-}
-
 /* The connection is closed already; it is freed at the end of the iteration. */
 static void reactor_remove(struct reactor *r, struct connection *c)
 {
@@ -213,7 +202,13 @@ static void reactor_on_listener(struct ev_loop *loop, ev_io *watcher, int events
         return;
     }
     connection_init(c, fd);
-    reactor_add(r, c);
+    c->reactor = r;
+    c->next = r->connections;
+    if (c->next)
+        c->next->link = &c->next;
+    c->link = &r->connections;
+    r->connections = c;
+    r->count++;
     ev_io_init(&c->watcher, reactor_on_readable, fd, EV_READ);
     c->watcher.data = c;
     reactor_watch(r, c);

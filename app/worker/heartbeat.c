@@ -9,28 +9,22 @@
 static const int64_t INTERVAL_US = 1000000;
 static const int64_t DEAD_AFTER_US = WORKERS_EXPIRE_MS * INT64_C(1000);
 
-static const struct peer *heartbeat_find_peer(const struct heartbeat *heartbeat, struct str id)
-{
-    for (size_t i = 0; i < heartbeat->count; i++) {
-        if (str_equal(id, str_of(heartbeat->peers[i].id)))
-            return &heartbeat->peers[i];
-    }
-    return NULL;
-}
-
 /* Whether the worker that sent the beat lives; *ret_peer is filled then. */
 static bool heartbeat_peer_lives(const struct heartbeat *heartbeat,
                                  const struct worker_heartbeat *beat, struct peer *ret_peer)
 {
-    const struct peer *known = heartbeat_find_peer(heartbeat, beat->id);
     int64_t now_us = heartbeat->worker->now_us;
 
     if (beat->id.n >= sizeof(ret_peer->id))
         return false;
     *ret_peer = (struct peer){.beats = beat->beats, .last_beat_us = now_us};
     memcpy(ret_peer->id, beat->id.p, beat->id.n);
-    if (known && known->beats == beat->beats)
-        ret_peer->last_beat_us = known->last_beat_us;
+    for (size_t i = 0; i < heartbeat->count; i++) {
+        const struct peer *known = &heartbeat->peers[i];
+
+        if (str_equal(beat->id, str_of(known->id)) && known->beats == beat->beats)
+            ret_peer->last_beat_us = known->last_beat_us;
+    }
     return now_us - ret_peer->last_beat_us < DEAD_AFTER_US;
 }
 

@@ -25,9 +25,9 @@ struct http_socket { /* a socket of libcurl that libev watches */
 
 /* CURLOPT_WRITEFUNCTION: retains the start of the body and discards what follows. Returning less
  * than was given ends the call: here for a response that is too long. */
-static size_t http_on_body(char *bytes, size_t size, size_t count, void *own)
+static size_t http_on_body(char *bytes, size_t size, size_t count, void *user_data)
 {
-    struct http_call *call = own;
+    struct http_call *call = user_data;
     size_t n = size * count, copied = sizeof(call->excerpt) - 1 - call->excerpt_n;
 
     call->response_bytes += n;
@@ -43,9 +43,9 @@ static size_t http_on_body(char *bytes, size_t size, size_t count, void *own)
 
 /* CURLOPT_PREREQFUNCTION */
 /* NOLINTNEXTLINE(readability-non-const-parameter): libcurl prescribes the signature */
-static int http_before_request(void *own, char *ip, char *local_ip, int port, int local_port)
+static int http_before_request(void *user_data, char *ip, char *local_ip, int port, int local_port)
 {
-    struct http_call *call = own;
+    struct http_call *call = user_data;
 
     (void)ip;
     (void)local_ip;
@@ -56,10 +56,10 @@ static int http_before_request(void *own, char *ip, char *local_ip, int port, in
 
 /* CURLOPT_OPENSOCKETFUNCTION of public_only: the address is checked here, after the name was
  * resolved, because libcurl connects to exactly this address (no second resolution in between). */
-static curl_socket_t http_open_public(void *own, curlsocktype purpose,
+static curl_socket_t http_open_public(void *user_data, curlsocktype purpose,
                                       struct curl_sockaddr *address)
 {
-    struct http_call *call = own;
+    struct http_call *call = user_data;
 
     if (purpose == CURLSOCKTYPE_IPCXN && address_is_public(&address->addr, address->addrlen))
         return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
@@ -115,9 +115,9 @@ static void http_on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 }
 
 /* CURLMOPT_TIMERFUNCTION: ms is the time until libcurl wants to be called; -1: no longer. */
-static int http_set_timer(CURLM *multi, long ms, void *own)
+static int http_set_timer(CURLM *multi, long ms, void *user_data)
 {
-    struct http *http = own;
+    struct http *http = user_data;
 
     (void)multi;
     ev_timer_stop(http->loop, &http->timer);
@@ -128,17 +128,18 @@ static int http_set_timer(CURLM *multi, long ms, void *own)
     return 0;
 }
 
-/* CURLMOPT_SOCKETFUNCTION: own_socket is what curl_multi_assign has set for fd, NULL at first. */
-static int http_watch_socket(CURL *easy, curl_socket_t fd, int what, void *own, void *own_socket)
+/* CURLMOPT_SOCKETFUNCTION: socket_data is what curl_multi_assign has set for fd, NULL at first. */
+static int http_watch_socket(CURL *easy, curl_socket_t fd, int wanted, void *user_data,
+                             void *socket_data)
 {
-    struct http *http = own;
-    struct http_socket *s = own_socket;
-    int events = (what & CURL_POLL_IN ? EV_READ : 0) | (what & CURL_POLL_OUT ? EV_WRITE : 0);
+    struct http *http = user_data;
+    struct http_socket *s = socket_data;
+    int events = (wanted & CURL_POLL_IN ? EV_READ : 0) | (wanted & CURL_POLL_OUT ? EV_WRITE : 0);
 
     (void)easy;
     if (s)
         ev_io_stop(http->loop, &s->io);
-    if (what == CURL_POLL_REMOVE) {
+    if (wanted == CURL_POLL_REMOVE) {
         free(s);
         return 0;
     }

@@ -241,15 +241,6 @@ static void jobs_start_job(struct jobs *jobs, struct job *job, const struct queu
 
 /* ---- reading the queue ---- */
 
-static struct job *jobs_free_place(struct jobs *jobs)
-{
-    for (int i = 0; i < JOBS_AT_ONCE; i++) {
-        if (!jobs->v[i].task)
-            return &jobs->v[i];
-    }
-    return NULL;
-}
-
 static void jobs_on_read(struct task *task)
 {
     struct jobs *jobs = task->owner;
@@ -262,10 +253,12 @@ static void jobs_on_read(struct task *task)
         (void)queue_parse_jobs(task->data, queued, &n, &p);
     jobs->rr_cursor += (unsigned)n;
     for (size_t i = 0; i < n; i++) {
-        struct job *job = jobs_free_place(jobs);
+        int place = 0;
 
-        if (job)
-            jobs_start_job(jobs, job, &queued[i]);
+        while (place < JOBS_AT_ONCE && jobs->v[place].task)
+            place++;
+        if (place < JOBS_AT_ONCE) /* else the job stays pending, and is claimed */
+            jobs_start_job(jobs, &jobs->v[place], &queued[i]);
     }
     task_end(task);
 }

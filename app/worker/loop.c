@@ -25,7 +25,7 @@
 /* In the order of the labels of METRIC_JOBS, whose last one is for unknown kinds. */
 static const struct job_kind job_kinds[] = {
     {STR_INIT("event"), job_event, .attempts_max = 5},
-    {STR_INIT("batch"), job_batch, .attempts_max = 25, job_batch_on_dead_letter},
+    {STR_INIT("batch"), job_batch, .attempts_max = 25, .on_dead_letter = job_batch_on_dead_letter},
     {STR_INIT("callback"), job_callback, .attempts_max = 20},
 };
 enum { JOB_KINDS = sizeof(job_kinds) / sizeof(job_kinds[0]) };
