@@ -239,7 +239,7 @@ static enum step config(struct exchange *x)
 
 /* clang-format off */
 static const struct rule period_rules[] = {
-    {.name = "student_id", .type = RULE_ID, .required = true, .offset = offsetof(struct period, student), .description = "The student"},
+    {.name = "student_id", .type = RULE_ID, .subject = SUBJECT_STUDENT, .required = true, .offset = offsetof(struct period, student), .description = "The student"},
     {.name = "start_date", .type = RULE_DAY, .nullable = true, .offset = offsetof(struct period, start), .present = offsetof(struct period, has_start), .description = "First UTC day, at most 90 days ago; with end_date, instead of days"},
     {.name = "end_date", .type = RULE_DAY, .nullable = true, .offset = offsetof(struct period, end), .present = offsetof(struct period, has_end), .description = "Last UTC day"},
     {.name = "days", .type = RULE_INT, .nullable = true, .min = 1, .max = HISTORY_DAYS, .offset = offsetof(struct period, days), .present = offsetof(struct period, has_days), .description = "The last so many UTC days, today included; 30 when no dates are given either"},

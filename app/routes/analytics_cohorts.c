@@ -328,9 +328,9 @@ static enum step compare_cohorts(struct exchange *x)
 
 /* clang-format off */
 #define SIDE_RULES(letter, i) \
-    {.name = "cohort_" letter "_student_ids", .type = RULE_IDS, .nullable = true, .min = COMPARE_COHORT_MIN, .max = COMPARE_COHORT_MAX, \
+    {.name = "cohort_" letter "_student_ids", .type = RULE_IDS, .subject = SUBJECT_STUDENT, .nullable = true, .min = COMPARE_COHORT_MIN, .max = COMPARE_COHORT_MAX, \
      .offset = offsetof(struct cohorts, sides[i].students), .present = offsetof(struct cohorts, sides[i].has_students), .description = "The students on this side"}, \
-    {.name = "cohort_" letter "_id", .type = RULE_ID, .nullable = true, \
+    {.name = "cohort_" letter "_id", .type = RULE_ID, .subject = SUBJECT_GROUP, .nullable = true, \
      .offset = offsetof(struct cohorts, sides[i].cohort), .present = offsetof(struct cohorts, sides[i].has_cohort), .description = "Instead of a list: a cohort of up to 1000 students"}
 
 static const struct rule cohorts_rules[] = {

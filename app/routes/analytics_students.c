@@ -330,7 +330,7 @@ static enum step compare(struct exchange *x)
 
 /* clang-format off */
 static const struct rule students_rules[] = {
-    {.name = "student_ids", .type = RULE_IDS, .required = true, .min = COMPARE_STUDENTS_MIN, .max = COMPARE_STUDENTS_MAX, .offset = offsetof(struct students, ids), .description = "The students"},
+    {.name = "student_ids", .type = RULE_IDS, .subject = SUBJECT_STUDENT, .required = true, .min = COMPARE_STUDENTS_MIN, .max = COMPARE_STUDENTS_MAX, .offset = offsetof(struct students, ids), .description = "The students"},
     {.name = "metric", .type = RULE_ENUM, .choices = compare_metrics, .offset = offsetof(struct students, metric), .description = "The score, or one component"},
     {.name = "timeframe_days", .type = RULE_INT, .min = 1, .max = HISTORY_DAYS, .default_value = TIMEFRAME_PRESET, .offset = offsetof(struct students, days), .description = "The last so many UTC days, today included"},
     {0},
@@ -378,8 +378,8 @@ static const struct rule students_answer[] = {
 
 static const char *const place_metrics[] = {"overall", "by_component", NULL};
 static const struct rule one_rules[] = {
-    {.name = "student_id", .type = RULE_ID, .required = true, .offset = offsetof(struct one, student), .description = "The student"},
-    {.name = "cohort_id", .type = RULE_ID, .required = true, .offset = offsetof(struct one, cohort), .description = "The cohort"},
+    {.name = "student_id", .type = RULE_ID, .subject = SUBJECT_STUDENT, .required = true, .offset = offsetof(struct one, student), .description = "The student"},
+    {.name = "cohort_id", .type = RULE_ID, .subject = SUBJECT_GROUP, .required = true, .offset = offsetof(struct one, cohort), .description = "The cohort"},
     {.name = "metric", .type = RULE_ENUM, .choices = place_metrics, .offset = offsetof(struct one, metric), .description = "The score alone, or each component too"},
     {0},
 };

@@ -349,14 +349,14 @@ static enum step results(struct exchange *x)
 
 /* clang-format off */
 static const struct rule request_rules[] = {
-    {.name = "student_id", .type = RULE_ID, .required = true, .offset = offsetof(struct request, student), .description = "The student"},
+    {.name = "student_id", .type = RULE_ID, .subject = SUBJECT_STUDENT, .required = true, .offset = offsetof(struct request, student), .description = "The student"},
     {.name = "components", .type = RULE_OBJECT, .required = true, .fields = shape_components_input, .offset = offsetof(struct request, components), .description = "As for mastery/calculate"},
     {.name = "weights", .type = RULE_OBJECT, .nullable = true, .fields = shape_components_input, .offset = offsetof(struct request, weights), .present = offsetof(struct request, own_weights), .description = "As for mastery/calculate"},
     {0},
 };
 
 static const struct rule submit_rules[] = {
-    {.name = "student_ids", .type = RULE_IDS, .nullable = true, .min = 1, .max = BATCH_STUDENTS_MAX, .offset = offsetof(struct submit, students), .present = offsetof(struct submit, has_students), .description = "Students whose result is made again from what is stored; this or requests"},
+    {.name = "student_ids", .type = RULE_IDS, .subject = SUBJECT_STUDENT, .nullable = true, .min = 1, .max = BATCH_STUDENTS_MAX, .offset = offsetof(struct submit, students), .present = offsetof(struct submit, has_students), .description = "Students whose result is made again from what is stored; this or requests"},
     {.name = "requests", .type = RULE_OBJECTS, .nullable = true, .min = 1, .max = BATCH_STUDENTS_MAX, .fields = request_rules, .item_size = sizeof(struct request), .offset = offsetof(struct submit, requests), .present = offsetof(struct submit, has_requests), .description = "Students whose components are stated, each once; this or student_ids"},
     {.name = "priority", .type = RULE_ENUM, .choices = batch_priority_names, .default_value = QUEUE_NORMAL, .offset = offsetof(struct submit, priority), .description = "Whose turn comes how often"},
     {.name = "callback_url", .type = RULE_TEXT, .nullable = true, .min = 1, .max = 2048, .offset = offsetof(struct submit, callback_url), .present = offsetof(struct submit, has_callback), .description = "Where the status is posted when the batch has ended"},
@@ -364,12 +364,12 @@ static const struct rule submit_rules[] = {
 };
 
 static const struct rule get_rules[] = {
-    {.name = "batch_id", .type = RULE_ID, .source = IN_PATH, .required = true, .offset = offsetof(struct batch_get, batch), .description = "The batch"},
+    {.name = "batch_id", .type = RULE_ID, .subject = SUBJECT_GROUP, .source = IN_PATH, .required = true, .offset = offsetof(struct batch_get, batch), .description = "The batch"},
     {0},
 };
 
 static const struct rule page_rules[] = {
-    {.name = "batch_id", .type = RULE_ID, .source = IN_PATH, .required = true, .offset = offsetof(struct batch_page, batch), .description = "The batch"},
+    {.name = "batch_id", .type = RULE_ID, .subject = SUBJECT_GROUP, .source = IN_PATH, .required = true, .offset = offsetof(struct batch_page, batch), .description = "The batch"},
     {.name = "offset", .type = RULE_INT, .source = IN_QUERY, .max = BATCH_STUDENTS_MAX, .offset = offsetof(struct batch_page, offset), .description = "How many to skip"},
     {.name = "limit", .type = RULE_INT, .source = IN_QUERY, .min = 1, .max = BATCH_STUDENTS_MAX, .default_value = 100, .offset = offsetof(struct batch_page, limit), .description = "How many to show"},
     {0},

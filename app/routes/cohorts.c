@@ -238,15 +238,15 @@ static enum step list_cohorts(struct exchange *x)
 
 /* clang-format off */
 static const struct rule get_rules[] = {
-    {.name = "cohort_id", .type = RULE_ID, .source = IN_PATH, .required = true, .offset = offsetof(struct cohort_get, cohort), .description = "The cohort"},
+    {.name = "cohort_id", .type = RULE_ID, .subject = SUBJECT_GROUP, .source = IN_PATH, .required = true, .offset = offsetof(struct cohort_get, cohort), .description = "The cohort"},
     {0},
 };
 
 static const struct rule put_rules[] = {
-    {.name = "cohort_id", .type = RULE_ID, .source = IN_PATH, .required = true, .offset = offsetof(struct cohort_put, cohort), .description = "The cohort"},
+    {.name = "cohort_id", .type = RULE_ID, .subject = SUBJECT_GROUP, .source = IN_PATH, .required = true, .offset = offsetof(struct cohort_put, cohort), .description = "The cohort"},
     {.name = "name", .type = RULE_TEXT, .required = true, .min = 1, .max = NAME_MAX_CHARACTERS, .offset = offsetof(struct cohort_put, name), .description = "Its name"},
     {.name = "teacher_ids", .type = RULE_IDS, .required = true, .max = COHORT_TEACHERS_MAX, .offset = offsetof(struct cohort_put, teachers), .description = "Who teaches it"},
-    {.name = "student_ids", .type = RULE_IDS, .required = true, .max = COHORT_STUDENTS_MAX, .offset = offsetof(struct cohort_put, students), .description = "Who is in it"},
+    {.name = "student_ids", .type = RULE_IDS, .subject = SUBJECT_STUDENT, .required = true, .max = COHORT_STUDENTS_MAX, .offset = offsetof(struct cohort_put, students), .description = "Who is in it"},
     {0},
 };
 

@@ -179,7 +179,7 @@ static enum step status(struct exchange *x)
 
 /* clang-format off */
 #define STUDENT_IN_PATH(input) \
-    {.name = "student_id", .type = RULE_ID, .source = IN_PATH, .required = true, .offset = offsetof(struct input, student), .description = "The student"}
+    {.name = "student_id", .type = RULE_ID, .subject = SUBJECT_STUDENT, .source = IN_PATH, .required = true, .offset = offsetof(struct input, student), .description = "The student"}
 #define TYPE_RULE(where) \
     {.name = "consent_type", .type = RULE_ENUM, .source = where, .choices = consent_names, .offset = offsetof(struct decision, type), \
      .present = offsetof(struct decision, type_given), .description = "Consent to what; required, by the body or by the query"}

@@ -115,7 +115,7 @@ static enum step erase(struct exchange *x)
 
 /* clang-format off */
 static const struct rule student_in_path[] = {
-    {.name = "student_id", .type = RULE_ID, .source = IN_PATH, .required = true, .offset = offsetof(struct whose, student), .description = "The student"},
+    {.name = "student_id", .type = RULE_ID, .subject = SUBJECT_STUDENT, .source = IN_PATH, .required = true, .offset = offsetof(struct whose, student), .description = "The student"},
     {0},
 };
 
@@ -145,7 +145,7 @@ static const struct rule export_answer[] = {
 };
 
 static const struct rule erase_rules[] = {
-    {.name = "student_id", .type = RULE_ID, .source = IN_PATH, .required = true, .offset = offsetof(struct erasing, student), .description = "The student"},
+    {.name = "student_id", .type = RULE_ID, .subject = SUBJECT_STUDENT, .source = IN_PATH, .required = true, .offset = offsetof(struct erasing, student), .description = "The student"},
     {.name = "dry_run", .type = RULE_BOOL, .source = IN_QUERY, .offset = offsetof(struct erasing, dry_run), .description = "Counts only, changes nothing"},
     {0},
 };

@@ -85,7 +85,7 @@ struct query_state {
 
 /* clang-format off */
 static const struct rule query_rules[] = {
-    {.name = "student_id", .type = RULE_ID, .required = true, .offset = offsetof(struct query, student), .description = "The student"},
+    {.name = "student_id", .type = RULE_ID, .subject = SUBJECT_STUDENT, .required = true, .offset = offsetof(struct query, student), .description = "The student"},
     {.name = "include_components", .type = RULE_BOOL, .default_value = 1, .offset = offsetof(struct query, include_components), .description = "Show components, breakdown and evidence in data"},
     {.name = "include_history", .type = RULE_BOOL, .offset = offsetof(struct query, include_history), .description = "Show the days of the window as history"},
     {.name = "days_history", .type = RULE_INT, .min = 1, .max = HISTORY_DAYS, .default_value = TREND_DAYS, .offset = offsetof(struct query, days), .description = "Window of average, trend and history: so many UTC days, the last one included"},
@@ -250,7 +250,7 @@ struct calculate_state {
 
 /* clang-format off */
 static const struct rule calculate_rules[] = {
-    {.name = "student_id", .type = RULE_ID, .required = true, .offset = offsetof(struct calculate, student), .description = "The student"},
+    {.name = "student_id", .type = RULE_ID, .subject = SUBJECT_STUDENT, .required = true, .offset = offsetof(struct calculate, student), .description = "The student"},
     {.name = "components", .type = RULE_OBJECT, .required = true, .fields = shape_components_input, .offset = offsetof(struct calculate, components), .description = "The four components as they stand now"},
     {.name = "weights", .type = RULE_OBJECT, .nullable = true, .fields = shape_components_input, .offset = offsetof(struct calculate, weights), .present = offsetof(struct calculate, own_weights), .description = "Weights of this calculation, their sum 1 (within 0.001); absent: 0.4, 0.3, 0.2, 0.1"},
     {0},
@@ -259,7 +259,7 @@ static const struct rule calculate_rules[] = {
 
 /* clang-format off */
 static const struct rule recompute_rules[] = {
-    {.name = "student_id", .type = RULE_ID, .required = true, .offset = offsetof(struct calculate, student), .description = "The student"},
+    {.name = "student_id", .type = RULE_ID, .subject = SUBJECT_STUDENT, .required = true, .offset = offsetof(struct calculate, student), .description = "The student"},
     {0},
 };
 /* clang-format on */
@@ -357,7 +357,7 @@ struct history {
 
 /* clang-format off */
 static const struct rule history_rules[] = {
-    {.name = "student_id", .type = RULE_ID, .source = IN_PATH, .required = true, .offset = offsetof(struct history, student), .description = "The student"},
+    {.name = "student_id", .type = RULE_ID, .subject = SUBJECT_STUDENT, .source = IN_PATH, .required = true, .offset = offsetof(struct history, student), .description = "The student"},
     {.name = "days", .type = RULE_INT, .source = IN_QUERY, .min = 1, .max = HISTORY_DAYS, .default_value = 7, .offset = offsetof(struct history, days), .description = "The last so many UTC days, today included"},
     {0},
 };
@@ -397,7 +397,7 @@ struct statistics {
 
 /* clang-format off */
 static const struct rule statistics_rules[] = {
-    {.name = "student_id", .type = RULE_ID, .source = IN_PATH, .required = true, .offset = offsetof(struct statistics, student), .description = "The student"},
+    {.name = "student_id", .type = RULE_ID, .subject = SUBJECT_STUDENT, .source = IN_PATH, .required = true, .offset = offsetof(struct statistics, student), .description = "The student"},
     {0},
 };
 /* clang-format on */

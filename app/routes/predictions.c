@@ -286,7 +286,7 @@ static enum step config(struct exchange *x)
 
 /* clang-format off */
 #define STUDENT_RULE(input) \
-    {.name = "student_id", .type = RULE_ID, .required = true, .offset = offsetof(struct input, student), .description = "The student"}
+    {.name = "student_id", .type = RULE_ID, .subject = SUBJECT_STUDENT, .required = true, .offset = offsetof(struct input, student), .description = "The student"}
 #define TIMEFRAME_RULE \
     {.name = "timeframe_days", .type = RULE_INT, .min = 1, .max = TIMEFRAME_MAX, .default_value = TIMEFRAME_PRESET, \
      .offset = offsetof(struct one_day, days), .description = "How many days ahead"}
@@ -307,7 +307,7 @@ static const struct rule trajectory_rules[] = {
 };
 
 static const struct rule accuracy_rules[] = {
-    {.name = "student_id", .type = RULE_ID, .source = IN_PATH, .required = true, .offset = offsetof(struct lookback, student), .description = "The student"},
+    {.name = "student_id", .type = RULE_ID, .subject = SUBJECT_STUDENT, .source = IN_PATH, .required = true, .offset = offsetof(struct lookback, student), .description = "The student"},
     {.name = "days", .type = RULE_INT, .source = IN_QUERY, .min = 1, .max = 30, .default_value = LOOKBACK_PRESET, .offset = offsetof(struct lookback, days), .description = "Predictions made in the last so many UTC days, or about one of them"},
     {0},
 };

@@ -375,7 +375,7 @@ static enum step config(struct exchange *x)
 
 /* clang-format off */
 static const struct rule wish_rules[] = {
-    {.name = "student_id", .type = RULE_ID, .required = true, .offset = offsetof(struct wish, student), .description = "The student"},
+    {.name = "student_id", .type = RULE_ID, .subject = SUBJECT_STUDENT, .required = true, .offset = offsetof(struct wish, student), .description = "The student"},
     {.name = "limit", .type = RULE_INT, .min = 1, .max = RECOMMENDATIONS_MAX, .default_value = LIMIT_PRESET, .offset = offsetof(struct wish, limit), .description = "How many at most"},
     {.name = "priority", .type = RULE_ENUM, .nullable = true, .choices = priority_names, .offset = offsetof(struct wish, priority), .present = offsetof(struct wish, priority_given), .description = "Only those of this priority"},
     {.name = "component_filter", .type = RULE_ENUM_SET, .nullable = true, .choices = component_names, .offset = offsetof(struct wish, component_filter), .description = "Only these components; empty or absent: all"},
@@ -383,7 +383,7 @@ static const struct rule wish_rules[] = {
 };
 
 static const struct rule path_rules[] = {
-    {.name = "student_id", .type = RULE_ID, .required = true, .offset = offsetof(struct path_input, student), .description = "The student"},
+    {.name = "student_id", .type = RULE_ID, .subject = SUBJECT_STUDENT, .required = true, .offset = offsetof(struct path_input, student), .description = "The student"},
     {.name = "target_level", .type = RULE_ENUM, .nullable = true, .choices = shape_levels, .offset = offsetof(struct path_input, target), .present = offsetof(struct path_input, target_given), .description = "The level to reach; absent: the one above the present one"},
     {.name = "max_duration_minutes", .type = RULE_INT, .nullable = true, .min = 1, .max = PATH_MINUTES_MAX, .offset = offsetof(struct path_input, max_minutes), .present = offsetof(struct path_input, max_minutes_given), .description = "Time to spend at most; absent: no limit"},
     {0},
@@ -399,7 +399,7 @@ static const struct rule feedback_rules[] = {
 };
 
 static const struct rule history_rules[] = {
-    {.name = "student_id", .type = RULE_ID, .source = IN_PATH, .required = true, .offset = offsetof(struct history_input, student), .description = "The student"},
+    {.name = "student_id", .type = RULE_ID, .subject = SUBJECT_STUDENT, .source = IN_PATH, .required = true, .offset = offsetof(struct history_input, student), .description = "The student"},
     {.name = "days", .type = RULE_INT, .source = IN_QUERY, .min = 1, .max = HISTORY_DAYS, .default_value = HISTORY_DAYS_PRESET, .offset = offsetof(struct history_input, days), .description = "The last so many UTC days, today included"},
     {0},
 };
