@@ -61,8 +61,6 @@ enum route_flag {
     ROUTE_XAPI = 1048576,            /* X-Experience-API-..., taken and given */
 };
 
-#define NO_SUBJECT SIZE_MAX /* about nobody in particular: a list */
-
 struct route {
     const char *name; /* operationId, limit bucket, log: "mastery-query" */
     enum http_method method;
@@ -74,9 +72,7 @@ struct route {
     unsigned flags;
     const struct rule *rules; /* NULL: takes nothing */
     size_t input_size;
-    size_t subject_offset; /* access about a student or cohort: offset of its struct str in the
-                              input */
-    route_check *check;    /* NULL: the rules say it all */
+    route_check *check; /* NULL: the rules say it all */
     route_handler *handler;
     route_finalize *finalize;    /* NULL: answers go out as they are */
     int status;                  /* of success */

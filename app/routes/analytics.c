@@ -333,15 +333,13 @@ static const struct rule config_answer[] = {
 
 static const struct route routes[] = {
     {.name = "analytics-history", .method = POST, .pattern = ANALYTICS "mastery-history", .aliases = {ANALYTICS "history"}, .limit_per_minute = 60,
-     .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL, .rules = period_rules, .input_size = sizeof(struct period),
-     .subject_offset = offsetof(struct period, student), .check = period_check, .handler = mastery_history, .status = 200, .response = history_answer,
+     .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL, .rules = period_rules, .input_size = sizeof(struct period), .check = period_check, .handler = mastery_history, .status = 200, .response = history_answer,
      .summary = "A student's scores by day, week or month, and their statistics"},
     {.name = "analytics-comprehensive", .method = POST, .pattern = ANALYTICS "comprehensive", .limit_per_minute = 50,
-     .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL, .rules = period_rules, .input_size = sizeof(struct period),
-     .subject_offset = offsetof(struct period, student), .check = period_check, .handler = comprehensive, .status = 200, .response = comprehensive_answer,
+     .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL, .rules = period_rules, .input_size = sizeof(struct period), .check = period_check, .handler = comprehensive, .status = 200, .response = comprehensive_answer,
      .summary = "How a student develops: summary, trend and steadiness"},
     {.name = "analytics-config", .method = GET, .pattern = ANALYTICS "config", .limit_per_minute = 50,
-     .access = ACCESS_ANY, .subject_offset = NO_SUBJECT, .handler = config, .status = 200, .response = config_answer,
+     .access = ACCESS_ANY, .handler = config, .status = 200, .response = config_answer,
      .summary = "Limits and thresholds of the analytics"},
 };
 /* clang-format on */

@@ -395,8 +395,7 @@ static const struct rule cohorts_answer_fields[] = {
 
 static const struct route routes[] = {
     {.name = "analytics-compare-cohorts", .method = POST, .pattern = "/api/v1/analytics/compare/cohorts", .limit_per_minute = 20,
-     .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_HEAVY | ROUTE_INSUFFICIENT_DATA, .rules = cohorts_rules, .input_size = sizeof(struct cohorts),
-     .subject_offset = NO_SUBJECT, .check = cohorts_check, .handler = compare_cohorts, .status = 200, .response = cohorts_answer_fields,
+     .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_HEAVY | ROUTE_INSUFFICIENT_DATA, .rules = cohorts_rules, .input_size = sizeof(struct cohorts), .check = cohorts_check, .handler = compare_cohorts, .status = 200, .response = cohorts_answer_fields,
      .summary = "Two groups of students: summaries, Welch's t-test, effect size"},
 };
 /* clang-format on */

@@ -410,12 +410,10 @@ static const struct rule one_answer_fields[] = {
 
 static const struct route routes[] = {
     {.name = "analytics-compare-students", .method = POST, .pattern = "/api/v1/analytics/compare/students", .limit_per_minute = 30,
-     .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_HEAVY | ROUTE_INSUFFICIENT_DATA, .rules = students_rules, .input_size = sizeof(struct students),
-     .subject_offset = NO_SUBJECT, .handler = compare_students, .status = 200, .response = students_answer,
+     .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_HEAVY | ROUTE_INSUFFICIENT_DATA, .rules = students_rules, .input_size = sizeof(struct students), .handler = compare_students, .status = 200, .response = students_answer,
      .summary = "Students with each other, over the last days"},
     {.name = "analytics-compare", .method = POST, .pattern = "/api/v1/analytics/compare", .limit_per_minute = 20,
-     .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_HEAVY, .rules = one_rules, .input_size = sizeof(struct one),
-     .subject_offset = NO_SUBJECT, .handler = compare, .status = 200, .response = one_answer_fields,
+     .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_HEAVY, .rules = one_rules, .input_size = sizeof(struct one), .handler = compare, .status = 200, .response = one_answer_fields,
      .summary = "A student's place in a cohort"},
 };
 /* clang-format on */

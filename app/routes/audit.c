@@ -95,8 +95,7 @@ static const struct rule logs_answer[] = {
 
 static const struct route routes[] = {
     {.name = "audit-logs", .method = GET, .pattern = "/api/v1/compliance/audit/logs", .limit_per_minute = 10,
-     .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL | ROUTE_HEAVY, .rules = logs_rules, .input_size = sizeof(struct logs),
-     .subject_offset = NO_SUBJECT, .check = check, .handler = logs, .status = 200, .response = logs_answer,
+     .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL | ROUTE_HEAVY, .rules = logs_rules, .input_size = sizeof(struct logs), .check = check, .handler = logs, .status = 200, .response = logs_answer,
      .summary = "The audit log, newest first"},
 };
 /* clang-format on */

@@ -435,17 +435,16 @@ static const struct rule results_answer[] = {
 static const struct route routes[] = {
     {.name = "batch-submit", .method = POST, .pattern = BATCH_PATH, .aliases = {"/api/v1/analytics/batch/mastery"},
      .limit_per_minute = 10, .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL | ROUTE_BIG_BODY | ROUTE_HEAVY | ROUTE_IDEMPOTENT | ROUTE_SUBMITS_BATCH,
-     .rules = submit_rules, .input_size = sizeof(struct submit), .subject_offset = NO_SUBJECT, .check = submit_check, .handler = submit,
+     .rules = submit_rules, .input_size = sizeof(struct submit), .check = submit_check, .handler = submit,
      .status = 202, .response = submit_answer, .summary = "Computes the mastery of up to 1000 students in the background"},
     {.name = "batch-status", .method = GET, .pattern = BATCH_PATH "/{batch_id}",
      .aliases = {"/api/v1/batch/status/{batch_id}", "/api/v1/analytics/batch/mastery/{batch_id}"}, .limit_per_minute = 30,
-     .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL, .rules = get_rules, .input_size = sizeof(struct batch_get), .subject_offset = NO_SUBJECT,
+     .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL, .rules = get_rules, .input_size = sizeof(struct batch_get),
      .handler = status, .status = 200, .response = status_answer, .summary = "How far a batch has got"},
     {.name = "batch-results", .method = GET, .pattern = BATCH_PATH "/{batch_id}/results", .limit_per_minute = 30,
-     .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL | ROUTE_HEAVY, .rules = page_rules, .input_size = sizeof(struct batch_page),
-     .subject_offset = NO_SUBJECT, .handler = results, .status = 200, .response = results_answer, .summary = "The results of a batch, a page at a time"},
+     .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL | ROUTE_HEAVY, .rules = page_rules, .input_size = sizeof(struct batch_page), .handler = results, .status = 200, .response = results_answer, .summary = "The results of a batch, a page at a time"},
     {.name = "batch-cancel", .method = DELETE, .pattern = BATCH_PATH "/{batch_id}", .limit_per_minute = 10, .access = ACCESS_ADMIN,
-     .flags = ROUTE_PERSONAL | ROUTE_CONFLICT, .rules = get_rules, .input_size = sizeof(struct batch_get), .subject_offset = NO_SUBJECT, .handler = cancel,
+     .flags = ROUTE_PERSONAL | ROUTE_CONFLICT, .rules = get_rules, .input_size = sizeof(struct batch_get), .handler = cancel,
      .status = 202, .response = status_answer, .summary = "Cancels a batch; what has been done stays"},
 };
 /* clang-format on */

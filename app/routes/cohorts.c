@@ -294,20 +294,17 @@ static const struct rule list_answer[] = {
 
 static const struct route routes[] = {
     {.name = "cohort-list", .method = GET, .pattern = "/api/v1/cohorts", .bucket = "cohort", .limit_per_minute = 20,
-     .access = ACCESS_READ_COHORT, .flags = ROUTE_PERSONAL, .rules = list_rules, .input_size = sizeof(struct cohort_list),
-     .subject_offset = NO_SUBJECT, .handler = list_cohorts, .status = 200, .response = list_answer,
+     .access = ACCESS_READ_COHORT, .flags = ROUTE_PERSONAL, .rules = list_rules, .input_size = sizeof(struct cohort_list), .handler = list_cohorts, .status = 200, .response = list_answer,
      .summary = "The cohorts the caller may see"},
     {.name = "cohort-get", .method = GET, .pattern = COHORT_PATH, .bucket = "cohort", .limit_per_minute = 20,
-     .access = ACCESS_READ_COHORT, .flags = ROUTE_PERSONAL, .rules = get_rules, .input_size = sizeof(struct cohort_get),
-     .subject_offset = offsetof(struct cohort_get, cohort), .handler = get_cohort, .status = 200, .response = cohort_answer,
+     .access = ACCESS_READ_COHORT, .flags = ROUTE_PERSONAL, .rules = get_rules, .input_size = sizeof(struct cohort_get), .handler = get_cohort, .status = 200, .response = cohort_answer,
      .summary = "A cohort with its teachers and students"},
     {.name = "cohort-put", .method = PUT, .pattern = COHORT_PATH, .bucket = "cohort", .limit_per_minute = 20,
      .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL | ROUTE_BIG_BODY | ROUTE_HEAVY | ROUTE_CONFLICT, .rules = put_rules,
-     .input_size = sizeof(struct cohort_put), .subject_offset = NO_SUBJECT, .handler = put_cohort, .status = 200, .other_status = 201,
+     .input_size = sizeof(struct cohort_put), .handler = put_cohort, .status = 200, .other_status = 201,
      .response = cohort_answer, .summary = "Makes a cohort (201) or replaces it (200)"},
     {.name = "cohort-delete", .method = DELETE, .pattern = COHORT_PATH, .bucket = "cohort", .limit_per_minute = 20,
-     .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL | ROUTE_HEAVY | ROUTE_CONFLICT, .rules = get_rules, .input_size = sizeof(struct cohort_get),
-     .subject_offset = NO_SUBJECT, .handler = delete_cohort, .status = 200, .response = delete_answer,
+     .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL | ROUTE_HEAVY | ROUTE_CONFLICT, .rules = get_rules, .input_size = sizeof(struct cohort_get), .handler = delete_cohort, .status = 200, .response = delete_answer,
      .summary = "Removes a cohort and the rights that hang on it"},
 };
 /* clang-format on */

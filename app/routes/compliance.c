@@ -233,15 +233,15 @@ static const struct rule status_answer[] = {
 static const struct route routes[] = {
     {.name = "consent-give", .method = POST, .pattern = "/api/v1/compliance/consent/{student_id}", .bucket = "consent",
      .limit_per_minute = 20, .access = ACCESS_EXPORT, .flags = ROUTE_PERSONAL | ROUTE_JOURNALED, .rules = decision_rules,
-     .input_size = sizeof(struct decision), .subject_offset = offsetof(struct decision, student), .check = check_decision,
+     .input_size = sizeof(struct decision), .check = check_decision,
      .handler = decide, .status = 200, .response = decision_answer, .summary = "Gives a consent, or refuses it"},
     {.name = "consent-withdraw", .method = POST, .pattern = "/api/v1/compliance/consent/{student_id}/withdraw", .bucket = "consent",
      .limit_per_minute = 20, .access = ACCESS_EXPORT, .flags = ROUTE_PERSONAL | ROUTE_JOURNALED, .rules = withdrawal_rules,
-     .input_size = sizeof(struct decision), .subject_offset = offsetof(struct decision, student), .check = check_withdrawal,
+     .input_size = sizeof(struct decision), .check = check_withdrawal,
      .handler = withdraw, .status = 200, .response = decision_answer, .summary = "Withdraws a consent that was given"},
     {.name = "consent-status", .method = GET, .pattern = "/api/v1/compliance/consent/status/{student_id}", .bucket = "consent",
      .limit_per_minute = 20, .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL, .rules = status_rules,
-     .input_size = sizeof(struct whose), .subject_offset = offsetof(struct whose, student), .handler = status, .status = 200,
+     .input_size = sizeof(struct whose), .handler = status, .status = 200,
      .response = status_answer, .summary = "A student's consents, with their history"},
 };
 /* clang-format on */

@@ -164,13 +164,11 @@ static const struct rule erase_answer[] = {
 
 static const struct route routes[] = {
     {.name = "student-erase", .method = DELETE, .pattern = "/api/v1/compliance/student/{student_id}", .limit_per_minute = 10,
-     .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL | ROUTE_HEAVY, .rules = erase_rules, .input_size = sizeof(struct erasing),
-     .subject_offset = NO_SUBJECT, .handler = erase, .status = 200, .response = erase_answer,
+     .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL | ROUTE_HEAVY, .rules = erase_rules, .input_size = sizeof(struct erasing), .handler = erase, .status = 200, .response = erase_answer,
      .summary = "Erases a student: done when it answers, safe to repeat"},
     {.name = "student-export", .method = GET, .pattern = "/api/v1/compliance/export/{student_id}",
      .aliases = {"/api/v1/compliance/student/{student_id}/export"}, .limit_per_minute = 5, .access = ACCESS_EXPORT,
-     .flags = ROUTE_PERSONAL | ROUTE_HEAVY, .rules = student_in_path, .input_size = sizeof(struct whose),
-     .subject_offset = offsetof(struct whose, student), .handler = show_all, .status = 200, .response = export_answer,
+     .flags = ROUTE_PERSONAL | ROUTE_HEAVY, .rules = student_in_path, .input_size = sizeof(struct whose), .handler = show_all, .status = 200, .response = export_answer,
      .summary = "All that is kept of a student"},
 };
 /* clang-format on */

@@ -92,7 +92,7 @@ static const struct rule ingest_answer[] = {
 static const struct route routes[] = {
     {.name = "mastery-ingest", .method = POST, .pattern = "/api/v1/mastery/ingest", .limit_per_minute = 100,
      .access = ACCESS_WRITE_STUDENT, .flags = ROUTE_PERSONAL | ROUTE_DEFAULTS_TO_SELF | ROUTE_IDEMPOTENT | ROUTE_JOURNALED, .rules = event_rules,
-     .input_size = sizeof(struct event_input), .subject_offset = offsetof(struct event_input, student), .check = check,
+     .input_size = sizeof(struct event_input), .check = check,
      .handler = ingest, .status = 202, .response = ingest_answer, .summary = "Counts a learning event, once for its id"},
 };
 /* clang-format on */

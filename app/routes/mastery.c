@@ -483,20 +483,16 @@ static const struct rule statistics_answer[] = {
 
 static const struct route routes[] = {
     {.name = "mastery-query", .method = POST, .pattern = "/api/v1/mastery/query", .limit_per_minute = 50,
-     .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL | ROUTE_CACHED | ROUTE_STALE, .rules = query_rules, .input_size = sizeof(struct query),
-     .subject_offset = offsetof(struct query, student), .handler = query, .status = 200, .response = query_answer,
+     .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL | ROUTE_CACHED | ROUTE_STALE, .rules = query_rules, .input_size = sizeof(struct query), .handler = query, .status = 200, .response = query_answer,
      .summary = "How well a student masters the material, now or at a past day"},
     {.name = "mastery-calculate", .method = POST, .pattern = "/api/v1/mastery/calculate", .limit_per_minute = 30,
-     .access = ACCESS_WRITE_STUDENT, .flags = ROUTE_PERSONAL | ROUTE_IDEMPOTENT | ROUTE_JOURNALED, .rules = calculate_rules, .input_size = sizeof(struct calculate),
-     .subject_offset = offsetof(struct calculate, student), .check = calculate_check, .handler = calculate, .status = 200, .response = query_answer,
+     .access = ACCESS_WRITE_STUDENT, .flags = ROUTE_PERSONAL | ROUTE_IDEMPOTENT | ROUTE_JOURNALED, .rules = calculate_rules, .input_size = sizeof(struct calculate), .check = calculate_check, .handler = calculate, .status = 200, .response = query_answer,
      .summary = "States a student's components, computes the score and stores it"},
     {.name = "mastery-history", .method = GET, .pattern = "/api/v1/mastery/history/{student_id}", .limit_per_minute = 20,
-     .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL, .rules = history_rules, .input_size = sizeof(struct history),
-     .subject_offset = offsetof(struct history, student), .handler = history, .status = 200, .response = history_answer,
+     .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL, .rules = history_rules, .input_size = sizeof(struct history), .handler = history, .status = 200, .response = history_answer,
      .summary = "A student's daily scores, oldest first"},
     {.name = "mastery-statistics", .method = GET, .pattern = "/api/v1/mastery/statistics/{student_id}", .limit_per_minute = 10,
-     .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL, .rules = statistics_rules, .input_size = sizeof(struct statistics),
-     .subject_offset = offsetof(struct statistics, student), .handler = statistics, .status = 200, .response = statistics_answer,
+     .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL, .rules = statistics_rules, .input_size = sizeof(struct statistics), .handler = statistics, .status = 200, .response = statistics_answer,
      .summary = "A student's score, average, trend and activity"},
 };
 /* clang-format on */
@@ -504,7 +500,7 @@ static const struct route routes[] = {
 /* clang-format off */
 const struct route mastery_recompute = {
     .name = "mastery-recompute", .method = POST, .access = ACCESS_WRITE_STUDENT, .flags = ROUTE_PERSONAL | ROUTE_JOURNALED,
-    .rules = recompute_rules, .input_size = sizeof(struct calculate), .subject_offset = offsetof(struct calculate, student),
+    .rules = recompute_rules, .input_size = sizeof(struct calculate),
     .handler = recompute, .status = 200, .response = query_answer,
     .summary = "Makes a student's result again from the stored state and stores it"};
 /* clang-format on */

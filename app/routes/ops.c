@@ -386,24 +386,22 @@ static const struct rule reset_answer[] = {
 };
 
 static const struct route routes[] = {
-    {.name = "info", .method = GET, .pattern = "/", .limit_per_minute = 50, .access = ACCESS_OPEN, .subject_offset = NO_SUBJECT,
+    {.name = "info", .method = GET, .pattern = "/", .limit_per_minute = 50, .access = ACCESS_OPEN,
      .handler = info, .status = 200, .response = info_answer, .summary = "What this service is"},
-    {.name = "health", .method = GET, .pattern = "/health", .limit_per_minute = 50, .access = ACCESS_OPEN, .subject_offset = NO_SUBJECT,
+    {.name = "health", .method = GET, .pattern = "/health", .limit_per_minute = 50, .access = ACCESS_OPEN,
      .handler = health, .status = 200, .response = health_answer, .summary = "Liveness: never touches the store"},
-    {.name = "ready", .method = GET, .pattern = "/ready", .limit_per_minute = 50, .access = ACCESS_OPEN, .subject_offset = NO_SUBJECT,
+    {.name = "ready", .method = GET, .pattern = "/ready", .limit_per_minute = 50, .access = ACCESS_OPEN,
      .handler = ready, .status = 200, .other_status = 503, .response = ready_answer, .summary = "Readiness: 503 while the store is away or the process drains"},
     {.name = "metrics", .method = GET, .pattern = "/metrics", .aliases = {"/api/v1/mastery/metrics/prometheus"},
-     .limit_per_minute = 50, .access = ACCESS_OPEN, .flags = ROUTE_NETWORK_ALLOWLIST, .subject_offset = NO_SUBJECT, .handler = metrics, .status = 200,
+     .limit_per_minute = 50, .access = ACCESS_OPEN, .flags = ROUTE_NETWORK_ALLOWLIST, .handler = metrics, .status = 200,
      .response_type = "text/plain", .summary = "Metrics of the whole pool for Prometheus"},
     {.name = "metrics-detailed", .method = GET, .pattern = "/metrics/detailed", .limit_per_minute = 50, .access = ACCESS_OPEN,
-     .flags = ROUTE_NETWORK_ALLOWLIST, .subject_offset = NO_SUBJECT, .handler = metrics_detailed, .status = 200, .response = detailed_answer,
+     .flags = ROUTE_NETWORK_ALLOWLIST, .handler = metrics_detailed, .status = 200, .response = detailed_answer,
      .summary = "Metrics of the whole pool for people"},
-    {.name = "metrics-reset", .method = POST, .pattern = "/metrics/reset", .limit_per_minute = 10, .access = ACCESS_ADMIN,
-     .subject_offset = NO_SUBJECT, .handler = reset_metrics, .status = 200, .response = reset_answer, .summary = "Starts all counters anew"},
-    {.name = "openapi", .method = GET, .pattern = "/openapi.json", .limit_per_minute = 50, .access = ACCESS_OPEN,
-     .subject_offset = NO_SUBJECT, .handler = openapi, .status = 200, .response_type = "application/json", .summary = "This document"},
+    {.name = "metrics-reset", .method = POST, .pattern = "/metrics/reset", .limit_per_minute = 10, .access = ACCESS_ADMIN, .handler = reset_metrics, .status = 200, .response = reset_answer, .summary = "Starts all counters anew"},
+    {.name = "openapi", .method = GET, .pattern = "/openapi.json", .limit_per_minute = 50, .access = ACCESS_OPEN, .handler = openapi, .status = 200, .response_type = "application/json", .summary = "This document"},
     {.name = "docs", .method = GET, .pattern = "/docs", .aliases = {"/redoc"}, .limit_per_minute = 50, .access = ACCESS_OPEN,
-     .flags = ROUTE_STATIC_PAGE, .subject_offset = NO_SUBJECT, .handler = docs, .status = 200, .response_type = "text/html",
+     .flags = ROUTE_STATIC_PAGE, .handler = docs, .status = 200, .response_type = "text/html",
      .summary = "This document as a page to read and to try; only where the front has its files"},
 };
 /* clang-format on */

@@ -381,7 +381,7 @@ static const struct rule health_answer[] = {
 #define PROCESS(of, path, old_path, older_path, its_check, its_rules, more, also, text)                        \
     {.name = (of), .method = POST, .pattern = (path), .aliases = {old_path, older_path}, .limit_per_minute = 100,      \
      .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_SIDECAR_TRUSTED | ROUTE_TOKEN_IN_BODY | (more), .rules = (its_rules), \
-     .input_size = sizeof(struct process), .subject_offset = NO_SUBJECT, .check = (its_check), .handler = unreachable,        \
+     .input_size = sizeof(struct process), .check = (its_check), .handler = unreachable,        \
      .finalize = seal, .status = 200, .other_status = (also), .response = process_answer, .summary = (text)}
 
 static const struct route routes[] = {
