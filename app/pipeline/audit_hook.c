@@ -17,17 +17,19 @@ enum { HOOK_EVENTS_MAX = 64 };
 
 enum hook_kind { HOOK_NONE, HOOK_DENIED, HOOK_READ, HOOK_IMMEDIATE };
 
+/* Routes whose every request is an event of its own, not only a count. */
 static bool hook_is_immediate(const struct route *route)
 {
     return route->flags & ROUTE_AUDIT_EACH || route->access == ACCESS_EXPORT ||
            (route->access == ACCESS_ADMIN && route->method != GET);
 }
 
+/* 400 and other errors of the client reveal nothing and leave no event. */
 static enum hook_kind hook_kind_of(const struct route *route, int status, bool unjournaled)
 {
     bool immediate = hook_is_immediate(route);
     bool watched = route->flags & ROUTE_PERSONAL || route->access == ACCESS_ADMIN || immediate;
-    bool seen = status < 400 || status == 404; /* 404 also tells the caller something */
+    bool seen = status < 400 || status == 404; /* 404 reveals that there is no data */
 
     if (status == 403 || (status == 401 && watched))
         return HOOK_DENIED;
@@ -63,12 +65,14 @@ static const void *hook_input_member(const struct exchange *x, const struct rule
     return (const char *)x->input + rule->offset;
 }
 
+/* lists has room for all lists that the rules of one route mark. */
 static void hook_add_list(struct hook_subjects *subjects, struct str_list list)
 {
     if (subjects->list_count < sizeof(subjects->lists) / sizeof(subjects->lists[0]))
         subjects->lists[subjects->list_count++] = list;
 }
 
+/* Of several groups only the first is recorded: an event has one resource. */
 static void hook_add_id(struct hook_subjects *subjects, enum rule_subject kind, struct str id)
 {
     if (kind == SUBJECT_STUDENT)
@@ -138,6 +142,7 @@ static struct hook_subjects hook_find_subjects(struct exchange *x)
 
 /* ---- many students ---- */
 
+/* Order of ids, by their bytes. */
 static int hook_compare(const void *a, const void *b)
 {
     return str_compare(*(const struct str *)a, *(const struct str *)b);
@@ -168,8 +173,8 @@ static struct str_list hook_distinct(struct exchange *x, const struct hook_subje
     return (struct str_list){all, count};
 }
 
-/* SHA-256 of the sorted ids, one a line. Whoever holds a list of students can check that it was the
- * one used, but the record does not reveal the list. */
+/* SHA-256 of the sorted ids, one a line. A list of students can be checked
+ * against it, but the record does not reveal the list. */
 static struct str hook_digest(struct exchange *x, struct str_list students)
 {
     unsigned char digest[DIGEST_SIZE];

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Who the caller is. A user's token always takes precedence over the sidecar's: the sidecar adds
- * its own to whatever it passes on, also to requests of callers that it does not know (hazards
- * W11). */
+ * its own to every request that it passes on, also to those of callers that it does not know
+ * (hazards W11). */
 #include "app/pipeline/authenticate.h"
 
 #include "app/base/digest.h"
 
+/* expected: NULL when no such secret is configured. Compares in constant time. */
 static bool authenticate_is_secret(const char *expected, struct str token)
 {
     return expected && digest_secrets_equal(str_of(expected), token);
@@ -43,6 +44,7 @@ bool authenticate_by_header(struct exchange *x)
     return true;
 }
 
+/* security_context.token, from a body that is not validated yet. Empty when it is no text. */
 static struct str authenticate_body_token(struct json_object *body)
 {
     struct json_object *context, *token;

@@ -17,7 +17,7 @@ bool authorize_role(struct exchange *x)
 
 /* The Idempotency-Key is acquired in the same round trip as the teacher's cohorts are read, before
  * the right is known. A caller without the right releases the key again (idempotency_queue_finish);
- * nobody else can have waited for it, because a key belongs to one caller. */
+ * no other caller can have waited for it, because a key belongs to one caller. */
 bool authorize_queue_subject(struct exchange *x)
 {
     bool delegated = x->route != x->match.route;

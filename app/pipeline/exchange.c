@@ -17,6 +17,8 @@ void *exchange_new_state(struct exchange *x, size_t size)
 
 /* ---- subject ---- */
 
+/* What kind of subject an access is about; no default, so that a new kind of access is not
+ * forgotten. */
 static enum rule_subject exchange_subject_kind(enum access access)
 {
     switch (access) {
@@ -56,8 +58,8 @@ struct str exchange_subject(struct exchange *x)
 
 /* ---- body ---- */
 
-/* Admins and the sidecar may send the largest batches. Any student can get a token, so bodies of
- * users are held to what cannot exhaust memory. */
+/* Admins and the sidecar may send the largest batches. The bodies of the many other users must not
+ * exhaust memory together. */
 size_t exchange_json_values_max(const struct exchange *x)
 {
     bool trusted = x->caller.role == ROLE_ADMIN || x->authority == AUTHORITY_SIDECAR;
@@ -100,7 +102,8 @@ static bool exchange_new_input(struct exchange *x)
     return x->input != NULL;
 }
 
-/* ROUTE_DEFAULTS_TO_SELF: a student who names nobody is the subject; anyone else must name one. */
+/* ROUTE_DEFAULTS_TO_SELF: a student who sends no student_id is the subject; other callers must send
+ * one. */
 static void exchange_default_to_self(struct exchange *x)
 {
     struct str *subject = exchange_subject_field(x);
@@ -135,6 +138,7 @@ bool exchange_read_input(struct exchange *x)
     return exchange_complete_input(x);
 }
 
+/* The target's rules find their fields in the payload, even those of a path or query. */
 bool exchange_delegate(struct exchange *x, const struct route *target, struct json_object *payload)
 {
     x->outer_input = x->input;

@@ -2,7 +2,7 @@
 /* One HTTP request with its response while it is processed: what the steps before the handler found
  * out, what the handler is given, and what it leaves for the steps after it (pipeline/dispatch.c).
  *
- * Whatever an exchange points to lives in its arena, or as long as the process. */
+ * All that an exchange points to lives in its arena, or as long as the process. */
 #ifndef PIPELINE_EXCHANGE_H
 #define PIPELINE_EXCHANGE_H
 
@@ -18,7 +18,7 @@
 
 struct idempotency;
 
-/* What proved who the caller is. A user's role gives rights wherever the route asks for them. The
+/* What proved who the caller is. A user's role gives rights on every route. The
  * sidecar's own token gives no right to any student: its caller may do only what a route that
  * accepts that token delegates to another route. */
 enum exchange_authority {
@@ -72,6 +72,14 @@ struct exchange {
 static inline enum step exchange_fail(struct exchange *x, enum problem_code code)
 {
     problem_set(&x->problem, code, NULL);
+    return STEP_DONE;
+}
+
+/* The same with a message for the client. detail: a literal. */
+static inline enum step exchange_fail_with(struct exchange *x, enum problem_code code,
+                                           const char *detail)
+{
+    problem_set(&x->problem, code, "%s", detail);
     return STEP_DONE;
 }
 

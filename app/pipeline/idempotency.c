@@ -33,6 +33,7 @@ static bool idempotency_key_valid(struct str s)
     return s.n >= 1 && s.n <= KEY_MAX;
 }
 
+/* SHA-256 as hex, so that keys of any length and bodies of any size cost the same. */
 static struct str idempotency_digest(struct arena *arena, struct str text)
 {
     unsigned char digest[DIGEST_SIZE];
@@ -43,6 +44,7 @@ static struct str idempotency_digest(struct arena *arena, struct str text)
     return arena_copy(arena, str_of(hex));
 }
 
+/* Random, so that a request whose time is up cannot touch the record of a later owner. */
 static struct str idempotency_new_owner(struct arena *arena)
 {
     unsigned char bytes[OWNER_BYTES];
@@ -99,6 +101,7 @@ bool idempotency_queue_acquire(struct exchange *x)
 
 static const char location[] = "Location";
 
+/* The only header that is replayed; all others are this request's own. */
 static struct str idempotency_location(const struct http_response *r)
 {
     for (size_t i = 0; i < r->header_count; i++) {
@@ -123,6 +126,7 @@ static void idempotency_replay(struct exchange *x, const struct idempotency_reco
     (void)http_response_header(&x->response, "Idempotency-Replayed", STR("true"));
 }
 
+/* Only the first round trip has the acquisition. */
 bool idempotency_on_replies(struct exchange *x)
 {
     struct idempotency *i = x->idempotency;

@@ -25,6 +25,7 @@ static void respond_add_trace(struct exchange *x)
                                (struct str){text, prefix.n + TRACEPARENT_SIZE - 1});
 }
 
+/* Errors are never cached, and neither are personal data. */
 void respond_add_headers(struct exchange *x)
 {
     respond_add_trace(x);
@@ -48,6 +49,7 @@ void respond_allowed_methods(struct exchange *x)
         (void)http_response_header(&x->response, "Allow", methods);
 }
 
+/* A problem takes precedence over a response that the handler has written. */
 void respond_complete(struct exchange *x)
 {
     if (x->problem.code == PROBLEM_NONE && x->response.body.failed)
