@@ -8,7 +8,7 @@
 #include "app/store/idempotency.h"
 
 /* A request owns its key for REQUEST_DEADLINE_S and this margin. Nothing ends a request at that
- * time: the watchdog bounds a loop iteration (base/watchdog.h), STORE_ROUND_TIMEOUT_MS a round
+ * time: the watchdog bounds a loop iteration (runtime/watchdog.h), STORE_ROUND_TIMEOUT_MS a round
  * trip, and a request has few of these, so it has nearly always ended long before. A process that
  * was stopped, or a write that waited for many others of one student, may take longer. Then a
  * repetition runs at the same time, and only one of the two changes anything (store/idempotency.h).
