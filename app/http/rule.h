@@ -33,9 +33,9 @@ enum rule_type {
 
 enum rule_source { IN_BODY = 0, IN_PATH, IN_QUERY };
 
-/* Whom an id, or each of a list of ids, names. It decides access by the route's kind of access, and
- * is what the audit log records about a request (pipeline/audit_hook.c); ids that are not marked
- * are never recorded. */
+/* The kind of subject that an id, or each of a list of ids, names. The subject decides access, by
+ * the route's kind of access, and is what the audit log records about a request
+ * (pipeline/audit_hook.c); ids that are not marked are never recorded. */
 enum rule_subject {
     SUBJECT_NONE = 0,
     SUBJECT_STUDENT, /* recorded as a pseudonym */
