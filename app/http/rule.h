@@ -33,6 +33,15 @@ enum rule_type {
 
 enum rule_source { IN_BODY = 0, IN_PATH, IN_QUERY };
 
+/* The kind of subject that an id, or each of a list of ids, names. The subject decides access, by
+ * the route's kind of access, and is what the audit log records about a request
+ * (pipeline/audit_hook.c); ids that are not marked are never recorded. */
+enum rule_subject {
+    SUBJECT_NONE = 0,
+    SUBJECT_STUDENT, /* recorded as a pseudonym */
+    SUBJECT_GROUP,   /* a cohort or batch: recorded as it is, since its id names no person */
+};
+
 struct rule_objects {
     void *v;
     size_t n;
@@ -42,8 +51,9 @@ struct rule {
     const char *name;
     enum rule_type type;
     enum rule_source source;
-    bool required;        /* an answer's field: always there */
-    bool nullable;        /* null is the same as absent (answers: may be null) */
+    enum rule_subject subject; /* of a RULE_ID or RULE_IDS */
+    bool required;             /* an answer's field: always there */
+    bool nullable;             /* null is the same as absent (answers: may be null) */
     double min, max;      /* of numbers, or of lengths; both 0: any finite number, any length */
     double default_value; /* value of an absent INT, NUMBER, BOOL, WORD */
     const char *const *choices; /* NULL-terminated */

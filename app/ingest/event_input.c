@@ -111,7 +111,7 @@ static const struct rule quality_rules[] = {
 const struct rule event_rules[] = {
     {.name = "event_id", .type = RULE_TEXT, .required = true, .min = 8, .max = 64, .offset = offsetof(struct event_input, event_id), .description = "The event's own id: the same one again changes nothing. ASCII's visible characters"},
     {.name = "event_type", .type = RULE_ENUM, .required = true, .choices = event_type_names, .offset = offsetof(struct event_input, type), .present = offsetof(struct event_input, has_type), .description = "Which of the six"},
-    {.name = "student_id", .type = RULE_ID, .nullable = true, .offset = offsetof(struct event_input, student), .present = offsetof(struct event_input, has_student), .description = "Whom it is about: a student's own id when absent, required of others"},
+    {.name = "student_id", .type = RULE_ID, .subject = SUBJECT_STUDENT, .nullable = true, .offset = offsetof(struct event_input, student), .present = offsetof(struct event_input, has_student), .description = "Whom it is about: a student's own id when absent, required of others"},
     {.name = "timestamp", .type = RULE_TIME, .required = true, .offset = offsetof(struct event_input, at_ms), .present = offsetof(struct event_input, has_time), .description = "When it happened: at most 90 days ago, at most an hour ahead"},
     {.name = "source", .type = RULE_TEXT, .nullable = true, .max = REFERENCE_MAX, .offset = offsetof(struct event_input, source), .present = offsetof(struct event_input, has_source), .description = "Which system saw it"},
     {.name = "data", .type = RULE_JSON, .required = true, .offset = offsetof(struct event_input, data), .description = "What happened, by the type's own fields"},
