@@ -5,17 +5,13 @@
 #include "app/base/clock.h"
 #include "app/base/json_write.h"
 #include "app/http/json.h"
+#include "app/http/json_value.h"
 #include "app/http/validate.h"
 
 /* What Dapr calls an event whose publisher sent no envelope. */
 #define DAPR_WRAPPED "com.dapr.event.sent"
 
 enum { REASON_MAX = 1000 };
-
-static void release_object(void *object)
-{
-    (void)json_object_put(object);
-}
 
 static bool fail(struct problem *p, struct arena *arena, const char *field, const char *message)
 {
@@ -85,8 +81,7 @@ static void take_attribute(struct json_object *envelope, size_t i, struct attrib
     } else if (json_object_get_string_len(value) == 0) {
         (void)fail(p, arena, name, "must not be empty");
     } else {
-        *attribute(all, i) =
-            (struct str){json_object_get_string(value), (size_t)json_object_get_string_len(value)};
+        *attribute(all, i) = json_value_text(value);
     }
 }
 
@@ -132,11 +127,6 @@ static struct json_object *object_in(struct str text, const char *field, struct 
     return NULL;
 }
 
-static struct str text_of(struct json_object *json)
-{
-    return (struct str){json_object_get_string(json), (size_t)json_object_get_string_len(json)};
-}
-
 /* Who publishes without saying a content type has its JSON arrive as a string. */
 static struct json_object *plain_data(struct json_object *data, struct arena *arena,
                                       struct problem *p)
@@ -144,7 +134,7 @@ static struct json_object *plain_data(struct json_object *data, struct arena *ar
     if (json_object_is_type(data, json_type_object))
         return data;
     if (json_object_is_type(data, json_type_string))
-        return object_in(text_of(data), "data", arena, p);
+        return object_in(json_value_text(data), "data", arena, p);
     (void)fail(p, arena, "data", "must be a JSON object");
     return NULL;
 }
@@ -155,7 +145,7 @@ struct json_object *cloudevent_decode_base64(struct json_object *base64, struct 
     struct str bytes = {0};
 
     if (json_object_is_type(base64, json_type_string))
-        bytes = base64_decode(text_of(base64), arena);
+        bytes = base64_decode(json_value_text(base64), arena);
     return object_in(bytes, "data_base64", arena, p);
 }
 
@@ -306,9 +296,9 @@ static struct json_object *body_of(const struct cloudevent *event, struct arena 
 {
     const struct str nothing = {0};
     bool own = !event->made_by_dapr;
-    struct json_object *body = json_object_new_object(), *data = event->data, *inner;
+    struct json_object *body = json_value_new_object(arena), *data = event->data, *inner;
 
-    if (!body || !arena_defer(arena, release_object, body))
+    if (!body)
         return NULL;
     add_field(body, event->data, "event_id", own ? event->id : nothing);
     add_field(body, event->data, "event_type", is_event_type(event->type) ? event->type : nothing);

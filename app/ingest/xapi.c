@@ -7,6 +7,8 @@
 #include "app/base/buf.h"
 #include "app/base/ids.h"
 #include "app/base/number.h"
+#include "app/base/str_list.h"
+#include "app/http/json_value.h"
 #include "app/ingest/xapi_form.h"
 #include "app/ingest/xapi_text.h"
 
@@ -27,21 +29,6 @@ bool xapi_version_supported(struct str version)
 
 /* ---- looking into a statement whose form is known to be good ---- */
 
-static struct json_object *member(struct json_object *object, const char *name)
-{
-    struct json_object *value = NULL;
-
-    (void)json_object_object_get_ex(object, name, &value);
-    return value;
-}
-
-static struct str text_of(struct json_object *json)
-{
-    return json ? (struct str){json_object_get_string(json),
-                               (size_t)json_object_get_string_len(json)}
-                : (struct str){0};
-}
-
 /* The part of an IRI behind its last '/', '#' or ':'. */
 static struct str last_part(struct str iri)
 {
@@ -56,7 +43,7 @@ static struct str last_part(struct str iri)
 static struct json_object *extension_in(struct json_object *of, const char *name,
                                         struct str *ret_iri)
 {
-    struct json_object *extensions = member(of, "extensions");
+    struct json_object *extensions = json_value_member(of, "extensions");
     struct json_object_iterator i, end;
 
     if (!extensions)
@@ -118,8 +105,7 @@ static bool number_extension(const struct reading *r, const char *name, double m
     if (!json)
         return false;
     value = json_object_get_double(json);
-    if ((json_object_is_type(json, json_type_int) || json_object_is_type(json, json_type_double)) &&
-        value >= min && value <= max) {
+    if (json_value_is_number(json) && value >= min && value <= max) {
         *ret = value;
         return true;
     }
@@ -147,7 +133,7 @@ static void put_number(struct reading *r, const char *name, double value)
 static void put_seconds(struct reading *r, const char *name)
 {
     double seconds = 0;
-    struct str duration = text_of(member(r->result, "duration"));
+    struct str duration = json_value_text(json_value_member(r->result, "duration"));
 
     if (duration.p)
         (void)xapi_parse_duration(duration, &seconds);
@@ -168,12 +154,12 @@ static void put_difficulty(struct reading *r, const char *preset)
     struct json_object *json = extension(r, "difficulty", &iri);
 
     if (json)
-        text = json_object_is_type(json, json_type_string) ? text_of(json) : STR("?");
+        text = json_object_is_type(json, json_type_string) ? json_value_text(json) : STR("?");
     for (int i = 0; i < DIFFICULTIES; i++) {
         if (str_equal(text, str_of(difficulty_names[i])))
             put_text(r, "difficulty", text);
     }
-    if (json && !member(r->data, "difficulty"))
+    if (json && !json_value_member(r->data, "difficulty"))
         field_fail(r->l, &(struct field_path){.parent = r->at, .name = iri},
                    "must be one of easy, medium, hard, expert");
 }
@@ -183,9 +169,11 @@ static void put_difficulty(struct reading *r, const char *preset)
 /* The share of the points: scaled (below 0 counts as 0), or raw between min and max. */
 static bool share_of_score(const struct reading *r, double *ret)
 {
-    struct json_object *score = member(r->result, "score");
-    struct json_object *scaled = member(score, "scaled"), *raw = member(score, "raw");
-    struct json_object *min = member(score, "min"), *max = member(score, "max");
+    struct json_object *score = json_value_member(r->result, "score");
+    struct json_object *scaled = json_value_member(score, "scaled"),
+                       *raw = json_value_member(score, "raw");
+    struct json_object *min = json_value_member(score, "min"),
+                       *max = json_value_member(score, "max");
 
     if (scaled) {
         *ret = fmax(0, json_object_get_double(scaled));
@@ -208,7 +196,8 @@ static void to_quiz(struct reading *r, double score)
     total = floor(total);
     correct = rint(score * total);
     (void)number_extension(r, "questions_correct", 0, total, &correct);
-    put_text(r, "quiz_id", text_of(member(member(r->statement, "object"), "id")));
+    put_text(r, "quiz_id",
+             json_value_text(json_value_member(json_value_member(r->statement, "object"), "id")));
     put_number(r, "score", score);
     put_number(r, "questions_total", total);
     put_number(r, "questions_correct", floor(correct));
@@ -266,7 +255,8 @@ static double progress(const struct reading *r)
 
 static enum event_type viewed(struct reading *r)
 {
-    put_text(r, "lesson_id", text_of(member(member(r->statement, "object"), "id")));
+    put_text(r, "lesson_id",
+             json_value_text(json_value_member(json_value_member(r->statement, "object"), "id")));
     put_seconds(r, "duration_seconds");
     put_number(r, "completion_percentage", progress(r));
     return LESSON_VIEWED;
@@ -274,12 +264,13 @@ static enum event_type viewed(struct reading *r)
 
 static enum event_type answered(struct reading *r)
 {
-    struct json_object *success = member(r->result, "success");
+    struct json_object *success = json_value_member(r->result, "success");
     double correctness = json_object_get_boolean(success) ? 1 : 0;
 
     if (!success && !share_of_score(r, &correctness))
         refuse(r, "result", "success", "is required, or a score");
-    put_text(r, "exercise_id", text_of(member(member(r->statement, "object"), "id")));
+    put_text(r, "exercise_id",
+             json_value_text(json_value_member(json_value_member(r->statement, "object"), "id")));
     put_difficulty(r, "medium");
     put_seconds(r, "time_spent_seconds");
     put_number(r, "completion_rate", 1);
@@ -303,7 +294,8 @@ static enum event_type scored(struct reading *r)
         to_scored_quiz(r);
         return QUIZ_COMPLETED;
     }
-    put_text(r, "submission_id", text_of(member(member(r->statement, "object"), "id")));
+    put_text(r, "submission_id",
+             json_value_text(json_value_member(json_value_member(r->statement, "object"), "id")));
     for (int i = 0; i < ALL; i++) {
         double score;
 
@@ -356,9 +348,10 @@ static bool fits(const struct mapping *m, struct str activity)
 /* NULL: refused by name. */
 static const struct mapping *mapping_of(const struct reading *r)
 {
-    struct str verb = text_of(member(member(r->statement, "verb"), "id"));
-    struct str activity =
-        text_of(member(member(member(r->statement, "object"), "definition"), "type"));
+    struct str verb =
+        json_value_text(json_value_member(json_value_member(r->statement, "verb"), "id"));
+    struct str activity = json_value_text(json_value_member(
+        json_value_member(json_value_member(r->statement, "object"), "definition"), "type"));
     bool verb_known = false;
 
     for (size_t i = 0; i < MAPPINGS; i++) {
@@ -382,8 +375,9 @@ static const struct mapping *mapping_of(const struct reading *r)
 
 static struct str student_of(const struct reading *r)
 {
-    struct json_object *actor = member(r->statement, "actor");
-    struct str name = text_of(member(member(actor, "account"), "name"));
+    struct json_object *actor = json_value_member(r->statement, "actor");
+    struct str name =
+        json_value_text(json_value_member(json_value_member(actor, "account"), "name"));
 
     if (!id_valid(name))
         refuse(r, "actor", name.p ? "account.name" : "account",
@@ -394,7 +388,7 @@ static struct str student_of(const struct reading *r)
 
 static int64_t time_of(const struct reading *r, int64_t now_ms)
 {
-    struct str text = text_of(member(r->statement, "timestamp"));
+    struct str text = json_value_text(json_value_member(r->statement, "timestamp"));
     int64_t at_ms = now_ms;
 
     if (text.p)
@@ -408,7 +402,7 @@ static bool take_id(const struct reading *r, struct xapi_event *ret)
     struct arena *arena = r->l->arena;
     char *lower;
 
-    ret->id = text_of(member(r->statement, "id"));
+    ret->id = json_value_text(json_value_member(r->statement, "id"));
     if (!ret->id.p) {
         uuid_make(uuid);
         ret->id = arena_copy(arena, str_of(uuid));
@@ -426,11 +420,6 @@ static bool take_id(const struct reading *r, struct xapi_event *ret)
 }
 
 /* ---- comparing statements ---- */
-
-static int by_text(const void *a, const void *b)
-{
-    return str_compare(*(const struct str *)a, *(const struct str *)b);
-}
 
 /* What the standard leaves out of a comparison (2.3.1): what a store may assign (the timestamp is
  * compared as a time), attachments, and the definitions of what is only referred to. */
@@ -451,24 +440,24 @@ static void write_canonical(struct json_object *json, int depth, bool all, struc
 static void write_members(struct json_object *object, int depth, bool all, struct buf *out)
 {
     size_t n = (size_t)json_object_object_length(object), k = 0;
-    struct str *names = arena_array(out->arena, n + 1, sizeof(*names));
+    struct str_list names = {arena_array(out->arena, n + 1, sizeof(*names.v)), n};
     struct json_object_iterator i = json_object_iter_begin(object);
     struct json_object_iterator end = json_object_iter_end(object);
 
-    if (!names) {
+    if (!names.v) {
         out->failed = true;
         return;
     }
     for (; !json_object_iter_equal(&i, &end); json_object_iter_next(&i))
-        names[k++] = str_of(json_object_iter_peek_name(&i));
-    qsort(names, n, sizeof(*names), by_text);
+        names.v[k++] = str_of(json_object_iter_peek_name(&i));
+    str_list_sort(&names);
     for (k = 0; k < n; k++) {
-        if (!all && !is_compared(names[k], depth))
+        if (!all && !is_compared(names.v[k], depth))
             continue;
-        buf_json_string(out, names[k]);
+        buf_json_string(out, names.v[k]);
         buf_char(out, ':');
-        write_canonical(member(object, names[k].p), depth + 1,
-                        all || str_equal(names[k], STR("extensions")), out);
+        write_canonical(json_value_member(object, names.v[k].p), depth + 1,
+                        all || str_equal(names.v[k], STR("extensions")), out);
         buf_char(out, ',');
     }
 }
@@ -482,7 +471,7 @@ static void write_canonical(struct json_object *json, int depth, bool all, struc
     case json_type_boolean: buf_text(out, json_object_get_boolean(json) ? "true" : "false"); break;
     case json_type_int:
     case json_type_double: buf_number(out, json_object_get_double(json)); break;
-    case json_type_string: buf_json_string(out, text_of(json)); break;
+    case json_type_string: buf_json_string(out, json_value_text(json)); break;
     case json_type_array:
         buf_char(out, '[');
         for (size_t i = 0; i < json_object_array_length(json); i++) {
@@ -507,7 +496,7 @@ static struct str digest_of(const struct reading *r)
 
     buf_init(&text, r->l->arena);
     write_canonical(r->statement, 0, false, &text);
-    if (member(r->statement, "timestamp"))
+    if (json_value_member(r->statement, "timestamp"))
         buf_int(&text, time_of(r, 0));
     if (text.failed)
         return (struct str){0};
@@ -518,18 +507,13 @@ static struct str digest_of(const struct reading *r)
 
 /* ---- all of it ---- */
 
-static void release_object(void *object)
-{
-    (void)json_object_put(object);
-}
-
 static bool begin(struct reading *r, struct json_object *statement)
 {
     r->statement = statement;
-    r->result = member(statement, "result");
-    r->context = member(statement, "context");
-    r->data = json_object_new_object();
-    return r->data && arena_defer(r->l->arena, release_object, r->data);
+    r->result = json_value_member(statement, "result");
+    r->context = json_value_member(statement, "context");
+    r->data = json_value_new_object(r->l->arena);
+    return r->data != NULL;
 }
 
 /* What the event's own rules say about it could only be about its time: the rest is ours. */
@@ -551,7 +535,8 @@ static void finish(struct reading *r, int64_t now_ms, struct xapi_event *ret)
 
 static void map(struct reading *r, int64_t now_ms, struct xapi_event *ret)
 {
-    struct str object = text_of(member(member(r->statement, "object"), "id"));
+    struct str object =
+        json_value_text(json_value_member(json_value_member(r->statement, "object"), "id"));
     const struct mapping *mapping = mapping_of(r);
 
     ret->input.student = student_of(r);

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "app/http/json_value.h"
 #include "app/ingest/xapi_text.h"
 
 enum form {
@@ -42,11 +43,6 @@ static void check_object(struct json_object *object, const struct key *keys,
                          const struct field_path *place, const struct binding *l);
 
 /* ---- values ---- */
-
-static struct str text_of(struct json_object *json)
-{
-    return (struct str){json_object_get_string(json), (size_t)json_object_get_string_len(json)};
-}
 
 static bool is_word(struct str text, const char *const *words)
 {
@@ -94,23 +90,17 @@ static void check_text(struct json_object *value, const struct key *key,
     const char *fault = "must be a text";
 
     if (json_object_is_type(value, json_type_string))
-        fault = fault_of_text(text_of(value), key);
+        fault = fault_of_text(json_value_text(value), key);
     if (fault)
         field_fail(l, place, fault);
-}
-
-static bool is_number(struct json_object *value)
-{
-    return json_object_is_type(value, json_type_int) ||
-           json_object_is_type(value, json_type_double);
 }
 
 static void check_number(struct json_object *value, enum form form, const struct field_path *place,
                          const struct binding *l)
 {
-    double number = is_number(value) ? json_object_get_double(value) : -1;
+    double number = json_value_is_number(value) ? json_object_get_double(value) : -1;
 
-    if (!is_number(value))
+    if (!json_value_is_number(value))
         field_fail(l, place, "must be a number");
     else if (form == WHOLE && (number < 0 || number > floor(number)))
         field_fail(l, place, "must be a whole number");
@@ -247,19 +237,12 @@ static void check_object(struct json_object *object, const struct key *keys,
 
 /* ---- what cannot be said of one key alone ---- */
 
-static struct json_object *member(struct json_object *object, const char *name)
-{
-    struct json_object *value = NULL;
-
-    (void)json_object_object_get_ex(object, name, &value);
-    return value;
-}
-
 static bool is_group(struct json_object *who)
 {
-    struct json_object *type = member(who, "objectType");
+    struct json_object *type = json_value_member(who, "objectType");
 
-    return json_object_is_type(type, json_type_string) && str_equal(text_of(type), STR("Group"));
+    return json_object_is_type(type, json_type_string) &&
+           str_equal(json_value_text(type), STR("Group"));
 }
 
 /* Exactly one identifier; a group may do with its members instead. */
@@ -273,17 +256,19 @@ static void one_identifier(struct json_object *who, const struct field_path *pla
         found += json_object_object_get_ex(who, names[i], NULL);
     if (found > 1)
         field_fail(l, place, "must have one of mbox, mbox_sha1sum, openid, account, and no two");
-    if (found == 0 && !(is_group(who) && member(who, "member")))
+    if (found == 0 && !(is_group(who) && json_value_member(who, "member")))
         field_fail(l, place, "must have one of mbox, mbox_sha1sum, openid, account");
 }
 
 static void score_in_order(struct json_object *score, const struct field_path *place,
                            const struct binding *l)
 {
-    struct json_object *min = member(score, "min"), *max = member(score, "max");
-    struct json_object *raw = member(score, "raw"), *scaled = member(score, "scaled");
-    double value = is_number(scaled) ? json_object_get_double(scaled) : 0;
-    bool both = is_number(min) && is_number(max);
+    struct json_object *min = json_value_member(score, "min"),
+                       *max = json_value_member(score, "max");
+    struct json_object *raw = json_value_member(score, "raw"),
+                       *scaled = json_value_member(score, "scaled");
+    double value = json_value_is_number(scaled) ? json_object_get_double(scaled) : 0;
+    bool both = json_value_is_number(min) && json_value_is_number(max);
 
     if (value < -1 || value > 1)
         field_fail(l, &(struct field_path){.parent = place, .name = STR("scaled")},
@@ -291,11 +276,11 @@ static void score_in_order(struct json_object *score, const struct field_path *p
     if (both && json_object_get_double(min) >= json_object_get_double(max))
         field_fail(l, &(struct field_path){.parent = place, .name = STR("min")},
                    "must be less than max");
-    if (!is_number(raw))
+    if (!json_value_is_number(raw))
         return;
     value = json_object_get_double(raw);
-    if ((is_number(min) && value < json_object_get_double(min)) ||
-        (is_number(max) && value > json_object_get_double(max)))
+    if ((json_value_is_number(min) && value < json_object_get_double(min)) ||
+        (json_value_is_number(max) && value > json_object_get_double(max)))
         field_fail(l, &(struct field_path){.parent = place, .name = STR("raw")},
                    "must be between min and max");
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "app/http/json.h"
+#include "app/http/json_value.h"
 #include "app/http/validate.h"
 
 enum { DESCRIPTION_MAX = 500, MINUTES_MAX = 600, NEEDED_MAX = 20 };
@@ -102,8 +103,7 @@ static bool take_resources(const struct loading *l, const struct place_in_file *
 
         if (!json_object_is_type(text, json_type_string))
             return fail(l, "%s[%zu].resources[%zu] must be a text", at->list, at->index, i);
-        ret->v[i] =
-            (struct str){json_object_get_string(text), (size_t)json_object_get_string_len(text)};
+        ret->v[i] = json_value_text(text);
     }
     return true;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/service/cohort_access.h"
 
-#include <stdlib.h>
+#include "app/base/str_list.h"
 
 void cohort_access_init(struct cohort_access *r, const struct principal *who)
 {
@@ -52,20 +52,10 @@ void cohort_access_add_cohort(struct cohort_access *r, enum access access, struc
     }
 }
 
-static int by_text(const void *a, const void *b)
-{
-    return str_compare(*(const struct str *)a, *(const struct str *)b);
-}
-
-static bool among(const struct str_list *own, struct str cohort)
-{
-    return bsearch(&cohort, own->v, own->n, sizeof(*own->v), by_text) != NULL;
-}
-
 static bool meets(const struct str_list *own, const struct str_list *others)
 {
     for (size_t i = 0; i < others->n; i++) {
-        if (among(own, others->v[i]))
+        if (str_list_contains(own, others->v[i]))
             return true;
     }
     return false;
@@ -96,9 +86,9 @@ static bool granted(const struct cohort_access *r, struct arena *arena, struct p
         return true;
     if (!cohort_parse_ids(r->own_cohorts_cmd, arena, &own, p))
         return false;
-    qsort(own.v, own.n, sizeof(*own.v), by_text);
+    str_list_sort(&own);
     for (size_t i = 0; i < r->cohort_count; i++) {
-        if (!among(&own, r->cohorts[i]))
+        if (!str_list_contains(&own, r->cohorts[i]))
             return false;
     }
     return students_granted(r, &own, arena, p);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/service/json_mentions.h"
 
-#include <json-c/json.h>
+#include "app/http/json_value.h"
 
 /* With a quote on each side. */
 static bool quoted_in(struct str text, struct str id)
@@ -19,16 +19,9 @@ static bool quoted_in(struct str text, struct str id)
 /* A number is an id only where an event has one: anywhere else it counts something. */
 static bool is_number_of(const char *key, struct json_object *json, struct str id)
 {
-    enum json_type type = json_object_get_type(json);
-
-    return (type == json_type_int || type == json_type_double) &&
+    return json_value_is_number(json) &&
            (strcmp(key, "student_id") == 0 || strcmp(key, "subject") == 0) &&
            str_equal(str_of(json_object_to_json_string(json)), id);
-}
-
-static struct str text_of(struct json_object *string)
-{
-    return (struct str){json_object_get_string(string), (size_t)json_object_get_string_len(string)};
 }
 
 static bool in_json(struct json_object *json, struct str id)
@@ -36,7 +29,9 @@ static bool in_json(struct json_object *json, struct str id)
     struct str text;
 
     switch (json_object_get_type(json)) {
-    case json_type_string: text = text_of(json); return str_equal(text, id) || quoted_in(text, id);
+    case json_type_string:
+        text = json_value_text(json);
+        return str_equal(text, id) || quoted_in(text, id);
     case json_type_array:
         for (size_t i = 0; i < json_object_array_length(json); i++) {
             if (in_json(json_object_array_get_idx(json, i), id))
@@ -83,14 +78,6 @@ bool json_mentions_id(struct str text, struct str student)
     return found;
 }
 
-static bool is_member(struct json_object *json, const char *name, struct str id)
-{
-    struct json_object *value;
-
-    return json_object_object_get_ex(json, name, &value) &&
-           json_object_is_type(value, json_type_string) && str_equal(text_of(value), id);
-}
-
 bool entry_belongs_to(struct str text, struct str student)
 {
     struct json_object *json;
@@ -100,7 +87,8 @@ bool entry_belongs_to(struct str text, struct str student)
         return false;
     json = parse(text);
     found = !json_object_is_type(json, json_type_object) ||
-            is_member(json, "student_id", student) || is_member(json, "subject", student);
+            str_equal(json_value_text(json_value_member(json, "student_id")), student) ||
+            str_equal(json_value_text(json_value_member(json, "subject")), student);
     (void)json_object_put(json);
     return found;
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/service/roster.h"
 
-#include <stdlib.h>
-
+#include "app/base/str_list.h"
 #include "app/store/erasure.h"
 
 enum phase {
@@ -18,33 +17,16 @@ enum phase {
     END
 };
 
-static int by_text(const void *a, const void *b)
-{
-    return str_compare(*(const struct str *)a, *(const struct str *)b);
-}
-
-static struct str_list sorted(struct arena *arena, struct str_list list)
-{
-    struct str_list copy = {arena_array(arena, list.n + 1, sizeof(struct str)), list.n};
-
-    if (!copy.v)
-        return (struct str_list){0};
-    if (list.n > 0)
-        memcpy(copy.v, list.v, list.n * sizeof(*list.v));
-    qsort(copy.v, copy.n, sizeof(*copy.v), by_text);
-    return copy;
-}
-
 /* from without to, in place: those whose link must go. */
 static bool keep_only_removed(struct arena *arena, struct str_list *from, struct str_list to)
 {
-    struct str_list staying = sorted(arena, to);
+    struct str_list staying = str_list_sorted_copy(arena, to);
     size_t kept = 0;
 
     if (!staying.v)
         return false;
     for (size_t i = 0; i < from->n; i++) {
-        if (!bsearch(&from->v[i], staying.v, staying.n, sizeof(*staying.v), by_text))
+        if (!str_list_contains(&staying, from->v[i]))
             from->v[kept++] = from->v[i];
     }
     from->n = kept;
