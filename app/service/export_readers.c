@@ -8,7 +8,7 @@
 #include "app/service/audit_entry.h"
 #include "app/service/export_reader.h"
 #include "app/service/mastery_json.h"
-#include "app/service/recommend.h"
+#include "app/service/recommend_json.h"
 #include "app/store/consent.h"
 #include "app/store/prediction.h"
 #include "app/store/recommendation.h"
