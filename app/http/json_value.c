@@ -18,6 +18,11 @@ struct json_object *json_value_member(struct json_object *object, const char *na
     return value;
 }
 
+struct str json_value_member_text(struct json_object *object, const char *name)
+{
+    return json_value_text(json_value_member(object, name));
+}
+
 bool json_value_is_number(const struct json_object *value)
 {
     return json_object_is_type(value, json_type_int) ||

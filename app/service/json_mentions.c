@@ -87,8 +87,8 @@ bool entry_belongs_to(struct str text, struct str student)
         return false;
     json = parse(text);
     found = !json_object_is_type(json, json_type_object) ||
-            str_equal(json_value_text(json_value_member(json, "student_id")), student) ||
-            str_equal(json_value_text(json_value_member(json, "subject")), student);
+            str_equal(json_value_member_text(json, "student_id"), student) ||
+            str_equal(json_value_member_text(json, "subject"), student);
     (void)json_object_put(json);
     return found;
 }
