@@ -133,7 +133,7 @@ static const struct row {
     {"{" OWN ",\"subject\":\"s_1\",\"data\":{\"event_type\":\"quiz.completed\"}}", NULL, NULL},
     {"{" OWN "}", NULL, "data: is required"},
     {"{" OWN ",\"data\":null}", NULL, "data: is required"},
-    {"{" OWN ",\"data\":{},\"data_base64\":\"e30=\"}", NULL, "data_base64: must not stand beside data"},
+    {"{" OWN ",\"data\":{},\"data_base64\":\"e30=\"}", NULL, "data_base64: must not be present together with data"},
     {"{" OWN ",\"data\":[]}", NULL, "data: must be a JSON object"},
     {"{" OWN ",\"data\":\"{\"}", NULL, "data: must be a JSON object"},
     {"{" OWN ",\"data_base64\":\"e30\"}", NULL, "data_base64: must be a JSON object"},
