@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Statistics as JSON. Figures are not rounded here: app/domain does that where it computes. */
 #include "app/service/statistics_json.h"
 
 #include "app/service/mastery_json.h"
