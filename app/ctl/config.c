@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* mastery-ctl config: prints the effective configuration with secrets masked, or the table of all
+ * settings as Markdown, from which docs/configuration.md is made. */
 #include "app/ctl/subcommand.h"
 
 #include <stdio.h>
 
-struct settings {
+struct config_settings {
     bool markdown;
 };
 
-static enum ctl_exit run(const struct subcommand *command, const void *settings,
-                         struct arena *arena)
+static enum ctl_exit config_run(const struct subcommand *command, const void *settings,
+                                struct arena *arena)
 {
-    const struct settings *s = settings;
+    const struct config_settings *s = settings;
     struct config config;
     bool valid;
 
@@ -27,9 +29,9 @@ static enum ctl_exit run(const struct subcommand *command, const void *settings,
 }
 
 /* clang-format off */
-static const struct option_rule options[] = {
-    {.name = "markdown", .type = OPTION_FLAG, .offset = offsetof(struct settings, markdown),
-     .description = "print the table of all settings there are; reads none"},
+static const struct option_rule config_options[] = {
+    {.name = "markdown", .type = OPTION_FLAG, .offset = offsetof(struct config_settings, markdown),
+     .description = "print the table of all settings instead; reads none"},
     {0},
 };
 /* clang-format on */
@@ -39,7 +41,7 @@ const struct subcommand config_subcommand = {
     .summary = "Prints the effective configuration, secrets masked",
     .description =
         "Lines of NAME=value; fails, with a line for each error, when a setting is not valid.\n",
-    .options = options,
-    .settings_size = sizeof(struct settings),
-    .run = run,
+    .options = config_options,
+    .settings_size = sizeof(struct config_settings),
+    .run = config_run,
 };

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl dead: looks after dead letters. */
+/* mastery-ctl dead: lists, shows, retries and drops dead letters, the events and jobs that the
+ * worker has given up. A retried letter is first written to where it came from and only then
+ * removed, so that it exists twice for a moment, never not at all. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -15,28 +17,29 @@
 enum action { LIST, SHOW, RETRY, DROP };
 enum { PAGE = 100, REASON_SHOWN = 90 };
 
-static const char *const actions[] = {"list", "show", "retry", "drop", NULL};
+static const char *const dead_letter_actions[] = {"list", "show", "retry", "drop", NULL};
 
-struct settings {
+struct dead_letter_settings {
     int action;
     const char *id;
     int64_t limit;
 };
 
 /* Goes through all that one run does. */
-struct run {
+struct dead_letter_run {
     const struct subcommand *command;
-    const struct settings *settings;
+    const struct dead_letter_settings *settings;
     struct engine engine;
-    struct arena *arena; /* of one page, or of one letter's way back */
-    int64_t done, refused;
+    struct arena *arena; /* reset before each page */
+    int64_t processed_count, refused_count;
 };
 
-/* ---- asking ---- */
+/* ---- reading ---- */
 
-/* from with p NULL: the newest one. */
-static bool read_page(struct run *r, struct str from, int count, struct dead_letter *ret_letters,
-                      size_t *ret_count, struct problem *p)
+/* Reads count letters from the id `from` on, oldest first; from.p NULL: only the newest one. */
+static bool dead_letter_read_page(struct dead_letter_run *r, struct str from, int count,
+                                  struct dead_letter *ret_letters, size_t *ret_count,
+                                  struct problem *p)
 {
     struct pipeline pipeline;
     struct command *command;
@@ -50,7 +53,8 @@ static bool read_page(struct run *r, struct str from, int count, struct dead_let
 
 /* ---- one letter ---- */
 
-static void print_line(const struct dead_letter *letter)
+/* The reason is cut to REASON_SHOWN bytes, so that a line fits a terminal. */
+static void dead_letter_print_line(const struct dead_letter *letter)
 {
     struct str reason = letter->reason;
 
@@ -60,14 +64,16 @@ static void print_line(const struct dead_letter *letter)
                  STR_ARG(letter->source), STR_ARG(reason));
 }
 
-static void print_whole(const struct dead_letter *letter)
+static void dead_letter_print(const struct dead_letter *letter)
 {
     (void)printf("id      %.*s\nat      %.*s\nsource  %.*s\nreason  %.*s\nevent   %.*s\n",
                  STR_ARG(letter->id), STR_ARG(letter->at), STR_ARG(letter->source),
                  STR_ARG(letter->reason), STR_ARG(letter->event));
 }
 
-static struct str traceparent_of(struct str event, struct arena *arena)
+/* The trace context inside a CloudEvent, so that a retried event stays in its trace; "" without
+ * one. */
+static struct str event_traceparent(struct str event, struct arena *arena)
 {
     struct problem not_json = {.code = PROBLEM_NONE};
     struct json_object *json = json_parse(event, arena, &not_json), *found = NULL;
@@ -79,9 +85,9 @@ static struct str traceparent_of(struct str event, struct arena *arena)
     return str_of(json_object_get_string(found));
 }
 
-/* Asks to put it back to where it came from: behind all others of its shard's outbox or journal, or
- * into the queue, as a job. */
-static void ask_again(struct pipeline *a, const struct dead_letter *letter)
+/* Queues the command that puts the letter back to its source: to the end of its shard's outbox or
+ * journal, or as a job into the queue. */
+static void dead_letter_cmd_requeue(struct pipeline *pipeline, const struct dead_letter *letter)
 {
     static const struct str queue = STR_INIT("queue:");
     struct str source = letter->source;
@@ -89,20 +95,22 @@ static void ask_again(struct pipeline *a, const struct dead_letter *letter)
 
     if (str_starts_with(source, queue)) {
         source = (struct str){source.p + queue.n, source.n - queue.n};
-        queue_cmd_add(a, QUEUE_NORMAL, source, letter->event);
+        queue_cmd_add(pipeline, QUEUE_NORMAL, source, letter->event);
     } else if (!key_parse_hash_tag(source, &shard)) {
-        queue_cmd_add(a, QUEUE_NORMAL, STR("event"), letter->event);
-    } else if (str_equal(source, key_shard_record(a->arena, shard, SHARD_KEY_OUTBOX))) {
-        outbox_cmd_add(a, shard,
-                       &(struct message){letter->event, traceparent_of(letter->event, a->arena)});
+        queue_cmd_add(pipeline, QUEUE_NORMAL, STR("event"), letter->event);
+    } else if (str_equal(source, key_shard_record(pipeline->arena, shard, SHARD_KEY_OUTBOX))) {
+        outbox_cmd_add(
+            pipeline, shard,
+            &(struct message){letter->event, event_traceparent(letter->event, pipeline->arena)});
     } else {
-        (void)pipeline_add(a, COMMAND_WRITE, 5,
+        (void)pipeline_add(pipeline, COMMAND_WRITE, 5,
                            (struct str[]){STR("XADD"), source, STR("*"), STR("e"), letter->event});
     }
 }
 
-/* One round of writing; what Redis refuses is told in its own words. */
-static bool write_round(struct run *r, struct pipeline *pipeline, struct problem *p)
+/* Sends commands that write. False with p: Redis cannot be reached, or its own error text. */
+static bool dead_letter_write(struct dead_letter_run *r, struct pipeline *pipeline,
+                              struct problem *p)
 {
     if (!subcommand_round_trip(&r->engine, pipeline, p))
         return false;
@@ -113,20 +121,23 @@ static bool write_round(struct run *r, struct pipeline *pipeline, struct problem
     return p->code == PROBLEM_NONE && pipeline_check_replies(pipeline, p);
 }
 
-static bool drop(struct run *r, const struct dead_letter *letter, struct problem *p)
+static bool dead_letter_drop(struct dead_letter_run *r, const struct dead_letter *letter,
+                             struct problem *p)
 {
     struct pipeline pipeline;
 
     pipeline_init(&pipeline, r->arena, NULL);
     (void)dead_letter_cmd_remove(&pipeline, letter->id);
-    if (!write_round(r, &pipeline, p))
+    if (!dead_letter_write(r, &pipeline, p))
         return false;
-    r->done++;
+    r->processed_count++;
     return true;
 }
 
-/* An erasure may have taken it since its page was read. */
-static bool look_again(struct run *r, struct str id, bool *ret_there, struct problem *p)
+/* Whether the letter is still there. An erasure may have removed it since its page was read, and a
+ * retry must not bring an erased student's data back. */
+static bool dead_letter_exists(struct dead_letter_run *r, struct str id, bool *ret_exists,
+                               struct problem *p)
 {
     struct pipeline pipeline;
     struct command *command;
@@ -135,107 +146,117 @@ static bool look_again(struct run *r, struct str id, bool *ret_there, struct pro
     command = stream_cmd_has_entry(&pipeline, key_dead_letters, id);
     if (!subcommand_round_trip(&r->engine, &pipeline, p))
         return false;
-    if (stream_parse_has_entry(command, ret_there))
+    if (stream_parse_has_entry(command, ret_exists))
         return true;
     reply_problem(command->reply, p);
     return false;
 }
 
-/* There first, gone here then: in between there are two of it, never none. */
-static bool retry(struct run *r, const struct dead_letter *letter, struct problem *p)
+/* Puts the letter back, then removes it: a crash in between leaves two copies, never none, and
+ * event ids make the second one harmless. */
+static bool dead_letter_retry(struct dead_letter_run *r, const struct dead_letter *letter,
+                              struct problem *p)
 {
     struct pipeline pipeline;
-    bool there;
+    bool exists;
 
     if (!letter->complete) {
-        subcommand_error(r->command, "%.*s: only the beginning of it was kept",
+        subcommand_error(r->command, "%.*s: cannot be retried, only its beginning was stored",
                          STR_ARG(letter->id));
-        r->refused++;
+        r->refused_count++;
         return true;
     }
-    if (!look_again(r, letter->id, &there, p))
+    if (!dead_letter_exists(r, letter->id, &exists, p))
         return false;
-    if (!there)
+    if (!exists)
         return true;
     pipeline_init(&pipeline, r->arena, NULL);
-    ask_again(&pipeline, letter);
-    return write_round(r, &pipeline, p) && drop(r, letter, p);
+    dead_letter_cmd_requeue(&pipeline, letter);
+    return dead_letter_write(r, &pipeline, p) && dead_letter_drop(r, letter, p);
 }
 
-static bool deal_with(struct run *r, const struct dead_letter *letter, struct problem *p)
+/* One letter, by the action of the command line. */
+static bool dead_letter_process(struct dead_letter_run *r, const struct dead_letter *letter,
+                                struct problem *p)
 {
     switch ((enum action)r->settings->action) {
-    case LIST: print_line(letter); return true;
-    case SHOW: print_whole(letter); return true;
-    case RETRY: return retry(r, letter, p);
-    case DROP: return drop(r, letter, p);
+    case LIST: dead_letter_print_line(letter); return true;
+    case SHOW: dead_letter_print(letter); return true;
+    case RETRY: return dead_letter_retry(r, letter, p);
+    case DROP: return dead_letter_drop(r, letter, p);
     }
     return false;
 }
 
 /* ---- all of them ---- */
 
-/* The time of the newest there is, INT64_MIN without any. What comes later is not looked at: a
- * letter that is put back may be dead again at once. */
-static bool find_end(struct run *r, int64_t *ret_ms, struct problem *p)
+/* The time of the newest letter, INT64_MIN without letters. Later ones are not processed: a letter
+ * that was put back may fail again at once, and the loop would not end. */
+static bool dead_letter_newest_ms(struct dead_letter_run *r, int64_t *ret_ms, struct problem *p)
 {
     struct dead_letter newest;
     size_t n;
 
     *ret_ms = INT64_MIN;
-    if (!read_page(r, (struct str){0}, 1, &newest, &n, p))
+    if (!dead_letter_read_page(r, (struct str){0}, 1, &newest, &n, p))
         return false;
     if (n > 0)
         (void)stream_id_time(newest.id, ret_ms);
     return true;
 }
 
-static enum ctl_exit deal_with_all(struct run *r)
+/* All letters up to the limit, oldest first, a page at a time. Letters younger than the newest one
+ * at the start are left for the next run. */
+static enum ctl_exit dead_letter_process_all(struct dead_letter_run *r)
 {
     struct problem p = {.code = PROBLEM_NONE};
     struct dead_letter letters[PAGE];
     char from[64] = "-";
-    int64_t left = r->settings->limit, end_ms, at_ms;
+    int64_t remaining = r->settings->limit, end_ms, time_ms;
     size_t n = PAGE;
 
-    if (!find_end(r, &end_ms, &p))
+    if (!dead_letter_newest_ms(r, &end_ms, &p))
         return subcommand_fail(r->command, &r->engine, &p);
-    while (n == PAGE && left > 0) {
+    while (n == PAGE && remaining > 0) {
         arena_reset(r->arena);
-        if (!read_page(r, str_of(from), left < PAGE ? (int)left : PAGE, letters, &n, &p))
+        if (!dead_letter_read_page(r, str_of(from), remaining < PAGE ? (int)remaining : PAGE,
+                                   letters, &n, &p))
             return subcommand_fail(r->command, &r->engine, &p);
         for (size_t i = 0; i < n; i++) {
-            if (stream_id_time(letters[i].id, &at_ms) && at_ms > end_ms)
-                return r->refused > 0 ? CTL_FAILED : CTL_DONE;
-            if (!deal_with(r, &letters[i], &p))
+            if (stream_id_time(letters[i].id, &time_ms) && time_ms > end_ms)
+                return r->refused_count > 0 ? CTL_FAILED : CTL_DONE;
+            if (!dead_letter_process(r, &letters[i], &p))
                 return subcommand_fail(r->command, &r->engine, &p);
         }
-        left -= (int64_t)n;
+        remaining -= (int64_t)n;
         if (n > 0)
             (void)snprintf(from, sizeof(from), "(%.*s", STR_ARG(letters[n - 1].id));
     }
-    return r->refused > 0 ? CTL_FAILED : CTL_DONE;
+    return r->refused_count > 0 ? CTL_FAILED : CTL_DONE;
 }
 
-static enum ctl_exit deal_with_one(struct run *r)
+/* The letter with the id of the command line. XRANGE from that id returns the next one if it is
+ * gone, hence the comparison. */
+static enum ctl_exit dead_letter_process_one(struct dead_letter_run *r)
 {
     struct problem p = {.code = PROBLEM_NONE};
     struct dead_letter letter;
     struct str id = str_of(r->settings->id);
     size_t n;
 
-    if (!read_page(r, id, 1, &letter, &n, &p))
+    if (!dead_letter_read_page(r, id, 1, &letter, &n, &p))
         return subcommand_fail(r->command, &r->engine, &p);
     if (n == 0 || !str_equal(letter.id, id)) {
         subcommand_error(r->command, "there is no dead letter %s", r->settings->id);
         return CTL_FAILED;
     }
-    if (!deal_with(r, &letter, &p))
+    if (!dead_letter_process(r, &letter, &p))
         return subcommand_fail(r->command, &r->engine, &p);
-    return r->refused > 0 ? CTL_FAILED : CTL_DONE;
+    return r->refused_count > 0 ? CTL_FAILED : CTL_DONE;
 }
 
-static bool is_id(const char *text)
+/* A dead letter is a stream entry: its id is MILLISECONDS-SEQUENCE. */
+static bool is_dead_letter_id(const char *text)
 {
     struct str rest = str_of(text);
     int64_t number;
@@ -245,38 +266,42 @@ static bool is_id(const char *text)
 }
 
 /* NULL when all is well. */
-static const char *usage_error(const struct settings *s)
+static const char *dead_letter_usage_error(const struct dead_letter_settings *s)
 {
     bool all = s->id && strcmp(s->id, "all") == 0;
 
     if (s->action == LIST)
-        return s->id ? "list takes no ID" : NULL;
+        return s->id ? "list has no ID; show ID prints one letter" : NULL;
     if (!s->id)
-        return s->action == SHOW ? "show which? ID is missing" : "which? ID is missing; or all";
+        return s->action == SHOW ? "ID is required, as list prints it"
+                                 : "ID is required, as list prints it, or all";
     if (all)
-        return s->action == SHOW ? "show takes one ID" : NULL;
-    return is_id(s->id) ? NULL : "an ID is two numbers with a dash between, as list shows it";
+        return s->action == SHOW ? "show needs one ID, not all" : NULL;
+    return is_dead_letter_id(s->id)
+               ? NULL
+               : "ID must be two numbers with a dash between, as list prints it";
 }
 
-static enum ctl_exit run_with(struct run *r)
+static enum ctl_exit dead_letter_run_action(struct dead_letter_run *r)
 {
-    const struct settings *s = r->settings;
+    const struct dead_letter_settings *s = r->settings;
     enum ctl_exit status;
 
     if (s->action == SHOW || (s->action != LIST && strcmp(s->id, "all") != 0))
-        status = deal_with_one(r);
+        status = dead_letter_process_one(r);
     else
-        status = deal_with_all(r);
+        status = dead_letter_process_all(r);
     if (s->action == RETRY || s->action == DROP)
-        (void)printf("%" PRId64 " %s\n", r->done, s->action == RETRY ? "put back" : "dropped");
+        (void)printf("%" PRId64 " %s\n", r->processed_count,
+                     s->action == RETRY ? "put back" : "dropped");
     return status;
 }
 
-static enum ctl_exit run(const struct subcommand *command, const void *settings,
-                         struct arena *arena)
+static enum ctl_exit dead_letter_run(const struct subcommand *command, const void *settings,
+                                     struct arena *arena)
 {
-    struct run r = {.command = command, .settings = settings};
-    const char *error = usage_error(settings);
+    struct dead_letter_run r = {.command = command, .settings = settings};
+    const char *error = dead_letter_usage_error(settings);
     enum ctl_exit status = CTL_FAILED;
 
     (void)arena;
@@ -284,37 +309,41 @@ static enum ctl_exit run(const struct subcommand *command, const void *settings,
         return subcommand_usage_error(command, error);
     r.arena = arena_new(1 << 16, 64 << 20);
     if (r.arena && engine_open(&r.engine, "mastery-ctl dead", NULL, 0))
-        status = run_with(&r);
+        status = dead_letter_run_action(&r);
     engine_close(&r.engine);
     arena_free(r.arena);
     return status;
 }
 
 /* clang-format off */
-static const struct option_rule options[] = {
-    {.name = "action", .value_name = "ACTION", .type = OPTION_OPERAND, .choices = actions, .required = true,
-     .offset = offsetof(struct settings, action), .description = "list, show, retry or drop"},
-    {.name = "id", .value_name = "ID", .type = OPTION_OPERAND, .offset = offsetof(struct settings, id),
-     .description = "of the letter, as list shows it; all with retry and drop"},
+static const struct option_rule dead_letter_options[] = {
+    {.name = "action", .value_name = "ACTION", .type = OPTION_OPERAND,
+     .choices = dead_letter_actions, .required = true,
+     .offset = offsetof(struct dead_letter_settings, action),
+     .description = "list, show, retry or drop"},
+    {.name = "id", .value_name = "ID", .type = OPTION_OPERAND,
+     .offset = offsetof(struct dead_letter_settings, id),
+     .description = "the letter, as list prints it; retry and drop accept all"},
     {.name = "limit", .value_name = "N", .type = OPTION_INT, .min = 1, .max = INT64_MAX,
-     .offset = offsetof(struct settings, limit), .description = "the oldest N alone (all)"},
+     .offset = offsetof(struct dead_letter_settings, limit),
+     .description = "only the oldest N (default: all)"},
     {0},
 };
 /* clang-format on */
 
-static const struct settings presets = {.limit = INT64_MAX};
+static const struct dead_letter_settings dead_letter_defaults = {.limit = INT64_MAX};
 
 const struct subcommand dead_letter_subcommand = {
     .name = "dead",
-    .summary = "Looks after dead letters: what was given up, and why",
+    .summary = "Lists, shows, retries or drops dead letters: events that could not be processed",
     .description =
-        "\nlist   a line each, oldest first: id, time, source, reason\n"
-        "show   all of one\n"
-        "retry  puts it back to where it came from: learning events to the worker, to be\n"
-        "       counted once for their id; events to publish behind those of their shard\n"
-        "drop   throws it away\n",
-    .options = options,
-    .default_settings = &presets,
-    .settings_size = sizeof(struct settings),
-    .run = run,
+        "\nlist   prints a line for each, oldest first: id, time, source, reason\n"
+        "show   prints one letter whole\n"
+        "retry  puts a letter back to its source: learning events go to the worker, which counts\n"
+        "       each event id once; events to publish go to the end of their shard's outbox\n"
+        "drop   deletes a letter\n",
+    .options = dead_letter_options,
+    .default_settings = &dead_letter_defaults,
+    .settings_size = sizeof(struct dead_letter_settings),
+    .run = dead_letter_run,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A drawing by gnuplot, which is told what to draw on a pipe. */
+/* A chart drawn by gnuplot, which reads its commands and data from a pipe. */
 #ifndef CTL_PLOT_H
 #define CTL_PLOT_H
 
@@ -13,10 +13,10 @@ struct plot {
     pid_t pid;
 };
 
-/* path: FILE.png or FILE.svg, height pixels high; "-": as text on standard output. False with a
- * line on stderr. */
+/* Starts gnuplot. path: FILE.png or FILE.svg, height pixels high; "-": as text on standard output.
+ * False with a line on standard error. plot_end is due after true. */
 bool plot_begin(const struct subcommand *command, const char *path, int height, struct plot *ret);
-/* False with a line on stderr when gnuplot has not drawn it. */
+/* Ends gnuplot and waits for it. False with a line on standard error when it has failed. */
 bool plot_end(const struct subcommand *command, struct plot *plot);
 
 #endif

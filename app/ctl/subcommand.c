@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the subcommands share: errors on standard error, one round trip to Redis, and the
+ * configuration of the environment. */
 #include "app/ctl/subcommand.h"
 
 #include <stdarg.h>
@@ -18,8 +20,16 @@ void subcommand_error(const struct subcommand *command, const char *format, ...)
 
 enum ctl_exit subcommand_usage_error(const struct subcommand *command, const char *how)
 {
-    subcommand_error(command, "%s\nmastery-ctl %s --help tells more", how, command->name);
+    subcommand_error(command, "%s\nSee mastery-ctl %s --help", how, command->name);
     return CTL_USAGE;
+}
+
+enum ctl_exit subcommand_check_url(const struct subcommand *command, const char *url)
+{
+    if (str_starts_with(str_of(url), STR("http://")) ||
+        str_starts_with(str_of(url), STR("https://")))
+        return CTL_DONE;
+    return subcommand_usage_error(command, "--url must begin with http:// or https://");
 }
 
 bool subcommand_round_trip(struct engine *engine, struct pipeline *pipeline, struct problem *p)
@@ -34,7 +44,7 @@ enum ctl_exit subcommand_fail(const struct subcommand *command, const struct eng
                               const struct problem *p)
 {
     if (p->code == PROBLEM_SERVICE_UNAVAILABLE) {
-        subcommand_error(command, "Redis is away: %s", store_last_error(engine->store));
+        subcommand_error(command, "Redis cannot be reached: %s", store_last_error(engine->store));
         return CTL_UNAVAILABLE;
     }
     subcommand_error(command, "%s", p->message);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A subcommand of mastery-ctl: what it is called, what it may be told, what it does. Each has a
- * file of its own and a line in the table of main.c. */
+/* A subcommand of mastery-ctl: its name, its options and its function. Each has a file of its own
+ * and a line in the table of main.c. Errors go to standard error, results to standard output. */
 #ifndef CTL_SUBCOMMAND_H
 #define CTL_SUBCOMMAND_H
 
@@ -11,7 +11,7 @@ enum ctl_exit {
     CTL_DONE = 0,
     CTL_FAILED = 1,
     CTL_USAGE = 2,
-    CTL_UNAVAILABLE = 3, /* the store or the service is not there */
+    CTL_UNAVAILABLE = 3, /* Redis or the service cannot be reached */
 };
 
 struct subcommand {
@@ -21,7 +21,8 @@ struct subcommand {
     const struct option_rule *options; /* ends with a row of zeros; may be NULL */
     const void *default_settings;      /* the settings that options are written over; may be NULL */
     size_t settings_size;
-    /* settings: the presets with the options over them. Memory of arena lasts until the end. */
+    /* settings: default_settings with the options of the command line written over them. arena
+     * lives until the program ends. */
     enum ctl_exit (*run)(const struct subcommand *command, const void *settings,
                          struct arena *arena);
 };
@@ -43,18 +44,20 @@ extern const struct subcommand export_subcommand;
 extern const struct subcommand erase_subcommand;
 extern const struct subcommand log_hash_subcommand;
 
-/* A line on stderr: "mastery-ctl NAME: …". */
+/* Prints a line on standard error: "mastery-ctl NAME: MESSAGE". */
 void subcommand_error(const struct subcommand *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* The same for wrong usage, with a hint to --help: CTL_USAGE. */
+/* Prints the same for wrong usage, with a hint to --help. Returns CTL_USAGE. */
 enum ctl_exit subcommand_usage_error(const struct subcommand *command, const char *how);
-/* One round of the store; false, with a problem, when it is away. */
+/* Whether --url is an http or https URL; CTL_USAGE after an error if not, else CTL_DONE. */
+enum ctl_exit subcommand_check_url(const struct subcommand *command, const char *url);
+/* Sends the pipeline and waits for its replies. False with p when Redis cannot be reached. */
 bool subcommand_round_trip(struct engine *engine, struct pipeline *pipeline, struct problem *p);
-/* Says what the problem is: CTL_UNAVAILABLE when the store is away, else CTL_FAILED. */
+/* Prints the problem. Returns CTL_UNAVAILABLE when Redis cannot be reached, else CTL_FAILED. */
 enum ctl_exit subcommand_fail(const struct subcommand *command, const struct engine *engine,
                               const struct problem *p);
-/* The configuration of the environment; what is wrong with it is on stderr then. config_release is
- * due in any case. */
+/* Loads the configuration from the environment. False with a line for each wrong setting on
+ * standard error. The caller calls config_release in any case. */
 bool subcommand_load_config(const struct subcommand *command, struct config *ret);
 
 #endif

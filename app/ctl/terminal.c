@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Colours and the progress bar by ANSI escape sequences, and nothing of both when the stream is not
+ * a terminal. */
 #include "app/ctl/terminal.h"
 
 #include <assert.h>
@@ -9,6 +11,7 @@
 
 enum { BAR_WIDTH = 40 };
 
+/* NO_COLOR counts only when it is not empty (no-color.org). */
 static bool has_colours(void)
 {
     const char *refused = getenv("NO_COLOR");
@@ -39,7 +42,8 @@ void progress_draw(size_t done, size_t total, const char *what)
     size_t percent = total > 0 ? done * 100 / total : 100;
     int filled = (int)(percent * BAR_WIDTH / 100);
 
-    static_assert(sizeof(full) == BAR_WIDTH + 1 && sizeof(empty) == BAR_WIDTH + 1, "a sign a step");
+    static_assert(sizeof(full) == BAR_WIDTH + 1 && sizeof(empty) == BAR_WIDTH + 1,
+                  "one character a step");
     if (progress_is_enabled())
         (void)fprintf(stderr, "\r[%.*s%.*s] %3zu %%  %zu of %zu %s", filled, full,
                       BAR_WIDTH - filled, empty, percent, done, total, what);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""/docs: the page of the reference, its files, its policy, and what a browser makes of them."""
+"""/docs: the reference page, its files, its content security policy, and its behaviour in a browser."""
 import hashlib
 import json
 import re
@@ -16,7 +16,7 @@ TYPES = {"css": "text/css", "js": "text/javascript", "png": "image/png"}
 
 
 def loaded():
-    """What the page loads, by its path at the server."""
+    """The paths of the files that the page loads."""
     return re.findall(r'(?:href|src)="(docs/[^"]+)"', (VIEWER / "index.html").read_text())
 
 
@@ -28,12 +28,12 @@ def recorded():
 # Files
 
 
-def test_the_viewer_is_what_the_registry_had():
+def test_the_viewer_has_the_recorded_checksums():
     for name, digest in recorded().items():
         assert hashlib.sha256((VIEWER / name).read_bytes()).hexdigest() == digest, name
 
 
-def test_the_viewer_is_pinned_and_comes_with_its_licence():
+def test_the_viewer_is_pinned_and_has_its_licence():
     pinned = json.loads((VIEWER / "package.json").read_text())["dependencies"]["swagger-ui-dist"]
     locked = json.loads((VIEWER / "package-lock.json").read_text())["packages"]
     entry = locked["node_modules/swagger-ui-dist"]
@@ -47,59 +47,59 @@ def test_the_viewer_is_pinned_and_comes_with_its_licence():
 def test_every_file_is_installed():
     makefile = (ROOT / "Makefile.am").read_text()
     listed = set(re.findall(r"conf/docs-viewer/([\w.-]+)", makefile))
-    kept_back = {"package.json", "package-lock.json", "SHA256SUMS"}
-    assert listed == {path.name for path in VIEWER.iterdir()} - kept_back
+    not_installed = {"package.json", "package-lock.json", "SHA256SUMS"}
+    assert listed == {path.name for path in VIEWER.iterdir()} - not_installed
 
 
-# Answers
+# Responses
 
 
 @pytest.mark.parametrize("path", PAGES)
 def test_the_page_is_html_with_a_strict_policy(anonymous, path):
-    answer = anonymous.get(path)
-    assert answer.status == 200 and answer.body == (VIEWER / "index.html").read_bytes()
-    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert_common_headers(answer)
+    response = anonymous.get(path)
+    assert response.status == 200 and response.body == (VIEWER / "index.html").read_bytes()
+    assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert_common_headers(response)
     policy = dict(
-        part.strip().split(" ", 1) for part in answer.headers["Content-Security-Policy"].split(";")
+        part.strip().split(" ", 1) for part in response.headers["Content-Security-Policy"].split(";")
     )
     assert policy["default-src"] == policy["base-uri"] == policy["frame-ancestors"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
     assert not re.search(r"unsafe|\*|http", str(policy))
 
 
-def test_what_the_page_loads_is_there(anonymous):
+def test_every_file_that_the_page_loads_is_served(anonymous):
     paths = loaded()
     assert len(paths) == 5
     for path in paths:
-        answer = anonymous.get(f"/{path}")
-        assert answer.status == 200 and answer.body == (VIEWER / path[5:]).read_bytes(), path
-        assert answer.headers.get_content_type() == TYPES[path.rpartition(".")[2]]
-        assert_common_headers(answer)
-        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; frame")
+        response = anonymous.get(f"/{path}")
+        assert response.status == 200 and response.body == (VIEWER / path[5:]).read_bytes(), path
+        assert response.headers.get_content_type() == TYPES[path.rpartition(".")[2]]
+        assert_common_headers(response)
+        assert response.headers["Content-Security-Policy"].startswith("default-src 'none'; frame")
 
 
 @pytest.mark.parametrize("path", ["/docs", "/docs/swagger-ui-bundle.js"])
-def test_a_kept_page_is_asked_for_anew_and_keeps_its_policy(anonymous, path):
+def test_a_cached_page_is_revalidated_and_keeps_its_policy(anonymous, path):
     first = anonymous.get(path)
     assert first.headers["Cache-Control"] == "no-cache"
-    again = anonymous.get(path, headers={"If-None-Match": first.headers["ETag"]})
-    assert again.status == 304 and not again.body
-    policies = [answer.headers["Content-Security-Policy"] for answer in (first, again)]
+    second = anonymous.get(path, headers={"If-None-Match": first.headers["ETag"]})
+    assert second.status == 304 and not second.body
+    policies = [response.headers["Content-Security-Policy"] for response in (first, second)]
     assert policies[0] == policies[1]
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_methods_are_those_of_any_route(anonymous, path):
+def test_methods_are_as_for_other_routes(anonymous, path):
     head = anonymous.request("HEAD", path)
     assert head.status == 200 and head.headers.get_content_type() == "text/html" and not head.body
     options = anonymous.request("OPTIONS", path)
     assert options.status == 204 and options.headers["Allow"] == "GET, HEAD, OPTIONS"
     for method in ("POST", "PUT", "DELETE", "PATCH"):
-        answer = anonymous.request(method, path)
-        assert_problem(answer, 405)
-        assert answer.headers["Allow"] == "GET, HEAD, OPTIONS"
-        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; frame")
+        response = anonymous.request(method, path)
+        assert_problem(response, 405)
+        assert response.headers["Allow"] == "GET, HEAD, OPTIONS"
+        assert response.headers["Content-Security-Policy"].startswith("default-src 'none'; frame")
 
 
 @pytest.mark.parametrize(
@@ -108,22 +108,22 @@ def test_methods_are_those_of_any_route(anonymous, path):
     + ["/docs/../docs.conf", "/docs/%2e%2e/nginx/tls.conf", "/docs/page.js/", "/redoc/page.js"]
     + ["/docs/swagger-ui.css.map", "/docs/..%2fpackage.json"],
 )
-def test_nothing_else_of_the_folder_is_shown(anonymous, path):
-    answer = anonymous.raw(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-    assert_problem(answer, 404)
+def test_no_other_file_of_the_folder_is_served(anonymous, path):
+    response = anonymous.raw(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    assert_problem(response, 404)
 
 
-def test_files_are_not_for_writing(anonymous):
+def test_files_cannot_be_written(anonymous):
     assert_problem(anonymous.post("/docs/page.js", {}), 404)
 
 
 def test_the_sidecars_listener_serves_the_same_page(engine, anonymous):
     for path in ("/docs", "/docs/page.js"):
-        answer = engine.sidecar().get(path)
-        assert answer.status == 200 and answer.body == anonymous.get(path).body
+        response = engine.sidecar().get(path)
+        assert response.status == 200 and response.body == anonymous.get(path).body
 
 
-def test_a_page_that_is_not_there_is_an_error_in_the_usual_form(start_engine, tmp_path):
+def test_a_missing_page_is_an_error_in_the_usual_form(start_engine, tmp_path):
     engine = start_engine(DOCS_VIEWER=tmp_path)
     for path in ("/docs", "/docs/page.js"):
         assert_problem(engine.client().get(path), 404)
@@ -131,9 +131,9 @@ def test_a_page_that_is_not_there_is_an_error_in_the_usual_form(start_engine, tm
 
 def test_alias_and_page_share_one_limit(start_engine):
     client = start_engine(RATE_LIMITS="on").client()
-    answers = until_refused(lambda i: client.get(PAGES[i % 2]))
-    assert len(answers) > 50
-    assert assert_problem(answers[-1], 429)["details"]["limit"] == 50
+    responses = until_refused(lambda i: client.get(PAGES[i % 2]))
+    assert len(responses) > 50
+    assert assert_problem(responses[-1], 429)["details"]["limit"] == 50
     assert len(until_refused(lambda _: client.get("/docs/page.css"))) > 50
 
 
@@ -156,8 +156,8 @@ def page(browser, engine):
 QUERY = "#operations-mastery-mastery-query"
 
 
-def ask_for(page, student):
-    """Tries the query out; (status, body) as the page shows them."""
+def try_query(page, student):
+    """Sends the query from the page; (status, body) as the page shows them."""
     if not page.find(f"{QUERY}.is-open"):
         page.click(f"{QUERY} .opblock-summary-control")
     page.type(f"{QUERY} textarea", json.dumps({"student_id": student}))
@@ -167,14 +167,14 @@ def ask_for(page, student):
     return int(status), page.one(f"{live} .highlight-code").text
 
 
-def give_token(page, token):
+def enter_token(page, token):
     page.click(".auth-wrapper .authorize")
     page.type(".dialog-ux #auth-bearer-value", token)
     page.click(".dialog-ux .auth-btn-wrapper .authorize")
     page.click(".dialog-ux .btn-done")
 
 
-def test_a_browser_shows_every_operation_and_breaks_no_rule(page, engine):
+def test_a_browser_shows_every_operation_without_violating_the_policy(page, engine):
     page.complaints()
     page.open(f"{engine.base_url}/redoc")
     page.one(".opblock")
@@ -190,28 +190,28 @@ def test_try_it_works_with_a_pasted_token(page, engine):
     student = fresh_id()
     assert_ok(engine.calculate(student))
     page.complaints()
-    status, body = ask_for(page, student)
+    status, body = try_query(page, student)
     assert status == 401 and "AUTH_ERROR" in body
-    give_token(page, engine.token(student, "student"))
+    enter_token(page, engine.token(student, "student"))
     page.click(f"{QUERY} button.btn-clear")
-    status, body = ask_for(page, student)
+    status, body = try_query(page, student)
     assert status == 200 and '"mastery_score": 0.83' in body
     assert page.violations() == []
     assert [line for line in page.complaints() if "401" not in line] == []
 
 
-def test_a_reload_forgets_the_token(page, engine):
-    give_token(page, engine.token("somebody", "student"))
+def test_a_reload_drops_the_token(page, engine):
+    enter_token(page, engine.token("somebody", "student"))
     page.open(f"{engine.base_url}/docs")
     page.one(".opblock")
     assert page.driver.execute_script("return localStorage.length + sessionStorage.length") == 0
     assert not page.driver.get_cookies()
-    status, _ = ask_for(page, "somebody")
+    status, _ = try_query(page, "somebody")
     assert status == 401
 
 
-def test_the_browser_would_see_a_broken_rule(page):
-    """The tests above would say so."""
+def test_the_browser_reports_a_violation(page):
+    """So the tests above can fail."""
     page.driver.execute_script(
         """const script = document.createElement("script");
         script.textContent = "window.ran = true";
