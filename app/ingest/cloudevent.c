@@ -92,6 +92,7 @@ static void cloudevent_read_attribute(struct json_object *envelope, size_t i,
     }
 }
 
+/* Checks what both modes have in common; missing attributes are reported by their readers. */
 static void cloudevent_check_attributes(const struct cloudevent_attributes *all,
                                         struct arena *arena, struct problem *p)
 {
@@ -357,6 +358,7 @@ bool cloudevent_to_event(const struct cloudevent *event, int64_t now_ms, struct 
     return p->code == PROBLEM_NONE;
 }
 
+/* Returns p->message when there are no field errors, or without memory. */
 struct str cloudevent_error_line(const struct problem *p, struct arena *arena)
 {
     struct buf out;

@@ -14,6 +14,7 @@ void event_metrics_add(struct engine *engine, const struct event_input *in,
         metrics_add(engine->metrics, METRIC_CALCULATIONS, BY_EVENT, 0, 1);
 }
 
+/* Rejected events cannot succeed later, failed ones may. */
 static void event_batch_finish_item(struct event_batch_item *item, struct engine *engine)
 {
     enum event_status status = EVENT_ACCEPTED;
@@ -37,6 +38,7 @@ static void event_batch_advance_item(struct event_batch_item *item, struct engin
         event_batch_finish_item(item, engine);
 }
 
+/* Begins to record an event; most often this only queues the read of the student's profile. */
 static void event_batch_start_item(const struct event_batch *batch, struct event_batch_item *item,
                                    struct engine *engine, struct pipeline *pipeline)
 {

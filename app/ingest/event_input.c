@@ -13,9 +13,10 @@ enum { REFERENCE_MAX = 256, MESSAGE_MAX = 1000, TOPICS_MAX = 50, COUNT_MAX = 100
 #define SECONDS_MAX 1e9
 #define VALUE_MAX   1e15
 
+/* What content.rated may be about. */
 static const char *const content_types[] = {"exercise", "lesson", "quiz", "article", NULL};
 
-/* content.rated and milestone.reached: count as activity, whatever their values. */
+/* content.rated and milestone.reached: count as activity only; their values are stored. */
 struct activity_data {
     struct str reference, message;
     int content_type;
@@ -50,6 +51,7 @@ struct quality_data {
 };
 
 /* clang-format off */
+/* FIELD makes what all rows have; the macros below it make the rows that occur more than once. */
 #define FIELD(text, rule_type, data, member, what) \
     .name = text, .type = rule_type, .offset = offsetof(struct data, member), .description = what
 #define REQUIRED .required = true
@@ -62,7 +64,8 @@ struct quality_data {
 #define SECONDS(text, data, member) \
     {FIELD(text, RULE_NUMBER, data, member, "Seconds"), REQUIRED, .max = SECONDS_MAX}
 #define TOPICS(data) \
-    {FIELD("topic_ids", RULE_IDS, data, topics, "Topics it belongs to"), OPTIONAL, .max = TOPICS_MAX}
+    {FIELD("topic_ids", RULE_IDS, data, topics, "Topics it belongs to"), \
+     OPTIONAL, .max = TOPICS_MAX}
 
 static const struct rule exercise_rules[] = {
     REFERENCE("exercise_id", exercise_data, id, "The exercise"),
@@ -194,6 +197,7 @@ static void event_input_convert(struct event_input *in, union event_data *data)
     }
 }
 
+/* The id names a hash field in Redis and appears in logs: no spaces, no control characters. */
 static void event_input_check_id(const struct event_input *in, struct arena *arena,
                                  struct problem *p)
 {
@@ -205,6 +209,7 @@ static void event_input_check_id(const struct event_input *in, struct arena *are
     }
 }
 
+/* Older events would fall out of the history, later ones show a wrong clock. */
 static void event_input_check_time(const struct event_input *in, int64_t now_ms,
                                    struct arena *arena, struct problem *p)
 {
@@ -216,6 +221,7 @@ static void event_input_check_time(const struct event_input *in, int64_t now_ms,
         problem_field(p, arena, STR("timestamp"), "must not be more than an hour in the future");
 }
 
+/* The last check needs two fields of the same type, so no rule can express it. */
 bool event_input_finish(struct event_input *in, int64_t now_ms, struct arena *arena,
                         struct problem *p)
 {
@@ -237,6 +243,7 @@ bool event_input_finish(struct event_input *in, int64_t now_ms, struct arena *ar
     return true;
 }
 
+/* The data is written as it came, with members that no rule knows. */
 struct str event_input_json(const struct event_input *in, struct str student, struct arena *arena)
 {
     struct buf out;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A learning event from outside (docs/events.md), by whichever route it came: checked by tables of
- * rules, then turned into the observations that the model counts. */
+ * rules, then converted to the observations that the model counts. */
 #ifndef INGEST_EVENT_INPUT_H
 #define INGEST_EVENT_INPUT_H
 

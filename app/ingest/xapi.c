@@ -17,16 +17,6 @@ bool xapi_version_supported(struct str version)
     return str_equal(version, STR("1.0")) || xapi_is_version(version);
 }
 
-void xapi_refuse(const struct xapi_reader *r, const char *outer, const char *name,
-                 const char *message)
-{
-    struct field_path outer_path = {.parent = r->path, .name = str_of(outer)};
-
-    field_fail(r->binding,
-               &(struct field_path){.parent = outer ? &outer_path : r->path, .name = str_of(name)},
-               message);
-}
-
 /* The problem is shared by all statements of the request: only errors that were added since this
  * one was begun are its own. */
 static bool xapi_has_failed(const struct xapi_reader *r)

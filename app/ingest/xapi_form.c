@@ -96,6 +96,7 @@ static const char *xapi_text_fault(struct str text, const struct xapi_key *key)
     return NULL;
 }
 
+/* A text of the right type is checked further by its form; FORM_TEXT allows any. */
 static void xapi_check_text(struct json_object *value, const struct xapi_key *key,
                             const struct field_path *path, const struct binding *binding)
 {
@@ -107,6 +108,7 @@ static void xapi_check_text(struct json_object *value, const struct xapi_key *ke
         field_fail(binding, path, fault);
 }
 
+/* JSON has one type of number: 3.0 is a whole number too. */
 static void xapi_check_number(struct json_object *value, enum xapi_form form,
                               const struct field_path *path, const struct binding *binding)
 {
@@ -146,6 +148,7 @@ static void xapi_check_map(struct json_object *map, enum xapi_form form,
     }
 }
 
+/* Checks each element; its path ends with its index. */
 static void xapi_check_list(struct json_object *list, const struct xapi_key *key,
                             const struct field_path *path, const struct binding *binding)
 {
@@ -167,36 +170,21 @@ static void xapi_check_list(struct json_object *list, const struct xapi_key *key
 static void xapi_check_value(struct json_object *value, const struct xapi_key *key,
                              const struct field_path *path, const struct binding *binding)
 {
-    switch (key->form) {
-    case FORM_NUMBER:
-    case FORM_WHOLE: xapi_check_number(value, key->form, path, binding); return;
-    case FORM_BOOL:
-        if (!json_object_is_type(value, json_type_boolean))
-            field_fail(binding, path, "must be true or false");
-        return;
-    case FORM_LANGUAGES:
-    case FORM_EXTENSIONS: xapi_check_map(value, key->form, path, binding); return;
-    case FORM_ONE_OR_MANY:
-        if (json_object_is_type(value, json_type_array)) {
-            xapi_check_list(value, key, path, binding);
-            return;
-        }
+    enum xapi_form form = key->form;
+    bool is_list = json_object_is_type(value, json_type_array);
+
+    if (form <= FORM_CHOICE)
+        xapi_check_text(value, key, path, binding);
+    else if (form == FORM_NUMBER || form == FORM_WHOLE)
+        xapi_check_number(value, form, path, binding);
+    else if (form == FORM_LANGUAGES || form == FORM_EXTENSIONS)
+        xapi_check_map(value, form, path, binding);
+    else if (form == FORM_OBJECTS || form == FORM_TEXTS || (form == FORM_ONE_OR_MANY && is_list))
+        xapi_check_list(value, key, path, binding);
+    else if (form == FORM_OBJECT || form == FORM_ONE_OR_MANY)
         xapi_check_object(value, key->keys, path, binding);
-        return;
-    case FORM_OBJECT: xapi_check_object(value, key->keys, path, binding); return;
-    case FORM_OBJECTS:
-    case FORM_TEXTS: xapi_check_list(value, key, path, binding); return;
-    case FORM_TEXT:
-    case FORM_IRI:
-    case FORM_MAILTO:
-    case FORM_UUID:
-    case FORM_SHA1:
-    case FORM_TIME:
-    case FORM_DURATION:
-    case FORM_LANGUAGE:
-    case FORM_VERSION:
-    case FORM_CHOICE: xapi_check_text(value, key, path, binding); return;
-    }
+    else if (!json_object_is_type(value, json_type_boolean))
+        field_fail(binding, path, "must be true or false");
 }
 
 static const struct xapi_key *xapi_find_key(const struct xapi_key *keys, struct str name)
@@ -208,6 +196,7 @@ static const struct xapi_key *xapi_find_key(const struct xapi_key *keys, struct 
     return NULL;
 }
 
+/* Checks the keys that the object has; those that it lacks are for xapi_check_object. */
 static void xapi_check_members(struct json_object *object, const struct xapi_key *keys,
                                const struct field_path *path, const struct binding *binding)
 {
@@ -300,19 +289,22 @@ static const char *const interaction_types[] = {
     "sequencing", "likert", "numeric", "other",        NULL};
 
 /* clang-format off */
+/* name, form, whether it is required, the keys of objects, the choices, the check of the object */
 static const struct xapi_key account_keys[] = {
     {"homePage", FORM_IRI, true, NULL, NULL, NULL},
     {"name", FORM_TEXT, true, NULL, NULL, NULL},
     {0},
 };
 
-#define IDENTIFIERS                                                                                \
-    {"name", FORM_TEXT, false, NULL, NULL, NULL},                                                       \
-    {"mbox", FORM_MAILTO, false, NULL, NULL, NULL},                                                     \
-    {"mbox_sha1sum", FORM_SHA1, false, NULL, NULL, NULL},                                               \
-    {"openid", FORM_IRI, false, NULL, NULL, NULL},                                                      \
+/* How an agent or a group may be identified. */
+#define IDENTIFIERS \
+    {"name", FORM_TEXT, false, NULL, NULL, NULL}, \
+    {"mbox", FORM_MAILTO, false, NULL, NULL, NULL}, \
+    {"mbox_sha1sum", FORM_SHA1, false, NULL, NULL, NULL}, \
+    {"openid", FORM_IRI, false, NULL, NULL, NULL}, \
     {"account", FORM_OBJECT, false, account_keys, NULL, NULL}
 
+/* xAPI-Data.md, 2.4.2: actors. A member of a group is an agent, never a group. */
 static const struct xapi_key agent_keys[] = {
     {"objectType", FORM_CHOICE, false, NULL, agent_types, NULL},
     IDENTIFIERS,
@@ -331,12 +323,14 @@ static const struct xapi_key group_keys[] = {
     {NULL, FORM_TEXT, false, NULL, NULL, xapi_check_identifier},
 };
 
+/* 2.4.3: verbs */
 static const struct xapi_key verb_keys[] = {
     {"id", FORM_IRI, true, NULL, NULL, NULL},
     {"display", FORM_LANGUAGES, false, NULL, NULL, NULL},
     {0},
 };
 
+/* 2.4.4.1: activities, and the interactions that their definitions describe */
 static const struct xapi_key interaction_component_keys[] = {
     {"id", FORM_TEXT, true, NULL, NULL, NULL},
     {"description", FORM_LANGUAGES, false, NULL, NULL, NULL},
@@ -364,6 +358,7 @@ static const struct xapi_key activity_keys[] = {
     {0},
 };
 
+/* 2.4.5: results */
 static const struct xapi_key score_keys[] = {
     {"scaled", FORM_NUMBER, false, NULL, NULL, NULL},
     {"raw", FORM_NUMBER, false, NULL, NULL, NULL},
@@ -381,6 +376,7 @@ static const struct xapi_key result_keys[] = {
     {0},
 };
 
+/* 2.4.6: contexts */
 static const struct xapi_key context_activities_keys[] = {
     {"parent", FORM_ONE_OR_MANY, false, activity_keys, NULL, NULL},
     {"grouping", FORM_ONE_OR_MANY, false, activity_keys, NULL, NULL},
@@ -406,6 +402,7 @@ static const struct xapi_key context_keys[] = {
     {0},
 };
 
+/* 2.4.11: attachments */
 static const struct xapi_key attachment_keys[] = {
     {"usageType", FORM_IRI, true, NULL, NULL, NULL},
     {"display", FORM_LANGUAGES, true, NULL, NULL, NULL},
@@ -417,6 +414,8 @@ static const struct xapi_key attachment_keys[] = {
     {0},
 };
 
+/* 2.4: the statement. The actor must be an agent and the object an activity: nothing else can be
+ * mapped to an event. */
 static const struct xapi_key statement_keys[] = {
     {"id", FORM_UUID, false, NULL, NULL, NULL},
     {"actor", FORM_OBJECT, true, agent_keys, NULL, NULL},

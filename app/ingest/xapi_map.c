@@ -14,6 +14,16 @@
 
 enum { XAPI_DEFAULT_QUESTIONS = 10 }; /* of a quiz that does not say how many it has */
 
+void xapi_refuse(const struct xapi_reader *r, const char *outer, const char *name,
+                 const char *message)
+{
+    struct field_path outer_path = {.parent = r->path, .name = str_of(outer)};
+
+    field_fail(r->binding,
+               &(struct field_path){.parent = outer ? &outer_path : r->path, .name = str_of(name)},
+               message);
+}
+
 /* ---- extensions ---- */
 
 /* The segment of an IRI after its last '/', '#' or ':'. */
@@ -159,7 +169,7 @@ static bool xapi_score_share(const struct xapi_reader *r, double *ret)
     return isfinite(*ret);
 }
 
-/* The number of correct answers follows from the score unless an extension says it. */
+/* questions_correct follows from the score unless an extension says it. */
 static enum event_type xapi_add_quiz(struct xapi_reader *r, double score)
 {
     double total = XAPI_DEFAULT_QUESTIONS, correct;

@@ -43,6 +43,7 @@ bool xapi_is_iri(struct str text)
     return true;
 }
 
+/* mailto:NAME@HOST with neither part empty. */
 bool xapi_is_mailto(struct str text)
 {
     const char *at = memchr(text.p, '@', text.n);
@@ -51,7 +52,7 @@ bool xapi_is_mailto(struct str text)
            at + 1 < text.p + text.n;
 }
 
-/* 8-4-4-4-12 digits; the first digit of the fourth group tells the variant. */
+/* 8-4-4-4-12 digits; the first digit of the fourth group shows the variant. */
 bool xapi_is_uuid(struct str text)
 {
     static const size_t lengths[] = {8, 4, 4, 4, 12};
@@ -88,6 +89,7 @@ bool xapi_is_language(struct str text)
     return length > 0;
 }
 
+/* 1.0.PATCH */
 bool xapi_is_version(struct str text)
 {
     int64_t patch;
@@ -96,6 +98,7 @@ bool xapi_is_version(struct str text)
            str_to_int64((struct str){text.p + 4, text.n - 4}, 0, INT32_MAX, &patch);
 }
 
+/* time_parse wants a zone: for a time without one, Z is appended. */
 bool xapi_parse_time(struct str text, int64_t *ret_ms)
 {
     char with_zone[48];
@@ -166,6 +169,8 @@ static size_t xapi_find_unit(char letter, bool is_time, size_t first)
     return i;
 }
 
+/* P, then components in falling order; T before those of time. Weeks come alone. A fraction ends
+ * the duration. */
 bool xapi_parse_duration(struct str text, double *ret_seconds)
 {
     struct str unread = text;

@@ -81,6 +81,7 @@ size_t audit_room(const struct audit *audit)
     return audit ? AUDIT_BUFFER_MAX - audit->collecting.n - audit->reserved : 0;
 }
 
+/* Without an audit (engine->audit is NULL) everything is allowed and nothing recorded. */
 bool audit_reserve(struct audit *audit)
 {
     if (audit && audit_room(audit) == 0)
@@ -225,6 +226,7 @@ static size_t audit_group_length(const struct audit *audit, size_t first, size_t
     return n;
 }
 
+/* A failure marks the pipeline, so that the whole batch is retried. */
 static void audit_queue_group(struct audit *audit, size_t first, size_t n)
 {
     struct audit_item *items = arena_array(audit->arena, n, sizeof(*items));
@@ -243,6 +245,7 @@ static void audit_queue_group(struct audit *audit, size_t first, size_t n)
         .n = n};
 }
 
+/* Queues a command per group of the batch and submits them. */
 static void audit_send_items(struct engine *engine, int64_t now_us)
 {
     struct audit *audit = engine->audit;
@@ -306,6 +309,8 @@ static size_t audit_keep_failed(struct audit *audit)
     return n;
 }
 
+/* Called with the replies to the items, or when the pipeline failed: then none of the batch counts
+ * as sent, although some records may be in Redis. */
 static void audit_end_batch(struct engine *engine, int64_t now_us)
 {
     struct audit *audit = engine->audit;

@@ -49,8 +49,8 @@ static bool audit_text_is(const char *text, unsigned char n, struct str s)
     return n == s.n && (n == 0 || memcmp(text, s.p, n) == 0);
 }
 
-/* Compares what makes two records differ. The correlation id does not: that of the first event
- * stands for all of them. */
+/* Compares what makes two records differ. The correlation id does not: the first
+ * event's is recorded for all of them. */
 static bool audit_entry_equals(const struct audit_buffer_entry *entry,
                                const struct audit_event *event)
 {

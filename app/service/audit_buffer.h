@@ -13,7 +13,7 @@ enum { AUDIT_BUFFER_MAX = 4096, AUDIT_SUBJECTS_MAX = 127 };
 struct audit_buffer_entry {
     const char *action, *resource_type, *route, *via;
     int64_t minute; /* since the epoch */
-    int64_t count;  /* how many equal events this entry stands for */
+    int64_t count;  /* of equal events */
     enum audit_mode way;
     enum role role;
     int status;

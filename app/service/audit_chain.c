@@ -35,6 +35,7 @@ static bool audit_add_key(struct audit_keys *keys, struct str secret, int line, 
     return true;
 }
 
+/* One key per line; empty lines are skipped, so that a file may end with one. */
 static bool audit_parse_keys(struct str text, struct audit_keys *keys, char ret_error[200])
 {
     for (int line = 1; text.n > 0; line++) {
@@ -103,6 +104,7 @@ static bool audit_sign(const struct audit_key *key, const struct buf *text, size
     return true;
 }
 
+/* The id is part of what is signed: a record that is moved to another id does not verify. */
 bool audit_record_mac(struct arena *arena, const struct audit_key *key,
                       const struct audit_entry *entry, char ret[AUDIT_MAC_SIZE])
 {
@@ -116,6 +118,7 @@ bool audit_record_mac(struct arena *arena, const struct audit_key *key,
     return audit_sign(key, &text, (AUDIT_MAC_SIZE - 1) / 2, ret);
 }
 
+/* The shard is part of what is signed: a chain cannot be passed off as that of another shard. */
 bool audit_seal_head(struct arena *arena, const struct audit_key *key, unsigned shard,
                      const struct str v[SEAL_FIELDS], char ret[AUDIT_HEAD_SIZE])
 {
@@ -130,6 +133,7 @@ bool audit_seal_head(struct arena *arena, const struct audit_key *key, unsigned 
 
 /* ---- links ---- */
 
+/* The lengths are checked because the texts are copied into fixed arrays. */
 bool audit_link_from_seal(const struct audit_seal *seal, struct audit_link *ret)
 {
     struct audit_link link;

@@ -49,6 +49,7 @@ static void audit_splice_details(struct jw *w, struct str details)
     buf_str(w->out, (struct str){details.p + 1, details.n - 2});
 }
 
+/* Role, student and count are fields of the record; the rest comes from its details. */
 static void audit_write_details(struct jw *w, const struct audit_entry *entry)
 {
     int64_t count = 0;
@@ -62,6 +63,7 @@ static void audit_write_details(struct jw *w, const struct audit_entry *entry)
     jw_object_end(w);
 }
 
+/* The id is made unique across shards by its prefix, the shard in hexadecimal digits. */
 void audit_entry_write(struct jw *w, const struct audit_entry *entry, unsigned shard)
 {
     struct str id = arena_printf(w->out->arena, "%02x-%.*s", shard, STR_ARG(entry->id));

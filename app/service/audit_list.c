@@ -54,6 +54,7 @@ static void audit_list_queue_shard(struct audit_list *list, unsigned shard,
     list->shards[shard].page_cmd = audit_cmd_newest(pipeline, shard, from, (int)list->page_size);
 }
 
+/* Doubles the page, because a shard that has run out once probably has most of the records. */
 static enum step audit_list_queue_more(struct audit_list *list, struct pipeline *pipeline)
 {
     pipeline_clear(pipeline);
@@ -148,6 +149,7 @@ static bool audit_list_read_pages(struct audit_list *list, struct arena *arena, 
 
 /* ---- merging ---- */
 
+/* The filter by type compares the resource up to its first slash: cohort matches cohort/c1. */
 static bool audit_list_matches(const struct audit_list *list, const struct audit_entry *entry)
 {
     struct str resource = entry->v[AUDIT_RESOURCE], actor = entry->v[AUDIT_ACTOR];
@@ -185,6 +187,8 @@ static bool audit_list_is_complete(const struct audit_list *list)
                                         : list->n == list->limit;
 }
 
+/* Moves the cursor past every record that was looked at, matching or not, until the page is full.
+ */
 static void audit_list_add_newest(struct audit_list *list, unsigned shard)
 {
     struct audit_list_shard *s = &list->shards[shard];

@@ -9,6 +9,7 @@ double batch_progress(const struct batch *batch)
     return batch->total > 0 ? 100.0 * (double)batch->processed / (double)batch->total : 100;
 }
 
+/* Extrapolates from the time per student so far. */
 bool batch_time_left(const struct batch *batch, int64_t now_ms, int64_t *ret_s)
 {
     double remaining_ms;
@@ -24,6 +25,7 @@ bool batch_time_left(const struct batch *batch, int64_t now_ms, int64_t *ret_s)
     return true;
 }
 
+/* 0: the batch has not come so far. */
 static void batch_write_time(struct jw *w, const char *key, int64_t ms)
 {
     if (ms == 0)

@@ -11,7 +11,7 @@
 /* The components of a URL, allocated by libcurl; NULL: the URL has none. */
 struct callback_url {
     char *scheme, *user, *password, *host, *port;
-    char *default_port; /* the port that the scheme implies, whatever port says */
+    char *default_port; /* the port that the scheme implies */
 };
 
 /* Uses the parser with which libcurl will make the connection: a second parser could disagree with
@@ -61,6 +61,7 @@ static bool callback_host_matches(struct str entry, const struct callback_url *p
     return str_equal(port, str_of(parsed->port));
 }
 
+/* hosts: CALLBACK_HOSTS, separated by commas. */
 static bool callback_is_listed(const char *hosts, const struct callback_url *parsed)
 {
     struct str unread = str_of(hosts);
@@ -104,6 +105,8 @@ const char *callback_refusal(const struct config *config, struct str url)
     return reason;
 }
 
+/* The timestamp is signed as well, so that a receiver can refuse old callbacks that are replayed.
+ */
 bool callback_sign(const struct config *config, struct str timestamp, struct str body,
                    char ret_hex[DIGEST_HEX_SIZE])
 {

@@ -71,9 +71,12 @@ static const struct rule document_rules[] = {
     {0},
 };
 
+/* What is read, and where in the file: messages about an entry begin with LIST[INDEX]. */
 struct catalogue_loader {
     struct arena *arena;
     char *error; /* room for CATALOGUE_ERROR_SIZE bytes */
+    const char *list;
+    size_t index;
 };
 
 /* Writes the error message; false, for a return statement. */
@@ -88,37 +91,39 @@ catalogue_fail(const struct catalogue_loader *loader, const char *format, ...)
     return false;
 }
 
+static bool catalogue_fail_entry(const struct catalogue_loader *loader, const char *message)
+{
+    return catalogue_fail(loader, "%s[%zu]%s", loader->list, loader->index, message);
+}
+
+/* The same for element i of a list in the entry. */
+static bool catalogue_fail_element(const struct catalogue_loader *loader, const char *member,
+                                   size_t i, const char *message)
+{
+    return catalogue_fail(loader, "%s[%zu].%s[%zu] %s", loader->list, loader->index, member, i,
+                          message);
+}
+
 static bool catalogue_no_memory(const struct catalogue_loader *loader)
 {
     return catalogue_fail(loader, "out of memory");
 }
 
-/* ---- one entry ---- */
-
-/* Where an entry is in the file, for messages: items[3]. */
-struct catalogue_place {
-    const char *list;
-    size_t index;
-};
+/* ---- items and starters ---- */
 
 static bool catalogue_read_resources(const struct catalogue_loader *loader,
-                                     const struct catalogue_place *place, struct json_object *list,
-                                     struct str_list *ret)
+                                     struct json_object *list, struct str_list *ret)
 {
     if (!json_object_is_type(list, json_type_array))
-        return catalogue_fail(loader, "%s[%zu].resources must be a list of texts", place->list,
-                              place->index);
+        return catalogue_fail_entry(loader, ".resources must be a list of texts");
     ret->n = json_object_array_length(list);
     ret->v = arena_array(loader->arena, ret->n ? ret->n : 1, sizeof(*ret->v));
     if (!ret->v)
         return catalogue_no_memory(loader);
     for (size_t i = 0; i < ret->n; i++) {
-        struct json_object *text = json_object_array_get_idx(list, i);
-
-        if (!json_object_is_type(text, json_type_string))
-            return catalogue_fail(loader, "%s[%zu].resources[%zu] must be a text", place->list,
-                                  place->index, i);
-        ret->v[i] = json_value_text(text);
+        ret->v[i] = json_value_text(json_object_array_get_idx(list, i));
+        if (!ret->v[i].p)
+            return catalogue_fail_element(loader, "resources", i, "must be a text");
     }
     return true;
 }
@@ -132,32 +137,31 @@ static const struct content *catalogue_find_content(const struct content *v, siz
     return NULL;
 }
 
-/* Prerequisites by id in the file become indexes into the items, of which there are n so far. */
+/* Prerequisites are ids in the file, and indexes into the items in memory. items: the n earlier
+ * ones; a prerequisite that comes later would allow circles. */
 static bool catalogue_read_prerequisites(const struct catalogue_loader *loader,
-                                         const struct catalogue_place *place,
-                                         const struct content *earlier, size_t n,
-                                         struct str_list ids, struct content *ret)
+                                         const struct content *items, size_t n, struct str_list ids,
+                                         struct content *ret)
 {
     uint16_t *indexes = arena_array(loader->arena, ids.n ? ids.n : 1, sizeof(*indexes));
 
     if (!indexes)
         return catalogue_no_memory(loader);
     for (size_t i = 0; i < ids.n; i++) {
-        const struct content *prerequisite = catalogue_find_content(earlier, n, ids.v[i]);
+        const struct content *item = catalogue_find_content(items, n, ids.v[i]);
 
-        if (!prerequisite)
-            return catalogue_fail(loader,
-                                  "%s[%zu].prerequisites[%zu] must be the id of an earlier item",
-                                  place->list, place->index, i);
-        indexes[i] = (uint16_t)(prerequisite - earlier);
+        if (!item)
+            return catalogue_fail_element(loader, "prerequisites", i,
+                                          "must be the id of an earlier item");
+        indexes[i] = (uint16_t)(item - items);
     }
     ret->prerequisites = indexes;
     ret->prerequisite_count = ids.n;
     return true;
 }
 
-/* Whether a harder item of the same component and action is before this one: recommendations go
- * through the items in the order of the file, and must offer the easier ones first. */
+/* Recommendations go through the items in the order of the file and must offer easier ones of the
+ * same component and action first. */
 static bool catalogue_follows_harder(const struct content *item, const struct content *earlier,
                                      size_t n)
 {
@@ -168,79 +172,66 @@ static bool catalogue_follows_harder(const struct content *item, const struct co
     return false;
 }
 
-/* earlier: the n entries before this one in the same list, of which the first
- * `prerequisite_candidates` may be its prerequisites. */
+/* Reads an entry into contents[i]; those before are the earlier ones of the list. The entry is an
+ * item while the catalogue has no items yet, else a starter. */
 static bool catalogue_read_entry(const struct catalogue_loader *loader,
-                                 const struct catalogue_place *place,
-                                 const struct catalogue_entry *entry, const struct content *earlier,
-                                 size_t n, size_t prerequisite_candidates, struct content *ret)
+                                 const struct catalogue_entry *entry, struct content *contents,
+                                 size_t i, const struct catalogue *catalogue)
 {
+    struct content *ret = &contents[i];
+    bool is_item = !catalogue->items;
+
     *ret = (struct content){.id = entry->id,
                             .component = (enum component)entry->component,
                             .action = (enum action)entry->action,
                             .difficulty = (enum difficulty)entry->difficulty,
                             .minutes = (int)entry->minutes,
                             .description = entry->description};
-    if (catalogue_find_content(earlier, n, entry->id))
-        return catalogue_fail(loader, "%s[%zu].id is already the id of an earlier entry",
-                              place->list, place->index);
-    return catalogue_read_resources(loader, place, entry->resources, &ret->resources) &&
-           catalogue_read_prerequisites(loader, place, earlier, prerequisite_candidates,
-                                        entry->prerequisites, ret);
-}
-
-/* ---- the lists ---- */
-
-static bool catalogue_read_items(const struct catalogue_loader *loader,
-                                 const struct rule_objects *from, struct catalogue *ret)
-{
-    struct content *items = arena_array(loader->arena, from->n, sizeof(*items));
-    const struct catalogue_entry *entries = from->v;
-
-    if (!items)
-        return catalogue_no_memory(loader);
-    for (size_t i = 0; i < from->n; i++) {
-        const struct catalogue_place place = {"items", i};
-
-        if (!catalogue_read_entry(loader, &place, &entries[i], items, i, i, &items[i]))
-            return false;
-        if (catalogue_follows_harder(&items[i], items, i))
-            return catalogue_fail(
-                loader, "items[%zu] must come before the harder ones of its component and action",
-                i);
-    }
-    ret->items = items;
-    ret->item_count = from->n;
+    if (catalogue_find_content(contents, i, entry->id))
+        return catalogue_fail_entry(loader, ".id is already the id of an earlier entry");
+    if (!catalogue_read_resources(loader, entry->resources, &ret->resources) ||
+        !catalogue_read_prerequisites(loader, contents, is_item ? i : 0, entry->prerequisites, ret))
+        return false;
+    if (is_item && catalogue_follows_harder(ret, contents, i))
+        return catalogue_fail_entry(
+            loader, " must come before the harder ones of its component and action");
+    if (catalogue_find_content(catalogue->items, catalogue->item_count, entry->id))
+        return catalogue_fail_entry(loader, ".id is already the id of an item");
     return true;
 }
 
-static bool catalogue_read_starters(const struct catalogue_loader *loader,
-                                    const struct rule_objects *from, struct catalogue *ret)
+/* The entries of a list; NULL when one is wrong. Items are read first: then the catalogue has none.
+ */
+static const struct content *catalogue_read_list(struct catalogue_loader *loader, const char *list,
+                                                 const struct rule_objects *from,
+                                                 const struct catalogue *catalogue)
 {
-    struct content *starters = arena_array(loader->arena, from->n, sizeof(*starters));
+    struct content *contents = arena_array(loader->arena, from->n, sizeof(*contents));
     const struct catalogue_entry *entries = from->v;
 
-    if (!starters)
-        return catalogue_no_memory(loader);
-    for (size_t i = 0; i < from->n; i++) {
-        const struct catalogue_place place = {"starters", i};
-
-        if (!catalogue_read_entry(loader, &place, &entries[i], starters, i, 0, &starters[i]))
-            return false;
-        if (catalogue_find_content(ret->items, ret->item_count, starters[i].id))
-            return catalogue_fail(loader, "starters[%zu].id is already the id of an item", i);
+    if (!contents) {
+        (void)catalogue_no_memory(loader);
+        return NULL;
     }
-    ret->starters = starters;
-    ret->starter_count = from->n;
-    return true;
+    loader->list = list;
+    for (loader->index = 0; loader->index < from->n; loader->index++) {
+        if (!catalogue_read_entry(loader, &entries[loader->index], contents, loader->index,
+                                  catalogue))
+            return NULL;
+    }
+    return contents;
 }
 
+/* ---- reasons ---- */
+
+/* The names that recommend_json.c can fill in. */
 static bool catalogue_is_placeholder(struct str name)
 {
     return str_equal(name, STR("area")) || str_equal(name, STR("score")) ||
            str_equal(name, STR("threshold"));
 }
 
+/* Every { begins a placeholder that is closed and known. */
 static bool catalogue_has_known_placeholders(struct str sentence)
 {
     for (;;) {
@@ -286,7 +277,7 @@ static bool catalogue_describe(const struct catalogue_loader *loader, const stru
                           p->offset);
 }
 
-static bool catalogue_read_document(const struct catalogue_loader *loader, struct str text,
+static bool catalogue_read_document(struct catalogue_loader *loader, struct str text,
                                     struct catalogue *ret)
 {
     struct problem p = {0};
@@ -298,9 +289,14 @@ static bool catalogue_read_document(const struct catalogue_loader *loader, struc
         !validate_object(document_rules, json, no_prefix, loader->arena, &document, &p))
         return catalogue_describe(loader, &p, text);
     ret->version = (int)document.version;
-    return catalogue_read_reasons(loader, document.reasons, ret) &&
-           catalogue_read_items(loader, &document.items, ret) &&
-           catalogue_read_starters(loader, &document.starters, ret);
+    if (!catalogue_read_reasons(loader, document.reasons, ret))
+        return false;
+    ret->items = catalogue_read_list(loader, "items", &document.items, ret);
+    ret->item_count = document.items.n;
+    if (ret->items)
+        ret->starters = catalogue_read_list(loader, "starters", &document.starters, ret);
+    ret->starter_count = document.starters.n;
+    return ret->starters != NULL;
 }
 
 /* clang-tidy does not see that ret_error is written through struct catalogue_loader */
@@ -310,7 +306,7 @@ const struct catalogue *catalogue_parse(struct str text, struct arena *arena,
 /* NOLINTEND(readability-non-const-parameter) */
 {
     struct catalogue *catalogue = arena_zalloc(arena, sizeof(*catalogue));
-    struct catalogue_loader loader = {arena, ret_error};
+    struct catalogue_loader loader = {.arena = arena, .error = ret_error};
     const char *fault = NULL;
 
     if (!catalogue)
@@ -323,6 +319,7 @@ const struct catalogue *catalogue_parse(struct str text, struct arena *arena,
     return fault ? NULL : catalogue;
 }
 
+/* Reads one byte more than the limit, to see whether there is more. */
 static bool catalogue_read_file(const struct catalogue_loader *loader, const char *path,
                                 struct str *ret)
 {
@@ -347,7 +344,7 @@ const struct catalogue *catalogue_load(const char *path, struct arena *arena,
                                        char ret_error[CATALOGUE_ERROR_SIZE])
 {
     char error[CATALOGUE_ERROR_SIZE];
-    struct catalogue_loader loader = {arena, error};
+    struct catalogue_loader loader = {.arena = arena, .error = error};
     const struct catalogue *catalogue = NULL;
     struct str text = {0};
 

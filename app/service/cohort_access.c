@@ -10,6 +10,8 @@ void cohort_access_init(struct cohort_access *access, const struct principal *pr
     *access = (struct cohort_access){.principal = principal};
 }
 
+/* Queues the read of the caller's own cohorts once, however many students and cohorts need it. The
+ * table of auth/access makes a verdict depend on cohorts only for teachers and students. */
 static void cohort_access_queue_own(struct cohort_access *access, struct pipeline *pipeline)
 {
     if (!access->own_cohorts_cmd)
@@ -18,6 +20,7 @@ static void cohort_access_queue_own(struct cohort_access *access, struct pipelin
                                       : cohort_cmd_of_student(pipeline, access->principal->user);
 }
 
+/* Verdicts that do not depend on Redis are used at once; only the others cost a command each. */
 void cohort_access_add_students(struct cohort_access *access, struct str_list students,
                                 struct pipeline *pipeline)
 {
@@ -63,6 +66,7 @@ static bool cohort_access_overlaps(const struct str_list *own, const struct str_
     return false;
 }
 
+/* Every student must share a cohort with the caller. */
 static bool cohort_access_to_students(const struct cohort_access *access,
                                       const struct str_list *own, struct arena *arena,
                                       struct problem *p)
@@ -79,6 +83,7 @@ static bool cohort_access_to_students(const struct cohort_access *access,
     return true;
 }
 
+/* An error of Redis denies access as well; p then has its problem. */
 static bool cohort_access_is_granted(const struct cohort_access *access, struct arena *arena,
                                      struct problem *p)
 {

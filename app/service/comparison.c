@@ -6,6 +6,7 @@
 #include "app/domain/statistics.h"
 #include "app/service/history.h"
 
+/* One more than needed: an empty list must not look like a failed allocation. */
 bool comparison_fill(struct comparison *c, const struct str_list ids[2], struct arena *arena,
                      struct problem *p)
 {
@@ -41,6 +42,7 @@ size_t comparison_values(const struct compared_student *students, size_t n, int 
     return count;
 }
 
+/* A state of a later day is of no use for a comparison at a date: its snapshot is searched then. */
 static void comparison_parse_state(const struct comparison *c, struct compared_student *student,
                                    struct problem *p)
 {
@@ -57,6 +59,7 @@ static void comparison_parse_state(const struct comparison *c, struct compared_s
         daily_of_state(&state, &student->daily);
 }
 
+/* The latest snapshot of the window; without one the student stays in the search. */
 static void comparison_parse_days(struct compared_student *student, struct problem *p)
 {
     if (history_parse_latest(student->cmd, &student->found, &student->daily, p) && student->found)
@@ -78,12 +81,14 @@ static void comparison_parse_replies(const struct comparison *c, struct problem 
     }
 }
 
+/* Both functions below stop at the limit of a pipeline; c->next is where the next one goes on. */
 static void comparison_queue_states(struct comparison *c, struct pipeline *pipeline)
 {
     for (; c->next < c->n && pipeline->count < COMPARISON_STATES_MAX; c->next++)
         c->students[c->next].cmd = student_cmd_state(pipeline, c->students[c->next].id);
 }
 
+/* Reads the window that ends at window_last, of the students whose state is of a later day. */
 static void comparison_queue_days(struct comparison *c, struct pipeline *pipeline)
 {
     int32_t first = c->window_last - COMPARISON_WINDOW_DAYS + 1;
@@ -121,6 +126,7 @@ enum step comparison_step(struct comparison *c, struct pipeline *pipeline, struc
     pipeline_clear(pipeline);
     if (!c->states_read)
         comparison_queue_states(c, pipeline);
+    /* no commands are left of the states: the snapshots are next, from the requested day on */
     if (pipeline->count == 0 && !c->states_read) {
         c->states_read = true;
         c->next = 0;

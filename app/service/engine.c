@@ -45,6 +45,7 @@ void engine_set_log_key(struct engine *engine)
 
 /* ---- opening: each function false with *ret_error filled, or left at "out of memory" ---- */
 
+/* Opens no connection: the store connects when the first command is sent. */
 static bool engine_open_store(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
     engine->inflight = inflight_new();
@@ -65,7 +66,7 @@ static bool engine_open_audit_keys(struct engine *engine, char ret_error[ENGINE_
     return audit_keys_load(&engine->config, &engine->audit_keys, ret_error);
 }
 
-/* The last endpoint stands for all requests that match no route. */
+/* The last endpoint counts all requests that match no route. */
 static bool engine_open_metrics(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
     size_t n = router_count(engine->router);
@@ -134,7 +135,7 @@ static bool engine_open_schema(struct engine *engine, char ret_error[ENGINE_ERRO
     return true;
 }
 
-/* Run in this order, those whose subsystem is asked for; 0: always. */
+/* In the order of opening. A step runs when its subsystem is requested; 0: always. */
 static const struct {
     unsigned subsystem;
     bool (*open)(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE]);
@@ -170,6 +171,7 @@ bool engine_open(struct engine *engine, const char *program, const struct router
     return good;
 }
 
+/* In no particular order: the subsystems do not use each other. Each function takes NULL. */
 void engine_close(struct engine *engine)
 {
     store_free(engine->store);

@@ -49,14 +49,14 @@ enum engine_subsystem {
 };
 
 /* Loads the configuration from the environment and opens log (standard error), store and the
- * subsystems asked for. False after a line on standard error for each fault; call engine_close in
+ * requested subsystems. False after a line on standard error for each fault; call engine_close in
  * any case. A Redis that is unavailable, or has a later schema, does not prevent the start; with
  * ENGINE_METRICS the call waits for the first connection, STORE_CONNECT_TIMEOUT_MS at most. router:
  * names the endpoints in the metrics; may be NULL without ENGINE_METRICS. */
 bool engine_open(struct engine *engine, const char *program, const struct router *router,
                  unsigned subsystems);
 void engine_close(struct engine *engine);
-/* Whether the hashes that stand for ids in the log are the same in all processes. */
+/* Whether the hashes that replace ids in the log are the same in all processes. */
 bool engine_has_log_key(const struct engine *engine);
 /* Sets the key of those hashes. Call again when secrets have changed. */
 void engine_set_log_key(struct engine *engine);

@@ -37,15 +37,6 @@ void erase_release(struct erase *e)
     }
 }
 
-int64_t erase_found(const struct erase *e)
-{
-    int64_t n = 0;
-
-    for (size_t i = 0; i < ERASED_KINDS; i++)
-        n += i == STUDENT_KEY_PSEUDONYM ? 0 : e->counts[i];
-    return n;
-}
-
 /* ---- the last phase ---- */
 
 /* Marks the tombstone as complete, then removes traces outside the data: the entries of the slow

@@ -40,7 +40,7 @@ extern const struct erase_phase erase_delayed_before_phase, erase_delayed_after_
 extern const struct erase_phase erase_queue_phase, erase_dead_letters_phase;
 extern const struct erase_phase erase_idempotency_phase;
 
-/* ---- for the phases ---- */
+/* ---- for all phases: erase_shard.c ---- */
 
 /* True while nothing may be changed: in a dry run, and in the first pass of an erasure. */
 static inline bool erase_only_counts(const struct erase *e)

@@ -15,7 +15,16 @@ enum {
     ERASE_ATTEMPTS_MAX = 20,  /* of the script, while recommendations are made concurrently */
 };
 
-/* ---- pages of streams, for all phases ---- */
+/* ---- for all phases ---- */
+
+int64_t erase_found(const struct erase *e)
+{
+    int64_t n = 0;
+
+    for (size_t i = 0; i < ERASED_KINDS; i++)
+        n += i == STUDENT_KEY_PSEUDONYM ? 0 : e->counts[i];
+    return n;
+}
 
 void erase_queue_stream_page(struct erase *e, struct pipeline *pipeline, struct str stream)
 {

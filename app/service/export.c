@@ -33,6 +33,7 @@ static bool export_list_sections(struct export *e)
     return true;
 }
 
+/* The members before `data`. They are not part of the digest, nor in canonical form. */
 static void export_write_head(struct export *e)
 {
     struct jw w = {.out = e->out};
@@ -46,6 +47,7 @@ static void export_write_head(struct export *e)
     buf_text(e->out, ",\"data\":");
 }
 
+/* The digest, as hexadecimal digits, is of the bytes between "data": and the comma here. */
 static void export_write_tail(struct export *e)
 {
     unsigned char sha[DIGEST_SIZE];

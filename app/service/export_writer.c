@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Every value is parsed and printed again in the canonical form (RFC 8785), whatever form it was
- * stored in. The digest of `data` then depends on the values alone. */
+/* Every value is parsed and printed again in the canonical form (RFC 8785), in whichever it was
+ * stored. The digest of `data` then depends on the values alone. */
 #include "app/service/export_writer.h"
 
 #include "app/http/canonical.h"

@@ -35,6 +35,7 @@ bool history_parse(const struct command *command, struct history *ret, struct pr
     return p->code == PROBLEM_NONE;
 }
 
+/* For predictions: a single point is enough for a forecast, none is not. */
 bool history_parse_nonempty(const struct command *command, const struct mastery_state *current,
                             struct history *ret, struct problem *p)
 {
@@ -47,6 +48,7 @@ bool history_parse_nonempty(const struct command *command, const struct mastery_
     return true;
 }
 
+/* Searches from the newest day backwards and stops at the first snapshot. */
 bool history_parse_latest(const struct command *command, bool *ret_found, struct daily *ret,
                           struct problem *p)
 {

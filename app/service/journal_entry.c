@@ -135,6 +135,7 @@ static bool journal_publish_score(const struct journal_context *c)
     return journal_publish(c, "mastery.updated", "updated");
 }
 
+/* A level that stays the same is no event; a student's first level is one. */
 static bool journal_publish_level(const struct journal_context *c)
 {
     if (str_equal(c->entry->level_before, c->entry->level))
@@ -167,6 +168,9 @@ static void journal_consent_details(struct jw *w, const struct journal_entry *e)
     jw_bool(w, "granted", e->granted);
 }
 
+/* Every kind of entry has an audit record: the worker writes it, because the process of
+ * the request may have ended.
+ */
 static bool journal_make_audit(const struct journal_context *c, const char *resource,
                                journal_detail_writer *write_details)
 {
@@ -222,6 +226,7 @@ static const struct journal_kind *journal_find_kind(struct str name)
     return NULL;
 }
 
+/* The kind decides by which rules the rest is read. */
 static bool journal_read_entry(const struct journal_source *source, struct arena *arena,
                                struct journal_entry *ret, const struct journal_kind **ret_kind,
                                const char **ret_reason)

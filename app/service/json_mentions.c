@@ -27,6 +27,7 @@ static bool mentions_as_number(const char *key, struct json_object *json, struct
            str_equal(str_of(json_object_to_json_string(json)), id);
 }
 
+/* Recursion is bounded: json-c refuses texts nested more than 32 levels deep. */
 static bool mentions_in_value(struct json_object *json, struct str id)
 {
     struct str text;

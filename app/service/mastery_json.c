@@ -26,6 +26,8 @@ void mastery_write_day(struct jw *w, const struct mastery_state *day)
     jw_object_end(w);
 }
 
+/* The counts are of the last ACTIVITY_WINDOW_DAYS, the streaks and days_active of the whole
+ * history. */
 void mastery_write_activity(struct jw *w, const char *key, const struct mastery_state *current,
                             const struct mastery_state *days, size_t n, int32_t today)
 {
@@ -52,6 +54,8 @@ void mastery_write_activity(struct jw *w, const char *key, const struct mastery_
     jw_object_end(w);
 }
 
+/* breakdown: each component times its weight; they add up to weighted_sum, the score before its
+ * limit of 1. evidence: the decayed weight of the observations behind each component. */
 struct str mastery_result_json(struct arena *arena, struct str student,
                                const struct mastery_result *result, int64_t calculated_at_ms,
                                bool with_components)

@@ -10,6 +10,7 @@
 #include "app/service/statistics_json.h"
 #include "app/store/prediction.h"
 
+/* The last element is that of NO_INTERVENTION. */
 double predict_factor(const struct config *config, int intervention)
 {
     const double factors[INTERVENTIONS + 1] = {[TUTORING] = config->intervention_tutoring,
@@ -158,6 +159,7 @@ static void predict_write_impact(struct jw *w, const struct predict *p,
     jw_object_end(w);
 }
 
+/* The members that every prediction has; timestamp is when it was made, also from the cache. */
 static void predict_write_members(struct jw *w, const struct predict *p,
                                   const struct prediction *prediction,
                                   const struct forecast *forecast,

@@ -32,6 +32,7 @@ static void recommend_fill_reason(struct buf *out, struct str sentence, enum com
     }
 }
 
+/* "REASON DESCRIPTION" */
 static void recommend_write_description(struct jw *w, const struct catalogue *catalogue,
                                         enum reason reason, double score,
                                         const struct content *content)
@@ -48,6 +49,7 @@ static void recommend_write_description(struct jw *w, const struct catalogue *ca
         jw_str(w, "description", buf_view(&text));
 }
 
+/* rec_TOKEN-YYYYMMDD-NUMBER */
 static void recommend_write_id(struct jw *w, struct str token, int32_t day, int number)
 {
     char id[RECOMMENDATION_ID_SIZE];
@@ -56,6 +58,7 @@ static void recommend_write_id(struct jw *w, struct str token, int32_t day, int 
     jw_text(w, "recommendation_id", id);
 }
 
+/* The i-th of what was chosen, whose id is made of token, day and number. */
 static void recommend_write_item(struct jw *w, const struct recommend *r, size_t i,
                                  const struct catalogue *catalogue)
 {
@@ -123,6 +126,7 @@ void recommend_write_path(struct jw *w, const struct recommend *r,
     recommend_write_path_members(w, r, catalogue);
 }
 
+/* Members that the student did not give are left out. */
 static void recommend_write_feedback(struct jw *w, const struct recommendation_record *record)
 {
     const struct feedback *feedback = &record->feedback;
@@ -143,6 +147,8 @@ static void recommend_write_feedback(struct jw *w, const struct recommendation_r
     jw_object_end(w);
 }
 
+/* Shows what was recommended then: all but the description comes from the record, since the
+ * catalogue may have changed. */
 void recommend_write_record(struct jw *w, struct str token,
                             const struct recommendation_record *record,
                             const struct catalogue *catalogue)

@@ -36,6 +36,7 @@ static bool roster_keep_removed(struct arena *arena, struct str_list *old, struc
     return true;
 }
 
+/* Lock and read in one pipeline: what was read is used only if the lock was acquired. */
 static void roster_begin(struct roster_change *change, struct pipeline *pipeline)
 {
     uuid_make(change->lock_token);
@@ -159,6 +160,7 @@ static bool roster_queue_phase(struct roster_change *change, struct pipeline *pi
     return true;
 }
 
+/* Skips phases without commands, such as links of an empty list. */
 enum step roster_change_step(struct roster_change *change, struct pipeline *pipeline,
                              struct problem *p)
 {

@@ -97,6 +97,7 @@ static void secrets_check(struct engine *engine, int64_t now_us, bool is_forced)
     state->rejected = refused;
 }
 
+/* Old secrets expire here even when no file has changed. */
 void secrets_reload_tick(struct engine *engine, int64_t now_us)
 {
     config_wipe_old_secrets(&engine->config, now_us);

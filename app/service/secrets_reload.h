@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Reloads secrets while the process runs. Every file that a secret comes from (NAME_FILE, public
- * keys) is read again each KEY_POLL_MS, whatever its time stamp says: so a symbolic link that is
- * switched to another file, as Kubernetes does, needs no watching (hazards K7). Each process does
- * this by itself; SIGHUP makes it reload at once. What a file held before is accepted for
+ * keys) is read again each KEY_POLL_MS even if its time stamp is unchanged: so a symbolic link that
+ * is switched to another file, as Kubernetes does, needs no watching (hazards K7). Each process
+ * does this by itself; SIGHUP makes it reload at once. What a file held before is accepted for
  * KEY_GRACE_S more.
  *
  * All or nothing: while any secret is empty, too short or malformed, all of them stay as they are,

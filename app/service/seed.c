@@ -50,11 +50,13 @@ static const struct seed_student *seed_student(const struct seed_slot *slot)
     return &slot->run->seed->students[slot->student];
 }
 
+/* No more students are started then; days in flight are still finished. */
 static bool seed_is_stopped(const struct seed_run *run)
 {
     return run->unavailable || (run->refused && !run->seed->keep_going);
 }
 
+/* With keep_going the run continues with the other students. */
 static void seed_refuse(struct seed_slot *slot, const char *reason)
 {
     struct seed *seed = slot->run->seed;
@@ -98,6 +100,7 @@ static void seed_skip_older_days(struct seed_slot *slot, int32_t existing_day)
     seed_refuse(slot, reason);
 }
 
+/* A tombstone matters only without data: data of a student who is being erased is about to go. */
 static enum step seed_check_student(struct seed_slot *slot)
 {
     const struct seed_student *student = seed_student(slot);
@@ -125,6 +128,7 @@ static enum step seed_check_student(struct seed_slot *slot)
 
 /* ---- second pass: write ---- */
 
+/* A statement of noon cannot fall into another UTC day by any rounding. */
 static void seed_begin_record(struct seed_slot *slot)
 {
     const struct seed_run *run = slot->run;
@@ -143,6 +147,7 @@ static void seed_begin_record(struct seed_slot *slot)
     slot->recording = true;
 }
 
+/* A student counts as written with the first of its days. */
 static void seed_count_day(struct seed_slot *slot)
 {
     struct seed *seed = slot->run->seed;
@@ -154,6 +159,7 @@ static void seed_count_day(struct seed_slot *slot)
     slot->day++;
 }
 
+/* Records day after day; returns when replies are needed, or at the end of the days. */
 static enum step seed_write_days(struct seed_slot *slot)
 {
     while (slot->recording || (slot->day < seed_student(slot)->n && !seed_is_stopped(slot->run))) {

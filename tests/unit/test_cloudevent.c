@@ -163,7 +163,7 @@ static void envelopes_carry_events_or_are_refused_by_name(void)
             CU_ASSERT_EQUAL(in.at_ms, now_ms - 2 * INT64_C(3600000));
             CU_ASSERT_DOUBLE_EQUAL(in.event.observations[0].x, 0.5, 1e-12);
         } else if (rows[i].reason) {
-            CU_ASSERT_STRING_EQUAL(cloudevent_error_line(&p, arena).p, rows[i].reason);
+            CU_ASSERT_TRUE(str_equal(cloudevent_error_line(&p, arena), str_of(rows[i].reason)));
         }
     }
 }
@@ -180,8 +180,8 @@ static void types_that_differ_are_refused(void)
 
     CU_ASSERT_TRUE(cloudevent_parse(envelope, arena, &event, &p));
     CU_ASSERT_FALSE(cloudevent_to_event(&event, now_ms, arena, &in, &p));
-    CU_ASSERT_STRING_EQUAL(cloudevent_error_line(&p, arena).p,
-                           "event_type: must be the type of the envelope");
+    CU_ASSERT_TRUE(str_equal(cloudevent_error_line(&p, arena),
+                             STR("event_type: must be the type of the envelope")));
 }
 
 static void binary_mode_takes_attributes_from_headers(void)
@@ -204,9 +204,11 @@ static void binary_mode_takes_attributes_from_headers(void)
     headers.datacontenttype = STR("application/json");
     headers.source = STR("%C0%A0");
     CU_ASSERT_FALSE(cloudevent_parse_binary(&headers, STR(""), arena, &event, &p));
-    CU_ASSERT_STRING_EQUAL(cloudevent_error_line(&p, arena).p,
-                           "source: is not properly encoded; datacontenttype: is what Content-Type "
-                           "says in binary mode; data: must be a JSON object");
+    CU_ASSERT_TRUE(
+        str_equal(cloudevent_error_line(&p, arena),
+                  STR("source: is not properly encoded; datacontenttype: must not be present in "
+                      "binary mode, where Content-Type replaces it; data: must be a JSON "
+                      "object")));
     headers.type = STR("");
     CU_ASSERT_FALSE(cloudevent_is_binary(&headers));
 }
