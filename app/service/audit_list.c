@@ -32,7 +32,7 @@ void audit_cursor_print(const struct audit_cursor *cursor, char ret[AUDIT_CURSOR
 /* ---- reading ---- */
 
 /* Where the next read of the shard begins, as in XREVRANGE. Records of different shards may have
- * the same id; the audit_list_merge puts the higher shard first, so for shards below that of the
+ * the same id; the merge puts the higher shard first, so for shards below that of the
  * cursor the id itself is still to come. */
 static struct str audit_list_start(const struct audit_list *list, unsigned shard,
                                    struct arena *arena)

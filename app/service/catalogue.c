@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Reads the catalogue in three stages: JSON, rules for the form of each entry (validate.c), then
  * what rules cannot express: unique ids, prerequisites that exist, an order by difficulty. Error
- * messages name the place in the file, because an operator has to catalogue_find_content it there.
- */
+ * messages name the place in the file, because an operator has to find it there. */
 #include "app/service/catalogue.h"
 
 #include <errno.h>
