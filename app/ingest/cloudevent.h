@@ -1,45 +1,46 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* CloudEvents 1.0 that carry learning events, structured or binary, as publishers and Dapr's
- * sidecar send them. What is wrong is told as field errors, attributes by their names. */
+/* Learning events in CloudEvents 1.0, structured or binary, as publishers and Dapr's sidecar send
+ * them. Faults are field errors that name the CloudEvents attribute. */
 #ifndef INGEST_CLOUDEVENT_H
 #define INGEST_CLOUDEVENT_H
 
 #include "app/ingest/event_input.h"
 
+/* The texts point into what was parsed, or into the arena. */
 struct cloudevent {
     struct str id, source, type;
     struct str subject, time; /* empty when absent */
-    /* Dapr made the envelope, of a raw payload even anew at each delivery: its id and time tell
-     * nothing about the event */
+    /* Dapr wrapped a raw payload. It does so anew at each delivery, so id and time say nothing
+     * about the event. */
     bool made_by_dapr;
     struct json_object *data; /* an object */
 };
 
-/* One in structured mode. Data is an object, a string that holds one, or base64 of one. */
+/* Structured mode. Data is a JSON object, a string that holds one, or base64 of one. */
 bool cloudevent_parse(struct json_object *envelope, struct arena *arena, struct cloudevent *ret,
                       struct problem *p);
 
-/* The same in binary mode: attributes as they stand in headers, the body as data. */
+/* Binary mode: the attributes are header values, still encoded; the request body is the data. */
 struct cloudevent_headers {
     struct str id, source, specversion, type, subject, time, datacontenttype;
 };
-/* All four that must be there are. */
+/* Whether the headers with the four required attributes are present. */
 bool cloudevent_is_binary(const struct cloudevent_headers *headers);
 bool cloudevent_parse_binary(const struct cloudevent_headers *headers, struct str body,
                              struct arena *arena, struct cloudevent *ret, struct problem *p);
-/* A header's value: quotes and one round of percent-encoding undone. p is NULL for what is not well
- * encoded UTF-8, holds controls, or without memory. */
+/* Removes quotes and one layer of percent-encoding from a header value. p is NULL when the result
+ * is not UTF-8 or has control characters, and without memory. */
 struct str cloudevent_decode_header(struct str value, struct arena *arena);
 
-/* The learning event in it, finished. Its data is the body that ingest takes, or the `data` of one
- * alone, whose other fields then stand in the envelope: type, id, subject (the student), time,
- * source. What the body says counts; student_id is required here. */
+/* The learning event, finished. The CloudEvent's data is the body of POST ingest, or only the
+ * `data` of such a body; missing fields are then read from the envelope: type, id, subject (the
+ * student), time, source. Fields of the body take precedence. student_id is required. */
 bool cloudevent_to_event(const struct cloudevent *event, int64_t now_ms, struct arena *arena,
                          struct event_input *ret, struct problem *p);
-/* The JSON object whose base64 this JSON string is; NULL with a field error. */
+/* The JSON object in a JSON string of base64; NULL with a field error. */
 struct json_object *cloudevent_decode_base64(struct json_object *base64, struct arena *arena,
                                              struct problem *p);
-/* The same for a body of ingest that came without any envelope. */
+/* The same as cloudevent_to_event for a body of ingest without an envelope. */
 bool cloudevent_bare_to_event(struct json_object *body, int64_t now_ms, struct arena *arena,
                               struct event_input *ret, struct problem *p);
 

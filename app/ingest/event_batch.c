@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Runs one struct record per event. Each record queues into a pipeline of its own, which it clears
+ * as it pleases; the commands of all records are then sent as one pipeline. */
 #include "app/ingest/event_batch.h"
 
 void event_metrics_add(struct engine *engine, const struct event_input *in,
                        enum event_status status)
 {
-    enum { OF_EVENT = 1 }; /* the word of METRIC_CALCULATIONS */
+    enum { BY_EVENT = 1 }; /* label value of METRIC_CALCULATIONS */
     unsigned type = in && in->has_type ? (unsigned)in->type : EVENT_TYPES;
 
     metrics_add(engine->metrics, METRIC_EVENTS, type, status, 1);
     if (status == EVENT_ACCEPTED)
-        metrics_add(engine->metrics, METRIC_CALCULATIONS, OF_EVENT, 0, 1);
+        metrics_add(engine->metrics, METRIC_CALCULATIONS, BY_EVENT, 0, 1);
 }
 
-static void finish(struct event_batch_item *item, struct engine *engine)
+/* Rejected events cannot succeed later, failed ones may. */
+static void event_batch_finish_item(struct event_batch_item *item, struct engine *engine)
 {
     enum event_status status = EVENT_ACCEPTED;
 
@@ -26,17 +29,18 @@ static void finish(struct event_batch_item *item, struct engine *engine)
     event_metrics_add(engine, &item->input, status);
 }
 
-/* The record works on asks of its own, which it clears; what it wants goes out with all others'. */
-static void step(struct event_batch_item *item, struct engine *engine, struct pipeline *pipeline)
+static void event_batch_advance_item(struct event_batch_item *item, struct engine *engine,
+                                     struct pipeline *pipeline)
 {
     if (record_step(&item->record, engine, &item->pipeline, &item->problem) == STEP_MORE)
         pipeline_join(pipeline, &item->pipeline);
     else
-        finish(item, engine);
+        event_batch_finish_item(item, engine);
 }
 
-static void begin(const struct event_batch *k, struct event_batch_item *item, struct engine *engine,
-                  struct pipeline *pipeline)
+/* Begins to record an event; most often this only queues the read of the student's profile. */
+static void event_batch_start_item(const struct event_batch *batch, struct event_batch_item *item,
+                                   struct engine *engine, struct pipeline *pipeline)
 {
     item->record = (struct record){
         .student = item->input.student,
@@ -45,59 +49,72 @@ static void begin(const struct event_batch *k, struct event_batch_item *item, st
         .event_id = item->input.event_id,
         .event_json = event_input_json(&item->input, item->input.student, pipeline->arena),
         .mark = item->mark,
-        .now_ms = k->now_ms,
-        .actor = k->actor,
-        .actor_role = k->actor_role,
-        .correlation_id = k->correlation_id,
-        .traceparent = k->traceparent};
+        .now_ms = batch->now_ms,
+        .actor = batch->actor,
+        .actor_role = batch->actor_role,
+        .correlation_id = batch->correlation_id,
+        .traceparent = batch->traceparent};
     item->stage = EVENT_BATCH_RUNNING;
     pipeline_init(&item->pipeline, pipeline->arena, NULL);
     if (!item->record.event_json.p)
         problem_set(&item->problem, PROBLEM_INTERNAL_ERROR, NULL);
     if (item->problem.code == PROBLEM_NONE)
-        step(item, engine, pipeline);
+        event_batch_advance_item(item, engine, pipeline);
     else
-        finish(item, engine);
+        event_batch_finish_item(item, engine);
 }
 
-/* An earlier event of the same student is not done yet. */
-static bool must_wait(const struct event_batch *k, size_t i)
+/* Whether an earlier event of the same student is not done yet: events of one student are recorded
+ * in the order in which they were sent. */
+static bool event_batch_must_wait(const struct event_batch *batch, size_t i)
 {
-    for (size_t before = k->done_count; before < i; before++) {
-        const struct event_batch_item *item = &k->items[before];
+    for (size_t k = batch->done_count; k < i; k++) {
+        const struct event_batch_item *earlier = &batch->items[k];
 
-        if (item->stage != EVENT_BATCH_DONE &&
-            str_equal(item->input.student, k->items[i].input.student))
+        if (earlier->stage != EVENT_BATCH_DONE &&
+            str_equal(earlier->input.student, batch->items[i].input.student))
             return true;
     }
     return false;
 }
 
-static void begin_waiting(struct event_batch *k, struct engine *engine, struct pipeline *pipeline)
+/* The end of the window in which items may run. */
+static size_t event_batch_window_end(const struct event_batch *batch)
 {
-    for (size_t i = k->done_count; i < k->n && i < k->done_count + EVENT_BATCH_PARALLEL_MAX; i++) {
-        if (k->items[i].stage == EVENT_BATCH_WAITING && !must_wait(k, i))
-            begin(k, &k->items[i], engine, pipeline);
+    size_t end = batch->done_count + EVENT_BATCH_PARALLEL_MAX;
+
+    return end < batch->n ? end : batch->n;
+}
+
+static void event_batch_start_waiting(struct event_batch *batch, struct engine *engine,
+                                      struct pipeline *pipeline)
+{
+    for (size_t i = batch->done_count, end = event_batch_window_end(batch); i < end; i++) {
+        if (batch->items[i].stage == EVENT_BATCH_WAITING && !event_batch_must_wait(batch, i))
+            event_batch_start_item(batch, &batch->items[i], engine, pipeline);
     }
 }
 
-enum step event_batch_step(struct event_batch *k, struct engine *engine, struct pipeline *pipeline)
+enum step event_batch_step(struct event_batch *batch, struct engine *engine,
+                           struct pipeline *pipeline)
 {
     enum pipeline_status status = pipeline->status;
 
-    if (status != PIPELINE_OPEN)
+    if (status != PIPELINE_OPEN) /* open: the first call, with the caller's commands in it */
         pipeline_clear(pipeline);
-    for (size_t i = k->done_count; i < k->n && i < k->done_count + EVENT_BATCH_PARALLEL_MAX; i++) {
-        struct event_batch_item *item = &k->items[i];
+    for (size_t i = batch->done_count, end = event_batch_window_end(batch); i < end; i++) {
+        struct event_batch_item *item = &batch->items[i];
 
         item->pipeline.status = status;
         if (item->stage == EVENT_BATCH_RUNNING)
-            step(item, engine, pipeline);
+            event_batch_advance_item(item, engine, pipeline);
     }
+    /* items that end without a command make room for others, hence the loop */
     do {
-        begin_waiting(k, engine, pipeline);
-        while (k->done_count < k->n && k->items[k->done_count].stage == EVENT_BATCH_DONE)
-            k->done_count++;
-    } while (k->done_count < k->n && pipeline->count == 0 && !pipeline->failed);
-    return k->done_count < k->n ? STEP_MORE : STEP_DONE;
+        event_batch_start_waiting(batch, engine, pipeline);
+        while (batch->done_count < batch->n &&
+               batch->items[batch->done_count].stage == EVENT_BATCH_DONE)
+            batch->done_count++;
+    } while (batch->done_count < batch->n && pipeline->count == 0 && !pipeline->failed);
+    return batch->done_count < batch->n ? STEP_MORE : STEP_DONE;
 }

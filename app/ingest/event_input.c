@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The rules for events, and what the domain gets of them. The types differ only in their data: a
+ * table of rules and a struct for each. Fields that the model does not use are checked all the
+ * same, because they are stored and exported. */
 #include "app/ingest/event_input.h"
 
 #include "app/base/clock.h"
@@ -6,12 +9,14 @@
 #include "app/http/validate.h"
 
 enum { REFERENCE_MAX = 256, MESSAGE_MAX = 1000, TOPICS_MAX = 50, COUNT_MAX = 1000000 };
-/* No event means more than these: they keep nonsense out of sums. */
+/* No real event has more; larger values would only distort sums. */
 #define SECONDS_MAX 1e9
 #define VALUE_MAX   1e15
 
+/* What content.rated may be about. */
 static const char *const content_types[] = {"exercise", "lesson", "quiz", "article", NULL};
 
+/* content.rated and milestone.reached: count as activity only; their values are stored. */
 struct activity_data {
     struct str reference, message;
     int content_type;
@@ -46,75 +51,111 @@ struct quality_data {
 };
 
 /* clang-format off */
-#define REFERENCE(field, of, text)                                                               \
-    {.name = field, .type = RULE_TEXT, .required = true, .min = 1, .max = REFERENCE_MAX, .offset = offsetof(struct of, id), .description = text}
-#define SHARE(field, of, member, must, text)                                                     \
-    {.name = field, .type = RULE_NUMBER, .required = must, .max = 1, .offset = offsetof(struct of, member), .description = text}
-#define TOPICS(of)                                                                               \
-    {.name = "topic_ids", .type = RULE_IDS, .nullable = true, .max = TOPICS_MAX, .offset = offsetof(struct of, topics), .description = "Topics it belongs to"}
+/* FIELD makes what all rows have; the macros below it make the rows that occur more than once. */
+#define FIELD(text, rule_type, data, member, what) \
+    .name = text, .type = rule_type, .offset = offsetof(struct data, member), .description = what
+#define REQUIRED .required = true
+#define OPTIONAL .nullable = true
+#define PRESENT(data, member) .present = offsetof(struct data, member)
+#define REFERENCE(text, data, member, what) \
+    {FIELD(text, RULE_TEXT, data, member, what), REQUIRED, .min = 1, .max = REFERENCE_MAX}
+#define SHARE(text, data, member, what) \
+    {FIELD(text, RULE_NUMBER, data, member, what), REQUIRED, .max = 1}
+#define SECONDS(text, data, member) \
+    {FIELD(text, RULE_NUMBER, data, member, "Seconds"), REQUIRED, .max = SECONDS_MAX}
+#define TOPICS(data) \
+    {FIELD("topic_ids", RULE_IDS, data, topics, "Topics it belongs to"), \
+     OPTIONAL, .max = TOPICS_MAX}
 
 static const struct rule exercise_rules[] = {
-    REFERENCE("exercise_id", exercise_data, "The exercise"),
-    {.name = "difficulty", .type = RULE_ENUM, .required = true, .choices = difficulty_names, .offset = offsetof(struct exercise_data, difficulty), .description = "Weighs 0.8, 1, 1.2 or 1.5"},
-    {.name = "time_spent_seconds", .type = RULE_NUMBER, .required = true, .max = SECONDS_MAX, .offset = offsetof(struct exercise_data, e.time_spent_seconds), .description = "Seconds"},
-    SHARE("completion_rate", exercise_data, e.completion_rate, true, "Share of the exercise that was done"),
-    SHARE("correctness", exercise_data, e.correctness, true, "Share that was right"),
+    REFERENCE("exercise_id", exercise_data, id, "The exercise"),
+    {FIELD("difficulty", RULE_ENUM, exercise_data, difficulty, "Weighs 0.8, 1, 1.2 or 1.5"),
+     REQUIRED, .choices = difficulty_names},
+    SECONDS("time_spent_seconds", exercise_data, e.time_spent_seconds),
+    SHARE("completion_rate", exercise_data, e.completion_rate,
+          "Share of the exercise that was done"),
+    SHARE("correctness", exercise_data, e.correctness, "Share that was right"),
     TOPICS(exercise_data),
-    {.name = "hints_used", .type = RULE_INT, .nullable = true, .max = COUNT_MAX, .offset = offsetof(struct exercise_data, e.hints_used), .description = "Each takes 5 % off the quality, 30 % at most with the retries"},
-    {.name = "retries", .type = RULE_INT, .nullable = true, .max = COUNT_MAX, .offset = offsetof(struct exercise_data, e.retries), .description = "As hints_used"},
+    {FIELD("hints_used", RULE_INT, exercise_data, e.hints_used,
+           "Each takes 5 % off the quality, 30 % at most with the retries"),
+     OPTIONAL, .max = COUNT_MAX},
+    {FIELD("retries", RULE_INT, exercise_data, e.retries, "As hints_used"),
+     OPTIONAL, .max = COUNT_MAX},
     {0},
 };
 
 static const struct rule quiz_rules[] = {
-    REFERENCE("quiz_id", quiz_data, "The quiz"),
-    SHARE("score", quiz_data, q.score, true, "Share of the points"),
-    {.name = "questions_total", .type = RULE_INT, .required = true, .min = 1, .max = COUNT_MAX, .offset = offsetof(struct quiz_data, q.questions_total), .description = "Weighs by tens, up to twenty questions"},
-    {.name = "questions_correct", .type = RULE_INT, .required = true, .max = COUNT_MAX, .offset = offsetof(struct quiz_data, q.questions_correct), .description = "At most questions_total"},
-    {.name = "time_spent_seconds", .type = RULE_NUMBER, .required = true, .max = SECONDS_MAX, .offset = offsetof(struct quiz_data, q.time_spent_seconds), .description = "Seconds"},
+    REFERENCE("quiz_id", quiz_data, id, "The quiz"),
+    SHARE("score", quiz_data, q.score, "Share of the points"),
+    {FIELD("questions_total", RULE_INT, quiz_data, q.questions_total,
+           "Weighs by tens, up to twenty questions"),
+     REQUIRED, .min = 1, .max = COUNT_MAX},
+    {FIELD("questions_correct", RULE_INT, quiz_data, q.questions_correct,
+           "At most questions_total"),
+     REQUIRED, .max = COUNT_MAX},
+    SECONDS("time_spent_seconds", quiz_data, q.time_spent_seconds),
     TOPICS(quiz_data),
-    {.name = "difficulty", .type = RULE_ENUM, .nullable = true, .choices = difficulty_names, .offset = offsetof(struct quiz_data, difficulty), .present = offsetof(struct quiz_data, q.has_difficulty), .description = "Weighs 0.8, 1, 1.2 or 1.5 when given"},
+    {FIELD("difficulty", RULE_ENUM, quiz_data, difficulty,
+           "Weighs 0.8, 1, 1.2 or 1.5 when given"),
+     OPTIONAL, .choices = difficulty_names, PRESENT(quiz_data, q.has_difficulty)},
     {0},
 };
 
 static const struct rule lesson_rules[] = {
-    REFERENCE("lesson_id", lesson_data, "The lesson"),
-    {.name = "duration_seconds", .type = RULE_NUMBER, .required = true, .max = SECONDS_MAX, .offset = offsetof(struct lesson_data, duration), .description = "Seconds"},
-    {.name = "completion_percentage", .type = RULE_NUMBER, .required = true, .max = 100, .offset = offsetof(struct lesson_data, l.completion_percentage), .description = "0 to 100"},
+    REFERENCE("lesson_id", lesson_data, id, "The lesson"),
+    SECONDS("duration_seconds", lesson_data, duration),
+    {FIELD("completion_percentage", RULE_NUMBER, lesson_data, l.completion_percentage, "0 to 100"),
+     REQUIRED, .max = 100},
     {0},
 };
 
 static const struct rule rating_rules[] = {
-    {.name = "content_id", .type = RULE_TEXT, .required = true, .min = 1, .max = REFERENCE_MAX, .offset = offsetof(struct activity_data, reference), .description = "What was rated"},
-    {.name = "content_type", .type = RULE_ENUM, .required = true, .choices = content_types, .offset = offsetof(struct activity_data, content_type), .description = "What it is"},
-    {.name = "rating", .type = RULE_INT, .required = true, .min = 1, .max = 5, .offset = offsetof(struct activity_data, rating), .description = "1 to 5"},
-    {.name = "helpful", .type = RULE_BOOL, .nullable = true, .offset = offsetof(struct activity_data, helpful), .description = "Whether it helped"},
-    {.name = "comment", .type = RULE_TEXT, .nullable = true, .max = MESSAGE_MAX, .offset = offsetof(struct activity_data, message), .description = "In the student's words"},
+    REFERENCE("content_id", activity_data, reference, "What was rated"),
+    {FIELD("content_type", RULE_ENUM, activity_data, content_type, "What it is"),
+     REQUIRED, .choices = content_types},
+    {FIELD("rating", RULE_INT, activity_data, rating, "1 to 5"), REQUIRED, .min = 1, .max = 5},
+    {FIELD("helpful", RULE_BOOL, activity_data, helpful, "Whether it helped"), OPTIONAL},
+    {FIELD("comment", RULE_TEXT, activity_data, message, "In the student's words"),
+     OPTIONAL, .max = MESSAGE_MAX},
     {0},
 };
 
 static const struct rule milestone_rules[] = {
-    {.name = "milestone_type", .type = RULE_TEXT, .required = true, .min = 1, .max = REFERENCE_MAX, .offset = offsetof(struct activity_data, reference), .description = "What was reached"},
-    {.name = "milestone_value", .type = RULE_NUMBER, .required = true, .max = VALUE_MAX, .offset = offsetof(struct activity_data, value), .description = "0 or more"},
-    {.name = "message", .type = RULE_TEXT, .required = true, .max = MESSAGE_MAX, .offset = offsetof(struct activity_data, message), .description = "For the student"},
+    REFERENCE("milestone_type", activity_data, reference, "What was reached"),
+    {FIELD("milestone_value", RULE_NUMBER, activity_data, value, "0 or more"),
+     REQUIRED, .max = VALUE_MAX},
+    {FIELD("message", RULE_TEXT, activity_data, message, "For the student"),
+     REQUIRED, .max = MESSAGE_MAX},
     {0},
 };
 
 static const struct rule quality_rules[] = {
-    REFERENCE("submission_id", quality_data, "The submission"),
-    SHARE("code_quality_score", quality_data, q.code_quality_score, true, "Quality of the code"),
-    SHARE("correctness_score", quality_data, q.correctness_score, true, "Correctness"),
-    SHARE("efficiency_score", quality_data, q.efficiency_score, true, "Efficiency"),
-    {.name = "peer_review_score", .type = RULE_NUMBER, .nullable = true, .max = 1, .offset = offsetof(struct quality_data, q.peer_review_score), .present = offsetof(struct quality_data, q.has_peer_review), .description = "Of the peers, when there was a review"},
+    REFERENCE("submission_id", quality_data, id, "The submission"),
+    SHARE("code_quality_score", quality_data, q.code_quality_score, "Quality of the code"),
+    SHARE("correctness_score", quality_data, q.correctness_score, "Correctness"),
+    SHARE("efficiency_score", quality_data, q.efficiency_score, "Efficiency"),
+    {FIELD("peer_review_score", RULE_NUMBER, quality_data, q.peer_review_score,
+           "Of the peers, when there was a review"),
+     OPTIONAL, .max = 1, PRESENT(quality_data, q.has_peer_review)},
     {0},
 };
 
 const struct rule event_rules[] = {
-    {.name = "event_id", .type = RULE_TEXT, .required = true, .min = 8, .max = 64, .offset = offsetof(struct event_input, event_id), .description = "The event's own id: the same one again changes nothing. ASCII's visible characters"},
-    {.name = "event_type", .type = RULE_ENUM, .required = true, .choices = event_type_names, .offset = offsetof(struct event_input, type), .present = offsetof(struct event_input, has_type), .description = "Which of the six"},
-    {.name = "student_id", .type = RULE_ID, .subject = SUBJECT_STUDENT, .nullable = true, .offset = offsetof(struct event_input, student), .present = offsetof(struct event_input, has_student), .description = "Whom it is about: a student's own id when absent, required of others"},
-    {.name = "timestamp", .type = RULE_TIME, .required = true, .offset = offsetof(struct event_input, at_ms), .present = offsetof(struct event_input, has_time), .description = "When it happened: at most 90 days ago, at most an hour ahead"},
-    {.name = "source", .type = RULE_TEXT, .nullable = true, .max = REFERENCE_MAX, .offset = offsetof(struct event_input, source), .present = offsetof(struct event_input, has_source), .description = "Which system saw it"},
-    {.name = "data", .type = RULE_JSON, .required = true, .offset = offsetof(struct event_input, data), .description = "What happened, by the type's own fields"},
+    {FIELD("event_id", RULE_TEXT, event_input, event_id,
+           "The event's own id: the same one again changes nothing. ASCII's visible characters"),
+     REQUIRED, .min = 8, .max = 64},
+    {FIELD("event_type", RULE_ENUM, event_input, type, "Which of the six"),
+     REQUIRED, .choices = event_type_names, PRESENT(event_input, has_type)},
+    {FIELD("student_id", RULE_ID, event_input, student,
+           "Whom it is about: a student's own id when absent, required of others"),
+     OPTIONAL, PRESENT(event_input, has_student), .subject = SUBJECT_STUDENT},
+    {FIELD("timestamp", RULE_TIME, event_input, at_ms,
+           "When it happened: at most 90 days ago, at most an hour ahead"),
+     REQUIRED, PRESENT(event_input, has_time)},
+    {FIELD("source", RULE_TEXT, event_input, source, "Which system saw it"),
+     OPTIONAL, .max = REFERENCE_MAX, PRESENT(event_input, has_source)},
+    {FIELD("data", RULE_JSON, event_input, data, "What happened, by the type's own fields"),
+     REQUIRED},
     {0},
 };
 /* clang-format on */
@@ -125,7 +166,7 @@ const struct rule *const event_data_rules[EVENT_TYPES] = {
     [MILESTONE_REACHED] = milestone_rules, [QUALITY_ASSESSED] = quality_rules,
 };
 
-/* Room for the data of any type; its first member is what the domain wants. */
+/* The data of any type. The first member of a struct is what the domain gets. */
 union event_data {
     struct exercise_data exercise;
     struct quiz_data quiz;
@@ -134,7 +175,8 @@ union event_data {
     struct quality_data quality;
 };
 
-static void count_event(struct event_input *in, union event_data *data)
+/* Turns the data into the observations that the model counts. */
+static void event_input_convert(struct event_input *in, union event_data *data)
 {
     switch ((enum event_type)in->type) {
     case EXERCISE_COMPLETED:
@@ -155,18 +197,21 @@ static void count_event(struct event_input *in, union event_data *data)
     }
 }
 
-static void check_id(const struct event_input *in, struct arena *arena, struct problem *p)
+/* The id names a hash field in Redis and appears in logs: no spaces, no control characters. */
+static void event_input_check_id(const struct event_input *in, struct arena *arena,
+                                 struct problem *p)
 {
     for (size_t i = 0; i < in->event_id.n; i++) {
         if (in->event_id.p[i] <= ' ' || in->event_id.p[i] > '~') {
-            problem_field(p, arena, STR("event_id"), "must be of ASCII's visible characters");
+            problem_field(p, arena, STR("event_id"), "must consist of visible ASCII characters");
             return;
         }
     }
 }
 
-static void check_time(const struct event_input *in, int64_t now_ms, struct arena *arena,
-                       struct problem *p)
+/* Older events would fall out of the history, later ones show a wrong clock. */
+static void event_input_check_time(const struct event_input *in, int64_t now_ms,
+                                   struct arena *arena, struct problem *p)
 {
     if (!in->has_time)
         return;
@@ -176,6 +221,7 @@ static void check_time(const struct event_input *in, int64_t now_ms, struct aren
         problem_field(p, arena, STR("timestamp"), "must not be more than an hour in the future");
 }
 
+/* The last check needs two fields of the same type, so no rule can express it. */
 bool event_input_finish(struct event_input *in, int64_t now_ms, struct arena *arena,
                         struct problem *p)
 {
@@ -185,18 +231,19 @@ bool event_input_finish(struct event_input *in, int64_t now_ms, struct arena *ar
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
     }
-    check_id(in, arena, p);
-    check_time(in, now_ms, arena, p);
+    event_input_check_id(in, arena, p);
+    event_input_check_time(in, now_ms, arena, p);
     if (in->has_type && in->data &&
         validate_object(event_data_rules[in->type], in->data, STR("data"), arena, data, p) &&
         in->type == QUIZ_COMPLETED && data->quiz.q.questions_correct > data->quiz.q.questions_total)
         problem_field(p, arena, STR("data.questions_correct"), "must be at most questions_total");
     if (p->code != PROBLEM_NONE)
         return false;
-    count_event(in, data);
+    event_input_convert(in, data);
     return true;
 }
 
+/* The data is written as it came, with members that no rule knows. */
 struct str event_input_json(const struct event_input *in, struct str student, struct arena *arena)
 {
     struct buf out;

@@ -1,203 +1,193 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The form of statements as tables: one list of keys for each object of xAPI-Data.md. The standard
+ * is strict where ingest is lenient: a key that it does not define is an error. */
 #include "app/ingest/xapi_form.h"
 
 #include <math.h>
 
+#include "app/http/json_value.h"
 #include "app/ingest/xapi_text.h"
 
-enum form {
-    TEXT,
-    NUMBER,
-    WHOLE, /* a number without a fraction, >= 0 */
-    FLAG,
-    IRI,
-    MAILTO,
-    UUID,
-    SHA1,
-    TIME,
-    DURATION,
-    LANGUAGE,
-    VERSION,
-    WORD,       /* one of words */
-    LANGUAGES,  /* a map of texts by language */
-    EXTENSIONS, /* a map of anything by IRI */
-    OBJECT,     /* of keys */
-    OBJECTS,    /* a list of objects of keys */
-    ONE_OR_MANY,
-    TEXTS
+/* The form of a value. Those up to FORM_CHOICE are forms of a JSON string. */
+enum xapi_form {
+    FORM_TEXT,
+    FORM_IRI,
+    FORM_MAILTO,
+    FORM_UUID,
+    FORM_SHA1,
+    FORM_TIME,
+    FORM_DURATION,
+    FORM_LANGUAGE,
+    FORM_VERSION,
+    FORM_CHOICE, /* one of choices */
+    FORM_NUMBER,
+    FORM_WHOLE, /* a number without a fraction, 0 or more */
+    FORM_BOOL,
+    FORM_LANGUAGES,   /* an object: language tag to text */
+    FORM_EXTENSIONS,  /* an object: IRI to any value, null included */
+    FORM_OBJECT,      /* an object of keys */
+    FORM_OBJECTS,     /* a list of objects of keys */
+    FORM_ONE_OR_MANY, /* FORM_OBJECT or FORM_OBJECTS */
+    FORM_TEXTS        /* a list of texts */
 };
 
-struct key {
-    const char *name; /* NULL ends the list */
-    enum form form;
+/* A key that an object may have. The last row of a list has no name. */
+struct xapi_key {
+    const char *name;
+    enum xapi_form form;
     bool required;
-    const struct key *keys;
-    const char *const *words;
-    /* what cannot be said of one key alone */
-    void (*also)(struct json_object *object, const struct field_path *place,
-                 const struct binding *l);
+    const struct xapi_key *keys; /* of the objects */
+    const char *const *choices;  /* NULL-terminated */
+    /* last row only: checks what concerns several keys of the object together; may be NULL */
+    void (*check)(struct json_object *object, const struct field_path *path,
+                  const struct binding *binding);
 };
 
-static void check_object(struct json_object *object, const struct key *keys,
-                         const struct field_path *place, const struct binding *l);
+static void xapi_check_object(struct json_object *object, const struct xapi_key *keys,
+                              const struct field_path *path, const struct binding *binding);
+
+static void xapi_fail_member(const struct binding *binding, const struct field_path *path,
+                             const char *name, const char *message)
+{
+    field_fail(binding, &(struct field_path){.parent = path, .name = str_of(name)}, message);
+}
 
 /* ---- values ---- */
 
-static struct str text_of(struct json_object *json)
+static bool xapi_is_choice(struct str text, const char *const *choices)
 {
-    return (struct str){json_object_get_string(json), (size_t)json_object_get_string_len(json)};
-}
-
-static bool is_word(struct str text, const char *const *words)
-{
-    for (; *words; words++) {
-        if (str_equal(text, str_of(*words)))
+    for (; *choices; choices++) {
+        if (str_equal(text, str_of(*choices)))
             return true;
     }
     return false;
 }
 
-/* NULL: the text is as it must be. */
-static const char *fault_of_text(struct str text, const struct key *key)
+/* NULL when the text has the form of the key, else the message. */
+static const char *xapi_text_fault(struct str text, const struct xapi_key *key)
 {
     double seconds;
-    int64_t at;
+    int64_t at_ms;
 
     switch (key->form) {
-    case IRI: return xapi_is_iri(text) ? NULL : "must be an IRI with its scheme";
-    case MAILTO: return xapi_is_mailto(text) ? NULL : "must be of the form mailto:name@host";
-    case UUID: return xapi_is_uuid(text) ? NULL : "must be a UUID";
-    case SHA1: return text.n == 40 && xapi_is_hex(text) ? NULL : "must be 40 hexadecimal digits";
-    case TIME: return xapi_parse_time(text, &at) ? NULL : "must be a time of ISO 8601";
-    case DURATION:
+    case FORM_IRI: return xapi_is_iri(text) ? NULL : "must be an IRI with its scheme";
+    case FORM_MAILTO: return xapi_is_mailto(text) ? NULL : "must be of the form mailto:name@host";
+    case FORM_UUID: return xapi_is_uuid(text) ? NULL : "must be a UUID";
+    case FORM_SHA1:
+        return text.n == 40 && xapi_is_hex(text) ? NULL : "must be 40 hexadecimal digits";
+    case FORM_TIME: return xapi_parse_time(text, &at_ms) ? NULL : "must be a time of ISO 8601";
+    case FORM_DURATION:
         return xapi_parse_duration(text, &seconds) ? NULL : "must be a duration of ISO 8601";
-    case LANGUAGE: return xapi_is_language(text) ? NULL : "must be a language tag of RFC 5646";
-    case VERSION: return xapi_is_version(text) ? NULL : "must be 1.0.0 or another 1.0.x";
-    case WORD: return is_word(text, key->words) ? NULL : "is not one of the standard's values";
-    case TEXT:
-    case NUMBER:
-    case WHOLE:
-    case FLAG:
-    case LANGUAGES:
-    case EXTENSIONS:
-    case OBJECT:
-    case OBJECTS:
-    case ONE_OR_MANY:
-    case TEXTS: break;
+    case FORM_LANGUAGE: return xapi_is_language(text) ? NULL : "must be a language tag of RFC 5646";
+    case FORM_VERSION: return xapi_is_version(text) ? NULL : "must be 1.0.0 or another 1.0.x";
+    case FORM_CHOICE:
+        return xapi_is_choice(text, key->choices) ? NULL : "is not one of the standard's values";
+    case FORM_TEXT:
+    case FORM_NUMBER:
+    case FORM_WHOLE:
+    case FORM_BOOL:
+    case FORM_LANGUAGES:
+    case FORM_EXTENSIONS:
+    case FORM_OBJECT:
+    case FORM_OBJECTS:
+    case FORM_ONE_OR_MANY:
+    case FORM_TEXTS: break;
     }
     return NULL;
 }
 
-static void check_text(struct json_object *value, const struct key *key,
-                       const struct field_path *place, const struct binding *l)
+/* A text of the right type is checked further by its form; FORM_TEXT allows any. */
+static void xapi_check_text(struct json_object *value, const struct xapi_key *key,
+                            const struct field_path *path, const struct binding *binding)
 {
     const char *fault = "must be a text";
 
     if (json_object_is_type(value, json_type_string))
-        fault = fault_of_text(text_of(value), key);
+        fault = xapi_text_fault(json_value_text(value), key);
     if (fault)
-        field_fail(l, place, fault);
+        field_fail(binding, path, fault);
 }
 
-static bool is_number(struct json_object *value)
+/* JSON has one type of number: 3.0 is a whole number too. */
+static void xapi_check_number(struct json_object *value, enum xapi_form form,
+                              const struct field_path *path, const struct binding *binding)
 {
-    return json_object_is_type(value, json_type_int) ||
-           json_object_is_type(value, json_type_double);
-}
+    double number = json_value_is_number(value) ? json_object_get_double(value) : -1;
 
-static void check_number(struct json_object *value, enum form form, const struct field_path *place,
-                         const struct binding *l)
-{
-    double number = is_number(value) ? json_object_get_double(value) : -1;
-
-    if (!is_number(value))
-        field_fail(l, place, "must be a number");
-    else if (form == WHOLE && (number < 0 || number > floor(number)))
-        field_fail(l, place, "must be a whole number");
+    if (!json_value_is_number(value))
+        field_fail(binding, path, "must be a number");
+    else if (form == FORM_WHOLE && (number < 0 || number > floor(number)))
+        field_fail(binding, path, "must be a whole number");
 }
 
 /* ---- maps and lists ---- */
 
-/* Each member of a map: its key is of key_form, its value a text or anything. */
-static void check_map(struct json_object *map, enum form form, const struct field_path *place,
-                      const struct binding *l)
+/* Checks an object whose keys are data: language tags with texts, or IRIs with any values. */
+static void xapi_check_map(struct json_object *map, enum xapi_form form,
+                           const struct field_path *path, const struct binding *binding)
 {
     struct json_object_iterator i, end;
 
     if (!json_object_is_type(map, json_type_object)) {
-        field_fail(l, place, "must be an object");
+        field_fail(binding, path, "must be an object");
         return;
     }
     i = json_object_iter_begin(map);
     end = json_object_iter_end(map);
     for (; !json_object_iter_equal(&i, &end); json_object_iter_next(&i)) {
         struct str name = str_of(json_object_iter_peek_name(&i));
-        struct field_path at = {.parent = place, .name = name};
+        struct field_path member_path = {.parent = path, .name = name};
         bool text = json_object_is_type(json_object_iter_peek_value(&i), json_type_string);
 
-        if (form == EXTENSIONS && !xapi_is_iri(name))
-            field_fail(l, place, "must have IRIs as its keys");
-        if (form == LANGUAGES && !xapi_is_language(name))
-            field_fail(l, place, "must have language tags of RFC 5646 as its keys");
-        if (form == LANGUAGES && !text)
-            field_fail(l, &at, "must be a text");
+        if (form == FORM_EXTENSIONS && !xapi_is_iri(name))
+            field_fail(binding, path, "must have IRIs as its keys");
+        if (form == FORM_LANGUAGES && !xapi_is_language(name))
+            field_fail(binding, path, "must have language tags of RFC 5646 as its keys");
+        if (form == FORM_LANGUAGES && !text)
+            field_fail(binding, &member_path, "must be a text");
     }
 }
 
-static void check_list(struct json_object *list, const struct key *key,
-                       const struct field_path *place, const struct binding *l)
+/* Checks each element; its path ends with its index. */
+static void xapi_check_list(struct json_object *list, const struct xapi_key *key,
+                            const struct field_path *path, const struct binding *binding)
 {
     size_t n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
 
     if (!json_object_is_type(list, json_type_array))
-        field_fail(l, place, "must be a list");
+        field_fail(binding, path, "must be a list");
     for (size_t i = 0; i < n; i++) {
         struct json_object *element = json_object_array_get_idx(list, i);
-        struct field_path at = {.parent = place, .index = i};
+        struct field_path member_path = {.parent = path, .index = i};
 
-        if (key->form == TEXTS)
-            check_text(element, &(struct key){.form = TEXT}, &at, l);
+        if (key->form == FORM_TEXTS)
+            xapi_check_text(element, &(struct xapi_key){.form = FORM_TEXT}, &member_path, binding);
         else
-            check_object(element, key->keys, &at, l);
+            xapi_check_object(element, key->keys, &member_path, binding);
     }
 }
 
-static void check_value(struct json_object *value, const struct key *key,
-                        const struct field_path *place, const struct binding *l)
+static void xapi_check_value(struct json_object *value, const struct xapi_key *key,
+                             const struct field_path *path, const struct binding *binding)
 {
-    switch (key->form) {
-    case NUMBER:
-    case WHOLE: check_number(value, key->form, place, l); return;
-    case FLAG:
-        if (!json_object_is_type(value, json_type_boolean))
-            field_fail(l, place, "must be true or false");
-        return;
-    case LANGUAGES:
-    case EXTENSIONS: check_map(value, key->form, place, l); return;
-    case ONE_OR_MANY:
-        if (json_object_is_type(value, json_type_array)) {
-            check_list(value, key, place, l);
-            return;
-        }
-        check_object(value, key->keys, place, l);
-        return;
-    case OBJECT: check_object(value, key->keys, place, l); return;
-    case OBJECTS:
-    case TEXTS: check_list(value, key, place, l); return;
-    case TEXT:
-    case IRI:
-    case MAILTO:
-    case UUID:
-    case SHA1:
-    case TIME:
-    case DURATION:
-    case LANGUAGE:
-    case VERSION:
-    case WORD: check_text(value, key, place, l); return;
-    }
+    enum xapi_form form = key->form;
+    bool is_list = json_object_is_type(value, json_type_array);
+
+    if (form <= FORM_CHOICE)
+        xapi_check_text(value, key, path, binding);
+    else if (form == FORM_NUMBER || form == FORM_WHOLE)
+        xapi_check_number(value, form, path, binding);
+    else if (form == FORM_LANGUAGES || form == FORM_EXTENSIONS)
+        xapi_check_map(value, form, path, binding);
+    else if (form == FORM_OBJECTS || form == FORM_TEXTS || (form == FORM_ONE_OR_MANY && is_list))
+        xapi_check_list(value, key, path, binding);
+    else if (form == FORM_OBJECT || form == FORM_ONE_OR_MANY)
+        xapi_check_object(value, key->keys, path, binding);
+    else if (!json_object_is_type(value, json_type_boolean))
+        field_fail(binding, path, "must be true or false");
 }
 
-static const struct key *find_key(const struct key *keys, struct str name)
+static const struct xapi_key *xapi_find_key(const struct xapi_key *keys, struct str name)
 {
     for (; keys->name; keys++) {
         if (str_equal(name, str_of(keys->name)))
@@ -206,101 +196,88 @@ static const struct key *find_key(const struct key *keys, struct str name)
     return NULL;
 }
 
-static void check_members(struct json_object *object, const struct key *keys,
-                          const struct field_path *place, const struct binding *l)
+/* Checks the keys that the object has; those that it lacks are for xapi_check_object. */
+static void xapi_check_members(struct json_object *object, const struct xapi_key *keys,
+                               const struct field_path *path, const struct binding *binding)
 {
     struct json_object_iterator i = json_object_iter_begin(object);
     struct json_object_iterator end = json_object_iter_end(object);
 
     for (; !json_object_iter_equal(&i, &end); json_object_iter_next(&i)) {
-        struct field_path at = {.parent = place, .name = str_of(json_object_iter_peek_name(&i))};
-        const struct key *key = find_key(keys, at.name);
+        struct field_path member_path = {.parent = path,
+                                         .name = str_of(json_object_iter_peek_name(&i))};
+        const struct xapi_key *key = xapi_find_key(keys, member_path.name);
         struct json_object *value = json_object_iter_peek_value(&i);
 
         if (!key)
-            field_fail(l, &at, "is not known to xAPI");
+            field_fail(binding, &member_path, "is not known to xAPI");
         else if (!value)
-            field_fail(l, &at, "must not be null");
+            field_fail(binding, &member_path, "must not be null");
         else
-            check_value(value, key, &at, l);
+            xapi_check_value(value, key, &member_path, binding);
     }
 }
 
-/* The row without a name ends the list; it may hold a check of the whole. */
-static void check_object(struct json_object *object, const struct key *keys,
-                         const struct field_path *place, const struct binding *l)
+/* Ends at the last row, which has no name; its check sees the object as a whole. */
+static void xapi_check_object(struct json_object *object, const struct xapi_key *keys,
+                              const struct field_path *path, const struct binding *binding)
 {
     if (!json_object_is_type(object, json_type_object)) {
-        field_fail(l, place, "must be an object");
+        field_fail(binding, path, "must be an object");
         return;
     }
-    check_members(object, keys, place, l);
+    xapi_check_members(object, keys, path, binding);
     for (; keys->name; keys++) {
-        struct field_path at = {.parent = place, .name = str_of(keys->name)};
-
         if (keys->required && !json_object_object_get_ex(object, keys->name, NULL))
-            field_fail(l, &at, "is required");
+            xapi_fail_member(binding, path, keys->name, "is required");
     }
-    if (keys->also)
-        keys->also(object, place, l);
+    if (keys->check)
+        keys->check(object, path, binding);
 }
 
-/* ---- what cannot be said of one key alone ---- */
+/* ---- checks of several keys together ---- */
 
-static struct json_object *member(struct json_object *object, const char *name)
-{
-    struct json_object *value = NULL;
-
-    (void)json_object_object_get_ex(object, name, &value);
-    return value;
-}
-
-static bool is_group(struct json_object *who)
-{
-    struct json_object *type = member(who, "objectType");
-
-    return json_object_is_type(type, json_type_string) && str_equal(text_of(type), STR("Group"));
-}
-
-/* Exactly one identifier; a group may do with its members instead. */
-static void one_identifier(struct json_object *who, const struct field_path *place,
-                           const struct binding *l)
+/* An agent has exactly one of the identifiers; an anonymous group has its members instead. */
+static void xapi_check_identifier(struct json_object *actor, const struct field_path *path,
+                                  const struct binding *binding)
 {
     static const char *const names[] = {"mbox", "mbox_sha1sum", "openid", "account"};
+    bool is_group = str_equal(json_value_member_text(actor, "objectType"), STR("Group"));
     int found = 0;
 
     for (size_t i = 0; i < 4; i++)
-        found += json_object_object_get_ex(who, names[i], NULL);
+        found += json_object_object_get_ex(actor, names[i], NULL);
     if (found > 1)
-        field_fail(l, place, "must have one of mbox, mbox_sha1sum, openid, account, and no two");
-    if (found == 0 && !(is_group(who) && member(who, "member")))
-        field_fail(l, place, "must have one of mbox, mbox_sha1sum, openid, account");
+        field_fail(binding, path,
+                   "must have one of mbox, mbox_sha1sum, openid, account, and no two");
+    if (found == 0 && !(is_group && json_value_member(actor, "member")))
+        field_fail(binding, path, "must have one of mbox, mbox_sha1sum, openid, account");
 }
 
-static void score_in_order(struct json_object *score, const struct field_path *place,
-                           const struct binding *l)
+/* Bounds of the score (xAPI-Data.md, 2.4.5.1). Members of a wrong type have their error already. */
+static void xapi_check_score(struct json_object *score, const struct field_path *path,
+                             const struct binding *binding)
 {
-    struct json_object *min = member(score, "min"), *max = member(score, "max");
-    struct json_object *raw = member(score, "raw"), *scaled = member(score, "scaled");
-    double value = is_number(scaled) ? json_object_get_double(scaled) : 0;
-    bool both = is_number(min) && is_number(max);
+    struct json_object *min = json_value_member(score, "min");
+    struct json_object *max = json_value_member(score, "max");
+    struct json_object *raw = json_value_member(score, "raw");
+    struct json_object *scaled = json_value_member(score, "scaled");
+    double value = json_value_is_number(scaled) ? json_object_get_double(scaled) : 0;
+    bool both = json_value_is_number(min) && json_value_is_number(max);
 
     if (value < -1 || value > 1)
-        field_fail(l, &(struct field_path){.parent = place, .name = STR("scaled")},
-                   "must be between -1 and 1");
+        xapi_fail_member(binding, path, "scaled", "must be between -1 and 1");
     if (both && json_object_get_double(min) >= json_object_get_double(max))
-        field_fail(l, &(struct field_path){.parent = place, .name = STR("min")},
-                   "must be less than max");
-    if (!is_number(raw))
+        xapi_fail_member(binding, path, "min", "must be less than max");
+    if (!json_value_is_number(raw))
         return;
     value = json_object_get_double(raw);
-    if ((is_number(min) && value < json_object_get_double(min)) ||
-        (is_number(max) && value > json_object_get_double(max)))
-        field_fail(l, &(struct field_path){.parent = place, .name = STR("raw")},
-                   "must be between min and max");
+    if ((json_value_is_number(min) && value < json_object_get_double(min)) ||
+        (json_value_is_number(max) && value > json_object_get_double(max)))
+        xapi_fail_member(binding, path, "raw", "must be between min and max");
 }
 
-/* ---- the standard's objects ---- */
+/* ---- the objects of the standard ---- */
 
 static const char *const agent_types[] = {"Agent", NULL};
 static const char *const agent_or_group[] = {"Agent", "Group", NULL};
@@ -312,146 +289,156 @@ static const char *const interaction_types[] = {
     "sequencing", "likert", "numeric", "other",        NULL};
 
 /* clang-format off */
-static const struct key account_keys[] = {
-    {"homePage", IRI, true, NULL, NULL, NULL},
-    {"name", TEXT, true, NULL, NULL, NULL},
+/* name, form, whether it is required, the keys of objects, the choices, the check of the object */
+static const struct xapi_key account_keys[] = {
+    {"homePage", FORM_IRI, true, NULL, NULL, NULL},
+    {"name", FORM_TEXT, true, NULL, NULL, NULL},
     {0},
 };
 
-#define IDENTIFIERS                                                                                \
-    {"name", TEXT, false, NULL, NULL, NULL},                                                       \
-    {"mbox", MAILTO, false, NULL, NULL, NULL},                                                     \
-    {"mbox_sha1sum", SHA1, false, NULL, NULL, NULL},                                               \
-    {"openid", IRI, false, NULL, NULL, NULL},                                                      \
-    {"account", OBJECT, false, account_keys, NULL, NULL}
+/* How an agent or a group may be identified. */
+#define IDENTIFIERS \
+    {"name", FORM_TEXT, false, NULL, NULL, NULL}, \
+    {"mbox", FORM_MAILTO, false, NULL, NULL, NULL}, \
+    {"mbox_sha1sum", FORM_SHA1, false, NULL, NULL, NULL}, \
+    {"openid", FORM_IRI, false, NULL, NULL, NULL}, \
+    {"account", FORM_OBJECT, false, account_keys, NULL, NULL}
 
-static const struct key agent_keys[] = {
-    {"objectType", WORD, false, NULL, agent_types, NULL},
+/* xAPI-Data.md, 2.4.2: actors. A member of a group is an agent, never a group. */
+static const struct xapi_key agent_keys[] = {
+    {"objectType", FORM_CHOICE, false, NULL, agent_types, NULL},
     IDENTIFIERS,
-    {NULL, TEXT, false, NULL, NULL, one_identifier},
+    {NULL, FORM_TEXT, false, NULL, NULL, xapi_check_identifier},
 };
-static const struct key agent_or_group_keys[] = {
-    {"objectType", WORD, false, NULL, agent_or_group, NULL},
+static const struct xapi_key agent_or_group_keys[] = {
+    {"objectType", FORM_CHOICE, false, NULL, agent_or_group, NULL},
     IDENTIFIERS,
-    {"member", OBJECTS, false, agent_keys, NULL, NULL},
-    {NULL, TEXT, false, NULL, NULL, one_identifier},
+    {"member", FORM_OBJECTS, false, agent_keys, NULL, NULL},
+    {NULL, FORM_TEXT, false, NULL, NULL, xapi_check_identifier},
 };
-static const struct key group_keys[] = {
-    {"objectType", WORD, true, NULL, group_types, NULL},
+static const struct xapi_key group_keys[] = {
+    {"objectType", FORM_CHOICE, true, NULL, group_types, NULL},
     IDENTIFIERS,
-    {"member", OBJECTS, false, agent_keys, NULL, NULL},
-    {NULL, TEXT, false, NULL, NULL, one_identifier},
+    {"member", FORM_OBJECTS, false, agent_keys, NULL, NULL},
+    {NULL, FORM_TEXT, false, NULL, NULL, xapi_check_identifier},
 };
 
-static const struct key verb_keys[] = {
-    {"id", IRI, true, NULL, NULL, NULL},
-    {"display", LANGUAGES, false, NULL, NULL, NULL},
-    {0},
-};
-
-static const struct key interaction_component_keys[] = {
-    {"id", TEXT, true, NULL, NULL, NULL},
-    {"description", LANGUAGES, false, NULL, NULL, NULL},
-    {0},
-};
-static const struct key definition_keys[] = {
-    {"name", LANGUAGES, false, NULL, NULL, NULL},
-    {"description", LANGUAGES, false, NULL, NULL, NULL},
-    {"type", IRI, false, NULL, NULL, NULL},
-    {"moreInfo", IRI, false, NULL, NULL, NULL},
-    {"interactionType", WORD, false, NULL, interaction_types, NULL},
-    {"correctResponsesPattern", TEXTS, false, NULL, NULL, NULL},
-    {"choices", OBJECTS, false, interaction_component_keys, NULL, NULL},
-    {"scale", OBJECTS, false, interaction_component_keys, NULL, NULL},
-    {"source", OBJECTS, false, interaction_component_keys, NULL, NULL},
-    {"target", OBJECTS, false, interaction_component_keys, NULL, NULL},
-    {"steps", OBJECTS, false, interaction_component_keys, NULL, NULL},
-    {"extensions", EXTENSIONS, false, NULL, NULL, NULL},
-    {0},
-};
-static const struct key activity_keys[] = {
-    {"objectType", WORD, false, NULL, activity_types, NULL},
-    {"id", IRI, true, NULL, NULL, NULL},
-    {"definition", OBJECT, false, definition_keys, NULL, NULL},
+/* 2.4.3: verbs */
+static const struct xapi_key verb_keys[] = {
+    {"id", FORM_IRI, true, NULL, NULL, NULL},
+    {"display", FORM_LANGUAGES, false, NULL, NULL, NULL},
     {0},
 };
 
-static const struct key score_keys[] = {
-    {"scaled", NUMBER, false, NULL, NULL, NULL},
-    {"raw", NUMBER, false, NULL, NULL, NULL},
-    {"min", NUMBER, false, NULL, NULL, NULL},
-    {"max", NUMBER, false, NULL, NULL, NULL},
-    {NULL, TEXT, false, NULL, NULL, score_in_order},
+/* 2.4.4.1: activities, and the interactions that their definitions describe */
+static const struct xapi_key interaction_component_keys[] = {
+    {"id", FORM_TEXT, true, NULL, NULL, NULL},
+    {"description", FORM_LANGUAGES, false, NULL, NULL, NULL},
+    {0},
 };
-static const struct key result_keys[] = {
-    {"score", OBJECT, false, score_keys, NULL, NULL},
-    {"success", FLAG, false, NULL, NULL, NULL},
-    {"completion", FLAG, false, NULL, NULL, NULL},
-    {"response", TEXT, false, NULL, NULL, NULL},
-    {"duration", DURATION, false, NULL, NULL, NULL},
-    {"extensions", EXTENSIONS, false, NULL, NULL, NULL},
+static const struct xapi_key definition_keys[] = {
+    {"name", FORM_LANGUAGES, false, NULL, NULL, NULL},
+    {"description", FORM_LANGUAGES, false, NULL, NULL, NULL},
+    {"type", FORM_IRI, false, NULL, NULL, NULL},
+    {"moreInfo", FORM_IRI, false, NULL, NULL, NULL},
+    {"interactionType", FORM_CHOICE, false, NULL, interaction_types, NULL},
+    {"correctResponsesPattern", FORM_TEXTS, false, NULL, NULL, NULL},
+    {"choices", FORM_OBJECTS, false, interaction_component_keys, NULL, NULL},
+    {"scale", FORM_OBJECTS, false, interaction_component_keys, NULL, NULL},
+    {"source", FORM_OBJECTS, false, interaction_component_keys, NULL, NULL},
+    {"target", FORM_OBJECTS, false, interaction_component_keys, NULL, NULL},
+    {"steps", FORM_OBJECTS, false, interaction_component_keys, NULL, NULL},
+    {"extensions", FORM_EXTENSIONS, false, NULL, NULL, NULL},
+    {0},
+};
+static const struct xapi_key activity_keys[] = {
+    {"objectType", FORM_CHOICE, false, NULL, activity_types, NULL},
+    {"id", FORM_IRI, true, NULL, NULL, NULL},
+    {"definition", FORM_OBJECT, false, definition_keys, NULL, NULL},
     {0},
 };
 
-static const struct key context_activities_keys[] = {
-    {"parent", ONE_OR_MANY, false, activity_keys, NULL, NULL},
-    {"grouping", ONE_OR_MANY, false, activity_keys, NULL, NULL},
-    {"category", ONE_OR_MANY, false, activity_keys, NULL, NULL},
-    {"other", ONE_OR_MANY, false, activity_keys, NULL, NULL},
-    {0},
+/* 2.4.5: results */
+static const struct xapi_key score_keys[] = {
+    {"scaled", FORM_NUMBER, false, NULL, NULL, NULL},
+    {"raw", FORM_NUMBER, false, NULL, NULL, NULL},
+    {"min", FORM_NUMBER, false, NULL, NULL, NULL},
+    {"max", FORM_NUMBER, false, NULL, NULL, NULL},
+    {NULL, FORM_TEXT, false, NULL, NULL, xapi_check_score},
 };
-static const struct key reference_keys[] = {
-    {"objectType", WORD, true, NULL, reference_types, NULL},
-    {"id", UUID, true, NULL, NULL, NULL},
-    {0},
-};
-static const struct key context_keys[] = {
-    {"registration", UUID, false, NULL, NULL, NULL},
-    {"instructor", OBJECT, false, agent_or_group_keys, NULL, NULL},
-    {"team", OBJECT, false, group_keys, NULL, NULL},
-    {"contextActivities", OBJECT, false, context_activities_keys, NULL, NULL},
-    {"revision", TEXT, false, NULL, NULL, NULL},
-    {"platform", TEXT, false, NULL, NULL, NULL},
-    {"language", LANGUAGE, false, NULL, NULL, NULL},
-    {"statement", OBJECT, false, reference_keys, NULL, NULL},
-    {"extensions", EXTENSIONS, false, NULL, NULL, NULL},
+static const struct xapi_key result_keys[] = {
+    {"score", FORM_OBJECT, false, score_keys, NULL, NULL},
+    {"success", FORM_BOOL, false, NULL, NULL, NULL},
+    {"completion", FORM_BOOL, false, NULL, NULL, NULL},
+    {"response", FORM_TEXT, false, NULL, NULL, NULL},
+    {"duration", FORM_DURATION, false, NULL, NULL, NULL},
+    {"extensions", FORM_EXTENSIONS, false, NULL, NULL, NULL},
     {0},
 };
 
-static const struct key attachment_keys[] = {
-    {"usageType", IRI, true, NULL, NULL, NULL},
-    {"display", LANGUAGES, true, NULL, NULL, NULL},
-    {"description", LANGUAGES, false, NULL, NULL, NULL},
-    {"contentType", TEXT, true, NULL, NULL, NULL},
-    {"length", WHOLE, true, NULL, NULL, NULL},
-    {"sha2", TEXT, true, NULL, NULL, NULL},
-    {"fileUrl", IRI, false, NULL, NULL, NULL},
+/* 2.4.6: contexts */
+static const struct xapi_key context_activities_keys[] = {
+    {"parent", FORM_ONE_OR_MANY, false, activity_keys, NULL, NULL},
+    {"grouping", FORM_ONE_OR_MANY, false, activity_keys, NULL, NULL},
+    {"category", FORM_ONE_OR_MANY, false, activity_keys, NULL, NULL},
+    {"other", FORM_ONE_OR_MANY, false, activity_keys, NULL, NULL},
+    {0},
+};
+static const struct xapi_key reference_keys[] = {
+    {"objectType", FORM_CHOICE, true, NULL, reference_types, NULL},
+    {"id", FORM_UUID, true, NULL, NULL, NULL},
+    {0},
+};
+static const struct xapi_key context_keys[] = {
+    {"registration", FORM_UUID, false, NULL, NULL, NULL},
+    {"instructor", FORM_OBJECT, false, agent_or_group_keys, NULL, NULL},
+    {"team", FORM_OBJECT, false, group_keys, NULL, NULL},
+    {"contextActivities", FORM_OBJECT, false, context_activities_keys, NULL, NULL},
+    {"revision", FORM_TEXT, false, NULL, NULL, NULL},
+    {"platform", FORM_TEXT, false, NULL, NULL, NULL},
+    {"language", FORM_LANGUAGE, false, NULL, NULL, NULL},
+    {"statement", FORM_OBJECT, false, reference_keys, NULL, NULL},
+    {"extensions", FORM_EXTENSIONS, false, NULL, NULL, NULL},
     {0},
 };
 
-static const struct key statement_keys[] = {
-    {"id", UUID, false, NULL, NULL, NULL},
-    {"actor", OBJECT, true, agent_keys, NULL, NULL},
-    {"verb", OBJECT, true, verb_keys, NULL, NULL},
-    {"object", OBJECT, true, activity_keys, NULL, NULL},
-    {"result", OBJECT, false, result_keys, NULL, NULL},
-    {"context", OBJECT, false, context_keys, NULL, NULL},
-    {"timestamp", TIME, false, NULL, NULL, NULL},
-    {"stored", TIME, false, NULL, NULL, NULL},
-    {"authority", OBJECT, false, agent_or_group_keys, NULL, NULL},
-    {"version", VERSION, false, NULL, NULL, NULL},
-    {"attachments", OBJECTS, false, attachment_keys, NULL, NULL},
+/* 2.4.11: attachments */
+static const struct xapi_key attachment_keys[] = {
+    {"usageType", FORM_IRI, true, NULL, NULL, NULL},
+    {"display", FORM_LANGUAGES, true, NULL, NULL, NULL},
+    {"description", FORM_LANGUAGES, false, NULL, NULL, NULL},
+    {"contentType", FORM_TEXT, true, NULL, NULL, NULL},
+    {"length", FORM_WHOLE, true, NULL, NULL, NULL},
+    {"sha2", FORM_TEXT, true, NULL, NULL, NULL},
+    {"fileUrl", FORM_IRI, false, NULL, NULL, NULL},
+    {0},
+};
+
+/* 2.4: the statement. The actor must be an agent and the object an activity: nothing else can be
+ * mapped to an event. */
+static const struct xapi_key statement_keys[] = {
+    {"id", FORM_UUID, false, NULL, NULL, NULL},
+    {"actor", FORM_OBJECT, true, agent_keys, NULL, NULL},
+    {"verb", FORM_OBJECT, true, verb_keys, NULL, NULL},
+    {"object", FORM_OBJECT, true, activity_keys, NULL, NULL},
+    {"result", FORM_OBJECT, false, result_keys, NULL, NULL},
+    {"context", FORM_OBJECT, false, context_keys, NULL, NULL},
+    {"timestamp", FORM_TIME, false, NULL, NULL, NULL},
+    {"stored", FORM_TIME, false, NULL, NULL, NULL},
+    {"authority", FORM_OBJECT, false, agent_or_group_keys, NULL, NULL},
+    {"version", FORM_VERSION, false, NULL, NULL, NULL},
+    {"attachments", FORM_OBJECTS, false, attachment_keys, NULL, NULL},
     {0},
 };
 /* clang-format on */
 
-void xapi_check_form(struct json_object *statement, const struct field_path *at,
-                     const struct binding *l)
+void xapi_check_form(struct json_object *statement, const struct field_path *path,
+                     const struct binding *binding)
 {
-    static const struct field_path top = {.name = STR_INIT("body")};
+    static const struct field_path body = {.name = STR_INIT("body")};
 
     if (json_object_is_type(statement, json_type_object))
-        check_object(statement, statement_keys, at, l);
+        xapi_check_object(statement, statement_keys, path, binding);
     else
-        field_fail(l, at ? at : &top, "must be an object");
+        field_fail(binding, path ? path : &body, "must be an object");
 }

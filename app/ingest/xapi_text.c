@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Hand-written scanners for short texts. They read ASCII only and do not depend on the locale. */
 #include "app/ingest/xapi_text.h"
 
 #include "app/base/clock.h"
 
-static bool is_letter(char c)
+static bool xapi_is_letter(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-static bool is_digit(char c)
+static bool xapi_is_digit(char c)
 {
     return c >= '0' && c <= '9';
 }
@@ -18,30 +19,31 @@ bool xapi_is_hex(struct str text)
     for (size_t i = 0; i < text.n; i++) {
         char c = text.p[i];
 
-        if (!is_digit(c) && !(c >= 'a' && c <= 'f') && !(c >= 'A' && c <= 'F'))
+        if (!xapi_is_digit(c) && !(c >= 'a' && c <= 'f') && !(c >= 'A' && c <= 'F'))
             return false;
     }
     return text.n > 0;
 }
 
-/* A scheme, a colon, and something without white space or what no IRI may hold. */
 bool xapi_is_iri(struct str text)
 {
-    struct str rest = text, scheme = str_cut(&rest, ':');
+    struct str path = text, scheme = str_cut(&path, ':');
 
-    if (scheme.n == 0 || rest.n == 0 || !is_letter(scheme.p[0]))
+    if (scheme.n == 0 || path.n == 0 || !xapi_is_letter(scheme.p[0]))
         return false;
     for (size_t i = 1; i < scheme.n; i++) {
-        if (!is_letter(scheme.p[i]) && !is_digit(scheme.p[i]) && !strchr("+-.", scheme.p[i]))
+        if (!xapi_is_letter(scheme.p[i]) && !xapi_is_digit(scheme.p[i]) &&
+            !strchr("+-.", scheme.p[i]))
             return false;
     }
-    for (size_t i = 0; i < rest.n; i++) {
-        if ((unsigned char)rest.p[i] <= 0x20 || strchr("<>\"{}|\\^`\x7f", rest.p[i]))
+    for (size_t i = 0; i < path.n; i++) {
+        if ((unsigned char)path.p[i] <= 0x20 || strchr("<>\"{}|\\^`\x7f", path.p[i]))
             return false;
     }
     return true;
 }
 
+/* mailto:NAME@HOST with neither part empty. */
 bool xapi_is_mailto(struct str text)
 {
     const char *at = memchr(text.p, '@', text.n);
@@ -50,42 +52,44 @@ bool xapi_is_mailto(struct str text)
            at + 1 < text.p + text.n;
 }
 
-/* 8-4-4-4-12 digits, the variant that of RFC 4122. */
+/* 8-4-4-4-12 digits; the first digit of the fourth group shows the variant. */
 bool xapi_is_uuid(struct str text)
 {
     static const size_t lengths[] = {8, 4, 4, 4, 12};
-    struct str rest = text;
+    struct str unread = text;
 
     if (text.n != 36 || !strchr("89abAB", text.p[19]))
         return false;
     for (size_t i = 0; i < 5; i++) {
-        struct str part = str_cut(&rest, '-');
+        struct str group = str_cut(&unread, '-');
 
-        if (part.n != lengths[i] || !xapi_is_hex(part))
+        if (group.n != lengths[i] || !xapi_is_hex(group))
             return false;
     }
-    return rest.n == 0;
+    return unread.n == 0;
 }
 
-/* Subtags of 1 to 8 letters and digits with dashes between; the first one letters only. */
+/* Subtags of 1 to 8 letters and digits, separated by dashes; the first has letters only. */
 bool xapi_is_language(struct str text)
 {
-    size_t run = 0;
+    size_t length = 0;
     bool first = true;
 
     for (size_t i = 0; i < text.n; i++) {
-        if (text.p[i] == '-' && run > 0) {
-            run = 0;
+        if (text.p[i] == '-' && length > 0) {
+            length = 0;
             first = false;
-        } else if ((is_letter(text.p[i]) || (!first && is_digit(text.p[i]))) && run < 8) {
-            run++;
+        } else if ((xapi_is_letter(text.p[i]) || (!first && xapi_is_digit(text.p[i]))) &&
+                   length < 8) {
+            length++;
         } else {
             return false;
         }
     }
-    return run > 0;
+    return length > 0;
 }
 
+/* 1.0.PATCH */
 bool xapi_is_version(struct str text)
 {
     int64_t patch;
@@ -94,13 +98,14 @@ bool xapi_is_version(struct str text)
            str_to_int64((struct str){text.p + 4, text.n - 4}, 0, INT32_MAX, &patch);
 }
 
+/* time_parse wants a zone: for a time without one, Z is appended. */
 bool xapi_parse_time(struct str text, int64_t *ret_ms)
 {
     char with_zone[48];
     size_t n = text.n;
 
     if (n >= 6 && memcmp(text.p + n - 6, "-00:00", 6) == 0)
-        return false; /* no zone of ISO 8601 */
+        return false; /* RFC 3339 allows it, ISO 8601 does not */
     if (time_parse(text, ret_ms))
         return true;
     if (n + 1 > sizeof(with_zone))
@@ -112,9 +117,10 @@ bool xapi_parse_time(struct str text, int64_t *ret_ms)
 
 /* ---- durations ---- */
 
-static const struct unit {
+/* The components of a duration in the order in which they must come. */
+static const struct xapi_unit {
     char letter;
-    bool of_time; /* behind the T */
+    bool is_time; /* comes after the T */
     double seconds;
 } units[] = {
     {'Y', false, 365 * 86400.0},
@@ -125,68 +131,71 @@ static const struct unit {
     {'M', true, 60},
     {'S', true, 1},
 };
+/* DIGITS_MAX: as many as a double holds exactly. */
 enum { UNITS = sizeof(units) / sizeof(units[0]), DIGITS_MAX = 15 };
 
-/* Digits, with one point among them at most, before and behind digits. */
-static bool cut_number(struct str *rest, double *ret, bool *ret_fraction)
+/* Cuts a decimal number off the text: digits, and perhaps a point between digits. */
+static bool xapi_cut_number(struct str *text, double *ret, bool *ret_fraction)
 {
     double value = 0, scale = 1;
     size_t n = 0;
     bool fraction = false;
 
-    for (; n < rest->n && n < DIGITS_MAX && (is_digit(rest->p[n]) || rest->p[n] == '.'); n++) {
-        if (rest->p[n] == '.') {
+    for (; n < text->n && n < DIGITS_MAX && (xapi_is_digit(text->p[n]) || text->p[n] == '.'); n++) {
+        if (text->p[n] == '.') {
             if (fraction || n == 0)
                 return false;
             fraction = true;
         } else {
-            value = value * 10 + (rest->p[n] - '0');
+            value = value * 10 + (text->p[n] - '0');
             scale *= fraction ? 10 : 1;
         }
     }
-    if (n == 0 || rest->p[n - 1] == '.')
+    if (n == 0 || text->p[n - 1] == '.')
         return false;
-    *rest = (struct str){rest->p + n, rest->n - n};
+    *text = (struct str){text->p + n, text->n - n};
     *ret = value / scale;
     *ret_fraction = fraction;
     return true;
 }
 
-/* The place in units of the letter, not before `from`; UNITS: none. */
-static size_t unit_of(char letter, bool of_time, size_t from)
+/* The index in units of the letter, from `first` on; UNITS: there is none. */
+static size_t xapi_find_unit(char letter, bool is_time, size_t first)
 {
-    size_t i = from;
+    size_t i = first;
 
-    while (i < UNITS && !(units[i].letter == letter && units[i].of_time == of_time))
+    while (i < UNITS && !(units[i].letter == letter && units[i].is_time == is_time))
         i++;
     return i;
 }
 
+/* P, then components in falling order; T before those of time. Weeks come alone. A fraction ends
+ * the duration. */
 bool xapi_parse_duration(struct str text, double *ret_seconds)
 {
-    struct str rest = text;
+    struct str unread = text;
     double seconds = 0, value = 0;
     size_t next = 0;
-    bool of_time = false, fraction = false, weeks = false;
+    bool is_time = false, fraction = false, weeks = false;
 
-    if (text.n < 3 || str_cut(&rest, 'P').n > 0 || rest.n + 1 != text.n)
+    if (text.n < 3 || str_cut(&unread, 'P').n > 0 || unread.n + 1 != text.n)
         return false;
-    while (rest.n > 0) {
+    while (unread.n > 0) {
         size_t unit;
 
-        if (rest.p[0] == 'T' && !of_time && rest.n > 1) {
-            of_time = true;
-            rest = (struct str){rest.p + 1, rest.n - 1};
+        if (unread.p[0] == 'T' && !is_time && unread.n > 1) {
+            is_time = true;
+            unread = (struct str){unread.p + 1, unread.n - 1};
         }
-        if (fraction || weeks || !cut_number(&rest, &value, &fraction) || rest.n == 0)
+        if (fraction || weeks || !xapi_cut_number(&unread, &value, &fraction) || unread.n == 0)
             return false;
-        unit = unit_of(rest.p[0], of_time, next);
+        unit = xapi_find_unit(unread.p[0], is_time, next);
         if (unit == UNITS || (units[unit].letter == 'W' && next > 0))
             return false;
         weeks = units[unit].letter == 'W';
         next = unit + 1;
         seconds += value * units[unit].seconds;
-        rest = (struct str){rest.p + 1, rest.n - 1};
+        unread = (struct str){unread.p + 1, unread.n - 1};
     }
     *ret_seconds = seconds;
     return true;

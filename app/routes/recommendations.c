@@ -9,7 +9,7 @@
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
 #include "app/service/catalogue.h"
-#include "app/service/recommend.h"
+#include "app/service/recommend_json.h"
 #include "app/store/cohort.h"
 
 enum {

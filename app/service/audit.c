@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Two buffers: `collecting` gets the events of requests, `sending` those that are on their way to
+ * Redis. When `sending` is empty, the two are exchanged. `sending` is worked off in batches, one at
+ * a time; a batch is one pipeline with a command per shard and mode, preceded by another pipeline
+ * when pseudonyms have to be known first. Events that fail stay in `sending` for the next batch. */
 #include "app/service/audit.h"
 
 #include <stdlib.h>
@@ -9,39 +13,41 @@
 #include "app/store/keys.h"
 
 enum {
-    ROUND_MAX = 512, /* notes that are sent in one round */
-    CROWDED = AUDIT_BUFFER_MAX * 3 / 4,
-    ARENA_FIRST = 16384,
-    ARENA_CAP = 8 << 20,
+    AUDIT_BATCH_MAX = 512,                    /* events of one batch */
+    AUDIT_CROWDED = AUDIT_BUFFER_MAX * 3 / 4, /* collected events that are sent without delay */
+    AUDIT_ARENA_FIRST = 16384,
+    AUDIT_ARENA_CAP = 8 << 20,
 };
-static const int64_t PAUSE_US = 200000; /* after a round that failed */
+static const int64_t AUDIT_RETRY_US = 200000; /* pause after a batch that failed */
 
-enum stage { IDLE, ACTORS, ITEMS };
+enum audit_stage { AUDIT_IDLE, AUDIT_AWAITS_PSEUDONYMS, AUDIT_AWAITS_ITEMS };
 
-/* What goes into one command: notes of one shard, either all counted or none. */
-enum { BUCKETS = 2 * SHARDS };
+/* Events that go into the same command: one shard, either all aggregated or none (2 * shard, plus 1
+ * for aggregated ones). */
+enum { AUDIT_BUCKETS = 2 * SHARDS };
 
-struct group {
+/* The events of one command of the batch. */
+struct audit_group {
     struct command *command;
-    size_t from, n; /* in order */
+    size_t first, n; /* positions in order */
 };
 
 struct audit {
-    struct audit_buffer filling, flying; /* what comes in, and what is on its way */
-    int64_t first_us;                    /* when the first of filling came */
-    int64_t noted_us;                    /* now, of the latest tick */
-    int64_t again_us;                    /* no round before */
-    bool at_once;                        /* something in filling does not wait */
-    size_t held;                         /* room in filling that is spoken for */
-    enum stage stage;
-    struct arena *arena; /* of the round under way */
+    struct audit_buffer collecting, sending;
+    int64_t first_us; /* when the first event of collecting was added */
+    int64_t tick_us;  /* time of the latest tick */
+    int64_t retry_us; /* no batch before that time */
+    bool has_urgent;  /* collecting has an event that must not be delayed */
+    size_t reserved;  /* events that collecting must have room for */
+    enum audit_stage stage;
+    struct arena *arena; /* of the batch */
     struct pipeline pipeline;
-    /* of flying: by bucket; those before sent have been taken */
-    uint16_t order[AUDIT_BUFFER_MAX];
-    uint16_t buckets[AUDIT_BUFFER_MAX];
-    size_t sent, in_round;
-    struct command *actors[ROUND_MAX]; /* pseudonyms of students who act elsewhere, or NULL */
-    struct group groups[ROUND_MAX];
+    uint16_t order[AUDIT_BUFFER_MAX];   /* indexes into sending, sorted by bucket */
+    uint16_t buckets[AUDIT_BUFFER_MAX]; /* the bucket of each event of sending */
+    size_t sent;                        /* order[0 .. sent - 1] are in Redis */
+    size_t batch_size;                  /* events from order[sent] on that are in the batch */
+    struct command *pseudonym_cmds[AUDIT_BATCH_MAX]; /* of each event in the batch; may be NULL */
+    struct audit_group groups[AUDIT_BATCH_MAX];
     size_t group_count;
 };
 
@@ -51,8 +57,8 @@ struct audit *audit_new(void)
 
     if (!audit)
         return NULL;
-    audit->arena = arena_new(ARENA_FIRST, ARENA_CAP);
-    if (audit_buffer_init(&audit->filling) && audit_buffer_init(&audit->flying) && audit->arena)
+    audit->arena = arena_new(AUDIT_ARENA_FIRST, AUDIT_ARENA_CAP);
+    if (audit_buffer_init(&audit->collecting) && audit_buffer_init(&audit->sending) && audit->arena)
         return audit;
     audit_free(audit);
     return NULL;
@@ -62,276 +68,288 @@ void audit_free(struct audit *audit)
 {
     if (!audit)
         return;
-    audit_buffer_release(&audit->filling);
-    audit_buffer_release(&audit->flying);
+    audit_buffer_release(&audit->collecting);
+    audit_buffer_release(&audit->sending);
     arena_free(audit->arena);
     free(audit);
 }
 
-/* ---- what comes in ---- */
+/* ---- collecting ---- */
 
 size_t audit_room(const struct audit *audit)
 {
-    return audit ? AUDIT_BUFFER_MAX - audit->filling.n - audit->held : 0;
+    return audit ? AUDIT_BUFFER_MAX - audit->collecting.n - audit->reserved : 0;
 }
 
+/* Without an audit (engine->audit is NULL) everything is allowed and nothing recorded. */
 bool audit_reserve(struct audit *audit)
 {
     if (audit && audit_room(audit) == 0)
         return false;
     if (audit)
-        audit->held++;
+        audit->reserved++;
     return true;
 }
 
 void audit_unreserve(struct audit *audit)
 {
     if (audit)
-        audit->held--;
+        audit->reserved--;
 }
 
-void audit_event_add(struct audit *audit, const struct audit_event *note)
+void audit_event_add(struct audit *audit, const struct audit_event *event)
 {
-    if (!audit || audit->filling.n == AUDIT_BUFFER_MAX)
+    if (!audit || audit->collecting.n == AUDIT_BUFFER_MAX)
         return;
-    if (audit->filling.n == 0)
-        audit->first_us = audit->noted_us;
-    audit->at_once = audit->at_once || note->way != AUDIT_AGGREGATED;
-    audit_buffer_add(&audit->filling, note);
+    if (audit->collecting.n == 0)
+        audit->first_us = audit->tick_us;
+    audit->has_urgent = audit->has_urgent || event->way != AUDIT_AGGREGATED;
+    audit_buffer_add(&audit->collecting, event);
 }
 
 size_t audit_pending(const struct audit *audit)
 {
-    return audit ? audit->filling.n + (audit->flying.n - audit->sent) : 0;
+    return audit ? audit->collecting.n + (audit->sending.n - audit->sent) : 0;
 }
 
-/* ---- a round ---- */
+/* ---- buckets ---- */
 
-static struct str actor_of(const struct audit_buffer_entry *n)
+static struct str audit_actor(const struct audit_buffer_entry *event)
 {
-    return (struct str){n->actor, n->actor_n};
+    return (struct str){event->actor, event->actor_n};
 }
 
-static struct str student_of(const struct audit_buffer_entry *n)
+static struct str audit_student(const struct audit_buffer_entry *event)
 {
-    return (struct str){n->student, n->student_n};
+    return (struct str){event->student, event->student_n};
 }
 
-/* A record lies with the student it is about; else with who acted. */
-static uint16_t bucket_of(const struct audit_buffer_entry *n)
+/* A record is kept in the shard of the student it concerns, so that erasing the student finds it;
+ * without a student, in the shard that the actor's id gives. */
+static uint16_t audit_bucket(const struct audit_buffer_entry *event)
 {
-    unsigned shard = key_shard(n->student_n > 0 ? student_of(n) : actor_of(n));
+    unsigned shard = key_shard(event->student_n > 0 ? audit_student(event) : audit_actor(event));
 
-    return (uint16_t)(2 * shard + (n->way == AUDIT_AGGREGATED));
+    return (uint16_t)(2 * shard + (event->way == AUDIT_AGGREGATED));
 }
 
-static void sort_by_bucket(struct audit *audit)
+/* Counting sort: keeps the order of events within a bucket. */
+static void audit_sort_by_bucket(struct audit *audit)
 {
-    size_t starts[BUCKETS + 1] = {0};
+    size_t starts[AUDIT_BUCKETS + 1] = {0};
 
-    for (size_t i = 0; i < audit->flying.n; i++) {
-        audit->buckets[i] = bucket_of(&audit->flying.v[i]);
+    for (size_t i = 0; i < audit->sending.n; i++) {
+        audit->buckets[i] = audit_bucket(&audit->sending.v[i]);
         starts[audit->buckets[i] + 1]++;
     }
-    for (size_t s = 0; s < BUCKETS; s++)
-        starts[s + 1] += starts[s];
-    for (size_t i = 0; i < audit->flying.n; i++)
+    for (size_t b = 0; b < AUDIT_BUCKETS; b++)
+        starts[b + 1] += starts[b];
+    for (size_t i = 0; i < audit->sending.n; i++)
         audit->order[starts[audit->buckets[i]]++] = (uint16_t)i;
 }
 
-static const struct audit_buffer_entry *noted_at(const struct audit *audit, size_t i)
+static const struct audit_buffer_entry *audit_event_at(const struct audit *audit, size_t i)
 {
-    return &audit->flying.v[audit->order[i]];
+    return &audit->sending.v[audit->order[i]];
 }
 
-static bool acts_on_himself(const struct audit_buffer_entry *n)
+/* ---- a batch ---- */
+
+static bool audit_is_own_data(const struct audit_buffer_entry *event)
 {
-    return n->role == ROLE_STUDENT && str_equal(actor_of(n), student_of(n));
+    return event->role == ROLE_STUDENT && str_equal(audit_actor(event), audit_student(event));
 }
 
-static struct str details_of(struct arena *arena, const struct audit_buffer_entry *n)
+/* The record's details as a JSON object; p is NULL without memory. */
+static struct str audit_details(struct arena *arena, const struct audit_buffer_entry *event)
 {
     struct buf text;
     struct jw w = {.out = &text};
 
     buf_init(&text, arena);
     jw_object(&w, NULL);
-    jw_text(&w, "route", n->route);
-    if (n->via)
-        jw_text(&w, "via", n->via);
-    if (!n->success)
-        jw_int(&w, "status", n->status);
-    if (n->subjects_n > 0) {
+    jw_text(&w, "route", event->route);
+    if (event->via)
+        jw_text(&w, "via", event->via);
+    if (!event->success)
+        jw_int(&w, "status", event->status);
+    if (event->subjects_n > 0) {
         buf_char(&text, ',');
-        buf_str(&text, (struct str){n->subjects, n->subjects_n});
+        buf_str(&text, (struct str){event->subjects, event->subjects_n});
     }
     jw_object_end(&w);
     return text.failed ? (struct str){0} : buf_view(&text);
 }
 
-/* pseudonym: of a student who acts on somebody else. */
-static bool make_item(struct arena *arena, const struct audit_buffer_entry *n,
-                      const struct command *pseudonym, struct audit_item *ret)
+/* Makes the item that is sent for an event. pseudonym_cmd: has the pseudonym of a student who acts
+ * on other data than his own; a record never has a student's id. */
+static bool audit_make_item(struct arena *arena, const struct audit_buffer_entry *event,
+                            const struct command *pseudonym_cmd, struct audit_item *ret)
 {
     struct problem p = {.code = PROBLEM_NONE};
-    struct str actor = actor_of(n), own;
+    struct str actor = audit_actor(event), pseudonym;
 
-    if (acts_on_himself(n)) {
+    if (audit_is_own_data(event)) {
         actor = AUDIT_ACTOR_SELF;
-    } else if (n->role == ROLE_STUDENT) {
-        if (!pseudonym || !audit_parse_pseudonym(pseudonym, &own, &p))
+    } else if (event->role == ROLE_STUDENT) {
+        if (!pseudonym_cmd || !audit_parse_pseudonym(pseudonym_cmd, &pseudonym, &p))
             return false;
-        actor = arena_printf(arena, "student:%.*s", STR_ARG(own));
+        actor = arena_printf(arena, "student:%.*s", STR_ARG(pseudonym));
     }
     *ret = (struct audit_item){
         .record = {.actor = actor,
-                   .role = str_of(role_names[n->role]),
-                   .action = str_of(n->action),
-                   .resource = n->resource_name_n == 0
-                                   ? str_of(n->resource_type)
-                                   : arena_printf(arena, "%s/%.*s", n->resource_type,
-                                                  (int)n->resource_name_n, n->resource_name),
-                   .success = n->success,
-                   .correlation_id = {n->correlation, n->correlation_n},
-                   .details = details_of(arena, n),
-                   .count = n->count},
-        .student = student_of(n),
-        .mode = n->way,
-        .minute = n->minute};
+                   .role = str_of(role_names[event->role]),
+                   .action = str_of(event->action),
+                   .resource =
+                       event->resource_name_n == 0
+                           ? str_of(event->resource_type)
+                           : arena_printf(arena, "%s/%.*s", event->resource_type,
+                                          (int)event->resource_name_n, event->resource_name),
+                   .success = event->success,
+                   .correlation_id = {event->correlation, event->correlation_n},
+                   .details = audit_details(arena, event),
+                   .count = event->count},
+        .student = audit_student(event),
+        .mode = event->way,
+        .minute = event->minute};
     return actor.p && ret->record.resource.p && ret->record.details.p;
 }
 
-/* Notes from `from` on that go into one command. */
-static size_t run_length(const struct audit *audit, size_t from, size_t end)
+/* How many events from `first` on go into one command. */
+static size_t audit_group_length(const struct audit *audit, size_t first, size_t end)
 {
     size_t n = 1;
 
-    while (from + n < end && n < AUDIT_ITEMS_MAX &&
-           audit->buckets[audit->order[from + n]] == audit->buckets[audit->order[from]])
+    while (first + n < end && n < AUDIT_ITEMS_MAX &&
+           audit->buckets[audit->order[first + n]] == audit->buckets[audit->order[first]])
         n++;
     return n;
 }
 
-static void ask_group(struct audit *audit, size_t from, size_t n)
+/* A failure marks the pipeline, so that the whole batch is retried. */
+static void audit_queue_group(struct audit *audit, size_t first, size_t n)
 {
     struct audit_item *items = arena_array(audit->arena, n, sizeof(*items));
 
     for (size_t i = 0; i < n; i++) {
-        if (!items || !make_item(audit->arena, noted_at(audit, from + i),
-                                 audit->actors[from + i - audit->sent], &items[i])) {
+        if (!items || !audit_make_item(audit->arena, audit_event_at(audit, first + i),
+                                       audit->pseudonym_cmds[first + i - audit->sent], &items[i])) {
             audit->pipeline.failed = true;
             return;
         }
     }
-    audit->groups[audit->group_count++] =
-        (struct group){.command = audit_cmd_items(&audit->pipeline,
-                                                  audit->buckets[audit->order[from]] / 2, items, n),
-                       .from = from,
-                       .n = n};
+    audit->groups[audit->group_count++] = (struct audit_group){
+        .command =
+            audit_cmd_items(&audit->pipeline, audit->buckets[audit->order[first]] / 2, items, n),
+        .first = first,
+        .n = n};
 }
 
-static void send_items(struct engine *engine, int64_t now_us)
+/* Queues a command per group of the batch and submits them. */
+static void audit_send_items(struct engine *engine, int64_t now_us)
 {
     struct audit *audit = engine->audit;
-    size_t end = audit->sent + audit->in_round;
+    size_t end = audit->sent + audit->batch_size;
 
     pipeline_clear(&audit->pipeline);
     audit->group_count = 0;
-    audit->stage = ITEMS;
-    for (size_t from = audit->sent, n; from < end; from += n) {
-        n = run_length(audit, from, end);
-        ask_group(audit, from, n);
+    audit->stage = AUDIT_AWAITS_ITEMS;
+    for (size_t first = audit->sent, n; first < end; first += n) {
+        n = audit_group_length(audit, first, end);
+        audit_queue_group(audit, first, n);
     }
     store_submit(engine->store, &audit->pipeline, now_us);
 }
 
-/* A student who acts on somebody else, or on nobody, has a pseudonym in another slot: asked for
- * first. */
-static void begin_round(struct engine *engine, int64_t now_us)
+/* The pseudonym of a student who acts on other data than his own is in another slot than the
+ * record, out of reach of the script that adds it: it is read first. */
+static void audit_start_batch(struct engine *engine, int64_t now_us)
 {
     struct audit *audit = engine->audit;
-    size_t left = audit->flying.n - audit->sent;
+    size_t unsent = audit->sending.n - audit->sent;
 
-    audit->in_round = left < ROUND_MAX ? left : ROUND_MAX;
+    audit->batch_size = unsent < AUDIT_BATCH_MAX ? unsent : AUDIT_BATCH_MAX;
     arena_reset(audit->arena);
     pipeline_init(&audit->pipeline, audit->arena, NULL);
-    for (size_t i = 0; i < audit->in_round; i++) {
-        const struct audit_buffer_entry *n = noted_at(audit, audit->sent + i);
+    for (size_t i = 0; i < audit->batch_size; i++) {
+        const struct audit_buffer_entry *event = audit_event_at(audit, audit->sent + i);
 
-        audit->actors[i] = n->role == ROLE_STUDENT && !acts_on_himself(n)
-                               ? audit_cmd_make_pseudonym(&audit->pipeline, actor_of(n))
-                               : NULL;
+        audit->pseudonym_cmds[i] =
+            event->role == ROLE_STUDENT && !audit_is_own_data(event)
+                ? audit_cmd_make_pseudonym(&audit->pipeline, audit_actor(event))
+                : NULL;
     }
     if (audit->pipeline.count == 0 && !audit->pipeline.failed) {
-        send_items(engine, now_us);
+        audit_send_items(engine, now_us);
         return;
     }
-    audit->stage = ACTORS;
+    audit->stage = AUDIT_AWAITS_PSEUDONYMS;
     store_submit(engine->store, &audit->pipeline, now_us);
 }
 
-/* Groups that were not taken are put to where the next round begins. */
-static size_t keep_failed(struct audit *audit)
+/* Moves the events of groups that Redis refused behind those that it has, where the next batch
+ * begins. Returns how many there are. */
+static size_t audit_keep_failed(struct audit *audit)
 {
-    uint16_t kept[ROUND_MAX];
+    uint16_t failed[AUDIT_BATCH_MAX];
     size_t n = 0;
 
     for (size_t g = 0; g < audit->group_count; g++) {
-        const struct group *group = &audit->groups[g];
+        const struct audit_group *group = &audit->groups[g];
         struct problem p = {.code = PROBLEM_NONE};
 
         if (audit_parse_items(group->command, &p))
             continue;
-        memcpy(kept + n, audit->order + group->from, group->n * sizeof(*kept));
+        memcpy(failed + n, audit->order + group->first, group->n * sizeof(*failed));
         n += group->n;
     }
-    audit->sent += audit->in_round - n;
+    audit->sent += audit->batch_size - n;
     if (n > 0)
-        memcpy(audit->order + audit->sent, kept, n * sizeof(*kept));
+        memcpy(audit->order + audit->sent, failed, n * sizeof(*failed));
     return n;
 }
 
-static void end_round(struct engine *engine, int64_t now_us)
+/* Called with the replies to the items, or when the pipeline failed: then none of the batch counts
+ * as sent, although some records may be in Redis. */
+static void audit_end_batch(struct engine *engine, int64_t now_us)
 {
     struct audit *audit = engine->audit;
     size_t before = audit->sent;
 
-    audit->stage = IDLE;
-    if (audit->pipeline.status != PIPELINE_COMPLETE || keep_failed(audit) > 0)
-        audit->again_us = now_us + PAUSE_US;
+    audit->stage = AUDIT_IDLE;
+    if (audit->pipeline.status != PIPELINE_COMPLETE || audit_keep_failed(audit) > 0)
+        audit->retry_us = now_us + AUDIT_RETRY_US;
     if (audit->sent > before)
         metrics_add(engine->metrics, METRIC_AUDIT_NOTES, 0, 0, audit->sent - before);
-    if (audit->sent == audit->flying.n) {
-        audit_buffer_clear(&audit->flying);
+    if (audit->sent == audit->sending.n) {
+        audit_buffer_clear(&audit->sending);
         audit->sent = 0;
     }
 }
 
-/* ---- the turn ---- */
+/* ---- every loop iteration ---- */
 
-static int64_t due_us(const struct engine *engine)
+/* When the next batch is to be sent; INT64_MAX: not before another event or reply. */
+static int64_t audit_due_us(const struct engine *engine)
 {
     const struct audit *audit = engine->audit;
-    bool now =
-        audit->flying.n > 0 || audit->at_once || audit->filling.n >= CROWDED || engine->draining;
+    bool is_urgent = audit->sending.n > 0 || audit->has_urgent ||
+                     audit->collecting.n >= AUDIT_CROWDED || engine->draining;
+    int64_t delayed_us = audit->first_us + AUDIT_MAX_DELAY_US;
 
-    if (audit_pending(audit) == 0 || audit->stage != IDLE)
+    if (audit_pending(audit) == 0 || audit->stage != AUDIT_IDLE)
         return INT64_MAX;
-    if (now)
-        return audit->again_us;
-    return audit->first_us + AUDIT_MAX_DELAY_US > audit->again_us
-               ? audit->first_us + AUDIT_MAX_DELAY_US
-               : audit->again_us;
+    return is_urgent || delayed_us < audit->retry_us ? audit->retry_us : delayed_us;
 }
 
-static void take_off(struct audit *audit)
+static void audit_exchange_buffers(struct audit *audit)
 {
-    struct audit_buffer empty = audit->flying;
+    struct audit_buffer empty = audit->sending;
 
-    audit->flying = audit->filling;
-    audit->filling = empty;
-    audit->at_once = false;
-    sort_by_bucket(audit);
+    audit->sending = audit->collecting;
+    audit->collecting = empty;
+    audit->has_urgent = false;
+    audit_sort_by_bucket(audit);
 }
 
 void audit_tick(struct engine *engine, int64_t now_us)
@@ -340,30 +358,30 @@ void audit_tick(struct engine *engine, int64_t now_us)
 
     if (!audit)
         return;
-    audit->noted_us = now_us;
-    if (now_us < due_us(engine))
+    audit->tick_us = now_us;
+    if (now_us < audit_due_us(engine))
         return;
-    if (audit->flying.n == 0)
-        take_off(audit);
-    begin_round(engine, now_us);
+    if (audit->sending.n == 0)
+        audit_exchange_buffers(audit);
+    audit_start_batch(engine, now_us);
 }
 
-bool audit_on_replies(struct engine *engine, const struct pipeline *done, int64_t now_us)
+bool audit_on_replies(struct engine *engine, const struct pipeline *completed, int64_t now_us)
 {
     struct audit *audit = engine->audit;
 
-    if (!audit || done != &audit->pipeline)
+    if (!audit || completed != &audit->pipeline)
         return false;
-    if (audit->stage == ACTORS && audit->pipeline.status == PIPELINE_COMPLETE)
-        send_items(engine, now_us);
+    if (audit->stage == AUDIT_AWAITS_PSEUDONYMS && audit->pipeline.status == PIPELINE_COMPLETE)
+        audit_send_items(engine, now_us);
     else
-        end_round(engine, now_us);
+        audit_end_batch(engine, now_us);
     return true;
 }
 
 int64_t audit_wait_us(const struct engine *engine, int64_t now_us)
 {
-    int64_t due = engine->audit ? due_us(engine) : INT64_MAX;
+    int64_t due = engine->audit ? audit_due_us(engine) : INT64_MAX;
 
     if (due == INT64_MAX)
         return due;

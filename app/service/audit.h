@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a serving process has to tell the audit log, on its way there. A request only leaves a note
- * here, in memory; once a turn the notes that are due are sent together, behind the requests' own
- * commands, and nobody waits for them. Repeated reads of one student by one actor over one route
- * are one note with a count; they wait for AUDIT_MAX_DELAY_US, everything else goes with the same
- * turn. That is what a kill -9 may lose.
+/* Brings the audit events of a serving process to the audit log. A request only adds an event in
+ * memory; once a loop iteration the events that are due are sent together, after the commands of
+ * the requests, and no request waits for them. Repeated reads of one student by one user over one
+ * route become one event with a count. Such reads are sent after AUDIT_MAX_DELAY_US at the latest,
+ * all other events in the same loop iteration: that is how much a kill -9 may lose.
  *
- * Nothing is dropped: notes that the store does not take are sent again (so that after a lost round
- * some are there twice), and when there is no room for more, the dispatcher refuses what would have
- * to be noted: no access without a trace. */
+ * No event is dropped. What Redis refuses is sent again, so after a lost reply some records may be
+ * there twice. When there is no room for another event, requests that would need one are refused:
+ * no access without a record. */
 #ifndef SERVICE_AUDIT_H
 #define SERVICE_AUDIT_H
 
@@ -19,19 +19,21 @@ struct engine;
 
 #define AUDIT_MAX_DELAY_US INT64_C(500000)
 
-/* The texts of action, area, route and via live as long as the process; the others are copied. */
+/* action, resource_type, route and via must live as long as the process; the other texts are
+ * copied. */
 struct audit_event {
     const struct principal *principal;
     enum audit_mode way;
     bool success;
-    int status;                /* of the answer; told when it is not a success */
+    int status;                /* HTTP status; recorded when success is false */
     const char *action;        /* read, write, or the route's name */
-    const char *resource_type; /* type of the resource */
-    struct str resource_name;  /* of the resource; empty: none */
+    const char *resource_type; /* such as cohort */
+    struct str resource_name;  /* id of the resource; may be empty */
     const char *route;
-    const char *via;     /* the route by which it came, where that is another; may be NULL */
-    struct str student;  /* empty: about nobody in particular, or about many */
-    struct str subjects; /* JSON members that say whom, where they are too many for a note each */
+    const char *via;     /* the route of the request, when it delegated to `route`; else NULL */
+    struct str student;  /* empty: the event concerns no student, or several */
+    struct str subjects; /* JSON members that name the students, when they are too many for an event
+                          * each */
     struct str correlation_id;
     int64_t now_ms;
 };
@@ -39,21 +41,22 @@ struct audit_event {
 struct audit *audit_new(void);        /* NULL without memory */
 void audit_free(struct audit *audit); /* takes NULL */
 
-/* Holds room for one note, until audit_unreserve; false: there is none. */
+/* Reserves room for one event until audit_unreserve; false when there is none. */
 bool audit_reserve(struct audit *audit);
 void audit_unreserve(struct audit *audit);
-/* Notes that there is room for beside those for which it is held. */
+/* Room for events that is not reserved. */
 size_t audit_room(const struct audit *audit);
-/* One for each audit_reserve, before audit_unreserve; more only as far as there is audit_room. */
-void audit_event_add(struct audit *audit, const struct audit_event *note);
+/* Call once between audit_reserve and audit_unreserve; more often only as far as audit_room says.
+ * Does nothing when audit is NULL. */
+void audit_event_add(struct audit *audit, const struct audit_event *event);
 
-/* Once a turn, before the store is flushed: sends what is due. */
+/* Once a loop iteration, before store_flush: sends what is due. */
 void audit_tick(struct engine *engine, int64_t now_us);
-/* Whether these asks, which have come back from the store, are the audit's: then it takes them. */
-bool audit_on_replies(struct engine *engine, const struct pipeline *done, int64_t now_us);
-/* Until audit_tick has something to do; INT64_MAX: nothing that is known of. */
+/* Whether the completed pipeline is that of the audit; then it is handled here. */
+bool audit_on_replies(struct engine *engine, const struct pipeline *completed, int64_t now_us);
+/* How long until audit_tick has something to do; INT64_MAX: not before another event or reply. */
 int64_t audit_wait_us(const struct engine *engine, int64_t now_us);
-/* Notes that have not been taken by the store yet. */
+/* Events that Redis has not confirmed yet. */
 size_t audit_pending(const struct audit *audit);
 
 #endif

@@ -1,112 +1,118 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The buffer of audit events as an array and a hash table of indexes into it. Only aggregated and
+ * denied events are looked up; immediate ones are appended each time. */
 #include "app/service/audit_buffer.h"
 
 #include <stdlib.h>
 
-enum { SLOTS = 2 * AUDIT_BUFFER_MAX };
+enum { AUDIT_SLOTS = 2 * AUDIT_BUFFER_MAX };
 
-bool audit_buffer_init(struct audit_buffer *notes)
+bool audit_buffer_init(struct audit_buffer *buffer)
 {
-    *notes = (struct audit_buffer){.slots = calloc(SLOTS, sizeof(*notes->slots)),
-                                   .v = calloc(AUDIT_BUFFER_MAX, sizeof(*notes->v))};
-    return notes->slots && notes->v;
+    *buffer = (struct audit_buffer){.slots = calloc(AUDIT_SLOTS, sizeof(*buffer->slots)),
+                                    .v = calloc(AUDIT_BUFFER_MAX, sizeof(*buffer->v))};
+    return buffer->slots && buffer->v;
 }
 
-void audit_buffer_release(struct audit_buffer *notes)
+void audit_buffer_release(struct audit_buffer *buffer)
 {
-    free(notes->slots);
-    free(notes->v);
-    *notes = (struct audit_buffer){0};
+    free(buffer->slots);
+    free(buffer->v);
+    *buffer = (struct audit_buffer){0};
 }
 
-void audit_buffer_clear(struct audit_buffer *notes)
+void audit_buffer_clear(struct audit_buffer *buffer)
 {
-    if (notes->n > 0)
-        memset(notes->slots, 0, SLOTS * sizeof(*notes->slots));
-    notes->n = 0;
+    if (buffer->n > 0)
+        memset(buffer->slots, 0, AUDIT_SLOTS * sizeof(*buffer->slots));
+    buffer->n = 0;
 }
 
-/* FNV-1a. Whoever crowds a slot makes his own requests dearer by a comparison each: the table is
- * half empty and is emptied twice a second. */
-static uint32_t hash_text(uint32_t h, struct str s)
+/* FNV-1a. No key is needed against crafted collisions: a client could only crowd slots with ids of
+ * its own, in a table that is at least half empty and is cleared twice a second. */
+static uint32_t audit_hash_text(uint32_t h, struct str s)
 {
     for (size_t i = 0; i < s.n; i++)
         h = (h ^ (unsigned char)s.p[i]) * 16777619U;
     return h;
 }
 
-static uint32_t hash_note(const struct audit_event *note)
+static uint32_t audit_hash_event(const struct audit_event *event)
 {
-    uint32_t h = 2166136261U ^ (uint32_t)((uintptr_t)note->route >> 3);
+    uint32_t h = 2166136261U ^ (uint32_t)((uintptr_t)event->route >> 3);
 
-    return hash_text(hash_text(h * 16777619U, note->principal->user), note->student);
+    return audit_hash_text(audit_hash_text(h * 16777619U, event->principal->user), event->student);
 }
 
-static bool same_text(const char *kept, unsigned char n, struct str s)
+static bool audit_text_is(const char *text, unsigned char n, struct str s)
 {
-    return n == s.n && (n == 0 || memcmp(kept, s.p, n) == 0);
+    return n == s.n && (n == 0 || memcmp(text, s.p, n) == 0);
 }
 
-static bool same(const struct audit_buffer_entry *kept, const struct audit_event *note)
+/* Compares what makes two records differ. The correlation id does not: the first
+ * event's is recorded for all of them. */
+static bool audit_entry_equals(const struct audit_buffer_entry *entry,
+                               const struct audit_event *event)
 {
-    return kept->route == note->route && kept->way == note->way && kept->via == note->via &&
-           kept->status == note->status && kept->role == note->principal->role &&
-           kept->minute == note->now_ms / 60000 &&
-           same_text(kept->student, kept->student_n, note->student) &&
-           same_text(kept->actor, kept->actor_n, note->principal->user) &&
-           same_text(kept->resource_name, kept->resource_name_n, note->resource_name) &&
-           same_text(kept->subjects, kept->subjects_n, note->subjects);
+    return entry->route == event->route && entry->way == event->way && entry->via == event->via &&
+           entry->status == event->status && entry->role == event->principal->role &&
+           entry->minute == event->now_ms / 60000 &&
+           audit_text_is(entry->student, entry->student_n, event->student) &&
+           audit_text_is(entry->actor, entry->actor_n, event->principal->user) &&
+           audit_text_is(entry->resource_name, entry->resource_name_n, event->resource_name) &&
+           audit_text_is(entry->subjects, entry->subjects_n, event->subjects);
 }
 
-static unsigned char copy(char *into, size_t max, struct str s)
+/* Longer texts than the field are cut: ids are no longer, and audit_hook bounds the subjects. */
+static unsigned char audit_copy_text(char *field, size_t size, struct str s)
 {
-    size_t n = s.n < max ? s.n : max;
+    size_t n = s.n < size ? s.n : size;
 
     if (n > 0)
-        memcpy(into, s.p, n);
+        memcpy(field, s.p, n);
     return (unsigned char)n;
 }
 
-static void append(struct audit_buffer *notes, const struct audit_event *note)
+static void audit_buffer_append(struct audit_buffer *buffer, const struct audit_event *event)
 {
-    struct audit_buffer_entry *noted = &notes->v[notes->n++];
+    struct audit_buffer_entry *entry = &buffer->v[buffer->n++];
 
-    noted->action = note->action;
-    noted->resource_type = note->resource_type;
-    noted->route = note->route;
-    noted->via = note->via;
-    noted->minute = note->now_ms / 60000;
-    noted->count = 1;
-    noted->way = note->way;
-    noted->role = note->principal->role;
-    noted->status = note->status;
-    noted->success = note->success;
-    noted->actor_n = copy(noted->actor, sizeof(noted->actor), note->principal->user);
-    noted->student_n = copy(noted->student, sizeof(noted->student), note->student);
-    noted->resource_name_n =
-        copy(noted->resource_name, sizeof(noted->resource_name), note->resource_name);
-    noted->subjects_n = copy(noted->subjects, sizeof(noted->subjects), note->subjects);
-    noted->correlation_n =
-        copy(noted->correlation, sizeof(noted->correlation), note->correlation_id);
+    entry->action = event->action;
+    entry->resource_type = event->resource_type;
+    entry->route = event->route;
+    entry->via = event->via;
+    entry->minute = event->now_ms / 60000;
+    entry->count = 1;
+    entry->way = event->way;
+    entry->role = event->principal->role;
+    entry->status = event->status;
+    entry->success = event->success;
+    entry->actor_n = audit_copy_text(entry->actor, sizeof(entry->actor), event->principal->user);
+    entry->student_n = audit_copy_text(entry->student, sizeof(entry->student), event->student);
+    entry->resource_name_n =
+        audit_copy_text(entry->resource_name, sizeof(entry->resource_name), event->resource_name);
+    entry->subjects_n = audit_copy_text(entry->subjects, sizeof(entry->subjects), event->subjects);
+    entry->correlation_n =
+        audit_copy_text(entry->correlation, sizeof(entry->correlation), event->correlation_id);
 }
 
-/* What is told at once is told each time. */
-void audit_buffer_add(struct audit_buffer *notes, const struct audit_event *note)
+void audit_buffer_add(struct audit_buffer *buffer, const struct audit_event *event)
 {
     uint32_t slot;
 
-    if (note->way == AUDIT_IMMEDIATE) {
-        append(notes, note);
+    if (event->way == AUDIT_IMMEDIATE) {
+        audit_buffer_append(buffer, event);
         return;
     }
-    for (slot = hash_note(note) % SLOTS; notes->slots[slot] != 0; slot = (slot + 1) % SLOTS) {
-        struct audit_buffer_entry *kept = &notes->v[notes->slots[slot] - 1];
+    for (slot = audit_hash_event(event) % AUDIT_SLOTS; buffer->slots[slot] != 0;
+         slot = (slot + 1) % AUDIT_SLOTS) {
+        struct audit_buffer_entry *entry = &buffer->v[buffer->slots[slot] - 1];
 
-        if (same(kept, note)) {
-            kept->count++;
+        if (audit_entry_equals(entry, event)) {
+            entry->count++;
             return;
         }
     }
-    append(notes, note);
-    notes->slots[slot] = (uint32_t)notes->n;
+    audit_buffer_append(buffer, event);
+    buffer->slots[slot] = (uint32_t)buffer->n;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Notes of one interval: in the order in which they came, repeated ones counted. A step of each
- * request, so it allocates nothing. */
+/* Audit events that wait to be sent, in the order in which they were added; equal ones of
+ * aggregated mode are counted instead. Adding is part of every request, so it allocates nothing. */
 #ifndef SERVICE_AUDIT_BUFFER_H
 #define SERVICE_AUDIT_BUFFER_H
 
@@ -9,9 +9,11 @@
 
 enum { AUDIT_BUFFER_MAX = 4096, AUDIT_SUBJECTS_MAX = 127 };
 
+/* A copy of struct audit_event. The texts are not NUL-terminated: NAME_n is the length of NAME. */
 struct audit_buffer_entry {
     const char *action, *resource_type, *route, *via;
-    int64_t minute, count;
+    int64_t minute; /* since the epoch */
+    int64_t count;  /* of equal events */
     enum audit_mode way;
     enum role role;
     int status;
@@ -24,16 +26,17 @@ struct audit_buffer_entry {
 
 struct audit_buffer {
     size_t n;
-    uint32_t *slots; /* position in v + 1, 0 for empty; linear probing; twice as many as
-                        AUDIT_BUFFER_MAX */
-    struct audit_buffer_entry *v;
+    struct audit_buffer_entry *v; /* room for AUDIT_BUFFER_MAX */
+    /* hash table of the aggregated entries, twice as long as v, linear probing: index into v + 1,
+     * 0 for an empty slot */
+    uint32_t *slots;
 };
 
-bool audit_buffer_init(
-    struct audit_buffer *notes); /* false without memory; release is due all the same */
-void audit_buffer_release(struct audit_buffer *notes);
-void audit_buffer_clear(struct audit_buffer *notes);
-/* Counts it, or puts it behind the others. n < AUDIT_BUFFER_MAX must hold. */
-void audit_buffer_add(struct audit_buffer *notes, const struct audit_event *note);
+/* False without memory; call audit_buffer_release in any case. */
+bool audit_buffer_init(struct audit_buffer *buffer);
+void audit_buffer_release(struct audit_buffer *buffer);
+void audit_buffer_clear(struct audit_buffer *buffer);
+/* Counts the event, or appends it. buffer->n < AUDIT_BUFFER_MAX must hold. */
+void audit_buffer_add(struct audit_buffer *buffer, const struct audit_event *event);
 
 #endif

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Keys, MACs and seals of the audit log. What is signed is text with one value per line; values
+ * have no line feeds (store/audit.h), so no two lists of values give the same text. */
 #include "app/service/audit_chain.h"
 
 #include <stdio.h>
@@ -10,20 +12,22 @@
 
 /* ---- keys ---- */
 
-static bool add_key(struct audit_keys *keys, struct str secret, int line, char ret_error[200])
+static bool audit_add_key(struct audit_keys *keys, struct str secret, int line, char ret_error[200])
 {
     unsigned char digest[DIGEST_SIZE];
     struct audit_key *key = &keys->v[keys->n];
 
     if (secret.n < AUDIT_KEY_BYTES_MIN) {
-        (void)snprintf(ret_error, 200, "AUDIT_KEY: the key in line %d has %zu bytes, not %d", line,
-                       secret.n, AUDIT_KEY_BYTES_MIN);
+        (void)snprintf(ret_error, 200,
+                       "AUDIT_KEY: the key in line %d has %zu bytes; at least %d are required",
+                       line, secret.n, AUDIT_KEY_BYTES_MIN);
         return false;
     }
     if (keys->n == AUDIT_KEYS_MAX) {
-        (void)snprintf(ret_error, 200, "AUDIT_KEY: more than %d keys", AUDIT_KEYS_MAX);
+        (void)snprintf(ret_error, 200, "AUDIT_KEY: has more than %d keys", AUDIT_KEYS_MAX);
         return false;
     }
+    /* the id is a MAC by the key: it identifies the key and does not help to find it */
     digest_hmac(secret, STR("mastery-engine audit key id"), digest);
     hex_print(digest, (AUDIT_KEY_ID_SIZE - 1) / 2, key->id);
     key->secret = secret;
@@ -31,17 +35,19 @@ static bool add_key(struct audit_keys *keys, struct str secret, int line, char r
     return true;
 }
 
-static bool parse(struct str text, struct audit_keys *keys, char ret_error[200])
+/* One key per line; empty lines are skipped, so that a file may end with one. */
+static bool audit_parse_keys(struct str text, struct audit_keys *keys, char ret_error[200])
 {
     for (int line = 1; text.n > 0; line++) {
         struct str secret = str_trim(str_cut(&text, '\n'));
 
-        if (secret.n > 0 && !add_key(keys, secret, line, ret_error))
+        if (secret.n > 0 && !audit_add_key(keys, secret, line, ret_error))
             return false;
     }
     if (keys->n > 0)
         return true;
-    (void)snprintf(ret_error, 200, "AUDIT_KEY: not set; audit records are sealed with it");
+    (void)snprintf(ret_error, 200,
+                   "AUDIT_KEY: not set; set it to the key that seals audit records");
     return false;
 }
 
@@ -53,7 +59,7 @@ bool audit_keys_load(const struct config *config, struct audit_keys *ret, char r
         (void)snprintf(ret_error, 200, "AUDIT_KEY: out of memory");
         return false;
     }
-    if (parse(str_of(keys.text), &keys, ret_error)) {
+    if (audit_parse_keys(str_of(keys.text), &keys, ret_error)) {
         *ret = keys;
         return true;
     }
@@ -80,13 +86,14 @@ const struct audit_key *audit_keys_find(const struct audit_keys *keys, struct st
 
 /* ---- MACs ---- */
 
-static void add_line(struct buf *text, struct str value)
+static void audit_add_line(struct buf *text, struct str value)
 {
     buf_str(text, value);
     buf_char(text, '\n');
 }
 
-static bool mac(const struct audit_key *key, const struct buf *text, size_t bytes, char *ret)
+/* Signs the text; ret gets 2 * bytes hexadecimal digits and NUL. */
+static bool audit_sign(const struct audit_key *key, const struct buf *text, size_t bytes, char *ret)
 {
     unsigned char digest[DIGEST_SIZE];
 
@@ -97,6 +104,7 @@ static bool mac(const struct audit_key *key, const struct buf *text, size_t byte
     return true;
 }
 
+/* The id is part of what is signed: a record that is moved to another id does not verify. */
 bool audit_record_mac(struct arena *arena, const struct audit_key *key,
                       const struct audit_entry *entry, char ret[AUDIT_MAC_SIZE])
 {
@@ -104,12 +112,13 @@ bool audit_record_mac(struct arena *arena, const struct audit_key *key,
 
     buf_init(&text, arena);
     (void)buf_reserve(&text, 512);
-    add_line(&text, entry->id);
+    audit_add_line(&text, entry->id);
     for (int i = 0; i < AUDIT_FIELDS; i++)
-        add_line(&text, entry->v[i]);
-    return mac(key, &text, (AUDIT_MAC_SIZE - 1) / 2, ret);
+        audit_add_line(&text, entry->v[i]);
+    return audit_sign(key, &text, (AUDIT_MAC_SIZE - 1) / 2, ret);
 }
 
+/* The shard is part of what is signed: a chain cannot be passed off as that of another shard. */
 bool audit_seal_head(struct arena *arena, const struct audit_key *key, unsigned shard,
                      const struct str v[SEAL_FIELDS], char ret[AUDIT_HEAD_SIZE])
 {
@@ -118,12 +127,13 @@ bool audit_seal_head(struct arena *arena, const struct audit_key *key, unsigned 
     buf_init(&text, arena);
     buf_printf(&text, "%02x\n", shard);
     for (int i = 0; i < SEAL_HEAD; i++)
-        add_line(&text, v[i]);
-    return mac(key, &text, DIGEST_SIZE, ret);
+        audit_add_line(&text, v[i]);
+    return audit_sign(key, &text, DIGEST_SIZE, ret);
 }
 
 /* ---- links ---- */
 
+/* The lengths are checked because the texts are copied into fixed arrays. */
 bool audit_link_from_seal(const struct audit_seal *seal, struct audit_link *ret)
 {
     struct audit_link link;
@@ -138,22 +148,23 @@ bool audit_link_from_seal(const struct audit_seal *seal, struct audit_link *ret)
     return true;
 }
 
-static struct str list_macs(struct arena *arena, const struct audit_key *key,
-                            const struct audit_entry *entries, size_t n)
+/* "ID MAC ID MAC …" of a segment; p is NULL without memory. */
+static struct str audit_list_macs(struct arena *arena, const struct audit_key *key,
+                                  const struct audit_entry *entries, size_t n)
 {
     struct buf list;
-    char one[AUDIT_MAC_SIZE];
+    char mac[AUDIT_MAC_SIZE];
 
     buf_init(&list, arena);
-    (void)buf_reserve(&list, n * 50);
+    (void)buf_reserve(&list, n * 50); /* about the length of an id and a MAC */
     for (size_t i = 0; i < n; i++) {
-        if (!audit_record_mac(arena, key, &entries[i], one))
+        if (!audit_record_mac(arena, key, &entries[i], mac))
             return (struct str){0};
         if (i > 0)
             buf_char(&list, ' ');
         buf_str(&list, entries[i].id);
         buf_char(&list, ' ');
-        buf_text(&list, one);
+        buf_text(&list, mac);
     }
     return list.failed ? (struct str){0} : buf_view(&list);
 }
@@ -171,7 +182,7 @@ bool audit_seal_next(struct arena *arena, const struct audit_key *key, unsigned 
     ret_v[SEAL_LAST] = entries[n - 1].id;
     ret_v[SEAL_COUNT] = arena_printf(arena, "%zu", n);
     ret_v[SEAL_KEY] = arena_copy(arena, str_of(key->id));
-    ret_v[SEAL_MACS] = list_macs(arena, key, entries, n);
+    ret_v[SEAL_MACS] = audit_list_macs(arena, key, entries, n);
     for (int i = 0; i < SEAL_HEAD; i++) {
         if (!ret_v[i].p)
             return false;

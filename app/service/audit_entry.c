@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Audit records as JSON. Records come from Redis, where anybody with access may have written them:
+ * nothing in them is trusted to be well-formed. */
 #include "app/service/audit_entry.h"
 
 #include "app/http/json.h"
@@ -18,36 +20,37 @@ bool audit_entry_involves(const struct audit_entry *entry, struct str pseudonym)
                      pseudonym);
 }
 
-/* What it was done to: a name where the record has one, else whom it was about. */
-static void write_resource(struct jw *w, const struct audit_entry *entry)
+/* The resource as TYPE/NAME; a record that has a type only gets the student's pseudonym as name. */
+static void audit_write_resource(struct jw *w, const struct audit_entry *entry)
 {
-    const struct str resource = entry->v[AUDIT_RESOURCE], whom = entry->v[AUDIT_SUBJECT];
+    const struct str resource = entry->v[AUDIT_RESOURCE], subject = entry->v[AUDIT_SUBJECT];
     struct str joined;
 
-    if (whom.n == 0 || (resource.n > 0 && memchr(resource.p, '/', resource.n))) {
+    if (subject.n == 0 || (resource.n > 0 && memchr(resource.p, '/', resource.n))) {
         jw_str(w, "resource", resource);
         return;
     }
-    joined = arena_printf(w->out->arena, "%.*s/%.*s", STR_ARG(resource), STR_ARG(whom));
+    joined = arena_printf(w->out->arena, "%.*s/%.*s", STR_ARG(resource), STR_ARG(subject));
     if (joined.p)
         jw_str(w, "resource", joined);
     else
         w->out->failed = true;
 }
 
-/* The members that the record brings, if they are JSON: what is in Redis is input too. */
-static void write_own_details(struct jw *w, struct str own)
+/* Splices in the members of the record's own details, unless they are not a JSON object. */
+static void audit_splice_details(struct jw *w, struct str details)
 {
     struct problem not_json = {.code = PROBLEM_NONE};
 
-    if (own.n <= 2 || own.p[0] != '{' || own.p[own.n - 1] != '}' ||
-        !json_parse(own, w->out->arena, &not_json))
+    if (details.n <= 2 || details.p[0] != '{' || details.p[details.n - 1] != '}' ||
+        !json_parse(details, w->out->arena, &not_json))
         return;
     buf_char(w->out, ',');
-    buf_str(w->out, (struct str){own.p + 1, own.n - 2});
+    buf_str(w->out, (struct str){details.p + 1, details.n - 2});
 }
 
-static void write_details(struct jw *w, const struct audit_entry *entry)
+/* Role, student and count are fields of the record; the rest comes from its details. */
+static void audit_write_details(struct jw *w, const struct audit_entry *entry)
 {
     int64_t count = 0;
 
@@ -56,10 +59,11 @@ static void write_details(struct jw *w, const struct audit_entry *entry)
     jw_str(w, "role", entry->v[AUDIT_ROLE]);
     jw_str(w, "student", entry->v[AUDIT_SUBJECT]);
     jw_int(w, "count", count);
-    write_own_details(w, entry->v[AUDIT_DETAILS]);
+    audit_splice_details(w, entry->v[AUDIT_DETAILS]);
     jw_object_end(w);
 }
 
+/* The id is made unique across shards by its prefix, the shard in hexadecimal digits. */
 void audit_entry_write(struct jw *w, const struct audit_entry *entry, unsigned shard)
 {
     struct str id = arena_printf(w->out->arena, "%02x-%.*s", shard, STR_ARG(entry->id));
@@ -72,10 +76,10 @@ void audit_entry_write(struct jw *w, const struct audit_entry *entry, unsigned s
     jw_str(w, "id", id);
     jw_str(w, "user_id", entry->v[AUDIT_ACTOR]);
     jw_str(w, "action", entry->v[AUDIT_ACTION]);
-    write_resource(w, entry);
+    audit_write_resource(w, entry);
     jw_time(w, "timestamp", at_ms);
     jw_bool(w, "success", str_equal(entry->v[AUDIT_SUCCESS], STR("1")));
-    write_details(w, entry);
+    audit_write_details(w, entry);
     jw_str(w, "correlation_id", entry->v[AUDIT_CORRELATION]);
     jw_object_end(w);
 }

@@ -1,29 +1,32 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The status of a batch as clients see it. Times that have not come yet are null. */
 #include "app/service/batch_json.h"
 
 #include <math.h>
 
-double batch_progress(const struct batch *b)
+double batch_progress(const struct batch *batch)
 {
-    return b->total > 0 ? 100.0 * (double)b->processed / (double)b->total : 100;
+    return batch->total > 0 ? 100.0 * (double)batch->processed / (double)batch->total : 100;
 }
 
-bool batch_time_left(const struct batch *b, int64_t now_ms, int64_t *ret_s)
+/* Extrapolates from the time per student so far. */
+bool batch_time_left(const struct batch *batch, int64_t now_ms, int64_t *ret_s)
 {
-    double ms;
+    double remaining_ms;
 
     *ret_s = 0;
-    if (batch_ended(b->status))
+    if (batch_ended(batch->status))
         return true;
-    if (b->processed == 0)
+    if (batch->processed == 0)
         return false;
-    ms =
-        (double)(now_ms - b->started_ms) / (double)b->processed * (double)(b->total - b->processed);
-    *ret_s = ms > 0 ? (int64_t)ceil(ms / 1e3) : 0;
+    remaining_ms = (double)(now_ms - batch->started_ms) / (double)batch->processed *
+                   (double)(batch->total - batch->processed);
+    *ret_s = remaining_ms > 0 ? (int64_t)ceil(remaining_ms / 1e3) : 0; /* clocks may differ */
     return true;
 }
 
-static void write_time_or_null(struct jw *w, const char *key, int64_t ms)
+/* 0: the batch has not come so far. */
+static void batch_write_time(struct jw *w, const char *key, int64_t ms)
 {
     if (ms == 0)
         jw_null(w, key);
@@ -31,22 +34,22 @@ static void write_time_or_null(struct jw *w, const char *key, int64_t ms)
         jw_time(w, key, ms);
 }
 
-void batch_write_status(struct jw *w, struct str id, const struct batch *b, int64_t now_ms)
+void batch_write_status(struct jw *w, struct str id, const struct batch *batch, int64_t now_ms)
 {
-    int64_t left_s;
+    int64_t remaining_s;
 
     jw_str(w, "batch_id", id);
-    jw_text(w, "status", batch_status_names[b->status]);
-    jw_number(w, "progress_percentage", batch_progress(b));
-    jw_int(w, "total_students", b->total);
-    jw_int(w, "processed_students", b->processed);
-    jw_int(w, "failed_count", b->failed);
-    if (batch_time_left(b, now_ms, &left_s))
-        jw_int(w, "estimated_time_remaining", left_s);
+    jw_text(w, "status", batch_status_names[batch->status]);
+    jw_number(w, "progress_percentage", batch_progress(batch));
+    jw_int(w, "total_students", batch->total);
+    jw_int(w, "processed_students", batch->processed);
+    jw_int(w, "failed_count", batch->failed);
+    if (batch_time_left(batch, now_ms, &remaining_s))
+        jw_int(w, "estimated_time_remaining", remaining_s);
     else
         jw_null(w, "estimated_time_remaining");
-    jw_text(w, "priority", batch_priority_names[b->priority]);
-    jw_time(w, "created_at", b->created_ms);
-    write_time_or_null(w, "started_at", b->started_ms);
-    write_time_or_null(w, "completed_at", b->completed_ms);
+    jw_text(w, "priority", batch_priority_names[batch->priority]);
+    jw_time(w, "created_at", batch->created_ms);
+    batch_write_time(w, "started_at", batch->started_ms);
+    batch_write_time(w, "completed_at", batch->completed_ms);
 }

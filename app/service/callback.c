@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Checks and signs callbacks. The check guards against requests to hosts that the operator has not
+ * listed (server-side request forgery). */
 #include "app/service/callback.h"
 
 #include <curl/curl.h>
@@ -6,20 +8,21 @@
 
 #include "app/base/ids.h"
 
-/* The parts of a URL that count here; NULL: it has none. */
-struct parts {
+/* The components of a URL, allocated by libcurl; NULL: the URL has none. */
+struct callback_url {
     char *scheme, *user, *password, *host, *port;
-    char *default_port; /* of the scheme */
+    char *default_port; /* the port that the scheme implies */
 };
 
-/* CURLU's own reading is what the connection will be made by: no second parser to disagree. */
-static bool take_apart(const char *url, struct parts *ret)
+/* Uses the parser with which libcurl will make the connection: a second parser could disagree with
+ * it about the host. */
+static bool callback_parse_url(const char *url, struct callback_url *ret)
 {
     CURLU *u = curl_url();
-    CURLUcode made = u ? curl_url_set(u, CURLUPART_URL, url, 0) : CURLUE_OUT_OF_MEMORY;
+    CURLUcode result = u ? curl_url_set(u, CURLUPART_URL, url, 0) : CURLUE_OUT_OF_MEMORY;
 
-    *ret = (struct parts){0};
-    if (made == CURLUE_OK) {
+    *ret = (struct callback_url){0};
+    if (result == CURLUE_OK) {
         (void)curl_url_get(u, CURLUPART_SCHEME, &ret->scheme, 0);
         (void)curl_url_get(u, CURLUPART_USER, &ret->user, 0);
         (void)curl_url_get(u, CURLUPART_PASSWORD, &ret->password, 0);
@@ -29,59 +32,61 @@ static bool take_apart(const char *url, struct parts *ret)
         (void)curl_url_get(u, CURLUPART_PORT, &ret->default_port, CURLU_DEFAULT_PORT);
     }
     curl_url_cleanup(u);
-    return made == CURLUE_OK;
+    return result == CURLUE_OK;
 }
 
-static void release(struct parts *parts)
+static void callback_release_url(struct callback_url *parsed)
 {
-    curl_free(parts->scheme);
-    curl_free(parts->user);
-    curl_free(parts->password);
-    curl_free(parts->host);
-    curl_free(parts->port);
-    curl_free(parts->default_port);
+    curl_free(parsed->scheme);
+    curl_free(parsed->user);
+    curl_free(parsed->password);
+    curl_free(parsed->host);
+    curl_free(parsed->port);
+    curl_free(parsed->default_port);
 }
 
-/* "host", which stands for the scheme's own port, or "host:port"; IPv6 in brackets. */
-static bool matches(struct str entry, const struct parts *parts)
+/* entry: "host", for the port that the scheme implies, or "host:port"; IPv6 in brackets. */
+static bool callback_host_matches(struct str entry, const struct callback_url *parsed)
 {
-    struct str host = str_of(parts->host), port = str_of(parts->default_port);
-    struct str named = {entry.p, host.n};
+    struct str host = str_of(parsed->host), port = str_of(parsed->default_port);
+    struct str entry_host = {entry.p, host.n};
 
-    if (entry.n < host.n || !str_equal_nocase(named, host))
+    if (entry.n < host.n || !str_equal_nocase(entry_host, host))
         return false;
     if (entry.n > host.n) {
         if (entry.p[host.n] != ':')
             return false;
         port = (struct str){entry.p + host.n + 1, entry.n - host.n - 1};
     }
-    return str_equal(port, str_of(parts->port));
+    return str_equal(port, str_of(parsed->port));
 }
 
-static bool is_listed(const char *hosts, const struct parts *parts)
+/* hosts: CALLBACK_HOSTS, separated by commas. */
+static bool callback_is_listed(const char *hosts, const struct callback_url *parsed)
 {
-    struct str rest = str_of(hosts);
+    struct str unread = str_of(hosts);
 
-    while (rest.n > 0) {
-        struct str entry = str_trim(str_cut(&rest, ','));
+    while (unread.n > 0) {
+        struct str entry = str_trim(str_cut(&unread, ','));
 
-        if (entry.n > 0 && matches(entry, parts))
+        if (entry.n > 0 && callback_host_matches(entry, parsed))
             return true;
     }
     return false;
 }
 
-static const char *refusal(const struct config *config, const struct parts *parts)
+static const char *callback_url_refusal(const struct config *config,
+                                        const struct callback_url *parsed)
 {
-    bool http = parts->scheme && strcmp(parts->scheme, "http") == 0;
-    bool https = parts->scheme && strcmp(parts->scheme, "https") == 0;
+    bool http = parsed->scheme && strcmp(parsed->scheme, "http") == 0;
+    bool https = parsed->scheme && strcmp(parsed->scheme, "https") == 0;
 
     if (!https && !(http && config->callback_allow_http))
         return "must begin with https://";
-    if (parts->user || parts->password)
+    if (parsed->user || parsed->password)
         return "must not name a user";
-    if (!parts->host || !parts->port || !parts->default_port ||
-        !is_listed(config->callback_hosts, parts))
+    if (!parsed->host || !parsed->port || !parsed->default_port ||
+        !callback_is_listed(config->callback_hosts, parsed))
         return "its host is not one that callbacks may go to";
     return NULL;
 }
@@ -89,17 +94,19 @@ static const char *refusal(const struct config *config, const struct parts *part
 const char *callback_refusal(const struct config *config, struct str url)
 {
     char *text = strndup(url.n > 0 ? url.p : "", url.n);
-    const char *why = "is not a URL";
-    struct parts parts;
+    const char *reason = "is not a URL";
+    struct callback_url parsed;
 
-    if (text && take_apart(text, &parts)) {
-        why = refusal(config, &parts);
-        release(&parts);
+    if (text && callback_parse_url(text, &parsed)) {
+        reason = callback_url_refusal(config, &parsed);
+        callback_release_url(&parsed);
     }
     free(text);
-    return why;
+    return reason;
 }
 
+/* The timestamp is signed as well, so that a receiver can refuse old callbacks that are replayed.
+ */
 bool callback_sign(const struct config *config, struct str timestamp, struct str body,
                    char ret_hex[DIGEST_HEX_SIZE])
 {

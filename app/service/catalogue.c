@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Reads the catalogue in three stages: JSON, rules for the form of each entry (validate.c), then
+ * what rules cannot express: unique ids, prerequisites that exist, an order by difficulty. Error
+ * messages name the place in the file, because an operator has to find it there. */
 #include "app/service/catalogue.h"
 
 #include <errno.h>
@@ -6,11 +9,13 @@
 #include <stdio.h>
 
 #include "app/http/json.h"
+#include "app/http/json_value.h"
 #include "app/http/validate.h"
 
-enum { DESCRIPTION_MAX = 500, MINUTES_MAX = 600, NEEDED_MAX = 20 };
+enum { DESCRIPTION_MAX = 500, MINUTES_MAX = 600, PREREQUISITES_MAX = 20 };
 
-struct entry {
+/* An item or starter as validate_object fills it. */
+struct catalogue_entry {
     struct str id;
     int component, action, difficulty;
     int64_t minutes;
@@ -19,96 +24,111 @@ struct entry {
     struct str_list prerequisites;
 };
 
-struct document {
+struct catalogue_document {
     int64_t version;
     struct str reasons[REASONS];
-    struct rule_objects items, starters; /* struct entry */
+    struct rule_objects items, starters; /* struct catalogue_entry */
 };
 
-/* clang-format off */
+#define ENTRY(member) .required = true, .offset = offsetof(struct catalogue_entry, member)
+#define TEXT_UP_TO(n) .type = RULE_TEXT, .min = 1, .max = (n)
+
 static const struct rule entry_rules[] = {
-    {.name = "id", .type = RULE_ID, .required = true, .offset = offsetof(struct entry, id)},
-    {.name = "component", .type = RULE_ENUM, .required = true, .choices = component_names, .offset = offsetof(struct entry, component)},
-    {.name = "action", .type = RULE_ENUM, .required = true, .choices = action_names, .offset = offsetof(struct entry, action)},
-    {.name = "difficulty", .type = RULE_ENUM, .required = true, .choices = difficulty_names, .offset = offsetof(struct entry, difficulty)},
-    {.name = "minutes", .type = RULE_INT, .required = true, .min = 1, .max = MINUTES_MAX, .offset = offsetof(struct entry, minutes)},
-    {.name = "description", .type = RULE_TEXT, .required = true, .min = 1, .max = DESCRIPTION_MAX, .offset = offsetof(struct entry, description)},
-    {.name = "resources", .type = RULE_JSON, .required = true, .offset = offsetof(struct entry, resources)},
-    {.name = "prerequisites", .type = RULE_IDS, .required = true, .max = NEEDED_MAX, .offset = offsetof(struct entry, prerequisites)},
+    {.name = "id", .type = RULE_ID, ENTRY(id)},
+    {.name = "component", .type = RULE_ENUM, .choices = component_names, ENTRY(component)},
+    {.name = "action", .type = RULE_ENUM, .choices = action_names, ENTRY(action)},
+    {.name = "difficulty", .type = RULE_ENUM, .choices = difficulty_names, ENTRY(difficulty)},
+    {.name = "minutes", .type = RULE_INT, .min = 1, .max = MINUTES_MAX, ENTRY(minutes)},
+    {.name = "description", TEXT_UP_TO(DESCRIPTION_MAX), ENTRY(description)},
+    {.name = "resources", .type = RULE_JSON, ENTRY(resources)},
+    {.name = "prerequisites", .type = RULE_IDS, .max = PREREQUISITES_MAX, ENTRY(prerequisites)},
     {0},
 };
 
-#define REASON(field, reason) \
-    {.name = field, .type = RULE_TEXT, .required = true, .min = 1, .max = DESCRIPTION_MAX, .offset = (reason) * sizeof(struct str)}
+/* Offsets are in an array of texts, by enum reason. */
+#define REASON(reason)                                                                             \
+    TEXT_UP_TO(DESCRIPTION_MAX), .required = true, .offset = (reason) * sizeof(struct str)
 
 static const struct rule reason_rules[] = {
-    REASON("starter", REASON_STARTER),
-    REASON("unknown", REASON_UNKNOWN),
-    REASON("gap", REASON_GAP),
-    REASON("new", REASON_NEW),
+    {.name = "starter", REASON(REASON_STARTER)},
+    {.name = "unknown", REASON(REASON_UNKNOWN)},
+    {.name = "gap", REASON(REASON_GAP)},
+    {.name = "new", REASON(REASON_NEW)},
     {0},
 };
+
+#define DOCUMENT(member) .required = true, .offset = offsetof(struct catalogue_document, member)
+#define ENTRIES_UP_TO(n)                                                                           \
+    .type = RULE_OBJECTS, .min = 1, .max = (n), .fields = entry_rules,                             \
+    .item_size = sizeof(struct catalogue_entry)
 
 static const struct rule document_rules[] = {
-    {.name = "version", .type = RULE_INT, .required = true, .min = 1, .max = 1000000, .offset = offsetof(struct document, version)},
-    {.name = "reasons", .type = RULE_OBJECT, .required = true, .fields = reason_rules, .offset = offsetof(struct document, reasons)},
-    {.name = "items", .type = RULE_OBJECTS, .required = true, .min = 1, .max = CATALOGUE_MAX, .fields = entry_rules, .item_size = sizeof(struct entry), .offset = offsetof(struct document, items)},
-    {.name = "starters", .type = RULE_OBJECTS, .required = true, .min = 1, .max = RECOMMENDATIONS_MAX, .fields = entry_rules, .item_size = sizeof(struct entry), .offset = offsetof(struct document, starters)},
+    {.name = "version", .type = RULE_INT, .min = 1, .max = 1000000, DOCUMENT(version)},
+    {.name = "reasons", .type = RULE_OBJECT, .fields = reason_rules, DOCUMENT(reasons)},
+    {.name = "items", ENTRIES_UP_TO(CATALOGUE_MAX), DOCUMENT(items)},
+    {.name = "starters", ENTRIES_UP_TO(RECOMMENDATIONS_MAX), DOCUMENT(starters)},
     {0},
 };
-/* clang-format on */
 
-struct loading {
+/* What is read, and where in the file: messages about an entry begin with LIST[INDEX]. */
+struct catalogue_loader {
     struct arena *arena;
-    char *error; /* CATALOGUE_ERROR_SIZE */
-};
-
-/* False, for `return fail(…)`. */
-__attribute__((format(printf, 2, 3))) static bool fail(const struct loading *l, const char *format,
-                                                       ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    (void)vsnprintf(l->error, CATALOGUE_ERROR_SIZE, format, args);
-    va_end(args);
-    return false;
-}
-
-static bool no_memory(const struct loading *l)
-{
-    return fail(l, "out of memory");
-}
-
-/* ---- one entry ---- */
-
-/* list and index say where it stands: items[3]. */
-struct place_in_file {
+    char *error; /* room for CATALOGUE_ERROR_SIZE bytes */
     const char *list;
     size_t index;
 };
 
-static bool take_resources(const struct loading *l, const struct place_in_file *at,
-                           struct json_object *list, struct str_list *ret)
+/* Writes the error message; false, for a return statement. */
+__attribute__((format(printf, 2, 3))) static bool
+catalogue_fail(const struct catalogue_loader *loader, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(loader->error, CATALOGUE_ERROR_SIZE, format, args);
+    va_end(args);
+    return false;
+}
+
+static bool catalogue_fail_entry(const struct catalogue_loader *loader, const char *message)
+{
+    return catalogue_fail(loader, "%s[%zu]%s", loader->list, loader->index, message);
+}
+
+/* The same for element i of a list in the entry. */
+static bool catalogue_fail_element(const struct catalogue_loader *loader, const char *member,
+                                   size_t i, const char *message)
+{
+    return catalogue_fail(loader, "%s[%zu].%s[%zu] %s", loader->list, loader->index, member, i,
+                          message);
+}
+
+static bool catalogue_no_memory(const struct catalogue_loader *loader)
+{
+    return catalogue_fail(loader, "out of memory");
+}
+
+/* ---- items and starters ---- */
+
+static bool catalogue_read_resources(const struct catalogue_loader *loader,
+                                     struct json_object *list, struct str_list *ret)
 {
     if (!json_object_is_type(list, json_type_array))
-        return fail(l, "%s[%zu].resources must be a list of texts", at->list, at->index);
+        return catalogue_fail_entry(loader, ".resources must be a list of texts");
     ret->n = json_object_array_length(list);
-    ret->v = arena_array(l->arena, ret->n ? ret->n : 1, sizeof(*ret->v));
+    ret->v = arena_array(loader->arena, ret->n ? ret->n : 1, sizeof(*ret->v));
     if (!ret->v)
-        return no_memory(l);
+        return catalogue_no_memory(loader);
     for (size_t i = 0; i < ret->n; i++) {
-        struct json_object *text = json_object_array_get_idx(list, i);
-
-        if (!json_object_is_type(text, json_type_string))
-            return fail(l, "%s[%zu].resources[%zu] must be a text", at->list, at->index, i);
-        ret->v[i] =
-            (struct str){json_object_get_string(text), (size_t)json_object_get_string_len(text)};
+        ret->v[i] = json_value_text(json_object_array_get_idx(list, i));
+        if (!ret->v[i].p)
+            return catalogue_fail_element(loader, "resources", i, "must be a text");
     }
     return true;
 }
 
-static const struct content *find(const struct content *v, size_t n, struct str id)
+static const struct content *catalogue_find_content(const struct content *v, size_t n,
+                                                    struct str id)
 {
     for (size_t i = 0; i < n; i++)
         if (str_equal(v[i].id, id))
@@ -116,29 +136,33 @@ static const struct content *find(const struct content *v, size_t n, struct str 
     return NULL;
 }
 
-/* Places of earlier items. */
-static bool take_prerequisites(const struct loading *l, const struct place_in_file *at,
-                               const struct content *earlier, size_t n, struct str_list ids,
-                               struct content *ret)
+/* Prerequisites are ids in the file, and indexes into the items in memory. items: the n earlier
+ * ones; a prerequisite that comes later would allow circles. */
+static bool catalogue_read_prerequisites(const struct catalogue_loader *loader,
+                                         const struct content *items, size_t n, struct str_list ids,
+                                         struct content *ret)
 {
-    uint16_t *places = arena_array(l->arena, ids.n ? ids.n : 1, sizeof(*places));
+    uint16_t *indexes = arena_array(loader->arena, ids.n ? ids.n : 1, sizeof(*indexes));
 
-    if (!places)
-        return no_memory(l);
+    if (!indexes)
+        return catalogue_no_memory(loader);
     for (size_t i = 0; i < ids.n; i++) {
-        const struct content *needed = find(earlier, n, ids.v[i]);
+        const struct content *item = catalogue_find_content(items, n, ids.v[i]);
 
-        if (!needed)
-            return fail(l, "%s[%zu].prerequisites[%zu] must be the id of an earlier item", at->list,
-                        at->index, i);
-        places[i] = (uint16_t)(needed - earlier);
+        if (!item)
+            return catalogue_fail_element(loader, "prerequisites", i,
+                                          "must be the id of an earlier item");
+        indexes[i] = (uint16_t)(item - items);
     }
-    ret->prerequisites = places;
+    ret->prerequisites = indexes;
     ret->prerequisite_count = ids.n;
     return true;
 }
 
-static bool follows_harder(const struct content *item, const struct content *earlier, size_t n)
+/* Recommendations go through the items in the order of the file and must offer easier ones of the
+ * same component and action first. */
+static bool catalogue_follows_harder(const struct content *item, const struct content *earlier,
+                                     size_t n)
 {
     for (size_t i = 0; i < n; i++)
         if (earlier[i].component == item->component && earlier[i].action == item->action &&
@@ -147,163 +171,170 @@ static bool follows_harder(const struct content *item, const struct content *ear
     return false;
 }
 
-/* earlier: the n of the same list that stand before it; needed: how many of them may be
- * prerequisites. */
-static bool take_entry(const struct loading *l, const struct place_in_file *at,
-                       const struct entry *e, const struct content *earlier, size_t n,
-                       size_t needed, struct content *ret)
+/* Reads an entry into contents[i]; those before are the earlier ones of the list. The entry is an
+ * item while the catalogue has no items yet, else a starter. */
+static bool catalogue_read_entry(const struct catalogue_loader *loader,
+                                 const struct catalogue_entry *entry, struct content *contents,
+                                 size_t i, const struct catalogue *catalogue)
 {
-    *ret = (struct content){.id = e->id,
-                            .component = (enum component)e->component,
-                            .action = (enum action)e->action,
-                            .difficulty = (enum difficulty)e->difficulty,
-                            .minutes = (int)e->minutes,
-                            .description = e->description};
-    if (find(earlier, n, e->id))
-        return fail(l, "%s[%zu].id is that of an earlier one", at->list, at->index);
-    return take_resources(l, at, e->resources, &ret->resources) &&
-           take_prerequisites(l, at, earlier, needed, e->prerequisites, ret);
-}
+    struct content *ret = &contents[i];
+    bool is_item = !catalogue->items;
 
-/* ---- the lists ---- */
-
-static bool take_items(const struct loading *l, const struct rule_objects *from,
-                       struct catalogue *ret)
-{
-    struct content *items = arena_array(l->arena, from->n, sizeof(*items));
-    const struct entry *entries = from->v;
-
-    if (!items)
-        return no_memory(l);
-    for (size_t i = 0; i < from->n; i++) {
-        const struct place_in_file at = {"items", i};
-
-        if (!take_entry(l, &at, &entries[i], items, i, i, &items[i]))
-            return false;
-        if (follows_harder(&items[i], items, i))
-            return fail(
-                l, "items[%zu] must stand before the harder ones of its component and action", i);
-    }
-    ret->items = items;
-    ret->item_count = from->n;
+    *ret = (struct content){.id = entry->id,
+                            .component = (enum component)entry->component,
+                            .action = (enum action)entry->action,
+                            .difficulty = (enum difficulty)entry->difficulty,
+                            .minutes = (int)entry->minutes,
+                            .description = entry->description};
+    if (catalogue_find_content(contents, i, entry->id))
+        return catalogue_fail_entry(loader, ".id is already the id of an earlier entry");
+    if (!catalogue_read_resources(loader, entry->resources, &ret->resources) ||
+        !catalogue_read_prerequisites(loader, contents, is_item ? i : 0, entry->prerequisites, ret))
+        return false;
+    if (is_item && catalogue_follows_harder(ret, contents, i))
+        return catalogue_fail_entry(
+            loader, " must come before the harder ones of its component and action");
+    if (catalogue_find_content(catalogue->items, catalogue->item_count, entry->id))
+        return catalogue_fail_entry(loader, ".id is already the id of an item");
     return true;
 }
 
-static bool take_starters(const struct loading *l, const struct rule_objects *from,
-                          struct catalogue *ret)
+/* The entries of a list; NULL when one is wrong. Items are read first: then the catalogue has none.
+ */
+static const struct content *catalogue_read_list(struct catalogue_loader *loader, const char *list,
+                                                 const struct rule_objects *from,
+                                                 const struct catalogue *catalogue)
 {
-    struct content *starters = arena_array(l->arena, from->n, sizeof(*starters));
-    const struct entry *entries = from->v;
+    struct content *contents = arena_array(loader->arena, from->n, sizeof(*contents));
+    const struct catalogue_entry *entries = from->v;
 
-    if (!starters)
-        return no_memory(l);
-    for (size_t i = 0; i < from->n; i++) {
-        const struct place_in_file at = {"starters", i};
-
-        if (!take_entry(l, &at, &entries[i], starters, i, 0, &starters[i]))
-            return false;
-        if (find(ret->items, ret->item_count, starters[i].id))
-            return fail(l, "starters[%zu].id is that of an item", i);
+    if (!contents) {
+        (void)catalogue_no_memory(loader);
+        return NULL;
     }
-    ret->starters = starters;
-    ret->starter_count = from->n;
-    return true;
+    loader->list = list;
+    for (loader->index = 0; loader->index < from->n; loader->index++) {
+        if (!catalogue_read_entry(loader, &entries[loader->index], contents, loader->index,
+                                  catalogue))
+            return NULL;
+    }
+    return contents;
 }
 
-static bool is_blank_to_fill(struct str name)
+/* ---- reasons ---- */
+
+/* The names that recommend_json.c can fill in. */
+static bool catalogue_is_placeholder(struct str name)
 {
     return str_equal(name, STR("area")) || str_equal(name, STR("score")) ||
            str_equal(name, STR("threshold"));
 }
 
-static bool blanks_are_known(struct str sentence)
+/* Every { begins a placeholder that is closed and known. */
+static bool catalogue_has_known_placeholders(struct str sentence)
 {
     for (;;) {
         (void)str_cut(&sentence, '{');
         if (sentence.n == 0)
             return true;
-        if (!memchr(sentence.p, '}', sentence.n) || !is_blank_to_fill(str_cut(&sentence, '}')))
+        if (!memchr(sentence.p, '}', sentence.n) ||
+            !catalogue_is_placeholder(str_cut(&sentence, '}')))
             return false;
     }
 }
 
-static bool take_reasons(const struct loading *l, const struct str from[REASONS],
-                         struct catalogue *ret)
+static bool catalogue_read_reasons(const struct catalogue_loader *loader,
+                                   const struct str from[REASONS], struct catalogue *ret)
 {
     for (size_t i = 0; i < REASONS; i++) {
-        if (from[i].p[from[i].n - 1] == '{' || !blanks_are_known(from[i]))
-            return fail(l, "reasons.%s has a { that is not of {area}, {score} or {threshold}",
-                        reason_names[i]);
+        if (from[i].p[from[i].n - 1] == '{' || !catalogue_has_known_placeholders(from[i]))
+            return catalogue_fail(
+                loader, "reasons.%s has a { that does not begin {area}, {score} or {threshold}",
+                reason_names[i]);
         ret->reasons[i] = from[i];
     }
     return true;
 }
 
-/* ---- the whole ---- */
+/* ---- the document ---- */
 
-/* The first thing that is wrong: one line is what an operator reads. */
-static bool tell(const struct loading *l, const struct problem *p, struct str text)
+/* Turns the problem into the error message: its first field error, or the line of the JSON error.
+ */
+static bool catalogue_describe(const struct catalogue_loader *loader, const struct problem *p,
+                               struct str text)
 {
     int line = 1;
 
     if (p->fields)
-        return fail(l, "%.*s %.*s", STR_ARG(p->fields->field), STR_ARG(p->fields->message));
+        return catalogue_fail(loader, "%.*s %.*s", STR_ARG(p->fields->field),
+                              STR_ARG(p->fields->message));
     if (!p->has_offset)
-        return fail(l, "%s", p->message);
+        return catalogue_fail(loader, "%s", p->message);
     for (size_t i = 0; i < p->offset && i < text.n; i++)
         line += text.p[i] == '\n';
-    return fail(l, "line %d is not valid JSON (byte %zu of the file)", line, p->offset);
+    return catalogue_fail(loader, "line %d is not valid JSON (byte %zu of the file)", line,
+                          p->offset);
 }
 
-static bool take_document(const struct loading *l, struct str text, struct catalogue *ret)
+static bool catalogue_read_document(struct catalogue_loader *loader, struct str text,
+                                    struct catalogue *ret)
 {
     struct problem p = {0};
-    struct str nowhere = STR("");
-    struct document d = {0};
-    struct json_object *json = json_parse(text, l->arena, &p);
+    struct str no_prefix = STR("");
+    struct catalogue_document document = {0};
+    struct json_object *json = json_parse(text, loader->arena, &p);
 
-    if (p.code != PROBLEM_NONE || !validate_object(document_rules, json, nowhere, l->arena, &d, &p))
-        return tell(l, &p, text);
-    ret->version = (int)d.version;
-    return take_reasons(l, d.reasons, ret) && take_items(l, &d.items, ret) &&
-           take_starters(l, &d.starters, ret);
+    if (p.code != PROBLEM_NONE ||
+        !validate_object(document_rules, json, no_prefix, loader->arena, &document, &p))
+        return catalogue_describe(loader, &p, text);
+    ret->version = (int)document.version;
+    if (!catalogue_read_reasons(loader, document.reasons, ret))
+        return false;
+    ret->items = catalogue_read_list(loader, "items", &document.items, ret);
+    ret->item_count = document.items.n;
+    if (ret->items)
+        ret->starters = catalogue_read_list(loader, "starters", &document.starters, ret);
+    ret->starter_count = document.starters.n;
+    return ret->starters != NULL;
 }
 
-/* ret_error is written to, through struct loading. */
+/* clang-tidy does not see that ret_error is written through struct catalogue_loader */
 /* NOLINTBEGIN(readability-non-const-parameter) */
 const struct catalogue *catalogue_parse(struct str text, struct arena *arena,
                                         char ret_error[CATALOGUE_ERROR_SIZE])
 /* NOLINTEND(readability-non-const-parameter) */
 {
-    struct catalogue *c = arena_zalloc(arena, sizeof(*c));
-    struct loading l = {arena, ret_error};
+    struct catalogue *catalogue = arena_zalloc(arena, sizeof(*catalogue));
+    struct catalogue_loader loader = {.arena = arena, .error = ret_error};
     const char *fault = NULL;
 
-    if (!c)
-        (void)no_memory(&l);
-    if (!c || !take_document(&l, text, c))
+    if (!catalogue)
+        (void)catalogue_no_memory(&loader);
+    if (!catalogue || !catalogue_read_document(&loader, text, catalogue))
         return NULL;
-    fault = catalogue_fault(c);
+    fault = catalogue_fault(catalogue);
     if (fault)
-        (void)fail(&l, "%s", fault);
-    return fault ? NULL : c;
+        (void)catalogue_fail(&loader, "%s", fault);
+    return fault ? NULL : catalogue;
 }
 
-static bool read_file(const struct loading *l, const char *path, struct str *ret)
+/* Reads one byte more than the limit, to see whether there is more. */
+static bool catalogue_read_file(const struct catalogue_loader *loader, const char *path,
+                                struct str *ret)
 {
     FILE *file = fopen(path, "re");
-    char *bytes = arena_alloc(l->arena, CATALOGUE_FILE_MAX + 1);
+    char *bytes = arena_alloc(loader->arena, CATALOGUE_FILE_MAX + 1);
     size_t n = file && bytes ? fread(bytes, 1, CATALOGUE_FILE_MAX + 1, file) : 0;
     int error = !file || ferror(file) ? errno : 0;
 
     if (file)
         (void)fclose(file); /* was only read */
     if (error != 0)
-        return fail(l, "%s", strerror(error));
+        return catalogue_fail(loader, "%s", strerror(error));
     if (!bytes)
-        return no_memory(l);
+        return catalogue_no_memory(loader);
     if (n > CATALOGUE_FILE_MAX)
-        return fail(l, "is larger than 1 MiB");
+        return catalogue_fail(loader, "is larger than 1 MiB");
     *ret = (struct str){bytes, n};
     return true;
 }
@@ -312,21 +343,23 @@ const struct catalogue *catalogue_load(const char *path, struct arena *arena,
                                        char ret_error[CATALOGUE_ERROR_SIZE])
 {
     char error[CATALOGUE_ERROR_SIZE];
-    struct loading l = {arena, error};
-    const struct catalogue *c = NULL;
+    struct catalogue_loader loader = {.arena = arena, .error = error};
+    const struct catalogue *catalogue = NULL;
     struct str text = {0};
 
-    if (read_file(&l, path, &text))
-        c = catalogue_parse(text, arena, error);
-    if (!c)
+    if (catalogue_read_file(&loader, path, &text))
+        catalogue = catalogue_parse(text, arena, error);
+    if (!catalogue)
         (void)snprintf(ret_error, CATALOGUE_ERROR_SIZE, "%.*s: %.*s", 120, path,
                        CATALOGUE_ERROR_SIZE - 124, error);
-    return c;
+    return catalogue;
 }
 
-const struct content *catalogue_find(const struct catalogue *c, struct str id)
+const struct content *catalogue_find(const struct catalogue *catalogue, struct str id)
 {
-    const struct content *found = find(c->items, c->item_count, id);
+    const struct content *found =
+        catalogue_find_content(catalogue->items, catalogue->item_count, id);
 
-    return found ? found : find(c->starters, c->starter_count, id);
+    return found ? found
+                 : catalogue_find_content(catalogue->starters, catalogue->starter_count, id);
 }

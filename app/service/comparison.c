@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The steps: all states, as many pipelines as it takes; then, for a day, windows of snapshots
+ * backwards until every student is found or the oldest day is reached. */
 #include "app/service/comparison.h"
 
 #include "app/domain/statistics.h"
 #include "app/service/history.h"
 
+/* One more than needed: an empty list must not look like a failed allocation. */
 bool comparison_fill(struct comparison *c, const struct str_list ids[2], struct arena *arena,
                      struct problem *p)
 {
@@ -18,11 +21,11 @@ bool comparison_fill(struct comparison *c, const struct str_list ids[2], struct 
     return true;
 }
 
-bool comparison_value(const struct daily *d, int component, double *ret)
+bool comparison_value(const struct daily *daily, int component, double *ret)
 {
-    if (component != OVERALL_SCORE && !(d->known >> component & 1))
+    if (component != OVERALL_SCORE && !(daily->known >> component & 1))
         return false;
-    *ret = component == OVERALL_SCORE ? d->score : d->components[component];
+    *ret = component == OVERALL_SCORE ? daily->score : daily->components[component];
     return true;
 }
 
@@ -39,8 +42,9 @@ size_t comparison_values(const struct compared_student *students, size_t n, int 
     return count;
 }
 
-static void take_state(const struct comparison *c, struct compared_student *student,
-                       struct problem *p)
+/* A state of a later day is of no use for a comparison at a date: its snapshot is searched then. */
+static void comparison_parse_state(const struct comparison *c, struct compared_student *student,
+                                   struct problem *p)
 {
     struct mastery_state state;
 
@@ -55,13 +59,14 @@ static void take_state(const struct comparison *c, struct compared_student *stud
         daily_of_state(&state, &student->daily);
 }
 
-static void take_days(struct compared_student *student, struct problem *p)
+/* The latest snapshot of the window; without one the student stays in the search. */
+static void comparison_parse_days(struct compared_student *student, struct problem *p)
 {
     if (history_parse_latest(student->cmd, &student->found, &student->daily, p) && student->found)
         student->is_later = false;
 }
 
-static void take_replies(const struct comparison *c, struct problem *p)
+static void comparison_parse_replies(const struct comparison *c, struct problem *p)
 {
     for (size_t i = 0; i < c->n && p->code == PROBLEM_NONE; i++) {
         struct compared_student *student = &c->students[i];
@@ -69,20 +74,22 @@ static void take_replies(const struct comparison *c, struct problem *p)
         if (!student->cmd)
             continue;
         if (c->states_read)
-            take_days(student, p);
+            comparison_parse_days(student, p);
         else
-            take_state(c, student, p);
+            comparison_parse_state(c, student, p);
         student->cmd = NULL;
     }
 }
 
-static void ask_states(struct comparison *c, struct pipeline *pipeline)
+/* Both functions below stop at the limit of a pipeline; c->next is where the next one goes on. */
+static void comparison_queue_states(struct comparison *c, struct pipeline *pipeline)
 {
     for (; c->next < c->n && pipeline->count < COMPARISON_STATES_MAX; c->next++)
         c->students[c->next].cmd = student_cmd_state(pipeline, c->students[c->next].id);
 }
 
-static void ask_days(struct comparison *c, struct pipeline *pipeline)
+/* Reads the window that ends at window_last, of the students whose state is of a later day. */
+static void comparison_queue_days(struct comparison *c, struct pipeline *pipeline)
 {
     int32_t first = c->window_last - COMPARISON_WINDOW_DAYS + 1;
 
@@ -97,11 +104,11 @@ static void ask_days(struct comparison *c, struct pipeline *pipeline)
     }
 }
 
-/* The next window with anybody left to look for, or none. */
-static void ask_more_days(struct comparison *c, struct pipeline *pipeline)
+/* Queues the next window in which a student is still missing; nothing when there is none. */
+static void comparison_queue_window(struct comparison *c, struct pipeline *pipeline)
 {
     while (c->window_last >= c->oldest_day) {
-        ask_days(c, pipeline);
+        comparison_queue_days(c, pipeline);
         if (pipeline->count > 0)
             return;
         c->next = 0;
@@ -112,19 +119,20 @@ static void ask_more_days(struct comparison *c, struct pipeline *pipeline)
 enum step comparison_step(struct comparison *c, struct pipeline *pipeline, struct problem *p)
 {
     if (c->started)
-        take_replies(c, p);
+        comparison_parse_replies(c, p);
     if (p->code != PROBLEM_NONE)
         return STEP_DONE;
     c->started = true;
     pipeline_clear(pipeline);
     if (!c->states_read)
-        ask_states(c, pipeline);
+        comparison_queue_states(c, pipeline);
+    /* no commands are left of the states: the snapshots are next, from the requested day on */
     if (pipeline->count == 0 && !c->states_read) {
         c->states_read = true;
         c->next = 0;
         c->window_last = c->day;
     }
     if (c->states_read && c->at_date)
-        ask_more_days(c, pipeline);
+        comparison_queue_window(c, pipeline);
     return pipeline->count > 0 ? STEP_MORE : STEP_DONE;
 }

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Opening, closing and reporting of what a process consists of. The order of opening is the table
+ * open_steps; nothing here serves a request. */
 #include "app/service/engine.h"
 
 #include <gsl/gsl_errno.h>
@@ -13,9 +15,7 @@
 #include "app/service/audit.h"
 #include "app/service/catalogue.h"
 
-/* Stands before what is wrong with it. */
-static const char catalogue_setting[] = "RECOMMENDATIONS_FILE: ";
-enum { ERROR_SIZE = sizeof(catalogue_setting) + CATALOGUE_ERROR_SIZE };
+enum { ENGINE_ERROR_SIZE = CATALOGUE_ERROR_SIZE + 32 };
 
 bool engine_has_log_key(const struct engine *engine)
 {
@@ -24,8 +24,8 @@ bool engine_has_log_key(const struct engine *engine)
     return (config->log_key && *config->log_key) || (config->jwt_secret && *config->jwt_secret);
 }
 
-/* A key of its own if there is one, else one derived from the signing secret (so that all processes
- * agree), else a random one: then the hashes of two processes differ. */
+/* LOG_KEY if it is set, else a key derived from the signing secret, so that all processes agree,
+ * else a random one: the hashes of two processes then differ. */
 void engine_set_log_key(struct engine *engine)
 {
     const struct config *config = &engine->config;
@@ -43,47 +43,88 @@ void engine_set_log_key(struct engine *engine)
     explicit_bzero(key, sizeof(key));
 }
 
-static struct metrics *open_metrics(const struct config *config, const struct router *router,
-                                    char ret_error[200])
+/* ---- opening: each function false with *ret_error filled, or left at "out of memory" ---- */
+
+/* Opens no connection: the store connects when the first command is sent. */
+static bool engine_open_store(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
-    size_t n = router_count(router);
-    struct metrics_endpoint *endpoints = calloc(n + 1, sizeof(*endpoints));
-    struct metrics *metrics = NULL;
-
-    if (endpoints) {
-        for (size_t i = 0; i < n; i++) {
-            const struct route *route = router_route(router, i);
-
-            endpoints[i] =
-                (struct metrics_endpoint){http_method_name(route->method), route->pattern};
-        }
-        endpoints[n] = (struct metrics_endpoint){"any", "other"};
-        metrics = metrics_open(config->metrics_file, endpoints, n + 1, ret_error);
-    }
-    free(endpoints);
-    return metrics;
+    engine->inflight = inflight_new();
+    engine->store = engine->inflight ? store_new(&engine->config, ret_error) : NULL;
+    if (engine->store)
+        engine_set_log_key(engine);
+    return engine->store != NULL;
 }
 
-static bool open_catalogue(struct engine *engine, char ret_error[ERROR_SIZE])
+static bool engine_open_tokens(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
+{
+    engine->tokens = tokens_new(&engine->config, ret_error);
+    return engine->tokens != NULL;
+}
+
+static bool engine_open_audit_keys(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
+{
+    return audit_keys_load(&engine->config, &engine->audit_keys, ret_error);
+}
+
+/* The last endpoint counts all requests that match no route. */
+static bool engine_open_metrics(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
+{
+    size_t n = router_count(engine->router);
+    struct metrics_endpoint *endpoints = calloc(n + 1, sizeof(*endpoints));
+
+    if (!endpoints)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        const struct route *route = router_route(engine->router, i);
+
+        endpoints[i] = (struct metrics_endpoint){http_method_name(route->method), route->pattern};
+    }
+    endpoints[n] = (struct metrics_endpoint){"any", "other"};
+    engine->metrics = metrics_open(engine->config.metrics_file, endpoints, n + 1, ret_error);
+    free(endpoints);
+    return engine->metrics != NULL;
+}
+
+static bool engine_open_catalogue(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
     enum { FIRST_BLOCK = 64 << 10, CAP = 8 << 20 };
+    char error[CATALOGUE_ERROR_SIZE] = "";
 
     engine->process_arena = arena_new(FIRST_BLOCK, CAP);
     if (!engine->process_arena)
         return false;
-    memcpy(ret_error, catalogue_setting, sizeof(catalogue_setting));
-    engine->catalogue = catalogue_load(engine->config.recommendations_file, engine->process_arena,
-                                       ret_error + sizeof(catalogue_setting) - 1);
+    engine->catalogue =
+        catalogue_load(engine->config.recommendations_file, engine->process_arena, error);
+    if (!engine->catalogue)
+        (void)snprintf(ret_error, ENGINE_ERROR_SIZE, "RECOMMENDATIONS_FILE: %s", error);
     return engine->catalogue != NULL;
 }
 
-/* Before anything is served: a store of a newer schema must not get a single write of ours. Whether
- * it is there at all is for later. */
-static void meet_store(struct engine *engine)
+static bool engine_open_audit(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
+{
+    (void)ret_error;
+    engine->audit = audit_new();
+    return engine->audit != NULL;
+}
+
+static bool engine_open_stale_cache(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
+{
+    (void)ret_error;
+    if (engine->config.stale_answers == 0)
+        return true;
+    engine->stale_cache = stale_cache_new((size_t)engine->config.stale_answers);
+    return engine->stale_cache != NULL;
+}
+
+/* Compares schema numbers on the first connection, before any request is served: a Redis that a
+ * later version has written to must not get a single write. No reply is no fault, because Redis may
+ * become available at any time. */
+static bool engine_open_schema(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
     struct arena *arena = arena_new(1024, 4096);
     struct pipeline pipeline;
 
+    (void)ret_error;
     store_enable_schema_write(engine->store);
     if (arena) {
         pipeline_init(&pipeline, arena, NULL);
@@ -91,45 +132,46 @@ static void meet_store(struct engine *engine)
         (void)store_wait(engine->store, &pipeline);
     }
     arena_free(arena);
+    return true;
 }
+
+/* In the order of opening. A step runs when its subsystem is requested; 0: always. */
+static const struct {
+    unsigned subsystem;
+    bool (*open)(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE]);
+} open_steps[] = {
+    {0, engine_open_store},
+    {ENGINE_TOKENS, engine_open_tokens},
+    {ENGINE_SEALING, engine_open_audit_keys},
+    {ENGINE_METRICS, engine_open_metrics},
+    {ENGINE_SERVING, engine_open_catalogue},
+    {ENGINE_SERVING, engine_open_audit},
+    {ENGINE_SERVING, engine_open_stale_cache},
+    {ENGINE_METRICS, engine_open_schema},
+};
 
 bool engine_open(struct engine *engine, const char *program, const struct router *router,
-                 unsigned parts)
+                 unsigned subsystems)
 {
-    struct config *config = &engine->config;
-    char error[ERROR_SIZE] = "out of memory";
+    char error[ENGINE_ERROR_SIZE] = "out of memory";
+    bool good;
 
-    (void)gsl_set_error_handler_off(); /* a number that does not converge is no reason to abort */
+    (void)gsl_set_error_handler_off(); /* else GSL aborts when a computation does not converge */
     *engine = (struct engine){.router = router, .started_at_ms = clock_wall_ms()};
-    if (config_load(config, config_environment, stderr) > 0)
+    if (config_load(&engine->config, config_environment, stderr) > 0)
         return false;
-    engine->log = log_open(STDERR_FILENO, program, config->log_level);
-    engine->inflight = inflight_new();
-    engine->store = store_new(config, error);
-    if (!engine->log || !engine->inflight || !engine->store)
-        goto failed;
-    engine_set_log_key(engine);
-    if (parts & ENGINE_TOKENS && !(engine->tokens = tokens_new(config, error)))
-        goto failed;
-    if (parts & ENGINE_SEALING && !audit_keys_load(config, &engine->audit_keys, error))
-        goto failed;
-    if (parts & ENGINE_METRICS && !(engine->metrics = open_metrics(config, router, error)))
-        goto failed;
-    if (parts & ENGINE_SERVING && !open_catalogue(engine, error))
-        goto failed;
-    if (parts & ENGINE_SERVING && !(engine->audit = audit_new()))
-        goto failed;
-    if (parts & ENGINE_SERVING && config->stale_answers > 0 &&
-        !(engine->stale_cache = stale_cache_new((size_t)config->stale_answers)))
-        goto failed;
-    if (parts & ENGINE_METRICS)
-        meet_store(engine);
-    return true;
-failed:
-    (void)fprintf(stderr, "%s: %s\n", program, error);
-    return false;
+    engine->log = log_open(STDERR_FILENO, program, engine->config.log_level);
+    good = engine->log != NULL;
+    for (size_t i = 0; good && i < sizeof(open_steps) / sizeof(open_steps[0]); i++) {
+        if (open_steps[i].subsystem == 0 || (open_steps[i].subsystem & subsystems) != 0)
+            good = open_steps[i].open(engine, error);
+    }
+    if (!good)
+        (void)fprintf(stderr, "%s: %s\n", program, error);
+    return good;
 }
 
+/* In no particular order: the subsystems do not use each other. Each function takes NULL. */
 void engine_close(struct engine *engine)
 {
     store_free(engine->store);
@@ -144,7 +186,11 @@ void engine_close(struct engine *engine)
     config_release(&engine->config);
 }
 
-static void note_circuit(struct engine *engine)
+/* ---- reporting ---- */
+
+/* The circuit goes back and forth between open and half-open while Redis is unavailable: only
+ * leaving and entering the closed state is logged. */
+static void engine_report_circuit(struct engine *engine)
 {
     uint64_t failures;
     int64_t opened_at_ms;
@@ -154,7 +200,6 @@ static void note_circuit(struct engine *engine)
     if (state == engine->reported_circuit)
         return;
     metrics_set_breaker(engine->metrics, 0, (enum breaker_gauge)state, failures, opened_at_ms);
-    /* open and half-open take turns while the store is away: told once */
     if (engine->reported_circuit == STORE_CLOSED_CIRCUIT) {
         w = log_begin(engine->log, LOG_WARNING, "store.away");
         jw_text(w, "reason", store_last_error(engine->store));
@@ -166,40 +211,37 @@ static void note_circuit(struct engine *engine)
     engine->reported_circuit = state;
 }
 
-static void note_gauge(struct engine *engine, enum metric_gauge gauge, int64_t *noted, int64_t now)
+/* The gauge is the sum over all processes of the pool: each adds the change of its own value. */
+static void engine_report_gauge(struct engine *engine, enum metric_gauge gauge, int64_t *reported,
+                                int64_t value)
 {
-    if (*noted != now)
-        metrics_gauge_add(engine->metrics, gauge, now - *noted);
-    *noted = now;
-}
-
-static void note_connection(struct engine *engine)
-{
-    note_gauge(engine, GAUGE_STORE_CONNECTIONS, &engine->reported_connections,
-               store_connected(engine->store));
-    note_gauge(engine, GAUGE_STORE_IN_USE, &engine->reported_in_use,
-               store_sent_count(engine->store) > 0);
+    if (*reported != value)
+        metrics_gauge_add(engine->metrics, gauge, value - *reported);
+    *reported = value;
 }
 
 void engine_apply_erasures(struct engine *engine)
 {
-    uint64_t now = metrics_erasures(engine->metrics);
+    uint64_t erasures = metrics_erasures(engine->metrics);
 
-    if (now == engine->erasures_seen)
+    if (erasures == engine->erasures_seen)
         return;
-    engine->erasures_seen = now;
+    engine->erasures_seen = erasures;
     if (engine->stale_cache)
         stale_cache_clear(engine->stale_cache);
 }
 
 void engine_report_store(struct engine *engine)
 {
-    enum { OK, ERROR, TIMEOUT, UNAVAILABLE }; /* the words of METRIC_REDIS */
+    enum { OK, ERROR, TIMEOUT, UNAVAILABLE }; /* label values of METRIC_REDIS, in this order */
     struct store_counts counts;
 
     engine_apply_erasures(engine);
-    note_circuit(engine);
-    note_connection(engine);
+    engine_report_circuit(engine);
+    engine_report_gauge(engine, GAUGE_STORE_CONNECTIONS, &engine->reported_connections,
+                        store_connected(engine->store));
+    engine_report_gauge(engine, GAUGE_STORE_IN_USE, &engine->reported_in_use,
+                        store_sent_count(engine->store) > 0);
     store_consume_counts(engine->store, &counts);
     for (unsigned kind = COMMAND_READ; kind <= COMMAND_WRITE; kind++) {
         const uint64_t n[] = {counts.ok[kind], counts.errors[kind], counts.timeouts[kind],

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a process of the engine consists of: the one long-lived structure, made at start, passed
- * down, torn down at the end. Nothing in it is needed by another process. */
+/* What a process consists of: the one long-lived structure, built at start, passed down to every
+ * function that needs a part of it, closed at the end. Processes share nothing but Redis and the
+ * metrics file. */
 #ifndef SERVICE_ENGINE_H
 #define SERVICE_ENGINE_H
 
@@ -21,46 +22,48 @@ struct router;
 struct engine {
     struct config config;
     struct log *log;
-    struct metrics *metrics; /* NULL in mastery-ctl */
-    struct tokens *tokens;   /* NULL in programs that verify none */
     struct store *store;
-    struct inflight *inflight;       /* writes to one student under way from here */
-    struct stale_cache *stale_cache; /* last answers, for when the store is away; NULL: none kept */
-    struct audit_keys audit_keys;    /* none in programs that seal nothing */
-    struct audit *audit;         /* what is on its way to the audit log; NULL: nothing is noted */
-    const struct router *router; /* NULL in programs that serve no requests */
-    const struct catalogue *catalogue; /* of recommendations; NULL in programs that give none */
-    struct arena *process_arena;       /* what lives as long as the process */
-    struct secrets_state secrets;      /* of the secrets */
+    struct inflight *inflight;         /* this process's writes that Redis has not confirmed yet */
+    struct metrics *metrics;           /* NULL without ENGINE_METRICS */
+    struct tokens *tokens;             /* NULL without ENGINE_TOKENS */
+    struct audit_keys audit_keys;      /* empty without ENGINE_SEALING */
+    struct audit *audit;               /* audit records not yet in Redis; NULL: none are made */
+    struct stale_cache *stale_cache;   /* responses for when Redis is unavailable; may be NULL */
+    const struct catalogue *catalogue; /* of recommendations; NULL without ENGINE_SERVING */
+    const struct router *router;       /* NULL in programs that serve no requests */
+    struct arena *process_arena;       /* memory of the catalogue */
+    struct secrets_state secrets;
     int64_t started_at_ms;
-    enum store_state reported_circuit;             /* as last noted */
-    int64_t reported_connections, reported_in_use; /* as last noted */
-    uint64_t erasures_seen;                        /* of the whole pool, as last noted */
-    bool draining;                                 /* on its way out: /ready says so */
+    bool draining; /* the process is about to exit: /ready says so */
+    /* as last reported to log and metrics by engine_report_store */
+    enum store_state reported_circuit;
+    int64_t reported_connections, reported_in_use;
+    uint64_t erasures_seen; /* of the whole pool, when the stale cache was last cleared */
 };
 
 enum engine_subsystem {
-    ENGINE_METRICS = 1, /* joins the pool's shared metrics */
+    ENGINE_METRICS = 1, /* joins the shared metrics file, and writes the schema number to Redis */
     ENGINE_TOKENS = 2,  /* verifies tokens */
-    ENGINE_SEALING = 8, /* has the keys of the audit log's seals */
-    ENGINE_SERVING = 4, /* keeps last answers, notes for the audit log, has the catalogue */
+    ENGINE_SERVING = 4, /* catalogue, audit records, stale cache */
+    ENGINE_SEALING = 8, /* keys for sealing the audit log */
 };
 
-/* Opens what the configuration of the environment asks for: log (to file descriptor 2), store and
- * the parts named. False with a line an error on stderr; engine_close is due in any case. A store
- * that is away, or of a later version, is no reason not to start: with ENGINE_METRICS it is looked
- * at, for STORE_CONNECT_TIMEOUT_MS at most. router: for the metrics' endpoints; may be NULL without
- * ENGINE_METRICS. */
+/* Loads the configuration from the environment and opens log (standard error), store and the
+ * requested subsystems. False after a line on standard error for each fault; call engine_close in
+ * any case. A Redis that is unavailable, or has a later schema, does not prevent the start; with
+ * ENGINE_METRICS the call waits for the first connection, STORE_CONNECT_TIMEOUT_MS at most. router:
+ * names the endpoints in the metrics; may be NULL without ENGINE_METRICS. */
 bool engine_open(struct engine *engine, const char *program, const struct router *router,
-                 unsigned parts);
+                 unsigned subsystems);
 void engine_close(struct engine *engine);
-/* Hashes of ids in the log are the same in all processes. */
+/* Whether the hashes that replace ids in the log are the same in all processes. */
 bool engine_has_log_key(const struct engine *engine);
-/* Of the hashes that stand for ids in the log: again when secrets have changed. */
+/* Sets the key of those hashes. Call again when secrets have changed. */
 void engine_set_log_key(struct engine *engine);
-/* Drops what is remembered when a student has been erased anywhere in the pool. */
+/* Clears the stale cache when a student has been erased by any process of the pool. */
 void engine_apply_erasures(struct engine *engine);
-/* Once a turn: moves the store's counts into the metrics and logs when the store goes or comes. */
+/* Once a loop iteration: adds the store's counts to the metrics, logs when Redis becomes
+ * unavailable or available again, and calls engine_apply_erasures. */
 void engine_report_store(struct engine *engine);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Erasing a student (docs/privacy.md): first all that is in the student's shard, in one script that
- * leaves a tombstone, journal and outbox having been gone through up to their ends before; then,
- * piece by piece, what rosters, batches, queues and records of idempotency hold; then the tombstone
- * says that it is done. Each piece can be repeated, so whatever was cut short is completed by doing
- * it again: by the client, or by a worker. */
+/* Erases a student (docs/privacy.md, Erasure). First the student's own shard: journal and outbox
+ * are swept, then one script deletes all keys and leaves a tombstone. After that, page by page,
+ * what cohorts, batches, queues and idempotency records hold. At last the tombstone is marked as
+ * complete. Every page can be repeated: an erasure that was interrupted is completed by running it
+ * again, by the client or by a worker. */
 #ifndef SERVICE_ERASE_H
 #define SERVICE_ERASE_H
 
@@ -12,7 +12,7 @@
 #include "app/service/engine.h"
 #include "app/store/erasure.h"
 
-/* What is counted beyond the shard. */
+/* Kinds of records counted outside the student's shard, after those of enum in store/erasure.h. */
 enum {
     ERASED_ROSTERS = ERASED_COUNTS,
     ERASED_BATCHES,
@@ -20,7 +20,7 @@ enum {
     ERASED_DEAD_LETTERS,
     ERASED_KINDS
 };
-/* The name of a count; NULL where nothing of that kind is ever counted. */
+/* The name of a count in responses; NULL for a kind that is never counted. */
 const char *erase_kind_name(size_t kind);
 
 struct erase {
@@ -32,30 +32,33 @@ struct erase {
     bool dry_run; /* counts, changes nothing */
     /* out */
     int64_t counts[ERASED_KINDS];
-    bool had_tombstone; /* there was a tombstone already */
+    bool had_tombstone; /* an earlier erasure had begun */
     /* own */
-    struct arena *arenas[2]; /* of this round's asks, and of the last one's replies */
+    struct arena *arenas[2]; /* of this step's commands, and of the replies to the last step's */
     int arena_index;
-    size_t phase;
-    bool dry_pass;         /* nobody knows yet whether there is anything: counts first */
-    bool awaiting_replies; /* for the answers of this phase */
-    bool has_more;         /* the phase has another round */
+    size_t phase;          /* enum erase_phase_id */
+    bool dry_pass;         /* first pass: counts, to find out whether there is anything to erase */
+    bool awaiting_replies; /* to the commands of this phase */
+    bool has_more;         /* the phase has another page */
     char token[ID_MAX + 1];
     struct erasure_lookup lookup;
-    struct command *phase_cmd, *first_done_cmd; /* the phase's question; the first of all answers */
-    size_t entry_cmds; /* of a list: as many answers are about its entries */
+    struct command *phase_cmd;         /* reads a page of this phase */
+    struct command *first_replied_cmd; /* of the last step's pipeline */
+    size_t
+        entry_cmd_count; /* > 0: the last step's commands were about single entries of the page */
     char cursor[ID_MAX + 1];
-    char scanned_ids[2][ID_MAX + 1]; /* of journal and outbox: the last entry that was looked at */
+    char scanned_ids[2][ID_MAX + 1]; /* the last entry that was swept: of journal, of outbox */
     int64_t offset;
     int attempts;
 };
 
-/* Makes the memory for rounds; erase_release is due afterwards. False when there is none. */
+/* Call with the inputs filled and the rest zeroed. Allocates; call erase_release afterwards in any
+ * case. False without memory. */
 bool erase_init(struct erase *e);
 void erase_release(struct erase *e);
-/* Call with the rest zeroed; again after each round until STEP_DONE. The memory of asks is replaced
- * by the erasure's own. Problems: NOT_FOUND when there is nothing and never was;
- * SERVICE_UNAVAILABLE: what has been begun is completed by repeating it. */
+/* Call after erase_init; again after each pipeline until STEP_DONE. The pipeline's arena is
+ * replaced by one of the erasure's own. Problems: NOT_FOUND when there is nothing and never was;
+ * SERVICE_UNAVAILABLE: repeat the erasure to complete it. */
 enum step erase_step(struct erase *e, struct pipeline *pipeline, struct problem *p);
 
 #endif

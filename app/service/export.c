@@ -1,43 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The export as a whole: the list of its sections, the order of steps, the frame around `data` and
+ * its digest. What a section holds is the business of its reader (export_reader.h). */
 #include "app/service/export.h"
 
 #include <stdlib.h>
 
 #include "app/base/ids.h"
-#include "app/http/canonical.h"
-#include "app/http/json.h"
 
-/* ---- what is written ---- */
-
-void export_write_value(struct export *e, struct str json, struct problem *p)
-{
-    struct json_object *value = json.p ? json_parse(json, e->reply_arena, p) : NULL;
-
-    if (!value) {
-        *p =
-            (struct problem){.code = PROBLEM_NONE}; /* what json_parse says is of a client's body */
-        problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
-        return;
-    }
-    if (e->section->reader->is_list && e->comma)
-        buf_char(e->out, ',');
-    e->comma = true;
-    e->value_count++;
-    canonical_print(e->out, value, e->reply_arena);
-}
-
-void export_write_null(struct export *e)
-{
-    buf_text(e->out, "null");
-}
-
-static int by_name(const void *a, const void *b)
+static int export_section_order(const void *a, const void *b)
 {
     return strcmp(((const struct export_section *)a)->name,
                   ((const struct export_section *)b)->name);
 }
 
-static bool list_sections(struct export *e)
+/* Sorts the sections by name, because RFC 8785 orders members so. False when there are too many:
+ * then EXPORT_SECTIONS_MAX has to be raised. */
+static bool export_list_sections(struct export *e)
 {
     for (size_t i = 0; i < export_derived_count; i++)
         e->sections[e->section_count++] = export_derived[i];
@@ -51,11 +29,12 @@ static bool list_sections(struct export *e)
         e->sections[e->section_count++] =
             (struct export_section){kind->export_name, export_reader_of(kind), kind};
     }
-    qsort(e->sections, e->section_count, sizeof(*e->sections), by_name);
+    qsort(e->sections, e->section_count, sizeof(*e->sections), export_section_order);
     return true;
 }
 
-static void write_head(struct export *e)
+/* The members before `data`. They are not part of the digest, nor in canonical form. */
+static void export_write_head(struct export *e)
 {
     struct jw w = {.out = e->out};
 
@@ -68,91 +47,91 @@ static void write_head(struct export *e)
     buf_text(e->out, ",\"data\":");
 }
 
-static void write_tail(struct export *e)
+/* The digest, as hexadecimal digits, is of the bytes between "data": and the comma here. */
+static void export_write_tail(struct export *e)
 {
     unsigned char sha[DIGEST_SIZE];
     char hex[DIGEST_HEX_SIZE];
 
     digest_final(&e->digest, sha);
     hex_print(sha, DIGEST_SIZE, hex);
-    buf_text(e->out, ",\"integrity_hash\":\"");
-    buf_text(e->out, hex);
-    buf_text(e->out, "\"}");
+    buf_printf(e->out, ",\"integrity_hash\":\"%s\"}", hex);
 }
 
-/* ---- the walk ---- */
-
-static void begin_section(struct export *e)
+static void export_start(struct export *e, struct problem *p)
 {
-    e->section = &e->sections[e->section_index];
+    e->started = true;
+    e->read = (struct export_read){.engine = e->engine,
+                                   .student = e->student,
+                                   .now_ms = e->now_ms,
+                                   .writer = {.out = e->out, .arena = e->reply_arena}};
+    digest_init(&e->digest);
+    export_write_head(e);
+    if (!export_list_sections(e))
+        problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
+}
+
+static void export_open_section(struct export *e)
+{
+    const struct export_section *section = &e->sections[e->section_index];
+
     buf_char(e->out, e->section_index == 0 ? '{' : ',');
-    canonical_string(e->out, str_of(e->section->name));
-    buf_char(e->out, ':');
-    if (e->section->reader->is_list)
-        buf_char(e->out, '[');
+    export_section_begin(&e->read.writer, section->name, section->reader->is_list);
+    e->read.kind = section->kind;
+    e->read.cursor[0] = '\0';
     e->in_section = true;
-    e->comma = false;
-    e->cursor[0] = '\0';
 }
 
-static void end_section(struct export *e)
+static void export_close_section(struct export *e)
 {
-    if (e->section->reader->is_list)
-        buf_char(e->out, ']');
+    export_section_end(&e->read.writer);
     e->in_section = false;
     e->section_index++;
 }
 
-/* What the last round has brought, and the question for the next. */
-static void go_on(struct export *e, struct pipeline *pipeline, struct problem *p)
+/* Writes the replies of the step before, then queues the commands of the next one: for the same
+ * section while it has more, else for the next. A reader that queues nothing has no values. */
+static void export_advance(struct export *e, struct pipeline *pipeline, struct problem *p)
 {
+    struct export_read *r = &e->read;
+
     if (e->in_section) {
-        e->has_more = false;
-        e->section->reader->write_replies(e, p);
-        if (!e->has_more)
-            end_section(e);
+        r->has_more = false;
+        e->sections[e->section_index].reader->write_replies(r, p);
+        if (!r->has_more)
+            export_close_section(e);
     }
     pipeline_clear(pipeline);
     arena_reset(e->reply_arena);
     while (p->code == PROBLEM_NONE && e->section_index < e->section_count && pipeline->count == 0) {
         if (!e->in_section)
-            begin_section(e);
-        e->cmd = e->second_cmd = NULL;
-        e->section->reader->queue_commands(e, pipeline);
-        if (pipeline->count == 0) /* nothing to ask for: nothing to take */
-            end_section(e);
+            export_open_section(e);
+        r->cmd = r->second_cmd = NULL;
+        e->sections[e->section_index].reader->queue_commands(r, pipeline);
+        if (pipeline->count == 0)
+            export_close_section(e);
     }
     if (e->section_index == e->section_count)
         buf_char(e->out, '}');
 }
 
-static struct str behind(const struct buf *out, size_t from)
-{
-    return (struct str){out->p + from, out->n - from};
-}
-
 enum step export_step(struct export *e, struct pipeline *pipeline, struct problem *p)
 {
-    size_t from;
+    size_t written;
 
-    if (!e->started) {
-        e->started = true;
-        digest_init(&e->digest);
-        write_head(e);
-        if (!list_sections(e))
-            problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
-    }
-    from = e->out->n;
-    go_on(e, pipeline, p);
+    if (!e->started)
+        export_start(e, p);
+    written = e->out->n;
+    export_advance(e, pipeline, p);
     if (e->out->failed)
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
     if (p->code != PROBLEM_NONE)
         return STEP_DONE;
-    digest_update(&e->digest, behind(e->out, from));
+    digest_update(&e->digest, (struct str){e->out->p + written, e->out->n - written});
     if (e->section_index < e->section_count)
         return STEP_MORE;
-    if (e->value_count == 0)
+    if (e->read.writer.value_count == 0)
         problem_set(p, PROBLEM_NOT_FOUND, "There is no data about this student");
-    write_tail(e);
+    export_write_tail(e);
     return STEP_DONE;
 }

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Replies with packed snapshots to struct daily. A snapshot that cannot be unpacked is an
+ * INTERNAL_ERROR, never a gap in the history. */
 #include "app/service/history.h"
 
 struct command *history_cmd(struct pipeline *pipeline, struct str student, int32_t today)
@@ -6,7 +8,7 @@ struct command *history_cmd(struct pipeline *pipeline, struct str student, int32
     return student_cmd_days(pipeline, student, today - HISTORY_DAYS + 1, HISTORY_DAYS);
 }
 
-static bool read_count(const struct command *command, size_t *ret_count, struct problem *p)
+static bool history_day_count(const struct command *command, size_t *ret_count, struct problem *p)
 {
     if (reply_array(command->reply, STUDENT_DAYS_MAX, ret_count) == REPLY_OK)
         return true;
@@ -20,47 +22,49 @@ bool history_parse(const struct command *command, struct history *ret, struct pr
     size_t n;
 
     ret->n = 0;
-    if (!read_count(command, &n, p))
+    if (!history_day_count(command, &n, p))
         return false;
     for (size_t i = 0; i < n; i++) {
-        enum reply_result there = student_parse_day(command, i, &state);
+        enum reply_result result = student_parse_day(command, i, &state);
 
-        if (there == REPLY_OK)
+        if (result == REPLY_OK)
             daily_of_state(&state, &ret->days[ret->n++]);
-        else if (there == REPLY_ERROR)
+        else if (result == REPLY_ERROR)
             problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
     }
     return p->code == PROBLEM_NONE;
 }
 
-bool history_parse_nonempty(const struct command *command, const struct mastery_state *now,
+/* For predictions: a single point is enough for a forecast, none is not. */
+bool history_parse_nonempty(const struct command *command, const struct mastery_state *current,
                             struct history *ret, struct problem *p)
 {
-    if (mastery_state_empty(now))
+    if (mastery_state_empty(current))
         problem_set(p, PROBLEM_NOT_FOUND, "There is no data about this student");
     if (p->code != PROBLEM_NONE || !history_parse(command, ret, p))
         return false;
     if (ret->n == 0)
-        daily_of_state(now, &ret->days[ret->n++]);
+        daily_of_state(current, &ret->days[ret->n++]);
     return true;
 }
 
+/* Searches from the newest day backwards and stops at the first snapshot. */
 bool history_parse_latest(const struct command *command, bool *ret_found, struct daily *ret,
                           struct problem *p)
 {
     struct mastery_state state;
-    enum reply_result there = REPLY_MISSING;
+    enum reply_result result = REPLY_MISSING;
     size_t n;
 
-    if (!read_count(command, &n, p))
+    if (!history_day_count(command, &n, p))
         return false;
-    while (n > 0 && there == REPLY_MISSING)
-        there = student_parse_day(command, --n, &state);
-    if (there == REPLY_ERROR) {
+    while (n > 0 && result == REPLY_MISSING)
+        result = student_parse_day(command, --n, &state);
+    if (result == REPLY_ERROR) {
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
     }
-    *ret_found = there == REPLY_OK;
+    *ret_found = result == REPLY_OK;
     if (*ret_found)
         daily_of_state(&state, ret);
     return true;

@@ -1,81 +1,83 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Journal entries to their effects, by a table of kinds. Entries were written by record.c and by
+ * the script that changes consents, perhaps those of an earlier version: they are validated like
+ * any input. */
 #include "app/service/journal_entry.h"
 
 #include "app/base/clock.h"
 #include "app/base/json_write.h"
 #include "app/http/json.h"
+#include "app/http/json_value.h"
 #include "app/http/validate.h"
 
-#define EVENT_SOURCE "/mastery-engine"
+#define EVENT_SOURCE "/mastery-engine" /* CloudEvents attribute `source` of published events */
 
-/* The members of an entry. */
-struct entry {
+/* The members of an entry; a kind has some of them. */
+struct journal_entry {
     struct str kind, student, traceparent;
     struct str actor, actor_role, correlation_id;
     struct str level, level_before; /* level_before: empty for a student's first data */
     int64_t at_ms, revision;
     double score;
-    struct json_object *event; /* of kind event: as it was ingested */
-    struct str consent;        /* of kind consent */
+    struct json_object *event; /* kind event: as it was ingested */
+    struct str consent;        /* kind consent: its type */
     bool granted;
 };
 
-/* clang-format off */
-static const struct rule every_entry[] = {
-    {.name = "kind", .type = RULE_TEXT, .required = true, .offset = offsetof(struct entry, kind)},
-    {.name = "student_id", .type = RULE_ID, .required = true, .offset = offsetof(struct entry, student)},
-    {.name = "actor", .type = RULE_TEXT, .offset = offsetof(struct entry, actor)},
-    {.name = "role", .type = RULE_TEXT, .offset = offsetof(struct entry, actor_role)},
-    {.name = "correlation_id", .type = RULE_TEXT, .offset = offsetof(struct entry, correlation_id)},
-    {.name = "at", .type = RULE_INT, .required = true, .offset = offsetof(struct entry, at_ms)},
+#define ENTRY(member) .offset = offsetof(struct journal_entry, member)
+
+static const struct rule common_rules[] = {
+    {.name = "kind", .type = RULE_TEXT, .required = true, ENTRY(kind)},
+    {.name = "student_id", .type = RULE_ID, .required = true, ENTRY(student)},
+    {.name = "actor", .type = RULE_TEXT, ENTRY(actor)},
+    {.name = "role", .type = RULE_TEXT, ENTRY(actor_role)},
+    {.name = "correlation_id", .type = RULE_TEXT, ENTRY(correlation_id)},
+    {.name = "at", .type = RULE_INT, .required = true, ENTRY(at_ms)},
     {0},
 };
 
-static const struct rule change_of_score[] = {
-    {.name = "mastery_score", .type = RULE_NUMBER, .required = true, .max = 1, .offset = offsetof(struct entry, score)},
-    {.name = "level", .type = RULE_ID, .required = true, .offset = offsetof(struct entry, level)},
-    {.name = "level_before", .type = RULE_ID, .nullable = true, .offset = offsetof(struct entry, level_before)},
-    {.name = "revision", .type = RULE_INT, .required = true, .offset = offsetof(struct entry, revision)},
-    {.name = "traceparent", .type = RULE_TEXT, .offset = offsetof(struct entry, traceparent)},
-    {.name = "event", .type = RULE_JSON, .offset = offsetof(struct entry, event)},
+static const struct rule score_rules[] = {
+    {.name = "mastery_score", .type = RULE_NUMBER, .required = true, .max = 1, ENTRY(score)},
+    {.name = "level", .type = RULE_ID, .required = true, ENTRY(level)},
+    {.name = "level_before", .type = RULE_ID, .nullable = true, ENTRY(level_before)},
+    {.name = "revision", .type = RULE_INT, .required = true, ENTRY(revision)},
+    {.name = "traceparent", .type = RULE_TEXT, ENTRY(traceparent)},
+    {.name = "event", .type = RULE_JSON, ENTRY(event)},
     {0},
 };
 
-static const struct rule consent_decision[] = {
-    {.name = "consent_type", .type = RULE_TEXT, .required = true, .offset = offsetof(struct entry, consent)},
-    {.name = "granted", .type = RULE_BOOL, .required = true, .offset = offsetof(struct entry, granted)},
+static const struct rule consent_rules[] = {
+    {.name = "consent_type", .type = RULE_TEXT, .required = true, ENTRY(consent)},
+    {.name = "granted", .type = RULE_BOOL, .required = true, ENTRY(granted)},
     {0},
 };
-/* clang-format on */
 
-/* What is being made of which entry. */
-struct turning {
+/* Carries an entry through the functions of its kind, which add to effects. */
+struct journal_context {
     const struct journal_source *source;
-    const struct entry *entry;
+    const struct journal_entry *entry;
     struct arena *arena;
-    struct journal_effects *turn;
+    struct journal_effects *effects;
 };
 
-/* ---- what an entry can turn into ---- */
+/* ---- the student's event log ---- */
 
-static struct str text_of(struct json_object *json)
+static bool journal_add_event(const struct journal_context *c)
 {
-    const char *text = json_object_to_json_string_ext(json, JSON_C_TO_STRING_NOSLASHESCAPE);
+    struct json_object *event = c->entry->event;
 
-    return str_of(text);
+    c->effects->student_event =
+        event ? arena_copy(c->arena, str_of(json_object_to_json_string_ext(
+                                         event, JSON_C_TO_STRING_NOSLASHESCAPE)))
+              : STR("");
+    return c->effects->student_event.p != NULL;
 }
 
-/* The event itself, for the student's stream. */
-static bool keep_event(const struct turning *t)
-{
-    t->turn->student_event =
-        t->entry->event ? arena_copy(t->arena, text_of(t->entry->event)) : STR("");
-    return t->turn->student_event.p != NULL;
-}
+/* ---- published events ---- */
 
-static void write_data(struct jw *w, const struct entry *e)
+static void journal_write_data(struct jw *w, const struct journal_entry *e)
 {
-    struct json_object *event_id = NULL;
+    struct str event_id = json_value_member_text(e->event, "event_id");
 
     jw_object(w, "data");
     jw_str(w, "student_id", e->student);
@@ -87,26 +89,26 @@ static void write_data(struct jw *w, const struct entry *e)
         jw_null(w, "previous_level");
     jw_int(w, "revision", e->revision);
     jw_time(w, "at", e->at_ms);
-    if (json_object_is_type(e->event, json_type_object) &&
-        json_object_object_get_ex(e->event, "event_id", &event_id) &&
-        json_object_is_type(event_id, json_type_string))
-        jw_str(w, "event_id", str_of(json_object_get_string(event_id)));
+    if (event_id.p)
+        jw_str(w, "event_id", event_id);
     jw_object_end(w);
 }
 
-/* A CloudEvent 1.0. Its id follows from the entry alone: made again, it is the same event. */
-static bool publish(const struct turning *t, const char *type, const char *id_suffix)
+/* Adds a CloudEvent 1.0. Its id follows from the entry alone: when the worker processes an entry
+ * again, subscribers recognise the event by its id. */
+static bool journal_publish(const struct journal_context *c, const char *type,
+                            const char *id_suffix)
 {
-    const struct entry *e = t->entry;
-    struct message *message = &t->turn->messages[t->turn->message_count];
+    const struct journal_entry *e = c->entry;
+    struct message *message = &c->effects->messages[c->effects->message_count];
     struct str id =
-        arena_printf(t->arena, "%02x-%.*s-%s", t->source->shard, STR_ARG(t->source->id), id_suffix);
+        arena_printf(c->arena, "%02x-%.*s-%s", c->source->shard, STR_ARG(c->source->id), id_suffix);
     struct buf out;
     struct jw w = {.out = &out};
 
-    if (!t->source->publish)
+    if (!c->source->publish)
         return true;
-    buf_init(&out, t->arena);
+    buf_init(&out, c->arena);
     jw_object(&w, NULL);
     jw_text(&w, "specversion", "1.0");
     jw_str(&w, "id", id);
@@ -118,94 +120,104 @@ static bool publish(const struct turning *t, const char *type, const char *id_su
     jw_str(&w, "partitionkey", e->student);
     if (e->traceparent.n > 0)
         jw_str(&w, "traceparent", e->traceparent);
-    write_data(&w, e);
+    journal_write_data(&w, e);
     jw_object_end(&w);
     if (out.failed || !id.p)
         return false;
     message->event = buf_view(&out);
     message->traceparent = e->traceparent.n > 0 ? e->traceparent : STR("");
-    t->turn->message_count++;
+    c->effects->message_count++;
     return true;
 }
 
-static bool publish_score(const struct turning *t)
+static bool journal_publish_score(const struct journal_context *c)
 {
-    return publish(t, "mastery.updated", "updated");
+    return journal_publish(c, "mastery.updated", "updated");
 }
 
-static bool publish_level(const struct turning *t)
+/* A level that stays the same is no event; a student's first level is one. */
+static bool journal_publish_level(const struct journal_context *c)
 {
-    if (str_equal(t->entry->level_before, t->entry->level))
+    if (str_equal(c->entry->level_before, c->entry->level))
         return true;
-    return publish(t, "mastery.level_changed", "level");
+    return journal_publish(c, "mastery.level_changed", "level");
 }
 
-/* ---- the audit record: every kind has one ---- */
+/* ---- the audit record ---- */
 
-typedef void teller(struct jw *w, const struct entry *e); /* what is particular to its kind */
+/* Writes those details that only the kind has. */
+typedef void journal_detail_writer(struct jw *w, const struct journal_entry *e);
 
-/* A student is never named by his id, and acts for nobody but himself. */
-static struct str actor_of(const struct entry *e)
+/* Audit records never have a student's id. A student who changes data changes his own; should
+ * another one ever appear, only the role is recorded. */
+static struct str journal_actor(const struct journal_entry *e)
 {
     if (str_equal(e->actor, e->student))
         return AUDIT_ACTOR_SELF;
     return str_equal(e->actor_role, STR("student")) ? STR("student:") : e->actor;
 }
 
-static void tell_score(struct jw *w, const struct entry *e)
+static void journal_score_details(struct jw *w, const struct journal_entry *e)
 {
     jw_int(w, "revision", e->revision);
 }
 
-static void tell_consent(struct jw *w, const struct entry *e)
+static void journal_consent_details(struct jw *w, const struct journal_entry *e)
 {
     jw_str(w, "consent_type", e->consent);
     jw_bool(w, "granted", e->granted);
 }
 
-static bool make_audit(const struct turning *t, const char *resource, teller *tell)
+/* Every kind of entry has an audit record: the worker writes it, because the process of
+ * the request may have ended.
+ */
+static bool journal_make_audit(const struct journal_context *c, const char *resource,
+                               journal_detail_writer *write_details)
 {
-    const struct entry *e = t->entry;
+    const struct journal_entry *e = c->entry;
     struct buf details;
     struct jw w = {.out = &details};
 
-    buf_init(&details, t->arena);
+    buf_init(&details, c->arena);
     jw_object(&w, NULL);
     jw_time(&w, "at", e->at_ms);
-    tell(&w, e);
+    write_details(&w, e);
     jw_object_end(&w);
-    t->turn->audit = (struct audit_record){.actor = actor_of(e),
-                                           .role = e->actor_role,
-                                           .action = e->kind,
-                                           .resource = str_of(resource),
-                                           .success = true,
-                                           .correlation_id = e->correlation_id,
-                                           .details = buf_view(&details)};
+    c->effects->audit = (struct audit_record){.actor = journal_actor(e),
+                                              .role = e->actor_role,
+                                              .action = e->kind,
+                                              .resource = str_of(resource),
+                                              .success = true,
+                                              .correlation_id = e->correlation_id,
+                                              .details = buf_view(&details)};
     return !details.failed;
 }
 
 /* ---- the table ---- */
 
-typedef bool product(const struct turning *t); /* false without memory */
+typedef bool journal_effect(const struct journal_context *c); /* false without memory */
 
-enum { PRODUCTS_MAX = 4 };
+enum { JOURNAL_EFFECTS_MAX = 3 };
 
 /* clang-format off */
-static const struct kind {
+static const struct journal_kind {
     struct str name;
-    const struct rule *rules;        /* what it has beyond every_entry */
-    const char *resource;            /* of its audit record */
-    teller *tell;
-    product *products[PRODUCTS_MAX]; /* in the order in which they are published */
+    const struct rule *rules; /* besides common_rules */
+    const char *resource;     /* of the audit record */
+    journal_detail_writer *write_details;
+    journal_effect *effects[JOURNAL_EFFECTS_MAX]; /* events are published in this order */
 } kinds[] = {
-    {STR_INIT("calculated"), change_of_score, "mastery", tell_score, {publish_score, publish_level}},
-    {STR_INIT("event"),      change_of_score, "mastery", tell_score, {keep_event, publish_score, publish_level}},
-    {STR_INIT("recomputed"), change_of_score, "mastery", tell_score, {publish_score, publish_level}},
-    {STR_INIT("consent"),    consent_decision, "compliance", tell_consent, {NULL}},
+    {STR_INIT("calculated"), score_rules, "mastery", journal_score_details,
+     {journal_publish_score, journal_publish_level}},
+    {STR_INIT("event"), score_rules, "mastery", journal_score_details,
+     {journal_add_event, journal_publish_score, journal_publish_level}},
+    {STR_INIT("recomputed"), score_rules, "mastery", journal_score_details,
+     {journal_publish_score, journal_publish_level}},
+    {STR_INIT("consent"), consent_rules, "compliance", journal_consent_details, {NULL}},
 };
 /* clang-format on */
 
-static const struct kind *kind_of(struct str name)
+static const struct journal_kind *journal_find_kind(struct str name)
 {
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         if (str_equal(kinds[i].name, name))
@@ -214,23 +226,25 @@ static const struct kind *kind_of(struct str name)
     return NULL;
 }
 
-static bool read_entry(const struct journal_source *source, struct arena *arena, struct entry *ret,
-                       const struct kind **ret_kind, const char **ret_reason)
+/* The kind decides by which rules the rest is read. */
+static bool journal_read_entry(const struct journal_source *source, struct arena *arena,
+                               struct journal_entry *ret, const struct journal_kind **ret_kind,
+                               const char **ret_reason)
 {
-    static const struct str whole = {0};
+    static const struct str no_prefix = {0};
     struct problem p = {.code = PROBLEM_NONE};
     struct json_object *json = json_parse(source->text, arena, &p);
 
-    *ret = (struct entry){0};
+    *ret = (struct journal_entry){0};
     *ret_reason = "not JSON";
     if (!json)
         return false;
     *ret_reason = "not an entry";
-    if (!validate_object(every_entry, json, whole, arena, ret, &p))
+    if (!validate_object(common_rules, json, no_prefix, arena, ret, &p))
         return false;
-    *ret_kind = kind_of(ret->kind);
+    *ret_kind = journal_find_kind(ret->kind);
     if (*ret_kind)
-        return validate_object((*ret_kind)->rules, json, whole, arena, ret, &p);
+        return validate_object((*ret_kind)->rules, json, no_prefix, arena, ret, &p);
     *ret_reason = "of an unknown kind";
     return false;
 }
@@ -238,21 +252,22 @@ static bool read_entry(const struct journal_source *source, struct arena *arena,
 bool journal_entry_effects(const struct journal_source *source, struct arena *arena,
                            struct journal_effects *ret, const char **ret_reason)
 {
-    struct entry entry;
-    struct journal_effects turn = {.id = source->id, .student_event = STR("")};
-    struct turning t = {.source = source, .entry = &entry, .arena = arena, .turn = &turn};
-    const struct kind *kind;
+    struct journal_entry entry;
+    struct journal_effects effects = {.id = source->id, .student_event = STR("")};
+    struct journal_context c = {
+        .source = source, .entry = &entry, .arena = arena, .effects = &effects};
+    const struct journal_kind *kind;
 
-    if (!read_entry(source, arena, &entry, &kind, ret_reason))
+    if (!journal_read_entry(source, arena, &entry, &kind, ret_reason))
         return false;
-    turn.student = entry.student;
+    effects.student = entry.student;
     *ret_reason = "out of memory";
-    if (!make_audit(&t, kind->resource, kind->tell))
+    if (!journal_make_audit(&c, kind->resource, kind->write_details))
         return false;
-    for (int i = 0; i < PRODUCTS_MAX && kind->products[i]; i++) {
-        if (!kind->products[i](&t))
+    for (int i = 0; i < JOURNAL_EFFECTS_MAX && kind->effects[i]; i++) {
+        if (!kind->effects[i](&c))
             return false;
     }
-    *ret = turn;
+    *ret = effects;
     return true;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What an entry of the journal says, and what the worker makes of it. Each kind of entry is a row
- * of a table in the .c; what a row makes is data alone, so that it can be looked at in a test. */
+/* What follows from an entry of the journal: an audit record, an entry of the student's event log,
+ * events to publish. Each kind of entry is a row of a table in the .c. The effects are only
+ * described here; the worker carries them out (store/journal.h). */
 #ifndef SERVICE_JOURNAL_ENTRY_H
 #define SERVICE_JOURNAL_ENTRY_H
 
@@ -10,11 +11,11 @@ struct journal_source {
     unsigned shard;
     struct str id;   /* of the entry in its stream */
     struct str text; /* JSON, as service/record writes it */
-    bool publish;    /* somebody is there to publish to */
+    bool publish;    /* events are published (a sidecar is configured) */
 };
 
-/* Everything in *ret lives in the arena, or points into the source. False for a text that is no
- * entry of a known kind, with the reason. */
+/* Everything in *ret lives in the arena, or points into the source. False with the reason when the
+ * text is no entry of a known kind, or without memory. */
 bool journal_entry_effects(const struct journal_source *source, struct arena *arena,
                            struct journal_effects *ret, const char **ret_reason);
 

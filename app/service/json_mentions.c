@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Searches texts for a student's id. A plain search for the bytes comes first, since most texts
+ * concern other students; only a hit is parsed. json-c's lenient parser is right here: deleting too
+ * much of what is broken is better than leaving personal data. */
 #include "app/service/json_mentions.h"
 
-#include <json-c/json.h>
+#include "app/http/json_value.h"
 
-/* With a quote on each side. */
-static bool quoted_in(struct str text, struct str id)
+/* Whether the id is in the text between quotes; the second one may be escaped. */
+static bool mentions_quoted(struct str text, struct str id)
 {
     const char *end = text.p + text.n, *p = text.p;
 
@@ -16,30 +19,26 @@ static bool quoted_in(struct str text, struct str id)
     return false;
 }
 
-/* A number is an id only where an event has one: anywhere else it counts something. */
-static bool is_number_of(const char *key, struct json_object *json, struct str id)
+/* A number counts as an id only where an event has an id: elsewhere it is a quantity. */
+static bool mentions_as_number(const char *key, struct json_object *json, struct str id)
 {
-    enum json_type type = json_object_get_type(json);
-
-    return (type == json_type_int || type == json_type_double) &&
+    return json_value_is_number(json) &&
            (strcmp(key, "student_id") == 0 || strcmp(key, "subject") == 0) &&
            str_equal(str_of(json_object_to_json_string(json)), id);
 }
 
-static struct str text_of(struct json_object *string)
-{
-    return (struct str){json_object_get_string(string), (size_t)json_object_get_string_len(string)};
-}
-
-static bool in_json(struct json_object *json, struct str id)
+/* Recursion is bounded: json-c refuses texts nested more than 32 levels deep. */
+static bool mentions_in_value(struct json_object *json, struct str id)
 {
     struct str text;
 
     switch (json_object_get_type(json)) {
-    case json_type_string: text = text_of(json); return str_equal(text, id) || quoted_in(text, id);
+    case json_type_string:
+        text = json_value_text(json);
+        return str_equal(text, id) || mentions_quoted(text, id);
     case json_type_array:
         for (size_t i = 0; i < json_object_array_length(json); i++) {
-            if (in_json(json_object_array_get_idx(json, i), id))
+            if (mentions_in_value(json_object_array_get_idx(json, i), id))
                 return true;
         }
         return false;
@@ -49,7 +48,8 @@ static bool in_json(struct json_object *json, struct str id)
              !json_object_iter_equal(&at, &end); json_object_iter_next(&at)) {
             struct json_object *value = json_object_iter_peek_value(&at);
 
-            if (is_number_of(json_object_iter_peek_name(&at), value, id) || in_json(value, id))
+            if (mentions_as_number(json_object_iter_peek_name(&at), value, id) ||
+                mentions_in_value(value, id))
                 return true;
         }
         return false;
@@ -61,7 +61,7 @@ static bool in_json(struct json_object *json, struct str id)
     return false;
 }
 
-static struct json_object *parse(struct str text)
+static struct json_object *mentions_parse(struct str text)
 {
     struct json_tokener *tokener = json_tokener_new();
     struct json_object *json = tokener ? json_tokener_parse_ex(tokener, text.p, (int)text.n) : NULL;
@@ -77,18 +77,10 @@ bool json_mentions_id(struct str text, struct str student)
 
     if (!memmem(text.p, text.n, student.p, student.n))
         return false;
-    json = parse(text);
-    found = json ? in_json(json, student) : quoted_in(text, student);
+    json = mentions_parse(text);
+    found = json ? mentions_in_value(json, student) : mentions_quoted(text, student);
     (void)json_object_put(json);
     return found;
-}
-
-static bool is_member(struct json_object *json, const char *name, struct str id)
-{
-    struct json_object *value;
-
-    return json_object_object_get_ex(json, name, &value) &&
-           json_object_is_type(value, json_type_string) && str_equal(text_of(value), id);
 }
 
 bool entry_belongs_to(struct str text, struct str student)
@@ -96,11 +88,12 @@ bool entry_belongs_to(struct str text, struct str student)
     struct json_object *json;
     bool found;
 
-    if (!quoted_in(text, student))
+    if (!mentions_quoted(text, student))
         return false;
-    json = parse(text);
+    json = mentions_parse(text);
     found = !json_object_is_type(json, json_type_object) ||
-            is_member(json, "student_id", student) || is_member(json, "subject", student);
+            str_equal(json_value_member_text(json, "student_id"), student) ||
+            str_equal(json_value_member_text(json, "subject"), student);
     (void)json_object_put(json);
     return found;
 }

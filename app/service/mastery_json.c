@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Mastery as JSON. The member names are part of the API and of stored records. */
 #include "app/service/mastery_json.h"
 
 #include "app/domain/trend.h"
-
-enum { RECENT_DAYS = ACTIVITY_WINDOW_DAYS };
 
 void mastery_write_components(struct jw *w, const char *key, const double values[COMPONENTS])
 {
@@ -27,7 +26,9 @@ void mastery_write_day(struct jw *w, const struct mastery_state *day)
     jw_object_end(w);
 }
 
-void mastery_write_activity(struct jw *w, const char *key, const struct mastery_state *now,
+/* The counts are of the last ACTIVITY_WINDOW_DAYS, the streaks and days_active of the whole
+ * history. */
+void mastery_write_activity(struct jw *w, const char *key, const struct mastery_state *current,
                             const struct mastery_state *days, size_t n, int32_t today)
 {
     int64_t exercises = 0, quizzes = 0;
@@ -37,14 +38,14 @@ void mastery_write_activity(struct jw *w, const char *key, const struct mastery_
     n = n < HISTORY_DAYS ? n : HISTORY_DAYS;
     for (size_t i = 0; i < n; i++) {
         active[i] = days[i].day;
-        if (days[i].day > today - RECENT_DAYS) {
+        if (days[i].day > today - ACTIVITY_WINDOW_DAYS) {
             exercises += days[i].exercises;
             quizzes += days[i].quizzes;
         }
     }
     streaks = streaks_of_days(active, n, today);
     jw_object(w, key);
-    jw_time(w, "last_updated", now->updated_at_ms);
+    jw_time(w, "last_updated", current->updated_at_ms);
     jw_int(w, "recent_exercises", exercises);
     jw_int(w, "recent_quizzes", quizzes);
     jw_int(w, "days_active", (int64_t)n);
@@ -53,6 +54,8 @@ void mastery_write_activity(struct jw *w, const char *key, const struct mastery_
     jw_object_end(w);
 }
 
+/* breakdown: each component times its weight; they add up to weighted_sum, the score before its
+ * limit of 1. evidence: the decayed weight of the observations behind each component. */
 struct str mastery_result_json(struct arena *arena, struct str student,
                                const struct mastery_result *result, int64_t calculated_at_ms,
                                bool with_components)

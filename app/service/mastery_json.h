@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The MasteryResult of the contract as JSON. */
+/* Mastery as JSON: results, days and activity (docs/api.md, MasteryResult). */
 #ifndef SERVICE_MASTERY_JSON_H
 #define SERVICE_MASTERY_JSON_H
 
@@ -8,12 +8,13 @@
 
 /* {"completion":…,"quiz":…,"quality":…,"consistency":…} */
 void mastery_write_components(struct jw *w, const char *key, const double values[COMPONENTS]);
-/* A day of a history, as its closing state says. */
+/* A day of a history as an element of an array, from its closing state. */
 void mastery_write_day(struct jw *w, const struct mastery_state *day);
-/* What a student has been doing: days are those of the history, oldest first. */
-void mastery_write_activity(struct jw *w, const char *key, const struct mastery_state *now,
+/* Counts of recent exercises and quizzes, and streaks of active days. days: the history, oldest
+ * first. */
+void mastery_write_activity(struct jw *w, const char *key, const struct mastery_state *current,
                             const struct mastery_state *days, size_t n, int32_t today);
-/* p is NULL without memory. */
+/* The MasteryResult; p is NULL without memory. */
 struct str mastery_result_json(struct arena *arena, struct str student,
                                const struct mastery_result *result, int64_t calculated_at_ms,
                                bool with_components);

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Predictions and their cache. A cached prediction is a text of three parts: the stamp that says
+ * what it was computed from, the time when it was made, and its JSON members. It is valid while a
+ * stamp made now would be the same. The forecast itself is app/domain/prediction. */
 #include "app/service/predict.h"
 
 #include "app/base/clock.h"
@@ -7,6 +10,7 @@
 #include "app/service/statistics_json.h"
 #include "app/store/prediction.h"
 
+/* The last element is that of NO_INTERVENTION. */
 double predict_factor(const struct config *config, int intervention)
 {
     const double factors[INTERVENTIONS + 1] = {[TUTORING] = config->intervention_tutoring,
@@ -16,6 +20,7 @@ double predict_factor(const struct config *config, int intervention)
     return factors[intervention];
 }
 
+/* config_load has refused any other name. */
 enum prediction_model predict_model(const struct config *config)
 {
     int model = PREDICTION_MODELS - 1;
@@ -31,23 +36,24 @@ void predict_fit(const struct config *config, const struct history *history, str
     ret->interval_level = config->prediction_interval;
 }
 
-void predict_write_model(struct jw *w, const struct forecast *f)
+void predict_write_model(struct jw *w, const struct forecast *forecast)
 {
-    jw_text(w, "model", prediction_model_names[f->model]);
+    jw_text(w, "model", prediction_model_names[forecast->model]);
     jw_text(w, "model_version", PREDICTION_MODEL_VERSION);
-    jw_int(w, "historical_days", (int64_t)f->days);
-    jw_day(w, "day_zero", f->day_zero);
-    jw_number(w, "slope", f->slope);
-    jw_number(w, "intercept", f->intercept);
-    jw_number(w, "r_squared", f->r_squared);
-    jw_number(w, "latest_score", f->latest_score);
-    if (f->insufficient)
+    jw_int(w, "historical_days", (int64_t)forecast->days);
+    jw_day(w, "day_zero", forecast->day_zero);
+    jw_number(w, "slope", forecast->slope);
+    jw_number(w, "intercept", forecast->intercept);
+    jw_number(w, "r_squared", forecast->r_squared);
+    jw_number(w, "latest_score", forecast->latest_score);
+    if (forecast->insufficient)
         jw_text(w, "warning", "insufficient_history");
 }
 
-/* ---- the last one ---- */
+/* ---- the cached prediction ---- */
 
-static struct str name_of(const struct predict *p, struct arena *arena)
+/* The cache has an entry for each kind of prediction: "30", or "30:tutoring". */
+static struct str predict_cache_key(const struct predict *p, struct arena *arena)
 {
     struct buf name;
 
@@ -60,16 +66,17 @@ static struct str name_of(const struct predict *p, struct arena *arena)
     return name.failed ? (struct str){0} : buf_view(&name);
 }
 
-static void ask_last(struct predict *p, struct pipeline *pipeline)
+static void predict_queue_cached(struct predict *p, struct pipeline *pipeline)
 {
-    p->cache_key = name_of(p, pipeline->arena);
+    p->cache_key = predict_cache_key(p, pipeline->arena);
     p->state_cmd = student_cmd_state(pipeline, p->student);
-    p->last_cmd = prediction_cmd_cached(pipeline, p->student, p->cache_key);
+    p->cached_cmd = prediction_cmd_cached(pipeline, p->student, p->cache_key);
 }
 
-/* A prediction stays true while the student's state, the day and the model are the same. */
-static struct str stamp_of(const struct predict *p, const struct config *config,
-                           struct arena *arena)
+/* Everything that a prediction depends on: the model and its settings, the student's state by its
+ * revision, and the day. */
+static struct str predict_stamp(const struct predict *p, const struct config *config,
+                                struct arena *arena)
 {
     struct buf stamp;
 
@@ -86,8 +93,8 @@ static struct str stamp_of(const struct predict *p, const struct config *config,
     return stamp.failed ? (struct str){0} : buf_view(&stamp);
 }
 
-/* What is kept: the stamp, when it was made, and the facts, a line each. */
-static struct str text_to_keep(const struct predict *p, struct arena *arena)
+/* The text to cache: stamp, time (ms) and JSON members, a line each. */
+static struct str predict_cache_text(const struct predict *p, struct arena *arena)
 {
     struct buf text;
 
@@ -101,31 +108,33 @@ static struct str text_to_keep(const struct predict *p, struct arena *arena)
     return text.failed ? (struct str){0} : buf_view(&text);
 }
 
-static bool still_true(const struct predict *p, struct str kept, struct str *ret_facts)
+/* *ret_members: the JSON members of the cached text. */
+static bool predict_cache_is_valid(const struct predict *p, struct str cached,
+                                   struct str *ret_members)
 {
-    struct str stamp = str_cut(&kept, '\n'), made_at = str_cut(&kept, '\n');
+    struct str stamp = str_cut(&cached, '\n'), made_at = str_cut(&cached, '\n');
     int64_t made_at_ms;
 
-    *ret_facts = kept;
+    *ret_members = cached;
     return str_equal(stamp, p->cache_stamp) && str_to_int64(made_at, 0, INT64_MAX, &made_at_ms) &&
            made_at_ms > p->now_ms - PREDICTION_CACHE_TTL_S * INT64_C(1000);
 }
 
-/* Done with the last one, or the history is asked for. */
-static enum step look_at_last(struct predict *p, const struct config *config,
-                              struct pipeline *pipeline, struct problem *problem)
+/* Done when the cached prediction is valid; else queues the read of the history. */
+static enum step predict_check_cached(struct predict *p, const struct config *config,
+                                      struct pipeline *pipeline, struct problem *problem)
 {
-    struct str kept;
+    struct str cached;
 
     if (!student_parse_state(p->state_cmd, &p->current, problem) ||
-        !prediction_parse_cached(p->last_cmd, &kept, problem))
+        !prediction_parse_cached(p->cached_cmd, &cached, problem))
         return STEP_DONE;
     if (student_has_withdrawn(p->state_cmd, CONSENT_ANALYTICS)) {
         problem_set(problem, PROBLEM_FORBIDDEN, CONSENT_NO_ANALYSIS);
         return STEP_DONE;
     }
-    p->cache_stamp = stamp_of(p, config, pipeline->arena);
-    p->reused = kept.p && p->cache_stamp.p && still_true(p, kept, &p->json_members);
+    p->cache_stamp = predict_stamp(p, config, pipeline->arena);
+    p->reused = cached.p && p->cache_stamp.p && predict_cache_is_valid(p, cached, &p->json_members);
     if (p->reused)
         return STEP_DONE;
     pipeline_clear(pipeline);
@@ -133,14 +142,16 @@ static enum step look_at_last(struct predict *p, const struct config *config,
     return STEP_MORE;
 }
 
-/* ---- a new one ---- */
+/* ---- a new prediction ---- */
 
-static void write_impact(struct jw *w, const struct predict *p, const struct forecast *f,
-                         int32_t day, double factor)
+/* The gain is what the intervention adds to the score without it: a share of what is missing to 1.
+ */
+static void predict_write_impact(struct jw *w, const struct predict *p,
+                                 const struct forecast *forecast, int32_t day, double factor)
 {
     struct prediction without;
 
-    forecast_at(f, day, 0, &without);
+    forecast_at(forecast, day, 0, &without);
     jw_object(w, "intervention_impact");
     jw_text(w, "type", intervention_names[p->intervention]);
     jw_number(w, "factor", factor);
@@ -148,24 +159,28 @@ static void write_impact(struct jw *w, const struct predict *p, const struct for
     jw_object_end(w);
 }
 
-static void write_prediction(struct jw *w, const struct predict *p, const struct prediction *made,
-                             const struct forecast *f, const double components[COMPONENTS])
+/* The members that every prediction has; timestamp is when it was made, also from the cache. */
+static void predict_write_members(struct jw *w, const struct predict *p,
+                                  const struct prediction *prediction,
+                                  const struct forecast *forecast,
+                                  const double components[COMPONENTS])
 {
     jw_bool(w, "success", true);
     jw_str(w, "student_id", p->student);
-    jw_number(w, "predicted_score", made->score);
-    jw_number(w, "confidence", made->confidence);
-    statistics_write_interval(w, "interval", &made->interval);
-    jw_text(w, "trend", f->trend);
-    jw_bool(w, "intervention_needed", made->intervention_needed);
+    jw_number(w, "predicted_score", prediction->score);
+    jw_number(w, "confidence", prediction->confidence);
+    statistics_write_interval(w, "interval", &prediction->interval);
+    jw_text(w, "trend", forecast->trend);
+    jw_bool(w, "intervention_needed", prediction->intervention_needed);
     jw_int(w, "timeframe_days", p->days_ahead);
-    jw_text(w, "predicted_level", level_names[made->level]);
+    jw_text(w, "predicted_level", level_names[prediction->level]);
     mastery_write_components(w, "components_projection", components);
     jw_time(w, "timestamp", p->now_ms);
 }
 
-static struct str make(const struct predict *p, const struct config *config,
-                       const struct history *history, struct arena *arena, struct prediction *ret)
+static struct str predict_make(const struct predict *p, const struct config *config,
+                               const struct history *history, struct arena *arena,
+                               struct prediction *ret)
 {
     double factor = predict_factor(config, p->intervention), components[COMPONENTS];
     int32_t day = day_of_ms(p->now_ms) + p->days_ahead;
@@ -178,17 +193,17 @@ static struct str make(const struct predict *p, const struct config *config,
     predict_fit(config, history, &forecast);
     forecast_at(&forecast, day, factor, ret);
     forecast_components(forecast.model, history->days, history->n, day, factor, components);
-    write_prediction(&w, p, ret, &forecast, components);
+    predict_write_members(&w, p, ret, &forecast, components);
     jw_object(&w, "metadata");
     predict_write_model(&w, &forecast);
     if (p->intervention != NO_INTERVENTION)
-        write_impact(&w, p, &forecast, day, factor);
+        predict_write_impact(&w, p, &forecast, day, factor);
     jw_object_end(&w);
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
-static enum step make_and_keep(struct predict *p, const struct config *config,
-                               struct pipeline *pipeline, struct problem *problem)
+static enum step predict_make_and_save(struct predict *p, const struct config *config,
+                                       struct pipeline *pipeline, struct problem *problem)
 {
     struct history history;
     struct prediction made;
@@ -199,7 +214,7 @@ static enum step make_and_keep(struct predict *p, const struct config *config,
 
     if (!history_parse_nonempty(p->days_cmd, &p->current, &history, problem))
         return STEP_DONE;
-    p->json_members = make(p, config, &history, pipeline->arena, &made);
+    p->json_members = predict_make(p, config, &history, pipeline->arena, &made);
     if (!p->json_members.p) {
         problem_set(problem, PROBLEM_INTERNAL_ERROR, NULL);
         return STEP_DONE;
@@ -211,18 +226,18 @@ static enum step make_and_keep(struct predict *p, const struct config *config,
     record.intervention = str_of(intervention_names[p->intervention]);
     pipeline_clear(pipeline);
     p->save_cmd = prediction_cmd_save(pipeline, p->student, &record, p->cache_key,
-                                      text_to_keep(p, pipeline->arena));
+                                      predict_cache_text(p, pipeline->arena));
     return STEP_MORE;
 }
 
-/* What has been computed is of use to the caller whether or not it could be kept. */
-static void note_kept(const struct predict *p, struct log *log)
+/* A prediction that could not be saved is still a good response: the failure is only logged. */
+static void predict_log_unsaved(const struct predict *p, struct log *log)
 {
     struct problem problem = {0};
 
     if (prediction_parse_save(p->save_cmd, &problem))
         return;
-    jw_text(log_begin(log, LOG_WARNING, "prediction not kept, ignoring"), "reason",
+    jw_text(log_begin(log, LOG_WARNING, "prediction not saved, ignoring"), "reason",
             problem_name(problem.code));
     log_end(log);
 }
@@ -231,13 +246,13 @@ enum step predict_step(struct predict *p, struct engine *engine, struct pipeline
                        struct problem *problem)
 {
     if (!p->state_cmd) {
-        ask_last(p, pipeline);
+        predict_queue_cached(p, pipeline);
         return STEP_MORE;
     }
     if (!p->days_cmd)
-        return look_at_last(p, &engine->config, pipeline, problem);
+        return predict_check_cached(p, &engine->config, pipeline, problem);
     if (!p->save_cmd)
-        return make_and_keep(p, &engine->config, pipeline, problem);
-    note_kept(p, engine->log);
+        return predict_make_and_save(p, &engine->config, pipeline, problem);
+    predict_log_unsaved(p, engine->log);
     return STEP_DONE;
 }

@@ -1,13 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The steps of recording a change:
+ *
+ *   read the profile -> compute -> write
+ *                \-> also read the days, when the change is of a past day -> compute -> write
+ *
+ * Writes of one student within this process are pipelined: the second is computed from the state
+ * that the first will leave (store/inflight.h), because waiting for the first reply would let other
+ * processes get in between. A write that finds another state in Redis returns it, and the change is
+ * computed anew. */
 #include "app/service/record.h"
 
 #include "app/base/clock.h"
 #include "app/domain/consent.h"
 #include "app/service/mastery_json.h"
 
-/* What the worker will make the audit record, the student's event log and the event to publish
- * from. */
-static struct str journal_entry(struct arena *arena, const struct record *r)
+/* The journal entry as JSON, from which the worker makes the audit record, the entry of the
+ * student's event log and the events to publish (journal_entry.c). p is NULL without memory. */
+static struct str record_journal_entry(struct arena *arena, const struct record *r)
 {
     static const char *const kinds[] = {[RECORD_STATEMENT] = "calculated",
                                         [RECORD_EVENT] = "event",
@@ -35,12 +44,13 @@ static struct str journal_entry(struct arena *arena, const struct record *r)
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
-static int32_t day_of(const struct record *r)
+/* The UTC day whose closing state the change belongs to. */
+static int32_t record_day(const struct record *r)
 {
     return day_of_ms(r->kind == RECORD_EVENT ? r->event.at_ms : r->now_ms);
 }
 
-static void begin_from(struct record *r, const struct mastery_state *current)
+static void record_set_base(struct record *r, const struct mastery_state *current)
 {
     r->state = *current;
     r->is_first = mastery_state_empty(current);
@@ -48,19 +58,20 @@ static void begin_from(struct record *r, const struct mastery_state *current)
         r->previous_level = mastery_level(mastery_score_of_state(current));
 }
 
-/* Asks for the change: `days` are the closing states to write, the current one last. */
-static bool ask_change(struct record *r, struct engine *engine, struct pipeline *pipeline,
-                       struct str expected, struct mastery_state *days, size_t day_count)
+/* Queues the write. packed: the state that Redis must still have. days: the closing states to
+ * write, in the order of days, the current state last. False without memory. */
+static bool record_queue_write(struct record *r, struct engine *engine, struct pipeline *pipeline,
+                               struct str packed, struct mastery_state *days, size_t day_count)
 {
     struct student_change change = {.student = r->student,
-                                    .expected = arena_copy(pipeline->arena, expected),
+                                    .expected = arena_copy(pipeline->arena, packed),
                                     .event_id = r->event_id,
                                     .mark = r->mark,
-                                    .event_day = day_of(r),
+                                    .event_day = record_day(r),
                                     .days = days,
                                     .day_count = day_count};
     struct mastery_state *current = &days[day_count - 1];
-    struct str packed = {0};
+    struct str new_packed = {0};
 
     current->revision++;
     current->updated_at_ms = r->now_ms;
@@ -68,19 +79,19 @@ static bool ask_change(struct record *r, struct engine *engine, struct pipeline 
     mastery_of_state(current, r->now_ms, &r->result);
     r->result_json = mastery_result_json(pipeline->arena, r->student, &r->result, r->now_ms, true);
     change.result_json = r->result_json;
-    change.journal = journal_entry(pipeline->arena, r);
+    change.journal = record_journal_entry(pipeline->arena, r);
     if (!change.result_json.p || !change.journal.p || !change.expected.p)
         return false;
     pipeline_clear(pipeline);
-    r->write_cmd = student_cmd_change(pipeline, &change, &packed);
-    if (pipeline->failed) /* for want of memory */
+    r->write_cmd = student_cmd_change(pipeline, &change, &new_packed);
+    if (pipeline->failed)
         return false;
-    inflight_add(engine->inflight, r->student, packed);
+    inflight_add(engine->inflight, r->student, new_packed);
     return true;
 }
 
-/* Puts the change into the closing state of its own day or of a later one. */
-static void put_into(const struct record *r, struct mastery_state *state)
+/* Applies the change to the closing state of its own day or of a later one. */
+static void record_apply(const struct record *r, struct mastery_state *state)
 {
     if (r->kind == RECORD_EVENT)
         mastery_state_apply(state, &r->event);
@@ -88,26 +99,27 @@ static void put_into(const struct record *r, struct mastery_state *state)
         mastery_state_assert(state, r->components, r->own_weights ? r->weights : NULL, r->now_ms);
 }
 
-/* A change of the current day, or of one after it: one closing state. */
-static bool change_current(struct record *r, struct engine *engine, struct pipeline *pipeline,
-                           struct str packed)
+/* Changes the current day, or begins a later one: a single closing state is written. */
+static bool record_change_current(struct record *r, struct engine *engine,
+                                  struct pipeline *pipeline, struct str packed)
 {
     struct mastery_state state = r->state;
 
-    mastery_state_advance(&state, day_of(r));
-    put_into(r, &state);
-    return ask_change(r, engine, pipeline, packed, &state, 1);
+    mastery_state_advance(&state, record_day(r));
+    record_apply(r, &state);
+    return record_queue_write(r, engine, pipeline, packed, &state, 1);
 }
 
-/* A change of a past day (a late event; a statement where an event has begun the next day already)
- * corrects that day's closing state and those of all days after it. A day without a state of its
- * own begins with the one before it. */
-static bool change_past(struct record *r, struct engine *engine, struct pipeline *pipeline,
-                        struct str packed, const struct mastery_state *days, size_t n)
+/* Changes a past day: a late event, or a statement when an event dated ahead has begun the next day
+ * already. The change is applied to that day's closing state and to those of all later days. A day
+ * without a state of its own starts from the latest state before it. days: the n stored closing
+ * states, oldest first. */
+static bool record_change_past(struct record *r, struct engine *engine, struct pipeline *pipeline,
+                               struct str packed, const struct mastery_state *days, size_t n)
 {
     struct mastery_state *changed = arena_array(pipeline->arena, n + 2, sizeof(*changed));
     struct mastery_state own_day;
-    int32_t day = day_of(r);
+    int32_t day = record_day(r);
     size_t count = 1;
 
     if (!changed)
@@ -125,16 +137,17 @@ static bool change_past(struct record *r, struct engine *engine, struct pipeline
     mastery_state_advance(&own_day, day);
     changed[0] = own_day;
     for (size_t i = 0; i < count; i++)
-        put_into(r, &changed[i]);
-    return ask_change(r, engine, pipeline, packed, changed, count);
+        record_apply(r, &changed[i]);
+    return record_queue_write(r, engine, pipeline, packed, changed, count);
 }
 
-static enum step ask_again(struct record *r, struct pipeline *pipeline, bool with_days)
+static enum step record_queue_reads(struct record *r, struct pipeline *pipeline, bool with_days)
 {
     pipeline_clear(pipeline);
     r->write_cmd = NULL;
     r->profile_cmd = student_cmd_profile(pipeline, r->student);
-    /* behind the profile, never before it: a change in between is then seen when we write */
+    /* After the profile, never before it: a change between the two reads makes the profile
+     * outdated, so the write is refused. The other way round it would go unnoticed. */
     r->days_cmd = with_days
                       ? student_cmd_days(pipeline, r->student, day_of_ms(r->now_ms) - HISTORY_DAYS,
                                          STUDENT_DAYS_MAX)
@@ -142,21 +155,22 @@ static enum step ask_again(struct record *r, struct pipeline *pipeline, bool wit
     return STEP_MORE;
 }
 
-/* Another write of ours is under way that what we read does not know of. */
-static bool overtaken(struct record *r, struct engine *engine, struct str packed)
+/* Whether a write of this process is in flight that came after the state `packed` was read. */
+static bool record_is_overtaken(struct record *r, struct engine *engine, struct str packed)
 {
-    struct str chained;
+    struct str latest;
 
-    return inflight_latest(engine->inflight, r->student, &chained) && !str_equal(chained, packed);
+    return inflight_latest(engine->inflight, r->student, &latest) && !str_equal(latest, packed);
 }
 
-static enum step fail(struct problem *p)
+static enum step record_fail(struct problem *p)
 {
     problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
     return STEP_DONE;
 }
 
-static bool too_often(struct record *r, struct problem *p)
+/* Counts an attempt; true with a problem when there have been too many. */
+static bool record_gives_up(struct record *r, struct problem *p)
 {
     if (++r->attempts < RECORD_ATTEMPTS_MAX)
         return false;
@@ -164,61 +178,69 @@ static bool too_often(struct record *r, struct problem *p)
     return true;
 }
 
-/* The day of the state stays: nothing has happened today. */
-static enum step recompute(struct record *r, struct engine *engine, struct pipeline *pipeline,
-                           struct str packed, struct problem *p)
+/* Writes a new result for the same state. The day of the state is unchanged, because the student
+ * did nothing today. */
+static enum step record_recompute(struct record *r, struct engine *engine,
+                                  struct pipeline *pipeline, struct str packed, struct problem *p)
 {
-    struct mastery_state same = r->state;
+    struct mastery_state unchanged = r->state;
 
     if (!r->is_first)
-        return ask_change(r, engine, pipeline, packed, &same, 1) ? STEP_MORE : fail(p);
+        return record_queue_write(r, engine, pipeline, packed, &unchanged, 1) ? STEP_MORE
+                                                                              : record_fail(p);
     problem_set(p, PROBLEM_NOT_FOUND, "There is no data about this student");
     return STEP_DONE;
 }
 
-/* From the packed state, which may be one that is only about to be there, to the change. */
-static enum step compute(struct record *r, struct engine *engine, struct pipeline *pipeline,
-                         struct str packed, struct problem *p)
+/* Computes the change from `packed`, the state in Redis, or from the state that this process's
+ * latest write in flight will leave; then queues the write. A locked student is being changed in
+ * the past by another record of this process: this one reads again until that has finished. */
+static enum step record_compute(struct record *r, struct engine *engine, struct pipeline *pipeline,
+                                struct str packed, struct problem *p)
 {
     struct mastery_state current;
-    struct str chained;
+    struct str latest;
 
     if (inflight_is_locked(engine->inflight, r->student, r))
-        return too_often(r, p) ? STEP_DONE : ask_again(r, pipeline, false);
-    if (inflight_latest(engine->inflight, r->student, &chained))
-        packed = arena_copy(pipeline->arena, chained);
+        return record_gives_up(r, p) ? STEP_DONE : record_queue_reads(r, pipeline, false);
+    if (inflight_latest(engine->inflight, r->student, &latest))
+        packed = arena_copy(pipeline->arena, latest);
     mastery_state_init(&current);
     if (packed.n > 0 && !state_unpack(packed, &current))
-        return fail(p);
-    begin_from(r, &current);
+        return record_fail(p);
+    record_set_base(r, &current);
     if (r->kind == RECORD_RECOMPUTE)
-        return recompute(r, engine, pipeline, packed, p);
-    if (day_of(r) < current.day)
-        return ask_again(r, pipeline, true);
-    return change_current(r, engine, pipeline, packed) ? STEP_MORE : fail(p);
+        return record_recompute(r, engine, pipeline, packed, p);
+    if (record_day(r) < current.day)
+        return record_queue_reads(r, pipeline, true);
+    return record_change_current(r, engine, pipeline, packed) ? STEP_MORE : record_fail(p);
 }
 
-static enum step compute_past(struct record *r, struct engine *engine, struct pipeline *pipeline,
-                              const struct student_profile *profile, struct problem *p)
+/* Computes a change of a past day. It needs more than the latest state, so it cannot build on a
+ * write in flight: it locks the student, reads again, and so waits for those writes to finish. */
+static enum step record_compute_past(struct record *r, struct engine *engine,
+                                     struct pipeline *pipeline,
+                                     const struct student_profile *profile, struct problem *p)
 {
     struct mastery_state *days = arena_array(pipeline->arena, STUDENT_DAYS_MAX, sizeof(*days));
     size_t n;
 
     if (!days)
-        return fail(p);
+        return record_fail(p);
     if (!student_parse_days(r->days_cmd, days, &n, p))
         return STEP_DONE;
     if (inflight_is_locked(engine->inflight, r->student, r) ||
-        overtaken(r, engine, profile->packed)) {
+        record_is_overtaken(r, engine, profile->packed)) {
         inflight_lock(engine->inflight, r->student, r);
-        return too_often(r, p) ? STEP_DONE : ask_again(r, pipeline, true);
+        return record_gives_up(r, p) ? STEP_DONE : record_queue_reads(r, pipeline, true);
     }
-    begin_from(r, &profile->state);
-    return change_past(r, engine, pipeline, profile->packed, days, n) ? STEP_MORE : fail(p);
+    record_set_base(r, &profile->state);
+    return record_change_past(r, engine, pipeline, profile->packed, days, n) ? STEP_MORE
+                                                                             : record_fail(p);
 }
 
-static enum step take_outcome(struct record *r, struct engine *engine, struct pipeline *pipeline,
-                              struct problem *p)
+static enum step record_after_write(struct record *r, struct engine *engine,
+                                    struct pipeline *pipeline, struct problem *p)
 {
     struct str packed = {0};
     enum change_outcome outcome = pipeline->status == PIPELINE_COMPLETE
@@ -231,24 +253,25 @@ static enum step take_outcome(struct record *r, struct engine *engine, struct pi
     case CHANGE_DUPLICATE:
         r->duplicate = true;
         r->previous_mark = packed;
-        return r->kind == RECORD_EVENT ? STEP_DONE : ask_again(r, pipeline, false);
+        return r->kind == RECORD_EVENT ? STEP_DONE : record_queue_reads(r, pipeline, false);
     case CHANGE_ERASED: problem_set(p, PROBLEM_NOT_FOUND, NULL); return STEP_DONE;
     case CHANGE_WITHDRAWN: problem_set(p, PROBLEM_FORBIDDEN, CONSENT_NO_NEW_DATA); return STEP_DONE;
-    case CHANGE_PROBLEM: problem_unavailable(p, 1); return STEP_DONE; /* keeps what p says */
+    case CHANGE_PROBLEM: problem_unavailable(p, 1); return STEP_DONE; /* unless p has a problem */
     case CHANGE_OUTDATED: break;
     }
-    if (too_often(r, p))
+    if (record_gives_up(r, p))
         return STEP_DONE;
     if (r->days_cmd)
-        return ask_again(r, pipeline, true);
-    return compute(r, engine, pipeline, packed, p);
+        return record_queue_reads(r, pipeline, true);
+    return record_compute(r, engine, pipeline, packed, p);
 }
 
-/* What was made before, and whose answer got lost: the answer is what is stored now. */
-static enum step show_stored(struct record *r, const struct student_profile *profile,
-                             struct arena *arena, struct problem *p)
+/* Ends a duplicate of another kind than an event: the first response got lost, and this one shows
+ * what is stored now. */
+static enum step record_show_stored(struct record *r, const struct student_profile *profile,
+                                    struct arena *arena, struct problem *p)
 {
-    if (!profile->exists) { /* erased since */
+    if (!profile->exists) { /* erased since it was recorded */
         problem_set(p, PROBLEM_NOT_FOUND, NULL);
         return STEP_DONE;
     }
@@ -258,13 +281,13 @@ static enum step show_stored(struct record *r, const struct student_profile *pro
     return STEP_DONE;
 }
 
-static enum step go_on(struct record *r, struct engine *engine, struct pipeline *pipeline,
-                       struct problem *p)
+static enum step record_advance(struct record *r, struct engine *engine, struct pipeline *pipeline,
+                                struct problem *p)
 {
     struct student_profile profile;
 
     if (r->write_cmd)
-        return take_outcome(r, engine, pipeline, p);
+        return record_after_write(r, engine, pipeline, p);
     if (!r->profile_cmd) {
         r->profile_cmd = student_cmd_profile(pipeline, r->student);
         return STEP_MORE;
@@ -276,17 +299,17 @@ static enum step go_on(struct record *r, struct engine *engine, struct pipeline 
         return STEP_DONE;
     }
     if (r->duplicate)
-        return show_stored(r, &profile, pipeline->arena, p);
-    if (r->days_cmd && day_of(r) < profile.state.day)
-        return compute_past(r, engine, pipeline, &profile, p);
+        return record_show_stored(r, &profile, pipeline->arena, p);
+    if (r->days_cmd && record_day(r) < profile.state.day)
+        return record_compute_past(r, engine, pipeline, &profile, p);
     r->days_cmd = NULL;
-    return compute(r, engine, pipeline, profile.packed, p);
+    return record_compute(r, engine, pipeline, profile.packed, p);
 }
 
 enum step record_step(struct record *r, struct engine *engine, struct pipeline *pipeline,
                       struct problem *p)
 {
-    enum step step = go_on(r, engine, pipeline, p);
+    enum step step = record_advance(r, engine, pipeline, p);
 
     if (step == STEP_DONE)
         inflight_unlock(engine->inflight, r->student, r);

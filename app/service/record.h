@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Recording a change of one student's mastery: read the state, compute the new one, write it if the
- * old one is still there, else again with what is there now. The one way by which scores change. */
+/* Records a change of one student's mastery: reads the state, computes the new one, and writes it
+ * if Redis still has the state that was read; else computes again from the state that Redis has
+ * now. Scores change in no other way. */
 #ifndef SERVICE_RECORD_H
 #define SERVICE_RECORD_H
 
@@ -8,14 +9,14 @@
 #include "app/service/engine.h"
 #include "app/store/student.h"
 
-/* Each failed try means that another write of the student has been made, or is on its way: many are
- * needed only when many clients write about one student at once. */
+/* An attempt fails only because another write of the same student succeeded or is in flight: many
+ * are needed only when many clients write about one student at once. */
 enum { RECORD_ATTEMPTS_MAX = 200 };
 
 enum record_kind {
-    RECORD_STATEMENT, /* calculate: all four components as they stand now */
-    RECORD_EVENT,     /* a learning event, counted for the day of its time, once for its id */
-    RECORD_RECOMPUTE, /* nothing new: the result is made again from the state that is stored */
+    RECORD_STATEMENT, /* calculate: sets all four components as of now */
+    RECORD_EVENT,     /* a learning event: counts for the day of its time, once for its id */
+    RECORD_RECOMPUTE, /* nothing new: the result is computed again from the stored state */
 };
 
 struct record {
@@ -23,21 +24,21 @@ struct record {
     struct str student;
     enum record_kind kind;
     double components[COMPONENTS]; /* RECORD_STATEMENT */
-    bool own_weights;
+    bool own_weights;              /* RECORD_STATEMENT: weights is set */
     double weights[COMPONENTS];
     struct learning_event event; /* RECORD_EVENT */
-    struct str event_id; /* the change is made once for this id; of other kinds too: may be empty */
-    struct str event_json; /* as it will be kept for the export */
-    struct str mark;       /* kept beside event_id, given back to whoever brings it again */
-    bool is_analytics;     /* it counts as analytics, to which consent may have been withdrawn */
+    struct str event_id;   /* the change is made once for this id; may be empty for other kinds */
+    struct str event_json; /* the event as the export will show it */
+    struct str mark;       /* stored with event_id, returned to a later request with that id */
+    bool is_analytics;     /* refused when consent to analytics is withdrawn */
     int64_t now_ms;
-    struct str actor; /* who does it, and in which role, for the journal */
+    struct str actor; /* who makes the change, for the journal */
     const char *actor_role;
     struct str correlation_id;
-    struct str traceparent; /* of the request, carried on to the events that follow; may be empty */
+    struct str traceparent; /* of the request, for the events that follow; may be empty */
     /* out, when done without a problem */
-    bool duplicate; /* the change had been made before: nothing has changed. Of an event only
-                     * mark_before is set below; of other kinds what is stored now is shown */
+    bool duplicate; /* event_id was recorded before: nothing has changed. Of the fields below, an
+                     * event sets previous_mark only, other kinds set what is stored now */
     struct str previous_mark;
     struct mastery_state state;
     struct mastery_result result;
@@ -49,12 +50,12 @@ struct record {
     int attempts;
 };
 
-/* Call with record filled and zeroed below; again after each round of asks until STEP_DONE. The
- * first call only reads, so a right that is asked for in the same round is known before anything is
- * written. Problems: NOT_FOUND for an erased student, or one without data to recompute from,
- * FORBIDDEN for one who has withdrawn consent to data processing (or to the analysis that it is),
- * SERVICE_UNAVAILABLE when the store is away (the outcome of a write is then unknown: repeat it) or
- * the student is too busy. */
+/* Call with record filled and its own fields zeroed; again after each pipeline until STEP_DONE. The
+ * first call queues reads only: an access check that is queued with them is decided before anything
+ * is written. Problems: NOT_FOUND for an erased student, or one without data to recompute from;
+ * FORBIDDEN when consent to data processing (or, for is_analytics, to analytics) is withdrawn;
+ * SERVICE_UNAVAILABLE when Redis is unavailable (the outcome of a write is then unknown: repeat it)
+ * or other writes of the student always came first. */
 enum step record_step(struct record *r, struct engine *engine, struct pipeline *pipeline,
                       struct problem *p);
 

@@ -1,192 +1,193 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The phases of a change of a cohort, in the order that store/cohort.h gives the reasons for. The
+ * cohort is locked meanwhile, so that two changes cannot mix their links. */
 #include "app/service/roster.h"
 
-#include <stdlib.h>
-
+#include "app/base/str_list.h"
 #include "app/store/erasure.h"
 
-enum phase {
-    BEGIN,
-    READ,
-    UNLINK_TEACHERS,
-    UNLINK_STUDENTS,
-    WRITE,
-    LINK_STUDENTS,
-    DROP_ERASED,
-    LINK_TEACHERS,
-    UNLOCK,
-    END
+enum roster_phase {
+    ROSTER_BEGIN,
+    ROSTER_READ,
+    ROSTER_UNLINK_TEACHERS,
+    ROSTER_UNLINK_STUDENTS,
+    ROSTER_WRITE,
+    ROSTER_LINK_STUDENTS,
+    ROSTER_DROP_ERASED,
+    ROSTER_LINK_TEACHERS,
+    ROSTER_UNLOCK,
+    ROSTER_END
 };
 
-static int by_text(const void *a, const void *b)
+/* Reduces the old members, in place, to those who are not among the new ones. False without memory.
+ */
+static bool roster_keep_removed(struct arena *arena, struct str_list *old, struct str_list new)
 {
-    return str_compare(*(const struct str *)a, *(const struct str *)b);
-}
+    struct str_list sorted = str_list_sorted_copy(arena, new);
+    size_t n = 0;
 
-static struct str_list sorted(struct arena *arena, struct str_list list)
-{
-    struct str_list copy = {arena_array(arena, list.n + 1, sizeof(struct str)), list.n};
-
-    if (!copy.v)
-        return (struct str_list){0};
-    if (list.n > 0)
-        memcpy(copy.v, list.v, list.n * sizeof(*list.v));
-    qsort(copy.v, copy.n, sizeof(*copy.v), by_text);
-    return copy;
-}
-
-/* from without to, in place: those whose link must go. */
-static bool keep_only_removed(struct arena *arena, struct str_list *from, struct str_list to)
-{
-    struct str_list staying = sorted(arena, to);
-    size_t kept = 0;
-
-    if (!staying.v)
+    if (!sorted.v)
         return false;
-    for (size_t i = 0; i < from->n; i++) {
-        if (!bsearch(&from->v[i], staying.v, staying.n, sizeof(*staying.v), by_text))
-            from->v[kept++] = from->v[i];
+    for (size_t i = 0; i < old->n; i++) {
+        if (!str_list_contains(&sorted, old->v[i]))
+            old->v[n++] = old->v[i];
     }
-    from->n = kept;
+    old->n = n;
     return true;
 }
 
-static void begin(struct roster_change *c, struct pipeline *pipeline)
+/* Lock and read in one pipeline: what was read is used only if the lock was acquired. */
+static void roster_begin(struct roster_change *change, struct pipeline *pipeline)
 {
-    uuid_make(c->lock_token);
-    c->lock_cmd = cohort_cmd_lock(pipeline, c->new_roster.id, str_of(c->lock_token));
-    c->read_cmd = cohort_cmd_get(pipeline, c->new_roster.id);
+    uuid_make(change->lock_token);
+    change->lock_cmd = cohort_cmd_lock(pipeline, change->new_roster.id, str_of(change->lock_token));
+    change->read_cmd = cohort_cmd_get(pipeline, change->new_roster.id);
 }
 
-/* The cohort as it was; on the way out the lists of `from` hold those whose links must go. */
-static bool read_old(struct roster_change *c, struct pipeline *pipeline, struct problem *p)
+/* Reads lock and old roster; the lists of old_roster are then those whose links must be removed. */
+static bool roster_read_old(struct roster_change *change, struct pipeline *pipeline,
+                            struct problem *p)
 {
-    bool taken = false;
+    bool locked = false;
 
-    if (!cohort_parse_lock(c->lock_cmd, &taken, p) ||
-        !cohort_parse(c->read_cmd, pipeline->arena, c->new_roster.id, &c->old_roster, p))
+    if (!cohort_parse_lock(change->lock_cmd, &locked, p) ||
+        !cohort_parse(change->read_cmd, pipeline->arena, change->new_roster.id, &change->old_roster,
+                      p))
         return false;
-    if (!taken) {
-        problem_set(p, PROBLEM_CONFLICT, "Another change of this cohort is under way");
+    if (!locked) {
+        problem_set(p, PROBLEM_CONFLICT,
+                    "Another change of this cohort is running: repeat this one later");
         return false;
     }
-    c->new_roster.created_at_ms =
-        c->old_roster.exists ? c->old_roster.created_at_ms : c->new_roster.updated_at_ms;
-    if (keep_only_removed(pipeline->arena, &c->old_roster.teachers, c->new_roster.teachers) &&
-        keep_only_removed(pipeline->arena, &c->old_roster.students, c->new_roster.students))
+    change->new_roster.created_at_ms = change->old_roster.exists ? change->old_roster.created_at_ms
+                                                                 : change->new_roster.updated_at_ms;
+    if (roster_keep_removed(pipeline->arena, &change->old_roster.teachers,
+                            change->new_roster.teachers) &&
+        roster_keep_removed(pipeline->arena, &change->old_roster.students,
+                            change->new_roster.students))
         return true;
     problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
     return false;
 }
 
-typedef void ask_link(struct pipeline *a, enum link_change change, struct str member,
-                      struct str cohort);
+typedef void roster_link_cmd(struct pipeline *pipeline, enum link_change link, struct str member,
+                             struct str cohort);
 
-/* One piece of the links; true when this was the last one. */
-static bool change_links(struct roster_change *c, struct pipeline *pipeline, ask_link *command,
-                         enum link_change change, struct str_list members)
+/* Queues the links of the next COHORT_CHUNK members; true when these are the last. */
+static bool roster_queue_links(struct roster_change *change, struct pipeline *pipeline,
+                               roster_link_cmd *queue, enum link_change link,
+                               struct str_list members)
 {
-    size_t end = c->next + COHORT_CHUNK;
+    size_t end = change->next + COHORT_CHUNK;
 
     if (end > members.n)
         end = members.n;
-    for (; c->next < end; c->next++)
-        command(pipeline, change, members.v[c->next], c->new_roster.id);
-    return c->next == members.n;
+    for (; change->next < end; change->next++)
+        queue(pipeline, link, members.v[change->next], change->new_roster.id);
+    return change->next == members.n;
 }
 
-/* Notes who could not be linked. */
-static bool read_links(struct roster_change *c, const struct pipeline *pipeline)
+/* Collects the students who got no link because they are erased. Replies come in the order of the
+ * students. False without memory. */
+static bool roster_read_links(struct roster_change *change, const struct pipeline *pipeline)
 {
     for (const struct command *command = pipeline->first; command; command = command->next) {
         struct str *student;
 
         if (command->script != &script_cohort_link_student)
             continue;
-        student = &c->new_roster.students.v[c->link_attempts++];
+        student = &change->new_roster.students.v[change->link_attempts++];
         if (cohort_parse_link(command))
             continue;
-        if (!c->erased.v)
-            c->erased.v =
-                arena_array(pipeline->arena, c->new_roster.students.n, sizeof(*c->erased.v));
-        if (!c->erased.v)
+        if (!change->erased.v)
+            change->erased.v = arena_array(pipeline->arena, change->new_roster.students.n,
+                                           sizeof(*change->erased.v));
+        if (!change->erased.v)
             return false;
-        c->erased.v[c->erased.n++] = *student;
+        change->erased.v[change->erased.n++] = *student;
         *student = (struct str){0};
     }
     return true;
 }
 
-/* Who has been erased since the list was made leaves the roster again: each alone, since others may
- * have left it in the same way meanwhile. */
-static void drop_erased(struct roster_change *c, struct pipeline *pipeline)
+/* Removes students from the roster who were erased after the client had made it. One command each,
+ * not a new list: an erasure may be removing others from the same roster. */
+static void roster_drop_erased(struct roster_change *change, struct pipeline *pipeline)
 {
-    size_t kept = 0;
+    size_t n = 0;
 
-    for (size_t i = 0; i < c->erased.n; i++)
-        (void)erasure_cmd_leave_cohort(pipeline, c->new_roster.id, c->erased.v[i], false,
-                                       c->new_roster.updated_at_ms);
-    for (size_t i = 0; i < c->new_roster.students.n; i++) {
-        if (c->new_roster.students.v[i].n > 0)
-            c->new_roster.students.v[kept++] = c->new_roster.students.v[i];
+    for (size_t i = 0; i < change->erased.n; i++)
+        (void)erasure_cmd_leave_cohort(pipeline, change->new_roster.id, change->erased.v[i], false,
+                                       change->new_roster.updated_at_ms);
+    for (size_t i = 0; i < change->new_roster.students.n; i++) {
+        if (change->new_roster.students.v[i].n > 0)
+            change->new_roster.students.v[n++] = change->new_roster.students.v[i];
     }
-    c->new_roster.students.n = kept;
-    c->new_roster.student_count = (int64_t)kept;
+    change->new_roster.students.n = n;
+    change->new_roster.student_count = (int64_t)n;
 }
 
-static bool ask_phase(struct roster_change *c, struct pipeline *pipeline)
+/* Queues commands of the phase; true when the phase has no more after these. */
+static bool roster_queue_phase(struct roster_change *change, struct pipeline *pipeline)
 {
-    switch ((enum phase)c->phase) {
-    case UNLINK_TEACHERS:
-        return change_links(c, pipeline, cohort_cmd_link_teacher, LINK_REMOVE,
-                            c->old_roster.teachers);
-    case UNLINK_STUDENTS:
-        return change_links(c, pipeline, cohort_cmd_link_student, LINK_REMOVE,
-                            c->old_roster.students);
-    case WRITE:
-        if (c->new_roster.exists)
-            cohort_cmd_write(pipeline, &c->new_roster);
+    switch ((enum roster_phase)change->phase) {
+    case ROSTER_UNLINK_TEACHERS:
+        return roster_queue_links(change, pipeline, cohort_cmd_link_teacher, LINK_REMOVE,
+                                  change->old_roster.teachers);
+    case ROSTER_UNLINK_STUDENTS:
+        return roster_queue_links(change, pipeline, cohort_cmd_link_student, LINK_REMOVE,
+                                  change->old_roster.students);
+    case ROSTER_WRITE:
+        if (change->new_roster.exists)
+            cohort_cmd_write(pipeline, &change->new_roster);
         else
-            cohort_cmd_delete(pipeline, c->new_roster.id);
+            cohort_cmd_delete(pipeline, change->new_roster.id);
         return true;
-    case LINK_STUDENTS:
-        return change_links(c, pipeline, cohort_cmd_link_student, LINK_ADD, c->new_roster.students);
-    case DROP_ERASED: drop_erased(c, pipeline); return true;
-    case LINK_TEACHERS:
-        return change_links(c, pipeline, cohort_cmd_link_teacher, LINK_ADD, c->new_roster.teachers);
-    case UNLOCK: cohort_cmd_unlock(pipeline, c->new_roster.id, str_of(c->lock_token)); return true;
-    case BEGIN:
-    case READ:
-    case END: break;
+    case ROSTER_LINK_STUDENTS:
+        return roster_queue_links(change, pipeline, cohort_cmd_link_student, LINK_ADD,
+                                  change->new_roster.students);
+    case ROSTER_DROP_ERASED: roster_drop_erased(change, pipeline); return true;
+    case ROSTER_LINK_TEACHERS:
+        return roster_queue_links(change, pipeline, cohort_cmd_link_teacher, LINK_ADD,
+                                  change->new_roster.teachers);
+    case ROSTER_UNLOCK:
+        cohort_cmd_unlock(pipeline, change->new_roster.id, str_of(change->lock_token));
+        return true;
+    case ROSTER_BEGIN:
+    case ROSTER_READ:
+    case ROSTER_END: break;
     }
     return true;
 }
 
-enum step roster_change_step(struct roster_change *c, struct pipeline *pipeline, struct problem *p)
+/* Skips phases without commands, such as links of an empty list. */
+enum step roster_change_step(struct roster_change *change, struct pipeline *pipeline,
+                             struct problem *p)
 {
-    if (c->phase == BEGIN) {
-        begin(c, pipeline);
-        c->phase = READ;
+    if (change->phase == ROSTER_BEGIN) {
+        roster_begin(change, pipeline);
+        change->phase = ROSTER_READ;
         return STEP_MORE;
     }
-    if (c->phase == READ ? !read_old(c, pipeline, p) : !pipeline_check_replies(pipeline, p))
+    if (change->phase == ROSTER_READ ? !roster_read_old(change, pipeline, p)
+                                     : !pipeline_check_replies(pipeline, p))
         return STEP_DONE;
-    if (!read_links(c, pipeline)) {
+    if (!roster_read_links(change, pipeline)) {
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
         return STEP_DONE;
     }
-    if (c->phase == READ)
-        c->phase = UNLINK_TEACHERS;
+    if (change->phase == ROSTER_READ)
+        change->phase = ROSTER_UNLINK_TEACHERS;
     pipeline_clear(pipeline);
-    while (c->phase < END && pipeline->count == 0 && !pipeline->failed) {
-        if (ask_phase(c, pipeline)) {
-            c->phase++;
-            c->next = 0;
+    while (change->phase < ROSTER_END && pipeline->count == 0 && !pipeline->failed) {
+        if (roster_queue_phase(change, pipeline)) {
+            change->phase++;
+            change->next = 0;
         }
     }
     if (pipeline->count > 0 || pipeline->failed)
         return STEP_MORE;
-    if (!c->new_roster.exists && !c->old_roster.exists)
+    if (!change->new_roster.exists && !change->old_roster.exists)
         problem_set(p, PROBLEM_NOT_FOUND, NULL);
     return STEP_DONE;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Changing a cohort: the record and the links by which rights are looked up (store/cohort.h says in
- * which order, and why a change that dies half-way never leaves a right too many). */
+/* Changes a cohort: its record, and the links from teachers and students to it, by which access is
+ * decided. store/cohort.h says in which order, and why a change that is interrupted never grants
+ * access that neither the old nor the new roster grants. */
 #ifndef SERVICE_ROSTER_H
 #define SERVICE_ROSTER_H
 
@@ -10,20 +11,20 @@
 #include "app/store/reply.h"
 
 struct roster_change {
-    struct cohort
-        new_roster; /* in: the new roster; exists false: delete. created_at is kept or set here */
-    struct cohort old_roster; /* out: what was there */
+    struct cohort new_roster; /* in; exists false: delete. created_at_ms is set here */
+    struct cohort old_roster; /* out; its lists then have only those who were removed */
     /* own */
     int phase;
-    size_t next;            /* of the links of this phase */
-    size_t link_attempts;   /* students that have been tried */
-    struct str_list erased; /* those of them who could not be: erased since the list was made */
+    size_t next;            /* the next member of this phase's list */
+    size_t link_attempts;   /* students whose link has been tried */
+    struct str_list erased; /* those of them who are erased, so that they got no link */
     char lock_token[UUID_TEXT_SIZE];
     struct command *lock_cmd, *read_cmd;
 };
 
-/* Call again after each round until STEP_DONE. Problems: NOT_FOUND (delete of what is not there),
- * CONFLICT (another change of this cohort is under way), SERVICE_UNAVAILABLE: repeat it. */
-enum step roster_change_step(struct roster_change *c, struct pipeline *pipeline, struct problem *p);
+/* Call again after each pipeline until STEP_DONE. Problems: NOT_FOUND (nothing to delete), CONFLICT
+ * (another change of this cohort is running), SERVICE_UNAVAILABLE (repeat the change). */
+enum step roster_change_step(struct roster_change *change, struct pipeline *pipeline,
+                             struct problem *p);
 
 #endif

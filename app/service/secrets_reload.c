@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Reloading runs the same checks as the start of the process: the whole configuration is loaded
+ * once more, and only its secrets are used. */
 #include "app/service/secrets_reload.h"
 
 #include <stdio.h>
@@ -6,22 +8,23 @@
 
 #include "app/service/engine.h"
 
-enum { ERROR_SIZE = 200 };
-enum { CHANGED, REFUSED }; /* the words of METRIC_KEYS */
+enum { SECRETS_ERROR_SIZE = 200 };
+enum { SECRETS_CHANGED, SECRETS_REFUSED }; /* label values of METRIC_KEYS */
 
-/* The first of the lines that say what is wrong. */
-static void first_line(const char *lines, char ret_error[ERROR_SIZE])
+/* Copies the first line of config_load's error output; NULL: it could not be collected. */
+static void secrets_first_line(const char *lines, char ret_error[SECRETS_ERROR_SIZE])
 {
-    struct str rest = str_of(lines ? lines : "out of memory"), line = str_cut(&rest, '\n');
+    struct str all = str_of(lines ? lines : "out of memory"), line = str_cut(&all, '\n');
 
-    (void)snprintf(ret_error, ERROR_SIZE, "%.*s", STR_ARG(line));
+    (void)snprintf(ret_error, SECRETS_ERROR_SIZE, "%.*s", STR_ARG(line));
 }
 
-/* The whole configuration once more: so a secret is judged as it was at start. */
-static bool read_secrets(struct engine *engine, int64_t now_us, bool *ret_changed,
-                         char ret_error[ERROR_SIZE])
+/* The secrets of the configuration. A secret that was replaced is kept until the end of the grace
+ * period. */
+static bool secrets_read_config(struct engine *engine, int64_t now_us, bool *ret_changed,
+                                char ret_error[SECRETS_ERROR_SIZE])
 {
-    int64_t past_until_us = now_us + engine->config.key_grace_s * INT64_C(1000000);
+    int64_t grace_end_us = now_us + engine->config.key_grace_s * INT64_C(1000000);
     struct config fresh;
     char *lines = NULL;
     size_t n;
@@ -29,22 +32,23 @@ static bool read_secrets(struct engine *engine, int64_t now_us, bool *ret_change
     bool good;
 
     if (!out) {
-        first_line(NULL, ret_error);
+        secrets_first_line(NULL, ret_error);
         return false;
     }
     good = config_load(&fresh, config_environment, out) == 0;
     (void)fclose(out);
     if (good)
-        *ret_changed = config_replace_secrets(&engine->config, &fresh, past_until_us);
+        *ret_changed = config_replace_secrets(&engine->config, &fresh, grace_end_us);
     else
-        first_line(lines, ret_error);
+        secrets_first_line(lines, ret_error);
     config_release(&fresh);
     free(lines);
     return good;
 }
 
-static bool read_keys(struct engine *engine, int64_t now_us, bool *ret_changed,
-                      char ret_error[ERROR_SIZE])
+/* The public keys, which are files of their own. */
+static bool secrets_read_keys(struct engine *engine, int64_t now_us, bool *ret_changed,
+                              char ret_error[SECRETS_ERROR_SIZE])
 {
     uint64_t generation;
 
@@ -57,7 +61,7 @@ static bool read_keys(struct engine *engine, int64_t now_us, bool *ret_changed,
     return true;
 }
 
-static void tell_refused(struct engine *engine, const char *error)
+static void secrets_log_refused(struct engine *engine, const char *error)
 {
     struct jw *w = log_begin(engine->log, LOG_ERROR, "keys.refused");
 
@@ -66,44 +70,46 @@ static void tell_refused(struct engine *engine, const char *error)
     log_end(engine->log);
 }
 
-static void look(struct engine *engine, int64_t now_us, bool asked)
+/* is_forced: by SIGHUP. A refusal that lasts is logged once, not at every check. */
+static void secrets_check(struct engine *engine, int64_t now_us, bool is_forced)
 {
-    struct secrets_state *r = &engine->secrets;
-    char error[ERROR_SIZE] = "";
-    bool changed = false, refused = !read_secrets(engine, now_us, &changed, error) ||
-                                    !read_keys(engine, now_us, &changed, error);
+    struct secrets_state *state = &engine->secrets;
+    char error[SECRETS_ERROR_SIZE] = "";
+    bool changed = false, refused = !secrets_read_config(engine, now_us, &changed, error) ||
+                                    !secrets_read_keys(engine, now_us, &changed, error);
 
-    r->next_check_us = now_us + engine->config.key_poll_ms * INT64_C(1000);
+    state->next_check_us = now_us + engine->config.key_poll_ms * INT64_C(1000);
     if (changed) {
-        r->generation++;
-        if (engine->config.log_key || engine->config.jwt_secret) /* not for another random one */
+        state->generation++;
+        if (engine->config.log_key || engine->config.jwt_secret) /* a random key stays */
             engine_set_log_key(engine);
-        metrics_add(engine->metrics, METRIC_KEYS, CHANGED, 0, 1);
+        metrics_add(engine->metrics, METRIC_KEYS, SECRETS_CHANGED, 0, 1);
     }
     if (refused)
-        metrics_add(engine->metrics, METRIC_KEYS, REFUSED, 0, 1);
+        metrics_add(engine->metrics, METRIC_KEYS, SECRETS_REFUSED, 0, 1);
     metrics_gauge_set(engine->metrics, GAUGE_KEYS_REFUSED, refused);
-    if (refused && (asked || !r->rejected))
-        tell_refused(engine, error);
-    if (!refused && (asked || changed || r->rejected)) {
+    if (refused && (is_forced || !state->rejected))
+        secrets_log_refused(engine, error);
+    if (!refused && (is_forced || changed || state->rejected)) {
         (void)log_begin(engine->log, LOG_INFO, "keys.reloaded");
         log_end(engine->log);
     }
-    r->rejected = refused;
+    state->rejected = refused;
 }
 
+/* Old secrets expire here even when no file has changed. */
 void secrets_reload_tick(struct engine *engine, int64_t now_us)
 {
     config_wipe_old_secrets(&engine->config, now_us);
     if (engine->tokens)
         tokens_expire_keys(engine->tokens, now_us);
-    if (engine->secrets.next_check_us == 0) /* they have only just been read */
+    if (engine->secrets.next_check_us == 0) /* the start has just read them */
         engine->secrets.next_check_us = now_us + engine->config.key_poll_ms * INT64_C(1000);
     else if (now_us >= engine->secrets.next_check_us)
-        look(engine, now_us, false);
+        secrets_check(engine, now_us, false);
 }
 
 void secrets_reload(struct engine *engine, int64_t now_us)
 {
-    look(engine, now_us, true);
+    secrets_check(engine, now_us, true);
 }

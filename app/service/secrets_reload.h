@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Secrets that change while the process runs. Each file that one comes from (NAME_FILE, public
- * keys) is read again every KEY_POLL_MS, whatever its time says: a link that is swapped, as
- * Kubernetes does it, needs no watching then (hazards K7). Each process does so by itself; SIGHUP
- * makes it look at once. What a file held before is still accepted for KEY_GRACE_S.
+/* Reloads secrets while the process runs. Every file that a secret comes from (NAME_FILE, public
+ * keys) is read again each KEY_POLL_MS even if its time stamp is unchanged: so a symbolic link that
+ * is switched to another file, as Kubernetes does, needs no watching (hazards K7). Each process
+ * does this by itself; SIGHUP makes it reload at once. What a file held before is accepted for
+ * KEY_GRACE_S more.
  *
- * All or nothing: while anything in them is empty, too short or broken, all stays as it is, a line
- * in the log says why, and keys_refused in the metrics counts the processes for which it is so.
+ * All or nothing: while any secret is empty, too short or malformed, all of them stay as they are,
+ * a log line says why, and the gauge keys_refused counts the processes in which this is so.
  *
- * Whoever asks engine->config for a secret when he needs it has the present one; whoever makes
- * something of it does so again when engine->rotation.changes is another number. */
+ * Code that reads a secret from engine->config when it needs it always has the current one. Code
+ * that derives something from a secret must do so again when engine->secrets.generation changes. */
 #ifndef SERVICE_SECRETS_RELOAD_H
 #define SERVICE_SECRETS_RELOAD_H
 
@@ -18,14 +19,14 @@
 struct engine;
 
 struct secrets_state {
-    int64_t next_check_us; /* 0: the first look is still to come */
-    unsigned generation;
-    bool rejected; /* what is there now is not taken */
+    int64_t next_check_us; /* monotonic; 0: not set yet */
+    unsigned generation;   /* rises with each change */
+    bool rejected;         /* the files have secrets that were refused */
 };
 
-/* Once a turn. now_us: monotonic. */
+/* Once a loop iteration. now_us: monotonic. */
 void secrets_reload_tick(struct engine *engine, int64_t now_us);
-/* Looks at once, and tells what came of it even if nothing has changed. */
+/* Reloads at once, and logs the result even if nothing has changed. */
 void secrets_reload(struct engine *engine, int64_t now_us);
 
 #endif

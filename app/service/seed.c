@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Seeding in two passes over all students: check, then write. A slot works on one student at a
+ * time; all slots share the store's connection, and the loop waits for replies when none can go on.
+ */
 #include "app/service/seed.h"
 
 #include <poll.h>
@@ -11,192 +14,205 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-enum { FLIGHTS = 64, ARENA_FIRST = 8192, ARENA_CAP = 1 << 20 };
+enum { SEED_SLOTS = 64, SEED_ARENA_FIRST = 8192, SEED_ARENA_CAP = 1 << 20 };
 
-/* One student under way. */
-struct flight {
-    struct run *run;
-    size_t student;
+/* Works on one student after the other. */
+struct seed_slot {
+    struct seed_run *run;
+    size_t student; /* index */
     bool busy;
-    struct arena *arena; /* of the round trips of one day */
+    struct arena *arena; /* for the commands of one day */
     struct pipeline pipeline;
     struct problem problem;
-    struct command *profile, *erased; /* looking */
-    bool recording;                   /* writing: record is under way */
-    size_t day;
+    struct command *profile_cmd, *erased_cmd; /* checking */
+    bool recording;                           /* writing: record is not done */
+    size_t day;                               /* writing: index of the day */
     struct record record;
 };
 
-typedef enum step flight_step(struct flight *f);
+typedef enum step seed_slot_step(struct seed_slot *slot);
 
-struct run {
+struct seed_run {
     struct seed *seed;
     struct engine *engine;
-    flight_step *step; /* of the phase: looking or writing */
-    size_t next;       /* student to take off */
-    size_t waiting;    /* flights whose asks are with the store */
-    bool away, refused;
+    seed_slot_step *step; /* of this pass */
+    size_t next;          /* the next student to work on */
+    size_t waiting;       /* slots that wait for replies */
+    bool unavailable, refused;
     size_t days_total;
-    size_t *first_day; /* a student: the first of its days to write */
+    size_t *first_days; /* of each student: index of the first day that can be written */
     char correlation_id[UUID_TEXT_SIZE];
-    struct flight flights[FLIGHTS];
+    struct seed_slot slots[SEED_SLOTS];
 };
 
-static const struct seed_student *student_of(const struct flight *f)
+static const struct seed_student *seed_student(const struct seed_slot *slot)
 {
-    return &f->run->seed->students[f->student];
+    return &slot->run->seed->students[slot->student];
 }
 
-static bool stopped(const struct run *run)
+/* No more students are started then; days in flight are still finished. */
+static bool seed_is_stopped(const struct seed_run *run)
 {
-    return run->away || (run->refused && !run->seed->keep_going);
+    return run->unavailable || (run->refused && !run->seed->keep_going);
 }
 
-static void refuse(struct flight *f, const char *why)
+/* With keep_going the run continues with the other students. */
+static void seed_refuse(struct seed_slot *slot, const char *reason)
 {
-    struct seed *seed = f->run->seed;
+    struct seed *seed = slot->run->seed;
 
-    f->run->refused = true;
-    seed->on_refused(seed->context, student_of(f)->id, why);
+    slot->run->refused = true;
+    seed->on_refused(seed->context, seed_student(slot)->id, reason);
 }
 
-/* What a round trip left in f->problem. */
-static void note_problem(struct flight *f)
+/* Turns slot->problem into a refusal of the student, or stops the run. */
+static void seed_handle_problem(struct seed_slot *slot)
 {
-    switch (problem_status(f->problem.code)) {
-    case 503: f->run->away = true; break;
-    case 404: refuse(f, "erased: no new data"); break;
-    case 403: refuse(f, "consent to data processing is withdrawn"); break;
-    default: refuse(f, "what is stored cannot be read, or is refused by the store"); break;
+    switch (problem_status(slot->problem.code)) {
+    case 503: slot->run->unavailable = true; break;
+    case 404: seed_refuse(slot, "is erased: new data is not allowed"); break;
+    case 403: seed_refuse(slot, "has withdrawn consent to data processing"); break;
+    default:
+        seed_refuse(slot, "has data that cannot be read, or that Redis refuses to change");
+        break;
     }
 }
 
-/* ---- looking ---- */
+/* ---- first pass: check ---- */
 
-/* Leaves out the days before what is there. */
-static void place_behind(struct flight *f, int32_t there)
+/* Skips the days before existing_day, the day of the student's current state. */
+static void seed_skip_older_days(struct seed_slot *slot, int32_t existing_day)
 {
-    const struct seed_student *student = student_of(f);
-    char day[DAY_TEXT_SIZE], why[80];
+    const struct seed_student *student = seed_student(slot);
+    char day[DAY_TEXT_SIZE], reason[80];
     size_t first = 0;
 
-    while (first < student->n && student->days[first].day < there)
+    while (first < student->n && student->days[first].day < existing_day)
         first++;
-    f->run->first_day[f->student] = first;
-    f->run->days_total += student->n - first;
+    slot->run->first_days[slot->student] = first;
+    slot->run->days_total += student->n - first;
     if (first == 0)
         return;
-    day_print(there, day);
-    (void)snprintf(why, sizeof(why), "has data of %s: %zu older day%s cannot be put before it", day,
-                   first, first == 1 ? "" : "s");
-    refuse(f, why);
+    day_print(existing_day, day);
+    (void)snprintf(reason, sizeof(reason),
+                   "has data of %s: %zu older day%s cannot be put before it", day, first,
+                   first == 1 ? "" : "s");
+    seed_refuse(slot, reason);
 }
 
-static enum step look(struct flight *f)
+/* A tombstone matters only without data: data of a student who is being erased is about to go. */
+static enum step seed_check_student(struct seed_slot *slot)
 {
-    const struct seed_student *student = student_of(f);
+    const struct seed_student *student = seed_student(slot);
     struct student_profile profile;
-    int64_t erased = 0;
+    int64_t is_erased = 0;
 
-    if (!f->profile) {
-        f->profile = student_cmd_profile(&f->pipeline, student->id);
-        f->erased = pipeline_add(
-            &f->pipeline, COMMAND_READ, 2,
-            (struct str[]){STR("EXISTS"), key_student(f->arena, student->id, STUDENT_KEY_ERASED)});
+    if (!slot->profile_cmd) {
+        slot->profile_cmd = student_cmd_profile(&slot->pipeline, student->id);
+        slot->erased_cmd =
+            pipeline_add(&slot->pipeline, COMMAND_READ, 2,
+                         (struct str[]){STR("EXISTS"),
+                                        key_student(slot->arena, student->id, STUDENT_KEY_ERASED)});
         return STEP_MORE;
     }
-    f->run->first_day[f->student] = student->n;
-    if (!student_parse_profile(f->profile, &profile, &f->problem))
-        note_problem(f);
-    else if (!profile.exists && reply_int(f->erased->reply, &erased) == REPLY_OK && erased)
-        refuse(f, "erased: no new data");
+    slot->run->first_days[slot->student] = student->n;
+    if (!student_parse_profile(slot->profile_cmd, &profile, &slot->problem))
+        seed_handle_problem(slot);
+    else if (!profile.exists && reply_int(slot->erased_cmd->reply, &is_erased) == REPLY_OK &&
+             is_erased)
+        seed_refuse(slot, "is erased: new data is not allowed");
     else
-        place_behind(f, profile.exists ? profile.state.day : INT32_MIN);
+        seed_skip_older_days(slot, profile.exists ? profile.state.day : INT32_MIN);
     return STEP_DONE;
 }
 
-/* ---- writing ---- */
+/* ---- second pass: write ---- */
 
-static void begin_record(struct flight *f)
+/* A statement of noon cannot fall into another UTC day by any rounding. */
+static void seed_begin_record(struct seed_slot *slot)
 {
-    const struct run *run = f->run;
-    const struct seed_day *day = &student_of(f)->days[f->day];
+    const struct seed_run *run = slot->run;
+    const struct seed_day *day = &seed_student(slot)->days[slot->day];
     bool today = day->day == day_of_ms(run->seed->now_ms);
 
-    arena_reset(f->arena);
-    pipeline_init(&f->pipeline, f->arena, f);
-    f->record = (struct record){
-        .student = student_of(f)->id,
+    arena_reset(slot->arena);
+    pipeline_init(&slot->pipeline, slot->arena, slot);
+    slot->record = (struct record){
+        .student = seed_student(slot)->id,
         .now_ms = today ? run->seed->now_ms : day_start_ms(day->day) + DAY_MS / 2,
         .actor = STR("mastery-ctl"),
         .correlation_id = str_of(run->correlation_id),
     };
-    memcpy(f->record.components, day->components, sizeof(day->components));
-    f->recording = true;
+    memcpy(slot->record.components, day->components, sizeof(day->components));
+    slot->recording = true;
 }
 
-static void count_day(struct flight *f)
+/* A student counts as written with the first of its days. */
+static void seed_count_day(struct seed_slot *slot)
 {
-    struct seed *seed = f->run->seed;
+    struct seed *seed = slot->run->seed;
 
     seed->days_written++;
-    seed->students_written += f->day == f->run->first_day[f->student];
+    seed->students_written += slot->day == slot->run->first_days[slot->student];
     if (seed->on_progress)
-        seed->on_progress(seed->context, seed->days_written, f->run->days_total);
-    f->day++;
+        seed->on_progress(seed->context, seed->days_written, slot->run->days_total);
+    slot->day++;
 }
 
-static enum step write_days(struct flight *f)
+/* Records day after day; returns when replies are needed, or at the end of the days. */
+static enum step seed_write_days(struct seed_slot *slot)
 {
-    while (f->recording || (f->day < student_of(f)->n && !stopped(f->run))) {
-        if (!f->recording)
-            begin_record(f);
-        if (record_step(&f->record, f->run->engine, &f->pipeline, &f->problem) == STEP_MORE)
+    while (slot->recording || (slot->day < seed_student(slot)->n && !seed_is_stopped(slot->run))) {
+        if (!slot->recording)
+            seed_begin_record(slot);
+        if (record_step(&slot->record, slot->run->engine, &slot->pipeline, &slot->problem) ==
+            STEP_MORE)
             return STEP_MORE;
-        f->recording = false;
-        if (f->problem.code != PROBLEM_NONE) {
-            note_problem(f);
+        slot->recording = false;
+        if (slot->problem.code != PROBLEM_NONE) {
+            seed_handle_problem(slot);
             return STEP_DONE;
         }
-        count_day(f);
+        seed_count_day(slot);
     }
     return STEP_DONE;
 }
 
-/* ---- flying ---- */
+/* ---- running ---- */
 
-static bool take_off(struct flight *f)
+/* Gives the slot its next student; false when there is none, or the run has stopped. */
+static bool seed_next_student(struct seed_slot *slot)
 {
-    struct run *run = f->run;
+    struct seed_run *run = slot->run;
 
-    if (run->next == run->seed->n || stopped(run))
+    if (run->next == run->seed->n || seed_is_stopped(run))
         return false;
-    f->student = run->next++;
-    f->busy = true;
-    f->problem = (struct problem){.code = PROBLEM_NONE};
-    f->profile = f->erased = NULL;
-    f->recording = false;
-    f->day = run->first_day[f->student];
-    arena_reset(f->arena);
-    pipeline_init(&f->pipeline, f->arena, f);
+    slot->student = run->next++;
+    slot->busy = true;
+    slot->problem = (struct problem){.code = PROBLEM_NONE};
+    slot->profile_cmd = slot->erased_cmd = NULL;
+    slot->recording = false;
+    slot->day = run->first_days[slot->student];
+    arena_reset(slot->arena);
+    pipeline_init(&slot->pipeline, slot->arena, slot);
     return true;
 }
 
-/* As far as it goes without waiting. */
-static void carry_on(struct flight *f)
+/* Runs the slot until it has to wait for replies, or there are no students left for it. */
+static void seed_advance_slot(struct seed_slot *slot)
 {
-    while (f->busy || take_off(f)) {
-        if (f->run->step(f) == STEP_MORE) {
-            store_submit(f->run->engine->store, &f->pipeline, clock_monotonic_us());
-            f->run->waiting++;
+    while (slot->busy || seed_next_student(slot)) {
+        if (slot->run->step(slot) == STEP_MORE) {
+            store_submit(slot->run->engine->store, &slot->pipeline, clock_monotonic_us());
+            slot->run->waiting++;
             return;
         }
-        f->busy = false;
+        slot->busy = false;
     }
 }
 
-/* Sends what was asked for and waits until something happens. */
-static void wait_for_store(struct store *store)
+/* Sends what is queued and blocks until replies arrive or the store has something to do. */
+static void seed_wait_for_store(struct store *store)
 {
     struct pollfd ready = {.events = POLLIN};
     int64_t now_us = clock_monotonic_us(), next_us;
@@ -212,70 +228,70 @@ static void wait_for_store(struct store *store)
         store_on_ready(store, clock_monotonic_us());
 }
 
-/* One phase: the step for every student. Comes back when nothing is with the store any more. */
-static void fly(struct run *run, flight_step *step)
+/* Runs a pass: the step for every student. Returns when no slot waits for replies. */
+static void seed_run_pass(struct seed_run *run, seed_slot_step *step)
 {
     struct store *store = run->engine->store;
-    struct pipeline *done;
+    struct pipeline *completed;
 
     run->step = step;
     run->next = 0;
-    for (size_t i = 0; i < FLIGHTS; i++)
-        carry_on(&run->flights[i]);
+    for (size_t i = 0; i < SEED_SLOTS; i++)
+        seed_advance_slot(&run->slots[i]);
     while (run->waiting > 0) {
-        while ((done = store_next_done(store))) {
+        while ((completed = store_next_done(store))) {
             run->waiting--;
-            carry_on(done->owner);
+            seed_advance_slot(completed->owner);
         }
         if (run->waiting > 0)
-            wait_for_store(store);
+            seed_wait_for_store(store);
     }
 }
 
-static void run_free(struct run *run)
+static void seed_run_free(struct seed_run *run)
 {
     if (!run)
         return;
-    for (size_t i = 0; i < FLIGHTS; i++)
-        arena_free(run->flights[i].arena);
-    free(run->first_day);
+    for (size_t i = 0; i < SEED_SLOTS; i++)
+        arena_free(run->slots[i].arena);
+    free(run->first_days);
     free(run);
 }
 
-static struct run *run_new(struct seed *seed, struct engine *engine)
+static struct seed_run *seed_run_new(struct seed *seed, struct engine *engine)
 {
-    struct run *run = calloc(1, sizeof(*run));
-    bool whole;
+    struct seed_run *run = calloc(1, sizeof(*run));
+    bool complete;
 
     if (!run)
         return NULL;
     run->seed = seed;
     run->engine = engine;
-    run->first_day = calloc(seed->n + 1, sizeof(*run->first_day));
-    whole = run->first_day != NULL;
+    run->first_days = calloc(seed->n + 1, sizeof(*run->first_days));
+    complete = run->first_days != NULL;
     uuid_make(run->correlation_id);
-    for (size_t i = 0; i < FLIGHTS; i++) {
-        run->flights[i].run = run;
-        run->flights[i].arena = arena_new(ARENA_FIRST, ARENA_CAP);
-        whole = whole && run->flights[i].arena;
+    for (size_t i = 0; i < SEED_SLOTS; i++) {
+        run->slots[i].run = run;
+        run->slots[i].arena = arena_new(SEED_ARENA_FIRST, SEED_ARENA_CAP);
+        complete = complete && run->slots[i].arena;
     }
-    if (whole)
+    if (complete)
         return run;
-    run_free(run);
+    seed_run_free(run);
     return NULL;
 }
 
 enum seed_outcome seed_run(struct seed *seed, struct engine *engine)
 {
-    struct run *run = run_new(seed, engine);
+    struct seed_run *run = seed_run_new(seed, engine);
     enum seed_outcome outcome;
 
     seed->students_written = seed->days_written = 0;
     if (!run)
         return SEED_NO_MEMORY;
-    fly(run, look);
-    fly(run, write_days); /* takes nobody off when looking has stopped the run */
-    outcome = run->away ? SEED_UNAVAILABLE : run->refused ? SEED_REFUSED : SEED_DONE;
-    run_free(run);
+    seed_run_pass(run, seed_check_student);
+    seed_run_pass(run, seed_write_days); /* does nothing when the first pass stopped the run */
+    outcome = run->unavailable ? SEED_UNAVAILABLE : run->refused ? SEED_REFUSED : SEED_DONE;
+    seed_run_free(run);
     return outcome;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Days of history, for demos, tests and load: each day becomes a statement of that day through
- * service/record, so what is stored is exactly what the engine would have stored then. Many
- * students are under way at once; the days of one follow each other.
+/* Writes days of history for many students: for demonstrations, tests and load. Each day is
+ * recorded as a statement of that day (service/record), so Redis gets exactly what the engine would
+ * have stored then. Many students are written concurrently, the days of each one after the other.
  *
- * History cannot be put before what is there: a statement of an older day would change the current
- * state and not that day. So all students are looked at before anything is written. */
+ * History cannot be added before existing data: a statement of an older day would change the
+ * current state as well. So all students are checked before anything is written. */
 #ifndef SERVICE_SEED_H
 #define SERVICE_SEED_H
 
@@ -18,7 +18,7 @@ struct seed_day {
 
 struct seed_student {
     struct str id;
-    const struct seed_day *days; /* ascending, none twice, none in the future */
+    const struct seed_day *days; /* n, ascending, none twice, none in the future */
     size_t n;
 };
 
@@ -26,24 +26,24 @@ struct seed {
     const struct seed_student *students; /* none twice */
     size_t n;
     int64_t now_ms;
-    bool keep_going; /* leave out what cannot be written, instead of writing nothing */
-    void *context;   /* the caller's */
-    void (*on_refused)(void *own, struct str student, const char *why);
-    void (*on_progress)(void *own, size_t done, size_t total); /* in days; may be NULL */
+    bool keep_going; /* skip what cannot be written, instead of writing nothing */
+    void *context;   /* passed to the two functions */
+    void (*on_refused)(void *context, struct str student, const char *reason);
+    void (*on_progress)(void *context, size_t done, size_t total); /* in days; may be NULL */
     /* out */
     size_t students_written, days_written;
 };
 
 enum seed_outcome {
     SEED_DONE,
-    SEED_REFUSED, /* something was, as told; without keep_going nothing is written, unless it came
-                   * up only in writing: then what stands in the counts is */
-    SEED_UNAVAILABLE, /* the store is away, or takes no writes: what was under way may be written */
+    SEED_REFUSED,     /* on_refused was called; without keep_going nothing is written, unless the
+                       * refusal came only while writing: the counts say how much is */
+    SEED_UNAVAILABLE, /* Redis is unavailable or refuses writes; days in flight may be written */
     SEED_NO_MEMORY,
 };
 
-/* A statement is made at 12:00 UTC of its day, one of today now. Takes two round trips a day and
- * one a student, those of up to 64 students together. engine: without parts. */
+/* A statement's time is 12:00 UTC of its day, for today it is now_ms. Blocks. Two round trips per
+ * day and one per student; up to 64 students share them. engine needs no subsystem. */
 enum seed_outcome seed_run(struct seed *seed, struct engine *engine);
 
 #endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Statistics as JSON. Figures are not rounded here: app/domain does that where it computes. */
 #include "app/service/statistics_json.h"
 
 #include "app/service/mastery_json.h"
 
+/* The names of the percentiles are in the order of struct summary. */
 void statistics_write_summary(struct jw *w, const char *key, const struct summary *s)
 {
     static const char *const names[SUMMARY_PERCENTILES] = {"25", "50", "75", "90", "95"};
@@ -30,6 +32,7 @@ void statistics_write_interval(struct jw *w, const char *key, const struct inter
     jw_object_end(w);
 }
 
+/* Periods are written like days, with the first day of the period as their date. */
 void statistics_write_days(struct jw *w, const char *key, const struct daily *days, size_t n)
 {
     jw_array(w, key);

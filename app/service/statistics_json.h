@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Figures of app/domain as the contract shows them. */
+/* Statistics of app/domain as JSON. */
 #ifndef SERVICE_STATISTICS_JSON_H
 #define SERVICE_STATISTICS_JSON_H
 
@@ -7,13 +7,13 @@
 #include "app/domain/daily.h"
 #include "app/domain/statistics.h"
 
-/* Summary of the contract. */
+/* The Summary of docs/api.md. */
 void statistics_write_summary(struct jw *w, const char *key, const struct summary *s);
 /* {"lower":…,"upper":…,"level":…} */
 void statistics_write_interval(struct jw *w, const char *key, const struct interval *i);
 /* {date, mastery_score, level, components, sample_size} for each day or period. */
 void statistics_write_days(struct jw *w, const char *key, const struct daily *days, size_t n);
-
+/* The value, or null when there is none. */
 void statistics_write_or_null(struct jw *w, const char *key, bool has, double value);
 
 #endif

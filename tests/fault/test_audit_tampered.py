@@ -178,7 +178,7 @@ def test_a_front_that_was_cut_off_is_found(log):
 def test_a_removed_seal_is_found(log):
     seals = log.seals()
     log.redis.xdel(log.seals_key, seals[1][0])
-    assert log.faults().startswith(f"seal {seals[2][0]} follows upon one that was removed")
+    assert log.faults().startswith(f"seal {seals[2][0]} follows a seal that was removed")
 
 
 @pytest.mark.parametrize("field", "qpbflnkmh")
@@ -196,7 +196,7 @@ def test_seals_in_another_order_are_found(log):
     ids = [seal_id for seal_id, _ in seals]
     seals[1], seals[2] = (ids[1], seals[2][1]), (ids[2], seals[1][1])
     log.put(seals, log.seals_key)
-    assert log.faults().startswith(f"seal {ids[1]} follows upon one that was removed")
+    assert log.faults().startswith(f"seal {ids[1]} follows a seal that was removed")
 
 
 def resealed(log, seal, entries):
@@ -216,7 +216,7 @@ def test_two_sealers_are_found(log):
     ms, number = last_id.split("-")
     log.put([*seals, (f"{ms}-{int(number) + 1}", other)], log.seals_key)
     fault = log.faults()
-    assert fault.startswith(f"seal {ms}-{int(number) + 1} was made upon the same one"), fault
+    assert fault.startswith(f"seal {ms}-{int(number) + 1} was built on the same seal"), fault
 
 
 def test_a_chain_made_anew_with_the_key_is_found_by_its_anchors(log):

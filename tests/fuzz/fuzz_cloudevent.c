@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A CloudEvent in either mode: the bytes as a structured envelope, and, cut at newlines, as the
- * headers and the body of a binary one. */
+/* Fuzzes CloudEvents in both modes: the bytes as a structured envelope, and, cut at newlines, as
+ * the headers and the body of a binary event. */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -11,28 +11,28 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const int64_t now_ms = INT64_C(1769860800000); /* 2026-01-31T12:00:00Z */
 
-static void require(bool holds)
+static void fuzz_require(bool holds)
 {
     if (!holds)
         abort();
 }
 
-/* Either an event about somebody, or a reason. */
-static void take(const struct cloudevent *event, struct problem *p, struct arena *arena)
+/* The result is either an event with its student, or a reason. */
+static void check_event(const struct cloudevent *event, struct problem *p, struct arena *arena)
 {
     struct event_input in = {0};
 
     if (p->code == PROBLEM_NONE && cloudevent_to_event(event, now_ms, arena, &in, p)) {
-        require(in.student.n > 0 && in.event_id.n >= 8);
-        require(event_input_json(&in, in.student, arena).p != NULL);
+        fuzz_require(in.student.n > 0 && in.event_id.n >= 8);
+        fuzz_require(event_input_json(&in, in.student, arena).p != NULL);
     } else {
         struct str reason = cloudevent_error_line(p, arena);
 
-        require(p->code != PROBLEM_NONE && reason.n > 0 && utf8_valid(reason));
+        fuzz_require(p->code != PROBLEM_NONE && reason.n > 0 && utf8_valid(reason));
     }
 }
 
-static void structured(struct str text, struct arena *arena)
+static void fuzz_structured(struct str text, struct arena *arena)
 {
     struct problem p = {0};
     struct cloudevent event;
@@ -41,10 +41,10 @@ static void structured(struct str text, struct arena *arena)
     if (p.code != PROBLEM_NONE)
         return;
     (void)cloudevent_parse(envelope, arena, &event, &p);
-    take(&event, &p, arena);
+    check_event(&event, &p, arena);
 }
 
-static void binary(struct str text, struct arena *arena)
+static void fuzz_binary(struct str text, struct arena *arena)
 {
     struct problem p = {0};
     struct cloudevent event;
@@ -60,7 +60,7 @@ static void binary(struct str text, struct arena *arena)
     if (!cloudevent_is_binary(&headers))
         return;
     (void)cloudevent_parse_binary(&headers, text, arena, &event, &p);
-    take(&event, &p, arena);
+    check_event(&event, &p, arena);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -69,8 +69,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     /* copied, so that the sanitizer sees where it ends */
     struct str text = arena_copy(arena, (struct str){(const char *)data, size});
 
-    structured(text, arena);
-    binary(text, arena);
+    fuzz_structured(text, arena);
+    fuzz_binary(text, arena);
     arena_free(arena);
     return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A statement of xAPI, any JSON, and the bytes themselves as a duration and as a time. */
+/* Fuzzes xAPI: the bytes as a statement, as a duration and as a time. Reading a statement twice
+ * must give the same digest. */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -14,27 +15,28 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const int64_t now_ms = INT64_C(1769860800000); /* 2026-01-31T12:00:00Z */
 
-static void require(bool holds)
+static void fuzz_require(bool holds)
 {
     if (!holds)
         abort();
 }
 
-static void read_statement(struct json_object *json, struct arena *arena)
+static void fuzz_statement(struct json_object *json, struct arena *arena)
 {
     struct problem p = {0};
-    const struct binding l = {arena, &p};
-    struct field_path at = {.index = 1};
+    const struct binding binding = {arena, &p};
+    struct field_path path = {.index = 1};
     struct xapi_event event, again;
 
-    if (!xapi_parse(json, &at, now_ms, &l, &event)) {
-        require(p.field_count > 0);
+    if (!xapi_parse(json, &path, now_ms, &binding, &event)) {
+        fuzz_require(p.field_count > 0);
         return;
     }
-    require(p.code == PROBLEM_NONE && id_valid(event.input.student) &&
-            event.input.event_id.n == 36);
-    require(event.digest.n == DIGEST_HEX_SIZE - 1);
-    require(xapi_parse(json, &at, now_ms, &l, &again) && str_equal(event.digest, again.digest));
+    fuzz_require(p.code == PROBLEM_NONE && id_valid(event.input.student) &&
+                 event.input.event_id.n == 36);
+    fuzz_require(event.digest.n == DIGEST_HEX_SIZE - 1);
+    fuzz_require(xapi_parse(json, &path, now_ms, &binding, &again) &&
+                 str_equal(event.digest, again.digest));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -47,9 +49,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int64_t at_ms;
 
     if (p.code == PROBLEM_NONE)
-        read_statement(json, arena);
+        fuzz_statement(json, arena);
     if (xapi_parse_duration(text, &seconds))
-        require(isfinite(seconds) && seconds >= 0);
+        fuzz_require(isfinite(seconds) && seconds >= 0);
     (void)xapi_parse_time(text, &at_ms);
     arena_free(arena);
     return 0;

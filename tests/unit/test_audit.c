@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The audit log's parts that need no store: seals, their verification, notes, places in the log. */
+/* What the audit log needs no Redis for: keys, seals and their verification, the buffer of events,
+ * cursors. */
 #include <CUnit/CUnit.h>
 #include <stdio.h>
 
@@ -14,7 +15,7 @@ void audit_tests(void);
 
 static struct arena *arena;
 
-static void fresh_arena(void)
+static void audit_reset_arena(void)
 {
     if (arena)
         arena_reset(arena);
@@ -22,7 +23,7 @@ static void fresh_arena(void)
         arena = arena_new(1 << 14, 1 << 22);
 }
 
-static struct audit_keys keys_of(const char *text)
+static struct audit_keys load_keys(const char *text)
 {
     struct config config = {.audit_key = text};
     struct audit_keys keys = {.n = 0};
@@ -32,7 +33,7 @@ static struct audit_keys keys_of(const char *text)
     return keys;
 }
 
-static struct audit_entry entry_of(const char *id, const char *actor)
+static struct audit_entry make_entry(const char *id, const char *actor)
 {
     struct audit_entry entry = {.id = str_of(id), .valid = true};
 
@@ -76,7 +77,7 @@ static void keys_are_lines_of_32_bytes_or_more(void)
 
 static void a_key_is_found_by_its_id(void)
 {
-    struct audit_keys keys = keys_of(KEY "\n" OTHER);
+    struct audit_keys keys = load_keys(KEY "\n" OTHER);
 
     CU_ASSERT_STRING_NOT_EQUAL(keys.v[0].id, keys.v[1].id);
     CU_ASSERT_PTR_EQUAL(audit_keys_find(&keys, str_of(keys.v[1].id)), &keys.v[1]);
@@ -90,11 +91,11 @@ static void a_key_is_found_by_its_id(void)
  *     openssl dgst -sha256 -hmac 0123456789abcdef0123456789abcdef | cut -c-32 */
 static void a_mac_is_what_openssl_says(void)
 {
-    struct audit_keys keys = keys_of(KEY);
-    struct audit_entry entry = entry_of("1-0", "root");
+    struct audit_keys keys = load_keys(KEY);
+    struct audit_entry entry = make_entry("1-0", "root");
     char mac[AUDIT_MAC_SIZE];
 
-    fresh_arena();
+    audit_reset_arena();
     CU_ASSERT_TRUE(audit_record_mac(arena, &keys.v[0], &entry, mac));
     CU_ASSERT_STRING_EQUAL(mac, "20b975a18f9b8131721238b8b64db0e3");
     audit_keys_release(&keys);
@@ -102,7 +103,7 @@ static void a_mac_is_what_openssl_says(void)
 
 /* ---- verification ---- */
 
-enum { SEALS = 3, RECORDS = 2 }; /* so many under each */
+enum { SEALS = 3, RECORDS = 2 }; /* RECORDS: under each seal */
 
 struct sealed_chain {
     struct audit_keys keys;
@@ -114,12 +115,12 @@ static void make_chain(struct sealed_chain *c)
 {
     struct audit_link link = {.seal_number = 0};
 
-    fresh_arena();
-    c->keys = keys_of(KEY);
+    audit_reset_arena();
+    c->keys = load_keys(KEY);
     for (int s = 0; s < SEALS; s++) {
         for (int i = 0; i < RECORDS; i++)
-            c->entries[s][i] = entry_of(arena_printf(arena, "%d-0", 1000 + s * RECORDS + i).p,
-                                        i ? "root" : "admin");
+            c->entries[s][i] = make_entry(arena_printf(arena, "%d-0", 1000 + s * RECORDS + i).p,
+                                          i ? "root" : "admin");
         c->seals[s] =
             (struct audit_seal){.id = arena_printf(arena, "%d-0", 2000 + s), .valid = true};
         CU_ASSERT_TRUE_FATAL(audit_seal_next(arena, &c->keys.v[0], 0x2b, &link, c->entries[s],
@@ -127,8 +128,8 @@ static void make_chain(struct sealed_chain *c)
     }
 }
 
-/* What is found, seal by seal. */
-static enum audit_fault verify(struct sealed_chain *c, struct audit_check *check)
+/* The fault that is found first. */
+static enum audit_fault verify_chain(struct sealed_chain *c, struct audit_check *check)
 {
     *check = (struct audit_check){.keys = &c->keys, .shard = 0x2b};
     for (int s = 0; s < SEALS; s++) {
@@ -139,13 +140,13 @@ static enum audit_fault verify(struct sealed_chain *c, struct audit_check *check
     return check->fault;
 }
 
-static void a_whole_chain_is_sound(void)
+static void an_unchanged_chain_is_intact(void)
 {
     struct audit_check check;
     struct sealed_chain c;
 
     make_chain(&c);
-    CU_ASSERT_EQUAL(verify(&c, &check), AUDIT_INTACT);
+    CU_ASSERT_EQUAL(verify_chain(&c, &check), AUDIT_INTACT);
     CU_ASSERT_EQUAL(check.records, SEALS * RECORDS);
     CU_ASSERT_EQUAL(check.link.seal_number, SEALS);
     CU_ASSERT_TRUE(audit_check_head(&check, SEALS, str_of(check.link.head)));
@@ -161,13 +162,13 @@ static void each_value_of_a_record_is_under_the_seal(void)
     for (int field = 0; field < AUDIT_FIELDS; field++) {
         make_chain(&c);
         c.entries[1][0].v[field] = STR("x");
-        CU_ASSERT_EQUAL(verify(&c, &check), AUDIT_CHANGED);
+        CU_ASSERT_EQUAL(verify_chain(&c, &check), AUDIT_CHANGED);
         CU_ASSERT_STRING_EQUAL(check.id, "1002-0");
         audit_keys_release(&c.keys);
     }
 }
 
-/* What moves from one value into the next is a change, too. */
+/* Moving characters from one value to the next is a change, too. */
 static void values_do_not_run_into_each_other(void)
 {
     struct audit_check check;
@@ -176,7 +177,7 @@ static void values_do_not_run_into_each_other(void)
     make_chain(&c);
     c.entries[0][0].v[AUDIT_ACTOR] = STR("adm");
     c.entries[0][0].v[AUDIT_ROLE] = STR("in");
-    CU_ASSERT_EQUAL(verify(&c, &check), AUDIT_CHANGED);
+    CU_ASSERT_EQUAL(verify_chain(&c, &check), AUDIT_CHANGED);
     audit_keys_release(&c.keys);
 }
 
@@ -188,14 +189,14 @@ static void each_value_of_a_seal_is_under_its_head(void)
     for (int field = 0; field < SEAL_FIELDS; field++) {
         make_chain(&c);
         c.seals[1].v[field] = STR("9");
-        CU_ASSERT_NOT_EQUAL(verify(&c, &check), AUDIT_INTACT);
+        CU_ASSERT_NOT_EQUAL(verify_chain(&c, &check), AUDIT_INTACT);
         CU_ASSERT_STRING_EQUAL(check.id, "2001-0");
         CU_ASSERT_FALSE(check.is_record);
         audit_keys_release(&c.keys);
     }
 }
 
-static void what_stands_elsewhere_is_found(void)
+static void moved_records_and_seals_are_found(void)
 {
     struct audit_check check;
     struct audit_entry first;
@@ -206,24 +207,24 @@ static void what_stands_elsewhere_is_found(void)
     first = c.entries[0][0];
     memcpy(c.entries[0][0].v, c.entries[0][1].v, sizeof(first.v));
     memcpy(c.entries[0][1].v, first.v, sizeof(first.v));
-    CU_ASSERT_EQUAL(verify(&c, &check), AUDIT_REORDERED);
+    CU_ASSERT_EQUAL(verify_chain(&c, &check), AUDIT_REORDERED);
     audit_keys_release(&c.keys);
 
     make_chain(&c);
     seal = c.seals[1];
     c.seals[1] = c.seals[2];
     c.seals[2] = seal;
-    CU_ASSERT_EQUAL(verify(&c, &check), AUDIT_SEAL_REMOVED);
+    CU_ASSERT_EQUAL(verify_chain(&c, &check), AUDIT_SEAL_REMOVED);
     audit_keys_release(&c.keys);
 }
 
-static void a_tail_is_missed(void)
+static void a_removed_end_is_found(void)
 {
     struct audit_check check;
     struct sealed_chain c;
 
     make_chain(&c);
-    CU_ASSERT_EQUAL(verify(&c, &check), AUDIT_INTACT);
+    CU_ASSERT_EQUAL(verify_chain(&c, &check), AUDIT_INTACT);
     CU_ASSERT_FALSE(audit_check_head(&check, SEALS + 1, STR("known elsewhere")));
     CU_ASSERT_EQUAL(check.fault, AUDIT_END_TRUNCATED);
     CU_ASSERT_FALSE(audit_check_head(&check, SEALS, STR("known elsewhere")));
@@ -231,10 +232,10 @@ static void a_tail_is_missed(void)
     audit_keys_release(&c.keys);
 }
 
-static void only_what_is_old_may_be_missing_at_the_front(void)
+static void only_old_records_may_be_missing_at_the_start(void)
 {
     static const struct {
-        int64_t kept_since_ms;
+        int64_t retained_since_ms;
         enum audit_fault fault;
     } cases[] = {{INT64_C(100000000), AUDIT_INTACT}, {-INT64_C(100000000), AUDIT_START_TRUNCATED}};
     struct audit_check check;
@@ -243,14 +244,14 @@ static void only_what_is_old_may_be_missing_at_the_front(void)
     make_chain(&c);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         check = (struct audit_check){
-            .keys = &c.keys, .shard = 0x2b, .retained_since_ms = cases[i].kept_since_ms};
+            .keys = &c.keys, .shard = 0x2b, .retained_since_ms = cases[i].retained_since_ms};
         (void)audit_check_seal(&check, &c.seals[1], arena);
         CU_ASSERT_EQUAL(check.fault, cases[i].fault);
     }
     audit_keys_release(&c.keys);
 }
 
-static void a_seal_of_another_shard_is_none_of_this(void)
+static void a_seal_of_another_shard_is_refused(void)
 {
     struct audit_check check;
     struct sealed_chain c;
@@ -262,86 +263,86 @@ static void a_seal_of_another_shard_is_none_of_this(void)
     audit_keys_release(&c.keys);
 }
 
-/* ---- notes ---- */
+/* ---- the buffer of events ---- */
 
-static void the_same_is_counted_and_what_differs_is_not(void)
+static void equal_events_are_counted_and_others_appended(void)
 {
     static const char route[] = "mastery-query", other[] = "mastery-history";
     struct principal root = {.role = ROLE_NONE}, teacher = {.role = ROLE_NONE};
-    struct audit_event note = {.principal = &root,
-                               .way = AUDIT_AGGREGATED,
-                               .success = true,
-                               .status = 200,
-                               .action = "read",
-                               .resource_type = "mastery",
-                               .route = route,
-                               .resource_name = STR(""),
-                               .student = STR("s1"),
-                               .subjects = STR(""),
-                               .correlation_id = STR("first"),
-                               .now_ms = 1000};
-    struct audit_buffer notes;
+    struct audit_event event = {.principal = &root,
+                                .way = AUDIT_AGGREGATED,
+                                .success = true,
+                                .status = 200,
+                                .action = "read",
+                                .resource_type = "mastery",
+                                .route = route,
+                                .resource_name = STR(""),
+                                .student = STR("s1"),
+                                .subjects = STR(""),
+                                .correlation_id = STR("first"),
+                                .now_ms = 1000};
+    struct audit_buffer buffer;
 
     principal_set(&root, ROLE_ADMIN, STR("root"));
     principal_set(&teacher, ROLE_TEACHER, STR("root"));
-    CU_ASSERT_TRUE_FATAL(audit_buffer_init(&notes));
-    audit_buffer_add(&notes, &note);
-    note.correlation_id = STR("second");
-    audit_buffer_add(&notes, &note);
-    CU_ASSERT_EQUAL(notes.n, 1);
-    CU_ASSERT_EQUAL(notes.v[0].count, 2);
-    CU_ASSERT_EQUAL(notes.v[0].correlation_n, 5);
+    CU_ASSERT_TRUE_FATAL(audit_buffer_init(&buffer));
+    audit_buffer_add(&buffer, &event);
+    event.correlation_id = STR("second");
+    audit_buffer_add(&buffer, &event);
+    CU_ASSERT_EQUAL(buffer.n, 1);
+    CU_ASSERT_EQUAL(buffer.v[0].count, 2);
+    CU_ASSERT_EQUAL(buffer.v[0].correlation_n, 5);
 
-    note.student = STR("s2");
-    audit_buffer_add(&notes, &note);
-    note.route = other;
-    audit_buffer_add(&notes, &note);
-    note.principal = &teacher;
-    audit_buffer_add(&notes, &note);
-    note.status = 404;
-    audit_buffer_add(&notes, &note);
-    note.now_ms = 61000;
-    audit_buffer_add(&notes, &note);
-    CU_ASSERT_EQUAL(notes.n, 6);
+    event.student = STR("s2");
+    audit_buffer_add(&buffer, &event);
+    event.route = other;
+    audit_buffer_add(&buffer, &event);
+    event.principal = &teacher;
+    audit_buffer_add(&buffer, &event);
+    event.status = 404;
+    audit_buffer_add(&buffer, &event);
+    event.now_ms = 61000;
+    audit_buffer_add(&buffer, &event);
+    CU_ASSERT_EQUAL(buffer.n, 6);
 
-    note.way = AUDIT_IMMEDIATE; /* each by itself */
-    audit_buffer_add(&notes, &note);
-    audit_buffer_add(&notes, &note);
-    CU_ASSERT_EQUAL(notes.n, 8);
+    event.way = AUDIT_IMMEDIATE; /* appended each time */
+    audit_buffer_add(&buffer, &event);
+    audit_buffer_add(&buffer, &event);
+    CU_ASSERT_EQUAL(buffer.n, 8);
 
-    audit_buffer_clear(&notes);
-    note.way = AUDIT_AGGREGATED;
-    audit_buffer_add(&notes, &note);
-    CU_ASSERT_EQUAL(notes.n, 1);
-    CU_ASSERT_EQUAL(notes.v[0].count, 1);
-    audit_buffer_release(&notes);
+    audit_buffer_clear(&buffer);
+    event.way = AUDIT_AGGREGATED;
+    audit_buffer_add(&buffer, &event);
+    CU_ASSERT_EQUAL(buffer.n, 1);
+    CU_ASSERT_EQUAL(buffer.v[0].count, 1);
+    audit_buffer_release(&buffer);
 }
 
-static void as_many_notes_fit_as_there_is_room(void)
+static void a_full_buffer_still_counts_equal_events(void)
 {
     struct principal root = {.role = ROLE_NONE};
-    struct audit_event note = {.principal = &root, .way = AUDIT_AGGREGATED, .route = "r"};
+    struct audit_event event = {.principal = &root, .way = AUDIT_AGGREGATED, .route = "r"};
     char student[ID_MAX];
-    struct audit_buffer notes;
+    struct audit_buffer buffer;
 
     principal_set(&root, ROLE_ADMIN, STR("root"));
-    CU_ASSERT_TRUE_FATAL(audit_buffer_init(&notes));
-    for (int turn = 0; turn < 2; turn++) {
+    CU_ASSERT_TRUE_FATAL(audit_buffer_init(&buffer));
+    for (int pass = 0; pass < 2; pass++) {
         for (int i = 0; i < AUDIT_BUFFER_MAX; i++) {
             (void)snprintf(student, sizeof(student), "s%d", i);
-            note.student = str_of(student);
-            audit_buffer_add(&notes, &note);
+            event.student = str_of(student);
+            audit_buffer_add(&buffer, &event);
         }
     }
-    CU_ASSERT_EQUAL(notes.n, AUDIT_BUFFER_MAX);
-    CU_ASSERT_EQUAL(notes.v[AUDIT_BUFFER_MAX - 1].count, 2);
-    audit_buffer_release(&notes);
+    CU_ASSERT_EQUAL(buffer.n, AUDIT_BUFFER_MAX);
+    CU_ASSERT_EQUAL(buffer.v[AUDIT_BUFFER_MAX - 1].count, 2);
+    audit_buffer_release(&buffer);
 }
 
-static void room_is_held_for_each_request_under_way(void)
+static void room_is_reserved_for_each_request(void)
 {
     struct principal root = {.role = ROLE_NONE};
-    struct audit_event note = {.principal = &root, .way = AUDIT_IMMEDIATE, .route = "r"};
+    struct audit_event event = {.principal = &root, .way = AUDIT_IMMEDIATE, .route = "r"};
     struct audit *audit = audit_new();
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(audit);
@@ -350,18 +351,18 @@ static void room_is_held_for_each_request_under_way(void)
         CU_ASSERT_TRUE(audit_reserve(audit));
     CU_ASSERT_EQUAL(audit_room(audit), 0);
     CU_ASSERT_FALSE(audit_reserve(audit));
-    audit_unreserve(audit); /* one that left nothing makes room, one that left a note does not */
+    audit_unreserve(audit); /* without an event the room is free again, with one it is used */
     CU_ASSERT_TRUE(audit_reserve(audit));
-    audit_event_add(audit, &note);
+    audit_event_add(audit, &event);
     audit_unreserve(audit);
     CU_ASSERT_EQUAL(audit_pending(audit), 1);
     CU_ASSERT_FALSE(audit_reserve(audit));
     audit_free(audit);
 }
 
-/* ---- places ---- */
+/* ---- cursors ---- */
 
-static void a_place_reads_back_as_it_was_printed(void)
+static void a_cursor_parses_as_it_was_printed(void)
 {
     static const char *const bad[] = {"",
                                       "1",
@@ -374,16 +375,16 @@ static void a_place_reads_back_as_it_was_printed(void)
                                       "01-2-2b",
                                       "1-2-2B",
                                       "99999999999999999999-0-00"};
-    struct audit_cursor place;
+    struct audit_cursor cursor;
     char text[AUDIT_CURSOR_SIZE];
 
-    CU_ASSERT_TRUE(audit_cursor_parse(STR("1768471200000-3-2b"), &place));
-    CU_ASSERT_STRING_EQUAL(place.id, "1768471200000-3");
-    CU_ASSERT_EQUAL(place.shard, 0x2b);
-    audit_cursor_print(&place, text);
+    CU_ASSERT_TRUE(audit_cursor_parse(STR("1768471200000-3-2b"), &cursor));
+    CU_ASSERT_STRING_EQUAL(cursor.id, "1768471200000-3");
+    CU_ASSERT_EQUAL(cursor.shard, 0x2b);
+    audit_cursor_print(&cursor, text);
     CU_ASSERT_STRING_EQUAL(text, "1768471200000-3-2b");
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        CU_ASSERT_FALSE(audit_cursor_parse(str_of(bad[i]), &place));
+        CU_ASSERT_FALSE(audit_cursor_parse(str_of(bad[i]), &cursor));
 }
 
 static int close_audit(void)
@@ -397,26 +398,19 @@ void audit_tests(void)
 {
     CU_pSuite suite = CU_add_suite("audit", NULL, close_audit);
 
-    CU_add_test(suite, "keys are lines of 32 bytes or more", keys_are_lines_of_32_bytes_or_more);
-    CU_add_test(suite, "a key is found by its id", a_key_is_found_by_its_id);
-    CU_add_test(suite, "a MAC is what openssl says", a_mac_is_what_openssl_says);
-    CU_add_test(suite, "a whole chain is sound", a_whole_chain_is_sound);
-    CU_add_test(suite, "each value of a record is under the seal",
-                each_value_of_a_record_is_under_the_seal);
-    CU_add_test(suite, "values do not run into each other", values_do_not_run_into_each_other);
-    CU_add_test(suite, "each value of a seal is under its head",
-                each_value_of_a_seal_is_under_its_head);
-    CU_add_test(suite, "what stands elsewhere is found", what_stands_elsewhere_is_found);
-    CU_add_test(suite, "a tail is missed", a_tail_is_missed);
-    CU_add_test(suite, "only what is old may be missing at the front",
-                only_what_is_old_may_be_missing_at_the_front);
-    CU_add_test(suite, "a seal of another shard is none of this",
-                a_seal_of_another_shard_is_none_of_this);
-    CU_add_test(suite, "the same is counted and what differs is not",
-                the_same_is_counted_and_what_differs_is_not);
-    CU_add_test(suite, "as many notes fit as there is room", as_many_notes_fit_as_there_is_room);
-    CU_add_test(suite, "room is held for each request under way",
-                room_is_held_for_each_request_under_way);
-    CU_add_test(suite, "a place reads back as it was printed",
-                a_place_reads_back_as_it_was_printed);
+    CU_ADD_TEST(suite, keys_are_lines_of_32_bytes_or_more);
+    CU_ADD_TEST(suite, a_key_is_found_by_its_id);
+    CU_ADD_TEST(suite, a_mac_is_what_openssl_says);
+    CU_ADD_TEST(suite, an_unchanged_chain_is_intact);
+    CU_ADD_TEST(suite, each_value_of_a_record_is_under_the_seal);
+    CU_ADD_TEST(suite, values_do_not_run_into_each_other);
+    CU_ADD_TEST(suite, each_value_of_a_seal_is_under_its_head);
+    CU_ADD_TEST(suite, moved_records_and_seals_are_found);
+    CU_ADD_TEST(suite, a_removed_end_is_found);
+    CU_ADD_TEST(suite, only_old_records_may_be_missing_at_the_start);
+    CU_ADD_TEST(suite, a_seal_of_another_shard_is_refused);
+    CU_ADD_TEST(suite, equal_events_are_counted_and_others_appended);
+    CU_ADD_TEST(suite, a_full_buffer_still_counts_equal_events);
+    CU_ADD_TEST(suite, room_is_reserved_for_each_request);
+    CU_ADD_TEST(suite, a_cursor_parses_as_it_was_printed);
 }

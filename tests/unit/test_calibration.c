@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Whether predictions are as sure as they say, on simulated learners whose truth is known: scores
- * round a straight line, with normal noise, on some of the days. Same seed, same learners. */
+/* Whether intervals and confidences of predictions hold, on simulated learners whose true scores
+ * are known: a straight line with normal noise, on some of the days. The same seed gives the same
+ * learners. */
 #include "app/domain/prediction.h"
 
 #include <math.h>
@@ -25,9 +26,9 @@ static double score_on(const struct learner *l, int day, gsl_rng *rng)
     return l->start + l->slope * day + gsl_ran_gaussian(rng, l->noise);
 }
 
-/* The line stays between 0.2 and 0.8 and the noise small, so that no score leaves [0,1]: there the
- * model holds. */
-static void simulate(struct learner *l, gsl_rng *rng)
+/* The line stays between 0.2 and 0.8 and the noise small, so that no score leaves [0,1], where the
+ * model is valid. */
+static void simulate_learner(struct learner *l, gsl_rng *rng)
 {
     double share_of_days = gsl_ran_flat(rng, 0.1, 1);
 
@@ -40,15 +41,15 @@ static void simulate(struct learner *l, gsl_rng *rng)
     }
 }
 
-/* What came of all predictions for so many days ahead. */
+/* The outcome of all predictions for a number of days ahead. */
 struct outcome {
     double covered;    /* share of true scores inside the interval */
-    double confidence; /* mean of what was said */
+    double confidence; /* mean confidence */
     double level_hit;  /* share of true scores of the predicted level */
     double brier;      /* mean square of confidence less hit */
 };
 
-static struct outcome outcome_of(int days_ahead)
+static struct outcome measure_outcome(int days_ahead)
 {
     gsl_rng *rng = gsl_rng_alloc(gsl_rng_mt19937);
     struct outcome sum = {0};
@@ -61,7 +62,7 @@ static struct outcome outcome_of(int days_ahead)
         struct forecast forecast;
         struct prediction p;
 
-        simulate(&l, rng);
+        simulate_learner(&l, rng);
         if (l.n < PREDICTION_MIN_DAYS)
             continue;
         forecast_fit(LEAST_SQUARES, l.days, l.n, &forecast);
@@ -82,21 +83,21 @@ static struct outcome outcome_of(int days_ahead)
 static void intervals_of_90_percent_cover_87_to_93(void)
 {
     for (int days_ahead = 1; days_ahead <= 30; days_ahead += 29) {
-        struct outcome o = outcome_of(days_ahead);
+        struct outcome o = measure_outcome(days_ahead);
 
         CU_ASSERT(o.covered > 0.87 && o.covered < 0.93);
     }
-    CU_ASSERT_DOUBLE_EQUAL(outcome_of(7).covered, 0.9, 0.03);
+    CU_ASSERT_DOUBLE_EQUAL(measure_outcome(7).covered, 0.9, 0.03);
 }
 
 static void confidence_is_how_often_the_level_comes_true(void)
 {
     for (int days_ahead = 1; days_ahead <= 30; days_ahead += 29) {
-        struct outcome o = outcome_of(days_ahead);
+        struct outcome o = measure_outcome(days_ahead);
 
         CU_ASSERT_DOUBLE_EQUAL(o.confidence, o.level_hit, 0.02);
         CU_ASSERT(o.brier <
-                  o.level_hit * (1 - o.level_hit)); /* it tells the sure from the unsure */
+                  o.level_hit * (1 - o.level_hit)); /* better than one confidence for all */
     }
 }
 

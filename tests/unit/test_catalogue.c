@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The catalogue of recommendations: a good file, and one fault after the other in it. */
 #include "app/service/catalogue.h"
 
 #include <stdio.h>
@@ -30,15 +31,15 @@ static const char good[] =
 
 static struct arena *arena;
 
-static void begin(void)
+static void new_arena(void)
 {
     arena_free(arena);
     arena = arena_new(4096, 8 << 20);
     CU_ASSERT_PTR_NOT_NULL_FATAL(arena);
 }
 
-/* The good text with its first `from` changed. */
-static struct str changed(const char *from, const char *to)
+/* The good text with its first occurrence of `from` replaced. */
+static struct str changed_file(const char *from, const char *to)
 {
     const char *at = strstr(good, from);
 
@@ -46,11 +47,11 @@ static struct str changed(const char *from, const char *to)
     return arena_printf(arena, "%.*s%s%s", (int)(at - good), good, to, at + strlen(from));
 }
 
-static void the_whole_file_is_taken(void)
+static void a_good_file_is_loaded(void)
 {
     char error[CATALOGUE_ERROR_SIZE] = "";
 
-    begin();
+    new_arena();
     const struct catalogue *c = catalogue_parse(str_of(good), arena, error);
     CU_ASSERT_PTR_NOT_NULL_FATAL(c);
     CU_ASSERT_STRING_EQUAL(error, "");
@@ -76,7 +77,7 @@ static void items_and_starters_are_found_by_id(void)
 {
     char error[CATALOGUE_ERROR_SIZE] = "";
 
-    begin();
+    new_arena();
     const struct catalogue *c = catalogue_parse(str_of(good), arena, error);
     CU_ASSERT_PTR_NOT_NULL_FATAL(c);
     CU_ASSERT_PTR_EQUAL(catalogue_find(c, STR("b")), &c->items[1]);
@@ -93,9 +94,9 @@ static const struct {
     {"\"version\": 3,", "\"version\": 0,", "version must be a whole number between 1 and 1000000"},
     {"{\"version\"", "{\"version\" 3", "line 1 is not valid JSON (byte 11 of the file)"},
     {"\"id\": \"b\"", "\"id\": \"b\",,", "line 7 is not valid JSON"},
-    {"\"id\": \"b\"", "\"id\": \"a\"", "items[1].id is that of an earlier one"},
+    {"\"id\": \"b\"", "\"id\": \"a\"", "items[1].id is already the id of an earlier entry"},
     {"\"id\": \"b\"", "\"id\": \"b b\"", "items[1].id "},
-    {"\"id\": \"s\"", "\"id\": \"a\"", "starters[0].id is that of an item"},
+    {"\"id\": \"s\"", "\"id\": \"a\"", "starters[0].id is already the id of an item"},
     {"\"quiz\"", "\"quizz\"", "items[0].component must be one of completion, quiz, quality, consistency"},
     {"\"review\"", "\"revue\"", "items[0].action must be one of practice, review, refactor, schedule, learn_new, assess"},
     {"\"hard\"", "\"harder\"", "items[1].difficulty must be one of easy, medium, hard, expert"},
@@ -110,10 +111,10 @@ static const struct {
     {"[\"a\"]", "[\"z\"]", "items[1].prerequisites[0] must be the id of an earlier item"},
     {"[\"a\"]", "[\"b\"]", "items[1].prerequisites[0] must be the id of an earlier item"},
     {"[\"a\"]", "[\"a\", \"a\"]", "items[1].prerequisites[1] must not be in the list twice"},
-    {"\"easy\"", "\"expert\"", "items[1] must stand before the harder ones of its component and action"},
+    {"\"easy\"", "\"expert\"", "items[1] must come before the harder ones of its component and action"},
     {"\"prerequisites\": []}]}", "\"prerequisites\": [\"a\"]}]}", "starters[0].prerequisites[0] must be the id of an earlier item"},
     {"\"starters\": [", "\"others\": [", "starters is required"},
-    {"\"No {area}.\"", "\"No {name}.\"", "reasons.unknown has a { that is not of {area}, {score} or {threshold}"},
+    {"\"No {area}.\"", "\"No {name}.\"", "reasons.unknown has a { that does not begin {area}, {score} or {threshold}"},
     {"\"No {area}.\"", "\"No {area\"", "reasons.unknown has a {"},
     {"\"No {area}.\"", "\"No {\"", "reasons.unknown has a {"},
     {"\"No {area}.\"", "\"{{area}\"", "reasons.unknown has a {"},
@@ -121,14 +122,14 @@ static const struct {
 };
 /* clang-format on */
 
-static void what_is_wrong_is_told_with_its_place(void)
+static void errors_name_the_place_of_the_fault(void)
 {
     for (size_t i = 0; i < COUNT(faults); i++) {
         char error[CATALOGUE_ERROR_SIZE] = "";
 
-        begin();
+        new_arena();
         const struct catalogue *c =
-            catalogue_parse(changed(faults[i].from, faults[i].to), arena, error);
+            catalogue_parse(changed_file(faults[i].from, faults[i].to), arena, error);
         CU_ASSERT_PTR_NULL(c);
         if (c || strncmp(error, faults[i].error, strlen(faults[i].error)) != 0) {
             fprintf(stderr, "%s: %s\n", faults[i].to, error);
@@ -144,7 +145,7 @@ static void texts_that_are_no_document_are_refused(void)
     for (size_t i = 0; i < COUNT(texts); i++) {
         char error[CATALOGUE_ERROR_SIZE] = "";
 
-        begin();
+        new_arena();
         CU_ASSERT_PTR_NULL(catalogue_parse(str_of(texts[i]), arena, error));
         CU_ASSERT(strlen(error) > 0);
     }
@@ -162,35 +163,36 @@ static struct str many_items(int n)
                    "\"resources\": [], \"prerequisites\": []},",
                    i);
     CU_ASSERT_FALSE_FATAL(out.failed);
-    return changed("\"items\": [\n", arena_printf(arena, "\"items\": [%.*s", (int)out.n, out.p).p);
+    return changed_file("\"items\": [\n",
+                        arena_printf(arena, "\"items\": [%.*s", (int)out.n, out.p).p);
 }
 
 static void a_catalogue_has_256_items_at_most(void)
 {
     char error[CATALOGUE_ERROR_SIZE] = "";
 
-    begin();
+    new_arena();
     CU_ASSERT_PTR_NOT_NULL(catalogue_parse(many_items(CATALOGUE_MAX - 2), arena, error));
-    begin();
+    new_arena();
     CU_ASSERT_PTR_NULL(catalogue_parse(many_items(CATALOGUE_MAX - 1), arena, error));
     CU_ASSERT_STRING_EQUAL(error, "items must be a list of between 1 and 256 objects");
 }
 
-static void little_memory_is_an_error_like_others(void)
+static void without_memory_loading_fails_with_a_message(void)
 {
     struct arena *small;
-    bool taken = false;
+    bool loaded = false;
 
-    for (size_t cap = 0; !taken && cap < 200000; cap += 64) {
+    for (size_t cap = 0; !loaded && cap < 200000; cap += 64) {
         char error[CATALOGUE_ERROR_SIZE] = "";
 
         small = arena_new(1, cap);
         CU_ASSERT_PTR_NOT_NULL_FATAL(small);
-        taken = catalogue_parse(str_of(good), small, error) != NULL;
-        CU_ASSERT(taken == (strlen(error) == 0));
+        loaded = catalogue_parse(str_of(good), small, error) != NULL;
+        CU_ASSERT(loaded == (strlen(error) == 0));
         arena_free(small);
     }
-    CU_ASSERT(taken);
+    CU_ASSERT(loaded);
 }
 
 /* ---- files ---- */
@@ -208,7 +210,7 @@ static void a_file_is_read(void)
 {
     char path[] = "/tmp/catalogueXXXXXX", error[CATALOGUE_ERROR_SIZE] = "";
 
-    begin();
+    new_arena();
     write_file(path, good, sizeof(good) - 1);
     CU_ASSERT_PTR_NOT_NULL(catalogue_load(path, arena, error));
     (void)unlink(path);
@@ -218,7 +220,7 @@ static void errors_of_a_file_begin_with_its_path(void)
 {
     char path[] = "/tmp/catalogueXXXXXX", error[CATALOGUE_ERROR_SIZE] = "", expected[100];
 
-    begin();
+    new_arena();
     write_file(path, "{}", 2);
     CU_ASSERT_PTR_NULL(catalogue_load(path, arena, error));
     (void)snprintf(expected, sizeof(expected), "%s: version is required", path);
@@ -235,7 +237,7 @@ static void a_file_of_over_1_mib_is_refused(void)
     static char large[CATALOGUE_FILE_MAX + 1];
     char path[] = "/tmp/catalogueXXXXXX", error[CATALOGUE_ERROR_SIZE] = "";
 
-    begin();
+    new_arena();
     memset(large, ' ', sizeof(large));
     write_file(path, large, sizeof(large));
     CU_ASSERT_PTR_NULL(catalogue_load(path, arena, error));
@@ -250,12 +252,12 @@ void catalogue_tests(void)
     CU_pSuite suite = CU_add_suite("catalogue", NULL, NULL);
 
 #define TEST(function) CU_add_test(suite, #function, function)
-    TEST(the_whole_file_is_taken);
+    TEST(a_good_file_is_loaded);
     TEST(items_and_starters_are_found_by_id);
-    TEST(what_is_wrong_is_told_with_its_place);
+    TEST(errors_name_the_place_of_the_fault);
     TEST(texts_that_are_no_document_are_refused);
     TEST(a_catalogue_has_256_items_at_most);
-    TEST(little_memory_is_an_error_like_others);
+    TEST(without_memory_loading_fails_with_a_message);
     TEST(a_file_is_read);
     TEST(errors_of_a_file_begin_with_its_path);
     TEST(a_file_of_over_1_mib_is_refused);

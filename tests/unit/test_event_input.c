@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The rules for events of each type, and what the model gets of them. */
 #include "app/ingest/event_input.h"
 
 #include <CUnit/CUnit.h>
@@ -12,7 +13,7 @@ void event_input_tests(void);
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-/* 2026-01-31T12:00:00Z, which is when all of this happens. */
+/* The present in all tests: 2026-01-31T12:00:00Z. */
 static const int64_t now_ms = INT64_C(1769860800000);
 
 static struct arena *arena;
@@ -29,7 +30,7 @@ static int close_arena(void)
     return 0;
 }
 
-/* The fields named, in the order of the problem, with spaces between. */
+/* The fields with errors, in the order of the problem, separated by spaces. */
 static const char *fields_of(const struct problem *p)
 {
     static char text[1024];
@@ -60,8 +61,8 @@ static bool read_event(const char *json, struct event_input *in, struct problem 
 static const struct good {
     const char *json;
     int count;
-    struct observation seen[2];
-    uint32_t doubts;
+    struct observation observations[2];
+    uint32_t warnings;
 } good[] = {
     {HEAD("exercise.completed") "\"exercise_id\":\"e\",\"difficulty\":\"hard\",\"time_spent_seconds\":60,"
      "\"completion_rate\":0.5,\"correctness\":0.8,\"hints_used\":1,\"retries\":2" TAIL,
@@ -104,7 +105,7 @@ static const struct bad {
 };
 /* clang-format on */
 
-static void each_type_says_what_the_model_counts(void)
+static void each_type_gives_its_observations_and_warnings(void)
 {
     for (size_t i = 0; i < COUNT(good); i++) {
         struct problem p = {0};
@@ -113,16 +114,17 @@ static void each_type_says_what_the_model_counts(void)
         CU_ASSERT_TRUE_FATAL(read_event(good[i].json, &in, &p));
         CU_ASSERT_EQUAL(in.event.observation_count, good[i].count);
         CU_ASSERT_EQUAL(in.event.at_ms, now_ms - 2 * INT64_C(3600000));
-        CU_ASSERT_EQUAL(in.warnings, good[i].doubts);
+        CU_ASSERT_EQUAL(in.warnings, good[i].warnings);
         for (int k = 0; k < good[i].count; k++) {
-            CU_ASSERT_EQUAL(in.event.observations[k].component, good[i].seen[k].component);
-            CU_ASSERT_DOUBLE_EQUAL(in.event.observations[k].x, good[i].seen[k].x, 1e-12);
-            CU_ASSERT_DOUBLE_EQUAL(in.event.observations[k].weight, good[i].seen[k].weight, 1e-12);
+            CU_ASSERT_EQUAL(in.event.observations[k].component, good[i].observations[k].component);
+            CU_ASSERT_DOUBLE_EQUAL(in.event.observations[k].x, good[i].observations[k].x, 1e-12);
+            CU_ASSERT_DOUBLE_EQUAL(in.event.observations[k].weight, good[i].observations[k].weight,
+                                   1e-12);
         }
     }
 }
 
-static void all_failing_fields_are_named_and_none_guessed_at(void)
+static void exactly_the_wrong_fields_are_reported(void)
 {
     for (size_t i = 0; i < COUNT(bad); i++) {
         struct problem p = {0};
@@ -134,11 +136,11 @@ static void all_failing_fields_are_named_and_none_guessed_at(void)
     }
 }
 
-static void events_of_90_days_and_an_hour_are_taken(void)
+static void events_from_90_days_ago_to_an_hour_ahead_are_accepted(void)
 {
     static const struct {
         int64_t offset_ms;
-        bool taken;
+        bool accepted;
     } rows[] = {
         {-EVENT_AGE_MAX_MS, true},
         {-EVENT_AGE_MAX_MS - 1, false},
@@ -157,16 +159,16 @@ static void events_of_90_days_and_an_hour_are_taken(void)
                        "\"%s\",\"data\":{\"lesson_id\":\"l\",\"duration_seconds\":1,"
                        "\"completion_percentage\":1}}",
                        time);
-        CU_ASSERT_EQUAL(read_event(json, &in, &p), rows[i].taken);
-        CU_ASSERT_STRING_EQUAL(fields_of(&p), rows[i].taken ? "" : "timestamp");
+        CU_ASSERT_EQUAL(read_event(json, &in, &p), rows[i].accepted);
+        CU_ASSERT_STRING_EQUAL(fields_of(&p), rows[i].accepted ? "" : "timestamp");
     }
 }
 
-static void ids_are_of_their_letters_and_length(void)
+static void event_ids_are_8_to_64_visible_ascii_characters(void)
 {
     static const struct {
         const char *id;
-        bool taken;
+        bool accepted;
     } rows[] = {
         {"1234567", false},
         {"12345678", true},
@@ -191,12 +193,12 @@ static void ids_are_of_their_letters_and_length(void)
             "\"2026-01-31T10:00:00Z\",\"data\":{\"lesson_id\":\"l\",\"duration_seconds\":1,"
             "\"completion_percentage\":1}}",
             rows[i].id);
-        CU_ASSERT_EQUAL(read_event(json, &in, &p), rows[i].taken);
-        CU_ASSERT_STRING_EQUAL(fields_of(&p), rows[i].taken ? "" : "event_id");
+        CU_ASSERT_EQUAL(read_event(json, &in, &p), rows[i].accepted);
+        CU_ASSERT_STRING_EQUAL(fields_of(&p), rows[i].accepted ? "" : "event_id");
     }
 }
 
-static void kept_text_has_the_student_and_the_data_as_sent(void)
+static void stored_text_has_the_student_and_the_data_as_sent(void)
 {
     struct problem p = {0};
     struct event_input in;
@@ -221,13 +223,9 @@ void event_input_tests(void)
 {
     CU_pSuite suite = CU_add_suite("event_input", open_arena, close_arena);
 
-    CU_add_test(suite, "each type says what the model counts",
-                each_type_says_what_the_model_counts);
-    CU_add_test(suite, "all failing fields are named and none guessed at",
-                all_failing_fields_are_named_and_none_guessed_at);
-    CU_add_test(suite, "events of 90 days and an hour are taken",
-                events_of_90_days_and_an_hour_are_taken);
-    CU_add_test(suite, "ids are of their letters and length", ids_are_of_their_letters_and_length);
-    CU_add_test(suite, "kept text has the student and the data as sent",
-                kept_text_has_the_student_and_the_data_as_sent);
+    CU_ADD_TEST(suite, each_type_gives_its_observations_and_warnings);
+    CU_ADD_TEST(suite, exactly_the_wrong_fields_are_reported);
+    CU_ADD_TEST(suite, events_from_90_days_ago_to_an_hour_ahead_are_accepted);
+    CU_ADD_TEST(suite, event_ids_are_8_to_64_visible_ascii_characters);
+    CU_ADD_TEST(suite, stored_text_has_the_student_and_the_data_as_sent);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The walk of the export over a table of kinds, from a store that knows a few keys. */
+/* The export of a table of kinds, with replies for a few keys instead of Redis. */
 #include "app/service/export.h"
 
 #include <CUnit/CUnit.h>
@@ -12,10 +12,10 @@
 
 static struct arena *arena;
 
-/* What the store answers for a key; for all others there is nothing. */
+/* The replies for a command and key; all other keys do not exist. */
 static const struct {
     const char *command, *key, *reply;
-} known[] = {
+} replies[] = {
     {"HGETALL", KEY "notes", "*4\r\n$1\r\nz\r\n$2\r\n\xc3\xa9\r\n$1\r\na\r\n$2\r\n\xff\x01\r\n"},
     {"GET", KEY "motto", "$4\r\nonly\r\n"},
     {"SMEMBERS", KEY "badges", "*2\r\n$1\r\nz\r\n$1\r\nb\r\n"},
@@ -23,8 +23,8 @@ static const struct {
     {"MGET", KEY "mood:", "*3\r\n$-1\r\n$4\r\ngood\r\n$-1\r\n"},
 };
 
-/* As many times nothing as was asked for. */
-static const char *nothing(int n)
+/* An array of n nils. */
+static const char *nil_array(int n)
 {
     struct buf out;
 
@@ -38,20 +38,20 @@ static const char *nothing(int n)
 
 static const char *reply_to(const struct command *command)
 {
-    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
-        if (str_equal(command->argv[0], str_of(known[i].command)) &&
-            str_starts_with(command->argv[1], str_of(known[i].key)))
-            return known[i].reply;
+    for (size_t i = 0; i < sizeof(replies) / sizeof(*replies); i++) {
+        if (str_equal(command->argv[0], str_of(replies[i].command)) &&
+            str_starts_with(command->argv[1], str_of(replies[i].key)))
+            return replies[i].reply;
     }
     if (str_equal(command->argv[0], STR("GET")))
         return "$-1\r\n";
     if (str_equal(command->argv[0], STR("HMGET")))
-        return nothing(command->argc - 2);
-    return nothing(str_equal(command->argv[0], STR("MGET")) ? command->argc - 1 : 0);
+        return nil_array(command->argc - 2);
+    return nil_array(str_equal(command->argv[0], STR("MGET")) ? command->argc - 1 : 0);
 }
 
-/* All of it, as a text; p says how it ended. */
-static const char *exported(const struct student_kind *kinds, size_t n, struct problem *p)
+/* Runs the export and returns the document; *p is its problem. */
+static const char *run_export(const struct student_kind *kinds, size_t n, struct problem *p)
 {
     static struct engine engine;
     struct arena *page = arena_new(4096, 1 << 20);
@@ -79,7 +79,7 @@ static const char *exported(const struct student_kind *kinds, size_t n, struct p
     return out.failed ? "" : out.p;
 }
 
-static void a_new_kind_of_record_is_exported_without_another_word(void)
+static void a_new_kind_of_record_is_exported_by_its_type(void)
 {
     struct student_kind kinds[STUDENT_KEY_COUNT + 5];
     const struct student_kind new[] = {
@@ -95,7 +95,7 @@ static void a_new_kind_of_record_is_exported_without_another_word(void)
     arena = arena_new(4096, 1 << 20);
     memcpy(kinds, student_kinds, sizeof(student_kinds));
     memcpy(kinds + STUDENT_KEY_COUNT, new, sizeof(new));
-    text = exported(kinds, STUDENT_KEY_COUNT + 5, &p);
+    text = run_export(kinds, STUDENT_KEY_COUNT + 5, &p);
     CU_ASSERT_EQUAL(p.code, PROBLEM_NONE);
     CU_ASSERT_PTR_NOT_NULL(strstr(text, ",\"notes\":{\"a\":\"ff01\",\"z\":\"\xc3\xa9\"},"));
     CU_ASSERT_PTR_NOT_NULL(strstr(text, ",\"motto\":\"only\","));
@@ -115,7 +115,7 @@ static void the_hash_is_that_of_the_bytes_of_data(void)
     const char *text;
 
     arena = arena_new(4096, 1 << 20);
-    text = exported(&motto, 1, &p);
+    text = run_export(&motto, 1, &p);
     digest_sha256(STR(data), sha);
     hex_print(sha, DIGEST_SIZE, hex);
     (void)snprintf(expected, sizeof(expected), "\"data\":%s,\"integrity_hash\":\"%s\"}", data, hex);
@@ -123,17 +123,17 @@ static void the_hash_is_that_of_the_bytes_of_data(void)
     arena_free(arena);
 }
 
-static void of_nobody_there_is_no_export(void)
+static void a_student_without_records_has_no_export(void)
 {
     struct problem p;
 
     arena = arena_new(4096, 1 << 20);
-    (void)exported(student_kinds, STUDENT_KEY_COUNT, &p);
+    (void)run_export(student_kinds, STUDENT_KEY_COUNT, &p);
     CU_ASSERT_EQUAL(p.code, PROBLEM_NOT_FOUND);
     arena_free(arena);
 }
 
-static void no_two_kinds_stand_in_one_place(void)
+static void no_two_kinds_share_a_name_or_key(void)
 {
     for (size_t i = 0; i < STUDENT_KEY_COUNT; i++) {
         for (size_t k = i + 1; k < STUDENT_KEY_COUNT; k++) {
@@ -152,10 +152,8 @@ void export_tests(void)
 {
     CU_pSuite suite = CU_add_suite("export", NULL, NULL);
 
-    CU_add_test(suite, "a new kind of record is exported without another word",
-                a_new_kind_of_record_is_exported_without_another_word);
-    CU_add_test(suite, "the hash is that of the bytes of data",
-                the_hash_is_that_of_the_bytes_of_data);
-    CU_add_test(suite, "of nobody there is no export", of_nobody_there_is_no_export);
-    CU_add_test(suite, "no two kinds stand in one place", no_two_kinds_stand_in_one_place);
+    CU_ADD_TEST(suite, a_new_kind_of_record_is_exported_by_its_type);
+    CU_ADD_TEST(suite, the_hash_is_that_of_the_bytes_of_data);
+    CU_ADD_TEST(suite, a_student_without_records_has_no_export);
+    CU_ADD_TEST(suite, no_two_kinds_share_a_name_or_key);
 }

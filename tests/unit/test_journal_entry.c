@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the worker makes of the journal's entries. */
+/* The effects of journal entries: audit records, entries of the event log, published events. */
 #include <CUnit/CUnit.h>
 #include <json-c/json.h>
 #include <stdio.h>
@@ -20,8 +20,8 @@
 
 static struct arena *arena;
 
-static bool turn(const char *text, bool publish, struct journal_effects *ret,
-                 const char **ret_reason)
+static bool get_effects(const char *text, bool publish, struct journal_effects *ret,
+                        const char **ret_reason)
 {
     struct journal_source source = {
         .shard = 0x3f, .id = STR("1700000000200-4"), .text = str_of(text), .publish = publish};
@@ -33,7 +33,7 @@ static bool turn(const char *text, bool publish, struct journal_effects *ret,
     return journal_entry_effects(&source, arena, ret, ret_reason);
 }
 
-static struct json_object *parse(struct str text)
+static struct json_object *parse_text(struct str text)
 {
     struct json_tokener *tokener = json_tokener_new();
     struct json_object *json = json_tokener_parse_ex(tokener, text.p, (int)text.n);
@@ -51,7 +51,7 @@ static void assert_member(struct json_object *json, const char *name, const char
                            expected);
 }
 
-static void each_kind_turns_into_what_its_row_says(void)
+static void each_kind_has_the_effects_of_its_row(void)
 {
     static const struct {
         const char *text;
@@ -69,31 +69,31 @@ static void each_kind_turns_into_what_its_row_says(void)
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct journal_effects t;
+        struct journal_effects effects;
         const char *reason;
 
-        CU_ASSERT_TRUE_FATAL(turn(rows[i].text, true, &t, &reason));
-        CU_ASSERT_EQUAL(t.message_count, rows[i].messages);
-        CU_ASSERT_EQUAL(t.student_event.n > 0, rows[i].logged);
-        CU_ASSERT_TRUE(str_equal(t.student, STR("s1")));
-        CU_ASSERT_TRUE(str_equal(t.id, STR("1700000000200-4")));
-        CU_ASSERT_TRUE_FATAL(turn(rows[i].text, false, &t, &reason));
-        CU_ASSERT_EQUAL(t.message_count, 0);
-        CU_ASSERT_EQUAL(t.student_event.n > 0, rows[i].logged);
+        CU_ASSERT_TRUE_FATAL(get_effects(rows[i].text, true, &effects, &reason));
+        CU_ASSERT_EQUAL(effects.message_count, rows[i].messages);
+        CU_ASSERT_EQUAL(effects.student_event.n > 0, rows[i].logged);
+        CU_ASSERT_TRUE(str_equal(effects.student, STR("s1")));
+        CU_ASSERT_TRUE(str_equal(effects.id, STR("1700000000200-4")));
+        CU_ASSERT_TRUE_FATAL(get_effects(rows[i].text, false, &effects, &reason));
+        CU_ASSERT_EQUAL(effects.message_count, 0);
+        CU_ASSERT_EQUAL(effects.student_event.n > 0, rows[i].logged);
     }
 }
 
 static void score_is_published_as_a_cloudevent(void)
 {
-    struct journal_effects t;
+    struct journal_effects effects;
     const char *reason;
     struct json_object *event, *data = NULL;
 
-    CU_ASSERT_TRUE_FATAL(turn(ENTRY("event", "proficient", "\"developing\"",
-                                    ",\"traceparent\":\"" TRACEPARENT "\",\"event\":" EVENT),
-                              true, &t, &reason));
-    CU_ASSERT_TRUE(str_equal(t.messages[0].traceparent, STR(TRACEPARENT)));
-    event = parse(t.messages[0].event);
+    CU_ASSERT_TRUE_FATAL(get_effects(ENTRY("event", "proficient", "\"developing\"",
+                                           ",\"traceparent\":\"" TRACEPARENT "\",\"event\":" EVENT),
+                                     true, &effects, &reason));
+    CU_ASSERT_TRUE(str_equal(effects.messages[0].traceparent, STR(TRACEPARENT)));
+    event = parse_text(effects.messages[0].event);
     CU_ASSERT_PTR_NOT_NULL_FATAL(event);
     assert_member(event, "specversion", "\"1.0\"");
     assert_member(event, "id", "\"3f-1700000000200-4-updated\"");
@@ -113,42 +113,42 @@ static void score_is_published_as_a_cloudevent(void)
     assert_member(data, "at", "\"2023-11-14T22:13:20.123Z\"");
     assert_member(data, "event_id", "\"evt-00001\"");
     (void)json_object_put(event);
-    event = parse(t.messages[1].event);
+    event = parse_text(effects.messages[1].event);
     CU_ASSERT_PTR_NOT_NULL_FATAL(event);
     assert_member(event, "id", "\"3f-1700000000200-4-level\"");
     assert_member(event, "type", "\"mastery.level_changed\"");
     (void)json_object_put(event);
 }
 
-/* Made again after a crash it must be the same event, byte for byte. */
+/* An entry that is processed again after a crash must give the same event, byte for byte. */
 static void the_same_entry_makes_the_same_events(void)
 {
     static const char text[] = ENTRY("calculated", "proficient", "null", "");
-    struct journal_effects t;
+    struct journal_effects effects;
     const char *reason;
     char first[1024];
 
-    CU_ASSERT_TRUE_FATAL(turn(text, true, &t, &reason));
-    (void)snprintf(first, sizeof(first), "%.*s", STR_ARG(t.messages[1].event));
-    CU_ASSERT_TRUE_FATAL(turn(text, true, &t, &reason));
-    CU_ASSERT_TRUE(str_equal(str_of(first), t.messages[1].event));
+    CU_ASSERT_TRUE_FATAL(get_effects(text, true, &effects, &reason));
+    (void)snprintf(first, sizeof(first), "%.*s", STR_ARG(effects.messages[1].event));
+    CU_ASSERT_TRUE_FATAL(get_effects(text, true, &effects, &reason));
+    CU_ASSERT_TRUE(str_equal(str_of(first), effects.messages[1].event));
 }
 
-static void event_is_kept_as_it_was_sent(void)
+static void event_is_stored_as_it_was_sent(void)
 {
-    struct journal_effects t;
+    struct journal_effects effects;
     const char *reason;
     struct json_object *event;
 
-    CU_ASSERT_TRUE_FATAL(
-        turn(ENTRY("event", "novice", "null", ",\"event\":" EVENT), false, &t, &reason));
-    event = parse(t.student_event);
+    CU_ASSERT_TRUE_FATAL(get_effects(ENTRY("event", "novice", "null", ",\"event\":" EVENT), false,
+                                     &effects, &reason));
+    event = parse_text(effects.student_event);
     CU_ASSERT_PTR_NOT_NULL_FATAL(event);
     assert_member(event, "data", "{\"score\":0.80}");
     (void)json_object_put(event);
 }
 
-static void what_is_no_entry_is_refused_with_a_reason(void)
+static void other_texts_are_refused_with_a_reason(void)
 {
     static const struct {
         const char *text, *reason;
@@ -164,10 +164,10 @@ static void what_is_no_entry_is_refused_with_a_reason(void)
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct journal_effects t;
+        struct journal_effects effects;
         const char *reason = "";
 
-        CU_ASSERT_FALSE_FATAL(turn(rows[i].text, true, &t, &reason));
+        CU_ASSERT_FALSE_FATAL(get_effects(rows[i].text, true, &effects, &reason));
         CU_ASSERT_STRING_EQUAL(reason, rows[i].reason);
     }
     arena_free(arena);
@@ -179,12 +179,9 @@ void journal_entry_tests(void)
 {
     CU_pSuite suite = CU_add_suite("journal_entry", NULL, NULL);
 
-    CU_add_test(suite, "each kind turns into what its row says",
-                each_kind_turns_into_what_its_row_says);
-    CU_add_test(suite, "score is published as a CloudEvent", score_is_published_as_a_cloudevent);
-    CU_add_test(suite, "the same entry makes the same events",
-                the_same_entry_makes_the_same_events);
-    CU_add_test(suite, "event is kept as it was sent", event_is_kept_as_it_was_sent);
-    CU_add_test(suite, "what is no entry is refused with a reason",
-                what_is_no_entry_is_refused_with_a_reason);
+    CU_ADD_TEST(suite, each_kind_has_the_effects_of_its_row);
+    CU_ADD_TEST(suite, score_is_published_as_a_cloudevent);
+    CU_ADD_TEST(suite, the_same_entry_makes_the_same_events);
+    CU_ADD_TEST(suite, event_is_stored_as_it_was_sent);
+    CU_ADD_TEST(suite, other_texts_are_refused_with_a_reason);
 }

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Recording changes against a few keys in memory that behave as the script in Redis does. Requests
+ * are interleaved step by step, as they are in a process. */
 #include "app/service/record.h"
 
 #include <CUnit/CUnit.h>
@@ -17,7 +19,7 @@ static const struct str STUDENT = STR_INIT("s_1");
 static struct arena *arena;
 static struct engine engine;
 
-/* ---- a store that does what the scripts say, on a handful of keys ---- */
+/* ---- the keys in memory ---- */
 
 enum { ENTRIES = 256 };
 
@@ -25,9 +27,9 @@ static struct {
     struct str key, value;
 } entries[ENTRIES];
 static size_t entry_count;
-static size_t writes; /* scripts run */
+static size_t writes; /* scripts that were run */
 
-static struct str *find(struct str key)
+static struct str *store_find(struct str key)
 {
     for (size_t i = 0; i < entry_count; i++) {
         if (str_equal(entries[i].key, key))
@@ -36,20 +38,20 @@ static struct str *find(struct str key)
     return NULL;
 }
 
-/* Empty when there is none. */
-static struct str value_of(struct str key)
+/* Empty when the key does not exist. */
+static struct str store_get(struct str key)
 {
-    const struct str *value = find(key);
+    const struct str *value = store_find(key);
 
     return value ? *value : STR("");
 }
 
-static void set(struct str key, struct str value)
+static void store_set(struct str key, struct str value)
 {
-    struct str *there = find(key);
+    struct str *existing = store_find(key);
 
-    if (there) {
-        *there = arena_copy(arena, value);
+    if (existing) {
+        *existing = arena_copy(arena, value);
         return;
     }
     CU_ASSERT_TRUE_FATAL(entry_count < ENTRIES);
@@ -57,15 +59,15 @@ static void set(struct str key, struct str value)
     entries[entry_count++].value = arena_copy(arena, value);
 }
 
-/* A hash is a key for each field here: KEY/m, KEY/s. */
-static struct str field(struct str key, const char *name)
+/* Each field of a hash is a key of its own here: KEY/m, KEY/s. */
+static struct str hash_field(struct str key, const char *name)
 {
     return arena_printf(arena, "%.*s/%s", STR_ARG(key), name);
 }
 
 static struct str profile_field(const char *name)
 {
-    return field(key_student(arena, STUDENT, STUDENT_KEY_PROFILE), name);
+    return hash_field(key_student(arena, STUDENT, STUDENT_KEY_PROFILE), name);
 }
 
 static void append_value(struct buf *out, const struct str *value)
@@ -80,53 +82,53 @@ static void run_hmget(const struct command *command, struct buf *out)
 {
     buf_printf(out, "*%d\r\n", command->argc - 2);
     for (int i = 2; i < command->argc; i++)
-        append_value(out, find(field(command->argv[1], command->argv[i].p)));
+        append_value(out, store_find(hash_field(command->argv[1], command->argv[i].p)));
 }
 
 static void run_mget(const struct command *command, struct buf *out)
 {
     buf_printf(out, "*%d\r\n", command->argc - 1);
     for (int i = 1; i < command->argc; i++)
-        append_value(out, find(command->argv[i]));
+        append_value(out, store_find(command->argv[i]));
 }
 
-/* As script_student_change says, line by line. */
-static void run_record(const struct command *command, struct buf *out)
+/* The same checks in the same order as lua/student_change.lua. */
+static void run_change(const struct command *command, struct buf *out)
 {
     const struct str *keys = command->argv, *args = command->argv + command->key_count;
-    bool event = args[4].n > 0;
+    bool has_id = args[4].n > 0;
     struct str marker = arena_printf(arena, "%.*s/%.*s", STR_ARG(keys[3]), STR_ARG(args[4]));
-    const struct str *mark = event ? find(marker) : NULL;
-    struct str there = value_of(field(keys[0], "s"));
+    const struct str *mark = has_id ? store_find(marker) : NULL;
+    struct str current = store_get(hash_field(keys[0], "s"));
 
     writes++;
-    if (find(field(keys[0], "c"))) {
+    if (store_find(hash_field(keys[0], "c"))) {
         buf_text(out, ":-1\r\n");
     } else if (mark) {
         buf_text(out, "*1\r\n");
         append_value(out, mark);
-    } else if (!str_equal(there, args[0])) {
-        append_value(out, &there);
-    } else if (there.n == 0 && find(keys[1])) {
+    } else if (!str_equal(current, args[0])) {
+        append_value(out, &current);
+    } else if (current.n == 0 && store_find(keys[1])) {
         buf_text(out, ":0\r\n");
     } else {
-        if (event)
-            set(marker, args[5]);
-        set(field(keys[0], "m"), args[2]);
-        set(field(keys[0], "s"), args[1]);
+        if (has_id)
+            store_set(marker, args[5]);
+        store_set(hash_field(keys[0], "m"), args[2]);
+        store_set(hash_field(keys[0], "s"), args[1]);
         for (int i = 0; i < command->key_count - 4; i++)
-            set(keys[4 + i], args[6 + 2 * i]);
+            store_set(keys[4 + i], args[6 + 2 * i]);
         buf_text(out, ":1\r\n");
     }
 }
 
-static void run(struct command *command)
+static void run_command(struct command *command)
 {
     struct buf out;
 
     buf_init(&out, arena);
     if (command->script == &script_student_change)
-        run_record(command, &out);
+        run_change(command, &out);
     else if (str_equal(command->argv[0], STR("HMGET")))
         run_hmget(command, &out);
     else
@@ -143,37 +145,37 @@ struct job {
     struct problem problem;
 };
 
-static void step(struct job *job, enum step expected)
+static void job_step(struct job *job, enum step expected)
 {
     CU_ASSERT_EQUAL_FATAL(record_step(&job->record, &engine, &job->pipeline, &job->problem),
                           expected);
 }
 
-static void answer(struct job *job)
+static void job_reply(struct job *job)
 {
     for (struct command *command = job->pipeline.first; command; command = command->next)
-        run(command);
+        run_command(command);
     job->pipeline.status = PIPELINE_COMPLETE;
 }
 
-static void lose(struct job *job)
+static void job_lose(struct job *job)
 {
     job->pipeline.status = PIPELINE_FAILED;
 }
 
-/* To the end, the store answering. Returns the rounds it took. */
-static int finish(struct job *job)
+/* Steps until done, with replies to all commands. Returns the number of pipelines. */
+static int job_finish(struct job *job)
 {
-    int rounds = 0;
+    int pipelines = 0;
 
     while (record_step(&job->record, &engine, &job->pipeline, &job->problem) == STEP_MORE) {
-        answer(job);
-        CU_ASSERT_TRUE_FATAL(++rounds <= RECORD_ATTEMPTS_MAX);
+        job_reply(job);
+        CU_ASSERT_TRUE_FATAL(++pipelines <= RECORD_ATTEMPTS_MAX);
     }
-    return rounds;
+    return pipelines;
 }
 
-static struct job *statement(double value)
+static struct job *new_statement(double value)
 {
     struct job *job = arena_zalloc(arena, sizeof(*job));
 
@@ -186,9 +188,9 @@ static struct job *statement(double value)
     return job;
 }
 
-static struct job *event(const char *id, int64_t at_ms, double quiz)
+static struct job *new_event(const char *id, int64_t at_ms, double quiz)
 {
-    struct job *job = statement(0);
+    struct job *job = new_statement(0);
 
     job->record.kind = RECORD_EVENT;
     job->record.event_id = arena_copy(arena, str_of(id));
@@ -201,7 +203,7 @@ static struct job *event(const char *id, int64_t at_ms, double quiz)
 
 static struct mastery_state stored_state(void)
 {
-    struct str packed = value_of(profile_field("s"));
+    struct str packed = store_get(profile_field("s"));
     struct mastery_state s;
 
     mastery_state_init(&s);
@@ -215,10 +217,10 @@ static bool day_is_stored(int32_t day, struct mastery_state *ret)
     struct str key;
 
     CU_ASSERT_TRUE_FATAL(key_student_days(arena, STUDENT, day, 1, &key));
-    return state_unpack(value_of(key), ret);
+    return state_unpack(store_get(key), ret);
 }
 
-static bool nothing_under_way(void)
+static bool nothing_in_flight(void)
 {
     struct str packed;
 
@@ -240,65 +242,65 @@ static void tear_down(void)
     arena_free(arena);
 }
 
-/* ---- one after the other ---- */
+/* ---- sequential ---- */
 
 static void a_first_statement_is_stored_with_its_day(void)
 {
-    struct job *job = statement(0.5);
+    struct job *job = new_statement(0.5);
     struct mastery_state day;
 
-    CU_ASSERT_EQUAL(finish(job), 2);
+    CU_ASSERT_EQUAL(job_finish(job), 2);
     CU_ASSERT_EQUAL(job->problem.code, PROBLEM_NONE);
     CU_ASSERT_TRUE(job->record.is_first);
     CU_ASSERT_EQUAL(job->record.result.score, 0.5);
-    CU_ASSERT_TRUE(str_equal(value_of(profile_field("m")), job->record.result_json));
+    CU_ASSERT_TRUE(str_equal(store_get(profile_field("m")), job->record.result_json));
     CU_ASSERT_EQUAL(stored_state().revision, 1);
     CU_ASSERT_EQUAL(stored_state().updated_at_ms, NOON);
     CU_ASSERT_TRUE(day_is_stored(20700, &day));
     CU_ASSERT_EQUAL(day.revision, 1);
-    CU_ASSERT_TRUE(nothing_under_way());
+    CU_ASSERT_TRUE(nothing_in_flight());
 }
 
 static void a_second_builds_on_the_first(void)
 {
-    struct job *job = statement(0.9);
+    struct job *job = new_statement(0.9);
 
-    (void)finish(statement(0.5));
-    CU_ASSERT_EQUAL(finish(job), 2);
+    (void)job_finish(new_statement(0.5));
+    CU_ASSERT_EQUAL(job_finish(job), 2);
     CU_ASSERT_FALSE(job->record.is_first);
     CU_ASSERT_EQUAL(job->record.previous_level, DEVELOPING);
     CU_ASSERT_EQUAL(stored_state().revision, 2);
     CU_ASSERT_EQUAL(stored_state().samples, 2);
 }
 
-static void who_was_overtaken_builds_on_what_is_there_now(void)
+static void an_outdated_write_is_computed_from_the_new_state(void)
 {
-    struct job *job = event("e1", NOON, 1), *other = event("e2", NOON, 0);
+    struct job *job = new_event("e1", NOON, 1), *other = new_event("e2", NOON, 0);
     struct inflight *ours = engine.inflight;
 
-    step(job, STEP_MORE);
-    answer(job);
-    step(job, STEP_MORE);
-    engine.inflight = inflight_new(); /* in another process */
+    job_step(job, STEP_MORE);
+    job_reply(job);
+    job_step(job, STEP_MORE);
+    engine.inflight = inflight_new(); /* acts as another process */
     CU_ASSERT_PTR_NOT_NULL_FATAL(engine.inflight);
-    (void)finish(other);
+    (void)job_finish(other);
     inflight_free(engine.inflight);
     engine.inflight = ours;
-    answer(job);
-    CU_ASSERT_EQUAL(finish(job), 1);
+    job_reply(job);
+    CU_ASSERT_EQUAL(job_finish(job), 1);
     CU_ASSERT_EQUAL(job->problem.code, PROBLEM_NONE);
     CU_ASSERT_EQUAL(stored_state().quizzes, 2);
     CU_ASSERT_EQUAL(stored_state().revision, 2);
     CU_ASSERT_DOUBLE_EQUAL(stored_state().evidence[QUIZ].sum, 1, 1e-12);
 }
 
-static void who_is_overtaken_too_often_is_told_to_come_again(void)
+static void after_too_many_attempts_the_client_must_retry(void)
 {
-    struct job *job = statement(0.5);
-    int rounds = 0;
+    struct job *job = new_statement(0.5);
+    int pipelines = 0;
 
-    step(job, STEP_MORE);
-    answer(job);
+    job_step(job, STEP_MORE);
+    job_reply(job);
     while (record_step(&job->record, &engine, &job->pipeline, &job->problem) == STEP_MORE) {
         struct mastery_state s = stored_state();
         unsigned char packed[STATE_PACKED_MAX];
@@ -306,91 +308,91 @@ static void who_is_overtaken_too_often_is_told_to_come_again(void)
         if (mastery_state_empty(&s))
             mastery_state_assert(&s, job->record.components, NULL, NOON);
         s.revision += 1000;
-        set(profile_field("s"), (struct str){(const char *)packed, state_pack(&s, packed)});
-        answer(job);
-        CU_ASSERT_TRUE_FATAL(++rounds <= RECORD_ATTEMPTS_MAX);
+        store_set(profile_field("s"), (struct str){(const char *)packed, state_pack(&s, packed)});
+        job_reply(job);
+        CU_ASSERT_TRUE_FATAL(++pipelines <= RECORD_ATTEMPTS_MAX);
     }
-    CU_ASSERT_EQUAL(rounds, RECORD_ATTEMPTS_MAX);
+    CU_ASSERT_EQUAL(pipelines, RECORD_ATTEMPTS_MAX);
     CU_ASSERT_EQUAL(job->problem.code, PROBLEM_SERVICE_UNAVAILABLE);
     CU_ASSERT_TRUE(job->problem.retry_after_s > 0);
-    CU_ASSERT_TRUE(nothing_under_way());
+    CU_ASSERT_TRUE(nothing_in_flight());
 }
 
-/* ---- at once ---- */
+/* ---- concurrent ---- */
 
-static void writes_of_one_process_are_chained_and_not_raced(void)
+static void writes_of_one_process_build_on_each_other(void)
 {
     enum { JOBS = 20 };
     struct job *jobs[JOBS];
 
     for (int i = 0; i < JOBS; i++)
-        step(jobs[i] = event((char[]){(char)('a' + i), '\0'}, NOON, 1), STEP_MORE);
+        job_step(jobs[i] = new_event((char[]){(char)('a' + i), '\0'}, NOON, 1), STEP_MORE);
     for (int i = 0; i < JOBS; i++)
-        answer(jobs[i]);
+        job_reply(jobs[i]);
     for (int i = 0; i < JOBS; i++)
-        step(jobs[i], STEP_MORE); /* each computes before the one before it was answered */
+        job_step(jobs[i], STEP_MORE); /* each computes before the reply to the one before */
     for (int i = 0; i < JOBS; i++)
-        answer(jobs[i]);
+        job_reply(jobs[i]);
     for (int i = 0; i < JOBS; i++)
-        step(jobs[i], STEP_DONE);
+        job_step(jobs[i], STEP_DONE);
     CU_ASSERT_EQUAL(writes, JOBS);
     CU_ASSERT_EQUAL(stored_state().quizzes, JOBS);
     CU_ASSERT_EQUAL(stored_state().revision, JOBS);
-    CU_ASSERT_TRUE(nothing_under_way());
+    CU_ASSERT_TRUE(nothing_in_flight());
 }
 
-static void what_was_built_on_a_lost_write_is_computed_again(void)
+static void a_write_built_on_a_lost_one_is_computed_again(void)
 {
-    struct job *lost = statement(0.5), *next = statement(0.9);
+    struct job *lost = new_statement(0.5), *next = new_statement(0.9);
 
-    step(lost, STEP_MORE);
-    step(next, STEP_MORE);
-    answer(lost);
-    answer(next);
-    step(lost, STEP_MORE);
-    step(next, STEP_MORE);
-    lose(lost); /* it never came to Redis */
-    step(lost, STEP_DONE);
+    job_step(lost, STEP_MORE);
+    job_step(next, STEP_MORE);
+    job_reply(lost);
+    job_reply(next);
+    job_step(lost, STEP_MORE);
+    job_step(next, STEP_MORE);
+    job_lose(lost); /* it did not reach Redis */
+    job_step(lost, STEP_DONE);
     CU_ASSERT_EQUAL(lost->problem.code, PROBLEM_SERVICE_UNAVAILABLE);
-    answer(next); /* outdated */
-    CU_ASSERT_EQUAL(finish(next), 1);
+    job_reply(next); /* outdated */
+    CU_ASSERT_EQUAL(job_finish(next), 1);
     CU_ASSERT_EQUAL(next->problem.code, PROBLEM_NONE);
     CU_ASSERT_TRUE(next->record.is_first);
     CU_ASSERT_EQUAL(stored_state().revision, 1);
-    CU_ASSERT_TRUE(nothing_under_way());
+    CU_ASSERT_TRUE(nothing_in_flight());
 }
 
-static void many_repeats_of_one_event_count_once_and_wait_for_nobody(void)
+static void many_repeats_of_one_event_count_once_and_never_wait(void)
 {
     enum { JOBS = 50 };
     struct job *jobs[JOBS];
     int duplicates = 0;
 
     for (int i = 0; i < JOBS; i++) {
-        step(jobs[i] = event("e1", NOON, 1), STEP_MORE);
-        answer(jobs[i]);
+        job_step(jobs[i] = new_event("e1", NOON, 1), STEP_MORE);
+        job_reply(jobs[i]);
     }
     for (int i = 0; i < JOBS; i++)
-        step(jobs[i], STEP_MORE);
+        job_step(jobs[i], STEP_MORE);
     for (int i = 0; i < JOBS; i++) {
-        answer(jobs[i]);
-        step(jobs[i], STEP_DONE);
+        job_reply(jobs[i]);
+        job_step(jobs[i], STEP_DONE);
         CU_ASSERT_EQUAL(jobs[i]->problem.code, PROBLEM_NONE);
         duplicates += jobs[i]->record.duplicate;
     }
     CU_ASSERT_EQUAL(duplicates, JOBS - 1);
     CU_ASSERT_TRUE(str_equal(jobs[1]->record.previous_mark, STR("mark")));
     CU_ASSERT_EQUAL(stored_state().quizzes, 1);
-    CU_ASSERT_TRUE(nothing_under_way());
+    CU_ASSERT_TRUE(nothing_in_flight());
 }
 
-static void a_statement_repeated_by_its_key_shows_what_is_stored(void)
+static void a_repeated_statement_shows_the_stored_result(void)
 {
-    struct job *first = statement(0.5), *again = statement(0.9);
+    struct job *first = new_statement(0.5), *again = new_statement(0.9);
 
     first->record.event_id = again->record.event_id = STR("key");
-    (void)finish(first);
-    (void)finish(again);
+    (void)job_finish(first);
+    (void)job_finish(again);
     CU_ASSERT_EQUAL(again->problem.code, PROBLEM_NONE);
     CU_ASSERT_TRUE(again->record.duplicate);
     CU_ASSERT_EQUAL(again->record.result.score, 0.5);
@@ -402,13 +404,13 @@ static void a_statement_repeated_by_its_key_shows_what_is_stored(void)
 
 static void a_late_event_corrects_its_day_and_those_after_it(void)
 {
-    struct job *late = event("late", NOON - 2 * DAY_MS, 1);
+    struct job *late = new_event("late", NOON - 2 * DAY_MS, 1);
     struct mastery_state day;
 
-    (void)finish(event("e1", NOON - 3 * DAY_MS, 0));
-    (void)finish(event("e2", NOON, 0));
+    (void)job_finish(new_event("e1", NOON - 3 * DAY_MS, 0));
+    (void)job_finish(new_event("e2", NOON, 0));
     CU_ASSERT_FALSE(day_is_stored(20698, &day));
-    CU_ASSERT_EQUAL(finish(late), 3); /* state, state and days, write */
+    CU_ASSERT_EQUAL(job_finish(late), 3); /* state, state and days, write */
     CU_ASSERT_EQUAL(late->problem.code, PROBLEM_NONE);
     CU_ASSERT_TRUE(day_is_stored(20697, &day));
     CU_ASSERT_EQUAL(day.evidence[QUIZ].sum, 0);
@@ -422,103 +424,103 @@ static void a_late_event_corrects_its_day_and_those_after_it(void)
     CU_ASSERT_EQUAL(stored_state().revision, 3);
 }
 
-/* It must read more than the state, and would never be done if others went on meanwhile. */
-static void a_late_event_gets_its_turn_though_others_write(void)
+/* It reads more than the state, so without the lock each write of others would outdate it. */
+static void a_late_event_succeeds_while_others_write(void)
 {
-    struct job *late = event("late", NOON - DAY_MS, 1), *before = event("e2", NOON, 0),
-               *after = event("e3", NOON, 0);
+    struct job *late = new_event("late", NOON - DAY_MS, 1), *before = new_event("e2", NOON, 0),
+               *after = new_event("e3", NOON, 0);
 
-    (void)finish(event("e1", NOON, 0));
-    step(late, STEP_MORE);
-    answer(late);
-    step(late, STEP_MORE); /* asks for the days */
-    step(before, STEP_MORE);
-    answer(before);
-    step(before, STEP_MORE); /* on its way */
-    answer(late);
-    step(late, STEP_MORE); /* overtaken: takes the turn */
-    step(after, STEP_MORE);
-    answer(after);
-    step(after, STEP_MORE); /* waits: only reads again */
+    (void)job_finish(new_event("e1", NOON, 0));
+    job_step(late, STEP_MORE);
+    job_reply(late);
+    job_step(late, STEP_MORE); /* reads the days */
+    job_step(before, STEP_MORE);
+    job_reply(before);
+    job_step(before, STEP_MORE); /* in flight */
+    job_reply(late);
+    job_step(late, STEP_MORE); /* overtaken: locks the student */
+    job_step(after, STEP_MORE);
+    job_reply(after);
+    job_step(after, STEP_MORE); /* locked out: only reads again */
     writes = 0;
-    answer(before);
-    step(before, STEP_DONE);
-    answer(after);
+    job_reply(before);
+    job_step(before, STEP_DONE);
+    job_reply(after);
     CU_ASSERT_EQUAL(writes, 1);
-    answer(late);
-    (void)finish(late);
-    (void)finish(after);
+    job_reply(late);
+    (void)job_finish(late);
+    (void)job_finish(after);
     CU_ASSERT_EQUAL(late->problem.code, PROBLEM_NONE);
     CU_ASSERT_EQUAL(after->problem.code, PROBLEM_NONE);
     CU_ASSERT_EQUAL(stored_state().revision, 4);
     CU_ASSERT_EQUAL(stored_state().quizzes, 3);
     CU_ASSERT_FALSE(inflight_is_locked(engine.inflight, STUDENT, NULL));
-    CU_ASSERT_TRUE(nothing_under_way());
+    CU_ASSERT_TRUE(nothing_in_flight());
 }
 
-/* ---- what may go wrong ---- */
+/* ---- failures ---- */
 
-static void without_the_store_nothing_is_computed(void)
+static void without_redis_nothing_is_computed(void)
 {
-    struct job *job = statement(0.5);
+    struct job *job = new_statement(0.5);
 
-    step(job, STEP_MORE);
-    lose(job);
-    step(job, STEP_DONE);
+    job_step(job, STEP_MORE);
+    job_lose(job);
+    job_step(job, STEP_DONE);
     CU_ASSERT_EQUAL(job->problem.code, PROBLEM_SERVICE_UNAVAILABLE);
     CU_ASSERT_EQUAL(writes, 0);
 }
 
-static void an_erased_student_takes_no_new_data(void)
+static void an_erased_student_gets_no_new_data(void)
 {
-    struct job *job = statement(0.5);
+    struct job *job = new_statement(0.5);
 
-    set(key_student(arena, STUDENT, STUDENT_KEY_ERASED), STR("1"));
-    (void)finish(job);
+    store_set(key_student(arena, STUDENT, STUDENT_KEY_ERASED), STR("1"));
+    (void)job_finish(job);
     CU_ASSERT_EQUAL(job->problem.code, PROBLEM_NOT_FOUND);
-    CU_ASSERT_PTR_NULL(find(profile_field("s")));
-    CU_ASSERT_TRUE(nothing_under_way());
+    CU_ASSERT_PTR_NULL(store_find(profile_field("s")));
+    CU_ASSERT_TRUE(nothing_in_flight());
 }
 
-static void whoever_has_withdrawn_consent_gives_no_new_data(void)
+static void withdrawn_consent_refuses_new_data(void)
 {
-    struct job *first = statement(0.5), *later = statement(0.6);
+    struct job *first = new_statement(0.5), *later = new_statement(0.6);
 
-    (void)finish(first);
-    set(profile_field("c"), STR("p"));
-    (void)finish(later);
+    (void)job_finish(first);
+    store_set(profile_field("c"), STR("p"));
+    (void)job_finish(later);
     CU_ASSERT_EQUAL(later->problem.code, PROBLEM_FORBIDDEN);
-    CU_ASSERT_TRUE(str_equal(value_of(profile_field("m")), first->record.result_json));
-    CU_ASSERT_TRUE(nothing_under_way());
+    CU_ASSERT_TRUE(str_equal(store_get(profile_field("m")), first->record.result_json));
+    CU_ASSERT_TRUE(nothing_in_flight());
 }
 
 static void a_state_that_cannot_be_read_is_not_overwritten(void)
 {
-    struct job *job = statement(0.5);
+    struct job *job = new_statement(0.5);
 
-    set(profile_field("m"), STR("{}"));
-    set(profile_field("s"), STR("nonsense"));
-    (void)finish(job);
+    store_set(profile_field("m"), STR("{}"));
+    store_set(profile_field("s"), STR("nonsense"));
+    (void)job_finish(job);
     CU_ASSERT_EQUAL(job->problem.code, PROBLEM_INTERNAL_ERROR);
     CU_ASSERT_EQUAL(writes, 0);
 }
 
-/* Whatever piece of memory is the first that is missing. */
+/* Each cap makes another allocation the first one to fail. */
 static void without_memory_nothing_wrong_is_written(void)
 {
     for (size_t cap = 256; cap < 16384; cap += 16) {
-        struct job *job = statement(0.5);
+        struct job *job = new_statement(0.5);
         struct arena *small = arena_new(256, cap);
 
         CU_ASSERT_PTR_NOT_NULL_FATAL(small);
         pipeline_init(&job->pipeline, small, job);
         while (record_step(&job->record, &engine, &job->pipeline, &job->problem) == STEP_MORE) {
             if (job->pipeline.failed)
-                lose(job); /* as the store does */
+                job_lose(job); /* as the store does with such a pipeline */
             else
-                answer(job);
+                job_reply(job);
         }
-        CU_ASSERT_TRUE(nothing_under_way());
+        CU_ASSERT_TRUE(nothing_in_flight());
         CU_ASSERT_EQUAL(job->problem.code == PROBLEM_NONE, entry_count > 0);
         if (entry_count > 0)
             CU_ASSERT_EQUAL(stored_state().revision, 1);
@@ -527,55 +529,55 @@ static void without_memory_nothing_wrong_is_written(void)
     }
 }
 
-/* ---- again from what is there ---- */
+/* ---- recomputing ---- */
 
-static void a_result_can_be_made_again_from_what_is_stored(void)
+static void a_result_is_recomputed_from_the_stored_state(void)
 {
-    struct job *job = statement(0);
+    struct job *job = new_statement(0);
 
-    (void)finish(event("e1", NOON - DAY_MS, 0.5));
-    set(profile_field("m"), STR("{}"));
+    (void)job_finish(new_event("e1", NOON - DAY_MS, 0.5));
+    store_set(profile_field("m"), STR("{}"));
     job->record.kind = RECORD_RECOMPUTE;
-    (void)finish(job);
+    (void)job_finish(job);
     CU_ASSERT_EQUAL(job->problem.code, PROBLEM_NONE);
-    CU_ASSERT_TRUE(str_equal(value_of(profile_field("m")), job->record.result_json));
+    CU_ASSERT_TRUE(str_equal(store_get(profile_field("m")), job->record.result_json));
     CU_ASSERT_EQUAL(stored_state().day, 20699);
     CU_ASSERT_EQUAL(stored_state().revision, 2);
 }
 
-static void what_was_made_again_by_its_key_is_not_made_twice(void)
+static void a_repeated_recomputation_changes_nothing(void)
 {
-    struct job *first = statement(0), *again = statement(0), *late = statement(0);
+    struct job *first = new_statement(0), *again = new_statement(0), *late = new_statement(0);
     struct job *const jobs[] = {first, again, late};
 
-    (void)finish(statement(0.5));
+    (void)job_finish(new_statement(0.5));
     for (size_t i = 0; i < 3; i++) {
         jobs[i]->record.kind = RECORD_RECOMPUTE;
         jobs[i]->record.event_id = STR("batch:1");
     }
-    (void)finish(first);
-    (void)finish(again);
+    (void)job_finish(first);
+    (void)job_finish(again);
     CU_ASSERT_EQUAL(again->problem.code, PROBLEM_NONE);
     CU_ASSERT_TRUE(again->record.duplicate);
     CU_ASSERT_TRUE(str_equal(again->record.result_json, first->record.result_json));
     CU_ASSERT_EQUAL(stored_state().revision, 2);
-    step(late, STEP_MORE);
-    answer(late);
-    step(late, STEP_MORE);
-    answer(late);
-    step(late, STEP_MORE);
+    job_step(late, STEP_MORE);
+    job_reply(late);
+    job_step(late, STEP_MORE);
+    job_reply(late);
+    job_step(late, STEP_MORE);
     entry_count = 0; /* erased before it is shown */
-    answer(late);
-    step(late, STEP_DONE);
+    job_reply(late);
+    job_step(late, STEP_DONE);
     CU_ASSERT_EQUAL(late->problem.code, PROBLEM_NOT_FOUND);
 }
 
-static void without_data_there_is_nothing_to_make_again(void)
+static void without_data_there_is_nothing_to_recompute(void)
 {
-    struct job *job = statement(0);
+    struct job *job = new_statement(0);
 
     job->record.kind = RECORD_RECOMPUTE;
-    (void)finish(job);
+    (void)job_finish(job);
     CU_ASSERT_EQUAL(job->problem.code, PROBLEM_NOT_FOUND);
     CU_ASSERT_EQUAL(writes, 0);
 }
@@ -588,20 +590,20 @@ void record_tests(void)
 
     TEST(a_first_statement_is_stored_with_its_day);
     TEST(a_second_builds_on_the_first);
-    TEST(who_was_overtaken_builds_on_what_is_there_now);
-    TEST(who_is_overtaken_too_often_is_told_to_come_again);
-    TEST(writes_of_one_process_are_chained_and_not_raced);
-    TEST(what_was_built_on_a_lost_write_is_computed_again);
-    TEST(many_repeats_of_one_event_count_once_and_wait_for_nobody);
-    TEST(a_statement_repeated_by_its_key_shows_what_is_stored);
-    TEST(a_late_event_gets_its_turn_though_others_write);
+    TEST(an_outdated_write_is_computed_from_the_new_state);
+    TEST(after_too_many_attempts_the_client_must_retry);
+    TEST(writes_of_one_process_build_on_each_other);
+    TEST(a_write_built_on_a_lost_one_is_computed_again);
+    TEST(many_repeats_of_one_event_count_once_and_never_wait);
+    TEST(a_repeated_statement_shows_the_stored_result);
+    TEST(a_late_event_succeeds_while_others_write);
     TEST(a_late_event_corrects_its_day_and_those_after_it);
-    TEST(without_the_store_nothing_is_computed);
-    TEST(an_erased_student_takes_no_new_data);
-    TEST(whoever_has_withdrawn_consent_gives_no_new_data);
+    TEST(without_redis_nothing_is_computed);
+    TEST(an_erased_student_gets_no_new_data);
+    TEST(withdrawn_consent_refuses_new_data);
     TEST(a_state_that_cannot_be_read_is_not_overwritten);
     TEST(without_memory_nothing_wrong_is_written);
-    TEST(a_result_can_be_made_again_from_what_is_stored);
-    TEST(what_was_made_again_by_its_key_is_not_made_twice);
-    TEST(without_data_there_is_nothing_to_make_again);
+    TEST(a_result_is_recomputed_from_the_stored_state);
+    TEST(a_repeated_recomputation_changes_nothing);
+    TEST(without_data_there_is_nothing_to_recompute);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* xAPI statements: forms of texts, mapping to events, equality. */
 #include "app/ingest/xapi.h"
 
 #include <CUnit/CUnit.h>
@@ -133,12 +134,12 @@ static const char *fields_of(const struct problem *p)
 
 static bool read_statement(const char *json, struct xapi_event *ret, struct problem *p)
 {
-    const struct binding l = {arena, p};
+    const struct binding binding = {arena, p};
     struct problem ignored = {0};
     struct json_object *statement = json_parse(str_of(json), arena, &ignored);
 
     CU_ASSERT_EQUAL_FATAL(ignored.code, PROBLEM_NONE);
-    return xapi_parse(statement, NULL, now_ms, &l, ret);
+    return xapi_parse(statement, NULL, now_ms, &binding, ret);
 }
 
 #define ID         "\"id\":\"fd41c918-b88b-4b20-a0a5-a4c32391aaa0\""
@@ -221,7 +222,7 @@ static void statements_become_the_events_of_the_table(void)
     }
 }
 
-static void what_cannot_be_taken_is_named(void)
+static void refused_statements_have_their_field_errors(void)
 {
     for (size_t i = 0; i < COUNT(refused); i++) {
         struct problem p = {0};
@@ -295,16 +296,16 @@ static void a_statement_without_an_id_gets_one(void)
     CU_ASSERT_EQUAL(first.input.at_ms, now_ms);
 }
 
-static void places_in_a_list_are_named(void)
+static void errors_in_a_list_have_their_index(void)
 {
     struct problem p = {0}, ignored = {0};
-    const struct binding l = {arena, &p};
+    const struct binding binding = {arena, &p};
     struct xapi_event event;
-    struct field_path at = {.index = 7};
+    struct field_path path = {.index = 7};
 
     CU_ASSERT_FALSE(
-        xapi_parse(json_parse(STR("{\"x\":1}"), arena, &ignored), &at, now_ms, &l, &event));
-    CU_ASSERT_FALSE(xapi_parse(NULL, &at, now_ms, &l, &event));
+        xapi_parse(json_parse(STR("{\"x\":1}"), arena, &ignored), &path, now_ms, &binding, &event));
+    CU_ASSERT_FALSE(xapi_parse(NULL, &path, now_ms, &binding, &event));
     CU_ASSERT_STRING_EQUAL(fields_of(&p), "[7].x [7].actor [7].verb [7].object [7]");
 }
 
@@ -312,14 +313,12 @@ void xapi_tests(void)
 {
     CU_pSuite suite = CU_add_suite("xapi", open_arena, close_arena);
 
-    CU_add_test(suite, "durations are those of ISO 8601", durations_are_those_of_iso_8601);
-    CU_add_test(suite, "times need no zone", times_need_no_zone);
-    CU_add_test(suite, "versions are 1.0", versions_are_1_0);
-    CU_add_test(suite, "statements become the events of the table",
-                statements_become_the_events_of_the_table);
-    CU_add_test(suite, "what cannot be taken is named", what_cannot_be_taken_is_named);
-    CU_add_test(suite, "digests are equal for equal statements only",
-                digests_are_equal_for_equal_statements_only);
-    CU_add_test(suite, "a statement without an id gets one", a_statement_without_an_id_gets_one);
-    CU_add_test(suite, "places in a list are named", places_in_a_list_are_named);
+    CU_ADD_TEST(suite, durations_are_those_of_iso_8601);
+    CU_ADD_TEST(suite, times_need_no_zone);
+    CU_ADD_TEST(suite, versions_are_1_0);
+    CU_ADD_TEST(suite, statements_become_the_events_of_the_table);
+    CU_ADD_TEST(suite, refused_statements_have_their_field_errors);
+    CU_ADD_TEST(suite, digests_are_equal_for_equal_statements_only);
+    CU_ADD_TEST(suite, a_statement_without_an_id_gets_one);
+    CU_ADD_TEST(suite, errors_in_a_list_have_their_index);
 }

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Sorting and binary search over lists of texts. Nothing here copies the bytes of a text: a list
+ * holds views, whose owner must outlive it. */
+#include "app/base/str_list.h"
+
+#include <stdlib.h>
+
+static int str_list_order(const void *a, const void *b)
+{
+    return str_compare(*(const struct str *)a, *(const struct str *)b);
+}
+
+void str_list_sort(struct str_list *list)
+{
+    if (list->n > 1) /* an empty list may have no v, which qsort must not get */
+        qsort(list->v, list->n, sizeof(*list->v), str_list_order);
+}
+
+struct str_list str_list_sorted_copy(struct arena *arena, struct str_list list)
+{
+    struct str_list copy = {arena_array(arena, list.n + 1, sizeof(struct str)), list.n};
+
+    if (!copy.v)
+        return (struct str_list){0};
+    if (list.n > 0)
+        memcpy(copy.v, list.v, list.n * sizeof(*list.v));
+    str_list_sort(&copy);
+    return copy;
+}
+
+bool str_list_contains(const struct str_list *sorted, struct str text)
+{
+    return sorted->n > 0 &&
+           bsearch(&text, sorted->v, sorted->n, sizeof(*sorted->v), str_list_order) != NULL;
+}

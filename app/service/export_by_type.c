@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Readers of the export by Redis type. A kind of record without a reader of its own is exported as
+ * it is stored, so that a new kind in store/keys.h can never be missing from an export. */
+#include <stdio.h>
+
+#include "app/base/clock.h"
+#include "app/base/ids.h"
+#include "app/base/str_list.h"
+#include "app/http/json.h"
+#include "app/service/export_reader.h"
+#include "app/store/student.h"
+
+/* Elements that a reply may have: far more than a student can cause, far less than would hurt. */
+enum { EXPORT_ELEMENTS_MAX = 1 << 20 };
+
+static struct str export_key(const struct export_read *r, struct arena *arena)
+{
+    return key_of_kind(arena, r->student, r->kind);
+}
+
+static void export_queue_key(struct export_read *r, struct pipeline *pipeline, struct str name)
+{
+    r->cmd = pipeline_add(pipeline, COMMAND_READ, 2,
+                          (struct str[]){name, export_key(r, pipeline->arena)});
+}
+
+/* JSON has no bytes: a value that is not UTF-8 is written as hexadecimal digits. */
+static void export_write_stored(struct export_read *r, struct jw *w, struct str value)
+{
+    char *hex;
+
+    if (utf8_valid(value)) {
+        jw_str(w, NULL, value);
+        return;
+    }
+    hex = arena_alloc(r->writer.arena, 2 * value.n + 1);
+    if (!hex) {
+        w->out->failed = true;
+        return;
+    }
+    hex_print((const unsigned char *)value.p, value.n, hex);
+    jw_str(w, NULL, (struct str){hex, 2 * value.n});
+}
+
+/* Writes a member name that comes from Redis: jw takes only literal names, and does not escape
+ * them. */
+static void export_write_name(struct jw *w, struct str name)
+{
+    jw_str(w, NULL, name);
+    buf_char(w->out, ':');
+    w->comma = false;
+}
+
+/* Writes an array of names and values, as HGETALL and stream entries have it, as members. */
+static void export_write_fields(struct export_read *r, struct jw *w, const redisReply *fields,
+                                size_t n)
+{
+    struct str name, value;
+
+    for (size_t i = 0; i + 1 < n; i += 2) {
+        if (reply_text(reply_at(fields, i), &name) != REPLY_OK ||
+            reply_text(reply_at(fields, i + 1), &value) != REPLY_OK)
+            continue;
+        export_write_name(w, name);
+        export_write_stored(r, w, value);
+    }
+}
+
+/* ---- strings ---- */
+
+void export_queue_get(struct export_read *r, struct pipeline *pipeline)
+{
+    export_queue_key(r, pipeline, STR("GET"));
+}
+
+static void export_write_string(struct export_read *r, struct problem *p)
+{
+    struct str value;
+
+    switch (reply_text(r->cmd->reply, &value)) {
+    case REPLY_ERROR: reply_problem(r->cmd->reply, p); break;
+    case REPLY_MISSING: export_put_null(&r->writer); break;
+    case REPLY_OK:
+        export_write_stored(r, export_value_begin(&r->writer), value);
+        export_value_end(&r->writer, p);
+        break;
+    }
+}
+
+/* ---- one string a day ---- */
+
+static int32_t export_first_day(const struct export_read *r)
+{
+    return day_of_ms(r->now_ms) - HISTORY_DAYS;
+}
+
+static void export_queue_daily(struct export_read *r, struct pipeline *pipeline)
+{
+    struct str argv[1 + STUDENT_DAYS_MAX] = {STR("MGET")};
+
+    if (!key_days_of_kind(pipeline->arena, r->student, r->kind, export_first_day(r),
+                          STUDENT_DAYS_MAX, argv + 1))
+        pipeline->failed = true;
+    r->cmd = pipeline_add(pipeline, COMMAND_READ, 1 + STUDENT_DAYS_MAX, argv);
+}
+
+/* Writes {date, value} for each day that has a value. */
+static void export_write_daily(struct export_read *r, struct problem *p)
+{
+    struct str value;
+    size_t n = 0;
+
+    if (reply_array(r->cmd->reply, STUDENT_DAYS_MAX, &n) != REPLY_OK)
+        reply_problem(r->cmd->reply, p);
+    for (size_t i = 0; i < n && p->code == PROBLEM_NONE; i++) {
+        struct jw *w;
+
+        if (reply_text(reply_at(r->cmd->reply, i), &value) != REPLY_OK)
+            continue;
+        w = export_value_begin(&r->writer);
+        jw_object(w, NULL);
+        jw_day(w, "date", export_first_day(r) + (int32_t)i);
+        export_write_name(w, STR("value"));
+        export_write_stored(r, w, value);
+        jw_object_end(w);
+        export_value_end(&r->writer, p);
+    }
+}
+
+/* ---- hashes ---- */
+
+static void export_queue_hash(struct export_read *r, struct pipeline *pipeline)
+{
+    export_queue_key(r, pipeline, STR("HGETALL"));
+}
+
+static void export_write_hash(struct export_read *r, struct problem *p)
+{
+    struct jw *w;
+    size_t n = 0;
+
+    if (reply_array(r->cmd->reply, EXPORT_ELEMENTS_MAX, &n) != REPLY_OK) {
+        reply_problem(r->cmd->reply, p);
+    } else if (n == 0) {
+        export_put_null(&r->writer);
+    } else {
+        w = export_value_begin(&r->writer);
+        jw_object(w, NULL);
+        export_write_fields(r, w, r->cmd->reply, n);
+        jw_object_end(w);
+        export_value_end(&r->writer, p);
+    }
+}
+
+/* ---- sets and sorted sets ---- */
+
+static void export_queue_set(struct export_read *r, struct pipeline *pipeline)
+{
+    export_queue_key(r, pipeline, STR("SMEMBERS"));
+}
+
+static void export_queue_sorted_set(struct export_read *r, struct pipeline *pipeline)
+{
+    r->cmd = pipeline_add(
+        pipeline, COMMAND_READ, 4,
+        (struct str[]){STR("ZRANGE"), export_key(r, pipeline->arena), STR("0"), STR("-1")});
+}
+
+/* Writes the members sorted: Redis keeps a set in no particular order, and two exports of the same
+ * data must be equal. */
+static void export_write_set(struct export_read *r, struct problem *p)
+{
+    struct str_list members = {0};
+    size_t n = 0;
+
+    if (reply_array(r->cmd->reply, EXPORT_ELEMENTS_MAX, &n) != REPLY_OK) {
+        reply_problem(r->cmd->reply, p);
+        return;
+    }
+    members.v = arena_array(r->writer.arena, n + 1, sizeof(*members.v));
+    if (!members.v) {
+        problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        members.n += reply_text(reply_at(r->cmd->reply, i), &members.v[members.n]) == REPLY_OK;
+    str_list_sort(&members);
+    for (size_t i = 0; i < members.n && p->code == PROBLEM_NONE; i++) {
+        export_write_stored(r, export_value_begin(&r->writer), members.v[i]);
+        export_value_end(&r->writer, p);
+    }
+}
+
+/* ---- streams ---- */
+
+void export_queue_page(struct export_read *r, struct pipeline *pipeline)
+{
+    /* "(" makes XRANGE begin after the cursor, which has been written already */
+    struct str from = arena_printf(pipeline->arena, "%s%s", *r->cursor ? "(" : "-", r->cursor);
+
+    r->cmd = pipeline_add(pipeline, COMMAND_READ, 6,
+                          (struct str[]){STR("XRANGE"), export_key(r, pipeline->arena), from,
+                                         STR("+"), STR("COUNT"),
+                                         arena_printf(pipeline->arena, "%d", EXPORT_PAGE)});
+}
+
+void export_write_page(struct export_read *r, export_entry_writer *write, struct problem *p)
+{
+    struct stream_entry entries[EXPORT_PAGE];
+    size_t n = 0;
+    struct str last;
+
+    if (stream_parse(r->cmd->reply, EXPORT_PAGE, entries, &n) != REPLY_OK)
+        reply_problem(r->cmd->reply, p);
+    for (size_t i = 0; i < n && p->code == PROBLEM_NONE; i++)
+        write(r, &entries[i], p);
+    if (n < EXPORT_PAGE || p->code != PROBLEM_NONE)
+        return;
+    last = entries[n - 1].id;
+    r->has_more = last.n < STREAM_ID_SIZE;
+    if (r->has_more)
+        (void)snprintf(r->cursor, sizeof(r->cursor), "%.*s", STR_ARG(last));
+}
+
+static void export_write_stored_entry(struct export_read *r, const struct stream_entry *entry,
+                                      struct problem *p)
+{
+    struct jw *w = export_value_begin(&r->writer);
+    size_t n = 0;
+
+    (void)reply_array(entry->fields, EXPORT_ELEMENTS_MAX, &n);
+    jw_object(w, NULL);
+    jw_str(w, "id", entry->id);
+    export_write_name(w, STR("fields"));
+    jw_object(w, NULL);
+    export_write_fields(r, w, entry->fields, n);
+    jw_object_end(w);
+    jw_object_end(w);
+    export_value_end(&r->writer, p);
+}
+
+static void export_write_stream(struct export_read *r, struct problem *p)
+{
+    export_write_page(r, export_write_stored_entry, p);
+}
+
+const struct export_reader *export_reader_by_type(const struct student_kind *kind)
+{
+    static const struct export_reader daily = {true, export_queue_daily, export_write_daily};
+    static const struct export_reader readers[] = {
+        [TYPE_STRING] = {false, export_queue_get, export_write_string},
+        [TYPE_HASH] = {false, export_queue_hash, export_write_hash},
+        [TYPE_SET] = {true, export_queue_set, export_write_set},
+        [TYPE_SORTED_SET] = {true, export_queue_sorted_set, export_write_set},
+        [TYPE_STREAM] = {true, export_queue_page, export_write_stream},
+    };
+
+    return kind->family == KEY_DAILY ? &daily : &readers[kind->type];
+}
