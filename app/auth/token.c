@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "app/auth/base64url.h"
 #include "app/auth/jws.h"
 #include "app/auth/token_cache.h"
 #include "app/auth/token_claims.h"
 #include "app/auth/token_keys.h"
+#include "app/base/base64.h"
 #include "app/http/json.h"
 
 /* Far above what the keys and parts of TOKEN_MAX bytes can need. */

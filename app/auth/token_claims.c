@@ -1,22 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/auth/token_claims.h"
 
+#include "app/http/json.h"
+
 struct reading {
     struct json_object *claims;
     const struct config *config;
     double now_ms; /* exact: whole and far below 2^53 */
 };
 
-static struct str text_of(struct json_object *value)
-{
-    if (!json_object_is_type(value, json_type_string))
-        return (struct str){0};
-    return (struct str){json_object_get_string(value), (size_t)json_object_get_string_len(value)};
-}
-
 struct str token_string_member(struct json_object *object, const char *name)
 {
-    return text_of(json_object_object_get(object, name));
+    return json_str(json_object_object_get(object, name));
 }
 
 static bool is_number(struct json_object *value)
@@ -103,7 +98,7 @@ static bool list_names(struct json_object *list, struct str expected)
 {
     bool found = false;
     for (size_t i = 0; i < json_object_array_length(list); i++) {
-        struct str member = text_of(json_object_array_get_idx(list, i));
+        struct str member = json_str(json_object_array_get_idx(list, i));
         if (!member.p)
             return false;
         found = found || str_equal(member, expected);
@@ -121,7 +116,7 @@ static bool audience_fits(const struct reading *r)
         return false; /* it is for somebody, and we are nobody by name */
     if (json_object_is_type(aud, json_type_array))
         return list_names(aud, expected);
-    return str_equal(text_of(aud), expected);
+    return str_equal(json_str(aud), expected);
 }
 
 static const struct {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "app/base/number.h"
+#include "app/base/utf8.h"
 
 enum { FIRST_SIZE = 256, INT_TEXT_MAX = 20 };
 
@@ -141,42 +142,13 @@ static void put_escaped(struct buf *buf, unsigned char c)
     buf_put(buf, text, text[1] == 'u' ? sizeof(text) : 2);
 }
 
-/* Bytes of the UTF-8 sequence that starts at p (n > 0 bytes are there); when it is none, of its
- * longest part that could begin one, at least 1: what one U+FFFD stands for (Unicode, chapter 3.9,
- * table 3-7). */
-static size_t utf8_sequence(const unsigned char *p, size_t n, bool *ret_valid)
-{
-    unsigned char low = 0x80, high = 0xbf;
-    size_t length = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-
-    *ret_valid = false;
-    if (p[0] < 0xc2 || p[0] > 0xf4)
-        return 1;
-    if (p[0] == 0xe0)
-        low = 0xa0; /* overlong below */
-    if (p[0] == 0xed)
-        high = 0x9f; /* surrogates above */
-    if (p[0] == 0xf0)
-        low = 0x90; /* overlong below */
-    if (p[0] == 0xf4)
-        high = 0x8f; /* beyond U+10FFFF above */
-    for (size_t i = 1; i < length; i++) {
-        if (i == n || p[i] < low || p[i] > high)
-            return i;
-        low = 0x80;
-        high = 0xbf;
-    }
-    *ret_valid = true;
-    return length;
-}
-
 /* Appends what is left of s from its first byte that is not plain: one escape or one character. */
-static size_t put_special(struct buf *buf, const unsigned char *p, size_t n)
+static size_t put_special(struct buf *buf, const char *p, size_t n)
 {
     bool valid;
 
-    if (p[0] < 0x80) {
-        put_escaped(buf, p[0]);
+    if ((unsigned char)p[0] < 0x80) {
+        put_escaped(buf, (unsigned char)p[0]);
         return 1;
     }
     size_t length = utf8_sequence(p, n, &valid);
@@ -189,19 +161,18 @@ static size_t put_special(struct buf *buf, const unsigned char *p, size_t n)
 
 void buf_json_string(struct buf *buf, struct str s)
 {
-    const unsigned char *p = (const unsigned char *)s.p;
     size_t i = 0;
 
     (void)buf_reserve(buf, s.n < SIZE_MAX - 2 ? s.n + 2 : s.n);
     buf_char(buf, '"');
     while (i < s.n) {
         size_t start = i;
-        while (i < s.n && is_plain(p[i]))
+        while (i < s.n && is_plain((unsigned char)s.p[i]))
             i++;
         if (i > start)
-            buf_put(buf, p + start, i - start);
+            buf_put(buf, s.p + start, i - start);
         if (i < s.n)
-            i += put_special(buf, p + i, s.n - i);
+            i += put_special(buf, s.p + i, s.n - i);
     }
     buf_char(buf, '"');
 }

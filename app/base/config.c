@@ -5,17 +5,17 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "app/base/number.h"
+#include "app/base/redis_url.h"
 
 /* Where make install puts what the engine reads; configure says. */
 #ifndef PKGDATADIR
 #define PKGDATADIR "/usr/share/mastery-engine"
 #endif
 
-enum { SECRET_FILE_MAX = 64 * 1024, HMAC_SECRET_MIN = 32, DATABASE_MAX = 65535 };
+enum { SECRET_FILE_MAX = 64 * 1024, HMAC_SECRET_MIN = 32 };
 
 enum kind { KIND_TEXT, KIND_SECRET, KIND_INT, KIND_NUMBER, KIND_CHOICE };
 
@@ -229,88 +229,11 @@ static void load_row(struct loader *l, const struct row *row)
     }
 }
 
-static bool is_only_of(struct str s, const char *characters)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] == '\0' || !strchr(characters, s.p[i]))
-            return false;
-    return true;
-}
-
-#define DIGITS  "0123456789"
-#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-/* "[::1]:6379" or "host:6379" into host (brackets stay) and what follows. */
-static bool cut_host(struct str *rest)
-{
-    bool bracket = rest->n > 0 && *rest->p == '[';
-    const char *end = bracket ? memchr(rest->p, ']', rest->n) : NULL;
-    struct str host = *rest;
-
-    if (bracket && !end)
-        return false;
-    if (bracket) {
-        host = (struct str){rest->p + 1, (size_t)(end - rest->p) - 1};
-        *rest = (struct str){end + 1, rest->n - host.n - 2};
-        return host.n > 0 && is_only_of(host, DIGITS "abcdefABCDEF:.");
-    }
-    const char *colon = memchr(rest->p, ':', rest->n);
-    host.n = colon ? (size_t)(colon - rest->p) : rest->n;
-    *rest = (struct str){rest->p + host.n, rest->n - host.n};
-    return host.n > 0 && is_only_of(host, DIGITS LETTERS "-._");
-}
-
-/* Of "[user@]host[:port][/database]"; NULL when it is one, else what is wrong. */
-static const char *tcp_error(struct str rest)
-{
-    int64_t number;
-    struct str authority = str_cut(&rest, '/');
-    bool has_database = rest.n > 0;
-
-    if (authority.n > 0 && memchr(authority.p, '@', authority.n)) {
-        struct str user = str_cut(&authority, '@');
-        if (user.n > 0 && memchr(user.p, ':', user.n))
-            return "a password does not belong here, but in REDIS_PASSWORD";
-        if (user.n == 0)
-            return "the user before @ is empty";
-    }
-    if (authority.n == 0 || !cut_host(&authority))
-        return "the host is missing or not a host name or address";
-    if (authority.n > 0 &&
-        (*authority.p != ':' ||
-         !str_to_int64((struct str){authority.p + 1, authority.n - 1}, 1, 65535, &number)))
-        return "the port is not a whole number from 1 to 65535";
-    if (has_database && !str_to_int64(rest, 0, DATABASE_MAX, &number))
-        return "the database is not a whole number from 0 to 65535";
-    return NULL;
-}
-
-static const char *socket_error(struct str path)
-{
-    if (path.n < 2 || *path.p != '/')
-        return "the path of the socket must begin with / : unix:///path/to.sock";
-    if (path.n >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
-        return "the path of the socket is longer than 107 bytes";
-    return NULL;
-}
-
-static const char *redis_url_error(struct str url)
-{
-    static const struct str socket = STR_INIT("unix://"), tcp = STR_INIT("redis://");
-
-    if (str_starts_with(url, STR("rediss://")))
-        return "TLS to Redis is not supported by this build; use a tunnel and redis:// or unix://";
-    if (str_starts_with(url, socket))
-        return socket_error((struct str){url.p + socket.n, url.n - socket.n});
-    if (str_starts_with(url, tcp))
-        return tcp_error((struct str){url.p + tcp.n, url.n - tcp.n});
-    return "must begin with unix:// or redis://";
-}
-
-/* The address is not printed: who put a password into it will find it in no log. */
+/* Does not print the URL: a password that somebody put into it must not reach a log. */
 static void check_redis_url(struct loader *l)
 {
-    const char *error = redis_url_error(str_of(l->config->redis_url));
+    struct redis_url ignored;
+    const char *error = redis_url_parse(l->config->redis_url, &ignored);
 
     if (error)
         fail(l, "REDIS_URL", "%s", error);

@@ -4,6 +4,9 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "app/base/percent.h"
+#include "app/base/utf8.h"
+
 /* How many keys of open objects fit without asking the arena, and up to how many keys of one object
  * every pair is compared rather than the keys sorted. */
 enum { KEYS_ON_STACK = 32, PAIRWISE_MAX = 16 };
@@ -49,47 +52,12 @@ static bool is_next(const struct scanner *s, char c)
     return s->at < s->end && *s->at == c;
 }
 
-/* Length of the UTF-8 sequence at p, 0 if there is no well-formed one: Unicode 15, table 3-7. */
-static size_t utf8_sequence(const char *p, const char *end)
-{
-    const unsigned char *u = (const unsigned char *)p;
-    size_t left = (size_t)(end - p);
-    size_t n = u[0] < 0x80 ? 1 : u[0] < 0xc2 ? 0 : u[0] < 0xe0 ? 2 : u[0] < 0xf0 ? 3 : 4;
-    if (n <= 1)
-        return n;
-    if (u[0] > 0xf4 || left < n)
-        return 0;
-    unsigned char low = u[0] == 0xe0 ? 0xa0 : u[0] == 0xf0 ? 0x90 : 0x80;
-    unsigned char high = u[0] == 0xed ? 0x9f : u[0] == 0xf4 ? 0x8f : 0xbf;
-    if (u[1] < low || u[1] > high)
-        return 0;
-    for (size_t i = 2; i < n; i++) {
-        if ((u[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    return n;
-}
-
-bool utf8_valid(struct str text)
-{
-    for (size_t i = 0, n; i < text.n; i += n) {
-        n = utf8_sequence(text.p + i, text.p + text.n);
-        if (n == 0)
-            return false;
-    }
-    return true;
-}
-
 /* The four digits at p, -1 if they are not hexadecimal. */
 static int hex4(const char *p)
 {
     int value = 0;
     for (int i = 0; i < 4; i++) {
-        char c = p[i];
-        int digit = c >= '0' && c <= '9'   ? c - '0'
-                    : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                    : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                           : -1;
+        int digit = hex_digit(p[i]);
         if (digit < 0)
             return -1;
         value = value * 16 + digit;
@@ -136,6 +104,7 @@ static bool scan_string(struct scanner *s, bool *ret_escaped)
         unsigned char c = (unsigned char)*s->at;
         uint32_t code;
         size_t n = 1;
+        bool valid = true;
         if (c == '"') {
             s->at++;
             return true;
@@ -146,27 +115,13 @@ static bool scan_string(struct scanner *s, bool *ret_escaped)
         } else if (c < 0x20) {
             n = 0;
         } else if (c >= 0x80) {
-            n = utf8_sequence(s->at, s->end);
+            n = utf8_sequence(s->at, (size_t)(s->end - s->at), &valid);
         }
-        if (n == 0)
+        if (n == 0 || !valid)
             return false;
         s->at += n;
     }
     return false;
-}
-
-static size_t utf8_put(uint32_t code, char *to)
-{
-    if (code < 0x80) {
-        to[0] = (char)code;
-        return 1;
-    }
-    size_t n = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
-    for (size_t i = n - 1; i > 0; i--, code >>= 6)
-        to[i] = (char)(0x80 | (code & 0x3f));
-    to[0] = (char)(lead[n] | code);
-    return n;
 }
 
 /* The text of a scanned string that has escapes. It never gets longer by decoding. */
@@ -471,4 +426,11 @@ struct json_object *json_parse_limited(struct str text, size_t max_values, struc
         return NULL;
     }
     return object;
+}
+
+struct str json_str(struct json_object *json)
+{
+    if (!json_object_is_type(json, json_type_string))
+        return (struct str){0};
+    return (struct str){json_object_get_string(json), (size_t)json_object_get_string_len(json)};
 }

@@ -27,7 +27,7 @@ struct json_object *json_parse(struct str text, struct arena *arena, struct prob
 struct json_object *json_parse_limited(struct str text, size_t max_values, struct arena *arena,
                                        struct problem *p);
 
-/* Well-formed UTF-8: no overlong forms, no surrogates, nothing beyond U+10FFFF. NUL is text. */
-bool utf8_valid(struct str text);
+/* The text of a JSON string, valid as long as json; p is NULL for any other type and for null. */
+struct str json_str(struct json_object *json);
 
 #endif

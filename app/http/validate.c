@@ -7,6 +7,7 @@
 #include "app/base/clock.h"
 #include "app/base/ids.h"
 #include "app/http/field.h"
+#include "app/http/json.h"
 #include "app/http/query.h"
 
 /* Doubles hold whole numbers up to here exactly, and json-c saturates far beyond it (hazards J1).
@@ -31,11 +32,6 @@ typedef void take_value(const struct binding *l, const struct rule *rule, const 
 
 /* ---- Values ---- */
 
-static struct str json_text(struct json_object *json)
-{
-    return (struct str){json_object_get_string(json), (size_t)json_object_get_string_len(json)};
-}
-
 /* A number of json-c. Whole numbers beyond 64 bits have been cut to the nearest that fits: these
  * cannot be told from the numbers at the ends of the range, so all of them count as infinite. */
 static double json_number(struct json_object *json)
@@ -54,7 +50,7 @@ static struct value value_of_json(struct json_object *json)
     switch (json_object_get_type(json)) {
     case json_type_string:
         value.kind = TEXT;
-        value.text = json_text(json);
+        value.text = json_str(json);
         break;
     case json_type_boolean:
         value.kind = BOOL;

@@ -4,6 +4,8 @@
 #include "app/base/base64.h"
 #include "app/base/clock.h"
 #include "app/base/json_write.h"
+#include "app/base/percent.h"
+#include "app/base/utf8.h"
 #include "app/http/json.h"
 #include "app/http/validate.h"
 
@@ -184,15 +186,6 @@ bool cloudevent_parse(struct json_object *envelope, struct arena *arena, struct 
 
 /* ---- binary mode ---- */
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* "a \"b\"" without its quotes and backslashes; a text without quotes is as it is. */
 static bool unquote(struct str value, char *out, size_t *ret_n)
 {
@@ -210,34 +203,14 @@ static bool unquote(struct str value, char *out, size_t *ret_n)
     return true;
 }
 
-static bool percent_decode(char *text, size_t *n)
-{
-    size_t out = 0;
-
-    for (size_t i = 0; i < *n; i++) {
-        if (text[i] == '%') {
-            int high = i + 2 < *n ? hex_value(text[i + 1]) : -1;
-            int low = i + 2 < *n ? hex_value(text[i + 2]) : -1;
-
-            if (high < 0 || low < 0)
-                return false;
-            text[out++] = (char)(high << 4 | low);
-            i += 2;
-        } else {
-            text[out++] = text[i];
-        }
-    }
-    *n = out;
-    return true;
-}
-
 struct str cloudevent_decode_header(struct str value, struct arena *arena)
 {
     char *text = arena_alloc(arena, value.n + 1);
     struct str decoded = {text, 0};
 
-    if (!text || !unquote(value, text, &decoded.n) || !percent_decode(text, &decoded.n) ||
-        !utf8_valid(decoded) || has_control(decoded))
+    if (!text || !unquote(value, text, &decoded.n) ||
+        !percent_decode(decoded, false, text, &decoded.n) || !utf8_valid(decoded) ||
+        has_control(decoded))
         return (struct str){0};
     text[decoded.n] = '\0';
     return decoded;

@@ -6,6 +6,7 @@
 
 #include "app/base/clock.h"
 #include "app/base/ids.h"
+#include "app/base/utf8.h"
 #include "app/http/json.h"
 #include "app/service/audit_entry.h"
 #include "app/service/export.h"

@@ -163,7 +163,7 @@ static void envelopes_carry_events_or_are_refused_by_name(void)
             CU_ASSERT_EQUAL(in.at_ms, now_ms - 2 * INT64_C(3600000));
             CU_ASSERT_DOUBLE_EQUAL(in.event.observations[0].x, 0.5, 1e-12);
         } else if (rows[i].reason) {
-            CU_ASSERT_STRING_EQUAL(cloudevent_error_line(&p, arena).p, rows[i].reason);
+            CU_ASSERT_TRUE(str_equal(cloudevent_error_line(&p, arena), str_of(rows[i].reason)));
         }
     }
 }
