@@ -9,7 +9,6 @@
 
 enum { EVENT_BATCH_PARALLEL_MAX = 64 };
 
-/* The words of METRIC_EVENTS. */
 enum event_status { EVENT_ACCEPTED, EVENT_DUPLICATE, EVENT_REJECTED, EVENT_FAILED };
 
 /* Counts an event in the metrics; in without a type (or NULL) counts as unknown. */

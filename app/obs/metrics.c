@@ -8,54 +8,12 @@
 #include "app/base/clock.h"
 #include "app/obs/metrics_layout.h"
 
-const struct counter_row metrics_rows[METRICS] = {
-#define COUNTER(id, name, labels, help) [METRIC_##id] = {name, labels, help},
-#include "app/obs/metrics.def"
-#undef COUNTER
-};
-
-/* clang-format off */
-const int metrics_statuses[STATUSES] = {
-    200, 201, 202, 204,
-    400, 401, 403, 404, 405, 408, 409, 413, 414, 415, 422, 429, 431,
-    500, 502, 503, 504,
-    0,
-};
-const uint64_t metrics_request_bounds_us[BOUNDS] = {
-    500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000,
-    1000000, 2500000, 5000000, 10000000,
-};
-const uint64_t metrics_batch_bounds_us[BOUNDS] = {
-    50000, 100000, 250000, 500000, 1000000, 2500000, 5000000, 10000000, 30000000, 60000000,
-    120000000, 300000000, 900000000, 3600000000,
-};
-/* clang-format on */
-
 /* --- Opening --- */
-
-/* "name=word|word;name=word|word" */
-static void parse_labels(struct str text, struct label_set *ret)
-{
-    *ret = (struct label_set){.n = 0};
-    while (text.n > 0) {
-        struct str words = str_cut(&text, ';');
-        assert(ret->n < LABELS_MAX);
-        struct label *label = &ret->v[ret->n++];
-        label->name = str_cut(&words, '=');
-        while (words.n > 0) {
-            assert(label->value_count < LABEL_VALUES_MAX);
-            label->values[label->value_count++] = str_cut(&words, '|');
-        }
-    }
-}
 
 static bool prepare(struct metrics *m, const struct metrics_endpoint *endpoints, size_t count)
 {
-    for (size_t i = 0; i < METRICS; i++) {
-        const struct label_set *labels = &m->labels[i];
-        parse_labels(str_of(metrics_rows[i].labels), &m->labels[i]);
-        assert(metrics_label_values(labels, 0) * metrics_label_values(labels, 1) <= COUNTER_CELLS);
-    }
+    for (size_t i = 0; i < METRICS; i++)
+        metrics_labels_parse(str_of(metrics_rows[i].labels), &m->labels[i]);
     m->cell_count = metrics_endpoint_cell(count);
     m->totals = calloc(m->cell_count, sizeof(*m->totals));
     m->endpoints = calloc(count, sizeof(*m->endpoints));
@@ -72,6 +30,8 @@ struct metrics *metrics_open(const char *path, const struct metrics_endpoint *en
     struct metrics *m = calloc(1, sizeof(*m));
 
     assert(endpoint_count > 0);
+    if (m)
+        m->fd = -1;
     if (!m || !prepare(m, endpoints, endpoint_count)) {
         (void)snprintf(ret_error, 200, "no memory for metrics");
         metrics_close(m);
@@ -131,24 +91,29 @@ void metrics_observe_request(struct metrics *m, size_t endpoint, int status, int
             duration_us > 0 ? (uint64_t)duration_us : 0);
 }
 
-void metrics_add(struct metrics *m, enum metric metric, unsigned label_a, unsigned label_b,
+void metrics_add(struct metrics *m, enum metric metric, const char *first, const char *second,
                  uint64_t n)
 {
     const struct label_set *labels = &m->labels[metric];
-    const size_t words_a = metrics_label_values(labels, 0);
-    const size_t words_b = metrics_label_values(labels, 1);
 
-    assert(label_a < words_a && label_b < words_b);
-    add(m, metrics_row_cell(metric) + label_a * words_b + label_b, n);
+    if (n == 0)
+        return;
+    const size_t i = metrics_label_index(labels, 0, first);
+    const size_t j = metrics_label_index(labels, 1, second);
+
+    add(m, metrics_row_cell(metric) + i * metrics_label_values(labels, 1) + j, n);
 }
 
-void metrics_observe_batch(struct metrics *m, unsigned priority, double seconds)
+void metrics_observe_batch(struct metrics *m, const char *priority, double seconds)
 {
     const double longest_s = 1e9;
-
-    assert(priority < PRIORITIES);
     const double counted_s = seconds > 0 ? fmin(seconds, longest_s) : 0; /* NaN too */
-    observe(m, metrics_batch_cell(priority), metrics_batch_bounds_us, (uint64_t)(counted_s * 1e6));
+    size_t i = 0;
+
+    while (i < PRIORITIES - 1 && strcmp(metrics_priorities[i], priority) != 0)
+        i++;
+    assert(strcmp(metrics_priorities[i], priority) == 0);
+    observe(m, metrics_batch_cell(i), metrics_batch_bounds_us, (uint64_t)(counted_s * 1e6));
 }
 
 void metrics_gauge_add(struct metrics *m, enum metric_gauge gauge, int64_t delta)
@@ -161,10 +126,9 @@ void metrics_gauge_set(struct metrics *m, enum metric_gauge gauge, int64_t value
     atomic_store_explicit(&m->own_slot->gauges[gauge], value, memory_order_relaxed);
 }
 
-void metrics_set_breaker(struct metrics *m, unsigned service, enum breaker_gauge state,
+void metrics_set_breaker(struct metrics *m, enum metric_service service, enum breaker_gauge state,
                          uint64_t failures, int64_t opened_at_ms)
 {
-    assert(service < BREAKERS);
     atomic_store(&m->own_slot->breakers[service].state, state);
     atomic_store(&m->own_slot->breakers[service].failures, (long long)failures);
     atomic_store(&m->own_slot->breakers[service].opened_at_ms, opened_at_ms);
@@ -235,7 +199,7 @@ static void sum_live(const struct slot *slot, struct metrics_live *ret)
         else if (value > ret->gauges[i])
             ret->gauges[i] = value;
     }
-    for (size_t i = 0; i < BREAKERS; i++)
+    for (size_t i = 0; i < METRIC_SERVICES; i++)
         sum_breaker(slot, i, ret);
 }
 
@@ -247,7 +211,7 @@ void metrics_sum(struct metrics *m, struct metrics_live *ret)
         const struct slot *slot = metrics_slot(m, i);
         for (size_t cell = 0; cell < m->cell_count; cell++)
             m->totals[cell] += read_cell(slot, cell);
-        if (metrics_slot_live(slot))
+        if (metrics_slot_live(m, i))
             sum_live(slot, ret);
     }
 }
@@ -323,7 +287,7 @@ void metrics_summarize(struct metrics *m, struct metrics_summary *ret)
         .counting_since_ms = atomic_load(&m->header->counting_since_ms),
         .live_processes = now.processes,
     };
-    for (size_t i = 0; i < BREAKERS; i++) {
+    for (size_t i = 0; i < METRIC_SERVICES; i++) {
         ret->breakers[i].state = now.breakers[i].state;
         ret->breakers[i].failures = now.breakers[i].failures;
         ret->breakers[i].opened_at_ms = now.breakers[i].opened_at_ms;

@@ -33,26 +33,29 @@ enum metric_gauge {
     GAUGE_JOURNAL_LAG_MS, /* the worst of the live processes; all others are summed */
     GAUGES
 };
+/* Services that a circuit breaker guards. */
+enum metric_service { METRIC_SERVICE_REDIS, METRIC_SERVICE_DAPR, METRIC_SERVICES };
 enum breaker_gauge { BREAKER_GAUGE_CLOSED, BREAKER_GAUGE_OPEN, BREAKER_GAUGE_HALF_OPEN };
 
 /* path: the shared file, made (0660) when it is not there or of another layout: other rows, other
- * endpoints. All that share it must see each other's pids. The last endpoint is the one for unknown
+ * endpoints. The last endpoint is the one for unknown
  * paths; the texts must outlive the metrics. NULL with a line in ret_error. */
 struct metrics *metrics_open(const char *path, const struct metrics_endpoint *endpoints,
                              size_t endpoint_count, char ret_error[200]);
 void metrics_close(struct metrics *m); /* gives the slot back; takes NULL */
 
 void metrics_observe_request(struct metrics *m, size_t endpoint, int status, int64_t duration_us);
-/* label_a, label_b: positions of the words in the metric's row (0 where it has no such label). */
-void metrics_add(struct metrics *m, enum metric metric, unsigned label_a, unsigned label_b,
+/* first, second: values of the row's labels, as metrics.def lists them; NULL where the row has no
+ * such label. Any other value is a bug of the caller (assert). */
+void metrics_add(struct metrics *m, enum metric metric, const char *first, const char *second,
                  uint64_t n);
-/* Batch processing time, by priority 0 high, 1 normal, 2 low. */
-void metrics_observe_batch(struct metrics *m, unsigned priority, double seconds);
+/* Processing time of a batch; priority: "high", "normal" or "low". */
+void metrics_observe_batch(struct metrics *m, const char *priority, double seconds);
 void metrics_gauge_add(struct metrics *m, enum metric_gauge gauge, int64_t delta);
 void metrics_gauge_set(struct metrics *m, enum metric_gauge gauge, int64_t value);
-/* State of this process's circuit breaker for `service` (0 redis, 1 dapr); the scrape shows the
- * worst of the live processes. */
-void metrics_set_breaker(struct metrics *m, unsigned service, enum breaker_gauge state,
+/* State of this process's circuit breaker for the service; the scrape shows the worst of the live
+ * processes. */
+void metrics_set_breaker(struct metrics *m, enum metric_service service, enum breaker_gauge state,
                          uint64_t failures, int64_t opened_at_ms);
 /* A student has been erased: each process sees the count move, and drops what it remembers. m may
  * be NULL. */
@@ -77,7 +80,7 @@ struct metrics_summary {
         enum breaker_gauge state;
         uint64_t failures;
         int64_t opened_at_ms; /* 0: not open */
-    } breakers[2];
+    } breakers[METRIC_SERVICES];
 };
 void metrics_summarize(struct metrics *m, struct metrics_summary *ret);
 uint64_t metrics_endpoint_total(struct metrics *m, size_t endpoint);

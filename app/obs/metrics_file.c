@@ -22,39 +22,6 @@ static bool fail(char ret_error[200], const char *what, const char *path)
     return false;
 }
 
-/* FNV-1a, the NUL included, so that texts do not run together. */
-static uint64_t hash_text(uint64_t hash, const char *text)
-{
-    do
-        hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-    while (*text++);
-    return hash;
-}
-
-static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t n)
-{
-    const unsigned char *p = bytes;
-
-    for (size_t i = 0; i < n; i++)
-        hash = (hash ^ p[i]) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
-/* Of everything that gives a cell its meaning. */
-static uint64_t layout_hash(const struct metrics *m)
-{
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-    for (size_t i = 0; i < METRICS; i++)
-        hash = hash_text(hash_text(hash, metrics_rows[i].name), metrics_rows[i].labels);
-    for (size_t i = 0; i < m->endpoint_count; i++)
-        hash = hash_text(hash_text(hash, m->endpoints[i].method), m->endpoints[i].pattern);
-    hash = hash_bytes(hash, metrics_statuses, sizeof(metrics_statuses));
-    hash = hash_bytes(hash, metrics_request_bounds_us, sizeof(metrics_request_bounds_us));
-    hash = hash_bytes(hash, metrics_batch_bounds_us, sizeof(metrics_batch_bounds_us));
-    return hash_bytes(hash, &(size_t){sizeof(struct slot)}, sizeof(size_t));
-}
-
 static size_t file_size(const struct metrics *m)
 {
     return sizeof(struct metrics_header) + SLOTS * m->stride;
@@ -67,13 +34,14 @@ static bool is_ours(const struct metrics *m, int fd)
 
     return fstat(fd, &about) == 0 && (size_t)about.st_size == file_size(m) &&
            pread(fd, &found, sizeof(found), 0) == (ssize_t)sizeof(found) && found.magic == MAGIC &&
-           found.layout == layout_hash(m) && found.size == file_size(m);
+           found.layout == metrics_layout_hash(m) && found.size == file_size(m);
 }
 
 /* The space is allocated now: a full tmpfs is an error here and not a SIGBUS later. */
 static bool fill_new(const struct metrics *m, int fd)
 {
-    struct metrics_header header = {.magic = MAGIC, .layout = layout_hash(m), .size = file_size(m)};
+    struct metrics_header header = {
+        .magic = MAGIC, .layout = metrics_layout_hash(m), .size = file_size(m)};
 
     atomic_init(&header.counting_since_ms, clock_wall_ms());
     const int failed = posix_fallocate(fd, 0, (off_t)file_size(m));
@@ -158,9 +126,9 @@ static int open_locked(const char *path, char ret_error[200])
     }
 }
 
-static bool map_fd(struct metrics *m, int fd, const char *path, char ret_error[200])
+static bool map_fd(struct metrics *m, const char *path, char ret_error[200])
 {
-    void *at = mmap(NULL, file_size(m), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *at = mmap(NULL, file_size(m), PROT_READ | PROT_WRITE, MAP_SHARED, m->fd, 0);
 
     if (at == MAP_FAILED)
         return fail(ret_error, "map", path);
@@ -177,13 +145,12 @@ bool metrics_map(struct metrics *m, const char *path, char ret_error[200])
     const int locked = open_locked(path, ret_error);
     if (locked < 0)
         return false;
-    const int fd = is_ours(m, locked) ? locked : make_file(m, path, ret_error);
-    const bool mapped = fd >= 0 && map_fd(m, fd, path, ret_error);
-    /* Not by close alone: the mapping keeps the open file, and with it the lock, alive. */
+    m->fd = is_ours(m, locked) ? locked : make_file(m, path, ret_error);
+    const bool mapped = m->fd >= 0 && map_fd(m, path, ret_error);
+    /* Closing alone would not unlock: the mapping keeps the open file, and with it the lock. */
     (void)flock(locked, LOCK_UN);
-    (void)close(locked);
-    if (fd >= 0 && fd != locked)
-        (void)close(fd);
+    if (m->fd != locked)
+        (void)close(locked);
     return mapped;
 }
 
@@ -191,5 +158,8 @@ void metrics_unmap(struct metrics *m)
 {
     if (m->header)
         (void)munmap(m->header, file_size(m));
+    if (m->fd >= 0)
+        (void)close(m->fd);
     m->header = NULL;
+    m->fd = -1;
 }

@@ -2,7 +2,7 @@
 /* The shared file of metrics from inside: for app/obs/metrics*.c alone.
  *
  *     header | slot 0 | slot 1 | ... | slot 127
- *     slot:    owner, gauges, breakers, cells
+ *     slot:    gauges, breakers, cells; the lock on its first byte says who owns it
  *     cells:   COUNTER_CELLS for each row of metrics.def,
  *              a histogram for each batch priority,
  *              for each endpoint: a count for each status, and a histogram
@@ -19,7 +19,6 @@
 
 enum {
     SLOTS = 128,
-    BREAKERS = 2,
     PRIORITIES = 3,
     LABELS_MAX = 2,
     LABEL_VALUES_MAX = 8,
@@ -53,7 +52,8 @@ struct label_set {
 };
 
 extern const struct counter_row metrics_rows[METRICS];
-extern const int metrics_statuses[STATUSES]; /* 0: other */
+extern const int metrics_statuses[STATUSES]; /* 0: all others */
+extern const char *const metrics_priorities[PRIORITIES];
 extern const uint64_t metrics_request_bounds_us[BOUNDS];
 extern const uint64_t metrics_batch_bounds_us[BOUNDS];
 
@@ -67,22 +67,23 @@ struct metrics_header {
 static_assert(sizeof(struct metrics_header) == 64, "slots start on a cache line");
 
 struct slot {
-    atomic_ullong owner; /* 0: nobody; else see metrics_slot.c */
     atomic_llong gauges[GAUGES];
     struct {
         atomic_llong state, failures, opened_at_ms;
-    } breakers[BREAKERS];
+    } breakers[METRIC_SERVICES];
     atomic_ullong cells[];
 };
 
 struct metrics {
+    int fd; /* of the shared file: holds the lock on own_slot; -1 when not open */
     struct metrics_header *header; /* the mapped file */
     size_t stride;                 /* bytes from slot to slot */
     size_t cell_count;
     struct metrics_endpoint *endpoints;
     size_t endpoint_count;
     struct label_set labels[METRICS];
-    struct slot *own_slot;
+    struct slot *own_slot; /* slot number own_index; NULL before it is acquired */
+    size_t own_index;
     uint64_t *totals; /* cell_count sums over all slots, of the last metrics_sum */
 };
 
@@ -93,7 +94,15 @@ static inline struct slot *metrics_slot(const struct metrics *m, size_t index)
     return (struct slot *)(void *)(first + index * m->stride);
 }
 
-/* Values of a row's first or second label; 1 when it has no such label. */
+/* metrics_layout.c */
+void metrics_labels_parse(struct str text, struct label_set *ret);
+/* Position of the value among those of the row's first (0) or second (1) label; 0 with value NULL,
+ * which is required when the row has no such label. */
+size_t metrics_label_index(const struct label_set *labels, size_t label, const char *value);
+/* Over everything that gives a cell its meaning. */
+uint64_t metrics_layout_hash(const struct metrics *m);
+
+/* How many values a row's first or second label has; 1 when it has no such label. */
 static inline size_t metrics_label_values(const struct label_set *labels, size_t label)
 {
     return label < labels->n ? labels->v[label].value_count : 1;
@@ -123,7 +132,7 @@ void metrics_unmap(struct metrics *m);
 /* metrics_slot.c */
 bool metrics_acquire_slot(struct metrics *m, char ret_error[200]);
 void metrics_release_slot(struct metrics *m);
-bool metrics_slot_live(const struct slot *slot); /* its owner runs */
+bool metrics_slot_live(const struct metrics *m, size_t index); /* its owner runs */
 
 /* What the live processes have now; also fills m->totals. */
 struct metrics_live {
@@ -133,7 +142,7 @@ struct metrics_live {
         enum breaker_gauge state;
         uint64_t failures;
         int64_t opened_at_ms;
-    } breakers[BREAKERS];
+    } breakers[METRIC_SERVICES];
 };
 void metrics_sum(struct metrics *m, struct metrics_live *ret);
 

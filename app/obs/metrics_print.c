@@ -183,14 +183,13 @@ static void print_durations(const struct printer *p)
 
 static void print_batches(const struct printer *p)
 {
-    static const char *const priorities[PRIORITIES] = {"high", "normal", "low"};
     const char *name = "batch_processing_duration_seconds";
 
     print_family(p, name, "", "histogram", "Time from taking up a batch job to its end");
     print_unit(p, name, "seconds");
     for (size_t i = 0; i < PRIORITIES; i++) {
         struct series s = {.n = 0};
-        put_label(&s, STR("priority"), str_of(priorities[i]));
+        put_label(&s, STR("priority"), str_of(metrics_priorities[i]));
         print_histogram(p, name, &s, p->m->totals + metrics_batch_cell(i), metrics_batch_bounds_us);
     }
 }
@@ -260,11 +259,12 @@ static void print_gauges(const struct printer *p, const struct metrics_live *now
 
 static void print_breakers(const struct printer *p, const struct metrics_live *now)
 {
-    static const char *const services[BREAKERS] = {"redis", "dapr"};
+    static const char *const services[METRIC_SERVICES] = {
+        [METRIC_SERVICE_REDIS] = "redis", [METRIC_SERVICE_DAPR] = "dapr"};
 
     print_family(p, "circuit_breaker_state", "", "gauge",
                  "Worst circuit breaker of the running processes: 0 closed, 1 open, 2 half-open");
-    for (size_t i = 0; i < BREAKERS; i++) {
+    for (size_t i = 0; i < METRIC_SERVICES; i++) {
         struct series s = {.n = 0};
         put_label(&s, STR("service"), str_of(services[i]));
         print_sample(p, "circuit_breaker_state", "", &s, (uint64_t)now->breakers[i].state);

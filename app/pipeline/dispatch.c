@@ -459,7 +459,7 @@ static void count_request(struct dispatch *d, const struct exchange *x, int64_t 
     size_t endpoint = x->match.route ? x->match.index : router_count(d->engine->router);
 
     metrics_observe_request(m, endpoint, x->response.status, duration_us);
-    metrics_add(m, METRIC_SPANS, 0, 0, 1);
+    metrics_add(m, METRIC_SPANS, NULL, NULL, 1);
     metrics_gauge_add(m, GAUGE_ACTIVE_REQUESTS, -1);
 }
 

@@ -198,7 +198,7 @@ static enum step submit(struct exchange *x)
         !batch_parse_create(s->made, &made, &x->problem))
         return STEP_DONE;
     if (made)
-        metrics_add(x->engine->metrics, METRIC_BATCH, BATCH_PENDING, 0, 1);
+        metrics_add(x->engine->metrics, METRIC_BATCH, "pending", NULL, 1);
     http_response_json(&x->response, 202, &w);
     jw_bool(&w, "success", true);
     jw_str(&w, "batch_id", s->id);
@@ -274,7 +274,7 @@ static enum step cancel(struct exchange *x)
     if (!batch_parse_cancel(s->ended, &changed, &x->problem) || !read_existing(x, s->then, &batch))
         return STEP_DONE;
     if (changed) {
-        metrics_add(x->engine->metrics, METRIC_BATCH, BATCH_CANCELLED, 0, 1);
+        metrics_add(x->engine->metrics, METRIC_BATCH, "cancelled", NULL, 1);
         answer_status(x, 202, in->batch, &batch);
     } else {
         problem_set(&x->problem, PROBLEM_CONFLICT, "The batch has ended: it is %s",

@@ -42,7 +42,8 @@ static enum step answer_one_day(struct exchange *x, int intervention)
     jw_str(&w, "correlation_id", x->request_id);
     jw_object_end(&w);
     (void)http_response_header(&x->response, "X-Cache", p->reused ? STR("HIT") : STR("MISS"));
-    metrics_add(x->engine->metrics, p->reused ? METRIC_CACHE_HITS : METRIC_CACHE_MISSES, 0, 0, 1);
+    metrics_add(x->engine->metrics, p->reused ? METRIC_CACHE_HITS : METRIC_CACHE_MISSES, NULL, NULL,
+                1);
     return STEP_DONE;
 }
 

@@ -300,7 +300,7 @@ static void end_round(struct engine *engine, int64_t now_us)
     if (audit->pipeline.status != PIPELINE_COMPLETE || keep_failed(audit) > 0)
         audit->again_us = now_us + PAUSE_US;
     if (audit->sent > before)
-        metrics_add(engine->metrics, METRIC_AUDIT_NOTES, 0, 0, audit->sent - before);
+        metrics_add(engine->metrics, METRIC_AUDIT_NOTES, NULL, NULL, audit->sent - before);
     if (audit->sent == audit->flying.n) {
         audit_buffer_clear(&audit->flying);
         audit->sent = 0;

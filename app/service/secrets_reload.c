@@ -7,7 +7,6 @@
 #include "app/service/engine.h"
 
 enum { ERROR_SIZE = 200 };
-enum { CHANGED, REFUSED }; /* the words of METRIC_KEYS */
 
 /* The first of the lines that say what is wrong. */
 static void first_line(const char *lines, char ret_error[ERROR_SIZE])
@@ -78,10 +77,10 @@ static void look(struct engine *engine, int64_t now_us, bool asked)
         r->generation++;
         if (engine->config.log_key || engine->config.jwt_secret) /* not for another random one */
             engine_set_log_key(engine);
-        metrics_add(engine->metrics, METRIC_KEYS, CHANGED, 0, 1);
+        metrics_add(engine->metrics, METRIC_KEYS, "changed", NULL, 1);
     }
     if (refused)
-        metrics_add(engine->metrics, METRIC_KEYS, REFUSED, 0, 1);
+        metrics_add(engine->metrics, METRIC_KEYS, "refused", NULL, 1);
     metrics_gauge_set(engine->metrics, GAUGE_KEYS_REFUSED, refused);
     if (refused && (asked || !r->rejected))
         tell_refused(engine, error);

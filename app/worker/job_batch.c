@@ -32,9 +32,6 @@ struct batch_job {
 
 /* ---- the batch ---- */
 
-/* The words of METRIC_CALCULATIONS. */
-enum { STATED = 0, RECOMPUTED = 2 };
-
 static void note_turn(struct worker *w, struct job *job, const struct batch_update *turn)
 {
     struct batch_job *b = job->state;
@@ -44,9 +41,9 @@ static void note_turn(struct worker *w, struct job *job, const struct batch_upda
     b->must_call = turn->callback_due;
     if (!turn->changed)
         return;
-    metrics_add(m, METRIC_BATCH, turn->batch.status, 0, 1);
+    metrics_add(m, METRIC_BATCH, batch_status_names[turn->batch.status], NULL, 1);
     if (turn->batch.status == BATCH_COMPLETED || turn->batch.status == BATCH_FAILED)
-        metrics_observe_batch(m, turn->batch.priority,
+        metrics_observe_batch(m, batch_priority_names[turn->batch.priority],
                               (double)(turn->batch.completed_ms - turn->batch.started_ms) / 1e3);
 }
 
@@ -93,7 +90,7 @@ void job_batch_on_dead_letter(struct worker *w, struct job *job)
         job->dead_cmd = batch_cmd_fail(&job->task->pipeline, body.batch, body.from, w->now_ms);
     } else if (batch_parse_fail(job->dead_cmd, &changed, &must_call, &p)) {
         if (changed)
-            metrics_add(w->engine->metrics, METRIC_BATCH, BATCH_FAILED, 0, 1);
+            metrics_add(w->engine->metrics, METRIC_BATCH, "failed", NULL, 1);
         if (must_call)
             follow(job, STR("callback"), 0);
     }
@@ -105,7 +102,7 @@ static void count_record(struct worker *w, const struct record *r)
 {
     if (!r->duplicate)
         metrics_add(w->engine->metrics, METRIC_CALCULATIONS,
-                    r->kind == RECORD_STATEMENT ? STATED : RECOMPUTED, 0, 1);
+                    r->kind == RECORD_STATEMENT ? "stated" : "recomputed", NULL, 1);
 }
 
 static void finish_unit(struct worker *w, struct batch_job *b, struct unit *u)

@@ -8,7 +8,6 @@
 #include "app/worker/worker.h"
 
 enum { UNKNOWN_KIND = 3, LONGEST_PAUSE = 3 };
-enum { JOB_DONE, JOB_AGAIN, JOB_DEAD }; /* the words of METRIC_JOBS */
 
 static const int64_t TAKE_US = 25000; /* between looks into an empty queue */
 static const int64_t CLAIM_US = 2000000;
@@ -16,7 +15,7 @@ static const int64_t KEEP_US = 1000000;
 static const int64_t CLAIM_IDLE_MS = 10000; /* ten times as long as between two keeps */
 static const int64_t AGAIN_MS = 500;        /* before the second try; four times longer each */
 
-/* The words of METRIC_JOBS stand in the same order, and unknown behind them. */
+/* metrics.def lists the same names as values of METRIC_JOBS, and "unknown". */
 /* clang-format off */
 static const struct {
     struct str name;
@@ -30,7 +29,8 @@ static const struct {
 };
 /* clang-format on */
 
-static_assert(sizeof(kinds) / sizeof(kinds[0]) == UNKNOWN_KIND, "a word of METRIC_JOBS a kind");
+static_assert(sizeof(kinds) / sizeof(kinds[0]) == UNKNOWN_KIND,
+              "UNKNOWN_KIND follows the last kind");
 
 static bool tried_out(const struct job *job, int64_t tries)
 {
@@ -39,9 +39,10 @@ static bool tried_out(const struct job *job, int64_t tries)
 
 /* ---- the end of a job ---- */
 
-static void count(struct worker *w, const struct job *job, unsigned status)
+static void count(struct worker *w, const struct job *job, const char *status)
 {
-    metrics_add(w->engine->metrics, METRIC_JOBS, job->kind, status, 1);
+    metrics_add(w->engine->metrics, METRIC_JOBS,
+                job->kind < UNKNOWN_KIND ? kinds[job->kind].name.p : "unknown", status, 1);
 }
 
 static void release_call(struct job *job)
@@ -98,7 +99,7 @@ static void tell_dead(struct worker *w, const struct job *job)
     jw_str(jw, "kind", job->q.kind);
     jw_text(jw, "consequence", "kept as a dead letter");
     log_end(w->engine->log);
-    count(w, job, JOB_DEAD);
+    count(w, job, "dead");
 }
 
 static void tell_others(struct worker *w, struct job *job)
@@ -156,7 +157,7 @@ static void put_off(struct worker *w, struct job *job)
 {
     struct task *task = job->task;
 
-    count(w, job, JOB_AGAIN);
+    count(w, job, "again");
     pipeline_clear(&task->pipeline);
     (void)queue_cmd_retry_later(&task->pipeline, w->id, &job->q, w->now_ms + again_ms(job));
     task_submit(w, task, on_ended);
@@ -169,7 +170,7 @@ static void end_job(struct worker *w, struct job *job)
     else if (job->no_capacity)
         job->q.attempts--;
     if (job->problem.code == PROBLEM_NONE) {
-        count(w, job, JOB_DONE);
+        count(w, job, "done");
         finish(w, job);
     } else if (job->problem.code == PROBLEM_SERVICE_UNAVAILABLE &&
                !tried_out(job, job->q.attempts + 1)) {

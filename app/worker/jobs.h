@@ -22,7 +22,7 @@ struct job {
     } follow_up;               /* the job that takes its place in the queue when it is finished */
     bool progressed;           /* though it has failed, another try will begin further on */
     bool no_capacity;          /* there was no room to do it: no try */
-    unsigned kind;             /* place in the table, and word of METRIC_JOBS */
+    unsigned kind;             /* index in the table of kinds */
     struct command *dead_cmd;
     struct http_call call; /* of kinds that call others */
     struct curl_slist *headers;

@@ -8,7 +8,6 @@
 #include "app/worker/worker.h"
 
 enum { SHARDS_AT_ONCE = 16 };
-enum { TURNED, UNREADABLE }; /* the words of METRIC_JOURNAL */
 /* Whatever should have gone unheard is found so soon. */
 static const int64_t SWEEP_US = 5000000;
 
@@ -108,9 +107,10 @@ static void count(struct worker *w, const struct batch *b, int64_t turned)
     uint64_t unreadable = b->unreadable;
 
     if (turned > (int64_t)unreadable)
-        metrics_add(w->engine->metrics, METRIC_JOURNAL, TURNED, 0, (uint64_t)turned - unreadable);
+        metrics_add(w->engine->metrics, METRIC_JOURNAL, "turned", NULL,
+                    (uint64_t)turned - unreadable);
     if (unreadable > 0)
-        metrics_add(w->engine->metrics, METRIC_JOURNAL, UNREADABLE, 0, unreadable);
+        metrics_add(w->engine->metrics, METRIC_JOURNAL, "unreadable", NULL, unreadable);
     if (b->lag_ms > w->journal.lag_max_ms)
         w->journal.lag_max_ms = b->lag_ms;
 }

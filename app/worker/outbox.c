@@ -11,7 +11,6 @@ enum {
     TRIES = 5, /* of an event that the broker does not take */
     PAUSES_MAX = 4,
 };
-enum { WAS_PUBLISHED, HAS_FAILED, IS_DEAD }; /* the words of METRIC_OUTBOX */
 
 static const int64_t AWAY_US = 1000000;
 
@@ -69,7 +68,7 @@ static void on_buried(struct worker *w, struct task *task, enum dead_letter_resu
 
     switch (end) {
     case DEAD_LETTER_STORED:
-        metrics_add(w->engine->metrics, METRIC_OUTBOX, IS_DEAD, 0, 1);
+        metrics_add(w->engine->metrics, METRIC_OUTBOX, "dead", NULL, 1);
         tell_dead(w, task->shard);
         entry_done(s);
         break;
@@ -116,7 +115,7 @@ void outbox_on_result(struct worker *w, unsigned shard, enum publish_outcome out
     struct outbox_shard *s = &w->outbox.shards[shard];
 
     if (outcome == PUBLISH_FAILED || outcome == PUBLISH_UNREACHABLE)
-        metrics_add(w->engine->metrics, METRIC_OUTBOX, HAS_FAILED, 0, 1);
+        metrics_add(w->engine->metrics, METRIC_OUTBOX, "failed", NULL, 1);
     if (outcome == PUBLISH_FAILED || outcome == PUBLISH_REFUSED)
         s->tries++;
     if (outcome == PUBLISH_REFUSED || (outcome == PUBLISH_FAILED && s->tries >= TRIES)) {
@@ -125,7 +124,7 @@ void outbox_on_result(struct worker *w, unsigned shard, enum publish_outcome out
     }
     switch (outcome) {
     case PUBLISH_OK:
-        metrics_add(w->engine->metrics, METRIC_OUTBOX, WAS_PUBLISHED, 0, 1);
+        metrics_add(w->engine->metrics, METRIC_OUTBOX, "published", NULL, 1);
         entry_done(s);
         break;
     case PUBLISH_FAILED: pause_longer(w, s); break;

@@ -7,7 +7,6 @@
 #include "app/worker/worker.h"
 
 enum { RECORDS_A_SEAL = 64 };
-enum { SEALED, OVERTAKEN, UNREADABLE }; /* the words of METRIC_AUDIT_SEALS */
 
 static const int64_t ROUND_US = 1000000;
 static const int64_t ANCHOR_US = 60000000;
@@ -66,7 +65,7 @@ static void complain(struct worker *w, unsigned shard)
 {
     struct jw *jw;
 
-    metrics_add(w->engine->metrics, METRIC_AUDIT_SEALS, UNREADABLE, 0, 1);
+    metrics_add(w->engine->metrics, METRIC_AUDIT_SEALS, "unreadable", NULL, 1);
     if (w->now_us < w->seals.next_error_log_us)
         return;
     w->seals.next_error_log_us = w->now_us + ANCHOR_US;
@@ -140,11 +139,11 @@ static void take_made(struct worker *w, struct task *task, unsigned shard)
     if (made == LEASE_LOST) {
         lease_mark_lost(w, shard);
     } else if (made == SEAL_OUTDATED) {
-        metrics_add(w->engine->metrics, METRIC_AUDIT_SEALS, OVERTAKEN, 0, 1);
+        metrics_add(w->engine->metrics, METRIC_AUDIT_SEALS, "overtaken", NULL, 1);
         s->link_known = false;
     } else {
-        metrics_add(w->engine->metrics, METRIC_AUDIT_SEALS, SEALED, 0, 1);
-        metrics_add(w->engine->metrics, METRIC_AUDIT_RECORDS, 0, 0, s->next_count);
+        metrics_add(w->engine->metrics, METRIC_AUDIT_SEALS, "made", NULL, 1);
+        metrics_add(w->engine->metrics, METRIC_AUDIT_RECORDS, NULL, NULL, s->next_count);
         s->link = s->next_link;
         s->unanchored = true;
         audit_head_cmd_set(&task->pipeline, shard,

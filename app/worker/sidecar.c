@@ -8,7 +8,6 @@
 #include "app/worker/worker.h"
 
 enum { FAILURES_THAT_OPEN = 5 }; /* the circuit */
-enum { SERVICE_DAPR = 1 };       /* of metrics_set_breaker */
 
 static const int64_t OPEN_US = 1000000;   /* how long an open circuit waits for its probe */
 static const int64_t HEALTH_US = 5000000; /* without anything to publish, we ask how it is */
@@ -47,8 +46,9 @@ static void note_breaker(struct worker *w)
 
     if (d->reported_state == d->breaker.state)
         return;
-    metrics_set_breaker(w->engine->metrics, SERVICE_DAPR, (enum breaker_gauge)d->breaker.state,
-                        d->breaker.failures, d->breaker.opened_at_ms);
+    metrics_set_breaker(w->engine->metrics, METRIC_SERVICE_DAPR,
+                        (enum breaker_gauge)d->breaker.state, d->breaker.failures,
+                        d->breaker.opened_at_ms);
     /* open and half-open take turns while it is away: told once */
     if (d->reported_state == BREAKER_CLOSED) {
         jw = log_begin(w->engine->log, LOG_WARNING, "dapr.away");
@@ -241,7 +241,7 @@ bool sidecar_publish(struct worker *w, unsigned shard, const struct message *mes
         return false;
     }
     w->sidecar.publishing++;
-    metrics_add(w->engine->metrics, METRIC_SPANS, 0, 0, 1);
+    metrics_add(w->engine->metrics, METRIC_SPANS, NULL, NULL, 1);
     return true;
 }
 
