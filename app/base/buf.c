@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A text that grows in an arena. Growing copies to a larger piece; the old piece stays unused in
+ * the arena until its reset, which is cheap because sizes double. */
 #include "app/base/buf.h"
 
 #include <math.h>
@@ -8,7 +10,7 @@
 #include "app/base/number.h"
 #include "app/base/utf8.h"
 
-enum { FIRST_SIZE = 256, INT_TEXT_MAX = 20 };
+enum { FIRST_SIZE = 256, INT_TEXT_MAX = 20 }; /* 20: "-9223372036854775808" */
 
 void buf_init(struct buf *buf, struct arena *arena)
 {
@@ -28,7 +30,8 @@ static bool buf_move(struct buf *buf, size_t size)
     return true;
 }
 
-/* Doubles, so that appending is linear over all; near the arena's cap takes just what is needed. */
+/* Doubles the size, so that n appended bytes cost O(n) copies in all. Near the cap of the arena,
+ * where doubling fails, grows to just the size that is needed. */
 static bool buf_grow(struct buf *buf, size_t more)
 {
     size_t needed, doubled;
@@ -80,12 +83,12 @@ void buf_int(struct buf *buf, int64_t value)
 {
     char text[INT_TEXT_MAX];
     char *end = text + sizeof(text), *p = end;
-    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
 
     do {
-        *--p = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest > 0);
+        *--p = (char)('0' + magnitude % 10);
+        magnitude /= 10;
+    } while (magnitude > 0);
     if (value < 0)
         *--p = '-';
     buf_put(buf, p, (size_t)(end - p));
@@ -103,7 +106,7 @@ void buf_printf(struct buf *buf, const char *format, ...)
 {
     va_list args;
 
-    /* vsnprintf ends its text with a NUL, for which there must be room though it does not count. */
+    /* vsnprintf writes a NUL, which needs room but is not part of the text. */
     if (!buf_reserve(buf, 1))
         return;
     va_start(args, format);
@@ -115,6 +118,7 @@ void buf_printf(struct buf *buf, const char *format, ...)
         buf->n += n < 0 ? 0 : (size_t)n;
         return;
     }
+    /* The text was cut: now its length is known. */
     if (!buf_reserve(buf, (size_t)n + 1))
         return;
     va_start(args, format);
@@ -123,12 +127,14 @@ void buf_printf(struct buf *buf, const char *format, ...)
     buf->n += (size_t)n;
 }
 
+/* Characters that JSON takes as they are, and of one byte. */
 static bool is_plain(unsigned char c)
 {
     return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
-static void put_escaped(struct buf *buf, unsigned char c)
+/* c: a control character, a quote or a backslash. */
+static void buf_put_escaped(struct buf *buf, unsigned char c)
 {
     static const char hex[] = "0123456789abcdef";
     static const char letters[0x20] = {
@@ -142,13 +148,14 @@ static void put_escaped(struct buf *buf, unsigned char c)
     buf_put(buf, text, text[1] == 'u' ? sizeof(text) : 2);
 }
 
-/* Appends what is left of s from its first byte that is not plain: one escape or one character. */
-static size_t put_special(struct buf *buf, const char *p, size_t n)
+/* Appends the one character at p that is not plain: escaped, or a UTF-8 sequence, or U+FFFD for
+ * bytes that are not UTF-8. Returns how many of the n bytes at p it used. */
+static size_t buf_put_special(struct buf *buf, const char *p, size_t n)
 {
     bool valid;
 
     if ((unsigned char)p[0] < 0x80) {
-        put_escaped(buf, (unsigned char)p[0]);
+        buf_put_escaped(buf, (unsigned char)p[0]);
         return 1;
     }
     size_t length = utf8_sequence(p, n, &valid);
@@ -172,7 +179,7 @@ void buf_json_string(struct buf *buf, struct str s)
         if (i > start)
             buf_put(buf, s.p + start, i - start);
         if (i < s.n)
-            i += put_special(buf, s.p + i, s.n - i);
+            i += buf_put_special(buf, s.p + i, s.n - i);
     }
     buf_char(buf, '"');
 }
