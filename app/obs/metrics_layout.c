@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The tables that give each cell of the shared file its meaning, and a hash over all of them: a file
- * whose hash differs was made by another build and is replaced (metrics_file.c). Knows neither the
- * file nor the processes. */
+/* The tables that give each cell of the shared file its meaning, and a hash over all of them: a
+ * file whose hash differs was made by another build and is replaced (metrics_file.c). Knows neither
+ * the file nor the processes. */
 #include "app/obs/metrics_layout.h"
 
 const struct counter_row metrics_rows[METRICS] = {

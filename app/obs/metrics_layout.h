@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The shared file of metrics from inside: for app/obs/metrics*.c alone.
+/* The layout of the shared file of metrics; only for app/obs/metrics*.c.
  *
  *     header | slot 0 | slot 1 | ... | slot 127
  *     slot:    gauges, breakers, cells; the lock on its first byte says who owns it
@@ -7,8 +7,8 @@
  *              a histogram for each batch priority,
  *              for each endpoint: a count for each status, and a histogram
  *
- * A histogram is BUCKETS counts (not cumulative) and the sum in microseconds; its count is the sum
- * of its buckets, so that the two cannot disagree. */
+ * A histogram is BUCKETS counts (not cumulative) and the sum in microseconds. Its count is not
+ * stored but computed from the buckets, so that the two cannot disagree. */
 #ifndef OBS_METRICS_LAYOUT_H
 #define OBS_METRICS_LAYOUT_H
 
@@ -23,7 +23,7 @@ enum {
     LABELS_MAX = 2,
     LABEL_VALUES_MAX = 8,
     COUNTER_CELLS = 32, /* combinations of label values that a row may have */
-    STATUSES = 22,      /* the last stands for all others */
+    STATUSES = 22,      /* the last is for all other statuses */
     BOUNDS = 14,
     BUCKETS = BOUNDS + 1, /* the last is +Inf */
     HISTOGRAM_CELLS = BUCKETS + 1,
@@ -35,7 +35,7 @@ enum {
 static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "a process may die at any point: no locks");
 static_assert(sizeof(atomic_ullong) == 8, "cells are 64 bits");
 
-/* One row of metrics.def; labels taken apart. */
+/* A row of metrics.def. */
 struct counter_row {
     const char *name, *labels, *help;
 };
@@ -60,7 +60,7 @@ extern const uint64_t metrics_batch_bounds_us[BOUNDS];
 struct metrics_header {
     uint64_t magic, layout, size;
     atomic_llong counting_since_ms;
-    atomic_ullong slots_used; /* slots from here on were never taken */
+    atomic_ullong slots_used; /* slots from this one on were never owned */
     atomic_ullong erasures;   /* students erased by any of the processes */
     uint64_t unused[2];
 };
@@ -108,7 +108,7 @@ static inline size_t metrics_label_values(const struct label_set *labels, size_t
     return label < labels->n ? labels->v[label].value_count : 1;
 }
 
-/* Where the cells of each begin. */
+/* Index of the first cell of a row, a histogram, an endpoint. */
 static inline size_t metrics_row_cell(enum metric row)
 {
     return (size_t)row * COUNTER_CELLS;
@@ -134,7 +134,7 @@ bool metrics_acquire_slot(struct metrics *m, char ret_error[200]);
 void metrics_release_slot(struct metrics *m);
 bool metrics_slot_live(const struct metrics *m, size_t index); /* its owner runs */
 
-/* What the live processes have now; also fills m->totals. */
+/* The gauges of the running processes. metrics_sum fills m->totals too. */
 struct metrics_live {
     int processes;
     int64_t gauges[GAUGES];
