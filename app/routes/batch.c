@@ -217,7 +217,7 @@ static enum step batch_submit(struct exchange *x)
         !batch_parse_create(s->create, &created, &x->problem))
         return STEP_DONE;
     if (created)
-        metrics_add(x->engine->metrics, METRIC_BATCH, BATCH_PENDING, 0, 1);
+        metrics_add(x->engine->metrics, METRIC_BATCH, "pending", NULL, 1);
     exchange_json_begin(x, 202, &w);
     jw_str(&w, "batch_id", s->id);
     jw_text(&w, "status", batch_status_names[s->batch.status]);
@@ -296,7 +296,7 @@ static enum step batch_cancel(struct exchange *x)
         !batch_parse_existing(x, s->batch, &batch))
         return STEP_DONE;
     if (changed) {
-        metrics_add(x->engine->metrics, METRIC_BATCH, BATCH_CANCELLED, 0, 1);
+        metrics_add(x->engine->metrics, METRIC_BATCH, "cancelled", NULL, 1);
         batch_respond(x, 202, in->batch, &batch);
     } else {
         problem_set(&x->problem, PROBLEM_CONFLICT,

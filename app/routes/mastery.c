@@ -133,7 +133,7 @@ static enum step query_stale(struct exchange *x)
     (void)http_response_header(&x->response, "X-Cache", STR("STALE"));
     (void)http_response_header(&x->response, "Age",
                                arena_printf(x->arena, "%lld", (long long)age_ms / 1000));
-    metrics_add(x->engine->metrics, METRIC_STALE, 0, 0, 1);
+    metrics_add(x->engine->metrics, METRIC_STALE, NULL, NULL, 1);
     return STEP_DONE;
 }
 
@@ -222,7 +222,8 @@ static enum step mastery_query(struct exchange *x)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
     query_respond(x, members, q->student);
     (void)http_response_header(&x->response, "X-Cache", q->at_date ? STR("MISS") : STR("HIT"));
-    metrics_add(x->engine->metrics, q->at_date ? METRIC_CACHE_MISSES : METRIC_CACHE_HITS, 0, 0, 1);
+    metrics_add(x->engine->metrics, q->at_date ? METRIC_CACHE_MISSES : METRIC_CACHE_HITS, NULL,
+                NULL, 1);
     /* after an erasure anywhere in the pool, this response may be about the erased student */
     if (x->engine->stale_cache && !x->access_pending &&
         s->erasures == metrics_erasures(x->engine->metrics))
@@ -309,7 +310,8 @@ static enum step calculate_step(struct exchange *x, enum record_kind kind)
         return STEP_MORE;
     if (x->problem.code != PROBLEM_NONE)
         return STEP_DONE;
-    metrics_add(x->engine->metrics, METRIC_CALCULATIONS, kind == RECORD_RECOMPUTE ? 2 : 0, 0, 1);
+    metrics_add(x->engine->metrics, METRIC_CALCULATIONS,
+                kind == RECORD_RECOMPUTE ? "recomputed" : "stated", NULL, 1);
     x->unjournaled = s->record.duplicate;
     if (kind == RECORD_STATEMENT)
         window_put(&s->window, &s->record.state);

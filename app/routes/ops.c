@@ -195,9 +195,8 @@ static void metrics_write_performance(struct exchange *x, struct jw *w,
     jw_object_end(w);
 }
 
-/* service: index in metrics_summary.breakers, 0 for Redis, 1 for Dapr. */
 static void metrics_write_breaker(struct jw *w, const char *name, const struct metrics_summary *s,
-                                  unsigned service)
+                                  enum metric_service service)
 {
     jw_object(w, name);
     jw_text(w, "state", metrics_breaker_name(s->breakers[service].state));
@@ -229,8 +228,8 @@ static enum step ops_metrics_detailed(struct exchange *x)
     jw_int(&w, "spans_created", (int64_t)s.spans);
     jw_object_end(&w);
     jw_object(&w, "circuit_breakers");
-    metrics_write_breaker(&w, "redis", &s, 0);
-    metrics_write_breaker(&w, "dapr", &s, 1);
+    metrics_write_breaker(&w, "redis", &s, METRIC_SERVICE_REDIS);
+    metrics_write_breaker(&w, "dapr", &s, METRIC_SERVICE_DAPR);
     jw_object_end(&w);
     jw_object(&w, "connection_pool");
     jw_int(&w, "size", s.store_connections);
@@ -239,7 +238,8 @@ static enum step ops_metrics_detailed(struct exchange *x)
     jw_object_end(&w);
     jw_object(&w, "dependencies");
     jw_text(&w, "state_store",
-            s.breakers[0].state == BREAKER_GAUGE_CLOSED ? "healthy" : "unavailable");
+            s.breakers[METRIC_SERVICE_REDIS].state == BREAKER_GAUGE_CLOSED ? "healthy"
+                                                                           : "unavailable");
     jw_int(&w, "processes", s.live_processes);
     jw_object_end(&w);
     jw_object_end(&w);

@@ -47,7 +47,8 @@ static enum step predict_day(struct exchange *x, int intervention)
     w.comma = true; /* the writer does not know the members copied above */
     exchange_json_end(x, &w);
     (void)http_response_header(&x->response, "X-Cache", p->reused ? STR("HIT") : STR("MISS"));
-    metrics_add(x->engine->metrics, p->reused ? METRIC_CACHE_HITS : METRIC_CACHE_MISSES, 0, 0, 1);
+    metrics_add(x->engine->metrics, p->reused ? METRIC_CACHE_HITS : METRIC_CACHE_MISSES, NULL, NULL,
+                1);
     return STEP_DONE;
 }
 

@@ -19,7 +19,6 @@ enum intent {
     ANALYTICS_QUERY,
     INTENTS
 };
-enum status { SUCCESS, ERROR };
 
 static const char *const intent_names[] = {
     [MASTERY_CALCULATION] = "mastery_calculation",
@@ -271,9 +270,10 @@ static void process_finalize(struct exchange *x)
 {
     enum intent intent = intent_of_exchange(x);
     struct str data = arena_copy(x->arena, buf_view(&x->response.body));
-    enum status status = x->problem.code == PROBLEM_NONE ? SUCCESS : ERROR;
 
-    metrics_add(x->engine->metrics, METRIC_DAPR, intent, status, 1);
+    metrics_add(x->engine->metrics, METRIC_DAPR,
+                intent < INTENTS ? intent_names[intent] : "unknown",
+                x->problem.code == PROBLEM_NONE ? "success" : "error", 1);
     if (!data.p) {
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
         x->response.status = problem_status(x->problem.code);

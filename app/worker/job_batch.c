@@ -12,9 +12,6 @@
 #include "app/service/record.h"
 #include "app/store/batch.h"
 
-/* The labels of METRIC_CALCULATIONS that a batch uses. */
-enum { CALCULATION_STATED = 0, CALCULATION_RECOMPUTED = 2 };
-
 struct batch_unit { /* one student of the chunk */
     struct batch_item item;
     struct record record;
@@ -49,9 +46,9 @@ static void batch_apply_update(struct worker_context *w, struct batch_job *b,
     b->callback_due = update->callback_due;
     if (!update->changed)
         return;
-    metrics_add(m, METRIC_BATCH, batch->status, 0, 1);
+    metrics_add(m, METRIC_BATCH, batch_status_names[batch->status], NULL, 1);
     if (batch->status == BATCH_COMPLETED || batch->status == BATCH_FAILED)
-        metrics_observe_batch(m, batch->priority,
+        metrics_observe_batch(m, batch_priority_names[batch->priority],
                               (double)(batch->completed_ms - batch->started_ms) / 1e3);
 }
 
@@ -99,7 +96,7 @@ void job_batch_on_dead_letter(struct worker_context *w, struct job *job)
             batch_cmd_fail(&job->task->pipeline, body.batch, body.from, w->now_ms);
     } else if (batch_parse_fail(job->dead_letter_cmd, &changed, &callback_due, &p)) {
         if (changed)
-            metrics_add(w->engine->metrics, METRIC_BATCH, BATCH_FAILED, 0, 1);
+            metrics_add(w->engine->metrics, METRIC_BATCH, "failed", NULL, 1);
         if (callback_due)
             batch_set_follow_up(job, STR("callback"), body.batch, 0);
     }
@@ -111,8 +108,7 @@ void job_batch_on_dead_letter(struct worker_context *w, struct job *job)
 static void batch_end_unit(struct worker_context *w, struct batch_job *b, struct batch_unit *u)
 {
     bool success = u->problem.code == PROBLEM_NONE;
-    unsigned label =
-        u->record.kind == RECORD_STATEMENT ? CALCULATION_STATED : CALCULATION_RECOMPUTED;
+    const char *kind = u->record.kind == RECORD_STATEMENT ? "stated" : "recomputed";
 
     u->running = false;
     b->running--;
@@ -121,7 +117,7 @@ static void batch_end_unit(struct worker_context *w, struct batch_job *b, struct
         return;
     }
     if (success && !u->record.duplicate)
-        metrics_add(w->engine->metrics, METRIC_CALCULATIONS, label, 0, 1);
+        metrics_add(w->engine->metrics, METRIC_CALCULATIONS, kind, NULL, 1);
     b->results[b->result_count++] = (struct batch_result){
         .student = u->item.student,
         .success = success,

@@ -11,7 +11,6 @@
 #include "app/worker/dead_letter.h"
 
 enum { PAUSES_MAX = 3 };                       /* the pause grows this often */
-enum { LABEL_DONE, LABEL_AGAIN, LABEL_DEAD };  /* the second labels of METRIC_JOBS */
 static const int64_t READ_INTERVAL_US = 25000; /* of an empty queue */
 static const int64_t CLAIM_INTERVAL_US = 2000000;
 static const int64_t RENEW_INTERVAL_US = 1000000;
@@ -24,9 +23,13 @@ static bool job_is_exhausted(const struct job *job, int64_t attempts)
     return attempts >= job->jobs->kinds[job->kind].attempts_max;
 }
 
-static void job_count(const struct job *job, unsigned label)
+/* status: a value of the second label of METRIC_JOBS, whose first one lists the kinds. */
+static void job_count(const struct job *job, const char *status)
 {
-    metrics_add(job->jobs->worker->engine->metrics, METRIC_JOBS, job->kind, label, 1);
+    const struct jobs *jobs = job->jobs;
+    const char *kind = job->kind < jobs->kind_count ? jobs->kinds[job->kind].name.p : "unknown";
+
+    metrics_add(jobs->worker->engine->metrics, METRIC_JOBS, kind, status, 1);
 }
 
 /* ---- the end of a job ---- */
@@ -99,7 +102,7 @@ static void job_on_dead_letter_stored(struct task *task, enum dead_letter_result
         return;
     }
     if (result == DEAD_LETTER_STORED) {
-        job_count(job, LABEL_DEAD);
+        job_count(job, "dead");
         jw = log_begin(log, LOG_ERROR, "job.dead");
         jw_str(jw, "kind", job->queued.kind);
         jw_text(jw, "consequence", "kept as a dead letter");
@@ -137,7 +140,7 @@ static void job_retry_later(struct job *job)
 
     for (int64_t i = 0; i < job->queued.attempts && i < PAUSES_MAX; i++)
         pause_ms *= 4;
-    job_count(job, LABEL_AGAIN);
+    job_count(job, "again");
     pipeline_clear(&job->task->pipeline);
     (void)queue_cmd_retry_later(&job->task->pipeline, w->id, &job->queued, w->now_ms + pause_ms);
     task_submit(job->task, job_on_ended);
@@ -154,7 +157,7 @@ static void job_end(struct job *job)
     else if (job->no_capacity)
         job->queued.attempts--;
     if (job->problem.code == PROBLEM_NONE) {
-        job_count(job, LABEL_DONE);
+        job_count(job, "done");
         job_finish(job);
     } else if (job->problem.code == PROBLEM_SERVICE_UNAVAILABLE &&
                !job_is_exhausted(job, job->queued.attempts + 1)) {

@@ -25,7 +25,7 @@ struct job {
     } follow_up;               /* the job that replaces this one in the queue when it is finished */
     bool progressed;  /* part of the work is stored: the failed attempts start again at 0 */
     bool no_capacity; /* not started for lack of capacity: not a failed attempt */
-    unsigned kind;    /* index of jobs->kinds, and label of METRIC_JOBS */
+    unsigned kind;    /* index of jobs->kinds; kind_count for unknown kinds */
     struct command *dead_letter_cmd; /* queued by job_on_dead_letter; NULL at its first call */
     struct http_call call;           /* of kinds that send HTTP requests */
     struct curl_slist *headers;
@@ -51,7 +51,7 @@ struct jobs {
     struct worker_context *worker;
     struct http *http;
     const struct job_kind *kinds;
-    unsigned kind_count; /* also the label of unknown kinds */
+    unsigned kind_count;
     struct job v[JOBS_AT_ONCE];
     size_t running;
     unsigned rr_cursor;                                 /* the place in the order of priorities */

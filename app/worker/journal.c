@@ -12,7 +12,6 @@
 #include "app/worker/dead_letter.h"
 
 enum { BUSY_SHARDS_MAX = 16 };
-enum { ENTRIES_PROCESSED, ENTRIES_UNREADABLE }; /* the labels of METRIC_JOURNAL */
 
 /* journal_wait.c may miss entries while its connection is broken; a sweep finds them. */
 static const int64_t SWEEP_INTERVAL_US = 5000000;
@@ -88,10 +87,9 @@ static void journal_count(struct journal *journal, const struct journal_batch *b
     uint64_t unreadable = batch->unreadable_count;
 
     if (processed > (int64_t)unreadable)
-        metrics_add(metrics, METRIC_JOURNAL, ENTRIES_PROCESSED, 0,
-                    (uint64_t)processed - unreadable);
+        metrics_add(metrics, METRIC_JOURNAL, "turned", NULL, (uint64_t)processed - unreadable);
     if (unreadable > 0)
-        metrics_add(metrics, METRIC_JOURNAL, ENTRIES_UNREADABLE, 0, unreadable);
+        metrics_add(metrics, METRIC_JOURNAL, "unreadable", NULL, unreadable);
     if (batch->lag_ms > journal->lag_max_ms)
         journal->lag_max_ms = batch->lag_ms;
 }

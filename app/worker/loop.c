@@ -22,7 +22,7 @@
 #include "app/worker/retention.h"
 #include "app/worker/seal.h"
 
-/* In the order of the labels of METRIC_JOBS, whose last one is for unknown kinds. */
+/* Their names are label values of METRIC_JOBS (app/obs/metrics.def). */
 static const struct job_kind job_kinds[] = {
     {STR_INIT("event"), job_event, .attempts_max = 5},
     {STR_INIT("batch"), job_batch, .attempts_max = 25, .on_dead_letter = job_batch_on_dead_letter},

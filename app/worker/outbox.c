@@ -15,15 +15,14 @@ enum {
     ATTEMPTS_MAX = 5, /* of an event that the broker does not accept */
     BACKOFFS_MAX = 4, /* the pauses grow up to this number */
 };
-enum { EVENT_PUBLISHED, EVENT_FAILED, EVENT_DEAD }; /* the labels of METRIC_OUTBOX */
 
 static const int64_t UNAVAILABLE_PAUSE_US = 1000000;
 
 /* ---- the end of an attempt ---- */
 
-static void outbox_count(struct outbox *outbox, unsigned label)
+static void outbox_count(struct outbox *outbox, const char *status)
 {
-    metrics_add(outbox->worker->engine->metrics, METRIC_OUTBOX, label, 0, 1);
+    metrics_add(outbox->worker->engine->metrics, METRIC_OUTBOX, status, NULL, 1);
 }
 
 static void outbox_end_attempt(struct outbox *outbox, unsigned shard)
@@ -87,7 +86,7 @@ static void outbox_on_dead_letter(struct task *task, enum dead_letter_result res
 
     switch (result) {
     case DEAD_LETTER_STORED:
-        outbox_count(outbox, EVENT_DEAD);
+        outbox_count(outbox, "dead");
         outbox_log_dead(outbox, shard);
         outbox_entry_done(&outbox->v[shard]);
         break;
@@ -143,7 +142,7 @@ static void outbox_on_result(void *owner, unsigned shard, const struct publish_r
     if (result->recovered)
         outbox_resume_all(outbox);
     if (result->outcome == PUBLISH_FAILED || result->outcome == PUBLISH_UNREACHABLE)
-        outbox_count(outbox, EVENT_FAILED);
+        outbox_count(outbox, "failed");
     if (result->outcome == PUBLISH_FAILED || result->outcome == PUBLISH_REFUSED)
         s->failed_attempts++;
     if (result->outcome == PUBLISH_REFUSED ||
@@ -156,7 +155,7 @@ static void outbox_on_result(void *owner, unsigned shard, const struct publish_r
     }
     switch (result->outcome) {
     case PUBLISH_OK:
-        outbox_count(outbox, EVENT_PUBLISHED);
+        outbox_count(outbox, "published");
         outbox_entry_done(s);
         break;
     case PUBLISH_FAILED: outbox_back_off(outbox, shard); break;

@@ -10,7 +10,6 @@
 #include "app/store/lease.h"
 
 enum { RECORDS_PER_SEAL = 64 };
-enum { SEALS_ADDED, SEALS_OVERTAKEN, SEALS_UNREADABLE }; /* the labels of METRIC_AUDIT_SEALS */
 
 static const int64_t INTERVAL_US = 1000000;
 static const int64_t ANCHOR_INTERVAL_US = 60000000; /* also between log lines about a bad chain */
@@ -75,7 +74,7 @@ static void seals_report_unreadable(struct seals *seals, unsigned shard)
     const struct worker_context *w = seals->worker;
     struct jw *jw;
 
-    metrics_add(w->engine->metrics, METRIC_AUDIT_SEALS, SEALS_UNREADABLE, 0, 1);
+    metrics_add(w->engine->metrics, METRIC_AUDIT_SEALS, "unreadable", NULL, 1);
     if (w->now_us < seals->next_error_log_us)
         return;
     seals->next_error_log_us = w->now_us + ANCHOR_INTERVAL_US;
@@ -154,11 +153,11 @@ static void seals_on_shard_added(struct seals *seals, struct task *task, unsigne
     } else if (result == LEASE_LOST) {
         shards_lease_lost(seals->shards, shard);
     } else if (result == SEAL_OUTDATED) {
-        metrics_add(metrics, METRIC_AUDIT_SEALS, SEALS_OVERTAKEN, 0, 1);
+        metrics_add(metrics, METRIC_AUDIT_SEALS, "overtaken", NULL, 1);
         s->link_known = false;
     } else {
-        metrics_add(metrics, METRIC_AUDIT_SEALS, SEALS_ADDED, 0, 1);
-        metrics_add(metrics, METRIC_AUDIT_RECORDS, 0, 0, s->next_count);
+        metrics_add(metrics, METRIC_AUDIT_SEALS, "made", NULL, 1);
+        metrics_add(metrics, METRIC_AUDIT_RECORDS, NULL, NULL, s->next_count);
         s->link = s->next_link;
         s->unanchored = true;
         audit_head_cmd_set(&task->pipeline, shard,

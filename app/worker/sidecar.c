@@ -11,7 +11,6 @@
 #include "app/obs/trace.h"
 
 enum { FAILURES_TO_OPEN = 5 }; /* in succession, of the circuit */
-enum { SERVICE_DAPR = 1 };     /* the label of metrics_set_breaker */
 
 static const int64_t OPEN_US = 1000000; /* from opening the circuit to its probe */
 static const int64_t HEALTH_INTERVAL_US = 5000000;
@@ -51,7 +50,7 @@ static void sidecar_report_breaker(struct sidecar *sidecar)
 
     if (sidecar->reported_state == breaker->state)
         return;
-    metrics_set_breaker(engine->metrics, SERVICE_DAPR, (enum breaker_gauge)breaker->state,
+    metrics_set_breaker(engine->metrics, METRIC_SERVICE_DAPR, (enum breaker_gauge)breaker->state,
                         breaker->failures, breaker->opened_at_ms);
     if (sidecar->reported_state == BREAKER_CLOSED) {
         jw = log_begin(engine->log, LOG_WARNING, "dapr.away");
@@ -219,7 +218,7 @@ bool sidecar_publish(struct sidecar *sidecar, const struct publication *publicat
         return false;
     }
     sidecar->publishing++;
-    metrics_add(engine->metrics, METRIC_SPANS, 0, 0, 1);
+    metrics_add(engine->metrics, METRIC_SPANS, NULL, NULL, 1);
     return true;
 }
 
