@@ -378,11 +378,6 @@ static void check_right(struct exchange *x)
 
 static void resume(struct dispatch *d, struct exchange *x)
 {
-    if (x->finished) { /* it was answered without waiting for this */
-        if (!x->pipeline.abandoned)
-            d->released(x);
-        return;
-    }
     if (x->completing) {
         finish(d, x);
         return;
@@ -494,8 +489,7 @@ static void finish(struct dispatch *d, struct exchange *x)
     x->finished = true;
     d->active--;
     d->finished(x);
-    if (!x->pipeline.abandoned)
-        d->released(x);
+    d->released(x);
 }
 
 /* ---- in and on ---- */

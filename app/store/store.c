@@ -13,6 +13,7 @@
 
 enum { GREETING_ARENA = 16384 };
 static const int64_t HEARTBEAT_US = 1000000;
+static const int64_t RESPONSIVE_US = 100000; /* half of what a probe of /ready allows */
 
 struct store *store_new(const struct config *config, char ret_error[200])
 {
@@ -76,19 +77,9 @@ static struct pipeline *pop(struct pipeline_queue *queue)
     return a;
 }
 
-static void push_done(struct store *store, struct pipeline *a)
-{
-    push(&store->done, a);
-    a->queued = true;
-}
-
 struct pipeline *store_next_done(struct store *store)
 {
-    struct pipeline *a = pop(&store->done);
-
-    if (a)
-        a->queued = false;
-    return a;
+    return pop(&store->done);
 }
 
 void store_push_sent(struct store *store, struct command *command)
@@ -99,8 +90,6 @@ void store_push_sent(struct store *store, struct command *command)
     store->sent_count++;
     if (!store->first_unwritten)
         store->first_unwritten = command;
-    if (command->pipeline->timeout_us > 0)
-        store->timeout_count++;
 }
 
 struct command *store_pop_sent(struct store *store)
@@ -115,8 +104,6 @@ struct command *store_pop_sent(struct store *store)
     if (store->first_unwritten == command)
         store->first_unwritten = command->next_sent;
     store->sent_count--;
-    if (command->pipeline->timeout_us > 0)
-        store->timeout_count--;
     return command;
 }
 
@@ -124,9 +111,8 @@ struct command *store_pop_sent(struct store *store)
 void store_finish_pipeline(struct store *store, struct pipeline *a, enum pipeline_status status)
 {
     a->status = status;
-    a->abandoned = false;
-    if (a != &store->handshake && !a->queued)
-        push_done(store, a);
+    if (a != &store->handshake)
+        push(&store->done, a);
 }
 
 /* ---- sending ---- */
@@ -317,7 +303,7 @@ void store_disconnect(struct store *store, int64_t now_us, const char *why,
         refuse(store, a);
     while ((command = store_pop_sent(store))) {
         a = command->pipeline;
-        if (a->status != PIPELINE_SUBMITTED && !a->abandoned)
+        if (a->status != PIPELINE_SUBMITTED)
             continue; /* seen already, by another ask of the same round */
         if (may_repeat(store, a, loss)) {
             a->status = PIPELINE_OPEN;
@@ -353,29 +339,6 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
-/* Gives those back whose owners will not wait as long as the store does. */
-static int64_t look_for_impatient(struct store *store, int64_t now_us)
-{
-    int64_t next = -1;
-
-    for (struct command *command = store->sent; command && store->timeout_count > 0;
-         command = command->next_sent) {
-        struct pipeline *a = command->pipeline;
-        int64_t at = a->submitted_us + a->timeout_us;
-
-        if (a->timeout_us == 0 || a->status != PIPELINE_SUBMITTED)
-            continue;
-        if (at > now_us) {
-            next = earlier(next, at - now_us);
-            continue;
-        }
-        a->status = PIPELINE_TIMED_OUT;
-        a->abandoned = true;
-        push_done(store, a);
-    }
-    return next;
-}
-
 static void probe(struct store *store, int64_t now_us)
 {
     if (!store->connection)
@@ -408,7 +371,7 @@ static int64_t look_for_late(struct store *store, int64_t now_us)
 
 int64_t store_tick(struct store *store, int64_t now_us)
 {
-    int64_t next = earlier(look_for_late(store, now_us), look_for_impatient(store, now_us));
+    int64_t next = look_for_late(store, now_us);
     bool idle = store->breaker.state == BREAKER_CLOSED && !store->sent &&
                 now_us - store->last_reply_us >= HEARTBEAT_US;
 
@@ -458,6 +421,12 @@ bool store_connected(const struct store *store)
     return store->connection != NULL;
 }
 
+bool store_responsive(const struct store *store, int64_t now_us)
+{
+    return store->breaker.state == BREAKER_CLOSED &&
+           (!store->sent || now_us - store->sent->pipeline->submitted_us <= RESPONSIVE_US);
+}
+
 size_t store_sent_count(const struct store *store)
 {
     return store->sent_count;
@@ -485,7 +454,7 @@ bool store_wait(struct store *store, struct pipeline *a)
 
         store_flush(store, now_us);
         while ((done = store_next_done(store))) {
-            if (done == a && !a->abandoned)
+            if (done == a)
                 return a->status == PIPELINE_COMPLETE;
         }
         next_us = store_tick(store, now_us);

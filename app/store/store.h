@@ -42,9 +42,7 @@ enum pipeline_status {
     PIPELINE_OPEN,      /* being filled, nothing submitted */
     PIPELINE_SUBMITTED, /* submitted */
     PIPELINE_COMPLETE,
-    PIPELINE_TIMED_OUT, /* patience is over; comes back a second time, and only then may be released
-                         */
-    PIPELINE_FAILED,    /* the store is away: replies are missing, a write's outcome is unknown */
+    PIPELINE_FAILED, /* the store is away: replies are missing, a write's outcome is unknown */
 };
 
 struct pipeline {
@@ -55,12 +53,8 @@ struct pipeline {
     enum pipeline_status status;
     bool failed; /* an ask could not be noted for want of memory */
     bool has_writes;
-    bool retried;       /* already asked once more */
-    int64_t timeout_us; /* 0: the store's round timeout. Else come back as PIPELINE_TIMED_OUT after
-                           this long */
+    bool retried;                 /* already asked once more */
     int64_t submitted_us;         /* when it was sent; until then, when it was handed over */
-    bool abandoned;               /* late, and still under way in the store */
-    bool queued;                  /* in the store's queue of what is done */
     struct command *replica_wait; /* the store's own WAIT for replicas behind writes */
     struct pipeline *next;        /* the store's queue of what is done */
 };
@@ -119,6 +113,10 @@ struct pipeline *store_next_done(struct store *store);
 enum store_state store_circuit(const struct store *store, uint64_t *ret_failures,
                                int64_t *ret_opened_at_ms);
 bool store_connected(const struct store *store);
+/* False while the circuit is not closed, and while the oldest command without a reply waits for
+ * more than 100 ms. Redis is pinged when there was no reply for a second, so a Redis that hangs is
+ * noticed within about 1.1 s even if no request needs it. */
+bool store_responsive(const struct store *store, int64_t now_us);
 size_t store_sent_count(const struct store *store);      /* commands sent and not answered */
 const char *store_last_error(const struct store *store); /* why the last connection was lost */
 /* Gives the counts and starts them anew. */

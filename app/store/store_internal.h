@@ -24,7 +24,6 @@ struct store {
     struct command
         *first_unwritten; /* the first of them that is still in our own buffer, or NULL */
     size_t sent_count;
-    size_t timeout_count; /* asks under way that have a patience of their own */
     struct pipeline_queue done;
     struct breaker breaker;
     struct arena *handshake_arena;
