@@ -8,7 +8,7 @@
 #define STORE_COHORT_H
 
 #include "app/base/problem.h"
-#include "app/store/store.h"
+#include "app/store/pipeline.h"
 
 enum {
     COHORT_STUDENTS_MAX = 10000,

@@ -6,7 +6,7 @@
 
 #include "app/base/problem.h"
 #include "app/domain/consent.h"
-#include "app/store/store.h"
+#include "app/store/pipeline.h"
 
 enum { CONSENT_HISTORY_MAX = 200 };
 

@@ -6,7 +6,7 @@
 #define STORE_DEAD_LETTER_H
 
 #include "app/base/problem.h"
-#include "app/store/store.h"
+#include "app/store/pipeline.h"
 
 /* About so many are kept, and of each so many bytes: the beginning, as a text, of what is longer.
  */

@@ -4,7 +4,7 @@
 #define STORE_IDEMPOTENCY_H
 
 #include "app/base/problem.h"
-#include "app/store/store.h"
+#include "app/store/pipeline.h"
 
 enum { IDEMPOTENCY_TTL_MS = 86400000 };
 

@@ -5,7 +5,7 @@
 #ifndef STORE_LEASE_H
 #define STORE_LEASE_H
 
-#include "app/store/store.h"
+#include "app/store/pipeline.h"
 
 /* What the scripts under a lease answer when it is not the caller's. */
 enum { LEASE_LOST = -1 };

@@ -5,7 +5,7 @@
 #define STORE_PREDICTION_H
 
 #include "app/base/problem.h"
-#include "app/store/store.h"
+#include "app/store/pipeline.h"
 
 enum { PREDICTION_CACHE_TTL_S = 3600, PREDICTION_DAYS = 90, PREDICTIONS_READ_MAX = 1000 };
 

@@ -12,7 +12,7 @@
 
 #include "app/base/problem.h"
 #include "app/domain/recommendation.h"
-#include "app/store/store.h"
+#include "app/store/pipeline.h"
 
 enum { FEEDBACK_HISTORY_MAX = 20, RECOMMENDATION_ID_SIZE = 64 };
 

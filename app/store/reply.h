@@ -5,7 +5,7 @@
 #define STORE_REPLY_H
 
 #include "app/base/problem.h"
-#include "app/store/store.h"
+#include "app/store/pipeline.h"
 
 enum reply_result { REPLY_OK, REPLY_MISSING, REPLY_ERROR };
 

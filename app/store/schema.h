@@ -7,7 +7,7 @@
 #ifndef STORE_SCHEMA_H
 #define STORE_SCHEMA_H
 
-#include "app/store/store.h"
+#include "app/store/pipeline.h"
 
 enum { STORE_SCHEMA = 1 };
 

@@ -7,8 +7,8 @@
 #include "app/base/problem.h"
 #include "app/domain/consent.h"
 #include "app/domain/mastery.h"
+#include "app/store/pipeline.h"
 #include "app/store/reply.h"
-#include "app/store/store.h"
 
 /* The packed form of a mastery_state: version byte, then the members, little-endian. */
 enum { STATE_PACKED_MAX = 256, STATE_SCHEMA = 1 };

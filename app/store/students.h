@@ -5,7 +5,7 @@
 #define STORE_STUDENTS_H
 
 #include "app/base/problem.h"
-#include "app/store/store.h"
+#include "app/store/pipeline.h"
 
 /* cursor: "0" at first, then what the last page said, until that is "0" again. */
 struct command *students_cmd_page(struct pipeline *a, struct str cursor);

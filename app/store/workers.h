@@ -5,7 +5,7 @@
 #ifndef STORE_WORKERS_H
 #define STORE_WORKERS_H
 
-#include "app/store/store.h"
+#include "app/store/pipeline.h"
 
 enum { WORKERS_MAX = 64, WORKERS_EXPIRE_MS = 5000 };
 
