@@ -79,11 +79,11 @@ struct str audit_seed(struct arena *arena)
     return (struct str){text, DIGITS};
 }
 
-void audit_cmd_add(struct pipeline *a, unsigned shard, const struct audit_record *record)
+void audit_cmd_add(struct pipeline *pipeline, unsigned shard, const struct audit_record *record)
 {
     const struct audit_item item = {.record = *record, .student = STR(""), .mode = AUDIT_IMMEDIATE};
 
-    (void)audit_cmd_items(a, shard, &item, 1);
+    (void)audit_cmd_items(pipeline, shard, &item, 1);
 }
 
 /* ---- notes ---- */
@@ -108,23 +108,23 @@ static int add_students(struct arena *arena, const struct audit_item *items, siz
     return n;
 }
 
-static struct command *ask_records(struct pipeline *a, unsigned shard,
+static struct command *ask_records(struct pipeline *pipeline, unsigned shard,
                                    const struct audit_item *items, size_t count, struct str *argv)
 {
     int places[AUDIT_ITEMS_MAX], keys, argc;
 
-    argv[0] = key_shard_record(a->arena, shard, SHARD_KEY_AUDIT);
-    argv[1] = key_shard_record(a->arena, shard, SHARD_KEY_AUDIT_READS);
-    keys = add_students(a->arena, items, count, 2, argv, places);
+    argv[0] = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT);
+    argv[1] = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT_READS);
+    keys = add_students(pipeline->arena, items, count, 2, argv, places);
     argc = keys;
-    argv[argc++] = audit_seed(a->arena);
+    argv[argc++] = audit_seed(pipeline->arena);
     for (size_t i = 0; i < count; i++, argc += ITEM_ARGS) {
         argv[argc] = items[i].mode == AUDIT_DENIED ? STR("x") : STR("n");
-        argv[argc + 1] = int_text(a->arena, places[i]);
-        argv[argc + 2] = int_text(a->arena, items[i].minute);
-        audit_record_args(a->arena, &items[i].record, argv + argc + 3);
+        argv[argc + 1] = int_text(pipeline->arena, places[i]);
+        argv[argc + 2] = int_text(pipeline->arena, items[i].minute);
+        audit_record_args(pipeline->arena, &items[i].record, argv + argc + 3);
     }
-    return pipeline_add_script(a, &script_audit_items, keys, argc, argv);
+    return pipeline_add_script(pipeline, &script_audit_items, keys, argc, argv);
 }
 
 static struct str field_of(struct arena *arena, const struct audit_item *item)
@@ -145,36 +145,36 @@ static struct str field_of(struct arena *arena, const struct audit_item *item)
     return field.failed ? (struct str){0} : buf_view(&field);
 }
 
-static struct command *ask_counts(struct pipeline *a, unsigned shard,
+static struct command *ask_counts(struct pipeline *pipeline, unsigned shard,
                                   const struct audit_item *items, size_t count, struct str *argv)
 {
     int places[AUDIT_ITEMS_MAX], keys, argc;
 
-    argv[0] = key_shard_record(a->arena, shard, SHARD_KEY_AUDIT_READS);
-    keys = add_students(a->arena, items, count, 1, argv, places);
+    argv[0] = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT_READS);
+    keys = add_students(pipeline->arena, items, count, 1, argv, places);
     argc = keys;
-    argv[argc++] = audit_seed(a->arena);
+    argv[argc++] = audit_seed(pipeline->arena);
     for (size_t i = 0; i < count; i++, argc += COUNT_ARGS) {
-        argv[argc] = int_text(a->arena, items[i].record.success ? places[i] : -places[i]);
-        argv[argc + 1] = int_text(a->arena, items[i].record.count);
-        argv[argc + 2] = one_line(a->arena, items[i].record.correlation_id);
-        argv[argc + 3] = field_of(a->arena, &items[i]);
+        argv[argc] = int_text(pipeline->arena, items[i].record.success ? places[i] : -places[i]);
+        argv[argc + 1] = int_text(pipeline->arena, items[i].record.count);
+        argv[argc + 2] = one_line(pipeline->arena, items[i].record.correlation_id);
+        argv[argc + 3] = field_of(pipeline->arena, &items[i]);
     }
-    return pipeline_add_script(a, &script_audit_count_reads, keys, argc, argv);
+    return pipeline_add_script(pipeline, &script_audit_count_reads, keys, argc, argv);
 }
 
-struct command *audit_cmd_items(struct pipeline *a, unsigned shard, const struct audit_item *items,
-                                size_t count)
+struct command *audit_cmd_items(struct pipeline *pipeline, unsigned shard,
+                                const struct audit_item *items, size_t count)
 {
     size_t most = 3 + count * (AUDIT_STUDENT_KEYS + ITEM_ARGS);
-    struct str *argv = arena_array(a->arena, most, sizeof(*argv));
+    struct str *argv = arena_array(pipeline->arena, most, sizeof(*argv));
 
     if (!argv || count == 0 || count > AUDIT_ITEMS_MAX) {
-        a->failed = true;
-        return pipeline_add_script(a, &script_audit_items, 0, 0, NULL);
+        pipeline->failed = true;
+        return pipeline_add_script(pipeline, &script_audit_items, 0, 0, NULL);
     }
-    return items[0].mode == AUDIT_AGGREGATED ? ask_counts(a, shard, items, count, argv)
-                                             : ask_records(a, shard, items, count, argv);
+    return items[0].mode == AUDIT_AGGREGATED ? ask_counts(pipeline, shard, items, count, argv)
+                                             : ask_records(pipeline, shard, items, count, argv);
 }
 
 bool audit_parse_items(const struct command *command, struct problem *p)
@@ -187,21 +187,21 @@ bool audit_parse_items(const struct command *command, struct problem *p)
     return false;
 }
 
-struct command *audit_cmd_make_pseudonym(struct pipeline *a, struct str student)
+struct command *audit_cmd_make_pseudonym(struct pipeline *pipeline, struct str student)
 {
     struct str argv[AUDIT_STUDENT_KEYS + 1];
 
-    audit_student_keys(a->arena, student, argv);
-    argv[AUDIT_STUDENT_KEYS] = audit_seed(a->arena);
-    return pipeline_add_script(a, &script_audit_pseudonym, AUDIT_STUDENT_KEYS,
+    audit_student_keys(pipeline->arena, student, argv);
+    argv[AUDIT_STUDENT_KEYS] = audit_seed(pipeline->arena);
+    return pipeline_add_script(pipeline, &script_audit_pseudonym, AUDIT_STUDENT_KEYS,
                                AUDIT_STUDENT_KEYS + 1, argv);
 }
 
-struct command *audit_cmd_get_pseudonym(struct pipeline *a, struct str student)
+struct command *audit_cmd_get_pseudonym(struct pipeline *pipeline, struct str student)
 {
-    struct str key = key_student(a->arena, student, STUDENT_KEY_PSEUDONYM);
+    struct str key = key_student(pipeline->arena, student, STUDENT_KEY_PSEUDONYM);
 
-    return pipeline_add(a, COMMAND_READ, 2, (struct str[]){STR("GET"), key});
+    return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("GET"), key});
 }
 
 bool audit_parse_pseudonym(const struct command *command, struct str *ret, struct problem *p)
@@ -218,30 +218,32 @@ bool audit_parse_pseudonym(const struct command *command, struct str *ret, struc
 
 /* ---- reading ---- */
 
-struct command *audit_cmd_range(struct pipeline *a, unsigned shard, struct str from, struct str to,
-                                int count)
+struct command *audit_cmd_range(struct pipeline *pipeline, unsigned shard, struct str from,
+                                struct str to, int count)
 {
-    struct str argv[] = {STR("XRANGE"), key_shard_record(a->arena, shard, SHARD_KEY_AUDIT),
+    struct str argv[] = {STR("XRANGE"), key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT),
                          from,          to,
-                         STR("COUNT"),  arena_printf(a->arena, "%d", count)};
+                         STR("COUNT"),  arena_printf(pipeline->arena, "%d", count)};
 
-    return pipeline_add(a, COMMAND_READ, 6, argv);
+    return pipeline_add(pipeline, COMMAND_READ, 6, argv);
 }
 
-struct command *audit_cmd_newest(struct pipeline *a, unsigned shard, struct str before, int count)
+struct command *audit_cmd_newest(struct pipeline *pipeline, unsigned shard, struct str before,
+                                 int count)
 {
-    struct str argv[] = {STR("XREVRANGE"), key_shard_record(a->arena, shard, SHARD_KEY_AUDIT),
-                         before,           STR("-"),
-                         STR("COUNT"),     arena_printf(a->arena, "%d", count)};
+    struct str argv[] = {
+        STR("XREVRANGE"), key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT),
+        before,           STR("-"),
+        STR("COUNT"),     arena_printf(pipeline->arena, "%d", count)};
 
-    return pipeline_add(a, COMMAND_READ, 6, argv);
+    return pipeline_add(pipeline, COMMAND_READ, 6, argv);
 }
 
-struct command *audit_cmd_count(struct pipeline *a, unsigned shard)
+struct command *audit_cmd_count(struct pipeline *pipeline, unsigned shard)
 {
-    struct str key = key_shard_record(a->arena, shard, SHARD_KEY_AUDIT);
+    struct str key = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT);
 
-    return pipeline_add(a, COMMAND_READ, 2, (struct str[]){STR("XLEN"), key});
+    return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("XLEN"), key});
 }
 
 static void read_entry(const struct stream_entry *from, struct audit_entry *ret)
@@ -275,11 +277,11 @@ bool audit_parse_entries(const struct command *command, size_t max, struct audit
 
 /* ---- counted reads ---- */
 
-struct command *audit_cmd_scan_reads(struct pipeline *a, unsigned shard, struct str cursor)
+struct command *audit_cmd_scan_reads(struct pipeline *pipeline, unsigned shard, struct str cursor)
 {
-    struct str key = key_shard_record(a->arena, shard, SHARD_KEY_AUDIT_READS);
+    struct str key = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT_READS);
 
-    return pipeline_add(a, COMMAND_READ, 5,
+    return pipeline_add(pipeline, COMMAND_READ, 5,
                         (struct str[]){STR("HSCAN"), key, cursor, STR("COUNT"), STR("100")});
 }
 
@@ -329,28 +331,28 @@ bool audit_parse_reads(const struct command *command, size_t max, struct str *re
     return true;
 }
 
-struct command *audit_cmd_aggregate(struct pipeline *a, unsigned shard, struct str holder,
+struct command *audit_cmd_aggregate(struct pipeline *pipeline, unsigned shard, struct str holder,
                                     const struct audit_counted_read *reads, size_t count)
 {
     enum { KEYS = 3, ARGS = 3 + AUDIT_ARGS };
-    struct str *argv = arena_array(a->arena, KEYS + 1 + count * ARGS, sizeof(*argv));
+    struct str *argv = arena_array(pipeline->arena, KEYS + 1 + count * ARGS, sizeof(*argv));
     int argc = KEYS + 1;
 
     if (!argv) {
-        a->failed = true;
-        return pipeline_add_script(a, &script_audit_aggregate, 0, 0, NULL);
+        pipeline->failed = true;
+        return pipeline_add_script(pipeline, &script_audit_aggregate, 0, 0, NULL);
     }
-    argv[0] = key_shard_record(a->arena, shard, SHARD_KEY_LEASE);
-    argv[1] = key_shard_record(a->arena, shard, SHARD_KEY_AUDIT_READS);
-    argv[2] = key_shard_record(a->arena, shard, SHARD_KEY_AUDIT);
+    argv[0] = key_shard_record(pipeline->arena, shard, SHARD_KEY_LEASE);
+    argv[1] = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT_READS);
+    argv[2] = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT);
     argv[3] = holder;
     for (size_t i = 0; i < count; i++, argc += ARGS) {
         argv[argc] = reads[i].field;
         argv[argc + 1] = reads[i].value;
         argv[argc + 2] = reads[i].subject;
-        audit_record_args(a->arena, &reads[i].record, argv + argc + 3);
+        audit_record_args(pipeline->arena, &reads[i].record, argv + argc + 3);
         if (reads[i].record.count == 0) /* a refusal that has come once: it is recorded already */
             argv[argc + ARGS - 1] = STR("0");
     }
-    return pipeline_add_script(a, &script_audit_aggregate, KEYS, argc, argv);
+    return pipeline_add_script(pipeline, &script_audit_aggregate, KEYS, argc, argv);
 }

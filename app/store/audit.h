@@ -51,7 +51,7 @@ void audit_student_keys(struct arena *arena, struct str student,
                         struct str ret_keys[AUDIT_STUDENT_KEYS]);
 struct str audit_seed(struct arena *arena); /* 128 random bits in hex; p NULL without memory */
 /* A record without a student, in a command of its own. */
-void audit_cmd_add(struct pipeline *a, unsigned shard, const struct audit_record *record);
+void audit_cmd_add(struct pipeline *pipeline, unsigned shard, const struct audit_record *record);
 
 /* ---- notes: what the processes of the pool send ---- */
 
@@ -68,13 +68,13 @@ enum { AUDIT_ITEMS_MAX = 128 };
 
 /* All of the items' students belong to the shard. count <= AUDIT_ITEMS_MAX. Either all are
  * AUDIT_AGGREGATED, or none is. */
-struct command *audit_cmd_items(struct pipeline *a, unsigned shard, const struct audit_item *items,
-                                size_t count);
+struct command *audit_cmd_items(struct pipeline *pipeline, unsigned shard,
+                                const struct audit_item *items, size_t count);
 bool audit_parse_items(const struct command *command, struct problem *p);
 /* The pseudonym of a student who acts, made if there is none. */
-struct command *audit_cmd_make_pseudonym(struct pipeline *a, struct str student);
+struct command *audit_cmd_make_pseudonym(struct pipeline *pipeline, struct str student);
 /* The pseudonym if there is one, else empty. */
-struct command *audit_cmd_get_pseudonym(struct pipeline *a, struct str student);
+struct command *audit_cmd_get_pseudonym(struct pipeline *pipeline, struct str student);
 /* What either of the two has answered: "" for none. */
 bool audit_parse_pseudonym(const struct command *command, struct str *ret, struct problem *p);
 
@@ -89,11 +89,12 @@ struct audit_entry {
 enum { AUDIT_PAGE_MAX = 1024 };
 
 /* Oldest first, from and to as in XRANGE: "-", "+", an id, or "(" and an id. */
-struct command *audit_cmd_range(struct pipeline *a, unsigned shard, struct str from, struct str to,
-                                int count);
+struct command *audit_cmd_range(struct pipeline *pipeline, unsigned shard, struct str from,
+                                struct str to, int count);
 /* Newest first, from `before` downwards, as in XREVRANGE. */
-struct command *audit_cmd_newest(struct pipeline *a, unsigned shard, struct str before, int count);
-struct command *audit_cmd_count(struct pipeline *a, unsigned shard); /* XLEN */
+struct command *audit_cmd_newest(struct pipeline *pipeline, unsigned shard, struct str before,
+                                 int count);
+struct command *audit_cmd_count(struct pipeline *pipeline, unsigned shard); /* XLEN */
 /* ret_entries has room for max <= AUDIT_PAGE_MAX. Texts point into the reply. */
 bool audit_parse_entries(const struct command *command, size_t max, struct audit_entry *ret_entries,
                          size_t *ret_count, struct problem *p);
@@ -109,14 +110,14 @@ struct audit_counted_read {
 };
 
 /* A step of the walk over the shard's counts; cursor "0" begins. */
-struct command *audit_cmd_scan_reads(struct pipeline *a, unsigned shard, struct str cursor);
+struct command *audit_cmd_scan_reads(struct pipeline *pipeline, unsigned shard, struct str cursor);
 /* More than max: a problem; HSCAN gives about 100. *ret_cursor "0": the walk is over. */
 bool audit_parse_reads(const struct command *command, size_t max, struct str *ret_cursor,
                        struct audit_counted_read *ret_reads, size_t *ret_count, struct problem *p);
 /* Turns counts into records, each that still stands as it was read. While the lease is the
  * holder's: the answer is how many, or LEASE_LOST. details of the records have the minute already.
  */
-struct command *audit_cmd_aggregate(struct pipeline *a, unsigned shard, struct str holder,
+struct command *audit_cmd_aggregate(struct pipeline *pipeline, unsigned shard, struct str holder,
                                     const struct audit_counted_read *reads, size_t count);
 
 #endif

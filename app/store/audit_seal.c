@@ -11,22 +11,25 @@ static const struct str field_names[SEAL_FIELDS] = {
     [SEAL_HEAD] = STR_INIT("h"),
 };
 
-struct command *audit_seal_cmd_latest(struct pipeline *a, unsigned shard)
+struct command *audit_seal_cmd_latest(struct pipeline *pipeline, unsigned shard)
 {
-    struct str argv[] = {STR("XREVRANGE"), key_shard_record(a->arena, shard, SHARD_KEY_AUDIT_SEALS),
-                         STR("+"),         STR("-"),
-                         STR("COUNT"),     STR("1")};
+    struct str argv[] = {
+        STR("XREVRANGE"), key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT_SEALS),
+        STR("+"),         STR("-"),
+        STR("COUNT"),     STR("1")};
 
-    return pipeline_add(a, COMMAND_READ, 6, argv);
+    return pipeline_add(pipeline, COMMAND_READ, 6, argv);
 }
 
-struct command *audit_seal_cmd_range(struct pipeline *a, unsigned shard, struct str from, int count)
+struct command *audit_seal_cmd_range(struct pipeline *pipeline, unsigned shard, struct str from,
+                                     int count)
 {
-    struct str argv[] = {STR("XRANGE"), key_shard_record(a->arena, shard, SHARD_KEY_AUDIT_SEALS),
-                         from,          STR("+"),
-                         STR("COUNT"),  arena_printf(a->arena, "%d", count)};
+    struct str argv[] = {
+        STR("XRANGE"), key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT_SEALS),
+        from,          STR("+"),
+        STR("COUNT"),  arena_printf(pipeline->arena, "%d", count)};
 
-    return pipeline_add(a, COMMAND_READ, 6, argv);
+    return pipeline_add(pipeline, COMMAND_READ, 6, argv);
 }
 
 static void read_one(const struct stream_entry *from, struct audit_seal *ret)
@@ -58,21 +61,21 @@ bool audit_seal_parse(const struct command *command, size_t max, struct audit_se
     return true;
 }
 
-struct command *audit_seal_cmd_add(struct pipeline *a, unsigned shard, struct str holder,
+struct command *audit_seal_cmd_add(struct pipeline *pipeline, unsigned shard, struct str holder,
                                    const struct str v[SEAL_FIELDS])
 {
     struct str argv[4 + 2 * SEAL_FIELDS];
     int argc = 0;
 
-    argv[argc++] = key_shard_record(a->arena, shard, SHARD_KEY_LEASE);
-    argv[argc++] = key_shard_record(a->arena, shard, SHARD_KEY_AUDIT_SEALS);
+    argv[argc++] = key_shard_record(pipeline->arena, shard, SHARD_KEY_LEASE);
+    argv[argc++] = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT_SEALS);
     argv[argc++] = holder;
     argv[argc++] = v[SEAL_PREVIOUS_HEAD];
     for (int i = 0; i < SEAL_FIELDS; i++) {
         argv[argc++] = field_names[i];
         argv[argc++] = v[i];
     }
-    return pipeline_add_script(a, &script_audit_seal_add, 2, argc, argv);
+    return pipeline_add_script(pipeline, &script_audit_seal_add, 2, argc, argv);
 }
 
 bool audit_seal_parse_add(const struct command *command, int64_t *ret, struct problem *p)
@@ -83,32 +86,34 @@ bool audit_seal_parse_add(const struct command *command, int64_t *ret, struct pr
     return false;
 }
 
-struct command *audit_seal_cmd_trim(struct pipeline *a, unsigned shard, struct str holder,
+struct command *audit_seal_cmd_trim(struct pipeline *pipeline, unsigned shard, struct str holder,
                                     struct str first_record, struct str first_seal)
 {
-    struct str argv[] = {key_shard_record(a->arena, shard, SHARD_KEY_LEASE),
-                         key_shard_record(a->arena, shard, SHARD_KEY_AUDIT),
-                         key_shard_record(a->arena, shard, SHARD_KEY_AUDIT_SEALS),
+    struct str argv[] = {key_shard_record(pipeline->arena, shard, SHARD_KEY_LEASE),
+                         key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT),
+                         key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT_SEALS),
                          holder,
                          first_record,
                          first_seal};
 
-    return pipeline_add_script(a, &script_audit_seal_trim, 3, 6, argv);
+    return pipeline_add_script(pipeline, &script_audit_seal_trim, 3, 6, argv);
 }
 
 /* ---- heads ---- */
 
-void audit_head_cmd_set(struct pipeline *a, unsigned shard, struct str number, struct str head)
+void audit_head_cmd_set(struct pipeline *pipeline, unsigned shard, struct str number,
+                        struct str head)
 {
-    struct str argv[] = {STR("HSET"), key_audit_heads, arena_printf(a->arena, "%02x", shard),
-                         arena_printf(a->arena, "%.*s %.*s", STR_ARG(number), STR_ARG(head))};
+    struct str argv[] = {
+        STR("HSET"), key_audit_heads, arena_printf(pipeline->arena, "%02x", shard),
+        arena_printf(pipeline->arena, "%.*s %.*s", STR_ARG(number), STR_ARG(head))};
 
-    (void)pipeline_add(a, COMMAND_WRITE, 4, argv);
+    (void)pipeline_add(pipeline, COMMAND_WRITE, 4, argv);
 }
 
-struct command *audit_heads_cmd_get(struct pipeline *a)
+struct command *audit_heads_cmd_get(struct pipeline *pipeline)
 {
-    return pipeline_add(a, COMMAND_READ, 2, (struct str[]){STR("HGETALL"), key_audit_heads});
+    return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("HGETALL"), key_audit_heads});
 }
 
 bool audit_heads_parse(const struct command *command, struct audit_head *ret_heads,

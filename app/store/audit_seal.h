@@ -29,8 +29,8 @@ struct audit_seal {
 
 enum { AUDIT_SEALS_PAGE = 256 };
 
-struct command *audit_seal_cmd_latest(struct pipeline *a, unsigned shard);
-struct command *audit_seal_cmd_range(struct pipeline *a, unsigned shard, struct str from,
+struct command *audit_seal_cmd_latest(struct pipeline *pipeline, unsigned shard);
+struct command *audit_seal_cmd_range(struct pipeline *pipeline, unsigned shard, struct str from,
                                      int count);
 /* ret_seals has room for max. Texts point into the reply. */
 bool audit_seal_parse(const struct command *command, size_t max, struct audit_seal *ret_seals,
@@ -38,13 +38,13 @@ bool audit_seal_parse(const struct command *command, size_t max, struct audit_se
 
 /* Appends the seal, if the latest one's head is still SEAL_PREVIOUS_HEAD and the lease is the
  * holder's: two sealers cannot both go on from one seal. */
-struct command *audit_seal_cmd_add(struct pipeline *a, unsigned shard, struct str holder,
+struct command *audit_seal_cmd_add(struct pipeline *pipeline, unsigned shard, struct str holder,
                                    const struct str v[SEAL_FIELDS]);
 enum { SEAL_SAVED = 1, SEAL_OUTDATED = 0 }; /* or LEASE_LOST */
 bool audit_seal_parse_add(const struct command *command, int64_t *ret, struct problem *p);
 
 /* Removes what stands before the record and the seal with these ids, while the lease is ours. */
-struct command *audit_seal_cmd_trim(struct pipeline *a, unsigned shard, struct str holder,
+struct command *audit_seal_cmd_trim(struct pipeline *pipeline, unsigned shard, struct str holder,
                                     struct str first_record, struct str first_seal);
 
 /* The heads: field 2b, value "NUMBER HEAD". */
@@ -53,8 +53,9 @@ struct audit_head {
     int64_t number;
     struct str head;
 };
-void audit_head_cmd_set(struct pipeline *a, unsigned shard, struct str number, struct str head);
-struct command *audit_heads_cmd_get(struct pipeline *a);
+void audit_head_cmd_set(struct pipeline *pipeline, unsigned shard, struct str number,
+                        struct str head);
+struct command *audit_heads_cmd_get(struct pipeline *pipeline);
 bool audit_heads_parse(const struct command *command, struct audit_head *ret_heads,
                        struct problem *p);
 

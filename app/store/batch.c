@@ -21,27 +21,27 @@ const char *const batch_priority_names[QUEUE_PRIORITIES + 1] = {
  * the students and 1 if not, six facts with their names, then the students, each with what is
  * stated. Answers 1 when made, 0 when it was there before. */
 enum { CREATE_FIELDS = 6, CREATE_HEAD = 2 + 2 * CREATE_FIELDS };
-static struct str number(struct pipeline *a, int64_t value)
+static struct str number(struct pipeline *pipeline, int64_t value)
 {
-    return arena_printf(a->arena, "%lld", (long long)value);
+    return arena_printf(pipeline->arena, "%lld", (long long)value);
 }
 
 /* ---- making one ---- */
 
-static void ask_index(struct pipeline *a, struct str id, int64_t now_ms)
+static void ask_index(struct pipeline *pipeline, struct str id, int64_t now_ms)
 {
-    (void)pipeline_add(a, COMMAND_WRITE, 4,
-                       (struct str[]){STR("ZADD"), key_batches, number(a, now_ms), id});
-    (void)pipeline_add(a, COMMAND_WRITE, 4,
+    (void)pipeline_add(pipeline, COMMAND_WRITE, 4,
+                       (struct str[]){STR("ZADD"), key_batches, number(pipeline, now_ms), id});
+    (void)pipeline_add(pipeline, COMMAND_WRITE, 4,
                        (struct str[]){STR("ZREMRANGEBYSCORE"), key_batches, STR("-inf"),
-                                      number(a, now_ms - BATCH_TTL_MS)});
+                                      number(pipeline, now_ms - BATCH_TTL_MS)});
 }
 
-static void ask_jobs(struct pipeline *a, struct str id, const struct batch *b, size_t n)
+static void ask_jobs(struct pipeline *pipeline, struct str id, const struct batch *b, size_t n)
 {
     for (int lane = 0; lane < BATCH_LANES && (size_t)lane * BATCH_CHUNK < n; lane++)
-        queue_cmd_add(a, b->priority, STR("batch"),
-                      batch_job_body(a->arena, id, (int64_t)lane * BATCH_CHUNK));
+        queue_cmd_add(pipeline, b->priority, STR("batch"),
+                      batch_job_body(pipeline->arena, id, (int64_t)lane * BATCH_CHUNK));
 }
 
 static struct str or_empty(struct str text)
@@ -49,22 +49,22 @@ static struct str or_empty(struct str text)
     return text.n > 0 ? text : STR("");
 }
 
-static struct str until(struct pipeline *a, const struct batch *b)
+static struct str until(struct pipeline *pipeline, const struct batch *b)
 {
-    return number(a, (b->created_ms + BATCH_TTL_MS) / 1000);
+    return number(pipeline, (b->created_ms + BATCH_TTL_MS) / 1000);
 }
 
 /* Into the list of all first: an erasure that does not find it there has been before it. */
-struct command *batch_cmd_create(struct pipeline *a, struct str id, const struct batch *b,
+struct command *batch_cmd_create(struct pipeline *pipeline, struct str id, const struct batch *b,
                                  const struct batch_item *items, size_t n)
 {
     bool stated = n > 0 && items[0].stated;
     int argc = BATCH_KEYS + CREATE_HEAD + (int)n * (stated ? 2 : 1);
-    struct str *argv = arena_array(a->arena, (size_t)argc, sizeof(*argv)), *arg;
+    struct str *argv = arena_array(pipeline->arena, (size_t)argc, sizeof(*argv)), *arg;
     const struct str head[CREATE_HEAD] = {
-        until(a, b),        stated ? STR("2") : STR("1"),
+        until(pipeline, b), stated ? STR("2") : STR("1"),
         STR("priority"),    str_of(batch_priority_names[b->priority]),
-        STR("created"),     number(a, b->created_ms),
+        STR("created"),     number(pipeline, b->created_ms),
         STR("actor"),       b->actor,
         STR("correlation"), b->correlation_id,
         STR("traceparent"), or_empty(b->traceparent),
@@ -73,20 +73,20 @@ struct command *batch_cmd_create(struct pipeline *a, struct str id, const struct
     struct command *command;
 
     if (!argv) {
-        a->failed = true;
+        pipeline->failed = true;
         argc = 0;
     } else {
-        batch_put_keys(a, id, argv);
+        batch_put_keys(pipeline, id, argv);
         arg = mempcpy(argv + BATCH_KEYS, head, sizeof(head));
         for (size_t i = 0; i < n; i++) {
             *arg++ = items[i].student;
             if (stated)
-                *arg++ = batch_print_item(a->arena, &items[i]);
+                *arg++ = batch_print_item(pipeline->arena, &items[i]);
         }
     }
-    ask_index(a, id, b->created_ms);
-    command = pipeline_add_script(a, &script_batch_create, BATCH_KEYS, argc, argv);
-    ask_jobs(a, id, b, n);
+    ask_index(pipeline, id, b->created_ms);
+    command = pipeline_add_script(pipeline, &script_batch_create, BATCH_KEYS, argc, argv);
+    ask_jobs(pipeline, id, b, n);
     return command;
 }
 
@@ -109,14 +109,14 @@ bool batch_parse_create(const struct command *command, bool *ret_made, struct pr
 
 /* ---- looking at one ---- */
 
-struct command *batch_cmd_get(struct pipeline *a, struct str id)
+struct command *batch_cmd_get(struct pipeline *pipeline, struct str id)
 {
     static const struct str names[] = {BATCH_FIELDS(BATCH_FIELD_STR)};
     struct str argv[2 + BATCH_FIELD_COUNT] = {STR("HMGET"),
-                                              key_batch(a->arena, id, BATCH_KEY_STATE)};
+                                              key_batch(pipeline->arena, id, BATCH_KEY_STATE)};
 
     memcpy(argv + 2, names, sizeof(names));
-    return pipeline_add(a, COMMAND_READ, 2 + BATCH_FIELD_COUNT, argv);
+    return pipeline_add(pipeline, COMMAND_READ, 2 + BATCH_FIELD_COUNT, argv);
 }
 
 static bool read_word(const redisReply *reply, const char *const *words, int *ret)
@@ -191,20 +191,21 @@ bool batch_parse(const struct command *command, struct batch *ret, struct proble
 
 /* ---- ending one before its time ---- */
 
-struct command *batch_cmd_cancel(struct pipeline *a, struct str id, int64_t now_ms)
+struct command *batch_cmd_cancel(struct pipeline *pipeline, struct str id, int64_t now_ms)
 {
-    return pipeline_add_script(a, &script_batch_end, 1, 3,
-                               (struct str[]){key_batch(a->arena, id, BATCH_KEY_STATE),
-                                              number(a, now_ms),
+    return pipeline_add_script(pipeline, &script_batch_end, 1, 3,
+                               (struct str[]){key_batch(pipeline->arena, id, BATCH_KEY_STATE),
+                                              number(pipeline, now_ms),
                                               str_of(batch_status_names[BATCH_CANCELLED])});
 }
 
-struct command *batch_cmd_fail(struct pipeline *a, struct str id, int64_t from, int64_t now_ms)
+struct command *batch_cmd_fail(struct pipeline *pipeline, struct str id, int64_t from,
+                               int64_t now_ms)
 {
     return pipeline_add_script(
-        a, &script_batch_end, 1, 4,
-        (struct str[]){key_batch(a->arena, id, BATCH_KEY_STATE), number(a, now_ms),
-                       str_of(batch_status_names[BATCH_FAILED]), number(a, from)});
+        pipeline, &script_batch_end, 1, 4,
+        (struct str[]){key_batch(pipeline->arena, id, BATCH_KEY_STATE), number(pipeline, now_ms),
+                       str_of(batch_status_names[BATCH_FAILED]), number(pipeline, from)});
 }
 
 bool batch_parse_fail(const struct command *command, bool *ret_changed, bool *ret_must_call,
@@ -227,13 +228,15 @@ bool batch_parse_cancel(const struct command *command, bool *ret_changed, struct
 
 /* ---- results: '+' and the MasteryResult, or '-' and the message ---- */
 
-struct command *batch_cmd_results(struct pipeline *a, struct str id, int64_t offset, int64_t limit)
+struct command *batch_cmd_results(struct pipeline *pipeline, struct str id, int64_t offset,
+                                  int64_t limit)
 {
-    struct str argv[] = {
-        key_batch(a->arena, id, BATCH_KEY_STATE), key_batch(a->arena, id, BATCH_KEY_STUDENTS),
-        key_batch(a->arena, id, BATCH_KEY_RESULTS), number(a, offset), number(a, limit)};
+    struct str argv[] = {key_batch(pipeline->arena, id, BATCH_KEY_STATE),
+                         key_batch(pipeline->arena, id, BATCH_KEY_STUDENTS),
+                         key_batch(pipeline->arena, id, BATCH_KEY_RESULTS),
+                         number(pipeline, offset), number(pipeline, limit)};
 
-    return pipeline_add_read_script(a, &script_batch_results, 3, 5, argv);
+    return pipeline_add_read_script(pipeline, &script_batch_results, 3, 5, argv);
 }
 
 static bool read_result(const redisReply *student, const redisReply *text, struct batch_result *ret)

@@ -59,22 +59,23 @@ struct batch {
 
 /* Makes the batch (created_ms, priority and the texts of b count) and its first jobs. One that is
  * there already stays as it is. */
-struct command *batch_cmd_create(struct pipeline *a, struct str id, const struct batch *b,
+struct command *batch_cmd_create(struct pipeline *pipeline, struct str id, const struct batch *b,
                                  const struct batch_item *items, size_t n);
 /* Whether it was made now. */
 bool batch_parse_create(const struct command *command, bool *ret_made, struct problem *p);
 
-struct command *batch_cmd_get(struct pipeline *a, struct str id);
+struct command *batch_cmd_get(struct pipeline *pipeline, struct str id);
 /* Texts point into the reply. */
 bool batch_parse(const struct command *command, struct batch *ret, struct problem *p);
 
 /* Status cancelled, unless it has ended. */
-struct command *batch_cmd_cancel(struct pipeline *a, struct str id, int64_t now_ms);
+struct command *batch_cmd_cancel(struct pipeline *pipeline, struct str id, int64_t now_ms);
 /* Whether it has changed. */
 bool batch_parse_cancel(const struct command *command, bool *ret_changed, struct problem *p);
 
 /* Status failed, unless it has ended: the job of the part from there on will never succeed. */
-struct command *batch_cmd_fail(struct pipeline *a, struct str id, int64_t from, int64_t now_ms);
+struct command *batch_cmd_fail(struct pipeline *pipeline, struct str id, int64_t from,
+                               int64_t now_ms);
 /* Whether it has changed, and whether this part is the one to see to the callback: by this, or by
  * an earlier try whose worker died over it. */
 bool batch_parse_fail(const struct command *command, bool *ret_changed, bool *ret_must_call,
@@ -88,7 +89,8 @@ struct batch_result {
 };
 
 /* A page of the results there are so far, in the order of the request. */
-struct command *batch_cmd_results(struct pipeline *a, struct str id, int64_t offset, int64_t limit);
+struct command *batch_cmd_results(struct pipeline *pipeline, struct str id, int64_t offset,
+                                  int64_t limit);
 /* ret_results has room for the page. exists false: there is no such batch. */
 bool batch_parse_results(const struct command *command, size_t limit, bool *ret_exists,
                          int64_t *ret_total, struct batch_result *ret_results, size_t *ret_count,
@@ -107,7 +109,7 @@ struct batch_update {
 };
 
 /* Begins a part: a pending batch is processing from now on. */
-struct command *batch_cmd_start_chunk(struct pipeline *a, struct str id, int64_t from,
+struct command *batch_cmd_start_chunk(struct pipeline *pipeline, struct str id, int64_t from,
                                       int64_t now_ms);
 /* ret_items has room for BATCH_CHUNK: those of the part that have no result yet; none when the
  * batch has ended. */
@@ -115,18 +117,20 @@ bool batch_parse_start_chunk(const struct command *command, struct batch_update 
                              struct batch_item *ret_items, size_t *ret_count, struct problem *p);
 
 /* Keeps results of the part, each once, and ends the batch with the last one. */
-struct command *batch_cmd_save(struct pipeline *a, struct str id, int64_t from, int64_t created_ms,
-                               int64_t now_ms, const struct batch_result *results, size_t n);
+struct command *batch_cmd_save(struct pipeline *pipeline, struct str id, int64_t from,
+                               int64_t created_ms, int64_t now_ms,
+                               const struct batch_result *results, size_t n);
 bool batch_parse_save(const struct command *command, struct batch_update *ret, struct problem *p);
 
 /* ---- for erasing a student ---- */
 
 /* Ids of batches, the newest first: so many behind the first `offset`. */
-struct command *batch_cmd_page(struct pipeline *a, int64_t offset, int64_t count);
+struct command *batch_cmd_page(struct pipeline *pipeline, int64_t offset, int64_t count);
 /* A text when the student is in the batch, else nil. */
-struct command *batch_cmd_has_student(struct pipeline *a, struct str id, struct str student);
+struct command *batch_cmd_has_student(struct pipeline *pipeline, struct str id, struct str student);
 /* Takes the student out of the batch: out of what is to be done, and of what was. 1 if it was in.
  */
-struct command *batch_cmd_remove_student(struct pipeline *a, struct str id, struct str student);
+struct command *batch_cmd_remove_student(struct pipeline *pipeline, struct str id,
+                                         struct str student);
 
 #endif

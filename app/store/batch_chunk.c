@@ -5,15 +5,15 @@
 #include "app/base/clock.h"
 #include "app/store/batch_internal.h"
 
-static struct str number(struct pipeline *a, int64_t value)
+static struct str number(struct pipeline *pipeline, int64_t value)
 {
-    return arena_printf(a->arena, "%lld", (long long)value);
+    return arena_printf(pipeline->arena, "%lld", (long long)value);
 }
 
-void batch_put_keys(struct pipeline *a, struct str id, struct str ret_keys[BATCH_KEYS])
+void batch_put_keys(struct pipeline *pipeline, struct str id, struct str ret_keys[BATCH_KEYS])
 {
     for (int key = 0; key < BATCH_KEYS; key++)
-        ret_keys[key] = key_batch(a->arena, id, (enum batch_key)key);
+        ret_keys[key] = key_batch(pipeline->arena, id, (enum batch_key)key);
 }
 
 /* ---- items ---- */
@@ -62,16 +62,17 @@ struct str batch_job_body(struct arena *arena, struct str id, int64_t from)
     return arena_printf(arena, "{\"batch\":\"%.*s\",\"from\":%lld}", STR_ARG(id), (long long)from);
 }
 
-struct command *batch_cmd_start_chunk(struct pipeline *a, struct str id, int64_t from,
+struct command *batch_cmd_start_chunk(struct pipeline *pipeline, struct str id, int64_t from,
                                       int64_t now_ms)
 {
     struct str argv[BATCH_KEYS + 3];
 
-    batch_put_keys(a, id, argv);
-    argv[BATCH_KEYS] = number(a, now_ms);
-    argv[BATCH_KEYS + 1] = number(a, from);
-    argv[BATCH_KEYS + 2] = number(a, from + BATCH_CHUNK);
-    return pipeline_add_script(a, &script_batch_start_chunk, BATCH_KEYS, BATCH_KEYS + 3, argv);
+    batch_put_keys(pipeline, id, argv);
+    argv[BATCH_KEYS] = number(pipeline, now_ms);
+    argv[BATCH_KEYS + 1] = number(pipeline, from);
+    argv[BATCH_KEYS + 2] = number(pipeline, from + BATCH_CHUNK);
+    return pipeline_add_script(pipeline, &script_batch_start_chunk, BATCH_KEYS, BATCH_KEYS + 3,
+                               argv);
 }
 
 static bool read_turn(const redisReply *r, struct batch_update *ret, struct problem *p)
@@ -115,24 +116,25 @@ bool batch_parse_start_chunk(const struct command *command, struct batch_update 
     return p->code == PROBLEM_NONE;
 }
 
-struct command *batch_cmd_save(struct pipeline *a, struct str id, int64_t from, int64_t created_ms,
-                               int64_t now_ms, const struct batch_result *results, size_t n)
+struct command *batch_cmd_save(struct pipeline *pipeline, struct str id, int64_t from,
+                               int64_t created_ms, int64_t now_ms,
+                               const struct batch_result *results, size_t n)
 {
     enum { HEAD = BATCH_KEYS + 3 };
     struct str argv[HEAD + 2 * BATCH_CHUNK];
 
-    batch_put_keys(a, id, argv);
-    argv[BATCH_KEYS] = number(a, now_ms);
-    argv[BATCH_KEYS + 1] = number(a, from);
-    argv[BATCH_KEYS + 2] = number(a, (created_ms + BATCH_TTL_MS) / 1000);
+    batch_put_keys(pipeline, id, argv);
+    argv[BATCH_KEYS] = number(pipeline, now_ms);
+    argv[BATCH_KEYS + 1] = number(pipeline, from);
+    argv[BATCH_KEYS + 2] = number(pipeline, (created_ms + BATCH_TTL_MS) / 1000);
     for (size_t i = 0; i < n; i++) {
         argv[HEAD + 2 * i] = results[i].student;
-        argv[HEAD + 2 * i + 1] =
-            results[i].text.p ? arena_printf(a->arena, "%c%.*s", results[i].success ? '+' : '-',
-                                             STR_ARG(results[i].text))
-                              : (struct str){0};
+        argv[HEAD + 2 * i + 1] = results[i].text.p ? arena_printf(pipeline->arena, "%c%.*s",
+                                                                  results[i].success ? '+' : '-',
+                                                                  STR_ARG(results[i].text))
+                                                   : (struct str){0};
     }
-    return pipeline_add_script(a, &script_batch_save, BATCH_KEYS, HEAD + 2 * (int)n, argv);
+    return pipeline_add_script(pipeline, &script_batch_save, BATCH_KEYS, HEAD + 2 * (int)n, argv);
 }
 
 bool batch_parse_save(const struct command *command, struct batch_update *ret, struct problem *p)
@@ -142,25 +144,27 @@ bool batch_parse_save(const struct command *command, struct batch_update *ret, s
 
 /* ---- erasing a student ---- */
 
-struct command *batch_cmd_page(struct pipeline *a, int64_t offset, int64_t count)
+struct command *batch_cmd_page(struct pipeline *pipeline, int64_t offset, int64_t count)
 {
-    return pipeline_add(a, COMMAND_READ, 4,
-                        (struct str[]){STR("ZREVRANGE"), key_batches, number(a, offset),
-                                       number(a, offset + count - 1)});
+    return pipeline_add(pipeline, COMMAND_READ, 4,
+                        (struct str[]){STR("ZREVRANGE"), key_batches, number(pipeline, offset),
+                                       number(pipeline, offset + count - 1)});
 }
 
-struct command *batch_cmd_has_student(struct pipeline *a, struct str id, struct str student)
+struct command *batch_cmd_has_student(struct pipeline *pipeline, struct str id, struct str student)
 {
-    struct str key = key_batch(a->arena, id, BATCH_KEY_STUDENTS);
+    struct str key = key_batch(pipeline->arena, id, BATCH_KEY_STUDENTS);
 
-    return pipeline_add(a, COMMAND_READ, 3, (struct str[]){STR("ZSCORE"), key, student});
+    return pipeline_add(pipeline, COMMAND_READ, 3, (struct str[]){STR("ZSCORE"), key, student});
 }
 
-struct command *batch_cmd_remove_student(struct pipeline *a, struct str id, struct str student)
+struct command *batch_cmd_remove_student(struct pipeline *pipeline, struct str id,
+                                         struct str student)
 {
     struct str argv[BATCH_KEYS + 1];
 
-    batch_put_keys(a, id, argv);
+    batch_put_keys(pipeline, id, argv);
     argv[BATCH_KEYS] = student;
-    return pipeline_add_script(a, &script_batch_remove_student, BATCH_KEYS, BATCH_KEYS + 1, argv);
+    return pipeline_add_script(pipeline, &script_batch_remove_student, BATCH_KEYS, BATCH_KEYS + 1,
+                               argv);
 }

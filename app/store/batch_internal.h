@@ -25,7 +25,7 @@
 #define BATCH_FIELD_STR(name) STR_INIT(name),
 enum { BATCH_FIELD_COUNT = 0 BATCH_FIELDS(BATCH_FIELD_ONE) };
 
-void batch_put_keys(struct pipeline *a, struct str id, struct str ret_keys[BATCH_KEYS]);
+void batch_put_keys(struct pipeline *pipeline, struct str id, struct str ret_keys[BATCH_KEYS]);
 /* The reply of HMGET with all facts. */
 bool batch_parse_fields(const redisReply *reply, struct batch *ret, struct problem *p);
 /* What is stated about a student: components, then weights, as decimals with a space behind each;

@@ -8,20 +8,20 @@ enum { SETS_MAX = 100000 }; /* members of one set: far above what the limits all
 
 /* ---- the record ---- */
 
-struct command *cohort_cmd_get_summary(struct pipeline *a, struct str cohort)
+struct command *cohort_cmd_get_summary(struct pipeline *pipeline, struct str cohort)
 {
-    return pipeline_add(a, COMMAND_READ, 7,
-                        (struct str[]){STR("HMGET"), key_cohort(a->arena, cohort), STR("name"),
-                                       STR("teachers"), STR("student_count"), STR("created_at"),
-                                       STR("updated_at")});
+    return pipeline_add(pipeline, COMMAND_READ, 7,
+                        (struct str[]){STR("HMGET"), key_cohort(pipeline->arena, cohort),
+                                       STR("name"), STR("teachers"), STR("student_count"),
+                                       STR("created_at"), STR("updated_at")});
 }
 
-struct command *cohort_cmd_get(struct pipeline *a, struct str cohort)
+struct command *cohort_cmd_get(struct pipeline *pipeline, struct str cohort)
 {
-    return pipeline_add(a, COMMAND_READ, 8,
-                        (struct str[]){STR("HMGET"), key_cohort(a->arena, cohort), STR("name"),
-                                       STR("teachers"), STR("student_count"), STR("created_at"),
-                                       STR("updated_at"), STR("students")});
+    return pipeline_add(pipeline, COMMAND_READ, 8,
+                        (struct str[]){STR("HMGET"), key_cohort(pipeline->arena, cohort),
+                                       STR("name"), STR("teachers"), STR("student_count"),
+                                       STR("created_at"), STR("updated_at"), STR("students")});
 }
 
 /* Ids cannot hold a space: lists of them are stored as one text with spaces between. */
@@ -95,9 +95,9 @@ bool cohort_parse(const struct command *command, struct arena *arena, struct str
     return false;
 }
 
-void cohort_cmd_write(struct pipeline *a, const struct cohort *cohort)
+void cohort_cmd_write(struct pipeline *pipeline, const struct cohort *cohort)
 {
-    struct arena *arena = a->arena;
+    struct arena *arena = pipeline->arena;
     struct str count = arena_printf(arena, "%zu", cohort->students.n);
     struct str created = arena_printf(arena, "%lld", (long long)cohort->created_at_ms);
     struct str updated = arena_printf(arena, "%lld", (long long)cohort->updated_at_ms);
@@ -110,27 +110,28 @@ void cohort_cmd_write(struct pipeline *a, const struct cohort *cohort)
                          STR("updated_at"),    updated};
 
     if (!argv[1].p || !argv[5].p || !argv[7].p || !count.p || !created.p || !updated.p)
-        a->failed = true;
-    (void)pipeline_add(a, COMMAND_WRITE, (int)(sizeof(argv) / sizeof(argv[0])), argv);
-    (void)pipeline_add(a, COMMAND_WRITE, 4,
+        pipeline->failed = true;
+    (void)pipeline_add(pipeline, COMMAND_WRITE, (int)(sizeof(argv) / sizeof(argv[0])), argv);
+    (void)pipeline_add(pipeline, COMMAND_WRITE, 4,
                        (struct str[]){STR("ZADD"), key_cohorts, STR("0"), cohort->id});
 }
 
-void cohort_cmd_delete(struct pipeline *a, struct str cohort)
+void cohort_cmd_delete(struct pipeline *pipeline, struct str cohort)
 {
-    (void)pipeline_add(a, COMMAND_WRITE, 2,
-                       (struct str[]){STR("DEL"), key_cohort(a->arena, cohort)});
-    (void)pipeline_add(a, COMMAND_WRITE, 3, (struct str[]){STR("ZREM"), key_cohorts, cohort});
+    (void)pipeline_add(pipeline, COMMAND_WRITE, 2,
+                       (struct str[]){STR("DEL"), key_cohort(pipeline->arena, cohort)});
+    (void)pipeline_add(pipeline, COMMAND_WRITE, 3,
+                       (struct str[]){STR("ZREM"), key_cohorts, cohort});
 }
 
 /* ---- the lock ---- */
 
-struct command *cohort_cmd_lock(struct pipeline *a, struct str cohort, struct str token)
+struct command *cohort_cmd_lock(struct pipeline *pipeline, struct str cohort, struct str token)
 {
-    struct str ms = arena_printf(a->arena, "%d", COHORT_LOCK_MS);
+    struct str ms = arena_printf(pipeline->arena, "%d", COHORT_LOCK_MS);
 
-    return pipeline_add(a, COMMAND_WRITE, 6,
-                        (struct str[]){STR("SET"), key_cohort_lock(a->arena, cohort), token,
+    return pipeline_add(pipeline, COMMAND_WRITE, 6,
+                        (struct str[]){STR("SET"), key_cohort_lock(pipeline->arena, cohort), token,
                                        STR("NX"), STR("PX"), ms});
 }
 
@@ -147,33 +148,33 @@ bool cohort_parse_lock(const struct command *command, bool *ret_taken, struct pr
     return false;
 }
 
-void cohort_cmd_unlock(struct pipeline *a, struct str cohort, struct str token)
+void cohort_cmd_unlock(struct pipeline *pipeline, struct str cohort, struct str token)
 {
-    (void)pipeline_add_script(a, &script_delete_if_equal, 1, 2,
-                              (struct str[]){key_cohort_lock(a->arena, cohort), token});
+    (void)pipeline_add_script(pipeline, &script_delete_if_equal, 1, 2,
+                              (struct str[]){key_cohort_lock(pipeline->arena, cohort), token});
 }
 
 /* ---- the indexes ---- */
 
-void cohort_cmd_link_student(struct pipeline *a, enum link_change change, struct str student,
+void cohort_cmd_link_student(struct pipeline *pipeline, enum link_change change, struct str student,
                              struct str cohort)
 {
-    struct str key = key_student(a->arena, student, STUDENT_KEY_COHORTS);
-    struct str tombstone = key_student(a->arena, student, STUDENT_KEY_ERASED);
+    struct str key = key_student(pipeline->arena, student, STUDENT_KEY_COHORTS);
+    struct str tombstone = key_student(pipeline->arena, student, STUDENT_KEY_ERASED);
 
     if (change == LINK_ADD)
-        (void)pipeline_add_script(a, &script_cohort_link_student, 2, 3,
+        (void)pipeline_add_script(pipeline, &script_cohort_link_student, 2, 3,
                                   (struct str[]){key, tombstone, cohort});
     else
-        (void)pipeline_add(a, COMMAND_WRITE, 3, (struct str[]){STR("SREM"), key, cohort});
+        (void)pipeline_add(pipeline, COMMAND_WRITE, 3, (struct str[]){STR("SREM"), key, cohort});
 }
 
-void cohort_cmd_link_teacher(struct pipeline *a, enum link_change change, struct str teacher,
+void cohort_cmd_link_teacher(struct pipeline *pipeline, enum link_change change, struct str teacher,
                              struct str cohort)
 {
-    (void)pipeline_add(a, COMMAND_WRITE, 3,
+    (void)pipeline_add(pipeline, COMMAND_WRITE, 3,
                        (struct str[]){change == LINK_ADD ? STR("SADD") : STR("SREM"),
-                                      key_teacher_cohorts(a->arena, teacher), cohort});
+                                      key_teacher_cohorts(pipeline->arena, teacher), cohort});
 }
 
 bool cohort_parse_link(const struct command *command)
@@ -183,18 +184,18 @@ bool cohort_parse_link(const struct command *command)
     return reply_int(command->reply, &linked) == REPLY_OK && linked >= 0;
 }
 
-struct command *cohort_cmd_of_student(struct pipeline *a, struct str student)
+struct command *cohort_cmd_of_student(struct pipeline *pipeline, struct str student)
 {
-    struct str key = key_student(a->arena, student, STUDENT_KEY_COHORTS);
+    struct str key = key_student(pipeline->arena, student, STUDENT_KEY_COHORTS);
 
-    return pipeline_add(a, COMMAND_READ, 2, (struct str[]){STR("SMEMBERS"), key});
+    return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("SMEMBERS"), key});
 }
 
-struct command *cohort_cmd_of_teacher(struct pipeline *a, struct str teacher)
+struct command *cohort_cmd_of_teacher(struct pipeline *pipeline, struct str teacher)
 {
-    struct str key = key_teacher_cohorts(a->arena, teacher);
+    struct str key = key_teacher_cohorts(pipeline->arena, teacher);
 
-    return pipeline_add(a, COMMAND_READ, 2, (struct str[]){STR("SMEMBERS"), key});
+    return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("SMEMBERS"), key});
 }
 
 bool cohort_parse_ids(const struct command *command, struct arena *arena, struct str_list *ret,
@@ -244,16 +245,16 @@ bool cohort_parse_teaches(const struct command *of_student, const struct command
     return true;
 }
 
-struct command *cohort_cmd_page(struct pipeline *a, int64_t offset, int64_t limit)
+struct command *cohort_cmd_page(struct pipeline *pipeline, int64_t offset, int64_t limit)
 {
-    struct str first = arena_printf(a->arena, "%lld", (long long)offset);
-    struct str last = arena_printf(a->arena, "%lld", (long long)(offset + limit - 1));
+    struct str first = arena_printf(pipeline->arena, "%lld", (long long)offset);
+    struct str last = arena_printf(pipeline->arena, "%lld", (long long)(offset + limit - 1));
 
-    return pipeline_add(a, COMMAND_READ, 4,
+    return pipeline_add(pipeline, COMMAND_READ, 4,
                         (struct str[]){STR("ZRANGE"), key_cohorts, first, last});
 }
 
-struct command *cohort_cmd_total(struct pipeline *a)
+struct command *cohort_cmd_total(struct pipeline *pipeline)
 {
-    return pipeline_add(a, COMMAND_READ, 2, (struct str[]){STR("ZCARD"), key_cohorts});
+    return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("ZCARD"), key_cohorts});
 }

@@ -4,9 +4,9 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-struct command *consent_cmd_change(struct pipeline *a, const struct consent_change *change)
+struct command *consent_cmd_change(struct pipeline *pipeline, const struct consent_change *change)
 {
-    struct arena *arena = a->arena;
+    struct arena *arena = pipeline->arena;
     struct str student = change->student;
     struct str argv[] = {key_student(arena, student, STUDENT_KEY_PROFILE),
                          key_student(arena, student, STUDENT_KEY_ERASED),
@@ -20,8 +20,8 @@ struct command *consent_cmd_change(struct pipeline *a, const struct consent_chan
                          change->actor,
                          change->journal};
 
-    return pipeline_add_script(a, &script_consent_change, 4, (int)(sizeof(argv) / sizeof(argv[0])),
-                               argv);
+    return pipeline_add_script(pipeline, &script_consent_change, 4,
+                               (int)(sizeof(argv) / sizeof(argv[0])), argv);
 }
 
 /* "VERSION GRANTED AT_MS BY" */
@@ -52,14 +52,14 @@ enum consent_outcome consent_parse_change(const struct command *command, struct 
     return CONSENT_PROBLEM;
 }
 
-struct command *consent_cmd_get(struct pipeline *a, struct str student)
+struct command *consent_cmd_get(struct pipeline *pipeline, struct str student)
 {
     struct str argv[2 + CONSENTS] = {STR("HMGET"),
-                                     key_student(a->arena, student, STUDENT_KEY_CONSENT)};
+                                     key_student(pipeline->arena, student, STUDENT_KEY_CONSENT)};
 
     for (int i = 0; i < CONSENTS; i++)
         argv[2 + i] = str_of(consent_names[i]);
-    return pipeline_add(a, COMMAND_READ, 2 + CONSENTS, argv);
+    return pipeline_add(pipeline, COMMAND_READ, 2 + CONSENTS, argv);
 }
 
 static bool read_lines(struct str text, struct arena *arena, struct consent_history *ret)

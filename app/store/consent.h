@@ -27,7 +27,7 @@ struct consent_change {
     struct str journal; /* JSON of the entry */
 };
 
-struct command *consent_cmd_change(struct pipeline *a, const struct consent_change *change);
+struct command *consent_cmd_change(struct pipeline *pipeline, const struct consent_change *change);
 enum consent_outcome {
     CONSENT_SAVED, /* *ret is the decision there is now: this one, or the same made before */
     CONSENT_NEVER_GRANTED, /* nothing to withdraw */
@@ -43,7 +43,7 @@ struct consent_history {
     struct consent_record *v;
     size_t n;
 };
-struct command *consent_cmd_get(struct pipeline *a, struct str student);
+struct command *consent_cmd_get(struct pipeline *pipeline, struct str student);
 bool consent_parse(const struct command *command, struct arena *arena,
                    struct consent_history ret[CONSENTS], struct problem *p);
 

@@ -38,13 +38,13 @@ static struct str entry(struct arena *arena, struct str reason, struct str sourc
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
-struct command *dead_letter_cmd_add(struct pipeline *a, struct str reason, struct str source,
+struct command *dead_letter_cmd_add(struct pipeline *pipeline, struct str reason, struct str source,
                                     struct str payload, int64_t now_ms)
 {
-    struct str text = entry(a->arena, reason, source, payload, now_ms);
-    struct str most = arena_printf(a->arena, "%d", DEAD_LETTERS_MAX);
+    struct str text = entry(pipeline->arena, reason, source, payload, now_ms);
+    struct str most = arena_printf(pipeline->arena, "%d", DEAD_LETTERS_MAX);
 
-    return pipeline_add(a, COMMAND_WRITE, 8,
+    return pipeline_add(pipeline, COMMAND_WRITE, 8,
                         (struct str[]){STR("XADD"), key_dead_letters, STR("MAXLEN"), STR("~"), most,
                                        STR("*"), STR("e"), text});
 }
@@ -59,16 +59,16 @@ bool dead_letter_parse_add(const struct command *command, struct problem *p)
     return false;
 }
 
-struct command *dead_letter_cmd_list(struct pipeline *a, struct str from, int count)
+struct command *dead_letter_cmd_list(struct pipeline *pipeline, struct str from, int count)
 {
-    return pipeline_add(a, COMMAND_READ, 6,
+    return pipeline_add(pipeline, COMMAND_READ, 6,
                         (struct str[]){STR("XRANGE"), key_dead_letters, from, STR("+"),
-                                       STR("COUNT"), arena_printf(a->arena, "%d", count)});
+                                       STR("COUNT"), arena_printf(pipeline->arena, "%d", count)});
 }
 
-struct command *dead_letter_cmd_newest(struct pipeline *a)
+struct command *dead_letter_cmd_newest(struct pipeline *pipeline)
 {
-    return pipeline_add(a, COMMAND_READ, 6,
+    return pipeline_add(pipeline, COMMAND_READ, 6,
                         (struct str[]){STR("XREVRANGE"), key_dead_letters, STR("+"), STR("-"),
                                        STR("COUNT"), STR("1")});
 }
@@ -127,7 +127,8 @@ bool dead_letter_parse_list(const struct command *command, struct arena *arena, 
     return true;
 }
 
-struct command *dead_letter_cmd_remove(struct pipeline *a, struct str id)
+struct command *dead_letter_cmd_remove(struct pipeline *pipeline, struct str id)
 {
-    return pipeline_add(a, COMMAND_WRITE, 3, (struct str[]){STR("XDEL"), key_dead_letters, id});
+    return pipeline_add(pipeline, COMMAND_WRITE, 3,
+                        (struct str[]){STR("XDEL"), key_dead_letters, id});
 }

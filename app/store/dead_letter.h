@@ -13,7 +13,7 @@
 enum { DEAD_LETTERS_MAX = 10000, DEAD_LETTER_BYTES_MAX = 16384 };
 
 /* payload: a JSON text, kept as such; JSON null when it is empty. source: which way it came. */
-struct command *dead_letter_cmd_add(struct pipeline *a, struct str reason, struct str source,
+struct command *dead_letter_cmd_add(struct pipeline *pipeline, struct str reason, struct str source,
                                     struct str payload, int64_t now_ms);
 /* Whether it is kept. */
 bool dead_letter_parse_add(const struct command *command, struct problem *p);
@@ -26,13 +26,13 @@ struct dead_letter {
 };
 
 /* The oldest from that id on ("-": from the first), at most count. */
-struct command *dead_letter_cmd_list(struct pipeline *a, struct str from, int count);
+struct command *dead_letter_cmd_list(struct pipeline *pipeline, struct str from, int count);
 /* The newest one alone. */
-struct command *dead_letter_cmd_newest(struct pipeline *a);
+struct command *dead_letter_cmd_newest(struct pipeline *pipeline);
 /* What either gave. ret_letters has room for max. The texts live in the arena, or in the reply. */
 bool dead_letter_parse_list(const struct command *command, struct arena *arena, size_t max,
                             struct dead_letter *ret_letters, size_t *ret_count, struct problem *p);
 /* 1 when it was there. */
-struct command *dead_letter_cmd_remove(struct pipeline *a, struct str id);
+struct command *dead_letter_cmd_remove(struct pipeline *pipeline, struct str id);
 
 #endif

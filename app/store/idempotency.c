@@ -15,26 +15,26 @@ struct str idempotency_key(struct arena *arena, const char *role, struct str use
     return key_idempotency(arena, role, user, hash);
 }
 
-struct command *idempotency_cmd_acquire(struct pipeline *a, struct str key, struct str digest,
-                                        struct str owner, int64_t running_ms)
+struct command *idempotency_cmd_acquire(struct pipeline *pipeline, struct str key,
+                                        struct str digest, struct str owner, int64_t running_ms)
 {
-    struct str argv[] = {key, digest, owner, arena_printf(a->arena, "%" PRId64, running_ms),
-                         arena_printf(a->arena, "%d", IDEMPOTENCY_TTL_MS)};
+    struct str argv[] = {key, digest, owner, arena_printf(pipeline->arena, "%" PRId64, running_ms),
+                         arena_printf(pipeline->arena, "%d", IDEMPOTENCY_TTL_MS)};
 
-    return pipeline_add_script(a, &script_idempotency_acquire, 1, 5, argv);
+    return pipeline_add_script(pipeline, &script_idempotency_acquire, 1, 5, argv);
 }
 
 /* Longer than any request has its key (REQUEST_DEADLINE_S and a margin). A record is written only
  * while its request has the key, so none outlives its note, and an erasure finds them all. */
 enum { LONGEST_HOLD_MS = 600000 };
 
-void idempotency_cmd_register(struct pipeline *a, struct str student, struct str key)
+void idempotency_cmd_register(struct pipeline *pipeline, struct str student, struct str key)
 {
     (void)pipeline_add_script(
-        a, &script_idempotency_register, 2, 4,
-        (struct str[]){key_student(a->arena, student, STUDENT_KEY_IDEMPOTENCY),
-                       key_student(a->arena, student, STUDENT_KEY_ERASED), key,
-                       arena_printf(a->arena, "%d", IDEMPOTENCY_TTL_MS + LONGEST_HOLD_MS)});
+        pipeline, &script_idempotency_register, 2, 4,
+        (struct str[]){key_student(pipeline->arena, student, STUDENT_KEY_IDEMPOTENCY),
+                       key_student(pipeline->arena, student, STUDENT_KEY_ERASED), key,
+                       arena_printf(pipeline->arena, "%d", IDEMPOTENCY_TTL_MS + LONGEST_HOLD_MS)});
 }
 
 static bool parse(struct str text, struct idempotency_record *ret)
@@ -75,12 +75,12 @@ bool idempotency_parse_acquire(const struct command *command, struct idempotency
     return false;
 }
 
-void idempotency_cmd_save(struct pipeline *a, struct str key, struct str owner,
+void idempotency_cmd_save(struct pipeline *pipeline, struct str key, struct str owner,
                           const struct idempotency_record *record)
 {
     struct buf value;
 
-    buf_init(&value, a->arena);
+    buf_init(&value, pipeline->arena);
     (void)buf_reserve(&value, record->body.n + 256);
     buf_text(&value, "done ");
     buf_str(&value, record->digest);
@@ -93,13 +93,15 @@ void idempotency_cmd_save(struct pipeline *a, struct str key, struct str owner,
     buf_char(&value, '\n');
     buf_str(&value, record->body);
     if (value.failed)
-        a->failed = true;
-    (void)pipeline_add_script(a, &script_idempotency_finish, 1, 4,
-                              (struct str[]){key, owner, buf_view(&value),
-                                             arena_printf(a->arena, "%d", IDEMPOTENCY_TTL_MS)});
+        pipeline->failed = true;
+    (void)pipeline_add_script(
+        pipeline, &script_idempotency_finish, 1, 4,
+        (struct str[]){key, owner, buf_view(&value),
+                       arena_printf(pipeline->arena, "%d", IDEMPOTENCY_TTL_MS)});
 }
 
-void idempotency_cmd_release(struct pipeline *a, struct str key, struct str owner)
+void idempotency_cmd_release(struct pipeline *pipeline, struct str key, struct str owner)
 {
-    (void)pipeline_add_script(a, &script_idempotency_finish, 1, 2, (struct str[]){key, owner});
+    (void)pipeline_add_script(pipeline, &script_idempotency_finish, 1, 2,
+                              (struct str[]){key, owner});
 }

@@ -29,17 +29,17 @@ struct str idempotency_key(struct arena *arena, const char *role, struct str use
  * body may then have the key, another body still not. Should it live after all, both run: the
  * marker of the change lets one of them count, and the late one's answer is not kept. owner: a word
  * that is this request's. */
-struct command *idempotency_cmd_acquire(struct pipeline *a, struct str key, struct str digest,
-                                        struct str owner, int64_t running_ms);
+struct command *idempotency_cmd_acquire(struct pipeline *pipeline, struct str key,
+                                        struct str digest, struct str owner, int64_t running_ms);
 /* Notes that the record will hold an answer about the student, so that an erasure finds it. */
-void idempotency_cmd_register(struct pipeline *a, struct str student, struct str key);
+void idempotency_cmd_register(struct pipeline *pipeline, struct str student, struct str key);
 /* Texts point into the reply. */
 bool idempotency_parse_acquire(const struct command *command, struct idempotency_record *ret,
                                struct problem *p);
 /* Both do nothing when the key is not the owner's any more, or the record has gone: the student was
  * erased meanwhile. An owner whose time is up keeps nothing. */
-void idempotency_cmd_save(struct pipeline *a, struct str key, struct str owner,
+void idempotency_cmd_save(struct pipeline *pipeline, struct str key, struct str owner,
                           const struct idempotency_record *record);
-void idempotency_cmd_release(struct pipeline *a, struct str key, struct str owner);
+void idempotency_cmd_release(struct pipeline *pipeline, struct str key, struct str owner);
 
 #endif

@@ -11,7 +11,7 @@
 enum { JOURNAL_ENTRIES_MAX = 32, JOURNAL_MESSAGES_MAX = 2 };
 
 /* The oldest entries of the shard. */
-struct command *journal_cmd_oldest(struct pipeline *a, unsigned shard);
+struct command *journal_cmd_oldest(struct pipeline *pipeline, unsigned shard);
 struct journal_record {
     struct str id;
     struct str text; /* JSON */
@@ -39,7 +39,7 @@ struct journal_effects {
 /* Turns the entries: each that is still there is removed, and what it turns into is written. Only
  * while the shard's lease is the holder's. event_age_max_ms: older ones go from the students'
  * streams, and the stream itself so long after its last event. */
-struct command *journal_cmd_process(struct pipeline *a, unsigned shard, struct str holder,
+struct command *journal_cmd_process(struct pipeline *pipeline, unsigned shard, struct str holder,
                                     const struct journal_effects *turns, size_t count,
                                     int64_t now_ms, int64_t event_age_max_ms);
 /* *ret_turned: how many were still there, or LEASE_LOST. */

@@ -3,18 +3,19 @@
 
 #include "app/store/keys.h"
 
-static struct str key_of(struct pipeline *a, unsigned shard)
+static struct str key_of(struct pipeline *pipeline, unsigned shard)
 {
-    return key_shard_record(a->arena, shard, SHARD_KEY_OUTBOX);
+    return key_shard_record(pipeline->arena, shard, SHARD_KEY_OUTBOX);
 }
 
-struct command *outbox_cmd_next(struct pipeline *a, unsigned shard, struct str behind)
+struct command *outbox_cmd_next(struct pipeline *pipeline, unsigned shard, struct str behind)
 {
-    struct str from = behind.n > 0 ? arena_printf(a->arena, "(%.*s", STR_ARG(behind)) : STR("-");
+    struct str from =
+        behind.n > 0 ? arena_printf(pipeline->arena, "(%.*s", STR_ARG(behind)) : STR("-");
 
-    return pipeline_add(
-        a, COMMAND_READ, 6,
-        (struct str[]){STR("XRANGE"), key_of(a, shard), from, STR("+"), STR("COUNT"), STR("1")});
+    return pipeline_add(pipeline, COMMAND_READ, 6,
+                        (struct str[]){STR("XRANGE"), key_of(pipeline, shard), from, STR("+"),
+                                       STR("COUNT"), STR("1")});
 }
 
 bool outbox_parse_next(const struct command *command, struct outbox_entry *ret_entry,
@@ -36,24 +37,25 @@ bool outbox_parse_next(const struct command *command, struct outbox_entry *ret_e
     return true;
 }
 
-struct command *outbox_cmd_remove(struct pipeline *a, unsigned shard, struct str holder,
+struct command *outbox_cmd_remove(struct pipeline *pipeline, unsigned shard, struct str holder,
                                   struct str id)
 {
-    return pipeline_add_script(a, &script_outbox_remove, 2, 4,
-                               (struct str[]){key_shard_record(a->arena, shard, SHARD_KEY_LEASE),
-                                              key_of(a, shard), holder, id});
+    return pipeline_add_script(
+        pipeline, &script_outbox_remove, 2, 4,
+        (struct str[]){key_shard_record(pipeline->arena, shard, SHARD_KEY_LEASE),
+                       key_of(pipeline, shard), holder, id});
 }
 
-void outbox_cmd_add(struct pipeline *a, unsigned shard, const struct message *message)
+void outbox_cmd_add(struct pipeline *pipeline, unsigned shard, const struct message *message)
 {
-    (void)pipeline_add(a, COMMAND_WRITE, 7,
-                       (struct str[]){STR("XADD"), key_of(a, shard), STR("*"), STR("e"),
+    (void)pipeline_add(pipeline, COMMAND_WRITE, 7,
+                       (struct str[]){STR("XADD"), key_of(pipeline, shard), STR("*"), STR("e"),
                                       message->event, STR("t"), message->traceparent});
 }
 
-void outbox_cmd_trim(struct pipeline *a, unsigned shard, int64_t before_ms)
+void outbox_cmd_trim(struct pipeline *pipeline, unsigned shard, int64_t before_ms)
 {
-    (void)pipeline_add(a, COMMAND_WRITE, 4,
-                       (struct str[]){STR("XTRIM"), key_of(a, shard), STR("MINID"),
-                                      arena_printf(a->arena, "%lld", (long long)before_ms)});
+    (void)pipeline_add(pipeline, COMMAND_WRITE, 4,
+                       (struct str[]){STR("XTRIM"), key_of(pipeline, shard), STR("MINID"),
+                                      arena_printf(pipeline->arena, "%lld", (long long)before_ms)});
 }

@@ -18,11 +18,12 @@ static const struct str field_names[FIELDS] = {[MADE_AT] = STR_INIT("made_at"),
 
 /* ---- the last ones ---- */
 
-struct command *prediction_cmd_cached(struct pipeline *a, struct str student, struct str name)
+struct command *prediction_cmd_cached(struct pipeline *pipeline, struct str student,
+                                      struct str name)
 {
-    struct str key = key_student(a->arena, student, STUDENT_KEY_FORECASTS);
+    struct str key = key_student(pipeline->arena, student, STUDENT_KEY_FORECASTS);
 
-    return pipeline_add(a, COMMAND_READ, 3, (struct str[]){STR("HGET"), key, name});
+    return pipeline_add(pipeline, COMMAND_READ, 3, (struct str[]){STR("HGET"), key, name});
 }
 
 bool prediction_parse_cached(const struct command *command, struct str *ret_text, struct problem *p)
@@ -80,12 +81,12 @@ static int fill_fields(struct arena *arena, const struct prediction_record *r,
     return 2 * fields;
 }
 
-struct command *prediction_cmd_save(struct pipeline *a, struct str student,
+struct command *prediction_cmd_save(struct pipeline *pipeline, struct str student,
                                     const struct prediction_record *record, struct str name,
                                     struct str text)
 {
     enum { KEYS = 3, FIXED = KEYS + 5 };
-    struct arena *arena = a->arena;
+    struct arena *arena = pipeline->arena;
     struct str argv[FIXED + 2 * FIELDS] = {
         key_student(arena, student, STUDENT_KEY_PROFILE),
         key_student(arena, student, STUDENT_KEY_PREDICTIONS),
@@ -96,7 +97,7 @@ struct command *prediction_cmd_save(struct pipeline *a, struct str student,
         name,
         text};
 
-    return pipeline_add_script(a, &script_prediction_save, KEYS,
+    return pipeline_add_script(pipeline, &script_prediction_save, KEYS,
                                FIXED + fill_fields(arena, record, argv + FIXED), argv);
 }
 
@@ -112,13 +113,13 @@ bool prediction_parse_save(const struct command *command, struct problem *p)
 
 /* ---- reading ---- */
 
-struct command *prediction_cmd_list(struct pipeline *a, struct str student)
+struct command *prediction_cmd_list(struct pipeline *pipeline, struct str student)
 {
-    struct str key = key_student(a->arena, student, STUDENT_KEY_PREDICTIONS);
+    struct str key = key_student(pipeline->arena, student, STUDENT_KEY_PREDICTIONS);
 
-    return pipeline_add(a, COMMAND_READ, 6,
+    return pipeline_add(pipeline, COMMAND_READ, 6,
                         (struct str[]){STR("XREVRANGE"), key, STR("+"), STR("-"), STR("COUNT"),
-                                       int_text(a->arena, PREDICTIONS_READ_MAX)});
+                                       int_text(pipeline->arena, PREDICTIONS_READ_MAX)});
 }
 
 static bool read_share(struct str text, double *ret)

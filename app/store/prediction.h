@@ -11,7 +11,8 @@ enum { PREDICTION_CACHE_TTL_S = 3600, PREDICTION_DAYS = 90, PREDICTIONS_READ_MAX
 
 /* What is kept under a name, such as "7". What makes it still true is in its text, for the reader
  * to judge: Redis drops all of a student's together, an hour after the last one was kept. */
-struct command *prediction_cmd_cached(struct pipeline *a, struct str student, struct str name);
+struct command *prediction_cmd_cached(struct pipeline *pipeline, struct str student,
+                                      struct str name);
 /* *ret_text: p NULL when there is none. */
 bool prediction_parse_cached(const struct command *command, struct str *ret_text,
                              struct problem *p);
@@ -26,7 +27,7 @@ struct prediction_record {
 
 /* Adds the record and keeps `text` as the last of that name, unless the student is gone by
  * now or has withdrawn consent. */
-struct command *prediction_cmd_save(struct pipeline *a, struct str student,
+struct command *prediction_cmd_save(struct pipeline *pipeline, struct str student,
                                     const struct prediction_record *record, struct str name,
                                     struct str text);
 /* False with a problem when it was not kept by Redis's fault; the others are none. */
@@ -36,7 +37,7 @@ bool prediction_parse_save(const struct command *command, struct problem *p);
 bool prediction_parse_fields(const redisReply *fields, struct prediction_record *ret);
 
 /* The newest PREDICTIONS_READ_MAX. */
-struct command *prediction_cmd_list(struct pipeline *a, struct str student);
+struct command *prediction_cmd_list(struct pipeline *pipeline, struct str student);
 /* Oldest first; texts point into the reply. An entry that is none of ours is an INTERNAL_ERROR. */
 bool prediction_parse_list(const struct command *command, struct arena *arena,
                            struct prediction_record **ret, size_t *ret_count, struct problem *p);

@@ -5,19 +5,20 @@
 
 #define GROUP STR("workers")
 
-static struct str number(struct pipeline *a, int64_t value)
+static struct str number(struct pipeline *pipeline, int64_t value)
 {
-    return arena_printf(a->arena, "%lld", (long long)value);
+    return arena_printf(pipeline->arena, "%lld", (long long)value);
 }
 
-void queue_cmd_add(struct pipeline *a, enum queue_priority level, struct str kind, struct str body)
+void queue_cmd_add(struct pipeline *pipeline, enum queue_priority level, struct str kind,
+                   struct str body)
 {
-    (void)pipeline_add(a, COMMAND_WRITE, 9,
+    (void)pipeline_add(pipeline, COMMAND_WRITE, 9,
                        (struct str[]){STR("XADD"), key_queues[level], STR("*"), STR("k"), kind,
                                       STR("b"), body, STR("t"), STR("0")});
 }
 
-struct command *queue_cmd_read(struct pipeline *a, struct str worker, size_t room,
+struct command *queue_cmd_read(struct pipeline *pipeline, struct str worker, size_t room,
                                const size_t first[QUEUE_PRIORITIES])
 {
     struct str argv[QUEUE_PRIORITIES + 6];
@@ -27,19 +28,24 @@ struct command *queue_cmd_read(struct pipeline *a, struct str worker, size_t roo
         argv[n++] = key_queues[level];
     argv[n++] = GROUP;
     argv[n++] = worker;
-    argv[n++] = number(a, (int64_t)room);
+    argv[n++] = number(pipeline, (int64_t)room);
     for (int level = 0; level < QUEUE_PRIORITIES; level++)
-        argv[n++] = number(a, (int64_t)first[level]);
-    return pipeline_add_script(a, &script_queue_read, QUEUE_PRIORITIES, n, argv);
+        argv[n++] = number(pipeline, (int64_t)first[level]);
+    return pipeline_add_script(pipeline, &script_queue_read, QUEUE_PRIORITIES, n, argv);
 }
 
-struct command *queue_cmd_claim(struct pipeline *a, struct str worker, size_t room, int64_t idle_ms)
+struct command *queue_cmd_claim(struct pipeline *pipeline, struct str worker, size_t room,
+                                int64_t idle_ms)
 {
-    struct str argv[] = {
-        key_queues[QUEUE_HIGH],   key_queues[QUEUE_NORMAL], key_queues[QUEUE_LOW], GROUP, worker,
-        number(a, (int64_t)room), number(a, idle_ms)};
+    struct str argv[] = {key_queues[QUEUE_HIGH],
+                         key_queues[QUEUE_NORMAL],
+                         key_queues[QUEUE_LOW],
+                         GROUP,
+                         worker,
+                         number(pipeline, (int64_t)room),
+                         number(pipeline, idle_ms)};
 
-    return pipeline_add_script(a, &script_queue_claim, QUEUE_PRIORITIES, 7, argv);
+    return pipeline_add_script(pipeline, &script_queue_claim, QUEUE_PRIORITIES, 7, argv);
 }
 
 /* level, id, fields, deliveries */
@@ -82,54 +88,57 @@ bool queue_parse_jobs(const struct command *command, struct queue_job *ret_jobs,
     return true;
 }
 
-void queue_cmd_renew(struct pipeline *a, struct str worker, const struct queue_job *job)
+void queue_cmd_renew(struct pipeline *pipeline, struct str worker, const struct queue_job *job)
 {
-    (void)pipeline_add_script(a, &script_queue_renew, 1, 4,
+    (void)pipeline_add_script(pipeline, &script_queue_renew, 1, 4,
                               (struct str[]){key_queues[job->priority], GROUP, worker, job->id});
 }
 
-static struct command *ask_finish(struct pipeline *a, struct str worker,
+static struct command *ask_finish(struct pipeline *pipeline, struct str worker,
                                   const struct queue_job *job, struct str what, struct str first,
                                   struct str second)
 {
     struct str argv[] = {
         key_queues[job->priority], key_queue_later, GROUP, worker, job->id, what, first, second};
 
-    return pipeline_add_script(a, &script_queue_finish, 2, sizeof(argv) / sizeof(argv[0]), argv);
+    return pipeline_add_script(pipeline, &script_queue_finish, 2, sizeof(argv) / sizeof(argv[0]),
+                               argv);
 }
 
-struct command *queue_cmd_finish(struct pipeline *a, struct str worker, const struct queue_job *job)
+struct command *queue_cmd_finish(struct pipeline *pipeline, struct str worker,
+                                 const struct queue_job *job)
 {
-    return ask_finish(a, worker, job, STR(""), STR(""), STR(""));
+    return ask_finish(pipeline, worker, job, STR(""), STR(""), STR(""));
 }
 
-void queue_cmd_replace(struct pipeline *a, struct str worker, const struct queue_job *job,
+void queue_cmd_replace(struct pipeline *pipeline, struct str worker, const struct queue_job *job,
                        struct str kind, struct str body)
 {
-    (void)ask_finish(a, worker, job, STR("next"), kind, body);
+    (void)ask_finish(pipeline, worker, job, STR("next"), kind, body);
 }
 
-struct command *queue_cmd_retry_later(struct pipeline *a, struct str worker,
+struct command *queue_cmd_retry_later(struct pipeline *pipeline, struct str worker,
                                       const struct queue_job *job, int64_t due_ms)
 {
-    struct str again =
-        arena_printf(a->arena, "%d %.*s %lld %.*s %.*s", (int)job->priority, STR_ARG(job->kind),
-                     (long long)job->attempts + 1, STR_ARG(job->id), STR_ARG(job->body));
+    struct str again = arena_printf(pipeline->arena, "%d %.*s %lld %.*s %.*s", (int)job->priority,
+                                    STR_ARG(job->kind), (long long)job->attempts + 1,
+                                    STR_ARG(job->id), STR_ARG(job->body));
 
-    return ask_finish(a, worker, job, STR("later"), number(a, due_ms), again);
+    return ask_finish(pipeline, worker, job, STR("later"), number(pipeline, due_ms), again);
 }
 
-void queue_cmd_requeue_due(struct pipeline *a, int64_t now_ms)
+void queue_cmd_requeue_due(struct pipeline *pipeline, int64_t now_ms)
 {
-    (void)pipeline_add_script(a, &script_queue_requeue_due, 4, 6,
+    (void)pipeline_add_script(pipeline, &script_queue_requeue_due, 4, 6,
                               (struct str[]){key_queues[QUEUE_HIGH], key_queues[QUEUE_NORMAL],
                                              key_queues[QUEUE_LOW], key_queue_later,
-                                             number(a, now_ms), number(a, QUEUE_READ_MAX)});
+                                             number(pipeline, now_ms),
+                                             number(pipeline, QUEUE_READ_MAX)});
 }
 
-void queue_cmd_remove_consumer(struct pipeline *a, struct str worker)
+void queue_cmd_remove_consumer(struct pipeline *pipeline, struct str worker)
 {
-    (void)pipeline_add_script(a, &script_queue_remove_consumer, QUEUE_PRIORITIES, 5,
+    (void)pipeline_add_script(pipeline, &script_queue_remove_consumer, QUEUE_PRIORITIES, 5,
                               (struct str[]){key_queues[QUEUE_HIGH], key_queues[QUEUE_NORMAL],
                                              key_queues[QUEUE_LOW], GROUP, worker});
 }

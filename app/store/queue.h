@@ -23,33 +23,34 @@ struct queue_job {
     int64_t attempts; /* that failed before, deaths of workers among them */
 };
 
-void queue_cmd_add(struct pipeline *a, enum queue_priority level, struct str kind, struct str body);
+void queue_cmd_add(struct pipeline *pipeline, enum queue_priority level, struct str kind,
+                   struct str body);
 
 /* Takes at most room new jobs for worker: first[level] of each level, as far as there are any, and
  * what room is left then from the highest down. Makes the group when it is not there. */
-struct command *queue_cmd_read(struct pipeline *a, struct str worker, size_t room,
+struct command *queue_cmd_read(struct pipeline *pipeline, struct str worker, size_t room,
                                const size_t first[QUEUE_PRIORITIES]);
 /* Takes over at most room jobs that nobody has kept for so long. */
-struct command *queue_cmd_claim(struct pipeline *a, struct str worker, size_t room,
+struct command *queue_cmd_claim(struct pipeline *pipeline, struct str worker, size_t room,
                                 int64_t idle_ms);
 /* What either gave; ret_jobs has room for QUEUE_READ_MAX. The texts point into the reply. */
 bool queue_parse_jobs(const struct command *command, struct queue_job *ret_jobs, size_t *ret_count,
                       struct problem *p);
 
 /* Says that the worker still has these, so that nobody claims them. */
-void queue_cmd_renew(struct pipeline *a, struct str worker, const struct queue_job *job);
+void queue_cmd_renew(struct pipeline *pipeline, struct str worker, const struct queue_job *job);
 /* Removes the job; 1 when it was the worker's. */
-struct command *queue_cmd_finish(struct pipeline *a, struct str worker,
+struct command *queue_cmd_finish(struct pipeline *pipeline, struct str worker,
                                  const struct queue_job *job);
 /* The same, and puts another job behind all others on its level, in the same breath. */
-void queue_cmd_replace(struct pipeline *a, struct str worker, const struct queue_job *job,
+void queue_cmd_replace(struct pipeline *pipeline, struct str worker, const struct queue_job *job,
                        struct str kind, struct str body);
 /* Puts it off: it is there again, with one more try behind it, when due_ms has come. */
-struct command *queue_cmd_retry_later(struct pipeline *a, struct str worker,
+struct command *queue_cmd_retry_later(struct pipeline *pipeline, struct str worker,
                                       const struct queue_job *job, int64_t due_ms);
 /* Puts back what has become due. */
-void queue_cmd_requeue_due(struct pipeline *a, int64_t now_ms);
+void queue_cmd_requeue_due(struct pipeline *pipeline, int64_t now_ms);
 /* Takes the worker's name out of the group, if it has no jobs any more. */
-void queue_cmd_remove_consumer(struct pipeline *a, struct str worker);
+void queue_cmd_remove_consumer(struct pipeline *pipeline, struct str worker);
 
 #endif

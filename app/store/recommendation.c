@@ -84,10 +84,10 @@ bool recommendation_id_parse(struct str id, struct str *ret_token, int32_t *ret_
     return true;
 }
 
-struct command *recommendation_cmd_student(struct pipeline *a, struct str token)
+struct command *recommendation_cmd_student(struct pipeline *pipeline, struct str token)
 {
-    return pipeline_add(a, COMMAND_READ, 2,
-                        (struct str[]){STR("GET"), key_recommended(a->arena, token)});
+    return pipeline_add(pipeline, COMMAND_READ, 2,
+                        (struct str[]){STR("GET"), key_recommended(pipeline->arena, token)});
 }
 
 bool recommendation_parse_student(const struct command *command, struct str *ret_student,
@@ -295,17 +295,17 @@ static bool take_own(struct str text, struct recommendations *ret)
 
 /* ---- one day ---- */
 
-struct command *recommendation_cmd_get(struct pipeline *a, struct str student, int32_t day,
+struct command *recommendation_cmd_get(struct pipeline *pipeline, struct str student, int32_t day,
                                        bool with_path)
 {
     struct str argv[4] = {STR("MGET")};
 
-    if (!key_student_recommendations(a->arena, student, day, 1, &argv[1]))
-        a->failed = true;
-    argv[2] = key_student(a->arena, student, STUDENT_KEY_RECOMMENDED);
+    if (!key_student_recommendations(pipeline->arena, student, day, 1, &argv[1]))
+        pipeline->failed = true;
+    argv[2] = key_student(pipeline->arena, student, STUDENT_KEY_RECOMMENDED);
     if (with_path)
-        argv[3] = key_student(a->arena, student, STUDENT_KEY_PATH);
-    return pipeline_add(a, COMMAND_READ, with_path ? 4 : 3, argv);
+        argv[3] = key_student(pipeline->arena, student, STUDENT_KEY_PATH);
+    return pipeline_add(pipeline, COMMAND_READ, with_path ? 4 : 3, argv);
 }
 
 /* An absent text is an empty one. */
@@ -403,11 +403,11 @@ static struct str expiry(struct arena *arena, int32_t day)
     return arena_printf(arena, "%lld", (long long)day_start_ms(day + HISTORY_DAYS) / 1000);
 }
 
-struct command *recommendation_cmd_change(struct pipeline *a,
+struct command *recommendation_cmd_change(struct pipeline *pipeline,
                                           const struct recommendation_change *change)
 {
     const struct recommendations *to = change->recommendations;
-    struct arena *arena = a->arena;
+    struct arena *arena = pipeline->arena;
     bool path = change->path.n > 0;
     struct str argv[6 + 8] = {{0},
                               key_student(arena, change->student, STUDENT_KEY_RECOMMENDED),
@@ -417,7 +417,7 @@ struct command *recommendation_cmd_change(struct pipeline *a,
     struct str *arg = argv + 5;
 
     if (!key_student_recommendations(arena, change->student, to->day, 1, &argv[0]))
-        a->failed = true;
+        pipeline->failed = true;
     if (path)
         *arg++ = key_student(arena, change->student, STUDENT_KEY_PATH);
     *arg++ = to->day_text;
@@ -429,8 +429,8 @@ struct command *recommendation_cmd_change(struct pipeline *a,
     *arg++ = change->student;
     if (path)
         *arg++ = change->path;
-    return pipeline_add_script(a, &script_recommendation_change, path ? 6 : 5, (int)(arg - argv),
-                               argv);
+    return pipeline_add_script(pipeline, &script_recommendation_change, path ? 6 : 5,
+                               (int)(arg - argv), argv);
 }
 
 enum recommendation_outcome recommendation_parse_change(const struct command *command,
@@ -451,15 +451,15 @@ enum recommendation_outcome recommendation_parse_change(const struct command *co
 
 /* ---- many days ---- */
 
-struct command *recommendation_cmd_days(struct pipeline *a, struct str student, int32_t first,
-                                        int count)
+struct command *recommendation_cmd_days(struct pipeline *pipeline, struct str student,
+                                        int32_t first, int count)
 {
     struct str argv[2 + RECOMMENDATION_DAYS_MAX] = {STR("MGET")};
 
-    argv[1] = key_student(a->arena, student, STUDENT_KEY_RECOMMENDED);
-    if (!key_student_recommendations(a->arena, student, first, count, argv + 2))
-        a->failed = true;
-    return pipeline_add(a, COMMAND_READ, 2 + count, argv);
+    argv[1] = key_student(pipeline->arena, student, STUDENT_KEY_RECOMMENDED);
+    if (!key_student_recommendations(pipeline->arena, student, first, count, argv + 2))
+        pipeline->failed = true;
+    return pipeline_add(pipeline, COMMAND_READ, 2 + count, argv);
 }
 
 static bool take_days(const redisReply *reply, size_t days, struct arena *arena, int32_t first,

@@ -66,13 +66,13 @@ void recommendation_id_print(struct str token, int32_t day, int number,
 bool recommendation_id_parse(struct str id, struct str *ret_token, int32_t *ret_day,
                              int *ret_number);
 /* The student of a token; *ret_student is empty when there is none. */
-struct command *recommendation_cmd_student(struct pipeline *a, struct str token);
+struct command *recommendation_cmd_student(struct pipeline *pipeline, struct str token);
 bool recommendation_parse_student(const struct command *command, struct str *ret_student,
                                   struct problem *p);
 
 /* ---- one day, to be added to ---- */
 
-struct command *recommendation_cmd_get(struct pipeline *a, struct str student, int32_t day,
+struct command *recommendation_cmd_get(struct pipeline *pipeline, struct str student, int32_t day,
                                        bool with_path);
 /* Texts point into the reply. ret->v has room for `room` more. */
 bool recommendation_parse(const struct command *command, struct arena *arena, int32_t day,
@@ -89,7 +89,7 @@ struct recommendation_change {
     int32_t today;
     struct str path; /* not empty: kept as the latest learning path */
 };
-struct command *recommendation_cmd_change(struct pipeline *a,
+struct command *recommendation_cmd_change(struct pipeline *pipeline,
                                           const struct recommendation_change *change);
 
 enum recommendation_outcome {
@@ -106,8 +106,8 @@ enum recommendation_outcome recommendation_parse_change(const struct command *co
 /* ---- many days ---- */
 
 enum { RECOMMENDATION_DAYS_MAX = HISTORY_DAYS };
-struct command *recommendation_cmd_days(struct pipeline *a, struct str student, int32_t first,
-                                        int count);
+struct command *recommendation_cmd_days(struct pipeline *pipeline, struct str student,
+                                        int32_t first, int count);
 /* All of those days, oldest first. */
 bool recommendation_parse_days(const struct command *command, struct arena *arena, int32_t first,
                                struct recommendation_record **ret_given, size_t *ret_count,

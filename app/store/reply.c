@@ -101,13 +101,13 @@ void reply_problem(const redisReply *reply, struct problem *p)
     }
 }
 
-bool pipeline_check_replies(const struct pipeline *a, struct problem *p)
+bool pipeline_check_replies(const struct pipeline *pipeline, struct problem *p)
 {
-    if (a->status != PIPELINE_COMPLETE) { /* none of them may even have been noted */
+    if (pipeline->status != PIPELINE_COMPLETE) { /* none of them may even have been noted */
         problem_unavailable(p, 1);
         return false;
     }
-    for (const struct command *command = a->first; command; command = command->next) {
+    for (const struct command *command = pipeline->first; command; command = command->next) {
         if (command->reply && command->reply->type != REDIS_REPLY_ERROR)
             continue;
         reply_problem(command->reply, p);

@@ -35,6 +35,6 @@ enum reply_error reply_error_of(const redisReply *reply);
 void reply_problem(const redisReply *reply, struct problem *p);
 
 /* Whether all of a round were answered, and none by an error; else the first one's problem. */
-bool pipeline_check_replies(const struct pipeline *a, struct problem *p);
+bool pipeline_check_replies(const struct pipeline *pipeline, struct problem *p);
 
 #endif

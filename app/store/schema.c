@@ -7,16 +7,16 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-struct command *schema_cmd_get(struct pipeline *a)
+struct command *schema_cmd_get(struct pipeline *pipeline)
 {
-    return pipeline_add(a, COMMAND_READ, 2, (struct str[]){STR("GET"), key_schema});
+    return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("GET"), key_schema});
 }
 
-struct command *schema_cmd_write(struct pipeline *a)
+struct command *schema_cmd_write(struct pipeline *pipeline)
 {
-    struct str ours = arena_printf(a->arena, "%d", STORE_SCHEMA);
+    struct str ours = arena_printf(pipeline->arena, "%d", STORE_SCHEMA);
 
-    return pipeline_add_read_script(a, &script_schema_write, 1, 2,
+    return pipeline_add_read_script(pipeline, &script_schema_write, 1, 2,
                                     (struct str[]){key_schema, ours});
 }
 

@@ -49,9 +49,9 @@ enum reply_result stream_field(const struct stream_entry *entry, struct str name
     return REPLY_MISSING;
 }
 
-struct command *stream_cmd_has_entry(struct pipeline *a, struct str stream, struct str id)
+struct command *stream_cmd_has_entry(struct pipeline *pipeline, struct str stream, struct str id)
 {
-    return pipeline_add(a, COMMAND_READ, 4, (struct str[]){STR("XRANGE"), stream, id, id});
+    return pipeline_add(pipeline, COMMAND_READ, 4, (struct str[]){STR("XRANGE"), stream, id, id});
 }
 
 bool stream_parse_has_entry(const struct command *command, bool *ret_there)

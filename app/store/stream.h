@@ -24,7 +24,7 @@ enum reply_result stream_field(const struct stream_entry *entry, struct str name
 bool stream_match_fields(const struct stream_entry *entry, const struct str *names, size_t n,
                          struct str *ret_values);
 /* Whether the stream still has the entry. */
-struct command *stream_cmd_has_entry(struct pipeline *a, struct str stream, struct str id);
+struct command *stream_cmd_has_entry(struct pipeline *pipeline, struct str stream, struct str id);
 bool stream_parse_has_entry(const struct command *command, bool *ret_there);
 /* The time in an id, in ms since the epoch by the clock of Redis; false for what is no id. */
 bool stream_id_time(struct str id, int64_t *ret_ms);

@@ -5,19 +5,19 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-struct command *student_cmd_profile(struct pipeline *a, struct str student)
+struct command *student_cmd_profile(struct pipeline *pipeline, struct str student)
 {
-    struct str key = key_student(a->arena, student, STUDENT_KEY_PROFILE);
+    struct str key = key_student(pipeline->arena, student, STUDENT_KEY_PROFILE);
 
-    return pipeline_add(a, COMMAND_READ, 5,
+    return pipeline_add(pipeline, COMMAND_READ, 5,
                         (struct str[]){STR("HMGET"), key, STR("m"), STR("s"), STR("c")});
 }
 
-struct command *student_cmd_consent(struct pipeline *a, struct str student)
+struct command *student_cmd_consent(struct pipeline *pipeline, struct str student)
 {
-    struct str key = key_student(a->arena, student, STUDENT_KEY_PROFILE);
+    struct str key = key_student(pipeline->arena, student, STUDENT_KEY_PROFILE);
 
-    return pipeline_add(a, COMMAND_READ, 3, (struct str[]){STR("HMGET"), key, STR("c")});
+    return pipeline_add(pipeline, COMMAND_READ, 3, (struct str[]){STR("HMGET"), key, STR("c")});
 }
 
 /* The letters are the last field that is asked for. */
@@ -73,11 +73,12 @@ bool student_parse_profile(const struct command *command, struct student_profile
     return true;
 }
 
-struct command *student_cmd_state(struct pipeline *a, struct str student)
+struct command *student_cmd_state(struct pipeline *pipeline, struct str student)
 {
-    struct str key = key_student(a->arena, student, STUDENT_KEY_PROFILE);
+    struct str key = key_student(pipeline->arena, student, STUDENT_KEY_PROFILE);
 
-    return pipeline_add(a, COMMAND_READ, 4, (struct str[]){STR("HMGET"), key, STR("s"), STR("c")});
+    return pipeline_add(pipeline, COMMAND_READ, 4,
+                        (struct str[]){STR("HMGET"), key, STR("s"), STR("c")});
 }
 
 bool student_parse_state(const struct command *command, struct mastery_state *ret,
@@ -97,13 +98,14 @@ bool student_parse_state(const struct command *command, struct mastery_state *re
     return p->code == PROBLEM_NONE;
 }
 
-struct command *student_cmd_days(struct pipeline *a, struct str student, int32_t first, int count)
+struct command *student_cmd_days(struct pipeline *pipeline, struct str student, int32_t first,
+                                 int count)
 {
     struct str argv[1 + STUDENT_DAYS_MAX] = {STR("MGET")};
 
-    if (!key_student_days(a->arena, student, first, count, argv + 1))
-        a->failed = true;
-    return pipeline_add(a, COMMAND_READ, 1 + count, argv);
+    if (!key_student_days(pipeline->arena, student, first, count, argv + 1))
+        pipeline->failed = true;
+    return pipeline_add(pipeline, COMMAND_READ, 1 + count, argv);
 }
 
 enum reply_result student_parse_day(const struct command *command, size_t i,
@@ -155,29 +157,29 @@ static struct str expiry(struct arena *arena, int32_t day)
     return arena_printf(arena, "%lld", (long long)day_start_ms(day) / 1000);
 }
 
-static void fill_days(struct pipeline *a, const struct student_change *change, struct str packed,
-                      struct str *keys, struct str *args)
+static void fill_days(struct pipeline *pipeline, const struct student_change *change,
+                      struct str packed, struct str *keys, struct str *args)
 {
     for (size_t i = 0; i < change->day_count; i++) {
         const struct mastery_state *day = &change->days[i];
 
-        if (!key_student_days(a->arena, change->student, day->day, 1, &keys[i]))
-            a->failed = true;
-        args[2 * i] = i == change->day_count - 1 ? packed : pack(a->arena, day);
-        args[2 * i + 1] = expiry(a->arena, day->day + HISTORY_DAYS);
+        if (!key_student_days(pipeline->arena, change->student, day->day, 1, &keys[i]))
+            pipeline->failed = true;
+        args[2 * i] = i == change->day_count - 1 ? packed : pack(pipeline->arena, day);
+        args[2 * i + 1] = expiry(pipeline->arena, day->day + HISTORY_DAYS);
     }
 }
 
-struct command *student_cmd_change(struct pipeline *a, const struct student_change *change,
+struct command *student_cmd_change(struct pipeline *pipeline, const struct student_change *change,
                                    struct str *ret_packed)
 {
-    struct arena *arena = a->arena;
+    struct arena *arena = pipeline->arena;
     int days = (int)change->day_count, keys = 4 + days, argc = keys + 6 + 2 * days;
     struct str *argv = arena_array(arena, (size_t)argc, sizeof(*argv)), *arg;
 
     if (!argv) {
-        a->failed = true;
-        return pipeline_add_script(a, &script_student_change, 0, 0, NULL);
+        pipeline->failed = true;
+        return pipeline_add_script(pipeline, &script_student_change, 0, 0, NULL);
     }
     argv[0] = key_student(arena, change->student, STUDENT_KEY_PROFILE);
     argv[1] = key_student(arena, change->student, STUDENT_KEY_ERASED);
@@ -191,8 +193,8 @@ struct command *student_cmd_change(struct pipeline *a, const struct student_chan
     arg[3] = change->journal;
     arg[4] = change->event_id.p ? change->event_id : STR("");
     arg[5] = arena_printf(arena, "%d %.*s", (int)change->event_day, STR_ARG(change->mark));
-    fill_days(a, change, *ret_packed, argv + 4, arg + 6);
-    return pipeline_add_script(a, &script_student_change, keys, argc, argv);
+    fill_days(pipeline, change, *ret_packed, argv + 4, arg + 6);
+    return pipeline_add_script(pipeline, &script_student_change, keys, argc, argv);
 }
 
 /* A mark is the day of its event, a space, and the text that the event left. */
@@ -221,11 +223,11 @@ enum change_outcome student_parse_change(const struct command *command, struct s
     return CHANGE_PROBLEM;
 }
 
-struct command *student_cmd_mark(struct pipeline *a, struct str student, struct str event_id)
+struct command *student_cmd_mark(struct pipeline *pipeline, struct str student, struct str event_id)
 {
-    struct str key = key_student(a->arena, student, STUDENT_KEY_MARKS);
+    struct str key = key_student(pipeline->arena, student, STUDENT_KEY_MARKS);
 
-    return pipeline_add(a, COMMAND_READ, 3, (struct str[]){STR("HGET"), key, event_id});
+    return pipeline_add(pipeline, COMMAND_READ, 3, (struct str[]){STR("HGET"), key, event_id});
 }
 
 bool student_parse_mark(const struct command *command, bool *ret_counted, struct str *ret_mark,
@@ -241,10 +243,10 @@ bool student_parse_mark(const struct command *command, bool *ret_counted, struct
     return there != REPLY_ERROR;
 }
 
-struct command *student_cmd_trim_marks(struct pipeline *a, struct str key, struct str cursor,
+struct command *student_cmd_trim_marks(struct pipeline *pipeline, struct str key, struct str cursor,
                                        int32_t oldest)
 {
     return pipeline_add_script(
-        a, &script_student_trim_marks, 1, 4,
-        (struct str[]){key, cursor, STR("500"), arena_printf(a->arena, "%d", (int)oldest)});
+        pipeline, &script_student_trim_marks, 1, 4,
+        (struct str[]){key, cursor, STR("500"), arena_printf(pipeline->arena, "%d", (int)oldest)});
 }

@@ -22,7 +22,8 @@ bool student_has_withdrawn(const struct command *command, enum consent consent);
 /* The same for who has not read anything else of the answer yet, whether there is one. */
 bool student_parse_withdrawn(const struct command *command, enum consent consent,
                              bool *ret_withdrawn, struct problem *p);
-struct command *student_cmd_consent(struct pipeline *a, struct str student); /* nothing else */
+struct command *student_cmd_consent(struct pipeline *pipeline,
+                                    struct str student); /* nothing else */
 
 struct student_profile {
     bool exists;
@@ -31,13 +32,13 @@ struct student_profile {
     struct mastery_state state; /* empty when it does not exist */
 };
 
-struct command *student_cmd_profile(struct pipeline *a, struct str student);
+struct command *student_cmd_profile(struct pipeline *pipeline, struct str student);
 /* False with INTERNAL_ERROR or SERVICE_UNAVAILABLE in p. The texts point into the reply. */
 bool student_parse_profile(const struct command *command, struct student_profile *ret,
                            struct problem *p);
 
 /* Without the result, for those who have nothing to splice it in: a fifth of the bytes. */
-struct command *student_cmd_state(struct pipeline *a, struct str student);
+struct command *student_cmd_state(struct pipeline *pipeline, struct str student);
 /* An empty state when the student does not exist. */
 bool student_parse_state(const struct command *command, struct mastery_state *ret,
                          struct problem *p);
@@ -46,7 +47,8 @@ bool student_parse_state(const struct command *command, struct mastery_state *re
 enum { STUDENT_DAYS_MAX = HISTORY_DAYS + 2 };
 /* The snapshots of the days first .. first + count - 1; count <= STUDENT_DAYS_MAX. One round trip.
  */
-struct command *student_cmd_days(struct pipeline *a, struct str student, int32_t first, int count);
+struct command *student_cmd_days(struct pipeline *pipeline, struct str student, int32_t first,
+                                 int count);
 /* The i-th of the days asked for, one by one. Beyond the last one: REPLY_ERROR. */
 enum reply_result student_parse_day(const struct command *command, size_t i,
                                     struct mastery_state *ret);
@@ -72,7 +74,7 @@ struct student_change {
 };
 
 /* ret_packed: the packed current state, as it will be when the change is made. */
-struct command *student_cmd_change(struct pipeline *a, const struct student_change *change,
+struct command *student_cmd_change(struct pipeline *pipeline, const struct student_change *change,
                                    struct str *ret_packed);
 
 enum change_outcome {
@@ -87,12 +89,13 @@ enum change_outcome student_parse_change(const struct command *command, struct s
                                          struct problem *p);
 
 /* The mark beside an event's id. MISSING: the event has not been counted. */
-struct command *student_cmd_mark(struct pipeline *a, struct str student, struct str event_id);
+struct command *student_cmd_mark(struct pipeline *pipeline, struct str student,
+                                 struct str event_id);
 bool student_parse_mark(const struct command *command, bool *ret_counted, struct str *ret_mark,
                         struct problem *p);
 /* A piece of the marks under key: those of days before oldest go. Answers the cursor of the next
  * piece; "0" is the first one, and means the end. */
-struct command *student_cmd_trim_marks(struct pipeline *a, struct str key, struct str cursor,
+struct command *student_cmd_trim_marks(struct pipeline *pipeline, struct str key, struct str cursor,
                                        int32_t oldest);
 
 #endif

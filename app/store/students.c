@@ -6,9 +6,9 @@
 
 enum { PAGE_MAX = 100000 }; /* far more than a step of SCAN gives */
 
-struct command *students_cmd_page(struct pipeline *a, struct str cursor)
+struct command *students_cmd_page(struct pipeline *pipeline, struct str cursor)
 {
-    return pipeline_add(a, COMMAND_READ, 8,
+    return pipeline_add(pipeline, COMMAND_READ, 8,
                         (struct str[]){STR("SCAN"), cursor, STR("MATCH"), key_pattern_profiles,
                                        STR("COUNT"), STR("1000"), STR("TYPE"), STR("hash")});
 }

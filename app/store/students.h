@@ -8,7 +8,7 @@
 #include "app/store/pipeline.h"
 
 /* cursor: "0" at first, then what the last page said, until that is "0" again. */
-struct command *students_cmd_page(struct pipeline *a, struct str cursor);
+struct command *students_cmd_page(struct pipeline *pipeline, struct str cursor);
 /* Texts point into the reply. */
 bool students_parse_page(const struct command *command, struct arena *arena, struct str *ret_cursor,
                          struct str_list *ret_students, struct problem *p);

@@ -4,22 +4,22 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-void workers_cmd_beat(struct pipeline *a, const struct worker_heartbeat *sign)
+void workers_cmd_beat(struct pipeline *pipeline, const struct worker_heartbeat *sign)
 {
     struct str text =
-        arena_printf(a->arena, "%lld %lld %lld %d", (long long)sign->beats, (long long)sign->shards,
-                     (long long)sign->lag_ms, (int)sign->dapr);
+        arena_printf(pipeline->arena, "%lld %lld %lld %d", (long long)sign->beats,
+                     (long long)sign->shards, (long long)sign->lag_ms, (int)sign->dapr);
 
-    (void)pipeline_add(a, COMMAND_WRITE, 4,
+    (void)pipeline_add(pipeline, COMMAND_WRITE, 4,
                        (struct str[]){STR("HSET"), key_workers, sign->id, text});
-    (void)pipeline_add(a, COMMAND_WRITE, 3,
+    (void)pipeline_add(pipeline, COMMAND_WRITE, 3,
                        (struct str[]){STR("PEXPIRE"), key_workers,
-                                      arena_printf(a->arena, "%d", WORKERS_EXPIRE_MS)});
+                                      arena_printf(pipeline->arena, "%d", WORKERS_EXPIRE_MS)});
 }
 
-struct command *workers_cmd_get(struct pipeline *a)
+struct command *workers_cmd_get(struct pipeline *pipeline)
 {
-    return pipeline_add(a, COMMAND_READ, 2, (struct str[]){STR("HGETALL"), key_workers});
+    return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("HGETALL"), key_workers});
 }
 
 static bool read_sign(struct str text, struct worker_heartbeat *ret)
@@ -55,7 +55,7 @@ bool workers_parse(const struct command *command, struct worker_heartbeat *ret_s
     return true;
 }
 
-void workers_cmd_remove(struct pipeline *a, struct str id)
+void workers_cmd_remove(struct pipeline *pipeline, struct str id)
 {
-    (void)pipeline_add(a, COMMAND_WRITE, 3, (struct str[]){STR("HDEL"), key_workers, id});
+    (void)pipeline_add(pipeline, COMMAND_WRITE, 3, (struct str[]){STR("HDEL"), key_workers, id});
 }

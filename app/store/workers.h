@@ -20,11 +20,11 @@ struct worker_heartbeat {
     enum dapr_state dapr;
 };
 
-void workers_cmd_beat(struct pipeline *a, const struct worker_heartbeat *sign);
-struct command *workers_cmd_get(struct pipeline *a);
+void workers_cmd_beat(struct pipeline *pipeline, const struct worker_heartbeat *sign);
+struct command *workers_cmd_get(struct pipeline *pipeline);
 /* ret_signs has room for WORKERS_MAX; more are not looked at. False when the reply is none. */
 bool workers_parse(const struct command *command, struct worker_heartbeat *ret_signs,
                    size_t *ret_count);
-void workers_cmd_remove(struct pipeline *a, struct str id);
+void workers_cmd_remove(struct pipeline *pipeline, struct str id);
 
 #endif
