@@ -31,15 +31,6 @@ static struct str one_line(struct arena *arena, struct str s)
     return (struct str){copy, s.n};
 }
 
-static struct str int_text(struct arena *arena, int64_t n)
-{
-    struct buf text;
-
-    buf_init(&text, arena);
-    buf_int(&text, n);
-    return text.failed ? (struct str){0} : buf_view(&text);
-}
-
 void audit_record_args(struct arena *arena, const struct audit_record *record,
                        struct str ret_args[AUDIT_ARGS])
 {
@@ -53,7 +44,7 @@ void audit_record_args(struct arena *arena, const struct audit_record *record,
     ret_args[n++] = one_line(arena, record->correlation_id);
     ret_args[n++] = record->details.n > 0 ? one_line(arena, record->details) : STR("{}");
     ret_args[n++] =
-        record->count == 0 || record->count == 1 ? STR("1") : int_text(arena, record->count);
+        record->count == 0 || record->count == 1 ? STR("1") : command_int(arena, record->count);
 }
 
 void audit_student_keys(struct arena *arena, struct str student,
@@ -120,8 +111,8 @@ static struct command *ask_records(struct pipeline *pipeline, unsigned shard,
     argv[argc++] = audit_seed(pipeline->arena);
     for (size_t i = 0; i < count; i++, argc += ITEM_ARGS) {
         argv[argc] = items[i].mode == AUDIT_DENIED ? STR("x") : STR("n");
-        argv[argc + 1] = int_text(pipeline->arena, places[i]);
-        argv[argc + 2] = int_text(pipeline->arena, items[i].minute);
+        argv[argc + 1] = command_int(pipeline->arena, places[i]);
+        argv[argc + 2] = command_int(pipeline->arena, items[i].minute);
         audit_record_args(pipeline->arena, &items[i].record, argv + argc + 3);
     }
     return pipeline_add_script(pipeline, &script_audit_items, keys, argc, argv);
@@ -155,8 +146,8 @@ static struct command *ask_counts(struct pipeline *pipeline, unsigned shard,
     argc = keys;
     argv[argc++] = audit_seed(pipeline->arena);
     for (size_t i = 0; i < count; i++, argc += COUNT_ARGS) {
-        argv[argc] = int_text(pipeline->arena, items[i].record.success ? places[i] : -places[i]);
-        argv[argc + 1] = int_text(pipeline->arena, items[i].record.count);
+        argv[argc] = command_int(pipeline->arena, items[i].record.success ? places[i] : -places[i]);
+        argv[argc + 1] = command_int(pipeline->arena, items[i].record.count);
         argv[argc + 2] = one_line(pipeline->arena, items[i].record.correlation_id);
         argv[argc + 3] = field_of(pipeline->arena, &items[i]);
     }
@@ -223,7 +214,7 @@ struct command *audit_cmd_range(struct pipeline *pipeline, unsigned shard, struc
 {
     struct str argv[] = {STR("XRANGE"), key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT),
                          from,          to,
-                         STR("COUNT"),  arena_printf(pipeline->arena, "%d", count)};
+                         STR("COUNT"),  command_int(pipeline->arena, count)};
 
     return pipeline_add(pipeline, COMMAND_READ, 6, argv);
 }
@@ -234,7 +225,7 @@ struct command *audit_cmd_newest(struct pipeline *pipeline, unsigned shard, stru
     struct str argv[] = {
         STR("XREVRANGE"), key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT),
         before,           STR("-"),
-        STR("COUNT"),     arena_printf(pipeline->arena, "%d", count)};
+        STR("COUNT"),     command_int(pipeline->arena, count)};
 
     return pipeline_add(pipeline, COMMAND_READ, 6, argv);
 }

@@ -27,7 +27,7 @@ struct command *audit_seal_cmd_range(struct pipeline *pipeline, unsigned shard, 
     struct str argv[] = {
         STR("XRANGE"), key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT_SEALS),
         from,          STR("+"),
-        STR("COUNT"),  arena_printf(pipeline->arena, "%d", count)};
+        STR("COUNT"),  command_int(pipeline->arena, count)};
 
     return pipeline_add(pipeline, COMMAND_READ, 6, argv);
 }

@@ -21,20 +21,16 @@ const char *const batch_priority_names[QUEUE_PRIORITIES + 1] = {
  * the students and 1 if not, six facts with their names, then the students, each with what is
  * stated. Answers 1 when made, 0 when it was there before. */
 enum { CREATE_FIELDS = 6, CREATE_HEAD = 2 + 2 * CREATE_FIELDS };
-static struct str number(struct pipeline *pipeline, int64_t value)
-{
-    return arena_printf(pipeline->arena, "%lld", (long long)value);
-}
-
 /* ---- making one ---- */
 
 static void ask_index(struct pipeline *pipeline, struct str id, int64_t now_ms)
 {
-    (void)pipeline_add(pipeline, COMMAND_WRITE, 4,
-                       (struct str[]){STR("ZADD"), key_batches, number(pipeline, now_ms), id});
+    (void)pipeline_add(
+        pipeline, COMMAND_WRITE, 4,
+        (struct str[]){STR("ZADD"), key_batches, command_int(pipeline->arena, now_ms), id});
     (void)pipeline_add(pipeline, COMMAND_WRITE, 4,
                        (struct str[]){STR("ZREMRANGEBYSCORE"), key_batches, STR("-inf"),
-                                      number(pipeline, now_ms - BATCH_TTL_MS)});
+                                      command_int(pipeline->arena, now_ms - BATCH_TTL_MS)});
 }
 
 static void ask_jobs(struct pipeline *pipeline, struct str id, const struct batch *b, size_t n)
@@ -51,7 +47,7 @@ static struct str or_empty(struct str text)
 
 static struct str until(struct pipeline *pipeline, const struct batch *b)
 {
-    return number(pipeline, (b->created_ms + BATCH_TTL_MS) / 1000);
+    return command_int(pipeline->arena, (b->created_ms + BATCH_TTL_MS) / 1000);
 }
 
 /* Into the list of all first: an erasure that does not find it there has been before it. */
@@ -64,7 +60,7 @@ struct command *batch_cmd_create(struct pipeline *pipeline, struct str id, const
     const struct str head[CREATE_HEAD] = {
         until(pipeline, b), stated ? STR("2") : STR("1"),
         STR("priority"),    str_of(batch_priority_names[b->priority]),
-        STR("created"),     number(pipeline, b->created_ms),
+        STR("created"),     command_int(pipeline->arena, b->created_ms),
         STR("actor"),       b->actor,
         STR("correlation"), b->correlation_id,
         STR("traceparent"), or_empty(b->traceparent),
@@ -195,17 +191,18 @@ struct command *batch_cmd_cancel(struct pipeline *pipeline, struct str id, int64
 {
     return pipeline_add_script(pipeline, &script_batch_end, 1, 3,
                                (struct str[]){key_batch(pipeline->arena, id, BATCH_KEY_STATE),
-                                              number(pipeline, now_ms),
+                                              command_int(pipeline->arena, now_ms),
                                               str_of(batch_status_names[BATCH_CANCELLED])});
 }
 
 struct command *batch_cmd_fail(struct pipeline *pipeline, struct str id, int64_t from,
                                int64_t now_ms)
 {
-    return pipeline_add_script(
-        pipeline, &script_batch_end, 1, 4,
-        (struct str[]){key_batch(pipeline->arena, id, BATCH_KEY_STATE), number(pipeline, now_ms),
-                       str_of(batch_status_names[BATCH_FAILED]), number(pipeline, from)});
+    return pipeline_add_script(pipeline, &script_batch_end, 1, 4,
+                               (struct str[]){key_batch(pipeline->arena, id, BATCH_KEY_STATE),
+                                              command_int(pipeline->arena, now_ms),
+                                              str_of(batch_status_names[BATCH_FAILED]),
+                                              command_int(pipeline->arena, from)});
 }
 
 bool batch_parse_fail(const struct command *command, bool *ret_changed, bool *ret_must_call,
@@ -234,7 +231,7 @@ struct command *batch_cmd_results(struct pipeline *pipeline, struct str id, int6
     struct str argv[] = {key_batch(pipeline->arena, id, BATCH_KEY_STATE),
                          key_batch(pipeline->arena, id, BATCH_KEY_STUDENTS),
                          key_batch(pipeline->arena, id, BATCH_KEY_RESULTS),
-                         number(pipeline, offset), number(pipeline, limit)};
+                         command_int(pipeline->arena, offset), command_int(pipeline->arena, limit)};
 
     return pipeline_add_read_script(pipeline, &script_batch_results, 3, 5, argv);
 }

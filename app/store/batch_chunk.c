@@ -5,11 +5,6 @@
 #include "app/base/clock.h"
 #include "app/store/batch_internal.h"
 
-static struct str number(struct pipeline *pipeline, int64_t value)
-{
-    return arena_printf(pipeline->arena, "%lld", (long long)value);
-}
-
 void batch_put_keys(struct pipeline *pipeline, struct str id, struct str ret_keys[BATCH_KEYS])
 {
     for (int key = 0; key < BATCH_KEYS; key++)
@@ -68,9 +63,9 @@ struct command *batch_cmd_start_chunk(struct pipeline *pipeline, struct str id, 
     struct str argv[BATCH_KEYS + 3];
 
     batch_put_keys(pipeline, id, argv);
-    argv[BATCH_KEYS] = number(pipeline, now_ms);
-    argv[BATCH_KEYS + 1] = number(pipeline, from);
-    argv[BATCH_KEYS + 2] = number(pipeline, from + BATCH_CHUNK);
+    argv[BATCH_KEYS] = command_int(pipeline->arena, now_ms);
+    argv[BATCH_KEYS + 1] = command_int(pipeline->arena, from);
+    argv[BATCH_KEYS + 2] = command_int(pipeline->arena, from + BATCH_CHUNK);
     return pipeline_add_script(pipeline, &script_batch_start_chunk, BATCH_KEYS, BATCH_KEYS + 3,
                                argv);
 }
@@ -124,9 +119,9 @@ struct command *batch_cmd_save(struct pipeline *pipeline, struct str id, int64_t
     struct str argv[HEAD + 2 * BATCH_CHUNK];
 
     batch_put_keys(pipeline, id, argv);
-    argv[BATCH_KEYS] = number(pipeline, now_ms);
-    argv[BATCH_KEYS + 1] = number(pipeline, from);
-    argv[BATCH_KEYS + 2] = number(pipeline, (created_ms + BATCH_TTL_MS) / 1000);
+    argv[BATCH_KEYS] = command_int(pipeline->arena, now_ms);
+    argv[BATCH_KEYS + 1] = command_int(pipeline->arena, from);
+    argv[BATCH_KEYS + 2] = command_int(pipeline->arena, (created_ms + BATCH_TTL_MS) / 1000);
     for (size_t i = 0; i < n; i++) {
         argv[HEAD + 2 * i] = results[i].student;
         argv[HEAD + 2 * i + 1] = results[i].text.p ? arena_printf(pipeline->arena, "%c%.*s",
@@ -147,8 +142,9 @@ bool batch_parse_save(const struct command *command, struct batch_update *ret, s
 struct command *batch_cmd_page(struct pipeline *pipeline, int64_t offset, int64_t count)
 {
     return pipeline_add(pipeline, COMMAND_READ, 4,
-                        (struct str[]){STR("ZREVRANGE"), key_batches, number(pipeline, offset),
-                                       number(pipeline, offset + count - 1)});
+                        (struct str[]){STR("ZREVRANGE"), key_batches,
+                                       command_int(pipeline->arena, offset),
+                                       command_int(pipeline->arena, offset + count - 1)});
 }
 
 struct command *batch_cmd_has_student(struct pipeline *pipeline, struct str id, struct str student)

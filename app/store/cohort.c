@@ -98,9 +98,9 @@ bool cohort_parse(const struct command *command, struct arena *arena, struct str
 void cohort_cmd_write(struct pipeline *pipeline, const struct cohort *cohort)
 {
     struct arena *arena = pipeline->arena;
-    struct str count = arena_printf(arena, "%zu", cohort->students.n);
-    struct str created = arena_printf(arena, "%lld", (long long)cohort->created_at_ms);
-    struct str updated = arena_printf(arena, "%lld", (long long)cohort->updated_at_ms);
+    struct str count = command_int(arena, (int64_t)cohort->students.n);
+    struct str created = command_int(arena, cohort->created_at_ms);
+    struct str updated = command_int(arena, cohort->updated_at_ms);
     struct str argv[] = {STR("HSET"),          key_cohort(arena, cohort->id),
                          STR("name"),          cohort->name,
                          STR("teachers"),      join(arena, cohort->teachers),
@@ -128,7 +128,7 @@ void cohort_cmd_delete(struct pipeline *pipeline, struct str cohort)
 
 struct command *cohort_cmd_lock(struct pipeline *pipeline, struct str cohort, struct str token)
 {
-    struct str ms = arena_printf(pipeline->arena, "%d", COHORT_LOCK_MS);
+    struct str ms = command_int(pipeline->arena, COHORT_LOCK_MS);
 
     return pipeline_add(pipeline, COMMAND_WRITE, 6,
                         (struct str[]){STR("SET"), key_cohort_lock(pipeline->arena, cohort), token,
@@ -247,8 +247,8 @@ bool cohort_parse_teaches(const struct command *of_student, const struct command
 
 struct command *cohort_cmd_page(struct pipeline *pipeline, int64_t offset, int64_t limit)
 {
-    struct str first = arena_printf(pipeline->arena, "%lld", (long long)offset);
-    struct str last = arena_printf(pipeline->arena, "%lld", (long long)(offset + limit - 1));
+    struct str first = command_int(pipeline->arena, offset);
+    struct str last = command_int(pipeline->arena, (offset + limit - 1));
 
     return pipeline_add(pipeline, COMMAND_READ, 4,
                         (struct str[]){STR("ZRANGE"), key_cohorts, first, last});

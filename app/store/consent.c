@@ -16,7 +16,7 @@ struct command *consent_cmd_change(struct pipeline *pipeline, const struct conse
                          {&consent_codes[change->consent], 1},
                          change->granted ? STR("1") : STR("0"),
                          change->only_if_granted ? STR("1") : STR("0"),
-                         arena_printf(arena, "%lld", (long long)change->now_ms),
+                         command_int(arena, change->now_ms),
                          change->actor,
                          change->journal};
 

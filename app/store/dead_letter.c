@@ -42,7 +42,7 @@ struct command *dead_letter_cmd_add(struct pipeline *pipeline, struct str reason
                                     struct str payload, int64_t now_ms)
 {
     struct str text = entry(pipeline->arena, reason, source, payload, now_ms);
-    struct str most = arena_printf(pipeline->arena, "%d", DEAD_LETTERS_MAX);
+    struct str most = command_int(pipeline->arena, DEAD_LETTERS_MAX);
 
     return pipeline_add(pipeline, COMMAND_WRITE, 8,
                         (struct str[]){STR("XADD"), key_dead_letters, STR("MAXLEN"), STR("~"), most,
@@ -63,7 +63,7 @@ struct command *dead_letter_cmd_list(struct pipeline *pipeline, struct str from,
 {
     return pipeline_add(pipeline, COMMAND_READ, 6,
                         (struct str[]){STR("XRANGE"), key_dead_letters, from, STR("+"),
-                                       STR("COUNT"), arena_printf(pipeline->arena, "%d", count)});
+                                       STR("COUNT"), command_int(pipeline->arena, count)});
 }
 
 struct command *dead_letter_cmd_newest(struct pipeline *pipeline)

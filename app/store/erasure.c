@@ -10,11 +10,6 @@
 enum { DAYS_BACK = HISTORY_DAYS + 4, DAYS = DAYS_BACK + 4 };
 enum { FIXED_KEYS = 5, FIXED_ARGS = 3 + ERASURE_RECORD_FIELDS + 4, GROUPS = ERASED_INDEX + 1 };
 
-static struct str number(struct pipeline *pipeline, int64_t value)
-{
-    return arena_printf(pipeline->arena, "%lld", (long long)value);
-}
-
 /* ---- looking ---- */
 
 struct command *erasure_cmd_tombstone(struct pipeline *pipeline, struct str student)
@@ -92,12 +87,12 @@ struct command *erasure_cmd_shard(struct pipeline *pipeline, const struct erasur
     argv[keys++] = key_student(pipeline->arena, e->student, STUDENT_KEY_RECOMMENDED);
     for (size_t kind = 0; kind < STUDENT_KEY_COUNT; kind++, keys += n) {
         n = put_keys(pipeline, e, kind, argv + keys);
-        groups[kind] = number(pipeline, n);
+        groups[kind] = command_int(pipeline->arena, n);
     }
     n = e->token.n > 0;
     if (n)
         argv[keys++] = key_recommended(pipeline->arena, e->token);
-    groups[ERASED_INDEX] = number(pipeline, n);
+    groups[ERASED_INDEX] = command_int(pipeline->arena, n);
     arg = argv + keys;
     *arg++ = e->student;
     *arg++ = e->dry_run ? STR("1") : STR("0");
@@ -134,8 +129,8 @@ struct command *erasure_cmd_idempotency_keys(struct pipeline *pipeline, struct s
     struct str key = key_student(pipeline->arena, student, STUDENT_KEY_IDEMPOTENCY);
 
     return pipeline_add(pipeline, COMMAND_READ, 4,
-                        (struct str[]){STR("ZRANGE"), key, number(pipeline, offset),
-                                       number(pipeline, offset + count - 1)});
+                        (struct str[]){STR("ZRANGE"), key, command_int(pipeline->arena, offset),
+                                       command_int(pipeline->arena, offset + count - 1)});
 }
 
 void erasure_cmd_finish(struct pipeline *pipeline, struct str student, int64_t tombstone_s)
@@ -144,7 +139,7 @@ void erasure_cmd_finish(struct pipeline *pipeline, struct str student, int64_t t
         pipeline, &script_erasure_finish, 2, 3,
         (struct str[]){key_student(pipeline->arena, student, STUDENT_KEY_IDEMPOTENCY),
                        key_student(pipeline->arena, student, STUDENT_KEY_ERASED),
-                       number(pipeline, tombstone_s)});
+                       command_int(pipeline->arena, tombstone_s)});
 }
 
 /* ---- rosters ---- */
@@ -156,7 +151,8 @@ struct command *erasure_cmd_cohorts(struct pipeline *pipeline, struct str behind
 
     return pipeline_add(pipeline, COMMAND_READ, 8,
                         (struct str[]){STR("ZRANGE"), key_cohorts, from, STR("+"), STR("BYLEX"),
-                                       STR("LIMIT"), STR("0"), number(pipeline, count)});
+                                       STR("LIMIT"), STR("0"),
+                                       command_int(pipeline->arena, count)});
 }
 
 struct command *erasure_cmd_leave_cohort(struct pipeline *pipeline, struct str cohort,
@@ -164,7 +160,8 @@ struct command *erasure_cmd_leave_cohort(struct pipeline *pipeline, struct str c
 {
     return pipeline_add_script(pipeline, &script_erasure_leave_cohort, 1, 4,
                                (struct str[]){key_cohort(pipeline->arena, cohort), student,
-                                              dry ? STR("1") : STR("0"), number(pipeline, now_ms)});
+                                              dry ? STR("1") : STR("0"),
+                                              command_int(pipeline->arena, now_ms)});
 }
 
 /* ---- those under way ---- */
@@ -173,7 +170,7 @@ void erasure_cmd_register(struct pipeline *pipeline, struct str student, int64_t
 {
     (void)pipeline_add(
         pipeline, COMMAND_WRITE, 4,
-        (struct str[]){STR("ZADD"), key_erasures, number(pipeline, now_ms), student});
+        (struct str[]){STR("ZADD"), key_erasures, command_int(pipeline->arena, now_ms), student});
 }
 
 void erasure_cmd_unregister(struct pipeline *pipeline, struct str student)
@@ -186,8 +183,9 @@ struct command *erasure_cmd_unfinished(struct pipeline *pipeline, int64_t before
 {
     return pipeline_add(pipeline, COMMAND_READ, 8,
                         (struct str[]){STR("ZRANGE"), key_erasures, STR("-inf"),
-                                       number(pipeline, before_ms), STR("BYSCORE"), STR("LIMIT"),
-                                       STR("0"), number(pipeline, ERASURES_UNFINISHED_MAX)});
+                                       command_int(pipeline->arena, before_ms), STR("BYSCORE"),
+                                       STR("LIMIT"), STR("0"),
+                                       command_int(pipeline->arena, ERASURES_UNFINISHED_MAX)});
 }
 
 size_t erasure_parse_unfinished(const struct command *command, struct str *ret_students)

@@ -19,7 +19,7 @@ struct command *idempotency_cmd_acquire(struct pipeline *pipeline, struct str ke
                                         struct str digest, struct str owner, int64_t running_ms)
 {
     struct str argv[] = {key, digest, owner, arena_printf(pipeline->arena, "%" PRId64, running_ms),
-                         arena_printf(pipeline->arena, "%d", IDEMPOTENCY_TTL_MS)};
+                         command_int(pipeline->arena, IDEMPOTENCY_TTL_MS)};
 
     return pipeline_add_script(pipeline, &script_idempotency_acquire, 1, 5, argv);
 }
@@ -34,7 +34,7 @@ void idempotency_cmd_register(struct pipeline *pipeline, struct str student, str
         pipeline, &script_idempotency_register, 2, 4,
         (struct str[]){key_student(pipeline->arena, student, STUDENT_KEY_IDEMPOTENCY),
                        key_student(pipeline->arena, student, STUDENT_KEY_ERASED), key,
-                       arena_printf(pipeline->arena, "%d", IDEMPOTENCY_TTL_MS + LONGEST_HOLD_MS)});
+                       command_int(pipeline->arena, IDEMPOTENCY_TTL_MS + LONGEST_HOLD_MS)});
 }
 
 static bool parse(struct str text, struct idempotency_record *ret)
@@ -94,10 +94,9 @@ void idempotency_cmd_save(struct pipeline *pipeline, struct str key, struct str 
     buf_str(&value, record->body);
     if (value.failed)
         pipeline->failed = true;
-    (void)pipeline_add_script(
-        pipeline, &script_idempotency_finish, 1, 4,
-        (struct str[]){key, owner, buf_view(&value),
-                       arena_printf(pipeline->arena, "%d", IDEMPOTENCY_TTL_MS)});
+    (void)pipeline_add_script(pipeline, &script_idempotency_finish, 1, 4,
+                              (struct str[]){key, owner, buf_view(&value),
+                                             command_int(pipeline->arena, IDEMPOTENCY_TTL_MS)});
 }
 
 void idempotency_cmd_release(struct pipeline *pipeline, struct str key, struct str owner)

@@ -16,7 +16,7 @@ struct command *journal_cmd_oldest(struct pipeline *pipeline, unsigned shard)
 {
     struct str argv[] = {STR("XRANGE"), key_shard_record(pipeline->arena, shard, SHARD_KEY_JOURNAL),
                          STR("-"),      STR("+"),
-                         STR("COUNT"),  arena_printf(pipeline->arena, "%d", JOURNAL_ENTRIES_MAX)};
+                         STR("COUNT"),  command_int(pipeline->arena, JOURNAL_ENTRIES_MAX)};
 
     return pipeline_add(pipeline, COMMAND_READ, 6, argv);
 }
@@ -64,11 +64,11 @@ static int fill_turn(struct pipeline *pipeline, const struct journal_effects *tu
     int n = 0;
 
     args[n++] = turn->id;
-    args[n++] = arena_printf(pipeline->arena, "%d", place);
+    args[n++] = command_int(pipeline->arena, place);
     args[n++] = turn->student_event;
     audit_record_args(pipeline->arena, &turn->audit, args + n);
     n += AUDIT_ARGS;
-    args[n++] = arena_printf(pipeline->arena, "%zu", turn->message_count);
+    args[n++] = command_int(pipeline->arena, (int64_t)turn->message_count);
     for (size_t i = 0; i < turn->message_count; i++) {
         args[n++] = turn->messages[i].event;
         args[n++] = turn->messages[i].traceparent;
@@ -95,8 +95,8 @@ struct command *journal_cmd_process(struct pipeline *pipeline, unsigned shard, s
         places[i] = place_of_student(pipeline, turns[i].student, argv, &keys);
     argc = keys;
     argv[argc++] = holder;
-    argv[argc++] = arena_printf(pipeline->arena, "%lld", (long long)(now_ms - event_age_max_ms));
-    argv[argc++] = arena_printf(pipeline->arena, "%lld", (long long)event_age_max_ms);
+    argv[argc++] = command_int(pipeline->arena, (now_ms - event_age_max_ms));
+    argv[argc++] = command_int(pipeline->arena, event_age_max_ms);
     argv[argc++] = audit_seed(pipeline->arena);
     for (size_t i = 0; i < count; i++)
         argc += fill_turn(pipeline, &turns[i], places[i], argv + argc);

@@ -8,7 +8,7 @@ struct command *lease_cmd_acquire(struct pipeline *pipeline, unsigned shard, str
                                   int ms)
 {
     struct str argv[] = {key_shard_record(pipeline->arena, shard, SHARD_KEY_LEASE), holder,
-                         arena_printf(pipeline->arena, "%d", ms)};
+                         command_int(pipeline->arena, ms)};
 
     return pipeline_add_script(pipeline, &script_lease_acquire, 1, 3, argv);
 }

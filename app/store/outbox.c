@@ -57,5 +57,5 @@ void outbox_cmd_trim(struct pipeline *pipeline, unsigned shard, int64_t before_m
 {
     (void)pipeline_add(pipeline, COMMAND_WRITE, 4,
                        (struct str[]){STR("XTRIM"), key_of(pipeline, shard), STR("MINID"),
-                                      arena_printf(pipeline->arena, "%lld", (long long)before_ms)});
+                                      command_int(pipeline->arena, before_ms)});
 }

@@ -3,6 +3,8 @@
  * pipeline, since replies arrive per command and complete the pipeline. */
 #include "app/store/pipeline.h"
 
+#include "app/base/buf.h"
+
 /* Returned by pipeline_add when out of memory. Its pipeline is marked as failed, so it is never
  * sent and its reply stays NULL. */
 static struct command placeholder;
@@ -87,4 +89,13 @@ struct command *pipeline_add_read_script(struct pipeline *pipeline, const struct
         pipeline,
         (struct command){
             .kind = COMMAND_READ, .script = script, .key_count = keys, .argc = argc, .argv = argv});
+}
+
+struct str command_int(struct arena *arena, int64_t value)
+{
+    struct buf text;
+
+    buf_init(&text, arena);
+    buf_int(&text, value);
+    return text.failed ? (struct str){0} : buf_view(&text);
 }

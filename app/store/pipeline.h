@@ -70,4 +70,7 @@ struct command *pipeline_add_script(struct pipeline *pipeline, const struct scri
 struct command *pipeline_add_read_script(struct pipeline *pipeline, const struct script *script,
                                          int keys, int argc, const struct str *argv);
 
+/* A number as decimal text for argv; p NULL when out of memory. */
+struct str command_int(struct arena *arena, int64_t value);
+
 #endif

@@ -48,11 +48,6 @@ static struct str number_text(struct arena *arena, double value)
     return arena_copy(arena, (struct str){text, n});
 }
 
-static struct str int_text(struct arena *arena, int64_t value)
-{
-    return arena_printf(arena, "%lld", (long long)value);
-}
-
 static struct str day_text(struct arena *arena, int32_t day)
 {
     char text[DAY_TEXT_SIZE];
@@ -65,7 +60,7 @@ static struct str day_text(struct arena *arena, int32_t day)
 static int fill_fields(struct arena *arena, const struct prediction_record *r,
                        struct str ret[2 * FIELDS])
 {
-    const struct str values[FIELDS] = {[MADE_AT] = int_text(arena, r->made_at_ms),
+    const struct str values[FIELDS] = {[MADE_AT] = command_int(arena, r->made_at_ms),
                                        [TARGET_DAY] = day_text(arena, r->target_day),
                                        [PREDICTED] = number_text(arena, r->score),
                                        [LOWER] = number_text(arena, r->lower),
@@ -91,9 +86,9 @@ struct command *prediction_cmd_save(struct pipeline *pipeline, struct str studen
         key_student(arena, student, STUDENT_KEY_PROFILE),
         key_student(arena, student, STUDENT_KEY_PREDICTIONS),
         key_student(arena, student, STUDENT_KEY_FORECASTS),
-        int_text(arena, record->made_at_ms - PREDICTION_DAYS * DAY_MS),
-        int_text(arena, PREDICTION_DAYS * DAY_MS / 1000),
-        int_text(arena, PREDICTION_CACHE_TTL_S),
+        command_int(arena, record->made_at_ms - PREDICTION_DAYS * DAY_MS),
+        command_int(arena, PREDICTION_DAYS * DAY_MS / 1000),
+        command_int(arena, PREDICTION_CACHE_TTL_S),
         name,
         text};
 
@@ -119,7 +114,7 @@ struct command *prediction_cmd_list(struct pipeline *pipeline, struct str studen
 
     return pipeline_add(pipeline, COMMAND_READ, 6,
                         (struct str[]){STR("XREVRANGE"), key, STR("+"), STR("-"), STR("COUNT"),
-                                       int_text(pipeline->arena, PREDICTIONS_READ_MAX)});
+                                       command_int(pipeline->arena, PREDICTIONS_READ_MAX)});
 }
 
 static bool read_share(struct str text, double *ret)

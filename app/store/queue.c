@@ -5,11 +5,6 @@
 
 #define GROUP STR("workers")
 
-static struct str number(struct pipeline *pipeline, int64_t value)
-{
-    return arena_printf(pipeline->arena, "%lld", (long long)value);
-}
-
 void queue_cmd_add(struct pipeline *pipeline, enum queue_priority level, struct str kind,
                    struct str body)
 {
@@ -28,9 +23,9 @@ struct command *queue_cmd_read(struct pipeline *pipeline, struct str worker, siz
         argv[n++] = key_queues[level];
     argv[n++] = GROUP;
     argv[n++] = worker;
-    argv[n++] = number(pipeline, (int64_t)room);
+    argv[n++] = command_int(pipeline->arena, (int64_t)room);
     for (int level = 0; level < QUEUE_PRIORITIES; level++)
-        argv[n++] = number(pipeline, (int64_t)first[level]);
+        argv[n++] = command_int(pipeline->arena, (int64_t)first[level]);
     return pipeline_add_script(pipeline, &script_queue_read, QUEUE_PRIORITIES, n, argv);
 }
 
@@ -42,8 +37,8 @@ struct command *queue_cmd_claim(struct pipeline *pipeline, struct str worker, si
                          key_queues[QUEUE_LOW],
                          GROUP,
                          worker,
-                         number(pipeline, (int64_t)room),
-                         number(pipeline, idle_ms)};
+                         command_int(pipeline->arena, (int64_t)room),
+                         command_int(pipeline->arena, idle_ms)};
 
     return pipeline_add_script(pipeline, &script_queue_claim, QUEUE_PRIORITIES, 7, argv);
 }
@@ -124,7 +119,8 @@ struct command *queue_cmd_retry_later(struct pipeline *pipeline, struct str work
                                     STR_ARG(job->kind), (long long)job->attempts + 1,
                                     STR_ARG(job->id), STR_ARG(job->body));
 
-    return ask_finish(pipeline, worker, job, STR("later"), number(pipeline, due_ms), again);
+    return ask_finish(pipeline, worker, job, STR("later"), command_int(pipeline->arena, due_ms),
+                      again);
 }
 
 void queue_cmd_requeue_due(struct pipeline *pipeline, int64_t now_ms)
@@ -132,8 +128,8 @@ void queue_cmd_requeue_due(struct pipeline *pipeline, int64_t now_ms)
     (void)pipeline_add_script(pipeline, &script_queue_requeue_due, 4, 6,
                               (struct str[]){key_queues[QUEUE_HIGH], key_queues[QUEUE_NORMAL],
                                              key_queues[QUEUE_LOW], key_queue_later,
-                                             number(pipeline, now_ms),
-                                             number(pipeline, QUEUE_READ_MAX)});
+                                             command_int(pipeline->arena, now_ms),
+                                             command_int(pipeline->arena, QUEUE_READ_MAX)});
 }
 
 void queue_cmd_remove_consumer(struct pipeline *pipeline, struct str worker)

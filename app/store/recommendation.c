@@ -400,7 +400,7 @@ static struct str own_text(struct arena *arena, const struct recommendations *r)
 
 static struct str expiry(struct arena *arena, int32_t day)
 {
-    return arena_printf(arena, "%lld", (long long)day_start_ms(day + HISTORY_DAYS) / 1000);
+    return command_int(arena, day_start_ms(day + HISTORY_DAYS) / 1000);
 }
 
 struct command *recommendation_cmd_change(struct pipeline *pipeline,

@@ -14,7 +14,7 @@ struct command *schema_cmd_get(struct pipeline *pipeline)
 
 struct command *schema_cmd_write(struct pipeline *pipeline)
 {
-    struct str ours = arena_printf(pipeline->arena, "%d", STORE_SCHEMA);
+    struct str ours = command_int(pipeline->arena, STORE_SCHEMA);
 
     return pipeline_add_read_script(pipeline, &script_schema_write, 1, 2,
                                     (struct str[]){key_schema, ours});

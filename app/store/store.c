@@ -154,8 +154,8 @@ static void store_add_replica_wait(const struct store *store, struct pipeline *p
 
     if (replicas == 0 || !pipeline->has_writes || pipeline->replica_wait)
         return;
-    count = arena_printf(pipeline->arena, "%d", replicas);
-    timeout_ms = arena_printf(pipeline->arena, "%d", store->config->store_round_timeout_ms / 2 + 1);
+    count = command_int(pipeline->arena, replicas);
+    timeout_ms = command_int(pipeline->arena, store->config->store_round_timeout_ms / 2 + 1);
     pipeline->replica_wait =
         pipeline_add(pipeline, COMMAND_READ, 3, (struct str[]){STR("WAIT"), count, timeout_ms});
 }

@@ -154,7 +154,7 @@ static struct str pack(struct arena *arena, const struct mastery_state *s)
 /* Snapshots live until their day falls out of the history. */
 static struct str expiry(struct arena *arena, int32_t day)
 {
-    return arena_printf(arena, "%lld", (long long)day_start_ms(day) / 1000);
+    return command_int(arena, day_start_ms(day) / 1000);
 }
 
 static void fill_days(struct pipeline *pipeline, const struct student_change *change,
@@ -248,5 +248,5 @@ struct command *student_cmd_trim_marks(struct pipeline *pipeline, struct str key
 {
     return pipeline_add_script(
         pipeline, &script_student_trim_marks, 1, 4,
-        (struct str[]){key, cursor, STR("500"), arena_printf(pipeline->arena, "%d", (int)oldest)});
+        (struct str[]){key, cursor, STR("500"), command_int(pipeline->arena, (int)oldest)});
 }

@@ -14,7 +14,7 @@ void workers_cmd_beat(struct pipeline *pipeline, const struct worker_heartbeat *
                        (struct str[]){STR("HSET"), key_workers, sign->id, text});
     (void)pipeline_add(pipeline, COMMAND_WRITE, 3,
                        (struct str[]){STR("PEXPIRE"), key_workers,
-                                      arena_printf(pipeline->arena, "%d", WORKERS_EXPIRE_MS)});
+                                      command_int(pipeline->arena, WORKERS_EXPIRE_MS)});
 }
 
 struct command *workers_cmd_get(struct pipeline *pipeline)
