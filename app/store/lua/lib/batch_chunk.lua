@@ -4,7 +4,7 @@
 --   tell(was, list)   the reply: 1 when the status is not `was` any more, 1 when this chunk sends the
 --                     callback (the first chunk to find the batch ended; the same chunk again if its
 --                     worker dies meanwhile), the batch's fields, list
--- The order of the fields is that of BATCH_FIELDS in app/store/batch_internal.h.
+-- The order of the fields is that of BATCH_FIELDS in app/store/batch_record.h.
 local function settle()
   local all, done = redis.call('ZCARD', KEYS[2]), redis.call('HLEN', KEYS[4])
   redis.call('HSET', KEYS[1], 'total', all, 'processed', done)
