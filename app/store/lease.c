@@ -15,9 +15,9 @@ struct command *lease_cmd_acquire(struct pipeline *pipeline, unsigned shard, str
 
 bool lease_parse_acquire(const struct command *command)
 {
-    int64_t held;
+    int64_t acquired;
 
-    return reply_int(command->reply, &held) == REPLY_OK && held == 1;
+    return reply_int(command->reply, &acquired) == REPLY_OK && acquired == 1;
 }
 
 void lease_cmd_release(struct pipeline *pipeline, unsigned shard, struct str holder)
