@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* SCAN by the type hash finds profiles, marks, forecasts and consents: key_parse_profile picks the
+ * profiles. */
 #include "app/store/students.h"
 
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-enum { PAGE_MAX = 100000 }; /* far more than a step of SCAN gives */
+enum { STUDENTS_PAGE_MAX = 100000 }; /* keys; COUNT 1000 gives far fewer */
 
 struct command *students_cmd_page(struct pipeline *pipeline, struct str cursor)
 {
@@ -21,7 +23,7 @@ bool students_parse_page(const struct command *command, struct arena *arena, str
     size_t n;
 
     if (reply_text(reply_at(command->reply, 0), ret_cursor) != REPLY_OK ||
-        reply_array(keys, PAGE_MAX, &n) != REPLY_OK) {
+        reply_array(keys, STUDENTS_PAGE_MAX, &n) != REPLY_OK) {
         reply_problem(command->reply, p);
         return false;
     }
