@@ -108,8 +108,7 @@ static void dispatch_finish(struct dispatch *d, struct exchange *x)
     x->finished = true;
     d->active--;
     d->finished(x);
-    if (!x->pipeline.abandoned)
-        d->released(x);
+    d->released(x);
 }
 
 /* The response is final. With an Idempotency-Key it waits for one more round trip, which stores it
@@ -152,11 +151,6 @@ static void dispatch_run_handler(struct dispatch *d, struct exchange *x)
 /* Continues an exchange whose replies have arrived, or whose round trip has failed. */
 static void dispatch_resume(struct dispatch *d, struct exchange *x)
 {
-    if (x->finished) { /* the response did not wait for these replies */
-        if (!x->pipeline.abandoned)
-            d->released(x);
-        return;
-    }
     if (x->completing) {
         dispatch_finish(d, x);
         return;

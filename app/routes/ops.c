@@ -12,9 +12,6 @@
 #include "app/store/reply.h"
 #include "app/store/workers.h"
 
-/* Probes give up after 200 ms; Redis must not use up that time. */
-static const int64_t READY_PATIENCE_US = 100000;
-
 /* ---- / ---- */
 
 /* Whether no route before the i-th has its pattern, under another method. */
@@ -122,14 +119,14 @@ static enum step ops_ready(struct exchange *x)
 {
     struct readiness *r = x->state;
 
-    if (r)
+    /* A probe allows 200 ms: while Redis hangs the response does not wait for it. */
+    if (r || !store_responsive(x->engine->store, clock_monotonic_us()))
         return ready_respond(x, r);
     r = x->state = arena_zalloc(x->arena, sizeof(*r));
     if (!r)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
     r->ping = pipeline_add(&x->pipeline, COMMAND_READ, 1, (struct str[]){STR("PING")});
     r->workers = workers_cmd_get(&x->pipeline);
-    x->pipeline.timeout_us = READY_PATIENCE_US;
     return STEP_MORE;
 }
 

@@ -1,25 +1,28 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Parses REDIS_URL. What is before @ is a user name only: the password comes from REDIS_PASSWORD,
+ * so that the URL may be logged. */
 #include "app/store/address.h"
 
 #include <stdio.h>
 
-static bool parse_host(struct str rest, struct store_address *ret)
+/* HOST, HOST:PORT, [IPv6] or [IPv6]:PORT. */
+static bool address_parse_host(struct str text, struct store_address *ret)
 {
-    struct str host = rest, port = STR("6379");
+    struct str host = text, port = STR("6379");
     const char *colon;
     int64_t number;
 
-    if (rest.n > 0 && rest.p[0] == '[') { /* [::1]:6379 */
-        rest = (struct str){rest.p + 1, rest.n - 1};
-        host = str_cut(&rest, ']');
-        colon = rest.n > 0 && rest.p[0] == ':' ? rest.p : NULL;
+    if (text.n > 0 && text.p[0] == '[') {
+        text = (struct str){text.p + 1, text.n - 1};
+        host = str_cut(&text, ']');
+        colon = text.n > 0 && text.p[0] == ':' ? text.p : NULL;
     } else {
-        colon = memchr(rest.p, ':', rest.n);
+        colon = memchr(text.p, ':', text.n);
         if (colon)
-            host.n = (size_t)(colon - rest.p);
+            host.n = (size_t)(colon - text.p);
     }
     if (colon)
-        port = (struct str){colon + 1, (size_t)(rest.p + rest.n - colon - 1)};
+        port = (struct str){colon + 1, (size_t)(text.p + text.n - colon - 1)};
     if (host.n == 0 || host.n >= sizeof(ret->host) || !str_to_int64(port, 1, 65535, &number))
         return false;
     memcpy(ret->host, host.p, host.n);
@@ -30,24 +33,24 @@ static bool parse_host(struct str rest, struct store_address *ret)
 
 bool store_address_parse(const char *url, struct store_address *ret, char ret_error[200])
 {
-    struct str rest = str_of(url), host;
+    struct str text = str_of(url), host;
     const char *at;
     int64_t database;
 
     *ret = (struct store_address){0};
-    if (str_starts_with(rest, STR("unix://")) && rest.n > 7) {
+    if (str_starts_with(text, STR("unix://")) && text.n > 7) {
         ret->path = url + 7;
         return true;
     }
-    if (!str_starts_with(rest, STR("redis://")))
+    if (!str_starts_with(text, STR("redis://")))
         goto bad;
-    rest = (struct str){rest.p + 8, rest.n - 8};
-    at = memchr(rest.p, '@', rest.n);
+    text = (struct str){text.p + 8, text.n - 8};
+    at = memchr(text.p, '@', text.n);
     if (at)
-        ret->user = str_cut(&rest, '@');
-    host = str_cut(&rest, '/');
-    ret->database = rest;
-    if (parse_host(host, ret) && (rest.n == 0 || str_to_int64(rest, 0, 65535, &database)))
+        ret->user = str_cut(&text, '@');
+    host = str_cut(&text, '/');
+    ret->database = text;
+    if (address_parse_host(host, ret) && (text.n == 0 || str_to_int64(text, 0, 65535, &database)))
         return true;
 bad:
     (void)snprintf(ret_error, 200,

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Audit records: how they are handed to the scripts that append them, and how they are read. The
+ * arguments per item must match lua/audit_items.lua, audit_count_reads.lua and audit_aggregate.lua.
+ */
 #include "app/store/audit.h"
 
 #include "app/base/buf.h"
 #include "app/base/ids.h"
 #include "app/store/keys.h"
 
-static const struct str field_names[AUDIT_FIELDS] = {
+static const struct str audit_field_names[AUDIT_FIELDS] = {
     [AUDIT_ACTOR] = STR_INIT("a"),       [AUDIT_ROLE] = STR_INIT("r"),
     [AUDIT_ACTION] = STR_INIT("t"),      [AUDIT_RESOURCE] = STR_INIT("o"),
     [AUDIT_SUBJECT] = STR_INIT("w"),     [AUDIT_SUCCESS] = STR_INIT("s"),
@@ -13,10 +16,11 @@ static const struct str field_names[AUDIT_FIELDS] = {
     [AUDIT_COUNT] = STR_INIT("n"),
 };
 
-/* ---- making ---- */
+/* ---- writing ---- */
 
-/* Ours have none; what a client says might, and a line break would end a field. */
-static struct str one_line(struct arena *arena, struct str s)
+/* Reindexes line feeds by spaces. Only texts of clients can have some. An absent text becomes an
+ * empty one, since a text without bytes would fail the pipeline. */
+static struct str audit_one_line(struct arena *arena, struct str s)
 {
     char *copy;
 
@@ -31,29 +35,20 @@ static struct str one_line(struct arena *arena, struct str s)
     return (struct str){copy, s.n};
 }
 
-static struct str int_text(struct arena *arena, int64_t n)
-{
-    struct buf text;
-
-    buf_init(&text, arena);
-    buf_int(&text, n);
-    return text.failed ? (struct str){0} : buf_view(&text);
-}
-
 void audit_record_args(struct arena *arena, const struct audit_record *record,
                        struct str ret_args[AUDIT_ARGS])
 {
     int n = 0;
 
-    ret_args[n++] = one_line(arena, record->actor);
-    ret_args[n++] = one_line(arena, record->role);
-    ret_args[n++] = one_line(arena, record->action);
-    ret_args[n++] = one_line(arena, record->resource);
+    ret_args[n++] = audit_one_line(arena, record->actor);
+    ret_args[n++] = audit_one_line(arena, record->role);
+    ret_args[n++] = audit_one_line(arena, record->action);
+    ret_args[n++] = audit_one_line(arena, record->resource);
     ret_args[n++] = record->success ? STR("1") : STR("0");
-    ret_args[n++] = one_line(arena, record->correlation_id);
-    ret_args[n++] = record->details.n > 0 ? one_line(arena, record->details) : STR("{}");
+    ret_args[n++] = audit_one_line(arena, record->correlation_id);
+    ret_args[n++] = record->details.n > 0 ? audit_one_line(arena, record->details) : STR("{}");
     ret_args[n++] =
-        record->count == 0 || record->count == 1 ? STR("1") : int_text(arena, record->count);
+        record->count == 0 || record->count == 1 ? STR("1") : command_int(arena, record->count);
 }
 
 void audit_student_keys(struct arena *arena, struct str student,
@@ -79,55 +74,60 @@ struct str audit_seed(struct arena *arena)
     return (struct str){text, DIGITS};
 }
 
-void audit_cmd_add(struct pipeline *a, unsigned shard, const struct audit_record *record)
+void audit_cmd_add(struct pipeline *pipeline, unsigned shard, const struct audit_record *record)
 {
     const struct audit_item item = {.record = *record, .student = STR(""), .mode = AUDIT_IMMEDIATE};
 
-    (void)audit_cmd_items(a, shard, &item, 1);
+    (void)audit_cmd_items(pipeline, shard, &item, 1);
 }
 
-/* ---- notes ---- */
+/* ---- items ---- */
 
-enum { ITEM_ARGS = 3 + AUDIT_ARGS, COUNT_ARGS = 4 };
+enum { ITEM_ARGS = 3 + AUDIT_ARGS, READ_ARGS = 4 };
 
-/* The keys of each item's student behind the fixed ones, and where they stand, from 1; 0 for an
- * item without. Returns how many keys there are then. */
-static int add_students(struct arena *arena, const struct audit_item *items, size_t count,
-                        int fixed, struct str *keys, int *ret_places)
+/* Puts the keys of each item's student after the `fixed` first keys. ret_indexes: where they begin
+ * in KEYS, which Lua counts from 1; 0 for an item without a student. Returns the number of keys. */
+static int audit_put_students(struct arena *arena, const struct audit_item *items, size_t count,
+                              int fixed, struct str *keys, int *ret_indexes)
 {
     int n = fixed;
 
     for (size_t i = 0; i < count; i++) {
-        ret_places[i] = 0;
+        ret_indexes[i] = 0;
         if (items[i].student.n == 0)
             continue;
         audit_student_keys(arena, items[i].student, keys + n);
-        ret_places[i] = n + 1;
+        ret_indexes[i] = n + 1;
         n += AUDIT_STUDENT_KEYS;
     }
     return n;
 }
 
-static struct command *ask_records(struct pipeline *a, unsigned shard,
-                                   const struct audit_item *items, size_t count, struct str *argv)
+/* Items that become records: audit_items.lua. */
+static struct command *audit_cmd_records(struct pipeline *pipeline, unsigned shard,
+                                         const struct audit_item *items, size_t count,
+                                         struct str *argv)
 {
-    int places[AUDIT_ITEMS_MAX], keys, argc;
+    int indexes[AUDIT_ITEMS_MAX], keys, argc;
 
-    argv[0] = key_shard_record(a->arena, shard, SHARD_KEY_AUDIT);
-    argv[1] = key_shard_record(a->arena, shard, SHARD_KEY_AUDIT_READS);
-    keys = add_students(a->arena, items, count, 2, argv, places);
+    argv[0] = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT);
+    argv[1] = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT_READS);
+    keys = audit_put_students(pipeline->arena, items, count, 2, argv, indexes);
     argc = keys;
-    argv[argc++] = audit_seed(a->arena);
+    argv[argc++] = audit_seed(pipeline->arena);
     for (size_t i = 0; i < count; i++, argc += ITEM_ARGS) {
         argv[argc] = items[i].mode == AUDIT_DENIED ? STR("x") : STR("n");
-        argv[argc + 1] = int_text(a->arena, places[i]);
-        argv[argc + 2] = int_text(a->arena, items[i].minute);
-        audit_record_args(a->arena, &items[i].record, argv + argc + 3);
+        argv[argc + 1] = command_int(pipeline->arena, indexes[i]);
+        argv[argc + 2] = command_int(pipeline->arena, items[i].minute);
+        audit_record_args(pipeline->arena, &items[i].record, argv + argc + 3);
     }
-    return pipeline_add_script(a, &script_audit_items, keys, argc, argv);
+    return pipeline_add_script(pipeline, &script_audit_items, keys, argc, argv);
 }
 
-static struct str field_of(struct arena *arena, const struct audit_item *item)
+/* The field of the hash {ss}:audit:reads, without its first line, the pseudonym, which only the
+ * script knows. The request's id is part of the value, so that all reads of the minute share the
+ * field. */
+static struct str audit_read_field(struct arena *arena, const struct audit_item *item)
 {
     struct str texts[AUDIT_ARGS];
     struct buf field;
@@ -137,7 +137,7 @@ static struct str field_of(struct arena *arena, const struct audit_item *item)
     (void)buf_reserve(&field, 160);
     buf_int(&field, item->minute);
     for (int i = 0; i < AUDIT_ARGS - 1; i++) {
-        if (i == AUDIT_CORRELATION - 1) /* it stands in the value, and whom in front */
+        if (i == AUDIT_CORRELATION - 1) /* texts have no AUDIT_SUBJECT, hence - 1 */
             continue;
         buf_char(&field, '\n');
         buf_str(&field, texts[i]);
@@ -145,109 +145,104 @@ static struct str field_of(struct arena *arena, const struct audit_item *item)
     return field.failed ? (struct str){0} : buf_view(&field);
 }
 
-static struct command *ask_counts(struct pipeline *a, unsigned shard,
-                                  const struct audit_item *items, size_t count, struct str *argv)
+/* Items that are only counted: audit_count_reads.lua. */
+static struct command *audit_cmd_reads(struct pipeline *pipeline, unsigned shard,
+                                       const struct audit_item *items, size_t count,
+                                       struct str *argv)
 {
-    int places[AUDIT_ITEMS_MAX], keys, argc;
+    int indexes[AUDIT_ITEMS_MAX], keys, argc;
 
-    argv[0] = key_shard_record(a->arena, shard, SHARD_KEY_AUDIT_READS);
-    keys = add_students(a->arena, items, count, 1, argv, places);
+    argv[0] = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT_READS);
+    keys = audit_put_students(pipeline->arena, items, count, 1, argv, indexes);
     argc = keys;
-    argv[argc++] = audit_seed(a->arena);
-    for (size_t i = 0; i < count; i++, argc += COUNT_ARGS) {
-        argv[argc] = int_text(a->arena, items[i].record.success ? places[i] : -places[i]);
-        argv[argc + 1] = int_text(a->arena, items[i].record.count);
-        argv[argc + 2] = one_line(a->arena, items[i].record.correlation_id);
-        argv[argc + 3] = field_of(a->arena, &items[i]);
+    argv[argc++] = audit_seed(pipeline->arena);
+    for (size_t i = 0; i < count; i++, argc += READ_ARGS) {
+        argv[argc] =
+            command_int(pipeline->arena, items[i].record.success ? indexes[i] : -indexes[i]);
+        argv[argc + 1] = command_int(pipeline->arena, items[i].record.count);
+        argv[argc + 2] = audit_one_line(pipeline->arena, items[i].record.correlation_id);
+        argv[argc + 3] = audit_read_field(pipeline->arena, &items[i]);
     }
-    return pipeline_add_script(a, &script_audit_count_reads, keys, argc, argv);
+    return pipeline_add_script(pipeline, &script_audit_count_reads, keys, argc, argv);
 }
 
-struct command *audit_cmd_items(struct pipeline *a, unsigned shard, const struct audit_item *items,
-                                size_t count)
+struct command *audit_cmd_items(struct pipeline *pipeline, unsigned shard,
+                                const struct audit_item *items, size_t count)
 {
-    size_t most = 3 + count * (AUDIT_STUDENT_KEYS + ITEM_ARGS);
-    struct str *argv = arena_array(a->arena, most, sizeof(*argv));
+    size_t argc_max = 3 + count * (AUDIT_STUDENT_KEYS + ITEM_ARGS);
+    struct str *argv = arena_array(pipeline->arena, argc_max, sizeof(*argv));
 
-    if (!argv || count == 0 || count > AUDIT_ITEMS_MAX) {
-        a->failed = true;
-        return pipeline_add_script(a, &script_audit_items, 0, 0, NULL);
-    }
-    return items[0].mode == AUDIT_AGGREGATED ? ask_counts(a, shard, items, count, argv)
-                                             : ask_records(a, shard, items, count, argv);
+    if (!argv || count == 0 || count > AUDIT_ITEMS_MAX) /* no arguments fail the pipeline */
+        return pipeline_add_script(pipeline, &script_audit_items, 0, 0, NULL);
+    return items[0].mode == AUDIT_AGGREGATED
+               ? audit_cmd_reads(pipeline, shard, items, count, argv)
+               : audit_cmd_records(pipeline, shard, items, count, argv);
 }
 
 bool audit_parse_items(const struct command *command, struct problem *p)
 {
-    int64_t done;
+    int64_t result;
 
-    if (reply_int(command->reply, &done) == REPLY_OK)
-        return true;
-    reply_problem(command->reply, p);
-    return false;
+    return reply_expect_int(command->reply, &result, p);
 }
 
-struct command *audit_cmd_make_pseudonym(struct pipeline *a, struct str student)
+struct command *audit_cmd_make_pseudonym(struct pipeline *pipeline, struct str student)
 {
     struct str argv[AUDIT_STUDENT_KEYS + 1];
 
-    audit_student_keys(a->arena, student, argv);
-    argv[AUDIT_STUDENT_KEYS] = audit_seed(a->arena);
-    return pipeline_add_script(a, &script_audit_pseudonym, AUDIT_STUDENT_KEYS,
+    audit_student_keys(pipeline->arena, student, argv);
+    argv[AUDIT_STUDENT_KEYS] = audit_seed(pipeline->arena);
+    return pipeline_add_script(pipeline, &script_audit_pseudonym, AUDIT_STUDENT_KEYS,
                                AUDIT_STUDENT_KEYS + 1, argv);
 }
 
-struct command *audit_cmd_get_pseudonym(struct pipeline *a, struct str student)
+struct command *audit_cmd_get_pseudonym(struct pipeline *pipeline, struct str student)
 {
-    struct str key = key_student(a->arena, student, STUDENT_KEY_PSEUDONYM);
+    struct str key = key_student(pipeline->arena, student, STUDENT_KEY_PSEUDONYM);
 
-    return pipeline_add(a, COMMAND_READ, 2, (struct str[]){STR("GET"), key});
+    return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("GET"), key});
 }
 
 bool audit_parse_pseudonym(const struct command *command, struct str *ret, struct problem *p)
 {
     struct str text = STR("");
 
-    if (reply_text(command->reply, &text) == REPLY_ERROR) {
-        reply_problem(command->reply, p);
+    if (!reply_expect_text_or_nil(command->reply, &text, p))
         return false;
-    }
     *ret = text;
     return true;
 }
 
 /* ---- reading ---- */
 
-struct command *audit_cmd_range(struct pipeline *a, unsigned shard, struct str from, struct str to,
-                                int count)
+struct command *audit_cmd_range(struct pipeline *pipeline, unsigned shard, struct str from,
+                                struct str to, int count)
 {
-    struct str argv[] = {STR("XRANGE"), key_shard_record(a->arena, shard, SHARD_KEY_AUDIT),
-                         from,          to,
-                         STR("COUNT"),  arena_printf(a->arena, "%d", count)};
+    struct str key = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT);
 
-    return pipeline_add(a, COMMAND_READ, 6, argv);
+    return stream_cmd_range(pipeline, key, from, to, count);
 }
 
-struct command *audit_cmd_newest(struct pipeline *a, unsigned shard, struct str before, int count)
+struct command *audit_cmd_newest(struct pipeline *pipeline, unsigned shard, struct str before,
+                                 int count)
 {
-    struct str argv[] = {STR("XREVRANGE"), key_shard_record(a->arena, shard, SHARD_KEY_AUDIT),
-                         before,           STR("-"),
-                         STR("COUNT"),     arena_printf(a->arena, "%d", count)};
+    struct str key = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT);
 
-    return pipeline_add(a, COMMAND_READ, 6, argv);
+    return stream_cmd_newest(pipeline, key, before, count);
 }
 
-struct command *audit_cmd_count(struct pipeline *a, unsigned shard)
+struct command *audit_cmd_count(struct pipeline *pipeline, unsigned shard)
 {
-    struct str key = key_shard_record(a->arena, shard, SHARD_KEY_AUDIT);
+    struct str key = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT);
 
-    return pipeline_add(a, COMMAND_READ, 2, (struct str[]){STR("XLEN"), key});
+    return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("XLEN"), key});
 }
 
-static void read_entry(const struct stream_entry *from, struct audit_entry *ret)
+/* An entry with other fields is returned as invalid, so that a verification can report it. */
+static void audit_parse_entry(const struct stream_entry *from, struct audit_entry *ret)
 {
     *ret = (struct audit_entry){.id = from->id};
-    ret->valid = stream_match_fields(from, field_names, AUDIT_FIELDS, ret->v);
+    ret->valid = stream_match_fields(from, audit_field_names, AUDIT_FIELDS, ret->v);
     for (size_t i = 0; i < AUDIT_FIELDS && !ret->valid; i++)
         ret->v[i] = STR("");
 }
@@ -258,16 +253,14 @@ bool audit_parse_entries(const struct command *command, size_t max, struct audit
     struct stream_entry entry;
     size_t n;
 
-    if (reply_array(command->reply, max, &n) != REPLY_OK) {
-        reply_problem(command->reply, p);
+    if (!reply_expect_array(command->reply, max, &n, p))
         return false;
-    }
     for (size_t i = 0; i < n; i++) {
         if (!stream_entry_parse(reply_at(command->reply, i), &entry)) {
             problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
             return false;
         }
-        read_entry(&entry, &ret_entries[i]);
+        audit_parse_entry(&entry, &ret_entries[i]);
     }
     *ret_count = n;
     return true;
@@ -275,34 +268,35 @@ bool audit_parse_entries(const struct command *command, size_t max, struct audit
 
 /* ---- counted reads ---- */
 
-struct command *audit_cmd_scan_reads(struct pipeline *a, unsigned shard, struct str cursor)
+struct command *audit_cmd_scan_reads(struct pipeline *pipeline, unsigned shard, struct str cursor)
 {
-    struct str key = key_shard_record(a->arena, shard, SHARD_KEY_AUDIT_READS);
+    struct str key = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT_READS);
 
-    return pipeline_add(a, COMMAND_READ, 5,
+    return pipeline_add(pipeline, COMMAND_READ, 5,
                         (struct str[]){STR("HSCAN"), key, cursor, STR("COUNT"), STR("100")});
 }
 
-/* As the script writes them. */
-static bool read_count(struct str field, struct str value, struct audit_counted_read *ret)
+/* Splits field and value as audit_count_reads.lua writes them. Other contents are possible only if
+ * another program writes into the hash. */
+static bool audit_parse_read(struct str field, struct str value, struct audit_counted_read *ret)
 {
-    struct audit_record *r = &ret->record;
+    struct audit_record *record = &ret->record;
     struct str minute, success;
 
     ret->subject = str_cut(&field, '\n');
     minute = str_cut(&field, '\n');
-    r->actor = str_cut(&field, '\n');
-    r->role = str_cut(&field, '\n');
-    r->action = str_cut(&field, '\n');
-    r->resource = str_cut(&field, '\n');
+    record->actor = str_cut(&field, '\n');
+    record->role = str_cut(&field, '\n');
+    record->action = str_cut(&field, '\n');
+    record->resource = str_cut(&field, '\n');
     success = str_cut(&field, '\n');
-    r->success = str_equal(success, STR("1"));
-    r->details = field;
+    record->success = str_equal(success, STR("1"));
+    record->details = field;
     if (!str_to_int64(minute, 0, INT64_MAX / 60000, &ret->minute) || field.n < 2 ||
         field.p[0] != '{' || memchr(field.p, '\n', field.n) ||
-        !str_to_int64(str_cut(&value, ' '), 0, INT64_MAX, &r->count))
+        !str_to_int64(str_cut(&value, ' '), 0, INT64_MAX, &record->count))
         return false;
-    r->correlation_id = value;
+    record->correlation_id = value;
     return true;
 }
 
@@ -318,39 +312,37 @@ bool audit_parse_reads(const struct command *command, size_t max, struct str *re
         return false;
     }
     for (size_t i = 0; i + 1 < n; i += 2, count++) {
-        struct audit_counted_read *r = &ret_reads[count];
+        struct audit_counted_read *read = &ret_reads[count];
 
-        *r = (struct audit_counted_read){0};
-        if (reply_text(reply_at(list, i), &r->field) == REPLY_OK &&
-            reply_text(reply_at(list, i + 1), &r->value) == REPLY_OK)
-            r->valid = read_count(r->field, r->value, r);
+        *read = (struct audit_counted_read){0};
+        if (reply_text(reply_at(list, i), &read->field) == REPLY_OK &&
+            reply_text(reply_at(list, i + 1), &read->value) == REPLY_OK)
+            read->valid = audit_parse_read(read->field, read->value, read);
     }
     *ret_count = count;
     return true;
 }
 
-struct command *audit_cmd_aggregate(struct pipeline *a, unsigned shard, struct str holder,
+struct command *audit_cmd_aggregate(struct pipeline *pipeline, unsigned shard, struct str holder,
                                     const struct audit_counted_read *reads, size_t count)
 {
     enum { KEYS = 3, ARGS = 3 + AUDIT_ARGS };
-    struct str *argv = arena_array(a->arena, KEYS + 1 + count * ARGS, sizeof(*argv));
+    struct str *argv = arena_array(pipeline->arena, KEYS + 1 + count * ARGS, sizeof(*argv));
     int argc = KEYS + 1;
 
-    if (!argv) {
-        a->failed = true;
-        return pipeline_add_script(a, &script_audit_aggregate, 0, 0, NULL);
-    }
-    argv[0] = key_shard_record(a->arena, shard, SHARD_KEY_LEASE);
-    argv[1] = key_shard_record(a->arena, shard, SHARD_KEY_AUDIT_READS);
-    argv[2] = key_shard_record(a->arena, shard, SHARD_KEY_AUDIT);
+    if (!argv)
+        return pipeline_add_script(pipeline, &script_audit_aggregate, 0, 0, NULL);
+    argv[0] = key_shard_record(pipeline->arena, shard, SHARD_KEY_LEASE);
+    argv[1] = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT_READS);
+    argv[2] = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT);
     argv[3] = holder;
     for (size_t i = 0; i < count; i++, argc += ARGS) {
         argv[argc] = reads[i].field;
         argv[argc + 1] = reads[i].value;
         argv[argc + 2] = reads[i].subject;
-        audit_record_args(a->arena, &reads[i].record, argv + argc + 3);
-        if (reads[i].record.count == 0) /* a refusal that has come once: it is recorded already */
+        audit_record_args(pipeline->arena, &reads[i].record, argv + argc + 3);
+        if (reads[i].record.count == 0) /* a refusal that was recorded at once */
             argv[argc + ARGS - 1] = STR("0");
     }
-    return pipeline_add_script(a, &script_audit_aggregate, KEYS, argc, argv);
+    return pipeline_add_script(pipeline, &script_audit_aggregate, KEYS, argc, argv);
 }

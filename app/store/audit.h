@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The audit log of a shard: {ss}:audit, a stream that is only ever appended to. A record says who
- * did what to whom, when, and by which request (docs/audit.md). Students appear under pseudonyms
- * alone: {ss}:student:ID:pseudonym, random, made by the first record about the student and gone
- * with him; who is erased leaves records that name nobody.
+/* The audit log of a shard: {ss}:audit, a stream that is only appended to. A record says who did
+ * what to which student, when, and by which request (docs/audit.md, Record format). Students appear
+ * under a random pseudonym, {ss}:student:ID:pseudonym, which is made with the first record about
+ * the student and deleted with the student: the records then name no person.
  *
- * Reads are counted first: {ss}:audit:reads, a hash whose field is a record without its count and
- * with its minute, whom it is about first, a line each, and whose value is the count and the first
- * request's id. The worker folds a field into a record when its minute is over. A refusal is
- * recorded at once and counted from then on, so that a flood of them makes two records a minute.
+ * Reads are counted before they are recorded, in {ss}:audit:reads. A field of that hash is a record
+ * without its count, as lines: the pseudonym, the minute, the other texts. Its value is the count
+ * and the id of the first request. When the minute is over the worker turns the field into a
+ * record. Of refusals, the first in a minute is recorded at once and the others are counted, so
+ * that a flood of them makes two records a minute.
  *
- * Values have no line breaks: seals and fields rely on it, and what has some is no record. */
+ * No value contains a line feed: seals and the fields of the hash rely on it. */
 #ifndef STORE_AUDIT_H
 #define STORE_AUDIT_H
 
@@ -17,19 +18,19 @@
 
 /* The fields of a record, in their order in the stream. */
 enum audit_field {
-    AUDIT_ACTOR,       /* a: id of a teacher, admin or service; student:PSEUDONYM; empty: nobody */
+    AUDIT_ACTOR,       /* a: id of a teacher, admin or service; student:PSEUDONYM; or empty */
     AUDIT_ROLE,        /* r: student, teacher, admin, service, none */
     AUDIT_ACTION,      /* t: read, calculated, exported, ... */
-    AUDIT_RESOURCE,    /* o: its type, such as mastery; or TYPE/NAME, such as cohort/c1 */
-    AUDIT_SUBJECT,     /* w: the student's pseudonym; empty: about nobody in particular */
-    AUDIT_SUCCESS,     /* s: 1, or 0: refused, or failed */
-    AUDIT_CORRELATION, /* c: the request's id; of several: the first one's */
+    AUDIT_RESOURCE,    /* o: type, such as mastery, or TYPE/NAME, such as cohort/c1 */
+    AUDIT_SUBJECT,     /* w: the student's pseudonym; empty: about no single student */
+    AUDIT_SUCCESS,     /* s: 1; 0: refused or failed */
+    AUDIT_CORRELATION, /* c: id of the request, of the first one if several are counted */
     AUDIT_DETAILS,     /* d: a JSON object */
-    AUDIT_COUNT,       /* n: how many times */
+    AUDIT_COUNT,       /* n: how many requests the record stands for */
     AUDIT_FIELDS
 };
 
-/* A record as it is made. Texts are never NULL. */
+/* A record to be written. Texts are never NULL; line feeds in them become spaces. */
 struct audit_record {
     struct str actor; /* AUDIT_ACTOR_SELF: the student that the record is about */
     struct str role, action, resource;
@@ -41,82 +42,85 @@ struct audit_record {
 
 #define AUDIT_ACTOR_SELF STR("=")
 
-/* For scripts that append a record themselves (lua/lib/audit_record.lua): the texts of a record,
- * and the keys that tell its student's pseudonym. */
+/* For scripts that append a record themselves (lua/lib/audit_record.lua): the texts of the record,
+ * the keys of its student, and the seed of a new pseudonym. */
 enum { AUDIT_ARGS = AUDIT_FIELDS - 1, AUDIT_STUDENT_KEYS = 3 };
-
 void audit_record_args(struct arena *arena, const struct audit_record *record,
                        struct str ret_args[AUDIT_ARGS]);
 void audit_student_keys(struct arena *arena, struct str student,
                         struct str ret_keys[AUDIT_STUDENT_KEYS]);
-struct str audit_seed(struct arena *arena); /* 128 random bits in hex; p NULL without memory */
-/* A record without a student, in a command of its own. */
-void audit_cmd_add(struct pipeline *a, unsigned shard, const struct audit_record *record);
+/* 128 random bits as hexadecimal digits; p NULL: out of memory. */
+struct str audit_seed(struct arena *arena);
+/* Appends a record that is about no student. */
+void audit_cmd_add(struct pipeline *pipeline, unsigned shard, const struct audit_record *record);
 
-/* ---- notes: what the processes of the pool send ---- */
+/* ---- items: what the processes of the pool record ---- */
 
 enum audit_mode { AUDIT_IMMEDIATE, AUDIT_AGGREGATED, AUDIT_DENIED };
 
 struct audit_item {
     struct audit_record record;
-    struct str student; /* empty: about nobody in particular */
+    struct str student; /* empty: about no single student */
     enum audit_mode mode;
-    int64_t minute; /* since the epoch; of what is counted */
+    int64_t minute; /* since the epoch; not used by AUDIT_IMMEDIATE */
 };
 
 enum { AUDIT_ITEMS_MAX = 128 };
 
-/* All of the items' students belong to the shard. count <= AUDIT_ITEMS_MAX. Either all are
- * AUDIT_AGGREGATED, or none is. */
-struct command *audit_cmd_items(struct pipeline *a, unsigned shard, const struct audit_item *items,
-                                size_t count);
+/* Records count <= AUDIT_ITEMS_MAX items of the shard. Either all are AUDIT_AGGREGATED or none. */
+struct command *audit_cmd_items(struct pipeline *pipeline, unsigned shard,
+                                const struct audit_item *items, size_t count);
 bool audit_parse_items(const struct command *command, struct problem *p);
-/* The pseudonym of a student who acts, made if there is none. */
-struct command *audit_cmd_make_pseudonym(struct pipeline *a, struct str student);
-/* The pseudonym if there is one, else empty. */
-struct command *audit_cmd_get_pseudonym(struct pipeline *a, struct str student);
-/* What either of the two has answered: "" for none. */
+/* Gets a student's pseudonym, which is made if there is none. */
+struct command *audit_cmd_make_pseudonym(struct pipeline *pipeline, struct str student);
+/* Gets a student's pseudonym if there is one. */
+struct command *audit_cmd_get_pseudonym(struct pipeline *pipeline, struct str student);
+/* Parses the reply to either; "" if there is none. */
 bool audit_parse_pseudonym(const struct command *command, struct str *ret, struct problem *p);
 
 /* ---- reading ---- */
 
+/* Texts point into the reply. */
 struct audit_entry {
     struct str id;
-    bool valid; /* has all fields in their order, none with a line break; else v is empty texts */
+    bool valid; /* has all fields in their order, none with a line feed; false: v is empty texts */
     struct str v[AUDIT_FIELDS];
 };
 
 enum { AUDIT_PAGE_MAX = 1024 };
 
-/* Oldest first, from and to as in XRANGE: "-", "+", an id, or "(" and an id. */
-struct command *audit_cmd_range(struct pipeline *a, unsigned shard, struct str from, struct str to,
-                                int count);
-/* Newest first, from `before` downwards, as in XREVRANGE. */
-struct command *audit_cmd_newest(struct pipeline *a, unsigned shard, struct str before, int count);
-struct command *audit_cmd_count(struct pipeline *a, unsigned shard); /* XLEN */
-/* ret_entries has room for max <= AUDIT_PAGE_MAX. Texts point into the reply. */
+/* At most count records, oldest first; from and to as for stream_cmd_range. */
+struct command *audit_cmd_range(struct pipeline *pipeline, unsigned shard, struct str from,
+                                struct str to, int count);
+/* At most count records, newest first; `before` as for stream_cmd_newest. */
+struct command *audit_cmd_newest(struct pipeline *pipeline, unsigned shard, struct str before,
+                                 int count);
+/* Replies the number of records. */
+struct command *audit_cmd_count(struct pipeline *pipeline, unsigned shard);
+/* ret_entries has room for max <= AUDIT_PAGE_MAX. */
 bool audit_parse_entries(const struct command *command, size_t max, struct audit_entry *ret_entries,
                          size_t *ret_count, struct problem *p);
 
-/* ---- counted reads on their way into the log ---- */
+/* ---- counted reads, to be turned into records ---- */
 
 struct audit_counted_read {
-    struct str field, value; /* as they stand in the hash */
+    struct str field, value; /* as stored */
     struct audit_record record;
     struct str subject;
     int64_t minute;
-    bool valid; /* else it is nothing of ours */
+    bool valid; /* false: of another form; only field and value may be used */
 };
 
-/* A step of the walk over the shard's counts; cursor "0" begins. */
-struct command *audit_cmd_scan_reads(struct pipeline *a, unsigned shard, struct str cursor);
-/* More than max: a problem; HSCAN gives about 100. *ret_cursor "0": the walk is over. */
+/* Reads the next fields of the shard's counted reads; cursor "0" starts the scan. */
+struct command *audit_cmd_scan_reads(struct pipeline *pipeline, unsigned shard, struct str cursor);
+/* More than max reads are a problem; a step of the scan has about 100. *ret_cursor "0": the scan is
+ * complete. */
 bool audit_parse_reads(const struct command *command, size_t max, struct str *ret_cursor,
                        struct audit_counted_read *ret_reads, size_t *ret_count, struct problem *p);
-/* Turns counts into records, each that still stands as it was read. While the lease is the
- * holder's: the answer is how many, or LEASE_LOST. details of the records have the minute already.
+/* Turns each of the reads that is still stored as it was read into a record. record.details must
+ * contain the minute. Replies how many there were, or LEASE_LOST if the lease is not the holder's.
  */
-struct command *audit_cmd_aggregate(struct pipeline *a, unsigned shard, struct str holder,
+struct command *audit_cmd_aggregate(struct pipeline *pipeline, unsigned shard, struct str holder,
                                     const struct audit_counted_read *reads, size_t count);
 
 #endif

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Seals as stream entries, and the copies of their heads. Computing and verifying the HMACs is in
+ * app/service. */
 #include "app/store/audit_seal.h"
 
 #include "app/store/keys.h"
 
-static const struct str field_names[SEAL_FIELDS] = {
+static const struct str seal_field_names[SEAL_FIELDS] = {
     [SEAL_NUMBER] = STR_INIT("q"),        [SEAL_PREVIOUS_HEAD] = STR_INIT("p"),
     [SEAL_PREVIOUS_LAST] = STR_INIT("b"), [SEAL_FIRST] = STR_INIT("f"),
     [SEAL_LAST] = STR_INIT("l"),          [SEAL_COUNT] = STR_INIT("n"),
@@ -11,28 +13,26 @@ static const struct str field_names[SEAL_FIELDS] = {
     [SEAL_HEAD] = STR_INIT("h"),
 };
 
-struct command *audit_seal_cmd_latest(struct pipeline *a, unsigned shard)
+struct command *audit_seal_cmd_latest(struct pipeline *pipeline, unsigned shard)
 {
-    struct str argv[] = {STR("XREVRANGE"), key_shard_record(a->arena, shard, SHARD_KEY_AUDIT_SEALS),
-                         STR("+"),         STR("-"),
-                         STR("COUNT"),     STR("1")};
+    struct str key = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT_SEALS);
 
-    return pipeline_add(a, COMMAND_READ, 6, argv);
+    return stream_cmd_newest(pipeline, key, STR("+"), 1);
 }
 
-struct command *audit_seal_cmd_range(struct pipeline *a, unsigned shard, struct str from, int count)
+struct command *audit_seal_cmd_range(struct pipeline *pipeline, unsigned shard, struct str from,
+                                     int count)
 {
-    struct str argv[] = {STR("XRANGE"), key_shard_record(a->arena, shard, SHARD_KEY_AUDIT_SEALS),
-                         from,          STR("+"),
-                         STR("COUNT"),  arena_printf(a->arena, "%d", count)};
+    struct str key = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT_SEALS);
 
-    return pipeline_add(a, COMMAND_READ, 6, argv);
+    return stream_cmd_range(pipeline, key, from, STR("+"), count);
 }
 
-static void read_one(const struct stream_entry *from, struct audit_seal *ret)
+/* A seal with other fields is returned as invalid, so that a verification can report it. */
+static void audit_seal_parse_entry(const struct stream_entry *from, struct audit_seal *ret)
 {
     *ret = (struct audit_seal){.id = from->id};
-    ret->valid = stream_match_fields(from, field_names, SEAL_FIELDS, ret->v);
+    ret->valid = stream_match_fields(from, seal_field_names, SEAL_FIELDS, ret->v);
     for (size_t i = 0; i < SEAL_FIELDS && !ret->valid; i++)
         ret->v[i] = STR("");
 }
@@ -43,72 +43,70 @@ bool audit_seal_parse(const struct command *command, size_t max, struct audit_se
     struct stream_entry entry;
     size_t n;
 
-    if (reply_array(command->reply, max, &n) != REPLY_OK) {
-        reply_problem(command->reply, p);
+    if (!reply_expect_array(command->reply, max, &n, p))
         return false;
-    }
     for (size_t i = 0; i < n; i++) {
         if (!stream_entry_parse(reply_at(command->reply, i), &entry)) {
             problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
             return false;
         }
-        read_one(&entry, &ret_seals[i]);
+        audit_seal_parse_entry(&entry, &ret_seals[i]);
     }
     *ret_count = n;
     return true;
 }
 
-struct command *audit_seal_cmd_add(struct pipeline *a, unsigned shard, struct str holder,
+/* The script compares the latest head with SEAL_PREVIOUS_HEAD, hence the extra argument. */
+struct command *audit_seal_cmd_add(struct pipeline *pipeline, unsigned shard, struct str holder,
                                    const struct str v[SEAL_FIELDS])
 {
     struct str argv[4 + 2 * SEAL_FIELDS];
     int argc = 0;
 
-    argv[argc++] = key_shard_record(a->arena, shard, SHARD_KEY_LEASE);
-    argv[argc++] = key_shard_record(a->arena, shard, SHARD_KEY_AUDIT_SEALS);
+    argv[argc++] = key_shard_record(pipeline->arena, shard, SHARD_KEY_LEASE);
+    argv[argc++] = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT_SEALS);
     argv[argc++] = holder;
     argv[argc++] = v[SEAL_PREVIOUS_HEAD];
     for (int i = 0; i < SEAL_FIELDS; i++) {
-        argv[argc++] = field_names[i];
+        argv[argc++] = seal_field_names[i];
         argv[argc++] = v[i];
     }
-    return pipeline_add_script(a, &script_audit_seal_add, 2, argc, argv);
+    return pipeline_add_script(pipeline, &script_audit_seal_add, 2, argc, argv);
 }
 
 bool audit_seal_parse_add(const struct command *command, int64_t *ret, struct problem *p)
 {
-    if (reply_int(command->reply, ret) == REPLY_OK)
-        return true;
-    reply_problem(command->reply, p);
-    return false;
+    return reply_expect_int(command->reply, ret, p);
 }
 
-struct command *audit_seal_cmd_trim(struct pipeline *a, unsigned shard, struct str holder,
+struct command *audit_seal_cmd_trim(struct pipeline *pipeline, unsigned shard, struct str holder,
                                     struct str first_record, struct str first_seal)
 {
-    struct str argv[] = {key_shard_record(a->arena, shard, SHARD_KEY_LEASE),
-                         key_shard_record(a->arena, shard, SHARD_KEY_AUDIT),
-                         key_shard_record(a->arena, shard, SHARD_KEY_AUDIT_SEALS),
+    struct str argv[] = {key_shard_record(pipeline->arena, shard, SHARD_KEY_LEASE),
+                         key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT),
+                         key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT_SEALS),
                          holder,
                          first_record,
                          first_seal};
 
-    return pipeline_add_script(a, &script_audit_seal_trim, 3, 6, argv);
+    return pipeline_add_script(pipeline, &script_audit_seal_trim, 3, 6, argv);
 }
 
 /* ---- heads ---- */
 
-void audit_head_cmd_set(struct pipeline *a, unsigned shard, struct str number, struct str head)
+void audit_head_cmd_set(struct pipeline *pipeline, unsigned shard, struct str number,
+                        struct str head)
 {
-    struct str argv[] = {STR("HSET"), key_audit_heads, arena_printf(a->arena, "%02x", shard),
-                         arena_printf(a->arena, "%.*s %.*s", STR_ARG(number), STR_ARG(head))};
+    struct str argv[] = {
+        STR("HSET"), key_audit_heads, arena_printf(pipeline->arena, "%02x", shard),
+        arena_printf(pipeline->arena, "%.*s %.*s", STR_ARG(number), STR_ARG(head))};
 
-    (void)pipeline_add(a, COMMAND_WRITE, 4, argv);
+    (void)pipeline_add(pipeline, COMMAND_WRITE, 4, argv);
 }
 
-struct command *audit_heads_cmd_get(struct pipeline *a)
+struct command *audit_heads_cmd_get(struct pipeline *pipeline)
 {
-    return pipeline_add(a, COMMAND_READ, 2, (struct str[]){STR("HGETALL"), key_audit_heads});
+    return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("HGETALL"), key_audit_heads});
 }
 
 bool audit_heads_parse(const struct command *command, struct audit_head *ret_heads,
@@ -118,10 +116,8 @@ bool audit_heads_parse(const struct command *command, struct audit_head *ret_hea
     unsigned shard;
     struct str field, value;
 
-    if (reply_array(command->reply, SIZE_MAX, &n) != REPLY_OK) {
-        reply_problem(command->reply, p);
+    if (!reply_expect_array(command->reply, SIZE_MAX, &n, p))
         return false;
-    }
     for (size_t i = 0; i < SHARDS; i++)
         ret_heads[i] = (struct audit_head){.exists = false};
     for (size_t i = 0; i + 1 < n; i += 2) {

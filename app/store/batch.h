@@ -1,131 +1,91 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Batches: up to a thousand students whose mastery is stated, or made again from what is stored, by
- * the worker. A batch is four keys: batch:{ID} what is known of it, :students (sorted set, by their
- * position in the request), :items (hash, what is stated about each that has no result yet),
- * :results (hash, one for each that is done). A result is written once, whoever brings it again,
- * and progress is the number of results. All batches stand in the sorted set `batches`, by the time
- * they were made, so that erasing a student finds them.
+/* Batches: the worker calculates the mastery of up to a thousand students, from stated components
+ * or from what is stored. A batch has four keys: batch:{ID} (hash of BATCH_FIELDS), :students
+ * (sorted set, by their position in the request), :items (hash: what is stated about each student
+ * without a result) and :results (hash). A result is written once, even if a job runs twice, and
+ * progress is the number of results. The sorted set `batches` has the ids of all batches by the
+ * time of creation, so that erasing a student finds them.
  *
- * The work is shared out in parts of BATCH_CHUNK positions, BATCH_LANES of them at a time: the job
- * of a part puts that of the lane's next part behind all other jobs when it ends, so that many
- * batches get on side by side. */
+ * The work is divided into chunks of BATCH_CHUNK positions. BATCH_LANES chunks are queued at a
+ * time: the job of a chunk, when done, queues the next chunk of its lane after all other jobs, so
+ * that many batches progress together. */
 #ifndef STORE_BATCH_H
 #define STORE_BATCH_H
 
-#include "app/base/problem.h"
-#include "app/domain/mastery.h"
-#include "app/store/queue.h"
+#include "app/store/batch_record.h"
 #include "app/store/reply.h"
 
-enum { BATCH_STUDENTS_MAX = 1000, BATCH_CHUNK = 64, BATCH_LANES = 4, BATCH_ID_SIZE = 33 };
-#define BATCH_TTL_MS (7 * DAY_MS)
+/* Creates the batch from created_ms, priority and the texts of `batch`, with its first jobs. A
+ * batch with that id which exists already is left unchanged. */
+struct command *batch_cmd_create(struct pipeline *pipeline, struct str id,
+                                 const struct batch *batch, const struct batch_item *items,
+                                 size_t n);
+/* *ret_created: false if it existed. */
+bool batch_parse_create(const struct command *command, bool *ret_created, struct problem *p);
 
-enum batch_status {
-    BATCH_PENDING,
-    BATCH_PROCESSING,
-    BATCH_COMPLETED,
-    BATCH_FAILED, /* none of its students succeeded, or it was given up */
-    BATCH_CANCELLED,
-    BATCH_STATUSES
-};
-extern const char *const batch_status_names[BATCH_STATUSES + 1]; /* ends with NULL */
-extern const char
-    *const batch_priority_names[QUEUE_PRIORITIES + 1]; /* the same; by queue_priority */
-
-static inline bool batch_ended(enum batch_status status)
-{
-    return status >= BATCH_COMPLETED;
-}
-
-/* What is to be done for one student. */
-struct batch_item {
-    struct str student;
-    bool stated; /* false: the result is made again from what is stored */
-    double components[COMPONENTS];
-    bool own_weights;
-    double weights[COMPONENTS];
-};
-
-struct batch {
-    bool exists;
-    enum batch_status status;
-    enum queue_priority priority;
-    int64_t total, processed, failed;
-    int64_t created_ms, started_ms, completed_ms;  /* 0: not yet */
-    struct str actor, correlation_id, traceparent; /* of the request that made it */
-    struct str callback_url;                       /* may be empty */
-};
-
-/* Makes the batch (created_ms, priority and the texts of b count) and its first jobs. One that is
- * there already stays as it is. */
-struct command *batch_cmd_create(struct pipeline *a, struct str id, const struct batch *b,
-                                 const struct batch_item *items, size_t n);
-/* Whether it was made now. */
-bool batch_parse_create(const struct command *command, bool *ret_made, struct problem *p);
-
-struct command *batch_cmd_get(struct pipeline *a, struct str id);
+struct command *batch_cmd_get(struct pipeline *pipeline, struct str id);
 /* Texts point into the reply. */
 bool batch_parse(const struct command *command, struct batch *ret, struct problem *p);
 
-/* Status cancelled, unless it has ended. */
-struct command *batch_cmd_cancel(struct pipeline *a, struct str id, int64_t now_ms);
-/* Whether it has changed. */
+/* Sets the status to cancelled, unless the batch has ended. */
+struct command *batch_cmd_cancel(struct pipeline *pipeline, struct str id, int64_t now_ms);
 bool batch_parse_cancel(const struct command *command, bool *ret_changed, struct problem *p);
 
-/* Status failed, unless it has ended: the job of the part from there on will never succeed. */
-struct command *batch_cmd_fail(struct pipeline *a, struct str id, int64_t from, int64_t now_ms);
-/* Whether it has changed, and whether this part is the one to see to the callback: by this, or by
- * an earlier try whose worker died over it. */
-bool batch_parse_fail(const struct command *command, bool *ret_changed, bool *ret_must_call,
+/* Sets the status to failed, unless the batch has ended: the job of the chunk that begins at `from`
+ * can never succeed. */
+struct command *batch_cmd_fail(struct pipeline *pipeline, struct str id, int64_t from,
+                               int64_t now_ms);
+/* *ret_callback_due: this chunk must send the callback, because of this command, or of an earlier
+ * one whose worker died before it had sent the callback. */
+bool batch_parse_fail(const struct command *command, bool *ret_changed, bool *ret_callback_due,
                       struct problem *p);
 
-/* A result as stored: the MasteryResult, or why there is none. */
+/* A result as stored. */
 struct batch_result {
     struct str student;
     bool success;
-    struct str text; /* JSON of the result; message of the error */
+    struct str text; /* the MasteryResult as JSON, or the message of the error */
 };
 
-/* A page of the results there are so far, in the order of the request. */
-struct command *batch_cmd_results(struct pipeline *a, struct str id, int64_t offset, int64_t limit);
-/* ret_results has room for the page. exists false: there is no such batch. */
+/* A page of the results that exist, in the order of the request. */
+struct command *batch_cmd_results(struct pipeline *pipeline, struct str id, int64_t offset,
+                                  int64_t limit);
+/* ret_results has room for limit results. *ret_exists false: there is no such batch. */
 bool batch_parse_results(const struct command *command, size_t limit, bool *ret_exists,
                          int64_t *ret_total, struct batch_result *ret_results, size_t *ret_count,
                          struct problem *p);
 
-/* ---- for the worker ---- */
+/* ---- for the worker: batch_chunk.c ---- */
 
-/* The body of the job that does the part beginning at this position: {"batch":ID,"from":N}. */
-struct str batch_job_body(struct arena *arena, struct str id, int64_t from);
-
-/* What a job must know of its batch when a script has looked at it, or changed it. */
+/* The state of a batch after a script of one of its chunks. */
 struct batch_update {
-    bool changed;       /* the status has changed by this very script */
-    bool callback_due;  /* it has ended, and the caller's part is the one to see to the callback */
-    struct batch batch; /* without the totals and the texts of no use to a part */
+    bool changed;       /* this script changed the status */
+    bool callback_due;  /* the batch has ended, and this chunk must send the callback */
+    struct batch batch; /* all fields */
 };
 
-/* Begins a part: a pending batch is processing from now on. */
-struct command *batch_cmd_start_chunk(struct pipeline *a, struct str id, int64_t from,
+/* Starts a chunk. A pending batch becomes processing. */
+struct command *batch_cmd_start_chunk(struct pipeline *pipeline, struct str id, int64_t from,
                                       int64_t now_ms);
-/* ret_items has room for BATCH_CHUNK: those of the part that have no result yet; none when the
+/* ret_items has room for BATCH_CHUNK items: the chunk's students without a result; none if the
  * batch has ended. */
 bool batch_parse_start_chunk(const struct command *command, struct batch_update *ret,
                              struct batch_item *ret_items, size_t *ret_count, struct problem *p);
 
-/* Keeps results of the part, each once, and ends the batch with the last one. */
-struct command *batch_cmd_save(struct pipeline *a, struct str id, int64_t from, int64_t created_ms,
-                               int64_t now_ms, const struct batch_result *results, size_t n);
+/* Stores results of the chunk, each unless there is one, and ends the batch with the last one. */
+struct command *batch_cmd_save(struct pipeline *pipeline, struct str id, int64_t from,
+                               int64_t created_ms, int64_t now_ms,
+                               const struct batch_result *results, size_t n);
 bool batch_parse_save(const struct command *command, struct batch_update *ret, struct problem *p);
 
-/* ---- for erasing a student ---- */
+/* ---- for erasing a student: batch_chunk.c ---- */
 
-/* Ids of batches, the newest first: so many behind the first `offset`. */
-struct command *batch_cmd_page(struct pipeline *a, int64_t offset, int64_t count);
-/* A text when the student is in the batch, else nil. */
-struct command *batch_cmd_has_student(struct pipeline *a, struct str id, struct str student);
-/* Takes the student out of the batch: out of what is to be done, and of what was. 1 if it was in.
- */
-struct command *batch_cmd_remove_student(struct pipeline *a, struct str id, struct str student);
+/* At most count ids of batches, newest first, after the first `offset`. */
+struct command *batch_cmd_page(struct pipeline *pipeline, int64_t offset, int64_t count);
+/* Replies a text if the student is in the batch, else nil. */
+struct command *batch_cmd_has_student(struct pipeline *pipeline, struct str id, struct str student);
+/* Removes the student's item and result from the batch. Replies 1 if the student was in it. */
+struct command *batch_cmd_remove_student(struct pipeline *pipeline, struct str id,
+                                         struct str student);
 
 #endif

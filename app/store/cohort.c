@@ -1,31 +1,34 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The record of a cohort and its indexes. The order of the commands of a change is up to the caller
+ * (app/service/roster.c); each command here can be repeated safely. */
 #include "app/store/cohort.h"
 
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-enum { SETS_MAX = 100000 }; /* members of one set: far above what the limits allow */
+enum { COHORT_SET_MAX = 100000 }; /* members of one index; the limits allow far fewer */
 
 /* ---- the record ---- */
 
-struct command *cohort_cmd_get_summary(struct pipeline *a, struct str cohort)
+struct command *cohort_cmd_get_summary(struct pipeline *pipeline, struct str cohort)
 {
-    return pipeline_add(a, COMMAND_READ, 7,
-                        (struct str[]){STR("HMGET"), key_cohort(a->arena, cohort), STR("name"),
-                                       STR("teachers"), STR("student_count"), STR("created_at"),
-                                       STR("updated_at")});
+    return pipeline_add(pipeline, COMMAND_READ, 7,
+                        (struct str[]){STR("HMGET"), key_cohort(pipeline->arena, cohort),
+                                       STR("name"), STR("teachers"), STR("student_count"),
+                                       STR("created_at"), STR("updated_at")});
 }
 
-struct command *cohort_cmd_get(struct pipeline *a, struct str cohort)
+struct command *cohort_cmd_get(struct pipeline *pipeline, struct str cohort)
 {
-    return pipeline_add(a, COMMAND_READ, 8,
-                        (struct str[]){STR("HMGET"), key_cohort(a->arena, cohort), STR("name"),
-                                       STR("teachers"), STR("student_count"), STR("created_at"),
-                                       STR("updated_at"), STR("students")});
+    return pipeline_add(pipeline, COMMAND_READ, 8,
+                        (struct str[]){STR("HMGET"), key_cohort(pipeline->arena, cohort),
+                                       STR("name"), STR("teachers"), STR("student_count"),
+                                       STR("created_at"), STR("updated_at"), STR("students")});
 }
 
-/* Ids cannot hold a space: lists of them are stored as one text with spaces between. */
-static bool split(struct str text, struct arena *arena, size_t max, struct str_list *ret)
+/* Splits a stored list of ids: they are separated by spaces, which no id contains. False if it has
+ * more than max, or out of memory. */
+static bool cohort_split_ids(struct str text, struct arena *arena, size_t max, struct str_list *ret)
 {
     size_t n = 0;
 
@@ -42,138 +45,137 @@ static bool split(struct str text, struct arena *arena, size_t max, struct str_l
     return true;
 }
 
-static struct str join(struct arena *arena, struct str_list list)
+static struct str cohort_join_ids(struct arena *arena, struct str_list list)
 {
-    size_t n = 0;
-    char *p, *end;
+    size_t size = 0;
+    char *text, *end;
 
     for (size_t i = 0; i < list.n; i++)
-        n += list.v[i].n + 1;
-    p = end = arena_alloc(arena, n + 1);
-    if (!p)
+        size += list.v[i].n + 1;
+    text = end = arena_alloc(arena, size + 1);
+    if (!text)
         return (struct str){0};
     for (size_t i = 0; i < list.n; i++) {
         if (i > 0)
             *end++ = ' ';
-        memcpy(end, list.v[i].p, list.v[i].n);
-        end += list.v[i].n;
+        end = mempcpy(end, list.v[i].p, list.v[i].n);
     }
-    return (struct str){p, (size_t)(end - p)};
+    return (struct str){text, (size_t)(end - text)};
 }
 
-static bool field_int(const redisReply *reply, int64_t *ret)
+static bool cohort_parse_number(const redisReply *reply, int64_t *ret)
 {
     struct str text;
 
     return reply_text(reply, &text) == REPLY_OK && str_to_int64(text, 0, INT64_MAX, ret);
 }
 
+/* Five fields, or six with the students. */
 bool cohort_parse(const struct command *command, struct arena *arena, struct str id,
                   struct cohort *ret, struct problem *p)
 {
-    const redisReply *r = command->reply;
+    const redisReply *reply = command->reply;
     struct str teachers, students = {0};
     size_t n;
 
     *ret = (struct cohort){.id = id};
-    if (reply_array(r, 6, &n) != REPLY_OK || n < 5) {
-        reply_problem(r, p);
+    if (reply_array(reply, 6, &n) != REPLY_OK || n < 5) {
+        reply_problem(reply, p);
         return false;
     }
-    if (reply_text(reply_at(r, 0), &ret->name) == REPLY_MISSING)
+    if (reply_text(reply_at(reply, 0), &ret->name) == REPLY_MISSING)
         return true;
     ret->exists = true;
-    if (reply_text(reply_at(r, 1), &teachers) == REPLY_OK &&
-        field_int(reply_at(r, 2), &ret->student_count) &&
-        field_int(reply_at(r, 3), &ret->created_at_ms) &&
-        field_int(reply_at(r, 4), &ret->updated_at_ms) &&
-        (n < 6 || reply_text(reply_at(r, 5), &students) == REPLY_OK) &&
-        split(teachers, arena, COHORT_TEACHERS_MAX, &ret->teachers) &&
-        split(students, arena, COHORT_STUDENTS_MAX, &ret->students))
+    if (reply_text(reply_at(reply, 1), &teachers) == REPLY_OK &&
+        cohort_parse_number(reply_at(reply, 2), &ret->student_count) &&
+        cohort_parse_number(reply_at(reply, 3), &ret->created_at_ms) &&
+        cohort_parse_number(reply_at(reply, 4), &ret->updated_at_ms) &&
+        (n < 6 || reply_text(reply_at(reply, 5), &students) == REPLY_OK) &&
+        cohort_split_ids(teachers, arena, COHORT_TEACHERS_MAX, &ret->teachers) &&
+        cohort_split_ids(students, arena, COHORT_STUDENTS_MAX, &ret->students))
         return true;
     problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
     return false;
 }
 
-void cohort_cmd_write(struct pipeline *a, const struct cohort *cohort)
+/* In the list of all cohorts every score is 0, so that Redis sorts them by id. */
+void cohort_cmd_write(struct pipeline *pipeline, const struct cohort *cohort)
 {
-    struct arena *arena = a->arena;
-    struct str count = arena_printf(arena, "%zu", cohort->students.n);
-    struct str created = arena_printf(arena, "%lld", (long long)cohort->created_at_ms);
-    struct str updated = arena_printf(arena, "%lld", (long long)cohort->updated_at_ms);
+    struct arena *arena = pipeline->arena;
     struct str argv[] = {STR("HSET"),          key_cohort(arena, cohort->id),
                          STR("name"),          cohort->name,
-                         STR("teachers"),      join(arena, cohort->teachers),
-                         STR("students"),      join(arena, cohort->students),
-                         STR("student_count"), count,
-                         STR("created_at"),    created,
-                         STR("updated_at"),    updated};
+                         STR("teachers"),      cohort_join_ids(arena, cohort->teachers),
+                         STR("students"),      cohort_join_ids(arena, cohort->students),
+                         STR("student_count"), command_int(arena, (int64_t)cohort->students.n),
+                         STR("created_at"),    command_int(arena, cohort->created_at_ms),
+                         STR("updated_at"),    command_int(arena, cohort->updated_at_ms)};
 
-    if (!argv[1].p || !argv[5].p || !argv[7].p || !count.p || !created.p || !updated.p)
-        a->failed = true;
-    (void)pipeline_add(a, COMMAND_WRITE, (int)(sizeof(argv) / sizeof(argv[0])), argv);
-    (void)pipeline_add(a, COMMAND_WRITE, 4,
+    (void)pipeline_add(pipeline, COMMAND_WRITE, (int)(sizeof(argv) / sizeof(argv[0])), argv);
+    (void)pipeline_add(pipeline, COMMAND_WRITE, 4,
                        (struct str[]){STR("ZADD"), key_cohorts, STR("0"), cohort->id});
 }
 
-void cohort_cmd_delete(struct pipeline *a, struct str cohort)
+void cohort_cmd_delete(struct pipeline *pipeline, struct str cohort)
 {
-    (void)pipeline_add(a, COMMAND_WRITE, 2,
-                       (struct str[]){STR("DEL"), key_cohort(a->arena, cohort)});
-    (void)pipeline_add(a, COMMAND_WRITE, 3, (struct str[]){STR("ZREM"), key_cohorts, cohort});
+    (void)pipeline_add(pipeline, COMMAND_WRITE, 2,
+                       (struct str[]){STR("DEL"), key_cohort(pipeline->arena, cohort)});
+    (void)pipeline_add(pipeline, COMMAND_WRITE, 3,
+                       (struct str[]){STR("ZREM"), key_cohorts, cohort});
 }
 
 /* ---- the lock ---- */
 
-struct command *cohort_cmd_lock(struct pipeline *a, struct str cohort, struct str token)
+struct command *cohort_cmd_lock(struct pipeline *pipeline, struct str cohort, struct str token)
 {
-    struct str ms = arena_printf(a->arena, "%d", COHORT_LOCK_MS);
+    struct str ms = command_int(pipeline->arena, COHORT_LOCK_MS);
 
-    return pipeline_add(a, COMMAND_WRITE, 6,
-                        (struct str[]){STR("SET"), key_cohort_lock(a->arena, cohort), token,
+    return pipeline_add(pipeline, COMMAND_WRITE, 6,
+                        (struct str[]){STR("SET"), key_cohort_lock(pipeline->arena, cohort), token,
                                        STR("NX"), STR("PX"), ms});
 }
 
-bool cohort_parse_lock(const struct command *command, bool *ret_taken, struct problem *p)
+/* SET with NX replies nil if the lock exists. */
+bool cohort_parse_lock(const struct command *command, bool *ret_acquired, struct problem *p)
 {
     if (command->reply && command->reply->type == REDIS_REPLY_NIL) {
-        *ret_taken = false;
+        *ret_acquired = false;
         return true;
     }
-    *ret_taken = true;
+    *ret_acquired = true;
     if (reply_status(command->reply) == REPLY_OK)
         return true;
     reply_problem(command->reply, p);
     return false;
 }
 
-void cohort_cmd_unlock(struct pipeline *a, struct str cohort, struct str token)
+void cohort_cmd_unlock(struct pipeline *pipeline, struct str cohort, struct str token)
 {
-    (void)pipeline_add_script(a, &script_delete_if_equal, 1, 2,
-                              (struct str[]){key_cohort_lock(a->arena, cohort), token});
+    (void)pipeline_add_script(pipeline, &script_delete_if_equal, 1, 2,
+                              (struct str[]){key_cohort_lock(pipeline->arena, cohort), token});
 }
 
 /* ---- the indexes ---- */
 
-void cohort_cmd_link_student(struct pipeline *a, enum link_change change, struct str student,
+/* Only adding needs a script: it must not happen after the erasure of the student. */
+void cohort_cmd_link_student(struct pipeline *pipeline, enum link_change change, struct str student,
                              struct str cohort)
 {
-    struct str key = key_student(a->arena, student, STUDENT_KEY_COHORTS);
-    struct str tombstone = key_student(a->arena, student, STUDENT_KEY_ERASED);
+    struct str key = key_student(pipeline->arena, student, STUDENT_KEY_COHORTS);
+    struct str tombstone = key_student(pipeline->arena, student, STUDENT_KEY_ERASED);
 
     if (change == LINK_ADD)
-        (void)pipeline_add_script(a, &script_cohort_link_student, 2, 3,
+        (void)pipeline_add_script(pipeline, &script_cohort_link_student, 2, 3,
                                   (struct str[]){key, tombstone, cohort});
     else
-        (void)pipeline_add(a, COMMAND_WRITE, 3, (struct str[]){STR("SREM"), key, cohort});
+        (void)pipeline_add(pipeline, COMMAND_WRITE, 3, (struct str[]){STR("SREM"), key, cohort});
 }
 
-void cohort_cmd_link_teacher(struct pipeline *a, enum link_change change, struct str teacher,
+void cohort_cmd_link_teacher(struct pipeline *pipeline, enum link_change change, struct str teacher,
                              struct str cohort)
 {
-    (void)pipeline_add(a, COMMAND_WRITE, 3,
+    (void)pipeline_add(pipeline, COMMAND_WRITE, 3,
                        (struct str[]){change == LINK_ADD ? STR("SADD") : STR("SREM"),
-                                      key_teacher_cohorts(a->arena, teacher), cohort});
+                                      key_teacher_cohorts(pipeline->arena, teacher), cohort});
 }
 
 bool cohort_parse_link(const struct command *command)
@@ -183,18 +185,18 @@ bool cohort_parse_link(const struct command *command)
     return reply_int(command->reply, &linked) == REPLY_OK && linked >= 0;
 }
 
-struct command *cohort_cmd_of_student(struct pipeline *a, struct str student)
+struct command *cohort_cmd_of_student(struct pipeline *pipeline, struct str student)
 {
-    struct str key = key_student(a->arena, student, STUDENT_KEY_COHORTS);
+    struct str key = key_student(pipeline->arena, student, STUDENT_KEY_COHORTS);
 
-    return pipeline_add(a, COMMAND_READ, 2, (struct str[]){STR("SMEMBERS"), key});
+    return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("SMEMBERS"), key});
 }
 
-struct command *cohort_cmd_of_teacher(struct pipeline *a, struct str teacher)
+struct command *cohort_cmd_of_teacher(struct pipeline *pipeline, struct str teacher)
 {
-    struct str key = key_teacher_cohorts(a->arena, teacher);
+    struct str key = key_teacher_cohorts(pipeline->arena, teacher);
 
-    return pipeline_add(a, COMMAND_READ, 2, (struct str[]){STR("SMEMBERS"), key});
+    return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("SMEMBERS"), key});
 }
 
 bool cohort_parse_ids(const struct command *command, struct arena *arena, struct str_list *ret,
@@ -202,10 +204,8 @@ bool cohort_parse_ids(const struct command *command, struct arena *arena, struct
 {
     size_t n;
 
-    if (reply_array(command->reply, SETS_MAX, &n) != REPLY_OK) {
-        reply_problem(command->reply, p);
+    if (!reply_expect_array(command->reply, COHORT_SET_MAX, &n, p))
         return false;
-    }
     ret->n = 0;
     ret->v = arena_array(arena, n ? n : 1, sizeof(*ret->v));
     for (size_t i = 0; ret->v && i < n; i++) {
@@ -218,42 +218,38 @@ bool cohort_parse_ids(const struct command *command, struct arena *arena, struct
     return false;
 }
 
+/* Compares each pair: a student is in few cohorts, and so is a teacher. */
 bool cohort_parse_teaches(const struct command *of_student, const struct command *of_teacher,
-                          bool *ret_taught, struct problem *p)
+                          bool *ret_teaches, struct problem *p)
 {
     size_t n, m;
 
-    *ret_taught = false;
-    if (reply_array(of_student->reply, SETS_MAX, &n) != REPLY_OK) {
-        reply_problem(of_student->reply, p);
+    *ret_teaches = false;
+    if (!reply_expect_array(of_student->reply, COHORT_SET_MAX, &n, p) ||
+        !reply_expect_array(of_teacher->reply, COHORT_SET_MAX, &m, p))
         return false;
-    }
-    if (reply_array(of_teacher->reply, SETS_MAX, &m) != REPLY_OK) {
-        reply_problem(of_teacher->reply, p);
-        return false;
-    }
-    for (size_t i = 0; i < n && !*ret_taught; i++) {
-        for (size_t j = 0; j < m && !*ret_taught; j++) {
-            struct str a, b;
+    for (size_t i = 0; i < n && !*ret_teaches; i++) {
+        for (size_t j = 0; j < m && !*ret_teaches; j++) {
+            struct str one, other;
 
-            *ret_taught = reply_text(reply_at(of_student->reply, i), &a) == REPLY_OK &&
-                          reply_text(reply_at(of_teacher->reply, j), &b) == REPLY_OK &&
-                          str_equal(a, b);
+            *ret_teaches = reply_text(reply_at(of_student->reply, i), &one) == REPLY_OK &&
+                           reply_text(reply_at(of_teacher->reply, j), &other) == REPLY_OK &&
+                           str_equal(one, other);
         }
     }
     return true;
 }
 
-struct command *cohort_cmd_page(struct pipeline *a, int64_t offset, int64_t limit)
+struct command *cohort_cmd_page(struct pipeline *pipeline, int64_t offset, int64_t limit)
 {
-    struct str first = arena_printf(a->arena, "%lld", (long long)offset);
-    struct str last = arena_printf(a->arena, "%lld", (long long)(offset + limit - 1));
+    struct str first = command_int(pipeline->arena, offset);
+    struct str last = command_int(pipeline->arena, (offset + limit - 1));
 
-    return pipeline_add(a, COMMAND_READ, 4,
+    return pipeline_add(pipeline, COMMAND_READ, 4,
                         (struct str[]){STR("ZRANGE"), key_cohorts, first, last});
 }
 
-struct command *cohort_cmd_total(struct pipeline *a)
+struct command *cohort_cmd_total(struct pipeline *pipeline)
 {
-    return pipeline_add(a, COMMAND_READ, 2, (struct str[]){STR("ZCARD"), key_cohorts});
+    return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("ZCARD"), key_cohorts});
 }

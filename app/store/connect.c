@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The two traps of connecting with hiredis: unbounded arrays, and errors without an error code. */
 #include "app/store/connect.h"
 
 #include <stdio.h>
 
 #if HIREDIS_MAJOR == 0
-typedef int reply_count;
+typedef int array_size;
 #else
-typedef size_t reply_count;
+typedef size_t array_size;
 #endif
 
-/* hiredis believes whatever length an array claims to have and allocates it at once (hazards H7).
- * No question of ours has an answer of so many elements. */
-static void *create_bounded_array(const redisReadTask *task, reply_count elements)
+/* hiredis allocates an array of any length that the header of a reply claims (hazards H7).
+ * No command of this program has a reply with so many elements. NULL makes the parser fail. */
+static void *redis_create_array(const redisReadTask *task, array_size elements)
 {
     enum { ELEMENTS_MAX = 1 << 20 };
     const struct reply_bounds *bounds = task->privdata;
@@ -19,28 +20,29 @@ static void *create_bounded_array(const redisReadTask *task, reply_count element
     return elements > ELEMENTS_MAX ? NULL : bounds->original->createArray(task, elements);
 }
 
-static void bound_replies(redisContext *c, struct reply_bounds *bounds)
+static void redis_bound_replies(redisReader *reader, struct reply_bounds *bounds)
 {
-    bounds->original = c->reader->fn;
-    bounds->bounded = *c->reader->fn;
-    bounds->bounded.createArray = create_bounded_array;
-    c->reader->fn = &bounds->bounded;
-    c->reader->privdata = bounds;
+    bounds->original = reader->fn;
+    bounds->bounded = *reader->fn;
+    bounds->bounded.createArray = redis_create_array;
+    reader->fn = &bounds->bounded;
+    reader->privdata = bounds;
 }
 
-redisContext *redis_connect(const struct store_address *at, struct reply_bounds *bounds,
+redisContext *redis_connect(const struct store_address *address, struct reply_bounds *bounds,
                             char *ret_error, size_t error_size)
 {
-    redisContext *c =
-        at->path ? redisConnectUnixNonBlock(at->path) : redisConnectNonBlock(at->host, at->port);
+    redisContext *context = address->path ? redisConnectUnixNonBlock(address->path)
+                                          : redisConnectNonBlock(address->host, address->port);
 
-    /* hazards H5: an error may come with err = 0, so the descriptor is looked at as well */
-    if (c && !c->err && c->fd >= 0) {
-        bound_replies(c, bounds);
-        return c;
+    /* A failure may come with err = 0 (hazards H5), so the descriptor is checked as well. */
+    if (context && !context->err && context->fd >= 0) {
+        redis_bound_replies(context->reader, bounds);
+        return context;
     }
-    (void)snprintf(ret_error, error_size, "connect: %s", c && c->err ? c->errstr : "failed");
-    if (c)
-        redisFree(c);
+    (void)snprintf(ret_error, error_size, "connect: %s",
+                   context && context->err ? context->errstr : "failed");
+    if (context)
+        redisFree(context);
     return NULL;
 }

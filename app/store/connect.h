@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A connection to Redis as the store wants it: non-blocking, its replies bounded. */
+/* Opens a hiredis context for link.c: non-blocking, and with bounded replies. */
 #ifndef STORE_CONNECT_H
 #define STORE_CONNECT_H
 
@@ -7,14 +7,14 @@
 
 #include "app/store/address.h"
 
-/* What makes hiredis refuse a reply of too many elements; must outlive the connection. */
+/* Makes hiredis refuse a reply with too many elements. It must outlive the context. */
 struct reply_bounds {
     const redisReplyObjectFunctions *original;
     redisReplyObjectFunctions bounded;
 };
 
-/* Begins to connect; NULL with the reason, which is cut to its room. */
-redisContext *redis_connect(const struct store_address *at, struct reply_bounds *bounds,
+/* Starts to connect. NULL with the reason, cut to error_size, in ret_error. */
+redisContext *redis_connect(const struct store_address *address, struct reply_bounds *bounds,
                             char *ret_error, size_t error_size);
 
 #endif

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Decisions are stored per kind as lines of a text, so that one HMGET reads all. The script
+ * consent_change.lua writes them. */
 #include "app/store/consent.h"
 
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-struct command *consent_cmd_change(struct pipeline *a, const struct consent_change *change)
+struct command *consent_cmd_change(struct pipeline *pipeline, const struct consent_change *change)
 {
-    struct arena *arena = a->arena;
+    struct arena *arena = pipeline->arena;
     struct str student = change->student;
     struct str argv[] = {key_student(arena, student, STUDENT_KEY_PROFILE),
                          key_student(arena, student, STUDENT_KEY_ERASED),
@@ -16,16 +18,16 @@ struct command *consent_cmd_change(struct pipeline *a, const struct consent_chan
                          {&consent_codes[change->consent], 1},
                          change->granted ? STR("1") : STR("0"),
                          change->only_if_granted ? STR("1") : STR("0"),
-                         arena_printf(arena, "%lld", (long long)change->now_ms),
+                         command_int(arena, change->now_ms),
                          change->actor,
                          change->journal};
 
-    return pipeline_add_script(a, &script_consent_change, 4, (int)(sizeof(argv) / sizeof(argv[0])),
-                               argv);
+    return pipeline_add_script(pipeline, &script_consent_change, 4,
+                               (int)(sizeof(argv) / sizeof(argv[0])), argv);
 }
 
-/* "VERSION GRANTED AT_MS BY" */
-static bool read_line(struct str line, struct consent_record *ret)
+/* VERSION GRANTED AT_MS ACTOR, where GRANTED is 0 or 1. */
+static bool consent_parse_line(struct str line, struct consent_record *ret)
 {
     int64_t granted;
 
@@ -42,34 +44,35 @@ enum consent_outcome consent_parse_change(const struct command *command, struct 
                                           struct problem *p)
 {
     struct str line;
-    int64_t why;
+    int64_t code; /* 0 never granted, -1 erased */
 
-    if (reply_int(command->reply, &why) == REPLY_OK)
-        return why == 0 ? CONSENT_NEVER_GRANTED : CONSENT_ERASED;
-    if (reply_text(command->reply, &line) == REPLY_OK && read_line(line, ret))
+    if (reply_int(command->reply, &code) == REPLY_OK)
+        return code == 0 ? CONSENT_NEVER_GRANTED : CONSENT_ERASED;
+    if (reply_text(command->reply, &line) == REPLY_OK && consent_parse_line(line, ret))
         return CONSENT_SAVED;
     reply_problem(command->reply, p);
     return CONSENT_PROBLEM;
 }
 
-struct command *consent_cmd_get(struct pipeline *a, struct str student)
+struct command *consent_cmd_get(struct pipeline *pipeline, struct str student)
 {
     struct str argv[2 + CONSENTS] = {STR("HMGET"),
-                                     key_student(a->arena, student, STUDENT_KEY_CONSENT)};
+                                     key_student(pipeline->arena, student, STUDENT_KEY_CONSENT)};
 
     for (int i = 0; i < CONSENTS; i++)
         argv[2 + i] = str_of(consent_names[i]);
-    return pipeline_add(a, COMMAND_READ, 2 + CONSENTS, argv);
+    return pipeline_add(pipeline, COMMAND_READ, 2 + CONSENTS, argv);
 }
 
-static bool read_lines(struct str text, struct arena *arena, struct consent_history *ret)
+/* False also for more lines than the script keeps. */
+static bool consent_parse_lines(struct str text, struct arena *arena, struct consent_history *ret)
 {
     ret->n = 0;
     ret->v = arena_array(arena, CONSENT_HISTORY_MAX, sizeof(*ret->v));
     if (!ret->v)
         return false;
     while (text.n > 0 && ret->n < CONSENT_HISTORY_MAX) {
-        if (!read_line(str_cut(&text, '\n'), &ret->v[ret->n++]))
+        if (!consent_parse_line(str_cut(&text, '\n'), &ret->v[ret->n++]))
             return false;
     }
     return text.n == 0;
@@ -86,7 +89,7 @@ bool consent_parse(const struct command *command, struct arena *arena,
         case REPLY_MISSING: break;
         case REPLY_ERROR: reply_problem(command->reply, p); return false;
         case REPLY_OK:
-            if (!read_lines(text, arena, &ret[i])) {
+            if (!consent_parse_lines(text, arena, &ret[i])) {
                 problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
                 return false;
             }

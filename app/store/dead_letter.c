@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Writes dead letters with the JSON writer and parses them with json-c. Parsed objects live as long
+ * as the arena. */
 #include "app/store/dead_letter.h"
 
 #include <json-c/json.h>
@@ -7,12 +9,13 @@
 #include "app/store/keys.h"
 #include "app/store/stream.h"
 
-static void release_json(void *json)
+static void dead_letter_release_json(void *json)
 {
     (void)json_object_put(json);
 }
 
-static void write_event(struct jw *w, struct str payload)
+/* The payload was parsed before, so it is copied as JSON; cut, it would not be JSON any more. */
+static void dead_letter_write_event(struct jw *w, struct str payload)
 {
     if (payload.n == 0)
         jw_null(w, "event");
@@ -22,8 +25,8 @@ static void write_event(struct jw *w, struct str payload)
         jw_str(w, "event", (struct str){payload.p, DEAD_LETTER_BYTES_MAX});
 }
 
-static struct str entry(struct arena *arena, struct str reason, struct str source,
-                        struct str payload, int64_t now_ms)
+static struct str dead_letter_text(struct arena *arena, struct str reason, struct str source,
+                                   struct str payload, int64_t now_ms)
 {
     struct buf out;
     struct jw w = {.out = &out};
@@ -32,21 +35,21 @@ static struct str entry(struct arena *arena, struct str reason, struct str sourc
     jw_object(&w, NULL);
     jw_str(&w, "reason", reason);
     jw_str(&w, "source", source);
-    write_event(&w, payload);
+    dead_letter_write_event(&w, payload);
     jw_time(&w, "at", now_ms);
     jw_object_end(&w);
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
-struct command *dead_letter_cmd_add(struct pipeline *a, struct str reason, struct str source,
+struct command *dead_letter_cmd_add(struct pipeline *pipeline, struct str reason, struct str source,
                                     struct str payload, int64_t now_ms)
 {
-    struct str text = entry(a->arena, reason, source, payload, now_ms);
-    struct str most = arena_printf(a->arena, "%d", DEAD_LETTERS_MAX);
+    struct str text = dead_letter_text(pipeline->arena, reason, source, payload, now_ms);
+    struct str max_length = command_int(pipeline->arena, DEAD_LETTERS_MAX);
 
-    return pipeline_add(a, COMMAND_WRITE, 8,
-                        (struct str[]){STR("XADD"), key_dead_letters, STR("MAXLEN"), STR("~"), most,
-                                       STR("*"), STR("e"), text});
+    return pipeline_add(pipeline, COMMAND_WRITE, 8,
+                        (struct str[]){STR("XADD"), key_dead_letters, STR("MAXLEN"), STR("~"),
+                                       max_length, STR("*"), STR("e"), text});
 }
 
 bool dead_letter_parse_add(const struct command *command, struct problem *p)
@@ -59,21 +62,18 @@ bool dead_letter_parse_add(const struct command *command, struct problem *p)
     return false;
 }
 
-struct command *dead_letter_cmd_list(struct pipeline *a, struct str from, int count)
+struct command *dead_letter_cmd_list(struct pipeline *pipeline, struct str from, int count)
 {
-    return pipeline_add(a, COMMAND_READ, 6,
-                        (struct str[]){STR("XRANGE"), key_dead_letters, from, STR("+"),
-                                       STR("COUNT"), arena_printf(a->arena, "%d", count)});
+    return stream_cmd_range(pipeline, key_dead_letters, from, STR("+"), count);
 }
 
-struct command *dead_letter_cmd_newest(struct pipeline *a)
+struct command *dead_letter_cmd_newest(struct pipeline *pipeline)
 {
-    return pipeline_add(a, COMMAND_READ, 6,
-                        (struct str[]){STR("XREVRANGE"), key_dead_letters, STR("+"), STR("-"),
-                                       STR("COUNT"), STR("1")});
+    return stream_cmd_newest(pipeline, key_dead_letters, STR("+"), 1);
 }
 
-static struct str member(struct json_object *entry, const char *name)
+/* The member's text; "" if it is absent or no string. */
+static struct str dead_letter_member(struct json_object *entry, const char *name)
 {
     struct json_object *found = NULL;
 
@@ -83,8 +83,9 @@ static struct str member(struct json_object *entry, const char *name)
     return (struct str){json_object_get_string(found), (size_t)json_object_get_string_len(found)};
 }
 
-/* Entries are our own, and json-c takes whatever we may have written. */
-static bool parse(struct str text, struct arena *arena, struct dead_letter *ret)
+/* json-c is lenient, which is enough: only this program writes entries. False: the entry has
+ * another form, and *ret keeps its id alone. */
+static bool dead_letter_parse(struct str text, struct arena *arena, struct dead_letter *ret)
 {
     struct json_tokener *tokener = json_tokener_new();
     struct json_object *entry, *event = NULL;
@@ -93,14 +94,15 @@ static bool parse(struct str text, struct arena *arena, struct dead_letter *ret)
         return false;
     entry = json_tokener_parse_ex(tokener, text.p, (int)text.n);
     json_tokener_free(tokener);
-    if (!entry || !arena_defer(arena, release_json, entry)) /* on its failure it releases at once */
+    if (!entry ||
+        !arena_defer(arena, dead_letter_release_json, entry)) /* which releases it if it fails */
         return false;
     if (!json_object_is_type(entry, json_type_object) ||
         !json_object_object_get_ex(entry, "event", &event))
         return false;
-    ret->reason = member(entry, "reason");
-    ret->source = member(entry, "source");
-    ret->at = member(entry, "at");
+    ret->reason = dead_letter_member(entry, "reason");
+    ret->source = dead_letter_member(entry, "source");
+    ret->at = dead_letter_member(entry, "at");
     ret->event = str_of(json_object_to_json_string_ext(event, JSON_C_TO_STRING_NOSLASHESCAPE));
     ret->complete = json_object_is_type(event, json_type_object);
     return true;
@@ -112,6 +114,7 @@ bool dead_letter_parse_list(const struct command *command, struct arena *arena, 
     struct stream_entry *entries = arena_array(arena, max, sizeof(*entries));
     size_t n = 0;
 
+    /* Without memory the reply is not an error, and reply_problem says INTERNAL_ERROR. */
     if (!entries || stream_parse(command->reply, max, entries, &n) != REPLY_OK) {
         reply_problem(command->reply, p);
         return false;
@@ -121,13 +124,14 @@ bool dead_letter_parse_list(const struct command *command, struct arena *arena, 
 
         ret_letters[i] = (struct dead_letter){.id = entries[i].id};
         if (stream_field(&entries[i], STR("e"), &text) == REPLY_OK)
-            (void)parse(text, arena, &ret_letters[i]);
+            (void)dead_letter_parse(text, arena, &ret_letters[i]);
     }
     *ret_count = n;
     return true;
 }
 
-struct command *dead_letter_cmd_remove(struct pipeline *a, struct str id)
+struct command *dead_letter_cmd_remove(struct pipeline *pipeline, struct str id)
 {
-    return pipeline_add(a, COMMAND_WRITE, 3, (struct str[]){STR("XDEL"), key_dead_letters, id});
+    return pipeline_add(pipeline, COMMAND_WRITE, 3,
+                        (struct str[]){STR("XDEL"), key_dead_letters, id});
 }

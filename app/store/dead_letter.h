@@ -1,38 +1,37 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Dead letters: what could not be taken and never will be as it is, kept for people to look at
- * (mastery-ctl dead). One stream, trimmed by length; an entry's field `e` is
- * {"reason","source","event","at"}. */
+/* Dead letters: input that can never be processed, kept for an operator (mastery-ctl dead). They
+ * are one stream, trimmed by length. An entry's field `e` is {"reason","source","event","at"}. */
 #ifndef STORE_DEAD_LETTER_H
 #define STORE_DEAD_LETTER_H
 
 #include "app/base/problem.h"
-#include "app/store/store.h"
+#include "app/store/pipeline.h"
 
-/* About so many are kept, and of each so many bytes: the beginning, as a text, of what is longer.
- */
+/* About DEAD_LETTERS_MAX are kept. Of a longer event the first DEAD_LETTER_BYTES_MAX bytes are
+ * kept, as a JSON string. */
 enum { DEAD_LETTERS_MAX = 10000, DEAD_LETTER_BYTES_MAX = 16384 };
 
-/* payload: a JSON text, kept as such; JSON null when it is empty. source: which way it came. */
-struct command *dead_letter_cmd_add(struct pipeline *a, struct str reason, struct str source,
+/* payload: the event as JSON; empty: null. source: how it came, such as dapr. */
+struct command *dead_letter_cmd_add(struct pipeline *pipeline, struct str reason, struct str source,
                                     struct str payload, int64_t now_ms);
-/* Whether it is kept. */
+/* True if it was stored. */
 bool dead_letter_parse_add(const struct command *command, struct problem *p);
 
 struct dead_letter {
-    struct str id; /* of the entry in its stream */
+    struct str id; /* in the stream */
     struct str reason, source, at;
-    struct str event; /* JSON; empty when the entry is not ours */
-    bool complete;    /* event is all of what came */
+    struct str event; /* JSON; empty if the entry has another form */
+    bool complete;    /* event was not cut */
 };
 
-/* The oldest from that id on ("-": from the first), at most count. */
-struct command *dead_letter_cmd_list(struct pipeline *a, struct str from, int count);
-/* The newest one alone. */
-struct command *dead_letter_cmd_newest(struct pipeline *a);
-/* What either gave. ret_letters has room for max. The texts live in the arena, or in the reply. */
+/* At most count, oldest first; `from` as for stream_cmd_range. */
+struct command *dead_letter_cmd_list(struct pipeline *pipeline, struct str from, int count);
+/* The newest one. */
+struct command *dead_letter_cmd_newest(struct pipeline *pipeline);
+/* Parses the reply to either. ret_letters has room for max. Texts are in the arena or the reply. */
 bool dead_letter_parse_list(const struct command *command, struct arena *arena, size_t max,
                             struct dead_letter *ret_letters, size_t *ret_count, struct problem *p);
-/* 1 when it was there. */
-struct command *dead_letter_cmd_remove(struct pipeline *a, struct str id);
+/* Replies 1 if it existed. */
+struct command *dead_letter_cmd_remove(struct pipeline *pipeline, struct str id);
 
 #endif

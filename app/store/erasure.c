@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Commands of an erasure. Their order, and repeating them after a crash, is up to the caller
+ * (app/service/erase.c). The script erasure_shard.lua gets all keys of the student as KEYS, since a
+ * script may only touch keys that it was given. */
 #include "app/store/erasure.h"
 
 #include "app/base/clock.h"
@@ -6,118 +9,112 @@
 #include "app/domain/mastery.h"
 #include "app/store/reply.h"
 
-/* Days of a daily kind that can be there: those kept, and what clocks that differ may have made. */
+/* Days for which a daily kind can have a key: the history, and a few more for clocks that differ.
+ */
 enum { DAYS_BACK = HISTORY_DAYS + 4, DAYS = DAYS_BACK + 4 };
 enum { FIXED_KEYS = 5, FIXED_ARGS = 3 + ERASURE_RECORD_FIELDS + 4, GROUPS = ERASED_INDEX + 1 };
 
-static struct str number(struct pipeline *a, int64_t value)
-{
-    return arena_printf(a->arena, "%lld", (long long)value);
-}
+/* ---- before ---- */
 
-/* ---- looking ---- */
-
-struct command *erasure_cmd_tombstone(struct pipeline *a, struct str student)
+struct command *erasure_cmd_tombstone(struct pipeline *pipeline, struct str student)
 {
     return pipeline_add(
-        a, COMMAND_READ, 2,
-        (struct str[]){STR("GET"), key_student(a->arena, student, STUDENT_KEY_ERASED)});
+        pipeline, COMMAND_READ, 2,
+        (struct str[]){STR("GET"), key_student(pipeline->arena, student, STUDENT_KEY_ERASED)});
 }
 
 bool erasure_parse_tombstone(const struct command *command, bool *ret_begun, struct problem *p)
 {
-    struct str tombstone;
-    enum reply_result there = reply_text(command->reply, &tombstone);
+    struct str tombstone = {0};
+    bool ok = reply_expect_text_or_nil(command->reply, &tombstone, p);
 
-    *ret_begun = there == REPLY_OK;
-    if (there == REPLY_ERROR)
-        reply_problem(command->reply, p);
-    return there != REPLY_ERROR;
+    *ret_begun = tombstone.p != NULL;
+    return ok;
 }
 
-void erasure_cmd_lookup(struct pipeline *a, struct str student, struct erasure_lookup *ret)
+void erasure_cmd_lookup(struct pipeline *pipeline, struct str student, struct erasure_lookup *ret)
 {
     ret->token = pipeline_add(
-        a, COMMAND_READ, 2,
-        (struct str[]){STR("GET"), key_student(a->arena, student, STUDENT_KEY_RECOMMENDED)});
-    ret->tombstone = erasure_cmd_tombstone(a, student);
+        pipeline, COMMAND_READ, 2,
+        (struct str[]){STR("GET"), key_student(pipeline->arena, student, STUDENT_KEY_RECOMMENDED)});
+    ret->tombstone = erasure_cmd_tombstone(pipeline, student);
 }
 
-bool erasure_parse_lookup(const struct erasure_lookup *look, struct str *ret_token, bool *ret_begun,
-                          struct problem *p)
+/* The first line of STUDENT_KEY_RECOMMENDED is the token. */
+bool erasure_parse_lookup(const struct erasure_lookup *lookup, struct str *ret_token,
+                          bool *ret_begun, struct problem *p)
 {
     struct str token = STR("");
 
-    (void)erasure_parse_tombstone(look->tombstone, ret_begun, p);
-    if (reply_text(look->token->reply, &token) == REPLY_ERROR)
-        reply_problem(look->token->reply, p);
+    (void)erasure_parse_tombstone(lookup->tombstone, ret_begun, p);
+    if (reply_text(lookup->token->reply, &token) == REPLY_ERROR)
+        reply_problem(lookup->token->reply, p);
     *ret_token = str_cut(&token, '\n');
     return p->code == PROBLEM_NONE;
 }
 
 /* ---- the shard ---- */
 
-/* The keys of a kind that go in the shard's script; returns how many. */
-static int put_keys(struct pipeline *a, const struct erasure_shard *e, size_t kind,
-                    struct str *keys)
+/* Puts the keys of a kind that the script deletes. Returns how many. */
+static int erasure_put_keys(struct pipeline *pipeline, const struct erasure_shard *erasure,
+                            size_t kind, struct str *keys)
 {
     if (kind == STUDENT_KEY_ERASED || kind == STUDENT_KEY_IDEMPOTENCY)
         return 0;
     if (student_kinds[kind].family == KEY_SINGLE) {
-        keys[0] = key_of_kind(a->arena, e->student, &student_kinds[kind]);
+        keys[0] = key_of_kind(pipeline->arena, erasure->student, &student_kinds[kind]);
         return 1;
     }
-    if (!key_days_of_kind(a->arena, e->student, &student_kinds[kind], e->today - DAYS_BACK, DAYS,
-                          keys))
-        a->failed = true;
+    if (!key_days_of_kind(pipeline->arena, erasure->student, &student_kinds[kind],
+                          erasure->today - DAYS_BACK, DAYS, keys))
+        pipeline->failed = true;
     return DAYS;
 }
 
-struct command *erasure_cmd_shard(struct pipeline *a, const struct erasure_shard *e)
+/* GROUPS texts say how many keys each group has: one group per kind, and the index of the token. */
+struct command *erasure_cmd_shard(struct pipeline *pipeline, const struct erasure_shard *erasure)
 {
     enum { KEYS_MAX = FIXED_KEYS + STUDENT_KEY_COUNT * DAYS + 1 };
-    struct str *argv = arena_array(a->arena, KEYS_MAX + FIXED_ARGS + GROUPS, sizeof(*argv));
+    struct str *argv = arena_array(pipeline->arena, KEYS_MAX + FIXED_ARGS + GROUPS, sizeof(*argv));
     struct str groups[GROUPS], *arg;
-    unsigned shard = key_shard(e->student);
+    unsigned shard = key_shard(erasure->student);
     int keys = 0, n;
 
-    if (!argv) {
-        a->failed = true;
-        return pipeline_add_script(a, &script_erasure_shard, 0, 0, NULL);
-    }
-    argv[keys++] = key_student(a->arena, e->student, STUDENT_KEY_ERASED);
-    argv[keys++] = key_shard_record(a->arena, shard, SHARD_KEY_JOURNAL);
-    argv[keys++] = key_shard_record(a->arena, shard, SHARD_KEY_OUTBOX);
-    argv[keys++] = key_shard_record(a->arena, shard, SHARD_KEY_AUDIT);
-    argv[keys++] = key_student(a->arena, e->student, STUDENT_KEY_RECOMMENDED);
+    if (!argv) /* no arguments fail the pipeline */
+        return pipeline_add_script(pipeline, &script_erasure_shard, 0, 0, NULL);
+    argv[keys++] = key_student(pipeline->arena, erasure->student, STUDENT_KEY_ERASED);
+    argv[keys++] = key_shard_record(pipeline->arena, shard, SHARD_KEY_JOURNAL);
+    argv[keys++] = key_shard_record(pipeline->arena, shard, SHARD_KEY_OUTBOX);
+    argv[keys++] = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT);
+    argv[keys++] = key_student(pipeline->arena, erasure->student, STUDENT_KEY_RECOMMENDED);
     for (size_t kind = 0; kind < STUDENT_KEY_COUNT; kind++, keys += n) {
-        n = put_keys(a, e, kind, argv + keys);
-        groups[kind] = number(a, n);
+        n = erasure_put_keys(pipeline, erasure, kind, argv + keys);
+        groups[kind] = command_int(pipeline->arena, n);
     }
-    n = e->token.n > 0;
+    n = erasure->token.n > 0;
     if (n)
-        argv[keys++] = key_recommended(a->arena, e->token);
-    groups[ERASED_INDEX] = number(a, n);
+        argv[keys++] = key_recommended(pipeline->arena, erasure->token);
+    groups[ERASED_INDEX] = command_int(pipeline->arena, n);
     arg = argv + keys;
-    *arg++ = e->student;
-    *arg++ = e->dry_run ? STR("1") : STR("0");
-    *arg++ = e->token.p ? e->token : STR("");
-    arg = mempcpy(arg, e->record, sizeof(e->record));
+    *arg++ = erasure->student;
+    *arg++ = erasure->dry_run ? STR("1") : STR("0");
+    *arg++ = erasure->token.p ? erasure->token : STR("");
+    arg = mempcpy(arg, erasure->record, sizeof(erasure->record));
     for (int i = 0; i < 2; i++) {
-        *arg++ = e->swept[i].seen.p ? e->swept[i].seen : STR("");
-        *arg++ = e->swept[i].removed ? STR("1") : STR("0");
+        *arg++ = erasure->swept[i].seen.p ? erasure->swept[i].seen : STR("");
+        *arg++ = erasure->swept[i].removed ? STR("1") : STR("0");
     }
     arg = mempcpy(arg, groups, sizeof(groups));
-    return pipeline_add_script(a, &script_erasure_shard, keys, (int)(arg - argv), argv);
+    return pipeline_add_script(pipeline, &script_erasure_shard, keys, (int)(arg - argv), argv);
 }
 
 enum erasure_outcome erasure_parse_shard(const struct command *command,
                                          int64_t ret_counts[ERASED_COUNTS], struct problem *p)
 {
-    int64_t again;
+    int64_t retry;
     size_t n = 0;
 
-    if (reply_int(command->reply, &again) == REPLY_OK)
+    if (reply_int(command->reply, &retry) == REPLY_OK)
         return ERASURE_RETRY;
     if (reply_array(command->reply, ERASED_COUNTS, &n) != REPLY_OK || n != ERASED_COUNTS)
         reply_problem(command->reply, p);
@@ -128,116 +125,125 @@ enum erasure_outcome erasure_parse_shard(const struct command *command,
     return p->code == PROBLEM_NONE ? ERASURE_DONE : ERASURE_PROBLEM;
 }
 
-struct command *erasure_cmd_idempotency_keys(struct pipeline *a, struct str student, int64_t offset,
-                                             int count)
+struct command *erasure_cmd_idempotency_keys(struct pipeline *pipeline, struct str student,
+                                             int64_t offset, int count)
 {
-    struct str key = key_student(a->arena, student, STUDENT_KEY_IDEMPOTENCY);
+    struct str key = key_student(pipeline->arena, student, STUDENT_KEY_IDEMPOTENCY);
 
-    return pipeline_add(
-        a, COMMAND_READ, 4,
-        (struct str[]){STR("ZRANGE"), key, number(a, offset), number(a, offset + count - 1)});
+    return pipeline_add(pipeline, COMMAND_READ, 4,
+                        (struct str[]){STR("ZRANGE"), key, command_int(pipeline->arena, offset),
+                                       command_int(pipeline->arena, offset + count - 1)});
 }
 
-void erasure_cmd_finish(struct pipeline *a, struct str student, int64_t tombstone_s)
+void erasure_cmd_finish(struct pipeline *pipeline, struct str student, int64_t tombstone_s)
 {
     (void)pipeline_add_script(
-        a, &script_erasure_finish, 2, 3,
-        (struct str[]){key_student(a->arena, student, STUDENT_KEY_IDEMPOTENCY),
-                       key_student(a->arena, student, STUDENT_KEY_ERASED), number(a, tombstone_s)});
+        pipeline, &script_erasure_finish, 2, 3,
+        (struct str[]){key_student(pipeline->arena, student, STUDENT_KEY_IDEMPOTENCY),
+                       key_student(pipeline->arena, student, STUDENT_KEY_ERASED),
+                       command_int(pipeline->arena, tombstone_s)});
 }
 
-/* ---- rosters ---- */
+/* ---- cohorts ---- */
 
-struct command *erasure_cmd_cohorts(struct pipeline *a, struct str behind, int count)
+struct command *erasure_cmd_cohorts(struct pipeline *pipeline, struct str previous, int count)
 {
-    struct str from = arena_printf(a->arena, "%s%.*s", behind.n > 0 ? "(" : "-", STR_ARG(behind));
+    struct str from =
+        arena_printf(pipeline->arena, "%s%.*s", previous.n > 0 ? "(" : "-", STR_ARG(previous));
 
-    return pipeline_add(a, COMMAND_READ, 8,
+    return pipeline_add(pipeline, COMMAND_READ, 8,
                         (struct str[]){STR("ZRANGE"), key_cohorts, from, STR("+"), STR("BYLEX"),
-                                       STR("LIMIT"), STR("0"), number(a, count)});
+                                       STR("LIMIT"), STR("0"),
+                                       command_int(pipeline->arena, count)});
 }
 
-struct command *erasure_cmd_leave_cohort(struct pipeline *a, struct str cohort, struct str student,
-                                         bool dry, int64_t now_ms)
+struct command *erasure_cmd_leave_cohort(struct pipeline *pipeline, struct str cohort,
+                                         struct str student, bool dry_run, int64_t now_ms)
 {
-    return pipeline_add_script(a, &script_erasure_leave_cohort, 1, 4,
-                               (struct str[]){key_cohort(a->arena, cohort), student,
-                                              dry ? STR("1") : STR("0"), number(a, now_ms)});
+    return pipeline_add_script(pipeline, &script_erasure_leave_cohort, 1, 4,
+                               (struct str[]){key_cohort(pipeline->arena, cohort), student,
+                                              dry_run ? STR("1") : STR("0"),
+                                              command_int(pipeline->arena, now_ms)});
 }
 
-/* ---- those under way ---- */
+/* ---- erasures that are not complete ---- */
 
-void erasure_cmd_register(struct pipeline *a, struct str student, int64_t now_ms)
+void erasure_cmd_register(struct pipeline *pipeline, struct str student, int64_t now_ms)
 {
-    (void)pipeline_add(a, COMMAND_WRITE, 4,
-                       (struct str[]){STR("ZADD"), key_erasures, number(a, now_ms), student});
+    (void)pipeline_add(
+        pipeline, COMMAND_WRITE, 4,
+        (struct str[]){STR("ZADD"), key_erasures, command_int(pipeline->arena, now_ms), student});
 }
 
-void erasure_cmd_unregister(struct pipeline *a, struct str student)
+void erasure_cmd_unregister(struct pipeline *pipeline, struct str student)
 {
-    (void)pipeline_add(a, COMMAND_WRITE, 3, (struct str[]){STR("ZREM"), key_erasures, student});
+    (void)pipeline_add(pipeline, COMMAND_WRITE, 3,
+                       (struct str[]){STR("ZREM"), key_erasures, student});
 }
 
-struct command *erasure_cmd_unfinished(struct pipeline *a, int64_t before_ms)
+struct command *erasure_cmd_unfinished(struct pipeline *pipeline, int64_t before_ms)
 {
-    return pipeline_add(a, COMMAND_READ, 8,
+    return pipeline_add(pipeline, COMMAND_READ, 8,
                         (struct str[]){STR("ZRANGE"), key_erasures, STR("-inf"),
-                                       number(a, before_ms), STR("BYSCORE"), STR("LIMIT"), STR("0"),
-                                       number(a, ERASURES_UNFINISHED_MAX)});
+                                       command_int(pipeline->arena, before_ms), STR("BYSCORE"),
+                                       STR("LIMIT"), STR("0"),
+                                       command_int(pipeline->arena, ERASURES_UNFINISHED_MAX)});
 }
 
 size_t erasure_parse_unfinished(const struct command *command, struct str *ret_students)
 {
-    size_t n = 0, there = 0;
+    size_t n = 0, count = 0;
 
-    (void)reply_array(command->reply, ERASURES_UNFINISHED_MAX, &there);
-    for (size_t i = 0; i < there; i++)
+    (void)reply_array(command->reply, ERASURES_UNFINISHED_MAX, &count);
+    for (size_t i = 0; i < count; i++)
         n += reply_text(reply_at(command->reply, i), &ret_students[n]) == REPLY_OK;
     return n;
 }
 
-/* ---- traces ---- */
+/* ---- copies that Redis keeps ---- */
 
-void erasure_cmd_rebuild_stream(struct pipeline *a, struct str stream)
+void erasure_cmd_rebuild_stream(struct pipeline *pipeline, struct str stream)
 {
-    (void)pipeline_add_script(a, &script_erasure_rebuild_stream, 1, 1, (struct str[]){stream});
+    (void)pipeline_add_script(pipeline, &script_erasure_rebuild_stream, 1, 1,
+                              (struct str[]){stream});
 }
 
-void erasure_cmd_purge_traces(struct pipeline *a, struct command **ret_rewrite)
+void erasure_cmd_purge_traces(struct pipeline *pipeline, struct command **ret_rewrite)
 {
-    (void)pipeline_add(a, COMMAND_WRITE, 2, (struct str[]){STR("SLOWLOG"), STR("RESET")});
-    *ret_rewrite = pipeline_add(a, COMMAND_WRITE, 1, (struct str[]){STR("BGREWRITEAOF")});
+    (void)pipeline_add(pipeline, COMMAND_WRITE, 2, (struct str[]){STR("SLOWLOG"), STR("RESET")});
+    *ret_rewrite = pipeline_add(pipeline, COMMAND_WRITE, 1, (struct str[]){STR("BGREWRITEAOF")});
 }
 
+/* BGREWRITEAOF replies an error while a rewrite is running. */
 bool erasure_parse_aof_rewrite(const struct command *command)
 {
     return reply_status(command->reply) == REPLY_OK;
 }
 
-/* No wish is like another: one that comes while the file is being written anew is not the one that
- * is granted by it. */
-void erasure_cmd_request_aof_rewrite(struct pipeline *a)
+/* Each request is unique, so that clearing one does not clear another that came while the rewrite
+ * was running, and whose deletions the rewrite may have missed. */
+void erasure_cmd_request_aof_rewrite(struct pipeline *pipeline)
 {
-    char wish[UUID_TEXT_SIZE];
+    char request[UUID_TEXT_SIZE];
 
-    uuid_make(wish);
+    uuid_make(request);
     (void)pipeline_add(
-        a, COMMAND_WRITE, 3,
-        (struct str[]){STR("SET"), key_aof_rewrite, arena_printf(a->arena, "%s", wish)});
+        pipeline, COMMAND_WRITE, 3,
+        (struct str[]){STR("SET"), key_aof_rewrite, arena_printf(pipeline->arena, "%s", request)});
 }
 
-struct command *erasure_cmd_get_aof_request(struct pipeline *a)
+struct command *erasure_cmd_get_aof_request(struct pipeline *pipeline)
 {
-    return pipeline_add(a, COMMAND_READ, 2, (struct str[]){STR("GET"), key_aof_rewrite});
+    return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("GET"), key_aof_rewrite});
 }
 
-bool erasure_parse_aof_request(const struct command *command, struct str *ret_wish)
+bool erasure_parse_aof_request(const struct command *command, struct str *ret_request)
 {
-    return reply_text(command->reply, ret_wish) == REPLY_OK;
+    return reply_text(command->reply, ret_request) == REPLY_OK;
 }
 
-void erasure_cmd_clear_aof_request(struct pipeline *a, struct str wish)
+void erasure_cmd_clear_aof_request(struct pipeline *pipeline, struct str request)
 {
-    (void)pipeline_add_script(a, &script_delete_if_equal, 1, 2,
-                              (struct str[]){key_aof_rewrite, wish});
+    (void)pipeline_add_script(pipeline, &script_delete_if_equal, 1, 2,
+                              (struct str[]){key_aof_rewrite, request});
 }

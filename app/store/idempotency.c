@@ -1,43 +1,40 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A record is "running DIGEST OWNER END_MS", or "done DIGEST STATUS STUDENT LOCATION", a line feed
+ * and the body. None of the texts before the line feed has a space. */
 #include "app/store/idempotency.h"
-
-#include <inttypes.h>
 
 #include "app/base/buf.h"
 #include "app/store/keys.h"
 #include "app/store/reply.h"
-
-/* The record: "running DIGEST OWNER UNTIL", or "done DIGEST STATUS STUDENT LOCATION" and the body
- * behind a line feed. */
 
 struct str idempotency_key(struct arena *arena, const char *role, struct str user, struct str hash)
 {
     return key_idempotency(arena, role, user, hash);
 }
 
-struct command *idempotency_cmd_acquire(struct pipeline *a, struct str key, struct str digest,
-                                        struct str owner, int64_t running_ms)
+struct command *idempotency_cmd_acquire(struct pipeline *pipeline, struct str key,
+                                        struct str digest, struct str owner, int64_t running_ms)
 {
-    struct str argv[] = {key, digest, owner, arena_printf(a->arena, "%" PRId64, running_ms),
-                         arena_printf(a->arena, "%d", IDEMPOTENCY_TTL_MS)};
+    struct str argv[] = {key, digest, owner, command_int(pipeline->arena, running_ms),
+                         command_int(pipeline->arena, IDEMPOTENCY_TTL_MS)};
 
-    return pipeline_add_script(a, &script_idempotency_acquire, 1, 5, argv);
+    return pipeline_add_script(pipeline, &script_idempotency_acquire, 1, 5, argv);
 }
 
-/* Longer than any request has its key (REQUEST_DEADLINE_S and a margin). A record is written only
- * while its request has the key, so none outlives its note, and an erasure finds them all. */
-enum { LONGEST_HOLD_MS = 600000 };
+/* Longer than any request may run (REQUEST_DEADLINE_S). A record is written only while its request
+ * runs, so no record outlives its entry in the student's list, and an erasure finds all of them. */
+enum { IDEMPOTENCY_RUN_MAX_MS = 600000 };
 
-void idempotency_cmd_register(struct pipeline *a, struct str student, struct str key)
+void idempotency_cmd_register(struct pipeline *pipeline, struct str student, struct str key)
 {
     (void)pipeline_add_script(
-        a, &script_idempotency_register, 2, 4,
-        (struct str[]){key_student(a->arena, student, STUDENT_KEY_IDEMPOTENCY),
-                       key_student(a->arena, student, STUDENT_KEY_ERASED), key,
-                       arena_printf(a->arena, "%d", IDEMPOTENCY_TTL_MS + LONGEST_HOLD_MS)});
+        pipeline, &script_idempotency_register, 2, 4,
+        (struct str[]){key_student(pipeline->arena, student, STUDENT_KEY_IDEMPOTENCY),
+                       key_student(pipeline->arena, student, STUDENT_KEY_ERASED), key,
+                       command_int(pipeline->arena, IDEMPOTENCY_TTL_MS + IDEMPOTENCY_RUN_MAX_MS)});
 }
 
-static bool parse(struct str text, struct idempotency_record *ret)
+static bool idempotency_parse_record(struct str text, struct idempotency_record *ret)
 {
     struct str head = str_cut(&text, '\n'), state = str_cut(&head, ' ');
     int64_t status;
@@ -56,6 +53,7 @@ static bool parse(struct str text, struct idempotency_record *ret)
     return true;
 }
 
+/* The script replies nil when it has acquired the key, else the record of the other request. */
 bool idempotency_parse_acquire(const struct command *command, struct idempotency_record *ret,
                                struct problem *p)
 {
@@ -65,7 +63,7 @@ bool idempotency_parse_acquire(const struct command *command, struct idempotency
     switch (reply_text(command->reply, &text)) {
     case REPLY_MISSING: return true;
     case REPLY_OK:
-        if (parse(text, ret))
+        if (idempotency_parse_record(text, ret))
             return true;
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
@@ -75,12 +73,12 @@ bool idempotency_parse_acquire(const struct command *command, struct idempotency
     return false;
 }
 
-void idempotency_cmd_save(struct pipeline *a, struct str key, struct str owner,
+void idempotency_cmd_save(struct pipeline *pipeline, struct str key, struct str owner,
                           const struct idempotency_record *record)
 {
     struct buf value;
 
-    buf_init(&value, a->arena);
+    buf_init(&value, pipeline->arena);
     (void)buf_reserve(&value, record->body.n + 256);
     buf_text(&value, "done ");
     buf_str(&value, record->digest);
@@ -93,13 +91,14 @@ void idempotency_cmd_save(struct pipeline *a, struct str key, struct str owner,
     buf_char(&value, '\n');
     buf_str(&value, record->body);
     if (value.failed)
-        a->failed = true;
-    (void)pipeline_add_script(a, &script_idempotency_finish, 1, 4,
+        pipeline->failed = true;
+    (void)pipeline_add_script(pipeline, &script_idempotency_finish, 1, 4,
                               (struct str[]){key, owner, buf_view(&value),
-                                             arena_printf(a->arena, "%d", IDEMPOTENCY_TTL_MS)});
+                                             command_int(pipeline->arena, IDEMPOTENCY_TTL_MS)});
 }
 
-void idempotency_cmd_release(struct pipeline *a, struct str key, struct str owner)
+void idempotency_cmd_release(struct pipeline *pipeline, struct str key, struct str owner)
 {
-    (void)pipeline_add_script(a, &script_idempotency_finish, 1, 2, (struct str[]){key, owner});
+    (void)pipeline_add_script(pipeline, &script_idempotency_finish, 1, 2,
+                              (struct str[]){key, owner});
 }

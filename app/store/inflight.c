@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A hash table with an entry per student that has unfinished writes or a lock. The table does not
+ * grow: it has as many entries as the process has concurrent writes, a few hundred at most. */
 #include "app/store/inflight.h"
 
 #include <stdlib.h>
@@ -6,21 +8,21 @@
 #include "app/base/ids.h"
 #include "app/store/student.h"
 
-enum { BUCKETS = 256 };
+enum { INFLIGHT_BUCKETS = 256 };
 
-struct link {
-    struct link *next;
+struct inflight_entry {
+    struct inflight_entry *next;
     char student[ID_MAX];
     size_t student_n;
-    unsigned under_way;
-    const void *turn; /* whose it is; NULL: nobody's */
-    bool valid;
+    unsigned writes;   /* unfinished */
+    const void *owner; /* of the lock; NULL: not locked */
+    bool valid;        /* `packed` is what the latest write leaves */
     size_t packed_n;
     char packed[STATE_PACKED_MAX];
 };
 
 struct inflight {
-    struct link *buckets[BUCKETS];
+    struct inflight_entry *buckets[INFLIGHT_BUCKETS];
 };
 
 struct inflight *inflight_new(void)
@@ -28,114 +30,117 @@ struct inflight *inflight_new(void)
     return calloc(1, sizeof(struct inflight));
 }
 
-void inflight_free(struct inflight *chain)
+void inflight_free(struct inflight *inflight)
 {
-    for (size_t i = 0; chain && i < BUCKETS; i++) {
-        while (chain->buckets[i]) {
-            struct link *l = chain->buckets[i];
+    for (size_t i = 0; inflight && i < INFLIGHT_BUCKETS; i++) {
+        while (inflight->buckets[i]) {
+            struct inflight_entry *entry = inflight->buckets[i];
 
-            chain->buckets[i] = l->next;
-            free(l);
+            inflight->buckets[i] = entry->next;
+            free(entry);
         }
     }
-    free(chain);
+    free(inflight);
 }
 
-/* Where the link to the student is, or would be appended. */
-static struct link **find(struct inflight *chain, struct str student)
+/* The pointer to the student's entry, or the end of its bucket. */
+static struct inflight_entry **inflight_find(struct inflight *inflight, struct str student)
 {
-    unsigned hash = 5381;
-    struct link **at;
+    unsigned hash = 5381; /* djb2 */
+    struct inflight_entry **place;
 
     for (size_t i = 0; i < student.n; i++)
         hash = hash * 33 + (unsigned char)student.p[i];
-    at = &chain->buckets[hash % BUCKETS];
-    while (*at && !str_equal(student, (struct str){(*at)->student, (*at)->student_n}))
-        at = &(*at)->next;
-    return at;
+    place = &inflight->buckets[hash % INFLIGHT_BUCKETS];
+    while (*place && !str_equal(student, (struct str){(*place)->student, (*place)->student_n}))
+        place = &(*place)->next;
+    return place;
 }
 
-bool inflight_latest(struct inflight *chain, struct str student, struct str *ret_packed)
+bool inflight_latest(struct inflight *inflight, struct str student, struct str *ret_packed)
 {
-    const struct link *l = *find(chain, student);
+    const struct inflight_entry *entry = *inflight_find(inflight, student);
 
-    if (!l || !l->valid)
+    if (!entry || !entry->valid)
         return false;
-    *ret_packed = (struct str){l->packed, l->packed_n};
+    *ret_packed = (struct str){entry->packed, entry->packed_n};
     return true;
 }
 
-/* The link to the student, made when there is none; NULL without memory. */
-static struct link *obtain(struct inflight *chain, struct str student)
+/* The student's entry, which is created if there is none. NULL: out of memory. */
+static struct inflight_entry *inflight_obtain(struct inflight *inflight, struct str student)
 {
-    struct link **at = find(chain, student), *l = *at;
+    struct inflight_entry **place = inflight_find(inflight, student), *entry = *place;
 
-    if (l || student.n > sizeof(l->student))
-        return l;
-    l = calloc(1, sizeof(*l));
-    if (!l)
+    if (entry || student.n > sizeof(entry->student))
+        return entry;
+    entry = calloc(1, sizeof(*entry));
+    if (!entry)
         return NULL;
-    memcpy(l->student, student.p, student.n);
-    l->student_n = student.n;
-    *at = l;
-    return l;
+    memcpy(entry->student, student.p, student.n);
+    entry->student_n = student.n;
+    *place = entry;
+    return entry;
 }
 
-static void drop_unused(struct link **at)
+static void inflight_drop_unused(struct inflight_entry **place)
 {
-    struct link *l = *at;
+    struct inflight_entry *entry = *place;
 
-    if (l->under_way > 0 || l->turn)
+    if (entry->writes > 0 || entry->owner)
         return;
-    *at = l->next;
-    free(l);
+    *place = entry->next;
+    free(entry);
 }
 
-void inflight_add(struct inflight *chain, struct str student, struct str packed)
+void inflight_add(struct inflight *inflight, struct str student, struct str packed)
 {
-    struct link *l = packed.n <= STATE_PACKED_MAX ? obtain(chain, student) : NULL;
+    struct inflight_entry *entry =
+        packed.n <= STATE_PACKED_MAX ? inflight_obtain(inflight, student) : NULL;
 
-    if (!l)
+    if (!entry)
         return;
-    memcpy(l->packed, packed.p, packed.n);
-    l->packed_n = packed.n;
-    l->valid = true;
-    l->under_way++;
+    memcpy(entry->packed, packed.p, packed.n);
+    entry->packed_n = packed.n;
+    entry->valid = true;
+    entry->writes++;
 }
 
-void inflight_remove(struct inflight *chain, struct str student, bool made)
+/* After a refused write the later ones will be refused as well, so their state is not used. Once
+ * all are finished the stored state is the latest. */
+void inflight_remove(struct inflight *inflight, struct str student, bool saved)
 {
-    struct link **at = find(chain, student), *l = *at;
+    struct inflight_entry **place = inflight_find(inflight, student), *entry = *place;
 
-    if (!l || l->under_way == 0)
+    if (!entry || entry->writes == 0)
         return;
-    l->under_way--;
-    if (!made || l->under_way == 0)
-        l->valid = false;
-    drop_unused(at);
+    entry->writes--;
+    if (!saved || entry->writes == 0)
+        entry->valid = false;
+    inflight_drop_unused(place);
 }
 
-void inflight_lock(struct inflight *chain, struct str student, const void *who)
+void inflight_lock(struct inflight *inflight, struct str student, const void *owner)
 {
-    struct link *l = obtain(chain, student);
+    struct inflight_entry *entry = inflight_obtain(inflight, student);
 
-    if (l && !l->turn)
-        l->turn = who;
+    if (entry && !entry->owner)
+        entry->owner = owner;
 }
 
-bool inflight_is_locked(struct inflight *chain, struct str student, const void *who)
+bool inflight_is_locked(struct inflight *inflight, struct str student, const void *owner)
 {
-    const struct link *l = *find(chain, student);
+    const struct inflight_entry *entry = *inflight_find(inflight, student);
 
-    return l && l->turn && l->turn != who;
+    return entry && entry->owner && entry->owner != owner;
 }
 
-void inflight_unlock(struct inflight *chain, struct str student, const void *who)
+void inflight_unlock(struct inflight *inflight, struct str student, const void *owner)
 {
-    struct link **at = find(chain, student), *l = *at;
+    struct inflight_entry **place = inflight_find(inflight, student), *entry = *place;
 
-    if (!l || l->turn != who)
+    if (!entry || entry->owner != owner)
         return;
-    l->turn = NULL;
-    drop_unused(at);
+    entry->owner = NULL;
+    inflight_drop_unused(place);
 }

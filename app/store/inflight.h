@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Writes to one student that are under way from this process. A second write that is computed
- * before the first has been answered must build on the first one's state, or it would be refused as
- * outdated: writes to one student are chained, not raced (architecture section 3). */
+/* The writes to students that this process has sent and not finished. A second write to a student
+ * must build on the state that the first one leaves, though that is not stored yet: built on the
+ * stored state it would be refused as outdated. So writes to one student follow each other instead
+ * of racing. Other processes may still race; then one of them has to repeat its write. */
 #ifndef STORE_INFLIGHT_H
 #define STORE_INFLIGHT_H
 
@@ -9,23 +10,23 @@
 
 struct inflight;
 
-struct inflight *inflight_new(void);
-void inflight_free(struct inflight *chain); /* takes NULL */
-/* The packed state that the latest write under way for the student will leave; false: none is. */
-bool inflight_latest(struct inflight *chain, struct str student, struct str *ret_packed);
-/* A write that will leave `packed` has been asked for. Without memory nothing is noted: the next
- * write then races, which costs it a round and nothing else. */
-void inflight_add(struct inflight *chain, struct str student, struct str packed);
-/* That write has been answered. made false: what was built on it is outdated too. */
-void inflight_remove(struct inflight *chain, struct str student, bool made);
+struct inflight *inflight_new(void);           /* NULL: out of memory */
+void inflight_free(struct inflight *inflight); /* accepts NULL */
+/* The packed state that the latest unfinished write to the student leaves. False: there is none. */
+bool inflight_latest(struct inflight *inflight, struct str student, struct str *ret_packed);
+/* Records a write that leaves `packed`. When out of memory nothing is recorded: the next write then
+ * races, which costs a round trip. */
+void inflight_add(struct inflight *inflight, struct str student, struct str packed);
+/* That write is finished. saved false: the states built on it are outdated, too. */
+void inflight_remove(struct inflight *inflight, struct str student, bool saved);
 
-/* Chaining is for writes that need to know the latest state alone. One that must read more of the
- * student would find each time that another has been chained on in the meantime: it takes the turn,
- * and all others wait until it leaves. Nothing happens while somebody else has it. who: any address
- * of the taker's own. */
-void inflight_lock(struct inflight *chain, struct str student, const void *who);
-/* Somebody else has it. */
-bool inflight_is_locked(struct inflight *chain, struct str student, const void *who);
-void inflight_unlock(struct inflight *chain, struct str student, const void *who);
+/* Building on an unfinished write works for writes that only need the packed state. One that must
+ * read more of the student would always find it changed by the next write, so it locks the student
+ * and other writes wait until it unlocks. owner: any address that is unique to the locker. Locking
+ * has no effect while another owner has the lock. */
+void inflight_lock(struct inflight *inflight, struct str student, const void *owner);
+/* True while an owner other than this one has the lock. */
+bool inflight_is_locked(struct inflight *inflight, struct str student, const void *owner);
+void inflight_unlock(struct inflight *inflight, struct str student, const void *owner);
 
 #endif

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Key names. Those with a student are built by copying, because several are needed per request and
+ * printf takes ten times as long; the others by printf. An id has no brace, colon or space, so no
+ * two ids make the same key. */
 #include "app/store/keys.h"
 
 #include "app/base/clock.h"
@@ -20,12 +23,14 @@ const struct str key_aof_rewrite = STR_INIT("erasures:rewrite");
 const struct str key_erasures = STR_INIT("erasures");
 const struct str key_dead_letters = STR_INIT("queue:{dead}");
 
+/* Indexed by enum student_key. */
 const struct student_kind student_kinds[STUDENT_KEY_COUNT] = {
 #define X(id, name, suffix, family, type, exported) {name, suffix, family, type, exported},
     STUDENT_KEYS(X)
 #undef X
 };
 
+/* The first byte of SHA-256, so that students spread evenly even if their ids are numbered. */
 unsigned key_shard(struct str student)
 {
     unsigned char sha[DIGEST_SIZE];
@@ -34,12 +39,11 @@ unsigned key_shard(struct str student)
     return sha[0];
 }
 
-static const char hex_digits[] = "0123456789abcdef";
+static const char key_hex_digits[] = "0123456789abcdef";
 
-/* {ss}:student:ID and a suffix. Keys are made several times in each request: by copying, because
- * printf takes ten times as long. */
-static struct str make_key(struct arena *arena, unsigned shard, struct str student,
-                           const struct student_kind *kind)
+/* {ss}:student:ID and the suffix of the kind. */
+static struct str key_build(struct arena *arena, unsigned shard, struct str student,
+                            const struct student_kind *kind)
 {
     static const struct str middle = STR_INIT("}:student:");
     size_t suffix_n = strlen(kind->suffix);
@@ -49,8 +53,8 @@ static struct str make_key(struct arena *arena, unsigned shard, struct str stude
     if (!key)
         return (struct str){0};
     *p++ = '{';
-    *p++ = hex_digits[shard >> 4];
-    *p++ = hex_digits[shard & 15];
+    *p++ = key_hex_digits[shard >> 4];
+    *p++ = key_hex_digits[shard & 15];
     p = mempcpy(p, middle.p, middle.n);
     p = mempcpy(p, student.p, student.n);
     p = mempcpy(p, kind->suffix, suffix_n);
@@ -60,13 +64,13 @@ static struct str make_key(struct arena *arena, unsigned shard, struct str stude
 
 struct str key_of_kind(struct arena *arena, struct str student, const struct student_kind *kind)
 {
-    return make_key(arena, key_shard(student), student, kind);
+    return key_build(arena, key_shard(student), student, kind);
 }
 
 struct str key_student_in_shard(struct arena *arena, unsigned shard, struct str student,
                                 enum student_key key)
 {
-    return make_key(arena, shard, student, &student_kinds[key]);
+    return key_build(arena, shard, student, &student_kinds[key]);
 }
 
 struct str key_student(struct arena *arena, struct str student, enum student_key key)
@@ -74,18 +78,19 @@ struct str key_student(struct arena *arena, struct str student, enum student_key
     return key_of_kind(arena, student, &student_kinds[key]);
 }
 
-/* From one day's text to that of the next: the calendar is asked only where a month may end. */
-static void print_next_day(int32_t day, char text[DAY_TEXT_SIZE])
+/* Changes text, which is the date before `day`, to that of `day`. Converting a day number to a date
+ * is slow; within a month adding 1 to the last two digits does. */
+static void key_next_date(int32_t day, char text[DAY_TEXT_SIZE])
 {
-    int of_month = (text[8] - '0') * 10 + text[9] - '0';
+    int day_of_month = (text[8] - '0') * 10 + text[9] - '0';
 
-    if (of_month >= 28) {
+    if (day_of_month >= 28) {
         day_print(day, text);
         return;
     }
-    of_month++;
-    text[8] = (char)('0' + of_month / 10);
-    text[9] = (char)('0' + of_month % 10);
+    day_of_month++;
+    text[8] = (char)('0' + day_of_month / 10);
+    text[9] = (char)('0' + day_of_month % 10);
 }
 
 bool key_days_of_kind(struct arena *arena, struct str student, const struct student_kind *kind,
@@ -100,9 +105,9 @@ bool key_days_of_kind(struct arena *arena, struct str student, const struct stud
     day_print(first, day);
     for (int i = 0; i < count; i++, keys += n) {
         if (i > 0)
-            print_next_day(first + i, day);
+            key_next_date(first + i, day);
         memcpy(keys, prefix.p, prefix.n);
-        memcpy(keys + prefix.n, day, 4);
+        memcpy(keys + prefix.n, day, 4); /* YYYY-MM-DD without its dashes */
         memcpy(keys + prefix.n + 4, day + 5, 2);
         memcpy(keys + prefix.n + 6, day + 8, 2);
         ret_keys[i] = (struct str){keys, n};
@@ -110,18 +115,19 @@ bool key_days_of_kind(struct arena *arena, struct str student, const struct stud
     return true;
 }
 
+/* Other kinds have a colon after the id, which no id has. */
 bool key_parse_profile(struct str key, struct str *ret_student)
 {
     static const struct str middle = STR_INIT(":student:");
     unsigned shard;
-    struct str rest = {key.p + 4, key.n > 4 ? key.n - 4 : 0};
+    struct str text = {key.p + 4, key.n > 4 ? key.n - 4 : 0}; /* after {ss} */
 
-    if (!key_parse_hash_tag(key, &shard) || !str_starts_with(rest, middle))
+    if (!key_parse_hash_tag(key, &shard) || !str_starts_with(text, middle))
         return false;
-    rest = (struct str){rest.p + middle.n, rest.n - middle.n};
-    if (!id_valid(rest))
+    text = (struct str){text.p + middle.n, text.n - middle.n};
+    if (!id_valid(text))
         return false;
-    *ret_student = rest;
+    *ret_student = text;
     return true;
 }
 
@@ -139,6 +145,7 @@ bool key_student_recommendations(struct arena *arena, struct str student, int32_
                             count, ret_keys);
 }
 
+/* A token begins with the two digits of its shard. */
 struct str key_recommended(struct arena *arena, struct str token)
 {
     return arena_printf(arena, "{%.2s}:recommended:%.*s", token.p, STR_ARG(token));
@@ -158,7 +165,7 @@ struct str key_shard_record(struct arena *arena, unsigned shard, enum shard_key 
     return arena_printf(arena, "{%02x}:%s", shard, names[key]);
 }
 
-static int hex_digit(char c)
+static int key_hex_digit(char c)
 {
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
@@ -169,8 +176,8 @@ bool key_parse_shard(struct str digits, unsigned *ret_shard)
 
     if (digits.n != 2)
         return false;
-    high = hex_digit(digits.p[0]);
-    low = hex_digit(digits.p[1]);
+    high = key_hex_digit(digits.p[0]);
+    low = key_hex_digit(digits.p[1]);
     if (high < 0 || low < 0)
         return false;
     *ret_shard = (unsigned)(high * 16 + low);

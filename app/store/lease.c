@@ -4,24 +4,25 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-struct command *lease_cmd_acquire(struct pipeline *a, unsigned shard, struct str holder, int ms)
+struct command *lease_cmd_acquire(struct pipeline *pipeline, unsigned shard, struct str holder,
+                                  int ms)
 {
-    struct str argv[] = {key_shard_record(a->arena, shard, SHARD_KEY_LEASE), holder,
-                         arena_printf(a->arena, "%d", ms)};
+    struct str argv[] = {key_shard_record(pipeline->arena, shard, SHARD_KEY_LEASE), holder,
+                         command_int(pipeline->arena, ms)};
 
-    return pipeline_add_script(a, &script_lease_acquire, 1, 3, argv);
+    return pipeline_add_script(pipeline, &script_lease_acquire, 1, 3, argv);
 }
 
 bool lease_parse_acquire(const struct command *command)
 {
-    int64_t held;
+    int64_t acquired;
 
-    return reply_int(command->reply, &held) == REPLY_OK && held == 1;
+    return reply_int(command->reply, &acquired) == REPLY_OK && acquired == 1;
 }
 
-void lease_cmd_release(struct pipeline *a, unsigned shard, struct str holder)
+void lease_cmd_release(struct pipeline *pipeline, unsigned shard, struct str holder)
 {
     (void)pipeline_add_script(
-        a, &script_delete_if_equal, 1, 2,
-        (struct str[]){key_shard_record(a->arena, shard, SHARD_KEY_LEASE), holder});
+        pipeline, &script_delete_if_equal, 1, 2,
+        (struct str[]){key_shard_record(pipeline->arena, shard, SHARD_KEY_LEASE), holder});
 }

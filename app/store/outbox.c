@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* An entry has the fields e (event) and t (traceparent). */
 #include "app/store/outbox.h"
 
 #include "app/store/keys.h"
 
-static struct str key_of(struct pipeline *a, unsigned shard)
+static struct str outbox_key(struct pipeline *pipeline, unsigned shard)
 {
-    return key_shard_record(a->arena, shard, SHARD_KEY_OUTBOX);
+    return key_shard_record(pipeline->arena, shard, SHARD_KEY_OUTBOX);
 }
 
-struct command *outbox_cmd_next(struct pipeline *a, unsigned shard, struct str behind)
+struct command *outbox_cmd_next(struct pipeline *pipeline, unsigned shard, struct str previous)
 {
-    struct str from = behind.n > 0 ? arena_printf(a->arena, "(%.*s", STR_ARG(behind)) : STR("-");
+    struct str from =
+        previous.n > 0 ? arena_printf(pipeline->arena, "(%.*s", STR_ARG(previous)) : STR("-");
 
-    return pipeline_add(
-        a, COMMAND_READ, 6,
-        (struct str[]){STR("XRANGE"), key_of(a, shard), from, STR("+"), STR("COUNT"), STR("1")});
+    return stream_cmd_range(pipeline, outbox_key(pipeline, shard), from, STR("+"), 1);
 }
 
 bool outbox_parse_next(const struct command *command, struct outbox_entry *ret_entry,
-                       bool *ret_there, struct problem *p)
+                       bool *ret_found, struct problem *p)
 {
     struct stream_entry entry;
     size_t n;
@@ -27,7 +27,7 @@ bool outbox_parse_next(const struct command *command, struct outbox_entry *ret_e
         reply_problem(command->reply, p);
         return false;
     }
-    *ret_there = n > 0;
+    *ret_found = n > 0;
     if (n == 0)
         return true;
     *ret_entry = (struct outbox_entry){.id = entry.id, .message.traceparent = STR("")};
@@ -36,24 +36,25 @@ bool outbox_parse_next(const struct command *command, struct outbox_entry *ret_e
     return true;
 }
 
-struct command *outbox_cmd_remove(struct pipeline *a, unsigned shard, struct str holder,
+struct command *outbox_cmd_remove(struct pipeline *pipeline, unsigned shard, struct str holder,
                                   struct str id)
 {
-    return pipeline_add_script(a, &script_outbox_remove, 2, 4,
-                               (struct str[]){key_shard_record(a->arena, shard, SHARD_KEY_LEASE),
-                                              key_of(a, shard), holder, id});
+    return pipeline_add_script(
+        pipeline, &script_outbox_remove, 2, 4,
+        (struct str[]){key_shard_record(pipeline->arena, shard, SHARD_KEY_LEASE),
+                       outbox_key(pipeline, shard), holder, id});
 }
 
-void outbox_cmd_add(struct pipeline *a, unsigned shard, const struct message *message)
+void outbox_cmd_add(struct pipeline *pipeline, unsigned shard, const struct message *message)
 {
-    (void)pipeline_add(a, COMMAND_WRITE, 7,
-                       (struct str[]){STR("XADD"), key_of(a, shard), STR("*"), STR("e"),
+    (void)pipeline_add(pipeline, COMMAND_WRITE, 7,
+                       (struct str[]){STR("XADD"), outbox_key(pipeline, shard), STR("*"), STR("e"),
                                       message->event, STR("t"), message->traceparent});
 }
 
-void outbox_cmd_trim(struct pipeline *a, unsigned shard, int64_t before_ms)
+void outbox_cmd_trim(struct pipeline *pipeline, unsigned shard, int64_t before_ms)
 {
-    (void)pipeline_add(a, COMMAND_WRITE, 4,
-                       (struct str[]){STR("XTRIM"), key_of(a, shard), STR("MINID"),
-                                      arena_printf(a->arena, "%lld", (long long)before_ms)});
+    (void)pipeline_add(pipeline, COMMAND_WRITE, 4,
+                       (struct str[]){STR("XTRIM"), outbox_key(pipeline, shard), STR("MINID"),
+                                      command_int(pipeline->arena, before_ms)});
 }

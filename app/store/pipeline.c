@@ -1,30 +1,23 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "app/store/store.h"
+/* Collects commands in an arena. Nothing is sent from here: see store.c. Each command points to its
+ * pipeline, since replies arrive per command and complete the pipeline. */
+#include "app/store/pipeline.h"
 
-/* What pipeline_add answers when there is no memory: never submitted, its asks are marked failed.
- */
-static struct command dead_ask;
+#include "app/base/buf.h"
 
-void pipeline_init(struct pipeline *a, struct arena *arena, void *owner)
+/* Returned by pipeline_add when out of memory. Its pipeline is marked as failed, so it is never
+ * sent and its reply stays NULL. */
+static struct command placeholder;
+
+void pipeline_init(struct pipeline *pipeline, struct arena *arena, void *owner)
 {
-    *a = (struct pipeline){.arena = arena, .owner = owner};
-    a->last = &a->first;
+    *pipeline = (struct pipeline){.arena = arena, .owner = owner};
+    pipeline->last = &pipeline->first;
 }
 
-void pipeline_clear(struct pipeline *a)
+void pipeline_clear(struct pipeline *pipeline)
 {
-    pipeline_init(a, a->arena, a->owner);
-}
-
-/* A text that is not there is one for which there was no memory. Sent as an empty one it would be
- * another key, or another state. */
-static bool complete(int argc, const struct str *argv)
-{
-    for (int i = 0; i < argc; i++) {
-        if (!argv[i].p)
-            return false;
-    }
-    return argc > 0 && argc <= COMMAND_ARGC_MAX;
+    pipeline_init(pipeline, pipeline->arena, pipeline->owner);
 }
 
 void pipeline_join(struct pipeline *into, struct pipeline *from)
@@ -41,56 +34,68 @@ void pipeline_join(struct pipeline *into, struct pipeline *from)
     pipeline_clear(from);
 }
 
-static struct command *note(struct pipeline *a, enum command_kind kind, int argc,
-                            const struct str *argv)
+/* A text without bytes (p NULL) comes from a failed allocation. Sent as an empty text it would name
+ * another key or write another state. */
+static bool pipeline_argv_is_valid(int argc, const struct str *argv)
 {
-    struct command *command = arena_zalloc(a->arena, sizeof(*command));
-    struct str *copy = arena_array(a->arena, (size_t)argc, sizeof(*copy));
-
-    if (!command || !copy || !complete(argc, argv)) {
-        a->failed = true;
-        return &dead_ask;
+    for (int i = 0; i < argc; i++) {
+        if (!argv[i].p)
+            return false;
     }
-    memcpy(copy, argv, (size_t)argc * sizeof(*copy));
-    command->kind = kind;
-    command->argc = argc;
-    command->argv = copy;
-    command->pipeline = a;
-    *a->last = command;
-    a->last = &command->next;
-    a->count++;
-    if (kind == COMMAND_WRITE)
-        a->has_writes = true;
-    return command;
+    return argc > 0 && argc <= COMMAND_ARGC_MAX;
 }
 
-struct command *pipeline_add(struct pipeline *a, enum command_kind kind, int argc,
+static struct command *pipeline_append(struct pipeline *pipeline, struct command command)
+{
+    struct command *added = arena_zalloc(pipeline->arena, sizeof(*added));
+    struct str *copy = arena_array(pipeline->arena, (size_t)command.argc, sizeof(*copy));
+
+    if (!added || !copy || !pipeline_argv_is_valid(command.argc, command.argv)) {
+        pipeline->failed = true;
+        return &placeholder;
+    }
+    memcpy(copy, command.argv, (size_t)command.argc * sizeof(*copy));
+    *added = command;
+    added->argv = copy;
+    added->pipeline = pipeline;
+    *pipeline->last = added;
+    pipeline->last = &added->next;
+    pipeline->count++;
+    if (command.kind == COMMAND_WRITE)
+        pipeline->has_writes = true;
+    return added;
+}
+
+struct command *pipeline_add(struct pipeline *pipeline, enum command_kind kind, int argc,
                              const struct str *argv)
 {
-    return note(a, kind, argc, argv);
+    return pipeline_append(pipeline, (struct command){.kind = kind, .argc = argc, .argv = argv});
 }
 
-static struct command *note_script(struct pipeline *a, enum command_kind kind,
-                                   const struct script *script, int keys, int argc,
-                                   const struct str *argv)
+struct command *pipeline_add_script(struct pipeline *pipeline, const struct script *script,
+                                    int keys, int argc, const struct str *argv)
 {
-    struct command *command = note(a, kind, argc, argv);
-
-    if (command != &dead_ask) {
-        command->script = script;
-        command->key_count = keys;
-    }
-    return command;
+    return pipeline_append(pipeline, (struct command){.kind = COMMAND_WRITE,
+                                                      .script = script,
+                                                      .key_count = keys,
+                                                      .argc = argc,
+                                                      .argv = argv});
 }
 
-struct command *pipeline_add_script(struct pipeline *a, const struct script *script, int keys,
-                                    int argc, const struct str *argv)
+struct command *pipeline_add_read_script(struct pipeline *pipeline, const struct script *script,
+                                         int keys, int argc, const struct str *argv)
 {
-    return note_script(a, COMMAND_WRITE, script, keys, argc, argv);
+    return pipeline_append(
+        pipeline,
+        (struct command){
+            .kind = COMMAND_READ, .script = script, .key_count = keys, .argc = argc, .argv = argv});
 }
 
-struct command *pipeline_add_read_script(struct pipeline *a, const struct script *script, int keys,
-                                         int argc, const struct str *argv)
+struct str command_int(struct arena *arena, int64_t value)
 {
-    return note_script(a, COMMAND_READ, script, keys, argc, argv);
+    struct buf text;
+
+    buf_init(&text, arena);
+    buf_int(&text, value);
+    return text.failed ? (struct str){0} : buf_view(&text);
 }

@@ -1,45 +1,47 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Predictions as entries of a stream, with named fields, and as cached texts. Fields that this
+ * version does not know are skipped, so that a later version may add some. */
 #include "app/store/prediction.h"
 
 #include "app/base/clock.h"
 #include "app/base/number.h"
 #include "app/store/keys.h"
-#include "app/store/reply.h"
+#include "app/store/stream.h"
 
-/* The fields of a record in the stream, in this order; the last one only with an intervention. */
-enum field { MADE_AT, TARGET_DAY, PREDICTED, LOWER, UPPER, MODEL, INTERVENTION, FIELDS };
-static const struct str field_names[FIELDS] = {[MADE_AT] = STR_INIT("made_at"),
-                                               [TARGET_DAY] = STR_INIT("target_day"),
-                                               [PREDICTED] = STR_INIT("predicted"),
-                                               [LOWER] = STR_INIT("lower"),
-                                               [UPPER] = STR_INIT("upper"),
-                                               [MODEL] = STR_INIT("model"),
-                                               [INTERVENTION] = STR_INIT("intervention")};
+/* The fields of a record, in this order; the last one only with an intervention. */
+enum prediction_field { MADE_AT, TARGET_DAY, PREDICTED, LOWER, UPPER, MODEL, INTERVENTION, FIELDS };
+static const struct str prediction_field_names[FIELDS] = {[MADE_AT] = STR_INIT("made_at"),
+                                                          [TARGET_DAY] = STR_INIT("target_day"),
+                                                          [PREDICTED] = STR_INIT("predicted"),
+                                                          [LOWER] = STR_INIT("lower"),
+                                                          [UPPER] = STR_INIT("upper"),
+                                                          [MODEL] = STR_INIT("model"),
+                                                          [INTERVENTION] =
+                                                              STR_INIT("intervention")};
 
-/* ---- the last ones ---- */
+/* ---- the latest ---- */
 
-struct command *prediction_cmd_cached(struct pipeline *a, struct str student, struct str name)
+struct command *prediction_cmd_cached(struct pipeline *pipeline, struct str student,
+                                      struct str name)
 {
-    struct str key = key_student(a->arena, student, STUDENT_KEY_FORECASTS);
+    struct str key = key_student(pipeline->arena, student, STUDENT_KEY_FORECASTS);
 
-    return pipeline_add(a, COMMAND_READ, 3, (struct str[]){STR("HGET"), key, name});
+    return pipeline_add(pipeline, COMMAND_READ, 3, (struct str[]){STR("HGET"), key, name});
 }
 
 bool prediction_parse_cached(const struct command *command, struct str *ret_text, struct problem *p)
 {
     struct str text = {0};
 
-    if (reply_text(command->reply, &text) == REPLY_ERROR) {
-        reply_problem(command->reply, p);
+    if (!reply_expect_text_or_nil(command->reply, &text, p))
         return false;
-    }
     *ret_text = text;
     return true;
 }
 
 /* ---- writing ---- */
 
-static struct str number_text(struct arena *arena, double value)
+static struct str prediction_number_text(struct arena *arena, double value)
 {
     char text[NUMBER_TEXT_MAX];
     size_t n = number_print(value, text);
@@ -47,12 +49,7 @@ static struct str number_text(struct arena *arena, double value)
     return arena_copy(arena, (struct str){text, n});
 }
 
-static struct str int_text(struct arena *arena, int64_t value)
-{
-    return arena_printf(arena, "%lld", (long long)value);
-}
-
-static struct str day_text(struct arena *arena, int32_t day)
+static struct str prediction_day_text(struct arena *arena, int32_t day)
 {
     char text[DAY_TEXT_SIZE];
 
@@ -60,68 +57,64 @@ static struct str day_text(struct arena *arena, int32_t day)
     return arena_copy(arena, str_of(text));
 }
 
-/* Names and values, one after the other; returns how many texts. */
-static int fill_fields(struct arena *arena, const struct prediction_record *r,
-                       struct str ret[2 * FIELDS])
+/* Puts name, value, name, value, ... Returns how many texts. */
+static int prediction_put_fields(struct arena *arena, const struct prediction_record *record,
+                                 struct str ret[2 * FIELDS])
 {
-    const struct str values[FIELDS] = {[MADE_AT] = int_text(arena, r->made_at_ms),
-                                       [TARGET_DAY] = day_text(arena, r->target_day),
-                                       [PREDICTED] = number_text(arena, r->score),
-                                       [LOWER] = number_text(arena, r->lower),
-                                       [UPPER] = number_text(arena, r->upper),
-                                       [MODEL] = r->model,
-                                       [INTERVENTION] = r->intervention};
-    int fields = r->intervention.n > 0 ? FIELDS : INTERVENTION;
+    const struct str values[FIELDS] = {[MADE_AT] = command_int(arena, record->made_at_ms),
+                                       [TARGET_DAY] =
+                                           prediction_day_text(arena, record->target_day),
+                                       [PREDICTED] = prediction_number_text(arena, record->score),
+                                       [LOWER] = prediction_number_text(arena, record->lower),
+                                       [UPPER] = prediction_number_text(arena, record->upper),
+                                       [MODEL] = record->model,
+                                       [INTERVENTION] = record->intervention};
+    int fields = record->intervention.n > 0 ? FIELDS : INTERVENTION;
 
     for (size_t i = 0; i < (size_t)fields; i++) {
-        ret[2 * i] = field_names[i];
+        ret[2 * i] = prediction_field_names[i];
         ret[2 * i + 1] = values[i];
     }
     return 2 * fields;
 }
 
-struct command *prediction_cmd_save(struct pipeline *a, struct str student,
+struct command *prediction_cmd_save(struct pipeline *pipeline, struct str student,
                                     const struct prediction_record *record, struct str name,
                                     struct str text)
 {
     enum { KEYS = 3, FIXED = KEYS + 5 };
-    struct arena *arena = a->arena;
+    struct arena *arena = pipeline->arena;
     struct str argv[FIXED + 2 * FIELDS] = {
         key_student(arena, student, STUDENT_KEY_PROFILE),
         key_student(arena, student, STUDENT_KEY_PREDICTIONS),
         key_student(arena, student, STUDENT_KEY_FORECASTS),
-        int_text(arena, record->made_at_ms - PREDICTION_DAYS * DAY_MS),
-        int_text(arena, PREDICTION_DAYS * DAY_MS / 1000),
-        int_text(arena, PREDICTION_CACHE_TTL_S),
+        command_int(arena, record->made_at_ms - PREDICTION_DAYS * DAY_MS),
+        command_int(arena, PREDICTION_DAYS * DAY_MS / 1000),
+        command_int(arena, PREDICTION_CACHE_TTL_S),
         name,
         text};
 
-    return pipeline_add_script(a, &script_prediction_save, KEYS,
-                               FIXED + fill_fields(arena, record, argv + FIXED), argv);
+    return pipeline_add_script(pipeline, &script_prediction_save, KEYS,
+                               FIXED + prediction_put_fields(arena, record, argv + FIXED), argv);
 }
 
 bool prediction_parse_save(const struct command *command, struct problem *p)
 {
-    int64_t kept;
+    int64_t saved;
 
-    if (reply_int(command->reply, &kept) == REPLY_OK)
-        return true;
-    reply_problem(command->reply, p);
-    return false;
+    return reply_expect_int(command->reply, &saved, p);
 }
 
 /* ---- reading ---- */
 
-struct command *prediction_cmd_list(struct pipeline *a, struct str student)
+struct command *prediction_cmd_list(struct pipeline *pipeline, struct str student)
 {
-    struct str key = key_student(a->arena, student, STUDENT_KEY_PREDICTIONS);
+    struct str key = key_student(pipeline->arena, student, STUDENT_KEY_PREDICTIONS);
 
-    return pipeline_add(a, COMMAND_READ, 6,
-                        (struct str[]){STR("XREVRANGE"), key, STR("+"), STR("-"), STR("COUNT"),
-                                       int_text(a->arena, PREDICTIONS_READ_MAX)});
+    return stream_cmd_newest(pipeline, key, STR("+"), PREDICTIONS_READ_MAX);
 }
 
-static bool read_share(struct str text, double *ret)
+static bool prediction_parse_share(struct str text, double *ret)
 {
     double value;
 
@@ -131,21 +124,23 @@ static bool read_share(struct str text, double *ret)
     return true;
 }
 
-static bool take_field(struct prediction_record *r, struct str name, struct str value)
+/* Sets the member that belongs to the field. */
+static bool prediction_parse_field(struct prediction_record *record, struct str name,
+                                   struct str value)
 {
     int field = 0;
 
-    while (field < FIELDS && !str_equal(field_names[field], name))
+    while (field < FIELDS && !str_equal(prediction_field_names[field], name))
         field++;
     switch (field) {
-    case MADE_AT: return str_to_int64(value, 0, INT64_MAX, &r->made_at_ms);
-    case TARGET_DAY: return day_parse(value, &r->target_day);
-    case PREDICTED: return read_share(value, &r->score);
-    case LOWER: return read_share(value, &r->lower);
-    case UPPER: return read_share(value, &r->upper);
-    case MODEL: r->model = value; return true;
-    case INTERVENTION: r->intervention = value; return true;
-    default: return true; /* of a later version */
+    case MADE_AT: return str_to_int64(value, 0, INT64_MAX, &record->made_at_ms);
+    case TARGET_DAY: return day_parse(value, &record->target_day);
+    case PREDICTED: return prediction_parse_share(value, &record->score);
+    case LOWER: return prediction_parse_share(value, &record->lower);
+    case UPPER: return prediction_parse_share(value, &record->upper);
+    case MODEL: record->model = value; return true;
+    case INTERVENTION: record->intervention = value; return true;
+    default: return true; /* a field of a later version */
     }
 }
 
@@ -160,22 +155,21 @@ bool prediction_parse_fields(const redisReply *fields, struct prediction_record 
     for (size_t i = 0; i + 1 < n; i += 2) {
         if (reply_text(reply_at(fields, i), &name) != REPLY_OK ||
             reply_text(reply_at(fields, i + 1), &value) != REPLY_OK ||
-            !take_field(ret, name, value))
+            !prediction_parse_field(ret, name, value))
             return false;
     }
     return true;
 }
 
+/* The reply has the newest entry first; the list is the other way round. */
 bool prediction_parse_list(const struct command *command, struct arena *arena,
                            struct prediction_record **ret, size_t *ret_count, struct problem *p)
 {
     struct prediction_record *records;
     size_t n;
 
-    if (reply_array(command->reply, PREDICTIONS_READ_MAX, &n) != REPLY_OK) {
-        reply_problem(command->reply, p);
+    if (!reply_expect_array(command->reply, PREDICTIONS_READ_MAX, &n, p))
         return false;
-    }
     records = arena_array(arena, n + 1, sizeof(*records));
     for (size_t i = 0; records && i < n; i++) {
         const redisReply *entry = reply_at(command->reply, n - 1 - i); /* [id, [name, value, …]] */

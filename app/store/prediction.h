@@ -1,43 +1,45 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A student's predictions in Redis: the last answer of each kind, for an hour, and the stream of
- * all that were made, from which their accuracy is told later. */
+/* A student's predictions in Redis: the latest of each kind, for an hour, and a stream of all, with
+ * which their accuracy is measured when the predicted day has come. */
 #ifndef STORE_PREDICTION_H
 #define STORE_PREDICTION_H
 
 #include "app/base/problem.h"
-#include "app/store/store.h"
+#include "app/store/pipeline.h"
 
 enum { PREDICTION_CACHE_TTL_S = 3600, PREDICTION_DAYS = 90, PREDICTIONS_READ_MAX = 1000 };
 
-/* What is kept under a name, such as "7". What makes it still true is in its text, for the reader
- * to judge: Redis drops all of a student's together, an hour after the last one was kept. */
-struct command *prediction_cmd_cached(struct pipeline *a, struct str student, struct str name);
-/* *ret_text: p NULL when there is none. */
+/* Reads the latest prediction of a kind, such as "7". The text says which state it was made from,
+ * so that the reader can judge it. All kinds of a student expire together, an hour after the
+ * latest. */
+struct command *prediction_cmd_cached(struct pipeline *pipeline, struct str student,
+                                      struct str name);
+/* *ret_text: p NULL if there is none. */
 bool prediction_parse_cached(const struct command *command, struct str *ret_text,
                              struct problem *p);
 
 struct prediction_record {
     int64_t made_at_ms;
-    int32_t target_day; /* the day it is about */
+    int32_t target_day; /* the predicted UTC day */
     double score, lower, upper;
     struct str model;
-    struct str intervention; /* on condition of which; empty: none */
+    struct str intervention; /* that the prediction assumes; empty: none */
 };
 
-/* Adds the record and keeps `text` as the last of that name, unless the student is gone by
- * now or has withdrawn consent. */
-struct command *prediction_cmd_save(struct pipeline *a, struct str student,
+/* Appends the record and stores `text` as the latest of the kind `name`, unless the student does
+ * not exist any more or has withdrawn consent. */
+struct command *prediction_cmd_save(struct pipeline *pipeline, struct str student,
                                     const struct prediction_record *record, struct str name,
                                     struct str text);
-/* False with a problem when it was not kept by Redis's fault; the others are none. */
+/* True also if the student was the reason not to save. */
 bool prediction_parse_save(const struct command *command, struct problem *p);
 
-/* One entry of the stream, its fields as in struct stream_entry. False for what is none of ours. */
+/* Parses the fields of a stream entry (stream_entry.fields). False: they have another form. */
 bool prediction_parse_fields(const redisReply *fields, struct prediction_record *ret);
 
-/* The newest PREDICTIONS_READ_MAX. */
-struct command *prediction_cmd_list(struct pipeline *a, struct str student);
-/* Oldest first; texts point into the reply. An entry that is none of ours is an INTERNAL_ERROR. */
+/* Reads the newest PREDICTIONS_READ_MAX records. */
+struct command *prediction_cmd_list(struct pipeline *pipeline, struct str student);
+/* Oldest first. Texts point into the reply. An entry of another form is an INTERNAL_ERROR. */
 bool prediction_parse_list(const struct command *command, struct arena *arena,
                            struct prediction_record **ret, size_t *ret_count, struct problem *p);
 

@@ -1,52 +1,56 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Jobs as stream entries. All that depends on a job being the caller's is in Lua (queue_*.lua), so
+ * that checking and changing are one step. */
 #include "app/store/queue.h"
 
 #include "app/store/keys.h"
 
-#define GROUP STR("workers")
+#define QUEUE_GROUP STR("workers")
 
-static struct str number(struct pipeline *a, int64_t value)
+void queue_cmd_add(struct pipeline *pipeline, enum queue_priority priority, struct str kind,
+                   struct str body)
 {
-    return arena_printf(a->arena, "%lld", (long long)value);
-}
-
-void queue_cmd_add(struct pipeline *a, enum queue_priority level, struct str kind, struct str body)
-{
-    (void)pipeline_add(a, COMMAND_WRITE, 9,
-                       (struct str[]){STR("XADD"), key_queues[level], STR("*"), STR("k"), kind,
+    (void)pipeline_add(pipeline, COMMAND_WRITE, 9,
+                       (struct str[]){STR("XADD"), key_queues[priority], STR("*"), STR("k"), kind,
                                       STR("b"), body, STR("t"), STR("0")});
 }
 
-struct command *queue_cmd_read(struct pipeline *a, struct str worker, size_t room,
-                               const size_t first[QUEUE_PRIORITIES])
+struct command *queue_cmd_read(struct pipeline *pipeline, struct str worker, size_t room,
+                               const size_t share[QUEUE_PRIORITIES])
 {
     struct str argv[QUEUE_PRIORITIES + 6];
     int n = 0;
 
     for (int level = 0; level < QUEUE_PRIORITIES; level++)
         argv[n++] = key_queues[level];
-    argv[n++] = GROUP;
+    argv[n++] = QUEUE_GROUP;
     argv[n++] = worker;
-    argv[n++] = number(a, (int64_t)room);
+    argv[n++] = command_int(pipeline->arena, (int64_t)room);
     for (int level = 0; level < QUEUE_PRIORITIES; level++)
-        argv[n++] = number(a, (int64_t)first[level]);
-    return pipeline_add_script(a, &script_queue_read, QUEUE_PRIORITIES, n, argv);
+        argv[n++] = command_int(pipeline->arena, (int64_t)share[level]);
+    return pipeline_add_script(pipeline, &script_queue_read, QUEUE_PRIORITIES, n, argv);
 }
 
-struct command *queue_cmd_claim(struct pipeline *a, struct str worker, size_t room, int64_t idle_ms)
+struct command *queue_cmd_claim(struct pipeline *pipeline, struct str worker, size_t room,
+                                int64_t idle_ms)
 {
-    struct str argv[] = {
-        key_queues[QUEUE_HIGH],   key_queues[QUEUE_NORMAL], key_queues[QUEUE_LOW], GROUP, worker,
-        number(a, (int64_t)room), number(a, idle_ms)};
+    struct str argv[] = {key_queues[QUEUE_HIGH],
+                         key_queues[QUEUE_NORMAL],
+                         key_queues[QUEUE_LOW],
+                         QUEUE_GROUP,
+                         worker,
+                         command_int(pipeline->arena, (int64_t)room),
+                         command_int(pipeline->arena, idle_ms)};
 
-    return pipeline_add_script(a, &script_queue_claim, QUEUE_PRIORITIES, 7, argv);
+    return pipeline_add_script(pipeline, &script_queue_claim, QUEUE_PRIORITIES, 7, argv);
 }
 
-/* level, id, fields, deliveries */
-static bool read_job(const redisReply *reply, struct queue_job *ret)
+/* [priority, id, fields, deliveries]. A delivery that was not finished is a failed attempt: its
+ * worker died. Missing fields are empty texts, which no kind of job accepts. */
+static bool queue_parse_job(const redisReply *reply, struct queue_job *ret)
 {
     struct stream_entry entry = {.fields = reply_at(reply, 2)};
-    struct str tries = STR("0");
+    struct str attempts = STR("0");
     int64_t level, deliveries;
 
     *ret = (struct queue_job){.kind = STR(""), .body = STR("")};
@@ -57,8 +61,8 @@ static bool read_job(const redisReply *reply, struct queue_job *ret)
     ret->priority = (enum queue_priority)level;
     (void)stream_field(&entry, STR("k"), &ret->kind);
     (void)stream_field(&entry, STR("b"), &ret->body);
-    (void)stream_field(&entry, STR("t"), &tries);
-    (void)str_to_int64(tries, 0, INT32_MAX, &ret->attempts);
+    (void)stream_field(&entry, STR("t"), &attempts);
+    (void)str_to_int64(attempts, 0, INT32_MAX, &ret->attempts);
     ret->attempts += deliveries - 1;
     return true;
 }
@@ -68,12 +72,10 @@ bool queue_parse_jobs(const struct command *command, struct queue_job *ret_jobs,
 {
     size_t n;
 
-    if (reply_array(command->reply, QUEUE_READ_MAX, &n) != REPLY_OK) {
-        reply_problem(command->reply, p);
+    if (!reply_expect_array(command->reply, QUEUE_READ_MAX, &n, p))
         return false;
-    }
     for (size_t i = 0; i < n; i++) {
-        if (!read_job(reply_at(command->reply, i), &ret_jobs[i])) {
+        if (!queue_parse_job(reply_at(command->reply, i), &ret_jobs[i])) {
             problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
             return false;
         }
@@ -82,54 +84,68 @@ bool queue_parse_jobs(const struct command *command, struct queue_job *ret_jobs,
     return true;
 }
 
-void queue_cmd_renew(struct pipeline *a, struct str worker, const struct queue_job *job)
+void queue_cmd_renew(struct pipeline *pipeline, struct str worker, const struct queue_job *job)
 {
-    (void)pipeline_add_script(a, &script_queue_renew, 1, 4,
-                              (struct str[]){key_queues[job->priority], GROUP, worker, job->id});
+    (void)pipeline_add_script(
+        pipeline, &script_queue_renew, 1, 4,
+        (struct str[]){key_queues[job->priority], QUEUE_GROUP, worker, job->id});
 }
 
-static struct command *ask_finish(struct pipeline *a, struct str worker,
-                                  const struct queue_job *job, struct str what, struct str first,
-                                  struct str second)
+/* action, first, second: see ARGV[4] to ARGV[6] of queue_finish.lua. */
+static struct command *queue_cmd_end(struct pipeline *pipeline, struct str worker,
+                                     const struct queue_job *job, struct str action,
+                                     struct str first, struct str second)
 {
-    struct str argv[] = {
-        key_queues[job->priority], key_queue_later, GROUP, worker, job->id, what, first, second};
+    struct str argv[] = {key_queues[job->priority],
+                         key_queue_later,
+                         QUEUE_GROUP,
+                         worker,
+                         job->id,
+                         action,
+                         first,
+                         second};
 
-    return pipeline_add_script(a, &script_queue_finish, 2, sizeof(argv) / sizeof(argv[0]), argv);
+    return pipeline_add_script(pipeline, &script_queue_finish, 2, sizeof(argv) / sizeof(argv[0]),
+                               argv);
 }
 
-struct command *queue_cmd_finish(struct pipeline *a, struct str worker, const struct queue_job *job)
+struct command *queue_cmd_finish(struct pipeline *pipeline, struct str worker,
+                                 const struct queue_job *job)
 {
-    return ask_finish(a, worker, job, STR(""), STR(""), STR(""));
+    return queue_cmd_end(pipeline, worker, job, STR(""), STR(""), STR(""));
 }
 
-void queue_cmd_replace(struct pipeline *a, struct str worker, const struct queue_job *job,
+void queue_cmd_replace(struct pipeline *pipeline, struct str worker, const struct queue_job *job,
                        struct str kind, struct str body)
 {
-    (void)ask_finish(a, worker, job, STR("next"), kind, body);
+    (void)queue_cmd_end(pipeline, worker, job, STR("next"), kind, body);
 }
 
-struct command *queue_cmd_retry_later(struct pipeline *a, struct str worker,
+/* The id makes the text unique: two jobs with equal bodies must not become one member of the set.
+ */
+struct command *queue_cmd_retry_later(struct pipeline *pipeline, struct str worker,
                                       const struct queue_job *job, int64_t due_ms)
 {
-    struct str again =
-        arena_printf(a->arena, "%d %.*s %lld %.*s %.*s", (int)job->priority, STR_ARG(job->kind),
-                     (long long)job->attempts + 1, STR_ARG(job->id), STR_ARG(job->body));
+    struct str text = arena_printf(pipeline->arena, "%d %.*s %lld %.*s %.*s", (int)job->priority,
+                                   STR_ARG(job->kind), (long long)job->attempts + 1,
+                                   STR_ARG(job->id), STR_ARG(job->body));
 
-    return ask_finish(a, worker, job, STR("later"), number(a, due_ms), again);
+    return queue_cmd_end(pipeline, worker, job, STR("later"), command_int(pipeline->arena, due_ms),
+                         text);
 }
 
-void queue_cmd_requeue_due(struct pipeline *a, int64_t now_ms)
+void queue_cmd_requeue_due(struct pipeline *pipeline, int64_t now_ms)
 {
-    (void)pipeline_add_script(a, &script_queue_requeue_due, 4, 6,
+    (void)pipeline_add_script(pipeline, &script_queue_requeue_due, 4, 6,
                               (struct str[]){key_queues[QUEUE_HIGH], key_queues[QUEUE_NORMAL],
                                              key_queues[QUEUE_LOW], key_queue_later,
-                                             number(a, now_ms), number(a, QUEUE_READ_MAX)});
+                                             command_int(pipeline->arena, now_ms),
+                                             command_int(pipeline->arena, QUEUE_READ_MAX)});
 }
 
-void queue_cmd_remove_consumer(struct pipeline *a, struct str worker)
+void queue_cmd_remove_consumer(struct pipeline *pipeline, struct str worker)
 {
-    (void)pipeline_add_script(a, &script_queue_remove_consumer, QUEUE_PRIORITIES, 5,
+    (void)pipeline_add_script(pipeline, &script_queue_remove_consumer, QUEUE_PRIORITIES, 5,
                               (struct str[]){key_queues[QUEUE_HIGH], key_queues[QUEUE_NORMAL],
-                                             key_queues[QUEUE_LOW], GROUP, worker});
+                                             key_queues[QUEUE_LOW], QUEUE_GROUP, worker});
 }

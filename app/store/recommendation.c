@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Ids, lines and commands of recommendations.
+ *
+ * A line of a day: ITEM AT_MS ACTION AREA DIFFICULTY PRIORITY REASON MINUTES SCORE GAP CONFIDENCE,
+ * and with feedback: AT_MS COMPLETED MINUTES RATING IMPROVEMENT, where - is an absent number. The
+ * student's text: TOKEN, then lines FEEDBACK_DAY DAY NUMBER ACTION AREA USEFULNESS. */
 #include "app/store/recommendation.h"
 
 #include <stdio.h>
@@ -24,8 +29,8 @@ struct str recommendation_token(struct arena *arena, struct str student)
     return arena_copy(arena, (struct str){text, TOKEN_N});
 }
 
-/* 20260131 */
-static int32_t date_number(int32_t day)
+/* The day as the number YYYYMMDD. */
+static int32_t recommendation_date_number(int32_t day)
 {
     char text[DAY_TEXT_SIZE];
     int32_t number = 0;
@@ -41,10 +46,11 @@ void recommendation_id_print(struct str token, int32_t day, int number,
                              char ret_id[RECOMMENDATION_ID_SIZE])
 {
     (void)snprintf(ret_id, RECOMMENDATION_ID_SIZE, "rec_%.*s-%08d-%d", STR_ARG(token),
-                   date_number(day), number);
+                   recommendation_date_number(day), number);
 }
 
-static bool is_token(struct str text)
+/* Hexadecimal digits of the shard and of 128 random bits. */
+static bool recommendation_is_token(struct str text)
 {
     if (text.n != TOKEN_N)
         return false;
@@ -54,8 +60,8 @@ static bool is_token(struct str text)
     return true;
 }
 
-/* Of 8 digits. */
-static bool read_date(struct str digits, int32_t *ret_day)
+/* Parses YYYYMMDD. */
+static bool recommendation_parse_date(struct str digits, int32_t *ret_day)
 {
     char text[DAY_TEXT_SIZE];
 
@@ -77,17 +83,18 @@ bool recommendation_id_parse(struct str id, struct str *ret_token, int32_t *ret_
     id = (struct str){id.p + prefix.n, id.n - prefix.n};
     token = str_cut(&id, '-');
     date = str_cut(&id, '-');
-    if (!is_token(token) || !str_to_int64(id, 1, NUMBER_MAX, &number) || !read_date(date, ret_day))
+    if (!recommendation_is_token(token) || !str_to_int64(id, 1, NUMBER_MAX, &number) ||
+        !recommendation_parse_date(date, ret_day))
         return false;
     *ret_token = token;
     *ret_number = (int)number;
     return true;
 }
 
-struct command *recommendation_cmd_student(struct pipeline *a, struct str token)
+struct command *recommendation_cmd_student(struct pipeline *pipeline, struct str token)
 {
-    return pipeline_add(a, COMMAND_READ, 2,
-                        (struct str[]){STR("GET"), key_recommended(a->arena, token)});
+    return pipeline_add(pipeline, COMMAND_READ, 2,
+                        (struct str[]){STR("GET"), key_recommended(pipeline->arena, token)});
 }
 
 bool recommendation_parse_student(const struct command *command, struct str *ret_student,
@@ -106,162 +113,169 @@ bool recommendation_parse_student(const struct command *command, struct str *ret
     return false;
 }
 
-/* ---- lines ---- */
+/* ---- printing lines ---- */
 
-static void put_word(struct buf *out, const char *word)
+static void line_put_name(struct buf *out, const char *name)
 {
     buf_char(out, ' ');
-    buf_text(out, word);
+    buf_text(out, name);
 }
 
-static void put_int(struct buf *out, int64_t value)
+static void line_put_int(struct buf *out, int64_t value)
 {
     buf_char(out, ' ');
     buf_int(out, value);
 }
 
-static void put_number(struct buf *out, bool there, double value)
+static void line_put_number(struct buf *out, bool present, double value)
 {
     buf_char(out, ' ');
-    if (there)
+    if (present)
         buf_number(out, value);
     else
         buf_char(out, '-');
 }
 
-static void put_given(struct buf *out, const struct recommendation_record *g)
+static void recommendation_put_record(struct buf *out, const struct recommendation_record *record)
 {
-    const struct feedback *f = &g->feedback;
+    const struct feedback *feedback = &record->feedback;
 
-    buf_str(out, g->item);
-    put_int(out, g->at_ms);
-    put_word(out, action_names[g->action]);
-    put_word(out, component_names[g->area]);
-    put_word(out, difficulty_names[g->difficulty]);
-    put_word(out, priority_names[g->priority]);
-    put_word(out, reason_names[g->reason]);
-    put_int(out, g->minutes);
-    put_number(out, true, g->score);
-    put_number(out, true, g->gap);
-    put_number(out, true, g->confidence);
-    if (g->has_feedback) {
-        put_int(out, g->feedback_at_ms);
-        put_int(out, f->completed);
-        put_number(out, f->has_minutes, f->minutes);
-        put_number(out, f->has_rating, f->rating);
-        put_number(out, f->has_improvement, f->improvement);
+    buf_str(out, record->item);
+    line_put_int(out, record->at_ms);
+    line_put_name(out, action_names[record->action]);
+    line_put_name(out, component_names[record->area]);
+    line_put_name(out, difficulty_names[record->difficulty]);
+    line_put_name(out, priority_names[record->priority]);
+    line_put_name(out, reason_names[record->reason]);
+    line_put_int(out, record->minutes);
+    line_put_number(out, true, record->score);
+    line_put_number(out, true, record->gap);
+    line_put_number(out, true, record->confidence);
+    if (record->has_feedback) {
+        line_put_int(out, record->feedback_at_ms);
+        line_put_int(out, feedback->completed);
+        line_put_number(out, feedback->has_minutes, feedback->minutes);
+        line_put_number(out, feedback->has_rating, feedback->rating);
+        line_put_number(out, feedback->has_improvement, feedback->improvement);
     }
     buf_char(out, '\n');
 }
 
-static void put_heard(struct buf *out, const struct feedback_record *h)
+static void recommendation_put_feedback(struct buf *out, const struct feedback_record *record)
 {
-    buf_int(out, h->feedback_day);
-    put_int(out, h->day);
-    put_int(out, h->number);
-    put_word(out, action_names[h->action]);
-    put_word(out, component_names[h->area]);
-    put_number(out, true, h->usefulness);
+    buf_int(out, record->feedback_day);
+    line_put_int(out, record->day);
+    line_put_int(out, record->number);
+    line_put_name(out, action_names[record->action]);
+    line_put_name(out, component_names[record->area]);
+    line_put_number(out, true, record->usefulness);
     buf_char(out, '\n');
 }
 
-/* Takes word after word off a line; what cannot be taken leaves it bad. */
+/* ---- parsing lines ---- */
+
+/* A line whose words are cut off one after the other. One that cannot be parsed sets `bad`, which
+ * is checked once at the end. */
 struct line {
-    struct str rest;
+    struct str text; /* what is left */
     bool bad;
 };
 
-static int take_word(struct line *l, const char *const *names)
+static int line_parse_name(struct line *line, const char *const *names)
 {
-    struct str word = str_cut(&l->rest, ' ');
+    struct str word = str_cut(&line->text, ' ');
 
     for (int i = 0; names[i]; i++)
         if (str_equal(str_of(names[i]), word))
             return i;
-    l->bad = true;
+    line->bad = true;
     return 0;
 }
 
-static int64_t take_int(struct line *l, int64_t min, int64_t max)
+static int64_t line_parse_int(struct line *line, int64_t min, int64_t max)
 {
     int64_t value = min;
 
-    if (!str_to_int64(str_cut(&l->rest, ' '), min, max, &value))
-        l->bad = true;
+    if (!str_to_int64(str_cut(&line->text, ' '), min, max, &value))
+        line->bad = true;
     return value;
 }
 
-static double take_number(struct line *l, double min, double max)
+static double line_parse_number(struct line *line, double min, double max)
 {
     double value = min;
 
-    if (!str_to_double(str_cut(&l->rest, ' '), &value) || value < min || value > max)
-        l->bad = true;
+    if (!str_to_double(str_cut(&line->text, ' '), &value) || value < min || value > max)
+        line->bad = true;
     return value;
 }
 
-static double take_optional(struct line *l, double min, double max, bool *ret_there)
+/* A number, or -. */
+static double line_parse_optional(struct line *line, double min, double max, bool *ret_present)
 {
-    *ret_there = !str_starts_with(l->rest, STR("- ")) && !str_equal(l->rest, STR("-"));
-    if (*ret_there)
-        return take_number(l, min, max);
-    (void)str_cut(&l->rest, ' ');
+    *ret_present = !str_starts_with(line->text, STR("- ")) && !str_equal(line->text, STR("-"));
+    if (*ret_present)
+        return line_parse_number(line, min, max);
+    (void)str_cut(&line->text, ' ');
     return 0;
 }
 
-static void take_feedback(struct line *l, struct recommendation_record *ret)
+static void line_parse_feedback(struct line *line, struct recommendation_record *ret)
 {
-    struct feedback *f = &ret->feedback;
+    struct feedback *feedback = &ret->feedback;
 
     ret->has_feedback = true;
-    ret->feedback_at_ms = take_int(l, 0, INT64_MAX);
-    f->completed = take_int(l, 0, 1);
-    f->minutes = take_optional(l, 0, 1e9, &f->has_minutes);
-    f->rating = (int)take_optional(l, 1, 5, &f->has_rating);
-    f->improvement = take_optional(l, -1, 1, &f->has_improvement);
+    ret->feedback_at_ms = line_parse_int(line, 0, INT64_MAX);
+    feedback->completed = line_parse_int(line, 0, 1);
+    feedback->minutes = line_parse_optional(line, 0, 1e9, &feedback->has_minutes);
+    feedback->rating = (int)line_parse_optional(line, 1, 5, &feedback->has_rating);
+    feedback->improvement = line_parse_optional(line, -1, 1, &feedback->has_improvement);
 }
 
-static bool take_given(struct str text, int32_t day, int number, struct recommendation_record *ret)
+/* Reading is as strict as writing: a line that this program cannot have written is an error. */
+static bool recommendation_parse_record(struct str text, int32_t day, int number,
+                                        struct recommendation_record *ret)
 {
-    struct line l = {.rest = text};
+    struct line line = {.text = text};
 
-    *ret =
-        (struct recommendation_record){.day = day, .number = number, .item = str_cut(&l.rest, ' ')};
-    ret->at_ms = take_int(&l, 0, INT64_MAX);
-    ret->action = (enum action)take_word(&l, action_names);
-    ret->area = (enum component)take_word(&l, component_names);
-    ret->difficulty = (enum difficulty)take_word(&l, difficulty_names);
-    ret->priority = (enum priority)take_word(&l, priority_names);
-    ret->reason = (enum reason)take_word(&l, reason_names);
-    ret->minutes = (int)take_int(&l, 1, INT32_MAX);
-    ret->score = take_number(&l, 0, 1);
-    ret->gap = take_number(&l, 0, 1);
-    ret->confidence = take_number(&l, 0, 1);
-    if (l.rest.n > 0)
-        take_feedback(&l, ret);
-    return !l.bad && l.rest.n == 0 && id_valid(ret->item);
+    *ret = (struct recommendation_record){
+        .day = day, .number = number, .item = str_cut(&line.text, ' ')};
+    ret->at_ms = line_parse_int(&line, 0, INT64_MAX);
+    ret->action = (enum action)line_parse_name(&line, action_names);
+    ret->area = (enum component)line_parse_name(&line, component_names);
+    ret->difficulty = (enum difficulty)line_parse_name(&line, difficulty_names);
+    ret->priority = (enum priority)line_parse_name(&line, priority_names);
+    ret->reason = (enum reason)line_parse_name(&line, reason_names);
+    ret->minutes = (int)line_parse_int(&line, 1, INT32_MAX);
+    ret->score = line_parse_number(&line, 0, 1);
+    ret->gap = line_parse_number(&line, 0, 1);
+    ret->confidence = line_parse_number(&line, 0, 1);
+    if (line.text.n > 0)
+        line_parse_feedback(&line, ret);
+    return !line.bad && line.text.n == 0 && id_valid(ret->item);
 }
 
-static bool take_heard(struct str text, struct feedback_record *ret)
+static bool recommendation_parse_feedback(struct str text, struct feedback_record *ret)
 {
-    struct line l = {.rest = text};
+    struct line line = {.text = text};
 
-    ret->feedback_day = (int32_t)take_int(&l, 0, INT32_MAX);
-    ret->day = (int32_t)take_int(&l, 0, INT32_MAX);
-    ret->number = (int)take_int(&l, 1, NUMBER_MAX);
-    ret->action = (enum action)take_word(&l, action_names);
-    ret->area = (enum component)take_word(&l, component_names);
-    ret->usefulness = take_number(&l, 0, 1);
-    return !l.bad && l.rest.n == 0;
+    ret->feedback_day = (int32_t)line_parse_int(&line, 0, INT32_MAX);
+    ret->day = (int32_t)line_parse_int(&line, 0, INT32_MAX);
+    ret->number = (int)line_parse_int(&line, 1, NUMBER_MAX);
+    ret->action = (enum action)line_parse_name(&line, action_names);
+    ret->area = (enum component)line_parse_name(&line, component_names);
+    ret->usefulness = line_parse_number(&line, 0, 1);
+    return !line.bad && line.text.n == 0;
 }
 
-/* Each line ends with its newline: what counts them and what takes them must agree. */
-static bool whole_lines(struct str text)
+/* True if each line ends with a line feed. Lines are counted by them to allocate memory, and
+ * parsing must not find one more. */
+static bool lines_are_complete(struct str text)
 {
     return text.n == 0 || text.p[text.n - 1] == '\n';
 }
 
-static size_t count_lines(struct str text)
+static size_t lines_count(struct str text)
 {
     size_t n = 0;
 
@@ -270,46 +284,49 @@ static size_t count_lines(struct str text)
     return n;
 }
 
-/* v has room for as many lines as the text has. */
-static bool take_day(struct str text, int32_t day, struct recommendation_record *v)
+/* v has room for as many records as the text has lines. */
+static bool recommendation_parse_day(struct str text, int32_t day, struct recommendation_record *v)
 {
-    bool good = whole_lines(text);
+    bool good = lines_are_complete(text);
 
     for (int number = 1; good && text.n > 0; number++)
-        good = take_given(str_cut(&text, '\n'), day, number, v++);
+        good = recommendation_parse_record(str_cut(&text, '\n'), day, number, v++);
     return good;
 }
 
-static bool take_own(struct str text, struct recommendations *ret)
+/* The token and the feedback history. */
+static bool recommendation_parse_own(struct str text, struct recommendations *ret)
 {
     if (text.n == 0)
         return true;
     ret->token = str_cut(&text, '\n');
-    if (!is_token(ret->token) || !whole_lines(text) || count_lines(text) > FEEDBACK_HISTORY_MAX)
+    if (!recommendation_is_token(ret->token) || !lines_are_complete(text) ||
+        lines_count(text) > FEEDBACK_HISTORY_MAX)
         return false;
     while (text.n > 0)
-        if (!take_heard(str_cut(&text, '\n'), &ret->feedback_history[ret->feedback_count++]))
+        if (!recommendation_parse_feedback(str_cut(&text, '\n'),
+                                           &ret->feedback_history[ret->feedback_count++]))
             return false;
     return true;
 }
 
 /* ---- one day ---- */
 
-struct command *recommendation_cmd_get(struct pipeline *a, struct str student, int32_t day,
+struct command *recommendation_cmd_get(struct pipeline *pipeline, struct str student, int32_t day,
                                        bool with_path)
 {
     struct str argv[4] = {STR("MGET")};
 
-    if (!key_student_recommendations(a->arena, student, day, 1, &argv[1]))
-        a->failed = true;
-    argv[2] = key_student(a->arena, student, STUDENT_KEY_RECOMMENDED);
+    if (!key_student_recommendations(pipeline->arena, student, day, 1, &argv[1]))
+        pipeline->failed = true;
+    argv[2] = key_student(pipeline->arena, student, STUDENT_KEY_RECOMMENDED);
     if (with_path)
-        argv[3] = key_student(a->arena, student, STUDENT_KEY_PATH);
-    return pipeline_add(a, COMMAND_READ, with_path ? 4 : 3, argv);
+        argv[3] = key_student(pipeline->arena, student, STUDENT_KEY_PATH);
+    return pipeline_add(pipeline, COMMAND_READ, with_path ? 4 : 3, argv);
 }
 
-/* An absent text is an empty one. */
-static bool text_at(const redisReply *reply, size_t i, struct str *ret)
+/* A text of a reply to MGET; an absent one is empty. */
+static bool recommendation_text_at(const redisReply *reply, size_t i, struct str *ret)
 {
     *ret = (struct str){"", 0};
     return reply_text(reply_at(reply, i), ret) != REPLY_ERROR;
@@ -322,126 +339,132 @@ bool recommendation_parse(const struct command *command, struct arena *arena, in
 
     *ret = (struct recommendations){.day = day};
     if (reply_array(command->reply, 3, &n) != REPLY_OK || n < 2 ||
-        !text_at(command->reply, 0, &ret->day_text) ||
-        !text_at(command->reply, 1, &ret->student_text) ||
-        (n == 3 && !text_at(command->reply, 2, &ret->path))) {
+        !recommendation_text_at(command->reply, 0, &ret->day_text) ||
+        !recommendation_text_at(command->reply, 1, &ret->student_text) ||
+        (n == 3 && !recommendation_text_at(command->reply, 2, &ret->path))) {
         reply_problem(command->reply, p);
         return false;
     }
-    ret->n = count_lines(ret->day_text);
+    ret->n = lines_count(ret->day_text);
     ret->v = arena_array(arena, ret->n + room, sizeof(*ret->v));
-    if (ret->v && take_day(ret->day_text, day, ret->v) && take_own(ret->student_text, ret))
+    if (ret->v && recommendation_parse_day(ret->day_text, day, ret->v) &&
+        recommendation_parse_own(ret->student_text, ret))
         return true;
     problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
     return false;
 }
 
-/* Leaves out what was said of the same recommendation before, what is older than 90 days, and the
- * oldest if it is too much. */
-static void hear(struct recommendations *r, const struct feedback_record *said)
+/* Appends feedback to the history, from which it removes earlier feedback on the same
+ * recommendation, what is older than the history, and the oldest one if there is no room. */
+static void recommendation_update_history(struct recommendations *recommendations,
+                                          const struct feedback_record *added)
 {
-    size_t kept = 0;
+    size_t count = 0;
 
-    for (size_t i = 0; i < r->feedback_count; i++) {
-        const struct feedback_record *h = &r->feedback_history[i];
+    for (size_t i = 0; i < recommendations->feedback_count; i++) {
+        const struct feedback_record *old = &recommendations->feedback_history[i];
 
-        if ((h->day != said->day || h->number != said->number) &&
-            h->feedback_day > said->feedback_day - HISTORY_DAYS)
-            r->feedback_history[kept++] = *h;
+        if ((old->day != added->day || old->number != added->number) &&
+            old->feedback_day > added->feedback_day - HISTORY_DAYS)
+            recommendations->feedback_history[count++] = *old;
     }
-    if (kept == FEEDBACK_HISTORY_MAX) {
-        memmove(r->feedback_history, r->feedback_history + 1,
-                (FEEDBACK_HISTORY_MAX - 1) * sizeof(r->feedback_history[0]));
-        kept--;
+    if (count == FEEDBACK_HISTORY_MAX) {
+        memmove(recommendations->feedback_history, recommendations->feedback_history + 1,
+                (FEEDBACK_HISTORY_MAX - 1) * sizeof(recommendations->feedback_history[0]));
+        count--;
     }
-    r->feedback_history[kept++] = *said;
-    r->feedback_count = kept;
+    recommendations->feedback_history[count++] = *added;
+    recommendations->feedback_count = count;
 }
 
-void recommendation_add_feedback(struct recommendations *r, int number,
+void recommendation_add_feedback(struct recommendations *recommendations, int number,
                                  const struct feedback *feedback, int64_t now_ms)
 {
-    struct recommendation_record *g = &r->v[number - 1];
-    const struct feedback_record said = {.feedback_day = day_of_ms(now_ms),
-                                         .day = g->day,
-                                         .number = number,
-                                         .action = g->action,
-                                         .area = g->area,
-                                         .usefulness = feedback_usefulness(feedback)};
+    struct recommendation_record *record = &recommendations->v[number - 1];
+    const struct feedback_record added = {.feedback_day = day_of_ms(now_ms),
+                                          .day = record->day,
+                                          .number = number,
+                                          .action = record->action,
+                                          .area = record->area,
+                                          .usefulness = feedback_usefulness(feedback)};
 
-    g->has_feedback = true;
-    g->feedback_at_ms = now_ms;
-    g->feedback = *feedback;
-    hear(r, &said);
+    record->has_feedback = true;
+    record->feedback_at_ms = now_ms;
+    record->feedback = *feedback;
+    recommendation_update_history(recommendations, &added);
 }
 
-static struct str day_text(struct arena *arena, const struct recommendations *r)
+static struct str recommendation_day_text(struct arena *arena,
+                                          const struct recommendations *recommendations)
 {
     struct buf out;
 
     buf_init(&out, arena);
-    (void)buf_reserve(&out, r->n * 160);
-    for (size_t i = 0; i < r->n; i++)
-        put_given(&out, &r->v[i]);
+    (void)buf_reserve(&out, recommendations->n * 160);
+    for (size_t i = 0; i < recommendations->n; i++)
+        recommendation_put_record(&out, &recommendations->v[i]);
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
-static struct str own_text(struct arena *arena, const struct recommendations *r)
+static struct str recommendation_student_text(struct arena *arena,
+                                              const struct recommendations *recommendations)
 {
     struct buf out;
 
     buf_init(&out, arena);
-    buf_str(&out, r->token);
+    buf_str(&out, recommendations->token);
     buf_char(&out, '\n');
-    for (size_t i = 0; i < r->feedback_count; i++)
-        put_heard(&out, &r->feedback_history[i]);
+    for (size_t i = 0; i < recommendations->feedback_count; i++)
+        recommendation_put_feedback(&out, &recommendations->feedback_history[i]);
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
-static struct str expiry(struct arena *arena, int32_t day)
+/* Epoch seconds at which the day is no longer part of the history. */
+static struct str recommendation_expiry(struct arena *arena, int32_t day)
 {
-    return arena_printf(arena, "%lld", (long long)day_start_ms(day + HISTORY_DAYS) / 1000);
+    return command_int(arena, day_start_ms(day + HISTORY_DAYS) / 1000);
 }
 
-struct command *recommendation_cmd_change(struct pipeline *a,
+/* KEYS and ARGV of recommendation_change.lua; the first key is filled in below. */
+struct command *recommendation_cmd_change(struct pipeline *pipeline,
                                           const struct recommendation_change *change)
 {
-    const struct recommendations *to = change->recommendations;
-    struct arena *arena = a->arena;
-    bool path = change->path.n > 0;
+    const struct recommendations *new = change->recommendations;
+    struct arena *arena = pipeline->arena;
+    bool has_path = change->path.n > 0;
     struct str argv[6 + 8] = {{0},
                               key_student(arena, change->student, STUDENT_KEY_RECOMMENDED),
-                              key_recommended(arena, to->token),
+                              key_recommended(arena, new->token),
                               key_student(arena, change->student, STUDENT_KEY_ERASED),
                               key_student(arena, change->student, STUDENT_KEY_PROFILE)};
     struct str *arg = argv + 5;
 
-    if (!key_student_recommendations(arena, change->student, to->day, 1, &argv[0]))
-        a->failed = true;
-    if (path)
+    if (!key_student_recommendations(arena, change->student, new->day, 1, &argv[0]))
+        pipeline->failed = true;
+    if (has_path)
         *arg++ = key_student(arena, change->student, STUDENT_KEY_PATH);
-    *arg++ = to->day_text;
-    *arg++ = to->student_text;
-    *arg++ = day_text(arena, to);
-    *arg++ = own_text(arena, to);
-    *arg++ = expiry(arena, to->day);
-    *arg++ = expiry(arena, change->today);
+    *arg++ = new->day_text;
+    *arg++ = new->student_text;
+    *arg++ = recommendation_day_text(arena, new);
+    *arg++ = recommendation_student_text(arena, new);
+    *arg++ = recommendation_expiry(arena, new->day);
+    *arg++ = recommendation_expiry(arena, change->today);
     *arg++ = change->student;
-    if (path)
+    if (has_path)
         *arg++ = change->path;
-    return pipeline_add_script(a, &script_recommendation_change, path ? 6 : 5, (int)(arg - argv),
-                               argv);
+    return pipeline_add_script(pipeline, &script_recommendation_change, has_path ? 6 : 5,
+                               (int)(arg - argv), argv);
 }
 
 enum recommendation_outcome recommendation_parse_change(const struct command *command,
                                                         struct problem *p)
 {
-    int64_t kept;
+    int64_t code; /* 1 saved, 0 erased, -1 withdrawn */
     size_t n;
 
-    if (reply_int(command->reply, &kept) == REPLY_OK)
-        return kept == 1   ? RECOMMENDATIONS_SAVED
-               : kept == 0 ? RECOMMENDATIONS_ERASED
+    if (reply_int(command->reply, &code) == REPLY_OK)
+        return code == 1   ? RECOMMENDATIONS_SAVED
+               : code == 0 ? RECOMMENDATIONS_ERASED
                            : RECOMMENDATIONS_WITHDRAWN;
     if (reply_array(command->reply, 2, &n) == REPLY_OK)
         return RECOMMENDATIONS_OUTDATED;
@@ -451,44 +474,48 @@ enum recommendation_outcome recommendation_parse_change(const struct command *co
 
 /* ---- many days ---- */
 
-struct command *recommendation_cmd_days(struct pipeline *a, struct str student, int32_t first,
-                                        int count)
+struct command *recommendation_cmd_days(struct pipeline *pipeline, struct str student,
+                                        int32_t first, int count)
 {
     struct str argv[2 + RECOMMENDATION_DAYS_MAX] = {STR("MGET")};
 
-    argv[1] = key_student(a->arena, student, STUDENT_KEY_RECOMMENDED);
-    if (!key_student_recommendations(a->arena, student, first, count, argv + 2))
-        a->failed = true;
-    return pipeline_add(a, COMMAND_READ, 2 + count, argv);
+    argv[1] = key_student(pipeline->arena, student, STUDENT_KEY_RECOMMENDED);
+    if (!key_student_recommendations(pipeline->arena, student, first, count, argv + 2))
+        pipeline->failed = true;
+    return pipeline_add(pipeline, COMMAND_READ, 2 + count, argv);
 }
 
-static bool take_days(const redisReply *reply, size_t days, struct arena *arena, int32_t first,
-                      struct recommendation_record **ret_given, size_t *ret_count)
+/* Counts the lines of all days first, to allocate once. */
+static bool recommendation_parse_records(const redisReply *reply, size_t days, struct arena *arena,
+                                         int32_t first, struct recommendation_record **ret_records,
+                                         size_t *ret_count)
 {
     struct recommendation_record *v;
     size_t n = 0;
     struct str text;
 
     for (size_t i = 0; i < days; i++) {
-        if (!text_at(reply, 1 + i, &text))
+        if (!recommendation_text_at(reply, 1 + i, &text))
             return false;
-        n += count_lines(text);
+        n += lines_count(text);
     }
     v = arena_array(arena, n + 1, sizeof(*v));
     if (!v)
         return false;
-    *ret_given = v;
+    *ret_records = v;
     *ret_count = n;
     for (size_t i = 0; i < days; i++) {
-        if (!text_at(reply, 1 + i, &text) || !take_day(text, first + (int32_t)i, v))
+        if (!recommendation_text_at(reply, 1 + i, &text) ||
+            !recommendation_parse_day(text, first + (int32_t)i, v))
             return false;
-        v += count_lines(text);
+        v += lines_count(text);
     }
     return true;
 }
 
+/* The first text is the student's, of which only the token is needed. */
 bool recommendation_parse_days(const struct command *command, struct arena *arena, int32_t first,
-                               struct recommendation_record **ret_given, size_t *ret_count,
+                               struct recommendation_record **ret_records, size_t *ret_count,
                                struct str *ret_token, struct problem *p)
 {
     struct recommendations own = {0};
@@ -496,12 +523,13 @@ bool recommendation_parse_days(const struct command *command, struct arena *aren
     size_t n;
 
     if (reply_array(command->reply, 1 + RECOMMENDATION_DAYS_MAX, &n) != REPLY_OK || n < 1 ||
-        !text_at(command->reply, 0, &text)) {
+        !recommendation_text_at(command->reply, 0, &text)) {
         reply_problem(command->reply, p);
         return false;
     }
-    if (!take_own(text, &own) ||
-        !take_days(command->reply, n - 1, arena, first, ret_given, ret_count)) {
+    if (!recommendation_parse_own(text, &own) ||
+        !recommendation_parse_records(command->reply, n - 1, arena, first, ret_records,
+                                      ret_count)) {
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
     }

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Accessors for the types of replies, and what an error reply means. Redis identifies an error by
+ * the first word of its text alone, so the table of codes below decides between "try again later"
+ * and "a bug". */
 #include "app/store/reply.h"
 
 enum reply_result reply_text(const redisReply *reply, struct str *ret)
@@ -47,11 +50,34 @@ enum reply_result reply_status(const redisReply *reply)
     return reply && reply->type == REDIS_REPLY_STATUS ? REPLY_OK : REPLY_ERROR;
 }
 
-/* Errors of Redis come as text; the first word is the code (hazards R1). */
+bool reply_expect_int(const redisReply *reply, int64_t *ret, struct problem *p)
+{
+    if (reply_int(reply, ret) == REPLY_OK)
+        return true;
+    reply_problem(reply, p);
+    return false;
+}
+
+bool reply_expect_array(const redisReply *reply, size_t max, size_t *ret_count, struct problem *p)
+{
+    if (reply_array(reply, max, ret_count) == REPLY_OK)
+        return true;
+    reply_problem(reply, p);
+    return false;
+}
+
+bool reply_expect_text_or_nil(const redisReply *reply, struct str *ret, struct problem *p)
+{
+    if (reply_text(reply, ret) != REPLY_ERROR)
+        return true;
+    reply_problem(reply, p);
+    return false;
+}
+
 static const struct {
-    struct str word;
+    struct str code;
     enum reply_error error;
-} error_words[] = {
+} reply_error_codes[] = {
     {STR_INIT("LOADING"), REPLY_STORE_UNAVAILABLE},
     {STR_INIT("MASTERDOWN"), REPLY_STORE_UNAVAILABLE},
     {STR_INIT("BUSY"), REPLY_STORE_UNAVAILABLE},
@@ -69,17 +95,18 @@ static const struct {
 
 enum reply_error reply_error_of(const redisReply *reply)
 {
-    struct str rest, word;
+    struct str text, code;
 
     if (!reply || reply->type != REDIS_REPLY_ERROR)
         return REPLY_NO_ERROR;
-    rest = (struct str){reply->str, reply->len};
-    word = str_cut(&rest, ' ');
-    for (size_t i = 0; i < sizeof(error_words) / sizeof(error_words[0]); i++) {
-        if (str_equal(word, error_words[i].word))
-            return error_words[i].error;
+    text = (struct str){reply->str, reply->len};
+    code = str_cut(&text, ' ');
+    for (size_t i = 0; i < sizeof(reply_error_codes) / sizeof(reply_error_codes[0]); i++) {
+        if (str_equal(code, reply_error_codes[i].code))
+            return reply_error_codes[i].error;
     }
-    /* An error inside a script keeps its code, but behind another word in some versions. */
+    /* Redis before version 7 puts "ERR Error running script" before the code of an error that a
+     * script runs into. */
     if (reply->len > 0 && memmem(reply->str, reply->len, "OOM ", 4))
         return REPLY_WRITES_REFUSED;
     return REPLY_BUG;
@@ -101,13 +128,13 @@ void reply_problem(const redisReply *reply, struct problem *p)
     }
 }
 
-bool pipeline_check_replies(const struct pipeline *a, struct problem *p)
+bool pipeline_check_replies(const struct pipeline *pipeline, struct problem *p)
 {
-    if (a->status != PIPELINE_COMPLETE) { /* none of them may even have been noted */
+    if (pipeline->status != PIPELINE_COMPLETE) { /* it may even be empty, out of memory */
         problem_unavailable(p, 1);
         return false;
     }
-    for (const struct command *command = a->first; command; command = command->next) {
+    for (const struct command *command = pipeline->first; command; command = command->next) {
         if (command->reply && command->reply->type != REDIS_REPLY_ERROR)
             continue;
         reply_problem(command->reply, p);

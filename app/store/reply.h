@@ -1,40 +1,50 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Looking at replies. Redis is input too: the type of a reply is never taken for granted
- * (hazards H6); one accessor for each type that is expected. */
+/* Reads replies of Redis. They are input, too: no function assumes that a reply has the expected
+ * type (hazards H6), and all accept NULL, the reply of a command of a failed pipeline. So a caller
+ * need not check the pipeline's status first. */
 #ifndef STORE_REPLY_H
 #define STORE_REPLY_H
 
 #include "app/base/problem.h"
-#include "app/store/store.h"
+#include "app/store/pipeline.h"
 
+/* REPLY_MISSING: nil. REPLY_ERROR: no reply, an error of Redis, or another type. In both cases the
+ * outputs are untouched. */
 enum reply_result { REPLY_OK, REPLY_MISSING, REPLY_ERROR };
 
-/* A bulk string; *ret points into the reply. MISSING for nil. */
+/* A bulk string. *ret points into the reply. */
 enum reply_result reply_text(const redisReply *reply, struct str *ret);
 enum reply_result reply_int(const redisReply *reply, int64_t *ret);
-/* An array of at most max elements; look at elements by reply_at. */
+/* An array; more than max elements: REPLY_ERROR. */
 enum reply_result reply_array(const redisReply *reply, size_t max, size_t *ret_count);
-const redisReply *reply_at(const redisReply *reply, size_t i); /* NULL beyond the end */
-enum reply_result reply_status(const redisReply *reply);       /* a status such as OK */
+/* An element of an array; NULL if there is none. */
+const redisReply *reply_at(const redisReply *reply, size_t i);
+/* A status such as OK. */
+enum reply_result reply_status(const redisReply *reply);
 
-/* What an error of Redis means. */
+/* The same for replies that must be as expected: false with *p filled (reply_problem) if not. */
+bool reply_expect_int(const redisReply *reply, int64_t *ret, struct problem *p);
+bool reply_expect_array(const redisReply *reply, size_t max, size_t *ret_count, struct problem *p);
+/* Here nil is expected as well: *ret is untouched then. */
+bool reply_expect_text_or_nil(const redisReply *reply, struct str *ret, struct problem *p);
+
+/* Classes of error replies, by their code. */
 enum reply_error {
     REPLY_NO_ERROR,
-    REPLY_STORE_UNAVAILABLE, /* it serves nobody at the moment: LOADING, MASTERDOWN, BUSY, ... */
-    REPLY_WRITES_REFUSED,    /* it takes no writes at the moment: OOM, MISCONF, READONLY, ... */
-    REPLY_NOT_AUTHENTICATED, /* NOAUTH, WRONGPASS: the connection is of no use */
+    REPLY_STORE_UNAVAILABLE, /* LOADING, MASTERDOWN, BUSY, ...: refuses all commands for now */
+    REPLY_WRITES_REFUSED,    /* OOM, MISCONF, READONLY, ...: refuses writes for now */
+    REPLY_NOT_AUTHENTICATED, /* NOAUTH, WRONGPASS: the connection cannot be used */
     REPLY_NO_SCRIPT,
-    REPLY_BUG,
+    REPLY_BUG, /* any other */
 };
-enum reply_error reply_error_of(const redisReply *reply);
+enum reply_error reply_error_of(const redisReply *reply); /* NULL: REPLY_NO_ERROR */
 
-/* No reply at all, as after a failed round, is 503: so whoever reads replies needs no other check.
- * The problem that an error reply of Redis means for the client (hazards R1): 503 with Retry-After
- * for OOM, LOADING, READONLY, BUSY, MISCONF, ..., INTERNAL_ERROR for what only a bug can cause.
- * Any reply that is not an error but was not expected is INTERNAL_ERROR too. */
+/* Sets the problem that an unexpected reply is for the client: SERVICE_UNAVAILABLE with Retry-After
+ * for NULL and for the errors that pass (hazards R1), INTERNAL_ERROR for all that only a bug can
+ * cause, such as a reply of another type. */
 void reply_problem(const redisReply *reply, struct problem *p);
 
-/* Whether all of a round were answered, and none by an error; else the first one's problem. */
-bool pipeline_check_replies(const struct pipeline *a, struct problem *p);
+/* True if all commands have a reply that is no error; else sets the problem of the first one. */
+bool pipeline_check_replies(const struct pipeline *pipeline, struct problem *p);
 
 #endif

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* "*ARGC\r\n", then "$LENGTH\r\n" and the text and "\r\n" for each argument. The size is
+ * computed first, so that the buffer grows once per command. */
 #include "app/store/resp.h"
 
-static size_t digits_of(size_t n)
+static size_t resp_digits(size_t n)
 {
     size_t digits = 1;
 
@@ -12,12 +14,12 @@ static size_t digits_of(size_t n)
     return digits;
 }
 
-/* A mark, a number, the end of a line. */
-static char *put_count(char *p, char mark, size_t n)
+/* Writes a type byte, a number and the end of the line. Returns the position after them. */
+static char *resp_put_header(char *p, char type, size_t n)
 {
-    size_t digits = digits_of(n);
+    size_t digits = resp_digits(n);
 
-    *p++ = mark;
+    *p++ = type;
     for (size_t i = digits; i > 0; i--) {
         p[i - 1] = (char)('0' + n % 10);
         n /= 10;
@@ -25,27 +27,27 @@ static char *put_count(char *p, char mark, size_t n)
     return mempcpy(p + digits, "\r\n", 2);
 }
 
-static size_t size_of(const struct str *argv, int argc)
+static size_t resp_size(const struct str *argv, int argc)
 {
-    size_t size = 1 + digits_of((size_t)argc) + 2;
+    size_t size = 1 + resp_digits((size_t)argc) + 2;
 
     for (int i = 0; i < argc; i++)
-        size += 1 + digits_of(argv[i].n) + 2 + argv[i].n + 2;
+        size += 1 + resp_digits(argv[i].n) + 2 + argv[i].n + 2;
     return size;
 }
 
 bool resp_append(sds *out, const struct str *argv, int argc)
 {
-    size_t size = size_of(argv, argc);
+    size_t size = resp_size(argv, argc);
     sds grown = sdsMakeRoomFor(*out, size);
     char *p;
 
     if (!grown)
         return false;
     *out = grown;
-    p = put_count(grown + sdslen(grown), '*', (size_t)argc);
+    p = resp_put_header(grown + sdslen(grown), '*', (size_t)argc);
     for (int i = 0; i < argc; i++) {
-        p = put_count(p, '$', argv[i].n);
+        p = resp_put_header(p, '$', argv[i].n);
         p = mempcpy(p, argv[i].p, argv[i].n);
         p = mempcpy(p, "\r\n", 2);
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Commands as Redis reads them (RESP: an array of bulk strings). hiredis has the same, through its
- * printf for sds, which takes several times as long for the many short texts of ours. */
+/* Encodes commands for Redis (RESP: an array of bulk strings). hiredis can do it too, but by a
+ * printf-like function that takes several times as long for many short texts. */
 #ifndef STORE_RESP_H
 #define STORE_RESP_H
 
@@ -8,7 +8,7 @@
 
 #include "app/base/str.h"
 
-/* Puts the command behind what is in *out. False, *out as it was, without memory. */
+/* Appends the command to *out, which may move. False: out of memory, *out is unchanged. */
 bool resp_append(sds *out, const struct str *argv, int argc);
 
 #endif

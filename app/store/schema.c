@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The reason in ret_why reaches operators in the log (store.away) and by mastery-ctl schema. */
 #include "app/store/schema.h"
 
 #include <inttypes.h>
@@ -7,23 +8,23 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-struct command *schema_cmd_get(struct pipeline *a)
+struct command *schema_cmd_get(struct pipeline *pipeline)
 {
-    return pipeline_add(a, COMMAND_READ, 2, (struct str[]){STR("GET"), key_schema});
+    return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("GET"), key_schema});
 }
 
-struct command *schema_cmd_write(struct pipeline *a)
+struct command *schema_cmd_write(struct pipeline *pipeline)
 {
-    struct str ours = arena_printf(a->arena, "%d", STORE_SCHEMA);
+    struct str number = command_int(pipeline->arena, STORE_SCHEMA);
 
-    return pipeline_add_read_script(a, &script_schema_write, 1, 2,
-                                    (struct str[]){key_schema, ours});
+    return pipeline_add_read_script(pipeline, &script_schema_write, 1, 2,
+                                    (struct str[]){key_schema, number});
 }
 
-static bool refuse(char *ret_why, size_t why_size, const char *what)
+static bool schema_refuse(char *ret_why, size_t why_size, const char *found)
 {
-    (void)snprintf(ret_why, why_size, "the store has %s, this version knows schemas up to %d", what,
-                   STORE_SCHEMA);
+    (void)snprintf(ret_why, why_size, "the store has %s, this version knows schemas up to %d",
+                   found, STORE_SCHEMA);
     return false;
 }
 
@@ -35,11 +36,11 @@ bool schema_parse(const struct command *command, int64_t *ret_found, char *ret_w
     *ret_found = 0;
     switch (reply_text(command->reply, &text)) {
     case REPLY_MISSING: return true;
-    case REPLY_ERROR: return refuse(ret_why, why_size, "no readable schema");
+    case REPLY_ERROR: return schema_refuse(ret_why, why_size, "no readable schema");
     case REPLY_OK: break;
     }
     if (!str_to_int64(text, 1, INT32_MAX, ret_found))
-        return refuse(ret_why, why_size, "a schema that is no number");
+        return schema_refuse(ret_why, why_size, "a schema that is no number");
     (void)snprintf(what, sizeof(what), "schema %" PRId64, *ret_found);
-    return *ret_found <= STORE_SCHEMA || refuse(ret_why, why_size, what);
+    return *ret_found <= STORE_SCHEMA || schema_refuse(ret_why, why_size, what);
 }

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Pipelines above one link to Redis: which may be sent now, which wait for the handshake, which are
+ * sent a second time, and what their outcome is. Bytes, the queue of sent commands and time limits
+ * are the link's (link.c).
+ *
+ *   store_submit -> link_send -> store_flush -> Redis -> store_on_ready -> store_next_done
+ *
+ * Every submitted pipeline reaches the queue `done` exactly once, whatever fails. */
 #include "app/store/store.h"
 
 #include <poll.h>
@@ -6,13 +13,28 @@
 #include <stdlib.h>
 
 #include "app/base/clock.h"
+#include "app/store/breaker.h"
+#include "app/store/link.h"
 #include "app/store/reply.h"
-#include "app/store/resp.h"
-#include "app/store/schema.h"
-#include "app/store/store_internal.h"
 
-enum { GREETING_ARENA = 16384 };
 static const int64_t HEARTBEAT_US = 1000000;
+static const int64_t RESPONSIVE_US = 100000; /* half of what a probe of /ready allows */
+
+/* First in, first out; all zero: empty. `last` is only valid while `first` is not NULL. */
+struct pipeline_queue {
+    struct pipeline *first, *last;
+};
+
+struct store {
+    const struct config *config;
+    struct link *link;
+    struct breaker breaker;
+    struct pipeline_queue done;
+    struct pipeline_queue deferred; /* with writes, until the handshake is confirmed */
+    struct store_counts counts;
+    int64_t last_heartbeat_us;
+    bool connected_before;
+};
 
 struct store *store_new(const struct config *config, char ret_error[200])
 {
@@ -23,421 +45,344 @@ struct store *store_new(const struct config *config, char ret_error[200])
         return NULL;
     }
     store->config = config;
-    store->sent_end = &store->sent;
     breaker_init(&store->breaker, config->store_breaker_failures,
                  config->store_breaker_open_ms * INT64_C(1000));
-    store->handshake_arena = arena_new(GREETING_ARENA, 1 << 20);
-    if (!store->handshake_arena ||
-        !store_address_parse(config->redis_url, &store->address, ret_error)) {
-        store_free(store);
-        return NULL;
-    }
-    return store;
+    store->link = link_new(config, ret_error);
+    if (store->link)
+        return store;
+    store_free(store);
+    return NULL;
 }
 
 void store_free(struct store *store)
 {
     if (!store)
         return;
-    if (store->connection)
-        redisFree(store->connection);
-    arena_free(store->handshake_arena);
+    link_free(store->link);
     free(store);
 }
 
 void store_enable_schema_write(struct store *store)
 {
-    store->writes_schema = true;
+    link_enable_schema_write(store->link);
 }
 
 void store_allow_blocking(struct store *store, int ms)
 {
-    store->block_ms = ms;
+    link_allow_blocking(store->link, ms);
 }
 
-/* ---- queues ---- */
+/* ---- queues and outcomes ---- */
 
-static void push(struct pipeline_queue *queue, struct pipeline *a)
+static void pipeline_queue_push(struct pipeline_queue *queue, struct pipeline *pipeline)
 {
-    a->next = NULL;
+    pipeline->next = NULL;
     if (queue->first)
-        queue->last->next = a;
+        queue->last->next = pipeline;
     else
-        queue->first = a;
-    queue->last = a;
+        queue->first = pipeline;
+    queue->last = pipeline;
 }
 
-static struct pipeline *pop(struct pipeline_queue *queue)
+static struct pipeline *pipeline_queue_pop(struct pipeline_queue *queue)
 {
-    struct pipeline *a = queue->first;
+    struct pipeline *pipeline = queue->first;
 
-    if (a)
-        queue->first = a->next;
-    return a;
-}
-
-static void push_done(struct store *store, struct pipeline *a)
-{
-    push(&store->done, a);
-    a->queued = true;
+    if (pipeline)
+        queue->first = pipeline->next;
+    return pipeline;
 }
 
 struct pipeline *store_next_done(struct store *store)
 {
-    struct pipeline *a = pop(&store->done);
-
-    if (a)
-        a->queued = false;
-    return a;
+    return pipeline_queue_pop(&store->done);
 }
 
-void store_push_sent(struct store *store, struct command *command)
+static void store_finish_pipeline(struct store *store, struct pipeline *pipeline,
+                                  enum pipeline_status status)
 {
-    command->next_sent = NULL;
-    *store->sent_end = command;
-    store->sent_end = &command->next_sent;
-    store->sent_count++;
-    if (!store->first_unwritten)
-        store->first_unwritten = command;
-    if (command->pipeline->timeout_us > 0)
-        store->timeout_count++;
+    pipeline->status = status;
+    pipeline_queue_push(&store->done, pipeline);
 }
 
-struct command *store_pop_sent(struct store *store)
+/* Fails the pipeline and counts its commands in counts, which is timeouts or unavailable. */
+static void store_fail_pipeline(struct store *store, struct pipeline *pipeline, uint64_t counts[2])
 {
-    struct command *command = store->sent;
-
-    if (!command)
-        return NULL;
-    store->sent = command->next_sent;
-    if (!store->sent)
-        store->sent_end = &store->sent;
-    if (store->first_unwritten == command)
-        store->first_unwritten = command->next_sent;
-    store->sent_count--;
-    if (command->pipeline->timeout_us > 0)
-        store->timeout_count--;
-    return command;
-}
-
-/* The round of a is over. The greeting is our own and has nobody waiting. */
-void store_finish_pipeline(struct store *store, struct pipeline *a, enum pipeline_status status)
-{
-    a->status = status;
-    a->abandoned = false;
-    if (a != &store->handshake && !a->queued)
-        push_done(store, a);
+    for (const struct command *command = pipeline->first; command; command = command->next)
+        counts[command->kind]++;
+    store_finish_pipeline(store, pipeline, PIPELINE_FAILED);
 }
 
 /* ---- sending ---- */
 
-bool store_append_command(struct store *store, const struct command *command, bool whole_script)
+static void store_disconnect(struct store *store, int64_t now_us, enum link_event reason);
+
+static bool store_connect(struct store *store, int64_t now_us)
 {
-    char keys[12];
-    int n = 0;
-
-    if (command->script) {
-        store->argv[n++] = whole_script ? STR("EVAL") : STR("EVALSHA");
-        store->argv[n++] = whole_script ? command->script->body : str_of(command->script->sha1);
-        (void)snprintf(keys, sizeof(keys), "%d", command->key_count);
-        store->argv[n++] = str_of(keys);
-    }
-    memcpy(store->argv + n, command->argv, (size_t)command->argc * sizeof(*command->argv));
-    return resp_append(&store->connection->obuf, store->argv, n + command->argc);
-}
-
-static void count(const struct pipeline *a, uint64_t counts[2])
-{
-    for (const struct command *command = a->first; command; command = command->next)
-        counts[command->kind]++;
-}
-
-static void refuse(struct store *store, struct pipeline *a)
-{
-    count(a, store->counts.unavailable);
-    store_finish_pipeline(store, a, PIPELINE_FAILED);
-}
-
-/* Puts the commands of a behind those already under way. */
-static void send_asks(struct store *store, struct pipeline *a, int64_t now_us)
-{
-    a->status = PIPELINE_SUBMITTED;
-    a->submitted_us = now_us;
-    for (struct command *command = a->first; command; command = command->next) {
-        if (!store_append_command(store, command, false)) {
-            a->retried = true; /* half of it is noted as sent: it must not go out again */
-            store_disconnect(store, now_us, "a command could not be written", DISCONNECT_BROKEN);
-            if (a->status == PIPELINE_SUBMITTED)
-                refuse(store, a);
-            return;
-        }
-        store_push_sent(store, command);
-    }
-}
-
-/* What a new connection says first; an existing one is only pinged. */
-static void greet(struct store *store, int64_t now_us, bool fresh)
-{
-    struct pipeline *g = &store->handshake;
-    const struct store_address *at = &store->address;
-    const struct script *const *scripts;
-    size_t n = scripts_all(&scripts);
-
-    arena_reset(store->handshake_arena);
-    pipeline_init(g, store->handshake_arena, NULL);
-    if (fresh && store->config->redis_password && *store->config->redis_password) {
-        struct str auth[] = {STR("AUTH"), at->user, str_of(store->config->redis_password)};
-
-        if (at->user.n == 0)
-            auth[1] = auth[2];
-        (void)pipeline_add(g, COMMAND_READ, at->user.n ? 3 : 2, auth);
-    }
-    if (fresh && at->database.n > 0)
-        (void)pipeline_add(g, COMMAND_READ, 2, (struct str[]){STR("SELECT"), at->database});
-    for (size_t i = 0; fresh && i < n; i++)
-        (void)pipeline_add(g, COMMAND_READ, 3,
-                           (struct str[]){STR("SCRIPT"), STR("LOAD"), scripts[i]->body});
-    store->schema_cmd = !fresh                 ? NULL
-                        : store->writes_schema ? schema_cmd_write(g)
-                                               : schema_cmd_get(g);
-    (void)pipeline_add(g, COMMAND_READ, 1, (struct str[]){STR("PING")});
-    send_asks(store, g, now_us);
-}
-
-static bool connect_now(struct store *store, int64_t now_us)
-{
-    store->connection = redis_connect(&store->address, &store->bounds, store->last_error,
-                                      sizeof(store->last_error));
-    if (!store->connection) {
+    if (!link_open(store->link, now_us)) {
         breaker_failure(&store->breaker, now_us, false);
         return false;
     }
-    store->generation++;
     if (store->connected_before)
         store->counts.reconnects++;
     store->connected_before = true;
-    greet(store, now_us, true);
-    return store->connection != NULL;
+    return true;
 }
 
-/* What a new connection leads to is not known before its greeting is answered: another database, or
- * a store of a later version, must not get a single write. Reads go behind it at once: what they
- * bring comes after the answers to it, and is not looked at when those are wrong. */
-static bool must_be_held(const struct store *store, const struct pipeline *a)
+static void store_send_pipeline(struct store *store, struct pipeline *pipeline, int64_t now_us)
 {
-    return a->has_writes && store->schema_cmd && store->handshake.status == PIPELINE_SUBMITTED;
-}
-
-/* A write counts only when enough replicas hold it: WAIT goes behind it in the same round. */
-static void ask_for_replicas(struct store *store, struct pipeline *a)
-{
-    int replicas = store->config->store_wait_replicas;
-    struct str n, ms;
-
-    if (replicas == 0 || !a->has_writes || a->replica_wait)
+    pipeline->status = PIPELINE_SUBMITTED;
+    pipeline->submitted_us = now_us;
+    for (struct command *command = pipeline->first; command; command = command->next) {
+        if (link_send(store->link, command))
+            continue;
+        pipeline->retried = true; /* its first commands are queued: it must not be sent again */
+        store_disconnect(store, now_us, LINK_BROKEN);
+        /* Without any queued command the disconnect did not see it. */
+        if (pipeline->status == PIPELINE_SUBMITTED)
+            store_fail_pipeline(store, pipeline, store->counts.unavailable);
         return;
-    n = arena_printf(a->arena, "%d", replicas);
-    ms = arena_printf(a->arena, "%d", store->config->store_round_timeout_ms / 2 + 1);
-    a->replica_wait = pipeline_add(a, COMMAND_READ, 3, (struct str[]){STR("WAIT"), n, ms});
-}
-
-void store_submit(struct store *store, struct pipeline *a, int64_t now_us)
-{
-    ask_for_replicas(store, a);
-    if (a->failed) {
-        store_finish_pipeline(store, a, PIPELINE_FAILED);
-    } else if (a->count == 0) {
-        store_finish_pipeline(store, a, PIPELINE_COMPLETE);
-    } else if (store->breaker.state != BREAKER_CLOSED ||
-               (!store->connection && !connect_now(store, now_us))) {
-        refuse(store, a);
-    } else if (must_be_held(store, a)) {
-        a->status = PIPELINE_SUBMITTED;
-        push(&store->deferred, a);
-    } else {
-        send_asks(store, a, now_us);
     }
 }
 
-void store_send_deferred(struct store *store, int64_t now_us)
+/* With STORE_WAIT_REPLICAS a write only counts once so many replicas have it: WAIT follows the
+ * writes in the same pipeline. Half of the time limit is left for the writes themselves. */
+static void store_add_replica_wait(const struct store *store, struct pipeline *pipeline)
 {
-    struct pipeline *a;
+    int replicas = store->config->store_wait_replicas;
+    struct str count, timeout_ms;
 
-    while ((a = pop(&store->deferred)))
-        store_submit(store, a, now_us);
+    if (replicas == 0 || !pipeline->has_writes || pipeline->replica_wait)
+        return;
+    count = command_int(pipeline->arena, replicas);
+    timeout_ms = command_int(pipeline->arena, store->config->store_round_timeout_ms / 2 + 1);
+    pipeline->replica_wait =
+        pipeline_add(pipeline, COMMAND_READ, 3, (struct str[]){STR("WAIT"), count, timeout_ms});
 }
 
-/* The time of a round begins when it is sent, not when it was asked for: what the turn did in
- * between is not Redis's fault. */
-static void note_sent(struct store *store, int64_t now_us)
+/* Until the handshake is confirmed the connection may lead to another database or to a store of a
+ * later schema, which must not get a single write, so writes are deferred. Reads are sent at once:
+ * their replies come after those to the handshake and are dropped with the link if it fails. */
+void store_submit(struct store *store, struct pipeline *pipeline, int64_t now_us)
 {
-    for (struct command *command = store->first_unwritten; command; command = command->next_sent)
-        command->pipeline->submitted_us = now_us;
-    store->first_unwritten = NULL;
+    store_add_replica_wait(store, pipeline);
+    if (pipeline->failed) {
+        store_finish_pipeline(store, pipeline, PIPELINE_FAILED);
+    } else if (pipeline->count == 0) {
+        store_finish_pipeline(store, pipeline, PIPELINE_COMPLETE);
+    } else if (store->breaker.state != BREAKER_CLOSED ||
+               (!link_is_open(store->link) && !store_connect(store, now_us))) {
+        store_fail_pipeline(store, pipeline, store->counts.unavailable);
+    } else if (pipeline->has_writes && link_in_handshake(store->link)) {
+        pipeline->status = PIPELINE_SUBMITTED;
+        pipeline_queue_push(&store->deferred, pipeline);
+    } else {
+        store_send_pipeline(store, pipeline, now_us);
+    }
 }
 
 void store_flush(struct store *store, int64_t now_us)
 {
-    int done;
+    enum link_event event = link_write(store->link, now_us);
 
-    if (!store_wants_write(store))
-        return;
-    note_sent(store, now_us);
-    if (redisBufferWrite(store->connection, &done) != REDIS_OK)
-        store_disconnect(store, now_us, store->connection->errstr, DISCONNECT_BROKEN);
-    else if (!store->connection->obuf) /* hiredis 0.14 does not look: it would crash next time */
-        store_disconnect(store, now_us, "out of memory", DISCONNECT_UNUSABLE);
+    if (event != LINK_IDLE)
+        store_disconnect(store, now_us, event);
 }
 
-/* ---- losing ---- */
+/* ---- losing the connection ---- */
 
-static bool may_repeat(const struct store *store, const struct pipeline *a,
-                       enum disconnect_reason loss)
+/* Only what is safe and useful to repeat: reads, once, when the connection itself was at fault. */
+static bool store_may_retry(const struct store *store, const struct pipeline *pipeline,
+                            enum link_event reason)
 {
-    return loss == DISCONNECT_BROKEN && !a->has_writes && !a->retried &&
-           a->status == PIPELINE_SUBMITTED && a != &store->handshake &&
+    return reason == LINK_BROKEN && !pipeline->has_writes && !pipeline->retried &&
            store->breaker.state == BREAKER_CLOSED;
 }
 
-/* Everything that might still arrive on the old connection goes with it: a late reply must never
- * be taken for the answer to another question (hazards H3). */
-void store_disconnect(struct store *store, int64_t now_us, const char *why,
-                      enum disconnect_reason loss)
+static void store_retry(struct store *store, struct pipeline *pipeline, int64_t now_us)
 {
-    struct pipeline_queue again = {NULL, NULL};
-    struct pipeline *a;
+    pipeline->retried = true;
+    pipeline->reply_count = 0;
+    for (struct command *command = pipeline->first; command; command = command->next) {
+        command->reply = NULL;
+        command->loaded = false;
+    }
+    store_submit(store, pipeline, now_us);
+}
+
+/* Closes the connection and settles every pipeline that had commands on it. May connect again, for
+ * the reads that are sent once more. */
+static void store_disconnect(struct store *store, int64_t now_us, enum link_event reason)
+{
+    uint64_t *counts =
+        reason == LINK_TIMED_OUT ? store->counts.timeouts : store->counts.unavailable;
+    struct pipeline_queue retries = {NULL, NULL};
+    struct pipeline *pipeline;
     struct command *command;
 
-    (void)snprintf(store->last_error, sizeof(store->last_error), "%s", why);
-    redisFree(store->connection);
-    store->connection = NULL;
-    store->generation++;
-    breaker_failure(&store->breaker, now_us, loss != DISCONNECT_BROKEN);
-    while ((a = pop(&store->deferred)))
-        refuse(store, a);
-    while ((command = store_pop_sent(store))) {
-        a = command->pipeline;
-        if (a->status != PIPELINE_SUBMITTED && !a->abandoned)
-            continue; /* seen already, by another ask of the same round */
-        if (may_repeat(store, a, loss)) {
-            a->status = PIPELINE_OPEN;
-            push(&again, a);
+    counts[COMMAND_READ] += link_close(store->link); /* the link's own commands change nothing */
+    breaker_failure(&store->breaker, now_us, reason != LINK_BROKEN);
+    while ((pipeline = pipeline_queue_pop(&store->deferred)))
+        store_fail_pipeline(store, pipeline, store->counts.unavailable);
+    while ((command = link_pop_sent(store->link))) {
+        pipeline = command->pipeline;
+        if (pipeline->status != PIPELINE_SUBMITTED)
+            continue; /* settled by an earlier command of the same pipeline */
+        if (store_may_retry(store, pipeline, reason)) {
+            pipeline->status = PIPELINE_OPEN;
+            pipeline_queue_push(&retries, pipeline);
         } else {
-            count(a, loss == DISCONNECT_TIMED_OUT ? store->counts.timeouts
-                                                  : store->counts.unavailable);
-            store_finish_pipeline(store, a, PIPELINE_FAILED);
+            store_fail_pipeline(store, pipeline, counts);
         }
     }
-    while ((a = pop(&again))) {
-        a->retried = true;
-        a->reply_count = 0;
-        for (command = a->first; command; command = command->next)
-            command->reply = NULL;
-        store_submit(store, a, now_us);
-    }
+    while ((pipeline = pipeline_queue_pop(&retries)))
+        store_retry(store, pipeline, now_us);
     store_flush(store, now_us);
+}
+
+/* ---- replies ---- */
+
+static void store_release_reply(void *reply)
+{
+    freeReplyObject(reply);
+}
+
+/* An error such as LOADING counts against the circuit although the connection works. */
+static void store_count_reply(struct store *store, const struct command *command,
+                              enum reply_error error, int64_t now_us)
+{
+    (error == REPLY_NO_ERROR ? store->counts.ok : store->counts.errors)[command->kind]++;
+    if (error == REPLY_STORE_UNAVAILABLE)
+        breaker_failure(&store->breaker, now_us, false);
+    else if (store->breaker.state == BREAKER_CLOSED)
+        store->breaker.failures = 0;
+}
+
+static bool store_has_enough_replicas(const struct store *store, const struct pipeline *pipeline)
+{
+    int64_t count = 0;
+
+    return !pipeline->replica_wait ||
+           (reply_int(pipeline->replica_wait->reply, &count) == REPLY_OK &&
+            count >= store->config->store_wait_replicas);
+}
+
+/* Takes ownership of reply. */
+static void store_accept_reply(struct store *store, struct command *command, redisReply *reply,
+                               int64_t now_us)
+{
+    struct pipeline *pipeline = command->pipeline;
+
+    /* A script that Redis did not know was sent again after WAIT, so WAIT must follow once more. */
+    if (command == pipeline->replica_wait && pipeline->reply_count + 1 < pipeline->count &&
+        link_send(store->link, command)) {
+        freeReplyObject(reply);
+        return;
+    }
+    store_count_reply(store, command, reply_error_of(reply), now_us);
+    if (arena_defer(pipeline->arena, store_release_reply, reply))
+        command->reply = reply;
+    if (++pipeline->reply_count == pipeline->count)
+        store_finish_pipeline(store, pipeline,
+                              store_has_enough_replicas(store, pipeline) ? PIPELINE_COMPLETE
+                                                                         : PIPELINE_FAILED);
+}
+
+static void store_on_handshake(struct store *store, int64_t now_us)
+{
+    struct pipeline *pipeline;
+
+    breaker_success(&store->breaker);
+    while ((pipeline = pipeline_queue_pop(&store->deferred)))
+        store_submit(store, pipeline, now_us);
+}
+
+void store_on_ready(struct store *store, int64_t now_us)
+{
+    struct command *command;
+    redisReply *reply;
+
+    store_flush(store, now_us);
+    while (link_is_open(store->link)) {
+        enum link_event event = link_read(store->link, now_us, &command, &reply);
+
+        if (event == LINK_REPLY) {
+            store_accept_reply(store, command, reply, now_us);
+        } else if (event == LINK_READY) {
+            store_on_handshake(store, now_us);
+        } else {
+            if (event != LINK_IDLE)
+                store_disconnect(store, now_us, event);
+            break;
+        }
+    }
+    store_flush(store, now_us); /* scripts that Redis did not know were sent again */
 }
 
 /* ---- time ---- */
 
-static int64_t round_timeout_us(const struct store *store, const struct pipeline *a)
+/* Replies come in order, so the oldest pipeline decides. What has arrived is read first: it may be
+ * this process that was late. */
+static void store_check_time_limit(struct store *store, int64_t now_us)
 {
-    int ms = a == &store->handshake ? store->config->store_connect_timeout_ms
-                                    : store->config->store_round_timeout_ms + store->block_ms;
-
-    return ms * INT64_C(1000);
+    if (link_time_left_us(store->link, now_us) > 0)
+        return;
+    store_on_ready(store, now_us);
+    if (link_check_time_limit(store->link, now_us) == LINK_TIMED_OUT)
+        store_disconnect(store, now_us, LINK_TIMED_OUT);
 }
 
-static int64_t earlier(int64_t a, int64_t b)
+/* Opens a connection if there is none, else sends a PING. */
+static void store_probe(struct store *store, int64_t now_us)
 {
-    return a < 0 || (b >= 0 && b < a) ? b : a;
-}
-
-/* Gives those back whose owners will not wait as long as the store does. */
-static int64_t look_for_impatient(struct store *store, int64_t now_us)
-{
-    int64_t next = -1;
-
-    for (struct command *command = store->sent; command && store->timeout_count > 0;
-         command = command->next_sent) {
-        struct pipeline *a = command->pipeline;
-        int64_t at = a->submitted_us + a->timeout_us;
-
-        if (a->timeout_us == 0 || a->status != PIPELINE_SUBMITTED)
-            continue;
-        if (at > now_us) {
-            next = earlier(next, at - now_us);
-            continue;
-        }
-        a->status = PIPELINE_TIMED_OUT;
-        a->abandoned = true;
-        push_done(store, a);
-    }
-    return next;
-}
-
-static void probe(struct store *store, int64_t now_us)
-{
-    if (!store->connection)
-        (void)connect_now(store, now_us);
-    else if (store->handshake.status != PIPELINE_SUBMITTED)
-        greet(store, now_us, false);
+    if (!link_is_open(store->link))
+        (void)store_connect(store, now_us);
+    else if (!link_ping(store->link, now_us))
+        store_disconnect(store, now_us, LINK_BROKEN);
     store_flush(store, now_us);
 }
 
-static int64_t time_left(const struct store *store, int64_t now_us)
+static int64_t min_us(int64_t a_us, int64_t b_us)
 {
-    const struct pipeline *a = store->sent->pipeline;
-
-    return a->submitted_us + round_timeout_us(store, a) - now_us;
-}
-
-/* The oldest round under way decides: replies come in order. What has arrived is read first: it may
- * be this process that was late. */
-static int64_t look_for_late(struct store *store, int64_t now_us)
-{
-    if (store->sent && time_left(store, now_us) <= 0)
-        store_on_ready(store, now_us);
-    if (!store->sent)
-        return -1;
-    if (time_left(store, now_us) > 0)
-        return time_left(store, now_us);
-    store_disconnect(store, now_us, "Redis did not answer in time", DISCONNECT_TIMED_OUT);
-    return -1;
+    return a_us < b_us ? a_us : b_us;
 }
 
 int64_t store_tick(struct store *store, int64_t now_us)
 {
-    int64_t next = earlier(look_for_late(store, now_us), look_for_impatient(store, now_us));
-    bool idle = store->breaker.state == BREAKER_CLOSED && !store->sent &&
-                now_us - store->last_reply_us >= HEARTBEAT_US;
+    int64_t next_us;
+    bool idle;
 
+    store_check_time_limit(store, now_us);
+    next_us = min_us(link_time_left_us(store->link, now_us), HEARTBEAT_US);
+    idle = store->breaker.state == BREAKER_CLOSED && link_sent_count(store->link) == 0 &&
+           now_us - link_last_reply_us(store->link) >= HEARTBEAT_US &&
+           now_us - store->last_heartbeat_us >= HEARTBEAT_US;
     if (idle)
-        store->last_reply_us = now_us;
+        store->last_heartbeat_us = now_us;
     if (idle || breaker_probe_due(&store->breaker, now_us)) {
-        probe(store, now_us);
-        next = earlier(next, store->config->store_connect_timeout_ms * INT64_C(1000));
+        store_probe(store, now_us);
+        next_us = min_us(next_us, store->config->store_connect_timeout_ms * INT64_C(1000));
     }
     if (store->breaker.state == BREAKER_OPEN)
-        next = earlier(next, store->breaker.probe_at_us - now_us);
-    return store->done.first ? 0 : earlier(next, HEARTBEAT_US);
+        next_us = min_us(next_us, store->breaker.probe_at_us - now_us);
+    return store->done.first ? 0 : next_us;
 }
 
-/* ---- looking ---- */
+/* ---- state ---- */
 
 int store_fd(const struct store *store)
 {
-    return store->connection ? store->connection->fd : -1;
+    return link_fd(store->link);
 }
 
 unsigned store_generation(const struct store *store)
 {
-    return store->generation;
+    return link_generation(store->link);
 }
 
 bool store_wants_write(const struct store *store)
 {
-    return store->connection && sdslen(store->connection->obuf) > 0;
+    return link_wants_write(store->link);
 }
 
 enum store_state store_circuit(const struct store *store, uint64_t *ret_failures,
@@ -455,17 +400,23 @@ enum store_state store_circuit(const struct store *store, uint64_t *ret_failures
 
 bool store_connected(const struct store *store)
 {
-    return store->connection != NULL;
+    return link_is_open(store->link);
+}
+
+bool store_responsive(const struct store *store, int64_t now_us)
+{
+    return store->breaker.state == BREAKER_CLOSED &&
+           link_wait_us(store->link, now_us) <= RESPONSIVE_US;
 }
 
 size_t store_sent_count(const struct store *store)
 {
-    return store->sent_count;
+    return link_sent_count(store->link);
 }
 
 const char *store_last_error(const struct store *store)
 {
-    return store->last_error;
+    return link_error(store->link);
 }
 
 void store_consume_counts(struct store *store, struct store_counts *ret)
@@ -474,19 +425,19 @@ void store_consume_counts(struct store *store, struct store_counts *ret)
     store->counts = (struct store_counts){0};
 }
 
-bool store_wait(struct store *store, struct pipeline *a)
+bool store_wait(struct store *store, struct pipeline *pipeline)
 {
     struct pipeline *done;
 
-    store_submit(store, a, clock_monotonic_us());
+    store_submit(store, pipeline, clock_monotonic_us());
     for (;;) {
         struct pollfd ready = {.events = POLLIN};
         int64_t now_us = clock_monotonic_us(), next_us;
 
         store_flush(store, now_us);
         while ((done = store_next_done(store))) {
-            if (done == a && !a->abandoned)
-                return a->status == PIPELINE_COMPLETE;
+            if (done == pipeline)
+                return pipeline->status == PIPELINE_COMPLETE;
         }
         next_us = store_tick(store, now_us);
         if (store->done.first)

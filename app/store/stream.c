@@ -1,5 +1,28 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Stream entries for all records that are streams: journal, outbox, audit log and seals, events,
+ * predictions, dead letters. What the fields mean is up to each record's file. */
 #include "app/store/stream.h"
+
+struct command *stream_cmd_range(struct pipeline *pipeline, struct str stream, struct str from,
+                                 struct str to, int count)
+{
+    return pipeline_add(pipeline, COMMAND_READ, 6,
+                        (struct str[]){STR("XRANGE"), stream, from, to, STR("COUNT"),
+                                       command_int(pipeline->arena, count)});
+}
+
+struct command *stream_cmd_newest(struct pipeline *pipeline, struct str stream, struct str from,
+                                  int count)
+{
+    return pipeline_add(pipeline, COMMAND_READ, 6,
+                        (struct str[]){STR("XREVRANGE"), stream, from, STR("-"), STR("COUNT"),
+                                       command_int(pipeline->arena, count)});
+}
+
+static bool stream_is_nil(const redisReply *reply)
+{
+    return reply && reply->type == REDIS_REPLY_NIL;
+}
 
 bool stream_entry_parse(const redisReply *reply, struct stream_entry *ret)
 {
@@ -17,15 +40,15 @@ enum reply_result stream_parse(const redisReply *reply, size_t max,
                                struct stream_entry *ret_entries, size_t *ret_count)
 {
     size_t n, count = 0;
-    enum reply_result there = reply_array(reply, max, &n);
+    enum reply_result result = reply_array(reply, max, &n);
 
-    if (there != REPLY_OK)
-        return there;
+    if (result != REPLY_OK)
+        return result;
     for (size_t i = 0; i < n; i++) {
         const redisReply *entry = reply_at(reply, i);
 
-        if (entry && (entry->type == REDIS_REPLY_NIL ||
-                      (reply_at(entry, 1) && reply_at(entry, 1)->type == REDIS_REPLY_NIL)))
+        /* XCLAIM and XAUTOCLAIM reply nil, or an id with nil, for an entry that was deleted. */
+        if (stream_is_nil(entry) || stream_is_nil(reply_at(entry, 1)))
             continue;
         if (!stream_entry_parse(entry, &ret_entries[count]))
             return REPLY_ERROR;
@@ -49,18 +72,18 @@ enum reply_result stream_field(const struct stream_entry *entry, struct str name
     return REPLY_MISSING;
 }
 
-struct command *stream_cmd_has_entry(struct pipeline *a, struct str stream, struct str id)
+struct command *stream_cmd_has_entry(struct pipeline *pipeline, struct str stream, struct str id)
 {
-    return pipeline_add(a, COMMAND_READ, 4, (struct str[]){STR("XRANGE"), stream, id, id});
+    return pipeline_add(pipeline, COMMAND_READ, 4, (struct str[]){STR("XRANGE"), stream, id, id});
 }
 
-bool stream_parse_has_entry(const struct command *command, bool *ret_there)
+bool stream_parse_has_entry(const struct command *command, bool *ret_found)
 {
     size_t n;
 
     if (reply_array(command->reply, 1, &n) != REPLY_OK)
         return false;
-    *ret_there = n == 1;
+    *ret_found = n == 1;
     return true;
 }
 
@@ -74,7 +97,7 @@ bool stream_id_time(struct str id, int64_t *ret_ms)
 int stream_id_compare(struct str a, struct str b)
 {
     struct str *ids[] = {&a, &b};
-    int64_t parts[2][2] = {{-1, -1}, {-1, -1}};
+    int64_t parts[2][2] = {{-1, -1}, {-1, -1}}; /* time and sequence number of each id */
 
     for (int i = 0; i < 2; i++) {
         struct str time = str_cut(ids[i], '-');
@@ -93,9 +116,9 @@ bool stream_match_fields(const struct stream_entry *entry, const struct str *nam
                          struct str *ret_values)
 {
     struct str name;
-    size_t there;
+    size_t count;
 
-    if (reply_array(entry->fields, SIZE_MAX, &there) != REPLY_OK || there != 2 * n)
+    if (reply_array(entry->fields, SIZE_MAX, &count) != REPLY_OK || count != 2 * n)
         return false;
     for (size_t i = 0; i < n; i++) {
         struct str *value = &ret_values[i];

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The packed form of a student's state. */
+/* The packed form of a student's state: a version byte, a byte of flags, then the members in the
+ * order below, numbers little-endian, doubles as IEEE 754 bits (docs/data-model.md, Packed state).
+ * All states have one size. Adding a member needs a new STATE_SCHEMA and code that still reads the
+ * old one: snapshots of the whole history are stored in this form. */
 #include <endian.h>
 #include <math.h>
 
@@ -7,141 +10,144 @@
 
 enum { FLAG_STATED = 1, FLAG_OWN_WEIGHTS = 2 };
 
-static unsigned char *put64(unsigned char *p, uint64_t value)
+static unsigned char *state_put64(unsigned char *p, uint64_t value)
 {
     value = htole64(value);
     memcpy(p, &value, sizeof(value));
     return p + sizeof(value);
 }
 
-static unsigned char *put32(unsigned char *p, uint32_t value)
+static unsigned char *state_put32(unsigned char *p, uint32_t value)
 {
     value = htole32(value);
     memcpy(p, &value, sizeof(value));
     return p + sizeof(value);
 }
 
-static unsigned char *put_double(unsigned char *p, double value)
+static unsigned char *state_put_double(unsigned char *p, double value)
 {
     uint64_t bits;
 
     memcpy(&bits, &value, sizeof(bits));
-    return put64(p, bits);
+    return state_put64(p, bits);
 }
 
-size_t state_pack(const struct mastery_state *s, unsigned char ret[STATE_PACKED_MAX])
+size_t state_pack(const struct mastery_state *state, unsigned char ret[STATE_PACKED_MAX])
 {
     unsigned char *p = ret;
 
     *p++ = STATE_SCHEMA;
-    *p++ = (unsigned char)((s->stated ? FLAG_STATED : 0) | (s->own_weights ? FLAG_OWN_WEIGHTS : 0));
-    p = put32(p, (uint32_t)s->day);
-    p = put32(p, s->active_days);
+    *p++ = (unsigned char)((state->stated ? FLAG_STATED : 0) |
+                           (state->own_weights ? FLAG_OWN_WEIGHTS : 0));
+    p = state_put32(p, (uint32_t)state->day);
+    p = state_put32(p, state->active_days);
     for (int i = 0; i < EVIDENCE_COMPONENTS; i++) {
-        p = put_double(p, s->evidence[i].sum);
-        p = put_double(p, s->evidence[i].weight);
-        p = put64(p, (uint64_t)s->evidence[i].at_ms);
+        p = state_put_double(p, state->evidence[i].sum);
+        p = state_put_double(p, state->evidence[i].weight);
+        p = state_put64(p, (uint64_t)state->evidence[i].at_ms);
     }
     for (int i = 0; i < COMPONENTS; i++)
-        p = put_double(p, s->components[i]);
+        p = state_put_double(p, state->components[i]);
     for (int i = 0; i < COMPONENTS; i++)
-        p = put_double(p, s->weights[i]);
-    p = put64(p, (uint64_t)s->stated_at_ms);
-    p = put64(p, (uint64_t)s->last_event_ms);
-    p = put64(p, (uint64_t)s->updated_at_ms);
-    p = put32(p, s->samples);
-    p = put32(p, s->exercises);
-    p = put32(p, s->quizzes);
-    p = put64(p, s->revision);
+        p = state_put_double(p, state->weights[i]);
+    p = state_put64(p, (uint64_t)state->stated_at_ms);
+    p = state_put64(p, (uint64_t)state->last_event_ms);
+    p = state_put64(p, (uint64_t)state->updated_at_ms);
+    p = state_put32(p, state->samples);
+    p = state_put32(p, state->exercises);
+    p = state_put32(p, state->quizzes);
+    p = state_put64(p, state->revision);
     return (size_t)(p - ret);
 }
 
-/* Reading moves through the text; its length was checked once before. */
-struct reader {
+/* A position in a packed state, whose size was checked before. */
+struct state_reader {
     const char *p;
 };
 
-static uint64_t get64(struct reader *r)
+static uint64_t state_get64(struct state_reader *reader)
 {
     uint64_t value;
 
-    memcpy(&value, r->p, sizeof(value));
-    r->p += sizeof(value);
+    memcpy(&value, reader->p, sizeof(value));
+    reader->p += sizeof(value);
     return le64toh(value);
 }
 
-static uint32_t get32(struct reader *r)
+static uint32_t state_get32(struct state_reader *reader)
 {
     uint32_t value;
 
-    memcpy(&value, r->p, sizeof(value));
-    r->p += sizeof(value);
+    memcpy(&value, reader->p, sizeof(value));
+    reader->p += sizeof(value);
     return le32toh(value);
 }
 
-static double get_double(struct reader *r)
+static double state_get_double(struct state_reader *reader)
 {
-    uint64_t bits = get64(r);
+    uint64_t bits = state_get64(reader);
     double value;
 
     memcpy(&value, &bits, sizeof(value));
     return value;
 }
 
-static bool share(double x)
+static bool state_is_share(double x)
 {
     return x >= 0 && x <= 1; /* false for NaN */
 }
 
-static bool plausible(const struct mastery_state *s)
+/* False for values that the formulas cannot produce: such a state is corrupt, and calculating with
+ * it would spread the damage. The tolerances allow for rounding. */
+static bool state_is_plausible(const struct mastery_state *state)
 {
     for (int i = 0; i < EVIDENCE_COMPONENTS; i++) {
-        const struct evidence *e = &s->evidence[i];
+        const struct evidence *evidence = &state->evidence[i];
 
-        if (!isfinite(e->sum) || !isfinite(e->weight) || e->weight < 0 || e->sum < 0 ||
-            e->sum > e->weight * (1 + 1e-9) + 1e-300)
+        if (!isfinite(evidence->sum) || !isfinite(evidence->weight) || evidence->weight < 0 ||
+            evidence->sum < 0 || evidence->sum > evidence->weight * (1 + 1e-9) + 1e-300)
             return false;
     }
     for (int i = 0; i < COMPONENTS; i++) {
-        if (!(s->weights[i] >= 0 && s->weights[i] <= 1 + WEIGHTS_SUM_TOLERANCE) ||
-            !share(s->components[i]))
+        if (!(state->weights[i] >= 0 && state->weights[i] <= 1 + WEIGHTS_SUM_TOLERANCE) ||
+            !state_is_share(state->components[i]))
             return false;
     }
-    return s->day > -1000000 && s->day < 10000000;
+    return state->day > -1000000 && state->day < 10000000;
 }
 
 bool state_unpack(struct str packed, struct mastery_state *ret)
 {
-    static const size_t size =
+    static const size_t size = /* as state_pack writes it */
         2 + 2 * 4 + EVIDENCE_COMPONENTS * 24 + 2 * COMPONENTS * 8 + 3 * 8 + 3 * 4 + 8;
-    struct mastery_state s;
-    struct reader r;
+    struct mastery_state state;
+    struct state_reader reader;
 
     if (packed.n != size || packed.p[0] != STATE_SCHEMA)
         return false;
-    r.p = packed.p + 2;
-    s.stated = packed.p[1] & FLAG_STATED;
-    s.own_weights = packed.p[1] & FLAG_OWN_WEIGHTS;
-    s.day = (int32_t)get32(&r);
-    s.active_days = get32(&r);
+    reader.p = packed.p + 2;
+    state.stated = packed.p[1] & FLAG_STATED;
+    state.own_weights = packed.p[1] & FLAG_OWN_WEIGHTS;
+    state.day = (int32_t)state_get32(&reader);
+    state.active_days = state_get32(&reader);
     for (int i = 0; i < EVIDENCE_COMPONENTS; i++) {
-        s.evidence[i].sum = get_double(&r);
-        s.evidence[i].weight = get_double(&r);
-        s.evidence[i].at_ms = (int64_t)get64(&r);
+        state.evidence[i].sum = state_get_double(&reader);
+        state.evidence[i].weight = state_get_double(&reader);
+        state.evidence[i].at_ms = (int64_t)state_get64(&reader);
     }
     for (int i = 0; i < COMPONENTS; i++)
-        s.components[i] = get_double(&r);
+        state.components[i] = state_get_double(&reader);
     for (int i = 0; i < COMPONENTS; i++)
-        s.weights[i] = get_double(&r);
-    s.stated_at_ms = (int64_t)get64(&r);
-    s.last_event_ms = (int64_t)get64(&r);
-    s.updated_at_ms = (int64_t)get64(&r);
-    s.samples = get32(&r);
-    s.exercises = get32(&r);
-    s.quizzes = get32(&r);
-    s.revision = get64(&r);
-    if (!plausible(&s))
+        state.weights[i] = state_get_double(&reader);
+    state.stated_at_ms = (int64_t)state_get64(&reader);
+    state.last_event_ms = (int64_t)state_get64(&reader);
+    state.updated_at_ms = (int64_t)state_get64(&reader);
+    state.samples = state_get32(&reader);
+    state.exercises = state_get32(&reader);
+    state.quizzes = state_get32(&reader);
+    state.revision = state_get64(&reader);
+    if (!state_is_plausible(&state))
         return false;
-    *ret = s;
+    *ret = state;
     return true;
 }

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* SCAN by the type hash finds profiles, marks, forecasts and consents: key_parse_profile picks the
+ * profiles. */
 #include "app/store/students.h"
 
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-enum { PAGE_MAX = 100000 }; /* far more than a step of SCAN gives */
+enum { STUDENTS_PAGE_MAX = 100000 }; /* keys; COUNT 1000 gives far fewer */
 
-struct command *students_cmd_page(struct pipeline *a, struct str cursor)
+struct command *students_cmd_page(struct pipeline *pipeline, struct str cursor)
 {
-    return pipeline_add(a, COMMAND_READ, 8,
+    return pipeline_add(pipeline, COMMAND_READ, 8,
                         (struct str[]){STR("SCAN"), cursor, STR("MATCH"), key_pattern_profiles,
                                        STR("COUNT"), STR("1000"), STR("TYPE"), STR("hash")});
 }
@@ -21,7 +23,7 @@ bool students_parse_page(const struct command *command, struct arena *arena, str
     size_t n;
 
     if (reply_text(reply_at(command->reply, 0), ret_cursor) != REPLY_OK ||
-        reply_array(keys, PAGE_MAX, &n) != REPLY_OK) {
+        reply_array(keys, STUDENTS_PAGE_MAX, &n) != REPLY_OK) {
         reply_problem(command->reply, p);
         return false;
     }

@@ -1,28 +1,30 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A worker's field is "BEATS SHARDS LAG_MS DAPR". A field may outlive its worker as long as another
+ * one lives: readers compare two reads (worker/heartbeat.c removes those that do not change). */
 #include "app/store/workers.h"
 
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-void workers_cmd_beat(struct pipeline *a, const struct worker_heartbeat *sign)
+void workers_cmd_beat(struct pipeline *pipeline, const struct worker_heartbeat *heartbeat)
 {
-    struct str text =
-        arena_printf(a->arena, "%lld %lld %lld %d", (long long)sign->beats, (long long)sign->shards,
-                     (long long)sign->lag_ms, (int)sign->dapr);
+    struct str text = arena_printf(pipeline->arena, "%lld %lld %lld %d",
+                                   (long long)heartbeat->beats, (long long)heartbeat->shards,
+                                   (long long)heartbeat->lag_ms, (int)heartbeat->dapr);
 
-    (void)pipeline_add(a, COMMAND_WRITE, 4,
-                       (struct str[]){STR("HSET"), key_workers, sign->id, text});
-    (void)pipeline_add(a, COMMAND_WRITE, 3,
+    (void)pipeline_add(pipeline, COMMAND_WRITE, 4,
+                       (struct str[]){STR("HSET"), key_workers, heartbeat->id, text});
+    (void)pipeline_add(pipeline, COMMAND_WRITE, 3,
                        (struct str[]){STR("PEXPIRE"), key_workers,
-                                      arena_printf(a->arena, "%d", WORKERS_EXPIRE_MS)});
+                                      command_int(pipeline->arena, WORKERS_EXPIRE_MS)});
 }
 
-struct command *workers_cmd_get(struct pipeline *a)
+struct command *workers_cmd_get(struct pipeline *pipeline)
 {
-    return pipeline_add(a, COMMAND_READ, 2, (struct str[]){STR("HGETALL"), key_workers});
+    return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("HGETALL"), key_workers});
 }
 
-static bool read_sign(struct str text, struct worker_heartbeat *ret)
+static bool workers_parse_text(struct str text, struct worker_heartbeat *ret)
 {
     int64_t dapr;
 
@@ -35,7 +37,7 @@ static bool read_sign(struct str text, struct worker_heartbeat *ret)
     return true;
 }
 
-bool workers_parse(const struct command *command, struct worker_heartbeat *ret_signs,
+bool workers_parse(const struct command *command, struct worker_heartbeat *ret_heartbeats,
                    size_t *ret_count)
 {
     size_t n, count = 0;
@@ -43,19 +45,20 @@ bool workers_parse(const struct command *command, struct worker_heartbeat *ret_s
     if (reply_array(command->reply, SIZE_MAX, &n) != REPLY_OK)
         return false;
     for (size_t i = 0; i + 1 < n && count < WORKERS_MAX; i += 2) {
-        struct worker_heartbeat *sign = &ret_signs[count];
+        struct worker_heartbeat *heartbeat = &ret_heartbeats[count];
         struct str text;
 
-        *sign = (struct worker_heartbeat){0};
-        if (reply_text(reply_at(command->reply, i), &sign->id) == REPLY_OK &&
-            reply_text(reply_at(command->reply, i + 1), &text) == REPLY_OK && read_sign(text, sign))
+        *heartbeat = (struct worker_heartbeat){0};
+        if (reply_text(reply_at(command->reply, i), &heartbeat->id) == REPLY_OK &&
+            reply_text(reply_at(command->reply, i + 1), &text) == REPLY_OK &&
+            workers_parse_text(text, heartbeat))
             count++;
     }
     *ret_count = count;
     return true;
 }
 
-void workers_cmd_remove(struct pipeline *a, struct str id)
+void workers_cmd_remove(struct pipeline *pipeline, struct str id)
 {
-    (void)pipeline_add(a, COMMAND_WRITE, 3, (struct str[]){STR("HDEL"), key_workers, id});
+    (void)pipeline_add(pipeline, COMMAND_WRITE, 3, (struct str[]){STR("HDEL"), key_workers, id});
 }

@@ -1,30 +1,31 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The workers there are: a hash, workers, with a field for each, that expires with the last one's
- * last sign of life. Each counts its signs: who sees a count that stands still knows that its
- * worker is gone, without comparing clocks. */
+/* Heartbeats of the workers: a hash, `workers`, with a field per worker, that expires after the
+ * last heartbeat. A worker counts its heartbeats: if the count does not change, the worker is gone,
+ * which shows without comparing clocks. */
 #ifndef STORE_WORKERS_H
 #define STORE_WORKERS_H
 
-#include "app/store/store.h"
+#include "app/store/pipeline.h"
 
 enum { WORKERS_MAX = 64, WORKERS_EXPIRE_MS = 5000 };
 
-/* dependencies.dapr of /ready, as this worker sees it. */
+/* dependencies.dapr of /ready, as a worker sees it. */
 enum dapr_state { DAPR_NOT_CONFIGURED, DAPR_HEALTHY, DAPR_UNAVAILABLE, DAPR_STATES };
 
 struct worker_heartbeat {
     struct str id;
-    int64_t beats;  /* given so far */
-    int64_t shards; /* looked after */
-    int64_t lag_ms; /* of the oldest journal entry turned lately */
+    int64_t beats;  /* heartbeats so far */
+    int64_t shards; /* for which the worker has the lease */
+    int64_t lag_ms; /* age of the oldest journal entry that was processed lately */
     enum dapr_state dapr;
 };
 
-void workers_cmd_beat(struct pipeline *a, const struct worker_heartbeat *sign);
-struct command *workers_cmd_get(struct pipeline *a);
-/* ret_signs has room for WORKERS_MAX; more are not looked at. False when the reply is none. */
-bool workers_parse(const struct command *command, struct worker_heartbeat *ret_signs,
+void workers_cmd_beat(struct pipeline *pipeline, const struct worker_heartbeat *heartbeat);
+struct command *workers_cmd_get(struct pipeline *pipeline);
+/* ret_heartbeats has room for WORKERS_MAX; further ones, and fields of another form, are ignored.
+ * False if the reply is not a hash. Texts point into the reply. */
+bool workers_parse(const struct command *command, struct worker_heartbeat *ret_heartbeats,
                    size_t *ret_count);
-void workers_cmd_remove(struct pipeline *a, struct str id);
+void workers_cmd_remove(struct pipeline *pipeline, struct str id);
 
 #endif

@@ -591,7 +591,7 @@ def test_a_store_that_takes_no_writes_is_3(redis_server):
 def test_a_store_that_hangs_is_3(stand_in):
     stand_in.mode = "hang"
     result = seeded(stand_in, "--students", 100)
-    assert result.returncode == AWAY and "did not answer in time" in result.stderr
+    assert result.returncode == AWAY and "did not reply in time" in result.stderr
 
 
 def test_seeding_can_go_on_after_the_store_went_away(redis_server, stand_in):

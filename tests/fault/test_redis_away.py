@@ -76,6 +76,8 @@ def test_health_stays_and_ready_goes_at_once(broken, stop):
     client = broken.client()
     assert client.get("/ready").status == 200
     stop(broken.store)
+    assert client.get("/ready").status == 503, "even before a heartbeat has failed"
+    time.sleep(within(1.5))  # a heartbeat a second, 0.2 s for its reply: every process knows
     for _ in range(30):
         assert assert_ok(client.get("/health"))["status"] == "healthy"
         ready = client.get("/ready")

@@ -454,57 +454,32 @@ static void a_script_sent_again_does_not_mix_up_the_others(void)
     CU_ASSERT_EQUAL(script->reply->integer, 7);
 }
 
-/* ---- patience ---- */
+/* ---- readiness ---- */
 
-static void who_is_impatient_comes_back_late_and_then_again(void)
+static void the_store_is_responsive_until_a_command_waits_for_100_ms(void)
 {
-    struct pipeline a;
+    struct pipeline pipeline;
 
+    CU_ASSERT_TRUE(store_responsive(store, now_us)); /* not connected: the next command connects */
     connect_store();
-    begin(&a);
-    (void)note(&a, COMMAND_READ, "A");
-    (void)note(&a, COMMAND_READ, "B");
-    a.timeout_us = ROUND_US / 2;
-    send_asks(&a);
-    now_us += ROUND_US / 2 - 1;
-    CU_ASSERT_EQUAL(store_tick(store, now_us), 1);
-    now_us += 1;
-    CU_ASSERT_EQUAL(store_tick(store, now_us), 0);
-    CU_ASSERT_TRUE(done(&a, PIPELINE_TIMED_OUT) && a.abandoned && nothing_done());
-    (void)store_tick(store, now_us + 1);
-    CU_ASSERT_TRUE(nothing_done()); /* once is enough */
-    say("+a\r\n+b\r\n");
-    CU_ASSERT_TRUE(done(&a, PIPELINE_COMPLETE) && !a.abandoned && nothing_done());
-}
-
-static void who_is_impatient_comes_back_again_when_the_round_fails_too(void)
-{
-    struct pipeline a;
-
-    connect_store();
-    begin(&a);
-    (void)note(&a, COMMAND_READ, "A");
-    a.timeout_us = ROUND_US / 2;
-    send_asks(&a);
-    (void)store_tick(store, now_us + ROUND_US / 2);
-    CU_ASSERT_TRUE(done(&a, PIPELINE_TIMED_OUT));
-    fake_redis_hang_up(&redis); /* nobody waits: not asked again */
-    store_on_ready(store, now_us);
-    CU_ASSERT_TRUE(done(&a, PIPELINE_FAILED) && !a.abandoned && nothing_done());
-}
-
-static void who_has_not_been_fetched_as_late_comes_back_once(void)
-{
-    struct pipeline a;
-
-    connect_store();
-    begin(&a);
-    (void)note(&a, COMMAND_READ, "A");
-    a.timeout_us = ROUND_US / 2;
-    send_asks(&a);
-    (void)store_tick(store, now_us + ROUND_US / 2);
+    now_us += 10 * ROUND_US; /* nothing is sent, so nothing waits */
+    CU_ASSERT_TRUE(store_responsive(store, now_us));
+    begin_and_send(&pipeline, COMMAND_READ, "A");
+    CU_ASSERT_TRUE(store_responsive(store, now_us + 100000));
+    CU_ASSERT_FALSE(store_responsive(store, now_us + 100001));
     say("+a\r\n");
-    CU_ASSERT_TRUE(done(&a, PIPELINE_COMPLETE) && !a.abandoned && nothing_done());
+    CU_ASSERT_TRUE(done(&pipeline, PIPELINE_COMPLETE));
+    CU_ASSERT_TRUE(store_responsive(store, now_us + 100001));
+    begin_and_send(&pipeline, COMMAND_READ, "A");
+    now_us += ROUND_US;
+    (void)store_tick(store, now_us);
+    CU_ASSERT_TRUE(done(&pipeline, PIPELINE_FAILED));
+    CU_ASSERT_EQUAL(circuit(), STORE_OPEN_CIRCUIT);
+    CU_ASSERT_FALSE(store_responsive(store, now_us));
+    wait_for_probe();
+    CU_ASSERT_FALSE(store_responsive(store, now_us));
+    greet();
+    CU_ASSERT_TRUE(store_responsive(store, now_us));
 }
 
 /* ---- replicas ---- */
@@ -935,9 +910,7 @@ void store_tests(void)
     TEST(what_serves_nobody_is_thrown_away);
     TEST(a_script_that_is_not_known_is_sent_as_text_once);
     TEST(a_script_sent_again_does_not_mix_up_the_others);
-    TEST(who_is_impatient_comes_back_late_and_then_again);
-    TEST(who_is_impatient_comes_back_again_when_the_round_fails_too);
-    TEST(who_has_not_been_fetched_as_late_comes_back_once);
+    TEST(the_store_is_responsive_until_a_command_waits_for_100_ms);
     TEST(a_write_waits_for_its_replicas);
     TEST(a_read_waits_for_no_replica);
     TEST(replicas_are_waited_for_behind_a_script_sent_again);

@@ -1,16 +1,24 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- KEYS: lease, reads, audit. ARGV: holder, then for each: field, value, whom, the record's texts.
--- Removing comes first: it makes room, and says whose the count is.
+-- Turns counted reads into audit records. A count is deleted before its record is added: deleting
+-- works when Redis is full, and shows that this run owns the count.
+-- KEYS[1]  lease
+-- KEYS[2]  counted reads
+-- KEYS[3]  audit log
+-- ARGV[1]  holder of the lease
+-- ARGV[2...]  per read: field, value, pseudonym, the 8 texts of the record (the last is the count;
+--          '0': a refusal that was recorded at once, which is only deleted)
+-- Returns  how many records were added; -1 the lease is not the holder's
 -- include lib/audit_record.lua
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
-local folded = 0
+local added = 0
 for i = 2, #ARGV, 11 do
-  if redis.call('HGET', KEYS[2], ARGV[i]) == ARGV[i + 1] then
-    redis.call('HDEL', KEYS[2], ARGV[i])
+  local field, value, pseudonym = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  if redis.call('HGET', KEYS[2], field) == value then
+    redis.call('HDEL', KEYS[2], field)
     if ARGV[i + 10] ~= '0' then
-      audit_add(KEYS[3], i + 3, ARGV[i + 2])
-      folded = folded + 1
+      audit_add(KEYS[3], i + 3, pseudonym)
+      added = added + 1
     end
   end
 end
-return folded
+return added

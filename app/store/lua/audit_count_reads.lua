@@ -1,19 +1,24 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- By far the most frequent of all: as few texts as possible. KEYS: reads, then as above. ARGV: a
--- seed, then for each item: the place of its student's keys (0: none; below 0: asked for in vain),
--- the count, the first request's id, and the field in the hash but for whom.
+-- Counts reads in a hash, from which audit_aggregate makes records later. This is by far the most
+-- frequent script, so it gets as few texts as possible.
+-- KEYS[1]  counted reads
+-- KEYS[2...]  per student: pseudonym, tombstone, profile
+-- ARGV[1]  seed for pseudonyms
+-- ARGV[2...]  per read: index in KEYS of its student's keys (0: no student, negative: the read was
+--          refused), count, first request's id, the field of the hash without the pseudonym
+-- Returns  1
 -- include lib/audit_record.lua
 for i = 2, #ARGV, 4 do
-  local place, whom = tonumber(ARGV[i]), ''
-  if place ~= 0 then
-    whom = audit_whom(math.abs(place), ARGV[1], place < 0 and 'x' or 'r')
+  local index, pseudonym = tonumber(ARGV[i]), ''
+  if index ~= 0 then
+    pseudonym = audit_pseudonym(math.abs(index), ARGV[1], index < 0 and 'x' or 'r')
   end
-  local field, n, first = whom .. '\n' .. ARGV[i + 3], ARGV[i + 1], ARGV[i + 2]
-  local kept = redis.call('HGET', KEYS[1], field)
-  if kept then
-    local before, id = string.match(kept, '^(%d+) (.*)$')
-    n, first = n + (tonumber(before) or 0), id or first
+  local field, count, request = pseudonym .. '\n' .. ARGV[i + 3], ARGV[i + 1], ARGV[i + 2]
+  local value = redis.call('HGET', KEYS[1], field)
+  if value then
+    local old_count, old_request = string.match(value, '^(%d+) (.*)$')
+    count, request = count + (tonumber(old_count) or 0), old_request or request
   end
-  redis.call('HSET', KEYS[1], field, n .. ' ' .. first)
+  redis.call('HSET', KEYS[1], field, count .. ' ' .. request)
 end
 return 1

@@ -1,26 +1,32 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- KEYS: audit, reads, then pseudonym, tombstone and profile of each item's student. ARGV: a seed,
--- then for each item: its way (n at once, x refused), the place in KEYS of its student's (0: none),
--- the minute, and the record's texts.
+-- Appends audit records. The first refusal of its kind in a minute is recorded at once; further
+-- ones are counted, so that a flood of refusals makes two records a minute.
+-- KEYS[1]  audit log
+-- KEYS[2]  counted reads
+-- KEYS[3...]  per student: pseudonym, tombstone, profile
+-- ARGV[1]  seed for pseudonyms
+-- ARGV[2...]  per item: mode ('n' record, 'x' refusal), index in KEYS of its student's keys (0: no
+--          student), minute, the 8 texts of the record
+-- Returns  1
 -- include lib/audit_record.lua
 for i = 2, #ARGV, 11 do
-  local place, at, whom = tonumber(ARGV[i + 1]), i + 3, ''
-  if place > 0 then
-    whom = audit_whom(place, ARGV[1], ARGV[at + 4] == '0' and 'x' or 'r')
+  local index, first, pseudonym = tonumber(ARGV[i + 1]), i + 3, ''
+  if index > 0 then
+    pseudonym = audit_pseudonym(index, ARGV[1], ARGV[first + 4] == '0' and 'x' or 'r')
   end
-  local field, kept
+  local field, value
   if ARGV[i] == 'x' then
-    field = table.concat({whom, ARGV[i + 2], ARGV[at], ARGV[at + 1],
-      ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 6]}, '\n')
-    kept = redis.call('HGET', KEYS[2], field)
+    field = table.concat({pseudonym, ARGV[i + 2], ARGV[first], ARGV[first + 1],
+      ARGV[first + 2], ARGV[first + 3], ARGV[first + 4], ARGV[first + 6]}, '\n')
+    value = redis.call('HGET', KEYS[2], field)
   end
-  if kept then
-    local before, id = string.match(kept, '^(%d+) (.*)$')
-    local n = tonumber(ARGV[at + 7]) + (tonumber(before) or 0)
-    redis.call('HSET', KEYS[2], field, n .. ' ' .. (id or ARGV[at + 5]))
+  if value then
+    local old_count, old_request = string.match(value, '^(%d+) (.*)$')
+    local count = tonumber(ARGV[first + 7]) + (tonumber(old_count) or 0)
+    redis.call('HSET', KEYS[2], field, count .. ' ' .. (old_request or ARGV[first + 5]))
   else
-    audit_add(KEYS[1], at, whom)
-    if field then redis.call('HSET', KEYS[2], field, '0 ' .. ARGV[at + 5]) end
+    audit_add(KEYS[1], first, pseudonym)
+    if field then redis.call('HSET', KEYS[2], field, '0 ' .. ARGV[first + 5]) end
   end
 end
 return 1

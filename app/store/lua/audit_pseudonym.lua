@@ -1,4 +1,9 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- KEYS: pseudonym, tombstone, profile. ARGV: a seed.
+-- Makes a student's pseudonym, unless there is one.
+-- KEYS[1]  pseudonym
+-- KEYS[2]  tombstone
+-- KEYS[3]  profile
+-- ARGV[1]  seed for a new pseudonym
+-- Returns  the pseudonym
 -- include lib/audit_record.lua
-return audit_whom(1, ARGV[1], 'r')
+return audit_pseudonym(1, ARGV[1], 'r')

@@ -1,4 +1,14 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
+-- Creates a batch.
+-- KEYS[1]  state
+-- KEYS[2]  students
+-- KEYS[3]  items
+-- KEYS[4]  results (not used: it has no result yet)
+-- ARGV[1]  expiry (epoch seconds)
+-- ARGV[2]  arguments per student: 1 its id; 2 its id and what is stated about it
+-- ARGV[3...14]  names and values of six fields
+-- ARGV[15...]  the students
+-- Returns  1 created; 0 a batch with that id exists
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 local students, items, step = {}, {}, tonumber(ARGV[2])
 for i = 15, #ARGV, step do
@@ -9,13 +19,14 @@ for i = 15, #ARGV, step do
     items[#items + 1] = ARGV[i + 1]
   end
 end
-local function put(command, key, list)
+-- Lua limits how many values unpack may return.
+local function call_in_pieces(command, key, list)
   for i = 1, #list, 1000 do
     redis.call(command, key, unpack(list, i, math.min(i + 999, #list)))
   end
 end
-put('ZADD', KEYS[2], students)
-put('HSET', KEYS[3], items)
+call_in_pieces('ZADD', KEYS[2], students)
+call_in_pieces('HSET', KEYS[3], items)
 redis.call('HSET', KEYS[1], 'status', 'pending', 'total', #students / 2, 'processed', 0,
            'failed', 0, unpack(ARGV, 3, 14))
 for i = 1, 3 do redis.call('EXPIREAT', KEYS[i], ARGV[1]) end

@@ -1,10 +1,14 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- KEYS: job. ARGV: now, status, and the part that will see to the callback, if one ends it. Answers
--- 1 when it ends by this, 2 when it had ended and that part sees to the callback, 0 when it had
--- ended otherwise, -1 when it is not there.
-local was = redis.call('HGET', KEYS[1], 'status')
-if not was then return -1 end
-if was ~= 'pending' and was ~= 'processing' then
+-- Ends a batch before all its students have results.
+-- KEYS[1]  state
+-- ARGV[1]  now (epoch ms)
+-- ARGV[2]  status: cancelled or failed
+-- ARGV[3]  the chunk that will send the callback; absent: nobody
+-- Returns  1 this ended it; 2 it had ended and that chunk is to send the callback; 0 it had ended;
+--          -1 there is no such batch
+local status = redis.call('HGET', KEYS[1], 'status')
+if not status then return -1 end
+if status ~= 'pending' and status ~= 'processing' then
   return redis.call('HGET', KEYS[1], 'caller') == ARGV[3] and 2 or 0
 end
 redis.call('HSET', KEYS[1], 'status', ARGV[2], 'completed', ARGV[1])

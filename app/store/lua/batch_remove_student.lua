@@ -1,6 +1,12 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- KEYS: job, students, items, results. ARGV: student. Whether it has ended thereby is seen by the
--- next job of a part.
+-- Removes a student from a batch. If the batch has all its results by that, the next job of one of
+-- its chunks ends it.
+-- KEYS[1]  state
+-- KEYS[2]  students
+-- KEYS[3]  items
+-- KEYS[4]  results
+-- ARGV[1]  student
+-- Returns  1 removed; 0 the student was not in the batch
 if redis.call('ZREM', KEYS[2], ARGV[1]) == 0 then return 0 end
 redis.call('HDEL', KEYS[3], ARGV[1])
 local result = redis.call('HGET', KEYS[4], ARGV[1])

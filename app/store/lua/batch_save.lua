@@ -1,10 +1,18 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- ARGV: now, from, until (epoch seconds), then student and result of each. Also of a batch that was
--- ended in the meantime: what has been done is told. A student who was taken out of the batch has
--- no result.
+-- Stores results of a chunk, also of a batch that was ended meanwhile: finished work is shown. A
+-- student who was removed from the batch gets no result.
+-- KEYS[1]  state
+-- KEYS[2]  students
+-- KEYS[3]  items
+-- KEYS[4]  results
+-- ARGV[1]  now (epoch ms)
+-- ARGV[2]  position at which the chunk begins
+-- ARGV[3]  expiry (epoch seconds)
+-- ARGV[4...]  per student: id, result
+-- Returns  batch_reply with an empty list
 -- include lib/batch_chunk.lua
-local was = redis.call('HGET', KEYS[1], 'status')
-if not was then return tell(was, {}) end
+local before = redis.call('HGET', KEYS[1], 'status')
+if not before then return batch_reply(before, {}) end
 for i = 4, #ARGV, 2 do
   if redis.call('ZSCORE', KEYS[2], ARGV[i]) and
     redis.call('HSETNX', KEYS[4], ARGV[i], ARGV[i + 1]) == 1
@@ -14,5 +22,5 @@ for i = 4, #ARGV, 2 do
   end
 end
 redis.call('EXPIREAT', KEYS[4], ARGV[3])
-settle()
-return tell(was, {})
+batch_count()
+return batch_reply(before, {})

@@ -1,19 +1,26 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- ARGV: now, from, to. The list: student and item (empty when nothing is stated) of those in the
--- part that have no result.
+-- Starts the job of a chunk.
+-- KEYS[1]  state
+-- KEYS[2]  students
+-- KEYS[3]  items
+-- KEYS[4]  results
+-- ARGV[1]  now (epoch ms)
+-- ARGV[2]  position at which the chunk begins
+-- ARGV[3]  position after its last student
+-- Returns  batch_reply; its list: student and item ('': nothing is stated) of each student of the
+--          chunk without a result
 -- include lib/batch_chunk.lua
-local was, left = redis.call('HGET', KEYS[1], 'status'), {}
-if was == 'pending' then
+local before, list = redis.call('HGET', KEYS[1], 'status'), {}
+if before == 'pending' then
   redis.call('HSET', KEYS[1], 'status', 'processing', 'started', ARGV[1])
 end
-if was == 'pending' or was == 'processing' then
-  for _, student in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], ARGV[2], '(' .. ARGV[3]))
-  do
+if before == 'pending' or before == 'processing' then
+  for _, student in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], ARGV[2], '(' .. ARGV[3])) do
     if redis.call('HEXISTS', KEYS[4], student) == 0 then
-      left[#left + 1] = student
-      left[#left + 1] = redis.call('HGET', KEYS[3], student) or ''
+      list[#list + 1] = student
+      list[#list + 1] = redis.call('HGET', KEYS[3], student) or ''
     end
   end
-  if #left == 0 then settle() end
+  if #list == 0 then batch_count() end
 end
-return tell(was, left)
+return batch_reply(before, list)

@@ -1,5 +1,9 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- KEYS: the student's cohorts, tombstone. ARGV: cohort. Answers -1 when the student is erased: then
--- there is no link, and whoever made it takes the student out of the roster again.
+-- Adds a cohort to those of a student. For an erased student there is no link, and the caller then
+-- removes the student from the roster again.
+-- KEYS[1]  the student's cohorts
+-- KEYS[2]  tombstone
+-- ARGV[1]  cohort
+-- Returns  1 added; 0 it was there; -1 the student is erased
 if redis.call('EXISTS', KEYS[2]) == 1 then return -1 end
 return redis.call('SADD', KEYS[1], ARGV[1])

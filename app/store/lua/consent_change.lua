@@ -1,8 +1,19 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- KEYS: profile, tombstone, consents, journal. ARGV: the kind's name and letter, 1 granted or 0,
--- 1 when there must be a decision already, time, who, the journal's entry. Answers the line of the
--- decision that holds now, 0 when there is nothing to withdraw, -1 when the student is erased. The
--- same decision again makes no new one.
+-- Records a decision on consent. Repeating the latest decision adds none. The tombstone matters
+-- only for a student without a state: erasing deletes the profile.
+-- KEYS[1]  profile
+-- KEYS[2]  tombstone
+-- KEYS[3]  consents: per kind a text with a line 'VERSION GRANTED AT_MS ACTOR' per decision
+-- KEYS[4]  journal
+-- ARGV[1]  kind
+-- ARGV[2]  letter of the kind, listed in the profile while consent is withdrawn
+-- ARGV[3]  1 granted; 0 withdrawn
+-- ARGV[4]  1 only if consent was granted before
+-- ARGV[5]  now (epoch ms)
+-- ARGV[6]  actor
+-- ARGV[7]  journal entry
+-- Returns  the line of the decision in force; 0 there is nothing to withdraw; -1 the student is
+--          erased
 local kind, letter, granted = ARGV[1], ARGV[2], ARGV[3]
 local text = redis.call('HGET', KEYS[3], kind) or ''
 local last = text:match('([^\n]+)\n$')
@@ -13,12 +24,12 @@ if redis.call('HEXISTS', KEYS[1], 's') == 0 and redis.call('EXISTS', KEYS[2]) ==
 end
 local version = last and tonumber(last:match('^%d+')) + 1 or 1
 local line = table.concat({('%d'):format(version), granted, ARGV[5], ARGV[6]}, ' ')
-local _, lines = text:gsub('\n', '')
-if lines >= 200 then text = text:gsub('^[^\n]*\n', '', 1) end
+local _, count = text:gsub('\n', '')
+if count >= 200 then text = text:gsub('^[^\n]*\n', '', 1) end
 redis.call('HSET', KEYS[3], kind, text .. line .. '\n')
-local c = (redis.call('HGET', KEYS[1], 'c') or ''):gsub(letter, '')
-if granted == '0' then c = c .. letter end
-if c == '' then redis.call('HDEL', KEYS[1], 'c')
-else redis.call('HSET', KEYS[1], 'c', c) end
+local letters = (redis.call('HGET', KEYS[1], 'c') or ''):gsub(letter, '')
+if granted == '0' then letters = letters .. letter end
+if letters == '' then redis.call('HDEL', KEYS[1], 'c')
+else redis.call('HSET', KEYS[1], 'c', letters) end
 redis.call('XADD', KEYS[4], '*', 'e', ARGV[7])
 return line

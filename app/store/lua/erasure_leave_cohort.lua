@@ -1,6 +1,12 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- KEYS: cohort. ARGV: student, 1 to count only, now. Answers 1 when the student was in it. Whoever
--- is about to write the whole roster finds the tombstone when he links it.
+-- Removes a student from a cohort's roster. A request that writes the whole roster meanwhile finds
+-- the tombstone when it links the student (cohort_link_student). HDEL comes first because a script
+-- that has freed memory may then write even if Redis is full (hazards R2).
+-- KEYS[1]  cohort
+-- ARGV[1]  student
+-- ARGV[2]  1 dry run: changes nothing
+-- ARGV[3]  now (epoch ms)
+-- Returns  1 the student was in the roster; 0 not
 local students = redis.call('HGET', KEYS[1], 'students') or ''
 if not students:find(ARGV[1], 1, true) then return 0 end
 local kept, found = {}, 0

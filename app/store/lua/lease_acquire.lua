@@ -1,6 +1,10 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- KEYS: the lease. ARGV: holder, ms. A script that has deleted something may write even when Redis
--- is full (hazards R2): what is in the journal can then still go.
+-- Acquires or renews a shard's lease. DEL comes first because a script that has deleted may write
+-- even if Redis is full (hazards R2); the journal can then still be processed, which frees memory.
+-- KEYS[1]  lease
+-- ARGV[1]  holder
+-- ARGV[2]  duration (ms)
+-- Returns  1 the lease is the holder's; 0 another holder has it
 local holder = redis.call('GET', KEYS[1])
 if holder == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 if holder then return 0 end

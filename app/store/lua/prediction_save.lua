@@ -1,10 +1,18 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- KEYS: profile, predictions, last ones. ARGV: the oldest time kept (epoch ms), how long the stream
--- and the last ones live (s), name and text of the last one, then the fields of the record.
--- Answers 1, or 0 for a student who is not there or who has withdrawn consent: either may have come
--- between reading and this.
-local p = redis.call('HMGET', KEYS[1], 's', 'c')
-if not p[1] or (p[2] and p[2]:find('[pa]')) then return 0 end
+-- Saves a prediction, unless the student was erased or withdrew consent after the caller had read
+-- the state.
+-- KEYS[1]  profile
+-- KEYS[2]  stream of predictions
+-- KEYS[3]  latest prediction of each kind
+-- ARGV[1]  the oldest prediction to keep (epoch ms)
+-- ARGV[2]  how long the stream lives (s)
+-- ARGV[3]  how long the latest predictions live (s)
+-- ARGV[4]  kind
+-- ARGV[5]  text of the latest prediction of that kind
+-- ARGV[6...]  names and values of the stream entry's fields
+-- Returns  1 saved; 0 not
+local profile = redis.call('HMGET', KEYS[1], 's', 'c')
+if not profile[1] or (profile[2] and profile[2]:find('[pa]')) then return 0 end
 redis.call('XADD', KEYS[2], 'MINID', '~', ARGV[1], '*', unpack(ARGV, 6))
 redis.call('EXPIRE', KEYS[2], ARGV[2])
 redis.call('HSET', KEYS[3], ARGV[4], ARGV[5])

@@ -1,25 +1,33 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- KEYS and answer as above. ARGV: group, worker, room, idle ms. What is pending but deleted is
--- dropped from the pending list by XAUTOCLAIM itself. Names of workers that have long been gone are
--- taken out of the group on the way.
+-- Claims jobs of workers that died. XAUTOCLAIM drops pending ids whose entries are deleted. Names
+-- of consumers without jobs that were idle for an hour are removed from the group.
+-- KEYS[1]  high
+-- KEYS[2]  normal
+-- KEYS[3]  low
+-- ARGV[1]  consumer group
+-- ARGV[2]  worker
+-- ARGV[3]  how many jobs at most
+-- ARGV[4]  how long a job must not have been renewed (ms)
+-- Returns  a list of {priority from 0, id, fields, deliveries}
 local jobs, room = {}, tonumber(ARGV[3])
 for level = 1, 3 do
-  local at, key = '0-0', KEYS[level]
+  local cursor, key = '0-0', KEYS[level]
   repeat
     if room <= 0 then return jobs end
-    local r = redis.pcall('XAUTOCLAIM', key, ARGV[1], ARGV[2], ARGV[4], at, 'COUNT', room)
-    if r.err then break end
-    for _, e in ipairs(r[2]) do
-      local p = redis.call('XPENDING', key, ARGV[1], e[1], e[1], 1)
-      jobs[#jobs + 1] = {level - 1, e[1], e[2], p[1][4]}
+    local claimed = redis.pcall('XAUTOCLAIM', key, ARGV[1], ARGV[2], ARGV[4], cursor, 'COUNT', room)
+    if claimed.err then break end
+    for _, entry in ipairs(claimed[2]) do
+      local pending = redis.call('XPENDING', key, ARGV[1], entry[1], entry[1], 1)
+      jobs[#jobs + 1] = {level - 1, entry[1], entry[2], pending[1][4]}
       room = room - 1
     end
-    at = r[1]
-  until at == '0-0'
-  local names = redis.pcall('XINFO', 'CONSUMERS', key, ARGV[1])
-  for _, c in ipairs(names.err and {} or names) do
-    if c[4] == 0 and c[6] > 3600000 then
-      redis.call('XGROUP', 'DELCONSUMER', key, ARGV[1], c[2])
+    cursor = claimed[1]
+  until cursor == '0-0'
+  local consumers = redis.pcall('XINFO', 'CONSUMERS', key, ARGV[1])
+  for _, consumer in ipairs(consumers.err and {} or consumers) do
+    local name, pending, idle_ms = consumer[2], consumer[4], consumer[6]
+    if pending == 0 and idle_ms > 3600000 then
+      redis.call('XGROUP', 'DELCONSUMER', key, ARGV[1], name)
     end
   end
 end

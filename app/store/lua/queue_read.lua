@@ -1,23 +1,31 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- KEYS: high, normal, low. ARGV: group, worker, room, then how many of each level come first.
--- Answers jobs: level, id, fields, deliveries.
+-- Reads new jobs: first the share of each priority, then the remaining room from the highest
+-- priority down. Creates the consumer group where it does not exist.
+-- KEYS[1]  high
+-- KEYS[2]  normal
+-- KEYS[3]  low
+-- ARGV[1]  consumer group
+-- ARGV[2]  worker
+-- ARGV[3]  how many jobs at most
+-- ARGV[4...6]  share of each priority
+-- Returns  a list of {priority from 0, id, fields, deliveries}
 local jobs, room = {}, tonumber(ARGV[3])
-local function read(level, count)
+local function read_group(level, count)
   return redis.pcall('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', count,
                      'STREAMS', KEYS[level], '>')
 end
-local function take(level, count)
+local function read_jobs(level, count)
   if count <= 0 then return end
-  local r = read(level, count)
-  if r and r.err then
+  local streams = read_group(level, count)
+  if streams and streams.err then
     redis.call('XGROUP', 'CREATE', KEYS[level], ARGV[1], '0', 'MKSTREAM')
-    r = read(level, count)
+    streams = read_group(level, count)
   end
-  for _, e in ipairs(r and r[1] and r[1][2] or {}) do
-    jobs[#jobs + 1] = {level - 1, e[1], e[2], 1}
+  for _, entry in ipairs(streams and streams[1] and streams[1][2] or {}) do
+    jobs[#jobs + 1] = {level - 1, entry[1], entry[2], 1}
     room = room - 1
   end
 end
-for level = 1, 3 do take(level, math.min(room, tonumber(ARGV[3 + level]))) end
-for level = 1, 3 do take(level, room) end
+for level = 1, 3 do read_jobs(level, math.min(room, tonumber(ARGV[3 + level]))) end
+for level = 1, 3 do read_jobs(level, room) end
 return jobs

@@ -1,30 +1,30 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- For scripts that append an audit record together with the change that it records.
---   audit_whom(at, seed, how)   the pseudonym of the student whose pseudonym, tombstone and profile
---                               are KEYS[at], KEYS[at + 1] and KEYS[at + 2]. seed: new for each run
---                               of the script; the pseudonym of a student without one is made from it.
---                               how: 'w' the student has just been written, 'r' a caller with the
---                               right to read asked, 'x' a caller without it. An erased student gets
---                               a pseudonym that is not stored; 'x' and unknown: '', nothing is stored.
---   audit_add(stream, at, whom) appends the record whose texts are ARGV[at] to ARGV[at + 7].
---                               whom: its pseudonym, '' for none.
-local function audit_whom(at, seed, how)
+-- For scripts that append an audit record in the same step as the change that it records.
+--   audit_pseudonym(first, seed, access)   the pseudonym of the student whose pseudonym, tombstone
+--       and profile are KEYS[first], KEYS[first + 1], KEYS[first + 2]. seed: random, new for each
+--       run of the script; a new pseudonym is made from it. access: 'w' the student has just been
+--       written, 'r' a caller with the right to read asked, 'x' a caller without it. An erased
+--       student gets a pseudonym that is not stored. With 'x' an unknown student gets '' and
+--       nothing is stored, so that a caller without rights cannot fill the memory.
+--   audit_add(stream, first, pseudonym)    appends the record whose texts are ARGV[first] to
+--       ARGV[first + 7]. pseudonym: of the student that it is about, '' for none.
+local function audit_pseudonym(first, seed, access)
   local known
-  if how == 'w' then known = redis.call('GETEX', KEYS[at], 'PERSIST')
-  else known = redis.call('GET', KEYS[at]) end
+  if access == 'w' then known = redis.call('GETEX', KEYS[first], 'PERSIST')
+  else known = redis.call('GET', KEYS[first]) end
   if known then return known end
-  local fresh = redis.sha1hex(seed .. KEYS[at]):sub(1, 32)
-  if redis.call('EXISTS', KEYS[at + 1]) == 1 then return fresh end
-  if how == 'w' or redis.call('EXISTS', KEYS[at + 2]) == 1 then
-    redis.call('SET', KEYS[at], fresh)
-  elseif how == 'x' then return ''
-  else redis.call('SET', KEYS[at], fresh, 'PX', 34560000000) end
-  return fresh
+  local new = redis.sha1hex(seed .. KEYS[first]):sub(1, 32)
+  if redis.call('EXISTS', KEYS[first + 1]) == 1 then return new end
+  if access == 'w' or redis.call('EXISTS', KEYS[first + 2]) == 1 then
+    redis.call('SET', KEYS[first], new)
+  elseif access == 'x' then return ''
+  else redis.call('SET', KEYS[first], new, 'PX', 34560000000) end
+  return new
 end
-local function audit_add(stream, at, whom)
-  local actor = ARGV[at]
-  if actor == '=' then actor = 'student:' .. whom end
-  redis.call('XADD', stream, '*', 'a', actor, 'r', ARGV[at + 1], 't', ARGV[at + 2],
-             'o', ARGV[at + 3], 'w', whom, 's', ARGV[at + 4], 'c', ARGV[at + 5],
-             'd', ARGV[at + 6], 'n', ARGV[at + 7])
+local function audit_add(stream, first, pseudonym)
+  local actor = ARGV[first]
+  if actor == '=' then actor = 'student:' .. pseudonym end
+  redis.call('XADD', stream, '*', 'a', actor, 'r', ARGV[first + 1], 't', ARGV[first + 2],
+             'o', ARGV[first + 3], 'w', pseudonym, 's', ARGV[first + 4], 'c', ARGV[first + 5],
+             'd', ARGV[first + 6], 'n', ARGV[first + 7])
 end

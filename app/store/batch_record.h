@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The stored form of a batch: its fields, its items (what is known about a student that has no
+ * result yet) and its keys. Commands that work on a batch are in batch.h. */
+#ifndef STORE_BATCH_RECORD_H
+#define STORE_BATCH_RECORD_H
+
+#include "app/base/problem.h"
+#include "app/domain/mastery.h"
+#include "app/store/keys.h"
+#include "app/store/queue.h"
+
+enum { BATCH_STUDENTS_MAX = 1000, BATCH_CHUNK = 64, BATCH_LANES = 4, BATCH_ID_SIZE = 33 };
+#define BATCH_TTL_MS (7 * DAY_MS)
+
+enum batch_status {
+    BATCH_PENDING,
+    BATCH_PROCESSING,
+    BATCH_COMPLETED,
+    BATCH_FAILED, /* no student succeeded, or a chunk can never succeed */
+    BATCH_CANCELLED,
+    BATCH_STATUSES
+};
+/* Both end with NULL. Names of priorities are indexed by enum queue_priority. */
+extern const char *const batch_status_names[BATCH_STATUSES + 1];
+extern const char *const batch_priority_names[QUEUE_PRIORITIES + 1];
+
+static inline bool batch_ended(enum batch_status status)
+{
+    return status >= BATCH_COMPLETED;
+}
+
+/* The work for one student. */
+struct batch_item {
+    struct str student;
+    bool stated; /* components are given; false: recalculate from the stored state */
+    double components[COMPONENTS];
+    bool own_weights; /* weights are given */
+    double weights[COMPONENTS];
+};
+
+struct batch {
+    bool exists;
+    enum batch_status status;
+    enum queue_priority priority;
+    int64_t total, processed, failed;              /* numbers of students */
+    int64_t created_ms, started_ms, completed_ms;  /* 0: not yet */
+    struct str actor, correlation_id, traceparent; /* of the request that created the batch */
+    struct str callback_url;                       /* may be empty */
+};
+
+/* The fields of batch:{ID} that are read, in the order of batch_parse_fields. There is one more,
+ * `caller`: the chunk whose job sends the callback. lua/lib/batch_chunk.lua has the same list. */
+#define BATCH_FIELDS(X)                                                                            \
+    X("status")                                                                                    \
+    X("priority")                                                                                  \
+    X("total")                                                                                     \
+    X("processed")                                                                                 \
+    X("failed")                                                                                    \
+    X("created")                                                                                   \
+    X("started")                                                                                   \
+    X("completed")                                                                                 \
+    X("actor")                                                                                     \
+    X("correlation")                                                                               \
+    X("traceparent")                                                                               \
+    X("callback")
+#define BATCH_FIELD_ONE(name) +1
+#define BATCH_FIELD_STR(name) STR_INIT(name),
+enum { BATCH_FIELD_COUNT = 0 BATCH_FIELDS(BATCH_FIELD_ONE) };
+
+/* All keys of the batch, by enum batch_key. */
+void batch_put_keys(struct arena *arena, struct str id, struct str ret_keys[BATCH_KEYS]);
+/* Parses the reply to HMGET with BATCH_FIELDS. ret->exists is false if there is no such batch. */
+bool batch_parse_fields(const redisReply *reply, struct batch *ret, struct problem *p);
+/* Components, then weights if given, as decimals that each end with a space; empty if the item is
+ * not stated. p NULL: out of memory. */
+struct str batch_print_item(struct arena *arena, const struct batch_item *item);
+/* False for any other text. Does not set the student. */
+bool batch_parse_item(struct str text, struct batch_item *ret);
+/* The body of the job for the chunk that begins at position `from`: {"batch":ID,"from":N}. */
+struct str batch_job_body(struct arena *arena, struct str id, int64_t from);
+
+#endif

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One connection to Redis by hiredis' reader and buffers, without its event loop. Commands go into
+ * hiredis' output buffer (resp.c) and into the queue `sent`; link_write() writes the buffer to the
+ * socket. link_read() reads into read_buffer, feeds the parser slice by slice and returns after
+ * each reply, so that its caller may even close the link between two replies.
+ *
+ * Scripts are sent by their digest (EVALSHA), since the handshake loads all of them; only after
+ * SCRIPT FLUSH or a failover does Redis not know one, which is then sent whole (EVAL). */
+#include "app/store/link.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "app/store/connect.h"
+#include "app/store/reply.h"
+#include "app/store/resp.h"
+#include "app/store/schema.h"
+
+enum {
+    LINK_READ_SIZE = 65536,
+    LINK_FEED_SIZE = 4096,
+    LINK_ARGV_MAX = COMMAND_ARGC_MAX + 3, /* EVALSHA, digest and number of keys come first */
+    CONTROL_ARENA_SIZE = 16384,
+    CONTROL_ARENA_MAX = 1 << 20,
+};
+
+struct link {
+    const struct config *config;
+    struct store_address address;
+    redisContext *context;            /* non-blocking; NULL: closed */
+    struct reply_bounds bounds;       /* of context */
+    struct command *sent, **sent_end; /* without a reply, oldest first */
+    struct command *first_unwritten;  /* the oldest of them in the write buffer; NULL: none */
+    size_t sent_count;
+    struct arena *control_arena;
+    struct pipeline control;    /* the link's own commands: the handshake, or a PING */
+    struct command *schema_cmd; /* in control; NULL if control is only a PING */
+    bool writes_schema;
+    int block_ms; /* added to the time limit of commands */
+    int64_t last_reply_us;
+    unsigned generation; /* changes whenever the descriptor does */
+    char error[160];
+    struct str argv[LINK_ARGV_MAX]; /* of the command that is being encoded */
+    size_t read_n, fed_n;           /* bytes in read_buffer; how many of them the parser has */
+    bool may_read;                  /* the socket may hold more than was read */
+    char read_buffer[LINK_READ_SIZE];
+};
+
+struct link *link_new(const struct config *config, char ret_error[200])
+{
+    struct link *link = calloc(1, sizeof(*link));
+
+    if (link)
+        link->control_arena = arena_new(CONTROL_ARENA_SIZE, CONTROL_ARENA_MAX);
+    if (!link || !link->control_arena) {
+        link_free(link);
+        (void)snprintf(ret_error, 200, "out of memory");
+        return NULL;
+    }
+    link->config = config;
+    link->sent_end = &link->sent;
+    if (store_address_parse(config->redis_url, &link->address, ret_error))
+        return link;
+    link_free(link);
+    return NULL;
+}
+
+void link_free(struct link *link)
+{
+    if (!link)
+        return;
+    if (link->context)
+        redisFree(link->context);
+    arena_free(link->control_arena);
+    free(link);
+}
+
+void link_enable_schema_write(struct link *link)
+{
+    link->writes_schema = true;
+}
+
+void link_allow_blocking(struct link *link, int ms)
+{
+    link->block_ms = ms;
+}
+
+/* Records why the connection ends, before link_close() frees the memory that `why` may be in. */
+static enum link_event link_fail(struct link *link, enum link_event event, const char *why)
+{
+    (void)snprintf(link->error, sizeof(link->error), "%s", why);
+    return event;
+}
+
+/* ---- the queue of commands without a reply ---- */
+
+static void link_push_sent(struct link *link, struct command *command)
+{
+    command->next_sent = NULL;
+    *link->sent_end = command;
+    link->sent_end = &command->next_sent;
+    link->sent_count++;
+    if (!link->first_unwritten)
+        link->first_unwritten = command;
+}
+
+struct command *link_pop_sent(struct link *link)
+{
+    struct command *command = link->sent;
+
+    if (!command)
+        return NULL;
+    link->sent = command->next_sent;
+    if (!link->sent)
+        link->sent_end = &link->sent;
+    if (link->first_unwritten == command)
+        link->first_unwritten = command->next_sent;
+    link->sent_count--;
+    return command;
+}
+
+/* Takes the link's own commands out of the queue, whose other commands keep their order. */
+static void link_remove_control(struct link *link)
+{
+    size_t left = link->sent_count;
+    struct command *command;
+
+    while (left-- > 0 && (command = link_pop_sent(link))) {
+        if (command->pipeline != &link->control)
+            link_push_sent(link, command);
+    }
+}
+
+/* ---- sending ---- */
+
+bool link_send(struct link *link, struct command *command)
+{
+    char key_count[12];
+    int n = 0;
+
+    if (command->script) {
+        (void)snprintf(key_count, sizeof(key_count), "%d", command->key_count);
+        link->argv[n++] = command->loaded ? STR("EVAL") : STR("EVALSHA");
+        link->argv[n++] = command->loaded ? command->script->body : str_of(command->script->sha1);
+        link->argv[n++] = str_of(key_count);
+    }
+    memcpy(link->argv + n, command->argv, (size_t)command->argc * sizeof(*command->argv));
+    if (!resp_append(&link->context->obuf, link->argv, n + command->argc)) {
+        (void)link_fail(link, LINK_BROKEN, "out of memory for a command");
+        return false;
+    }
+    link_push_sent(link, command);
+    return true;
+}
+
+/* The time limit of a pipeline starts when its bytes are written, because what the process did
+ * between submitting and writing is not the fault of Redis. */
+enum link_event link_write(struct link *link, int64_t now_us)
+{
+    int done;
+
+    if (!link_wants_write(link))
+        return LINK_IDLE;
+    for (struct command *command = link->first_unwritten; command; command = command->next_sent)
+        command->pipeline->submitted_us = now_us;
+    link->first_unwritten = NULL;
+    if (redisBufferWrite(link->context, &done) != REDIS_OK)
+        return link_fail(link, LINK_BROKEN, link->context->errstr);
+    if (!link->context->obuf) /* hiredis 0.14 does not check its own sdsempty() */
+        return link_fail(link, LINK_UNUSABLE, "out of memory");
+    return LINK_IDLE;
+}
+
+/* ---- the link's own commands ---- */
+
+static void link_add_handshake(struct link *link)
+{
+    struct pipeline *control = &link->control;
+    struct str user = link->address.user;
+    const char *password = link->config->redis_password;
+    const struct script *const *scripts;
+    size_t count = scripts_all(&scripts);
+
+    if (password && *password && user.n > 0)
+        (void)pipeline_add(control, COMMAND_READ, 3,
+                           (struct str[]){STR("AUTH"), user, str_of(password)});
+    else if (password && *password)
+        (void)pipeline_add(control, COMMAND_READ, 2, (struct str[]){STR("AUTH"), str_of(password)});
+    if (link->address.database.n > 0)
+        (void)pipeline_add(control, COMMAND_READ, 2,
+                           (struct str[]){STR("SELECT"), link->address.database});
+    for (size_t i = 0; i < count; i++)
+        (void)pipeline_add(control, COMMAND_READ, 3,
+                           (struct str[]){STR("SCRIPT"), STR("LOAD"), scripts[i]->body});
+    link->schema_cmd = link->writes_schema ? schema_cmd_write(control) : schema_cmd_get(control);
+}
+
+static bool link_send_control(struct link *link, int64_t now_us, bool handshake)
+{
+    struct pipeline *control = &link->control;
+
+    arena_reset(link->control_arena);
+    pipeline_init(control, link->control_arena, NULL);
+    link->schema_cmd = NULL;
+    if (handshake)
+        link_add_handshake(link);
+    (void)pipeline_add(control, COMMAND_READ, 1, (struct str[]){STR("PING")});
+    control->status = PIPELINE_SUBMITTED;
+    control->submitted_us = now_us;
+    for (struct command *command = control->first; command; command = command->next) {
+        if (!link_send(link, command))
+            return false;
+    }
+    return true;
+}
+
+bool link_ping(struct link *link, int64_t now_us)
+{
+    return link->control.status == PIPELINE_SUBMITTED || link_send_control(link, now_us, false);
+}
+
+bool link_in_handshake(const struct link *link)
+{
+    return link->schema_cmd && link->control.status == PIPELINE_SUBMITTED;
+}
+
+/* Judges the replies to the link's own commands. An error reply may be temporary (LOADING); a
+ * schema number that this program does not know is not. */
+static enum link_event link_finish_control(struct link *link)
+{
+    int64_t schema;
+    char why[sizeof(link->error)];
+
+    link->control.status = PIPELINE_COMPLETE;
+    for (const struct command *command = link->control.first; command; command = command->next) {
+        if (!command->reply)
+            return link_fail(link, LINK_BROKEN, "out of memory for a reply");
+        if (command->reply->type == REDIS_REPLY_ERROR)
+            return link_fail(link, LINK_BROKEN, command->reply->str);
+    }
+    if (link->schema_cmd && !schema_parse(link->schema_cmd, &schema, why, sizeof(why)))
+        return link_fail(link, LINK_UNUSABLE, why);
+    return LINK_READY;
+}
+
+/* ---- opening and closing ---- */
+
+bool link_open(struct link *link, int64_t now_us)
+{
+    link->context = redis_connect(&link->address, &link->bounds, link->error, sizeof(link->error));
+    if (!link->context)
+        return false;
+    link->generation++;
+    link->read_n = link->fed_n = 0;
+    link->may_read = true;
+    if (link_send_control(link, now_us, true))
+        return true;
+    (void)link_close(link);
+    return false;
+}
+
+size_t link_close(struct link *link)
+{
+    bool unfinished = link->control.status == PIPELINE_SUBMITTED;
+
+    redisFree(link->context);
+    link->context = NULL;
+    link->generation++;
+    link_remove_control(link);
+    link->control.status = PIPELINE_FAILED;
+    return unfinished ? link->control.count : 0;
+}
+
+/* ---- receiving ---- */
+
+static void link_release_reply(void *reply)
+{
+    freeReplyObject(reply);
+}
+
+/* Hands a reply to the oldest command. LINK_IDLE: to one that the caller need not know of. */
+static enum link_event link_accept(struct link *link, redisReply *reply, int64_t now_us,
+                                   struct command **ret_command)
+{
+    struct command *command = link->sent;
+    enum reply_error error = reply_error_of(reply);
+    enum link_event event = LINK_IDLE;
+
+    if (!command || error == REPLY_NOT_AUTHENTICATED) {
+        event = link_fail(link, LINK_UNUSABLE, command ? reply->str : "a reply without a command");
+        freeReplyObject(reply);
+        return event;
+    }
+    (void)link_pop_sent(link);
+    link->last_reply_us = now_us;
+    if (error == REPLY_NO_SCRIPT && command->script && !command->loaded) {
+        command->loaded = true;
+        if (link_send(link, command)) {
+            freeReplyObject(reply);
+            return LINK_IDLE;
+        }
+    }
+    if (command->pipeline != &link->control) {
+        *ret_command = command;
+        return LINK_REPLY;
+    }
+    if (arena_defer(link->control_arena, link_release_reply, reply))
+        command->reply = reply;
+    return ++link->control.reply_count == link->control.count ? link_finish_control(link)
+                                                              : LINK_IDLE;
+}
+
+/* Gives the parser more bytes, from the socket when read_buffer is used up. LINK_REPLY: it may hold
+ * replies now. The slices are small, because after each reply hiredis moves the rest of its buffer
+ * to the front, which for one large piece of many replies costs the square of its size. */
+static enum link_event link_feed(struct link *link)
+{
+    size_t slice;
+    ssize_t n;
+
+    if (link->fed_n == link->read_n) {
+        n = link->may_read ? read(link->context->fd, link->read_buffer, LINK_READ_SIZE) : -1;
+        if (!link->may_read ||
+            (n < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOTCONN))) {
+            link->may_read = true; /* next time */
+            return LINK_IDLE;
+        }
+        if (n <= 0)
+            return link_fail(link, LINK_BROKEN,
+                             n == 0 ? "Redis closed the connection" : strerror(errno));
+        link->read_n = (size_t)n;
+        link->fed_n = 0;
+        link->may_read = n == LINK_READ_SIZE;
+    }
+    slice = link->read_n - link->fed_n;
+    if (slice > LINK_FEED_SIZE)
+        slice = LINK_FEED_SIZE;
+    if (redisReaderFeed(link->context->reader, link->read_buffer + link->fed_n, slice) != REDIS_OK)
+        return link_fail(link, LINK_UNUSABLE, "out of memory for a reply");
+    link->fed_n += slice;
+    return LINK_REPLY;
+}
+
+enum link_event link_read(struct link *link, int64_t now_us, struct command **ret_command,
+                          redisReply **ret_reply)
+{
+    enum link_event event;
+
+    for (;;) {
+        void *reply = NULL;
+
+        if (redisReaderGetReply(link->context->reader, &reply) != REDIS_OK)
+            return link_fail(link, LINK_UNUSABLE, "a reply violates the protocol (RESP)");
+        if (reply) {
+            *ret_reply = reply;
+            event = link_accept(link, reply, now_us, ret_command);
+            if (event != LINK_IDLE)
+                return event;
+        } else {
+            event = link_feed(link);
+            if (event != LINK_REPLY)
+                return event;
+        }
+    }
+}
+
+/* ---- time ---- */
+
+int64_t link_time_left_us(const struct link *link, int64_t now_us)
+{
+    const struct config *config = link->config;
+    const struct pipeline *pipeline;
+    int limit_ms;
+
+    if (!link->sent)
+        return INT64_MAX;
+    pipeline = link->sent->pipeline;
+    limit_ms = pipeline == &link->control ? config->store_connect_timeout_ms
+                                          : config->store_round_timeout_ms + link->block_ms;
+    return pipeline->submitted_us + limit_ms * INT64_C(1000) - now_us;
+}
+
+enum link_event link_check_time_limit(struct link *link, int64_t now_us)
+{
+    return link_time_left_us(link, now_us) > 0
+               ? LINK_IDLE
+               : link_fail(link, LINK_TIMED_OUT, "Redis did not reply in time");
+}
+
+int64_t link_wait_us(const struct link *link, int64_t now_us)
+{
+    return link->sent ? now_us - link->sent->pipeline->submitted_us : 0;
+}
+
+int64_t link_last_reply_us(const struct link *link)
+{
+    return link->last_reply_us;
+}
+
+/* ---- state ---- */
+
+bool link_is_open(const struct link *link)
+{
+    return link->context != NULL;
+}
+
+int link_fd(const struct link *link)
+{
+    return link->context ? link->context->fd : -1;
+}
+
+unsigned link_generation(const struct link *link)
+{
+    return link->generation;
+}
+
+bool link_wants_write(const struct link *link)
+{
+    return link->context && sdslen(link->context->obuf) > 0;
+}
+
+size_t link_sent_count(const struct link *link)
+{
+    return link->sent_count;
+}
+
+const char *link_error(const struct link *link)
+{
+    return link->error;
+}

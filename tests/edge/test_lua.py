@@ -1,0 +1,342 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Each Lua script of app/store/lua compiles, passes luacheck, and does what its head comment says, on a real Redis."""
+import hashlib
+import pathlib
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+
+import pytest
+from harness.redis_server import RedisServer
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "app/store/lua"
+SCRIPTS = re.findall(r"^SCRIPT\((\w+)\)$", (ROOT / "app/store/scripts.def").read_text(), re.MULTILINE)
+
+
+def text_of(script):
+    """The text that Redis gets, its library included."""
+    command = [ROOT / "scripts/embed-lua", "--text", FOLDER, script]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def pseudonym(seed, key):
+    return hashlib.sha1(f"{seed}{key}".encode()).hexdigest()[:32]
+
+
+@dataclass
+class Case:
+    """EVAL of a script on an empty Redis after the commands of `before`; then each command of `after` has its reply.
+
+    FIELDS KEY, in `after`, is the list of the fields of a stream's entries, without their ids.
+    """
+
+    script: str
+    does: str
+    reply: object  # or a function that judges it
+    keys: list = field(default_factory=list)
+    argv: list = field(default_factory=list)
+    before: list = field(default_factory=list)
+    after: dict = field(default_factory=dict)
+
+    def __str__(self):
+        return f"{self.script}-{self.does}"
+
+
+RECORD = ["=", "student", "read", "mastery", "1", "r1", "{}", "1"]
+REFUSAL = ["bob", "teacher", "read", "mastery", "0", "r2", "{}", "1"]
+
+
+def stored_record(record, subject):
+    actor = f"student:{subject}" if record[0] == "=" else record[0]
+    texts = zip("rtoscdn", record[1:], strict=True)
+    return {"a": actor, "w": subject} | dict(texts)
+
+
+STUDENT = ["pseudonym", "tombstone", "profile"]
+NEW = pseudonym("seed", "pseudonym")
+PROFILE = ("HSET", "profile", "s", "state")
+LEASE = ("SET", "lease", "me")
+BATCH = ["state", "students", "items", "results"]
+BATCH_FIELDS = ["priority", "low", "created", "1", "actor", "a", "correlation", "c", "traceparent", "", "callback", ""]
+FAR = "4000000000"
+
+
+def batch(status, callback="", results=()):
+    """A batch of two students, ann (0) and bob (1)."""
+    return [
+        ("HSET", "state", "status", status, "total", 2, "processed", len(results), "failed", 0),
+        ("HSET", "state", *BATCH_FIELDS[:-1], callback),
+        ("ZADD", "students", 0, "ann", 1, "bob"),
+        ("HSET", "items", "ann", "1 ", "bob", "2 "),
+        *[("HSET", "results", student, result) for student, result in results],
+    ]
+
+
+def batch_fields(status, processed, failed="0", completed=None, callback=""):
+    started = "5" if status == "processing" else None
+    return [status, "low", "2", str(processed), failed, "1", started, completed, "a", "c", "", callback]
+
+
+SEAL = ["q", "1", "h", "head1"]
+ERASE = ["ann", "0", "", "adm", "admin", "erased", "student", "1", "r", "{}", "1", "", "0", "", "0", "1", "2"]
+ERASE_KEYS = ["tombstone", "journal", "outbox", "audit", "token", "profile", "day1", "day2"]
+ERASE_STATE = [
+    ("HSET", "profile", "s", "x"), ("SET", "day2", "x"),
+    ("XADD", "journal", "1-0", "e", '{"student_id":"ann"}'), ("XADD", "journal", "2-0", "e", '{"student_id":"bob","by":"ann"}'),
+    ("XADD", "outbox", "1-0", "e", 'no JSON: "ann"'), ("XADD", "outbox", "2-0", "e", '{"subject":"ann"}'),
+]
+GROUP = ("XGROUP", "CREATE", "high", "workers", "0", "MKSTREAM")
+JOB = ("XADD", "high", "1-0", "k", "kind", "b", "body", "t", "0")
+DELIVERED = [GROUP, JOB, ("XREADGROUP", "GROUP", "workers", "w1", "STREAMS", "high", ">")]
+LEVELS = ["high", "normal", "low"]
+JOB_FIELDS = ["k", "kind", "b", "body", "t", "0"]
+RECOMMENDATION_KEYS = ["day", "own", "index", "tombstone", "profile"]
+CHANGE_KEYS = ["profile", "tombstone", "journal", "marks", "day1"]
+CHANGE = ["", "new", "{}", "entry", "ev1", "20000 note", "snapshot", FAR]
+CONSENT_KEYS = ["profile", "tombstone", "consents", "journal"]
+
+CASES = [
+    Case("schema_write", "writes_ours", "1", ["schema"], ["1"], after={("GET", "schema"): "1"}),
+    Case("schema_write", "leaves_a_later_one", "2", ["schema"], ["1"], [("SET", "schema", "2")], {("GET", "schema"): "2"}),
+    Case("schema_write", "leaves_what_is_no_number", "x", ["schema"], ["1"], [("SET", "schema", "x")], {("GET", "schema"): "x"}),
+    Case(
+        "student_change", "writes", 1, CHANGE_KEYS, CHANGE,
+        after={
+            ("HGETALL", "profile"): {"m": "{}", "s": "new"}, ("HGETALL", "marks"): {"ev1": "20000 note"},
+            ("GET", "day1"): "snapshot", ("EXPIRETIME", "day1"): int(FAR), ("FIELDS", "journal"): [{"e": "entry"}],
+        },
+    ),
+    Case("student_change", "finds_a_counted_event", ["20000 old"], CHANGE_KEYS, CHANGE, [("HSET", "marks", "ev1", "20000 old"), PROFILE], {("HGET", "profile", "s"): "state"}),
+    Case("student_change", "replies_another_state", "state", CHANGE_KEYS, CHANGE, [PROFILE], {("EXISTS", "marks", "journal", "day1"): 0}),
+    Case("student_change", "refuses_the_erased", 0, CHANGE_KEYS, CHANGE, [("SET", "tombstone", "x")], {("EXISTS", *CHANGE_KEYS): 1}),
+    Case("student_change", "refuses_without_consent", -1, CHANGE_KEYS, CHANGE, [("HSET", "profile", "c", "p")], {("HLEN", "profile"): 1}),
+    Case(
+        "student_trim_marks", "removes_old_days", "0", ["marks"], ["0", "500", "20000"],
+        [("HSET", "marks", "a", "19999 x", "b", "20000 ", "c", "what")], {("HKEYS", "marks"): ["b"]},
+    ),
+    Case(
+        "recommendation_change", "writes", 1, [*RECOMMENDATION_KEYS, "path"], ["", "", "d", "o", FAR, "4000000001", "ann", "p"],
+        after={
+            ("MGET", "day", "own", "index", "path"): ["d", "o", "ann", "p"],
+            ("EXPIRETIME", "day"): int(FAR), ("EXPIRETIME", "path"): int(FAR) + 1,
+        },
+    ),
+    Case("recommendation_change", "replies_other_texts", ["x", ""], RECOMMENDATION_KEYS, ["", "", "d", "o", FAR, FAR, "ann"], [("SET", "day", "x")], {("EXISTS", "own", "index"): 0}),
+    Case("recommendation_change", "refuses_the_erased", 0, RECOMMENDATION_KEYS, ["", "", "d", "o", FAR, FAR, "ann"], [("SET", "tombstone", "x")], {("EXISTS", "day", "own"): 0}),
+    Case("recommendation_change", "refuses_without_consent", -1, RECOMMENDATION_KEYS, ["", "", "d", "o", FAR, FAR, "ann"], [("HSET", "profile", "c", "ap")], {("EXISTS", "day", "own"): 0}),
+    Case("delete_if_equal", "deletes", 1, ["lock"], ["me"], [("SET", "lock", "me")], {("EXISTS", "lock"): 0}),
+    Case("delete_if_equal", "leaves_anothers", 0, ["lock"], ["me"], [("SET", "lock", "you")], {("GET", "lock"): "you"}),
+    Case("lease_acquire", "acquires", 1, ["lease"], ["me", "5000"], after={("GET", "lease"): "me", ("TTL", "lease"): 5}),
+    Case("lease_acquire", "renews", 1, ["lease"], ["me", "5000"], [LEASE], {("TTL", "lease"): 5}),
+    Case("lease_acquire", "leaves_anothers", 0, ["lease"], ["me", "5000"], [("SET", "lease", "you")], {("GET", "lease"): "you"}),
+    Case(
+        "journal_process", "writes_the_effects_of_entries", 1, ["lease", "journal", "outbox", "audit", "events", *STUDENT],
+        ["me", "1", "5000", "seed", "1-0", "5", "event", *RECORD, "1", "message", "trace", "9-0", "5", "", *RECORD, "0"],
+        [LEASE, ("XADD", "journal", "1-0", "e", "x"), ("XADD", "journal", "2-0", "e", "y")],
+        {
+            ("FIELDS", "journal"): [{"e": "y"}], ("FIELDS", "events"): [{"e": "event"}], ("TTL", "events"): 5,
+            ("FIELDS", "outbox"): [{"e": "message", "t": "trace"}], ("FIELDS", "audit"): [stored_record(RECORD, NEW)],
+            ("GET", "pseudonym"): NEW, ("TTL", "pseudonym"): -1,
+        },
+    ),
+    Case("journal_process", "needs_the_lease", -1, ["lease", "journal", "outbox", "audit"], ["me", "1", "5000", "seed"], [("SET", "lease", "you")]),
+    Case("outbox_remove", "removes", 1, ["lease", "outbox"], ["me", "1-0"], [LEASE, ("XADD", "outbox", "1-0", "e", "x")], {("XLEN", "outbox"): 0}),
+    Case("outbox_remove", "needs_the_lease", -1, ["lease", "outbox"], ["me", "1-0"], [("XADD", "outbox", "1-0", "e", "x")], {("XLEN", "outbox"): 1}),
+    Case(
+        "queue_read", "reads_shares_then_the_highest", [[0, "1-0", JOB_FIELDS, 1], [2, "1-0", JOB_FIELDS, 1], [0, "2-0", JOB_FIELDS, 1]],
+        LEVELS, ["workers", "w1", "3", "1", "1", "1"], [JOB, ("XADD", "high", "2-0", *JOB_FIELDS), ("XADD", "low", "1-0", *JOB_FIELDS)],
+    ),
+    Case(
+        "queue_claim", "claims_what_is_idle", [[0, "1-0", JOB_FIELDS, 2]], LEVELS, ["workers", "w2", "5", "0"], DELIVERED,
+        {("XPENDING", "high", "workers"): {"pending": 1, "min": "1-0", "max": "1-0", "consumers": [{"name": "w2", "pending": 1}]}},
+    ),
+    Case("queue_claim", "leaves_what_is_not_idle", [], LEVELS, ["workers", "w2", "5", "60000"], DELIVERED),
+    Case("queue_finish", "removes", 1, ["high", "later"], ["workers", "w1", "1-0", "", "", ""], DELIVERED, {("XLEN", "high"): 0, ("EXISTS", "later"): 0}),
+    Case("queue_finish", "puts_off", 1, ["high", "later"], ["workers", "w1", "1-0", "later", "7", "job"], DELIVERED, {("ZSCORE", "later", "job"): 7.0}),
+    Case("queue_finish", "queues_the_next", 1, ["high", "later"], ["workers", "w1", "1-0", "next", "k2", "b2"], DELIVERED, {("FIELDS", "high"): [{"k": "k2", "b": "b2", "t": "0"}]}),
+    Case("queue_finish", "leaves_anothers", 0, ["high", "later"], ["workers", "w2", "1-0", "", "", ""], DELIVERED, {("XLEN", "high"): 1}),
+    Case("queue_finish", "brings_back_no_deleted_one", 0, ["high", "later"], ["workers", "w1", "1-0", "next", "k2", "b2"], [*DELIVERED, ("XDEL", "high", "1-0")], {("XLEN", "high"): 0}),
+    Case("queue_renew", "renews", 1, ["high"], ["workers", "w1", "1-0"], DELIVERED),
+    Case("queue_renew", "leaves_anothers", 0, ["high"], ["workers", "w2", "1-0"], DELIVERED),
+    Case(
+        "queue_requeue_due", "moves_what_is_due", 1, [*LEVELS, "later"], ["10", "32"],
+        [("ZADD", "later", 10, "1 kind 3 9-0 the body", 11, "0 kind 1 8-0 b")],
+        {("FIELDS", "normal"): [{"k": "kind", "b": "the body", "t": "3"}], ("ZCARD", "later"): 1, ("EXISTS", "high"): 0},
+    ),
+    Case(
+        "queue_remove_consumer", "removes_one_without_jobs", 1, LEVELS, ["workers", "w2"],
+        [*DELIVERED, ("XGROUP", "CREATECONSUMER", "high", "workers", "w2")],
+        {("XGROUP", "CREATECONSUMER", "high", "workers", "w2"): 1},
+    ),
+    Case(
+        "queue_remove_consumer", "leaves_one_with_jobs", 1, LEVELS, ["workers", "w1"], DELIVERED,
+        {("XGROUP", "CREATECONSUMER", "high", "workers", "w1"): 0},
+    ),
+    Case(
+        "prediction_save", "saves", 1, ["profile", "predictions", "latest"], ["1", "900", "60", "7", "text", "predicted", "0.5"], [PROFILE],
+        {("FIELDS", "predictions"): [{"predicted": "0.5"}], ("TTL", "predictions"): 900, ("HGETALL", "latest"): {"7": "text"}, ("TTL", "latest"): 60},
+    ),
+    Case("prediction_save", "refuses_without_consent", 0, ["profile", "predictions", "latest"], ["1", "900", "60", "7", "t", "f", "v"], [("HSET", "profile", "s", "x", "c", "a")], {("EXISTS", "predictions", "latest"): 0}),
+    Case("prediction_save", "refuses_the_unknown", 0, ["profile", "predictions", "latest"], ["1", "900", "60", "7", "t", "f", "v"], after={("DBSIZE",): 0}),
+    Case(
+        "batch_create", "creates", 1, BATCH, [FAR, "2", *BATCH_FIELDS, "ann", "1 ", "bob", "2 "],
+        after={
+            ("ZRANGE", "students", "0", "-1"): ["ann", "bob"], ("HGETALL", "items"): {"ann": "1 ", "bob": "2 "},
+            ("HMGET", "state", "status", "total", "processed", "failed", "priority"): ["pending", "2", "0", "0", "low"],
+            ("EXPIRETIME", "state"): int(FAR), ("EXPIRETIME", "students"): int(FAR), ("EXPIRETIME", "items"): int(FAR),
+        },
+    ),
+    Case("batch_create", "has_no_items_where_nothing_is_stated", 1, BATCH, [FAR, "1", *BATCH_FIELDS, *map(str, range(1000))], after={("ZCARD", "students"): 1000, ("ZSCORE", "students", "999"): 999.0, ("EXISTS", "items"): 0}),
+    Case("batch_create", "leaves_an_existing_one", 0, BATCH, [FAR, "1", *BATCH_FIELDS, "eve"], batch("pending"), {("ZCARD", "students"): 2}),
+    Case("batch_end", "ends", 1, ["state"], ["9", "failed", "64"], batch("pending"), {("HMGET", "state", "status", "completed", "caller"): ["failed", "9", "64"]}),
+    Case("batch_end", "says_again_who_calls_back", 2, ["state"], ["9", "failed", "64"], [*batch("failed"), ("HSET", "state", "caller", "64")]),
+    Case("batch_end", "leaves_an_ended_one", 0, ["state"], ["9", "cancelled"], batch("completed"), {("HGET", "state", "status"): "completed"}),
+    Case("batch_end", "does_not_find_it", -1, ["state"], ["9", "cancelled"], after={("EXISTS", "state"): 0}),
+    Case("batch_results", "reads_a_page", [2, "bob", "-why"], ["state", "students", "results"], ["1", "5"], batch("completed", results=[("ann", "+{}"), ("bob", "-why")])),
+    Case("batch_results", "does_not_find_it", None, ["state", "students", "results"], ["0", "5"]),
+    Case(
+        "batch_start_chunk", "lists_students_without_a_result", [1, 0, batch_fields("processing", 1), ["bob", "2 "]], BATCH, ["5", "0", "64"],
+        batch("pending", results=[("ann", "+{}")]), {("HGET", "state", "status"): "processing"},
+    ),
+    Case("batch_start_chunk", "lists_nothing_of_an_ended_one", [0, 1, batch_fields("cancelled", 0, callback="u"), []], BATCH, ["5", "0", "64"], batch("cancelled", callback="u"), {("HGET", "state", "caller"): "0"}),
+    Case(
+        "batch_save", "ends_with_the_last_result", [1, 1, ["completed", *batch_fields("x", 2, "1", "5", "u")[1:]], []], BATCH, ["5", "0", FAR, "bob", "-why"],
+        batch("processing", callback="u", results=[("ann", "+{}")]),
+        {("HGETALL", "results"): {"ann": "+{}", "bob": "-why"}, ("HKEYS", "items"): ["ann"], ("EXPIRETIME", "results"): int(FAR)},
+    ),
+    Case("batch_save", "keeps_the_first_result", lambda reply: reply[:2] == [0, 0], BATCH, ["5", "0", FAR, "ann", "-why", "eve", "+{}"], batch("processing", results=[("ann", "+{}")]), {("HGETALL", "results"): {"ann": "+{}"}}),
+    Case(
+        "batch_remove_student", "removes", 1, BATCH, ["bob"], [*batch("processing", results=[("bob", "-why")]), ("HSET", "state", "failed", 1)],
+        {("HMGET", "state", "total", "processed", "failed"): ["1", "0", "0"], ("HKEYS", "items"): ["ann"], ("EXISTS", "results"): 0},
+    ),
+    Case("batch_remove_student", "does_not_find_the_student", 0, BATCH, ["eve"], batch("pending"), {("ZCARD", "students"): 2}),
+    Case("consent_change", "records", "1 1 9 student:ann", CONSENT_KEYS, ["kind", "k", "1", "0", "9", "student:ann", "entry"], after={("HGET", "consents", "kind"): "1 1 9 student:ann\n", ("FIELDS", "journal"): [{"e": "entry"}], ("EXISTS", "profile"): 0}),
+    Case("consent_change", "lists_what_is_withdrawn", "2 0 9 x", CONSENT_KEYS, ["kind", "k", "0", "1", "9", "x", "e"], [("HSET", "consents", "kind", "1 1 8 x\n"), ("HSET", "profile", "c", "a")], {("HGET", "profile", "c"): "ak"}),
+    Case("consent_change", "repeats_nothing", "1 1 8 x", CONSENT_KEYS, ["kind", "k", "1", "0", "9", "x", "e"], [("HSET", "consents", "kind", "1 1 8 x\n")], {("EXISTS", "journal"): 0}),
+    Case("consent_change", "withdraws_only_what_was_granted", 0, CONSENT_KEYS, ["kind", "k", "0", "1", "9", "x", "e"], after={("DBSIZE",): 0}),
+    Case("consent_change", "refuses_the_erased", -1, CONSENT_KEYS, ["kind", "k", "1", "0", "9", "x", "e"], [("SET", "tombstone", "x")], {("DBSIZE",): 1}),
+    Case("consent_change", "forgets_the_201st", "201 0 9 x", CONSENT_KEYS, ["kind", "k", "0", "0", "9", "x", "e"], [("HSET", "consents", "kind", "".join(f"{i} {i % 2 or 1} 8 x\n" for i in range(1, 201)))], {("HSTRLEN", "consents", "kind"): sum(len(f"{i} 1 8 x\n") for i in range(2, 202))}),
+    Case("audit_items", "records", 1, ["audit", "reads", *STUDENT], ["seed", "n", "3", "7", *RECORD], [PROFILE], {("FIELDS", "audit"): [stored_record(RECORD, NEW)], ("GET", "pseudonym"): NEW, ("EXISTS", "reads"): 0}),
+    Case(
+        "audit_items", "counts_the_second_refusal", 1, ["audit", "reads", *STUDENT], ["seed", *["x", "3", "7", *REFUSAL] * 2],
+        after={("FIELDS", "audit"): [stored_record(REFUSAL, "")], ("HGETALL", "reads"): {"\n7\nbob\nteacher\nread\nmastery\n0\n{}": "1 r2"}, ("EXISTS", "pseudonym"): 0},
+    ),
+    Case("audit_count_reads", "counts", 1, ["reads", *STUDENT], ["seed", *["2", "3", "r1", "field", "2", "4", "r9", "field"]], [("SET", "pseudonym", "p")], {("HGETALL", "reads"): {"p\nfield": "7 r1"}}),
+    Case("audit_pseudonym", "makes_one", NEW, STUDENT, ["seed"], [PROFILE], {("GET", "pseudonym"): NEW, ("TTL", "pseudonym"): -1}),
+    Case("audit_pseudonym", "makes_one_that_expires_for_the_unknown", NEW, STUDENT, ["seed"], after={("TTL", "pseudonym"): 34560000}),
+    Case("audit_pseudonym", "stores_none_of_the_erased", NEW, STUDENT, ["seed"], [("SET", "tombstone", "x")], {("EXISTS", "pseudonym"): 0}),
+    Case(
+        "audit_aggregate", "adds_counts_that_are_unchanged", 1, ["lease", "reads", "audit"],
+        ["me", "f", "2 r1", "p", *RECORD, "g", "1 r1", "p", *RECORD, "h", "0 r1", "p", *RECORD[:7], "0"],
+        [LEASE, ("HSET", "reads", "f", "2 r1", "g", "2 r1", "h", "0 r1")], {("HGETALL", "reads"): {"g": "2 r1"}, ("FIELDS", "audit"): [stored_record(RECORD, "p")]},
+    ),
+    Case("audit_aggregate", "needs_the_lease", -1, ["lease", "reads", "audit"], ["me", "f", "2 r1", "p", *RECORD], [("HSET", "reads", "f", "2 r1")], {("HLEN", "reads"): 1}),
+    Case("audit_seal_add", "adds_the_first", 1, ["lease", "seals"], ["me", "", *SEAL], [LEASE], {("FIELDS", "seals"): [{"q": "1", "h": "head1"}]}),
+    Case("audit_seal_add", "refuses_after_another_head", 0, ["lease", "seals"], ["me", "head0", *SEAL], [LEASE, ("XADD", "seals", "1-0", *SEAL)], {("XLEN", "seals"): 1}),
+    Case("audit_seal_add", "needs_the_lease", -1, ["lease", "seals"], ["me", "", *SEAL], after={("EXISTS", "seals"): 0}),
+    Case(
+        "audit_seal_trim", "removes_older_ones", 2, ["lease", "audit", "seals"], ["me", "3-0", "2-0"],
+        [LEASE, *[("XADD", key, f"{i}-0", "e", i) for key in ("audit", "seals") for i in (1, 2, 3)]], {("XLEN", "audit"): 1, ("XLEN", "seals"): 2},
+    ),
+    Case("audit_seal_trim", "needs_the_lease", -1, ["lease", "audit", "seals"], ["me", "3-0", "2-0"]),
+    Case("idempotency_acquire", "acquires", None, ["record"], ["digest", "owner", "1000", "5000"], after={("TTL", "record"): 5, ("GET", "record"): re.compile(r"running digest owner \d{13}")}),
+    Case("idempotency_acquire", "replaces_a_dead_one", None, ["record"], ["digest", "owner", "1000", "5000"], [("SET", "record", "running digest other 1")], {("GET", "record"): re.compile(r"running digest owner \d{13}")}),
+    Case("idempotency_acquire", "replies_one_of_another_body", "running another other 1", ["record"], ["digest", "owner", "1000", "5000"], [("SET", "record", "running another other 1")]),
+    Case("idempotency_acquire", "replies_one_that_is_done", "done", ["record"], ["digest", "owner", "1000", "5000"], [("SET", "record", "done")], {("TTL", "record"): -1}),
+    Case("idempotency_finish", "replaces", 1, ["record"], ["owner", "done", "5000"], [("SET", "record", f"running digest owner {FAR}000")], {("GET", "record"): "done", ("TTL", "record"): 5}),
+    Case("idempotency_finish", "deletes", 1, ["record"], ["owner"], [("SET", "record", f"running digest owner {FAR}000")], {("EXISTS", "record"): 0}),
+    Case("idempotency_finish", "deletes_a_late_one", 1, ["record"], ["owner", "done", "5000"], [("SET", "record", "running digest owner 1")], {("EXISTS", "record"): 0}),
+    Case("idempotency_finish", "leaves_anothers", 0, ["record"], ["owner", "done", "5000"], [("SET", "record", f"running digest other {FAR}000")], {("TTL", "record"): -1}),
+    Case("idempotency_register", "lists_and_removes_expired_ones", 1, ["list", "tombstone"], ["name", "5000"], [("ZADD", "list", 1, "old")], {("ZRANGE", "list", "0", "-1"): ["name"], ("TTL", "list"): 5}),
+    Case("idempotency_register", "refuses_the_erased", 0, ["list", "tombstone"], ["name", "5000"], [("SET", "tombstone", "x")], {("EXISTS", "list"): 0}),
+    Case(
+        "erasure_shard", "erases", [1, 1, 1, 2], ERASE_KEYS, ERASE, ERASE_STATE,
+        {
+            ("EXISTS", "profile", "day1", "day2", "outbox"): 0, ("GET", "tombstone"): "erasing", ("FIELDS", "journal"): [{"e": '{"student_id":"bob","by":"ann"}'}],
+            ("FIELDS", "audit"): [stored_record(["adm", "admin", "erased", "student", "1", "r", "{}", "1"], "")],
+        },
+    ),
+    Case("erasure_shard", "counts_in_a_dry_run", [1, 1, 1, 2], ERASE_KEYS, ["ann", "1", *ERASE[2:]], ERASE_STATE, {("EXISTS", "profile", "day2"): 2, ("EXISTS", "tombstone", "audit"): 0, ("XLEN", "journal"): 2}),
+    Case("erasure_shard", "needs_the_token", 0, ERASE_KEYS, ERASE, [*ERASE_STATE, ("SET", "token", "abc\nmore")], {("EXISTS", "profile"): 1}),
+    Case("erasure_finish", "leaves_a_tombstone_that_expires", 1, ["list", "tombstone"], ["60"], [("ZADD", "list", 1, "x"), ("SET", "tombstone", "erasing")], {("EXISTS", "list"): 0, ("GET", "tombstone"): "erased", ("TTL", "tombstone"): 60}),
+    Case(
+        "erasure_rebuild_stream", "keeps_the_entries", 1, ["stream"], [], [("XADD", "stream", "1-0", "e", "x"), ("XADD", "stream", "2-0", "e", "y"), ("XDEL", "stream", "1-0")],
+        {("XRANGE", "stream", "-", "+"): [("2-0", {"e": "y"})], ("XDEL", "stream", "2-0"): 1},
+    ),
+    Case("erasure_leave_cohort", "leaves", 1, ["cohort"], ["ann", "0", "9"], [("HSET", "cohort", "students", "joann ann bob")], {("HGETALL", "cohort"): {"students": "joann bob", "student_count": "2", "updated_at": "9"}}),
+    Case("erasure_leave_cohort", "changes_nothing_in_a_dry_run", 1, ["cohort"], ["ann", "1", "9"], [("HSET", "cohort", "students", "ann")], {("HGETALL", "cohort"): {"students": "ann"}}),
+    Case("erasure_leave_cohort", "does_not_find_the_student", 0, ["cohort"], ["ann", "0", "9"], [("HSET", "cohort", "students", "joann")], {("HGET", "cohort", "students"): "joann"}),
+    Case("cohort_link_student", "links", 1, ["cohorts", "tombstone"], ["c1"], after={("SMEMBERS", "cohorts"): {"c1"}}),
+    Case("cohort_link_student", "refuses_the_erased", -1, ["cohorts", "tombstone"], ["c1"], [("SET", "tombstone", "x")], {("EXISTS", "cohorts"): 0}),
+]
+
+
+@pytest.fixture(scope="module")
+def store():
+    with RedisServer() as server:
+        yield server.client()
+
+
+def reply_to(store, command):
+    if command[0] == "FIELDS":
+        return [fields for _, fields in store.xrange(command[1])]
+    return store.execute_command(*command)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_script_does(store, case):
+    store.flushall()
+    for command in case.before:
+        store.execute_command(*command)
+    reply = store.eval(text_of(case.script), len(case.keys), *case.keys, *case.argv)
+    if callable(case.reply):
+        assert case.reply(reply), reply
+    else:
+        assert reply == case.reply
+    for command, expected in case.after.items():
+        found = reply_to(store, command)
+        if isinstance(expected, re.Pattern):
+            assert expected.fullmatch(found), command
+        else:
+            assert found == expected, command
+
+
+def test_each_script_has_a_case():
+    assert {case.script for case in CASES} == set(SCRIPTS)
+
+
+def test_each_script_says_its_keys_arguments_and_reply():
+    """A line such as `-- KEYS[1]  lease`; ARGV[4...11] is a range, ARGV[5...] all from there on."""
+    for script in SCRIPTS:
+        lines = (FOLDER / f"{script}.lua").read_text().split("\n")
+        head = "\n".join(line for line in lines if line.startswith("--"))
+        body = "\n".join(line for line in lines if not line.startswith("--"))
+        assert re.search(r"^-- Returns  \S", head, re.MULTILINE), script
+        for name in ("KEYS", "ARGV"):
+            said = set()
+            for first, dots, last in re.findall(rf"^-- {name}\[(\d+)(\.\.\.)?(\d*)\]", head, re.MULTILINE):
+                said |= set(range(int(first), int(last or (99 if dots else first)) + 1))
+            assert {int(n) for n in re.findall(rf"\b{name}\[(\d+)\]", body)} <= said, f"{script}: {name}"
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_script_compiles(script, tmp_path):
+    file = tmp_path / f"{script}.lua"
+    file.write_text(text_of(script))
+    luac = shutil.which("luac5.1") or shutil.which("luac")
+    assert luac, "luac is missing: install the package lua5.1"
+    subprocess.run([luac, "-p", file], check=True)
+
+
+@pytest.mark.skipif(not shutil.which("luacheck"), reason="luacheck is not installed (package lua-check)")
+def test_luacheck_finds_nothing(tmp_path):
+    files = []
+    for script in SCRIPTS:
+        files.append(tmp_path / f"{script}.lua")
+        files[-1].write_text(text_of(script))
+    # 211: a script may use one of its library's functions only.
+    options = ["--std", "lua51", "--read-globals", "redis", "cjson", "KEYS", "ARGV", "--ignore", "211/audit_.*", "--no-color", "-q"]
+    result = subprocess.run(["luacheck", *files, *options], capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout
