@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""No circle of calls or of includes, between files or between folders, and calls point the way includes do.
+
+The calls come from the compiled objects: nm says what each one defines and what it needs."""
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+from edge.test_tree import INCLUDE, ROOMS, ROOT, sources
+
+BUILD = pathlib.Path(os.environ.get("MASTERY_BIN_DIR", ROOT / ".state/build"))
+# An object of a program's own carries the program's name: app/ctl/mastery_ctl-main.o.
+PROGRAM = re.compile(r"[a-z_]+-(?=[a-z_0-9]+\.o$)")
+
+
+def circles(needs):
+    """The strongly connected sets of more than one node (Tarjan)."""
+    index, low, stack, found = {}, {}, [], []
+
+    def visit(node):
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        for other in needs.get(node, ()):
+            if other not in index:
+                visit(other)
+                low[node] = min(low[node], low[other])
+            elif other in stack:
+                low[node] = min(low[node], index[other])
+        if low[node] == index[node]:
+            ring = [stack.pop()]
+            while ring[-1] != node:
+                ring.append(stack.pop())
+            if len(ring) > 1:
+                found.append(sorted(ring))
+
+    for node in needs:
+        if node not in index:
+            visit(node)
+    return found
+
+
+def folders(needs):
+    """The same between folders."""
+    result = {}
+    for file, others in needs.items():
+        own = file.rsplit("/", 1)[0]
+        result.setdefault(own, set()).update({o.rsplit("/", 1)[0] for o in others} - {own})
+    return result
+
+
+@pytest.fixture(scope="module")
+def calls():
+    """file -> the files whose functions or variables it uses."""
+    defined, needed = {}, {}
+    for folder in ROOMS:
+        for path in sorted((BUILD / folder).glob("*.o")):
+            file = f"{folder}/{PROGRAM.sub('', path.name)}"[:-2]
+            symbols = subprocess.run(["nm", "-g", path], capture_output=True, text=True, check=True).stdout
+            needed[file] = set()
+            for line in symbols.splitlines():
+                kind, name = line.split()[-2:]
+                if kind == "U":
+                    needed[file].add(name)
+                else:
+                    defined[name] = file
+    assert len(needed) > 150, f"no objects in {BUILD}"
+    return {file: {defined[n] for n in names if n in defined} - {file} for file, names in needed.items()}
+
+
+@pytest.fixture(scope="module")
+def includes():
+    """header or source -> the headers that it includes."""
+    return {
+        str(path.relative_to(ROOT)): set(INCLUDE.findall(path.read_text())) - {str(path.relative_to(ROOT))}
+        for path in sources()
+    }
+
+
+def test_circles_are_found():
+    assert circles({"a": ["b"], "b": ["c"], "c": ["b"], "d": ["a"]}) == [["b", "c"]]
+
+
+def test_no_files_call_each_other_in_a_circle(calls):
+    assert not circles(calls)
+
+
+def test_no_folders_call_each_other_in_a_circle(calls):
+    assert not circles(folders(calls))
+
+
+def test_calls_point_inwards(calls):
+    outwards = {
+        (file, other)
+        for file, others in calls.items()
+        for other in others
+        if ROOMS.index(other.rsplit("/", 1)[0]) < ROOMS.index(file.rsplit("/", 1)[0])
+    }
+    assert not outwards
+
+
+def test_no_headers_include_each_other_in_a_circle(includes):
+    assert not circles(includes)
