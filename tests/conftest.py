@@ -16,10 +16,9 @@ from harness.worker import Worker
 def engine():
     """Shared by all tests of one worker: leave it as it was; use fresh ids.
 
-    Patient with Redis: what is tested here is not what a machine busy with other tests does to it.
     With MASTERY_BASE_URL it is one that runs already."""
     there = os.environ.get("MASTERY_BASE_URL")
-    with RunningEngine() if there else Engine(STORE_ROUND_TIMEOUT_MS=1000) as running:
+    with RunningEngine() if there else Engine() as running:
         yield running
 
 

@@ -22,7 +22,7 @@ from harness.engine import fresh_id
 from harness.events import event
 from harness.expect import assert_ok, assert_problem
 from harness.pool import AUDIT_KEY
-from harness.wait import wait_for
+from harness.wait import LIMIT_S, wait_for
 
 QUERY = "/api/v1/mastery/query"
 LOGS = "/api/v1/compliance/audit/logs"
@@ -65,7 +65,7 @@ class School:
 
 @pytest.fixture
 def school(start_pool, start_worker, redis_server):
-    pool = start_pool(STORE_ROUND_TIMEOUT_MS=2000)
+    pool = start_pool()
     return School(pool, start_worker(pool), redis_server.client())
 
 
@@ -121,7 +121,7 @@ def test_a_student_is_never_named(school):
     name = pseudonym(school.redis, student)
     assert (record["a"], record["r"], record["w"]) == (f"student:{name}", "student", name)
     wait_records(school.redis, s="0")
-    wait_for(lambda: counts(school.redis, t="read", s="1"), what="the read is counted")
+    wait_for(lambda: counts(school.redis, t="read", s="1"), "the read is counted")
     assert student not in str(records(school.redis)) + str(counts(school.redis))
     wait_sealed(school.redis)
     seals = [school.redis.xrange(key) for key in school.redis.scan_iter("{??}:audit:seals")]
@@ -139,7 +139,7 @@ def test_reads_are_counted_and_become_one_record_a_minute(school, student):
     read_by("root", "admin", 5)
     read_by(student, "student", 2)
     name = pseudonym(school.redis, student)
-    wait_for(lambda: sum(n for _, _, n in counts(school.redis)) == 7, what="all reads are counted")
+    wait_for(lambda: sum(n for _, _, n in counts(school.redis)) == 7, "all reads are counted")
     assert not records(school.redis, t="read")
     make_minutes_old(school.redis)
     found = wait_records(school.redis, 2, t="read")
@@ -151,7 +151,7 @@ def test_reads_are_counted_and_become_one_record_a_minute(school, student):
     details = json.loads(root["d"])
     assert details["route"] == "mastery-query"
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:00\.000Z", details["minute"])
-    wait_for(lambda: not counts(school.redis), what="no count is left")
+    wait_for(lambda: not counts(school.redis), "no count is left")
 
 
 def test_each_personal_read_route_is_counted(school, student):
@@ -174,7 +174,7 @@ def test_each_personal_read_route_is_counted(school, student):
     def counted():
         return {json.loads(fields["d"])["route"] for _, fields, _ in counts(school.redis, t="read", s="1")}
 
-    wait_for(lambda: set(paths) <= counted(), what=f"all of {set(paths)}")
+    wait_for(lambda: set(paths) <= counted(), f"all of {set(paths)}")
 
 
 def test_what_tells_nothing_of_anybody_leaves_nothing(school, student):
@@ -183,14 +183,14 @@ def test_what_tells_nothing_of_anybody_leaves_nothing(school, student):
         assert school.request("GET", path).status == 200
     assert school.request("POST", QUERY, json={"student_id": "not an id"}).status == 400
     assert school.query(student).status == 200
-    wait_for(lambda: counts(school.redis), what="the one read")
+    wait_for(lambda: counts(school.redis), "the one read")
     assert len(records(school.redis)) == before
     assert len(counts(school.redis)) == 1
 
 
 def test_one_who_is_not_there_leaves_no_pseudonym(school):
     assert school.query("nobody").status == 404
-    [(_, fields, number)] = wait_for(lambda: counts(school.redis, s="0"), what="the try")
+    [(_, fields, number)] = wait_for(lambda: counts(school.redis, s="0"), "the try")
     assert (fields["w"], number, json.loads(fields["d"])["status"]) == ("", 1, 404)
     assert pseudonym(school.redis, "nobody") is None
 
@@ -198,7 +198,7 @@ def test_one_who_is_not_there_leaves_no_pseudonym(school):
 def test_a_read_through_service_invocation_names_both_routes(school, student):
     body = {"intent": "get_prediction", "payload": {"student_id": student}}
     assert school.request("POST", "/api/v1/process", json=body).status == 200
-    [(_, fields, _)] = wait_for(lambda: counts(school.redis, o="predictions"), what="the read")
+    [(_, fields, _)] = wait_for(lambda: counts(school.redis, o="predictions"), "the read")
     assert json.loads(fields["d"]) == {"route": "prediction-next-week", "via": "process"}
 
 
@@ -212,7 +212,7 @@ def test_a_comparison_of_few_notes_each_student(school, student):
     answer = school.request("POST", "/api/v1/analytics/compare/students", json=body)
     assert answer.status == 200, answer
     found = wait_for(
-        lambda: len(c := counts(school.redis, o="analytics")) == 2 and c, what="two students"
+        lambda: len(c := counts(school.redis, o="analytics")) == 2 and c, "two students"
     )
     names = {pseudonym(school.redis, student), pseudonym(school.redis, other)}
     assert {fields["w"] for _, fields, _ in found} == names
@@ -228,7 +228,7 @@ def test_a_comparison_of_many_is_one_record_with_a_digest(school):
     details = json.loads(record["d"])
     assert (details["students"], details["digest"]) == (70, digest)
     assert (record["o"], record["w"]) == ("cohorts/large", "")
-    [(_, fields, _)] = wait_for(lambda: counts(school.redis, o="cohorts/large"), what="the read")
+    [(_, fields, _)] = wait_for(lambda: counts(school.redis, o="cohorts/large"), "the read")
     assert json.loads(fields["d"])["digest"] == digest
 
 
@@ -242,7 +242,7 @@ def test_cohorts_by_name_are_noted_by_their_students(school):
     answer = school.request("POST", "/api/v1/analytics/compare/cohorts", "t1", "teacher", json=body)
     assert answer.status == 200, answer
     found = wait_for(
-        lambda: len(c := counts(school.redis, r="teacher")) == 4 and c, what="four students"
+        lambda: len(c := counts(school.redis, r="teacher")) == 4 and c, "four students"
     )
     assert {f["w"] for _, f, _ in found} == {pseudonym(school.redis, s) for s in students}
 
@@ -282,12 +282,12 @@ def test_a_refusal_is_recorded_at_once_and_counted_from_then_on(school, student)
         at_once = sum(int(r["n"]) for r in records(school.redis, t="read", s="0"))
         return at_once + sum(n for _, _, n in counts(school.redis, s="0")) == 20
 
-    wait_for(told, what="all refusals are told of")
+    wait_for(told, "all refusals are told of")
     assert found[0]["a"] == "t9" and found[0]["w"] == pseudonym(school.redis, student)
     assert json.loads(found[0]["d"])["status"] == 403
     assert len(records(school.redis, t="read", s="0")) <= 2  # a minute may have begun
     make_minutes_old(school.redis)
-    wait_for(lambda: not counts(school.redis, s="0"), what="the counts are folded")
+    wait_for(lambda: not counts(school.redis, s="0"), "the counts are folded")
     assert sum(int(r["n"]) for r in records(school.redis, t="read", s="0")) == 20
 
 
@@ -296,7 +296,7 @@ def test_what_dapr_brings_of_a_student_who_wants_no_new_data_is_a_refusal(
     start_pool, start_worker, redis_server, others
 ):
     """Though the answer says 200 and DROP; of many there is one record."""
-    pool = start_pool(STORE_ROUND_TIMEOUT_MS=2000, APP_API_TOKEN="a token of the sidecar's own, long")
+    pool = start_pool(APP_API_TOKEN="a token of the sidecar's own, long")
     school = School(pool, start_worker(pool), redis_server.client())
     students = [fresh_id() for _ in range(1 + others)]
     for student in students:
@@ -364,7 +364,7 @@ def test_the_export_has_what_is_recorded_about_the_student_and_no_more(school, s
     assert school.query(student, student, "student").status == 200
     wait_records(school.redis, 2, t="calculated")
     wait_records(school.redis, s="0")
-    wait_for(lambda: counts(school.redis, s="1"), what="the read is counted")
+    wait_for(lambda: counts(school.redis, s="1"), "the read is counted")
     make_minutes_old(school.redis)
     wait_records(school.redis, t="read", s="1")
     answer = school.request("GET", f"/api/v1/compliance/export/{student}")
@@ -388,7 +388,7 @@ def test_an_erased_student_is_named_by_nothing_any_more(school, student):
     assert answer.status == 200, answer
     assert pseudonym(school.redis, student) is None
     assert school.query(student).status == 404
-    wait_for(lambda: counts(school.redis, s="0"), what="the look at nobody")
+    wait_for(lambda: counts(school.redis, s="0"), "the look at nobody")
     assert pseudonym(school.redis, student) is None
     assert len(records(school.redis, w=name)) == before > 0
     named = [record for record in records(school.redis) if student in str(record)]
@@ -408,7 +408,7 @@ def test_a_batch_is_noted_and_what_it_does_is_recorded(school, student):
     assert submitted["w"] == done["w"] == pseudonym(school.redis, student)
     assert (done["a"], done["r"], done["c"]) == ("root", "batch", submitted["c"])
     assert school.request("GET", f"/api/v1/batch/mastery/{batch}/results").status == 200
-    wait_for(lambda: counts(school.redis, o=f"batch/{batch}"), what="the look at the results")
+    wait_for(lambda: counts(school.redis, o=f"batch/{batch}"), "the look at the results")
 
 
 # ---- seals ----
@@ -434,13 +434,13 @@ def test_seals_can_be_checked_with_nothing_but_the_key(school, student):
         previous, before = seal["h"], seal["l"]
     assert not kept
     head = f"{number} {previous}"
-    wait_for(lambda: school.redis.hget("audit:heads", shard_of(student)) == head, what="the head")
+    wait_for(lambda: school.redis.hget("audit:heads", shard_of(student)) == head, "the head")
 
 
 def test_the_worker_does_not_start_without_a_key(school, start_worker):
     for key in ("", "short"):
         worker = start_worker(school.pool, AUDIT_KEY=key)
-        assert worker.child.wait(30) == 78
+        assert worker.child.wait(LIMIT_S) == 78
         assert "AUDIT_KEY" in worker.log()
 
 

@@ -26,7 +26,7 @@ def batches(admin):
 
 @pytest.fixture
 def pool(start_pool):
-    return start_pool(STORE_ROUND_TIMEOUT_MS=2000)
+    return start_pool()
 
 
 @pytest.fixture
@@ -344,7 +344,7 @@ def test_cancelled_batch_does_nothing_more(pool, alone, store, start_worker):
     answer = alone.client.delete(f"{PATH}/{batch}")
     assert answer.status == 409 and answer.json["error"]["code"] == "CONFLICT"
     start_worker(pool)
-    wait_for(lambda: not store.xlen("queue:{batch}:normal"), 20, what="jobs of the batch gone")
+    wait_for(lambda: not store.xlen("queue:{batch}:normal"), "jobs of the batch gone")
     assert alone.status(batch)["processed_students"] == 0
     assert alone.results(batch) == []
     assert not store.keys("{*}:student:*")
@@ -448,19 +448,19 @@ def test_batch_is_counted(pool, alone, start_worker):
         assert count("batch_jobs_total", status="cancelled") == 1
     failed = alone.submit({"student_ids": fresh_ids(1)})
     alone.wait(failed)
-    wait_for(lambda: count("batch_jobs_total", status="failed") == 1, what="counted")
+    wait_for(lambda: count("batch_jobs_total", status="failed") == 1, "counted")
     assert count("batch_jobs_total", status="completed") >= 1
     assert count("batch_jobs_total", status="processing") >= 2
     assert count("batch_processing_duration_seconds_count", priority="low") == 1
     assert count("mastery_calculations_total", result_type="stated") >= 70
-    wait_for(lambda: count("queue_jobs_total", kind="batch", status="done") >= 4, what="jobs done")
+    wait_for(lambda: count("queue_jobs_total", kind="batch", status="done") >= 4, "jobs done")
 
 
 def test_high_priority_overtakes(pool, alone, store, start_worker):
     low = [alone.submit(stating(fresh_ids(1000), priority="low")) for _ in range(3)]
     high = alone.submit(stating(fresh_ids(1000), priority="high"))
     start_worker(pool)
-    ends = [alone.wait(batch, 120)["completed_at"] for batch in (high, *low)]
+    ends = [alone.wait(batch)["completed_at"] for batch in (high, *low)]
     assert ends[0] < max(ends[1:])
 
 
@@ -468,7 +468,7 @@ def test_small_batch_need_not_wait_for_large_ones_before_it(pool, alone, start_w
     large = [alone.submit(stating(fresh_ids(1000))) for _ in range(8)]
     small = alone.submit(stating(fresh_ids(10)))
     start_worker(pool)
-    ends = [alone.wait(batch, 120)["completed_at"] for batch in (small, *large)]
+    ends = [alone.wait(batch)["completed_at"] for batch in (small, *large)]
     assert ends[0] < min(ends[1:])
 
 
@@ -481,7 +481,7 @@ def test_changes_by_a_batch_are_published_as_others_are(
     batch = alone.client.post(PATH, stating([student]), headers=headers).json["batch_id"]
     start_worker(pool, stand_in_sidecar)
     alone.wait(batch)
-    wait_for(lambda: len(stand_in_sidecar.events(student)) == 2, 10, what="published")
+    wait_for(lambda: len(stand_in_sidecar.events(student)) == 2, "published")
     assert {item["traceparent"][3:35] for item in stand_in_sidecar.events(student)} == {trace}
 
 
@@ -494,7 +494,7 @@ def test_batch_that_cannot_be_done_has_failed(pool, alone, store, start_worker):
     store.hset(f"batch:{{{batch}}}:items", next(iter(store.hgetall(f"batch:{{{batch}}}:items"))), "x")
     start_worker(pool)
     assert alone.wait(batch)["status"] == "failed"
-    [letter] = wait_for(lambda: dead_letters(store), what="dead")
+    [letter] = wait_for(lambda: dead_letters(store), "dead")
     assert letter["source"] == "queue:batch" and letter["event"] == {"batch": batch, "from": 0}
 
 
@@ -505,14 +505,14 @@ def test_batch_that_cannot_be_done_has_failed(pool, alone, store, start_worker):
 def test_job_that_is_no_part_of_a_batch_is_dead(pool, store, start_worker, body):
     store.xadd("queue:{batch}:low", {"k": "batch", "b": body, "t": "0"})
     start_worker(pool)
-    [letter] = wait_for(lambda: dead_letters(store), 20, what="dead")
+    [letter] = wait_for(lambda: dead_letters(store), "dead")
     assert "not about a batch" in letter["reason"]
 
 
 def test_job_of_a_batch_that_has_gone_is_nothing_to_do(pool, store, start_worker):
     store.xadd("queue:{batch}:low", {"k": "batch", "b": '{"batch":"gone","from":64}', "t": "0"})
     start_worker(pool)
-    wait_for(lambda: not store.xlen("queue:{batch}:low"), 20, what="done")
+    wait_for(lambda: not store.xlen("queue:{batch}:low"), "done")
     assert not dead_letters(store) and not store.keys("batch*")
 
 

@@ -145,7 +145,7 @@ def test_the_worker_turns_a_decision(engine, admin, student):
     decide(admin, student, "analytics", True)
     store = engine.redis()
     gone = lambda: all(store.xlen(key) == 0 for key in store.scan_iter("*:journal", count=1000))
-    wait_for(gone, 30, what="journal turned")
+    wait_for(gone, "journal turned")
     letters = [fields["e"] for _, fields in store.xrange("queue:{dead}")]
     assert not [letter for letter in letters if student in letter]
 
@@ -262,7 +262,7 @@ def test_a_job_is_dropped_without_a_trace(engine, admin, without_processing):
     before = score_of(admin, student)
     body = event(student=student)
     store.xadd("queue:{batch}:high", {"k": "event", "b": json.dumps(body), "t": "0"})
-    wait_for(lambda: store.xlen("queue:{batch}:high") == 0, 30, what="job done")
+    wait_for(lambda: store.xlen("queue:{batch}:high") == 0, "job done")
     assert body["event_id"] not in json.dumps(store.xrange("queue:{dead}"))
     assert score_of(admin, student) == before
 

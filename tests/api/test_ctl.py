@@ -16,6 +16,7 @@ import jwt
 import pytest
 from harness.engine import bin_dir, fresh_id
 from harness.expect import assert_ok
+from harness.wait import LIMIT_S
 
 SECRET = "a secret for tests, of more than thirty-two bytes"
 COMMANDS = [
@@ -40,7 +41,7 @@ def ctl(*arguments, text=None, **settings):
         input="" if text is None else text,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LIMIT_S,
         check=False,
     )
 
@@ -67,7 +68,7 @@ def at_terminal(*arguments, stream="stdout", **settings):
         while piece := os.read(ours, 4096):
             seen += piece
     os.close(ours)
-    process.communicate(timeout=60)
+    process.communicate(timeout=LIMIT_S)
     return process.returncode, seen.decode()
 
 
@@ -145,7 +146,7 @@ def test_output_that_cannot_be_written_is_a_failure():
             env=environment(),
             stdout=full,
             stderr=subprocess.PIPE,
-            timeout=60,
+            timeout=LIMIT_S,
             check=False,
         )
     assert result.returncode == FAILED and b"No space left" in result.stderr

@@ -10,12 +10,13 @@ import pytest
 from harness.batches import Batches, PoolAdmin, fresh_ids, stating
 from harness.binaries import bin_dir
 from harness.engine import fresh_id
+from harness.wait import LIMIT_S
 from test_ctl import AWAY, DONE, FAILED, USAGE, ctl
 
 
 @pytest.fixture
 def pool(start_pool):
-    return start_pool(STORE_ROUND_TIMEOUT_MS=2000)
+    return start_pool()
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def test_watch_follows_until_the_end(pool, batches, start_worker):
         assert watcher.stdout.readline() == "pending: 0 of 300 students, 0 failed\n"
         start_worker(pool)
         lines = watcher.stdout.read().splitlines()
-        assert watcher.wait(30) == DONE
+        assert watcher.wait(LIMIT_S) == DONE
     finally:
         watcher.kill()
     assert lines[-1].startswith("completed: 300 of 300 students")
@@ -104,7 +105,7 @@ def test_watch_draws_a_bar_on_a_terminal(pool, batches, redis_server):
     while "left" not in seen:
         seen += os.read(ours, 4096).decode()
     store.hset(job, mapping={"status": "cancelled", "completed": started + 1500})
-    told, _ = watcher.communicate(timeout=60)
+    told, _ = watcher.communicate(timeout=LIMIT_S)
     os.close(ours)
     assert re.search(r"\r\[#{20}\.{20}\]  50 %  5 of 10 students, \d+:\d\d left", seen)
     assert told == "cancelled: 5 of 10 students, 0 failed, in 1.5 s\n"

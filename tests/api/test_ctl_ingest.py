@@ -11,7 +11,7 @@ import pytest
 from harness.binaries import bin_dir
 from harness.engine import fresh_id
 from harness.events import event
-from harness.wait import wait_for
+from harness.wait import LIMIT_S, wait_for
 
 DONE, FAILED, USAGE, AWAY = range(4)
 
@@ -28,7 +28,7 @@ def send(path, url=None, token=None, *options, **how):
         env=named,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LIMIT_S,
         check=False,
         **how,
     )
@@ -161,7 +161,7 @@ def test_killed_in_the_middle_it_resumes(tmp_path):
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        wait_for(lambda: done.exists() and int(done.read_text().split()[1]) > 20, 20)
+        wait_for(lambda: done.exists() and int(done.read_text().split()[1]) > 20)
         child.kill()
         child.wait()
         offset, line = map(int, done.read_text().split())

@@ -380,8 +380,8 @@ def test_store_down_is_retry_and_back_is_success(start_engine):
     assert sidecar.statuses(wrapped(other), bad, raw(body)) == ["RETRY"] * 3
     assert sidecar.status([own(other), bad], BATCH) == "RETRY"
     store.start()
-    wait_for(engine.ready, what="ready")
-    wait_for(lambda: sidecar.status(wrapped(other)) == "SUCCESS", what="taken")
+    wait_for(engine.ready, "ready")
+    wait_for(lambda: sidecar.status(wrapped(other)) == "SUCCESS", "taken")
     assert sidecar.statuses(wrapped(other), bad, raw(body)) == ["SUCCESS", "DROP", "SUCCESS"]
     assert_agrees(admin, student, model)
 

@@ -100,7 +100,7 @@ def fill(engine, admin, student, others=("other",)):
     batch = {"requests": [{**who, "components": SCORES}, {"student_id": "other", "components": SCORES}]}
     job = send("/api/v1/batch/mastery", batch, 202)["batch_id"]
     status = lambda: assert_ok(admin.get(f"/api/v1/batch/mastery/{job}"))["status"]
-    wait_for(lambda: status() == "completed", 30, what="batch done")
+    wait_for(lambda: status() == "completed", "batch done")
     store = engine.redis()
     letter = {"reason": "r", "source": "dapr", "event": body, "at": "2026-01-01T00:00:00.000Z"}
     store.xadd("queue:{dead}", {"e": json.dumps(letter)})
@@ -110,7 +110,7 @@ def fill(engine, admin, student, others=("other",)):
     store.zadd("queue:{batch}:later", {waiting: 4e12})
     for level in ("high", "low"):
         store.zadd("queue:{batch}:later", {f"2 event 1 {level} {json.dumps(body)}": 4e12})
-    wait_for(lambda: store.exists(own(student, ":events")), 30, what="event kept")
+    wait_for(lambda: store.exists(own(student, ":events")), "event kept")
     call_by_other_names(engine, admin, student)
     return cohort
 
@@ -124,7 +124,7 @@ def call_by_other_names(engine, admin, student):
     noted = lambda name: any(
         name in field for key in store.scan_iter("*:audit:reads") for field in store.hkeys(key)
     )
-    wait_for(lambda: noted("audit"), 30, what="the reads are noted")
+    wait_for(lambda: noted("audit"), "the reads are noted")
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def test_what_redis_refuses_is_not_taken_for_gone(alone, root):
 def test_who_was_only_asked_about_is_nobody(alone, root):
     store, student = alone.redis(decode=False), fresh_id()
     assert_ok(root.get(f"/api/v1/mastery/history/{student}"))
-    wait_for(lambda: store.exists(own(student, ":pseudonym")), 30, what="the read is noted")
+    wait_for(lambda: store.exists(own(student, ":pseudonym")), "the read is noted")
     assert_problem(root.delete(f"{ERASE}/{student}"), 404, "NOT_FOUND")
     assert_problem(root.get(f"/api/v1/compliance/export/{student}"), 404, "NOT_FOUND")
     assert_ok(alone.calculate(student))
@@ -208,9 +208,9 @@ def test_the_file_of_commands_and_the_log_hold_no_id(alone, root):
     store.slowlog_reset()
     erase(root, student)
     idle = lambda: store.info("persistence")["aof_rewrite_in_progress"] == 0
-    wait_for(lambda: idle() and not store.exists("erasures:rewrite"), 60, what="file rewritten")
+    wait_for(lambda: idle() and not store.exists("erasures:rewrite"), "file rewritten")
     store.bgrewriteaof()
-    wait_for(idle, 60, what="file rewritten again")
+    wait_for(idle, "file rewritten again")
     files = [path for path in alone.state_dir.rglob("*") if path.is_file()]
     found = {path.name: path.read_bytes().count(student.encode()) for path in files}
     found = {name: count for name, count in found.items() if count}
@@ -289,7 +289,7 @@ def test_new_data_is_refused(alone, root):
     shown = assert_ok(root.put(f"/api/v1/cohorts/{cohort}", roster))
     assert shown["student_ids"] == ["other"] and shown["student_count"] == 1
     store.xadd("queue:{batch}:high", {"k": "event", "b": json.dumps(event(student=student)), "t": "0"})
-    wait_for(lambda: store.xlen("queue:{batch}:high") == 0, 30, what="job done")
+    wait_for(lambda: store.xlen("queue:{batch}:high") == 0, "job done")
     assert mentioning(store, student) == {tombstone(student), audit(student)}
 
 

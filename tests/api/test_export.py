@@ -88,7 +88,7 @@ def learner(engine, admin, student):
     send("/api/v1/recommendations/learning-path", who)
     consent = {"consent_type": "research", "granted": True}
     send(f"/api/v1/compliance/consent/{student}", consent)
-    wait_for(lambda: len(export(admin, student)["data"]["events"]) == 2, 30, what="events kept")
+    wait_for(lambda: len(export(admin, student)["data"]["events"]) == 2, "events kept")
     return {"student": student, "cohort": cohort}
 
 
@@ -164,7 +164,7 @@ def test_of_nobody_there_is_none(admin, student):
 
 def test_who_has_accessed_the_data_is_in_it(admin, learner, student):
     entries = lambda: export(admin, student)["data"]["audit_logs"]
-    wait_for(lambda: {"student-export"} <= {entry["action"] for entry in entries()}, 30, what="audited")
+    wait_for(lambda: {"student-export"} <= {entry["action"] for entry in entries()}, "audited")
     for entry in entries():
         assert set(entry) >= {"id", "user_id", "action", "resource", "timestamp", "success"}
         assert student not in json.dumps(entry), "by pseudonym alone"
@@ -245,7 +245,7 @@ def test_head_of_a_large_export_has_no_body(start_engine):
     fill(engine.redis(), student, 3000)
     client = engine.admin()
     whole = client.get(f"{EXPORT}/{student}")
-    wait_for(lambda: logged(engine), what="its log line")
+    wait_for(lambda: logged(engine), "its log line")
     assert (logged(engine)["status"], logged(engine)["bytes"]) == (200, len(whole.body))
     answer = client.request("HEAD", f"{EXPORT}/{student}")
     assert answer.status == 200 and answer.body == b""
@@ -259,7 +259,7 @@ def test_what_cannot_be_read_to_its_end_is_cut_short(start_engine):
     store.xadd(stream_of(student), {"e": "nonsense"})
     with pytest.raises(http.client.IncompleteRead):
         client.get(f"{EXPORT}/{student}")
-    wait_for(lambda: logged(engine), what="its log line")
+    wait_for(lambda: logged(engine), "its log line")
     assert (logged(engine)["status"], logged(engine)["level"]) == (500, "warning")
     few = fresh_id()
     store.xadd(stream_of(few), {"e": "nonsense"})

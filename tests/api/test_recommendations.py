@@ -15,6 +15,7 @@ import pytest
 from harness.binaries import ROOT, bin_dir
 from harness.engine import fresh_id
 from harness.expect import assert_invalid, assert_ok, assert_problem, assert_time
+from harness.wait import LIMIT_S
 from harness.recommendation_model import (
     AREAS,
     FITTING,
@@ -955,7 +956,7 @@ def start_with(path):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=LIMIT_S,
         check=False,
     )
 

@@ -233,7 +233,7 @@ class Commands:
 
 
 def test_a_refusal_asks_redis_the_same_whoever_exists(start_engine):
-    engine = start_engine(POOL_SIZE=1, STORE_ROUND_TIMEOUT_MS=1000)
+    engine = start_engine(POOL_SIZE=1)
     stage = Stage(engine)
     worker = int(engine.values["WORKER_PID"])
     pause(worker)

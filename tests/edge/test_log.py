@@ -19,7 +19,7 @@ def line_of(engine, request_id):
         assert len(found) <= 1, "logged twice"
         return found
 
-    return wait_for(find, what="request line")[0]
+    return wait_for(find, "request line")[0]
 
 
 def all_logs(engine):
@@ -80,7 +80,7 @@ def test_logs_hold_no_ids_tokens_or_secrets(engine):
     marker = fresh_id("log")
     client.get("/health", headers={"X-Request-ID": marker})
     line_of(engine, marker)
-    wait_for(lambda: marker in (engine.state_dir / "log" / "access.log").read_text(), 5)
+    wait_for(lambda: marker in (engine.state_dir / "log" / "access.log").read_text())
     logs = all_logs(engine)
     forbidden = [student, teacher, "secret.token.text", engine.secret]
     forbidden += [engine.values["APP_API_TOKEN"], *client.token.split(".")[1:]]
@@ -96,7 +96,7 @@ def test_hostile_text_breaks_no_line(engine, anonymous):
     anonymous.get("/health", headers={"X-Request-ID": marker})
     line_of(engine, marker)
     access = engine.state_dir / "log" / "access.log"
-    wait_for(lambda: marker in access.read_text(), 5, what="access line")
+    wait_for(lambda: marker in access.read_text(), "access line")
     for line in access.read_text().splitlines():
         assert isinstance(json.loads(line), dict)
 

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from harness.engine import bin_dir, fresh_id
 from harness.pool import SECRET
-from harness.wait import wait_for
+from harness.wait import LIMIT_S, wait_for
 
 TIMES = re.compile(rb'"(calculated_at|query_time|timestamp)":"[^"]*"|"correlation_id":"[^"]*"')
 
@@ -60,7 +60,7 @@ def start_alone(**environment):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=LIMIT_S,
         check=False,
     )
 
@@ -106,12 +106,12 @@ def test_signal_to_leave_lets_kept_connections_finish(start_pool, number):
     with pool.connect() as kept:
         assert kept.request("GET", "/health").status == 200
         os.kill(pid, number)
-        wait_for(lambda: kept.request("GET", "/ready").status == 503, what="leaving")
+        wait_for(lambda: kept.request("GET", "/ready").status == 503, "leaving")
         for _ in range(5):
             assert kept.request("GET", "/health").status == 200
         assert pool.pids() == [pid]
-    wait_for(lambda: pid not in pool.pids(), 5, what="gone when its last connection has closed")
-    wait_for(pool.serves, 5, what="replaced")
+    wait_for(lambda: pid not in pool.pids(), "gone when its last connection has closed")
+    wait_for(pool.serves, "replaced")
     assert pool.request("GET", "/ready").status == 200
 
 
@@ -127,7 +127,7 @@ def test_leaving_process_takes_no_new_connections(start_pool):
         statuses = [connection.request("GET", "/ready").status for connection in connections]
         return 503 in statuses or leaving not in pool.pids()
 
-    wait_for(shows, what="leaving")
+    wait_for(shows, "leaving")
     for _ in range(40):
         assert pool.request("GET", "/ready").status == 200
     for connection in connections:

@@ -16,7 +16,7 @@ from harness.expect import assert_common_headers, assert_ok, assert_problem
 from harness.load import until_refused
 from harness.nginx import free_port
 from harness.tls import Authority
-from harness.wait import wait_for
+from harness.wait import LIMIT_S, wait_for
 
 SCORES = {"completion": 0.8, "quiz": 0.9, "quality": 0.85, "consistency": 0.7}
 
@@ -45,7 +45,7 @@ def client(secure, authority):
 
 def hello(port, context):
     """The connection, once both sides have agreed."""
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as sock:
+    with socket.create_connection(("127.0.0.1", port), timeout=LIMIT_S) as sock:
         with context.wrap_socket(sock, server_hostname="127.0.0.1") as wrapped:
             return wrapped.version(), wrapped.cipher()[0], wrapped.selected_alpn_protocol()
 
@@ -124,7 +124,7 @@ def test_a_renewed_certificate_is_taken_by_a_reload(secure, authority):
     for new, old in zip(authority.issue("127.0.0.1"), (secure.certificate, secure.key)):
         shutil.copy(new, old)
     os.kill(secure.nginx_pid, signal.SIGHUP)
-    wait_for(lambda: serial() != before, 20, what="the new certificate")
+    wait_for(lambda: serial() != before, "the new certificate")
 
 
 @pytest.mark.parametrize(

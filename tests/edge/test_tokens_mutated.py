@@ -121,7 +121,7 @@ def other_library_takes(token):
 def test_no_mutated_token_is_taken_that_another_library_refuses(start_pool):
     pool, rng = start_pool(), random.Random(SEED)
     taken = 0
-    with pool.connect(timeout=30) as connection:
+    with pool.connect() as connection:
         for number in range(TOKENS):
             token = mutated(rng)
             answer = connection.request("GET", PATH, token=token, REQUEST_ID=f"t{number}")

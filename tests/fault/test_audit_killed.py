@@ -3,7 +3,6 @@
 and of reads a second's counts at most are lost."""
 import os
 import signal
-import time
 
 from harness.audit import counts, ctl_audit, pseudonym, records, sealed, wait_records
 from harness.engine import fresh_id
@@ -18,7 +17,7 @@ def total_reads(redis):
 
 
 def test_every_acknowledged_write_has_its_record(start_pool, start_worker, redis_server):
-    pool = start_pool(size=2, may_crash=True, STORE_ROUND_TIMEOUT_MS=2000)
+    pool = start_pool(size=2, may_crash=True)
     redis = redis_server.client()
     worker, written = start_worker(pool), {}
     for turn in range(60):
@@ -33,7 +32,7 @@ def test_every_acknowledged_write_has_its_record(start_pool, start_worker, redis
         if turn % 15 == 7:
             for pid in pool.pids():
                 os.kill(pid, signal.SIGKILL)
-            wait_for(pool.serves, 30, what="the pool is back")
+            wait_for(pool.serves, "the pool is back")
         if turn % 20 == 10:
             worker.kill()
             worker = start_worker(pool)
@@ -42,33 +41,33 @@ def test_every_acknowledged_write_has_its_record(start_pool, start_worker, redis
     assert sorted(record["c"] for record in found) == sorted(written)
     for record in found:
         assert record["w"] == pseudonym(redis, written[record["c"]])
-    wait_for(lambda: sealed(redis), 30, what="sealed")
+    wait_for(lambda: sealed(redis), "sealed")
     result = ctl_audit(pool, "verify")
     assert result.returncode == 0, result
 
 
 def test_reads_older_than_a_second_survive_a_kill(start_pool, redis_server):
-    pool = start_pool(may_crash=True, STORE_ROUND_TIMEOUT_MS=2000)
+    pool = start_pool(may_crash=True)
     redis, student = redis_server.client(), fresh_id()
     assert pool.calculate(student).status == 200
     for _ in range(30):
         assert pool.query(student).status == 200
-    wait_for(lambda: total_reads(redis) == 30, what="all are counted, within the window")
+    wait_for(lambda: total_reads(redis) == 30, "all are counted, within the window")
     for _ in range(7):
         assert pool.query(student).status == 200
     for pid in pool.pids():
         os.kill(pid, signal.SIGKILL)
-    wait_for(pool.serves, 30, what="the pool is back")
+    wait_for(pool.serves, "the pool is back")
     assert 30 <= total_reads(redis) <= 37
 
 
 def test_a_process_that_retires_leaves_nothing_untold(start_pool, redis_server):
-    pool = start_pool(MAX_REQUESTS=5, STORE_ROUND_TIMEOUT_MS=2000)
+    pool = start_pool(MAX_REQUESTS=5)
     redis, student = redis_server.client(), fresh_id()
     assert pool.calculate(student).status == 200
     for _ in range(40):
-        wait_for(lambda: pool.query(student).status == 200, 20, what="a read")
-    wait_for(lambda: total_reads(redis) == 40, 20, what="every read is told of")
+        wait_for(lambda: pool.query(student).status == 200, "a read")
+    wait_for(lambda: total_reads(redis) == 40, "every read is told of")
 
 
 def test_notes_wait_for_a_store_that_is_away(start_pool, redis_server):
@@ -76,7 +75,7 @@ def test_notes_wait_for_a_store_that_is_away(start_pool, redis_server):
     redis, student = redis_server.client(), fresh_id()
     assert pool.calculate(student).status == 200
     assert pool.query(student).status == 200
-    wait_for(lambda: total_reads(redis) == 1, what="counted")
+    wait_for(lambda: total_reads(redis) == 1, "counted")
     pause(redis_server.process.pid)
     try:
         for _ in range(3):
@@ -86,7 +85,7 @@ def test_notes_wait_for_a_store_that_is_away(start_pool, redis_server):
         assert pool.query(student, "other", "student").status == 403
     finally:
         resume(redis_server.process.pid)
-    wait_for(lambda: total_reads(redis) - len(records(redis, s="0")) >= 4, 30, what="told of afterwards")
+    wait_for(lambda: total_reads(redis) - len(records(redis, s="0")) >= 4, "told of afterwards")
     assert wait_records(redis, s="0")
 
 
@@ -98,9 +97,8 @@ def test_no_access_without_room_for_its_trace(start_pool, redis_server):
     pause(redis_server.process.pid)
     refused = 0
     try:
-        with pool.connect(20) as connection:
-            deadline = time.monotonic() + 120
-            while time.monotonic() < deadline:
+        with pool.connect() as connection:
+            while refused < 100_000:
                 body = {"student_id": f"s{refused}"}
                 answer = connection.request("POST", "/api/v1/mastery/query", json=body, token=token)
                 if answer.status == 503:
@@ -116,5 +114,5 @@ def test_no_access_without_room_for_its_trace(start_pool, redis_server):
         found = records(redis, s="0", t="read")
         return sum(int(r["n"]) for r in found) + sum(n for _, _, n in counts(redis, s="0")) >= refused
 
-    wait_for(told, 60, what="all refusals are told of")
+    wait_for(told, "all refusals are told of")
     assert pool.request("POST", "/api/v1/mastery/query", json={"student_id": "s1"}, token=token).status == 403

@@ -42,7 +42,7 @@ class Log:
             journal = self.redis.xlen(self.key.replace("audit", "journal"))
             return journal == 0 and sealed(self.redis)
 
-        wait_for(all_there, 30, what="all is turned and sealed")
+        wait_for(all_there, "all is turned and sealed")
 
     def entries(self):
         return self.redis.xrange(self.key)
@@ -72,7 +72,7 @@ class Log:
 @pytest.fixture
 def log(start_pool, start_worker, redis_server):
     """No worker runs any more: what is changed stays as it was changed."""
-    pool = start_pool(STORE_ROUND_TIMEOUT_MS=2000)
+    pool = start_pool()
     made = Log(pool, start_worker(pool), redis_server.client())
     for _ in range(3):
         made.write(RECORDS // 3)
@@ -265,10 +265,10 @@ def test_a_key_file_is_read_again_on_hup(log, start_worker, tmp_path):
     log.write(1)
     path.write_text("too short")
     worker.signal(1)
-    wait_for(lambda: worker.lines("keys.refused"), 20, what="refused")
+    wait_for(lambda: worker.lines("keys.refused"), "refused")
     path.write_text(f"another key for the audit log, as long as it must be\n{AUDIT_KEY}\n")
     worker.signal(1)
-    wait_for(lambda: worker.lines("keys.reloaded"), 20, what="read again")
+    wait_for(lambda: worker.lines("keys.reloaded"), "read again")
     log.write(1)
     assert len({seal["k"] for _, seal in log.seals()}) == 2
     log.verify(AUDIT_KEY="", AUDIT_KEY_FILE=str(path))
@@ -295,7 +295,7 @@ def test_list_shows_the_newest_first(log):
 
 
 def test_two_workers_make_one_chain(start_pool, start_worker, redis_server):
-    pool = start_pool(STORE_ROUND_TIMEOUT_MS=2000)
+    pool = start_pool()
     log = Log(pool, start_worker(pool), redis_server.client())
     students = [fresh_id() for _ in range(20)]
     workers = [log.worker]
@@ -325,7 +325,7 @@ def test_a_worker_that_was_overtaken_learns_what_is_there(log, start_worker):
 
 
 def test_old_records_go_with_their_seals(start_pool, start_worker, redis_server):
-    pool = start_pool(STORE_ROUND_TIMEOUT_MS=2000)
+    pool = start_pool()
     redis, student = redis_server.client(), fresh_id()
     key, now = log_key(student), int(time.time() * 1000)
     fields = dict(zip("artowscdn", ("root", "admin", "read", "mastery", "", "1", "c", "{}", "1")))
@@ -336,8 +336,8 @@ def test_old_records_go_with_their_seals(start_pool, start_worker, redis_server)
         worker.kill()
         redis.delete(f"{{{shard_of(student)}}}:lease")
     worker = start_worker(pool)
-    wait_for(lambda: redis.xlen(key) == 2, 30, what="the old ones are gone")
-    wait_for(lambda: redis.xlen(f"{key}:seals") == 2, 30, what="their seals too")
+    wait_for(lambda: redis.xlen(key) == 2, "the old ones are gone")
+    wait_for(lambda: redis.xlen(f"{key}:seals") == 2, "their seals too")
     result = ctl_audit(pool, "verify")
     assert result.returncode == DONE, result
     worker.kill()
@@ -349,16 +349,16 @@ def test_old_records_go_with_their_seals(start_pool, start_worker, redis_server)
 
 
 def test_counts_that_are_no_counts_are_left_alone(start_pool, start_worker, redis_server):
-    pool = start_pool(STORE_ROUND_TIMEOUT_MS=2000)
+    pool = start_pool()
     redis, student = redis_server.client(), fresh_id()
     assert pool.calculate(student).status == 200
     for _ in range(3):
         assert pool.query(student).status == 200
     key = f"{log_key(student)}:reads"
-    wait_for(lambda: redis.hlen(key) == 1, what="counted")
+    wait_for(lambda: redis.hlen(key) == 1, "counted")
     make_minutes_old(redis)
     for field, value in {"x": "y", "1\na": "1 c", "1\na\nr\nt\no\nw\n1\n{}": "many c"}.items():
         redis.hset(key, field, value)
     start_worker(pool)
-    wait_for(lambda: redis.hlen(key) == 3, 30, what="ours has been folded")
+    wait_for(lambda: redis.hlen(key) == 3, "ours has been folded")
     assert sum(int(record["n"]) for record in records(redis, t="read")) == 3

@@ -14,7 +14,6 @@ from harness.worker import Worker
 BATCHES = int(os.environ.get("MASTERY_TEST_BATCHES", "1"))  # more to do after each blow
 STUDENTS = int(os.environ.get("MASTERY_TEST_BATCH_STUDENTS", "200"))
 KILLS = 20
-PATIENT = {"STORE_ROUND_TIMEOUT_MS": 2000}  # with a Redis that shares the machine with others
 
 
 class Watch:
@@ -77,7 +76,7 @@ def start_workers(pool, count, **settings):
 
 def test_workers_killed_over_and_over_leave_each_result_once(start_pool, redis_server):
     """A blow whenever something has been done since the last one, and more to do after each."""
-    pool = start_pool(**PATIENT)
+    pool = start_pool()
     batches, submitted = Batches(PoolAdmin(pool)), {}
     watch = Watch(batches, {})
     workers = start_workers(pool, 2)
@@ -96,10 +95,10 @@ def test_workers_killed_over_and_over_leave_each_result_once(start_pool, redis_s
         for turn in range(KILLS):
             more()
             done = processed()
-            wait_for(gets_on, 60, every=0.01, what="the rest gets on")
+            wait_for(gets_on, "the rest gets on")
             workers[turn % 2].kill()
             workers[turn % 2].start()
-        wait_for(watch.all_ended, 180, every=0.2, what="all batches ended")
+        wait_for(watch.all_ended, "all batches ended", timeout=300)
     finally:
         for worker in workers:
             worker.kill()
@@ -122,7 +121,7 @@ class FirstKept:
 def test_progress_shows_what_is_kept_and_another_worker_goes_on_from_there(
     start_pool, stand_in, redis_server
 ):
-    pool = start_pool(**PATIENT)
+    pool = start_pool()
     batches = Batches(PoolAdmin(pool))
     stand_in.watch = FirstKept()
     submitted = submit_all(batches, 1, STUDENTS)
@@ -130,12 +129,15 @@ def test_progress_shows_what_is_kept_and_another_worker_goes_on_from_there(
     watch = Watch(batches, {batch: STUDENTS})
     workers = start_workers(pool, 1, REDIS_URL=stand_in.url)
     try:
-        wait_for(lambda: not watch.look(batch) and watch.last[batch]["processed_students"], 30)
+        wait_for(
+            lambda: not watch.look(batch) and watch.last[batch]["processed_students"],
+            "the first results",
+        )
         kept = batches.results(batch)
         assert 0 < len(kept) == watch.last[batch]["processed_students"] < STUDENTS
         workers[0].kill()
         workers += start_workers(pool, 1)
-        wait_for(watch.all_ended, 60, what="the rest is done")
+        wait_for(watch.all_ended, "the rest is done")
     finally:
         for worker in workers:
             worker.kill()
@@ -146,19 +148,22 @@ def test_progress_shows_what_is_kept_and_another_worker_goes_on_from_there(
 
 def test_stopped_worker_that_comes_back_doubles_nothing(start_pool, redis_server):
     """SIGSTOP until another has taken its jobs over, then SIGCONT."""
-    pool = start_pool(**PATIENT)
+    pool = start_pool()
     batches = Batches(PoolAdmin(pool))
     [worker] = start_workers(pool, 1)
     others = []
     try:
         submitted = submit_all(batches, 4, STUDENTS)
-        wait_for(lambda: any(batches.status(b)["processed_students"] for b in submitted), 30)
+        wait_for(
+            lambda: any(batches.status(b)["processed_students"] for b in submitted),
+            "the first results",
+        )
         pause(worker.pid)
         others = start_workers(pool, 1)
         for batch in submitted:
-            batches.wait(batch, 60)
+            batches.wait(batch)
         resume(worker.pid)
-        wait_for(lambda: worker.drain(signal.SIGTERM) == 0, what="the stopped one went on")
+        wait_for(lambda: worker.drain(signal.SIGTERM) == 0, "the stopped one went on")
     finally:
         for one in (worker, *others):
             one.kill()
@@ -168,7 +173,7 @@ def test_stopped_worker_that_comes_back_doubles_nothing(start_pool, redis_server
 
 def test_redis_killed_amid_batches(start_pool):
     with RedisServer("--appendonly", "yes", "--appendfsync", "always") as server:
-        pool = start_pool(redis_url=server.url, **PATIENT)
+        pool = start_pool(redis_url=server.url)
         batches = Batches(PoolAdmin(pool))
         submitted = submit_all(batches, 4, STUDENTS)
         [worker] = start_workers(pool, 1)
@@ -178,14 +183,13 @@ def test_redis_killed_amid_batches(start_pool):
                 wait_for(
                     lambda: all(batches.status(b)["status"] in ENDED for b in submitted)
                     or sum(batches.status(b)["processed_students"] for b in submitted) > done,
-                    60,
-                    what="the rest gets on",
+                    "the rest gets on",
                 )
                 server.stop()
                 server.start()
-                wait_for(lambda: batches.client.get("/ready").status == 200, 20, what="pool back")
+                wait_for(lambda: batches.client.get("/ready").status == 200, "pool back")
             for batch in submitted:
-                batches.wait(batch, 120)
+                batches.wait(batch)
         finally:
             worker.kill()
         assert_each_once(batches, submitted)
@@ -194,7 +198,7 @@ def test_redis_killed_amid_batches(start_pool):
 
 def test_many_batches_at_once_from_many_callers(start_pool, redis_server):
     """Submitted and watched by several callers while two workers do them."""
-    pool = start_pool(size=2, **PATIENT)
+    pool = start_pool(size=2)
     submitted = {}
 
     def submit(_caller, turn):
@@ -205,11 +209,11 @@ def test_many_batches_at_once_from_many_callers(start_pool, redis_server):
     workers = start_workers(pool, 2)
     try:
         with Load(5, submit, pause=0.01) as load:
-            wait_for(lambda: len(submitted) == 25, 60, what="all submitted")
+            wait_for(lambda: len(submitted) == 25, "all submitted")
         assert not load.errors, load.errors[:3]
         batches = Batches(PoolAdmin(pool))
         for batch in list(submitted):
-            batches.wait(batch, 60)
+            batches.wait(batch)
     finally:
         for worker in workers:
             worker.kill()

@@ -14,7 +14,6 @@ from harness.wait import wait_for
 
 # Of the connection, and of the audit log, which is written behind the answer.
 ASIDE = (b"PING", b"SCRIPT", b"schema", b":audit", b":pseudonym")
-PATIENT = {"STORE_ROUND_TIMEOUT_MS": 3000, "STORE_CONNECT_TIMEOUT_MS": 3000}
 RUNNING = re.compile(r"running (\w{64}) (\w+) (\d+)")
 
 
@@ -87,7 +86,7 @@ class Caller:
 
 @pytest.fixture
 def pool(start_pool, stand_in):
-    return start_pool(redis_url=stand_in.url, may_crash=True, **PATIENT)
+    return start_pool(redis_url=stand_in.url, may_crash=True)
 
 
 def assert_conflict(answer):
@@ -106,8 +105,8 @@ def killed(pool, caller):
     """The request, whose process dies before it has answered."""
     with pytest.raises(AssertionError, match="closed without an answer"):
         caller.send()
-    wait_for(pool.serves, 30, what="another process")
-    wait_for(lambda: pool.request("GET", "/ready").status == 200, 30, what="it has found its store")
+    wait_for(pool.serves, "another process")
+    wait_for(lambda: pool.request("GET", "/ready").status == 200, "it has found its store")
 
 
 def effect_of(make, pool, redis, caller):

@@ -13,10 +13,10 @@ from harness.nginx import Nginx
 from harness.prometheus import Scrape
 from harness.process import alive, children
 from harness.redis_server import pause, resume
-from harness.wait import wait_for, within
+from harness.wait import assert_stays, wait_for, within
 
 QUERY = "/api/v1/mastery/query"
-KILLING_SECONDS = float(os.environ.get("MASTERY_TEST_KILLING_SECONDS", "6"))
+KILLS = int(os.environ.get("MASTERY_TEST_KILLS", "50"))
 
 
 class Writers:
@@ -65,22 +65,24 @@ def kill_one(engine, turn):
 
 
 def test_killed_processes_lose_no_acknowledged_write(start_engine):
-    """Fault 1: kill -9 each 100 ms under load."""
+    """Fault 1: kill -9 each 100 ms under load, and each fifth time when writes have succeeded."""
     engine = start_engine()
     writers, kills = Writers(engine, 4), 0
     with Load(4, writers.write) as load:
-        ended = time.monotonic() + KILLING_SECONDS
-        while time.monotonic() < ended:
+        while kills < KILLS:
             kills += kill_one(engine, kills)
             time.sleep(0.1)
+            if kills % 5 == 0:
+                written = load.results.count(200)
+                wait_for(lambda n=written: load.results.count(200) > n + 5, "further writes")
     assert not load.errors, load.errors[:3]
     statuses = load.results
     assert set(statuses) <= {200, 502, 503}, set(statuses)
     assert statuses.count(200) > 50
     assert len(statuses) - statuses.count(200) <= kills * 4 + 4, "more failed than were in flight"
-    wait_for(engine.pool_is_whole, what="pool whole")
+    wait_for(engine.pool_is_whole, "pool whole")
     writers.assert_nothing_lost()
-    wait_for(lambda: gauges_rest(engine), what="no request counted as active for ever")
+    wait_for(lambda: gauges_rest(engine), "no request counted as active for ever")
 
 
 def test_fifty_quick_kills_leave_the_pool_whole(start_engine):
@@ -90,9 +92,8 @@ def test_fifty_quick_kills_leave_the_pool_whole(start_engine):
     while killed < 50:
         killed += kill_one(engine, 0)
         time.sleep(0.05)
-    wait_for(engine.pool_is_whole, what="pool whole")
-    time.sleep(0.5)
-    assert engine.pool_is_whole()
+    wait_for(engine.pool_is_whole, "pool whole")
+    assert_stays(engine.pool_is_whole, "pool whole")
     assert_ok(engine.calculate(fresh_id()))
 
 
@@ -102,7 +103,7 @@ def test_counters_never_fall_when_processes_are_killed(start_engine):
     for turn in range(30):
         engine.calculate(fresh_id())
         kill_one(engine, turn)
-        wait_for(engine.pool_is_whole, what="pool whole")
+        wait_for(engine.pool_is_whole, "pool whole")
         answer = engine.client().get("/metrics")
         if answer.status == 200:
             total = Scrape(answer.text).sum("mastery_calculations_total")
@@ -126,12 +127,13 @@ def test_retiring_processes_fail_no_request(start_engine):
             retired.add(pid)
             if turn % 3 == 0:
                 os.kill(engine.nginx_pid, signal.SIGHUP)
-            time.sleep(0.5)
-            wait_for(lambda: set(engine.pool()) - retired, what="a replacement")
+            served = len(load.results)
+            wait_for(lambda n=served: len(load.results) > n + 50, "further requests")
+            wait_for(lambda: set(engine.pool()) - retired, "a replacement")
     assert not load.errors, load.errors[:3]
     assert set(load.results) == {200}
-    wait_for(lambda: not any(map(alive, retired)), 40, what="all retired processes gone")
-    wait_for(engine.pool_is_whole, what="pool whole")
+    wait_for(lambda: not any(map(alive, retired)), "all retired processes gone")
+    wait_for(engine.pool_is_whole, "pool whole")
     writers.assert_nothing_lost()
 
 
@@ -139,8 +141,8 @@ def test_processes_that_retire_by_count_fail_no_request(start_engine):
     engine = start_engine(MAX_REQUESTS="200")
     first, writers = engine.pool(), Writers(engine, 4)
     with Load(4, writers.write) as load:
-        wait_for(lambda: not set(first) & set(engine.pool()), 60, what="all replaced")
-        wait_for(lambda: len(load.results) > 2000, 60, what="many requests")
+        wait_for(lambda: not set(first) & set(engine.pool()), "all replaced")
+        wait_for(lambda: len(load.results) > 2000, "many requests")
     assert not load.errors, load.errors[:3]
     assert set(load.results) == {200}
     writers.assert_nothing_lost()
@@ -160,9 +162,9 @@ def test_retiring_process_ends_each_connection_behind_an_answer(start_pool, path
 
         assert not last_answer()
         os.kill(pid, signal.SIGTERM)
-        wait_for(last_answer, 20, what="the end")
+        wait_for(last_answer, "the end")
         assert connection.rest() == b"\0"
-    wait_for(lambda: not alive(pid), 20, what="it has left")
+    wait_for(lambda: not alive(pid), "it has left")
 
 
 def test_process_that_is_never_let_go_by_nginx_fails_no_request(start_pool):
@@ -179,22 +181,21 @@ def test_process_that_is_never_let_go_by_nginx_fails_no_request(start_pool):
         with Load(8, write) as load:
             for _ in range(3):
                 before = len(load.results)
-                wait_for(lambda: len(load.results) > before + 100, 30, what="each is in use")
+                wait_for(lambda: len(load.results) > before + 100, "each is in use")
                 [leaving] = pool.pids()
                 os.kill(leaving, signal.SIGTERM)
-                wait_for(lambda: not alive(leaving), 30, what="it has left")
-                wait_for(pool.pids, 30, what="another serves")
+                wait_for(lambda: not alive(leaving), "it has left")
+                wait_for(pool.pids, "another serves")
     assert not load.errors, load.errors[:3]
     assert set(load.results) == {200}
 
 
-@pytest.mark.alone
 def test_pool_that_is_gone_is_502_in_the_contracts_form(start_engine):
     engine = start_engine()
     processes = [engine.pool_pid, *children(engine.pool_pid)]
     for pid in processes:
         os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: not any(map(alive, processes)), what="pool gone")
+    wait_for(lambda: not any(map(alive, processes)), "pool gone")
     client = engine.admin()
     for method, path in (("GET", "/health"), ("GET", "/ready"), ("POST", QUERY), ("GET", "/x")):
         answer = client.request(method, path, headers={"X-Request-ID": "while-away"})
@@ -209,10 +210,9 @@ def test_pool_that_is_told_to_end_ends(start_engine):
     assert_ok(engine.calculate(fresh_id()))
     processes = [engine.pool_pid, *children(engine.pool_pid)]
     os.kill(engine.pool_pid, signal.SIGTERM)
-    wait_for(lambda: not any(map(alive, processes)), 30, what="pool drained and gone")
+    wait_for(lambda: not any(map(alive, processes)), "pool drained and gone")
 
 
-@pytest.mark.alone
 def test_stopped_process_holds_up_only_its_own_connections(start_engine):
     """Fault 12: SIGSTOP one process for 15 s."""
     engine = start_engine()
@@ -228,36 +228,36 @@ def test_stopped_process_holds_up_only_its_own_connections(start_engine):
 
     with Load(16, ask) as load:
         pause(stopped)
-        time.sleep(15)
+        time.sleep(15)  # longer than nginx waits for an answer
+        served = len(load.results)
+        wait_for(lambda: len(load.results) > 500, "the other process serves")
         resume(stopped)
-        time.sleep(1)
+        wait_for(lambda: len(load.results) > served + 200, "further answers")
     assert not load.errors, load.errors[:3]
     # 503: taken up after the pause by a process that finds its time for the store over
     assert {status for status, _ in load.results} <= {200, 502, 503, 504}
-    assert max(seconds for _, seconds in load.results) < within(13.5)
-    slow = [result for result in load.results if result[1] > 1]
+    # nginx gives up after 12 s; a second request on the same connection would need as long again
+    assert max(seconds for _, seconds in load.results) < 12 + within(1)
+    slow = [result for result in load.results if result[1] > within(1)]
     assert len(slow) <= 16 * 4
-    assert len(load.results) > 500, "the others were held up too"
-    wait_for(engine.pool_is_whole, what="pool whole")
+    wait_for(engine.pool_is_whole, "pool whole")
     assert_ok(engine.calculate(student))
 
 
-@pytest.mark.alone
 def test_stopped_pool_is_504_in_the_contracts_form(start_engine):
     engine = start_engine()
     pids = engine.pool()
     for pid in pids:
         pause(pid)
     client = engine.client()
-    client.timeout = 30
     answer = client.get("/health")
     assert answer.status in (502, 504)
     assert_problem(answer, answer.status)
-    assert answer.seconds < within(13)
+    assert answer.seconds < 12 + within(1)
     for pid in pids:
         if alive(pid):
             resume(pid)
-    wait_for(lambda: engine.client().get("/health").status == 200, 15, what="serving again")
+    wait_for(lambda: engine.client().get("/health").status == 200, "serving again")
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS])
@@ -265,7 +265,7 @@ def test_crash_is_one_process_and_it_is_replaced(start_engine, number):
     engine = start_engine(may_crash=True)
     before = engine.pool()
     os.kill(before[0], number)
-    wait_for(lambda: before[0] not in engine.pool() and engine.pool_is_whole(), what="replaced")
+    wait_for(lambda: before[0] not in engine.pool() and engine.pool_is_whole(), "replaced")
     assert before[1] in engine.pool()
     assert_ok(engine.calculate(fresh_id()))
     assert not list(engine.state_dir.rglob("core*"))

@@ -9,7 +9,7 @@ import pytest
 from harness.binaries import ROOT, bin_dir
 from harness.engine import RedisProcess, fresh_id
 from harness.expect import assert_ok, assert_problem
-from harness.wait import wait_for
+from harness.wait import LIMIT_S, wait_for
 
 OURS = re.search(r"STORE_SCHEMA = (\d+)", (ROOT / "app/store/schema.h").read_text())[1]
 NEWER = str(int(OURS) + 1)
@@ -30,7 +30,7 @@ def later(own_engine):
     store = own_engine.redis()
     store.set("schema", NEWER)
     store.client_kill_filter(_type="normal", skipme=True)
-    wait_for(lambda: not own_engine.ready(), timeout=20, what="not ready")
+    wait_for(lambda: not own_engine.ready(), "not ready")
     yield own_engine
     own_engine.redis().set("schema", OURS)
     own_engine.wait_ready(20)
@@ -46,7 +46,7 @@ def everything(engine):
 def ctl(engine, *arguments):
     environment = {**engine.environment, **engine.values}
     return subprocess.run(
-        [bin_dir() / "mastery-ctl", *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
+        [bin_dir() / "mastery-ctl", *arguments], env=environment, capture_output=True, text=True, timeout=LIMIT_S, check=False
     )
 
 
@@ -79,7 +79,7 @@ def test_not_even_the_first_request_on_a_new_connection_writes(start_pool, redis
     for turn in range(5):
         student = fresh_id()
         store.set("schema", OURS)
-        wait_for(lambda: pool.request("GET", "/ready").status == 200, 20, what="ready")
+        wait_for(lambda: pool.request("GET", "/ready").status == 200, "ready")
         assert pool.calculate(f"before-{turn}").status == 200
         before = set(store.keys())
         store.set("schema", NEWER)
@@ -98,7 +98,7 @@ def assert_problem_of_pool(answer):
 @pytest.mark.parametrize("program", ["pool", "worker"])
 def test_the_log_says_why(later, program):
     told = lambda: [line for line in lines(later, program) if line["event"] == "store.away"]
-    wait_for(lambda: any(f"schema {NEWER}" in line["reason"] for line in told()), timeout=20)
+    wait_for(lambda: any(f"schema {NEWER}" in line["reason"] for line in told()))
 
 
 def test_a_program_that_starts_writes_nothing_into_a_later_store(start_pool, redis_server):
@@ -121,7 +121,7 @@ def test_the_operators_tool_leaves_it_alone_too(later, arguments):
 def test_the_operators_tool_notes_nothing(redis_server):
     environment = {**os.environ, "REDIS_URL": redis_server.url, "JWT_SECRET": "s" * 32}
     result = subprocess.run(
-        [bin_dir() / "mastery-ctl", "schema"], env=environment, capture_output=True, text=True, timeout=60, check=False
+        [bin_dir() / "mastery-ctl", "schema"], env=environment, capture_output=True, text=True, timeout=LIMIT_S, check=False
     )
     assert result.stdout == f"store none, this version {OURS}\n", result.stderr
     assert redis_server.client().keys() == []
@@ -137,12 +137,12 @@ def test_a_full_store_without_a_schema_is_used_all_the_same(own_engine):
     try:
         store.client_kill_filter(_type="normal", skipme=True)
         read = lambda: own_engine.admin().post("/api/v1/mastery/query", {"student_id": student}).status == 200
-        wait_for(read, timeout=20)
+        wait_for(read)
         assert store.get("schema") is None
     finally:
         store.config_set("maxmemory", 0)
         store.client_kill_filter(_type="normal", skipme=True)
-    wait_for(lambda: own_engine.redis().get("schema") == OURS, timeout=20)
+    wait_for(lambda: own_engine.redis().get("schema") == OURS)
 
 
 def test_the_schema_survives_a_restart_of_redis(own_engine):

@@ -5,7 +5,6 @@ import contextlib
 import os
 import random
 import signal
-import statistics
 import time
 
 import pytest
@@ -15,7 +14,7 @@ from harness.events import random_events
 from harness.load import Load
 from harness.model import Student, assert_agrees
 from harness.redis_server import RedisServer, pause, resume
-from harness.wait import wait_for, within
+from harness.wait import assert_typical, wait_for
 from harness.worker import SidecarProcess, Worker
 
 EVENTS = int(os.environ.get("MASTERY_TEST_WORKER_EVENTS", "3000"))
@@ -32,8 +31,8 @@ def one_event(rng, student):
 class PoolClient:
     """A client over one kept FastCGI connection, made anew when it breaks."""
 
-    def __init__(self, pool, timeout=5):
-        self.pool, self.token, self.timeout = pool, pool.token("root", "admin"), timeout
+    def __init__(self, pool):
+        self.pool, self.token = pool, pool.token("root", "admin")
         self.connection = None
 
     def close(self):
@@ -43,7 +42,7 @@ class PoolClient:
 
     def request(self, method, path, json=None):
         if self.connection is None:
-            self.connection = self.pool.connect(self.timeout)
+            self.connection = self.pool.connect()
         began = time.monotonic()
         try:
             answer = self.connection.request(method, path, json=json, token=self.token)
@@ -94,6 +93,11 @@ class Senders:
             assert answer.status == 503, answer
             self.repeats += 1
             time.sleep(0.02)
+
+    def got_on(self):
+        """A condition: more has been acknowledged since this call."""
+        before = len(self.acknowledged)
+        return lambda: len(self.acknowledged) > before
 
     def done(self):
         self.go_on = False
@@ -216,12 +220,13 @@ def test_everything_killed_and_every_event_counted_once(start_pool, fsync, redis
             chaos = Chaos(pool, server, sidecar, started, redis_signal)
             with Load(CALLERS, senders.send, pause=0.002) as load:
                 for turn in range(BLOWS):
-                    time.sleep(0.4)
+                    wait_for(senders.got_on(), "further events acknowledged")
+                    time.sleep(0.2)
                     chaos.strike(turn)
-                wait_for(senders.done, 120, what="all acknowledged")
+                wait_for(senders.done, "all acknowledged", timeout=300)
             assert not load.errors, load.errors[:3]
             assert senders.repeats > 0, "nobody noticed anything"
-            wait_for(lambda: waiting(server.client()) == 0, 60, what="all turned and published")
+            wait_for(lambda: waiting(server.client()) == 0, "all turned and published")
             assert set(chaos.done) == {
                 "kill_worker",
                 "kill_pool",
@@ -244,23 +249,21 @@ def test_worker_killed_over_and_over_doubles_nothing(start_pool, redis_server):
         with workers(pool, sidecar, count=1) as [worker]:
             with Load(CALLERS, senders.send) as load:
                 for _ in range(20):
-                    time.sleep(0.25)
+                    wait_for(senders.got_on(), "further events acknowledged")
+                    time.sleep(0.2)
                     worker.kill()
                     worker.start()
-                wait_for(senders.done, 60, what="all acknowledged")
+                wait_for(senders.done, "all acknowledged")
             assert not load.errors, load.errors[:3]
-            wait_for(lambda: waiting(redis_server.client()) == 0, 30, what="all published")
+            wait_for(lambda: waiting(redis_server.client()) == 0, "all published")
         expected = senders.expected()
         senders.assert_states()
         assert_kept(redis_server.client(), expected)
         assert_published(sidecar.events(), expected)
 
 
-def p99(values):
-    return statistics.quantiles(values, n=100)[98]
-
-
-def latencies(senders, seconds):
+def latencies(senders, count):
+    """Of so many events."""
     found = []
 
     def send(caller, _turn):
@@ -271,26 +274,23 @@ def latencies(senders, seconds):
         found.append(answer.seconds)
 
     with Load(4, send, pause=0.002) as load:
-        time.sleep(seconds)
+        wait_for(lambda: len(found) >= count or load.errors, f"{count} events acknowledged")
     assert not load.errors, load.errors[:3]
     return found
 
 
-@pytest.mark.alone
 def test_sidecar_that_hangs_leaves_ingest_alone(start_pool, redis_server):
-    """SIGSTOP of the sidecar: the p99 of ingest does not move, and nothing is lost."""
+    """SIGSTOP of the sidecar: ingest does not wait for it, and nothing is lost."""
     with SidecarProcess() as sidecar:
         pool = start_pool(size=2)
         senders = Senders(pool)
-        with workers(pool, sidecar, count=1, DAPR_TIMEOUT_MS=500):
-            latencies(senders, 1)
-            before = latencies(senders, 3)
+        with workers(pool, sidecar, count=1, DAPR_TIMEOUT_MS=5000):
+            before = latencies(senders, 500)
             pause(sidecar.pid)
-            during = latencies(senders, 3)
+            during = latencies(senders, 500)
             assert waiting(redis_server.client()) > len(during) // 2, "it was not hanging"
             resume(sidecar.pid)
-            wait_for(lambda: waiting(redis_server.client()) == 0, 60, what="all published")
-        assert len(during) > 100
-        assert p99(during) < 2 * p99(before) + within(0.01), (p99(before), p99(during))
+            wait_for(lambda: waiting(redis_server.client()) == 0, "all published")
+        assert_typical(during, 0.1)
         published = {item["id"] for item in sidecar.events() if item["type"] == "mastery.updated"}
         assert len(published) >= len(before) + len(during)

@@ -63,7 +63,7 @@ def wait_records(redis, number=1, **wanted):
         found = records(redis, **wanted)
         return found if len(found) >= number else None
 
-    return wait_for(enough, 20, what=f"{number} records with {wanted}")
+    return wait_for(enough, f"{number} records with {wanted}")
 
 
 def sealed(redis):
@@ -77,7 +77,7 @@ def sealed(redis):
 
 
 def wait_sealed(redis):
-    wait_for(lambda: sealed(redis), 20, what="all records sealed")
+    wait_for(lambda: sealed(redis), "all records sealed")
 
 
 def mac(key, *lines):
@@ -103,6 +103,6 @@ def ctl_audit(pool, *arguments, **settings):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Batches: submitted, waited for, and their results read."""
-import time
 import uuid
 
 from harness.engine import fresh_id
@@ -34,35 +33,40 @@ class Batches:
         self.client = client
 
     def submit(self, body):
-        """Sent again, with the same key, when the store is away: one batch all the same."""
+        """Sends it again, with the same key, while Redis is unavailable: it is one batch all the
+        same."""
         headers = {"Idempotency-Key": uuid.uuid4().hex}
-        answer = self.client.post(PATH, body, headers=headers)
-        while answer.status in (503, 409):
-            time.sleep(0.05)
+
+        def submitted():
             answer = self.client.post(PATH, body, headers=headers)
+            return answer.status not in (503, 409) and answer
+
+        answer = wait_for(submitted, "a batch submitted")
         assert answer.status == 202, answer
         return answer.json["batch_id"]
 
     def get(self, path):
-        """Asked again while the store is away: how long that may be is for others to test."""
-        answer = self.client.get(path)
-        while answer.status == 503:
-            time.sleep(0.05)
+        """Sends it again while Redis is unavailable: how long that may be is for others to test."""
+
+        def served():
             answer = self.client.get(path)
+            return answer.status != 503 and answer
+
+        answer = wait_for(served, f"GET {path} answered")
         assert answer.status == 200, answer
         return answer.json
 
     def status(self, batch):
         return self.get(f"{PATH}/{batch}")
 
-    def wait(self, batch, timeout=30):
+    def wait(self, batch, timeout=120):
         """Its last status, when it has ended."""
 
         def ended():
             status = self.status(batch)
             return status["status"] in ENDED and status
 
-        return wait_for(ended, timeout, what=f"batch {batch} ended")
+        return wait_for(ended, f"batch {batch} ended", timeout)
 
     def results(self, batch, limit=1000):
         """All of them, page by page."""

@@ -92,7 +92,7 @@ class Browser:
             except WebDriverException:
                 return None
 
-        return wait_for(tried, PATIENCE_S, what=what)
+        return wait_for(tried, what)
 
     def violations(self):
         """Of the page's Content-Security-Policy."""

@@ -6,6 +6,8 @@ import socket
 import time
 from urllib.parse import urlsplit
 
+from harness.wait import LIMIT_S
+
 NOT_GIVEN = object()
 
 
@@ -32,7 +34,7 @@ class Client:
     """One kept connection to one address; source: the loopback address to come from; tls: the SSL
     context of an address that begins with https."""
 
-    def __init__(self, url, token=None, source=None, timeout=15, tls=None):
+    def __init__(self, url, token=None, source=None, timeout=LIMIT_S, tls=None):
         parts = urlsplit(url)
         self.tls = tls
         self.host, self.port = parts.hostname, parts.port
@@ -112,7 +114,7 @@ class Client:
     def delete(self, path, **options):
         return self.request("DELETE", path, **options)
 
-    def raw(self, data, timeout=10):
+    def raw(self, data, timeout=LIMIT_S):
         """Sends bytes on a connection of its own and reads one answer, whatever may follow it."""
         with self.socket(timeout) as sock:
             try:
@@ -121,7 +123,7 @@ class Client:
                 pass  # refused before it was all sent; the answer may be there all the same
             return read_answer(sock)
 
-    def socket(self, timeout=10):
+    def socket(self, timeout=LIMIT_S):
         return socket.create_connection((self.host, self.port), timeout=timeout)
 
 

@@ -14,8 +14,9 @@ import redis
 from harness.binaries import ROOT, assert_no_report, bin_dir
 from harness.client import Client
 from harness.process import alive, children, program
+from harness.redis_server import LONG_TIMEOUTS
 from harness.token import make_token
-from harness.wait import wait_for
+from harness.wait import LIMIT_S, wait_for
 
 START_TIMEOUT = 300  # the first start under sanitizers or valgrind
 
@@ -43,6 +44,7 @@ class Engine:
             "RATE_LIMITS": "off",
             "APPENDFSYNC": "everysec",
             "POOL_SIZE": "2",
+            **LONG_TIMEOUTS,
             **{name: str(value) for name, value in settings.items()},
         }
         self.values = {}
@@ -147,7 +149,7 @@ class Engine:
             input=text,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=LIMIT_S,
             check=False,
         )
         if check and result.returncode != 0:
@@ -202,8 +204,8 @@ class Engine:
     def ready(self):
         return Client(self.base_url).get("/ready").status == 200
 
-    def wait_ready(self, timeout=10):
-        wait_for(self.ready, timeout, what="engine ready")
+    def wait_ready(self):
+        wait_for(self.ready, "engine ready")
 
 
 class RunningEngine(Engine):
@@ -217,7 +219,7 @@ class RunningEngine(Engine):
         self.values["BASE_URL"] = os.environ["MASTERY_BASE_URL"]
 
     def start(self):
-        self.wait_ready(60)
+        self.wait_ready()
         return self
 
     def stop(self):
@@ -238,7 +240,7 @@ class RedisProcess:
 
     def kill(self):
         self.signal(signal.SIGKILL)
-        wait_for(lambda: not alive(self.pid), what="redis gone")
+        wait_for(lambda: not alive(self.pid), "redis gone")
 
     def start(self):
         with open(self.engine.state_dir / "redis-again.log", "ab") as log:
@@ -251,7 +253,7 @@ class RedisProcess:
             )
         self.pid = child.pid
         self.engine.values["REDIS_AGAIN_PID"] = str(child.pid)
-        wait_for(self.answers, what="redis back")
+        wait_for(self.answers, "redis back")
         return child
 
     def answers(self):

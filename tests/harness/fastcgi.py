@@ -10,6 +10,7 @@ import time
 import uuid
 
 from harness.client import Answer
+from harness.wait import LIMIT_S
 
 BEGIN_REQUEST, ABORT_REQUEST, END_REQUEST = 1, 2, 3
 PARAMS, STDIN, STDOUT, STDERR = 4, 5, 6, 7
@@ -78,7 +79,7 @@ def request_bytes(method, target, body=b"", token=None, headers=None, keep=True,
 class FastCgi:
     """A connection to a FastCGI application's socket."""
 
-    def __init__(self, path, timeout=5):
+    def __init__(self, path, timeout=LIMIT_S):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(timeout)
         self.sock.connect(str(path))

@@ -81,7 +81,7 @@ class Nginx:
             ["nginx", "-p", str(self.folder), "-e", str(self.folder / "error.log")]
             + ["-c", str(config)]
         )
-        wait_for(self._listens, 10, what="nginx up")
+        wait_for(self._listens, "nginx up")
         return self
 
     def __exit__(self, *_):

@@ -15,13 +15,14 @@ import yaml
 
 from harness.binaries import ROOT
 from harness.client import Client
+from harness.redis_server import LONG_TIMEOUTS
 from harness.token import make_token
-from harness.wait import wait_for
+from harness.wait import LIMIT_S, wait_for
 
 START_TIMEOUT = 120
 
 
-def podman(*arguments, check=True, timeout=120):
+def podman(*arguments, check=True, timeout=300):
     """Its exit status and output."""
     result = subprocess.run(
         [str(ROOT / "scripts/lib/podman"), *map(str, arguments)],
@@ -59,7 +60,7 @@ class Pod:
         self.name = f"t{uuid.uuid4().hex[:8]}"
         self.port, self.ready = free_ports(5), ready
         self.folder = Path(tempfile.mkdtemp(prefix="mk-")) / "pod"
-        settings = {"RATE_LIMITS": "off", "STORE_ROUND_TIMEOUT_MS": "1000", **settings}
+        settings = {"RATE_LIMITS": "off", **LONG_TIMEOUTS, **settings}
         self.environment = {
             **os.environ, **(redis or {}), "POD_NAME": self.name, "POD_DIR": str(self.folder),
             "PORT": str(self.port), "RESTART_POLICY": restart_policy, "POD_STOP_SECONDS": "1",
@@ -144,7 +145,7 @@ class Pod:
             yield
         finally:
             process.terminate()
-            process.wait(timeout=30)
+            process.wait(timeout=LIMIT_S)
 
     def probe(self, container, kind):
         """One probe as the kubelet makes it; whether it succeeds."""
@@ -168,7 +169,7 @@ class Pod:
         self.exec(name, *hook, check=False)
         if self.running(name):
             podman("kill", "--signal", "TERM", self.container(name), check=False)
-            wait_for(lambda: not self.running(name), 30, every=0.2, what=f"{name} ended")
+            wait_for(lambda: not self.running(name), f"{name} ended")
 
 
 class Service:
@@ -202,7 +203,7 @@ class Service:
     def _serve(client, port):
         with client:
             try:
-                with socket.create_connection(("127.0.0.1", port), timeout=10) as server:
+                with socket.create_connection(("127.0.0.1", port), timeout=LIMIT_S) as server:
                     relay(client, server)
             except OSError:
                 pass  # the client sees its connection end

@@ -10,8 +10,9 @@ from pathlib import Path
 from harness.binaries import ROOT, assert_no_report, bin_dir, sanitizer_options
 from harness.fastcgi import FastCgi
 from harness.process import alive, children, program
+from harness.redis_server import LONG_TIMEOUTS
 from harness.token import make_token
-from harness.wait import wait_for
+from harness.wait import LIMIT_S, wait_for
 
 AUDIT_KEY = "a key for the audit log of tests, long enough"
 SECRET = "a secret for tests, of more than thirty-two bytes"
@@ -36,6 +37,7 @@ class Pool:
             "AUDIT_KEY": AUDIT_KEY,
             "METRICS_FILE": str(self.folder / "metrics"),
             "RECOMMENDATIONS_FILE": str(ROOT / "conf" / "recommendations.json"),
+            **LONG_TIMEOUTS,
             **sanitizer_options(quarantine_size_mb=1, thread_local_quarantine_size_kb=64),
             **{name: str(value) for name, value in environment.items()},
         }
@@ -61,7 +63,7 @@ class Pool:
                 umask=-1 if self._umask is None else self._umask,
             )
         try:
-            wait_for(self.serves, 20, what="pool serving")
+            wait_for(self.serves, "pool serving")
         except BaseException:
             self.stop()
             raise
@@ -104,7 +106,7 @@ class Pool:
         found = children(self.process.pid)
         return [pid for pid in found if program(pid) == "mastery-fcgi"]
 
-    def connect(self, timeout=5):
+    def connect(self, timeout=LIMIT_S):
         return FastCgi(self.socket_path, timeout)
 
     def request(self, method, target, **options):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.client import Client
 from harness.binaries import bin_dir
-from harness.wait import wait_for
+from harness.wait import LIMIT_S, wait_for
 
 
 def free_port():
@@ -71,7 +71,7 @@ class Worker(Process):
             Path(folder) / f"{name}.log",
         )
 
-    def drain(self, number=signal.SIGTERM, timeout=30):
+    def drain(self, number=signal.SIGTERM, timeout=LIMIT_S):
         """Ends as told; its exit status."""
         self.signal(number)
         return self.child.wait(timeout)
@@ -101,7 +101,7 @@ class SidecarProcess(Process):
 
     def __enter__(self):
         self.start()
-        wait_for(self.answers, 20, what="sidecar up")
+        wait_for(self.answers, "sidecar up")
         return self
 
     def __exit__(self, *_):
@@ -109,7 +109,7 @@ class SidecarProcess(Process):
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def answers(self):
-        client = Client(f"http://127.0.0.1:{self.port}", timeout=2)
+        client = Client(f"http://127.0.0.1:{self.port}", timeout=LIMIT_S)
         try:
             return client.get("/v1.0/healthz").status == 204
         except OSError:

@@ -15,7 +15,7 @@ from harness.client import Client
 from harness.engine import ROOT, fresh_id
 from harness.expect import UUID, assert_common_headers, assert_ok, assert_problem
 from harness.process import alive, children
-from harness.wait import wait_for, within
+from harness.wait import LIMIT_S, wait_for, within
 
 MODULES = Path("/usr/lib/apache2/modules")
 API_TOKEN = "an app token for tests"
@@ -95,7 +95,7 @@ class Apache:
             stdin=subprocess.DEVNULL,
         )
         try:
-            wait_for(self._listens, 10, what="apache2 up")
+            wait_for(self._listens, "apache2 up")
         except BaseException:
             self.__exit__()
             raise
@@ -104,8 +104,8 @@ class Apache:
     def __exit__(self, *_):
         pids = children(self.process.pid)
         self.process.terminate()
-        self.process.wait(timeout=20)
-        wait_for(lambda: not any(map(alive, pids)), 10, what="apache2 gone")
+        self.process.wait(timeout=LIMIT_S)
+        wait_for(lambda: not any(map(alive, pids)), "apache2 gone")
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _listens(self):
@@ -341,7 +341,7 @@ def test_a_pool_that_is_away_is_told_at_once(redis_server, start_pool):
         for pid in [pool.process.pid, *pool.pids()]:
             os.kill(pid, 9)
         pool.process.wait()
-        wait_for(lambda: client.get("/health").status != 200, 5, what="noticed")
+        wait_for(lambda: client.get("/health").status != 200, "noticed")
         began = time.monotonic()
         assert_problem(client.get("/health"), 503)
         assert time.monotonic() - began < within(2)
@@ -363,7 +363,7 @@ def test_log_lines_are_json_without_addresses_and_ids(apache, client):
     def line():
         return [entry for entry in apache.access_log() if "of-log" in entry]
 
-    [text] = wait_for(line, what="log line")
+    [text] = wait_for(line, "log line")
     entry = json.loads(text)
     assert entry["status"] == 401 and entry["method"] == "GET" and entry["listener"] == "public"
     everything = "\n".join(apache.access_log()) + (apache.folder / "mastery-engine.error.log").read_text()
