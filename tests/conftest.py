@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Fixtures: one engine for the ordinary tests of a worker, private ones for those that break it."""
 import contextlib
+import itertools
 import os
 
 import pytest
@@ -10,6 +11,27 @@ from harness.pool import Pool
 from harness.redis_server import RedisServer, RedisStandIn
 from harness.sidecar import Sidecar
 from harness.worker import Worker
+
+
+WORKER_NUMBERS = itertools.count()  # several tests may share a pool, in whose folder the logs are
+
+
+def module_fixtures(item):
+    definitions = item._fixtureinfo.name2fixturedefs
+    return [name for name in item.fixturenames if name in definitions and definitions[name][-1].scope == "module"]
+
+
+@pytest.hookimpl(tryfirst=True)  # before the one that reads the groups
+def pytest_collection_modifyitems(items):
+    """For pytest -n with --dist loadgroup. Tests of a module that share a fixture run in one process,
+    so that it is made once. The files run in reverse order: most of the long tests are in the last
+    ones, and should not begin when the other processes have nothing left to do."""
+    for item in items:
+        shared = module_fixtures(item)
+        if shared:
+            item.add_marker(pytest.mark.xdist_group(f"{item.path.stem} {shared[0]}"))
+    files = [list(group) for _, group in itertools.groupby(items, lambda item: item.path)]
+    items[:] = itertools.chain.from_iterable(reversed(files))
 
 
 @pytest.fixture(scope="session")
@@ -98,7 +120,7 @@ def start_worker():
     def start(pool, sidecar=None, **settings):
         if sidecar:
             settings = {"DAPR_HTTP_PORT": sidecar.port, "DAPR_RETRY_MS": 10, **settings}
-        name = f"worker-{len(started)}"
+        name = f"worker-{next(WORKER_NUMBERS)}"
         started.append(Worker(pool.environment, pool.folder, name, **settings).start())
         return started[-1]
 

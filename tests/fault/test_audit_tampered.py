@@ -16,9 +16,12 @@ from harness.audit import (
     shard_of,
     wait_sealed,
 )
+from harness.binaries import assert_no_report
 from harness.engine import fresh_id
-from harness.pool import AUDIT_KEY
+from harness.pool import AUDIT_KEY, Pool
+from harness.redis_server import RedisServer
 from harness.wait import wait_for
+from harness.worker import Worker
 
 DONE, FAILED, USAGE, AWAY = 0, 1, 2, 3
 RECORDS = 6
@@ -69,15 +72,31 @@ class Log:
         return line.split(": ", 1)[1]
 
 
+@pytest.fixture(scope="module")
+def sealed_log():
+    """A log that is sealed and whose worker has ended, and a copy of all keys."""
+    with RedisServer() as server, Pool(server.url) as pool:
+        made = Log(pool, Worker(pool.environment, pool.folder).start(), server.client())
+        try:
+            for _ in range(3):
+                made.write(RECORDS // 3)
+            assert made.worker.drain() == 0
+        finally:
+            made.worker.kill()
+        assert len(made.entries()) >= RECORDS and len(made.seals()) >= 3
+        raw = server.client(decode=False)
+        copy = [(key, max(raw.pttl(key), 0), raw.dump(key)) for key in raw.keys()]
+        yield made, raw, copy
+        assert_no_report(made.worker.log_path)
+
+
 @pytest.fixture
-def log(start_pool, start_worker, redis_server):
-    """No worker runs any more: what is changed stays as it was changed."""
-    pool = start_pool()
-    made = Log(pool, start_worker(pool), redis_server.client())
-    for _ in range(3):
-        made.write(RECORDS // 3)
-    assert made.worker.drain() == 0
-    assert len(made.entries()) >= RECORDS and len(made.seals()) >= 3
+def log(sealed_log):
+    """The log as it was sealed. No worker runs: what is changed stays as it was changed."""
+    made, raw, copy = sealed_log
+    raw.flushall()
+    for key, ttl_ms, value in copy:
+        raw.restore(key, ttl_ms, value)
     return made
 
 
@@ -236,9 +255,10 @@ def test_a_chain_made_anew_with_the_key_is_found_by_its_anchors(log):
 def test_what_is_not_sealed_for_long_is_found(log):
     log.redis.xdel(log.seals_key, *[seal_id for seal_id, _ in log.seals()])
     log.redis.delete("audit:heads")
+    entries, now = log.entries(), int(time.time() * 1000)
+    log.put([(f"{now}-{n}", fields) for n, (_, fields) in enumerate(entries)])
     log.verify()  # they are young: the next seal may be on its way
-    entries = log.entries()
-    old = [(f"{int(time.time() * 1000) - 120000}-{n}", fields) for n, (_, fields) in enumerate(entries)]
+    old = [(f"{now - 120000}-{n}", fields) for n, (_, fields) in enumerate(entries)]
     log.put(old)
     assert log.faults().startswith(f"record {old[0][0]} is not under a seal")
 

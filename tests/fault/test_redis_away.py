@@ -24,7 +24,7 @@ QUERY = "/api/v1/mastery/query"
 def broken(start_engine, request):
     """An engine whose Redis the test may do anything to. It waits for replies as long as without
     settings: on a machine with other load even a healthy Redis may be too late."""
-    engine = start_engine(**getattr(request, "param", SHORT_TIMEOUTS))
+    engine = start_engine(DRAIN_TIMEOUT_S=1, **getattr(request, "param", SHORT_TIMEOUTS))
     engine.store = RedisProcess(engine)
     yield engine
     with contextlib.suppress(ProcessLookupError):
@@ -173,7 +173,7 @@ def test_stopped_redis_never_gives_one_students_answer_to_another(broken):
 
 
 def test_stale_answer_for_ones_own_data_is_marked(start_engine):
-    engine = start_engine(POOL_SIZE=1)
+    engine = start_engine(POOL_SIZE=1, DRAIN_TIMEOUT_S=1)
     student, other = fresh_id(), fresh_id()
     for each in (student, other):
         assert_ok(engine.calculate(each))
@@ -199,7 +199,7 @@ def test_stale_answer_for_ones_own_data_is_marked(start_engine):
 
 
 def test_teacher_gets_nothing_stale_whose_right_cannot_be_looked_up(start_engine):
-    engine = start_engine(POOL_SIZE=1)
+    engine = start_engine(POOL_SIZE=1, DRAIN_TIMEOUT_S=1)
     student, teacher = fresh_id(), fresh_id("t")
     assert_ok(engine.calculate(student))
     roster = {"name": "x", "teacher_ids": [teacher], "student_ids": [student]}

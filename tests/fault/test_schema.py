@@ -33,7 +33,7 @@ def later(own_engine):
     wait_for(lambda: not own_engine.ready(), "not ready")
     yield own_engine
     own_engine.redis().set("schema", OURS)
-    own_engine.wait_ready(20)
+    own_engine.wait_ready()
 
 
 def everything(engine):
@@ -98,7 +98,7 @@ def assert_problem_of_pool(answer):
 @pytest.mark.parametrize("program", ["pool", "worker"])
 def test_the_log_says_why(later, program):
     told = lambda: [line for line in lines(later, program) if line["event"] == "store.away"]
-    wait_for(lambda: any(f"schema {NEWER}" in line["reason"] for line in told()))
+    wait_for(lambda: any(f"schema {NEWER}" in line["reason"] for line in told()), "the log says so")
 
 
 def test_a_program_that_starts_writes_nothing_into_a_later_store(start_pool, redis_server):
@@ -137,17 +137,17 @@ def test_a_full_store_without_a_schema_is_used_all_the_same(own_engine):
     try:
         store.client_kill_filter(_type="normal", skipme=True)
         read = lambda: own_engine.admin().post("/api/v1/mastery/query", {"student_id": student}).status == 200
-        wait_for(read)
+        wait_for(read, "a query answered")
         assert store.get("schema") is None
     finally:
         store.config_set("maxmemory", 0)
         store.client_kill_filter(_type="normal", skipme=True)
-    wait_for(lambda: own_engine.redis().get("schema") == OURS)
+    wait_for(lambda: own_engine.redis().get("schema") == OURS, "the schema noted")
 
 
 def test_the_schema_survives_a_restart_of_redis(own_engine):
     store = RedisProcess(own_engine)
     store.kill()
     store.start()
-    own_engine.wait_ready(20)
+    own_engine.wait_ready()
     assert own_engine.redis().get("schema") == OURS

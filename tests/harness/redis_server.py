@@ -55,8 +55,8 @@ class RedisServer:
     def url(self):
         return f"unix://{self.path}"
 
-    def client(self):
-        return redis.Redis(unix_socket_path=str(self.path), decode_responses=True)
+    def client(self, decode=True):
+        return redis.Redis(unix_socket_path=str(self.path), decode_responses=decode)
 
     def answers(self):
         try:
