@@ -101,7 +101,7 @@ def test_stray_signals_fail_no_request(start_pool, number):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1])
 def test_signal_to_leave_lets_kept_connections_finish(start_pool, number):
-    pool = start_pool()
+    pool = start_pool(DRAIN_TIMEOUT_S=60)
     [pid] = pool.pids()
     with pool.connect() as kept:
         assert kept.request("GET", "/health").status == 200
@@ -116,7 +116,7 @@ def test_signal_to_leave_lets_kept_connections_finish(start_pool, number):
 
 
 def test_leaving_process_takes_no_new_connections(start_pool):
-    pool = start_pool(size=2)
+    pool = start_pool(size=2, DRAIN_TIMEOUT_S=60)
     connections = [pool.connect() for _ in range(8)]
     for connection in connections:
         assert connection.request("GET", "/health").status == 200

@@ -62,7 +62,7 @@ def test_reads_older_than_a_second_survive_a_kill(start_pool, redis_server):
 
 
 def test_a_process_that_retires_leaves_nothing_untold(start_pool, redis_server):
-    pool = start_pool(MAX_REQUESTS=5)
+    pool = start_pool(MAX_REQUESTS=5, DRAIN_TIMEOUT_S=60)
     redis, student = redis_server.client(), fresh_id()
     assert pool.calculate(student).status == 200
     for _ in range(40):

@@ -119,31 +119,37 @@ def test_cut_short_anywhere_it_is_completed_by_repeating(start_pool, scissors, s
     assert cut > 8
 
 
+def command_times(store):
+    """How long the longest command and all of them have run, in Redis' own statistics; the first is
+    the upper end of its class, at most twice the time."""
+    classes = store.execute_command("LATENCY", "HISTOGRAM")
+    longest_us = max(dict(zip(found[::2], found[1::2]))["histogram_usec"][-2] for found in classes[1::2])
+    return longest_us, sum(command["usec"] for command in store.info("commandstats").values())
+
+
 def test_long_streams_of_others_are_gone_through_without_holding_anybody_up(start_pool, store):
-    """As when the worker, or the sidecar, has been away for days: 100 000 entries in each."""
+    """As when the worker, or the sidecar, has been away for days."""
     pool, student, other = start_pool(), fresh_id(), fresh_id()
     fill(pool, store, student)
     streams = [tagged(student, name) for name in ("journal", "outbox")]
     for stream in streams:
         for _ in range(100):
             pipe = store.pipeline(transaction=False)
-            for n in range(1000):
+            for n in range(300):
                 pipe.xadd(stream, {"e": json.dumps({"student_id": f"{student}-{n % 7}", "actor": student})})
             pipe.execute()
         store.xadd(stream, {"e": json.dumps({"student_id": student})})
-    store.config_set("slowlog-max-len", 1_000_000)
-    store.config_set("slowlog-log-slower-than", 0)
+    store.config_resetstat()
     statuses = []
     with Load(1, lambda *_: statuses.append(pool.calculate(other).status)):
         answer = erase(pool, student)
-    store.config_set("slowlog-log-slower-than", -1)
-    times = [command["duration"] for command in store.slowlog_get(1_000_000)]
-    assert max(times) < sum(times) / 4, "one command did most of the work while all others waited"
+    longest_us, total_us = command_times(store)
+    assert longest_us < total_us / 4, "one command did most of the work while all others waited"
     assert answer.status == 200, answer
     assert answer.json["deleted"]["outbox_events"] >= 1 and answer.json["deleted"]["journal_entries"] >= 1
     assert set(statuses) == {200}
     for stream in streams:
-        assert store.xlen(stream) >= 100_000, "others' entries stay"
+        assert store.xlen(stream) >= 30_000, "others' entries stay"
         about = [fields["e"] for _, fields in store.xrange(stream)]
         assert not [text for text in about if json.loads(text).get("student_id") == student]
 

@@ -37,6 +37,7 @@ class Pool:
             "AUDIT_KEY": AUDIT_KEY,
             "METRICS_FILE": str(self.folder / "metrics"),
             "RECOMMENDATIONS_FILE": str(ROOT / "conf" / "recommendations.json"),
+            "DRAIN_TIMEOUT_S": "2",  # tests may end with connections open, or Redis away
             **LONG_TIMEOUTS,
             **sanitizer_options(quarantine_size_mb=1, thread_local_quarantine_size_kb=64),
             **{name: str(value) for name, value in environment.items()},
@@ -85,7 +86,7 @@ class Pool:
         if alive(self.process.pid):
             self.process.terminate()
         try:
-            self.process.wait(3)
+            self.process.wait(5)
         except subprocess.TimeoutExpired:
             self.kill()
         try:
