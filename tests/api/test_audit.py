@@ -14,14 +14,15 @@ from harness.audit import (
     record_mac,
     records,
     seal_head,
-    shard_of,
     wait_records,
     wait_sealed,
 )
 from harness.engine import fresh_id
 from harness.events import event
 from harness.expect import assert_ok, assert_problem
+from harness.model import scores
 from harness.pool import AUDIT_KEY
+from harness.store import shard_of
 from harness.wait import LIMIT_S, wait_for
 
 QUERY = "/api/v1/mastery/query"
@@ -89,7 +90,7 @@ def test_a_write_is_recorded_with_its_request(school):
     answer = school.request(
         "POST",
         "/api/v1/mastery/calculate",
-        json={"student_id": student, "components": dict.fromkeys(("completion", "quiz", "quality", "consistency"), 0.5)},
+        json={"student_id": student, "components": scores(0.5)},
         REQUEST_ID="the-request",
     )
     assert answer.status == 200, answer
@@ -347,7 +348,7 @@ def test_who_is_not_known_is_refused_without_a_subject(school, student):
 
 
 def test_an_attempt_to_write_is_told_from_one_to_read(school, student):
-    body = {"student_id": student, "components": dict.fromkeys(("completion", "quiz", "quality", "consistency"), 1)}
+    body = {"student_id": student, "components": scores(1)}
     path = "/api/v1/mastery/calculate"
     assert school.request("POST", path, "mallory", "student", json=body).status == 403
     [record] = wait_records(school.redis, s="0")

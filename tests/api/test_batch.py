@@ -7,10 +7,13 @@ import uuid
 from pathlib import Path
 
 import pytest
-from harness.batches import PATH, Batches, PoolAdmin, assert_batch, fresh_ids, scores, stating
+from harness.batches import PATH, Batches, assert_batch, fresh_ids, stating
 from harness.engine import fresh_id
 from harness.expect import assert_invalid, assert_ok, assert_problem, assert_time
+from harness.model import scores
+from harness.pool import PoolClient
 from harness.prometheus import Scrape
+from harness.store import dead_letters
 from harness.wait import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,7 +40,7 @@ def store(redis_server):
 @pytest.fixture
 def alone(pool):
     """Of a pool beside which no worker runs (yet)."""
-    return Batches(PoolAdmin(pool))
+    return Batches(PoolClient(pool))
 
 
 # Submitted, done, read
@@ -235,7 +238,7 @@ def test_every_failing_field_of_every_request_is_named(admin):
 
 def test_refused_batch_leaves_nothing(pool, store):
     body = stating(["a", "b", "a"])
-    answer = PoolAdmin(pool).post(PATH, body)
+    answer = PoolClient(pool).post(PATH, body)
     assert answer.status == 400
     assert not store.keys("batch*") and not store.keys("queue*")
 
@@ -483,10 +486,6 @@ def test_changes_by_a_batch_are_published_as_others_are(
     alone.wait(batch)
     wait_for(lambda: len(stand_in_sidecar.events(student)) == 2, "published")
     assert {item["traceparent"][3:35] for item in stand_in_sidecar.events(student)} == {trace}
-
-
-def dead_letters(store):
-    return [json.loads(fields["e"]) for _, fields in store.xrange("queue:{dead}")]
 
 
 def test_batch_that_cannot_be_done_has_failed(pool, alone, store, start_worker):

@@ -2,16 +2,16 @@
 """Callbacks of batches: told once it has ended, signed, tried again; and never to anywhere else."""
 import hashlib
 import hmac
-import json
 import subprocess
 import time
 
 import pytest
-from harness.batches import PATH, Batches, PoolAdmin, fresh_ids, stating
+from harness.batches import PATH, Batches, fresh_ids, stating
 from harness.binaries import bin_dir
-from harness.pool import Pool
+from harness.pool import Pool, PoolClient
 from harness.receiver import Receiver
 from harness.redis_server import RedisServer
+from harness.store import dead_letters
 from harness.wait import wait_for
 
 SECRET = "a secret for callbacks, of more than thirty-two bytes"
@@ -35,13 +35,9 @@ def start(start_pool):
 
     def begin(hosts, **settings):
         pool = start_pool(CALLBACK_HOSTS=hosts, CALLBACK_SECRET=SECRET, **settings)
-        return pool, Batches(PoolAdmin(pool))
+        return pool, Batches(PoolClient(pool))
 
     return begin
-
-
-def dead_letters(store):
-    return [json.loads(fields["e"]) for _, fields in store.xrange("queue:{dead}")]
 
 
 def no_jobs(store):
@@ -269,7 +265,7 @@ def strict():
     """A pool for all of them: nothing is done."""
     settings = {"CALLBACK_HOSTS": "hooks.example, other.example:8443", "CALLBACK_SECRET": SECRET}
     with RedisServer() as server, Pool(server.url, **settings) as pool:
-        yield PoolAdmin(pool)
+        yield PoolClient(pool)
 
 
 @pytest.mark.parametrize("url", REFUSED)
@@ -294,7 +290,7 @@ def test_url_that_is_configured_is_taken(strict, url):
 
 
 def test_without_hosts_there_are_no_callbacks(start_pool):
-    answer = PoolAdmin(start_pool()).post(
+    answer = PoolClient(start_pool()).post(
         PATH, {"student_ids": ["a"], "callback_url": "https://hooks.example/"}
     )
     assert answer.status == 400

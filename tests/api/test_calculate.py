@@ -5,8 +5,8 @@ import random
 import pytest
 from harness.engine import fresh_id
 from harness.expect import assert_invalid, assert_ok, assert_time
+from harness.model import COMPONENTS
 
-NAMES = ("completion", "quiz", "quality", "consistency")
 DEFAULT_WEIGHTS = (0.4, 0.3, 0.2, 0.1)
 
 
@@ -59,7 +59,7 @@ def test_score_and_level_with_default_weights(engine, scores, score, level):
 def test_custom_weights_are_used_as_sent(engine, weights, score):
     answer = calculate(engine, (0.2, 0.4, 0.6, 0.8), weights)
     assert answer["mastery_score"] == score
-    assert answer["data"]["breakdown"]["weights"] == dict(zip(NAMES, weights))
+    assert answer["data"]["breakdown"]["weights"] == dict(zip(COMPONENTS, weights))
 
 
 @pytest.mark.parametrize("last", [0.1011, 0.0989, 0.2, 0])
@@ -77,7 +77,7 @@ def test_score_is_limited_to_one_when_weights_sum_to_more(engine):
 def test_scores_are_rounded_to_twelve_decimals_like_the_exact_value(engine):
     rng = random.Random(20260115)
     for _ in range(60):
-        scores = [rng.random() for _ in NAMES]
+        scores = [rng.random() for _ in COMPONENTS]
         answer = calculate(engine, scores)
         exact = sum(score * weight for score, weight in zip(scores, DEFAULT_WEIGHTS))
         assert answer["mastery_score"] == round(exact, 12), scores
@@ -119,18 +119,18 @@ def test_mastery_result_has_every_field_of_the_contract(engine, student):
         "version",
     }
     assert data["student_id"] == student and data["version"] == "1.0.0"
-    assert data["components"] == dict(zip(NAMES, (0.8, 0.9, 0.85, 0.7)))
-    assert set(data["breakdown"]) == {*NAMES, "weighted_sum", "weights"}
-    assert data["breakdown"]["weights"] == dict(zip(NAMES, DEFAULT_WEIGHTS))
+    assert data["components"] == dict(zip(COMPONENTS, (0.8, 0.9, 0.85, 0.7)))
+    assert set(data["breakdown"]) == {*COMPONENTS, "weighted_sum", "weights"}
+    assert data["breakdown"]["weights"] == dict(zip(COMPONENTS, DEFAULT_WEIGHTS))
     assert data["breakdown"]["weighted_sum"] == 0.83
-    assert set(data["evidence"]) == set(NAMES)
+    assert set(data["evidence"]) == set(COMPONENTS)
     assert_time(data["calculated_at"])
 
 
 def test_breakdown_is_component_times_weight(engine):
     data = calculate(engine, (0.8, 0.9, 0.85, 0.7))["data"]
     expected = {"completion": 0.32, "quiz": 0.27, "quality": 0.17, "consistency": 0.07}
-    assert {name: data["breakdown"][name] for name in NAMES} == expected
+    assert {name: data["breakdown"][name] for name in COMPONENTS} == expected
 
 
 def test_evidence_of_a_statement_is_five_for_the_components_with_evidence(engine):

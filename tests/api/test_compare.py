@@ -9,8 +9,8 @@ import pytest
 from harness.engine import fresh_id
 from harness.expect import assert_invalid, assert_ok, assert_problem
 from harness.histories import Histories, assert_sound, shapes, today
+from harness.model import COMPONENTS
 from harness.statistics_model import (
-    COMPONENTS,
     hedges_g,
     percentile_ranks,
     ranks,

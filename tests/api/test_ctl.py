@@ -14,6 +14,7 @@ from datetime import datetime, timedelta, timezone
 
 import jwt
 import pytest
+from harness.ctl import run_ctl
 from harness.engine import bin_dir, fresh_id
 from harness.expect import assert_ok
 from harness.wait import LIMIT_S
@@ -33,17 +34,9 @@ def environment(**settings):
     return {name: str(value) for name, value in named.items() if value is not None}
 
 
-def ctl(*arguments, text=None, **settings):
+def ctl(*arguments, text="", **settings):
     """Runs mastery-ctl in an environment of these settings and a JWT_SECRET (None: without)."""
-    return subprocess.run(
-        [str(bin_dir() / "mastery-ctl"), *map(str, arguments)],
-        env=environment(**settings),
-        input="" if text is None else text,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
+    return run_ctl(environment(**settings), *arguments, text=text)
 
 
 def succeed(*arguments, **options):

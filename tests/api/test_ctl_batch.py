@@ -7,9 +7,10 @@ import subprocess
 import uuid
 
 import pytest
-from harness.batches import Batches, PoolAdmin, fresh_ids, stating
+from harness.batches import Batches, fresh_ids, stating
 from harness.binaries import bin_dir
 from harness.engine import fresh_id
+from harness.pool import PoolClient
 from harness.wait import LIMIT_S
 from test_ctl import AWAY, DONE, FAILED, USAGE, ctl
 
@@ -21,7 +22,7 @@ def pool(start_pool):
 
 @pytest.fixture
 def batches(pool):
-    return Batches(PoolAdmin(pool))
+    return Batches(PoolClient(pool))
 
 
 def batch(pool, *arguments, status=DONE):

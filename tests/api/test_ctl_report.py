@@ -10,11 +10,11 @@ import pytest
 from harness.engine import Engine, fresh_id
 from harness.expect import assert_ok
 from harness.histories import today
+from harness.model import COMPONENTS
 from harness.statistics_model import Forecast, score_of
 from test_ctl import AWAY, DONE, FAILED, USAGE, ctl
 
 LEVELS = ("novice", "developing", "proficient", "master")
-COMPONENTS = ("completion", "quiz", "quality", "consistency")
 LEARNERS = 5
 AGES = range(1, 60, 2)  # of days with a score: not today's, which may become yesterday's
 

@@ -1,25 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Erasure: nothing of the student is left in the raw store, the log, other processes' memory; and
 nothing of anybody else is missing (docs/privacy.md)."""
-import hashlib
 import json
 
 import pytest
 from harness.engine import Engine, fresh_id
 from harness.events import event
 from harness.expect import assert_ok, assert_problem
+from harness.store import student_key, tagged
 from harness.wait import wait_for
 
 ERASE = "/api/v1/compliance/student"
 SCORES = {"completion": 0.8, "quiz": 0.9, "quality": 0.85, "consistency": 0.7}
-
-
-def tagged(student, rest):
-    return f"{{{hashlib.sha256(student.encode()).hexdigest()[:2]}}}:{rest}"
-
-
-def own(student, suffix=""):
-    return tagged(student, f"student:{student}{suffix}")
 
 
 def pieces(store):
@@ -70,7 +62,7 @@ def mentioning(store, student):
 
 
 def tombstone(student):
-    return own(student, ":erased")
+    return student_key(student, ":erased")
 
 
 def audit(student):
@@ -110,7 +102,7 @@ def fill(engine, admin, student, others=("other",)):
     store.zadd("queue:{batch}:later", {waiting: 4e12})
     for level in ("high", "low"):
         store.zadd("queue:{batch}:later", {f"2 event 1 {level} {json.dumps(body)}": 4e12})
-    wait_for(lambda: store.exists(own(student, ":events")), "event kept")
+    wait_for(lambda: store.exists(student_key(student, ":events")), "event kept")
     call_by_other_names(engine, admin, student)
     return cohort
 
@@ -161,7 +153,7 @@ def test_nothing_is_left_and_nothing_else_is_missing(own_engine, root):
     before = mentioning(store, student)
     untouched = {key for key in mentioning(store, longer) if longer in key}
     kinds = {":marks", ":events", ":consent", ":path", ":idempotency", ":cohorts", ""}
-    assert {own(student, suffix) for suffix in kinds} <= before, "the test has forgotten a kind"
+    assert {student_key(student, suffix) for suffix in kinds} <= before, "the test has forgotten a kind"
     assert {"queue:{dead}", "queue:{batch}:later"} <= before
     dry = erase(root, student, "?dry_run=true")
     assert mentioning(store, student) == before, "a dry run has changed something"
@@ -194,7 +186,7 @@ def test_what_redis_refuses_is_not_taken_for_gone(own_engine, root):
 def test_who_was_only_asked_about_is_nobody(own_engine, root):
     store, student = own_engine.redis(decode=False), fresh_id()
     assert_ok(root.get(f"/api/v1/mastery/history/{student}"))
-    wait_for(lambda: store.exists(own(student, ":pseudonym")), "the read is noted")
+    wait_for(lambda: store.exists(student_key(student, ":pseudonym")), "the read is noted")
     assert_problem(root.delete(f"{ERASE}/{student}"), 404, "NOT_FOUND")
     assert_problem(root.get(f"/api/v1/compliance/export/{student}"), 404, "NOT_FOUND")
     assert_ok(own_engine.calculate(student))

@@ -13,6 +13,7 @@ from harness.binaries import ROOT
 from harness.engine import fresh_id
 from harness.events import event
 from harness.expect import assert_ok, assert_problem
+from harness.store import student_key
 from harness.wait import wait_for
 
 EXPORT = "/api/v1/compliance/export"
@@ -195,7 +196,7 @@ EVENTS = 40_000  # some 450 a day for 90 days
 
 
 def stream_of(student):
-    return f"{{{hashlib.sha256(student.encode()).hexdigest()[:2]}}}:student:{student}:events"
+    return student_key(student, ":events")
 
 
 def fill(store, student, count):

@@ -6,6 +6,7 @@ import pytest
 from harness.client import read_answer
 from harness.engine import fresh_id
 from harness.expect import assert_common_headers, assert_ok, assert_problem
+from harness.model import scores
 
 MIB = 1 << 20
 QUERY = "/api/v1/mastery/query"
@@ -168,8 +169,7 @@ def padded_body(size, **fields):
 
 
 def halves(student):
-    names = ("completion", "quiz", "quality", "consistency")
-    return {"student_id": student, "components": dict.fromkeys(names, 0.5)}
+    return {"student_id": student, "components": scores(0.5)}
 
 
 def raw_request(client, method, path, body, *headers):

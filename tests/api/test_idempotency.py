@@ -6,13 +6,14 @@ import uuid
 import pytest
 from harness.engine import fresh_id
 from harness.expect import assert_problem
+from harness.model import scores
 
 CALCULATE = "/api/v1/mastery/calculate"
 QUERY = "/api/v1/mastery/query"
 
 
 def body(student, value=0.5):
-    components = dict.fromkeys(("completion", "quiz", "quality", "consistency"), value)
+    components = scores(value)
     return {"student_id": student, "components": components}
 
 

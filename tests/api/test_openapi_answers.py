@@ -3,13 +3,13 @@
 import uuid
 
 import pytest
-from harness.batches import Batches, scores, stating
+from harness.batches import Batches, stating
 from harness.described import assert_as_described, pattern_of, resolve
 from harness.engine import Engine, RedisProcess, fresh_id
 from harness.events import event, now_ms
 from harness.expect import assert_ok
 from harness.load import until_refused
-from harness.model import DAY_MS, to_text
+from harness.model import DAY_MS, scores, to_text
 
 BATCH = "/api/v1/batch/mastery"
 CALCULATE = "/api/v1/mastery/calculate"

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """/api/v1/predictions: next-week, trajectory, intervention, accuracy, config; numbers are held
 against an independent model (harness/statistics_model)."""
-import hashlib
 from datetime import datetime, timedelta, timezone
 
 import pytest
 from harness.engine import fresh_id
 from harness.expect import assert_invalid, assert_ok, assert_problem, assert_time
 from harness.histories import Histories, assert_sound, shapes
-from harness.statistics_model import COMPONENTS, Forecast, level_of, project
+from harness.model import COMPONENTS
+from harness.statistics_model import Forecast, level_of, project
+from harness.store import student_key
 
 PREDICTIONS = "/api/v1/predictions"
 FACTORS = {"tutoring": 0.15, "practice": 0.1, "review": 0.05}
@@ -47,7 +48,7 @@ def accuracy(client, student, query=""):
 
 
 def stream_of(student):
-    return f"{{{hashlib.sha256(student.encode()).hexdigest()[:2]}}}:student:{student}:predictions"
+    return student_key(student, ":predictions")
 
 
 # The numbers

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """/api/v1/process: intents do what their twins over HTTP do, and only for whom they would."""
-import hashlib
 import os
 import signal
 
@@ -10,6 +9,7 @@ from harness.engine import RedisProcess, fresh_id
 from harness.expect import assert_common_headers, assert_ok, assert_problem
 from harness.load import RateLimit
 from harness.process import program
+from harness.store import tagged
 from harness.token import make_token
 from harness.wait import wait_for
 
@@ -397,13 +397,12 @@ def test_sidecars_token_opens_nothing_but_process(engine, student):
 
 def test_what_the_sidecar_does_is_noted_as_daprs(engine, dapr, admin, student):
     """The journal says who: there the worker takes the audit record from."""
-    shard = hashlib.sha256(student.encode()).hexdigest()[:2]
     workers = [pid for pid in engine.processes() if program(pid) == "mastery-worker"]
     for pid in workers:
         os.kill(pid, signal.SIGSTOP)
     try:
         dapr.process("mastery_calculation", calculation(student))
-        entries = [entry["e"] for _, entry in engine.redis().xrange(f"{{{shard}}}:journal")]
+        entries = [entry["e"] for _, entry in engine.redis().xrange(tagged(student, "journal"))]
     finally:
         for pid in workers:
             os.kill(pid, signal.SIGCONT)

@@ -8,13 +8,13 @@ import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
-from hashlib import sha256
 
 import jsonschema
 import pytest
 from harness.binaries import ROOT, bin_dir
 from harness.engine import fresh_id
 from harness.expect import assert_invalid, assert_ok, assert_problem, assert_time
+from harness.store import shard_of
 from harness.wait import LIMIT_S
 from harness.recommendation_model import (
     AREAS,
@@ -108,7 +108,7 @@ def with_a_quiz(engine, score, questions):
 
 
 def shard(student):
-    return "{" + sha256(student.encode()).hexdigest()[:2] + "}"
+    return "{" + shard_of(student) + "}"
 
 
 def day_key(student, date=None):

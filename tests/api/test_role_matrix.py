@@ -9,7 +9,7 @@ from harness.client import Client
 from harness.contract import BOTH, CALLERS, NO, RIGHTS, ROWS, about_a_student, expected
 from harness.engine import fresh_id
 from harness.expect import assert_common_headers, assert_headers_of_status, assert_ok
-from harness.redis_server import pause, resume
+from harness.process import pause, resume
 
 CHANGING = {
     "date",

@@ -3,18 +3,19 @@
 import json
 import signal
 import socket
-import subprocess
 import time
 
 import pytest
-from harness.binaries import bin_dir
+from harness.ctl import run_ctl
 from harness.engine import fresh_id
 from harness.load import Load
+from harness.ports import free_port
+from harness.process import pause, resume
 from harness.prometheus import Scrape
-from harness.redis_server import RedisStandIn, command_end, pause, resume
+from harness.redis_server import RedisStandIn, command_end
 from harness.sidecar import Sidecar
-from harness.wait import LIMIT_S, assert_stays, assert_typical, wait_for, within
-from harness.worker import free_port
+from harness.store import dead_letters, is_turned_and_published
+from harness.wait import assert_stays, assert_typical, wait_for, within
 
 DAY_MS = 86_400_000
 
@@ -77,26 +78,10 @@ def scrape(pool):
 
 
 def ctl(pool, *arguments, check=True):
-    result = subprocess.run(
-        [str(bin_dir() / "mastery-ctl"), *arguments],
-        env=pool.environment,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
+    result = run_ctl(pool.environment, *arguments)
     if check:
         assert result.returncode == 0, result
     return result
-
-
-def dead_letters(store):
-    return [json.loads(fields["e"]) for _, fields in store.xrange("queue:{dead}")]
-
-
-def nothing_waits(store):
-    keys = [*store.scan_iter("*:journal", count=1000), *store.scan_iter("*:outbox", count=1000)]
-    return all(store.xlen(key) == 0 for key in keys)
 
 
 def put_into_queue(store, level, body, kind="event"):
@@ -191,7 +176,7 @@ def test_event_is_kept_for_the_export_and_published_with_its_id(
     assert 89 * DAY_MS < store.pttl(key) <= 90 * DAY_MS
     [first, *_] = store.xrange(key)
     assert json.loads(first[1]["e"])["data"] == event(student)["data"]
-    wait_for(lambda: nothing_waits(store), "nothing left")
+    wait_for(lambda: is_turned_and_published(store), "nothing left")
 
 
 def test_without_dapr_nothing_waits_to_be_published(pool, store, start_worker):
@@ -199,7 +184,7 @@ def test_without_dapr_nothing_waits_to_be_published(pool, store, start_worker):
     calculate(pool, student)
     assert store.xlen(shard_key(store, student, "journal")) == 1
     start_worker(pool)
-    wait_for(lambda: nothing_waits(store), "turned")
+    wait_for(lambda: is_turned_and_published(store), "turned")
     assert not store.keys("*:outbox")
     assert dependencies(pool) == {
         "state_store": "healthy",
@@ -215,7 +200,7 @@ def test_nothing_is_lost_while_no_worker_runs(pool, store, stand_in_sidecar, sta
         calculate(pool, student, (number % 10) / 10)
     assert store.xlen(shard_key(store, student, "journal")) >= 1500
     start_worker(pool, stand_in_sidecar)
-    wait_for(lambda: nothing_waits(store), "all turned and published")
+    wait_for(lambda: is_turned_and_published(store), "all turned and published")
     revisions = [
         item["data"]["revision"] for item in stand_in_sidecar.events(student, "mastery.updated")
     ]
@@ -228,7 +213,7 @@ def test_many_students_each_in_order_and_soon(pool, store, stand_in_sidecar, sta
     with Load(8, lambda caller, turn: calculate(pool, students[caller], turn % 10 / 10)) as load:
         wait_for(lambda: len(load.results) >= 300, "many changes")
     assert not load.errors, load.errors[:3]
-    wait_for(lambda: nothing_waits(store), "all published")
+    wait_for(lambda: is_turned_and_published(store), "all published")
     total = 0
     for student in students:
         updates = stand_in_sidecar.events(student, "mastery.updated")
@@ -310,7 +295,7 @@ def test_full_redis_loses_nothing(pool, store, stand_in_sidecar, start_worker):
     store.config_set("maxmemory", 0)
     wait_for(lambda: len(stand_in_sidecar.events(student)) == 2, "published")
     wait_for(lambda: len(dead_letters(store)) == 2, "kept")
-    wait_for(lambda: nothing_waits(store) and store.xlen("queue:{batch}:high") == 0, "all done")
+    wait_for(lambda: is_turned_and_published(store) and store.xlen("queue:{batch}:high") == 0, "all done")
 
 
 # What the sidecar answers (protocol, section 2)
@@ -346,7 +331,7 @@ def test_event_that_the_broker_never_takes_is_dead_after_five_tries(
             calculate(pool, student, score)
     # an event on its way from the journal to the outbox may be seen in neither
     wait_for(lambda: len(stand_in_sidecar.events(poison)) >= 2, "what follows the poison")
-    wait_for(lambda: nothing_waits(store), "dealt with")
+    wait_for(lambda: is_turned_and_published(store), "dealt with")
     for student in students[1:]:
         assert len(stand_in_sidecar.events(student)) == 4
     assert [item["data"]["revision"] for item in stand_in_sidecar.events(poison)] == [2, 3]
@@ -376,7 +361,7 @@ def test_sidecar_that_is_not_set_up_gets_all_of_it_later(
     wait_for(lambda: dependencies(pool)["dapr"] == "unavailable", "seen in /ready")
     assert not dead_letters(store)
     stand_in_sidecar.mode = "ok"
-    wait_for(lambda: nothing_waits(store), "all published")
+    wait_for(lambda: is_turned_and_published(store), "all published")
     assert [item["data"]["revision"] for item in stand_in_sidecar.events(student)] == [1, 1, 2, 3]
 
 
@@ -392,7 +377,7 @@ def test_broker_that_recovers_gets_all_in_order(pool, store, stand_in_sidecar, s
     student = fresh_id()
     for score in (0.5, 0.55, 0.57):
         calculate(pool, student, score)
-    wait_for(lambda: nothing_waits(store), "all published")
+    wait_for(lambda: is_turned_and_published(store), "all published")
     assert [item["data"]["revision"] for item in stand_in_sidecar.events(student)] == [1, 1, 2, 3]
     assert not dead_letters(store)
 
@@ -425,7 +410,7 @@ def test_sidecar_that_is_away_gets_all_of_it_later(
     wait_for(lambda: dependencies(pool)["dapr"] == "unavailable", "seen in /ready")
     assert_probes_are_apart(stand_in_sidecar)
     stand_in_sidecar.release()
-    wait_for(lambda: nothing_waits(store), "all published")
+    wait_for(lambda: is_turned_and_published(store), "all published")
     for student in students:
         revisions = [
             item["data"]["revision"] for item in stand_in_sidecar.events(student, "mastery.updated")
@@ -479,7 +464,7 @@ def test_workers_share_and_follow_one_that_dies(pool, store, stand_in_sidecar, s
         died, before = time.monotonic(), len(load.results)
         wait_for(lambda: len(load.results) > before + 100, "further changes")
     assert not load.errors, load.errors[:3]
-    wait_for(lambda: nothing_waits(store), "all published by the other")
+    wait_for(lambda: is_turned_and_published(store), "all published by the other")
     assert time.monotonic() - died < within(10.5)
     for student in students:
         seen = list(
@@ -510,7 +495,7 @@ def test_worker_that_was_stopped_beyond_its_leases_doubles_nothing(
         events = len(load.results)
         wait_for(lambda: len(counted(store, student)) >= events + 50, "further events counted")
     assert set(load.results) == {202} and not load.errors
-    wait_for(lambda: nothing_waits(store), "all published")
+    wait_for(lambda: is_turned_and_published(store), "all published")
     expected = [f"evt-{student}-{number:05}" for number in range(len(load.results))]
     assert counted(store, student) == expected, "doubled, lost or out of order"
     seen = dict.fromkeys(
@@ -550,13 +535,13 @@ def test_script_that_arrives_after_its_lease_changes_nothing(
         held = stand_in.held
     start_worker(pool, stand_in_sidecar)
     wait_for(lambda: len(stand_in_sidecar.events(student)) >= 5, "turned by another")
-    wait_for(lambda: nothing_waits(store), "published")
+    wait_for(lambda: is_turned_and_published(store), "published")
     published, kept = len(stand_in_sidecar.events(student)), counted(store, student)
     with socket.socket(socket.AF_UNIX) as sock:
         sock.connect(str(redis_server.path))
         sock.sendall(held)
         assert sock.recv(64).startswith(b":"), "the script ran"
-    assert nothing_waits(store)
+    assert is_turned_and_published(store)
     assert counted(store, student) == kept == [f"evt-{student}-{n:05}" for n in range(5)]
     assert_stays(lambda: len(stand_in_sidecar.events(student)) == published, "published once")
 
@@ -575,7 +560,7 @@ def test_worker_drains(pool, store, stand_in_sidecar, start_worker, number):
     published = [item["id"] for item in stand_in_sidecar.events()]
     assert len(published) == len(set(published)), "a drained worker leaves nothing half done"
     start_worker(pool, stand_in_sidecar)
-    wait_for(lambda: nothing_waits(store), "the next one goes on")
+    wait_for(lambda: is_turned_and_published(store), "the next one goes on")
     published = [item["id"] for item in stand_in_sidecar.events()]
     assert len(published) == len(set(published))
 
@@ -743,7 +728,7 @@ def test_retry_of_all_ends_though_all_die_again(pool, store, stand_in_sidecar, s
         calculate(pool, fresh_id())
     wait_for(lambda: len(dead_letters(store)) == 300, "dead")
     assert ctl(pool, "dead", "retry", "all").stdout == "300 put back\n"
-    wait_for(lambda: nothing_waits(store), "tried again")
+    wait_for(lambda: is_turned_and_published(store), "tried again")
     assert len(dead_letters(store)) == 300
     assert ctl(pool, "dead", "list", "--limit", "120").stdout.count("\n") == 120
 

@@ -6,8 +6,8 @@ import pytest
 from harness.engine import Engine, fresh_id
 from harness.expect import assert_common_headers, assert_ok, assert_problem
 from harness.load import until_refused
+from harness.model import COMPONENTS
 
-COMPONENTS = ("completion", "quiz", "quality", "consistency")
 
 # Compression
 

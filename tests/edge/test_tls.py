@@ -14,7 +14,7 @@ from harness.client import Answer, Client
 from harness.engine import ROOT, Engine, fresh_id
 from harness.expect import assert_common_headers, assert_ok, assert_problem
 from harness.load import until_refused
-from harness.nginx import free_port
+from harness.ports import free_port
 from harness.tls import Authority
 from harness.wait import LIMIT_S, wait_for
 

@@ -6,7 +6,8 @@ import signal
 
 from harness.audit import counts, ctl_audit, pseudonym, records, sealed, wait_records
 from harness.engine import fresh_id
-from harness.redis_server import pause, resume
+from harness.model import scores
+from harness.process import pause, resume
 from harness.wait import wait_for
 
 
@@ -23,7 +24,7 @@ def test_every_acknowledged_write_has_its_record(start_pool, start_worker, redis
     for turn in range(60):
         student = fresh_id()
         request_id = f"write-{turn}"
-        body = {"student_id": student, "components": dict.fromkeys(("completion", "quiz", "quality", "consistency"), 0.5)}
+        body = {"student_id": student, "components": scores(0.5)}
         answer = pool.request(
             "POST", "/api/v1/mastery/calculate", json=body, token=pool.token("root", "admin"), REQUEST_ID=request_id
         )

@@ -13,13 +13,13 @@ from harness.audit import (
     records,
     seal_head,
     sealed,
-    shard_of,
     wait_sealed,
 )
 from harness.binaries import assert_no_report
 from harness.engine import fresh_id
 from harness.pool import AUDIT_KEY, Pool
 from harness.redis_server import RedisServer
+from harness.store import shard_of
 from harness.wait import wait_for
 from harness.worker import Worker
 

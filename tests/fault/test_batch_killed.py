@@ -5,9 +5,11 @@ import os
 import random
 import signal
 
-from harness.batches import ENDED, Batches, PoolAdmin, fresh_ids, stating
+from harness.batches import ENDED, Batches, fresh_ids, stating
 from harness.load import Load
-from harness.redis_server import RedisServer, pause, resume
+from harness.pool import PoolClient
+from harness.process import pause, resume
+from harness.redis_server import RedisServer
 from harness.wait import wait_for
 from harness.worker import Worker
 
@@ -62,7 +64,7 @@ def assert_stated_once(pool, store, submitted, sample=40):
     """What was done has been done once: one statement, and one entry of the journal turned."""
     names = [name for students in submitted.values() for name in students]
     for name in random.Random(1).sample(names, min(sample, len(names))):
-        history = Batches(PoolAdmin(pool)).get(f"/api/v1/mastery/history/{name}")["history"]
+        history = Batches(PoolClient(pool)).get(f"/api/v1/mastery/history/{name}")["history"]
         assert [day["sample_size"] for day in history] == [1], name
     assert not store.xlen("queue:{dead}")
 
@@ -77,7 +79,7 @@ def start_workers(pool, count, **settings):
 def test_workers_killed_over_and_over_leave_each_result_once(start_pool, redis_server):
     """A blow whenever something has been done since the last one, and more to do after each."""
     pool = start_pool()
-    batches, submitted = Batches(PoolAdmin(pool)), {}
+    batches, submitted = Batches(PoolClient(pool)), {}
     watch = Watch(batches, {})
     workers = start_workers(pool, 2)
 
@@ -122,7 +124,7 @@ def test_progress_shows_what_is_kept_and_another_worker_goes_on_from_there(
     start_pool, stand_in, redis_server
 ):
     pool = start_pool()
-    batches = Batches(PoolAdmin(pool))
+    batches = Batches(PoolClient(pool))
     stand_in.watch = FirstKept()
     submitted = submit_all(batches, 1, STUDENTS)
     [batch] = submitted
@@ -149,7 +151,7 @@ def test_progress_shows_what_is_kept_and_another_worker_goes_on_from_there(
 def test_stopped_worker_that_comes_back_doubles_nothing(start_pool, redis_server):
     """SIGSTOP until another has taken its jobs over, then SIGCONT."""
     pool = start_pool()
-    batches = Batches(PoolAdmin(pool))
+    batches = Batches(PoolClient(pool))
     [worker] = start_workers(pool, 1)
     others = []
     try:
@@ -174,7 +176,7 @@ def test_stopped_worker_that_comes_back_doubles_nothing(start_pool, redis_server
 def test_redis_killed_amid_batches(start_pool):
     with RedisServer("--appendonly", "yes", "--appendfsync", "always") as server:
         pool = start_pool(redis_url=server.url)
-        batches = Batches(PoolAdmin(pool))
+        batches = Batches(PoolClient(pool))
         submitted = submit_all(batches, 4, STUDENTS)
         [worker] = start_workers(pool, 1)
         try:
@@ -203,7 +205,7 @@ def test_many_batches_at_once_from_many_callers(start_pool, redis_server):
 
     def submit(_caller, turn):
         if turn < 5:
-            batches = Batches(PoolAdmin(pool))
+            batches = Batches(PoolClient(pool))
             submitted.update(submit_all(batches, 1, 100))
 
     workers = start_workers(pool, 2)
@@ -211,7 +213,7 @@ def test_many_batches_at_once_from_many_callers(start_pool, redis_server):
         with Load(5, submit, pause=0.01) as load:
             wait_for(lambda: len(submitted) == 25, "all submitted")
         assert not load.errors, load.errors[:3]
-        batches = Batches(PoolAdmin(pool))
+        batches = Batches(PoolClient(pool))
         for batch in list(submitted):
             batches.wait(batch)
     finally:

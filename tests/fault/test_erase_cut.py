@@ -12,14 +12,11 @@ from harness.engine import fresh_id
 from harness.events import event
 from harness.load import Load
 from harness.redis_server import RedisStandIn
+from harness.store import tagged
 from harness.wait import wait_for
 
 ERASE = "/api/v1/compliance/student"
 STUDENTS = int(os.environ.get("MASTERY_TEST_ERASED", "24"))
-
-
-def tagged(student, rest):
-    return f"{{{hashlib.sha256(student.encode()).hexdigest()[:2]}}}:{rest}"
 
 
 def call(pool, method, path, json=None):
@@ -101,7 +98,7 @@ def store(redis_server):
 
 
 def test_cut_short_anywhere_it_is_completed_by_repeating(start_pool, scissors, store):
-    pool = start_pool(scissors.url, STORE_ROUND_TIMEOUT_MS=500)
+    pool = start_pool(scissors.url, STORE_ROUND_TIMEOUT_MS=500, STORE_BREAKER_OPEN_MS=50)
     cut, whole, commands = 0, 0, 0
     while whole < 2:
         commands += 1

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An erasure while the worker has something of the student in hand: nothing of it goes out
 afterwards, and nothing comes back into Redis (docs/privacy.md)."""
-import hashlib
 import json
 import subprocess
 
@@ -9,21 +8,14 @@ import pytest
 from harness.binaries import bin_dir
 from harness.engine import fresh_id
 from harness.events import event
+from harness.ports import free_port
 from harness.prometheus import Scrape
 from harness.redis_server import RedisStandIn
 from harness.sidecar import Sidecar
+from harness.store import shard_of, tagged
 from harness.wait import wait_for
-from harness.worker import free_port
 
 DEAD, REWRITE = "queue:{dead}", "erasures:rewrite"
-
-
-def shard_of(student):
-    return hashlib.sha256(student.encode()).hexdigest()[:2]
-
-
-def tagged(student, rest):
-    return f"{{{shard_of(student)}}}:{rest}"
 
 
 def neighbour(student):

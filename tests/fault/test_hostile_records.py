@@ -22,6 +22,7 @@ from harness.fastcgi import (
     request_params,
     stream,
 )
+from harness.model import scores
 from harness.prometheus import Scrape
 from harness.wait import assert_typical, wait_for, within
 
@@ -45,8 +46,7 @@ def scrape(pool):
 
 
 def calculation(student):
-    names = ("completion", "quiz", "quality", "consistency")
-    body = {"student_id": student, "components": dict.fromkeys(names, 0.5)}
+    body = {"student_id": student, "components": scores(0.5)}
     return json.dumps(body).encode()
 
 
@@ -411,9 +411,8 @@ def test_forged_records_in_an_accepted_body_are_just_text(engine, student):
     admin = engine.admin()
     before = counted(admin.get("/metrics").text)
     text = forged().decode("latin-1").replace("\x00", "\x01")
-    names = ("completion", "quiz", "quality", "consistency")
     for length in range(6000, 8200, 97):
-        body = {"student_id": student, "components": dict.fromkeys(names, 0.5)}
+        body = {"student_id": student, "components": scores(0.5)}
         body["x"] = "y" * length + text
         data = json.dumps(body, ensure_ascii=False).encode()
         answer = admin.post(CALCULATE, body=data, headers={"Content-Type": "application/json"})

@@ -10,6 +10,7 @@ import uuid
 import pytest
 from harness.engine import fresh_id
 from harness.events import event
+from harness.model import scores
 from harness.wait import wait_for
 
 # Of the connection, and of the audit log, which is written behind the answer.
@@ -19,7 +20,7 @@ RUNNING = re.compile(r"running (\w{64}) (\w+) (\d+)")
 
 def calculate(student, number):
     value = 0.5 + number / 10
-    components = dict.fromkeys(("completion", "quiz", "quality", "consistency"), value)
+    components = scores(value)
     return "/api/v1/mastery/calculate", {"student_id": student, "components": components}
 
 

@@ -5,14 +5,13 @@ import signal
 import time
 
 import pytest
-from harness.batches import scores
 from harness.engine import fresh_id
 from harness.expect import assert_ok, assert_problem
 from harness.load import Load, together
+from harness.model import scores
 from harness.nginx import Nginx
 from harness.prometheus import Scrape
-from harness.process import alive, children
-from harness.redis_server import pause, resume
+from harness.process import alive, children, pause, resume
 from harness.wait import assert_stays, wait_for, within
 
 QUERY = "/api/v1/mastery/query"

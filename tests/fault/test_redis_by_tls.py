@@ -2,7 +2,7 @@
 """A Redis across a network, behind stunnel: who is believed, and what happens when it goes away."""
 import pytest
 from harness.engine import fresh_id
-from harness.nginx import free_port
+from harness.ports import free_port
 from harness.redis_server import RedisServer
 from harness.tls import Authority
 from harness.tunnel import Tunnel

@@ -3,13 +3,14 @@
 import json
 import os
 import re
-import subprocess
 
 import pytest
-from harness.binaries import ROOT, bin_dir
+from harness.binaries import ROOT
+from harness.ctl import run_ctl
 from harness.engine import RedisProcess, fresh_id
 from harness.expect import assert_ok, assert_problem
-from harness.wait import LIMIT_S, wait_for
+from harness.model import scores
+from harness.wait import wait_for
 
 OURS = re.search(r"STORE_SCHEMA = (\d+)", (ROOT / "app/store/schema.h").read_text())[1]
 NEWER = str(int(OURS) + 1)
@@ -44,10 +45,7 @@ def everything(engine):
 
 
 def ctl(engine, *arguments):
-    environment = {**engine.environment, **engine.values}
-    return subprocess.run(
-        [bin_dir() / "mastery-ctl", *arguments], env=environment, capture_output=True, text=True, timeout=LIMIT_S, check=False
-    )
+    return run_ctl({**engine.environment, **engine.values}, *arguments)
 
 
 def lines(engine, name="pool"):
@@ -84,7 +82,7 @@ def test_not_even_the_first_request_on_a_new_connection_writes(start_pool, redis
         before = set(store.keys())
         store.set("schema", NEWER)
         store.client_kill_filter(_type="normal", skipme=True)
-        body = {"student_id": student, "components": dict.fromkeys(("completion", "quiz", "quality", "consistency"), 0.5)}
+        body = {"student_id": student, "components": scores(0.5)}
         token = pool.token("root", "admin")
         answer = pool.request("POST", "/api/v1/mastery/calculate", json=body, token=token, headers=headers)
         assert_problem_of_pool(answer)
@@ -120,9 +118,7 @@ def test_the_operators_tool_leaves_it_alone_too(later, arguments):
 
 def test_the_operators_tool_notes_nothing(redis_server):
     environment = {**os.environ, "REDIS_URL": redis_server.url, "JWT_SECRET": "s" * 32}
-    result = subprocess.run(
-        [bin_dir() / "mastery-ctl", "schema"], env=environment, capture_output=True, text=True, timeout=LIMIT_S, check=False
-    )
+    result = run_ctl(environment, "schema")
     assert result.stdout == f"store none, this version {OURS}\n", result.stderr
     assert redis_server.client().keys() == []
 

@@ -8,12 +8,13 @@ import signal
 import time
 
 import pytest
-from harness.client import Answer
 from harness.engine import fresh_id
 from harness.events import random_events
 from harness.load import Load
 from harness.model import Student, assert_agrees
-from harness.redis_server import RedisServer, pause, resume
+from harness.pool import PoolClient
+from harness.process import pause, resume
+from harness.redis_server import RedisServer
 from harness.wait import assert_typical, wait_for
 from harness.worker import SidecarProcess, Worker
 
@@ -28,43 +29,13 @@ def one_event(rng, student):
     return event
 
 
-class PoolClient:
-    """A client over one kept FastCGI connection, made anew when it breaks."""
-
-    def __init__(self, pool):
-        self.pool, self.token = pool, pool.token("root", "admin")
-        self.connection = None
-
-    def close(self):
-        if self.connection:
-            self.connection.close()
-            self.connection = None
-
-    def request(self, method, path, json=None):
-        if self.connection is None:
-            self.connection = self.pool.connect()
-        began = time.monotonic()
-        try:
-            answer = self.connection.request(method, path, json=json, token=self.token)
-        except BaseException:
-            self.close()
-            raise
-        return Answer(answer.status, answer.headers, answer.body, time.monotonic() - began)
-
-    def get(self, path):
-        return self.request("GET", path)
-
-    def post(self, path, json):
-        return self.request("POST", path, json)
-
-
 class Senders:
     """Callers that send random events, each again until it is acknowledged. An event of a student
     may come from any of them. They send `events` of them, and on while go_on."""
 
     def __init__(self, pool, callers=CALLERS, students=STUDENTS, events=EVENTS):
         self.pool, self.go_on = pool, True
-        self.clients = [PoolClient(pool) for _ in range(callers)]
+        self.clients = [PoolClient(pool, keep=True) for _ in range(callers)]
         self.students = {fresh_id(): Student() for _ in range(students)}
         self.events, self.begun, self.acknowledged, self.repeats = events, 0, [], 0
         self._random = [random.Random(caller) for caller in range(callers)]
@@ -105,7 +76,7 @@ class Senders:
 
     def assert_states(self):
         """Each state is the independent model's, over what was acknowledged."""
-        client = PoolClient(self.pool)
+        client = PoolClient(self.pool, keep=True)
         for student, model in self.students.items():
             if model.events:
                 assert_agrees(client, student, model)

@@ -2,25 +2,21 @@
 """The audit log as it lies in Redis, and an independent check of its seals."""
 import hashlib
 import hmac
-import subprocess
 
-from harness.binaries import bin_dir
+from harness.ctl import run_ctl
+from harness.store import student_key, tagged
 from harness.wait import wait_for
 
 FIELDS = "artowscdn"
 SEAL_FIELDS = "qpbflnkmh"
 
 
-def shard_of(student):
-    return f"{hashlib.sha256(student.encode()).digest()[0]:02x}"
-
-
 def log_key(student):
-    return f"{{{shard_of(student)}}}:audit"
+    return tagged(student, "audit")
 
 
 def pseudonym(redis, student):
-    return redis.get(f"{{{shard_of(student)}}}:student:{student}:pseudonym")
+    return redis.get(student_key(student, ":pseudonym"))
 
 
 def records(redis, **wanted):
@@ -96,13 +92,5 @@ def seal_head(key, shard, fields):
 
 
 def ctl_audit(pool, *arguments, **settings):
-    """mastery-ctl audit, beside the pool."""
-    return subprocess.run(
-        [str(bin_dir() / "mastery-ctl"), "audit", *map(str, arguments)],
-        env={**pool.environment, **settings},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    """mastery-ctl audit with the settings of the pool and these."""
+    return run_ctl({**pool.environment, **settings}, "audit", *arguments)

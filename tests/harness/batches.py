@@ -3,16 +3,11 @@
 import uuid
 
 from harness.engine import fresh_id
+from harness.model import scores
 from harness.wait import wait_for
 
 PATH = "/api/v1/batch/mastery"
-NAMES = ("completion", "quiz", "quality", "consistency")
 ENDED = {"completed", "failed", "cancelled"}
-
-
-def scores(*values):
-    """The four components; one value stands for all."""
-    return dict(zip(NAMES, values * 4 if len(values) == 1 else values))
 
 
 def stating(students, value=0.5, **more):
@@ -77,25 +72,6 @@ class Batches:
             found += page["results"]
             assert page["results"] or total == len(found)
         return found
-
-
-class PoolAdmin:
-    """What a client is, for a pool without nginx."""
-
-    def __init__(self, pool):
-        self.pool, self.token = pool, pool.token("root", "admin")
-
-    def request(self, method, path, **options):
-        return self.pool.request(method, path, token=self.token, **options)
-
-    def get(self, path):
-        return self.request("GET", path)
-
-    def post(self, path, body, **options):
-        return self.request("POST", path, json=body, **options)
-
-    def delete(self, path):
-        return self.request("DELETE", path)
 
 
 def assert_batch(batches, body, **expected):

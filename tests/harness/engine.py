@@ -13,10 +13,12 @@ import redis
 
 from harness.binaries import ROOT, assert_no_report, bin_dir
 from harness.client import Client
+from harness.ctl import run_ctl
+from harness.model import COMPONENTS
 from harness.process import alive, children, program
 from harness.redis_server import LONG_TIMEOUTS
 from harness.token import make_token
-from harness.wait import LIMIT_S, wait_for
+from harness.wait import wait_for
 
 START_TIMEOUT = 300  # the first start under sanitizers or valgrind
 
@@ -134,24 +136,14 @@ class Engine:
 
     def calculate(self, student, scores=(0.8, 0.9, 0.85, 0.7), weights=None, by=None):
         """States a student's components; the answer."""
-        names = ("completion", "quiz", "quality", "consistency")
-        body = {"student_id": student, "components": dict(zip(names, scores))}
+        body = {"student_id": student, "components": dict(zip(COMPONENTS, scores))}
         if weights is not None:
-            body["weights"] = dict(zip(names, weights))
+            body["weights"] = dict(zip(COMPONENTS, weights))
         return (by or self.admin()).post("/api/v1/mastery/calculate", body)
 
-    def ctl(self, *arguments, text=None, check=True):
+    def ctl(self, *arguments, text="", check=True):
         """mastery-ctl with this engine's settings; its standard output."""
-        environment = {**self.environment, **self.values}
-        result = subprocess.run(
-            [str(Path(self.environment["BIN_DIR"]) / "mastery-ctl"), *arguments],
-            env=environment,
-            input=text,
-            capture_output=True,
-            text=True,
-            timeout=LIMIT_S,
-            check=False,
-        )
+        result = run_ctl({**self.environment, **self.values}, *arguments, text=text)
         if check and result.returncode != 0:
             raise RuntimeError(f"mastery-ctl {arguments}: {result.returncode}\n{result.stderr}")
         return result.stdout

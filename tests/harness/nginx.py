@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from harness.client import Client
+from harness.ports import free_port
 from harness.wait import wait_for
 
 TEMPLATE = """
@@ -51,12 +52,6 @@ http {{
     }}
 }}
 """
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 class Nginx:

@@ -15,6 +15,7 @@ import yaml
 
 from harness.binaries import ROOT
 from harness.client import Client
+from harness.ports import free_ports
 from harness.redis_server import LONG_TIMEOUTS
 from harness.token import make_token
 from harness.wait import LIMIT_S, wait_for
@@ -32,22 +33,6 @@ def podman(*arguments, check=True, timeout=300):
     if check and result.returncode != 0:
         raise RuntimeError(f"podman {arguments}: {result.returncode}\n{result.stdout}")
     return result.returncode, result.stdout
-
-
-def free_ports(count):
-    """So many in a row, below those that the kernel takes for outgoing connections."""
-    for first in range(20000 + os.getpid() % 5000 * 2, 32000, 7):
-        sockets = [socket.socket() for _ in range(count)]
-        try:
-            for number, sock in enumerate(sockets):
-                sock.bind(("127.0.0.1", first + number))
-            return first
-        except OSError:
-            continue
-        finally:
-            for sock in sockets:
-                sock.close()
-    raise RuntimeError("no free ports")
 
 
 class Pod:

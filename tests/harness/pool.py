@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.binaries import ROOT, assert_no_report, bin_dir, sanitizer_options
 from harness.fastcgi import FastCgi
+from harness.model import COMPONENTS
 from harness.process import alive, children, program
 from harness.redis_server import LONG_TIMEOUTS
 from harness.token import make_token
@@ -119,8 +120,7 @@ class Pool:
         return make_token(self.environment["JWT_SECRET"].split("\n")[0], user, role, **claims)
 
     def calculate(self, student, scores=(0.8, 0.9, 0.85, 0.7)):
-        names = ("completion", "quiz", "quality", "consistency")
-        body = {"student_id": student, "components": dict(zip(names, scores))}
+        body = {"student_id": student, "components": dict(zip(COMPONENTS, scores))}
         return self.request(
             "POST", "/api/v1/mastery/calculate", json=body, token=self.token("root", "admin")
         )
@@ -130,3 +130,37 @@ class Pool:
         return self.request(
             "POST", "/api/v1/mastery/query", json=body, token=self.token(user, role)
         )
+
+
+class PoolClient:
+    """What harness.client.Client is, for a pool without nginx: an admin. keep: over one connection,
+    which is made anew when it has broken; otherwise each request has its own."""
+
+    def __init__(self, pool, keep=False):
+        self.pool, self.token, self.keep = pool, pool.token("root", "admin"), keep
+        self._connection = None
+
+    def close(self):
+        if self._connection:
+            self._connection.close()
+            self._connection = None
+
+    def request(self, method, path, **options):
+        if not self.keep:
+            return self.pool.request(method, path, token=self.token, **options)
+        if self._connection is None:
+            self._connection = self.pool.connect()
+        try:
+            return self._connection.request(method, path, token=self.token, **options)
+        except BaseException:
+            self.close()
+            raise
+
+    def get(self, path):
+        return self.request("GET", path)
+
+    def post(self, path, json, **options):
+        return self.request("POST", path, json=json, **options)
+
+    def delete(self, path):
+        return self.request("DELETE", path)

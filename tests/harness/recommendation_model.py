@@ -5,8 +5,9 @@ import math
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from harness.binaries import ROOT
+from harness.model import COMPONENTS
 
-AREAS = ("completion", "quiz", "quality", "consistency")
+AREAS = COMPONENTS
 THRESHOLDS = dict(zip(AREAS, (0.80, 0.75, 0.70, 0.70)))
 FITTING = dict(zip(AREAS, ("practice", "review", "refactor", "schedule")))
 WEIGHTS = dict(zip(AREAS, (0.4, 0.3, 0.2, 0.1)))

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A private Redis, and a stand-in between the engine and it that misbehaves on command."""
-import os
 import selectors
 import shutil
 import signal
@@ -204,11 +203,3 @@ def _shut(sock):
         sock.shutdown(socket.SHUT_RDWR)
     except OSError:
         pass
-
-
-def pause(pid):
-    os.kill(pid, signal.SIGSTOP)
-
-
-def resume(pid):
-    os.kill(pid, signal.SIGCONT)

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -12,13 +11,8 @@ from pathlib import Path
 
 from harness.client import Client
 from harness.binaries import bin_dir
+from harness.ports import free_port
 from harness.wait import LIMIT_S, wait_for
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 class Process:

@@ -17,11 +17,12 @@ import pytest
 from harness.engine import ROOT, fresh_id
 from harness.expect import assert_ok, assert_problem
 from harness.load import Load
+from harness.model import scores
 from harness.pod import Pod, Service, podman
 from harness.wait import wait_for
 
 IMAGE, BASE = "localhost/mastery-engine:latest", "localhost/debian:bookworm-slim"
-SCORES = dict.fromkeys(("completion", "quiz", "quality", "consistency"), 0.5)
+SCORES = scores(0.5)
 
 # Of tests/api those that know an engine by its address alone.
 BLACK_BOX = """calculate cohorts compare headers history http idempotency ingest openapi operations query

@@ -14,6 +14,7 @@ import pytest
 from harness.binaries import sanitized, sanitizer_options
 from harness.engine import ROOT, bin_dir
 from harness.load import Load
+from harness.model import scores
 from harness.nginx import Nginx
 from harness.pool import AUDIT_KEY, SECRET
 from harness.process import alive, children, program
@@ -24,7 +25,7 @@ from harness.wait import LIMIT_S, wait_for
 CONF = ROOT / "conf/systemd"
 BODY = {
     "student_id": "under-load",
-    "components": dict.fromkeys(("completion", "quiz", "quality", "consistency"), 0.5),
+    "components": scores(0.5),
 }
 SERVICES = ["mastery-engine@", "mastery-worker", "mastery-engine-nginx"]
 
