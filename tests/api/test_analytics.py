@@ -258,8 +258,8 @@ def iso(days_ago):
     ],
 )
 def test_bad_periods_are_refused(admin, student, path, body, fields):
-    answer = admin.post(f"{ANALYTICS}/{path}", {"student_id": student, **body})
-    assert_invalid(answer, *fields)
+    response = admin.post(f"{ANALYTICS}/{path}", {"student_id": student, **body})
+    assert_invalid(response, *fields)
 
 
 @pytest.mark.parametrize("path", BOTH)

@@ -45,13 +45,13 @@ class School:
 
     def cohort(self, name, teachers, students):
         body = {"name": name, "teacher_ids": teachers, "student_ids": students}
-        answer = self.request("PUT", f"/api/v1/cohorts/{name}", json=body)
-        assert answer.status in (200, 201), answer
+        response = self.request("PUT", f"/api/v1/cohorts/{name}", json=body)
+        assert response.status in (200, 201), response
 
     def logs(self, query="", status=200):
-        answer = self.request("GET", f"{LOGS}?{query}")
-        assert answer.status == status, answer
-        return answer.json
+        response = self.request("GET", f"{LOGS}?{query}")
+        assert response.status == status, response
+        return response.json
 
     def all_logs(self, query=""):
         """Page by page."""
@@ -87,13 +87,13 @@ def digest_of(students):
 
 def test_a_write_is_recorded_with_its_request(school):
     student = fresh_id()
-    answer = school.request(
+    response = school.request(
         "POST",
         "/api/v1/mastery/calculate",
         json={"student_id": student, "components": scores(0.5)},
         REQUEST_ID="the-request",
     )
-    assert answer.status == 200, answer
+    assert response.status == 200, response
     [record] = wait_records(school.redis, t="calculated")
     assert record["shard"] == shard_of(student)
     assert (record["a"], record["r"], record["o"], record["s"]) == ("root", "admin", "mastery", "1")
@@ -113,8 +113,8 @@ def test_a_student_is_never_named(school):
         "data": {"lesson_id": "l", "duration_seconds": 1, "completion_percentage": 50},
     }
     event["timestamp"] = school.request("GET", "/health", None).json["timestamp"]
-    answer = school.pool.request("POST", "/api/v1/mastery/ingest", json=event, token=own)
-    assert answer.status == 202, answer
+    response = school.pool.request("POST", "/api/v1/mastery/ingest", json=event, token=own)
+    assert response.status == 202, response
     assert school.query(student, student, "student").status == 200
     assert school.query("somebody-else", student, "student").status == 403
     school.cohort("c1", ["t1"], [student])
@@ -169,8 +169,8 @@ def test_each_personal_read_route_is_counted(school, student):
     }
     for method, path, body in paths.values():
         options = {"json": body} if body else {}
-        answer = school.request(method, path, **options)
-        assert answer.status == 200, answer
+        response = school.request(method, path, **options)
+        assert response.status == 200, response
 
     def counted():
         return {json.loads(fields["d"])["route"] for _, fields, _ in counts(school.redis, t="read", s="1")}
@@ -210,8 +210,8 @@ def test_a_comparison_of_few_notes_each_student(school, student):
     other = fresh_id()
     assert school.pool.calculate(other).status == 200
     body = {"student_ids": [student, other], "metric": "mastery_score"}
-    answer = school.request("POST", "/api/v1/analytics/compare/students", json=body)
-    assert answer.status == 200, answer
+    response = school.request("POST", "/api/v1/analytics/compare/students", json=body)
+    assert response.status == 200, response
     found = wait_for(
         lambda: len(c := counts(school.redis, o="analytics")) == 2 and c, "two students"
     )
@@ -222,8 +222,8 @@ def test_a_comparison_of_few_notes_each_student(school, student):
 def test_a_comparison_of_many_is_one_record_with_a_digest(school):
     students = [fresh_id() for _ in range(70)]
     school.cohort("large", ["t1"], students)
-    answer = school.request("GET", "/api/v1/cohorts/large")
-    assert answer.status == 200, answer
+    response = school.request("GET", "/api/v1/cohorts/large")
+    assert response.status == 200, response
     digest = digest_of(students)
     [record] = wait_records(school.redis, t="cohort-put")
     details = json.loads(record["d"])
@@ -240,8 +240,8 @@ def test_cohorts_by_name_are_noted_by_their_students(school):
     school.cohort("a", ["t1"], students[:2])
     school.cohort("b", ["t1"], students[2:])
     body = {"cohort_a_id": "a", "cohort_b_id": "b"}
-    answer = school.request("POST", "/api/v1/analytics/compare/cohorts", "t1", "teacher", json=body)
-    assert answer.status == 200, answer
+    response = school.request("POST", "/api/v1/analytics/compare/cohorts", "t1", "teacher", json=body)
+    assert response.status == 200, response
     found = wait_for(
         lambda: len(c := counts(school.redis, r="teacher")) == 4 and c, "four students"
     )
@@ -263,8 +263,8 @@ def test_changes_of_cohorts_are_recorded_at_once(school, student):
 
 
 def test_feedback_names_the_student(school, student):
-    answer = school.request("POST", "/api/v1/recommendations/adaptive", json={"student_id": student})
-    [first, *_] = answer.json["recommendations"]
+    response = school.request("POST", "/api/v1/recommendations/adaptive", json={"student_id": student})
+    [first, *_] = response.json["recommendations"]
     body = {"recommendation_id": first["recommendation_id"], "completed": True}
     assert school.request("POST", "/api/v1/recommendations/feedback", json=body).status == 200
     [record] = wait_records(school.redis, t="recommendations-feedback")
@@ -305,7 +305,7 @@ def test_what_dapr_brings_of_a_student_who_wants_no_new_data_is_a_refusal(
         assert school.request("POST", f"{CONSENT}/{student}", json=body).status == 200
     welcome = event(student=fresh_id())
     events = [*(event(student=student) for student in students), welcome]
-    answer = pool.request(
+    response = pool.request(
         "POST",
         "/dapr/events",
         json=[{"specversion": "1.0", "id": e["event_id"], "source": "tests",
@@ -315,7 +315,7 @@ def test_what_dapr_brings_of_a_student_who_wants_no_new_data_is_a_refusal(
         CONTENT_TYPE="application/cloudevents-batch+json",
         MASTERY_LISTENER="sidecar",
     )  # fmt: skip
-    assert answer.status == 200 and answer.json == {"status": "SUCCESS"}, answer
+    assert response.status == 200 and response.json == {"status": "SUCCESS"}, response
     [record] = wait_records(school.redis, s="0")
     assert (record["a"], record["r"], record["c"]) == ("dapr", "service", "brought")
     details = json.loads(record["d"])
@@ -368,9 +368,9 @@ def test_the_export_has_what_is_recorded_about_the_student_and_no_more(school, s
     wait_for(lambda: counts(school.redis, s="1"), "the read is counted")
     make_minutes_old(school.redis)
     wait_records(school.redis, t="read", s="1")
-    answer = school.request("GET", f"/api/v1/compliance/export/{student}")
-    assert answer.status == 200, answer
-    logs = answer.json["data"]["audit_logs"]
+    response = school.request("GET", f"/api/v1/compliance/export/{student}")
+    assert response.status == 200, response
+    logs = response.json["data"]["audit_logs"]
     name = pseudonym(school.redis, student)
     assert [(log["user_id"], log["action"], log["success"]) for log in logs[:2]] == [
         ("root", "calculated", True),
@@ -385,8 +385,8 @@ def test_the_export_has_what_is_recorded_about_the_student_and_no_more(school, s
 def test_an_erased_student_is_named_by_nothing_any_more(school, student):
     name = pseudonym(school.redis, student)
     before = len(records(school.redis, w=name))
-    answer = school.request("DELETE", f"/api/v1/compliance/student/{student}")
-    assert answer.status == 200, answer
+    response = school.request("DELETE", f"/api/v1/compliance/student/{student}")
+    assert response.status == 200, response
     assert pseudonym(school.redis, student) is None
     assert school.query(student).status == 404
     wait_for(lambda: counts(school.redis, s="0"), "the look at nobody")
@@ -401,9 +401,9 @@ def test_an_erased_student_is_named_by_nothing_any_more(school, student):
 
 def test_a_batch_is_noted_and_what_it_does_is_recorded(school, student):
     body = {"student_ids": [student], "priority": "high"}
-    answer = school.request("POST", "/api/v1/batch/mastery", json=body)
-    assert answer.status == 202, answer
-    batch = answer.json["batch_id"]
+    response = school.request("POST", "/api/v1/batch/mastery", json=body)
+    assert response.status == 202, response
+    batch = response.json["batch_id"]
     [submitted] = wait_records(school.redis, t="batch-submit")
     [done] = wait_records(school.redis, t="recomputed")
     assert submitted["w"] == done["w"] == pseudonym(school.redis, student)

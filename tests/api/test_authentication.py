@@ -30,9 +30,9 @@ def good_claims(**more):
 
 
 def assert_refused(engine, token):
-    answer = ask(engine, f"Bearer {token}")
-    error = assert_problem(answer, 401, "AUTH_ERROR")
-    assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
+    response = ask(engine, f"Bearer {token}")
+    error = assert_problem(response, 401, "AUTH_ERROR")
+    assert 'error="invalid_token"' in response.headers["WWW-Authenticate"]
     return error
 
 
@@ -47,17 +47,17 @@ def test_scheme_may_be_written_in_any_case(engine, scheme):
 
 def test_whose_rights_are_lacking_is_told_so(engine, student):
     assert_ok(engine.calculate(student))
-    answer = engine.client("another", "student").get(f"/api/v1/mastery/history/{student}")
-    assert_problem(answer, 403, "FORBIDDEN")
+    response = engine.client("another", "student").get(f"/api/v1/mastery/history/{student}")
+    assert_problem(response, 403, "FORBIDDEN")
     challenge = 'Bearer realm="mastery-engine", error="insufficient_scope"'
-    assert answer.headers["WWW-Authenticate"] == challenge
+    assert response.headers["WWW-Authenticate"] == challenge
 
 
 @pytest.mark.parametrize("authorization", [None, "", "Basic c29tZW9uZTpwYXNz", "Digest x=y"])
 def test_without_bearer_credentials_no_error_is_named(engine, authorization):
-    answer = ask(engine, authorization)
-    assert_problem(answer, 401, "AUTH_ERROR")
-    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="mastery-engine"'
+    response = ask(engine, authorization)
+    assert_problem(response, 401, "AUTH_ERROR")
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="mastery-engine"'
 
 
 @pytest.mark.parametrize(
@@ -330,8 +330,8 @@ def test_many_users_at_once_are_never_mixed_up(engine):
     for _ in range(3):
         for user in users:
             token = engine.token(user, "student")
-            answer = client.get(f"/api/v1/mastery/history/{user}", token=token)
-            assert assert_ok(answer)["student_id"] == user
+            response = client.get(f"/api/v1/mastery/history/{user}", token=token)
+            assert assert_ok(response)["student_id"] == user
     other = client.get(
         f"/api/v1/mastery/history/{users[0]}", token=engine.token(users[1], "student")
     )

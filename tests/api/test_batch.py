@@ -47,8 +47,8 @@ def alone(pool):
 
 
 def test_submitted_batch(admin, student):
-    answer = admin.post(PATH, stating([student], priority="high"))
-    body = assert_ok(answer, 202)
+    response = admin.post(PATH, stating([student], priority="high"))
+    body = assert_ok(response, 202)
     assert set(body) == {
         *("success", "batch_id", "status", "student_count", "processed_count", "priority"),
         *("created_at", "correlation_id"),
@@ -58,9 +58,9 @@ def test_submitted_batch(admin, student):
     assert body["priority"] == "high"
     assert_time(body["created_at"])
     assert re.fullmatch("[0-9a-f]{32}", body["batch_id"])
-    assert answer.headers["Location"] == f"{PATH}/{body['batch_id']}"
-    assert answer.headers["Cache-Control"] == "no-store"
-    assert admin.get(answer.headers["Location"]).status == 200
+    assert response.headers["Location"] == f"{PATH}/{body['batch_id']}"
+    assert response.headers["Cache-Control"] == "no-store"
+    assert admin.get(response.headers["Location"]).status == 200
 
 
 def test_batch_of_ids_recomputes_from_what_is_stored(engine, admin, batches):
@@ -100,9 +100,9 @@ def test_batch_with_components_states_them(engine, admin, batches):
         (one, (0.1, 0.2, 0.3, 0.4), None),
         (two, (0.9, 0.2, 0.3, 0.4), tuple(weights.values())),
     ):
-        answer = assert_ok(engine.calculate(twin, values, own))["data"]
+        response = assert_ok(engine.calculate(twin, values, own))["data"]
         for name in ("mastery_score", "level", "components", "breakdown", "evidence", "version"):
-            assert results[student][name] == answer[name], name
+            assert results[student][name] == response[name], name
         stored = admin.post("/api/v1/mastery/query", {"student_id": student}).json["data"]
         assert stored == results[student]
 
@@ -150,8 +150,8 @@ def test_status_of_an_ended_batch(admin, batches, student):
 
 @pytest.mark.parametrize("path", SUBMIT_PATHS)
 def test_submit_by_every_path(admin, batches, student, path):
-    answer = assert_ok(admin.post(path, stating([student])), 202)
-    assert batches.wait(answer["batch_id"])["status"] == "completed"
+    response = assert_ok(admin.post(path, stating([student])), 202)
+    assert batches.wait(response["batch_id"])["status"] == "completed"
 
 
 def test_a_thousand_students_by_the_page(batches):
@@ -238,15 +238,15 @@ def test_every_failing_field_of_every_request_is_named(admin):
 
 def test_refused_batch_leaves_nothing(pool, store):
     body = stating(["a", "b", "a"])
-    answer = PoolClient(pool).post(PATH, body)
-    assert answer.status == 400
+    response = PoolClient(pool).post(PATH, body)
+    assert response.status == 400
     assert not store.keys("batch*") and not store.keys("queue*")
 
 
 @pytest.mark.parametrize("query", ["offset=-1", "offset=x", "limit=0", "limit=1001", "limit=1.5"])
 def test_bad_pages(admin, query):
-    answer = admin.get(f"{PATH}/{uuid.uuid4().hex}/results?{query}")
-    assert_invalid(answer, query.partition("=")[0])
+    response = admin.get(f"{PATH}/{uuid.uuid4().hex}/results?{query}")
+    assert_invalid(response, query.partition("=")[0])
 
 
 def test_what_is_not_there_is_404(admin):
@@ -287,11 +287,11 @@ CALLS = [
 def test_batches_are_for_admins(engine, as_user, anonymous, method, path, body, role):
     client = as_user(fresh_id(), role) if role else anonymous
     options = {"json": body} if body else {}
-    answer = client.request(method, path, **options)
+    response = client.request(method, path, **options)
     if role:
-        assert_problem(answer, 403, "FORBIDDEN")
+        assert_problem(response, 403, "FORBIDDEN")
     else:
-        assert_problem(answer, 401, "AUTH_ERROR")
+        assert_problem(response, 401, "AUTH_ERROR")
 
 
 # Idempotency-Key
@@ -341,11 +341,11 @@ def test_cancelled_batch_does_nothing_more(pool, alone, store, start_worker):
     assert pending["status"] == "pending" and pending["progress_percentage"] == 0
     assert pending["estimated_time_remaining"] is None
     assert pending["started_at"] is pending["completed_at"] is None
-    answer = alone.client.delete(f"{PATH}/{batch}")
-    assert answer.status == 202, answer
-    assert answer.json["status"] == "cancelled" and answer.json["completed_at"]
-    answer = alone.client.delete(f"{PATH}/{batch}")
-    assert answer.status == 409 and answer.json["error"]["code"] == "CONFLICT"
+    response = alone.client.delete(f"{PATH}/{batch}")
+    assert response.status == 202, response
+    assert response.json["status"] == "cancelled" and response.json["completed_at"]
+    response = alone.client.delete(f"{PATH}/{batch}")
+    assert response.status == 409 and response.json["error"]["code"] == "CONFLICT"
     start_worker(pool)
     wait_for(lambda: not store.xlen("queue:{batch}:normal"), "jobs of the batch gone")
     assert alone.status(batch)["processed_students"] == 0

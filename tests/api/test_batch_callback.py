@@ -108,7 +108,7 @@ def test_batch_that_was_given_up_is_told(start, start_worker, receiver, store):
 
 
 def test_callback_is_tried_again(start, start_worker, receiver, store):
-    receiver.answers = [500, 404, 302]
+    receiver.responses = [500, 404, 302]
     pool, batches = start(receiver.hosts(), **OPEN)
     submit(batches, receiver.url())
     start_worker(pool)
@@ -122,7 +122,7 @@ def test_callback_is_tried_again(start, start_worker, receiver, store):
 
 def test_redirects_are_not_followed(start, start_worker, receiver, store):
     with Receiver() as elsewhere:
-        receiver.answers = [(307, {"Location": elsewhere.url()}, b"")] * 2
+        receiver.responses = [(307, {"Location": elsewhere.url()}, b"")] * 2
         pool, batches = start(f"{receiver.hosts()},{elsewhere.hosts()}", **OPEN)
         submit(batches, receiver.url())
         start_worker(pool)
@@ -132,7 +132,7 @@ def test_redirects_are_not_followed(start, start_worker, receiver, store):
 
 def test_answer_that_is_too_long_counts_by_its_status(start, start_worker, receiver, store):
     long = b"x" * (8 << 20)
-    receiver.answers = [(500, {}, long), (200, {}, long)]
+    receiver.responses = [(500, {}, long), (200, {}, long)]
     pool, batches = start(receiver.hosts(), **OPEN)
     submit(batches, receiver.url())
     start_worker(pool)
@@ -185,7 +185,7 @@ def put_off_often(store, batch, tries=19):
 def test_callback_that_never_succeeds_is_a_dead_letter_and_may_be_retried(
     start, start_worker, receiver, store
 ):
-    receiver.answers = [503] * 2
+    receiver.responses = [503] * 2
     pool, batches = start(receiver.hosts(), **OPEN)
     batch = submit(batches, receiver.url())
     assert batches.client.delete(f"{PATH}/{batch}").status == 202
@@ -195,7 +195,7 @@ def test_callback_that_never_succeeds_is_a_dead_letter_and_may_be_retried(
     [letter] = wait_for(lambda: dead_letters(store), "dead")
     assert letter["reason"] == "job: callback: answered with 503"
     assert letter["source"] == "queue:callback" and letter["event"]["batch"] == batch
-    receiver.answers = []
+    receiver.responses = []
     result = subprocess.run(
         [str(bin_dir() / "mastery-ctl"), "dead", "retry", "all"],
         env=pool.environment,
@@ -270,9 +270,9 @@ def strict():
 
 @pytest.mark.parametrize("url", REFUSED)
 def test_url_that_leads_elsewhere_is_refused(strict, url):
-    answer = strict.post(PATH, {"student_ids": ["a"], "callback_url": url})
-    assert answer.status == 400, answer
-    [error] = answer.json["error"]["details"]["errors"]
+    response = strict.post(PATH, {"student_ids": ["a"], "callback_url": url})
+    assert response.status == 400, response
+    [error] = response.json["error"]["details"]["errors"]
     assert error["field"] == "callback_url" and error["message"]
 
 
@@ -290,11 +290,11 @@ def test_url_that_is_configured_is_taken(strict, url):
 
 
 def test_without_hosts_there_are_no_callbacks(start_pool):
-    answer = PoolClient(start_pool()).post(
+    response = PoolClient(start_pool()).post(
         PATH, {"student_ids": ["a"], "callback_url": "https://hooks.example/"}
     )
-    assert answer.status == 400
-    assert answer.json["error"]["details"]["errors"][0]["field"] == "callback_url"
+    assert response.status == 400
+    assert response.json["error"]["details"]["errors"][0]["field"] == "callback_url"
 
 
 @pytest.mark.parametrize(

@@ -217,12 +217,12 @@ def test_config_as_markdown_needs_no_valid_settings():
 
 
 @contextlib.contextmanager
-def answering(answers):
+def answering(responses):
     """A server that answers paths so: {path: (status, text)}; yields its URL."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            status, text = answers.get(self.path, (404, "{}"))
+            status, text = responses.get(self.path, (404, "{}"))
             self.send_response(status)
             self.end_headers()
             with contextlib.suppress(OSError):
@@ -290,7 +290,7 @@ def test_health_goes_to_the_address_itself_and_not_to_a_proxy():
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         (200, "hello"),
         (200, '{"status":"ok"}'),
@@ -301,8 +301,8 @@ def test_health_goes_to_the_address_itself_and_not_to_a_proxy():
         (200, '{"status":"\\u001b[31m"}'),
     ],
 )
-def test_health_says_1_when_something_else_answers(answer):
-    with answering({"/health": answer}) as url:
+def test_health_says_1_when_something_else_answers(response):
+    with answering({"/health": response}) as url:
         result = ctl("health", "--url", url)
     assert result.returncode == FAILED and result.stdout.startswith("failed")
     assert "\x1b" not in result.stdout
@@ -370,8 +370,8 @@ def day_keys(redis_server, student):
 
 def history(engine, student):
     with contextlib.closing(engine.admin()) as client:
-        answer = assert_ok(client.get(f"/api/v1/mastery/history/{student}?days=90"))
-    return answer["history"]
+        response = assert_ok(client.get(f"/api/v1/mastery/history/{student}?days=90"))
+    return response["history"]
 
 
 def test_seed_makes_a_straight_line_without_noise(engine, student):

@@ -47,8 +47,8 @@ def test_submitted_students_are_recomputed(pool, batches, start_worker):
 def test_submitted_cohort(pool, batches, start_worker):
     students, cohort = fresh_ids(5), fresh_id("c")
     roster = {"name": "x", "teacher_ids": [], "student_ids": students}
-    answer = batches.client.request("PUT", f"/api/v1/cohorts/{cohort}", json=roster)
-    assert answer.status == 201
+    response = batches.client.request("PUT", f"/api/v1/cohorts/{cohort}", json=roster)
+    assert response.status == 201
     pool.calculate(students[0])
     made = batch(pool, "submit", "--cohort", cohort).stdout.strip()
     start_worker(pool)

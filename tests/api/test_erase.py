@@ -157,10 +157,10 @@ def test_nothing_is_left_and_nothing_else_is_missing(own_engine, root):
     assert {"queue:{dead}", "queue:{batch}:later"} <= before
     dry = erase(root, student, "?dry_run=true")
     assert mentioning(store, student) == before, "a dry run has changed something"
-    answer = erase(root, student)
-    assert answer["status"] == "success" and dry["status"] == "dry_run"
-    assert answer["deleted"] == dry["deleted"]
-    deleted = answer["deleted"]
+    response = erase(root, student)
+    assert response["status"] == "success" and dry["status"] == "dry_run"
+    assert response["deleted"] == dry["deleted"]
+    deleted = response["deleted"]
     assert deleted["dead_letters"] == 2 and deleted["jobs"] == 3 and deleted["rosters"] == 1
     assert deleted["batches"] == 1 and deleted["idempotency"] == 2
     assert mentioning(store, student) == {tombstone(student), audit(student)}
@@ -333,5 +333,5 @@ def test_another_process_forgets_its_last_answers(start_engine):
     erase(root, student)
     engine.redis().shutdown(nosave=True)
     for client in clients:
-        answer = client.post("/api/v1/mastery/query", body)
-        assert answer.status == 503, answer
+        response = client.post("/api/v1/mastery/query", body)
+        assert response.status == 503, response

@@ -130,17 +130,17 @@ def test_the_hash_can_be_computed_again(admin, learner):
 def test_the_command_of_the_document_gives_the_hash(admin, learner, tmp_path):
     text = (ROOT / "docs" / "privacy.md").read_text()
     command = text[text.index("python3 -c") : text.index("export.json\n```")]
-    answer = admin.get(f"{EXPORT}/{learner['student']}")
-    (tmp_path / "export.json").write_bytes(answer.body)
+    response = admin.get(f"{EXPORT}/{learner['student']}")
+    (tmp_path / "export.json").write_bytes(response.body)
     ran = subprocess.run(command + "export.json", shell=True, cwd=tmp_path, capture_output=True,
                          text=True, check=True)  # fmt: skip
-    assert ran.stdout.strip() == answer.json["integrity_hash"]
+    assert ran.stdout.strip() == response.json["integrity_hash"]
 
 
 def test_data_is_printed_in_its_canonical_form(admin, learner):
-    answer = admin.get(f"{EXPORT}/{learner['student']}")
-    printed = canonical(answer.json["data"])
-    assert f'"data":{printed},"integrity_hash"' in answer.text
+    response = admin.get(f"{EXPORT}/{learner['student']}")
+    printed = canonical(response.json["data"])
+    assert f'"data":{printed},"integrity_hash"' in response.text
 
 
 @pytest.mark.parametrize("value, text", [
@@ -224,11 +224,11 @@ def test_a_large_export_is_whole_and_takes_little_memory(start_engine):
     export(client, student)
     before = resident_mb(pid)
     fill(engine.redis(), student + "x", EVENTS)
-    answer = client.get(f"{EXPORT}/{student}x")
-    body = assert_ok(answer)
+    response = client.get(f"{EXPORT}/{student}x")
+    body = assert_ok(response)
     assert len(body["data"]["events"]) == EVENTS
     assert_hash(body)
-    size_mb = len(answer.body) / 2**20
+    size_mb = len(response.body) / 2**20
     assert size_mb > 8
     grown = resident_mb(pid) - before
     assert grown < size_mb, f"{size_mb:.0f} MB took {grown:.0f} MB"
@@ -248,8 +248,8 @@ def test_head_of_a_large_export_has_no_body(start_engine):
     whole = client.get(f"{EXPORT}/{student}")
     wait_for(lambda: logged(engine), "its log line")
     assert (logged(engine)["status"], logged(engine)["bytes"]) == (200, len(whole.body))
-    answer = client.request("HEAD", f"{EXPORT}/{student}")
-    assert answer.status == 200 and answer.body == b""
+    response = client.request("HEAD", f"{EXPORT}/{student}")
+    assert response.status == 200 and response.body == b""
     assert export(client, student)["student_id"] == student
 
 

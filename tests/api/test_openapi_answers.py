@@ -37,8 +37,8 @@ def limited():
 def described(document):
     """described(answer, method, path): it is."""
 
-    def check(answer, method, path):
-        assert_as_described(document, answer, pattern_of(document, path), method.lower())
+    def check(response, method, path):
+        assert_as_described(document, response, pattern_of(document, path), method.lower())
 
     return check
 
@@ -53,10 +53,10 @@ def ask(described, admin):
             options["headers"]["Idempotency-Key"] = key
         if body is not None:
             options["json"] = body
-        answer = by.request(method, path, **options)
-        assert answer.status == status, answer
-        described(answer, method, path)
-        return answer
+        response = by.request(method, path, **options)
+        assert response.status == status, response
+        described(response, method, path)
+        return response
 
     return send
 
@@ -101,13 +101,13 @@ def test_a_cohort_is_made_and_replaced(ask):
 
 @pytest.mark.parametrize("path", [BATCH, "/api/v1/analytics/batch/mastery"])
 def test_a_batch_has_a_location(ask, student, path):
-    answer = ask(202, "POST", path, stating([student]))
-    ask(200, "GET", answer.headers["Location"])
+    response = ask(202, "POST", path, stating([student]))
+    ask(200, "GET", response.headers["Location"])
 
 
 def test_a_batch_of_a_process_call_has_a_location(ask, student):
-    answer = ask(202, "POST", PROCESS, intent("batch_process", **stating([student])))
-    ask(200, "GET", answer.headers["Location"])
+    response = ask(202, "POST", PROCESS, intent("batch_process", **stating([student])))
+    ask(200, "GET", response.headers["Location"])
 
 
 def test_queries_say_where_the_answer_is_from(engine, ask, student):

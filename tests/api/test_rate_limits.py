@@ -48,11 +48,11 @@ def send(client, method, path, body=None, **options):
     return client.request(method, path, **options)
 
 
-def assert_limited(answer, limit):
-    error = assert_problem(answer, 429, "RATE_LIMITED")
+def assert_limited(response, limit):
+    error = assert_problem(response, 429, "RATE_LIMITED")
     assert error["details"]["limit"] == limit
     assert error["details"]["window"] == 60
-    assert answer.headers["Retry-After"] == RETRY_AFTER[limit]
+    assert response.headers["Retry-After"] == RETRY_AFTER[limit]
 
 
 def exhaust(limit, client, *request, **options):
@@ -60,7 +60,7 @@ def exhaust(limit, client, *request, **options):
     limit = RateLimit(limit)
     *passed, refused = limit.exhaust(lambda: send(client, *request, **options))
     limit.assert_exhausted()
-    assert not {answer.status for answer in passed} - {200, 404}
+    assert not {response.status for response in passed} - {200, 404}
     assert_limited(refused, limit.limit)
     return refused
 
@@ -153,9 +153,9 @@ def test_refused_request_has_no_effect(limited, address):
     client = limited.client(admin, "admin", source=address)
     last = None
     for i in range(40):
-        answer = limited.calculate(student, (i / 100,) * 4, by=client)
-        if answer.status == 200:
-            last = answer.json["mastery_score"]
+        response = limited.calculate(student, (i / 100,) * 4, by=client)
+        if response.status == 200:
+            last = response.json["mastery_score"]
     reader = limited.client(fresh_id("admin"), "admin", source=address)
     assert (
         reader.post("/api/v1/mastery/query", {"student_id": student}).json["mastery_score"] == last
@@ -189,6 +189,6 @@ def test_history_of_an_admin_is_served_up_to_the_limit(limited, address):
     client = limited.client(fresh_id("admin"), "admin", source=address)
     *passed, refused = until_refused(lambda _: client.get(f"/api/v1/mastery/history/{fresh_id()}"))
     assert len(passed) >= 20
-    for answer in passed:
-        assert_ok(answer)
+    for response in passed:
+        assert_ok(response)
     assert_limited(refused, 20)

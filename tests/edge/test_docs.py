@@ -56,12 +56,12 @@ def test_every_file_is_installed():
 
 @pytest.mark.parametrize("path", PAGES)
 def test_the_page_is_html_with_a_strict_policy(anonymous, path):
-    answer = anonymous.get(path)
-    assert answer.status == 200 and answer.body == (VIEWER / "index.html").read_bytes()
-    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert_common_headers(answer)
+    response = anonymous.get(path)
+    assert response.status == 200 and response.body == (VIEWER / "index.html").read_bytes()
+    assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert_common_headers(response)
     policy = dict(
-        part.strip().split(" ", 1) for part in answer.headers["Content-Security-Policy"].split(";")
+        part.strip().split(" ", 1) for part in response.headers["Content-Security-Policy"].split(";")
     )
     assert policy["default-src"] == policy["base-uri"] == policy["frame-ancestors"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
@@ -72,11 +72,11 @@ def test_what_the_page_loads_is_there(anonymous):
     paths = loaded()
     assert len(paths) == 5
     for path in paths:
-        answer = anonymous.get(f"/{path}")
-        assert answer.status == 200 and answer.body == (VIEWER / path[5:]).read_bytes(), path
-        assert answer.headers.get_content_type() == TYPES[path.rpartition(".")[2]]
-        assert_common_headers(answer)
-        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; frame")
+        response = anonymous.get(f"/{path}")
+        assert response.status == 200 and response.body == (VIEWER / path[5:]).read_bytes(), path
+        assert response.headers.get_content_type() == TYPES[path.rpartition(".")[2]]
+        assert_common_headers(response)
+        assert response.headers["Content-Security-Policy"].startswith("default-src 'none'; frame")
 
 
 @pytest.mark.parametrize("path", ["/docs", "/docs/swagger-ui-bundle.js"])
@@ -85,7 +85,7 @@ def test_a_kept_page_is_asked_for_anew_and_keeps_its_policy(anonymous, path):
     assert first.headers["Cache-Control"] == "no-cache"
     again = anonymous.get(path, headers={"If-None-Match": first.headers["ETag"]})
     assert again.status == 304 and not again.body
-    policies = [answer.headers["Content-Security-Policy"] for answer in (first, again)]
+    policies = [response.headers["Content-Security-Policy"] for response in (first, again)]
     assert policies[0] == policies[1]
 
 
@@ -96,10 +96,10 @@ def test_methods_are_those_of_any_route(anonymous, path):
     options = anonymous.request("OPTIONS", path)
     assert options.status == 204 and options.headers["Allow"] == "GET, HEAD, OPTIONS"
     for method in ("POST", "PUT", "DELETE", "PATCH"):
-        answer = anonymous.request(method, path)
-        assert_problem(answer, 405)
-        assert answer.headers["Allow"] == "GET, HEAD, OPTIONS"
-        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; frame")
+        response = anonymous.request(method, path)
+        assert_problem(response, 405)
+        assert response.headers["Allow"] == "GET, HEAD, OPTIONS"
+        assert response.headers["Content-Security-Policy"].startswith("default-src 'none'; frame")
 
 
 @pytest.mark.parametrize(
@@ -109,8 +109,8 @@ def test_methods_are_those_of_any_route(anonymous, path):
     + ["/docs/swagger-ui.css.map", "/docs/..%2fpackage.json"],
 )
 def test_nothing_else_of_the_folder_is_shown(anonymous, path):
-    answer = anonymous.raw(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-    assert_problem(answer, 404)
+    response = anonymous.raw(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    assert_problem(response, 404)
 
 
 def test_files_are_not_for_writing(anonymous):
@@ -119,8 +119,8 @@ def test_files_are_not_for_writing(anonymous):
 
 def test_the_sidecars_listener_serves_the_same_page(engine, anonymous):
     for path in ("/docs", "/docs/page.js"):
-        answer = engine.sidecar().get(path)
-        assert answer.status == 200 and answer.body == anonymous.get(path).body
+        response = engine.sidecar().get(path)
+        assert response.status == 200 and response.body == anonymous.get(path).body
 
 
 def test_a_page_that_is_not_there_is_an_error_in_the_usual_form(start_engine, tmp_path):
@@ -131,9 +131,9 @@ def test_a_page_that_is_not_there_is_an_error_in_the_usual_form(start_engine, tm
 
 def test_alias_and_page_share_one_limit(start_engine):
     client = start_engine(RATE_LIMITS="on").client()
-    answers = until_refused(lambda i: client.get(PAGES[i % 2]))
-    assert len(answers) > 50
-    assert assert_problem(answers[-1], 429)["details"]["limit"] == 50
+    responses = until_refused(lambda i: client.get(PAGES[i % 2]))
+    assert len(responses) > 50
+    assert assert_problem(responses[-1], 429)["details"]["limit"] == 50
     assert len(until_refused(lambda _: client.get("/docs/page.css"))) > 50
 
 

@@ -14,9 +14,9 @@ from harness.wait import LIMIT_S, wait_for
 TIMES = re.compile(rb'"(calculated_at|query_time|timestamp)":"[^"]*"|"correlation_id":"[^"]*"')
 
 
-def steady(answer):
+def steady(response):
     """The body without what differs from one request to the next."""
-    return TIMES.sub(b"", answer.body)
+    return TIMES.sub(b"", response.body)
 
 
 def test_answers_are_the_same_bytes_in_any_locale_and_time_zone(start_pool, redis_server):
@@ -30,7 +30,7 @@ def test_answers_are_the_same_bytes_in_any_locale_and_time_zone(start_pool, redi
     assert steady(stated[0]).replace(first.encode(), second.encode()) == steady(stated[1])
     for student in (first, second):
         asked = [pool.query(student, include_history=True) for pool in (plain, odd)]
-        assert [answer.status for answer in asked] == [200, 200]
+        assert [response.status for response in asked] == [200, 200]
         assert steady(asked[0]) == steady(asked[1])
         assert asked[1].json["data"]["components"]["consistency"] == 1e-7
 

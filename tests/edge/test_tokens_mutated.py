@@ -124,9 +124,9 @@ def test_no_mutated_token_is_taken_that_another_library_refuses(start_pool):
     with pool.connect() as connection:
         for number in range(TOKENS):
             token = mutated(rng)
-            answer = connection.request("GET", PATH, token=token, REQUEST_ID=f"t{number}")
-            assert answer.status in (200, 401), (number, token)
-            if answer.status == 200:
+            response = connection.request("GET", PATH, token=token, REQUEST_ID=f"t{number}")
+            assert response.status in (200, 401), (number, token)
+            if response.status == 200:
                 taken += 1
                 assert other_library_takes(token), (number, token)
     assert 300 < taken < TOKENS / 2, "the good ones among them are taken"

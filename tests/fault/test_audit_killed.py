@@ -21,20 +21,20 @@ def test_every_acknowledged_write_has_its_record(start_pool, start_worker, redis
     pool = start_pool(size=2, may_crash=True)
     redis = redis_server.client()
     worker, written = start_worker(pool), {}
-    for turn in range(60):
+    for iteration in range(60):
         student = fresh_id()
-        request_id = f"write-{turn}"
+        request_id = f"write-{iteration}"
         body = {"student_id": student, "components": scores(0.5)}
-        answer = pool.request(
+        response = pool.request(
             "POST", "/api/v1/mastery/calculate", json=body, token=pool.token("root", "admin"), REQUEST_ID=request_id
         )
-        assert answer.status == 200, answer
+        assert response.status == 200, response
         written[request_id] = student
-        if turn % 15 == 7:
+        if iteration % 15 == 7:
             for pid in pool.pids():
                 os.kill(pid, signal.SIGKILL)
             wait_for(pool.serves, "the pool is back")
-        if turn % 20 == 10:
+        if iteration % 20 == 10:
             worker.kill()
             worker = start_worker(pool)
     wait_records(redis, len(written), t="calculated")
@@ -80,8 +80,8 @@ def test_notes_wait_for_a_store_that_is_away(start_pool, redis_server):
     pause(redis_server.process.pid)
     try:
         for _ in range(3):
-            answer = pool.query(student)
-            assert answer.status == 200 and answer.headers["X-Cache"] == "STALE", answer
+            response = pool.query(student)
+            assert response.status == 200 and response.headers["X-Cache"] == "STALE", response
         assert pool.query(student, "t9", "teacher").status == 503
         assert pool.query(student, "other", "student").status == 403
     finally:
@@ -101,12 +101,12 @@ def test_no_access_without_room_for_its_trace(start_pool, redis_server):
         with pool.connect() as connection:
             while refused < 100_000:
                 body = {"student_id": f"s{refused}"}
-                answer = connection.request("POST", "/api/v1/mastery/query", json=body, token=token)
-                if answer.status == 503:
+                response = connection.request("POST", "/api/v1/mastery/query", json=body, token=token)
+                if response.status == 503:
                     break
-                assert answer.status == 403, answer
+                assert response.status == 403, response
                 refused += 1
-            assert answer.status == 503 and refused >= 4000, (answer, refused)
+            assert response.status == 503 and refused >= 4000, (response, refused)
             assert connection.request("GET", "/health").status == 200
     finally:
         resume(redis_server.process.pid)

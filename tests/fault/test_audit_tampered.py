@@ -319,12 +319,12 @@ def test_two_workers_make_one_chain(start_pool, start_worker, redis_server):
     log = Log(pool, start_worker(pool), redis_server.client())
     students = [fresh_id() for _ in range(20)]
     workers = [log.worker]
-    for turn in range(4):
+    for iteration in range(4):
         for student in students:
             assert pool.calculate(student).status == 200
-        if turn == 1:
+        if iteration == 1:
             workers.append(start_worker(pool))
-        if turn == 2:
+        if iteration == 2:
             workers[0].kill()
     log.settle()
     log.verify()

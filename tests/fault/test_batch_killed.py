@@ -94,12 +94,12 @@ def test_workers_killed_over_and_over_leave_each_result_once(start_pool, redis_s
         return sum(status["processed_students"] for status in watch.last.values())
 
     try:
-        for turn in range(KILLS):
+        for iteration in range(KILLS):
             more()
             done = processed()
             wait_for(gets_on, "the rest gets on")
-            workers[turn % 2].kill()
-            workers[turn % 2].start()
+            workers[iteration % 2].kill()
+            workers[iteration % 2].start()
         wait_for(watch.all_ended, "all batches ended", timeout=300)
     finally:
         for worker in workers:
@@ -203,8 +203,8 @@ def test_many_batches_at_once_from_many_callers(start_pool, redis_server):
     pool = start_pool(size=2)
     submitted = {}
 
-    def submit(_caller, turn):
-        if turn < 5:
+    def submit(_caller, iteration):
+        if iteration < 5:
             batches = Batches(PoolClient(pool))
             submitted.update(submit_all(batches, 1, 100))
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 from harness.binaries import sanitized
-from harness.client import read_answer
+from harness.client import read_response
 from harness.engine import fresh_id
 from harness.expect import assert_ok
 from harness.fastcgi import begin, request_bytes
@@ -36,12 +36,12 @@ def test_sixty_four_kept_connections_at_once_are_all_served(start_pool, size):
     token = pool.token(student, "student")
     connections = [pool.connect() for _ in range(64)]
     times = []
-    for turn in range(10):
+    for iteration in range(10):
         for connection in connections:
             connection.send(request_bytes("GET", f"/api/v1/mastery/history/{student}", token=token))
         began = time.monotonic()
-        for connection in random.Random(turn).sample(connections, 64):
-            assert connection.answer().json["student_id"] == student
+        for connection in random.Random(iteration).sample(connections, 64):
+            assert connection.read_response().json["student_id"] == student
         times.append(time.monotonic() - began)
     for connection in connections:
         connection.close()
@@ -66,7 +66,7 @@ def test_busy_connections_starve_no_newcomer(start_pool):
     pool = start_pool()
     busy = [pool.connect() for _ in range(32)]
 
-    def ask(caller, _turn):
+    def ask(caller, _iteration):
         return busy[caller].request("GET", "/").status
 
     with Load(8, ask) as load:
@@ -84,10 +84,10 @@ def test_two_web_servers_in_front_of_one_pool_both_progress(start_pool):
     with Nginx(pool.socket_path) as first, Nginx(pool.socket_path) as second:
         clients = [server.client(token) for server in (first, second) for _ in range(32)]
 
-        def ask(caller, _turn):
-            answer = clients[caller].get(f"/api/v1/mastery/history/{student}")
-            assert answer.status == 200 and answer.json["student_id"] == student
-            return caller, answer.seconds
+        def ask(caller, _iteration):
+            response = clients[caller].get(f"/api/v1/mastery/history/{student}")
+            assert response.status == 200 and response.json["student_id"] == student
+            return caller, response.seconds
 
         with Load(len(clients), ask) as load:
             wait_for(lambda: len(load.results) > 40 * len(clients), "many answers")
@@ -117,7 +117,7 @@ def test_late_web_server_is_served_while_another_holds_its_connections(start_poo
 # Clients that vanish
 
 
-def vanish(client, turn, token, student):
+def vanish(client, iteration, token, student):
     """Begins a request and goes away by RST at some point of it."""
     body = f'{{"student_id":"{student}"}}'
     head = f"POST {QUERY} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -125,7 +125,7 @@ def vanish(client, turn, token, student):
     data = (head + body).encode()
     with client.socket() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        sock.sendall(data if turn % 3 else data[: turn % len(data)])
+        sock.sendall(data if iteration % 3 else data[: iteration % len(data)])
 
 
 def test_clients_that_vanish_leave_nothing_behind(start_engine):
@@ -134,13 +134,13 @@ def test_clients_that_vanish_leave_nothing_behind(start_engine):
     assert_ok(engine.calculate(student))
     token = engine.token(student, "student")
     client = engine.client()
-    for turn in range(2000):
-        vanish(client, turn, token, student)
+    for iteration in range(2000):
+        vanish(client, iteration, token, student)
     wait_until_quiet(engine, QUERY)
     pool = engine.pool()
     before = {pid: (open_files(pid), rss_kib(pid)) for pid in pool}
-    for turn in range(DISCONNECTS):
-        vanish(client, turn, token, student)
+    for iteration in range(DISCONNECTS):
+        vanish(client, iteration, token, student)
     wait_until_quiet(engine, QUERY)
     assert engine.pool() == pool
     for pid in pool:
@@ -193,7 +193,7 @@ def test_more_connections_than_allowed_wait_for_their_turn(start_pool):
         waiting.send(request_bytes("GET", "/health"))
         assert_stays(lambda: not waiting.has_more(0), "nothing answered", 0.3)
         connections.pop().close()
-        assert waiting.answer().status == 200
+        assert waiting.read_response().status == 200
     for connection in connections:
         connection.close()
 
@@ -214,10 +214,10 @@ def wait_until_quiet(engine, endpoint):
 
     def quiet():
         nonlocal last, changed
-        answer = client.get("/metrics")
-        if answer.status != 200:  # nginx has given up, so many requests are before this one
+        response = client.get("/metrics")
+        if response.status != 200:  # nginx has given up, so many requests are before this one
             return False
-        seen = Scrape(answer.text).sum("http_requests_total", endpoint=endpoint)
+        seen = Scrape(response.text).sum("http_requests_total", endpoint=endpoint)
         if seen != last:
             last, changed = seen, time.monotonic()
         return time.monotonic() - changed > 0.5
@@ -276,8 +276,8 @@ def test_slow_bodies_never_reach_the_pool(start_engine):
     found = Scrape(engine.client().get("/metrics").text)
     assert found.value("active_requests") <= 1
     for sock in socks:
-        answer = read_answer(sock)
-        assert answer is None or answer.status == 408
+        response = read_response(sock)
+        assert response is None or response.status == 408
         sock.close()
 
 
@@ -317,8 +317,8 @@ def storm(pool, token, student, requests):
     connections = [pool.connect() for _ in range(4)]
     for i in range(requests):
         method, path, json, who = kinds[i % len(kinds)]
-        answer = connections[i % 4].request(method, path, json=json, token=who)
-        assert answer.status in (200, 400, 401, 404), answer
+        response = connections[i % 4].request(method, path, json=json, token=who)
+        assert response.status in (200, 400, 401, 404), response
     for connection in connections:
         connection.close()
 
@@ -362,8 +362,8 @@ def test_requests_in_two_halves_are_whole(start_pool):
             connection.send(data[:cut])
             time.sleep(0.005)
             connection.send(data[cut:])
-            assert connection.answer().status == 200
+            assert connection.read_response().status == 200
         connection.send(begin())
         time.sleep(0.05)
         connection.send(data[16:])
-        assert connection.answer().status == 200
+        assert connection.read_response().status == 200

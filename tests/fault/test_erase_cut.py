@@ -139,11 +139,11 @@ def test_long_streams_of_others_are_gone_through_without_holding_anybody_up(star
     store.config_resetstat()
     statuses = []
     with Load(1, lambda *_: statuses.append(pool.calculate(other).status)):
-        answer = erase(pool, student)
+        response = erase(pool, student)
     longest_us, total_us = command_times(store)
     assert longest_us < total_us / 4, "one command did most of the work while all others waited"
-    assert answer.status == 200, answer
-    assert answer.json["deleted"]["outbox_events"] >= 1 and answer.json["deleted"]["journal_entries"] >= 1
+    assert response.status == 200, response
+    assert response.json["deleted"]["outbox_events"] >= 1 and response.json["deleted"]["journal_entries"] >= 1
     assert set(statuses) == {200}
     for stream in streams:
         assert store.xlen(stream) >= 30_000, "others' entries stay"
@@ -228,7 +228,7 @@ def test_the_file_is_written_anew_later_when_it_is_just_being_written(start_pool
     store.set("erasures:rewrite", "1")
     worker = start_worker(pool)
     wait_for(lambda: not store.exists("erasures:rewrite"), "the wish taken")
-    assert worker.lines("worker.started")
+    wait_for(lambda: worker.lines("worker.started"), "the worker's first line")
 
 
 def test_erasing_while_everybody_writes(start_pool, start_worker, store):
@@ -239,8 +239,8 @@ def test_erasing_while_everybody_writes(start_pool, start_worker, store):
     gone, staying = ([fresh_id(mark) for _ in range(STUDENTS)] for mark in ("g", "k"))
     everybody = [one for pair in zip(gone, staying) for one in pair]
 
-    def write(caller, turn):
-        student = everybody[(caller * 7 + turn) % len(everybody)]
+    def write(caller, iteration):
+        student = everybody[(caller * 7 + iteration) % len(everybody)]
         return student, ingest(pool, student).status
 
     with Load(3, write) as load:

@@ -31,14 +31,14 @@ def call(pool, method, path, json=None):
 
 
 def erase(pool, student):
-    answer = call(pool, "DELETE", f"/api/v1/compliance/student/{student}")
-    assert answer.status == 200, answer
-    return answer.json["deleted"]
+    response = call(pool, "DELETE", f"/api/v1/compliance/student/{student}")
+    assert response.status == 200, response
+    return response.json["deleted"]
 
 
 def calculate(pool, student):
-    answer = pool.calculate(student)
-    assert answer.status == 200, answer
+    response = pool.calculate(student)
+    assert response.status == 200, response
 
 
 def scrape(pool):
@@ -78,11 +78,11 @@ def store(redis_server):
 class StandIn(RedisStandIn):
     """Shows each answer too, before it is passed on: `on_answer`."""
 
-    on_answer = None
+    on_reply = None
 
     def _give(self, data, client):
-        if self.on_answer:
-            self.on_answer(data)
+        if self.on_reply:
+            self.on_reply(data)
         return super()._give(data, client)
 
 
@@ -202,10 +202,10 @@ def test_an_erasure_between_reading_and_sending_calls_it_off(
     pool, store, between, stand_in_sidecar, start_behind
 ):
     student = fresh_id()
-    between.on_answer = Once("mastery.updated", student, do=lambda: erase(pool, student))
+    between.on_reply = Once("mastery.updated", student, do=lambda: erase(pool, student))
     start_behind(pool, stand_in_sidecar)
     calculate(pool, student)
-    wait_for(lambda: between.on_answer.done, "erased")
+    wait_for(lambda: between.on_reply.done, "erased")
     other = neighbour(student)
     calculate(pool, other)
     wait_for(lambda: len(stand_in_sidecar.events(other)) == 2, "those behind it")
@@ -216,7 +216,7 @@ def test_an_answer_that_quotes_the_event_is_not_in_the_log(
     pool, store, stand_in_sidecar, start_worker
 ):
     worker, student = start_worker(pool, stand_in_sidecar), fresh_id()
-    stand_in_sidecar.take = lambda item, _: (403, b"no: " + item.body)
+    stand_in_sidecar.receive = lambda item, _: (403, b"no: " + item.body)
     calculate(pool, student)
     wait_for(lambda: len(letters(store, student)) == 2, "dead")
     told = wait_for(lambda: worker.lines("outbox.dead"), "said so")
@@ -281,11 +281,11 @@ def test_a_letter_taken_meanwhile_is_not_put_back(pool, store, between):
     for one in (student, other):
         letter = {"reason": "r", "source": "dapr", "event": event(student=one), "at": "t"}
         store.xadd(DEAD, {"e": json.dumps(letter)})
-    between.on_answer = Once(student, other, do=lambda: erase(pool, student))
+    between.on_reply = Once(student, other, do=lambda: erase(pool, student))
     environment = {**pool.environment, "REDIS_URL": between.url}
     command = [str(bin_dir() / "mastery-ctl"), "dead", "retry", "all"]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert result.stdout == "1 put back\n" and between.on_answer.done
+    assert result.stdout == "1 put back\n" and between.on_reply.done
     [(_, job)] = store.xrange("queue:{batch}:normal")
     assert other in job["b"]
 
@@ -324,5 +324,6 @@ def test_one_that_cannot_be_completed_does_not_block_the_others(pool, store, sta
     wait_for(lambda: store.zrange("erasures", 0, -1) == [broken], "all but that one")
     assert store.zscore("erasures", broken) > 3, "behind the others"
     assert store.get(tagged(student, f"student:{student}:erased")) == "erased"
+    wait_for(lambda: len(worker.lines("erasure.of_nobody")) == 3, "three are in the log")
+    wait_for(lambda: worker.lines("erasure.completed"), "the completed one is in the log")
     assert len(worker.lines("erasure.completed")) == 1
-    assert len(worker.lines("erasure.of_nobody")) == 3

@@ -52,8 +52,8 @@ def calculation(student):
 
 def assert_serves(pool, bound=1.0):
     """The pool answers a newcomer within the bound, and is whole."""
-    answer = pool.request("GET", "/health")
-    assert answer.status == 200 and answer.seconds < within(bound), "another client was held up"
+    response = pool.request("GET", "/health")
+    assert response.status == 200 and response.seconds < within(bound), "another client was held up"
     wait_for(lambda: len(pool.pids()) == pool.size, "pool whole")
 
 
@@ -275,8 +275,8 @@ def test_body_counts_only_with_its_true_length(start_pool, redis_server, more):
     params.pop("CONTENT_LENGTH")
     with pool.connect() as connection:
         connection.send(begin() + stream(PARAMS, pairs({**params, **more})) + stream(STDIN, body))
-        answer = connection.answer()
-        assert answer is None or answer.status >= 400, answer
+        response = connection.read_response()
+        assert response is None or response.status >= 400, response
     assert not redis_server.client().keys(f"*{student}*")
     assert_serves(pool)
 
@@ -297,8 +297,8 @@ def test_parameter_that_comes_twice_is_refused(start_pool, name, values):
     twice = b"".join(pairs({name: value}) for value in values)
     with pool.connect() as connection:
         connection.send(begin() + stream(PARAMS, pairs(params) + twice) + stream(STDIN, b""))
-        answer = connection.answer()
-        assert answer is None or answer.status in (400, 401, 404), answer
+        response = connection.read_response()
+        assert response is None or response.status in (400, 401, 404), response
     assert_serves(pool)
 
 
@@ -338,8 +338,8 @@ def test_forged_records_in_a_refused_body_are_never_run_on_the_socket(start_pool
     with pool.connect() as connection:
         for length in offsets:
             connection.send(refused_request(pool, status, body_of(status, forged(), length)))
-            answer = connection.answer()
-            assert answer is not None and answer.status == status, (length, answer)
+            response = connection.read_response()
+            assert response is not None and response.status == status, (length, response)
             sent += 1
             assert connection.request("GET", "/health").json.get("status") == "healthy", length
     assert counted(scrape(pool)) == before, "a forged request was run"
@@ -354,8 +354,8 @@ def test_body_that_is_too_large_is_413_and_nothing_of_it_is_run(start_pool):
     connection = pool.connect()
     data = request_bytes("POST", CALCULATE, body, pool.token("root", "admin"))
     send_what_is_taken(connection, data)
-    answer = connection.answer()
-    assert answer is None or answer.status == 413
+    response = connection.read_response()
+    assert response is None or response.status == 413
     assert connection.is_closed(within(3)), "the connection is kept with a body unread"
     assert counted(scrape(pool)) == before
 
@@ -368,12 +368,12 @@ def test_records_behind_the_announced_length_are_never_run(start_pool, length):
     body = b"x" * int(length) + forged()
     connection = pool.connect()
     connection.send(request_bytes("POST", CALCULATE, body, None, CONTENT_LENGTH=length))
-    first, second = connection.answer(), None
+    first, second = connection.read_response(), None
     if first is not None:
         assert first.status in (400, 401)
         connection.sock.settimeout(0.5)
         try:
-            second = connection.answer()
+            second = connection.read_response()
         except TimeoutError:
             pass
     assert second is None, f"answered: {second!r}"
@@ -397,11 +397,11 @@ def test_forged_records_in_a_body_are_never_run_through_nginx(engine, status):
         if status == 403:
             body = json.dumps({"student_id": "other", "components": "x" * length}).encode() + body
         try:
-            answer = client.post(CALCULATE, body=body, headers=headers, token=token)
+            response = client.post(CALCULATE, body=body, headers=headers, token=token)
         except OSError:
             client.close()  # a large body may be refused before it has all been sent
             continue
-        assert answer.status in (status, 400), (length, answer)
+        assert response.status in (status, 400), (length, response)
         assert health.get("/health").json.get("status") == "healthy", length
     assert counted(admin.get("/metrics").text) == before, "a forged request was run"
 
@@ -415,8 +415,8 @@ def test_forged_records_in_an_accepted_body_are_just_text(engine, student):
         body = {"student_id": student, "components": scores(0.5)}
         body["x"] = "y" * length + text
         data = json.dumps(body, ensure_ascii=False).encode()
-        answer = admin.post(CALCULATE, body=data, headers={"Content-Type": "application/json"})
-        assert answer.status in (200, 400), answer
+        response = admin.post(CALCULATE, body=data, headers={"Content-Type": "application/json"})
+        assert response.status in (200, 400), response
     assert counted(admin.get("/metrics").text) == before
 
 

@@ -90,8 +90,8 @@ def pool(start_pool, stand_in):
     return start_pool(redis_url=stand_in.url, may_crash=True)
 
 
-def assert_conflict(answer):
-    assert answer.status == 409 and answer.json["error"]["code"] == "CONFLICT", answer
+def assert_conflict(response):
+    assert response.status == 409 and response.json["error"]["code"] == "CONFLICT", response
 
 
 def let_time_pass(redis):
@@ -104,7 +104,7 @@ def let_time_pass(redis):
 
 def killed(pool, caller):
     """The request, whose process dies before it has answered."""
-    with pytest.raises(AssertionError, match="closed without an answer"):
+    with pytest.raises(AssertionError, match="closed without a response"):
         caller.send()
     wait_for(pool.serves, "another process")
     wait_for(lambda: pool.request("GET", "/ready").status == 200, "it has found its store")

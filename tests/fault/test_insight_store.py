@@ -59,9 +59,9 @@ def test_a_full_store_still_predicts(start_engine):
     store = engine.redis()
     store.config_set("maxmemory", 1)
     for _ in range(2):
-        answer = engine.admin().post(f"{PREDICTIONS}/next-week", {"student_id": student})
-        assert_ok(answer)
-        assert answer.headers["X-Cache"] == "MISS"
+        response = engine.admin().post(f"{PREDICTIONS}/next-week", {"student_id": student})
+        assert_ok(response)
+        assert response.headers["X-Cache"] == "MISS"
     store.config_set("maxmemory", 0)
     assert not store.exists(student_key(student, ":predictions"))
 
@@ -106,7 +106,7 @@ def test_another_type_of_record_is_an_error_and_not_an_answer(engine, pair, suff
     for request in requests([broken, students[0]], cohort):
         assert ask(engine.admin(), *request).status in (200, 500)
     if suffix == ":predictions":
-        answer = engine.admin().get(f"{PREDICTIONS}/accuracy/{broken}")
+        response = engine.admin().get(f"{PREDICTIONS}/accuracy/{broken}")
     else:
-        answer = engine.admin().post(f"{PREDICTIONS}/next-week", {"student_id": broken})
-    assert_problem(answer, 500, "INTERNAL_ERROR")
+        response = engine.admin().post(f"{PREDICTIONS}/next-week", {"student_id": broken})
+    assert_problem(response, 500, "INTERNAL_ERROR")

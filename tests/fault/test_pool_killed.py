@@ -28,17 +28,17 @@ class Writers:
         self.acknowledged = {}
         self.tried = {}
 
-    def write(self, caller, turn):
-        student, score = self.students[caller], round((turn % 997) / 1000, 3)
+    def write(self, caller, iteration):
+        student, score = self.students[caller], round((iteration % 997) / 1000, 3)
         self.tried[student] = score
-        answer = self.engine.calculate(student, (score,) * 4, by=self.clients[caller])
+        response = self.engine.calculate(student, (score,) * 4, by=self.clients[caller])
         if not self.keep:
             self.clients[caller].close()
-        if answer.status == 200:
-            assert answer.json["student_id"] == student, "the answer of another request"
-            assert answer.json["mastery_score"] == score, "the answer of another request"
+        if response.status == 200:
+            assert response.json["student_id"] == student, "the answer of another request"
+            assert response.json["mastery_score"] == score, "the answer of another request"
             self.acknowledged[student] = score
-        return answer.status
+        return response.status
 
     def assert_nothing_lost(self):
         """What is stored is what was acknowledged last, or the try after it."""
@@ -55,11 +55,11 @@ def gauges_rest(engine):
     return Scrape(text).value("active_requests") <= 1
 
 
-def kill_one(engine, turn):
+def kill_one(engine, iteration):
     """Kills a living process of the pool; whether there was one."""
     pool = engine.pool()
     if pool:
-        os.kill(pool[turn % len(pool)], signal.SIGKILL)
+        os.kill(pool[iteration % len(pool)], signal.SIGKILL)
     return bool(pool)
 
 
@@ -99,13 +99,13 @@ def test_fifty_quick_kills_leave_the_pool_whole(start_engine):
 def test_counters_never_fall_when_processes_are_killed(start_engine):
     engine = start_engine()
     last = 0
-    for turn in range(30):
+    for iteration in range(30):
         engine.calculate(fresh_id())
-        kill_one(engine, turn)
+        kill_one(engine, iteration)
         wait_for(engine.pool_is_whole, "pool whole")
-        answer = engine.client().get("/metrics")
-        if answer.status == 200:
-            total = Scrape(answer.text).sum("mastery_calculations_total")
+        response = engine.client().get("/metrics")
+        if response.status == 200:
+            total = Scrape(response.text).sum("mastery_calculations_total")
             assert total >= last
             last = total
     assert last >= 25
@@ -120,11 +120,11 @@ def test_retiring_processes_fail_no_request(start_engine):
     engine = start_engine()
     writers, retired = Writers(engine, 4, keep=False), set()
     with Load(4, writers.write) as load:
-        for turn in range(8):
+        for iteration in range(8):
             [pid, *_] = [pid for pid in engine.pool() if pid not in retired]
             os.kill(pid, signal.SIGTERM)
             retired.add(pid)
-            if turn % 3 == 0:
+            if iteration % 3 == 0:
                 os.kill(engine.nginx_pid, signal.SIGHUP)
             served = len(load.results)
             wait_for(lambda n=served: len(load.results) > n + 50, "further requests")
@@ -155,8 +155,8 @@ def test_retiring_process_ends_each_connection_behind_an_answer(start_pool, path
     with pool.connect() as connection:
 
         def last_answer():
-            answer = connection.request("GET", path)
-            assert answer.status == 200 and isinstance(answer.json, dict)
+            response = connection.request("GET", path)
+            assert response.status == 200 and isinstance(response.json, dict)
             return connection.has_more()
 
         assert not last_answer()
@@ -173,7 +173,7 @@ def test_process_that_is_never_let_go_by_nginx_fails_no_request(start_pool):
     with Nginx(pool.socket_path, keepalive_requests=10**9) as nginx:
         clients = [nginx.client(token) for _ in range(8)]
 
-        def write(caller, _turn):
+        def write(caller, _iteration):
             body = {"student_id": f"student-{caller}", "components": scores(0.5, 0.5, 0.5, 0.5)}
             return clients[caller].post("/api/v1/mastery/calculate", body).status
 
@@ -197,10 +197,10 @@ def test_pool_that_is_gone_is_502_in_the_contracts_form(start_engine):
     wait_for(lambda: not any(map(alive, processes)), "pool gone")
     client = engine.admin()
     for method, path in (("GET", "/health"), ("GET", "/ready"), ("POST", QUERY), ("GET", "/x")):
-        answer = client.request(method, path, headers={"X-Request-ID": "while-away"})
-        assert_problem(answer, 502)
-        assert answer.headers["X-Request-ID"] == "while-away"
-        assert answer.seconds < within(1.2)
+        response = client.request(method, path, headers={"X-Request-ID": "while-away"})
+        assert_problem(response, 502)
+        assert response.headers["X-Request-ID"] == "while-away"
+        assert response.seconds < within(1.2)
     assert_problem(client.raw(b"GET / HTTP/1.1\r\n\r\n"), 400)
 
 
@@ -221,9 +221,9 @@ def test_stopped_process_holds_up_only_its_own_connections(start_engine):
     assert_ok(engine.calculate(student))
     together(16, lambda i: clients[i].get(f"/api/v1/mastery/history/{student}"))
 
-    def ask(caller, _turn):
-        answer = clients[caller].get(f"/api/v1/mastery/history/{student}")
-        return answer.status, answer.seconds
+    def ask(caller, _iteration):
+        response = clients[caller].get(f"/api/v1/mastery/history/{student}")
+        return response.status, response.seconds
 
     with Load(16, ask) as load:
         pause(stopped)
@@ -249,10 +249,10 @@ def test_stopped_pool_is_504_in_the_contracts_form(start_engine):
     for pid in pids:
         pause(pid)
     client = engine.client()
-    answer = client.get("/health")
-    assert answer.status in (502, 504)
-    assert_problem(answer, answer.status)
-    assert answer.seconds < 12 + within(1)
+    response = client.get("/health")
+    assert response.status in (502, 504)
+    assert_problem(response, response.status)
+    assert response.seconds < 12 + within(1)
     for pid in pids:
         if alive(pid):
             resume(pid)

@@ -73,9 +73,9 @@ def test_every_endpoint_refuses_in_time(broken, stop):
     stop(broken.store)
     for _ in range(3):
         for name, call in calls.items():
-            answer = call()
-            assert_problem(answer, 503, "SERVICE_UNAVAILABLE")
-            assert answer.seconds < within(1.2), f"{name} took {answer.seconds:.3f} s"
+            response = call()
+            assert_problem(response, 503, "SERVICE_UNAVAILABLE")
+            assert response.seconds < within(1.2), f"{name} took {response.seconds:.3f} s"
 
 
 @pytest.mark.parametrize("stop", STOPS)
@@ -151,13 +151,13 @@ def test_stopped_redis_never_gives_one_students_answer_to_another(broken):
     names = list(students)
     clients = [broken.admin() for _ in range(8)]
 
-    def ask(caller, turn):
-        student = names[(caller * 7 + turn) % len(names)]
-        answer = clients[caller].post(QUERY, {"student_id": student})
-        if answer.status == 200:
-            assert answer.json["data"]["student_id"] == student
-            assert answer.json["mastery_score"] == students[student]
-        return answer.status, answer.seconds
+    def ask(caller, iteration):
+        student = names[(caller * 7 + iteration) % len(names)]
+        response = clients[caller].post(QUERY, {"student_id": student})
+        if response.status == 200:
+            assert response.json["data"]["student_id"] == student
+            assert response.json["mastery_score"] == students[student]
+        return response.status, response.seconds
 
     with Load(len(clients), ask) as load:
         for pause in (0.3, 0.05, 1.0, 0.15, 5.0, 0.25):
@@ -182,12 +182,12 @@ def test_stale_answer_for_ones_own_data_is_marked(start_engine):
     store = RedisProcess(engine)
     store.kill()
     time.sleep(1.1)
-    answer = client.post(QUERY, {"student_id": student})
-    stale = assert_ok(answer)
-    assert answer.headers["X-Cache"] == "STALE"
-    assert 1 <= int(answer.headers["Age"]) <= 60
+    response = client.post(QUERY, {"student_id": student})
+    stale = assert_ok(response)
+    assert response.headers["X-Cache"] == "STALE"
+    assert 1 <= int(response.headers["Age"]) <= 60
     assert stale["data"] == fresh["data"] and stale["mastery_score"] == fresh["mastery_score"]
-    assert stale["metadata"]["correlation_id"] == answer.headers["X-Request-ID"]
+    assert stale["metadata"]["correlation_id"] == response.headers["X-Request-ID"]
     assert_problem(client.post(QUERY, {"student_id": other}), 403)
     asked_never = engine.client(other, "student").post(QUERY, {"student_id": other})
     assert_problem(asked_never, 503)
@@ -216,10 +216,10 @@ def test_no_acknowledged_write_is_lost_when_redis_is_killed(start_engine):
     engine = start_engine(APPENDFSYNC="always")
     store, clients = RedisProcess(engine), [engine.admin() for _ in range(4)]
 
-    def write(caller, turn):
-        student, score = fresh_id(), round((turn % 1000) / 1000, 3)
-        answer = engine.calculate(student, (score,) * 4, by=clients[caller])
-        return answer.status, student, score
+    def write(caller, iteration):
+        student, score = fresh_id(), round((iteration % 1000) / 1000, 3)
+        response = engine.calculate(student, (score,) * 4, by=clients[caller])
+        return response.status, student, score
 
     with Load(len(clients), write) as load:
         wait_for(lambda: count_of(load.results, 200) > 200, "writes")
@@ -233,8 +233,8 @@ def test_no_acknowledged_write_is_lost_when_redis_is_killed(start_engine):
     reader = engine.admin()
 
     def read(student):
-        answer = reader.post(QUERY, {"student_id": student})
-        return None if answer.status == 503 else assert_ok(answer)
+        response = reader.post(QUERY, {"student_id": student})
+        return None if response.status == 503 else assert_ok(response)
 
     for student, score in acknowledged.items():
         found = wait_for(lambda s=student: read(s), "an answer")
@@ -276,9 +276,9 @@ def test_read_only_redis_refuses_writes_and_recovers(broken):
     raw.execute_command("REPLICAOF", "127.0.0.1", "1")
     try:
         for _ in range(10):
-            answer = broken.calculate(student, (0.1,) * 4, by=client)
-            assert_problem(answer, 503)
-            assert answer.seconds < within(1.2)
+            response = broken.calculate(student, (0.1,) * 4, by=client)
+            assert_problem(response, 503)
+            assert response.seconds < within(1.2)
     finally:
         raw.execute_command("REPLICAOF", "NO", "ONE")
     wait_for(lambda: broken.calculate(student, by=client).status == 200, "writes again")
@@ -318,8 +318,8 @@ def test_connections_killed_all_the_time_spoil_no_read_after_a_write(broken):
             with contextlib.suppress(redis.RedisError):
                 raw.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
 
-    def write_and_read(caller, turn):
-        score = round((turn % 997) / 1000, 3)
+    def write_and_read(caller, iteration):
+        score = round((iteration % 997) / 1000, 3)
         written = broken.calculate(students[caller], (score,) * 4, by=clients[caller])
         read = clients[caller].post(QUERY, {"student_id": students[caller]})
         if written.status == 200 and read.status == 200 and read.headers["X-Cache"] != "STALE":
@@ -360,9 +360,9 @@ def test_busy_redis_is_away_until_the_script_is_killed(broken):
         wait_for(lambda: broken.calculate(student, by=client).status == 503, "busy")
         ended = time.monotonic() + 4
         while time.monotonic() < ended:
-            answer = broken.calculate(student, by=client)
-            assert_problem(answer, 503)
-            assert answer.seconds < within(1.2)
+            response = broken.calculate(student, by=client)
+            assert_problem(response, 503)
+            assert response.seconds < within(1.2)
             assert client.get("/health").status == 200
     finally:
         wait_for(lambda: script_killed(broken), "script killed")

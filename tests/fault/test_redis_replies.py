@@ -82,8 +82,8 @@ def wait_until_served(pool, student):
 def assert_served_again(pool, stand_in, student):
     stand_in.mode = "pass"
     wait_until_served(pool, student)
-    answer = wait_for(lambda: (a := pool.query(student)).status == 200 and a, "a query answered")
-    assert answer.json["mastery_score"] == 0.83
+    response = wait_for(lambda: (a := pool.query(student)).status == 200 and a, "a query answered")
+    assert response.json["mastery_score"] == 0.83
 
 
 @pytest.mark.parametrize("text", AWAY, ids=lambda text: text.split()[0])
@@ -92,11 +92,11 @@ def test_error_of_a_store_that_is_away_is_503(pool, stand_in, text):
     wait_until_served(pool, student)
     stand_in.say(b"-" + text.encode() + b"\r\n")
     for call in calls(pool, student):
-        answer = call()
-        assert answer.status == 503 and int(answer.headers["Retry-After"]) >= 1, answer
-        assert answer.json["error"]["code"] == "SERVICE_UNAVAILABLE"
-        assert text.split()[0] not in answer.text and "edis" not in answer.text
-        assert answer.seconds < within(1.2)
+        response = call()
+        assert response.status == 503 and int(response.headers["Retry-After"]) >= 1, response
+        assert response.json["error"]["code"] == "SERVICE_UNAVAILABLE"
+        assert text.split()[0] not in response.text and "edis" not in response.text
+        assert response.seconds < within(1.2)
     assert pool.request("GET", "/health").status == 200
     assert_served_again(pool, stand_in, student)
     assert pool.pids() == pids
@@ -108,12 +108,12 @@ def test_unexpected_reply_harms_nobody(pool, stand_in, reply):
     wait_until_served(pool, student)
     stand_in.say(reply)
     for call in calls(pool, student):
-        answer = call()
-        assert answer.status in (200, 404, 500, 503), answer
-        assert answer.json is not None
-        assert answer.seconds < within(1.2)
+        response = call()
+        assert response.status in (200, 404, 500, 503), response
+        assert response.json is not None
+        assert response.seconds < within(1.2)
         for internal in ("WRONGTYPE", "edis", "script", "MOVED", "ODD", "hello"):
-            assert internal not in answer.text
+            assert internal not in response.text
     assert pool.pids() == pids, "a process ended"
     assert_served_again(pool, stand_in, student)
 
@@ -124,9 +124,9 @@ def test_what_is_no_reply_at_all_harms_nobody(pool, stand_in, reply):
     wait_until_served(pool, student)
     stand_in.say(reply)
     for call in calls(pool, student):
-        answer = call()
-        assert answer.status in (500, 503) or reply.startswith(b"+OK"), answer
-        assert answer.seconds < within(1.2)
+        response = call()
+        assert response.status in (500, 503) or reply.startswith(b"+OK"), response
+        assert response.seconds < within(1.2)
     assert pool.pids() == pids, "a process ended"
     assert_served_again(pool, stand_in, student)
 
@@ -141,9 +141,9 @@ def test_redis_that_hangs_drips_or_refuses_is_503_in_time(pool, stand_in, mode):
         stand_in.drop_all()
     others = []
     for call in calls(pool, student):
-        answer = call()
-        assert answer.status == 503, answer
-        assert answer.seconds < within(1.2)
+        response = call()
+        assert response.status == 503, response
+        assert response.seconds < within(1.2)
         others.append(pool.request("GET", "/health").seconds)
     assert_typical(others, 0.2)
     assert_served_again(pool, stand_in, student)
@@ -158,8 +158,8 @@ def test_answer_cut_at_any_byte_is_never_taken_for_whole(start_pool, redis_serve
         for cut_after in [*range(0, 40), *range(40, 1600, 97)]:
             score = round(cut_after / 2000, 4)
             stand_in.cut_after, stand_in.mode = cut_after, "cut"
-            answer = pool.calculate(student, (score,) * 4)
-            assert answer.status in (200, 503), (cut_after, answer)
+            response = pool.calculate(student, (score,) * 4)
+            assert response.status in (200, 503), (cut_after, response)
             stand_in.mode = "pass"
             wait_for(lambda: pool.calculate(student, (score,) * 4).status == 200, "service back")
             assert pool.query(student).json["mastery_score"] == score
@@ -176,9 +176,9 @@ def test_redis_without_room_for_another_client_is_503(start_pool, redis_server):
     control.config_set("maxclients", 1)
     control.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
     for call in calls(pool, student):
-        answer = call()
-        assert answer.status == 503 and int(answer.headers["Retry-After"]) >= 1, answer
-        assert answer.seconds < within(1.2)
+        response = call()
+        assert response.status == 503 and int(response.headers["Retry-After"]) >= 1, response
+        assert response.seconds < within(1.2)
     control.config_set("maxclients", 100)
     wait_until_served(pool, student)
 
@@ -200,8 +200,8 @@ def test_open_circuit_asks_nothing_and_answers_at_once(start_pool, stand_in):
     assert pool.query(student).status in (200, 503)
     asked, times = stand_in.commands, []
     for _ in range(50):
-        answer = pool.calculate(student)
-        assert answer.status == 503
-        times.append(answer.seconds)
+        response = pool.calculate(student)
+        assert response.status == 503
+        times.append(response.seconds)
     assert_typical(times, 0.1)
     assert stand_in.commands == asked

@@ -65,8 +65,8 @@ def test_a_later_store_is_left_alone(later):
     assert_problem(later.calculate(student), 503, "SERVICE_UNAVAILABLE")
     assert_problem(later.admin().post("/api/v1/mastery/query", {"student_id": student}), 503, "SERVICE_UNAVAILABLE")
     assert later.client().get("/health").status == 200
-    answer = later.client().get("/ready")
-    assert answer.status == 503 and answer.json["dependencies"]["state_store"] == "unavailable"
+    response = later.client().get("/ready")
+    assert response.status == 503 and response.json["dependencies"]["state_store"] == "unavailable"
     assert everything(later) == before
 
 
@@ -74,23 +74,23 @@ def test_not_even_the_first_request_on_a_new_connection_writes(start_pool, redis
     """It is put behind the greeting, whose answer is not known yet."""
     pool, store = start_pool(), redis_server.client()
     headers = {"Idempotency-Key": "once"}
-    for turn in range(5):
+    for iteration in range(5):
         student = fresh_id()
         store.set("schema", OURS)
         wait_for(lambda: pool.request("GET", "/ready").status == 200, "ready")
-        assert pool.calculate(f"before-{turn}").status == 200
+        assert pool.calculate(f"before-{iteration}").status == 200
         before = set(store.keys())
         store.set("schema", NEWER)
         store.client_kill_filter(_type="normal", skipme=True)
         body = {"student_id": student, "components": scores(0.5)}
         token = pool.token("root", "admin")
-        answer = pool.request("POST", "/api/v1/mastery/calculate", json=body, token=token, headers=headers)
-        assert_problem_of_pool(answer)
+        response = pool.request("POST", "/api/v1/mastery/calculate", json=body, token=token, headers=headers)
+        assert_problem_of_pool(response)
         assert set(store.keys()) == before
 
 
-def assert_problem_of_pool(answer):
-    assert answer.status == 503 and answer.json["error"]["code"] == "SERVICE_UNAVAILABLE", answer
+def assert_problem_of_pool(response):
+    assert response.status == 503 and response.json["error"]["code"] == "SERVICE_UNAVAILABLE", response
 
 
 @pytest.mark.parametrize("program", ["pool", "worker"])
@@ -102,10 +102,10 @@ def test_the_log_says_why(later, program):
 def test_a_program_that_starts_writes_nothing_into_a_later_store(start_pool, redis_server):
     redis_server.client().set("schema", NEWER)
     pool = start_pool()
-    answer = pool.request("GET", "/ready")
-    assert answer.status == 503
+    response = pool.request("GET", "/ready")
+    assert response.status == 503
     assert redis_server.client().keys() == ["schema"]
-    assert f"schema {NEWER}" in pool.log_path.read_text()
+    wait_for(lambda: f"schema {NEWER}" in pool.log_path.read_text(), "the log says why")
 
 
 @pytest.mark.parametrize("arguments", [["schema"], ["dead", "list"], ["seed", "--student", "a", "--days", "1"]])

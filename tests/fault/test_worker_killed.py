@@ -15,6 +15,7 @@ from harness.model import Student, assert_agrees
 from harness.pool import PoolClient
 from harness.process import pause, resume
 from harness.redis_server import RedisServer
+from harness.store import is_turned_and_published
 from harness.wait import assert_typical, wait_for
 from harness.worker import SidecarProcess, Worker
 
@@ -41,7 +42,7 @@ class Senders:
         self._random = [random.Random(caller) for caller in range(callers)]
         self._pending = [None] * callers
 
-    def send(self, caller, _turn):
+    def send(self, caller, _iteration):
         event = self._pending[caller]
         if event is None:
             if self.begun >= self.events and not self.go_on:
@@ -51,17 +52,17 @@ class Senders:
             student = self._random[caller].choice(list(self.students))
             event = self._pending[caller] = one_event(self._random[caller], student)
         try:
-            answer = self.clients[caller].post(INGEST, event)
+            response = self.clients[caller].post(INGEST, event)
         except (OSError, AssertionError):
             self.repeats += 1
             time.sleep(0.02)
             return
-        if answer.status == 202:
+        if response.status == 202:
             self.acknowledged.append(event)
             self.students[event["student_id"]].ingest(event)
             self._pending[caller] = None
         else:
-            assert answer.status == 503, answer
+            assert response.status == 503, response
             self.repeats += 1
             time.sleep(0.02)
 
@@ -138,23 +139,23 @@ class Chaos:
         self.workers, self.redis_signal = started, redis_signal
         self.done = {}
 
-    def kill_worker(self, turn):
-        worker = self.workers[turn % len(self.workers)]
+    def kill_worker(self, iteration):
+        worker = self.workers[iteration % len(self.workers)]
         worker.kill()
         time.sleep(0.1)
         worker.start()
 
-    def kill_pool(self, turn):
+    def kill_pool(self, iteration):
         pids = self.pool.pids()
         if pids:
-            os.kill(pids[turn % len(pids)], signal.SIGKILL)
+            os.kill(pids[iteration % len(pids)], signal.SIGKILL)
 
-    def kill_sidecar(self, _turn):
+    def kill_sidecar(self, _iteration):
         self.sidecar.kill()
         time.sleep(0.3)
         self.sidecar.start()
 
-    def restart_redis(self, _turn):
+    def restart_redis(self, _iteration):
         self.server.process.send_signal(self.redis_signal)
         self.server.process.wait()
         if self.server.path.exists():
@@ -162,7 +163,7 @@ class Chaos:
         time.sleep(0.3)
         self.server.start()
 
-    def strike(self, turn):
+    def strike(self, iteration):
         every = [
             self.kill_worker,
             self.kill_pool,
@@ -171,8 +172,8 @@ class Chaos:
             self.kill_worker,
             self.restart_redis,
         ]
-        blow = every[turn % len(every)]
-        blow(turn)
+        blow = every[iteration % len(every)]
+        blow(iteration)
         self.done[blow.__name__] = self.done.get(blow.__name__, 0) + 1
 
 
@@ -190,14 +191,14 @@ def test_everything_killed_and_every_event_counted_once(start_pool, fsync, redis
         with workers(pool, sidecar) as started:
             chaos = Chaos(pool, server, sidecar, started, redis_signal)
             with Load(CALLERS, senders.send, pause=0.002) as load:
-                for turn in range(BLOWS):
+                for iteration in range(BLOWS):
                     wait_for(senders.got_on(), "further events acknowledged")
                     time.sleep(0.2)
-                    chaos.strike(turn)
+                    chaos.strike(iteration)
                 wait_for(senders.done, "all acknowledged", timeout=300)
             assert not load.errors, load.errors[:3]
             assert senders.repeats > 0, "nobody noticed anything"
-            wait_for(lambda: waiting(server.client()) == 0, "all turned and published")
+            wait_for(lambda: is_turned_and_published(server.client()), "all turned and published")
             assert set(chaos.done) == {
                 "kill_worker",
                 "kill_pool",
@@ -226,7 +227,7 @@ def test_worker_killed_over_and_over_doubles_nothing(start_pool, redis_server):
                     worker.start()
                 wait_for(senders.done, "all acknowledged")
             assert not load.errors, load.errors[:3]
-            wait_for(lambda: waiting(redis_server.client()) == 0, "all published")
+            wait_for(lambda: is_turned_and_published(redis_server.client()), "all published")
         expected = senders.expected()
         senders.assert_states()
         assert_kept(redis_server.client(), expected)
@@ -237,12 +238,12 @@ def latencies(senders, count):
     """Of so many events."""
     found = []
 
-    def send(caller, _turn):
+    def send(caller, _iteration):
         student = list(senders.students)[caller]
         rng = senders._random[caller]
-        answer = senders.clients[caller].post(INGEST, one_event(rng, student))
-        assert answer.status == 202
-        found.append(answer.seconds)
+        response = senders.clients[caller].post(INGEST, one_event(rng, student))
+        assert response.status == 202
+        found.append(response.seconds)
 
     with Load(4, send, pause=0.002) as load:
         wait_for(lambda: len(found) >= count or load.errors, f"{count} events acknowledged")
@@ -261,7 +262,7 @@ def test_sidecar_that_hangs_leaves_ingest_alone(start_pool, redis_server):
             during = latencies(senders, 500)
             assert waiting(redis_server.client()) > len(during) // 2, "it was not hanging"
             resume(sidecar.pid)
-            wait_for(lambda: waiting(redis_server.client()) == 0, "all published")
+            wait_for(lambda: is_turned_and_published(redis_server.client()), "all published")
         assert_typical(during, 0.1)
         published = {item["id"] for item in sidecar.events() if item["type"] == "mastery.updated"}
         assert len(published) >= len(before) + len(during)

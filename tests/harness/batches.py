@@ -22,7 +22,7 @@ def fresh_ids(count):
 
 
 class Batches:
-    """By a client of an admin, or by a pool (which answers on connections of their own)."""
+    """Batches of a client: an HTTP client of an admin, or a PoolClient."""
 
     def __init__(self, client):
         self.client = client
@@ -33,23 +33,23 @@ class Batches:
         headers = {"Idempotency-Key": uuid.uuid4().hex}
 
         def submitted():
-            answer = self.client.post(PATH, body, headers=headers)
-            return answer.status not in (503, 409) and answer
+            response = self.client.post(PATH, body, headers=headers)
+            return response.status not in (503, 409) and response
 
-        answer = wait_for(submitted, "a batch submitted")
-        assert answer.status == 202, answer
-        return answer.json["batch_id"]
+        response = wait_for(submitted, "a batch submitted")
+        assert response.status == 202, response
+        return response.json["batch_id"]
 
     def get(self, path):
         """Sends it again while Redis is unavailable: how long that may be is for others to test."""
 
         def served():
-            answer = self.client.get(path)
-            return answer.status != 503 and answer
+            response = self.client.get(path)
+            return response.status != 503 and response
 
-        answer = wait_for(served, f"GET {path} answered")
-        assert answer.status == 200, answer
-        return answer.json
+        response = wait_for(served, f"GET {path} answered")
+        assert response.status == 200, response
+        return response.json
 
     def status(self, batch):
         return self.get(f"{PATH}/{batch}")

@@ -288,5 +288,5 @@ def expected(one, caller, listener):
 
 
 def about_a_student(one):
-    """Whether the answer might tell if the student exists."""
+    """Whether the response might disclose that the student exists."""
     return one.right in ("student data", "own data", "compare students", "process")

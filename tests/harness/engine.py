@@ -135,7 +135,7 @@ class Engine:
     # Data
 
     def calculate(self, student, scores=(0.8, 0.9, 0.85, 0.7), weights=None, by=None):
-        """States a student's components; the answer."""
+        """Stores a student's components; returns the response."""
         body = {"student_id": student, "components": dict(zip(COMPONENTS, scores))}
         if weights is not None:
             body["weights"] = dict(zip(COMPONENTS, weights))
@@ -245,10 +245,10 @@ class RedisProcess:
             )
         self.pid = child.pid
         self.engine.values["REDIS_AGAIN_PID"] = str(child.pid)
-        wait_for(self.answers, "redis back")
+        wait_for(self.is_up, "redis back")
         return child
 
-    def answers(self):
+    def is_up(self):
         try:
             return self.engine.redis().ping()
         except redis.RedisError:

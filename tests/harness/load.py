@@ -5,9 +5,9 @@ import time
 
 
 class Load:
-    """Runs `call(caller, turn)` in so many threads until the block is left.
+    """Runs `call(caller, iteration)` in so many threads until the block is left.
 
-    What a call returns is kept in `results`; what it raises in `errors`.
+    What a call returns is appended to `results`; what it raises to `errors`.
     """
 
     def __init__(self, callers, call, pause=0.0):
@@ -17,14 +17,14 @@ class Load:
         self._threads = [threading.Thread(target=self._run, args=(i,)) for i in range(callers)]
 
     def _run(self, caller):
-        turn = 0
+        iteration = 0
         while not self._stop.is_set():
             try:
-                self.results.append(self._call(caller, turn))
+                self.results.append(self._call(caller, iteration))
             except Exception as error:
                 self.errors.append(error)
                 time.sleep(0.01)
-            turn += 1
+            iteration += 1
             if self._pause:
                 time.sleep(self._pause)
 

@@ -151,9 +151,9 @@ def assert_close(found, expected, where, tolerance=1e-9):
 
 def assert_agrees(client, student_id, student):
     """What the engine says about a student is what the model says."""
-    answer = client.post("/api/v1/mastery/query", {"student_id": student_id})
-    assert answer.status == 200, answer
-    data = answer.json["data"]
+    response = client.post("/api/v1/mastery/query", {"student_id": student_id})
+    assert response.status == 200, response
+    data = response.json["data"]
     expected = student.current(to_ms(data["calculated_at"]))
     assert_close(data["mastery_score"], expected["mastery_score"], "mastery_score")
     for name in COMPONENTS:
@@ -162,6 +162,6 @@ def assert_agrees(client, student_id, student):
             assert_close(data[part][name], value, f"{part}.{name}")
         weight = float(expected["weights"][name])
         assert_close(data["breakdown"]["weights"][name], weight, f"weights.{name}")
-    answer = client.get(f"/api/v1/mastery/history/{student_id}?days=90")
-    assert answer.status == 200, answer
-    assert_close(answer.json["history"], student.history(), "history")
+    response = client.get(f"/api/v1/mastery/history/{student_id}?days=90")
+    assert response.status == 200, response
+    assert_close(response.json["history"], student.history(), "history")

@@ -161,7 +161,7 @@ class Service:
     """A Service of Kubernetes: its connections go to the pods behind it, which may change."""
 
     def __init__(self, *ports):
-        self.ports, self._turn = list(ports), 0
+        self.ports, self._iteration = list(ports), 0
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._open = True
@@ -180,8 +180,8 @@ class Service:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            self._turn += 1
-            port = self.ports[self._turn % len(self.ports)]
+            self._iteration += 1
+            port = self.ports[self._iteration % len(self.ports)]
             threading.Thread(target=self._serve, args=(client, port), daemon=True).start()
 
     @staticmethod

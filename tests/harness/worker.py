@@ -66,7 +66,7 @@ class Worker(Process):
         )
 
     def drain(self, number=signal.SIGTERM, timeout=LIMIT_S):
-        """Ends as told; its exit status."""
+        """Signals it to end; its exit status."""
         self.signal(number)
         return self.child.wait(timeout)
 
@@ -80,7 +80,7 @@ class Worker(Process):
 
 
 class SidecarProcess(Process):
-    """harness.sidecar as a process; what it took stands in a file that outlives it."""
+    """harness.sidecar as a process; what it received is in a file that outlives it."""
 
     def __init__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="md-"))
@@ -95,14 +95,14 @@ class SidecarProcess(Process):
 
     def __enter__(self):
         self.start()
-        wait_for(self.answers, "sidecar up")
+        wait_for(self.is_up, "sidecar up")
         return self
 
     def __exit__(self, *_):
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def answers(self):
+    def is_up(self):
         client = Client(f"http://127.0.0.1:{self.port}", timeout=LIMIT_S)
         try:
             return client.get("/v1.0/healthz").status == 204

@@ -218,11 +218,11 @@ def test_deployment_is_verified(limited, tmp_path):
 def calculate(service, pod):
     """A caller with a connection of its own for each request, as from many clients."""
 
-    def call(caller, turn):
+    def call(caller, iteration):
         client = pod.client("root", url=service.url)
         try:
             body = {"student_id": f"caller-{caller}", "components": SCORES}
-            if turn % 2:
+            if iteration % 2:
                 return client.post("/api/v1/mastery/query", {"student_id": f"caller-{caller}"}).status
             return client.post("/api/v1/mastery/calculate", body).status
         finally:
@@ -265,10 +265,10 @@ def test_pool_that_ends_alone_comes_back(pod):
         os.kill(int(alone.inspect("app", "{{.State.Pid}}")), signal.SIGKILL)
 
         def restarted():
-            answer = client.get("/ready")
-            if answer.status == 502:
-                assert_problem(answer, 502, "BAD_GATEWAY")
-            return answer.status == 200 and alone.inspect("app", "{{.State.StartedAt}}") != began
+            response = client.get("/ready")
+            if response.status == 502:
+                assert_problem(response, 502, "BAD_GATEWAY")
+            return response.status == 200 and alone.inspect("app", "{{.State.StartedAt}}") != began
 
         wait_for(restarted, "pool back")
         assert alone.inspect("nginx", "{{.State.StartedAt}}") == nginx

@@ -296,14 +296,14 @@ def test_the_socket_keeps_who_comes_while_no_process_is_there(redis_server):
         for process in units.processes.values():
             process.kill()
             process.wait()
-        answers = []
-        asking = threading.Thread(target=lambda: answers.append(nginx.client().get("/health")))
+        responses = []
+        asking = threading.Thread(target=lambda: responses.append(nginx.client().get("/health")))
         asking.start()
         asking.join(timeout=0.5)
         assert asking.is_alive(), "refused, not kept"
         units.start(1)
         asking.join(timeout=LIMIT_S)
-        assert [answer.status for answer in answers] == [200]
+        assert [response.status for response in responses] == [200]
 
 
 @needs("systemd-socket-activate")
@@ -322,8 +322,8 @@ def test_systemd_hands_the_socket_to_who_is_needed(redis_server, tmp_path):
             wait_for(path.exists, "the socket")
             assert program(process.pid) == "systemd-socket-activate"
             with Nginx(path) as nginx:
-                answer = nginx.client(make_token(SECRET, "root", "admin")).get("/health")
-                assert answer.status == 200
+                response = nginx.client(make_token(SECRET, "root", "admin")).get("/health")
+                assert response.status == 200
             assert program(process.pid) == "mastery-fcgi"
             process.terminate()
             assert process.wait(timeout=LIMIT_S) == 0
@@ -367,7 +367,7 @@ def test_the_engine_makes_no_call_that_its_unit_forbids(redis_server, units, tmp
             for _ in range(5):
                 assert client.post("/api/v1/mastery/calculate", BODY).status == 200
                 client.get("/metrics")
-            wait_for(lambda: b"worker.started" in (running.folder / "log").read_bytes())
+            wait_for(lambda: b"worker.started" in (running.folder / "log").read_bytes(), "worker started")
         for process in running.processes.values():  # strace itself takes no signals
             for pid in children(process.pid):
                 os.kill(pid, signal.SIGTERM)
