@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import os
+import time
 
 import pytest
 from harness.binaries import assert_no_report
@@ -11,6 +12,23 @@ from harness.pool import Pool
 from harness.redis_server import RedisServer, RedisStandIn
 from harness.sidecar import Sidecar
 from harness.worker import Worker
+
+
+DAY_S = 86400
+LONGEST_TEST_S = 120
+fixtures_day = None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Each test runs within one UTC day, with fixtures of this day: many have data of today."""
+    global fixtures_day
+    if DAY_S - time.time() % DAY_S < LONGEST_TEST_S:
+        time.sleep(DAY_S - time.time() % DAY_S + 1)
+    today = time.time() // DAY_S
+    if fixtures_day not in (None, today):
+        item.session._setupstate.teardown_exact(None)
+    fixtures_day = today
 
 
 WORKER_NUMBERS = itertools.count()  # several tests may share a pool, in whose folder the logs are

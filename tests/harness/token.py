@@ -12,7 +12,7 @@ import jwt
 def claims(user, role, **more):
     """The claims of a good token; a claim given as None is left out."""
     now = int(time.time())
-    all_of_them = {"sub": user, "role": role, "iat": now, "exp": now + 3600, **more}
+    all_of_them = {"sub": user, "role": role, "iat": now, "exp": now + 86400, **more}
     return {name: value for name, value in all_of_them.items() if value is not None}
 
 
