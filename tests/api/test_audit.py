@@ -279,11 +279,11 @@ def test_a_refusal_is_recorded_at_once_and_counted_from_then_on(school, student)
         assert school.query(student, "t9", "teacher").status == 403
     found = wait_records(school.redis, t="read", s="0")
 
-    def told():
+    def all_recorded():
         at_once = sum(int(r["n"]) for r in records(school.redis, t="read", s="0"))
         return at_once + sum(n for _, _, n in counts(school.redis, s="0")) == 20
 
-    wait_for(told, "all refusals are told of")
+    wait_for(all_recorded, "all refusals recorded")
     assert found[0]["a"] == "t9" and found[0]["w"] == pseudonym(school.redis, student)
     assert json.loads(found[0]["d"])["status"] == 403
     assert len(records(school.redis, t="read", s="0")) <= 2  # a minute may have begun

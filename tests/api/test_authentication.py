@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""401 in all its forms (contract section 2; RFC 6750, 7515, 7519, 8725)."""
+"""401 in all its forms (RFC 6750, 7515, 7519, 8725)."""
 import hashlib
 import json
 import time

@@ -508,9 +508,9 @@ BAD_LINES = [
 def test_a_bad_line_is_told_and_nothing_is_written(redis_server, line, complaint):
     result = seeded(redis_server, "-", text=table(GOOD, line))
     assert (result.returncode, result.stdout) == (FAILED, "")
-    told = result.stderr.splitlines()
-    assert told[0].startswith("standard input:3: ") and complaint in told[0]
-    assert told[1:] == [
+    lines = result.stderr.splitlines()
+    assert lines[0].startswith("standard input:3: ") and complaint in lines[0]
+    assert lines[1:] == [
         "mastery-ctl seed: 1 bad line: nothing is written (--keep-going loads the rest)"
     ]
     assert redis_server.client().dbsize() == 0

@@ -106,10 +106,10 @@ def test_watch_draws_a_bar_on_a_terminal(pool, batches, redis_server):
     while "left" not in seen:
         seen += os.read(ours, 4096).decode()
     store.hset(job, mapping={"status": "cancelled", "completed": started + 1500})
-    told, _ = watcher.communicate(timeout=LIMIT_S)
+    output, _ = watcher.communicate(timeout=LIMIT_S)
     os.close(ours)
     assert re.search(r"\r\[#{20}\.{20}\]  50 %  5 of 10 students, \d+:\d\d left", seen)
-    assert told == "cancelled: 5 of 10 students, 0 failed, in 1.5 s\n"
+    assert output == "cancelled: 5 of 10 students, 0 failed, in 1.5 s\n"
     assert watcher.returncode == FAILED
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is JSON and what is not (contract section 1; after RFC 8259 and JSONTestSuite)."""
+"""What is JSON and what is not (after RFC 8259 and JSONTestSuite)."""
 import pytest
 from harness.engine import fresh_id
 from harness.expect import assert_ok, assert_problem

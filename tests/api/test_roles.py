@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who may do what (contract section 2), for every endpoint and every kind of caller."""
+"""Who may do what, for every endpoint and every kind of caller."""
 import pytest
 from harness.engine import fresh_id
 from harness.expect import assert_ok, assert_problem

@@ -301,7 +301,7 @@ def test_full_redis_loses_nothing(pool, store, stand_in_sidecar, start_worker):
     wait_for(lambda: is_turned_and_published(store) and store.xlen("queue:{batch}:high") == 0, "all done")
 
 
-# What the sidecar answers (protocol, section 2)
+# Responses of the sidecar
 
 
 def test_forbidden_event_is_a_dead_letter_at_once(pool, store, stand_in_sidecar, start_worker):

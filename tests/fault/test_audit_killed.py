@@ -68,7 +68,7 @@ def test_a_process_that_retires_leaves_nothing_untold(start_pool, redis_server):
     assert pool.calculate(student).status == 200
     for _ in range(40):
         wait_for(lambda: pool.query(student).status == 200, "a read")
-    wait_for(lambda: total_reads(redis) == 40, "every read is told of")
+    wait_for(lambda: total_reads(redis) == 40, "every read recorded")
 
 
 def test_notes_wait_for_a_store_that_is_away(start_pool, redis_server):
@@ -86,7 +86,7 @@ def test_notes_wait_for_a_store_that_is_away(start_pool, redis_server):
         assert pool.query(student, "other", "student").status == 403
     finally:
         resume(redis_server.process.pid)
-    wait_for(lambda: total_reads(redis) - len(records(redis, s="0")) >= 4, "told of afterwards")
+    wait_for(lambda: total_reads(redis) - len(records(redis, s="0")) >= 4, "recorded afterwards")
     assert wait_records(redis, s="0")
 
 
@@ -111,9 +111,9 @@ def test_no_access_without_room_for_its_trace(start_pool, redis_server):
     finally:
         resume(redis_server.process.pid)
 
-    def told():
+    def all_recorded():
         found = records(redis, s="0", t="read")
         return sum(int(r["n"]) for r in found) + sum(n for _, _, n in counts(redis, s="0")) >= refused
 
-    wait_for(told, "all refusals are told of")
+    wait_for(all_recorded, "all refusals recorded")
     assert pool.request("POST", "/api/v1/mastery/query", json={"student_id": "s1"}, token=token).status == 403

@@ -76,7 +76,7 @@ def test_busy_connections_starve_no_newcomer(start_pool):
 
 
 def test_two_web_servers_in_front_of_one_pool_both_progress(start_pool):
-    """Each keeps up to 64 connections; neither may starve the other (architecture, section 3)."""
+    """Each keeps up to 64 connections; neither may starve the other."""
     pool = start_pool(size=2)
     student = fresh_id()
     assert pool.calculate(student).status == 200

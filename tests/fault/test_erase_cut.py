@@ -12,7 +12,7 @@ from harness.engine import fresh_id
 from harness.events import event
 from harness.load import Load
 from harness.redis_server import RedisStandIn
-from harness.store import tagged
+from harness.store import neighbour, tagged
 from harness.wait import wait_for
 
 ERASE = "/api/v1/compliance/student"
@@ -126,29 +126,36 @@ def command_times(store):
 
 def test_long_streams_of_others_are_gone_through_without_holding_anybody_up(start_pool, store):
     """As when the worker, or the sidecar, has been away for days."""
-    pool, student, other = start_pool(), fresh_id(), fresh_id()
-    fill(pool, store, student)
-    streams = [tagged(student, name) for name in ("journal", "outbox")]
+    pool, first, other = start_pool(), fresh_id(), fresh_id()
+    streams = [tagged(first, name) for name in ("journal", "outbox")]
     for stream in streams:
         for _ in range(100):
             pipe = store.pipeline(transaction=False)
             for n in range(300):
-                pipe.xadd(stream, {"e": json.dumps({"student_id": f"{student}-{n % 7}", "actor": student})})
+                pipe.xadd(stream, {"e": json.dumps({"student_id": f"{first}-{n % 7}", "actor": first})})
             pipe.execute()
-        store.xadd(stream, {"e": json.dumps({"student_id": student})})
-    store.config_resetstat()
-    statuses = []
-    with Load(1, lambda *_: statuses.append(pool.calculate(other).status)):
-        response = erase(pool, student)
-    longest_us, total_us = command_times(store)
-    assert longest_us < total_us / 4, "one command did most of the work while all others waited"
-    assert response.status == 200, response
-    assert response.json["deleted"]["outbox_events"] >= 1 and response.json["deleted"]["journal_entries"] >= 1
-    assert set(statuses) == {200}
-    for stream in streams:
-        assert store.xlen(stream) >= 30_000, "others' entries stay"
-        about = [fields["e"] for _, fields in store.xrange(stream)]
-        assert not [text for text in about if json.loads(text).get("student_id") == student]
+
+    def is_erased_in_short_steps():
+        """One of this shard. A busy machine may interrupt a command, but not the same each time."""
+        student, statuses = neighbour(first), []
+        fill(pool, store, student)
+        for stream in streams:
+            store.xadd(stream, {"e": json.dumps({"student_id": student})})
+        store.config_resetstat()
+        with Load(1, lambda *_: statuses.append(pool.calculate(other).status)):
+            response = erase(pool, student)
+        longest_us, total_us = command_times(store)
+        assert response.status == 200, response
+        deleted = response.json["deleted"]
+        assert deleted["outbox_events"] >= 1 and deleted["journal_entries"] >= 1
+        assert set(statuses) == {200}
+        for stream in streams:
+            assert store.xlen(stream) >= 30_000, "others' entries stay"
+            about = [fields["e"] for _, fields in store.xrange(stream)]
+            assert not [text for text in about if json.loads(text).get("student_id") == student]
+        return longest_us < total_us / 4
+
+    wait_for(is_erased_in_short_steps, "no command has done most of the work")
 
 
 LATER, HIGH, LOW = (f"queue:{{batch}}:{name}" for name in ("later", "high", "low"))

@@ -12,18 +12,10 @@ from harness.ports import free_port
 from harness.prometheus import Scrape
 from harness.redis_server import RedisStandIn
 from harness.sidecar import Sidecar
-from harness.store import shard_of, tagged
+from harness.store import neighbour, tagged
 from harness.wait import wait_for
 
 DEAD, REWRITE = "queue:{dead}", "erasures:rewrite"
-
-
-def neighbour(student):
-    """A student whose events come behind this one's, in the same outbox."""
-    found = fresh_id("n")
-    while shard_of(found) != shard_of(student):
-        found = fresh_id("n")
-    return found
 
 
 def call(pool, method, path, json=None):
@@ -95,7 +87,7 @@ def between(redis_server):
 
 @pytest.fixture
 def start_behind(between, start_worker):
-    """A worker behind it, with patience for what is done meanwhile."""
+    """Starts workers that reach Redis through the stand-in."""
     return lambda pool, sidecar=None, **settings: start_worker(
         pool, sidecar, REDIS_URL=between.url, **settings
     )
@@ -219,8 +211,8 @@ def test_an_answer_that_quotes_the_event_is_not_in_the_log(
     stand_in_sidecar.receive = lambda item, _: (403, b"no: " + item.body)
     calculate(pool, student)
     wait_for(lambda: len(letters(store, student)) == 2, "dead")
-    told = wait_for(lambda: worker.lines("outbox.dead"), "said so")
-    assert (told[0]["status"], told[0]["tries"]) == (403, 1)
+    lines = wait_for(lambda: worker.lines("outbox.dead"), "the log says so")
+    assert (lines[0]["status"], lines[0]["tries"]) == (403, 1)
     assert student in letters(store)[0]["reason"] and student not in worker.log()
 
 

@@ -95,8 +95,8 @@ def assert_problem_of_pool(response):
 
 @pytest.mark.parametrize("program", ["pool", "worker"])
 def test_the_log_says_why(later, program):
-    told = lambda: [line for line in lines(later, program) if line["event"] == "store.away"]
-    wait_for(lambda: any(f"schema {NEWER}" in line["reason"] for line in told()), "the log says so")
+    unavailable = lambda: [line for line in lines(later, program) if line["event"] == "store.away"]
+    wait_for(lambda: any(f"schema {NEWER}" in line["reason"] for line in unavailable()), "the log says so")
 
 
 def test_a_program_that_starts_writes_nothing_into_a_later_store(start_pool, redis_server):

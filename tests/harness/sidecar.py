@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from harness.client import Client
 
-# What a publish is answered, by mode: status and body (protocol: table of section 2).
+# The response to a publish, by mode: status and body, as the Dapr documentation lists them.
 RESPONSES = {
     "ok": (204, b""),
     "forbidden": (403, b'{"errorCode":"ERR_PUBSUB_FORBIDDEN","message":"topic is not allowed"}'),

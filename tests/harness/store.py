@@ -3,6 +3,8 @@
 import hashlib
 import json
 
+from harness.engine import fresh_id
+
 DEAD_LETTERS = "queue:{dead}"
 
 
@@ -19,6 +21,14 @@ def tagged(student, rest):
 def student_key(student, suffix=""):
     """A key of the student's own."""
     return tagged(student, f"student:{student}{suffix}")
+
+
+def neighbour(student):
+    """Another student of the same shard, whose events are in the same journal and outbox."""
+    while True:
+        found = fresh_id("n")
+        if shard_of(found) == shard_of(student):
+            return found
 
 
 def dead_letters(redis):
