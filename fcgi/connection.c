@@ -115,7 +115,7 @@ static void take_parameter(struct http_request *r, struct parameters *own, const
     if (!place)
         return;
     if (place->p && alone)
-        r->repeated = true;
+        r->duplicate_header = true;
     else
         *place = value;
 }
@@ -128,7 +128,7 @@ static void take_path(struct http_request *r, const struct parameters *own)
 
     r->query = rest;
     r->path = own->normalised_uri;
-    r->disguised = !str_equal(path, r->path);
+    r->noncanonical = !str_equal(path, r->path);
 }
 
 /* ---- body ---- */
@@ -174,17 +174,17 @@ enum connection_event connection_read(struct connection *c, struct arena *arena)
     struct exchange *x = &c->exchange;
 
     /* parameters that were cut short look whole to libfcgi: only the error tells (hazards F2) */
-    if ((!c->greeted && !begins_a_request(c->request.ipcFd)) || FCGX_Accept_r(&c->request) != 0 ||
-        FCGX_GetError(c->request.in) != 0) {
+    if ((!c->first_record_ok && !begins_a_request(c->request.ipcFd)) ||
+        FCGX_Accept_r(&c->request) != 0 || FCGX_GetError(c->request.in) != 0) {
         connection_close(c);
         return CONNECTION_LOST;
     }
-    c->greeted = true;
+    c->first_record_ok = true;
     memset(x, 0, sizeof(*x));
     x->arena = arena;
     x->connection = c;
-    buf_init(&c->head, arena);
-    (void)buf_reserve(&c->head, HEAD_ROOM);
+    buf_init(&c->response_head, arena);
+    (void)buf_reserve(&c->response_head, HEAD_ROOM);
     x->request.method = OTHER_METHOD;
     for (char **p = c->request.envp; *p; p++)
         take_parameter(&x->request, &own, *p);
@@ -225,8 +225,9 @@ static void write_head(struct buf *head, const struct http_response *r, bool who
 
 static bool put_head(struct connection *c, bool whole)
 {
-    write_head(&c->head, &c->exchange.response, whole);
-    return !c->head.failed && FCGX_PutStr(c->head.p, (int)c->head.n, c->request.out) >= 0;
+    write_head(&c->response_head, &c->exchange.response, whole);
+    return !c->response_head.failed &&
+           FCGX_PutStr(c->response_head.p, (int)c->response_head.n, c->request.out) >= 0;
 }
 
 static bool put_body(struct connection *c)
@@ -237,16 +238,16 @@ static bool put_body(struct connection *c)
            FCGX_PutStr(r->body.p, (int)r->body.n, c->request.out) >= 0;
 }
 
-bool connection_piece(struct connection *c)
+bool connection_send_chunk(struct connection *c)
 {
     struct http_response *r = &c->exchange.response;
 
-    if (!r->begun && !put_head(c, false))
+    if (!r->headers_sent && !put_head(c, false))
         return false;
-    r->begun = true;
+    r->headers_sent = true;
     if (!put_body(c))
         return false;
-    r->sent += r->body.n;
+    r->body_sent += r->body.n;
     r->body.n = 0;
     return true;
 }
@@ -271,15 +272,15 @@ static void end_connection(struct connection *c)
     connection_close(c);
 }
 
-bool connection_answer(struct connection *c, bool last)
+bool connection_send_response(struct connection *c, bool last)
 {
     struct exchange *x = &c->exchange;
 
-    if (x->response.begun && x->problem.code != PROBLEM_NONE) {
+    if (x->response.headers_sent && x->problem.code != PROBLEM_NONE) {
         connection_close(c); /* cut short, so that nobody takes what is there for all */
         return false;
     }
-    if (!x->response.begun && !put_head(c, true))
+    if (!x->response.headers_sent && !put_head(c, true))
         c->request.keepConnection = 0; /* nothing is sent: nginx answers 502 */
     else
         (void)put_body(c);

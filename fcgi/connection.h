@@ -9,7 +9,7 @@
 #include <ev.h>
 #include <fcgiapp.h>
 
-#include "app/routes/exchange.h"
+#include "app/pipeline/exchange.h"
 
 struct reactor;
 
@@ -24,9 +24,9 @@ struct connection {
     FCGX_Request request;
     enum connection_state state;
     bool watched; /* not while a busy connection has shown an event: it is looked at afterwards */
-    bool greeted; /* its first record has been looked at */
+    bool first_record_ok;     /* its first record has been looked at */
     struct exchange exchange; /* its arena is NULL while there is no request */
-    struct buf head;          /* of the answer; has room even when the arena is full */
+    struct buf response_head; /* of the answer; has room even when the arena is full */
     struct reactor *reactor;
     struct connection *next, **link; /* all connections of the process */
 };
@@ -45,9 +45,9 @@ enum connection_event connection_read(struct connection *c, struct arena *arena)
 /* Sends the exchange's response and ends the request; last: and the connection, in such a way that
  * nginx does not count on it any more. False: it is closed, as it is when the peer did not take the
  * answer. */
-bool connection_answer(struct connection *c, bool last);
+bool connection_send_response(struct connection *c, bool last);
 /* A piece of an answer that is not complete yet; false when the web server does not take it. */
-bool connection_piece(struct connection *c);
+bool connection_send_chunk(struct connection *c);
 void connection_close(struct connection *c);
 
 #endif

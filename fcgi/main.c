@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "app/base/process.h"
 #include "app/http/router.h"
 #include "app/routes/routes.h"
+#include "app/runtime/process.h"
 #include "fcgi/listener.h"
 #include "fcgi/reactor.h"
 
@@ -50,7 +50,7 @@ int main(int argc, char *argv[])
 
     process_set_signals();
     process_harden();
-    process_leave_with_parent(parent); /* the pool must not outlive multiwatch */
+    process_die_with_parent(parent); /* the pool must not outlive multiwatch */
     (void)setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "20", 1); /* hazards F5 */
     /* hiredis looks Redis's name up while the loop waits: a name server that is away must not make
      * it wait for ever. */
@@ -58,7 +58,7 @@ int main(int argc, char *argv[])
     router = router_new(tables, count);
     if (!router)
         return process_fail_slowly(PROCESS_FAILED);
-    status = process_only_checks(argc, argv) ? check(router) : serve(router);
+    status = process_check_requested(argc, argv) ? check(router) : serve(router);
     router_free(router);
     return status;
 }

@@ -11,10 +11,11 @@
 #include <unistd.h>
 
 #include "app/base/clock.h"
-#include "app/base/deadline.h"
-#include "app/routes/dispatch.h"
+#include "app/pipeline/dispatch.h"
+#include "app/runtime/signal_watch.h"
+#include "app/runtime/watchdog.h"
 #include "app/service/audit.h"
-#include "app/service/loop.h"
+#include "app/store/store_watch.h"
 #include "fcgi/connection.h"
 
 enum {
@@ -109,7 +110,7 @@ static void on_connection(struct ev_loop *loop, ev_io *watcher, int events)
 
 static bool on_piece(struct exchange *x)
 {
-    return connection_piece(x->connection);
+    return connection_send_chunk(x->connection);
 }
 
 /* A web server that always has another request for a connection would keep it until time is up, and
@@ -126,7 +127,7 @@ static void on_finished(struct exchange *x)
 {
     struct connection *c = x->connection;
 
-    (void)connection_answer(c, runs_out_of_time(c->reactor));
+    (void)connection_send_response(c, runs_out_of_time(c->reactor));
 }
 
 static void on_released(struct exchange *x)
@@ -221,7 +222,7 @@ static void on_signal(void *owner, int number)
     struct reactor *r = owner;
 
     if (number == SIGHUP)
-        rotation_now(r->engine, clock_monotonic_us());
+        secrets_reload(r->engine, clock_monotonic_us());
     else
         drain(r, "signal");
 }
@@ -257,12 +258,12 @@ static void free_dead(struct reactor *r)
 static bool turn(struct reactor *r)
 {
     const struct config *config = &r->engine->config;
-    bool more = dispatch_turn(&r->dispatch);
+    bool more = dispatch_process(&r->dispatch);
     int64_t next_us = store_tick(r->engine->store, clock_monotonic_us());
     int64_t audit_us = audit_wait_us(r->engine, clock_monotonic_us());
 
-    rotation_tick(r->engine, clock_monotonic_us());
-    engine_note_store(r->engine);
+    secrets_reload_tick(r->engine, clock_monotonic_us());
+    engine_report_store(r->engine);
     store_watch_update(&r->store);
     free_dead(r);
     resume_listening(r);
@@ -297,13 +298,13 @@ static void release(struct reactor *r)
 static void before_sleep(struct ev_loop *loop) EV_THROW
 {
     (void)loop;
-    deadline_idle();
+    watchdog_disarm();
 }
 
 static void after_sleep(struct ev_loop *loop) EV_THROW
 {
     (void)loop;
-    deadline_turn();
+    watchdog_arm();
 }
 
 /* As configured, but never so many that no descriptor is left for the store. */
@@ -333,7 +334,7 @@ int reactor_run(struct engine *engine, int listener)
     (void)fcntl(listener, F_SETFL, fcntl(listener, F_GETFL) | O_NONBLOCK);
     ev_io_init(&r.listener, on_listener, listener, EV_READ);
     ev_io_start(r.loop, &r.listener);
-    deadline_start(engine->config.request_deadline_s);
+    watchdog_start(engine->config.request_deadline_s);
     ev_set_loop_release_cb(r.loop, before_sleep, after_sleep);
     while (!drained(&r))
         ev_run(r.loop, turn(&r) ? EVRUN_NOWAIT : EVRUN_ONCE);

@@ -40,7 +40,7 @@ enum verdict access_decide(enum access access, const struct principal *who, stru
     case NOBODY: break;
     case ALL: return VERDICT_YES;
     case OWN: return is_self(who, subject) ? VERDICT_YES : VERDICT_NO;
-    case TAUGHT: return subject.n > 0 ? VERDICT_IF_TAUGHT : VERDICT_NO;
+    case TAUGHT: return subject.n > 0 ? VERDICT_IF_OWN_STUDENT : VERDICT_NO;
     case MEMBER: return subject.n > 0 ? VERDICT_IF_MEMBER : VERDICT_NO;
     case COHORT: return subject.n > 0 ? VERDICT_IF_OWN_COHORT : VERDICT_YES;
     }

@@ -9,10 +9,11 @@
 enum verdict {
     VERDICT_YES,
     VERDICT_NO,
-    VERDICT_IF_TAUGHT, /* yes if the student is in a cohort that this teacher teaches: ask the store
-                        */
-    VERDICT_IF_OWN_COHORT, /* yes if the cohort is one that this teacher teaches: ask the store */
-    VERDICT_IF_MEMBER,     /* yes if the caller is in the cohort: ask the store */
+    VERDICT_IF_OWN_STUDENT, /* yes if the student is in a cohort that this teacher teaches: ask the
+                             * store
+                             */
+    VERDICT_IF_OWN_COHORT,  /* yes if the cohort is one that this teacher teaches: ask the store */
+    VERDICT_IF_MEMBER,      /* yes if the caller is in the cohort: ask the store */
 };
 
 /* subject: the student (or cohort) that the request is about; empty for routes about nobody. */

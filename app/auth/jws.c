@@ -6,7 +6,7 @@
 #include <jwt.h>
 #include <openssl/err.h>
 
-bool jws_good(const char *token, const char *algorithm, const struct token_key *key)
+bool jws_verify(const char *token, const char *algorithm, const struct token_key *key)
 {
     /* libjwt takes any token as unsigned when the key has no bytes (hazards W1). */
     if (key->n == 0 || key->n > INT_MAX)

@@ -6,9 +6,9 @@
 
 #include "app/auth/base64url.h"
 #include "app/auth/jws.h"
+#include "app/auth/token_cache.h"
 #include "app/auth/token_claims.h"
 #include "app/auth/token_keys.h"
-#include "app/auth/token_memory.h"
 #include "app/http/json.h"
 
 /* Far above what the keys and parts of TOKEN_MAX bytes can need. */
@@ -20,7 +20,7 @@ struct tokens {
     struct token_keys retired;                /* verify as well, the oldest first, */
     int64_t retired_until_us[TOKEN_KEYS_MAX]; /* until then */
     uint64_t generation;                      /* of the keys, from 1 */
-    struct token_memory *memory;
+    struct token_cache *memory;
     struct arena *scratch; /* of one verification */
 };
 
@@ -33,11 +33,11 @@ struct tokens *tokens_new(const struct config *config, char ret_error[200])
     }
     tokens->config = config;
     tokens->generation = 1;
-    tokens->memory = token_memory_new();
+    tokens->memory = token_cache_new();
     tokens->scratch = arena_new(SCRATCH_FIRST, SCRATCH_CAP);
     if (!tokens->memory || !tokens->scratch)
         (void)snprintf(ret_error, 200, "no memory for tokens");
-    else if (token_keys_load(config, KEYS_CONFIGURED, &tokens->keys, ret_error))
+    else if (token_keys_load(config, KEYS_FROM_CONFIG, &tokens->keys, ret_error))
         return tokens;
     tokens_free(tokens);
     return NULL;
@@ -49,14 +49,14 @@ void tokens_free(struct tokens *tokens)
         return;
     token_keys_release(&tokens->keys);
     token_keys_release(&tokens->retired);
-    token_memory_free(tokens->memory);
+    token_cache_free(tokens->memory);
     arena_free(tokens->scratch);
     free(tokens);
 }
 
 static void drop_retired(struct tokens *tokens, size_t i)
 {
-    token_keys_drop(&tokens->retired, i);
+    token_keys_remove(&tokens->retired, i);
     memmove(&tokens->retired_until_us[i], &tokens->retired_until_us[i + 1],
             (tokens->retired.n - i) * sizeof(tokens->retired_until_us[0]));
 }
@@ -66,7 +66,7 @@ static void retire(struct tokens *tokens, struct token_keys *old, int64_t now_us
 {
     int64_t grace_us = tokens->config->key_grace_s * INT64_C(1000000);
     for (size_t i = 0; grace_us > 0 && i < old->n; i++) {
-        if (token_keys_have(&tokens->keys, &old->v[i]))
+        if (token_keys_contain(&tokens->keys, &old->v[i]))
             continue;
         if (tokens->retired.n == TOKEN_KEYS_MAX)
             drop_retired(tokens, 0);
@@ -75,7 +75,7 @@ static void retire(struct tokens *tokens, struct token_keys *old, int64_t now_us
         old->v[i] = (struct token_key){NULL, 0};
     }
     for (size_t i = tokens->retired.n; i-- > 0;) /* one has come back */
-        if (token_keys_have(&tokens->keys, &tokens->retired.v[i]))
+        if (token_keys_contain(&tokens->keys, &tokens->retired.v[i]))
             drop_retired(tokens, i);
 }
 
@@ -96,7 +96,7 @@ bool tokens_reload(struct tokens *tokens, int64_t now_us, char ret_error[200])
     return true;
 }
 
-void tokens_expire(struct tokens *tokens, int64_t now_us)
+void tokens_expire_keys(struct tokens *tokens, int64_t now_us)
 {
     while (tokens->retired.n > 0 && now_us >= tokens->retired_until_us[0]) {
         drop_retired(tokens, 0);
@@ -131,7 +131,7 @@ static struct json_object *read_part(struct str part, struct arena *scratch)
 {
     struct problem ignored = {.code = PROBLEM_NONE};
     struct str text = base64url_decode(part, scratch);
-    return text.p ? json_read(text, scratch, &ignored) : NULL;
+    return text.p ? json_parse(text, scratch, &ignored) : NULL;
 }
 
 /* `typ` may be absent or JWT in any case. It proves nothing; other values are refused because
@@ -141,18 +141,18 @@ static bool header_good(struct json_object *header, const char *algorithm)
     struct json_object *typ;
     if (!json_object_is_type(header, json_type_object))
         return false;
-    if (!str_equal(token_member(header, "alg"), str_of(algorithm)))
+    if (!str_equal(token_string_member(header, "alg"), str_of(algorithm)))
         return false;
     if (json_object_object_get_ex(header, "crit", NULL))
         return false; /* we know no extension, so none can be understood: RFC 7515 section 4.1.11 */
     return !json_object_object_get_ex(header, "typ", &typ) ||
-           str_equal_nocase(token_member(header, "typ"), STR("JWT"));
+           str_equal_nocase(token_string_member(header, "typ"), STR("JWT"));
 }
 
 static bool signed_by_any(const struct token_keys *keys, const char *token, const char *algorithm)
 {
     for (size_t i = 0; i < keys->n; i++)
-        if (jws_good(token, algorithm, &keys->v[i]))
+        if (jws_verify(token, algorithm, &keys->v[i]))
             return true;
     return false;
 }
@@ -181,7 +181,7 @@ static const char *verify(struct tokens *tokens, struct str token, int64_t now_m
     struct str payload;
     if (!genuine(tokens, token, &payload))
         return "The token is not valid";
-    return token_claims_fault(read_part(payload, tokens->scratch), tokens->config, now_ms, ret,
+    return token_claims_error(read_part(payload, tokens->scratch), tokens->config, now_ms, ret,
                               ret_expires_ms);
 }
 
@@ -193,13 +193,13 @@ bool tokens_verify(struct tokens *tokens, struct str token, int64_t now_ms, stru
     if (token.n == 0 || token.n > TOKEN_MAX)
         return refuse(p, "The token is not valid");
     digest_sha256(token, digest);
-    if (token_memory_find(tokens->memory, digest, tokens->generation, now_ms, ret))
+    if (token_cache_find(tokens->memory, digest, tokens->generation, now_ms, ret))
         return true;
     const char *fault = verify(tokens, token, now_ms, ret, &expires_ms);
     arena_reset(tokens->scratch);
     if (fault)
         return refuse(p, fault);
-    token_memory_add(tokens->memory, digest, tokens->generation, now_ms, expires_ms, ret);
+    token_cache_add(tokens->memory, digest, tokens->generation, now_ms, expires_ms, ret);
     return true;
 }
 
@@ -233,7 +233,7 @@ static char *sign_claims(const struct config *config, struct json_object *claims
     char ignored[200], *token = NULL;
     struct token_keys keys;
     const char *text = json_object_to_json_string_ext(claims, JSON_C_TO_STRING_PLAIN);
-    if (text && token_keys_load(config, KEYS_CONFIGURED, &keys, ignored)) {
+    if (text && token_keys_load(config, KEYS_FROM_CONFIG, &keys, ignored)) {
         token = jws_sign(text, &keys.v[0]);
         token_keys_release(&keys);
     }

@@ -12,7 +12,7 @@
 
 struct tokens;
 
-enum { TOKEN_MAX = 8192, TOKEN_KEYS_MAX = 4, TOKEN_MEMORY_S = 60, TOKEN_MEMORY_ENTRIES = 4096 };
+enum { TOKEN_MAX = 8192, TOKEN_KEYS_MAX = 4, TOKEN_CACHE_S = 60, TOKEN_CACHE_ENTRIES = 4096 };
 
 /* Reads and checks the keys (HS256: each secret >= 32 bytes; RS256: RSA >= 2048 bits; ES256:
  * P-256). NULL with one line in ret_error. config must outlive the result. */
@@ -22,7 +22,7 @@ void tokens_free(struct tokens *tokens); /* wipes the keys */
  * there no longer verify for KEY_GRACE_S more. now_us: monotonic. */
 bool tokens_reload(struct tokens *tokens, int64_t now_us, char ret_error[200]);
 /* Ends those whose time is over, and what was remembered of them. */
-void tokens_expire(struct tokens *tokens, int64_t now_us);
+void tokens_expire_keys(struct tokens *tokens, int64_t now_us);
 /* Another number whenever the keys are others. */
 uint64_t tokens_generation(const struct tokens *tokens);
 

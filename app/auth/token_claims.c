@@ -14,7 +14,7 @@ static struct str text_of(struct json_object *value)
     return (struct str){json_object_get_string(value), (size_t)json_object_get_string_len(value)};
 }
 
-struct str token_member(struct json_object *object, const char *name)
+struct str token_string_member(struct json_object *object, const char *name)
 {
     return text_of(json_object_object_get(object, name));
 }
@@ -51,13 +51,13 @@ static bool is_object(const struct reading *r)
 
 static bool names_user(const struct reading *r)
 {
-    struct str sub = token_member(r->claims, "sub");
+    struct str sub = token_string_member(r->claims, "sub");
     return sub.p && id_valid(sub);
 }
 
 static bool names_role(const struct reading *r)
 {
-    return role_of(token_member(r->claims, "role")) != ROLE_NONE;
+    return role_of(token_string_member(r->claims, "role")) != ROLE_NONE;
 }
 
 static bool has_end(const struct reading *r)
@@ -95,7 +95,7 @@ static bool has_begun(const struct reading *r)
 static bool issuer_fits(const struct reading *r)
 {
     struct str expected = str_of(r->config->jwt_issuer);
-    return expected.n == 0 || str_equal(token_member(r->claims, "iss"), expected);
+    return expected.n == 0 || str_equal(token_string_member(r->claims, "iss"), expected);
 }
 
 /* All members must be strings, as RFC 7519 has it, and one of them ours. */
@@ -139,7 +139,7 @@ static const struct {
     {audience_fits, "The token is for another audience (aud)"},
 };
 
-const char *token_claims_fault(struct json_object *claims, const struct config *config,
+const char *token_claims_error(struct json_object *claims, const struct config *config,
                                int64_t now_ms, struct principal *ret, int64_t *ret_expires_ms)
 {
     const struct reading r = {claims, config, (double)now_ms};
@@ -149,6 +149,7 @@ const char *token_claims_fault(struct json_object *claims, const struct config *
     double exp_ms = 0;
     (void)time_of(&r, "exp", &exp_ms); /* holds, and ends_in_time makes it fit */
     *ret_expires_ms = (int64_t)exp_ms;
-    principal_set(ret, role_of(token_member(claims, "role")), token_member(claims, "sub"));
+    principal_set(ret, role_of(token_string_member(claims, "role")),
+                  token_string_member(claims, "sub"));
     return NULL;
 }

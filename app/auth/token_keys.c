@@ -146,7 +146,7 @@ static char *read_key_file(const char *path, const char *variable, char ret_erro
 static bool load_secrets(const struct config *config, enum key_source source,
                          struct token_keys *ret, char ret_error[200])
 {
-    if (source == KEYS_CONFIGURED || !config->jwt_secret_file)
+    if (source == KEYS_FROM_CONFIG || !config->jwt_secret_file)
         return parse_secrets(str_of(config->jwt_secret), ret, ret_error);
     char *text = read_key_file(config->jwt_secret_file, "JWT_SECRET_FILE", ret_error);
     if (!text)
@@ -199,7 +199,7 @@ void token_keys_release(struct token_keys *keys)
     keys->n = 0;
 }
 
-void token_keys_drop(struct token_keys *keys, size_t i)
+void token_keys_remove(struct token_keys *keys, size_t i)
 {
     wipe(&keys->v[i]);
     keys->n--;
@@ -211,7 +211,7 @@ static bool same_key(const struct token_key *a, const struct token_key *b)
     return a->n == b->n && CRYPTO_memcmp(a->p, b->p, a->n) == 0;
 }
 
-bool token_keys_have(const struct token_keys *keys, const struct token_key *key)
+bool token_keys_contain(const struct token_keys *keys, const struct token_key *key)
 {
     for (size_t i = 0; i < keys->n; i++)
         if (same_key(&keys->v[i], key))

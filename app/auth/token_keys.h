@@ -19,8 +19,8 @@ struct token_keys {
 };
 
 enum key_source {
-    KEYS_CONFIGURED, /* JWT_SECRET as config holds it */
-    KEYS_FROM_FILES, /* the secret's file again, where it came from one */
+    KEYS_FROM_CONFIG, /* JWT_SECRET as config holds it */
+    KEYS_FROM_FILES,  /* the secret's file again, where it came from one */
 };
 
 /* Reads and checks all keys; public keys always come from their file. False, with a line that names
@@ -28,9 +28,9 @@ enum key_source {
  * HS256: a secret a line, white space around it cut, empty lines skipped. */
 bool token_keys_load(const struct config *config, enum key_source source, struct token_keys *ret,
                      char ret_error[200]);
-void token_keys_release(struct token_keys *keys);        /* wipes */
-void token_keys_drop(struct token_keys *keys, size_t i); /* the same for one of them */
-bool token_keys_have(const struct token_keys *keys, const struct token_key *key);
+void token_keys_release(struct token_keys *keys);          /* wipes */
+void token_keys_remove(struct token_keys *keys, size_t i); /* the same for one of them */
+bool token_keys_contain(const struct token_keys *keys, const struct token_key *key);
 bool token_keys_equal(const struct token_keys *a, const struct token_keys *b);
 
 #endif

@@ -408,7 +408,7 @@ static bool same_text(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-bool config_take_secrets(struct config *config, struct config *fresh, int64_t past_until_us)
+bool config_replace_secrets(struct config *config, struct config *fresh, int64_t past_until_us)
 {
     bool taken = false;
 
@@ -430,7 +430,7 @@ bool config_take_secrets(struct config *config, struct config *fresh, int64_t pa
     return taken;
 }
 
-void config_forget_secrets(struct config *config, int64_t now_us)
+void config_wipe_old_secrets(struct config *config, int64_t now_us)
 {
     for (size_t i = 0; i < ROWS; i++) {
         struct past_secret *past;

@@ -42,9 +42,9 @@ int config_load(struct config *config, config_source *source, FILE *errors);
 const char *config_environment(const char *name);
 /* Takes over the secrets of `fresh` that are not the same; what they were counts until then.
  * Whether there was any. Of `fresh` only config_release is left to do. */
-bool config_take_secrets(struct config *config, struct config *fresh, int64_t past_until_us);
+bool config_replace_secrets(struct config *config, struct config *fresh, int64_t past_until_us);
 /* Wipes what secrets were in the past whose time is over. */
-void config_forget_secrets(struct config *config, int64_t now_us);
+void config_wipe_old_secrets(struct config *config, int64_t now_us);
 /* Wipes the secrets and frees all. */
 void config_release(struct config *config);
 /* The whole file as one text without the white space at its end; NULL with errno set (ENODATA:

@@ -47,17 +47,17 @@ static SHA256_CTX *context_of(struct digest *d)
     return (SHA256_CTX *)(void *)d->state;
 }
 
-void digest_begin(struct digest *d)
+void digest_init(struct digest *d)
 {
     (void)SHA256_Init(context_of(d));
 }
 
-void digest_add(struct digest *d, struct str piece)
+void digest_update(struct digest *d, struct str piece)
 {
     (void)SHA256_Update(context_of(d), bytes_of(piece), piece.n);
 }
 
-void digest_end(struct digest *d, unsigned char ret[DIGEST_SIZE])
+void digest_final(struct digest *d, unsigned char ret[DIGEST_SIZE])
 {
     (void)SHA256_Final(ret, context_of(d));
 }
@@ -71,7 +71,7 @@ void digest_hmac(struct str key, struct str data, unsigned char ret[DIGEST_SIZE]
 }
 
 /* Digests have one length, so the comparison tells nothing of that of expected either. */
-bool digest_same_secret(struct str expected, struct str given)
+bool digest_secrets_equal(struct str expected, struct str given)
 {
     unsigned char a[DIGEST_SIZE], b[DIGEST_SIZE];
 

@@ -13,13 +13,13 @@ void digest_sha256(struct str data, unsigned char ret[DIGEST_SIZE]);
 struct digest {
     unsigned long long state[16]; /* OpenSSL's own, whose header is digest.c's alone */
 };
-void digest_begin(struct digest *d);
-void digest_add(struct digest *d, struct str piece);
-void digest_end(struct digest *d, unsigned char ret[DIGEST_SIZE]);
+void digest_init(struct digest *d);
+void digest_update(struct digest *d, struct str piece);
+void digest_final(struct digest *d, unsigned char ret[DIGEST_SIZE]);
 
 void digest_hmac(struct str key, struct str data, unsigned char ret[DIGEST_SIZE]);
 /* Equal texts, in time that depends on neither's content nor on where they differ. An empty
  * expected text never matches. */
-bool digest_same_secret(struct str expected, struct str given);
+bool digest_secrets_equal(struct str expected, struct str given);
 
 #endif

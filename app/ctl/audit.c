@@ -1,31 +1,34 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl audit: checks the audit log, and shows its end. */
+/* mastery-ctl audit: `verify` recomputes the HMAC chain of every shard's seals and compares the
+ * records under each seal with it; `list` prints the newest records. The checks themselves are in
+ * app/service/audit_verify. A seal covers all records between the one before and its own last
+ * record, so the records are read seal by seal, in the order of the chain. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "app/base/clock.h"
 #include "app/ctl/audit_anchors.h"
-#include "app/ctl/command.h"
+#include "app/ctl/subcommand.h"
 #include "app/service/audit_list.h"
 #include "app/service/audit_verify.h"
 
 enum action { VERIFY, LIST };
 enum { SEALS_A_STEP = 32, RECORDS_MAX = AUDIT_PAGE_MAX };
 
-static const char *const actions[] = {"verify", "list", NULL};
+static const char *const audit_actions[] = {"verify", "list", NULL};
 
-struct settings {
+struct audit_settings {
     int action;
     const char *anchor;
     int64_t limit;
 };
 
-struct run {
-    const struct command *command;
-    const struct settings *settings;
+struct audit_run {
+    const struct subcommand *command;
+    const struct audit_settings *settings;
     struct engine engine;
-    struct arena *arena; /* of one step */
+    struct arena *arena; /* reset before each page of seals */
     struct anchors anchors;
     struct audit_head heads[SHARDS];
     uint64_t seals, records, shards, faults;
@@ -33,73 +36,77 @@ struct run {
 
 /* ---- verify ---- */
 
-/* False when something is wrong, and told. */
-static bool tell(struct run *r, const struct audit_check *c)
+/* Prints the fault of a shard, if it has one. Returns whether it has none. */
+static bool verify_report(struct audit_run *r, const struct audit_check *c)
 {
-    if (c->fault == AUDIT_SOUND)
+    if (c->fault == AUDIT_INTACT)
         return true;
     r->faults++;
-    (void)printf("shard %02x: %s %s %s", c->shard, c->of_record ? "record" : "seal",
+    (void)printf("shard %02x: %s %s %s", c->shard, c->is_record ? "record" : "seal",
                  *c->id ? c->id : c->link.head, audit_fault_texts[c->fault]);
-    if (c->link.number > 0)
-        (void)printf(" (at seal %" PRId64 ")", c->link.number);
+    if (c->link.seal_number > 0)
+        (void)printf(" (at seal %" PRId64 ")", c->link.seal_number);
     (void)putchar('\n');
     return false;
 }
 
-/* What is known from elsewhere about the seal that has just been checked. */
-static bool check_known(struct run *r, struct audit_check *c)
+/* Compares the seal that was just checked with the heads known from elsewhere: the copy that the
+ * worker keeps in Redis, and the anchors of its log, which a forger would have to change too. */
+static bool verify_known_heads(struct audit_run *r, struct audit_check *c)
 {
     const struct audit_head *head = &r->heads[c->shard];
-    const struct anchor *anchor = anchors_from(&r->anchors, c->shard, c->link.number);
+    const struct anchor *anchor = anchors_from(&r->anchors, c->shard, c->link.seal_number);
 
-    if (head->there && head->number == c->link.number &&
+    if (head->exists && head->number == c->link.seal_number &&
         !audit_check_head(c, head->number, head->head))
         return false;
-    return !anchor || anchor->number != c->link.number ||
+    return !anchor || anchor->number != c->link.seal_number ||
            audit_check_head(c, anchor->number, str_of(anchor->head));
 }
 
-/* What is known of seals behind the last one that is there. */
-static bool check_end(struct run *r, struct audit_check *c)
+/* Reports a chain that was cut off at its end: a head or an anchor knows of a later seal than the
+ * last one in the store. */
+static bool verify_last_seal(struct audit_run *r, struct audit_check *c)
 {
     const struct audit_head *head = &r->heads[c->shard];
-    const struct anchor *anchor = anchors_from(&r->anchors, c->shard, c->link.number + 1);
+    const struct anchor *anchor = anchors_from(&r->anchors, c->shard, c->link.seal_number + 1);
 
-    if (head->there && head->number > c->link.number)
+    if (head->exists && head->number > c->link.seal_number)
         return audit_check_head(c, head->number, head->head);
     return !anchor || audit_check_head(c, anchor->number, str_of(anchor->head));
 }
 
-static struct ask *ask_records(struct run *r, struct asks *asks, unsigned shard, struct str before,
-                               struct str last)
+/* Queues the read of the records of one seal: those after `before`, up to and with `last`. */
+static struct command *verify_cmd_records(struct audit_run *r, struct pipeline *pipeline,
+                                          unsigned shard, struct str before, struct str last)
 {
     struct str from = before.n > 0 ? arena_printf(r->arena, "(%.*s", STR_ARG(before)) : STR("-");
 
-    return audit_ask_range(asks, shard, from, last, RECORDS_MAX);
+    return audit_cmd_range(pipeline, shard, from, last, RECORDS_MAX);
 }
 
-/* Some seals, and the records under each: all that lie between it and the one before. */
-static bool check_seals(struct run *r, struct audit_check *c, const struct audit_seal *seals,
-                        size_t n, struct problem *p)
+/* Checks n seals and the records under each of them. False with p when Redis fails; a fault that
+ * is found ends the check with true, and c names it. */
+static bool verify_seals(struct audit_run *r, struct audit_check *c, const struct audit_seal *seals,
+                         size_t n, struct problem *p)
 {
     struct audit_entry *entries = arena_array(r->arena, RECORDS_MAX, sizeof(*entries));
-    struct ask *asked[SEALS_A_STEP];
-    struct str before = arena_copy(r->arena, str_of(c->link.last));
-    struct asks asks;
+    struct command *commands[SEALS_A_STEP];
+    struct str before = arena_copy(r->arena, str_of(c->link.last_record_id));
+    struct pipeline pipeline;
     size_t count;
 
-    asks_init(&asks, r->arena, NULL);
+    pipeline_init(&pipeline, r->arena, NULL);
     for (size_t i = 0; i < n; i++) {
-        asked[i] = ask_records(r, &asks, c->shard, before, seals[i].v[SEAL_LAST]);
+        commands[i] = verify_cmd_records(r, &pipeline, c->shard, before, seals[i].v[SEAL_LAST]);
         before = seals[i].v[SEAL_LAST];
     }
-    if (!entries || !command_wait(&r->engine, &asks, p))
+    if (!entries || !subcommand_round_trip(&r->engine, &pipeline, p))
         return false;
     for (size_t i = 0; i < n; i++) {
-        if (!audit_check_seal(c, &seals[i], r->arena) || !check_known(r, c))
+        if (!audit_check_seal(c, &seals[i], r->arena) || !verify_known_heads(r, c))
             return true;
-        if (!audit_read_entries(asked[i], RECORDS_MAX, entries, &count, p))
+        if (!audit_parse_entries(commands[i], RECORDS_MAX, entries, &count, p))
             return false;
         if (!audit_check_records(c, &seals[i], entries, count, r->arena))
             return true;
@@ -107,83 +114,92 @@ static bool check_seals(struct run *r, struct audit_check *c, const struct audit
     return true;
 }
 
-static bool check_unsealed(struct run *r, struct audit_check *c, struct problem *p)
+/* Reports records that should have been sealed long ago: the oldest record after the last seal is
+ * older than the worker needs. */
+static bool verify_unsealed(struct audit_run *r, struct audit_check *c, struct problem *p)
 {
-    struct asks asks;
-    struct ask *ask;
+    struct pipeline pipeline;
+    struct command *command;
     struct audit_entry oldest;
     size_t n;
 
     arena_reset(r->arena);
-    asks_init(&asks, r->arena, NULL);
-    ask = audit_ask_range(&asks, c->shard,
-                          *c->link.last ? arena_printf(r->arena, "(%s", c->link.last) : STR("-"),
-                          STR("+"), 1);
-    if (!command_wait(&r->engine, &asks, p) || !audit_read_entries(ask, 1, &oldest, &n, p))
+    pipeline_init(&pipeline, r->arena, NULL);
+    command = audit_cmd_range(
+        &pipeline, c->shard,
+        *c->link.last_record_id ? arena_printf(r->arena, "(%s", c->link.last_record_id) : STR("-"),
+        STR("+"), 1);
+    if (!subcommand_round_trip(&r->engine, &pipeline, p) ||
+        !audit_parse_entries(command, 1, &oldest, &n, p))
         return false;
     if (n > 0)
         (void)audit_check_unsealed(c, &oldest, clock_wall_ms());
     return true;
 }
 
-/* False with p: it could not be looked at. Else c says what was found. */
-static bool check_shard(struct run *r, struct audit_check *c, struct problem *p)
+/* Checks the whole chain of a shard, SEALS_A_STEP seals a page. False with p when Redis fails; else
+ * c has the result. */
+static bool verify_shard(struct audit_run *r, struct audit_check *c, struct problem *p)
 {
     char from[STREAM_ID_SIZE + 1] = "-";
     struct audit_seal seals[SEALS_A_STEP];
     size_t n = SEALS_A_STEP;
 
-    while (n == SEALS_A_STEP && c->fault == AUDIT_SOUND) {
-        struct asks asks;
-        struct ask *ask;
+    while (n == SEALS_A_STEP && c->fault == AUDIT_INTACT) {
+        struct pipeline pipeline;
+        struct command *command;
 
         arena_reset(r->arena);
-        asks_init(&asks, r->arena, NULL);
-        ask = audit_seal_ask_range(&asks, c->shard, str_of(from), SEALS_A_STEP);
-        if (!command_wait(&r->engine, &asks, p) ||
-            !audit_seal_read(ask, SEALS_A_STEP, seals, &n, p))
+        pipeline_init(&pipeline, r->arena, NULL);
+        command = audit_seal_cmd_range(&pipeline, c->shard, str_of(from), SEALS_A_STEP);
+        if (!subcommand_round_trip(&r->engine, &pipeline, p) ||
+            !audit_seal_parse(command, SEALS_A_STEP, seals, &n, p))
             return false;
         if (n > 0)
             (void)snprintf(from, sizeof(from), "(%.*s", STR_ARG(seals[n - 1].id));
-        if (!check_seals(r, c, seals, n, p))
+        if (!verify_seals(r, c, seals, n, p))
             return false;
     }
-    if (c->fault != AUDIT_SOUND || !check_end(r, c))
+    if (c->fault != AUDIT_INTACT || !verify_last_seal(r, c))
         return true;
-    return check_unsealed(r, c, p);
+    return verify_unsealed(r, c, p);
 }
 
-/* Before the seals: those may have become more in the meantime, not fewer. */
-static bool read_heads(struct run *r, struct arena *kept, struct problem *p)
+/* The heads are read before the seals: seals that are added meanwhile do no harm, but a head read
+ * later could name a seal that the check has not seen. */
+static bool verify_read_heads(struct audit_run *r, struct arena *retained, struct problem *p)
 {
-    struct asks asks;
-    struct ask *ask;
+    struct pipeline pipeline;
+    struct command *command;
 
-    asks_init(&asks, r->arena, NULL);
-    ask = audit_heads_ask(&asks);
-    if (!command_wait(&r->engine, &asks, p) || !audit_heads_read(ask, r->heads, p))
+    pipeline_init(&pipeline, r->arena, NULL);
+    command = audit_heads_cmd_get(&pipeline);
+    if (!subcommand_round_trip(&r->engine, &pipeline, p) ||
+        !audit_heads_parse(command, r->heads, p))
         return false;
     for (size_t i = 0; i < SHARDS; i++) {
-        if (r->heads[i].there)
-            r->heads[i].head = arena_copy(kept, r->heads[i].head);
+        if (r->heads[i].exists)
+            r->heads[i].head = arena_copy(retained, r->heads[i].head);
     }
     return true;
 }
 
-static enum ctl_exit verify(struct run *r, struct arena *kept)
+/* Verifies all shards and prints a summary. Redis errors end the run; faults do not, so that one
+ * run finds the first fault of every shard. */
+static enum ctl_exit audit_verify_all(struct audit_run *r, struct arena *retained)
 {
     struct problem p = {.code = PROBLEM_NONE};
-    int64_t kept_since_ms = clock_wall_ms() - r->engine.config.audit_days * INT64_C(86400000);
+    int64_t retained_since_ms = clock_wall_ms() - r->engine.config.audit_days * INT64_C(86400000);
 
-    if (!read_heads(r, kept, &p))
-        return command_fail(r->command, &r->engine, &p);
+    if (!verify_read_heads(r, retained, &p))
+        return subcommand_fail(r->command, &r->engine, &p);
     for (unsigned shard = 0; shard < SHARDS; shard++) {
         struct audit_check c = {
-            .keys = &r->engine.audit_keys, .shard = shard, .kept_since_ms = kept_since_ms};
+            .keys = &r->engine.audit_keys, .shard = shard, .retained_since_ms = retained_since_ms};
 
-        if (!check_shard(r, &c, &p))
-            return command_fail(r->command, &r->engine, &p);
-        (void)tell(r, &c);
+        if (!verify_shard(r, &c, &p))
+            return subcommand_fail(r->command, &r->engine, &p);
+        (void)verify_report(r, &c);
         r->seals += c.seals;
         r->records += c.records;
         r->shards += c.seals > 0;
@@ -194,21 +210,23 @@ static enum ctl_exit verify(struct run *r, struct arena *kept)
     return r->faults > 0 ? CTL_FAILED : CTL_DONE;
 }
 
-static enum ctl_exit begin_verify(struct run *r, struct arena *kept)
+/* Loads the anchors first: a log that cannot be read must fail before the long check starts. */
+static enum ctl_exit audit_verify_with_anchors(struct audit_run *r, struct arena *retained)
 {
     enum ctl_exit status = CTL_FAILED;
 
-    if (r->settings->anchor && !anchors_read(&r->anchors, r->settings->anchor))
-        command_complain(r->command, "cannot read %s: %s", r->settings->anchor, strerror(errno));
+    if (r->settings->anchor && !anchors_load(&r->anchors, r->settings->anchor))
+        subcommand_error(r->command, "cannot read %s: %s", r->settings->anchor, strerror(errno));
     else
-        status = verify(r, kept);
+        status = audit_verify_all(r, retained);
     anchors_release(&r->anchors);
     return status;
 }
 
 /* ---- list ---- */
 
-static void print_line(const struct audit_found *found)
+/* One line: id, time, outcome, actor (role), action, resource, subject, count, details. */
+static void audit_print_line(const struct audit_list_item *found)
 {
     const struct audit_entry *e = &found->entry;
     char time[TIME_TEXT_SIZE];
@@ -219,70 +237,77 @@ static void print_line(const struct audit_found *found)
     (void)printf("%02x-%.*s  %s  %s  %.*s (%.*s)  %.*s  %.*s  %.*s  x%.*s  %.*s\n", found->shard,
                  STR_ARG(e->id), time, str_equal(e->v[AUDIT_SUCCESS], STR("1")) ? "done" : "FAILED",
                  STR_ARG(e->v[AUDIT_ACTOR]), STR_ARG(e->v[AUDIT_ROLE]), STR_ARG(e->v[AUDIT_ACTION]),
-                 STR_ARG(e->v[AUDIT_RESOURCE]), STR_ARG(e->v[AUDIT_WHOM]),
+                 STR_ARG(e->v[AUDIT_RESOURCE]), STR_ARG(e->v[AUDIT_SUBJECT]),
                  STR_ARG(e->v[AUDIT_COUNT]), STR_ARG(e->v[AUDIT_DETAILS]));
 }
 
-static enum ctl_exit list(struct run *r)
+/* The newest records of all shards, merged by time in audit_list. */
+static enum ctl_exit audit_list_newest(struct audit_run *r)
 {
     struct problem p = {.code = PROBLEM_NONE};
     struct audit_list *l = arena_zalloc(r->arena, sizeof(*l));
-    struct asks asks;
+    struct pipeline pipeline;
 
     if (!l)
         return CTL_FAILED;
     l->limit = (size_t)r->settings->limit;
-    asks_init(&asks, r->arena, NULL);
-    while (audit_list_step(l, &asks, &p) == STEP_MORE) {
-        if (!command_wait(&r->engine, &asks, &p))
+    pipeline_init(&pipeline, r->arena, NULL);
+    while (audit_list_step(l, &pipeline, &p) == STEP_MORE) {
+        if (!subcommand_round_trip(&r->engine, &pipeline, &p))
             break;
     }
     if (p.code != PROBLEM_NONE)
-        return command_fail(r->command, &r->engine, &p);
+        return subcommand_fail(r->command, &r->engine, &p);
     for (size_t i = 0; i < l->n; i++)
-        print_line(&l->found[i]);
+        audit_print_line(&l->items[i]);
     return CTL_DONE;
 }
 
-static enum ctl_exit run(const struct command *command, const void *settings, struct arena *arena)
+static enum ctl_exit audit_run(const struct subcommand *command, const void *settings,
+                               struct arena *arena)
 {
-    struct run r = {.command = command, .settings = settings};
+    struct audit_run r = {.command = command, .settings = settings};
     enum ctl_exit status = CTL_FAILED;
 
     if (r.settings->anchor && r.settings->action != VERIFY)
-        return command_misused(command, "--anchor is for verify");
+        return subcommand_usage_error(command, "--anchor is for verify");
     r.arena = arena_new(1 << 16, 256 << 20);
     if (r.arena && engine_open(&r.engine, "mastery-ctl audit", NULL,
                                r.settings->action == VERIFY ? ENGINE_SEALING : 0))
-        status = r.settings->action == VERIFY ? begin_verify(&r, arena) : list(&r);
+        status = r.settings->action == VERIFY ? audit_verify_with_anchors(&r, arena)
+                                              : audit_list_newest(&r);
     engine_close(&r.engine);
     arena_free(r.arena);
     return status;
 }
 
 /* clang-format off */
-static const struct option_rule options[] = {
-    {.name = "action", .value = "ACTION", .type = OPTION_OPERAND, .choices = actions, .required = true,
-     .into = offsetof(struct settings, action), .about = "verify or list"},
-    {.name = "anchor", .value = "FILE", .type = OPTION_TEXT, .into = offsetof(struct settings, anchor),
-     .about = "with verify: a worker's log (- is standard input) to agree with"},
-    {.name = "limit", .value = "N", .type = OPTION_INT, .min = 1, .max = 10000,
-     .into = offsetof(struct settings, limit), .about = "with list: the newest N (100)"},
+static const struct option_rule audit_options[] = {
+    {.name = "action", .value_name = "ACTION", .type = OPTION_OPERAND, .choices = audit_actions,
+     .required = true,
+     .offset = offsetof(struct audit_settings, action), .description = "verify or list"},
+    {.name = "anchor", .value_name = "FILE", .type = OPTION_TEXT,
+     .offset = offsetof(struct audit_settings, anchor),
+     .description = "with verify: a worker's log with anchors to compare (-: stdin)"},
+    {.name = "limit", .value_name = "N", .type = OPTION_INT, .min = 1, .max = 10000,
+     .offset = offsetof(struct audit_settings, limit),
+     .description = "with list: the newest N (100)"},
     {0},
 };
 /* clang-format on */
 
-static const struct settings presets = {.limit = 100};
+static const struct audit_settings audit_defaults = {.limit = 100};
 
-const struct command audit_command = {
+const struct subcommand audit_subcommand = {
     .name = "audit",
-    .summary = "Checks the audit log, and shows its newest records",
-    .about = "\nverify  follows each shard's chain of seals with AUDIT_KEY, and names the first "
-             "record or\n"
-             "        seal of each shard that is not as it was sealed; exit status 1 then\n"
-             "list    a line each, newest first\n",
-    .options = options,
-    .presets = &presets,
-    .settings_size = sizeof(struct settings),
-    .run = run,
+    .summary = "Verifies the audit log, or prints its newest records",
+    .description =
+        "\nverify  recomputes each shard's chain of seals with AUDIT_KEY and names the first "
+        "record\n"
+        "        or seal of each shard that was changed, removed or inserted; exit status 1 then\n"
+        "list    prints one line for each record, newest first\n",
+    .options = audit_options,
+    .default_settings = &audit_defaults,
+    .settings_size = sizeof(struct audit_settings),
+    .run = audit_run,
 };

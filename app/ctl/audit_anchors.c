@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Reads anchors from a log and finds them again by binary search. */
 #include "app/ctl/audit_anchors.h"
 
 #include <errno.h>
@@ -8,7 +9,8 @@
 #include "app/http/json.h"
 #include "app/store/keys.h"
 
-static struct str text_of(struct json_object *line, const char *name)
+/* The text of a member, "" if it is missing or of another type. */
+static struct str anchor_member_text(struct json_object *line, const char *name)
 {
     struct json_object *found = NULL;
 
@@ -18,7 +20,8 @@ static struct str text_of(struct json_object *line, const char *name)
     return str_of(json_object_get_string(found));
 }
 
-static bool parse(struct str text, struct arena *arena, struct anchor *ret)
+/* memmem first: most lines of a log have no anchor, and parsing each as JSON would take minutes. */
+static bool anchor_parse(struct str text, struct arena *arena, struct anchor *ret)
 {
     struct problem not_json = {.code = PROBLEM_NONE};
     struct json_object *line, *number = NULL;
@@ -26,19 +29,20 @@ static bool parse(struct str text, struct arena *arena, struct anchor *ret)
 
     if (!memmem(text.p, text.n, "audit.anchor", 12))
         return false;
-    line = json_read(text, arena, &not_json);
+    line = json_parse(text, arena, &not_json);
     if (!json_object_is_type(line, json_type_object) ||
-        !str_equal(text_of(line, "event"), STR("audit.anchor")) ||
+        !str_equal(anchor_member_text(line, "event"), STR("audit.anchor")) ||
         !json_object_object_get_ex(line, "seal", &number) ||
-        !key_parse_shard(text_of(line, "shard"), &ret->shard))
+        !key_parse_shard(anchor_member_text(line, "shard"), &ret->shard))
         return false;
-    head = text_of(line, "head");
+    head = anchor_member_text(line, "head");
     ret->number = json_object_get_int64(number);
     (void)snprintf(ret->head, sizeof(ret->head), "%.*s", STR_ARG(head));
     return head.n == AUDIT_HEAD_SIZE - 1 && ret->number > 0;
 }
 
-static bool add(struct anchors *anchors, const struct anchor *anchor)
+/* Doubles the array when it is full; a log may have millions of anchors. */
+static bool anchors_add(struct anchors *anchors, const struct anchor *anchor)
 {
     if (anchors->n == anchors->size) {
         size_t size = anchors->size > 0 ? 2 * anchors->size : 1024;
@@ -53,7 +57,8 @@ static bool add(struct anchors *anchors, const struct anchor *anchor)
     return true;
 }
 
-static int compare(const void *a, const void *b)
+/* The order of anchors_load and of the binary search: by shard, then by number of the seal. */
+static int anchor_compare(const void *a, const void *b)
 {
     const struct anchor *x = a, *y = b;
 
@@ -62,38 +67,38 @@ static int compare(const void *a, const void *b)
     return x->number < y->number ? -1 : x->number > y->number;
 }
 
-static bool read_lines(struct anchors *anchors, FILE *file, struct arena *arena)
+static bool anchors_read_lines(struct anchors *anchors, FILE *file, struct arena *arena)
 {
     char *line = NULL;
     size_t size = 0;
     ssize_t n;
     struct anchor anchor;
-    bool good = true;
+    bool ok = true;
 
-    while (good && (n = getline(&line, &size, file)) > 0) {
+    while (ok && (n = getline(&line, &size, file)) > 0) {
         arena_reset(arena);
-        if (parse(str_trim((struct str){line, (size_t)n}), arena, &anchor))
-            good = add(anchors, &anchor);
+        if (anchor_parse(str_trim((struct str){line, (size_t)n}), arena, &anchor))
+            ok = anchors_add(anchors, &anchor);
     }
     free(line);
-    return good && !ferror(file);
+    return ok && !ferror(file);
 }
 
-bool anchors_read(struct anchors *anchors, const char *path)
+bool anchors_load(struct anchors *anchors, const char *path)
 {
     bool is_stdin = strcmp(path, "-") == 0;
     FILE *file = is_stdin ? stdin : fopen(path, "re");
     struct arena *arena = arena_new(1 << 14, 1 << 20);
-    bool good = file && arena && read_lines(anchors, file, arena);
+    bool ok = file && arena && anchors_read_lines(anchors, file, arena);
     int error = errno;
 
     if (file && !is_stdin)
         (void)fclose(file);
     arena_free(arena);
     if (anchors->n > 0)
-        qsort(anchors->v, anchors->n, sizeof(*anchors->v), compare);
+        qsort(anchors->v, anchors->n, sizeof(*anchors->v), anchor_compare);
     errno = error;
-    return good;
+    return ok;
 }
 
 void anchors_release(struct anchors *anchors)
@@ -110,7 +115,7 @@ const struct anchor *anchors_from(const struct anchors *anchors, unsigned shard,
     while (low < high) {
         size_t middle = low + (high - low) / 2;
 
-        if (compare(&anchors->v[middle], &wanted) < 0)
+        if (anchor_compare(&anchors->v[middle], &wanted) < 0)
             low = middle + 1;
         else
             high = middle;

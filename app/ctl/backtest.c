@@ -1,139 +1,102 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl backtest: how good predictions would have been on the stored histories. */
+/* mastery-ctl backtest: how good predictions would have been on the stored histories. Histories are
+ * read in chunks of students, one round trip each, and added up by app/domain/backtest; only the
+ * sums stay in memory. Students who have withdrawn consent to analytics are left out. */
 #include <stdio.h>
 
 #include "app/base/clock.h"
-#include "app/ctl/command.h"
+#include "app/ctl/histories.h"
 #include "app/ctl/plot.h"
+#include "app/ctl/subcommand.h"
 #include "app/domain/backtest.h"
 #include "app/domain/prediction.h"
-#include "app/service/history.h"
-#include "app/store/cohort.h"
 #include "app/store/students.h"
 
-enum { PIECE = 200, HEIGHT = 600, ARENA_FIRST = 1 << 20, ARENA_CAP = 256 << 20 };
+enum { HEIGHT = 600, ARENA_FIRST = 1 << 20, ARENA_CAP = 256 << 20 };
 
 static const int horizons[] = {1, 2, 3, 5, 7, 10, 14, 21, 30};
 static const char *const method_names[BACKTEST_METHODS] = {[BACKTEST_LEAST_SQUARES] =
                                                                "ordinary_least_squares",
-                                                           [BACKTEST_MEMORY] = "trend_with_memory",
+                                                           [BACKTEST_AR1] = "trend_with_memory",
                                                            [BACKTEST_LAST_VALUE] = "the last value",
                                                            [BACKTEST_MEAN] = "the mean"};
-enum { HORIZONS = sizeof(horizons) / sizeof(horizons[0]), WEEK = 4 /* place of 7 */ };
+enum { HORIZONS = sizeof(horizons) / sizeof(horizons[0]), WEEK = 4 /* index of 7 in horizons */ };
 
-struct settings {
+struct backtest_settings {
     struct str_list students;
     const char *cohort;
     const char *plot;
 };
 
 /* Goes through all that one run does. */
-struct run {
-    const struct command *command;
-    const struct settings *settings;
+struct backtest_run {
+    const struct subcommand *command;
+    const struct backtest_settings *settings;
     struct engine engine;
-    struct arena *arena; /* of the names of one page */
-    struct arena *piece; /* of the histories of one piece */
+    struct arena *page_arena;  /* the ids of one page of students */
+    struct arena *chunk_arena; /* the replies of one chunk */
     struct backtest sums[HORIZONS];
-    size_t students; /* with a history long enough to judge anything */
+    size_t students; /* whose history is long enough for at least one prediction */
 };
 
 /* ---- reading ---- */
 
-static void add(struct run *r, const struct history *h)
+/* Adds all predictions of one history to the sums. */
+static void backtest_add_history(void *context, const struct history *h)
 {
+    struct backtest_run *r = context;
     double level = r->engine.config.prediction_interval;
 
     for (int i = 0; i < HORIZONS; i++)
         backtest_add(&r->sums[i], h->days, h->n, horizons[i], level);
-    r->students += h->n > PREDICTION_LEAST_DAYS;
+    r->students += h->n > PREDICTION_MIN_DAYS;
 }
 
-static bool judge_piece(struct run *r, const struct str *students, size_t n, struct problem *p)
+static bool backtest_add_students(struct backtest_run *r, struct str_list students,
+                                  struct problem *p)
 {
-    int32_t today = day_of_ms(clock_wall_ms());
-    struct ask *asked[PIECE], *consents[PIECE];
-    struct history history;
-    struct asks asks;
+    size_t withdrawn = 0;
 
-    arena_reset(r->piece);
-    asks_init(&asks, r->piece, NULL);
-    for (size_t i = 0; i < n; i++) {
-        asked[i] = history_ask(&asks, students[i], today);
-        consents[i] = student_ask_consent(&asks, students[i]);
-    }
-    if (!command_wait(&r->engine, &asks, p))
-        return false;
-    for (size_t i = 0; i < n; i++) {
-        if (!history_read(asked[i], &history, p))
-            return false;
-        if (!student_has_withdrawn(consents[i], CONSENT_ANALYTICS))
-            add(r, &history);
-    }
-    return true;
+    return histories_read(&r->engine, r->chunk_arena, students, day_of_ms(clock_wall_ms()),
+                          backtest_add_history, r, &withdrawn, p);
 }
 
-static bool judge(struct run *r, struct str_list students, struct problem *p)
-{
-    for (size_t i = 0; i < students.n; i += PIECE) {
-        size_t n = students.n - i < PIECE ? students.n - i : PIECE;
-
-        if (!judge_piece(r, students.v + i, n, p))
-            return false;
-    }
-    return true;
-}
-
-static bool judge_cohort(struct run *r, struct problem *p)
-{
-    struct str id = str_of(r->settings->cohort);
-    struct cohort cohort;
-    struct asks asks;
-    struct ask *ask;
-
-    asks_init(&asks, r->arena, NULL);
-    ask = cohort_ask(&asks, id);
-    if (!command_wait(&r->engine, &asks, p) || !cohort_read(ask, r->arena, id, &cohort, p))
-        return false;
-    if (!cohort.exists)
-        problem_set(p, PROBLEM_NOT_FOUND, "there is no cohort %s", r->settings->cohort);
-    return cohort.exists && judge(r, cohort.students, p);
-}
-
-static bool judge_all(struct run *r, struct problem *p)
+/* All students of the store, found page by page with SCAN. */
+static bool backtest_add_everyone(struct backtest_run *r, struct problem *p)
 {
     struct str cursor = STR("0");
-    char kept[32];
+    char cursor_text[32];
 
     do {
         struct str_list students;
-        struct asks asks;
-        struct ask *ask;
+        struct pipeline pipeline;
+        struct command *command;
 
-        asks_init(&asks, r->arena, NULL);
-        ask = students_ask_page(&asks, cursor);
-        if (!command_wait(&r->engine, &asks, p) ||
-            !students_read_page(ask, r->arena, &cursor, &students, p) || !judge(r, students, p))
+        pipeline_init(&pipeline, r->page_arena, NULL);
+        command = students_cmd_page(&pipeline, cursor);
+        if (!subcommand_round_trip(&r->engine, &pipeline, p) ||
+            !students_parse_page(command, r->page_arena, &cursor, &students, p) ||
+            !backtest_add_students(r, students, p))
             return false;
-        (void)snprintf(kept, sizeof(kept), "%.*s", STR_ARG(cursor));
-        arena_reset(r->arena);
-        cursor = str_of(kept);
+        (void)snprintf(cursor_text, sizeof(cursor_text), "%.*s", STR_ARG(cursor));
+        arena_reset(r->page_arena);
+        cursor = str_of(cursor_text);
     } while (!str_equal(cursor, STR("0")));
     return true;
 }
 
 /* ---- showing ---- */
 
-/* clang-format off */
-static void print_head(double level)
+static void backtest_print_head(double level)
 {
-    (void)printf("                          covered (%4.1f%%)           mean error                    Brier score\n"
-                 "days ahead  predictions    lsq   memory      lsq  memory    last    mean    lsq  memory   last   mean\n",
-                 level * 100);
+    (void)printf("%26scovered (%4.1f%%)           mean error                    Brier score\n"
+                 "days ahead  predictions    lsq   memory      lsq  memory    last    mean"
+                 "    lsq  memory   last   mean\n",
+                 "", level * 100);
 }
-/* clang-format on */
 
-static void print_row(int days_ahead, const struct backtest *b)
+/* One horizon: coverage of the two models, then mean error and Brier score of all four methods. */
+static void backtest_print_row(int days_ahead, const struct backtest *b)
 {
     (void)printf("%10d  %11zu ", days_ahead, b->n);
     for (int m = 0; m < BACKTEST_MODELS; m++)
@@ -146,14 +109,16 @@ static void print_row(int days_ahead, const struct backtest *b)
     (void)putchar('\n');
 }
 
-static void print_table(const struct run *r)
+static void backtest_print_table(const struct backtest_run *r)
 {
-    print_head(r->engine.config.prediction_interval);
+    backtest_print_head(r->engine.config.prediction_interval);
     for (int i = 0; i < HORIZONS; i++)
-        print_row(horizons[i], &r->sums[i]);
+        backtest_print_row(horizons[i], &r->sums[i]);
 }
 
-static void print_verdict(const struct run *r)
+/* Names the method with the smallest mean error at seven days, the horizon that teachers plan by.
+ */
+static void backtest_print_best(const struct backtest_run *r)
 {
     const struct backtest *b = &r->sums[WEEK];
     enum backtest_method best = BACKTEST_LEAST_SQUARES;
@@ -165,7 +130,8 @@ static void print_verdict(const struct run *r)
     (void)printf("\n%zu students; a week ahead %s errs least\n", r->students, method_names[best]);
 }
 
-static void write_data(FILE *out, const struct run *r, enum backtest_method method)
+/* The mean error of one method at each horizon, as gnuplot's inline data. */
+static void backtest_plot_data(FILE *out, const struct backtest_run *r, enum backtest_method method)
 {
     for (int i = 0; i < HORIZONS; i++) {
         if (r->sums[i].n > 0)
@@ -174,7 +140,7 @@ static void write_data(FILE *out, const struct run *r, enum backtest_method meth
     (void)fputs("e\n", out);
 }
 
-static bool draw(const struct run *r)
+static bool backtest_plot(const struct backtest_run *r)
 {
     struct plot plot;
 
@@ -189,78 +155,89 @@ static bool draw(const struct run *r)
                       method_names[m]);
     (void)fputc('\n', plot.out);
     for (int m = 0; m < BACKTEST_METHODS; m++)
-        write_data(plot.out, r, (enum backtest_method)m);
+        backtest_plot_data(plot.out, r, (enum backtest_method)m);
     return plot_end(r->command, &plot);
 }
 
-static enum ctl_exit show(const struct run *r)
+static enum ctl_exit backtest_report(const struct backtest_run *r)
 {
     if (r->sums[0].n == 0) {
-        command_complain(r->command, "no history is long enough: it takes four days with a score");
+        subcommand_error(r->command, "no history is long enough: it takes four days with a score");
         return CTL_FAILED;
     }
-    print_table(r);
-    print_verdict(r);
-    return !r->settings->plot || draw(r) ? CTL_DONE : CTL_FAILED;
+    backtest_print_table(r);
+    backtest_print_best(r);
+    return !r->settings->plot || backtest_plot(r) ? CTL_DONE : CTL_FAILED;
 }
 
 /* ---- all of it ---- */
 
-static enum ctl_exit run_with(struct run *r)
+static enum ctl_exit backtest_students(struct backtest_run *r)
 {
-    const struct settings *s = r->settings;
+    const struct backtest_settings *s = r->settings;
     struct problem p = {.code = PROBLEM_NONE};
+    struct cohort cohort;
     bool read;
 
     if (s->students.n > 0)
-        read = judge(r, s->students, &p);
+        read = backtest_add_students(r, s->students, &p);
+    else if (s->cohort)
+        read = cohort_load(&r->engine, r->page_arena, s->cohort, &cohort, &p) &&
+               backtest_add_students(r, cohort.students, &p);
     else
-        read = s->cohort ? judge_cohort(r, &p) : judge_all(r, &p);
-    return read ? show(r) : command_fail(r->command, &r->engine, &p);
+        read = backtest_add_everyone(r, &p);
+    return read ? backtest_report(r) : subcommand_fail(r->command, &r->engine, &p);
 }
 
-static enum ctl_exit run(const struct command *command, const void *settings, struct arena *arena)
+/* The settings are checked before Redis is contacted. engine_close and arena_free accept what was
+ * never opened. */
+static enum ctl_exit backtest_run(const struct subcommand *command, const void *settings,
+                                  struct arena *page_arena)
 {
-    struct run r = {.command = command, .settings = settings};
+    struct backtest_run r = {.command = command, .settings = settings};
     enum ctl_exit status = CTL_FAILED;
 
-    (void)arena;
+    (void)page_arena;
     if (r.settings->cohort && r.settings->students.n > 0)
-        return command_misused(command, "--cohort and --student do not go together");
-    r.arena = arena_new(ARENA_FIRST, ARENA_CAP);
-    r.piece = arena_new(ARENA_FIRST, ARENA_CAP);
-    if (r.arena && r.piece && engine_open(&r.engine, "mastery-ctl backtest", NULL, 0))
-        status = run_with(&r);
+        return subcommand_usage_error(command, "--cohort and --student exclude each other");
+    r.page_arena = arena_new(ARENA_FIRST, ARENA_CAP);
+    r.chunk_arena = arena_new(ARENA_FIRST, ARENA_CAP);
+    if (r.page_arena && r.chunk_arena && engine_open(&r.engine, "mastery-ctl backtest", NULL, 0))
+        status = backtest_students(&r);
     engine_close(&r.engine);
-    arena_free(r.piece);
-    arena_free(r.arena);
+    arena_free(r.chunk_arena);
+    arena_free(r.page_arena);
     return status;
 }
 
 /* clang-format off */
-static const struct option_rule options[] = {
-    {.name = "student", .value = "ID[,ID...]", .type = OPTION_IDS, .into = offsetof(struct settings, students),
-     .about = "these students alone; may be repeated (all)"},
-    {.name = "cohort", .value = "ID", .type = OPTION_ID, .into = offsetof(struct settings, cohort),
-     .about = "the students of this cohort alone"},
-    {.name = "plot", .value = "FILE", .type = OPTION_TEXT, .into = offsetof(struct settings, plot),
-     .about = "draws the mean errors: a .png or .svg file, - in letters; by gnuplot"},
+static const struct option_rule backtest_options[] = {
+    {.name = "student", .value_name = "ID[,ID...]", .type = OPTION_IDS,
+     .offset = offsetof(struct backtest_settings, students),
+     .description = "only these students; may be repeated (default: all)"},
+    {.name = "cohort", .value_name = "ID", .type = OPTION_ID,
+     .offset = offsetof(struct backtest_settings, cohort),
+     .description = "only the students of this cohort"},
+    {.name = "plot", .value_name = "FILE", .type = OPTION_TEXT,
+     .offset = offsetof(struct backtest_settings, plot),
+     .description = "draw the mean errors with gnuplot: a .png or .svg file, - for text"},
     {0},
 };
 /* clang-format on */
 
-const struct command backtest_command = {
+const struct subcommand backtest_subcommand = {
     .name = "backtest",
-    .summary = "Tells how good predictions would have been on the stored histories",
-    .about = "\nTakes every day of every history as the present, predicts from the days up to it\n"
-             "what the score is so many days later, and compares with what came true.\n\n"
-             "covered      share of true scores inside the predicted interval; an honest interval\n"
-             "             gives the share in brackets\n"
-             "Brier score  mean square of the probability given to the predicted level, less\n"
-             "             whether it came true: 0 is perfect, 0.25 is tossing a coin\n"
-             "lsq, memory  PREDICTION_MODEL=ordinary_least_squares and trend_with_memory\n"
-             "last, mean   saying that the score stays, or returns to its mean\n",
-    .options = options,
-    .settings_size = sizeof(struct settings),
-    .run = run,
+    .summary = "Measures how good predictions would have been on the stored histories",
+    .description =
+        "\nFor every day of every history, predicts from the days up to it what the score is N\n"
+        "days later, and compares the prediction with the score on that day.\n\n"
+        "covered      share of true scores inside the predicted interval; an honest interval\n"
+        "             gives the share in brackets\n"
+        "Brier score  mean square of the probability given to the predicted level, less\n"
+        "             whether it came true: 0 is perfect, 0.25 is tossing a coin\n"
+        "lsq, memory  PREDICTION_MODEL=ordinary_least_squares and trend_with_memory\n"
+        "last, mean   saying that the score stays, or returns to its mean\n",
+    .options = backtest_options,
+    .settings_size = sizeof(struct backtest_settings),
+    .run = backtest_run,
 };

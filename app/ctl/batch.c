@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl batch: submits, watches and cancels batches, in the store itself. */
+/* mastery-ctl batch: submits, watches and cancels batches directly in Redis, without the HTTP
+ * interface. The worker computes them. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
 
 #include "app/base/clock.h"
 #include "app/base/ids.h"
-#include "app/ctl/command.h"
+#include "app/ctl/histories.h"
+#include "app/ctl/subcommand.h"
 #include "app/ctl/terminal.h"
 #include "app/service/batch_json.h"
-#include "app/store/cohort.h"
 
 enum action { SUBMIT, WATCH, CANCEL };
-static const char *const actions[] = {"submit", "watch", "cancel", NULL};
+static const char *const batch_actions[] = {"submit", "watch", "cancel", NULL};
 
-static const int64_t LOOK_MS = 250;
+static const int64_t POLL_MS = 250;
 
-struct settings {
+struct batch_settings {
     int action;
     const char *id;
     struct str_list students;
@@ -25,22 +26,23 @@ struct settings {
 };
 
 /* Goes through all that one run does. */
-struct run {
-    const struct command *command;
-    const struct settings *settings;
+struct batch_run {
+    const struct subcommand *command;
+    const struct batch_settings *settings;
     struct engine engine;
-    struct arena *arena; /* of one look, or of what is submitted */
+    struct arena *arena; /* reset before each poll */
 };
 
-static bool look(struct run *r, struct batch *ret, struct problem *p)
+/* Reads the state of the batch; the texts in *ret live until the next call. */
+static bool batch_load(struct batch_run *r, struct batch *ret, struct problem *p)
 {
-    struct asks asks;
-    struct ask *ask;
+    struct pipeline pipeline;
+    struct command *command;
 
     arena_reset(r->arena);
-    asks_init(&asks, r->arena, NULL);
-    ask = batch_ask(&asks, str_of(r->settings->id));
-    if (!command_wait(&r->engine, &asks, p) || !batch_read(ask, ret, p))
+    pipeline_init(&pipeline, r->arena, NULL);
+    command = batch_cmd_get(&pipeline, str_of(r->settings->id));
+    if (!subcommand_round_trip(&r->engine, &pipeline, p) || !batch_parse(command, ret, p))
         return false;
     if (!ret->exists)
         problem_set(p, PROBLEM_NOT_FOUND, "there is no batch %s", r->settings->id);
@@ -49,7 +51,7 @@ static bool look(struct run *r, struct batch *ret, struct problem *p)
 
 /* ---- watch ---- */
 
-static void print_left(char ret_text[64], const struct batch *b)
+static void batch_print_time_left(char ret_text[64], const struct batch *b)
 {
     int64_t left_s;
 
@@ -60,7 +62,7 @@ static void print_left(char ret_text[64], const struct batch *b)
         (void)snprintf(ret_text, 64, "students ");
 }
 
-static void print_state(const struct batch *b)
+static void batch_print_state(const struct batch *b)
 {
     (void)printf("%s: %" PRId64 " of %" PRId64 " students, %" PRId64 " failed",
                  batch_status_names[b->status], b->processed, b->total, b->failed);
@@ -69,89 +71,77 @@ static void print_state(const struct batch *b)
     (void)putchar('\n');
 }
 
-/* A bar for who sits before a terminal, a line a change for who reads it later. */
-static void show(const struct batch *b, const struct batch *before)
+/* A bar on a terminal; a line for each change otherwise, so that a log stays readable. */
+static void batch_print_progress(const struct batch *b, const struct batch *previous)
 {
-    bool moved = b->status != before->status || b->processed != before->processed ||
-                 b->total != before->total;
-    char left[64];
+    bool moved = b->status != previous->status || b->processed != previous->processed ||
+                 b->total != previous->total;
+    char time_left[64];
 
-    if (progress_is_shown()) {
-        print_left(left, b);
-        progress_draw((size_t)b->processed, (size_t)b->total, left);
+    if (progress_is_enabled()) {
+        batch_print_time_left(time_left, b);
+        progress_draw((size_t)b->processed, (size_t)b->total, time_left);
     } else if (moved) {
-        print_state(b);
+        batch_print_state(b);
         (void)fflush(stdout);
     }
 }
 
-static void rest(void)
+static void batch_pause(void)
 {
-    struct timespec pause = {.tv_nsec = LOOK_MS * 1000000};
+    struct timespec pause = {.tv_nsec = POLL_MS * 1000000};
 
     (void)nanosleep(&pause, NULL);
 }
 
-static enum ctl_exit watch(struct run *r)
+/* Polls until the batch has ended. The exit status says whether every student got a
+ * result. */
+static enum ctl_exit batch_watch(struct batch_run *r)
 {
     struct problem p = {.code = PROBLEM_NONE};
-    struct batch before = {.total = -1}, now = {.exists = false};
+    struct batch previous = {.total = -1}, current = {.exists = false};
 
-    while (look(r, &now, &p) && !batch_ended(now.status)) {
-        show(&now, &before);
-        before = now;
-        rest();
+    while (batch_load(r, &current, &p) && !batch_ended(current.status)) {
+        batch_print_progress(&current, &previous);
+        previous = current;
+        batch_pause();
     }
     progress_clear();
     if (p.code != PROBLEM_NONE)
-        return command_fail(r->command, &r->engine, &p);
-    print_state(&now);
-    return now.status == BATCH_COMPLETED && now.failed == 0 ? CTL_DONE : CTL_FAILED;
+        return subcommand_fail(r->command, &r->engine, &p);
+    batch_print_state(&current);
+    return current.status == BATCH_COMPLETED && current.failed == 0 ? CTL_DONE : CTL_FAILED;
 }
 
 /* ---- cancel ---- */
 
-static enum ctl_exit cancel(struct run *r)
+/* The cancel command is conditional in Redis: a batch that has just completed stays completed. */
+static enum ctl_exit batch_cancel(struct batch_run *r)
 {
     struct problem p = {.code = PROBLEM_NONE};
     struct batch batch;
-    struct asks asks;
-    struct ask *ask;
+    struct pipeline pipeline;
+    struct command *command;
     bool changed;
 
-    asks_init(&asks, r->arena, NULL);
-    ask = batch_ask_cancel(&asks, str_of(r->settings->id), clock_wall_ms());
-    if (!command_wait(&r->engine, &asks, &p) || !batch_read_ended(ask, &changed, &p) ||
-        !look(r, &batch, &p))
-        return command_fail(r->command, &r->engine, &p);
+    pipeline_init(&pipeline, r->arena, NULL);
+    command = batch_cmd_cancel(&pipeline, str_of(r->settings->id), clock_wall_ms());
+    if (!subcommand_round_trip(&r->engine, &pipeline, &p) ||
+        !batch_parse_cancel(command, &changed, &p) || !batch_load(r, &batch, &p))
+        return subcommand_fail(r->command, &r->engine, &p);
     if (!changed) {
-        command_complain(r->command, "it has ended: it is %s", batch_status_names[batch.status]);
+        subcommand_error(r->command, "the batch cannot be cancelled: it is %s",
+                         batch_status_names[batch.status]);
         return CTL_FAILED;
     }
-    print_state(&batch);
+    batch_print_state(&batch);
     return CTL_DONE;
 }
 
 /* ---- submit ---- */
 
-static bool read_cohort(struct run *r, struct str_list *ret, struct problem *p)
-{
-    struct cohort cohort;
-    struct asks asks;
-    struct ask *ask;
-
-    asks_init(&asks, r->arena, NULL);
-    ask = cohort_ask(&asks, str_of(r->settings->cohort));
-    if (!command_wait(&r->engine, &asks, p) ||
-        !cohort_read(ask, r->arena, str_of(r->settings->cohort), &cohort, p))
-        return false;
-    if (!cohort.exists)
-        problem_set(p, PROBLEM_NOT_FOUND, "there is no cohort %s", r->settings->cohort);
-    *ret = cohort.students;
-    return cohort.exists;
-}
-
-static bool same_twice(struct str_list ids)
+/* A batch has at most 1 000 students, so comparing all pairs is quick enough. */
+static bool has_duplicate(struct str_list ids)
 {
     for (size_t i = 1; i < ids.n; i++) {
         for (size_t k = 0; k < i; k++) {
@@ -162,16 +152,18 @@ static bool same_twice(struct str_list ids)
     return false;
 }
 
-static bool create(struct run *r, struct str id, struct str_list students, struct problem *p)
+/* The items have no components: the worker then computes from stored data. */
+static bool batch_create(struct batch_run *r, struct str id, struct str_list students,
+                         struct problem *p)
 {
-    struct batch batch = {.priority = (enum queue_level)r->settings->priority,
+    struct batch batch = {.priority = (enum queue_priority)r->settings->priority,
                           .created_ms = clock_wall_ms(),
                           .actor = STR("mastery-ctl"),
                           .correlation_id = id};
     struct batch_item *items = arena_array(r->arena, students.n, sizeof(*items));
-    struct asks asks;
-    struct ask *ask;
-    bool made;
+    struct pipeline pipeline;
+    struct command *command;
+    bool created;
 
     if (!items) {
         problem_set(p, PROBLEM_INTERNAL_ERROR, "out of memory");
@@ -179,29 +171,37 @@ static bool create(struct run *r, struct str id, struct str_list students, struc
     }
     for (size_t i = 0; i < students.n; i++)
         items[i].student = students.v[i];
-    asks_init(&asks, r->arena, NULL);
-    ask = batch_ask_create(&asks, id, &batch, items, students.n);
-    return command_wait(&r->engine, &asks, p) && batch_read_create(ask, &made, p);
+    pipeline_init(&pipeline, r->arena, NULL);
+    command = batch_cmd_create(&pipeline, id, &batch, items, students.n);
+    return subcommand_round_trip(&r->engine, &pipeline, p) &&
+           batch_parse_create(command, &created, p);
 }
 
-static enum ctl_exit submit(struct run *r)
+/* The id is 128 random bits, as it is for the HTTP route: an id that cannot be guessed is needed to
+ * read the batch.
+ */
+static enum ctl_exit batch_submit(struct batch_run *r)
 {
     enum { BYTES = (BATCH_ID_SIZE - 1) / 2 };
     struct problem p = {.code = PROBLEM_NONE};
     struct str_list students = r->settings->students;
+    struct cohort cohort;
     unsigned char bytes[BYTES];
     char id[BATCH_ID_SIZE];
 
-    if (r->settings->cohort && !read_cohort(r, &students, &p))
-        return command_fail(r->command, &r->engine, &p);
-    if (students.n < 1 || students.n > BATCH_STUDENTS_MAX || same_twice(students)) {
-        command_complain(r->command, "a batch is 1 to %d students, each once", BATCH_STUDENTS_MAX);
+    if (r->settings->cohort) {
+        if (!cohort_load(&r->engine, r->arena, r->settings->cohort, &cohort, &p))
+            return subcommand_fail(r->command, &r->engine, &p);
+        students = cohort.students;
+    }
+    if (students.n < 1 || students.n > BATCH_STUDENTS_MAX || has_duplicate(students)) {
+        subcommand_error(r->command, "a batch is 1 to %d students, each once", BATCH_STUDENTS_MAX);
         return CTL_FAILED;
     }
     random_bytes(bytes, BYTES);
     hex_print(bytes, BYTES, id);
-    if (!create(r, str_of(id), students, &p))
-        return command_fail(r->command, &r->engine, &p);
+    if (!batch_create(r, str_of(id), students, &p))
+        return subcommand_fail(r->command, &r->engine, &p);
     (void)printf("%s\n", id);
     return CTL_DONE;
 }
@@ -209,78 +209,85 @@ static enum ctl_exit submit(struct run *r)
 /* ---- all of it ---- */
 
 /* NULL when all is well. */
-static const char *usage_error(const struct settings *s)
+static const char *batch_usage_error(const struct batch_settings *s)
 {
-    bool whom = s->cohort || s->students.n > 0;
+    bool has_students = s->cohort || s->students.n > 0;
 
     if (s->action != SUBMIT)
-        return !s->id ? "which? ID is missing"
-               : whom ? "--student and --cohort are for submit"
-                      : NULL;
+        return !s->id         ? "ID is required: the batch to watch or cancel"
+               : has_students ? "--student and --cohort are for submit"
+                              : NULL;
     if (s->id)
-        return "submit takes no ID";
+        return "submit has no ID: it prints the id of the new batch";
     if (s->cohort && s->students.n > 0)
-        return "--cohort and --student do not go together";
-    return whom ? NULL : "whom? --student or --cohort is missing";
+        return "--cohort and --student exclude each other";
+    return has_students ? NULL : "--student or --cohort is required";
 }
 
-static enum ctl_exit run_with(struct run *r)
+static enum ctl_exit batch_run_action(struct batch_run *r)
 {
     switch ((enum action)r->settings->action) {
-    case SUBMIT: return submit(r);
-    case WATCH: return watch(r);
-    case CANCEL: return cancel(r);
+    case SUBMIT: return batch_submit(r);
+    case WATCH: return batch_watch(r);
+    case CANCEL: return batch_cancel(r);
     }
     return CTL_USAGE;
 }
 
-static enum ctl_exit run(const struct command *command, const void *settings, struct arena *arena)
+static enum ctl_exit batch_run(const struct subcommand *command, const void *settings,
+                               struct arena *arena)
 {
-    struct run r = {.command = command, .settings = settings};
-    const char *error = usage_error(settings);
+    struct batch_run r = {.command = command, .settings = settings};
+    const char *error = batch_usage_error(settings);
     enum ctl_exit status = CTL_FAILED;
 
     (void)arena;
     if (error)
-        return command_misused(command, error);
+        return subcommand_usage_error(command, error);
     r.arena = arena_new(1 << 16, 64 << 20);
     if (r.arena && engine_open(&r.engine, "mastery-ctl batch", NULL, 0))
-        status = run_with(&r);
+        status = batch_run_action(&r);
     engine_close(&r.engine);
     arena_free(r.arena);
     return status;
 }
 
 /* clang-format off */
-static const struct option_rule options[] = {
-    {.name = "action", .value = "ACTION", .type = OPTION_OPERAND, .choices = actions, .required = true,
-     .into = offsetof(struct settings, action), .about = "submit, watch or cancel"},
-    {.name = "id", .value = "ID", .type = OPTION_OPERAND, .into = offsetof(struct settings, id),
-     .about = "of the batch to watch or cancel"},
-    {.name = "student", .value = "ID[,ID...]", .type = OPTION_IDS, .into = offsetof(struct settings, students),
-     .about = "submit these students; may be repeated"},
-    {.name = "cohort", .value = "ID", .type = OPTION_ID, .into = offsetof(struct settings, cohort),
-     .about = "submit the students of this cohort"},
-    {.name = "priority", .value = "WORD", .type = OPTION_CHOICE, .choices = batch_priority_names,
-     .into = offsetof(struct settings, priority), .about = "high, normal or low (normal)"},
+static const struct option_rule batch_options[] = {
+    {.name = "action", .value_name = "ACTION", .type = OPTION_OPERAND, .choices = batch_actions,
+     .required = true,
+     .offset = offsetof(struct batch_settings, action), .description = "submit, watch or cancel"},
+    {.name = "id", .value_name = "ID", .type = OPTION_OPERAND,
+     .offset = offsetof(struct batch_settings, id),
+     .description = "the batch to watch or cancel"},
+    {.name = "student", .value_name = "ID[,ID...]", .type = OPTION_IDS,
+     .offset = offsetof(struct batch_settings, students),
+     .description = "submit these students; may be repeated"},
+    {.name = "cohort", .value_name = "ID", .type = OPTION_ID,
+     .offset = offsetof(struct batch_settings, cohort),
+     .description = "submit the students of this cohort"},
+    {.name = "priority", .value_name = "WORD", .type = OPTION_CHOICE,
+     .choices = batch_priority_names,
+     .offset = offsetof(struct batch_settings, priority),
+     .description = "high, normal or low (normal)"},
     {0},
 };
 /* clang-format on */
 
-static const struct settings presets = {.priority = QUEUE_NORMAL};
+static const struct batch_settings batch_defaults = {.priority = QUEUE_NORMAL};
 
-const struct command batch_command = {
+const struct subcommand batch_subcommand = {
     .name = "batch",
     .summary = "Submits, watches and cancels batches",
-    .about =
-        "\nsubmit  has up to 1000 students' mastery made again from what is stored, and prints\n"
+    .description =
+        "\nsubmit  computes the mastery of up to 1000 students again from stored data, and prints\n"
         "        the id of the batch\n"
-        "watch   shows how far a batch has got until it ends: a bar with the time left, or,\n"
-        "        without a terminal, a line for each change; fails if the batch does, or if\n"
-        "        there is a student without a result\n"
-        "cancel  ends it; what has been done stays\n",
-    .options = options,
-    .presets = &presets,
-    .settings_size = sizeof(struct settings),
-    .run = run,
+        "watch   prints the progress of a batch until it ends: a bar with the time left, or,\n"
+        "        without a terminal, a line for each change; fails if the batch fails or a\n"
+        "        student has no result\n"
+        "cancel  cancels a batch; results that exist are kept\n",
+    .options = batch_options,
+    .default_settings = &batch_defaults,
+    .settings_size = sizeof(struct batch_settings),
+    .run = batch_run,
 };

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "app/ctl/command.h"
+/* mastery-ctl config: prints the effective configuration with secrets masked, or the table of all
+ * settings as Markdown, from which docs/configuration.md is made. */
+#include "app/ctl/subcommand.h"
 
 #include <stdio.h>
 
-struct settings {
+struct config_settings {
     bool markdown;
 };
 
-static enum ctl_exit run(const struct command *command, const void *settings, struct arena *arena)
+static enum ctl_exit config_run(const struct subcommand *command, const void *settings,
+                                struct arena *arena)
 {
-    const struct settings *s = settings;
+    const struct config_settings *s = settings;
     struct config config;
     bool valid;
 
@@ -18,7 +21,7 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
         config_print_markdown(stdout);
         return CTL_DONE;
     }
-    valid = command_load_config(command, &config);
+    valid = subcommand_load_config(command, &config);
     if (valid)
         config_print(&config, stdout);
     config_release(&config);
@@ -26,19 +29,19 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
 }
 
 /* clang-format off */
-static const struct option_rule options[] = {
-    {.name = "markdown", .type = OPTION_FLAG, .into = offsetof(struct settings, markdown),
-     .about = "print the table of all settings there are; reads none"},
+static const struct option_rule config_options[] = {
+    {.name = "markdown", .type = OPTION_FLAG, .offset = offsetof(struct config_settings, markdown),
+     .description = "print the table of all settings instead; reads none"},
     {0},
 };
 /* clang-format on */
 
-const struct command config_command = {
+const struct subcommand config_subcommand = {
     .name = "config",
     .summary = "Prints the effective configuration, secrets masked",
-    .about =
+    .description =
         "Lines of NAME=value; fails, with a line for each error, when a setting is not valid.\n",
-    .options = options,
-    .settings_size = sizeof(struct settings),
-    .run = run,
+    .options = config_options,
+    .settings_size = sizeof(struct config_settings),
+    .run = config_run,
 };

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl erase: what the route does, for whoever has the store and no token. */
+/* mastery-ctl erase: erases a student as DELETE /api/v1/compliance/student/ID does, but directly in
+ * Redis, for an operator without a token. */
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "app/base/clock.h"
-#include "app/ctl/command.h"
+#include "app/ctl/subcommand.h"
 #include "app/http/router.h"
 #include "app/routes/routes.h"
 #include "app/service/erase.h"
 
-struct settings {
+struct erase_settings {
     const char *student;
-    bool dry;
+    bool dry_run;
 };
 
-static void print_counts(const struct erase *e)
+static void erase_print_counts(const struct erase *e)
 {
     for (size_t kind = 0; kind < ERASED_KINDS; kind++) {
         if (erase_kind_name(kind))
@@ -22,40 +23,45 @@ static void print_counts(const struct erase *e)
     }
 }
 
-static enum ctl_exit erase(const struct command *command, struct erase *e)
+/* Runs the same steps as the route. Each is repeatable, so after an interruption the command is
+ * simply run again. */
+static enum ctl_exit erase_student(const struct subcommand *command, struct erase *e)
 {
     struct problem p = {.code = PROBLEM_NONE};
-    struct asks asks;
+    struct pipeline pipeline;
 
-    asks_init(&asks, e->pages[0], NULL);
-    while (erase_step(e, &asks, &p) == STEP_MORE)
-        (void)store_wait(e->engine->store, &asks);
+    pipeline_init(&pipeline, e->arenas[0], NULL);
+    while (erase_step(e, &pipeline, &p) == STEP_MORE)
+        (void)store_wait(e->engine->store, &pipeline);
     if (p.code == PROBLEM_NONE) {
-        print_counts(e);
+        erase_print_counts(e);
         return CTL_DONE;
     }
     if (p.code != PROBLEM_SERVICE_UNAVAILABLE) {
-        command_complain(command, "%s", p.message);
+        subcommand_error(command, "%s", p.message);
         return CTL_FAILED;
     }
-    command_complain(command, "Redis is away: %s. What has been begun is completed by repeating it",
+    subcommand_error(command,
+                     "Redis cannot be reached: %s. Repeat the command to complete the erasure",
                      store_last_error(e->engine->store));
-    return CTL_AWAY;
+    return CTL_UNAVAILABLE;
 }
 
-static enum ctl_exit run(const struct command *command, const void *settings, struct arena *arena)
+static enum ctl_exit erase_run(const struct subcommand *command, const void *settings,
+                               struct arena *arena)
 {
-    const struct settings *s = settings;
+    const struct erase_settings *s = settings;
     size_t count;
     const struct route_table *tables = route_tables(&count);
-    struct router *router = router_new(tables, count); /* the pool's metrics are laid out by it */
+    struct router *router =
+        router_new(tables, count); /* the layout of the shared metrics follows the routes */
     struct engine engine = {.store = NULL};
     struct erase e = {.engine = &engine,
                       .student = str_of(s->student),
                       .actor = STR("mastery-ctl"),
                       .role = STR("service"),
                       .now_ms = clock_wall_ms(),
-                      .dry = s->dry};
+                      .dry_run = s->dry_run};
     enum ctl_exit status = CTL_FAILED;
     char id[UUID_TEXT_SIZE];
 
@@ -63,8 +69,8 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
     uuid_make(id);
     e.correlation_id = str_of(id);
     if (router && engine_open(&engine, "mastery-ctl erase", router, ENGINE_METRICS)) {
-        if (erase_begin(&e))
-            status = erase(command, &e);
+        if (erase_init(&e))
+            status = erase_student(command, &e);
         erase_release(&e);
     }
     engine_close(&engine);
@@ -73,19 +79,20 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
 }
 
 /* clang-format off */
-static const struct option_rule options[] = {
-    {.name = "dry-run", .type = OPTION_FLAG, .into = offsetof(struct settings, dry), .about = "count only, change nothing"},
-    {.name = "student", .value = "STUDENT", .type = OPTION_OPERAND, .required = true,
-     .into = offsetof(struct settings, student), .about = "who is to be forgotten"},
+static const struct option_rule erase_options[] = {
+    {.name = "dry-run", .type = OPTION_FLAG, .offset = offsetof(struct erase_settings, dry_run),
+     .description = "count only, change nothing"},
+    {.name = "student", .value_name = "STUDENT", .type = OPTION_OPERAND, .required = true,
+     .offset = offsetof(struct erase_settings, student), .description = "the student to erase"},
     {0},
 };
 /* clang-format on */
 
-const struct command erase_command = {
+const struct subcommand erase_subcommand = {
     .name = "erase",
-    .summary = "Erases all that is kept of a student",
-    .about = "\nPrints how many records of each kind there were. Safe to repeat.\n",
-    .options = options,
-    .settings_size = sizeof(struct settings),
-    .run = run,
+    .summary = "Erases all data of a student",
+    .description = "\nPrints the number of records of each kind. Can be repeated safely.\n",
+    .options = erase_options,
+    .settings_size = sizeof(struct erase_settings),
+    .run = erase_run,
 };

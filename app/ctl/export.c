@@ -1,78 +1,84 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl export: what the route gives, for whoever has the store and no token. */
+/* mastery-ctl export: prints a student's data as GET /api/v1/compliance/export/ID does, but
+ * directly from Redis, for an operator without a token. */
 #include <stdio.h>
 
 #include "app/base/clock.h"
-#include "app/ctl/command.h"
+#include "app/ctl/subcommand.h"
 #include "app/service/export.h"
 
 enum { PAGE_FIRST = 64 << 10, PAGE_CAP = 16 << 20, OUT_FIRST = 1 << 20, OUT_CAP = 64 << 20 };
 
-struct settings {
+struct export_settings {
     const char *student;
 };
 
-/* What is ready goes out after each round: what has been printed before a failure is no export, and
- * has no hash. */
-static enum ctl_exit show(const struct command *command, struct engine *engine, struct export *e)
+/* Prints each piece as soon as it is complete, so that memory stays bounded. After a failure the
+ * output is incomplete JSON without its hash, which no reader takes for an export. */
+static enum ctl_exit export_print(const struct subcommand *command, struct engine *engine,
+                                  struct export *e)
 {
     struct problem p = {.code = PROBLEM_NONE};
-    struct asks asks;
+    struct pipeline pipeline;
     enum step step;
 
-    asks_init(&asks, e->page, NULL);
+    pipeline_init(&pipeline, e->reply_arena, NULL);
     do {
-        step = export_step(e, &asks, &p);
+        step = export_step(e, &pipeline, &p);
         if (p.code == PROBLEM_NONE)
             (void)fwrite(e->out->p, 1, e->out->n, stdout);
         e->out->n = 0;
         if (step == STEP_MORE)
-            (void)store_wait(engine->store, &asks);
+            (void)store_wait(engine->store, &pipeline);
     } while (step == STEP_MORE);
     if (p.code != PROBLEM_NONE)
-        return command_fail(command, engine, &p);
+        return subcommand_fail(command, engine, &p);
     (void)putchar('\n');
     return CTL_DONE;
 }
 
-static enum ctl_exit run(const struct command *command, const void *settings, struct arena *arena)
+static enum ctl_exit export_run(const struct subcommand *command, const void *settings,
+                                struct arena *arena)
 {
-    const struct settings *s = settings;
+    const struct export_settings *s = settings;
     struct engine engine = {.store = NULL};
-    struct arena *page = arena_new(PAGE_FIRST, PAGE_CAP), *text = arena_new(OUT_FIRST, OUT_CAP);
+    struct arena *reply_arena = arena_new(PAGE_FIRST, PAGE_CAP),
+                 *text_arena = arena_new(OUT_FIRST, OUT_CAP);
     struct buf out;
     struct export e = {.engine = &engine,
                        .student = str_of(s->student),
-                       .by = STR("mastery-ctl"),
+                       .exported_by = STR("mastery-ctl"),
                        .now_ms = clock_wall_ms(),
                        .kinds = student_kinds,
                        .kind_count = STUDENT_KEY_COUNT,
-                       .page = page,
+                       .reply_arena = reply_arena,
                        .out = &out};
     enum ctl_exit status = CTL_FAILED;
 
     (void)arena;
-    buf_init(&out, text);
-    if (page && text && engine_open(&engine, "mastery-ctl export", NULL, ENGINE_SERVING))
-        status = show(command, &engine, &e);
+    buf_init(&out, text_arena);
+    if (reply_arena && text_arena &&
+        engine_open(&engine, "mastery-ctl export", NULL, ENGINE_SERVING))
+        status = export_print(command, &engine, &e);
     engine_close(&engine);
-    arena_free(text);
-    arena_free(page);
+    arena_free(text_arena);
+    arena_free(reply_arena);
     return status;
 }
 
 /* clang-format off */
-static const struct option_rule options[] = {
-    {.name = "student", .value = "STUDENT", .type = OPTION_OPERAND, .required = true,
-     .into = offsetof(struct settings, student), .about = "whose data"},
+static const struct option_rule export_options[] = {
+    {.name = "student", .value_name = "STUDENT", .type = OPTION_OPERAND, .required = true,
+     .offset = offsetof(struct export_settings, student),
+     .description = "the student whose data is printed"},
     {0},
 };
 /* clang-format on */
 
-const struct command export_command = {
+const struct subcommand export_subcommand = {
     .name = "export",
-    .summary = "Prints all that is kept of a student, as JSON with its hash",
-    .options = options,
-    .settings_size = sizeof(struct settings),
-    .run = run,
+    .summary = "Prints all data of a student as JSON with its hash",
+    .options = export_options,
+    .settings_size = sizeof(struct export_settings),
+    .run = export_run,
 };

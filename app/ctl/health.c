@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "app/ctl/command.h"
+/* mastery-ctl health: requests /health, and with --ready also /ready, and prints a line for each
+ * and for each dependency. It reads no settings, so that it also works as a container's health
+ * check. */
+#include "app/ctl/subcommand.h"
 
 #include <curl/curl.h>
 #include <inttypes.h>
@@ -11,14 +14,14 @@
 
 enum { BODY_MAX = 65536, STATE_WIDTH = 8, NAME_WIDTH = 12 };
 
-struct settings {
+struct health_settings {
     const char *url;
-    const char *from; /* NULL: the kernel's choice */
+    const char *source; /* NULL: the kernel's choice */
     bool ready;
     int64_t timeout_s;
 };
 
-/* An endpoint and what it says when all is well. */
+/* An endpoint, and the value of "status" in its response when it is healthy. */
 struct check {
     const char *name;
     const char *good_status;
@@ -27,15 +30,16 @@ struct check {
 static const struct check health_check = {"health", "healthy"};
 static const struct check ready_check = {"ready", "ready"};
 
-struct answer {
-    CURLcode failure; /* CURLE_OK: there is an answer */
+struct response {
+    CURLcode failure; /* CURLE_OK: there is a response */
     long http_status;
     int64_t duration_ms;
     struct buf body;
 };
 
-/* What libcurl calls with a piece of the body; less than it gave ends the transfer. */
-static size_t keep_body(char *bytes, size_t size, size_t count, void *body)
+/* libcurl calls this for each piece of the body. Returning less than size * count ends the
+ * transfer. */
+static size_t health_on_body(char *bytes, size_t size, size_t count, void *body)
 {
     struct buf *out = body;
 
@@ -45,29 +49,29 @@ static size_t keep_body(char *bytes, size_t size, size_t count, void *body)
     return out->failed ? 0 : size * count;
 }
 
-/* Of this very address: proxies of the environment are for the world outside. */
-static void ask(CURL *curl, const struct settings *s, const struct check *check,
-                struct arena *arena, struct answer *ret)
+/* Sends GET BASE/NAME. Proxies of the environment are not used: the check is about this address. */
+static void health_request(CURL *curl, const struct health_settings *s, const struct check *check,
+                           struct arena *arena, struct response *ret)
 {
-    struct str base = str_of(s->url), url, from = {NULL, 0};
+    struct str base_url = str_of(s->url), url, source = {NULL, 0};
     curl_off_t duration_us = 0;
 
-    *ret = (struct answer){.failure = CURLE_OUT_OF_MEMORY};
+    *ret = (struct response){.failure = CURLE_OUT_OF_MEMORY};
     buf_init(&ret->body, arena);
-    while (base.n > 0 && base.p[base.n - 1] == '/')
-        base.n--;
-    url = arena_printf(arena, "%.*s/%s", STR_ARG(base), check->name);
-    if (s->from) /* an address, and no name of an interface */
-        from = arena_printf(arena, "host!%s", s->from);
-    if (!url.p || (s->from && !from.p))
+    while (base_url.n > 0 && base_url.p[base_url.n - 1] == '/')
+        base_url.n--;
+    url = arena_printf(arena, "%.*s/%s", STR_ARG(base_url), check->name);
+    if (s->source) /* "host!": an address, never the name of an interface */
+        source = arena_printf(arena, "host!%s", s->source);
+    if (!url.p || (s->source && !source.p))
         return;
     curl_easy_reset(curl);
     (void)curl_easy_setopt(curl, CURLOPT_URL, url.p);
     (void)curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)s->timeout_s);
-    (void)curl_easy_setopt(curl, CURLOPT_INTERFACE, from.p);
-    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, keep_body);
+    (void)curl_easy_setopt(curl, CURLOPT_INTERFACE, source.p);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, health_on_body);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, &ret->body);
     ret->failure = curl_easy_perform(curl);
     (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &ret->http_status);
@@ -75,14 +79,15 @@ static void ask(CURL *curl, const struct settings *s, const struct check *check,
     ret->duration_ms = (duration_us + 500) / 1000;
 }
 
-static void print_state(enum colour colour, const char *state, const char *name)
+static void health_print_state(enum colour colour, const char *state, const char *name)
 {
     terminal_print(colour, STATE_WIDTH, state);
     (void)printf("%-*s ", NAME_WIDTH, name);
 }
 
-/* Text of a member, "" without one. What stands in an answer is printed only if it is plain. */
-static const char *text_member(struct json_object *object, const char *name)
+/* The text of a member; "" if there is none, or if it has other than printable ASCII: what a server
+ * sends must not reach the terminal as control characters. */
+static const char *printable_member(struct json_object *object, const char *name)
 {
     struct json_object *member = NULL;
     const char *text = "";
@@ -98,8 +103,9 @@ static const char *text_member(struct json_object *object, const char *name)
     return text;
 }
 
-/* The engine's own verdict stands above; these lines say what it rests on. */
-static void print_dependencies(struct json_object *body)
+/* A line for each dependency in the response. They explain the engine's status and do not change
+ * the exit status. */
+static void health_print_dependencies(struct json_object *body)
 {
     struct json_object *all = NULL;
     struct json_object_iterator it, end;
@@ -111,101 +117,107 @@ static void print_dependencies(struct json_object *body)
     end = json_object_iter_end(all);
     for (it = json_object_iter_begin(all); !json_object_iter_equal(&it, &end);
          json_object_iter_next(&it)) {
-        const char *name = json_object_iter_peek_name(&it), *state = text_member(all, name);
+        const char *name = json_object_iter_peek_name(&it), *state = printable_member(all, name);
         bool good = strcmp(state, "healthy") == 0, unused = strcmp(state, "not_configured") == 0;
 
-        print_state(good || unused ? COLOUR_GOOD : COLOUR_DOUBTFUL,
-                    good     ? "ok"
-                    : unused ? "-"
-                             : "away",
-                    name);
+        health_print_state(good || unused ? COLOUR_GOOD : COLOUR_WARNING,
+                           good     ? "ok"
+                           : unused ? "-"
+                                    : "away",
+                           name);
         (void)printf("%s\n", state);
     }
 }
 
-static enum ctl_exit print_answer(const struct check *check, const struct answer *answer,
-                                  struct arena *arena)
+/* The exit status follows only the HTTP status and the "status" member. */
+static enum ctl_exit health_print_response(const struct check *check,
+                                           const struct response *response, struct arena *arena)
 {
     struct problem not_json = {.code = PROBLEM_NONE};
-    struct json_object *body = json_read(buf_view(&answer->body), arena, &not_json);
-    const char *status = text_member(body, "status"), *version = text_member(body, "version");
-    bool good = answer->http_status == 200 && strcmp(status, check->good_status) == 0;
+    struct json_object *body = json_parse(buf_view(&response->body), arena, &not_json);
+    const char *status = printable_member(body, "status"),
+               *version = printable_member(body, "version");
+    bool good = response->http_status == 200 && strcmp(status, check->good_status) == 0;
 
-    print_state(good ? COLOUR_GOOD : COLOUR_BAD, good ? "ok" : "failed", check->name);
-    (void)printf("%ld", answer->http_status);
+    health_print_state(good ? COLOUR_GOOD : COLOUR_BAD, good ? "ok" : "failed", check->name);
+    (void)printf("%ld", response->http_status);
     if (*status)
         (void)printf(" %s", status);
     else
-        (void)fputs(", and not what an engine answers", stdout);
+        (void)fputs(", not a response of an engine", stdout);
     if (*version)
         (void)printf(", version %s", version);
-    (void)printf(", %" PRId64 " ms\n", answer->duration_ms);
-    print_dependencies(body);
+    (void)printf(", %" PRId64 " ms\n", response->duration_ms);
+    health_print_dependencies(body);
     return good ? CTL_DONE : CTL_FAILED;
 }
 
-static enum ctl_exit run_check(CURL *curl, const struct settings *s, const struct check *check,
-                               struct arena *arena)
+static enum ctl_exit health_run_check(CURL *curl, const struct health_settings *s,
+                                      const struct check *check, struct arena *arena)
 {
-    struct answer answer;
+    struct response response;
 
-    ask(curl, s, check, arena, &answer);
-    if (answer.failure == CURLE_OK)
-        return print_answer(check, &answer, arena);
-    print_state(COLOUR_BAD, "away", check->name);
-    (void)printf("%s: %s\n", s->url, curl_easy_strerror(answer.failure));
-    return CTL_AWAY;
+    health_request(curl, s, check, arena, &response);
+    if (response.failure == CURLE_OK)
+        return health_print_response(check, &response, arena);
+    health_print_state(COLOUR_BAD, "away", check->name);
+    (void)printf("%s: %s\n", s->url, curl_easy_strerror(response.failure));
+    return CTL_UNAVAILABLE;
 }
 
-static enum ctl_exit run(const struct command *command, const void *settings, struct arena *arena)
+/* The worse result of the two requests is the exit status. */
+static enum ctl_exit health_run(const struct subcommand *command, const void *settings,
+                                struct arena *arena)
 {
-    const struct settings *s = settings;
+    const struct health_settings *s = settings;
     enum ctl_exit status = CTL_FAILED;
     CURL *curl;
 
-    if (!str_starts_with(str_of(s->url), STR("http://")) &&
-        !str_starts_with(str_of(s->url), STR("https://")))
-        return command_misused(command, "--url must begin with http:// or https://");
+    if (subcommand_check_url(command, s->url) != CTL_DONE)
+        return CTL_USAGE;
     curl = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? curl_easy_init() : NULL;
     if (curl) {
-        status = run_check(curl, s, &health_check, arena);
-        if (status != CTL_AWAY && s->ready) {
-            enum ctl_exit ready = run_check(curl, s, &ready_check, arena);
+        status = health_run_check(curl, s, &health_check, arena);
+        if (status != CTL_UNAVAILABLE && s->ready) {
+            enum ctl_exit ready = health_run_check(curl, s, &ready_check, arena);
 
             status = ready > status ? ready : status;
         }
         curl_easy_cleanup(curl);
     } else {
-        command_complain(command, "libcurl cannot be used");
+        subcommand_error(command, "libcurl cannot be initialised");
     }
     curl_global_cleanup();
     return status;
 }
 
 /* clang-format off */
-static const struct option_rule options[] = {
-    {.name = "url", .value = "URL", .type = OPTION_TEXT, .into = offsetof(struct settings, url),
-     .about = "where the engine is (http://127.0.0.1:8005)"},
-    {.name = "from", .value = "ADDRESS", .type = OPTION_TEXT,
-     .into = offsetof(struct settings, from),
-     .about = "address of this machine to ask from"},
-    {.name = "ready", .type = OPTION_FLAG, .into = offsetof(struct settings, ready),
-     .about = "ask /ready too, and so look at its store"},
-    {.name = "timeout", .value = "SECONDS", .type = OPTION_INT, .min = 1, .max = 300,
-     .into = offsetof(struct settings, timeout_s), .about = "longest wait for each answer (5)"},
+static const struct option_rule health_options[] = {
+    {.name = "url", .value_name = "URL", .type = OPTION_TEXT,
+     .offset = offsetof(struct health_settings, url),
+     .description = "address of the engine (http://127.0.0.1:8005)"},
+    {.name = "from", .value_name = "ADDRESS", .type = OPTION_TEXT,
+     .offset = offsetof(struct health_settings, source),
+     .description = "address of this machine to connect from"},
+    {.name = "ready", .type = OPTION_FLAG, .offset = offsetof(struct health_settings, ready),
+     .description = "request /ready too, which includes Redis and the worker"},
+    {.name = "timeout", .value_name = "SECONDS", .type = OPTION_INT, .min = 1, .max = 300,
+     .offset = offsetof(struct health_settings, timeout_s),
+     .description = "longest wait for each response (5)"},
     {0},
 };
 /* clang-format on */
 
-static const struct settings presets = {.url = "http://127.0.0.1:8005", .timeout_s = 5};
+static const struct health_settings health_defaults = {.url = "http://127.0.0.1:8005",
+                                                       .timeout_s = 5};
 
-const struct command health_command = {
+const struct subcommand health_subcommand = {
     .name = "health",
-    .summary = "Asks a running engine how it is",
-    .about = "A line a check. Reads no settings.\n"
-             "Exit status: 0 it is well, 1 it answers otherwise, 2 wrong usage, 3 no answer.\n",
-    .options = options,
-    .presets = &presets,
-    .settings_size = sizeof(struct settings),
-    .run = run,
+    .summary = "Checks the health of a running engine",
+    .description = "Prints a line for each check. Reads no settings.\n"
+                   "Exit status: 0 healthy, 1 not healthy, 2 wrong usage, 3 no response.\n",
+    .options = health_options,
+    .default_settings = &health_defaults,
+    .settings_size = sizeof(struct health_settings),
+    .run = health_run,
 };

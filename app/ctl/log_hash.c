@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl log-hash: what stands for an id in the log. */
+/* mastery-ctl log-hash: prints the keyed hash by which the log names an id, so that an operator can
+ * search the log for a student without the log holding ids. */
 #include <stdio.h>
 
-#include "app/ctl/command.h"
+#include "app/ctl/subcommand.h"
 
-struct settings {
+struct log_hash_settings {
     const char *id;
 };
 
-static enum ctl_exit run(const struct command *command, const void *settings, struct arena *arena)
+static enum ctl_exit log_hash_run(const struct subcommand *command, const void *settings,
+                                  struct arena *arena)
 {
-    const struct settings *s = settings;
+    const struct log_hash_settings *s = settings;
     struct engine engine;
     enum ctl_exit status = CTL_FAILED;
     char hash[LOG_HASH_SIZE];
@@ -22,8 +24,8 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
             (void)puts(hash);
             status = CTL_DONE;
         } else {
-            command_complain(command, "neither LOG_KEY nor JWT_SECRET is set: each process then "
-                                      "has a key of its own, which nobody knows");
+            subcommand_error(command, "LOG_KEY or JWT_SECRET is required: without both, each "
+                                      "process hashes with a random key of its own");
         }
     }
     engine_close(&engine);
@@ -31,19 +33,21 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
 }
 
 /* clang-format off */
-static const struct option_rule options[] = {
-    {.name = "id", .value = "ID", .type = OPTION_OPERAND, .required = true, .into = offsetof(struct settings, id),
-     .about = "of a student, a teacher, an admin"},
+static const struct option_rule log_hash_options[] = {
+    {.name = "id", .value_name = "ID", .type = OPTION_OPERAND, .required = true,
+     .offset = offsetof(struct log_hash_settings, id),
+     .description = "the id of a student, teacher or admin"},
     {0},
 };
 /* clang-format on */
 
-const struct command log_hash_command = {
+const struct subcommand log_hash_subcommand = {
     .name = "log-hash",
-    .summary = "Prints what stands for an id in the log",
-    .about = "\nThe log holds no ids, but keyed hashes of them; the key is LOG_KEY, or follows "
-             "from JWT_SECRET.\n",
-    .options = options,
-    .settings_size = sizeof(struct settings),
-    .run = run,
+    .summary = "Prints the hash that the log has in place of an id",
+    .description =
+        "\nThe log has keyed hashes instead of ids. The key is LOG_KEY, or is derived from "
+        "JWT_SECRET.\n",
+    .options = log_hash_options,
+    .settings_size = sizeof(struct log_hash_settings),
+    .run = log_hash_run,
 };

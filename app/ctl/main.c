@@ -1,115 +1,118 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl: the operator's tool. */
+/* mastery-ctl, the operator's tool: finds the subcommand, parses its options, runs it and turns its
+ * result into the exit status. What a subcommand does is in its own file. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "app/base/process.h"
 #include "app/base/version.h"
-#include "app/ctl/command.h"
+#include "app/ctl/subcommand.h"
+#include "app/runtime/process.h"
 
 enum { ARENA_FIRST = 64 << 10, ARENA_CAP = 512 << 20 };
 
 /* clang-format off */
-static const struct command *const commands[] = {
-    &token_command,
-    &health_command,
-    &verify_command,
-    &schema_command,
-    &seed_command,
-    &ingest_command,
-    &dead_command,
-    &audit_command,
-    &batch_command,
-    &report_command,
-    &backtest_command,
-    &export_command,
-    &erase_command,
-    &log_hash_command,
-    &config_command,
-    &nginx_locations_command,
+static const struct subcommand *const subcommands[] = {
+    &token_subcommand,
+    &health_subcommand,
+    &verify_subcommand,
+    &schema_subcommand,
+    &seed_subcommand,
+    &ingest_subcommand,
+    &dead_letter_subcommand,
+    &audit_subcommand,
+    &batch_subcommand,
+    &report_subcommand,
+    &backtest_subcommand,
+    &export_subcommand,
+    &erase_subcommand,
+    &log_hash_subcommand,
+    &config_subcommand,
+    &nginx_locations_subcommand,
 };
 /* clang-format on */
 
-enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+enum { SUBCOMMANDS = sizeof(subcommands) / sizeof(subcommands[0]) };
 
-static void print_help(FILE *out)
+static void ctl_print_help(FILE *out)
 {
     (void)fputs("Usage: mastery-ctl COMMAND [OPTION]...\n\n"
-                "Looks after a Mastery Engine. Commands:\n\n",
+                "Operates a Mastery Engine. Commands:\n\n",
                 out);
-    for (size_t i = 0; i < COMMANDS; i++)
-        (void)fprintf(out, "  %-18s %s\n", commands[i]->name, commands[i]->summary);
-    (void)fputs("\n  --help             print this and end; mastery-ctl COMMAND --help tells more\n"
-                "  --version          print the version and end\n\n"
-                "Settings come from the environment, as the engine's do: mastery-ctl config.\n"
-                "Exit status: 0 done, 1 failed, 2 wrong usage, 3 store or service away.\n",
-                out);
+    for (size_t i = 0; i < SUBCOMMANDS; i++)
+        (void)fprintf(out, "  %-18s %s\n", subcommands[i]->name, subcommands[i]->summary);
+    (void)fputs(
+        "\n  --help             print this help and exit; see also mastery-ctl COMMAND --help\n"
+        "  --version          print the version and exit\n\n"
+        "Settings come from the environment, like the engine's; mastery-ctl config prints them.\n"
+        "Exit status: 0 done, 1 failed, 2 wrong usage, 3 Redis or the service cannot be reached.\n",
+        out);
 }
 
-static void print_command_help(const struct command *command, FILE *out)
+static void ctl_print_subcommand_help(const struct subcommand *command, FILE *out)
 {
     (void)fprintf(out, "Usage: mastery-ctl %s", command->name);
     options_print_usage(command->options, out);
     (void)fprintf(out, "\n\n%s.\n", command->summary);
-    if (command->about)
-        (void)fprintf(out, "%s", command->about);
+    if (command->description)
+        (void)fprintf(out, "%s", command->description);
     (void)fputc('\n', out);
     options_print_help(command->options, out);
 }
 
-static const struct command *find(const char *name)
+static const struct subcommand *ctl_find(const char *name)
 {
-    for (size_t i = 0; i < COMMANDS; i++) {
-        if (strcmp(commands[i]->name, name) == 0)
-            return commands[i];
+    for (size_t i = 0; i < SUBCOMMANDS; i++) {
+        if (strcmp(subcommands[i]->name, name) == 0)
+            return subcommands[i];
     }
     return NULL;
 }
 
-static enum ctl_exit run_with(const struct command *command, int count, char *const *words,
-                              struct arena *arena)
+/* Parses the options over the default settings, then runs the subcommand. */
+static enum ctl_exit ctl_run_subcommand(const struct subcommand *command, int argc,
+                                        char *const *argv, struct arena *arena)
 {
     void *settings = arena_zalloc(arena, command->settings_size);
     char error[200];
 
     if (!settings) {
-        command_complain(command, "out of memory");
+        subcommand_error(command, "out of memory");
         return CTL_FAILED;
     }
-    if (command->presets)
-        memcpy(settings, command->presets, command->settings_size);
-    switch (options_read(command->options, count, words, arena, settings, error)) {
-    case OPTIONS_HELP: print_command_help(command, stdout); return CTL_DONE;
-    case OPTIONS_WRONG: return command_misused(command, error);
-    case OPTIONS_READ: break;
+    if (command->default_settings)
+        memcpy(settings, command->default_settings, command->settings_size);
+    switch (options_parse(command->options, argc, argv, arena, settings, error)) {
+    case OPTIONS_HELP: ctl_print_subcommand_help(command, stdout); return CTL_DONE;
+    case OPTIONS_INVALID: return subcommand_usage_error(command, error);
+    case OPTIONS_PARSED: break;
     }
     return command->run(command, settings, arena);
 }
 
-static enum ctl_exit run(const char *name, int count, char *const *words)
+static enum ctl_exit ctl_run(const char *name, int argc, char *const *argv)
 {
-    const struct command *command = find(name);
+    const struct subcommand *command = ctl_find(name);
     struct arena *arena;
     enum ctl_exit status;
 
     if (!command) {
-        (void)fprintf(stderr,
-                      "mastery-ctl: there is no command %s\nmastery-ctl --help lists them\n", name);
+        (void)fprintf(stderr, "mastery-ctl: unknown command %s\nSee mastery-ctl --help\n", name);
         return CTL_USAGE;
     }
     arena = arena_new(ARENA_FIRST, ARENA_CAP);
     if (!arena) {
-        command_complain(command, "out of memory");
+        subcommand_error(command, "out of memory");
         return CTL_FAILED;
     }
-    status = run_with(command, count, words, arena);
+    status = ctl_run_subcommand(command, argc, argv, arena);
     arena_free(arena);
     return status;
 }
 
-/* What could not be printed was not done: a full disk must not look like success. */
-static int end(enum ctl_exit status)
+/* A result that could not be written to standard output counts as a failure: a full disk must not
+ * look like success. */
+static int ctl_exit_status(enum ctl_exit status)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return (int)status;
@@ -119,18 +122,18 @@ static int end(enum ctl_exit status)
 
 int main(int argc, char **argv)
 {
-    process_hide_memory(); /* it reads the same secrets as the engine */
+    process_disable_dumps(); /* the environment has the engine's secrets */
     (void)signal(SIGPIPE,
-                 SIG_IGN); /* a Redis or a gnuplot that goes away is an error, not the end */
+                 SIG_IGN); /* a closed connection or pipe is an error of write(), not a death */
     if (argc < 2) {
-        print_help(stderr);
+        ctl_print_help(stderr);
         return CTL_USAGE;
     }
     if (strcmp(argv[1], "--help") == 0)
-        print_help(stdout);
+        ctl_print_help(stdout);
     else if (strcmp(argv[1], "--version") == 0)
         (void)printf("mastery-ctl %s (%s)\n", build_version, build_commit);
     else
-        return end(run(argv[1], argc - 2, argv + 2));
-    return end(CTL_DONE);
+        return ctl_exit_status(ctl_run(argv[1], argc - 2, argv + 2));
+    return ctl_exit_status(CTL_DONE);
 }

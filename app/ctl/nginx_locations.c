@@ -1,42 +1,46 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* From route tables to nginx configuration. Every pattern of every route is a claim on a path; the
+ * claims are sorted, so that those of one path are neighbours and become one location. A bucket is
+ * a rate limit that several routes may share; nginx counts it by the variable $bucket. */
 #include "app/ctl/nginx_locations.h"
 
 #include <stdlib.h>
 
-/* Paths that no route claims share this budget. */
+/* Requests for paths without a route share this rate-limit bucket. */
 #define OTHER_BUCKET "other"
 enum { OTHER_PER_MINUTE = 50 };
 
-/* One pattern of one route, canonical or alias. */
+/* One pattern of one route: its canonical one or an alias. */
 struct claim {
     const char *pattern;
     const struct route *route;
-    size_t rank; /* in the tables: keeps the sort stable */
+    size_t rank; /* position in the tables: qsort is not stable by itself */
 };
 
-/* Claims sorted by pattern: those of one path, whatever their methods, stand together. */
+/* Claims sorted by pattern, so that all methods of one path are neighbours. */
 struct claims {
     struct claim *v;
     size_t n;
 };
 
-static const char *bucket_of(const struct route *route)
+static const char *route_bucket(const struct route *route)
 {
     return route->bucket ? route->bucket : route->name;
 }
 
-static int class_of(const struct route *route)
+static int route_limit(const struct route *route)
 {
     return route->flags & ROUTE_UNLIMITED ? 0 : route->limit_per_minute;
 }
 
+/* The end of the path segment at p. */
 static const char *segment_end(const char *p)
 {
     return p + strcspn(p, "/");
 }
 
-/* Literals before parameters, as nginx takes the first regular expression that matches and the
- * router prefers literals; two parameters are equal whatever their names. */
+/* Sorts literals before parameters: nginx uses the first regular expression that matches, and the
+ * router prefers literals. The names of parameters do not matter. */
 static int pattern_compare(const char *a, const char *b)
 {
     while (*a && *b) {
@@ -55,12 +59,13 @@ static int pattern_compare(const char *a, const char *b)
     return (unsigned char)*a - (unsigned char)*b;
 }
 
-/* Within a path the sidecar's own come last: the first claim is then the same on both servers, and
- * with it the name of the path's map. */
+/* Within a path, routes of the sidecar alone come last: the first claim is then the same on both
+ * servers, and with it the name of the path's map. */
 static int claim_compare(const void *a, const void *b)
 {
     const struct claim *x = a, *y = b;
-    unsigned x_hidden = x->route->flags & ROUTE_SIDECAR, y_hidden = y->route->flags & ROUTE_SIDECAR;
+    unsigned x_hidden = x->route->flags & ROUTE_SIDECAR_ONLY,
+             y_hidden = y->route->flags & ROUTE_SIDECAR_ONLY;
     int order = pattern_compare(x->pattern, y->pattern);
 
     if (order == 0 && x_hidden != y_hidden)
@@ -82,7 +87,8 @@ static void claims_add(struct claims *claims, const struct route *route)
     }
 }
 
-/* ret->v is the caller's to free, NULL without memory. */
+/* Collects the claims of all routes, sorted. The caller frees ret->v, which is NULL without memory.
+ */
 static void claims_collect(const struct route_table *tables, size_t count, struct claims *ret)
 {
     const size_t patterns_max = 1 + sizeof(((struct route *)0)->aliases) / sizeof(char *);
@@ -111,70 +117,75 @@ static struct claims claims_cut_path(struct claims *rest)
     return path;
 }
 
-/* Takes out what the public server does not know. */
+/* Removes the routes that only the sidecar's server has. */
 static void claims_drop_sidecar(struct claims *claims)
 {
     size_t kept = 0;
 
     for (size_t i = 0; i < claims->n; i++)
-        if (!(claims->v[i].route->flags & ROUTE_SIDECAR))
+        if (!(claims->v[i].route->flags & ROUTE_SIDECAR_ONLY))
             claims->v[kept++] = claims->v[i];
     claims->n = kept;
 }
 
-static bool one_bucket(struct claims path)
+/* Whether all methods of the path share one bucket, which then needs no map. */
+static bool path_has_one_bucket(struct claims path)
 {
     for (size_t i = 1; i < path.n; i++)
-        if (strcmp(bucket_of(path.v[0].route), bucket_of(path.v[i].route)) != 0)
+        if (strcmp(route_bucket(path.v[0].route), route_bucket(path.v[i].route)) != 0)
             return false;
     return true;
 }
 
-/* The earliest claim of the same bucket; complains and gives NULL when their limits differ. */
-static const struct claim *bucket_first(struct claims claims, const struct claim *claim)
+/* The first claim of the same bucket. NULL with a line on standard error when their limits differ.
+ */
+static const struct claim *bucket_first_claim(struct claims claims, const struct claim *claim)
 {
-    const char *bucket = bucket_of(claim->route);
+    const char *bucket = route_bucket(claim->route);
 
     for (size_t i = 0; i < claims.n; i++) {
-        if (strcmp(bucket_of(claims.v[i].route), bucket) != 0)
+        if (strcmp(route_bucket(claims.v[i].route), bucket) != 0)
             continue;
-        if (class_of(claims.v[i].route) == class_of(claim->route))
-            /* v is the caller's */
+        if (route_limit(claims.v[i].route) == route_limit(claim->route))
+            /* claims.v is not local */
             /* cppcheck-suppress returnDanglingLifetime */
             return &claims.v[i];
-        (void)fprintf(stderr, "nginx-locations: %s and %s share the budget %s, not its limit\n",
+        (void)fprintf(stderr,
+                      "nginx-locations: %s and %s share the bucket %s but have different limits\n",
                       claims.v[i].route->name, claim->route->name, bucket);
         return NULL;
     }
     return claim;
 }
 
+/* map $bucket -> $class: the requests a minute of each bucket. */
 static int print_classes(FILE *out, struct claims claims)
 {
     (void)fprintf(out, "map $bucket $class {\n    default %d;\n", OTHER_PER_MINUTE);
     for (size_t i = 0; i < claims.n; i++) {
-        const struct claim *first = bucket_first(claims, &claims.v[i]);
+        const struct claim *first = bucket_first_claim(claims, &claims.v[i]);
 
         if (!first)
             return -1;
         if (first == &claims.v[i])
-            (void)fprintf(out, "    %s %d;\n", bucket_of(first->route), class_of(first->route));
+            (void)fprintf(out, "    %s %d;\n", route_bucket(first->route),
+                          route_limit(first->route));
     }
     (void)fputs("}\n", out);
     return 0;
 }
 
-/* Methods that the path does not know count against its first budget: they cost a 405. */
+/* Methods that the path does not have count in its first bucket: answering 405 costs as well. */
 static void print_method_buckets(FILE *out, struct claims path)
 {
     (void)fprintf(out, "\n# %s\nmap $request_method $bucket_%zu {\n    default %s;\n",
-                  path.v[0].pattern, path.v[0].rank, bucket_of(path.v[0].route));
+                  path.v[0].pattern, path.v[0].rank, route_bucket(path.v[0].route));
     for (size_t i = 0; i < path.n; i++) {
         const struct route *route = path.v[i].route;
 
-        (void)fprintf(out, "    %s %s;\n", http_method_name(route->method), bucket_of(route));
+        (void)fprintf(out, "    %s %s;\n", http_method_name(route->method), route_bucket(route));
         if (route->method == GET)
-            (void)fprintf(out, "    HEAD %s;\n", bucket_of(route));
+            (void)fprintf(out, "    HEAD %s;\n", route_bucket(route));
     }
     (void)fputs("}\n", out);
 }
@@ -188,12 +199,13 @@ static int print_maps(FILE *out, struct claims claims)
     while (rest.n > 0) {
         struct claims path = claims_cut_path(&rest);
 
-        if (!one_bucket(path))
+        if (!path_has_one_bucket(path))
             print_method_buckets(out, path);
     }
     return 0;
 }
 
+/* Escapes what is special in a regular expression. */
 static void print_literal(FILE *out, const char *p, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -203,6 +215,7 @@ static void print_literal(FILE *out, const char *p, size_t n)
     }
 }
 
+/* A pattern with parameters as a regular expression: each {parameter} matches one segment. */
 static void print_regex(FILE *out, const char *pattern)
 {
     (void)fputs("location ~ \"^", out);
@@ -227,62 +240,66 @@ static void print_match(FILE *out, const char *pattern)
         (void)fprintf(out, "location = %s {\n", pattern);
 }
 
-static bool class_seen(struct claims path, size_t before)
+/* Whether an earlier claim of the path has the same limit, whose zone is then included already. */
+static bool limit_is_repeated(struct claims path, size_t before)
 {
     for (size_t i = 0; i < before; i++)
-        if (class_of(path.v[i].route) == class_of(path.v[before].route))
+        if (route_limit(path.v[i].route) == route_limit(path.v[before].route))
             return true;
     return false;
 }
 
-/* A path with several classes is in the zones of each; a zone counts only requests of its class. */
+/* A path whose methods have several limits includes the zone of each; a zone counts only requests
+ * of its own limit. */
 static void print_limits(FILE *out, struct claims path, const char *server)
 {
     for (size_t i = 0; i < path.n; i++) {
-        int class = class_of(path.v[i].route);
+        int class = route_limit(path.v[i].route);
 
-        if (class > 0 && !class_seen(path, i))
+        if (class > 0 && !limit_is_repeated(path, i))
             (void)fprintf(out, "    include limit-%s-%d.conf;\n", server, class);
     }
 }
 
 static void print_bucket(FILE *out, struct claims path)
 {
-    if (one_bucket(path))
-        (void)fprintf(out, "    set $bucket %s;\n", bucket_of(path.v[0].route));
+    if (path_has_one_bucket(path))
+        (void)fprintf(out, "    set $bucket %s;\n", route_bucket(path.v[0].route));
     else
         (void)fprintf(out, "    set $bucket $bucket_%zu;\n", path.v[0].rank);
 }
 
-static void print_location(FILE *out, struct claims path, enum nginx_part part)
+/* One location block. Flags that any method of the path has decide the body size and the access
+ * list. */
+static void print_location(FILE *out, struct claims path, enum nginx_section section)
 {
-    unsigned any = 0, all = ~0U;
+    unsigned any_flags = 0, all_flags = ~0U;
 
     for (size_t i = 0; i < path.n; i++) {
-        any |= path.v[i].route->flags;
-        all &= path.v[i].route->flags;
+        any_flags |= path.v[i].route->flags;
+        all_flags &= path.v[i].route->flags;
     }
     print_match(out, path.v[0].pattern);
     print_bucket(out, path);
-    if (part == NGINX_SIDECAR && all & ROUTE_SIDECAR_FREE)
+    if (section == NGINX_SIDECAR && all_flags & ROUTE_SIDECAR_TRUSTED)
         (void)fputs("    set $free $http_dapr_api_token;\n", out);
-    print_limits(out, path, part == NGINX_SIDECAR ? "sidecar" : "public");
-    if (any & ROUTE_BIG_BODY)
+    print_limits(out, path, section == NGINX_SIDECAR ? "sidecar" : "public");
+    if (any_flags & ROUTE_BIG_BODY)
         (void)fputs("    client_max_body_size 4m;\n    client_body_buffer_size 4m;\n", out);
-    if (any & ROUTE_METRICS)
+    if (any_flags & ROUTE_NETWORK_ALLOWLIST)
         (void)fputs("    include metrics-allow.conf;\n    set $accept $http_accept;\n", out);
-    if (any & ROUTE_PAGE)
+    if (any_flags & ROUTE_STATIC_PAGE)
         (void)fputs("    include docs.conf;\n}\n", out);
     else
         (void)fputs("    fastcgi_pass engine;\n}\n", out);
 }
 
-static void print_locations(FILE *out, struct claims rest, enum nginx_part part)
+static void print_locations(FILE *out, struct claims rest, enum nginx_section section)
 {
-    const char *server = part == NGINX_SIDECAR ? "sidecar" : "public";
+    const char *server = section == NGINX_SIDECAR ? "sidecar" : "public";
 
     while (rest.n > 0)
-        print_location(out, claims_cut_path(&rest), part);
+        print_location(out, claims_cut_path(&rest), section);
     (void)fprintf(out,
                   "location / {\n    set $bucket " OTHER_BUCKET ";\n"
                   "    include limit-%s-%d.conf;\n    fastcgi_pass engine;\n}\n",
@@ -290,22 +307,22 @@ static void print_locations(FILE *out, struct claims rest, enum nginx_part part)
 }
 
 int nginx_locations_print(FILE *out, const struct route_table *tables, size_t count,
-                          enum nginx_part part)
+                          enum nginx_section section)
 {
     struct claims claims;
     int status = 0;
 
     claims_collect(tables, count, &claims);
     if (!claims.v) {
-        (void)fputs("nginx-locations: no memory\n", stderr);
+        (void)fputs("nginx-locations: out of memory\n", stderr);
         return -1;
     }
-    if (part == NGINX_PUBLIC)
+    if (section == NGINX_PUBLIC)
         claims_drop_sidecar(&claims);
-    if (part == NGINX_MAPS)
+    if (section == NGINX_MAPS)
         status = print_maps(out, claims);
     else
-        print_locations(out, claims, part);
+        print_locations(out, claims, section);
     free(claims.v);
     if (fflush(out) != 0 || ferror(out)) {
         perror("nginx-locations: writing");

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The part of nginx's configuration that follows from the route tables, so that the limits and
- * locations nginx keeps cannot drift from the routes. scripts/render-nginx puts it together with
- * the templates of conf/nginx, which define what is used here:
+/* Prints the section of nginx's configuration that follows from the route tables, so that nginx's
+ * limits and locations cannot differ from the routes. scripts/render-nginx joins it with the
+ * templates of conf/nginx, which define what is used here:
  *
- *   $bucket   the budget a request counts against; also the route in the access log
+ *   $bucket   the rate-limit bucket of the request; also the route in the access log
  *   $free     not empty: the request is not counted
  *   $accept   passed on to the engine as Accept
  *   limit-public-N.conf, limit-sidecar-N.conf   limit_req lines of the routes with N a minute
- *   metrics-allow.conf                          networks that may see the metrics
+ *   metrics-allow.conf                          networks that may read the metrics
  *   engine                                      the upstream
  */
 #ifndef CTL_NGINX_LOCATIONS_H
@@ -17,16 +17,16 @@
 
 #include "app/http/route.h"
 
-enum nginx_part {
+enum nginx_section {
     NGINX_MAPS,    /* for http{}: $bucket -> $class (requests a minute, 0: no limit), and the
-                    * $bucket of paths whose methods have different budgets */
-    NGINX_PUBLIC,  /* locations of the public server: without the sidecar's routes */
+                    * $bucket of paths whose methods have different buckets */
+    NGINX_PUBLIC,  /* locations of the public server, without the sidecar's routes */
     NGINX_SIDECAR, /* locations of the sidecar's server: all routes */
 };
 
-/* 0, or -1 after a line on stderr: two rows give one budget different limits, no memory, or out
- * cannot be written. */
+/* Returns 0, or -1 after a line on standard error: two rows give one bucket different limits,
+ * memory is short, or out cannot be written. */
 int nginx_locations_print(FILE *out, const struct route_table *tables, size_t count,
-                          enum nginx_part part);
+                          enum nginx_section section);
 
 #endif

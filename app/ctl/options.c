@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Parses command lines by the rows of a table. One pass over the arguments: each value is written
+ * at its row's offset in the settings, and the rows that were seen are remembered, so that
+ * repeated and missing options can be reported. The first error ends the parsing. */
 #include "app/ctl/options.h"
 
 #include <assert.h>
@@ -9,18 +12,20 @@
 
 enum { ERROR_SIZE = 200, HELP_COLUMN = 24 };
 
-/* Goes through options_read. */
+/* The state of one options_parse call. */
 struct reader {
     const struct option_rule *rules;
     struct arena *arena;
     void *settings;
     char *error;
-    uint32_t seen; /* a bit a rule */
+    uint32_t seen; /* one bit per rule */
 };
 
 static_assert(OPTION_RULES_MAX <= 32, "seen has a bit for each rule");
 
-__attribute__((format(printf, 2, 3))) static bool wrong(struct reader *r, const char *format, ...)
+/* Always false, so that a parser can return it. */
+__attribute__((format(printf, 2, 3))) static bool option_error(struct reader *r, const char *format,
+                                                               ...)
 {
     va_list args;
 
@@ -35,29 +40,30 @@ static bool is_operand(const struct option_rule *rule)
     return rule->type == OPTION_OPERAND;
 }
 
-/* As it is to be written: --name, or what stands for the operand. */
-static const char *dashes(const struct option_rule *rule)
+/* The prefix and the label together are how a user writes it: --name, or FILE for an operand. */
+static const char *option_prefix(const struct option_rule *rule)
 {
     return is_operand(rule) ? "" : "--";
 }
 
-static const char *shown_name(const struct option_rule *rule)
+static const char *option_label(const struct option_rule *rule)
 {
-    return is_operand(rule) ? rule->value : rule->name;
+    return is_operand(rule) ? rule->value_name : rule->name;
 }
 
-/* Offsets come from offsetof, so what lies there is aligned. */
-static void *member(const struct reader *r, const struct option_rule *rule)
+/* The address of the value in the settings. The offset comes from offsetof, so it is aligned. */
+static void *option_target(const struct reader *r, const struct option_rule *rule)
 {
-    return (char *)r->settings + rule->into;
+    return (char *)r->settings + rule->offset;
 }
 
-/* "--role: "x" is none of student, teacher, admin" */
-static bool no_choice(struct reader *r, const struct option_rule *rule, const char *value)
+/* Reports: --role: "x" is not one of student, teacher, admin. */
+static bool option_choice_error(struct reader *r, const struct option_rule *rule, const char *value)
 {
     size_t n;
 
-    (void)wrong(r, "%s%s: \"%.60s\" is none of", dashes(rule), shown_name(rule), value);
+    (void)option_error(r, "%s%s: \"%.60s\" is not one of", option_prefix(rule), option_label(rule),
+                       value);
     for (int i = 0; rule->choices[i]; i++) {
         n = strlen(r->error);
         (void)snprintf(r->error + n, ERROR_SIZE - n, "%s %s", i > 0 ? "," : "", rule->choices[i]);
@@ -65,40 +71,40 @@ static bool no_choice(struct reader *r, const struct option_rule *rule, const ch
     return false;
 }
 
-static bool take_choice(struct reader *r, const struct option_rule *rule, const char *value)
+static bool option_parse_choice(struct reader *r, const struct option_rule *rule, const char *value)
 {
     for (int i = 0; rule->choices[i]; i++) {
         if (strcmp(rule->choices[i], value) == 0) {
-            *(int *)member(r, rule) = i;
+            *(int *)option_target(r, rule) = i;
             return true;
         }
     }
-    return no_choice(r, rule, value);
+    return option_choice_error(r, rule, value);
 }
 
-static bool take_text(struct reader *r, const struct option_rule *rule, const char *value)
+static bool option_parse_text(struct reader *r, const struct option_rule *rule, const char *value)
 {
     if (rule->choices)
-        return take_choice(r, rule, value);
-    *(const char **)member(r, rule) = value;
+        return option_parse_choice(r, rule, value);
+    *(const char **)option_target(r, rule) = value;
     return true;
 }
 
-static bool take_int(struct reader *r, const struct option_rule *rule, const char *value)
+static bool option_parse_int(struct reader *r, const struct option_rule *rule, const char *value)
 {
-    if (str_to_int64(str_of(value), rule->min, rule->max, member(r, rule)))
+    if (str_to_int64(str_of(value), rule->min, rule->max, option_target(r, rule)))
         return true;
-    return wrong(r, "--%s: \"%s\" is not a whole number from %" PRId64 " to %" PRId64, rule->name,
-                 value, rule->min, rule->max);
+    return option_error(r, "--%s: \"%s\" is not a whole number from %" PRId64 " to %" PRId64,
+                        rule->name, value, rule->min, rule->max);
 }
 
-static bool take_share(struct reader *r, const struct option_rule *rule, const char *value)
+static bool option_parse_share(struct reader *r, const struct option_rule *rule, const char *value)
 {
     double share;
 
     if (!str_to_double(str_of(value), &share) || share < 0 || share > 1)
-        return wrong(r, "--%s: \"%s\" is not a number from 0 to 1", rule->name, value);
-    *(double *)member(r, rule) = share;
+        return option_error(r, "--%s: \"%s\" is not a number from 0 to 1", rule->name, value);
+    *(double *)option_target(r, rule) = share;
     return true;
 }
 
@@ -106,61 +112,64 @@ static bool check_id(struct reader *r, const struct option_rule *rule, struct st
 {
     if (id_valid(id))
         return true;
-    return wrong(r, "--%s: \"%.*s\" is not an id: 1 to %d of A-Z a-z 0-9 _ -", rule->name,
-                 STR_ARG(id), ID_MAX);
+    return option_error(r, "--%s: \"%.*s\" is not an id: 1 to %d of A-Z a-z 0-9 _ -", rule->name,
+                        STR_ARG(id), ID_MAX);
 }
 
-static bool take_ids(struct reader *r, const struct option_rule *rule, const char *value)
+/* Appends the ids of one --name A,B to those of earlier ones. The list is copied, because an arena
+ * cannot grow it in place. */
+static bool option_parse_ids(struct reader *r, const struct option_rule *rule, const char *value)
 {
-    struct str_list *list = member(r, rule);
+    struct str_list *list = option_target(r, rule);
     struct str rest = str_of(value);
-    size_t room = list->n + 1;
-    struct str *grown;
+    size_t capacity = list->n + 1;
+    struct str *copy;
 
     for (size_t i = 0; i < rest.n; i++)
-        room += rest.p[i] == ',';
-    grown = arena_array(r->arena, room, sizeof(*grown));
-    if (!grown)
-        return wrong(r, "out of memory");
+        capacity += rest.p[i] == ',';
+    copy = arena_array(r->arena, capacity, sizeof(*copy));
+    if (!copy)
+        return option_error(r, "out of memory");
     if (list->n > 0)
-        memcpy(grown, list->v, list->n * sizeof(*grown));
-    list->v = grown;
+        memcpy(copy, list->v, list->n * sizeof(*copy));
+    list->v = copy;
     do {
         struct str id = str_cut(&rest, ',');
 
         if (!check_id(r, rule, id))
             return false;
         list->v[list->n++] = id;
-    } while (list->n < room);
+    } while (list->n < capacity);
     return true;
 }
 
-static bool take(struct reader *r, const struct option_rule *rule, const char *value)
+static bool option_parse_value(struct reader *r, const struct option_rule *rule, const char *value)
 {
     r->seen |= UINT32_C(1) << (rule - r->rules);
     switch (rule->type) {
-    case OPTION_FLAG: *(bool *)member(r, rule) = true; return true;
+    case OPTION_FLAG: *(bool *)option_target(r, rule) = true; return true;
     case OPTION_ID:
         if (!check_id(r, rule, str_of(value)))
             return false;
-        return take_text(r, rule, value);
+        return option_parse_text(r, rule, value);
     case OPTION_TEXT:
-    case OPTION_OPERAND: return take_text(r, rule, value);
-    case OPTION_CHOICE: return take_choice(r, rule, value);
-    case OPTION_INT: return take_int(r, rule, value);
-    case OPTION_SHARE: return take_share(r, rule, value);
-    case OPTION_IDS: return take_ids(r, rule, value);
+    case OPTION_OPERAND: return option_parse_text(r, rule, value);
+    case OPTION_CHOICE: return option_parse_choice(r, rule, value);
+    case OPTION_INT: return option_parse_int(r, rule, value);
+    case OPTION_SHARE: return option_parse_share(r, rule, value);
+    case OPTION_IDS: return option_parse_ids(r, rule, value);
     }
     return false;
 }
 
-static bool is_repeated(const struct reader *r, const struct option_rule *rule)
+/* Whether a non-list option was given before. Lists may be repeated. */
+static bool option_is_set(const struct reader *r, const struct option_rule *rule)
 {
     return rule->type != OPTION_IDS && r->seen & UINT32_C(1) << (rule - r->rules);
 }
 
-/* name: the text behind the dashes up to = or the end. */
-static const struct option_rule *find(const struct reader *r, struct str name)
+/* name: the text after the dashes, without =VALUE. */
+static const struct option_rule *option_find(const struct reader *r, struct str name)
 {
     for (const struct option_rule *rule = r->rules; rule && rule->name; rule++) {
         if (!is_operand(rule) && str_equal(name, str_of(rule->name)))
@@ -169,67 +178,70 @@ static const struct option_rule *find(const struct reader *r, struct str name)
     return NULL;
 }
 
-/* Moves *word on to the value when that is a word of its own. */
-static bool take_option(struct reader *r, char *const **word, char *const *end)
+/* Parses --name, --name=VALUE or --name VALUE; in the last form *arg moves on to VALUE. */
+static bool option_parse_argument(struct reader *r, char *const **arg, char *const *end)
 {
-    const char *text = **word + 2, *value = strchr(text, '=');
+    const char *text = **arg + 2, *value = strchr(text, '=');
     struct str name = {text, value ? (size_t)(value - text) : strlen(text)};
-    const struct option_rule *rule = find(r, name);
+    const struct option_rule *rule = option_find(r, name);
 
     if (!rule)
-        return wrong(r, "there is no option --%.*s", STR_ARG(name));
-    if (is_repeated(r, rule))
-        return wrong(r, "--%s stands there twice", rule->name);
+        return option_error(r, "there is no option --%.*s", STR_ARG(name));
+    if (option_is_set(r, rule))
+        return option_error(r, "--%s is given twice", rule->name);
     if (rule->type == OPTION_FLAG)
-        return value ? wrong(r, "--%s takes no value", rule->name) : take(r, rule, NULL);
+        return value ? option_error(r, "--%s takes no value", rule->name)
+                     : option_parse_value(r, rule, NULL);
     if (value)
-        return take(r, rule, value + 1);
-    if (*word + 1 == end)
-        return wrong(r, "--%s needs a value", rule->name);
-    return take(r, rule, *++*word);
+        return option_parse_value(r, rule, value + 1);
+    if (*arg + 1 == end)
+        return option_error(r, "--%s needs a value", rule->name);
+    return option_parse_value(r, rule, *++*arg);
 }
 
-static bool take_operand(struct reader *r, const char *word)
+static bool option_parse_operand(struct reader *r, const char *arg)
 {
     for (const struct option_rule *rule = r->rules; rule && rule->name; rule++) {
-        if (is_operand(rule) && !is_repeated(r, rule))
-            return take(r, rule, word);
+        if (is_operand(rule) && !option_is_set(r, rule))
+            return option_parse_value(r, rule, arg);
     }
-    return wrong(r, "\"%s\" is one word too many", word);
+    return option_error(r, "unexpected argument \"%s\"", arg);
 }
 
+/* Reports the first required option that was not given. */
 static bool check_required(struct reader *r)
 {
     for (const struct option_rule *rule = r->rules; rule && rule->name; rule++) {
-        if (rule->required && !is_repeated(r, rule))
-            return wrong(r, "%s%s is missing", dashes(rule), shown_name(rule));
+        if (rule->required && !option_is_set(r, rule))
+            return option_error(r, "%s%s is required", option_prefix(rule), option_label(rule));
     }
     return true;
 }
 
-enum options_outcome options_read(const struct option_rule *rules, int count, char *const *words,
+enum options_result options_parse(const struct option_rule *rules, int count, char *const *argv,
                                   struct arena *arena, void *settings, char ret_error[200])
 {
     struct reader r = {.rules = rules, .arena = arena, .settings = settings};
-    char *const *end = words + count;
+    char *const *end = argv + count;
     bool only_operands = false;
 
     r.error = ret_error;
-    for (char *const *word = words; word < end; word++) {
-        bool is_option = !only_operands && (*word)[0] == '-' && (*word)[1] != '\0';
+    for (char *const *arg = argv; arg < end; arg++) {
+        bool is_option = !only_operands && (*arg)[0] == '-' && (*arg)[1] != '\0';
 
-        if (is_option && strcmp(*word, "--help") == 0)
+        if (is_option && strcmp(*arg, "--help") == 0)
             return OPTIONS_HELP;
-        if (is_option && strcmp(*word, "--") == 0) {
+        if (is_option && strcmp(*arg, "--") == 0) {
             only_operands = true;
-        } else if (is_option && (*word)[1] != '-') {
-            (void)wrong(&r, "there is no option %s", *word);
-            return OPTIONS_WRONG;
-        } else if (!(is_option ? take_option(&r, &word, end) : take_operand(&r, *word))) {
-            return OPTIONS_WRONG;
+        } else if (is_option && (*arg)[1] != '-') {
+            (void)option_error(&r, "there is no option %s", *arg);
+            return OPTIONS_INVALID;
+        } else if (!(is_option ? option_parse_argument(&r, &arg, end)
+                               : option_parse_operand(&r, *arg))) {
+            return OPTIONS_INVALID;
         }
     }
-    return check_required(&r) ? OPTIONS_READ : OPTIONS_WRONG;
+    return check_required(&r) ? OPTIONS_PARSED : OPTIONS_INVALID;
 }
 
 /* ---- help ---- */
@@ -239,24 +251,25 @@ void options_print_usage(const struct option_rule *rules, FILE *out)
     (void)fputs(" [OPTION]...", out);
     for (const struct option_rule *rule = rules; rule && rule->name; rule++) {
         if (is_operand(rule))
-            (void)fprintf(out, rule->required ? " %s" : " [%s]", rule->value);
+            (void)fprintf(out, rule->required ? " %s" : " [%s]", rule->value_name);
         else if (rule->required)
-            (void)fprintf(out, " --%s %s", rule->name, rule->value);
+            (void)fprintf(out, " --%s %s", rule->name, rule->value_name);
     }
 }
 
-static void print_line(FILE *out, const char *dash, const char *name, const char *value,
-                       const char *about)
+static void option_print_line(FILE *out, const char *dash, const char *name, const char *value,
+                              const char *description)
 {
     int n = fprintf(out, "  %s%s%s%s", dash, name, *value ? " " : "", value);
 
-    (void)fprintf(out, "%*s%s\n", n < HELP_COLUMN ? HELP_COLUMN - n : 1, "", about);
+    (void)fprintf(out, "%*s%s\n", n < HELP_COLUMN ? HELP_COLUMN - n : 1, "", description);
 }
 
 void options_print_help(const struct option_rule *rules, FILE *out)
 {
     for (const struct option_rule *rule = rules; rule && rule->name; rule++)
-        print_line(out, dashes(rule), shown_name(rule),
-                   is_operand(rule) || !rule->value ? "" : rule->value, rule->about);
-    print_line(out, "--", "help", "", "print this and end");
+        option_print_line(out, option_prefix(rule), option_label(rule),
+                          is_operand(rule) || !rule->value_name ? "" : rule->value_name,
+                          rule->description);
+    option_print_line(out, "--", "help", "", "print this help and exit");
 }

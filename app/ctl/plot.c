@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Starts gnuplot with posix_spawn and a pipe. The process runs under no seccomp filter, unlike the
+ * engine, so starting a program is allowed. */
 #include "app/ctl/plot.h"
 
 #include <errno.h>
@@ -7,26 +9,26 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static bool ends_with(struct str s, struct str end)
+static bool path_has_suffix(struct str s, struct str end)
 {
     return s.n > end.n && str_equal((struct str){s.p + s.n - end.n, end.n}, end);
 }
 
-/* NULL for a name that no terminal of gnuplot is for. */
-static const char *terminal_of(struct str path)
+/* The gnuplot terminal for a file's name; NULL when there is none. */
+static const char *gnuplot_terminal(struct str path)
 {
     if (str_equal(path, STR("-")))
         return "dumb size 100";
-    if (ends_with(path, STR(".png")))
+    if (path_has_suffix(path, STR(".png")))
         return "pngcairo size 1000";
-    return ends_with(path, STR(".svg")) ? "svg background rgb 'white' size 1000" : NULL;
+    return path_has_suffix(path, STR(".svg")) ? "svg background rgb 'white' size 1000" : NULL;
 }
 
-/* Starts gnuplot between two descriptors; 0, or what is wrong as an errno. */
-static int spawn(int in, int out, pid_t *ret_pid)
+/* Starts gnuplot with in and out as its standard input and output. Returns 0 or an errno. */
+static int gnuplot_spawn(int in, int out, pid_t *ret_pid)
 {
     static char name[] = "gnuplot", quiet[] = "-d";
-    char *const words[] = {name, quiet, NULL}; /* -d: without the user's own settings */
+    char *const argv[] = {name, quiet, NULL}; /* -d: ignore the user's own ~/.gnuplot */
     posix_spawn_file_actions_t actions;
     int error = posix_spawn_file_actions_init(&actions);
 
@@ -36,63 +38,66 @@ static int spawn(int in, int out, pid_t *ret_pid)
     if (error == 0)
         error = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
     if (error == 0)
-        error = posix_spawnp(ret_pid, name, &actions, NULL, words, environ);
+        error = posix_spawnp(ret_pid, name, &actions, NULL, argv, environ);
     (void)posix_spawn_file_actions_destroy(&actions);
     return error;
 }
 
-static int start(int out, struct plot *ret)
+/* Connects gnuplot's input to a new pipe. O_CLOEXEC: gnuplot must not inherit the writing end, or
+ * it would never see the end of its input. */
+static int gnuplot_start(int out, struct plot *ret)
 {
-    int ends[2], error;
+    int pipe_ends[2], error;
 
-    if (pipe2(ends, O_CLOEXEC) != 0)
+    if (pipe2(pipe_ends, O_CLOEXEC) != 0)
         return errno;
-    error = spawn(ends[0], out, &ret->pid);
-    (void)close(ends[0]);
+    error = gnuplot_spawn(pipe_ends[0], out, &ret->pid);
+    (void)close(pipe_ends[0]);
     if (error == 0)
-        ret->out = fdopen(ends[1], "w");
+        ret->out = fdopen(pipe_ends[1], "w");
     if (error == 0 && ret->out)
         return 0;
-    (void)close(ends[1]);
+    (void)close(pipe_ends[1]);
     return error != 0 ? error : errno;
 }
 
-/* The file is opened here: gnuplot would draw on standard output if it could not. */
-static int open_output(const char *path)
+/* The file is opened here, because gnuplot would draw on standard output if it could not open it.
+ */
+static int plot_open_output(const char *path)
 {
     if (strcmp(path, "-") == 0)
         return STDOUT_FILENO;
     return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 }
 
-bool plot_begin(const struct command *command, const char *path, int height, struct plot *ret)
+bool plot_begin(const struct subcommand *command, const char *path, int height, struct plot *ret)
 {
     enum { PIXELS_A_LINE = 19 };
-    const char *terminal = terminal_of(str_of(path));
+    const char *terminal = gnuplot_terminal(str_of(path));
     int out, error;
 
     if (!terminal) {
-        command_complain(command, "a plot is a .png or .svg file, or - for the terminal");
+        subcommand_error(command, "a chart is a .png or .svg file, or - for text");
         return false;
     }
-    (void)fflush(stdout); /* what stands before a drawing in text comes before it */
-    out = open_output(path);
+    (void)fflush(stdout); /* a text chart comes after what was printed before */
+    out = plot_open_output(path);
     if (out < 0) {
-        command_complain(command, "%s: %s", path, strerror(errno));
+        subcommand_error(command, "%s: %s", path, strerror(errno));
         return false;
     }
-    error = start(out, ret);
+    error = gnuplot_start(out, ret);
     if (out != STDOUT_FILENO)
-        (void)close(out); /* gnuplot has its own */
+        (void)close(out); /* gnuplot has a copy of it */
     if (error != 0)
-        command_complain(command, "gnuplot: %s", strerror(error));
+        subcommand_error(command, "gnuplot: %s", strerror(error));
     else
         (void)fprintf(ret->out, "set terminal %s, %d\n", terminal,
                       strcmp(path, "-") == 0 ? height / PIXELS_A_LINE : height);
     return error == 0;
 }
 
-bool plot_end(const struct command *command, struct plot *plot)
+bool plot_end(const struct subcommand *command, struct plot *plot)
 {
     bool written = !ferror(plot->out);
     int status = -1;
@@ -102,6 +107,6 @@ bool plot_end(const struct command *command, struct plot *plot)
         ;
     if (written && WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return true;
-    command_complain(command, "gnuplot did not draw it");
+    subcommand_error(command, "gnuplot failed: the chart was not drawn");
     return false;
 }

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A drawing by gnuplot, which is told what to draw on a pipe. */
+/* A chart drawn by gnuplot, which reads its commands and data from a pipe. */
 #ifndef CTL_PLOT_H
 #define CTL_PLOT_H
 
 #include <stdio.h>
 #include <sys/types.h>
 
-#include "app/ctl/command.h"
+#include "app/ctl/subcommand.h"
 
 struct plot {
     FILE *out; /* gnuplot's commands and data are written here */
     pid_t pid;
 };
 
-/* path: FILE.png or FILE.svg, height pixels high; "-": as text on standard output. False with a
- * line on stderr. */
-bool plot_begin(const struct command *command, const char *path, int height, struct plot *ret);
-/* False with a line on stderr when gnuplot has not drawn it. */
-bool plot_end(const struct command *command, struct plot *plot);
+/* Starts gnuplot. path: FILE.png or FILE.svg, height pixels high; "-": as text on standard output.
+ * False with a line on standard error. plot_end is due after true. */
+bool plot_begin(const struct subcommand *command, const char *path, int height, struct plot *ret);
+/* Ends gnuplot and waits for it. False with a line on standard error when it has failed. */
+bool plot_end(const struct subcommand *command, struct plot *plot);
 
 #endif

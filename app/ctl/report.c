@@ -1,39 +1,42 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl report: a student's, or a cohort's, history and prediction as a chart. */
+/* mastery-ctl report: draws a student's history and prediction, or a cohort's mean history and
+ * quartiles. Histories of a cohort are read in chunks, one round trip each; the chart itself is
+ * drawn by report_plot. Students who have withdrawn consent to analytics are left out. */
 #include <stdio.h>
 
 #include "app/base/clock.h"
-#include "app/ctl/command.h"
+#include "app/ctl/histories.h"
 #include "app/ctl/report_plot.h"
+#include "app/ctl/subcommand.h"
 #include "app/service/predict.h"
-#include "app/store/cohort.h"
 
-enum { PIECE = 200, ARENA_FIRST = 1 << 20, ARENA_CAP = 256 << 20, TITLE_SIZE = 200 };
+enum { ARENA_FIRST = 1 << 20, ARENA_CAP = 256 << 20, TITLE_SIZE = 200 };
 
-struct settings {
+struct report_settings {
     const char *student;
     const char *cohort;
     const char *output;
     int64_t days;
 };
 
-/* What is known of a group by day, as it stood at the close of each. */
+/* The scores of a group at the end of each day, index 0 the oldest. */
 struct group {
-    size_t n;                     /* students with data */
-    size_t left_out;              /* who have withdrawn consent to analytics */
-    double *scores[HISTORY_DAYS]; /* of the known[d] students who had a score by then */
+    int32_t today;
+    size_t n;                     /* students with a history */
+    size_t excluded;              /* students who have withdrawn consent to analytics */
+    double *scores[HISTORY_DAYS]; /* known[d] values: of the students who had a score by that day */
     size_t known[HISTORY_DAYS];
     double sums[HISTORY_DAYS][COMPONENTS];
-    size_t summed[HISTORY_DAYS][COMPONENTS];
+    size_t sum_counts[HISTORY_DAYS][COMPONENTS];
 };
 
 /* Goes through all that one run does. */
-struct run {
-    const struct command *command;
-    const struct settings *settings;
+struct report_run {
+    const struct subcommand *command;
+    const struct report_settings *settings;
     struct engine engine;
-    struct arena *arena; /* of all that stays */
-    struct arena *piece; /* of the histories of one piece */
+    struct arena *arena;       /* lives until the end of the run */
+    struct arena *chunk_arena; /* the replies of one chunk */
     int32_t today;
     struct report report;
     char title[TITLE_SIZE];
@@ -41,16 +44,18 @@ struct run {
 
 /* ---- one student ---- */
 
-static bool read_student(struct run *r, struct problem *p)
+/* Fails with a problem when the student has withdrawn consent to analytics or has no history. */
+static bool report_read_student(struct report_run *r, struct problem *p)
 {
     struct str id = str_of(r->settings->student);
-    struct asks asks;
-    struct ask *days, *consent;
+    struct pipeline pipeline;
+    struct command *days, *consent;
 
-    asks_init(&asks, r->piece, NULL);
-    days = history_ask(&asks, id, r->today);
-    consent = student_ask_consent(&asks, id);
-    if (!command_wait(&r->engine, &asks, p) || !history_read(days, &r->report.history, p))
+    pipeline_init(&pipeline, r->chunk_arena, NULL);
+    days = history_cmd(&pipeline, id, r->today);
+    consent = student_cmd_consent(&pipeline, id);
+    if (!subcommand_round_trip(&r->engine, &pipeline, p) ||
+        !history_parse(days, &r->report.history, p))
         return false;
     if (student_has_withdrawn(consent, CONSENT_ANALYTICS))
         problem_set(p, PROBLEM_FORBIDDEN, "%s has withdrawn consent to analytics",
@@ -62,21 +67,24 @@ static bool read_student(struct run *r, struct problem *p)
 
 /* ---- a cohort ---- */
 
-static void add_day(struct group *g, int d, const struct daily *day)
+/* Adds one student's scores to day d. A component without evidence counts in no mean. */
+static void group_add_day(struct group *g, int d, const struct daily *day)
 {
     g->scores[d][g->known[d]++] = day->score;
     for (int c = 0; c < COMPONENTS; c++) {
         if (!(day->known & (1u << c)))
             continue;
         g->sums[d][c] += day->components[c];
-        g->summed[d][c]++;
+        g->sum_counts[d][c]++;
     }
 }
 
-/* Each day counts with the latest score up to it, so that nobody drops out by being idle. */
-static void add_student(struct run *r, struct group *g, const struct history *h)
+/* Adds the history to the group. A day without a score counts with the latest score before it, so
+ * that an idle student stays in the mean. */
+static void group_add_student(void *context, const struct history *h)
 {
-    int32_t first = r->today - HISTORY_DAYS + 1;
+    struct group *g = context;
+    int32_t first = g->today - HISTORY_DAYS + 1;
     size_t at = 0;
 
     if (h->n == 0)
@@ -86,38 +94,12 @@ static void add_student(struct run *r, struct group *g, const struct history *h)
         while (at < h->n && h->days[at].day <= first + d)
             at++;
         if (at > 0)
-            add_day(g, d, &h->days[at - 1]);
+            group_add_day(g, d, &h->days[at - 1]);
     }
 }
 
-static bool add_piece(struct run *r, struct group *g, const struct str *students, size_t n,
-                      struct problem *p)
-{
-    struct ask *asked[PIECE], *consents[PIECE];
-    struct history history;
-    struct asks asks;
-
-    arena_reset(r->piece);
-    asks_init(&asks, r->piece, NULL);
-    for (size_t i = 0; i < n; i++) {
-        asked[i] = history_ask(&asks, students[i], r->today);
-        consents[i] = student_ask_consent(&asks, students[i]);
-    }
-    if (!command_wait(&r->engine, &asks, p))
-        return false;
-    for (size_t i = 0; i < n; i++) {
-        if (!history_read(asked[i], &history, p))
-            return false;
-        if (student_has_withdrawn(consents[i], CONSENT_ANALYTICS))
-            g->left_out++;
-        else
-            add_student(r, g, &history);
-    }
-    return true;
-}
-
-/* The days of the group on which anybody had a score. */
-static void take_means(struct run *r, struct group *g)
+/* Computes mean and quartiles of each day on which at least one student had a score. */
+static void group_compute_means(struct report_run *r, struct group *g)
 {
     struct report *report = &r->report;
 
@@ -131,10 +113,10 @@ static void take_means(struct run *r, struct group *g)
         *day = (struct daily){.day = r->today - HISTORY_DAYS + 1 + d,
                               .score = moments_of(g->scores[d], n).mean};
         for (int c = 0; c < COMPONENTS; c++) {
-            if (g->summed[d][c] == 0)
+            if (g->sum_counts[d][c] == 0)
                 continue;
             day->known |= 1u << c;
-            day->components[c] = g->sums[d][c] / (double)g->summed[d][c];
+            day->components[c] = g->sums[d][c] / (double)g->sum_counts[d][c];
         }
         report->lower[at] = percentile_of_sorted(g->scores[d], n, 25);
         report->upper[at] = percentile_of_sorted(g->scores[d], n, 75);
@@ -142,26 +124,15 @@ static void take_means(struct run *r, struct group *g)
     }
 }
 
-static bool read_roster(struct run *r, struct cohort *ret, struct problem *p)
-{
-    struct str id = str_of(r->settings->cohort);
-    struct asks asks;
-    struct ask *ask;
-
-    asks_init(&asks, r->arena, NULL);
-    ask = cohort_ask(&asks, id);
-    if (!command_wait(&r->engine, &asks, p) || !cohort_read(ask, r->arena, id, ret, p))
-        return false;
-    if (!ret->exists)
-        problem_set(p, PROBLEM_NOT_FOUND, "there is no cohort %s", r->settings->cohort);
-    return ret->exists;
-}
-
-static struct group *new_group(struct run *r, size_t students)
+/* Room for the scores of all students on each day. NULL without memory. */
+static struct group *group_new(struct report_run *r, size_t students)
 {
     struct group *g = arena_zalloc(r->arena, sizeof(*g));
 
-    for (int d = 0; g && d < HISTORY_DAYS; d++) {
+    if (!g)
+        return NULL;
+    g->today = r->today;
+    for (int d = 0; d < HISTORY_DAYS; d++) {
         g->scores[d] = arena_array(r->arena, students, sizeof(double));
         if (!g->scores[d])
             return NULL;
@@ -169,92 +140,94 @@ static struct group *new_group(struct run *r, size_t students)
     return g;
 }
 
-static bool read_cohort(struct run *r, struct group **ret, struct problem *p)
+static bool report_read_cohort(struct report_run *r, struct group **ret, struct problem *p)
 {
     struct cohort cohort;
     struct group *g;
 
-    if (!read_roster(r, &cohort, p))
+    if (!cohort_load(&r->engine, r->arena, r->settings->cohort, &cohort, p))
         return false;
-    *ret = g = new_group(r, cohort.students.n);
+    *ret = g = group_new(r, cohort.students.n);
     if (!g) {
         problem_set(p, PROBLEM_INTERNAL_ERROR, "out of memory");
         return false;
     }
-    for (size_t i = 0; i < cohort.students.n; i += PIECE) {
-        size_t n = cohort.students.n - i < PIECE ? cohort.students.n - i : PIECE;
-
-        if (!add_piece(r, g, cohort.students.v + i, n, p))
-            return false;
-    }
-    take_means(r, g);
-    r->report.group = true;
+    if (!histories_read(&r->engine, r->chunk_arena, cohort.students, r->today, group_add_student, g,
+                        &g->excluded, p))
+        return false;
+    group_compute_means(r, g);
+    r->report.is_group = true;
     if (r->report.history.n == 0)
         problem_set(p, PROBLEM_NOT_FOUND, "there is no history of anybody in %s",
                     r->settings->cohort);
     return r->report.history.n > 0;
 }
 
-/* ---- what is said about it ---- */
+/* ---- prediction and summary ---- */
 
-static void predict(struct run *r, struct forecast *ret)
+/* Predicts from the history that is drawn: of a cohort, from its daily means. */
+static void report_predict(struct report_run *r, struct forecast *ret)
 {
     predict_fit(&r->engine.config, &r->report.history, ret);
     r->report.days_ahead = (int)r->settings->days;
     for (int i = 0; i < r->report.days_ahead; i++)
-        forecast_at(ret, r->today + 1 + i, 0, &r->report.ahead[i]);
+        forecast_at(ret, r->today + 1 + i, 0, &r->report.predictions[i]);
 }
 
-static void make_title(struct run *r, const struct group *g, const struct forecast *f)
+/* The title and first line of the summary: who, the latest score, and the trend. */
+static void report_format_title(struct report_run *r, const struct group *g,
+                                const struct forecast *f)
 {
     const struct history *h = &r->report.history;
     double score = h->days[h->n - 1].score;
-    char who[TITLE_SIZE / 2];
+    char subject[TITLE_SIZE / 2];
 
     if (g)
-        (void)snprintf(who, sizeof(who), "%s, %zu students: mean %.2f", r->settings->cohort, g->n,
-                       score);
+        (void)snprintf(subject, sizeof(subject), "%s, %zu students: mean %.2f", r->settings->cohort,
+                       g->n, score);
     else
-        (void)snprintf(who, sizeof(who), "%s: %.2f, %s", r->settings->student, score,
+        (void)snprintf(subject, sizeof(subject), "%s: %.2f, %s", r->settings->student, score,
                        level_names[mastery_level(score)]);
-    (void)snprintf(r->title, sizeof(r->title), "%s; %s", who,
+    (void)snprintf(r->title, sizeof(r->title), "%s; %s", subject,
                    f->insufficient ? "too few days to predict" : f->trend);
     r->report.title = r->title;
 }
 
-static void print_summary(const struct run *r, const struct group *g)
+static void report_print_summary(const struct report_run *r, const struct group *g)
 {
-    const struct prediction *last = &r->report.ahead[r->report.days_ahead - 1];
+    const struct prediction *last = &r->report.predictions[r->report.days_ahead - 1];
 
     (void)printf("%s\n%zu days of history; in %d days %.2f (%.0f %% interval %.2f to %.2f)\n",
                  r->title, r->report.history.n, r->report.days_ahead, last->score,
                  last->interval.level * 100, last->interval.lower, last->interval.upper);
-    if (g && g->left_out > 0)
-        (void)printf("%zu left out: no consent to analytics\n", g->left_out);
+    if (g && g->excluded > 0)
+        (void)printf("%zu students left out: they have withdrawn consent to analytics\n",
+                     g->excluded);
 }
 
 /* ---- all of it ---- */
 
-static enum ctl_exit run_with(struct run *r)
+static enum ctl_exit report_draw_and_print(struct report_run *r)
 {
     struct problem p = {.code = PROBLEM_NONE};
     struct group *g = NULL;
     struct forecast forecast;
-    bool read = r->settings->cohort ? read_cohort(r, &g, &p) : read_student(r, &p);
+    bool read = r->settings->cohort ? report_read_cohort(r, &g, &p) : report_read_student(r, &p);
 
     if (!read)
-        return command_fail(r->command, &r->engine, &p);
-    predict(r, &forecast);
-    make_title(r, g, &forecast);
+        return subcommand_fail(r->command, &r->engine, &p);
+    report_predict(r, &forecast);
+    report_format_title(r, g, &forecast);
     if (!report_draw(r->command, r->settings->output, &r->report))
         return CTL_FAILED;
-    print_summary(r, g);
+    report_print_summary(r, g);
     return CTL_DONE;
 }
 
-static enum ctl_exit run(const struct command *command, const void *settings, struct arena *arena)
+static enum ctl_exit report_run(const struct subcommand *command, const void *settings,
+                                struct arena *arena)
 {
-    struct run *r = arena_zalloc(arena, sizeof(*r));
+    struct report_run *r = arena_zalloc(arena, sizeof(*r));
     enum ctl_exit status = CTL_FAILED;
 
     if (!r)
@@ -262,42 +235,46 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
     r->command = command;
     r->settings = settings;
     if (!r->settings->student == !r->settings->cohort)
-        return command_misused(command, "one STUDENT, or --cohort");
+        return subcommand_usage_error(command, "either STUDENT or --cohort is required");
     r->today = day_of_ms(clock_wall_ms());
     r->arena = arena_new(ARENA_FIRST, ARENA_CAP);
-    r->piece = arena_new(ARENA_FIRST, ARENA_CAP);
-    if (r->arena && r->piece && engine_open(&r->engine, "mastery-ctl report", NULL, 0))
-        status = run_with(r);
+    r->chunk_arena = arena_new(ARENA_FIRST, ARENA_CAP);
+    if (r->arena && r->chunk_arena && engine_open(&r->engine, "mastery-ctl report", NULL, 0))
+        status = report_draw_and_print(r);
     engine_close(&r->engine);
-    arena_free(r->piece);
+    arena_free(r->chunk_arena);
     arena_free(r->arena);
     return status;
 }
 
 /* clang-format off */
-static const struct option_rule options[] = {
-    {.name = "student", .value = "STUDENT", .type = OPTION_OPERAND, .into = offsetof(struct settings, student),
-     .about = "whose"},
-    {.name = "cohort", .value = "ID", .type = OPTION_ID, .into = offsetof(struct settings, cohort),
-     .about = "instead: of this cohort, the mean and the quartiles of its students"},
-    {.name = "output", .value = "FILE", .type = OPTION_TEXT, .required = true, .into = offsetof(struct settings, output),
-     .about = "a .png or .svg file; - draws in letters"},
-    {.name = "days", .value = "N", .type = OPTION_INT, .min = 1, .max = REPORT_AHEAD_MAX,
-     .into = offsetof(struct settings, days), .about = "how far the prediction goes (14)"},
+static const struct option_rule report_options[] = {
+    {.name = "student", .value_name = "STUDENT", .type = OPTION_OPERAND,
+     .offset = offsetof(struct report_settings, student),
+     .description = "the student"},
+    {.name = "cohort", .value_name = "ID", .type = OPTION_ID,
+     .offset = offsetof(struct report_settings, cohort),
+     .description = "instead: the mean and quartiles of this cohort's students"},
+    {.name = "output", .value_name = "FILE", .type = OPTION_TEXT, .required = true,
+     .offset = offsetof(struct report_settings, output),
+     .description = "a .png or .svg file; - for text"},
+    {.name = "days", .value_name = "N", .type = OPTION_INT, .min = 1, .max = REPORT_AHEAD_MAX,
+     .offset = offsetof(struct report_settings, days), .description = "days ahead to predict (14)"},
     {0},
 };
 /* clang-format on */
 
-static const struct settings presets = {.days = 14};
+static const struct report_settings report_defaults = {.days = 14};
 
-const struct command report_command = {
+const struct subcommand report_subcommand = {
     .name = "report",
     .summary = "Draws a student's or a cohort's history and prediction",
-    .about = "\nThe chart shows the daily scores of the last 90 days over the four levels, the\n"
-             "prediction with its interval, and the components; by gnuplot. Who has withdrawn\n"
-             "consent to analytics is left out.\n",
-    .options = options,
-    .presets = &presets,
-    .settings_size = sizeof(struct settings),
-    .run = run,
+    .description =
+        "\nThe chart shows the daily scores of the last 90 days over the four levels, the\n"
+        "prediction with its interval, and the components. Needs gnuplot. Students who have\n"
+        "withdrawn consent to analytics are left out.\n",
+    .options = report_options,
+    .default_settings = &report_defaults,
+    .settings_size = sizeof(struct report_settings),
+    .run = report_run,
 };

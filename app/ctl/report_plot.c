@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Writes gnuplot's commands and data for the chart: first the data as named blocks ($days, $ahead),
+ * then the panel with scores, then the panel with components. */
 #include "app/ctl/report_plot.h"
 
 #include <stdio.h>
@@ -8,15 +10,15 @@
 
 enum { HEIGHT = 760 };
 
-/* Colours that the colour-blind can tell apart (Paul Tol's "bright" scheme). */
+/* Colours for colour-blind readers: Paul Tol's "bright" scheme. */
 static const char score_colour[] = "#4477aa", spread_colour[] = "#888888";
 static const char *const component_colours[COMPONENTS] = {"#4477aa", "#ee6677", "#228833",
                                                           "#ccbb44"};
 static const char *const level_colours[LEVELS] = {"#fbe9e7", "#fff8e1", "#eef6ea", "#e3f0e3"};
 
-/* ---- data, a line a day ---- */
+/* ---- data: one line a day ---- */
 
-static void write_day(FILE *out, int32_t day)
+static void plot_write_day(FILE *out, int32_t day)
 {
     char text[DAY_TEXT_SIZE];
 
@@ -24,13 +26,14 @@ static void write_day(FILE *out, int32_t day)
     (void)fprintf(out, "%s", text);
 }
 
-static void write_history(FILE *out, const struct report *r)
+/* $days: date, score, the components (? for none), lower and upper quartile. */
+static void plot_write_history(FILE *out, const struct report *r)
 {
     (void)fputs("$days << end\n", out);
     for (size_t i = 0; i < r->history.n; i++) {
         const struct daily *day = &r->history.days[i];
 
-        write_day(out, day->day);
+        plot_write_day(out, day->day);
         (void)fprintf(out, " %.6f", day->score);
         for (int c = 0; c < COMPONENTS; c++) {
             if (day->known & (1u << c))
@@ -43,13 +46,14 @@ static void write_history(FILE *out, const struct report *r)
     (void)fputs("end\n", out);
 }
 
-static void write_prediction(FILE *out, const struct report *r)
+/* $ahead: date, score, lower and upper end of the interval. */
+static void plot_write_prediction(FILE *out, const struct report *r)
 {
     (void)fputs("$ahead << end\n", out);
     for (int i = 0; i < r->days_ahead; i++) {
-        const struct prediction *p = &r->ahead[i];
+        const struct prediction *p = &r->predictions[i];
 
-        write_day(out, p->day);
+        plot_write_day(out, p->day);
         (void)fprintf(out, " %.6f %.6f %.6f\n", p->score, p->interval.lower, p->interval.upper);
     }
     (void)fputs("end\n", out);
@@ -57,23 +61,25 @@ static void write_prediction(FILE *out, const struct report *r)
 
 /* ---- the two panels ---- */
 
-static void set_time(FILE *out, const struct report *r)
+/* The time axis of both panels, with a dashed line and a label at today. */
+static void plot_set_time_axis(FILE *out, const struct report *r)
 {
     (void)fputs("set xdata time\nset timefmt '%Y-%m-%d'\nset format x '%d %b'\nset xrange ['", out);
-    write_day(out, r->history.days[0].day - 1);
+    plot_write_day(out, r->history.days[0].day - 1);
     (void)fputs("':'", out);
-    write_day(out, r->ahead[r->days_ahead - 1].day + 1);
+    plot_write_day(out, r->predictions[r->days_ahead - 1].day + 1);
     (void)fputs("']\nset arrow 1 from '", out);
-    write_day(out, r->ahead[0].day - 1);
+    plot_write_day(out, r->predictions[0].day - 1);
     (void)fputs("', graph 0 to '", out);
-    write_day(out, r->ahead[0].day - 1);
+    plot_write_day(out, r->predictions[0].day - 1);
     (void)fputs("', graph 1 nohead dashtype 3 linecolor rgb '#666666'\nset label 9 ' today' at '",
                 out);
-    write_day(out, r->ahead[0].day - 1);
+    plot_write_day(out, r->predictions[0].day - 1);
     (void)fputs("', graph 0.04 left font ',9' textcolor rgb '#555555'\n", out);
 }
 
-static void set_levels(FILE *out)
+/* A coloured band and a label for each level, so that a score is read without a table. */
+static void plot_set_levels(FILE *out)
 {
     for (int level = 0; level < LEVELS; level++) {
         double from = level_floors[level], to = level + 1 < LEVELS ? level_floors[level + 1] : 1;
@@ -87,8 +93,8 @@ static void set_levels(FILE *out)
     }
 }
 
-/* The grid of both panels' times is the same, so that a day stands above itself. */
-static void begin_panel(FILE *out, double bottom, double top)
+/* Both panels have the same margins, so that a day has the same position in both. */
+static void plot_begin_panel(FILE *out, double bottom, double top)
 {
     (void)fprintf(
         out,
@@ -101,20 +107,20 @@ static void begin_panel(FILE *out, double bottom, double top)
 
 static void plot_scores(FILE *out, const struct report *r)
 {
-    const char *line = r->group ? "mean score" : "score";
+    const char *line = r->is_group ? "mean score" : "score";
 
-    begin_panel(out, 0.42, 0.9);
+    plot_begin_panel(out, 0.42, 0.9);
     (void)fprintf(
         out,
         "set title '%s' font ',15' offset 0, 1.4\n"
         "set key at screen 0.06, 0.935 left vertical maxrows 1 Left reverse samplen 3 width 2\n",
         r->title);
-    set_levels(out);
+    plot_set_levels(out);
     (void)fprintf(out,
                   "plot $ahead using 1:3:4 with filledcurves fillcolor rgb '%s' fillstyle "
                   "transparent solid 0.25 title '%g %% interval', ",
-                  score_colour, r->ahead[0].interval.level * 100);
-    if (r->group)
+                  score_colour, r->predictions[0].interval.level * 100);
+    if (r->is_group)
         (void)fprintf(out,
                       "$days using 1:7:8 with filledcurves fillcolor rgb '%s' fillstyle "
                       "transparent solid 0.3 title 'quartiles', ",
@@ -126,7 +132,7 @@ static void plot_scores(FILE *out, const struct report *r)
                   score_colour, score_colour, line);
 }
 
-static bool is_known(const struct report *r, int component)
+static bool component_is_known(const struct report *r, int component)
 {
     for (size_t i = 0; i < r->history.n; i++) {
         if (r->history.days[i].known & (1u << component))
@@ -135,35 +141,35 @@ static bool is_known(const struct report *r, int component)
     return false;
 }
 
-/* Those without any evidence are left out: a line at 0 would look like scores. */
+/* Components without any evidence are left out: a line at 0 would look like scores of 0. */
 static void plot_components(FILE *out, const struct report *r)
 {
-    const char *between = "plot";
+    const char *separator = "plot";
 
-    begin_panel(out, 0.06, 0.32);
+    plot_begin_panel(out, 0.06, 0.32);
     (void)fputs("unset title\nunset object\nunset label\nset key at screen 0.06, 0.355\n", out);
     for (int c = 0; c < COMPONENTS; c++) {
-        if (!is_known(r, c))
+        if (!component_is_known(r, c))
             continue;
         (void)fprintf(out,
                       "%s $days using 1:%d with linespoints pointtype 7 pointsize 0.3 linewidth 2 "
                       "linecolor rgb '%s' title '%s'",
-                      between, c + 3, component_colours[c], component_names[c]);
-        between = ",";
+                      separator, c + 3, component_colours[c], component_names[c]);
+        separator = ",";
     }
     (void)fputc('\n', out);
 }
 
-bool report_draw(const struct command *command, const char *path, const struct report *r)
+bool report_draw(const struct subcommand *command, const char *path, const struct report *r)
 {
     struct plot plot;
 
     if (!plot_begin(command, path, HEIGHT, &plot))
         return false;
-    write_history(plot.out, r);
-    write_prediction(plot.out, r);
+    plot_write_history(plot.out, r);
+    plot_write_prediction(plot.out, r);
     (void)fputs("set datafile missing '?'\nset termoption noenhanced\nset multiplot\n", plot.out);
-    set_time(plot.out, r);
+    plot_set_time_axis(plot.out, r);
     plot_scores(plot.out, r);
     plot_components(plot.out, r);
     (void)fputs("unset multiplot\n", plot.out);

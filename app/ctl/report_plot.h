@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The chart of mastery-ctl report. */
+/* Draws the chart of mastery-ctl report: scores over the four levels with the prediction and its
+ * interval, and below them the components. */
 #ifndef CTL_REPORT_PLOT_H
 #define CTL_REPORT_PLOT_H
 
-#include "app/ctl/command.h"
+#include "app/ctl/subcommand.h"
 #include "app/domain/prediction.h"
 #include "app/service/history.h"
 
@@ -11,14 +12,15 @@ enum { REPORT_AHEAD_MAX = 30 };
 
 struct report {
     const char *title;
-    struct history history;                                  /* of a group: the means of its days */
-    bool group;                                              /* it has quartiles */
-    double lower[STUDENT_DAYS_MAX], upper[STUDENT_DAYS_MAX]; /* quartiles, a day of the history */
-    struct prediction ahead[REPORT_AHEAD_MAX];
+    struct history history;                                  /* of a cohort: the mean of each day */
+    bool is_group;                                           /* lower and upper are set */
+    double lower[STUDENT_DAYS_MAX], upper[STUDENT_DAYS_MAX]; /* quartiles of each day of history */
+    struct prediction predictions[REPORT_AHEAD_MAX];
     int days_ahead;
 };
 
-/* Draws it into a .png or .svg file. False with a line on stderr. */
-bool report_draw(const struct command *command, const char *path, const struct report *r);
+/* Draws the report into a .png or .svg file, or as text for "-". False with a line on standard
+ * error. */
+bool report_draw(const struct subcommand *command, const char *path, const struct report *r);
 
 #endif

@@ -1,28 +1,29 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl schema: may this version use that store? */
+/* mastery-ctl schema: prints the schema number of the store and that of this version, and whether
+ * this version may use the store (docs/runbooks.md). */
 #include "app/store/schema.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "app/ctl/command.h"
+#include "app/ctl/subcommand.h"
 
-static enum ctl_exit print_schema(const struct command *command, struct engine *engine,
+static enum ctl_exit schema_print(const struct subcommand *command, struct engine *engine,
                                   struct arena *arena)
 {
     char why[160];
     int64_t found;
-    struct asks asks;
-    struct ask *ask;
+    struct pipeline pipeline;
+    struct command *schema_cmd;
 
-    asks_init(&asks, arena, NULL);
-    ask = schema_ask(&asks);
-    if (!store_wait(engine->store, &asks)) {
-        command_complain(command, "Redis is away: %s", store_last_error(engine->store));
-        return CTL_AWAY;
+    pipeline_init(&pipeline, arena, NULL);
+    schema_cmd = schema_cmd_get(&pipeline);
+    if (!store_wait(engine->store, &pipeline)) {
+        subcommand_error(command, "Redis cannot be reached: %s", store_last_error(engine->store));
+        return CTL_UNAVAILABLE;
     }
-    if (!schema_read(ask, &found, why, sizeof(why))) {
-        command_complain(command, "%s", why);
+    if (!schema_parse(schema_cmd, &found, why, sizeof(why))) {
+        subcommand_error(command, "%s", why);
         return CTL_FAILED;
     }
     if (found == 0)
@@ -32,24 +33,25 @@ static enum ctl_exit print_schema(const struct command *command, struct engine *
     return CTL_DONE;
 }
 
-static enum ctl_exit run(const struct command *command, const void *settings, struct arena *arena)
+static enum ctl_exit schema_run(const struct subcommand *command, const void *settings,
+                                struct arena *arena)
 {
     struct engine engine;
     enum ctl_exit status = CTL_FAILED;
 
     (void)settings;
     if (engine_open(&engine, "mastery-ctl schema", NULL, 0))
-        status = print_schema(command, &engine, arena);
+        status = schema_print(command, &engine, arena);
     engine_close(&engine);
     return status;
 }
 
-const struct command schema_command = {
+const struct subcommand schema_subcommand = {
     .name = "schema",
-    .summary = "Prints the schema of the store and the one that this version knows",
-    .about =
-        "A store of a higher schema belongs to a later version: this one leaves it alone, its\n"
-        "pool is not ready, and its commands say so. docs/runbooks.md, \"Roll back\".\n"
-        "Exit status: 0 this version may use the store, 3 it may not, or Redis is away.\n",
-    .run = run,
+    .summary = "Prints the schema number of the store and that of this version",
+    .description =
+        "A store with a higher number belongs to a later version. This version does not write to\n"
+        "it and is not ready. See docs/runbooks.md, \"Roll back\".\n"
+        "Exit status: 0 this version may use the store, 3 it may not or Redis cannot be reached.\n",
+    .run = schema_run,
 };

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "app/ctl/command.h"
+/* mastery-ctl seed: writes days of history into Redis, generated (seed_curve) or from a CSV file
+ * (seed_csv). The plan is complete and checked before the first write. */
+#include "app/ctl/subcommand.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -11,231 +13,244 @@
 #include "app/ctl/seed_curve.h"
 #include "app/ctl/terminal.h"
 
-enum { STUDENTS_MAX = 10000, PIECE = 65536 };
+enum { STUDENTS_MAX = 10000, READ_SIZE = 65536 };
 
-struct settings {
+struct seed_settings {
     struct seed_curve curve;
     const char *file; /* NULL: none; "-": standard input */
     bool keep_going;
 };
 
-static const struct settings presets = {
+static const struct seed_settings seed_defaults = {
     .curve =
         {.prefix = "load_", .days = 30, .from = 0.4, .to = 0.8, .noise = 0.05, .random_seed = 1},
 };
 
-/* Goes through a run of the command. */
+/* The state of one run of the subcommand. */
 struct seeding {
-    const struct command *command;
-    const struct settings *settings;
+    const struct subcommand *command;
+    const struct seed_settings *settings;
     struct arena *arena;
     int64_t now_ms;
-    struct seed_plan plan;
-    bool something_refused;
+    struct seed_plan seed_plan_all;
+    bool has_bad_lines;
 };
 
 /* ---- the plan ---- */
 
-static bool makes_history(const struct seed_curve *c)
+static bool curve_has_students(const struct seed_curve *c)
 {
     return c->students.n > 0 || c->student_count > 0;
 }
 
-/* Whether options for made-up history were given that a file has no use for. */
-static bool shapes_history(const struct seed_curve *c)
+/* Whether options were given that shape a generated history. With a file they have no effect, and
+ * the user should know. */
+static bool curve_has_shape(const struct seed_curve *c)
 {
-    const struct seed_curve *p = &presets.curve;
+    const struct seed_curve *p = &seed_defaults.curve;
 
     return c->prefix != p->prefix || c->days != p->days || c->random_seed != p->random_seed ||
            c->from < p->from || c->from > p->from || c->to < p->to || c->to > p->to ||
            c->noise < p->noise || c->noise > p->noise;
 }
 
-static const char *usage_error(const struct settings *s)
+static const char *seed_usage_error(const struct seed_settings *s)
 {
-    if (!s->file && !makes_history(&s->curve))
-        return "who? Name students by --student or --students, or a FILE";
-    if (s->file && (makes_history(&s->curve) || shapes_history(&s->curve)))
-        return "a FILE says all: of the options only --keep-going goes with it";
+    if (!s->file && !curve_has_students(&s->curve))
+        return "--student, --students or a FILE is required";
+    if (s->file && (curve_has_students(&s->curve) || curve_has_shape(&s->curve)))
+        return "with a FILE only --keep-going is allowed: the file has all students, days and "
+               "values";
     return NULL;
 }
 
-static bool read_all(FILE *in, struct buf *out)
+/* Reads at most SEED_CSV_MAX bytes; a larger file is refused with EFBIG. */
+static bool seed_read_all(FILE *in, struct buf *out)
 {
     while (!feof(in) && !ferror(in) && out->n <= SEED_CSV_MAX) {
-        if (!buf_reserve(out, PIECE)) {
+        if (!buf_reserve(out, READ_SIZE)) {
             errno = ENOMEM;
             return false;
         }
-        out->n += fread(out->p + out->n, 1, PIECE, in);
+        out->n += fread(out->p + out->n, 1, READ_SIZE, in);
     }
     if (out->n > SEED_CSV_MAX)
         errno = EFBIG;
     return !ferror(in) && out->n <= SEED_CSV_MAX;
 }
 
-static bool read_file(struct seeding *s, struct buf *out)
+static bool seed_read_file(struct seeding *s, struct buf *out)
 {
     const char *path = s->settings->file;
     bool is_stdin = strcmp(path, "-") == 0, good;
     FILE *in = is_stdin ? stdin : fopen(path, "re");
 
-    good = in && read_all(in, out);
+    good = in && seed_read_all(in, out);
     if (!good)
-        command_complain(s->command, "%s: %s", is_stdin ? "standard input" : path, strerror(errno));
+        subcommand_error(s->command, "%s: %s", is_stdin ? "standard input" : path, strerror(errno));
     if (in && !is_stdin)
         (void)fclose(in); /* was only read */
     return good;
 }
 
-static enum ctl_exit plan_file(struct seeding *s)
+/* Bad lines stop the run before anything is written, unless --keep-going leaves them out. */
+static enum ctl_exit seed_plan_file(struct seeding *s)
 {
     const char *path = s->settings->file;
     struct buf text;
     long bad;
 
     buf_init(&text, s->arena);
-    if (!read_file(s, &text))
+    if (!seed_read_file(s, &text))
         return CTL_FAILED;
-    bad = seed_csv_read(buf_view(&text), strcmp(path, "-") == 0 ? "standard input" : path,
-                        day_of_ms(s->now_ms), s->arena, stderr, &s->plan);
+    bad = seed_csv_parse(buf_view(&text), strcmp(path, "-") == 0 ? "standard input" : path,
+                         day_of_ms(s->now_ms), s->arena, stderr, &s->seed_plan_all);
     if (bad < 0) {
-        command_complain(s->command, "out of memory");
+        subcommand_error(s->command, "out of memory");
         return CTL_FAILED;
     }
     if (bad == 0)
         return CTL_DONE;
-    s->something_refused = true;
+    s->has_bad_lines = true;
     if (s->settings->keep_going)
         return CTL_DONE;
-    command_complain(s->command, "%ld bad line%s: nothing is written (--keep-going loads the rest)",
+    subcommand_error(s->command, "%ld bad line%s: nothing is written (--keep-going loads the rest)",
                      bad, bad == 1 ? "" : "s");
     return CTL_FAILED;
 }
 
-static enum ctl_exit plan(struct seeding *s)
+static enum ctl_exit seed_plan_all(struct seeding *s)
 {
     char error[200];
 
     if (s->settings->file)
-        return plan_file(s);
-    if (seed_curve_plan(&s->settings->curve, day_of_ms(s->now_ms), s->arena, &s->plan, error))
+        return seed_plan_file(s);
+    if (seed_curve_plan(&s->settings->curve, day_of_ms(s->now_ms), s->arena, &s->seed_plan_all,
+                        error))
         return CTL_DONE;
-    return command_misused(s->command, error);
+    return subcommand_usage_error(s->command, error);
 }
 
 /* ---- writing ---- */
 
-static void on_refused(void *own, struct str student, const char *why)
+/* The bar is erased first, so that the error has a line of its own. */
+static void seed_on_refused(void *own, struct str student, const char *why)
 {
     struct seeding *s = own;
 
     progress_clear();
-    command_complain(s->command, "%.*s: %s", STR_ARG(student), why);
+    subcommand_error(s->command, "%.*s: %s", STR_ARG(student), why);
 }
 
-static void on_progress(void *own, size_t done, size_t total)
+static void seed_on_progress(void *own, size_t done, size_t total)
 {
     (void)own;
-    progress_show(done, total, "days");
+    progress_update(done, total, "days");
 }
 
-static void print_summary(const struct seed *seed, int64_t took_us)
+static void seed_print_summary(const struct seed *seed, int64_t took_us)
 {
     (void)printf("%zu student%s, %zu day%s, %.1f s\n", seed->students_written,
                  seed->students_written == 1 ? "" : "s", seed->days_written,
                  seed->days_written == 1 ? "" : "s", (double)took_us / 1e6);
 }
 
-static void tell_store_is_away(const struct seeding *s, const struct store *store)
+static void seed_report_unavailable(const struct seeding *s, const struct store *store)
 {
     const char *why = store_last_error(store);
 
     if (store_connected(store))
-        why = "it takes no writes at the moment";
-    command_complain(s->command, "Redis is away: %s", *why ? why : "no answer");
+        why = "it accepts no writes at the moment";
+    subcommand_error(s->command, "Redis cannot be reached: %s", *why ? why : "no reply");
 }
 
-static enum ctl_exit write_plan(struct seeding *s, struct engine *engine)
+/* Writes the plan and turns the outcome into the exit status. */
+static enum ctl_exit seed_write_plan(struct seeding *s, struct engine *engine)
 {
-    struct seed seed = {.students = s->plan.students,
-                        .n = s->plan.n,
+    struct seed seed = {.students = s->seed_plan_all.students,
+                        .n = s->seed_plan_all.n,
                         .now_ms = s->now_ms,
                         .keep_going = s->settings->keep_going,
-                        .own = s,
-                        .refused = on_refused,
-                        .progress = on_progress};
+                        .context = s,
+                        .on_refused = seed_on_refused,
+                        .on_progress = seed_on_progress};
     int64_t began_us = clock_monotonic_us();
     enum seed_outcome outcome = seed_run(&seed, engine);
 
     progress_clear();
-    print_summary(&seed, clock_monotonic_us() - began_us);
+    seed_print_summary(&seed, clock_monotonic_us() - began_us);
     switch (outcome) {
-    case SEED_DONE: return s->something_refused ? CTL_FAILED : CTL_DONE;
+    case SEED_DONE: return s->has_bad_lines ? CTL_FAILED : CTL_DONE;
     case SEED_REFUSED: return CTL_FAILED;
-    case SEED_AWAY: tell_store_is_away(s, engine->store); return CTL_AWAY;
-    case SEED_NO_MEMORY: command_complain(s->command, "out of memory"); return CTL_FAILED;
+    case SEED_UNAVAILABLE: seed_report_unavailable(s, engine->store); return CTL_UNAVAILABLE;
+    case SEED_NO_MEMORY: subcommand_error(s->command, "out of memory"); return CTL_FAILED;
     }
     return CTL_FAILED;
 }
 
-static enum ctl_exit run(const struct command *command, const void *settings, struct arena *arena)
+static enum ctl_exit seed_command_run(const struct subcommand *command, const void *settings,
+                                      struct arena *arena)
 {
     struct seeding s = {
         .command = command, .settings = settings, .arena = arena, .now_ms = clock_wall_ms()};
-    const char *error = usage_error(settings);
+    const char *error = seed_usage_error(settings);
     struct engine engine;
     enum ctl_exit status;
 
     if (error)
-        return command_misused(command, error);
-    status = plan(&s);
+        return subcommand_usage_error(command, error);
+    status = seed_plan_all(&s);
     if (status != CTL_DONE)
         return status;
-    status =
-        engine_open(&engine, "mastery-ctl seed", NULL, 0) ? write_plan(&s, &engine) : CTL_FAILED;
+    status = engine_open(&engine, "mastery-ctl seed", NULL, 0) ? seed_write_plan(&s, &engine)
+                                                               : CTL_FAILED;
     engine_close(&engine);
     return status;
 }
 
 /* ---- options ---- */
 
-#define INTO(member) .into = offsetof(struct settings, member)
+#define SETTING(member) .offset = offsetof(struct seed_settings, member)
 /* clang-format off */
-static const struct option_rule options[] = {
-    {.name = "student", .value = "ID[,ID...]", .type = OPTION_IDS, INTO(curve.students),
-     .about = "make up history of these; may be repeated"},
-    {.name = "students", .value = "N", .type = OPTION_INT, .min = 1, .max = STUDENTS_MAX, INTO(curve.student_count),
-     .about = "make up history of N students, PREFIX1 to PREFIXN"},
-    {.name = "prefix", .value = "PREFIX", .type = OPTION_TEXT, INTO(curve.prefix),
-     .about = "what their ids begin with (load_)"},
-    {.name = "days", .value = "N", .type = OPTION_INT, .min = 1, .max = HISTORY_DAYS, INTO(curve.days),
-     .about = "days of history, the last one today (30)"},
-    {.name = "from", .value = "VALUE", .type = OPTION_SHARE, INTO(curve.from),
-     .about = "where the values begin, 0 to 1 (0.4)"},
-    {.name = "to", .value = "VALUE", .type = OPTION_SHARE, INTO(curve.to),
-     .about = "where they end (0.8)"},
-    {.name = "noise", .value = "DEVIATION", .type = OPTION_SHARE, INTO(curve.noise),
-     .about = "normal noise around the line, 0 to 1 (0.05)"},
-    {.name = "random-seed", .value = "NUMBER", .type = OPTION_INT, .min = 0, .max = INT64_MAX, INTO(curve.random_seed),
-     .about = "another number, other noise (1)"},
-    {.name = "keep-going", .type = OPTION_FLAG, INTO(keep_going),
-     .about = "leave out what cannot be loaded, and load the rest"},
-    {.name = "file", .value = "FILE", .type = OPTION_OPERAND, INTO(file),
-     .about = "CSV file to load instead; - for standard input"},
+static const struct option_rule seed_options[] = {
+    {.name = "student", .value_name = "ID[,ID...]", .type = OPTION_IDS, SETTING(curve.students),
+     .description = "generate history of these students; may be repeated"},
+    {.name = "students", .value_name = "N", .type = OPTION_INT, .min = 1,
+     .max = STUDENTS_MAX, SETTING(curve.student_count),
+     .description = "generate history of N students, PREFIX1 to PREFIXN"},
+    {.name = "prefix", .value_name = "PREFIX", .type = OPTION_TEXT, SETTING(curve.prefix),
+     .description = "start of their ids (load_)"},
+    {.name = "days", .value_name = "N", .type = OPTION_INT, .min = 1,
+     .max = HISTORY_DAYS, SETTING(curve.days),
+     .description = "days of history, the last one today (30)"},
+    {.name = "from", .value_name = "VALUE", .type = OPTION_SHARE, SETTING(curve.from),
+     .description = "values on the first day, 0 to 1 (0.4)"},
+    {.name = "to", .value_name = "VALUE", .type = OPTION_SHARE, SETTING(curve.to),
+     .description = "values on the last day (0.8)"},
+    {.name = "noise", .value_name = "DEVIATION", .type = OPTION_SHARE, SETTING(curve.noise),
+     .description = "standard deviation of the noise, 0 to 1 (0.05)"},
+    {.name = "random-seed", .value_name = "NUMBER", .type = OPTION_INT, .min = 0,
+     .max = INT64_MAX, SETTING(curve.random_seed),
+     .description = "seed of the noise (1)"},
+    {.name = "keep-going", .type = OPTION_FLAG, SETTING(keep_going),
+     .description = "skip what cannot be loaded and load the rest"},
+    {.name = "file", .value_name = "FILE", .type = OPTION_OPERAND, SETTING(file),
+     .description = "CSV file to load instead; - for standard input"},
     {0},
 };
 /* clang-format on */
 
-const struct command seed_command = {
+const struct subcommand seed_subcommand = {
     .name = "seed",
     .summary = "Writes days of history into the store",
-    .about = "\nMade up for the students named, or from the lines of a file:\n"
-             "  student_id,date,completion,quiz,quality,consistency\n"
-             "with dates of the last 90 days, UTC, and values from 0 to 1. All is checked before\n"
-             "anything is written. History cannot be put before data that a student already has.\n",
-    .options = options,
-    .presets = &presets,
-    .settings_size = sizeof(struct settings),
-    .run = run,
+    .description =
+        "\nGenerates history for the given students, or loads the lines of a file:\n"
+        "  student_id,date,completion,quiz,quality,consistency\n"
+        "with dates of the last 90 days, UTC, and values from 0 to 1. Everything is checked "
+        "before\n"
+        "anything is written. History cannot be added before data that a student already has.\n",
+    .options = seed_options,
+    .default_settings = &seed_defaults,
+    .settings_size = sizeof(struct seed_settings),
+    .run = seed_command_run,
 };

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Parses CSV into a seed_plan: every line is checked, the valid rows are sorted by student and day,
+ * and then grouped by student. Errors name the file and the line; parsing goes on after them, so
+ * that one run shows them all. */
 #include "app/ctl/seed_csv.h"
 
 #include <stdarg.h>
@@ -7,34 +10,35 @@
 #include "app/base/clock.h"
 #include "app/base/ids.h"
 
-/* "a,2026-01-31,0,0,0,0": no good line is shorter, so the text bounds their number. */
+/* No valid line is shorter than "a,2026-01-31,0,0,0,0", so the size of the text bounds the number
+ * of rows. */
 enum { LINE_MIN = 20, FIELDS = 2 + COMPONENTS, SHOWN_MAX = 40, SHOWN_SIZE = SHOWN_MAX + 4 };
 
 static const struct str header = STR_INIT("student_id,date,completion,quiz,quality,consistency");
 
-struct row {
+struct csv_row {
     struct str student;
     size_t line;
     struct seed_day day;
 };
 
-/* Goes through seed_csv_read. */
-struct reader {
+/* The state of one seed_csv_parse call. */
+struct csv_reader {
     const char *name;
     FILE *errors;
     int32_t today;
     size_t line;
-    long bad;
-    struct row *rows;
+    long csv_report_bad;
+    struct csv_row *rows;
     size_t n;
 };
 
-__attribute__((format(printf, 3, 4))) static bool bad(struct reader *r, size_t line,
-                                                      const char *format, ...)
+__attribute__((format(printf, 3, 4))) static bool csv_report_bad(struct csv_reader *r, size_t line,
+                                                                 const char *format, ...)
 {
     va_list args;
 
-    r->bad++;
+    r->csv_report_bad++;
     (void)fprintf(r->errors, "%s:%zu: ", r->name, line);
     va_start(args, format);
     (void)vfprintf(r->errors, format, args);
@@ -43,8 +47,8 @@ __attribute__((format(printf, 3, 4))) static bool bad(struct reader *r, size_t l
     return false;
 }
 
-/* The start of a field, fit for a terminal. */
-static const char *shown(struct str field, char text[SHOWN_SIZE])
+/* Copies the start of a field with ? for all but printable ASCII, to be shown in an error. */
+static const char *csv_printable(struct str field, char text[SHOWN_SIZE])
 {
     size_t n = field.n < SHOWN_MAX ? field.n : SHOWN_MAX;
 
@@ -54,8 +58,8 @@ static const char *shown(struct str field, char text[SHOWN_SIZE])
     return text;
 }
 
-/* Returns how many there are; those beyond FIELDS are only counted. */
-static size_t split(struct str line, struct str fields[FIELDS])
+/* Returns the number of fields; those after the first FIELDS are only counted. */
+static size_t csv_split(struct str line, struct str fields[FIELDS])
 {
     size_t n = 0;
     const char *comma;
@@ -71,52 +75,56 @@ static size_t split(struct str line, struct str fields[FIELDS])
     return n;
 }
 
-static bool read_day(struct reader *r, struct str field, int32_t *ret)
+/* History reaches back HISTORY_DAYS days, today included. */
+static bool csv_parse_day(struct csv_reader *r, struct str field, int32_t *ret)
 {
     char text[SHOWN_SIZE];
     int32_t day;
 
     if (!day_parse(field, &day))
-        return bad(r, r->line, "date: \"%s\" is not a date like 2026-01-31", shown(field, text));
+        return csv_report_bad(r, r->line, "date: \"%s\" is not a date like 2026-01-31",
+                              csv_printable(field, text));
     if (day > r->today)
-        return bad(r, r->line, "date: %s is in the future", shown(field, text));
+        return csv_report_bad(r, r->line, "date: %s is in the future", csv_printable(field, text));
     if (day <= r->today - HISTORY_DAYS)
-        return bad(r, r->line, "date: %s is more than %d days ago", shown(field, text),
-                   HISTORY_DAYS - 1);
+        return csv_report_bad(r, r->line, "date: %s is more than %d days ago",
+                              csv_printable(field, text), HISTORY_DAYS - 1);
     *ret = day;
     return true;
 }
 
-static bool read_component(struct reader *r, int component, struct str field, double *ret)
+static bool csv_parse_component(struct csv_reader *r, int component, struct str field, double *ret)
 {
     char text[SHOWN_SIZE];
     double value;
 
     if (!str_to_double(field, &value) || value < 0 || value > 1)
-        return bad(r, r->line, "%s: \"%s\" is not a number from 0 to 1", component_names[component],
-                   shown(field, text));
+        return csv_report_bad(r, r->line, "%s: \"%s\" is not a number from 0 to 1",
+                              component_names[component], csv_printable(field, text));
     *ret = value;
     return true;
 }
 
-/* The first fault of a line is told. */
-static bool read_line(struct reader *r, struct str line, struct row *ret)
+/* Parses one line. Only its first error is reported. */
+static bool csv_parse_line(struct csv_reader *r, struct str line, struct csv_row *ret)
 {
     struct str fields[FIELDS] = {{0}};
     char text[SHOWN_SIZE];
-    size_t n = split(line, fields);
+    size_t n = csv_split(line, fields);
 
     if (line.n == 0)
-        return bad(r, r->line, "the line is empty");
+        return csv_report_bad(r, r->line, "the line is empty");
     if (n != FIELDS)
-        return bad(r, r->line, "%zu fields instead of %d: %.*s", n, FIELDS, STR_ARG(header));
+        return csv_report_bad(r, r->line, "%zu fields instead of %d: %.*s", n, FIELDS,
+                              STR_ARG(header));
     if (!id_valid(fields[0]))
-        return bad(r, r->line, "student_id: \"%s\" is not an id: 1 to %d of A-Z a-z 0-9 _ -",
-                   shown(fields[0], text), ID_MAX);
-    if (!read_day(r, fields[1], &ret->day.day))
+        return csv_report_bad(r, r->line,
+                              "student_id: \"%s\" is not an id: 1 to %d of A-Z a-z 0-9 _ -",
+                              csv_printable(fields[0], text), ID_MAX);
+    if (!csv_parse_day(r, fields[1], &ret->day.day))
         return false;
     for (int i = 0; i < COMPONENTS; i++) {
-        if (!read_component(r, i, fields[2 + i], &ret->day.components[i]))
+        if (!csv_parse_component(r, i, fields[2 + i], &ret->day.components[i]))
             return false;
     }
     ret->student = fields[0];
@@ -124,12 +132,13 @@ static bool read_line(struct reader *r, struct str line, struct row *ret)
     return true;
 }
 
-static void read_lines(struct reader *r, struct str text)
+/* Skips a byte order mark and a header line; every other line must be valid. */
+static void csv_parse_lines(struct csv_reader *r, struct str text)
 {
-    static const struct str mark = STR_INIT("\xEF\xBB\xBF");
+    static const struct str byte_order_mark = STR_INIT("\xEF\xBB\xBF");
 
-    if (str_starts_with(text, mark))
-        text = (struct str){text.p + mark.n, text.n - mark.n};
+    if (str_starts_with(text, byte_order_mark))
+        text = (struct str){text.p + byte_order_mark.n, text.n - byte_order_mark.n};
     for (r->line = 1; text.n > 0; r->line++) {
         struct str line = str_cut(&text, '\n');
 
@@ -137,14 +146,14 @@ static void read_lines(struct reader *r, struct str text)
             line.n--;
         if (r->line == 1 && str_equal(line, header))
             continue;
-        if (read_line(r, line, &r->rows[r->n]))
+        if (csv_parse_line(r, line, &r->rows[r->n]))
             r->n++;
     }
 }
 
-static int by_student_and_day(const void *a, const void *b)
+static int row_compare(const void *a, const void *b)
 {
-    const struct row *left = a, *right = b;
+    const struct csv_row *left = a, *right = b;
     int order = str_compare(left->student, right->student);
 
     if (order == 0)
@@ -154,30 +163,32 @@ static int by_student_and_day(const void *a, const void *b)
     return order;
 }
 
-static bool same_day(const struct row *a, const struct row *b)
+static bool row_same_day(const struct csv_row *a, const struct csv_row *b)
 {
     return str_equal(a->student, b->student) && a->day.day == b->day.day;
 }
 
-/* Of those for the same day the first line stays. */
-static void order_rows(struct reader *r)
+/* Sorts the rows by student and day. Of several lines for one student and day the first is kept and
+ * the others are reported. */
+static void csv_sort_rows(struct csv_reader *r)
 {
-    struct row *rows = r->rows;
-    size_t kept = 0;
+    struct csv_row *rows = r->rows;
+    size_t unique = 0;
 
-    qsort(rows, r->n, sizeof(*rows), by_student_and_day);
+    qsort(rows, r->n, sizeof(*rows), row_compare);
     for (size_t i = 0; i < r->n; i++) {
-        if (kept > 0 && same_day(&rows[kept - 1], &rows[i]))
-            (void)bad(r, rows[i].line, "the same student and date stand in line %zu",
-                      rows[kept - 1].line);
+        if (unique > 0 && row_same_day(&rows[unique - 1], &rows[i]))
+            (void)csv_report_bad(r, rows[i].line, "the same student and date are in line %zu",
+                                 rows[unique - 1].line);
         else
-            rows[kept++] = rows[i];
+            rows[unique++] = rows[i];
     }
-    r->n = kept;
+    r->n = unique;
 }
 
-/* Rows in their order into the plan. */
-static bool plan_rows(const struct reader *r, struct arena *arena, struct seed_plan *plan)
+/* Groups the sorted rows by student. */
+static bool csv_rows_to_plan(const struct csv_reader *r, struct arena *arena,
+                             struct seed_plan *plan)
 {
     struct seed_day *days = arena_array(arena, r->n, sizeof(*days));
 
@@ -195,19 +206,19 @@ static bool plan_rows(const struct reader *r, struct arena *arena, struct seed_p
     return true;
 }
 
-long seed_csv_read(struct str text, const char *name, int32_t today, struct arena *arena,
-                   FILE *errors, struct seed_plan *ret)
+long seed_csv_parse(struct str text, const char *name, int32_t today, struct arena *arena,
+                    FILE *errors, struct seed_plan *ret)
 {
-    struct reader r = {.name = name, .errors = errors, .today = today};
+    struct csv_reader r = {.name = name, .errors = errors, .today = today};
     struct seed_plan plan;
 
     r.rows = arena_array(arena, text.n / LINE_MIN + 1, sizeof(*r.rows));
     if (!r.rows)
         return -1;
-    read_lines(&r, text);
-    order_rows(&r);
-    if (!plan_rows(&r, arena, &plan))
+    csv_parse_lines(&r, text);
+    csv_sort_rows(&r);
+    if (!csv_rows_to_plan(&r, arena, &plan))
         return -1;
     *ret = plan;
-    return r.bad;
+    return r.csv_report_bad;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* History as a table: lines of student_id,date,completion,quiz,quality,consistency, in any order.
- * Lines end with LF or CRLF; a byte order mark and a first line of just these names may stand
- * there. Nothing else is let pass: no quotes, no spaces, no empty lines. */
+/* Parses history from CSV: lines of student_id,date,completion,quiz,quality,consistency, in any
+ * order. Lines end with LF or CRLF; a byte order mark and a first line with exactly these names are
+ * allowed. Quotes, spaces and empty lines are errors. */
 #ifndef CTL_SEED_CSV_H
 #define CTL_SEED_CSV_H
 
@@ -11,10 +11,10 @@
 
 enum { SEED_CSV_MAX = 16 << 20 };
 
-/* Reads text; good lines go into the plan, which points into text. Writes "NAME:LINE: …" to errors
- * for each line that is not good and returns their number; -1 without memory. A second line for
- * the same student and day is a bad one. */
-long seed_csv_read(struct str text, const char *name, int32_t today, struct arena *arena,
-                   FILE *errors, struct seed_plan *ret);
+/* Parses text; valid lines become the plan, which points into text. Writes "NAME:LINE: REASON" to
+ * errors for each invalid line. Returns the number of invalid lines, -1 without memory. A second
+ * line for the same student and day is invalid. today: days since the epoch, UTC. */
+long seed_csv_parse(struct str text, const char *name, int32_t today, struct arena *arena,
+                    FILE *errors, struct seed_plan *ret);
 
 #endif

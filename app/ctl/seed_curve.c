@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Generates the histories of mastery-ctl seed with GSL's random numbers (mt19937). */
 #include "app/ctl/seed_curve.h"
 
 #include <gsl/gsl_randist.h>
@@ -12,15 +13,15 @@
 #include "app/base/ids.h"
 #include "app/base/number.h"
 
-static bool fail(char ret_error[200], const char *why)
+static bool curve_error(char ret_error[200], const char *why)
 {
     (void)snprintf(ret_error, 200, "%s", why);
     return false;
 }
 
-/* The ids alone. */
-static bool name_students(const struct seed_curve *curve, struct arena *arena,
-                          struct seed_plan *plan, char ret_error[200])
+/* Fills in the ids of all students of the plan. */
+static bool curve_name_students(const struct seed_curve *curve, struct arena *arena,
+                                struct seed_plan *plan, char ret_error[200])
 {
     for (size_t i = 0; i < curve->students.n; i++)
         plan->students[plan->n++].id = curve->students.v[i];
@@ -28,27 +29,29 @@ static bool name_students(const struct seed_curve *curve, struct arena *arena,
         struct str id = arena_printf(arena, "%s%" PRId64, curve->prefix, i);
 
         if (!id.p)
-            return fail(ret_error, "out of memory");
+            return curve_error(ret_error, "out of memory");
         if (!id_valid(id))
-            return fail(ret_error, "--prefix makes no valid ids: 1 to 64 of A-Z a-z 0-9 _ -");
+            return curve_error(ret_error,
+                               "--prefix makes no valid ids: 1 to 64 of A-Z a-z 0-9 _ -");
         plan->students[plan->n++].id = id;
     }
     return true;
 }
 
-static int by_id(const void *a, const void *b)
+static int student_compare_id(const void *a, const void *b)
 {
     const struct seed_student *left = a, *right = b;
 
     return str_compare(left->id, right->id);
 }
 
-static bool order_students(struct seed_plan *plan, char ret_error[200])
+/* A plan is sorted by id, each student once. */
+static bool curve_sort_students(struct seed_plan *plan, char ret_error[200])
 {
-    qsort(plan->students, plan->n, sizeof(*plan->students), by_id);
+    qsort(plan->students, plan->n, sizeof(*plan->students), student_compare_id);
     for (size_t i = 1; i < plan->n; i++) {
         if (str_equal(plan->students[i - 1].id, plan->students[i].id)) {
-            (void)snprintf(ret_error, 200, "student %.*s is named twice",
+            (void)snprintf(ret_error, 200, "student %.*s is given twice",
                            STR_ARG(plan->students[i].id));
             return false;
         }
@@ -56,8 +59,10 @@ static bool order_students(struct seed_plan *plan, char ret_error[200])
     return true;
 }
 
-/* A student's values do not depend on which others are seeded along. */
-static void seed_generator(gsl_rng *generator, const struct seed_curve *curve, struct str student)
+/* Seeds the generator from the random seed and the id, so that a student's values do not depend on
+ * which other students are generated with it. */
+static void curve_seed_generator(gsl_rng *generator, const struct seed_curve *curve,
+                                 struct str student)
 {
     unsigned char digest[DIGEST_SIZE];
     char key[24];
@@ -74,16 +79,17 @@ static double round3(double value)
     return round(value * 1000) / 1000;
 }
 
-static void draw_days(const struct seed_curve *curve, int32_t today, gsl_rng *generator,
-                      struct seed_day *days)
+/* A value is the point on the line plus noise, clamped to [0,1] and rounded to three decimals. */
+static void curve_draw_days(const struct seed_curve *curve, int32_t today, gsl_rng *generator,
+                            struct seed_day *days)
 {
     for (int64_t i = 0; i < curve->days; i++) {
-        double way = curve->days > 1 ? (double)i / (double)(curve->days - 1) : 1;
-        double middle = curve->from + (curve->to - curve->from) * way;
+        double progress = curve->days > 1 ? (double)i / (double)(curve->days - 1) : 1;
+        double mean = curve->from + (curve->to - curve->from) * progress;
 
         days[i].day = today - (int32_t)(curve->days - 1 - i);
         for (int c = 0; c < COMPONENTS; c++) {
-            double value = middle + gsl_ran_gaussian(generator, curve->noise);
+            double value = mean + gsl_ran_gaussian(generator, curve->noise);
 
             days[i].components[c] = round3(number_clamp(value, 0, 1));
         }
@@ -99,13 +105,14 @@ bool seed_curve_plan(const struct seed_curve *curve, int32_t today, struct arena
     gsl_rng *generator;
 
     if (!plan.students || !day)
-        return fail(ret_error, "out of memory");
-    if (!name_students(curve, arena, &plan, ret_error) || !order_students(&plan, ret_error))
+        return curve_error(ret_error, "out of memory");
+    if (!curve_name_students(curve, arena, &plan, ret_error) ||
+        !curve_sort_students(&plan, ret_error))
         return false;
     generator = gsl_rng_alloc(gsl_rng_mt19937);
     for (size_t i = 0; i < plan.n; i++, day += days) {
-        seed_generator(generator, curve, plan.students[i].id);
-        draw_days(curve, today, generator, day);
+        curve_seed_generator(generator, curve, plan.students[i].id);
+        curve_draw_days(curve, today, generator, day);
         plan.students[i].days = day;
         plan.students[i].n = days;
     }

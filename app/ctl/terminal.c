@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Colours and the progress bar by ANSI escape sequences, and nothing of both when the stream is not
+ * a terminal. */
 #include "app/ctl/terminal.h"
 
 #include <assert.h>
@@ -9,6 +11,7 @@
 
 enum { BAR_WIDTH = 40 };
 
+/* NO_COLOR counts only when it is not empty (no-color.org). */
 static bool has_colours(void)
 {
     const char *refused = getenv("NO_COLOR");
@@ -19,7 +22,7 @@ static bool has_colours(void)
 void terminal_print(enum colour colour, int width, const char *text)
 {
     static const char *const codes[COLOURS] = {
-        [COLOUR_GOOD] = "32", [COLOUR_DOUBTFUL] = "33", [COLOUR_BAD] = "31"};
+        [COLOUR_GOOD] = "32", [COLOUR_WARNING] = "33", [COLOUR_BAD] = "31"};
 
     if (has_colours())
         (void)printf("\033[%sm%-*s\033[0m", codes[colour], width, text);
@@ -27,7 +30,7 @@ void terminal_print(enum colour colour, int width, const char *text)
         (void)printf("%-*s", width, text);
 }
 
-bool progress_is_shown(void)
+bool progress_is_enabled(void)
 {
     return isatty(STDERR_FILENO);
 }
@@ -39,13 +42,14 @@ void progress_draw(size_t done, size_t total, const char *what)
     size_t percent = total > 0 ? done * 100 / total : 100;
     int filled = (int)(percent * BAR_WIDTH / 100);
 
-    static_assert(sizeof(full) == BAR_WIDTH + 1 && sizeof(empty) == BAR_WIDTH + 1, "a sign a step");
-    if (progress_is_shown())
+    static_assert(sizeof(full) == BAR_WIDTH + 1 && sizeof(empty) == BAR_WIDTH + 1,
+                  "one character a step");
+    if (progress_is_enabled())
         (void)fprintf(stderr, "\r[%.*s%.*s] %3zu %%  %zu of %zu %s", filled, full,
                       BAR_WIDTH - filled, empty, percent, done, total, what);
 }
 
-void progress_show(size_t done, size_t total, const char *what)
+void progress_update(size_t done, size_t total, const char *what)
 {
     size_t percent = total > 0 ? done * 100 / total : 100;
     size_t before = total > 0 && done > 0 ? (done - 1) * 100 / total : SIZE_MAX;
@@ -56,6 +60,6 @@ void progress_show(size_t done, size_t total, const char *what)
 
 void progress_clear(void)
 {
-    if (progress_is_shown())
+    if (progress_is_enabled())
         (void)fputs("\r\033[K", stderr);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "app/ctl/command.h"
+/* mastery-ctl token: signs a token for tests and emergencies with JWT_SECRET. With RS256 or ES256
+ * the engine has no private key, so it cannot sign. */
+#include "app/ctl/subcommand.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -9,50 +11,54 @@
 #include "app/auth/token.h"
 #include "app/base/clock.h"
 
-struct settings {
+struct token_settings {
     const char *user;
-    int role; /* place in roles */
+    int role; /* index in token_roles */
     int64_t ttl_s;
 };
 
-static const char *const roles[] = {"student", "teacher", "admin", NULL};
+static const char *const token_roles[] = {"student", "teacher", "admin", NULL};
 static_assert(ROLE_TEACHER == ROLE_STUDENT + 1 && ROLE_ADMIN == ROLE_STUDENT + 2,
-              "roles stand in the order of enum role");
+              "token_roles has the order of enum role");
 
-/* NULL, after a line on stderr, when there is none to be had. */
-static char *make(const struct command *command, const struct settings *s,
-                  const struct config *config)
+/* Signs a token; the caller frees it. NULL with a line on standard error. */
+static char *token_sign(const struct subcommand *command, const struct token_settings *s,
+                        const struct config *config)
 {
     int64_t now_s = clock_wall_ms() / 1000;
     char *token;
 
     if (strcmp(config->jwt_algorithm, "HS256") != 0) {
-        command_complain(command,
-                         "tokens can be signed with JWT_ALGORITHM HS256 only: of %s the engine has "
-                         "the public keys alone; ask whoever has the private one",
-                         config->jwt_algorithm);
+        subcommand_error(
+            command,
+            "tokens can be signed with JWT_ALGORITHM HS256 only: for %s the engine has "
+            "only public keys; get a token from the identity provider",
+            config->jwt_algorithm);
         return NULL;
     }
     if (s->ttl_s > config->jwt_max_lifetime_s) {
-        command_complain(command, "--ttl %" PRId64 ": the engine takes tokens of at most %d s",
+        subcommand_error(command,
+                         "--ttl %" PRId64
+                         ": the engine accepts tokens of at most %d s (JWT_MAX_LIFETIME_S)",
                          s->ttl_s, config->jwt_max_lifetime_s);
         return NULL;
     }
     token =
         token_make(config, s->user, (enum role)(ROLE_STUDENT + s->role), now_s, now_s + s->ttl_s);
     if (!token)
-        command_complain(command, "the token could not be signed");
+        subcommand_error(command, "the token could not be signed");
     return token;
 }
 
-static enum ctl_exit run(const struct command *command, const void *settings, struct arena *arena)
+static enum ctl_exit token_run(const struct subcommand *command, const void *settings,
+                               struct arena *arena)
 {
     struct config config;
     char *token = NULL;
 
     (void)arena;
-    if (command_load_config(command, &config))
-        token = make(command, settings, &config);
+    if (subcommand_load_config(command, &config))
+        token = token_sign(command, settings, &config);
     config_release(&config);
     if (!token)
         return CTL_FAILED;
@@ -63,24 +69,25 @@ static enum ctl_exit run(const struct command *command, const void *settings, st
 }
 
 /* clang-format off */
-static const struct option_rule options[] = {
-    {.name = "user", .value = "ID", .type = OPTION_ID, .required = true,
-     .into = offsetof(struct settings, user), .about = "who it says to be"},
-    {.name = "role", .value = "ROLE", .type = OPTION_CHOICE, .choices = roles, .required = true,
-     .into = offsetof(struct settings, role), .about = "student, teacher or admin"},
-    {.name = "ttl", .value = "SECONDS", .type = OPTION_INT, .min = 1, .max = 316224000,
-     .into = offsetof(struct settings, ttl_s), .about = "how long it is good (3600)"},
+static const struct option_rule token_options[] = {
+    {.name = "user", .value_name = "ID", .type = OPTION_ID, .required = true,
+     .offset = offsetof(struct token_settings, user), .description = "the id in the token (sub)"},
+    {.name = "role", .value_name = "ROLE", .type = OPTION_CHOICE, .choices = token_roles,
+     .required = true,
+     .offset = offsetof(struct token_settings, role), .description = "student, teacher or admin"},
+    {.name = "ttl", .value_name = "SECONDS", .type = OPTION_INT, .min = 1, .max = 316224000,
+     .offset = offsetof(struct token_settings, ttl_s), .description = "lifetime (3600)"},
     {0},
 };
 /* clang-format on */
 
-static const struct settings presets = {.ttl_s = 3600};
+static const struct token_settings token_defaults = {.ttl_s = 3600};
 
-const struct command token_command = {
+const struct subcommand token_subcommand = {
     .name = "token",
     .summary = "Prints a token, signed with JWT_SECRET",
-    .options = options,
-    .presets = &presets,
-    .settings_size = sizeof(struct settings),
-    .run = run,
+    .options = token_options,
+    .default_settings = &token_defaults,
+    .settings_size = sizeof(struct token_settings),
+    .run = token_run,
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The checks themselves are scripts/verify-deployment.sh, which also runs where there is no
- * mastery-ctl; this finds it and becomes it. */
-#include "app/ctl/command.h"
+/* mastery-ctl verify: runs scripts/verify-deployment.sh, which has the checks and also works on
+ * machines without mastery-ctl, by replacing this process with it. */
+#include "app/ctl/subcommand.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,13 +12,13 @@
 #define PKGDATADIR "/usr/share/mastery-engine"
 #endif
 
-struct settings {
+struct verify_settings {
     const char *url, *report, *script;
     bool json;
 };
 
-/* Its words end with the first NULL. Returns only when there is no such script. */
-static void become(const struct settings *s, const char *report)
+/* Executes the script. Its arguments end at the first NULL. Returns only when that fails. */
+static void verify_exec(const struct verify_settings *s, const char *report)
 {
     if (s->json)
         (void)execl(s->script, s->script, s->url, "--json", report, NULL);
@@ -26,50 +26,55 @@ static void become(const struct settings *s, const char *report)
         (void)execl(s->script, s->script, s->url, report, NULL);
 }
 
-static enum ctl_exit run(const struct command *command, const void *settings, struct arena *arena)
+static enum ctl_exit verify_run(const struct subcommand *command, const void *settings,
+                                struct arena *arena)
 {
-    const struct settings *s = settings;
+    const struct verify_settings *s = settings;
     struct str report = {0};
 
     if (s->report) {
         report = arena_printf(arena, "--report=%s", s->report);
         if (!report.p) {
-            command_complain(command, "out of memory");
+            subcommand_error(command, "out of memory");
             return CTL_FAILED;
         }
     }
-    become(s, report.p);
-    command_complain(command, "%s: %s", s->script, strerror(errno));
+    verify_exec(s, report.p);
+    subcommand_error(command, "%s: %s", s->script, strerror(errno));
     return CTL_FAILED;
 }
 
 /* clang-format off */
-static const struct option_rule options[] = {
-    {.name = "url", .value = "URL", .type = OPTION_OPERAND, .into = offsetof(struct settings, url),
-     .about = "where the deployment is (http://127.0.0.1:8005)"},
-    {.name = "report", .value = "FILE.md", .type = OPTION_TEXT, .into = offsetof(struct settings, report),
-     .about = "write the list, filled in"},
-    {.name = "json", .type = OPTION_FLAG, .into = offsetof(struct settings, json),
-     .about = "print one JSON document instead of lines"},
-    {.name = "script", .value = "FILE", .type = OPTION_TEXT, .into = offsetof(struct settings, script),
-     .about = "the checks (" PKGDATADIR "/verify-deployment.sh)"},
+static const struct option_rule verify_options[] = {
+    {.name = "url", .value_name = "URL", .type = OPTION_OPERAND,
+     .offset = offsetof(struct verify_settings, url),
+     .description = "address of the deployment (http://127.0.0.1:8005)"},
+    {.name = "report", .value_name = "FILE.md", .type = OPTION_TEXT,
+     .offset = offsetof(struct verify_settings, report),
+     .description = "write the checklist with the results"},
+    {.name = "json", .type = OPTION_FLAG, .offset = offsetof(struct verify_settings, json),
+     .description = "print one JSON document instead of lines"},
+    {.name = "script", .value_name = "FILE", .type = OPTION_TEXT,
+     .offset = offsetof(struct verify_settings, script),
+     .description = "the checks (" PKGDATADIR "/verify-deployment.sh)"},
     {0},
 };
 /* clang-format on */
 
-static const struct settings presets = {.url = "http://127.0.0.1:8005",
-                                        .script = PKGDATADIR "/verify-deployment.sh"};
+static const struct verify_settings verify_defaults = {
+    .url = "http://127.0.0.1:8005", .script = PKGDATADIR "/verify-deployment.sh"};
 
-const struct command verify_command = {
+const struct subcommand verify_subcommand = {
     .name = "verify",
     .summary = "Runs the deployment verification checklist against a running deployment",
-    .about =
-        "Box by box: ticked, failed, or for a person, with evidence. It changes nothing but\n"
-        "students and a cohort of its own, which it erases. Tokens, addresses and places come\n"
-        "from the environment, as verify-deployment.sh --help says; bash, curl and jq are needed.\n"
-        "Exit status: 0 no box failed, 1 some did, 2 wrong usage, 3 no answer.\n",
-    .options = options,
-    .presets = &presets,
-    .settings_size = sizeof(struct settings),
-    .run = run,
+    .description =
+        "Each box is ticked, failed, or left to a person, with evidence. Only students and a "
+        "cohort\n"
+        "made for the check are changed, and they are erased. Tokens, addresses and paths come\n"
+        "from the environment, see verify-deployment.sh --help.\n"
+        "Exit status: 0 no box failed, 1 some did, 2 wrong usage, 3 no response.\n",
+    .options = verify_options,
+    .default_settings = &verify_defaults,
+    .settings_size = sizeof(struct verify_settings),
+    .run = verify_run,
 };

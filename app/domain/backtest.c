@@ -51,7 +51,7 @@ void backtest_add(struct backtest *sum, const struct daily *days, size_t n, int 
 
     days += dropped;
     n -= dropped;
-    for (size_t known = PREDICTION_LEAST_DAYS; known < n; known++) {
+    for (size_t known = PREDICTION_MIN_DAYS; known < n; known++) {
         int32_t target = days[known - 1].day + days_ahead;
 
         if (target > days[n - 1].day)

@@ -10,7 +10,7 @@
 
 enum backtest_method {
     BACKTEST_LEAST_SQUARES,
-    BACKTEST_MEMORY,     /* TREND_WITH_MEMORY */
+    BACKTEST_AR1,        /* AR1_TREND */
     BACKTEST_LAST_VALUE, /* it stays as it is */
     BACKTEST_MEAN,       /* it goes back to the mean of all days so far */
     BACKTEST_METHODS,
@@ -28,7 +28,7 @@ struct backtest {
 };
 
 /* Adds the predictions for days_ahead >= 1 of a history, oldest first. Only days with at least
- * PREDICTION_LEAST_DAYS days of history, and whose target lies within it, are taken. */
+ * PREDICTION_MIN_DAYS days of history, and whose target lies within it, are taken. */
 void backtest_add(struct backtest *sum, const struct daily *days, size_t n, int days_ahead,
                   double interval_level);
 

@@ -17,7 +17,7 @@ enum consent {
 extern const char *const consent_names[CONSENTS + 1];
 
 /* What is withdrawn is a letter each in the student's profile, where every script sees it. */
-extern const char consent_letters[CONSENTS + 1];
+extern const char consent_codes[CONSENTS + 1];
 /* One that was never given is not withdrawn. */
 bool consent_withdrawn(struct str letters, enum consent consent);
 

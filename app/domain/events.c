@@ -17,11 +17,11 @@ const char *const difficulty_names[DIFFICULTIES + 1] = {
 const double difficulty_weights[DIFFICULTIES] = {
     [EASY] = 0.8, [MEDIUM] = 1, [HARD] = 1.2, [EXPERT] = 1.5};
 
-const char *const event_doubt_texts[EVENT_DOUBTS] = {
-    [DOUBT_SCORE_DISAGREES] = "score and questions_correct disagree by more than 0.1",
-    [DOUBT_NO_TIME_SPENT] = "time_spent_seconds is 0",
-    [DOUBT_OVER_A_DAY_SPENT] = "time_spent_seconds is more than a day",
-    [DOUBT_COMPLETE_BUT_WRONG] = "completion_rate is 1 while correctness is 0",
+const char *const event_warning_texts[EVENT_WARNINGS] = {
+    [WARNING_SCORE_MISMATCH] = "score and questions_correct disagree by more than 0.1",
+    [WARNING_NO_TIME_SPENT] = "time_spent_seconds is 0",
+    [WARNING_OVER_A_DAY_SPENT] = "time_spent_seconds is more than a day",
+    [WARNING_COMPLETE_BUT_WRONG] = "completion_rate is 1 while correctness is 0",
 };
 
 enum { MAX_QUESTIONS_COUNTED = 20, QUESTIONS_OF_WEIGHT_ONE = 10, SECONDS_A_DAY = 86400 };
@@ -56,7 +56,7 @@ struct learning_event event_of_quiz(const struct quiz_completed *data, int64_t a
     struct learning_event e = event_of_activity(at_ms);
     double counted = fmin((double)data->questions_total, MAX_QUESTIONS_COUNTED);
     double weight = counted / QUESTIONS_OF_WEIGHT_ONE;
-    if (data->difficulty_given)
+    if (data->has_difficulty)
         weight *= difficulty_weights[data->difficulty];
     e.is_quiz = true;
     observe(&e, QUIZ, data->score, weight);
@@ -75,7 +75,7 @@ struct learning_event event_of_quality(const struct quality_assessed *data, int6
     struct learning_event e = event_of_activity(at_ms);
     double sum = data->code_quality_score + data->correctness_score + data->efficiency_score;
     int given = 3;
-    if (data->peer_review_given) {
+    if (data->has_peer_review) {
         sum += data->peer_review_score;
         given++;
     }
@@ -86,21 +86,21 @@ struct learning_event event_of_quality(const struct quality_assessed *data, int6
 static uint32_t doubts_of_time(double seconds)
 {
     if (seconds <= 0)
-        return UINT32_C(1) << DOUBT_NO_TIME_SPENT;
-    return (uint32_t)(seconds > SECONDS_A_DAY) << DOUBT_OVER_A_DAY_SPENT;
+        return UINT32_C(1) << WARNING_NO_TIME_SPENT;
+    return (uint32_t)(seconds > SECONDS_A_DAY) << WARNING_OVER_A_DAY_SPENT;
 }
 
-uint32_t doubts_of_exercise(const struct exercise_completed *data)
+uint32_t warnings_of_exercise(const struct exercise_completed *data)
 {
     bool complete_but_wrong = data->completion_rate >= 1 && data->correctness <= 0;
     return doubts_of_time(data->time_spent_seconds) | (uint32_t)complete_but_wrong
-                                                          << DOUBT_COMPLETE_BUT_WRONG;
+                                                          << WARNING_COMPLETE_BUT_WRONG;
 }
 
-uint32_t doubts_of_quiz(const struct quiz_completed *data)
+uint32_t warnings_of_quiz(const struct quiz_completed *data)
 {
     double share = (double)data->questions_correct / fmax(1, (double)data->questions_total);
     /* Rounded, so that 0.8 against 7 of 10 is exactly 0.1 and no more. */
     bool disagrees = number_round12(fabs(data->score - share)) > tolerated_difference;
-    return doubts_of_time(data->time_spent_seconds) | (uint32_t)disagrees << DOUBT_SCORE_DISAGREES;
+    return doubts_of_time(data->time_spent_seconds) | (uint32_t)disagrees << WARNING_SCORE_MISMATCH;
 }

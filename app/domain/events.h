@@ -41,7 +41,7 @@ struct quiz_completed {
     double score; /* [0,1] */
     int64_t questions_total, questions_correct;
     double time_spent_seconds;
-    bool difficulty_given;
+    bool has_difficulty;
     enum difficulty difficulty; /* meaningful when given */
 };
 
@@ -51,7 +51,7 @@ struct lesson_viewed {
 
 struct quality_assessed {
     double code_quality_score, correctness_score, efficiency_score; /* [0,1] */
-    bool peer_review_given;
+    bool has_peer_review;
     double peer_review_score;
 };
 
@@ -63,18 +63,18 @@ struct learning_event event_of_quality(const struct quality_assessed *data, int6
 struct learning_event event_of_activity(int64_t at_ms);
 
 /* What is suspicious, yet allowed (api-contract section 4, ingest). */
-enum event_doubt {
-    DOUBT_SCORE_DISAGREES, /* score and questions_correct / questions_total by over 0.1 */
-    DOUBT_NO_TIME_SPENT,
-    DOUBT_OVER_A_DAY_SPENT,
-    DOUBT_COMPLETE_BUT_WRONG, /* completion_rate 1 with correctness 0 */
-    EVENT_DOUBTS
+enum event_warning {
+    WARNING_SCORE_MISMATCH, /* score and questions_correct / questions_total by over 0.1 */
+    WARNING_NO_TIME_SPENT,
+    WARNING_OVER_A_DAY_SPENT,
+    WARNING_COMPLETE_BUT_WRONG, /* completion_rate 1 with correctness 0 */
+    EVENT_WARNINGS
 };
 /* A sentence for the client each. */
-extern const char *const event_doubt_texts[EVENT_DOUBTS];
+extern const char *const event_warning_texts[EVENT_WARNINGS];
 
 /* A set of doubts: bit (1 << doubt). */
-uint32_t doubts_of_exercise(const struct exercise_completed *data);
-uint32_t doubts_of_quiz(const struct quiz_completed *data);
+uint32_t warnings_of_exercise(const struct exercise_completed *data);
+uint32_t warnings_of_quiz(const struct quiz_completed *data);
 
 #endif

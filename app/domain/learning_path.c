@@ -15,7 +15,7 @@ struct progress {
 
 /* The places of an item and its missing prerequisites, in the order of the catalogue. */
 struct bundle {
-    uint16_t places[PATH_MAX_STEPS];
+    uint16_t places[PATH_STEPS_MAX];
     size_t count; /* 0: cannot be taken */
     int minutes;
     double gain; /* of expected score */
@@ -142,19 +142,19 @@ static void path_append(struct learning_path *path, const struct bundle *b, stru
 
 static bool path_done(const struct learning_path *path)
 {
-    return path->step_count >= PATH_LEAST_STEPS &&
+    return path->step_count >= PATH_MIN_STEPS &&
            mastery_level(path->expected_score) >= path->target_level;
 }
 
-static enum level target_of(const struct path_wish *wish, enum level current)
+static enum level target_of(const struct path_options *wish, enum level current)
 {
-    if (wish->target_given)
+    if (wish->has_target)
         return wish->target;
     return current < MASTER ? current + 1 : MASTER;
 }
 
 void learning_path_plan(const struct catalogue *c, const struct learner *l,
-                        const struct path_wish *wish, struct learning_path *ret)
+                        const struct path_options *wish, struct learning_path *ret)
 {
     struct progress p = {.catalogue = c, .learner = *l};
     int max_minutes = wish->max_minutes > 0 ? wish->max_minutes : INT32_MAX;
@@ -164,10 +164,10 @@ void learning_path_plan(const struct catalogue *c, const struct learner *l,
                                   .target_level = target_of(wish, current)};
     while (!path_done(ret)) {
         struct bundle b =
-            best_bundle(&p, PATH_MAX_STEPS - ret->step_count, max_minutes - ret->minutes);
+            best_bundle(&p, PATH_STEPS_MAX - ret->step_count, max_minutes - ret->minutes);
         if (b.count == 0)
             break;
         path_append(ret, &b, &p, l);
     }
-    ret->days = (ret->minutes + STUDY_MINUTES_A_DAY - 1) / STUDY_MINUTES_A_DAY;
+    ret->days = (ret->minutes + STUDY_MINUTES_PER_DAY - 1) / STUDY_MINUTES_PER_DAY;
 }

@@ -8,7 +8,7 @@
 #include "app/base/number.h"
 
 const char *const prediction_model_names[PREDICTION_MODELS + 1] = {
-    [LEAST_SQUARES] = "ordinary_least_squares", [TREND_WITH_MEMORY] = "trend_with_memory"};
+    [LEAST_SQUARES] = "ordinary_least_squares", [AR1_TREND] = "trend_with_memory"};
 const char *const intervention_names[INTERVENTIONS + 1] = {
     [TUTORING] = "tutoring", [PRACTICE_SESSIONS] = "practice", [GUIDED_REVIEW] = "review"};
 const double intervention_factors[INTERVENTIONS] = {
@@ -95,7 +95,7 @@ static void series_add(struct series *s, const struct daily *first, const struct
 
 static bool series_fit(const struct series *s, struct line *ret)
 {
-    return s->n >= PREDICTION_LEAST_DAYS && line_fit(s->x, s->y, s->n, ret);
+    return s->n >= PREDICTION_MIN_DAYS && line_fit(s->x, s->y, s->n, ret);
 }
 
 /* Leaves the last HISTORY_DAYS days. */
@@ -117,14 +117,14 @@ static void fit_line(const struct series *s, struct forecast *f)
 }
 
 /* What the line alone explains, as least squares' R^2. */
-static double explained(const struct memory_line *m, const struct series *s)
+static double explained(const struct ar1_trend *m, const struct series *s)
 {
     struct moments of_y = moments_of(s->y, s->n);
     double squares = 0;
     if (of_y.variance <= 0)
         return 0;
     for (size_t i = 0; i < s->n; i++) {
-        double d = s->y[i] - memory_line_level(m, s->x[i]);
+        double d = s->y[i] - ar1_trend_level(m, s->x[i]);
         squares += d * d;
     }
     return number_clamp(1 - squares / (of_y.variance * (double)(s->n - 1)), 0, 1);
@@ -132,13 +132,12 @@ static double explained(const struct memory_line *m, const struct series *s)
 
 static void fit_memory(const struct series *s, struct forecast *f)
 {
-    f->insufficient =
-        s->n < PREDICTION_LEAST_DAYS || !memory_line_fit(s->x, s->y, s->n, &f->memory);
+    f->insufficient = s->n < PREDICTION_MIN_DAYS || !ar1_trend_fit(s->x, s->y, s->n, &f->ar1);
     if (f->insufficient)
         return;
-    f->slope = number_round12(memory_line_slope(&f->memory));
-    f->intercept = number_round12(memory_line_level(&f->memory, 0));
-    f->r_squared = number_round12(explained(&f->memory, s));
+    f->slope = number_round12(ar1_trend_slope(&f->ar1));
+    f->intercept = number_round12(ar1_trend_level(&f->ar1, 0));
+    f->r_squared = number_round12(explained(&f->ar1, s));
 }
 
 void forecast_fit(enum prediction_model model, const struct daily *days, size_t n,
@@ -154,7 +153,7 @@ void forecast_fit(enum prediction_model model, const struct daily *days, size_t 
                              .latest_score = days[n - 1].score,
                              .interval_level = PREDICTION_LEVEL};
     ret->intercept = ret->latest_score;
-    if (model == TREND_WITH_MEMORY)
+    if (model == AR1_TREND)
         fit_memory(&scores, ret);
     else
         fit_line(&scores, ret);
@@ -173,8 +172,8 @@ static struct outlook outlook_at(const struct forecast *f, int32_t day)
         return (struct outlook){f->latest_score, sqrt(1 / 12.0), 0};
     double x = (double)day - f->day_zero;
     struct outlook o = {.df = (double)f->days - 2};
-    if (f->model == TREND_WITH_MEMORY) {
-        memory_line_at(&f->memory, x, &o.centre, &o.error);
+    if (f->model == AR1_TREND) {
+        ar1_trend_at(&f->ar1, x, &o.centre, &o.error);
         return o;
     }
     o.centre = line_at(&f->line, x);
@@ -244,12 +243,12 @@ void forecast_at(const struct forecast *f, int32_t day, double factor, struct pr
 /* Where the model's line leads; the latest value with too few. */
 static double series_at(enum prediction_model model, const struct series *s, double x)
 {
-    struct memory_line memory;
+    struct ar1_trend memory;
     struct line line;
     double centre = s->y[s->n - 1], error;
-    if (model == TREND_WITH_MEMORY && s->n >= PREDICTION_LEAST_DAYS &&
-        memory_line_fit(s->x, s->y, s->n, &memory))
-        memory_line_at(&memory, x, &centre, &error);
+    if (model == AR1_TREND && s->n >= PREDICTION_MIN_DAYS &&
+        ar1_trend_fit(s->x, s->y, s->n, &memory))
+        ar1_trend_at(&memory, x, &centre, &error);
     if (model == LEAST_SQUARES && series_fit(s, &line))
         centre = line_at(&line, x);
     return centre;
@@ -283,14 +282,14 @@ static const struct daily *close_of_day(const struct daily *days, size_t n, int3
     return n > 0 ? &days[n - 1] : NULL;
 }
 
-void accuracy_of(const struct kept_prediction *predictions, size_t n, const struct daily *days,
+void accuracy_of(const struct stored_prediction *predictions, size_t n, const struct daily *days,
                  size_t day_count, int32_t today, struct accuracy *ret)
 {
     *ret = (struct accuracy){.total_predictions = n};
     double errors = 0, recent_errors = 0;
     size_t recent = 0, within = 0;
     for (size_t i = n; i-- > 0;) { /* newest first, for the recent ones */
-        const struct kept_prediction *p = &predictions[i];
+        const struct stored_prediction *p = &predictions[i];
         const struct daily *true_day = close_of_day(days, day_count, p->day);
         if (p->day > today || !true_day)
             continue;

@@ -12,18 +12,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "app/domain/ar1_trend.h"
 #include "app/domain/daily.h"
-#include "app/domain/memory_line.h"
 #include "app/domain/statistics.h"
 
 #define PREDICTION_MODEL_VERSION      "1.0.0"
 #define PREDICTION_LEVEL              0.9
 #define PREDICTION_TREND_SLOPE        0.002 /* a day: beyond it a trend is more than stable */
 #define PREDICTION_INTERVENTION_BELOW 0.5
-enum { PREDICTION_LEAST_DAYS = 3 };
+enum { PREDICTION_MIN_DAYS = 3 };
 
 /* Which line. Least squares is what the contract names; mastery-ctl backtest tells how they do. */
-enum prediction_model { LEAST_SQUARES, TREND_WITH_MEMORY, PREDICTION_MODELS };
+enum prediction_model { LEAST_SQUARES, AR1_TREND, PREDICTION_MODELS };
 extern const char *const prediction_model_names[PREDICTION_MODELS + 1]; /* ends with NULL */
 
 /* y = y_mean + slope * (x - x_mean): centred, so that day numbers since 1970 lose nothing. */
@@ -43,14 +43,14 @@ double line_error_at(const struct line *l, double x);
 /* A fitted model of one student. */
 struct forecast {
     enum prediction_model model;
-    struct memory_line memory; /* TREND_WITH_MEMORY; n 0 while insufficient */
-    struct line line;          /* x: days since day_zero; n 0 while insufficient */
-    bool insufficient;   /* fewer than PREDICTION_LEAST_DAYS days: the latest score, slope 0 */
-    size_t days;         /* how many went in */
-    int32_t day_zero;    /* the first of them: where intercept is taken */
-    double latest_score; /* the last of them */
-    double slope;        /* a day */
-    double intercept;    /* at day_zero */
+    struct ar1_trend ar1; /* AR1_TREND; n 0 while insufficient */
+    struct line line;     /* x: days since day_zero; n 0 while insufficient */
+    bool insufficient;    /* fewer than PREDICTION_MIN_DAYS days: the latest score, slope 0 */
+    size_t days;          /* how many went in */
+    int32_t day_zero;     /* the first of them: where intercept is taken */
+    double latest_score;  /* the last of them */
+    double slope;         /* a day */
+    double intercept;     /* at day_zero */
     double r_squared;
     double interval_level; /* PREDICTION_LEVEL, unless the caller sets another in (0,1) */
     const char
@@ -76,7 +76,7 @@ struct prediction {
 void forecast_at(const struct forecast *f, int32_t day, double factor, struct prediction *ret);
 
 /* What each component's own line says for a day, over the days it is known, within [0,1]; the
- * latest value with fewer than PREDICTION_LEAST_DAYS of them, 0 of a component without evidence.
+ * latest value with fewer than PREDICTION_MIN_DAYS of them, 0 of a component without evidence.
  * factor as in forecast_at. */
 void forecast_components(enum prediction_model model, const struct daily *days, size_t n,
                          int32_t day, double factor, double ret[COMPONENTS]);
@@ -86,7 +86,7 @@ extern const char *const intervention_names[INTERVENTIONS + 1]; /* ends with NUL
 extern const double intervention_factors[INTERVENTIONS];        /* defaults: 0.15, 0.10, 0.05 */
 
 /* A prediction as it was made. */
-struct kept_prediction {
+struct stored_prediction {
     int32_t day; /* the day it is about */
     double score;
     double lower, upper;
@@ -103,7 +103,7 @@ struct accuracy {
 /* The score that came true is the one the student had at the close of that day (of today: has now):
  * that of the last day of the history at or before it. Predictions oldest first, days likewise.
  * Without a verified prediction the last three are 0. */
-void accuracy_of(const struct kept_prediction *predictions, size_t n, const struct daily *days,
+void accuracy_of(const struct stored_prediction *predictions, size_t n, const struct daily *days,
                  size_t day_count, int32_t today, struct accuracy *ret);
 
 #endif

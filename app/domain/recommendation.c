@@ -65,11 +65,11 @@ double feedback_usefulness(const struct feedback *f)
 {
     double sum = f->completed ? 1 : 0;
     int n = 1;
-    if (f->rating_given) {
+    if (f->has_rating) {
         sum += (f->rating - 1) / 4.0;
         n++;
     }
-    if (f->improvement_given) {
+    if (f->has_improvement) {
         sum += f->improvement > 0 ? 1 : f->improvement < 0 ? 0 : 0.5;
         n++;
     }
@@ -199,14 +199,14 @@ static const struct content *find_next(const struct catalogue *c, const struct l
     return best;
 }
 
-static bool wished(const struct recommendation_wish *wish, enum component component, double gap)
+static bool wished(const struct recommendation_filter *wish, enum component component, double gap)
 {
     if (wish->component_filter != 0 && !has(wish->component_filter, (int)component))
         return false;
-    return !wish->priority_given || wish->priority == priority_of_gap(gap);
+    return !wish->has_priority || wish->priority == priority_of_gap(gap);
 }
 
-static size_t areas_with_gaps(const struct learner *l, const struct recommendation_wish *wish,
+static size_t areas_with_gaps(const struct learner *l, const struct recommendation_filter *wish,
                               struct area areas[COMPONENTS])
 {
     enum component ordered[COMPONENTS];
@@ -222,7 +222,7 @@ static size_t areas_with_gaps(const struct learner *l, const struct recommendati
 }
 
 /* Those where nothing is amiss. */
-static size_t areas_for_new(const struct learner *l, const struct recommendation_wish *wish,
+static size_t areas_for_new(const struct learner *l, const struct recommendation_filter *wish,
                             struct area areas[COMPONENTS])
 {
     size_t n = 0;
@@ -260,7 +260,7 @@ static size_t recommend_starters(const struct catalogue *c, const struct learner
 }
 
 size_t recommend(const struct catalogue *c, const struct learner *l,
-                 const struct recommendation_wish *wish, struct recommendation *ret)
+                 const struct recommendation_filter *wish, struct recommendation *ret)
 {
     struct area areas[COMPONENTS];
     size_t n = 0;

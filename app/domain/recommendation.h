@@ -77,7 +77,7 @@ const char *catalogue_fault(const struct catalogue *c);
 /* What a student says of a recommendation. */
 struct feedback {
     bool completed;
-    bool rating_given, improvement_given, minutes_given;
+    bool has_rating, has_improvement, has_minutes;
     int rating;         /* 1..5 */
     double improvement; /* of the score, [-1,1] */
     double minutes;     /* that it took, >= 0 */
@@ -108,9 +108,9 @@ void learner_add_feedback(struct learner *l, enum action action, enum component 
                           double usefulness);
 void learner_of_state(const struct mastery_state *s, int64_t at_ms, struct learner *ret);
 
-struct recommendation_wish {
-    size_t limit;        /* 1..RECOMMENDATIONS_MAX */
-    bool priority_given; /* only recommendations of that priority */
+struct recommendation_filter {
+    size_t limit;      /* 1..RECOMMENDATIONS_MAX */
+    bool has_priority; /* only recommendations of that priority */
     enum priority priority;
     uint32_t component_filter; /* only these components, a bit each; 0: all */
 };
@@ -131,7 +131,7 @@ struct recommendation {
  * item is more than one step harder or easier than suits. A learner without data gets the starters,
  * whatever else was wished. ret has room for wish->limit; returns how many. */
 size_t recommend(const struct catalogue *c, const struct learner *l,
-                 const struct recommendation_wish *wish, struct recommendation *ret);
+                 const struct recommendation_filter *wish, struct recommendation *ret);
 
 /* Components with a gap, ordered as the recommendations are; returns how many. */
 size_t priority_areas(const struct learner *l, enum component ret[COMPONENTS]);

@@ -25,7 +25,7 @@ static uint32_t rank(uint32_t c)
     return c > 0xffff ? c - 0x10000 + 0xd800 : c + 0x100000;
 }
 
-int canonical_order(struct str a, struct str b)
+int canonical_compare(struct str a, struct str b)
 {
     const char *p = a.p, *q = b.p;
 
@@ -62,7 +62,7 @@ void canonical_string(struct buf *out, struct str text)
 
 static int by_name(const void *a, const void *b)
 {
-    return canonical_order(*(const struct str *)a, *(const struct str *)b);
+    return canonical_compare(*(const struct str *)a, *(const struct str *)b);
 }
 
 static void print_object(struct buf *out, struct json_object *json, struct arena *scratch)

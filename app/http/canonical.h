@@ -12,6 +12,6 @@
 void canonical_print(struct buf *out, struct json_object *json, struct arena *scratch);
 /* A string, and the order of two names. */
 void canonical_string(struct buf *out, struct str text);
-int canonical_order(struct str a, struct str b);
+int canonical_compare(struct str a, struct str b);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "app/base/buf.h"
 
-static void write_place(struct buf *out, const struct place *place)
+static void write_place(struct buf *out, const struct field_path *place)
 {
     if (place->parent)
         write_place(out, place->parent);
@@ -18,7 +18,7 @@ static void write_place(struct buf *out, const struct place *place)
     buf_str(out, place->name);
 }
 
-void field_fail(const struct laying *l, const struct place *place, const char *message)
+void field_fail(const struct binding *l, const struct field_path *place, const char *message)
 {
     struct buf path;
     buf_init(&path, l->arena);
@@ -49,8 +49,8 @@ static void write_bounds(const struct rule *rule, struct buf *out)
         buf_number(out, rule->max);
 }
 
-void field_fail_bounds(const struct laying *l, const struct rule *rule, const struct place *place,
-                       const char *what, const char *unit)
+void field_fail_bounds(const struct binding *l, const struct rule *rule,
+                       const struct field_path *place, const char *what, const char *unit)
 {
     struct buf message;
     buf_init(&message, l->arena);
@@ -66,7 +66,8 @@ void field_fail_bounds(const struct laying *l, const struct rule *rule, const st
     field_fail(l, place, message.failed ? what : message.p);
 }
 
-void field_fail_choice(const struct laying *l, const struct rule *rule, const struct place *place)
+void field_fail_choice(const struct binding *l, const struct rule *rule,
+                       const struct field_path *place)
 {
     struct buf message;
     buf_init(&message, l->arena);
@@ -80,7 +81,7 @@ void field_fail_choice(const struct laying *l, const struct rule *rule, const st
     field_fail(l, place, message.failed ? "is not one of the choices" : message.p);
 }
 
-void field_no_memory(const struct laying *l)
+void field_no_memory(const struct binding *l)
 {
     /* An earlier field error must not hide that there is no input at all. */
     l->problem->code = PROBLEM_NONE;

@@ -446,13 +446,13 @@ static bool parse(struct str text, struct json_object **ret)
     return done;
 }
 
-struct json_object *json_read(struct str text, struct arena *arena, struct problem *p)
+struct json_object *json_parse(struct str text, struct arena *arena, struct problem *p)
 {
-    return json_read_at_most(text, JSON_VALUES_MAX, arena, p);
+    return json_parse_limited(text, JSON_VALUES_MAX, arena, p);
 }
 
-struct json_object *json_read_at_most(struct str text, size_t max_values, struct arena *arena,
-                                      struct problem *p)
+struct json_object *json_parse_limited(struct str text, size_t max_values, struct arena *arena,
+                                       struct problem *p)
 {
     size_t offset;
     if (!json_check(text, max_values, arena, &offset)) {

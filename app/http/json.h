@@ -10,9 +10,9 @@
 #include "app/base/problem.h"
 
 /* So many values a text may have. json-c takes up to a hundred bytes for a plain value, four times
- * as much for an array and eight times for an object, and so they count. JSON_VALUES_FEW is some
- * two megabytes, for whoever may send what he likes as often as he likes. */
-enum { JSON_DEPTH_MAX = 32, JSON_VALUES_MAX = 60000, JSON_VALUES_FEW = 20000 };
+ * as much for an array and eight times for an object, and so they count. JSON_VALUES_UNTRUSTED is
+ * some two megabytes, for whoever may send what he likes as often as he likes. */
+enum { JSON_DEPTH_MAX = 32, JSON_VALUES_MAX = 60000, JSON_VALUES_UNTRUSTED = 20000 };
 
 /* Strict RFC 8259, and beyond it: UTF-8 without BOM, no duplicate keys (decoded keys compared), no
  * \u0000 in keys or strings, no lone surrogates, numbers finite as doubles, nesting at most
@@ -23,9 +23,9 @@ bool json_check(struct str text, size_t max_values, struct arena *scratch, size_
 
 /* Checks, then parses. The object belongs to the arena. NULL with an INVALID_JSON in p. A text that
  * is `null` gives NULL without a problem. */
-struct json_object *json_read(struct str text, struct arena *arena, struct problem *p);
-struct json_object *json_read_at_most(struct str text, size_t max_values, struct arena *arena,
-                                      struct problem *p);
+struct json_object *json_parse(struct str text, struct arena *arena, struct problem *p);
+struct json_object *json_parse_limited(struct str text, size_t max_values, struct arena *arena,
+                                       struct problem *p);
 
 /* Well-formed UTF-8: no overlong forms, no surrogates, nothing beyond U+10FFFF. NUL is text. */
 bool utf8_valid(struct str text);

@@ -48,8 +48,8 @@ static void write_parameter(const struct rule *rule, struct str name, struct jw 
 {
     jw_object(w, NULL);
     jw_str(w, "name", name);
-    jw_text(w, "in", rule->place == IN_PATH ? "path" : "query");
-    jw_bool(w, "required", rule->place == IN_PATH || rule->required);
+    jw_text(w, "in", rule->source == IN_PATH ? "path" : "query");
+    jw_bool(w, "required", rule->source == IN_PATH || rule->required);
     schema_write(rule, "schema", SCHEMA_REQUEST, w);
     jw_object_end(w);
 }
@@ -57,7 +57,7 @@ static void write_parameter(const struct rule *rule, struct str name, struct jw 
 /* Every parameter of the pattern is declared, be there a rule for it or not. */
 static void write_path_parameters(const struct entry *entry, struct jw *w)
 {
-    static const struct rule any = {.type = RULE_TEXT, .place = IN_PATH, .required = true};
+    static const struct rule any = {.type = RULE_TEXT, .source = IN_PATH, .required = true};
     struct str rest = str_of(entry->pattern);
     while (rest.n > 0) {
         struct str name = str_cut(&rest, '/');
@@ -66,7 +66,7 @@ static void write_path_parameters(const struct entry *entry, struct jw *w)
         name = (struct str){name.p + 1, name.n - 2};
         const struct rule *rule = entry->route->rules;
         while (rule && rule->type != RULE_END &&
-               !(rule->place == IN_PATH && str_equal(str_of(rule->name), name)))
+               !(rule->source == IN_PATH && str_equal(str_of(rule->name), name)))
             rule++;
         write_parameter(rule && rule->type != RULE_END ? rule : &any, name, w);
     }
@@ -77,10 +77,10 @@ static void write_parameters(const struct entry *entry, struct jw *w)
     jw_array(w, "parameters");
     write_path_parameters(entry, w);
     for (const struct rule *rule = entry->route->rules; rule && rule->type != RULE_END; rule++) {
-        if (rule->place == IN_QUERY)
+        if (rule->source == IN_QUERY)
             write_parameter(rule, str_of(rule->name), w);
     }
-    headers_write_of_request(entry->route, w);
+    headers_write_request(entry->route, w);
     jw_array_end(w);
 }
 
@@ -106,10 +106,10 @@ static void write_one_or_many(const struct rule *rules, struct jw *w)
 static void write_body(const struct route *route, struct jw *w)
 {
     bool required = false;
-    if (!route_takes_body(route))
+    if (!route_has_body(route))
         return;
     for (const struct rule *rule = route->rules; rule->type != RULE_END; rule++)
-        required |= rule->place == IN_BODY && rule->required;
+        required |= rule->source == IN_BODY && rule->required;
     jw_object(w, "requestBody");
     jw_bool(w, "required", required);
     schema_begin_content(route->body_type ? route->body_type : "application/json", w);
@@ -125,14 +125,14 @@ static void write_body(const struct route *route, struct jw *w)
 
 static void write_answer_schema(const struct route *route, struct jw *w)
 {
-    bool list = route->flags & ROUTE_LIST_ANSWER;
+    bool list = route->flags & ROUTE_LIST_RESPONSE;
     if (list) {
         jw_text(w, "type", "array");
         jw_object(w, "items");
     }
-    jw_text(w, "type", route->answer ? "object" : "string");
-    if (route->answer)
-        schema_write_fields(route->answer, SCHEMA_ANSWER, w);
+    jw_text(w, "type", route->response ? "object" : "string");
+    if (route->response)
+        schema_write_fields(route->response, SCHEMA_RESPONSE, w);
     if (list)
         jw_object_end(w);
 }
@@ -143,9 +143,9 @@ static void write_answer(const struct route *route, int status, struct jw *w)
     (void)snprintf(key, sizeof key, "%d", status);
     jw_object(w, key);
     jw_text(w, "description", http_status_reason(status));
-    headers_write_of_answer(route, status, w);
-    if (route->answer || route->answer_type || route->flags & ROUTE_LIST_ANSWER) {
-        schema_begin_content(route->answer_type ? route->answer_type : "application/json", w);
+    headers_write_response(route, status, w);
+    if (route->response || route->response_type || route->flags & ROUTE_LIST_RESPONSE) {
+        schema_begin_content(route->response_type ? route->response_type : "application/json", w);
         write_answer_schema(route, w);
         schema_end_content(w);
     }
@@ -158,7 +158,7 @@ static void write_responses(const struct route *route, struct jw *w)
     write_answer(route, route->status, w);
     if (route->other_status)
         write_answer(route, route->other_status, w);
-    errors_write_of_route(route, w);
+    errors_write_responses(route, w);
     jw_object_end(w);
 }
 
@@ -175,9 +175,9 @@ static void write_security(const struct route *route, struct jw *w)
 {
     jw_array(w, "security");
     if (route->access != ACCESS_OPEN) {
-        if (!(route->flags & ROUTE_SIDECAR))
+        if (!(route->flags & ROUTE_SIDECAR_ONLY))
             write_scheme("bearer", w);
-        if (route->flags & (ROUTE_SIDECAR | ROUTE_SIDECAR_FREE))
+        if (route->flags & (ROUTE_SIDECAR_ONLY | ROUTE_SIDECAR_TRUSTED))
             write_scheme("sidecar", w);
     }
     jw_array_end(w);
@@ -213,9 +213,9 @@ static void write_names(const struct entry *entry, struct jw *w)
 
 static void write_listener(const struct route *route, struct jw *w)
 {
-    if (route->flags & ROUTE_SIDECAR)
+    if (route->flags & ROUTE_SIDECAR_ONLY)
         jw_text(w, "x-listener", "sidecar");
-    else if (route->flags & ROUTE_METRICS)
+    else if (route->flags & ROUTE_NETWORK_ALLOWLIST)
         jw_text(w, "x-listener", "configured networks only");
 }
 

@@ -16,24 +16,24 @@ static bool asks_who(const struct route *route)
 
 static bool can_refuse(const struct route *route)
 {
-    return asks_who(route) || route->flags & ROUTE_METRICS;
+    return asks_who(route) || route->flags & ROUTE_NETWORK_ALLOWLIST;
 }
 
 /* The sidecar's own are not there for others. */
 static bool can_miss(const struct route *route)
 {
-    return strchr(route->pattern, '{') || route->flags & ROUTE_SIDECAR ||
+    return strchr(route->pattern, '{') || route->flags & ROUTE_SIDECAR_ONLY ||
            (route->rules && asks_who(route));
 }
 
 static bool can_conflict(const struct route *route)
 {
-    return route->flags & (ROUTE_CONFLICTS | ROUTE_IDEMPOTENT);
+    return route->flags & (ROUTE_CONFLICT | ROUTE_IDEMPOTENT);
 }
 
 static bool can_lack_data(const struct route *route)
 {
-    return route->flags & ROUTE_COMPARES;
+    return route->flags & ROUTE_INSUFFICIENT_DATA;
 }
 
 static bool is_limited(const struct route *route)
@@ -64,8 +64,8 @@ static const struct error_answer error_answers[] = {
     {PROBLEM_CONFLICT, can_conflict, "Conflict",
      "Another change of the same is under way, or it has ended or says something else already; an Idempotency-Key whose first "
      "request is under way, or had another body"},
-    {PROBLEM_PAYLOAD_TOO_LARGE, route_takes_body, "PayloadTooLarge", "The body is too large"},
-    {PROBLEM_UNSUPPORTED_MEDIA_TYPE, route_takes_body, "UnsupportedMediaType", "The body is of another media type"},
+    {PROBLEM_PAYLOAD_TOO_LARGE, route_has_body, "PayloadTooLarge", "The body is too large"},
+    {PROBLEM_UNSUPPORTED_MEDIA_TYPE, route_has_body, "UnsupportedMediaType", "The body is of another media type"},
     {PROBLEM_INSUFFICIENT_DATA, can_lack_data, "InsufficientData", "Fewer than two students (on each side) have data"},
     {PROBLEM_RATE_LIMITED, is_limited, "TooManyRequests", "Too many requests: details has limit and window"},
     {PROBLEM_INTERNAL_ERROR, any_route, "InternalError", "A fault of the engine"},
@@ -85,7 +85,7 @@ static void write_answer(const char *key, const struct error_answer *answer,
 {
     jw_object(w, key);
     jw_text(w, "description", answer->description);
-    headers_write_of_answer(route, problem_status(answer->code), w);
+    headers_write_response(route, problem_status(answer->code), w);
     schema_begin_content("application/json", w);
     jw_text(w, "$ref", "#/components/schemas/Error");
     schema_end_content(w);
@@ -114,13 +114,13 @@ static void write_reference(const char *key, const char *name, struct jw *w)
 static void write_of_route(const char *key, const struct error_answer *answer,
                            const struct route *route, struct jw *w)
 {
-    if (headers_mark_errors(route))
+    if (headers_extend_errors(route))
         write_answer(key, answer, route, w);
     else
         write_reference(key, answer->name, w);
 }
 
-void errors_write_of_route(const struct route *route, struct jw *w)
+void errors_write_responses(const struct route *route, struct jw *w)
 {
     for (const struct error_answer *e = error_answers; e < error_answers + ERROR_ANSWERS; e++) {
         char status[16];
@@ -135,16 +135,19 @@ void errors_write_of_route(const struct route *route, struct jw *w)
 /* ---- Their form ---- */
 
 static const struct rule field_error_fields[] = {
-    {.name = "field", .type = RULE_TEXT, .required = true, .about = "Its path: student_ids[3]"},
+    {.name = "field",
+     .type = RULE_TEXT,
+     .required = true,
+     .description = "Its path: student_ids[3]"},
     {.name = "message", .type = RULE_TEXT, .required = true},
     {0},
 };
 
 static const struct rule details_fields[] = {
     {.name = "errors", .type = RULE_OBJECTS, .fields = field_error_fields},
-    {.name = "offset", .type = RULE_INT, .about = "Byte of the body where the JSON breaks"},
-    {.name = "limit", .type = RULE_INT, .about = "Requests that pass in a window"},
-    {.name = "window", .type = RULE_INT, .about = "Seconds"},
+    {.name = "offset", .type = RULE_INT, .description = "Byte of the body where the JSON breaks"},
+    {.name = "limit", .type = RULE_INT, .description = "Requests that pass in a window"},
+    {.name = "window", .type = RULE_INT, .description = "Seconds"},
     {0},
 };
 
@@ -176,8 +179,8 @@ static void write_error_body(struct jw *w)
     jw_text(w, "type", "object");
     jw_object(w, "properties");
     write_code_schema(w);
-    schema_write(&message, "message", SCHEMA_ANSWER, w);
-    schema_write(&details, "details", SCHEMA_ANSWER, w);
+    schema_write(&message, "message", SCHEMA_RESPONSE, w);
+    schema_write(&details, "details", SCHEMA_RESPONSE, w);
     jw_object_end(w);
     write_required(required, w);
     jw_object_end(w);
@@ -186,7 +189,7 @@ static void write_error_body(struct jw *w)
 static void write_error_schema(struct jw *w)
 {
     static const char *const required[] = {"success", "error", "correlation_id", NULL};
-    static const struct rule id = {.type = RULE_TEXT, .about = "The request's X-Request-ID"};
+    static const struct rule id = {.type = RULE_TEXT, .description = "The request's X-Request-ID"};
     jw_object(w, "schemas");
     jw_object(w, "Error");
     jw_text(w, "type", "object");
@@ -195,7 +198,7 @@ static void write_error_schema(struct jw *w)
     jw_bool(w, "const", false);
     jw_object_end(w);
     write_error_body(w);
-    schema_write(&id, "correlation_id", SCHEMA_ANSWER, w);
+    schema_write(&id, "correlation_id", SCHEMA_RESPONSE, w);
     jw_object_end(w);
     write_required(required, w);
     jw_object_end(w);

@@ -10,6 +10,6 @@
 void errors_write_components(struct jw *w);
 /* Those of a route, as members of its responses; the last one stands for all that are not listed:
  * nginx's own, and what concerns no route in particular. */
-void errors_write_of_route(const struct route *route, struct jw *w);
+void errors_write_responses(const struct route *route, struct jw *w);
 
 #endif

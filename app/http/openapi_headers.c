@@ -21,32 +21,32 @@ static const char *const replayed_words[] = {"true", NULL};
 /* clang-format off */
 static const struct header headers[] = {
     {OF_REQUEST, 0, {0}, {.name = "X-Request-ID", .type = RULE_TEXT,
-     .about = "1 to 128 of A-Z a-z 0-9 . _ -: what answer, log and audit log call this request; else a new UUID does"}},
+     .description = "1 to 128 of A-Z a-z 0-9 . _ -: what answer, log and audit log call this request; else a new UUID does"}},
     {OF_REQUEST, 0, {0}, {.name = "traceparent", .type = RULE_TEXT,
-     .about = "W3C Trace Context: the trace goes on; a new one begins when absent or not valid"}},
+     .description = "W3C Trace Context: the trace goes on; a new one begins when absent or not valid"}},
     {OF_REQUEST, ROUTE_IDEMPOTENT, {0}, {.name = "Idempotency-Key", .type = RULE_TEXT, .min = 1, .max = 128,
-     .about = "Printable ASCII of the client's choice. The first success under it is kept for 24 hours and replayed, byte for byte, to "
+     .description = "Printable ASCII of the client's choice. The first success under it is kept for 24 hours and replayed, byte for byte, to "
               "the same caller on the same route, with Idempotency-Replayed: nothing is done twice. Errors of every kind (4xx, 429 and "
               "5xx too) are not kept and leave the key free. 409 while the first request is under way, and for another body under the "
               "same key. /process: counts for intents that calculate from components or submit a batch"}},
-    {OF_REQUEST, ROUTE_XAPI, {0}, {.name = "X-Experience-API-Version", .type = RULE_TEXT, .required = true, .about = "1.0 or 1.0.x"}},
+    {OF_REQUEST, ROUTE_XAPI, {0}, {.name = "X-Experience-API-Version", .type = RULE_TEXT, .required = true, .description = "1.0 or 1.0.x"}},
 
-    {OF_ANSWER, 0, {0}, {.name = "X-Request-ID", .type = RULE_TEXT, .required = true, .about = "The caller's own, or a new UUID"}},
-    {OF_ANSWER, 0, {0}, {.name = "traceparent", .type = RULE_TEXT, .required = true, .about = "W3C Trace Context: the engine's own span of the trace"}},
-    {OF_ANSWER, ROUTE_CACHED, {200}, {.name = "X-Cache", .type = RULE_WORD, .choices = cache_words,
-     .about = "HIT: a stored result; MISS: computed now; STALE (queries alone): the process's last copy, the store being away"}},
-    {OF_ANSWER, ROUTE_STALE, {200}, {.name = "Age", .type = RULE_INT, .max = (double)INFINITY, .about = "With X-Cache: STALE: seconds since the copy was made"}},
-    {OF_ANSWER, ROUTE_IDEMPOTENT, {SUCCESSES}, {.name = "Idempotency-Replayed", .type = RULE_WORD, .choices = replayed_words,
-     .about = "This is the kept answer to the first request with the Idempotency-Key; absent on that one"}},
-    {OF_ANSWER, ROUTE_SUBMITS, {202}, {.name = "Location", .type = RULE_TEXT, .required = true, .about = "Path of the batch: its status"}},
-    {OF_ANSWER, ROUTE_XAPI, {0}, {.name = "X-Experience-API-Version", .type = RULE_TEXT, .required = true, .about = "The version that is spoken here"}},
+    {OF_ANSWER, 0, {0}, {.name = "X-Request-ID", .type = RULE_TEXT, .required = true, .description = "The caller's own, or a new UUID"}},
+    {OF_ANSWER, 0, {0}, {.name = "traceparent", .type = RULE_TEXT, .required = true, .description = "W3C Trace Context: the engine's own span of the trace"}},
+    {OF_ANSWER, ROUTE_CACHED, {200}, {.name = "X-Cache", .type = RULE_ENUM, .choices = cache_words,
+     .description = "HIT: a stored result; MISS: computed now; STALE (queries alone): the process's last copy, the store being away"}},
+    {OF_ANSWER, ROUTE_STALE, {200}, {.name = "Age", .type = RULE_INT, .max = (double)INFINITY, .description = "With X-Cache: STALE: seconds since the copy was made"}},
+    {OF_ANSWER, ROUTE_IDEMPOTENT, {SUCCESSES}, {.name = "Idempotency-Replayed", .type = RULE_ENUM, .choices = replayed_words,
+     .description = "This is the kept answer to the first request with the Idempotency-Key; absent on that one"}},
+    {OF_ANSWER, ROUTE_SUBMITS_BATCH, {202}, {.name = "Location", .type = RULE_TEXT, .required = true, .description = "Path of the batch: its status"}},
+    {OF_ANSWER, ROUTE_XAPI, {0}, {.name = "X-Experience-API-Version", .type = RULE_TEXT, .required = true, .description = "The version that is spoken here"}},
     {OF_ANSWER, ROUTE_XAPI, {0}, {.name = "X-Experience-API-Consistent-Through", .type = RULE_TIME, .required = true,
-     .about = "All that was stored before this time can be queried"}},
+     .description = "All that was stored before this time can be queried"}},
     {OF_ANSWER, 0, {401, 403}, {.name = "WWW-Authenticate", .type = RULE_TEXT,
-     .about = "The Bearer challenge, with error=\"invalid_token\" (401) when credentials came and were refused, error=\"insufficient_scope\" on 403"}},
-    {OF_ANSWER, 0, {415}, {.name = "Accept", .type = RULE_TEXT, .about = "The media type that is taken"}},
+     .description = "The Bearer challenge, with error=\"invalid_token\" (401) when credentials came and were refused, error=\"insufficient_scope\" on 403"}},
+    {OF_ANSWER, 0, {415}, {.name = "Accept", .type = RULE_TEXT, .description = "The media type that is taken"}},
     {OF_ANSWER, 0, {429, 503}, {.name = "Retry-After", .type = RULE_INT, .min = 1, .max = (double)INFINITY, .required = true,
-     .about = "Seconds to wait before the repeat; of 429: after which one request does pass"}},
+     .description = "Seconds to wait before the repeat; of 429: after which one request does pass"}},
 };
 /* clang-format on */
 enum { HEADERS = sizeof headers / sizeof headers[0] };
@@ -59,7 +59,7 @@ static void write_header(const struct header *h, struct jw *w)
         jw_text(w, "in", "header");
     }
     jw_bool(w, "required", h->rule.required);
-    schema_write(&h->rule, "schema", SCHEMA_ANSWER, w);
+    schema_write(&h->rule, "schema", SCHEMA_RESPONSE, w);
     jw_object_end(w);
 }
 
@@ -98,7 +98,7 @@ static void write_reference(const char *key, const char *kind, const char *name,
     jw_object_end(w);
 }
 
-void headers_write_of_request(const struct route *route, struct jw *w)
+void headers_write_request(const struct route *route, struct jw *w)
 {
     for (const struct header *h = headers; h < headers + HEADERS; h++) {
         if (h->side == OF_REQUEST && is_of(h, route))
@@ -106,7 +106,7 @@ void headers_write_of_request(const struct route *route, struct jw *w)
     }
 }
 
-void headers_write_of_answer(const struct route *route, int status, struct jw *w)
+void headers_write_response(const struct route *route, int status, struct jw *w)
 {
     jw_object(w, "headers");
     for (const struct header *h = headers; h < headers + HEADERS; h++) {
@@ -116,7 +116,7 @@ void headers_write_of_answer(const struct route *route, int status, struct jw *w
     jw_object_end(w);
 }
 
-bool headers_mark_errors(const struct route *route)
+bool headers_extend_errors(const struct route *route)
 {
     for (const struct header *h = headers; h < headers + HEADERS; h++) {
         if (h->side == OF_ANSWER && h->routes & route->flags && h->statuses[0] == 0)

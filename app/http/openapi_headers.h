@@ -12,11 +12,11 @@
 /* The components `parameters` and `headers`. */
 void headers_write_components(struct jw *w);
 /* Those that the route takes, as elements of its parameters. */
-void headers_write_of_request(const struct route *route, struct jw *w);
+void headers_write_request(const struct route *route, struct jw *w);
 /* The member `headers` of an answer of this status. route NULL: of whatever route; status 0: only
  * what every answer has. */
-void headers_write_of_answer(const struct route *route, int status, struct jw *w);
+void headers_write_response(const struct route *route, int status, struct jw *w);
 /* Whether the route's errors have more headers than everybody's. */
-bool headers_mark_errors(const struct route *route);
+bool headers_extend_errors(const struct route *route);
 
 #endif

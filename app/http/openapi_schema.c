@@ -51,7 +51,7 @@ static void write_list(const struct rule *rule, enum schema_side side, struct jw
     write_type(rule->type == RULE_OBJECTS ? "object" : "string", false, w);
     if (rule->type == RULE_IDS)
         write_id(w);
-    else if (rule->type == RULE_WORDS)
+    else if (rule->type == RULE_ENUM_SET)
         write_enum(rule, false, w);
     else if (rule->fields)
         schema_write_fields(rule->fields, side, w);
@@ -85,14 +85,14 @@ static const char *type_name(enum rule_type type)
     switch (type) {
     case RULE_ID:
     case RULE_TEXT:
-    case RULE_WORD:
+    case RULE_ENUM:
     case RULE_DAY:
     case RULE_TIME: return "string";
     case RULE_BOOL: return "boolean";
     case RULE_INT: return "integer";
     case RULE_NUMBER: return "number";
     case RULE_IDS:
-    case RULE_WORDS:
+    case RULE_ENUM_SET:
     case RULE_NUMBERS:
     case RULE_OBJECTS: return "array";
     case RULE_OBJECT:
@@ -109,13 +109,13 @@ static void write_constraints(const struct rule *rule, enum schema_side side, st
     switch (rule->type) {
     case RULE_ID: write_id(w); break;
     case RULE_TEXT: write_bounds(rule, "minLength", "maxLength", w); break;
-    case RULE_WORD: write_enum(rule, rule->nullable, w); break;
+    case RULE_ENUM: write_enum(rule, rule->nullable, w); break;
     case RULE_INT:
     case RULE_NUMBER: write_bounds(rule, "minimum", "maximum", w); break;
     case RULE_DAY: jw_text(w, "format", "date"); break;
     case RULE_TIME: jw_text(w, "format", "date-time"); break;
     case RULE_IDS:
-    case RULE_WORDS:
+    case RULE_ENUM_SET:
     case RULE_OBJECTS: write_list(rule, side, w); break;
     case RULE_OBJECT:
         if (rule->fields)
@@ -132,15 +132,15 @@ static void write_constraints(const struct rule *rule, enum schema_side side, st
 /* Where a handler asks whether the value was there, its absence has a meaning of its own. */
 static void write_default(const struct rule *rule, struct jw *w)
 {
-    bool in_range = rule_in_bounds(rule, rule->preset);
-    if (rule->required || rule->given != 0)
+    bool in_range = rule_in_bounds(rule, rule->default_value);
+    if (rule->required || rule->present != 0)
         return;
     if ((rule->type == RULE_INT || rule->type == RULE_NUMBER) && in_range)
-        jw_number(w, "default", rule->preset);
+        jw_number(w, "default", rule->default_value);
     else if (rule->type == RULE_BOOL)
-        jw_bool(w, "default", rule->preset != 0);
-    else if (rule->type == RULE_WORD)
-        jw_text(w, "default", rule->choices[(size_t)rule->preset]);
+        jw_bool(w, "default", rule->default_value != 0);
+    else if (rule->type == RULE_ENUM)
+        jw_text(w, "default", rule->choices[(size_t)rule->default_value]);
 }
 
 void schema_write(const struct rule *rule, const char *key, enum schema_side side, struct jw *w)
@@ -152,8 +152,8 @@ void schema_write(const struct rule *rule, const char *key, enum schema_side sid
     write_constraints(rule, side, w);
     if (side == SCHEMA_REQUEST)
         write_default(rule, w);
-    if (rule->about)
-        jw_text(w, "description", rule->about);
+    if (rule->description)
+        jw_text(w, "description", rule->description);
     jw_object_end(w);
 }
 
@@ -162,13 +162,13 @@ void schema_write_fields(const struct rule *fields, enum schema_side side, struc
 {
     jw_object(w, "properties");
     for (const struct rule *rule = fields; rule->type != RULE_END; rule++) {
-        if (rule->place == IN_BODY)
+        if (rule->source == IN_BODY)
             schema_write(rule, rule->name, side, w);
     }
     jw_object_end(w);
     jw_array(w, "required");
     for (const struct rule *rule = fields; rule->type != RULE_END; rule++) {
-        if (rule->place == IN_BODY && rule->required)
+        if (rule->source == IN_BODY && rule->required)
             jw_text(w, NULL, rule->name);
     }
     jw_array_end(w);

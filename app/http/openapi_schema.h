@@ -7,7 +7,7 @@
 #include "app/http/rule.h"
 
 /* A request says what it takes, an answer what it gives: only requests have defaults. */
-enum schema_side { SCHEMA_REQUEST, SCHEMA_ANSWER };
+enum schema_side { SCHEMA_REQUEST, SCHEMA_RESPONSE };
 
 void schema_write(const struct rule *rule, const char *key, enum schema_side side, struct jw *w);
 /* The members of an object's schema that name its fields: properties and required. */

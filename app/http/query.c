@@ -53,12 +53,12 @@ static struct query_parameter *read_pair(struct str pair, struct arena *arena)
     if (!parameter || !text)
         return NULL;
     struct str name = str_cut(&pair, '=');
-    parameter->broken =
+    parameter->malformed =
         !decode(name, text, &parameter->name) || !decode(pair, text + name.n, &parameter->value);
     return parameter;
 }
 
-bool query_read(struct str query, struct arena *arena, struct query_parameter **ret_first)
+bool query_parse(struct str query, struct arena *arena, struct query_parameter **ret_first)
 {
     struct query_parameter *first = NULL, **end = &first;
     while (query.n > 0) {

@@ -7,12 +7,12 @@
 
 struct query_parameter {
     struct str name, value; /* decoded, UTF-8 without NUL */
-    bool broken; /* could not be decoded: value is empty, and name too when it is at fault */
+    bool malformed; /* could not be decoded: value is empty, and name too when it is at fault */
     struct query_parameter *next;
 };
 
 /* The parameters in their order, NULL when there are none; empty pieces between & are left out.
  * False without memory. */
-bool query_read(struct str query, struct arena *arena, struct query_parameter **ret_first);
+bool query_parse(struct str query, struct arena *arena, struct query_parameter **ret_first);
 
 #endif

@@ -23,10 +23,10 @@ struct http_request {
     /* ce-…: the attributes of a CloudEvent whose data is the body; as sent, still encoded */
     struct str ce_id, ce_source, ce_specversion, ce_type, ce_subject, ce_time, ce_datacontenttype;
     struct str body;
-    bool disguised; /* the path was not sent as it is: encoded, with dots or more slashes */
-    bool sidecar;   /* came by the sidecar's listener */
-    bool too_large; /* the body was not read: it is longer than any route allows */
-    bool repeated;  /* a header that must stand alone came twice */
+    bool noncanonical;     /* the path was not sent as it is: encoded, with dots or more slashes */
+    bool sidecar;          /* came by the sidecar's listener */
+    bool too_large;        /* the body was not read: it is longer than any route allows */
+    bool duplicate_header; /* a header that must stand alone came twice */
 };
 
 enum http_method http_method_of(struct str name);

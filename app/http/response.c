@@ -42,7 +42,7 @@ void http_response_init(struct http_response *r, struct arena *arena)
     r->status = 200;
     r->content_type = NULL;
     r->header_count = 0;
-    r->streamed = r->begun = false;
+    r->streamed = r->headers_sent = false;
     buf_init(&r->body, arena);
 }
 

@@ -21,8 +21,8 @@ struct http_response {
     size_t header_count;
     struct buf body;
     bool streamed; /* the body may go out in pieces, before it is complete and known to be good */
-    bool begun;    /* the head and some of it are out */
-    size_t sent;   /* bytes of the body that are out */
+    bool headers_sent; /* the head and some of it are out */
+    size_t body_sent;  /* bytes of the body that are out */
 };
 
 /* "OK", "Not Found": the reason phrase of a status that the engine answers, "" for others. */

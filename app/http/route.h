@@ -19,7 +19,7 @@ typedef enum step route_handler(struct exchange *x);
  * when rules have failed, so that all failing fields are named together. */
 typedef bool route_check(struct exchange *x);
 /* The last word about an answer, a success or a problem that has been made one: its form. */
-typedef void route_seal(struct exchange *x);
+typedef void route_finalize(struct exchange *x);
 
 /* What right a route asks for; auth/access.c has the table of who has it. */
 enum access {
@@ -36,28 +36,29 @@ enum access {
 };
 
 enum route_flag {
-    ROUTE_HEAVY = 1,            /* after the light ones, one a turn */
-    ROUTE_SIDECAR = 2,          /* on the sidecar's listener only; 404 elsewhere */
-    ROUTE_BIG_BODY = 4,         /* up to 4 MiB instead of 1 MiB */
-    ROUTE_UNLIMITED = 8,        /* no rate limit */
-    ROUTE_PERSONAL = 16,        /* Cache-Control: no-store */
-    ROUTE_METRICS = 32,         /* reachable from configured networks only (nginx) */
-    ROUTE_OWN_BY_DEFAULT = 128, /* a student who names nobody means himself; others must name one */
-    ROUTE_SIDECAR_FREE = 64,    /* the sidecar's token opens it and lifts its limit */
+    ROUTE_HEAVY = 1,              /* after the light ones, one a turn */
+    ROUTE_SIDECAR_ONLY = 2,       /* on the sidecar's listener only; 404 elsewhere */
+    ROUTE_BIG_BODY = 4,           /* up to 4 MiB instead of 1 MiB */
+    ROUTE_UNLIMITED = 8,          /* no rate limit */
+    ROUTE_PERSONAL = 16,          /* Cache-Control: no-store */
+    ROUTE_NETWORK_ALLOWLIST = 32, /* reachable from configured networks only (nginx) */
+    ROUTE_DEFAULTS_TO_SELF =
+        128,                    /* a student who names nobody means himself; others must name one */
+    ROUTE_SIDECAR_TRUSTED = 64, /* the sidecar's token opens it and lifts its limit */
     ROUTE_TOKEN_IN_BODY = 256,  /* a token may stand in the body: security_context.token */
     ROUTE_RAW_BODY = 512,       /* the handler reads the body; rules describe it, or its elements */
     ROUTE_IDEMPOTENT = 2048,    /* takes an Idempotency-Key: the first answer is replayed */
-    ROUTE_LIST_ANSWER = 1024,   /* the answer is a list of what `answer` says; NULL: of texts */
-    ROUTE_PAGE = 4096,          /* a page that nginx has as a file */
-    ROUTE_RECORDED = 8192, /* what it changes tells the audit log itself, through the journal */
-    ROUTE_AT_ONCE = 16384, /* each request is an audit record by itself (routes/audited.h) */
+    ROUTE_LIST_RESPONSE = 1024, /* the answer is a list of what `answer` says; NULL: of texts */
+    ROUTE_STATIC_PAGE = 4096,   /* a page that nginx has as a file */
+    ROUTE_JOURNALED = 8192,   /* what it changes tells the audit log itself, through the journal */
+    ROUTE_AUDIT_EACH = 16384, /* each request is an audit record by itself (routes/audited.h) */
     /* for the document: what its answers can be and have, beyond what other rows say */
-    ROUTE_CONFLICTS = 32768, /* 409 without an Idempotency-Key */
-    ROUTE_COMPARES = 65536,  /* 422 when there is not enough to compare */
-    ROUTE_CACHED = 131072,   /* X-Cache */
-    ROUTE_STALE = 262144,    /* with Age, a copy while the store is away */
-    ROUTE_SUBMITS = 524288,  /* 202 with the Location of a batch */
-    ROUTE_XAPI = 1048576,    /* X-Experience-API-..., taken and given */
+    ROUTE_CONFLICT = 32768,          /* 409 without an Idempotency-Key */
+    ROUTE_INSUFFICIENT_DATA = 65536, /* 422 when there is not enough to compare */
+    ROUTE_CACHED = 131072,           /* X-Cache */
+    ROUTE_STALE = 262144,            /* with Age, a copy while the store is away */
+    ROUTE_SUBMITS_BATCH = 524288,    /* 202 with the Location of a batch */
+    ROUTE_XAPI = 1048576,            /* X-Experience-API-..., taken and given */
 };
 
 #define NO_SUBJECT SIZE_MAX /* about nobody in particular: a list */
@@ -73,22 +74,23 @@ struct route {
     unsigned flags;
     const struct rule *rules; /* NULL: takes nothing */
     size_t input_size;
-    size_t student; /* access about a student or cohort: offset of its struct str in the input */
-    route_check *check; /* NULL: the rules say it all */
+    size_t subject_offset; /* access about a student or cohort: offset of its struct str in the
+                              input */
+    route_check *check;    /* NULL: the rules say it all */
     route_handler *handler;
-    route_seal *seal;          /* NULL: answers go out as they are */
-    int status;                /* of success */
-    int other_status;          /* another one with the same answer; 0: none */
-    const struct rule *answer; /* fields of the JSON answer; NULL: not JSON */
-    const char *answer_type;   /* content type when not JSON */
-    const char *body_type;     /* content type of a raw body; NULL: application/json */
-    const char *summary;       /* one line for the OpenAPI document */
+    route_finalize *finalize;    /* NULL: answers go out as they are */
+    int status;                  /* of success */
+    int other_status;            /* another one with the same answer; 0: none */
+    const struct rule *response; /* fields of the JSON answer; NULL: not JSON */
+    const char *response_type;   /* content type when not JSON */
+    const char *body_type;       /* content type of a raw body; NULL: application/json */
+    const char *summary;         /* one line for the OpenAPI document */
 };
 
-static inline bool route_takes_body(const struct route *route)
+static inline bool route_has_body(const struct route *route)
 {
     for (const struct rule *rule = route->rules; rule && rule->type != RULE_END; rule++) {
-        if (rule->place == IN_BODY)
+        if (rule->source == IN_BODY)
             return true;
     }
     return false;

@@ -7,7 +7,7 @@
 enum { ALIASES_MAX = sizeof(((struct route *)NULL)->aliases) / sizeof(const char *) };
 
 /* A pattern, and the routes that it has by method: indexes into routes, -1 for none. */
-struct place {
+struct path_entry {
     struct str pattern;
     size_t prefix; /* length of what stands before the first parameter */
     int by_method[HTTP_METHODS];
@@ -16,11 +16,13 @@ struct place {
 /* Paths without parameters are found by hash, the few others one after the other, the more special
  * first: a literal segment comes before a parameter. */
 struct router {
+    const struct route_table *tables;
+    size_t table_count;
     const struct route **routes;
     size_t route_count;
-    struct place *exact, *open; /* two parts of places */
+    struct path_entry *exact, *open; /* two parts of places */
     size_t exact_count, open_count;
-    struct place *places;
+    struct path_entry *places;
     uint16_t *buckets; /* position in exact + 1, 0 for empty; linear probing */
     size_t bucket_mask;
 };
@@ -61,11 +63,11 @@ static bool pattern_match(struct str pattern, struct str path, struct path_value
     return false;
 }
 
-static const struct place *find_exact(const struct router *router, struct str path)
+static const struct path_entry *find_exact(const struct router *router, struct str path)
 {
     for (size_t i = hash(path) & router->bucket_mask; router->buckets[i] != 0;
          i = (i + 1) & router->bucket_mask) {
-        const struct place *place = &router->exact[router->buckets[i] - 1];
+        const struct path_entry *place = &router->exact[router->buckets[i] - 1];
         if (str_equal(place->pattern, path))
             return place;
     }
@@ -73,13 +75,13 @@ static const struct place *find_exact(const struct router *router, struct str pa
 }
 
 /* Notes what the place offers. The first place that has the method is the one. */
-static void consider(const struct router *router, const struct place *place,
+static void consider(const struct router *router, const struct path_entry *place,
                      enum http_method method, struct str path, bool sidecar,
                      struct route_match *match)
 {
     for (int m = 0; m < HTTP_METHODS; m++) {
         int index = place->by_method[m];
-        if (index < 0 || (!sidecar && (router->routes[index]->flags & ROUTE_SIDECAR)))
+        if (index < 0 || (!sidecar && (router->routes[index]->flags & ROUTE_SIDECAR_ONLY)))
             continue;
         match->allowed_methods |= 1U << m | 1U << OPTIONS | (m == GET ? 1U << HEAD : 0);
         if (match->route || m != (int)method)
@@ -91,7 +93,7 @@ static void consider(const struct router *router, const struct place *place,
     }
 }
 
-static bool same_prefix(const struct place *place, struct str path)
+static bool same_prefix(const struct path_entry *place, struct str path)
 {
     return path.n > place->prefix && memcmp(path.p, place->pattern.p, place->prefix) == 0;
 }
@@ -101,13 +103,13 @@ void router_match(const struct router *router, enum http_method method, struct s
 {
     enum http_method row = method == HEAD ? GET : method;
     *ret = (struct route_match){0};
-    const struct place *exact = find_exact(router, path);
+    const struct path_entry *exact = find_exact(router, path);
     if (exact)
         consider(router, exact, row, path, sidecar, ret);
     if (ret->route)
         return;
     for (size_t i = 0; i < router->open_count; i++) {
-        const struct place *place = &router->open[i];
+        const struct path_entry *place = &router->open[i];
         if (same_prefix(place, path) && pattern_match(place->pattern, path, NULL))
             consider(router, place, row, path, sidecar, ret);
     }
@@ -170,7 +172,7 @@ static bool same_shape(struct str a, struct str b)
     return a.n == b.n;
 }
 
-static struct place *find_shape(struct place *places, size_t count, struct str pattern)
+static struct path_entry *find_shape(struct path_entry *places, size_t count, struct str pattern)
 {
     for (size_t i = 0; i < count; i++) {
         if (same_shape(places[i].pattern, pattern))
@@ -179,9 +181,9 @@ static struct place *find_shape(struct place *places, size_t count, struct str p
     return NULL;
 }
 
-static struct place *place_add(struct router *router, size_t *count, struct str pattern)
+static struct path_entry *place_add(struct router *router, size_t *count, struct str pattern)
 {
-    struct place *place = &router->places[(*count)++];
+    struct path_entry *place = &router->places[(*count)++];
     const char *brace = memchr(pattern.p, '{', pattern.n);
     place->pattern = pattern;
     place->prefix = brace ? (size_t)(brace - pattern.p) : pattern.n;
@@ -196,7 +198,7 @@ static bool claim(struct router *router, size_t *count, size_t index, const char
     struct str pattern = str_of(text);
     if (!is_pattern(pattern))
         return refuse(route, text, "the pattern cannot be read");
-    struct place *place = find_shape(router->places, *count, pattern);
+    struct path_entry *place = find_shape(router->places, *count, pattern);
     if (!place)
         place = place_add(router, count, pattern);
     if (!str_equal(place->pattern, pattern))
@@ -224,7 +226,7 @@ static bool claim_all(struct router *router, size_t *count)
 /* Exact paths first, then the more special: at the first segment that differs, a literal one. */
 static int more_special(const void *left, const void *right)
 {
-    const struct place *a = left, *b = right;
+    const struct path_entry *a = left, *b = right;
     struct str x = a->pattern, y = b->pattern;
     int order = (a->prefix < x.n) - (b->prefix < y.n);
     while (order == 0 && x.n > 0 && y.n > 0) {
@@ -286,6 +288,8 @@ struct router *router_new(const struct route_table *tables, size_t count)
     struct router *router = calloc(1, sizeof *router);
     if (!router)
         return NULL;
+    router->tables = tables;
+    router->table_count = count;
     router->routes = calloc(n + 1, sizeof *router->routes);
     router->places = calloc(n * (1 + ALIASES_MAX) + 1, sizeof *router->places);
     bool built = router->routes && router->places;
@@ -298,6 +302,23 @@ struct router *router_new(const struct route_table *tables, size_t count)
         return NULL;
     }
     return router;
+}
+
+const struct route_table *router_tables(const struct router *router, size_t *ret_count)
+{
+    *ret_count = router->table_count;
+    return router->tables;
+}
+
+const char *router_area(const struct router *router, const struct route *route)
+{
+    for (size_t i = 0; i < router->table_count; i++) {
+        const struct route_table *table = &router->tables[i];
+
+        if (route >= table->v && route < table->v + table->n)
+            return table->area;
+    }
+    return NULL;
 }
 
 void router_free(struct router *router)

@@ -22,6 +22,10 @@ void router_free(struct router *router);
 /* HEAD matches GET's row. A sidecar-only route does not exist for other listeners. */
 void router_match(const struct router *router, enum http_method method, struct str path,
                   bool sidecar, struct route_match *ret);
+/* The tables that the router was built from. */
+const struct route_table *router_tables(const struct router *router, size_t *ret_count);
+/* The area (OpenAPI tag) of a route; NULL for a route that is in no table. */
+const char *router_area(const struct router *router, const struct route *route);
 size_t router_count(const struct router *router);
 const struct route *router_route(const struct router *router, size_t index);
 /* "GET, HEAD, OPTIONS" */

@@ -26,8 +26,8 @@ struct value {
 };
 
 /* Puts the value into the member at `into`, or says what is wrong with it. */
-typedef void take_value(const struct laying *l, const struct rule *rule, const struct value *value,
-                        const struct place *place, void *into);
+typedef void take_value(const struct binding *l, const struct rule *rule, const struct value *value,
+                        const struct field_path *place, void *into);
 
 /* ---- Values ---- */
 
@@ -88,8 +88,8 @@ static struct value value_of_text(const struct rule *rule, struct str text)
 
 /* ---- Types of one value ---- */
 
-static void take_id(const struct laying *l, const struct rule *rule, const struct value *value,
-                    const struct place *place, void *into)
+static void take_id(const struct binding *l, const struct rule *rule, const struct value *value,
+                    const struct field_path *place, void *into)
 {
     (void)rule;
     if (value->kind != TEXT || !id_valid(value->text)) {
@@ -120,8 +120,8 @@ static bool has_markup(struct str text)
     return false;
 }
 
-static void take_text(const struct laying *l, const struct rule *rule, const struct value *value,
-                      const struct place *place, void *into)
+static void take_text(const struct binding *l, const struct rule *rule, const struct value *value,
+                      const struct field_path *place, void *into)
 {
     if (value->kind != TEXT || !rule_in_bounds(rule, (double)count_code_points(value->text)))
         field_fail_bounds(l, rule, place, "must be a text", "characters");
@@ -145,8 +145,8 @@ static int choice_of(const struct rule *rule, const struct value *value)
     return -1;
 }
 
-static void take_word(const struct laying *l, const struct rule *rule, const struct value *value,
-                      const struct place *place, void *into)
+static void take_word(const struct binding *l, const struct rule *rule, const struct value *value,
+                      const struct field_path *place, void *into)
 {
     int position = choice_of(rule, value);
     if (position < 0) {
@@ -156,8 +156,8 @@ static void take_word(const struct laying *l, const struct rule *rule, const str
     memcpy(into, &position, sizeof position);
 }
 
-static void take_bool(const struct laying *l, const struct rule *rule, const struct value *value,
-                      const struct place *place, void *into)
+static void take_bool(const struct binding *l, const struct rule *rule, const struct value *value,
+                      const struct field_path *place, void *into)
 {
     (void)rule;
     if (value->kind != BOOL) {
@@ -167,8 +167,8 @@ static void take_bool(const struct laying *l, const struct rule *rule, const str
     memcpy(into, &value->truth, sizeof value->truth);
 }
 
-static void take_int(const struct laying *l, const struct rule *rule, const struct value *value,
-                     const struct place *place, void *into)
+static void take_int(const struct binding *l, const struct rule *rule, const struct value *value,
+                     const struct field_path *place, void *into)
 {
     double x = value->number;
     bool whole = value->kind == NUMBER && fabs(x) <= WHOLE_MAX && trunc(x) == x;
@@ -180,8 +180,8 @@ static void take_int(const struct laying *l, const struct rule *rule, const stru
     memcpy(into, &number, sizeof number);
 }
 
-static void take_number(const struct laying *l, const struct rule *rule, const struct value *value,
-                        const struct place *place, void *into)
+static void take_number(const struct binding *l, const struct rule *rule, const struct value *value,
+                        const struct field_path *place, void *into)
 {
     if (value->kind != NUMBER || !isfinite(value->number) || !rule_in_bounds(rule, value->number)) {
         field_fail_bounds(l, rule, place, "must be a number", NULL);
@@ -190,8 +190,8 @@ static void take_number(const struct laying *l, const struct rule *rule, const s
     memcpy(into, &value->number, sizeof value->number);
 }
 
-static void take_day(const struct laying *l, const struct rule *rule, const struct value *value,
-                     const struct place *place, void *into)
+static void take_day(const struct binding *l, const struct rule *rule, const struct value *value,
+                     const struct field_path *place, void *into)
 {
     int32_t day;
     (void)rule;
@@ -202,8 +202,8 @@ static void take_day(const struct laying *l, const struct rule *rule, const stru
     memcpy(into, &day, sizeof day);
 }
 
-static void take_time(const struct laying *l, const struct rule *rule, const struct value *value,
-                      const struct place *place, void *into)
+static void take_time(const struct binding *l, const struct rule *rule, const struct value *value,
+                      const struct field_path *place, void *into)
 {
     int64_t epoch_ms;
     (void)rule;
@@ -214,8 +214,8 @@ static void take_time(const struct laying *l, const struct rule *rule, const str
     memcpy(into, &epoch_ms, sizeof epoch_ms);
 }
 
-static void take_json(const struct laying *l, const struct rule *rule, const struct value *value,
-                      const struct place *place, void *into)
+static void take_json(const struct binding *l, const struct rule *rule, const struct value *value,
+                      const struct field_path *place, void *into)
 {
     (void)rule;
     if (!value->json) {
@@ -228,8 +228,8 @@ static void take_json(const struct laying *l, const struct rule *rule, const str
 /* ---- Lists ---- */
 
 /* The list's length, or an error and false. */
-static bool begin_list(const struct laying *l, const struct rule *rule, const struct value *value,
-                       const struct place *place, const char *unit, size_t *ret_count)
+static bool begin_list(const struct binding *l, const struct rule *rule, const struct value *value,
+                       const struct field_path *place, const char *unit, size_t *ret_count)
 {
     size_t n = value->kind == LIST ? json_object_array_length(value->json) : 0;
     if (value->kind != LIST || !rule_in_bounds(rule, (double)n)) {
@@ -261,7 +261,7 @@ static void mark_pairs(const struct str_list *ids, bool *twice)
     }
 }
 
-static bool mark_sorted(const struct laying *l, const struct str_list *ids, bool *twice)
+static bool mark_sorted(const struct binding *l, const struct str_list *ids, bool *twice)
 {
     const struct str **order = arena_array(l->arena, ids->n, sizeof *order);
     if (!order)
@@ -275,8 +275,8 @@ static bool mark_sorted(const struct laying *l, const struct str_list *ids, bool
 }
 
 /* An error for each id that stands before it already; ids that are not valid are empty here. */
-static void refuse_repeated(const struct laying *l, const struct str_list *ids,
-                            const struct place *place)
+static void refuse_repeated(const struct binding *l, const struct str_list *ids,
+                            const struct field_path *place)
 {
     bool *twice = arena_array(l->arena, ids->n, sizeof *twice);
     bool marked = twice && (ids->n <= PAIRWISE_MAX || mark_sorted(l, ids, twice));
@@ -288,13 +288,13 @@ static void refuse_repeated(const struct laying *l, const struct str_list *ids,
         mark_pairs(ids, twice);
     for (size_t i = 0; i < ids->n; i++) {
         if (twice[i])
-            field_fail(l, &(struct place){.parent = place, .index = i},
+            field_fail(l, &(struct field_path){.parent = place, .index = i},
                        "must not be in the list twice");
     }
 }
 
-static void take_ids(const struct laying *l, const struct rule *rule, const struct value *value,
-                     const struct place *place, void *into)
+static void take_ids(const struct binding *l, const struct rule *rule, const struct value *value,
+                     const struct field_path *place, void *into)
 {
     struct str_list ids;
     if (!begin_list(l, rule, value, place, "ids", &ids.n))
@@ -306,14 +306,14 @@ static void take_ids(const struct laying *l, const struct rule *rule, const stru
     }
     for (size_t i = 0; i < ids.n; i++) {
         struct value id = element(value, i);
-        take_id(l, rule, &id, &(struct place){.parent = place, .index = i}, &ids.v[i]);
+        take_id(l, rule, &id, &(struct field_path){.parent = place, .index = i}, &ids.v[i]);
     }
     refuse_repeated(l, &ids, place);
     memcpy(into, &ids, sizeof ids);
 }
 
-static void take_words(const struct laying *l, const struct rule *rule, const struct value *value,
-                       const struct place *place, void *into)
+static void take_words(const struct binding *l, const struct rule *rule, const struct value *value,
+                       const struct field_path *place, void *into)
 {
     uint32_t set = 0;
     size_t n;
@@ -323,7 +323,7 @@ static void take_words(const struct laying *l, const struct rule *rule, const st
         struct value word = element(value, i);
         int position = choice_of(rule, &word);
         if (position < 0)
-            field_fail_choice(l, rule, &(struct place){.parent = place, .index = i});
+            field_fail_choice(l, rule, &(struct field_path){.parent = place, .index = i});
         else
             set |= UINT32_C(1) << position;
     }
@@ -332,11 +332,11 @@ static void take_words(const struct laying *l, const struct rule *rule, const st
 
 /* ---- Objects ---- */
 
-static void lay_object(const struct laying *l, const struct rule *rules, struct json_object *object,
-                       const struct place *place, void *input);
+static void lay_object(const struct binding *l, const struct rule *rules,
+                       struct json_object *object, const struct field_path *place, void *input);
 
-static void take_object(const struct laying *l, const struct rule *rule, const struct value *value,
-                        const struct place *place, void *into)
+static void take_object(const struct binding *l, const struct rule *rule, const struct value *value,
+                        const struct field_path *place, void *into)
 {
     if (value->kind != OBJECT || !value->json)
         field_fail(l, place, "must be an object");
@@ -344,8 +344,8 @@ static void take_object(const struct laying *l, const struct rule *rule, const s
         lay_object(l, rule->fields, value->json, place, into);
 }
 
-static void take_objects(const struct laying *l, const struct rule *rule, const struct value *value,
-                         const struct place *place, void *into)
+static void take_objects(const struct binding *l, const struct rule *rule,
+                         const struct value *value, const struct field_path *place, void *into)
 {
     struct rule_objects objects;
     if (!begin_list(l, rule, value, place, "objects", &objects.n))
@@ -357,7 +357,7 @@ static void take_objects(const struct laying *l, const struct rule *rule, const 
     }
     for (size_t i = 0; i < objects.n; i++) {
         struct value object = element(value, i);
-        take_object(l, rule, &object, &(struct place){.parent = place, .index = i},
+        take_object(l, rule, &object, &(struct field_path){.parent = place, .index = i},
                     (char *)objects.v + i * rule->item_size);
     }
     memcpy(into, &objects, sizeof objects);
@@ -366,11 +366,11 @@ static void take_objects(const struct laying *l, const struct rule *rule, const 
 /* ---- Rules ---- */
 
 static take_value *const takers[] = {
-    [RULE_ID] = take_id,       [RULE_TEXT] = take_text,     [RULE_WORD] = take_word,
-    [RULE_BOOL] = take_bool,   [RULE_INT] = take_int,       [RULE_NUMBER] = take_number,
-    [RULE_DAY] = take_day,     [RULE_TIME] = take_time,     [RULE_IDS] = take_ids,
-    [RULE_WORDS] = take_words, [RULE_OBJECT] = take_object, [RULE_OBJECTS] = take_objects,
-    [RULE_JSON] = take_json,   [RULE_MAP] = take_json,      [RULE_NUMBERS] = take_json,
+    [RULE_ID] = take_id,          [RULE_TEXT] = take_text,     [RULE_ENUM] = take_word,
+    [RULE_BOOL] = take_bool,      [RULE_INT] = take_int,       [RULE_NUMBER] = take_number,
+    [RULE_DAY] = take_day,        [RULE_TIME] = take_time,     [RULE_IDS] = take_ids,
+    [RULE_ENUM_SET] = take_words, [RULE_OBJECT] = take_object, [RULE_OBJECTS] = take_objects,
+    [RULE_JSON] = take_json,      [RULE_MAP] = take_json,      [RULE_NUMBERS] = take_json,
 };
 
 static void *member(void *input, size_t offset)
@@ -382,25 +382,25 @@ static void *member(void *input, size_t offset)
  * (a field that may come by the query or by the body has two rows). */
 static void apply_preset(const struct rule *rule, void *input)
 {
-    void *into = member(input, rule->into);
+    void *into = member(input, rule->offset);
     if (rule->type == RULE_OBJECT) {
         for (const struct rule *field = rule->fields; field->type != RULE_END; field++)
             apply_preset(field, into);
     }
-    if (rule->preset == 0)
+    if (rule->default_value == 0)
         return;
     if (rule->type == RULE_INT)
-        memcpy(into, &(int64_t){(int64_t)rule->preset}, sizeof(int64_t));
+        memcpy(into, &(int64_t){(int64_t)rule->default_value}, sizeof(int64_t));
     else if (rule->type == RULE_NUMBER)
-        memcpy(into, &rule->preset, sizeof rule->preset);
-    else if (rule->type == RULE_WORD)
-        memcpy(into, &(int){(int)rule->preset}, sizeof(int));
+        memcpy(into, &rule->default_value, sizeof rule->default_value);
+    else if (rule->type == RULE_ENUM)
+        memcpy(into, &(int){(int)rule->default_value}, sizeof(int));
     else if (rule->type == RULE_BOOL)
         memcpy(into, &(bool){true}, sizeof(bool));
 }
 
-static void lay_absent(const struct laying *l, const struct rule *rule, const struct place *place,
-                       void *input)
+static void lay_absent(const struct binding *l, const struct rule *rule,
+                       const struct field_path *place, void *input)
 {
     if (rule->required)
         field_fail(l, place, "is required");
@@ -408,20 +408,20 @@ static void lay_absent(const struct laying *l, const struct rule *rule, const st
         apply_preset(rule, input);
 }
 
-static void lay_value(const struct laying *l, const struct rule *rule, const struct value *value,
-                      const struct place *place, void *input)
+static void lay_value(const struct binding *l, const struct rule *rule, const struct value *value,
+                      const struct field_path *place, void *input)
 {
     size_t errors = l->problem->field_count;
-    takers[rule->type](l, rule, value, place, member(input, rule->into));
-    if (rule->given != 0 && l->problem->field_count == errors)
-        memcpy(member(input, rule->given), &(bool){true}, sizeof(bool));
+    takers[rule->type](l, rule, value, place, member(input, rule->offset));
+    if (rule->present != 0 && l->problem->field_count == errors)
+        memcpy(member(input, rule->present), &(bool){true}, sizeof(bool));
 }
 
 /* object NULL: none of its fields is there. */
-static void lay_field(const struct laying *l, const struct rule *rule, struct json_object *object,
-                      const struct place *parent, void *input)
+static void lay_field(const struct binding *l, const struct rule *rule, struct json_object *object,
+                      const struct field_path *parent, void *input)
 {
-    struct place place = {.parent = parent, .name = str_of(rule->name)};
+    struct field_path place = {.parent = parent, .name = str_of(rule->name)};
     struct json_object *json = NULL;
     bool there = object && json_object_object_get_ex(object, rule->name, &json);
     if (!there || (!json && rule->nullable)) {
@@ -432,41 +432,41 @@ static void lay_field(const struct laying *l, const struct rule *rule, struct js
     lay_value(l, rule, &value, &place, input);
 }
 
-static void lay_object(const struct laying *l, const struct rule *rules, struct json_object *object,
-                       const struct place *place, void *input)
+static void lay_object(const struct binding *l, const struct rule *rules,
+                       struct json_object *object, const struct field_path *place, void *input)
 {
     for (const struct rule *rule = rules; rule->type != RULE_END; rule++) {
-        if (rule->place == IN_BODY)
+        if (rule->source == IN_BODY)
             lay_field(l, rule, object, place, input);
     }
 }
 
-static bool wants(const struct rule *rules, enum rule_place where)
+static bool wants(const struct rule *rules, enum rule_source where)
 {
     for (; rules->type != RULE_END; rules++) {
-        if (rules->place == where)
+        if (rules->source == where)
             return true;
     }
     return false;
 }
 
-static void lay_body(const struct laying *l, const struct rule *rules, struct json_object *body,
+static void lay_body(const struct binding *l, const struct rule *rules, struct json_object *body,
                      void *input)
 {
     if (!wants(rules, IN_BODY))
         return;
     if (body && !json_object_is_type(body, json_type_object))
-        field_fail(l, &(struct place){.name = STR("body")}, "must be an object");
+        field_fail(l, &(struct field_path){.name = STR("body")}, "must be an object");
     else
         lay_object(l, rules, body, NULL, input);
 }
 
 /* ---- The address ---- */
 
-static void lay_segment(const struct laying *l, const struct rule *rule,
+static void lay_segment(const struct binding *l, const struct rule *rule,
                         const struct path_values *path, void *input)
 {
-    struct place place = {.name = str_of(rule->name)};
+    struct field_path place = {.name = str_of(rule->name)};
     for (size_t i = 0; path && i < path->n; i++) {
         if (str_equal(path->v[i].name, place.name)) {
             struct value value = value_of_text(rule, path->v[i].value);
@@ -477,19 +477,19 @@ static void lay_segment(const struct laying *l, const struct rule *rule,
     lay_absent(l, rule, &place, input);
 }
 
-static void lay_path(const struct laying *l, const struct rule *rules,
+static void lay_path(const struct binding *l, const struct rule *rules,
                      const struct path_values *path, void *input)
 {
     for (; rules->type != RULE_END; rules++) {
-        if (rules->place == IN_PATH)
+        if (rules->source == IN_PATH)
             lay_segment(l, rules, path, input);
     }
 }
 
-static void lay_parameter(const struct laying *l, const struct rule *rule,
+static void lay_parameter(const struct binding *l, const struct rule *rule,
                           const struct query_parameter *all, void *input)
 {
-    struct place place = {.name = str_of(rule->name)};
+    struct field_path place = {.name = str_of(rule->name)};
     const struct query_parameter *found = NULL;
     for (const struct query_parameter *p = all; p; p = p->next) {
         if (!str_equal(p->name, place.name))
@@ -502,7 +502,7 @@ static void lay_parameter(const struct laying *l, const struct rule *rule,
     }
     if (!found) {
         lay_absent(l, rule, &place, input);
-    } else if (found->broken) {
+    } else if (found->malformed) {
         field_fail(l, &place, "is not properly percent-encoded");
     } else {
         struct value value = value_of_text(rule, found->value);
@@ -513,30 +513,31 @@ static void lay_parameter(const struct laying *l, const struct rule *rule,
 static bool is_wanted(const struct rule *rules, struct str name)
 {
     for (; rules->type != RULE_END; rules++) {
-        if (rules->place == IN_QUERY && str_equal(str_of(rules->name), name))
+        if (rules->source == IN_QUERY && str_equal(str_of(rules->name), name))
             return true;
     }
     return false;
 }
 
-static void lay_query(const struct laying *l, const struct rule *rules, struct str query,
+static void lay_query(const struct binding *l, const struct rule *rules, struct str query,
                       void *input)
 {
     struct query_parameter *parameters;
     if (!wants(rules, IN_QUERY))
         return;
-    if (!query_read(query, l->arena, &parameters)) {
+    if (!query_parse(query, l->arena, &parameters)) {
         field_no_memory(l);
         return;
     }
     for (const struct query_parameter *p = parameters; p; p = p->next) {
-        if (p->broken && !is_wanted(rules, p->name)) {
-            field_fail(l, &(struct place){.name = STR("query")}, "is not properly percent-encoded");
+        if (p->malformed && !is_wanted(rules, p->name)) {
+            field_fail(l, &(struct field_path){.name = STR("query")},
+                       "is not properly percent-encoded");
             break;
         }
     }
     for (; rules->type != RULE_END; rules++) {
-        if (rules->place == IN_QUERY)
+        if (rules->source == IN_QUERY)
             lay_parameter(l, rules, parameters, input);
     }
 }
@@ -544,7 +545,7 @@ static void lay_query(const struct laying *l, const struct rule *rules, struct s
 bool validate_input(const struct rule *rules, const struct path_values *path, struct str query,
                     struct json_object *body, struct arena *arena, void *input, struct problem *p)
 {
-    struct laying l = {arena, p};
+    struct binding l = {arena, p};
     if (!rules)
         return true;
     lay_path(&l, rules, path, input);
@@ -556,8 +557,8 @@ bool validate_input(const struct rule *rules, const struct path_values *path, st
 bool validate_object(const struct rule *rules, struct json_object *object, struct str prefix,
                      struct arena *arena, void *input, struct problem *p)
 {
-    struct laying l = {arena, p};
-    struct place place = {.name = prefix.n > 0 ? prefix : STR("body")};
+    struct binding l = {arena, p};
+    struct field_path place = {.name = prefix.n > 0 ? prefix : STR("body")};
     if (!json_object_is_type(object, json_type_object))
         field_fail(&l, &place, "must be an object");
     else
@@ -568,7 +569,7 @@ bool validate_object(const struct rule *rules, struct json_object *object, struc
 bool validate_payload(const struct rule *rules, struct json_object *payload, struct arena *arena,
                       void *input, struct problem *p)
 {
-    struct laying l = {arena, p};
+    struct binding l = {arena, p};
     for (; rules && rules->type != RULE_END; rules++)
         lay_field(&l, rules, payload, NULL, input);
     return p->code == PROBLEM_NONE;

@@ -193,7 +193,7 @@ static bool has_room(const struct log *log)
     return log->used <= BUFFER_SIZE - LINE_MAX_BYTES;
 }
 
-bool log_wants(const struct log *log, enum log_level level)
+bool log_enabled(const struct log *log, enum log_level level)
 {
     return level >= log->min_level;
 }
@@ -202,7 +202,7 @@ struct jw *log_begin(struct log *log, enum log_level level, const char *event)
 {
     log->line.failed = true; /* what is written into a failed buf is gone */
     log->writer = (struct jw){.out = &log->line};
-    if (!log_wants(log, level))
+    if (!log_enabled(log, level))
         return &log->writer;
     if (!has_room(log))
         log_flush(log);

@@ -25,7 +25,7 @@ enum { LOG_HASH_SIZE = 17 };
  * program: "mastery-fcgi". min_level by name (config). NULL without memory. */
 struct log *log_open(int fd, const char *program, const char *min_level);
 void log_close(struct log *log); /* flushes first; takes NULL */
-bool log_wants(const struct log *log, enum log_level level);
+bool log_enabled(const struct log *log, enum log_level level);
 /* NULL never: a line below the level, or without room, is written into the void. event is a literal
  * of ours. A line of more than PIPE_BUF bytes keeps no fields of its own but "cut":true. */
 struct jw *log_begin(struct log *log, enum log_level level, const char *event);

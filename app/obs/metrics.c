@@ -43,8 +43,8 @@ static void parse_labels(struct str text, struct label_set *ret)
         struct label *label = &ret->v[ret->n++];
         label->name = str_cut(&words, '=');
         while (words.n > 0) {
-            assert(label->word_count < WORDS_MAX);
-            label->words[label->word_count++] = str_cut(&words, '|');
+            assert(label->value_count < LABEL_VALUES_MAX);
+            label->values[label->value_count++] = str_cut(&words, '|');
         }
     }
 }
@@ -54,9 +54,9 @@ static bool prepare(struct metrics *m, const struct metrics_endpoint *endpoints,
     for (size_t i = 0; i < METRICS; i++) {
         const struct label_set *labels = &m->labels[i];
         parse_labels(str_of(metrics_rows[i].labels), &m->labels[i]);
-        assert(metrics_words(labels, 0) * metrics_words(labels, 1) <= COUNTER_CELLS);
+        assert(metrics_label_values(labels, 0) * metrics_label_values(labels, 1) <= COUNTER_CELLS);
     }
-    m->cell_count = metrics_endpoint_at(count);
+    m->cell_count = metrics_endpoint_cell(count);
     m->totals = calloc(m->cell_count, sizeof(*m->totals));
     m->endpoints = calloc(count, sizeof(*m->endpoints));
     if (!m->totals || !m->endpoints)
@@ -77,7 +77,7 @@ struct metrics *metrics_open(const char *path, const struct metrics_endpoint *en
         metrics_close(m);
         return NULL;
     }
-    if (!metrics_map(m, path, ret_error) || !metrics_take_slot(m, ret_error)) {
+    if (!metrics_map(m, path, ret_error) || !metrics_acquire_slot(m, ret_error)) {
         metrics_close(m);
         return NULL;
     }
@@ -88,7 +88,7 @@ void metrics_close(struct metrics *m)
 {
     if (!m)
         return;
-    metrics_give_slot(m);
+    metrics_release_slot(m);
     metrics_unmap(m);
     free(m->endpoints);
     free(m->totals);
@@ -99,7 +99,7 @@ void metrics_close(struct metrics *m)
 
 static void add(struct metrics *m, size_t cell, uint64_t n)
 {
-    atomic_fetch_add_explicit(&m->mine->cells[cell], n, memory_order_relaxed);
+    atomic_fetch_add_explicit(&m->own_slot->cells[cell], n, memory_order_relaxed);
 }
 
 static void observe(struct metrics *m, size_t at, const uint64_t *bounds_us, uint64_t us)
@@ -121,10 +121,10 @@ static size_t status_index(int status)
     return i;
 }
 
-void metrics_request(struct metrics *m, size_t endpoint, int status, int64_t duration_us)
+void metrics_observe_request(struct metrics *m, size_t endpoint, int status, int64_t duration_us)
 {
     assert(endpoint < m->endpoint_count);
-    const size_t at = metrics_endpoint_at(endpoint);
+    const size_t at = metrics_endpoint_cell(endpoint);
 
     add(m, at + status_index(status), 1);
     observe(m, at + STATUSES, metrics_request_bounds_us,
@@ -135,39 +135,39 @@ void metrics_add(struct metrics *m, enum metric metric, unsigned label_a, unsign
                  uint64_t n)
 {
     const struct label_set *labels = &m->labels[metric];
-    const size_t words_a = metrics_words(labels, 0);
-    const size_t words_b = metrics_words(labels, 1);
+    const size_t words_a = metrics_label_values(labels, 0);
+    const size_t words_b = metrics_label_values(labels, 1);
 
     assert(label_a < words_a && label_b < words_b);
-    add(m, metrics_row_at(metric) + label_a * words_b + label_b, n);
+    add(m, metrics_row_cell(metric) + label_a * words_b + label_b, n);
 }
 
-void metrics_batch_seconds(struct metrics *m, unsigned priority, double seconds)
+void metrics_observe_batch(struct metrics *m, unsigned priority, double seconds)
 {
     const double longest_s = 1e9;
 
     assert(priority < PRIORITIES);
     const double counted_s = seconds > 0 ? fmin(seconds, longest_s) : 0; /* NaN too */
-    observe(m, metrics_batch_at(priority), metrics_batch_bounds_us, (uint64_t)(counted_s * 1e6));
+    observe(m, metrics_batch_cell(priority), metrics_batch_bounds_us, (uint64_t)(counted_s * 1e6));
 }
 
 void metrics_gauge_add(struct metrics *m, enum metric_gauge gauge, int64_t delta)
 {
-    atomic_fetch_add_explicit(&m->mine->gauges[gauge], delta, memory_order_relaxed);
+    atomic_fetch_add_explicit(&m->own_slot->gauges[gauge], delta, memory_order_relaxed);
 }
 
 void metrics_gauge_set(struct metrics *m, enum metric_gauge gauge, int64_t value)
 {
-    atomic_store_explicit(&m->mine->gauges[gauge], value, memory_order_relaxed);
+    atomic_store_explicit(&m->own_slot->gauges[gauge], value, memory_order_relaxed);
 }
 
-void metrics_breaker(struct metrics *m, unsigned service, enum breaker_gauge state,
-                     uint64_t failures, int64_t opened_at_ms)
+void metrics_set_breaker(struct metrics *m, unsigned service, enum breaker_gauge state,
+                         uint64_t failures, int64_t opened_at_ms)
 {
     assert(service < BREAKERS);
-    atomic_store(&m->mine->breakers[service].state, state);
-    atomic_store(&m->mine->breakers[service].failures, (long long)failures);
-    atomic_store(&m->mine->breakers[service].opened_at_ms, opened_at_ms);
+    atomic_store(&m->own_slot->breakers[service].state, state);
+    atomic_store(&m->own_slot->breakers[service].failures, (long long)failures);
+    atomic_store(&m->own_slot->breakers[service].opened_at_ms, opened_at_ms);
 }
 
 /* --- Reading --- */
@@ -177,7 +177,7 @@ static size_t slots_used(const struct metrics *m)
     return (size_t)atomic_load(&m->header->slots_used);
 }
 
-void metrics_erased(struct metrics *m)
+void metrics_add_erasure(struct metrics *m)
 {
     if (m)
         (void)atomic_fetch_add(&m->header->erasures, 1);
@@ -212,7 +212,7 @@ static int badness(enum breaker_gauge state)
     return 0;
 }
 
-static void sum_breaker(const struct slot *slot, size_t service, struct metrics_now *ret)
+static void sum_breaker(const struct slot *slot, size_t service, struct metrics_live *ret)
 {
     const enum breaker_gauge state =
         (enum breaker_gauge)atomic_load(&slot->breakers[service].state);
@@ -225,7 +225,7 @@ static void sum_breaker(const struct slot *slot, size_t service, struct metrics_
         ret->breakers[service].opened_at_ms = opened_at_ms;
 }
 
-static void sum_live(const struct slot *slot, struct metrics_now *ret)
+static void sum_live(const struct slot *slot, struct metrics_live *ret)
 {
     ret->processes++;
     for (size_t i = 0; i < GAUGES; i++) {
@@ -239,9 +239,9 @@ static void sum_live(const struct slot *slot, struct metrics_now *ret)
         sum_breaker(slot, i, ret);
 }
 
-void metrics_sum(struct metrics *m, struct metrics_now *ret)
+void metrics_sum(struct metrics *m, struct metrics_live *ret)
 {
-    *ret = (struct metrics_now){.processes = 0};
+    *ret = (struct metrics_live){.processes = 0};
     memset(m->totals, 0, m->cell_count * sizeof(*m->totals));
     for (size_t i = 0; i < slots_used(m); i++) {
         const struct slot *slot = metrics_slot(m, i);
@@ -259,7 +259,7 @@ uint64_t metrics_endpoint_total(struct metrics *m, size_t endpoint)
     assert(endpoint < m->endpoint_count);
     for (size_t i = 0; i < slots_used(m); i++)
         for (size_t status = 0; status < STATUSES; status++)
-            total += read_cell(metrics_slot(m, i), metrics_endpoint_at(endpoint) + status);
+            total += read_cell(metrics_slot(m, i), metrics_endpoint_cell(endpoint) + status);
     return total;
 }
 
@@ -290,7 +290,7 @@ static void summarize_requests(const struct metrics *m, struct metrics_summary *
     uint64_t histogram[HISTOGRAM_CELLS] = {0}, count = 0;
 
     for (size_t e = 0; e < m->endpoint_count; e++) {
-        const uint64_t *cells = m->totals + metrics_endpoint_at(e);
+        const uint64_t *cells = m->totals + metrics_endpoint_cell(e);
         for (size_t i = 0; i < STATUSES; i++) {
             ret->requests_total += cells[i];
             ret->errors_total += metrics_statuses[i] >= 500 ? cells[i] : 0;
@@ -309,17 +309,17 @@ static void summarize_requests(const struct metrics *m, struct metrics_summary *
 
 void metrics_summarize(struct metrics *m, struct metrics_summary *ret)
 {
-    struct metrics_now now;
+    struct metrics_live now;
 
     metrics_sum(m, &now);
     *ret = (struct metrics_summary){
         .active_requests = now.gauges[GAUGE_ACTIVE_REQUESTS],
         .store_connections = now.gauges[GAUGE_STORE_CONNECTIONS],
         .store_in_use = now.gauges[GAUGE_STORE_IN_USE],
-        .cache_hits = m->totals[metrics_row_at(METRIC_CACHE_HITS)],
-        .cache_misses = m->totals[metrics_row_at(METRIC_CACHE_MISSES)],
-        .spans = m->totals[metrics_row_at(METRIC_SPANS)],
-        .store_reconnects = m->totals[metrics_row_at(METRIC_RECONNECTS)],
+        .cache_hits = m->totals[metrics_row_cell(METRIC_CACHE_HITS)],
+        .cache_misses = m->totals[metrics_row_cell(METRIC_CACHE_MISSES)],
+        .spans = m->totals[metrics_row_cell(METRIC_SPANS)],
+        .store_reconnects = m->totals[metrics_row_cell(METRIC_RECONNECTS)],
         .counting_since_ms = atomic_load(&m->header->counting_since_ms),
         .live_processes = now.processes,
     };

@@ -42,21 +42,21 @@ struct metrics *metrics_open(const char *path, const struct metrics_endpoint *en
                              size_t endpoint_count, char ret_error[200]);
 void metrics_close(struct metrics *m); /* gives the slot back; takes NULL */
 
-void metrics_request(struct metrics *m, size_t endpoint, int status, int64_t duration_us);
+void metrics_observe_request(struct metrics *m, size_t endpoint, int status, int64_t duration_us);
 /* label_a, label_b: positions of the words in the metric's row (0 where it has no such label). */
 void metrics_add(struct metrics *m, enum metric metric, unsigned label_a, unsigned label_b,
                  uint64_t n);
 /* Batch processing time, by priority 0 high, 1 normal, 2 low. */
-void metrics_batch_seconds(struct metrics *m, unsigned priority, double seconds);
+void metrics_observe_batch(struct metrics *m, unsigned priority, double seconds);
 void metrics_gauge_add(struct metrics *m, enum metric_gauge gauge, int64_t delta);
 void metrics_gauge_set(struct metrics *m, enum metric_gauge gauge, int64_t value);
 /* State of this process's circuit breaker for `service` (0 redis, 1 dapr); the scrape shows the
  * worst of the live processes. */
-void metrics_breaker(struct metrics *m, unsigned service, enum breaker_gauge state,
-                     uint64_t failures, int64_t opened_at_ms);
+void metrics_set_breaker(struct metrics *m, unsigned service, enum breaker_gauge state,
+                         uint64_t failures, int64_t opened_at_ms);
 /* A student has been erased: each process sees the count move, and drops what it remembers. m may
  * be NULL. */
-void metrics_erased(struct metrics *m);
+void metrics_add_erasure(struct metrics *m);
 uint64_t metrics_erasures(const struct metrics *m);
 void metrics_reset(struct metrics *m); /* counters and histograms of all slots to 0, not gauges */
 

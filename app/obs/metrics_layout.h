@@ -22,14 +22,14 @@ enum {
     BREAKERS = 2,
     PRIORITIES = 3,
     LABELS_MAX = 2,
-    WORDS_MAX = 8,
+    LABEL_VALUES_MAX = 8,
     COUNTER_CELLS = 32, /* combinations of label values that a row may have */
     STATUSES = 22,      /* the last stands for all others */
     BOUNDS = 14,
     BUCKETS = BOUNDS + 1, /* the last is +Inf */
     HISTOGRAM_CELLS = BUCKETS + 1,
-    BATCH_AT = METRICS * COUNTER_CELLS,
-    ENDPOINTS_AT = BATCH_AT + PRIORITIES * HISTOGRAM_CELLS,
+    BATCH_FIRST_CELL = METRICS * COUNTER_CELLS,
+    ENDPOINTS_FIRST_CELL = BATCH_FIRST_CELL + PRIORITIES * HISTOGRAM_CELLS,
     ENDPOINT_CELLS = STATUSES + HISTOGRAM_CELLS,
 };
 
@@ -43,8 +43,8 @@ struct counter_row {
 
 struct label {
     struct str name;
-    struct str words[WORDS_MAX];
-    size_t word_count;
+    struct str values[LABEL_VALUES_MAX];
+    size_t value_count;
 };
 
 struct label_set {
@@ -82,7 +82,7 @@ struct metrics {
     struct metrics_endpoint *endpoints;
     size_t endpoint_count;
     struct label_set labels[METRICS];
-    struct slot *mine;
+    struct slot *own_slot;
     uint64_t *totals; /* cell_count sums over all slots, of the last metrics_sum */
 };
 
@@ -94,25 +94,25 @@ static inline struct slot *metrics_slot(const struct metrics *m, size_t index)
 }
 
 /* Values of a row's first or second label; 1 when it has no such label. */
-static inline size_t metrics_words(const struct label_set *labels, size_t label)
+static inline size_t metrics_label_values(const struct label_set *labels, size_t label)
 {
-    return label < labels->n ? labels->v[label].word_count : 1;
+    return label < labels->n ? labels->v[label].value_count : 1;
 }
 
 /* Where the cells of each begin. */
-static inline size_t metrics_row_at(enum metric row)
+static inline size_t metrics_row_cell(enum metric row)
 {
     return (size_t)row * COUNTER_CELLS;
 }
 
-static inline size_t metrics_batch_at(size_t priority)
+static inline size_t metrics_batch_cell(size_t priority)
 {
-    return (size_t)BATCH_AT + priority * HISTOGRAM_CELLS;
+    return (size_t)BATCH_FIRST_CELL + priority * HISTOGRAM_CELLS;
 }
 
-static inline size_t metrics_endpoint_at(size_t endpoint)
+static inline size_t metrics_endpoint_cell(size_t endpoint)
 {
-    return (size_t)ENDPOINTS_AT + endpoint * ENDPOINT_CELLS;
+    return (size_t)ENDPOINTS_FIRST_CELL + endpoint * ENDPOINT_CELLS;
 }
 
 /* metrics_file.c: maps the file at path, making it when there is none of this layout. m has its
@@ -121,12 +121,12 @@ bool metrics_map(struct metrics *m, const char *path, char ret_error[200]);
 void metrics_unmap(struct metrics *m);
 
 /* metrics_slot.c */
-bool metrics_take_slot(struct metrics *m, char ret_error[200]);
-void metrics_give_slot(struct metrics *m);
+bool metrics_acquire_slot(struct metrics *m, char ret_error[200]);
+void metrics_release_slot(struct metrics *m);
 bool metrics_slot_live(const struct slot *slot); /* its owner runs */
 
 /* What the live processes have now; also fills m->totals. */
-struct metrics_now {
+struct metrics_live {
     int processes;
     int64_t gauges[GAUGES];
     struct {
@@ -135,6 +135,6 @@ struct metrics_now {
         int64_t opened_at_ms;
     } breakers[BREAKERS];
 };
-void metrics_sum(struct metrics *m, struct metrics_now *ret);
+void metrics_sum(struct metrics *m, struct metrics_live *ret);
 
 #endif

@@ -137,7 +137,7 @@ static struct series endpoint_series(const struct printer *p, size_t endpoint)
 
 static void print_endpoint_statuses(const struct printer *p, size_t endpoint)
 {
-    const uint64_t *cells = p->m->totals + metrics_endpoint_at(endpoint);
+    const uint64_t *cells = p->m->totals + metrics_endpoint_cell(endpoint);
 
     for (size_t i = 0; i < STATUSES; i++) {
         char status[16] = "other";
@@ -173,7 +173,7 @@ static void print_durations(const struct printer *p)
     print_family(p, name, "", "histogram", "Time from reading a request to its answer");
     print_unit(p, name, "seconds");
     for (size_t i = 0; i < p->m->endpoint_count; i++) {
-        const uint64_t *cells = p->m->totals + metrics_endpoint_at(i) + STATUSES;
+        const uint64_t *cells = p->m->totals + metrics_endpoint_cell(i) + STATUSES;
         if (!any(cells, BUCKETS))
             continue;
         const struct series s = endpoint_series(p, i);
@@ -191,7 +191,7 @@ static void print_batches(const struct printer *p)
     for (size_t i = 0; i < PRIORITIES; i++) {
         struct series s = {.n = 0};
         put_label(&s, STR("priority"), str_of(priorities[i]));
-        print_histogram(p, name, &s, p->m->totals + metrics_batch_at(i), metrics_batch_bounds_us);
+        print_histogram(p, name, &s, p->m->totals + metrics_batch_cell(i), metrics_batch_bounds_us);
     }
 }
 
@@ -200,9 +200,9 @@ static void print_row(const struct printer *p, enum metric row)
 {
     const struct counter_row *about = &metrics_rows[row];
     const struct label_set *labels = &p->m->labels[row];
-    const uint64_t *cells = p->m->totals + metrics_row_at(row);
-    const size_t words_a = metrics_words(labels, 0);
-    const size_t words_b = metrics_words(labels, 1);
+    const uint64_t *cells = p->m->totals + metrics_row_cell(row);
+    const size_t words_a = metrics_label_values(labels, 0);
+    const size_t words_b = metrics_label_values(labels, 1);
     char name[80];
 
     (void)snprintf(name, sizeof(name), "%.*s", (int)(strlen(about->name) - strlen("_total")),
@@ -212,9 +212,9 @@ static void print_row(const struct printer *p, enum metric row)
         for (size_t b = 0; b < words_b; b++) {
             struct series s = {.n = 0};
             if (labels->n > 0)
-                put_label(&s, labels->v[0].name, labels->v[0].words[a]);
+                put_label(&s, labels->v[0].name, labels->v[0].values[a]);
             if (labels->n > 1)
-                put_label(&s, labels->v[1].name, labels->v[1].words[b]);
+                put_label(&s, labels->v[1].name, labels->v[1].values[b]);
             print_sample(p, name, "_total", &s, cells[a * words_b + b]);
         }
     }
@@ -237,7 +237,7 @@ static void print_lag(const struct printer *p, int64_t lag_ms)
     print_seconds(p, (uint64_t)(lag_ms > 0 ? lag_ms : 0) * 1000);
 }
 
-static void print_gauges(const struct printer *p, const struct metrics_now *now)
+static void print_gauges(const struct printer *p, const struct metrics_live *now)
 {
     static const struct {
         const char *name, *help;
@@ -258,7 +258,7 @@ static void print_gauges(const struct printer *p, const struct metrics_now *now)
     print_gauge(p, "processes", "Running processes that count here", now->processes);
 }
 
-static void print_breakers(const struct printer *p, const struct metrics_now *now)
+static void print_breakers(const struct printer *p, const struct metrics_live *now)
 {
     static const char *const services[BREAKERS] = {"redis", "dapr"};
 
@@ -285,7 +285,7 @@ void metrics_print(struct metrics *m, struct buf *out, bool openmetrics, const c
                    const char *commit)
 {
     const struct printer p = {m, out, openmetrics};
-    struct metrics_now now;
+    struct metrics_live now;
 
     metrics_sum(m, &now);
     print_build(&p, version, commit);

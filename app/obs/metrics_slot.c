@@ -114,7 +114,7 @@ static void raise_slots_used(struct metrics_header *header, uint64_t used)
         ;
 }
 
-bool metrics_take_slot(struct metrics *m, char ret_error[200])
+bool metrics_acquire_slot(struct metrics *m, char ret_error[200])
 {
     uint64_t start = 0;
 
@@ -126,7 +126,7 @@ bool metrics_take_slot(struct metrics *m, char ret_error[200])
     for (size_t i = 0; i < SLOTS; i++) {
         if (!take(metrics_slot(m, i), self))
             continue;
-        m->mine = metrics_slot(m, i);
+        m->own_slot = metrics_slot(m, i);
         raise_slots_used(m->header, i + 1);
         return true;
     }
@@ -135,11 +135,11 @@ bool metrics_take_slot(struct metrics *m, char ret_error[200])
     return false;
 }
 
-void metrics_give_slot(struct metrics *m)
+void metrics_release_slot(struct metrics *m)
 {
-    if (!m->mine)
+    if (!m->own_slot)
         return;
-    clear_gauges(m->mine);
-    atomic_store(&m->mine->owner, 0);
-    m->mine = NULL;
+    clear_gauges(m->own_slot);
+    atomic_store(&m->own_slot->owner, 0);
+    m->own_slot = NULL;
 }

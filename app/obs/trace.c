@@ -176,16 +176,16 @@ static struct str cut_state(struct trace *trace, struct str *members, size_t cou
     length = drop_members(members, count, MEMBER_LONG, length);
     drop_members(members, count, 0, length);
 
-    char *end = trace->kept_state;
+    char *end = trace->state_buf;
     for (size_t i = 0; i < count; i++) {
         if (members[i].n == 0)
             continue;
-        if (end > trace->kept_state)
+        if (end > trace->state_buf)
             *end++ = ',';
         memcpy(end, members[i].p, members[i].n);
         end += members[i].n;
     }
-    return (struct str){trace->kept_state, (size_t)(end - trace->kept_state)};
+    return (struct str){trace->state_buf, (size_t)(end - trace->state_buf)};
 }
 
 static struct str read_state(struct trace *trace, struct str text)

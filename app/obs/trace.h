@@ -15,7 +15,7 @@ struct trace {
     /* tracestate to pass on, maybe empty: points into the argument, or to kept_state when members
      * had to be cut; so a struct trace must not be copied. */
     struct str state;
-    char kept_state[TRACESTATE_MAX];
+    char state_buf[TRACESTATE_MAX];
 };
 
 /* Continues a valid traceparent (a bad tracestate is dropped alone), else starts a new trace, with

@@ -56,7 +56,7 @@ static bool period_check(struct exchange *x)
 
 /* Of a period as long as anybody likes, the days that there can be: the last HISTORY_DAYS, and
  * tomorrow, since clocks of clients may be a day ahead of UTC. */
-static struct ask *ask_period(struct exchange *x, const struct period *p)
+static struct command *ask_period(struct exchange *x, const struct period *p)
 {
     int32_t today = day_of_ms(x->now_ms), from = p->start, to = p->end;
 
@@ -66,7 +66,7 @@ static struct ask *ask_period(struct exchange *x, const struct period *p)
         to = today + 1;
     if (from > to)
         from = to = p->start; /* a day without data */
-    return student_ask_days(&x->asks, p->student, from, to - from + 1);
+    return student_cmd_days(&x->pipeline, p->student, from, to - from + 1);
 }
 
 static void summarize(const struct daily *days, size_t n, struct summary *ret)
@@ -103,7 +103,7 @@ static enum step mastery_history(struct exchange *x)
         x->state = ask_period(x, p);
         return STEP_MORE;
     }
-    if (!history_read(x->state, &history, &x->problem))
+    if (!history_parse(x->state, &history, &x->problem))
         return STEP_DONE;
     n = daily_aggregate(history.days, history.n, (enum aggregation)p->aggregation, periods);
     summarize(periods, n, &summary);
@@ -123,7 +123,7 @@ static enum step mastery_history(struct exchange *x)
 /* ---- comprehensive ---- */
 
 struct comprehensive_state {
-    struct ask *state, *days;
+    struct command *state, *days;
 };
 
 static void write_period(struct jw *w, const struct period *p)
@@ -160,7 +160,7 @@ static enum step comprehensive_begin(struct exchange *x, const struct period *p)
 
     if (!s)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
-    s->state = student_ask_state(&x->asks, p->student);
+    s->state = student_cmd_state(&x->pipeline, p->student);
     s->days = ask_period(x, p);
     return STEP_MORE;
 }
@@ -177,8 +177,8 @@ static enum step comprehensive(struct exchange *x)
 
     if (!s)
         return comprehensive_begin(x, p);
-    if (!student_read_state(s->state, &now, &x->problem) ||
-        !history_read(s->days, &history, &x->problem))
+    if (!student_parse_state(s->state, &now, &x->problem) ||
+        !history_parse(s->days, &history, &x->problem))
         return STEP_DONE;
     if (mastery_state_empty(&now))
         problem_set(&x->problem, PROBLEM_NOT_FOUND, "There is no data about this student");
@@ -239,55 +239,55 @@ static enum step config(struct exchange *x)
 
 /* clang-format off */
 static const struct rule period_rules[] = {
-    {.name = "student_id", .type = RULE_ID, .required = true, .into = offsetof(struct period, student), .about = "The student"},
-    {.name = "start_date", .type = RULE_DAY, .nullable = true, .into = offsetof(struct period, start), .given = offsetof(struct period, has_start), .about = "First UTC day, at most 90 days ago; with end_date, instead of days"},
-    {.name = "end_date", .type = RULE_DAY, .nullable = true, .into = offsetof(struct period, end), .given = offsetof(struct period, has_end), .about = "Last UTC day"},
-    {.name = "days", .type = RULE_INT, .nullable = true, .min = 1, .max = HISTORY_DAYS, .into = offsetof(struct period, days), .given = offsetof(struct period, has_days), .about = "The last so many UTC days, today included; 30 when no dates are given either"},
-    {.name = "aggregation", .type = RULE_WORD, .choices = aggregation_names, .into = offsetof(struct period, aggregation), .about = "Days as they are, or their means by ISO week or calendar month"},
+    {.name = "student_id", .type = RULE_ID, .required = true, .offset = offsetof(struct period, student), .description = "The student"},
+    {.name = "start_date", .type = RULE_DAY, .nullable = true, .offset = offsetof(struct period, start), .present = offsetof(struct period, has_start), .description = "First UTC day, at most 90 days ago; with end_date, instead of days"},
+    {.name = "end_date", .type = RULE_DAY, .nullable = true, .offset = offsetof(struct period, end), .present = offsetof(struct period, has_end), .description = "Last UTC day"},
+    {.name = "days", .type = RULE_INT, .nullable = true, .min = 1, .max = HISTORY_DAYS, .offset = offsetof(struct period, days), .present = offsetof(struct period, has_days), .description = "The last so many UTC days, today included; 30 when no dates are given either"},
+    {.name = "aggregation", .type = RULE_ENUM, .choices = aggregation_names, .offset = offsetof(struct period, aggregation), .description = "Days as they are, or their means by ISO week or calendar month"},
     {0},
 };
 
 static const struct rule history_metadata[] = {
     SHAPE_CORRELATION,
-    {.name = "query_time", .type = RULE_TIME, .required = true, .about = "When the question was answered"},
-    {.name = "days_with_data", .type = RULE_INT, .required = true, .about = "Days of the period that have a score"},
+    {.name = "query_time", .type = RULE_TIME, .required = true, .description = "When the question was answered"},
+    {.name = "days_with_data", .type = RULE_INT, .required = true, .description = "Days of the period that have a score"},
     {0},
 };
 
 static const struct rule period_day[] = {
-    {.name = "date", .type = RULE_DAY, .required = true, .about = "UTC day; of a week or month its first day"},
+    {.name = "date", .type = RULE_DAY, .required = true, .description = "UTC day; of a week or month its first day"},
     SHAPE_SCORE("mastery_score", "Score at the close of the day, or the mean of the period's days"),
-    {.name = "level", .type = RULE_WORD, .required = true, .choices = shape_levels, .about = "Level of that score"},
-    {.name = "components", .type = RULE_OBJECT, .required = true, .fields = shape_components, .about = "The four components; of a period the mean over the days on which each has evidence"},
-    {.name = "sample_size", .type = RULE_INT, .required = true, .about = "Events and statements"},
+    {.name = "level", .type = RULE_ENUM, .required = true, .choices = shape_levels, .description = "Level of that score"},
+    {.name = "components", .type = RULE_OBJECT, .required = true, .fields = shape_components, .description = "The four components; of a period the mean over the days on which each has evidence"},
+    {.name = "sample_size", .type = RULE_INT, .required = true, .description = "Events and statements"},
     {0},
 };
 
 static const struct rule history_answer[] = {
     SHAPE_SUCCESS,
     SHAPE_STUDENT,
-    {.name = "start_date", .type = RULE_DAY, .required = true, .about = "First day of the period"},
-    {.name = "end_date", .type = RULE_DAY, .required = true, .about = "Last day of the period"},
-    {.name = "aggregation", .type = RULE_WORD, .required = true, .choices = aggregation_names, .about = "As asked for"},
-    {.name = "count", .type = RULE_INT, .required = true, .about = "How many entries data has"},
-    {.name = "data", .type = RULE_OBJECTS, .required = true, .fields = period_day, .about = "Days, weeks or months that have data, oldest first"},
-    {.name = "statistics", .type = RULE_OBJECT, .required = true, .fields = shape_summary, .about = "Of the scores in data"},
-    {.name = "metadata", .type = RULE_OBJECT, .required = true, .fields = history_metadata, .about = "About the answer"},
+    {.name = "start_date", .type = RULE_DAY, .required = true, .description = "First day of the period"},
+    {.name = "end_date", .type = RULE_DAY, .required = true, .description = "Last day of the period"},
+    {.name = "aggregation", .type = RULE_ENUM, .required = true, .choices = aggregation_names, .description = "As asked for"},
+    {.name = "count", .type = RULE_INT, .required = true, .description = "How many entries data has"},
+    {.name = "data", .type = RULE_OBJECTS, .required = true, .fields = period_day, .description = "Days, weeks or months that have data, oldest first"},
+    {.name = "statistics", .type = RULE_OBJECT, .required = true, .fields = shape_summary, .description = "Of the scores in data"},
+    {.name = "metadata", .type = RULE_OBJECT, .required = true, .fields = history_metadata, .description = "About the answer"},
     SHAPE_CORRELATION,
     {0},
 };
 
 static const struct rule period_fields[] = {
-    {.name = "start_date", .type = RULE_DAY, .required = true, .about = "First UTC day"},
-    {.name = "end_date", .type = RULE_DAY, .required = true, .about = "Last UTC day"},
-    {.name = "days", .type = RULE_INT, .required = true, .about = "How many days these are"},
-    {.name = "aggregation", .type = RULE_WORD, .required = true, .choices = aggregation_names, .about = "What the summary is of"},
+    {.name = "start_date", .type = RULE_DAY, .required = true, .description = "First UTC day"},
+    {.name = "end_date", .type = RULE_DAY, .required = true, .description = "Last UTC day"},
+    {.name = "days", .type = RULE_INT, .required = true, .description = "How many days these are"},
+    {.name = "aggregation", .type = RULE_ENUM, .required = true, .choices = aggregation_names, .description = "What the summary is of"},
     {0},
 };
 
 static const char *const overall_trends[] = {"improving", "declining", "stable", "inconsistent", NULL};
 #define COMPONENT_TREND(component) \
-    {.name = component, .type = RULE_WORD, .required = true, .nullable = true, .choices = overall_trends, .about = "null without evidence"}
+    {.name = component, .type = RULE_ENUM, .required = true, .nullable = true, .choices = overall_trends, .description = "null without evidence"}
 static const struct rule component_trends[] = {
     COMPONENT_TREND("completion"), COMPONENT_TREND("quiz"), COMPONENT_TREND("quality"), COMPONENT_TREND("consistency"), {0},
 };
@@ -295,36 +295,36 @@ static const struct rule component_trends[] = {
 static const struct rule comprehensive_answer[] = {
     SHAPE_SUCCESS,
     SHAPE_STUDENT,
-    {.name = "period", .type = RULE_OBJECT, .required = true, .fields = period_fields, .about = "What was looked at"},
-    {.name = "summary", .type = RULE_OBJECT, .required = true, .fields = shape_summary, .about = "Of the scores, by day, week or month"},
-    {.name = "trend", .type = RULE_WORD, .required = true, .choices = overall_trends, .about = "Last less first daily score: over 0.02, under -0.02, or between; inconsistent when the volatility is over 0.15"},
-    {.name = "volatility", .type = RULE_NUMBER, .required = true, .about = "Sample deviation of the day-to-day differences"},
+    {.name = "period", .type = RULE_OBJECT, .required = true, .fields = period_fields, .description = "What was looked at"},
+    {.name = "summary", .type = RULE_OBJECT, .required = true, .fields = shape_summary, .description = "Of the scores, by day, week or month"},
+    {.name = "trend", .type = RULE_ENUM, .required = true, .choices = overall_trends, .description = "Last less first daily score: over 0.02, under -0.02, or between; inconsistent when the volatility is over 0.15"},
+    {.name = "volatility", .type = RULE_NUMBER, .required = true, .description = "Sample deviation of the day-to-day differences"},
     SHAPE_SCORE("consistency_score", "1 / (1 + 10 volatility)"),
-    {.name = "component_trends", .type = RULE_OBJECT, .required = true, .fields = component_trends, .about = "The same for each component, over the days on which it has evidence"},
-    {.name = "metadata", .type = RULE_OBJECT, .required = true, .fields = history_metadata, .about = "About the answer"},
+    {.name = "component_trends", .type = RULE_OBJECT, .required = true, .fields = component_trends, .description = "The same for each component, over the days on which it has evidence"},
+    {.name = "metadata", .type = RULE_OBJECT, .required = true, .fields = history_metadata, .description = "About the answer"},
     SHAPE_CORRELATION,
     {0},
 };
 
 static const struct rule config_fields[] = {
-    {.name = "history_days", .type = RULE_INT, .required = true, .about = "How far back the history goes"},
-    {.name = "default_days", .type = RULE_INT, .required = true, .about = "Length of a period unless asked otherwise"},
-    {.name = "aggregations", .type = RULE_WORDS, .required = true, .choices = aggregation_names, .about = "Of mastery-history and comprehensive"},
-    {.name = "metrics", .type = RULE_WORDS, .required = true, .choices = compare_metrics, .about = "Of compare/students"},
-    {.name = "percentiles", .type = RULE_NUMBERS, .required = true, .max = 100, .about = "Those of a summary"},
+    {.name = "history_days", .type = RULE_INT, .required = true, .description = "How far back the history goes"},
+    {.name = "default_days", .type = RULE_INT, .required = true, .description = "Length of a period unless asked otherwise"},
+    {.name = "aggregations", .type = RULE_ENUM_SET, .required = true, .choices = aggregation_names, .description = "Of mastery-history and comprehensive"},
+    {.name = "metrics", .type = RULE_ENUM_SET, .required = true, .choices = compare_metrics, .description = "Of compare/students"},
+    {.name = "percentiles", .type = RULE_NUMBERS, .required = true, .max = 100, .description = "Those of a summary"},
     SHAPE_SCORE("trend_change", "Change beyond which a trend is more than stable"),
     SHAPE_SCORE("inconsistent_volatility", "Volatility beyond which a trend is inconsistent"),
     SHAPE_SCORE("significance_level", "Probability under which two cohorts differ"),
     SHAPE_SCORE("interval_level", "Level of the confidence interval of their difference"),
-    {.name = "cohort_min_students", .type = RULE_INT, .required = true, .about = "Of one side of compare/cohorts"},
-    {.name = "cohort_max_students", .type = RULE_INT, .required = true, .about = "Of one side of compare/cohorts"},
-    {.name = "compare_max_students", .type = RULE_INT, .required = true, .about = "Of compare/students"},
+    {.name = "cohort_min_students", .type = RULE_INT, .required = true, .description = "Of one side of compare/cohorts"},
+    {.name = "cohort_max_students", .type = RULE_INT, .required = true, .description = "Of one side of compare/cohorts"},
+    {.name = "compare_max_students", .type = RULE_INT, .required = true, .description = "Of compare/students"},
     {0},
 };
 
 static const struct rule config_answer[] = {
     SHAPE_SUCCESS,
-    {.name = "config", .type = RULE_OBJECT, .required = true, .fields = config_fields, .about = "What is in force here"},
+    {.name = "config", .type = RULE_OBJECT, .required = true, .fields = config_fields, .description = "What is in force here"},
     SHAPE_CORRELATION,
     {0},
 };
@@ -334,14 +334,14 @@ static const struct rule config_answer[] = {
 static const struct route routes[] = {
     {.name = "analytics-history", .method = POST, .pattern = ANALYTICS "mastery-history", .aliases = {ANALYTICS "history"}, .limit_per_minute = 60,
      .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL, .rules = period_rules, .input_size = sizeof(struct period),
-     .student = offsetof(struct period, student), .check = period_check, .handler = mastery_history, .status = 200, .answer = history_answer,
+     .subject_offset = offsetof(struct period, student), .check = period_check, .handler = mastery_history, .status = 200, .response = history_answer,
      .summary = "A student's scores by day, week or month, and their statistics"},
     {.name = "analytics-comprehensive", .method = POST, .pattern = ANALYTICS "comprehensive", .limit_per_minute = 50,
      .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL, .rules = period_rules, .input_size = sizeof(struct period),
-     .student = offsetof(struct period, student), .check = period_check, .handler = comprehensive, .status = 200, .answer = comprehensive_answer,
+     .subject_offset = offsetof(struct period, student), .check = period_check, .handler = comprehensive, .status = 200, .response = comprehensive_answer,
      .summary = "How a student develops: summary, trend and steadiness"},
     {.name = "analytics-config", .method = GET, .pattern = ANALYTICS "config", .limit_per_minute = 50,
-     .access = ACCESS_ANY, .student = NO_SUBJECT, .handler = config, .status = 200, .answer = config_answer,
+     .access = ACCESS_ANY, .subject_offset = NO_SUBJECT, .handler = config, .status = 200, .response = config_answer,
      .summary = "Limits and thresholds of the analytics"},
 };
 /* clang-format on */

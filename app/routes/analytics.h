@@ -3,7 +3,7 @@
 #ifndef ROUTES_ANALYTICS_H
 #define ROUTES_ANALYTICS_H
 
-#include "app/routes/exchange.h"
+#include "app/pipeline/exchange.h"
 
 enum {
     COMPARE_COHORT_MIN = 2, /* students on one side of compare/cohorts */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* /api/v1/analytics/compare/cohorts: two groups of students, with statistics. Who asks must be
- * allowed to see everybody named (service/roster_right); that is known before anything about them
+ * allowed to see everybody named (service/cohort_access); that is known before anything about them
  * is looked at. */
 #include <stdlib.h>
 
@@ -11,25 +11,25 @@
 #include "app/routes/analytics.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
+#include "app/service/cohort_access.h"
 #include "app/service/comparison.h"
-#include "app/service/roster_right.h"
 #include "app/service/statistics_json.h"
 
 /* ---- students by id ---- */
 
 static int by_id(const void *a, const void *b)
 {
-    const struct compared *x = *(const struct compared *const *)a;
-    const struct compared *y = *(const struct compared *const *)b;
+    const struct compared_student *x = *(const struct compared_student *const *)a;
+    const struct compared_student *y = *(const struct compared_student *const *)b;
 
     return str_compare(x->id, y->id);
 }
 
 /* Each student once, by id. NULL without memory. */
-static const struct compared **distinct(struct exchange *x, const struct compared *students,
-                                        size_t n, size_t *ret_count)
+static const struct compared_student **
+distinct(struct exchange *x, const struct compared_student *students, size_t n, size_t *ret_count)
 {
-    const struct compared **order = arena_array(x->arena, n + 1, sizeof(*order));
+    const struct compared_student **order = arena_array(x->arena, n + 1, sizeof(*order));
     size_t count = 0;
 
     if (!order)
@@ -45,7 +45,7 @@ static const struct compared **distinct(struct exchange *x, const struct compare
     return order;
 }
 
-static void write_missing(struct jw *w, const struct compared *const *students, size_t n)
+static void write_missing(struct jw *w, const struct compared_student *const *students, size_t n)
 {
     jw_array(w, "missing");
     for (size_t i = 0; i < n; i++) {
@@ -75,8 +75,8 @@ static const char *const list_fields[] = {"cohort_a_student_ids", "cohort_b_stud
 static const char *const cohort_fields[] = {"cohort_a_id", "cohort_b_id"};
 
 struct cohorts_state {
-    struct roster_right right;
-    struct ask *cohorts[2];
+    struct cohort_access right;
+    struct command *cohorts[2];
     struct str_list ids[2];
     struct comparison comparison;
     bool rights_known;
@@ -116,18 +116,18 @@ static enum step cohorts_begin(struct exchange *x, const struct cohorts *in)
 
     if (!s)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
-    roster_right_init(&s->right, &x->who);
+    cohort_access_init(&s->right, &x->caller);
     for (int i = 0; i < 2; i++) {
         const struct side *side = &in->sides[i];
 
         if (side->has_cohort) {
-            roster_right_to_cohort(&s->right, ACCESS_READ_COHORT, side->cohort, &x->asks);
-            s->cohorts[i] = cohort_ask(&x->asks, side->cohort);
+            cohort_access_add_cohort(&s->right, ACCESS_READ_COHORT, side->cohort, &x->pipeline);
+            s->cohorts[i] = cohort_cmd_get(&x->pipeline, side->cohort);
         } else {
-            roster_right_to_students(&s->right, side->students, &x->asks);
+            cohort_access_add_students(&s->right, side->students, &x->pipeline);
         }
     }
-    if (s->right.refused)
+    if (s->right.denied)
         return exchange_fail(x, PROBLEM_FORBIDDEN);
     return STEP_MORE; /* without asks it comes back at once */
 }
@@ -139,7 +139,7 @@ static bool insufficient(struct exchange *x)
     return false;
 }
 
-static bool read_side(struct exchange *x, const struct side *side, const struct ask *asked,
+static bool read_side(struct exchange *x, const struct side *side, const struct command *asked,
                       const char *field, struct str_list *ret)
 {
     struct cohort cohort;
@@ -147,7 +147,7 @@ static bool read_side(struct exchange *x, const struct side *side, const struct 
     *ret = side->students;
     if (!asked)
         return true;
-    if (!cohort_read(asked, x->arena, side->cohort, &cohort, &x->problem))
+    if (!cohort_parse(asked, x->arena, side->cohort, &cohort, &x->problem))
         return false;
     *ret = cohort.students;
     if (!cohort.exists)
@@ -163,33 +163,33 @@ static bool read_side(struct exchange *x, const struct side *side, const struct 
 static bool cohorts_look(struct exchange *x, const struct cohorts *in, struct cohorts_state *s)
 {
     s->rights_known = true;
-    if (!roster_right_check(&s->right, x->arena, &x->problem))
+    if (!cohort_access_check(&s->right, x->arena, &x->problem))
         return false;
     for (int i = 0; i < 2; i++) {
         if (!read_side(x, &in->sides[i], s->cohorts[i], cohort_fields[i], &s->ids[i]))
             return false;
     }
-    x->about =
-        (struct str_list){arena_array(x->arena, s->ids[0].n + s->ids[1].n, sizeof(*x->about.v)), 0};
-    for (int i = 0; x->about.v && i < 2; i++) {
+    x->audit_subjects = (struct str_list){
+        arena_array(x->arena, s->ids[0].n + s->ids[1].n, sizeof(*x->audit_subjects.v)), 0};
+    for (int i = 0; x->audit_subjects.v && i < 2; i++) {
         for (size_t k = 0; k < s->ids[i].n; k++)
-            x->about.v[x->about.n++] = s->ids[i].v[k];
+            x->audit_subjects.v[x->audit_subjects.n++] = s->ids[i].v[k];
     }
     s->comparison.at_date = in->at_date;
-    s->comparison.date = in->date;
-    s->comparison.oldest = day_of_ms(x->now_ms) - HISTORY_DAYS + 1;
+    s->comparison.day = in->date;
+    s->comparison.oldest_day = day_of_ms(x->now_ms) - HISTORY_DAYS + 1;
     return comparison_fill(&s->comparison, s->ids, x->arena, &x->problem);
 }
 
 struct group {
-    const struct compared *students;
+    const struct compared_student *students;
     size_t n;
     double *scores; /* of those with data, sorted */
     struct summary summary;
     struct moments moments;
 };
 
-static bool group_fill(struct exchange *x, struct group *g, const struct compared *students,
+static bool group_fill(struct exchange *x, struct group *g, const struct compared_student *students,
                        size_t n)
 {
     size_t count;
@@ -200,7 +200,7 @@ static bool group_fill(struct exchange *x, struct group *g, const struct compare
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
     }
-    count = comparison_values(students, n, WHOLE_SCORE, g->scores);
+    count = comparison_values(students, n, OVERALL_SCORE, g->scores);
     summary_of_sorted(g->scores, count, &g->summary);
     g->moments = moments_of(g->scores, count);
     return count >= COMPARE_COHORT_MIN || insufficient(x);
@@ -245,7 +245,7 @@ static void write_component_means(struct jw *w, const char *key, const struct gr
 }
 
 /* scores: of all students, each once; has room for them. */
-static void write_ranks(struct jw *w, const struct compared *const *students, size_t n,
+static void write_ranks(struct jw *w, const struct compared_student *const *students, size_t n,
                         double *scores)
 {
     size_t count = 0;
@@ -270,7 +270,7 @@ static void write_ranks(struct jw *w, const struct compared *const *students, si
 static enum step cohorts_answer(struct exchange *x, const struct cohorts *in,
                                 const struct cohorts_state *s)
 {
-    const struct compared *students = s->comparison.students, **all;
+    const struct compared_student *students = s->comparison.students, **all;
     double *values = arena_array(x->arena, s->comparison.n + 1, sizeof(*values));
     struct group a, b;
     size_t n = 0;
@@ -317,7 +317,7 @@ static enum step compare_cohorts(struct exchange *x)
         return cohorts_begin(x, in);
     if (!s->rights_known && !cohorts_look(x, in, s))
         return STEP_DONE;
-    if (comparison_step(&s->comparison, &x->asks, &x->problem) == STEP_MORE)
+    if (comparison_step(&s->comparison, &x->pipeline, &x->problem) == STEP_MORE)
         return STEP_MORE;
     if (x->problem.code != PROBLEM_NONE)
         return STEP_DONE;
@@ -329,74 +329,74 @@ static enum step compare_cohorts(struct exchange *x)
 /* clang-format off */
 #define SIDE_RULES(letter, i) \
     {.name = "cohort_" letter "_student_ids", .type = RULE_IDS, .nullable = true, .min = COMPARE_COHORT_MIN, .max = COMPARE_COHORT_MAX, \
-     .into = offsetof(struct cohorts, sides[i].students), .given = offsetof(struct cohorts, sides[i].has_students), .about = "The students on this side"}, \
+     .offset = offsetof(struct cohorts, sides[i].students), .present = offsetof(struct cohorts, sides[i].has_students), .description = "The students on this side"}, \
     {.name = "cohort_" letter "_id", .type = RULE_ID, .nullable = true, \
-     .into = offsetof(struct cohorts, sides[i].cohort), .given = offsetof(struct cohorts, sides[i].has_cohort), .about = "Instead of a list: a cohort of up to 1000 students"}
+     .offset = offsetof(struct cohorts, sides[i].cohort), .present = offsetof(struct cohorts, sides[i].has_cohort), .description = "Instead of a list: a cohort of up to 1000 students"}
 
 static const struct rule cohorts_rules[] = {
     SIDE_RULES("a", 0),
     SIDE_RULES("b", 1),
-    {.name = "comparison_date", .type = RULE_DAY, .nullable = true, .into = offsetof(struct cohorts, date), .given = offsetof(struct cohorts, at_date), .about = "Scores as they stood at the close of this UTC day, one of the last 90; absent: now"},
-    {.name = "include_component_analysis", .type = RULE_BOOL, .preset = 1, .into = offsetof(struct cohorts, with_components), .about = "Show component_comparison"},
-    {.name = "include_percentiles", .type = RULE_BOOL, .preset = 1, .into = offsetof(struct cohorts, with_percentiles), .about = "Show percentile_rankings"},
+    {.name = "comparison_date", .type = RULE_DAY, .nullable = true, .offset = offsetof(struct cohorts, date), .present = offsetof(struct cohorts, at_date), .description = "Scores as they stood at the close of this UTC day, one of the last 90; absent: now"},
+    {.name = "include_component_analysis", .type = RULE_BOOL, .default_value = 1, .offset = offsetof(struct cohorts, with_components), .description = "Show component_comparison"},
+    {.name = "include_percentiles", .type = RULE_BOOL, .default_value = 1, .offset = offsetof(struct cohorts, with_percentiles), .description = "Show percentile_rankings"},
     {0},
 };
 
 static const struct rule test_fields[] = {
-    {.name = "name", .type = RULE_TEXT, .required = true, .about = "welch_t_test"},
-    {.name = "statistic", .type = RULE_NUMBER, .required = true, .nullable = true, .about = "t; null when neither side varies and the means differ"},
-    {.name = "degrees_of_freedom", .type = RULE_NUMBER, .required = true, .nullable = true, .about = "By Satterthwaite; null when neither side varies"},
-    {.name = "confidence_interval", .type = RULE_OBJECT, .required = true, .fields = shape_interval, .about = "Of mean A less mean B"},
+    {.name = "name", .type = RULE_TEXT, .required = true, .description = "welch_t_test"},
+    {.name = "statistic", .type = RULE_NUMBER, .required = true, .nullable = true, .description = "t; null when neither side varies and the means differ"},
+    {.name = "degrees_of_freedom", .type = RULE_NUMBER, .required = true, .nullable = true, .description = "By Satterthwaite; null when neither side varies"},
+    {.name = "confidence_interval", .type = RULE_OBJECT, .required = true, .fields = shape_interval, .description = "Of mean A less mean B"},
     {0},
 };
 
 static const struct rule effect_fields[] = {
-    {.name = "name", .type = RULE_TEXT, .required = true, .about = "hedges_g"},
-    {.name = "value", .type = RULE_NUMBER, .required = true, .nullable = true, .about = "Difference of the means in pooled deviations; null when neither side varies and the means differ"},
+    {.name = "name", .type = RULE_TEXT, .required = true, .description = "hedges_g"},
+    {.name = "value", .type = RULE_NUMBER, .required = true, .nullable = true, .description = "Difference of the means in pooled deviations; null when neither side varies and the means differ"},
     {0},
 };
 
 #define MEAN_OF(component) \
-    {.name = component, .type = RULE_NUMBER, .required = true, .nullable = true, .max = 1, .about = "Mean over those with evidence; null when there is nobody"}
+    {.name = component, .type = RULE_NUMBER, .required = true, .nullable = true, .max = 1, .description = "Mean over those with evidence; null when there is nobody"}
 static const struct rule component_means[] = {
     MEAN_OF("completion"), MEAN_OF("quiz"), MEAN_OF("quality"), MEAN_OF("consistency"), {0},
 };
 
 static const struct rule component_fields[] = {
-    {.name = "cohort_a", .type = RULE_OBJECT, .required = true, .fields = component_means, .about = "Side A"},
-    {.name = "cohort_b", .type = RULE_OBJECT, .required = true, .fields = component_means, .about = "Side B"},
+    {.name = "cohort_a", .type = RULE_OBJECT, .required = true, .fields = component_means, .description = "Side A"},
+    {.name = "cohort_b", .type = RULE_OBJECT, .required = true, .fields = component_means, .description = "Side B"},
     {0},
 };
 
 static const struct rule cohorts_metadata[] = {
-    {.name = "cohort_a_size", .type = RULE_INT, .required = true, .about = "Students on side A, those without data included"},
-    {.name = "cohort_b_size", .type = RULE_INT, .required = true, .about = "Students on side B"},
-    {.name = "in_both", .type = RULE_INT, .required = true, .about = "Students on both sides: the test takes the sides as independent"},
-    {.name = "comparison_date", .type = RULE_DAY, .about = "As asked for"},
-    {.name = "missing", .type = RULE_IDS, .required = true, .about = "Students without data, or who have withdrawn consent to analytics"},
+    {.name = "cohort_a_size", .type = RULE_INT, .required = true, .description = "Students on side A, those without data included"},
+    {.name = "cohort_b_size", .type = RULE_INT, .required = true, .description = "Students on side B"},
+    {.name = "in_both", .type = RULE_INT, .required = true, .description = "Students on both sides: the test takes the sides as independent"},
+    {.name = "comparison_date", .type = RULE_DAY, .description = "As asked for"},
+    {.name = "missing", .type = RULE_IDS, .required = true, .description = "Students without data, or who have withdrawn consent to analytics"},
     {0},
 };
 
 static const char *const winners[] = {"cohort_a", "cohort_b", NULL};
 static const struct rule cohorts_answer_fields[] = {
     SHAPE_SUCCESS,
-    {.name = "cohort_a_stats", .type = RULE_OBJECT, .required = true, .fields = shape_summary, .about = "Scores of side A"},
-    {.name = "cohort_b_stats", .type = RULE_OBJECT, .required = true, .fields = shape_summary, .about = "Scores of side B"},
+    {.name = "cohort_a_stats", .type = RULE_OBJECT, .required = true, .fields = shape_summary, .description = "Scores of side A"},
+    {.name = "cohort_b_stats", .type = RULE_OBJECT, .required = true, .fields = shape_summary, .description = "Scores of side B"},
     SHAPE_SCORE("statistical_significance", "p of the test, two-sided"),
-    {.name = "test", .type = RULE_OBJECT, .required = true, .fields = test_fields, .about = "Welch's t-test"},
-    {.name = "effect_size", .type = RULE_OBJECT, .required = true, .fields = effect_fields, .about = "Hedges' g"},
-    {.name = "winner", .type = RULE_WORD, .required = true, .nullable = true, .choices = winners, .about = "The side with the higher mean when p is under 0.05"},
-    {.name = "component_comparison", .type = RULE_OBJECT, .fields = component_fields, .about = "Means by component"},
-    {.name = "percentile_rankings", .type = RULE_MAP, .about = "Percentile rank of each student among those of both sides"},
-    {.name = "metadata", .type = RULE_OBJECT, .required = true, .fields = cohorts_metadata, .about = "About the sides"},
+    {.name = "test", .type = RULE_OBJECT, .required = true, .fields = test_fields, .description = "Welch's t-test"},
+    {.name = "effect_size", .type = RULE_OBJECT, .required = true, .fields = effect_fields, .description = "Hedges' g"},
+    {.name = "winner", .type = RULE_ENUM, .required = true, .nullable = true, .choices = winners, .description = "The side with the higher mean when p is under 0.05"},
+    {.name = "component_comparison", .type = RULE_OBJECT, .fields = component_fields, .description = "Means by component"},
+    {.name = "percentile_rankings", .type = RULE_MAP, .description = "Percentile rank of each student among those of both sides"},
+    {.name = "metadata", .type = RULE_OBJECT, .required = true, .fields = cohorts_metadata, .description = "About the sides"},
     SHAPE_CORRELATION,
     {0},
 };
 
 static const struct route routes[] = {
     {.name = "analytics-compare-cohorts", .method = POST, .pattern = "/api/v1/analytics/compare/cohorts", .limit_per_minute = 20,
-     .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_HEAVY | ROUTE_COMPARES, .rules = cohorts_rules, .input_size = sizeof(struct cohorts),
-     .student = NO_SUBJECT, .check = cohorts_check, .handler = compare_cohorts, .status = 200, .answer = cohorts_answer_fields,
+     .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_HEAVY | ROUTE_INSUFFICIENT_DATA, .rules = cohorts_rules, .input_size = sizeof(struct cohorts),
+     .subject_offset = NO_SUBJECT, .check = cohorts_check, .handler = compare_cohorts, .status = 200, .response = cohorts_answer_fields,
      .summary = "Two groups of students: summaries, Welch's t-test, effect size"},
 };
 /* clang-format on */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* /api/v1/analytics/compare: students with each other, and one student with a cohort. Who asks must
- * be allowed to see everybody named (service/roster_right). */
+ * be allowed to see everybody named (service/cohort_access). */
 #include <stdlib.h>
 
 #include "app/base/clock.h"
@@ -10,9 +10,9 @@
 #include "app/routes/analytics.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
+#include "app/service/cohort_access.h"
 #include "app/service/comparison.h"
 #include "app/service/history.h"
-#include "app/service/roster_right.h"
 #include "app/service/statistics_json.h"
 
 const char *const compare_metrics[] = {"mastery_score", "completion",  "quiz",
@@ -39,8 +39,8 @@ struct ranked {
 };
 
 struct students_state {
-    struct roster_right right;
-    struct ask **days, **consents;
+    struct cohort_access right;
+    struct command **days, **consents;
 };
 
 static enum step students_begin(struct exchange *x, const struct students *in)
@@ -52,20 +52,20 @@ static enum step students_begin(struct exchange *x, const struct students *in)
         s->days = arena_array(x->arena, 2 * in->ids.n, sizeof(*s->days));
     if (!s || !s->days)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
-    roster_right_init(&s->right, &x->who);
-    roster_right_to_students(&s->right, in->ids, &x->asks);
-    if (s->right.refused)
+    cohort_access_init(&s->right, &x->caller);
+    cohort_access_add_students(&s->right, in->ids, &x->pipeline);
+    if (s->right.denied)
         return exchange_fail(x, PROBLEM_FORBIDDEN);
     s->consents = s->days + in->ids.n;
     for (size_t i = 0; i < in->ids.n; i++) {
-        s->days[i] =
-            student_ask_days(&x->asks, in->ids.v[i], today - (int32_t)in->days + 1, (int)in->days);
-        s->consents[i] = student_ask_consent(&x->asks, in->ids.v[i]);
+        s->days[i] = student_cmd_days(&x->pipeline, in->ids.v[i], today - (int32_t)in->days + 1,
+                                      (int)in->days);
+        s->consents[i] = student_cmd_consent(&x->pipeline, in->ids.v[i]);
     }
     return STEP_MORE;
 }
 
-static bool rank_read(const struct ask *days, const struct ask *consent, int metric,
+static bool rank_read(const struct command *days, const struct command *consent, int metric,
                       struct ranked *r, struct problem *p)
 {
     double values[STUDENT_DAYS_MAX];
@@ -73,8 +73,8 @@ static bool rank_read(const struct ask *days, const struct ask *consent, int met
     bool withdrawn;
     size_t n;
 
-    if (!history_read(days, &history, p) ||
-        !student_read_withdrawn(consent, CONSENT_ANALYTICS, &withdrawn, p))
+    if (!history_parse(days, &history, p) ||
+        !student_parse_withdrawn(consent, CONSENT_ANALYTICS, &withdrawn, p))
         return false;
     n = metric == 0
             ? daily_scores(history.days, history.n, values)
@@ -175,7 +175,7 @@ static enum step compare_students(struct exchange *x)
 
     if (!s)
         return students_begin(x, in);
-    if (!roster_right_check(&s->right, x->arena, &x->problem))
+    if (!cohort_access_check(&s->right, x->arena, &x->problem))
         return STEP_DONE;
     ranked = arena_array(x->arena, in->ids.n, sizeof(*ranked));
     if (!ranked)
@@ -213,11 +213,11 @@ struct one {
 };
 
 struct one_state {
-    struct roster_right right;
-    struct ask *cohort;
+    struct cohort_access right;
+    struct command *cohort;
     bool rights_known;
     struct comparison comparison;
-    const struct compared *student; /* one of the comparison's */
+    const struct compared_student *student; /* one of the comparison's */
 };
 
 static enum step one_begin(struct exchange *x, struct one *in)
@@ -226,12 +226,12 @@ static enum step one_begin(struct exchange *x, struct one *in)
 
     if (!s)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
-    roster_right_init(&s->right, &x->who);
-    roster_right_to_students(&s->right, (struct str_list){&in->student, 1}, &x->asks);
-    roster_right_to_cohort(&s->right, ACCESS_COMPARE_COHORT, in->cohort, &x->asks);
-    if (s->right.refused)
+    cohort_access_init(&s->right, &x->caller);
+    cohort_access_add_students(&s->right, (struct str_list){&in->student, 1}, &x->pipeline);
+    cohort_access_add_cohort(&s->right, ACCESS_COMPARE_COHORT, in->cohort, &x->pipeline);
+    if (s->right.denied)
         return exchange_fail(x, PROBLEM_FORBIDDEN);
-    s->cohort = cohort_ask(&x->asks, in->cohort);
+    s->cohort = cohort_cmd_get(&x->pipeline, in->cohort);
     return STEP_MORE;
 }
 
@@ -243,8 +243,8 @@ static bool one_look(struct exchange *x, struct one *in, struct one_state *s)
     size_t i = 0;
 
     s->rights_known = true;
-    if (!roster_right_check(&s->right, x->arena, &x->problem) ||
-        !cohort_read(s->cohort, x->arena, in->cohort, &cohort, &x->problem))
+    if (!cohort_access_check(&s->right, x->arena, &x->problem) ||
+        !cohort_parse(s->cohort, x->arena, in->cohort, &cohort, &x->problem))
         return false;
     if (!cohort.exists) {
         problem_set(&x->problem, PROBLEM_NOT_FOUND, "There is no such cohort");
@@ -295,7 +295,7 @@ static enum step one_answer(struct exchange *x, const struct one *in, const stru
     }
     http_response_json(&x->response, 200, &w);
     jw_bool(&w, "success", true);
-    write_place(&w, s, WHOLE_SCORE, values);
+    write_place(&w, s, OVERALL_SCORE, values);
     if (in->metric == 1) {
         jw_object(&w, "components");
         for (int c = 0; c < COMPONENTS; c++) {
@@ -319,7 +319,7 @@ static enum step compare(struct exchange *x)
         return one_begin(x, in);
     if (!s->rights_known && !one_look(x, in, s))
         return STEP_DONE;
-    if (comparison_step(&s->comparison, &x->asks, &x->problem) == STEP_MORE)
+    if (comparison_step(&s->comparison, &x->pipeline, &x->problem) == STEP_MORE)
         return STEP_MORE;
     if (x->problem.code != PROBLEM_NONE)
         return STEP_DONE;
@@ -330,92 +330,92 @@ static enum step compare(struct exchange *x)
 
 /* clang-format off */
 static const struct rule students_rules[] = {
-    {.name = "student_ids", .type = RULE_IDS, .required = true, .min = COMPARE_STUDENTS_MIN, .max = COMPARE_STUDENTS_MAX, .into = offsetof(struct students, ids), .about = "The students"},
-    {.name = "metric", .type = RULE_WORD, .choices = compare_metrics, .into = offsetof(struct students, metric), .about = "The score, or one component"},
-    {.name = "timeframe_days", .type = RULE_INT, .min = 1, .max = HISTORY_DAYS, .preset = TIMEFRAME_PRESET, .into = offsetof(struct students, days), .about = "The last so many UTC days, today included"},
+    {.name = "student_ids", .type = RULE_IDS, .required = true, .min = COMPARE_STUDENTS_MIN, .max = COMPARE_STUDENTS_MAX, .offset = offsetof(struct students, ids), .description = "The students"},
+    {.name = "metric", .type = RULE_ENUM, .choices = compare_metrics, .offset = offsetof(struct students, metric), .description = "The score, or one component"},
+    {.name = "timeframe_days", .type = RULE_INT, .min = 1, .max = HISTORY_DAYS, .default_value = TIMEFRAME_PRESET, .offset = offsetof(struct students, days), .description = "The last so many UTC days, today included"},
     {0},
 };
 
 static const struct rule ranking[] = {
     SHAPE_STUDENT,
-    {.name = "rank", .type = RULE_INT, .required = true, .about = "By mean, 1 is the highest; equal means share a rank"},
+    {.name = "rank", .type = RULE_INT, .required = true, .description = "By mean, 1 is the highest; equal means share a rank"},
     SHAPE_SCORE("mean", "Of the daily values"),
     SHAPE_SCORE("median", "Of the daily values"),
     SHAPE_SCORE("std_dev", "Their sample deviation; 0 of one day"),
     SHAPE_SCORE("latest", "The last one"),
-    {.name = "trend", .type = RULE_WORD, .required = true, .nullable = true, .choices = shape_trends, .about = "Last less first value: over 0.02, under -0.02, or between; null of one day"},
+    {.name = "trend", .type = RULE_ENUM, .required = true, .nullable = true, .choices = shape_trends, .description = "Last less first value: over 0.02, under -0.02, or between; null of one day"},
     {0},
 };
 
 static const char *const performances[] = {"better", "worse", "equal", NULL};
 static const struct rule pair[] = {
-    {.name = "difference", .type = RULE_NUMBER, .required = true, .about = "Mean less the other's mean"},
-    {.name = "ratio", .type = RULE_NUMBER, .required = true, .nullable = true, .about = "Mean by the other's mean; null when that is 0"},
-    {.name = "relative_performance", .type = RULE_WORD, .required = true, .choices = performances, .about = "Equal within 1e-9"},
+    {.name = "difference", .type = RULE_NUMBER, .required = true, .description = "Mean less the other's mean"},
+    {.name = "ratio", .type = RULE_NUMBER, .required = true, .nullable = true, .description = "Mean by the other's mean; null when that is 0"},
+    {.name = "relative_performance", .type = RULE_ENUM, .required = true, .choices = performances, .description = "Equal within 1e-9"},
     {0},
 };
 static const struct rule others[] = {
-    {.type = RULE_MAP, .fields = pair, .about = "By the other student"},
+    {.type = RULE_MAP, .fields = pair, .description = "By the other student"},
     {0},
 };
 
 static const struct rule students_metadata[] = {
-    {.name = "metric", .type = RULE_WORD, .required = true, .choices = compare_metrics, .about = "As asked for"},
-    {.name = "timeframe_days", .type = RULE_INT, .required = true, .about = "As asked for"},
-    {.name = "students", .type = RULE_INT, .required = true, .about = "How many were named"},
-    {.name = "missing", .type = RULE_IDS, .required = true, .about = "Those without data in the window, or who have withdrawn consent to analytics"},
+    {.name = "metric", .type = RULE_ENUM, .required = true, .choices = compare_metrics, .description = "As asked for"},
+    {.name = "timeframe_days", .type = RULE_INT, .required = true, .description = "As asked for"},
+    {.name = "students", .type = RULE_INT, .required = true, .description = "How many were named"},
+    {.name = "missing", .type = RULE_IDS, .required = true, .description = "Those without data in the window, or who have withdrawn consent to analytics"},
     {0},
 };
 
 static const struct rule students_answer[] = {
     SHAPE_SUCCESS,
-    {.name = "rankings", .type = RULE_OBJECTS, .required = true, .fields = ranking, .about = "By rank"},
-    {.name = "comparisons", .type = RULE_MAP, .required = true, .fields = others, .about = "Each student with each other one"},
-    {.name = "metadata", .type = RULE_OBJECT, .required = true, .fields = students_metadata, .about = "About the answer"},
+    {.name = "rankings", .type = RULE_OBJECTS, .required = true, .fields = ranking, .description = "By rank"},
+    {.name = "comparisons", .type = RULE_MAP, .required = true, .fields = others, .description = "Each student with each other one"},
+    {.name = "metadata", .type = RULE_OBJECT, .required = true, .fields = students_metadata, .description = "About the answer"},
     SHAPE_CORRELATION,
     {0},
 };
 
 static const char *const place_metrics[] = {"overall", "by_component", NULL};
 static const struct rule one_rules[] = {
-    {.name = "student_id", .type = RULE_ID, .required = true, .into = offsetof(struct one, student), .about = "The student"},
-    {.name = "cohort_id", .type = RULE_ID, .required = true, .into = offsetof(struct one, cohort), .about = "The cohort"},
-    {.name = "metric", .type = RULE_WORD, .choices = place_metrics, .into = offsetof(struct one, metric), .about = "The score alone, or each component too"},
+    {.name = "student_id", .type = RULE_ID, .required = true, .offset = offsetof(struct one, student), .description = "The student"},
+    {.name = "cohort_id", .type = RULE_ID, .required = true, .offset = offsetof(struct one, cohort), .description = "The cohort"},
+    {.name = "metric", .type = RULE_ENUM, .choices = place_metrics, .offset = offsetof(struct one, metric), .description = "The score alone, or each component too"},
     {0},
 };
 
 #define PLACE_FIELDS \
-    {.name = "student_score", .type = RULE_NUMBER, .required = true, .nullable = true, .max = 1, .about = "The student's; null without evidence"}, \
-    {.name = "cohort_average", .type = RULE_NUMBER, .required = true, .nullable = true, .max = 1, .about = "Mean of those with data, the student included"}, \
-    {.name = "percentile", .type = RULE_NUMBER, .required = true, .nullable = true, .max = 100, .about = "Percentile rank among them; 50 when alone"}, \
-    {.name = "ranking", .type = RULE_INT, .required = true, .nullable = true, .about = "1 is the highest; equal values share a rank"}, \
-    {.name = "total_students", .type = RULE_INT, .required = true, .about = "How many they are"}
+    {.name = "student_score", .type = RULE_NUMBER, .required = true, .nullable = true, .max = 1, .description = "The student's; null without evidence"}, \
+    {.name = "cohort_average", .type = RULE_NUMBER, .required = true, .nullable = true, .max = 1, .description = "Mean of those with data, the student included"}, \
+    {.name = "percentile", .type = RULE_NUMBER, .required = true, .nullable = true, .max = 100, .description = "Percentile rank among them; 50 when alone"}, \
+    {.name = "ranking", .type = RULE_INT, .required = true, .nullable = true, .description = "1 is the highest; equal values share a rank"}, \
+    {.name = "total_students", .type = RULE_INT, .required = true, .description = "How many they are"}
 
 static const struct rule place[] = {PLACE_FIELDS, {0}};
 static const struct rule place_components[] = {
-    {.name = "completion", .type = RULE_OBJECT, .required = true, .fields = place, .about = "By completion"},
-    {.name = "quiz", .type = RULE_OBJECT, .required = true, .fields = place, .about = "By quiz"},
-    {.name = "quality", .type = RULE_OBJECT, .required = true, .fields = place, .about = "By quality"},
-    {.name = "consistency", .type = RULE_OBJECT, .required = true, .fields = place, .about = "By consistency"},
+    {.name = "completion", .type = RULE_OBJECT, .required = true, .fields = place, .description = "By completion"},
+    {.name = "quiz", .type = RULE_OBJECT, .required = true, .fields = place, .description = "By quiz"},
+    {.name = "quality", .type = RULE_OBJECT, .required = true, .fields = place, .description = "By quality"},
+    {.name = "consistency", .type = RULE_OBJECT, .required = true, .fields = place, .description = "By consistency"},
     {0},
 };
 
 static const struct rule one_answer_fields[] = {
     SHAPE_SUCCESS,
     PLACE_FIELDS,
-    {.name = "components", .type = RULE_OBJECT, .fields = place_components, .about = "The same by component"},
+    {.name = "components", .type = RULE_OBJECT, .fields = place_components, .description = "The same by component"},
     SHAPE_CORRELATION,
     {0},
 };
 
 static const struct route routes[] = {
     {.name = "analytics-compare-students", .method = POST, .pattern = "/api/v1/analytics/compare/students", .limit_per_minute = 30,
-     .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_HEAVY | ROUTE_COMPARES, .rules = students_rules, .input_size = sizeof(struct students),
-     .student = NO_SUBJECT, .handler = compare_students, .status = 200, .answer = students_answer,
+     .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_HEAVY | ROUTE_INSUFFICIENT_DATA, .rules = students_rules, .input_size = sizeof(struct students),
+     .subject_offset = NO_SUBJECT, .handler = compare_students, .status = 200, .response = students_answer,
      .summary = "Students with each other, over the last days"},
     {.name = "analytics-compare", .method = POST, .pattern = "/api/v1/analytics/compare", .limit_per_minute = 20,
      .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_HEAVY, .rules = one_rules, .input_size = sizeof(struct one),
-     .student = NO_SUBJECT, .handler = compare, .status = 200, .answer = one_answer_fields,
+     .subject_offset = NO_SUBJECT, .handler = compare, .status = 200, .response = one_answer_fields,
      .summary = "A student's place in a cohort"},
 };
 /* clang-format on */

@@ -4,8 +4,8 @@
 
 #include "app/base/clock.h"
 #include "app/base/digest.h"
-#include "app/routes/exchange.h"
-#include "app/routes/idempotency.h"
+#include "app/pipeline/exchange.h"
+#include "app/pipeline/idempotency.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
 #include "app/service/batch_json.h"
@@ -33,7 +33,7 @@ struct submit {
 
 struct submit_state {
     struct str id;
-    struct ask *found, *made;
+    struct command *found, *made;
     struct batch batch;
 };
 
@@ -156,7 +156,7 @@ static enum step submit_first(struct exchange *x)
     if (!s)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
     s->id = make_id(x);
-    s->found = batch_ask(&x->asks, s->id);
+    s->found = batch_cmd_get(&x->pipeline, s->id);
     return STEP_MORE;
 }
 
@@ -165,21 +165,21 @@ static enum step submit_second(struct exchange *x, const struct submit *in, stru
     struct batch_item *items;
     size_t n;
 
-    if (!batch_read(s->found, &s->batch, &x->problem))
+    if (!batch_parse(s->found, &s->batch, &x->problem))
         return STEP_DONE;
     items = make_items(x, in, &n);
     if (!items)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
     if (!s->batch.exists)
-        s->batch = (struct batch){.priority = (enum queue_level)in->priority,
+        s->batch = (struct batch){.priority = (enum queue_priority)in->priority,
                                   .total = (int64_t)n,
                                   .created_ms = x->now_ms,
-                                  .actor = x->who.user,
+                                  .actor = x->caller.user,
                                   .correlation_id = x->request_id,
                                   .traceparent = exchange_traceparent(x),
                                   .callback_url = in->callback_url};
-    asks_clear(&x->asks);
-    s->made = batch_ask_create(&x->asks, s->id, &s->batch, items, n);
+    pipeline_clear(&x->pipeline);
+    s->made = batch_cmd_create(&x->pipeline, s->id, &s->batch, items, n);
     return STEP_MORE;
 }
 
@@ -194,7 +194,8 @@ static enum step submit(struct exchange *x)
     if (!s->made)
         return submit_second(x, x->input, s);
     /* the batch, its place in the list, its jobs: without one of them it would never end */
-    if (!asks_read_done(&x->asks, &x->problem) || !batch_read_create(s->made, &made, &x->problem))
+    if (!pipeline_check_replies(&x->pipeline, &x->problem) ||
+        !batch_parse_create(s->made, &made, &x->problem))
         return STEP_DONE;
     if (made)
         metrics_add(x->engine->metrics, METRIC_BATCH, BATCH_PENDING, 0, 1);
@@ -230,9 +231,9 @@ static void answer_status(struct exchange *x, int status, struct str id, const s
     jw_object_end(&w);
 }
 
-static bool read_existing(struct exchange *x, const struct ask *ask, struct batch *ret)
+static bool read_existing(struct exchange *x, const struct command *command, struct batch *ret)
 {
-    if (batch_read(ask, ret, &x->problem) && !ret->exists)
+    if (batch_parse(command, ret, &x->problem) && !ret->exists)
         problem_set(&x->problem, PROBLEM_NOT_FOUND, "There is no such batch");
     return x->problem.code == PROBLEM_NONE;
 }
@@ -243,7 +244,7 @@ static enum step status(struct exchange *x)
     struct batch batch;
 
     if (!x->state) {
-        x->state = batch_ask(&x->asks, in->batch);
+        x->state = batch_cmd_get(&x->pipeline, in->batch);
         return STEP_MORE;
     }
     if (read_existing(x, x->state, &batch))
@@ -252,7 +253,7 @@ static enum step status(struct exchange *x)
 }
 
 struct cancel_state {
-    struct ask *ended, *then;
+    struct command *ended, *then;
 };
 
 static enum step cancel(struct exchange *x)
@@ -266,11 +267,11 @@ static enum step cancel(struct exchange *x)
         x->state = s = arena_zalloc(x->arena, sizeof(*s));
         if (!s)
             return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
-        s->ended = batch_ask_cancel(&x->asks, in->batch, x->now_ms);
-        s->then = batch_ask(&x->asks, in->batch);
+        s->ended = batch_cmd_cancel(&x->pipeline, in->batch, x->now_ms);
+        s->then = batch_cmd_get(&x->pipeline, in->batch);
         return STEP_MORE;
     }
-    if (!batch_read_ended(s->ended, &changed, &x->problem) || !read_existing(x, s->then, &batch))
+    if (!batch_parse_cancel(s->ended, &changed, &x->problem) || !read_existing(x, s->then, &batch))
         return STEP_DONE;
     if (changed) {
         metrics_add(x->engine->metrics, METRIC_BATCH, BATCH_CANCELLED, 0, 1);
@@ -329,13 +330,13 @@ static enum step results(struct exchange *x)
     size_t n;
 
     if (!x->state) {
-        x->state = batch_ask_results(&x->asks, in->batch, in->offset, in->limit);
+        x->state = batch_cmd_results(&x->pipeline, in->batch, in->offset, in->limit);
         return STEP_MORE;
     }
     found = arena_array(x->arena, (size_t)in->limit, sizeof(*found));
     if (!found)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
-    if (!batch_read_results(x->state, (size_t)in->limit, &exists, &total, found, &n, &x->problem))
+    if (!batch_parse_results(x->state, (size_t)in->limit, &exists, &total, found, &n, &x->problem))
         return STEP_DONE;
     if (exists)
         answer_page(x, in, total, found, n);
@@ -348,47 +349,47 @@ static enum step results(struct exchange *x)
 
 /* clang-format off */
 static const struct rule request_rules[] = {
-    {.name = "student_id", .type = RULE_ID, .required = true, .into = offsetof(struct request, student), .about = "The student"},
-    {.name = "components", .type = RULE_OBJECT, .required = true, .fields = shape_components_in, .into = offsetof(struct request, components), .about = "As for mastery/calculate"},
-    {.name = "weights", .type = RULE_OBJECT, .nullable = true, .fields = shape_components_in, .into = offsetof(struct request, weights), .given = offsetof(struct request, own_weights), .about = "As for mastery/calculate"},
+    {.name = "student_id", .type = RULE_ID, .required = true, .offset = offsetof(struct request, student), .description = "The student"},
+    {.name = "components", .type = RULE_OBJECT, .required = true, .fields = shape_components_input, .offset = offsetof(struct request, components), .description = "As for mastery/calculate"},
+    {.name = "weights", .type = RULE_OBJECT, .nullable = true, .fields = shape_components_input, .offset = offsetof(struct request, weights), .present = offsetof(struct request, own_weights), .description = "As for mastery/calculate"},
     {0},
 };
 
 static const struct rule submit_rules[] = {
-    {.name = "student_ids", .type = RULE_IDS, .nullable = true, .min = 1, .max = BATCH_STUDENTS_MAX, .into = offsetof(struct submit, students), .given = offsetof(struct submit, has_students), .about = "Students whose result is made again from what is stored; this or requests"},
-    {.name = "requests", .type = RULE_OBJECTS, .nullable = true, .min = 1, .max = BATCH_STUDENTS_MAX, .fields = request_rules, .item_size = sizeof(struct request), .into = offsetof(struct submit, requests), .given = offsetof(struct submit, has_requests), .about = "Students whose components are stated, each once; this or student_ids"},
-    {.name = "priority", .type = RULE_WORD, .choices = batch_priority_names, .preset = QUEUE_NORMAL, .into = offsetof(struct submit, priority), .about = "Whose turn comes how often"},
-    {.name = "callback_url", .type = RULE_TEXT, .nullable = true, .min = 1, .max = 2048, .into = offsetof(struct submit, callback_url), .given = offsetof(struct submit, has_callback), .about = "Where the status is posted when the batch has ended"},
+    {.name = "student_ids", .type = RULE_IDS, .nullable = true, .min = 1, .max = BATCH_STUDENTS_MAX, .offset = offsetof(struct submit, students), .present = offsetof(struct submit, has_students), .description = "Students whose result is made again from what is stored; this or requests"},
+    {.name = "requests", .type = RULE_OBJECTS, .nullable = true, .min = 1, .max = BATCH_STUDENTS_MAX, .fields = request_rules, .item_size = sizeof(struct request), .offset = offsetof(struct submit, requests), .present = offsetof(struct submit, has_requests), .description = "Students whose components are stated, each once; this or student_ids"},
+    {.name = "priority", .type = RULE_ENUM, .choices = batch_priority_names, .default_value = QUEUE_NORMAL, .offset = offsetof(struct submit, priority), .description = "Whose turn comes how often"},
+    {.name = "callback_url", .type = RULE_TEXT, .nullable = true, .min = 1, .max = 2048, .offset = offsetof(struct submit, callback_url), .present = offsetof(struct submit, has_callback), .description = "Where the status is posted when the batch has ended"},
     {0},
 };
 
 static const struct rule get_rules[] = {
-    {.name = "batch_id", .type = RULE_ID, .place = IN_PATH, .required = true, .into = offsetof(struct batch_get, batch), .about = "The batch"},
+    {.name = "batch_id", .type = RULE_ID, .source = IN_PATH, .required = true, .offset = offsetof(struct batch_get, batch), .description = "The batch"},
     {0},
 };
 
 static const struct rule page_rules[] = {
-    {.name = "batch_id", .type = RULE_ID, .place = IN_PATH, .required = true, .into = offsetof(struct batch_page, batch), .about = "The batch"},
-    {.name = "offset", .type = RULE_INT, .place = IN_QUERY, .max = BATCH_STUDENTS_MAX, .into = offsetof(struct batch_page, offset), .about = "How many to skip"},
-    {.name = "limit", .type = RULE_INT, .place = IN_QUERY, .min = 1, .max = BATCH_STUDENTS_MAX, .preset = 100, .into = offsetof(struct batch_page, limit), .about = "How many to show"},
+    {.name = "batch_id", .type = RULE_ID, .source = IN_PATH, .required = true, .offset = offsetof(struct batch_page, batch), .description = "The batch"},
+    {.name = "offset", .type = RULE_INT, .source = IN_QUERY, .max = BATCH_STUDENTS_MAX, .offset = offsetof(struct batch_page, offset), .description = "How many to skip"},
+    {.name = "limit", .type = RULE_INT, .source = IN_QUERY, .min = 1, .max = BATCH_STUDENTS_MAX, .default_value = 100, .offset = offsetof(struct batch_page, limit), .description = "How many to show"},
     {0},
 };
 
 #define BATCH_FIELD                                                                                \
-    {.name = "batch_id", .type = RULE_ID, .required = true, .about = "The batch"}
+    {.name = "batch_id", .type = RULE_ID, .required = true, .description = "The batch"}
 #define STATUS_FIELD                                                                               \
-    {.name = "status", .type = RULE_WORD, .required = true, .choices = batch_status_names, .about = "failed: of no student, or given up"}
+    {.name = "status", .type = RULE_ENUM, .required = true, .choices = batch_status_names, .description = "failed: of no student, or given up"}
 #define PRIORITY_FIELD                                                                             \
-    {.name = "priority", .type = RULE_WORD, .required = true, .choices = batch_priority_names, .about = "As asked for"}
+    {.name = "priority", .type = RULE_ENUM, .required = true, .choices = batch_priority_names, .description = "As asked for"}
 #define CREATED_FIELD                                                                              \
-    {.name = "created_at", .type = RULE_TIME, .required = true, .about = "When it was submitted; it is kept for 7 days"}
+    {.name = "created_at", .type = RULE_TIME, .required = true, .description = "When it was submitted; it is kept for 7 days"}
 
 static const struct rule submit_answer[] = {
     SHAPE_SUCCESS,
     BATCH_FIELD,
     STATUS_FIELD,
-    {.name = "student_count", .type = RULE_INT, .required = true, .about = "Students in the batch"},
-    {.name = "processed_count", .type = RULE_INT, .required = true, .about = "Students that have a result"},
+    {.name = "student_count", .type = RULE_INT, .required = true, .description = "Students in the batch"},
+    {.name = "processed_count", .type = RULE_INT, .required = true, .description = "Students that have a result"},
     PRIORITY_FIELD,
     CREATED_FIELD,
     SHAPE_CORRELATION,
@@ -399,53 +400,53 @@ static const struct rule status_answer[] = {
     SHAPE_SUCCESS,
     BATCH_FIELD,
     STATUS_FIELD,
-    {.name = "progress_percentage", .type = RULE_NUMBER, .required = true, .max = 100, .about = "Share of the students that have a result"},
-    {.name = "total_students", .type = RULE_INT, .required = true, .about = "Students in the batch"},
-    {.name = "processed_students", .type = RULE_INT, .required = true, .about = "Students that have a result"},
-    {.name = "failed_count", .type = RULE_INT, .required = true, .about = "Results that are errors"},
-    {.name = "estimated_time_remaining", .type = RULE_INT, .required = true, .nullable = true, .about = "Seconds, as it has gone so far; null until the first result, 0 when it has ended"},
+    {.name = "progress_percentage", .type = RULE_NUMBER, .required = true, .max = 100, .description = "Share of the students that have a result"},
+    {.name = "total_students", .type = RULE_INT, .required = true, .description = "Students in the batch"},
+    {.name = "processed_students", .type = RULE_INT, .required = true, .description = "Students that have a result"},
+    {.name = "failed_count", .type = RULE_INT, .required = true, .description = "Results that are errors"},
+    {.name = "estimated_time_remaining", .type = RULE_INT, .required = true, .nullable = true, .description = "Seconds, as it has gone so far; null until the first result, 0 when it has ended"},
     PRIORITY_FIELD,
     CREATED_FIELD,
-    {.name = "started_at", .type = RULE_TIME, .required = true, .nullable = true, .about = "When a worker began; null before"},
-    {.name = "completed_at", .type = RULE_TIME, .required = true, .nullable = true, .about = "When it ended, in whichever way; null before"},
+    {.name = "started_at", .type = RULE_TIME, .required = true, .nullable = true, .description = "When a worker began; null before"},
+    {.name = "completed_at", .type = RULE_TIME, .required = true, .nullable = true, .description = "When it ended, in whichever way; null before"},
     SHAPE_CORRELATION,
     {0},
 };
 
 static const struct rule result_fields[] = {
     SHAPE_STUDENT,
-    {.name = "success", .type = RULE_BOOL, .required = true, .about = "Whether there is a result"},
-    {.name = "mastery_result", .type = RULE_OBJECT, .fields = shape_mastery_result, .about = "The result, as stored"},
-    {.name = "error_message", .type = RULE_TEXT, .about = "Why there is none"},
+    {.name = "success", .type = RULE_BOOL, .required = true, .description = "Whether there is a result"},
+    {.name = "mastery_result", .type = RULE_OBJECT, .fields = shape_mastery_result, .description = "The result, as stored"},
+    {.name = "error_message", .type = RULE_TEXT, .description = "Why there is none"},
     {0},
 };
 
 static const struct rule results_answer[] = {
     SHAPE_SUCCESS,
     BATCH_FIELD,
-    {.name = "results", .type = RULE_OBJECTS, .required = true, .fields = result_fields, .about = "Those there are so far, in the order of the request"},
-    {.name = "total", .type = RULE_INT, .required = true, .about = "How many there are so far"},
-    {.name = "offset", .type = RULE_INT, .required = true, .about = "As asked for"},
-    {.name = "limit", .type = RULE_INT, .required = true, .about = "As asked for"},
+    {.name = "results", .type = RULE_OBJECTS, .required = true, .fields = result_fields, .description = "Those there are so far, in the order of the request"},
+    {.name = "total", .type = RULE_INT, .required = true, .description = "How many there are so far"},
+    {.name = "offset", .type = RULE_INT, .required = true, .description = "As asked for"},
+    {.name = "limit", .type = RULE_INT, .required = true, .description = "As asked for"},
     SHAPE_CORRELATION,
     {0},
 };
 
 static const struct route routes[] = {
     {.name = "batch-submit", .method = POST, .pattern = BATCH_PATH, .aliases = {"/api/v1/analytics/batch/mastery"},
-     .limit_per_minute = 10, .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL | ROUTE_BIG_BODY | ROUTE_HEAVY | ROUTE_IDEMPOTENT | ROUTE_SUBMITS,
-     .rules = submit_rules, .input_size = sizeof(struct submit), .student = NO_SUBJECT, .check = submit_check, .handler = submit,
-     .status = 202, .answer = submit_answer, .summary = "Computes the mastery of up to 1000 students in the background"},
+     .limit_per_minute = 10, .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL | ROUTE_BIG_BODY | ROUTE_HEAVY | ROUTE_IDEMPOTENT | ROUTE_SUBMITS_BATCH,
+     .rules = submit_rules, .input_size = sizeof(struct submit), .subject_offset = NO_SUBJECT, .check = submit_check, .handler = submit,
+     .status = 202, .response = submit_answer, .summary = "Computes the mastery of up to 1000 students in the background"},
     {.name = "batch-status", .method = GET, .pattern = BATCH_PATH "/{batch_id}",
      .aliases = {"/api/v1/batch/status/{batch_id}", "/api/v1/analytics/batch/mastery/{batch_id}"}, .limit_per_minute = 30,
-     .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL, .rules = get_rules, .input_size = sizeof(struct batch_get), .student = NO_SUBJECT,
-     .handler = status, .status = 200, .answer = status_answer, .summary = "How far a batch has got"},
+     .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL, .rules = get_rules, .input_size = sizeof(struct batch_get), .subject_offset = NO_SUBJECT,
+     .handler = status, .status = 200, .response = status_answer, .summary = "How far a batch has got"},
     {.name = "batch-results", .method = GET, .pattern = BATCH_PATH "/{batch_id}/results", .limit_per_minute = 30,
      .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL | ROUTE_HEAVY, .rules = page_rules, .input_size = sizeof(struct batch_page),
-     .student = NO_SUBJECT, .handler = results, .status = 200, .answer = results_answer, .summary = "The results of a batch, a page at a time"},
+     .subject_offset = NO_SUBJECT, .handler = results, .status = 200, .response = results_answer, .summary = "The results of a batch, a page at a time"},
     {.name = "batch-cancel", .method = DELETE, .pattern = BATCH_PATH "/{batch_id}", .limit_per_minute = 10, .access = ACCESS_ADMIN,
-     .flags = ROUTE_PERSONAL | ROUTE_CONFLICTS, .rules = get_rules, .input_size = sizeof(struct batch_get), .student = NO_SUBJECT, .handler = cancel,
-     .status = 202, .answer = status_answer, .summary = "Cancels a batch; what has been done stays"},
+     .flags = ROUTE_PERSONAL | ROUTE_CONFLICT, .rules = get_rules, .input_size = sizeof(struct batch_get), .subject_offset = NO_SUBJECT, .handler = cancel,
+     .status = 202, .response = status_answer, .summary = "Cancels a batch; what has been done stays"},
 };
 /* clang-format on */
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "app/base/ids.h"
-#include "app/routes/exchange.h"
+#include "app/pipeline/exchange.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
 #include "app/service/roster.h"
@@ -50,18 +50,18 @@ struct cohort_get {
 static enum step get_cohort(struct exchange *x)
 {
     const struct cohort_get *in = x->input;
-    struct ask *asked = x->state;
+    struct command *asked = x->state;
     struct cohort cohort;
 
     if (!asked) {
-        x->state = cohort_ask(&x->asks, in->cohort);
+        x->state = cohort_cmd_get(&x->pipeline, in->cohort);
         return STEP_MORE;
     }
-    if (!cohort_read(asked, x->arena, in->cohort, &cohort, &x->problem))
+    if (!cohort_parse(asked, x->arena, in->cohort, &cohort, &x->problem))
         return STEP_DONE;
     if (!cohort.exists)
         return exchange_fail(x, PROBLEM_NOT_FOUND);
-    x->about = cohort.students;
+    x->audit_subjects = cohort.students;
     answer_cohort(x, 200, &cohort);
     return STEP_DONE;
 }
@@ -84,18 +84,18 @@ static enum step put_cohort(struct exchange *x)
         x->state = change = arena_zalloc(x->arena, sizeof(*change));
         if (!change)
             return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
-        change->to = (struct cohort){.exists = true,
-                                     .id = in->cohort,
-                                     .name = in->name,
-                                     .teachers = in->teachers,
-                                     .students = in->students,
-                                     .student_count = (int64_t)in->students.n,
-                                     .updated_at_ms = x->now_ms};
+        change->new_roster = (struct cohort){.exists = true,
+                                             .id = in->cohort,
+                                             .name = in->name,
+                                             .teachers = in->teachers,
+                                             .students = in->students,
+                                             .student_count = (int64_t)in->students.n,
+                                             .updated_at_ms = x->now_ms};
     }
-    if (roster_change_step(change, &x->asks, &x->problem) == STEP_MORE)
+    if (roster_change_step(change, &x->pipeline, &x->problem) == STEP_MORE)
         return STEP_MORE;
     if (x->problem.code == PROBLEM_NONE)
-        answer_cohort(x, change->from.exists ? 200 : 201, &change->to);
+        answer_cohort(x, change->old_roster.exists ? 200 : 201, &change->new_roster);
     return STEP_DONE;
 }
 
@@ -109,9 +109,9 @@ static enum step delete_cohort(struct exchange *x)
         x->state = change = arena_zalloc(x->arena, sizeof(*change));
         if (!change)
             return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
-        change->to = (struct cohort){.exists = false, .id = in->cohort};
+        change->new_roster = (struct cohort){.exists = false, .id = in->cohort};
     }
-    if (roster_change_step(change, &x->asks, &x->problem) == STEP_MORE)
+    if (roster_change_step(change, &x->pipeline, &x->problem) == STEP_MORE)
         return STEP_MORE;
     if (x->problem.code != PROBLEM_NONE)
         return STEP_DONE;
@@ -130,10 +130,10 @@ struct cohort_list {
 };
 
 struct cohort_list_state {
-    struct ask *ids, *total;
+    struct command *ids, *total;
     struct str_list page;
     int64_t count;
-    struct ask **cohorts;
+    struct command **cohorts;
 };
 
 static int by_text(const void *a, const void *b)
@@ -146,7 +146,7 @@ static bool own_page(struct exchange *x, const struct cohort_list *in, struct co
 {
     struct str_list *all = &s->page;
 
-    if (!cohort_read_ids(s->ids, x->arena, all, &x->problem))
+    if (!cohort_parse_ids(s->ids, x->arena, all, &x->problem))
         return false;
     qsort(all->v, all->n, sizeof(*all->v), by_text);
     s->count = (int64_t)all->n;
@@ -165,9 +165,9 @@ static bool read_page(struct exchange *x, const struct cohort_list *in, struct c
 {
     if (!s->total)
         return own_page(x, in, s);
-    if (!cohort_read_ids(s->ids, x->arena, &s->page, &x->problem))
+    if (!cohort_parse_ids(s->ids, x->arena, &s->page, &x->problem))
         return false;
-    if (reply_int(s->total->reply, &s->count) == REPLY_THERE)
+    if (reply_int(s->total->reply, &s->count) == REPLY_OK)
         return true;
     reply_problem(s->total->reply, &x->problem);
     return false;
@@ -179,11 +179,11 @@ static enum step list_first(struct exchange *x, const struct cohort_list *in)
 
     if (!s)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
-    if (x->who.role == ROLE_ADMIN) {
-        s->ids = cohort_ask_page(&x->asks, in->offset, in->limit);
-        s->total = cohort_ask_total(&x->asks);
+    if (x->caller.role == ROLE_ADMIN) {
+        s->ids = cohort_cmd_page(&x->pipeline, in->offset, in->limit);
+        s->total = cohort_cmd_total(&x->pipeline);
     } else {
-        s->ids = cohort_ask_of_teacher(&x->asks, x->who.user);
+        s->ids = cohort_cmd_of_teacher(&x->pipeline, x->caller.user);
     }
     return STEP_MORE;
 }
@@ -196,9 +196,9 @@ static enum step list_second(struct exchange *x, const struct cohort_list *in,
     s->cohorts = arena_array(x->arena, s->page.n + 1, sizeof(*s->cohorts));
     if (!s->cohorts)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
-    asks_clear(&x->asks);
+    pipeline_clear(&x->pipeline);
     for (size_t i = 0; i < s->page.n; i++)
-        s->cohorts[i] = cohort_ask_summary(&x->asks, s->page.v[i]);
+        s->cohorts[i] = cohort_cmd_get_summary(&x->pipeline, s->page.v[i]);
     return STEP_MORE;
 }
 
@@ -217,7 +217,7 @@ static enum step list_cohorts(struct exchange *x)
     jw_bool(&w, "success", true);
     jw_array(&w, "cohorts");
     for (size_t i = 0; i < s->page.n; i++) {
-        if (!cohort_read(s->cohorts[i], x->arena, s->page.v[i], &cohort, &x->problem))
+        if (!cohort_parse(s->cohorts[i], x->arena, s->page.v[i], &cohort, &x->problem))
             return STEP_DONE;
         if (!cohort.exists)
             continue;
@@ -238,54 +238,54 @@ static enum step list_cohorts(struct exchange *x)
 
 /* clang-format off */
 static const struct rule get_rules[] = {
-    {.name = "cohort_id", .type = RULE_ID, .place = IN_PATH, .required = true, .into = offsetof(struct cohort_get, cohort), .about = "The cohort"},
+    {.name = "cohort_id", .type = RULE_ID, .source = IN_PATH, .required = true, .offset = offsetof(struct cohort_get, cohort), .description = "The cohort"},
     {0},
 };
 
 static const struct rule put_rules[] = {
-    {.name = "cohort_id", .type = RULE_ID, .place = IN_PATH, .required = true, .into = offsetof(struct cohort_put, cohort), .about = "The cohort"},
-    {.name = "name", .type = RULE_TEXT, .required = true, .min = 1, .max = NAME_MAX_CHARACTERS, .into = offsetof(struct cohort_put, name), .about = "Its name"},
-    {.name = "teacher_ids", .type = RULE_IDS, .required = true, .max = COHORT_TEACHERS_MAX, .into = offsetof(struct cohort_put, teachers), .about = "Who teaches it"},
-    {.name = "student_ids", .type = RULE_IDS, .required = true, .max = COHORT_STUDENTS_MAX, .into = offsetof(struct cohort_put, students), .about = "Who is in it"},
+    {.name = "cohort_id", .type = RULE_ID, .source = IN_PATH, .required = true, .offset = offsetof(struct cohort_put, cohort), .description = "The cohort"},
+    {.name = "name", .type = RULE_TEXT, .required = true, .min = 1, .max = NAME_MAX_CHARACTERS, .offset = offsetof(struct cohort_put, name), .description = "Its name"},
+    {.name = "teacher_ids", .type = RULE_IDS, .required = true, .max = COHORT_TEACHERS_MAX, .offset = offsetof(struct cohort_put, teachers), .description = "Who teaches it"},
+    {.name = "student_ids", .type = RULE_IDS, .required = true, .max = COHORT_STUDENTS_MAX, .offset = offsetof(struct cohort_put, students), .description = "Who is in it"},
     {0},
 };
 
 static const struct rule list_rules[] = {
-    {.name = "offset", .type = RULE_INT, .place = IN_QUERY, .max = 1000000, .into = offsetof(struct cohort_list, offset), .about = "How many to skip"},
-    {.name = "limit", .type = RULE_INT, .place = IN_QUERY, .min = 1, .max = PAGE_MAX, .preset = 100, .into = offsetof(struct cohort_list, limit), .about = "How many to show"},
+    {.name = "offset", .type = RULE_INT, .source = IN_QUERY, .max = 1000000, .offset = offsetof(struct cohort_list, offset), .description = "How many to skip"},
+    {.name = "limit", .type = RULE_INT, .source = IN_QUERY, .min = 1, .max = PAGE_MAX, .default_value = 100, .offset = offsetof(struct cohort_list, limit), .description = "How many to show"},
     {0},
 };
 
 #define COHORT_FIELDS                                                                                                        \
-    {.name = "cohort_id", .type = RULE_ID, .required = true, .about = "The cohort"},                                          \
-    {.name = "name", .type = RULE_TEXT, .required = true, .about = "Its name"},                                               \
-    {.name = "teacher_ids", .type = RULE_IDS, .required = true, .about = "Who teaches it"},                    \
-    {.name = "student_count", .type = RULE_INT, .required = true, .about = "How many students are in it"},                    \
-    {.name = "created_at", .type = RULE_TIME, .required = true, .about = "When it was first put"},                            \
-    {.name = "updated_at", .type = RULE_TIME, .required = true, .about = "When it was last put"}
+    {.name = "cohort_id", .type = RULE_ID, .required = true, .description = "The cohort"},                                          \
+    {.name = "name", .type = RULE_TEXT, .required = true, .description = "Its name"},                                               \
+    {.name = "teacher_ids", .type = RULE_IDS, .required = true, .description = "Who teaches it"},                    \
+    {.name = "student_count", .type = RULE_INT, .required = true, .description = "How many students are in it"},                    \
+    {.name = "created_at", .type = RULE_TIME, .required = true, .description = "When it was first put"},                            \
+    {.name = "updated_at", .type = RULE_TIME, .required = true, .description = "When it was last put"}
 
 static const struct rule cohort_summary[] = {COHORT_FIELDS, {0}};
 static const struct rule cohort_answer[] = {
     SHAPE_SUCCESS,
     COHORT_FIELDS,
-    {.name = "student_ids", .type = RULE_IDS, .required = true, .about = "Who is in it"},
+    {.name = "student_ids", .type = RULE_IDS, .required = true, .description = "Who is in it"},
     SHAPE_CORRELATION,
     {0},
 };
 
 static const struct rule delete_answer[] = {
     SHAPE_SUCCESS,
-    {.name = "cohort_id", .type = RULE_ID, .required = true, .about = "The cohort that is gone"},
+    {.name = "cohort_id", .type = RULE_ID, .required = true, .description = "The cohort that is gone"},
     SHAPE_CORRELATION,
     {0},
 };
 
 static const struct rule list_answer[] = {
     SHAPE_SUCCESS,
-    {.name = "cohorts", .type = RULE_OBJECTS, .required = true, .fields = cohort_summary, .about = "By id: a teacher's own, all for an admin"},
-    {.name = "total", .type = RULE_INT, .required = true, .about = "How many there are in all"},
-    {.name = "offset", .type = RULE_INT, .required = true, .about = "As asked for"},
-    {.name = "limit", .type = RULE_INT, .required = true, .about = "As asked for"},
+    {.name = "cohorts", .type = RULE_OBJECTS, .required = true, .fields = cohort_summary, .description = "By id: a teacher's own, all for an admin"},
+    {.name = "total", .type = RULE_INT, .required = true, .description = "How many there are in all"},
+    {.name = "offset", .type = RULE_INT, .required = true, .description = "As asked for"},
+    {.name = "limit", .type = RULE_INT, .required = true, .description = "As asked for"},
     SHAPE_CORRELATION,
     {0},
 };
@@ -295,19 +295,19 @@ static const struct rule list_answer[] = {
 static const struct route routes[] = {
     {.name = "cohort-list", .method = GET, .pattern = "/api/v1/cohorts", .bucket = "cohort", .limit_per_minute = 20,
      .access = ACCESS_READ_COHORT, .flags = ROUTE_PERSONAL, .rules = list_rules, .input_size = sizeof(struct cohort_list),
-     .student = NO_SUBJECT, .handler = list_cohorts, .status = 200, .answer = list_answer,
+     .subject_offset = NO_SUBJECT, .handler = list_cohorts, .status = 200, .response = list_answer,
      .summary = "The cohorts the caller may see"},
     {.name = "cohort-get", .method = GET, .pattern = COHORT_PATH, .bucket = "cohort", .limit_per_minute = 20,
      .access = ACCESS_READ_COHORT, .flags = ROUTE_PERSONAL, .rules = get_rules, .input_size = sizeof(struct cohort_get),
-     .student = offsetof(struct cohort_get, cohort), .handler = get_cohort, .status = 200, .answer = cohort_answer,
+     .subject_offset = offsetof(struct cohort_get, cohort), .handler = get_cohort, .status = 200, .response = cohort_answer,
      .summary = "A cohort with its teachers and students"},
     {.name = "cohort-put", .method = PUT, .pattern = COHORT_PATH, .bucket = "cohort", .limit_per_minute = 20,
-     .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL | ROUTE_BIG_BODY | ROUTE_HEAVY | ROUTE_CONFLICTS, .rules = put_rules,
-     .input_size = sizeof(struct cohort_put), .student = NO_SUBJECT, .handler = put_cohort, .status = 200, .other_status = 201,
-     .answer = cohort_answer, .summary = "Makes a cohort (201) or replaces it (200)"},
+     .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL | ROUTE_BIG_BODY | ROUTE_HEAVY | ROUTE_CONFLICT, .rules = put_rules,
+     .input_size = sizeof(struct cohort_put), .subject_offset = NO_SUBJECT, .handler = put_cohort, .status = 200, .other_status = 201,
+     .response = cohort_answer, .summary = "Makes a cohort (201) or replaces it (200)"},
     {.name = "cohort-delete", .method = DELETE, .pattern = COHORT_PATH, .bucket = "cohort", .limit_per_minute = 20,
-     .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL | ROUTE_HEAVY | ROUTE_CONFLICTS, .rules = get_rules, .input_size = sizeof(struct cohort_get),
-     .student = NO_SUBJECT, .handler = delete_cohort, .status = 200, .answer = delete_answer,
+     .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL | ROUTE_HEAVY | ROUTE_CONFLICT, .rules = get_rules, .input_size = sizeof(struct cohort_get),
+     .subject_offset = NO_SUBJECT, .handler = delete_cohort, .status = 200, .response = delete_answer,
      .summary = "Removes a cohort and the rights that hang on it"},
 };
 /* clang-format on */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* /api/v1/compliance: consent given, withdrawn, shown (docs/privacy.md). */
-#include "app/routes/exchange.h"
+#include "app/pipeline/exchange.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
 #include "app/store/consent.h"
@@ -16,7 +16,7 @@ struct decision {
 };
 
 struct decision_state {
-    struct ask *asked;
+    struct command *asked;
 };
 
 /* What the worker makes the audit record from. */
@@ -29,8 +29,8 @@ static struct str journal_entry(struct exchange *x, const struct decision *in, b
     jw_object(&w, NULL);
     jw_text(&w, "kind", "consent");
     jw_str(&w, "student_id", in->student);
-    jw_str(&w, "actor", x->who.user);
-    jw_text(&w, "role", role_names[x->who.role]);
+    jw_str(&w, "actor", x->caller.user);
+    jw_text(&w, "role", role_names[x->caller.role]);
     jw_int(&w, "at", x->now_ms);
     jw_text(&w, "consent_type", consent_names[in->type]);
     jw_bool(&w, "granted", granted);
@@ -46,16 +46,16 @@ static enum step decision_begin(struct exchange *x, bool granted, bool only_if_g
 
     if (!s)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
-    s->asked = consent_ask_change(
-        &x->asks,
-        &(struct consent_change){
-            .student = in->student,
-            .consent = (enum consent)in->type,
-            .granted = granted,
-            .only_if_given = only_if_given,
-            .now_ms = x->now_ms,
-            .by = arena_printf(x->arena, "%s:%.*s", role_names[x->who.role], STR_ARG(x->who.user)),
-            .journal = journal_entry(x, in, granted)});
+    s->asked = consent_cmd_change(
+        &x->pipeline, &(struct consent_change){.student = in->student,
+                                               .consent = (enum consent)in->type,
+                                               .granted = granted,
+                                               .only_if_granted = only_if_given,
+                                               .now_ms = x->now_ms,
+                                               .actor = arena_printf(x->arena, "%s:%.*s",
+                                                                     role_names[x->caller.role],
+                                                                     STR_ARG(x->caller.user)),
+                                               .journal = journal_entry(x, in, granted)});
     return STEP_MORE;
 }
 
@@ -73,15 +73,16 @@ static enum step decision_end(struct exchange *x)
     struct consent_record record;
     struct jw w;
 
-    switch (consent_read_change(s->asked, &record, &x->problem)) {
+    switch (consent_parse_change(s->asked, &record, &x->problem)) {
     case CONSENT_PROBLEM: return STEP_DONE;
     case CONSENT_ERASED: return exchange_fail(x, PROBLEM_NOT_FOUND);
-    case CONSENT_NEVER_GIVEN:
+    case CONSENT_NEVER_GRANTED:
         problem_set(&x->problem, PROBLEM_NOT_FOUND, "This consent has never been given");
         return STEP_DONE;
-    case CONSENT_KEPT: break;
+    case CONSENT_SAVED: break;
     }
-    x->untold = record.at_ms != x->now_ms; /* the same decision again: the one there is is shown */
+    x->unjournaled =
+        record.at_ms != x->now_ms; /* the same decision again: the one there is is shown */
     http_response_json(&x->response, 200, &w);
     jw_bool(&w, "success", true);
     jw_str(&w, "student_id", in->student);
@@ -150,10 +151,10 @@ static enum step status(struct exchange *x)
     struct jw w;
 
     if (!x->state) {
-        x->state = consent_ask(&x->asks, in->student);
+        x->state = consent_cmd_get(&x->pipeline, in->student);
         return STEP_MORE;
     }
-    if (!consent_read(x->state, x->arena, all, &x->problem))
+    if (!consent_parse(x->state, x->arena, all, &x->problem))
         return STEP_DONE;
     http_response_json(&x->response, 200, &w);
     jw_bool(&w, "success", true);
@@ -178,13 +179,13 @@ static enum step status(struct exchange *x)
 
 /* clang-format off */
 #define STUDENT_IN_PATH(input) \
-    {.name = "student_id", .type = RULE_ID, .place = IN_PATH, .required = true, .into = offsetof(struct input, student), .about = "The student"}
+    {.name = "student_id", .type = RULE_ID, .source = IN_PATH, .required = true, .offset = offsetof(struct input, student), .description = "The student"}
 #define TYPE_RULE(where) \
-    {.name = "consent_type", .type = RULE_WORD, .place = where, .choices = consent_names, .into = offsetof(struct decision, type), \
-     .given = offsetof(struct decision, type_given), .about = "Consent to what; required, by the body or by the query"}
+    {.name = "consent_type", .type = RULE_ENUM, .source = where, .choices = consent_names, .offset = offsetof(struct decision, type), \
+     .present = offsetof(struct decision, type_given), .description = "Consent to what; required, by the body or by the query"}
 #define GRANTED_RULE(where) \
-    {.name = "granted", .type = RULE_BOOL, .place = where, .into = offsetof(struct decision, granted), \
-     .given = offsetof(struct decision, granted_given), .about = "Given, or refused; required, by the body or by the query"}
+    {.name = "granted", .type = RULE_BOOL, .source = where, .offset = offsetof(struct decision, granted), \
+     .present = offsetof(struct decision, granted_given), .description = "Given, or refused; required, by the body or by the query"}
 
 static const struct rule decision_rules[] = {
     STUDENT_IN_PATH(decision),
@@ -199,14 +200,14 @@ static const struct rule withdrawal_rules[] = {STUDENT_IN_PATH(decision), TYPE_R
 static const struct rule status_rules[] = {STUDENT_IN_PATH(whose), {0}};
 
 #define CONSENT_RECORD \
-    {.name = "granted", .type = RULE_BOOL, .required = true, .about = "Given, or withdrawn"}, \
-    {.name = "recorded_at", .type = RULE_TIME, .required = true, .about = "When it was decided so"}, \
-    {.name = "version", .type = RULE_INT, .required = true, .min = 1, .max = 1e15, .about = "Number of the decision, from 1 for each type"}
+    {.name = "granted", .type = RULE_BOOL, .required = true, .description = "Given, or withdrawn"}, \
+    {.name = "recorded_at", .type = RULE_TIME, .required = true, .description = "When it was decided so"}, \
+    {.name = "version", .type = RULE_INT, .required = true, .min = 1, .max = 1e15, .description = "Number of the decision, from 1 for each type"}
 
 static const struct rule decision_answer[] = {
     SHAPE_SUCCESS,
     SHAPE_STUDENT,
-    {.name = "consent_type", .type = RULE_WORD, .required = true, .choices = consent_names, .about = "Consent to what"},
+    {.name = "consent_type", .type = RULE_ENUM, .required = true, .choices = consent_names, .description = "Consent to what"},
     CONSENT_RECORD,
     SHAPE_CORRELATION,
     {0},
@@ -215,33 +216,33 @@ static const struct rule decision_answer[] = {
 static const struct rule past_decision[] = {CONSENT_RECORD, {0}};
 
 static const struct rule current_decision[] = {
-    {.name = "consent_type", .type = RULE_WORD, .required = true, .choices = consent_names, .about = "Consent to what"},
+    {.name = "consent_type", .type = RULE_ENUM, .required = true, .choices = consent_names, .description = "Consent to what"},
     CONSENT_RECORD,
-    {.name = "history", .type = RULE_OBJECTS, .required = true, .fields = past_decision, .about = "All decisions, oldest first, this one last; the latest 200 are kept"},
+    {.name = "history", .type = RULE_OBJECTS, .required = true, .fields = past_decision, .description = "All decisions, oldest first, this one last; the latest 200 are kept"},
     {0},
 };
 
 static const struct rule status_answer[] = {
     SHAPE_SUCCESS,
     SHAPE_STUDENT,
-    {.name = "consent_records", .type = RULE_OBJECTS, .required = true, .fields = current_decision, .about = "One for each type that was ever decided on"},
+    {.name = "consent_records", .type = RULE_OBJECTS, .required = true, .fields = current_decision, .description = "One for each type that was ever decided on"},
     SHAPE_CORRELATION,
     {0},
 };
 
 static const struct route routes[] = {
     {.name = "consent-give", .method = POST, .pattern = "/api/v1/compliance/consent/{student_id}", .bucket = "consent",
-     .limit_per_minute = 20, .access = ACCESS_EXPORT, .flags = ROUTE_PERSONAL | ROUTE_RECORDED, .rules = decision_rules,
-     .input_size = sizeof(struct decision), .student = offsetof(struct decision, student), .check = check_decision,
-     .handler = decide, .status = 200, .answer = decision_answer, .summary = "Gives a consent, or refuses it"},
+     .limit_per_minute = 20, .access = ACCESS_EXPORT, .flags = ROUTE_PERSONAL | ROUTE_JOURNALED, .rules = decision_rules,
+     .input_size = sizeof(struct decision), .subject_offset = offsetof(struct decision, student), .check = check_decision,
+     .handler = decide, .status = 200, .response = decision_answer, .summary = "Gives a consent, or refuses it"},
     {.name = "consent-withdraw", .method = POST, .pattern = "/api/v1/compliance/consent/{student_id}/withdraw", .bucket = "consent",
-     .limit_per_minute = 20, .access = ACCESS_EXPORT, .flags = ROUTE_PERSONAL | ROUTE_RECORDED, .rules = withdrawal_rules,
-     .input_size = sizeof(struct decision), .student = offsetof(struct decision, student), .check = check_withdrawal,
-     .handler = withdraw, .status = 200, .answer = decision_answer, .summary = "Withdraws a consent that was given"},
+     .limit_per_minute = 20, .access = ACCESS_EXPORT, .flags = ROUTE_PERSONAL | ROUTE_JOURNALED, .rules = withdrawal_rules,
+     .input_size = sizeof(struct decision), .subject_offset = offsetof(struct decision, student), .check = check_withdrawal,
+     .handler = withdraw, .status = 200, .response = decision_answer, .summary = "Withdraws a consent that was given"},
     {.name = "consent-status", .method = GET, .pattern = "/api/v1/compliance/consent/status/{student_id}", .bucket = "consent",
      .limit_per_minute = 20, .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL, .rules = status_rules,
-     .input_size = sizeof(struct whose), .student = offsetof(struct whose, student), .handler = status, .status = 200,
-     .answer = status_answer, .summary = "A student's consents, with their history"},
+     .input_size = sizeof(struct whose), .subject_offset = offsetof(struct whose, student), .handler = status, .status = 200,
+     .response = status_answer, .summary = "A student's consents, with their history"},
 };
 /* clang-format on */
 

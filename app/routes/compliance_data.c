@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* /api/v1/compliance: all that is kept of a student, shown and erased (docs/privacy.md). */
-#include "app/routes/exchange.h"
+#include "app/pipeline/exchange.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
 #include "app/service/erase.h"
@@ -30,13 +30,13 @@ static struct export *export_begin(struct exchange *x)
         return NULL;
     e->engine = x->engine;
     e->student = in->student;
-    e->by = x->who.user;
+    e->exported_by = x->caller.user;
     e->now_ms = x->now_ms;
     e->kinds = student_kinds;
     e->kind_count = STUDENT_KEY_COUNT;
     e->out = &x->response.body;
-    e->page = page;
-    asks_init(&x->asks, page, x);
+    e->reply_arena = page;
+    pipeline_init(&x->pipeline, page, x);
     x->response.status = 200;
     x->response.content_type = "application/json";
     x->response.streamed = true;
@@ -47,7 +47,7 @@ static enum step show_all(struct exchange *x)
 {
     struct export *e = x->state ? x->state : export_begin(x);
 
-    return e ? export_step(e, &x->asks, &x->problem) : exchange_fail(x, PROBLEM_INTERNAL_ERROR);
+    return e ? export_step(e, &x->pipeline, &x->problem) : exchange_fail(x, PROBLEM_INTERNAL_ERROR);
 }
 
 /* ---- erase ---- */
@@ -71,12 +71,12 @@ static struct erase *erase_new(struct exchange *x)
         return NULL;
     e->engine = x->engine;
     e->student = in->student;
-    e->actor = x->who.user;
-    e->role = str_of(role_names[x->who.role]);
+    e->actor = x->caller.user;
+    e->role = str_of(role_names[x->caller.role]);
     e->correlation_id = x->request_id;
     e->now_ms = x->now_ms;
-    e->dry = in->dry_run;
-    return erase_begin(e) ? e : NULL;
+    e->dry_run = in->dry_run;
+    return erase_init(e) ? e : NULL;
 }
 
 static void write_counts(struct jw *w, const struct erase *e)
@@ -96,13 +96,13 @@ static enum step erase(struct exchange *x)
 
     if (!e)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
-    if (erase_step(e, &x->asks, &x->problem) == STEP_MORE)
+    if (erase_step(e, &x->pipeline, &x->problem) == STEP_MORE)
         return STEP_MORE;
     if (x->problem.code != PROBLEM_NONE)
         return STEP_DONE;
     http_response_json(&x->response, 200, &w);
     jw_bool(&w, "success", true);
-    jw_text(&w, "status", e->dry ? "dry_run" : "success");
+    jw_text(&w, "status", e->dry_run ? "dry_run" : "success");
     jw_str(&w, "student_id", e->student);
     write_counts(&w, e);
     jw_text(&w, "compliance", "GDPR Article 17");
@@ -115,38 +115,38 @@ static enum step erase(struct exchange *x)
 
 /* clang-format off */
 static const struct rule student_in_path[] = {
-    {.name = "student_id", .type = RULE_ID, .place = IN_PATH, .required = true, .into = offsetof(struct whose, student), .about = "The student"},
+    {.name = "student_id", .type = RULE_ID, .source = IN_PATH, .required = true, .offset = offsetof(struct whose, student), .description = "The student"},
     {0},
 };
 
 static const struct rule exported[] = {
-    {.name = "activity", .type = RULE_JSON, .required = true, .nullable = true, .about = "As in statistics"},
-    {.name = "audit_logs", .type = RULE_JSON, .required = true, .about = "Who has accessed these data"},
-    {.name = "cohorts", .type = RULE_IDS, .required = true, .about = "The cohorts the student is in"},
-    {.name = "consent_records", .type = RULE_JSON, .required = true, .about = "All decisions, by type, oldest first"},
-    {.name = "current_mastery", .type = RULE_OBJECT, .required = true, .nullable = true, .fields = shape_mastery_result, .about = "The score as it stands"},
-    {.name = "events", .type = RULE_JSON, .required = true, .about = "The learning events of the last 90 days"},
-    {.name = "learning_path", .type = RULE_JSON, .required = true, .nullable = true, .about = "The latest learning path"},
-    {.name = "mastery_history", .type = RULE_OBJECTS, .required = true, .fields = shape_history_day, .about = "The last 90 days, oldest first"},
-    {.name = "predictions", .type = RULE_JSON, .required = true, .about = "The predictions that were made"},
-    {.name = "recommendations", .type = RULE_JSON, .required = true, .about = "What was recommended, with the feedback"},
+    {.name = "activity", .type = RULE_JSON, .required = true, .nullable = true, .description = "As in statistics"},
+    {.name = "audit_logs", .type = RULE_JSON, .required = true, .description = "Who has accessed these data"},
+    {.name = "cohorts", .type = RULE_IDS, .required = true, .description = "The cohorts the student is in"},
+    {.name = "consent_records", .type = RULE_JSON, .required = true, .description = "All decisions, by type, oldest first"},
+    {.name = "current_mastery", .type = RULE_OBJECT, .required = true, .nullable = true, .fields = shape_mastery_result, .description = "The score as it stands"},
+    {.name = "events", .type = RULE_JSON, .required = true, .description = "The learning events of the last 90 days"},
+    {.name = "learning_path", .type = RULE_JSON, .required = true, .nullable = true, .description = "The latest learning path"},
+    {.name = "mastery_history", .type = RULE_OBJECTS, .required = true, .fields = shape_history_day, .description = "The last 90 days, oldest first"},
+    {.name = "predictions", .type = RULE_JSON, .required = true, .description = "The predictions that were made"},
+    {.name = "recommendations", .type = RULE_JSON, .required = true, .description = "What was recommended, with the feedback"},
     {0},
 };
 
 static const struct rule export_answer[] = {
-    {.name = "export_version", .type = RULE_TEXT, .required = true, .about = "1.0"},
-    {.name = "exported_at", .type = RULE_TIME, .required = true, .about = "When"},
-    {.name = "exported_by", .type = RULE_ID, .required = true, .about = "By whom"},
+    {.name = "export_version", .type = RULE_TEXT, .required = true, .description = "1.0"},
+    {.name = "exported_at", .type = RULE_TIME, .required = true, .description = "When"},
+    {.name = "exported_by", .type = RULE_ID, .required = true, .description = "By whom"},
     SHAPE_STUDENT,
-    {.name = "compliance", .type = RULE_TEXT, .required = true, .about = "GDPR Article 20"},
-    {.name = "data", .type = RULE_OBJECT, .required = true, .fields = exported, .about = "All there is, in the form of RFC 8785"},
-    {.name = "integrity_hash", .type = RULE_TEXT, .required = true, .about = "SHA-256 of data as printed, in hexadecimal digits"},
+    {.name = "compliance", .type = RULE_TEXT, .required = true, .description = "GDPR Article 20"},
+    {.name = "data", .type = RULE_OBJECT, .required = true, .fields = exported, .description = "All there is, in the form of RFC 8785"},
+    {.name = "integrity_hash", .type = RULE_TEXT, .required = true, .description = "SHA-256 of data as printed, in hexadecimal digits"},
     {0},
 };
 
 static const struct rule erase_rules[] = {
-    {.name = "student_id", .type = RULE_ID, .place = IN_PATH, .required = true, .into = offsetof(struct erasing, student), .about = "The student"},
-    {.name = "dry_run", .type = RULE_BOOL, .place = IN_QUERY, .into = offsetof(struct erasing, dry_run), .about = "Counts only, changes nothing"},
+    {.name = "student_id", .type = RULE_ID, .source = IN_PATH, .required = true, .offset = offsetof(struct erasing, student), .description = "The student"},
+    {.name = "dry_run", .type = RULE_BOOL, .source = IN_QUERY, .offset = offsetof(struct erasing, dry_run), .description = "Counts only, changes nothing"},
     {0},
 };
 
@@ -154,10 +154,10 @@ static const char *const statuses[] = {"success", "dry_run", NULL};
 
 static const struct rule erase_answer[] = {
     SHAPE_SUCCESS,
-    {.name = "status", .type = RULE_WORD, .required = true, .choices = statuses, .about = "Done, or counted only"},
+    {.name = "status", .type = RULE_ENUM, .required = true, .choices = statuses, .description = "Done, or counted only"},
     SHAPE_STUDENT,
-    {.name = "deleted", .type = RULE_MAP, .required = true, .about = "How many records of each kind"},
-    {.name = "compliance", .type = RULE_TEXT, .required = true, .about = "GDPR Article 17"},
+    {.name = "deleted", .type = RULE_MAP, .required = true, .description = "How many records of each kind"},
+    {.name = "compliance", .type = RULE_TEXT, .required = true, .description = "GDPR Article 17"},
     SHAPE_CORRELATION,
     {0},
 };
@@ -165,12 +165,12 @@ static const struct rule erase_answer[] = {
 static const struct route routes[] = {
     {.name = "student-erase", .method = DELETE, .pattern = "/api/v1/compliance/student/{student_id}", .limit_per_minute = 10,
      .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL | ROUTE_HEAVY, .rules = erase_rules, .input_size = sizeof(struct erasing),
-     .student = NO_SUBJECT, .handler = erase, .status = 200, .answer = erase_answer,
+     .subject_offset = NO_SUBJECT, .handler = erase, .status = 200, .response = erase_answer,
      .summary = "Erases a student: done when it answers, safe to repeat"},
     {.name = "student-export", .method = GET, .pattern = "/api/v1/compliance/export/{student_id}",
      .aliases = {"/api/v1/compliance/student/{student_id}/export"}, .limit_per_minute = 5, .access = ACCESS_EXPORT,
      .flags = ROUTE_PERSONAL | ROUTE_HEAVY, .rules = student_in_path, .input_size = sizeof(struct whose),
-     .student = offsetof(struct whose, student), .handler = show_all, .status = 200, .answer = export_answer,
+     .subject_offset = offsetof(struct whose, student), .handler = show_all, .status = 200, .response = export_answer,
      .summary = "All that is kept of a student"},
 };
 /* clang-format on */

@@ -2,10 +2,10 @@
 /* /dapr: what the Dapr sidecar asks its app, and the learning events that it brings (protocols:
  * Dapr's app channel, CloudEvents). */
 #include "app/http/json.h"
-#include "app/routes/exchange.h"
+#include "app/ingest/cloudevent.h"
+#include "app/ingest/event_batch.h"
+#include "app/pipeline/exchange.h"
 #include "app/routes/routes.h"
-#include "app/service/cloudevent.h"
-#include "app/service/intake.h"
 #include "app/store/dead_letter.h"
 #include "app/store/erasure.h"
 
@@ -66,9 +66,9 @@ struct delivery {
     struct str reason;  /* why it can never be taken; p NULL when it can */
     struct str text;    /* it, as JSON, for the dead letter */
     struct str student; /* of whom no letter is kept if he is erased; empty: nobody we know of */
-    struct ask *tombstone, *letter;
+    struct command *tombstone, *letter;
     bool to_keep; /* the letter, which has not been asked for yet */
-    struct intake_item *item;
+    struct event_batch_item *item;
     enum outcome outcome;
 };
 
@@ -76,7 +76,7 @@ struct events {
     enum form form;
     struct delivery *v;
     size_t n;
-    struct intake intake;
+    struct event_batch intake;
 };
 
 static struct str json_text(struct json_object *json, struct arena *arena)
@@ -119,7 +119,7 @@ static void drop(struct exchange *x, struct delivery *d, struct str student,
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
         return;
     }
-    d->reason = cloudevent_reason(p, x->arena);
+    d->reason = cloudevent_error_line(p, x->arena);
     d->student = id_valid(student) ? student : STR("");
     d->outcome = DROP;
 }
@@ -127,7 +127,7 @@ static void drop(struct exchange *x, struct delivery *d, struct str student,
 static void take(struct events *e, struct delivery *d, const struct event_input *in)
 {
     d->item = &e->intake.items[e->intake.n++];
-    d->item->in = *in;
+    d->item->input = *in;
 }
 
 /* An envelope, read or NULL, becomes an item or a dead letter. */
@@ -136,11 +136,11 @@ static void deliver(struct exchange *x, struct events *e, struct delivery *d,
 {
     struct event_input in = {0};
 
-    if (p->code == PROBLEM_NONE && cloudevent_event(event, x->now_ms, x->arena, &in, p)) {
+    if (p->code == PROBLEM_NONE && cloudevent_to_event(event, x->now_ms, x->arena, &in, p)) {
         take(e, d, &in);
         return;
     }
-    event_count(x->engine, &in, EVENT_REJECTED);
+    event_metrics_add(x->engine, &in, EVENT_REJECTED);
     drop(x, d, in.has_student ? in.student : event->subject, p);
 }
 
@@ -150,7 +150,7 @@ static void deliver_envelope(struct exchange *x, struct events *e, struct delive
     struct cloudevent event = {.data = NULL};
     struct problem p = {0};
 
-    (void)cloudevent_read(envelope, x->arena, &event, &p);
+    (void)cloudevent_parse(envelope, x->arena, &event, &p);
     deliver(x, e, d, &event, &p);
     if (d->reason.p) {
         d->text = json_text(envelope, x->arena);
@@ -165,14 +165,14 @@ static void deliver_raw(struct exchange *x, struct events *e, struct delivery *d
 {
     struct problem p = {0};
     struct event_input in = {0};
-    struct json_object *body = cloudevent_raw(base64, x->arena, &p);
+    struct json_object *body = cloudevent_decode_base64(base64, x->arena, &p);
 
     if (json_object_object_get_ex(body, "specversion", NULL)) {
         deliver_envelope(x, e, d, body);
-    } else if (body && cloudevent_bare_event(body, x->now_ms, x->arena, &in, &p)) {
+    } else if (body && cloudevent_bare_to_event(body, x->now_ms, x->arena, &in, &p)) {
         take(e, d, &in);
     } else {
-        event_count(x->engine, &in, EVENT_REJECTED);
+        event_metrics_add(x->engine, &in, EVENT_REJECTED);
         drop(x, d, in.student, &p);
         d->text = json_text(body ? body : base64, x->arena);
     }
@@ -232,7 +232,7 @@ static void read_binary(struct exchange *x, struct events *e,
     if (!make_room(x, e, SINGLE, 1))
         return;
     e->n = 1;
-    (void)cloudevent_read_binary(headers, x->request.body, x->arena, &event, &p);
+    (void)cloudevent_parse_binary(headers, x->request.body, x->arena, &event, &p);
     deliver(x, e, &e->v[0], &event, &p);
     if (e->v[0].reason.p)
         e->v[0].text =
@@ -254,7 +254,7 @@ static bool is_bulk(struct json_object *body, struct json_object **ret_entries)
 static void read_json(struct exchange *x, struct events *e, bool may_be_list)
 {
     struct problem p = {0};
-    struct json_object *body = json_read(x->request.body, x->arena, &p), *entries;
+    struct json_object *body = json_parse(x->request.body, x->arena, &p), *entries;
 
     if (may_be_list && json_object_is_type(body, json_type_array)) {
         read_batch(x, e, body);
@@ -266,7 +266,7 @@ static void read_json(struct exchange *x, struct events *e, bool may_be_list)
             deliver_envelope(x, e, &e->v[0], body);
         } else {
             e->v[0].text = json_string(x->request.body, x->arena);
-            event_count(x->engine, NULL, EVENT_REJECTED);
+            event_metrics_add(x->engine, NULL, EVENT_REJECTED);
             drop(x, &e->v[0], STR(""), &p);
         }
     }
@@ -298,7 +298,7 @@ static void ask_tombstones(struct exchange *x, struct events *e)
         struct delivery *d = &e->v[i];
 
         if (d->reason.p && d->student.n > 0)
-            d->tombstone = erasure_ask_begun(&x->asks, d->student);
+            d->tombstone = erasure_cmd_tombstone(&x->pipeline, d->student);
         else
             d->to_keep = d->reason.p != NULL;
     }
@@ -310,7 +310,8 @@ static void ask_letters(struct exchange *x, struct events *e)
         struct delivery *d = &e->v[i];
 
         if (d->to_keep)
-            d->letter = dead_letter_ask(&x->asks, d->reason, STR("dapr"), d->text, x->now_ms);
+            d->letter =
+                dead_letter_cmd_add(&x->pipeline, d->reason, STR("dapr"), d->text, x->now_ms);
         d->to_keep = false;
     }
 }
@@ -323,8 +324,8 @@ static void read_letters(struct events *e)
         struct delivery *d = &e->v[i];
         bool erased = false;
 
-        if ((d->letter && !dead_letter_read(d->letter, &ignored)) ||
-            (d->tombstone && !erasure_read_begun(d->tombstone, &erased, &ignored)))
+        if ((d->letter && !dead_letter_parse_add(d->letter, &ignored)) ||
+            (d->tombstone && !erasure_parse_tombstone(d->tombstone, &erased, &ignored)))
             d->outcome = RETRY;
         else
             d->to_keep = d->tombstone && !erased;
@@ -336,14 +337,14 @@ static void read_letters(struct events *e)
  * tried, which the other ways in say by 403, is for the audit log to tell. */
 static void read_items(struct exchange *x, struct events *e)
 {
-    x->refused.v = arena_array(x->arena, e->n + 1, sizeof(*x->refused.v));
+    x->audit_denied.v = arena_array(x->arena, e->n + 1, sizeof(*x->audit_denied.v));
     for (size_t i = 0; i < e->n; i++) {
-        const struct intake_item *item = e->v[i].item;
+        const struct event_batch_item *item = e->v[i].item;
 
         if (!item)
             continue;
-        if (item->problem.code == PROBLEM_FORBIDDEN && x->refused.v)
-            x->refused.v[x->refused.n++] = item->in.student;
+        if (item->problem.code == PROBLEM_FORBIDDEN && x->audit_denied.v)
+            x->audit_denied.v[x->audit_denied.n++] = item->input.student;
         if (item->problem.code == PROBLEM_NOT_FOUND || item->problem.code == PROBLEM_FORBIDDEN)
             e->v[i].outcome = DROP;
         else
@@ -385,8 +386,8 @@ static struct events *begin(struct exchange *x)
         return NULL;
     }
     e->intake.now_ms = x->now_ms;
-    e->intake.actor = x->who.user;
-    e->intake.actor_role = role_names[x->who.role];
+    e->intake.actor = x->caller.user;
+    e->intake.actor_role = role_names[x->caller.role];
     e->intake.correlation_id = x->request_id;
     e->intake.traceparent = exchange_traceparent(x);
     read_events(x, e);
@@ -406,9 +407,9 @@ static enum step events(struct exchange *x)
         e = begin(x);
     if (!e)
         return STEP_DONE;
-    more = intake_step(&e->intake, x->engine, &x->asks);
+    more = event_batch_step(&e->intake, x->engine, &x->pipeline);
     ask_letters(x, e);
-    if (more == STEP_MORE || x->asks.count > 0)
+    if (more == STEP_MORE || x->pipeline.count > 0)
         return STEP_MORE;
     read_items(x, e);
     answer(x, e);
@@ -419,11 +420,11 @@ static enum step events(struct exchange *x)
 
 /* clang-format off */
 static const struct rule subscriptions[] = {
-    {.name = "pubsubname", .type = RULE_TEXT, .required = true, .about = "The pub/sub component"},
-    {.name = "topic", .type = RULE_TEXT, .required = true, .about = "The topic of learning events"},
-    {.name = "route", .type = RULE_TEXT, .required = true, .about = "Where its events are to be sent"},
-    {.name = "deadLetterTopic", .type = RULE_TEXT, .about = "Where dropped ones go, when configured"},
-    {.name = "bulkSubscribe", .type = RULE_JSON, .about = "How many may come in one call, when configured"},
+    {.name = "pubsubname", .type = RULE_TEXT, .required = true, .description = "The pub/sub component"},
+    {.name = "topic", .type = RULE_TEXT, .required = true, .description = "The topic of learning events"},
+    {.name = "route", .type = RULE_TEXT, .required = true, .description = "Where its events are to be sent"},
+    {.name = "deadLetterTopic", .type = RULE_TEXT, .description = "Where dropped ones go, when configured"},
+    {.name = "bulkSubscribe", .type = RULE_JSON, .description = "How many may come in one call, when configured"},
     {0},
 };
 
@@ -431,41 +432,41 @@ static const struct rule no_fields[] = {{0}};
 
 /* For the document: the handler reads the body by itself. */
 static const struct rule envelope[] = {
-    {.name = "specversion", .type = RULE_TEXT, .required = true, .about = "1.0"},
-    {.name = "id", .type = RULE_TEXT, .required = true, .about = "The event's id, unless data has an event_id"},
-    {.name = "source", .type = RULE_TEXT, .required = true, .about = "Who says so"},
-    {.name = "type", .type = RULE_TEXT, .required = true, .about = "An event_type of ingest, or com.dapr.event.sent around the body of ingest"},
-    {.name = "subject", .type = RULE_TEXT, .nullable = true, .about = "The student, unless data has a student_id"},
-    {.name = "time", .type = RULE_TIME, .nullable = true, .about = "When it happened, unless data has a timestamp"},
-    {.name = "data", .type = RULE_JSON, .nullable = true, .about = "The body of ingest, or its data alone"},
-    {.name = "data_base64", .type = RULE_TEXT, .nullable = true, .about = "The same in base64"},
+    {.name = "specversion", .type = RULE_TEXT, .required = true, .description = "1.0"},
+    {.name = "id", .type = RULE_TEXT, .required = true, .description = "The event's id, unless data has an event_id"},
+    {.name = "source", .type = RULE_TEXT, .required = true, .description = "Who says so"},
+    {.name = "type", .type = RULE_TEXT, .required = true, .description = "An event_type of ingest, or com.dapr.event.sent around the body of ingest"},
+    {.name = "subject", .type = RULE_TEXT, .nullable = true, .description = "The student, unless data has a student_id"},
+    {.name = "time", .type = RULE_TIME, .nullable = true, .description = "When it happened, unless data has a timestamp"},
+    {.name = "data", .type = RULE_JSON, .nullable = true, .description = "The body of ingest, or its data alone"},
+    {.name = "data_base64", .type = RULE_TEXT, .nullable = true, .description = "The same in base64"},
     {0},
 };
 
 static const char *const statuses[] = {"SUCCESS", "RETRY", "DROP", NULL};
 
 static const struct rule entry_status[] = {
-    {.name = "entryId", .type = RULE_TEXT, .required = true, .about = "The entry of a bulk"},
-    {.name = "status", .type = RULE_WORD, .required = true, .choices = statuses, .about = "What became of it"},
+    {.name = "entryId", .type = RULE_TEXT, .required = true, .description = "The entry of a bulk"},
+    {.name = "status", .type = RULE_ENUM, .required = true, .choices = statuses, .description = "What became of it"},
     {0},
 };
 
 static const struct rule events_answer[] = {
-    {.name = "status", .type = RULE_WORD, .choices = statuses, .about = "SUCCESS counted, now or before; RETRY the store is away; DROP never to be counted: kept as a dead letter, or forgotten when the student is erased or wants no new data"},
-    {.name = "statuses", .type = RULE_OBJECTS, .fields = entry_status, .about = "For a bulk: one an entry"},
+    {.name = "status", .type = RULE_ENUM, .choices = statuses, .description = "SUCCESS counted, now or before; RETRY the store is away; DROP never to be counted: kept as a dead letter, or forgotten when the student is erased or wants no new data"},
+    {.name = "statuses", .type = RULE_OBJECTS, .fields = entry_status, .description = "For a bulk: one an entry"},
     {0},
 };
 
 static const struct route routes[] = {
     {.name = "dapr-subscribe", .method = GET, .pattern = "/dapr/subscribe", .access = ACCESS_OPEN,
-     .flags = ROUTE_SIDECAR | ROUTE_UNLIMITED | ROUTE_LIST_ANSWER, .handler = subscribe, .status = 200, .answer = subscriptions,
+     .flags = ROUTE_SIDECAR_ONLY | ROUTE_UNLIMITED | ROUTE_LIST_RESPONSE, .handler = subscribe, .status = 200, .response = subscriptions,
      .summary = "The topics that the engine wants from Dapr"},
     {.name = "dapr-config", .method = GET, .pattern = "/dapr/config", .access = ACCESS_OPEN,
-     .flags = ROUTE_SIDECAR | ROUTE_UNLIMITED, .handler = config, .status = 200, .answer = no_fields,
+     .flags = ROUTE_SIDECAR_ONLY | ROUTE_UNLIMITED, .handler = config, .status = 200, .response = no_fields,
      .summary = "What Dapr is to know of its app: nothing"},
     {.name = "dapr-events", .method = POST, .pattern = EVENTS_PATH, .access = ACCESS_HANDLER,
-     .flags = ROUTE_SIDECAR | ROUTE_UNLIMITED | ROUTE_BIG_BODY | ROUTE_RAW_BODY | ROUTE_RECORDED | ROUTE_PERSONAL, .rules = envelope,
-     .body_type = "application/cloudevents+json", .handler = events, .status = 200, .answer = events_answer,
+     .flags = ROUTE_SIDECAR_ONLY | ROUTE_UNLIMITED | ROUTE_BIG_BODY | ROUTE_RAW_BODY | ROUTE_JOURNALED | ROUTE_PERSONAL, .rules = envelope,
+     .body_type = "application/cloudevents+json", .handler = events, .status = 200, .response = events_answer,
      .summary = "Learning events that Dapr brings, as CloudEvents"},
 };
 /* clang-format on */

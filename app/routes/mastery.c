@@ -2,8 +2,8 @@
 /* /api/v1/mastery: query, calculate, history, statistics. */
 #include "app/base/clock.h"
 #include "app/domain/trend.h"
-#include "app/routes/exchange.h"
-#include "app/routes/idempotency.h"
+#include "app/pipeline/exchange.h"
+#include "app/pipeline/idempotency.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
 #include "app/service/mastery_json.h"
@@ -14,7 +14,7 @@ enum { TREND_DAYS = 7 };
 
 /* The last days of a student, as read. */
 struct window {
-    struct ask *ask;
+    struct command *command;
     struct mastery_state days[HISTORY_DAYS];
     size_t n;
 };
@@ -22,12 +22,12 @@ struct window {
 static void window_ask(struct window *w, struct exchange *x, struct str student, int32_t last,
                        int days)
 {
-    w->ask = student_ask_days(&x->asks, student, last - days + 1, days);
+    w->command = student_cmd_days(&x->pipeline, student, last - days + 1, days);
 }
 
 static bool window_read(struct window *w, struct exchange *x)
 {
-    return student_read_days(w->ask, w->days, &w->n, &x->problem);
+    return student_parse_days(w->command, w->days, &w->n, &x->problem);
 }
 
 static size_t window_scores(const struct window *w, double ret_scores[HISTORY_DAYS])
@@ -78,18 +78,18 @@ struct query {
 };
 
 struct query_state {
-    struct ask *profile;
+    struct command *profile;
     struct window window;
     uint64_t erasures; /* when the store was asked */
 };
 
 /* clang-format off */
 static const struct rule query_rules[] = {
-    {.name = "student_id", .type = RULE_ID, .required = true, .into = offsetof(struct query, student), .about = "The student"},
-    {.name = "include_components", .type = RULE_BOOL, .preset = 1, .into = offsetof(struct query, include_components), .about = "Show components, breakdown and evidence in data"},
-    {.name = "include_history", .type = RULE_BOOL, .into = offsetof(struct query, include_history), .about = "Show the days of the window as history"},
-    {.name = "days_history", .type = RULE_INT, .min = 1, .max = HISTORY_DAYS, .preset = TREND_DAYS, .into = offsetof(struct query, days), .about = "Window of average, trend and history: so many UTC days, the last one included"},
-    {.name = "date", .type = RULE_DAY, .nullable = true, .into = offsetof(struct query, date), .given = offsetof(struct query, at_date), .about = "Mastery as it stood at the close of this UTC day; absent: now"},
+    {.name = "student_id", .type = RULE_ID, .required = true, .offset = offsetof(struct query, student), .description = "The student"},
+    {.name = "include_components", .type = RULE_BOOL, .default_value = 1, .offset = offsetof(struct query, include_components), .description = "Show components, breakdown and evidence in data"},
+    {.name = "include_history", .type = RULE_BOOL, .offset = offsetof(struct query, include_history), .description = "Show the days of the window as history"},
+    {.name = "days_history", .type = RULE_INT, .min = 1, .max = HISTORY_DAYS, .default_value = TREND_DAYS, .offset = offsetof(struct query, days), .description = "Window of average, trend and history: so many UTC days, the last one included"},
+    {.name = "date", .type = RULE_DAY, .nullable = true, .offset = offsetof(struct query, date), .present = offsetof(struct query, at_date), .description = "Mastery as it stood at the close of this UTC day; absent: now"},
     {0},
 };
 /* clang-format on */
@@ -100,10 +100,10 @@ static struct str question(struct exchange *x)
     struct buf text;
 
     buf_init(&text, x->arena);
-    (void)buf_reserve(&text, 16 + x->who.user.n + x->request.body.n);
-    buf_text(&text, role_names[x->who.role]);
+    (void)buf_reserve(&text, 16 + x->caller.user.n + x->request.body.n);
+    buf_text(&text, role_names[x->caller.role]);
     buf_char(&text, ' ');
-    buf_str(&text, x->who.user);
+    buf_str(&text, x->caller.user);
     buf_char(&text, ' ');
     buf_str(&text, x->request.body);
     return text.failed ? (struct str){0} : buf_view(&text);
@@ -130,9 +130,9 @@ static enum step query_stale(struct exchange *x)
     struct str facts;
     int64_t age_ms;
 
-    engine_note_erasures(x->engine);
-    if (x->right_pending || !x->engine->answers ||
-        !answers_find(x->engine->answers, question(x), x->now_ms, &facts, &age_ms)) {
+    engine_apply_erasures(x->engine);
+    if (x->access_pending || !x->engine->stale_cache ||
+        !stale_cache_find(x->engine->stale_cache, question(x), x->now_ms, &facts, &age_ms)) {
         problem_unavailable(&x->problem, 1);
         return STEP_DONE;
     }
@@ -148,7 +148,7 @@ static enum step query_stale(struct exchange *x)
 static bool state_asked_for(struct exchange *x, const struct query *q, struct query_state *s,
                             struct student_profile *profile)
 {
-    if (!student_read_profile(s->profile, profile, &x->problem) || !window_read(&s->window, x))
+    if (!student_parse_profile(s->profile, profile, &x->problem) || !window_read(&s->window, x))
         return false;
     if (q->at_date && s->window.n > 0)
         profile->state = s->window.days[s->window.n - 1];
@@ -211,11 +211,11 @@ static enum step query(struct exchange *x)
         if (!s)
             return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
         s->erasures = metrics_erasures(x->engine->metrics);
-        s->profile = student_ask_profile(&x->asks, q->student);
+        s->profile = student_cmd_profile(&x->pipeline, q->student);
         window_ask(&s->window, x, q->student, last, q->at_date ? HISTORY_DAYS : (int)q->days);
         return STEP_MORE;
     }
-    if (x->asks.status == ASKS_FAILED)
+    if (x->pipeline.status == PIPELINE_FAILED)
         return query_stale(x);
     if (!state_asked_for(x, q, s, &profile))
         return STEP_DONE;
@@ -227,9 +227,9 @@ static enum step query(struct exchange *x)
     (void)http_response_header(&x->response, "X-Cache", q->at_date ? STR("MISS") : STR("HIT"));
     metrics_add(x->engine->metrics, q->at_date ? METRIC_CACHE_MISSES : METRIC_CACHE_HITS, 0, 0, 1);
     /* an erasure since we asked: this answer may be about who is no more */
-    if (x->engine->answers && !x->right_pending &&
+    if (x->engine->stale_cache && !x->access_pending &&
         s->erasures == metrics_erasures(x->engine->metrics))
-        answers_keep(x->engine->answers, question(x), facts, x->now_ms);
+        stale_cache_add(x->engine->stale_cache, question(x), facts, x->now_ms);
     return STEP_DONE;
 }
 
@@ -250,16 +250,16 @@ struct calculate_state {
 
 /* clang-format off */
 static const struct rule calculate_rules[] = {
-    {.name = "student_id", .type = RULE_ID, .required = true, .into = offsetof(struct calculate, student), .about = "The student"},
-    {.name = "components", .type = RULE_OBJECT, .required = true, .fields = shape_components_in, .into = offsetof(struct calculate, components), .about = "The four components as they stand now"},
-    {.name = "weights", .type = RULE_OBJECT, .nullable = true, .fields = shape_components_in, .into = offsetof(struct calculate, weights), .given = offsetof(struct calculate, own_weights), .about = "Weights of this calculation, their sum 1 (within 0.001); absent: 0.4, 0.3, 0.2, 0.1"},
+    {.name = "student_id", .type = RULE_ID, .required = true, .offset = offsetof(struct calculate, student), .description = "The student"},
+    {.name = "components", .type = RULE_OBJECT, .required = true, .fields = shape_components_input, .offset = offsetof(struct calculate, components), .description = "The four components as they stand now"},
+    {.name = "weights", .type = RULE_OBJECT, .nullable = true, .fields = shape_components_input, .offset = offsetof(struct calculate, weights), .present = offsetof(struct calculate, own_weights), .description = "Weights of this calculation, their sum 1 (within 0.001); absent: 0.4, 0.3, 0.2, 0.1"},
     {0},
 };
 /* clang-format on */
 
 /* clang-format off */
 static const struct rule recompute_rules[] = {
-    {.name = "student_id", .type = RULE_ID, .required = true, .into = offsetof(struct calculate, student), .about = "The student"},
+    {.name = "student_id", .type = RULE_ID, .required = true, .offset = offsetof(struct calculate, student), .description = "The student"},
     {0},
 };
 /* clang-format on */
@@ -287,14 +287,14 @@ static enum step record_begin(struct exchange *x, const struct calculate *c, enu
                                 .own_weights = c->own_weights,
                                 .event_id = idempotency_marker(x),
                                 .now_ms = x->now_ms,
-                                .actor = x->who.user,
-                                .actor_role = role_names[x->who.role],
+                                .actor = x->caller.user,
+                                .actor_role = role_names[x->caller.role],
                                 .correlation_id = x->request_id,
                                 .traceparent = exchange_traceparent(x)};
     memcpy(s->record.components, c->components, sizeof(c->components));
     memcpy(s->record.weights, c->weights, sizeof(c->weights));
     window_ask(&s->window, x, c->student, day_of_ms(x->now_ms), TREND_DAYS);
-    return record_step(&s->record, x->engine, &x->asks, &x->problem);
+    return record_step(&s->record, x->engine, &x->pipeline, &x->problem);
 }
 
 /* The window as it is now that the new state has been written. */
@@ -318,12 +318,12 @@ static enum step record(struct exchange *x, enum record_kind kind)
     if (!s->window_read && !window_read(&s->window, x))
         return STEP_DONE;
     s->window_read = true;
-    if (record_step(&s->record, x->engine, &x->asks, &x->problem) == STEP_MORE)
+    if (record_step(&s->record, x->engine, &x->pipeline, &x->problem) == STEP_MORE)
         return STEP_MORE;
     if (x->problem.code != PROBLEM_NONE)
         return STEP_DONE;
     metrics_add(x->engine->metrics, METRIC_CALCULATIONS, kind == RECORD_RECOMPUTE ? 2 : 0, 0, 1);
-    x->untold = s->record.duplicate;
+    x->unjournaled = s->record.duplicate;
     if (kind == RECORD_STATEMENT)
         put_into_window(&s->window, &s->record.state);
     http_response_json(&x->response, 200, &w);
@@ -357,8 +357,8 @@ struct history {
 
 /* clang-format off */
 static const struct rule history_rules[] = {
-    {.name = "student_id", .type = RULE_ID, .place = IN_PATH, .required = true, .into = offsetof(struct history, student), .about = "The student"},
-    {.name = "days", .type = RULE_INT, .place = IN_QUERY, .min = 1, .max = HISTORY_DAYS, .preset = 7, .into = offsetof(struct history, days), .about = "The last so many UTC days, today included"},
+    {.name = "student_id", .type = RULE_ID, .source = IN_PATH, .required = true, .offset = offsetof(struct history, student), .description = "The student"},
+    {.name = "days", .type = RULE_INT, .source = IN_QUERY, .min = 1, .max = HISTORY_DAYS, .default_value = 7, .offset = offsetof(struct history, days), .description = "The last so many UTC days, today included"},
     {0},
 };
 /* clang-format on */
@@ -397,7 +397,7 @@ struct statistics {
 
 /* clang-format off */
 static const struct rule statistics_rules[] = {
-    {.name = "student_id", .type = RULE_ID, .place = IN_PATH, .required = true, .into = offsetof(struct statistics, student), .about = "The student"},
+    {.name = "student_id", .type = RULE_ID, .source = IN_PATH, .required = true, .offset = offsetof(struct statistics, student), .description = "The student"},
     {0},
 };
 /* clang-format on */
@@ -414,11 +414,11 @@ static enum step statistics(struct exchange *x)
         x->state = s = arena_alloc(x->arena, sizeof(*s));
         if (!s)
             return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
-        s->profile = student_ask_profile(&x->asks, in->student);
+        s->profile = student_cmd_profile(&x->pipeline, in->student);
         window_ask(&s->window, x, in->student, today, HISTORY_DAYS);
         return STEP_MORE;
     }
-    if (!student_read_profile(s->profile, &profile, &x->problem) || !window_read(&s->window, x))
+    if (!student_parse_profile(s->profile, &profile, &x->problem) || !window_read(&s->window, x))
         return STEP_DONE;
     if (!profile.exists) {
         problem_set(&x->problem, PROBLEM_NOT_FOUND, "There is no data about this student");
@@ -445,21 +445,21 @@ static const struct rule query_answer[] = {
     SHAPE_SUCCESS,
     SHAPE_STUDENT,
     SHAPE_SCORE("mastery_score", "The score"),
-    {.name = "level", .type = RULE_WORD, .required = true, .choices = shape_levels, .about = "Level of the score"},
-    {.name = "data", .type = RULE_OBJECT, .required = true, .fields = shape_mastery_result, .about = "The full result"},
-    {.name = "historical_average", .type = RULE_NUMBER, .required = true, .nullable = true, .max = 1, .about = "Mean of the daily scores of the window; null without any"},
-    {.name = "trend", .type = RULE_WORD, .required = true, .nullable = true, .choices = shape_trends, .about = "Last less first daily score of the window: over 0.02, under -0.02, or between; null with fewer than two days"},
-    {.name = "history", .type = RULE_OBJECTS, .fields = shape_history_day, .about = "The days of the window, oldest first, when asked for"},
-    {.name = "metadata", .type = RULE_OBJECT, .required = true, .fields = shape_query_metadata, .about = "About this answer"},
+    {.name = "level", .type = RULE_ENUM, .required = true, .choices = shape_levels, .description = "Level of the score"},
+    {.name = "data", .type = RULE_OBJECT, .required = true, .fields = shape_mastery_result, .description = "The full result"},
+    {.name = "historical_average", .type = RULE_NUMBER, .required = true, .nullable = true, .max = 1, .description = "Mean of the daily scores of the window; null without any"},
+    {.name = "trend", .type = RULE_ENUM, .required = true, .nullable = true, .choices = shape_trends, .description = "Last less first daily score of the window: over 0.02, under -0.02, or between; null with fewer than two days"},
+    {.name = "history", .type = RULE_OBJECTS, .fields = shape_history_day, .description = "The days of the window, oldest first, when asked for"},
+    {.name = "metadata", .type = RULE_OBJECT, .required = true, .fields = shape_query_metadata, .description = "About this answer"},
     {0},
 };
 
 static const struct rule history_answer[] = {
     SHAPE_SUCCESS,
     SHAPE_STUDENT,
-    {.name = "days", .type = RULE_INT, .required = true, .about = "The window asked for"},
-    {.name = "history_count", .type = RULE_INT, .required = true, .about = "Days in history"},
-    {.name = "history", .type = RULE_OBJECTS, .required = true, .fields = shape_history_day, .about = "Oldest first; empty without data"},
+    {.name = "days", .type = RULE_INT, .required = true, .description = "The window asked for"},
+    {.name = "history_count", .type = RULE_INT, .required = true, .description = "Days in history"},
+    {.name = "history", .type = RULE_OBJECTS, .required = true, .fields = shape_history_day, .description = "Oldest first; empty without data"},
     SHAPE_CORRELATION,
     {0},
 };
@@ -467,16 +467,16 @@ static const struct rule history_answer[] = {
 static const struct rule statistics_fields[] = {
     SHAPE_STUDENT,
     SHAPE_SCORE("current_mastery", "The score now"),
-    {.name = "historical_average", .type = RULE_NUMBER, .required = true, .nullable = true, .max = 1, .about = "Mean of the daily scores of the last 90 days"},
-    {.name = "trend", .type = RULE_WORD, .required = true, .nullable = true, .choices = shape_trends, .about = "Over the same days"},
-    {.name = "activity", .type = RULE_OBJECT, .required = true, .fields = shape_activity, .about = "What the student has done"},
-    {.name = "history_length", .type = RULE_INT, .required = true, .about = "Days with a score in the last 90"},
+    {.name = "historical_average", .type = RULE_NUMBER, .required = true, .nullable = true, .max = 1, .description = "Mean of the daily scores of the last 90 days"},
+    {.name = "trend", .type = RULE_ENUM, .required = true, .nullable = true, .choices = shape_trends, .description = "Over the same days"},
+    {.name = "activity", .type = RULE_OBJECT, .required = true, .fields = shape_activity, .description = "What the student has done"},
+    {.name = "history_length", .type = RULE_INT, .required = true, .description = "Days with a score in the last 90"},
     {0},
 };
 
 static const struct rule statistics_answer[] = {
     SHAPE_SUCCESS,
-    {.name = "statistics", .type = RULE_OBJECT, .required = true, .fields = statistics_fields, .about = "The figures"},
+    {.name = "statistics", .type = RULE_OBJECT, .required = true, .fields = statistics_fields, .description = "The figures"},
     SHAPE_CORRELATION,
     {0},
 };
@@ -484,28 +484,28 @@ static const struct rule statistics_answer[] = {
 static const struct route routes[] = {
     {.name = "mastery-query", .method = POST, .pattern = "/api/v1/mastery/query", .limit_per_minute = 50,
      .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL | ROUTE_CACHED | ROUTE_STALE, .rules = query_rules, .input_size = sizeof(struct query),
-     .student = offsetof(struct query, student), .handler = query, .status = 200, .answer = query_answer,
+     .subject_offset = offsetof(struct query, student), .handler = query, .status = 200, .response = query_answer,
      .summary = "How well a student masters the material, now or at a past day"},
     {.name = "mastery-calculate", .method = POST, .pattern = "/api/v1/mastery/calculate", .limit_per_minute = 30,
-     .access = ACCESS_WRITE_STUDENT, .flags = ROUTE_PERSONAL | ROUTE_IDEMPOTENT | ROUTE_RECORDED, .rules = calculate_rules, .input_size = sizeof(struct calculate),
-     .student = offsetof(struct calculate, student), .check = calculate_check, .handler = calculate, .status = 200, .answer = query_answer,
+     .access = ACCESS_WRITE_STUDENT, .flags = ROUTE_PERSONAL | ROUTE_IDEMPOTENT | ROUTE_JOURNALED, .rules = calculate_rules, .input_size = sizeof(struct calculate),
+     .subject_offset = offsetof(struct calculate, student), .check = calculate_check, .handler = calculate, .status = 200, .response = query_answer,
      .summary = "States a student's components, computes the score and stores it"},
     {.name = "mastery-history", .method = GET, .pattern = "/api/v1/mastery/history/{student_id}", .limit_per_minute = 20,
      .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL, .rules = history_rules, .input_size = sizeof(struct history),
-     .student = offsetof(struct history, student), .handler = history, .status = 200, .answer = history_answer,
+     .subject_offset = offsetof(struct history, student), .handler = history, .status = 200, .response = history_answer,
      .summary = "A student's daily scores, oldest first"},
     {.name = "mastery-statistics", .method = GET, .pattern = "/api/v1/mastery/statistics/{student_id}", .limit_per_minute = 10,
      .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL, .rules = statistics_rules, .input_size = sizeof(struct statistics),
-     .student = offsetof(struct statistics, student), .handler = statistics, .status = 200, .answer = statistics_answer,
+     .subject_offset = offsetof(struct statistics, student), .handler = statistics, .status = 200, .response = statistics_answer,
      .summary = "A student's score, average, trend and activity"},
 };
 /* clang-format on */
 
 /* clang-format off */
 const struct route mastery_recompute = {
-    .name = "mastery-recompute", .method = POST, .access = ACCESS_WRITE_STUDENT, .flags = ROUTE_PERSONAL | ROUTE_RECORDED,
-    .rules = recompute_rules, .input_size = sizeof(struct calculate), .student = offsetof(struct calculate, student),
-    .handler = recompute, .status = 200, .answer = query_answer,
+    .name = "mastery-recompute", .method = POST, .access = ACCESS_WRITE_STUDENT, .flags = ROUTE_PERSONAL | ROUTE_JOURNALED,
+    .rules = recompute_rules, .input_size = sizeof(struct calculate), .subject_offset = offsetof(struct calculate, student),
+    .handler = recompute, .status = 200, .response = query_answer,
     .summary = "Makes a student's result again from the stored state and stores it"};
 /* clang-format on */
 

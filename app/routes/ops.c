@@ -4,7 +4,7 @@
 #include "app/base/version.h"
 #include "app/http/openapi.h"
 #include "app/http/router.h"
-#include "app/routes/exchange.h"
+#include "app/pipeline/exchange.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
 #include "app/store/reply.h"
@@ -62,11 +62,11 @@ static enum step health(struct exchange *x)
 }
 
 struct readiness {
-    struct ask *ping, *workers;
+    struct command *ping, *workers;
 };
 
 /* As the workers see it, who alone speak with it: the worst of what they say. */
-static const char *dapr_state(const struct worker_sign *signs, size_t n)
+static const char *dapr_state(const struct worker_heartbeat *signs, size_t n)
 {
     static const char *const names[DAPR_STATES] = {[DAPR_NOT_CONFIGURED] = "not_configured",
                                                    [DAPR_HEALTHY] = "healthy",
@@ -82,15 +82,15 @@ static const char *dapr_state(const struct worker_sign *signs, size_t n)
 
 static enum step answer_ready(struct exchange *x, const struct readiness *r)
 {
-    bool answered = x->asks.status == ASKS_ANSWERED;
-    bool store = answered && reply_done(r->ping->reply) == REPLY_THERE;
+    bool answered = x->pipeline.status == PIPELINE_COMPLETE;
+    bool store = answered && reply_status(r->ping->reply) == REPLY_OK;
     bool ready = store && !x->engine->draining;
-    struct worker_sign signs[WORKERS_MAX];
+    struct worker_heartbeat signs[WORKERS_MAX];
     size_t n = 0;
     struct jw w;
 
     if (answered)
-        (void)workers_read(r->workers, signs, &n);
+        (void)workers_parse(r->workers, signs, &n);
 
     http_response_json(&x->response, ready ? 200 : 503, &w);
     jw_text(&w, "status", ready ? "ready" : "not_ready");
@@ -119,9 +119,9 @@ static enum step ready(struct exchange *x)
     r = x->state = arena_zalloc(x->arena, sizeof(*r));
     if (!r)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
-    r->ping = ask_command(&x->asks, ASK_READ, 1, (struct str[]){STR("PING")});
-    r->workers = workers_ask(&x->asks);
-    x->asks.patience_us = READY_PATIENCE_US;
+    r->ping = pipeline_add(&x->pipeline, COMMAND_READ, 1, (struct str[]){STR("PING")});
+    r->workers = workers_cmd_get(&x->pipeline);
+    x->pipeline.timeout_us = READY_PATIENCE_US;
     return STEP_MORE;
 }
 
@@ -250,7 +250,7 @@ static enum step reset_metrics(struct exchange *x)
 static enum step openapi(struct exchange *x)
 {
     size_t count;
-    const struct route_table *tables = route_tables(&count);
+    const struct route_table *tables = router_tables(x->engine->router, &count);
 
     x->response.status = 200;
     x->response.content_type = "application/json";
@@ -276,134 +276,134 @@ static const char *const health_states[] = {"healthy", NULL};
 static const char *const dependency_states[] = {"healthy", "unavailable", "not_configured", NULL};
 
 static const struct rule info_answer[] = {
-    {.name = "name", .type = RULE_TEXT, .required = true, .about = "mastery-engine"},
-    {.name = "service", .type = RULE_TEXT, .required = true, .about = "mastery-engine"},
-    {.name = "version", .type = RULE_TEXT, .required = true, .about = "Version of the engine"},
-    {.name = "commit", .type = RULE_TEXT, .required = true, .about = "Commit it was built from"},
-    {.name = "environment", .type = RULE_TEXT, .required = true, .about = "Name of the installation"},
-    {.name = "endpoints", .type = RULE_JSON, .required = true, .about = "The paths there are"},
-    {.name = "docs", .type = RULE_TEXT, .required = true, .about = "Where the documentation is"},
+    {.name = "name", .type = RULE_TEXT, .required = true, .description = "mastery-engine"},
+    {.name = "service", .type = RULE_TEXT, .required = true, .description = "mastery-engine"},
+    {.name = "version", .type = RULE_TEXT, .required = true, .description = "Version of the engine"},
+    {.name = "commit", .type = RULE_TEXT, .required = true, .description = "Commit it was built from"},
+    {.name = "environment", .type = RULE_TEXT, .required = true, .description = "Name of the installation"},
+    {.name = "endpoints", .type = RULE_JSON, .required = true, .description = "The paths there are"},
+    {.name = "docs", .type = RULE_TEXT, .required = true, .description = "Where the documentation is"},
     {0},
 };
 
 static const struct rule health_answer[] = {
-    {.name = "status", .type = RULE_WORD, .required = true, .choices = health_states, .about = "Always healthy: who can answer is"},
-    {.name = "timestamp", .type = RULE_TIME, .required = true, .about = "Now"},
-    {.name = "version", .type = RULE_TEXT, .required = true, .about = "Version of the engine"},
-    {.name = "service", .type = RULE_TEXT, .required = true, .about = "mastery-engine"},
+    {.name = "status", .type = RULE_ENUM, .required = true, .choices = health_states, .description = "Always healthy: who can answer is"},
+    {.name = "timestamp", .type = RULE_TIME, .required = true, .description = "Now"},
+    {.name = "version", .type = RULE_TEXT, .required = true, .description = "Version of the engine"},
+    {.name = "service", .type = RULE_TEXT, .required = true, .description = "mastery-engine"},
     {0},
 };
 
 static const struct rule ready_dependencies[] = {
-    {.name = "state_store", .type = RULE_WORD, .required = true, .choices = dependency_states, .about = "Redis"},
-    {.name = "worker", .type = RULE_WORD, .required = true, .choices = dependency_states, .about = "The background worker"},
-    {.name = "dapr", .type = RULE_WORD, .required = true, .choices = dependency_states, .about = "The Dapr sidecar"},
+    {.name = "state_store", .type = RULE_ENUM, .required = true, .choices = dependency_states, .description = "Redis"},
+    {.name = "worker", .type = RULE_ENUM, .required = true, .choices = dependency_states, .description = "The background worker"},
+    {.name = "dapr", .type = RULE_ENUM, .required = true, .choices = dependency_states, .description = "The Dapr sidecar"},
     {0},
 };
 
 static const struct rule ready_answer[] = {
-    {.name = "status", .type = RULE_WORD, .required = true, .choices = ready_states, .about = "ready (200) or not_ready (503)"},
-    {.name = "dependencies", .type = RULE_OBJECT, .required = true, .fields = ready_dependencies, .about = "What it depends on"},
-    {.name = "draining", .type = RULE_BOOL, .about = "There and true while the process that answers is on its way out"},
-    {.name = "timestamp", .type = RULE_TIME, .required = true, .about = "Now"},
-    {.name = "version", .type = RULE_TEXT, .required = true, .about = "Version of the engine"},
-    {.name = "environment", .type = RULE_TEXT, .required = true, .about = "Name of the installation"},
+    {.name = "status", .type = RULE_ENUM, .required = true, .choices = ready_states, .description = "ready (200) or not_ready (503)"},
+    {.name = "dependencies", .type = RULE_OBJECT, .required = true, .fields = ready_dependencies, .description = "What it depends on"},
+    {.name = "draining", .type = RULE_BOOL, .description = "There and true while the process that answers is on its way out"},
+    {.name = "timestamp", .type = RULE_TIME, .required = true, .description = "Now"},
+    {.name = "version", .type = RULE_TEXT, .required = true, .description = "Version of the engine"},
+    {.name = "environment", .type = RULE_TEXT, .required = true, .description = "Name of the installation"},
     {0},
 };
 
 static const struct rule latency_fields[] = {
-    {.name = "p50", .type = RULE_NUMBER, .required = true, .about = "Median"},
-    {.name = "p95", .type = RULE_NUMBER, .required = true, .about = "95th percentile"},
-    {.name = "p99", .type = RULE_NUMBER, .required = true, .about = "99th percentile"},
+    {.name = "p50", .type = RULE_NUMBER, .required = true, .description = "Median"},
+    {.name = "p95", .type = RULE_NUMBER, .required = true, .description = "95th percentile"},
+    {.name = "p99", .type = RULE_NUMBER, .required = true, .description = "99th percentile"},
     {0},
 };
 
 static const struct rule performance_fields[] = {
-    {.name = "requests_total", .type = RULE_INT, .required = true, .about = "Requests answered by the pool"},
-    {.name = "errors_total", .type = RULE_INT, .required = true, .about = "Of these with status 500 and above"},
-    {.name = "error_rate", .type = RULE_NUMBER, .required = true, .about = "Share of errors"},
-    {.name = "average_latency_ms", .type = RULE_NUMBER, .required = true, .about = "Mean duration"},
-    {.name = "latency_ms", .type = RULE_OBJECT, .required = true, .fields = latency_fields, .about = "Percentiles of the duration"},
-    {.name = "requests_per_endpoint", .type = RULE_JSON, .required = true, .about = "Requests by method and path"},
-    {.name = "uptime_since", .type = RULE_TIME, .required = true, .about = "Since when is counted"},
-    {.name = "active_requests", .type = RULE_INT, .required = true, .about = "Requests under way"},
+    {.name = "requests_total", .type = RULE_INT, .required = true, .description = "Requests answered by the pool"},
+    {.name = "errors_total", .type = RULE_INT, .required = true, .description = "Of these with status 500 and above"},
+    {.name = "error_rate", .type = RULE_NUMBER, .required = true, .description = "Share of errors"},
+    {.name = "average_latency_ms", .type = RULE_NUMBER, .required = true, .description = "Mean duration"},
+    {.name = "latency_ms", .type = RULE_OBJECT, .required = true, .fields = latency_fields, .description = "Percentiles of the duration"},
+    {.name = "requests_per_endpoint", .type = RULE_JSON, .required = true, .description = "Requests by method and path"},
+    {.name = "uptime_since", .type = RULE_TIME, .required = true, .description = "Since when is counted"},
+    {.name = "active_requests", .type = RULE_INT, .required = true, .description = "Requests under way"},
     {0},
 };
 
 static const struct rule cache_fields[] = {
-    {.name = "hits", .type = RULE_INT, .required = true, .about = "Queries answered from the stored result"},
-    {.name = "misses", .type = RULE_INT, .required = true, .about = "Queries computed from stored state"},
-    {.name = "hit_ratio", .type = RULE_NUMBER, .required = true, .max = 1, .about = "Share of hits"},
+    {.name = "hits", .type = RULE_INT, .required = true, .description = "Queries answered from the stored result"},
+    {.name = "misses", .type = RULE_INT, .required = true, .description = "Queries computed from stored state"},
+    {.name = "hit_ratio", .type = RULE_NUMBER, .required = true, .max = 1, .description = "Share of hits"},
     {0},
 };
 
 static const struct rule tracing_fields[] = {
-    {.name = "spans_created", .type = RULE_INT, .required = true, .about = "One for each request"},
+    {.name = "spans_created", .type = RULE_INT, .required = true, .description = "One for each request"},
     {0},
 };
 
 static const struct rule breaker_fields[] = {
-    {.name = "state", .type = RULE_WORD, .required = true, .choices = breaker_states, .about = "The worst of the pool"},
-    {.name = "failures", .type = RULE_INT, .required = true, .about = "Failures in a row"},
-    {.name = "opened_at", .type = RULE_TIME, .required = true, .nullable = true, .about = "When it opened; null while closed"},
+    {.name = "state", .type = RULE_ENUM, .required = true, .choices = breaker_states, .description = "The worst of the pool"},
+    {.name = "failures", .type = RULE_INT, .required = true, .description = "Failures in a row"},
+    {.name = "opened_at", .type = RULE_TIME, .required = true, .nullable = true, .description = "When it opened; null while closed"},
     {0},
 };
 
 static const struct rule breakers_fields[] = {
-    {.name = "redis", .type = RULE_OBJECT, .required = true, .fields = breaker_fields, .about = "To Redis"},
-    {.name = "dapr", .type = RULE_OBJECT, .required = true, .fields = breaker_fields, .about = "To the Dapr sidecar"},
+    {.name = "redis", .type = RULE_OBJECT, .required = true, .fields = breaker_fields, .description = "To Redis"},
+    {.name = "dapr", .type = RULE_OBJECT, .required = true, .fields = breaker_fields, .description = "To the Dapr sidecar"},
     {0},
 };
 
 static const struct rule pool_fields[] = {
-    {.name = "size", .type = RULE_INT, .required = true, .about = "Connections to Redis, all processes"},
-    {.name = "in_use", .type = RULE_INT, .required = true, .about = "Of these with commands under way"},
-    {.name = "reconnects", .type = RULE_INT, .required = true, .about = "Connections made again after a loss"},
+    {.name = "size", .type = RULE_INT, .required = true, .description = "Connections to Redis, all processes"},
+    {.name = "in_use", .type = RULE_INT, .required = true, .description = "Of these with commands under way"},
+    {.name = "reconnects", .type = RULE_INT, .required = true, .description = "Connections made again after a loss"},
     {0},
 };
 
 static const struct rule detailed_dependencies[] = {
-    {.name = "state_store", .type = RULE_WORD, .required = true, .choices = dependency_states, .about = "Redis, by the circuit breaker"},
-    {.name = "processes", .type = RULE_INT, .required = true, .about = "Live processes of the pool"},
+    {.name = "state_store", .type = RULE_ENUM, .required = true, .choices = dependency_states, .description = "Redis, by the circuit breaker"},
+    {.name = "processes", .type = RULE_INT, .required = true, .description = "Live processes of the pool"},
     {0},
 };
 
 static const struct rule detailed_answer[] = {
-    {.name = "performance", .type = RULE_OBJECT, .required = true, .fields = performance_fields, .about = "Requests"},
-    {.name = "cache", .type = RULE_OBJECT, .required = true, .fields = cache_fields, .about = "Stored results"},
-    {.name = "tracing", .type = RULE_OBJECT, .required = true, .fields = tracing_fields, .about = "Spans"},
-    {.name = "circuit_breakers", .type = RULE_OBJECT, .required = true, .fields = breakers_fields, .about = "Circuit breakers"},
-    {.name = "connection_pool", .type = RULE_OBJECT, .required = true, .fields = pool_fields, .about = "Connections to Redis"},
-    {.name = "dependencies", .type = RULE_OBJECT, .required = true, .fields = detailed_dependencies, .about = "What it depends on"},
+    {.name = "performance", .type = RULE_OBJECT, .required = true, .fields = performance_fields, .description = "Requests"},
+    {.name = "cache", .type = RULE_OBJECT, .required = true, .fields = cache_fields, .description = "Stored results"},
+    {.name = "tracing", .type = RULE_OBJECT, .required = true, .fields = tracing_fields, .description = "Spans"},
+    {.name = "circuit_breakers", .type = RULE_OBJECT, .required = true, .fields = breakers_fields, .description = "Circuit breakers"},
+    {.name = "connection_pool", .type = RULE_OBJECT, .required = true, .fields = pool_fields, .description = "Connections to Redis"},
+    {.name = "dependencies", .type = RULE_OBJECT, .required = true, .fields = detailed_dependencies, .description = "What it depends on"},
     {0},
 };
 
 static const struct rule reset_answer[] = {
     SHAPE_SUCCESS,
-    {.name = "reset_at", .type = RULE_TIME, .required = true, .about = "Counting starts anew here"},
+    {.name = "reset_at", .type = RULE_TIME, .required = true, .description = "Counting starts anew here"},
     SHAPE_CORRELATION,
     {0},
 };
 
 static const struct route routes[] = {
-    {.name = "info", .method = GET, .pattern = "/", .limit_per_minute = 50, .access = ACCESS_OPEN, .student = NO_SUBJECT,
-     .handler = info, .status = 200, .answer = info_answer, .summary = "What this service is"},
-    {.name = "health", .method = GET, .pattern = "/health", .limit_per_minute = 50, .access = ACCESS_OPEN, .student = NO_SUBJECT,
-     .handler = health, .status = 200, .answer = health_answer, .summary = "Liveness: never touches the store"},
-    {.name = "ready", .method = GET, .pattern = "/ready", .limit_per_minute = 50, .access = ACCESS_OPEN, .student = NO_SUBJECT,
-     .handler = ready, .status = 200, .other_status = 503, .answer = ready_answer, .summary = "Readiness: 503 while the store is away or the process drains"},
+    {.name = "info", .method = GET, .pattern = "/", .limit_per_minute = 50, .access = ACCESS_OPEN, .subject_offset = NO_SUBJECT,
+     .handler = info, .status = 200, .response = info_answer, .summary = "What this service is"},
+    {.name = "health", .method = GET, .pattern = "/health", .limit_per_minute = 50, .access = ACCESS_OPEN, .subject_offset = NO_SUBJECT,
+     .handler = health, .status = 200, .response = health_answer, .summary = "Liveness: never touches the store"},
+    {.name = "ready", .method = GET, .pattern = "/ready", .limit_per_minute = 50, .access = ACCESS_OPEN, .subject_offset = NO_SUBJECT,
+     .handler = ready, .status = 200, .other_status = 503, .response = ready_answer, .summary = "Readiness: 503 while the store is away or the process drains"},
     {.name = "metrics", .method = GET, .pattern = "/metrics", .aliases = {"/api/v1/mastery/metrics/prometheus"},
-     .limit_per_minute = 50, .access = ACCESS_OPEN, .flags = ROUTE_METRICS, .student = NO_SUBJECT, .handler = metrics, .status = 200,
-     .answer_type = "text/plain", .summary = "Metrics of the whole pool for Prometheus"},
+     .limit_per_minute = 50, .access = ACCESS_OPEN, .flags = ROUTE_NETWORK_ALLOWLIST, .subject_offset = NO_SUBJECT, .handler = metrics, .status = 200,
+     .response_type = "text/plain", .summary = "Metrics of the whole pool for Prometheus"},
     {.name = "metrics-detailed", .method = GET, .pattern = "/metrics/detailed", .limit_per_minute = 50, .access = ACCESS_OPEN,
-     .flags = ROUTE_METRICS, .student = NO_SUBJECT, .handler = metrics_detailed, .status = 200, .answer = detailed_answer,
+     .flags = ROUTE_NETWORK_ALLOWLIST, .subject_offset = NO_SUBJECT, .handler = metrics_detailed, .status = 200, .response = detailed_answer,
      .summary = "Metrics of the whole pool for people"},
     {.name = "metrics-reset", .method = POST, .pattern = "/metrics/reset", .limit_per_minute = 10, .access = ACCESS_ADMIN,
-     .student = NO_SUBJECT, .handler = reset_metrics, .status = 200, .answer = reset_answer, .summary = "Starts all counters anew"},
+     .subject_offset = NO_SUBJECT, .handler = reset_metrics, .status = 200, .response = reset_answer, .summary = "Starts all counters anew"},
     {.name = "openapi", .method = GET, .pattern = "/openapi.json", .limit_per_minute = 50, .access = ACCESS_OPEN,
-     .student = NO_SUBJECT, .handler = openapi, .status = 200, .answer_type = "application/json", .summary = "This document"},
+     .subject_offset = NO_SUBJECT, .handler = openapi, .status = 200, .response_type = "application/json", .summary = "This document"},
     {.name = "docs", .method = GET, .pattern = "/docs", .aliases = {"/redoc"}, .limit_per_minute = 50, .access = ACCESS_OPEN,
-     .flags = ROUTE_PAGE, .student = NO_SUBJECT, .handler = docs, .status = 200, .answer_type = "text/html",
+     .flags = ROUTE_STATIC_PAGE, .subject_offset = NO_SUBJECT, .handler = docs, .status = 200, .response_type = "text/html",
      .summary = "This document as a page to read and to try; only where the front has its files"},
 };
 /* clang-format on */

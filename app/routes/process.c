@@ -5,7 +5,7 @@
 #include "app/base/clock.h"
 #include "app/http/problem_response.h"
 #include "app/http/validate.h"
-#include "app/routes/exchange.h"
+#include "app/pipeline/exchange.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
 
@@ -60,7 +60,7 @@ struct analytics_query {
 
 /* clang-format off */
 static const struct rule analytics_rules[] = {
-    {.name = "query_type", .type = RULE_WORD, .required = true, .choices = query_types, .into = offsetof(struct analytics_query, type), .about = "Which analysis"},
+    {.name = "query_type", .type = RULE_ENUM, .required = true, .choices = query_types, .offset = offsetof(struct analytics_query, type), .description = "Which analysis"},
     {0},
 };
 /* clang-format on */
@@ -128,7 +128,7 @@ static bool become(struct exchange *x, enum intent intent, struct json_object *p
 
     in->intent = (int)intent;
     twin = route_of(x, intent, payload);
-    return twin && exchange_become(x, twin, payload);
+    return twin && exchange_delegate(x, twin, payload);
 }
 
 static enum intent intent_of(struct str text)
@@ -257,7 +257,7 @@ static enum intent intent_of_path(const struct route *route)
 /* As far as it is known: a path says it, else the body, if it has been read. */
 static enum intent known_intent(const struct exchange *x)
 {
-    const struct process *in = x->route == x->match.route ? x->input : x->outer;
+    const struct process *in = x->route == x->match.route ? x->input : x->outer_input;
     enum intent intent = intent_of_path(x->match.route);
 
     return intent == INTENTS && in ? (enum intent)in->intent : intent;
@@ -308,20 +308,20 @@ static enum step health(struct exchange *x)
 
 /* clang-format off */
 #define FOR_THE_TWIN(field, text)                                                                  \
-    {.name = (field), .type = RULE_JSON, .nullable = true, .into = offsetof(struct process, ignored), .about = (text)}
+    {.name = (field), .type = RULE_JSON, .nullable = true, .offset = offsetof(struct process, ignored), .description = (text)}
 static const struct rule context_rules[] = {
-    {.name = "token", .type = RULE_TEXT, .nullable = true, .max = TOKEN_MAX, .into = offsetof(struct context, token), .about = "A JWT, where none stands in Authorization"},
-    {.name = "user_id", .type = RULE_JSON, .nullable = true, .into = offsetof(struct context, ignored), .about = "Not believed"},
-    {.name = "roles", .type = RULE_JSON, .nullable = true, .into = offsetof(struct context, ignored), .about = "Not believed"},
-    {.name = "correlation_id", .type = RULE_JSON, .nullable = true, .into = offsetof(struct context, ignored), .about = "Not used: X-Request-ID is"},
+    {.name = "token", .type = RULE_TEXT, .nullable = true, .max = TOKEN_MAX, .offset = offsetof(struct context, token), .description = "A JWT, where none stands in Authorization"},
+    {.name = "user_id", .type = RULE_JSON, .nullable = true, .offset = offsetof(struct context, ignored), .description = "Not believed"},
+    {.name = "roles", .type = RULE_JSON, .nullable = true, .offset = offsetof(struct context, ignored), .description = "Not believed"},
+    {.name = "correlation_id", .type = RULE_JSON, .nullable = true, .offset = offsetof(struct context, ignored), .description = "Not used: X-Request-ID is"},
     {0},
 };
 #define SECURITY_CONTEXT                                                                           \
-    {.name = "security_context", .type = RULE_OBJECT, .nullable = true, .fields = context_rules, .into = offsetof(struct process, context), .about = "Who calls"}
+    {.name = "security_context", .type = RULE_OBJECT, .nullable = true, .fields = context_rules, .offset = offsetof(struct process, context), .description = "Who calls"}
 
 static const struct rule process_rules[] = {
-    {.name = "intent", .type = RULE_TEXT, .required = true, .min = 1, .max = 64, .into = offsetof(struct process, intent_text), .about = "mastery_calculation, get_prediction, generate_path, batch_process or analytics_query"},
-    {.name = "payload", .type = RULE_JSON, .required = true, .into = offsetof(struct process, payload), .about = "The body of the same request over HTTP"},
+    {.name = "intent", .type = RULE_TEXT, .required = true, .min = 1, .max = 64, .offset = offsetof(struct process, intent_text), .description = "mastery_calculation, get_prediction, generate_path, batch_process or analytics_query"},
+    {.name = "payload", .type = RULE_JSON, .required = true, .offset = offsetof(struct process, payload), .description = "The body of the same request over HTTP"},
     SECURITY_CONTEXT,
     {0},
 };
@@ -352,17 +352,17 @@ static const struct rule path_rules[] = {
 static const char *const error_codes[] = {"VALIDATION_ERROR", "SECURITY_ERROR", "INVALID_INTENT", "NOT_FOUND", "TIMEOUT_ERROR", "INTERNAL_ERROR", NULL};
 
 static const struct rule process_metadata[] = {
-    {.name = "error_code", .type = RULE_WORD, .choices = error_codes, .about = "When success is false"},
-    {.name = "retryable", .type = RULE_BOOL, .about = "Whether the same call may succeed later"},
-    {.name = "intent", .type = RULE_WORD, .required = true, .nullable = true, .choices = intent_names, .about = "The intent; null when it is not known"},
+    {.name = "error_code", .type = RULE_ENUM, .choices = error_codes, .description = "When success is false"},
+    {.name = "retryable", .type = RULE_BOOL, .description = "Whether the same call may succeed later"},
+    {.name = "intent", .type = RULE_ENUM, .required = true, .nullable = true, .choices = intent_names, .description = "The intent; null when it is not known"},
     {0},
 };
 
 static const struct rule process_answer[] = {
-    {.name = "success", .type = RULE_BOOL, .required = true, .about = "False: error says why"},
-    {.name = "data", .type = RULE_JSON, .required = true, .nullable = true, .about = "The answer of the same request over HTTP"},
-    {.name = "error", .type = RULE_JSON, .required = true, .nullable = true, .about = "null, or code, message and details as in any error"},
-    {.name = "metadata", .type = RULE_OBJECT, .required = true, .fields = process_metadata, .about = "About this call"},
+    {.name = "success", .type = RULE_BOOL, .required = true, .description = "False: error says why"},
+    {.name = "data", .type = RULE_JSON, .required = true, .nullable = true, .description = "The answer of the same request over HTTP"},
+    {.name = "error", .type = RULE_JSON, .required = true, .nullable = true, .description = "null, or code, message and details as in any error"},
+    {.name = "metadata", .type = RULE_OBJECT, .required = true, .fields = process_metadata, .description = "About this call"},
     SHAPE_CORRELATION,
     {0},
 };
@@ -370,23 +370,23 @@ static const struct rule process_answer[] = {
 static const char *const healthy[] = {"healthy", NULL};
 
 static const struct rule health_answer[] = {
-    {.name = "status", .type = RULE_WORD, .required = true, .choices = healthy, .about = "The process answers"},
-    {.name = "timestamp", .type = RULE_TIME, .required = true, .about = "Now"},
-    {.name = "service", .type = RULE_TEXT, .required = true, .about = "mastery-engine"},
-    {.name = "intents", .type = RULE_WORDS, .required = true, .choices = intent_names, .about = "The intents that are known"},
+    {.name = "status", .type = RULE_ENUM, .required = true, .choices = healthy, .description = "The process answers"},
+    {.name = "timestamp", .type = RULE_TIME, .required = true, .description = "Now"},
+    {.name = "service", .type = RULE_TEXT, .required = true, .description = "mastery-engine"},
+    {.name = "intents", .type = RULE_ENUM_SET, .required = true, .choices = intent_names, .description = "The intents that are known"},
     {0},
 };
 
 /* more: what the routes that it becomes have of the flags that are for the document */
 #define PROCESS(of, path, old_path, older_path, its_check, its_rules, more, also, text)                        \
     {.name = (of), .method = POST, .pattern = (path), .aliases = {old_path, older_path}, .limit_per_minute = 100,      \
-     .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_SIDECAR_FREE | ROUTE_TOKEN_IN_BODY | (more), .rules = (its_rules), \
-     .input_size = sizeof(struct process), .student = NO_SUBJECT, .check = (its_check), .handler = unreachable,        \
-     .seal = seal, .status = 200, .other_status = (also), .answer = process_answer, .summary = (text)}
+     .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_SIDECAR_TRUSTED | ROUTE_TOKEN_IN_BODY | (more), .rules = (its_rules), \
+     .input_size = sizeof(struct process), .subject_offset = NO_SUBJECT, .check = (its_check), .handler = unreachable,        \
+     .finalize = seal, .status = 200, .other_status = (also), .response = process_answer, .summary = (text)}
 
 static const struct route routes[] = {
     PROCESS("process", "/api/v1/process", "/process", "/api/v1/process/process", process_check, process_rules,
-            ROUTE_IDEMPOTENT | ROUTE_CACHED | ROUTE_SUBMITS, 202, "Does what an intent names, as Dapr's service invocation calls it"),
+            ROUTE_IDEMPOTENT | ROUTE_CACHED | ROUTE_SUBMITS_BATCH, 202, "Does what an intent names, as Dapr's service invocation calls it"),
     PROCESS("process-mastery", "/api/v1/process/mastery", "/api/v1/process/process/mastery", NULL, mastery_check, mastery_rules,
             ROUTE_IDEMPOTENT, 0, "The intent mastery_calculation, its payload the body"),
     PROCESS("process-prediction", "/api/v1/process/prediction", "/api/v1/process/process/prediction", NULL, prediction_check, prediction_rules,
@@ -394,7 +394,7 @@ static const struct route routes[] = {
     PROCESS("process-path", "/api/v1/process/path", "/api/v1/process/process/path", NULL, path_check, path_rules,
             0, 0, "The intent generate_path, its payload the body"),
     {.name = "process-health", .method = GET, .pattern = "/api/v1/process/health", .limit_per_minute = 200,
-     .access = ACCESS_OPEN, .handler = health, .status = 200, .answer = health_answer, .summary = "Whether service invocation answers"},
+     .access = ACCESS_OPEN, .handler = health, .status = 200, .response = health_answer, .summary = "Whether service invocation answers"},
 };
 /* clang-format on */
 

@@ -33,12 +33,3 @@ const struct route_table *route_tables(size_t *ret_count)
     *ret_count = AREAS;
     return tables;
 }
-
-const char *route_area(const struct route *route)
-{
-    for (size_t i = 0; i < AREAS; i++) {
-        if (route >= areas[i]->v && route < areas[i]->v + areas[i]->n)
-            return areas[i]->area;
-    }
-    return NULL;
-}

@@ -25,8 +25,6 @@ extern const struct route_table xapi_routes;
 /* In no table, since nobody can ask for it by a path: what an intent without components becomes. */
 extern const struct route mastery_recompute;
 
-/* The area that a route belongs to; NULL for one that is in no table. */
-const char *route_area(const struct route *route);
 /* All of them, in the order of the document. */
 const struct route_table *route_tables(size_t *ret_count);
 

@@ -5,9 +5,9 @@
 
 #include "app/http/rule.h"
 
-extern const struct rule shape_components[];     /* four shares, by component */
-extern const struct rule shape_components_in[];  /* the same to be taken: double[COMPONENTS] */
-extern const struct rule shape_mastery_result[]; /* MasteryResult of the contract */
+extern const struct rule shape_components[];       /* four shares, by component */
+extern const struct rule shape_components_input[]; /* the same to be taken: double[COMPONENTS] */
+extern const struct rule shape_mastery_result[];   /* MasteryResult of the contract */
 extern const struct rule shape_history_day[];
 extern const struct rule shape_activity[];
 extern const struct rule shape_query_metadata[];
@@ -19,13 +19,13 @@ extern const char *const shape_trends[]; /* improving, declining, stable */
 /* Rows that close many answers. */
 /* clang-format off */
 #define SHAPE_SUCCESS                                                                              \
-    {.name = "success", .type = RULE_BOOL, .required = true, .about = "Always true here"}
+    {.name = "success", .type = RULE_BOOL, .required = true, .description = "Always true here"}
 #define SHAPE_STUDENT                                                                              \
-    {.name = "student_id", .type = RULE_ID, .required = true, .about = "The student"}
+    {.name = "student_id", .type = RULE_ID, .required = true, .description = "The student"}
 #define SHAPE_CORRELATION                                                                          \
-    {.name = "correlation_id", .type = RULE_TEXT, .required = true, .about = "The request's id, as in X-Request-ID"}
+    {.name = "correlation_id", .type = RULE_TEXT, .required = true, .description = "The request's id, as in X-Request-ID"}
 #define SHAPE_SCORE(field, text)                                                                   \
-    {.name = field, .type = RULE_NUMBER, .required = true, .max = 1, .about = text}
+    {.name = field, .type = RULE_NUMBER, .required = true, .max = 1, .description = text}
 /* clang-format on */
 
 #endif

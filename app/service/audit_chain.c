@@ -124,15 +124,16 @@ bool audit_seal_head(struct arena *arena, const struct audit_key *key, unsigned 
 
 /* ---- links ---- */
 
-bool audit_link_of(const struct audit_seal *seal, struct audit_link *ret)
+bool audit_link_from_seal(const struct audit_seal *seal, struct audit_link *ret)
 {
     struct audit_link link;
 
-    if (!seal->whole || !str_to_int64(seal->v[SEAL_NUMBER], 1, INT64_MAX - 1, &link.number) ||
+    if (!seal->valid || !str_to_int64(seal->v[SEAL_NUMBER], 1, INT64_MAX - 1, &link.seal_number) ||
         seal->v[SEAL_HEAD].n != AUDIT_HEAD_SIZE - 1 || seal->v[SEAL_LAST].n >= STREAM_ID_SIZE)
         return false;
     (void)snprintf(link.head, sizeof(link.head), "%.*s", STR_ARG(seal->v[SEAL_HEAD]));
-    (void)snprintf(link.last, sizeof(link.last), "%.*s", STR_ARG(seal->v[SEAL_LAST]));
+    (void)snprintf(link.last_record_id, sizeof(link.last_record_id), "%.*s",
+                   STR_ARG(seal->v[SEAL_LAST]));
     *ret = link;
     return true;
 }
@@ -161,11 +162,11 @@ bool audit_seal_next(struct arena *arena, const struct audit_key *key, unsigned 
                      const struct audit_link *link, const struct audit_entry *entries, size_t n,
                      struct str ret_v[SEAL_FIELDS], struct audit_link *ret_link)
 {
-    struct audit_link next = {.number = link->number + 1};
+    struct audit_link next = {.seal_number = link->seal_number + 1};
 
-    ret_v[SEAL_NUMBER] = arena_printf(arena, "%lld", (long long)next.number);
-    ret_v[SEAL_PREVIOUS] = arena_copy(arena, str_of(link->head));
-    ret_v[SEAL_BEFORE] = arena_copy(arena, str_of(link->last));
+    ret_v[SEAL_NUMBER] = arena_printf(arena, "%lld", (long long)next.seal_number);
+    ret_v[SEAL_PREVIOUS_HEAD] = arena_copy(arena, str_of(link->head));
+    ret_v[SEAL_PREVIOUS_LAST] = arena_copy(arena, str_of(link->last_record_id));
     ret_v[SEAL_FIRST] = entries[0].id;
     ret_v[SEAL_LAST] = entries[n - 1].id;
     ret_v[SEAL_COUNT] = arena_printf(arena, "%zu", n);
@@ -178,7 +179,8 @@ bool audit_seal_next(struct arena *arena, const struct audit_key *key, unsigned 
     if (!audit_seal_head(arena, key, shard, ret_v, next.head))
         return false;
     ret_v[SEAL_HEAD] = arena_copy(arena, str_of(next.head));
-    (void)snprintf(next.last, sizeof(next.last), "%.*s", STR_ARG(entries[n - 1].id));
+    (void)snprintf(next.last_record_id, sizeof(next.last_record_id), "%.*s",
+                   STR_ARG(entries[n - 1].id));
     *ret_link = next;
     return ret_v[SEAL_HEAD].p != NULL;
 }

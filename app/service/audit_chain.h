@@ -41,13 +41,13 @@ bool audit_seal_head(struct arena *arena, const struct audit_key *key, unsigned 
 
 /* Where a shard's chain has got to. */
 struct audit_link {
-    int64_t number; /* of the latest seal; 0: none yet */
+    int64_t seal_number; /* of the latest seal; 0: none yet */
     char head[AUDIT_HEAD_SIZE];
-    char last[STREAM_ID_SIZE]; /* id of the last record under it; empty: none yet */
+    char last_record_id[STREAM_ID_SIZE]; /* id of the last record under it; empty: none yet */
 };
 
 /* The link that a seal makes; false when it cannot be one of ours. */
-bool audit_link_of(const struct audit_seal *seal, struct audit_link *ret);
+bool audit_link_from_seal(const struct audit_seal *seal, struct audit_link *ret);
 /* The seal of the next records: entries are those behind link->last, n > 0. */
 bool audit_seal_next(struct arena *arena, const struct audit_key *key, unsigned shard,
                      const struct audit_link *link, const struct audit_entry *entries, size_t n,

@@ -5,13 +5,13 @@
 
 static const struct str student_prefix = STR_INIT("student:");
 
-bool audit_entry_is_about(const struct audit_entry *entry, struct str pseudonym)
+bool audit_entry_involves(const struct audit_entry *entry, struct str pseudonym)
 {
     struct str actor = entry->v[AUDIT_ACTOR];
 
     if (pseudonym.n == 0)
         return false;
-    if (str_equal(entry->v[AUDIT_WHOM], pseudonym))
+    if (str_equal(entry->v[AUDIT_SUBJECT], pseudonym))
         return true;
     return str_starts_with(actor, student_prefix) &&
            str_equal((struct str){actor.p + student_prefix.n, actor.n - student_prefix.n},
@@ -21,7 +21,7 @@ bool audit_entry_is_about(const struct audit_entry *entry, struct str pseudonym)
 /* What it was done to: a name where the record has one, else whom it was about. */
 static void write_resource(struct jw *w, const struct audit_entry *entry)
 {
-    const struct str resource = entry->v[AUDIT_RESOURCE], whom = entry->v[AUDIT_WHOM];
+    const struct str resource = entry->v[AUDIT_RESOURCE], whom = entry->v[AUDIT_SUBJECT];
     struct str joined;
 
     if (whom.n == 0 || (resource.n > 0 && memchr(resource.p, '/', resource.n))) {
@@ -41,7 +41,7 @@ static void write_own_details(struct jw *w, struct str own)
     struct problem not_json = {.code = PROBLEM_NONE};
 
     if (own.n <= 2 || own.p[0] != '{' || own.p[own.n - 1] != '}' ||
-        !json_read(own, w->out->arena, &not_json))
+        !json_parse(own, w->out->arena, &not_json))
         return;
     buf_char(w->out, ',');
     buf_str(w->out, (struct str){own.p + 1, own.n - 2});
@@ -54,7 +54,7 @@ static void write_details(struct jw *w, const struct audit_entry *entry)
     (void)str_to_int64(entry->v[AUDIT_COUNT], 0, INT64_MAX, &count);
     jw_object(w, "details");
     jw_str(w, "role", entry->v[AUDIT_ROLE]);
-    jw_str(w, "student", entry->v[AUDIT_WHOM]);
+    jw_str(w, "student", entry->v[AUDIT_SUBJECT]);
     jw_int(w, "count", count);
     write_own_details(w, entry->v[AUDIT_DETAILS]);
     jw_object_end(w);

@@ -7,7 +7,7 @@
 #include "app/store/audit.h"
 
 /* It names the student as the one concerned, or as the one who acted. */
-bool audit_entry_is_about(const struct audit_entry *entry, struct str pseudonym);
+bool audit_entry_involves(const struct audit_entry *entry, struct str pseudonym);
 /* {id, user_id, action, resource, timestamp, success, details, correlation_id} */
 void audit_entry_write(struct jw *w, const struct audit_entry *entry, unsigned shard);
 

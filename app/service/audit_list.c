@@ -7,9 +7,9 @@ enum { PAGE_FIRST = 8, PAGE_LARGEST = 128 };
 
 /* ---- places ---- */
 
-bool audit_place_read(struct str cursor, struct audit_place *ret)
+bool audit_cursor_parse(struct str cursor, struct audit_cursor *ret)
 {
-    struct audit_place place;
+    struct audit_cursor place;
     int64_t ms, number;
     struct str rest = cursor, time = str_cut(&rest, '-'), count = str_cut(&rest, '-');
 
@@ -21,7 +21,7 @@ bool audit_place_read(struct str cursor, struct audit_place *ret)
     return true;
 }
 
-void audit_place_print(const struct audit_place *place, char ret[AUDIT_CURSOR_SIZE])
+void audit_cursor_print(const struct audit_cursor *place, char ret[AUDIT_CURSOR_SIZE])
 {
     (void)snprintf(ret, AUDIT_CURSOR_SIZE, "%s-%02x", place->id, place->shard & 0xff);
 }
@@ -40,42 +40,42 @@ static struct str start_of(const struct audit_list *l, unsigned shard, struct ar
     return arena_printf(arena, "%s%s", shard < l->from.shard ? "" : "(", l->from.id);
 }
 
-static void ask_shard(struct audit_list *l, unsigned shard, struct asks *asks)
+static void ask_shard(struct audit_list *l, unsigned shard, struct pipeline *pipeline)
 {
-    struct str from = start_of(l, shard, asks->arena);
+    struct str from = start_of(l, shard, pipeline->arena);
 
-    l->shards[shard].asked = audit_ask_newest(asks, shard, from, (int)l->page_size);
+    l->shards[shard].page_cmd = audit_cmd_newest(pipeline, shard, from, (int)l->page_size);
 }
 
-static enum step ask_more(struct audit_list *l, struct asks *asks)
+static enum step ask_more(struct audit_list *l, struct pipeline *pipeline)
 {
-    asks_clear(asks);
+    pipeline_clear(pipeline);
     l->page_size = l->page_size >= PAGE_LARGEST ? PAGE_LARGEST : 2 * l->page_size;
     for (unsigned shard = 0; shard < SHARDS; shard++) {
         const struct audit_list_shard *s = &l->shards[shard];
 
-        if (s->next == s->n && !s->ended)
-            ask_shard(l, shard, asks);
+        if (s->next == s->n && !s->exhausted)
+            ask_shard(l, shard, pipeline);
     }
     return STEP_MORE;
 }
 
-static enum step begin(struct audit_list *l, struct asks *asks, struct problem *p)
+static enum step begin(struct audit_list *l, struct pipeline *pipeline, struct problem *p)
 {
-    l->begun = true;
+    l->started = true;
     l->page_size = PAGE_FIRST;
-    l->found = arena_array(asks->arena, l->limit, sizeof(*l->found));
-    if (!l->found) {
+    l->items = arena_array(pipeline->arena, l->limit, sizeof(*l->items));
+    if (!l->items) {
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
         return STEP_DONE;
     }
     l->last = l->from;
-    asks_clear(asks);
+    pipeline_clear(pipeline);
     if (l->user.n > 0)
-        l->pseudonym = audit_ask_pseudonym(asks, l->user);
+        l->pseudonym_cmd = audit_cmd_get_pseudonym(pipeline, l->user);
     for (unsigned shard = 0; shard < SHARDS; shard++) {
-        l->counts[shard] = audit_ask_count(asks, shard);
-        ask_shard(l, shard, asks);
+        l->count_cmds[shard] = audit_cmd_count(pipeline, shard);
+        ask_shard(l, shard, pipeline);
     }
     return STEP_MORE;
 }
@@ -93,19 +93,19 @@ static bool take_head(struct audit_list *l, struct arena *arena, struct problem 
     int64_t count;
 
     for (unsigned shard = 0; shard < SHARDS && !is_filtered(l); shard++) {
-        if (reply_int(l->counts[shard]->reply, &count) != REPLY_THERE) {
-            reply_problem(l->counts[shard]->reply, p);
+        if (reply_int(l->count_cmds[shard]->reply, &count) != REPLY_OK) {
+            reply_problem(l->count_cmds[shard]->reply, p);
             return false;
         }
         l->total += count;
     }
-    if (!l->pseudonym)
+    if (!l->pseudonym_cmd)
         return true;
-    if (!audit_read_pseudonym(l->pseudonym, &pseudonym, p))
+    if (!audit_parse_pseudonym(l->pseudonym_cmd, &pseudonym, p))
         return false;
-    l->pseudonym = NULL;
+    l->pseudonym_cmd = NULL;
     if (pseudonym.n > 0)
-        l->acting = arena_printf(arena, "student:%.*s", STR_ARG(pseudonym));
+        l->actor_text = arena_printf(arena, "student:%.*s", STR_ARG(pseudonym));
     return true;
 }
 
@@ -119,17 +119,17 @@ static bool take_page(struct audit_list *l, unsigned shard, struct arena *arena,
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
     }
-    if (!audit_read_entries(s->asked, l->page_size, s->page, &s->n, p))
+    if (!audit_parse_entries(s->page_cmd, l->page_size, s->page, &s->n, p))
         return false;
-    s->asked = NULL;
-    s->ended = s->n < l->page_size;
+    s->page_cmd = NULL;
+    s->exhausted = s->n < l->page_size;
     return true;
 }
 
 static bool take_pages(struct audit_list *l, struct arena *arena, struct problem *p)
 {
     for (unsigned shard = 0; shard < SHARDS; shard++) {
-        if (l->shards[shard].asked && !take_page(l, shard, arena, p))
+        if (l->shards[shard].page_cmd && !take_page(l, shard, arena, p))
             return false;
     }
     return true;
@@ -144,7 +144,7 @@ static bool matches(const struct audit_list *l, const struct audit_entry *entry)
     if (l->resource_type.n > 0 && !str_equal(str_cut(&rest, '/'), l->resource_type))
         return false;
     return l->user.n == 0 || str_equal(actor, l->user) ||
-           (l->acting.n > 0 && str_equal(actor, l->acting));
+           (l->actor_text.n > 0 && str_equal(actor, l->actor_text));
 }
 
 /* The shard with the newest record that has not been taken; SHARDS: none has any. False: one has to
@@ -156,7 +156,7 @@ static bool newest(const struct audit_list *l, unsigned *ret_shard)
         const struct audit_list_shard *s = &l->shards[shard], *best;
 
         if (s->next == s->n) {
-            if (!s->ended)
+            if (!s->exhausted)
                 return false;
             continue;
         }
@@ -170,7 +170,7 @@ static bool newest(const struct audit_list *l, unsigned *ret_shard)
 /* A filter goes on counting when the page is full, as far as it may look. */
 static bool enough(const struct audit_list *l)
 {
-    return is_filtered(l) ? l->looked_at >= AUDIT_LIST_SCAN_MAX : l->n == l->limit;
+    return is_filtered(l) ? l->scanned >= AUDIT_LIST_SCAN_MAX : l->n == l->limit;
 }
 
 static void take(struct audit_list *l, unsigned shard)
@@ -179,20 +179,20 @@ static void take(struct audit_list *l, unsigned shard)
     const struct audit_entry *entry = &s->page[s->next++];
     bool fits = l->n < l->limit, match = matches(l, entry);
 
-    l->looked_at++;
+    l->scanned++;
     if (match && is_filtered(l))
         l->total++;
     if (match && !fits)
-        l->more = true;
+        l->has_more = true;
     if (!fits)
         return;
     if (match)
-        l->found[l->n++] = (struct audit_found){.shard = shard, .entry = *entry};
+        l->items[l->n++] = (struct audit_list_item){.shard = shard, .entry = *entry};
     (void)snprintf(l->last.id, sizeof(l->last.id), "%.*s", STR_ARG(entry->id));
     l->last.shard = shard;
 }
 
-static enum step merge(struct audit_list *l, struct asks *asks)
+static enum step merge(struct audit_list *l, struct pipeline *pipeline)
 {
     unsigned shard;
 
@@ -200,27 +200,27 @@ static enum step merge(struct audit_list *l, struct asks *asks)
         if (shard == SHARDS)
             return STEP_DONE;
         if (enough(l)) {
-            l->more = true;
+            l->has_more = true;
             return STEP_DONE;
         }
         take(l, shard);
     }
     if (!enough(l))
-        return ask_more(l, asks);
-    l->more = true;
+        return ask_more(l, pipeline);
+    l->has_more = true;
     return STEP_DONE;
 }
 
-enum step audit_list_step(struct audit_list *l, struct asks *asks, struct problem *p)
+enum step audit_list_step(struct audit_list *l, struct pipeline *pipeline, struct problem *p)
 {
-    if (!l->begun)
-        return begin(l, asks, p);
-    if (asks->status != ASKS_ANSWERED) {
+    if (!l->started)
+        return begin(l, pipeline, p);
+    if (pipeline->status != PIPELINE_COMPLETE) {
         problem_unavailable(p, 1);
         return STEP_DONE;
     }
-    if (l->counts[0] && !take_head(l, asks->arena, p))
+    if (l->count_cmds[0] && !take_head(l, pipeline->arena, p))
         return STEP_DONE;
-    l->counts[0] = NULL;
-    return take_pages(l, asks->arena, p) ? merge(l, asks) : STEP_DONE;
+    l->count_cmds[0] = NULL;
+    return take_pages(l, pipeline->arena, p) ? merge(l, pipeline) : STEP_DONE;
 }

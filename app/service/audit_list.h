@@ -9,17 +9,17 @@
 #include "app/store/keys.h"
 
 /* A place in the merged log; what comes behind it is older. */
-struct audit_place {
+struct audit_cursor {
     char id[STREAM_ID_SIZE]; /* empty: before the newest */
     unsigned shard;
 };
 
 enum { AUDIT_CURSOR_SIZE = STREAM_ID_SIZE + 4 };
 /* 1768471200000-0-2b */
-bool audit_place_read(struct str cursor, struct audit_place *ret);
-void audit_place_print(const struct audit_place *place, char ret[AUDIT_CURSOR_SIZE]);
+bool audit_cursor_parse(struct str cursor, struct audit_cursor *ret);
+void audit_cursor_print(const struct audit_cursor *place, char ret[AUDIT_CURSOR_SIZE]);
 
-struct audit_found {
+struct audit_list_item {
     unsigned shard;
     struct audit_entry entry;
 };
@@ -28,10 +28,10 @@ struct audit_found {
 enum { AUDIT_LIST_SCAN_MAX = 20000 };
 
 struct audit_list_shard {
-    struct ask *asked;
+    struct command *page_cmd;
     struct audit_entry *page;
     size_t n, next;
-    bool ended; /* it has none behind these */
+    bool exhausted; /* it has none behind these */
 };
 
 struct audit_list {
@@ -39,22 +39,22 @@ struct audit_list {
     struct str user; /* who acted: an id; empty: anybody. A student's stands for his pseudonym */
     struct str resource_type; /* empty: any */
     size_t limit;
-    struct audit_place from;
+    struct audit_cursor from;
     /* out, at STEP_DONE without a problem */
-    struct audit_found *found;
+    struct audit_list_item *items;
     size_t n;
-    int64_t total;           /* all there are; with a filter, those that were found */
-    bool more;               /* there may be older ones, behind the place `last` */
-    struct audit_place last; /* where the page ends */
+    int64_t total;            /* all there are; with a filter, those that were found */
+    bool has_more;            /* there may be older ones, behind the place `last` */
+    struct audit_cursor last; /* where the page ends */
     /* own */
-    struct ask *pseudonym, *counts[SHARDS];
-    struct str acting; /* student:PSEUDONYM, or empty */
+    struct command *pseudonym_cmd, *count_cmds[SHARDS];
+    struct str actor_text; /* student:PSEUDONYM, or empty */
     struct audit_list_shard shards[SHARDS];
-    size_t looked_at, page_size;
-    bool begun;
+    size_t scanned, page_size;
+    bool started;
 };
 
 /* Call with its own fields zeroed; again after each round of asks until STEP_DONE. */
-enum step audit_list_step(struct audit_list *l, struct asks *asks, struct problem *p);
+enum step audit_list_step(struct audit_list *l, struct pipeline *pipeline, struct problem *p);
 
 #endif

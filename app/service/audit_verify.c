@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 const char *const audit_fault_texts[AUDIT_FAULTS] = {
-    [AUDIT_SOUND] = "is sound",
+    [AUDIT_INTACT] = "is sound",
     [AUDIT_CHANGED] = "was changed",
     [AUDIT_REMOVED] = "was removed",
     [AUDIT_INSERTED] = "was inserted",
@@ -13,8 +13,8 @@ const char *const audit_fault_texts[AUDIT_FAULTS] = {
     [AUDIT_SEAL_REMOVED] = "follows upon one that was removed",
     [AUDIT_SEAL_MOVED] = "does not belong where it stands",
     [AUDIT_FORKED] = "was made upon the same one as the seal before it: there were two sealers",
-    [AUDIT_FRONT_CUT] = "is the first, but what was before it was too young to go",
-    [AUDIT_TAIL_CUT] = "is the last, but there were later ones: the tail was cut off",
+    [AUDIT_START_TRUNCATED] = "is the first, but what was before it was too young to go",
+    [AUDIT_END_TRUNCATED] = "is the last, but there were later ones: the tail was cut off",
     [AUDIT_REPLACED] = "has another head than was noted elsewhere: the chain was made anew",
     [AUDIT_UNSEALED] = "is not under a seal: does a worker run?",
     [AUDIT_NO_KEY] = "was made with a key that is not in AUDIT_KEY",
@@ -29,7 +29,7 @@ static const int64_t SLACK_MS = INT64_C(3600000);
 static bool find(struct audit_check *c, enum audit_fault fault, bool of_record, struct str id)
 {
     c->fault = fault;
-    c->of_record = of_record;
+    c->is_record = of_record;
     (void)snprintf(c->id, sizeof(c->id), "%.*s", STR_ARG(id));
     return false;
 }
@@ -40,27 +40,29 @@ static bool find(struct audit_check *c, enum audit_fault fault, bool of_record, 
  * else. */
 static bool check_first(struct audit_check *c, const struct audit_seal *seal, int64_t number)
 {
-    bool first = seal->v[SEAL_PREVIOUS].n == 0 && seal->v[SEAL_BEFORE].n == 0;
+    bool first = seal->v[SEAL_PREVIOUS_HEAD].n == 0 && seal->v[SEAL_PREVIOUS_LAST].n == 0;
     int64_t before_ms;
 
     if (number == 1)
         return first || find(c, AUDIT_SEAL_MOVED, false, seal->id);
-    if (!stream_id_time(seal->v[SEAL_BEFORE], &before_ms) ||
-        before_ms > c->kept_since_ms + SLACK_MS)
-        return find(c, AUDIT_FRONT_CUT, false, seal->id);
+    if (!stream_id_time(seal->v[SEAL_PREVIOUS_LAST], &before_ms) ||
+        before_ms > c->retained_since_ms + SLACK_MS)
+        return find(c, AUDIT_START_TRUNCATED, false, seal->id);
     return true;
 }
 
 static bool check_place(struct audit_check *c, const struct audit_seal *seal, int64_t number)
 {
-    if (c->link.number == 0)
+    if (c->link.seal_number == 0)
         return check_first(c, seal, number);
-    if (number == c->link.number + 1 && str_equal(seal->v[SEAL_PREVIOUS], str_of(c->link.head)) &&
-        str_equal(seal->v[SEAL_BEFORE], str_of(c->link.last)))
+    if (number == c->link.seal_number + 1 &&
+        str_equal(seal->v[SEAL_PREVIOUS_HEAD], str_of(c->link.head)) &&
+        str_equal(seal->v[SEAL_PREVIOUS_LAST], str_of(c->link.last_record_id)))
         return true;
-    if (number == c->link.number && str_equal(seal->v[SEAL_PREVIOUS], str_of(c->previous)))
+    if (number == c->link.seal_number &&
+        str_equal(seal->v[SEAL_PREVIOUS_HEAD], str_of(c->previous_head)))
         return find(c, AUDIT_FORKED, false, seal->id);
-    return find(c, number > c->link.number + 1 ? AUDIT_SEAL_REMOVED : AUDIT_SEAL_MOVED, false,
+    return find(c, number > c->link.seal_number + 1 ? AUDIT_SEAL_REMOVED : AUDIT_SEAL_MOVED, false,
                 seal->id);
 }
 
@@ -70,7 +72,7 @@ bool audit_check_seal(struct audit_check *c, const struct audit_seal *seal, stru
     char head[AUDIT_HEAD_SIZE];
     struct audit_link link;
 
-    if (!audit_link_of(seal, &link))
+    if (!audit_link_from_seal(seal, &link))
         return find(c, AUDIT_SEAL_CHANGED, false, seal->id);
     if (!key)
         return find(c, AUDIT_NO_KEY, false, seal->id);
@@ -78,9 +80,10 @@ bool audit_check_seal(struct audit_check *c, const struct audit_seal *seal, stru
         return find(c, AUDIT_NO_MEMORY, false, seal->id);
     if (strcmp(head, link.head) != 0)
         return find(c, AUDIT_SEAL_CHANGED, false, seal->id);
-    if (!check_place(c, seal, link.number))
+    if (!check_place(c, seal, link.seal_number))
         return false;
-    (void)snprintf(c->previous, sizeof(c->previous), "%.*s", STR_ARG(seal->v[SEAL_PREVIOUS]));
+    (void)snprintf(c->previous_head, sizeof(c->previous_head), "%.*s",
+                   STR_ARG(seal->v[SEAL_PREVIOUS_HEAD]));
     c->link = link;
     c->seals++;
     return true;
@@ -104,7 +107,7 @@ static bool has_mac(const struct audit_check *c, const struct audit_seal *seal,
     char own[AUDIT_MAC_SIZE];
     const struct audit_key *key = audit_keys_find(c->keys, seal->v[SEAL_KEY]);
 
-    return entry->whole && key && audit_record_mac(arena, key, entry, own) &&
+    return entry->valid && key && audit_record_mac(arena, key, entry, own) &&
            str_equal(str_of(own), mac);
 }
 
@@ -147,9 +150,9 @@ bool audit_check_records(struct audit_check *c, const struct audit_seal *seal,
 
 bool audit_check_head(struct audit_check *c, int64_t number, struct str head)
 {
-    if (number > c->link.number)
-        return find(c, AUDIT_TAIL_CUT, false, STR(""));
-    if (number == c->link.number && !str_equal(head, str_of(c->link.head)))
+    if (number > c->link.seal_number)
+        return find(c, AUDIT_END_TRUNCATED, false, STR(""));
+    if (number == c->link.seal_number && !str_equal(head, str_of(c->link.head)))
         return find(c, AUDIT_REPLACED, false, STR(""));
     return true;
 }

@@ -8,7 +8,7 @@
 #include "app/service/audit_chain.h"
 
 enum audit_fault {
-    AUDIT_SOUND,
+    AUDIT_INTACT,
     AUDIT_CHANGED,
     AUDIT_REMOVED,
     AUDIT_INSERTED,
@@ -17,8 +17,8 @@ enum audit_fault {
     AUDIT_SEAL_REMOVED,
     AUDIT_SEAL_MOVED,
     AUDIT_FORKED,
-    AUDIT_FRONT_CUT,
-    AUDIT_TAIL_CUT,
+    AUDIT_START_TRUNCATED,
+    AUDIT_END_TRUNCATED,
     AUDIT_REPLACED,
     AUDIT_UNSEALED,
     AUDIT_NO_KEY,
@@ -31,15 +31,15 @@ struct audit_check {
     /* in */
     const struct audit_keys *keys;
     unsigned shard;
-    int64_t kept_since_ms; /* what is younger has not been removed for its age */
+    int64_t retained_since_ms; /* what is younger has not been removed for its age */
     /* out */
     enum audit_fault fault;
-    bool of_record;          /* id is a record's, else a seal's */
+    bool is_record;          /* id is a record's, else a seal's */
     char id[STREAM_ID_SIZE]; /* may be empty */
     uint64_t seals, records; /* that were checked */
     struct audit_link link;  /* where the chain has got to; number 0: nowhere yet */
     /* own */
-    char previous[AUDIT_HEAD_SIZE]; /* the head that link was made upon */
+    char previous_head[AUDIT_HEAD_SIZE]; /* the head that link was made upon */
 };
 
 /* Both are false when something is wrong; nothing is to be called then any more. The seal is the

@@ -27,19 +27,19 @@ struct document {
 
 /* clang-format off */
 static const struct rule entry_rules[] = {
-    {.name = "id", .type = RULE_ID, .required = true, .into = offsetof(struct entry, id)},
-    {.name = "component", .type = RULE_WORD, .required = true, .choices = component_names, .into = offsetof(struct entry, component)},
-    {.name = "action", .type = RULE_WORD, .required = true, .choices = action_names, .into = offsetof(struct entry, action)},
-    {.name = "difficulty", .type = RULE_WORD, .required = true, .choices = difficulty_names, .into = offsetof(struct entry, difficulty)},
-    {.name = "minutes", .type = RULE_INT, .required = true, .min = 1, .max = MINUTES_MAX, .into = offsetof(struct entry, minutes)},
-    {.name = "description", .type = RULE_TEXT, .required = true, .min = 1, .max = DESCRIPTION_MAX, .into = offsetof(struct entry, description)},
-    {.name = "resources", .type = RULE_JSON, .required = true, .into = offsetof(struct entry, resources)},
-    {.name = "prerequisites", .type = RULE_IDS, .required = true, .max = NEEDED_MAX, .into = offsetof(struct entry, prerequisites)},
+    {.name = "id", .type = RULE_ID, .required = true, .offset = offsetof(struct entry, id)},
+    {.name = "component", .type = RULE_ENUM, .required = true, .choices = component_names, .offset = offsetof(struct entry, component)},
+    {.name = "action", .type = RULE_ENUM, .required = true, .choices = action_names, .offset = offsetof(struct entry, action)},
+    {.name = "difficulty", .type = RULE_ENUM, .required = true, .choices = difficulty_names, .offset = offsetof(struct entry, difficulty)},
+    {.name = "minutes", .type = RULE_INT, .required = true, .min = 1, .max = MINUTES_MAX, .offset = offsetof(struct entry, minutes)},
+    {.name = "description", .type = RULE_TEXT, .required = true, .min = 1, .max = DESCRIPTION_MAX, .offset = offsetof(struct entry, description)},
+    {.name = "resources", .type = RULE_JSON, .required = true, .offset = offsetof(struct entry, resources)},
+    {.name = "prerequisites", .type = RULE_IDS, .required = true, .max = NEEDED_MAX, .offset = offsetof(struct entry, prerequisites)},
     {0},
 };
 
 #define REASON(field, reason) \
-    {.name = field, .type = RULE_TEXT, .required = true, .min = 1, .max = DESCRIPTION_MAX, .into = (reason) * sizeof(struct str)}
+    {.name = field, .type = RULE_TEXT, .required = true, .min = 1, .max = DESCRIPTION_MAX, .offset = (reason) * sizeof(struct str)}
 
 static const struct rule reason_rules[] = {
     REASON("starter", REASON_STARTER),
@@ -50,10 +50,10 @@ static const struct rule reason_rules[] = {
 };
 
 static const struct rule document_rules[] = {
-    {.name = "version", .type = RULE_INT, .required = true, .min = 1, .max = 1000000, .into = offsetof(struct document, version)},
-    {.name = "reasons", .type = RULE_OBJECT, .required = true, .fields = reason_rules, .into = offsetof(struct document, reasons)},
-    {.name = "items", .type = RULE_OBJECTS, .required = true, .min = 1, .max = CATALOGUE_MAX, .fields = entry_rules, .item_size = sizeof(struct entry), .into = offsetof(struct document, items)},
-    {.name = "starters", .type = RULE_OBJECTS, .required = true, .min = 1, .max = RECOMMENDATIONS_MAX, .fields = entry_rules, .item_size = sizeof(struct entry), .into = offsetof(struct document, starters)},
+    {.name = "version", .type = RULE_INT, .required = true, .min = 1, .max = 1000000, .offset = offsetof(struct document, version)},
+    {.name = "reasons", .type = RULE_OBJECT, .required = true, .fields = reason_rules, .offset = offsetof(struct document, reasons)},
+    {.name = "items", .type = RULE_OBJECTS, .required = true, .min = 1, .max = CATALOGUE_MAX, .fields = entry_rules, .item_size = sizeof(struct entry), .offset = offsetof(struct document, items)},
+    {.name = "starters", .type = RULE_OBJECTS, .required = true, .min = 1, .max = RECOMMENDATIONS_MAX, .fields = entry_rules, .item_size = sizeof(struct entry), .offset = offsetof(struct document, starters)},
     {0},
 };
 /* clang-format on */
@@ -260,7 +260,7 @@ static bool take_document(const struct loading *l, struct str text, struct catal
     struct problem p = {0};
     struct str nowhere = STR("");
     struct document d = {0};
-    struct json_object *json = json_read(text, l->arena, &p);
+    struct json_object *json = json_parse(text, l->arena, &p);
 
     if (p.code != PROBLEM_NONE || !validate_object(document_rules, json, nowhere, l->arena, &d, &p))
         return tell(l, &p, text);

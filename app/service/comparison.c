@@ -20,13 +20,14 @@ bool comparison_fill(struct comparison *c, const struct str_list ids[2], struct 
 
 bool comparison_value(const struct daily *d, int component, double *ret)
 {
-    if (component != WHOLE_SCORE && !(d->known >> component & 1))
+    if (component != OVERALL_SCORE && !(d->known >> component & 1))
         return false;
-    *ret = component == WHOLE_SCORE ? d->score : d->components[component];
+    *ret = component == OVERALL_SCORE ? d->score : d->components[component];
     return true;
 }
 
-size_t comparison_values(const struct compared *students, size_t n, int component, double *ret)
+size_t comparison_values(const struct compared_student *students, size_t n, int component,
+                         double *ret)
 {
     size_t count = 0;
 
@@ -38,90 +39,92 @@ size_t comparison_values(const struct compared *students, size_t n, int componen
     return count;
 }
 
-static void take_state(const struct comparison *c, struct compared *student, struct problem *p)
+static void take_state(const struct comparison *c, struct compared_student *student,
+                       struct problem *p)
 {
     struct mastery_state state;
 
-    if (!student_read_state(student->ask, &state, p))
+    if (!student_parse_state(student->cmd, &state, p))
         return;
-    student->withdrawn = student_has_withdrawn(student->ask, CONSENT_ANALYTICS);
+    student->withdrawn = student_has_withdrawn(student->cmd, CONSENT_ANALYTICS);
     if (student->withdrawn || mastery_state_empty(&state))
         return;
-    student->later = c->at_date && state.day > c->date;
-    student->found = !student->later;
+    student->is_later = c->at_date && state.day > c->day;
+    student->found = !student->is_later;
     if (student->found)
         daily_of_state(&state, &student->daily);
 }
 
-static void take_days(struct compared *student, struct problem *p)
+static void take_days(struct compared_student *student, struct problem *p)
 {
-    if (history_read_latest(student->ask, &student->found, &student->daily, p) && student->found)
-        student->later = false;
+    if (history_parse_latest(student->cmd, &student->found, &student->daily, p) && student->found)
+        student->is_later = false;
 }
 
 static void take_replies(const struct comparison *c, struct problem *p)
 {
     for (size_t i = 0; i < c->n && p->code == PROBLEM_NONE; i++) {
-        struct compared *student = &c->students[i];
+        struct compared_student *student = &c->students[i];
 
-        if (!student->ask)
+        if (!student->cmd)
             continue;
         if (c->states_read)
             take_days(student, p);
         else
             take_state(c, student, p);
-        student->ask = NULL;
+        student->cmd = NULL;
     }
 }
 
-static void ask_states(struct comparison *c, struct asks *asks)
+static void ask_states(struct comparison *c, struct pipeline *pipeline)
 {
-    for (; c->next < c->n && asks->count < COMPARISON_ROUND; c->next++)
-        c->students[c->next].ask = student_ask_state(asks, c->students[c->next].id);
+    for (; c->next < c->n && pipeline->count < COMPARISON_STATES_MAX; c->next++)
+        c->students[c->next].cmd = student_cmd_state(pipeline, c->students[c->next].id);
 }
 
-static void ask_days(struct comparison *c, struct asks *asks)
+static void ask_days(struct comparison *c, struct pipeline *pipeline)
 {
     int32_t first = c->window_last - COMPARISON_WINDOW_DAYS + 1;
 
-    if (first < c->oldest)
-        first = c->oldest;
-    for (; c->next < c->n && asks->count < COMPARISON_PIECE; c->next++) {
-        struct compared *student = &c->students[c->next];
+    if (first < c->oldest_day)
+        first = c->oldest_day;
+    for (; c->next < c->n && pipeline->count < COMPARISON_SNAPSHOTS_MAX; c->next++) {
+        struct compared_student *student = &c->students[c->next];
 
-        if (student->later)
-            student->ask = student_ask_days(asks, student->id, first, c->window_last - first + 1);
+        if (student->is_later)
+            student->cmd =
+                student_cmd_days(pipeline, student->id, first, c->window_last - first + 1);
     }
 }
 
 /* The next window with anybody left to look for, or none. */
-static void ask_more_days(struct comparison *c, struct asks *asks)
+static void ask_more_days(struct comparison *c, struct pipeline *pipeline)
 {
-    while (c->window_last >= c->oldest) {
-        ask_days(c, asks);
-        if (asks->count > 0)
+    while (c->window_last >= c->oldest_day) {
+        ask_days(c, pipeline);
+        if (pipeline->count > 0)
             return;
         c->next = 0;
         c->window_last -= COMPARISON_WINDOW_DAYS;
     }
 }
 
-enum step comparison_step(struct comparison *c, struct asks *asks, struct problem *p)
+enum step comparison_step(struct comparison *c, struct pipeline *pipeline, struct problem *p)
 {
-    if (c->asked)
+    if (c->started)
         take_replies(c, p);
     if (p->code != PROBLEM_NONE)
         return STEP_DONE;
-    c->asked = true;
-    asks_clear(asks);
+    c->started = true;
+    pipeline_clear(pipeline);
     if (!c->states_read)
-        ask_states(c, asks);
-    if (asks->count == 0 && !c->states_read) {
+        ask_states(c, pipeline);
+    if (pipeline->count == 0 && !c->states_read) {
         c->states_read = true;
         c->next = 0;
-        c->window_last = c->date;
+        c->window_last = c->day;
     }
     if (c->states_read && c->at_date)
-        ask_more_days(c, asks);
-    return asks->count > 0 ? STEP_MORE : STEP_DONE;
+        ask_more_days(c, pipeline);
+    return pipeline->count > 0 ? STEP_MORE : STEP_DONE;
 }

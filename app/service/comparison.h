@@ -10,30 +10,30 @@
 #include "app/store/store.h"
 
 enum {
-    COMPARISON_ROUND = 2000,     /* students whose state is read in one round */
-    COMPARISON_PIECE = 500,      /* students whose snapshots are */
-    COMPARISON_WINDOW_DAYS = 15, /* ... of so many days each */
+    COMPARISON_STATES_MAX = 2000,   /* students whose state is read in one round */
+    COMPARISON_SNAPSHOTS_MAX = 500, /* students whose snapshots are */
+    COMPARISON_WINDOW_DAYS = 15,    /* ... of so many days each */
 };
 
-struct compared {
+struct compared_student {
     struct str id;
     bool found;     /* there is data about this student, which may be compared */
     bool withdrawn; /* consent to analytics is: not found */
     struct daily daily;
     /* own */
-    bool later; /* the state is of a later day than asked for */
-    struct ask *ask;
+    bool is_later; /* the state is of a later day than asked for */
+    struct command *cmd;
 };
 
 struct comparison {
     /* in */
-    struct compared *students; /* ids filled, the rest zeroed */
+    struct compared_student *students; /* ids filled, the rest zeroed */
     size_t n;
     bool at_date;
-    int32_t date;   /* as they stood at its close */
-    int32_t oldest; /* no snapshot is older */
+    int32_t day;        /* as they stood at its close */
+    int32_t oldest_day; /* no snapshot is older */
     /* own */
-    bool asked, states_read;
+    bool started, states_read;
     size_t next;
     int32_t window_last;
 };
@@ -43,12 +43,13 @@ bool comparison_fill(struct comparison *c, const struct str_list ids[2], struct 
                      struct problem *p);
 /* Call again after each round until STEP_DONE; with a problem, nothing is to be relied on. Clears
  * the asks of the rounds before. */
-enum step comparison_step(struct comparison *c, struct asks *asks, struct problem *p);
+enum step comparison_step(struct comparison *c, struct pipeline *pipeline, struct problem *p);
 
 /* The score, or one component's value; false when there is no evidence behind it. */
-enum { WHOLE_SCORE = COMPONENTS };
+enum { OVERALL_SCORE = COMPONENTS };
 bool comparison_value(const struct daily *d, int component, double *ret);
 /* Those of the students who have one, sorted. ret has room for n; returns how many. */
-size_t comparison_values(const struct compared *students, size_t n, int component, double *ret);
+size_t comparison_values(const struct compared_student *students, size_t n, int component,
+                         double *ret);
 
 #endif

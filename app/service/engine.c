@@ -68,11 +68,11 @@ static bool open_catalogue(struct engine *engine, char ret_error[ERROR_SIZE])
 {
     enum { FIRST_BLOCK = 64 << 10, CAP = 8 << 20 };
 
-    engine->kept = arena_new(FIRST_BLOCK, CAP);
-    if (!engine->kept)
+    engine->process_arena = arena_new(FIRST_BLOCK, CAP);
+    if (!engine->process_arena)
         return false;
     memcpy(ret_error, catalogue_setting, sizeof(catalogue_setting));
-    engine->catalogue = catalogue_load(engine->config.recommendations_file, engine->kept,
+    engine->catalogue = catalogue_load(engine->config.recommendations_file, engine->process_arena,
                                        ret_error + sizeof(catalogue_setting) - 1);
     return engine->catalogue != NULL;
 }
@@ -82,13 +82,13 @@ static bool open_catalogue(struct engine *engine, char ret_error[ERROR_SIZE])
 static void meet_store(struct engine *engine)
 {
     struct arena *arena = arena_new(1024, 4096);
-    struct asks asks;
+    struct pipeline pipeline;
 
-    store_notes_schema(engine->store);
+    store_enable_schema_write(engine->store);
     if (arena) {
-        asks_init(&asks, arena, NULL);
-        (void)ask_command(&asks, ASK_READ, 1, (struct str[]){STR("PING")});
-        (void)store_wait(engine->store, &asks);
+        pipeline_init(&pipeline, arena, NULL);
+        (void)pipeline_add(&pipeline, COMMAND_READ, 1, (struct str[]){STR("PING")});
+        (void)store_wait(engine->store, &pipeline);
     }
     arena_free(arena);
 }
@@ -103,11 +103,10 @@ bool engine_open(struct engine *engine, const char *program, const struct router
     *engine = (struct engine){.router = router, .started_at_ms = clock_wall_ms()};
     if (config_load(config, config_environment, stderr) > 0)
         return false;
-    scripts_prepare();
     engine->log = log_open(STDERR_FILENO, program, config->log_level);
-    engine->chain = chain_new();
+    engine->inflight = inflight_new();
     engine->store = store_new(config, error);
-    if (!engine->log || !engine->chain || !engine->store)
+    if (!engine->log || !engine->inflight || !engine->store)
         goto failed;
     engine_set_log_key(engine);
     if (parts & ENGINE_TOKENS && !(engine->tokens = tokens_new(config, error)))
@@ -121,7 +120,7 @@ bool engine_open(struct engine *engine, const char *program, const struct router
     if (parts & ENGINE_SERVING && !(engine->audit = audit_new()))
         goto failed;
     if (parts & ENGINE_SERVING && config->stale_answers > 0 &&
-        !(engine->answers = answers_new((size_t)config->stale_answers)))
+        !(engine->stale_cache = stale_cache_new((size_t)config->stale_answers)))
         goto failed;
     if (parts & ENGINE_METRICS)
         meet_store(engine);
@@ -134,11 +133,11 @@ failed:
 void engine_close(struct engine *engine)
 {
     store_free(engine->store);
-    chain_free(engine->chain);
-    answers_free(engine->answers);
+    inflight_free(engine->inflight);
+    stale_cache_free(engine->stale_cache);
     audit_free(engine->audit);
     audit_keys_release(&engine->audit_keys);
-    arena_free(engine->kept);
+    arena_free(engine->process_arena);
     tokens_free(engine->tokens);
     metrics_close(engine->metrics);
     log_close(engine->log);
@@ -152,11 +151,11 @@ static void note_circuit(struct engine *engine)
     enum store_state state = store_circuit(engine->store, &failures, &opened_at_ms);
     struct jw *w;
 
-    if (state == engine->circuit)
+    if (state == engine->reported_circuit)
         return;
-    metrics_breaker(engine->metrics, 0, (enum breaker_gauge)state, failures, opened_at_ms);
+    metrics_set_breaker(engine->metrics, 0, (enum breaker_gauge)state, failures, opened_at_ms);
     /* open and half-open take turns while the store is away: told once */
-    if (engine->circuit == STORE_CLOSED_CIRCUIT) {
+    if (engine->reported_circuit == STORE_CLOSED_CIRCUIT) {
         w = log_begin(engine->log, LOG_WARNING, "store.away");
         jw_text(w, "reason", store_last_error(engine->store));
         log_end(engine->log);
@@ -164,7 +163,7 @@ static void note_circuit(struct engine *engine)
         (void)log_begin(engine->log, LOG_INFO, "store.back");
         log_end(engine->log);
     }
-    engine->circuit = state;
+    engine->reported_circuit = state;
 }
 
 static void note_gauge(struct engine *engine, enum metric_gauge gauge, int64_t *noted, int64_t now)
@@ -176,33 +175,33 @@ static void note_gauge(struct engine *engine, enum metric_gauge gauge, int64_t *
 
 static void note_connection(struct engine *engine)
 {
-    note_gauge(engine, GAUGE_STORE_CONNECTIONS, &engine->store_connections,
+    note_gauge(engine, GAUGE_STORE_CONNECTIONS, &engine->reported_connections,
                store_connected(engine->store));
-    note_gauge(engine, GAUGE_STORE_IN_USE, &engine->store_in_use,
-               store_in_flight(engine->store) > 0);
+    note_gauge(engine, GAUGE_STORE_IN_USE, &engine->reported_in_use,
+               store_sent_count(engine->store) > 0);
 }
 
-void engine_note_erasures(struct engine *engine)
+void engine_apply_erasures(struct engine *engine)
 {
     uint64_t now = metrics_erasures(engine->metrics);
 
-    if (now == engine->erasures)
+    if (now == engine->erasures_seen)
         return;
-    engine->erasures = now;
-    if (engine->answers)
-        answers_forget_all(engine->answers);
+    engine->erasures_seen = now;
+    if (engine->stale_cache)
+        stale_cache_clear(engine->stale_cache);
 }
 
-void engine_note_store(struct engine *engine)
+void engine_report_store(struct engine *engine)
 {
     enum { OK, ERROR, TIMEOUT, UNAVAILABLE }; /* the words of METRIC_REDIS */
     struct store_counts counts;
 
-    engine_note_erasures(engine);
+    engine_apply_erasures(engine);
     note_circuit(engine);
     note_connection(engine);
-    store_take_counts(engine->store, &counts);
-    for (unsigned kind = ASK_READ; kind <= ASK_WRITE; kind++) {
+    store_consume_counts(engine->store, &counts);
+    for (unsigned kind = COMMAND_READ; kind <= COMMAND_WRITE; kind++) {
         const uint64_t n[] = {counts.ok[kind], counts.errors[kind], counts.timeouts[kind],
                               counts.unavailable[kind]};
 

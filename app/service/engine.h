@@ -9,9 +9,9 @@
 #include "app/obs/log.h"
 #include "app/obs/metrics.h"
 #include "app/service/audit_chain.h"
-#include "app/service/rotation.h"
-#include "app/store/answers.h"
-#include "app/store/chain.h"
+#include "app/service/secrets_reload.h"
+#include "app/store/inflight.h"
+#include "app/store/stale_cache.h"
 #include "app/store/store.h"
 
 struct audit;
@@ -24,22 +24,22 @@ struct engine {
     struct metrics *metrics; /* NULL in mastery-ctl */
     struct tokens *tokens;   /* NULL in programs that verify none */
     struct store *store;
-    struct chain *chain;          /* writes to one student under way from here */
-    struct answers *answers;      /* last answers, for when the store is away; NULL: none kept */
-    struct audit_keys audit_keys; /* none in programs that seal nothing */
-    struct audit *audit;          /* what is on its way to the audit log; NULL: nothing is noted */
-    const struct router *router;  /* NULL in programs that serve no requests */
+    struct inflight *inflight;       /* writes to one student under way from here */
+    struct stale_cache *stale_cache; /* last answers, for when the store is away; NULL: none kept */
+    struct audit_keys audit_keys;    /* none in programs that seal nothing */
+    struct audit *audit;         /* what is on its way to the audit log; NULL: nothing is noted */
+    const struct router *router; /* NULL in programs that serve no requests */
     const struct catalogue *catalogue; /* of recommendations; NULL in programs that give none */
-    struct arena *kept;                /* what lives as long as the process */
-    struct rotation rotation;          /* of the secrets */
+    struct arena *process_arena;       /* what lives as long as the process */
+    struct secrets_state secrets;      /* of the secrets */
     int64_t started_at_ms;
-    enum store_state circuit;                /* as last noted */
-    int64_t store_connections, store_in_use; /* as last noted */
-    uint64_t erasures;                       /* of the whole pool, as last noted */
-    bool draining;                           /* on its way out: /ready says so */
+    enum store_state reported_circuit;             /* as last noted */
+    int64_t reported_connections, reported_in_use; /* as last noted */
+    uint64_t erasures_seen;                        /* of the whole pool, as last noted */
+    bool draining;                                 /* on its way out: /ready says so */
 };
 
-enum engine_part {
+enum engine_subsystem {
     ENGINE_METRICS = 1, /* joins the pool's shared metrics */
     ENGINE_TOKENS = 2,  /* verifies tokens */
     ENGINE_SEALING = 8, /* has the keys of the audit log's seals */
@@ -59,8 +59,8 @@ bool engine_has_log_key(const struct engine *engine);
 /* Of the hashes that stand for ids in the log: again when secrets have changed. */
 void engine_set_log_key(struct engine *engine);
 /* Drops what is remembered when a student has been erased anywhere in the pool. */
-void engine_note_erasures(struct engine *engine);
+void engine_apply_erasures(struct engine *engine);
 /* Once a turn: moves the store's counts into the metrics and logs when the store goes or comes. */
-void engine_note_store(struct engine *engine);
+void engine_report_store(struct engine *engine);
 
 #endif

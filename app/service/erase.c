@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "app/base/clock.h"
-#include "app/service/mentions.h"
+#include "app/service/json_mentions.h"
 #include "app/store/batch.h"
 #include "app/store/queue.h"
 #include "app/store/reply.h"
@@ -30,25 +30,25 @@ const char *erase_kind_name(size_t kind)
     return kind < ERASED_INDEX ? student_kinds[kind].name : others[kind - ERASED_INDEX];
 }
 
-bool erase_begin(struct erase *e)
+bool erase_init(struct erase *e)
 {
-    e->probing = !e->dry;
+    e->dry_pass = !e->dry_run;
     for (int i = 0; i < 2; i++)
-        e->pages[i] = arena_new(PAGE_FIRST, PAGE_CAP);
-    return e->pages[0] && e->pages[1];
+        e->arenas[i] = arena_new(PAGE_FIRST, PAGE_CAP);
+    return e->arenas[0] && e->arenas[1];
 }
 
 void erase_release(struct erase *e)
 {
     for (int i = 0; i < 2; i++) {
-        arena_free(e->pages[i]);
-        e->pages[i] = NULL;
+        arena_free(e->arenas[i]);
+        e->arenas[i] = NULL;
     }
 }
 
 static bool counting(const struct erase *e)
 {
-    return e->dry || e->probing;
+    return e->dry_run || e->dry_pass;
 }
 
 /* A pseudonym alone is no data: it comes of somebody having asked about nobody. */
@@ -63,87 +63,88 @@ static int64_t found(const struct erase *e)
 
 /* ---- streams ---- */
 
-static void ask_entries(struct erase *e, struct asks *a, struct str stream)
+static void ask_entries(struct erase *e, struct pipeline *a, struct str stream)
 {
     struct str from = arena_printf(a->arena, "%s%s", *e->cursor ? "(" : "-", e->cursor);
 
-    e->asked = ask_command(a, ASK_READ, 6,
-                           (struct str[]){STR("XRANGE"), stream, from, STR("+"), STR("COUNT"),
-                                          arena_printf(a->arena, "%d", ENTRIES_PAGE)});
+    e->phase_cmd = pipeline_add(a, COMMAND_READ, 6,
+                                (struct str[]){STR("XRANGE"), stream, from, STR("+"), STR("COUNT"),
+                                               arena_printf(a->arena, "%d", ENTRIES_PAGE)});
 }
 
 typedef bool is_about(struct str text, struct str student);
 
 /* Those whose field holds a text about the student go. */
-static void take_entries(struct erase *e, struct asks *a, struct str stream, struct str field,
+static void take_entries(struct erase *e, struct pipeline *a, struct str stream, struct str field,
                          is_about *about, size_t kind, struct problem *p)
 {
     struct stream_entry *entries = arena_array(a->arena, ENTRIES_PAGE, sizeof(*entries));
     struct str text;
     size_t n = 0;
 
-    if (!entries || stream_read(e->asked->reply, ENTRIES_PAGE, entries, &n) != REPLY_THERE)
-        reply_problem(e->asked->reply, p);
+    if (!entries || stream_parse(e->phase_cmd->reply, ENTRIES_PAGE, entries, &n) != REPLY_OK)
+        reply_problem(e->phase_cmd->reply, p);
     for (size_t i = 0; i < n; i++) {
-        if (stream_field(&entries[i], field, &text) != REPLY_THERE || !about(text, e->student))
+        if (stream_field(&entries[i], field, &text) != REPLY_OK || !about(text, e->student))
             continue;
         e->counts[kind]++;
         if (!counting(e))
-            (void)ask_command(a, ASK_WRITE, 3, (struct str[]){STR("XDEL"), stream, entries[i].id});
+            (void)pipeline_add(a, COMMAND_WRITE, 3,
+                               (struct str[]){STR("XDEL"), stream, entries[i].id});
     }
-    e->more = n == ENTRIES_PAGE;
+    e->has_more = n == ENTRIES_PAGE;
     if (n > 0)
         (void)snprintf(e->cursor, sizeof(e->cursor), "%.*s", STR_ARG(entries[n - 1].id));
 }
 
 /* ---- the shard ---- */
 
-static void ask_look(struct erase *e, struct asks *a)
+static void ask_look(struct erase *e, struct pipeline *a)
 {
-    erasure_ask_look(a, e->student, &e->look);
+    erasure_cmd_lookup(a, e->student, &e->lookup);
 }
 
-static void take_look(struct erase *e, struct asks *a, struct problem *p)
+static void take_look(struct erase *e, struct pipeline *a, struct problem *p)
 {
     struct str token;
     bool begun = false;
 
     (void)a;
-    if (!erasure_read_look(&e->look, &token, &begun, p))
+    if (!erasure_parse_lookup(&e->lookup, &token, &begun, p))
         return;
     (void)snprintf(e->token, sizeof(e->token), "%.*s", STR_ARG(token));
-    e->begun_before = e->begun_before || begun;
-    if (e->begun_before)
-        e->probing = false;
+    e->had_tombstone = e->had_tombstone || begun;
+    if (e->had_tombstone)
+        e->dry_pass = false;
 }
 
 /* Journal and outbox, page by page, so that the script, for which everybody waits, has only to look
  * at what has come since. From the first change on it is noted who is being erased. */
-static void ask_own_stream(struct erase *e, struct asks *a, enum shard_key stream, size_t kind)
+static void ask_own_stream(struct erase *e, struct pipeline *a, enum shard_key stream, size_t kind)
 {
     bool first = *e->cursor == '\0';
 
     if (first && counting(e))
         e->counts[kind] = 0;
     if (first && !counting(e))
-        erasure_ask_note(a, e->student, e->now_ms);
+        erasure_cmd_register(a, e->student, e->now_ms);
     ask_entries(e, a, key_shard_record(a->arena, key_shard(e->student), stream));
 }
 
-static void take_own_stream(struct erase *e, struct asks *a, enum shard_key stream, size_t kind,
+static void take_own_stream(struct erase *e, struct pipeline *a, enum shard_key stream, size_t kind,
                             struct problem *p)
 {
     take_entries(e, a, key_shard_record(a->arena, key_shard(e->student), stream), STR("e"),
-                 concerns, kind, p);
-    memcpy(e->swept[kind - ERASED_JOURNAL], e->cursor, sizeof(e->cursor));
+                 entry_belongs_to, kind, p);
+    memcpy(e->scanned_ids[kind - ERASED_JOURNAL], e->cursor, sizeof(e->cursor));
 }
 
 #define STREAM_PHASE(name, stream, kind)                                                           \
-    static void ask_##name(struct erase *e, struct asks *a)                                        \
+    static void ask_##name(struct erase *e, struct pipeline *a)                                    \
     {                                                                                              \
         ask_own_stream(e, a, stream, kind);                                                        \
     }                                                                                              \
-    static void take_##name(struct erase *e, struct asks *a, struct problem *p)                    \
+    static void take_##name(struct erase *e, struct pipeline *a, struct problem *p)                \
     {                                                                                              \
         take_own_stream(e, a, stream, kind, p);                                                    \
     }
@@ -155,49 +156,49 @@ static struct str resource(const struct erase *e, struct arena *arena)
     return arena_printf(arena, "student/%.*s", STR_ARG(e->student));
 }
 
-static void ask_shard(struct erase *e, struct asks *a)
+static void ask_shard(struct erase *e, struct pipeline *a)
 {
     struct erasure_shard shard = {.student = e->student,
                                   .token = str_of(e->token),
-                                  .dry = counting(e),
+                                  .dry_run = counting(e),
                                   .today = day_of_ms(e->now_ms),
                                   .record = {e->actor, e->role, STR("erased"),
                                              resource(e, a->arena), STR("1"), e->correlation_id,
                                              STR("{}"), STR("1")}};
 
     for (size_t i = 0; i < 2; i++) {
-        shard.swept[i].seen = str_of(e->swept[i]);
-        shard.swept[i].removed = e->begun_before || e->counts[ERASED_JOURNAL + i] > 0;
+        shard.swept[i].seen = str_of(e->scanned_ids[i]);
+        shard.swept[i].removed = e->had_tombstone || e->counts[ERASED_JOURNAL + i] > 0;
     }
-    e->asked = erasure_ask_shard(a, &shard);
+    e->phase_cmd = erasure_cmd_shard(a, &shard);
 }
 
 static void again_from(struct erase *e, size_t phase)
 {
     e->phase = phase;
-    e->more = true;
+    e->has_more = true;
 }
 
 enum { LOOK, JOURNAL, OUTBOX, SHARD };
 
-static void take_shard(struct erase *e, struct asks *a, struct problem *p)
+static void take_shard(struct erase *e, struct pipeline *a, struct problem *p)
 {
-    int64_t counts[ERASED_IN_SHARD] = {0};
+    int64_t counts[ERASED_COUNTS] = {0};
 
     (void)a;
-    switch (erasure_read_shard(e->asked, counts, p)) {
+    switch (erasure_parse_shard(e->phase_cmd, counts, p)) {
     case ERASURE_PROBLEM: return;
-    case ERASURE_AGAIN:
-        if (++e->tries == TRIES)
+    case ERASURE_RETRY:
+        if (++e->attempts == TRIES)
             problem_unavailable(p, 1);
         again_from(e, LOOK);
         return;
     case ERASURE_DONE: break;
     }
-    for (size_t i = 0; i < ERASED_IN_SHARD; i++)
+    for (size_t i = 0; i < ERASED_COUNTS; i++)
         e->counts[i] = counts[i] + (i < ERASED_JOURNAL ? 0 : e->counts[i]);
-    if (e->probing && found(e) > 0) {
-        e->probing = false;
+    if (e->dry_pass && found(e) > 0) {
+        e->dry_pass = false;
         e->counts[ERASED_JOURNAL] = e->counts[ERASED_OUTBOX] = 0;
         again_from(e, JOURNAL);
     }
@@ -211,112 +212,111 @@ static bool says_yes(const redisReply *reply)
     struct str text;
     int64_t n;
 
-    return (reply_int(reply, &n) == REPLY_THERE && n > 0) ||
-           reply_text(reply, &text) == REPLY_THERE;
+    return (reply_int(reply, &n) == REPLY_OK && n > 0) || reply_text(reply, &text) == REPLY_OK;
 }
 
 /* The answers about the entries of the last page. True when this round was about them. */
 static bool take_each(struct erase *e, size_t kind)
 {
-    const struct ask *ask = e->answered;
-    size_t n = e->each;
+    const struct command *command = e->first_done_cmd;
+    size_t n = e->entry_cmds;
 
-    for (size_t i = 0; i < n && ask; i++, ask = ask->next)
-        e->counts[kind] += says_yes(ask->reply);
-    e->each = 0;
+    for (size_t i = 0; i < n && command; i++, command = command->next)
+        e->counts[kind] += says_yes(command->reply);
+    e->entry_cmds = 0;
     return n > 0;
 }
 
-static void ask_cohorts(struct erase *e, struct asks *a)
+static void ask_cohorts(struct erase *e, struct pipeline *a)
 {
-    e->asked = erasure_ask_cohorts(a, str_of(e->cursor), LIST_PAGE);
+    e->phase_cmd = erasure_cmd_cohorts(a, str_of(e->cursor), LIST_PAGE);
 }
 
-static void take_cohorts(struct erase *e, struct asks *a, struct problem *p)
+static void take_cohorts(struct erase *e, struct pipeline *a, struct problem *p)
 {
     struct str id = STR("");
     size_t n = 0;
 
     if (take_each(e, ERASED_ROSTERS)) {
-        e->more = *e->cursor != '\0';
+        e->has_more = *e->cursor != '\0';
         return;
     }
-    if (reply_array(e->asked->reply, LIST_PAGE, &n) != REPLY_THERE) {
-        reply_problem(e->asked->reply, p);
+    if (reply_array(e->phase_cmd->reply, LIST_PAGE, &n) != REPLY_OK) {
+        reply_problem(e->phase_cmd->reply, p);
         return;
     }
     for (size_t i = 0; i < n; i++) {
-        if (reply_text(reply_at(e->asked->reply, i), &id) == REPLY_THERE)
-            (void)erasure_ask_cohort(a, id, e->student, counting(e), e->now_ms);
+        if (reply_text(reply_at(e->phase_cmd->reply, i), &id) == REPLY_OK)
+            (void)erasure_cmd_leave_cohort(a, id, e->student, counting(e), e->now_ms);
     }
-    e->each = a->count;
+    e->entry_cmds = a->count;
     (void)snprintf(e->cursor, sizeof(e->cursor), "%.*s", n == LIST_PAGE ? (int)id.n : 0, id.p);
 }
 
 /* The newest first: those that are made meanwhile, and those that expire, let none be left out. */
-static void ask_batches(struct erase *e, struct asks *a)
+static void ask_batches(struct erase *e, struct pipeline *a)
 {
-    e->asked = batch_ask_page(a, e->offset, LIST_PAGE);
+    e->phase_cmd = batch_cmd_page(a, e->offset, LIST_PAGE);
 }
 
-static void take_batches(struct erase *e, struct asks *a, struct problem *p)
+static void take_batches(struct erase *e, struct pipeline *a, struct problem *p)
 {
     struct str id;
     size_t n = 0;
 
     if (take_each(e, ERASED_BATCHES)) {
-        e->more = e->offset > 0;
+        e->has_more = e->offset > 0;
         return;
     }
-    if (reply_array(e->asked->reply, LIST_PAGE, &n) != REPLY_THERE) {
-        reply_problem(e->asked->reply, p);
+    if (reply_array(e->phase_cmd->reply, LIST_PAGE, &n) != REPLY_OK) {
+        reply_problem(e->phase_cmd->reply, p);
         return;
     }
     for (size_t i = 0; i < n; i++) {
-        if (reply_text(reply_at(e->asked->reply, i), &id) != REPLY_THERE)
+        if (reply_text(reply_at(e->phase_cmd->reply, i), &id) != REPLY_OK)
             continue;
         if (counting(e))
-            (void)batch_ask_has(a, id, e->student);
+            (void)batch_cmd_has_student(a, id, e->student);
         else
-            (void)batch_ask_forget(a, id, e->student);
+            (void)batch_cmd_remove_student(a, id, e->student);
     }
-    e->each = a->count;
+    e->entry_cmds = a->count;
     e->offset = n == LIST_PAGE ? e->offset + LIST_PAGE : 0;
 }
 
 /* ---- streams: jobs, dead letters ---- */
 
 #define QUEUE_PHASE(name, level)                                                                   \
-    static void ask_##name(struct erase *e, struct asks *a)                                        \
+    static void ask_##name(struct erase *e, struct pipeline *a)                                    \
     {                                                                                              \
         ask_entries(e, a, key_queues[level]);                                                      \
     }                                                                                              \
-    static void take_##name(struct erase *e, struct asks *a, struct problem *p)                    \
+    static void take_##name(struct erase *e, struct pipeline *a, struct problem *p)                \
     {                                                                                              \
-        take_entries(e, a, key_queues[level], STR("b"), mentions, ERASED_JOBS, p);                 \
+        take_entries(e, a, key_queues[level], STR("b"), json_mentions_id, ERASED_JOBS, p);         \
     }
 QUEUE_PHASE(high, QUEUE_HIGH)
 QUEUE_PHASE(normal, QUEUE_NORMAL)
 QUEUE_PHASE(low, QUEUE_LOW)
 
-static void ask_dead(struct erase *e, struct asks *a)
+static void ask_dead(struct erase *e, struct pipeline *a)
 {
     ask_entries(e, a, key_dead_letters);
 }
 
-static void take_dead(struct erase *e, struct asks *a, struct problem *p)
+static void take_dead(struct erase *e, struct pipeline *a, struct problem *p)
 {
-    take_entries(e, a, key_dead_letters, STR("e"), mentions, ERASED_DEAD_LETTERS, p);
-    if (!e->more && !counting(e) && e->counts[ERASED_DEAD_LETTERS] > 0)
-        erasure_ask_make_anew(a, key_dead_letters);
+    take_entries(e, a, key_dead_letters, STR("e"), json_mentions_id, ERASED_DEAD_LETTERS, p);
+    if (!e->has_more && !counting(e) && e->counts[ERASED_DEAD_LETTERS] > 0)
+        erasure_cmd_rebuild_stream(a, key_dead_letters);
 }
 
 /* Jobs that wait for their time: a member is some words, then the body. The latest first, as with
  * batches; those that go make room for others on the same page. */
-static void ask_later(struct erase *e, struct asks *a)
+static void ask_later(struct erase *e, struct pipeline *a)
 {
-    e->asked = ask_command(
-        a, ASK_READ, 4,
+    e->phase_cmd = pipeline_add(
+        a, COMMAND_READ, 4,
         (struct str[]){STR("ZREVRANGE"), key_queue_later,
                        arena_printf(a->arena, "%lld", (long long)e->offset),
                        arena_printf(a->arena, "%lld", (long long)e->offset + ENTRIES_PAGE - 1)});
@@ -324,7 +324,7 @@ static void ask_later(struct erase *e, struct asks *a)
 
 /* Once before the levels, in which they may be meanwhile, and once after them, where one that was
  * tried in vain may be again. */
-static void ask_later_first(struct erase *e, struct asks *a)
+static void ask_later_first(struct erase *e, struct pipeline *a)
 {
     if (!counting(e))
         ask_later(e, a);
@@ -337,96 +337,96 @@ static struct str body_of(struct str job)
     return body ? (struct str){body, job.n - (size_t)(body - job.p)} : job;
 }
 
-static void take_later(struct erase *e, struct asks *a, struct problem *p)
+static void take_later(struct erase *e, struct pipeline *a, struct problem *p)
 {
     struct str job;
     size_t n = 0;
 
-    if (reply_array(e->asked->reply, ENTRIES_PAGE, &n) != REPLY_THERE)
-        reply_problem(e->asked->reply, p);
+    if (reply_array(e->phase_cmd->reply, ENTRIES_PAGE, &n) != REPLY_OK)
+        reply_problem(e->phase_cmd->reply, p);
     e->offset += (int64_t)n;
-    e->more = n == ENTRIES_PAGE;
+    e->has_more = n == ENTRIES_PAGE;
     for (size_t i = 0; i < n; i++) {
-        if (reply_text(reply_at(e->asked->reply, i), &job) != REPLY_THERE ||
-            !mentions(body_of(job), e->student))
+        if (reply_text(reply_at(e->phase_cmd->reply, i), &job) != REPLY_OK ||
+            !json_mentions_id(body_of(job), e->student))
             continue;
         e->counts[ERASED_JOBS]++;
         if (counting(e))
             continue;
-        (void)ask_command(a, ASK_WRITE, 3, (struct str[]){STR("ZREM"), key_queue_later, job});
+        (void)pipeline_add(a, COMMAND_WRITE, 3, (struct str[]){STR("ZREM"), key_queue_later, job});
         e->offset--;
     }
 }
 
 /* ---- records of idempotency ---- */
 
-static void ask_records(struct erase *e, struct asks *a)
+static void ask_records(struct erase *e, struct pipeline *a)
 {
-    e->asked = erasure_ask_records(a, e->student, e->offset, RECORDS_PAGE);
+    e->phase_cmd = erasure_cmd_idempotency_keys(a, e->student, e->offset, RECORDS_PAGE);
 }
 
-static void take_records(struct erase *e, struct asks *a, struct problem *p)
+static void take_records(struct erase *e, struct pipeline *a, struct problem *p)
 {
     size_t n = 0;
 
-    if (e->each > 0) {
-        for (const struct ask *ask = e->answered; ask; ask = ask->next) {
+    if (e->entry_cmds > 0) {
+        for (const struct command *command = e->first_done_cmd; command; command = command->next) {
             int64_t there = 0;
 
-            if (reply_int(ask->reply, &there) == REPLY_THERE)
+            if (reply_int(command->reply, &there) == REPLY_OK)
                 e->counts[STUDENT_KEY_IDEMPOTENCY] += there;
         }
-        e->each = 0;
-        e->more = e->offset > 0;
+        e->entry_cmds = 0;
+        e->has_more = e->offset > 0;
         return;
     }
-    if (reply_array(e->asked->reply, RECORDS_PAGE, &n) != REPLY_THERE)
-        reply_problem(e->asked->reply, p);
+    if (reply_array(e->phase_cmd->reply, RECORDS_PAGE, &n) != REPLY_OK)
+        reply_problem(e->phase_cmd->reply, p);
     for (size_t from = 0; from < n; from += RECORDS_PIECE) {
         struct str argv[1 + RECORDS_PIECE] = {counting(e) ? STR("EXISTS") : STR("DEL")};
         int argc = 1;
 
         for (size_t i = from; i < n && i < from + RECORDS_PIECE; i++)
-            argc += reply_text(reply_at(e->asked->reply, i), &argv[argc]) == REPLY_THERE;
-        (void)ask_command(a, counting(e) ? ASK_READ : ASK_WRITE, argc, argv);
+            argc += reply_text(reply_at(e->phase_cmd->reply, i), &argv[argc]) == REPLY_OK;
+        (void)pipeline_add(a, counting(e) ? COMMAND_READ : COMMAND_WRITE, argc, argv);
     }
-    e->each = a->count;
+    e->entry_cmds = a->count;
     e->offset = n == RECORDS_PAGE ? e->offset + RECORDS_PAGE : 0;
 }
 
 /* ---- the end ---- */
 
 /* What is nowhere is not erased: no tombstone for whoever never was. */
-static void ask_finish(struct erase *e, struct asks *a)
+static void ask_finish(struct erase *e, struct pipeline *a)
 {
     if (counting(e))
         return;
-    erasure_ask_finish(a, e->student, e->engine->config.erased_tombstone_s);
-    erasure_ask_forget(a, e->student);
-    erasure_ask_traces(a, &e->asked);
+    erasure_cmd_finish(a, e->student, e->engine->config.erased_tombstone_s);
+    erasure_cmd_unregister(a, e->student);
+    erasure_cmd_purge_traces(a, &e->phase_cmd);
 }
 
-static void take_finish(struct erase *e, struct asks *a, struct problem *p)
+static void take_finish(struct erase *e, struct pipeline *a, struct problem *p)
 {
     char hash[LOG_HASH_SIZE];
     struct jw *w;
 
-    if (e->each > 0) { /* the wish has been noted */
-        e->each = 0;
+    if (e->entry_cmds > 0) { /* the wish has been noted */
+        e->entry_cmds = 0;
         return;
     }
-    if (!says_yes(e->answered->reply)) {
-        reply_problem(e->answered->reply, p);
+    if (!says_yes(e->first_done_cmd->reply)) {
+        reply_problem(e->first_done_cmd->reply, p);
         return;
     }
-    metrics_erased(e->engine->metrics);
+    metrics_add_erasure(e->engine->metrics);
     log_hash(e->engine->log, e->student, hash);
     w = log_begin(e->engine->log, LOG_INFO, "student.erased");
     jw_text(w, "student", hash);
     log_end(e->engine->log);
-    if (!erasure_read_rewrite(e->asked)) {
-        erasure_ask_rewrite_later(a);
-        e->each = a->count;
+    if (!erasure_parse_aof_rewrite(e->phase_cmd)) {
+        erasure_cmd_request_aof_rewrite(a);
+        e->entry_cmds = a->count;
     }
 }
 
@@ -434,8 +434,8 @@ static void take_finish(struct erase *e, struct asks *a, struct problem *p)
 
 /* clang-format off */
 static const struct {
-    void (*ask)(struct erase *e, struct asks *a);
-    void (*take)(struct erase *e, struct asks *a, struct problem *p);
+    void (*command)(struct erase *e, struct pipeline *a);
+    void (*take)(struct erase *e, struct pipeline *a, struct problem *p);
 } phases[] = {
     [LOOK] = {ask_look, take_look},
     [JOURNAL] = {ask_journal, take_journal},
@@ -463,24 +463,24 @@ static void next_phase(struct erase *e)
 }
 
 /* Two memories take turns: the questions are made from the answers, which lie in the other. */
-static void turn_page(struct erase *e, struct asks *asks)
+static void turn_page(struct erase *e, struct pipeline *pipeline)
 {
-    e->answered = asks->first;
-    e->page = !e->page;
-    arena_reset(e->pages[e->page]);
-    asks_init(asks, e->pages[e->page], asks->owner);
+    e->first_done_cmd = pipeline->first;
+    e->arena_index = !e->arena_index;
+    arena_reset(e->arenas[e->arena_index]);
+    pipeline_init(pipeline, e->arenas[e->arena_index], pipeline->owner);
 }
 
 /* Notes that an erasure is under way and that the file is to be rewritten, for which a Redis that
  * is full has no room; the rewriting, which may be under way already; the list of what was slow,
  * for which leave may be lacking. */
-static bool only_helps(const struct ask *ask)
+static bool only_helps(const struct command *command)
 {
     static const struct str commands[] = {STR_INIT("ZADD"), STR_INIT("SET"),
                                           STR_INIT("BGREWRITEAOF"), STR_INIT("SLOWLOG")};
 
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        if (!ask->script && str_equal(ask->argv[0], commands[i]))
+        if (!command->script && str_equal(command->argv[0], commands[i]))
             return true;
     }
     return false;
@@ -490,58 +490,59 @@ static bool only_helps(const struct ask *ask)
  * there. */
 static bool all_done(const struct erase *e, struct problem *p)
 {
-    for (const struct ask *ask = e->answered; ask; ask = ask->next) {
-        if (ask->reply && (ask->reply->type != REDIS_REPLY_ERROR || only_helps(ask)))
+    for (const struct command *command = e->first_done_cmd; command; command = command->next) {
+        if (command->reply && (command->reply->type != REDIS_REPLY_ERROR || only_helps(command)))
             continue;
-        reply_problem(ask->reply, p);
+        reply_problem(command->reply, p);
         return false;
     }
     return true;
 }
 
-static void take(struct erase *e, struct asks *asks, struct problem *p)
+static void take(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
-    e->waiting = e->more = false;
+    e->awaiting_replies = e->has_more = false;
     if (!all_done(e, p))
         return;
-    phases[e->phase].take(e, asks, p);
-    if (e->each > 0)
-        e->waiting = true;
-    else if (!e->more)
+    phases[e->phase].take(e, pipeline, p);
+    if (e->entry_cmds > 0)
+        e->awaiting_replies = true;
+    else if (!e->has_more)
         next_phase(e);
 }
 
 /* Only counted so far, because nobody knew whether there was anything: now it is known. */
 static bool begin_anew(struct erase *e)
 {
-    if (!e->probing || found(e) == 0)
+    if (!e->dry_pass || found(e) == 0)
         return false;
-    e->probing = false;
+    e->dry_pass = false;
     memset(e->counts, 0, sizeof(e->counts));
     e->phase = LOOK;
     return true;
 }
 
-enum step erase_step(struct erase *e, struct asks *asks, struct problem *p)
+enum step erase_step(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
-    if (e->waiting && asks->status != ASKS_ANSWERED) {
+    if (e->awaiting_replies && pipeline->status != PIPELINE_COMPLETE) {
         problem_unavailable(p, 1);
         return STEP_DONE;
     }
-    turn_page(e, asks);
-    if (e->waiting)
-        take(e, asks, p);
-    while (p->code == PROBLEM_NONE && !e->waiting && (e->phase < PHASES || begin_anew(e))) {
-        size_t before = asks->count;
+    turn_page(e, pipeline);
+    if (e->awaiting_replies)
+        take(e, pipeline, p);
+    while (p->code == PROBLEM_NONE && !e->awaiting_replies &&
+           (e->phase < PHASES || begin_anew(e))) {
+        size_t before = pipeline->count;
 
-        phases[e->phase].ask(e, asks);
-        e->waiting = asks->count > before;
-        if (!e->waiting)
+        phases[e->phase].command(e, pipeline);
+        e->awaiting_replies = pipeline->count > before;
+        if (!e->awaiting_replies)
             next_phase(e);
     }
-    if (p->code != PROBLEM_NONE || e->waiting)
+    if (p->code != PROBLEM_NONE || e->awaiting_replies)
         return p->code != PROBLEM_NONE ? STEP_DONE : STEP_MORE;
-    if (found(e) == 0 && !e->begun_before)
+    if (found(e) == 0 && !e->had_tombstone)
         problem_set(p, PROBLEM_NOT_FOUND, "There is no data about this student");
     return STEP_DONE;
 }

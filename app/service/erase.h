@@ -14,7 +14,7 @@
 
 /* What is counted beyond the shard. */
 enum {
-    ERASED_ROSTERS = ERASED_IN_SHARD,
+    ERASED_ROSTERS = ERASED_COUNTS,
     ERASED_BATCHES,
     ERASED_JOBS,
     ERASED_DEAD_LETTERS,
@@ -29,33 +29,33 @@ struct erase {
     struct str student;
     struct str actor, role, correlation_id; /* for the audit record */
     int64_t now_ms;
-    bool dry; /* counts, changes nothing */
+    bool dry_run; /* counts, changes nothing */
     /* out */
     int64_t counts[ERASED_KINDS];
-    bool begun_before; /* there was a tombstone already */
+    bool had_tombstone; /* there was a tombstone already */
     /* own */
-    struct arena *pages[2]; /* of this round's asks, and of the last one's replies */
-    int page;
+    struct arena *arenas[2]; /* of this round's asks, and of the last one's replies */
+    int arena_index;
     size_t phase;
-    bool probing; /* nobody knows yet whether there is anything: counts first */
-    bool waiting; /* for the answers of this phase */
-    bool more;    /* the phase has another round */
+    bool dry_pass;         /* nobody knows yet whether there is anything: counts first */
+    bool awaiting_replies; /* for the answers of this phase */
+    bool has_more;         /* the phase has another round */
     char token[ID_MAX + 1];
-    struct erasure_look look;
-    struct ask *asked, *answered; /* the phase's question; the first of all answers */
-    size_t each;                  /* of a list: as many answers are about its entries */
+    struct erasure_lookup lookup;
+    struct command *phase_cmd, *first_done_cmd; /* the phase's question; the first of all answers */
+    size_t entry_cmds; /* of a list: as many answers are about its entries */
     char cursor[ID_MAX + 1];
-    char swept[2][ID_MAX + 1]; /* of journal and outbox: the last entry that was looked at */
+    char scanned_ids[2][ID_MAX + 1]; /* of journal and outbox: the last entry that was looked at */
     int64_t offset;
-    int tries;
+    int attempts;
 };
 
 /* Makes the memory for rounds; erase_release is due afterwards. False when there is none. */
-bool erase_begin(struct erase *e);
+bool erase_init(struct erase *e);
 void erase_release(struct erase *e);
 /* Call with the rest zeroed; again after each round until STEP_DONE. The memory of asks is replaced
  * by the erasure's own. Problems: NOT_FOUND when there is nothing and never was;
  * SERVICE_UNAVAILABLE: what has been begun is completed by repeating it. */
-enum step erase_step(struct erase *e, struct asks *asks, struct problem *p);
+enum step erase_step(struct erase *e, struct pipeline *pipeline, struct problem *p);
 
 #endif

@@ -12,15 +12,15 @@ struct history {
 };
 
 /* The last HISTORY_DAYS days, today included. */
-struct ask *history_ask(struct asks *asks, struct str student, int32_t today);
-/* ask: of history_ask or student_ask_days. */
-bool history_read(const struct ask *ask, struct history *ret, struct problem *p);
+struct command *history_cmd(struct pipeline *pipeline, struct str student, int32_t today);
+/* ask: of history_cmd or student_cmd_days. */
+bool history_parse(const struct command *command, struct history *ret, struct problem *p);
 /* The same for who needs a day at least: when there is none, the one that the state closes, which
  * lies further back; NOT_FOUND when the state is empty. */
-bool history_read_some(const struct ask *ask, const struct mastery_state *now, struct history *ret,
-                       struct problem *p);
+bool history_parse_nonempty(const struct command *command, const struct mastery_state *now,
+                            struct history *ret, struct problem *p);
 /* The latest of the days asked for that there is; *ret_found false when there is none. */
-bool history_read_latest(const struct ask *ask, bool *ret_found, struct daily *ret,
-                         struct problem *p);
+bool history_parse_latest(const struct command *command, bool *ret_found, struct daily *ret,
+                          struct problem *p);
 
 #endif

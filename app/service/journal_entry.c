@@ -22,28 +22,28 @@ struct entry {
 
 /* clang-format off */
 static const struct rule every_entry[] = {
-    {.name = "kind", .type = RULE_TEXT, .required = true, .into = offsetof(struct entry, kind)},
-    {.name = "student_id", .type = RULE_ID, .required = true, .into = offsetof(struct entry, student)},
-    {.name = "actor", .type = RULE_TEXT, .into = offsetof(struct entry, actor)},
-    {.name = "role", .type = RULE_TEXT, .into = offsetof(struct entry, actor_role)},
-    {.name = "correlation_id", .type = RULE_TEXT, .into = offsetof(struct entry, correlation_id)},
-    {.name = "at", .type = RULE_INT, .required = true, .into = offsetof(struct entry, at_ms)},
+    {.name = "kind", .type = RULE_TEXT, .required = true, .offset = offsetof(struct entry, kind)},
+    {.name = "student_id", .type = RULE_ID, .required = true, .offset = offsetof(struct entry, student)},
+    {.name = "actor", .type = RULE_TEXT, .offset = offsetof(struct entry, actor)},
+    {.name = "role", .type = RULE_TEXT, .offset = offsetof(struct entry, actor_role)},
+    {.name = "correlation_id", .type = RULE_TEXT, .offset = offsetof(struct entry, correlation_id)},
+    {.name = "at", .type = RULE_INT, .required = true, .offset = offsetof(struct entry, at_ms)},
     {0},
 };
 
 static const struct rule change_of_score[] = {
-    {.name = "mastery_score", .type = RULE_NUMBER, .required = true, .max = 1, .into = offsetof(struct entry, score)},
-    {.name = "level", .type = RULE_ID, .required = true, .into = offsetof(struct entry, level)},
-    {.name = "level_before", .type = RULE_ID, .nullable = true, .into = offsetof(struct entry, level_before)},
-    {.name = "revision", .type = RULE_INT, .required = true, .into = offsetof(struct entry, revision)},
-    {.name = "traceparent", .type = RULE_TEXT, .into = offsetof(struct entry, traceparent)},
-    {.name = "event", .type = RULE_JSON, .into = offsetof(struct entry, event)},
+    {.name = "mastery_score", .type = RULE_NUMBER, .required = true, .max = 1, .offset = offsetof(struct entry, score)},
+    {.name = "level", .type = RULE_ID, .required = true, .offset = offsetof(struct entry, level)},
+    {.name = "level_before", .type = RULE_ID, .nullable = true, .offset = offsetof(struct entry, level_before)},
+    {.name = "revision", .type = RULE_INT, .required = true, .offset = offsetof(struct entry, revision)},
+    {.name = "traceparent", .type = RULE_TEXT, .offset = offsetof(struct entry, traceparent)},
+    {.name = "event", .type = RULE_JSON, .offset = offsetof(struct entry, event)},
     {0},
 };
 
 static const struct rule consent_decision[] = {
-    {.name = "consent_type", .type = RULE_TEXT, .required = true, .into = offsetof(struct entry, consent)},
-    {.name = "granted", .type = RULE_BOOL, .required = true, .into = offsetof(struct entry, granted)},
+    {.name = "consent_type", .type = RULE_TEXT, .required = true, .offset = offsetof(struct entry, consent)},
+    {.name = "granted", .type = RULE_BOOL, .required = true, .offset = offsetof(struct entry, granted)},
     {0},
 };
 /* clang-format on */
@@ -53,7 +53,7 @@ struct turning {
     const struct journal_source *source;
     const struct entry *entry;
     struct arena *arena;
-    struct journal_turn *turn;
+    struct journal_effects *turn;
 };
 
 /* ---- what an entry can turn into ---- */
@@ -68,8 +68,9 @@ static struct str text_of(struct json_object *json)
 /* The event itself, for the student's stream. */
 static bool keep_event(const struct turning *t)
 {
-    t->turn->log = t->entry->event ? arena_copy(t->arena, text_of(t->entry->event)) : STR("");
-    return t->turn->log.p != NULL;
+    t->turn->student_event =
+        t->entry->event ? arena_copy(t->arena, text_of(t->entry->event)) : STR("");
+    return t->turn->student_event.p != NULL;
 }
 
 static void write_data(struct jw *w, const struct entry *e)
@@ -218,7 +219,7 @@ static bool read_entry(const struct journal_source *source, struct arena *arena,
 {
     static const struct str whole = {0};
     struct problem p = {.code = PROBLEM_NONE};
-    struct json_object *json = json_read(source->text, arena, &p);
+    struct json_object *json = json_parse(source->text, arena, &p);
 
     *ret = (struct entry){0};
     *ret_reason = "not JSON";
@@ -234,11 +235,11 @@ static bool read_entry(const struct journal_source *source, struct arena *arena,
     return false;
 }
 
-bool journal_entry_turn(const struct journal_source *source, struct arena *arena,
-                        struct journal_turn *ret, const char **ret_reason)
+bool journal_entry_effects(const struct journal_source *source, struct arena *arena,
+                           struct journal_effects *ret, const char **ret_reason)
 {
     struct entry entry;
-    struct journal_turn turn = {.id = source->id, .log = STR("")};
+    struct journal_effects turn = {.id = source->id, .student_event = STR("")};
     struct turning t = {.source = source, .entry = &entry, .arena = arena, .turn = &turn};
     const struct kind *kind;
 

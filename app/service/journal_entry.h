@@ -15,7 +15,7 @@ struct journal_source {
 
 /* Everything in *ret lives in the arena, or points into the source. False for a text that is no
  * entry of a known kind, with the reason. */
-bool journal_entry_turn(const struct journal_source *source, struct arena *arena,
-                        struct journal_turn *ret, const char **ret_reason);
+bool journal_entry_effects(const struct journal_source *source, struct arena *arena,
+                           struct journal_effects *ret, const char **ret_reason);
 
 #endif

@@ -60,11 +60,11 @@ static struct str name_of(const struct predict *p, struct arena *arena)
     return name.failed ? (struct str){0} : buf_view(&name);
 }
 
-static void ask_last(struct predict *p, struct asks *asks)
+static void ask_last(struct predict *p, struct pipeline *pipeline)
 {
-    p->name = name_of(p, asks->arena);
-    p->state = student_ask_state(asks, p->student);
-    p->last = prediction_ask_last(asks, p->student, p->name);
+    p->cache_key = name_of(p, pipeline->arena);
+    p->state_cmd = student_cmd_state(pipeline, p->student);
+    p->last_cmd = prediction_cmd_cached(pipeline, p->student, p->cache_key);
 }
 
 /* A prediction stays true while the student's state, the day and the model are the same. */
@@ -76,7 +76,7 @@ static struct str stamp_of(const struct predict *p, const struct config *config,
     buf_init(&stamp, arena);
     buf_text(&stamp, config->prediction_model);
     buf_text(&stamp, "/" PREDICTION_MODEL_VERSION " ");
-    buf_int(&stamp, (int64_t)p->now.revision);
+    buf_int(&stamp, (int64_t)p->current.revision);
     buf_char(&stamp, ' ');
     buf_int(&stamp, day_of_ms(p->now_ms));
     buf_char(&stamp, ' ');
@@ -92,12 +92,12 @@ static struct str text_to_keep(const struct predict *p, struct arena *arena)
     struct buf text;
 
     buf_init(&text, arena);
-    (void)buf_reserve(&text, p->stamp.n + p->facts.n + 32);
-    buf_str(&text, p->stamp);
+    (void)buf_reserve(&text, p->cache_stamp.n + p->json_members.n + 32);
+    buf_str(&text, p->cache_stamp);
     buf_char(&text, '\n');
     buf_int(&text, p->now_ms);
     buf_char(&text, '\n');
-    buf_str(&text, p->facts);
+    buf_str(&text, p->json_members);
     return text.failed ? (struct str){0} : buf_view(&text);
 }
 
@@ -107,29 +107,29 @@ static bool still_true(const struct predict *p, struct str kept, struct str *ret
     int64_t made_at_ms;
 
     *ret_facts = kept;
-    return str_equal(stamp, p->stamp) && str_to_int64(made_at, 0, INT64_MAX, &made_at_ms) &&
-           made_at_ms > p->now_ms - FORECAST_TTL_S * INT64_C(1000);
+    return str_equal(stamp, p->cache_stamp) && str_to_int64(made_at, 0, INT64_MAX, &made_at_ms) &&
+           made_at_ms > p->now_ms - PREDICTION_CACHE_TTL_S * INT64_C(1000);
 }
 
 /* Done with the last one, or the history is asked for. */
-static enum step look_at_last(struct predict *p, const struct config *config, struct asks *asks,
-                              struct problem *problem)
+static enum step look_at_last(struct predict *p, const struct config *config,
+                              struct pipeline *pipeline, struct problem *problem)
 {
     struct str kept;
 
-    if (!student_read_state(p->state, &p->now, problem) ||
-        !prediction_read_last(p->last, &kept, problem))
+    if (!student_parse_state(p->state_cmd, &p->current, problem) ||
+        !prediction_parse_cached(p->last_cmd, &kept, problem))
         return STEP_DONE;
-    if (student_has_withdrawn(p->state, CONSENT_ANALYTICS)) {
+    if (student_has_withdrawn(p->state_cmd, CONSENT_ANALYTICS)) {
         problem_set(problem, PROBLEM_FORBIDDEN, CONSENT_NO_ANALYSIS);
         return STEP_DONE;
     }
-    p->stamp = stamp_of(p, config, asks->arena);
-    p->kept_before = kept.p && p->stamp.p && still_true(p, kept, &p->facts);
-    if (p->kept_before)
+    p->cache_stamp = stamp_of(p, config, pipeline->arena);
+    p->reused = kept.p && p->cache_stamp.p && still_true(p, kept, &p->json_members);
+    if (p->reused)
         return STEP_DONE;
-    asks_clear(asks);
-    p->days = history_ask(asks, p->student, day_of_ms(p->now_ms));
+    pipeline_clear(pipeline);
+    p->days_cmd = history_cmd(pipeline, p->student, day_of_ms(p->now_ms));
     return STEP_MORE;
 }
 
@@ -187,30 +187,31 @@ static struct str make(const struct predict *p, const struct config *config,
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
-static enum step make_and_keep(struct predict *p, const struct config *config, struct asks *asks,
-                               struct problem *problem)
+static enum step make_and_keep(struct predict *p, const struct config *config,
+                               struct pipeline *pipeline, struct problem *problem)
 {
     struct history history;
     struct prediction made;
-    struct prediction_record record = {
-        .made_at_ms = p->now_ms,
-        .model =
-            arena_printf(asks->arena, "%s/" PREDICTION_MODEL_VERSION, config->prediction_model)};
+    struct prediction_record record = {.made_at_ms = p->now_ms,
+                                       .model = arena_printf(pipeline->arena,
+                                                             "%s/" PREDICTION_MODEL_VERSION,
+                                                             config->prediction_model)};
 
-    if (!history_read_some(p->days, &p->now, &history, problem))
+    if (!history_parse_nonempty(p->days_cmd, &p->current, &history, problem))
         return STEP_DONE;
-    p->facts = make(p, config, &history, asks->arena, &made);
-    if (!p->facts.p) {
+    p->json_members = make(p, config, &history, pipeline->arena, &made);
+    if (!p->json_members.p) {
         problem_set(problem, PROBLEM_INTERNAL_ERROR, NULL);
         return STEP_DONE;
     }
-    record.day = made.day;
+    record.target_day = made.day;
     record.score = made.score;
     record.lower = made.interval.lower;
     record.upper = made.interval.upper;
     record.intervention = str_of(intervention_names[p->intervention]);
-    asks_clear(asks);
-    p->kept = prediction_ask_keep(asks, p->student, &record, p->name, text_to_keep(p, asks->arena));
+    pipeline_clear(pipeline);
+    p->save_cmd = prediction_cmd_save(pipeline, p->student, &record, p->cache_key,
+                                      text_to_keep(p, pipeline->arena));
     return STEP_MORE;
 }
 
@@ -219,24 +220,24 @@ static void note_kept(const struct predict *p, struct log *log)
 {
     struct problem problem = {0};
 
-    if (prediction_read_keep(p->kept, &problem))
+    if (prediction_parse_save(p->save_cmd, &problem))
         return;
     jw_text(log_begin(log, LOG_WARNING, "prediction not kept, ignoring"), "reason",
             problem_name(problem.code));
     log_end(log);
 }
 
-enum step predict_step(struct predict *p, struct engine *engine, struct asks *asks,
+enum step predict_step(struct predict *p, struct engine *engine, struct pipeline *pipeline,
                        struct problem *problem)
 {
-    if (!p->state) {
-        ask_last(p, asks);
+    if (!p->state_cmd) {
+        ask_last(p, pipeline);
         return STEP_MORE;
     }
-    if (!p->days)
-        return look_at_last(p, &engine->config, asks, problem);
-    if (!p->kept)
-        return make_and_keep(p, &engine->config, asks, problem);
+    if (!p->days_cmd)
+        return look_at_last(p, &engine->config, pipeline, problem);
+    if (!p->save_cmd)
+        return make_and_keep(p, &engine->config, pipeline, problem);
     note_kept(p, engine->log);
     return STEP_DONE;
 }

@@ -26,18 +26,18 @@ struct predict {
     int intervention; /* enum intervention, or NO_INTERVENTION */
     int64_t now_ms;
     /* out, when done without a problem */
-    struct str facts; /* the members of the contract's answer, ready to be spliced in */
-    bool kept_before; /* it is the last one again */
+    struct str json_members; /* the members of the contract's answer, ready to be spliced in */
+    bool reused;             /* it is the last one again */
     /* own */
-    struct ask *state, *last, *days, *kept;
-    struct str name, stamp;
-    struct mastery_state now;
+    struct command *state_cmd, *last_cmd, *days_cmd, *save_cmd;
+    struct str cache_key, cache_stamp;
+    struct mastery_state current;
 };
 
 /* Call with predict filled and zeroed below; again after each round of asks until STEP_DONE. The
  * first call only reads. Problems: NOT_FOUND for a student without data, FORBIDDEN for
  * one who has withdrawn consent to analytics, SERVICE_UNAVAILABLE. */
-enum step predict_step(struct predict *p, struct engine *engine, struct asks *asks,
+enum step predict_step(struct predict *p, struct engine *engine, struct pipeline *pipeline,
                        struct problem *problem);
 
 #endif

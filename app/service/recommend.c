@@ -9,7 +9,7 @@
 #include "app/base/number.h"
 #include "app/service/catalogue.h"
 
-static_assert((int)PATH_MAX_STEPS <= (int)RECOMMENDATIONS_MAX, "one array of numbers serves both");
+static_assert((int)PATH_STEPS_MAX <= (int)RECOMMENDATIONS_MAX, "one array of numbers serves both");
 
 static enum step fail(struct problem *p)
 {
@@ -22,11 +22,11 @@ static enum step fail(struct problem *p)
 static void choose(struct recommend *r, const struct catalogue *catalogue)
 {
     if (r->kind == RECOMMEND_PATH) {
-        learning_path_plan(catalogue, &r->learner, &r->path_wish, &r->path);
+        learning_path_plan(catalogue, &r->learner, &r->path_options, &r->path);
         r->v = r->path.steps;
         r->n = r->path.step_count;
     } else {
-        r->n = recommend(catalogue, &r->learner, &r->wish, r->chosen);
+        r->n = recommend(catalogue, &r->learner, &r->filter, r->chosen);
         r->v = r->chosen;
     }
 }
@@ -38,10 +38,10 @@ static void learn(struct recommend *r, const struct mastery_state *state)
 
     r->has_data = !mastery_state_empty(state);
     learner_of_state(state, day_start_ms(today), &r->learner);
-    for (size_t i = 0; i < r->today.heard_count; i++) {
-        const struct heard *h = &r->today.heard[i];
+    for (size_t i = 0; i < r->today.feedback_count; i++) {
+        const struct feedback_record *h = &r->today.feedback_history[i];
 
-        if (h->on > today - HISTORY_DAYS)
+        if (h->feedback_day > today - HISTORY_DAYS)
             learner_add_feedback(&r->learner, h->action, h->area, h->usefulness);
     }
 }
@@ -56,24 +56,24 @@ static int number_of(const struct recommendations *today, struct str item)
     return 0;
 }
 
-static struct given given_of(const struct recommendation *from, int32_t day, int number,
-                             int64_t now_ms)
+static struct recommendation_record given_of(const struct recommendation *from, int32_t day,
+                                             int number, int64_t now_ms)
 {
     const struct content *content = from->content;
 
-    return (struct given){.day = day,
-                          .number = number,
-                          .item = content->id,
-                          .at_ms = now_ms,
-                          .action = content->action,
-                          .area = content->component,
-                          .difficulty = content->difficulty,
-                          .priority = from->priority,
-                          .reason = from->reason,
-                          .minutes = content->minutes,
-                          .score = from->score,
-                          .gap = from->gap,
-                          .confidence = from->confidence};
+    return (struct recommendation_record){.day = day,
+                                          .number = number,
+                                          .item = content->id,
+                                          .at_ms = now_ms,
+                                          .action = content->action,
+                                          .area = content->component,
+                                          .difficulty = content->difficulty,
+                                          .priority = from->priority,
+                                          .reason = from->reason,
+                                          .minutes = content->minutes,
+                                          .score = from->score,
+                                          .gap = from->gap,
+                                          .confidence = from->confidence};
 }
 
 /* Gives each its number, adding those that are not among today's; true when any was. today.v has
@@ -145,65 +145,67 @@ static struct str renew_path(struct recommend *r, struct arena *arena,
 }
 
 /* From what is known to the answer, or to the change that has to be made first. */
-static enum step settle(struct recommend *r, const struct engine *engine, struct asks *asks,
+static enum step settle(struct recommend *r, const struct engine *engine, struct pipeline *pipeline,
                         struct problem *p)
 {
-    int *numbers = arena_array(asks->arena, RECOMMENDATIONS_MAX, sizeof(*numbers));
-    struct recommendation_change change = {
-        .student = r->student, .to = &r->today, .today = r->today.day, .path = {"", 0}};
+    int *numbers = arena_array(pipeline->arena, RECOMMENDATIONS_MAX, sizeof(*numbers));
+    struct recommendation_change change = {.student = r->student,
+                                           .recommendations = &r->today,
+                                           .today = r->today.day,
+                                           .path = {"", 0}};
     bool changed;
 
     if (!numbers)
         return fail(p);
     if (r->today.token.n == 0)
-        r->today.token = recommendation_token(asks->arena, r->student);
+        r->today.token = recommendation_token(pipeline->arena, r->student);
     changed = number_all(r, numbers);
     if (r->kind == RECOMMEND_PATH)
-        change.path = renew_path(r, asks->arena, engine->catalogue);
+        change.path = renew_path(r, pipeline->arena, engine->catalogue);
     if (!change.path.p)
         return fail(p);
     if (!changed && change.path.n == 0)
         return STEP_DONE;
-    asks_clear(asks);
-    r->written = recommendation_ask_change(asks, &change);
+    pipeline_clear(pipeline);
+    r->write_cmd = recommendation_cmd_change(pipeline, &change);
     return STEP_MORE;
 }
 
-static enum step take_outcome(struct recommend *r, const struct engine *engine, struct asks *asks,
-                              struct problem *p)
+static enum step take_outcome(struct recommend *r, const struct engine *engine,
+                              struct pipeline *pipeline, struct problem *p)
 {
     struct str path = r->today.path;
 
-    if (asks->status != ASKS_ANSWERED) {
+    if (pipeline->status != PIPELINE_COMPLETE) {
         problem_unavailable(p, 1);
         return STEP_DONE;
     }
-    switch (recommendation_read_change(r->written, p)) {
-    case RECOMMENDATIONS_KEPT:
+    switch (recommendation_parse_change(r->write_cmd, p)) {
+    case RECOMMENDATIONS_SAVED:
     case RECOMMENDATIONS_ERASED: /* answered all the same: nobody can refer to it */
     case RECOMMENDATIONS_WITHDRAWN:
     case RECOMMENDATIONS_PROBLEM: return STEP_DONE;
     case RECOMMENDATIONS_OUTDATED: break;
     }
-    if (++r->tries == RECOMMEND_TRIES) {
+    if (++r->attempts == RECOMMEND_ATTEMPTS_MAX) {
         problem_unavailable(p, 1);
         return STEP_DONE;
     }
-    if (!recommendation_read(r->written, asks->arena, r->today.day, RECOMMENDATIONS_MAX, &r->today,
-                             p))
+    if (!recommendation_parse(r->write_cmd, pipeline->arena, r->today.day, RECOMMENDATIONS_MAX,
+                              &r->today, p))
         return STEP_DONE;
     r->today.path = path;
-    return settle(r, engine, asks, p);
+    return settle(r, engine, pipeline, p);
 }
 
-static enum step take_reads(struct recommend *r, const struct engine *engine, struct asks *asks,
-                            struct problem *p)
+static enum step take_reads(struct recommend *r, const struct engine *engine,
+                            struct pipeline *pipeline, struct problem *p)
 {
     struct student_profile profile;
 
-    if (!student_read_profile(r->profile, &profile, p) ||
-        !recommendation_read(r->read, asks->arena, day_of_ms(r->now_ms), RECOMMENDATIONS_MAX,
-                             &r->today, p))
+    if (!student_parse_profile(r->profile_cmd, &profile, p) ||
+        !recommendation_parse(r->read_cmd, pipeline->arena, day_of_ms(r->now_ms),
+                              RECOMMENDATIONS_MAX, &r->today, p))
         return STEP_DONE;
     learn(r, &profile.state);
     if (r->kind == RECOMMEND_PATH && !r->has_data) {
@@ -211,18 +213,19 @@ static enum step take_reads(struct recommend *r, const struct engine *engine, st
         return STEP_DONE;
     }
     choose(r, engine->catalogue);
-    return r->kind == RECOMMEND_GLANCE ? STEP_DONE : settle(r, engine, asks, p);
+    return r->kind == RECOMMEND_PREVIEW ? STEP_DONE : settle(r, engine, pipeline, p);
 }
 
-enum step recommend_step(struct recommend *r, const struct engine *engine, struct asks *asks,
-                         struct problem *p)
+enum step recommend_step(struct recommend *r, const struct engine *engine,
+                         struct pipeline *pipeline, struct problem *p)
 {
-    if (r->written)
-        return take_outcome(r, engine, asks, p);
-    if (r->profile)
-        return take_reads(r, engine, asks, p);
-    r->profile = student_ask_profile(asks, r->student);
-    r->read = recommendation_ask(asks, r->student, day_of_ms(r->now_ms), r->kind == RECOMMEND_PATH);
+    if (r->write_cmd)
+        return take_outcome(r, engine, pipeline, p);
+    if (r->profile_cmd)
+        return take_reads(r, engine, pipeline, p);
+    r->profile_cmd = student_cmd_profile(pipeline, r->student);
+    r->read_cmd = recommendation_cmd_get(pipeline, r->student, day_of_ms(r->now_ms),
+                                         r->kind == RECOMMEND_PATH);
     return STEP_MORE;
 }
 
@@ -344,28 +347,28 @@ void recommend_write_path(struct jw *w, const struct recommend *r,
     write_facts(w, r, catalogue);
 }
 
-static void write_feedback(struct jw *w, const struct given *g)
+static void write_feedback(struct jw *w, const struct recommendation_record *g)
 {
     const struct feedback *f = &g->feedback;
 
-    if (!g->answered) {
+    if (!g->has_feedback) {
         jw_null(w, "feedback");
         return;
     }
     jw_object(w, "feedback");
-    jw_time(w, "received_at", g->answered_at_ms);
+    jw_time(w, "received_at", g->feedback_at_ms);
     jw_bool(w, "completed", f->completed);
-    if (f->minutes_given)
+    if (f->has_minutes)
         jw_number(w, "time_taken", f->minutes);
-    if (f->rating_given)
+    if (f->has_rating)
         jw_int(w, "satisfaction_rating", f->rating);
-    if (f->improvement_given)
+    if (f->has_improvement)
         jw_number(w, "improvement_score", f->improvement);
     jw_object_end(w);
 }
 
-void recommend_write_given(struct jw *w, struct str token, const struct given *g,
-                           const struct catalogue *catalogue)
+void recommend_write_record(struct jw *w, struct str token, const struct recommendation_record *g,
+                            const struct catalogue *catalogue)
 {
     const struct content *content = catalogue_find(catalogue, g->item);
 

@@ -10,7 +10,7 @@
 
 /* Each failed try means that another write of the student has been made, or is on its way: many are
  * needed only when many clients write about one student at once. */
-enum { RECORD_TRIES = 200 };
+enum { RECORD_ATTEMPTS_MAX = 200 };
 
 enum record_kind {
     RECORD_STATEMENT, /* calculate: all four components as they stand now */
@@ -29,7 +29,7 @@ struct record {
     struct str event_id; /* the change is made once for this id; of other kinds too: may be empty */
     struct str event_json; /* as it will be kept for the export */
     struct str mark;       /* kept beside event_id, given back to whoever brings it again */
-    bool analysis;         /* it counts as analytics, to which consent may have been withdrawn */
+    bool is_analytics;     /* it counts as analytics, to which consent may have been withdrawn */
     int64_t now_ms;
     struct str actor; /* who does it, and in which role, for the journal */
     const char *actor_role;
@@ -38,15 +38,15 @@ struct record {
     /* out, when done without a problem */
     bool duplicate; /* the change had been made before: nothing has changed. Of an event only
                      * mark_before is set below; of other kinds what is stored now is shown */
-    struct str mark_before;
+    struct str previous_mark;
     struct mastery_state state;
     struct mastery_result result;
     struct str result_json; /* the MasteryResult as stored */
-    bool first;             /* the student had no data before */
-    enum level level_before;
+    bool is_first;          /* the student had no data before */
+    enum level previous_level;
     /* own */
-    struct ask *profile, *days, *written;
-    int tries;
+    struct command *profile_cmd, *days_cmd, *write_cmd;
+    int attempts;
 };
 
 /* Call with record filled and zeroed below; again after each round of asks until STEP_DONE. The
@@ -55,7 +55,7 @@ struct record {
  * FORBIDDEN for one who has withdrawn consent to data processing (or to the analysis that it is),
  * SERVICE_UNAVAILABLE when the store is away (the outcome of a write is then unknown: repeat it) or
  * the student is too busy. */
-enum step record_step(struct record *r, struct engine *engine, struct asks *asks,
+enum step record_step(struct record *r, struct engine *engine, struct pipeline *pipeline,
                       struct problem *p);
 
 #endif

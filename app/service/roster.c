@@ -51,62 +51,64 @@ static bool keep_only_removed(struct arena *arena, struct str_list *from, struct
     return true;
 }
 
-static void begin(struct roster_change *c, struct asks *asks)
+static void begin(struct roster_change *c, struct pipeline *pipeline)
 {
-    uuid_make(c->lock);
-    c->lock_ask = cohort_ask_lock(asks, c->to.id, str_of(c->lock));
-    c->read_ask = cohort_ask(asks, c->to.id);
+    uuid_make(c->lock_token);
+    c->lock_cmd = cohort_cmd_lock(pipeline, c->new_roster.id, str_of(c->lock_token));
+    c->read_cmd = cohort_cmd_get(pipeline, c->new_roster.id);
 }
 
 /* The cohort as it was; on the way out the lists of `from` hold those whose links must go. */
-static bool read_old(struct roster_change *c, struct asks *asks, struct problem *p)
+static bool read_old(struct roster_change *c, struct pipeline *pipeline, struct problem *p)
 {
     bool taken = false;
 
-    if (!cohort_read_lock(c->lock_ask, &taken, p) ||
-        !cohort_read(c->read_ask, asks->arena, c->to.id, &c->from, p))
+    if (!cohort_parse_lock(c->lock_cmd, &taken, p) ||
+        !cohort_parse(c->read_cmd, pipeline->arena, c->new_roster.id, &c->old_roster, p))
         return false;
     if (!taken) {
         problem_set(p, PROBLEM_CONFLICT, "Another change of this cohort is under way");
         return false;
     }
-    c->to.created_at_ms = c->from.exists ? c->from.created_at_ms : c->to.updated_at_ms;
-    if (keep_only_removed(asks->arena, &c->from.teachers, c->to.teachers) &&
-        keep_only_removed(asks->arena, &c->from.students, c->to.students))
+    c->new_roster.created_at_ms =
+        c->old_roster.exists ? c->old_roster.created_at_ms : c->new_roster.updated_at_ms;
+    if (keep_only_removed(pipeline->arena, &c->old_roster.teachers, c->new_roster.teachers) &&
+        keep_only_removed(pipeline->arena, &c->old_roster.students, c->new_roster.students))
         return true;
     problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
     return false;
 }
 
-typedef void ask_link(struct asks *a, enum link_change change, struct str member,
+typedef void ask_link(struct pipeline *a, enum link_change change, struct str member,
                       struct str cohort);
 
 /* One piece of the links; true when this was the last one. */
-static bool change_links(struct roster_change *c, struct asks *asks, ask_link *ask,
+static bool change_links(struct roster_change *c, struct pipeline *pipeline, ask_link *command,
                          enum link_change change, struct str_list members)
 {
-    size_t end = c->next + COHORT_PIECE;
+    size_t end = c->next + COHORT_CHUNK;
 
     if (end > members.n)
         end = members.n;
     for (; c->next < end; c->next++)
-        ask(asks, change, members.v[c->next], c->to.id);
+        command(pipeline, change, members.v[c->next], c->new_roster.id);
     return c->next == members.n;
 }
 
 /* Notes who could not be linked. */
-static bool read_links(struct roster_change *c, const struct asks *asks)
+static bool read_links(struct roster_change *c, const struct pipeline *pipeline)
 {
-    for (const struct ask *ask = asks->first; ask; ask = ask->next) {
+    for (const struct command *command = pipeline->first; command; command = command->next) {
         struct str *student;
 
-        if (ask->script != &script_link)
+        if (command->script != &script_cohort_link_student)
             continue;
-        student = &c->to.students.v[c->linked++];
-        if (cohort_read_link(ask))
+        student = &c->new_roster.students.v[c->link_attempts++];
+        if (cohort_parse_link(command))
             continue;
         if (!c->erased.v)
-            c->erased.v = arena_array(asks->arena, c->to.students.n, sizeof(*c->erased.v));
+            c->erased.v =
+                arena_array(pipeline->arena, c->new_roster.students.n, sizeof(*c->erased.v));
         if (!c->erased.v)
             return false;
         c->erased.v[c->erased.n++] = *student;
@@ -117,39 +119,42 @@ static bool read_links(struct roster_change *c, const struct asks *asks)
 
 /* Who has been erased since the list was made leaves the roster again: each alone, since others may
  * have left it in the same way meanwhile. */
-static void drop_erased(struct roster_change *c, struct asks *asks)
+static void drop_erased(struct roster_change *c, struct pipeline *pipeline)
 {
     size_t kept = 0;
 
     for (size_t i = 0; i < c->erased.n; i++)
-        (void)erasure_ask_cohort(asks, c->to.id, c->erased.v[i], false, c->to.updated_at_ms);
-    for (size_t i = 0; i < c->to.students.n; i++) {
-        if (c->to.students.v[i].n > 0)
-            c->to.students.v[kept++] = c->to.students.v[i];
+        (void)erasure_cmd_leave_cohort(pipeline, c->new_roster.id, c->erased.v[i], false,
+                                       c->new_roster.updated_at_ms);
+    for (size_t i = 0; i < c->new_roster.students.n; i++) {
+        if (c->new_roster.students.v[i].n > 0)
+            c->new_roster.students.v[kept++] = c->new_roster.students.v[i];
     }
-    c->to.students.n = kept;
-    c->to.student_count = (int64_t)kept;
+    c->new_roster.students.n = kept;
+    c->new_roster.student_count = (int64_t)kept;
 }
 
-static bool ask_phase(struct roster_change *c, struct asks *asks)
+static bool ask_phase(struct roster_change *c, struct pipeline *pipeline)
 {
     switch ((enum phase)c->phase) {
     case UNLINK_TEACHERS:
-        return change_links(c, asks, cohort_ask_link_teacher, LINK_REMOVE, c->from.teachers);
+        return change_links(c, pipeline, cohort_cmd_link_teacher, LINK_REMOVE,
+                            c->old_roster.teachers);
     case UNLINK_STUDENTS:
-        return change_links(c, asks, cohort_ask_link_student, LINK_REMOVE, c->from.students);
+        return change_links(c, pipeline, cohort_cmd_link_student, LINK_REMOVE,
+                            c->old_roster.students);
     case WRITE:
-        if (c->to.exists)
-            cohort_ask_write(asks, &c->to);
+        if (c->new_roster.exists)
+            cohort_cmd_write(pipeline, &c->new_roster);
         else
-            cohort_ask_delete(asks, c->to.id);
+            cohort_cmd_delete(pipeline, c->new_roster.id);
         return true;
     case LINK_STUDENTS:
-        return change_links(c, asks, cohort_ask_link_student, LINK_ADD, c->to.students);
-    case DROP_ERASED: drop_erased(c, asks); return true;
+        return change_links(c, pipeline, cohort_cmd_link_student, LINK_ADD, c->new_roster.students);
+    case DROP_ERASED: drop_erased(c, pipeline); return true;
     case LINK_TEACHERS:
-        return change_links(c, asks, cohort_ask_link_teacher, LINK_ADD, c->to.teachers);
-    case UNLOCK: cohort_ask_unlock(asks, c->to.id, str_of(c->lock)); return true;
+        return change_links(c, pipeline, cohort_cmd_link_teacher, LINK_ADD, c->new_roster.teachers);
+    case UNLOCK: cohort_cmd_unlock(pipeline, c->new_roster.id, str_of(c->lock_token)); return true;
     case BEGIN:
     case READ:
     case END: break;
@@ -157,31 +162,31 @@ static bool ask_phase(struct roster_change *c, struct asks *asks)
     return true;
 }
 
-enum step roster_change_step(struct roster_change *c, struct asks *asks, struct problem *p)
+enum step roster_change_step(struct roster_change *c, struct pipeline *pipeline, struct problem *p)
 {
     if (c->phase == BEGIN) {
-        begin(c, asks);
+        begin(c, pipeline);
         c->phase = READ;
         return STEP_MORE;
     }
-    if (c->phase == READ ? !read_old(c, asks, p) : !asks_read_done(asks, p))
+    if (c->phase == READ ? !read_old(c, pipeline, p) : !pipeline_check_replies(pipeline, p))
         return STEP_DONE;
-    if (!read_links(c, asks)) {
+    if (!read_links(c, pipeline)) {
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
         return STEP_DONE;
     }
     if (c->phase == READ)
         c->phase = UNLINK_TEACHERS;
-    asks_clear(asks);
-    while (c->phase < END && asks->count == 0 && !asks->failed) {
-        if (ask_phase(c, asks)) {
+    pipeline_clear(pipeline);
+    while (c->phase < END && pipeline->count == 0 && !pipeline->failed) {
+        if (ask_phase(c, pipeline)) {
             c->phase++;
             c->next = 0;
         }
     }
-    if (asks->count > 0 || asks->failed)
+    if (pipeline->count > 0 || pipeline->failed)
         return STEP_MORE;
-    if (!c->to.exists && !c->from.exists)
+    if (!c->new_roster.exists && !c->old_roster.exists)
         problem_set(p, PROBLEM_NOT_FOUND, NULL);
     return STEP_DONE;
 }

@@ -10,19 +10,20 @@
 #include "app/store/reply.h"
 
 struct roster_change {
-    struct cohort to; /* in: the new roster; exists false: delete. created_at is kept or set here */
-    struct cohort from; /* out: what was there */
+    struct cohort
+        new_roster; /* in: the new roster; exists false: delete. created_at is kept or set here */
+    struct cohort old_roster; /* out: what was there */
     /* own */
     int phase;
     size_t next;            /* of the links of this phase */
-    size_t linked;          /* students that have been tried */
+    size_t link_attempts;   /* students that have been tried */
     struct str_list erased; /* those of them who could not be: erased since the list was made */
-    char lock[UUID_TEXT_SIZE];
-    struct ask *lock_ask, *read_ask;
+    char lock_token[UUID_TEXT_SIZE];
+    struct command *lock_cmd, *read_cmd;
 };
 
 /* Call again after each round until STEP_DONE. Problems: NOT_FOUND (delete of what is not there),
  * CONFLICT (another change of this cohort is under way), SERVICE_UNAVAILABLE: repeat it. */
-enum step roster_change_step(struct roster_change *c, struct asks *asks, struct problem *p);
+enum step roster_change_step(struct roster_change *c, struct pipeline *pipeline, struct problem *p);
 
 #endif

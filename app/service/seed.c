@@ -19,10 +19,10 @@ struct flight {
     size_t student;
     bool busy;
     struct arena *arena; /* of the round trips of one day */
-    struct asks asks;
+    struct pipeline pipeline;
     struct problem problem;
-    struct ask *profile, *erased; /* looking */
-    bool recording;               /* writing: record is under way */
+    struct command *profile, *erased; /* looking */
+    bool recording;                   /* writing: record is under way */
     size_t day;
     struct record record;
 };
@@ -57,7 +57,7 @@ static void refuse(struct flight *f, const char *why)
     struct seed *seed = f->run->seed;
 
     f->run->refused = true;
-    seed->refused(seed->own, student_of(f)->id, why);
+    seed->on_refused(seed->context, student_of(f)->id, why);
 }
 
 /* What a round trip left in f->problem. */
@@ -99,16 +99,16 @@ static enum step look(struct flight *f)
     int64_t erased = 0;
 
     if (!f->profile) {
-        f->profile = student_ask_profile(&f->asks, student->id);
-        f->erased = ask_command(
-            &f->asks, ASK_READ, 2,
+        f->profile = student_cmd_profile(&f->pipeline, student->id);
+        f->erased = pipeline_add(
+            &f->pipeline, COMMAND_READ, 2,
             (struct str[]){STR("EXISTS"), key_student(f->arena, student->id, STUDENT_KEY_ERASED)});
         return STEP_MORE;
     }
     f->run->first_day[f->student] = student->n;
-    if (!student_read_profile(f->profile, &profile, &f->problem))
+    if (!student_parse_profile(f->profile, &profile, &f->problem))
         note_problem(f);
-    else if (!profile.exists && reply_int(f->erased->reply, &erased) == REPLY_THERE && erased)
+    else if (!profile.exists && reply_int(f->erased->reply, &erased) == REPLY_OK && erased)
         refuse(f, "erased: no new data");
     else
         place_behind(f, profile.exists ? profile.state.day : INT32_MIN);
@@ -124,7 +124,7 @@ static void begin_record(struct flight *f)
     bool today = day->day == day_of_ms(run->seed->now_ms);
 
     arena_reset(f->arena);
-    asks_init(&f->asks, f->arena, f);
+    pipeline_init(&f->pipeline, f->arena, f);
     f->record = (struct record){
         .student = student_of(f)->id,
         .now_ms = today ? run->seed->now_ms : day_start_ms(day->day) + DAY_MS / 2,
@@ -141,8 +141,8 @@ static void count_day(struct flight *f)
 
     seed->days_written++;
     seed->students_written += f->day == f->run->first_day[f->student];
-    if (seed->progress)
-        seed->progress(seed->own, seed->days_written, f->run->days_total);
+    if (seed->on_progress)
+        seed->on_progress(seed->context, seed->days_written, f->run->days_total);
     f->day++;
 }
 
@@ -151,7 +151,7 @@ static enum step write_days(struct flight *f)
     while (f->recording || (f->day < student_of(f)->n && !stopped(f->run))) {
         if (!f->recording)
             begin_record(f);
-        if (record_step(&f->record, f->run->engine, &f->asks, &f->problem) == STEP_MORE)
+        if (record_step(&f->record, f->run->engine, &f->pipeline, &f->problem) == STEP_MORE)
             return STEP_MORE;
         f->recording = false;
         if (f->problem.code != PROBLEM_NONE) {
@@ -178,7 +178,7 @@ static bool take_off(struct flight *f)
     f->recording = false;
     f->day = run->first_day[f->student];
     arena_reset(f->arena);
-    asks_init(&f->asks, f->arena, f);
+    pipeline_init(&f->pipeline, f->arena, f);
     return true;
 }
 
@@ -187,7 +187,7 @@ static void carry_on(struct flight *f)
 {
     while (f->busy || take_off(f)) {
         if (f->run->step(f) == STEP_MORE) {
-            store_submit(f->run->engine->store, &f->asks, clock_monotonic_us());
+            store_submit(f->run->engine->store, &f->pipeline, clock_monotonic_us());
             f->run->waiting++;
             return;
         }
@@ -216,7 +216,7 @@ static void wait_for_store(struct store *store)
 static void fly(struct run *run, flight_step *step)
 {
     struct store *store = run->engine->store;
-    struct asks *done;
+    struct pipeline *done;
 
     run->step = step;
     run->next = 0;
@@ -275,7 +275,7 @@ enum seed_outcome seed_run(struct seed *seed, struct engine *engine)
         return SEED_NO_MEMORY;
     fly(run, look);
     fly(run, write_days); /* takes nobody off when looking has stopped the run */
-    outcome = run->away ? SEED_AWAY : run->refused ? SEED_REFUSED : SEED_DONE;
+    outcome = run->away ? SEED_UNAVAILABLE : run->refused ? SEED_REFUSED : SEED_DONE;
     run_free(run);
     return outcome;
 }

@@ -27,9 +27,9 @@ struct seed {
     size_t n;
     int64_t now_ms;
     bool keep_going; /* leave out what cannot be written, instead of writing nothing */
-    void *own;       /* the caller's */
-    void (*refused)(void *own, struct str student, const char *why);
-    void (*progress)(void *own, size_t done, size_t total); /* in days; may be NULL */
+    void *context;   /* the caller's */
+    void (*on_refused)(void *own, struct str student, const char *why);
+    void (*on_progress)(void *own, size_t done, size_t total); /* in days; may be NULL */
     /* out */
     size_t students_written, days_written;
 };
@@ -38,7 +38,7 @@ enum seed_outcome {
     SEED_DONE,
     SEED_REFUSED, /* something was, as told; without keep_going nothing is written, unless it came
                    * up only in writing: then what stands in the counts is */
-    SEED_AWAY,    /* the store is away, or takes no writes: what was under way may be written */
+    SEED_UNAVAILABLE, /* the store is away, or takes no writes: what was under way may be written */
     SEED_NO_MEMORY,
 };
 

@@ -8,85 +8,9 @@
 static const struct str field_names[AUDIT_FIELDS] = {
     [AUDIT_ACTOR] = STR_INIT("a"),       [AUDIT_ROLE] = STR_INIT("r"),
     [AUDIT_ACTION] = STR_INIT("t"),      [AUDIT_RESOURCE] = STR_INIT("o"),
-    [AUDIT_WHOM] = STR_INIT("w"),        [AUDIT_SUCCESS] = STR_INIT("s"),
+    [AUDIT_SUBJECT] = STR_INIT("w"),     [AUDIT_SUCCESS] = STR_INIT("s"),
     [AUDIT_CORRELATION] = STR_INIT("c"), [AUDIT_DETAILS] = STR_INIT("d"),
     [AUDIT_COUNT] = STR_INIT("n"),
-};
-
-/* KEYS: audit, reads, then pseudonym, tombstone and profile of each item's student. ARGV: a seed,
- * then for each item: its way (n at once, x refused), the place in KEYS of its student's (0: none),
- * the minute, and the record's texts. */
-struct script script_audit = {
-    .name = "audit",
-    .body = STR_INIT(
-        AUDIT_LUA "for i = 2, #ARGV, 11 do\n"
-                  "  local place, at, whom = tonumber(ARGV[i + 1]), i + 3, ''\n"
-                  "  if place > 0 then\n"
-                  "    whom = audit_whom(place, ARGV[1], ARGV[at + 4] == '0' and 'x' or 'r')\n"
-                  "  end\n"
-                  "  local field, kept\n"
-                  "  if ARGV[i] == 'x' then\n"
-                  "    field = table.concat({whom, ARGV[i + 2], ARGV[at], ARGV[at + 1],\n"
-                  "      ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 6]}, '\\n')\n"
-                  "    kept = redis.call('HGET', KEYS[2], field)\n"
-                  "  end\n"
-                  "  if kept then\n"
-                  "    local before, id = string.match(kept, '^(%d+) (.*)$')\n"
-                  "    local n = tonumber(ARGV[at + 7]) + (tonumber(before) or 0)\n"
-                  "    redis.call('HSET', KEYS[2], field, n .. ' ' .. (id or ARGV[at + 5]))\n"
-                  "  else\n"
-                  "    audit_add(KEYS[1], at, whom)\n"
-                  "    if field then redis.call('HSET', KEYS[2], field, '0 ' .. ARGV[at + 5]) end\n"
-                  "  end\n"
-                  "end\n"
-                  "return 1\n"),
-};
-
-/* By far the most frequent of all: as few texts as possible. KEYS: reads, then as above. ARGV: a
- * seed, then for each item: the place of its student's keys (0: none; below 0: asked for in vain),
- * the count, the first request's id, and the field in the hash but for whom. */
-struct script script_count = {
-    .name = "count",
-    .body = STR_INIT(
-        AUDIT_LUA
-        "for i = 2, #ARGV, 4 do\n"
-        "  local place, whom = tonumber(ARGV[i]), ''\n"
-        "  if place ~= 0 then\n"
-        "    whom = audit_whom(math.abs(place), ARGV[1], place < 0 and 'x' or 'r')\n"
-        "  end\n"
-        "  local field, n, first = whom .. '\\n' .. ARGV[i + 3], ARGV[i + 1], ARGV[i + 2]\n"
-        "  local kept = redis.call('HGET', KEYS[1], field)\n"
-        "  if kept then\n"
-        "    local before, id = string.match(kept, '^(%d+) (.*)$')\n"
-        "    n, first = n + (tonumber(before) or 0), id or first\n"
-        "  end\n"
-        "  redis.call('HSET', KEYS[1], field, n .. ' ' .. first)\n"
-        "end\n"
-        "return 1\n"),
-};
-
-/* KEYS: pseudonym, tombstone, profile. ARGV: a seed. */
-struct script script_pseudonym = {
-    .name = "pseudonym",
-    .body = STR_INIT(AUDIT_LUA "return audit_whom(1, ARGV[1], 'r')\n"),
-};
-
-/* KEYS: lease, reads, audit. ARGV: holder, then for each: field, value, whom, the record's texts.
- * Removing comes first: it makes room, and says whose the count is. */
-struct script script_fold = {
-    .name = "fold",
-    .body = STR_INIT(AUDIT_LUA "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end\n"
-                               "local folded = 0\n"
-                               "for i = 2, #ARGV, 11 do\n"
-                               "  if redis.call('HGET', KEYS[2], ARGV[i]) == ARGV[i + 1] then\n"
-                               "    redis.call('HDEL', KEYS[2], ARGV[i])\n"
-                               "    if ARGV[i + 10] ~= '0' then\n"
-                               "      audit_add(KEYS[3], i + 3, ARGV[i + 2])\n"
-                               "      folded = folded + 1\n"
-                               "    end\n"
-                               "  end\n"
-                               "end\n"
-                               "return folded\n"),
 };
 
 /* ---- making ---- */
@@ -137,9 +61,9 @@ void audit_student_keys(struct arena *arena, struct str student,
 {
     unsigned shard = key_shard(student);
 
-    ret_keys[0] = key_student_in(arena, shard, student, STUDENT_KEY_PSEUDONYM);
-    ret_keys[1] = key_student_in(arena, shard, student, STUDENT_KEY_ERASED);
-    ret_keys[2] = key_student_in(arena, shard, student, STUDENT_KEY_PROFILE);
+    ret_keys[0] = key_student_in_shard(arena, shard, student, STUDENT_KEY_PSEUDONYM);
+    ret_keys[1] = key_student_in_shard(arena, shard, student, STUDENT_KEY_ERASED);
+    ret_keys[2] = key_student_in_shard(arena, shard, student, STUDENT_KEY_PROFILE);
 }
 
 struct str audit_seed(struct arena *arena)
@@ -155,11 +79,11 @@ struct str audit_seed(struct arena *arena)
     return (struct str){text, DIGITS};
 }
 
-void audit_ask_add(struct asks *a, unsigned shard, const struct audit_record *record)
+void audit_cmd_add(struct pipeline *a, unsigned shard, const struct audit_record *record)
 {
-    const struct audit_item item = {.record = *record, .student = STR(""), .way = AUDIT_AT_ONCE};
+    const struct audit_item item = {.record = *record, .student = STR(""), .mode = AUDIT_IMMEDIATE};
 
-    (void)audit_ask_items(a, shard, &item, 1);
+    (void)audit_cmd_items(a, shard, &item, 1);
 }
 
 /* ---- notes ---- */
@@ -184,8 +108,8 @@ static int add_students(struct arena *arena, const struct audit_item *items, siz
     return n;
 }
 
-static struct ask *ask_records(struct asks *a, unsigned shard, const struct audit_item *items,
-                               size_t count, struct str *argv)
+static struct command *ask_records(struct pipeline *a, unsigned shard,
+                                   const struct audit_item *items, size_t count, struct str *argv)
 {
     int places[AUDIT_ITEMS_MAX], keys, argc;
 
@@ -195,12 +119,12 @@ static struct ask *ask_records(struct asks *a, unsigned shard, const struct audi
     argc = keys;
     argv[argc++] = audit_seed(a->arena);
     for (size_t i = 0; i < count; i++, argc += ITEM_ARGS) {
-        argv[argc] = items[i].way == AUDIT_REFUSED ? STR("x") : STR("n");
+        argv[argc] = items[i].mode == AUDIT_DENIED ? STR("x") : STR("n");
         argv[argc + 1] = int_text(a->arena, places[i]);
         argv[argc + 2] = int_text(a->arena, items[i].minute);
         audit_record_args(a->arena, &items[i].record, argv + argc + 3);
     }
-    return ask_script(a, &script_audit, keys, argc, argv);
+    return pipeline_add_script(a, &script_audit_items, keys, argc, argv);
 }
 
 static struct str field_of(struct arena *arena, const struct audit_item *item)
@@ -221,8 +145,8 @@ static struct str field_of(struct arena *arena, const struct audit_item *item)
     return field.failed ? (struct str){0} : buf_view(&field);
 }
 
-static struct ask *ask_counts(struct asks *a, unsigned shard, const struct audit_item *items,
-                              size_t count, struct str *argv)
+static struct command *ask_counts(struct pipeline *a, unsigned shard,
+                                  const struct audit_item *items, size_t count, struct str *argv)
 {
     int places[AUDIT_ITEMS_MAX], keys, argc;
 
@@ -236,55 +160,56 @@ static struct ask *ask_counts(struct asks *a, unsigned shard, const struct audit
         argv[argc + 2] = one_line(a->arena, items[i].record.correlation_id);
         argv[argc + 3] = field_of(a->arena, &items[i]);
     }
-    return ask_script(a, &script_count, keys, argc, argv);
+    return pipeline_add_script(a, &script_audit_count_reads, keys, argc, argv);
 }
 
-struct ask *audit_ask_items(struct asks *a, unsigned shard, const struct audit_item *items,
-                            size_t count)
+struct command *audit_cmd_items(struct pipeline *a, unsigned shard, const struct audit_item *items,
+                                size_t count)
 {
     size_t most = 3 + count * (AUDIT_STUDENT_KEYS + ITEM_ARGS);
     struct str *argv = arena_array(a->arena, most, sizeof(*argv));
 
     if (!argv || count == 0 || count > AUDIT_ITEMS_MAX) {
         a->failed = true;
-        return ask_script(a, &script_audit, 0, 0, NULL);
+        return pipeline_add_script(a, &script_audit_items, 0, 0, NULL);
     }
-    return items[0].way == AUDIT_COUNTED ? ask_counts(a, shard, items, count, argv)
-                                         : ask_records(a, shard, items, count, argv);
+    return items[0].mode == AUDIT_AGGREGATED ? ask_counts(a, shard, items, count, argv)
+                                             : ask_records(a, shard, items, count, argv);
 }
 
-bool audit_read_items(const struct ask *ask, struct problem *p)
+bool audit_parse_items(const struct command *command, struct problem *p)
 {
     int64_t done;
 
-    if (reply_int(ask->reply, &done) == REPLY_THERE)
+    if (reply_int(command->reply, &done) == REPLY_OK)
         return true;
-    reply_problem(ask->reply, p);
+    reply_problem(command->reply, p);
     return false;
 }
 
-struct ask *audit_ask_actor(struct asks *a, struct str student)
+struct command *audit_cmd_make_pseudonym(struct pipeline *a, struct str student)
 {
     struct str argv[AUDIT_STUDENT_KEYS + 1];
 
     audit_student_keys(a->arena, student, argv);
     argv[AUDIT_STUDENT_KEYS] = audit_seed(a->arena);
-    return ask_script(a, &script_pseudonym, AUDIT_STUDENT_KEYS, AUDIT_STUDENT_KEYS + 1, argv);
+    return pipeline_add_script(a, &script_audit_pseudonym, AUDIT_STUDENT_KEYS,
+                               AUDIT_STUDENT_KEYS + 1, argv);
 }
 
-struct ask *audit_ask_pseudonym(struct asks *a, struct str student)
+struct command *audit_cmd_get_pseudonym(struct pipeline *a, struct str student)
 {
     struct str key = key_student(a->arena, student, STUDENT_KEY_PSEUDONYM);
 
-    return ask_command(a, ASK_READ, 2, (struct str[]){STR("GET"), key});
+    return pipeline_add(a, COMMAND_READ, 2, (struct str[]){STR("GET"), key});
 }
 
-bool audit_read_pseudonym(const struct ask *ask, struct str *ret, struct problem *p)
+bool audit_parse_pseudonym(const struct command *command, struct str *ret, struct problem *p)
 {
     struct str text = STR("");
 
-    if (reply_text(ask->reply, &text) == REPLY_ERROR) {
-        reply_problem(ask->reply, p);
+    if (reply_text(command->reply, &text) == REPLY_ERROR) {
+        reply_problem(command->reply, p);
         return false;
     }
     *ret = text;
@@ -293,52 +218,52 @@ bool audit_read_pseudonym(const struct ask *ask, struct str *ret, struct problem
 
 /* ---- reading ---- */
 
-struct ask *audit_ask_range(struct asks *a, unsigned shard, struct str from, struct str to,
-                            int count)
+struct command *audit_cmd_range(struct pipeline *a, unsigned shard, struct str from, struct str to,
+                                int count)
 {
     struct str argv[] = {STR("XRANGE"), key_shard_record(a->arena, shard, SHARD_KEY_AUDIT),
                          from,          to,
                          STR("COUNT"),  arena_printf(a->arena, "%d", count)};
 
-    return ask_command(a, ASK_READ, 6, argv);
+    return pipeline_add(a, COMMAND_READ, 6, argv);
 }
 
-struct ask *audit_ask_newest(struct asks *a, unsigned shard, struct str before, int count)
+struct command *audit_cmd_newest(struct pipeline *a, unsigned shard, struct str before, int count)
 {
     struct str argv[] = {STR("XREVRANGE"), key_shard_record(a->arena, shard, SHARD_KEY_AUDIT),
                          before,           STR("-"),
                          STR("COUNT"),     arena_printf(a->arena, "%d", count)};
 
-    return ask_command(a, ASK_READ, 6, argv);
+    return pipeline_add(a, COMMAND_READ, 6, argv);
 }
 
-struct ask *audit_ask_count(struct asks *a, unsigned shard)
+struct command *audit_cmd_count(struct pipeline *a, unsigned shard)
 {
     struct str key = key_shard_record(a->arena, shard, SHARD_KEY_AUDIT);
 
-    return ask_command(a, ASK_READ, 2, (struct str[]){STR("XLEN"), key});
+    return pipeline_add(a, COMMAND_READ, 2, (struct str[]){STR("XLEN"), key});
 }
 
 static void read_entry(const struct stream_entry *from, struct audit_entry *ret)
 {
     *ret = (struct audit_entry){.id = from->id};
-    ret->whole = stream_fields_exactly(from, field_names, AUDIT_FIELDS, ret->v);
-    for (size_t i = 0; i < AUDIT_FIELDS && !ret->whole; i++)
+    ret->valid = stream_match_fields(from, field_names, AUDIT_FIELDS, ret->v);
+    for (size_t i = 0; i < AUDIT_FIELDS && !ret->valid; i++)
         ret->v[i] = STR("");
 }
 
-bool audit_read_entries(const struct ask *ask, size_t max, struct audit_entry *ret_entries,
-                        size_t *ret_count, struct problem *p)
+bool audit_parse_entries(const struct command *command, size_t max, struct audit_entry *ret_entries,
+                         size_t *ret_count, struct problem *p)
 {
     struct stream_entry entry;
     size_t n;
 
-    if (reply_array(ask->reply, max, &n) != REPLY_THERE) {
-        reply_problem(ask->reply, p);
+    if (reply_array(command->reply, max, &n) != REPLY_OK) {
+        reply_problem(command->reply, p);
         return false;
     }
     for (size_t i = 0; i < n; i++) {
-        if (!stream_entry_read(reply_at(ask->reply, i), &entry)) {
+        if (!stream_entry_parse(reply_at(command->reply, i), &entry)) {
             problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
             return false;
         }
@@ -350,21 +275,21 @@ bool audit_read_entries(const struct ask *ask, size_t max, struct audit_entry *r
 
 /* ---- counted reads ---- */
 
-struct ask *audit_ask_reads(struct asks *a, unsigned shard, struct str cursor)
+struct command *audit_cmd_scan_reads(struct pipeline *a, unsigned shard, struct str cursor)
 {
     struct str key = key_shard_record(a->arena, shard, SHARD_KEY_AUDIT_READS);
 
-    return ask_command(a, ASK_READ, 5,
-                       (struct str[]){STR("HSCAN"), key, cursor, STR("COUNT"), STR("100")});
+    return pipeline_add(a, COMMAND_READ, 5,
+                        (struct str[]){STR("HSCAN"), key, cursor, STR("COUNT"), STR("100")});
 }
 
 /* As the script writes them. */
-static bool read_count(struct str field, struct str value, struct audit_read *ret)
+static bool read_count(struct str field, struct str value, struct audit_counted_read *ret)
 {
     struct audit_record *r = &ret->record;
     struct str minute, success;
 
-    ret->whom = str_cut(&field, '\n');
+    ret->subject = str_cut(&field, '\n');
     minute = str_cut(&field, '\n');
     r->actor = str_cut(&field, '\n');
     r->role = str_cut(&field, '\n');
@@ -381,31 +306,31 @@ static bool read_count(struct str field, struct str value, struct audit_read *re
     return true;
 }
 
-bool audit_read_reads(const struct ask *ask, size_t max, struct str *ret_cursor,
-                      struct audit_read *ret_reads, size_t *ret_count, struct problem *p)
+bool audit_parse_reads(const struct command *command, size_t max, struct str *ret_cursor,
+                       struct audit_counted_read *ret_reads, size_t *ret_count, struct problem *p)
 {
-    const redisReply *list = reply_at(ask->reply, 1);
+    const redisReply *list = reply_at(command->reply, 1);
     size_t n, count = 0;
 
-    if (reply_text(reply_at(ask->reply, 0), ret_cursor) != REPLY_THERE ||
-        reply_array(list, 2 * max, &n) != REPLY_THERE) {
-        reply_problem(ask->reply, p);
+    if (reply_text(reply_at(command->reply, 0), ret_cursor) != REPLY_OK ||
+        reply_array(list, 2 * max, &n) != REPLY_OK) {
+        reply_problem(command->reply, p);
         return false;
     }
     for (size_t i = 0; i + 1 < n; i += 2, count++) {
-        struct audit_read *r = &ret_reads[count];
+        struct audit_counted_read *r = &ret_reads[count];
 
-        *r = (struct audit_read){0};
-        if (reply_text(reply_at(list, i), &r->field) == REPLY_THERE &&
-            reply_text(reply_at(list, i + 1), &r->value) == REPLY_THERE)
-            r->whole = read_count(r->field, r->value, r);
+        *r = (struct audit_counted_read){0};
+        if (reply_text(reply_at(list, i), &r->field) == REPLY_OK &&
+            reply_text(reply_at(list, i + 1), &r->value) == REPLY_OK)
+            r->valid = read_count(r->field, r->value, r);
     }
     *ret_count = count;
     return true;
 }
 
-struct ask *audit_ask_fold(struct asks *a, unsigned shard, struct str holder,
-                           const struct audit_read *reads, size_t count)
+struct command *audit_cmd_aggregate(struct pipeline *a, unsigned shard, struct str holder,
+                                    const struct audit_counted_read *reads, size_t count)
 {
     enum { KEYS = 3, ARGS = 3 + AUDIT_ARGS };
     struct str *argv = arena_array(a->arena, KEYS + 1 + count * ARGS, sizeof(*argv));
@@ -413,7 +338,7 @@ struct ask *audit_ask_fold(struct asks *a, unsigned shard, struct str holder,
 
     if (!argv) {
         a->failed = true;
-        return ask_script(a, &script_fold, 0, 0, NULL);
+        return pipeline_add_script(a, &script_audit_aggregate, 0, 0, NULL);
     }
     argv[0] = key_shard_record(a->arena, shard, SHARD_KEY_LEASE);
     argv[1] = key_shard_record(a->arena, shard, SHARD_KEY_AUDIT_READS);
@@ -422,10 +347,10 @@ struct ask *audit_ask_fold(struct asks *a, unsigned shard, struct str holder,
     for (size_t i = 0; i < count; i++, argc += ARGS) {
         argv[argc] = reads[i].field;
         argv[argc + 1] = reads[i].value;
-        argv[argc + 2] = reads[i].whom;
+        argv[argc + 2] = reads[i].subject;
         audit_record_args(a->arena, &reads[i].record, argv + argc + 3);
         if (reads[i].record.count == 0) /* a refusal that has come once: it is recorded already */
             argv[argc + ARGS - 1] = STR("0");
     }
-    return ask_script(a, &script_fold, KEYS, argc, argv);
+    return pipeline_add_script(a, &script_audit_aggregate, KEYS, argc, argv);
 }

@@ -21,7 +21,7 @@ enum audit_field {
     AUDIT_ROLE,        /* r: student, teacher, admin, service, none */
     AUDIT_ACTION,      /* t: read, calculated, exported, ... */
     AUDIT_RESOURCE,    /* o: its type, such as mastery; or TYPE/NAME, such as cohort/c1 */
-    AUDIT_WHOM,        /* w: the student's pseudonym; empty: about nobody in particular */
+    AUDIT_SUBJECT,     /* w: the student's pseudonym; empty: about nobody in particular */
     AUDIT_SUCCESS,     /* s: 1, or 0: refused, or failed */
     AUDIT_CORRELATION, /* c: the request's id; of several: the first one's */
     AUDIT_DETAILS,     /* d: a JSON object */
@@ -41,39 +41,9 @@ struct audit_record {
 
 #define AUDIT_ACTOR_SELF STR("=")
 
-/* For scripts that append a record themselves, with what it tells about: AUDIT_LUA stands before
- * the script's own text and gives it
- *   audit_whom(at, seed, how)   the pseudonym of the student whose pseudonym, tombstone and profile
- *                               are KEYS[at] and the two behind it (audit_student_keys). seed: new
- *                               for each run of the script (audit_seed), makes the pseudonyms of
- *                               those who have none yet. how: 'w' the
- *                               student has just been written, 'r' somebody with the right asked,
- *                               'x' in vain. Erased: a throwaway one, nothing is stored; 'x' and
- *                               unknown: empty, nothing is stored.
- *   audit_add(stream, at, whom) appends the record whose texts are ARGV[at] and the seven behind it
- *                               (audit_record_args). whom: its pseudonym, '' for none. */
+/* For scripts that append a record themselves (lua/lib/audit_record.lua): the texts of a record,
+ * and the keys that tell its student's pseudonym. */
 enum { AUDIT_ARGS = AUDIT_FIELDS - 1, AUDIT_STUDENT_KEYS = 3 };
-#define AUDIT_LUA                                                                                  \
-    "local function audit_whom(at, seed, how)\n"                                                   \
-    "  local known\n"                                                                              \
-    "  if how == 'w' then known = redis.call('GETEX', KEYS[at], 'PERSIST')\n"                      \
-    "  else known = redis.call('GET', KEYS[at]) end\n"                                             \
-    "  if known then return known end\n"                                                           \
-    "  local fresh = redis.sha1hex(seed .. KEYS[at]):sub(1, 32)\n"                                 \
-    "  if redis.call('EXISTS', KEYS[at + 1]) == 1 then return fresh end\n"                         \
-    "  if how == 'w' or redis.call('EXISTS', KEYS[at + 2]) == 1 then\n"                            \
-    "    redis.call('SET', KEYS[at], fresh)\n"                                                     \
-    "  elseif how == 'x' then return ''\n"                                                         \
-    "  else redis.call('SET', KEYS[at], fresh, 'PX', 34560000000) end\n"                           \
-    "  return fresh\n"                                                                             \
-    "end\n"                                                                                        \
-    "local function audit_add(stream, at, whom)\n"                                                 \
-    "  local actor = ARGV[at]\n"                                                                   \
-    "  if actor == '=' then actor = 'student:' .. whom end\n"                                      \
-    "  redis.call('XADD', stream, '*', 'a', actor, 'r', ARGV[at + 1], 't', ARGV[at + 2],\n"        \
-    "             'o', ARGV[at + 3], 'w', whom, 's', ARGV[at + 4], 'c', ARGV[at + 5],\n"           \
-    "             'd', ARGV[at + 6], 'n', ARGV[at + 7])\n"                                         \
-    "end\n"
 
 void audit_record_args(struct arena *arena, const struct audit_record *record,
                        struct str ret_args[AUDIT_ARGS]);
@@ -81,72 +51,72 @@ void audit_student_keys(struct arena *arena, struct str student,
                         struct str ret_keys[AUDIT_STUDENT_KEYS]);
 struct str audit_seed(struct arena *arena); /* 128 random bits in hex; p NULL without memory */
 /* A record without a student, in a command of its own. */
-void audit_ask_add(struct asks *a, unsigned shard, const struct audit_record *record);
+void audit_cmd_add(struct pipeline *a, unsigned shard, const struct audit_record *record);
 
 /* ---- notes: what the processes of the pool send ---- */
 
-enum audit_way { AUDIT_AT_ONCE, AUDIT_COUNTED, AUDIT_REFUSED };
+enum audit_mode { AUDIT_IMMEDIATE, AUDIT_AGGREGATED, AUDIT_DENIED };
 
 struct audit_item {
     struct audit_record record;
     struct str student; /* empty: about nobody in particular */
-    enum audit_way way;
+    enum audit_mode mode;
     int64_t minute; /* since the epoch; of what is counted */
 };
 
 enum { AUDIT_ITEMS_MAX = 128 };
 
 /* All of the items' students belong to the shard. count <= AUDIT_ITEMS_MAX. Either all are
- * AUDIT_COUNTED, or none is. */
-struct ask *audit_ask_items(struct asks *a, unsigned shard, const struct audit_item *items,
-                            size_t count);
-bool audit_read_items(const struct ask *ask, struct problem *p);
+ * AUDIT_AGGREGATED, or none is. */
+struct command *audit_cmd_items(struct pipeline *a, unsigned shard, const struct audit_item *items,
+                                size_t count);
+bool audit_parse_items(const struct command *command, struct problem *p);
 /* The pseudonym of a student who acts, made if there is none. */
-struct ask *audit_ask_actor(struct asks *a, struct str student);
+struct command *audit_cmd_make_pseudonym(struct pipeline *a, struct str student);
 /* The pseudonym if there is one, else empty. */
-struct ask *audit_ask_pseudonym(struct asks *a, struct str student);
+struct command *audit_cmd_get_pseudonym(struct pipeline *a, struct str student);
 /* What either of the two has answered: "" for none. */
-bool audit_read_pseudonym(const struct ask *ask, struct str *ret, struct problem *p);
+bool audit_parse_pseudonym(const struct command *command, struct str *ret, struct problem *p);
 
 /* ---- reading ---- */
 
 struct audit_entry {
     struct str id;
-    bool whole; /* has all fields in their order, none with a line break; else v is empty texts */
+    bool valid; /* has all fields in their order, none with a line break; else v is empty texts */
     struct str v[AUDIT_FIELDS];
 };
 
 enum { AUDIT_PAGE_MAX = 1024 };
 
 /* Oldest first, from and to as in XRANGE: "-", "+", an id, or "(" and an id. */
-struct ask *audit_ask_range(struct asks *a, unsigned shard, struct str from, struct str to,
-                            int count);
+struct command *audit_cmd_range(struct pipeline *a, unsigned shard, struct str from, struct str to,
+                                int count);
 /* Newest first, from `before` downwards, as in XREVRANGE. */
-struct ask *audit_ask_newest(struct asks *a, unsigned shard, struct str before, int count);
-struct ask *audit_ask_count(struct asks *a, unsigned shard); /* XLEN */
+struct command *audit_cmd_newest(struct pipeline *a, unsigned shard, struct str before, int count);
+struct command *audit_cmd_count(struct pipeline *a, unsigned shard); /* XLEN */
 /* ret_entries has room for max <= AUDIT_PAGE_MAX. Texts point into the reply. */
-bool audit_read_entries(const struct ask *ask, size_t max, struct audit_entry *ret_entries,
-                        size_t *ret_count, struct problem *p);
+bool audit_parse_entries(const struct command *command, size_t max, struct audit_entry *ret_entries,
+                         size_t *ret_count, struct problem *p);
 
 /* ---- counted reads on their way into the log ---- */
 
-struct audit_read {
+struct audit_counted_read {
     struct str field, value; /* as they stand in the hash */
     struct audit_record record;
-    struct str whom;
+    struct str subject;
     int64_t minute;
-    bool whole; /* else it is nothing of ours */
+    bool valid; /* else it is nothing of ours */
 };
 
 /* A step of the walk over the shard's counts; cursor "0" begins. */
-struct ask *audit_ask_reads(struct asks *a, unsigned shard, struct str cursor);
+struct command *audit_cmd_scan_reads(struct pipeline *a, unsigned shard, struct str cursor);
 /* More than max: a problem; HSCAN gives about 100. *ret_cursor "0": the walk is over. */
-bool audit_read_reads(const struct ask *ask, size_t max, struct str *ret_cursor,
-                      struct audit_read *ret_reads, size_t *ret_count, struct problem *p);
+bool audit_parse_reads(const struct command *command, size_t max, struct str *ret_cursor,
+                       struct audit_counted_read *ret_reads, size_t *ret_count, struct problem *p);
 /* Turns counts into records, each that still stands as it was read. While the lease is the
  * holder's: the answer is how many, or LEASE_LOST. details of the records have the minute already.
  */
-struct ask *audit_ask_fold(struct asks *a, unsigned shard, struct str holder,
-                           const struct audit_read *reads, size_t count);
+struct command *audit_cmd_aggregate(struct pipeline *a, unsigned shard, struct str holder,
+                                    const struct audit_counted_read *reads, size_t count);
 
 #endif

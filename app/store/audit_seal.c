@@ -4,68 +4,51 @@
 #include "app/store/keys.h"
 
 static const struct str field_names[SEAL_FIELDS] = {
-    [SEAL_NUMBER] = STR_INIT("q"), [SEAL_PREVIOUS] = STR_INIT("p"), [SEAL_BEFORE] = STR_INIT("b"),
-    [SEAL_FIRST] = STR_INIT("f"),  [SEAL_LAST] = STR_INIT("l"),     [SEAL_COUNT] = STR_INIT("n"),
-    [SEAL_KEY] = STR_INIT("k"),    [SEAL_MACS] = STR_INIT("m"),     [SEAL_HEAD] = STR_INIT("h"),
+    [SEAL_NUMBER] = STR_INIT("q"),        [SEAL_PREVIOUS_HEAD] = STR_INIT("p"),
+    [SEAL_PREVIOUS_LAST] = STR_INIT("b"), [SEAL_FIRST] = STR_INIT("f"),
+    [SEAL_LAST] = STR_INIT("l"),          [SEAL_COUNT] = STR_INIT("n"),
+    [SEAL_KEY] = STR_INIT("k"),           [SEAL_MACS] = STR_INIT("m"),
+    [SEAL_HEAD] = STR_INIT("h"),
 };
 
-/* KEYS: lease, seals. ARGV: holder, the head that must be the latest, then fields and values. */
-struct script script_seal = {
-    .name = "seal",
-    .body = STR_INIT("if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end\n"
-                     "local latest = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]\n"
-                     "local head = latest and latest[2][#latest[2]] or ''\n"
-                     "if head ~= ARGV[2] then return 0 end\n"
-                     "redis.call('XADD', KEYS[2], '*', unpack(ARGV, 3))\n"
-                     "return 1\n"),
-};
-
-/* KEYS: lease, audit, seals. ARGV: holder, id of the first record that stays, of the first seal. */
-struct script script_audit_trim = {
-    .name = "audit_trim",
-    .body = STR_INIT("if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end\n"
-                     "redis.call('XTRIM', KEYS[3], 'MINID', ARGV[3])\n"
-                     "return redis.call('XTRIM', KEYS[2], 'MINID', ARGV[2])\n"),
-};
-
-struct ask *audit_seal_ask_latest(struct asks *a, unsigned shard)
+struct command *audit_seal_cmd_latest(struct pipeline *a, unsigned shard)
 {
     struct str argv[] = {STR("XREVRANGE"), key_shard_record(a->arena, shard, SHARD_KEY_AUDIT_SEALS),
                          STR("+"),         STR("-"),
                          STR("COUNT"),     STR("1")};
 
-    return ask_command(a, ASK_READ, 6, argv);
+    return pipeline_add(a, COMMAND_READ, 6, argv);
 }
 
-struct ask *audit_seal_ask_range(struct asks *a, unsigned shard, struct str from, int count)
+struct command *audit_seal_cmd_range(struct pipeline *a, unsigned shard, struct str from, int count)
 {
     struct str argv[] = {STR("XRANGE"), key_shard_record(a->arena, shard, SHARD_KEY_AUDIT_SEALS),
                          from,          STR("+"),
                          STR("COUNT"),  arena_printf(a->arena, "%d", count)};
 
-    return ask_command(a, ASK_READ, 6, argv);
+    return pipeline_add(a, COMMAND_READ, 6, argv);
 }
 
 static void read_one(const struct stream_entry *from, struct audit_seal *ret)
 {
     *ret = (struct audit_seal){.id = from->id};
-    ret->whole = stream_fields_exactly(from, field_names, SEAL_FIELDS, ret->v);
-    for (size_t i = 0; i < SEAL_FIELDS && !ret->whole; i++)
+    ret->valid = stream_match_fields(from, field_names, SEAL_FIELDS, ret->v);
+    for (size_t i = 0; i < SEAL_FIELDS && !ret->valid; i++)
         ret->v[i] = STR("");
 }
 
-bool audit_seal_read(const struct ask *ask, size_t max, struct audit_seal *ret_seals,
-                     size_t *ret_count, struct problem *p)
+bool audit_seal_parse(const struct command *command, size_t max, struct audit_seal *ret_seals,
+                      size_t *ret_count, struct problem *p)
 {
     struct stream_entry entry;
     size_t n;
 
-    if (reply_array(ask->reply, max, &n) != REPLY_THERE) {
-        reply_problem(ask->reply, p);
+    if (reply_array(command->reply, max, &n) != REPLY_OK) {
+        reply_problem(command->reply, p);
         return false;
     }
     for (size_t i = 0; i < n; i++) {
-        if (!stream_entry_read(reply_at(ask->reply, i), &entry)) {
+        if (!stream_entry_parse(reply_at(command->reply, i), &entry)) {
             problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
             return false;
         }
@@ -75,8 +58,8 @@ bool audit_seal_read(const struct ask *ask, size_t max, struct audit_seal *ret_s
     return true;
 }
 
-struct ask *audit_seal_ask(struct asks *a, unsigned shard, struct str holder,
-                           const struct str v[SEAL_FIELDS])
+struct command *audit_seal_cmd_add(struct pipeline *a, unsigned shard, struct str holder,
+                                   const struct str v[SEAL_FIELDS])
 {
     struct str argv[4 + 2 * SEAL_FIELDS];
     int argc = 0;
@@ -84,24 +67,24 @@ struct ask *audit_seal_ask(struct asks *a, unsigned shard, struct str holder,
     argv[argc++] = key_shard_record(a->arena, shard, SHARD_KEY_LEASE);
     argv[argc++] = key_shard_record(a->arena, shard, SHARD_KEY_AUDIT_SEALS);
     argv[argc++] = holder;
-    argv[argc++] = v[SEAL_PREVIOUS];
+    argv[argc++] = v[SEAL_PREVIOUS_HEAD];
     for (int i = 0; i < SEAL_FIELDS; i++) {
         argv[argc++] = field_names[i];
         argv[argc++] = v[i];
     }
-    return ask_script(a, &script_seal, 2, argc, argv);
+    return pipeline_add_script(a, &script_audit_seal_add, 2, argc, argv);
 }
 
-bool audit_seal_read_made(const struct ask *ask, int64_t *ret, struct problem *p)
+bool audit_seal_parse_add(const struct command *command, int64_t *ret, struct problem *p)
 {
-    if (reply_int(ask->reply, ret) == REPLY_THERE)
+    if (reply_int(command->reply, ret) == REPLY_OK)
         return true;
-    reply_problem(ask->reply, p);
+    reply_problem(command->reply, p);
     return false;
 }
 
-struct ask *audit_seal_ask_trim(struct asks *a, unsigned shard, struct str holder,
-                                struct str first_record, struct str first_seal)
+struct command *audit_seal_cmd_trim(struct pipeline *a, unsigned shard, struct str holder,
+                                    struct str first_record, struct str first_seal)
 {
     struct str argv[] = {key_shard_record(a->arena, shard, SHARD_KEY_LEASE),
                          key_shard_record(a->arena, shard, SHARD_KEY_AUDIT),
@@ -110,41 +93,42 @@ struct ask *audit_seal_ask_trim(struct asks *a, unsigned shard, struct str holde
                          first_record,
                          first_seal};
 
-    return ask_script(a, &script_audit_trim, 3, 6, argv);
+    return pipeline_add_script(a, &script_audit_seal_trim, 3, 6, argv);
 }
 
 /* ---- heads ---- */
 
-void audit_head_set(struct asks *a, unsigned shard, struct str number, struct str head)
+void audit_head_cmd_set(struct pipeline *a, unsigned shard, struct str number, struct str head)
 {
     struct str argv[] = {STR("HSET"), key_audit_heads, arena_printf(a->arena, "%02x", shard),
                          arena_printf(a->arena, "%.*s %.*s", STR_ARG(number), STR_ARG(head))};
 
-    (void)ask_command(a, ASK_WRITE, 4, argv);
+    (void)pipeline_add(a, COMMAND_WRITE, 4, argv);
 }
 
-struct ask *audit_heads_ask(struct asks *a)
+struct command *audit_heads_cmd_get(struct pipeline *a)
 {
-    return ask_command(a, ASK_READ, 2, (struct str[]){STR("HGETALL"), key_audit_heads});
+    return pipeline_add(a, COMMAND_READ, 2, (struct str[]){STR("HGETALL"), key_audit_heads});
 }
 
-bool audit_heads_read(const struct ask *ask, struct audit_head *ret_heads, struct problem *p)
+bool audit_heads_parse(const struct command *command, struct audit_head *ret_heads,
+                       struct problem *p)
 {
     size_t n;
     unsigned shard;
     struct str field, value;
 
-    if (reply_array(ask->reply, SIZE_MAX, &n) != REPLY_THERE) {
-        reply_problem(ask->reply, p);
+    if (reply_array(command->reply, SIZE_MAX, &n) != REPLY_OK) {
+        reply_problem(command->reply, p);
         return false;
     }
     for (size_t i = 0; i < SHARDS; i++)
-        ret_heads[i] = (struct audit_head){.there = false};
+        ret_heads[i] = (struct audit_head){.exists = false};
     for (size_t i = 0; i + 1 < n; i += 2) {
-        struct audit_head head = {.there = true};
+        struct audit_head head = {.exists = true};
 
-        if (reply_text(reply_at(ask->reply, i), &field) != REPLY_THERE ||
-            reply_text(reply_at(ask->reply, i + 1), &value) != REPLY_THERE ||
+        if (reply_text(reply_at(command->reply, i), &field) != REPLY_OK ||
+            reply_text(reply_at(command->reply, i + 1), &value) != REPLY_OK ||
             !key_parse_shard(field, &shard) ||
             !str_to_int64(str_cut(&value, ' '), 1, INT64_MAX, &head.number))
             continue;

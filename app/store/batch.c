@@ -2,7 +2,7 @@
 #include "app/store/batch.h"
 
 #include "app/base/clock.h"
-#include "app/store/batch_inside.h"
+#include "app/store/batch_internal.h"
 #include "app/store/keys.h"
 
 const char *const batch_status_names[BATCH_STATUSES + 1] = {
@@ -10,102 +10,38 @@ const char *const batch_status_names[BATCH_STATUSES + 1] = {
     [BATCH_FAILED] = "failed",   [BATCH_CANCELLED] = "cancelled",   [BATCH_STATUSES] = NULL,
 };
 
-const char *const batch_priority_names[QUEUE_LEVELS + 1] = {
+const char *const batch_priority_names[QUEUE_PRIORITIES + 1] = {
     [QUEUE_HIGH] = "high",
     [QUEUE_NORMAL] = "normal",
     [QUEUE_LOW] = "low",
-    [QUEUE_LEVELS] = NULL,
+    [QUEUE_PRIORITIES] = NULL,
 };
 
 /* KEYS: job, students, items, results. ARGV: until (epoch seconds), 2 if something is stated about
  * the students and 1 if not, six facts with their names, then the students, each with what is
  * stated. Answers 1 when made, 0 when it was there before. */
-enum { CREATE_FACTS = 6, CREATE_HEAD = 2 + 2 * CREATE_FACTS };
-struct script script_batch_create = {
-    .name = "batch_create",
-    .body = STR_INIT(
-        "if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end\n"
-        "local students, items, step = {}, {}, tonumber(ARGV[2])\n"
-        "for i = 15, #ARGV, step do\n"
-        "  students[#students + 1] = #students / 2\n"
-        "  students[#students + 1] = ARGV[i]\n"
-        "  if step == 2 then\n"
-        "    items[#items + 1] = ARGV[i]\n"
-        "    items[#items + 1] = ARGV[i + 1]\n"
-        "  end\n"
-        "end\n"
-        "local function put(command, key, list)\n"
-        "  for i = 1, #list, 1000 do\n"
-        "    redis.call(command, key, unpack(list, i, math.min(i + 999, #list)))\n"
-        "  end\n"
-        "end\n"
-        "put('ZADD', KEYS[2], students)\n"
-        "put('HSET', KEYS[3], items)\n"
-        "redis.call('HSET', KEYS[1], 'status', 'pending', 'total', #students / 2, 'processed', 0,\n"
-        "           'failed', 0, unpack(ARGV, 3, 14))\n"
-        "for i = 1, 3 do redis.call('EXPIREAT', KEYS[i], ARGV[1]) end\n"
-        "return 1\n"),
-};
-
-/* KEYS: job. ARGV: now, status, and the part that will see to the callback, if one ends it. Answers
- * 1 when it ends by this, 2 when it had ended and that part sees to the callback, 0 when it had
- * ended otherwise, -1 when it is not there. */
-struct script script_batch_end = {
-    .name = "batch_end",
-    .body = STR_INIT("local was = redis.call('HGET', KEYS[1], 'status')\n"
-                     "if not was then return -1 end\n"
-                     "if was ~= 'pending' and was ~= 'processing' then\n"
-                     "  return redis.call('HGET', KEYS[1], 'caller') == ARGV[3] and 2 or 0\n"
-                     "end\n"
-                     "redis.call('HSET', KEYS[1], 'status', ARGV[2], 'completed', ARGV[1])\n"
-                     "if ARGV[3] then redis.call('HSET', KEYS[1], 'caller', ARGV[3]) end\n"
-                     "return 1\n"),
-};
-
-/* KEYS: job, students, results. ARGV: offset, limit. Answers the number of results, then student
- * and result of each on the page; nil when the batch is not there. */
-struct script script_batch_results = {
-    .name = "batch_results",
-    .body = STR_INIT("if redis.call('EXISTS', KEYS[1]) == 0 then return false end\n"
-                     "local offset, limit = tonumber(ARGV[1]), tonumber(ARGV[2])\n"
-                     "local total, at = redis.call('HLEN', KEYS[3]), 0\n"
-                     "local page = {total}\n"
-                     "if offset >= total then return page end\n"
-                     "for _, student in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do\n"
-                     "  local result = redis.call('HGET', KEYS[3], student)\n"
-                     "  if result then\n"
-                     "    at = at + 1\n"
-                     "    if at > offset then\n"
-                     "      page[#page + 1] = student\n"
-                     "      page[#page + 1] = result\n"
-                     "      if at == offset + limit then break end\n"
-                     "    end\n"
-                     "  end\n"
-                     "end\n"
-                     "return page\n"),
-};
-
-static struct str number(struct asks *a, int64_t value)
+enum { CREATE_FIELDS = 6, CREATE_HEAD = 2 + 2 * CREATE_FIELDS };
+static struct str number(struct pipeline *a, int64_t value)
 {
     return arena_printf(a->arena, "%lld", (long long)value);
 }
 
 /* ---- making one ---- */
 
-static void ask_index(struct asks *a, struct str id, int64_t now_ms)
+static void ask_index(struct pipeline *a, struct str id, int64_t now_ms)
 {
-    (void)ask_command(a, ASK_WRITE, 4,
-                      (struct str[]){STR("ZADD"), key_batches, number(a, now_ms), id});
-    (void)ask_command(a, ASK_WRITE, 4,
-                      (struct str[]){STR("ZREMRANGEBYSCORE"), key_batches, STR("-inf"),
-                                     number(a, now_ms - BATCH_KEPT_MS)});
+    (void)pipeline_add(a, COMMAND_WRITE, 4,
+                       (struct str[]){STR("ZADD"), key_batches, number(a, now_ms), id});
+    (void)pipeline_add(a, COMMAND_WRITE, 4,
+                       (struct str[]){STR("ZREMRANGEBYSCORE"), key_batches, STR("-inf"),
+                                      number(a, now_ms - BATCH_TTL_MS)});
 }
 
-static void ask_jobs(struct asks *a, struct str id, const struct batch *b, size_t n)
+static void ask_jobs(struct pipeline *a, struct str id, const struct batch *b, size_t n)
 {
-    for (int lane = 0; lane < BATCH_LANES && (size_t)lane * BATCH_PART < n; lane++)
-        queue_ask_add(a, b->priority, STR("batch"),
-                      batch_job_body(a->arena, id, (int64_t)lane * BATCH_PART));
+    for (int lane = 0; lane < BATCH_LANES && (size_t)lane * BATCH_CHUNK < n; lane++)
+        queue_cmd_add(a, b->priority, STR("batch"),
+                      batch_job_body(a->arena, id, (int64_t)lane * BATCH_CHUNK));
 }
 
 static struct str or_empty(struct str text)
@@ -113,14 +49,14 @@ static struct str or_empty(struct str text)
     return text.n > 0 ? text : STR("");
 }
 
-static struct str until(struct asks *a, const struct batch *b)
+static struct str until(struct pipeline *a, const struct batch *b)
 {
-    return number(a, (b->created_ms + BATCH_KEPT_MS) / 1000);
+    return number(a, (b->created_ms + BATCH_TTL_MS) / 1000);
 }
 
 /* Into the list of all first: an erasure that does not find it there has been before it. */
-struct ask *batch_ask_create(struct asks *a, struct str id, const struct batch *b,
-                             const struct batch_item *items, size_t n)
+struct command *batch_cmd_create(struct pipeline *a, struct str id, const struct batch *b,
+                                 const struct batch_item *items, size_t n)
 {
     bool stated = n > 0 && items[0].stated;
     int argc = BATCH_KEYS + CREATE_HEAD + (int)n * (stated ? 2 : 1);
@@ -134,7 +70,7 @@ struct ask *batch_ask_create(struct asks *a, struct str id, const struct batch *
         STR("traceparent"), or_empty(b->traceparent),
         STR("callback"),    or_empty(b->callback_url),
     };
-    struct ask *ask;
+    struct command *command;
 
     if (!argv) {
         a->failed = true;
@@ -149,23 +85,23 @@ struct ask *batch_ask_create(struct asks *a, struct str id, const struct batch *
         }
     }
     ask_index(a, id, b->created_ms);
-    ask = ask_script(a, &script_batch_create, BATCH_KEYS, argc, argv);
+    command = pipeline_add_script(a, &script_batch_create, BATCH_KEYS, argc, argv);
     ask_jobs(a, id, b, n);
-    return ask;
+    return command;
 }
 
-bool batch_read_answer(const struct ask *ask, int64_t *ret, struct problem *p)
+bool batch_parse_int(const struct command *command, int64_t *ret, struct problem *p)
 {
-    if (reply_int(ask->reply, ret) == REPLY_THERE)
+    if (reply_int(command->reply, ret) == REPLY_OK)
         return true;
-    reply_problem(ask->reply, p);
+    reply_problem(command->reply, p);
     return false;
 }
 
-bool batch_read_create(const struct ask *ask, bool *ret_made, struct problem *p)
+bool batch_parse_create(const struct command *command, bool *ret_made, struct problem *p)
 {
     int64_t made = 0;
-    bool there = batch_read_answer(ask, &made, p);
+    bool there = batch_parse_int(command, &made, p);
 
     *ret_made = made == 1;
     return there;
@@ -173,20 +109,21 @@ bool batch_read_create(const struct ask *ask, bool *ret_made, struct problem *p)
 
 /* ---- looking at one ---- */
 
-struct ask *batch_ask(struct asks *a, struct str id)
+struct command *batch_cmd_get(struct pipeline *a, struct str id)
 {
-    static const struct str names[] = {FACTS(FACT_STR)};
-    struct str argv[2 + FACT_COUNT] = {STR("HMGET"), key_batch(a->arena, id, BATCH_KEY_JOB)};
+    static const struct str names[] = {BATCH_FIELDS(BATCH_FIELD_STR)};
+    struct str argv[2 + BATCH_FIELD_COUNT] = {STR("HMGET"),
+                                              key_batch(a->arena, id, BATCH_KEY_STATE)};
 
     memcpy(argv + 2, names, sizeof(names));
-    return ask_command(a, ASK_READ, 2 + FACT_COUNT, argv);
+    return pipeline_add(a, COMMAND_READ, 2 + BATCH_FIELD_COUNT, argv);
 }
 
 static bool read_word(const redisReply *reply, const char *const *words, int *ret)
 {
     struct str text;
 
-    if (reply_text(reply, &text) != REPLY_THERE)
+    if (reply_text(reply, &text) != REPLY_OK)
         return false;
     for (*ret = 0; words[*ret]; ++*ret) {
         if (str_equal(text, str_of(words[*ret])))
@@ -199,11 +136,10 @@ static bool read_word(const redisReply *reply, const char *const *words, int *re
 static bool read_number(const redisReply *reply, int64_t *ret)
 {
     struct str text;
-    enum reply there = reply_text(reply, &text);
+    enum reply_result there = reply_text(reply, &text);
 
     *ret = 0;
-    return there == REPLY_MISSING ||
-           (there == REPLY_THERE && str_to_int64(text, 0, INT64_MAX, ret));
+    return there == REPLY_MISSING || (there == REPLY_OK && str_to_int64(text, 0, INT64_MAX, ret));
 }
 
 static bool read_facts(const redisReply *r, struct batch *ret)
@@ -219,25 +155,25 @@ static bool read_facts(const redisReply *r, struct batch *ret)
         !read_word(reply_at(r, 1), batch_priority_names, &priority))
         return false;
     ret->status = (enum batch_status)status;
-    ret->priority = (enum queue_level)priority;
+    ret->priority = (enum queue_priority)priority;
     for (size_t i = 0; i < number_count; i++) {
         if (!read_number(reply_at(r, 2 + i), numbers[i]))
             return false;
     }
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        if (reply_text(reply_at(r, 2 + number_count + i), texts[i]) != REPLY_THERE)
+        if (reply_text(reply_at(r, 2 + number_count + i), texts[i]) != REPLY_OK)
             return false;
     }
     return true;
 }
 
-bool batch_read_facts(const redisReply *reply, struct batch *ret, struct problem *p)
+bool batch_parse_fields(const redisReply *reply, struct batch *ret, struct problem *p)
 {
     struct str status;
     size_t n;
 
     *ret = (struct batch){0};
-    if (reply_array(reply, FACT_COUNT, &n) != REPLY_THERE || n != FACT_COUNT) {
+    if (reply_array(reply, BATCH_FIELD_COUNT, &n) != REPLY_OK || n != BATCH_FIELD_COUNT) {
         reply_problem(reply, p);
         return false;
     }
@@ -248,74 +184,76 @@ bool batch_read_facts(const redisReply *reply, struct batch *ret, struct problem
     return false;
 }
 
-bool batch_read(const struct ask *ask, struct batch *ret, struct problem *p)
+bool batch_parse(const struct command *command, struct batch *ret, struct problem *p)
 {
-    return batch_read_facts(ask->reply, ret, p);
+    return batch_parse_fields(command->reply, ret, p);
 }
 
 /* ---- ending one before its time ---- */
 
-struct ask *batch_ask_cancel(struct asks *a, struct str id, int64_t now_ms)
+struct command *batch_cmd_cancel(struct pipeline *a, struct str id, int64_t now_ms)
 {
-    return ask_script(a, &script_batch_end, 1, 3,
-                      (struct str[]){key_batch(a->arena, id, BATCH_KEY_JOB), number(a, now_ms),
-                                     str_of(batch_status_names[BATCH_CANCELLED])});
+    return pipeline_add_script(a, &script_batch_end, 1, 3,
+                               (struct str[]){key_batch(a->arena, id, BATCH_KEY_STATE),
+                                              number(a, now_ms),
+                                              str_of(batch_status_names[BATCH_CANCELLED])});
 }
 
-struct ask *batch_ask_give_up(struct asks *a, struct str id, int64_t from, int64_t now_ms)
+struct command *batch_cmd_fail(struct pipeline *a, struct str id, int64_t from, int64_t now_ms)
 {
-    return ask_script(a, &script_batch_end, 1, 4,
-                      (struct str[]){key_batch(a->arena, id, BATCH_KEY_JOB), number(a, now_ms),
-                                     str_of(batch_status_names[BATCH_FAILED]), number(a, from)});
+    return pipeline_add_script(
+        a, &script_batch_end, 1, 4,
+        (struct str[]){key_batch(a->arena, id, BATCH_KEY_STATE), number(a, now_ms),
+                       str_of(batch_status_names[BATCH_FAILED]), number(a, from)});
 }
 
-bool batch_read_given_up(const struct ask *ask, bool *ret_changed, bool *ret_must_call,
-                         struct problem *p)
+bool batch_parse_fail(const struct command *command, bool *ret_changed, bool *ret_must_call,
+                      struct problem *p)
 {
     int64_t answer = 0;
-    bool there = batch_read_answer(ask, &answer, p);
+    bool there = batch_parse_int(command, &answer, p);
 
     *ret_changed = answer == 1;
     *ret_must_call = answer > 0;
     return there;
 }
 
-bool batch_read_ended(const struct ask *ask, bool *ret_changed, struct problem *p)
+bool batch_parse_cancel(const struct command *command, bool *ret_changed, struct problem *p)
 {
     bool must_call;
 
-    return batch_read_given_up(ask, ret_changed, &must_call, p);
+    return batch_parse_fail(command, ret_changed, &must_call, p);
 }
 
 /* ---- results: '+' and the MasteryResult, or '-' and the message ---- */
 
-struct ask *batch_ask_results(struct asks *a, struct str id, int64_t offset, int64_t limit)
+struct command *batch_cmd_results(struct pipeline *a, struct str id, int64_t offset, int64_t limit)
 {
     struct str argv[] = {
-        key_batch(a->arena, id, BATCH_KEY_JOB), key_batch(a->arena, id, BATCH_KEY_STUDENTS),
+        key_batch(a->arena, id, BATCH_KEY_STATE), key_batch(a->arena, id, BATCH_KEY_STUDENTS),
         key_batch(a->arena, id, BATCH_KEY_RESULTS), number(a, offset), number(a, limit)};
 
-    return ask_script_reading(a, &script_batch_results, 3, 5, argv);
+    return pipeline_add_read_script(a, &script_batch_results, 3, 5, argv);
 }
 
 static bool read_result(const redisReply *student, const redisReply *text, struct batch_result *ret)
 {
     struct str result;
 
-    if (reply_text(student, &ret->student) != REPLY_THERE ||
-        reply_text(text, &result) != REPLY_THERE || result.n == 0 ||
-        (result.p[0] != '+' && result.p[0] != '-'))
+    if (reply_text(student, &ret->student) != REPLY_OK || reply_text(text, &result) != REPLY_OK ||
+        result.n == 0 || (result.p[0] != '+' && result.p[0] != '-'))
         return false;
     ret->success = result.p[0] == '+';
     ret->text = (struct str){result.p + 1, result.n - 1};
     return true;
 }
 
-bool batch_read_results(const struct ask *ask, size_t limit, bool *ret_exists, int64_t *ret_total,
-                        struct batch_result *ret_results, size_t *ret_count, struct problem *p)
+bool batch_parse_results(const struct command *command, size_t limit, bool *ret_exists,
+                         int64_t *ret_total, struct batch_result *ret_results, size_t *ret_count,
+                         struct problem *p)
 {
-    const redisReply *r = ask->reply;
-    enum reply there;
+    const redisReply *r = command->reply;
+    enum reply_result there;
     size_t n;
 
     *ret_count = 0;
@@ -323,11 +261,11 @@ bool batch_read_results(const struct ask *ask, size_t limit, bool *ret_exists, i
     *ret_exists = there != REPLY_MISSING;
     if (there == REPLY_MISSING)
         return true;
-    if (there != REPLY_THERE || n % 2 != 1) {
+    if (there != REPLY_OK || n % 2 != 1) {
         reply_problem(r, p);
         return false;
     }
-    if (reply_int(reply_at(r, 0), ret_total) != REPLY_THERE)
+    if (reply_int(reply_at(r, 0), ret_total) != REPLY_OK)
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
     for (size_t i = 1; i < n; i += 2) {
         if (!read_result(reply_at(r, i), reply_at(r, i + 1), &ret_results[(*ret_count)++]))

@@ -6,7 +6,7 @@
  * and progress is the number of results. All batches stand in the sorted set `batches`, by the time
  * they were made, so that erasing a student finds them.
  *
- * The work is shared out in parts of BATCH_PART positions, BATCH_LANES of them at a time: the job
+ * The work is shared out in parts of BATCH_CHUNK positions, BATCH_LANES of them at a time: the job
  * of a part puts that of the lane's next part behind all other jobs when it ends, so that many
  * batches get on side by side. */
 #ifndef STORE_BATCH_H
@@ -17,8 +17,8 @@
 #include "app/store/queue.h"
 #include "app/store/reply.h"
 
-enum { BATCH_STUDENTS_MAX = 1000, BATCH_PART = 64, BATCH_LANES = 4, BATCH_ID_SIZE = 33 };
-#define BATCH_KEPT_MS (7 * DAY_MS)
+enum { BATCH_STUDENTS_MAX = 1000, BATCH_CHUNK = 64, BATCH_LANES = 4, BATCH_ID_SIZE = 33 };
+#define BATCH_TTL_MS (7 * DAY_MS)
 
 /* In the order of the words of METRIC_BATCH. */
 enum batch_status {
@@ -30,7 +30,8 @@ enum batch_status {
     BATCH_STATUSES
 };
 extern const char *const batch_status_names[BATCH_STATUSES + 1]; /* ends with NULL */
-extern const char *const batch_priority_names[QUEUE_LEVELS + 1]; /* the same; by queue_level */
+extern const char
+    *const batch_priority_names[QUEUE_PRIORITIES + 1]; /* the same; by queue_priority */
 
 static inline bool batch_ended(enum batch_status status)
 {
@@ -49,7 +50,7 @@ struct batch_item {
 struct batch {
     bool exists;
     enum batch_status status;
-    enum queue_level priority;
+    enum queue_priority priority;
     int64_t total, processed, failed;
     int64_t created_ms, started_ms, completed_ms;  /* 0: not yet */
     struct str actor, correlation_id, traceparent; /* of the request that made it */
@@ -58,26 +59,26 @@ struct batch {
 
 /* Makes the batch (created_ms, priority and the texts of b count) and its first jobs. One that is
  * there already stays as it is. */
-struct ask *batch_ask_create(struct asks *a, struct str id, const struct batch *b,
-                             const struct batch_item *items, size_t n);
+struct command *batch_cmd_create(struct pipeline *a, struct str id, const struct batch *b,
+                                 const struct batch_item *items, size_t n);
 /* Whether it was made now. */
-bool batch_read_create(const struct ask *ask, bool *ret_made, struct problem *p);
+bool batch_parse_create(const struct command *command, bool *ret_made, struct problem *p);
 
-struct ask *batch_ask(struct asks *a, struct str id);
+struct command *batch_cmd_get(struct pipeline *a, struct str id);
 /* Texts point into the reply. */
-bool batch_read(const struct ask *ask, struct batch *ret, struct problem *p);
+bool batch_parse(const struct command *command, struct batch *ret, struct problem *p);
 
 /* Status cancelled, unless it has ended. */
-struct ask *batch_ask_cancel(struct asks *a, struct str id, int64_t now_ms);
+struct command *batch_cmd_cancel(struct pipeline *a, struct str id, int64_t now_ms);
 /* Whether it has changed. */
-bool batch_read_ended(const struct ask *ask, bool *ret_changed, struct problem *p);
+bool batch_parse_cancel(const struct command *command, bool *ret_changed, struct problem *p);
 
 /* Status failed, unless it has ended: the job of the part from there on will never succeed. */
-struct ask *batch_ask_give_up(struct asks *a, struct str id, int64_t from, int64_t now_ms);
+struct command *batch_cmd_fail(struct pipeline *a, struct str id, int64_t from, int64_t now_ms);
 /* Whether it has changed, and whether this part is the one to see to the callback: by this, or by
  * an earlier try whose worker died over it. */
-bool batch_read_given_up(const struct ask *ask, bool *ret_changed, bool *ret_must_call,
-                         struct problem *p);
+bool batch_parse_fail(const struct command *command, bool *ret_changed, bool *ret_must_call,
+                      struct problem *p);
 
 /* A result as stored: the MasteryResult, or why there is none. */
 struct batch_result {
@@ -87,10 +88,11 @@ struct batch_result {
 };
 
 /* A page of the results there are so far, in the order of the request. */
-struct ask *batch_ask_results(struct asks *a, struct str id, int64_t offset, int64_t limit);
+struct command *batch_cmd_results(struct pipeline *a, struct str id, int64_t offset, int64_t limit);
 /* ret_results has room for the page. exists false: there is no such batch. */
-bool batch_read_results(const struct ask *ask, size_t limit, bool *ret_exists, int64_t *ret_total,
-                        struct batch_result *ret_results, size_t *ret_count, struct problem *p);
+bool batch_parse_results(const struct command *command, size_t limit, bool *ret_exists,
+                         int64_t *ret_total, struct batch_result *ret_results, size_t *ret_count,
+                         struct problem *p);
 
 /* ---- for the worker ---- */
 
@@ -98,32 +100,33 @@ bool batch_read_results(const struct ask *ask, size_t limit, bool *ret_exists, i
 struct str batch_job_body(struct arena *arena, struct str id, int64_t from);
 
 /* What a job must know of its batch when a script has looked at it, or changed it. */
-struct batch_turn {
-    bool changed;     /* the status has changed by this very script */
-    bool must_call;   /* it has ended, and the caller's part is the one to see to the callback */
-    struct batch now; /* without the totals and the texts of no use to a part */
+struct batch_update {
+    bool changed;       /* the status has changed by this very script */
+    bool callback_due;  /* it has ended, and the caller's part is the one to see to the callback */
+    struct batch batch; /* without the totals and the texts of no use to a part */
 };
 
 /* Begins a part: a pending batch is processing from now on. */
-struct ask *batch_ask_part(struct asks *a, struct str id, int64_t from, int64_t now_ms);
-/* ret_items has room for BATCH_PART: those of the part that have no result yet; none when the
+struct command *batch_cmd_start_chunk(struct pipeline *a, struct str id, int64_t from,
+                                      int64_t now_ms);
+/* ret_items has room for BATCH_CHUNK: those of the part that have no result yet; none when the
  * batch has ended. */
-bool batch_read_part(const struct ask *ask, struct batch_turn *ret, struct batch_item *ret_items,
-                     size_t *ret_count, struct problem *p);
+bool batch_parse_start_chunk(const struct command *command, struct batch_update *ret,
+                             struct batch_item *ret_items, size_t *ret_count, struct problem *p);
 
 /* Keeps results of the part, each once, and ends the batch with the last one. */
-struct ask *batch_ask_keep(struct asks *a, struct str id, int64_t from, int64_t created_ms,
-                           int64_t now_ms, const struct batch_result *results, size_t n);
-bool batch_read_keep(const struct ask *ask, struct batch_turn *ret, struct problem *p);
+struct command *batch_cmd_save(struct pipeline *a, struct str id, int64_t from, int64_t created_ms,
+                               int64_t now_ms, const struct batch_result *results, size_t n);
+bool batch_parse_save(const struct command *command, struct batch_update *ret, struct problem *p);
 
 /* ---- for erasing a student ---- */
 
 /* Ids of batches, the newest first: so many behind the first `offset`. */
-struct ask *batch_ask_page(struct asks *a, int64_t offset, int64_t count);
+struct command *batch_cmd_page(struct pipeline *a, int64_t offset, int64_t count);
 /* A text when the student is in the batch, else nil. */
-struct ask *batch_ask_has(struct asks *a, struct str id, struct str student);
+struct command *batch_cmd_has_student(struct pipeline *a, struct str id, struct str student);
 /* Takes the student out of the batch: out of what is to be done, and of what was. 1 if it was in.
  */
-struct ask *batch_ask_forget(struct asks *a, struct str id, struct str student);
+struct command *batch_cmd_remove_student(struct pipeline *a, struct str id, struct str student);
 
 #endif

@@ -13,7 +13,7 @@
 enum {
     COHORT_STUDENTS_MAX = 10000,
     COHORT_TEACHERS_MAX = 100,
-    COHORT_PIECE = 1000, /* links changed in one round */
+    COHORT_CHUNK = 1000, /* links changed in one round */
     COHORT_LOCK_MS = 15000,
 };
 
@@ -27,36 +27,37 @@ struct cohort {
     int64_t created_at_ms, updated_at_ms;
 };
 
-struct ask *cohort_ask(struct asks *a, struct str cohort);
-struct ask *cohort_ask_summary(struct asks *a, struct str cohort); /* without the students */
+struct command *cohort_cmd_get(struct pipeline *a, struct str cohort);
+struct command *cohort_cmd_get_summary(struct pipeline *a,
+                                       struct str cohort); /* without the students */
 /* Texts point into the reply. A cohort that is not there: exists is false. */
-bool cohort_read(const struct ask *ask, struct arena *arena, struct str id, struct cohort *ret,
-                 struct problem *p);
+bool cohort_parse(const struct command *command, struct arena *arena, struct str id,
+                  struct cohort *ret, struct problem *p);
 
-struct ask *cohort_ask_lock(struct asks *a, struct str cohort, struct str token);
-bool cohort_read_lock(const struct ask *ask, bool *ret_taken, struct problem *p);
-void cohort_ask_unlock(struct asks *a, struct str cohort, struct str token);
+struct command *cohort_cmd_lock(struct pipeline *a, struct str cohort, struct str token);
+bool cohort_parse_lock(const struct command *command, bool *ret_taken, struct problem *p);
+void cohort_cmd_unlock(struct pipeline *a, struct str cohort, struct str token);
 
-void cohort_ask_write(struct asks *a, const struct cohort *cohort); /* record and list of all */
-void cohort_ask_delete(struct asks *a, struct str cohort);
+void cohort_cmd_write(struct pipeline *a, const struct cohort *cohort); /* record and list of all */
+void cohort_cmd_delete(struct pipeline *a, struct str cohort);
 enum link_change { LINK_ADD, LINK_REMOVE };
-void cohort_ask_link_student(struct asks *a, enum link_change change, struct str student,
+void cohort_cmd_link_student(struct pipeline *a, enum link_change change, struct str student,
                              struct str cohort);
-void cohort_ask_link_teacher(struct asks *a, enum link_change change, struct str teacher,
+void cohort_cmd_link_teacher(struct pipeline *a, enum link_change change, struct str teacher,
                              struct str cohort);
 /* Whether the student could be linked: false for one who is erased. */
-bool cohort_read_link(const struct ask *ask);
+bool cohort_parse_link(const struct command *command);
 
 /* The cohorts a student is in, a teacher teaches: sets of ids. */
-struct ask *cohort_ask_of_student(struct asks *a, struct str student);
-struct ask *cohort_ask_of_teacher(struct asks *a, struct str teacher);
-bool cohort_read_ids(const struct ask *ask, struct arena *arena, struct str_list *ret,
-                     struct problem *p);
+struct command *cohort_cmd_of_student(struct pipeline *a, struct str student);
+struct command *cohort_cmd_of_teacher(struct pipeline *a, struct str teacher);
+bool cohort_parse_ids(const struct command *command, struct arena *arena, struct str_list *ret,
+                      struct problem *p);
 /* Whether the two sets of a student and a teacher meet. Fails closed. */
-bool cohort_read_taught(const struct ask *of_student, const struct ask *of_teacher,
-                        bool *ret_taught, struct problem *p);
+bool cohort_parse_teaches(const struct command *of_student, const struct command *of_teacher,
+                          bool *ret_taught, struct problem *p);
 /* One page of all cohorts, by id, and how many there are. */
-struct ask *cohort_ask_page(struct asks *a, int64_t offset, int64_t limit);
-struct ask *cohort_ask_total(struct asks *a);
+struct command *cohort_cmd_page(struct pipeline *a, int64_t offset, int64_t limit);
+struct command *cohort_cmd_total(struct pipeline *a);
 
 #endif

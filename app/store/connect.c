@@ -16,12 +16,12 @@ static void *create_bounded_array(const redisReadTask *task, reply_count element
     enum { ELEMENTS_MAX = 1 << 20 };
     const struct reply_bounds *bounds = task->privdata;
 
-    return elements > ELEMENTS_MAX ? NULL : bounds->plain->createArray(task, elements);
+    return elements > ELEMENTS_MAX ? NULL : bounds->original->createArray(task, elements);
 }
 
 static void bound_replies(redisContext *c, struct reply_bounds *bounds)
 {
-    bounds->plain = c->reader->fn;
+    bounds->original = c->reader->fn;
     bounds->bounded = *c->reader->fn;
     bounds->bounded.createArray = create_bounded_array;
     c->reader->fn = &bounds->bounded;

@@ -9,7 +9,7 @@
 
 /* What makes hiredis refuse a reply of too many elements; must outlive the connection. */
 struct reply_bounds {
-    const redisReplyObjectFunctions *plain;
+    const redisReplyObjectFunctions *original;
     redisReplyObjectFunctions bounded;
 };
 

@@ -4,35 +4,7 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-/* KEYS: profile, tombstone, consents, journal. ARGV: the kind's name and letter, 1 granted or 0,
- * 1 when there must be a decision already, time, who, the journal's entry. Answers the line of the
- * decision that holds now, 0 when there is nothing to withdraw, -1 when the student is erased. The
- * same decision again makes no new one. */
-struct script script_consent = {
-    .name = "consent",
-    .body = STR_INIT(
-        "local kind, letter, granted = ARGV[1], ARGV[2], ARGV[3]\n"
-        "local text = redis.call('HGET', KEYS[3], kind) or ''\n"
-        "local last = text:match('([^\\n]+)\\n$')\n"
-        "if ARGV[4] == '1' and not ('\\n' .. text):match('\\n%d+ 1 ') then return 0 end\n"
-        "if last and last:match('^%d+ ([01])') == granted then return last end\n"
-        "if redis.call('HEXISTS', KEYS[1], 's') == 0 and redis.call('EXISTS', KEYS[2]) == 1 then\n"
-        "  return -1\n"
-        "end\n"
-        "local version = last and tonumber(last:match('^%d+')) + 1 or 1\n"
-        "local line = table.concat({('%d'):format(version), granted, ARGV[5], ARGV[6]}, ' ')\n"
-        "local _, lines = text:gsub('\\n', '')\n"
-        "if lines >= 200 then text = text:gsub('^[^\\n]*\\n', '', 1) end\n"
-        "redis.call('HSET', KEYS[3], kind, text .. line .. '\\n')\n"
-        "local c = (redis.call('HGET', KEYS[1], 'c') or ''):gsub(letter, '')\n"
-        "if granted == '0' then c = c .. letter end\n"
-        "if c == '' then redis.call('HDEL', KEYS[1], 'c')\n"
-        "else redis.call('HSET', KEYS[1], 'c', c) end\n"
-        "redis.call('XADD', KEYS[4], '*', 'e', ARGV[7])\n"
-        "return line\n"),
-};
-
-struct ask *consent_ask_change(struct asks *a, const struct consent_change *change)
+struct command *consent_cmd_change(struct pipeline *a, const struct consent_change *change)
 {
     struct arena *arena = a->arena;
     struct str student = change->student;
@@ -41,14 +13,15 @@ struct ask *consent_ask_change(struct asks *a, const struct consent_change *chan
                          key_student(arena, student, STUDENT_KEY_CONSENT),
                          key_journal(arena, student),
                          str_of(consent_names[change->consent]),
-                         {&consent_letters[change->consent], 1},
+                         {&consent_codes[change->consent], 1},
                          change->granted ? STR("1") : STR("0"),
-                         change->only_if_given ? STR("1") : STR("0"),
+                         change->only_if_granted ? STR("1") : STR("0"),
                          arena_printf(arena, "%lld", (long long)change->now_ms),
-                         change->by,
+                         change->actor,
                          change->journal};
 
-    return ask_script(a, &script_consent, 4, (int)(sizeof(argv) / sizeof(argv[0])), argv);
+    return pipeline_add_script(a, &script_consent_change, 4, (int)(sizeof(argv) / sizeof(argv[0])),
+                               argv);
 }
 
 /* "VERSION GRANTED AT_MS BY" */
@@ -61,32 +34,32 @@ static bool read_line(struct str line, struct consent_record *ret)
         !str_to_int64(str_cut(&line, ' '), 0, INT64_MAX, &ret->at_ms))
         return false;
     ret->granted = granted;
-    ret->by = line;
+    ret->actor = line;
     return true;
 }
 
-enum consent_outcome consent_read_change(const struct ask *ask, struct consent_record *ret,
-                                         struct problem *p)
+enum consent_outcome consent_parse_change(const struct command *command, struct consent_record *ret,
+                                          struct problem *p)
 {
     struct str line;
     int64_t why;
 
-    if (reply_int(ask->reply, &why) == REPLY_THERE)
-        return why == 0 ? CONSENT_NEVER_GIVEN : CONSENT_ERASED;
-    if (reply_text(ask->reply, &line) == REPLY_THERE && read_line(line, ret))
-        return CONSENT_KEPT;
-    reply_problem(ask->reply, p);
+    if (reply_int(command->reply, &why) == REPLY_OK)
+        return why == 0 ? CONSENT_NEVER_GRANTED : CONSENT_ERASED;
+    if (reply_text(command->reply, &line) == REPLY_OK && read_line(line, ret))
+        return CONSENT_SAVED;
+    reply_problem(command->reply, p);
     return CONSENT_PROBLEM;
 }
 
-struct ask *consent_ask(struct asks *a, struct str student)
+struct command *consent_cmd_get(struct pipeline *a, struct str student)
 {
     struct str argv[2 + CONSENTS] = {STR("HMGET"),
                                      key_student(a->arena, student, STUDENT_KEY_CONSENT)};
 
     for (int i = 0; i < CONSENTS; i++)
         argv[2 + i] = str_of(consent_names[i]);
-    return ask_command(a, ASK_READ, 2 + CONSENTS, argv);
+    return pipeline_add(a, COMMAND_READ, 2 + CONSENTS, argv);
 }
 
 static bool read_lines(struct str text, struct arena *arena, struct consent_history *ret)
@@ -102,17 +75,17 @@ static bool read_lines(struct str text, struct arena *arena, struct consent_hist
     return text.n == 0;
 }
 
-bool consent_read(const struct ask *ask, struct arena *arena, struct consent_history ret[CONSENTS],
-                  struct problem *p)
+bool consent_parse(const struct command *command, struct arena *arena,
+                   struct consent_history ret[CONSENTS], struct problem *p)
 {
     struct str text;
 
     for (size_t i = 0; i < CONSENTS; i++) {
         ret[i] = (struct consent_history){0};
-        switch (reply_text(reply_at(ask->reply, i), &text)) {
+        switch (reply_text(reply_at(command->reply, i), &text)) {
         case REPLY_MISSING: break;
-        case REPLY_ERROR: reply_problem(ask->reply, p); return false;
-        case REPLY_THERE:
+        case REPLY_ERROR: reply_problem(command->reply, p); return false;
+        case REPLY_OK:
             if (!read_lines(text, arena, &ret[i])) {
                 problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
                 return false;

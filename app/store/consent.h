@@ -14,37 +14,37 @@ struct consent_record {
     int64_t version; /* from 1, for each kind */
     bool granted;
     int64_t at_ms;
-    struct str by; /* role:user */
+    struct str actor; /* role:user */
 };
 
 struct consent_change {
     struct str student;
     enum consent consent;
     bool granted;
-    bool only_if_given; /* withdrawing what there is no decision about is none */
+    bool only_if_granted; /* withdrawing what there is no decision about is none */
     int64_t now_ms;
-    struct str by;      /* role:user */
+    struct str actor;   /* role:user */
     struct str journal; /* JSON of the entry */
 };
 
-struct ask *consent_ask_change(struct asks *a, const struct consent_change *change);
+struct command *consent_cmd_change(struct pipeline *a, const struct consent_change *change);
 enum consent_outcome {
-    CONSENT_KEPT,        /* *ret is the decision there is now: this one, or the same made before */
-    CONSENT_NEVER_GIVEN, /* nothing to withdraw */
-    CONSENT_ERASED,      /* the student is erased: no new data */
-    CONSENT_PROBLEM,     /* p says what */
+    CONSENT_SAVED, /* *ret is the decision there is now: this one, or the same made before */
+    CONSENT_NEVER_GRANTED, /* nothing to withdraw */
+    CONSENT_ERASED,        /* the student is erased: no new data */
+    CONSENT_PROBLEM,       /* p says what */
 };
 /* Texts point into the reply. */
-enum consent_outcome consent_read_change(const struct ask *ask, struct consent_record *ret,
-                                         struct problem *p);
+enum consent_outcome consent_parse_change(const struct command *command, struct consent_record *ret,
+                                          struct problem *p);
 
 /* All decisions of a kind, oldest first; n 0: never given. */
 struct consent_history {
     struct consent_record *v;
     size_t n;
 };
-struct ask *consent_ask(struct asks *a, struct str student);
-bool consent_read(const struct ask *ask, struct arena *arena, struct consent_history ret[CONSENTS],
-                  struct problem *p);
+struct command *consent_cmd_get(struct pipeline *a, struct str student);
+bool consent_parse(const struct command *command, struct arena *arena,
+                   struct consent_history ret[CONSENTS], struct problem *p);
 
 #endif

@@ -38,39 +38,39 @@ static struct str entry(struct arena *arena, struct str reason, struct str sourc
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
-struct ask *dead_letter_ask(struct asks *a, struct str reason, struct str source,
-                            struct str payload, int64_t now_ms)
+struct command *dead_letter_cmd_add(struct pipeline *a, struct str reason, struct str source,
+                                    struct str payload, int64_t now_ms)
 {
     struct str text = entry(a->arena, reason, source, payload, now_ms);
     struct str most = arena_printf(a->arena, "%d", DEAD_LETTERS_MAX);
 
-    return ask_command(a, ASK_WRITE, 8,
-                       (struct str[]){STR("XADD"), key_dead_letters, STR("MAXLEN"), STR("~"), most,
-                                      STR("*"), STR("e"), text});
+    return pipeline_add(a, COMMAND_WRITE, 8,
+                        (struct str[]){STR("XADD"), key_dead_letters, STR("MAXLEN"), STR("~"), most,
+                                       STR("*"), STR("e"), text});
 }
 
-bool dead_letter_read(const struct ask *ask, struct problem *p)
+bool dead_letter_parse_add(const struct command *command, struct problem *p)
 {
     struct str id;
 
-    if (reply_text(ask->reply, &id) == REPLY_THERE)
+    if (reply_text(command->reply, &id) == REPLY_OK)
         return true;
-    reply_problem(ask->reply, p);
+    reply_problem(command->reply, p);
     return false;
 }
 
-struct ask *dead_letter_ask_list(struct asks *a, struct str from, int count)
+struct command *dead_letter_cmd_list(struct pipeline *a, struct str from, int count)
 {
-    return ask_command(a, ASK_READ, 6,
-                       (struct str[]){STR("XRANGE"), key_dead_letters, from, STR("+"), STR("COUNT"),
-                                      arena_printf(a->arena, "%d", count)});
+    return pipeline_add(a, COMMAND_READ, 6,
+                        (struct str[]){STR("XRANGE"), key_dead_letters, from, STR("+"),
+                                       STR("COUNT"), arena_printf(a->arena, "%d", count)});
 }
 
-struct ask *dead_letter_ask_newest(struct asks *a)
+struct command *dead_letter_cmd_newest(struct pipeline *a)
 {
-    return ask_command(a, ASK_READ, 6,
-                       (struct str[]){STR("XREVRANGE"), key_dead_letters, STR("+"), STR("-"),
-                                      STR("COUNT"), STR("1")});
+    return pipeline_add(a, COMMAND_READ, 6,
+                        (struct str[]){STR("XREVRANGE"), key_dead_letters, STR("+"), STR("-"),
+                                       STR("COUNT"), STR("1")});
 }
 
 static struct str member(struct json_object *entry, const char *name)
@@ -102,32 +102,32 @@ static bool parse(struct str text, struct arena *arena, struct dead_letter *ret)
     ret->source = member(entry, "source");
     ret->at = member(entry, "at");
     ret->event = str_of(json_object_to_json_string_ext(event, JSON_C_TO_STRING_NOSLASHESCAPE));
-    ret->whole = json_object_is_type(event, json_type_object);
+    ret->complete = json_object_is_type(event, json_type_object);
     return true;
 }
 
-bool dead_letter_read_list(const struct ask *ask, struct arena *arena, size_t max,
-                           struct dead_letter *ret_letters, size_t *ret_count, struct problem *p)
+bool dead_letter_parse_list(const struct command *command, struct arena *arena, size_t max,
+                            struct dead_letter *ret_letters, size_t *ret_count, struct problem *p)
 {
     struct stream_entry *entries = arena_array(arena, max, sizeof(*entries));
     size_t n = 0;
 
-    if (!entries || stream_read(ask->reply, max, entries, &n) != REPLY_THERE) {
-        reply_problem(ask->reply, p);
+    if (!entries || stream_parse(command->reply, max, entries, &n) != REPLY_OK) {
+        reply_problem(command->reply, p);
         return false;
     }
     for (size_t i = 0; i < n; i++) {
         struct str text = STR("");
 
         ret_letters[i] = (struct dead_letter){.id = entries[i].id};
-        if (stream_field(&entries[i], STR("e"), &text) == REPLY_THERE)
+        if (stream_field(&entries[i], STR("e"), &text) == REPLY_OK)
             (void)parse(text, arena, &ret_letters[i]);
     }
     *ret_count = n;
     return true;
 }
 
-struct ask *dead_letter_ask_drop(struct asks *a, struct str id)
+struct command *dead_letter_cmd_remove(struct pipeline *a, struct str id)
 {
-    return ask_command(a, ASK_WRITE, 3, (struct str[]){STR("XDEL"), key_dead_letters, id});
+    return pipeline_add(a, COMMAND_WRITE, 3, (struct str[]){STR("XDEL"), key_dead_letters, id});
 }

@@ -13,26 +13,26 @@
 enum { DEAD_LETTERS_MAX = 10000, DEAD_LETTER_BYTES_MAX = 16384 };
 
 /* payload: a JSON text, kept as such; JSON null when it is empty. source: which way it came. */
-struct ask *dead_letter_ask(struct asks *a, struct str reason, struct str source,
-                            struct str payload, int64_t now_ms);
+struct command *dead_letter_cmd_add(struct pipeline *a, struct str reason, struct str source,
+                                    struct str payload, int64_t now_ms);
 /* Whether it is kept. */
-bool dead_letter_read(const struct ask *ask, struct problem *p);
+bool dead_letter_parse_add(const struct command *command, struct problem *p);
 
 struct dead_letter {
     struct str id; /* of the entry in its stream */
     struct str reason, source, at;
     struct str event; /* JSON; empty when the entry is not ours */
-    bool whole;       /* event is all of what came */
+    bool complete;    /* event is all of what came */
 };
 
 /* The oldest from that id on ("-": from the first), at most count. */
-struct ask *dead_letter_ask_list(struct asks *a, struct str from, int count);
+struct command *dead_letter_cmd_list(struct pipeline *a, struct str from, int count);
 /* The newest one alone. */
-struct ask *dead_letter_ask_newest(struct asks *a);
+struct command *dead_letter_cmd_newest(struct pipeline *a);
 /* What either gave. ret_letters has room for max. The texts live in the arena, or in the reply. */
-bool dead_letter_read_list(const struct ask *ask, struct arena *arena, size_t max,
-                           struct dead_letter *ret_letters, size_t *ret_count, struct problem *p);
+bool dead_letter_parse_list(const struct command *command, struct arena *arena, size_t max,
+                            struct dead_letter *ret_letters, size_t *ret_count, struct problem *p);
 /* 1 when it was there. */
-struct ask *dead_letter_ask_drop(struct asks *a, struct str id);
+struct command *dead_letter_cmd_remove(struct pipeline *a, struct str id);
 
 #endif

@@ -6,12 +6,12 @@
 #include "app/base/problem.h"
 #include "app/store/store.h"
 
-enum { IDEMPOTENCY_KEPT_MS = 86400000 };
+enum { IDEMPOTENCY_TTL_MS = 86400000 };
 
 enum idempotency_state {
-    IDEMPOTENCY_TAKEN,   /* nobody had it, or whoever had it has died: it is ours now */
-    IDEMPOTENCY_RUNNING, /* another request has it */
-    IDEMPOTENCY_DONE,    /* the answer is there */
+    IDEMPOTENCY_ACQUIRED, /* nobody had it, or whoever had it has died: it is ours now */
+    IDEMPOTENCY_RUNNING,  /* another request has it */
+    IDEMPOTENCY_DONE,     /* the answer is there */
 };
 
 struct idempotency_record {
@@ -29,17 +29,17 @@ struct str idempotency_key(struct arena *arena, const char *role, struct str use
  * body may then have the key, another body still not. Should it live after all, both run: the
  * marker of the change lets one of them count, and the late one's answer is not kept. owner: a word
  * that is this request's. */
-struct ask *idempotency_ask_take(struct asks *a, struct str key, struct str digest,
-                                 struct str owner, int64_t running_ms);
+struct command *idempotency_cmd_acquire(struct pipeline *a, struct str key, struct str digest,
+                                        struct str owner, int64_t running_ms);
 /* Notes that the record will hold an answer about the student, so that an erasure finds it. */
-void idempotency_ask_note(struct asks *a, struct str student, struct str key);
+void idempotency_cmd_register(struct pipeline *a, struct str student, struct str key);
 /* Texts point into the reply. */
-bool idempotency_read_take(const struct ask *ask, struct idempotency_record *ret,
-                           struct problem *p);
+bool idempotency_parse_acquire(const struct command *command, struct idempotency_record *ret,
+                               struct problem *p);
 /* Both do nothing when the key is not the owner's any more, or the record has gone: the student was
  * erased meanwhile. An owner whose time is up keeps nothing. */
-void idempotency_ask_keep(struct asks *a, struct str key, struct str owner,
+void idempotency_cmd_save(struct pipeline *a, struct str key, struct str owner,
                           const struct idempotency_record *record);
-void idempotency_ask_free(struct asks *a, struct str key, struct str owner);
+void idempotency_cmd_release(struct pipeline *a, struct str key, struct str owner);
 
 #endif

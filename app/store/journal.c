@@ -4,64 +4,31 @@
 #include "app/store/keys.h"
 #include "app/store/lease.h"
 
-/* KEYS: lease, journal, outbox, audit, then of each student: stream of events, pseudonym,
- * tombstone, profile. ARGV: holder, ms of the oldest event that stays, ms that a stream lives on,
- * then an entry: its id, the place in KEYS of its student's (0: none), the text for the stream of
- * events (may be empty), a pseudonym for a student without one, the audit record's texts, the
- * number of messages, and each message's event and traceparent. Removing comes first: it says who
- * turns the entry, and a script that has removed something may add something even when Redis is
- * full (hazards R2). */
-struct script script_turn = {
-    .name = "turn",
-    .body = STR_INIT(
-        AUDIT_LUA
-        "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end\n"
-        "local turned, at = 0, 5\n"
-        "while ARGV[at] do\n"
-        "  local place, messages = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 11])\n"
-        "  if redis.call('XDEL', KEYS[2], ARGV[at]) == 1 then\n"
-        "    turned = turned + 1\n"
-        "    if place > 0 then\n"
-        "      audit_add(KEYS[4], at + 3, audit_whom(place + 1, ARGV[4], 'w'))\n"
-        "    end\n"
-        "    if place > 0 and ARGV[at + 2] ~= '' then\n"
-        "      redis.call('XADD', KEYS[place], 'MINID', '~', ARGV[2], '*', 'e', ARGV[at + 2])\n"
-        "      redis.call('PEXPIRE', KEYS[place], ARGV[3])\n"
-        "    end\n"
-        "    for i = at + 12, at + 10 + 2 * messages, 2 do\n"
-        "      redis.call('XADD', KEYS[3], '*', 'e', ARGV[i], 't', ARGV[i + 1])\n"
-        "    end\n"
-        "  end\n"
-        "  at = at + 12 + 2 * messages\n"
-        "end\n"
-        "return turned\n"),
-};
-
 enum {
     FIXED_KEYS = 4,
     STUDENT_KEYS_MAX = 1 + AUDIT_STUDENT_KEYS,
     FIXED_ARGS = 4,
     ARGS_A_TURN = 4 + AUDIT_ARGS + 2 * JOURNAL_MESSAGES_MAX,
-    ARGC_MAX = FIXED_KEYS + FIXED_ARGS + JOURNAL_BATCH_MAX * (STUDENT_KEYS_MAX + ARGS_A_TURN),
+    ARGC_MAX = FIXED_KEYS + FIXED_ARGS + JOURNAL_ENTRIES_MAX * (STUDENT_KEYS_MAX + ARGS_A_TURN),
 };
 
-struct ask *journal_ask(struct asks *a, unsigned shard)
+struct command *journal_cmd_oldest(struct pipeline *a, unsigned shard)
 {
     struct str argv[] = {STR("XRANGE"), key_shard_record(a->arena, shard, SHARD_KEY_JOURNAL),
                          STR("-"),      STR("+"),
-                         STR("COUNT"),  arena_printf(a->arena, "%d", JOURNAL_BATCH_MAX)};
+                         STR("COUNT"),  arena_printf(a->arena, "%d", JOURNAL_ENTRIES_MAX)};
 
-    return ask_command(a, ASK_READ, 6, argv);
+    return pipeline_add(a, COMMAND_READ, 6, argv);
 }
 
-bool journal_read(const struct ask *ask, struct journal_record *ret_records, size_t *ret_count,
-                  struct problem *p)
+bool journal_parse(const struct command *command, struct journal_record *ret_records,
+                   size_t *ret_count, struct problem *p)
 {
-    struct stream_entry entries[JOURNAL_BATCH_MAX];
+    struct stream_entry entries[JOURNAL_ENTRIES_MAX];
     size_t n;
 
-    if (stream_read(ask->reply, JOURNAL_BATCH_MAX, entries, &n) != REPLY_THERE) {
-        reply_problem(ask->reply, p);
+    if (stream_parse(command->reply, JOURNAL_ENTRIES_MAX, entries, &n) != REPLY_OK) {
+        reply_problem(command->reply, p);
         return false;
     }
     for (size_t i = 0; i < n; i++) {
@@ -73,7 +40,7 @@ bool journal_read(const struct ask *ask, struct journal_record *ret_records, siz
 }
 
 /* The place, from 1, of that student's keys; a new student's are put behind them. */
-static int place_of_student(struct asks *a, struct str student, struct str *keys, int *count)
+static int place_of_student(struct pipeline *a, struct str student, struct str *keys, int *count)
 {
     struct str key;
 
@@ -90,13 +57,14 @@ static int place_of_student(struct asks *a, struct str student, struct str *keys
     return *count - STUDENT_KEYS_MAX + 1;
 }
 
-static int fill_turn(struct asks *a, const struct journal_turn *turn, int place, struct str *args)
+static int fill_turn(struct pipeline *a, const struct journal_effects *turn, int place,
+                     struct str *args)
 {
     int n = 0;
 
     args[n++] = turn->id;
     args[n++] = arena_printf(a->arena, "%d", place);
-    args[n++] = turn->log;
+    args[n++] = turn->student_event;
     audit_record_args(a->arena, &turn->audit, args + n);
     n += AUDIT_ARGS;
     args[n++] = arena_printf(a->arena, "%zu", turn->message_count);
@@ -107,16 +75,16 @@ static int fill_turn(struct asks *a, const struct journal_turn *turn, int place,
     return n;
 }
 
-struct ask *journal_ask_turn(struct asks *a, unsigned shard, struct str holder,
-                             const struct journal_turn *turns, size_t count, int64_t now_ms,
-                             int64_t event_age_max_ms)
+struct command *journal_cmd_process(struct pipeline *a, unsigned shard, struct str holder,
+                                    const struct journal_effects *turns, size_t count,
+                                    int64_t now_ms, int64_t event_age_max_ms)
 {
     struct str *argv = arena_array(a->arena, ARGC_MAX, sizeof(*argv));
-    int places[JOURNAL_BATCH_MAX], keys = FIXED_KEYS, argc;
+    int places[JOURNAL_ENTRIES_MAX], keys = FIXED_KEYS, argc;
 
     if (!argv) {
         a->failed = true;
-        return ask_script(a, &script_turn, 0, 0, NULL);
+        return pipeline_add_script(a, &script_journal_process, 0, 0, NULL);
     }
     argv[0] = key_shard_record(a->arena, shard, SHARD_KEY_LEASE);
     argv[1] = key_shard_record(a->arena, shard, SHARD_KEY_JOURNAL);
@@ -131,13 +99,13 @@ struct ask *journal_ask_turn(struct asks *a, unsigned shard, struct str holder,
     argv[argc++] = audit_seed(a->arena);
     for (size_t i = 0; i < count; i++)
         argc += fill_turn(a, &turns[i], places[i], argv + argc);
-    return ask_script(a, &script_turn, keys, argc, argv);
+    return pipeline_add_script(a, &script_journal_process, keys, argc, argv);
 }
 
-bool journal_read_turned(const struct ask *ask, int64_t *ret_turned, struct problem *p)
+bool journal_parse_processed(const struct command *command, int64_t *ret_turned, struct problem *p)
 {
-    if (reply_int(ask->reply, ret_turned) == REPLY_THERE)
+    if (reply_int(command->reply, ret_turned) == REPLY_OK)
         return true;
-    reply_problem(ask->reply, p);
+    reply_problem(command->reply, p);
     return false;
 }

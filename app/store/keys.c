@@ -5,18 +5,18 @@
 #include "app/base/digest.h"
 #include "app/base/ids.h"
 
-const struct str key_all_event_logs = STR_INIT("{??}:student:*:events");
-const struct str key_all_marks = STR_INIT("{??}:student:*:marks");
+const struct str key_pattern_events = STR_INIT("{??}:student:*:events");
+const struct str key_pattern_marks = STR_INIT("{??}:student:*:marks");
 const struct str key_audit_heads = STR_INIT("audit:heads");
 const struct str key_cohorts = STR_INIT("cohorts");
-const struct str key_profiles = STR_INIT("{??}:student:*");
+const struct str key_pattern_profiles = STR_INIT("{??}:student:*");
 const struct str key_queues[] = {STR_INIT("queue:{batch}:high"), STR_INIT("queue:{batch}:normal"),
                                  STR_INIT("queue:{batch}:low")};
 const struct str key_queue_later = STR_INIT("queue:{batch}:later");
 const struct str key_batches = STR_INIT("batches");
 const struct str key_schema = STR_INIT("schema");
 const struct str key_workers = STR_INIT("workers");
-const struct str key_rewrite = STR_INIT("erasures:rewrite");
+const struct str key_aof_rewrite = STR_INIT("erasures:rewrite");
 const struct str key_erasures = STR_INIT("erasures");
 const struct str key_dead_letters = STR_INIT("queue:{dead}");
 
@@ -63,8 +63,8 @@ struct str key_of_kind(struct arena *arena, struct str student, const struct stu
     return make_key(arena, key_shard(student), student, kind);
 }
 
-struct str key_student_in(struct arena *arena, unsigned shard, struct str student,
-                          enum student_key key)
+struct str key_student_in_shard(struct arena *arena, unsigned shard, struct str student,
+                                enum student_key key)
 {
     return make_key(arena, shard, student, &student_kinds[key]);
 }
@@ -110,13 +110,13 @@ bool key_days_of_kind(struct arena *arena, struct str student, const struct stud
     return true;
 }
 
-bool key_read_profile(struct str key, struct str *ret_student)
+bool key_parse_profile(struct str key, struct str *ret_student)
 {
     static const struct str middle = STR_INIT(":student:");
     unsigned shard;
     struct str rest = {key.p + 4, key.n > 4 ? key.n - 4 : 0};
 
-    if (!key_read_shard(key, &shard) || !str_starts_with(rest, middle))
+    if (!key_parse_hash_tag(key, &shard) || !str_starts_with(rest, middle))
         return false;
     rest = (struct str){rest.p + middle.n, rest.n - middle.n};
     if (!id_valid(rest))
@@ -177,7 +177,7 @@ bool key_parse_shard(struct str digits, unsigned *ret_shard)
     return true;
 }
 
-bool key_read_shard(struct str key, unsigned *ret_shard)
+bool key_parse_hash_tag(struct str key, unsigned *ret_shard)
 {
     return key.n >= 4 && key.p[0] == '{' && key.p[3] == '}' &&
            key_parse_shard((struct str){key.p + 1, 2}, ret_shard);

@@ -55,7 +55,7 @@ struct student_kind {
     const char *suffix;
     enum key_family family;
     enum key_type type;
-    const char *exported; /* NULL: not */
+    const char *export_name; /* NULL: not */
 };
 
 enum student_key {
@@ -69,12 +69,12 @@ extern const struct student_kind student_kinds[STUDENT_KEY_COUNT];
 /* All answer with p NULL when the arena has no room. */
 struct str key_student(struct arena *arena, struct str student, enum student_key key);
 /* The same where the student's shard is known: it takes a digest to find out. */
-struct str key_student_in(struct arena *arena, unsigned shard, struct str student,
-                          enum student_key key);
-/* Matches every student's profile, and more: key_read_profile tells. */
-extern const struct str key_profiles;
+struct str key_student_in_shard(struct arena *arena, unsigned shard, struct str student,
+                                enum student_key key);
+/* Matches every student's profile, and more: key_parse_profile tells. */
+extern const struct str key_pattern_profiles;
 /* Whose profile it is; false when the key is of another kind. */
-bool key_read_profile(struct str key, struct str *ret_student);
+bool key_parse_profile(struct str key, struct str *ret_student);
 /* {ss}:student:ID:day:YYYYMMDD for count days from first on. False without memory. */
 bool key_student_days(struct arena *arena, struct str student, int32_t first, int count,
                       struct str *ret_keys);
@@ -102,7 +102,7 @@ enum shard_key {
 };
 struct str key_shard_record(struct arena *arena, unsigned shard, enum shard_key key);
 /* The shard that a key such as {ss}:journal belongs to; false when it is of no shard. */
-bool key_read_shard(struct str key, unsigned *ret_shard);
+bool key_parse_hash_tag(struct str key, unsigned *ret_shard);
 /* The number of the shard named by two hexadecimal digits, as in {2b}. */
 bool key_parse_shard(struct str digits, unsigned *ret_shard);
 /* {ss}:journal of the student's shard */
@@ -112,7 +112,7 @@ struct str key_cohort_lock(struct arena *arena, struct str cohort);      /* coho
 struct str key_teacher_cohorts(struct arena *arena, struct str teacher); /* teacher:{ID}:cohorts */
 /* What a batch consists of: batch:{ID}, batch:{ID}:students and so on (store/batch.h). */
 enum batch_key {
-    BATCH_KEY_JOB,
+    BATCH_KEY_STATE,
     BATCH_KEY_STUDENTS,
     BATCH_KEY_ITEMS,
     BATCH_KEY_RESULTS,
@@ -122,13 +122,15 @@ struct str key_batch(struct arena *arena, struct str batch, enum batch_key key);
 /* idempotency:{ROLE:CALLER}:HASH */
 struct str key_idempotency(struct arena *arena, const char *role, struct str user, struct str hash);
 extern const struct str key_audit_heads;    /* audit:heads: hash of each shard's latest seal */
-extern const struct str key_all_event_logs; /* pattern of the :events keys of all students */
-extern const struct str key_all_marks;      /* ... and of the :marks keys */
+extern const struct str key_pattern_events; /* pattern of the :events keys of all students */
+extern const struct str key_pattern_marks;  /* ... and of the :marks keys */
 extern const struct str key_cohorts;        /* cohorts: sorted set of all there are */
 extern const struct str key_erasures; /* erasures: sorted set of students, by when it was begun */
-extern const struct str key_rewrite; /* erasures:rewrite: the file of commands is to be rewritten */
+extern const struct str
+    key_aof_rewrite; /* erasures:rewrite: the file of commands is to be rewritten */
 extern const struct str key_dead_letters; /* queue:{dead}: stream of what could not be taken */
-extern const struct str key_queues[]; /* queue:{batch}:high, :normal, :low, by enum queue_level */
+extern const struct str
+    key_queues[]; /* queue:{batch}:high, :normal, :low, by enum queue_priority */
 extern const struct str key_queue_later; /* queue:{batch}:later: sorted set of jobs put off */
 extern const struct str key_batches;     /* batches: sorted set of all there are, by time */
 extern const struct str key_schema;      /* schema: number of the form of all records */

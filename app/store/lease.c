@@ -4,36 +4,24 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-/* KEYS: the lease. ARGV: holder, ms. A script that has deleted something may write even when Redis
- * is full (hazards R2): what is in the journal can then still go. */
-struct script script_lease = {
-    .name = "lease",
-    .body =
-        STR_INIT("local holder = redis.call('GET', KEYS[1])\n"
-                 "if holder == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end\n"
-                 "if holder then return 0 end\n"
-                 "redis.call('DEL', KEYS[1])\n"
-                 "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])\n"
-                 "return 1\n"),
-};
-
-struct ask *lease_ask(struct asks *a, unsigned shard, struct str holder, int ms)
+struct command *lease_cmd_acquire(struct pipeline *a, unsigned shard, struct str holder, int ms)
 {
     struct str argv[] = {key_shard_record(a->arena, shard, SHARD_KEY_LEASE), holder,
                          arena_printf(a->arena, "%d", ms)};
 
-    return ask_script(a, &script_lease, 1, 3, argv);
+    return pipeline_add_script(a, &script_lease_acquire, 1, 3, argv);
 }
 
-bool lease_read(const struct ask *ask)
+bool lease_parse_acquire(const struct command *command)
 {
     int64_t held;
 
-    return reply_int(ask->reply, &held) == REPLY_THERE && held == 1;
+    return reply_int(command->reply, &held) == REPLY_OK && held == 1;
 }
 
-void lease_ask_release(struct asks *a, unsigned shard, struct str holder)
+void lease_cmd_release(struct pipeline *a, unsigned shard, struct str holder)
 {
-    (void)ask_script(a, &script_unlock, 1, 2,
-                     (struct str[]){key_shard_record(a->arena, shard, SHARD_KEY_LEASE), holder});
+    (void)pipeline_add_script(
+        a, &script_delete_if_equal, 1, 2,
+        (struct str[]){key_shard_record(a->arena, shard, SHARD_KEY_LEASE), holder});
 }

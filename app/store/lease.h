@@ -11,10 +11,10 @@
 enum { LEASE_LOST = -1 };
 
 /* Takes the shard's lease for so long, or renews it if it is this holder's. */
-struct ask *lease_ask(struct asks *a, unsigned shard, struct str holder, int ms);
+struct command *lease_cmd_acquire(struct pipeline *a, unsigned shard, struct str holder, int ms);
 /* Whether the lease is the asker's now. False as well when the reply is no answer. */
-bool lease_read(const struct ask *ask);
+bool lease_parse_acquire(const struct command *command);
 /* Gives it back, if it is this holder's. */
-void lease_ask_release(struct asks *a, unsigned shard, struct str holder);
+void lease_cmd_release(struct pipeline *a, unsigned shard, struct str holder);
 
 #endif

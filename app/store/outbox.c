@@ -3,35 +3,28 @@
 
 #include "app/store/keys.h"
 
-/* KEYS: lease, outbox. ARGV: holder, id. */
-struct script script_published = {
-    .name = "published",
-    .body = STR_INIT("if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end\n"
-                     "return redis.call('XDEL', KEYS[2], ARGV[2])\n"),
-};
-
-static struct str key_of(struct asks *a, unsigned shard)
+static struct str key_of(struct pipeline *a, unsigned shard)
 {
     return key_shard_record(a->arena, shard, SHARD_KEY_OUTBOX);
 }
 
-struct ask *outbox_ask_next(struct asks *a, unsigned shard, struct str behind)
+struct command *outbox_cmd_next(struct pipeline *a, unsigned shard, struct str behind)
 {
     struct str from = behind.n > 0 ? arena_printf(a->arena, "(%.*s", STR_ARG(behind)) : STR("-");
 
-    return ask_command(
-        a, ASK_READ, 6,
+    return pipeline_add(
+        a, COMMAND_READ, 6,
         (struct str[]){STR("XRANGE"), key_of(a, shard), from, STR("+"), STR("COUNT"), STR("1")});
 }
 
-bool outbox_read_next(const struct ask *ask, struct outbox_entry *ret_entry, bool *ret_there,
-                      struct problem *p)
+bool outbox_parse_next(const struct command *command, struct outbox_entry *ret_entry,
+                       bool *ret_there, struct problem *p)
 {
     struct stream_entry entry;
     size_t n;
 
-    if (stream_read(ask->reply, 1, &entry, &n) != REPLY_THERE) {
-        reply_problem(ask->reply, p);
+    if (stream_parse(command->reply, 1, &entry, &n) != REPLY_OK) {
+        reply_problem(command->reply, p);
         return false;
     }
     *ret_there = n > 0;
@@ -43,23 +36,24 @@ bool outbox_read_next(const struct ask *ask, struct outbox_entry *ret_entry, boo
     return true;
 }
 
-struct ask *outbox_ask_remove(struct asks *a, unsigned shard, struct str holder, struct str id)
+struct command *outbox_cmd_remove(struct pipeline *a, unsigned shard, struct str holder,
+                                  struct str id)
 {
-    return ask_script(a, &script_published, 2, 4,
-                      (struct str[]){key_shard_record(a->arena, shard, SHARD_KEY_LEASE),
-                                     key_of(a, shard), holder, id});
+    return pipeline_add_script(a, &script_outbox_remove, 2, 4,
+                               (struct str[]){key_shard_record(a->arena, shard, SHARD_KEY_LEASE),
+                                              key_of(a, shard), holder, id});
 }
 
-void outbox_ask_add(struct asks *a, unsigned shard, const struct message *message)
+void outbox_cmd_add(struct pipeline *a, unsigned shard, const struct message *message)
 {
-    (void)ask_command(a, ASK_WRITE, 7,
-                      (struct str[]){STR("XADD"), key_of(a, shard), STR("*"), STR("e"),
-                                     message->event, STR("t"), message->traceparent});
+    (void)pipeline_add(a, COMMAND_WRITE, 7,
+                       (struct str[]){STR("XADD"), key_of(a, shard), STR("*"), STR("e"),
+                                      message->event, STR("t"), message->traceparent});
 }
 
-void outbox_ask_trim(struct asks *a, unsigned shard, int64_t before_ms)
+void outbox_cmd_trim(struct pipeline *a, unsigned shard, int64_t before_ms)
 {
-    (void)ask_command(a, ASK_WRITE, 4,
-                      (struct str[]){STR("XTRIM"), key_of(a, shard), STR("MINID"),
-                                     arena_printf(a->arena, "%lld", (long long)before_ms)});
+    (void)pipeline_add(a, COMMAND_WRITE, 4,
+                       (struct str[]){STR("XTRIM"), key_of(a, shard), STR("MINID"),
+                                      arena_printf(a->arena, "%lld", (long long)before_ms)});
 }

@@ -13,15 +13,16 @@ struct outbox_entry {
 };
 
 /* The oldest entry behind that id; of all, when it is empty. */
-struct ask *outbox_ask_next(struct asks *a, unsigned shard, struct str behind);
+struct command *outbox_cmd_next(struct pipeline *a, unsigned shard, struct str behind);
 /* *ret_there false: there is none. */
-bool outbox_read_next(const struct ask *ask, struct outbox_entry *ret_entry, bool *ret_there,
-                      struct problem *p);
+bool outbox_parse_next(const struct command *command, struct outbox_entry *ret_entry,
+                       bool *ret_there, struct problem *p);
 /* Removes an entry, if the shard's lease is the holder's. The answer is 1, 0 or LEASE_LOST. */
-struct ask *outbox_ask_remove(struct asks *a, unsigned shard, struct str holder, struct str id);
+struct command *outbox_cmd_remove(struct pipeline *a, unsigned shard, struct str holder,
+                                  struct str id);
 /* Puts a message behind all others. */
-void outbox_ask_add(struct asks *a, unsigned shard, const struct message *message);
+void outbox_cmd_add(struct pipeline *a, unsigned shard, const struct message *message);
 /* Drops what is older: for when nobody publishes. */
-void outbox_ask_trim(struct asks *a, unsigned shard, int64_t before_ms);
+void outbox_cmd_trim(struct pipeline *a, unsigned shard, int64_t before_ms);
 
 #endif

@@ -6,21 +6,6 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-/* KEYS: profile, predictions, last ones. ARGV: the oldest time kept (epoch ms), how long the stream
- * and the last ones live (s), name and text of the last one, then the fields of the record.
- * Answers 1, or 0 for a student who is not there or who has withdrawn consent: either may have come
- * between reading and this. */
-struct script script_predict = {
-    .name = "predict",
-    .body = STR_INIT("local p = redis.call('HMGET', KEYS[1], 's', 'c')\n"
-                     "if not p[1] or (p[2] and p[2]:find('[pa]')) then return 0 end\n"
-                     "redis.call('XADD', KEYS[2], 'MINID', '~', ARGV[1], '*', unpack(ARGV, 6))\n"
-                     "redis.call('EXPIRE', KEYS[2], ARGV[2])\n"
-                     "redis.call('HSET', KEYS[3], ARGV[4], ARGV[5])\n"
-                     "redis.call('EXPIRE', KEYS[3], ARGV[3])\n"
-                     "return 1\n"),
-};
-
 /* The fields of a record in the stream, in this order; the last one only with an intervention. */
 enum field { MADE_AT, TARGET_DAY, PREDICTED, LOWER, UPPER, MODEL, INTERVENTION, FIELDS };
 static const struct str field_names[FIELDS] = {[MADE_AT] = STR_INIT("made_at"),
@@ -33,19 +18,19 @@ static const struct str field_names[FIELDS] = {[MADE_AT] = STR_INIT("made_at"),
 
 /* ---- the last ones ---- */
 
-struct ask *prediction_ask_last(struct asks *a, struct str student, struct str name)
+struct command *prediction_cmd_cached(struct pipeline *a, struct str student, struct str name)
 {
     struct str key = key_student(a->arena, student, STUDENT_KEY_FORECASTS);
 
-    return ask_command(a, ASK_READ, 3, (struct str[]){STR("HGET"), key, name});
+    return pipeline_add(a, COMMAND_READ, 3, (struct str[]){STR("HGET"), key, name});
 }
 
-bool prediction_read_last(const struct ask *ask, struct str *ret_text, struct problem *p)
+bool prediction_parse_cached(const struct command *command, struct str *ret_text, struct problem *p)
 {
     struct str text = {0};
 
-    if (reply_text(ask->reply, &text) == REPLY_ERROR) {
-        reply_problem(ask->reply, p);
+    if (reply_text(command->reply, &text) == REPLY_ERROR) {
+        reply_problem(command->reply, p);
         return false;
     }
     *ret_text = text;
@@ -80,7 +65,7 @@ static int fill_fields(struct arena *arena, const struct prediction_record *r,
                        struct str ret[2 * FIELDS])
 {
     const struct str values[FIELDS] = {[MADE_AT] = int_text(arena, r->made_at_ms),
-                                       [TARGET_DAY] = day_text(arena, r->day),
+                                       [TARGET_DAY] = day_text(arena, r->target_day),
                                        [PREDICTED] = number_text(arena, r->score),
                                        [LOWER] = number_text(arena, r->lower),
                                        [UPPER] = number_text(arena, r->upper),
@@ -95,9 +80,9 @@ static int fill_fields(struct arena *arena, const struct prediction_record *r,
     return 2 * fields;
 }
 
-struct ask *prediction_ask_keep(struct asks *a, struct str student,
-                                const struct prediction_record *record, struct str name,
-                                struct str text)
+struct command *prediction_cmd_save(struct pipeline *a, struct str student,
+                                    const struct prediction_record *record, struct str name,
+                                    struct str text)
 {
     enum { KEYS = 3, FIXED = KEYS + 5 };
     struct arena *arena = a->arena;
@@ -107,33 +92,33 @@ struct ask *prediction_ask_keep(struct asks *a, struct str student,
         key_student(arena, student, STUDENT_KEY_FORECASTS),
         int_text(arena, record->made_at_ms - PREDICTION_DAYS * DAY_MS),
         int_text(arena, PREDICTION_DAYS * DAY_MS / 1000),
-        int_text(arena, FORECAST_TTL_S),
+        int_text(arena, PREDICTION_CACHE_TTL_S),
         name,
         text};
 
-    return ask_script(a, &script_predict, KEYS, FIXED + fill_fields(arena, record, argv + FIXED),
-                      argv);
+    return pipeline_add_script(a, &script_prediction_save, KEYS,
+                               FIXED + fill_fields(arena, record, argv + FIXED), argv);
 }
 
-bool prediction_read_keep(const struct ask *ask, struct problem *p)
+bool prediction_parse_save(const struct command *command, struct problem *p)
 {
     int64_t kept;
 
-    if (reply_int(ask->reply, &kept) == REPLY_THERE)
+    if (reply_int(command->reply, &kept) == REPLY_OK)
         return true;
-    reply_problem(ask->reply, p);
+    reply_problem(command->reply, p);
     return false;
 }
 
 /* ---- reading ---- */
 
-struct ask *prediction_ask_made(struct asks *a, struct str student)
+struct command *prediction_cmd_list(struct pipeline *a, struct str student)
 {
     struct str key = key_student(a->arena, student, STUDENT_KEY_PREDICTIONS);
 
-    return ask_command(a, ASK_READ, 6,
-                       (struct str[]){STR("XREVRANGE"), key, STR("+"), STR("-"), STR("COUNT"),
-                                      int_text(a->arena, PREDICTIONS_READ_MAX)});
+    return pipeline_add(a, COMMAND_READ, 6,
+                        (struct str[]){STR("XREVRANGE"), key, STR("+"), STR("-"), STR("COUNT"),
+                                       int_text(a->arena, PREDICTIONS_READ_MAX)});
 }
 
 static bool read_share(struct str text, double *ret)
@@ -154,7 +139,7 @@ static bool take_field(struct prediction_record *r, struct str name, struct str 
         field++;
     switch (field) {
     case MADE_AT: return str_to_int64(value, 0, INT64_MAX, &r->made_at_ms);
-    case TARGET_DAY: return day_parse(value, &r->day);
+    case TARGET_DAY: return day_parse(value, &r->target_day);
     case PREDICTED: return read_share(value, &r->score);
     case LOWER: return read_share(value, &r->lower);
     case UPPER: return read_share(value, &r->upper);
@@ -164,38 +149,38 @@ static bool take_field(struct prediction_record *r, struct str name, struct str 
     }
 }
 
-bool prediction_read_fields(const redisReply *fields, struct prediction_record *ret)
+bool prediction_parse_fields(const redisReply *fields, struct prediction_record *ret)
 {
     struct str name, value;
     size_t n;
 
     *ret = (struct prediction_record){0};
-    if (reply_array(fields, (size_t)4 * FIELDS, &n) != REPLY_THERE || n < (size_t)2 * INTERVENTION)
+    if (reply_array(fields, (size_t)4 * FIELDS, &n) != REPLY_OK || n < (size_t)2 * INTERVENTION)
         return false;
     for (size_t i = 0; i + 1 < n; i += 2) {
-        if (reply_text(reply_at(fields, i), &name) != REPLY_THERE ||
-            reply_text(reply_at(fields, i + 1), &value) != REPLY_THERE ||
+        if (reply_text(reply_at(fields, i), &name) != REPLY_OK ||
+            reply_text(reply_at(fields, i + 1), &value) != REPLY_OK ||
             !take_field(ret, name, value))
             return false;
     }
     return true;
 }
 
-bool prediction_read_made(const struct ask *ask, struct arena *arena,
-                          struct prediction_record **ret, size_t *ret_count, struct problem *p)
+bool prediction_parse_list(const struct command *command, struct arena *arena,
+                           struct prediction_record **ret, size_t *ret_count, struct problem *p)
 {
     struct prediction_record *records;
     size_t n;
 
-    if (reply_array(ask->reply, PREDICTIONS_READ_MAX, &n) != REPLY_THERE) {
-        reply_problem(ask->reply, p);
+    if (reply_array(command->reply, PREDICTIONS_READ_MAX, &n) != REPLY_OK) {
+        reply_problem(command->reply, p);
         return false;
     }
     records = arena_array(arena, n + 1, sizeof(*records));
     for (size_t i = 0; records && i < n; i++) {
-        const redisReply *entry = reply_at(ask->reply, n - 1 - i); /* [id, [name, value, …]] */
+        const redisReply *entry = reply_at(command->reply, n - 1 - i); /* [id, [name, value, …]] */
 
-        if (!prediction_read_fields(reply_at(entry, 1), &records[i]))
+        if (!prediction_parse_fields(reply_at(entry, 1), &records[i]))
             records = NULL;
     }
     if (!records) {

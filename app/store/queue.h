@@ -11,43 +11,45 @@
 
 #include "app/store/stream.h"
 
-enum queue_level { QUEUE_HIGH, QUEUE_NORMAL, QUEUE_LOW, QUEUE_LEVELS };
+enum queue_priority { QUEUE_HIGH, QUEUE_NORMAL, QUEUE_LOW, QUEUE_PRIORITIES };
 
-enum { QUEUE_TAKE_MAX = 32 };
+enum { QUEUE_READ_MAX = 32 };
 
 struct queue_job {
-    enum queue_level level;
+    enum queue_priority priority;
     struct str id;
     struct str kind;
     struct str body;
-    int64_t tries; /* that failed before, deaths of workers among them */
+    int64_t attempts; /* that failed before, deaths of workers among them */
 };
 
-void queue_ask_add(struct asks *a, enum queue_level level, struct str kind, struct str body);
+void queue_cmd_add(struct pipeline *a, enum queue_priority level, struct str kind, struct str body);
 
 /* Takes at most room new jobs for worker: first[level] of each level, as far as there are any, and
  * what room is left then from the highest down. Makes the group when it is not there. */
-struct ask *queue_ask_take(struct asks *a, struct str worker, size_t room,
-                           const size_t first[QUEUE_LEVELS]);
+struct command *queue_cmd_read(struct pipeline *a, struct str worker, size_t room,
+                               const size_t first[QUEUE_PRIORITIES]);
 /* Takes over at most room jobs that nobody has kept for so long. */
-struct ask *queue_ask_claim(struct asks *a, struct str worker, size_t room, int64_t idle_ms);
-/* What either gave; ret_jobs has room for QUEUE_TAKE_MAX. The texts point into the reply. */
-bool queue_read_jobs(const struct ask *ask, struct queue_job *ret_jobs, size_t *ret_count,
-                     struct problem *p);
+struct command *queue_cmd_claim(struct pipeline *a, struct str worker, size_t room,
+                                int64_t idle_ms);
+/* What either gave; ret_jobs has room for QUEUE_READ_MAX. The texts point into the reply. */
+bool queue_parse_jobs(const struct command *command, struct queue_job *ret_jobs, size_t *ret_count,
+                      struct problem *p);
 
 /* Says that the worker still has these, so that nobody claims them. */
-void queue_ask_keep(struct asks *a, struct str worker, const struct queue_job *job);
+void queue_cmd_renew(struct pipeline *a, struct str worker, const struct queue_job *job);
 /* Removes the job; 1 when it was the worker's. */
-struct ask *queue_ask_finish(struct asks *a, struct str worker, const struct queue_job *job);
+struct command *queue_cmd_finish(struct pipeline *a, struct str worker,
+                                 const struct queue_job *job);
 /* The same, and puts another job behind all others on its level, in the same breath. */
-void queue_ask_follow(struct asks *a, struct str worker, const struct queue_job *job,
-                      struct str kind, struct str body);
+void queue_cmd_replace(struct pipeline *a, struct str worker, const struct queue_job *job,
+                       struct str kind, struct str body);
 /* Puts it off: it is there again, with one more try behind it, when due_ms has come. */
-struct ask *queue_ask_put_off(struct asks *a, struct str worker, const struct queue_job *job,
-                              int64_t due_ms);
+struct command *queue_cmd_retry_later(struct pipeline *a, struct str worker,
+                                      const struct queue_job *job, int64_t due_ms);
 /* Puts back what has become due. */
-void queue_ask_due(struct asks *a, int64_t now_ms);
+void queue_cmd_requeue_due(struct pipeline *a, int64_t now_ms);
 /* Takes the worker's name out of the group, if it has no jobs any more. */
-void queue_ask_leave(struct asks *a, struct str worker);
+void queue_cmd_remove_consumer(struct pipeline *a, struct str worker);
 
 #endif

@@ -11,27 +11,6 @@
 
 enum { TOKEN_BYTES = 16, TOKEN_N = 2 + 2 * TOKEN_BYTES, NUMBER_MAX = 100000 };
 
-/* KEYS: the day's text, the student's own, the token's index, tombstone, profile, the path if it is
- * to be kept. ARGV: the two texts expected, the two new ones, their expiries (epoch seconds), the
- * student, the path. Answers 1 when kept, 0 when the student is erased, -1 when consent to data
- * processing is withdrawn, else the two texts that are there now. */
-struct script script_recommend = {
-    .name = "recommend",
-    .body = STR_INIT("local now = redis.call('MGET', KEYS[1], KEYS[2])\n"
-                     "now = {now[1] or '', now[2] or ''}\n"
-                     "if now[1] ~= ARGV[1] or now[2] ~= ARGV[2] then return now end\n"
-                     "if redis.call('EXISTS', KEYS[4]) == 1 then return 0 end\n"
-                     "local c = redis.call('HGET', KEYS[5], 'c')\n"
-                     "if c and c:find('p', 1, true) then return -1 end\n"
-                     "if ARGV[3] ~= now[1] then\n"
-                     "  redis.call('SET', KEYS[1], ARGV[3], 'EXAT', ARGV[5])\n"
-                     "end\n"
-                     "redis.call('SET', KEYS[2], ARGV[4], 'EXAT', ARGV[6])\n"
-                     "redis.call('SET', KEYS[3], ARGV[7], 'EXAT', ARGV[6])\n"
-                     "if KEYS[6] then redis.call('SET', KEYS[6], ARGV[8], 'EXAT', ARGV[6]) end\n"
-                     "return 1\n"),
-};
-
 /* ---- ids ---- */
 
 struct str recommendation_token(struct arena *arena, struct str student)
@@ -86,7 +65,8 @@ static bool read_date(struct str digits, int32_t *ret_day)
     return day_parse(str_of(text), ret_day);
 }
 
-bool recommendation_id_read(struct str id, struct str *ret_token, int32_t *ret_day, int *ret_number)
+bool recommendation_id_parse(struct str id, struct str *ret_token, int32_t *ret_day,
+                             int *ret_number)
 {
     static const struct str prefix = STR_INIT("rec_");
     struct str token, date;
@@ -104,24 +84,25 @@ bool recommendation_id_read(struct str id, struct str *ret_token, int32_t *ret_d
     return true;
 }
 
-struct ask *recommendation_ask_student(struct asks *a, struct str token)
+struct command *recommendation_cmd_student(struct pipeline *a, struct str token)
 {
-    return ask_command(a, ASK_READ, 2,
-                       (struct str[]){STR("GET"), key_recommended(a->arena, token)});
+    return pipeline_add(a, COMMAND_READ, 2,
+                        (struct str[]){STR("GET"), key_recommended(a->arena, token)});
 }
 
-bool recommendation_read_student(const struct ask *ask, struct str *ret_student, struct problem *p)
+bool recommendation_parse_student(const struct command *command, struct str *ret_student,
+                                  struct problem *p)
 {
     *ret_student = (struct str){0};
-    switch (reply_text(ask->reply, ret_student)) {
+    switch (reply_text(command->reply, ret_student)) {
     case REPLY_MISSING: return true;
-    case REPLY_THERE:
+    case REPLY_OK:
         if (id_valid(*ret_student))
             return true;
         break;
     case REPLY_ERROR: break;
     }
-    reply_problem(ask->reply, p);
+    reply_problem(command->reply, p);
     return false;
 }
 
@@ -148,7 +129,7 @@ static void put_number(struct buf *out, bool there, double value)
         buf_char(out, '-');
 }
 
-static void put_given(struct buf *out, const struct given *g)
+static void put_given(struct buf *out, const struct recommendation_record *g)
 {
     const struct feedback *f = &g->feedback;
 
@@ -163,19 +144,19 @@ static void put_given(struct buf *out, const struct given *g)
     put_number(out, true, g->score);
     put_number(out, true, g->gap);
     put_number(out, true, g->confidence);
-    if (g->answered) {
-        put_int(out, g->answered_at_ms);
+    if (g->has_feedback) {
+        put_int(out, g->feedback_at_ms);
         put_int(out, f->completed);
-        put_number(out, f->minutes_given, f->minutes);
-        put_number(out, f->rating_given, f->rating);
-        put_number(out, f->improvement_given, f->improvement);
+        put_number(out, f->has_minutes, f->minutes);
+        put_number(out, f->has_rating, f->rating);
+        put_number(out, f->has_improvement, f->improvement);
     }
     buf_char(out, '\n');
 }
 
-static void put_heard(struct buf *out, const struct heard *h)
+static void put_heard(struct buf *out, const struct feedback_record *h)
 {
-    buf_int(out, h->on);
+    buf_int(out, h->feedback_day);
     put_int(out, h->day);
     put_int(out, h->number);
     put_word(out, action_names[h->action]);
@@ -228,23 +209,24 @@ static double take_optional(struct line *l, double min, double max, bool *ret_th
     return 0;
 }
 
-static void take_feedback(struct line *l, struct given *ret)
+static void take_feedback(struct line *l, struct recommendation_record *ret)
 {
     struct feedback *f = &ret->feedback;
 
-    ret->answered = true;
-    ret->answered_at_ms = take_int(l, 0, INT64_MAX);
+    ret->has_feedback = true;
+    ret->feedback_at_ms = take_int(l, 0, INT64_MAX);
     f->completed = take_int(l, 0, 1);
-    f->minutes = take_optional(l, 0, 1e9, &f->minutes_given);
-    f->rating = (int)take_optional(l, 1, 5, &f->rating_given);
-    f->improvement = take_optional(l, -1, 1, &f->improvement_given);
+    f->minutes = take_optional(l, 0, 1e9, &f->has_minutes);
+    f->rating = (int)take_optional(l, 1, 5, &f->has_rating);
+    f->improvement = take_optional(l, -1, 1, &f->has_improvement);
 }
 
-static bool take_given(struct str text, int32_t day, int number, struct given *ret)
+static bool take_given(struct str text, int32_t day, int number, struct recommendation_record *ret)
 {
     struct line l = {.rest = text};
 
-    *ret = (struct given){.day = day, .number = number, .item = str_cut(&l.rest, ' ')};
+    *ret =
+        (struct recommendation_record){.day = day, .number = number, .item = str_cut(&l.rest, ' ')};
     ret->at_ms = take_int(&l, 0, INT64_MAX);
     ret->action = (enum action)take_word(&l, action_names);
     ret->area = (enum component)take_word(&l, component_names);
@@ -260,11 +242,11 @@ static bool take_given(struct str text, int32_t day, int number, struct given *r
     return !l.bad && l.rest.n == 0 && id_valid(ret->item);
 }
 
-static bool take_heard(struct str text, struct heard *ret)
+static bool take_heard(struct str text, struct feedback_record *ret)
 {
     struct line l = {.rest = text};
 
-    ret->on = (int32_t)take_int(&l, 0, INT32_MAX);
+    ret->feedback_day = (int32_t)take_int(&l, 0, INT32_MAX);
     ret->day = (int32_t)take_int(&l, 0, INT32_MAX);
     ret->number = (int)take_int(&l, 1, NUMBER_MAX);
     ret->action = (enum action)take_word(&l, action_names);
@@ -289,7 +271,7 @@ static size_t count_lines(struct str text)
 }
 
 /* v has room for as many lines as the text has. */
-static bool take_day(struct str text, int32_t day, struct given *v)
+static bool take_day(struct str text, int32_t day, struct recommendation_record *v)
 {
     bool good = whole_lines(text);
 
@@ -303,17 +285,18 @@ static bool take_own(struct str text, struct recommendations *ret)
     if (text.n == 0)
         return true;
     ret->token = str_cut(&text, '\n');
-    if (!is_token(ret->token) || !whole_lines(text) || count_lines(text) > HEARD_MAX)
+    if (!is_token(ret->token) || !whole_lines(text) || count_lines(text) > FEEDBACK_HISTORY_MAX)
         return false;
     while (text.n > 0)
-        if (!take_heard(str_cut(&text, '\n'), &ret->heard[ret->heard_count++]))
+        if (!take_heard(str_cut(&text, '\n'), &ret->feedback_history[ret->feedback_count++]))
             return false;
     return true;
 }
 
 /* ---- one day ---- */
 
-struct ask *recommendation_ask(struct asks *a, struct str student, int32_t day, bool with_path)
+struct command *recommendation_cmd_get(struct pipeline *a, struct str student, int32_t day,
+                                       bool with_path)
 {
     struct str argv[4] = {STR("MGET")};
 
@@ -322,7 +305,7 @@ struct ask *recommendation_ask(struct asks *a, struct str student, int32_t day, 
     argv[2] = key_student(a->arena, student, STUDENT_KEY_RECOMMENDED);
     if (with_path)
         argv[3] = key_student(a->arena, student, STUDENT_KEY_PATH);
-    return ask_command(a, ASK_READ, with_path ? 4 : 3, argv);
+    return pipeline_add(a, COMMAND_READ, with_path ? 4 : 3, argv);
 }
 
 /* An absent text is an empty one. */
@@ -332,21 +315,22 @@ static bool text_at(const redisReply *reply, size_t i, struct str *ret)
     return reply_text(reply_at(reply, i), ret) != REPLY_ERROR;
 }
 
-bool recommendation_read(const struct ask *ask, struct arena *arena, int32_t day, size_t room,
-                         struct recommendations *ret, struct problem *p)
+bool recommendation_parse(const struct command *command, struct arena *arena, int32_t day,
+                          size_t room, struct recommendations *ret, struct problem *p)
 {
     size_t n;
 
     *ret = (struct recommendations){.day = day};
-    if (reply_array(ask->reply, 3, &n) != REPLY_THERE || n < 2 ||
-        !text_at(ask->reply, 0, &ret->day_text) || !text_at(ask->reply, 1, &ret->own_text) ||
-        (n == 3 && !text_at(ask->reply, 2, &ret->path))) {
-        reply_problem(ask->reply, p);
+    if (reply_array(command->reply, 3, &n) != REPLY_OK || n < 2 ||
+        !text_at(command->reply, 0, &ret->day_text) ||
+        !text_at(command->reply, 1, &ret->student_text) ||
+        (n == 3 && !text_at(command->reply, 2, &ret->path))) {
+        reply_problem(command->reply, p);
         return false;
     }
     ret->n = count_lines(ret->day_text);
     ret->v = arena_array(arena, ret->n + room, sizeof(*ret->v));
-    if (ret->v && take_day(ret->day_text, day, ret->v) && take_own(ret->own_text, ret))
+    if (ret->v && take_day(ret->day_text, day, ret->v) && take_own(ret->student_text, ret))
         return true;
     problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
     return false;
@@ -354,37 +338,39 @@ bool recommendation_read(const struct ask *ask, struct arena *arena, int32_t day
 
 /* Leaves out what was said of the same recommendation before, what is older than 90 days, and the
  * oldest if it is too much. */
-static void hear(struct recommendations *r, const struct heard *said)
+static void hear(struct recommendations *r, const struct feedback_record *said)
 {
     size_t kept = 0;
 
-    for (size_t i = 0; i < r->heard_count; i++) {
-        const struct heard *h = &r->heard[i];
+    for (size_t i = 0; i < r->feedback_count; i++) {
+        const struct feedback_record *h = &r->feedback_history[i];
 
-        if ((h->day != said->day || h->number != said->number) && h->on > said->on - HISTORY_DAYS)
-            r->heard[kept++] = *h;
+        if ((h->day != said->day || h->number != said->number) &&
+            h->feedback_day > said->feedback_day - HISTORY_DAYS)
+            r->feedback_history[kept++] = *h;
     }
-    if (kept == HEARD_MAX) {
-        memmove(r->heard, r->heard + 1, (HEARD_MAX - 1) * sizeof(r->heard[0]));
+    if (kept == FEEDBACK_HISTORY_MAX) {
+        memmove(r->feedback_history, r->feedback_history + 1,
+                (FEEDBACK_HISTORY_MAX - 1) * sizeof(r->feedback_history[0]));
         kept--;
     }
-    r->heard[kept++] = *said;
-    r->heard_count = kept;
+    r->feedback_history[kept++] = *said;
+    r->feedback_count = kept;
 }
 
-void recommendation_answer(struct recommendations *r, int number, const struct feedback *feedback,
-                           int64_t now_ms)
+void recommendation_add_feedback(struct recommendations *r, int number,
+                                 const struct feedback *feedback, int64_t now_ms)
 {
-    struct given *g = &r->v[number - 1];
-    const struct heard said = {.on = day_of_ms(now_ms),
-                               .day = g->day,
-                               .number = number,
-                               .action = g->action,
-                               .area = g->area,
-                               .usefulness = feedback_usefulness(feedback)};
+    struct recommendation_record *g = &r->v[number - 1];
+    const struct feedback_record said = {.feedback_day = day_of_ms(now_ms),
+                                         .day = g->day,
+                                         .number = number,
+                                         .action = g->action,
+                                         .area = g->area,
+                                         .usefulness = feedback_usefulness(feedback)};
 
-    g->answered = true;
-    g->answered_at_ms = now_ms;
+    g->has_feedback = true;
+    g->feedback_at_ms = now_ms;
     g->feedback = *feedback;
     hear(r, &said);
 }
@@ -407,8 +393,8 @@ static struct str own_text(struct arena *arena, const struct recommendations *r)
     buf_init(&out, arena);
     buf_str(&out, r->token);
     buf_char(&out, '\n');
-    for (size_t i = 0; i < r->heard_count; i++)
-        put_heard(&out, &r->heard[i]);
+    for (size_t i = 0; i < r->feedback_count; i++)
+        put_heard(&out, &r->feedback_history[i]);
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
@@ -417,9 +403,10 @@ static struct str expiry(struct arena *arena, int32_t day)
     return arena_printf(arena, "%lld", (long long)day_start_ms(day + HISTORY_DAYS) / 1000);
 }
 
-struct ask *recommendation_ask_change(struct asks *a, const struct recommendation_change *change)
+struct command *recommendation_cmd_change(struct pipeline *a,
+                                          const struct recommendation_change *change)
 {
-    const struct recommendations *to = change->to;
+    const struct recommendations *to = change->recommendations;
     struct arena *arena = a->arena;
     bool path = change->path.n > 0;
     struct str argv[6 + 8] = {{0},
@@ -434,7 +421,7 @@ struct ask *recommendation_ask_change(struct asks *a, const struct recommendatio
     if (path)
         *arg++ = key_student(arena, change->student, STUDENT_KEY_PATH);
     *arg++ = to->day_text;
-    *arg++ = to->own_text;
+    *arg++ = to->student_text;
     *arg++ = day_text(arena, to);
     *arg++ = own_text(arena, to);
     *arg++ = expiry(arena, to->day);
@@ -442,40 +429,43 @@ struct ask *recommendation_ask_change(struct asks *a, const struct recommendatio
     *arg++ = change->student;
     if (path)
         *arg++ = change->path;
-    return ask_script(a, &script_recommend, path ? 6 : 5, (int)(arg - argv), argv);
+    return pipeline_add_script(a, &script_recommendation_change, path ? 6 : 5, (int)(arg - argv),
+                               argv);
 }
 
-enum recommendation_outcome recommendation_read_change(const struct ask *ask, struct problem *p)
+enum recommendation_outcome recommendation_parse_change(const struct command *command,
+                                                        struct problem *p)
 {
     int64_t kept;
     size_t n;
 
-    if (reply_int(ask->reply, &kept) == REPLY_THERE)
-        return kept == 1   ? RECOMMENDATIONS_KEPT
+    if (reply_int(command->reply, &kept) == REPLY_OK)
+        return kept == 1   ? RECOMMENDATIONS_SAVED
                : kept == 0 ? RECOMMENDATIONS_ERASED
                            : RECOMMENDATIONS_WITHDRAWN;
-    if (reply_array(ask->reply, 2, &n) == REPLY_THERE)
+    if (reply_array(command->reply, 2, &n) == REPLY_OK)
         return RECOMMENDATIONS_OUTDATED;
-    reply_problem(ask->reply, p);
+    reply_problem(command->reply, p);
     return RECOMMENDATIONS_PROBLEM;
 }
 
 /* ---- many days ---- */
 
-struct ask *recommendation_ask_days(struct asks *a, struct str student, int32_t first, int count)
+struct command *recommendation_cmd_days(struct pipeline *a, struct str student, int32_t first,
+                                        int count)
 {
     struct str argv[2 + RECOMMENDATION_DAYS_MAX] = {STR("MGET")};
 
     argv[1] = key_student(a->arena, student, STUDENT_KEY_RECOMMENDED);
     if (!key_student_recommendations(a->arena, student, first, count, argv + 2))
         a->failed = true;
-    return ask_command(a, ASK_READ, 2 + count, argv);
+    return pipeline_add(a, COMMAND_READ, 2 + count, argv);
 }
 
 static bool take_days(const redisReply *reply, size_t days, struct arena *arena, int32_t first,
-                      struct given **ret_given, size_t *ret_count)
+                      struct recommendation_record **ret_given, size_t *ret_count)
 {
-    struct given *v;
+    struct recommendation_record *v;
     size_t n = 0;
     struct str text;
 
@@ -497,21 +487,21 @@ static bool take_days(const redisReply *reply, size_t days, struct arena *arena,
     return true;
 }
 
-bool recommendation_read_days(const struct ask *ask, struct arena *arena, int32_t first,
-                              struct given **ret_given, size_t *ret_count, struct str *ret_token,
-                              struct problem *p)
+bool recommendation_parse_days(const struct command *command, struct arena *arena, int32_t first,
+                               struct recommendation_record **ret_given, size_t *ret_count,
+                               struct str *ret_token, struct problem *p)
 {
     struct recommendations own = {0};
     struct str text;
     size_t n;
 
-    if (reply_array(ask->reply, 1 + RECOMMENDATION_DAYS_MAX, &n) != REPLY_THERE || n < 1 ||
-        !text_at(ask->reply, 0, &text)) {
-        reply_problem(ask->reply, p);
+    if (reply_array(command->reply, 1 + RECOMMENDATION_DAYS_MAX, &n) != REPLY_OK || n < 1 ||
+        !text_at(command->reply, 0, &text)) {
+        reply_problem(command->reply, p);
         return false;
     }
     if (!take_own(text, &own) ||
-        !take_days(ask->reply, n - 1, arena, first, ret_given, ret_count)) {
+        !take_days(command->reply, n - 1, arena, first, ret_given, ret_count)) {
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
     }

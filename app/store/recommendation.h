@@ -14,10 +14,10 @@
 #include "app/domain/recommendation.h"
 #include "app/store/store.h"
 
-enum { HEARD_MAX = 20, RECOMMENDATION_ID_SIZE = 64 };
+enum { FEEDBACK_HISTORY_MAX = 20, RECOMMENDATION_ID_SIZE = 64 };
 
 /* A recommendation as it was when it was first given on its day. */
-struct given {
+struct recommendation_record {
     int32_t day;
     int number; /* from 1, in the order of the day */
     struct str item;
@@ -29,14 +29,14 @@ struct given {
     enum reason reason;
     int minutes;
     double score, gap, confidence;
-    bool answered; /* there is feedback */
-    int64_t answered_at_ms;
+    bool has_feedback; /* there is feedback */
+    int64_t feedback_at_ms;
     struct feedback feedback;
 };
 
 /* Feedback of the last 90 days, as later confidence needs it. */
-struct heard {
-    int32_t on; /* the day of the feedback */
+struct feedback_record {
+    int32_t feedback_day; /* the day of the feedback */
     int32_t day;
     int number; /* of what it is about */
     enum action action;
@@ -47,13 +47,13 @@ struct heard {
 /* One day's recommendations and the student's own text. */
 struct recommendations {
     int32_t day;
-    struct str token; /* empty: none has been made yet */
-    struct given *v;  /* of the day; v[i].number is i + 1 */
+    struct str token;                /* empty: none has been made yet */
+    struct recommendation_record *v; /* of the day; v[i].number is i + 1 */
     size_t n;
-    struct heard heard[HEARD_MAX]; /* the latest last */
-    size_t heard_count;
-    struct str path;               /* the latest learning path, when asked for; else empty */
-    struct str day_text, own_text; /* as read: what a change must find */
+    struct feedback_record feedback_history[FEEDBACK_HISTORY_MAX]; /* the latest last */
+    size_t feedback_count;
+    struct str path;                   /* the latest learning path, when asked for; else empty */
+    struct str day_text, student_text; /* as read: what a change must find */
 };
 
 /* ---- ids: rec_TOKEN-YYYYMMDD-NUMBER ---- */
@@ -63,48 +63,54 @@ struct str recommendation_token(struct arena *arena, struct str student);
 void recommendation_id_print(struct str token, int32_t day, int number,
                              char ret_id[RECOMMENDATION_ID_SIZE]);
 /* False for what no id of ours looks like. *ret_token points into id. */
-bool recommendation_id_read(struct str id, struct str *ret_token, int32_t *ret_day,
-                            int *ret_number);
+bool recommendation_id_parse(struct str id, struct str *ret_token, int32_t *ret_day,
+                             int *ret_number);
 /* The student of a token; *ret_student is empty when there is none. */
-struct ask *recommendation_ask_student(struct asks *a, struct str token);
-bool recommendation_read_student(const struct ask *ask, struct str *ret_student, struct problem *p);
+struct command *recommendation_cmd_student(struct pipeline *a, struct str token);
+bool recommendation_parse_student(const struct command *command, struct str *ret_student,
+                                  struct problem *p);
 
 /* ---- one day, to be added to ---- */
 
-struct ask *recommendation_ask(struct asks *a, struct str student, int32_t day, bool with_path);
+struct command *recommendation_cmd_get(struct pipeline *a, struct str student, int32_t day,
+                                       bool with_path);
 /* Texts point into the reply. ret->v has room for `room` more. */
-bool recommendation_read(const struct ask *ask, struct arena *arena, int32_t day, size_t room,
-                         struct recommendations *ret, struct problem *p);
+bool recommendation_parse(const struct command *command, struct arena *arena, int32_t day,
+                          size_t room, struct recommendations *ret, struct problem *p);
 
 /* Notes feedback on the recommendation of that number (1..n), in place of any earlier one on it. */
-void recommendation_answer(struct recommendations *r, int number, const struct feedback *feedback,
-                           int64_t now_ms);
+void recommendation_add_feedback(struct recommendations *r, int number,
+                                 const struct feedback *feedback, int64_t now_ms);
 
 struct recommendation_change {
     struct str student;
-    const struct recommendations *to; /* with its token; its texts are what must be there still */
+    const struct recommendations
+        *recommendations; /* with its token; its texts are what must be there still */
     int32_t today;
     struct str path; /* not empty: kept as the latest learning path */
 };
-struct ask *recommendation_ask_change(struct asks *a, const struct recommendation_change *change);
+struct command *recommendation_cmd_change(struct pipeline *a,
+                                          const struct recommendation_change *change);
 
 enum recommendation_outcome {
-    RECOMMENDATIONS_KEPT,
-    RECOMMENDATIONS_OUTDATED,  /* somebody else was faster: recommendation_read tells what is there,
-                                  but the path */
-    RECOMMENDATIONS_ERASED,    /* the student is erased: nothing was kept */
+    RECOMMENDATIONS_SAVED,
+    RECOMMENDATIONS_OUTDATED, /* somebody else was faster: recommendation_parse tells what is there,
+                                 but the path */
+    RECOMMENDATIONS_ERASED,   /* the student is erased: nothing was kept */
     RECOMMENDATIONS_WITHDRAWN, /* consent to data processing is: nothing was kept */
     RECOMMENDATIONS_PROBLEM,   /* p says what */
 };
-enum recommendation_outcome recommendation_read_change(const struct ask *ask, struct problem *p);
+enum recommendation_outcome recommendation_parse_change(const struct command *command,
+                                                        struct problem *p);
 
 /* ---- many days ---- */
 
 enum { RECOMMENDATION_DAYS_MAX = HISTORY_DAYS };
-struct ask *recommendation_ask_days(struct asks *a, struct str student, int32_t first, int count);
+struct command *recommendation_cmd_days(struct pipeline *a, struct str student, int32_t first,
+                                        int count);
 /* All of those days, oldest first. */
-bool recommendation_read_days(const struct ask *ask, struct arena *arena, int32_t first,
-                              struct given **ret_given, size_t *ret_count, struct str *ret_token,
-                              struct problem *p);
+bool recommendation_parse_days(const struct command *command, struct arena *arena, int32_t first,
+                               struct recommendation_record **ret_given, size_t *ret_count,
+                               struct str *ret_token, struct problem *p);
 
 #endif

@@ -7,22 +7,22 @@
 #include "app/base/problem.h"
 #include "app/store/store.h"
 
-enum reply { REPLY_THERE, REPLY_MISSING, REPLY_ERROR };
+enum reply_result { REPLY_OK, REPLY_MISSING, REPLY_ERROR };
 
 /* A bulk string; *ret points into the reply. MISSING for nil. */
-enum reply reply_text(const redisReply *reply, struct str *ret);
-enum reply reply_int(const redisReply *reply, int64_t *ret);
+enum reply_result reply_text(const redisReply *reply, struct str *ret);
+enum reply_result reply_int(const redisReply *reply, int64_t *ret);
 /* An array of at most max elements; look at elements by reply_at. */
-enum reply reply_array(const redisReply *reply, size_t max, size_t *ret_count);
+enum reply_result reply_array(const redisReply *reply, size_t max, size_t *ret_count);
 const redisReply *reply_at(const redisReply *reply, size_t i); /* NULL beyond the end */
-enum reply reply_done(const redisReply *reply);                /* a status such as OK */
+enum reply_result reply_status(const redisReply *reply);       /* a status such as OK */
 
 /* What an error of Redis means. */
 enum reply_error {
     REPLY_NO_ERROR,
-    REPLY_STORE_AWAY,    /* it serves nobody at the moment: LOADING, MASTERDOWN, BUSY, ... */
-    REPLY_STORE_REFUSES, /* it takes no writes at the moment: OOM, MISCONF, READONLY, ... */
-    REPLY_NOT_CONNECTED, /* NOAUTH, WRONGPASS: the connection is of no use */
+    REPLY_STORE_UNAVAILABLE, /* it serves nobody at the moment: LOADING, MASTERDOWN, BUSY, ... */
+    REPLY_WRITES_REFUSED,    /* it takes no writes at the moment: OOM, MISCONF, READONLY, ... */
+    REPLY_NOT_AUTHENTICATED, /* NOAUTH, WRONGPASS: the connection is of no use */
     REPLY_NO_SCRIPT,
     REPLY_BUG,
 };
@@ -35,6 +35,6 @@ enum reply_error reply_error_of(const redisReply *reply);
 void reply_problem(const redisReply *reply, struct problem *p);
 
 /* Whether all of a round were answered, and none by an error; else the first one's problem. */
-bool asks_read_done(const struct asks *a, struct problem *p);
+bool pipeline_check_replies(const struct pipeline *a, struct problem *p);
 
 #endif

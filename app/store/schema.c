@@ -7,26 +7,17 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-/* KEYS: schema. ARGV: ours. What stands there now. */
-struct script script_schema = {
-    .name = "schema",
-    .body = STR_INIT(
-        "local found = redis.call('GET', KEYS[1])\n"
-        "if found and (tonumber(found) or math.huge) >= tonumber(ARGV[1]) then return found end\n"
-        "redis.pcall('SET', KEYS[1], ARGV[1])\n"
-        "return found or ARGV[1]\n"),
-};
-
-struct ask *schema_ask(struct asks *a)
+struct command *schema_cmd_get(struct pipeline *a)
 {
-    return ask_command(a, ASK_READ, 2, (struct str[]){STR("GET"), key_schema});
+    return pipeline_add(a, COMMAND_READ, 2, (struct str[]){STR("GET"), key_schema});
 }
 
-struct ask *schema_ask_note(struct asks *a)
+struct command *schema_cmd_write(struct pipeline *a)
 {
     struct str ours = arena_printf(a->arena, "%d", STORE_SCHEMA);
 
-    return ask_script_reading(a, &script_schema, 1, 2, (struct str[]){key_schema, ours});
+    return pipeline_add_read_script(a, &script_schema_write, 1, 2,
+                                    (struct str[]){key_schema, ours});
 }
 
 static bool refuse(char *ret_why, size_t why_size, const char *what)
@@ -36,16 +27,16 @@ static bool refuse(char *ret_why, size_t why_size, const char *what)
     return false;
 }
 
-bool schema_read(const struct ask *ask, int64_t *ret_found, char *ret_why, size_t why_size)
+bool schema_parse(const struct command *command, int64_t *ret_found, char *ret_why, size_t why_size)
 {
     struct str text;
     char what[40];
 
     *ret_found = 0;
-    switch (reply_text(ask->reply, &text)) {
+    switch (reply_text(command->reply, &text)) {
     case REPLY_MISSING: return true;
     case REPLY_ERROR: return refuse(ret_why, why_size, "no readable schema");
-    case REPLY_THERE: break;
+    case REPLY_OK: break;
     }
     if (!str_to_int64(text, 1, INT32_MAX, ret_found))
         return refuse(ret_why, why_size, "a schema that is no number");

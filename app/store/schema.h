@@ -11,12 +11,13 @@
 
 enum { STORE_SCHEMA = 1 };
 
-struct ask *schema_ask(struct asks *a);
+struct command *schema_cmd_get(struct pipeline *a);
 /* Besides writes our number where there is none or a lower one; whether it could is not told: a
  * full Redis takes no writes of ours either. */
-struct ask *schema_ask_note(struct asks *a);
+struct command *schema_cmd_write(struct pipeline *a);
 /* Whether this program may use the store. *ret_found: 0 where there is no number. False with
  * ret_why as well for anything that is no number. */
-bool schema_read(const struct ask *ask, int64_t *ret_found, char *ret_why, size_t why_size);
+bool schema_parse(const struct command *command, int64_t *ret_found, char *ret_why,
+                  size_t why_size);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The Lua scripts that Redis runs for us: each one is all or nothing. Their texts stand beside the
- * records that they change; scripts.def lists them. */
+/* The Lua scripts that run inside Redis: each one is applied whole or not at all. Their sources are
+ * the files of app/store/lua, which scripts/embed-lua turns into C at build time; scripts.def lists
+ * them. */
 #ifndef STORE_SCRIPT_H
 #define STORE_SCRIPT_H
 
@@ -8,17 +9,15 @@
 
 struct script {
     const char *name;
+    const char *sha1; /* of body, 40 hex digits: the name by which EVALSHA calls it */
     struct str body;
-    char sha1[41]; /* filled by scripts_prepare */
 };
 
-#define SCRIPT(name) extern struct script script_##name;
+#define SCRIPT(name) extern const struct script script_##name;
 #include "app/store/scripts.def"
 #undef SCRIPT
 
-/* Once at start, before the first ask. */
-void scripts_prepare(void);
-/* All scripts, for loading them into a fresh connection. */
-size_t scripts_all(struct script *const **ret_scripts);
+/* All scripts, in the order of scripts.def. Returns how many. */
+size_t scripts_all(const struct script *const **ret_scripts);
 
 #endif

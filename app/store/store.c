@@ -9,7 +9,7 @@
 #include "app/store/reply.h"
 #include "app/store/resp.h"
 #include "app/store/schema.h"
-#include "app/store/store_inside.h"
+#include "app/store/store_internal.h"
 
 enum { GREETING_ARENA = 16384 };
 static const int64_t HEARTBEAT_US = 1000000;
@@ -26,8 +26,8 @@ struct store *store_new(const struct config *config, char ret_error[200])
     store->sent_end = &store->sent;
     breaker_init(&store->breaker, config->store_breaker_failures,
                  config->store_breaker_open_ms * INT64_C(1000));
-    store->greeting_arena = arena_new(GREETING_ARENA, 1 << 20);
-    if (!store->greeting_arena ||
+    store->handshake_arena = arena_new(GREETING_ARENA, 1 << 20);
+    if (!store->handshake_arena ||
         !store_address_parse(config->redis_url, &store->address, ret_error)) {
         store_free(store);
         return NULL;
@@ -41,23 +41,23 @@ void store_free(struct store *store)
         return;
     if (store->connection)
         redisFree(store->connection);
-    arena_free(store->greeting_arena);
+    arena_free(store->handshake_arena);
     free(store);
 }
 
-void store_notes_schema(struct store *store)
+void store_enable_schema_write(struct store *store)
 {
-    store->notes_schema = true;
+    store->writes_schema = true;
 }
 
-void store_may_block(struct store *store, int ms)
+void store_allow_blocking(struct store *store, int ms)
 {
     store->block_ms = ms;
 }
 
 /* ---- queues ---- */
 
-static void push(struct asks_queue *queue, struct asks *a)
+static void push(struct pipeline_queue *queue, struct pipeline *a)
 {
     a->next = NULL;
     if (queue->first)
@@ -67,138 +67,140 @@ static void push(struct asks_queue *queue, struct asks *a)
     queue->last = a;
 }
 
-static struct asks *pop(struct asks_queue *queue)
+static struct pipeline *pop(struct pipeline_queue *queue)
 {
-    struct asks *a = queue->first;
+    struct pipeline *a = queue->first;
 
     if (a)
         queue->first = a->next;
     return a;
 }
 
-static void push_done(struct store *store, struct asks *a)
+static void push_done(struct store *store, struct pipeline *a)
 {
     push(&store->done, a);
     a->queued = true;
 }
 
-struct asks *store_next_done(struct store *store)
+struct pipeline *store_next_done(struct store *store)
 {
-    struct asks *a = pop(&store->done);
+    struct pipeline *a = pop(&store->done);
 
     if (a)
         a->queued = false;
     return a;
 }
 
-void store_push_sent(struct store *store, struct ask *ask)
+void store_push_sent(struct store *store, struct command *command)
 {
-    ask->queue_next = NULL;
-    *store->sent_end = ask;
-    store->sent_end = &ask->queue_next;
+    command->next_sent = NULL;
+    *store->sent_end = command;
+    store->sent_end = &command->next_sent;
     store->sent_count++;
-    if (!store->unsent)
-        store->unsent = ask;
-    if (ask->of->patience_us > 0)
-        store->patient_count++;
+    if (!store->first_unwritten)
+        store->first_unwritten = command;
+    if (command->pipeline->timeout_us > 0)
+        store->timeout_count++;
 }
 
-struct ask *store_pop_sent(struct store *store)
+struct command *store_pop_sent(struct store *store)
 {
-    struct ask *ask = store->sent;
+    struct command *command = store->sent;
 
-    if (!ask)
+    if (!command)
         return NULL;
-    store->sent = ask->queue_next;
+    store->sent = command->next_sent;
     if (!store->sent)
         store->sent_end = &store->sent;
-    if (store->unsent == ask)
-        store->unsent = ask->queue_next;
+    if (store->first_unwritten == command)
+        store->first_unwritten = command->next_sent;
     store->sent_count--;
-    if (ask->of->patience_us > 0)
-        store->patient_count--;
-    return ask;
+    if (command->pipeline->timeout_us > 0)
+        store->timeout_count--;
+    return command;
 }
 
 /* The round of a is over. The greeting is our own and has nobody waiting. */
-void store_end_round(struct store *store, struct asks *a, enum asks_status status)
+void store_finish_pipeline(struct store *store, struct pipeline *a, enum pipeline_status status)
 {
     a->status = status;
-    a->pinned = false;
-    if (a != &store->greeting && !a->queued)
+    a->abandoned = false;
+    if (a != &store->handshake && !a->queued)
         push_done(store, a);
 }
 
 /* ---- sending ---- */
 
-bool store_append(struct store *store, const struct ask *ask, bool whole_script)
+bool store_append_command(struct store *store, const struct command *command, bool whole_script)
 {
     char keys[12];
     int n = 0;
 
-    if (ask->script) {
+    if (command->script) {
         store->argv[n++] = whole_script ? STR("EVAL") : STR("EVALSHA");
-        store->argv[n++] = whole_script ? ask->script->body : str_of(ask->script->sha1);
-        (void)snprintf(keys, sizeof(keys), "%d", ask->keys);
+        store->argv[n++] = whole_script ? command->script->body : str_of(command->script->sha1);
+        (void)snprintf(keys, sizeof(keys), "%d", command->key_count);
         store->argv[n++] = str_of(keys);
     }
-    memcpy(store->argv + n, ask->argv, (size_t)ask->argc * sizeof(*ask->argv));
-    return resp_append(&store->connection->obuf, store->argv, n + ask->argc);
+    memcpy(store->argv + n, command->argv, (size_t)command->argc * sizeof(*command->argv));
+    return resp_append(&store->connection->obuf, store->argv, n + command->argc);
 }
 
-static void count(const struct asks *a, uint64_t counts[2])
+static void count(const struct pipeline *a, uint64_t counts[2])
 {
-    for (const struct ask *ask = a->first; ask; ask = ask->next)
-        counts[ask->kind]++;
+    for (const struct command *command = a->first; command; command = command->next)
+        counts[command->kind]++;
 }
 
-static void refuse(struct store *store, struct asks *a)
+static void refuse(struct store *store, struct pipeline *a)
 {
     count(a, store->counts.unavailable);
-    store_end_round(store, a, ASKS_FAILED);
+    store_finish_pipeline(store, a, PIPELINE_FAILED);
 }
 
 /* Puts the commands of a behind those already under way. */
-static void send_asks(struct store *store, struct asks *a, int64_t now_us)
+static void send_asks(struct store *store, struct pipeline *a, int64_t now_us)
 {
-    a->status = ASKS_WAITING;
+    a->status = PIPELINE_SUBMITTED;
     a->submitted_us = now_us;
-    for (struct ask *ask = a->first; ask; ask = ask->next) {
-        if (!store_append(store, ask, false)) {
-            a->repeated = true; /* half of it is noted as sent: it must not go out again */
-            store_lose(store, now_us, "a command could not be written", LOSS_BROKEN);
-            if (a->status == ASKS_WAITING)
+    for (struct command *command = a->first; command; command = command->next) {
+        if (!store_append_command(store, command, false)) {
+            a->retried = true; /* half of it is noted as sent: it must not go out again */
+            store_disconnect(store, now_us, "a command could not be written", DISCONNECT_BROKEN);
+            if (a->status == PIPELINE_SUBMITTED)
                 refuse(store, a);
             return;
         }
-        store_push_sent(store, ask);
+        store_push_sent(store, command);
     }
 }
 
 /* What a new connection says first; an existing one is only pinged. */
 static void greet(struct store *store, int64_t now_us, bool fresh)
 {
-    struct asks *g = &store->greeting;
+    struct pipeline *g = &store->handshake;
     const struct store_address *at = &store->address;
-    struct script *const *scripts;
+    const struct script *const *scripts;
     size_t n = scripts_all(&scripts);
 
-    arena_reset(store->greeting_arena);
-    asks_init(g, store->greeting_arena, NULL);
+    arena_reset(store->handshake_arena);
+    pipeline_init(g, store->handshake_arena, NULL);
     if (fresh && store->config->redis_password && *store->config->redis_password) {
         struct str auth[] = {STR("AUTH"), at->user, str_of(store->config->redis_password)};
 
         if (at->user.n == 0)
             auth[1] = auth[2];
-        (void)ask_command(g, ASK_READ, at->user.n ? 3 : 2, auth);
+        (void)pipeline_add(g, COMMAND_READ, at->user.n ? 3 : 2, auth);
     }
     if (fresh && at->database.n > 0)
-        (void)ask_command(g, ASK_READ, 2, (struct str[]){STR("SELECT"), at->database});
+        (void)pipeline_add(g, COMMAND_READ, 2, (struct str[]){STR("SELECT"), at->database});
     for (size_t i = 0; fresh && i < n; i++)
-        (void)ask_command(g, ASK_READ, 3,
-                          (struct str[]){STR("SCRIPT"), STR("LOAD"), scripts[i]->body});
-    store->schema = !fresh ? NULL : store->notes_schema ? schema_ask_note(g) : schema_ask(g);
-    (void)ask_command(g, ASK_READ, 1, (struct str[]){STR("PING")});
+        (void)pipeline_add(g, COMMAND_READ, 3,
+                           (struct str[]){STR("SCRIPT"), STR("LOAD"), scripts[i]->body});
+    store->schema_cmd = !fresh                 ? NULL
+                        : store->writes_schema ? schema_cmd_write(g)
+                                               : schema_cmd_get(g);
+    (void)pipeline_add(g, COMMAND_READ, 1, (struct str[]){STR("PING")});
     send_asks(store, g, now_us);
 }
 
@@ -221,47 +223,47 @@ static bool connect_now(struct store *store, int64_t now_us)
 /* What a new connection leads to is not known before its greeting is answered: another database, or
  * a store of a later version, must not get a single write. Reads go behind it at once: what they
  * bring comes after the answers to it, and is not looked at when those are wrong. */
-static bool must_be_held(const struct store *store, const struct asks *a)
+static bool must_be_held(const struct store *store, const struct pipeline *a)
 {
-    return a->has_writes && store->schema && store->greeting.status == ASKS_WAITING;
+    return a->has_writes && store->schema_cmd && store->handshake.status == PIPELINE_SUBMITTED;
 }
 
 /* A write counts only when enough replicas hold it: WAIT goes behind it in the same round. */
-static void ask_for_replicas(struct store *store, struct asks *a)
+static void ask_for_replicas(struct store *store, struct pipeline *a)
 {
     int replicas = store->config->store_wait_replicas;
     struct str n, ms;
 
-    if (replicas == 0 || !a->has_writes || a->wait)
+    if (replicas == 0 || !a->has_writes || a->replica_wait)
         return;
     n = arena_printf(a->arena, "%d", replicas);
     ms = arena_printf(a->arena, "%d", store->config->store_round_timeout_ms / 2 + 1);
-    a->wait = ask_command(a, ASK_READ, 3, (struct str[]){STR("WAIT"), n, ms});
+    a->replica_wait = pipeline_add(a, COMMAND_READ, 3, (struct str[]){STR("WAIT"), n, ms});
 }
 
-void store_submit(struct store *store, struct asks *a, int64_t now_us)
+void store_submit(struct store *store, struct pipeline *a, int64_t now_us)
 {
     ask_for_replicas(store, a);
     if (a->failed) {
-        store_end_round(store, a, ASKS_FAILED);
+        store_finish_pipeline(store, a, PIPELINE_FAILED);
     } else if (a->count == 0) {
-        store_end_round(store, a, ASKS_ANSWERED);
+        store_finish_pipeline(store, a, PIPELINE_COMPLETE);
     } else if (store->breaker.state != BREAKER_CLOSED ||
                (!store->connection && !connect_now(store, now_us))) {
         refuse(store, a);
     } else if (must_be_held(store, a)) {
-        a->status = ASKS_WAITING;
-        push(&store->held, a);
+        a->status = PIPELINE_SUBMITTED;
+        push(&store->deferred, a);
     } else {
         send_asks(store, a, now_us);
     }
 }
 
-void store_send_held(struct store *store, int64_t now_us)
+void store_send_deferred(struct store *store, int64_t now_us)
 {
-    struct asks *a;
+    struct pipeline *a;
 
-    while ((a = pop(&store->held)))
+    while ((a = pop(&store->deferred)))
         store_submit(store, a, now_us);
 }
 
@@ -269,9 +271,9 @@ void store_send_held(struct store *store, int64_t now_us)
  * between is not Redis's fault. */
 static void note_sent(struct store *store, int64_t now_us)
 {
-    for (struct ask *ask = store->unsent; ask; ask = ask->queue_next)
-        ask->of->submitted_us = now_us;
-    store->unsent = NULL;
+    for (struct command *command = store->first_unwritten; command; command = command->next_sent)
+        command->pipeline->submitted_us = now_us;
+    store->first_unwritten = NULL;
 }
 
 void store_flush(struct store *store, int64_t now_us)
@@ -282,51 +284,55 @@ void store_flush(struct store *store, int64_t now_us)
         return;
     note_sent(store, now_us);
     if (redisBufferWrite(store->connection, &done) != REDIS_OK)
-        store_lose(store, now_us, store->connection->errstr, LOSS_BROKEN);
+        store_disconnect(store, now_us, store->connection->errstr, DISCONNECT_BROKEN);
     else if (!store->connection->obuf) /* hiredis 0.14 does not look: it would crash next time */
-        store_lose(store, now_us, "out of memory", LOSS_USELESS);
+        store_disconnect(store, now_us, "out of memory", DISCONNECT_UNUSABLE);
 }
 
 /* ---- losing ---- */
 
-static bool may_repeat(const struct store *store, const struct asks *a, enum loss loss)
+static bool may_repeat(const struct store *store, const struct pipeline *a,
+                       enum disconnect_reason loss)
 {
-    return loss == LOSS_BROKEN && !a->has_writes && !a->repeated && a->status == ASKS_WAITING &&
-           a != &store->greeting && store->breaker.state == BREAKER_CLOSED;
+    return loss == DISCONNECT_BROKEN && !a->has_writes && !a->retried &&
+           a->status == PIPELINE_SUBMITTED && a != &store->handshake &&
+           store->breaker.state == BREAKER_CLOSED;
 }
 
 /* Everything that might still arrive on the old connection goes with it: a late reply must never
  * be taken for the answer to another question (hazards H3). */
-void store_lose(struct store *store, int64_t now_us, const char *why, enum loss loss)
+void store_disconnect(struct store *store, int64_t now_us, const char *why,
+                      enum disconnect_reason loss)
 {
-    struct asks_queue again = {NULL, NULL};
-    struct asks *a;
-    struct ask *ask;
+    struct pipeline_queue again = {NULL, NULL};
+    struct pipeline *a;
+    struct command *command;
 
     (void)snprintf(store->last_error, sizeof(store->last_error), "%s", why);
     redisFree(store->connection);
     store->connection = NULL;
     store->generation++;
-    breaker_failure(&store->breaker, now_us, loss != LOSS_BROKEN);
-    while ((a = pop(&store->held)))
+    breaker_failure(&store->breaker, now_us, loss != DISCONNECT_BROKEN);
+    while ((a = pop(&store->deferred)))
         refuse(store, a);
-    while ((ask = store_pop_sent(store))) {
-        a = ask->of;
-        if (a->status != ASKS_WAITING && !a->pinned)
+    while ((command = store_pop_sent(store))) {
+        a = command->pipeline;
+        if (a->status != PIPELINE_SUBMITTED && !a->abandoned)
             continue; /* seen already, by another ask of the same round */
         if (may_repeat(store, a, loss)) {
-            a->status = ASKS_OPEN;
+            a->status = PIPELINE_OPEN;
             push(&again, a);
         } else {
-            count(a, loss == LOSS_LATE ? store->counts.timeouts : store->counts.unavailable);
-            store_end_round(store, a, ASKS_FAILED);
+            count(a, loss == DISCONNECT_TIMED_OUT ? store->counts.timeouts
+                                                  : store->counts.unavailable);
+            store_finish_pipeline(store, a, PIPELINE_FAILED);
         }
     }
     while ((a = pop(&again))) {
-        a->repeated = true;
-        a->answered = 0;
-        for (ask = a->first; ask; ask = ask->next)
-            ask->reply = NULL;
+        a->retried = true;
+        a->reply_count = 0;
+        for (command = a->first; command; command = command->next)
+            command->reply = NULL;
         store_submit(store, a, now_us);
     }
     store_flush(store, now_us);
@@ -334,10 +340,10 @@ void store_lose(struct store *store, int64_t now_us, const char *why, enum loss 
 
 /* ---- time ---- */
 
-static int64_t round_timeout_us(const struct store *store, const struct asks *a)
+static int64_t round_timeout_us(const struct store *store, const struct pipeline *a)
 {
-    int ms = a == &store->greeting ? store->config->store_connect_timeout_ms
-                                   : store->config->store_round_timeout_ms + store->block_ms;
+    int ms = a == &store->handshake ? store->config->store_connect_timeout_ms
+                                    : store->config->store_round_timeout_ms + store->block_ms;
 
     return ms * INT64_C(1000);
 }
@@ -352,18 +358,19 @@ static int64_t look_for_impatient(struct store *store, int64_t now_us)
 {
     int64_t next = -1;
 
-    for (struct ask *ask = store->sent; ask && store->patient_count > 0; ask = ask->queue_next) {
-        struct asks *a = ask->of;
-        int64_t at = a->submitted_us + a->patience_us;
+    for (struct command *command = store->sent; command && store->timeout_count > 0;
+         command = command->next_sent) {
+        struct pipeline *a = command->pipeline;
+        int64_t at = a->submitted_us + a->timeout_us;
 
-        if (a->patience_us == 0 || a->status != ASKS_WAITING)
+        if (a->timeout_us == 0 || a->status != PIPELINE_SUBMITTED)
             continue;
         if (at > now_us) {
             next = earlier(next, at - now_us);
             continue;
         }
-        a->status = ASKS_LATE;
-        a->pinned = true;
+        a->status = PIPELINE_TIMED_OUT;
+        a->abandoned = true;
         push_done(store, a);
     }
     return next;
@@ -373,14 +380,14 @@ static void probe(struct store *store, int64_t now_us)
 {
     if (!store->connection)
         (void)connect_now(store, now_us);
-    else if (store->greeting.status != ASKS_WAITING)
+    else if (store->handshake.status != PIPELINE_SUBMITTED)
         greet(store, now_us, false);
     store_flush(store, now_us);
 }
 
 static int64_t time_left(const struct store *store, int64_t now_us)
 {
-    const struct asks *a = store->sent->of;
+    const struct pipeline *a = store->sent->pipeline;
 
     return a->submitted_us + round_timeout_us(store, a) - now_us;
 }
@@ -395,7 +402,7 @@ static int64_t look_for_late(struct store *store, int64_t now_us)
         return -1;
     if (time_left(store, now_us) > 0)
         return time_left(store, now_us);
-    store_lose(store, now_us, "Redis did not answer in time", LOSS_LATE);
+    store_disconnect(store, now_us, "Redis did not answer in time", DISCONNECT_TIMED_OUT);
     return -1;
 }
 
@@ -451,7 +458,7 @@ bool store_connected(const struct store *store)
     return store->connection != NULL;
 }
 
-size_t store_in_flight(const struct store *store)
+size_t store_sent_count(const struct store *store)
 {
     return store->sent_count;
 }
@@ -461,15 +468,15 @@ const char *store_last_error(const struct store *store)
     return store->last_error;
 }
 
-void store_take_counts(struct store *store, struct store_counts *ret)
+void store_consume_counts(struct store *store, struct store_counts *ret)
 {
     *ret = store->counts;
     store->counts = (struct store_counts){0};
 }
 
-bool store_wait(struct store *store, struct asks *a)
+bool store_wait(struct store *store, struct pipeline *a)
 {
-    struct asks *done;
+    struct pipeline *done;
 
     store_submit(store, a, clock_monotonic_us());
     for (;;) {
@@ -478,8 +485,8 @@ bool store_wait(struct store *store, struct asks *a)
 
         store_flush(store, now_us);
         while ((done = store_next_done(store))) {
-            if (done == a && !a->pinned)
-                return a->status == ASKS_ANSWERED;
+            if (done == a && !a->abandoned)
+                return a->status == PIPELINE_COMPLETE;
         }
         next_us = store_tick(store, now_us);
         if (store->done.first)

@@ -5,7 +5,7 @@
 
 #include "app/store/reply.h"
 #include "app/store/schema.h"
-#include "app/store/store_inside.h"
+#include "app/store/store_internal.h"
 
 enum { FEED_SIZE = 4096 };
 
@@ -19,80 +19,84 @@ static void greeted(struct store *store, int64_t now_us)
     char why[sizeof(store->last_error)];
     int64_t found;
 
-    for (const struct ask *ask = store->greeting.first; ask; ask = ask->next) {
-        if (ask->reply && ask->reply->type != REDIS_REPLY_ERROR)
+    for (const struct command *command = store->handshake.first; command; command = command->next) {
+        if (command->reply && command->reply->type != REDIS_REPLY_ERROR)
             continue;
-        store_lose(store, now_us, ask->reply ? ask->reply->str : "no memory", LOSS_BROKEN);
+        store_disconnect(store, now_us, command->reply ? command->reply->str : "no memory",
+                         DISCONNECT_BROKEN);
         return;
     }
-    if (store->schema && !schema_read(store->schema, &found, why, sizeof(why)))
-        store_lose(store, now_us, why, LOSS_USELESS);
+    if (store->schema_cmd && !schema_parse(store->schema_cmd, &found, why, sizeof(why)))
+        store_disconnect(store, now_us, why, DISCONNECT_UNUSABLE);
     else
         breaker_success(&store->breaker);
-    store_send_held(store, now_us);
+    store_send_deferred(store, now_us);
 }
 
-static void note_health(struct store *store, const struct ask *ask, enum reply_error error,
+static void note_health(struct store *store, const struct command *command, enum reply_error error,
                         int64_t now_us)
 {
     store->last_reply_us = now_us;
-    if (ask->of == &store->greeting)
+    if (command->pipeline == &store->handshake)
         return;
-    (error == REPLY_NO_ERROR ? store->counts.ok : store->counts.errors)[ask->kind]++;
-    if (error == REPLY_STORE_AWAY)
+    (error == REPLY_NO_ERROR ? store->counts.ok : store->counts.errors)[command->kind]++;
+    if (error == REPLY_STORE_UNAVAILABLE)
         breaker_failure(&store->breaker, now_us, false);
     else if (store->breaker.state == BREAKER_CLOSED)
         store->breaker.failures = 0;
 }
 
-static bool enough_replicas(const struct store *store, const struct asks *a)
+static bool enough_replicas(const struct store *store, const struct pipeline *a)
 {
     int64_t holding = 0;
 
-    return !a->wait || (reply_int(a->wait->reply, &holding) == REPLY_THERE &&
-                        holding >= store->config->store_wait_replicas);
+    return !a->replica_wait || (reply_int(a->replica_wait->reply, &holding) == REPLY_OK &&
+                                holding >= store->config->store_wait_replicas);
 }
 
 /* Asks once more behind all others when the answer would be worth nothing: a script that Redis does
  * not know is sent as text, once; replicas are waited for behind scripts that had to be. */
-static bool ask_again(struct store *store, struct ask *ask, enum reply_error error)
+static bool ask_again(struct store *store, struct command *command, enum reply_error error)
 {
-    bool unknown = error == REPLY_NO_SCRIPT && ask->script && !ask->taught;
-    bool too_soon = ask == ask->of->wait && ask->of->answered + 1 < ask->of->count;
+    bool unknown = error == REPLY_NO_SCRIPT && command->script && !command->loaded;
+    bool too_soon = command == command->pipeline->replica_wait &&
+                    command->pipeline->reply_count + 1 < command->pipeline->count;
 
-    if (!(unknown || too_soon) || !store_append(store, ask, unknown))
+    if (!(unknown || too_soon) || !store_append_command(store, command, unknown))
         return false;
-    ask->taught = unknown;
-    store_push_sent(store, ask);
+    command->loaded = unknown;
+    store_push_sent(store, command);
     return true;
 }
 
 /* One reply for the oldest ask under way. False when the connection is gone after it. */
 static bool take_reply(struct store *store, redisReply *reply, int64_t now_us)
 {
-    struct ask *ask = store->sent;
+    struct command *command = store->sent;
     enum reply_error error = reply_error_of(reply);
     unsigned generation = store->generation;
-    struct asks *a;
+    struct pipeline *a;
 
-    if (!ask || error == REPLY_NOT_CONNECTED) {
-        store_lose(store, now_us, ask ? reply->str : "a reply to no question", LOSS_USELESS);
+    if (!command || error == REPLY_NOT_AUTHENTICATED) {
+        store_disconnect(store, now_us, command ? reply->str : "a reply to no question",
+                         DISCONNECT_UNUSABLE);
         freeReplyObject(reply);
         return false;
     }
-    a = ask->of;
+    a = command->pipeline;
     (void)store_pop_sent(store);
-    if (ask_again(store, ask, error)) {
+    if (ask_again(store, command, error)) {
         freeReplyObject(reply);
         return true;
     }
     if (arena_defer(a->arena, release_reply, reply))
-        ask->reply = reply;
-    note_health(store, ask, error, now_us);
-    if (++a->answered < a->count)
+        command->reply = reply;
+    note_health(store, command, error, now_us);
+    if (++a->reply_count < a->count)
         return true;
-    store_end_round(store, a, enough_replicas(store, a) ? ASKS_ANSWERED : ASKS_FAILED);
-    if (a == &store->greeting)
+    store_finish_pipeline(store, a,
+                          enough_replicas(store, a) ? PIPELINE_COMPLETE : PIPELINE_FAILED);
+    if (a == &store->handshake)
         greeted(store, now_us);
     return store->generation == generation;
 }
@@ -103,7 +107,8 @@ static bool take_replies(struct store *store, int64_t now_us)
         void *reply = NULL;
 
         if (redisReaderGetReply(store->connection->reader, &reply) != REDIS_OK) {
-            store_lose(store, now_us, "Redis does not speak its protocol", LOSS_USELESS);
+            store_disconnect(store, now_us, "Redis does not speak its protocol",
+                             DISCONNECT_UNUSABLE);
             return false;
         }
         if (!reply)
@@ -122,7 +127,7 @@ static bool feed(struct store *store, size_t n, int64_t now_us)
 
         if (redisReaderFeed(store->connection->reader, store->read_buffer + at, slice) !=
             REDIS_OK) {
-            store_lose(store, now_us, "out of memory", LOSS_USELESS);
+            store_disconnect(store, now_us, "out of memory", DISCONNECT_UNUSABLE);
             return false;
         }
         if (!take_replies(store, now_us))
@@ -143,8 +148,9 @@ void store_on_ready(struct store *store, int64_t now_us)
         if (n < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOTCONN))
             return;
         if (n <= 0) {
-            store_lose(store, now_us, n == 0 ? "Redis closed the connection" : strerror(errno),
-                       LOSS_BROKEN);
+            store_disconnect(store, now_us,
+                             n == 0 ? "Redis closed the connection" : strerror(errno),
+                             DISCONNECT_BROKEN);
             return;
         }
     } while (feed(store, (size_t)n, now_us) && n == STORE_READ_SIZE);

@@ -13,19 +13,19 @@ struct stream_entry {
 };
 
 /* One entry; false for what is none. */
-bool stream_entry_read(const redisReply *reply, struct stream_entry *ret);
+bool stream_entry_parse(const redisReply *reply, struct stream_entry *ret);
 /* An array of at most max of them. What was deleted in the meantime (nil) is left out. */
-enum reply stream_read(const redisReply *reply, size_t max, struct stream_entry *ret_entries,
-                       size_t *ret_count);
+enum reply_result stream_parse(const redisReply *reply, size_t max,
+                               struct stream_entry *ret_entries, size_t *ret_count);
 /* The value of the field of that name; MISSING when it has none. */
-enum reply stream_field(const struct stream_entry *entry, struct str name, struct str *ret);
+enum reply_result stream_field(const struct stream_entry *entry, struct str name, struct str *ret);
 /* The values, where the entry has exactly these fields in this order, and no value has a line feed:
  * whatever else stood there would not be under a seal. */
-bool stream_fields_exactly(const struct stream_entry *entry, const struct str *names, size_t n,
-                           struct str *ret_values);
+bool stream_match_fields(const struct stream_entry *entry, const struct str *names, size_t n,
+                         struct str *ret_values);
 /* Whether the stream still has the entry. */
-struct ask *stream_ask_entry(struct asks *a, struct str stream, struct str id);
-bool stream_read_there(const struct ask *ask, bool *ret_there);
+struct command *stream_cmd_has_entry(struct pipeline *a, struct str stream, struct str id);
+bool stream_parse_has_entry(const struct command *command, bool *ret_there);
 /* The time in an id, in ms since the epoch by the clock of Redis; false for what is no id. */
 bool stream_id_time(struct str id, int64_t *ret_ms);
 /* Below 0, 0 or above it, as the first comes before the second; what is no id comes first. */

@@ -5,104 +5,67 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-/* KEYS: profile, tombstone, journal, marks, then a key a day. ARGV: expected state, new state,
- * result, journal entry, event id (empty: none) and its mark, then a snapshot and its expiry (epoch
- * seconds) a day. Answers 1 when made, a list of the mark when the event has been counted before, 0
- * when the student is erased, -1 when data processing has been objected to, else the state that is
- * there now. A student that exists is not erased (erasing deletes the profile), so the tombstone is
- * looked at only for one that does not. The mark comes first, so that of many repeats of one event
- * none has to wait for its turn with the state. */
-struct script script_record = {
-    .name = "record",
-    .body = STR_INIT("local p = redis.call('HMGET', KEYS[1], 's', 'c')\n"
-                     "local s, event = p[1] or '', ARGV[5] ~= ''\n"
-                     "if p[2] and p[2]:find('p', 1, true) then return -1 end\n"
-                     "local mark = event and redis.call('HGET', KEYS[4], ARGV[5])\n"
-                     "if mark then return {mark} end\n"
-                     "if s ~= ARGV[1] then return s end\n"
-                     "if s == '' and redis.call('EXISTS', KEYS[2]) == 1 then return 0 end\n"
-                     "if event then redis.call('HSET', KEYS[4], ARGV[5], ARGV[6]) end\n"
-                     "redis.call('HSET', KEYS[1], 'm', ARGV[3], 's', ARGV[2])\n"
-                     "for i = 1, #KEYS - 4 do\n"
-                     "  redis.call('SET', KEYS[4 + i], ARGV[5 + 2 * i], 'EXAT', ARGV[6 + 2 * i])\n"
-                     "end\n"
-                     "redis.call('XADD', KEYS[3], '*', 'e', ARGV[4])\n"
-                     "return 1\n"),
-};
-
-/* KEYS: marks. ARGV: cursor, how many to look at, the oldest day kept. Removes older ones; answers
- * the cursor to go on with. */
-struct script script_trim_marks = {
-    .name = "trim_marks",
-    .body = STR_INIT("local page = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[2])\n"
-                     "for i = 1, #page[2], 2 do\n"
-                     "  if (tonumber(page[2][i + 1]:match('^%d+')) or 0) < tonumber(ARGV[3]) then\n"
-                     "    redis.call('HDEL', KEYS[1], page[2][i])\n"
-                     "  end\n"
-                     "end\n"
-                     "return page[1]\n"),
-};
-
-struct ask *student_ask_profile(struct asks *a, struct str student)
+struct command *student_cmd_profile(struct pipeline *a, struct str student)
 {
     struct str key = key_student(a->arena, student, STUDENT_KEY_PROFILE);
 
-    return ask_command(a, ASK_READ, 5,
-                       (struct str[]){STR("HMGET"), key, STR("m"), STR("s"), STR("c")});
+    return pipeline_add(a, COMMAND_READ, 5,
+                        (struct str[]){STR("HMGET"), key, STR("m"), STR("s"), STR("c")});
 }
 
-struct ask *student_ask_consent(struct asks *a, struct str student)
+struct command *student_cmd_consent(struct pipeline *a, struct str student)
 {
     struct str key = key_student(a->arena, student, STUDENT_KEY_PROFILE);
 
-    return ask_command(a, ASK_READ, 3, (struct str[]){STR("HMGET"), key, STR("c")});
+    return pipeline_add(a, COMMAND_READ, 3, (struct str[]){STR("HMGET"), key, STR("c")});
 }
 
 /* The letters are the last field that is asked for. */
-bool student_has_withdrawn(const struct ask *ask, enum consent consent)
+bool student_has_withdrawn(const struct command *command, enum consent consent)
 {
     struct str letters;
     size_t n;
 
-    if (reply_array(ask->reply, 3, &n) != REPLY_THERE || n == 0)
+    if (reply_array(command->reply, 3, &n) != REPLY_OK || n == 0)
         return true;
-    switch (reply_text(reply_at(ask->reply, n - 1), &letters)) {
+    switch (reply_text(reply_at(command->reply, n - 1), &letters)) {
     case REPLY_MISSING: return false;
-    case REPLY_THERE: return consent_withdrawn(letters, consent);
+    case REPLY_OK: return consent_withdrawn(letters, consent);
     case REPLY_ERROR: break;
     }
     return true;
 }
 
-bool student_read_withdrawn(const struct ask *ask, enum consent consent, bool *ret_withdrawn,
-                            struct problem *p)
+bool student_parse_withdrawn(const struct command *command, enum consent consent,
+                             bool *ret_withdrawn, struct problem *p)
 {
     size_t n;
 
-    if (reply_array(ask->reply, 3, &n) != REPLY_THERE) {
-        reply_problem(ask->reply, p);
+    if (reply_array(command->reply, 3, &n) != REPLY_OK) {
+        reply_problem(command->reply, p);
         return false;
     }
-    *ret_withdrawn = student_has_withdrawn(ask, consent);
+    *ret_withdrawn = student_has_withdrawn(command, consent);
     return true;
 }
 
-bool student_read_profile(const struct ask *ask, struct student_profile *ret, struct problem *p)
+bool student_parse_profile(const struct command *command, struct student_profile *ret,
+                           struct problem *p)
 {
     size_t n;
-    enum reply m, s;
+    enum reply_result m, s;
 
     *ret = (struct student_profile){0};
     mastery_state_init(&ret->state);
-    if (reply_array(ask->reply, 3, &n) != REPLY_THERE || n != 3) {
-        reply_problem(ask->reply, p);
+    if (reply_array(command->reply, 3, &n) != REPLY_OK || n != 3) {
+        reply_problem(command->reply, p);
         return false;
     }
-    m = reply_text(reply_at(ask->reply, 0), &ret->result_json);
-    s = reply_text(reply_at(ask->reply, 1), &ret->packed);
+    m = reply_text(reply_at(command->reply, 0), &ret->result_json);
+    s = reply_text(reply_at(command->reply, 1), &ret->packed);
     if (m == REPLY_MISSING && s == REPLY_MISSING)
         return true;
-    if (m != REPLY_THERE || s != REPLY_THERE || !state_unpack(ret->packed, &ret->state)) {
+    if (m != REPLY_OK || s != REPLY_OK || !state_unpack(ret->packed, &ret->state)) {
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
     }
@@ -110,59 +73,61 @@ bool student_read_profile(const struct ask *ask, struct student_profile *ret, st
     return true;
 }
 
-struct ask *student_ask_state(struct asks *a, struct str student)
+struct command *student_cmd_state(struct pipeline *a, struct str student)
 {
     struct str key = key_student(a->arena, student, STUDENT_KEY_PROFILE);
 
-    return ask_command(a, ASK_READ, 4, (struct str[]){STR("HMGET"), key, STR("s"), STR("c")});
+    return pipeline_add(a, COMMAND_READ, 4, (struct str[]){STR("HMGET"), key, STR("s"), STR("c")});
 }
 
-bool student_read_state(const struct ask *ask, struct mastery_state *ret, struct problem *p)
+bool student_parse_state(const struct command *command, struct mastery_state *ret,
+                         struct problem *p)
 {
     struct str packed;
     size_t n;
-    enum reply there = REPLY_ERROR;
+    enum reply_result there = REPLY_ERROR;
 
     mastery_state_init(ret);
-    if (reply_array(ask->reply, 2, &n) == REPLY_THERE && n == 2)
-        there = reply_text(reply_at(ask->reply, 0), &packed);
+    if (reply_array(command->reply, 2, &n) == REPLY_OK && n == 2)
+        there = reply_text(reply_at(command->reply, 0), &packed);
     if (there == REPLY_ERROR)
-        reply_problem(ask->reply, p);
-    else if (there == REPLY_THERE && !state_unpack(packed, ret))
+        reply_problem(command->reply, p);
+    else if (there == REPLY_OK && !state_unpack(packed, ret))
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
     return p->code == PROBLEM_NONE;
 }
 
-struct ask *student_ask_days(struct asks *a, struct str student, int32_t first, int count)
+struct command *student_cmd_days(struct pipeline *a, struct str student, int32_t first, int count)
 {
     struct str argv[1 + STUDENT_DAYS_MAX] = {STR("MGET")};
 
     if (!key_student_days(a->arena, student, first, count, argv + 1))
         a->failed = true;
-    return ask_command(a, ASK_READ, 1 + count, argv);
+    return pipeline_add(a, COMMAND_READ, 1 + count, argv);
 }
 
-enum reply student_read_day(const struct ask *ask, size_t i, struct mastery_state *ret)
+enum reply_result student_parse_day(const struct command *command, size_t i,
+                                    struct mastery_state *ret)
 {
     struct str packed;
-    enum reply there = reply_text(reply_at(ask->reply, i), &packed);
+    enum reply_result there = reply_text(reply_at(command->reply, i), &packed);
 
-    if (there == REPLY_THERE && !state_unpack(packed, ret))
+    if (there == REPLY_OK && !state_unpack(packed, ret))
         return REPLY_ERROR;
     return there;
 }
 
-bool student_read_days(const struct ask *ask, struct mastery_state *ret_days, size_t *ret_count,
-                       struct problem *p)
+bool student_parse_days(const struct command *command, struct mastery_state *ret_days,
+                        size_t *ret_count, struct problem *p)
 {
     size_t n, count = 0;
 
-    if (reply_array(ask->reply, STUDENT_DAYS_MAX, &n) != REPLY_THERE) {
-        reply_problem(ask->reply, p);
+    if (reply_array(command->reply, STUDENT_DAYS_MAX, &n) != REPLY_OK) {
+        reply_problem(command->reply, p);
         return false;
     }
     for (size_t i = 0; i < n; i++) {
-        enum reply there = student_read_day(ask, i, &ret_days[count]);
+        enum reply_result there = student_parse_day(command, i, &ret_days[count]);
 
         if (there == REPLY_MISSING)
             continue;
@@ -190,7 +155,7 @@ static struct str expiry(struct arena *arena, int32_t day)
     return arena_printf(arena, "%lld", (long long)day_start_ms(day) / 1000);
 }
 
-static void fill_days(struct asks *a, const struct student_change *change, struct str packed,
+static void fill_days(struct pipeline *a, const struct student_change *change, struct str packed,
                       struct str *keys, struct str *args)
 {
     for (size_t i = 0; i < change->day_count; i++) {
@@ -203,8 +168,8 @@ static void fill_days(struct asks *a, const struct student_change *change, struc
     }
 }
 
-struct ask *student_ask_change(struct asks *a, const struct student_change *change,
-                               struct str *ret_packed)
+struct command *student_cmd_change(struct pipeline *a, const struct student_change *change,
+                                   struct str *ret_packed)
 {
     struct arena *arena = a->arena;
     int days = (int)change->day_count, keys = 4 + days, argc = keys + 6 + 2 * days;
@@ -212,7 +177,7 @@ struct ask *student_ask_change(struct asks *a, const struct student_change *chan
 
     if (!argv) {
         a->failed = true;
-        return ask_script(a, &script_record, 0, 0, NULL);
+        return pipeline_add_script(a, &script_student_change, 0, 0, NULL);
     }
     argv[0] = key_student(arena, change->student, STUDENT_KEY_PROFILE);
     argv[1] = key_student(arena, change->student, STUDENT_KEY_ERASED);
@@ -227,7 +192,7 @@ struct ask *student_ask_change(struct asks *a, const struct student_change *chan
     arg[4] = change->event_id.p ? change->event_id : STR("");
     arg[5] = arena_printf(arena, "%d %.*s", (int)change->event_day, STR_ARG(change->mark));
     fill_days(a, change, *ret_packed, argv + 4, arg + 6);
-    return ask_script(a, &script_record, keys, argc, argv);
+    return pipeline_add_script(a, &script_student_change, keys, argc, argv);
 }
 
 /* A mark is the day of its event, a space, and the text that the event left. */
@@ -237,49 +202,49 @@ static struct str mark_text(struct str mark)
     return mark;
 }
 
-enum change_outcome student_read_change(const struct ask *ask, struct str *ret_packed,
-                                        struct problem *p)
+enum change_outcome student_parse_change(const struct command *command, struct str *ret_packed,
+                                         struct problem *p)
 {
     int64_t made;
     size_t n;
 
-    if (reply_text(ask->reply, ret_packed) == REPLY_THERE)
+    if (reply_text(command->reply, ret_packed) == REPLY_OK)
         return CHANGE_OUTDATED;
-    if (reply_int(ask->reply, &made) == REPLY_THERE)
-        return made == 1 ? CHANGE_MADE : made == 0 ? CHANGE_ERASED : CHANGE_WITHDRAWN;
-    if (reply_array(ask->reply, 1, &n) == REPLY_THERE && n == 1 &&
-        reply_text(reply_at(ask->reply, 0), ret_packed) == REPLY_THERE) {
+    if (reply_int(command->reply, &made) == REPLY_OK)
+        return made == 1 ? CHANGE_SAVED : made == 0 ? CHANGE_ERASED : CHANGE_WITHDRAWN;
+    if (reply_array(command->reply, 1, &n) == REPLY_OK && n == 1 &&
+        reply_text(reply_at(command->reply, 0), ret_packed) == REPLY_OK) {
         *ret_packed = mark_text(*ret_packed);
         return CHANGE_DUPLICATE;
     }
-    reply_problem(ask->reply, p);
+    reply_problem(command->reply, p);
     return CHANGE_PROBLEM;
 }
 
-struct ask *student_ask_mark(struct asks *a, struct str student, struct str event_id)
+struct command *student_cmd_mark(struct pipeline *a, struct str student, struct str event_id)
 {
     struct str key = key_student(a->arena, student, STUDENT_KEY_MARKS);
 
-    return ask_command(a, ASK_READ, 3, (struct str[]){STR("HGET"), key, event_id});
+    return pipeline_add(a, COMMAND_READ, 3, (struct str[]){STR("HGET"), key, event_id});
 }
 
-bool student_read_mark(const struct ask *ask, bool *ret_counted, struct str *ret_mark,
-                       struct problem *p)
+bool student_parse_mark(const struct command *command, bool *ret_counted, struct str *ret_mark,
+                        struct problem *p)
 {
-    enum reply there = reply_text(ask->reply, ret_mark);
+    enum reply_result there = reply_text(command->reply, ret_mark);
 
-    *ret_counted = there == REPLY_THERE;
+    *ret_counted = there == REPLY_OK;
     if (there == REPLY_ERROR)
-        reply_problem(ask->reply, p);
-    else if (there == REPLY_THERE)
+        reply_problem(command->reply, p);
+    else if (there == REPLY_OK)
         *ret_mark = mark_text(*ret_mark);
     return there != REPLY_ERROR;
 }
 
-struct ask *student_ask_trim_marks(struct asks *a, struct str key, struct str cursor,
-                                   int32_t oldest)
+struct command *student_cmd_trim_marks(struct pipeline *a, struct str key, struct str cursor,
+                                       int32_t oldest)
 {
-    return ask_script(
-        a, &script_trim_marks, 1, 4,
+    return pipeline_add_script(
+        a, &script_student_trim_marks, 1, 4,
         (struct str[]){key, cursor, STR("500"), arena_printf(a->arena, "%d", (int)oldest)});
 }

@@ -16,13 +16,13 @@ size_t state_pack(const struct mastery_state *s, unsigned char ret[STATE_PACKED_
 /* False for any other version or size, and for values that no state of ours can have. */
 bool state_unpack(struct str packed, struct mastery_state *ret);
 
-/* Whether consent of this kind is withdrawn, from the answer to student_ask_profile, _state or
+/* Whether consent of this kind is withdrawn, from the answer to student_cmd_profile, _state or
  * _consent. True as well when that cannot be told. */
-bool student_has_withdrawn(const struct ask *ask, enum consent consent);
+bool student_has_withdrawn(const struct command *command, enum consent consent);
 /* The same for who has not read anything else of the answer yet, whether there is one. */
-bool student_read_withdrawn(const struct ask *ask, enum consent consent, bool *ret_withdrawn,
-                            struct problem *p);
-struct ask *student_ask_consent(struct asks *a, struct str student); /* nothing else */
+bool student_parse_withdrawn(const struct command *command, enum consent consent,
+                             bool *ret_withdrawn, struct problem *p);
+struct command *student_cmd_consent(struct pipeline *a, struct str student); /* nothing else */
 
 struct student_profile {
     bool exists;
@@ -31,25 +31,28 @@ struct student_profile {
     struct mastery_state state; /* empty when it does not exist */
 };
 
-struct ask *student_ask_profile(struct asks *a, struct str student);
+struct command *student_cmd_profile(struct pipeline *a, struct str student);
 /* False with INTERNAL_ERROR or SERVICE_UNAVAILABLE in p. The texts point into the reply. */
-bool student_read_profile(const struct ask *ask, struct student_profile *ret, struct problem *p);
+bool student_parse_profile(const struct command *command, struct student_profile *ret,
+                           struct problem *p);
 
 /* Without the result, for those who have nothing to splice it in: a fifth of the bytes. */
-struct ask *student_ask_state(struct asks *a, struct str student);
+struct command *student_cmd_state(struct pipeline *a, struct str student);
 /* An empty state when the student does not exist. */
-bool student_read_state(const struct ask *ask, struct mastery_state *ret, struct problem *p);
+bool student_parse_state(const struct command *command, struct mastery_state *ret,
+                         struct problem *p);
 
 /* Room for the days of the history, the one before it, and one that has begun elsewhere. */
 enum { STUDENT_DAYS_MAX = HISTORY_DAYS + 2 };
 /* The snapshots of the days first .. first + count - 1; count <= STUDENT_DAYS_MAX. One round trip.
  */
-struct ask *student_ask_days(struct asks *a, struct str student, int32_t first, int count);
+struct command *student_cmd_days(struct pipeline *a, struct str student, int32_t first, int count);
 /* The i-th of the days asked for, one by one. Beyond the last one: REPLY_ERROR. */
-enum reply student_read_day(const struct ask *ask, size_t i, struct mastery_state *ret);
+enum reply_result student_parse_day(const struct command *command, size_t i,
+                                    struct mastery_state *ret);
 /* Fills ret_days with those that are there, oldest first; ret_days has room for the count. */
-bool student_read_days(const struct ask *ask, struct mastery_state *ret_days, size_t *ret_count,
-                       struct problem *p);
+bool student_parse_days(const struct command *command, struct mastery_state *ret_days,
+                        size_t *ret_count, struct problem *p);
 
 /* So many days from the event's own its id is remembered: by then it would be too old anyway. */
 enum { MARK_DAYS = HISTORY_DAYS + 2 };
@@ -69,27 +72,27 @@ struct student_change {
 };
 
 /* ret_packed: the packed current state, as it will be when the change is made. */
-struct ask *student_ask_change(struct asks *a, const struct student_change *change,
-                               struct str *ret_packed);
+struct command *student_cmd_change(struct pipeline *a, const struct student_change *change,
+                                   struct str *ret_packed);
 
 enum change_outcome {
-    CHANGE_MADE,
+    CHANGE_SAVED,
     CHANGE_OUTDATED,  /* somebody else was faster: *ret_packed is what is there now */
     CHANGE_DUPLICATE, /* counted before: nothing has changed; *ret_packed is the mark left then */
     CHANGE_ERASED,    /* the student is erased: no new data */
     CHANGE_WITHDRAWN, /* consent to data processing is withdrawn: no new data */
     CHANGE_PROBLEM,   /* p says what */
 };
-enum change_outcome student_read_change(const struct ask *ask, struct str *ret_packed,
-                                        struct problem *p);
+enum change_outcome student_parse_change(const struct command *command, struct str *ret_packed,
+                                         struct problem *p);
 
 /* The mark beside an event's id. MISSING: the event has not been counted. */
-struct ask *student_ask_mark(struct asks *a, struct str student, struct str event_id);
-bool student_read_mark(const struct ask *ask, bool *ret_counted, struct str *ret_mark,
-                       struct problem *p);
+struct command *student_cmd_mark(struct pipeline *a, struct str student, struct str event_id);
+bool student_parse_mark(const struct command *command, bool *ret_counted, struct str *ret_mark,
+                        struct problem *p);
 /* A piece of the marks under key: those of days before oldest go. Answers the cursor of the next
  * piece; "0" is the first one, and means the end. */
-struct ask *student_ask_trim_marks(struct asks *a, struct str key, struct str cursor,
-                                   int32_t oldest);
+struct command *student_cmd_trim_marks(struct pipeline *a, struct str key, struct str cursor,
+                                       int32_t oldest);
 
 #endif

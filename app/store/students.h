@@ -8,9 +8,9 @@
 #include "app/store/store.h"
 
 /* cursor: "0" at first, then what the last page said, until that is "0" again. */
-struct ask *students_ask_page(struct asks *a, struct str cursor);
+struct command *students_cmd_page(struct pipeline *a, struct str cursor);
 /* Texts point into the reply. */
-bool students_read_page(const struct ask *ask, struct arena *arena, struct str *ret_cursor,
-                        struct str_list *ret_students, struct problem *p);
+bool students_parse_page(const struct command *command, struct arena *arena, struct str *ret_cursor,
+                         struct str_list *ret_students, struct problem *p);
 
 #endif

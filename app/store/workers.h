@@ -12,18 +12,19 @@ enum { WORKERS_MAX = 64, WORKERS_EXPIRE_MS = 5000 };
 /* dependencies.dapr of /ready, as this worker sees it. */
 enum dapr_state { DAPR_NOT_CONFIGURED, DAPR_HEALTHY, DAPR_UNAVAILABLE, DAPR_STATES };
 
-struct worker_sign {
+struct worker_heartbeat {
     struct str id;
-    int64_t signs;  /* given so far */
+    int64_t beats;  /* given so far */
     int64_t shards; /* looked after */
     int64_t lag_ms; /* of the oldest journal entry turned lately */
     enum dapr_state dapr;
 };
 
-void workers_ask_sign(struct asks *a, const struct worker_sign *sign);
-struct ask *workers_ask(struct asks *a);
+void workers_cmd_beat(struct pipeline *a, const struct worker_heartbeat *sign);
+struct command *workers_cmd_get(struct pipeline *a);
 /* ret_signs has room for WORKERS_MAX; more are not looked at. False when the reply is none. */
-bool workers_read(const struct ask *ask, struct worker_sign *ret_signs, size_t *ret_count);
-void workers_ask_forget(struct asks *a, struct str id);
+bool workers_parse(const struct command *command, struct worker_heartbeat *ret_signs,
+                   size_t *ret_count);
+void workers_cmd_remove(struct pipeline *a, struct str id);
 
 #endif

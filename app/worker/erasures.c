@@ -11,7 +11,7 @@ static const int64_t LEFT_ALONE_MS = 60000; /* its own process may still be at i
 static void end(struct worker *w, struct task *task, int64_t again_us)
 {
     w->erasures.busy = false;
-    w->erasures.again_us = w->now_us + again_us;
+    w->erasures.next_run_us = w->now_us + again_us;
     task_end(w, task);
 }
 
@@ -27,12 +27,12 @@ static void on_rewritten(struct worker *w, struct task *task)
 {
     struct erasures *r = &w->erasures;
 
-    if (task_failed(task) || !erasure_read_rewrite(r->asked)) {
+    if (task_failed(task) || !erasure_parse_aof_rewrite(r->cmd)) {
         end(w, task, LOOK_US);
         return;
     }
-    asks_clear(&task->asks);
-    erasure_ask_rewrite_begun(&task->asks, r->wish);
+    pipeline_clear(&task->pipeline);
+    erasure_cmd_clear_aof_request(&task->pipeline, r->rewrite_request);
     task_submit(w, task, on_noted);
 }
 
@@ -40,12 +40,12 @@ static void rewrite(struct worker *w, struct task *task)
 {
     struct erasures *r = &w->erasures;
 
-    if (!r->wish.p) {
-        end(w, task, r->count > 0 && !r->failed ? 0 : LOOK_US);
+    if (!r->rewrite_request.p) {
+        end(w, task, r->count > 0 && !r->any_failed ? 0 : LOOK_US);
         return;
     }
-    asks_clear(&task->asks);
-    erasure_ask_traces(&task->asks, &r->asked);
+    pipeline_clear(&task->pipeline);
+    erasure_cmd_purge_traces(&task->pipeline, &r->cmd);
     task_submit(w, task, on_rewritten);
 }
 
@@ -69,7 +69,7 @@ static void on_put_off(struct worker *w, struct task *task)
         end(w, task, LOOK_US);
         return;
     }
-    w->erasures.at++;
+    w->erasures.current++;
     next(w, task);
 }
 
@@ -79,14 +79,14 @@ static void finish(struct worker *w, struct task *task, bool completed)
     struct erasures *r = &w->erasures;
 
     erase_release(&r->erase);
-    asks_init(&task->asks, task->arena, task);
+    pipeline_init(&task->pipeline, task->arena, task);
     if (completed) {
-        r->at++;
+        r->current++;
         next(w, task);
         return;
     }
-    r->failed = true;
-    erasure_ask_note(&task->asks, str_of(r->students[r->at]), w->now_ms);
+    r->any_failed = true;
+    erasure_cmd_register(&task->pipeline, str_of(r->students[r->current]), w->now_ms);
     task_submit(w, task, on_put_off);
 }
 
@@ -95,7 +95,7 @@ static void on_step(struct worker *w, struct task *task)
     struct problem p = {.code = PROBLEM_NONE};
     struct erase *e = &w->erasures.erase;
 
-    if (erase_step(e, &task->asks, &p) == STEP_MORE) {
+    if (erase_step(e, &task->pipeline, &p) == STEP_MORE) {
         task_submit(w, task, on_step);
         return;
     }
@@ -110,14 +110,14 @@ static void complete(struct worker *w, struct task *task)
     struct erasures *r = &w->erasures;
 
     r->erase = (struct erase){.engine = w->engine,
-                              .student = str_of(r->students[r->at]),
+                              .student = str_of(r->students[r->current]),
                               .actor = STR("worker"),
                               .role = STR("service"),
                               .correlation_id = w->id,
                               .now_ms = w->now_ms,
-                              .begun_before = true};
-    asks_clear(&task->asks);
-    if (erase_begin(&r->erase))
+                              .had_tombstone = true};
+    pipeline_clear(&task->pipeline);
+    if (erase_init(&r->erase))
         on_step(w, task);
     else
         finish(w, task, false);
@@ -129,7 +129,7 @@ static void next(struct worker *w, struct task *task)
 
     if (worker_draining(w) || !lease_held(w, 0))
         end(w, task, LOOK_US);
-    else if (r->at < r->count)
+    else if (r->current < r->count)
         complete(w, task);
     else
         rewrite(w, task);
@@ -149,7 +149,7 @@ static void drop(struct worker *w, struct task *task, struct str what)
     jw_text(jw, "reason", "not an id");
     jw_text(jw, "consequence", "dropped");
     log_end(w->engine->log);
-    erasure_ask_forget(&task->asks, what);
+    erasure_cmd_unregister(&task->pipeline, what);
 }
 
 static void on_looked(struct worker *w, struct task *task)
@@ -159,15 +159,15 @@ static void on_looked(struct worker *w, struct task *task)
     size_t n;
 
     if (task_failed(task)) {
-        end(w, task, WORKER_PAUSE_US);
+        end(w, task, WORKER_RETRY_US);
         return;
     }
-    n = erasure_read_unfinished(r->unfinished, found);
-    if (!erasure_read_rewrite_due(r->asked, &r->wish))
-        r->wish = (struct str){0};
-    r->count = r->at = 0;
-    r->failed = false;
-    asks_clear(&task->asks);
+    n = erasure_parse_unfinished(r->unfinished, found);
+    if (!erasure_parse_aof_request(r->cmd, &r->rewrite_request))
+        r->rewrite_request = (struct str){0};
+    r->count = r->current = 0;
+    r->any_failed = false;
+    pipeline_clear(&task->pipeline);
     for (size_t i = 0; i < n; i++) {
         if (id_valid(found[i]))
             (void)snprintf(r->students[r->count++], sizeof(r->students[0]), "%.*s",
@@ -175,7 +175,7 @@ static void on_looked(struct worker *w, struct task *task)
         else
             drop(w, task, found[i]);
     }
-    if (task->asks.count > 0)
+    if (task->pipeline.count > 0)
         task_submit(w, task, on_dropped);
     else
         next(w, task);
@@ -188,16 +188,16 @@ void erasures_tick(struct worker *w)
 
     if (r->busy || worker_draining(w) || !lease_held(w, 0))
         return;
-    if (w->now_us < r->again_us) {
-        worker_wake_at(w, r->again_us);
+    if (w->now_us < r->next_run_us) {
+        worker_wake_at(w, r->next_run_us);
         return;
     }
     task = task_begin(w, 0, NULL);
     if (!task)
         return;
     r->busy = true;
-    r->unfinished = erasure_ask_unfinished(&task->asks, w->now_ms - LEFT_ALONE_MS);
-    r->asked = erasure_ask_rewrite_due(&task->asks);
+    r->unfinished = erasure_cmd_unfinished(&task->pipeline, w->now_ms - LEFT_ALONE_MS);
+    r->cmd = erasure_cmd_get_aof_request(&task->pipeline);
     task_submit(w, task, on_looked);
 }
 

@@ -12,11 +12,11 @@ struct worker;
 struct erasures {
     struct erase erase;
     char students[ERASURES_UNFINISHED_MAX][ID_MAX + 1];
-    size_t count, at; /* students[at] is being completed */
-    bool failed;      /* one of these was not completed */
-    struct str wish;  /* for writing the file anew: lives in the task; p NULL: none */
-    struct ask *unfinished, *asked;
-    int64_t again_us;
+    size_t count, current;      /* students[at] is being completed */
+    bool any_failed;            /* one of these was not completed */
+    struct str rewrite_request; /* for writing the file anew: lives in the task; p NULL: none */
+    struct command *unfinished, *cmd;
+    int64_t next_run_us;
     bool busy;
 };
 

@@ -22,16 +22,16 @@ struct watched_socket {
 static size_t keep_answer(char *bytes, size_t size, size_t count, void *own)
 {
     struct http_call *call = own;
-    size_t n = size * count, room = sizeof(call->answer) - 1 - call->answer_n;
+    size_t n = size * count, room = sizeof(call->excerpt) - 1 - call->excerpt_n;
 
-    call->answered += n;
-    if (call->answer_most > 0 && call->answered > call->answer_most)
+    call->response_bytes += n;
+    if (call->response_max > 0 && call->response_bytes > call->response_max)
         return 0;
     if (room > n)
         room = n;
-    memcpy(call->answer + call->answer_n, bytes, room);
-    call->answer_n += room;
-    call->answer[call->answer_n] = '\0';
+    memcpy(call->excerpt + call->excerpt_n, bytes, room);
+    call->excerpt_n += room;
+    call->excerpt[call->excerpt_n] = '\0';
     return n;
 }
 
@@ -63,7 +63,7 @@ static void finish(struct http *http, const CURLMsg *message)
     struct http_call *call = NULL;
 
     (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
-    call->failure = message->data.result;
+    call->result = message->data.result;
     (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &call->status);
     (void)curl_multi_remove_handle(http->multi, call->easy);
     call->done(call);
@@ -229,18 +229,18 @@ static void set_up(struct http_call *call)
     }
 }
 
-bool http_begin(struct http *http, struct http_call *call)
+bool http_call_begin(struct http *http, struct http_call *call)
 {
     if (!call->easy)
         call->easy = curl_easy_init();
     if (!call->easy)
         return false;
-    call->failure = CURLE_OK;
+    call->result = CURLE_OK;
     call->status = 0;
-    call->answered = 0;
+    call->response_bytes = 0;
     call->address_refused = false;
-    call->answer_n = 0;
-    call->answer[0] = '\0';
+    call->excerpt_n = 0;
+    call->excerpt[0] = '\0';
     set_up(call);
     return curl_multi_add_handle(http->multi, call->easy) == CURLM_OK;
 }

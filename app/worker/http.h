@@ -8,7 +8,7 @@
 
 #include "app/base/str.h"
 
-enum { HTTP_ANSWER_MAX = 256 };
+enum { HTTP_EXCERPT_SIZE = 256 };
 
 struct http;
 
@@ -20,7 +20,7 @@ struct http_call {
     long timeout_ms;       /* of all of it */
     const char *protocols; /* NULL: http and https */
     const char *ca_file;   /* NULL: the system's authorities */
-    size_t answer_most;    /* a longer answer is a failure; 0: any length */
+    size_t response_max;   /* a longer answer is a failure; 0: any length */
     /* The caller trusts neither the name nor what it stands for: only what address_is_public is
      * connected to, by a connection of its own, whatever the name resolves to. */
     bool public_only;
@@ -31,12 +31,12 @@ struct http_call {
     void (*done)(struct http_call *call);
     void *owner;
     /* out */
-    CURLcode failure;     /* CURLE_OK: there is an answer */
+    CURLcode result;      /* CURLE_OK: there is an answer */
     bool address_refused; /* of public_only */
     long status;
-    size_t answered;              /* bytes of the answer so far */
-    char answer[HTTP_ANSWER_MAX]; /* its beginning, NUL-terminated */
-    size_t answer_n;
+    size_t response_bytes;           /* bytes of the answer so far */
+    char excerpt[HTTP_EXCERPT_SIZE]; /* its beginning, NUL-terminated */
+    size_t excerpt_n;
     /* own */
     CURL *easy;
 };
@@ -45,7 +45,7 @@ struct http_call {
 struct http *http_new(struct ev_loop *loop, long connections);
 void http_free(struct http *http); /* ends what is under way, without telling; takes NULL */
 /* False without memory: done is not called then. */
-bool http_begin(struct http *http, struct http_call *call);
+bool http_call_begin(struct http *http, struct http_call *call);
 /* Lets go of what a call that is not under way keeps for the next time. */
 void http_call_release(struct http_call *call);
 

@@ -13,19 +13,19 @@ struct unit {
     struct batch_item item;
     struct record record;
     struct problem problem;
-    struct asks asks;
+    struct pipeline pipeline;
     bool under_way;
 };
 
 struct batch_job {
     struct batch_body part;
-    struct batch batch;       /* as last told */
-    bool must_call;           /* it has ended, and it is for this part to have others told */
-    struct ask *begun, *kept; /* whose reply has not been looked at */
-    struct str mark;          /* by which each record is made once; no event's id has a space */
-    struct unit units[BATCH_PART];
+    struct batch batch;           /* as last told */
+    bool must_call;               /* it has ended, and it is for this part to have others told */
+    struct command *begun, *kept; /* whose reply has not been looked at */
+    struct str mark;              /* by which each record is made once; no event's id has a space */
+    struct unit units[BATCH_CHUNK];
     size_t n, under_way;
-    struct batch_result done[BATCH_PART]; /* to be kept */
+    struct batch_result done[BATCH_CHUNK]; /* to be kept */
     size_t done_n;
     bool unavailable; /* some were not made for want of the store */
 };
@@ -35,37 +35,37 @@ struct batch_job {
 /* The words of METRIC_CALCULATIONS. */
 enum { STATED = 0, RECOMPUTED = 2 };
 
-static void note_turn(struct worker *w, struct job *job, const struct batch_turn *turn)
+static void note_turn(struct worker *w, struct job *job, const struct batch_update *turn)
 {
     struct batch_job *b = job->state;
     struct metrics *m = w->engine->metrics;
 
-    b->batch = turn->now;
-    b->must_call = turn->must_call;
+    b->batch = turn->batch;
+    b->must_call = turn->callback_due;
     if (!turn->changed)
         return;
-    metrics_add(m, METRIC_BATCH, turn->now.status, 0, 1);
-    if (turn->now.status == BATCH_COMPLETED || turn->now.status == BATCH_FAILED)
-        metrics_batch_seconds(m, turn->now.priority,
-                              (double)(turn->now.completed_ms - turn->now.started_ms) / 1e3);
+    metrics_add(m, METRIC_BATCH, turn->batch.status, 0, 1);
+    if (turn->batch.status == BATCH_COMPLETED || turn->batch.status == BATCH_FAILED)
+        metrics_observe_batch(m, turn->batch.priority,
+                              (double)(turn->batch.completed_ms - turn->batch.started_ms) / 1e3);
 }
 
-bool job_read_batch_body(struct job *job, struct batch_body *ret)
+bool job_parse_batch_body(struct job *job, struct batch_body *ret)
 {
     /* clang-format off */
     static const struct rule rules[] = {
-        {.name = "batch", .type = RULE_ID, .required = true, .into = offsetof(struct batch_body, batch)},
-        {.name = "from", .type = RULE_INT, .max = BATCH_STUDENTS_MAX - 1, .into = offsetof(struct batch_body, from)},
+        {.name = "batch", .type = RULE_ID, .required = true, .offset = offsetof(struct batch_body, batch)},
+        {.name = "from", .type = RULE_INT, .max = BATCH_STUDENTS_MAX - 1, .offset = offsetof(struct batch_body, from)},
         {0},
     };
     /* clang-format on */
     struct problem p = {.code = PROBLEM_NONE};
     struct arena *arena = job->task->arena;
-    struct json_object *body = json_read(job->q.body, arena, &p);
+    struct json_object *body = json_parse(job->q.body, arena, &p);
 
     *ret = (struct batch_body){0};
     if (p.code == PROBLEM_NONE && validate_object(rules, body, (struct str){0}, arena, ret, &p) &&
-        ret->from % BATCH_PART == 0)
+        ret->from % BATCH_CHUNK == 0)
         return true;
     problem_set(&job->problem, PROBLEM_INTERNAL_ERROR, "not about a batch");
     return false;
@@ -75,23 +75,23 @@ static void follow(struct job *job, struct str kind, int64_t from)
 {
     struct batch_body body;
 
-    if (!job_read_batch_body(job, &body))
+    if (!job_parse_batch_body(job, &body))
         return;
-    job->next.kind = kind;
-    job->next.body = batch_job_body(job->task->arena, body.batch, from);
+    job->follow_up.kind = kind;
+    job->follow_up.body = batch_job_body(job->task->arena, body.batch, from);
 }
 
-void job_batch_dead(struct worker *w, struct job *job)
+void job_batch_on_dead_letter(struct worker *w, struct job *job)
 {
     struct problem p = {.code = PROBLEM_NONE};
     bool changed, must_call;
     struct batch_body body;
 
-    if (!job_read_batch_body(job, &body))
+    if (!job_parse_batch_body(job, &body))
         return;
-    if (!job->ended) {
-        job->ended = batch_ask_give_up(&job->task->asks, body.batch, body.from, w->now_ms);
-    } else if (batch_read_given_up(job->ended, &changed, &must_call, &p)) {
+    if (!job->dead_cmd) {
+        job->dead_cmd = batch_cmd_fail(&job->task->pipeline, body.batch, body.from, w->now_ms);
+    } else if (batch_parse_fail(job->dead_cmd, &changed, &must_call, &p)) {
         if (changed)
             metrics_add(w->engine->metrics, METRIC_BATCH, BATCH_FAILED, 0, 1);
         if (must_call)
@@ -130,10 +130,10 @@ static void finish_unit(struct worker *w, struct batch_job *b, struct unit *u)
 /* The record works on asks of its own, which it clears; what it wants goes out with all others'. */
 static void step_unit(struct worker *w, struct job *job, struct unit *u)
 {
-    struct asks *asks = &job->task->asks;
+    struct pipeline *pipeline = &job->task->pipeline;
 
-    if (record_step(&u->record, w->engine, &u->asks, &u->problem) == STEP_MORE)
-        asks_join(asks, &u->asks);
+    if (record_step(&u->record, w->engine, &u->pipeline, &u->problem) == STEP_MORE)
+        pipeline_join(pipeline, &u->pipeline);
     else
         finish_unit(w, job->state, u);
 }
@@ -147,7 +147,7 @@ static void begin_unit(struct worker *w, struct job *job, struct unit *u)
         .kind = u->item.stated ? RECORD_STATEMENT : RECORD_RECOMPUTE,
         .own_weights = u->item.own_weights,
         .event_id = b->mark,
-        .analysis = true,
+        .is_analytics = true,
         .now_ms = w->now_ms,
         .actor = b->batch.actor,
         .actor_role = "batch", /* in the name of whoever has submitted it */
@@ -156,7 +156,7 @@ static void begin_unit(struct worker *w, struct job *job, struct unit *u)
     };
     memcpy(u->record.components, u->item.components, sizeof(u->item.components));
     memcpy(u->record.weights, u->item.weights, sizeof(u->item.weights));
-    asks_init(&u->asks, job->task->arena, NULL);
+    pipeline_init(&u->pipeline, job->task->arena, NULL);
     u->under_way = true;
     b->under_way++;
     step_unit(w, job, u);
@@ -172,26 +172,26 @@ static bool begin(struct worker *w, struct job *job)
         problem_unavailable(&job->problem, 1);
         return false;
     }
-    if (!job_read_batch_body(job, &b->part))
+    if (!job_parse_batch_body(job, &b->part))
         return false;
     b->mark = arena_printf(job->task->arena, "batch %.*s", STR_ARG(b->part.batch));
-    b->begun = batch_ask_part(&job->task->asks, b->part.batch, b->part.from, w->now_ms);
+    b->begun = batch_cmd_start_chunk(&job->task->pipeline, b->part.batch, b->part.from, w->now_ms);
     return true;
 }
 
 static bool read_part(struct worker *w, struct job *job)
 {
     struct batch_job *b = job->state;
-    struct batch_item *items = arena_array(job->task->arena, BATCH_PART, sizeof(*items));
-    struct batch_turn turn;
+    struct batch_item *items = arena_array(job->task->arena, BATCH_CHUNK, sizeof(*items));
+    struct batch_update turn;
 
-    if (!items || !batch_read_part(b->begun, &turn, items, &b->n, &job->problem)) {
+    if (!items || !batch_parse_start_chunk(b->begun, &turn, items, &b->n, &job->problem)) {
         problem_unavailable(&job->problem, 1);
         return false;
     }
     b->begun = NULL;
     note_turn(w, job, &turn);
-    asks_clear(&job->task->asks);
+    pipeline_clear(&job->task->pipeline);
     for (size_t i = 0; i < b->n; i++)
         b->units[i].item = items[i];
     for (size_t i = 0; i < b->n; i++)
@@ -204,10 +204,10 @@ static void read_kept(struct worker *w, struct job *job)
 {
     struct problem p = {.code = PROBLEM_NONE};
     struct batch_job *b = job->state;
-    struct batch_turn turn;
+    struct batch_update turn;
 
-    if (b->kept && batch_read_keep(b->kept, &turn, &p)) {
-        job->got_on = true;
+    if (b->kept && batch_parse_save(b->kept, &turn, &p)) {
+        job->progressed = true;
         note_turn(w, job, &turn);
     } else if (b->kept) {
         b->unavailable = true;
@@ -218,11 +218,11 @@ static void read_kept(struct worker *w, struct job *job)
 static void step_units(struct worker *w, struct job *job)
 {
     struct batch_job *b = job->state;
-    enum asks_status status = job->task->asks.status;
+    enum pipeline_status status = job->task->pipeline.status;
 
-    asks_clear(&job->task->asks);
+    pipeline_clear(&job->task->pipeline);
     for (size_t i = 0; i < b->n; i++) {
-        b->units[i].asks.status = status;
+        b->units[i].pipeline.status = status;
         if (b->units[i].under_way)
             step_unit(w, job, &b->units[i]);
     }
@@ -232,7 +232,7 @@ static void step_units(struct worker *w, struct job *job)
 static void conclude(struct job *job)
 {
     struct batch_job *b = job->state;
-    int64_t next = b->part.from + (int64_t)BATCH_LANES * BATCH_PART;
+    int64_t next = b->part.from + (int64_t)BATCH_LANES * BATCH_CHUNK;
 
     if (b->unavailable)
         problem_unavailable(&job->problem, 1);
@@ -248,8 +248,8 @@ static enum step go_on(struct worker *w, struct job *job)
     struct batch_job *b = job->state;
 
     if (b->done_n > 0) {
-        b->kept = batch_ask_keep(&job->task->asks, b->part.batch, b->part.from, b->batch.created_ms,
-                                 w->now_ms, b->done, b->done_n);
+        b->kept = batch_cmd_save(&job->task->pipeline, b->part.batch, b->part.from,
+                                 b->batch.created_ms, w->now_ms, b->done, b->done_n);
         b->done_n = 0;
     }
     if (b->under_way > 0 || b->kept)

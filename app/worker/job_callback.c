@@ -21,7 +21,7 @@ enum {
 
 struct callback {
     struct batch_body body;
-    struct ask *asked;
+    struct command *asked;
     bool called;
 };
 
@@ -37,9 +37,9 @@ static enum step begin(struct job *job)
 
     if (!c)
         return fail(job, PROBLEM_SERVICE_UNAVAILABLE, "no memory");
-    if (!job_read_batch_body(job, &c->body))
+    if (!job_parse_batch_body(job, &c->body))
         return STEP_DONE;
-    c->asked = batch_ask(&job->task->asks, c->body.batch);
+    c->asked = batch_cmd_get(&job->task->pipeline, c->body.batch);
     return STEP_MORE;
 }
 
@@ -106,7 +106,7 @@ static enum step call(struct worker *w, struct job *job, const struct batch *b)
         .timeout_ms = CALLBACK_TIMEOUT_MS,
         .protocols = config->callback_allow_http ? "http,https" : "https",
         .ca_file = *config->callback_ca_file ? config->callback_ca_file : NULL,
-        .answer_most = CALLBACK_ANSWER_MOST,
+        .response_max = CALLBACK_ANSWER_MOST,
         .public_only = !config->callback_allow_private,
     };
     c->called = job_call(w, job);
@@ -116,7 +116,7 @@ static enum step call(struct worker *w, struct job *job, const struct batch *b)
 /* Comes again a little later, which does not count as a try. */
 static enum step make_way(struct job *job)
 {
-    job->crowded = true;
+    job->no_capacity = true;
     return fail(job, PROBLEM_SERVICE_UNAVAILABLE, "others are being told");
 }
 
@@ -126,14 +126,14 @@ static enum step begin_call(struct worker *w, struct job *job)
     const char *refusal;
     struct batch batch;
 
-    if (!batch_read(c->asked, &batch, &job->problem))
+    if (!batch_parse(c->asked, &batch, &job->problem))
         return STEP_DONE;
     if (!batch.exists || !batch_ended(batch.status) || batch.callback_url.n == 0)
         return STEP_DONE;
     refusal = callback_refusal(&w->engine->config, batch.callback_url);
     if (refusal)
         return fail(job, PROBLEM_FORBIDDEN, refusal);
-    return jobs_calling(w) < CALLBACKS_AT_ONCE ? call(w, job, &batch) : make_way(job);
+    return jobs_active_calls(w) < CALLBACKS_AT_ONCE ? call(w, job, &batch) : make_way(job);
 }
 
 /* ---- its outcome ---- */
@@ -142,7 +142,7 @@ static enum step begin_call(struct worker *w, struct job *job)
 static enum step take_answer(struct job *job)
 {
     const struct http_call *answer = &job->call;
-    bool answered = answer->failure == CURLE_OK || answer->answered > CALLBACK_ANSWER_MOST;
+    bool answered = answer->result == CURLE_OK || answer->response_bytes > CALLBACK_ANSWER_MOST;
 
     if (answered && answer->status / 100 == 2)
         return STEP_DONE;
@@ -151,7 +151,7 @@ static enum step take_answer(struct job *job)
                     answer->status);
     if (answer->address_refused)
         return fail(job, PROBLEM_FORBIDDEN, "its address is not public");
-    return fail(job, PROBLEM_SERVICE_UNAVAILABLE, curl_easy_strerror(answer->failure));
+    return fail(job, PROBLEM_SERVICE_UNAVAILABLE, curl_easy_strerror(answer->result));
 }
 
 enum step job_callback(struct worker *w, struct job *job)

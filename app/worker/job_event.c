@@ -2,8 +2,8 @@
 /* A learning event that could not be taken when it came and is tried again (mastery-ctl dead
  * retry): counted as if it had come anew, in its CloudEvent or without one. */
 #include "app/http/json.h"
-#include "app/service/cloudevent.h"
-#include "app/service/intake.h"
+#include "app/ingest/cloudevent.h"
+#include "app/ingest/event_batch.h"
 #include "app/worker/worker.h"
 
 struct event_job {
@@ -14,16 +14,16 @@ struct event_job {
 static bool read_event(struct worker *w, struct job *job, struct event_input *in)
 {
     struct arena *arena = job->task->arena;
-    struct json_object *body = json_read(job->q.body, arena, &job->problem), *version = NULL;
+    struct json_object *body = json_parse(job->q.body, arena, &job->problem), *version = NULL;
     struct cloudevent event;
 
     if (job->problem.code != PROBLEM_NONE)
         return false;
     if (!json_object_is_type(body, json_type_object) ||
         !json_object_object_get_ex(body, "specversion", &version))
-        return cloudevent_bare_event(body, w->now_ms, arena, in, &job->problem);
-    return cloudevent_read(body, arena, &event, &job->problem) &&
-           cloudevent_event(&event, w->now_ms, arena, in, &job->problem);
+        return cloudevent_bare_to_event(body, w->now_ms, arena, in, &job->problem);
+    return cloudevent_parse(body, arena, &event, &job->problem) &&
+           cloudevent_to_event(&event, w->now_ms, arena, in, &job->problem);
 }
 
 static enum step begin(struct worker *w, struct job *job)
@@ -49,7 +49,7 @@ static enum step begin(struct worker *w, struct job *job)
         problem_unavailable(&job->problem, 1);
         return STEP_DONE;
     }
-    return record_step(&e->record, w->engine, &job->task->asks, &job->problem);
+    return record_step(&e->record, w->engine, &job->task->pipeline, &job->problem);
 }
 
 /* The student is erased, or wants no new data: a dead letter would keep some. */
@@ -64,13 +64,14 @@ enum step job_event(struct worker *w, struct job *job)
 
     if (!e)
         return begin(w, job);
-    if (record_step(&e->record, w->engine, &job->task->asks, &job->problem) == STEP_MORE)
+    if (record_step(&e->record, w->engine, &job->task->pipeline, &job->problem) == STEP_MORE)
         return STEP_MORE;
     if (refused(&job->problem)) {
-        event_count(w->engine, &e->in, EVENT_REJECTED);
+        event_metrics_add(w->engine, &e->in, EVENT_REJECTED);
         job->problem = (struct problem){.code = PROBLEM_NONE};
     } else if (job->problem.code == PROBLEM_NONE) {
-        event_count(w->engine, &e->in, e->record.duplicate ? EVENT_DUPLICATE : EVENT_ACCEPTED);
+        event_metrics_add(w->engine, &e->in,
+                          e->record.duplicate ? EVENT_DUPLICATE : EVENT_ACCEPTED);
     }
     return STEP_DONE;
 }

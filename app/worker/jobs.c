@@ -3,8 +3,8 @@
 
 #include <assert.h>
 
-#include "app/service/cloudevent.h"
-#include "app/worker/dead.h"
+#include "app/ingest/cloudevent.h"
+#include "app/worker/dead_letter.h"
 #include "app/worker/worker.h"
 
 enum { UNKNOWN_KIND = 3, LONGEST_PAUSE = 3 };
@@ -22,10 +22,10 @@ static const struct {
     struct str name;
     job_step *step;
     int tries;
-    job_dead *dead; /* NULL: nobody else is concerned */
+    job_on_dead_letter *dead; /* NULL: nobody else is concerned */
 } kinds[] = {
     {STR_INIT("event"),    job_event,    5,  NULL},
-    {STR_INIT("batch"),    job_batch,    25, job_batch_dead},
+    {STR_INIT("batch"),    job_batch,    25, job_batch_on_dead_letter},
     {STR_INIT("callback"), job_callback, 20, NULL},
 };
 /* clang-format on */
@@ -54,20 +54,20 @@ static void release_call(struct job *job)
 /* Whatever the answer: if the store has not taken it, the job is still pending, and claimed. */
 static void on_ended(struct worker *w, struct task *task)
 {
-    struct job *job = task->own;
+    struct job *job = task->data;
 
     task_end(w, task);
     release_call(job);
     job->task = NULL;
-    w->jobs.busy--;
-    w->jobs.take_us = 0; /* there is room */
+    w->jobs.running--;
+    w->jobs.next_read_us = 0; /* there is room */
 }
 
 static int64_t again_ms(const struct job *job)
 {
     int64_t ms = AGAIN_MS;
 
-    for (int64_t i = 0; i < job->q.tries && i < LONGEST_PAUSE; i++)
+    for (int64_t i = 0; i < job->q.attempts && i < LONGEST_PAUSE; i++)
         ms *= 4;
     return ms;
 }
@@ -76,17 +76,18 @@ static int64_t again_ms(const struct job *job)
 static struct str reason_of(const struct job *job)
 {
     if (job->problem.field_count > 0)
-        return cloudevent_reason(&job->problem, job->task->arena);
+        return cloudevent_error_line(&job->problem, job->task->arena);
     return str_of(job->problem.message);
 }
 
 static void finish(struct worker *w, struct job *job)
 {
-    asks_clear(&job->task->asks);
-    if (job->next.kind.p)
-        queue_ask_follow(&job->task->asks, w->id, &job->q, job->next.kind, job->next.body);
+    pipeline_clear(&job->task->pipeline);
+    if (job->follow_up.kind.p)
+        queue_cmd_replace(&job->task->pipeline, w->id, &job->q, job->follow_up.kind,
+                          job->follow_up.body);
     else
-        (void)queue_ask_finish(&job->task->asks, w->id, &job->q);
+        (void)queue_cmd_finish(&job->task->pipeline, w->id, &job->q);
     task_submit(w, job->task, on_ended);
 }
 
@@ -108,7 +109,7 @@ static void tell_others(struct worker *w, struct job *job)
 
 static void on_told(struct worker *w, struct task *task)
 {
-    struct job *job = task->own;
+    struct job *job = task->data;
 
     if (task_failed(task)) {
         on_ended(w, task);
@@ -119,19 +120,19 @@ static void on_told(struct worker *w, struct task *task)
 }
 
 /* Kept first, finished then: in between there are two of it, never none. */
-static void on_buried(struct worker *w, struct task *task, enum dead_end end)
+static void on_buried(struct worker *w, struct task *task, enum dead_letter_result end)
 {
-    struct job *job = task->own;
+    struct job *job = task->data;
 
-    if (end == DEAD_FAILED) {
+    if (end == DEAD_LETTER_FAILED) {
         on_ended(w, task);
         return;
     }
-    if (end == DEAD_KEPT)
+    if (end == DEAD_LETTER_STORED)
         tell_dead(w, job);
-    asks_clear(&task->asks);
+    pipeline_clear(&task->pipeline);
     tell_others(w, job);
-    if (task->asks.count > 0)
+    if (task->pipeline.count > 0)
         task_submit(w, task, on_told);
     else
         finish(w, job);
@@ -140,14 +141,15 @@ static void on_buried(struct worker *w, struct task *task, enum dead_end end)
 static void bury(struct worker *w, struct job *job, struct str why)
 {
     struct arena *arena = job->task->arena;
-    struct dead dead = {.stream = key_queues[job->q.level],
-                        .id = job->q.id,
-                        .reason = arena_printf(arena, "job: %.*s", STR_ARG(why)),
-                        .source = arena_printf(arena, "queue:%.*s", STR_ARG(job->q.kind)),
-                        .payload = job->q.body};
+    struct dead_letter_item dead = {.stream = key_queues[job->q.priority],
+                                    .id = job->q.id,
+                                    .reason = arena_printf(arena, "job: %.*s", STR_ARG(why)),
+                                    .source =
+                                        arena_printf(arena, "queue:%.*s", STR_ARG(job->q.kind)),
+                                    .payload = job->q.body};
 
-    job->next.kind = (struct str){0};
-    dead_bury(w, job->task, &dead, on_buried);
+    job->follow_up.kind = (struct str){0};
+    dead_letter_put(w, job->task, &dead, on_buried);
 }
 
 static void put_off(struct worker *w, struct job *job)
@@ -155,22 +157,22 @@ static void put_off(struct worker *w, struct job *job)
     struct task *task = job->task;
 
     count(w, job, JOB_AGAIN);
-    asks_clear(&task->asks);
-    (void)queue_ask_put_off(&task->asks, w->id, &job->q, w->now_ms + again_ms(job));
+    pipeline_clear(&task->pipeline);
+    (void)queue_cmd_retry_later(&task->pipeline, w->id, &job->q, w->now_ms + again_ms(job));
     task_submit(w, task, on_ended);
 }
 
 static void end_job(struct worker *w, struct job *job)
 {
-    if (job->got_on)
-        job->q.tries = -1; /* what comes now is its first try */
-    else if (job->crowded)
-        job->q.tries--;
+    if (job->progressed)
+        job->q.attempts = -1; /* what comes now is its first try */
+    else if (job->no_capacity)
+        job->q.attempts--;
     if (job->problem.code == PROBLEM_NONE) {
         count(w, job, JOB_DONE);
         finish(w, job);
     } else if (job->problem.code == PROBLEM_SERVICE_UNAVAILABLE &&
-               !tried_out(job, job->q.tries + 1)) {
+               !tried_out(job, job->q.attempts + 1)) {
         put_off(w, job);
     } else {
         bury(w, job, reason_of(job));
@@ -189,7 +191,7 @@ static void step(struct worker *w, struct job *job)
         task_submit(w, job->task, on_step);
 }
 
-size_t jobs_calling(const struct worker *w)
+size_t jobs_active_calls(const struct worker *w)
 {
     size_t n = 0;
 
@@ -217,13 +219,13 @@ bool job_call(struct worker *w, struct job *job)
     job->call.headers = job->headers;
     job->call.owner = w;
     job->call.done = on_called;
-    job->calling = http_begin(w->http, &job->call);
+    job->calling = http_call_begin(w->http, &job->call);
     return job->calling;
 }
 
 static void on_step(struct worker *w, struct task *task)
 {
-    step(w, task->own);
+    step(w, task->data);
 }
 
 static unsigned kind_of(struct str name)
@@ -256,10 +258,10 @@ static void begin(struct worker *w, struct job *job, const struct queue_job *q)
         job->task = NULL;
         return;
     }
-    w->jobs.busy++;
+    w->jobs.running++;
     if (job->kind == UNKNOWN_KIND)
         bury(w, job, STR("of an unknown kind"));
-    else if (tried_out(job, job->q.tries))
+    else if (tried_out(job, job->q.attempts))
         bury(w, job, STR("every worker that tried it has died"));
     else
         step(w, job);
@@ -278,14 +280,14 @@ static struct job *free_place(struct worker *w)
 
 static void on_taken(struct worker *w, struct task *task)
 {
-    struct queue_job taken[QUEUE_TAKE_MAX];
+    struct queue_job taken[QUEUE_READ_MAX];
     struct problem p = {.code = PROBLEM_NONE};
     size_t n = 0;
 
-    w->jobs.taking = false;
+    w->jobs.reading = false;
     if (!task_failed(task))
-        (void)queue_read_jobs(task->own, taken, &n, &p);
-    w->jobs.wheel += (unsigned)n;
+        (void)queue_parse_jobs(task->data, taken, &n, &p);
+    w->jobs.rr_cursor += (unsigned)n;
     for (size_t i = 0; i < n; i++) {
         struct job *place = free_place(w);
 
@@ -296,12 +298,12 @@ static void on_taken(struct worker *w, struct task *task)
 }
 
 /* Of eight jobs five are high, two normal and one low, as far as there are any: nobody starves. */
-static void share_out(unsigned wheel, size_t room, size_t ret_first[QUEUE_LEVELS])
+static void share_out(unsigned wheel, size_t room, size_t ret_first[QUEUE_PRIORITIES])
 {
-    static const enum queue_level turns[] = {QUEUE_HIGH, QUEUE_HIGH,   QUEUE_NORMAL, QUEUE_HIGH,
-                                             QUEUE_HIGH, QUEUE_NORMAL, QUEUE_HIGH,   QUEUE_LOW};
+    static const enum queue_priority turns[] = {QUEUE_HIGH, QUEUE_HIGH,   QUEUE_NORMAL, QUEUE_HIGH,
+                                                QUEUE_HIGH, QUEUE_NORMAL, QUEUE_HIGH,   QUEUE_LOW};
 
-    memset(ret_first, 0, QUEUE_LEVELS * sizeof(*ret_first));
+    memset(ret_first, 0, QUEUE_PRIORITIES * sizeof(*ret_first));
     for (size_t i = 0; i < room; i++)
         ret_first[turns[(wheel + i) % (sizeof(turns) / sizeof(turns[0]))]]++;
 }
@@ -309,19 +311,19 @@ static void share_out(unsigned wheel, size_t room, size_t ret_first[QUEUE_LEVELS
 static void take(struct worker *w, size_t room)
 {
     struct jobs *jobs = &w->jobs;
-    size_t first[QUEUE_LEVELS];
+    size_t first[QUEUE_PRIORITIES];
     struct task *task = task_begin(w, 0, NULL);
 
     if (!task)
         return;
-    jobs->taking = true;
-    queue_ask_due(&task->asks, w->now_ms);
-    if (w->now_us >= jobs->claim_us) {
-        jobs->claim_us = w->now_us + CLAIM_US;
-        task->own = queue_ask_claim(&task->asks, w->id, room, CLAIM_IDLE_MS);
+    jobs->reading = true;
+    queue_cmd_requeue_due(&task->pipeline, w->now_ms);
+    if (w->now_us >= jobs->next_claim_us) {
+        jobs->next_claim_us = w->now_us + CLAIM_US;
+        task->data = queue_cmd_claim(&task->pipeline, w->id, room, CLAIM_IDLE_MS);
     } else {
-        share_out(jobs->wheel, room, first);
-        task->own = queue_ask_take(&task->asks, w->id, room, first);
+        share_out(jobs->rr_cursor, room, first);
+        task->data = queue_cmd_read(&task->pipeline, w->id, room, first);
     }
     task_submit(w, task, on_taken);
 }
@@ -331,9 +333,9 @@ static void keep(struct worker *w)
 {
     struct task *task;
 
-    if (w->jobs.busy == 0 || w->now_us < w->jobs.keep_us)
+    if (w->jobs.running == 0 || w->now_us < w->jobs.next_renew_us)
         return;
-    w->jobs.keep_us = w->now_us + KEEP_US;
+    w->jobs.next_renew_us = w->now_us + KEEP_US;
     task = task_begin(w, 0, NULL);
     if (!task)
         return;
@@ -343,9 +345,9 @@ static void keep(struct worker *w)
         if (!w->jobs.v[i].task)
             continue;
         q.id = arena_copy(task->arena, q.id);
-        queue_ask_keep(&task->asks, w->id, &q);
+        queue_cmd_renew(&task->pipeline, w->id, &q);
     }
-    task_submit(w, task, task_over);
+    task_submit(w, task, task_discard);
 }
 
 /* The queue is looked into forty times a second, and again as soon as a job has ended: being woken
@@ -353,25 +355,25 @@ static void keep(struct worker *w)
 void jobs_tick(struct worker *w)
 {
     struct jobs *jobs = &w->jobs;
-    size_t room = JOBS_AT_ONCE - jobs->busy;
+    size_t room = JOBS_AT_ONCE - jobs->running;
 
     keep(w);
-    if (jobs->busy > 0)
-        worker_wake_at(w, jobs->keep_us);
-    if (worker_draining(w) || jobs->taking || room == 0)
+    if (jobs->running > 0)
+        worker_wake_at(w, jobs->next_renew_us);
+    if (worker_draining(w) || jobs->reading || room == 0)
         return;
-    if (w->now_us < jobs->take_us) {
-        worker_wake_at(w, jobs->take_us);
+    if (w->now_us < jobs->next_read_us) {
+        worker_wake_at(w, jobs->next_read_us);
         return;
     }
-    jobs->take_us = w->now_us + TAKE_US;
-    worker_wake_at(w, jobs->take_us);
+    jobs->next_read_us = w->now_us + TAKE_US;
+    worker_wake_at(w, jobs->next_read_us);
     take(w, room);
 }
 
 bool jobs_busy(const struct worker *w)
 {
-    return w->jobs.busy > 0 || w->jobs.taking;
+    return w->jobs.running > 0 || w->jobs.reading;
 }
 
 void jobs_close(struct worker *w)

@@ -19,11 +19,11 @@ struct job {
     void *state;            /* its kind's own between its rounds, NULL at first */
     struct {
         struct str kind, body; /* kind.p NULL: none */
-    } next;                    /* the job that takes its place in the queue when it is finished */
-    bool got_on;               /* though it has failed, another try will begin further on */
-    bool crowded;              /* there was no room to do it: no try */
+    } follow_up;               /* the job that takes its place in the queue when it is finished */
+    bool progressed;           /* though it has failed, another try will begin further on */
+    bool no_capacity;          /* there was no room to do it: no try */
     unsigned kind;             /* place in the table, and word of METRIC_JOBS */
-    struct ask *ended;
+    struct command *dead_cmd;
     struct http_call call; /* of kinds that call others */
     struct curl_slist *headers;
     bool calling; /* the call is under way: its answer, and not the store's, is waited for */
@@ -39,8 +39,8 @@ extern job_step job_callback; /* job_callback.c: tells that a batch has ended */
 
 /* The job will never succeed, and that concerns others: called when it is kept as a dead letter, to
  * ask for what must be, and again after that round. job->ended is NULL the first time. */
-typedef void job_dead(struct worker *w, struct job *job);
-extern job_dead job_batch_dead;
+typedef void job_on_dead_letter(struct worker *w, struct job *job);
+extern job_on_dead_letter job_batch_on_dead_letter;
 
 /* Begins job->call, which is filled but for what is the job's own, with job->headers: its step is
  * called again when there is an answer. False without memory. To be followed by STEP_MORE. */
@@ -51,18 +51,18 @@ struct batch_body {
     struct str batch;
     int64_t from; /* 0 where it does not count */
 };
-bool job_read_batch_body(struct job *job, struct batch_body *ret);
+bool job_parse_batch_body(struct job *job, struct batch_body *ret);
 
 struct jobs {
     struct job v[JOBS_AT_ONCE];
-    size_t busy;
-    unsigned wheel;                     /* which level comes next */
-    int64_t take_us, claim_us, keep_us; /* when each is due */
-    bool taking;
+    size_t running;
+    unsigned rr_cursor;                                 /* which level comes next */
+    int64_t next_read_us, next_claim_us, next_renew_us; /* when each is due */
+    bool reading;
 };
 
 void jobs_tick(struct worker *w);
-size_t jobs_calling(const struct worker *w); /* how many have a call under way */
+size_t jobs_active_calls(const struct worker *w); /* how many have a call under way */
 bool jobs_busy(const struct worker *w);
 void jobs_close(struct worker *w); /* lets go of calls that are under way */
 

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "app/base/clock.h"
-#include "app/base/deadline.h"
+#include "app/runtime/watchdog.h"
 #include "app/worker/worker.h"
 
 static const int64_t TURN_MAX_US = 1000000;
@@ -21,15 +21,15 @@ static const struct {
     void (*tick)(struct worker *w);
     bool (*busy)(const struct worker *w); /* has begun what must not be left half done */
 } parts[] = {
-    {presence_tick,  never_busy},
+    {heartbeat_tick,  never_busy},
     {leases_tick,    never_busy},
-    {listener_tick,  never_busy},
+    {journal_wait_tick,  never_busy},
     {journal_tick,   journal_busy},
     {outbox_tick,    outbox_busy},
     {sidecar_tick,   never_busy},
     {jobs_tick,      jobs_busy},
     {retention_tick, retention_busy},
-    {audit_care_tick, audit_care_busy},
+    {audit_maintenance_tick, audit_maintenance_busy},
     {seals_tick,     seals_busy},
     {erasures_tick,  erasures_busy},
 };
@@ -45,7 +45,7 @@ void worker_wake_at(struct worker *w, int64_t us)
 
 bool worker_draining(const struct worker *w)
 {
-    return w->drain_until_us != 0;
+    return w->drain_deadline_us != 0;
 }
 
 bool worker_publishes(const struct worker *w)
@@ -63,11 +63,12 @@ static void on_signal(void *owner, int number)
     struct worker *w = owner;
 
     if (number == SIGHUP)
-        rotation_now(w->engine, clock_monotonic_us());
-    if (number == SIGHUP || w->drain_until_us)
+        secrets_reload(w->engine, clock_monotonic_us());
+    if (number == SIGHUP || w->drain_deadline_us)
         return;
     w->engine->draining = true;
-    w->drain_until_us = clock_monotonic_us() + w->engine->config.drain_timeout_s * INT64_C(1000000);
+    w->drain_deadline_us =
+        clock_monotonic_us() + w->engine->config.drain_timeout_s * INT64_C(1000000);
     (void)log_begin(w->engine->log, LOG_INFO, "process.draining");
     log_end(w->engine->log);
 }
@@ -84,7 +85,7 @@ static bool idle(const struct worker *w)
 static void on_left(struct worker *w, struct task *task)
 {
     task_end(w, task);
-    w->drain_until_us = w->now_us; /* whatever the answer was: leases run out by themselves */
+    w->drain_deadline_us = w->now_us; /* whatever the answer was: leases run out by themselves */
 }
 
 /* Everything that was begun has ended: others may go on at once. */
@@ -92,41 +93,41 @@ static void leave(struct worker *w)
 {
     struct task *task;
 
-    if (w->left || !worker_draining(w) || !idle(w))
+    if (w->deregistered || !worker_draining(w) || !idle(w))
         return;
-    w->left = true;
+    w->deregistered = true;
     task = task_begin(w, 0, NULL);
     if (!task) {
-        w->drain_until_us = w->now_us;
+        w->drain_deadline_us = w->now_us;
         return;
     }
-    leases_ask_release(w, &task->asks);
-    workers_ask_forget(&task->asks, w->id);
-    queue_ask_leave(&task->asks, w->id);
+    leases_queue_release(w, &task->pipeline);
+    workers_cmd_remove(&task->pipeline, w->id);
+    queue_cmd_remove_consumer(&task->pipeline, w->id);
     task_submit(w, task, on_left);
 }
 
 static bool drained(const struct worker *w)
 {
-    return worker_draining(w) && clock_monotonic_us() >= w->drain_until_us;
+    return worker_draining(w) && clock_monotonic_us() >= w->drain_deadline_us;
 }
 
 /* ---- the turn ---- */
 
 static void take_answers(struct worker *w)
 {
-    struct asks *done;
+    struct pipeline *done;
 
     while ((done = store_next_done(w->engine->store))) {
         struct task *task = done->owner;
 
-        task->answered(w, task);
+        task->on_replies(w, task);
     }
 }
 
 static void tick_parts(struct worker *w)
 {
-    for (int i = 0; i < PARTS && !w->left; i++)
+    for (int i = 0; i < PARTS && !w->deregistered; i++)
         parts[i].tick(w);
     leave(w);
 }
@@ -146,13 +147,13 @@ static void turn(struct worker *w)
     w->now_us = clock_monotonic_us();
     w->now_ms = clock_wall_ms();
     w->wake_us = w->now_us + TURN_MAX_US;
-    rotation_tick(w->engine, w->now_us);
+    secrets_reload_tick(w->engine, w->now_us);
     take_answers(w);
     tick_parts(w);
     store_flush(store, w->now_us);
     worker_wake_at(w, w->now_us + store_tick(store, w->now_us));
-    engine_note_store(w->engine);
-    store_watch_update(&w->store);
+    engine_report_store(w->engine);
+    store_watch_update(&w->store_watch);
     log_flush(w->engine->log);
     sleep_us = w->wake_us - clock_monotonic_us();
     w->timer.repeat = (double)(sleep_us > 0 ? sleep_us : 0) / 1e6 + 1e-6;
@@ -165,20 +166,21 @@ static void turn(struct worker *w)
 static void before_sleep(struct ev_loop *loop) EV_THROW
 {
     (void)loop;
-    deadline_idle();
+    watchdog_disarm();
 }
 
 static void after_sleep(struct ev_loop *loop) EV_THROW
 {
     (void)loop;
-    deadline_turn();
+    watchdog_arm();
 }
 
 static bool open_parts(struct worker *w)
 {
     char error[200] = "out of memory";
 
-    if (listener_open(w, error) && sidecar_open(w) && (w->http = http_new(w->loop, PUBLISHERS))) {
+    if (journal_wait_open(w, error) && sidecar_open(w) &&
+        (w->http = http_new(w->loop, PUBLISHERS))) {
         journal_init(w);
         leases_init(w);
         return true;
@@ -199,9 +201,9 @@ static void tell_start(const struct worker *w)
 static void close_parts(struct worker *w)
 {
     erase_release(&w->erasures.erase);
-    store_watch_stop(&w->store);
+    store_watch_stop(&w->store_watch);
     signal_watch_stop(&w->signals);
-    listener_close(w);
+    journal_wait_close(w);
     http_free(w->http);
     jobs_close(w);
     sidecar_close(w);
@@ -211,9 +213,9 @@ static void close_parts(struct worker *w)
 static void run(struct worker *w)
 {
     signal_watch_start(&w->signals, w->loop, on_signal, w);
-    store_watch_init(&w->store, w->loop, w->engine->store);
+    store_watch_init(&w->store_watch, w->loop, w->engine->store);
     ev_init(&w->timer, on_timer);
-    deadline_start(w->engine->config.request_deadline_s);
+    watchdog_start(w->engine->config.request_deadline_s);
     ev_set_loop_release_cb(w->loop, before_sleep, after_sleep);
     tell_start(w);
     while (!drained(w)) {

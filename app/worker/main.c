@@ -3,9 +3,9 @@
 #include <curl/curl.h>
 #include <stdlib.h>
 
-#include "app/base/process.h"
 #include "app/http/router.h"
 #include "app/routes/routes.h"
+#include "app/runtime/process.h"
 #include "app/worker/worker.h"
 
 /* Serves until it is told to end; --check: looks at the settings only. */
@@ -34,7 +34,7 @@ int main(int argc, char *argv[])
     router = router_new(tables, count);
     if (!router || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return process_fail_slowly(PROCESS_FAILED);
-    status = run(router, process_only_checks(argc, argv));
+    status = run(router, process_check_requested(argc, argv));
     router_free(router);
     curl_global_cleanup();
     return status;

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "app/store/lease.h"
-#include "app/worker/dead.h"
+#include "app/worker/dead_letter.h"
 #include "app/worker/worker.h"
 
 enum {
@@ -25,8 +25,8 @@ static void end_try(struct worker *w, struct outbox_shard *s)
 
 static void pause_shard(struct worker *w, struct outbox_shard *s, int64_t us)
 {
-    s->again_us = w->now_us + us;
-    worker_wake_at(w, s->again_us);
+    s->next_run_us = w->now_us + us;
+    worker_wake_at(w, s->next_run_us);
 }
 
 /* Four times as long each time. */
@@ -34,17 +34,17 @@ static void pause_longer(struct worker *w, struct outbox_shard *s)
 {
     int64_t us = w->engine->config.dapr_retry_ms * INT64_C(1000);
 
-    for (int i = 0; i < s->pauses && i < PAUSES_MAX; i++)
+    for (int i = 0; i < s->backoffs && i < PAUSES_MAX; i++)
         us *= 4;
-    s->pauses++;
+    s->backoffs++;
     pause_shard(w, s, us);
 }
 
 /* It is removed when the next one is read. */
 static void entry_done(struct outbox_shard *s)
 {
-    memcpy(s->done, s->id, sizeof(s->done));
-    s->again_us = 0;
+    memcpy(s->remove_id, s->tried_id, sizeof(s->remove_id));
+    s->next_run_us = 0;
 }
 
 /* ---- burying ---- */
@@ -57,24 +57,24 @@ static void tell_dead(struct worker *w, unsigned shard)
 
     jw_int(jw, "shard", shard);
     jw_bool(jw, "readable", s->entry.message.event.p != NULL);
-    jw_int(jw, "status", s->status);
+    jw_int(jw, "status", s->http_status);
     jw_int(jw, "tries", s->tries);
     jw_text(jw, "consequence", "kept as a dead letter");
     log_end(w->engine->log);
 }
 
-static void on_buried(struct worker *w, struct task *task, enum dead_end end)
+static void on_buried(struct worker *w, struct task *task, enum dead_letter_result end)
 {
     struct outbox_shard *s = &w->outbox.shards[task->shard];
 
     switch (end) {
-    case DEAD_KEPT:
+    case DEAD_LETTER_STORED:
         metrics_add(w->engine->metrics, METRIC_OUTBOX, IS_DEAD, 0, 1);
         tell_dead(w, task->shard);
         entry_done(s);
         break;
-    case DEAD_GONE: break;
-    case DEAD_FAILED: pause_shard(w, s, WORKER_PAUSE_US); break;
+    case DEAD_LETTER_ENTRY_GONE: break;
+    case DEAD_LETTER_FAILED: pause_shard(w, s, WORKER_RETRY_US); break;
     }
     end_try(w, s);
 }
@@ -84,73 +84,73 @@ static void bury(struct worker *w, unsigned shard, struct str reason)
     struct outbox_shard *s = &w->outbox.shards[shard];
     struct str outbox = key_shard_record(s->task->arena, shard, SHARD_KEY_OUTBOX);
     struct str event = s->entry.message.event;
-    struct dead dead = {.stream = outbox,
-                        .id = s->entry.id,
-                        .reason = reason,
-                        .source = outbox,
-                        .payload = event.p ? event : STR("null")};
+    struct dead_letter_item dead = {.stream = outbox,
+                                    .id = s->entry.id,
+                                    .reason = reason,
+                                    .source = outbox,
+                                    .payload = event.p ? event : STR("null")};
 
-    dead_bury(w, s->task, &dead, on_buried);
+    dead_letter_put(w, s->task, &dead, on_buried);
 }
 
 static void bury_refused(struct worker *w, unsigned shard, const struct http_call *call)
 {
     struct outbox_shard *s = &w->outbox.shards[shard];
 
-    s->status = call->status;
+    s->http_status = call->status;
     bury(w, shard,
          arena_printf(s->task->arena, "publish: %ld after %d tries: %s", call->status, s->tries,
-                      call->answer));
+                      call->excerpt));
 }
 
 /* ---- publishing ---- */
 
 bool outbox_may_send(const struct worker *w, unsigned shard)
 {
-    return metrics_erasures(w->engine->metrics) == w->outbox.shards[shard].erasures;
+    return metrics_erasures(w->engine->metrics) == w->outbox.shards[shard].erasures_seen;
 }
 
-void outbox_published(struct worker *w, unsigned shard, enum publish_outcome outcome,
+void outbox_on_result(struct worker *w, unsigned shard, enum publish_outcome outcome,
                       const struct http_call *call)
 {
     struct outbox_shard *s = &w->outbox.shards[shard];
 
-    if (outcome == FAILED || outcome == AWAY)
+    if (outcome == PUBLISH_FAILED || outcome == PUBLISH_UNREACHABLE)
         metrics_add(w->engine->metrics, METRIC_OUTBOX, HAS_FAILED, 0, 1);
-    if (outcome == FAILED || outcome == REFUSED)
+    if (outcome == PUBLISH_FAILED || outcome == PUBLISH_REFUSED)
         s->tries++;
-    if (outcome == REFUSED || (outcome == FAILED && s->tries >= TRIES)) {
+    if (outcome == PUBLISH_REFUSED || (outcome == PUBLISH_FAILED && s->tries >= TRIES)) {
         bury_refused(w, shard, call);
         return;
     }
     switch (outcome) {
-    case PUBLISHED:
+    case PUBLISH_OK:
         metrics_add(w->engine->metrics, METRIC_OUTBOX, WAS_PUBLISHED, 0, 1);
         entry_done(s);
         break;
-    case FAILED: pause_longer(w, s); break;
-    case MISCONFIGURED:
-        s->pauses = PAUSES_MAX - 1;
+    case PUBLISH_FAILED: pause_longer(w, s); break;
+    case PUBLISH_MISCONFIGURED:
+        s->backoffs = PAUSES_MAX - 1;
         pause_longer(w, s);
         break;
-    case AWAY: /* the circuit sees to it that it is not asked too often */
-        s->was_away = true;
+    case PUBLISH_UNREACHABLE: /* the circuit sees to it that it is not asked too often */
+        s->waits_for_sidecar = true;
         pause_shard(w, s, AWAY_US);
         break;
-    case REFUSED:
-    case CALLED_OFF: break;
+    case PUBLISH_REFUSED:
+    case PUBLISH_CANCELLED: break;
     }
     end_try(w, s);
 }
 
-void outbox_wake_all(struct worker *w)
+void outbox_resume_all(struct worker *w)
 {
     for (unsigned shard = 0; shard < SHARDS; shard++) {
         struct outbox_shard *s = &w->outbox.shards[shard];
 
-        if (s->was_away)
-            s->again_us = 0;
-        s->was_away = false;
+        if (s->waits_for_sidecar)
+            s->next_run_us = 0;
+        s->waits_for_sidecar = false;
     }
 }
 
@@ -160,18 +160,18 @@ static void deal_with(struct worker *w, unsigned shard)
 {
     struct outbox_shard *s = &w->outbox.shards[shard];
 
-    if (!str_equal(str_of(s->id), s->entry.id)) {
-        (void)snprintf(s->id, sizeof(s->id), "%.*s", STR_ARG(s->entry.id));
-        s->tries = s->pauses = 0;
-        s->status = 0;
+    if (!str_equal(str_of(s->tried_id), s->entry.id)) {
+        (void)snprintf(s->tried_id, sizeof(s->tried_id), "%.*s", STR_ARG(s->entry.id));
+        s->tries = s->backoffs = 0;
+        s->http_status = 0;
     }
     if (!s->entry.message.event.p) {
         bury(w, shard, STR("not an entry of the outbox"));
-    } else if (!sidecar_permits(w, 0)) {
+    } else if (!sidecar_can_publish(w, 0)) {
         end_try(w, s);
     } else if (!sidecar_publish(w, shard, &s->entry.message)) {
         end_try(w, s);
-        pause_shard(w, s, WORKER_PAUSE_US);
+        pause_shard(w, s, WORKER_RETRY_US);
     }
 }
 
@@ -180,13 +180,13 @@ static bool read_removed(struct worker *w, unsigned shard)
     struct outbox_shard *s = &w->outbox.shards[shard];
     int64_t removed;
 
-    if (!s->removed)
+    if (!s->remove_cmd)
         return true;
-    if (reply_int(s->removed->reply, &removed) != REPLY_THERE)
+    if (reply_int(s->remove_cmd->reply, &removed) != REPLY_OK)
         return false;
     if (removed == LEASE_LOST)
-        lease_lost(w, shard);
-    s->done[0] = '\0';
+        lease_mark_lost(w, shard);
+    s->remove_id[0] = '\0';
     return true;
 }
 
@@ -198,14 +198,14 @@ static void on_read(struct worker *w, struct task *task)
 
     w->outbox.reading--;
     if (task_failed(task) || !read_removed(w, task->shard) ||
-        !outbox_read_next(s->read, &s->entry, &there, &p))
-        pause_shard(w, s, WORKER_PAUSE_US);
+        !outbox_parse_next(s->read_cmd, &s->entry, &there, &p))
+        pause_shard(w, s, WORKER_RETRY_US);
     else if (there && lease_held(w, task->shard) && !worker_draining(w)) {
-        s->news = true;
+        s->pending = true;
         deal_with(w, task->shard);
         return;
     }
-    s->news = s->news || there;
+    s->pending = s->pending || there;
     end_try(w, s);
 }
 
@@ -214,17 +214,17 @@ static void on_read(struct worker *w, struct task *task)
 static void begin_try(struct worker *w, unsigned shard)
 {
     struct outbox_shard *s = &w->outbox.shards[shard];
-    struct str done = str_of(s->done);
+    struct str done = str_of(s->remove_id);
 
     s->task = task_begin(w, shard, NULL);
     if (!s->task) {
-        pause_shard(w, s, WORKER_PAUSE_US);
+        pause_shard(w, s, WORKER_RETRY_US);
         return;
     }
-    s->news = false;
-    s->erasures = metrics_erasures(w->engine->metrics);
-    s->removed = done.n > 0 ? outbox_ask_remove(&s->task->asks, shard, w->id, done) : NULL;
-    s->read = outbox_ask_next(&s->task->asks, shard, done);
+    s->pending = false;
+    s->erasures_seen = metrics_erasures(w->engine->metrics);
+    s->remove_cmd = done.n > 0 ? outbox_cmd_remove(&s->task->pipeline, shard, w->id, done) : NULL;
+    s->read_cmd = outbox_cmd_next(&s->task->pipeline, shard, done);
     w->outbox.reading++;
     task_submit(w, s->task, on_read);
 }
@@ -234,21 +234,21 @@ static void begin_try(struct worker *w, unsigned shard)
 static void tick_shard(struct worker *w, unsigned shard)
 {
     struct outbox_shard *s = &w->outbox.shards[shard];
-    bool must_remove = s->done[0] != '\0';
+    bool must_remove = s->remove_id[0] != '\0';
 
     if (s->task || !lease_held(w, shard))
         return;
-    if (!must_remove && (!s->news || worker_draining(w)))
+    if (!must_remove && (!s->pending || worker_draining(w)))
         return;
-    if (w->now_us < s->again_us)
-        worker_wake_at(w, s->again_us);
-    else if (must_remove || sidecar_permits(w, w->outbox.reading))
+    if (w->now_us < s->next_run_us)
+        worker_wake_at(w, s->next_run_us);
+    else if (must_remove || sidecar_can_publish(w, w->outbox.reading))
         begin_try(w, shard);
 }
 
 void outbox_tick(struct worker *w)
 {
-    unsigned first = w->outbox.first++;
+    unsigned first = w->outbox.rr_cursor++;
 
     if (!worker_publishes(w))
         return;
@@ -267,14 +267,14 @@ bool outbox_busy(const struct worker *w)
 }
 
 /* What is only to be removed yet counts too: without the lease nobody would. */
-bool outbox_busy_with(const struct worker *w, unsigned shard)
+bool outbox_shard_busy(const struct worker *w, unsigned shard)
 {
     const struct outbox_shard *s = &w->outbox.shards[shard];
 
-    return s->task || s->done[0] != '\0';
+    return s->task || s->remove_id[0] != '\0';
 }
 
-void outbox_news(struct worker *w, unsigned shard)
+void outbox_mark_pending(struct worker *w, unsigned shard)
 {
-    w->outbox.shards[shard].news = true;
+    w->outbox.shards[shard].pending = true;
 }

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "app/base/clock.h"
-#include "app/service/event_input.h"
+#include "app/ingest/event_input.h"
 #include "app/store/keys.h"
 #include "app/store/outbox.h"
 #include "app/store/student.h"
@@ -18,11 +18,11 @@ static const int64_t ROUND_US = INT64_C(86400) * 1000000;
 static const int64_t DEAD_LETTER_AGE_MS = EVENT_AGE_MAX_MS;
 static const int64_t OUTBOX_AGE_MS = INT64_C(86400) * 1000; /* when nobody publishes */
 
-static void ask_trim(struct asks *a, struct str key, int64_t before_ms)
+static void ask_trim(struct pipeline *a, struct str key, int64_t before_ms)
 {
-    (void)ask_command(a, ASK_WRITE, 4,
-                      (struct str[]){STR("XTRIM"), key, STR("MINID"),
-                                     arena_printf(a->arena, "%lld", (long long)before_ms)});
+    (void)pipeline_add(a, COMMAND_WRITE, 4,
+                       (struct str[]){STR("XTRIM"), key, STR("MINID"),
+                                      arena_printf(a->arena, "%lld", (long long)before_ms)});
 }
 
 static void on_trimmed(struct worker *w, struct task *task)
@@ -33,7 +33,7 @@ static void on_trimmed(struct worker *w, struct task *task)
 
 static void fail(struct worker *w, struct task *task)
 {
-    w->retention.again_us = w->now_us + WORKER_PAUSE_US;
+    w->retention.next_run_us = w->now_us + WORKER_RETRY_US;
     on_trimmed(w, task);
 }
 
@@ -42,10 +42,10 @@ static void end_walk(struct worker *w)
     struct retention *r = &w->retention;
     struct jw *jw = log_begin(w->engine->log, LOG_INFO, "retention.done");
 
-    jw_int(jw, "records", (int64_t)r->looked_at);
+    jw_int(jw, "records", (int64_t)r->scanned);
     log_end(w->engine->log);
     r->cursor[0] = '\0';
-    r->again_us = w->now_us + ROUND_US;
+    r->next_run_us = w->now_us + ROUND_US;
 }
 
 /* ---- what the walks over all keys look for ---- */
@@ -53,31 +53,31 @@ static void end_walk(struct worker *w)
 /* A round of pieces is over: those records that are not at their end get another. */
 static void on_marks_trimmed(struct worker *w, struct task *task)
 {
-    struct asks done = task->asks;
+    struct pipeline done = task->pipeline;
     struct str cursor;
 
     if (task_failed(task)) {
         fail(w, task);
         return;
     }
-    asks_clear(&task->asks);
-    for (const struct ask *ask = done.first; ask; ask = ask->next) {
-        if (reply_text(ask->reply, &cursor) == REPLY_THERE && !str_equal(cursor, STR("0")))
-            student_ask_trim_marks(&task->asks, ask->argv[0], cursor,
+    pipeline_clear(&task->pipeline);
+    for (const struct command *command = done.first; command; command = command->next) {
+        if (reply_text(command->reply, &cursor) == REPLY_OK && !str_equal(cursor, STR("0")))
+            student_cmd_trim_marks(&task->pipeline, command->argv[0], cursor,
                                    day_of_ms(w->now_ms) - MARK_DAYS);
     }
-    if (task->asks.count > 0)
+    if (task->pipeline.count > 0)
         task_submit(w, task, on_marks_trimmed);
     else
         on_trimmed(w, task);
 }
 
-static void trim_marks(struct worker *w, struct asks *a, struct str key)
+static void trim_marks(struct worker *w, struct pipeline *a, struct str key)
 {
-    (void)student_ask_trim_marks(a, key, STR("0"), day_of_ms(w->now_ms) - MARK_DAYS);
+    (void)student_cmd_trim_marks(a, key, STR("0"), day_of_ms(w->now_ms) - MARK_DAYS);
 }
 
-static void trim_events(struct worker *w, struct asks *a, struct str key)
+static void trim_events(struct worker *w, struct pipeline *a, struct str key)
 {
     ask_trim(a, key, w->now_ms - EVENT_AGE_MAX_MS);
 }
@@ -86,37 +86,37 @@ static void trim_events(struct worker *w, struct asks *a, struct str key)
 static const struct {
     const struct str *pattern;
     const char *type;
-    void (*trim)(struct worker *w, struct asks *a, struct str key);
-    task_answered *trimmed;
+    void (*trim)(struct worker *w, struct pipeline *a, struct str key);
+    task_on_replies *trimmed;
 } walks[] = {
-    {&key_all_event_logs, "stream", trim_events, on_trimmed},
-    {&key_all_marks, "hash", trim_marks, on_marks_trimmed},
+    {&key_pattern_events, "stream", trim_events, on_trimmed},
+    {&key_pattern_marks, "hash", trim_marks, on_marks_trimmed},
 };
 enum { WALKS = sizeof(walks) / sizeof(walks[0]) };
 
 static void on_scanned(struct worker *w, struct task *task)
 {
     struct retention *r = &w->retention;
-    const redisReply *reply = ((struct ask *)task->own)->reply;
-    task_answered *trimmed = walks[r->walk].trimmed;
+    const redisReply *reply = ((struct command *)task->data)->reply;
+    task_on_replies *trimmed = walks[r->scan].trimmed;
     struct str cursor, key;
     size_t n;
 
-    if (task_failed(task) || reply_text(reply_at(reply, 0), &cursor) != REPLY_THERE ||
+    if (task_failed(task) || reply_text(reply_at(reply, 0), &cursor) != REPLY_OK ||
         cursor.n >= sizeof(r->cursor) ||
-        reply_array(reply_at(reply, 1), KEYS_A_STEP_MAX, &n) != REPLY_THERE) {
+        reply_array(reply_at(reply, 1), KEYS_A_STEP_MAX, &n) != REPLY_OK) {
         fail(w, task);
         return;
     }
     (void)snprintf(r->cursor, sizeof(r->cursor), "%.*s", STR_ARG(cursor));
-    asks_clear(&task->asks);
+    pipeline_clear(&task->pipeline);
     for (size_t i = 0; i < n; i++) {
-        if (reply_text(reply_at(reply_at(reply, 1), i), &key) == REPLY_THERE)
-            walks[r->walk].trim(w, &task->asks, key);
+        if (reply_text(reply_at(reply_at(reply, 1), i), &key) == REPLY_OK)
+            walks[r->scan].trim(w, &task->pipeline, key);
     }
-    r->looked_at += n;
-    r->again_us = w->now_us + STEP_US;
-    if (str_equal(cursor, STR("0")) && ++r->walk == WALKS)
+    r->scanned += n;
+    r->next_run_us = w->now_us + STEP_US;
+    if (str_equal(cursor, STR("0")) && ++r->scan == WALKS)
         end_walk(w);
     task_submit(w, task, trimmed);
 }
@@ -125,11 +125,11 @@ static void scan(struct worker *w, struct task *task)
 {
     struct str cursor = arena_copy(task->arena, str_of(w->retention.cursor));
 
-    task->own = ask_command(&task->asks, ASK_READ, 8,
-                            (struct str[]){STR("SCAN"), cursor, STR("MATCH"),
-                                           *walks[w->retention.walk].pattern, STR("COUNT"),
-                                           arena_printf(task->arena, "%d", KEYS_A_STEP),
-                                           STR("TYPE"), str_of(walks[w->retention.walk].type)});
+    task->data = pipeline_add(&task->pipeline, COMMAND_READ, 8,
+                              (struct str[]){STR("SCAN"), cursor, STR("MATCH"),
+                                             *walks[w->retention.scan].pattern, STR("COUNT"),
+                                             arena_printf(task->arena, "%d", KEYS_A_STEP),
+                                             STR("TYPE"), str_of(walks[w->retention.scan].type)});
     task_submit(w, task, on_scanned);
 }
 
@@ -139,11 +139,11 @@ static void begin_walk(struct worker *w, struct task *task)
     struct retention *r = &w->retention;
 
     memcpy(r->cursor, "0", sizeof("0"));
-    r->looked_at = 0;
-    r->walk = 0;
-    ask_trim(&task->asks, key_dead_letters, w->now_ms - DEAD_LETTER_AGE_MS);
+    r->scanned = 0;
+    r->scan = 0;
+    ask_trim(&task->pipeline, key_dead_letters, w->now_ms - DEAD_LETTER_AGE_MS);
     for (unsigned shard = 0; shard < SHARDS && !worker_publishes(w); shard++)
-        outbox_ask_trim(&task->asks, shard, w->now_ms - OUTBOX_AGE_MS);
+        outbox_cmd_trim(&task->pipeline, shard, w->now_ms - OUTBOX_AGE_MS);
     task_submit(w, task, on_trimmed);
 }
 
@@ -152,12 +152,12 @@ void retention_tick(struct worker *w)
     struct retention *r = &w->retention;
     struct task *task;
 
-    if (r->again_us == 0)
-        r->again_us = w->now_us + FIRST_US;
+    if (r->next_run_us == 0)
+        r->next_run_us = w->now_us + FIRST_US;
     if (r->busy || worker_draining(w) || !lease_held(w, 0))
         return;
-    if (w->now_us < r->again_us) {
-        worker_wake_at(w, r->again_us);
+    if (w->now_us < r->next_run_us) {
+        worker_wake_at(w, r->next_run_us);
         return;
     }
     task = task_begin(w, 0, NULL);

@@ -13,9 +13,9 @@ struct worker;
 
 struct retention {
     char cursor[24]; /* of SCAN; empty: not under way */
-    int64_t again_us;
-    size_t walk;        /* which of the walks over all keys is under way */
-    uint64_t looked_at; /* students' records in these walks */
+    int64_t next_run_us;
+    size_t scan;      /* which of the walks over all keys is under way */
+    uint64_t scanned; /* students' records in these walks */
     bool busy;
 };
 

@@ -11,17 +11,17 @@
 struct worker;
 
 struct seal_shard {
-    struct audit_link link, next; /* as it is, and as it will be when the seal is made */
-    struct ask *asked;
+    struct audit_link link, next_link; /* as it is, and as it will be when the seal is made */
+    struct command *cmd;
     size_t next_count; /* records under the next one */
-    bool known;        /* link is what the store has, as far as we know */
-    bool moved;        /* since the last anchor */
+    bool link_known;   /* link is what the store has, as far as we know */
+    bool unanchored;   /* since the last anchor */
 };
 
 struct seals {
-    unsigned key_changes; /* of the rotation, as of which the keys are */
+    unsigned key_generation; /* of the rotation, as of which the keys are */
     struct seal_shard shards[SHARDS];
-    int64_t again_us, anchor_us, complain_us;
+    int64_t next_run_us, next_anchor_us, next_error_log_us;
     bool busy;
 };
 

@@ -8,7 +8,7 @@
 #include "app/worker/worker.h"
 
 enum { FAILURES_THAT_OPEN = 5 }; /* the circuit */
-enum { SERVICE_DAPR = 1 };       /* of metrics_breaker */
+enum { SERVICE_DAPR = 1 };       /* of metrics_set_breaker */
 
 static const int64_t OPEN_US = 1000000;   /* how long an open circuit waits for its probe */
 static const int64_t HEALTH_US = 5000000; /* without anything to publish, we ask how it is */
@@ -21,21 +21,21 @@ static enum publish_outcome outcome_of(const struct http_call *call)
         long from, to;
         enum publish_outcome outcome;
     } table[] = {
-        {200, 299, PUBLISHED},
-        {400, 401, MISCONFIGURED}, /* no pub/sub component at all; a wrong token */
-        {403, 403, REFUSED},       /* the topic is not for this app */
-        {404, 404, MISCONFIGURED}, /* no pub/sub component of that name */
+        {200, 299, PUBLISH_OK},
+        {400, 401, PUBLISH_MISCONFIGURED}, /* no pub/sub component at all; a wrong token */
+        {403, 403, PUBLISH_REFUSED},       /* the topic is not for this app */
+        {404, 404, PUBLISH_MISCONFIGURED}, /* no pub/sub component of that name */
     };
 
-    if (call->failure == CURLE_ABORTED_BY_CALLBACK)
-        return CALLED_OFF;
-    if (call->failure != CURLE_OK)
-        return AWAY;
+    if (call->result == CURLE_ABORTED_BY_CALLBACK)
+        return PUBLISH_CANCELLED;
+    if (call->result != CURLE_OK)
+        return PUBLISH_UNREACHABLE;
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         if (call->status >= table[i].from && call->status <= table[i].to)
             return table[i].outcome;
     }
-    return FAILED;
+    return PUBLISH_FAILED;
 }
 
 /* ---- the sidecar's state ---- */
@@ -45,12 +45,12 @@ static void note_breaker(struct worker *w)
     struct sidecar *d = &w->sidecar;
     struct jw *jw;
 
-    if (d->told == d->breaker.state)
+    if (d->reported_state == d->breaker.state)
         return;
-    metrics_breaker(w->engine->metrics, SERVICE_DAPR, (enum breaker_gauge)d->breaker.state,
-                    d->breaker.failures, d->breaker.opened_at_ms);
+    metrics_set_breaker(w->engine->metrics, SERVICE_DAPR, (enum breaker_gauge)d->breaker.state,
+                        d->breaker.failures, d->breaker.opened_at_ms);
     /* open and half-open take turns while it is away: told once */
-    if (d->told == BREAKER_CLOSED) {
+    if (d->reported_state == BREAKER_CLOSED) {
         jw = log_begin(w->engine->log, LOG_WARNING, "dapr.away");
         jw_int(jw, "failures", (int64_t)d->breaker.failures);
         jw_text(jw, "consequence", "events are kept");
@@ -59,33 +59,33 @@ static void note_breaker(struct worker *w)
         (void)log_begin(w->engine->log, LOG_INFO, "dapr.back");
         log_end(w->engine->log);
     }
-    d->told = d->breaker.state;
+    d->reported_state = d->breaker.state;
 }
 
 static void note_outcome(struct worker *w, enum publish_outcome outcome)
 {
     struct sidecar *d = &w->sidecar;
 
-    d->contact_us = w->now_us;
+    d->last_contact_us = w->now_us;
     switch (outcome) {
-    case PUBLISHED:
-    case REFUSED:
-    case MISCONFIGURED:
+    case PUBLISH_OK:
+    case PUBLISH_REFUSED:
+    case PUBLISH_MISCONFIGURED:
         if (d->breaker.state != BREAKER_CLOSED)
-            outbox_wake_all(w);
+            outbox_resume_all(w);
         breaker_success(&d->breaker);
         break;
-    case FAILED:
-    case AWAY: breaker_failure(&d->breaker, w->now_us, false); break;
-    case CALLED_OFF:
+    case PUBLISH_FAILED:
+    case PUBLISH_UNREACHABLE: breaker_failure(&d->breaker, w->now_us, false); break;
+    case PUBLISH_CANCELLED:
         if (d->breaker.state == BREAKER_HALF_OPEN)
             breaker_failure(&d->breaker, w->now_us, false);
         return;
     }
-    d->healthy = outcome == PUBLISHED || outcome == REFUSED;
+    d->healthy = outcome == PUBLISH_OK || outcome == PUBLISH_REFUSED;
 }
 
-bool sidecar_permits(struct worker *w, size_t about_to)
+bool sidecar_can_publish(struct worker *w, size_t about_to)
 {
     struct sidecar *d = &w->sidecar;
     size_t publishing = d->publishing + about_to;
@@ -117,10 +117,10 @@ static void on_health(struct http_call *call)
 {
     struct worker *w = call->owner;
     struct sidecar *d = &w->sidecar;
-    bool well = call->failure == CURLE_OK && call->status / 100 == 2;
+    bool well = call->result == CURLE_OK && call->status / 100 == 2;
 
-    d->asking_health = false;
-    d->contact_us = w->now_us;
+    d->checking_health = false;
+    d->last_contact_us = w->now_us;
     /* a probe was due, and what it would have published has gone meanwhile */
     if (well && d->breaker.state == BREAKER_HALF_OPEN && d->publishing == 0)
         breaker_success(&d->breaker);
@@ -131,19 +131,19 @@ static void ask_health(struct worker *w)
 {
     struct sidecar *d = &w->sidecar;
 
-    if (d->asking_health || d->publishing > 0)
+    if (d->checking_health || d->publishing > 0)
         return;
-    if (d->contact_us != 0 && w->now_us < d->contact_us + HEALTH_US) {
-        worker_wake_at(w, d->contact_us + HEALTH_US);
+    if (d->last_contact_us != 0 && w->now_us < d->last_contact_us + HEALTH_US) {
+        worker_wake_at(w, d->last_contact_us + HEALTH_US);
         return;
     }
-    d->contact_us = w->now_us;
+    d->last_contact_us = w->now_us;
     d->health = (struct http_call){.url = d->health_url,
                                    .timeout_ms = w->engine->config.dapr_timeout_ms,
                                    .done = on_health,
                                    .owner = w,
                                    .easy = d->health.easy};
-    d->asking_health = http_begin(w->http, &d->health);
+    d->checking_health = http_call_begin(w->http, &d->health);
 }
 
 /* ---- publishing ---- */
@@ -160,14 +160,14 @@ static void on_answer(struct http_call *call)
     p->headers = NULL;
     outcome = outcome_of(call);
     note_outcome(w, outcome);
-    outbox_published(w, p->shard, outcome, call);
+    outbox_on_result(w, p->shard, outcome, call);
 }
 
 static bool may_send(struct http_call *call)
 {
     const struct publisher *p = (const struct publisher *)(const void *)call;
 
-    return lease_holds(call->owner, p->shard) && outbox_may_send(call->owner, p->shard);
+    return lease_held_now(call->owner, p->shard) && outbox_may_send(call->owner, p->shard);
 }
 
 static bool add_header(struct publisher *p, const char *header)
@@ -233,7 +233,7 @@ bool sidecar_publish(struct worker *w, unsigned shard, const struct message *mes
                                  .easy = p->call.easy};
     if (set_headers(w, p, message->traceparent)) {
         p->call.headers = p->headers;
-        p->busy = http_begin(w->http, &p->call);
+        p->busy = http_call_begin(w->http, &p->call);
     }
     if (!p->busy) {
         curl_slist_free_all(p->headers);

@@ -39,9 +39,9 @@ struct task *task_begin(struct worker *w, unsigned shard, void *own)
         if (!task)
             return NULL;
     }
-    asks_init(&task->asks, task->arena, task);
+    pipeline_init(&task->pipeline, task->arena, task);
     task->shard = shard;
-    task->own = own;
+    task->data = own;
     task->next = tasks->first;
     task->link = &tasks->first;
     if (task->next)
@@ -51,10 +51,10 @@ struct task *task_begin(struct worker *w, unsigned shard, void *own)
     return task;
 }
 
-void task_submit(struct worker *w, struct task *task, task_answered *answered)
+void task_submit(struct worker *w, struct task *task, task_on_replies *answered)
 {
-    task->answered = answered;
-    store_submit(w->engine->store, &task->asks, w->now_us);
+    task->on_replies = answered;
+    store_submit(w->engine->store, &task->pipeline, w->now_us);
 }
 
 void task_end(struct worker *w, struct task *task)
@@ -79,10 +79,10 @@ void task_end(struct worker *w, struct task *task)
 
 bool task_failed(const struct task *task)
 {
-    return task->asks.status != ASKS_ANSWERED;
+    return task->pipeline.status != PIPELINE_COMPLETE;
 }
 
-void task_over(struct worker *w, struct task *task)
+void task_discard(struct worker *w, struct task *task)
 {
     task_end(w, task);
 }

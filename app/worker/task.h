@@ -9,14 +9,14 @@
 struct worker;
 struct task;
 
-typedef void task_answered(struct worker *w, struct task *task);
+typedef void task_on_replies(struct worker *w, struct task *task);
 
 struct task {
-    struct asks asks;
+    struct pipeline pipeline;
     struct arena *arena;
-    task_answered *answered;
+    task_on_replies *on_replies;
     unsigned shard; /* of those that are about one */
-    void *own;      /* of whoever began it */
+    void *data;     /* of whoever began it */
     struct task *next, **link;
 };
 
@@ -30,13 +30,14 @@ struct tasks {
 /* NULL without memory. */
 struct task *task_begin(struct worker *w, unsigned shard, void *own);
 /* Sends what has been asked; answered is called with the replies, or with the asks failed. It ends
- * the task, or asks for more. Asks of an earlier round are to be cleared before (asks_clear). */
-void task_submit(struct worker *w, struct task *task, task_answered *answered);
+ * the task, or asks for more. Asks of an earlier round are to be cleared before (pipeline_clear).
+ */
+void task_submit(struct worker *w, struct task *task, task_on_replies *answered);
 void task_end(struct worker *w, struct task *task); /* takes NULL */
 bool task_failed(const struct task *task);          /* replies are missing */
 void tasks_release(struct tasks *tasks);            /* all, those under way too */
 
 /* For what nobody goes on with. */
-void task_over(struct worker *w, struct task *task);
+void task_discard(struct worker *w, struct task *task);
 
 #endif

@@ -2,6 +2,7 @@
 """/api/v1/batch: many students at once, in the background."""
 import json
 import re
+import subprocess
 import time
 import uuid
 from pathlib import Path
@@ -531,10 +532,9 @@ def test_student_that_is_erased_fails_alone(pool, alone, store, start_worker):
 
 
 def script(name):
-    """The text of a script, as the engine has it."""
-    source = (ROOT / "app/store/batch_part.c").read_text()
-    text = source.split(f'.name = "{name}"')[1].split("};")[0]
-    return json.loads('"' + "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', text)) + '"')
+    """The text of a Lua script as the engine sends it to Redis."""
+    command = [ROOT / "scripts/embed-lua", "--text", ROOT / "app/store/lua", name]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def test_student_can_be_taken_out_of_a_batch(alone, store):
@@ -543,9 +543,9 @@ def test_student_can_be_taken_out_of_a_batch(alone, store):
     keys = [f"batch:{{{batch}}}{suffix}" for suffix in ("", ":students", ":items", ":results")]
     store.hset(keys[2], mapping={"c": "0 0 0 0 "})
     store.hset(keys[3], mapping={"a": "+{}", "b": "-no"})
-    assert store.eval(script("batch_forget"), 4, *keys, "b") == 1
-    assert store.eval(script("batch_forget"), 4, *keys, "b") == 0
-    assert store.eval(script("batch_forget"), 4, *keys, "c") == 1
+    assert store.eval(script("batch_remove_student"), 4, *keys, "b") == 1
+    assert store.eval(script("batch_remove_student"), 4, *keys, "b") == 0
+    assert store.eval(script("batch_remove_student"), 4, *keys, "c") == 1
     status = alone.status(batch)
     assert (status["total_students"], status["processed_students"], status["failed_count"]) == (
         *(1, 1, 0),
@@ -558,7 +558,7 @@ def test_batch_whose_last_students_were_taken_out_completes(pool, alone, store, 
     batch = alone.submit(stating(["a", "b"]))
     keys = [f"batch:{{{batch}}}{suffix}" for suffix in ("", ":students", ":items", ":results")]
     for student in ("a", "b"):
-        store.eval(script("batch_forget"), 4, *keys, student)
+        store.eval(script("batch_remove_student"), 4, *keys, student)
     start_worker(pool)
     status = alone.wait(batch)
     assert status["status"] == "completed" and status["total_students"] == 0

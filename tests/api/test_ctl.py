@@ -94,26 +94,26 @@ def test_version():
     "arguments, complaint",
     [
         ([], "Usage: mastery-ctl"),
-        (["sed"], "there is no command sed"),
-        (["-h"], "there is no command -h"),
-        (["token", "--user", "a"], "--role is missing"),
+        (["sed"], "unknown command sed"),
+        (["-h"], "unknown command -h"),
+        (["token", "--user", "a"], "--role is required"),
         (["token", "--user", "a", "--role"], "--role needs a value"),
         (["token", "--user", "a b", "--role", "admin"], '"a b" is not an id'),
-        (["token", "--user", "a", "--role", "root"], "none of student, teacher, admin"),
+        (["token", "--user", "a", "--role", "root"], "not one of student, teacher, admin"),
         (["token", "--user", "a", "--role", "admin", "--ttl", "0"], "--ttl"),
         (["token", "--user", "a", "--role", "admin", "--ttl", "1e3"], "--ttl"),
-        (["token", "--user", "a", "--user", "b", "--role", "admin"], "--user stands there twice"),
+        (["token", "--user", "a", "--user", "b", "--role", "admin"], "--user is given twice"),
         (["token", "--use", "a", "--role", "admin"], "there is no option --use"),
-        (["token", "--user", "a", "--role", "admin", "b"], '"b" is one word too many'),
+        (["token", "--user", "a", "--role", "admin", "b"], 'unexpected argument "b"'),
         (["health", "--ready=yes"], "--ready takes no value"),
         (["health", "-r"], "there is no option -r"),
         (["health", "--url", "127.0.0.1:8005"], "--url must begin with http://"),
-        (["config", "--", "--markdown"], "one word too many"),
-        (["nginx-locations"], "PART is missing"),
-        (["nginx-locations", "all"], "none of maps, public, sidecar"),
-        (["seed"], "who?"),
-        (["seed", "--student", "a", "-"], "a FILE says all"),
-        (["seed", "--days", "3", "-"], "a FILE says all"),
+        (["config", "--", "--markdown"], "unexpected argument"),
+        (["nginx-locations"], "PART is required"),
+        (["nginx-locations", "all"], "not one of maps, public, sidecar"),
+        (["seed"], "--student, --students or a FILE is required"),
+        (["seed", "--student", "a", "-"], "with a FILE only --keep-going is allowed"),
+        (["seed", "--days", "3", "-"], "with a FILE only --keep-going is allowed"),
         (["seed", "--student", "a", "--days", "91"], "from 1 to 90"),
         (["seed", "--student", "a", "--days", "0"], "from 1 to 90"),
         (["seed", "--student", "a", "--from", "1.1"], "not a number from 0 to 1"),
@@ -121,7 +121,7 @@ def test_version():
         (["seed", "--student", "a", "--noise", "nan"], "not a number from 0 to 1"),
         (["seed", "--student", "a,,b"], '"" is not an id'),
         (["seed", "--student", "a,"], '"" is not an id'),
-        (["seed", "--student", "a,b", "--student", "a"], "student a is named twice"),
+        (["seed", "--student", "a,b", "--student", "a"], "student a is given twice"),
         (["seed", "--students", "2", "--prefix", "a.b"], "--prefix makes no valid ids"),
         (["seed", "--students", "10001"], "from 1 to 10000"),
     ],
@@ -500,7 +500,7 @@ BAD_LINES = [
     (f"a,{day(1)},0,0,0,\x1b[31m", 'consistency: "?[31m"'),
     (f"a,{day(1)},0,0,0,{'9' * 99}", f'consistency: "{"9" * 40}..."'),
     (HEADER, "date: "),
-    (GOOD, "the same student and date stand in line 2"),
+    (GOOD, "the same student and date are in line 2"),
 ]
 
 
@@ -572,14 +572,14 @@ def test_an_erased_student_gets_no_new_data(redis_server):
 
 def test_a_store_that_is_not_there_is_3():
     result = ctl("seed", "--students", 100, REDIS_URL="unix:///nowhere/redis.sock")
-    assert result.returncode == AWAY and "Redis is away: " in result.stderr
+    assert result.returncode == AWAY and "Redis cannot be reached: " in result.stderr
     assert "No such file" in result.stderr
 
 
 def test_a_store_that_takes_no_writes_is_3(redis_server):
     redis_server.client().config_set("maxmemory", 1)
     result = seeded(redis_server, "--students", 100)
-    assert result.returncode == AWAY and "takes no writes" in result.stderr
+    assert result.returncode == AWAY and "accepts no writes" in result.stderr
 
 
 def test_a_store_that_hangs_is_3(stand_in):

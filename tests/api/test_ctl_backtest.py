@@ -125,7 +125,7 @@ def test_without_histories_there_is_nothing_to_tell(school):
 
 
 def test_wrong_usage(school):
-    assert "do not go together" in backtest(
+    assert "exclude each other" in backtest(
         school, "--student", "a", "--cohort", "b", status=USAGE
     ).stderr
     assert "no cohort" in backtest(school, "--cohort", fresh_id("c"), status=FAILED).stderr
@@ -133,4 +133,4 @@ def test_wrong_usage(school):
 
 def test_without_redis():
     result = ctl("backtest", REDIS_URL="redis://127.0.0.1:1")
-    assert result.returncode == AWAY and "Redis is away" in result.stderr
+    assert result.returncode == AWAY and "Redis cannot be reached" in result.stderr

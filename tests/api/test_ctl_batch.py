@@ -116,7 +116,7 @@ def test_watch_draws_a_bar_on_a_terminal(pool, batches, redis_server):
 def test_ended_batch_cannot_be_cancelled(pool, batches):
     made = batches.submit(stating(fresh_ids(2)))
     batch(pool, "cancel", made)
-    assert "it has ended: it is cancelled" in batch(pool, "cancel", made, status=FAILED).stderr
+    assert "the batch cannot be cancelled: it is cancelled" in batch(pool, "cancel", made, status=FAILED).stderr
 
 
 def test_what_is_not_there(pool):
@@ -160,4 +160,4 @@ def test_wrong_usage(arguments):
 @pytest.mark.parametrize("words", [["watch", "x"], ["cancel", "x"], ["submit", "--student", "a"]])
 def test_without_redis(words):
     result = ctl("batch", *words, REDIS_URL="redis://127.0.0.1:1")
-    assert result.returncode == AWAY and "Redis is away" in result.stderr
+    assert result.returncode == AWAY and "Redis cannot be reached" in result.stderr

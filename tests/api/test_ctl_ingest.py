@@ -213,7 +213,7 @@ def test_spoilt_done_file_is_refused(tmp_path, text):
     path = write(tmp_path / "events.ndjson", [event(student="s")])
     (tmp_path / "events.ndjson.done").write_text(text)
     result = send(path, "http://127.0.0.1:9", None, "--resume")
-    assert result.returncode == FAILED and "cannot be used" in result.stderr
+    assert result.returncode == FAILED and "is not a position in this file" in result.stderr
 
 
 def test_token_is_never_shown(engine, tmp_path):

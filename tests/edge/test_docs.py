@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""/docs: the page of the reference, its files, its policy, and what a browser makes of them."""
+"""/docs: the reference page, its files, its content security policy, and its behaviour in a browser."""
 import hashlib
 import json
 import re
@@ -16,7 +16,7 @@ TYPES = {"css": "text/css", "js": "text/javascript", "png": "image/png"}
 
 
 def loaded():
-    """What the page loads, by its path at the server."""
+    """The paths of the files that the page loads."""
     return re.findall(r'(?:href|src)="(docs/[^"]+)"', (VIEWER / "index.html").read_text())
 
 
@@ -28,12 +28,12 @@ def recorded():
 # Files
 
 
-def test_the_viewer_is_what_the_registry_had():
+def test_the_viewer_has_the_recorded_checksums():
     for name, digest in recorded().items():
         assert hashlib.sha256((VIEWER / name).read_bytes()).hexdigest() == digest, name
 
 
-def test_the_viewer_is_pinned_and_comes_with_its_licence():
+def test_the_viewer_is_pinned_and_has_its_licence():
     pinned = json.loads((VIEWER / "package.json").read_text())["dependencies"]["swagger-ui-dist"]
     locked = json.loads((VIEWER / "package-lock.json").read_text())["packages"]
     entry = locked["node_modules/swagger-ui-dist"]
@@ -47,11 +47,11 @@ def test_the_viewer_is_pinned_and_comes_with_its_licence():
 def test_every_file_is_installed():
     makefile = (ROOT / "Makefile.am").read_text()
     listed = set(re.findall(r"conf/docs-viewer/([\w.-]+)", makefile))
-    kept_back = {"package.json", "package-lock.json", "SHA256SUMS"}
-    assert listed == {path.name for path in VIEWER.iterdir()} - kept_back
+    not_installed = {"package.json", "package-lock.json", "SHA256SUMS"}
+    assert listed == {path.name for path in VIEWER.iterdir()} - not_installed
 
 
-# Answers
+# Responses
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -68,7 +68,7 @@ def test_the_page_is_html_with_a_strict_policy(anonymous, path):
     assert not re.search(r"unsafe|\*|http", str(policy))
 
 
-def test_what_the_page_loads_is_there(anonymous):
+def test_every_file_that_the_page_loads_is_served(anonymous):
     paths = loaded()
     assert len(paths) == 5
     for path in paths:
@@ -80,17 +80,17 @@ def test_what_the_page_loads_is_there(anonymous):
 
 
 @pytest.mark.parametrize("path", ["/docs", "/docs/swagger-ui-bundle.js"])
-def test_a_kept_page_is_asked_for_anew_and_keeps_its_policy(anonymous, path):
+def test_a_cached_page_is_revalidated_and_keeps_its_policy(anonymous, path):
     first = anonymous.get(path)
     assert first.headers["Cache-Control"] == "no-cache"
-    again = anonymous.get(path, headers={"If-None-Match": first.headers["ETag"]})
-    assert again.status == 304 and not again.body
-    policies = [response.headers["Content-Security-Policy"] for response in (first, again)]
+    second = anonymous.get(path, headers={"If-None-Match": first.headers["ETag"]})
+    assert second.status == 304 and not second.body
+    policies = [response.headers["Content-Security-Policy"] for response in (first, second)]
     assert policies[0] == policies[1]
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_methods_are_those_of_any_route(anonymous, path):
+def test_methods_are_as_for_other_routes(anonymous, path):
     head = anonymous.request("HEAD", path)
     assert head.status == 200 and head.headers.get_content_type() == "text/html" and not head.body
     options = anonymous.request("OPTIONS", path)
@@ -108,12 +108,12 @@ def test_methods_are_those_of_any_route(anonymous, path):
     + ["/docs/../docs.conf", "/docs/%2e%2e/nginx/tls.conf", "/docs/page.js/", "/redoc/page.js"]
     + ["/docs/swagger-ui.css.map", "/docs/..%2fpackage.json"],
 )
-def test_nothing_else_of_the_folder_is_shown(anonymous, path):
+def test_no_other_file_of_the_folder_is_served(anonymous, path):
     response = anonymous.raw(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     assert_problem(response, 404)
 
 
-def test_files_are_not_for_writing(anonymous):
+def test_files_cannot_be_written(anonymous):
     assert_problem(anonymous.post("/docs/page.js", {}), 404)
 
 
@@ -123,7 +123,7 @@ def test_the_sidecars_listener_serves_the_same_page(engine, anonymous):
         assert response.status == 200 and response.body == anonymous.get(path).body
 
 
-def test_a_page_that_is_not_there_is_an_error_in_the_usual_form(start_engine, tmp_path):
+def test_a_missing_page_is_an_error_in_the_usual_form(start_engine, tmp_path):
     engine = start_engine(DOCS_VIEWER=tmp_path)
     for path in ("/docs", "/docs/page.js"):
         assert_problem(engine.client().get(path), 404)
@@ -156,8 +156,8 @@ def page(browser, engine):
 QUERY = "#operations-mastery-mastery-query"
 
 
-def ask_for(page, student):
-    """Tries the query out; (status, body) as the page shows them."""
+def try_query(page, student):
+    """Sends the query from the page; (status, body) as the page shows them."""
     if not page.find(f"{QUERY}.is-open"):
         page.click(f"{QUERY} .opblock-summary-control")
     page.paste(f"{QUERY} textarea", json.dumps({"student_id": student}))
@@ -167,14 +167,14 @@ def ask_for(page, student):
     return int(status), page.one(f"{live} .highlight-code").text
 
 
-def give_token(page, token):
+def enter_token(page, token):
     page.click(".auth-wrapper .authorize")
     page.paste(".dialog-ux #auth-bearer-value", token)
     page.click(".dialog-ux .auth-btn-wrapper .authorize")
     page.click(".dialog-ux .btn-done")
 
 
-def test_a_browser_shows_every_operation_and_breaks_no_rule(page, engine):
+def test_a_browser_shows_every_operation_without_violating_the_policy(page, engine):
     page.complaints()
     page.open(f"{engine.base_url}/redoc")
     page.one(".opblock")
@@ -190,28 +190,28 @@ def test_try_it_works_with_a_pasted_token(page, engine):
     student = fresh_id()
     assert_ok(engine.calculate(student))
     page.complaints()
-    status, body = ask_for(page, student)
+    status, body = try_query(page, student)
     assert status == 401 and "AUTH_ERROR" in body
-    give_token(page, engine.token(student, "student"))
+    enter_token(page, engine.token(student, "student"))
     page.click(f"{QUERY} button.btn-clear")
-    status, body = ask_for(page, student)
+    status, body = try_query(page, student)
     assert status == 200 and '"mastery_score": 0.83' in body
     assert page.violations() == []
     assert [line for line in page.complaints() if "401" not in line] == []
 
 
-def test_a_reload_forgets_the_token(page, engine):
-    give_token(page, engine.token("somebody", "student"))
+def test_a_reload_drops_the_token(page, engine):
+    enter_token(page, engine.token("somebody", "student"))
     page.open(f"{engine.base_url}/docs")
     page.one(".opblock")
     assert page.driver.execute_script("return localStorage.length + sessionStorage.length") == 0
     assert not page.driver.get_cookies()
-    status, _ = ask_for(page, "somebody")
+    status, _ = try_query(page, "somebody")
     assert status == 401
 
 
-def test_the_browser_would_see_a_broken_rule(page):
-    """The tests above would say so."""
+def test_the_browser_reports_a_violation(page):
+    """So the tests above can fail."""
     page.driver.execute_script(
         """const script = document.createElement("script");
         script.textContent = "window.ran = true";

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "app/http/json.h"
-#include "app/service/cloudevent.h"
+#include "app/ingest/cloudevent.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -22,11 +22,11 @@ static void take(const struct cloudevent *event, struct problem *p, struct arena
 {
     struct event_input in = {0};
 
-    if (p->code == PROBLEM_NONE && cloudevent_event(event, now_ms, arena, &in, p)) {
+    if (p->code == PROBLEM_NONE && cloudevent_to_event(event, now_ms, arena, &in, p)) {
         require(in.student.n > 0 && in.event_id.n >= 8);
         require(event_input_json(&in, in.student, arena).p != NULL);
     } else {
-        struct str reason = cloudevent_reason(p, arena);
+        struct str reason = cloudevent_error_line(p, arena);
 
         require(p->code != PROBLEM_NONE && reason.n > 0 && utf8_valid(reason));
     }
@@ -36,11 +36,11 @@ static void structured(struct str text, struct arena *arena)
 {
     struct problem p = {0};
     struct cloudevent event;
-    struct json_object *envelope = json_read(text, arena, &p);
+    struct json_object *envelope = json_parse(text, arena, &p);
 
     if (p.code != PROBLEM_NONE)
         return;
-    (void)cloudevent_read(envelope, arena, &event, &p);
+    (void)cloudevent_parse(envelope, arena, &event, &p);
     take(&event, &p, arena);
 }
 
@@ -59,7 +59,7 @@ static void binary(struct str text, struct arena *arena)
     headers.datacontenttype = str_cut(&text, '\n');
     if (!cloudevent_is_binary(&headers))
         return;
-    (void)cloudevent_read_binary(&headers, text, arena, &event, &p);
+    (void)cloudevent_parse_binary(&headers, text, arena, &event, &p);
     take(&event, &p, arena);
 }
 

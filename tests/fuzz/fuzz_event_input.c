@@ -7,7 +7,7 @@
 
 #include "app/http/json.h"
 #include "app/http/validate.h"
-#include "app/service/event_input.h"
+#include "app/ingest/event_input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -26,12 +26,12 @@ static void require_promises(const struct event_input *in, int64_t now_ms, struc
 
     require(in->type >= 0 && in->type < EVENT_TYPES && in->event_id.n >= 8);
     require(in->at_ms >= now_ms - EVENT_AGE_MAX_MS && in->at_ms <= now_ms + EVENT_AHEAD_MAX_MS);
-    require(in->doubts < 1U << EVENT_DOUBTS);
+    require(in->warnings < 1U << EVENT_WARNINGS);
     mastery_state_init(&state);
     mastery_state_apply(&state, &in->event);
     mastery_of_state(&state, now_ms, &result);
     require(isfinite(result.score) && result.score >= 0 && result.score <= 1);
-    require(kept.p && json_read(kept, arena, &p) && p.code == PROBLEM_NONE);
+    require(kept.p && json_parse(kept, arena, &p) && p.code == PROBLEM_NONE);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct problem p = {0};
     struct event_input in = {0};
     struct json_object *body =
-        size > 0 ? json_read((struct str){(const char *)data, size}, arena, &p) : NULL;
+        size > 0 ? json_parse((struct str){(const char *)data, size}, arena, &p) : NULL;
     bool read = p.code == PROBLEM_NONE;
 
     if (read) {

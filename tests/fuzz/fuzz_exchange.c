@@ -142,7 +142,7 @@ static void answer(struct connection *c)
     http_response_json(&x->response, 200, &w);
     jw_str(&w, "path", x->request.path);
     jw_object_end(&w);
-    (void)connection_answer(c, x->request.disguised); /* any of the two */
+    (void)connection_send_response(c, x->request.noncanonical); /* any of the two */
 }
 
 static void drain(int peer)

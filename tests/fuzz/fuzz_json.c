@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct problem p = {0};
     size_t offset = SIZE_MAX;
     bool valid = json_check(text, JSON_VALUES_MAX, arena, &offset);
-    struct json_object *object = json_read(text, arena, &p);
+    struct json_object *object = json_parse(text, arena, &p);
     require(valid ? offset == SIZE_MAX : offset <= size);
     require(p.code == (valid ? PROBLEM_NONE : PROBLEM_INVALID_JSON));
     if (object)

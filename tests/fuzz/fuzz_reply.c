@@ -56,17 +56,17 @@ static void touch_all(const struct str_list *list)
 
 /* ---- what is asked, and how it is read ---- */
 
-static struct ask *ask_cohort(struct asks *a)
+static struct command *ask_cohort(struct pipeline *a)
 {
-    return cohort_ask(a, STR("c"));
+    return cohort_cmd_get(a, STR("c"));
 }
 
-static void read_cohort(const struct ask *ask, struct arena *arena)
+static void read_cohort(const struct command *command, struct arena *arena)
 {
     struct problem p = {0};
     struct cohort cohort;
 
-    if (!was_read(cohort_read(ask, arena, STR("c"), &cohort, &p), &p) || !cohort.exists)
+    if (!was_read(cohort_parse(command, arena, STR("c"), &cohort, &p), &p) || !cohort.exists)
         return;
     require(cohort.students.n <= COHORT_STUDENTS_MAX && cohort.teachers.n <= COHORT_TEACHERS_MAX);
     touch(cohort.name);
@@ -74,37 +74,37 @@ static void read_cohort(const struct ask *ask, struct arena *arena)
     touch_all(&cohort.teachers);
 }
 
-static struct ask *ask_set(struct asks *a)
+static struct command *ask_set(struct pipeline *a)
 {
-    return cohort_ask_of_student(a, STR("s"));
+    return cohort_cmd_of_student(a, STR("s"));
 }
 
-static void read_set(const struct ask *ask, struct arena *arena)
+static void read_set(const struct command *command, struct arena *arena)
 {
     struct problem p = {0}, q = {0};
     struct str_list ids;
     bool taught = false;
 
-    if (was_read(cohort_read_ids(ask, arena, &ids, &p), &p))
+    if (was_read(cohort_parse_ids(command, arena, &ids, &p), &p))
         touch_all(&ids);
-    if (was_read(cohort_read_taught(ask, ask, &taught, &q), &q))
+    if (was_read(cohort_parse_teaches(command, command, &taught, &q), &q))
         require(!taught || ids.n > 0);
     else
         require(!taught);
 }
 
-static struct ask *ask_letters(struct asks *a)
+static struct command *ask_letters(struct pipeline *a)
 {
-    return dead_letter_ask_list(a, STR("-"), 3);
+    return dead_letter_cmd_list(a, STR("-"), 3);
 }
 
-static void read_letters(const struct ask *ask, struct arena *arena)
+static void read_letters(const struct command *command, struct arena *arena)
 {
     struct dead_letter letters[3];
     struct problem p = {0};
     size_t n = 0;
 
-    if (!was_read(dead_letter_read_list(ask, arena, 3, letters, &n, &p), &p))
+    if (!was_read(dead_letter_parse_list(command, arena, 3, letters, &n, &p), &p))
         return;
     require(n <= 3);
     for (size_t i = 0; i < n; i++) {
@@ -114,18 +114,18 @@ static void read_letters(const struct ask *ask, struct arena *arena)
     }
 }
 
-static struct ask *ask_idempotency(struct asks *a)
+static struct command *ask_idempotency(struct pipeline *a)
 {
-    return idempotency_ask_take(a, STR("idempotency:x"), STR("digest"), STR("owner"), 1000);
+    return idempotency_cmd_acquire(a, STR("idempotency:x"), STR("digest"), STR("owner"), 1000);
 }
 
-static void read_idempotency(const struct ask *ask, struct arena *arena)
+static void read_idempotency(const struct command *command, struct arena *arena)
 {
     struct idempotency_record record;
     struct problem p = {0};
 
     (void)arena;
-    if (!was_read(idempotency_read_take(ask, &record, &p), &p))
+    if (!was_read(idempotency_parse_acquire(command, &record, &p), &p))
         return;
     require(record.state != IDEMPOTENCY_DONE || (record.status >= 200 && record.status <= 299));
     touch(record.body);
@@ -133,66 +133,66 @@ static void read_idempotency(const struct ask *ask, struct arena *arena)
     touch(record.location);
 }
 
-static struct ask *ask_journal(struct asks *a)
+static struct command *ask_journal(struct pipeline *a)
 {
-    return journal_ask(a, SHARD);
+    return journal_cmd_oldest(a, SHARD);
 }
 
-static void read_journal(const struct ask *ask, struct arena *arena)
+static void read_journal(const struct command *command, struct arena *arena)
 {
-    struct journal_record records[JOURNAL_BATCH_MAX];
+    struct journal_record records[JOURNAL_ENTRIES_MAX];
     struct problem p = {0}, q = {0};
     int64_t turned;
     size_t n = 0;
 
     (void)arena;
-    (void)was_read(journal_read_turned(ask, &turned, &q), &q);
-    if (!was_read(journal_read(ask, records, &n, &p), &p))
+    (void)was_read(journal_parse_processed(command, &turned, &q), &q);
+    if (!was_read(journal_parse(command, records, &n, &p), &p))
         return;
-    require(n <= JOURNAL_BATCH_MAX);
+    require(n <= JOURNAL_ENTRIES_MAX);
     for (size_t i = 0; i < n; i++)
         touch(records[i].text);
 }
 
-static struct ask *ask_lease(struct asks *a)
+static struct command *ask_lease(struct pipeline *a)
 {
-    return lease_ask(a, SHARD, STR("holder"), 1000);
+    return lease_cmd_acquire(a, SHARD, STR("holder"), 1000);
 }
 
-static void read_lease(const struct ask *ask, struct arena *arena)
+static void read_lease(const struct command *command, struct arena *arena)
 {
     (void)arena;
-    (void)lease_read(ask);
+    (void)lease_parse_acquire(command);
 }
 
-static struct ask *ask_outbox(struct asks *a)
+static struct command *ask_outbox(struct pipeline *a)
 {
-    return outbox_ask_next(a, SHARD, STR(""));
+    return outbox_cmd_next(a, SHARD, STR(""));
 }
 
-static void read_outbox(const struct ask *ask, struct arena *arena)
+static void read_outbox(const struct command *command, struct arena *arena)
 {
     struct outbox_entry entry;
     struct problem p = {0};
     bool there = false;
 
     (void)arena;
-    if (was_read(outbox_read_next(ask, &entry, &there, &p), &p) && there)
+    if (was_read(outbox_parse_next(command, &entry, &there, &p), &p) && there)
         touch(entry.message.event);
 }
 
-static struct ask *ask_predictions(struct asks *a)
+static struct command *ask_predictions(struct pipeline *a)
 {
-    return prediction_ask_made(a, STR("s"));
+    return prediction_cmd_list(a, STR("s"));
 }
 
-static void read_predictions(const struct ask *ask, struct arena *arena)
+static void read_predictions(const struct command *command, struct arena *arena)
 {
     struct prediction_record *records;
     struct problem p = {0};
     size_t n = 0;
 
-    if (!was_read(prediction_read_made(ask, arena, &records, &n, &p), &p))
+    if (!was_read(prediction_parse_list(command, arena, &records, &n, &p), &p))
         return;
     require(n <= PREDICTIONS_READ_MAX);
     for (size_t i = 0; i < n; i++) {
@@ -201,67 +201,67 @@ static void read_predictions(const struct ask *ask, struct arena *arena)
     }
 }
 
-static struct ask *ask_jobs(struct asks *a)
+static struct command *ask_jobs(struct pipeline *a)
 {
-    return queue_ask_take(a, STR("w"), 4, (size_t[QUEUE_LEVELS]){1, 1, 1});
+    return queue_cmd_read(a, STR("w"), 4, (size_t[QUEUE_PRIORITIES]){1, 1, 1});
 }
 
-static void read_jobs(const struct ask *ask, struct arena *arena)
+static void read_jobs(const struct command *command, struct arena *arena)
 {
-    struct queue_job jobs[QUEUE_TAKE_MAX];
+    struct queue_job jobs[QUEUE_READ_MAX];
     struct problem p = {0};
     size_t n = 0;
 
     (void)arena;
-    if (!was_read(queue_read_jobs(ask, jobs, &n, &p), &p))
+    if (!was_read(queue_parse_jobs(command, jobs, &n, &p), &p))
         return;
-    require(n <= QUEUE_TAKE_MAX);
+    require(n <= QUEUE_READ_MAX);
     for (size_t i = 0; i < n; i++) {
-        require(jobs[i].level < QUEUE_LEVELS && jobs[i].tries >= 0);
+        require(jobs[i].priority < QUEUE_PRIORITIES && jobs[i].attempts >= 0);
         touch(jobs[i].body);
     }
 }
 
-static struct ask *ask_day(struct asks *a)
+static struct command *ask_day(struct pipeline *a)
 {
-    return recommendation_ask(a, STR("s"), TODAY, true);
+    return recommendation_cmd_get(a, STR("s"), TODAY, true);
 }
 
-static void read_day(const struct ask *ask, struct arena *arena)
+static void read_day(const struct command *command, struct arena *arena)
 {
     struct recommendations r;
     struct problem p = {0};
 
-    if (!was_read(recommendation_read(ask, arena, TODAY, 2, &r, &p), &p))
+    if (!was_read(recommendation_parse(command, arena, TODAY, 2, &r, &p), &p))
         return;
-    require(r.heard_count <= HEARD_MAX);
+    require(r.feedback_count <= FEEDBACK_HISTORY_MAX);
     for (size_t i = 0; i < r.n; i++)
         require(r.v[i].number == (int)i + 1 && r.v[i].score >= 0 && r.v[i].score <= 1);
     touch(r.path);
     touch(r.token);
 }
 
-static struct ask *ask_given(struct asks *a)
+static struct command *ask_given(struct pipeline *a)
 {
-    return recommendation_ask_days(a, STR("s"), TODAY - 2, 3);
+    return recommendation_cmd_days(a, STR("s"), TODAY - 2, 3);
 }
 
-static void read_given(const struct ask *ask, struct arena *arena)
+static void read_given(const struct command *command, struct arena *arena)
 {
-    struct given *given;
+    struct recommendation_record *given;
     struct problem p = {0};
     struct str token;
     size_t n = 0;
 
-    if (!was_read(recommendation_read_days(ask, arena, TODAY - 2, &given, &n, &token, &p), &p))
+    if (!was_read(recommendation_parse_days(command, arena, TODAY - 2, &given, &n, &token, &p), &p))
         return;
     for (size_t i = 0; i < n; i++)
         require(given[i].day > TODAY - 3 && given[i].day <= TODAY);
 }
 
-static struct ask *ask_profile(struct asks *a)
+static struct command *ask_profile(struct pipeline *a)
 {
-    return student_ask_profile(a, STR("s"));
+    return student_cmd_profile(a, STR("s"));
 }
 
 static void require_state(const struct mastery_state *s)
@@ -272,81 +272,81 @@ static void require_state(const struct mastery_state *s)
     require(state_unpack((struct str){(char *)packed, state_pack(s, packed)}, &again));
 }
 
-static void read_profile(const struct ask *ask, struct arena *arena)
+static void read_profile(const struct command *command, struct arena *arena)
 {
     struct student_profile profile;
     struct problem p = {0}, q = {0};
     struct str packed;
 
     (void)arena;
-    (void)student_read_change(ask, &packed, &q);
-    if (!was_read(student_read_profile(ask, &profile, &p), &p) || !profile.exists)
+    (void)student_parse_change(command, &packed, &q);
+    if (!was_read(student_parse_profile(command, &profile, &p), &p) || !profile.exists)
         return;
     require_state(&profile.state);
     touch(profile.result_json);
 }
 
-static struct ask *ask_days(struct asks *a)
+static struct command *ask_days(struct pipeline *a)
 {
-    return student_ask_days(a, STR("s"), TODAY - 3, 4);
+    return student_cmd_days(a, STR("s"), TODAY - 3, 4);
 }
 
-static void read_days(const struct ask *ask, struct arena *arena)
+static void read_days(const struct command *command, struct arena *arena)
 {
     struct mastery_state days[STUDENT_DAYS_MAX], one;
     struct problem p = {0};
     size_t n = 0;
 
     (void)arena;
-    require(student_read_day(ask, 4, &one) == REPLY_ERROR);
-    if (!was_read(student_read_days(ask, days, &n, &p), &p))
+    require(student_parse_day(command, 4, &one) == REPLY_ERROR);
+    if (!was_read(student_parse_days(command, days, &n, &p), &p))
         return;
     require(n <= 4);
     for (size_t i = 0; i < n; i++)
         require_state(&days[i]);
 }
 
-static struct ask *ask_students(struct asks *a)
+static struct command *ask_students(struct pipeline *a)
 {
-    return students_ask_page(a, STR("0"));
+    return students_cmd_page(a, STR("0"));
 }
 
-static void read_students(const struct ask *ask, struct arena *arena)
+static void read_students(const struct command *command, struct arena *arena)
 {
     struct str_list students;
     struct problem p = {0};
     struct str cursor;
 
-    if (!was_read(students_read_page(ask, arena, &cursor, &students, &p), &p))
+    if (!was_read(students_parse_page(command, arena, &cursor, &students, &p), &p))
         return;
     touch(cursor);
     touch_all(&students);
 }
 
-static void read_workers(const struct ask *ask, struct arena *arena)
+static void read_workers(const struct command *command, struct arena *arena)
 {
-    struct worker_sign signs[WORKERS_MAX];
+    struct worker_heartbeat signs[WORKERS_MAX];
     size_t n = 0;
 
     (void)arena;
-    if (workers_read(ask, signs, &n))
+    if (workers_parse(command, signs, &n))
         require(n <= WORKERS_MAX);
     for (size_t i = 0; i < n; i++)
         require(signs[i].dapr < DAPR_STATES);
 }
 
 static const struct {
-    struct ask *(*ask)(struct asks *a);
-    void (*read)(const struct ask *ask, struct arena *arena);
+    struct command *(*command)(struct pipeline *a);
+    void (*read)(const struct command *command, struct arena *arena);
 } questions[] = {
-    {ask_cohort, read_cohort},   {ask_set, read_set},
-    {ask_letters, read_letters}, {ask_idempotency, read_idempotency},
-    {ask_journal, read_journal}, {ask_lease, read_lease},
-    {ask_outbox, read_outbox},   {ask_predictions, read_predictions},
-    {ask_jobs, read_jobs},       {ask_day, read_day},
-    {ask_given, read_given},     {ask_profile, read_profile},
-    {ask_days, read_days},       {ask_students, read_students},
-    {workers_ask, read_workers},
+    {ask_cohort, read_cohort},       {ask_set, read_set},
+    {ask_letters, read_letters},     {ask_idempotency, read_idempotency},
+    {ask_journal, read_journal},     {ask_lease, read_lease},
+    {ask_outbox, read_outbox},       {ask_predictions, read_predictions},
+    {ask_jobs, read_jobs},           {ask_day, read_day},
+    {ask_given, read_given},         {ask_profile, read_profile},
+    {ask_days, read_days},           {ask_students, read_students},
+    {workers_cmd_get, read_workers},
 };
 enum { QUESTIONS = sizeof(questions) / sizeof(questions[0]) };
 
@@ -370,7 +370,6 @@ static bool open_redis(void)
     if (config.redis_url)
         return true;
     (void)signal(SIGPIPE, SIG_IGN);
-    scripts_prepare();
     if (!fake_redis_open(&redis) || atexit(close_redis) != 0)
         return false;
     (void)snprintf(url, sizeof(url), "unix://%s", redis.path);
@@ -381,7 +380,7 @@ static bool open_redis(void)
 /* The greeting's answers, then the input, then nothing more. */
 static void say(struct store *store, const uint8_t *bytes, size_t n)
 {
-    struct script *const *scripts;
+    const struct script *const *scripts;
 
     require(fake_redis_accept(&redis));
     for (size_t i = 0; i <= scripts_all(&scripts); i++)
@@ -400,18 +399,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena *arena = arena_new(4096, 32 << 20);
     char error[200];
     struct store *store;
-    struct asks asks;
+    struct pipeline pipeline;
 
     if (size > 0 && size <= INPUT_MAX && arena && open_redis()) {
         store = store_new(&config, error);
         require(store != NULL);
-        asks_init(&asks, arena, NULL);
-        const struct ask *ask = questions[data[0] % QUESTIONS].ask(&asks);
-        store_submit(store, &asks, NOW_US);
+        pipeline_init(&pipeline, arena, NULL);
+        const struct command *command = questions[data[0] % QUESTIONS].command(&pipeline);
+        store_submit(store, &pipeline, NOW_US);
         store_flush(store, NOW_US);
         say(store, data + 1, size - 1);
-        if (asks.status == ASKS_ANSWERED || asks.status == ASKS_FAILED)
-            questions[data[0] % QUESTIONS].read(ask, arena);
+        if (pipeline.status == PIPELINE_COMPLETE || pipeline.status == PIPELINE_FAILED)
+            questions[data[0] % QUESTIONS].read(command, arena);
         store_free(store);
     }
     arena_free(arena);

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const struct route routes[] = {
     {.name = "root",     .method = GET,    .pattern = "/"},
     {.name = "health",   .method = GET,    .pattern = "/health"},
-    {.name = "sidecar",  .method = POST,   .pattern = "/d/e", .flags = ROUTE_SIDECAR},
+    {.name = "sidecar",  .method = POST,   .pattern = "/d/e", .flags = ROUTE_SIDECAR_ONLY},
     {.name = "list",     .method = GET,    .pattern = "/c"},
     {.name = "get",      .method = GET,    .pattern = "/c/{i}", .aliases = {"/a/c/{i}", "/b/c/{i}"}},
     {.name = "put",      .method = PUT,    .pattern = "/c/{i}"},
@@ -53,7 +53,7 @@ static void require_agreement(const struct router *router, const struct route_ma
         return;
     require(router_route(router, match->index) == match->route);
     require(match->route->method == (method == HEAD ? GET : method));
-    require(sidecar || !(match->route->flags & ROUTE_SIDECAR));
+    require(sidecar || !(match->route->flags & ROUTE_SIDECAR_ONLY));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

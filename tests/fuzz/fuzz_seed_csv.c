@@ -39,8 +39,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         errors = fopen("/dev/null", "we");
     if (!arena || !errors || size > 16384)
         return 0;
-    if (seed_csv_read((struct str){(const char *)data, size}, "fuzz", TODAY, arena, errors, &plan) <
-        0)
+    if (seed_csv_parse((struct str){(const char *)data, size}, "fuzz", TODAY, arena, errors,
+                       &plan) < 0)
         abort();
     for (size_t i = 0; i < plan.n; i++) {
         check_student(&plan.students[i]);

@@ -33,25 +33,25 @@ struct input {
 static const char *const choices[] = {"a", "b", "c", NULL};
 
 /* clang-format off */
-#define INTO(member) .into = offsetof(struct input, member)
+#define INTO(member) .offset = offsetof(struct input, member)
 static const struct rule part_rules[] = {
-    {.name = "i", .type = RULE_ID, .required = true, .into = offsetof(struct part, id)},
-    {.name = "s", .type = RULE_NUMBER, .max = 1, .into = offsetof(struct part, share)},
+    {.name = "i", .type = RULE_ID, .required = true, .offset = offsetof(struct part, id)},
+    {.name = "s", .type = RULE_NUMBER, .max = 1, .offset = offsetof(struct part, share)},
     {0},
 };
 static const struct rule rules[] = {
-    {.name = "p", .type = RULE_ID, .place = IN_PATH, INTO(id)},
-    {.name = "d", .type = RULE_INT, .place = IN_QUERY, .min = 1, .max = 90, .preset = 7, INTO(days)},
-    {.name = "q", .type = RULE_TEXT, .place = IN_QUERY, .max = 8, INTO(asked)},
+    {.name = "p", .type = RULE_ID, .source = IN_PATH, INTO(id)},
+    {.name = "d", .type = RULE_INT, .source = IN_QUERY, .min = 1, .max = 90, .default_value = 7, INTO(days)},
+    {.name = "q", .type = RULE_TEXT, .source = IN_QUERY, .max = 8, INTO(asked)},
     {.name = "t", .type = RULE_TEXT, .max = 8, INTO(text)},
-    {.name = "w", .type = RULE_WORD, .choices = choices, .preset = 1, INTO(word)},
+    {.name = "w", .type = RULE_ENUM, .choices = choices, .default_value = 1, INTO(word)},
     {.name = "b", .type = RULE_BOOL, .nullable = true, INTO(flag)},
     {.name = "n", .type = RULE_INT, .min = -5, .max = 5, INTO(whole)},
     {.name = "s", .type = RULE_NUMBER, .max = 1, INTO(share)},
     {.name = "y", .type = RULE_DAY, INTO(day)},
     {.name = "m", .type = RULE_TIME, INTO(time)},
     {.name = "l", .type = RULE_IDS, .max = 20, INTO(ids)},
-    {.name = "c", .type = RULE_WORDS, .choices = choices, INTO(words)},
+    {.name = "c", .type = RULE_ENUM_SET, .choices = choices, INTO(words)},
     {.name = "o", .type = RULE_OBJECT, .fields = part_rules, INTO(part)},
     {.name = "a", .type = RULE_OBJECTS, .fields = part_rules, .item_size = sizeof(struct part), .max = 3, INTO(parts)},
     {.name = "r", .type = RULE_JSON, INTO(raw)},
@@ -104,7 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct str body = {(const char *)data, size};
     struct str query = str_cut(&body, '\n');
     struct path_values path = {.v = {{STR("p"), query}}, .n = size % 2};
-    struct json_object *object = body.n > 0 ? json_read(body, arena, &p) : NULL;
+    struct json_object *object = body.n > 0 ? json_parse(body, arena, &p) : NULL;
     if (p.code == PROBLEM_NONE && validate_input(rules, &path, query, object, arena, &input, &p))
         require_promises(&input);
     else

@@ -6,9 +6,9 @@
 
 #include "app/base/ids.h"
 #include "app/http/json.h"
-#include "app/service/xapi.h"
-#include "app/service/xapi_form.h"
-#include "app/service/xapi_text.h"
+#include "app/ingest/xapi.h"
+#include "app/ingest/xapi_form.h"
+#include "app/ingest/xapi_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -23,17 +23,18 @@ static void require(bool holds)
 static void read_statement(struct json_object *json, struct arena *arena)
 {
     struct problem p = {0};
-    const struct laying l = {arena, &p};
-    struct place at = {.index = 1};
+    const struct binding l = {arena, &p};
+    struct field_path at = {.index = 1};
     struct xapi_event event, again;
 
-    if (!xapi_read(json, &at, now_ms, &l, &event)) {
+    if (!xapi_parse(json, &at, now_ms, &l, &event)) {
         require(p.field_count > 0);
         return;
     }
-    require(p.code == PROBLEM_NONE && id_valid(event.in.student) && event.in.event_id.n == 36);
+    require(p.code == PROBLEM_NONE && id_valid(event.input.student) &&
+            event.input.event_id.n == 36);
     require(event.digest.n == DIGEST_HEX_SIZE - 1);
-    require(xapi_read(json, &at, now_ms, &l, &again) && str_equal(event.digest, again.digest));
+    require(xapi_parse(json, &at, now_ms, &l, &again) && str_equal(event.digest, again.digest));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -41,15 +42,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena *arena = arena_new(4096, 32 << 20);
     struct problem p = {0};
     struct str text = arena_copy(arena, (struct str){(const char *)data, size});
-    struct json_object *json = json_read(text, arena, &p);
+    struct json_object *json = json_parse(text, arena, &p);
     double seconds = 0;
     int64_t at_ms;
 
     if (p.code == PROBLEM_NONE)
         read_statement(json, arena);
-    if (xapi_duration(text, &seconds))
+    if (xapi_parse_duration(text, &seconds))
         require(isfinite(seconds) && seconds >= 0);
-    (void)xapi_time(text, &at_ms);
+    (void)xapi_parse_time(text, &at_ms);
     arena_free(arena);
     return 0;
 }

@@ -6,18 +6,16 @@ import hmac
 import json
 import time
 
-import jwt
-
 
 def claims(user, role, **more):
     """The claims of a good token; a claim given as None is left out."""
     now = int(time.time())
-    all_of_them = {"sub": user, "role": role, "iat": now, "exp": now + 86400, **more}
+    all_of_them = {"sub": user, "role": role, "iat": now, "exp": now + 3600, **more}
     return {name: value for name, value in all_of_them.items() if value is not None}
 
 
 def make_token(secret, user, role, **more):
-    return jwt.encode(claims(user, role, **more), secret, algorithm="HS256")
+    return sign_claims(secret, claims(user, role, **more))
 
 
 def b64url(data):

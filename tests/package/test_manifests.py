@@ -380,10 +380,8 @@ def test_redis_is_where_the_engine_and_dapr_look_for_it(items):
 def test_one_image_for_all_containers(items):
     images = {c["image"] for item, c in containers(items) if item["metadata"]["name"] != REDIS}
     [image] = images
-    version = re.search(
-        r"AC_INIT\(\[mastery-engine\], \[([\d.]+)\]", (ROOT / "configure.ac").read_text()
-    )
-    assert image.endswith(f":{version.group(1)}")
+    version = (ROOT / "VERSION").read_text().strip()
+    assert image.endswith(f":{version}")
 
 
 def test_commands_are_in_the_image(items):

@@ -36,7 +36,7 @@ static char letter_of(enum verdict verdict)
     switch (verdict) {
     case VERDICT_YES: return 'y';
     case VERDICT_NO: return 'n';
-    case VERDICT_IF_TAUGHT: return 't';
+    case VERDICT_IF_OWN_STUDENT: return 't';
     case VERDICT_IF_OWN_COHORT: return 'c';
     case VERDICT_IF_MEMBER: return 'm';
     }

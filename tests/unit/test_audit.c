@@ -3,8 +3,8 @@
 #include <CUnit/CUnit.h>
 #include <stdio.h>
 
+#include "app/service/audit_buffer.h"
 #include "app/service/audit_list.h"
-#include "app/service/audit_notes.h"
 #include "app/service/audit_verify.h"
 
 #define KEY   "0123456789abcdef0123456789abcdef"
@@ -34,7 +34,7 @@ static struct audit_keys keys_of(const char *text)
 
 static struct audit_entry entry_of(const char *id, const char *actor)
 {
-    struct audit_entry entry = {.id = str_of(id), .whole = true};
+    struct audit_entry entry = {.id = str_of(id), .valid = true};
 
     for (int i = 0; i < AUDIT_FIELDS; i++)
         entry.v[i] = STR("");
@@ -104,15 +104,15 @@ static void a_mac_is_what_openssl_says(void)
 
 enum { SEALS = 3, RECORDS = 2 }; /* so many under each */
 
-struct chain {
+struct sealed_chain {
     struct audit_keys keys;
     struct audit_entry entries[SEALS][RECORDS];
     struct audit_seal seals[SEALS];
 };
 
-static void make_chain(struct chain *c)
+static void make_chain(struct sealed_chain *c)
 {
-    struct audit_link link = {.number = 0};
+    struct audit_link link = {.seal_number = 0};
 
     fresh_arena();
     c->keys = keys_of(KEY);
@@ -121,14 +121,14 @@ static void make_chain(struct chain *c)
             c->entries[s][i] = entry_of(arena_printf(arena, "%d-0", 1000 + s * RECORDS + i).p,
                                         i ? "root" : "admin");
         c->seals[s] =
-            (struct audit_seal){.id = arena_printf(arena, "%d-0", 2000 + s), .whole = true};
+            (struct audit_seal){.id = arena_printf(arena, "%d-0", 2000 + s), .valid = true};
         CU_ASSERT_TRUE_FATAL(audit_seal_next(arena, &c->keys.v[0], 0x2b, &link, c->entries[s],
                                              RECORDS, c->seals[s].v, &link));
     }
 }
 
 /* What is found, seal by seal. */
-static enum audit_fault verify(struct chain *c, struct audit_check *check)
+static enum audit_fault verify(struct sealed_chain *c, struct audit_check *check)
 {
     *check = (struct audit_check){.keys = &c->keys, .shard = 0x2b};
     for (int s = 0; s < SEALS; s++) {
@@ -142,12 +142,12 @@ static enum audit_fault verify(struct chain *c, struct audit_check *check)
 static void a_whole_chain_is_sound(void)
 {
     struct audit_check check;
-    struct chain c;
+    struct sealed_chain c;
 
     make_chain(&c);
-    CU_ASSERT_EQUAL(verify(&c, &check), AUDIT_SOUND);
+    CU_ASSERT_EQUAL(verify(&c, &check), AUDIT_INTACT);
     CU_ASSERT_EQUAL(check.records, SEALS * RECORDS);
-    CU_ASSERT_EQUAL(check.link.number, SEALS);
+    CU_ASSERT_EQUAL(check.link.seal_number, SEALS);
     CU_ASSERT_TRUE(audit_check_head(&check, SEALS, str_of(check.link.head)));
     CU_ASSERT_TRUE(audit_check_head(&check, SEALS - 1, STR("long past")));
     audit_keys_release(&c.keys);
@@ -156,7 +156,7 @@ static void a_whole_chain_is_sound(void)
 static void each_value_of_a_record_is_under_the_seal(void)
 {
     struct audit_check check;
-    struct chain c;
+    struct sealed_chain c;
 
     for (int field = 0; field < AUDIT_FIELDS; field++) {
         make_chain(&c);
@@ -171,7 +171,7 @@ static void each_value_of_a_record_is_under_the_seal(void)
 static void values_do_not_run_into_each_other(void)
 {
     struct audit_check check;
-    struct chain c;
+    struct sealed_chain c;
 
     make_chain(&c);
     c.entries[0][0].v[AUDIT_ACTOR] = STR("adm");
@@ -183,14 +183,14 @@ static void values_do_not_run_into_each_other(void)
 static void each_value_of_a_seal_is_under_its_head(void)
 {
     struct audit_check check;
-    struct chain c;
+    struct sealed_chain c;
 
     for (int field = 0; field < SEAL_FIELDS; field++) {
         make_chain(&c);
         c.seals[1].v[field] = STR("9");
-        CU_ASSERT_NOT_EQUAL(verify(&c, &check), AUDIT_SOUND);
+        CU_ASSERT_NOT_EQUAL(verify(&c, &check), AUDIT_INTACT);
         CU_ASSERT_STRING_EQUAL(check.id, "2001-0");
-        CU_ASSERT_FALSE(check.of_record);
+        CU_ASSERT_FALSE(check.is_record);
         audit_keys_release(&c.keys);
     }
 }
@@ -200,7 +200,7 @@ static void what_stands_elsewhere_is_found(void)
     struct audit_check check;
     struct audit_entry first;
     struct audit_seal seal;
-    struct chain c;
+    struct sealed_chain c;
 
     make_chain(&c);
     first = c.entries[0][0];
@@ -220,12 +220,12 @@ static void what_stands_elsewhere_is_found(void)
 static void a_tail_is_missed(void)
 {
     struct audit_check check;
-    struct chain c;
+    struct sealed_chain c;
 
     make_chain(&c);
-    CU_ASSERT_EQUAL(verify(&c, &check), AUDIT_SOUND);
+    CU_ASSERT_EQUAL(verify(&c, &check), AUDIT_INTACT);
     CU_ASSERT_FALSE(audit_check_head(&check, SEALS + 1, STR("known elsewhere")));
-    CU_ASSERT_EQUAL(check.fault, AUDIT_TAIL_CUT);
+    CU_ASSERT_EQUAL(check.fault, AUDIT_END_TRUNCATED);
     CU_ASSERT_FALSE(audit_check_head(&check, SEALS, STR("known elsewhere")));
     CU_ASSERT_EQUAL(check.fault, AUDIT_REPLACED);
     audit_keys_release(&c.keys);
@@ -236,14 +236,14 @@ static void only_what_is_old_may_be_missing_at_the_front(void)
     static const struct {
         int64_t kept_since_ms;
         enum audit_fault fault;
-    } cases[] = {{INT64_C(100000000), AUDIT_SOUND}, {-INT64_C(100000000), AUDIT_FRONT_CUT}};
+    } cases[] = {{INT64_C(100000000), AUDIT_INTACT}, {-INT64_C(100000000), AUDIT_START_TRUNCATED}};
     struct audit_check check;
-    struct chain c;
+    struct sealed_chain c;
 
     make_chain(&c);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         check = (struct audit_check){
-            .keys = &c.keys, .shard = 0x2b, .kept_since_ms = cases[i].kept_since_ms};
+            .keys = &c.keys, .shard = 0x2b, .retained_since_ms = cases[i].kept_since_ms};
         (void)audit_check_seal(&check, &c.seals[1], arena);
         CU_ASSERT_EQUAL(check.fault, cases[i].fault);
     }
@@ -253,7 +253,7 @@ static void only_what_is_old_may_be_missing_at_the_front(void)
 static void a_seal_of_another_shard_is_none_of_this(void)
 {
     struct audit_check check;
-    struct chain c;
+    struct sealed_chain c;
 
     make_chain(&c);
     check = (struct audit_check){.keys = &c.keys, .shard = 0x2c};
@@ -268,94 +268,94 @@ static void the_same_is_counted_and_what_differs_is_not(void)
 {
     static const char route[] = "mastery-query", other[] = "mastery-history";
     struct principal root = {.role = ROLE_NONE}, teacher = {.role = ROLE_NONE};
-    struct audit_note note = {.who = &root,
-                              .way = AUDIT_COUNTED,
-                              .success = true,
-                              .status = 200,
-                              .action = "read",
-                              .area = "mastery",
-                              .route = route,
-                              .name = STR(""),
-                              .student = STR("s1"),
-                              .many = STR(""),
-                              .correlation_id = STR("first"),
-                              .now_ms = 1000};
-    struct notes notes;
+    struct audit_event note = {.principal = &root,
+                               .way = AUDIT_AGGREGATED,
+                               .success = true,
+                               .status = 200,
+                               .action = "read",
+                               .resource_type = "mastery",
+                               .route = route,
+                               .resource_name = STR(""),
+                               .student = STR("s1"),
+                               .subjects = STR(""),
+                               .correlation_id = STR("first"),
+                               .now_ms = 1000};
+    struct audit_buffer notes;
 
     principal_set(&root, ROLE_ADMIN, STR("root"));
     principal_set(&teacher, ROLE_TEACHER, STR("root"));
-    CU_ASSERT_TRUE_FATAL(notes_init(&notes));
-    notes_add(&notes, &note);
+    CU_ASSERT_TRUE_FATAL(audit_buffer_init(&notes));
+    audit_buffer_add(&notes, &note);
     note.correlation_id = STR("second");
-    notes_add(&notes, &note);
+    audit_buffer_add(&notes, &note);
     CU_ASSERT_EQUAL(notes.n, 1);
     CU_ASSERT_EQUAL(notes.v[0].count, 2);
     CU_ASSERT_EQUAL(notes.v[0].correlation_n, 5);
 
     note.student = STR("s2");
-    notes_add(&notes, &note);
+    audit_buffer_add(&notes, &note);
     note.route = other;
-    notes_add(&notes, &note);
-    note.who = &teacher;
-    notes_add(&notes, &note);
+    audit_buffer_add(&notes, &note);
+    note.principal = &teacher;
+    audit_buffer_add(&notes, &note);
     note.status = 404;
-    notes_add(&notes, &note);
+    audit_buffer_add(&notes, &note);
     note.now_ms = 61000;
-    notes_add(&notes, &note);
+    audit_buffer_add(&notes, &note);
     CU_ASSERT_EQUAL(notes.n, 6);
 
-    note.way = AUDIT_AT_ONCE; /* each by itself */
-    notes_add(&notes, &note);
-    notes_add(&notes, &note);
+    note.way = AUDIT_IMMEDIATE; /* each by itself */
+    audit_buffer_add(&notes, &note);
+    audit_buffer_add(&notes, &note);
     CU_ASSERT_EQUAL(notes.n, 8);
 
-    notes_clear(&notes);
-    note.way = AUDIT_COUNTED;
-    notes_add(&notes, &note);
+    audit_buffer_clear(&notes);
+    note.way = AUDIT_AGGREGATED;
+    audit_buffer_add(&notes, &note);
     CU_ASSERT_EQUAL(notes.n, 1);
     CU_ASSERT_EQUAL(notes.v[0].count, 1);
-    notes_release(&notes);
+    audit_buffer_release(&notes);
 }
 
 static void as_many_notes_fit_as_there_is_room(void)
 {
     struct principal root = {.role = ROLE_NONE};
-    struct audit_note note = {.who = &root, .way = AUDIT_COUNTED, .route = "r"};
+    struct audit_event note = {.principal = &root, .way = AUDIT_AGGREGATED, .route = "r"};
     char student[ID_MAX];
-    struct notes notes;
+    struct audit_buffer notes;
 
     principal_set(&root, ROLE_ADMIN, STR("root"));
-    CU_ASSERT_TRUE_FATAL(notes_init(&notes));
+    CU_ASSERT_TRUE_FATAL(audit_buffer_init(&notes));
     for (int turn = 0; turn < 2; turn++) {
-        for (int i = 0; i < NOTES_MAX; i++) {
+        for (int i = 0; i < AUDIT_BUFFER_MAX; i++) {
             (void)snprintf(student, sizeof(student), "s%d", i);
             note.student = str_of(student);
-            notes_add(&notes, &note);
+            audit_buffer_add(&notes, &note);
         }
     }
-    CU_ASSERT_EQUAL(notes.n, NOTES_MAX);
-    CU_ASSERT_EQUAL(notes.v[NOTES_MAX - 1].count, 2);
-    notes_release(&notes);
+    CU_ASSERT_EQUAL(notes.n, AUDIT_BUFFER_MAX);
+    CU_ASSERT_EQUAL(notes.v[AUDIT_BUFFER_MAX - 1].count, 2);
+    audit_buffer_release(&notes);
 }
 
 static void room_is_held_for_each_request_under_way(void)
 {
     struct principal root = {.role = ROLE_NONE};
-    struct audit_note note = {.who = &root, .way = AUDIT_AT_ONCE, .route = "r"};
+    struct audit_event note = {.principal = &root, .way = AUDIT_IMMEDIATE, .route = "r"};
     struct audit *audit = audit_new();
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(audit);
     principal_set(&root, ROLE_ADMIN, STR("root"));
-    for (int i = 0; i < NOTES_MAX; i++)
-        CU_ASSERT_TRUE(audit_hold(audit));
+    for (int i = 0; i < AUDIT_BUFFER_MAX; i++)
+        CU_ASSERT_TRUE(audit_reserve(audit));
     CU_ASSERT_EQUAL(audit_room(audit), 0);
-    CU_ASSERT_FALSE(audit_hold(audit));
-    audit_let_go(audit); /* one that left nothing makes room, one that left a note does not */
-    CU_ASSERT_TRUE(audit_hold(audit));
-    audit_note(audit, &note);
-    audit_let_go(audit);
+    CU_ASSERT_FALSE(audit_reserve(audit));
+    audit_unreserve(audit); /* one that left nothing makes room, one that left a note does not */
+    CU_ASSERT_TRUE(audit_reserve(audit));
+    audit_event_add(audit, &note);
+    audit_unreserve(audit);
     CU_ASSERT_EQUAL(audit_pending(audit), 1);
-    CU_ASSERT_FALSE(audit_hold(audit));
+    CU_ASSERT_FALSE(audit_reserve(audit));
     audit_free(audit);
 }
 
@@ -374,16 +374,16 @@ static void a_place_reads_back_as_it_was_printed(void)
                                       "01-2-2b",
                                       "1-2-2B",
                                       "99999999999999999999-0-00"};
-    struct audit_place place;
+    struct audit_cursor place;
     char text[AUDIT_CURSOR_SIZE];
 
-    CU_ASSERT_TRUE(audit_place_read(STR("1768471200000-3-2b"), &place));
+    CU_ASSERT_TRUE(audit_cursor_parse(STR("1768471200000-3-2b"), &place));
     CU_ASSERT_STRING_EQUAL(place.id, "1768471200000-3");
     CU_ASSERT_EQUAL(place.shard, 0x2b);
-    audit_place_print(&place, text);
+    audit_cursor_print(&place, text);
     CU_ASSERT_STRING_EQUAL(text, "1768471200000-3-2b");
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        CU_ASSERT_FALSE(audit_place_read(str_of(bad[i]), &place));
+        CU_ASSERT_FALSE(audit_cursor_parse(str_of(bad[i]), &place));
 }
 
 static int close_audit(void)

@@ -62,7 +62,7 @@ static struct outcome outcome_of(int days_ahead)
         struct prediction p;
 
         simulate(&l, rng);
-        if (l.n < PREDICTION_LEAST_DAYS)
+        if (l.n < PREDICTION_MIN_DAYS)
             continue;
         forecast_fit(LEAST_SQUARES, l.days, l.n, &forecast);
         forecast_at(&forecast, ORIGIN + HISTORY_DAYS - 1 + days_ahead, 0, &p);

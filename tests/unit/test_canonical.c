@@ -43,10 +43,10 @@ static void what_is_nested_is_sorted_too(void)
 
 static void names_that_begin_alike_are_ordered_by_their_length(void)
 {
-    CU_ASSERT_TRUE(canonical_order(STR("a"), STR("ab")) < 0);
-    CU_ASSERT_TRUE(canonical_order(STR("ab"), STR("a")) > 0);
-    CU_ASSERT_EQUAL(canonical_order(STR("ab"), STR("ab")), 0);
-    CU_ASSERT_TRUE(canonical_order(STR("B"), STR("a")) < 0);
+    CU_ASSERT_TRUE(canonical_compare(STR("a"), STR("ab")) < 0);
+    CU_ASSERT_TRUE(canonical_compare(STR("ab"), STR("a")) > 0);
+    CU_ASSERT_EQUAL(canonical_compare(STR("ab"), STR("ab")), 0);
+    CU_ASSERT_TRUE(canonical_compare(STR("B"), STR("a")) < 0);
 }
 
 void canonical_tests(void);

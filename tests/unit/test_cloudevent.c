@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "app/service/cloudevent.h"
+#include "app/ingest/cloudevent.h"
 
 #include <CUnit/CUnit.h>
 #include <stdio.h>
@@ -89,7 +89,7 @@ static void headers_are_decoded_once(void)
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct str got = cloudevent_header(str_of(rows[i].value), arena);
+        struct str got = cloudevent_decode_header(str_of(rows[i].value), arena);
 
         CU_ASSERT_EQUAL(got.p != NULL, rows[i].decoded != NULL);
         if (got.p && rows[i].decoded)
@@ -152,9 +152,9 @@ static void envelopes_carry_events_or_are_refused_by_name(void)
         struct problem p = {0};
         struct cloudevent event;
         struct event_input in = {0};
-        struct json_object *envelope = json_read(str_of(rows[i].envelope), arena, &p);
-        bool read = cloudevent_read(envelope, arena, &event, &p) &&
-                    cloudevent_event(&event, now_ms, arena, &in, &p);
+        struct json_object *envelope = json_parse(str_of(rows[i].envelope), arena, &p);
+        bool read = cloudevent_parse(envelope, arena, &event, &p) &&
+                    cloudevent_to_event(&event, now_ms, arena, &in, &p);
 
         CU_ASSERT_EQUAL(read, rows[i].event_id != NULL);
         if (rows[i].event_id) {
@@ -163,7 +163,7 @@ static void envelopes_carry_events_or_are_refused_by_name(void)
             CU_ASSERT_EQUAL(in.at_ms, now_ms - 2 * INT64_C(3600000));
             CU_ASSERT_DOUBLE_EQUAL(in.event.observations[0].x, 0.5, 1e-12);
         } else if (rows[i].reason) {
-            CU_ASSERT_STRING_EQUAL(cloudevent_reason(&p, arena).p, rows[i].reason);
+            CU_ASSERT_STRING_EQUAL(cloudevent_error_line(&p, arena).p, rows[i].reason);
         }
     }
 }
@@ -174,13 +174,13 @@ static void types_that_differ_are_refused(void)
     struct cloudevent event;
     struct event_input in;
     struct json_object *envelope =
-        json_read(STR("{\"specversion\":\"1.0\",\"id\":\"own-id-01\",\"source\":\"/lms\","
-                      "\"type\":\"quiz.completed\",\"data\":" BODY "}"),
-                  arena, &p);
+        json_parse(STR("{\"specversion\":\"1.0\",\"id\":\"own-id-01\",\"source\":\"/lms\","
+                       "\"type\":\"quiz.completed\",\"data\":" BODY "}"),
+                   arena, &p);
 
-    CU_ASSERT_TRUE(cloudevent_read(envelope, arena, &event, &p));
-    CU_ASSERT_FALSE(cloudevent_event(&event, now_ms, arena, &in, &p));
-    CU_ASSERT_STRING_EQUAL(cloudevent_reason(&p, arena).p,
+    CU_ASSERT_TRUE(cloudevent_parse(envelope, arena, &event, &p));
+    CU_ASSERT_FALSE(cloudevent_to_event(&event, now_ms, arena, &in, &p));
+    CU_ASSERT_STRING_EQUAL(cloudevent_error_line(&p, arena).p,
                            "event_type: must be the type of the envelope");
 }
 
@@ -197,14 +197,14 @@ static void binary_mode_takes_attributes_from_headers(void)
     struct event_input in;
 
     CU_ASSERT_TRUE(cloudevent_is_binary(&headers));
-    CU_ASSERT_TRUE(cloudevent_read_binary(&headers, STR(LESSON), arena, &event, &p));
-    CU_ASSERT_TRUE(cloudevent_event(&event, now_ms, arena, &in, &p));
+    CU_ASSERT_TRUE(cloudevent_parse_binary(&headers, STR(LESSON), arena, &event, &p));
+    CU_ASSERT_TRUE(cloudevent_to_event(&event, now_ms, arena, &in, &p));
     CU_ASSERT_TRUE(str_equal(in.student, STR("s_1")));
     CU_ASSERT_TRUE(str_equal(in.source, STR("/lms")));
     headers.datacontenttype = STR("application/json");
     headers.source = STR("%C0%A0");
-    CU_ASSERT_FALSE(cloudevent_read_binary(&headers, STR(""), arena, &event, &p));
-    CU_ASSERT_STRING_EQUAL(cloudevent_reason(&p, arena).p,
+    CU_ASSERT_FALSE(cloudevent_parse_binary(&headers, STR(""), arena, &event, &p));
+    CU_ASSERT_STRING_EQUAL(cloudevent_error_line(&p, arena).p,
                            "source: is not properly encoded; datacontenttype: is what Content-Type "
                            "says in binary mode; data: must be a JSON object");
     headers.type = STR("");
@@ -216,9 +216,11 @@ static void bare_bodies_need_all_of_their_fields(void)
     struct problem p = {0};
     struct event_input in;
 
-    CU_ASSERT_TRUE(cloudevent_bare_event(json_read(STR(BODY), arena, &p), now_ms, arena, &in, &p));
+    CU_ASSERT_TRUE(
+        cloudevent_bare_to_event(json_parse(STR(BODY), arena, &p), now_ms, arena, &in, &p));
     CU_ASSERT_TRUE(str_equal(in.event_id, STR("body-id-1")));
-    CU_ASSERT_FALSE(cloudevent_bare_event(json_read(STR("{}"), arena, &p), now_ms, arena, &in, &p));
+    CU_ASSERT_FALSE(
+        cloudevent_bare_to_event(json_parse(STR("{}"), arena, &p), now_ms, arena, &in, &p));
     CU_ASSERT_EQUAL(p.field_count, 5);
 }
 

@@ -12,13 +12,14 @@ static struct dead_letter read_one(struct arena *arena, const char *text)
     struct dead_letter letter;
     struct problem p = {.code = PROBLEM_NONE};
     struct str bulk = bulk_of(arena, str_of(text));
-    struct ask ask = {.reply = reply_of(arena, arena_printf(arena,
-                                                            "*1\r\n*2\r\n$3\r\n1-0\r\n*2\r\n"
-                                                            "$1\r\ne\r\n%.*s",
-                                                            STR_ARG(bulk)))};
+    struct command command = {.reply =
+                                  reply_of(arena, arena_printf(arena,
+                                                               "*1\r\n*2\r\n$3\r\n1-0\r\n*2\r\n"
+                                                               "$1\r\ne\r\n%.*s",
+                                                               STR_ARG(bulk)))};
     size_t n = 0;
 
-    CU_ASSERT_TRUE_FATAL(dead_letter_read_list(&ask, arena, 1, &letter, &n, &p));
+    CU_ASSERT_TRUE_FATAL(dead_letter_parse_list(&command, arena, 1, &letter, &n, &p));
     CU_ASSERT_EQUAL_FATAL(n, 1);
     CU_ASSERT_TRUE(str_equal(letter.id, STR("1-0")));
     return letter;
@@ -31,7 +32,7 @@ static void ours_is_read(void)
         arena,
         "{\"reason\":\"403\",\"source\":\"queue:event\",\"event\":{\"a\":1},\"at\":\"today\"}");
 
-    CU_ASSERT_TRUE(letter.whole);
+    CU_ASSERT_TRUE(letter.complete);
     CU_ASSERT_TRUE(str_equal(letter.reason, STR("403")));
     CU_ASSERT_TRUE(str_equal(letter.source, STR("queue:event")));
     CU_ASSERT_TRUE(str_equal(letter.at, STR("today")));
@@ -48,7 +49,7 @@ static void what_is_not_ours_is_an_id_alone(void)
         struct arena *arena = arena_new(1024, 1 << 20);
         struct dead_letter letter = read_one(arena, rows[i]);
 
-        CU_ASSERT_FALSE(letter.whole);
+        CU_ASSERT_FALSE(letter.complete);
         CU_ASSERT_EQUAL(letter.event.n, 0);
         arena_free(arena);
     }

@@ -74,18 +74,18 @@ static void hmac_takes_an_empty_key(void)
 
 static void secrets_are_the_same_only_when_equal(void)
 {
-    CU_ASSERT_TRUE(digest_same_secret(STR("secret"), STR("secret")));
-    CU_ASSERT_FALSE(digest_same_secret(STR("secret"), STR("secreT")));
-    CU_ASSERT_FALSE(digest_same_secret(STR("secret"), STR("secret ")));
-    CU_ASSERT_FALSE(digest_same_secret(STR("secret"), STR("secre")));
-    CU_ASSERT_FALSE(digest_same_secret(STR("secret"), STR("")));
-    CU_ASSERT_FALSE(digest_same_secret(STR("a\0b"), STR("a\0c")));
+    CU_ASSERT_TRUE(digest_secrets_equal(STR("secret"), STR("secret")));
+    CU_ASSERT_FALSE(digest_secrets_equal(STR("secret"), STR("secreT")));
+    CU_ASSERT_FALSE(digest_secrets_equal(STR("secret"), STR("secret ")));
+    CU_ASSERT_FALSE(digest_secrets_equal(STR("secret"), STR("secre")));
+    CU_ASSERT_FALSE(digest_secrets_equal(STR("secret"), STR("")));
+    CU_ASSERT_FALSE(digest_secrets_equal(STR("a\0b"), STR("a\0c")));
 }
 
 static void nothing_matches_an_empty_secret(void)
 {
-    CU_ASSERT_FALSE(digest_same_secret(STR(""), STR("")));
-    CU_ASSERT_FALSE(digest_same_secret((struct str){NULL, 0}, (struct str){NULL, 0}));
+    CU_ASSERT_FALSE(digest_secrets_equal(STR(""), STR("")));
+    CU_ASSERT_FALSE(digest_secrets_equal((struct str){NULL, 0}, (struct str){NULL, 0}));
 }
 
 void digest_tests(void)

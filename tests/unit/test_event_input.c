@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "app/service/event_input.h"
+#include "app/ingest/event_input.h"
 
 #include <CUnit/CUnit.h>
 #include <stdio.h>
@@ -44,7 +44,7 @@ static const char *fields_of(const struct problem *p)
 
 static bool read_event(const char *json, struct event_input *in, struct problem *p)
 {
-    struct json_object *body = json_read(str_of(json), arena, p);
+    struct json_object *body = json_parse(str_of(json), arena, p);
 
     *in = (struct event_input){0};
     (void)validate_object(event_rules, body, STR(""), arena, in, p);
@@ -68,13 +68,13 @@ static const struct good {
      2, {{COMPLETION, 0.5, 1.2}, {QUALITY, 0.68, 1.2}}, 0},
     {HEAD("exercise.completed") "\"exercise_id\":\"e\",\"difficulty\":\"easy\",\"time_spent_seconds\":0,"
      "\"completion_rate\":1,\"correctness\":0,\"hints_used\":null,\"topic_ids\":[\"a\",\"b\"]" TAIL,
-     2, {{COMPLETION, 1, 0.8}, {QUALITY, 0, 0.8}}, 1U << DOUBT_NO_TIME_SPENT | 1U << DOUBT_COMPLETE_BUT_WRONG},
+     2, {{COMPLETION, 1, 0.8}, {QUALITY, 0, 0.8}}, 1U << WARNING_NO_TIME_SPENT | 1U << WARNING_COMPLETE_BUT_WRONG},
     {HEAD("quiz.completed") "\"quiz_id\":\"q\",\"score\":0.75,\"questions_total\":40,\"questions_correct\":30,"
      "\"time_spent_seconds\":600" TAIL,
      1, {{QUIZ, 0.75, 2}}, 0},
     {HEAD("quiz.completed") "\"quiz_id\":\"q\",\"score\":1,\"questions_total\":5,\"questions_correct\":0,"
      "\"time_spent_seconds\":86401,\"difficulty\":\"expert\"" TAIL,
-     1, {{QUIZ, 1, 0.75}}, 1U << DOUBT_SCORE_DISAGREES | 1U << DOUBT_OVER_A_DAY_SPENT},
+     1, {{QUIZ, 1, 0.75}}, 1U << WARNING_SCORE_MISMATCH | 1U << WARNING_OVER_A_DAY_SPENT},
     {HEAD("lesson.viewed") "\"lesson_id\":\"l\",\"duration_seconds\":1,\"completion_percentage\":25" TAIL,
      1, {{COMPLETION, 0.25, 0.5}}, 0},
     {HEAD("quality.assessed") "\"submission_id\":\"s\",\"code_quality_score\":0.5,\"correctness_score\":0.7,"
@@ -113,7 +113,7 @@ static void each_type_says_what_the_model_counts(void)
         CU_ASSERT_TRUE_FATAL(read_event(good[i].json, &in, &p));
         CU_ASSERT_EQUAL(in.event.observation_count, good[i].count);
         CU_ASSERT_EQUAL(in.event.at_ms, now_ms - 2 * INT64_C(3600000));
-        CU_ASSERT_EQUAL(in.doubts, good[i].doubts);
+        CU_ASSERT_EQUAL(in.warnings, good[i].doubts);
         for (int k = 0; k < good[i].count; k++) {
             CU_ASSERT_EQUAL(in.event.observations[k].component, good[i].seen[k].component);
             CU_ASSERT_DOUBLE_EQUAL(in.event.observations[k].x, good[i].seen[k].x, 1e-12);

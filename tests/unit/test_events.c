@@ -71,7 +71,7 @@ static void assessment_observes_the_mean_of_the_scores_given(void)
     struct quality_assessed data = {.6, .9, .6, false, 1};
     struct learning_event e = event_of_quality(&data, some_time);
     assert_observed(&e.observations[0], QUALITY, .7, 1);
-    data.peer_review_given = true;
+    data.has_peer_review = true;
     e = event_of_quality(&data, some_time);
     CU_ASSERT_EQUAL(e.observation_count, 1);
     assert_observed(&e.observations[0], QUALITY, .775, 1);
@@ -90,17 +90,17 @@ static void odd_exercises_are_doubted(void)
         double completion_rate, correctness, seconds;
         uint32_t doubts;
     } rows[] = {{1, .1, 60, 0},
-                {1, 0, 60, 1U << DOUBT_COMPLETE_BUT_WRONG},
+                {1, 0, 60, 1U << WARNING_COMPLETE_BUT_WRONG},
                 {.9, 0, 60, 0},
-                {1, 1, 0, 1U << DOUBT_NO_TIME_SPENT},
+                {1, 1, 0, 1U << WARNING_NO_TIME_SPENT},
                 {1, 1, 86400, 0},
-                {1, 1, 86400.5, 1U << DOUBT_OVER_A_DAY_SPENT},
-                {1, 0, 0, 1U << DOUBT_NO_TIME_SPENT | 1U << DOUBT_COMPLETE_BUT_WRONG}};
+                {1, 1, 86400.5, 1U << WARNING_OVER_A_DAY_SPENT},
+                {1, 0, 0, 1U << WARNING_NO_TIME_SPENT | 1U << WARNING_COMPLETE_BUT_WRONG}};
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct exercise_completed data = {.completion_rate = rows[i].completion_rate,
                                           .correctness = rows[i].correctness,
                                           .time_spent_seconds = rows[i].seconds};
-        CU_ASSERT_EQUAL(doubts_of_exercise(&data), rows[i].doubts);
+        CU_ASSERT_EQUAL(warnings_of_exercise(&data), rows[i].doubts);
     }
 }
 
@@ -114,15 +114,15 @@ static void odd_quizzes_are_doubted(void)
     } rows[] = {{.8, 10, 8, 60, 0},
                 {.8, 10, 7, 60, 0}, /* by 0.1 exactly, whatever the binary says */
                 {.8, 10, 9, 60, 0},
-                {.8, 10, 6, 60, 1U << DOUBT_SCORE_DISAGREES},
-                {.8, 10, 10, 0, 1U << DOUBT_SCORE_DISAGREES | 1U << DOUBT_NO_TIME_SPENT},
-                {1, 1, 1, 90000, 1U << DOUBT_OVER_A_DAY_SPENT}};
+                {.8, 10, 6, 60, 1U << WARNING_SCORE_MISMATCH},
+                {.8, 10, 10, 0, 1U << WARNING_SCORE_MISMATCH | 1U << WARNING_NO_TIME_SPENT},
+                {1, 1, 1, 90000, 1U << WARNING_OVER_A_DAY_SPENT}};
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct quiz_completed data = {.score = rows[i].score,
                                       .questions_total = rows[i].total,
                                       .questions_correct = rows[i].correct,
                                       .time_spent_seconds = rows[i].seconds};
-        CU_ASSERT_EQUAL(doubts_of_quiz(&data), rows[i].doubts);
+        CU_ASSERT_EQUAL(warnings_of_quiz(&data), rows[i].doubts);
     }
 }
 
@@ -132,8 +132,8 @@ static void every_name_and_text_is_there(void)
         CU_ASSERT_PTR_NOT_NULL(event_type_names[i]);
     for (int i = 0; i < DIFFICULTIES; i++)
         CU_ASSERT_PTR_NOT_NULL(difficulty_names[i]);
-    for (int i = 0; i < EVENT_DOUBTS; i++)
-        CU_ASSERT_PTR_NOT_NULL(event_doubt_texts[i]);
+    for (int i = 0; i < EVENT_WARNINGS; i++)
+        CU_ASSERT_PTR_NOT_NULL(event_warning_texts[i]);
     CU_ASSERT_PTR_NULL(event_type_names[EVENT_TYPES]);
     CU_ASSERT_PTR_NULL(difficulty_names[DIFFICULTIES]);
 }

@@ -36,18 +36,18 @@ static const char *nothing(int n)
     return out.p;
 }
 
-static const char *reply_to(const struct ask *ask)
+static const char *reply_to(const struct command *command)
 {
     for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
-        if (str_equal(ask->argv[0], str_of(known[i].command)) &&
-            str_starts_with(ask->argv[1], str_of(known[i].key)))
+        if (str_equal(command->argv[0], str_of(known[i].command)) &&
+            str_starts_with(command->argv[1], str_of(known[i].key)))
             return known[i].reply;
     }
-    if (str_equal(ask->argv[0], STR("GET")))
+    if (str_equal(command->argv[0], STR("GET")))
         return "$-1\r\n";
-    if (str_equal(ask->argv[0], STR("HMGET")))
-        return nothing(ask->argc - 2);
-    return nothing(str_equal(ask->argv[0], STR("MGET")) ? ask->argc - 1 : 0);
+    if (str_equal(command->argv[0], STR("HMGET")))
+        return nothing(command->argc - 2);
+    return nothing(str_equal(command->argv[0], STR("MGET")) ? command->argc - 1 : 0);
 }
 
 /* All of it, as a text; p says how it ended. */
@@ -57,22 +57,22 @@ static const char *exported(const struct student_kind *kinds, size_t n, struct p
     struct arena *page = arena_new(4096, 1 << 20);
     struct export e = {.engine = &engine,
                        .student = STR("abc"),
-                       .by = STR("root"),
+                       .exported_by = STR("root"),
                        .now_ms = NOW,
                        .kinds = kinds,
                        .kind_count = n,
-                       .page = page};
-    struct asks asks;
+                       .reply_arena = page};
+    struct pipeline pipeline;
     struct buf out;
 
     buf_init(&out, arena);
     e.out = &out;
     *p = (struct problem){.code = PROBLEM_NONE};
-    asks_init(&asks, page, NULL);
-    while (export_step(&e, &asks, p) == STEP_MORE) {
-        for (struct ask *ask = asks.first; ask; ask = ask->next)
-            ask->reply = reply_of(page, str_of(reply_to(ask)));
-        asks.status = ASKS_ANSWERED;
+    pipeline_init(&pipeline, page, NULL);
+    while (export_step(&e, &pipeline, p) == STEP_MORE) {
+        for (struct command *command = pipeline.first; command; command = command->next)
+            command->reply = reply_of(page, str_of(reply_to(command)));
+        pipeline.status = PIPELINE_COMPLETE;
     }
     arena_free(page);
     buf_char(&out, '\0');
@@ -141,7 +141,8 @@ static void no_two_kinds_stand_in_one_place(void)
 
             CU_ASSERT_STRING_NOT_EQUAL(a->suffix, b->suffix);
             CU_ASSERT_STRING_NOT_EQUAL(a->name, b->name);
-            CU_ASSERT_TRUE(!a->exported || !b->exported || strcmp(a->exported, b->exported) != 0);
+            CU_ASSERT_TRUE(!a->export_name || !b->export_name ||
+                           strcmp(a->export_name, b->export_name) != 0);
         }
     }
 }

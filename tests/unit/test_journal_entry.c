@@ -20,7 +20,8 @@
 
 static struct arena *arena;
 
-static bool turn(const char *text, bool publish, struct journal_turn *ret, const char **ret_reason)
+static bool turn(const char *text, bool publish, struct journal_effects *ret,
+                 const char **ret_reason)
 {
     struct journal_source source = {
         .shard = 0x3f, .id = STR("1700000000200-4"), .text = str_of(text), .publish = publish};
@@ -29,7 +30,7 @@ static bool turn(const char *text, bool publish, struct journal_turn *ret, const
         arena_reset(arena);
     else
         arena = arena_new(4096, 1 << 20);
-    return journal_entry_turn(&source, arena, ret, ret_reason);
+    return journal_entry_effects(&source, arena, ret, ret_reason);
 }
 
 static struct json_object *parse(struct str text)
@@ -68,23 +69,23 @@ static void each_kind_turns_into_what_its_row_says(void)
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct journal_turn t;
+        struct journal_effects t;
         const char *reason;
 
         CU_ASSERT_TRUE_FATAL(turn(rows[i].text, true, &t, &reason));
         CU_ASSERT_EQUAL(t.message_count, rows[i].messages);
-        CU_ASSERT_EQUAL(t.log.n > 0, rows[i].logged);
+        CU_ASSERT_EQUAL(t.student_event.n > 0, rows[i].logged);
         CU_ASSERT_TRUE(str_equal(t.student, STR("s1")));
         CU_ASSERT_TRUE(str_equal(t.id, STR("1700000000200-4")));
         CU_ASSERT_TRUE_FATAL(turn(rows[i].text, false, &t, &reason));
         CU_ASSERT_EQUAL(t.message_count, 0);
-        CU_ASSERT_EQUAL(t.log.n > 0, rows[i].logged);
+        CU_ASSERT_EQUAL(t.student_event.n > 0, rows[i].logged);
     }
 }
 
 static void score_is_published_as_a_cloudevent(void)
 {
-    struct journal_turn t;
+    struct journal_effects t;
     const char *reason;
     struct json_object *event, *data = NULL;
 
@@ -123,7 +124,7 @@ static void score_is_published_as_a_cloudevent(void)
 static void the_same_entry_makes_the_same_events(void)
 {
     static const char text[] = ENTRY("calculated", "proficient", "null", "");
-    struct journal_turn t;
+    struct journal_effects t;
     const char *reason;
     char first[1024];
 
@@ -135,13 +136,13 @@ static void the_same_entry_makes_the_same_events(void)
 
 static void event_is_kept_as_it_was_sent(void)
 {
-    struct journal_turn t;
+    struct journal_effects t;
     const char *reason;
     struct json_object *event;
 
     CU_ASSERT_TRUE_FATAL(
         turn(ENTRY("event", "novice", "null", ",\"event\":" EVENT), false, &t, &reason));
-    event = parse(t.log);
+    event = parse(t.student_event);
     CU_ASSERT_PTR_NOT_NULL_FATAL(event);
     assert_member(event, "data", "{\"score\":0.80}");
     (void)json_object_put(event);
@@ -163,7 +164,7 @@ static void what_is_no_entry_is_refused_with_a_reason(void)
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct journal_turn t;
+        struct journal_effects t;
         const char *reason = "";
 
         CU_ASSERT_FALSE_FATAL(turn(rows[i].text, true, &t, &reason));

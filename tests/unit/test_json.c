@@ -433,7 +433,7 @@ static void valid_texts_are_read_by_json_c_too(void)
         struct arena *arena = arena_new(4096, SCRATCH_MAX);
         struct problem p = {0};
         struct str box = boxed(accepted[i].text);
-        struct json_object *object = json_read(box, arena, &p);
+        struct json_object *object = json_parse(box, arena, &p);
         bool is_null = str_equal(accepted[i].text, STR("null"));
         if (p.code != PROBLEM_NONE || (object == NULL) != is_null)
             tell(&accepted[i], "not read");
@@ -526,7 +526,7 @@ static void nesting_ends_at_32(void)
         struct arena *arena = arena_new(4096, SCRATCH_MAX);
         struct problem p = {0};
         struct str text = nested(rows[i].count, rows[i].open, rows[i].inside, rows[i].close);
-        struct json_object *object = json_read(text, arena, &p);
+        struct json_object *object = json_parse(text, arena, &p);
         CU_ASSERT_EQUAL(object != NULL, rows[i].valid);
         CU_ASSERT_EQUAL(p.code, rows[i].valid ? PROBLEM_NONE : PROBLEM_INVALID_JSON);
         unbox(text);
@@ -603,7 +603,7 @@ static void a_refused_text_is_a_problem_with_its_offset(void)
 {
     struct arena *arena = arena_new(4096, SCRATCH_MAX);
     struct problem p = {0};
-    CU_ASSERT_PTR_NULL(json_read(STR("{\"a\":01}"), arena, &p));
+    CU_ASSERT_PTR_NULL(json_parse(STR("{\"a\":01}"), arena, &p));
     CU_ASSERT_EQUAL(p.code, PROBLEM_INVALID_JSON);
     CU_ASSERT_TRUE(p.has_offset);
     CU_ASSERT_EQUAL(p.offset, 6);
@@ -626,7 +626,7 @@ static void numbers_are_read_as_their_doubles(void)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct arena *arena = arena_new(4096, SCRATCH_MAX);
         struct problem p = {0};
-        struct json_object *number = json_read(rows[i].text, arena, &p);
+        struct json_object *number = json_parse(rows[i].text, arena, &p);
         CU_ASSERT_PTR_NOT_NULL_FATAL(number);
         CU_ASSERT_EQUAL(json_object_get_double(number), rows[i].value);
         arena_free(arena);

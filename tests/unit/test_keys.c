@@ -76,12 +76,12 @@ static void a_key_of_a_shard_says_which_shard_it_is(void)
     for (unsigned i = 0; i < SHARDS; i++) {
         struct str key = key_shard_record(arena, i, SHARD_KEY_LEASE);
 
-        CU_ASSERT_TRUE(key_read_shard(key, &shard));
+        CU_ASSERT_TRUE(key_parse_hash_tag(key, &shard));
         CU_ASSERT_EQUAL(shard, i);
     }
     CU_ASSERT_TRUE(is(key_shard_record(arena, 10, SHARD_KEY_OUTBOX), "{0a}:outbox"));
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        CU_ASSERT_FALSE(key_read_shard(str_of(bad[i]), &shard));
+        CU_ASSERT_FALSE(key_parse_hash_tag(str_of(bad[i]), &shard));
 }
 
 static void a_profile_s_key_says_whose_it_is(void)
@@ -96,10 +96,11 @@ static void a_profile_s_key_says_whose_it_is(void)
                                          "cohort:{abc}"};
     struct str student = {0};
 
-    CU_ASSERT_TRUE(key_read_profile(key_student(arena, STR("abc"), STUDENT_KEY_PROFILE), &student));
+    CU_ASSERT_TRUE(
+        key_parse_profile(key_student(arena, STR("abc"), STUDENT_KEY_PROFILE), &student));
     CU_ASSERT_TRUE(str_equal(student, STR("abc")));
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-        CU_ASSERT_FALSE(key_read_profile(str_of(others[i]), &student));
+        CU_ASSERT_FALSE(key_parse_profile(str_of(others[i]), &student));
 }
 
 /* Over the ends of all months, of a leap year too: together as one by one. */
@@ -120,7 +121,7 @@ static void days_follow_each_other(void)
 
 static void a_batch_is_of_one_slot(void)
 {
-    CU_ASSERT_TRUE(is(key_batch(arena, STR("b1"), BATCH_KEY_JOB), "batch:{b1}"));
+    CU_ASSERT_TRUE(is(key_batch(arena, STR("b1"), BATCH_KEY_STATE), "batch:{b1}"));
     CU_ASSERT_TRUE(is(key_batch(arena, STR("b1"), BATCH_KEY_STUDENTS), "batch:{b1}:students"));
     CU_ASSERT_TRUE(is(key_batch(arena, STR("b1"), BATCH_KEY_ITEMS), "batch:{b1}:items"));
     CU_ASSERT_TRUE(is(key_batch(arena, STR("b1"), BATCH_KEY_RESULTS), "batch:{b1}:results"));

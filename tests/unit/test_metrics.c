@@ -24,14 +24,14 @@ static const struct metrics_endpoint endpoints[ENDPOINTS] = {
 };
 
 /* Each test has a file of its own, in a directory of its own. */
-struct place {
+struct field_path {
     char directory[32];
     char path[64];
 };
 
-static struct place make_place(void)
+static struct field_path make_place(void)
 {
-    struct place place = {.directory = "/tmp/test-metrics-XXXXXX"};
+    struct field_path place = {.directory = "/tmp/test-metrics-XXXXXX"};
 
     CU_ASSERT_FATAL(mkdtemp(place.directory) != NULL);
     (void)snprintf(place.path, sizeof(place.path), "%s/metrics", place.directory);
@@ -39,13 +39,13 @@ static struct place make_place(void)
 }
 
 /* Fails when anything but the one file has been left. */
-static void remove_place(const struct place *place)
+static void remove_place(const struct field_path *place)
 {
     (void)unlink(place->path);
     CU_ASSERT_EQUAL(rmdir(place->directory), 0);
 }
 
-static struct metrics *open_metrics(const struct place *place)
+static struct metrics *open_metrics(const struct field_path *place)
 {
     char error[200] = "";
     struct metrics *m = metrics_open(place->path, endpoints, ENDPOINTS, error);
@@ -206,17 +206,17 @@ static void check_format(const char *text, bool openmetrics)
 
 static void count_some(struct metrics *m)
 {
-    metrics_request(m, HEALTH, 200, 400);
-    metrics_request(m, HEALTH, 200, 500);
-    metrics_request(m, HEALTH, 503, 501);
-    metrics_request(m, QUERY, 418, 60000000);
-    metrics_request(m, OTHER, 404, -5);
+    metrics_observe_request(m, HEALTH, 200, 400);
+    metrics_observe_request(m, HEALTH, 200, 500);
+    metrics_observe_request(m, HEALTH, 503, 501);
+    metrics_observe_request(m, QUERY, 418, 60000000);
+    metrics_observe_request(m, OTHER, 404, -5);
     metrics_add(m, METRIC_EVENTS, 1, 3, 7);
     metrics_add(m, METRIC_CACHE_HITS, 0, 0, 3);
-    metrics_batch_seconds(m, 2, 0.0625);
+    metrics_observe_batch(m, 2, 0.0625);
     metrics_gauge_add(m, GAUGE_ACTIVE_REQUESTS, 2);
     metrics_gauge_add(m, GAUGE_ACTIVE_REQUESTS, -1);
-    metrics_breaker(m, 0, BREAKER_GAUGE_HALF_OPEN, 4, 1000);
+    metrics_set_breaker(m, 0, BREAKER_GAUGE_HALF_OPEN, 4, 1000);
 }
 
 #define P "mastery_engine_"
@@ -268,7 +268,7 @@ static const char *const openmetrics_lines[] = {
 
 static void the_text_follows_prometheus_format_0_0_4(void)
 {
-    const struct place place = make_place();
+    const struct field_path place = make_place();
     struct metrics *m = open_metrics(&place);
 
     count_some(m);
@@ -284,7 +284,7 @@ static void the_text_follows_prometheus_format_0_0_4(void)
 
 static void the_text_follows_openmetrics_1_0(void)
 {
-    const struct place place = make_place();
+    const struct field_path place = make_place();
     struct metrics *m = open_metrics(&place);
 
     count_some(m);
@@ -299,7 +299,7 @@ static void the_text_follows_openmetrics_1_0(void)
 
 static void requests_appear_once_they_occurred_and_counters_at_once(void)
 {
-    const struct place place = make_place();
+    const struct field_path place = make_place();
     struct metrics *m = open_metrics(&place);
     char *text = print(m, false);
 
@@ -314,7 +314,7 @@ static void requests_appear_once_they_occurred_and_counters_at_once(void)
 
 static void a_text_without_room_marks_its_buf(void)
 {
-    const struct place place = make_place();
+    const struct field_path place = make_place();
     struct metrics *m = open_metrics(&place);
     struct arena *arena = arena_new(256, 2000);
     struct buf out;
@@ -331,7 +331,7 @@ static void a_text_without_room_marks_its_buf(void)
 /* --- Processes --- */
 
 /* A process that has counted, has its gauges up, and waits to be ended. */
-static pid_t start_process(const struct place *place, int requests)
+static pid_t start_process(const struct field_path *place, int requests)
 {
     int ready[2];
     char byte = 0;
@@ -344,10 +344,10 @@ static pid_t start_process(const struct place *place, int requests)
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* not to outlive a test that is broken off */
         struct metrics *m = metrics_open(place->path, endpoints, ENDPOINTS, error);
         for (int i = 0; m && i < requests; i++)
-            metrics_request(m, QUERY, 200, 1000);
+            metrics_observe_request(m, QUERY, 200, 1000);
         if (m) {
             metrics_gauge_add(m, GAUGE_ACTIVE_REQUESTS, 5);
-            metrics_breaker(m, 0, BREAKER_GAUGE_OPEN, 3, 77);
+            metrics_set_breaker(m, 0, BREAKER_GAUGE_OPEN, 3, 77);
             (void)!write(ready[1], "r", 1);
         }
         for (;;)
@@ -375,11 +375,11 @@ static void reap(pid_t pid)
 
 static void a_killed_process_leaves_counters_but_no_gauges(void)
 {
-    const struct place place = make_place();
+    const struct field_path place = make_place();
     struct metrics *m = open_metrics(&place);
     const pid_t child = start_process(&place, 10);
 
-    metrics_request(m, QUERY, 200, 1000);
+    metrics_observe_request(m, QUERY, 200, 1000);
     metrics_gauge_add(m, GAUGE_ACTIVE_REQUESTS, 1);
     struct metrics_summary summary = summary_of(m);
     CU_ASSERT_EQUAL(summary.requests_total, 11);
@@ -406,7 +406,7 @@ static void a_killed_process_leaves_counters_but_no_gauges(void)
 
 static void a_slot_is_used_again_with_its_counters(void)
 {
-    const struct place place = make_place();
+    const struct field_path place = make_place();
     struct metrics *m = open_metrics(&place);
 
     /* More than there are slots: without reuse the last ones would find none. */
@@ -424,12 +424,12 @@ static void a_slot_is_used_again_with_its_counters(void)
 
 static void closing_gives_the_slot_back(void)
 {
-    const struct place place = make_place();
+    const struct field_path place = make_place();
     struct metrics *m = open_metrics(&place);
 
     for (int i = 0; i < 300; i++) {
         struct metrics *other = open_metrics(&place);
-        metrics_request(other, HEALTH, 200, 1);
+        metrics_observe_request(other, HEALTH, 200, 1);
         metrics_gauge_add(other, GAUGE_STORE_IN_USE, 1);
         metrics_close(other);
     }
@@ -444,7 +444,7 @@ static void closing_gives_the_slot_back(void)
 
 static void without_a_free_slot_opening_fails(void)
 {
-    const struct place place = make_place();
+    const struct field_path place = make_place();
     struct metrics *all[128];
     char error[200] = "";
 
@@ -462,7 +462,7 @@ static void processes_that_start_together_share_one_file(void)
     enum { CHILDREN = 16 };
 
     for (int round = 0; round < 10; round++) {
-        const struct place place = make_place();
+        const struct field_path place = make_place();
         pid_t children[CHILDREN];
         for (int i = 0; i < CHILDREN; i++) {
             children[i] = fork();
@@ -472,7 +472,7 @@ static void processes_that_start_together_share_one_file(void)
             char error[200];
             struct metrics *m = metrics_open(place.path, endpoints, ENDPOINTS, error);
             for (int n = 0; m && n < 1000; n++)
-                metrics_request(m, HEALTH, 200, 1);
+                metrics_observe_request(m, HEALTH, 200, 1);
             metrics_close(m);
             _exit(0);
         }
@@ -495,12 +495,12 @@ static void the_worst_breaker_of_the_pool_is_shown(void)
         {BREAKER_GAUGE_OPEN, BREAKER_GAUGE_HALF_OPEN, BREAKER_GAUGE_OPEN},
         {BREAKER_GAUGE_HALF_OPEN, BREAKER_GAUGE_OPEN, BREAKER_GAUGE_OPEN},
     };
-    const struct place place = make_place();
+    const struct field_path place = make_place();
     struct metrics *a = open_metrics(&place), *b = open_metrics(&place);
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        metrics_breaker(a, 1, cases[i].a, 1, 0);
-        metrics_breaker(b, 1, cases[i].b, 2, 5);
+        metrics_set_breaker(a, 1, cases[i].a, 1, 0);
+        metrics_set_breaker(b, 1, cases[i].b, 2, 5);
         const struct metrics_summary summary = summary_of(a);
         CU_ASSERT_EQUAL(summary.breakers[1].state, cases[i].worst);
         CU_ASSERT_EQUAL(summary.breakers[1].failures, 3);
@@ -516,11 +516,11 @@ static void the_worst_breaker_of_the_pool_is_shown(void)
 
 static void counters_outlive_all_processes(void)
 {
-    const struct place place = make_place();
+    const struct field_path place = make_place();
     struct stat about;
     struct metrics *m = open_metrics(&place);
 
-    metrics_request(m, HEALTH, 200, 1);
+    metrics_observe_request(m, HEALTH, 200, 1);
     metrics_close(m);
     m = open_metrics(&place);
     CU_ASSERT_EQUAL(metrics_endpoint_total(m, HEALTH), 1);
@@ -534,15 +534,15 @@ static void another_layout_makes_the_file_anew(void)
 {
     static const struct metrics_endpoint renamed[ENDPOINTS] = {
         {"GET", "/health"}, {"POST", "/elsewhere"}, {"other", "other"}};
-    const struct place place = make_place();
+    const struct field_path place = make_place();
     struct metrics *old = open_metrics(&place);
     char error[200];
 
-    metrics_request(old, HEALTH, 200, 1);
+    metrics_observe_request(old, HEALTH, 200, 1);
     struct metrics *new = metrics_open(place.path, renamed, ENDPOINTS, error);
     CU_ASSERT_FATAL(new != NULL);
     CU_ASSERT_EQUAL(metrics_endpoint_total(new, HEALTH), 0);
-    metrics_request(old, HEALTH, 200, 1); /* those that run on keep the old one */
+    metrics_observe_request(old, HEALTH, 200, 1); /* those that run on keep the old one */
     CU_ASSERT_EQUAL(metrics_endpoint_total(old, HEALTH), 2);
     CU_ASSERT_EQUAL(metrics_endpoint_total(new, HEALTH), 0);
     metrics_close(old);
@@ -555,12 +555,12 @@ static void another_layout_makes_the_file_anew(void)
 
 static void a_damaged_file_is_made_anew(void)
 {
-    const struct place place = make_place();
+    const struct field_path place = make_place();
     static const off_t cut_to[] = {0, 1, 64, 100000};
 
     for (size_t i = 0; i < sizeof(cut_to) / sizeof(cut_to[0]); i++) {
         struct metrics *m = open_metrics(&place);
-        metrics_request(m, HEALTH, 200, 1);
+        metrics_observe_request(m, HEALTH, 200, 1);
         metrics_close(m);
         CU_ASSERT_EQUAL(truncate(place.path, cut_to[i]), 0);
         m = open_metrics(&place);
@@ -582,7 +582,7 @@ static void a_path_that_cannot_be_is_an_error_that_names_it(void)
 
 static void a_link_in_its_place_is_not_followed(void)
 {
-    const struct place place = make_place();
+    const struct field_path place = make_place();
     char error[200] = "";
 
     CU_ASSERT_EQUAL(symlink("/tmp/test-metrics-elsewhere", place.path), 0);
@@ -594,7 +594,7 @@ static void a_link_in_its_place_is_not_followed(void)
 
 static void reset_clears_counters_of_all_and_keeps_gauges(void)
 {
-    const struct place place = make_place();
+    const struct field_path place = make_place();
     struct metrics *m = open_metrics(&place);
     const pid_t child = start_process(&place, 10);
 
@@ -623,11 +623,11 @@ static void reset_clears_counters_of_all_and_keeps_gauges(void)
 static void errors_are_statuses_from_500_on(void)
 {
     static const int statuses[] = {200, 204, 400, 404, 429, 500, 502, 503, 504, 418};
-    const struct place place = make_place();
+    const struct field_path place = make_place();
     struct metrics *m = open_metrics(&place);
 
     for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
-        metrics_request(m, i % ENDPOINTS, statuses[i], 2000);
+        metrics_observe_request(m, i % ENDPOINTS, statuses[i], 2000);
     const struct metrics_summary summary = summary_of(m);
     CU_ASSERT_EQUAL(summary.requests_total, 10);
     CU_ASSERT_EQUAL(summary.errors_total, 4);
@@ -653,14 +653,15 @@ static const struct {
 
 static void percentiles_are_interpolated_inside_buckets(void)
 {
-    const struct place place = make_place();
+    const struct field_path place = make_place();
     struct metrics *m = open_metrics(&place);
 
     for (size_t i = 0; i < sizeof(distributions) / sizeof(distributions[0]); i++) {
         metrics_reset(m);
         for (size_t j = 0; j < 3; j++)
             for (int n = 0; n < distributions[i].requests[j].count; n++)
-                metrics_request(m, (size_t)n % ENDPOINTS, 200, distributions[i].requests[j].us);
+                metrics_observe_request(m, (size_t)n % ENDPOINTS, 200,
+                                        distributions[i].requests[j].us);
         const struct metrics_summary summary = summary_of(m);
         CU_ASSERT_DOUBLE_EQUAL(summary.p50_ms, distributions[i].p50_ms, 1e-6);
         CU_ASSERT_DOUBLE_EQUAL(summary.p95_ms, distributions[i].p95_ms, 1e-6);
@@ -672,7 +673,7 @@ static void percentiles_are_interpolated_inside_buckets(void)
 
 static void every_label_combination_has_a_cell_of_its_own(void)
 {
-    const struct place place = make_place();
+    const struct field_path place = make_place();
     struct metrics *m = open_metrics(&place);
     uint64_t total = 0;
 
@@ -697,11 +698,11 @@ static void every_label_combination_has_a_cell_of_its_own(void)
 static void odd_batch_durations_are_counted_as_0_or_the_longest(void)
 {
     static const double seconds[] = {-1, 0, __builtin_nan(""), __builtin_inf(), 1e300};
-    const struct place place = make_place();
+    const struct field_path place = make_place();
     struct metrics *m = open_metrics(&place);
 
     for (size_t i = 0; i < sizeof(seconds) / sizeof(seconds[0]); i++)
-        metrics_batch_seconds(m, 0, seconds[i]);
+        metrics_observe_batch(m, 0, seconds[i]);
     char *text = print(m, false);
     CU_ASSERT(has_line(
         text, P "batch_processing_duration_seconds_bucket{priority=\"high\",le=\"0.05\"} 3"));

@@ -14,10 +14,10 @@ static const struct route mixed[] = {
     {.name = "batch-cancel",  .method = DELETE, .pattern = "/batch/{batch}",   .limit_per_minute = 10},
     {.name = "cohort-read",   .method = GET,    .pattern = "/cohorts/{id}",    .limit_per_minute = 20},
     {.name = "cohort-write",  .method = PUT,    .pattern = "/cohorts/{id}",    .limit_per_minute = 20,  .bucket = "cohort-read"},
-    {.name = "metrics",       .method = GET,    .pattern = "/metrics",         .limit_per_minute = 50,  .flags = ROUTE_METRICS},
-    {.name = "process",       .method = POST,   .pattern = "/process",         .limit_per_minute = 100, .flags = ROUTE_SIDECAR_FREE},
-    {.name = "dapr-events",   .method = POST,   .pattern = "/dapr/events",     .flags = ROUTE_SIDECAR | ROUTE_UNLIMITED},
-    {.name = "docs",          .method = GET,    .pattern = "/docs",            .limit_per_minute = 50,  .flags = ROUTE_PAGE, .aliases = {"/redoc"}},
+    {.name = "metrics",       .method = GET,    .pattern = "/metrics",         .limit_per_minute = 50,  .flags = ROUTE_NETWORK_ALLOWLIST},
+    {.name = "process",       .method = POST,   .pattern = "/process",         .limit_per_minute = 100, .flags = ROUTE_SIDECAR_TRUSTED},
+    {.name = "dapr-events",   .method = POST,   .pattern = "/dapr/events",     .flags = ROUTE_SIDECAR_ONLY | ROUTE_UNLIMITED},
+    {.name = "docs",          .method = GET,    .pattern = "/docs",            .limit_per_minute = 50,  .flags = ROUTE_STATIC_PAGE, .aliases = {"/redoc"}},
     {.name = "v1.openapi",    .method = GET,    .pattern = "/v1.0/{id}/x",     .limit_per_minute = 50},
 };
 static const struct route contradicting[] = {
@@ -34,7 +34,7 @@ static const struct route_table mixed_table = TABLE(mixed);
 static const struct route_table contradicting_table = TABLE(contradicting);
 
 /* The caller frees the text. */
-static char *printed(const struct route_table *table, enum nginx_part part, int *ret_status)
+static char *printed(const struct route_table *table, enum nginx_section part, int *ret_status)
 {
     char *text = NULL;
     size_t size = 0;
@@ -47,7 +47,7 @@ static char *printed(const struct route_table *table, enum nginx_part part, int 
 }
 
 struct expected {
-    enum nginx_part part;
+    enum nginx_section part;
     const char *text;
 };
 

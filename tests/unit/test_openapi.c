@@ -19,20 +19,20 @@ static const struct rule parts[] = {
     {0},
 };
 static const struct rule history_rules[] = {
-    {.name = "student_id", .type = RULE_ID, .place = IN_PATH, .about = "Whose"},
-    {.name = "days", .type = RULE_INT, .place = IN_QUERY, .min = 1, .max = 90, .preset = 7, .about = "Window"},
-    {.name = "level", .type = RULE_WORD, .place = IN_QUERY, .choices = levels, .given = 8},
+    {.name = "student_id", .type = RULE_ID, .source = IN_PATH, .description = "Whose"},
+    {.name = "days", .type = RULE_INT, .source = IN_QUERY, .min = 1, .max = 90, .default_value = 7, .description = "Window"},
+    {.name = "level", .type = RULE_ENUM, .source = IN_QUERY, .choices = levels, .present = 8},
     {0},
 };
 static const struct rule submit_rules[] = {
     {.name = "student_ids", .type = RULE_IDS, .min = 1, .max = 1000, .required = true},
-    {.name = "priority", .type = RULE_WORD, .choices = levels, .preset = 1},
-    {.name = "nothing", .type = RULE_WORD, .choices = levels, .nullable = true, .given = 8},
+    {.name = "priority", .type = RULE_ENUM, .choices = levels, .default_value = 1},
+    {.name = "nothing", .type = RULE_ENUM, .choices = levels, .nullable = true, .present = 8},
     {.name = "comment", .type = RULE_TEXT, .min = 1, .max = 1000, .nullable = true},
     {.name = "points", .type = RULE_NUMBER, .max = (double)INFINITY},
     {.name = "limit", .type = RULE_INT, .min = 1, .max = 20},
-    {.name = "deep", .type = RULE_BOOL, .preset = 1},
-    {.name = "areas", .type = RULE_WORDS, .choices = levels},
+    {.name = "deep", .type = RULE_BOOL, .default_value = 1},
+    {.name = "areas", .type = RULE_ENUM_SET, .choices = levels},
     {.name = "requests", .type = RULE_OBJECTS, .fields = parts, .min = 1, .max = 3},
     {.name = "components", .type = RULE_OBJECT, .fields = parts},
     {.name = "data", .type = RULE_JSON},
@@ -52,24 +52,24 @@ static const struct rule answer[] = {
 static const struct route learning[] = {
     {.name = "history", .method = GET, .pattern = "/v1/history/{student_id}", .aliases = {"/v1/h/{student_id}", "/h/{student_id}"},
      .limit_per_minute = 20, .access = ACCESS_READ_STUDENT, .rules = history_rules, .status = 200,
-     .answer = answer, .summary = "Daily scores"},
+     .response = answer, .summary = "Daily scores"},
     {.name = "submit", .method = POST, .pattern = "/v1/batch", .limit_per_minute = 10, .access = ACCESS_ADMIN,
-     .rules = submit_rules, .status = 202, .answer = answer, .flags = ROUTE_SIDECAR_FREE},
+     .rules = submit_rules, .status = 202, .response = answer, .flags = ROUTE_SIDECAR_TRUSTED},
     {.name = "list", .method = GET, .pattern = "/v1/batch", .bucket = "submit", .limit_per_minute = 10, .access = ACCESS_ADMIN, .status = 200},
 };
 static const struct route ops[] = {
     {.name = "metrics", .method = GET, .pattern = "/metrics", .limit_per_minute = 50, .access = ACCESS_OPEN, .status = 200,
-     .answer_type = "text/plain; version=0.0.4", .flags = ROUTE_METRICS},
-    {.name = "events", .method = POST, .pattern = "/dapr/events", .access = ACCESS_ANY, .status = 200, .flags = ROUTE_SIDECAR | ROUTE_UNLIMITED},
+     .response_type = "text/plain; version=0.0.4", .flags = ROUTE_NETWORK_ALLOWLIST},
+    {.name = "events", .method = POST, .pattern = "/dapr/events", .access = ACCESS_ANY, .status = 200, .flags = ROUTE_SIDECAR_ONLY | ROUTE_UNLIMITED},
     {.name = "batch", .method = DELETE, .pattern = "/v1/undeclared/{batch_id}", .access = ACCESS_ADMIN, .status = 202, .limit_per_minute = 10},
 };
 /* One for each flag that is for the document. */
 static const struct route flagged[] = {
-    {.name = "put", .method = PUT, .pattern = "/put", .status = 200, .other_status = 201, .answer = answer, .flags = ROUTE_CONFLICTS},
-    {.name = "ready", .method = GET, .pattern = "/ready", .status = 200, .other_status = 503, .answer = answer},
+    {.name = "put", .method = PUT, .pattern = "/put", .status = 200, .other_status = 201, .response = answer, .flags = ROUTE_CONFLICT},
+    {.name = "ready", .method = GET, .pattern = "/ready", .status = 200, .other_status = 503, .response = answer},
     {.name = "keyed", .method = POST, .pattern = "/keyed", .status = 202, .flags = ROUTE_IDEMPOTENT},
-    {.name = "batched", .method = POST, .pattern = "/batched", .status = 200, .other_status = 202, .flags = ROUTE_SUBMITS},
-    {.name = "compared", .method = POST, .pattern = "/compared", .status = 200, .flags = ROUTE_COMPARES},
+    {.name = "batched", .method = POST, .pattern = "/batched", .status = 200, .other_status = 202, .flags = ROUTE_SUBMITS_BATCH},
+    {.name = "compared", .method = POST, .pattern = "/compared", .status = 200, .flags = ROUTE_INSUFFICIENT_DATA},
     {.name = "cached", .method = POST, .pattern = "/cached", .status = 200, .flags = ROUTE_CACHED},
     {.name = "stale", .method = POST, .pattern = "/stale", .status = 200, .flags = ROUTE_CACHED | ROUTE_STALE},
     {.name = "xapi", .method = POST, .pattern = "/xapi", .status = 200, .flags = ROUTE_XAPI},
@@ -93,7 +93,7 @@ static void begin(struct document *d)
     buf_init(&out, d->arena);
     openapi_write(tables, COUNT(tables), &out);
     CU_ASSERT_FALSE_FATAL(out.failed);
-    d->root = json_read(buf_view(&out), d->arena, &p);
+    d->root = json_parse(buf_view(&out), d->arena, &p);
     CU_ASSERT_PTR_NOT_NULL_FATAL(d->root);
 }
 

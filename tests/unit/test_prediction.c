@@ -314,7 +314,7 @@ static void accuracy_compares_with_the_scores_that_came_true(void)
 {
     static const int32_t at[] = {10, 12};
     static const double scores[] = {.5, .6};
-    static const struct kept_prediction kept[] = {
+    static const struct stored_prediction kept[] = {
         {9, .5, .4, .6},   /* before the history: not verified */
         {10, .6, .5, .7},  /* off by 0.1, within */
         {11, .4, .45, .5}, /* the 10th's score still stood: off by 0.1, on the limit */
@@ -341,12 +341,12 @@ static void recent_accuracy_is_of_the_last_ten(void)
 {
     static const int32_t at[] = {1};
     static const double scores[] = {.5};
-    struct kept_prediction kept[20];
+    struct stored_prediction kept[20];
     struct daily days[1];
     struct accuracy a;
     make_days(days, at, scores, 1);
     for (int i = 0; i < 20; i++)
-        kept[i] = (struct kept_prediction){2, i < 10 ? .9 : .6, i < 10 ? .8 : .4, 1};
+        kept[i] = (struct stored_prediction){2, i < 10 ? .9 : .6, i < 10 ? .8 : .4, 1};
     accuracy_of(kept, 20, days, 1, 5, &a);
     CU_ASSERT_EQUAL(a.average_error, .25);
     CU_ASSERT_EQUAL(a.recent_accuracy, .9);

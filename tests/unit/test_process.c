@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "app/base/process.h"
+#include "app/runtime/process.h"
 
 #include <CUnit/CUnit.h>
 #include <errno.h>

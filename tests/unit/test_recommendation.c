@@ -62,7 +62,7 @@ static const struct content starters[] = {
 
 static const struct catalogue catalogue = CATALOGUE(items, PLACES, starters, COUNT(starters));
 
-static const struct path_wish no_wish = {.target_given = false};
+static const struct path_options no_wish = {.has_target = false};
 
 /* A learner whose components were just stated. */
 static struct learner learner_of(double completion, double quiz, double quality, double consistency)
@@ -98,7 +98,7 @@ static struct learner learner_without_data(void)
     return l;
 }
 
-static void assert_recommended(const struct learner *l, struct recommendation_wish wish,
+static void assert_recommended(const struct learner *l, struct recommendation_filter wish,
                                const enum place *expected, size_t n)
 {
     struct recommendation found[RECOMMENDATIONS_MAX];
@@ -119,7 +119,7 @@ static void gaps_are_ordered_by_size_times_weight(void)
     for (size_t i = 0; i < COMPONENTS; i++)
         CU_ASSERT_EQUAL(ordered[i], areas[i]);
     for (size_t limit = 1; limit <= 4; limit++)
-        assert_recommended(&l, (struct recommendation_wish){.limit = limit}, expected, limit);
+        assert_recommended(&l, (struct recommendation_filter){.limit = limit}, expected, limit);
 }
 
 static void priorities_begin_at_their_gaps(void)
@@ -132,7 +132,7 @@ static void priorities_begin_at_their_gaps(void)
                 {.799999, .000001, PRIORITY_LOW}, {0, .8, PRIORITY_HIGH}};
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct learner l = learner_of(rows[i].completion, 1, 1, 1);
-        struct recommendation_wish wish = {.limit = 1};
+        struct recommendation_filter wish = {.limit = 1};
         struct recommendation r;
         CU_ASSERT_EQUAL_FATAL(recommend(&catalogue, &l, &wish, &r), 1);
         CU_ASSERT_EQUAL(r.gap, rows[i].gap);
@@ -146,11 +146,11 @@ static void every_gap_gets_one_before_any_gets_two(void)
     static const enum place expected[] = {PRACTICE_EASY, PRACTICE_MEDIUM, LEARN_EASY, REFACTOR_EASY,
                                           REFACTOR_MEDIUM};
     struct learner l = learner_of(.2, .9, .1, .9);
-    assert_recommended(&l, (struct recommendation_wish){.limit = 5}, expected, 5);
+    assert_recommended(&l, (struct recommendation_filter){.limit = 5}, expected, 5);
     static const enum place two[] = {PRACTICE_EASY, REFACTOR_EASY};
-    assert_recommended(&l, (struct recommendation_wish){.limit = 2}, two, 2);
+    assert_recommended(&l, (struct recommendation_filter){.limit = 2}, two, 2);
     /* Nothing hard for a novice, and no assessment of what is known. */
-    assert_recommended(&l, (struct recommendation_wish){.limit = 20}, expected, 5);
+    assert_recommended(&l, (struct recommendation_filter){.limit = 20}, expected, 5);
 }
 
 static void wishes_filter(void)
@@ -158,13 +158,13 @@ static void wishes_filter(void)
     struct learner l = learner_of(.3, .65, .69, .2);
     static const enum place quiz[] = {REVIEW_HARD, REVIEW_MEDIUM, LEARN_QUIZ},
                             high[] = {PRACTICE_EASY, SCHEDULE_EASY}, low[] = {REFACTOR_HARD};
-    assert_recommended(&l, (struct recommendation_wish){.limit = 3, .component_filter = 1U << QUIZ},
-                       quiz, 3);
-    struct recommendation_wish wish = {
-        .limit = 2, .priority_given = true, .priority = PRIORITY_HIGH};
+    assert_recommended(
+        &l, (struct recommendation_filter){.limit = 3, .component_filter = 1U << QUIZ}, quiz, 3);
+    struct recommendation_filter wish = {
+        .limit = 2, .has_priority = true, .priority = PRIORITY_HIGH};
     assert_recommended(&l, wish, high, 2);
     wish =
-        (struct recommendation_wish){.limit = 1, .priority_given = true, .priority = PRIORITY_LOW};
+        (struct recommendation_filter){.limit = 1, .has_priority = true, .priority = PRIORITY_LOW};
     assert_recommended(&l, wish, low, 1);
     wish.component_filter = 1U << COMPLETION;
     assert_recommended(&l, wish, NULL, 0);
@@ -175,12 +175,12 @@ static void without_a_gap_there_is_something_new(void)
     static const enum place expected[] = {LEARN_EXPERT, LEARN_QUIZ};
     struct learner l = learner_of(.9, .9, .9, .9);
     struct recommendation found[5];
-    assert_recommended(&l, (struct recommendation_wish){.limit = 5}, expected, 2);
-    recommend(&catalogue, &l, &(struct recommendation_wish){.limit = 5}, found);
+    assert_recommended(&l, (struct recommendation_filter){.limit = 5}, expected, 2);
+    recommend(&catalogue, &l, &(struct recommendation_filter){.limit = 5}, found);
     CU_ASSERT_EQUAL(found[0].gap, 0);
     CU_ASSERT_EQUAL(found[0].priority, PRIORITY_LOW);
-    struct recommendation_wish wish = {
-        .limit = 5, .priority_given = true, .priority = PRIORITY_HIGH};
+    struct recommendation_filter wish = {
+        .limit = 5, .has_priority = true, .priority = PRIORITY_HIGH};
     assert_recommended(&l, wish, NULL, 0);
 }
 
@@ -191,8 +191,8 @@ static void what_is_not_known_is_assessed(void)
     struct recommendation found[2];
     CU_ASSERT_EQUAL(l.known, 1U << QUIZ | 1U << CONSISTENCY);
     CU_ASSERT_EQUAL(l.weights[COMPLETION], .4);
-    assert_recommended(&l, (struct recommendation_wish){.limit = 2}, expected, 2);
-    recommend(&catalogue, &l, &(struct recommendation_wish){.limit = 2}, found);
+    assert_recommended(&l, (struct recommendation_filter){.limit = 2}, expected, 2);
+    recommend(&catalogue, &l, &(struct recommendation_filter){.limit = 2}, found);
     CU_ASSERT_EQUAL(found[0].confidence, .5);
 }
 
@@ -200,7 +200,7 @@ static void a_learner_without_data_gets_the_starters(void)
 {
     struct learner l = learner_without_data();
     struct recommendation found[RECOMMENDATIONS_MAX];
-    struct recommendation_wish wish = {.limit = 5, .component_filter = 1U << QUALITY};
+    struct recommendation_filter wish = {.limit = 5, .component_filter = 1U << QUALITY};
     CU_ASSERT_EQUAL(recommend(&catalogue, &l, &wish, found), 2);
     CU_ASSERT_PTR_EQUAL(found[0].content, &starters[0]);
     CU_ASSERT_PTR_EQUAL(found[1].content, &starters[1]);
@@ -220,7 +220,7 @@ static void own_weights_order_the_gaps(void)
     mastery_state_init(&s);
     mastery_state_assert(&s, components, weights, 0);
     learner_of_state(&s, 0, &l);
-    assert_recommended(&l, (struct recommendation_wish){.limit = 1}, expected, 1);
+    assert_recommended(&l, (struct recommendation_filter){.limit = 1}, expected, 1);
     struct learning_path path;
     learning_path_plan(&catalogue, &l, &no_wish, &path);
     CU_ASSERT_EQUAL(path.steps[0].content - items, SCHEDULE_MEDIUM);
@@ -246,7 +246,7 @@ static void a_path_can_be_followed(const struct learning_path *path, const struc
     CU_ASSERT_EQUAL(path->minutes, minutes);
     CU_ASSERT_EQUAL(path->days, (minutes + 44) / 45);
     CU_ASSERT(path->expected_score >= l->score && path->expected_score <= 1);
-    CU_ASSERT(path->step_count <= PATH_MAX_STEPS);
+    CU_ASSERT(path->step_count <= PATH_STEPS_MAX);
 }
 
 static void a_path_leads_to_the_next_level(void)
@@ -258,13 +258,13 @@ static void a_path_leads_to_the_next_level(void)
     CU_ASSERT_EQUAL(path.current_level, DEVELOPING);
     CU_ASSERT_EQUAL(path.target_level, PROFICIENT);
     CU_ASSERT(path.expected_score >= .6);
-    CU_ASSERT(path.step_count >= PATH_LEAST_STEPS);
+    CU_ASSERT(path.step_count >= PATH_MIN_STEPS);
 }
 
 static void a_path_does_prerequisites_first(void)
 {
     struct learner l = learner_of(.1, .9, .9, 1);
-    struct path_wish wish = {.target_given = true, .target = MASTER};
+    struct path_options wish = {.has_target = true, .target = MASTER};
     struct learning_path path;
     learning_path_plan(&catalogue, &l, &wish, &path);
     a_path_can_be_followed(&path, &l);
@@ -284,7 +284,7 @@ static void a_path_does_prerequisites_first(void)
         CU_ASSERT_PTR_EQUAL(path.steps[i].content, &chain[i]);
     CU_ASSERT_EQUAL(path.minutes, 62);
     /* Each would fit, but not the one with the other. */
-    learning_path_plan(&chained, &l, &(struct path_wish){.max_minutes = 60}, &path);
+    learning_path_plan(&chained, &l, &(struct path_options){.max_minutes = 60}, &path);
     CU_ASSERT_EQUAL(path.step_count, 1);
     CU_ASSERT_EQUAL(path.minutes, 60);
 }
@@ -293,7 +293,7 @@ static void a_path_keeps_to_its_time(void)
 {
     for (int budget = 1; budget <= 400; budget += 7) {
         struct learner l = learner_of(.3, .5, .2, .4);
-        struct path_wish wish = {.target_given = true, .target = MASTER, .max_minutes = budget};
+        struct path_options wish = {.has_target = true, .target = MASTER, .max_minutes = budget};
         struct learning_path path;
         learning_path_plan(&catalogue, &l, &wish, &path);
         a_path_can_be_followed(&path, &l);
@@ -328,7 +328,7 @@ static void a_master_stays_one(void)
     learning_path_plan(&catalogue, &l, &no_wish, &path);
     CU_ASSERT_EQUAL(path.target_level, MASTER);
     CU_ASSERT_EQUAL(path.expected_score, 1);
-    CU_ASSERT_EQUAL(path.step_count, PATH_LEAST_STEPS);
+    CU_ASSERT_EQUAL(path.step_count, PATH_MIN_STEPS);
 }
 
 /* What the model says of one step: quiz .5 on weight 5, an item of weight 1 (medium). */
@@ -350,7 +350,7 @@ static struct learning_path path_through(const struct content *own, size_t n,
 {
     const struct catalogue c = CATALOGUE(own, n, starters, COUNT(starters));
     struct learning_path path;
-    learning_path_plan(&c, l, &(struct path_wish){.target_given = true, .target = MASTER}, &path);
+    learning_path_plan(&c, l, &(struct path_options){.has_target = true, .target = MASTER}, &path);
     return path;
 }
 
@@ -408,7 +408,7 @@ static void a_chain_longer_than_a_path_is_begun(void)
                                     .prerequisite_count = i > 0};
     }
     struct learning_path path = path_through(chain, LONG, &l);
-    CU_ASSERT_EQUAL(path.step_count, PATH_MAX_STEPS);
+    CU_ASSERT_EQUAL(path.step_count, PATH_STEPS_MAX);
     for (size_t i = 0; i < path.step_count; i++)
         CU_ASSERT_PTR_EQUAL(path.steps[i].content, &chain[i]);
 }
@@ -420,7 +420,7 @@ static void of_equal_items_the_first_is_recommended(void)
     const struct catalogue c = CATALOGUE(two, 2, starters, COUNT(starters));
     struct learner l = learner_of(.9, .1, .9, .9);
     struct recommendation r;
-    CU_ASSERT_EQUAL(recommend(&c, &l, &(struct recommendation_wish){.limit = 1}, &r), 1);
+    CU_ASSERT_EQUAL(recommend(&c, &l, &(struct recommendation_filter){.limit = 1}, &r), 1);
     CU_ASSERT_PTR_EQUAL(r.content, &two[0]);
 }
 
@@ -476,16 +476,16 @@ static void usefulness_is_the_mean_of_what_was_said(void)
     } cases[] = {
         {{.completed = true}, 1},
         {{.completed = false}, 0},
-        {{.completed = true, .rating_given = true, .rating = 5}, 1},
-        {{.completed = false, .rating_given = true, .rating = 2}, .125},
-        {{.completed = true, .rating_given = true, .rating = 1}, .5},
-        {{.completed = false, .improvement_given = true, .improvement = .01}, .5},
-        {{.completed = true, .improvement_given = true, .improvement = 0}, .75},
-        {{.completed = true, .improvement_given = true, .improvement = -1}, .5},
-        {{.rating_given = true, .rating = 3, .improvement_given = true, .improvement = 1}, .5},
-        {{.completed = true, .rating = 1, .improvement = -1, .minutes_given = true}, 1},
-        {{.rating_given = true, .rating = 2, .improvement_given = true, .improvement = 0}, .25},
-        {{.completed = true, .rating_given = true, .rating = 2, .improvement_given = true},
+        {{.completed = true, .has_rating = true, .rating = 5}, 1},
+        {{.completed = false, .has_rating = true, .rating = 2}, .125},
+        {{.completed = true, .has_rating = true, .rating = 1}, .5},
+        {{.completed = false, .has_improvement = true, .improvement = .01}, .5},
+        {{.completed = true, .has_improvement = true, .improvement = 0}, .75},
+        {{.completed = true, .has_improvement = true, .improvement = -1}, .5},
+        {{.has_rating = true, .rating = 3, .has_improvement = true, .improvement = 1}, .5},
+        {{.completed = true, .rating = 1, .improvement = -1, .has_minutes = true}, 1},
+        {{.has_rating = true, .rating = 2, .has_improvement = true, .improvement = 0}, .25},
+        {{.completed = true, .has_rating = true, .rating = 2, .has_improvement = true},
          .583333333333},
     };
     for (size_t i = 0; i < COUNT(cases); i++)

@@ -76,24 +76,24 @@ static void append_value(struct buf *out, const struct str *value)
         buf_text(out, "$-1\r\n");
 }
 
-static void run_hmget(const struct ask *ask, struct buf *out)
+static void run_hmget(const struct command *command, struct buf *out)
 {
-    buf_printf(out, "*%d\r\n", ask->argc - 2);
-    for (int i = 2; i < ask->argc; i++)
-        append_value(out, find(field(ask->argv[1], ask->argv[i].p)));
+    buf_printf(out, "*%d\r\n", command->argc - 2);
+    for (int i = 2; i < command->argc; i++)
+        append_value(out, find(field(command->argv[1], command->argv[i].p)));
 }
 
-static void run_mget(const struct ask *ask, struct buf *out)
+static void run_mget(const struct command *command, struct buf *out)
 {
-    buf_printf(out, "*%d\r\n", ask->argc - 1);
-    for (int i = 1; i < ask->argc; i++)
-        append_value(out, find(ask->argv[i]));
+    buf_printf(out, "*%d\r\n", command->argc - 1);
+    for (int i = 1; i < command->argc; i++)
+        append_value(out, find(command->argv[i]));
 }
 
-/* As script_record says, line by line. */
-static void run_record(const struct ask *ask, struct buf *out)
+/* As script_student_change says, line by line. */
+static void run_record(const struct command *command, struct buf *out)
 {
-    const struct str *keys = ask->argv, *args = ask->argv + ask->keys;
+    const struct str *keys = command->argv, *args = command->argv + command->key_count;
     bool event = args[4].n > 0;
     struct str marker = arena_printf(arena, "%.*s/%.*s", STR_ARG(keys[3]), STR_ARG(args[4]));
     const struct str *mark = event ? find(marker) : NULL;
@@ -114,50 +114,51 @@ static void run_record(const struct ask *ask, struct buf *out)
             set(marker, args[5]);
         set(field(keys[0], "m"), args[2]);
         set(field(keys[0], "s"), args[1]);
-        for (int i = 0; i < ask->keys - 4; i++)
+        for (int i = 0; i < command->key_count - 4; i++)
             set(keys[4 + i], args[6 + 2 * i]);
         buf_text(out, ":1\r\n");
     }
 }
 
-static void run(struct ask *ask)
+static void run(struct command *command)
 {
     struct buf out;
 
     buf_init(&out, arena);
-    if (ask->script == &script_record)
-        run_record(ask, &out);
-    else if (str_equal(ask->argv[0], STR("HMGET")))
-        run_hmget(ask, &out);
+    if (command->script == &script_student_change)
+        run_record(command, &out);
+    else if (str_equal(command->argv[0], STR("HMGET")))
+        run_hmget(command, &out);
     else
-        run_mget(ask, &out);
-    ask->reply = reply_of(arena, buf_view(&out));
-    CU_ASSERT_PTR_NOT_NULL_FATAL(ask->reply);
+        run_mget(command, &out);
+    command->reply = reply_of(arena, buf_view(&out));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(command->reply);
 }
 
 /* ---- jobs ---- */
 
 struct job {
     struct record record;
-    struct asks asks;
+    struct pipeline pipeline;
     struct problem problem;
 };
 
 static void step(struct job *job, enum step expected)
 {
-    CU_ASSERT_EQUAL_FATAL(record_step(&job->record, &engine, &job->asks, &job->problem), expected);
+    CU_ASSERT_EQUAL_FATAL(record_step(&job->record, &engine, &job->pipeline, &job->problem),
+                          expected);
 }
 
 static void answer(struct job *job)
 {
-    for (struct ask *ask = job->asks.first; ask; ask = ask->next)
-        run(ask);
-    job->asks.status = ASKS_ANSWERED;
+    for (struct command *command = job->pipeline.first; command; command = command->next)
+        run(command);
+    job->pipeline.status = PIPELINE_COMPLETE;
 }
 
 static void lose(struct job *job)
 {
-    job->asks.status = ASKS_FAILED;
+    job->pipeline.status = PIPELINE_FAILED;
 }
 
 /* To the end, the store answering. Returns the rounds it took. */
@@ -165,9 +166,9 @@ static int finish(struct job *job)
 {
     int rounds = 0;
 
-    while (record_step(&job->record, &engine, &job->asks, &job->problem) == STEP_MORE) {
+    while (record_step(&job->record, &engine, &job->pipeline, &job->problem) == STEP_MORE) {
         answer(job);
-        CU_ASSERT_TRUE_FATAL(++rounds <= RECORD_TRIES);
+        CU_ASSERT_TRUE_FATAL(++rounds <= RECORD_ATTEMPTS_MAX);
     }
     return rounds;
 }
@@ -177,7 +178,7 @@ static struct job *statement(double value)
     struct job *job = arena_zalloc(arena, sizeof(*job));
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(job);
-    asks_init(&job->asks, arena, job);
+    pipeline_init(&job->pipeline, arena, job);
     job->record = (struct record){
         .student = STUDENT, .now_ms = NOON, .actor = STR("t_1"), .correlation_id = STR("c")};
     for (int i = 0; i < COMPONENTS; i++)
@@ -221,21 +222,21 @@ static bool nothing_under_way(void)
 {
     struct str packed;
 
-    return !chain_latest(engine.chain, STUDENT, &packed);
+    return !inflight_latest(engine.inflight, STUDENT, &packed);
 }
 
 static void set_up(void)
 {
     arena = arena_new(1 << 16, 64 << 20);
-    engine.chain = chain_new();
+    engine.inflight = inflight_new();
     CU_ASSERT_PTR_NOT_NULL_FATAL(arena);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(engine.chain);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(engine.inflight);
     entry_count = writes = 0;
 }
 
 static void tear_down(void)
 {
-    chain_free(engine.chain);
+    inflight_free(engine.inflight);
     arena_free(arena);
 }
 
@@ -248,7 +249,7 @@ static void a_first_statement_is_stored_with_its_day(void)
 
     CU_ASSERT_EQUAL(finish(job), 2);
     CU_ASSERT_EQUAL(job->problem.code, PROBLEM_NONE);
-    CU_ASSERT_TRUE(job->record.first);
+    CU_ASSERT_TRUE(job->record.is_first);
     CU_ASSERT_EQUAL(job->record.result.score, 0.5);
     CU_ASSERT_TRUE(str_equal(value_of(profile_field("m")), job->record.result_json));
     CU_ASSERT_EQUAL(stored_state().revision, 1);
@@ -264,8 +265,8 @@ static void a_second_builds_on_the_first(void)
 
     (void)finish(statement(0.5));
     CU_ASSERT_EQUAL(finish(job), 2);
-    CU_ASSERT_FALSE(job->record.first);
-    CU_ASSERT_EQUAL(job->record.level_before, DEVELOPING);
+    CU_ASSERT_FALSE(job->record.is_first);
+    CU_ASSERT_EQUAL(job->record.previous_level, DEVELOPING);
     CU_ASSERT_EQUAL(stored_state().revision, 2);
     CU_ASSERT_EQUAL(stored_state().samples, 2);
 }
@@ -273,16 +274,16 @@ static void a_second_builds_on_the_first(void)
 static void who_was_overtaken_builds_on_what_is_there_now(void)
 {
     struct job *job = event("e1", NOON, 1), *other = event("e2", NOON, 0);
-    struct chain *ours = engine.chain;
+    struct inflight *ours = engine.inflight;
 
     step(job, STEP_MORE);
     answer(job);
     step(job, STEP_MORE);
-    engine.chain = chain_new(); /* in another process */
-    CU_ASSERT_PTR_NOT_NULL_FATAL(engine.chain);
+    engine.inflight = inflight_new(); /* in another process */
+    CU_ASSERT_PTR_NOT_NULL_FATAL(engine.inflight);
     (void)finish(other);
-    chain_free(engine.chain);
-    engine.chain = ours;
+    inflight_free(engine.inflight);
+    engine.inflight = ours;
     answer(job);
     CU_ASSERT_EQUAL(finish(job), 1);
     CU_ASSERT_EQUAL(job->problem.code, PROBLEM_NONE);
@@ -298,7 +299,7 @@ static void who_is_overtaken_too_often_is_told_to_come_again(void)
 
     step(job, STEP_MORE);
     answer(job);
-    while (record_step(&job->record, &engine, &job->asks, &job->problem) == STEP_MORE) {
+    while (record_step(&job->record, &engine, &job->pipeline, &job->problem) == STEP_MORE) {
         struct mastery_state s = stored_state();
         unsigned char packed[STATE_PACKED_MAX];
 
@@ -307,9 +308,9 @@ static void who_is_overtaken_too_often_is_told_to_come_again(void)
         s.revision += 1000;
         set(profile_field("s"), (struct str){(const char *)packed, state_pack(&s, packed)});
         answer(job);
-        CU_ASSERT_TRUE_FATAL(++rounds <= RECORD_TRIES);
+        CU_ASSERT_TRUE_FATAL(++rounds <= RECORD_ATTEMPTS_MAX);
     }
-    CU_ASSERT_EQUAL(rounds, RECORD_TRIES);
+    CU_ASSERT_EQUAL(rounds, RECORD_ATTEMPTS_MAX);
     CU_ASSERT_EQUAL(job->problem.code, PROBLEM_SERVICE_UNAVAILABLE);
     CU_ASSERT_TRUE(job->problem.retry_after_s > 0);
     CU_ASSERT_TRUE(nothing_under_way());
@@ -354,7 +355,7 @@ static void what_was_built_on_a_lost_write_is_computed_again(void)
     answer(next); /* outdated */
     CU_ASSERT_EQUAL(finish(next), 1);
     CU_ASSERT_EQUAL(next->problem.code, PROBLEM_NONE);
-    CU_ASSERT_TRUE(next->record.first);
+    CU_ASSERT_TRUE(next->record.is_first);
     CU_ASSERT_EQUAL(stored_state().revision, 1);
     CU_ASSERT_TRUE(nothing_under_way());
 }
@@ -378,7 +379,7 @@ static void many_repeats_of_one_event_count_once_and_wait_for_nobody(void)
         duplicates += jobs[i]->record.duplicate;
     }
     CU_ASSERT_EQUAL(duplicates, JOBS - 1);
-    CU_ASSERT_TRUE(str_equal(jobs[1]->record.mark_before, STR("mark")));
+    CU_ASSERT_TRUE(str_equal(jobs[1]->record.previous_mark, STR("mark")));
     CU_ASSERT_EQUAL(stored_state().quizzes, 1);
     CU_ASSERT_TRUE(nothing_under_way());
 }
@@ -451,7 +452,7 @@ static void a_late_event_gets_its_turn_though_others_write(void)
     CU_ASSERT_EQUAL(after->problem.code, PROBLEM_NONE);
     CU_ASSERT_EQUAL(stored_state().revision, 4);
     CU_ASSERT_EQUAL(stored_state().quizzes, 3);
-    CU_ASSERT_FALSE(chain_must_wait(engine.chain, STUDENT, NULL));
+    CU_ASSERT_FALSE(inflight_is_locked(engine.inflight, STUDENT, NULL));
     CU_ASSERT_TRUE(nothing_under_way());
 }
 
@@ -510,9 +511,9 @@ static void without_memory_nothing_wrong_is_written(void)
         struct arena *small = arena_new(256, cap);
 
         CU_ASSERT_PTR_NOT_NULL_FATAL(small);
-        asks_init(&job->asks, small, job);
-        while (record_step(&job->record, &engine, &job->asks, &job->problem) == STEP_MORE) {
-            if (job->asks.failed)
+        pipeline_init(&job->pipeline, small, job);
+        while (record_step(&job->record, &engine, &job->pipeline, &job->problem) == STEP_MORE) {
+            if (job->pipeline.failed)
                 lose(job); /* as the store does */
             else
                 answer(job);

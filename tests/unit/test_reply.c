@@ -28,16 +28,16 @@ static void every_accessor_takes_its_own_type_only(void)
 {
     static const struct {
         const char *bytes;
-        enum reply text, number, array, done;
+        enum reply_result text, number, array, done;
     } rows[] = {
-        {"$3\r\nabc\r\n", REPLY_THERE, REPLY_ERROR, REPLY_ERROR, REPLY_ERROR},
-        {"$0\r\n\r\n", REPLY_THERE, REPLY_ERROR, REPLY_ERROR, REPLY_ERROR},
+        {"$3\r\nabc\r\n", REPLY_OK, REPLY_ERROR, REPLY_ERROR, REPLY_ERROR},
+        {"$0\r\n\r\n", REPLY_OK, REPLY_ERROR, REPLY_ERROR, REPLY_ERROR},
         {"$-1\r\n", REPLY_MISSING, REPLY_MISSING, REPLY_MISSING, REPLY_ERROR},
         {"*-1\r\n", REPLY_MISSING, REPLY_MISSING, REPLY_MISSING, REPLY_ERROR},
-        {":7\r\n", REPLY_ERROR, REPLY_THERE, REPLY_ERROR, REPLY_ERROR},
-        {"*2\r\n$1\r\na\r\n$-1\r\n", REPLY_ERROR, REPLY_ERROR, REPLY_THERE, REPLY_ERROR},
+        {":7\r\n", REPLY_ERROR, REPLY_OK, REPLY_ERROR, REPLY_ERROR},
+        {"*2\r\n$1\r\na\r\n$-1\r\n", REPLY_ERROR, REPLY_ERROR, REPLY_OK, REPLY_ERROR},
         {"*3\r\n:1\r\n:2\r\n:3\r\n", REPLY_ERROR, REPLY_ERROR, REPLY_ERROR, REPLY_ERROR},
-        {"+OK\r\n", REPLY_ERROR, REPLY_ERROR, REPLY_ERROR, REPLY_THERE},
+        {"+OK\r\n", REPLY_ERROR, REPLY_ERROR, REPLY_ERROR, REPLY_OK},
         {"-OOM full\r\n", REPLY_ERROR, REPLY_ERROR, REPLY_ERROR, REPLY_ERROR},
     };
 
@@ -51,7 +51,7 @@ static void every_accessor_takes_its_own_type_only(void)
         CU_ASSERT_EQUAL(reply_text(r, &text), rows[i].text);
         CU_ASSERT_EQUAL(reply_int(r, &number), rows[i].number);
         CU_ASSERT_EQUAL(reply_array(r, 2, &n), rows[i].array);
-        CU_ASSERT_EQUAL(reply_done(r), rows[i].done);
+        CU_ASSERT_EQUAL(reply_status(r), rows[i].done);
     }
 }
 
@@ -64,7 +64,7 @@ static void no_reply_is_an_error_for_every_accessor(void)
     CU_ASSERT_EQUAL(reply_text(NULL, &text), REPLY_ERROR);
     CU_ASSERT_EQUAL(reply_int(NULL, &number), REPLY_ERROR);
     CU_ASSERT_EQUAL(reply_array(NULL, 2, &n), REPLY_ERROR);
-    CU_ASSERT_EQUAL(reply_done(NULL), REPLY_ERROR);
+    CU_ASSERT_EQUAL(reply_status(NULL), REPLY_ERROR);
     CU_ASSERT_PTR_NULL(reply_at(NULL, 0));
     CU_ASSERT_EQUAL(reply_error_of(NULL), REPLY_NO_ERROR);
 }
@@ -76,11 +76,11 @@ static void values_are_those_of_the_reply(void)
     int64_t number;
     size_t n;
 
-    CU_ASSERT_EQUAL_FATAL(reply_array(r, 2, &n), REPLY_THERE);
+    CU_ASSERT_EQUAL_FATAL(reply_array(r, 2, &n), REPLY_OK);
     CU_ASSERT_EQUAL(n, 2);
-    CU_ASSERT_EQUAL(reply_text(reply_at(r, 0), &text), REPLY_THERE);
+    CU_ASSERT_EQUAL(reply_text(reply_at(r, 0), &text), REPLY_OK);
     CU_ASSERT_TRUE(str_equal(text, STR("a\0\r\n")));
-    CU_ASSERT_EQUAL(reply_int(reply_at(r, 1), &number), REPLY_THERE);
+    CU_ASSERT_EQUAL(reply_int(reply_at(r, 1), &number), REPLY_OK);
     CU_ASSERT_EQUAL(number, INT64_MIN);
     CU_ASSERT_PTR_NULL(reply_at(r, 2));
     CU_ASSERT_PTR_NULL(reply_at(reply_at(r, 0), 0));
@@ -93,19 +93,19 @@ static void every_error_of_redis_has_its_meaning(void)
         enum reply_error error;
         int status;
     } rows[] = {
-        {"-LOADING Redis is loading the dataset in memory\r\n", REPLY_STORE_AWAY, 503},
-        {"-MASTERDOWN Link with MASTER is down\r\n", REPLY_STORE_AWAY, 503},
-        {"-BUSY Redis is busy running a script\r\n", REPLY_STORE_AWAY, 503},
-        {"-CLUSTERDOWN The cluster is down\r\n", REPLY_STORE_AWAY, 503},
-        {"-TRYAGAIN Multiple keys request during rehashing of slot\r\n", REPLY_STORE_REFUSES, 503},
-        {"-OOM command not allowed when used memory > 'maxmemory'.\r\n", REPLY_STORE_REFUSES, 503},
-        {"-ERR Error running script: OOM command not allowed\r\n", REPLY_STORE_REFUSES, 503},
-        {"-MISCONF Redis is configured to save RDB snapshots\r\n", REPLY_STORE_REFUSES, 503},
-        {"-READONLY You can't write against a read only replica.\r\n", REPLY_STORE_REFUSES, 503},
-        {"-NOREPLICAS Not enough good replicas to write.\r\n", REPLY_STORE_REFUSES, 503},
-        {"-UNBLOCKED force unblock from blocking operation\r\n", REPLY_STORE_REFUSES, 503},
-        {"-NOAUTH Authentication required.\r\n", REPLY_NOT_CONNECTED, 503},
-        {"-WRONGPASS invalid username-password pair\r\n", REPLY_NOT_CONNECTED, 503},
+        {"-LOADING Redis is loading the dataset in memory\r\n", REPLY_STORE_UNAVAILABLE, 503},
+        {"-MASTERDOWN Link with MASTER is down\r\n", REPLY_STORE_UNAVAILABLE, 503},
+        {"-BUSY Redis is busy running a script\r\n", REPLY_STORE_UNAVAILABLE, 503},
+        {"-CLUSTERDOWN The cluster is down\r\n", REPLY_STORE_UNAVAILABLE, 503},
+        {"-TRYAGAIN Multiple keys request during rehashing of slot\r\n", REPLY_WRITES_REFUSED, 503},
+        {"-OOM command not allowed when used memory > 'maxmemory'.\r\n", REPLY_WRITES_REFUSED, 503},
+        {"-ERR Error running script: OOM command not allowed\r\n", REPLY_WRITES_REFUSED, 503},
+        {"-MISCONF Redis is configured to save RDB snapshots\r\n", REPLY_WRITES_REFUSED, 503},
+        {"-READONLY You can't write against a read only replica.\r\n", REPLY_WRITES_REFUSED, 503},
+        {"-NOREPLICAS Not enough good replicas to write.\r\n", REPLY_WRITES_REFUSED, 503},
+        {"-UNBLOCKED force unblock from blocking operation\r\n", REPLY_WRITES_REFUSED, 503},
+        {"-NOAUTH Authentication required.\r\n", REPLY_NOT_AUTHENTICATED, 503},
+        {"-WRONGPASS invalid username-password pair\r\n", REPLY_NOT_AUTHENTICATED, 503},
         {"-NOSCRIPT No matching script. Please use EVAL.\r\n", REPLY_NO_SCRIPT, 500},
         {"-WRONGTYPE Operation against a key\r\n", REPLY_BUG, 500},
         {"-CROSSSLOT Keys in request don't hash to the same slot\r\n", REPLY_BUG, 500},

@@ -17,7 +17,7 @@ static const struct route ops[] = {
     {.name = "root",       .method = GET,  .pattern = "/"},
     {.name = "health",     .method = GET,  .pattern = "/health"},
     {.name = "reset",      .method = POST, .pattern = "/metrics/reset"},
-    {.name = "subscribe",  .method = GET,  .pattern = "/dapr/subscribe", .flags = ROUTE_SIDECAR},
+    {.name = "subscribe",  .method = GET,  .pattern = "/dapr/subscribe", .flags = ROUTE_SIDECAR_ONLY},
 };
 static const struct route area[] = {
     {.name = "history",    .method = GET,  .pattern = "/v1/history/{student_id}"},

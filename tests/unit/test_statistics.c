@@ -23,7 +23,7 @@ struct group {
     size_t n;
 };
 
-/* R 4.2 and SciPy; the sources are named in docs/mastery-model.md, "Fixed points". */
+/* R 4.2 and SciPy; the sources are named in docs/mastery-model.md, "Reference values". */
 /* clang-format off */
 static const struct group
     sleep_a = {{.7, -1.6, -.2, -1.2, -.1, 3.4, 3.7, .8, 0, 2.0}, 10},

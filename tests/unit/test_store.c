@@ -26,8 +26,6 @@ static void set_up(void)
     char error[200] = "";
 
     (void)signal(SIGPIPE, SIG_IGN);
-    if (scripts_all(&(struct script *const *){NULL}) > 0 && !script_record.sha1[0])
-        scripts_prepare();
     CU_ASSERT_TRUE_FATAL(fake_redis_open(&redis));
     (void)snprintf(url, sizeof(url), "unix://%s", redis.path);
     config = (struct config){
@@ -101,23 +99,23 @@ static void connect_store(void)
     CU_ASSERT_TRUE(store_connected(store));
 }
 
-static struct ask *note(struct asks *a, enum ask_kind kind, const char *name)
+static struct command *note(struct pipeline *a, enum command_kind kind, const char *name)
 {
-    return ask_command(a, kind, 1, (struct str[]){str_of(name)});
+    return pipeline_add(a, kind, 1, (struct str[]){str_of(name)});
 }
 
-static void begin(struct asks *a)
+static void begin(struct pipeline *a)
 {
-    asks_init(a, arena, NULL);
+    pipeline_init(a, arena, NULL);
 }
 
-static void send_asks(struct asks *a)
+static void send_asks(struct pipeline *a)
 {
     store_submit(store, a, now_us);
     store_flush(store, now_us);
 }
 
-static void begin_and_send(struct asks *a, enum ask_kind kind, const char *name)
+static void begin_and_send(struct pipeline *a, enum command_kind kind, const char *name)
 {
     begin(a);
     (void)note(a, kind, name);
@@ -130,7 +128,7 @@ static void say(const char *bytes)
     store_on_ready(store, now_us);
 }
 
-static bool done(const struct asks *a, enum asks_status status)
+static bool done(const struct pipeline *a, enum pipeline_status status)
 {
     return store_next_done(store) == a && a->status == status;
 }
@@ -140,9 +138,9 @@ static bool nothing_done(void)
     return store_next_done(store) == NULL;
 }
 
-static bool text_is(const struct ask *ask, const char *expected)
+static bool text_is(const struct command *command, const char *expected)
 {
-    return ask->reply && ask->reply->str && strcmp(ask->reply->str, expected) == 0;
+    return command->reply && command->reply->str && strcmp(command->reply->str, expected) == 0;
 }
 
 static enum store_state circuit(void)
@@ -169,50 +167,51 @@ static void wait_for_probe(void)
 
 static void replies_belong_to_the_commands_in_their_order(void)
 {
-    struct asks one, two;
-    struct ask *a, *b, *c;
+    struct pipeline one, two;
+    struct command *a, *b, *c;
 
     connect_store();
     begin(&one);
     begin(&two);
-    a = note(&one, ASK_READ, "A");
-    b = note(&one, ASK_READ, "B");
-    c = note(&two, ASK_READ, "C");
+    a = note(&one, COMMAND_READ, "A");
+    b = note(&one, COMMAND_READ, "B");
+    c = note(&two, COMMAND_READ, "C");
     store_submit(store, &one, now_us);
     store_submit(store, &two, now_us);
     CU_ASSERT_TRUE(hears_nothing()); /* one write for all of a turn */
     store_flush(store, now_us);
     CU_ASSERT_TRUE(hears("A") && hears("B") && hears("C") && hears_nothing());
-    CU_ASSERT_EQUAL(store_in_flight(store), 3);
+    CU_ASSERT_EQUAL(store_sent_count(store), 3);
     say("+a\r\n");
     CU_ASSERT_TRUE(nothing_done());
     say("+b\r\n+c\r\n");
-    CU_ASSERT_TRUE(done(&one, ASKS_ANSWERED) && done(&two, ASKS_ANSWERED) && nothing_done());
+    CU_ASSERT_TRUE(done(&one, PIPELINE_COMPLETE) && done(&two, PIPELINE_COMPLETE) &&
+                   nothing_done());
     CU_ASSERT_TRUE(text_is(a, "a") && text_is(b, "b") && text_is(c, "c"));
-    CU_ASSERT_EQUAL(store_in_flight(store), 0);
+    CU_ASSERT_EQUAL(store_sent_count(store), 0);
 }
 
 static void nothing_asked_is_answered_at_once(void)
 {
-    struct asks a;
+    struct pipeline a;
 
     begin(&a);
     send_asks(&a);
-    CU_ASSERT_TRUE(done(&a, ASKS_ANSWERED));
+    CU_ASSERT_TRUE(done(&a, PIPELINE_COMPLETE));
 }
 
 static void a_reply_in_single_bytes_is_one_reply(void)
 {
     static const char bytes[] = "$5\r\nhello\r\n";
-    struct asks a;
+    struct pipeline a;
 
     connect_store();
-    begin_and_send(&a, ASK_READ, "A");
+    begin_and_send(&a, COMMAND_READ, "A");
     for (size_t i = 0; i + 1 < sizeof(bytes); i++) {
         CU_ASSERT_TRUE(nothing_done());
         say((char[]){bytes[i], '\0'});
     }
-    CU_ASSERT_TRUE(done(&a, ASKS_ANSWERED));
+    CU_ASSERT_TRUE(done(&a, PIPELINE_COMPLETE));
     CU_ASSERT_TRUE(text_is(a.first, "hello"));
 }
 
@@ -220,35 +219,35 @@ static void a_reply_in_single_bytes_is_one_reply(void)
 
 static void a_late_round_fails_and_its_reply_is_never_taken_for_another(void)
 {
-    struct asks late, next;
+    struct pipeline late, next;
 
     connect_store();
-    begin_and_send(&late, ASK_READ, "A");
+    begin_and_send(&late, COMMAND_READ, "A");
     now_us += ROUND_US - 1;
     CU_ASSERT_TRUE(store_tick(store, now_us) == 1 && nothing_done());
     now_us += 1;
     CU_ASSERT_EQUAL(store_tick(store, now_us), 0);
-    CU_ASSERT_TRUE(done(&late, ASKS_FAILED));
+    CU_ASSERT_TRUE(done(&late, PIPELINE_FAILED));
     CU_ASSERT_PTR_NULL(late.first->reply);
     CU_ASSERT_EQUAL(store_fd(store), -1);
     CU_ASSERT_EQUAL(circuit(), STORE_OPEN_CIRCUIT);
     wait_for_probe();
     greet();
-    begin_and_send(&next, ASK_READ, "B");
+    begin_and_send(&next, COMMAND_READ, "B");
     CU_ASSERT_FALSE(fake_redis_say_late(&redis, "+a\r\n")); /* nobody listens there any more */
     store_on_ready(store, now_us);
     CU_ASSERT_TRUE(nothing_done());
     say("+b\r\n");
-    CU_ASSERT_TRUE(done(&next, ASKS_ANSWERED) && text_is(next.first, "b"));
+    CU_ASSERT_TRUE(done(&next, PIPELINE_COMPLETE) && text_is(next.first, "b"));
 }
 
 static void a_drip_of_bytes_does_not_put_the_end_off(void)
 {
-    struct asks a;
+    struct pipeline a;
     int64_t sent_us;
 
     connect_store();
-    begin_and_send(&a, ASK_READ, "A");
+    begin_and_send(&a, COMMAND_READ, "A");
     sent_us = now_us;
     fake_redis_say(&redis, "$100\r\n");
     while (nothing_done() && now_us - sent_us <= ROUND_US) {
@@ -257,52 +256,52 @@ static void a_drip_of_bytes_does_not_put_the_end_off(void)
         (void)store_tick(store, now_us);
     }
     CU_ASSERT_EQUAL(now_us - sent_us, ROUND_US);
-    CU_ASSERT_EQUAL(a.status, ASKS_FAILED);
+    CU_ASSERT_EQUAL(a.status, PIPELINE_FAILED);
     CU_ASSERT_PTR_NULL(a.first->reply);
 }
 
 static void what_has_arrived_is_not_late_though_we_are(void)
 {
-    struct asks a;
+    struct pipeline a;
 
     connect_store();
-    begin_and_send(&a, ASK_READ, "A");
+    begin_and_send(&a, COMMAND_READ, "A");
     fake_redis_say(&redis, "+a\r\n");
     now_us += 10 * ROUND_US; /* this process was busy elsewhere */
     (void)store_tick(store, now_us);
-    CU_ASSERT_TRUE(done(&a, ASKS_ANSWERED) && text_is(a.first, "a"));
+    CU_ASSERT_TRUE(done(&a, PIPELINE_COMPLETE) && text_is(a.first, "a"));
     CU_ASSERT_EQUAL(circuit(), STORE_CLOSED_CIRCUIT);
 }
 
 static void the_time_of_a_round_begins_when_it_is_sent(void)
 {
-    struct asks a;
+    struct pipeline a;
 
     connect_store();
     begin(&a);
-    (void)note(&a, ASK_READ, "A");
+    (void)note(&a, COMMAND_READ, "A");
     store_submit(store, &a, now_us);
     now_us += 10 * ROUND_US; /* the rest of the turn took long */
     store_flush(store, now_us);
     (void)store_tick(store, now_us + ROUND_US - 1);
     CU_ASSERT_TRUE(nothing_done());
     (void)store_tick(store, now_us + ROUND_US);
-    CU_ASSERT_TRUE(done(&a, ASKS_FAILED));
+    CU_ASSERT_TRUE(done(&a, PIPELINE_FAILED));
 }
 
 /* ---- broken ---- */
 
 static void reads_are_asked_once_more_on_a_new_connection(void)
 {
-    struct asks a;
-    struct ask *one, *three;
+    struct pipeline a;
+    struct command *one, *three;
     unsigned generation;
 
     connect_store();
     begin(&a);
-    one = note(&a, ASK_READ, "A");
-    (void)note(&a, ASK_READ, "B");
-    three = note(&a, ASK_READ, "C");
+    one = note(&a, COMMAND_READ, "A");
+    (void)note(&a, COMMAND_READ, "B");
+    three = note(&a, COMMAND_READ, "C");
     send_asks(&a);
     fake_redis_say(&redis, "+half\r\n");
     fake_redis_hang_up(&redis);
@@ -316,32 +315,32 @@ static void reads_are_asked_once_more_on_a_new_connection(void)
     say("+a\r\n+b\r\n");
     CU_ASSERT_TRUE(nothing_done());
     say("+c\r\n");
-    CU_ASSERT_TRUE(done(&a, ASKS_ANSWERED) && nothing_done());
+    CU_ASSERT_TRUE(done(&a, PIPELINE_COMPLETE) && nothing_done());
     CU_ASSERT_TRUE(text_is(one, "a") && text_is(three, "c"));
 }
 
 static void a_connection_that_breaks_at_once_is_made_anew_with_all_it_says(void)
 {
-    struct asks a;
+    struct pipeline a;
 
-    begin_and_send(&a, ASK_READ, "A");
+    begin_and_send(&a, COMMAND_READ, "A");
     CU_ASSERT_TRUE_FATAL(fake_redis_accept(&redis));
     fake_redis_hang_up(&redis);
     store_on_ready(store, now_us);
     greet();
     CU_ASSERT_TRUE(hears("A") && hears_nothing());
     say("+a\r\n");
-    CU_ASSERT_TRUE(done(&a, ASKS_ANSWERED) && nothing_done());
+    CU_ASSERT_TRUE(done(&a, PIPELINE_COMPLETE) && nothing_done());
 }
 
 static void reads_are_not_asked_a_third_time(void)
 {
-    struct asks a;
+    struct pipeline a;
 
     connect_store();
     begin(&a);
-    (void)note(&a, ASK_READ, "A");
-    (void)note(&a, ASK_READ, "B");
+    (void)note(&a, COMMAND_READ, "A");
+    (void)note(&a, COMMAND_READ, "B");
     send_asks(&a);
     say("+half\r\n");
     fake_redis_hang_up(&redis);
@@ -349,29 +348,30 @@ static void reads_are_not_asked_a_third_time(void)
     greet();
     fake_redis_hang_up(&redis);
     store_on_ready(store, now_us);
-    CU_ASSERT_TRUE(done(&a, ASKS_FAILED) && nothing_done());
+    CU_ASSERT_TRUE(done(&a, PIPELINE_FAILED) && nothing_done());
     CU_ASSERT_PTR_NULL(a.first->reply); /* half a round is none */
     CU_ASSERT_FALSE(fake_redis_accept(&redis));
 }
 
 static void writes_are_never_asked_again(void)
 {
-    struct asks write, mixed, read;
+    struct pipeline write, mixed, read;
 
     connect_store();
-    begin_and_send(&write, ASK_WRITE, "W");
+    begin_and_send(&write, COMMAND_WRITE, "W");
     begin(&mixed);
-    (void)note(&mixed, ASK_READ, "A");
-    (void)note(&mixed, ASK_WRITE, "W");
+    (void)note(&mixed, COMMAND_READ, "A");
+    (void)note(&mixed, COMMAND_WRITE, "W");
     send_asks(&mixed);
-    begin_and_send(&read, ASK_READ, "R");
+    begin_and_send(&read, COMMAND_READ, "R");
     fake_redis_hang_up(&redis);
     store_on_ready(store, now_us);
-    CU_ASSERT_TRUE(done(&write, ASKS_FAILED) && done(&mixed, ASKS_FAILED) && nothing_done());
+    CU_ASSERT_TRUE(done(&write, PIPELINE_FAILED) && done(&mixed, PIPELINE_FAILED) &&
+                   nothing_done());
     greet();
     CU_ASSERT_TRUE(hears("R") && hears_nothing());
     say("+r\r\n");
-    CU_ASSERT_TRUE(done(&read, ASKS_ANSWERED));
+    CU_ASSERT_TRUE(done(&read, PIPELINE_COMPLETE));
 }
 
 static void what_serves_nobody_is_thrown_away(void)
@@ -384,14 +384,14 @@ static void what_serves_nobody_is_thrown_away(void)
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct asks a;
+        struct pipeline a;
 
         if (i > 0)
             set_up();
         connect_store();
-        begin_and_send(&a, ASK_READ, "A");
+        begin_and_send(&a, COMMAND_READ, "A");
         say(rows[i]);
-        CU_ASSERT_TRUE(done(&a, rows[i][0] == '+' ? ASKS_ANSWERED : ASKS_FAILED));
+        CU_ASSERT_TRUE(done(&a, rows[i][0] == '+' ? PIPELINE_COMPLETE : PIPELINE_FAILED));
         CU_ASSERT_FALSE(store_connected(store));
         CU_ASSERT_EQUAL(circuit(), STORE_OPEN_CIRCUIT);
         CU_ASSERT_TRUE(nothing_done());
@@ -402,15 +402,16 @@ static void what_serves_nobody_is_thrown_away(void)
 
 /* ---- scripts ---- */
 
-static struct ask *note_script(struct asks *a)
+static struct command *note_script(struct pipeline *a)
 {
-    return ask_script(a, &script_unlock, 1, 2, (struct str[]){STR("key"), STR("token")});
+    return pipeline_add_script(a, &script_delete_if_equal, 1, 2,
+                               (struct str[]){STR("key"), STR("token")});
 }
 
 static void a_script_that_is_not_known_is_sent_as_text_once(void)
 {
-    struct asks a;
-    struct ask *script;
+    struct pipeline a;
+    struct command *script;
 
     connect_store();
     begin(&a);
@@ -421,7 +422,7 @@ static void a_script_that_is_not_known_is_sent_as_text_once(void)
     CU_ASSERT_TRUE(nothing_done());
     CU_ASSERT_TRUE(hears("EVAL") && hears_nothing());
     say(":1\r\n");
-    CU_ASSERT_TRUE(done(&a, ASKS_ANSWERED));
+    CU_ASSERT_TRUE(done(&a, PIPELINE_COMPLETE));
     CU_ASSERT_EQUAL(script->reply->integer, 1);
 
     begin(&a);
@@ -429,27 +430,27 @@ static void a_script_that_is_not_known_is_sent_as_text_once(void)
     send_asks(&a);
     say("-NOSCRIPT No matching script.\r\n");
     say("-NOSCRIPT No matching script, not even now.\r\n");
-    CU_ASSERT_TRUE(done(&a, ASKS_ANSWERED));
+    CU_ASSERT_TRUE(done(&a, PIPELINE_COMPLETE));
     CU_ASSERT_EQUAL(script->reply->type, REDIS_REPLY_ERROR);
 }
 
 static void a_script_sent_again_does_not_mix_up_the_others(void)
 {
-    struct asks a, b;
-    struct ask *script, *other, *next;
+    struct pipeline a, b;
+    struct command *script, *other, *next;
 
     connect_store();
     begin(&a);
     script = note_script(&a);
-    other = note(&a, ASK_READ, "A");
+    other = note(&a, COMMAND_READ, "A");
     send_asks(&a);
     begin(&b);
-    next = note(&b, ASK_READ, "B");
+    next = note(&b, COMMAND_READ, "B");
     send_asks(&b);
     say("-NOSCRIPT No matching script.\r\n+a\r\n+b\r\n");
-    CU_ASSERT_TRUE(done(&b, ASKS_ANSWERED) && text_is(next, "b") && nothing_done());
+    CU_ASSERT_TRUE(done(&b, PIPELINE_COMPLETE) && text_is(next, "b") && nothing_done());
     say(":7\r\n");
-    CU_ASSERT_TRUE(done(&a, ASKS_ANSWERED) && text_is(other, "a"));
+    CU_ASSERT_TRUE(done(&a, PIPELINE_COMPLETE) && text_is(other, "a"));
     CU_ASSERT_EQUAL(script->reply->integer, 7);
 }
 
@@ -457,53 +458,53 @@ static void a_script_sent_again_does_not_mix_up_the_others(void)
 
 static void who_is_impatient_comes_back_late_and_then_again(void)
 {
-    struct asks a;
+    struct pipeline a;
 
     connect_store();
     begin(&a);
-    (void)note(&a, ASK_READ, "A");
-    (void)note(&a, ASK_READ, "B");
-    a.patience_us = ROUND_US / 2;
+    (void)note(&a, COMMAND_READ, "A");
+    (void)note(&a, COMMAND_READ, "B");
+    a.timeout_us = ROUND_US / 2;
     send_asks(&a);
     now_us += ROUND_US / 2 - 1;
     CU_ASSERT_EQUAL(store_tick(store, now_us), 1);
     now_us += 1;
     CU_ASSERT_EQUAL(store_tick(store, now_us), 0);
-    CU_ASSERT_TRUE(done(&a, ASKS_LATE) && a.pinned && nothing_done());
+    CU_ASSERT_TRUE(done(&a, PIPELINE_TIMED_OUT) && a.abandoned && nothing_done());
     (void)store_tick(store, now_us + 1);
     CU_ASSERT_TRUE(nothing_done()); /* once is enough */
     say("+a\r\n+b\r\n");
-    CU_ASSERT_TRUE(done(&a, ASKS_ANSWERED) && !a.pinned && nothing_done());
+    CU_ASSERT_TRUE(done(&a, PIPELINE_COMPLETE) && !a.abandoned && nothing_done());
 }
 
 static void who_is_impatient_comes_back_again_when_the_round_fails_too(void)
 {
-    struct asks a;
+    struct pipeline a;
 
     connect_store();
     begin(&a);
-    (void)note(&a, ASK_READ, "A");
-    a.patience_us = ROUND_US / 2;
+    (void)note(&a, COMMAND_READ, "A");
+    a.timeout_us = ROUND_US / 2;
     send_asks(&a);
     (void)store_tick(store, now_us + ROUND_US / 2);
-    CU_ASSERT_TRUE(done(&a, ASKS_LATE));
+    CU_ASSERT_TRUE(done(&a, PIPELINE_TIMED_OUT));
     fake_redis_hang_up(&redis); /* nobody waits: not asked again */
     store_on_ready(store, now_us);
-    CU_ASSERT_TRUE(done(&a, ASKS_FAILED) && !a.pinned && nothing_done());
+    CU_ASSERT_TRUE(done(&a, PIPELINE_FAILED) && !a.abandoned && nothing_done());
 }
 
 static void who_has_not_been_fetched_as_late_comes_back_once(void)
 {
-    struct asks a;
+    struct pipeline a;
 
     connect_store();
     begin(&a);
-    (void)note(&a, ASK_READ, "A");
-    a.patience_us = ROUND_US / 2;
+    (void)note(&a, COMMAND_READ, "A");
+    a.timeout_us = ROUND_US / 2;
     send_asks(&a);
     (void)store_tick(store, now_us + ROUND_US / 2);
     say("+a\r\n");
-    CU_ASSERT_TRUE(done(&a, ASKS_ANSWERED) && !a.pinned && nothing_done());
+    CU_ASSERT_TRUE(done(&a, PIPELINE_COMPLETE) && !a.abandoned && nothing_done());
 }
 
 /* ---- replicas ---- */
@@ -512,18 +513,18 @@ static void a_write_waits_for_its_replicas(void)
 {
     static const struct {
         const char *replies;
-        enum asks_status status;
-    } rows[] = {{"+w\r\n:2\r\n", ASKS_ANSWERED},
-                {"+w\r\n:3\r\n", ASKS_ANSWERED},
-                {"+w\r\n:1\r\n", ASKS_FAILED},
-                {"+w\r\n-ERR WAIT cannot be used with replica instances.\r\n", ASKS_FAILED}};
+        enum pipeline_status status;
+    } rows[] = {{"+w\r\n:2\r\n", PIPELINE_COMPLETE},
+                {"+w\r\n:3\r\n", PIPELINE_COMPLETE},
+                {"+w\r\n:1\r\n", PIPELINE_FAILED},
+                {"+w\r\n-ERR WAIT cannot be used with replica instances.\r\n", PIPELINE_FAILED}};
 
     config.store_wait_replicas = 2;
     connect_store();
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct asks a;
+        struct pipeline a;
 
-        begin_and_send(&a, ASK_WRITE, "W");
+        begin_and_send(&a, COMMAND_WRITE, "W");
         CU_ASSERT_TRUE(hears("W") && hears("WAIT") && hears_nothing());
         say(rows[i].replies);
         CU_ASSERT_TRUE(done(&a, rows[i].status));
@@ -532,19 +533,19 @@ static void a_write_waits_for_its_replicas(void)
 
 static void a_read_waits_for_no_replica(void)
 {
-    struct asks a;
+    struct pipeline a;
 
     config.store_wait_replicas = 2;
     connect_store();
-    begin_and_send(&a, ASK_READ, "A");
+    begin_and_send(&a, COMMAND_READ, "A");
     CU_ASSERT_TRUE(hears("A") && hears_nothing());
     say("+a\r\n");
-    CU_ASSERT_TRUE(done(&a, ASKS_ANSWERED));
+    CU_ASSERT_TRUE(done(&a, PIPELINE_COMPLETE));
 }
 
 static void replicas_are_waited_for_behind_a_script_sent_again(void)
 {
-    struct asks a;
+    struct pipeline a;
 
     config.store_wait_replicas = 1;
     connect_store();
@@ -556,58 +557,58 @@ static void replicas_are_waited_for_behind_a_script_sent_again(void)
     CU_ASSERT_TRUE(nothing_done());
     CU_ASSERT_TRUE(hears("EVAL") && hears("WAIT") && hears_nothing());
     say(":1\r\n:0\r\n");
-    CU_ASSERT_TRUE(done(&a, ASKS_FAILED));
+    CU_ASSERT_TRUE(done(&a, PIPELINE_FAILED));
 }
 
 /* ---- the circuit ---- */
 
 static void it_opens_after_failures_in_a_row_and_refuses_at_once(void)
 {
-    struct asks a;
+    struct pipeline a;
     struct store_counts counts;
 
     fake_redis_close(&redis); /* nobody there */
     for (int i = 0; i < FAILURES; i++) {
         CU_ASSERT_EQUAL(circuit(), STORE_CLOSED_CIRCUIT);
-        begin_and_send(&a, ASK_READ, "A");
-        CU_ASSERT_TRUE(done(&a, ASKS_FAILED));
+        begin_and_send(&a, COMMAND_READ, "A");
+        CU_ASSERT_TRUE(done(&a, PIPELINE_FAILED));
     }
     CU_ASSERT_EQUAL(circuit(), STORE_OPEN_CIRCUIT);
     CU_ASSERT_TRUE_FATAL(fake_redis_open(&redis));
-    begin_and_send(&a, ASK_WRITE, "W");
-    CU_ASSERT_TRUE(done(&a, ASKS_FAILED));
+    begin_and_send(&a, COMMAND_WRITE, "W");
+    CU_ASSERT_TRUE(done(&a, PIPELINE_FAILED));
     CU_ASSERT_FALSE(fake_redis_accept(&redis));
-    store_take_counts(store, &counts);
-    CU_ASSERT_EQUAL(counts.unavailable[ASK_READ], FAILURES);
-    CU_ASSERT_EQUAL(counts.unavailable[ASK_WRITE], 1);
+    store_consume_counts(store, &counts);
+    CU_ASSERT_EQUAL(counts.unavailable[COMMAND_READ], FAILURES);
+    CU_ASSERT_EQUAL(counts.unavailable[COMMAND_WRITE], 1);
 }
 
 static void open_the_circuit(void)
 {
-    struct asks a;
+    struct pipeline a;
 
     connect_store();
-    begin_and_send(&a, ASK_READ, "A");
+    begin_and_send(&a, COMMAND_READ, "A");
     now_us += ROUND_US;
     (void)store_tick(store, now_us);
-    CU_ASSERT_TRUE(done(&a, ASKS_FAILED));
+    CU_ASSERT_TRUE(done(&a, PIPELINE_FAILED));
     CU_ASSERT_EQUAL(circuit(), STORE_OPEN_CIRCUIT);
 }
 
 static void half_open_lets_the_probe_through_and_nobody_else(void)
 {
-    struct asks a;
+    struct pipeline a;
 
     open_the_circuit();
     wait_for_probe();
-    begin_and_send(&a, ASK_READ, "A");
-    CU_ASSERT_TRUE(done(&a, ASKS_FAILED));
+    begin_and_send(&a, COMMAND_READ, "A");
+    CU_ASSERT_TRUE(done(&a, PIPELINE_FAILED));
     greet();
     CU_ASSERT_EQUAL(circuit(), STORE_CLOSED_CIRCUIT);
     CU_ASSERT_TRUE(hears_nothing());
-    begin_and_send(&a, ASK_READ, "A");
+    begin_and_send(&a, COMMAND_READ, "A");
     say("+a\r\n");
-    CU_ASSERT_TRUE(done(&a, ASKS_ANSWERED));
+    CU_ASSERT_TRUE(done(&a, PIPELINE_COMPLETE));
 }
 
 static void a_probe_without_answer_opens_the_circuit_again(void)
@@ -624,14 +625,14 @@ static void a_probe_without_answer_opens_the_circuit_again(void)
 
 static void a_redis_that_is_loading_is_away(void)
 {
-    struct asks a;
+    struct pipeline a;
 
     for (int i = 0; i < FAILURES; i++) {
         CU_ASSERT_EQUAL(circuit(), STORE_CLOSED_CIRCUIT);
-        begin_and_send(&a, ASK_WRITE, "W");
+        begin_and_send(&a, COMMAND_WRITE, "W");
         greet_with("-LOADING Redis is loading the dataset in memory\r\n");
         say("-LOADING Redis is loading the dataset in memory\r\n");
-        CU_ASSERT_TRUE(done(&a, ASKS_FAILED));
+        CU_ASSERT_TRUE(done(&a, PIPELINE_FAILED));
         CU_ASSERT_FALSE(store_connected(store));
     }
     CU_ASSERT_EQUAL(circuit(), STORE_OPEN_CIRCUIT);
@@ -656,11 +657,11 @@ static void only_errors_of_a_store_that_is_away_open_it(void)
     connect_store();
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         for (int n = 0; n < FAILURES; n++) {
-            struct asks a;
+            struct pipeline a;
 
-            begin_and_send(&a, ASK_WRITE, "W");
+            begin_and_send(&a, COMMAND_WRITE, "W");
             say(rows[i].reply);
-            CU_ASSERT_TRUE(done(&a, ASKS_ANSWERED));
+            CU_ASSERT_TRUE(done(&a, PIPELINE_COMPLETE));
         }
         CU_ASSERT_EQUAL(circuit(), rows[i].state);
     }
@@ -670,15 +671,15 @@ static void only_errors_of_a_store_that_is_away_open_it(void)
 
 static void a_new_connection_says_who_it_is_before_all_else(void)
 {
-    struct asks a;
+    struct pipeline a;
     char error[200], name[FAKE_NAME];
-    size_t scripts = scripts_all(&(struct script *const *){NULL});
+    size_t scripts = scripts_all(&(const struct script *const *){NULL});
 
     store_free(store);
     config.redis_password = "a password";
     store = store_new(&config, error);
     CU_ASSERT_PTR_NOT_NULL_FATAL(store);
-    begin_and_send(&a, ASK_READ, "A");
+    begin_and_send(&a, COMMAND_READ, "A");
     CU_ASSERT_TRUE_FATAL(fake_redis_accept(&redis));
     CU_ASSERT_TRUE(hears("AUTH"));
     for (size_t i = 0; i < scripts; i++)
@@ -726,7 +727,7 @@ static void who_writes_notes_the_schema_of_each_new_connection(void)
 {
     char name[FAKE_NAME];
 
-    store_notes_schema(store);
+    store_enable_schema_write(store);
     (void)store_tick(store, now_us);
     CU_ASSERT_TRUE_FATAL(fake_redis_accept(&redis));
     do {
@@ -738,7 +739,7 @@ static void who_writes_notes_the_schema_of_each_new_connection(void)
 
 static void silence_is_listened_into_each_second(void)
 {
-    struct asks a;
+    struct pipeline a;
 
     connect_store();
     CU_ASSERT_TRUE(store_tick(store, now_us) <= SECOND_US);
@@ -752,8 +753,8 @@ static void silence_is_listened_into_each_second(void)
     now_us += CONNECT_US; /* and no answer */
     (void)store_tick(store, now_us);
     CU_ASSERT_EQUAL(circuit(), STORE_OPEN_CIRCUIT);
-    begin_and_send(&a, ASK_READ, "A");
-    CU_ASSERT_TRUE(done(&a, ASKS_FAILED));
+    begin_and_send(&a, COMMAND_READ, "A");
+    CU_ASSERT_TRUE(done(&a, PIPELINE_FAILED));
 }
 
 static void an_idle_store_is_looked_after_once_a_second(void)
@@ -806,50 +807,50 @@ static void a_store_that_is_away_is_not_asked_without_pause(void)
 static void what_cannot_be_noted_fails_and_is_not_sent(void)
 {
     struct arena *small = arena_new(64, 64);
-    struct asks a;
+    struct pipeline a;
 
     connect_store();
     CU_ASSERT_PTR_NOT_NULL_FATAL(small);
-    asks_init(&a, small, NULL);
-    CU_ASSERT_PTR_NOT_NULL(note(&a, ASK_READ, "A"));
+    pipeline_init(&a, small, NULL);
+    CU_ASSERT_PTR_NOT_NULL(note(&a, COMMAND_READ, "A"));
     CU_ASSERT_TRUE(a.failed);
     send_asks(&a);
-    CU_ASSERT_TRUE(done(&a, ASKS_FAILED));
+    CU_ASSERT_TRUE(done(&a, PIPELINE_FAILED));
     CU_ASSERT_TRUE(hears_nothing());
     arena_free(small);
 }
 
 static void a_text_that_is_missing_is_never_sent_as_an_empty_one(void)
 {
-    struct asks a;
+    struct pipeline a;
 
     connect_store();
     begin(&a);
-    (void)note(&a, ASK_READ, "A");
-    (void)ask_command(&a, ASK_READ, 2, (struct str[]){STR("GET"), {NULL, 0}});
+    (void)note(&a, COMMAND_READ, "A");
+    (void)pipeline_add(&a, COMMAND_READ, 2, (struct str[]){STR("GET"), {NULL, 0}});
     send_asks(&a);
-    CU_ASSERT_TRUE(done(&a, ASKS_FAILED));
+    CU_ASSERT_TRUE(done(&a, PIPELINE_FAILED));
     CU_ASSERT_TRUE(hears_nothing());
     begin(&a);
-    (void)ask_command(&a, ASK_READ, 2, (struct str[]){STR("GET"), STR("")});
+    (void)pipeline_add(&a, COMMAND_READ, 2, (struct str[]){STR("GET"), STR("")});
     send_asks(&a);
     CU_ASSERT_TRUE(hears("GET"));
 }
 
 static void a_command_has_an_end(void)
 {
-    static struct str argv[ASK_ARGC_MAX + 1];
-    struct asks a;
+    static struct str argv[COMMAND_ARGC_MAX + 1];
+    struct pipeline a;
 
     connect_store();
-    for (int i = 0; i <= ASK_ARGC_MAX; i++)
+    for (int i = 0; i <= COMMAND_ARGC_MAX; i++)
         argv[i] = STR("x");
     begin(&a);
-    (void)ask_script(&a, &script_unlock, 1, ASK_ARGC_MAX + 1, argv);
+    (void)pipeline_add_script(&a, &script_delete_if_equal, 1, COMMAND_ARGC_MAX + 1, argv);
     send_asks(&a);
-    CU_ASSERT_TRUE(done(&a, ASKS_FAILED) && store_connected(store));
+    CU_ASSERT_TRUE(done(&a, PIPELINE_FAILED) && store_connected(store));
     begin(&a);
-    (void)ask_script(&a, &script_unlock, 1, ASK_ARGC_MAX, argv);
+    (void)pipeline_add_script(&a, &script_delete_if_equal, 1, COMMAND_ARGC_MAX, argv);
     send_asks(&a);
     CU_ASSERT_TRUE(hears("EVALSHA"));
 }
@@ -859,23 +860,23 @@ static void a_command_has_an_end(void)
 static void commands_are_counted_by_kind_and_outcome(void)
 {
     struct store_counts counts;
-    struct asks a;
+    struct pipeline a;
 
     connect_store();
-    store_take_counts(store, &counts); /* greetings do not count */
-    CU_ASSERT_EQUAL(counts.ok[ASK_READ], 0);
-    begin_and_send(&a, ASK_READ, "A");
+    store_consume_counts(store, &counts); /* greetings do not count */
+    CU_ASSERT_EQUAL(counts.ok[COMMAND_READ], 0);
+    begin_and_send(&a, COMMAND_READ, "A");
     say("+a\r\n");
-    begin_and_send(&a, ASK_WRITE, "W");
+    begin_and_send(&a, COMMAND_WRITE, "W");
     say("-OOM\r\n");
-    begin_and_send(&a, ASK_WRITE, "W");
+    begin_and_send(&a, COMMAND_WRITE, "W");
     (void)store_tick(store, now_us + ROUND_US);
-    store_take_counts(store, &counts);
-    CU_ASSERT_EQUAL(counts.ok[ASK_READ], 1);
-    CU_ASSERT_EQUAL(counts.errors[ASK_WRITE], 1);
-    CU_ASSERT_EQUAL(counts.timeouts[ASK_WRITE], 1);
-    store_take_counts(store, &counts);
-    CU_ASSERT_EQUAL(counts.ok[ASK_READ] + counts.timeouts[ASK_WRITE], 0);
+    store_consume_counts(store, &counts);
+    CU_ASSERT_EQUAL(counts.ok[COMMAND_READ], 1);
+    CU_ASSERT_EQUAL(counts.errors[COMMAND_WRITE], 1);
+    CU_ASSERT_EQUAL(counts.timeouts[COMMAND_WRITE], 1);
+    store_consume_counts(store, &counts);
+    CU_ASSERT_EQUAL(counts.ok[COMMAND_READ] + counts.timeouts[COMMAND_WRITE], 0);
 }
 
 /* In a process of its own: says OK to everything until it is hung up on. */
@@ -899,16 +900,16 @@ static pid_t serve(void)
 static void a_program_may_wait_for_an_answer(void)
 {
     pid_t pid = serve();
-    struct asks a;
+    struct pipeline a;
 
     CU_ASSERT_TRUE_FATAL(pid > 0);
     begin(&a);
-    (void)note(&a, ASK_WRITE, "W");
+    (void)note(&a, COMMAND_WRITE, "W");
     CU_ASSERT_TRUE(store_wait(store, &a));
     CU_ASSERT_TRUE(text_is(a.first, "OK"));
     (void)kill(pid, SIGSTOP);
     begin(&a);
-    (void)note(&a, ASK_WRITE, "W");
+    (void)note(&a, COMMAND_WRITE, "W");
     CU_ASSERT_FALSE(store_wait(store, &a));
     (void)kill(pid, SIGKILL);
     (void)waitpid(pid, NULL, 0);

@@ -31,10 +31,10 @@ static void entries_are_read(void)
     struct str value = STR("");
     size_t n = 0;
 
-    CU_ASSERT_EQUAL(stream_read(reply, 3, entries, &n), REPLY_THERE);
+    CU_ASSERT_EQUAL(stream_parse(reply, 3, entries, &n), REPLY_OK);
     CU_ASSERT_EQUAL_FATAL(n, 2); /* the deleted one is left out */
     CU_ASSERT_TRUE(str_equal(entries[0].id, STR("1-0")));
-    CU_ASSERT_EQUAL(stream_field(&entries[0], STR("e"), &value), REPLY_THERE);
+    CU_ASSERT_EQUAL(stream_field(&entries[0], STR("e"), &value), REPLY_OK);
     CU_ASSERT_TRUE(str_equal(value, STR("x")));
     CU_ASSERT_TRUE(str_equal(entries[1].id, STR("3-0")));
     CU_ASSERT_EQUAL(stream_field(&entries[1], STR("e"), &value), REPLY_MISSING);
@@ -45,9 +45,9 @@ static void what_is_no_stream_is_refused(void)
 {
     static const struct {
         const char *bytes;
-        enum reply expected;
+        enum reply_result expected;
     } rows[] = {
-        {"*0\r\n", REPLY_THERE},
+        {"*0\r\n", REPLY_OK},
         {"*-1\r\n", REPLY_MISSING},
         {":1\r\n", REPLY_ERROR},
         {"-WRONGTYPE no stream\r\n", REPLY_ERROR},
@@ -63,7 +63,7 @@ static void what_is_no_stream_is_refused(void)
         struct stream_entry entries[1];
         size_t n = 0;
 
-        CU_ASSERT_EQUAL(stream_read(reply, 1, entries, &n), rows[i].expected);
+        CU_ASSERT_EQUAL(stream_parse(reply, 1, entries, &n), rows[i].expected);
         freeReplyObject(reply);
     }
 }
@@ -94,7 +94,7 @@ static void a_key_tells_its_shard(void)
     for (size_t i = 0; i < COUNT(rows); i++) {
         unsigned shard = 0;
 
-        CU_ASSERT_EQUAL(key_read_shard(str_of(rows[i].key), &shard), rows[i].is);
+        CU_ASSERT_EQUAL(key_parse_hash_tag(str_of(rows[i].key), &shard), rows[i].is);
         CU_ASSERT_EQUAL(shard, rows[i].shard);
     }
 }

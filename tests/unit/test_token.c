@@ -7,7 +7,7 @@
 #include <CUnit/CUnit.h>
 
 #include "app/auth/base64url.h"
-#include "app/auth/token_memory.h"
+#include "app/auth/token_cache.h"
 #include "tests/unit/token_fixture.h"
 
 void token_tests(void);
@@ -400,32 +400,32 @@ static void memory_never_outlives_exp(void)
     tokens_free(tokens);
 }
 
-static bool finds(const struct token_memory *memory, unsigned char last_byte, uint64_t generation)
+static bool finds(const struct token_cache *memory, unsigned char last_byte, uint64_t generation)
 {
     struct principal who;
     unsigned char digest[DIGEST_SIZE] = {1, 2};
     digest[DIGEST_SIZE - 1] = last_byte;
-    return token_memory_find(memory, digest, generation, NOW_MS, &who);
+    return token_cache_find(memory, digest, generation, NOW_MS, &who);
 }
 
 static void a_full_set_forgets_what_expires_first(void)
 {
-    struct token_memory *memory = token_memory_new();
+    struct token_cache *memory = token_cache_new();
     struct principal who;
     unsigned char digest[DIGEST_SIZE] = {1, 2};
     principal_set(&who, ROLE_ADMIN, STR("admin_1"));
     for (unsigned char i = 1; i <= 5; i++) { /* one set: only the last byte differs */
         digest[DIGEST_SIZE - 1] = i;
-        token_memory_add(memory, digest, 1, NOW_MS, NOW_MS + (i == 3 ? 1000 : 9000), &who);
+        token_cache_add(memory, digest, 1, NOW_MS, NOW_MS + (i == 3 ? 1000 : 9000), &who);
     }
     for (unsigned char i = 1; i <= 5; i++)
         expect(finds(memory, i, 1) == (i != 3), "the third made room");
     expect(!finds(memory, 6, 1), "the whole digest counts");
     expect(!finds(memory, 1, 2), "the generation counts");
     digest[DIGEST_SIZE - 1] = 9;
-    token_memory_add(memory, digest, 2, NOW_MS, NOW_MS + 1, &who);
+    token_cache_add(memory, digest, 2, NOW_MS, NOW_MS + 1, &who);
     expect(finds(memory, 9, 2), "another generation's entries make room");
-    token_memory_free(memory);
+    token_cache_free(memory);
 }
 
 /* ---- the Authorization header ---- */

@@ -96,19 +96,19 @@ static EVP_PKEY *rfc_ec_key(void)
     return key_from("EC", build);
 }
 
-/* jws_good says yes to the token and no to every other token and algorithm. Takes key. */
+/* jws_verify says yes to the token and no to every other token and algorithm. Takes key. */
 static void check_signature(const char *token, const char *algorithm, char *key, size_t n)
 {
     struct token_key token_key = {(unsigned char *)key, n}, none = {(unsigned char *)key, 0};
-    CU_ASSERT_TRUE(jws_good(token, algorithm, &token_key));
-    CU_ASSERT_FALSE(jws_good(token, algorithm, &none));
-    CU_ASSERT_FALSE(jws_good(token, "none", &token_key));
-    CU_ASSERT_FALSE(jws_good(token, "", &token_key));
+    CU_ASSERT_TRUE(jws_verify(token, algorithm, &token_key));
+    CU_ASSERT_FALSE(jws_verify(token, algorithm, &none));
+    CU_ASSERT_FALSE(jws_verify(token, "none", &token_key));
+    CU_ASSERT_FALSE(jws_verify(token, "", &token_key));
     const char *const all[][2] = {{"HS256", rfc_a1}, {"RS256", rfc_a2}, {"ES256", rfc_a3}};
     for (size_t i = 0; i < COUNT(all); i++) {
         bool same = strcmp(all[i][0], algorithm) == 0;
-        CU_ASSERT_EQUAL(jws_good(token, all[i][0], &token_key), same);
-        CU_ASSERT_EQUAL(jws_good(all[i][1], algorithm, &token_key), same);
+        CU_ASSERT_EQUAL(jws_verify(token, all[i][0], &token_key), same);
+        CU_ASSERT_EQUAL(jws_verify(all[i][1], algorithm, &token_key), same);
     }
     free(key);
 }
@@ -404,10 +404,10 @@ static void a_retired_secret_verifies_for_its_grace(void)
     char *old = hs256(good_claims);
     write_keys(secret_2, "");
     CU_ASSERT_TRUE(tokens_reload(tokens, 0, error));
-    tokens_expire(tokens, 10 * SECOND - 1);
+    tokens_expire_keys(tokens, 10 * SECOND - 1);
     expect(accepts(tokens, old, NOW_MS), "within the grace");
     expect(accepts(tokens, old, NOW_MS), "and remembered");
-    tokens_expire(tokens, 10 * SECOND);
+    tokens_expire_keys(tokens, 10 * SECOND);
     expect(!accepts(tokens, old, NOW_MS), "behind it, though it was remembered");
     write_keys("another secret, a little longer than that\n", secret_1);
     CU_ASSERT_TRUE(tokens_reload(tokens, 15 * SECOND, error));
@@ -415,9 +415,9 @@ static void a_retired_secret_verifies_for_its_grace(void)
     write_keys(secret_2, "");
     CU_ASSERT_TRUE(tokens_reload(tokens, 20 * SECOND, error));
     CU_ASSERT_TRUE(tokens_reload(tokens, 25 * SECOND, error));
-    tokens_expire(tokens, 30 * SECOND - 1);
+    tokens_expire_keys(tokens, 30 * SECOND - 1);
     expect(accepts(tokens, old, NOW_MS), "its grace has begun anew");
-    tokens_expire(tokens, 30 * SECOND);
+    tokens_expire_keys(tokens, 30 * SECOND);
     expect(!accepts(tokens, old, NOW_MS), "looking again does not prolong it");
     free(old);
     tokens_free(tokens);

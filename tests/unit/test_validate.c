@@ -43,34 +43,34 @@ struct input {
 static const char *const levels[] = {"low", "normal", "high", NULL};
 
 /* clang-format off */
-#define INTO(member) .into = offsetof(struct input, member)
+#define INTO(member) .offset = offsetof(struct input, member)
 static const struct rule parts_rules[] = {
-    {.name = "quiz", .type = RULE_NUMBER, .max = 1, .required = true, .into = offsetof(struct parts, quiz)},
-    {.name = "quality", .type = RULE_NUMBER, .max = 1, .preset = 0.5, .into = offsetof(struct parts, quality),
-     .given = offsetof(struct parts, quality_given)},
+    {.name = "quiz", .type = RULE_NUMBER, .max = 1, .required = true, .offset = offsetof(struct parts, quiz)},
+    {.name = "quality", .type = RULE_NUMBER, .max = 1, .default_value = 0.5, .offset = offsetof(struct parts, quality),
+     .present = offsetof(struct parts, quality_given)},
     {0},
 };
 static const struct rule item_rules[] = {
-    {.name = "student_id", .type = RULE_ID, .required = true, .into = offsetof(struct item, student)},
-    {.name = "components", .type = RULE_OBJECT, .fields = parts_rules, .required = true, .into = offsetof(struct item, components)},
+    {.name = "student_id", .type = RULE_ID, .required = true, .offset = offsetof(struct item, student)},
+    {.name = "components", .type = RULE_OBJECT, .fields = parts_rules, .required = true, .offset = offsetof(struct item, components)},
     {0},
 };
 static const struct rule rules[] = {
-    {.name = "id", .type = RULE_ID, INTO(id), .given = offsetof(struct input, id_given)},
+    {.name = "id", .type = RULE_ID, INTO(id), .present = offsetof(struct input, id_given)},
     {.name = "text", .type = RULE_TEXT, .min = 2, .max = 5, INTO(text)},
     {.name = "note", .type = RULE_TEXT, .nullable = true, INTO(note)},
-    {.name = "word", .type = RULE_WORD, .choices = levels, .preset = 1, INTO(word)},
-    {.name = "flag", .type = RULE_BOOL, .preset = 1, INTO(flag), .given = offsetof(struct input, flag_given)},
-    {.name = "whole", .type = RULE_INT, .min = 1, .max = 90, .preset = 7, .nullable = true, INTO(whole),
-     .given = offsetof(struct input, whole_given)},
+    {.name = "word", .type = RULE_ENUM, .choices = levels, .default_value = 1, INTO(word)},
+    {.name = "flag", .type = RULE_BOOL, .default_value = 1, INTO(flag), .present = offsetof(struct input, flag_given)},
+    {.name = "whole", .type = RULE_INT, .min = 1, .max = 90, .default_value = 7, .nullable = true, INTO(whole),
+     .present = offsetof(struct input, whole_given)},
     {.name = "free_whole", .type = RULE_INT, INTO(free_whole)},
-    {.name = "share", .type = RULE_NUMBER, .max = 1, .preset = 0.25, INTO(share)},
+    {.name = "share", .type = RULE_NUMBER, .max = 1, .default_value = 0.25, INTO(share)},
     {.name = "any", .type = RULE_NUMBER, INTO(any)},
     {.name = "positive", .type = RULE_NUMBER, .max = (double)INFINITY, INTO(positive)},
     {.name = "day", .type = RULE_DAY, INTO(day)},
     {.name = "time", .type = RULE_TIME, INTO(time)},
     {.name = "ids", .type = RULE_IDS, .min = 1, .max = 100, INTO(ids)},
-    {.name = "words", .type = RULE_WORDS, .choices = levels, INTO(words)},
+    {.name = "words", .type = RULE_ENUM_SET, .choices = levels, INTO(words)},
     {.name = "components", .type = RULE_OBJECT, .fields = parts_rules, INTO(components)},
     {.name = "requests", .type = RULE_OBJECTS, .fields = item_rules, .item_size = sizeof(struct item),
      .min = 1, .max = 3, INTO(requests)},
@@ -83,19 +83,19 @@ static const struct rule strict_rules[] = {
     {0},
 };
 static const struct rule address_rules[] = {
-    {.name = "student_id", .type = RULE_ID, .place = IN_PATH, .required = true, INTO(id)},
-    {.name = "days", .type = RULE_INT, .place = IN_QUERY, .min = 1, .max = 90, .preset = 7, INTO(whole),
-     .given = offsetof(struct input, whole_given)},
-    {.name = "dry_run", .type = RULE_BOOL, .place = IN_QUERY, INTO(flag)},
-    {.name = "level", .type = RULE_WORD, .place = IN_QUERY, .choices = levels, INTO(word)},
-    {.name = "share", .type = RULE_NUMBER, .place = IN_QUERY, INTO(share)},
-    {.name = "note", .type = RULE_TEXT, .place = IN_QUERY, .max = 10, INTO(note)},
-    {.name = "from", .type = RULE_DAY, .place = IN_QUERY, INTO(day)},
+    {.name = "student_id", .type = RULE_ID, .source = IN_PATH, .required = true, INTO(id)},
+    {.name = "days", .type = RULE_INT, .source = IN_QUERY, .min = 1, .max = 90, .default_value = 7, INTO(whole),
+     .present = offsetof(struct input, whole_given)},
+    {.name = "dry_run", .type = RULE_BOOL, .source = IN_QUERY, INTO(flag)},
+    {.name = "level", .type = RULE_ENUM, .source = IN_QUERY, .choices = levels, INTO(word)},
+    {.name = "share", .type = RULE_NUMBER, .source = IN_QUERY, INTO(share)},
+    {.name = "note", .type = RULE_TEXT, .source = IN_QUERY, .max = 10, INTO(note)},
+    {.name = "from", .type = RULE_DAY, .source = IN_QUERY, INTO(day)},
     {0},
 };
 static const struct rule either_rules[] = {
-    {.name = "level", .type = RULE_WORD, .place = IN_QUERY, .choices = levels, INTO(word)},
-    {.name = "level", .type = RULE_WORD, .choices = levels, INTO(word)},
+    {.name = "level", .type = RULE_ENUM, .source = IN_QUERY, .choices = levels, INTO(word)},
+    {.name = "level", .type = RULE_ENUM, .choices = levels, INTO(word)},
     {0},
 };
 /* clang-format on */
@@ -125,7 +125,7 @@ static void lay(struct fixture *f, const struct rule *with, const char *path_id,
     struct json_object *object = NULL;
     begin(f);
     if (body)
-        object = json_read(str_of(body), f->arena, &f->problem);
+        object = json_parse(str_of(body), f->arena, &f->problem);
     CU_ASSERT_EQUAL_FATAL(f->problem.code, PROBLEM_NONE);
     f->valid = validate_input(with, &path, str_of(query), object, f->arena, &f->input, &f->problem);
     CU_ASSERT_EQUAL(f->valid, f->problem.code == PROBLEM_NONE);
@@ -467,7 +467,7 @@ static void an_inner_object_has_its_prefix(void)
         struct fixture f;
         struct parts parts = {0};
         begin(&f);
-        struct json_object *object = json_read(str_of(rows[i].json), f.arena, &f.problem);
+        struct json_object *object = json_parse(str_of(rows[i].json), f.arena, &f.problem);
         bool valid = validate_object(parts_rules, object, str_of(rows[i].prefix), f.arena, &parts,
                                      &f.problem);
         CU_ASSERT_EQUAL(valid, rows[i].errors[0] == '\0');
@@ -495,7 +495,7 @@ static void short_memory_never_makes_a_body_valid(void)
         "\"k\",\"l\",\"m\",\"n\",\"o\",\"p\",\"q\",\"q\"]}";
     struct arena *arena = arena_new(4096, 1 << 20);
     struct problem none = {0};
-    struct json_object *object = json_read(STR(body), arena, &none);
+    struct json_object *object = json_parse(STR(body), arena, &none);
     for (size_t cap = 16; cap < 4096; cap += 16) {
         struct arena *tight = arena_new(16, cap);
         struct problem p = {0};

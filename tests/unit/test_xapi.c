@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "app/service/xapi.h"
+#include "app/ingest/xapi.h"
 
 #include <CUnit/CUnit.h>
 #include <stdio.h>
 
 #include "app/http/json.h"
-#include "app/service/xapi_form.h"
-#include "app/service/xapi_text.h"
+#include "app/ingest/xapi_form.h"
+#include "app/ingest/xapi_text.h"
 
 void xapi_tests(void);
 
@@ -76,7 +76,7 @@ static void durations_are_those_of_iso_8601(void)
     for (size_t i = 0; i < COUNT(rows); i++) {
         double seconds = -1;
 
-        CU_ASSERT_EQUAL(xapi_duration(str_of(rows[i].text), &seconds), rows[i].seconds >= 0);
+        CU_ASSERT_EQUAL(xapi_parse_duration(str_of(rows[i].text), &seconds), rows[i].seconds >= 0);
         CU_ASSERT_DOUBLE_EQUAL(seconds, rows[i].seconds, 1e-9);
     }
 }
@@ -101,7 +101,7 @@ static void times_need_no_zone(void)
     for (size_t i = 0; i < COUNT(rows); i++) {
         int64_t at_ms = 0;
 
-        CU_ASSERT_EQUAL(xapi_time(str_of(rows[i].text), &at_ms), rows[i].at_ms != 0);
+        CU_ASSERT_EQUAL(xapi_parse_time(str_of(rows[i].text), &at_ms), rows[i].at_ms != 0);
         CU_ASSERT_EQUAL(at_ms, rows[i].at_ms);
     }
 }
@@ -116,7 +116,7 @@ static void versions_are_1_0(void)
                 {"1.0.-1", false}, {"1.1.0", false}, {"2.0.0", false}, {"1.0.3 ", false}};
 
     for (size_t i = 0; i < COUNT(rows); i++)
-        CU_ASSERT_EQUAL(xapi_version_good(str_of(rows[i].text)), rows[i].good);
+        CU_ASSERT_EQUAL(xapi_version_supported(str_of(rows[i].text)), rows[i].good);
 }
 
 static const char *fields_of(const struct problem *p)
@@ -133,12 +133,12 @@ static const char *fields_of(const struct problem *p)
 
 static bool read_statement(const char *json, struct xapi_event *ret, struct problem *p)
 {
-    const struct laying l = {arena, p};
+    const struct binding l = {arena, p};
     struct problem ignored = {0};
-    struct json_object *statement = json_read(str_of(json), arena, &ignored);
+    struct json_object *statement = json_parse(str_of(json), arena, &ignored);
 
     CU_ASSERT_EQUAL_FATAL(ignored.code, PROBLEM_NONE);
-    return xapi_read(statement, NULL, now_ms, &l, ret);
+    return xapi_parse(statement, NULL, now_ms, &l, ret);
 }
 
 #define ID         "\"id\":\"fd41c918-b88b-4b20-a0a5-a4c32391aaa0\""
@@ -211,12 +211,12 @@ static void statements_become_the_events_of_the_table(void)
         struct xapi_event event;
 
         CU_ASSERT_TRUE_FATAL(read_statement(mapped[i].json, &event, &p));
-        CU_ASSERT_EQUAL(event.in.type, mapped[i].type);
-        CU_ASSERT_TRUE(str_equal(event.in.student, STR("s_1")));
+        CU_ASSERT_EQUAL(event.input.type, mapped[i].type);
+        CU_ASSERT_TRUE(str_equal(event.input.student, STR("s_1")));
         CU_ASSERT_TRUE(str_equal(event.id, STR("fd41c918-b88b-4b20-a0a5-a4c32391aaa0")));
-        CU_ASSERT_EQUAL(event.in.event.at_ms, now_ms - 3600000);
+        CU_ASSERT_EQUAL(event.input.event.at_ms, now_ms - 3600000);
         CU_ASSERT_STRING_EQUAL(
-            json_object_to_json_string_ext(event.in.data, JSON_C_TO_STRING_NOSLASHESCAPE),
+            json_object_to_json_string_ext(event.input.data, JSON_C_TO_STRING_NOSLASHESCAPE),
             mapped[i].data);
     }
 }
@@ -292,19 +292,19 @@ static void a_statement_without_an_id_gets_one(void)
     CU_ASSERT_EQUAL(first.id.n, 36);
     CU_ASSERT_FALSE(str_equal(first.id, second.id));
     CU_ASSERT_TRUE(str_equal(first.digest, second.digest));
-    CU_ASSERT_EQUAL(first.in.at_ms, now_ms);
+    CU_ASSERT_EQUAL(first.input.at_ms, now_ms);
 }
 
 static void places_in_a_list_are_named(void)
 {
     struct problem p = {0}, ignored = {0};
-    const struct laying l = {arena, &p};
+    const struct binding l = {arena, &p};
     struct xapi_event event;
-    struct place at = {.index = 7};
+    struct field_path at = {.index = 7};
 
     CU_ASSERT_FALSE(
-        xapi_read(json_read(STR("{\"x\":1}"), arena, &ignored), &at, now_ms, &l, &event));
-    CU_ASSERT_FALSE(xapi_read(NULL, &at, now_ms, &l, &event));
+        xapi_parse(json_parse(STR("{\"x\":1}"), arena, &ignored), &at, now_ms, &l, &event));
+    CU_ASSERT_FALSE(xapi_parse(NULL, &at, now_ms, &l, &event));
     CU_ASSERT_STRING_EQUAL(fields_of(&p), "[7].x [7].actor [7].verb [7].object [7]");
 }
 

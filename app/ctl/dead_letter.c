@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* mastery-ctl dead: lists, shows, retries and drops dead letters, the events and jobs that the
+ * worker has given up. A retried letter is first written to where it came from and only then
+ * removed, so that it exists twice for a moment, never not at all. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "app/ctl/subcommand.h"
+#include "app/http/json.h"
+#include "app/store/dead_letter.h"
+#include "app/store/keys.h"
+#include "app/store/outbox.h"
+#include "app/store/queue.h"
+#include "app/store/reply.h"
+#include "app/store/stream.h"
+
+enum action { LIST, SHOW, RETRY, DROP };
+enum { PAGE = 100, REASON_SHOWN = 90 };
+
+static const char *const dead_letter_actions[] = {"list", "show", "retry", "drop", NULL};
+
+struct dead_letter_settings {
+    int action;
+    const char *id;
+    int64_t limit;
+};
+
+/* Goes through all that one run does. */
+struct dead_letter_run {
+    const struct subcommand *command;
+    const struct dead_letter_settings *settings;
+    struct engine engine;
+    struct arena *arena; /* reset before each page */
+    int64_t processed_count, refused_count;
+};
+
+/* ---- reading ---- */
+
+/* Reads count letters from the id `from` on, oldest first; from.p NULL: only the newest one. */
+static bool dead_letter_read_page(struct dead_letter_run *r, struct str from, int count,
+                                  struct dead_letter *ret_letters, size_t *ret_count,
+                                  struct problem *p)
+{
+    struct pipeline pipeline;
+    struct command *command;
+
+    pipeline_init(&pipeline, r->arena, NULL);
+    command =
+        from.p ? dead_letter_cmd_list(&pipeline, from, count) : dead_letter_cmd_newest(&pipeline);
+    return subcommand_round_trip(&r->engine, &pipeline, p) &&
+           dead_letter_parse_list(command, r->arena, (size_t)count, ret_letters, ret_count, p);
+}
+
+/* ---- one letter ---- */
+
+/* The reason is cut to REASON_SHOWN bytes, so that a line fits a terminal. */
+static void dead_letter_print_line(const struct dead_letter *letter)
+{
+    struct str reason = letter->reason;
+
+    if (reason.n > REASON_SHOWN)
+        reason.n = REASON_SHOWN;
+    (void)printf("%.*s  %.*s  %.*s  %.*s\n", STR_ARG(letter->id), STR_ARG(letter->at),
+                 STR_ARG(letter->source), STR_ARG(reason));
+}
+
+static void dead_letter_print(const struct dead_letter *letter)
+{
+    (void)printf("id      %.*s\nat      %.*s\nsource  %.*s\nreason  %.*s\nevent   %.*s\n",
+                 STR_ARG(letter->id), STR_ARG(letter->at), STR_ARG(letter->source),
+                 STR_ARG(letter->reason), STR_ARG(letter->event));
+}
+
+/* The trace context inside a CloudEvent, so that a retried event stays in its trace; "" without
+ * one. */
+static struct str event_traceparent(struct str event, struct arena *arena)
+{
+    struct problem not_json = {.code = PROBLEM_NONE};
+    struct json_object *json = json_parse(event, arena, &not_json), *found = NULL;
+
+    if (!json_object_is_type(json, json_type_object) ||
+        !json_object_object_get_ex(json, "traceparent", &found) ||
+        !json_object_is_type(found, json_type_string))
+        return STR("");
+    return str_of(json_object_get_string(found));
+}
+
+/* Queues the command that puts the letter back to its source: to the end of its shard's outbox or
+ * journal, or as a job into the queue. */
+static void dead_letter_cmd_requeue(struct pipeline *pipeline, const struct dead_letter *letter)
+{
+    static const struct str queue = STR_INIT("queue:");
+    struct str source = letter->source;
+    unsigned shard;
+
+    if (str_starts_with(source, queue)) {
+        source = (struct str){source.p + queue.n, source.n - queue.n};
+        queue_cmd_add(pipeline, QUEUE_NORMAL, source, letter->event);
+    } else if (!key_parse_hash_tag(source, &shard)) {
+        queue_cmd_add(pipeline, QUEUE_NORMAL, STR("event"), letter->event);
+    } else if (str_equal(source, key_shard_record(pipeline->arena, shard, SHARD_KEY_OUTBOX))) {
+        outbox_cmd_add(
+            pipeline, shard,
+            &(struct message){letter->event, event_traceparent(letter->event, pipeline->arena)});
+    } else {
+        (void)pipeline_add(pipeline, COMMAND_WRITE, 5,
+                           (struct str[]){STR("XADD"), source, STR("*"), STR("e"), letter->event});
+    }
+}
+
+/* Sends commands that write. False with p: Redis cannot be reached, or its own error text. */
+static bool dead_letter_write(struct dead_letter_run *r, struct pipeline *pipeline,
+                              struct problem *p)
+{
+    if (!subcommand_round_trip(&r->engine, pipeline, p))
+        return false;
+    for (const struct command *command = pipeline->first; command; command = command->next) {
+        if (reply_error_of(command->reply) != REPLY_NO_ERROR)
+            problem_set(p, PROBLEM_INTERNAL_ERROR, "Redis refuses: %s", command->reply->str);
+    }
+    return p->code == PROBLEM_NONE && pipeline_check_replies(pipeline, p);
+}
+
+static bool dead_letter_drop(struct dead_letter_run *r, const struct dead_letter *letter,
+                             struct problem *p)
+{
+    struct pipeline pipeline;
+
+    pipeline_init(&pipeline, r->arena, NULL);
+    (void)dead_letter_cmd_remove(&pipeline, letter->id);
+    if (!dead_letter_write(r, &pipeline, p))
+        return false;
+    r->processed_count++;
+    return true;
+}
+
+/* Whether the letter is still there. An erasure may have removed it since its page was read, and a
+ * retry must not bring an erased student's data back. */
+static bool dead_letter_exists(struct dead_letter_run *r, struct str id, bool *ret_exists,
+                               struct problem *p)
+{
+    struct pipeline pipeline;
+    struct command *command;
+
+    pipeline_init(&pipeline, r->arena, NULL);
+    command = stream_cmd_has_entry(&pipeline, key_dead_letters, id);
+    if (!subcommand_round_trip(&r->engine, &pipeline, p))
+        return false;
+    if (stream_parse_has_entry(command, ret_exists))
+        return true;
+    reply_problem(command->reply, p);
+    return false;
+}
+
+/* Puts the letter back, then removes it: a crash in between leaves two copies, never none, and
+ * event ids make the second one harmless. */
+static bool dead_letter_retry(struct dead_letter_run *r, const struct dead_letter *letter,
+                              struct problem *p)
+{
+    struct pipeline pipeline;
+    bool exists;
+
+    if (!letter->complete) {
+        subcommand_error(r->command, "%.*s: cannot be retried, only its beginning was stored",
+                         STR_ARG(letter->id));
+        r->refused_count++;
+        return true;
+    }
+    if (!dead_letter_exists(r, letter->id, &exists, p))
+        return false;
+    if (!exists)
+        return true;
+    pipeline_init(&pipeline, r->arena, NULL);
+    dead_letter_cmd_requeue(&pipeline, letter);
+    return dead_letter_write(r, &pipeline, p) && dead_letter_drop(r, letter, p);
+}
+
+/* One letter, by the action of the command line. */
+static bool dead_letter_process(struct dead_letter_run *r, const struct dead_letter *letter,
+                                struct problem *p)
+{
+    switch ((enum action)r->settings->action) {
+    case LIST: dead_letter_print_line(letter); return true;
+    case SHOW: dead_letter_print(letter); return true;
+    case RETRY: return dead_letter_retry(r, letter, p);
+    case DROP: return dead_letter_drop(r, letter, p);
+    }
+    return false;
+}
+
+/* ---- all of them ---- */
+
+/* The time of the newest letter, INT64_MIN without letters. Later ones are not processed: a letter
+ * that was put back may fail again at once, and the loop would not end. */
+static bool dead_letter_newest_ms(struct dead_letter_run *r, int64_t *ret_ms, struct problem *p)
+{
+    struct dead_letter newest;
+    size_t n;
+
+    *ret_ms = INT64_MIN;
+    if (!dead_letter_read_page(r, (struct str){0}, 1, &newest, &n, p))
+        return false;
+    if (n > 0)
+        (void)stream_id_time(newest.id, ret_ms);
+    return true;
+}
+
+/* All letters up to the limit, oldest first, a page at a time. Letters younger than the newest one
+ * at the start are left for the next run. */
+static enum ctl_exit dead_letter_process_all(struct dead_letter_run *r)
+{
+    struct problem p = {.code = PROBLEM_NONE};
+    struct dead_letter letters[PAGE];
+    char from[64] = "-";
+    int64_t remaining = r->settings->limit, end_ms, time_ms;
+    size_t n = PAGE;
+
+    if (!dead_letter_newest_ms(r, &end_ms, &p))
+        return subcommand_fail(r->command, &r->engine, &p);
+    while (n == PAGE && remaining > 0) {
+        arena_reset(r->arena);
+        if (!dead_letter_read_page(r, str_of(from), remaining < PAGE ? (int)remaining : PAGE,
+                                   letters, &n, &p))
+            return subcommand_fail(r->command, &r->engine, &p);
+        for (size_t i = 0; i < n; i++) {
+            if (stream_id_time(letters[i].id, &time_ms) && time_ms > end_ms)
+                return r->refused_count > 0 ? CTL_FAILED : CTL_DONE;
+            if (!dead_letter_process(r, &letters[i], &p))
+                return subcommand_fail(r->command, &r->engine, &p);
+        }
+        remaining -= (int64_t)n;
+        if (n > 0)
+            (void)snprintf(from, sizeof(from), "(%.*s", STR_ARG(letters[n - 1].id));
+    }
+    return r->refused_count > 0 ? CTL_FAILED : CTL_DONE;
+}
+
+/* The letter with the id of the command line. XRANGE from that id returns the next one if it is
+ * gone, hence the comparison. */
+static enum ctl_exit dead_letter_process_one(struct dead_letter_run *r)
+{
+    struct problem p = {.code = PROBLEM_NONE};
+    struct dead_letter letter;
+    struct str id = str_of(r->settings->id);
+    size_t n;
+
+    if (!dead_letter_read_page(r, id, 1, &letter, &n, &p))
+        return subcommand_fail(r->command, &r->engine, &p);
+    if (n == 0 || !str_equal(letter.id, id)) {
+        subcommand_error(r->command, "there is no dead letter %s", r->settings->id);
+        return CTL_FAILED;
+    }
+    if (!dead_letter_process(r, &letter, &p))
+        return subcommand_fail(r->command, &r->engine, &p);
+    return r->refused_count > 0 ? CTL_FAILED : CTL_DONE;
+}
+
+/* A dead letter is a stream entry: its id is MILLISECONDS-SEQUENCE. */
+static bool is_dead_letter_id(const char *text)
+{
+    struct str rest = str_of(text);
+    int64_t number;
+
+    return str_to_int64(str_cut(&rest, '-'), 0, INT64_MAX, &number) &&
+           str_to_int64(rest, 0, INT64_MAX, &number);
+}
+
+/* NULL when all is well. */
+static const char *dead_letter_usage_error(const struct dead_letter_settings *s)
+{
+    bool all = s->id && strcmp(s->id, "all") == 0;
+
+    if (s->action == LIST)
+        return s->id ? "list has no ID; show ID prints one letter" : NULL;
+    if (!s->id)
+        return s->action == SHOW ? "ID is required, as list prints it"
+                                 : "ID is required, as list prints it, or all";
+    if (all)
+        return s->action == SHOW ? "show needs one ID, not all" : NULL;
+    return is_dead_letter_id(s->id)
+               ? NULL
+               : "ID must be two numbers with a dash between, as list prints it";
+}
+
+static enum ctl_exit dead_letter_run_action(struct dead_letter_run *r)
+{
+    const struct dead_letter_settings *s = r->settings;
+    enum ctl_exit status;
+
+    if (s->action == SHOW || (s->action != LIST && strcmp(s->id, "all") != 0))
+        status = dead_letter_process_one(r);
+    else
+        status = dead_letter_process_all(r);
+    if (s->action == RETRY || s->action == DROP)
+        (void)printf("%" PRId64 " %s\n", r->processed_count,
+                     s->action == RETRY ? "put back" : "dropped");
+    return status;
+}
+
+static enum ctl_exit dead_letter_run(const struct subcommand *command, const void *settings,
+                                     struct arena *arena)
+{
+    struct dead_letter_run r = {.command = command, .settings = settings};
+    const char *error = dead_letter_usage_error(settings);
+    enum ctl_exit status = CTL_FAILED;
+
+    (void)arena;
+    if (error)
+        return subcommand_usage_error(command, error);
+    r.arena = arena_new(1 << 16, 64 << 20);
+    if (r.arena && engine_open(&r.engine, "mastery-ctl dead", NULL, 0))
+        status = dead_letter_run_action(&r);
+    engine_close(&r.engine);
+    arena_free(r.arena);
+    return status;
+}
+
+/* clang-format off */
+static const struct option_rule dead_letter_options[] = {
+    {.name = "action", .value_name = "ACTION", .type = OPTION_OPERAND,
+     .choices = dead_letter_actions, .required = true,
+     .offset = offsetof(struct dead_letter_settings, action),
+     .description = "list, show, retry or drop"},
+    {.name = "id", .value_name = "ID", .type = OPTION_OPERAND,
+     .offset = offsetof(struct dead_letter_settings, id),
+     .description = "the letter, as list prints it; retry and drop accept all"},
+    {.name = "limit", .value_name = "N", .type = OPTION_INT, .min = 1, .max = INT64_MAX,
+     .offset = offsetof(struct dead_letter_settings, limit),
+     .description = "only the oldest N (default: all)"},
+    {0},
+};
+/* clang-format on */
+
+static const struct dead_letter_settings dead_letter_defaults = {.limit = INT64_MAX};
+
+const struct subcommand dead_letter_subcommand = {
+    .name = "dead",
+    .summary = "Lists, shows, retries or drops dead letters: events that could not be processed",
+    .description =
+        "\nlist   prints a line for each, oldest first: id, time, source, reason\n"
+        "show   prints one letter whole\n"
+        "retry  puts a letter back to its source: learning events go to the worker, which counts\n"
+        "       each event id once; events to publish go to the end of their shard's outbox\n"
+        "drop   deletes a letter\n",
+    .options = dead_letter_options,
+    .default_settings = &dead_letter_defaults,
+    .settings_size = sizeof(struct dead_letter_settings),
+    .run = dead_letter_run,
+};

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the subcommands share: errors on standard error, one round trip to Redis, and the
+ * configuration of the environment. */
+#include "app/ctl/subcommand.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void subcommand_error(const struct subcommand *command, const char *format, ...)
+{
+    va_list args;
+
+    (void)fprintf(stderr, "mastery-ctl %s: ", command->name);
+    va_start(args, format);
+    (void)vfprintf(stderr, format, args);
+    va_end(args);
+    (void)fputc('\n', stderr);
+}
+
+enum ctl_exit subcommand_usage_error(const struct subcommand *command, const char *how)
+{
+    subcommand_error(command, "%s\nSee mastery-ctl %s --help", how, command->name);
+    return CTL_USAGE;
+}
+
+enum ctl_exit subcommand_check_url(const struct subcommand *command, const char *url)
+{
+    if (str_starts_with(str_of(url), STR("http://")) ||
+        str_starts_with(str_of(url), STR("https://")))
+        return CTL_DONE;
+    return subcommand_usage_error(command, "--url must begin with http:// or https://");
+}
+
+bool subcommand_round_trip(struct engine *engine, struct pipeline *pipeline, struct problem *p)
+{
+    if (store_wait(engine->store, pipeline))
+        return true;
+    problem_unavailable(p, 1);
+    return false;
+}
+
+enum ctl_exit subcommand_fail(const struct subcommand *command, const struct engine *engine,
+                              const struct problem *p)
+{
+    if (p->code == PROBLEM_SERVICE_UNAVAILABLE) {
+        subcommand_error(command, "Redis cannot be reached: %s", store_last_error(engine->store));
+        return CTL_UNAVAILABLE;
+    }
+    subcommand_error(command, "%s", p->message);
+    return CTL_FAILED;
+}
+
+static const char *from_environment(const char *name)
+{
+    return getenv(name);
+}
+
+bool subcommand_load_config(const struct subcommand *command, struct config *ret)
+{
+    if (config_load(ret, from_environment, stderr) == 0)
+        return true;
+    subcommand_error(command, "the configuration is not valid: see above");
+    return false;
+}
