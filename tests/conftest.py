@@ -94,6 +94,18 @@ def start_pool(redis_server):
 
 
 @pytest.fixture
+def pool(start_pool):
+    """A process without nginx."""
+    return start_pool()
+
+
+@pytest.fixture
+def store(redis_server):
+    """A connection to the Redis of the pools."""
+    return redis_server.client()
+
+
+@pytest.fixture
 def student():
     return fresh_id()
 

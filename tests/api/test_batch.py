@@ -29,16 +29,6 @@ def batches(admin):
 
 
 @pytest.fixture
-def pool(start_pool):
-    return start_pool()
-
-
-@pytest.fixture
-def store(redis_server):
-    return redis_server.client()
-
-
-@pytest.fixture
 def alone(pool):
     """Of a pool beside which no worker runs (yet)."""
     return Batches(PoolClient(pool))

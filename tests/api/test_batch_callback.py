@@ -19,11 +19,6 @@ OPEN = {"CALLBACK_ALLOW_HTTP": 1, "CALLBACK_ALLOW_PRIVATE": 1}
 
 
 @pytest.fixture
-def store(redis_server):
-    return redis_server.client()
-
-
-@pytest.fixture
 def receiver():
     with Receiver() as running:
         yield running

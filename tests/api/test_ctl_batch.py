@@ -16,11 +16,6 @@ from test_ctl import AWAY, DONE, FAILED, USAGE, ctl
 
 
 @pytest.fixture
-def pool(start_pool):
-    return start_pool()
-
-
-@pytest.fixture
 def batches(pool):
     return Batches(PoolClient(pool))
 

@@ -20,16 +20,6 @@ from harness.wait import assert_stays, assert_typical, wait_for, within
 DAY_MS = 86_400_000
 
 
-@pytest.fixture
-def pool(start_pool):
-    return start_pool()
-
-
-@pytest.fixture
-def store(redis_server):
-    return redis_server.client()
-
-
 def shard_key(store, student, suffix):
     """{ss}:journal and so on, of a student who has a profile."""
     [key] = [key for key in store.scan_iter(f"{{*}}:student:{student}", count=1000)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""POST /api/v1/xapi/statements: what learning tools say, as events (protocols: xAPI 1.0.3)."""
+"""POST /api/v1/xapi/statements: what learning tools say, as events (xAPI 1.0.3)."""
 import copy
 import json
 import uuid

@@ -92,11 +92,6 @@ def scissors(redis_server):
         yield running
 
 
-@pytest.fixture
-def store(redis_server):
-    return redis_server.client()
-
-
 def test_cut_short_anywhere_it_is_completed_by_repeating(start_pool, scissors, store):
     pool = start_pool(scissors.url, STORE_ROUND_TIMEOUT_MS=500, STORE_BREAKER_OPEN_MS=50)
     cut, whole, commands = 0, 0, 0

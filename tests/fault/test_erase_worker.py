@@ -57,16 +57,6 @@ def put_into_queue(store, body, tries=0):
     return store.xadd("queue:{batch}:high", {"k": "event", "b": json.dumps(body), "t": str(tries)})
 
 
-@pytest.fixture
-def pool(start_pool):
-    return start_pool()
-
-
-@pytest.fixture
-def store(redis_server):
-    return redis_server.client()
-
-
 class StandIn(RedisStandIn):
     """Shows each answer too, before it is passed on: `on_answer`."""
 
