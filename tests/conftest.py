@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Fixtures: one engine for the ordinary tests of a worker, private ones for those that break it."""
 import contextlib
+import itertools
 import os
+import time
 
 import pytest
 from harness.binaries import assert_no_report
@@ -12,14 +14,51 @@ from harness.sidecar import Sidecar
 from harness.worker import Worker
 
 
+DAY_S = 86400
+LONGEST_TEST_S = 120
+fixtures_day = None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Each test runs within one UTC day, with fixtures of this day: many have data of today."""
+    global fixtures_day
+    if DAY_S - time.time() % DAY_S < LONGEST_TEST_S:
+        time.sleep(DAY_S - time.time() % DAY_S + 1)
+    today = time.time() // DAY_S
+    if fixtures_day not in (None, today):
+        item.session._setupstate.teardown_exact(None)
+    fixtures_day = today
+
+
+WORKER_NUMBERS = itertools.count()  # several tests may share a pool, in whose folder the logs are
+
+
+def module_fixtures(item):
+    definitions = item._fixtureinfo.name2fixturedefs
+    return [name for name in item.fixturenames if name in definitions and definitions[name][-1].scope == "module"]
+
+
+@pytest.hookimpl(tryfirst=True)  # before the one that reads the groups
+def pytest_collection_modifyitems(items):
+    """For pytest -n with --dist loadgroup. Tests of a module that share a fixture run in one process,
+    so that it is made once. The files run in reverse order: most of the long tests are in the last
+    ones, and should not begin when the other processes have nothing left to do."""
+    for item in items:
+        shared = module_fixtures(item)
+        if shared:
+            item.add_marker(pytest.mark.xdist_group(f"{item.path.stem} {shared[0]}"))
+    files = [list(group) for _, group in itertools.groupby(items, lambda item: item.path)]
+    items[:] = itertools.chain.from_iterable(reversed(files))
+
+
 @pytest.fixture(scope="session")
 def engine():
     """Shared by all tests of one worker: leave it as it was; use fresh ids.
 
-    Patient with Redis: what is tested here is not what a machine busy with other tests does to it.
     With MASTERY_BASE_URL it is one that runs already."""
     there = os.environ.get("MASTERY_BASE_URL")
-    with RunningEngine() if there else Engine(STORE_ROUND_TIMEOUT_MS=1000) as running:
+    with RunningEngine() if there else Engine() as running:
         yield running
 
 
@@ -52,6 +91,18 @@ def start_pool(redis_server):
             return stack.enter_context(Pool(redis_url or redis_server.url, **settings))
 
         yield start
+
+
+@pytest.fixture
+def pool(start_pool):
+    """A process without nginx."""
+    return start_pool()
+
+
+@pytest.fixture
+def store(redis_server):
+    """A connection to the Redis of the pools."""
+    return redis_server.client()
 
 
 @pytest.fixture
@@ -99,7 +150,7 @@ def start_worker():
     def start(pool, sidecar=None, **settings):
         if sidecar:
             settings = {"DAPR_HTTP_PORT": sidecar.port, "DAPR_RETRY_MS": 10, **settings}
-        name = f"worker-{len(started)}"
+        name = f"worker-{next(WORKER_NUMBERS)}"
         started.append(Worker(pool.environment, pool.folder, name, **settings).start())
         return started[-1]
 

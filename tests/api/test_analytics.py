@@ -7,8 +7,8 @@ import pytest
 from harness.engine import fresh_id
 from harness.expect import assert_invalid, assert_ok, assert_problem
 from harness.histories import Histories, assert_sound, shapes, today
+from harness.model import COMPONENTS
 from harness.statistics_model import (
-    COMPONENTS,
     aggregate,
     level_of,
     overall_trend,
@@ -258,8 +258,8 @@ def iso(days_ago):
     ],
 )
 def test_bad_periods_are_refused(admin, student, path, body, fields):
-    answer = admin.post(f"{ANALYTICS}/{path}", {"student_id": student, **body})
-    assert_invalid(answer, *fields)
+    response = admin.post(f"{ANALYTICS}/{path}", {"student_id": student, **body})
+    assert_invalid(response, *fields)
 
 
 @pytest.mark.parametrize("path", BOTH)

@@ -14,15 +14,16 @@ from harness.audit import (
     record_mac,
     records,
     seal_head,
-    shard_of,
     wait_records,
     wait_sealed,
 )
 from harness.engine import fresh_id
 from harness.events import event
 from harness.expect import assert_ok, assert_problem
+from harness.model import scores
 from harness.pool import AUDIT_KEY
-from harness.wait import wait_for
+from harness.store import shard_of
+from harness.wait import LIMIT_S, wait_for
 
 QUERY = "/api/v1/mastery/query"
 LOGS = "/api/v1/compliance/audit/logs"
@@ -44,13 +45,13 @@ class School:
 
     def cohort(self, name, teachers, students):
         body = {"name": name, "teacher_ids": teachers, "student_ids": students}
-        answer = self.request("PUT", f"/api/v1/cohorts/{name}", json=body)
-        assert answer.status in (200, 201), answer
+        response = self.request("PUT", f"/api/v1/cohorts/{name}", json=body)
+        assert response.status in (200, 201), response
 
     def logs(self, query="", status=200):
-        answer = self.request("GET", f"{LOGS}?{query}")
-        assert answer.status == status, answer
-        return answer.json
+        response = self.request("GET", f"{LOGS}?{query}")
+        assert response.status == status, response
+        return response.json
 
     def all_logs(self, query=""):
         """Page by page."""
@@ -65,7 +66,7 @@ class School:
 
 @pytest.fixture
 def school(start_pool, start_worker, redis_server):
-    pool = start_pool(STORE_ROUND_TIMEOUT_MS=2000)
+    pool = start_pool()
     return School(pool, start_worker(pool), redis_server.client())
 
 
@@ -86,13 +87,13 @@ def digest_of(students):
 
 def test_a_write_is_recorded_with_its_request(school):
     student = fresh_id()
-    answer = school.request(
+    response = school.request(
         "POST",
         "/api/v1/mastery/calculate",
-        json={"student_id": student, "components": dict.fromkeys(("completion", "quiz", "quality", "consistency"), 0.5)},
+        json={"student_id": student, "components": scores(0.5)},
         REQUEST_ID="the-request",
     )
-    assert answer.status == 200, answer
+    assert response.status == 200, response
     [record] = wait_records(school.redis, t="calculated")
     assert record["shard"] == shard_of(student)
     assert (record["a"], record["r"], record["o"], record["s"]) == ("root", "admin", "mastery", "1")
@@ -112,8 +113,8 @@ def test_a_student_is_never_named(school):
         "data": {"lesson_id": "l", "duration_seconds": 1, "completion_percentage": 50},
     }
     event["timestamp"] = school.request("GET", "/health", None).json["timestamp"]
-    answer = school.pool.request("POST", "/api/v1/mastery/ingest", json=event, token=own)
-    assert answer.status == 202, answer
+    response = school.pool.request("POST", "/api/v1/mastery/ingest", json=event, token=own)
+    assert response.status == 202, response
     assert school.query(student, student, "student").status == 200
     assert school.query("somebody-else", student, "student").status == 403
     school.cohort("c1", ["t1"], [student])
@@ -121,7 +122,7 @@ def test_a_student_is_never_named(school):
     name = pseudonym(school.redis, student)
     assert (record["a"], record["r"], record["w"]) == (f"student:{name}", "student", name)
     wait_records(school.redis, s="0")
-    wait_for(lambda: counts(school.redis, t="read", s="1"), what="the read is counted")
+    wait_for(lambda: counts(school.redis, t="read", s="1"), "the read is counted")
     assert student not in str(records(school.redis)) + str(counts(school.redis))
     wait_sealed(school.redis)
     seals = [school.redis.xrange(key) for key in school.redis.scan_iter("{??}:audit:seals")]
@@ -139,7 +140,7 @@ def test_reads_are_counted_and_become_one_record_a_minute(school, student):
     read_by("root", "admin", 5)
     read_by(student, "student", 2)
     name = pseudonym(school.redis, student)
-    wait_for(lambda: sum(n for _, _, n in counts(school.redis)) == 7, what="all reads are counted")
+    wait_for(lambda: sum(n for _, _, n in counts(school.redis)) == 7, "all reads are counted")
     assert not records(school.redis, t="read")
     make_minutes_old(school.redis)
     found = wait_records(school.redis, 2, t="read")
@@ -151,7 +152,7 @@ def test_reads_are_counted_and_become_one_record_a_minute(school, student):
     details = json.loads(root["d"])
     assert details["route"] == "mastery-query"
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:00\.000Z", details["minute"])
-    wait_for(lambda: not counts(school.redis), what="no count is left")
+    wait_for(lambda: not counts(school.redis), "no count is left")
 
 
 def test_each_personal_read_route_is_counted(school, student):
@@ -168,13 +169,13 @@ def test_each_personal_read_route_is_counted(school, student):
     }
     for method, path, body in paths.values():
         options = {"json": body} if body else {}
-        answer = school.request(method, path, **options)
-        assert answer.status == 200, answer
+        response = school.request(method, path, **options)
+        assert response.status == 200, response
 
     def counted():
         return {json.loads(fields["d"])["route"] for _, fields, _ in counts(school.redis, t="read", s="1")}
 
-    wait_for(lambda: set(paths) <= counted(), what=f"all of {set(paths)}")
+    wait_for(lambda: set(paths) <= counted(), f"all of {set(paths)}")
 
 
 def test_what_tells_nothing_of_anybody_leaves_nothing(school, student):
@@ -183,14 +184,14 @@ def test_what_tells_nothing_of_anybody_leaves_nothing(school, student):
         assert school.request("GET", path).status == 200
     assert school.request("POST", QUERY, json={"student_id": "not an id"}).status == 400
     assert school.query(student).status == 200
-    wait_for(lambda: counts(school.redis), what="the one read")
+    wait_for(lambda: counts(school.redis), "the one read")
     assert len(records(school.redis)) == before
     assert len(counts(school.redis)) == 1
 
 
 def test_one_who_is_not_there_leaves_no_pseudonym(school):
     assert school.query("nobody").status == 404
-    [(_, fields, number)] = wait_for(lambda: counts(school.redis, s="0"), what="the try")
+    [(_, fields, number)] = wait_for(lambda: counts(school.redis, s="0"), "the try")
     assert (fields["w"], number, json.loads(fields["d"])["status"]) == ("", 1, 404)
     assert pseudonym(school.redis, "nobody") is None
 
@@ -198,7 +199,7 @@ def test_one_who_is_not_there_leaves_no_pseudonym(school):
 def test_a_read_through_service_invocation_names_both_routes(school, student):
     body = {"intent": "get_prediction", "payload": {"student_id": student}}
     assert school.request("POST", "/api/v1/process", json=body).status == 200
-    [(_, fields, _)] = wait_for(lambda: counts(school.redis, o="predictions"), what="the read")
+    [(_, fields, _)] = wait_for(lambda: counts(school.redis, o="predictions"), "the read")
     assert json.loads(fields["d"]) == {"route": "prediction-next-week", "via": "process"}
 
 
@@ -209,10 +210,10 @@ def test_a_comparison_of_few_notes_each_student(school, student):
     other = fresh_id()
     assert school.pool.calculate(other).status == 200
     body = {"student_ids": [student, other], "metric": "mastery_score"}
-    answer = school.request("POST", "/api/v1/analytics/compare/students", json=body)
-    assert answer.status == 200, answer
+    response = school.request("POST", "/api/v1/analytics/compare/students", json=body)
+    assert response.status == 200, response
     found = wait_for(
-        lambda: len(c := counts(school.redis, o="analytics")) == 2 and c, what="two students"
+        lambda: len(c := counts(school.redis, o="analytics")) == 2 and c, "two students"
     )
     names = {pseudonym(school.redis, student), pseudonym(school.redis, other)}
     assert {fields["w"] for _, fields, _ in found} == names
@@ -221,14 +222,14 @@ def test_a_comparison_of_few_notes_each_student(school, student):
 def test_a_comparison_of_many_is_one_record_with_a_digest(school):
     students = [fresh_id() for _ in range(70)]
     school.cohort("large", ["t1"], students)
-    answer = school.request("GET", "/api/v1/cohorts/large")
-    assert answer.status == 200, answer
+    response = school.request("GET", "/api/v1/cohorts/large")
+    assert response.status == 200, response
     digest = digest_of(students)
     [record] = wait_records(school.redis, t="cohort-put")
     details = json.loads(record["d"])
     assert (details["students"], details["digest"]) == (70, digest)
     assert (record["o"], record["w"]) == ("cohorts/large", "")
-    [(_, fields, _)] = wait_for(lambda: counts(school.redis, o="cohorts/large"), what="the read")
+    [(_, fields, _)] = wait_for(lambda: counts(school.redis, o="cohorts/large"), "the read")
     assert json.loads(fields["d"])["digest"] == digest
 
 
@@ -239,10 +240,10 @@ def test_cohorts_by_name_are_noted_by_their_students(school):
     school.cohort("a", ["t1"], students[:2])
     school.cohort("b", ["t1"], students[2:])
     body = {"cohort_a_id": "a", "cohort_b_id": "b"}
-    answer = school.request("POST", "/api/v1/analytics/compare/cohorts", "t1", "teacher", json=body)
-    assert answer.status == 200, answer
+    response = school.request("POST", "/api/v1/analytics/compare/cohorts", "t1", "teacher", json=body)
+    assert response.status == 200, response
     found = wait_for(
-        lambda: len(c := counts(school.redis, r="teacher")) == 4 and c, what="four students"
+        lambda: len(c := counts(school.redis, r="teacher")) == 4 and c, "four students"
     )
     assert {f["w"] for _, f, _ in found} == {pseudonym(school.redis, s) for s in students}
 
@@ -262,8 +263,8 @@ def test_changes_of_cohorts_are_recorded_at_once(school, student):
 
 
 def test_feedback_names_the_student(school, student):
-    answer = school.request("POST", "/api/v1/recommendations/adaptive", json={"student_id": student})
-    [first, *_] = answer.json["recommendations"]
+    response = school.request("POST", "/api/v1/recommendations/adaptive", json={"student_id": student})
+    [first, *_] = response.json["recommendations"]
     body = {"recommendation_id": first["recommendation_id"], "completed": True}
     assert school.request("POST", "/api/v1/recommendations/feedback", json=body).status == 200
     [record] = wait_records(school.redis, t="recommendations-feedback")
@@ -278,16 +279,16 @@ def test_a_refusal_is_recorded_at_once_and_counted_from_then_on(school, student)
         assert school.query(student, "t9", "teacher").status == 403
     found = wait_records(school.redis, t="read", s="0")
 
-    def told():
+    def all_recorded():
         at_once = sum(int(r["n"]) for r in records(school.redis, t="read", s="0"))
         return at_once + sum(n for _, _, n in counts(school.redis, s="0")) == 20
 
-    wait_for(told, what="all refusals are told of")
+    wait_for(all_recorded, "all refusals recorded")
     assert found[0]["a"] == "t9" and found[0]["w"] == pseudonym(school.redis, student)
     assert json.loads(found[0]["d"])["status"] == 403
     assert len(records(school.redis, t="read", s="0")) <= 2  # a minute may have begun
     make_minutes_old(school.redis)
-    wait_for(lambda: not counts(school.redis, s="0"), what="the counts are folded")
+    wait_for(lambda: not counts(school.redis, s="0"), "the counts are folded")
     assert sum(int(r["n"]) for r in records(school.redis, t="read", s="0")) == 20
 
 
@@ -296,7 +297,7 @@ def test_what_dapr_brings_of_a_student_who_wants_no_new_data_is_a_refusal(
     start_pool, start_worker, redis_server, others
 ):
     """Though the answer says 200 and DROP; of many there is one record."""
-    pool = start_pool(STORE_ROUND_TIMEOUT_MS=2000, APP_API_TOKEN="a token of the sidecar's own, long")
+    pool = start_pool(APP_API_TOKEN="a token of the sidecar's own, long")
     school = School(pool, start_worker(pool), redis_server.client())
     students = [fresh_id() for _ in range(1 + others)]
     for student in students:
@@ -304,7 +305,7 @@ def test_what_dapr_brings_of_a_student_who_wants_no_new_data_is_a_refusal(
         assert school.request("POST", f"{CONSENT}/{student}", json=body).status == 200
     welcome = event(student=fresh_id())
     events = [*(event(student=student) for student in students), welcome]
-    answer = pool.request(
+    response = pool.request(
         "POST",
         "/dapr/events",
         json=[{"specversion": "1.0", "id": e["event_id"], "source": "tests",
@@ -314,7 +315,7 @@ def test_what_dapr_brings_of_a_student_who_wants_no_new_data_is_a_refusal(
         CONTENT_TYPE="application/cloudevents-batch+json",
         MASTERY_LISTENER="sidecar",
     )  # fmt: skip
-    assert answer.status == 200 and answer.json == {"status": "SUCCESS"}, answer
+    assert response.status == 200 and response.json == {"status": "SUCCESS"}, response
     [record] = wait_records(school.redis, s="0")
     assert (record["a"], record["r"], record["c"]) == ("dapr", "service", "brought")
     details = json.loads(record["d"])
@@ -347,7 +348,7 @@ def test_who_is_not_known_is_refused_without_a_subject(school, student):
 
 
 def test_an_attempt_to_write_is_told_from_one_to_read(school, student):
-    body = {"student_id": student, "components": dict.fromkeys(("completion", "quiz", "quality", "consistency"), 1)}
+    body = {"student_id": student, "components": scores(1)}
     path = "/api/v1/mastery/calculate"
     assert school.request("POST", path, "mallory", "student", json=body).status == 403
     [record] = wait_records(school.redis, s="0")
@@ -364,12 +365,12 @@ def test_the_export_has_what_is_recorded_about_the_student_and_no_more(school, s
     assert school.query(student, student, "student").status == 200
     wait_records(school.redis, 2, t="calculated")
     wait_records(school.redis, s="0")
-    wait_for(lambda: counts(school.redis, s="1"), what="the read is counted")
+    wait_for(lambda: counts(school.redis, s="1"), "the read is counted")
     make_minutes_old(school.redis)
     wait_records(school.redis, t="read", s="1")
-    answer = school.request("GET", f"/api/v1/compliance/export/{student}")
-    assert answer.status == 200, answer
-    logs = answer.json["data"]["audit_logs"]
+    response = school.request("GET", f"/api/v1/compliance/export/{student}")
+    assert response.status == 200, response
+    logs = response.json["data"]["audit_logs"]
     name = pseudonym(school.redis, student)
     assert [(log["user_id"], log["action"], log["success"]) for log in logs[:2]] == [
         ("root", "calculated", True),
@@ -384,11 +385,11 @@ def test_the_export_has_what_is_recorded_about_the_student_and_no_more(school, s
 def test_an_erased_student_is_named_by_nothing_any_more(school, student):
     name = pseudonym(school.redis, student)
     before = len(records(school.redis, w=name))
-    answer = school.request("DELETE", f"/api/v1/compliance/student/{student}")
-    assert answer.status == 200, answer
+    response = school.request("DELETE", f"/api/v1/compliance/student/{student}")
+    assert response.status == 200, response
     assert pseudonym(school.redis, student) is None
     assert school.query(student).status == 404
-    wait_for(lambda: counts(school.redis, s="0"), what="the look at nobody")
+    wait_for(lambda: counts(school.redis, s="0"), "the look at nobody")
     assert pseudonym(school.redis, student) is None
     assert len(records(school.redis, w=name)) == before > 0
     named = [record for record in records(school.redis) if student in str(record)]
@@ -400,15 +401,15 @@ def test_an_erased_student_is_named_by_nothing_any_more(school, student):
 
 def test_a_batch_is_noted_and_what_it_does_is_recorded(school, student):
     body = {"student_ids": [student], "priority": "high"}
-    answer = school.request("POST", "/api/v1/batch/mastery", json=body)
-    assert answer.status == 202, answer
-    batch = answer.json["batch_id"]
+    response = school.request("POST", "/api/v1/batch/mastery", json=body)
+    assert response.status == 202, response
+    batch = response.json["batch_id"]
     [submitted] = wait_records(school.redis, t="batch-submit")
     [done] = wait_records(school.redis, t="recomputed")
     assert submitted["w"] == done["w"] == pseudonym(school.redis, student)
     assert (done["a"], done["r"], done["c"]) == ("root", "batch", submitted["c"])
     assert school.request("GET", f"/api/v1/batch/mastery/{batch}/results").status == 200
-    wait_for(lambda: counts(school.redis, o=f"batch/{batch}"), what="the look at the results")
+    wait_for(lambda: counts(school.redis, o=f"batch/{batch}"), "the look at the results")
 
 
 # ---- seals ----
@@ -434,13 +435,13 @@ def test_seals_can_be_checked_with_nothing_but_the_key(school, student):
         previous, before = seal["h"], seal["l"]
     assert not kept
     head = f"{number} {previous}"
-    wait_for(lambda: school.redis.hget("audit:heads", shard_of(student)) == head, what="the head")
+    wait_for(lambda: school.redis.hget("audit:heads", shard_of(student)) == head, "the head")
 
 
 def test_the_worker_does_not_start_without_a_key(school, start_worker):
     for key in ("", "short"):
         worker = start_worker(school.pool, AUDIT_KEY=key)
-        assert worker.child.wait(30) == 78
+        assert worker.child.wait(LIMIT_S) == 78
         assert "AUDIT_KEY" in worker.log()
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""401 in all its forms (contract section 2; RFC 6750, 7515, 7519, 8725)."""
+"""401 in all its forms (RFC 6750, 7515, 7519, 8725)."""
 import hashlib
 import json
 import time
@@ -9,6 +9,7 @@ import pytest
 from harness.engine import fresh_id
 from harness.expect import assert_ok, assert_problem
 from harness.token import b64url, claims, make_token, sign_claims, sign_raw
+from harness.wait import wait_for
 
 HEADER = '{"alg":"HS256","typ":"JWT"}'
 
@@ -29,9 +30,9 @@ def good_claims(**more):
 
 
 def assert_refused(engine, token):
-    answer = ask(engine, f"Bearer {token}")
-    error = assert_problem(answer, 401, "AUTH_ERROR")
-    assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
+    response = ask(engine, f"Bearer {token}")
+    error = assert_problem(response, 401, "AUTH_ERROR")
+    assert 'error="invalid_token"' in response.headers["WWW-Authenticate"]
     return error
 
 
@@ -46,17 +47,17 @@ def test_scheme_may_be_written_in_any_case(engine, scheme):
 
 def test_whose_rights_are_lacking_is_told_so(engine, student):
     assert_ok(engine.calculate(student))
-    answer = engine.client("another", "student").get(f"/api/v1/mastery/history/{student}")
-    assert_problem(answer, 403, "FORBIDDEN")
+    response = engine.client("another", "student").get(f"/api/v1/mastery/history/{student}")
+    assert_problem(response, 403, "FORBIDDEN")
     challenge = 'Bearer realm="mastery-engine", error="insufficient_scope"'
-    assert answer.headers["WWW-Authenticate"] == challenge
+    assert response.headers["WWW-Authenticate"] == challenge
 
 
 @pytest.mark.parametrize("authorization", [None, "", "Basic c29tZW9uZTpwYXNz", "Digest x=y"])
 def test_without_bearer_credentials_no_error_is_named(engine, authorization):
-    answer = ask(engine, authorization)
-    assert_problem(answer, 401, "AUTH_ERROR")
-    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="mastery-engine"'
+    response = ask(engine, authorization)
+    assert_problem(response, 401, "AUTH_ERROR")
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="mastery-engine"'
 
 
 @pytest.mark.parametrize(
@@ -116,9 +117,9 @@ BAD_CLAIMS = {
     "role empty": {"role": ""},
     "role a list": {"role": ["admin"]},
     "role a number": {"role": 3},
-    "not yet": {"nbf": int(time.time()) + 3600},
+    "not yet": {"nbf": int(time.time()) + 86400},
     "nbf a text": {"nbf": "0"},
-    "issued in the future": {"iat": int(time.time()) + 3600},
+    "issued in the future": {"iat": int(time.time()) + 86400},
     "iat a text": {"iat": "0"},
     "an audience where none is configured": {"aud": "mastery-engine"},
     "a list of audiences": {"aud": ["mastery-engine", "other"]},
@@ -133,7 +134,7 @@ def test_bad_claims_are_refused(engine, changed):
 @pytest.mark.parametrize(
     "more",
     [
-        {"exp": time.time() + 3600.5},
+        {"exp": time.time() + 86400.5},
         {"nbf": time.time() - 10.5},
         {"nbf": int(time.time())},
         {"iat": None},
@@ -148,9 +149,13 @@ def test_unusual_but_good_claims_are_taken(engine, more):
 
 
 def test_token_ends_with_its_very_second(engine):
-    expires = int(time.time()) + 2
-    authorization = "Bearer " + engine.token("someone", "student", exp=expires)
-    assert_ok(ask(engine, authorization))
+    def accepted():
+        """A token that has been accepted: on a slow machine its end may come before the request."""
+        expires = int(time.time()) + 2
+        authorization = "Bearer " + engine.token("someone", "student", exp=expires)
+        return ask(engine, authorization).status == 200 and (authorization, expires)
+
+    authorization, expires = wait_for(accepted, "a token accepted before its end")
     time.sleep(max(0.0, expires - time.time()) + 0.02)
     assert_problem(ask(engine, authorization), 401, "AUTH_ERROR")
 
@@ -174,7 +179,7 @@ def test_token_ends_with_its_very_second(engine):
     ids=lambda payload: payload[:60],
 )
 def test_payload_that_is_no_sound_json_object_is_refused(engine, payload):
-    payload = payload.replace("EXP", str(int(time.time()) + 3600))
+    payload = payload.replace("EXP", str(int(time.time()) + 86400))
     assert_refused(engine, sign_raw(engine.secret, HEADER, payload))
 
 
@@ -325,8 +330,8 @@ def test_many_users_at_once_are_never_mixed_up(engine):
     for _ in range(3):
         for user in users:
             token = engine.token(user, "student")
-            answer = client.get(f"/api/v1/mastery/history/{user}", token=token)
-            assert assert_ok(answer)["student_id"] == user
+            response = client.get(f"/api/v1/mastery/history/{user}", token=token)
+            assert assert_ok(response)["student_id"] == user
     other = client.get(
         f"/api/v1/mastery/history/{users[0]}", token=engine.token(users[1], "student")
     )

@@ -8,10 +8,13 @@ import uuid
 from pathlib import Path
 
 import pytest
-from harness.batches import PATH, Batches, PoolAdmin, assert_batch, fresh_ids, scores, stating
+from harness.batches import PATH, Batches, assert_batch, fresh_ids, stating
 from harness.engine import fresh_id
 from harness.expect import assert_invalid, assert_ok, assert_problem, assert_time
+from harness.model import scores
+from harness.pool import PoolClient
 from harness.prometheus import Scrape
+from harness.store import dead_letters
 from harness.wait import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,27 +29,17 @@ def batches(admin):
 
 
 @pytest.fixture
-def pool(start_pool):
-    return start_pool(STORE_ROUND_TIMEOUT_MS=2000)
-
-
-@pytest.fixture
-def store(redis_server):
-    return redis_server.client()
-
-
-@pytest.fixture
 def alone(pool):
     """Of a pool beside which no worker runs (yet)."""
-    return Batches(PoolAdmin(pool))
+    return Batches(PoolClient(pool))
 
 
 # Submitted, done, read
 
 
 def test_submitted_batch(admin, student):
-    answer = admin.post(PATH, stating([student], priority="high"))
-    body = assert_ok(answer, 202)
+    response = admin.post(PATH, stating([student], priority="high"))
+    body = assert_ok(response, 202)
     assert set(body) == {
         *("success", "batch_id", "status", "student_count", "processed_count", "priority"),
         *("created_at", "correlation_id"),
@@ -56,9 +49,9 @@ def test_submitted_batch(admin, student):
     assert body["priority"] == "high"
     assert_time(body["created_at"])
     assert re.fullmatch("[0-9a-f]{32}", body["batch_id"])
-    assert answer.headers["Location"] == f"{PATH}/{body['batch_id']}"
-    assert answer.headers["Cache-Control"] == "no-store"
-    assert admin.get(answer.headers["Location"]).status == 200
+    assert response.headers["Location"] == f"{PATH}/{body['batch_id']}"
+    assert response.headers["Cache-Control"] == "no-store"
+    assert admin.get(response.headers["Location"]).status == 200
 
 
 def test_batch_of_ids_recomputes_from_what_is_stored(engine, admin, batches):
@@ -98,9 +91,9 @@ def test_batch_with_components_states_them(engine, admin, batches):
         (one, (0.1, 0.2, 0.3, 0.4), None),
         (two, (0.9, 0.2, 0.3, 0.4), tuple(weights.values())),
     ):
-        answer = assert_ok(engine.calculate(twin, values, own))["data"]
+        response = assert_ok(engine.calculate(twin, values, own))["data"]
         for name in ("mastery_score", "level", "components", "breakdown", "evidence", "version"):
-            assert results[student][name] == answer[name], name
+            assert results[student][name] == response[name], name
         stored = admin.post("/api/v1/mastery/query", {"student_id": student}).json["data"]
         assert stored == results[student]
 
@@ -148,8 +141,8 @@ def test_status_of_an_ended_batch(admin, batches, student):
 
 @pytest.mark.parametrize("path", SUBMIT_PATHS)
 def test_submit_by_every_path(admin, batches, student, path):
-    answer = assert_ok(admin.post(path, stating([student])), 202)
-    assert batches.wait(answer["batch_id"])["status"] == "completed"
+    response = assert_ok(admin.post(path, stating([student])), 202)
+    assert batches.wait(response["batch_id"])["status"] == "completed"
 
 
 def test_a_thousand_students_by_the_page(batches):
@@ -236,15 +229,15 @@ def test_every_failing_field_of_every_request_is_named(admin):
 
 def test_refused_batch_leaves_nothing(pool, store):
     body = stating(["a", "b", "a"])
-    answer = PoolAdmin(pool).post(PATH, body)
-    assert answer.status == 400
+    response = PoolClient(pool).post(PATH, body)
+    assert response.status == 400
     assert not store.keys("batch*") and not store.keys("queue*")
 
 
 @pytest.mark.parametrize("query", ["offset=-1", "offset=x", "limit=0", "limit=1001", "limit=1.5"])
 def test_bad_pages(admin, query):
-    answer = admin.get(f"{PATH}/{uuid.uuid4().hex}/results?{query}")
-    assert_invalid(answer, query.partition("=")[0])
+    response = admin.get(f"{PATH}/{uuid.uuid4().hex}/results?{query}")
+    assert_invalid(response, query.partition("=")[0])
 
 
 def test_what_is_not_there_is_404(admin):
@@ -285,11 +278,11 @@ CALLS = [
 def test_batches_are_for_admins(engine, as_user, anonymous, method, path, body, role):
     client = as_user(fresh_id(), role) if role else anonymous
     options = {"json": body} if body else {}
-    answer = client.request(method, path, **options)
+    response = client.request(method, path, **options)
     if role:
-        assert_problem(answer, 403, "FORBIDDEN")
+        assert_problem(response, 403, "FORBIDDEN")
     else:
-        assert_problem(answer, 401, "AUTH_ERROR")
+        assert_problem(response, 401, "AUTH_ERROR")
 
 
 # Idempotency-Key
@@ -339,13 +332,13 @@ def test_cancelled_batch_does_nothing_more(pool, alone, store, start_worker):
     assert pending["status"] == "pending" and pending["progress_percentage"] == 0
     assert pending["estimated_time_remaining"] is None
     assert pending["started_at"] is pending["completed_at"] is None
-    answer = alone.client.delete(f"{PATH}/{batch}")
-    assert answer.status == 202, answer
-    assert answer.json["status"] == "cancelled" and answer.json["completed_at"]
-    answer = alone.client.delete(f"{PATH}/{batch}")
-    assert answer.status == 409 and answer.json["error"]["code"] == "CONFLICT"
+    response = alone.client.delete(f"{PATH}/{batch}")
+    assert response.status == 202, response
+    assert response.json["status"] == "cancelled" and response.json["completed_at"]
+    response = alone.client.delete(f"{PATH}/{batch}")
+    assert response.status == 409 and response.json["error"]["code"] == "CONFLICT"
     start_worker(pool)
-    wait_for(lambda: not store.xlen("queue:{batch}:normal"), 20, what="jobs of the batch gone")
+    wait_for(lambda: not store.xlen("queue:{batch}:normal"), "jobs of the batch gone")
     assert alone.status(batch)["processed_students"] == 0
     assert alone.results(batch) == []
     assert not store.keys("{*}:student:*")
@@ -449,19 +442,19 @@ def test_batch_is_counted(pool, alone, start_worker):
         assert count("batch_jobs_total", status="cancelled") == 1
     failed = alone.submit({"student_ids": fresh_ids(1)})
     alone.wait(failed)
-    wait_for(lambda: count("batch_jobs_total", status="failed") == 1, what="counted")
+    wait_for(lambda: count("batch_jobs_total", status="failed") == 1, "counted")
     assert count("batch_jobs_total", status="completed") >= 1
     assert count("batch_jobs_total", status="processing") >= 2
     assert count("batch_processing_duration_seconds_count", priority="low") == 1
     assert count("mastery_calculations_total", result_type="stated") >= 70
-    wait_for(lambda: count("queue_jobs_total", kind="batch", status="done") >= 4, what="jobs done")
+    wait_for(lambda: count("queue_jobs_total", kind="batch", status="done") >= 4, "jobs done")
 
 
 def test_high_priority_overtakes(pool, alone, store, start_worker):
     low = [alone.submit(stating(fresh_ids(1000), priority="low")) for _ in range(3)]
     high = alone.submit(stating(fresh_ids(1000), priority="high"))
     start_worker(pool)
-    ends = [alone.wait(batch, 120)["completed_at"] for batch in (high, *low)]
+    ends = [alone.wait(batch)["completed_at"] for batch in (high, *low)]
     assert ends[0] < max(ends[1:])
 
 
@@ -469,7 +462,7 @@ def test_small_batch_need_not_wait_for_large_ones_before_it(pool, alone, start_w
     large = [alone.submit(stating(fresh_ids(1000))) for _ in range(8)]
     small = alone.submit(stating(fresh_ids(10)))
     start_worker(pool)
-    ends = [alone.wait(batch, 120)["completed_at"] for batch in (small, *large)]
+    ends = [alone.wait(batch)["completed_at"] for batch in (small, *large)]
     assert ends[0] < min(ends[1:])
 
 
@@ -482,12 +475,8 @@ def test_changes_by_a_batch_are_published_as_others_are(
     batch = alone.client.post(PATH, stating([student]), headers=headers).json["batch_id"]
     start_worker(pool, stand_in_sidecar)
     alone.wait(batch)
-    wait_for(lambda: len(stand_in_sidecar.events(student)) == 2, 10, what="published")
+    wait_for(lambda: len(stand_in_sidecar.events(student)) == 2, "published")
     assert {item["traceparent"][3:35] for item in stand_in_sidecar.events(student)} == {trace}
-
-
-def dead_letters(store):
-    return [json.loads(fields["e"]) for _, fields in store.xrange("queue:{dead}")]
 
 
 def test_batch_that_cannot_be_done_has_failed(pool, alone, store, start_worker):
@@ -495,7 +484,7 @@ def test_batch_that_cannot_be_done_has_failed(pool, alone, store, start_worker):
     store.hset(f"batch:{{{batch}}}:items", next(iter(store.hgetall(f"batch:{{{batch}}}:items"))), "x")
     start_worker(pool)
     assert alone.wait(batch)["status"] == "failed"
-    [letter] = wait_for(lambda: dead_letters(store), what="dead")
+    [letter] = wait_for(lambda: dead_letters(store), "dead")
     assert letter["source"] == "queue:batch" and letter["event"] == {"batch": batch, "from": 0}
 
 
@@ -506,14 +495,14 @@ def test_batch_that_cannot_be_done_has_failed(pool, alone, store, start_worker):
 def test_job_that_is_no_part_of_a_batch_is_dead(pool, store, start_worker, body):
     store.xadd("queue:{batch}:low", {"k": "batch", "b": body, "t": "0"})
     start_worker(pool)
-    [letter] = wait_for(lambda: dead_letters(store), 20, what="dead")
+    [letter] = wait_for(lambda: dead_letters(store), "dead")
     assert "not about a batch" in letter["reason"]
 
 
 def test_job_of_a_batch_that_has_gone_is_nothing_to_do(pool, store, start_worker):
     store.xadd("queue:{batch}:low", {"k": "batch", "b": '{"batch":"gone","from":64}', "t": "0"})
     start_worker(pool)
-    wait_for(lambda: not store.xlen("queue:{batch}:low"), 20, what="done")
+    wait_for(lambda: not store.xlen("queue:{batch}:low"), "done")
     assert not dead_letters(store) and not store.keys("batch*")
 
 

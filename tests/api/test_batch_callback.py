@@ -2,25 +2,20 @@
 """Callbacks of batches: told once it has ended, signed, tried again; and never to anywhere else."""
 import hashlib
 import hmac
-import json
 import subprocess
 import time
 
 import pytest
-from harness.batches import PATH, Batches, PoolAdmin, fresh_ids, stating
+from harness.batches import PATH, Batches, fresh_ids, stating
 from harness.binaries import bin_dir
-from harness.pool import Pool
+from harness.pool import Pool, PoolClient
 from harness.receiver import Receiver
 from harness.redis_server import RedisServer
+from harness.store import dead_letters
 from harness.wait import wait_for
 
 SECRET = "a secret for callbacks, of more than thirty-two bytes"
 OPEN = {"CALLBACK_ALLOW_HTTP": 1, "CALLBACK_ALLOW_PRIVATE": 1}
-
-
-@pytest.fixture
-def store(redis_server):
-    return redis_server.client()
 
 
 @pytest.fixture
@@ -34,15 +29,10 @@ def start(start_pool):
     """start(hosts, **settings): a pool that may call back there, and its batches."""
 
     def begin(hosts, **settings):
-        settings = {"STORE_ROUND_TIMEOUT_MS": 2000, **settings}
         pool = start_pool(CALLBACK_HOSTS=hosts, CALLBACK_SECRET=SECRET, **settings)
-        return pool, Batches(PoolAdmin(pool))
+        return pool, Batches(PoolClient(pool))
 
     return begin
-
-
-def dead_letters(store):
-    return [json.loads(fields["e"]) for _, fields in store.xrange("queue:{dead}")]
 
 
 def no_jobs(store):
@@ -72,8 +62,8 @@ def test_callback_tells_the_status_signed(start, start_worker, receiver, store):
     submitted = batches.client.post(PATH, body, headers=headers).json
     batch = submitted["batch_id"]
     start_worker(pool)
-    wait_for(lambda: receiver.calls, 30, what="called back")
-    wait_for(lambda: no_jobs(store), 10, what="nothing left to do")
+    wait_for(lambda: receiver.calls, "called back")
+    wait_for(lambda: no_jobs(store), "nothing left to do")
     [call] = receiver.calls
     status = batches.status(batch)
     assert call.path == "/a/b?c=d%20e"
@@ -95,8 +85,8 @@ def test_every_end_is_told(start, start_worker, receiver, store, end):
         batch = submit(batches, receiver.url(), fresh_ids(500))
         assert batches.client.delete(f"{PATH}/{batch}").status == 202
     start_worker(pool)
-    wait_for(lambda: receiver.calls, 30, what="called back")
-    wait_for(lambda: no_jobs(store), 10, what="nothing left to do")
+    wait_for(lambda: receiver.calls, "called back")
+    wait_for(lambda: no_jobs(store), "nothing left to do")
     [call] = receiver.calls
     assert call.json["status"] == end and call.json["batch_id"] == batch
     assert_signed(call)
@@ -108,17 +98,17 @@ def test_batch_that_was_given_up_is_told(start, start_worker, receiver, store):
     items = f"batch:{{{batch}}}:items"
     store.hset(items, next(iter(store.hgetall(items))), "x")
     start_worker(pool)
-    wait_for(lambda: receiver.calls, 30, what="called back")
+    wait_for(lambda: receiver.calls, "called back")
     assert receiver.calls[0].json["status"] == "failed"
 
 
 def test_callback_is_tried_again(start, start_worker, receiver, store):
-    receiver.answers = [500, 404, 302]
+    receiver.responses = [500, 404, 302]
     pool, batches = start(receiver.hosts(), **OPEN)
     submit(batches, receiver.url())
     start_worker(pool)
-    wait_for(lambda: len(receiver.calls) == 4, 60, what="taken at last")
-    wait_for(lambda: no_jobs(store), 10, what="nothing left to do")
+    wait_for(lambda: len(receiver.calls) == 4, "taken at last")
+    wait_for(lambda: no_jobs(store), "nothing left to do")
     for call in receiver.calls:
         assert_signed(call)
     assert len({call.body for call in receiver.calls}) == 1
@@ -127,22 +117,22 @@ def test_callback_is_tried_again(start, start_worker, receiver, store):
 
 def test_redirects_are_not_followed(start, start_worker, receiver, store):
     with Receiver() as elsewhere:
-        receiver.answers = [(307, {"Location": elsewhere.url()}, b"")] * 2
+        receiver.responses = [(307, {"Location": elsewhere.url()}, b"")] * 2
         pool, batches = start(f"{receiver.hosts()},{elsewhere.hosts()}", **OPEN)
         submit(batches, receiver.url())
         start_worker(pool)
-        wait_for(lambda: len(receiver.calls) == 3, 60, what="asked the first one again")
+        wait_for(lambda: len(receiver.calls) == 3, "asked the first one again")
         assert not elsewhere.connections
 
 
 def test_answer_that_is_too_long_counts_by_its_status(start, start_worker, receiver, store):
     long = b"x" * (8 << 20)
-    receiver.answers = [(500, {}, long), (200, {}, long)]
+    receiver.responses = [(500, {}, long), (200, {}, long)]
     pool, batches = start(receiver.hosts(), **OPEN)
     submit(batches, receiver.url())
     start_worker(pool)
-    wait_for(lambda: len(receiver.calls) == 2, 60, what="tried again")
-    wait_for(lambda: no_jobs(store), 10, what="nothing left to do")
+    wait_for(lambda: len(receiver.calls) == 2, "tried again")
+    wait_for(lambda: no_jobs(store), "nothing left to do")
     assert len(receiver.calls) == 2 and not dead_letters(store)
 
 
@@ -152,10 +142,10 @@ def test_receivers_that_do_not_answer_hold_up_nothing_else(start, start_worker, 
     receiver.gate.clear()
     slow = {submit(batches, receiver.url(), fresh_ids(1)) for _ in range(20)}
     start_worker(pool)
-    wait_for(lambda: receiver.waiting == 4, 30, what="some are being told")
-    batches.wait(batches.submit(stating(fresh_ids(70))), 30)
+    wait_for(lambda: receiver.waiting == 4, "some are being told")
+    batches.wait(batches.submit(stating(fresh_ids(70))))
     receiver.gate.set()
-    wait_for(lambda: no_jobs(store), 60, what="all are told in the end")
+    wait_for(lambda: no_jobs(store), "all are told in the end")
     assert receiver.most_waiting == 4
     assert {call.json["batch_id"] for call in receiver.calls} == slow
     assert not dead_letters(store)
@@ -172,13 +162,13 @@ def test_worker_that_dies_over_a_batch_it_gives_up_leaves_the_call_to_another(
     store.xdel(NORMAL, job)
     stand_in.watch = lambda command: b"callback\r\n" not in command
     cut = start_worker(pool, REDIS_URL=stand_in.url)
-    wait_for(lambda: store.hget(f"batch:{{{batch}}}", "status") == "failed", 30, what="given up")
-    wait_for(lambda: dead_letters(store), 30, what="buried")
+    wait_for(lambda: store.hget(f"batch:{{{batch}}}", "status") == "failed", "given up")
+    wait_for(lambda: dead_letters(store), "buried")
     cut.kill()
     start_worker(pool)
-    wait_for(lambda: receiver.calls, 60, what="called back")
+    wait_for(lambda: receiver.calls, "called back")
     assert receiver.calls[0].json["status"] == "failed"
-    wait_for(lambda: no_jobs(store), 30, what="nothing left to do")
+    wait_for(lambda: no_jobs(store), "nothing left to do")
     assert len(receiver.calls) == 1
 
 
@@ -190,17 +180,17 @@ def put_off_often(store, batch, tries=19):
 def test_callback_that_never_succeeds_is_a_dead_letter_and_may_be_retried(
     start, start_worker, receiver, store
 ):
-    receiver.answers = [503] * 2
+    receiver.responses = [503] * 2
     pool, batches = start(receiver.hosts(), **OPEN)
     batch = submit(batches, receiver.url())
     assert batches.client.delete(f"{PATH}/{batch}").status == 202
     store.delete("queue:{batch}:normal")
     put_off_often(store, batch)
     start_worker(pool)
-    [letter] = wait_for(lambda: dead_letters(store), 30, what="dead")
+    [letter] = wait_for(lambda: dead_letters(store), "dead")
     assert letter["reason"] == "job: callback: answered with 503"
     assert letter["source"] == "queue:callback" and letter["event"]["batch"] == batch
-    receiver.answers = []
+    receiver.responses = []
     result = subprocess.run(
         [str(bin_dir() / "mastery-ctl"), "dead", "retry", "all"],
         env=pool.environment,
@@ -209,7 +199,7 @@ def test_callback_that_never_succeeds_is_a_dead_letter_and_may_be_retried(
         check=True,
     )
     assert result.stdout == "1 put back\n"
-    wait_for(lambda: len(receiver.calls) == 2, 20, what="called again")
+    wait_for(lambda: len(receiver.calls) == 2, "called again")
     assert receiver.calls[1].json["status"] == "cancelled"
 
 
@@ -219,7 +209,7 @@ def test_batch_without_a_callback_calls_nobody(start, start_worker, receiver, st
     start_worker(pool)
     batches.wait(batch)
     store.xadd("queue:{batch}:high", {"k": "callback", "b": f'{{"batch":"{batch}"}}', "t": "0"})
-    wait_for(lambda: no_jobs(store), 10, what="nothing left to do")
+    wait_for(lambda: no_jobs(store), "nothing left to do")
     assert not receiver.connections and not dead_letters(store)
 
 
@@ -270,14 +260,14 @@ def strict():
     """A pool for all of them: nothing is done."""
     settings = {"CALLBACK_HOSTS": "hooks.example, other.example:8443", "CALLBACK_SECRET": SECRET}
     with RedisServer() as server, Pool(server.url, **settings) as pool:
-        yield PoolAdmin(pool)
+        yield PoolClient(pool)
 
 
 @pytest.mark.parametrize("url", REFUSED)
 def test_url_that_leads_elsewhere_is_refused(strict, url):
-    answer = strict.post(PATH, {"student_ids": ["a"], "callback_url": url})
-    assert answer.status == 400, answer
-    [error] = answer.json["error"]["details"]["errors"]
+    response = strict.post(PATH, {"student_ids": ["a"], "callback_url": url})
+    assert response.status == 400, response
+    [error] = response.json["error"]["details"]["errors"]
     assert error["field"] == "callback_url" and error["message"]
 
 
@@ -295,11 +285,11 @@ def test_url_that_is_configured_is_taken(strict, url):
 
 
 def test_without_hosts_there_are_no_callbacks(start_pool):
-    answer = PoolAdmin(start_pool()).post(
+    response = PoolClient(start_pool()).post(
         PATH, {"student_ids": ["a"], "callback_url": "https://hooks.example/"}
     )
-    assert answer.status == 400
-    assert answer.json["error"]["details"]["errors"][0]["field"] == "callback_url"
+    assert response.status == 400
+    assert response.json["error"]["details"]["errors"][0]["field"] == "callback_url"
 
 
 @pytest.mark.parametrize(
@@ -314,7 +304,7 @@ def test_address_that_is_not_public_is_never_connected_to(
     pool, batches = start(receiver.hosts(*names), CALLBACK_ALLOW_HTTP=1)
     batch = submit(batches, receiver.url(host))
     start_worker(pool)
-    [letter] = wait_for(lambda: dead_letters(store), 30, what="dead at once")
+    [letter] = wait_for(lambda: dead_letters(store), "dead at once")
     assert letter["source"] == "queue:callback"
     assert letter["reason"] == "job: callback: its address is not public"
     assert not receiver.connections
@@ -330,11 +320,11 @@ def test_sidecars_own_connection_is_not_borrowed(
     start_worker(pool, stand_in_sidecar)
     [student] = fresh_ids(1)
     pool.calculate(student)
-    wait_for(lambda: len(stand_in_sidecar.events(student)) == 2, 10, what="published")
+    wait_for(lambda: len(stand_in_sidecar.events(student)) == 2, "published")
     submit(batches, f"http://{host}/v1.0/publish/pubsub/topic", [student])
-    [letter] = wait_for(lambda: dead_letters(store), 30, what="dead")
+    [letter] = wait_for(lambda: dead_letters(store), "dead")
     assert "not public" in letter["reason"]
-    wait_for(lambda: len(stand_in_sidecar.events(student)) == 4, 10, what="published")
+    wait_for(lambda: len(stand_in_sidecar.events(student)) == 4, "published")
     assert len(stand_in_sidecar.attempts) == 4
 
 
@@ -343,7 +333,7 @@ def test_workers_own_configuration_counts(start, start_worker, receiver, store):
     pool, batches = start(receiver.hosts(), **OPEN)
     submit(batches, receiver.url())
     start_worker(pool, CALLBACK_HOSTS="hooks.example")
-    [letter] = wait_for(lambda: dead_letters(store), 30, what="dead")
+    [letter] = wait_for(lambda: dead_letters(store), "dead")
     assert "its host is not one that callbacks may go to" in letter["reason"]
     assert not receiver.connections
 
@@ -356,7 +346,7 @@ def test_callback_over_tls(start, start_worker):
         pool, batches = start(receiver.hosts(), CALLBACK_ALLOW_PRIVATE=1)
         submit(batches, receiver.url())
         start_worker(pool, CALLBACK_CA_FILE=receiver.certificate)
-        wait_for(lambda: receiver.calls, 30, what="called back")
+        wait_for(lambda: receiver.calls, "called back")
         assert_signed(receiver.calls[0])
 
 
@@ -365,5 +355,5 @@ def test_certificate_that_nobody_vouches_for_is_not_believed(start, start_worker
         pool, batches = start(receiver.hosts(), CALLBACK_ALLOW_PRIVATE=1)
         submit(batches, receiver.url())
         start_worker(pool)
-        wait_for(lambda: store.exists("queue:{batch}:later"), 30, what="put off")
+        wait_for(lambda: store.exists("queue:{batch}:later"), "put off")
         assert receiver.connections and not receiver.calls

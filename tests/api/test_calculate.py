@@ -5,8 +5,8 @@ import random
 import pytest
 from harness.engine import fresh_id
 from harness.expect import assert_invalid, assert_ok, assert_time
+from harness.model import COMPONENTS
 
-NAMES = ("completion", "quiz", "quality", "consistency")
 DEFAULT_WEIGHTS = (0.4, 0.3, 0.2, 0.1)
 
 
@@ -40,9 +40,9 @@ def calculate(engine, scores, weights=None, student=None):
     ],
 )
 def test_score_and_level_with_default_weights(engine, scores, score, level):
-    answer = calculate(engine, scores)
-    assert (answer["mastery_score"], answer["level"]) == (score, level)
-    assert (answer["data"]["mastery_score"], answer["data"]["level"]) == (score, level)
+    response = calculate(engine, scores)
+    assert (response["mastery_score"], response["level"]) == (score, level)
+    assert (response["data"]["mastery_score"], response["data"]["level"]) == (score, level)
 
 
 @pytest.mark.parametrize(
@@ -57,30 +57,30 @@ def test_score_and_level_with_default_weights(engine, scores, score, level):
     ],
 )
 def test_custom_weights_are_used_as_sent(engine, weights, score):
-    answer = calculate(engine, (0.2, 0.4, 0.6, 0.8), weights)
-    assert answer["mastery_score"] == score
-    assert answer["data"]["breakdown"]["weights"] == dict(zip(NAMES, weights))
+    response = calculate(engine, (0.2, 0.4, 0.6, 0.8), weights)
+    assert response["mastery_score"] == score
+    assert response["data"]["breakdown"]["weights"] == dict(zip(COMPONENTS, weights))
 
 
 @pytest.mark.parametrize("last", [0.1011, 0.0989, 0.2, 0])
 def test_weights_that_do_not_sum_to_one_are_refused(engine, student, last):
-    answer = engine.calculate(student, weights=(0.4, 0.3, 0.2, last))
-    assert_invalid(answer, "weights")
+    response = engine.calculate(student, weights=(0.4, 0.3, 0.2, last))
+    assert_invalid(response, "weights")
 
 
 def test_score_is_limited_to_one_when_weights_sum_to_more(engine):
-    answer = calculate(engine, (1, 1, 1, 1), (0.401, 0.3, 0.2, 0.1))
-    assert answer["mastery_score"] == 1
-    assert answer["data"]["breakdown"]["weighted_sum"] == 1.001
+    response = calculate(engine, (1, 1, 1, 1), (0.401, 0.3, 0.2, 0.1))
+    assert response["mastery_score"] == 1
+    assert response["data"]["breakdown"]["weighted_sum"] == 1.001
 
 
 def test_scores_are_rounded_to_twelve_decimals_like_the_exact_value(engine):
     rng = random.Random(20260115)
     for _ in range(60):
-        scores = [rng.random() for _ in NAMES]
-        answer = calculate(engine, scores)
+        scores = [rng.random() for _ in COMPONENTS]
+        response = calculate(engine, scores)
         exact = sum(score * weight for score, weight in zip(scores, DEFAULT_WEIGHTS))
-        assert answer["mastery_score"] == round(exact, 12), scores
+        assert response["mastery_score"] == round(exact, 12), scores
 
 
 def test_numbers_are_printed_as_the_shortest_decimal(engine, student):
@@ -91,18 +91,18 @@ def test_numbers_are_printed_as_the_shortest_decimal(engine, student):
 
 @pytest.mark.parametrize("sent", [0.123456789012, 0.1234567890123456, 1e-7, 0.1 + 0.2])
 def test_components_are_kept_as_sent(engine, sent):
-    answer = calculate(engine, (sent, 0.5, 0.5, 0.5))
-    assert answer["data"]["components"]["completion"] == sent
+    response = calculate(engine, (sent, 0.5, 0.5, 0.5))
+    assert response["data"]["components"]["completion"] == sent
 
 
 def test_answer_has_every_field_of_the_contract(engine, student):
-    answer = engine.calculate(student)
-    body = assert_ok(answer)
+    response = engine.calculate(student)
+    body = assert_ok(response)
     assert {"success", "student_id", "mastery_score", "level", "data"} <= set(body)
     assert {"historical_average", "trend", "metadata"} <= set(body)
     assert body["success"] is True and body["student_id"] == student
     assert set(body["metadata"]) >= {"correlation_id", "query_time", "student_id"}
-    assert body["metadata"]["correlation_id"] == answer.headers["X-Request-ID"]
+    assert body["metadata"]["correlation_id"] == response.headers["X-Request-ID"]
     assert body["metadata"]["student_id"] == student
 
 
@@ -119,18 +119,18 @@ def test_mastery_result_has_every_field_of_the_contract(engine, student):
         "version",
     }
     assert data["student_id"] == student and data["version"] == "1.0.0"
-    assert data["components"] == dict(zip(NAMES, (0.8, 0.9, 0.85, 0.7)))
-    assert set(data["breakdown"]) == {*NAMES, "weighted_sum", "weights"}
-    assert data["breakdown"]["weights"] == dict(zip(NAMES, DEFAULT_WEIGHTS))
+    assert data["components"] == dict(zip(COMPONENTS, (0.8, 0.9, 0.85, 0.7)))
+    assert set(data["breakdown"]) == {*COMPONENTS, "weighted_sum", "weights"}
+    assert data["breakdown"]["weights"] == dict(zip(COMPONENTS, DEFAULT_WEIGHTS))
     assert data["breakdown"]["weighted_sum"] == 0.83
-    assert set(data["evidence"]) == set(NAMES)
+    assert set(data["evidence"]) == set(COMPONENTS)
     assert_time(data["calculated_at"])
 
 
 def test_breakdown_is_component_times_weight(engine):
     data = calculate(engine, (0.8, 0.9, 0.85, 0.7))["data"]
     expected = {"completion": 0.32, "quiz": 0.27, "quality": 0.17, "consistency": 0.07}
-    assert {name: data["breakdown"][name] for name in NAMES} == expected
+    assert {name: data["breakdown"][name] for name in COMPONENTS} == expected
 
 
 def test_evidence_of_a_statement_is_five_for_the_components_with_evidence(engine):
@@ -140,9 +140,9 @@ def test_evidence_of_a_statement_is_five_for_the_components_with_evidence(engine
 
 
 def test_first_statement_has_an_average_of_itself_and_no_trend(engine):
-    answer = calculate(engine, (0.8, 0.9, 0.85, 0.7))
-    assert answer["historical_average"] == 0.83
-    assert answer["trend"] is None
+    response = calculate(engine, (0.8, 0.9, 0.85, 0.7))
+    assert response["historical_average"] == 0.83
+    assert response["trend"] is None
 
 
 def test_answer_query_history_and_statistics_agree(engine, student, admin):
@@ -171,8 +171,8 @@ def test_second_statement_replaces_the_first(engine, student, admin):
 
 def test_default_weights_come_back_after_custom_ones(engine, student):
     assert_ok(engine.calculate(student, weights=(1, 0, 0, 0)))
-    answer = assert_ok(engine.calculate(student))
-    assert answer["mastery_score"] == 0.83
+    response = assert_ok(engine.calculate(student))
+    assert response["mastery_score"] == 0.83
 
 
 def test_refused_statement_changes_nothing(engine, student, admin):

@@ -133,13 +133,13 @@ def taught(engine, admin, as_user, cohort, teacher, student):
 
 
 def may_read(client, student):
-    answers = [
+    responses = [
         client.post(QUERY, {"student_id": student}),
         client.get(f"/api/v1/mastery/history/{student}"),
         client.get(f"/api/v1/mastery/statistics/{student}"),
     ]
-    statuses = {answer.status for answer in answers}
-    assert statuses in ({200}, {403}), answers
+    statuses = {response.status for response in responses}
+    assert statuses in ({200}, {403}), responses
     return statuses == {200}
 
 
@@ -206,8 +206,8 @@ def test_missing_fields_are_all_named(admin, cohort):
 
 def test_bad_ids_are_named_by_their_position(admin, cohort):
     body = roster(["good", "not good"], ["a", "b", "c", "d/e", "", "f"])
-    answer = admin.put(path_of(cohort), body)
-    assert_invalid(answer, "student_ids[3]", "student_ids[4]", "teacher_ids[1]")
+    response = admin.put(path_of(cohort), body)
+    assert_invalid(response, "student_ids[3]", "student_ids[4]", "teacher_ids[1]")
 
 
 @pytest.mark.parametrize("bad", ["x", 5, {}, None, True], ids=repr)

@@ -9,8 +9,8 @@ import pytest
 from harness.engine import fresh_id
 from harness.expect import assert_invalid, assert_ok, assert_problem
 from harness.histories import Histories, assert_sound, shapes, today
+from harness.model import COMPONENTS
 from harness.statistics_model import (
-    COMPONENTS,
     hedges_g,
     percentile_ranks,
     ranks,
@@ -272,11 +272,11 @@ def test_scores_as_they_stood_on_a_date(admin, histories, ago):
         for side in sides
     ]
     body = {"cohort_a_student_ids": ids[0], "cohort_b_student_ids": ids[1]}
-    answer = admin.post(f"{COMPARE}/cohorts", {**body, "comparison_date": day.isoformat()})
+    response = admin.post(f"{COMPARE}/cohorts", {**body, "comparison_date": day.isoformat()})
     if min(map(len, expected)) < 2:
-        assert_problem(answer, 422, "INSUFFICIENT_DATA")
+        assert_problem(response, 422, "INSUFFICIENT_DATA")
         return
-    body = assert_ok(answer)
+    body = assert_ok(response)
     assert_comparison(body, *expected)
     missing = [histories.ids[name] for name in names if name not in with_data]
     assert body["metadata"]["missing"] == sorted(missing)
@@ -572,10 +572,10 @@ def pupil(as_user, school):
     return as_user(school.own[0])
 
 
-def assert_refused(answer, *names):
+def assert_refused(response, *names):
     """403, which names nobody."""
-    assert_problem(answer, 403, "FORBIDDEN")
-    assert not [name for name in names if name in answer.text]
+    assert_problem(response, 403, "FORBIDDEN")
+    assert not [name for name in names if name in response.text]
 
 
 def test_teachers_compare_their_own(teacher, school):
@@ -620,8 +620,8 @@ def test_a_student_has_a_place_in_the_own_cohort_only(pupil, school):
         (school.own[1], school.cohorts[0]),
         (fresh_id(), school.cohorts[0]),
     ):
-        answer = pupil.post(COMPARE, {"student_id": student, "cohort_id": cohort})
-        assert_refused(answer, student, cohort)
+        response = pupil.post(COMPARE, {"student_id": student, "cohort_id": cohort})
+        assert_refused(response, student, cohort)
 
 
 def test_students_compare_nobody_but_themselves(pupil, school):

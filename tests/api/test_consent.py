@@ -28,13 +28,13 @@ def withdraw(client, student, kind):
 
 
 def records(client, student):
-    answer = assert_ok(client.get(f"{CONSENT}/status/{student}"))
-    return {record["consent_type"]: record for record in answer["consent_records"]}
+    response = assert_ok(client.get(f"{CONSENT}/status/{student}"))
+    return {record["consent_type"]: record for record in response["consent_records"]}
 
 
-def refused(answer, message):
-    assert assert_problem(answer, 403, "FORBIDDEN")["message"] == message
-    assert "WWW-Authenticate" not in answer.headers, "no other token would help"
+def refused(response, message):
+    assert assert_problem(response, 403, "FORBIDDEN")["message"] == message
+    assert "WWW-Authenticate" not in response.headers, "no other token would help"
 
 
 @pytest.fixture
@@ -83,12 +83,12 @@ def test_the_same_decision_again_is_the_one_there_is(admin, student):
 
 
 def test_what_was_never_given_cannot_be_withdrawn(admin, learner):
-    answer = admin.post(f"{CONSENT}/{learner}/withdraw", {"consent_type": "analytics"})
-    assert_problem(answer, 404, "NOT_FOUND")
+    response = admin.post(f"{CONSENT}/{learner}/withdraw", {"consent_type": "analytics"})
+    assert_problem(response, 404, "NOT_FOUND")
     assert records(admin, learner) == {}
     decide(admin, learner, "analytics", False)
-    answer = admin.post(f"{CONSENT}/{learner}/withdraw", {"consent_type": "analytics"})
-    assert_problem(answer, 404, "NOT_FOUND")
+    response = admin.post(f"{CONSENT}/{learner}/withdraw", {"consent_type": "analytics"})
+    assert_problem(response, 404, "NOT_FOUND")
     decide(admin, learner, "analytics", True)
     assert [withdraw(admin, learner, "analytics")["version"] for _ in range(2)] == [3, 3]
 
@@ -145,7 +145,7 @@ def test_the_worker_turns_a_decision(engine, admin, student):
     decide(admin, student, "analytics", True)
     store = engine.redis()
     gone = lambda: all(store.xlen(key) == 0 for key in store.scan_iter("*:journal", count=1000))
-    wait_for(gone, 30, what="journal turned")
+    wait_for(gone, "journal turned")
     letters = [fields["e"] for _, fields in store.xrange("queue:{dead}")]
     assert not [letter for letter in letters if student in letter]
 
@@ -215,14 +215,14 @@ def test_new_data_is_refused(engine, admin, without_processing, way):
     version = {"X-Experience-API-Version": "1.0.3"}
     intent = {"intent": "mastery_calculation", "payload": stated}
     again = {"intent": "mastery_calculation", "payload": {"student_id": student}}
-    answer = {
+    response = {
         "calculate": lambda: admin.post("/api/v1/mastery/calculate", stated),
         "ingest": lambda: admin.post("/api/v1/mastery/ingest", event(student=student)),
         "xapi": lambda: admin.post("/api/v1/xapi/statements", statement, headers=version),
         "process": lambda: admin.post("/api/v1/process", intent),
         "recompute": lambda: admin.post("/api/v1/process", again),
     }[way]()
-    assert answer.status == 403 and NEW_DATA in answer.text, answer
+    assert response.status == 403 and NEW_DATA in response.text, response
     assert score_of(admin, student) == before
 
 
@@ -262,7 +262,7 @@ def test_a_job_is_dropped_without_a_trace(engine, admin, without_processing):
     before = score_of(admin, student)
     body = event(student=student)
     store.xadd("queue:{batch}:high", {"k": "event", "b": json.dumps(body), "t": "0"})
-    wait_for(lambda: store.xlen("queue:{batch}:high") == 0, 30, what="job done")
+    wait_for(lambda: store.xlen("queue:{batch}:high") == 0, "job done")
     assert body["event_id"] not in json.dumps(store.xrange("queue:{dead}"))
     assert score_of(admin, student) == before
 
@@ -345,8 +345,8 @@ def test_a_kept_prediction_is_refused_too(admin, learner):
 
 def test_the_intent_of_a_prediction_is_refused(admin, without_analytics):
     body = {"intent": "get_prediction", "payload": {"student_id": without_analytics}}
-    answer = admin.post("/api/v1/process", body)
-    assert answer.status == 403 and answer.json["metadata"]["error_code"] == "SECURITY_ERROR"
+    response = admin.post("/api/v1/process", body)
+    assert response.status == 403 and response.json["metadata"]["error_code"] == "SECURITY_ERROR"
 
 
 @pytest.fixture
@@ -373,10 +373,10 @@ def test_a_batch_leaves_him_out_and_says_so(admin, learner, others, kind, body):
 
 def test_comparing_students_lists_him_as_missing(admin, without_analytics, others):
     body = {"student_ids": [*others[:2], without_analytics]}
-    answer = assert_ok(admin.post("/api/v1/analytics/compare/students", body))
-    assert answer["metadata"]["missing"] == [without_analytics]
-    assert {row["student_id"] for row in answer["rankings"]} == set(others[:2])
-    assert without_analytics not in answer["comparisons"]
+    response = assert_ok(admin.post("/api/v1/analytics/compare/students", body))
+    assert response["metadata"]["missing"] == [without_analytics]
+    assert {row["student_id"] for row in response["rankings"]} == set(others[:2])
+    assert without_analytics not in response["comparisons"]
 
 
 @pytest.mark.parametrize("dated", [False, True])
@@ -387,10 +387,10 @@ def test_comparing_cohorts_lists_him_as_missing(admin, without_analytics, others
         "cohort_b_student_ids": others[2:],
         **({"comparison_date": today} if dated else {}),
     }
-    answer = assert_ok(admin.post("/api/v1/analytics/compare/cohorts", body))
-    assert answer["metadata"]["missing"] == [without_analytics]
-    assert without_analytics not in answer["percentile_rankings"]
-    assert answer["cohort_a_stats"]["count"] == 2
+    response = assert_ok(admin.post("/api/v1/analytics/compare/cohorts", body))
+    assert response["metadata"]["missing"] == [without_analytics]
+    assert without_analytics not in response["percentile_rankings"]
+    assert response["cohort_a_stats"]["count"] == 2
 
 
 def test_comparing_him_with_a_cohort_is_refused(admin, without_analytics, others):
@@ -400,8 +400,8 @@ def test_comparing_him_with_a_cohort_is_refused(admin, without_analytics, others
     body = {"student_id": without_analytics, "cohort_id": cohort, "metric": "overall"}
     refused(admin.post("/api/v1/analytics/compare", body), ANALYTICS)
     body["student_id"] = others[0]
-    answer = assert_ok(admin.post("/api/v1/analytics/compare", body))
-    assert answer["total_students"] == len(others), "he is compared with all the same"
+    response = assert_ok(admin.post("/api/v1/analytics/compare", body))
+    assert response["total_students"] == len(others), "he is compared with all the same"
 
 
 def test_the_backtest_leaves_him_out(engine, admin):
@@ -427,7 +427,7 @@ def test_his_own_history_stays_readable(admin, without_analytics):
 
 def test_rights_come_before_consent(as_user, without_analytics):
     body = {"student_id": without_analytics}
-    answer = as_user(fresh_id()).post("/api/v1/predictions/next-week", body)
-    assert ANALYTICS not in answer.text and answer.status == 403
+    response = as_user(fresh_id()).post("/api/v1/predictions/next-week", body)
+    assert ANALYTICS not in response.text and response.status == 403
     body = event("quiz.completed", student=without_analytics, **GOOD["quiz.completed"])
     assert as_user(fresh_id()).post("/api/v1/mastery/ingest", body).status == 403

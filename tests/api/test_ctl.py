@@ -14,8 +14,10 @@ from datetime import datetime, timedelta, timezone
 
 import jwt
 import pytest
+from harness.ctl import run_ctl
 from harness.engine import bin_dir, fresh_id
 from harness.expect import assert_ok
+from harness.wait import LIMIT_S
 
 SECRET = "a secret for tests, of more than thirty-two bytes"
 COMMANDS = [
@@ -32,17 +34,9 @@ def environment(**settings):
     return {name: str(value) for name, value in named.items() if value is not None}
 
 
-def ctl(*arguments, text=None, **settings):
+def ctl(*arguments, text="", **settings):
     """Runs mastery-ctl in an environment of these settings and a JWT_SECRET (None: without)."""
-    return subprocess.run(
-        [str(bin_dir() / "mastery-ctl"), *map(str, arguments)],
-        env=environment(**settings),
-        input="" if text is None else text,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run_ctl(environment(**settings), *arguments, text=text)
 
 
 def succeed(*arguments, **options):
@@ -67,7 +61,7 @@ def at_terminal(*arguments, stream="stdout", **settings):
         while piece := os.read(ours, 4096):
             seen += piece
     os.close(ours)
-    process.communicate(timeout=60)
+    process.communicate(timeout=LIMIT_S)
     return process.returncode, seen.decode()
 
 
@@ -145,7 +139,7 @@ def test_output_that_cannot_be_written_is_a_failure():
             env=environment(),
             stdout=full,
             stderr=subprocess.PIPE,
-            timeout=60,
+            timeout=LIMIT_S,
             check=False,
         )
     assert result.returncode == FAILED and b"No space left" in result.stderr
@@ -223,12 +217,12 @@ def test_config_as_markdown_needs_no_valid_settings():
 
 
 @contextlib.contextmanager
-def answering(answers):
+def answering(responses):
     """A server that answers paths so: {path: (status, text)}; yields its URL."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            status, text = answers.get(self.path, (404, "{}"))
+            status, text = responses.get(self.path, (404, "{}"))
             self.send_response(status)
             self.end_headers()
             with contextlib.suppress(OSError):
@@ -296,7 +290,7 @@ def test_health_goes_to_the_address_itself_and_not_to_a_proxy():
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         (200, "hello"),
         (200, '{"status":"ok"}'),
@@ -307,8 +301,8 @@ def test_health_goes_to_the_address_itself_and_not_to_a_proxy():
         (200, '{"status":"\\u001b[31m"}'),
     ],
 )
-def test_health_says_1_when_something_else_answers(answer):
-    with answering({"/health": answer}) as url:
+def test_health_says_1_when_something_else_answers(response):
+    with answering({"/health": response}) as url:
         result = ctl("health", "--url", url)
     assert result.returncode == FAILED and result.stdout.startswith("failed")
     assert "\x1b" not in result.stdout
@@ -376,8 +370,8 @@ def day_keys(redis_server, student):
 
 def history(engine, student):
     with contextlib.closing(engine.admin()) as client:
-        answer = assert_ok(client.get(f"/api/v1/mastery/history/{student}?days=90"))
-    return answer["history"]
+        response = assert_ok(client.get(f"/api/v1/mastery/history/{student}?days=90"))
+    return response["history"]
 
 
 def test_seed_makes_a_straight_line_without_noise(engine, student):
@@ -514,9 +508,9 @@ BAD_LINES = [
 def test_a_bad_line_is_told_and_nothing_is_written(redis_server, line, complaint):
     result = seeded(redis_server, "-", text=table(GOOD, line))
     assert (result.returncode, result.stdout) == (FAILED, "")
-    told = result.stderr.splitlines()
-    assert told[0].startswith("standard input:3: ") and complaint in told[0]
-    assert told[1:] == [
+    lines = result.stderr.splitlines()
+    assert lines[0].startswith("standard input:3: ") and complaint in lines[0]
+    assert lines[1:] == [
         "mastery-ctl seed: 1 bad line: nothing is written (--keep-going loads the rest)"
     ]
     assert redis_server.client().dbsize() == 0

@@ -7,20 +7,17 @@ import subprocess
 import uuid
 
 import pytest
-from harness.batches import Batches, PoolAdmin, fresh_ids, stating
+from harness.batches import Batches, fresh_ids, stating
 from harness.binaries import bin_dir
 from harness.engine import fresh_id
+from harness.pool import PoolClient
+from harness.wait import LIMIT_S
 from test_ctl import AWAY, DONE, FAILED, USAGE, ctl
 
 
 @pytest.fixture
-def pool(start_pool):
-    return start_pool(STORE_ROUND_TIMEOUT_MS=2000)
-
-
-@pytest.fixture
 def batches(pool):
-    return Batches(PoolAdmin(pool))
+    return Batches(PoolClient(pool))
 
 
 def batch(pool, *arguments, status=DONE):
@@ -45,8 +42,8 @@ def test_submitted_students_are_recomputed(pool, batches, start_worker):
 def test_submitted_cohort(pool, batches, start_worker):
     students, cohort = fresh_ids(5), fresh_id("c")
     roster = {"name": "x", "teacher_ids": [], "student_ids": students}
-    answer = batches.client.request("PUT", f"/api/v1/cohorts/{cohort}", json=roster)
-    assert answer.status == 201
+    response = batches.client.request("PUT", f"/api/v1/cohorts/{cohort}", json=roster)
+    assert response.status == 201
     pool.calculate(students[0])
     made = batch(pool, "submit", "--cohort", cohort).stdout.strip()
     start_worker(pool)
@@ -77,7 +74,7 @@ def test_watch_follows_until_the_end(pool, batches, start_worker):
         assert watcher.stdout.readline() == "pending: 0 of 300 students, 0 failed\n"
         start_worker(pool)
         lines = watcher.stdout.read().splitlines()
-        assert watcher.wait(30) == DONE
+        assert watcher.wait(LIMIT_S) == DONE
     finally:
         watcher.kill()
     assert lines[-1].startswith("completed: 300 of 300 students")
@@ -104,10 +101,10 @@ def test_watch_draws_a_bar_on_a_terminal(pool, batches, redis_server):
     while "left" not in seen:
         seen += os.read(ours, 4096).decode()
     store.hset(job, mapping={"status": "cancelled", "completed": started + 1500})
-    told, _ = watcher.communicate(timeout=60)
+    output, _ = watcher.communicate(timeout=LIMIT_S)
     os.close(ours)
     assert re.search(r"\r\[#{20}\.{20}\]  50 %  5 of 10 students, \d+:\d\d left", seen)
-    assert told == "cancelled: 5 of 10 students, 0 failed, in 1.5 s\n"
+    assert output == "cancelled: 5 of 10 students, 0 failed, in 1.5 s\n"
     assert watcher.returncode == FAILED
 
 

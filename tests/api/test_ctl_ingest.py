@@ -11,7 +11,7 @@ import pytest
 from harness.binaries import bin_dir
 from harness.engine import fresh_id
 from harness.events import event
-from harness.wait import wait_for
+from harness.wait import LIMIT_S, wait_for
 
 DONE, FAILED, USAGE, AWAY = range(4)
 
@@ -28,7 +28,7 @@ def send(path, url=None, token=None, *options, **how):
         env=named,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LIMIT_S,
         check=False,
         **how,
     )
@@ -47,7 +47,7 @@ def samples(engine, student):
 class StandIn:
     """Answers ingest by a list of (status, headers), then by 202; keeps the events' ids."""
 
-    def __init__(self, answers=(), delay=0.0):
+    def __init__(self, responses=(), delay=0.0):
         stand_in = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -57,7 +57,7 @@ class StandIn:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 time.sleep(stand_in.delay)
                 with stand_in.lock:
-                    status, headers = stand_in.answers.pop(0) if stand_in.answers else (202, {})
+                    status, headers = stand_in.responses.pop(0) if stand_in.responses else (202, {})
                     stand_in.seen.append((json.loads(body)["event_id"], status))
                 self.send_response(status)
                 for name, value in {"Content-Length": "2", **headers}.items():
@@ -68,7 +68,7 @@ class StandIn:
             def log_message(self, *_):
                 pass
 
-        self.answers, self.delay, self.seen = list(answers), delay, []
+        self.responses, self.delay, self.seen = list(responses), delay, []
         self.lock = threading.Lock()
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
@@ -130,7 +130,6 @@ def test_refused_token_ends_it_at_once(engine, student, tmp_path):
     assert result.stdout.startswith("200 accepted"), "no line counts as done that was not taken"
 
 
-@pytest.mark.alone
 def test_too_much_is_waited_for(tmp_path):
     path = write(tmp_path / "events.ndjson", [event(student="s") for _ in range(40)])
     with StandIn([(202, {})] * 5 + [(429, {"Retry-After": "1"})] * 3) as stand_in:
@@ -161,7 +160,7 @@ def test_killed_in_the_middle_it_resumes(tmp_path):
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        wait_for(lambda: done.exists() and int(done.read_text().split()[1]) > 20, 20)
+        wait_for(lambda: done.exists() and int(done.read_text().split()[1]) > 20, "20 lines done")
         child.kill()
         child.wait()
         offset, line = map(int, done.read_text().split())
@@ -182,7 +181,7 @@ def test_killed_in_the_middle_it_resumes(tmp_path):
 def test_nobody_there_is_away_and_leaves_a_way_to_resume(tmp_path):
     path = write(tmp_path / "events.ndjson", [event(student="s")])
     with StandIn([(503, {})] * 50) as stand_in:
-        stand_in.answers = [(503, {})] * 100
+        stand_in.responses = [(503, {})] * 100
         result = send(path, stand_in.url, None, "--parallel", "1")
     assert result.returncode == AWAY
     assert (tmp_path / "events.ndjson.done").read_text() == "0 0\n"

@@ -10,11 +10,11 @@ import pytest
 from harness.engine import Engine, fresh_id
 from harness.expect import assert_ok
 from harness.histories import today
+from harness.model import COMPONENTS
 from harness.statistics_model import Forecast, score_of
 from test_ctl import AWAY, DONE, FAILED, USAGE, ctl
 
 LEVELS = ("novice", "developing", "proficient", "master")
-COMPONENTS = ("completion", "quiz", "quality", "consistency")
 LEARNERS = 5
 AGES = range(1, 60, 2)  # of days with a score: not today's, which may become yesterday's
 
@@ -45,7 +45,7 @@ def report(engine, *arguments, status=DONE):
     return result
 
 
-def told(text):
+def numbers_of(text):
     """Days of history, days ahead, predicted score, lower and upper end, as printed."""
     pattern = r"(\d+) days of history; in (\d+) days (\S+) \(90 % interval (\S+) to (\S+)\)"
     return [float(number) for number in re.search(pattern, text).groups()]
@@ -54,7 +54,7 @@ def told(text):
 def assert_told(text, days, ahead):
     expected = Forecast(days).at(today() + timedelta(days=ahead))
     values = [expected["predicted_score"], expected["lower"], expected["upper"]]
-    assert told(text) == pytest.approx([len(days), ahead, *values], abs=0.006)
+    assert numbers_of(text) == pytest.approx([len(days), ahead, *values], abs=0.006)
 
 
 def texts(path):

@@ -34,16 +34,16 @@ class Sidecar:
         return assert_ok(self.client.request("POST", "/dapr/events", body=body, headers=headers))
 
     def status(self, *arguments, **headers):
-        answer = self.send(*arguments, **headers)
-        assert set(answer) == {"status"}
-        return answer["status"]
+        response = self.send(*arguments, **headers)
+        assert set(response) == {"status"}
+        return response["status"]
 
     def statuses(self, *entries):
-        answer = self.send(bulk(*entries), "application/json")
-        assert set(answer) == {"statuses"}
-        names = [row["entryId"] for row in answer["statuses"]]
+        response = self.send(bulk(*entries), "application/json")
+        assert set(response) == {"statuses"}
+        names = [row["entryId"] for row in response["statuses"]]
         assert names == [str(index) for index in range(len(entries))]
-        return [row["status"] for row in answer["statuses"]]
+        return [row["status"] for row in response["statuses"]]
 
 
 @pytest.fixture
@@ -69,8 +69,8 @@ def has_data(admin, student):
 
 
 def test_subscription_names_the_topic_and_our_route(engine):
-    answer = engine.sidecar().get("/dapr/subscribe")
-    [subscription] = assert_ok(answer)
+    response = engine.sidecar().get("/dapr/subscribe")
+    [subscription] = assert_ok(response)
     assert subscription == {
         "pubsubname": "pubsub",
         "topic": "learning.events",
@@ -110,8 +110,8 @@ def test_events_need_the_sidecars_token(engine, admin, student, token):
     if token is not None:
         headers["dapr-api-token"] = token
     body = json.dumps(own(event("quiz.completed", student)))
-    answer = engine.sidecar().request("POST", "/dapr/events", body=body, headers=headers)
-    assert_problem(answer, 401, "AUTH_ERROR")
+    response = engine.sidecar().request("POST", "/dapr/events", body=body, headers=headers)
+    assert_problem(response, 401, "AUTH_ERROR")
     assert not has_data(admin, student)
 
 
@@ -119,10 +119,10 @@ def test_events_need_the_sidecars_token(engine, admin, student, token):
 def test_a_users_token_does_not_open_events(engine, student, role):
     client = engine.sidecar(token=engine.token(student, role))
     body = json.dumps(own(event("quiz.completed", student)))
-    answer = client.request(
+    response = client.request(
         "POST", "/dapr/events", body=body, headers={"Content-Type": STRUCTURED}
     )
-    assert_problem(answer, 401)
+    assert_problem(response, 401)
 
 
 def test_publishers_authorization_beside_the_sidecars_token_is_not_looked_at(sidecar, student):
@@ -250,8 +250,8 @@ def test_many_events_of_few_students_in_one_call(admin, sidecar):
 def test_entries_without_a_name_are_not_spoken_of(sidecar, student):
     body = bulk(*(wrapped(event("quiz.completed", student)) for _ in range(2)))
     del body["entries"][0]["entryId"]
-    answer = sidecar.send(body, "application/json")
-    assert answer == {"statuses": [{"entryId": "1", "status": "SUCCESS"}]}
+    response = sidecar.send(body, "application/json")
+    assert response == {"statuses": [{"entryId": "1", "status": "SUCCESS"}]}
 
 
 def test_empty_bulk(sidecar):
@@ -357,8 +357,8 @@ def test_large_dead_letter_is_cut(engine, sidecar):
 @pytest.mark.parametrize("content_type", ["text/plain", "application/xml", "multipart/mixed", ""])
 def test_other_content_types_are_415(engine, content_type):
     headers = {"dapr-api-token": engine.values["APP_API_TOKEN"], "Content-Type": content_type}
-    answer = engine.sidecar().request("POST", "/dapr/events", body="{}", headers=headers)
-    assert_problem(answer, 415)
+    response = engine.sidecar().request("POST", "/dapr/events", body="{}", headers=headers)
+    assert_problem(response, 415)
 
 
 # The store away
@@ -380,8 +380,8 @@ def test_store_down_is_retry_and_back_is_success(start_engine):
     assert sidecar.statuses(wrapped(other), bad, raw(body)) == ["RETRY"] * 3
     assert sidecar.status([own(other), bad], BATCH) == "RETRY"
     store.start()
-    wait_for(engine.ready, what="ready")
-    wait_for(lambda: sidecar.status(wrapped(other)) == "SUCCESS", what="taken")
+    wait_for(engine.ready, "ready")
+    wait_for(lambda: sidecar.status(wrapped(other)) == "SUCCESS", "taken")
     assert sidecar.statuses(wrapped(other), bad, raw(body)) == ["SUCCESS", "DROP", "SUCCESS"]
     assert_agrees(admin, student, model)
 

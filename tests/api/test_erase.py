@@ -1,25 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Erasure: nothing of the student is left in the raw store, the log, other processes' memory; and
 nothing of anybody else is missing (docs/privacy.md)."""
-import hashlib
 import json
 
 import pytest
-from harness.engine import fresh_id
+from harness.engine import Engine, fresh_id
 from harness.events import event
 from harness.expect import assert_ok, assert_problem
+from harness.store import student_key, tagged
 from harness.wait import wait_for
 
 ERASE = "/api/v1/compliance/student"
 SCORES = {"completion": 0.8, "quiz": 0.9, "quality": 0.85, "consistency": 0.7}
-
-
-def tagged(student, rest):
-    return f"{{{hashlib.sha256(student.encode()).hexdigest()[:2]}}}:{rest}"
-
-
-def own(student, suffix=""):
-    return tagged(student, f"student:{student}{suffix}")
 
 
 def pieces(store):
@@ -70,7 +62,7 @@ def mentioning(store, student):
 
 
 def tombstone(student):
-    return own(student, ":erased")
+    return student_key(student, ":erased")
 
 
 def audit(student):
@@ -100,7 +92,7 @@ def fill(engine, admin, student, others=("other",)):
     batch = {"requests": [{**who, "components": SCORES}, {"student_id": "other", "components": SCORES}]}
     job = send("/api/v1/batch/mastery", batch, 202)["batch_id"]
     status = lambda: assert_ok(admin.get(f"/api/v1/batch/mastery/{job}"))["status"]
-    wait_for(lambda: status() == "completed", 30, what="batch done")
+    wait_for(lambda: status() == "completed", "batch done")
     store = engine.redis()
     letter = {"reason": "r", "source": "dapr", "event": body, "at": "2026-01-01T00:00:00.000Z"}
     store.xadd("queue:{dead}", {"e": json.dumps(letter)})
@@ -110,7 +102,7 @@ def fill(engine, admin, student, others=("other",)):
     store.zadd("queue:{batch}:later", {waiting: 4e12})
     for level in ("high", "low"):
         store.zadd("queue:{batch}:later", {f"2 event 1 {level} {json.dumps(body)}": 4e12})
-    wait_for(lambda: store.exists(own(student, ":events")), 30, what="event kept")
+    wait_for(lambda: store.exists(student_key(student, ":events")), "event kept")
     call_by_other_names(engine, admin, student)
     return cohort
 
@@ -124,18 +116,28 @@ def call_by_other_names(engine, admin, student):
     noted = lambda name: any(
         name in field for key in store.scan_iter("*:audit:reads") for field in store.hkeys(key)
     )
-    wait_for(lambda: noted("audit"), 30, what="the reads are noted")
+    wait_for(lambda: noted("audit"), "the reads are noted")
+
+
+@pytest.fixture(scope="module")
+def searched_engine():
+    """An engine for these tests only, whose whole store is searched for their students."""
+    with Engine() as running:
+        yield running
 
 
 @pytest.fixture
-def alone(start_engine):
-    """An engine of one's own: its whole store is looked at."""
-    return start_engine(POOL_SIZE=2)
+def own_engine(searched_engine):
+    """The engine without what tests before have left in the queues."""
+    store = searched_engine.redis()
+    store.delete("queue:{dead}", "queue:{batch}:later")
+    store.zrem("batches", "broken")
+    return searched_engine
 
 
 @pytest.fixture
-def root(alone):
-    client = alone.admin()
+def root(own_engine):
+    client = own_engine.admin()
     yield client
     client.close()
 
@@ -143,22 +145,22 @@ def root(alone):
 # Nothing is left
 
 
-def test_nothing_is_left_and_nothing_else_is_missing(alone, root):
-    store, student = alone.redis(decode=False), fresh_id("ab")
+def test_nothing_is_left_and_nothing_else_is_missing(own_engine, root):
+    store, student = own_engine.redis(decode=False), fresh_id("ab")
     longer = student + "c"
     for name in (student, longer):
-        fill(alone, root, name, others=("other", longer) if name == student else ())
+        fill(own_engine, root, name, others=("other", longer) if name == student else ())
     before = mentioning(store, student)
     untouched = {key for key in mentioning(store, longer) if longer in key}
     kinds = {":marks", ":events", ":consent", ":path", ":idempotency", ":cohorts", ""}
-    assert {own(student, suffix) for suffix in kinds} <= before, "the test has forgotten a kind"
+    assert {student_key(student, suffix) for suffix in kinds} <= before, "the test has forgotten a kind"
     assert {"queue:{dead}", "queue:{batch}:later"} <= before
     dry = erase(root, student, "?dry_run=true")
     assert mentioning(store, student) == before, "a dry run has changed something"
-    answer = erase(root, student)
-    assert answer["status"] == "success" and dry["status"] == "dry_run"
-    assert answer["deleted"] == dry["deleted"]
-    deleted = answer["deleted"]
+    response = erase(root, student)
+    assert response["status"] == "success" and dry["status"] == "dry_run"
+    assert response["deleted"] == dry["deleted"]
+    deleted = response["deleted"]
     assert deleted["dead_letters"] == 2 and deleted["jobs"] == 3 and deleted["rosters"] == 1
     assert deleted["batches"] == 1 and deleted["idempotency"] == 2
     assert mentioning(store, student) == {tombstone(student), audit(student)}
@@ -168,10 +170,10 @@ def test_nothing_is_left_and_nothing_else_is_missing(alone, root):
     assert_ok(root.get(f"/api/v1/mastery/history/{longer}"))
 
 
-def test_what_redis_refuses_is_not_taken_for_gone(alone, root):
+def test_what_redis_refuses_is_not_taken_for_gone(own_engine, root):
     """An error among the answers of the walk: nothing is called done, and the next time it is."""
-    store, student = alone.redis(decode=False), fresh_id("ab")
-    fill(alone, root, student)
+    store, student = own_engine.redis(decode=False), fresh_id("ab")
+    fill(own_engine, root, student)
     store.zadd("batches", {"broken": 4e12})
     store.set("batch:{broken}:students", "a text")
     assert root.delete(f"{ERASE}/{student}").status >= 500
@@ -181,37 +183,37 @@ def test_what_redis_refuses_is_not_taken_for_gone(alone, root):
     assert mentioning(store, student) == {tombstone(student), audit(student)}
 
 
-def test_who_was_only_asked_about_is_nobody(alone, root):
-    store, student = alone.redis(decode=False), fresh_id()
+def test_who_was_only_asked_about_is_nobody(own_engine, root):
+    store, student = own_engine.redis(decode=False), fresh_id()
     assert_ok(root.get(f"/api/v1/mastery/history/{student}"))
-    wait_for(lambda: store.exists(own(student, ":pseudonym")), 30, what="the read is noted")
+    wait_for(lambda: store.exists(student_key(student, ":pseudonym")), "the read is noted")
     assert_problem(root.delete(f"{ERASE}/{student}"), 404, "NOT_FOUND")
     assert_problem(root.get(f"/api/v1/compliance/export/{student}"), 404, "NOT_FOUND")
-    assert_ok(alone.calculate(student))
+    assert_ok(own_engine.calculate(student))
 
 
-def test_the_audit_record_is_what_is_left(alone, root):
+def test_the_audit_record_is_what_is_left(own_engine, root):
     student = fresh_id()
-    assert_ok(alone.calculate(student))
+    assert_ok(own_engine.calculate(student))
     erase(root, student)
     erase(root, student)
-    records = [fields for _, fields in alone.redis().xrange(audit(student))]
+    records = [fields for _, fields in own_engine.redis().xrange(audit(student))]
     [record] = [one for one in records if one["o"] == f"student/{student}"]
     assert record["t"] == "erased" and record["r"] == "admin" and record["s"] == "1"
 
 
-def test_the_file_of_commands_and_the_log_hold_no_id(alone, root):
-    store, student = alone.redis(), fresh_id("ab")
-    fill(alone, root, student)
+def test_the_file_of_commands_and_the_log_hold_no_id(own_engine, root):
+    store, student = own_engine.redis(), fresh_id("ab")
+    fill(own_engine, root, student)
     root.get(f"/api/v1/mastery/history/{student}?x={student}")
     root.get(f"/nowhere/{student}")
     store.slowlog_reset()
     erase(root, student)
     idle = lambda: store.info("persistence")["aof_rewrite_in_progress"] == 0
-    wait_for(lambda: idle() and not store.exists("erasures:rewrite"), 60, what="file rewritten")
+    wait_for(lambda: idle() and not store.exists("erasures:rewrite"), "file rewritten")
     store.bgrewriteaof()
-    wait_for(idle, 60, what="file rewritten again")
-    files = [path for path in alone.state_dir.rglob("*") if path.is_file()]
+    wait_for(idle, "file rewritten again")
+    files = [path for path in own_engine.state_dir.rglob("*") if path.is_file()]
     found = {path.name: path.read_bytes().count(student.encode()) for path in files}
     found = {name: count for name, count in found.items() if count}
     [(name, count)] = found.items()
@@ -222,15 +224,15 @@ def test_the_file_of_commands_and_the_log_hold_no_id(alone, root):
 # What it answers
 
 
-def test_of_nobody_there_is_nothing_to_erase(alone, root):
-    store, student = alone.redis(decode=False), fresh_id()
+def test_of_nobody_there_is_nothing_to_erase(own_engine, root):
+    store, student = own_engine.redis(decode=False), fresh_id()
     for query in ("", "?dry_run=true"):
         assert_problem(root.delete(f"{ERASE}/{student}{query}"), 404, "NOT_FOUND")
     assert not mentioning(store, student)
 
 
-def test_a_number_in_a_dead_letter_is_a_student_where_the_id_stands(alone, root):
-    store, number = alone.redis(), "73501"
+def test_a_number_in_a_dead_letter_is_a_student_where_the_id_stands(own_engine, root):
+    store, number = own_engine.redis(), "73501"
     for event in (
         {"student_id": 73501},
         {"data": {"student_id": 73501.0, "attempts": 73501}},
@@ -242,19 +244,19 @@ def test_a_number_in_a_dead_letter_is_a_student_where_the_id_stands(alone, root)
     assert "attempts" in kept["e"]
 
 
-def test_who_is_in_a_dead_letter_alone_is_erased_too(alone, root):
-    store, student = alone.redis(), fresh_id()
+def test_who_is_in_a_dead_letter_alone_is_erased_too(own_engine, root):
+    store, student = own_engine.redis(), fresh_id()
     store.xadd("queue:{dead}", {"e": json.dumps({"reason": "r", "event": {"student_id": student}})})
     store.xadd("queue:{dead}", {"e": json.dumps({"reason": student + "x", "event": None})})
     assert erase(root, student)["deleted"]["dead_letters"] == 1
     assert store.xlen("queue:{dead}") == 1
-    left = mentioning(alone.redis(decode=False), student)
+    left = mentioning(own_engine.redis(decode=False), student)
     assert left == {tombstone(student), audit(student)}
 
 
-def test_repeating_it_is_safe(alone, root):
+def test_repeating_it_is_safe(own_engine, root):
     student = fresh_id()
-    assert_ok(alone.calculate(student))
+    assert_ok(own_engine.calculate(student))
     assert erase(root, student)["deleted"]["current_mastery"] == 1
     for query in ("", "?dry_run=true", ""):
         assert set(erase(root, student, query)["deleted"].values()) == {0}
@@ -273,9 +275,9 @@ def test_a_bad_dry_run_is_refused(admin, student):
 # Nobody comes back
 
 
-def test_new_data_is_refused(alone, root):
-    store, student = alone.redis(decode=False), fresh_id()
-    cohort = fill(alone, root, student)
+def test_new_data_is_refused(own_engine, root):
+    store, student = own_engine.redis(decode=False), fresh_id()
+    cohort = fill(own_engine, root, student)
     erase(root, student)
     body = {"student_id": student, "components": SCORES}
     key = {"headers": {"Idempotency-Key": "k"}}
@@ -289,7 +291,7 @@ def test_new_data_is_refused(alone, root):
     shown = assert_ok(root.put(f"/api/v1/cohorts/{cohort}", roster))
     assert shown["student_ids"] == ["other"] and shown["student_count"] == 1
     store.xadd("queue:{batch}:high", {"k": "event", "b": json.dumps(event(student=student)), "t": "0"})
-    wait_for(lambda: store.xlen("queue:{batch}:high") == 0, 30, what="job done")
+    wait_for(lambda: store.xlen("queue:{batch}:high") == 0, "job done")
     assert mentioning(store, student) == {tombstone(student), audit(student)}
 
 
@@ -303,25 +305,25 @@ SPOILT = {
 
 
 @pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT)
-def test_an_event_that_could_not_be_taken_is_not_kept_either(alone, root, spoil):
+def test_an_event_that_could_not_be_taken_is_not_kept_either(own_engine, root, spoil):
     """Of others it would be: as a dead letter."""
-    store, gone, other = alone.redis(decode=False), fresh_id(), fresh_id()
-    fill(alone, root, gone)
+    store, gone, other = own_engine.redis(decode=False), fresh_id(), fresh_id()
+    fill(own_engine, root, gone)
     erase(root, gone)
-    headers = {"dapr-api-token": alone.values["APP_API_TOKEN"],
+    headers = {"dapr-api-token": own_engine.values["APP_API_TOKEN"],
                "Content-Type": "application/cloudevents+json"}  # fmt: skip
     for student in (gone, other):
         envelope = {"specversion": "1.0", "id": "x", "source": "tests", "type": "com.dapr.event.sent",
                     "data": event("quiz.completed", student)}  # fmt: skip
         spoil(envelope)
         sent = {"body": json.dumps(envelope), "headers": headers}
-        assert assert_ok(alone.sidecar().request("POST", "/dapr/events", **sent)) == {"status": "DROP"}
+        assert assert_ok(own_engine.sidecar().request("POST", "/dapr/events", **sent)) == {"status": "DROP"}
     assert mentioning(store, gone) == {tombstone(gone), audit(gone)}
     assert mentioning(store, other) == {"queue:{dead}"}
 
 
 def test_another_process_forgets_its_last_answers(start_engine):
-    engine = start_engine(POOL_SIZE=4, STALE_ANSWERS=1000)
+    engine = start_engine(POOL_SIZE=4, STALE_ANSWERS=1000, DRAIN_TIMEOUT_S=1)
     root, student = engine.admin(), fresh_id()
     assert_ok(engine.calculate(student))
     body = {"student_id": student, "include_components": True}
@@ -331,5 +333,5 @@ def test_another_process_forgets_its_last_answers(start_engine):
     erase(root, student)
     engine.redis().shutdown(nosave=True)
     for client in clients:
-        answer = client.post("/api/v1/mastery/query", body)
-        assert answer.status == 503, answer
+        response = client.post("/api/v1/mastery/query", body)
+        assert response.status == 503, response

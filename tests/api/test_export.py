@@ -13,6 +13,7 @@ from harness.binaries import ROOT
 from harness.engine import fresh_id
 from harness.events import event
 from harness.expect import assert_ok, assert_problem
+from harness.store import student_key
 from harness.wait import wait_for
 
 EXPORT = "/api/v1/compliance/export"
@@ -88,7 +89,7 @@ def learner(engine, admin, student):
     send("/api/v1/recommendations/learning-path", who)
     consent = {"consent_type": "research", "granted": True}
     send(f"/api/v1/compliance/consent/{student}", consent)
-    wait_for(lambda: len(export(admin, student)["data"]["events"]) == 2, 30, what="events kept")
+    wait_for(lambda: len(export(admin, student)["data"]["events"]) == 2, "events kept")
     return {"student": student, "cohort": cohort}
 
 
@@ -129,17 +130,17 @@ def test_the_hash_can_be_computed_again(admin, learner):
 def test_the_command_of_the_document_gives_the_hash(admin, learner, tmp_path):
     text = (ROOT / "docs" / "privacy.md").read_text()
     command = text[text.index("python3 -c") : text.index("export.json\n```")]
-    answer = admin.get(f"{EXPORT}/{learner['student']}")
-    (tmp_path / "export.json").write_bytes(answer.body)
+    response = admin.get(f"{EXPORT}/{learner['student']}")
+    (tmp_path / "export.json").write_bytes(response.body)
     ran = subprocess.run(command + "export.json", shell=True, cwd=tmp_path, capture_output=True,
                          text=True, check=True)  # fmt: skip
-    assert ran.stdout.strip() == answer.json["integrity_hash"]
+    assert ran.stdout.strip() == response.json["integrity_hash"]
 
 
 def test_data_is_printed_in_its_canonical_form(admin, learner):
-    answer = admin.get(f"{EXPORT}/{learner['student']}")
-    printed = canonical(answer.json["data"])
-    assert f'"data":{printed},"integrity_hash"' in answer.text
+    response = admin.get(f"{EXPORT}/{learner['student']}")
+    printed = canonical(response.json["data"])
+    assert f'"data":{printed},"integrity_hash"' in response.text
 
 
 @pytest.mark.parametrize("value, text", [
@@ -164,7 +165,7 @@ def test_of_nobody_there_is_none(admin, student):
 
 def test_who_has_accessed_the_data_is_in_it(admin, learner, student):
     entries = lambda: export(admin, student)["data"]["audit_logs"]
-    wait_for(lambda: {"student-export"} <= {entry["action"] for entry in entries()}, 30, what="audited")
+    wait_for(lambda: {"student-export"} <= {entry["action"] for entry in entries()}, "audited")
     for entry in entries():
         assert set(entry) >= {"id", "user_id", "action", "resource", "timestamp", "success"}
         assert student not in json.dumps(entry), "by pseudonym alone"
@@ -195,7 +196,7 @@ EVENTS = 40_000  # some 450 a day for 90 days
 
 
 def stream_of(student):
-    return f"{{{hashlib.sha256(student.encode()).hexdigest()[:2]}}}:student:{student}:events"
+    return student_key(student, ":events")
 
 
 def fill(store, student, count):
@@ -223,11 +224,11 @@ def test_a_large_export_is_whole_and_takes_little_memory(start_engine):
     export(client, student)
     before = resident_mb(pid)
     fill(engine.redis(), student + "x", EVENTS)
-    answer = client.get(f"{EXPORT}/{student}x")
-    body = assert_ok(answer)
+    response = client.get(f"{EXPORT}/{student}x")
+    body = assert_ok(response)
     assert len(body["data"]["events"]) == EVENTS
     assert_hash(body)
-    size_mb = len(answer.body) / 2**20
+    size_mb = len(response.body) / 2**20
     assert size_mb > 8
     grown = resident_mb(pid) - before
     assert grown < size_mb, f"{size_mb:.0f} MB took {grown:.0f} MB"
@@ -245,10 +246,10 @@ def test_head_of_a_large_export_has_no_body(start_engine):
     fill(engine.redis(), student, 3000)
     client = engine.admin()
     whole = client.get(f"{EXPORT}/{student}")
-    wait_for(lambda: logged(engine), what="its log line")
+    wait_for(lambda: logged(engine), "its log line")
     assert (logged(engine)["status"], logged(engine)["bytes"]) == (200, len(whole.body))
-    answer = client.request("HEAD", f"{EXPORT}/{student}")
-    assert answer.status == 200 and answer.body == b""
+    response = client.request("HEAD", f"{EXPORT}/{student}")
+    assert response.status == 200 and response.body == b""
     assert export(client, student)["student_id"] == student
 
 
@@ -259,7 +260,7 @@ def test_what_cannot_be_read_to_its_end_is_cut_short(start_engine):
     store.xadd(stream_of(student), {"e": "nonsense"})
     with pytest.raises(http.client.IncompleteRead):
         client.get(f"{EXPORT}/{student}")
-    wait_for(lambda: logged(engine), what="its log line")
+    wait_for(lambda: logged(engine), "its log line")
     assert (logged(engine)["status"], logged(engine)["level"]) == (500, "warning")
     few = fresh_id()
     store.xadd(stream_of(few), {"e": "nonsense"})

@@ -33,9 +33,9 @@ def ask(client, way="success", **headers):
     headers = {name.replace("_", "-"): value for name, value in headers.items()}
     lines = [f"{name}: {value}" for name, value in {"Host": "x", **headers, **more}.items()]
     text = "\r\n".join([f"{method} {path} HTTP/1.1", *lines, "", ""])
-    answer = client.raw(text.encode("latin-1"))
-    assert answer.status == status, answer
-    return answer
+    response = client.raw(text.encode("latin-1"))
+    assert response.status == status, response
+    return response
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -45,10 +45,10 @@ def test_every_answer_has_the_common_headers(anonymous, way):
 
 @pytest.mark.parametrize("way", HEADERS_READ)
 def test_callers_request_id_comes_back(anonymous, way):
-    answer = ask(anonymous, way, X_Request_ID="Order-66_of.the-day")
-    assert answer.headers["X-Request-ID"] == "Order-66_of.the-day"
-    if answer.status >= 400:
-        assert answer.json["correlation_id"] == "Order-66_of.the-day"
+    response = ask(anonymous, way, X_Request_ID="Order-66_of.the-day")
+    assert response.headers["X-Request-ID"] == "Order-66_of.the-day"
+    if response.status >= 400:
+        assert response.json["correlation_id"] == "Order-66_of.the-day"
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -61,8 +61,8 @@ def test_without_a_request_id_there_is_a_new_uuid(anonymous, way):
 
 @pytest.mark.parametrize("request_id", ["x", "x" * 128, "0", "-", "_.-", "a" * 64])
 def test_sound_request_ids_are_kept(anonymous, request_id):
-    answer = ask(anonymous, X_Request_ID=request_id)
-    assert answer.headers["X-Request-ID"] == request_id
+    response = ask(anonymous, X_Request_ID=request_id)
+    assert response.headers["X-Request-ID"] == request_id
 
 
 UNSOUND = ["", "x" * 129, "a b", "a/b", "a%0d%0ab", "ü", "a,b", "a;b", '"a"', "<a>", "a\tb", "a{}"]
@@ -71,32 +71,32 @@ UNSOUND = ["", "x" * 129, "a b", "a/b", "a%0d%0ab", "ü", "a,b", "a;b", '"a"', "
 @pytest.mark.parametrize("request_id", UNSOUND, ids=repr)
 @pytest.mark.parametrize("way", ["success", "not found", "bad request"])
 def test_unsound_request_ids_are_replaced(anonymous, way, request_id):
-    answer = ask(anonymous, way, X_Request_ID=request_id)
-    assert UUID.fullmatch(answer.headers["X-Request-ID"])
-    if answer.status >= 400:
-        assert answer.json["correlation_id"] == answer.headers["X-Request-ID"]
+    response = ask(anonymous, way, X_Request_ID=request_id)
+    assert UUID.fullmatch(response.headers["X-Request-ID"])
+    if response.status >= 400:
+        assert response.json["correlation_id"] == response.headers["X-Request-ID"]
 
 
 def test_two_request_ids_give_one(anonymous):
     text = "GET /nothing HTTP/1.1\r\nHost: x\r\nX-Request-ID: a\r\nX-Request-ID: b\r\n\r\n"
-    answer = anonymous.raw(text.encode())
-    assert answer.status in (400, 404)
-    assert_problem(answer, answer.status)
+    response = anonymous.raw(text.encode())
+    assert response.status in (400, 404)
+    assert_problem(response, response.status)
 
 
 # W3C Trace Context
 
 
-def trace_of(answer):
+def trace_of(response):
     """(trace id, span id, flags) of an answer."""
-    return TRACEPARENT.fullmatch(answer.headers["traceparent"]).groups()
+    return TRACEPARENT.fullmatch(response.headers["traceparent"]).groups()
 
 
 @pytest.mark.parametrize("way", HEADERS_READ)
 def test_valid_trace_goes_on_with_a_span_of_its_own(anonymous, way):
-    answer = ask(anonymous, way, traceparent=f"00-{TRACE_ID}-{SPAN_ID}-01")
-    trace_id, span_id, flags = trace_of(answer)
-    assert trace_id == TRACE_ID == answer.headers["X-Trace-ID"]
+    response = ask(anonymous, way, traceparent=f"00-{TRACE_ID}-{SPAN_ID}-01")
+    trace_id, span_id, flags = trace_of(response)
+    assert trace_id == TRACE_ID == response.headers["X-Trace-ID"]
     assert span_id not in (SPAN_ID, "0" * 16)
     assert flags == "01"
 
@@ -115,8 +115,8 @@ def test_without_a_trace_a_new_one_begins(anonymous, way):
 )
 @pytest.mark.parametrize("way", ["success", "bad request"])
 def test_flags_sampled_and_random_go_on_and_no_others(anonymous, way, sent, flags):
-    answer = ask(anonymous, way, traceparent=f"00-{TRACE_ID}-{SPAN_ID}-{sent}")
-    assert trace_of(answer)[2] == flags
+    response = ask(anonymous, way, traceparent=f"00-{TRACE_ID}-{SPAN_ID}-{sent}")
+    assert trace_of(response)[2] == flags
 
 
 @pytest.mark.parametrize(
@@ -129,8 +129,8 @@ def test_flags_sampled_and_random_go_on_and_no_others(anonymous, way, sent, flag
 )
 @pytest.mark.parametrize("way", ["success", "bad request"])
 def test_trace_of_a_later_version_goes_on_as_ours(anonymous, way, traceparent):
-    answer = ask(anonymous, way, traceparent=traceparent)
-    assert trace_of(answer)[0] == TRACE_ID
+    response = ask(anonymous, way, traceparent=traceparent)
+    assert trace_of(response)[0] == TRACE_ID
 
 
 @pytest.mark.parametrize(
@@ -164,8 +164,8 @@ def test_invalid_trace_is_left_for_a_new_one(anonymous, way, traceparent):
 
 
 def test_bad_tracestate_spoils_no_good_trace(anonymous):
-    answer = ask(anonymous, traceparent=f"00-{TRACE_ID}-{SPAN_ID}-01", tracestate="=,=,===")
-    assert trace_of(answer)[0] == TRACE_ID
+    response = ask(anonymous, traceparent=f"00-{TRACE_ID}-{SPAN_ID}-01", tracestate="=,=,===")
+    assert trace_of(response)[0] == TRACE_ID
 
 
 # Security
@@ -177,28 +177,28 @@ def test_content_security_policy_allows_nothing(anonymous, way):
 
 
 def test_hsts_is_not_sent_without_tls_whatever_the_client_claims(anonymous):
-    answer = ask(anonymous, X_Forwarded_Proto="https")
-    assert "Strict-Transport-Security" not in answer.headers
+    response = ask(anonymous, X_Forwarded_Proto="https")
+    assert "Strict-Transport-Security" not in response.headers
 
 
 def test_no_origin_is_let_in_that_is_not_configured(anonymous):
     for origin in ("https://evil.example", "null", "http://127.0.0.1"):
-        answer = ask(anonymous, Origin=origin)
-        assert "Access-Control-Allow-Origin" not in answer.headers
+        response = ask(anonymous, Origin=origin)
+        assert "Access-Control-Allow-Origin" not in response.headers
 
 
 def test_preflight_of_an_unknown_origin_grants_nothing(anonymous):
     headers = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
-    answer = anonymous.request("OPTIONS", "/api/v1/mastery/query", headers=headers)
-    assert "Access-Control-Allow-Origin" not in answer.headers
+    response = anonymous.request("OPTIONS", "/api/v1/mastery/query", headers=headers)
+    assert "Access-Control-Allow-Origin" not in response.headers
 
 
 def test_header_values_cannot_be_split(anonymous):
     for value in ("a\rSet-Cookie: x=y", "a%0d%0aSet-Cookie:%20x=y"):
         text = f"GET /nothing HTTP/1.1\r\nHost: x\r\nX-Request-ID: {value}\r\n\r\n"
-        answer = anonymous.raw(text.encode())
-        assert "Set-Cookie" not in answer.headers
-        assert answer.status in (400, 404)
+        response = anonymous.raw(text.encode())
+        assert "Set-Cookie" not in response.headers
+        assert response.status in (400, 404)
 
 
 def test_api_version_is_the_same_everywhere(anonymous):

@@ -46,8 +46,8 @@ def test_window_is_the_last_days_today_included_oldest_first(admin, learner, day
 
 
 def test_every_field_of_the_contract_is_there(admin, learner):
-    answer = admin.get(f"/api/v1/mastery/history/{learner}")
-    body = assert_ok(answer)
+    response = admin.get(f"/api/v1/mastery/history/{learner}")
+    body = assert_ok(response)
     assert set(body) == {
         "success",
         "student_id",
@@ -57,8 +57,8 @@ def test_every_field_of_the_contract_is_there(admin, learner):
         "correlation_id",
     }
     assert body["success"] is True and body["student_id"] == learner
-    assert body["correlation_id"] == answer.headers["X-Request-ID"]
-    assert "no-store" in answer.headers["Cache-Control"]
+    assert body["correlation_id"] == response.headers["X-Request-ID"]
+    assert "no-store" in response.headers["Cache-Control"]
     for entry in body["history"]:
         assert set(entry) == {"date", "mastery_score", "level", "components", "sample_size"}
         assert entry["sample_size"] >= 1
@@ -82,8 +82,8 @@ def test_without_data_is_an_empty_list(admin, student):
     ["0", "91", "-1", "1.5", "x", "", "7x", "%37%00", "99999999999999999999", "0x7", "1e400"],
 )
 def test_days_out_of_range_or_not_a_number_is_refused(admin, student, days):
-    answer = admin.get(f"/api/v1/mastery/history/{student}?days={days}")
-    assert_invalid(answer, "days")
+    response = admin.get(f"/api/v1/mastery/history/{student}?days={days}")
+    assert_invalid(response, "days")
 
 
 @pytest.mark.parametrize("bad", ["a.b", "a~b", "x" * 65, "a,b", "a:b", "a;b", "a@b"])
@@ -105,13 +105,13 @@ def test_several_statements_of_a_day_are_one_entry(engine, admin, student):
 
 
 def test_statistics_without_data_is_404(admin, student):
-    answer = admin.get(f"/api/v1/mastery/statistics/{student}")
-    assert_problem(answer, 404, "NOT_FOUND")
+    response = admin.get(f"/api/v1/mastery/statistics/{student}")
+    assert_problem(response, 404, "NOT_FOUND")
 
 
 def test_statistics_have_every_field_of_the_contract(admin, learner):
-    answer = admin.get(f"/api/v1/mastery/statistics/{learner}")
-    body = assert_ok(answer)
+    response = admin.get(f"/api/v1/mastery/statistics/{learner}")
+    body = assert_ok(response)
     assert set(body) == {"success", "statistics", "correlation_id"}
     assert set(body["statistics"]) == {
         "student_id",
@@ -130,7 +130,7 @@ def test_statistics_have_every_field_of_the_contract(admin, learner):
         "max_streak",
     }
     assert_time(body["statistics"]["activity"]["last_updated"])
-    assert "no-store" in answer.headers["Cache-Control"]
+    assert "no-store" in response.headers["Cache-Control"]
 
 
 def test_statistics_count_history_and_know_the_trend(admin, learner):

@@ -3,9 +3,10 @@
 import json
 
 import pytest
-from harness.client import read_answer
+from harness.client import read_response
 from harness.engine import fresh_id
 from harness.expect import assert_common_headers, assert_ok, assert_problem
+from harness.model import scores
 
 MIB = 1 << 20
 QUERY = "/api/v1/mastery/query"
@@ -35,8 +36,8 @@ UNKNOWN_PATHS += ["/api/v1/mastery/history", "/api/v1/mastery/history/", "/api/v
 UNKNOWN_PATHS += ["/api/v1/mastery/history/a/b", "/index.html", "/.git/config", "/api/v2/x"]
 
 
-def allowed(answer):
-    return {method.strip() for method in answer.headers["Allow"].split(",")}
+def allowed(response):
+    return {method.strip() for method in response.headers["Allow"].split(",")}
 
 
 def expected_allow(methods):
@@ -64,23 +65,23 @@ WRONG = [
 
 @pytest.mark.parametrize("path, method", WRONG)
 def test_wrong_method_is_405_with_those_allowed(admin, path, method):
-    answer = admin.request(method, path)
-    assert_problem(answer, 405, "METHOD_NOT_ALLOWED")
-    assert allowed(answer) == expected_allow(ROUTES[path])
+    response = admin.request(method, path)
+    assert_problem(response, 405, "METHOD_NOT_ALLOWED")
+    assert allowed(response) == expected_allow(ROUTES[path])
 
 
 def test_trace_is_405(anonymous):
-    answer = anonymous.request("TRACE", "/health")
-    assert_problem(answer, 405, "METHOD_NOT_ALLOWED")
+    response = anonymous.request("TRACE", "/health")
+    assert_problem(response, 405, "METHOD_NOT_ALLOWED")
 
 
 @pytest.mark.parametrize("path", ROUTES)
 def test_options_is_204_with_the_methods(anonymous, path):
-    answer = anonymous.request("OPTIONS", path)
-    assert (answer.status, answer.body) == (204, b"")
-    assert allowed(answer) == expected_allow(ROUTES[path])
-    assert len(answer.headers.get_all("Allow")) == 1
-    assert_common_headers(answer)
+    response = anonymous.request("OPTIONS", path)
+    assert (response.status, response.body) == (204, b"")
+    assert allowed(response) == expected_allow(ROUTES[path])
+    assert len(response.headers.get_all("Allow")) == 1
+    assert_common_headers(response)
 
 
 @pytest.mark.parametrize("path", OPEN_GETS)
@@ -104,9 +105,9 @@ def test_head_of_a_student_asks_for_the_same_rights(engine, as_user, student):
 
 
 def test_head_where_there_is_no_get_is_405(admin):
-    answer = admin.request("HEAD", QUERY)
-    assert (answer.status, answer.body) == (405, b"")
-    assert allowed(answer) == {"POST", "OPTIONS"}
+    response = admin.request("HEAD", QUERY)
+    assert (response.status, response.body) == (405, b"")
+    assert allowed(response) == {"POST", "OPTIONS"}
 
 
 # Media types
@@ -130,15 +131,15 @@ def test_head_where_there_is_no_get_is_405(admin):
 )
 def test_other_media_types_are_415(admin, student, content_type):
     body = json.dumps({"student_id": student})
-    answer = admin.post(QUERY, body=body, headers={"Content-Type": content_type})
-    assert_problem(answer, 415, "UNSUPPORTED_MEDIA_TYPE")
-    assert answer.headers["Accept"] == "application/json"
+    response = admin.post(QUERY, body=body, headers={"Content-Type": content_type})
+    assert_problem(response, 415, "UNSUPPORTED_MEDIA_TYPE")
+    assert response.headers["Accept"] == "application/json"
 
 
 def test_body_without_a_media_type_is_415(admin, student):
     body = json.dumps({"student_id": student})
-    answer = admin.post(QUERY, body=body)
-    assert_problem(answer, 415, "UNSUPPORTED_MEDIA_TYPE")
+    response = admin.post(QUERY, body=body)
+    assert_problem(response, 415, "UNSUPPORTED_MEDIA_TYPE")
 
 
 @pytest.mark.parametrize(
@@ -168,8 +169,7 @@ def padded_body(size, **fields):
 
 
 def halves(student):
-    names = ("completion", "quiz", "quality", "consistency")
-    return {"student_id": student, "components": dict.fromkeys(names, 0.5)}
+    return {"student_id": student, "components": scores(0.5)}
 
 
 def raw_request(client, method, path, body, *headers):
@@ -192,28 +192,28 @@ def test_body_of_one_mebibyte_is_taken(admin, student):
 @pytest.mark.parametrize("size", [MIB + 1, 3 * MIB])
 def test_larger_body_is_413(admin, student, size):
     body = padded_body(size, **halves(student))
-    answer = raw_request(admin, "POST", CALCULATE, body, f"Content-Length: {size}")
-    assert_problem(answer, 413, "PAYLOAD_TOO_LARGE")
+    response = raw_request(admin, "POST", CALCULATE, body, f"Content-Length: {size}")
+    assert_problem(response, 413, "PAYLOAD_TOO_LARGE")
 
 
 def test_larger_body_in_chunks_is_413(admin, student):
     body = padded_body(MIB + 1, **halves(student))
-    answer = raw_request(admin, "POST", CALCULATE, chunked(body), "Transfer-Encoding: chunked")
-    assert_problem(answer, 413, "PAYLOAD_TOO_LARGE")
+    response = raw_request(admin, "POST", CALCULATE, chunked(body), "Transfer-Encoding: chunked")
+    assert_problem(response, 413, "PAYLOAD_TOO_LARGE")
 
 
 def test_larger_body_that_waits_for_continue_is_413(admin):
     headers = (f"Content-Length: {MIB + 1}", "Expect: 100-continue")
-    answer = raw_request(admin, "POST", CALCULATE, b"", *headers)
-    assert_problem(answer, 413, "PAYLOAD_TOO_LARGE")
+    response = raw_request(admin, "POST", CALCULATE, b"", *headers)
+    assert_problem(response, 413, "PAYLOAD_TOO_LARGE")
 
 
 def test_larger_body_without_a_token_is_413_or_401(anonymous):
     size = MIB + 1
     head = f"POST {CALCULATE} HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n".encode()
-    answer = anonymous.raw(head + bytes(size))
-    assert answer.status in (401, 413)
-    assert_problem(answer, answer.status)
+    response = anonymous.raw(head + bytes(size))
+    assert response.status in (401, 413)
+    assert_problem(response, response.status)
 
 
 def test_body_in_chunks_is_taken(admin, student):
@@ -226,13 +226,13 @@ def test_cohorts_take_four_mebibytes(admin):
     path, headers = f"/api/v1/cohorts/{fresh_id('c')}", {"Content-Type": "application/json"}
     assert_ok(admin.put(path, body=padded_body(4 * MIB, **roster), headers=headers), 201)
     body = padded_body(4 * MIB + 1, **roster)
-    answer = raw_request(admin, "PUT", path, body, f"Content-Length: {len(body)}")
-    assert_problem(answer, 413, "PAYLOAD_TOO_LARGE")
+    response = raw_request(admin, "PUT", path, body, f"Content-Length: {len(body)}")
+    assert_problem(response, 413, "PAYLOAD_TOO_LARGE")
 
 
 def test_uri_that_is_too_long_is_414(anonymous):
-    answer = anonymous.raw(b"GET /health?" + b"x" * 20000 + b" HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert_problem(answer, 414)
+    response = anonymous.raw(b"GET /health?" + b"x" * 20000 + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert_problem(response, 414)
 
 
 def test_header_that_is_too_large_is_431(anonymous):
@@ -293,8 +293,8 @@ def test_requests_in_a_pipeline_are_answered_in_order(anonymous):
     request = "".join(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n" for path in paths)
     with anonymous.socket() as sock:
         sock.sendall(request.encode())
-        answers = sock.makefile("rb")
-        found = [read_answer(Kept(answers)).status for _ in paths]
+        responses = sock.makefile("rb")
+        found = [read_response(Kept(responses)).status for _ in paths]
     assert found == statuses
 
 
@@ -315,11 +315,11 @@ class Kept:
 
 
 def test_no_version_of_nginx_is_told(anonymous):
-    for answer in (anonymous.get("/health"), anonymous.raw(b"GET / HTTP/1.1\r\n\r\n")):
-        assert "/" not in (answer.headers["Server"] or "")
+    for response in (anonymous.get("/health"), anonymous.raw(b"GET / HTTP/1.1\r\n\r\n")):
+        assert "/" not in (response.headers["Server"] or "")
 
 
 def test_internal_locations_cannot_be_asked_for(anonymous):
     for path in ("//bad-request", "//uri-too-long", "/bad-request", "/@not-found"):
-        answer = anonymous.raw(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-        assert_problem(answer, 404, "NOT_FOUND")
+        response = anonymous.raw(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert_problem(response, 404, "NOT_FOUND")

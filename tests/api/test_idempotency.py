@@ -6,13 +6,14 @@ import uuid
 import pytest
 from harness.engine import fresh_id
 from harness.expect import assert_problem
+from harness.model import scores
 
 CALCULATE = "/api/v1/mastery/calculate"
 QUERY = "/api/v1/mastery/query"
 
 
 def body(student, value=0.5):
-    components = dict.fromkeys(("completion", "quiz", "quality", "consistency"), value)
+    components = scores(value)
     return {"student_id": student, "components": components}
 
 
@@ -62,8 +63,8 @@ def test_a_key_of_one_route_is_another_on_the_next(admin, student, key):
         "timestamp": "2000-01-01T00:00:00Z",
         "data": {"milestone_type": "m", "milestone_value": 1, "message": "x"},
     }
-    answer = admin.post("/api/v1/mastery/ingest", event, headers={"Idempotency-Key": key})
-    assert_problem(answer, 400, "VALIDATION_ERROR")
+    response = admin.post("/api/v1/mastery/ingest", event, headers={"Idempotency-Key": key})
+    assert_problem(response, 400, "VALIDATION_ERROR")
 
 
 def test_a_refused_request_leaves_the_key_free(admin, student, key):
@@ -90,9 +91,9 @@ def test_of_fifty_at_once_one_is_executed(engine, student, key):
         return calculate(engine.client(caller, "admin"), student, key)
 
     with concurrent.futures.ThreadPoolExecutor(50) as pool:
-        answers = list(pool.map(one, range(50)))
-    assert {a.status for a in answers} <= {200, 409}
-    done = {a.body for a in answers if a.status == 200}
+        responses = list(pool.map(one, range(50)))
+    assert {a.status for a in responses} <= {200, 409}
+    done = {a.body for a in responses if a.status == 200}
     assert len(done) == 1
     assert samples(engine.admin(), student) == 1
 

@@ -33,9 +33,9 @@ def test_event_of_each_type_counts(admin, student, event_type):
     body = event(event_type, student)
     model = Student()
     model.ingest(body)
-    answer = ingest(admin, body)
-    assert set(answer) == {"status", "event_id", "message", "correlation_id"}
-    assert (answer["status"], answer["event_id"]) == ("accepted", body["event_id"])
+    response = ingest(admin, body)
+    assert set(response) == {"status", "event_id", "message", "correlation_id"}
+    assert (response["status"], response["event_id"]) == ("accepted", body["event_id"])
     assert_agrees(admin, student, model)
 
 
@@ -106,9 +106,9 @@ def test_without_a_token_is_401(anonymous, student):
     ],
 )
 def test_suspicious_events_are_taken_with_warnings(admin, student, event_type, data, warnings):
-    answer = ingest(admin, event(event_type, student, **data))
-    assert len(answer.get("warnings", [])) == warnings
-    assert all(isinstance(text, str) and text for text in answer.get("warnings", []))
+    response = ingest(admin, event(event_type, student, **data))
+    assert len(response.get("warnings", [])) == warnings
+    assert all(isinstance(text, str) and text for text in response.get("warnings", []))
 
 
 # Days
@@ -124,10 +124,10 @@ def test_event_of_a_past_day_corrects_that_day_and_the_later_ones(admin, student
 
 
 def test_event_older_than_a_statement_is_activity_only(engine, admin, student):
-    answer = assert_ok(engine.calculate(student, (0.5, 0.5, 0.5, 0.5)))
+    response = assert_ok(engine.calculate(student, (0.5, 0.5, 0.5, 0.5)))
     ingest(admin, event("quiz.completed", student, now_ms() - 3 * DAY_MS, score=1))
     after = query(admin, student)["data"]
-    assert after["components"] == answer["data"]["components"]
+    assert after["components"] == response["data"]["components"]
     statistics = assert_ok(admin.get(f"/api/v1/mastery/statistics/{student}"))["statistics"]
     assert statistics["activity"]["days_active"] == 2
 
@@ -154,11 +154,11 @@ def test_event_after_a_statement_goes_on_from_it(engine, admin, student):
     ],
 )
 def test_events_of_the_last_90_days_and_the_next_hour_are_taken(admin, student, offset_ms, good):
-    answer = admin.post(PATH, event("quiz.completed", student, now_ms() + offset_ms))
+    response = admin.post(PATH, event("quiz.completed", student, now_ms() + offset_ms))
     if good:
-        assert_ok(answer, 202)
+        assert_ok(response, 202)
     else:
-        assert_invalid(answer, "timestamp")
+        assert_invalid(response, "timestamp")
 
 
 def test_time_zones_count_for_the_utc_day(admin, student):
@@ -181,9 +181,9 @@ def deliver(engine, bodies, clients):
         client = engine.admin()
         barrier.wait()
         for body in share:
-            answer = client.post(PATH, body)
-            if answer.status != 202:
-                refused.append(answer)
+            response = client.post(PATH, body)
+            if response.status != 202:
+                refused.append(response)
         client.close()
 
     threads = [threading.Thread(target=send, args=(bodies[i::clients],)) for i in range(clients)]

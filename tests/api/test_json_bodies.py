@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is JSON and what is not (contract section 1; after RFC 8259 and JSONTestSuite)."""
+"""What is JSON and what is not (after RFC 8259 and JSONTestSuite)."""
 import pytest
 from harness.engine import fresh_id
 from harness.expect import assert_ok, assert_problem
@@ -19,8 +19,8 @@ def send_value(client, value):
     return send(client, body)
 
 
-def assert_not_json(answer):
-    error = assert_problem(answer, 400, "INVALID_JSON")
+def assert_not_json(response):
+    error = assert_problem(response, 400, "INVALID_JSON")
     assert isinstance(error["details"]["offset"], int) and error["details"]["offset"] >= 0
 
 
@@ -203,8 +203,8 @@ def test_integers_may_be_written_in_any_form(admin, engine, student, number, ok)
     engine.calculate(student)
     body = f'{{"student_id":"{student}","days_history":{number}}}'
     headers = {"Content-Type": "application/json"}
-    answer = admin.post("/api/v1/mastery/query", body=body, headers=headers)
-    assert answer.status == (200 if ok else 400), answer
+    response = admin.post("/api/v1/mastery/query", body=body, headers=headers)
+    assert response.status == (200 if ok else 400), response
 
 
 @pytest.mark.parametrize(
@@ -226,5 +226,5 @@ def test_values_that_cost_memory_are_counted(as_user, admin, student, value, cou
 def test_statements_that_cost_memory_are_counted(as_user, student):
     body = b"[" + b",".join([b"{}"] * 2500) + b"]"
     headers = {"X-Experience-API-Version": "1.0.3", "Content-Type": "application/json"}
-    answer = as_user(student).post("/api/v1/xapi/statements", body=body, headers=headers)
-    assert_not_json(answer)
+    response = as_user(student).post("/api/v1/xapi/statements", body=body, headers=headers)
+    assert_not_json(response)

@@ -29,10 +29,10 @@ FAMILIES = {
 def scrape(engine):
     """From a process picked anew: each client has a connection of its own."""
     client = engine.client()
-    answer = client.get("/metrics")
+    response = client.get("/metrics")
     client.close()
-    assert answer.status == 200
-    return Scrape(answer.text)
+    assert response.status == 200
+    return Scrape(response.text)
 
 
 def requests(found, method, endpoint, status):
@@ -42,13 +42,13 @@ def requests(found, method, endpoint, status):
 
 
 def test_content_type_is_that_of_the_text_format(anonymous):
-    answer = anonymous.get("/metrics")
-    assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    response = anonymous.get("/metrics")
+    assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
 
 
 def test_alias_is_the_same_page(anonymous):
-    answer = anonymous.get("/api/v1/mastery/metrics/prometheus")
-    assert set(Scrape(answer.text).types) == set(Scrape(anonymous.get("/metrics").text).types)
+    response = anonymous.get("/api/v1/mastery/metrics/prometheus")
+    assert set(Scrape(response.text).types) == set(Scrape(anonymous.get("/metrics").text).types)
 
 
 @pytest.mark.parametrize("family, kind", FAMILIES.items())
@@ -167,11 +167,11 @@ def test_active_requests_at_rest_are_the_scrape_itself(engine):
 
 def test_openmetrics_is_given_to_who_prefers_it(anonymous):
     accept = "application/openmetrics-text; version=1.0.0, text/plain;q=0.5"
-    answer = anonymous.get("/metrics", headers={"Accept": accept})
-    content_type = answer.headers["Content-Type"]
+    response = anonymous.get("/metrics", headers={"Accept": accept})
+    content_type = response.headers["Content-Type"]
     assert content_type.startswith("application/openmetrics-text; version=1.0.0")
-    assert answer.text.endswith("# EOF\n")
-    assert "# TYPE mastery_engine_http_requests counter" in answer.text
+    assert response.text.endswith("# EOF\n")
+    assert "# TYPE mastery_engine_http_requests counter" in response.text
 
 
 @pytest.mark.parametrize(
@@ -191,9 +191,9 @@ def test_openmetrics_is_given_to_who_prefers_it(anonymous):
     ],
 )
 def test_the_form_is_the_one_that_is_preferred(anonymous, accept, openmetrics):
-    answer = anonymous.get("/metrics", headers={"Accept": accept})
+    response = anonymous.get("/metrics", headers={"Accept": accept})
     expected = "application/openmetrics-text" if openmetrics else "text/plain"
-    assert answer.status == 200 and answer.headers.get_content_type() == expected
+    assert response.status == 200 and response.headers.get_content_type() == expected
 
 
 # /metrics/detailed

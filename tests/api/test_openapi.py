@@ -5,7 +5,7 @@ import re
 import jsonschema
 import pytest
 from harness.batches import Batches, stating
-from harness.described import answer_schema, assert_as_described, resolve
+from harness.described import response_schema, assert_as_described, resolve
 from harness.engine import fresh_id
 from harness.expect import assert_ok
 
@@ -285,11 +285,11 @@ def test_successes_are_as_described(engine, document, learner, path, method):
         assert_ok(engine.calculate(ids["student_id"]))
     elif method == "delete":
         call(engine.admin(), path, "put", ids)
-    answer = call(engine.admin(), path, method, ids)
-    assert answer.status in (200, 201, 202), answer
-    assert_as_described(document, answer, path, method)
-    schema = answer_schema(document, path, method, answer.status)
-    assert_names_every_field(document, schema, answer.json)
+    response = call(engine.admin(), path, method, ids)
+    assert response.status in (200, 201, 202), response
+    assert_as_described(document, response, path, method)
+    schema = response_schema(document, path, method, response.status)
+    assert_names_every_field(document, schema, response.json)
 
 
 @pytest.mark.parametrize(
@@ -297,16 +297,16 @@ def test_successes_are_as_described(engine, document, learner, path, method):
 )
 def test_refusals_are_as_described(engine, document, learner, path, method):
     for client in (engine.client(), engine.client(fresh_id(), "student")):
-        answer = call(client, path, method, learner)
-        assert answer.status in (401, 403), answer
-        assert_as_described(document, answer, path, method)
+        response = call(client, path, method, learner)
+        assert response.status in (401, 403), response
+        assert_as_described(document, response, path, method)
 
 
 @pytest.mark.parametrize("path, method", WITH_BODY)
 def test_bad_requests_are_as_described(engine, document, learner, path, method):
-    answer = call(engine.admin(), path, method, learner, json={"student_id": 5, "name": 5})
-    assert answer.status == 400
-    assert_as_described(document, answer, path, method)
+    response = call(engine.admin(), path, method, learner, json={"student_id": 5, "name": 5})
+    assert response.status == 400
+    assert_as_described(document, response, path, method)
 
 
 def test_requests_of_the_contract_are_as_described(document, learner):

@@ -6,7 +6,8 @@ import pytest
 from harness.engine import Engine
 from harness.expect import assert_ok
 from harness.histories import Histories, assert_sound, shapes
-from harness.statistics_model import COMPONENTS, MemoryForecast, level_of
+from harness.model import COMPONENTS
+from harness.statistics_model import MemoryForecast, level_of
 
 PREDICTIONS = "/api/v1/predictions"
 SHAPES = [name for name in shapes() if name != "empty"]

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """/api/v1/predictions: next-week, trajectory, intervention, accuracy, config; numbers are held
 against an independent model (harness/statistics_model)."""
-import hashlib
 from datetime import datetime, timedelta, timezone
 
 import pytest
 from harness.engine import fresh_id
 from harness.expect import assert_invalid, assert_ok, assert_problem, assert_time
 from harness.histories import Histories, assert_sound, shapes
-from harness.statistics_model import COMPONENTS, Forecast, level_of, project
+from harness.model import COMPONENTS
+from harness.statistics_model import Forecast, level_of, project
+from harness.store import student_key
 
 PREDICTIONS = "/api/v1/predictions"
 FACTORS = {"tutoring": 0.15, "practice": 0.1, "review": 0.05}
@@ -47,7 +48,7 @@ def accuracy(client, student, query=""):
 
 
 def stream_of(student):
-    return f"{{{hashlib.sha256(student.encode()).hexdigest()[:2]}}}:student:{student}:predictions"
+    return student_key(student, ":predictions")
 
 
 # The numbers
@@ -233,8 +234,8 @@ def test_aliases_answer_the_same(admin, histories, base):
 
 def test_answers_about_students_are_not_cached_by_anyone(admin, histories):
     student = histories.ids["calm"]
-    answer = admin.post(f"{PREDICTIONS}/next-week", {"student_id": student})
-    assert "no-store" in answer.headers["Cache-Control"]
+    response = admin.post(f"{PREDICTIONS}/next-week", {"student_id": student})
+    assert "no-store" in response.headers["Cache-Control"]
 
 
 def test_config_says_what_is_in_force(admin):
@@ -269,10 +270,10 @@ def test_factors_and_interval_are_configurable(start_engine, student):
 
 
 def cached(client, student, path="next-week", **body):
-    answer = client.post(f"{PREDICTIONS}/{path}", {"student_id": student, **body})
-    facts = assert_ok(answer)
+    response = client.post(f"{PREDICTIONS}/{path}", {"student_id": student, **body})
+    facts = assert_ok(response)
     facts.pop("correlation_id")
-    return answer.headers["X-Cache"], facts
+    return response.headers["X-Cache"], facts
 
 
 def test_the_same_prediction_is_given_again(engine, admin, student):
@@ -443,8 +444,8 @@ OUT_OF_RANGE = [0, 31, -1, 1.5, "7", None, [], 1e300]
     [("next-week", "timeframe_days"), ("trajectory", "days")],
 )
 def test_timeframes_out_of_range_are_refused(admin, student, path, field, value):
-    answer = admin.post(f"{PREDICTIONS}/{path}", {"student_id": student, field: value})
-    assert_invalid(answer, field)
+    response = admin.post(f"{PREDICTIONS}/{path}", {"student_id": student, field: value})
+    assert_invalid(response, field)
 
 
 @pytest.mark.parametrize("kind", ["lessons", "", None, 1, ["review"]])

@@ -34,16 +34,16 @@ def test_without_any_data_is_404(admin, student):
 
 def test_stored_result_is_a_cache_hit(engine, admin, student):
     engine.calculate(student)
-    answer = admin.post(PATH, {"student_id": student})
-    assert assert_ok(answer)["success"] is True
-    assert answer.headers["X-Cache"] == "HIT"
-    assert "no-store" in answer.headers["Cache-Control"]
+    response = admin.post(PATH, {"student_id": student})
+    assert assert_ok(response)["success"] is True
+    assert response.headers["X-Cache"] == "HIT"
+    assert "no-store" in response.headers["Cache-Control"]
 
 
 def test_metadata_names_request_student_and_time(engine, admin, student):
     engine.calculate(student)
-    answer = admin.post(PATH, {"student_id": student}, headers={"X-Request-ID": "asked-by-me"})
-    metadata = assert_ok(answer)["metadata"]
+    response = admin.post(PATH, {"student_id": student}, headers={"X-Request-ID": "asked-by-me"})
+    metadata = assert_ok(response)["metadata"]
     assert metadata["correlation_id"] == "asked-by-me"
     assert metadata["student_id"] == student
     assert "query_time" in metadata
@@ -77,8 +77,8 @@ def test_history_is_that_of_get_history_for_the_same_window(engine, admin, days)
 def test_whole_number_written_as_a_fraction_counts_as_whole(engine, admin, student):
     engine.calculate(student)
     body = f'{{"student_id":"{student}","days_history":7.0}}'
-    answer = admin.post(PATH, body=body, headers={"Content-Type": "application/json"})
-    assert_ok(answer)
+    response = admin.post(PATH, body=body, headers={"Content-Type": "application/json"})
+    assert_ok(response)
 
 
 @pytest.mark.parametrize(
@@ -124,8 +124,8 @@ def test_date_asks_for_the_result_of_that_day(engine, admin):
 
 def test_date_before_any_data_is_404(engine, admin):
     student = seed_days(engine, {2: 0.6, 0: 0.9})
-    answer = admin.post(PATH, {"student_id": student, "date": day(30)})
-    assert_problem(answer, 404, "NOT_FOUND")
+    response = admin.post(PATH, {"student_id": student, "date": day(30)})
+    assert_problem(response, 404, "NOT_FOUND")
 
 
 def test_unknown_fields_are_ignored(engine, admin, student):
@@ -135,9 +135,9 @@ def test_unknown_fields_are_ignored(engine, admin, student):
 
 def test_answer_is_the_same_from_every_process(engine, student):
     engine.calculate(student)
-    answers = []
+    responses = []
     for _ in range(20):
         with_own_connection = engine.admin()
-        answers.append(query(with_own_connection, student)["data"])
+        responses.append(query(with_own_connection, student)["data"])
         with_own_connection.close()
-    assert all(answer == answers[0] for answer in answers)
+    assert all(response == responses[0] for response in responses)

@@ -6,6 +6,7 @@ import time
 import pytest
 from harness.engine import Engine, fresh_id
 from harness.expect import assert_ok, assert_problem
+from harness.load import RateLimit, until_refused
 
 RETRY_AFTER = {10: "7", 20: "4", 30: "2", 50: "2"}
 HALVES = {"completion": 0.5, "quiz": 0.5, "quality": 0.5, "consistency": 0.5}
@@ -47,21 +48,25 @@ def send(client, method, path, body=None, **options):
     return client.request(method, path, **options)
 
 
-def assert_limited(answer, limit):
-    error = assert_problem(answer, 429, "RATE_LIMITED")
+def assert_limited(response, limit):
+    error = assert_problem(response, 429, "RATE_LIMITED")
     assert error["details"]["limit"] == limit
     assert error["details"]["window"] == 60
-    assert answer.headers["Retry-After"] == RETRY_AFTER[limit]
+    assert response.headers["Retry-After"] == RETRY_AFTER[limit]
 
 
-def test_sixty_quick_health_requests_meet_the_limit(limited, address):
-    client = limited.client(source=address)
-    answers = [client.get("/health") for _ in range(60)]
-    refused = [answer for answer in answers if answer.status == 429]
-    assert {answer.status for answer in answers} == {200, 429}
-    assert len(refused) <= 10
-    for answer in refused:
-        assert_limited(answer, 50)
+def exhaust(limit, client, *request, **options):
+    """Uses up the limit of which nothing has been used; the refusal."""
+    limit = RateLimit(limit)
+    *passed, refused = limit.exhaust(lambda: send(client, *request, **options))
+    limit.assert_exhausted()
+    assert not {response.status for response in passed} - {200, 404}
+    assert_limited(refused, limit.limit)
+    return refused
+
+
+def test_quick_health_requests_meet_the_limit(limited, address):
+    exhaust(50, limited.client(source=address), "GET", "/health")
 
 
 @pytest.mark.parametrize(
@@ -70,83 +75,76 @@ def test_sixty_quick_health_requests_meet_the_limit(limited, address):
 def test_one_request_over_the_limit_is_the_one_refused(limited, address, endpoint):
     limit, *request = calls(limited, endpoint)
     client = limited.client(fresh_id("admin"), "admin", source=address)
-    answers = [send(client, *request) for _ in range(limit + 1)]
-    assert [answer.status == 429 for answer in answers] == [False] * limit + [True]
-    assert_limited(answers[-1], limit)
+    exhaust(limit, client, *request)
 
 
 def test_two_tokens_share_no_limit(limited, address):
-    _, *request = calls(limited, "statistics")
+    limit, *request = calls(limited, "statistics")
     first = limited.client(fresh_id("admin"), "admin", source=address)
     second = limited.client(fresh_id("admin"), "admin", source=address)
-    assert [send(first, *request).status for _ in range(11)][-1] == 429
-    assert [send(second, *request).status for _ in range(10)] == [404] * 10
-    assert send(second, *request).status == 429
+    exhaust(limit, first, *request)
+    exhaust(limit, second, *request)
 
 
 def test_two_endpoints_share_no_limit(limited, address):
     client = limited.client(fresh_id("admin"), "admin", source=address)
-    _, *statistics = calls(limited, "statistics")
+    limit, *statistics = calls(limited, "statistics")
     _, *history = calls(limited, "history")
-    assert [send(client, *statistics).status for _ in range(11)][-1] == 429
+    exhaust(limit, client, *statistics)
     assert send(client, *history).status == 200
 
 
 def test_limit_of_a_token_follows_it_to_another_address(limited, address):
-    user = fresh_id("admin")
-    token = limited.token(user, "admin")
-    _, *request = calls(limited, "statistics")
+    token = limited.token(fresh_id("admin"), "admin")
+    per_minute, *request = calls(limited, "statistics")
+    limit = RateLimit(per_minute)
     for source in (address, address.replace("127.77", "127.78")):
         client = limited.client(source=source)
-        last = [send(client, *request, token=token).status for _ in range(10)][-1]
-    assert last == 429
+        limit.exhaust(lambda c=client: send(c, *request, token=token))
+    limit.assert_exhausted()
 
 
 def test_token_cannot_be_varied_to_win_a_new_limit(limited, address):
     token = limited.token(fresh_id("admin"), "admin")
-    _, *request = calls(limited, "statistics")
-    client = limited.client(source=address)
-    for _ in range(10):
-        send(client, *request, token=token)
+    per_minute, *request = calls(limited, "statistics")
+    client, limit = limited.client(source=address), RateLimit(per_minute)
+    limit.exhaust(lambda: send(client, *request, token=token))
     forms = [f"Bearer {token}", f"bearer {token}", f"BEARER  {token}", f"Bearer   {token}"]
     for form in forms:
-        answer = send(client, *request, headers={"Authorization": form})
-        assert answer.status == 429, form
+        limit.exhaust(lambda f=form: send(client, *request, headers={"Authorization": f}))
+        limit.assert_exhausted()
 
 
 def test_alias_and_canonical_path_share_one_limit(limited):
-    client = limited.client()
-    paths = ["/metrics", "/api/v1/mastery/metrics/prometheus"] * 25
-    statuses = [client.get(path).status for path in [*paths, "/metrics"]]
-    assert statuses == [200] * 50 + [429]
-    assert client.get("/api/v1/mastery/metrics/prometheus").status == 429
+    client, limit = limited.client(), RateLimit(50)
+    paths = itertools.cycle(["/metrics", "/api/v1/mastery/metrics/prometheus"])
+    for _ in range(4):
+        limit.exhaust(lambda: client.get(next(paths)))
+    limit.assert_exhausted()
 
 
 def test_addresses_have_limits_of_their_own(limited, address):
     other = limited.client(source=address.replace("127.77", "127.79"))
     client = limited.client(source=address)
-    assert [client.get("/health").status for _ in range(51)][-1] == 429
+    exhaust(50, client, "GET", "/health")
     assert other.get("/health").status == 200
 
 
 def test_many_tokens_from_one_address_pass_no_more_than_twenty_limits(limited, address):
     client, passed = limited.client(source=address), 0
     _, method, path, _ = calls(limited, "statistics")
-    began = time.monotonic()
+    limit = RateLimit(200)
     for i in range(60):
         token = limited.token(f"u{i}", "admin")
         passed += sum(client.request(method, path, token=token).status != 429 for _ in range(5))
-    refilled = (time.monotonic() - began) * 200 / 60
-    assert 200 <= passed <= 200 + refilled + 1
+    assert 200 <= passed <= 200 + limit.refilled() + 1
 
 
 @pytest.mark.parametrize("endpoint", ["query", "calculate"])
 def test_after_retry_after_one_request_passes(limited, address, endpoint):
     limit, *request = calls(limited, endpoint)
     client = limited.client(fresh_id("admin"), "admin", source=address)
-    answers = [send(client, *request) for _ in range(limit + 3)]
-    assert answers[-1].status == 429
-    time.sleep(int(answers[-1].headers["Retry-After"]))
+    time.sleep(int(exhaust(limit, client, *request).headers["Retry-After"]))
     assert send(client, *request).status != 429
 
 
@@ -155,9 +153,9 @@ def test_refused_request_has_no_effect(limited, address):
     client = limited.client(admin, "admin", source=address)
     last = None
     for i in range(40):
-        answer = limited.calculate(student, (i / 100,) * 4, by=client)
-        if answer.status == 200:
-            last = answer.json["mastery_score"]
+        response = limited.calculate(student, (i / 100,) * 4, by=client)
+        if response.status == 200:
+            last = response.json["mastery_score"]
     reader = limited.client(fresh_id("admin"), "admin", source=address)
     assert (
         reader.post("/api/v1/mastery/query", {"student_id": student}).json["mastery_score"] == last
@@ -165,22 +163,21 @@ def test_refused_request_has_no_effect(limited, address):
 
 
 def test_forwarded_addresses_are_not_believed(limited, address):
-    client = limited.client(source=address)
-    statuses = [
-        client.get("/health", headers={"X-Forwarded-For": f"10.1.2.{i}"}).status for i in range(52)
-    ]
-    assert statuses[-1] == 429
+    client, limit, number = limited.client(source=address), RateLimit(50), itertools.count()
+
+    def request():
+        return client.get("/health", headers={"X-Forwarded-For": f"10.1.2.{next(number)}"})
+
+    limit.exhaust(request)
+    limit.assert_exhausted()
 
 
 def test_sidecar_listener_keeps_the_limit_of_the_token(limited):
     token = limited.token(fresh_id("admin"), "admin")
     client = limited.sidecar()
-    _, method, path, _ = calls(limited, "statistics")
+    limit, method, path, _ = calls(limited, "statistics")
     headers = {"dapr-api-token": limited.values["APP_API_TOKEN"]}
-    statuses = [
-        client.request(method, path, token=token, headers=headers).status for _ in range(11)
-    ]
-    assert statuses == [404] * 10 + [429]
+    exhaust(limit, client, method, path, token=token, headers=headers)
 
 
 def test_limits_off_means_none(engine):
@@ -190,7 +187,8 @@ def test_limits_off_means_none(engine):
 
 def test_history_of_an_admin_is_served_up_to_the_limit(limited, address):
     client = limited.client(fresh_id("admin"), "admin", source=address)
-    for _ in range(20):
-        assert_ok(client.get(f"/api/v1/mastery/history/{fresh_id()}"))
-    answer = client.get(f"/api/v1/mastery/history/{fresh_id()}")
-    assert_limited(answer, 20)
+    *passed, refused = until_refused(lambda _: client.get(f"/api/v1/mastery/history/{fresh_id()}"))
+    assert len(passed) >= 20
+    for response in passed:
+        assert_ok(response)
+    assert_limited(refused, 20)

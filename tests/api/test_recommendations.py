@@ -8,13 +8,14 @@ import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
-from hashlib import sha256
 
 import jsonschema
 import pytest
 from harness.binaries import ROOT, bin_dir
 from harness.engine import fresh_id
 from harness.expect import assert_invalid, assert_ok, assert_problem, assert_time
+from harness.store import shard_of
+from harness.wait import LIMIT_S
 from harness.recommendation_model import (
     AREAS,
     FITTING,
@@ -65,14 +66,14 @@ def feedback(client, recommendation, completed=True, **said):
     return client.post(f"{BASE}/feedback", body)
 
 
-def ids(answer):
-    return [entry["recommendation_id"] for entry in answer["recommendations"]]
+def ids(response):
+    return [entry["recommendation_id"] for entry in response["recommendations"]]
 
 
-def without_ids(answer):
+def without_ids(response):
     return [
         {name: value for name, value in entry.items() if name != "recommendation_id"}
-        for entry in answer["recommendations"]
+        for entry in response["recommendations"]
     ]
 
 
@@ -107,7 +108,7 @@ def with_a_quiz(engine, score, questions):
 
 
 def shard(student):
-    return "{" + sha256(student.encode()).hexdigest()[:2] + "}"
+    return "{" + shard_of(student) + "}"
 
 
 def day_key(student, date=None):
@@ -130,13 +131,13 @@ def schemas(engine):
     document = assert_ok(engine.client().get("/openapi.json"))
     resolver = jsonschema.RefResolver("", document)
 
-    def check(path, method, answer):
+    def check(path, method, response):
         response = document["paths"][path][method]["responses"]["200"]
         schema = response["content"]["application/json"]["schema"]
-        jsonschema.Draft202012Validator(schema, resolver=resolver).validate(answer)
+        jsonschema.Draft202012Validator(schema, resolver=resolver).validate(response)
         while "$ref" in schema:
             schema = resolver.resolve(schema["$ref"])[1]
-        assert set(answer) <= set(schema["properties"]), "a field is not described"
+        assert set(response) <= set(schema["properties"]), "a field is not described"
 
     return check
 
@@ -167,11 +168,11 @@ def test_recommendations_are_those_of_the_model(engine, admin, seed):
     student, learner = stated(engine, scores, weights)
     for _ in range(4):
         wish = random_wish(chance)
-        answer = adaptive(admin, student, **wish)
+        response = adaptive(admin, student, **wish)
         expected = [as_answer(CATALOGUE, learner, e) for e in recommend(CATALOGUE, learner, **wish)]
-        assert without_ids(answer) == expected
-        assert answer["count"] == len(expected)
-        assert answer["metadata"]["priority_areas"] == learner.urgent()
+        assert without_ids(response) == expected
+        assert response["count"] == len(expected)
+        assert response["metadata"]["priority_areas"] == learner.urgent()
 
 
 @pytest.mark.parametrize(
@@ -192,10 +193,10 @@ def test_priorities_begin_at_their_gaps(engine, admin, score, priority, gap):
 
 def test_a_threshold_that_is_reached_is_no_gap(engine, admin):
     student, _ = stated(engine, [0.8, 0.75, 0.7, 0.7])
-    answer = adaptive(admin, student, limit=20)
-    assert {entry["action"] for entry in answer["recommendations"]} == {"learn_new"}
-    assert {entry["score_gap"] for entry in answer["recommendations"]} == {0}
-    assert answer["metadata"]["priority_areas"] == []
+    response = adaptive(admin, student, limit=20)
+    assert {entry["action"] for entry in response["recommendations"]} == {"learn_new"}
+    assert {entry["score_gap"] for entry in response["recommendations"]} == {0}
+    assert response["metadata"]["priority_areas"] == []
 
 
 def test_description_says_which_score_against_which_threshold(engine, admin):
@@ -213,10 +214,10 @@ def test_what_is_just_below_a_threshold_is_not_shown_as_if_it_had_reached_it(eng
 
 def test_what_is_not_known_is_assessed_first(engine, admin):
     student, learner = with_a_quiz(engine, 0.9, 10)
-    answer = adaptive(admin, student)
+    response = adaptive(admin, student)
     expected = [as_answer(CATALOGUE, learner, item) for item in recommend(CATALOGUE, learner)]
-    assert without_ids(answer) == expected
-    assert [e["action"] for e in answer["recommendations"] if e["area"] == "quality"][0] == "assess"
+    assert without_ids(response) == expected
+    assert [e["action"] for e in response["recommendations"] if e["area"] == "quality"][0] == "assess"
 
 
 def test_metadata_tells_of_the_student(engine, admin):
@@ -234,11 +235,11 @@ def test_metadata_tells_of_the_student(engine, admin):
     "wish", [{}, {"limit": 20}, {"priority": "low"}, {"component_filter": ["quality"]}]
 )
 def test_a_student_without_data_gets_the_starters_whatever_was_wished(admin, student, wish):
-    answer = adaptive(admin, student, **wish)
+    response = adaptive(admin, student, **wish)
     nobody = Learner({}, {})
-    assert without_ids(answer) == [as_answer(CATALOGUE, nobody, e) for e in CATALOGUE.starters]
-    assert answer["count"] == 2
-    assert (answer["metadata"]["mastery_score"], answer["metadata"]["level"]) == (None, None)
+    assert without_ids(response) == [as_answer(CATALOGUE, nobody, e) for e in CATALOGUE.starters]
+    assert response["count"] == 2
+    assert (response["metadata"]["mastery_score"], response["metadata"]["level"]) == (None, None)
 
 
 def test_limit_holds_for_starters_too(admin, student):
@@ -291,7 +292,7 @@ def test_an_item_that_comes_up_again_on_its_day_is_the_same_recommendation(engin
     assert_ok(engine.calculate(student, [0.55, 0.9, 0.9, 0.9]))
     after = adaptive(admin, student, limit=1)
     assert ids(after) == ids(before)
-    gaps = [answer["recommendations"][0]["score_gap"] for answer in (before, after)]
+    gaps = [response["recommendations"][0]["score_gap"] for response in (before, after)]
     assert gaps == [0.3, 0.25]
     assert history(admin, student)["count"] == 1
 
@@ -302,16 +303,16 @@ def test_answers_at_the_same_time_agree(engine, store):
     def one(limit):
         client = engine.admin()
         try:
-            answer = adaptive(client, student, limit=limit)
+            response = adaptive(client, student, limit=limit)
         finally:
             client.close()
-        return {CATALOGUE.named(e)["id"]: e["recommendation_id"] for e in answer["recommendations"]}
+        return {CATALOGUE.named(e)["id"]: e["recommendation_id"] for e in response["recommendations"]}
 
     with ThreadPoolExecutor(16) as threads:
-        answers = list(threads.map(one, [3, 5, 8, 20] * 8))
+        responses = list(threads.map(one, [3, 5, 8, 20] * 8))
     together = {}
-    for answer in answers:
-        for item, name in answer.items():
+    for response in responses:
+        for item, name in response.items():
             assert together.setdefault(item, name) == name
     assert len(set(together.values())) == len(together)
     assert len(store.get(day_key(student)).splitlines()) == len(together)
@@ -349,10 +350,10 @@ def test_all_that_is_kept_expires_within_90_days(engine, admin, store):
 
 def test_nothing_is_kept_of_an_erased_student(admin, store, student):
     store.set(f"{shard(student)}:student:{student}:erased", "1")
-    answer = adaptive(admin, student)
-    assert answer["count"] == 2
+    response = adaptive(admin, student)
+    assert response["count"] == 2
     assert store.keys(f"{shard(student)}:student:{student}:recom*") == []
-    assert_problem(feedback(admin, ids(answer)[0]), 404, "NOT_FOUND")
+    assert_problem(feedback(admin, ids(response)[0]), 404, "NOT_FOUND")
 
 
 def test_a_student_who_is_erased_takes_the_recommendations_along(engine, admin, store):
@@ -370,8 +371,8 @@ def test_records_that_are_broken_are_an_error_and_no_more(engine, admin, store, 
     student, _ = stated(engine, [0.5, 0.4, 0.3, 0.2])
     [name, *_] = ids(adaptive(admin, student))
     store.set(which(student), text)
-    answer = admin.post(f"{BASE}/adaptive", {"student_id": student})
-    assert_problem(answer, 500, "INTERNAL_ERROR")
+    response = admin.post(f"{BASE}/adaptive", {"student_id": student})
+    assert_problem(response, 500, "INTERNAL_ERROR")
     assert_problem(admin.get(f"{BASE}/{student}/history"), 500, "INTERNAL_ERROR")
     assert_problem(feedback(admin, name), 500, "INTERNAL_ERROR")
 
@@ -436,8 +437,8 @@ def test_feedback_shows_in_history_and_moves_later_confidence(engine, admin, sai
     student, learner = stated(engine, [0.5, 0.4, 0.3, 0.2])
     before = adaptive(admin, student, limit=20)["recommendations"]
     first = before[0]
-    answer = assert_ok(feedback(admin, first["recommendation_id"], **said))
-    assert answer["status"] == "received"
+    response = assert_ok(feedback(admin, first["recommendation_id"], **said))
+    assert response["status"] == "received"
     entries = history(admin, student)["recommendations"]
     shown = {entry["recommendation_id"]: entry["feedback"] for entry in entries}
     heard = shown.pop(first["recommendation_id"])
@@ -585,9 +586,9 @@ NO_SUCH = [
 ]
 
 
-def plain(answer):
+def plain(response):
     """A refusal without what differs from request to request."""
-    return {**assert_problem(answer, 404, "NOT_FOUND")}
+    return {**assert_problem(response, 404, "NOT_FOUND")}
 
 
 @pytest.mark.parametrize("name", NO_SUCH)
@@ -626,9 +627,9 @@ def test_feedback_does_not_tell_what_one_may_not_see_from_what_never_was(engine,
 
 
 def test_history_is_an_empty_list_without_any(admin, student):
-    answer = history(admin, student)
-    assert answer["recommendations"] == []
-    assert (answer["count"], answer["days"], answer["student_id"]) == (0, 30, student)
+    response = history(admin, student)
+    assert response["recommendations"] == []
+    assert (response["count"], response["days"], response["student_id"]) == (0, 30, student)
 
 
 def test_history_shows_what_was_given(engine, admin):
@@ -662,11 +663,11 @@ def test_windows_of_history_are_utc_days_today_included(engine, admin, store):
         past = today() - timedelta(days=age)
         store.copy(day_key(student), day_key(student, past))
     for days, count in ((1, 5), (2, 10), (6, 10), (7, 15), (29, 15), (30, 20), (89, 20), (90, 25)):
-        answer = history(admin, student, days)
-        assert (answer["count"], answer["days"]) == (count, days)
-        dates = [name.split("-")[1] for name in ids(answer)]
+        response = history(admin, student, days)
+        assert (response["count"], response["days"]) == (count, days)
+        dates = [name.split("-")[1] for name in ids(response)]
         assert dates == sorted(dates)
-        assert len(set(ids(answer))) == count
+        assert len(set(ids(response))) == count
     assert history(admin, student)["count"] == 20
 
 
@@ -688,8 +689,8 @@ def test_windows_of_history_have_limits(admin, student, days):
 # ---- learning path ----
 
 
-def follow(answer):
-    return [CATALOGUE.named(entry) for entry in answer["recommendations"]]
+def follow(response):
+    return [CATALOGUE.named(entry) for entry in response["recommendations"]]
 
 
 @pytest.mark.parametrize("seed", range(25))
@@ -702,45 +703,45 @@ def test_a_path_can_be_followed_and_leads_where_it_says(engine, admin, seed):
         wish["target_level"] = chance.choice(LEVELS)
     if chance.random() < 0.5:
         wish["max_duration_minutes"] = chance.randint(1, 300)
-    answer = ask(admin, "learning-path", student, **wish)
-    items = follow(answer)
+    response = ask(admin, "learning-path", student, **wish)
+    items = follow(response)
     assert_can_be_followed(CATALOGUE, learner, items)
-    assert without_ids(answer) == [as_answer(CATALOGUE, learner, item) for item in items]
-    assert answer["expected_score"] == pytest.approx(expected_score(learner, items), abs=1e-11)
+    assert without_ids(response) == [as_answer(CATALOGUE, learner, item) for item in items]
+    assert response["expected_score"] == pytest.approx(expected_score(learner, items), abs=1e-11)
     minutes = sum(item["minutes"] for item in items)
-    assert answer["total_time_estimate"] == minutes <= wish.get("max_duration_minutes", math.inf)
+    assert response["total_time_estimate"] == minutes <= wish.get("max_duration_minutes", math.inf)
     days = math.ceil(minutes / 45)
-    assert answer["estimated_completion"] == (today() + timedelta(days=days)).isoformat()
-    assert answer["priority_areas"] == learner.urgent()
+    assert response["estimated_completion"] == (today() + timedelta(days=days)).isoformat()
+    assert response["priority_areas"] == learner.urgent()
     level = level_index(learner.score())
     target = wish.get("target_level", LEVELS[min(level + 1, 3)])
-    assert answer["metadata"] == {
+    assert response["metadata"] == {
         "current_level": LEVELS[level],
         "target_level": target,
         "days_estimate": days,
     }
-    assert answer["expected_score"] >= learner.score()
+    assert response["expected_score"] >= learner.score()
 
 
 def test_a_path_without_limits_reaches_the_next_level(engine, admin):
     for score in (0.3, 0.5, 0.75):
         student, _ = stated(engine, [score] * 4)
-        answer = ask(admin, "learning-path", student)
-        assert level_index(answer["expected_score"]) > level_index(score)
-        assert 3 <= len(answer["recommendations"]) <= 20
+        response = ask(admin, "learning-path", student)
+        assert level_index(response["expected_score"]) > level_index(score)
+        assert 3 <= len(response["recommendations"]) <= 20
 
 
 def test_a_time_in_which_nothing_fits_gives_an_empty_path(engine, admin):
     student, learner = stated(engine, [0.5] * 4)
-    answer = ask(admin, "learning-path", student, max_duration_minutes=1)
-    assert answer["recommendations"] == []
-    assert (answer["total_time_estimate"], answer["metadata"]["days_estimate"]) == (0, 0)
-    assert answer["expected_score"] == learner.score()
+    response = ask(admin, "learning-path", student, max_duration_minutes=1)
+    assert response["recommendations"] == []
+    assert (response["total_time_estimate"], response["metadata"]["days_estimate"]) == (0, 0)
+    assert response["expected_score"] == learner.score()
 
 
 def test_a_path_for_a_student_without_data_is_404(admin, student):
-    answer = admin.post(f"{BASE}/learning-path", {"student_id": student})
-    assert_problem(answer, 404, "NOT_FOUND")
+    response = admin.post(f"{BASE}/learning-path", {"student_id": student})
+    assert_problem(response, 404, "NOT_FOUND")
 
 
 def test_the_same_path_keeps_its_id_another_one_gets_another(engine, admin, store):
@@ -810,17 +811,17 @@ def test_null_and_empty_mean_no_wish(engine, admin, wish):
 
 
 def test_config_shows_what_decides(as_user):
-    answer = assert_ok(as_user(fresh_id()).get(f"{BASE}/config"))
-    assert answer["thresholds"] == {
+    response = assert_ok(as_user(fresh_id()).get(f"{BASE}/config"))
+    assert response["thresholds"] == {
         "completion": 0.8,
         "quiz": 0.75,
         "quality": 0.7,
         "consistency": 0.7,
     }
-    assert answer["gaps"] == {"high": 0.2, "medium": 0.1}
-    assert set(answer["actions"]) == {*FITTING.values(), "learn_new", "assess"}
-    assert answer["limits"]["max_recommendations"] == 20
-    assert answer["catalogue"] == {"version": 1, "items": len(CATALOGUE.items), "starters": 2}
+    assert response["gaps"] == {"high": 0.2, "medium": 0.1}
+    assert set(response["actions"]) == {*FITTING.values(), "learn_new", "assess"}
+    assert response["limits"]["max_recommendations"] == 20
+    assert response["catalogue"] == {"version": 1, "items": len(CATALOGUE.items), "starters": 2}
 
 
 def test_aliases_are_the_same_endpoints(engine, admin):
@@ -895,13 +896,13 @@ def numbers(value):
     return [value] if isinstance(value, (int, float)) and not isinstance(value, bool) else []
 
 
-def read_strictly(answer):
+def read_strictly(response):
     """The JSON, in which NaN and Infinity have no place."""
 
     def refuse(constant):
         raise AssertionError(f"{constant} in an answer")
 
-    return json.loads(answer.text, parse_constant=refuse)
+    return json.loads(response.text, parse_constant=refuse)
 
 
 def assert_shares(entries):
@@ -916,12 +917,12 @@ def test_any_history_has_finite_answers(engine, admin, schemas, name):
     if rows:
         engine.seed(sorted(rows, key=lambda row: row[1]))
     for what in ("adaptive", "learning-path", "compact", "history"):
-        answer = read(admin, what, student)
+        response = read(admin, what, student)
         if what == "learning-path" and not rows:
-            assert_problem(answer, 404, "NOT_FOUND")
+            assert_problem(response, 404, "NOT_FOUND")
             continue
-        assert_ok(answer)
-        value = read_strictly(answer)
+        assert_ok(response)
+        value = read_strictly(response)
         assert all(math.isfinite(number) for number in numbers(value))
         pattern = "/{student_id}/history" if what == "history" else f"/{what}"
         schemas(BASE + pattern, "get" if what == "history" else "post", value)
@@ -955,7 +956,7 @@ def start_with(path):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=LIMIT_S,
         check=False,
     )
 
@@ -988,6 +989,6 @@ def test_the_file_decides_what_is_recommended(start_pool, tmp_path):
     path.write_text(json.dumps(document), "utf-8")
     pool = start_pool(RECOMMENDATIONS_FILE=path)
     token = pool.token("root", "admin")
-    answer = pool.request("POST", f"{BASE}/adaptive", json={"student_id": "s"}, token=token)
-    [only] = answer.json["recommendations"]
+    response = pool.request("POST", f"{BASE}/adaptive", json={"student_id": "s"}, token=token)
+    [only] = response.json["recommendations"]
     assert only["description"].endswith('Say "hello", wörld.')

@@ -9,7 +9,7 @@ from harness.client import Client
 from harness.contract import BOTH, CALLERS, NO, RIGHTS, ROWS, about_a_student, expected
 from harness.engine import fresh_id
 from harness.expect import assert_common_headers, assert_headers_of_status, assert_ok
-from harness.redis_server import pause, resume
+from harness.process import pause, resume
 
 CHANGING = {
     "date",
@@ -33,8 +33,8 @@ class Stage:
         for student in (self.student, self.mate, self.stranger):
             assert_ok(engine.calculate(student, by=self.admin))
         self.make_cohorts()
-        answer = self.admin.post("/api/v1/recommendations/adaptive", {"student_id": self.student})
-        self.recommendation = assert_ok(answer)["recommendations"][0]["recommendation_id"]
+        response = self.admin.post("/api/v1/recommendations/adaptive", {"student_id": self.student})
+        self.recommendation = assert_ok(response)["recommendations"][0]["recommendation_id"]
         self.routes = {
             (method.upper(), path)
             for path, item in assert_ok(self.admin.get("/openapi.json"))["paths"].items()
@@ -146,10 +146,10 @@ def test_the_contracts_right(stage, row, caller):
             statuses = expected(row, caller, listener)
             if not stage.has(row.method, path):
                 statuses = (*statuses, 404, 405)
-            answer = stage.request(row, path, caller, url)
-            assert answer.status in statuses, (path, listener, answer)
-            assert_common_headers(answer)
-            assert_headers_of_status(answer)
+            response = stage.request(row, path, caller, url)
+            assert response.status in statuses, (path, listener, response)
+            assert_common_headers(response)
+            assert_headers_of_status(response)
 
 
 def test_every_route_of_the_engine_has_a_row(stage):
@@ -180,11 +180,11 @@ class Missing:
         return Stage.request(self, *arguments)
 
 
-def without_what_changes(answer):
-    body = answer.json
+def without_what_changes(response):
+    body = response.json
     body.pop("correlation_id")
-    headers = {k.lower(): v for k, v in answer.headers.items() if k.lower() not in CHANGING}
-    return answer.status, body, headers
+    headers = {k.lower(): v for k, v in response.headers.items() if k.lower() not in CHANGING}
+    return response.status, body, headers
 
 
 def both_about(stage):
@@ -196,11 +196,11 @@ def test_a_refusal_does_not_tell_who_exists(stage, row):
     if not about_a_student(row) or not stage.has(row.method, row.paths[0]):
         return
     for caller in refused_callers(row):
-        answers = [
+        responses = [
             one.request(row, row.paths[0], caller, stage.engine.base_url)
             for one in both_about(stage)
         ]
-        there, missing = (without_what_changes(answer) for answer in answers)
+        there, missing = (without_what_changes(response) for response in responses)
         assert there[0] == 403 and there == missing, caller
 
 
@@ -233,7 +233,7 @@ class Commands:
 
 
 def test_a_refusal_asks_redis_the_same_whoever_exists(start_engine):
-    engine = start_engine(POOL_SIZE=1, STORE_ROUND_TIMEOUT_MS=1000)
+    engine = start_engine(POOL_SIZE=1)
     stage = Stage(engine)
     worker = int(engine.values["WORKER_PID"])
     pause(worker)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who may do what (contract section 2), for every endpoint and every kind of caller."""
+"""Who may do what, for every endpoint and every kind of caller."""
 import pytest
 from harness.engine import fresh_id
 from harness.expect import assert_ok, assert_problem
@@ -89,11 +89,11 @@ def test_without_a_good_token_is_401(stage, caller, endpoint):
     ],
 )
 def test_student_data(stage, caller, whose, allowed, endpoint):
-    answer = stage.call(caller, endpoint, whose)
+    response = stage.call(caller, endpoint, whose)
     if allowed:
-        assert_ok(answer)
+        assert_ok(response)
     else:
-        assert_problem(answer, 403, "FORBIDDEN")
+        assert_problem(response, 403, "FORBIDDEN")
 
 
 @pytest.mark.parametrize(
@@ -108,8 +108,8 @@ def test_student_data(stage, caller, whose, allowed, endpoint):
     ],
 )
 def test_reading_a_cohort(stage, caller, whose, status):
-    answer = stage.call(caller, "read cohort", whose)
-    assert answer.status == status, answer
+    response = stage.call(caller, "read cohort", whose)
+    assert response.status == status, response
 
 
 @pytest.mark.parametrize("caller, status", [("student", 403), ("teacher", 200), ("admin", 200)])
@@ -135,13 +135,13 @@ def test_refused_write_changes_nothing(stage, engine, admin):
     assert before == after
 
 
-def without_ids_of_the_request(answer):
-    body = answer.json
+def without_ids_of_the_request(response):
+    body = response.json
     body.pop("correlation_id")
     changing = {"date", "x-request-id", "x-trace-id", "traceparent", "server-timing"}
-    headers = {k.lower(): v for k, v in answer.headers.items() if k.lower() not in changing}
+    headers = {k.lower(): v for k, v in response.headers.items() if k.lower() not in changing}
     headers.pop("content-length")  # the correlation id is a part of it
-    return answer.status, body, headers
+    return response.status, body, headers
 
 
 @pytest.mark.parametrize("caller", ["student", "teacher"])
@@ -174,12 +174,12 @@ def test_refusal_does_not_tell_whether_a_cohort_exists(stage):
 
 def test_student_with_a_teachers_id_has_no_teachers_right(stage):
     token = stage.engine.token(stage.teacher, "student")
-    answer = stage.engine.client().get(f"/api/v1/mastery/history/{stage.student}", token=token)
-    assert_problem(answer, 403)
+    response = stage.engine.client().get(f"/api/v1/mastery/history/{stage.student}", token=token)
+    assert_problem(response, 403)
 
 
 def test_role_in_the_body_is_not_believed(stage):
     body = {"student_id": stage.other, "role": "admin", "user_id": stage.other}
     token = stage.token("student")
-    answer = stage.engine.client().post("/api/v1/mastery/query", body, token=token)
-    assert_problem(answer, 403)
+    response = stage.engine.client().post("/api/v1/mastery/query", body, token=token)
+    assert_problem(response, 403)

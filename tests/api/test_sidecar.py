@@ -25,29 +25,29 @@ def api_token(engine):
 def test_sidecars_token_opens_nothing_on_the_public_port(
     anonymous, api_token, header, method, path
 ):
-    answer = anonymous.request(method, path, headers={header: api_token})
-    assert_problem(answer, 401, "AUTH_ERROR")
+    response = anonymous.request(method, path, headers={header: api_token})
+    assert_problem(response, 401, "AUTH_ERROR")
 
 
 @pytest.mark.parametrize("header", ["dapr_api_token", "dapr.api.token", "Proxy"])
 def test_other_spellings_do_not_slip_through(anonymous, api_token, header):
-    answer = anonymous.get("/api/v1/cohorts", headers={header: api_token})
-    assert_problem(answer, 401, "AUTH_ERROR")
+    response = anonymous.get("/api/v1/cohorts", headers={header: api_token})
+    assert_problem(response, 401, "AUTH_ERROR")
 
 
 @pytest.mark.parametrize("method, path", PROTECTED)
 def test_sidecars_token_alone_opens_no_student_data_on_its_own_port(
     engine, api_token, method, path
 ):
-    answer = engine.sidecar().request(method, path, headers={"dapr-api-token": api_token})
-    assert_problem(answer, 401, "AUTH_ERROR")
+    response = engine.sidecar().request(method, path, headers={"dapr-api-token": api_token})
+    assert_problem(response, 401, "AUTH_ERROR")
 
 
 @pytest.mark.parametrize("path", ["/dapr/subscribe", "/dapr/config", "/dapr/events"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_app_channel_is_not_on_the_public_port(anonymous, api_token, method, path):
-    answer = anonymous.request(method, path, headers={"dapr-api-token": api_token})
-    assert_problem(answer, 404, "NOT_FOUND")
+    response = anonymous.request(method, path, headers={"dapr-api-token": api_token})
+    assert_problem(response, 404, "NOT_FOUND")
 
 
 def test_marks_of_the_listener_cannot_be_sent_by_a_client(anonymous, api_token):

@@ -45,8 +45,8 @@ def test_empty_body_names_every_required_field(admin):
 @pytest.mark.parametrize("missing", list(HALVES))
 def test_each_component_is_required(admin, student, missing):
     components = {name: value for name, value in HALVES.items() if name != missing}
-    answer = admin.post(CALCULATE, {"student_id": student, "components": components})
-    assert_invalid(answer, f"components.{missing}")
+    response = admin.post(CALCULATE, {"student_id": student, "components": components})
+    assert_invalid(response, f"components.{missing}")
 
 
 @pytest.mark.parametrize("bad", [-0.1, 1.1, -1e-12, 1.0000001, "0.5", True, [], {}], ids=repr)
@@ -58,8 +58,8 @@ def test_component_must_be_a_number_from_0_to_1(admin, student, name, bad):
 
 @pytest.mark.parametrize("bad", ["x", 5, [0.5, 0.5, 0.5, 0.5], True], ids=repr)
 def test_components_must_be_an_object(admin, student, bad):
-    answer = admin.post(CALCULATE, {"student_id": student, "components": bad})
-    assert_invalid(answer, "components")
+    response = admin.post(CALCULATE, {"student_id": student, "components": bad})
+    assert_invalid(response, "components")
 
 
 @pytest.mark.parametrize("bad", [-0.1, "0.1", True], ids=repr)
@@ -77,9 +77,9 @@ def test_weights_must_be_an_object(admin, student, bad):
 
 def test_all_failing_fields_are_named_at_once(admin):
     components = {"completion": 2, "quiz": "x", "consistency": -1}
-    answer = admin.post(CALCULATE, {"student_id": "a b", "components": components})
+    response = admin.post(CALCULATE, {"student_id": "a b", "components": components})
     assert_invalid(
-        answer,
+        response,
         "components.completion",
         "components.consistency",
         "components.quality",
@@ -90,8 +90,8 @@ def test_all_failing_fields_are_named_at_once(admin):
 
 @pytest.mark.parametrize("bad", [0, 91, -1, 1.5, "7", True, [], 9223372036854775808], ids=repr)
 def test_days_history_must_be_a_whole_number_from_1_to_90(admin, student, bad):
-    answer = admin.post(QUERY, {"student_id": student, "days_history": bad})
-    assert_invalid(answer, "days_history")
+    response = admin.post(QUERY, {"student_id": student, "days_history": bad})
+    assert_invalid(response, "days_history")
 
 
 @pytest.mark.parametrize("days", [1, 90])
@@ -116,17 +116,17 @@ def test_date_must_be_a_day_of_the_calendar(admin, student, bad):
 
 
 def test_leap_day_is_a_day(admin, student):
-    answer = admin.post(QUERY, {"student_id": student, "date": "2024-02-29"})
-    assert_problem(answer, 404, "NOT_FOUND")
+    response = admin.post(QUERY, {"student_id": student, "date": "2024-02-29"})
+    assert_problem(response, 404, "NOT_FOUND")
 
 
 def test_messages_do_not_repeat_what_was_sent(admin):
-    answer = admin.post(QUERY, {"student_id": "<b>repeat-me</b>"})
-    assert_invalid(answer, "student_id")
-    assert "repeat-me" not in answer.text
+    response = admin.post(QUERY, {"student_id": "<b>repeat-me</b>"})
+    assert_invalid(response, "student_id")
+    assert "repeat-me" not in response.text
 
 
 @pytest.mark.parametrize("text", ["5", '"a"', "null", "true", "[]", "[{}]", "0.5"])
 def test_body_that_is_no_object_is_not_valid(admin, text):
-    answer = admin.post(QUERY, body=text, headers={"Content-Type": "application/json"})
-    assert_problem(answer, 400, "VALIDATION_ERROR")
+    response = admin.post(QUERY, body=text, headers={"Content-Type": "application/json"})
+    assert_problem(response, 400, "VALIDATION_ERROR")

@@ -14,8 +14,8 @@ def pieces():
     text = (ROOT / "CONTRIBUTING.md").read_text()
     blocks = re.findall(r"^ *```c\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
     rules, handler, rest = blocks
-    answer, row = rest.rsplit("\n\n", 1)
-    return rules, handler, answer, row
+    response, row = rest.rsplit("\n\n", 1)
+    return rules, handler, response, row
 
 
 def renamed(name):
@@ -24,10 +24,10 @@ def renamed(name):
 
 
 def with_endpoint(source, parts):
-    rules, handler, answer, row = parts
+    rules, handler, response, row = parts
     table = "static const struct route routes[] = {\n"
     head, tail = source.split(table)
-    return "\n".join((head, rules, handler, answer, table, row, tail))
+    return "\n".join((head, rules, handler, response, table, row, tail))
 
 
 @pytest.mark.parametrize("names", [["of_the_guide"], ["of_a_reader", "of_the_guide"]])

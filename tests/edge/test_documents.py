@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 from harness.binaries import ROOT, bin_dir
+from harness.wait import LIMIT_S
 
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
 # Of the list that was agreed: its words are not ours, and its tools are another project's.
@@ -14,7 +15,7 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 def ctl(*arguments):
     result = subprocess.run(
-        [bin_dir() / "mastery-ctl", *arguments], capture_output=True, text=True, timeout=60, check=True
+        [bin_dir() / "mastery-ctl", *arguments], capture_output=True, text=True, timeout=LIMIT_S, check=True
     )
     return result.stdout
 

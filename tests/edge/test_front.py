@@ -6,8 +6,8 @@ import pytest
 from harness.engine import Engine, fresh_id
 from harness.expect import assert_common_headers, assert_ok, assert_problem
 from harness.load import until_refused
+from harness.model import COMPONENTS
 
-COMPONENTS = ("completion", "quiz", "quality", "consistency")
 
 # Compression
 
@@ -20,17 +20,17 @@ def test_large_answers_are_compressed_for_who_asks(anonymous):
     assert "Content-Encoding" not in plain.headers
     assert small.headers["Content-Encoding"] == "gzip" and len(small.body) < len(plain.body) / 5
     assert gzip.decompress(small.body) == plain.body
-    for answer in (plain, small):
-        assert "Accept-Encoding" in answer.headers["Vary"]
-        assert_common_headers(answer)
+    for response in (plain, small):
+        assert "Accept-Encoding" in response.headers["Vary"]
+        assert_common_headers(response)
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js"])
 @pytest.mark.parametrize("accept", ["*/*", "application/openmetrics-text"])
 def test_texts_are_compressed_too(anonymous, path, accept):
-    answer = anonymous.get(path, headers={**GZIP, "Accept": accept})
-    assert answer.headers["Content-Encoding"] == "gzip"
-    assert gzip.decompress(answer.body)
+    response = anonymous.get(path, headers={**GZIP, "Accept": accept})
+    assert response.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(response.body)
 
 
 @pytest.mark.parametrize("path", ["/health", "/nothing", "/docs/favicon-32x32.png"])
@@ -51,13 +51,13 @@ def test_an_answer_that_is_replayed_is_the_same_compressed_or_not(admin):
 
 
 def test_nothing_is_compressed_for_the_sidecar_on_the_same_machine(engine):
-    answer = engine.sidecar().get("/openapi.json", headers=GZIP)
-    assert answer.status == 200 and "Content-Encoding" not in answer.headers
+    response = engine.sidecar().get("/openapi.json", headers=GZIP)
+    assert response.status == 200 and "Content-Encoding" not in response.headers
 
 
 def test_compression_can_be_left_to_others(start_engine):
-    answer = start_engine(GZIP="off").client().get("/openapi.json", headers=GZIP)
-    assert answer.status == 200 and "Content-Encoding" not in answer.headers
+    response = start_engine(GZIP="off").client().get("/openapi.json", headers=GZIP)
+    assert response.status == 200 and "Content-Encoding" not in response.headers
 
 
 # Pages of other origins
@@ -73,15 +73,15 @@ def open_to_pages():
         yield engine
 
 
-def assert_let_in(answer, origin=ORIGIN):
-    headers = answer.headers
+def assert_let_in(response, origin=ORIGIN):
+    headers = response.headers
     assert headers.get_all("Access-Control-Allow-Origin") == [origin["Origin"]]
     assert "Origin" in [value.strip() for value in ",".join(headers.get_all("Vary")).split(",")]
     exposed = headers["Access-Control-Expose-Headers"]
     for name in ("X-Request-ID", "X-Trace-ID", "X-Cache", "Retry-After", "Location", "WWW-Authenticate"):
         assert name in exposed
     assert "Access-Control-Allow-Credentials" not in headers
-    assert_common_headers(answer)
+    assert_common_headers(response)
 
 
 def preflight(client, path, method, origin):
@@ -94,13 +94,13 @@ def preflight(client, path, method, origin):
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 @pytest.mark.parametrize("path", ["/api/v1/mastery/query", "/nothing", "/docs", "/metrics"])
 def test_a_preflight_is_told_what_may_come(open_to_pages, path, method, origin):
-    answer = preflight(open_to_pages.client(), path, method, origin)
-    assert answer.status == 204 and not answer.body
-    assert_let_in(answer, origin)
-    assert method in answer.headers["Access-Control-Allow-Methods"]
-    allowed = answer.headers["Access-Control-Allow-Headers"].lower()
+    response = preflight(open_to_pages.client(), path, method, origin)
+    assert response.status == 204 and not response.body
+    assert_let_in(response, origin)
+    assert method in response.headers["Access-Control-Allow-Methods"]
+    allowed = response.headers["Access-Control-Allow-Headers"].lower()
     assert "authorization" in allowed and "content-type" in allowed
-    assert int(answer.headers["Access-Control-Max-Age"]) > 0
+    assert int(response.headers["Access-Control-Max-Age"]) > 0
 
 
 def test_answers_and_errors_of_the_engine_are_for_the_page(open_to_pages):
@@ -112,7 +112,7 @@ def test_answers_and_errors_of_the_engine_are_for_the_page(open_to_pages):
 def test_errors_of_nginx_are_for_the_page_too(open_to_pages):
     client = open_to_pages.client(source="127.9.9.9")
     origin = f"Origin: {ORIGIN['Origin']}\r\n"
-    answers = {
+    responses = {
         403: client.get("/metrics", headers=ORIGIN),
         405: client.request("TRACE", "/health", headers=ORIGIN),
         413: client.raw(
@@ -120,15 +120,15 @@ def test_errors_of_nginx_are_for_the_page_too(open_to_pages):
         ),
         429: until_refused(lambda _: client.get("/ready", headers=ORIGIN))[-1],
     }
-    for status, answer in answers.items():
-        assert_problem(answer, status)
-        assert_let_in(answer)
+    for status, response in responses.items():
+        assert_problem(response, status)
+        assert_let_in(response)
 
 
 def test_an_asking_page_uses_up_no_limit(open_to_pages):
     client = open_to_pages.client(source="127.9.9.8")
-    answers = [preflight(client, "/metrics/reset", "POST", ORIGIN) for _ in range(60)]
-    assert {answer.status for answer in answers} == {204}
+    responses = [preflight(client, "/metrics/reset", "POST", ORIGIN) for _ in range(60)]
+    assert {response.status for response in responses} == {204}
 
 
 @pytest.mark.parametrize(
@@ -139,14 +139,14 @@ def test_an_asking_page_uses_up_no_limit(open_to_pages):
 )
 def test_other_origins_are_granted_nothing(open_to_pages, origin):
     client = open_to_pages.client(source="127.9.9.7")
-    for answer in (
+    for response in (
         client.get("/api/v1/cohorts", headers={"Origin": origin}),
         preflight(client, "/api/v1/mastery/query", "POST", {"Origin": origin}),
     ):
-        granted = [name for name in answer.headers if name.startswith("Access-Control")]
+        granted = [name for name in response.headers if name.startswith("Access-Control")]
         assert granted == []
-        assert "Origin" in answer.headers["Vary"]
-        assert_common_headers(answer)
+        assert "Origin" in response.headers["Vary"]
+        assert_common_headers(response)
 
 
 def test_origins_that_are_none_stop_the_start(start_engine):

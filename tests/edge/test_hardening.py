@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from harness.process import children, program
-from harness.wait import wait_for
+from harness.wait import LIMIT_S, wait_for
 
 NOBODY = 65534
 PASSWORD = "the password of this Redis"
@@ -66,7 +66,7 @@ def as_somebody_else(action, path, group=NOBODY):
         cwd="/",
         stdout=subprocess.PIPE,
         text=True,
-        timeout=60,
+        timeout=LIMIT_S,
         check=True,
     )
     return result.stdout.strip()
@@ -121,7 +121,7 @@ def test_the_sidecars_listener_and_redis_are_not_on_the_network(engine):
     sidecar = int(engine.dapr_url.rpartition(":")[2])
     assert f"0100007F:{sidecar:04X}" in listening
     with pytest.raises(OSError):
-        socket.create_connection((_own_address(), sidecar), timeout=5).close()
+        socket.create_connection((_own_address(), sidecar), timeout=LIMIT_S).close()
     assert engine.values["REDIS_URL"].startswith("unix://")
 
 
@@ -150,6 +150,6 @@ def test_a_redis_with_a_password_serves_nobody_without_it(redis_server, start_po
 def test_a_redis_with_a_password_serves_whoever_has_it(redis_server, start_pool):
     redis_server.client().config_set("requirepass", PASSWORD)
     pool = start_pool(REDIS_PASSWORD=PASSWORD)
-    wait_for(lambda: pool.calculate("someone").status == 200, what="connected")
+    wait_for(lambda: pool.calculate("someone").status == 200, "connected")
     assert pool.request("GET", "/ready").status == 200
     assert PASSWORD not in pool.log_path.read_text()

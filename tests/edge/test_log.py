@@ -19,7 +19,7 @@ def line_of(engine, request_id):
         assert len(found) <= 1, "logged twice"
         return found
 
-    return wait_for(find, what="request line")[0]
+    return wait_for(find, "request line")[0]
 
 
 def all_logs(engine):
@@ -32,13 +32,13 @@ def test_request_line_has_its_fields(engine, admin, student):
     engine.calculate(student)
     request_id = fresh_id("log")
     headers = {"X-Request-ID": request_id}
-    answer = admin.get(f"/api/v1/mastery/history/{student}", headers=headers)
+    response = admin.get(f"/api/v1/mastery/history/{student}", headers=headers)
     line = line_of(engine, request_id)
     assert line["method"] == "GET" and line["status"] == 200
     assert "time" in line and "level" in line and "pid" in line
     assert line["correlation_id"] == request_id
-    assert line["trace_id"] == answer.headers["X-Trace-ID"]
-    assert line["bytes"] == len(answer.body)
+    assert line["trace_id"] == response.headers["X-Trace-ID"]
+    assert line["bytes"] == len(response.body)
     assert line["duration_us"] > 0 and line["user"] and line["route"]
 
 
@@ -47,10 +47,10 @@ def test_request_line_has_its_fields(engine, admin, student):
 )
 def test_refusals_are_logged_with_their_code(engine, anonymous, path, status):
     request_id = fresh_id("log")
-    answer = anonymous.get(path, headers={"X-Request-ID": request_id})
+    response = anonymous.get(path, headers={"X-Request-ID": request_id})
     line = line_of(engine, request_id)
     assert line["status"] == status
-    assert line["error_code"] == answer.json["error"]["code"]
+    assert line["error_code"] == response.json["error"]["code"]
 
 
 def test_same_user_has_the_same_hash_and_another_has_another(engine):
@@ -80,7 +80,7 @@ def test_logs_hold_no_ids_tokens_or_secrets(engine):
     marker = fresh_id("log")
     client.get("/health", headers={"X-Request-ID": marker})
     line_of(engine, marker)
-    wait_for(lambda: marker in (engine.state_dir / "log" / "access.log").read_text(), 5)
+    wait_for(lambda: marker in (engine.state_dir / "log" / "access.log").read_text(), "access line")
     logs = all_logs(engine)
     forbidden = [student, teacher, "secret.token.text", engine.secret]
     forbidden += [engine.values["APP_API_TOKEN"], *client.token.split(".")[1:]]
@@ -96,7 +96,7 @@ def test_hostile_text_breaks_no_line(engine, anonymous):
     anonymous.get("/health", headers={"X-Request-ID": marker})
     line_of(engine, marker)
     access = engine.state_dir / "log" / "access.log"
-    wait_for(lambda: marker in access.read_text(), 5, what="access line")
+    wait_for(lambda: marker in access.read_text(), "access line")
     for line in access.read_text().splitlines():
         assert isinstance(json.loads(line), dict)
 

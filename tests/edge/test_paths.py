@@ -80,9 +80,9 @@ def get(client, path, token=None):
     ["/metrics", "/metrics/detailed", "/api/v1/mastery/metrics/prometheus", "/dapr/config"],
 )
 def test_no_disguise_of_an_operators_page_is_served(anonymous, path, how):
-    answer = get(anonymous, disguises(path)[how])
-    assert answer.status in (400, 404), answer
-    assert_problem(answer, answer.status)
+    response = get(anonymous, disguises(path)[how])
+    assert response.status in (400, 404), response
+    assert_problem(response, response.status)
 
 
 @pytest.fixture(scope="module")
@@ -99,31 +99,31 @@ def pupils(engine):
 def test_no_disguise_shows_another_student(engine, anonymous, pupils, route, how):
     own, other = pupils
     path = disguises(f"/api/v1/mastery/{route}/{other}")[how]
-    answer = get(anonymous, path, engine.token(own, "student"))
-    assert answer.status in (400, 403, 404), answer
-    assert_problem(answer, answer.status)
-    assert "mastery_score" not in answer.text
+    response = get(anonymous, path, engine.token(own, "student"))
+    assert response.status in (400, 403, 404), response
+    assert_problem(response, response.status)
+    assert "mastery_score" not in response.text
 
 
 @pytest.mark.parametrize("how", NAMES)
 def test_no_disguise_shows_even_ones_own_data(engine, anonymous, pupils, how):
     own, _ = pupils
     path = disguises(f"/api/v1/mastery/history/{own}")[how]
-    answer = get(anonymous, path, engine.token(own, "student"))
-    assert answer.status in (400, 403, 404), answer
-    assert "mastery_score" not in answer.text
+    response = get(anonymous, path, engine.token(own, "student"))
+    assert response.status in (400, 403, 404), response
+    assert "mastery_score" not in response.text
 
 
 @pytest.mark.parametrize("bad", ["%20", "a%20b", "%3Cscript%3E", "%C3%A9", "a%3Bb", "a%00b", "x" * 65, "a%25b"])
 @pytest.mark.parametrize("path", ["/api/v1/mastery/history/", "/api/v1/cohorts/", "/api/v1/batch/mastery/"])
 def test_what_is_no_id_is_400_encoded_or_not(engine, anonymous, path, bad):
-    answer = get(anonymous, path + bad, engine.token("root", "admin"))
-    error = assert_problem(answer, 400)
+    response = get(anonymous, path + bad, engine.token("root", "admin"))
+    error = assert_problem(response, 400)
     if error["code"] == "VALIDATION_ERROR":
         [entry] = error["details"]["errors"]
         assert entry["field"] in ("student_id", "cohort_id", "batch_id")
-    answer = get(anonymous, path + bad)
-    assert answer.status in (400, 401), answer
+    response = get(anonymous, path + bad)
+    assert response.status in (400, 401), response
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "GET"])
@@ -146,9 +146,9 @@ def test_what_is_an_id_when_decoded_is_404(engine, admin, method):
 def test_dots_do_not_lead_from_ones_own_data_to_anothers(engine, anonymous, pupils, between):
     own, other = pupils
     path = f"/api/v1/mastery/history/{own}{between}{other}"
-    answer = get(anonymous, path, engine.token(own, "student"))
-    assert answer.status in (400, 404), answer
-    assert "mastery_score" not in answer.text
+    response = get(anonymous, path, engine.token(own, "student"))
+    assert response.status in (400, 404), response
+    assert "mastery_score" not in response.text
 
 
 @pytest.mark.parametrize(
@@ -156,9 +156,9 @@ def test_dots_do_not_lead_from_ones_own_data_to_anothers(engine, anonymous, pupi
 )
 def test_absolute_targets_are_no_way_round(anonymous, target):
     """The standard lets a server take them; then they must be the same thing as the path alone."""
-    answer = get(anonymous, target)
+    response = get(anonymous, target)
     plain = get(anonymous, "/" + target.split("/", 3)[3])
-    assert answer.status in (plain.status, 400, 404)
+    assert response.status in (plain.status, 400, 404)
 
 
 def test_query_strings_do_not_change_the_path(anonymous):
@@ -167,5 +167,5 @@ def test_query_strings_do_not_change_the_path(anonymous):
 
 
 def test_fragment_is_no_part_of_the_path(anonymous):
-    answer = get(anonymous, "/nothing#/health")
-    assert answer.status in (400, 404)
+    response = get(anonymous, "/nothing#/health")
+    assert response.status in (400, 404)

@@ -9,14 +9,14 @@ import subprocess
 import pytest
 from harness.engine import bin_dir, fresh_id
 from harness.pool import SECRET
-from harness.wait import wait_for
+from harness.wait import LIMIT_S, wait_for
 
 TIMES = re.compile(rb'"(calculated_at|query_time|timestamp)":"[^"]*"|"correlation_id":"[^"]*"')
 
 
-def steady(answer):
+def steady(response):
     """The body without what differs from one request to the next."""
-    return TIMES.sub(b"", answer.body)
+    return TIMES.sub(b"", response.body)
 
 
 def test_answers_are_the_same_bytes_in_any_locale_and_time_zone(start_pool, redis_server):
@@ -30,7 +30,7 @@ def test_answers_are_the_same_bytes_in_any_locale_and_time_zone(start_pool, redi
     assert steady(stated[0]).replace(first.encode(), second.encode()) == steady(stated[1])
     for student in (first, second):
         asked = [pool.query(student, include_history=True) for pool in (plain, odd)]
-        assert [answer.status for answer in asked] == [200, 200]
+        assert [response.status for response in asked] == [200, 200]
         assert steady(asked[0]) == steady(asked[1])
         assert asked[1].json["data"]["components"]["consistency"] == 1e-7
 
@@ -60,7 +60,7 @@ def start_alone(**environment):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=LIMIT_S,
         check=False,
     )
 
@@ -101,22 +101,22 @@ def test_stray_signals_fail_no_request(start_pool, number):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1])
 def test_signal_to_leave_lets_kept_connections_finish(start_pool, number):
-    pool = start_pool()
+    pool = start_pool(DRAIN_TIMEOUT_S=60)
     [pid] = pool.pids()
     with pool.connect() as kept:
         assert kept.request("GET", "/health").status == 200
         os.kill(pid, number)
-        wait_for(lambda: kept.request("GET", "/ready").status == 503, what="leaving")
+        wait_for(lambda: kept.request("GET", "/ready").status == 503, "leaving")
         for _ in range(5):
             assert kept.request("GET", "/health").status == 200
         assert pool.pids() == [pid]
-    wait_for(lambda: pid not in pool.pids(), 5, what="gone when its last connection has closed")
-    wait_for(pool.serves, 5, what="replaced")
+    wait_for(lambda: pid not in pool.pids(), "gone when its last connection has closed")
+    wait_for(pool.serves, "replaced")
     assert pool.request("GET", "/ready").status == 200
 
 
 def test_leaving_process_takes_no_new_connections(start_pool):
-    pool = start_pool(size=2)
+    pool = start_pool(size=2, DRAIN_TIMEOUT_S=60)
     connections = [pool.connect() for _ in range(8)]
     for connection in connections:
         assert connection.request("GET", "/health").status == 200
@@ -127,7 +127,7 @@ def test_leaving_process_takes_no_new_connections(start_pool):
         statuses = [connection.request("GET", "/ready").status for connection in connections]
         return 503 in statuses or leaving not in pool.pids()
 
-    wait_for(shows, what="leaving")
+    wait_for(shows, "leaving")
     for _ in range(40):
         assert pool.request("GET", "/ready").status == 200
     for connection in connections:

@@ -10,13 +10,13 @@ import subprocess
 from email.parser import Parser
 
 import pytest
-from harness.client import Answer, Client
+from harness.client import Response, Client
 from harness.engine import ROOT, Engine, fresh_id
 from harness.expect import assert_common_headers, assert_ok, assert_problem
 from harness.load import until_refused
-from harness.nginx import free_port
+from harness.ports import free_port
 from harness.tls import Authority
-from harness.wait import wait_for
+from harness.wait import LIMIT_S, wait_for
 
 SCORES = {"completion": 0.8, "quiz": 0.9, "quality": 0.85, "consistency": 0.7}
 
@@ -45,7 +45,7 @@ def client(secure, authority):
 
 def hello(port, context):
     """The connection, once both sides have agreed."""
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as sock:
+    with socket.create_connection(("127.0.0.1", port), timeout=LIMIT_S) as sock:
         with context.wrap_socket(sock, server_hostname="127.0.0.1") as wrapped:
             return wrapped.version(), wrapped.cipher()[0], wrapped.selected_alpn_protocol()
 
@@ -54,18 +54,18 @@ def test_requests_come_through_and_say_so(client):
     student = fresh_id()
     body = {"student_id": student, "components": SCORES}
     assert_ok(client.post("/api/v1/mastery/calculate", body), tls=True)
-    answer = client.post("/api/v1/mastery/query", {"student_id": student})
-    assert assert_ok(answer, tls=True)["mastery_score"] == 0.83
-    assert re.match(r"max-age=\d{7,}", answer.headers["Strict-Transport-Security"])
+    response = client.post("/api/v1/mastery/query", {"student_id": student})
+    assert assert_ok(response, tls=True)["mastery_score"] == 0.83
+    assert re.match(r"max-age=\d{7,}", response.headers["Strict-Transport-Security"])
 
 
 @pytest.mark.parametrize(
     "path, length, status", [("/nothing", 0, 404), ("/docs", 0, 200), ("/health?", 20000, 414)]
 )
 def test_every_answer_says_so(client, path, length, status):
-    answer = client.get(path + "x" * length)
-    assert answer.status == status
-    assert_common_headers(answer, tls=True)
+    response = client.get(path + "x" * length)
+    assert response.status == status
+    assert_common_headers(response, tls=True)
 
 
 def test_the_port_without_tls_says_nothing_of_it(secure):
@@ -124,7 +124,7 @@ def test_a_renewed_certificate_is_taken_by_a_reload(secure, authority):
     for new, old in zip(authority.issue("127.0.0.1"), (secure.certificate, secure.key)):
         shutil.copy(new, old)
     os.kill(secure.nginx_pid, signal.SIGHUP)
-    wait_for(lambda: serial() != before, 20, what="the new certificate")
+    wait_for(lambda: serial() != before, "the new certificate")
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def curl(secure, authority):
         line, _, headers = heads.decode().partition("\r\n")
         if not line.startswith("HTTP/2 "):
             raise NoAnswer(result.stderr)
-        return Answer(int(line.split()[1]), Parser().parsestr(headers), content)
+        return Response(int(line.split()[1]), Parser().parsestr(headers), content)
 
     return ask
 
@@ -196,17 +196,17 @@ def test_http_2_is_offered_and_1_1_still_there(secure, authority):
 @pytest.mark.parametrize("length", [[], ["-H", "Content-Length:"]], ids=["stated", "not stated"])
 def test_bodies_come_through_by_http_2(curl, length):
     body = b'{"student_id":"%s","components":{"completion":1,"quiz":1,"quality":1,"consistency":1}}'
-    answer = curl(
+    response = curl(
         "/api/v1/mastery/calculate", *length, "--data-binary", "@-", body=body % fresh_id().encode()
     )
-    assert assert_ok(answer, tls=True)["mastery_score"] == 1
+    assert assert_ok(response, tls=True)["mastery_score"] == 1
 
 
 @pytest.mark.parametrize("length", [[], ["-H", "Content-Length:"]], ids=["stated", "not stated"])
 def test_bodies_too_large_are_refused_by_http_2(curl, length):
     body = b"x" * (3 << 20)
-    answer = curl("/api/v1/mastery/query", *length, "--data-binary", "@-", body=body)
-    assert_problem(answer, 413, tls=True)
+    response = curl("/api/v1/mastery/query", *length, "--data-binary", "@-", body=body)
+    assert_problem(response, 413, tls=True)
 
 
 @pytest.mark.parametrize(
@@ -224,8 +224,8 @@ def test_bodies_too_large_are_refused_by_http_2(curl, length):
     ],
 )
 def test_answers_look_the_same_by_http_2(curl, path, arguments, status):
-    answer = curl(path, *arguments)
-    (assert_ok if status == 200 else assert_problem)(answer, status, tls=True)
+    response = curl(path, *arguments)
+    (assert_ok if status == 200 else assert_problem)(response, status, tls=True)
 
 
 def test_headers_too_large_end_the_connection_of_http_2(curl):
@@ -236,6 +236,6 @@ def test_headers_too_large_end_the_connection_of_http_2(curl):
 
 
 def test_limits_count_by_http_2_too(curl):
-    answers = until_refused(lambda _: curl("/api/v1/mastery/statistics/nobody"))
-    assert len(answers) > 10 and {answer.status for answer in answers[:-1]} == {404}
-    assert_problem(answers[-1], 429, tls=True)
+    responses = until_refused(lambda _: curl("/api/v1/mastery/statistics/nobody"))
+    assert len(responses) > 10 and {response.status for response in responses[:-1]} == {404}
+    assert_problem(responses[-1], 429, tls=True)

@@ -9,7 +9,7 @@ import time
 import pytest
 from harness.binaries import ROOT, bin_dir, sanitizer_options
 from harness.pool import SECRET
-from harness.wait import wait_for
+from harness.wait import LIMIT_S, wait_for
 
 NO_SOCKET, WRONG_CONFIG = 73, 78
 
@@ -48,7 +48,7 @@ def run(command, settings, **options):
     began = time.monotonic()
     result = subprocess.run(
         command, env=settings, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE, text=True, timeout=60, check=False, **options,
+        stderr=subprocess.PIPE, text=True, timeout=LIMIT_S, check=False, **options,
     )  # fmt: skip
     return result.returncode, sorted(result.stderr.splitlines()), time.monotonic() - began
 
@@ -156,9 +156,9 @@ def test_a_pool_that_cannot_start_is_tried_again_slowly(settings, tmp_path):
             env={**settings, "JWT_SECRET": ""}, stdout=output, stderr=output,
         )  # fmt: skip
     try:
-        wait_for(lambda: log.read_bytes().count(b"needs JWT_SECRET") >= 3, 30, what="three starts")
+        wait_for(lambda: log.read_bytes().count(b"needs JWT_SECRET") >= 3, "three starts")
         assert time.monotonic() - began > 2, "three starts have two pauses between them"
         assert pool.poll() is None
     finally:
         pool.terminate()
-        pool.wait(timeout=30)
+        pool.wait(timeout=LIMIT_S)

@@ -13,12 +13,15 @@ from harness.audit import (
     records,
     seal_head,
     sealed,
-    shard_of,
     wait_sealed,
 )
+from harness.binaries import assert_no_report
 from harness.engine import fresh_id
-from harness.pool import AUDIT_KEY
+from harness.pool import AUDIT_KEY, Pool
+from harness.redis_server import RedisServer
+from harness.store import shard_of
 from harness.wait import wait_for
+from harness.worker import Worker
 
 DONE, FAILED, USAGE, AWAY = 0, 1, 2, 3
 RECORDS = 6
@@ -42,7 +45,7 @@ class Log:
             journal = self.redis.xlen(self.key.replace("audit", "journal"))
             return journal == 0 and sealed(self.redis)
 
-        wait_for(all_there, 30, what="all is turned and sealed")
+        wait_for(all_there, "all is turned and sealed")
 
     def entries(self):
         return self.redis.xrange(self.key)
@@ -69,15 +72,31 @@ class Log:
         return line.split(": ", 1)[1]
 
 
+@pytest.fixture(scope="module")
+def sealed_log():
+    """A log that is sealed and whose worker has ended, and a copy of all keys."""
+    with RedisServer() as server, Pool(server.url) as pool:
+        made = Log(pool, Worker(pool.environment, pool.folder).start(), server.client())
+        try:
+            for _ in range(3):
+                made.write(RECORDS // 3)
+            assert made.worker.drain() == 0
+        finally:
+            made.worker.kill()
+        assert len(made.entries()) >= RECORDS and len(made.seals()) >= 3
+        raw = server.client(decode=False)
+        copy = [(key, max(raw.pttl(key), 0), raw.dump(key)) for key in raw.keys()]
+        yield made, raw, copy
+        assert_no_report(made.worker.log_path)
+
+
 @pytest.fixture
-def log(start_pool, start_worker, redis_server):
-    """No worker runs any more: what is changed stays as it was changed."""
-    pool = start_pool(STORE_ROUND_TIMEOUT_MS=2000)
-    made = Log(pool, start_worker(pool), redis_server.client())
-    for _ in range(3):
-        made.write(RECORDS // 3)
-    assert made.worker.drain() == 0
-    assert len(made.entries()) >= RECORDS and len(made.seals()) >= 3
+def log(sealed_log):
+    """The log as it was sealed. No worker runs: what is changed stays as it was changed."""
+    made, raw, copy = sealed_log
+    raw.flushall()
+    for key, ttl_ms, value in copy:
+        raw.restore(key, ttl_ms, value)
     return made
 
 
@@ -236,9 +255,10 @@ def test_a_chain_made_anew_with_the_key_is_found_by_its_anchors(log):
 def test_what_is_not_sealed_for_long_is_found(log):
     log.redis.xdel(log.seals_key, *[seal_id for seal_id, _ in log.seals()])
     log.redis.delete("audit:heads")
+    entries, now = log.entries(), int(time.time() * 1000)
+    log.put([(f"{now}-{n}", fields) for n, (_, fields) in enumerate(entries)])
     log.verify()  # they are young: the next seal may be on its way
-    entries = log.entries()
-    old = [(f"{int(time.time() * 1000) - 120000}-{n}", fields) for n, (_, fields) in enumerate(entries)]
+    old = [(f"{now - 120000}-{n}", fields) for n, (_, fields) in enumerate(entries)]
     log.put(old)
     assert log.faults().startswith(f"record {old[0][0]} is not under a seal")
 
@@ -265,10 +285,10 @@ def test_a_key_file_is_read_again_on_hup(log, start_worker, tmp_path):
     log.write(1)
     path.write_text("too short")
     worker.signal(1)
-    wait_for(lambda: worker.lines("keys.refused"), 20, what="refused")
+    wait_for(lambda: worker.lines("keys.refused"), "refused")
     path.write_text(f"another key for the audit log, as long as it must be\n{AUDIT_KEY}\n")
     worker.signal(1)
-    wait_for(lambda: worker.lines("keys.reloaded"), 20, what="read again")
+    wait_for(lambda: worker.lines("keys.reloaded"), "read again")
     log.write(1)
     assert len({seal["k"] for _, seal in log.seals()}) == 2
     log.verify(AUDIT_KEY="", AUDIT_KEY_FILE=str(path))
@@ -295,16 +315,16 @@ def test_list_shows_the_newest_first(log):
 
 
 def test_two_workers_make_one_chain(start_pool, start_worker, redis_server):
-    pool = start_pool(STORE_ROUND_TIMEOUT_MS=2000)
+    pool = start_pool()
     log = Log(pool, start_worker(pool), redis_server.client())
     students = [fresh_id() for _ in range(20)]
     workers = [log.worker]
-    for turn in range(4):
+    for iteration in range(4):
         for student in students:
             assert pool.calculate(student).status == 200
-        if turn == 1:
+        if iteration == 1:
             workers.append(start_worker(pool))
-        if turn == 2:
+        if iteration == 2:
             workers[0].kill()
     log.settle()
     log.verify()
@@ -325,7 +345,7 @@ def test_a_worker_that_was_overtaken_learns_what_is_there(log, start_worker):
 
 
 def test_old_records_go_with_their_seals(start_pool, start_worker, redis_server):
-    pool = start_pool(STORE_ROUND_TIMEOUT_MS=2000)
+    pool = start_pool()
     redis, student = redis_server.client(), fresh_id()
     key, now = log_key(student), int(time.time() * 1000)
     fields = dict(zip("artowscdn", ("root", "admin", "read", "mastery", "", "1", "c", "{}", "1")))
@@ -336,8 +356,8 @@ def test_old_records_go_with_their_seals(start_pool, start_worker, redis_server)
         worker.kill()
         redis.delete(f"{{{shard_of(student)}}}:lease")
     worker = start_worker(pool)
-    wait_for(lambda: redis.xlen(key) == 2, 30, what="the old ones are gone")
-    wait_for(lambda: redis.xlen(f"{key}:seals") == 2, 30, what="their seals too")
+    wait_for(lambda: redis.xlen(key) == 2, "the old ones are gone")
+    wait_for(lambda: redis.xlen(f"{key}:seals") == 2, "their seals too")
     result = ctl_audit(pool, "verify")
     assert result.returncode == DONE, result
     worker.kill()
@@ -349,16 +369,16 @@ def test_old_records_go_with_their_seals(start_pool, start_worker, redis_server)
 
 
 def test_counts_that_are_no_counts_are_left_alone(start_pool, start_worker, redis_server):
-    pool = start_pool(STORE_ROUND_TIMEOUT_MS=2000)
+    pool = start_pool()
     redis, student = redis_server.client(), fresh_id()
     assert pool.calculate(student).status == 200
     for _ in range(3):
         assert pool.query(student).status == 200
     key = f"{log_key(student)}:reads"
-    wait_for(lambda: redis.hlen(key) == 1, what="counted")
+    wait_for(lambda: redis.hlen(key) == 1, "counted")
     make_minutes_old(redis)
     for field, value in {"x": "y", "1\na": "1 c", "1\na\nr\nt\no\nw\n1\n{}": "many c"}.items():
         redis.hset(key, field, value)
     start_worker(pool)
-    wait_for(lambda: redis.hlen(key) == 3, 30, what="ours has been folded")
+    wait_for(lambda: redis.hlen(key) == 3, "ours has been folded")
     assert sum(int(record["n"]) for record in records(redis, t="read")) == 3

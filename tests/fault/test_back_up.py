@@ -32,7 +32,7 @@ def procedure():
 def back_up(folder, into, path=os.environ["PATH"]):
     done = subprocess.run(
         ["sh", "-euc", procedure()], cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True,
-        timeout=120, check=False,
+        timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0 and not (folder / "backup").exists(), done
     shutil.move(folder / "backup.tar", into)
@@ -43,9 +43,9 @@ def restored(archive):
     server = RedisServer(*AOF)
     folder = server.folder / "appendonlydir"
     folder.mkdir()
-    subprocess.run(["tar", "-x", "-C", folder, "-f", archive], timeout=60, check=True)
+    subprocess.run(["tar", "-x", "-C", folder, "-f", archive], timeout=300, check=True)
     manifest = folder / "appendonly.aof.manifest"
-    subprocess.run(["redis-check-aof", "--fix", manifest], input="y\n", text=True, capture_output=True, timeout=60, check=True)
+    subprocess.run(["redis-check-aof", "--fix", manifest], input="y\n", text=True, capture_output=True, timeout=300, check=True)
     with server:
         return set(server.client().scan_iter("kept:*", count=1000))
 
@@ -59,7 +59,7 @@ class Erasing:
 
     def ctl(self, *arguments):
         command = [bin_dir() / "mastery-ctl", *map(str, arguments)]
-        subprocess.run(command, env=self.pool.environment, stdout=subprocess.DEVNULL, timeout=120, check=True)
+        subprocess.run(command, env=self.pool.environment, stdout=subprocess.DEVNULL, timeout=300, check=True)
 
     def run(self):
         while not self.enough.is_set():

@@ -5,16 +5,17 @@ import os
 import random
 import signal
 
-from harness.batches import ENDED, Batches, PoolAdmin, fresh_ids, stating
+from harness.batches import ENDED, Batches, fresh_ids, stating
 from harness.load import Load
-from harness.redis_server import RedisServer, pause, resume
+from harness.pool import PoolClient
+from harness.process import pause, resume
+from harness.redis_server import RedisServer
 from harness.wait import wait_for
 from harness.worker import Worker
 
 BATCHES = int(os.environ.get("MASTERY_TEST_BATCHES", "1"))  # more to do after each blow
 STUDENTS = int(os.environ.get("MASTERY_TEST_BATCH_STUDENTS", "200"))
 KILLS = 20
-PATIENT = {"STORE_ROUND_TIMEOUT_MS": 2000}  # with a Redis that shares the machine with others
 
 
 class Watch:
@@ -63,7 +64,7 @@ def assert_stated_once(pool, store, submitted, sample=40):
     """What was done has been done once: one statement, and one entry of the journal turned."""
     names = [name for students in submitted.values() for name in students]
     for name in random.Random(1).sample(names, min(sample, len(names))):
-        history = Batches(PoolAdmin(pool)).get(f"/api/v1/mastery/history/{name}")["history"]
+        history = Batches(PoolClient(pool)).get(f"/api/v1/mastery/history/{name}")["history"]
         assert [day["sample_size"] for day in history] == [1], name
     assert not store.xlen("queue:{dead}")
 
@@ -77,8 +78,8 @@ def start_workers(pool, count, **settings):
 
 def test_workers_killed_over_and_over_leave_each_result_once(start_pool, redis_server):
     """A blow whenever something has been done since the last one, and more to do after each."""
-    pool = start_pool(**PATIENT)
-    batches, submitted = Batches(PoolAdmin(pool)), {}
+    pool = start_pool()
+    batches, submitted = Batches(PoolClient(pool)), {}
     watch = Watch(batches, {})
     workers = start_workers(pool, 2)
 
@@ -93,13 +94,13 @@ def test_workers_killed_over_and_over_leave_each_result_once(start_pool, redis_s
         return sum(status["processed_students"] for status in watch.last.values())
 
     try:
-        for turn in range(KILLS):
+        for iteration in range(KILLS):
             more()
             done = processed()
-            wait_for(gets_on, 60, every=0.01, what="the rest gets on")
-            workers[turn % 2].kill()
-            workers[turn % 2].start()
-        wait_for(watch.all_ended, 180, every=0.2, what="all batches ended")
+            wait_for(gets_on, "the rest gets on")
+            workers[iteration % 2].kill()
+            workers[iteration % 2].start()
+        wait_for(watch.all_ended, "all batches ended", timeout=300)
     finally:
         for worker in workers:
             worker.kill()
@@ -122,20 +123,23 @@ class FirstKept:
 def test_progress_shows_what_is_kept_and_another_worker_goes_on_from_there(
     start_pool, stand_in, redis_server
 ):
-    pool = start_pool(**PATIENT)
-    batches = Batches(PoolAdmin(pool))
+    pool = start_pool()
+    batches = Batches(PoolClient(pool))
     stand_in.watch = FirstKept()
     submitted = submit_all(batches, 1, STUDENTS)
     [batch] = submitted
     watch = Watch(batches, {batch: STUDENTS})
     workers = start_workers(pool, 1, REDIS_URL=stand_in.url)
     try:
-        wait_for(lambda: not watch.look(batch) and watch.last[batch]["processed_students"], 30)
+        wait_for(
+            lambda: not watch.look(batch) and watch.last[batch]["processed_students"],
+            "the first results",
+        )
         kept = batches.results(batch)
         assert 0 < len(kept) == watch.last[batch]["processed_students"] < STUDENTS
         workers[0].kill()
         workers += start_workers(pool, 1)
-        wait_for(watch.all_ended, 60, what="the rest is done")
+        wait_for(watch.all_ended, "the rest is done")
     finally:
         for worker in workers:
             worker.kill()
@@ -146,19 +150,22 @@ def test_progress_shows_what_is_kept_and_another_worker_goes_on_from_there(
 
 def test_stopped_worker_that_comes_back_doubles_nothing(start_pool, redis_server):
     """SIGSTOP until another has taken its jobs over, then SIGCONT."""
-    pool = start_pool(**PATIENT)
-    batches = Batches(PoolAdmin(pool))
+    pool = start_pool()
+    batches = Batches(PoolClient(pool))
     [worker] = start_workers(pool, 1)
     others = []
     try:
         submitted = submit_all(batches, 4, STUDENTS)
-        wait_for(lambda: any(batches.status(b)["processed_students"] for b in submitted), 30)
+        wait_for(
+            lambda: any(batches.status(b)["processed_students"] for b in submitted),
+            "the first results",
+        )
         pause(worker.pid)
         others = start_workers(pool, 1)
         for batch in submitted:
-            batches.wait(batch, 60)
+            batches.wait(batch)
         resume(worker.pid)
-        wait_for(lambda: worker.drain(signal.SIGTERM) == 0, what="the stopped one went on")
+        wait_for(lambda: worker.drain(signal.SIGTERM) == 0, "the stopped one went on")
     finally:
         for one in (worker, *others):
             one.kill()
@@ -168,8 +175,8 @@ def test_stopped_worker_that_comes_back_doubles_nothing(start_pool, redis_server
 
 def test_redis_killed_amid_batches(start_pool):
     with RedisServer("--appendonly", "yes", "--appendfsync", "always") as server:
-        pool = start_pool(redis_url=server.url, **PATIENT)
-        batches = Batches(PoolAdmin(pool))
+        pool = start_pool(redis_url=server.url)
+        batches = Batches(PoolClient(pool))
         submitted = submit_all(batches, 4, STUDENTS)
         [worker] = start_workers(pool, 1)
         try:
@@ -178,14 +185,13 @@ def test_redis_killed_amid_batches(start_pool):
                 wait_for(
                     lambda: all(batches.status(b)["status"] in ENDED for b in submitted)
                     or sum(batches.status(b)["processed_students"] for b in submitted) > done,
-                    60,
-                    what="the rest gets on",
+                    "the rest gets on",
                 )
                 server.stop()
                 server.start()
-                wait_for(lambda: batches.client.get("/ready").status == 200, 20, what="pool back")
+                wait_for(lambda: batches.client.get("/ready").status == 200, "pool back")
             for batch in submitted:
-                batches.wait(batch, 120)
+                batches.wait(batch)
         finally:
             worker.kill()
         assert_each_once(batches, submitted)
@@ -194,22 +200,22 @@ def test_redis_killed_amid_batches(start_pool):
 
 def test_many_batches_at_once_from_many_callers(start_pool, redis_server):
     """Submitted and watched by several callers while two workers do them."""
-    pool = start_pool(size=2, **PATIENT)
+    pool = start_pool(size=2)
     submitted = {}
 
-    def submit(_caller, turn):
-        if turn < 5:
-            batches = Batches(PoolAdmin(pool))
+    def submit(_caller, iteration):
+        if iteration < 5:
+            batches = Batches(PoolClient(pool))
             submitted.update(submit_all(batches, 1, 100))
 
     workers = start_workers(pool, 2)
     try:
         with Load(5, submit, pause=0.01) as load:
-            wait_for(lambda: len(submitted) == 25, 60, what="all submitted")
+            wait_for(lambda: len(submitted) == 25, "all submitted")
         assert not load.errors, load.errors[:3]
-        batches = Batches(PoolAdmin(pool))
+        batches = Batches(PoolClient(pool))
         for batch in list(submitted):
-            batches.wait(batch, 60)
+            batches.wait(batch)
     finally:
         for worker in workers:
             worker.kill()

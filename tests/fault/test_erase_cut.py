@@ -12,14 +12,11 @@ from harness.engine import fresh_id
 from harness.events import event
 from harness.load import Load
 from harness.redis_server import RedisStandIn
+from harness.store import neighbour, tagged
 from harness.wait import wait_for
 
 ERASE = "/api/v1/compliance/student"
 STUDENTS = int(os.environ.get("MASTERY_TEST_ERASED", "24"))
-
-
-def tagged(student, rest):
-    return f"{{{hashlib.sha256(student.encode()).hexdigest()[:2]}}}:{rest}"
 
 
 def call(pool, method, path, json=None):
@@ -39,7 +36,7 @@ def cohort_of(student):
 
 
 def fill(pool, store, student):
-    wait_for(lambda: pool.calculate(student).status == 200, 30, what="the store in reach")
+    wait_for(lambda: pool.calculate(student).status == 200, "the store in reach")
     assert ingest(pool, student).status == 202
     roster = {"name": "x", "teacher_ids": ["t"], "student_ids": [student, "other"]}
     assert call(pool, "PUT", f"/api/v1/cohorts/{cohort_of(student)}", roster).status == 201
@@ -95,13 +92,8 @@ def scissors(redis_server):
         yield running
 
 
-@pytest.fixture
-def store(redis_server):
-    return redis_server.client()
-
-
 def test_cut_short_anywhere_it_is_completed_by_repeating(start_pool, scissors, store):
-    pool = start_pool(scissors.url, STORE_ROUND_TIMEOUT_MS=500)
+    pool = start_pool(scissors.url, STORE_ROUND_TIMEOUT_MS=500, STORE_BREAKER_OPEN_MS=50)
     cut, whole, commands = 0, 0, 0
     while whole < 2:
         commands += 1
@@ -112,36 +104,53 @@ def test_cut_short_anywhere_it_is_completed_by_repeating(start_pool, scissors, s
         first = erase(pool, student).status
         scissors.mend()
         cut += first != 200
-        wait_for(lambda: erase(pool, student).status == 200, 30, what="erased")
+        wait_for(lambda: erase(pool, student).status == 200, "erased")
         assert_clean(store, student)
         store.flushall()
         whole += first == 200
     assert cut > 8
 
 
-@pytest.mark.alone
+def command_times(store):
+    """How long the longest command and all of them have run, in Redis' own statistics; the first is
+    the upper end of its class, at most twice the time."""
+    classes = store.execute_command("LATENCY", "HISTOGRAM")
+    longest_us = max(dict(zip(found[::2], found[1::2]))["histogram_usec"][-2] for found in classes[1::2])
+    return longest_us, sum(command["usec"] for command in store.info("commandstats").values())
+
+
 def test_long_streams_of_others_are_gone_through_without_holding_anybody_up(start_pool, store):
-    """As when the worker, or the sidecar, has been away for days: 100 000 entries in each."""
-    pool, student, other = start_pool(), fresh_id(), fresh_id()
-    fill(pool, store, student)
-    streams = [tagged(student, name) for name in ("journal", "outbox")]
+    """As when the worker, or the sidecar, has been away for days."""
+    pool, first, other = start_pool(), fresh_id(), fresh_id()
+    streams = [tagged(first, name) for name in ("journal", "outbox")]
     for stream in streams:
         for _ in range(100):
             pipe = store.pipeline(transaction=False)
-            for n in range(1000):
-                pipe.xadd(stream, {"e": json.dumps({"student_id": f"{student}-{n % 7}", "actor": student})})
+            for n in range(300):
+                pipe.xadd(stream, {"e": json.dumps({"student_id": f"{first}-{n % 7}", "actor": first})})
             pipe.execute()
-        store.xadd(stream, {"e": json.dumps({"student_id": student})})
-    statuses = []
-    with Load(1, lambda *_: statuses.append(pool.calculate(other).status)):
-        answer = erase(pool, student)
-    assert answer.status == 200, answer
-    assert answer.json["deleted"]["outbox_events"] >= 1 and answer.json["deleted"]["journal_entries"] >= 1
-    assert set(statuses) == {200}
-    for stream in streams:
-        assert store.xlen(stream) >= 100_000, "others' entries stay"
-        about = [fields["e"] for _, fields in store.xrange(stream)]
-        assert not [text for text in about if json.loads(text).get("student_id") == student]
+
+    def is_erased_in_short_steps():
+        """One of this shard. A busy machine may interrupt a command, but not the same each time."""
+        student, statuses = neighbour(first), []
+        fill(pool, store, student)
+        for stream in streams:
+            store.xadd(stream, {"e": json.dumps({"student_id": student})})
+        store.config_resetstat()
+        with Load(1, lambda *_: statuses.append(pool.calculate(other).status)):
+            response = erase(pool, student)
+        longest_us, total_us = command_times(store)
+        assert response.status == 200, response
+        deleted = response.json["deleted"]
+        assert deleted["outbox_events"] >= 1 and deleted["journal_entries"] >= 1
+        assert set(statuses) == {200}
+        for stream in streams:
+            assert store.xlen(stream) >= 30_000, "others' entries stay"
+            about = [fields["e"] for _, fields in store.xrange(stream)]
+            assert not [text for text in about if json.loads(text).get("student_id") == student]
+        return longest_us < total_us / 4
+
+    wait_for(is_erased_in_short_steps, "no command has done most of the work")
 
 
 LATER, HIGH, LOW = (f"queue:{{batch}}:{name}" for name in ("later", "high", "low"))
@@ -150,7 +159,7 @@ LATER, HIGH, LOW = (f"queue:{{batch}}:{name}" for name in ("later", "high", "low
 @pytest.mark.parametrize("way", ["its time comes", "it is tried in vain"])
 def test_a_job_that_moves_meanwhile_is_found(start_pool, stand_in, store, way):
     """From those that wait to a level, or back, between the looks at the one and the other."""
-    pool, student = start_pool(stand_in.url, STORE_ROUND_TIMEOUT_MS=2000), fresh_id()
+    pool, student = start_pool(stand_in.url), fresh_id()
     fill(pool, store, student)
     body = json.dumps(event(student=student))
     waiting = f"0 event 1 1-1 {body}"
@@ -185,12 +194,12 @@ def test_a_worker_completes_what_a_killed_process_has_begun(
     start_pool, start_worker, redis_server, scissors, store, commands
 ):
     student, direct = fresh_id(), start_pool()
-    pool = start_pool(scissors.url, may_crash=True, STORE_ROUND_TIMEOUT_MS=5000)
+    pool = start_pool(scissors.url, may_crash=True)
     fill(direct, store, student)
     scissors.cut_behind(commands)
     caller = threading.Thread(target=swallow, args=(erase, pool, student))
     caller.start()
-    wait_for(lambda: scissors.mode == "hang" or not caller.is_alive(), 30, what="the cut")
+    wait_for(lambda: scissors.mode == "hang" or not caller.is_alive(), "the cut")
     pool.kill()
     caller.join()
     scissors.mend()
@@ -200,8 +209,8 @@ def test_a_worker_completes_what_a_killed_process_has_begun(
         assert ingest(direct, student).status == 404, "the tombstone holds already"
         store.zadd("erasures", {student: 1})  # a minute has passed
         worker = start_worker(direct)
-        wait_for(lambda: not store.zcard("erasures"), 30, what="completed")
-        wait_for(lambda: worker.lines("erasure.completed"), 10, what="said so")
+        wait_for(lambda: not store.zcard("erasures"), "completed")
+        wait_for(lambda: worker.lines("erasure.completed"), "said so")
     assert_clean(store, student)
 
 
@@ -220,31 +229,31 @@ def test_the_file_is_written_anew_later_when_it_is_just_being_written(start_pool
     fill(pool, store, student)
     store.set("erasures:rewrite", "1")
     worker = start_worker(pool)
-    wait_for(lambda: not store.exists("erasures:rewrite"), 30, what="the wish taken")
-    assert worker.lines("worker.started")
+    wait_for(lambda: not store.exists("erasures:rewrite"), "the wish taken")
+    wait_for(lambda: worker.lines("worker.started"), "the worker's first line")
 
 
 def test_erasing_while_everybody_writes(start_pool, start_worker, store):
     """Half of the students are erased while all are written about: none of them is left, and of the
     others every accepted event counts."""
-    pool = start_pool(size=2, STORE_ROUND_TIMEOUT_MS=2000)
+    pool = start_pool(size=2)
     start_worker(pool)
     gone, staying = ([fresh_id(mark) for _ in range(STUDENTS)] for mark in ("g", "k"))
     everybody = [one for pair in zip(gone, staying) for one in pair]
 
-    def write(caller, turn):
-        student = everybody[(caller * 7 + turn) % len(everybody)]
+    def write(caller, iteration):
+        student = everybody[(caller * 7 + iteration) % len(everybody)]
         return student, ingest(pool, student).status
 
     with Load(3, write) as load:
-        wait_for(lambda: len(load.results) > 2 * len(everybody), 120, what="all written about")
+        wait_for(lambda: len(load.results) > 2 * len(everybody), "all written about", timeout=120)
         for student in gone:
             assert erase(pool, student).status == 200
         refused = lambda: {name for name, status in load.results[:] if status == 404}
-        wait_for(lambda: refused() >= set(gone), 120, what="all written about again")
+        wait_for(lambda: refused() >= set(gone), "all written about again", timeout=120)
     assert not load.errors
     quiet = lambda: all(store.xlen(key) == 0 for key in store.scan_iter("*:journal", count=1000))
-    wait_for(quiet, 60, what="journal turned")
+    wait_for(quiet, "journal turned")
     for student in gone:
         ours = {key for key in store.scan_iter(f"*{student}*", count=10000)}
         assert ours == {tagged(student, f"student:{student}:erased")}, student

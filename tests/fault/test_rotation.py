@@ -50,7 +50,7 @@ def start(start_pool, secret):
         pool = start_pool(
             **{"size": 2, "JWT_SECRET": "", "JWT_SECRET_FILE": secret.path, **SOON, **settings}
         )
-        wait_for(lambda: metric(pool, "processes") == pool.size, 30, what="all have started")
+        wait_for(lambda: metric(pool, "processes") == pool.size, "all have started")
         return pool
 
     return make
@@ -94,18 +94,18 @@ class Callers:
             thread.join()
 
     def _ask(self):
-        with self.pool.connect(timeout=30) as connection:
+        with self.pool.connect() as connection:
             while not self._end.is_set():
                 token = self.token
-                answer = connection.request("GET", PATH, token=token)
-                if answer.status != 200:
-                    self.refused.append(answer)
+                response = connection.request("GET", PATH, token=token)
+                if response.status != 200:
+                    self.refused.append(response)
                 self.asked += 1
 
     def go_on(self):
         """A while of asking."""
         asked = self.asked
-        wait_for(lambda: self.asked >= asked + 200, 30, what="callers asking")
+        wait_for(lambda: self.asked >= asked + 200, "callers asking")
 
 
 def test_rotation_under_load_refuses_no_good_token(start, secret):
@@ -114,11 +114,11 @@ def test_rotation_under_load_refuses_no_good_token(start, secret):
     with Callers(pool, old) as callers:
         callers.go_on()
         secret.write(f"{OLD}\n{NEW}\n")
-        wait_for(lambda: everywhere(pool, 200, new), 30, what="the new secret is known")
+        wait_for(lambda: everywhere(pool, 200, new), "the new secret is known")
         callers.token = new
         callers.go_on()
         secret.write(NEW)
-        wait_for(lambda: changes(pool) == 2 * pool.size, 30, what="the old secret is gone")
+        wait_for(lambda: changes(pool) == 2 * pool.size, "the old secret is gone")
         callers.token = old  # within its grace
         callers.go_on()
     assert callers.refused == []
@@ -131,7 +131,7 @@ def test_a_swap_at_one_stroke_keeps_the_old_tokens_for_the_grace(start, secret):
         callers.go_on()
         secret.write(NEW)
         new = make_token(NEW, "someone", "student")
-        wait_for(lambda: everywhere(pool, 200, new), 30, what="the new secret is known")
+        wait_for(lambda: everywhere(pool, 200, new), "the new secret is known")
         callers.go_on()
     assert callers.refused == []
 
@@ -143,7 +143,7 @@ def test_a_removed_key_is_refused_after_its_grace(start, secret, grace):
     old = make_token(OLD, "someone", "student")
     assert everywhere(pool, 200, old)
     secret.write(NEW)
-    wait_for(lambda: everywhere(pool, 401, old), 30, what="the old secret is refused")
+    wait_for(lambda: everywhere(pool, 401, old), "the old secret is refused")
     assert everywhere(pool, 200, make_token(NEW, "someone", "student"))
 
 
@@ -154,8 +154,8 @@ def test_hup_makes_it_look_at_once(start, secret):
     assert everywhere(pool, 200, old) and everywhere(pool, 401, new)
     for pid in pool.pids():
         os.kill(pid, signal.SIGHUP)
-    wait_for(lambda: everywhere(pool, 200, new), 30, what="the new secret is known")
-    wait_for(lambda: everywhere(pool, 401, old), 30, what="the old secret is refused")
+    wait_for(lambda: everywhere(pool, 200, new), "the new secret is known")
+    wait_for(lambda: everywhere(pool, 401, old), "the old secret is refused")
 
 
 BROKEN = ["", "\n\n", "short", f"{NEW}\nshort", "-----BEGIN PUBLIC KEY-----"]
@@ -167,26 +167,27 @@ def test_an_empty_or_broken_file_keeps_the_old_keys_and_raises_an_alarm(start, s
     token = make_token(OLD, "someone", "student")
     assert metric(pool, "keys_refused") == 0
     secret.write(text)
-    wait_for(lambda: metric(pool, "keys_refused") == pool.size, 30, what="the alarm")
+    wait_for(lambda: metric(pool, "keys_refused") == pool.size, "the alarm")
     assert everywhere(pool, 200, token)
     log = pool.log_path.read_text()
     assert '"keys.refused"' in log and "JWT_SECRET" in log and OLD not in log and NEW not in log
     secret.write(NEW)
-    wait_for(lambda: metric(pool, "keys_refused") == 0, 30, what="the end of the alarm")
+    wait_for(lambda: metric(pool, "keys_refused") == 0, "the end of the alarm")
     assert everywhere(pool, 200, make_token(NEW, "someone", "student"))
 
 
 def test_a_missing_file_keeps_the_old_keys(start, secret):
     pool = start(KEY_GRACE_S=0)
     (secret.folder / "..data").unlink()
-    wait_for(lambda: metric(pool, "keys_refused") == pool.size, 30, what="the alarm")
+    wait_for(lambda: metric(pool, "keys_refused") == pool.size, "the alarm")
     assert everywhere(pool, 200, make_token(OLD, "someone", "student"))
 
 
 def test_the_refusal_is_logged_once_and_not_at_each_look(start, secret):
     pool = start(size=1)
     secret.write("")
-    wait_for(lambda: metric(pool, "key_reloads_total") > 5, 30, what="looks at the file")
+    wait_for(lambda: metric(pool, "key_reloads_total") > 5, "looks at the file")
+    wait_for(lambda: '"keys.refused"' in pool.log_path.read_text(), "the log line")
     assert pool.log_path.read_text().count('"keys.refused"') == 1
 
 
@@ -206,11 +207,11 @@ def test_the_sidecars_token_rotates_too(start_pool, secret):
     pool = start_pool(APP_API_TOKEN_FILE=secret.path, KEY_GRACE_S=2, **SOON)
     assert as_sidecar(pool, OLD) == 200 and as_sidecar(pool, NEW) == 401
     secret.write(NEW)
-    wait_for(lambda: as_sidecar(pool, NEW) == 200, 30, what="the new token is known")
+    wait_for(lambda: as_sidecar(pool, NEW) == 200, "the new token is known")
     assert as_sidecar(pool, OLD) in (200, 401)  # its grace may be over by now
-    wait_for(lambda: as_sidecar(pool, OLD) == 401, 30, what="the old token is refused")
+    wait_for(lambda: as_sidecar(pool, OLD) == 401, "the old token is refused")
     secret.write("")
-    wait_for(lambda: metric(pool, "keys_refused") == 1, 30, what="the alarm")
+    wait_for(lambda: metric(pool, "keys_refused") == 1, "the alarm")
     assert as_sidecar(pool, NEW) == 200 and as_sidecar(pool, "") == 401
 
 
@@ -222,9 +223,9 @@ def test_the_password_of_redis_rotates_too(redis_server, start_pool, secret):
     assert pool.calculate("someone").status == 200
     admin.execute_command("ACL", "SETUSER", "default", f">{NEW}", f"<{OLD}")
     secret.write(NEW)
-    wait_for(lambda: changes(pool) == 1, 30, what="the new password is known")
+    wait_for(lambda: changes(pool) == 1, "the new password is known")
     admin.client_kill_filter(skipme=True)
-    wait_for(lambda: pool.query("someone").status == 200, 30, what="connected by the new password")
+    wait_for(lambda: pool.query("someone").status == 200, "connected by the new password")
     admin.close()
 
 
@@ -240,14 +241,13 @@ def test_the_workers_second_connection_is_made_by_the_new_password_too(
     admin.auth(OLD)
     pool = start_pool(REDIS_PASSWORD_FILE=secret.path)
     worker = start_worker(pool, KEY_GRACE_S=1, **SOON)
-    wait_for(lambda: listens(admin), 30, what="it listens")
+    wait_for(lambda: listens(admin), "it listens")
     admin.execute_command("ACL", "SETUSER", "default", f">{NEW}", f"<{OLD}")
     secret.write(NEW)
-    wait_for(lambda: '"keys.reloaded"' in worker.log(), 30, what="the new password is known")
-    forgotten = time.monotonic() + 2
-    wait_for(lambda: time.monotonic() > forgotten, 30, what="the old one is forgotten")
+    wait_for(lambda: '"keys.reloaded"' in worker.log(), "the new password is known")
+    time.sleep(2)  # longer than the grace: the old one is forgotten
     admin.client_kill_filter(skipme=True)
-    wait_for(lambda: listens(admin), 30, what="it listens again")
+    wait_for(lambda: listens(admin), "it listens again")
     assert worker.alive()
     admin.close()
 
@@ -259,18 +259,18 @@ def test_the_token_for_the_sidecar_is_the_one_in_the_file(
     stand_in_sidecar.api_token = OLD
     worker = start_worker(pool, stand_in_sidecar, DAPR_API_TOKEN_FILE=secret.path, **SOON)
     assert pool.calculate("first").status == 200
-    wait_for(lambda: stand_in_sidecar.events("first"), 30, what="published by the old token")
+    wait_for(lambda: stand_in_sidecar.events("first"), "published by the old token")
     secret.write(NEW)
-    wait_for(lambda: '"keys.reloaded"' in worker.log(), 30, what="the new token is known")
+    wait_for(lambda: '"keys.reloaded"' in worker.log(), "the new token is known")
     stand_in_sidecar.api_token = NEW
     assert pool.calculate("second").status == 200
-    wait_for(lambda: stand_in_sidecar.events("second"), 30, what="published by the new token")
+    wait_for(lambda: stand_in_sidecar.events("second"), "published by the new token")
 
 
 def test_a_broken_audit_key_raises_the_alarm(start_pool, secret):
     pool = start_pool(AUDIT_KEY="", AUDIT_KEY_FILE=secret.path, **SOON)
     secret.write("short")
-    wait_for(lambda: metric(pool, "keys_refused") == 1, 30, what="the alarm")
-    assert "AUDIT_KEY" in pool.log_path.read_text()
+    wait_for(lambda: metric(pool, "keys_refused") == 1, "the alarm")
+    wait_for(lambda: "AUDIT_KEY" in pool.log_path.read_text(), "the log line")
     secret.write(NEW)
-    wait_for(lambda: metric(pool, "keys_refused") == 0, 30, what="the end of the alarm")
+    wait_for(lambda: metric(pool, "keys_refused") == 0, "the end of the alarm")

@@ -3,12 +3,13 @@
 import json
 import os
 import re
-import subprocess
 
 import pytest
-from harness.binaries import ROOT, bin_dir
+from harness.binaries import ROOT
+from harness.ctl import run_ctl
 from harness.engine import RedisProcess, fresh_id
 from harness.expect import assert_ok, assert_problem
+from harness.model import scores
 from harness.wait import wait_for
 
 OURS = re.search(r"STORE_SCHEMA = (\d+)", (ROOT / "app/store/schema.h").read_text())[1]
@@ -30,10 +31,10 @@ def later(own_engine):
     store = own_engine.redis()
     store.set("schema", NEWER)
     store.client_kill_filter(_type="normal", skipme=True)
-    wait_for(lambda: not own_engine.ready(), timeout=20, what="not ready")
+    wait_for(lambda: not own_engine.ready(), "not ready")
     yield own_engine
     own_engine.redis().set("schema", OURS)
-    own_engine.wait_ready(20)
+    own_engine.wait_ready()
 
 
 def everything(engine):
@@ -44,10 +45,7 @@ def everything(engine):
 
 
 def ctl(engine, *arguments):
-    environment = {**engine.environment, **engine.values}
-    return subprocess.run(
-        [bin_dir() / "mastery-ctl", *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
+    return run_ctl({**engine.environment, **engine.values}, *arguments)
 
 
 def lines(engine, name="pool"):
@@ -67,8 +65,8 @@ def test_a_later_store_is_left_alone(later):
     assert_problem(later.calculate(student), 503, "SERVICE_UNAVAILABLE")
     assert_problem(later.admin().post("/api/v1/mastery/query", {"student_id": student}), 503, "SERVICE_UNAVAILABLE")
     assert later.client().get("/health").status == 200
-    answer = later.client().get("/ready")
-    assert answer.status == 503 and answer.json["dependencies"]["state_store"] == "unavailable"
+    response = later.client().get("/ready")
+    assert response.status == 503 and response.json["dependencies"]["state_store"] == "unavailable"
     assert everything(later) == before
 
 
@@ -76,38 +74,38 @@ def test_not_even_the_first_request_on_a_new_connection_writes(start_pool, redis
     """It is put behind the greeting, whose answer is not known yet."""
     pool, store = start_pool(), redis_server.client()
     headers = {"Idempotency-Key": "once"}
-    for turn in range(5):
+    for iteration in range(5):
         student = fresh_id()
         store.set("schema", OURS)
-        wait_for(lambda: pool.request("GET", "/ready").status == 200, 20, what="ready")
-        assert pool.calculate(f"before-{turn}").status == 200
+        wait_for(lambda: pool.request("GET", "/ready").status == 200, "ready")
+        assert pool.calculate(f"before-{iteration}").status == 200
         before = set(store.keys())
         store.set("schema", NEWER)
         store.client_kill_filter(_type="normal", skipme=True)
-        body = {"student_id": student, "components": dict.fromkeys(("completion", "quiz", "quality", "consistency"), 0.5)}
+        body = {"student_id": student, "components": scores(0.5)}
         token = pool.token("root", "admin")
-        answer = pool.request("POST", "/api/v1/mastery/calculate", json=body, token=token, headers=headers)
-        assert_problem_of_pool(answer)
+        response = pool.request("POST", "/api/v1/mastery/calculate", json=body, token=token, headers=headers)
+        assert_problem_of_pool(response)
         assert set(store.keys()) == before
 
 
-def assert_problem_of_pool(answer):
-    assert answer.status == 503 and answer.json["error"]["code"] == "SERVICE_UNAVAILABLE", answer
+def assert_problem_of_pool(response):
+    assert response.status == 503 and response.json["error"]["code"] == "SERVICE_UNAVAILABLE", response
 
 
 @pytest.mark.parametrize("program", ["pool", "worker"])
 def test_the_log_says_why(later, program):
-    told = lambda: [line for line in lines(later, program) if line["event"] == "store.away"]
-    wait_for(lambda: any(f"schema {NEWER}" in line["reason"] for line in told()), timeout=20)
+    unavailable = lambda: [line for line in lines(later, program) if line["event"] == "store.away"]
+    wait_for(lambda: any(f"schema {NEWER}" in line["reason"] for line in unavailable()), "the log says so")
 
 
 def test_a_program_that_starts_writes_nothing_into_a_later_store(start_pool, redis_server):
     redis_server.client().set("schema", NEWER)
     pool = start_pool()
-    answer = pool.request("GET", "/ready")
-    assert answer.status == 503
+    response = pool.request("GET", "/ready")
+    assert response.status == 503
     assert redis_server.client().keys() == ["schema"]
-    assert f"schema {NEWER}" in pool.log_path.read_text()
+    wait_for(lambda: f"schema {NEWER}" in pool.log_path.read_text(), "the log says why")
 
 
 @pytest.mark.parametrize("arguments", [["schema"], ["dead", "list"], ["seed", "--student", "a", "--days", "1"]])
@@ -120,9 +118,7 @@ def test_the_operators_tool_leaves_it_alone_too(later, arguments):
 
 def test_the_operators_tool_notes_nothing(redis_server):
     environment = {**os.environ, "REDIS_URL": redis_server.url, "JWT_SECRET": "s" * 32}
-    result = subprocess.run(
-        [bin_dir() / "mastery-ctl", "schema"], env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
+    result = run_ctl(environment, "schema")
     assert result.stdout == f"store none, this version {OURS}\n", result.stderr
     assert redis_server.client().keys() == []
 
@@ -137,17 +133,17 @@ def test_a_full_store_without_a_schema_is_used_all_the_same(own_engine):
     try:
         store.client_kill_filter(_type="normal", skipme=True)
         read = lambda: own_engine.admin().post("/api/v1/mastery/query", {"student_id": student}).status == 200
-        wait_for(read, timeout=20)
+        wait_for(read, "a query answered")
         assert store.get("schema") is None
     finally:
         store.config_set("maxmemory", 0)
         store.client_kill_filter(_type="normal", skipme=True)
-    wait_for(lambda: own_engine.redis().get("schema") == OURS, timeout=20)
+    wait_for(lambda: own_engine.redis().get("schema") == OURS, "the schema noted")
 
 
 def test_the_schema_survives_a_restart_of_redis(own_engine):
     store = RedisProcess(own_engine)
     store.kill()
     store.start()
-    own_engine.wait_ready(20)
+    own_engine.wait_ready()
     assert own_engine.redis().get("schema") == OURS

@@ -5,20 +5,21 @@ import contextlib
 import os
 import random
 import signal
-import statistics
 import time
 
 import pytest
-from harness.client import Answer
 from harness.engine import fresh_id
 from harness.events import random_events
 from harness.load import Load
 from harness.model import Student, assert_agrees
-from harness.redis_server import RedisServer, pause, resume
-from harness.wait import wait_for, within
+from harness.pool import PoolClient
+from harness.process import pause, resume
+from harness.redis_server import RedisServer
+from harness.store import is_turned_and_published
+from harness.wait import assert_typical, wait_for
 from harness.worker import SidecarProcess, Worker
 
-EVENTS = int(os.environ.get("MASTERY_TEST_WORKER_EVENTS", "3000"))
+EVENTS = int(os.environ.get("MASTERY_TEST_WORKER_EVENTS", "1500"))
 CALLERS, STUDENTS = 6, 12
 BLOWS = max(12, EVENTS // 250)
 INGEST = "/api/v1/mastery/ingest"
@@ -29,49 +30,19 @@ def one_event(rng, student):
     return event
 
 
-class PoolClient:
-    """A client over one kept FastCGI connection, made anew when it breaks."""
-
-    def __init__(self, pool, timeout=5):
-        self.pool, self.token, self.timeout = pool, pool.token("root", "admin"), timeout
-        self.connection = None
-
-    def close(self):
-        if self.connection:
-            self.connection.close()
-            self.connection = None
-
-    def request(self, method, path, json=None):
-        if self.connection is None:
-            self.connection = self.pool.connect(self.timeout)
-        began = time.monotonic()
-        try:
-            answer = self.connection.request(method, path, json=json, token=self.token)
-        except BaseException:
-            self.close()
-            raise
-        return Answer(answer.status, answer.headers, answer.body, time.monotonic() - began)
-
-    def get(self, path):
-        return self.request("GET", path)
-
-    def post(self, path, json):
-        return self.request("POST", path, json)
-
-
 class Senders:
     """Callers that send random events, each again until it is acknowledged. An event of a student
     may come from any of them. They send `events` of them, and on while go_on."""
 
     def __init__(self, pool, callers=CALLERS, students=STUDENTS, events=EVENTS):
         self.pool, self.go_on = pool, True
-        self.clients = [PoolClient(pool) for _ in range(callers)]
+        self.clients = [PoolClient(pool, keep=True) for _ in range(callers)]
         self.students = {fresh_id(): Student() for _ in range(students)}
         self.events, self.begun, self.acknowledged, self.repeats = events, 0, [], 0
         self._random = [random.Random(caller) for caller in range(callers)]
         self._pending = [None] * callers
 
-    def send(self, caller, _turn):
+    def send(self, caller, _iteration):
         event = self._pending[caller]
         if event is None:
             if self.begun >= self.events and not self.go_on:
@@ -81,19 +52,24 @@ class Senders:
             student = self._random[caller].choice(list(self.students))
             event = self._pending[caller] = one_event(self._random[caller], student)
         try:
-            answer = self.clients[caller].post(INGEST, event)
+            response = self.clients[caller].post(INGEST, event)
         except (OSError, AssertionError):
             self.repeats += 1
             time.sleep(0.02)
             return
-        if answer.status == 202:
+        if response.status == 202:
             self.acknowledged.append(event)
             self.students[event["student_id"]].ingest(event)
             self._pending[caller] = None
         else:
-            assert answer.status == 503, answer
+            assert response.status == 503, response
             self.repeats += 1
             time.sleep(0.02)
+
+    def got_on(self):
+        """A condition: more has been acknowledged since this call."""
+        before = len(self.acknowledged)
+        return lambda: len(self.acknowledged) > before
 
     def done(self):
         self.go_on = False
@@ -101,7 +77,7 @@ class Senders:
 
     def assert_states(self):
         """Each state is the independent model's, over what was acknowledged."""
-        client = PoolClient(self.pool)
+        client = PoolClient(self.pool, keep=True)
         for student, model in self.students.items():
             if model.events:
                 assert_agrees(client, student, model)
@@ -163,23 +139,23 @@ class Chaos:
         self.workers, self.redis_signal = started, redis_signal
         self.done = {}
 
-    def kill_worker(self, turn):
-        worker = self.workers[turn % len(self.workers)]
+    def kill_worker(self, iteration):
+        worker = self.workers[iteration % len(self.workers)]
         worker.kill()
         time.sleep(0.1)
         worker.start()
 
-    def kill_pool(self, turn):
+    def kill_pool(self, iteration):
         pids = self.pool.pids()
         if pids:
-            os.kill(pids[turn % len(pids)], signal.SIGKILL)
+            os.kill(pids[iteration % len(pids)], signal.SIGKILL)
 
-    def kill_sidecar(self, _turn):
+    def kill_sidecar(self, _iteration):
         self.sidecar.kill()
         time.sleep(0.3)
         self.sidecar.start()
 
-    def restart_redis(self, _turn):
+    def restart_redis(self, _iteration):
         self.server.process.send_signal(self.redis_signal)
         self.server.process.wait()
         if self.server.path.exists():
@@ -187,7 +163,7 @@ class Chaos:
         time.sleep(0.3)
         self.server.start()
 
-    def strike(self, turn):
+    def strike(self, iteration):
         every = [
             self.kill_worker,
             self.kill_pool,
@@ -196,8 +172,8 @@ class Chaos:
             self.kill_worker,
             self.restart_redis,
         ]
-        blow = every[turn % len(every)]
-        blow(turn)
+        blow = every[iteration % len(every)]
+        blow(iteration)
         self.done[blow.__name__] = self.done.get(blow.__name__, 0) + 1
 
 
@@ -215,13 +191,14 @@ def test_everything_killed_and_every_event_counted_once(start_pool, fsync, redis
         with workers(pool, sidecar) as started:
             chaos = Chaos(pool, server, sidecar, started, redis_signal)
             with Load(CALLERS, senders.send, pause=0.002) as load:
-                for turn in range(BLOWS):
-                    time.sleep(0.4)
-                    chaos.strike(turn)
-                wait_for(senders.done, 120, what="all acknowledged")
+                for iteration in range(BLOWS):
+                    wait_for(senders.got_on(), "further events acknowledged")
+                    time.sleep(0.2)
+                    chaos.strike(iteration)
+                wait_for(senders.done, "all acknowledged", timeout=300)
             assert not load.errors, load.errors[:3]
             assert senders.repeats > 0, "nobody noticed anything"
-            wait_for(lambda: waiting(server.client()) == 0, 60, what="all turned and published")
+            wait_for(lambda: is_turned_and_published(server.client()), "all turned and published")
             assert set(chaos.done) == {
                 "kill_worker",
                 "kill_pool",
@@ -244,53 +221,48 @@ def test_worker_killed_over_and_over_doubles_nothing(start_pool, redis_server):
         with workers(pool, sidecar, count=1) as [worker]:
             with Load(CALLERS, senders.send) as load:
                 for _ in range(20):
-                    time.sleep(0.25)
+                    wait_for(senders.got_on(), "further events acknowledged")
+                    time.sleep(0.2)
                     worker.kill()
                     worker.start()
-                wait_for(senders.done, 60, what="all acknowledged")
+                wait_for(senders.done, "all acknowledged")
             assert not load.errors, load.errors[:3]
-            wait_for(lambda: waiting(redis_server.client()) == 0, 30, what="all published")
+            wait_for(lambda: is_turned_and_published(redis_server.client()), "all published")
         expected = senders.expected()
         senders.assert_states()
         assert_kept(redis_server.client(), expected)
         assert_published(sidecar.events(), expected)
 
 
-def p99(values):
-    return statistics.quantiles(values, n=100)[98]
-
-
-def latencies(senders, seconds):
+def latencies(senders, count):
+    """Of so many events."""
     found = []
 
-    def send(caller, _turn):
+    def send(caller, _iteration):
         student = list(senders.students)[caller]
         rng = senders._random[caller]
-        answer = senders.clients[caller].post(INGEST, one_event(rng, student))
-        assert answer.status == 202
-        found.append(answer.seconds)
+        response = senders.clients[caller].post(INGEST, one_event(rng, student))
+        assert response.status == 202
+        found.append(response.seconds)
 
     with Load(4, send, pause=0.002) as load:
-        time.sleep(seconds)
+        wait_for(lambda: len(found) >= count or load.errors, f"{count} events acknowledged")
     assert not load.errors, load.errors[:3]
     return found
 
 
-@pytest.mark.alone
 def test_sidecar_that_hangs_leaves_ingest_alone(start_pool, redis_server):
-    """SIGSTOP of the sidecar: the p99 of ingest does not move, and nothing is lost."""
+    """SIGSTOP of the sidecar: ingest does not wait for it, and nothing is lost."""
     with SidecarProcess() as sidecar:
         pool = start_pool(size=2)
         senders = Senders(pool)
-        with workers(pool, sidecar, count=1, DAPR_TIMEOUT_MS=500):
-            latencies(senders, 1)
-            before = latencies(senders, 3)
+        with workers(pool, sidecar, count=1, DAPR_TIMEOUT_MS=5000):
+            before = latencies(senders, 500)
             pause(sidecar.pid)
-            during = latencies(senders, 3)
+            during = latencies(senders, 500)
             assert waiting(redis_server.client()) > len(during) // 2, "it was not hanging"
             resume(sidecar.pid)
-            wait_for(lambda: waiting(redis_server.client()) == 0, 60, what="all published")
-        assert len(during) > 100
-        assert p99(during) < 2 * p99(before) + within(0.01), (p99(before), p99(during))
+            wait_for(lambda: is_turned_and_published(redis_server.client()), "all published")
+        assert_typical(during, 0.1)
         published = {item["id"] for item in sidecar.events() if item["type"] == "mastery.updated"}
         assert len(published) >= len(before) + len(during)

@@ -2,25 +2,21 @@
 """The audit log as it lies in Redis, and an independent check of its seals."""
 import hashlib
 import hmac
-import subprocess
 
-from harness.binaries import bin_dir
+from harness.ctl import run_ctl
+from harness.store import student_key, tagged
 from harness.wait import wait_for
 
 FIELDS = "artowscdn"
 SEAL_FIELDS = "qpbflnkmh"
 
 
-def shard_of(student):
-    return f"{hashlib.sha256(student.encode()).digest()[0]:02x}"
-
-
 def log_key(student):
-    return f"{{{shard_of(student)}}}:audit"
+    return tagged(student, "audit")
 
 
 def pseudonym(redis, student):
-    return redis.get(f"{{{shard_of(student)}}}:student:{student}:pseudonym")
+    return redis.get(student_key(student, ":pseudonym"))
 
 
 def records(redis, **wanted):
@@ -63,7 +59,7 @@ def wait_records(redis, number=1, **wanted):
         found = records(redis, **wanted)
         return found if len(found) >= number else None
 
-    return wait_for(enough, 20, what=f"{number} records with {wanted}")
+    return wait_for(enough, f"{number} records with {wanted}")
 
 
 def sealed(redis):
@@ -77,7 +73,7 @@ def sealed(redis):
 
 
 def wait_sealed(redis):
-    wait_for(lambda: sealed(redis), 20, what="all records sealed")
+    wait_for(lambda: sealed(redis), "all records sealed")
 
 
 def mac(key, *lines):
@@ -96,13 +92,5 @@ def seal_head(key, shard, fields):
 
 
 def ctl_audit(pool, *arguments, **settings):
-    """mastery-ctl audit, beside the pool."""
-    return subprocess.run(
-        [str(bin_dir() / "mastery-ctl"), "audit", *map(str, arguments)],
-        env={**pool.environment, **settings},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    """mastery-ctl audit with the settings of the pool and these."""
+    return run_ctl({**pool.environment, **settings}, "audit", *arguments)

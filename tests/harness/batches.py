@@ -1,19 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Batches: submitted, waited for, and their results read."""
-import time
 import uuid
 
 from harness.engine import fresh_id
+from harness.model import scores
 from harness.wait import wait_for
 
 PATH = "/api/v1/batch/mastery"
-NAMES = ("completion", "quiz", "quality", "consistency")
 ENDED = {"completed", "failed", "cancelled"}
-
-
-def scores(*values):
-    """The four components; one value stands for all."""
-    return dict(zip(NAMES, values * 4 if len(values) == 1 else values))
 
 
 def stating(students, value=0.5, **more):
@@ -28,41 +22,46 @@ def fresh_ids(count):
 
 
 class Batches:
-    """By a client of an admin, or by a pool (which answers on connections of their own)."""
+    """Batches of a client: an HTTP client of an admin, or a PoolClient."""
 
     def __init__(self, client):
         self.client = client
 
     def submit(self, body):
-        """Sent again, with the same key, when the store is away: one batch all the same."""
+        """Sends it again, with the same key, while Redis is unavailable: it is one batch all the
+        same."""
         headers = {"Idempotency-Key": uuid.uuid4().hex}
-        answer = self.client.post(PATH, body, headers=headers)
-        while answer.status in (503, 409):
-            time.sleep(0.05)
-            answer = self.client.post(PATH, body, headers=headers)
-        assert answer.status == 202, answer
-        return answer.json["batch_id"]
+
+        def submitted():
+            response = self.client.post(PATH, body, headers=headers)
+            return response.status not in (503, 409) and response
+
+        response = wait_for(submitted, "a batch submitted")
+        assert response.status == 202, response
+        return response.json["batch_id"]
 
     def get(self, path):
-        """Asked again while the store is away: how long that may be is for others to test."""
-        answer = self.client.get(path)
-        while answer.status == 503:
-            time.sleep(0.05)
-            answer = self.client.get(path)
-        assert answer.status == 200, answer
-        return answer.json
+        """Sends it again while Redis is unavailable: how long that may be is for others to test."""
+
+        def served():
+            response = self.client.get(path)
+            return response.status != 503 and response
+
+        response = wait_for(served, f"GET {path} answered")
+        assert response.status == 200, response
+        return response.json
 
     def status(self, batch):
         return self.get(f"{PATH}/{batch}")
 
-    def wait(self, batch, timeout=30):
+    def wait(self, batch, timeout=120):
         """Its last status, when it has ended."""
 
         def ended():
             status = self.status(batch)
             return status["status"] in ENDED and status
 
-        return wait_for(ended, timeout, what=f"batch {batch} ended")
+        return wait_for(ended, f"batch {batch} ended", timeout)
 
     def results(self, batch, limit=1000):
         """All of them, page by page."""
@@ -73,25 +72,6 @@ class Batches:
             found += page["results"]
             assert page["results"] or total == len(found)
         return found
-
-
-class PoolAdmin:
-    """What a client is, for a pool without nginx."""
-
-    def __init__(self, pool):
-        self.pool, self.token = pool, pool.token("root", "admin")
-
-    def request(self, method, path, **options):
-        return self.pool.request(method, path, token=self.token, **options)
-
-    def get(self, path):
-        return self.request("GET", path)
-
-    def post(self, path, body, **options):
-        return self.request("POST", path, json=body, **options)
-
-    def delete(self, path):
-        return self.request("DELETE", path)
 
 
 def assert_batch(batches, body, **expected):

@@ -9,7 +9,7 @@ from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
-from harness.wait import wait_for
+from harness.wait import LIMIT_S, wait_for
 
 ARGUMENTS = [
     "--headless=new",
@@ -31,7 +31,6 @@ window.violations = [];
 document.addEventListener("securitypolicyviolation",
     (event) => window.violations.push(event.violatedDirective + " " + event.blockedURI));
 """
-PATIENCE_S = 60
 
 
 class Browser:
@@ -67,7 +66,7 @@ class Browser:
         def shown():
             return next((element for element in self.find(css) if element.is_displayed()), None)
 
-        return self._patiently(shown, f"{css} shown")
+        return self._repeat(shown, f"{css} shown")
 
     def click(self, css):
         def clicked():
@@ -76,15 +75,21 @@ class Browser:
             element.click()
             return True
 
-        self._patiently(clicked, f"{css} clicked")
+        self._repeat(clicked, f"{css} clicked")
 
-    def type(self, css, text):
-        """In the place of what stands there."""
-        self.one(css).clear()
-        self.one(css).send_keys(text)
+    def paste(self, css, text):
+        """Replaces the text of a field at once: the page redraws itself after each input."""
 
-    def _patiently(self, step, what):
-        """A page that draws itself anew takes elements away between two looks."""
+        def pasted():
+            script = "arguments[0].focus(); arguments[0].select()"
+            self.driver.execute_script(script, self.one(css))
+            self.driver.execute_cdp_cmd("Input.insertText", {"text": text})
+            return True
+
+        self._repeat(pasted, f"{css} filled")
+
+    def _repeat(self, step, what):
+        """Until it succeeds: a page that redraws itself removes elements between two steps."""
 
         def tried():
             try:
@@ -92,7 +97,7 @@ class Browser:
             except WebDriverException:
                 return None
 
-        return wait_for(tried, PATIENCE_S, what=what)
+        return wait_for(tried, what, timeout=5 * LIMIT_S)
 
     def violations(self):
         """Of the page's Content-Security-Policy."""

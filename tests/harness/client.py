@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An HTTP client that sends exactly what it is told (requests tidies paths), and raw sockets."""
+"""An HTTP client that sends paths and headers unchanged (requests normalizes paths), and raw sockets."""
 import http.client
 import json as jsonlib
 import socket
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 NOT_GIVEN = object()
 
 
-class Answer:
+class Response:
     """Status, headers (any case), body, and how long it took in seconds."""
 
     def __init__(self, status, headers, body, seconds=0.0):
@@ -34,7 +34,7 @@ class Client:
     context of an address that begins with https, else the system's; reuse_tls: keep such a
     connection too, although a request fails when the server has closed it in the meantime."""
 
-    def __init__(self, url, token=None, source=None, timeout=15, tls=None, reuse_tls=False):
+    def __init__(self, url, token=None, source=None, timeout=60, tls=None, reuse_tls=False):
         parts = urlsplit(url)
         self.tls = tls or (ssl.create_default_context() if parts.scheme == "https" else None)
         self.reuse_tls = reuse_tls
@@ -93,15 +93,15 @@ class Client:
         try:
             body = body.encode() if isinstance(body, str) else body
             self._connection.request(method, path, body=body, headers=headers)
-            response = self._connection.getresponse()
-            answer = Answer(response.status, response.headers, response.read())
+            received = self._connection.getresponse()
+            response = Response(received.status, received.headers, received.read())
         except BaseException:
             self.close()
             raise
-        answer.seconds = time.monotonic() - began
-        if response.will_close:
+        response.seconds = time.monotonic() - began
+        if received.will_close:
             self.close()
-        return answer
+        return response
 
     def get(self, path, **options):
         return self.request("GET", path, **options)
@@ -115,26 +115,26 @@ class Client:
     def delete(self, path, **options):
         return self.request("DELETE", path, **options)
 
-    def raw(self, data, timeout=10):
-        """Sends bytes on a connection of its own and reads one answer, whatever may follow it."""
+    def raw(self, data, timeout=60):
+        """Sends bytes on a connection of its own and reads one response, whatever may follow it."""
         with self.socket(timeout) as sock:
             try:
                 sock.sendall(data)
             except (BrokenPipeError, ConnectionResetError):
-                pass  # refused before it was all sent; the answer may be there all the same
-            return read_answer(sock)
+                pass  # refused before all of it was sent; a response may have come all the same
+            return read_response(sock)
 
-    def socket(self, timeout=10):
+    def socket(self, timeout=60):
         return socket.create_connection((self.host, self.port), timeout=timeout)
 
 
-def read_answer(sock, method="GET"):
-    """One HTTP answer from a socket, or None when the other side closed without any."""
-    response = http.client.HTTPResponse(sock, method=method)
+def read_response(sock, method="GET"):
+    """One HTTP response from a socket, or None when the other side closed without any."""
+    received = http.client.HTTPResponse(sock, method=method)
     try:
-        response.begin()
-        return Answer(response.status, response.headers, response.read())
+        received.begin()
+        return Response(received.status, received.headers, received.read())
     except (http.client.BadStatusLine, ConnectionResetError):
         return None
     finally:
-        response.close()
+        received.close()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who may do what, as the API contract says it (sections 2 and 3) and not as the engine does.
+"""Who may do what, written by hand and not read from the engine.
 
 A row is a route with all its aliases, the right that it takes and a request that would succeed. A
 right says for each kind of caller whether the request succeeds; what a refusal is called follows
@@ -288,5 +288,5 @@ def expected(one, caller, listener):
 
 
 def about_a_student(one):
-    """Whether the answer might tell if the student exists."""
+    """Whether the response might disclose that the student exists."""
     return one.right in ("student data", "own data", "compare students", "process")

@@ -7,7 +7,7 @@ import shlex
 import time
 from pathlib import Path
 
-from harness.client import Answer
+from harness.client import Response
 from harness.token import make_token
 
 
@@ -37,7 +37,7 @@ def send(client, method, path, **options):
     try:
         response = client.request(method, path, **options)
     except (OSError, http.client.HTTPException) as error:
-        response = Answer(0, {}, (str(error) or repr(error)).encode())
+        response = Response(0, {}, (str(error) or repr(error)).encode())
     response.seconds = time.monotonic() - began  # with the time to connect
     return response
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An answer against what the OpenAPI document says of its operation: status, headers, body."""
+"""A response against what the OpenAPI document says of its operation: status, headers, body."""
 import re
 
 import jsonschema
 
-# Of HTTP itself, and those that the contract puts on every answer (harness/expect.py).
+# Headers of HTTP itself, and those that every response has (harness/expect.py).
 GENERAL = {
     "connection",
     "content-encoding",
@@ -60,24 +60,24 @@ def response_of(document, path, method, status):
     return resolve(document, responses[str(status)])
 
 
-def answer_schema(document, path, method, status):
+def response_schema(document, path, method, status):
     return response_of(document, path, method, status)["content"]["application/json"]["schema"]
 
 
-def assert_headers_as_described(document, answer, path, method):
-    response = response_of(document, path, method, answer.status)
+def assert_headers_as_described(document, response, path, method):
+    entry = response_of(document, path, method, response.status)
     described = {
         name.lower(): resolve(document, header)
-        for name, header in response.get("headers", {}).items()
+        for name, header in entry.get("headers", {}).items()
     }
-    there = {name.lower() for name in answer.headers}
-    where = f"{method} {path} {answer.status}"
+    there = {name.lower() for name in response.headers}
+    where = f"{method} {path} {response.status}"
     unsaid = there - GENERAL - set(described)
     assert not unsaid, f"{where}: {sorted(unsaid)} not described"
     missing = {name for name, header in described.items() if header["required"]} - there
     assert not missing, f"{where}: {sorted(missing)} not there"
     for name in there & set(described):
-        assert_value(document, described[name]["schema"], answer.headers[name], f"{where} {name}")
+        assert_value(document, described[name]["schema"], response.headers[name], f"{where} {name}")
 
 
 def assert_value(document, schema, text, where):
@@ -91,10 +91,10 @@ def validator(document, schema):
     return jsonschema.Draft202012Validator(schema, resolver=resolver)
 
 
-def assert_as_described(document, answer, path, method):
+def assert_as_described(document, response, path, method):
     """path: as the document has it."""
-    assert_headers_as_described(document, answer, path, method)
-    schema = answer_schema(document, path, method, answer.status)
-    errors = validator(document, schema).iter_errors(answer.json)
+    assert_headers_as_described(document, response, path, method)
+    schema = response_schema(document, path, method, response.status)
+    errors = validator(document, schema).iter_errors(response.json)
     texts = [f"{list(error.path)}: {error.message}" for error in errors]
     assert not texts, texts

@@ -12,8 +12,11 @@ import redis
 
 from harness.binaries import ROOT, assert_no_report, bin_dir
 from harness.client import Client
+from harness.ctl import run_ctl
 from harness.deployment import read_env
+from harness.model import COMPONENTS
 from harness.process import alive, children, program
+from harness.redis_server import LONG_TIMEOUTS
 from harness.token import make_token
 from harness.wait import wait_for
 
@@ -43,6 +46,7 @@ class Engine:
             "RATE_LIMITS": "off",
             "APPENDFSYNC": "everysec",
             "POOL_SIZE": "2",
+            **LONG_TIMEOUTS,
             **{name: str(value) for name, value in settings.items()},
         }
         self.values = {}
@@ -127,25 +131,15 @@ class Engine:
     # Data
 
     def calculate(self, student, scores=(0.8, 0.9, 0.85, 0.7), weights=None, by=None):
-        """States a student's components; the answer."""
-        names = ("completion", "quiz", "quality", "consistency")
-        body = {"student_id": student, "components": dict(zip(names, scores))}
+        """Stores a student's components; returns the response."""
+        body = {"student_id": student, "components": dict(zip(COMPONENTS, scores))}
         if weights is not None:
-            body["weights"] = dict(zip(names, weights))
+            body["weights"] = dict(zip(COMPONENTS, weights))
         return (by or self.admin()).post("/api/v1/mastery/calculate", body)
 
-    def ctl(self, *arguments, text=None, check=True):
+    def ctl(self, *arguments, text="", check=True):
         """mastery-ctl with this engine's settings; its standard output."""
-        environment = {**self.environment, **self.values}
-        result = subprocess.run(
-            [str(Path(self.environment["BIN_DIR"]) / "mastery-ctl"), *arguments],
-            env=environment,
-            input=text,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        result = run_ctl({**self.environment, **self.values}, *arguments, text=text)
         if check and result.returncode != 0:
             raise RuntimeError(f"mastery-ctl {arguments}: {result.returncode}\n{result.stderr}")
         return result.stdout
@@ -198,8 +192,8 @@ class Engine:
     def ready(self):
         return Client(self.base_url).get("/ready").status == 200
 
-    def wait_ready(self, timeout=10):
-        wait_for(self.ready, timeout, what="engine ready")
+    def wait_ready(self):
+        wait_for(self.ready, "engine ready")
 
 
 class RunningEngine(Engine):
@@ -213,7 +207,7 @@ class RunningEngine(Engine):
         self.values["BASE_URL"] = os.environ["MASTERY_BASE_URL"]
 
     def start(self):
-        self.wait_ready(60)
+        self.wait_ready()
         return self
 
     def stop(self):
@@ -234,7 +228,7 @@ class RedisProcess:
 
     def kill(self):
         self.signal(signal.SIGKILL)
-        wait_for(lambda: not alive(self.pid), what="redis gone")
+        wait_for(lambda: not alive(self.pid), "redis gone")
 
     def start(self):
         with open(self.engine.state_dir / "redis-again.log", "ab") as log:
@@ -247,10 +241,10 @@ class RedisProcess:
             )
         self.pid = child.pid
         self.engine.values["REDIS_AGAIN_PID"] = str(child.pid)
-        wait_for(self.answers, what="redis back")
+        wait_for(self.is_up, "redis back")
         return child
 
-    def answers(self):
+    def is_up(self):
         try:
             return self.engine.redis().ping()
         except redis.RedisError:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every answer, and every refusal, must look like (contract section 1)."""
+"""What every response, and every refusal, must look like."""
 import re
 from datetime import datetime
 
@@ -26,9 +26,9 @@ def assert_time(text):
     datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def assert_common_headers(answer, tls=False):
+def assert_common_headers(response, tls=False):
     """The headers that stand on every response, whoever made it; tls: the client came by it."""
-    headers = answer.headers
+    headers = response.headers
     for name in (
         "X-Request-ID",
         "X-Trace-ID",
@@ -41,7 +41,7 @@ def assert_common_headers(answer, tls=False):
         "Referrer-Policy",
     ):
         values = headers.get_all(name) or []
-        assert len(values) == 1, f"{name} stands {len(values)} times on {answer!r}"
+        assert len(values) == 1, f"{name} stands {len(values)} times on {response!r}"
     assert re.fullmatch(r"[A-Za-z0-9._-]{1,128}", headers["X-Request-ID"])
     trace = TRACEPARENT.fullmatch(headers["traceparent"])
     assert trace, headers["traceparent"]
@@ -53,11 +53,11 @@ def assert_common_headers(answer, tls=False):
     assert len(hsts) == tls, f"{len(hsts)} times HSTS on a connection with{'' if tls else 'out'} TLS"
 
 
-def assert_problem(answer, status, code=None, tls=False):
-    """The answer is an error in the contract's form; returns its error object."""
-    assert answer.status == status, f"{status} expected: {answer!r}"
-    assert answer.headers.get_content_type() == "application/json", answer.headers.items()
-    body = answer.json
+def assert_problem(response, status, code=None, tls=False):
+    """The response is an error in the contract's form; returns its error object."""
+    assert response.status == status, f"{status} expected: {response!r}"
+    assert response.headers.get_content_type() == "application/json", response.headers.items()
+    body = response.json
     assert set(body) == {"success", "error", "correlation_id"}, body
     assert body["success"] is False
     assert set(body["error"]) == {"code", "message", "details"}, body
@@ -65,26 +65,26 @@ def assert_problem(answer, status, code=None, tls=False):
     assert isinstance(body["error"]["details"], dict)
     allowed = {code} if code else CODES.get(status)
     assert allowed is None or body["error"]["code"] in allowed, body
-    assert body["correlation_id"] == answer.headers["X-Request-ID"]
-    assert_common_headers(answer, tls)
-    assert_headers_of_status(answer)
+    assert body["correlation_id"] == response.headers["X-Request-ID"]
+    assert_common_headers(response, tls)
+    assert_headers_of_status(response)
     return body["error"]
 
 
-def assert_headers_of_status(answer):
+def assert_headers_of_status(response):
     """Headers that belong to certain statuses."""
-    headers = answer.headers
-    if answer.status == 401:
+    headers = response.headers
+    if response.status == 401:
         assert headers["WWW-Authenticate"].startswith('Bearer realm="mastery-engine"')
-    if answer.status == 405:
+    if response.status == 405:
         assert headers["Allow"]
-    if answer.status in (429, 503):
+    if response.status in (429, 503):
         assert re.fullmatch(r"[1-9][0-9]*", headers["Retry-After"] or ""), headers["Retry-After"]
 
 
-def assert_invalid(answer, *fields):
-    """The answer is a VALIDATION_ERROR that names exactly these fields."""
-    error = assert_problem(answer, 400, "VALIDATION_ERROR")
+def assert_invalid(response, *fields):
+    """The response is a VALIDATION_ERROR that names exactly these fields."""
+    error = assert_problem(response, 400, "VALIDATION_ERROR")
     for entry in error["details"]["errors"]:
         assert set(entry) == {"field", "message"} and entry["message"], entry
     named = sorted(entry["field"] for entry in error["details"]["errors"])
@@ -92,9 +92,9 @@ def assert_invalid(answer, *fields):
     return error
 
 
-def assert_ok(answer, status=200, tls=False):
-    """The answer is a success with the common headers; returns its JSON."""
-    assert answer.status == status, f"{status} expected: {answer!r}"
-    assert_common_headers(answer, tls)
-    assert answer.headers.get_content_type() == "application/json"
-    return answer.json
+def assert_ok(response, status=200, tls=False):
+    """The response is a success with the common headers; returns its JSON."""
+    assert response.status == status, f"{status} expected: {response!r}"
+    assert_common_headers(response, tls)
+    assert response.headers.get_content_type() == "application/json"
+    return response.json

@@ -9,7 +9,8 @@ import struct
 import time
 import uuid
 
-from harness.client import Answer
+from harness.client import Response
+from harness.wait import LIMIT_S
 
 BEGIN_REQUEST, ABORT_REQUEST, END_REQUEST = 1, 2, 3
 PARAMS, STDIN, STDOUT, STDERR = 4, 5, 6, 7
@@ -78,7 +79,7 @@ def request_bytes(method, target, body=b"", token=None, headers=None, keep=True,
 class FastCgi:
     """A connection to a FastCGI application's socket."""
 
-    def __init__(self, path, timeout=5):
+    def __init__(self, path, timeout=LIMIT_S):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(timeout)
         self.sock.connect(str(path))
@@ -97,14 +98,14 @@ class FastCgi:
         self.sock.sendall(data)
 
     def request(self, method, target, json=None, token=None, headers=None, keep=True, **more):
-        """Sends a request and reads its answer."""
+        """Sends a request and reads its response."""
         body = b"" if json is None else jsonlib.dumps(json).encode()
         began = time.monotonic()
         self.send(request_bytes(method, target, body, token, headers, keep, **more))
-        answer = self.answer()
-        assert answer is not None, "closed without an answer"
-        answer.seconds = time.monotonic() - began
-        return answer
+        response = self.read_response()
+        assert response is not None, "closed without a response"
+        response.seconds = time.monotonic() - began
+        return response
 
     def _read_exactly(self, n):
         while len(self._buffer) < n:
@@ -127,8 +128,8 @@ class FastCgi:
         content = self._read_exactly(length + padding)
         return None if content is None else (kind, request_id, content[:length])
 
-    def answer(self):
-        """The next answer, or None when the connection ends before one is complete."""
+    def read_response(self):
+        """The next response, or None when the connection ends before one is complete."""
         out = b""
         while True:
             got = self.record()
@@ -138,14 +139,14 @@ class FastCgi:
             if kind == STDOUT:
                 out += content
             elif kind == END_REQUEST:
-                return parse_answer(out)
+                return parse_response(out)
 
     def has_more(self, seconds=0.05):
-        """Whether something, or the end, has come behind the answer."""
+        """Whether something, or the end, has come after the response."""
         return bool(self._buffer or select.select([self.sock], [], [], seconds)[0])
 
     def rest(self):
-        """What comes behind the answers until the application closes."""
+        """What comes after the responses until the application closes."""
         while piece := self.sock.recv(65536):
             self._buffer += piece
         return self._buffer
@@ -161,9 +162,9 @@ class FastCgi:
             return False
 
 
-def parse_answer(out):
-    """A CGI answer: headers with a Status among them, an empty line, the body."""
+def parse_response(out):
+    """A CGI response: headers with a Status among them, an empty line, the body."""
     head, _, body = out.partition(b"\r\n\r\n")
     headers = email.parser.Parser().parsestr(head.decode("latin-1"), headersonly=True)
     status = int((headers["Status"] or "200").split()[0])
-    return Answer(status, headers, body)
+    return Response(status, headers, body)

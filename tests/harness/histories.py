@@ -5,7 +5,8 @@ import random
 from datetime import datetime, timedelta, timezone
 
 from harness.engine import fresh_id
-from harness.statistics_model import COMPONENTS, score_of
+from harness.model import COMPONENTS
+from harness.statistics_model import score_of
 
 FIELDS_IN_SHARE = {
     "predicted_score", "confidence", "mastery_score", "mean", "median", "min_value", "max_value",

@@ -5,9 +5,9 @@ import time
 
 
 class Load:
-    """Runs `call(caller, turn)` in so many threads until the block is left.
+    """Runs `call(caller, iteration)` in so many threads until the block is left.
 
-    What a call returns is kept in `results`; what it raises in `errors`.
+    What a call returns is appended to `results`; what it raises to `errors`.
     """
 
     def __init__(self, callers, call, pause=0.0):
@@ -17,14 +17,14 @@ class Load:
         self._threads = [threading.Thread(target=self._run, args=(i,)) for i in range(callers)]
 
     def _run(self, caller):
-        turn = 0
+        iteration = 0
         while not self._stop.is_set():
             try:
-                self.results.append(self._call(caller, turn))
+                self.results.append(self._call(caller, iteration))
             except Exception as error:
                 self.errors.append(error)
                 time.sleep(0.01)
-            turn += 1
+            iteration += 1
             if self._pause:
                 time.sleep(self._pause)
 
@@ -61,11 +61,39 @@ def together(callers, call):
     return results
 
 
-def until_refused(ask, most=1000):
-    """Answers of ask(0), ask(1), …, the last one a 429: on a busy machine a limit refills meanwhile."""
-    answers = []
+def until_refused(send, most=1000):
+    """Responses of send(0), send(1), …, the last one a 429: on a slow machine a limit refills
+    meanwhile."""
+    responses = []
     for i in range(most):
-        answers.append(ask(i))
-        if answers[-1].status == 429:
-            return answers
+        responses.append(send(i))
+        if responses[-1].status == 429:
+            return responses
     raise AssertionError(f"none of {most} requests was refused")
+
+
+class RateLimit:
+    """Counts the requests that pass a limit of so many a minute, of which that many may come at once.
+
+    What has been refilled since its making passes too: how much depends on the machine's speed."""
+
+    def __init__(self, limit):
+        self.limit, self.passed, self._began = limit, 0, time.monotonic()
+
+    def refilled(self):
+        return (time.monotonic() - self._began) * self.limit / 60
+
+    def send(self, request):
+        """The response to one request."""
+        response = request()
+        self.passed += response.status != 429
+        return response
+
+    def exhaust(self, request):
+        """Sends until a request is refused; all responses, the last one a 429."""
+        return until_refused(lambda _: self.send(request))
+
+    def assert_exhausted(self):
+        """As many have passed as the limit allows."""
+        most = self.limit + self.refilled()
+        assert self.limit <= self.passed <= most, f"{self.passed} passed, not {self.limit} to {most}"

@@ -5,10 +5,15 @@ from datetime import datetime, timedelta, timezone
 
 DAY_MS = 86400000
 HALF_LIFE_MS = 14 * DAY_MS
-NAMES = ("completion", "quiz", "quality", "consistency")
-EVIDENT = NAMES[:3]
-WEIGHTS = dict(zip(NAMES, (0.4, 0.3, 0.2, 0.1)))
+COMPONENTS = ("completion", "quiz", "quality", "consistency")
+EVIDENT = COMPONENTS[:3]
+WEIGHTS = dict(zip(COMPONENTS, (0.4, 0.3, 0.2, 0.1)))
 DIFFICULTY = {"easy": 0.8, "medium": 1, "hard": 1.2, "expert": 1.5}
+
+
+def scores(*values):
+    """The components of a student; one value stands for all."""
+    return dict(zip(COMPONENTS, values * 4 if len(values) == 1 else values))
 
 
 def to_ms(text):
@@ -99,9 +104,9 @@ class Student:
         components["consistency"] = stated["consistency"] if is_stated else min(1, len(active) / 10)
         evidence["consistency"] = 5 if is_stated else len(active)
         known = {name: weight for name, weight in WEIGHTS.items() if evidence[name] > 0}
-        weights = {name: known.get(name, 0) / sum(known.values()) for name in NAMES}
+        weights = {name: known.get(name, 0) / sum(known.values()) for name in COMPONENTS}
         return {
-            "mastery_score": min(1, sum(components[name] * weights[name] for name in NAMES)),
+            "mastery_score": min(1, sum(components[name] * weights[name] for name in COMPONENTS)),
             "components": components,
             "weights": weights,
             "evidence": evidence,
@@ -146,17 +151,17 @@ def assert_close(found, expected, where, tolerance=1e-9):
 
 def assert_agrees(client, student_id, student):
     """What the engine says about a student is what the model says."""
-    answer = client.post("/api/v1/mastery/query", {"student_id": student_id})
-    assert answer.status == 200, answer
-    data = answer.json["data"]
+    response = client.post("/api/v1/mastery/query", {"student_id": student_id})
+    assert response.status == 200, response
+    data = response.json["data"]
     expected = student.current(to_ms(data["calculated_at"]))
     assert_close(data["mastery_score"], expected["mastery_score"], "mastery_score")
-    for name in NAMES:
+    for name in COMPONENTS:
         for part in ("components", "evidence"):
             value = float(expected[part][name])
             assert_close(data[part][name], value, f"{part}.{name}")
         weight = float(expected["weights"][name])
         assert_close(data["breakdown"]["weights"][name], weight, f"weights.{name}")
-    answer = client.get(f"/api/v1/mastery/history/{student_id}?days=90")
-    assert answer.status == 200, answer
-    assert_close(answer.json["history"], student.history(), "history")
+    response = client.get(f"/api/v1/mastery/history/{student_id}?days=90")
+    assert response.status == 200, response
+    assert_close(response.json["history"], student.history(), "history")

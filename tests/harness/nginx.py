@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from harness.client import Client
+from harness.ports import free_port
 from harness.wait import wait_for
 
 TEMPLATE = """
@@ -53,12 +54,6 @@ http {{
 """
 
 
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
-
-
 class Nginx:
     def __init__(self, pool_socket, keepalive=64, keepalive_requests=1000):
         self.folder = Path(tempfile.mkdtemp(prefix="mn-"))
@@ -81,7 +76,7 @@ class Nginx:
             ["nginx", "-p", str(self.folder), "-e", str(self.folder / "error.log")]
             + ["-c", str(config)]
         )
-        wait_for(self._listens, 10, what="nginx up")
+        wait_for(self._listens, "nginx up")
         return self
 
     def __exit__(self, *_):

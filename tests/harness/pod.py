@@ -15,13 +15,15 @@ import yaml
 
 from harness.binaries import ROOT
 from harness.client import Client
+from harness.ports import free_ports
+from harness.redis_server import LONG_TIMEOUTS
 from harness.token import make_token
-from harness.wait import wait_for
+from harness.wait import LIMIT_S, wait_for
 
 START_TIMEOUT = 120
 
 
-def podman(*arguments, check=True, timeout=120):
+def podman(*arguments, check=True, timeout=300):
     """Its exit status and output."""
     result = subprocess.run(
         [str(ROOT / "scripts/lib/podman"), *map(str, arguments)],
@@ -31,22 +33,6 @@ def podman(*arguments, check=True, timeout=120):
     if check and result.returncode != 0:
         raise RuntimeError(f"podman {arguments}: {result.returncode}\n{result.stdout}")
     return result.returncode, result.stdout
-
-
-def free_ports(count):
-    """So many in a row, below those that the kernel takes for outgoing connections."""
-    for first in range(20000 + os.getpid() % 5000 * 2, 32000, 7):
-        sockets = [socket.socket() for _ in range(count)]
-        try:
-            for number, sock in enumerate(sockets):
-                sock.bind(("127.0.0.1", first + number))
-            return first
-        except OSError:
-            continue
-        finally:
-            for sock in sockets:
-                sock.close()
-    raise RuntimeError("no free ports")
 
 
 class Pod:
@@ -59,7 +45,7 @@ class Pod:
         self.name = f"t{uuid.uuid4().hex[:8]}"
         self.port, self.ready = free_ports(5), ready
         self.folder = Path(tempfile.mkdtemp(prefix="mk-")) / "pod"
-        settings = {"RATE_LIMITS": "off", "STORE_ROUND_TIMEOUT_MS": "1000", **settings}
+        settings = {"RATE_LIMITS": "off", **LONG_TIMEOUTS, **settings}
         self.environment = {
             **os.environ, **(redis or {}), "POD_NAME": self.name, "POD_DIR": str(self.folder),
             "PORT": str(self.port), "RESTART_POLICY": restart_policy, "POD_STOP_SECONDS": "1",
@@ -144,7 +130,7 @@ class Pod:
             yield
         finally:
             process.terminate()
-            process.wait(timeout=30)
+            process.wait(timeout=LIMIT_S)
 
     def probe(self, container, kind):
         """One probe as the kubelet makes it; whether it succeeds."""
@@ -168,14 +154,14 @@ class Pod:
         self.exec(name, *hook, check=False)
         if self.running(name):
             podman("kill", "--signal", "TERM", self.container(name), check=False)
-            wait_for(lambda: not self.running(name), 30, every=0.2, what=f"{name} ended")
+            wait_for(lambda: not self.running(name), f"{name} ended")
 
 
 class Service:
     """A Service of Kubernetes: its connections go to the pods behind it, which may change."""
 
     def __init__(self, *ports):
-        self.ports, self._turn = list(ports), 0
+        self.ports, self._iteration = list(ports), 0
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._open = True
@@ -194,15 +180,15 @@ class Service:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            self._turn += 1
-            port = self.ports[self._turn % len(self.ports)]
+            self._iteration += 1
+            port = self.ports[self._iteration % len(self.ports)]
             threading.Thread(target=self._serve, args=(client, port), daemon=True).start()
 
     @staticmethod
     def _serve(client, port):
         with client:
             try:
-                with socket.create_connection(("127.0.0.1", port), timeout=10) as server:
+                with socket.create_connection(("127.0.0.1", port), timeout=LIMIT_S) as server:
                     relay(client, server)
             except OSError:
                 pass  # the client sees its connection end

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from harness.binaries import ROOT, assert_no_report, bin_dir, sanitizer_options
 from harness.fastcgi import FastCgi
+from harness.model import COMPONENTS
 from harness.process import alive, children, program
+from harness.redis_server import LONG_TIMEOUTS
 from harness.token import make_token
-from harness.wait import wait_for
+from harness.wait import LIMIT_S, wait_for
 
 AUDIT_KEY = "a key for the audit log of tests, long enough"
 SECRET = "a secret for tests, of more than thirty-two bytes"
@@ -36,6 +38,8 @@ class Pool:
             "AUDIT_KEY": AUDIT_KEY,
             "METRICS_FILE": str(self.folder / "metrics"),
             "RECOMMENDATIONS_FILE": str(ROOT / "conf" / "recommendations.json"),
+            "DRAIN_TIMEOUT_S": "2",  # tests may end with connections open, or Redis away
+            **LONG_TIMEOUTS,
             **sanitizer_options(quarantine_size_mb=1, thread_local_quarantine_size_kb=64),
             **{name: str(value) for name, value in environment.items()},
         }
@@ -61,7 +65,7 @@ class Pool:
                 umask=-1 if self._umask is None else self._umask,
             )
         try:
-            wait_for(self.serves, 20, what="pool serving")
+            wait_for(self.serves, "pool serving")
         except BaseException:
             self.stop()
             raise
@@ -83,7 +87,7 @@ class Pool:
         if alive(self.process.pid):
             self.process.terminate()
         try:
-            self.process.wait(3)
+            self.process.wait(5)
         except subprocess.TimeoutExpired:
             self.kill()
         try:
@@ -104,7 +108,7 @@ class Pool:
         found = children(self.process.pid)
         return [pid for pid in found if program(pid) == "mastery-fcgi"]
 
-    def connect(self, timeout=5):
+    def connect(self, timeout=LIMIT_S):
         return FastCgi(self.socket_path, timeout)
 
     def request(self, method, target, **options):
@@ -116,8 +120,7 @@ class Pool:
         return make_token(self.environment["JWT_SECRET"].split("\n")[0], user, role, **claims)
 
     def calculate(self, student, scores=(0.8, 0.9, 0.85, 0.7)):
-        names = ("completion", "quiz", "quality", "consistency")
-        body = {"student_id": student, "components": dict(zip(names, scores))}
+        body = {"student_id": student, "components": dict(zip(COMPONENTS, scores))}
         return self.request(
             "POST", "/api/v1/mastery/calculate", json=body, token=self.token("root", "admin")
         )
@@ -127,3 +130,37 @@ class Pool:
         return self.request(
             "POST", "/api/v1/mastery/query", json=body, token=self.token(user, role)
         )
+
+
+class PoolClient:
+    """What harness.client.Client is, for a pool without nginx: an admin. keep: over one connection,
+    which is made anew when it has broken; otherwise each request has its own."""
+
+    def __init__(self, pool, keep=False):
+        self.pool, self.token, self.keep = pool, pool.token("root", "admin"), keep
+        self._connection = None
+
+    def close(self):
+        if self._connection:
+            self._connection.close()
+            self._connection = None
+
+    def request(self, method, path, **options):
+        if not self.keep:
+            return self.pool.request(method, path, token=self.token, **options)
+        if self._connection is None:
+            self._connection = self.pool.connect()
+        try:
+            return self._connection.request(method, path, token=self.token, **options)
+        except BaseException:
+            self.close()
+            raise
+
+    def get(self, path):
+        return self.request("GET", path)
+
+    def post(self, path, json, **options):
+        return self.request("POST", path, json=json, **options)
+
+    def delete(self, path):
+        return self.request("DELETE", path)

@@ -1,6 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Looking at processes through /proc."""
+"""Processes: what /proc says of them, and their pausing."""
 import os
+import signal
+
+
+def pause(pid):
+    os.kill(pid, signal.SIGSTOP)
+
+
+def resume(pid):
+    os.kill(pid, signal.SIGCONT)
 
 
 def _stat(pid):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Somebody who waits to be called back, over HTTP or TLS, on 127.0.0.1 or another address."""
+"""A server that receives callbacks, over HTTP or TLS, on 127.0.0.1 or another address."""
 import http.server
 import json
 import select
@@ -19,7 +19,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         receiver.calls.append(Call(self.path, dict(self.headers.items()), body))
         if receiver.holds_on(self.connection):
-            receiver.answer(self)
+            receiver.respond(self)
 
     do_GET = do_POST
 
@@ -50,12 +50,12 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class Receiver:
-    """answers: what comes next, in order: a status, or (status, headers, body); 204 behind them.
+    """responses: the next ones, in order: a status, or (status, headers, body); 204 after them.
     connections: how many have been made, with a request or not. gate: while it is cleared, callers
-    wait for their answers; most_waiting: how many did at the same time, until they hung up."""
+    wait for their responses; most_waiting: how many did at the same time, until they hung up."""
 
-    def __init__(self, answers=(), tls=False):
-        self.answers, self.calls, self.connections = list(answers), [], 0
+    def __init__(self, responses=(), tls=False):
+        self.responses, self.calls, self.connections = list(responses), [], 0
         self.gate, self.waiting, self.most_waiting = threading.Event(), 0, 0
         self.gate.set()
         self._lock = threading.Lock()
@@ -113,9 +113,9 @@ class Receiver:
             self.waiting += change
             self.most_waiting = max(self.most_waiting, self.waiting)
 
-    def answer(self, handler):
-        answer = self.answers.pop(0) if self.answers else 204
-        status, headers, body = answer if isinstance(answer, tuple) else (answer, {}, b"")
+    def respond(self, handler):
+        response = self.responses.pop(0) if self.responses else 204
+        status, headers, body = response if isinstance(response, tuple) else (response, {}, b"")
         handler.send_response(status)
         for name, value in {"Content-Length": str(len(body)), **headers}.items():
             if status != 204:

@@ -5,8 +5,9 @@ import math
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from harness.binaries import ROOT
+from harness.model import COMPONENTS
 
-AREAS = ("completion", "quiz", "quality", "consistency")
+AREAS = COMPONENTS
 THRESHOLDS = dict(zip(AREAS, (0.80, 0.75, 0.70, 0.70)))
 FITTING = dict(zip(AREAS, ("practice", "review", "refactor", "schedule")))
 WEIGHTS = dict(zip(AREAS, (0.4, 0.3, 0.2, 0.1)))
@@ -38,10 +39,10 @@ class Catalogue:
         self.items, self.starters = document["items"], document["starters"]
         self.reasons = document["reasons"]
 
-    def named(self, answer):
-        """The item that a recommendation of an answer is: descriptions end with the item's own."""
+    def named(self, response):
+        """The item of the catalogue that a recommendation in a response is: its description ends with the item's."""
         texts = {entry["description"]: entry for entry in [*self.items, *self.starters]}
-        [found] = [entry for text, entry in texts.items() if answer["description"].endswith(text)]
+        [found] = [entry for text, entry in texts.items() if response["description"].endswith(text)]
         return found
 
 

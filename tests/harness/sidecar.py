@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A stand-in for Dapr's sidecar, written from its documented HTTP contract.
 
-It takes what the engine publishes (POST /v1.0/publish/…) and keeps it in order, and tells of its
-health (GET /v1.0/healthz, /v1.0/healthz/outbound). On the other side it calls the engine's app
-channel as a sidecar would: it asks for the configuration and the subscriptions, delivers events,
-and passes invocations on with their headers. How it answers a publish is its `mode`, or `answers`,
+It receives what the engine publishes (POST /v1.0/publish/…), stores it in order, and reports its
+health (GET /v1.0/healthz, /v1.0/healthz/outbound). It calls the engine's app channel as a sidecar
+does: it reads the configuration and the subscriptions, delivers events, and forwards invocations
+with their headers. Its `mode`, or `mode_of` for each event, decides how it responds to a publish,
 and may change at any time.
 
     python3 -m harness.sidecar PORT FILE      as a process of its own that can be stopped and killed
@@ -20,8 +20,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from harness.client import Client
 
-# What a publish is answered, by mode: status and body (protocol: table of section 2).
-ANSWERS = {
+# The response to a publish, by mode: status and body, as the Dapr documentation lists them.
+RESPONSES = {
     "ok": (204, b""),
     "forbidden": (403, b'{"errorCode":"ERR_PUBSUB_FORBIDDEN","message":"topic is not allowed"}'),
     "not_found": (404, b'{"errorCode":"ERR_PUBSUB_NOT_FOUND","message":"pubsub is not found"}'),
@@ -55,20 +55,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         sidecar = self.server.sidecar
         if urlsplit(self.path).path in ("/v1.0/healthz", "/v1.0/healthz/outbound"):
-            self.answer(204 if sidecar.healthy else 500, b"")
+            self.respond(204 if sidecar.healthy else 500, b"")
         else:
-            self.answer(404, b"")
+            self.respond(404, b"")
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if not self.path.startswith("/v1.0/publish/"):
-            self.answer(404, b"")
+            self.respond(404, b"")
             return
-        status, answer = self.server.sidecar.take(Published(self.path, self.headers, body), self)
+        status, response = self.server.sidecar.receive(Published(self.path, self.headers, body), self)
         if status:
-            self.answer(status, answer)
+            self.respond(status, response)
 
-    def answer(self, status, body):
+    def respond(self, status, body):
         self.send_response(status)
         if status != 204:
             self.send_header("Content-Length", str(len(body)))
@@ -102,15 +102,15 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class Sidecar:
-    """In this process. mode: a word of ANSWERS, hang (answers when released) or reset.
+    """In this process. mode: a key of RESPONSES, hang (responds when released) or reset.
 
-    answers(event) may say another mode for an event, None for the usual one. Only what was answered
+    mode_of(event) returns another mode for an event, or None for the usual one. Only what was answered
     by a 2xx counts as published; attempts keeps them all.
     """
 
     def __init__(self, port=0, api_token=None, app=None, app_token=None):
         self.api_token, self.healthy = api_token, True
-        self.mode, self.answers = "ok", None
+        self.mode, self.mode_of = "ok", None
         self.published, self.attempts, self.refused = [], [], 0
         self._app, self._app_token = app, app_token
         self._lock, self._released = threading.Lock(), threading.Event()
@@ -136,8 +136,8 @@ class Sidecar:
 
     # Publishing
 
-    def take(self, item, handler):
-        """Status and body of the answer; status 0: there is none."""
+    def receive(self, item, handler):
+        """Status and body of the response; status 0: there is none."""
         if self.api_token and item.headers.get("dapr-api-token") != self.api_token:
             with self._lock:
                 self.refused += 1
@@ -146,7 +146,7 @@ class Sidecar:
             event = item.event
         except ValueError:
             return 500, b'{"errorCode":"ERR_PUBSUB_CLOUD_EVENTS_SER","message":"no JSON"}'
-        mode = (self.answers and self.answers(event)) or self.mode
+        mode = (self.mode_of and self.mode_of(event)) or self.mode
         with self._lock:
             self.attempts.append(item)
         if mode == "reset":
@@ -154,15 +154,15 @@ class Sidecar:
             return 0, b""
         if mode == "hang":
             self._released.wait(60)
-            mode = self.mode if self.mode in ANSWERS else "broken"
-        status, body = ANSWERS[mode]
+            mode = self.mode if self.mode in RESPONSES else "broken"
+        status, body = RESPONSES[mode]
         if status < 300:
             with self._lock:
                 self.published.append(item)
         return status, body
 
     def release(self, mode="ok"):
-        """Lets go of what hangs, and answers so from now on."""
+        """Responds to the requests that hang, and uses this mode from now on."""
         self.mode = mode
         self._released.set()
         self._released = threading.Event()
@@ -197,8 +197,8 @@ class Sidecar:
     def discover(self):
         """The configuration and the subscriptions, asked for as at a sidecar's start."""
         config = self.call_app("GET", "/dapr/config", headers={"dapr-app-id": "mastery-engine"})
-        answer = self.call_app("GET", "/dapr/subscribe")
-        subscriptions = answer.json if answer.status == 200 else []
+        response = self.call_app("GET", "/dapr/subscribe")
+        subscriptions = response.json if response.status == 200 else []
         return (config.json if config.status == 200 else None), subscriptions
 
     @staticmethod
@@ -221,19 +221,19 @@ class Sidecar:
         return {name: value for name, value in event.items() if value is not None}
 
     def deliver(self, event, route="/dapr/events"):
-        """Delivers one event; what a sidecar makes of the answer: SUCCESS, RETRY or DROP."""
-        answer = self.call_app(
+        """Delivers one event; what a sidecar makes of the response: SUCCESS, RETRY or DROP."""
+        response = self.call_app(
             "POST",
             route,
             body=json.dumps(event),
             headers={"Content-Type": "application/cloudevents+json"},
         )
-        if answer.status == 404:
+        if response.status == 404:
             return "DROP"
-        if not 200 <= answer.status < 300:
+        if not 200 <= response.status < 300:
             return "RETRY"
         try:
-            status = json.loads(answer.body or b"{}").get("status") or "SUCCESS"
+            status = json.loads(response.body or b"{}").get("status") or "SUCCESS"
         except (ValueError, AttributeError):
             return "SUCCESS"
         return status if status in ("SUCCESS", "DROP") else "RETRY"
@@ -252,14 +252,14 @@ class Sidecar:
             "metadata": {},
             "entries": entries,
         }
-        answer = self.call_app(
+        response = self.call_app(
             "POST", route, body=json.dumps(body), headers={"Content-Type": "application/json"}
         )
         outcome = dict.fromkeys((entry["entryId"] for entry in entries), "RETRY")
-        if answer.status == 404:
+        if response.status == 404:
             return dict.fromkeys(outcome, "DROP")
-        if 200 <= answer.status < 300:
-            for status in answer.json.get("statuses", []):
+        if 200 <= response.status < 300:
+            for status in response.json.get("statuses", []):
                 if status["status"] in ("SUCCESS", "DROP"):
                     outcome[status["entryId"]] = status["status"]
         return outcome
@@ -280,18 +280,18 @@ class Sidecar:
 def main(port, path):
     """Appends each published event to a file, a line each, before it is answered."""
     with open(path, "ab", buffering=0) as file, Sidecar(int(port)) as sidecar:
-        lock, take = threading.Lock(), sidecar.take
+        lock, receive = threading.Lock(), sidecar.receive
 
-        def take_and_keep(item, handler):
+        def receive_and_store(item, handler):
             with lock:
-                status, body = take(item, handler)
+                status, body = receive(item, handler)
                 if 200 <= status < 300:
                     file.write(item.body + b"\n")
             sidecar.published.clear()
             sidecar.attempts.clear()
             return status, body
 
-        sidecar.take = take_and_keep
+        sidecar.receive = receive_and_store
         threading.Event().wait()
 
 

@@ -8,7 +8,6 @@ from datetime import date
 import numpy as np
 from scipy import special, stats
 
-COMPONENTS = ("completion", "quiz", "quality", "consistency")
 WEIGHTS = np.array([0.4, 0.3, 0.2, 0.1])
 FLOORS = {"novice": 0.0, "developing": 0.4, "proficient": 0.6, "master": 0.8}
 LEVELS = list(FLOORS)

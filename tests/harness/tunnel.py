@@ -44,7 +44,7 @@ class Tunnel:
             self.process = subprocess.Popen(
                 ["stunnel4", str(self.config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        wait_for(self._listens, 20, what="stunnel up")
+        wait_for(self._listens, "stunnel up")
         return self
 
     def stop(self):

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -12,13 +11,8 @@ from pathlib import Path
 
 from harness.client import Client
 from harness.binaries import bin_dir
-from harness.wait import wait_for
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+from harness.ports import free_port
+from harness.wait import LIMIT_S, wait_for
 
 
 class Process:
@@ -71,8 +65,8 @@ class Worker(Process):
             Path(folder) / f"{name}.log",
         )
 
-    def drain(self, number=signal.SIGTERM, timeout=30):
-        """Ends as told; its exit status."""
+    def drain(self, number=signal.SIGTERM, timeout=LIMIT_S):
+        """Signals it to end; its exit status."""
         self.signal(number)
         return self.child.wait(timeout)
 
@@ -86,7 +80,7 @@ class Worker(Process):
 
 
 class SidecarProcess(Process):
-    """harness.sidecar as a process; what it took stands in a file that outlives it."""
+    """harness.sidecar as a process; what it received is in a file that outlives it."""
 
     def __init__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="md-"))
@@ -101,15 +95,15 @@ class SidecarProcess(Process):
 
     def __enter__(self):
         self.start()
-        wait_for(self.answers, 20, what="sidecar up")
+        wait_for(self.is_up, "sidecar up")
         return self
 
     def __exit__(self, *_):
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def answers(self):
-        client = Client(f"http://127.0.0.1:{self.port}", timeout=2)
+    def is_up(self):
+        client = Client(f"http://127.0.0.1:{self.port}", timeout=LIMIT_S)
         try:
             return client.get("/v1.0/healthz").status == 204
         except OSError:

@@ -15,7 +15,7 @@ from harness.client import Client
 from harness.engine import ROOT, fresh_id
 from harness.expect import UUID, assert_common_headers, assert_ok, assert_problem
 from harness.process import alive, children
-from harness.wait import wait_for, within
+from harness.wait import LIMIT_S, wait_for, within
 
 MODULES = Path("/usr/lib/apache2/modules")
 API_TOKEN = "an app token for tests"
@@ -95,7 +95,7 @@ class Apache:
             stdin=subprocess.DEVNULL,
         )
         try:
-            wait_for(self._listens, 10, what="apache2 up")
+            wait_for(self._listens, "apache2 up")
         except BaseException:
             self.__exit__()
             raise
@@ -104,8 +104,8 @@ class Apache:
     def __exit__(self, *_):
         pids = children(self.process.pid)
         self.process.terminate()
-        self.process.wait(timeout=20)
-        wait_for(lambda: not any(map(alive, pids)), 10, what="apache2 gone")
+        self.process.wait(timeout=LIMIT_S)
+        wait_for(lambda: not any(map(alive, pids)), "apache2 gone")
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _listens(self):
@@ -169,9 +169,9 @@ def test_without_a_token_nothing_is_told(client):
     + [("GET", "/nothing", 404), ("DELETE", "/health", 405), ("GET", "/health?a=%2F&b", 200)],
 )
 def test_methods_paths_and_queries_come_through(client, method, path, status):
-    answer = client.request(method, path)
-    assert answer.status == status
-    assert_common_headers(answer)
+    response = client.request(method, path)
+    assert response.status == status
+    assert_common_headers(response)
 
 
 def test_absolute_addresses_are_understood(client):
@@ -185,9 +185,9 @@ ODD_PATHS = """/%6detrics /x/../metrics /x/%2e%2e/metrics //metrics /./metrics /
 
 @pytest.mark.parametrize("path", ODD_PATHS)
 def test_a_path_with_two_readings_is_refused(client, path):
-    answer = raw(client, "GET", path)
-    assert answer.status in (400, 403, 404), answer
-    assert_problem(answer, answer.status)
+    response = raw(client, "GET", path)
+    assert response.status in (400, 403, 404), response
+    assert_problem(response, response.status)
 
 
 # What Apache answers itself.
@@ -212,27 +212,27 @@ BEFORE_HEADERS += ["too many headers", "coding"]
 @pytest.mark.parametrize("way", OWN)
 def test_answers_of_apache_itself_look_like_the_engines(client, way):
     lines, status = OWN[way]
-    answer = client.raw("\r\n".join([*lines, "", ""]).encode())
-    assert_problem(answer, status)
+    response = client.raw("\r\n".join([*lines, "", ""]).encode())
+    assert_problem(response, status)
 
 
 @pytest.mark.parametrize("way", [way for way in OWN if way not in BEFORE_HEADERS])
 def test_callers_request_id_comes_back_from_apache_too(client, way):
     lines, _ = OWN[way]
-    answer = client.raw("\r\n".join([*lines, "X-Request-ID: Order-66", "", ""]).encode())
-    assert answer.headers["X-Request-ID"] == answer.json["correlation_id"] == "Order-66"
+    response = client.raw("\r\n".join([*lines, "X-Request-ID: Order-66", "", ""]).encode())
+    assert response.headers["X-Request-ID"] == response.json["correlation_id"] == "Order-66"
 
 
 def test_callers_request_id_reaches_the_engine(client):
-    answer = client.get("/nothing", headers={"X-Request-ID": "Order-66_of.the-day"})
-    assert answer.headers["X-Request-ID"] == answer.json["correlation_id"] == "Order-66_of.the-day"
+    response = client.get("/nothing", headers={"X-Request-ID": "Order-66_of.the-day"})
+    assert response.headers["X-Request-ID"] == response.json["correlation_id"] == "Order-66_of.the-day"
 
 
 @pytest.mark.parametrize("request_id", ["", "x" * 129, "a b", "a/b", "a,b", '"a"', "<a>", "a{}"])
 def test_unsound_request_ids_are_replaced(client, request_id):
-    answer = client.get("/nothing", headers={"X-Request-ID": request_id})
-    assert UUID.fullmatch(answer.headers["X-Request-ID"])
-    assert answer.json["correlation_id"] == answer.headers["X-Request-ID"]
+    response = client.get("/nothing", headers={"X-Request-ID": request_id})
+    assert UUID.fullmatch(response.headers["X-Request-ID"])
+    assert response.json["correlation_id"] == response.headers["X-Request-ID"]
 
 
 def test_every_request_has_an_id_of_its_own(client):
@@ -243,15 +243,15 @@ def test_every_request_has_an_id_of_its_own(client):
 def test_callers_trace_goes_on(client):
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
     for path in ("/health", "/metrics"):
-        answer = client.get(path, headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-01"})
-        assert answer.headers["X-Trace-ID"] == trace
-        assert answer.headers["traceparent"].split("-")[1] == trace
+        response = client.get(path, headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-01"})
+        assert response.headers["X-Trace-ID"] == trace
+        assert response.headers["traceparent"].split("-")[1] == trace
 
 
 def test_metrics_are_for_the_allowed_network(apache):
-    answer = Client(apache.base_url, source="127.0.0.2").get("/metrics")
-    assert answer.status == 200 and b"mastery_engine_" in answer.body
-    assert_common_headers(answer)
+    response = Client(apache.base_url, source="127.0.0.2").get("/metrics")
+    assert response.status == 200 and b"mastery_engine_" in response.body
+    assert_common_headers(response)
 
 
 # The token's header, and what could be taken for the parameters that the web server sets.
@@ -263,10 +263,10 @@ def test_the_sidecars_token_counts_for_nothing_in_public(client, header):
     more = ["MASTERY-LISTENER: sidecar", "MASTERY_LISTENER: sidecar"]
     body = json.dumps({"student_id": "x"})
     headers = ["Content-Type: application/json", f"Content-Length: {len(body)}", *more]
-    answer = raw(
+    response = raw(
         client, "POST", "/api/v1/mastery/query", header.format(API_TOKEN), *headers, body=body
     )
-    assert_problem(answer, 401)
+    assert_problem(response, 401)
 
 
 def test_the_sidecars_token_counts_on_its_own_listener(apache):
@@ -276,9 +276,9 @@ def test_the_sidecars_token_counts_on_its_own_listener(apache):
     assert_problem(sidecar.post("/dapr/events", {}), 401)
     assert sidecar.post("/dapr/events", {}, headers=token).status != 401
     for path in ("/dapr/subscribe", "/dapr/events"):
-        answer = public.request("GET", path, headers=token)
-        assert answer.status in (401, 404), answer
-        assert_problem(answer, answer.status)
+        response = public.request("GET", path, headers=token)
+        assert response.status in (401, 404), response
+        assert_problem(response, response.status)
 
 
 def test_a_slow_body_is_awaited_before_the_engine_hears_of_it(client, pool):
@@ -288,21 +288,21 @@ def test_a_slow_body_is_awaited_before_the_engine_hears_of_it(client, pool):
         "POST /api/v1/mastery/query HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
         f"Authorization: Bearer {pool.token('root', 'admin')}\r\nContent-Length: {len(body)}\r\n\r\n"
     ).encode()
-    from harness.client import read_answer
+    from harness.client import read_response
 
     with client.socket() as sock:
         sock.sendall(head + body[:60_000])
         time.sleep(1.5)
         sock.sendall(body[60_000:])
-        answer = read_answer(sock)
-    assert answer.status not in (502, 503, 504), answer
-    assert "X-Trace-ID" in answer.headers
+        response = read_response(sock)
+    assert response.status not in (502, 503, 504), response
+    assert "X-Trace-ID" in response.headers
 
 
 def test_chunked_bodies_are_understood(client, pool):
     student = fresh_id()
     body = json.dumps({"student_id": student, "components": SCORES})
-    answer = raw(
+    response = raw(
         client,
         "POST",
         "/api/v1/mastery/calculate",
@@ -311,12 +311,12 @@ def test_chunked_bodies_are_understood(client, pool):
         "Transfer-Encoding: chunked",
         body=f"{len(body):x}\r\n{body}\r\n0\r\n\r\n",
     )
-    assert_ok(answer)
+    assert_ok(response)
 
 
 def test_a_chunked_body_that_is_too_large_is_refused(client, pool):
     chunk = "10000\r\n" + "x" * 65536 + "\r\n"
-    answer = raw(
+    response = raw(
         client,
         "POST",
         "/api/v1/mastery/query",
@@ -325,12 +325,12 @@ def test_a_chunked_body_that_is_too_large_is_refused(client, pool):
         "Transfer-Encoding: chunked",
         body=chunk * 80 + "0\r\n\r\n",
     )
-    assert_problem(answer, 413)
+    assert_problem(response, 413)
 
 
 def test_a_body_over_the_routes_limit_is_refused_by_the_engine(admin):
-    answer = admin.post("/api/v1/mastery/query", {"student_id": "x" * (1 << 20)})
-    assert_problem(answer, 413, "PAYLOAD_TOO_LARGE")
+    response = admin.post("/api/v1/mastery/query", {"student_id": "x" * (1 << 20)})
+    assert_problem(response, 413, "PAYLOAD_TOO_LARGE")
 
 
 def test_a_pool_that_is_away_is_told_at_once(redis_server, start_pool):
@@ -341,7 +341,7 @@ def test_a_pool_that_is_away_is_told_at_once(redis_server, start_pool):
         for pid in [pool.process.pid, *pool.pids()]:
             os.kill(pid, 9)
         pool.process.wait()
-        wait_for(lambda: client.get("/health").status != 200, 5, what="noticed")
+        wait_for(lambda: client.get("/health").status != 200, "noticed")
         began = time.monotonic()
         assert_problem(client.get("/health"), 503)
         assert time.monotonic() - began < within(2)
@@ -350,8 +350,8 @@ def test_a_pool_that_is_away_is_told_at_once(redis_server, start_pool):
 def test_processes_may_be_replaced_under_load(admin, pool):
     student = fresh_id()
     body = {"student_id": student, "components": SCORES}
-    for turn in range(60):
-        if turn % 20 == 10:
+    for iteration in range(60):
+        if iteration % 20 == 10:
             os.kill(pool.pids()[0], 15)
         assert admin.post("/api/v1/mastery/calculate", body).status == 200
 
@@ -363,7 +363,7 @@ def test_log_lines_are_json_without_addresses_and_ids(apache, client):
     def line():
         return [entry for entry in apache.access_log() if "of-log" in entry]
 
-    [text] = wait_for(line, what="log line")
+    [text] = wait_for(line, "log line")
     entry = json.loads(text)
     assert entry["status"] == 401 and entry["method"] == "GET" and entry["listener"] == "public"
     everything = "\n".join(apache.access_log()) + (apache.folder / "mastery-engine.error.log").read_text()

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from harness.binaries import ROOT, bin_dir
+from harness.wait import within
 
 REMEMBERED = "var/lib/dpkg var/lib/apt var/cache var/log/apt var/log/dpkg.log etc/ld.so.cache".split()
 SECRETS = ["jwt", "app-api-token", "audit-key"]
@@ -166,7 +167,7 @@ def test_package_installs_answers_and_is_purged(package, chroot):
     began = time.monotonic()
     chroot.install(*wanted)
     assert "smoke: passed" in chroot.run("/tmp/smoke")
-    assert time.monotonic() - began < 60 * float(os.environ.get("MASTERY_TEST_SLOWNESS", 1))
+    assert time.monotonic() - began < 3 * within(60)
     assert_secrets_are_random_and_closed(chroot)
     assert_installing_again_keeps_what_is_there(chroot)
     assert_purge_leaves_nothing(chroot)

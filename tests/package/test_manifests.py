@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from harness.binaries import ROOT, bin_dir, sanitizer_options
+from harness.wait import LIMIT_S
 
 sys.path.insert(0, str(ROOT / "scripts/lib"))
 import kustomize  # noqa: E402
@@ -255,7 +256,7 @@ def test_the_engine_takes_the_settings(items, tmp_path, container, program):
     catalogue = {"RECOMMENDATIONS_FILE": str(ROOT / "conf/recommendations.json")}
     result = subprocess.run(
         [str(bin_dir() / program), "--check"], env={**data, **catalogue, **sanitizer_options()},
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT_S, check=False,
     )  # fmt: skip
     assert (result.returncode, result.stderr) == (0, "")
 

@@ -17,11 +17,12 @@ import pytest
 from harness.engine import ROOT, fresh_id
 from harness.expect import assert_ok, assert_problem
 from harness.load import Load
+from harness.model import scores
 from harness.pod import Pod, Service, podman
 from harness.wait import wait_for
 
 IMAGE, BASE = "localhost/mastery-engine:latest", "localhost/debian:bookworm-slim"
-SCORES = dict.fromkeys(("completion", "quiz", "quality", "consistency"), 0.5)
+SCORES = scores(0.5)
 
 # Of tests/api those that know an engine by its address alone.
 BLACK_BOX = """calculate cohorts compare headers history http idempotency ingest openapi operations query
@@ -149,7 +150,7 @@ def test_probes_succeed(pod, kind):
 def test_probes_have_a_budget_of_their_own(limited):
     """Whoever comes from the same host, by a forwarded port, cannot take it."""
     client = limited.client()
-    wait_for(lambda: client.get("/health").status == 429, 30, every=0, what="limit reached")
+    wait_for(lambda: client.get("/health").status == 429, "limit reached")
     for kind in ("startupProbe", "livenessProbe", "readinessProbe"):
         assert limited.probe("app", kind)
 
@@ -165,7 +166,7 @@ def test_the_worker_is_seen_in_its_pods_metrics(pod):
         found = re.search(r'journal_entries_total\{status="turned"\} (\d+)', text)
         return found and int(found.group(1)) > 0
 
-    wait_for(turned, 30, every=0.2, what="the worker's count in its pod's metrics")
+    wait_for(turned, "the worker's count in its pod's metrics")
     assert client.get("/ready").json["dependencies"]["worker"] == "healthy"
 
 
@@ -215,11 +216,11 @@ def test_deployment_is_verified(limited, tmp_path):
 def calculate(service, pod):
     """A caller with a connection of its own for each request, as from many clients."""
 
-    def call(caller, turn):
+    def call(caller, iteration):
         client = pod.client("root", url=service.url)
         try:
             body = {"student_id": f"caller-{caller}", "components": SCORES}
-            if turn % 2:
+            if iteration % 2:
                 return client.post("/api/v1/mastery/query", {"student_id": f"caller-{caller}"}).status
             return client.post("/api/v1/mastery/calculate", body).status
         finally:
@@ -234,12 +235,12 @@ def test_rolling_update_fails_no_request(pod):
     settings = {"redis": pod.redis, "restart_policy": "Never", "PRE_STOP_SECONDS": "5"}
     with Pod(**settings) as old, Service(old.port) as service:
         with Load(4, calculate(service, old)) as load:
-            wait_for(lambda: len(load.results) > 50, 30, what="requests before")
+            wait_for(lambda: len(load.results) > 50, "requests before")
             with Pod(**settings) as new:
                 assert new.probe("app", "readinessProbe")
                 service.ports = [old.port, new.port]
                 before = len(load.results)
-                wait_for(lambda: len(load.results) > before + 50, 30, what="requests to both")
+                wait_for(lambda: len(load.results) > before + 50, "requests to both")
                 with concurrent.futures.ThreadPoolExecutor() as executor:
                     gone = executor.submit(old.delete)
                     concurrent.futures.wait([gone], timeout=3)  # until the last proxy has heard
@@ -248,7 +249,7 @@ def test_rolling_update_fails_no_request(pod):
                 assert not old.running("app") and not old.running("nginx")
                 assert old.inspect("app", "{{.State.ExitCode}}") == "0", old.log("app")[-2000:]
                 before = len(load.results)
-                wait_for(lambda: len(load.results) > before + 50, 30, what="requests after")
+                wait_for(lambda: len(load.results) > before + 50, "requests after")
                 load.__exit__()
         assert set(load.results) == {200} and not load.errors, load.errors[:3]
 
@@ -262,23 +263,23 @@ def test_pool_that_ends_alone_comes_back(pod):
         os.kill(int(alone.inspect("app", "{{.State.Pid}}")), signal.SIGKILL)
 
         def restarted():
-            answer = client.get("/ready")
-            if answer.status == 502:
-                assert_problem(answer, 502, "BAD_GATEWAY")
-            return answer.status == 200 and alone.inspect("app", "{{.State.StartedAt}}") != began
+            response = client.get("/ready")
+            if response.status == 502:
+                assert_problem(response, 502, "BAD_GATEWAY")
+            return response.status == 200 and alone.inspect("app", "{{.State.StartedAt}}") != began
 
-        wait_for(restarted, 60, every=0.05, what="pool back")
+        wait_for(restarted, "pool back")
         assert alone.inspect("nginx", "{{.State.StartedAt}}") == nginx
         assert alone.probe("app", "readinessProbe")
 
 
 def test_keys_are_read_anew_when_told(pod):
     assert re.search(r"signalled [1-9] processes", pod.exec("app", "reload-keys")[1])
-    wait_for(lambda: "keys.reloaded" in pod.log("app"), 20, every=0.2, what="keys read")
+    wait_for(lambda: "keys.reloaded" in pod.log("app"), "keys read")
 
 
 def test_worker_ends_when_told(pod):
     with Pod(redis=pod.redis, restart_policy="Never") as other:
         podman("kill", "--signal", "TERM", other.container("worker", "worker"))
-        wait_for(lambda: not other.running("worker", "worker"), 40, every=0.2, what="worker ended")
+        wait_for(lambda: not other.running("worker", "worker"), "worker ended")
         assert other.inspect("worker", "{{.State.ExitCode}}", "worker") == "0"

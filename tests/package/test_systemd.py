@@ -14,16 +14,18 @@ import pytest
 from harness.binaries import sanitized, sanitizer_options
 from harness.engine import ROOT, bin_dir
 from harness.load import Load
+from harness.model import scores
 from harness.nginx import Nginx
 from harness.pool import AUDIT_KEY, SECRET
 from harness.process import alive, children, program
+from harness.redis_server import LONG_TIMEOUTS
 from harness.token import make_token
-from harness.wait import wait_for
+from harness.wait import LIMIT_S, wait_for
 
 CONF = ROOT / "conf/systemd"
 BODY = {
     "student_id": "under-load",
-    "components": dict.fromkeys(("completion", "quiz", "quality", "consistency"), 0.5),
+    "components": scores(0.5),
 }
 SERVICES = ["mastery-engine@", "mastery-worker", "mastery-engine-nginx"]
 
@@ -61,7 +63,7 @@ def analyze(units, *arguments):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=60,
+        timeout=LIMIT_S,
         check=False,
     )
 
@@ -163,7 +165,7 @@ def test_user_and_folders_are_made(tmp_path):
     }.items():
         command = [tool, f"--root={tmp_path}", str(file)]
         command += ["--create"] if tool == "systemd-tmpfiles" else []
-        subprocess.run(command, check=True, capture_output=True, timeout=20)
+        subprocess.run(command, check=True, capture_output=True, timeout=LIMIT_S)
     user = re.search(r"^mastery-engine:x:(\d+):(\d+):", (tmp_path / "etc/passwd").read_text(), re.M)
     assert user, (tmp_path / "etc/passwd").read_text()
     run, log = (tmp_path / "run/mastery-engine").stat(), (tmp_path / "var/log/mastery-engine").stat()
@@ -178,7 +180,7 @@ def test_logrotate_understands_its_file(tmp_path):
     file.chmod(0o644)  # whatever the checkout's umask was
     result = subprocess.run(
         ["logrotate", "--debug", "--state", str(state), str(file)],
-        capture_output=True, text=True, timeout=20, check=False,
+        capture_output=True, text=True, timeout=LIMIT_S, check=False,
     )  # fmt: skip
     assert result.returncode == 0 and "error:" not in result.stderr, result.stderr
 
@@ -192,7 +194,7 @@ def test_a_rotated_log_goes_on_in_a_new_file(start_engine, tmp_path):
 
     def asked(name, path):
         engine.client().get("/health", headers={"X-Request-ID": name})
-        wait_for(lambda: path.exists() and name in path.read_text(), 20, what=f"{name} in {path}")
+        wait_for(lambda: path.exists() and name in path.read_text(), f"{name} in {path}")
 
     asked("before-rotation", log)
     text = (ROOT / "conf/logrotate/mastery-engine").read_text()
@@ -212,7 +214,7 @@ def test_a_rotated_log_goes_on_in_a_new_file(start_engine, tmp_path):
     log.parent.chmod(0o750)
     subprocess.run(
         ["logrotate", "--force", "--state", tmp_path / "state", tmp_path / "rotate"],
-        check=True, timeout=60,
+        check=True, timeout=LIMIT_S,
     )  # fmt: skip
     assert "before-rotation" in log.with_name("access.log.1").read_text()
     asked("after-rotation", log)
@@ -237,7 +239,7 @@ class Units:
             "AUDIT_KEY": AUDIT_KEY,
             "METRICS_FILE": str(self.folder / "metrics"),
             "MAX_REQUESTS": "0",
-            "STORE_ROUND_TIMEOUT_MS": "1000",  # patient with Redis on a busy machine
+            **LONG_TIMEOUTS,
             "ENVIRONMENT": "test",
             "RECOMMENDATIONS_FILE": str(ROOT / "conf/recommendations.json"),
             **sanitizer_options(),
@@ -270,38 +272,38 @@ class Units:
     def restart(self, number):
         """As systemctl restart: SIGTERM, and up to TimeoutStopSec for it to end."""
         self.processes[number].send_signal(signal.SIGTERM)
-        self.processes[number].wait(timeout=30)
+        self.processes[number].wait(timeout=LIMIT_S)
         self.start(number)
 
 
 def test_processes_restarted_in_turn_fail_no_request(redis_server):
     token = make_token(SECRET, "root", "admin")
     with Units(redis_server.url) as units, Nginx(units.socket_path) as nginx:
-        wait_for(lambda: nginx.client().get("/health").status == 200, 20, what="serving")
+        wait_for(lambda: nginx.client().get("/health").status == 200, "serving")
         client = nginx.client(token)
         with Load(1, lambda *_: client.post("/api/v1/mastery/calculate", BODY).status) as load:
             for number in (1, 2):
                 before = len(load.results)
                 units.restart(number)
-                wait_for(lambda b=before: len(load.results) > b + 20, 20, what="requests meanwhile")
+                wait_for(lambda b=before: len(load.results) > b + 20, "requests meanwhile")
         assert set(load.results) == {200} and not load.errors
         assert all(alive(process.pid) for process in units.processes.values())
 
 
 def test_the_socket_keeps_who_comes_while_no_process_is_there(redis_server):
     with Units(redis_server.url) as units, Nginx(units.socket_path) as nginx:
-        wait_for(lambda: nginx.client().get("/health").status == 200, 20, what="serving")
+        wait_for(lambda: nginx.client().get("/health").status == 200, "serving")
         for process in units.processes.values():
             process.kill()
             process.wait()
-        answers = []
-        asking = threading.Thread(target=lambda: answers.append(nginx.client().get("/health")))
+        responses = []
+        asking = threading.Thread(target=lambda: responses.append(nginx.client().get("/health")))
         asking.start()
         asking.join(timeout=0.5)
         assert asking.is_alive(), "refused, not kept"
         units.start(1)
-        asking.join(timeout=10)
-        assert [answer.status for answer in answers] == [200]
+        asking.join(timeout=LIMIT_S)
+        assert [response.status for response in responses] == [200]
 
 
 @needs("systemd-socket-activate")
@@ -317,14 +319,14 @@ def test_systemd_hands_the_socket_to_who_is_needed(redis_server, tmp_path):
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         try:
-            wait_for(path.exists, 20, what="the socket")
+            wait_for(path.exists, "the socket")
             assert program(process.pid) == "systemd-socket-activate"
             with Nginx(path) as nginx:
-                answer = nginx.client(make_token(SECRET, "root", "admin")).get("/health")
-                assert answer.status == 200
+                response = nginx.client(make_token(SECRET, "root", "admin")).get("/health")
+                assert response.status == 200
             assert program(process.pid) == "mastery-fcgi"
             process.terminate()
-            assert process.wait(timeout=60) == 0
+            assert process.wait(timeout=LIMIT_S) == 0
         finally:
             process.kill()
             process.wait()
@@ -361,15 +363,15 @@ def test_the_engine_makes_no_call_that_its_unit_forbids(redis_server, units, tmp
         running.start("worker", "mastery-worker")
         with Nginx(running.socket_path) as nginx:
             client = nginx.client(make_token(SECRET, "root", "admin"))
-            wait_for(lambda: client.get("/ready").status == 200, 30, what="serving")
+            wait_for(lambda: client.get("/ready").status == 200, "serving")
             for _ in range(5):
                 assert client.post("/api/v1/mastery/calculate", BODY).status == 200
                 client.get("/metrics")
-            wait_for(lambda: b"worker.started" in (running.folder / "log").read_bytes(), 20)
+            wait_for(lambda: b"worker.started" in (running.folder / "log").read_bytes(), "worker started")
         for process in running.processes.values():  # strace itself takes no signals
             for pid in children(process.pid):
                 os.kill(pid, signal.SIGTERM)
-            process.wait(timeout=30)
+            process.wait(timeout=LIMIT_S)
     calls = set(re.findall(r"^\d+ +(\w+)\(", trace.read_text(), re.MULTILINE))
     assert "epoll_wait" in calls or "epoll_pwait" in calls
     assert calls - {"execve"} <= allowed_calls(units), calls - allowed_calls(units)
