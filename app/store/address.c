@@ -31,6 +31,7 @@ static bool address_parse_host(struct str text, struct store_address *ret)
     return true;
 }
 
+/* A URL that is neither of the two forms is refused as a whole; there are no other options. */
 bool store_address_parse(const char *url, struct store_address *ret, char ret_error[200])
 {
     struct str text = str_of(url), host;

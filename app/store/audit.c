@@ -8,6 +8,7 @@
 #include "app/base/ids.h"
 #include "app/store/keys.h"
 
+/* Short names: each record in memory repeats them. */
 static const struct str audit_field_names[AUDIT_FIELDS] = {
     [AUDIT_ACTOR] = STR_INIT("a"),       [AUDIT_ROLE] = STR_INIT("r"),
     [AUDIT_ACTION] = STR_INIT("t"),      [AUDIT_RESOURCE] = STR_INIT("o"),
@@ -35,6 +36,7 @@ static struct str audit_one_line(struct arena *arena, struct str s)
     return (struct str){copy, s.n};
 }
 
+/* In the order of enum audit_field without AUDIT_SUBJECT, which the script adds. */
 void audit_record_args(struct arena *arena, const struct audit_record *record,
                        struct str ret_args[AUDIT_ARGS])
 {
@@ -61,6 +63,8 @@ void audit_student_keys(struct arena *arena, struct str student,
     ret_keys[2] = key_student_in_shard(arena, shard, student, STUDENT_KEY_PROFILE);
 }
 
+/* The pseudonyms of a script are derived from its seed and the keys, because Lua in Redis has no
+ * cryptographic random numbers. */
 struct str audit_seed(struct arena *arena)
 {
     enum { BYTES = 16, DIGITS = 2 * BYTES };
@@ -186,6 +190,7 @@ bool audit_parse_items(const struct command *command, struct problem *p)
     return reply_expect_int(command->reply, &result, p);
 }
 
+/* Needed before a record is made whose actor is a student other than its subject. */
 struct command *audit_cmd_make_pseudonym(struct pipeline *pipeline, struct str student)
 {
     struct str argv[AUDIT_STUDENT_KEYS + 1];
@@ -300,6 +305,7 @@ static bool audit_parse_read(struct str field, struct str value, struct audit_co
     return true;
 }
 
+/* HSCAN replies [cursor, [field, value, field, value, ...]]. */
 bool audit_parse_reads(const struct command *command, size_t max, struct str *ret_cursor,
                        struct audit_counted_read *ret_reads, size_t *ret_count, struct problem *p)
 {

@@ -26,7 +26,7 @@ enum audit_field {
     AUDIT_SUCCESS,     /* s: 1; 0: refused or failed */
     AUDIT_CORRELATION, /* c: id of the request, of the first one if several are counted */
     AUDIT_DETAILS,     /* d: a JSON object */
-    AUDIT_COUNT,       /* n: how many requests the record stands for */
+    AUDIT_COUNT,       /* n: number of requests that the record counts */
     AUDIT_FIELDS
 };
 
@@ -101,7 +101,7 @@ struct command *audit_cmd_count(struct pipeline *pipeline, unsigned shard);
 bool audit_parse_entries(const struct command *command, size_t max, struct audit_entry *ret_entries,
                          size_t *ret_count, struct problem *p);
 
-/* ---- counted reads, to be turned into records ---- */
+/* ---- counted reads, from which records are made ---- */
 
 struct audit_counted_read {
     struct str field, value; /* as stored */

@@ -5,6 +5,7 @@
 
 #include "app/store/keys.h"
 
+/* Short names, as for records. */
 static const struct str seal_field_names[SEAL_FIELDS] = {
     [SEAL_NUMBER] = STR_INIT("q"),        [SEAL_PREVIOUS_HEAD] = STR_INIT("p"),
     [SEAL_PREVIOUS_LAST] = STR_INIT("b"), [SEAL_FIRST] = STR_INIT("f"),
@@ -79,6 +80,8 @@ bool audit_seal_parse_add(const struct command *command, int64_t *ret, struct pr
     return reply_expect_int(command->reply, ret, p);
 }
 
+/* Records and seals are removed together, so that the first remaining seal covers the first
+ * remaining record. */
 struct command *audit_seal_cmd_trim(struct pipeline *pipeline, unsigned shard, struct str holder,
                                     struct str first_record, struct str first_seal)
 {
@@ -109,6 +112,8 @@ struct command *audit_heads_cmd_get(struct pipeline *pipeline)
     return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("HGETALL"), key_audit_heads});
 }
 
+/* A field that cannot be read is like an absent one: the verification then reports the missing
+ * head. */
 bool audit_heads_parse(const struct command *command, struct audit_head *ret_heads,
                        struct problem *p)
 {

@@ -139,6 +139,7 @@ bool batch_parse_fail(const struct command *command, bool *ret_changed, bool *re
     return ok;
 }
 
+/* The script of batch_cmd_cancel is that of batch_cmd_fail without a chunk. */
 bool batch_parse_cancel(const struct command *command, bool *ret_changed, struct problem *p)
 {
     bool callback_due;

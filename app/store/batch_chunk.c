@@ -4,6 +4,7 @@
 #include "app/base/clock.h"
 #include "app/store/batch.h"
 
+/* Students are stored with their positions as scores, so a chunk is a range of scores. */
 struct command *batch_cmd_start_chunk(struct pipeline *pipeline, struct str id, int64_t from,
                                       int64_t now_ms)
 {
@@ -88,6 +89,7 @@ bool batch_parse_save(const struct command *command, struct batch_update *ret, s
 
 /* ---- erasing a student ---- */
 
+/* ZREVRANGE takes the positions of the first and the last element. */
 struct command *batch_cmd_page(struct pipeline *pipeline, int64_t offset, int64_t count)
 {
     return pipeline_add(pipeline, COMMAND_READ, 4,
@@ -96,6 +98,7 @@ struct command *batch_cmd_page(struct pipeline *pipeline, int64_t offset, int64_
                                        command_int(pipeline->arena, offset + count - 1)});
 }
 
+/* ZSCORE replies the position, or nil. */
 struct command *batch_cmd_has_student(struct pipeline *pipeline, struct str id, struct str student)
 {
     struct str key = key_batch(pipeline->arena, id, BATCH_KEY_STUDENTS);

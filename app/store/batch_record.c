@@ -18,6 +18,7 @@ const char *const batch_priority_names[QUEUE_PRIORITIES + 1] = {
     [QUEUE_PRIORITIES] = NULL,
 };
 
+/* All scripts of a batch get its four keys, in this order. */
 void batch_put_keys(struct arena *arena, struct str id, struct str ret_keys[BATCH_KEYS])
 {
     for (int key = 0; key < BATCH_KEYS; key++)
@@ -80,6 +81,7 @@ static bool batch_parse_values(const redisReply *reply, struct batch *ret)
     return true;
 }
 
+/* HMGET replies nil for each field of a hash that does not exist. */
 bool batch_parse_fields(const redisReply *reply, struct batch *ret, struct problem *p)
 {
     struct str status;

@@ -10,6 +10,7 @@ enum { COHORT_SET_MAX = 100000 }; /* members of one index; the limits allow far 
 
 /* ---- the record ---- */
 
+/* The list of up to COHORT_STUDENTS_MAX ids is the last field and is only read when needed. */
 struct command *cohort_cmd_get_summary(struct pipeline *pipeline, struct str cohort)
 {
     return pipeline_add(pipeline, COMMAND_READ, 7,
@@ -45,6 +46,7 @@ static bool cohort_split_ids(struct str text, struct arena *arena, size_t max, s
     return true;
 }
 
+/* Joins ids by spaces; p NULL: out of memory. */
 static struct str cohort_join_ids(struct arena *arena, struct str_list list)
 {
     size_t size = 0;
@@ -148,6 +150,7 @@ bool cohort_parse_lock(const struct command *command, bool *ret_acquired, struct
     return false;
 }
 
+/* Only the owner may unlock: after COHORT_LOCK_MS the lock may be that of another request. */
 void cohort_cmd_unlock(struct pipeline *pipeline, struct str cohort, struct str token)
 {
     (void)pipeline_add_script(pipeline, &script_delete_if_equal, 1, 2,
@@ -199,6 +202,7 @@ struct command *cohort_cmd_of_teacher(struct pipeline *pipeline, struct str teac
     return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("SMEMBERS"), key});
 }
 
+/* Elements of another type than text are skipped. */
 bool cohort_parse_ids(const struct command *command, struct arena *arena, struct str_list *ret,
                       struct problem *p)
 {
@@ -240,6 +244,7 @@ bool cohort_parse_teaches(const struct command *of_student, const struct command
     return true;
 }
 
+/* ZRANGE takes the positions of the first and the last element. */
 struct command *cohort_cmd_page(struct pipeline *pipeline, int64_t offset, int64_t limit)
 {
     struct str first = command_int(pipeline->arena, offset);

@@ -6,6 +6,7 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
+/* KEYS and ARGV of consent_change.lua. */
 struct command *consent_cmd_change(struct pipeline *pipeline, const struct consent_change *change)
 {
     struct arena *arena = pipeline->arena;
@@ -78,6 +79,8 @@ static bool consent_parse_lines(struct str text, struct arena *arena, struct con
     return text.n == 0;
 }
 
+/* An unreadable history is an error and not an empty one, which would look like consent never
+ * given. */
 bool consent_parse(const struct command *command, struct arena *arena,
                    struct consent_history ret[CONSENTS], struct problem *p)
 {

@@ -41,6 +41,7 @@ static struct str dead_letter_text(struct arena *arena, struct str reason, struc
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
+/* MAXLEN with ~ lets Redis trim whole nodes, which is much cheaper than the exact length. */
 struct command *dead_letter_cmd_add(struct pipeline *pipeline, struct str reason, struct str source,
                                     struct str payload, int64_t now_ms)
 {
@@ -52,6 +53,7 @@ struct command *dead_letter_cmd_add(struct pipeline *pipeline, struct str reason
                                        max_length, STR("*"), STR("e"), text});
 }
 
+/* XADD replies the id of the entry. */
 bool dead_letter_parse_add(const struct command *command, struct problem *p)
 {
     struct str id;

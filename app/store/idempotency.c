@@ -12,6 +12,7 @@ struct str idempotency_key(struct arena *arena, const char *role, struct str use
     return key_idempotency(arena, role, user, hash);
 }
 
+/* The record outlives running_ms, so that a request with another body still finds it. */
 struct command *idempotency_cmd_acquire(struct pipeline *pipeline, struct str key,
                                         struct str digest, struct str owner, int64_t running_ms)
 {
@@ -97,6 +98,7 @@ void idempotency_cmd_save(struct pipeline *pipeline, struct str key, struct str 
                                              command_int(pipeline->arena, IDEMPOTENCY_TTL_MS)});
 }
 
+/* idempotency_finish.lua without a new record deletes the old one. */
 void idempotency_cmd_release(struct pipeline *pipeline, struct str key, struct str owner)
 {
     (void)pipeline_add_script(pipeline, &script_idempotency_finish, 1, 2,

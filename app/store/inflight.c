@@ -57,6 +57,7 @@ static struct inflight_entry **inflight_find(struct inflight *inflight, struct s
     return place;
 }
 
+/* The state stays where it is until the next call for this student. */
 bool inflight_latest(struct inflight *inflight, struct str student, struct str *ret_packed)
 {
     const struct inflight_entry *entry = *inflight_find(inflight, student);
@@ -83,6 +84,7 @@ static struct inflight_entry *inflight_obtain(struct inflight *inflight, struct 
     return entry;
 }
 
+/* Frees the entry when neither a write nor a lock needs it. */
 static void inflight_drop_unused(struct inflight_entry **place)
 {
     struct inflight_entry *entry = *place;
@@ -128,6 +130,7 @@ void inflight_lock(struct inflight *inflight, struct str student, const void *ow
         entry->owner = owner;
 }
 
+/* Without memory for the entry there is no lock; then the writes race. */
 bool inflight_is_locked(struct inflight *inflight, struct str student, const void *owner)
 {
     const struct inflight_entry *entry = *inflight_find(inflight, student);

@@ -21,6 +21,7 @@ struct command *journal_cmd_oldest(struct pipeline *pipeline, unsigned shard)
     return stream_cmd_range(pipeline, key, STR("-"), STR("+"), JOURNAL_ENTRIES_MAX);
 }
 
+/* Entries have one field, e. */
 bool journal_parse(const struct command *command, struct journal_record *ret_records,
                    size_t *ret_count, struct problem *p)
 {
@@ -78,6 +79,7 @@ static int journal_put_entry(struct pipeline *pipeline, const struct journal_eff
     return n;
 }
 
+/* KEYS and ARGV of journal_process.lua. */
 struct command *journal_cmd_process(struct pipeline *pipeline, unsigned shard, struct str holder,
                                     const struct journal_effects *effects, size_t count,
                                     int64_t now_ms, int64_t event_age_max_ms)

@@ -8,6 +8,7 @@
 #include "app/base/digest.h"
 #include "app/base/ids.h"
 
+/* Patterns and keys without parameters. A hash tag such as {batch} puts keys into one slot. */
 const struct str key_pattern_events = STR_INIT("{??}:student:*:events");
 const struct str key_pattern_marks = STR_INIT("{??}:student:*:marks");
 const struct str key_audit_heads = STR_INIT("audit:heads");
@@ -93,6 +94,7 @@ static void key_next_date(int32_t day, char text[DAY_TEXT_SIZE])
     text[9] = (char)('0' + day_of_month % 10);
 }
 
+/* All keys are in one block: a request for the history needs 90 of them. */
 bool key_days_of_kind(struct arena *arena, struct str student, const struct student_kind *kind,
                       int32_t first, int count, struct str *ret_keys)
 {
@@ -151,6 +153,7 @@ struct str key_recommended(struct arena *arena, struct str token)
     return arena_printf(arena, "{%.2s}:recommended:%.*s", token.p, STR_ARG(token));
 }
 
+/* Two digits, always: key_parse_hash_tag relies on the length. */
 struct str key_shard_record(struct arena *arena, unsigned shard, enum shard_key key)
 {
     static const char *const names[SHARD_KEYS] = {
@@ -165,6 +168,7 @@ struct str key_shard_record(struct arena *arena, unsigned shard, enum shard_key 
     return arena_printf(arena, "{%02x}:%s", shard, names[key]);
 }
 
+/* Lower case only, as keys are written. -1: no digit. */
 static int key_hex_digit(char c)
 {
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
@@ -210,6 +214,7 @@ struct str key_cohort_lock(struct arena *arena, struct str cohort)
     return arena_printf(arena, "cohort:{%.*s}:lock", STR_ARG(cohort));
 }
 
+/* Indexed by enum batch_key. */
 struct str key_batch(struct arena *arena, struct str batch, enum batch_key key)
 {
     static const char *const suffixes[BATCH_KEYS] = {"", ":students", ":items", ":results"};

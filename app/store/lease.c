@@ -4,6 +4,7 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
+/* The lease expires by the clock of Redis, so clocks of workers do not matter. */
 struct command *lease_cmd_acquire(struct pipeline *pipeline, unsigned shard, struct str holder,
                                   int ms)
 {

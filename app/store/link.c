@@ -96,6 +96,7 @@ static enum link_event link_fail(struct link *link, enum link_event event, const
 
 /* ---- the queue of commands without a reply ---- */
 
+/* A reply will come for the command, after those of all commands that are in the queue already. */
 static void link_push_sent(struct link *link, struct command *command)
 {
     command->next_sent = NULL;
@@ -135,6 +136,7 @@ static void link_remove_control(struct link *link)
 
 /* ---- sending ---- */
 
+/* The text of a script is several hundred bytes, its digest 40. */
 bool link_send(struct link *link, struct command *command)
 {
     char key_count[12];
@@ -175,6 +177,7 @@ enum link_event link_write(struct link *link, int64_t now_us)
 
 /* ---- the link's own commands ---- */
 
+/* AUTH and SELECT come first because the commands after them depend on both. */
 static void link_add_handshake(struct link *link)
 {
     struct pipeline *control = &link->control;
@@ -197,6 +200,7 @@ static void link_add_handshake(struct link *link)
     link->schema_cmd = link->writes_schema ? schema_cmd_write(control) : schema_cmd_get(control);
 }
 
+/* A handshake ends with PING, too. */
 static bool link_send_control(struct link *link, int64_t now_us, bool handshake)
 {
     struct pipeline *control = &link->control;
@@ -247,6 +251,8 @@ static enum link_event link_finish_control(struct link *link)
 
 /* ---- opening and closing ---- */
 
+/* Connecting is not waited for: the handshake is queued, and its time limit covers the connecting.
+ */
 bool link_open(struct link *link, int64_t now_us)
 {
     link->context = redis_connect(&link->address, &link->bounds, link->error, sizeof(link->error));

@@ -67,8 +67,8 @@ enum link_event link_check_time_limit(struct link *link, int64_t now_us);
 int64_t link_wait_us(const struct link *link, int64_t now_us);
 int64_t link_last_reply_us(const struct link *link); /* 0: there was none */
 
-/* The descriptor, -1 when closed. The next connection may get the same number: generation tells
- * them apart. */
+/* The descriptor, -1 when closed. The next connection may get the same number: its
+ * generation differs. */
 int link_fd(const struct link *link);
 unsigned link_generation(const struct link *link);
 bool link_wants_write(const struct link *link);

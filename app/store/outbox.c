@@ -9,6 +9,7 @@ static struct str outbox_key(struct pipeline *pipeline, unsigned shard)
     return key_shard_record(pipeline->arena, shard, SHARD_KEY_OUTBOX);
 }
 
+/* One entry at a time, since the next one may only be published after it. */
 struct command *outbox_cmd_next(struct pipeline *pipeline, unsigned shard, struct str previous)
 {
     struct str from =
@@ -17,6 +18,7 @@ struct command *outbox_cmd_next(struct pipeline *pipeline, unsigned shard, struc
     return stream_cmd_range(pipeline, outbox_key(pipeline, shard), from, STR("+"), 1);
 }
 
+/* An absent field leaves the message without event, or with an empty traceparent. */
 bool outbox_parse_next(const struct command *command, struct outbox_entry *ret_entry,
                        bool *ret_found, struct problem *p)
 {
@@ -52,6 +54,7 @@ void outbox_cmd_add(struct pipeline *pipeline, unsigned shard, const struct mess
                                       message->event, STR("t"), message->traceparent});
 }
 
+/* XTRIM MINID accepts a time instead of a whole id. */
 void outbox_cmd_trim(struct pipeline *pipeline, unsigned shard, int64_t before_ms)
 {
     (void)pipeline_add(pipeline, COMMAND_WRITE, 4,

@@ -45,6 +45,7 @@ static bool pipeline_argv_is_valid(int argc, const struct str *argv)
     return argc > 0 && argc <= COMMAND_ARGC_MAX;
 }
 
+/* argv is checked here, so that every failed allocation of a caller ends up in `failed`. */
 static struct command *pipeline_append(struct pipeline *pipeline, struct command command)
 {
     struct command *added = arena_zalloc(pipeline->arena, sizeof(*added));

@@ -41,6 +41,7 @@ bool prediction_parse_cached(const struct command *command, struct str *ret_text
 
 /* ---- writing ---- */
 
+/* The shortest decimal that parses to the same double. */
 static struct str prediction_number_text(struct arena *arena, double value)
 {
     char text[NUMBER_TEXT_MAX];
@@ -78,6 +79,7 @@ static int prediction_put_fields(struct arena *arena, const struct prediction_re
     return 2 * fields;
 }
 
+/* KEYS and ARGV of prediction_save.lua. */
 struct command *prediction_cmd_save(struct pipeline *pipeline, struct str student,
                                     const struct prediction_record *record, struct str name,
                                     struct str text)
@@ -144,6 +146,7 @@ static bool prediction_parse_field(struct prediction_record *record, struct str 
     }
 }
 
+/* All fields up to INTERVENTION must be present; unknown ones may follow. */
 bool prediction_parse_fields(const redisReply *fields, struct prediction_record *ret)
 {
     struct str name, value;
@@ -172,7 +175,8 @@ bool prediction_parse_list(const struct command *command, struct arena *arena,
         return false;
     records = arena_array(arena, n + 1, sizeof(*records));
     for (size_t i = 0; records && i < n; i++) {
-        const redisReply *entry = reply_at(command->reply, n - 1 - i); /* [id, [name, value, …]] */
+        const redisReply *entry =
+            reply_at(command->reply, n - 1 - i); /* [id, [name, value, ...]] */
 
         if (!prediction_parse_fields(reply_at(entry, 1), &records[i]))
             records = NULL;

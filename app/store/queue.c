@@ -7,6 +7,7 @@
 
 #define QUEUE_GROUP STR("workers")
 
+/* MAXLEN is not used: a job must never be trimmed. */
 void queue_cmd_add(struct pipeline *pipeline, enum queue_priority priority, struct str kind,
                    struct str body)
 {
@@ -67,6 +68,7 @@ static bool queue_parse_job(const redisReply *reply, struct queue_job *ret)
     return true;
 }
 
+/* Both scripts reply a list of jobs in this form. */
 bool queue_parse_jobs(const struct command *command, struct queue_job *ret_jobs, size_t *ret_count,
                       struct problem *p)
 {
@@ -134,6 +136,7 @@ struct command *queue_cmd_retry_later(struct pipeline *pipeline, struct str work
                          text);
 }
 
+/* At most QUEUE_READ_MAX at a time, because a script blocks Redis while it runs. */
 void queue_cmd_requeue_due(struct pipeline *pipeline, int64_t now_ms)
 {
     (void)pipeline_add_script(pipeline, &script_queue_requeue_due, 4, 6,

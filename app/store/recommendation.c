@@ -18,6 +18,7 @@ enum { TOKEN_BYTES = 16, TOKEN_N = 2 + 2 * TOKEN_BYTES, NUMBER_MAX = 100000 };
 
 /* ---- ids ---- */
 
+/* The shard comes first, so that a key made from a token leads to the student's slot. */
 struct str recommendation_token(struct arena *arena, struct str student)
 {
     unsigned char bytes[1 + TOKEN_BYTES];
@@ -97,6 +98,7 @@ struct command *recommendation_cmd_student(struct pipeline *pipeline, struct str
                         (struct str[]){STR("GET"), key_recommended(pipeline->arena, token)});
 }
 
+/* Nil is no error: the student was erased, or the id was never issued. */
 bool recommendation_parse_student(const struct command *command, struct str *ret_student,
                                   struct problem *p)
 {
@@ -136,6 +138,7 @@ static void line_put_number(struct buf *out, bool present, double value)
         buf_char(out, '-');
 }
 
+/* Ids and names contain no space, so a space can separate them. */
 static void recommendation_put_record(struct buf *out, const struct recommendation_record *record)
 {
     const struct feedback *feedback = &record->feedback;
@@ -220,6 +223,7 @@ static double line_parse_optional(struct line *line, double min, double max, boo
     return 0;
 }
 
+/* The optional second half of a day's line. */
 static void line_parse_feedback(struct line *line, struct recommendation_record *ret)
 {
     struct feedback *feedback = &ret->feedback;
@@ -312,6 +316,7 @@ static bool recommendation_parse_own(struct str text, struct recommendations *re
 
 /* ---- one day ---- */
 
+/* One MGET: both texts must be of the same moment. */
 struct command *recommendation_cmd_get(struct pipeline *pipeline, struct str student, int32_t day,
                                        bool with_path)
 {
@@ -377,6 +382,7 @@ static void recommendation_update_history(struct recommendations *recommendation
     recommendations->feedback_count = count;
 }
 
+/* The day's line keeps the feedback in full, the history what later confidence needs. */
 void recommendation_add_feedback(struct recommendations *recommendations, int number,
                                  const struct feedback *feedback, int64_t now_ms)
 {
@@ -394,6 +400,7 @@ void recommendation_add_feedback(struct recommendations *recommendations, int nu
     recommendation_update_history(recommendations, &added);
 }
 
+/* The lines of a day, in the order of their numbers. */
 static struct str recommendation_day_text(struct arena *arena,
                                           const struct recommendations *recommendations)
 {
@@ -406,6 +413,7 @@ static struct str recommendation_day_text(struct arena *arena,
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
+/* The token, and the feedback history oldest first. */
 static struct str recommendation_student_text(struct arena *arena,
                                               const struct recommendations *recommendations)
 {
@@ -456,6 +464,7 @@ struct command *recommendation_cmd_change(struct pipeline *pipeline,
                                (int)(arg - argv), argv);
 }
 
+/* The type of the reply distinguishes the outcomes: see recommendation_change.lua. */
 enum recommendation_outcome recommendation_parse_change(const struct command *command,
                                                         struct problem *p)
 {
@@ -474,6 +483,7 @@ enum recommendation_outcome recommendation_parse_change(const struct command *co
 
 /* ---- many days ---- */
 
+/* The student's text comes first, then one text per day. */
 struct command *recommendation_cmd_days(struct pipeline *pipeline, struct str student,
                                         int32_t first, int count)
 {

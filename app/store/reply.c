@@ -38,6 +38,7 @@ enum reply_result reply_array(const redisReply *reply, size_t max, size_t *ret_c
     return REPLY_OK;
 }
 
+/* Accepts a reply that is no array, so that nested replies can be read without checks between. */
 const redisReply *reply_at(const redisReply *reply, size_t i)
 {
     if (!reply || reply->type != REDIS_REPLY_ARRAY || i >= reply->elements)
@@ -66,6 +67,7 @@ bool reply_expect_array(const redisReply *reply, size_t max, size_t *ret_count, 
     return false;
 }
 
+/* For keys that may be absent. */
 bool reply_expect_text_or_nil(const redisReply *reply, struct str *ret, struct problem *p)
 {
     if (reply_text(reply, ret) != REPLY_ERROR)
@@ -74,6 +76,7 @@ bool reply_expect_text_or_nil(const redisReply *reply, struct str *ret, struct p
     return false;
 }
 
+/* The codes of Redis 6 and 7 that operators or load can cause. */
 static const struct {
     struct str code;
     enum reply_error error;
@@ -112,6 +115,7 @@ enum reply_error reply_error_of(const redisReply *reply)
     return REPLY_BUG;
 }
 
+/* NOAUTH and WRONGPASS are mistakes of the operator, not of the client: 503. */
 void reply_problem(const redisReply *reply, struct problem *p)
 {
     if (!reply) {
@@ -128,6 +132,7 @@ void reply_problem(const redisReply *reply, struct problem *p)
     }
 }
 
+/* For callers that only need to know that all commands succeeded. */
 bool pipeline_check_replies(const struct pipeline *pipeline, struct problem *p)
 {
     if (pipeline->status != PIPELINE_COMPLETE) { /* it may even be empty, out of memory */

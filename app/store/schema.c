@@ -13,6 +13,8 @@ struct command *schema_cmd_get(struct pipeline *pipeline)
     return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("GET"), key_schema});
 }
 
+/* By its kind a read, because repeating it after a broken connection does no harm. ARGV[1] of the
+ * script is this program's number. */
 struct command *schema_cmd_write(struct pipeline *pipeline)
 {
     struct str number = command_int(pipeline->arena, STORE_SCHEMA);

@@ -19,6 +19,7 @@ struct stale_cache {
     struct stale_slot slots[];
 };
 
+/* Bodies are allocated when they are stored: an unused cache takes 64 bytes per entry. */
 struct stale_cache *stale_cache_new(size_t entries)
 {
     struct stale_cache *cache = calloc(1, sizeof(*cache) + entries * sizeof(cache->slots[0]));
@@ -43,6 +44,7 @@ void stale_cache_free(struct stale_cache *cache)
     free(cache);
 }
 
+/* The whole hash is stored and compared: two keys in one slot must never be confused. */
 static struct stale_slot *stale_cache_slot(struct stale_cache *cache, struct str key,
                                            unsigned char ret_hash[DIGEST_SIZE])
 {
@@ -53,6 +55,7 @@ static struct stale_slot *stale_cache_slot(struct stale_cache *cache, struct str
     return &cache->slots[n % cache->count];
 }
 
+/* The buffer of a slot is reused, and grows to the largest body it has had. */
 void stale_cache_add(struct stale_cache *cache, struct str key, struct str body, int64_t now_ms)
 {
     unsigned char hash[DIGEST_SIZE];

@@ -5,7 +5,8 @@
  *
  *   store_submit -> link_send -> store_flush -> Redis -> store_on_ready -> store_next_done
  *
- * Every submitted pipeline reaches the queue `done` exactly once, whatever fails. */
+ * Every submitted pipeline reaches the queue `done` exactly once, even if its connection or its
+ * memory fails. */
 #include "app/store/store.h"
 
 #include <poll.h>
@@ -117,6 +118,7 @@ static void store_fail_pipeline(struct store *store, struct pipeline *pipeline, 
 
 static void store_disconnect(struct store *store, int64_t now_us, enum link_event reason);
 
+/* The first connection is not a reconnect. */
 static bool store_connect(struct store *store, int64_t now_us)
 {
     if (!link_open(store->link, now_us)) {

@@ -4,6 +4,7 @@
 
 #include "app/base/clock.h"
 
+/* Reads also when only writing was possible: that costs one read() and saves a case. */
 static void store_watch_on_event(struct ev_loop *loop, ev_io *io, int events)
 {
     const struct store_watch *watch = io->data;

@@ -24,6 +24,7 @@ static bool stream_is_nil(const redisReply *reply)
     return reply && reply->type == REDIS_REPLY_NIL;
 }
 
+/* An entry is [id, [name, value, name, value, ...]]. */
 bool stream_entry_parse(const redisReply *reply, struct stream_entry *ret)
 {
     struct stream_entry entry = {.fields = reply_at(reply, 1)};
@@ -58,6 +59,7 @@ enum reply_result stream_parse(const redisReply *reply, size_t max,
     return REPLY_OK;
 }
 
+/* Fields are few, so they are searched in order. */
 enum reply_result stream_field(const struct stream_entry *entry, struct str name, struct str *ret)
 {
     size_t n;
@@ -72,6 +74,7 @@ enum reply_result stream_field(const struct stream_entry *entry, struct str name
     return REPLY_MISSING;
 }
 
+/* XRANGE with one id as both ends. */
 struct command *stream_cmd_has_entry(struct pipeline *pipeline, struct str stream, struct str id)
 {
     return pipeline_add(pipeline, COMMAND_READ, 4, (struct str[]){STR("XRANGE"), stream, id, id});
@@ -87,6 +90,7 @@ bool stream_parse_has_entry(const struct command *command, bool *ret_found)
     return true;
 }
 
+/* An id is MS-SEQUENCE. */
 bool stream_id_time(struct str id, int64_t *ret_ms)
 {
     struct str time = str_cut(&id, '-');
@@ -94,6 +98,7 @@ bool stream_id_time(struct str id, int64_t *ret_ms)
     return str_to_int64(time, 0, INT64_MAX, ret_ms);
 }
 
+/* Compares the times, then the sequence numbers, as numbers: ids of other lengths exist. */
 int stream_id_compare(struct str a, struct str b)
 {
     struct str *ids[] = {&a, &b};
@@ -112,6 +117,7 @@ int stream_id_compare(struct str a, struct str b)
     return 0;
 }
 
+/* Strict, unlike stream_field: anything that a seal does not cover must not look like a record. */
 bool stream_match_fields(const struct stream_entry *entry, const struct str *names, size_t n,
                          struct str *ret_values)
 {

@@ -8,6 +8,7 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
+/* c must be the last field: see student_has_withdrawn. */
 struct command *student_cmd_profile(struct pipeline *pipeline, struct str student)
 {
     struct str key = key_student(pipeline->arena, student, STUDENT_KEY_PROFILE);
@@ -51,6 +52,7 @@ bool student_parse_withdrawn(const struct command *command, enum consent consent
     return true;
 }
 
+/* A profile that only has consents, and neither result nor state, is no student yet. */
 bool student_parse_profile(const struct command *command, struct student_profile *ret,
                            struct problem *p)
 {
@@ -101,6 +103,7 @@ bool student_parse_state(const struct command *command, struct mastery_state *re
     return p->code == PROBLEM_NONE;
 }
 
+/* MGET of a key per day. */
 struct command *student_cmd_days(struct pipeline *pipeline, struct str student, int32_t first,
                                  int count)
 {
@@ -169,6 +172,7 @@ static void student_put_days(struct pipeline *pipeline, const struct student_cha
     }
 }
 
+/* KEYS and ARGV of student_change.lua. */
 struct command *student_cmd_change(struct pipeline *pipeline, const struct student_change *change,
                                    struct str *ret_packed)
 {
@@ -222,6 +226,7 @@ enum change_outcome student_parse_change(const struct command *command, struct s
     return CHANGE_PROBLEM;
 }
 
+/* Marks are a hash by event id. */
 struct command *student_cmd_mark(struct pipeline *pipeline, struct str student, struct str event_id)
 {
     struct str key = key_student(pipeline->arena, student, STUDENT_KEY_MARKS);
@@ -242,6 +247,7 @@ bool student_parse_mark(const struct command *command, bool *ret_counted, struct
     return result != REPLY_ERROR;
 }
 
+/* 500 marks per page: a script blocks Redis while it runs. */
 struct command *student_cmd_trim_marks(struct pipeline *pipeline, struct str key, struct str cursor,
                                        int32_t oldest)
 {

@@ -10,6 +10,7 @@
 
 enum { FLAG_STATED = 1, FLAG_OWN_WEIGHTS = 2 };
 
+/* Each returns the position after what it wrote. */
 static unsigned char *state_put64(unsigned char *p, uint64_t value)
 {
     value = htole64(value);
@@ -32,6 +33,7 @@ static unsigned char *state_put_double(unsigned char *p, double value)
     return state_put64(p, bits);
 }
 
+/* The order of the members must be that of state_unpack. */
 size_t state_pack(const struct mastery_state *state, unsigned char ret[STATE_PACKED_MAX])
 {
     unsigned char *p = ret;
@@ -116,6 +118,7 @@ static bool state_is_plausible(const struct mastery_state *state)
     return state->day > -1000000 && state->day < 10000000;
 }
 
+/* The size is checked before anything is read, the values afterwards. */
 bool state_unpack(struct str packed, struct mastery_state *ret)
 {
     static const size_t size = /* as state_pack writes it */

@@ -24,6 +24,7 @@ struct command *workers_cmd_get(struct pipeline *pipeline)
     return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("HGETALL"), key_workers});
 }
 
+/* False for a text of another form, perhaps of a later version: that worker is not shown. */
 static bool workers_parse_text(struct str text, struct worker_heartbeat *ret)
 {
     int64_t dapr;
@@ -58,6 +59,7 @@ bool workers_parse(const struct command *command, struct worker_heartbeat *ret_h
     return true;
 }
 
+/* A worker that ends removes its field, so that /ready shows at once that it is gone. */
 void workers_cmd_remove(struct pipeline *pipeline, struct str id)
 {
     (void)pipeline_add(pipeline, COMMAND_WRITE, 3, (struct str[]){STR("HDEL"), key_workers, id});

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The first byte chooses what Redis is asked, the rest is what it says: through the store's own
- * connection into whoever reads that kind of record. What is read must keep the reader's promises,
- * and what is not must be a problem. */
+/* The first byte of the input chooses a command, the rest is what Redis replies to it: through the
+ * store's connection to the parser of that kind of record. What is parsed must keep the promises of
+ * the parser; what is not must be a problem. */
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -32,8 +32,8 @@ static void require(bool holds)
         abort();
 }
 
-/* Either it was read, or there is a problem that says why not. */
-static bool was_read(bool read, const struct problem *p)
+/* A parser returns true, or sets a problem. */
+static bool parsed_or_problem(bool read, const struct problem *p)
 {
     require(read == (p->code == PROBLEM_NONE));
     return read;
@@ -45,7 +45,7 @@ static void touch(struct str text)
 
     for (size_t i = 0; i < text.n; i++)
         sum += (unsigned char)text.p[i];
-    require(sum <= 255 * text.n); /* for the sanitizer, which sees every byte read */
+    require(sum <= 255 * text.n); /* the sanitizer checks each byte that is read */
 }
 
 static void touch_all(const struct str_list *list)
@@ -54,19 +54,20 @@ static void touch_all(const struct str_list *list)
         touch(list->v[i]);
 }
 
-/* ---- what is asked, and how it is read ---- */
+/* ---- commands and their parsers ---- */
 
-static struct command *ask_cohort(struct pipeline *a)
+static struct command *queue_cohort(struct pipeline *pipeline)
 {
-    return cohort_cmd_get(a, STR("c"));
+    return cohort_cmd_get(pipeline, STR("c"));
 }
 
-static void read_cohort(const struct command *command, struct arena *arena)
+static void parse_cohort(const struct command *command, struct arena *arena)
 {
     struct problem p = {0};
     struct cohort cohort;
 
-    if (!was_read(cohort_parse(command, arena, STR("c"), &cohort, &p), &p) || !cohort.exists)
+    if (!parsed_or_problem(cohort_parse(command, arena, STR("c"), &cohort, &p), &p) ||
+        !cohort.exists)
         return;
     require(cohort.students.n <= COHORT_STUDENTS_MAX && cohort.teachers.n <= COHORT_TEACHERS_MAX);
     touch(cohort.name);
@@ -74,37 +75,37 @@ static void read_cohort(const struct command *command, struct arena *arena)
     touch_all(&cohort.teachers);
 }
 
-static struct command *ask_set(struct pipeline *a)
+static struct command *queue_set(struct pipeline *pipeline)
 {
-    return cohort_cmd_of_student(a, STR("s"));
+    return cohort_cmd_of_student(pipeline, STR("s"));
 }
 
-static void read_set(const struct command *command, struct arena *arena)
+static void parse_set(const struct command *command, struct arena *arena)
 {
     struct problem p = {0}, q = {0};
     struct str_list ids;
     bool taught = false;
 
-    if (was_read(cohort_parse_ids(command, arena, &ids, &p), &p))
+    if (parsed_or_problem(cohort_parse_ids(command, arena, &ids, &p), &p))
         touch_all(&ids);
-    if (was_read(cohort_parse_teaches(command, command, &taught, &q), &q))
+    if (parsed_or_problem(cohort_parse_teaches(command, command, &taught, &q), &q))
         require(!taught || ids.n > 0);
     else
         require(!taught);
 }
 
-static struct command *ask_letters(struct pipeline *a)
+static struct command *queue_dead_letters(struct pipeline *pipeline)
 {
-    return dead_letter_cmd_list(a, STR("-"), 3);
+    return dead_letter_cmd_list(pipeline, STR("-"), 3);
 }
 
-static void read_letters(const struct command *command, struct arena *arena)
+static void parse_dead_letters(const struct command *command, struct arena *arena)
 {
     struct dead_letter letters[3];
     struct problem p = {0};
     size_t n = 0;
 
-    if (!was_read(dead_letter_parse_list(command, arena, 3, letters, &n, &p), &p))
+    if (!parsed_or_problem(dead_letter_parse_list(command, arena, 3, letters, &n, &p), &p))
         return;
     require(n <= 3);
     for (size_t i = 0; i < n; i++) {
@@ -114,18 +115,19 @@ static void read_letters(const struct command *command, struct arena *arena)
     }
 }
 
-static struct command *ask_idempotency(struct pipeline *a)
+static struct command *queue_idempotency(struct pipeline *pipeline)
 {
-    return idempotency_cmd_acquire(a, STR("idempotency:x"), STR("digest"), STR("owner"), 1000);
+    return idempotency_cmd_acquire(pipeline, STR("idempotency:x"), STR("digest"), STR("owner"),
+                                   1000);
 }
 
-static void read_idempotency(const struct command *command, struct arena *arena)
+static void parse_idempotency(const struct command *command, struct arena *arena)
 {
     struct idempotency_record record;
     struct problem p = {0};
 
     (void)arena;
-    if (!was_read(idempotency_parse_acquire(command, &record, &p), &p))
+    if (!parsed_or_problem(idempotency_parse_acquire(command, &record, &p), &p))
         return;
     require(record.state != IDEMPOTENCY_DONE || (record.status >= 200 && record.status <= 299));
     touch(record.body);
@@ -133,12 +135,12 @@ static void read_idempotency(const struct command *command, struct arena *arena)
     touch(record.location);
 }
 
-static struct command *ask_journal(struct pipeline *a)
+static struct command *queue_journal(struct pipeline *pipeline)
 {
-    return journal_cmd_oldest(a, SHARD);
+    return journal_cmd_oldest(pipeline, SHARD);
 }
 
-static void read_journal(const struct command *command, struct arena *arena)
+static void parse_journal(const struct command *command, struct arena *arena)
 {
     struct journal_record records[JOURNAL_ENTRIES_MAX];
     struct problem p = {0}, q = {0};
@@ -146,53 +148,53 @@ static void read_journal(const struct command *command, struct arena *arena)
     size_t n = 0;
 
     (void)arena;
-    (void)was_read(journal_parse_processed(command, &turned, &q), &q);
-    if (!was_read(journal_parse(command, records, &n, &p), &p))
+    (void)parsed_or_problem(journal_parse_processed(command, &turned, &q), &q);
+    if (!parsed_or_problem(journal_parse(command, records, &n, &p), &p))
         return;
     require(n <= JOURNAL_ENTRIES_MAX);
     for (size_t i = 0; i < n; i++)
         touch(records[i].text);
 }
 
-static struct command *ask_lease(struct pipeline *a)
+static struct command *queue_lease(struct pipeline *pipeline)
 {
-    return lease_cmd_acquire(a, SHARD, STR("holder"), 1000);
+    return lease_cmd_acquire(pipeline, SHARD, STR("holder"), 1000);
 }
 
-static void read_lease(const struct command *command, struct arena *arena)
+static void parse_lease(const struct command *command, struct arena *arena)
 {
     (void)arena;
     (void)lease_parse_acquire(command);
 }
 
-static struct command *ask_outbox(struct pipeline *a)
+static struct command *queue_outbox(struct pipeline *pipeline)
 {
-    return outbox_cmd_next(a, SHARD, STR(""));
+    return outbox_cmd_next(pipeline, SHARD, STR(""));
 }
 
-static void read_outbox(const struct command *command, struct arena *arena)
+static void parse_outbox(const struct command *command, struct arena *arena)
 {
     struct outbox_entry entry;
     struct problem p = {0};
     bool there = false;
 
     (void)arena;
-    if (was_read(outbox_parse_next(command, &entry, &there, &p), &p) && there)
+    if (parsed_or_problem(outbox_parse_next(command, &entry, &there, &p), &p) && there)
         touch(entry.message.event);
 }
 
-static struct command *ask_predictions(struct pipeline *a)
+static struct command *queue_predictions(struct pipeline *pipeline)
 {
-    return prediction_cmd_list(a, STR("s"));
+    return prediction_cmd_list(pipeline, STR("s"));
 }
 
-static void read_predictions(const struct command *command, struct arena *arena)
+static void parse_predictions(const struct command *command, struct arena *arena)
 {
     struct prediction_record *records;
     struct problem p = {0};
     size_t n = 0;
 
-    if (!was_read(prediction_parse_list(command, arena, &records, &n, &p), &p))
+    if (!parsed_or_problem(prediction_parse_list(command, arena, &records, &n, &p), &p))
         return;
     require(n <= PREDICTIONS_READ_MAX);
     for (size_t i = 0; i < n; i++) {
@@ -201,19 +203,19 @@ static void read_predictions(const struct command *command, struct arena *arena)
     }
 }
 
-static struct command *ask_jobs(struct pipeline *a)
+static struct command *queue_jobs(struct pipeline *pipeline)
 {
-    return queue_cmd_read(a, STR("w"), 4, (size_t[QUEUE_PRIORITIES]){1, 1, 1});
+    return queue_cmd_read(pipeline, STR("w"), 4, (size_t[QUEUE_PRIORITIES]){1, 1, 1});
 }
 
-static void read_jobs(const struct command *command, struct arena *arena)
+static void parse_jobs(const struct command *command, struct arena *arena)
 {
     struct queue_job jobs[QUEUE_READ_MAX];
     struct problem p = {0};
     size_t n = 0;
 
     (void)arena;
-    if (!was_read(queue_parse_jobs(command, jobs, &n, &p), &p))
+    if (!parsed_or_problem(queue_parse_jobs(command, jobs, &n, &p), &p))
         return;
     require(n <= QUEUE_READ_MAX);
     for (size_t i = 0; i < n; i++) {
@@ -222,17 +224,17 @@ static void read_jobs(const struct command *command, struct arena *arena)
     }
 }
 
-static struct command *ask_day(struct pipeline *a)
+static struct command *queue_day(struct pipeline *pipeline)
 {
-    return recommendation_cmd_get(a, STR("s"), TODAY, true);
+    return recommendation_cmd_get(pipeline, STR("s"), TODAY, true);
 }
 
-static void read_day(const struct command *command, struct arena *arena)
+static void parse_day(const struct command *command, struct arena *arena)
 {
     struct recommendations r;
     struct problem p = {0};
 
-    if (!was_read(recommendation_parse(command, arena, TODAY, 2, &r, &p), &p))
+    if (!parsed_or_problem(recommendation_parse(command, arena, TODAY, 2, &r, &p), &p))
         return;
     require(r.feedback_count <= FEEDBACK_HISTORY_MAX);
     for (size_t i = 0; i < r.n; i++)
@@ -241,27 +243,28 @@ static void read_day(const struct command *command, struct arena *arena)
     touch(r.token);
 }
 
-static struct command *ask_given(struct pipeline *a)
+static struct command *queue_recommendations(struct pipeline *pipeline)
 {
-    return recommendation_cmd_days(a, STR("s"), TODAY - 2, 3);
+    return recommendation_cmd_days(pipeline, STR("s"), TODAY - 2, 3);
 }
 
-static void read_given(const struct command *command, struct arena *arena)
+static void parse_recommendations(const struct command *command, struct arena *arena)
 {
     struct recommendation_record *given;
     struct problem p = {0};
     struct str token;
     size_t n = 0;
 
-    if (!was_read(recommendation_parse_days(command, arena, TODAY - 2, &given, &n, &token, &p), &p))
+    if (!parsed_or_problem(
+            recommendation_parse_days(command, arena, TODAY - 2, &given, &n, &token, &p), &p))
         return;
     for (size_t i = 0; i < n; i++)
         require(given[i].day > TODAY - 3 && given[i].day <= TODAY);
 }
 
-static struct command *ask_profile(struct pipeline *a)
+static struct command *queue_profile(struct pipeline *pipeline)
 {
-    return student_cmd_profile(a, STR("s"));
+    return student_cmd_profile(pipeline, STR("s"));
 }
 
 static void require_state(const struct mastery_state *s)
@@ -272,7 +275,7 @@ static void require_state(const struct mastery_state *s)
     require(state_unpack((struct str){(char *)packed, state_pack(s, packed)}, &again));
 }
 
-static void read_profile(const struct command *command, struct arena *arena)
+static void parse_profile(const struct command *command, struct arena *arena)
 {
     struct student_profile profile;
     struct problem p = {0}, q = {0};
@@ -280,18 +283,18 @@ static void read_profile(const struct command *command, struct arena *arena)
 
     (void)arena;
     (void)student_parse_change(command, &packed, &q);
-    if (!was_read(student_parse_profile(command, &profile, &p), &p) || !profile.exists)
+    if (!parsed_or_problem(student_parse_profile(command, &profile, &p), &p) || !profile.exists)
         return;
     require_state(&profile.state);
     touch(profile.result_json);
 }
 
-static struct command *ask_days(struct pipeline *a)
+static struct command *queue_days(struct pipeline *pipeline)
 {
-    return student_cmd_days(a, STR("s"), TODAY - 3, 4);
+    return student_cmd_days(pipeline, STR("s"), TODAY - 3, 4);
 }
 
-static void read_days(const struct command *command, struct arena *arena)
+static void parse_days(const struct command *command, struct arena *arena)
 {
     struct mastery_state days[STUDENT_DAYS_MAX], one;
     struct problem p = {0};
@@ -299,56 +302,63 @@ static void read_days(const struct command *command, struct arena *arena)
 
     (void)arena;
     require(student_parse_day(command, 4, &one) == REPLY_ERROR);
-    if (!was_read(student_parse_days(command, days, &n, &p), &p))
+    if (!parsed_or_problem(student_parse_days(command, days, &n, &p), &p))
         return;
     require(n <= 4);
     for (size_t i = 0; i < n; i++)
         require_state(&days[i]);
 }
 
-static struct command *ask_students(struct pipeline *a)
+static struct command *queue_students(struct pipeline *pipeline)
 {
-    return students_cmd_page(a, STR("0"));
+    return students_cmd_page(pipeline, STR("0"));
 }
 
-static void read_students(const struct command *command, struct arena *arena)
+static void parse_students(const struct command *command, struct arena *arena)
 {
     struct str_list students;
     struct problem p = {0};
     struct str cursor;
 
-    if (!was_read(students_parse_page(command, arena, &cursor, &students, &p), &p))
+    if (!parsed_or_problem(students_parse_page(command, arena, &cursor, &students, &p), &p))
         return;
     touch(cursor);
     touch_all(&students);
 }
 
-static void read_workers(const struct command *command, struct arena *arena)
+static void parse_workers(const struct command *command, struct arena *arena)
 {
-    struct worker_heartbeat signs[WORKERS_MAX];
+    struct worker_heartbeat heartbeats[WORKERS_MAX];
     size_t n = 0;
 
     (void)arena;
-    if (workers_parse(command, signs, &n))
+    if (workers_parse(command, heartbeats, &n))
         require(n <= WORKERS_MAX);
     for (size_t i = 0; i < n; i++)
-        require(signs[i].dapr < DAPR_STATES);
+        require(heartbeats[i].dapr < DAPR_STATES);
 }
 
 static const struct {
-    struct command *(*command)(struct pipeline *a);
-    void (*read)(const struct command *command, struct arena *arena);
-} questions[] = {
-    {ask_cohort, read_cohort},       {ask_set, read_set},
-    {ask_letters, read_letters},     {ask_idempotency, read_idempotency},
-    {ask_journal, read_journal},     {ask_lease, read_lease},
-    {ask_outbox, read_outbox},       {ask_predictions, read_predictions},
-    {ask_jobs, read_jobs},           {ask_day, read_day},
-    {ask_given, read_given},         {ask_profile, read_profile},
-    {ask_days, read_days},           {ask_students, read_students},
-    {workers_cmd_get, read_workers},
+    struct command *(*command)(struct pipeline *pipeline);
+    void (*parse)(const struct command *command, struct arena *arena);
+} readers[] = {
+    {queue_cohort, parse_cohort},
+    {queue_set, parse_set},
+    {queue_dead_letters, parse_dead_letters},
+    {queue_idempotency, parse_idempotency},
+    {queue_journal, parse_journal},
+    {queue_lease, parse_lease},
+    {queue_outbox, parse_outbox},
+    {queue_predictions, parse_predictions},
+    {queue_jobs, parse_jobs},
+    {queue_day, parse_day},
+    {queue_recommendations, parse_recommendations},
+    {queue_profile, parse_profile},
+    {queue_days, parse_days},
+    {queue_students, parse_students},
+    {workers_cmd_get, parse_workers},
 };
-enum { QUESTIONS = sizeof(questions) / sizeof(questions[0]) };
+enum { READERS = sizeof(readers) / sizeof(readers[0]) };
 
 /* ---- Redis ---- */
 
@@ -377,8 +387,8 @@ static bool open_redis(void)
     return true;
 }
 
-/* The greeting's answers, then the input, then nothing more. */
-static void say(struct store *store, const uint8_t *bytes, size_t n)
+/* Writes the replies to the handshake, then the input, then closes the connection. */
+static void reply_with(struct store *store, const uint8_t *bytes, size_t n)
 {
     const struct script *const *scripts;
 
@@ -389,7 +399,7 @@ static void say(struct store *store, const uint8_t *bytes, size_t n)
     store_on_ready(store, NOW_US);
     fake_redis_hang_up(&redis);
     store_on_ready(store, NOW_US);
-    while (fake_redis_accept(&redis)) /* it may have come again */
+    while (fake_redis_accept(&redis)) /* a read is sent a second time */
         fake_redis_hang_up(&redis);
     redis.count = 0;
 }
@@ -405,12 +415,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         store = store_new(&config, error);
         require(store != NULL);
         pipeline_init(&pipeline, arena, NULL);
-        const struct command *command = questions[data[0] % QUESTIONS].command(&pipeline);
+        const struct command *command = readers[data[0] % READERS].command(&pipeline);
         store_submit(store, &pipeline, NOW_US);
         store_flush(store, NOW_US);
-        say(store, data + 1, size - 1);
+        reply_with(store, data + 1, size - 1);
         if (pipeline.status == PIPELINE_COMPLETE || pipeline.status == PIPELINE_FAILED)
-            questions[data[0] % QUESTIONS].read(command, arena);
+            readers[data[0] % READERS].parse(command, arena);
         store_free(store);
     }
     arena_free(arena);

@@ -52,7 +52,7 @@ bool fake_redis_accept(struct fake_redis *f)
     return true;
 }
 
-/* A decimal number that ends with CR LF; NULL when it has not arrived whole. */
+/* Parses a decimal number up to CR LF. NULL: it is not complete. */
 static const char *read_number(const char *p, const char *end, long *ret)
 {
     const char *line_end = memchr(p, '\n', (size_t)(end - p));
@@ -63,14 +63,14 @@ static const char *read_number(const char *p, const char *end, long *ret)
     return line_end + 1;
 }
 
-/* The end of the command at p, its first word in ret_name; NULL when it has not arrived whole. */
+/* Returns the end of the command at p, its name in ret_name. NULL: it is not complete. */
 static const char *read_command(const char *p, const char *end, char ret_name[FAKE_NAME])
 {
-    long words, n;
+    long argc, n;
 
-    if (p == end || !(p = read_number(p + 1, end, &words)))
+    if (p == end || !(p = read_number(p + 1, end, &argc)))
         return NULL;
-    for (long i = 0; i < words; i++) {
+    for (long i = 0; i < argc; i++) {
         if (p == end || !(p = read_number(p + 1, end, &n)) || end - p < n + 2)
             return NULL;
         if (i == 0)
@@ -84,15 +84,15 @@ bool fake_redis_hear(struct fake_redis *f, char ret_name[FAKE_NAME])
 {
     int fd = f->count > 0 ? f->peers[f->count - 1] : -1;
     ssize_t got = fd < 0 ? 0 : read(fd, f->bytes + f->n, sizeof(f->bytes) - f->n);
-    const char *rest;
+    const char *next;
 
     if (got > 0)
         f->n += (size_t)got;
-    rest = read_command(f->bytes, f->bytes + f->n, ret_name);
-    if (!rest)
+    next = read_command(f->bytes, f->bytes + f->n, ret_name);
+    if (!next)
         return false;
-    f->n -= (size_t)(rest - f->bytes);
-    memmove(f->bytes, rest, f->n);
+    f->n -= (size_t)(next - f->bytes);
+    memmove(f->bytes, next, f->n);
     return true;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A Redis for tests that says exactly what it is told to, when it is told to: a Unix socket of its
- * own, without a thread, so that every test goes the same way every time. It keeps the connections
- * that it has accepted open, the last one is the one it speaks on. */
+/* A Redis for tests that sends exactly the bytes it is given: a Unix socket without a thread, so
+ * that each test runs the same way every time. Commands are read from, and replies written to, the
+ * connection accepted last; earlier ones stay open. */
 #ifndef TESTS_FAKE_REDIS_H
 #define TESTS_FAKE_REDIS_H
 
@@ -13,20 +13,20 @@ enum { FAKE_CONNECTIONS = 16, FAKE_NAME = 24 };
 struct fake_redis {
     char folder[32], path[64];
     int listener;
-    int peers[FAKE_CONNECTIONS]; /* -1: hung up */
+    int peers[FAKE_CONNECTIONS]; /* -1: closed by fake_redis_hang_up */
     int count;
-    char bytes[65536]; /* heard on the last connection and not looked at yet */
+    char bytes[65536]; /* received on the last connection, not parsed yet */
     size_t n;
 };
 
 bool fake_redis_open(struct fake_redis *f);
-void fake_redis_close(struct fake_redis *f); /* takes one that was never opened, all zero, too */
-/* Takes the connection that waits; false: none does. */
+void fake_redis_close(struct fake_redis *f); /* accepts all zero */
+/* False: no connection is waiting. */
 bool fake_redis_accept(struct fake_redis *f);
-/* The first word of the next command that has arrived whole; false: none has. */
+/* The name of the next complete command; false: there is none. */
 bool fake_redis_hear(struct fake_redis *f, char ret_name[FAKE_NAME]);
 void fake_redis_say(struct fake_redis *f, const char *bytes);
-/* On the connection before the last one: whether anybody could still hear it. */
+/* Writes to the connection before the last one; false: the peer has closed it. */
 bool fake_redis_say_late(struct fake_redis *f, const char *bytes);
 void fake_redis_hang_up(struct fake_redis *f);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Replies of Redis for tests, from the bytes that it would send. */
+/* Makes replies for tests from the bytes that Redis would send. */
 #ifndef TESTS_REPLY_FIXTURE_H
 #define TESTS_REPLY_FIXTURE_H
 
@@ -7,9 +7,9 @@
 
 #include "app/base/arena.h"
 
-/* The one reply that the bytes are; released with the arena. NULL when they are none. */
+/* Parses one reply, which is released with the arena. NULL: the bytes are no reply. */
 redisReply *reply_of(struct arena *arena, struct str bytes);
-/* "$n\r\n...\r\n", in the arena. */
+/* Encodes a bulk string, "$n\r\n...\r\n", in the arena. */
 struct str bulk_of(struct arena *arena, struct str text);
 
 #endif

@@ -7,7 +7,7 @@
 
 void address_tests(void);
 
-static void a_url_is_taken_apart(void)
+static void a_url_is_parsed(void)
 {
     static const struct {
         const char *url, *path, *host;
@@ -40,7 +40,7 @@ static void a_url_is_taken_apart(void)
     }
 }
 
-static void what_is_no_address_is_refused(void)
+static void other_urls_are_refused(void)
 {
     static const char *const bad[] = {
         "",
@@ -85,8 +85,8 @@ void address_tests(void)
 {
     CU_pSuite suite = CU_add_suite("address", NULL, NULL);
 
-    CU_add_test(suite, "a URL is taken apart", a_url_is_taken_apart);
-    CU_add_test(suite, "what is no address is refused", what_is_no_address_is_refused);
+    CU_add_test(suite, "a URL is taken apart", a_url_is_parsed);
+    CU_add_test(suite, "what is no address is refused", other_urls_are_refused);
     CU_add_test(suite, "a host may be 255 bytes long and no longer",
                 a_host_may_be_255_bytes_long_and_no_longer);
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Dead letters as they come back from Redis: ours, and what somebody else has put there. */
+/* Dead letters as Redis replies them: those of this program, and entries of another form. */
 #include "app/store/dead_letter.h"
 
 #include <CUnit/CUnit.h>
 
 #include "tests/unit/reply_fixture.h"
 
-/* Reads the one entry whose field e is the text. */
-static struct dead_letter read_one(struct arena *arena, const char *text)
+/* Parses a reply with one entry, whose field e is the text. */
+static struct dead_letter parse_entry(struct arena *arena, const char *text)
 {
     struct dead_letter letter;
     struct problem p = {.code = PROBLEM_NONE};
@@ -25,10 +25,10 @@ static struct dead_letter read_one(struct arena *arena, const char *text)
     return letter;
 }
 
-static void ours_is_read(void)
+static void an_entry_of_this_program_is_parsed(void)
 {
     struct arena *arena = arena_new(1024, 1 << 20);
-    struct dead_letter letter = read_one(
+    struct dead_letter letter = parse_entry(
         arena,
         "{\"reason\":\"403\",\"source\":\"queue:event\",\"event\":{\"a\":1},\"at\":\"today\"}");
 
@@ -40,14 +40,14 @@ static void ours_is_read(void)
     arena_free(arena);
 }
 
-/* That it is released too, the sanitizer says. */
-static void what_is_not_ours_is_an_id_alone(void)
+/* The sanitizers report a parsed object that is not released. */
+static void any_other_entry_has_its_id_alone(void)
 {
     static const char *const rows[] = {"", "x", "[1,2]", "\"text\"", "{}", "{\"reason\":\"403\"}"};
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct arena *arena = arena_new(1024, 1 << 20);
-        struct dead_letter letter = read_one(arena, rows[i]);
+        struct dead_letter letter = parse_entry(arena, rows[i]);
 
         CU_ASSERT_FALSE(letter.complete);
         CU_ASSERT_EQUAL(letter.event.n, 0);
@@ -60,6 +60,6 @@ void dead_letter_tests(void)
 {
     CU_pSuite suite = CU_add_suite("dead_letter", NULL, NULL);
 
-    CU_add_test(suite, "ours is read", ours_is_read);
-    CU_add_test(suite, "what is not ours is an id alone", what_is_not_ours_is_an_id_alone);
+    CU_add_test(suite, "ours is read", an_entry_of_this_program_is_parsed);
+    CU_add_test(suite, "what is not ours is an id alone", any_other_entry_has_its_id_alone);
 }

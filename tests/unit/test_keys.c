@@ -7,7 +7,7 @@
 
 void keys_tests(void);
 
-static bool is(struct str key, const char *expected)
+static bool key_is(struct str key, const char *expected)
 {
     return str_equal(key, str_of(expected));
 }
@@ -37,37 +37,37 @@ static void all_keys_of_a_student_carry_the_tag_of_the_shard(void)
 {
     struct str s = STR("abc");
 
-    CU_ASSERT_TRUE(is(key_student(arena, s, STUDENT_KEY_PROFILE), "{ba}:student:abc"));
-    CU_ASSERT_TRUE(is(key_student(arena, s, STUDENT_KEY_COHORTS), "{ba}:student:abc:cohorts"));
-    CU_ASSERT_TRUE(is(key_student(arena, s, STUDENT_KEY_ERASED), "{ba}:student:abc:erased"));
-    CU_ASSERT_TRUE(is(key_student(arena, s, STUDENT_KEY_MARKS), "{ba}:student:abc:marks"));
-    CU_ASSERT_TRUE(is(key_journal(arena, s), "{ba}:journal"));
+    CU_ASSERT_TRUE(key_is(key_student(arena, s, STUDENT_KEY_PROFILE), "{ba}:student:abc"));
+    CU_ASSERT_TRUE(key_is(key_student(arena, s, STUDENT_KEY_COHORTS), "{ba}:student:abc:cohorts"));
+    CU_ASSERT_TRUE(key_is(key_student(arena, s, STUDENT_KEY_ERASED), "{ba}:student:abc:erased"));
+    CU_ASSERT_TRUE(key_is(key_student(arena, s, STUDENT_KEY_MARKS), "{ba}:student:abc:marks"));
+    CU_ASSERT_TRUE(key_is(key_journal(arena, s), "{ba}:journal"));
 }
 
-static void days_have_a_key_each_over_the_end_of_a_month(void)
+static void each_day_has_a_key_across_the_end_of_a_month(void)
 {
     struct str keys[3];
     int32_t first;
 
     CU_ASSERT_TRUE_FATAL(day_parse(STR("2028-02-28"), &first));
     CU_ASSERT_TRUE(key_student_days(arena, STR("abc"), first, 3, keys));
-    CU_ASSERT_TRUE(is(keys[0], "{ba}:student:abc:day:20280228"));
-    CU_ASSERT_TRUE(is(keys[1], "{ba}:student:abc:day:20280229"));
-    CU_ASSERT_TRUE(is(keys[2], "{ba}:student:abc:day:20280301"));
+    CU_ASSERT_TRUE(key_is(keys[0], "{ba}:student:abc:day:20280228"));
+    CU_ASSERT_TRUE(key_is(keys[1], "{ba}:student:abc:day:20280229"));
+    CU_ASSERT_TRUE(key_is(keys[2], "{ba}:student:abc:day:20280301"));
 }
 
-static void what_was_recommended_on_a_day_has_a_key(void)
+static void recommendations_of_a_day_have_a_key(void)
 {
     struct str keys[1];
     int32_t first;
 
     CU_ASSERT_TRUE_FATAL(day_parse(STR("2026-12-31"), &first));
     CU_ASSERT_TRUE(key_student_recommendations(arena, STR("abc"), first, 1, keys));
-    CU_ASSERT_TRUE(is(keys[0], "{ba}:student:abc:recommendations:20261231"));
-    CU_ASSERT_TRUE(is(key_recommended(arena, STR("ba0123")), "{ba}:recommended:ba0123"));
+    CU_ASSERT_TRUE(key_is(keys[0], "{ba}:student:abc:recommendations:20261231"));
+    CU_ASSERT_TRUE(key_is(key_recommended(arena, STR("ba0123")), "{ba}:recommended:ba0123"));
 }
 
-static void a_key_of_a_shard_says_which_shard_it_is(void)
+static void the_shard_is_parsed_from_a_key(void)
 {
     static const char *const bad[] = {
         "", "{ba", "{ba:journal", "ba}:journal", "{BA}:journal", "{g0}:journal", "{0g}:journal"};
@@ -79,12 +79,12 @@ static void a_key_of_a_shard_says_which_shard_it_is(void)
         CU_ASSERT_TRUE(key_parse_hash_tag(key, &shard));
         CU_ASSERT_EQUAL(shard, i);
     }
-    CU_ASSERT_TRUE(is(key_shard_record(arena, 10, SHARD_KEY_OUTBOX), "{0a}:outbox"));
+    CU_ASSERT_TRUE(key_is(key_shard_record(arena, 10, SHARD_KEY_OUTBOX), "{0a}:outbox"));
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         CU_ASSERT_FALSE(key_parse_hash_tag(str_of(bad[i]), &shard));
 }
 
-static void a_profile_s_key_says_whose_it_is(void)
+static void the_key_of_a_profile_contains_the_student(void)
 {
     static const char *const others[] = {"",
                                          "{00}:journal",
@@ -103,8 +103,8 @@ static void a_profile_s_key_says_whose_it_is(void)
         CU_ASSERT_FALSE(key_parse_profile(str_of(others[i]), &student));
 }
 
-/* Over the ends of all months, of a leap year too: together as one by one. */
-static void days_follow_each_other(void)
+/* Across the ends of all months, also in a leap year. */
+static void many_days_have_the_keys_of_single_days(void)
 {
     enum { DAYS = 90 };
     struct str together[DAYS], alone;
@@ -119,21 +119,21 @@ static void days_follow_each_other(void)
     }
 }
 
-static void a_batch_is_of_one_slot(void)
+static void the_keys_of_a_batch_are_in_one_slot(void)
 {
-    CU_ASSERT_TRUE(is(key_batch(arena, STR("b1"), BATCH_KEY_STATE), "batch:{b1}"));
-    CU_ASSERT_TRUE(is(key_batch(arena, STR("b1"), BATCH_KEY_STUDENTS), "batch:{b1}:students"));
-    CU_ASSERT_TRUE(is(key_batch(arena, STR("b1"), BATCH_KEY_ITEMS), "batch:{b1}:items"));
-    CU_ASSERT_TRUE(is(key_batch(arena, STR("b1"), BATCH_KEY_RESULTS), "batch:{b1}:results"));
-    CU_ASSERT_TRUE(is(key_batches, "batches"));
+    CU_ASSERT_TRUE(key_is(key_batch(arena, STR("b1"), BATCH_KEY_STATE), "batch:{b1}"));
+    CU_ASSERT_TRUE(key_is(key_batch(arena, STR("b1"), BATCH_KEY_STUDENTS), "batch:{b1}:students"));
+    CU_ASSERT_TRUE(key_is(key_batch(arena, STR("b1"), BATCH_KEY_ITEMS), "batch:{b1}:items"));
+    CU_ASSERT_TRUE(key_is(key_batch(arena, STR("b1"), BATCH_KEY_RESULTS), "batch:{b1}:results"));
+    CU_ASSERT_TRUE(key_is(key_batches, "batches"));
 }
 
 static void cohorts_and_teachers_have_tags_of_their_own(void)
 {
-    CU_ASSERT_TRUE(is(key_cohort(arena, STR("c-1")), "cohort:{c-1}"));
-    CU_ASSERT_TRUE(is(key_cohort_lock(arena, STR("c-1")), "cohort:{c-1}:lock"));
-    CU_ASSERT_TRUE(is(key_teacher_cohorts(arena, STR("t-1")), "teacher:{t-1}:cohorts"));
-    CU_ASSERT_TRUE(is(key_cohorts, "cohorts"));
+    CU_ASSERT_TRUE(key_is(key_cohort(arena, STR("c-1")), "cohort:{c-1}"));
+    CU_ASSERT_TRUE(key_is(key_cohort_lock(arena, STR("c-1")), "cohort:{c-1}:lock"));
+    CU_ASSERT_TRUE(key_is(key_teacher_cohorts(arena, STR("t-1")), "teacher:{t-1}:cohorts"));
+    CU_ASSERT_TRUE(key_is(key_cohorts, "cohorts"));
 }
 
 static void without_memory_there_is_no_key(void)
@@ -158,14 +158,14 @@ void keys_tests(void)
     CU_add_test(suite, "all keys of a student carry the tag of the shard",
                 all_keys_of_a_student_carry_the_tag_of_the_shard);
     CU_add_test(suite, "days have a key each, over the end of a month",
-                days_have_a_key_each_over_the_end_of_a_month);
+                each_day_has_a_key_across_the_end_of_a_month);
     CU_add_test(suite, "what was recommended on a day has a key",
-                what_was_recommended_on_a_day_has_a_key);
-    CU_add_test(suite, "a key of a shard says which shard it is",
-                a_key_of_a_shard_says_which_shard_it_is);
-    CU_add_test(suite, "a profile's key says whose it is", a_profile_s_key_says_whose_it_is);
-    CU_add_test(suite, "days follow each other", days_follow_each_other);
-    CU_add_test(suite, "a batch is of one slot", a_batch_is_of_one_slot);
+                recommendations_of_a_day_have_a_key);
+    CU_add_test(suite, "a key of a shard says which shard it is", the_shard_is_parsed_from_a_key);
+    CU_add_test(suite, "a profile's key says whose it is",
+                the_key_of_a_profile_contains_the_student);
+    CU_add_test(suite, "days follow each other", many_days_have_the_keys_of_single_days);
+    CU_add_test(suite, "a batch is of one slot", the_keys_of_a_batch_are_in_one_slot);
     CU_add_test(suite, "cohorts and teachers have tags of their own",
                 cohorts_and_teachers_have_tags_of_their_own);
     CU_add_test(suite, "without memory there is no key", without_memory_there_is_no_key);

@@ -23,8 +23,8 @@ static int free_arena(void)
     return 0;
 }
 
-/* Each row: a reply, and what each accessor makes of it. */
-static void every_accessor_takes_its_own_type_only(void)
+/* Each row: a reply, and the result of each accessor. */
+static void each_accessor_accepts_its_own_type_only(void)
 {
     static const struct {
         const char *bytes;
@@ -86,7 +86,7 @@ static void values_are_those_of_the_reply(void)
     CU_ASSERT_PTR_NULL(reply_at(reply_at(r, 0), 0));
 }
 
-static void every_error_of_redis_has_its_meaning(void)
+static void each_error_of_redis_has_its_class(void)
 {
     static const struct {
         const char *bytes;
@@ -141,12 +141,11 @@ void reply_tests(void)
     CU_pSuite suite = CU_add_suite("reply", open_arena, free_arena);
 
     CU_add_test(suite, "every accessor takes its own type only",
-                every_accessor_takes_its_own_type_only);
+                each_accessor_accepts_its_own_type_only);
     CU_add_test(suite, "no reply is an error for every accessor",
                 no_reply_is_an_error_for_every_accessor);
     CU_add_test(suite, "values are those of the reply", values_are_those_of_the_reply);
-    CU_add_test(suite, "every error of Redis has its meaning",
-                every_error_of_redis_has_its_meaning);
+    CU_add_test(suite, "every error of Redis has its meaning", each_error_of_redis_has_its_class);
     CU_add_test(suite, "a missing reply means that the store is away",
                 a_missing_reply_means_that_the_store_is_away);
 }

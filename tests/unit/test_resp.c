@@ -7,8 +7,8 @@
 
 void resp_tests(void);
 
-/* The command as hiredis would write it. */
-static bool as_hiredis(const char *written, size_t n, const struct str *argv, int argc)
+/* Compares with the encoding by hiredis. */
+static bool equals_hiredis(const char *written, size_t n, const struct str *argv, int argc)
 {
     const char *texts[12];
     size_t lengths[12];
@@ -26,7 +26,7 @@ static bool as_hiredis(const char *written, size_t n, const struct str *argv, in
     return same;
 }
 
-static void commands_are_written_as_hiredis_does(void)
+static void commands_are_encoded_as_by_hiredis(void)
 {
     enum { MOST = 200000 };
     static const size_t lengths[] = {0, 1, 9, 10, 11, 99, 100, 101, 999, 1000, 65535, MOST - 12};
@@ -44,7 +44,7 @@ static void commands_are_written_as_hiredis_does(void)
         for (int i = 0; i < argc; i++)
             argv[i] = (struct str){bytes + i, lengths[(i + argc) % 12]};
         CU_ASSERT_TRUE_FATAL(resp_append(&out, argv, argc));
-        CU_ASSERT_TRUE(as_hiredis(out + before, sdslen(out) - before, argv, argc));
+        CU_ASSERT_TRUE(equals_hiredis(out + before, sdslen(out) - before, argv, argc));
     }
     sdsfree(out);
     free(bytes);
@@ -54,6 +54,5 @@ void resp_tests(void)
 {
     CU_pSuite suite = CU_add_suite("resp", NULL, NULL);
 
-    CU_add_test(suite, "commands are written as hiredis does",
-                commands_are_written_as_hiredis_does);
+    CU_add_test(suite, "commands are written as hiredis does", commands_are_encoded_as_by_hiredis);
 }

@@ -49,7 +49,7 @@ static void tear_down(void)
     fake_redis_close(&redis);
 }
 
-/* ---- steps ---- */
+/* ---- helpers ---- */
 
 static bool hears(const char *expected)
 {
@@ -65,7 +65,7 @@ static bool hears_nothing(void)
     return !fake_redis_hear(&redis, name);
 }
 
-/* What the store says of its schema: none, as a new one does. */
+/* The reply to GET schema: nil, as from an empty Redis. */
 static const char *schema_reply = "$-1\r\n";
 
 static const char *reply_to(const char *name)
@@ -73,8 +73,8 @@ static const char *reply_to(const char *name)
     return strcmp(name, "GET") == 0 ? schema_reply : "+OK\r\n";
 }
 
-/* Takes a new connection and lets it say who it is, up to its PING, which gets `pong`. */
-static void greet_with(const char *pong)
+/* Accepts a connection and replies to its handshake; `pong` is the reply to PING. */
+static void accept_handshake_with(const char *pong)
 {
     char name[FAKE_NAME] = "";
 
@@ -85,9 +85,9 @@ static void greet_with(const char *pong)
     fake_redis_say(&redis, pong);
 }
 
-static void greet(void)
+static void accept_handshake(void)
 {
-    greet_with("+PONG\r\n");
+    accept_handshake_with("+PONG\r\n");
     store_on_ready(store, now_us);
 }
 
@@ -95,31 +95,31 @@ static void greet(void)
 static void connect_store(void)
 {
     (void)store_tick(store, now_us);
-    greet();
+    accept_handshake();
     CU_ASSERT_TRUE(store_connected(store));
 }
 
-static struct command *note(struct pipeline *a, enum command_kind kind, const char *name)
+static struct command *add(struct pipeline *pipeline, enum command_kind kind, const char *name)
 {
-    return pipeline_add(a, kind, 1, (struct str[]){str_of(name)});
+    return pipeline_add(pipeline, kind, 1, (struct str[]){str_of(name)});
 }
 
-static void begin(struct pipeline *a)
+static void init_pipeline(struct pipeline *pipeline)
 {
-    pipeline_init(a, arena, NULL);
+    pipeline_init(pipeline, arena, NULL);
 }
 
-static void send_asks(struct pipeline *a)
+static void submit(struct pipeline *pipeline)
 {
-    store_submit(store, a, now_us);
+    store_submit(store, pipeline, now_us);
     store_flush(store, now_us);
 }
 
-static void begin_and_send(struct pipeline *a, enum command_kind kind, const char *name)
+static void add_and_submit(struct pipeline *pipeline, enum command_kind kind, const char *name)
 {
-    begin(a);
-    (void)note(a, kind, name);
-    send_asks(a);
+    init_pipeline(pipeline);
+    (void)add(pipeline, kind, name);
+    submit(pipeline);
 }
 
 static void say(const char *bytes)
@@ -128,9 +128,9 @@ static void say(const char *bytes)
     store_on_ready(store, now_us);
 }
 
-static bool done(const struct pipeline *a, enum pipeline_status status)
+static bool done(const struct pipeline *pipeline, enum pipeline_status status)
 {
-    return store_next_done(store) == a && a->status == status;
+    return store_next_done(store) == pipeline && pipeline->status == status;
 }
 
 static bool nothing_done(void)
@@ -168,17 +168,17 @@ static void wait_for_probe(void)
 static void replies_belong_to_the_commands_in_their_order(void)
 {
     struct pipeline one, two;
-    struct command *a, *b, *c;
+    struct command *first, *second, *third;
 
     connect_store();
-    begin(&one);
-    begin(&two);
-    a = note(&one, COMMAND_READ, "A");
-    b = note(&one, COMMAND_READ, "B");
-    c = note(&two, COMMAND_READ, "C");
+    init_pipeline(&one);
+    init_pipeline(&two);
+    first = add(&one, COMMAND_READ, "A");
+    second = add(&one, COMMAND_READ, "B");
+    third = add(&two, COMMAND_READ, "C");
     store_submit(store, &one, now_us);
     store_submit(store, &two, now_us);
-    CU_ASSERT_TRUE(hears_nothing()); /* one write for all of a turn */
+    CU_ASSERT_TRUE(hears_nothing()); /* nothing is written before store_flush */
     store_flush(store, now_us);
     CU_ASSERT_TRUE(hears("A") && hears("B") && hears("C") && hears_nothing());
     CU_ASSERT_EQUAL(store_sent_count(store), 3);
@@ -187,42 +187,42 @@ static void replies_belong_to_the_commands_in_their_order(void)
     say("+b\r\n+c\r\n");
     CU_ASSERT_TRUE(done(&one, PIPELINE_COMPLETE) && done(&two, PIPELINE_COMPLETE) &&
                    nothing_done());
-    CU_ASSERT_TRUE(text_is(a, "a") && text_is(b, "b") && text_is(c, "c"));
+    CU_ASSERT_TRUE(text_is(first, "a") && text_is(second, "b") && text_is(third, "c"));
     CU_ASSERT_EQUAL(store_sent_count(store), 0);
 }
 
-static void nothing_asked_is_answered_at_once(void)
+static void an_empty_pipeline_is_complete_at_once(void)
 {
-    struct pipeline a;
+    struct pipeline pipeline;
 
-    begin(&a);
-    send_asks(&a);
-    CU_ASSERT_TRUE(done(&a, PIPELINE_COMPLETE));
+    init_pipeline(&pipeline);
+    submit(&pipeline);
+    CU_ASSERT_TRUE(done(&pipeline, PIPELINE_COMPLETE));
 }
 
 static void a_reply_in_single_bytes_is_one_reply(void)
 {
     static const char bytes[] = "$5\r\nhello\r\n";
-    struct pipeline a;
+    struct pipeline pipeline;
 
     connect_store();
-    begin_and_send(&a, COMMAND_READ, "A");
+    add_and_submit(&pipeline, COMMAND_READ, "A");
     for (size_t i = 0; i + 1 < sizeof(bytes); i++) {
         CU_ASSERT_TRUE(nothing_done());
         say((char[]){bytes[i], '\0'});
     }
-    CU_ASSERT_TRUE(done(&a, PIPELINE_COMPLETE));
-    CU_ASSERT_TRUE(text_is(a.first, "hello"));
+    CU_ASSERT_TRUE(done(&pipeline, PIPELINE_COMPLETE));
+    CU_ASSERT_TRUE(text_is(pipeline.first, "hello"));
 }
 
-/* ---- late ---- */
+/* ---- time limits ---- */
 
-static void a_late_round_fails_and_its_reply_is_never_taken_for_another(void)
+static void a_late_reply_is_never_taken_for_another(void)
 {
     struct pipeline late, next;
 
     connect_store();
-    begin_and_send(&late, COMMAND_READ, "A");
+    add_and_submit(&late, COMMAND_READ, "A");
     now_us += ROUND_US - 1;
     CU_ASSERT_TRUE(store_tick(store, now_us) == 1 && nothing_done());
     now_us += 1;
@@ -232,22 +232,22 @@ static void a_late_round_fails_and_its_reply_is_never_taken_for_another(void)
     CU_ASSERT_EQUAL(store_fd(store), -1);
     CU_ASSERT_EQUAL(circuit(), STORE_OPEN_CIRCUIT);
     wait_for_probe();
-    greet();
-    begin_and_send(&next, COMMAND_READ, "B");
-    CU_ASSERT_FALSE(fake_redis_say_late(&redis, "+a\r\n")); /* nobody listens there any more */
+    accept_handshake();
+    add_and_submit(&next, COMMAND_READ, "B");
+    CU_ASSERT_FALSE(fake_redis_say_late(&redis, "+a\r\n")); /* that connection is closed */
     store_on_ready(store, now_us);
     CU_ASSERT_TRUE(nothing_done());
     say("+b\r\n");
     CU_ASSERT_TRUE(done(&next, PIPELINE_COMPLETE) && text_is(next.first, "b"));
 }
 
-static void a_drip_of_bytes_does_not_put_the_end_off(void)
+static void single_bytes_do_not_extend_the_time_limit(void)
 {
-    struct pipeline a;
+    struct pipeline pipeline;
     int64_t sent_us;
 
     connect_store();
-    begin_and_send(&a, COMMAND_READ, "A");
+    add_and_submit(&pipeline, COMMAND_READ, "A");
     sent_us = now_us;
     fake_redis_say(&redis, "$100\r\n");
     while (nothing_done() && now_us - sent_us <= ROUND_US) {
@@ -256,53 +256,53 @@ static void a_drip_of_bytes_does_not_put_the_end_off(void)
         (void)store_tick(store, now_us);
     }
     CU_ASSERT_EQUAL(now_us - sent_us, ROUND_US);
-    CU_ASSERT_EQUAL(a.status, PIPELINE_FAILED);
-    CU_ASSERT_PTR_NULL(a.first->reply);
+    CU_ASSERT_EQUAL(pipeline.status, PIPELINE_FAILED);
+    CU_ASSERT_PTR_NULL(pipeline.first->reply);
 }
 
-static void what_has_arrived_is_not_late_though_we_are(void)
+static void a_reply_that_has_arrived_is_not_late(void)
 {
-    struct pipeline a;
+    struct pipeline pipeline;
 
     connect_store();
-    begin_and_send(&a, COMMAND_READ, "A");
+    add_and_submit(&pipeline, COMMAND_READ, "A");
     fake_redis_say(&redis, "+a\r\n");
     now_us += 10 * ROUND_US; /* this process was busy elsewhere */
     (void)store_tick(store, now_us);
-    CU_ASSERT_TRUE(done(&a, PIPELINE_COMPLETE) && text_is(a.first, "a"));
+    CU_ASSERT_TRUE(done(&pipeline, PIPELINE_COMPLETE) && text_is(pipeline.first, "a"));
     CU_ASSERT_EQUAL(circuit(), STORE_CLOSED_CIRCUIT);
 }
 
-static void the_time_of_a_round_begins_when_it_is_sent(void)
+static void the_time_limit_starts_when_commands_are_written(void)
 {
-    struct pipeline a;
+    struct pipeline pipeline;
 
     connect_store();
-    begin(&a);
-    (void)note(&a, COMMAND_READ, "A");
-    store_submit(store, &a, now_us);
-    now_us += 10 * ROUND_US; /* the rest of the turn took long */
+    init_pipeline(&pipeline);
+    (void)add(&pipeline, COMMAND_READ, "A");
+    store_submit(store, &pipeline, now_us);
+    now_us += 10 * ROUND_US; /* the loop iteration took long */
     store_flush(store, now_us);
     (void)store_tick(store, now_us + ROUND_US - 1);
     CU_ASSERT_TRUE(nothing_done());
     (void)store_tick(store, now_us + ROUND_US);
-    CU_ASSERT_TRUE(done(&a, PIPELINE_FAILED));
+    CU_ASSERT_TRUE(done(&pipeline, PIPELINE_FAILED));
 }
 
-/* ---- broken ---- */
+/* ---- broken connections ---- */
 
-static void reads_are_asked_once_more_on_a_new_connection(void)
+static void reads_are_sent_once_more_on_a_new_connection(void)
 {
-    struct pipeline a;
+    struct pipeline pipeline;
     struct command *one, *three;
     unsigned generation;
 
     connect_store();
-    begin(&a);
-    one = note(&a, COMMAND_READ, "A");
-    (void)note(&a, COMMAND_READ, "B");
-    three = note(&a, COMMAND_READ, "C");
-    send_asks(&a);
+    init_pipeline(&pipeline);
+    one = add(&pipeline, COMMAND_READ, "A");
+    (void)add(&pipeline, COMMAND_READ, "B");
+    three = add(&pipeline, COMMAND_READ, "C");
+    submit(&pipeline);
     fake_redis_say(&redis, "+half\r\n");
     fake_redis_hang_up(&redis);
     generation = store_generation(store);
@@ -310,71 +310,71 @@ static void reads_are_asked_once_more_on_a_new_connection(void)
     store_on_ready(store, now_us); /* the end */
     CU_ASSERT_TRUE(nothing_done());
     CU_ASSERT_NOT_EQUAL(store_generation(store), generation);
-    greet();
+    accept_handshake();
     CU_ASSERT_TRUE(hears("A") && hears("B") && hears("C") && hears_nothing());
     say("+a\r\n+b\r\n");
     CU_ASSERT_TRUE(nothing_done());
     say("+c\r\n");
-    CU_ASSERT_TRUE(done(&a, PIPELINE_COMPLETE) && nothing_done());
+    CU_ASSERT_TRUE(done(&pipeline, PIPELINE_COMPLETE) && nothing_done());
     CU_ASSERT_TRUE(text_is(one, "a") && text_is(three, "c"));
 }
 
-static void a_connection_that_breaks_at_once_is_made_anew_with_all_it_says(void)
+static void a_connection_that_breaks_in_the_handshake_is_opened_again(void)
 {
-    struct pipeline a;
+    struct pipeline pipeline;
 
-    begin_and_send(&a, COMMAND_READ, "A");
+    add_and_submit(&pipeline, COMMAND_READ, "A");
     CU_ASSERT_TRUE_FATAL(fake_redis_accept(&redis));
     fake_redis_hang_up(&redis);
     store_on_ready(store, now_us);
-    greet();
+    accept_handshake();
     CU_ASSERT_TRUE(hears("A") && hears_nothing());
     say("+a\r\n");
-    CU_ASSERT_TRUE(done(&a, PIPELINE_COMPLETE) && nothing_done());
+    CU_ASSERT_TRUE(done(&pipeline, PIPELINE_COMPLETE) && nothing_done());
 }
 
-static void reads_are_not_asked_a_third_time(void)
+static void reads_are_not_sent_a_third_time(void)
 {
-    struct pipeline a;
+    struct pipeline pipeline;
 
     connect_store();
-    begin(&a);
-    (void)note(&a, COMMAND_READ, "A");
-    (void)note(&a, COMMAND_READ, "B");
-    send_asks(&a);
+    init_pipeline(&pipeline);
+    (void)add(&pipeline, COMMAND_READ, "A");
+    (void)add(&pipeline, COMMAND_READ, "B");
+    submit(&pipeline);
     say("+half\r\n");
     fake_redis_hang_up(&redis);
     store_on_ready(store, now_us);
-    greet();
+    accept_handshake();
     fake_redis_hang_up(&redis);
     store_on_ready(store, now_us);
-    CU_ASSERT_TRUE(done(&a, PIPELINE_FAILED) && nothing_done());
-    CU_ASSERT_PTR_NULL(a.first->reply); /* half a round is none */
+    CU_ASSERT_TRUE(done(&pipeline, PIPELINE_FAILED) && nothing_done());
+    CU_ASSERT_PTR_NULL(pipeline.first->reply); /* the reply of the first try is dropped */
     CU_ASSERT_FALSE(fake_redis_accept(&redis));
 }
 
-static void writes_are_never_asked_again(void)
+static void writes_are_never_sent_again(void)
 {
     struct pipeline write, mixed, read;
 
     connect_store();
-    begin_and_send(&write, COMMAND_WRITE, "W");
-    begin(&mixed);
-    (void)note(&mixed, COMMAND_READ, "A");
-    (void)note(&mixed, COMMAND_WRITE, "W");
-    send_asks(&mixed);
-    begin_and_send(&read, COMMAND_READ, "R");
+    add_and_submit(&write, COMMAND_WRITE, "W");
+    init_pipeline(&mixed);
+    (void)add(&mixed, COMMAND_READ, "A");
+    (void)add(&mixed, COMMAND_WRITE, "W");
+    submit(&mixed);
+    add_and_submit(&read, COMMAND_READ, "R");
     fake_redis_hang_up(&redis);
     store_on_ready(store, now_us);
     CU_ASSERT_TRUE(done(&write, PIPELINE_FAILED) && done(&mixed, PIPELINE_FAILED) &&
                    nothing_done());
-    greet();
+    accept_handshake();
     CU_ASSERT_TRUE(hears("R") && hears_nothing());
     say("+r\r\n");
     CU_ASSERT_TRUE(done(&read, PIPELINE_COMPLETE));
 }
 
-static void what_serves_nobody_is_thrown_away(void)
+static void an_unusable_connection_is_closed(void)
 {
     static const char *const rows[] = {
         "?what\r\n",
@@ -384,14 +384,14 @@ static void what_serves_nobody_is_thrown_away(void)
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct pipeline a;
+        struct pipeline pipeline;
 
         if (i > 0)
             set_up();
         connect_store();
-        begin_and_send(&a, COMMAND_READ, "A");
+        add_and_submit(&pipeline, COMMAND_READ, "A");
         say(rows[i]);
-        CU_ASSERT_TRUE(done(&a, rows[i][0] == '+' ? PIPELINE_COMPLETE : PIPELINE_FAILED));
+        CU_ASSERT_TRUE(done(&pipeline, rows[i][0] == '+' ? PIPELINE_COMPLETE : PIPELINE_FAILED));
         CU_ASSERT_FALSE(store_connected(store));
         CU_ASSERT_EQUAL(circuit(), STORE_OPEN_CIRCUIT);
         CU_ASSERT_TRUE(nothing_done());
@@ -402,55 +402,55 @@ static void what_serves_nobody_is_thrown_away(void)
 
 /* ---- scripts ---- */
 
-static struct command *note_script(struct pipeline *a)
+static struct command *add_script(struct pipeline *pipeline)
 {
-    return pipeline_add_script(a, &script_delete_if_equal, 1, 2,
+    return pipeline_add_script(pipeline, &script_delete_if_equal, 1, 2,
                                (struct str[]){STR("key"), STR("token")});
 }
 
-static void a_script_that_is_not_known_is_sent_as_text_once(void)
+static void an_unknown_script_is_sent_whole_once(void)
 {
-    struct pipeline a;
+    struct pipeline pipeline;
     struct command *script;
 
     connect_store();
-    begin(&a);
-    script = note_script(&a);
-    send_asks(&a);
+    init_pipeline(&pipeline);
+    script = add_script(&pipeline);
+    submit(&pipeline);
     CU_ASSERT_TRUE(hears("EVALSHA"));
     say("-NOSCRIPT No matching script.\r\n");
     CU_ASSERT_TRUE(nothing_done());
     CU_ASSERT_TRUE(hears("EVAL") && hears_nothing());
     say(":1\r\n");
-    CU_ASSERT_TRUE(done(&a, PIPELINE_COMPLETE));
+    CU_ASSERT_TRUE(done(&pipeline, PIPELINE_COMPLETE));
     CU_ASSERT_EQUAL(script->reply->integer, 1);
 
-    begin(&a);
-    script = note_script(&a);
-    send_asks(&a);
+    init_pipeline(&pipeline);
+    script = add_script(&pipeline);
+    submit(&pipeline);
     say("-NOSCRIPT No matching script.\r\n");
     say("-NOSCRIPT No matching script, not even now.\r\n");
-    CU_ASSERT_TRUE(done(&a, PIPELINE_COMPLETE));
+    CU_ASSERT_TRUE(done(&pipeline, PIPELINE_COMPLETE));
     CU_ASSERT_EQUAL(script->reply->type, REDIS_REPLY_ERROR);
 }
 
-static void a_script_sent_again_does_not_mix_up_the_others(void)
+static void a_script_sent_again_keeps_the_order_of_replies(void)
 {
-    struct pipeline a, b;
+    struct pipeline pipeline, later;
     struct command *script, *other, *next;
 
     connect_store();
-    begin(&a);
-    script = note_script(&a);
-    other = note(&a, COMMAND_READ, "A");
-    send_asks(&a);
-    begin(&b);
-    next = note(&b, COMMAND_READ, "B");
-    send_asks(&b);
+    init_pipeline(&pipeline);
+    script = add_script(&pipeline);
+    other = add(&pipeline, COMMAND_READ, "A");
+    submit(&pipeline);
+    init_pipeline(&later);
+    next = add(&later, COMMAND_READ, "B");
+    submit(&later);
     say("-NOSCRIPT No matching script.\r\n+a\r\n+b\r\n");
-    CU_ASSERT_TRUE(done(&b, PIPELINE_COMPLETE) && text_is(next, "b") && nothing_done());
+    CU_ASSERT_TRUE(done(&later, PIPELINE_COMPLETE) && text_is(next, "b") && nothing_done());
     say(":7\r\n");
-    CU_ASSERT_TRUE(done(&a, PIPELINE_COMPLETE) && text_is(other, "a"));
+    CU_ASSERT_TRUE(done(&pipeline, PIPELINE_COMPLETE) && text_is(other, "a"));
     CU_ASSERT_EQUAL(script->reply->integer, 7);
 }
 
@@ -464,13 +464,13 @@ static void the_store_is_responsive_until_a_command_waits_for_100_ms(void)
     connect_store();
     now_us += 10 * ROUND_US; /* nothing is sent, so nothing waits */
     CU_ASSERT_TRUE(store_responsive(store, now_us));
-    begin_and_send(&pipeline, COMMAND_READ, "A");
+    add_and_submit(&pipeline, COMMAND_READ, "A");
     CU_ASSERT_TRUE(store_responsive(store, now_us + 100000));
     CU_ASSERT_FALSE(store_responsive(store, now_us + 100001));
     say("+a\r\n");
     CU_ASSERT_TRUE(done(&pipeline, PIPELINE_COMPLETE));
     CU_ASSERT_TRUE(store_responsive(store, now_us + 100001));
-    begin_and_send(&pipeline, COMMAND_READ, "A");
+    add_and_submit(&pipeline, COMMAND_READ, "A");
     now_us += ROUND_US;
     (void)store_tick(store, now_us);
     CU_ASSERT_TRUE(done(&pipeline, PIPELINE_FAILED));
@@ -478,7 +478,7 @@ static void the_store_is_responsive_until_a_command_waits_for_100_ms(void)
     CU_ASSERT_FALSE(store_responsive(store, now_us));
     wait_for_probe();
     CU_ASSERT_FALSE(store_responsive(store, now_us));
-    greet();
+    accept_handshake();
     CU_ASSERT_TRUE(store_responsive(store, now_us));
 }
 
@@ -497,61 +497,61 @@ static void a_write_waits_for_its_replicas(void)
     config.store_wait_replicas = 2;
     connect_store();
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct pipeline a;
+        struct pipeline pipeline;
 
-        begin_and_send(&a, COMMAND_WRITE, "W");
+        add_and_submit(&pipeline, COMMAND_WRITE, "W");
         CU_ASSERT_TRUE(hears("W") && hears("WAIT") && hears_nothing());
         say(rows[i].replies);
-        CU_ASSERT_TRUE(done(&a, rows[i].status));
+        CU_ASSERT_TRUE(done(&pipeline, rows[i].status));
     }
 }
 
 static void a_read_waits_for_no_replica(void)
 {
-    struct pipeline a;
+    struct pipeline pipeline;
 
     config.store_wait_replicas = 2;
     connect_store();
-    begin_and_send(&a, COMMAND_READ, "A");
+    add_and_submit(&pipeline, COMMAND_READ, "A");
     CU_ASSERT_TRUE(hears("A") && hears_nothing());
     say("+a\r\n");
-    CU_ASSERT_TRUE(done(&a, PIPELINE_COMPLETE));
+    CU_ASSERT_TRUE(done(&pipeline, PIPELINE_COMPLETE));
 }
 
-static void replicas_are_waited_for_behind_a_script_sent_again(void)
+static void wait_follows_a_script_that_is_sent_again(void)
 {
-    struct pipeline a;
+    struct pipeline pipeline;
 
     config.store_wait_replicas = 1;
     connect_store();
-    begin(&a);
-    (void)note_script(&a);
-    send_asks(&a);
+    init_pipeline(&pipeline);
+    (void)add_script(&pipeline);
+    submit(&pipeline);
     CU_ASSERT_TRUE(hears("EVALSHA") && hears("WAIT"));
-    say("-NOSCRIPT No matching script.\r\n:1\r\n"); /* of what came before the write */
+    say("-NOSCRIPT No matching script.\r\n:1\r\n"); /* the reply to WAIT, sent before the write */
     CU_ASSERT_TRUE(nothing_done());
     CU_ASSERT_TRUE(hears("EVAL") && hears("WAIT") && hears_nothing());
     say(":1\r\n:0\r\n");
-    CU_ASSERT_TRUE(done(&a, PIPELINE_FAILED));
+    CU_ASSERT_TRUE(done(&pipeline, PIPELINE_FAILED));
 }
 
 /* ---- the circuit ---- */
 
-static void it_opens_after_failures_in_a_row_and_refuses_at_once(void)
+static void the_circuit_opens_after_failures_and_refuses_at_once(void)
 {
-    struct pipeline a;
+    struct pipeline pipeline;
     struct store_counts counts;
 
-    fake_redis_close(&redis); /* nobody there */
+    fake_redis_close(&redis); /* connecting is refused */
     for (int i = 0; i < FAILURES; i++) {
         CU_ASSERT_EQUAL(circuit(), STORE_CLOSED_CIRCUIT);
-        begin_and_send(&a, COMMAND_READ, "A");
-        CU_ASSERT_TRUE(done(&a, PIPELINE_FAILED));
+        add_and_submit(&pipeline, COMMAND_READ, "A");
+        CU_ASSERT_TRUE(done(&pipeline, PIPELINE_FAILED));
     }
     CU_ASSERT_EQUAL(circuit(), STORE_OPEN_CIRCUIT);
     CU_ASSERT_TRUE_FATAL(fake_redis_open(&redis));
-    begin_and_send(&a, COMMAND_WRITE, "W");
-    CU_ASSERT_TRUE(done(&a, PIPELINE_FAILED));
+    add_and_submit(&pipeline, COMMAND_WRITE, "W");
+    CU_ASSERT_TRUE(done(&pipeline, PIPELINE_FAILED));
     CU_ASSERT_FALSE(fake_redis_accept(&redis));
     store_consume_counts(store, &counts);
     CU_ASSERT_EQUAL(counts.unavailable[COMMAND_READ], FAILURES);
@@ -560,33 +560,33 @@ static void it_opens_after_failures_in_a_row_and_refuses_at_once(void)
 
 static void open_the_circuit(void)
 {
-    struct pipeline a;
+    struct pipeline pipeline;
 
     connect_store();
-    begin_and_send(&a, COMMAND_READ, "A");
+    add_and_submit(&pipeline, COMMAND_READ, "A");
     now_us += ROUND_US;
     (void)store_tick(store, now_us);
-    CU_ASSERT_TRUE(done(&a, PIPELINE_FAILED));
+    CU_ASSERT_TRUE(done(&pipeline, PIPELINE_FAILED));
     CU_ASSERT_EQUAL(circuit(), STORE_OPEN_CIRCUIT);
 }
 
-static void half_open_lets_the_probe_through_and_nobody_else(void)
+static void a_half_open_circuit_only_sends_the_probe(void)
 {
-    struct pipeline a;
+    struct pipeline pipeline;
 
     open_the_circuit();
     wait_for_probe();
-    begin_and_send(&a, COMMAND_READ, "A");
-    CU_ASSERT_TRUE(done(&a, PIPELINE_FAILED));
-    greet();
+    add_and_submit(&pipeline, COMMAND_READ, "A");
+    CU_ASSERT_TRUE(done(&pipeline, PIPELINE_FAILED));
+    accept_handshake();
     CU_ASSERT_EQUAL(circuit(), STORE_CLOSED_CIRCUIT);
     CU_ASSERT_TRUE(hears_nothing());
-    begin_and_send(&a, COMMAND_READ, "A");
+    add_and_submit(&pipeline, COMMAND_READ, "A");
     say("+a\r\n");
-    CU_ASSERT_TRUE(done(&a, PIPELINE_COMPLETE));
+    CU_ASSERT_TRUE(done(&pipeline, PIPELINE_COMPLETE));
 }
 
-static void a_probe_without_answer_opens_the_circuit_again(void)
+static void a_probe_without_reply_opens_the_circuit_again(void)
 {
     open_the_circuit();
     for (int i = 0; i < 3; i++) {
@@ -598,26 +598,26 @@ static void a_probe_without_answer_opens_the_circuit_again(void)
     }
 }
 
-static void a_redis_that_is_loading_is_away(void)
+static void a_redis_that_is_loading_opens_the_circuit(void)
 {
-    struct pipeline a;
+    struct pipeline pipeline;
 
     for (int i = 0; i < FAILURES; i++) {
         CU_ASSERT_EQUAL(circuit(), STORE_CLOSED_CIRCUIT);
-        begin_and_send(&a, COMMAND_WRITE, "W");
-        greet_with("-LOADING Redis is loading the dataset in memory\r\n");
+        add_and_submit(&pipeline, COMMAND_WRITE, "W");
+        accept_handshake_with("-LOADING Redis is loading the dataset in memory\r\n");
         say("-LOADING Redis is loading the dataset in memory\r\n");
-        CU_ASSERT_TRUE(done(&a, PIPELINE_FAILED));
+        CU_ASSERT_TRUE(done(&pipeline, PIPELINE_FAILED));
         CU_ASSERT_FALSE(store_connected(store));
     }
     CU_ASSERT_EQUAL(circuit(), STORE_OPEN_CIRCUIT);
     CU_ASSERT_PTR_NOT_NULL(strstr(store_last_error(store), "LOADING"));
     wait_for_probe();
-    greet();
+    accept_handshake();
     CU_ASSERT_EQUAL(circuit(), STORE_CLOSED_CIRCUIT);
 }
 
-static void only_errors_of_a_store_that_is_away_open_it(void)
+static void other_errors_do_not_open_the_circuit(void)
 {
     static const struct {
         const char *reply;
@@ -632,11 +632,11 @@ static void only_errors_of_a_store_that_is_away_open_it(void)
     connect_store();
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         for (int n = 0; n < FAILURES; n++) {
-            struct pipeline a;
+            struct pipeline pipeline;
 
-            begin_and_send(&a, COMMAND_WRITE, "W");
+            add_and_submit(&pipeline, COMMAND_WRITE, "W");
             say(rows[i].reply);
-            CU_ASSERT_TRUE(done(&a, PIPELINE_COMPLETE));
+            CU_ASSERT_TRUE(done(&pipeline, PIPELINE_COMPLETE));
         }
         CU_ASSERT_EQUAL(circuit(), rows[i].state);
     }
@@ -644,9 +644,9 @@ static void only_errors_of_a_store_that_is_away_open_it(void)
 
 /* ---- connections ---- */
 
-static void a_new_connection_says_who_it_is_before_all_else(void)
+static void a_new_connection_starts_with_the_handshake(void)
 {
-    struct pipeline a;
+    struct pipeline pipeline;
     char error[200], name[FAKE_NAME];
     size_t scripts = scripts_all(&(const struct script *const *){NULL});
 
@@ -654,7 +654,7 @@ static void a_new_connection_says_who_it_is_before_all_else(void)
     config.redis_password = "a password";
     store = store_new(&config, error);
     CU_ASSERT_PTR_NOT_NULL_FATAL(store);
-    begin_and_send(&a, COMMAND_READ, "A");
+    add_and_submit(&pipeline, COMMAND_READ, "A");
     CU_ASSERT_TRUE_FATAL(fake_redis_accept(&redis));
     CU_ASSERT_TRUE(hears("AUTH"));
     for (size_t i = 0; i < scripts; i++)
@@ -662,7 +662,7 @@ static void a_new_connection_says_who_it_is_before_all_else(void)
     CU_ASSERT_TRUE(hears("GET") && hears("PING") && hears("A") && hears_nothing());
 }
 
-static void a_store_of_another_schema_is_used_only_if_it_can_be(void)
+static void a_store_of_a_later_schema_is_not_used(void)
 {
     static const struct {
         const char *reply;
@@ -685,7 +685,7 @@ static void a_store_of_another_schema_is_used_only_if_it_can_be(void)
             set_up();
         schema_reply = rows[i].reply;
         (void)store_tick(store, now_us);
-        greet();
+        accept_handshake();
         schema_reply = "$-1\r\n";
         CU_ASSERT_EQUAL(circuit(), rows[i].state);
         CU_ASSERT_EQUAL(store_connected(store), rows[i].state == STORE_CLOSED_CIRCUIT);
@@ -693,12 +693,12 @@ static void a_store_of_another_schema_is_used_only_if_it_can_be(void)
         if (i + 1 < sizeof(rows) / sizeof(rows[0]))
             tear_down();
     }
-    wait_for_probe(); /* it may be another store by then */
-    greet();
+    wait_for_probe(); /* the store may be another one now */
+    accept_handshake();
     CU_ASSERT_EQUAL(circuit(), STORE_CLOSED_CIRCUIT);
 }
 
-static void who_writes_notes_the_schema_of_each_new_connection(void)
+static void a_writer_writes_the_schema_on_each_connection(void)
 {
     char name[FAKE_NAME];
 
@@ -712,9 +712,9 @@ static void who_writes_notes_the_schema_of_each_new_connection(void)
     CU_ASSERT_TRUE(hears("PING") && hears_nothing());
 }
 
-static void silence_is_listened_into_each_second(void)
+static void an_idle_connection_is_pinged_each_second(void)
 {
-    struct pipeline a;
+    struct pipeline pipeline;
 
     connect_store();
     CU_ASSERT_TRUE(store_tick(store, now_us) <= SECOND_US);
@@ -725,14 +725,14 @@ static void silence_is_listened_into_each_second(void)
     now_us += SECOND_US;
     (void)store_tick(store, now_us);
     CU_ASSERT_TRUE(hears("PING"));
-    now_us += CONNECT_US; /* and no answer */
+    now_us += CONNECT_US; /* without a reply */
     (void)store_tick(store, now_us);
     CU_ASSERT_EQUAL(circuit(), STORE_OPEN_CIRCUIT);
-    begin_and_send(&a, COMMAND_READ, "A");
-    CU_ASSERT_TRUE(done(&a, PIPELINE_FAILED));
+    add_and_submit(&pipeline, COMMAND_READ, "A");
+    CU_ASSERT_TRUE(done(&pipeline, PIPELINE_FAILED));
 }
 
-static void an_idle_store_is_looked_after_once_a_second(void)
+static void an_idle_store_needs_few_ticks(void)
 {
     int ticks = 0;
     int64_t end_us;
@@ -758,7 +758,7 @@ static uint64_t failures(void)
     return n;
 }
 
-static void a_store_that_is_away_is_not_asked_without_pause(void)
+static void a_store_that_is_away_is_probed_at_intervals(void)
 {
     int ticks = 0;
     int64_t end_us;
@@ -779,54 +779,54 @@ static void a_store_that_is_away_is_not_asked_without_pause(void)
 
 /* ---- memory ---- */
 
-static void what_cannot_be_noted_fails_and_is_not_sent(void)
+static void a_pipeline_out_of_memory_is_not_sent(void)
 {
     struct arena *small = arena_new(64, 64);
-    struct pipeline a;
+    struct pipeline pipeline;
 
     connect_store();
     CU_ASSERT_PTR_NOT_NULL_FATAL(small);
-    pipeline_init(&a, small, NULL);
-    CU_ASSERT_PTR_NOT_NULL(note(&a, COMMAND_READ, "A"));
-    CU_ASSERT_TRUE(a.failed);
-    send_asks(&a);
-    CU_ASSERT_TRUE(done(&a, PIPELINE_FAILED));
+    pipeline_init(&pipeline, small, NULL);
+    CU_ASSERT_PTR_NOT_NULL(add(&pipeline, COMMAND_READ, "A"));
+    CU_ASSERT_TRUE(pipeline.failed);
+    submit(&pipeline);
+    CU_ASSERT_TRUE(done(&pipeline, PIPELINE_FAILED));
     CU_ASSERT_TRUE(hears_nothing());
     arena_free(small);
 }
 
-static void a_text_that_is_missing_is_never_sent_as_an_empty_one(void)
+static void a_missing_text_is_never_sent_as_an_empty_one(void)
 {
-    struct pipeline a;
+    struct pipeline pipeline;
 
     connect_store();
-    begin(&a);
-    (void)note(&a, COMMAND_READ, "A");
-    (void)pipeline_add(&a, COMMAND_READ, 2, (struct str[]){STR("GET"), {NULL, 0}});
-    send_asks(&a);
-    CU_ASSERT_TRUE(done(&a, PIPELINE_FAILED));
+    init_pipeline(&pipeline);
+    (void)add(&pipeline, COMMAND_READ, "A");
+    (void)pipeline_add(&pipeline, COMMAND_READ, 2, (struct str[]){STR("GET"), {NULL, 0}});
+    submit(&pipeline);
+    CU_ASSERT_TRUE(done(&pipeline, PIPELINE_FAILED));
     CU_ASSERT_TRUE(hears_nothing());
-    begin(&a);
-    (void)pipeline_add(&a, COMMAND_READ, 2, (struct str[]){STR("GET"), STR("")});
-    send_asks(&a);
+    init_pipeline(&pipeline);
+    (void)pipeline_add(&pipeline, COMMAND_READ, 2, (struct str[]){STR("GET"), STR("")});
+    submit(&pipeline);
     CU_ASSERT_TRUE(hears("GET"));
 }
 
-static void a_command_has_an_end(void)
+static void a_command_has_a_largest_size(void)
 {
     static struct str argv[COMMAND_ARGC_MAX + 1];
-    struct pipeline a;
+    struct pipeline pipeline;
 
     connect_store();
     for (int i = 0; i <= COMMAND_ARGC_MAX; i++)
         argv[i] = STR("x");
-    begin(&a);
-    (void)pipeline_add_script(&a, &script_delete_if_equal, 1, COMMAND_ARGC_MAX + 1, argv);
-    send_asks(&a);
-    CU_ASSERT_TRUE(done(&a, PIPELINE_FAILED) && store_connected(store));
-    begin(&a);
-    (void)pipeline_add_script(&a, &script_delete_if_equal, 1, COMMAND_ARGC_MAX, argv);
-    send_asks(&a);
+    init_pipeline(&pipeline);
+    (void)pipeline_add_script(&pipeline, &script_delete_if_equal, 1, COMMAND_ARGC_MAX + 1, argv);
+    submit(&pipeline);
+    CU_ASSERT_TRUE(done(&pipeline, PIPELINE_FAILED) && store_connected(store));
+    init_pipeline(&pipeline);
+    (void)pipeline_add_script(&pipeline, &script_delete_if_equal, 1, COMMAND_ARGC_MAX, argv);
+    submit(&pipeline);
     CU_ASSERT_TRUE(hears("EVALSHA"));
 }
 
@@ -835,16 +835,16 @@ static void a_command_has_an_end(void)
 static void commands_are_counted_by_kind_and_outcome(void)
 {
     struct store_counts counts;
-    struct pipeline a;
+    struct pipeline pipeline;
 
     connect_store();
-    store_consume_counts(store, &counts); /* greetings do not count */
+    store_consume_counts(store, &counts); /* the handshake is not counted */
     CU_ASSERT_EQUAL(counts.ok[COMMAND_READ], 0);
-    begin_and_send(&a, COMMAND_READ, "A");
+    add_and_submit(&pipeline, COMMAND_READ, "A");
     say("+a\r\n");
-    begin_and_send(&a, COMMAND_WRITE, "W");
+    add_and_submit(&pipeline, COMMAND_WRITE, "W");
     say("-OOM\r\n");
-    begin_and_send(&a, COMMAND_WRITE, "W");
+    add_and_submit(&pipeline, COMMAND_WRITE, "W");
     (void)store_tick(store, now_us + ROUND_US);
     store_consume_counts(store, &counts);
     CU_ASSERT_EQUAL(counts.ok[COMMAND_READ], 1);
@@ -854,7 +854,7 @@ static void commands_are_counted_by_kind_and_outcome(void)
     CU_ASSERT_EQUAL(counts.ok[COMMAND_READ] + counts.timeouts[COMMAND_WRITE], 0);
 }
 
-/* In a process of its own: says OK to everything until it is hung up on. */
+/* A process that replies OK to every command. */
 static pid_t serve(void)
 {
     pid_t pid = fork();
@@ -872,20 +872,20 @@ static pid_t serve(void)
     }
 }
 
-static void a_program_may_wait_for_an_answer(void)
+static void a_program_may_wait_for_a_reply(void)
 {
     pid_t pid = serve();
-    struct pipeline a;
+    struct pipeline pipeline;
 
     CU_ASSERT_TRUE_FATAL(pid > 0);
-    begin(&a);
-    (void)note(&a, COMMAND_WRITE, "W");
-    CU_ASSERT_TRUE(store_wait(store, &a));
-    CU_ASSERT_TRUE(text_is(a.first, "OK"));
+    init_pipeline(&pipeline);
+    (void)add(&pipeline, COMMAND_WRITE, "W");
+    CU_ASSERT_TRUE(store_wait(store, &pipeline));
+    CU_ASSERT_TRUE(text_is(pipeline.first, "OK"));
     (void)kill(pid, SIGSTOP);
-    begin(&a);
-    (void)note(&a, COMMAND_WRITE, "W");
-    CU_ASSERT_FALSE(store_wait(store, &a));
+    init_pipeline(&pipeline);
+    (void)add(&pipeline, COMMAND_WRITE, "W");
+    CU_ASSERT_FALSE(store_wait(store, &pipeline));
     (void)kill(pid, SIGKILL);
     (void)waitpid(pid, NULL, 0);
 }
@@ -897,37 +897,37 @@ void store_tests(void)
     CU_pSuite suite = CU_add_suite_with_setup_and_teardown("store", NULL, NULL, set_up, tear_down);
 
     TEST(replies_belong_to_the_commands_in_their_order);
-    TEST(nothing_asked_is_answered_at_once);
+    TEST(an_empty_pipeline_is_complete_at_once);
     TEST(a_reply_in_single_bytes_is_one_reply);
-    TEST(a_late_round_fails_and_its_reply_is_never_taken_for_another);
-    TEST(a_drip_of_bytes_does_not_put_the_end_off);
-    TEST(what_has_arrived_is_not_late_though_we_are);
-    TEST(the_time_of_a_round_begins_when_it_is_sent);
-    TEST(reads_are_asked_once_more_on_a_new_connection);
-    TEST(a_connection_that_breaks_at_once_is_made_anew_with_all_it_says);
-    TEST(reads_are_not_asked_a_third_time);
-    TEST(writes_are_never_asked_again);
-    TEST(what_serves_nobody_is_thrown_away);
-    TEST(a_script_that_is_not_known_is_sent_as_text_once);
-    TEST(a_script_sent_again_does_not_mix_up_the_others);
+    TEST(a_late_reply_is_never_taken_for_another);
+    TEST(single_bytes_do_not_extend_the_time_limit);
+    TEST(a_reply_that_has_arrived_is_not_late);
+    TEST(the_time_limit_starts_when_commands_are_written);
+    TEST(reads_are_sent_once_more_on_a_new_connection);
+    TEST(a_connection_that_breaks_in_the_handshake_is_opened_again);
+    TEST(reads_are_not_sent_a_third_time);
+    TEST(writes_are_never_sent_again);
+    TEST(an_unusable_connection_is_closed);
+    TEST(an_unknown_script_is_sent_whole_once);
+    TEST(a_script_sent_again_keeps_the_order_of_replies);
     TEST(the_store_is_responsive_until_a_command_waits_for_100_ms);
     TEST(a_write_waits_for_its_replicas);
     TEST(a_read_waits_for_no_replica);
-    TEST(replicas_are_waited_for_behind_a_script_sent_again);
-    TEST(it_opens_after_failures_in_a_row_and_refuses_at_once);
-    TEST(half_open_lets_the_probe_through_and_nobody_else);
-    TEST(a_probe_without_answer_opens_the_circuit_again);
-    TEST(a_redis_that_is_loading_is_away);
-    TEST(only_errors_of_a_store_that_is_away_open_it);
-    TEST(a_new_connection_says_who_it_is_before_all_else);
-    TEST(a_store_of_another_schema_is_used_only_if_it_can_be);
-    TEST(who_writes_notes_the_schema_of_each_new_connection);
-    TEST(silence_is_listened_into_each_second);
-    TEST(an_idle_store_is_looked_after_once_a_second);
-    TEST(a_store_that_is_away_is_not_asked_without_pause);
-    TEST(what_cannot_be_noted_fails_and_is_not_sent);
-    TEST(a_text_that_is_missing_is_never_sent_as_an_empty_one);
-    TEST(a_command_has_an_end);
+    TEST(wait_follows_a_script_that_is_sent_again);
+    TEST(the_circuit_opens_after_failures_and_refuses_at_once);
+    TEST(a_half_open_circuit_only_sends_the_probe);
+    TEST(a_probe_without_reply_opens_the_circuit_again);
+    TEST(a_redis_that_is_loading_opens_the_circuit);
+    TEST(other_errors_do_not_open_the_circuit);
+    TEST(a_new_connection_starts_with_the_handshake);
+    TEST(a_store_of_a_later_schema_is_not_used);
+    TEST(a_writer_writes_the_schema_on_each_connection);
+    TEST(an_idle_connection_is_pinged_each_second);
+    TEST(an_idle_store_needs_few_ticks);
+    TEST(a_store_that_is_away_is_probed_at_intervals);
+    TEST(a_pipeline_out_of_memory_is_not_sent);
+    TEST(a_missing_text_is_never_sent_as_an_empty_one);
+    TEST(a_command_has_a_largest_size);
     TEST(commands_are_counted_by_kind_and_outcome);
-    TEST(a_program_may_wait_for_an_answer);
+    TEST(a_program_may_wait_for_a_reply);
 }

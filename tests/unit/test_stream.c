@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Replies of Redis that are streams, and those that are not: Redis is input too. */
+/* Replies of Redis that are streams, and replies that are not: they are input, too. */
 #include <CUnit/CUnit.h>
 
 #include "app/store/keys.h"
@@ -7,7 +7,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* The reply that these bytes of the protocol are. */
+/* Parses the bytes of a reply. */
 static redisReply *reply_of(const char *bytes)
 {
     redisReader *reader = redisReaderCreate();
@@ -23,7 +23,7 @@ static redisReply *reply_of(const char *bytes)
 
 #define ENTRY(id, name, value) "*2\r\n$3\r\n" id "\r\n*2\r\n$1\r\n" name "\r\n$1\r\n" value "\r\n"
 
-static void entries_are_read(void)
+static void entries_are_parsed(void)
 {
     redisReply *reply = reply_of(
         "*3\r\n" ENTRY("1-0", "e", "x") "*2\r\n$3\r\n2-0\r\n*-1\r\n" ENTRY("3-0", "f", "y"));
@@ -32,7 +32,7 @@ static void entries_are_read(void)
     size_t n = 0;
 
     CU_ASSERT_EQUAL(stream_parse(reply, 3, entries, &n), REPLY_OK);
-    CU_ASSERT_EQUAL_FATAL(n, 2); /* the deleted one is left out */
+    CU_ASSERT_EQUAL_FATAL(n, 2); /* without the deleted one */
     CU_ASSERT_TRUE(str_equal(entries[0].id, STR("1-0")));
     CU_ASSERT_EQUAL(stream_field(&entries[0], STR("e"), &value), REPLY_OK);
     CU_ASSERT_TRUE(str_equal(value, STR("x")));
@@ -41,7 +41,7 @@ static void entries_are_read(void)
     freeReplyObject(reply);
 }
 
-static void what_is_no_stream_is_refused(void)
+static void other_replies_are_refused(void)
 {
     static const struct {
         const char *bytes;
@@ -55,7 +55,8 @@ static void what_is_no_stream_is_refused(void)
         {"*1\r\n*1\r\n$3\r\n1-0\r\n", REPLY_ERROR},
         {"*1\r\n*2\r\n:1\r\n*0\r\n", REPLY_ERROR},
         {"*1\r\n*2\r\n$3\r\n1-0\r\n*1\r\n$1\r\ne\r\n", REPLY_ERROR},
-        {"*2\r\n" ENTRY("1-0", "e", "x") ENTRY("2-0", "e", "x"), REPLY_ERROR}, /* over the most */
+        {"*2\r\n" ENTRY("1-0", "e", "x") ENTRY("2-0", "e", "x"),
+         REPLY_ERROR}, /* more than the limit */
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -68,7 +69,7 @@ static void what_is_no_stream_is_refused(void)
     }
 }
 
-static void an_id_tells_its_time(void)
+static void an_id_contains_its_time(void)
 {
     int64_t ms = -1;
 
@@ -78,7 +79,7 @@ static void an_id_tells_its_time(void)
     CU_ASSERT_FALSE(stream_id_time(STR(""), &ms));
 }
 
-static void a_key_tells_its_shard(void)
+static void a_key_contains_its_shard(void)
 {
     static const struct {
         const char *key;
@@ -104,8 +105,8 @@ void stream_tests(void)
 {
     CU_pSuite suite = CU_add_suite("stream", NULL, NULL);
 
-    CU_add_test(suite, "entries are read", entries_are_read);
-    CU_add_test(suite, "what is no stream is refused", what_is_no_stream_is_refused);
-    CU_add_test(suite, "an id tells its time", an_id_tells_its_time);
-    CU_add_test(suite, "a key tells its shard", a_key_tells_its_shard);
+    CU_add_test(suite, "entries are read", entries_are_parsed);
+    CU_add_test(suite, "what is no stream is refused", other_replies_are_refused);
+    CU_add_test(suite, "an id tells its time", an_id_contains_its_time);
+    CU_add_test(suite, "a key tells its shard", a_key_contains_its_shard);
 }

@@ -6,7 +6,7 @@
 
 void student_state_tests(void);
 
-/* Every member has a value of its own, so that none can be taken for another. */
+/* Each member has another value, so that confusing two is noticed. */
 static struct mastery_state full_state(void)
 {
     struct mastery_state s = {
@@ -42,7 +42,7 @@ static bool unpacks(const struct mastery_state *s)
     return state_unpack(packed_of(s, room), &got);
 }
 
-static void the_members_are_the_same(const struct mastery_state *a, const struct mastery_state *b)
+static void assert_equal_states(const struct mastery_state *a, const struct mastery_state *b)
 {
     CU_ASSERT_EQUAL(a->day, b->day);
     CU_ASSERT_EQUAL(a->active_days, b->active_days);
@@ -66,7 +66,7 @@ static void the_members_are_the_same(const struct mastery_state *a, const struct
     CU_ASSERT_EQUAL(a->revision, b->revision);
 }
 
-static void what_is_packed_comes_back_to_the_last_bit(void)
+static void unpacking_restores_each_bit(void)
 {
     struct mastery_state s = full_state(), got;
     unsigned char room[STATE_PACKED_MAX];
@@ -75,7 +75,7 @@ static void what_is_packed_comes_back_to_the_last_bit(void)
         s.stated = flags & 1;
         s.own_weights = flags & 2;
         CU_ASSERT_TRUE_FATAL(state_unpack(packed_of(&s, room), &got));
-        the_members_are_the_same(&s, &got);
+        assert_equal_states(&s, &got);
     }
 }
 
@@ -90,7 +90,7 @@ static void the_first_byte_is_the_version(void)
     CU_ASSERT_FALSE(state_unpack(packed, &got));
 }
 
-/* The bytes before and behind belong to others: under sanitizers a look at them is seen. */
+/* The sanitizers report a read before or after the text. */
 static void any_other_length_is_refused(void)
 {
     struct mastery_state s = full_state(), got;
@@ -116,7 +116,7 @@ static void a_refused_state_leaves_the_result_untouched(void)
     CU_ASSERT_FALSE(unpacks(&s));
 }
 
-static void evidence_that_cannot_be_is_refused(void)
+static void impossible_evidence_is_refused(void)
 {
     static const struct {
         double sum, weight;
@@ -163,7 +163,7 @@ static void shares_outside_of_0_to_1_are_refused(void)
     }
 }
 
-static void a_day_that_no_clock_shows_is_refused(void)
+static void an_impossible_day_is_refused(void)
 {
     static const int32_t bad[] = {INT32_MIN, -1000000, 10000000, INT32_MAX};
     struct mastery_state s = full_state();
@@ -180,15 +180,13 @@ void student_state_tests(void)
 {
     CU_pSuite suite = CU_add_suite("student_state", NULL, NULL);
 
-    CU_add_test(suite, "what is packed comes back to the last bit",
-                what_is_packed_comes_back_to_the_last_bit);
+    CU_add_test(suite, "what is packed comes back to the last bit", unpacking_restores_each_bit);
     CU_add_test(suite, "the first byte is the version", the_first_byte_is_the_version);
     CU_add_test(suite, "any other length is refused", any_other_length_is_refused);
     CU_add_test(suite, "a refused state leaves the result untouched",
                 a_refused_state_leaves_the_result_untouched);
-    CU_add_test(suite, "evidence that cannot be is refused", evidence_that_cannot_be_is_refused);
+    CU_add_test(suite, "evidence that cannot be is refused", impossible_evidence_is_refused);
     CU_add_test(suite, "shares outside of 0 to 1 are refused",
                 shares_outside_of_0_to_1_are_refused);
-    CU_add_test(suite, "a day that no clock shows is refused",
-                a_day_that_no_clock_shows_is_refused);
+    CU_add_test(suite, "a day that no clock shows is refused", an_impossible_day_is_refused);
 }
