@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Collects a response; fcgi and nginx turn it into bytes. */
 #include "app/http/response.h"
 
 static const struct {
@@ -51,11 +52,12 @@ void http_response_clear(struct http_response *r)
     r->status = 200;
     r->content_type = NULL;
     r->header_count = 0;
-    /* what the body has got stays its own; only a failure to grow is forgotten */
+    /* The memory of the body is reused; an earlier failure to grow no longer matters. */
     r->body.n = 0;
     r->body.failed = false;
 }
 
+/* Without control characters, so that no value can end its line and add a header of its own. */
 static bool is_header_value(struct str value)
 {
     for (size_t i = 0; i < value.n; i++) {
