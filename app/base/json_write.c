@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Everything is appended to a buf, whose errors are sticky: no function here can fail visibly. */
 #include "app/base/json_write.h"
 
 #include <math.h>
 
 #include "app/base/clock.h"
 
-/* What stands before a value: the comma after the one before it, and its key. */
+/* Writes what comes before a value: a comma if it is not the first, and the key if it has one. */
 static void jw_begin(struct jw *w, const char *key)
 {
     if (w->comma)
@@ -97,7 +98,7 @@ void jw_raw(struct jw *w, const char *key, struct str json)
     buf_str(w->out, json);
 }
 
-/* Digits, signs and letters only: nothing to escape. */
+/* plain: without characters that need escaping. */
 static void jw_quoted(struct jw *w, const char *key, struct str plain)
 {
     jw_begin(w, key);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Fills problems. The first problem is kept: later ones are usually its consequences. */
 #include "app/base/problem.h"
 
 #include <stdarg.h>
@@ -31,14 +32,6 @@ void problem_set(struct problem *p, enum problem_code code, const char *format, 
     va_end(args);
 }
 
-static void append(struct problem *p, struct field_error *error)
-{
-    if (!p->fields)
-        p->fields_end = &p->fields;
-    *p->fields_end = error;
-    p->fields_end = &error->next;
-}
-
 void problem_field(struct problem *p, struct arena *arena, struct str field, const char *format,
                    ...)
 {
@@ -55,8 +48,12 @@ void problem_field(struct problem *p, struct arena *arena, struct str field, con
     va_end(args);
     error->field = arena_copy(arena, field);
     error->message = arena_copy(arena, str_of(message));
-    if (error->field.p && error->message.p)
-        append(p, error);
+    if (!error->field.p || !error->message.p)
+        return;
+    if (!p->fields)
+        p->fields_end = &p->fields;
+    *p->fields_end = error;
+    p->fields_end = &error->next;
 }
 
 void problem_unavailable(struct problem *p, int retry_after_s)
