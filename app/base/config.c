@@ -77,25 +77,14 @@ static const char **text_at(struct config *config, size_t offset)
     return member_at(config, offset);
 }
 
+static const void *member_of(const struct config *config, size_t offset)
+{
+    return (const char *)config + offset;
+}
+
 static const char *text_of(const struct config *config, size_t offset)
 {
-    const void *member = (const char *)config + offset;
-
-    return *(const char *const *)member;
-}
-
-static int int_of(const struct config *config, size_t offset)
-{
-    const void *member = (const char *)config + offset;
-
-    return *(const int *)member;
-}
-
-static double number_of(const struct config *config, size_t offset)
-{
-    const void *member = (const char *)config + offset;
-
-    return *(const double *)member;
+    return *(const char *const *)member_of(config, offset);
 }
 
 /* State of one config_load. */
@@ -457,13 +446,13 @@ void config_print(const struct config *config, FILE *out)
     for (size_t i = 0; i < ROWS; i++) {
         const struct row *row = &rows[i];
         if (row->kind == KIND_INT) {
-            (void)fprintf(out, "%s=%d\n", row->name, int_of(config, row->member));
+            (void)fprintf(out, "%s=%d\n", row->name, *(const int *)member_of(config, row->member));
             continue;
         }
         if (row->kind == KIND_NUMBER) {
             char number[NUMBER_TEXT_MAX];
 
-            number_print(number_of(config, row->member), number);
+            number_print(*(const double *)member_of(config, row->member), number);
             (void)fprintf(out, "%s=%s\n", row->name, number);
             continue;
         }

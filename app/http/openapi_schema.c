@@ -46,7 +46,6 @@ static void schema_write_id(struct jw *w)
 
 static void schema_write_list(const struct rule *rule, enum schema_side side, struct jw *w)
 {
-    schema_write_bounds(rule, "minItems", "maxItems", w);
     if (rule->type == RULE_IDS)
         jw_bool(w, "uniqueItems", true);
     jw_object(w, "items");
@@ -82,40 +81,37 @@ static void schema_write_numbers(const struct rule *rule, struct jw *w)
     jw_object_end(w);
 }
 
-static const char *schema_type_name(enum rule_type type)
-{
-    switch (type) {
-    case RULE_ID:
-    case RULE_TEXT:
-    case RULE_ENUM:
-    case RULE_DAY:
-    case RULE_TIME: return "string";
-    case RULE_BOOL: return "boolean";
-    case RULE_INT: return "integer";
-    case RULE_NUMBER: return "number";
-    case RULE_IDS:
-    case RULE_ENUM_SET:
-    case RULE_NUMBERS:
-    case RULE_OBJECTS: return "array";
-    case RULE_OBJECT:
-    case RULE_MAP: return "object";
-    case RULE_JSON:
-    case RULE_END: break;
-    }
-    return NULL;
-}
+/* By rule type: the JSON type, the keywords for min and max, and the format. A RULE_JSON has no
+ * type: any value is valid. */
+static const struct {
+    const char *type, *min, *max, *format;
+} schema_types[] = {
+    [RULE_ID] = {"string"},
+    [RULE_TEXT] = {"string", "minLength", "maxLength"},
+    [RULE_ENUM] = {"string"},
+    [RULE_BOOL] = {"boolean"},
+    [RULE_INT] = {"integer", "minimum", "maximum"},
+    [RULE_NUMBER] = {"number", "minimum", "maximum"},
+    [RULE_DAY] = {"string", .format = "date"},
+    [RULE_TIME] = {"string", .format = "date-time"},
+    [RULE_IDS] = {"array", "minItems", "maxItems"},
+    [RULE_ENUM_SET] = {"array", "minItems", "maxItems"},
+    [RULE_OBJECT] = {"object"},
+    [RULE_OBJECTS] = {"array", "minItems", "maxItems"},
+    [RULE_JSON] = {NULL},
+    [RULE_MAP] = {"object"},
+    [RULE_NUMBERS] = {"array"},
+};
 
-/* The keywords that depend on the type of the rule. */
 static void schema_write_constraints(const struct rule *rule, enum schema_side side, struct jw *w)
 {
+    if (schema_types[rule->type].min)
+        schema_write_bounds(rule, schema_types[rule->type].min, schema_types[rule->type].max, w);
+    if (schema_types[rule->type].format)
+        jw_text(w, "format", schema_types[rule->type].format);
     switch (rule->type) {
     case RULE_ID: schema_write_id(w); break;
-    case RULE_TEXT: schema_write_bounds(rule, "minLength", "maxLength", w); break;
     case RULE_ENUM: schema_write_enum(rule, rule->nullable, w); break;
-    case RULE_INT:
-    case RULE_NUMBER: schema_write_bounds(rule, "minimum", "maximum", w); break;
-    case RULE_DAY: jw_text(w, "format", "date"); break;
-    case RULE_TIME: jw_text(w, "format", "date-time"); break;
     case RULE_IDS:
     case RULE_ENUM_SET:
     case RULE_OBJECTS: schema_write_list(rule, side, w); break;
@@ -125,9 +121,7 @@ static void schema_write_constraints(const struct rule *rule, enum schema_side s
         break;
     case RULE_MAP: schema_write_map(rule, side, w); break;
     case RULE_NUMBERS: schema_write_numbers(rule, w); break;
-    case RULE_BOOL:
-    case RULE_JSON:
-    case RULE_END: break;
+    default: break;
     }
 }
 
@@ -148,10 +142,9 @@ static void schema_write_default(const struct rule *rule, struct jw *w)
 
 void schema_write(const struct rule *rule, const char *key, enum schema_side side, struct jw *w)
 {
-    const char *type = schema_type_name(rule->type);
     jw_object(w, key);
-    if (type)
-        schema_write_type(type, rule->nullable, w);
+    if (schema_types[rule->type].type)
+        schema_write_type(schema_types[rule->type].type, rule->nullable, w);
     schema_write_constraints(rule, side, w);
     if (side == SCHEMA_REQUEST)
         schema_write_default(rule, w);

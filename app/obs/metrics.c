@@ -276,24 +276,20 @@ static void summarize_requests(const struct metrics *m, struct metrics_summary *
 
 void metrics_summarize(struct metrics *m, struct metrics_summary *ret)
 {
-    struct metrics_live now;
+    struct metrics_live live;
 
-    metrics_sum(m, &now);
+    metrics_sum(m, &live);
     *ret = (struct metrics_summary){
-        .active_requests = now.gauges[GAUGE_ACTIVE_REQUESTS],
-        .store_connections = now.gauges[GAUGE_STORE_CONNECTIONS],
-        .store_in_use = now.gauges[GAUGE_STORE_IN_USE],
+        .active_requests = live.gauges[GAUGE_ACTIVE_REQUESTS],
+        .store_connections = live.gauges[GAUGE_STORE_CONNECTIONS],
+        .store_in_use = live.gauges[GAUGE_STORE_IN_USE],
         .cache_hits = m->totals[metrics_row_cell(METRIC_CACHE_HITS)],
         .cache_misses = m->totals[metrics_row_cell(METRIC_CACHE_MISSES)],
         .spans = m->totals[metrics_row_cell(METRIC_SPANS)],
         .store_reconnects = m->totals[metrics_row_cell(METRIC_RECONNECTS)],
         .counting_since_ms = atomic_load(&m->header->counting_since_ms),
-        .live_processes = now.processes,
+        .live_processes = live.processes,
     };
-    for (size_t i = 0; i < METRIC_SERVICES; i++) {
-        ret->breakers[i].state = now.breakers[i].state;
-        ret->breakers[i].failures = now.breakers[i].failures;
-        ret->breakers[i].opened_at_ms = now.breakers[i].opened_at_ms;
-    }
+    memcpy(ret->breakers, live.breakers, sizeof(ret->breakers));
     summarize_requests(m, ret);
 }

@@ -73,16 +73,11 @@ static void print_name(const struct printer *p, const char *name, const char *su
     buf_char(p->out, ' ');
 }
 
-static void print_count(const struct printer *p, uint64_t value)
-{
-    buf_printf(p->out, "%" PRIu64 "\n", value);
-}
-
 static void print_sample(const struct printer *p, const char *name, const char *suffix,
                          const struct series *labels, uint64_t value)
 {
     print_name(p, name, suffix, labels);
-    print_count(p, value);
+    buf_printf(p->out, "%" PRIu64 "\n", value);
 }
 
 /* Prints microseconds as seconds, exactly. */
