@@ -143,6 +143,7 @@ static bool is_choice(struct str choices, struct str value)
     return false;
 }
 
+/* An invalid choice is stored all the same: config_load has failed then, and no member is NULL. */
 static void load_choice(struct loader *l, const struct row *row)
 {
     const char *value = variable(l, row->name);
@@ -272,6 +273,7 @@ static void check_public_keys(struct loader *l)
                     c->jwt_algorithm);
 }
 
+/* Unsigned callbacks are not possible: the receiver could not tell who sent them. */
 static void check_callbacks(struct loader *l)
 {
     const struct config *c = l->config;
@@ -330,6 +332,7 @@ static struct past_secret *past_at(struct config *config, size_t offset)
     return member_at(config, offset);
 }
 
+/* Whether both are NULL, or equal. */
 static bool same_text(const char *a, const char *b)
 {
     return a && b ? strcmp(a, b) == 0 : a == b;

@@ -19,6 +19,7 @@ static void jw_begin(struct jw *w, const char *key)
     buf_str(w->out, STR("\":"));
 }
 
+/* The first member or element after a bracket has no comma before it. */
 static void jw_open(struct jw *w, const char *key, char bracket)
 {
     jw_begin(w, key);
@@ -26,6 +27,7 @@ static void jw_open(struct jw *w, const char *key, char bracket)
     w->comma = false;
 }
 
+/* The object or array is a value itself: its next sibling needs a comma. */
 static void jw_close(struct jw *w, char bracket)
 {
     buf_char(w->out, bracket);
@@ -74,7 +76,7 @@ void jw_int(struct jw *w, const char *key, int64_t value)
 
 void jw_number(struct jw *w, const char *key, double value)
 {
-    if (!isfinite(value)) {
+    if (!isfinite(value)) { /* JSON has neither NaN nor infinity */
         jw_null(w, key);
         return;
     }
@@ -92,6 +94,7 @@ void jw_null(struct jw *w, const char *key)
     jw_raw(w, key, STR("null"));
 }
 
+/* json is neither checked nor escaped. */
 void jw_raw(struct jw *w, const char *key, struct str json)
 {
     jw_begin(w, key);

@@ -26,6 +26,7 @@ void sort_values(double *values, size_t n)
         qsort(values, n, sizeof *values, compare_values);
 }
 
+/* Before rounding. */
 static double percentile(const double *sorted, size_t n, double percent)
 {
     if (n == 0)

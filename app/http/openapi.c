@@ -75,6 +75,7 @@ static void openapi_write_path_parameters(const struct entry *entry, struct jw *
     }
 }
 
+/* Those of the path, of the query, and the headers. */
 static void openapi_write_parameters(const struct entry *entry, struct jw *w)
 {
     jw_array(w, "parameters");
@@ -126,6 +127,7 @@ static void openapi_write_body(const struct route *route, struct jw *w)
     jw_object_end(w);
 }
 
+/* A response without rules is a text, such as the metrics. */
 static void openapi_write_success_schema(const struct route *route, struct jw *w)
 {
     bool list = route->flags & ROUTE_LIST_RESPONSE;
@@ -186,6 +188,7 @@ static void openapi_write_security(const struct route *route, struct jw *w)
     jw_array_end(w);
 }
 
+/* x-rate-limit: the budget is shared by all routes that name the same one. */
 static void openapi_write_limit(const struct route *route, struct jw *w)
 {
     if (route->flags & ROUTE_UNLIMITED)
@@ -260,6 +263,7 @@ static size_t openapi_route_count(const struct route_table *tables, size_t count
     return n;
 }
 
+/* An entry for the pattern of the route and one for each alias. */
 static size_t openapi_add_entries(const struct route *route, const char *area,
                                   struct entry *entries)
 {

@@ -29,6 +29,7 @@ static bool can_be_not_found(const struct route *route)
            (route->rules && needs_credentials(route));
 }
 
+/* An Idempotency-Key can conflict with that of an earlier request. */
 static bool can_conflict(const struct route *route)
 {
     return route->flags & (ROUTE_CONFLICT | ROUTE_IDEMPOTENT);
@@ -49,6 +50,7 @@ static bool any_route(const struct route *route)
     return route != NULL;
 }
 
+/* name: of the component that describes the response. */
 struct error_response {
     enum problem_code code;
     bool (*applies)(const struct route *route);

@@ -103,6 +103,7 @@ static bool header_applies_to(const struct header *h, const struct route *route)
     return h->routes == 0 || (route && h->routes & route->flags);
 }
 
+/* statuses holds single statuses, or SUCCESSES for the class 2xx. */
 static bool header_has_status(const struct header *h, int status)
 {
     bool found = h->statuses[0] == 0;

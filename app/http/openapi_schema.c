@@ -6,6 +6,7 @@
 
 #include "app/http/field.h"
 
+/* An infinite bound is no bound, and JSON could not express it. */
 static void schema_write_bounds(const struct rule *rule, const char *low, const char *high,
                                 struct jw *w)
 {
@@ -17,6 +18,7 @@ static void schema_write_bounds(const struct rule *rule, const char *low, const 
         jw_number(w, high, rule->max);
 }
 
+/* In JSON Schema a nullable type is a list of two types. */
 static void schema_write_type(const char *type, bool nullable, struct jw *w)
 {
     if (!nullable) {
@@ -44,6 +46,7 @@ static void schema_write_id(struct jw *w)
     jw_text(w, "pattern", "^[A-Za-z0-9_-]{1,64}$");
 }
 
+/* RULE_IDS and RULE_ENUM_SET are lists of strings, RULE_OBJECTS of objects. */
 static void schema_write_list(const struct rule *rule, enum schema_side side, struct jw *w)
 {
     if (rule->type == RULE_IDS)

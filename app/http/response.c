@@ -2,6 +2,7 @@
 /* Collects a response; fcgi and nginx turn it into bytes. */
 #include "app/http/response.h"
 
+/* RFC 9110, section 15: the statuses that the engine uses. */
 static const struct {
     int status;
     const char *reason;
@@ -76,6 +77,7 @@ bool http_response_header(struct http_response *r, const char *name, struct str 
     return true;
 }
 
+/* The outermost value of every JSON response is an object. */
 void http_response_json(struct http_response *r, int status, struct jw *ret_writer)
 {
     r->status = status;

@@ -70,6 +70,8 @@ static struct value value_of_json(struct json_object *json)
     return value;
 }
 
+/* Converts a text of the path or the query by the type of its rule; a text that is not a number or
+ * a boolean stays a text, which the parser of that type refuses. */
 static struct value value_of_text(const struct rule *rule, struct str text)
 {
     struct value value = {.kind = TEXT, .text = text};
@@ -97,6 +99,7 @@ static void parse_id(const struct binding *binding, const struct rule *rule,
     memcpy(ret, &value->text, sizeof value->text);
 }
 
+/* Counts all bytes but the continuation bytes of UTF-8, which begin with the bits 10. */
 static size_t count_code_points(struct str text)
 {
     size_t n = 0;
@@ -166,6 +169,7 @@ static void parse_bool(const struct binding *binding, const struct rule *rule,
     memcpy(ret, &value->truth, sizeof value->truth);
 }
 
+/* JSON has one type of numbers: 3.0 and 3e0 are whole numbers too. */
 static void parse_int(const struct binding *binding, const struct rule *rule,
                       const struct value *value, const struct field_path *field, void *ret)
 {
@@ -396,6 +400,7 @@ static void bind_absent(const struct binding *binding, const struct rule *rule,
         apply_default(rule, input);
 }
 
+/* rule->present is set only when the value caused no error. */
 static void bind_value(const struct binding *binding, const struct rule *rule,
                        const struct value *value, const struct field_path *field, void *input)
 {
@@ -475,6 +480,7 @@ static void bind_path(const struct binding *binding, const struct rule *rules,
     }
 }
 
+/* A repeated parameter is an error, because clients and proxies disagree on which one counts. */
 static void bind_parameter(const struct binding *binding, const struct rule *rule,
                            const struct query_parameter *all, void *input)
 {

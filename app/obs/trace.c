@@ -165,6 +165,7 @@ static struct str shorten_state(struct trace *trace, struct str *members, size_t
     return (struct str){trace->state_buf, (size_t)(end - trace->state_buf)};
 }
 
+/* Returns the tracestate to send on: unchanged if it is valid and short enough. */
 static struct str parse_state(struct trace *trace, struct str text)
 {
     struct str members[MEMBERS_MAX];
