@@ -26,6 +26,7 @@ static bool keys_fail(char ret_error[200], const char *format, ...)
     return false;
 }
 
+/* Appends a copy of the key. */
 static bool keys_add(struct token_keys *keys, const void *bytes, size_t n, const char *variable,
                      char ret_error[200])
 {
@@ -41,6 +42,7 @@ static bool keys_add(struct token_keys *keys, const void *bytes, size_t n, const
     return true;
 }
 
+/* text: one secret a line. */
 static bool keys_parse_secrets(struct str text, struct token_keys *ret, char ret_error[200])
 {
     /* With a public key as the secret everybody could sign tokens. */
@@ -89,6 +91,8 @@ static bool keys_add_public(struct token_keys *keys, EVP_PKEY *key, char ret_err
     return added;
 }
 
+/* Appends the key of one PEM block. Private keys and certificates are refused: the engine only
+ * verifies with these keys, and a private key has no business on its host. */
 static bool keys_add_pem_block(struct token_keys *keys, const char *name, struct str der,
                                const char *algorithm, char ret_error[200])
 {

@@ -17,6 +17,7 @@ void buf_init(struct buf *buf, struct arena *arena)
     *buf = (struct buf){.arena = arena};
 }
 
+/* Copies the text to a new piece of the arena. */
 static bool buf_move(struct buf *buf, size_t size)
 {
     char *p = arena_alloc(buf->arena, size);

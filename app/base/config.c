@@ -77,25 +77,14 @@ static const char **text_at(struct config *config, size_t offset)
     return member_at(config, offset);
 }
 
+static const void *member_of(const struct config *config, size_t offset)
+{
+    return (const char *)config + offset;
+}
+
 static const char *text_of(const struct config *config, size_t offset)
 {
-    const void *member = (const char *)config + offset;
-
-    return *(const char *const *)member;
-}
-
-static int int_of(const struct config *config, size_t offset)
-{
-    const void *member = (const char *)config + offset;
-
-    return *(const int *)member;
-}
-
-static double number_of(const struct config *config, size_t offset)
-{
-    const void *member = (const char *)config + offset;
-
-    return *(const double *)member;
+    return *(const char *const *)member_of(config, offset);
 }
 
 /* State of one config_load. */
@@ -154,6 +143,7 @@ static bool is_choice(struct str choices, struct str value)
     return false;
 }
 
+/* An invalid choice is stored all the same: config_load has failed then, and no member is NULL. */
 static void load_choice(struct loader *l, const struct row *row)
 {
     const char *value = variable(l, row->name);
@@ -283,6 +273,7 @@ static void check_public_keys(struct loader *l)
                     c->jwt_algorithm);
 }
 
+/* Unsigned callbacks are not possible: the receiver could not tell who sent them. */
 static void check_callbacks(struct loader *l)
 {
     const struct config *c = l->config;
@@ -341,6 +332,7 @@ static struct past_secret *past_at(struct config *config, size_t offset)
     return member_at(config, offset);
 }
 
+/* Whether both are NULL, or equal. */
 static bool same_text(const char *a, const char *b)
 {
     return a && b ? strcmp(a, b) == 0 : a == b;
@@ -457,13 +449,13 @@ void config_print(const struct config *config, FILE *out)
     for (size_t i = 0; i < ROWS; i++) {
         const struct row *row = &rows[i];
         if (row->kind == KIND_INT) {
-            (void)fprintf(out, "%s=%d\n", row->name, int_of(config, row->member));
+            (void)fprintf(out, "%s=%d\n", row->name, *(const int *)member_of(config, row->member));
             continue;
         }
         if (row->kind == KIND_NUMBER) {
             char number[NUMBER_TEXT_MAX];
 
-            number_print(number_of(config, row->member), number);
+            number_print(*(const double *)member_of(config, row->member), number);
             (void)fprintf(out, "%s=%s\n", row->name, number);
             continue;
         }

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Wraps OpenSSL. Errors abort: OpenSSL fails here only for want of memory, and a wrong digest must
+ * not be used as the key of a token or the number of a shard. */
 #include "app/base/digest.h"
 
 #define OPENSSL_SUPPRESS_DEPRECATED /* see digest_sha256 */
@@ -13,24 +15,14 @@
 #include <openssl/hmac.h>
 #include <openssl/sha.h>
 
-/* OpenSSL fails here for want of memory only. A digest that is not one must not go on to stand for
- * a token or a shard. */
-static void require(const void *result, const char *what)
-{
-    if (result)
-        return;
-    (void)fprintf(stderr, "OpenSSL cannot compute %s\n", what);
-    abort();
-}
-
 static const unsigned char *bytes_of(struct str s)
 {
     return (const unsigned char *)(s.n > 0 ? s.p : "");
 }
 
-/* By the functions that OpenSSL 3 calls low-level: its SHA256() looks the algorithm up anew each
- * time, which takes three times as long as the digest of an id, takes locks and may run out of
- * memory. */
+/* Uses the functions that OpenSSL 3 deprecates as low-level. Its SHA256() fetches the algorithm on
+ * each call, which takes three times as long as the digest of an id, locks, and allocates memory.
+ */
 void digest_sha256(struct str data, unsigned char ret[DIGEST_SIZE])
 {
     SHA256_CTX context;
@@ -40,7 +32,7 @@ void digest_sha256(struct str data, unsigned char ret[DIGEST_SIZE])
     (void)SHA256_Final(ret, &context);
 }
 
-static_assert(sizeof(SHA256_CTX) <= sizeof(struct digest), "the state has its room");
+static_assert(sizeof(SHA256_CTX) <= sizeof(struct digest), "struct digest holds OpenSSL's state");
 
 static SHA256_CTX *context_of(struct digest *d)
 {
@@ -64,20 +56,22 @@ void digest_final(struct digest *d, unsigned char ret[DIGEST_SIZE])
 
 void digest_hmac(struct str key, struct str data, unsigned char ret[DIGEST_SIZE])
 {
-    require(key.n <= INT_MAX
-                ? HMAC(EVP_sha256(), bytes_of(key), (int)key.n, bytes_of(data), data.n, ret, NULL)
-                : NULL,
-            "HMAC-SHA-256");
+    if (key.n <= INT_MAX &&
+        HMAC(EVP_sha256(), bytes_of(key), (int)key.n, bytes_of(data), data.n, ret, NULL))
+        return;
+    (void)fputs("OpenSSL cannot compute HMAC-SHA-256\n", stderr);
+    abort();
 }
 
-/* Digests have one length, so the comparison tells nothing of that of expected either. */
-bool digest_secrets_equal(struct str expected, struct str given)
+/* Compares digests, which have one length, so that the time does not depend on the lengths either.
+ */
+bool digest_secrets_equal(struct str expected, struct str actual)
 {
     unsigned char a[DIGEST_SIZE], b[DIGEST_SIZE];
 
     if (expected.n == 0)
         return false;
     digest_sha256(expected, a);
-    digest_sha256(given, b);
+    digest_sha256(actual, b);
     return CRYPTO_memcmp(a, b, DIGEST_SIZE) == 0;
 }

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Ids are compared, stored and used in Redis keys as they are, so their characters are restricted.
+ * Random bytes come only from getrandom. */
 #include "app/base/ids.h"
 
 #include <errno.h>
@@ -12,27 +14,28 @@ static bool is_id_char(char c)
            c == '-';
 }
 
-bool id_valid(struct str s)
+static bool is_id(struct str s, size_t max, bool dot_allowed)
 {
-    if (s.n < 1 || s.n > ID_MAX)
+    if (s.n < 1 || s.n > max)
         return false;
     for (size_t i = 0; i < s.n; i++)
-        if (!is_id_char(s.p[i]))
+        if (!is_id_char(s.p[i]) && !(dot_allowed && s.p[i] == '.'))
             return false;
     return true;
+}
+
+bool id_valid(struct str s)
+{
+    return is_id(s, ID_MAX, false);
 }
 
 bool request_id_valid(struct str s)
 {
-    if (s.n < 1 || s.n > REQUEST_ID_MAX)
-        return false;
-    for (size_t i = 0; i < s.n; i++)
-        if (!is_id_char(s.p[i]) && s.p[i] != '.')
-            return false;
-    return true;
+    return is_id(s, REQUEST_ID_MAX, true);
 }
 
-static void fill_random(unsigned char *bytes, size_t n)
+/* Asks the kernel. Aborts when it fails, because ids and keys must never be predictable. */
+static void random_fill(unsigned char *bytes, size_t n)
 {
     size_t done = 0;
 
@@ -46,7 +49,8 @@ static void fill_random(unsigned char *bytes, size_t n)
     }
 }
 
-/* One system call serves 32 UUIDs. What is handed out is wiped here: it may become a secret. */
+/* One system call fills the bytes of 32 UUIDs. Bytes that were returned are wiped here, because
+ * they may be part of a secret. */
 static struct {
     unsigned char bytes[512];
     size_t left;
@@ -55,11 +59,11 @@ static struct {
 void random_bytes(void *ret, size_t n)
 {
     if (n > sizeof(pool.bytes)) {
-        fill_random(ret, n);
+        random_fill(ret, n);
         return;
     }
     if (n > pool.left) {
-        fill_random(pool.bytes, sizeof(pool.bytes));
+        random_fill(pool.bytes, sizeof(pool.bytes));
         pool.left = sizeof(pool.bytes);
     }
     pool.left -= n;

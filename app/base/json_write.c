@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Everything is appended to a buf, whose errors are sticky: no function here can fail visibly. */
 #include "app/base/json_write.h"
 
 #include <math.h>
 
 #include "app/base/clock.h"
 
-/* What stands before a value: the comma after the one before it, and its key. */
+/* Writes what comes before a value: a comma if it is not the first, and the key if it has one. */
 static void jw_begin(struct jw *w, const char *key)
 {
     if (w->comma)
@@ -18,6 +19,7 @@ static void jw_begin(struct jw *w, const char *key)
     buf_str(w->out, STR("\":"));
 }
 
+/* The first member or element after a bracket has no comma before it. */
 static void jw_open(struct jw *w, const char *key, char bracket)
 {
     jw_begin(w, key);
@@ -25,6 +27,7 @@ static void jw_open(struct jw *w, const char *key, char bracket)
     w->comma = false;
 }
 
+/* The object or array is a value itself: its next sibling needs a comma. */
 static void jw_close(struct jw *w, char bracket)
 {
     buf_char(w->out, bracket);
@@ -73,7 +76,7 @@ void jw_int(struct jw *w, const char *key, int64_t value)
 
 void jw_number(struct jw *w, const char *key, double value)
 {
-    if (!isfinite(value)) {
+    if (!isfinite(value)) { /* JSON has neither NaN nor infinity */
         jw_null(w, key);
         return;
     }
@@ -91,13 +94,14 @@ void jw_null(struct jw *w, const char *key)
     jw_raw(w, key, STR("null"));
 }
 
+/* json is neither checked nor escaped. */
 void jw_raw(struct jw *w, const char *key, struct str json)
 {
     jw_begin(w, key);
     buf_str(w->out, json);
 }
 
-/* Digits, signs and letters only: nothing to escape. */
+/* plain: without characters that need escaping. */
 static void jw_quoted(struct jw *w, const char *key, struct str plain)
 {
     jw_begin(w, key);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Writes JSON straight into a buf: commas and escapes are its business, nesting is the caller's.
- * key is NULL for array elements and for the outermost value. jw = "JSON writer" (json-c owns the
- * json_ prefix). Keys are literals of ours and need no escaping. */
+/* Writes JSON into a buf without building a tree. It adds commas and escapes; the caller is
+ * responsible for correct nesting. key: a string literal that needs no escaping; NULL for array
+ * elements and for the outermost value. "jw" means JSON writer; the prefix json_ belongs to json-c.
+ */
 #ifndef BASE_JSON_WRITE_H
 #define BASE_JSON_WRITE_H
 
@@ -9,7 +10,7 @@
 
 struct jw {
     struct buf *out;
-    bool comma; /* a value stands before in the same object or array */
+    bool comma; /* the next value is not the first in its object or array */
 };
 
 void jw_object(struct jw *w, const char *key);
@@ -22,7 +23,7 @@ void jw_int(struct jw *w, const char *key, int64_t value);
 void jw_number(struct jw *w, const char *key, double value); /* not finite: null */
 void jw_bool(struct jw *w, const char *key, bool value);
 void jw_null(struct jw *w, const char *key);
-void jw_raw(struct jw *w, const char *key, struct str json);   /* a JSON text made before */
+void jw_raw(struct jw *w, const char *key, struct str json);   /* valid JSON, copied unchanged */
 void jw_time(struct jw *w, const char *key, int64_t epoch_ms); /* RFC 3339, UTC, ms, Z */
 void jw_day(struct jw *w, const char *key, int32_t day);       /* YYYY-MM-DD */
 

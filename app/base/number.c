@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Prints and rounds doubles. The C library prints no shortest decimal and follows the locale, so it
+ * is only used to convert between doubles and digits without a decimal point. */
 #include "app/base/number.h"
 
 #include <assert.h>
@@ -15,7 +17,7 @@ __extension__ typedef unsigned __int128 uint128;
 
 static const double E12 = 1e12;
 
-/* digits times ten to the power of exponent; digits has no zero at its end. */
+/* The value digits * 10^exponent; digits does not end with a zero. */
 struct decimal {
     uint64_t digits;
     int exponent;
@@ -30,10 +32,10 @@ static struct decimal without_zeros(struct decimal d)
     return d;
 }
 
-/* The common cases, both of at most 15 digits. Decimals of up to 15 digits are all told apart by
- * doubles, so when one is the value no shorter one can be. A score is an integer below 10^15
- * divided by 10^12: both are exact as doubles, so the quotient is the double nearest to that
- * decimal. */
+/* The fast path for whole numbers and for scores (12 decimals), both with at most 15 digits.
+ * Different decimals of up to 15 digits have different doubles, so a decimal that gives the value
+ * is the shortest one. A score is an integer below 10^15 divided by 10^12: both are exact as
+ * doubles, so the quotient is the double nearest to that decimal. */
 static bool decimal_of_count_or_score(double value, struct decimal *ret)
 {
     uint64_t digits;
@@ -51,7 +53,7 @@ static bool decimal_of_count_or_score(double value, struct decimal *ret)
     return true;
 }
 
-/* Without a decimal point for strtod to read, so the locale has no say. */
+/* The text for strtod has no decimal point, so the locale cannot change its meaning. */
 static double decimal_value(struct decimal d)
 {
     char text[40];
@@ -60,8 +62,8 @@ static double decimal_value(struct decimal d)
     return strtod(text, NULL);
 }
 
-/* The decimal of so many digits that is nearest to value. Picks the digits out of printf's text and
- * steps over the decimal point, whatever the locale makes of it. */
+/* The decimal with so many digits that is nearest to value. Reads only the digits of printf's text
+ * and skips the decimal point, whatever the locale's character for it is. */
 static struct decimal decimal_nearest(double value, int digits)
 {
     char text[64];
@@ -83,10 +85,11 @@ static bool is_power_of_two(double value)
     return frexp(value, &exponent) == 0.5;
 }
 
-/* 17 digits always read back. Of 15 or fewer at most one reads back, so 15 may come first, but for
- * subnormal numbers, which are less precise. Below a power of two doubles lie closer than above it:
- * there the nearest decimal below may belong to the neighbour while the next one above does not
- * (2^-44 is 5.684341886080802e-14). */
+/* The shortest decimal that reads back as value. 17 digits always do; with 15 or fewer at most one
+ * decimal does, so the search starts at 15, or at 1 for subnormal numbers, which are less precise.
+ * A power of two has closer neighbours below than above: the nearest decimal may then read back as
+ * the neighbour below, while the next decimal reads back as value (2^-44 is 5.684341886080802e-14).
+ */
 static struct decimal decimal_shortest(double value)
 {
     struct decimal d = {0, 0};
@@ -104,6 +107,7 @@ static struct decimal decimal_shortest(double value)
     return without_zeros(d);
 }
 
+/* The caller's buffer of NUMBER_TEXT_MAX bytes, which no number exceeds. */
 struct text {
     char *p;
     size_t n;
@@ -150,7 +154,8 @@ static void put_scientific(struct text *text, const char *digits, int n, int exp
     text_put(text, number, (size_t)n);
 }
 
-/* Number::toString, steps 5 to 10: n digits, the decimal point behind the first `point` of them. */
+/* ECMAScript's Number::toString, steps 5 to 10. `point`: how many digits are before the decimal
+ * point; negative when zeros follow it. */
 static void put_decimal(struct text *text, struct decimal d)
 {
     char digits[20];
@@ -188,10 +193,10 @@ size_t number_print(double value, char ret_text[NUMBER_TEXT_MAX])
     return text.n;
 }
 
-/* value is mantissa / 2^shift with integers, so value * 10^12 rounds exactly in integers. From 8192
- * on doubles lie further apart than 10^-12 and are their own nearest. Below, the rounded integer is
- * less than 2^53: exact as a double, and dividing it by 10^12 rounds once, as reading the printed
- * decimal would. */
+/* value is mantissa / 2^shift in integers, so value * 10^12 is rounded exactly, in integers. From
+ * 8192 on, neighbouring doubles differ by more than 10^-12 and rounding changes nothing. Below, the
+ * rounded integer is less than 2^53 and exact as a double; dividing it by 10^12 rounds once, as
+ * parsing the printed decimal would. */
 double number_round12(double value)
 {
     int exponent;
@@ -204,9 +209,9 @@ double number_round12(double value)
         return copysign(0, value);
     uint128 scaled = (uint128)mantissa * UINT64_C(1000000000000);
     uint128 half = (uint128)1 << (shift - 1);
-    uint128 rest = scaled & (half * 2 - 1);
+    uint128 remainder = scaled & (half * 2 - 1);
     uint64_t rounded = (uint64_t)(scaled >> shift);
-    if (rest > half || (rest == half && rounded % 2 == 1))
+    if (remainder > half || (remainder == half && rounded % 2 == 1))
         rounded++;
     return copysign((double)rounded / E12, value);
 }

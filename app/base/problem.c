@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Fills problems. The first problem is kept: later ones are usually its consequences. */
 #include "app/base/problem.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
+/* By enum problem_code. */
 static const struct {
     const char *name;
     int status;
@@ -31,14 +33,6 @@ void problem_set(struct problem *p, enum problem_code code, const char *format, 
     va_end(args);
 }
 
-static void append(struct problem *p, struct field_error *error)
-{
-    if (!p->fields)
-        p->fields_end = &p->fields;
-    *p->fields_end = error;
-    p->fields_end = &error->next;
-}
-
 void problem_field(struct problem *p, struct arena *arena, struct str field, const char *format,
                    ...)
 {
@@ -47,7 +41,7 @@ void problem_field(struct problem *p, struct arena *arena, struct str field, con
     va_list args;
 
     problem_set(p, PROBLEM_VALIDATION_ERROR, NULL);
-    p->field_count++;
+    p->field_count++; /* counted even if it cannot be stored */
     if (!error)
         return;
     va_start(args, format);
@@ -55,8 +49,13 @@ void problem_field(struct problem *p, struct arena *arena, struct str field, con
     va_end(args);
     error->field = arena_copy(arena, field);
     error->message = arena_copy(arena, str_of(message));
-    if (error->field.p && error->message.p)
-        append(p, error);
+    if (!error->field.p || !error->message.p)
+        return;
+    /* Appended at the end, so that clients see the errors in the order of the checks. */
+    if (!p->fields)
+        p->fields_end = &p->fields;
+    *p->fields_end = error;
+    p->fields_end = &error->next;
 }
 
 void problem_unavailable(struct problem *p, int retry_after_s)
@@ -82,6 +81,8 @@ const char *problem_name(enum problem_code code)
     return codes[code].name;
 }
 
+/* After the prefix comes the end, a member (".quiz") or an index ("[3]"), so that "weight" does not
+ * match "weights". */
 bool problem_has_field(const struct problem *p, struct str field)
 {
     for (const struct field_error *e = p->fields; e; e = e->next) {

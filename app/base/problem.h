@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What went wrong, on its way up: filled where it happens, printed in one place
- * (app/http/problem_response for clients, the log for operators). Filling it allocates nothing but
- * field errors, and those are dropped, with a mark, when memory is short. */
+/* An error, passed up from where it happens to where it is reported (app/http/problem_response for
+ * clients, the log for operators). Initialise it with zeros. Only field errors need memory; without
+ * memory they are counted but not stored, so errors can be reported in any case. */
 #ifndef BASE_PROBLEM_H
 #define BASE_PROBLEM_H
 
@@ -22,27 +22,28 @@ struct field_error {
 };
 
 struct problem {
-    enum problem_code code; /* PROBLEM_NONE: nothing is wrong */
-    char message[200];      /* for the client: no internals, no personal data */
+    enum problem_code code; /* PROBLEM_NONE: no error */
+    char message[200];      /* for the client: without internals and personal data */
     int retry_after_s;      /* 0: no Retry-After header */
-    bool has_offset;        /* INVALID_JSON: where */
-    size_t offset;
-    bool has_credentials; /* AUTH_ERROR: credentials came and were refused */
+    bool has_offset;        /* INVALID_JSON: offset is set */
+    size_t offset;          /* byte of the body where the JSON is wrong */
+    bool has_credentials;   /* AUTH_ERROR: credentials were sent and refused */
     struct field_error *fields, **fields_end;
-    size_t field_count; /* includes those that were dropped */
+    size_t field_count; /* also counts field errors that were not stored */
 };
 
-/* message NULL: the code's default. Keeps a problem that is there already: the first one counts. */
+/* format NULL: the default message of the code. Does nothing when p holds a problem already. */
 void problem_set(struct problem *p, enum problem_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Adds one field error, making p a VALIDATION_ERROR unless it is something else already. */
 void problem_field(struct problem *p, struct arena *arena, struct str field, const char *format,
                    ...) __attribute__((format(printf, 4, 5)));
-/* Whether the field, or a part of it (weights.quiz of weights), has failed already. */
+/* Whether there is an error of this field or of a field inside it (weights.quiz in weights). */
 bool problem_has_field(const struct problem *p, struct str field);
+/* Sets SERVICE_UNAVAILABLE with a Retry-After, unless p holds a problem already. */
 void problem_unavailable(struct problem *p, int retry_after_s);
-int problem_status(enum problem_code code);
-const char *problem_name(enum problem_code code);
-const char *problem_message(enum problem_code code); /* where nothing more is known */
+int problem_status(enum problem_code code);          /* HTTP status */
+const char *problem_name(enum problem_code code);    /* "VALIDATION_ERROR" */
+const char *problem_message(enum problem_code code); /* default message */
 
 #endif

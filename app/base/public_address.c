@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Decides by lists of networks. Callbacks connect only to public addresses, so that a client cannot
+ * make the worker send requests into the operator's network (server-side request forgery). */
 #include "app/base/public_address.h"
 
 #include <netinet/in.h>
@@ -10,13 +12,13 @@ struct network {
     unsigned bits;
 };
 
-/* RFC 6890 and IANA's registry of special-purpose IPv4 addresses. */
+/* Networks from RFC 6890 and IANA's registry of special-purpose IPv4 addresses. */
 static const struct network not_public_4[] = {
     {{0}, 8},             /* this network */
     {{10}, 8},            /* private */
     {{100, 64}, 10},      /* shared by carriers */
     {{127}, 8},           /* loopback */
-    {{169, 254}, 16},     /* link-local: the metadata service of clouds */
+    {{169, 254}, 16},     /* link-local, and the metadata services of clouds */
     {{172, 16}, 12},      /* private */
     {{192, 0, 0}, 24},    /* protocol assignments */
     {{192, 0, 2}, 24},    /* documentation */
@@ -28,7 +30,7 @@ static const struct network not_public_4[] = {
     {{224}, 3},           /* multicast, reserved, broadcast */
 };
 
-/* Of IPv6 only global unicast is public at all, but for these in it. */
+/* In IPv6 only the global unicast network is public, except for these networks inside it. */
 static const struct network global_unicast_6 = {{0x20}, 3};
 static const struct network not_public_6[] = {
     {{0x20, 0x01}, 23},             /* protocol assignments, Teredo among them */
@@ -37,19 +39,19 @@ static const struct network not_public_6[] = {
     {{0x3f, 0xff}, 20},             /* documentation */
 };
 
-static bool within(const unsigned char *address, const struct network *n)
+static bool is_in_network(const unsigned char *address, const struct network *n)
 {
-    unsigned whole = n->bits / 8, rest = n->bits % 8;
-    unsigned mask = rest > 0 ? (0xffu << (8 - rest)) & 0xffu : 0;
+    unsigned bytes = n->bits / 8, bits = n->bits % 8;
+    unsigned mask = bits > 0 ? (0xffu << (8 - bits)) & 0xffu : 0;
 
-    return memcmp(address, n->bytes, whole) == 0 &&
-           (mask == 0 || (address[whole] & mask) == (n->bytes[whole] & mask));
+    return memcmp(address, n->bytes, bytes) == 0 &&
+           (mask == 0 || (address[bytes] & mask) == (n->bytes[bytes] & mask));
 }
 
-static bool within_any(const unsigned char *address, const struct network *v, size_t n)
+static bool is_in_any_network(const unsigned char *address, const struct network *v, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (within(address, &v[i]))
+        if (is_in_network(address, &v[i]))
             return true;
     }
     return false;
@@ -62,14 +64,14 @@ bool address_is_public(const struct sockaddr *address, size_t size)
 
     if (size >= sizeof(in4) && address->sa_family == AF_INET) {
         memcpy(&in4, address, sizeof(in4));
-        return !within_any((const unsigned char *)&in4.sin_addr, not_public_4,
-                           sizeof(not_public_4) / sizeof(not_public_4[0]));
+        return !is_in_any_network((const unsigned char *)&in4.sin_addr, not_public_4,
+                                  sizeof(not_public_4) / sizeof(not_public_4[0]));
     }
     if (size >= sizeof(in6) && address->sa_family == AF_INET6) {
         memcpy(&in6, address, sizeof(in6));
-        return within(in6.sin6_addr.s6_addr, &global_unicast_6) &&
-               !within_any(in6.sin6_addr.s6_addr, not_public_6,
-                           sizeof(not_public_6) / sizeof(not_public_6[0]));
+        return is_in_network(in6.sin6_addr.s6_addr, &global_unicast_6) &&
+               !is_in_any_network(in6.sin6_addr.s6_addr, not_public_6,
+                                  sizeof(not_public_6) / sizeof(not_public_6[0]));
     }
     return false;
 }

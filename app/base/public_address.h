@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Which addresses belong to the public Internet. */
+/* Tells addresses of the public Internet from all others. */
 #ifndef BASE_PUBLIC_ADDRESS_H
 #define BASE_PUBLIC_ADDRESS_H
 
 #include <stdbool.h>
 #include <sys/socket.h>
 
-/* False for whatever is loopback, private, link-local (the cloud's metadata service among it),
- * multicast, reserved, or may carry such an address inside (IANA's special-purpose registries), and
- * for anything that is not IPv4 or IPv6. */
+/* False for addresses that are loopback, private, link-local (also the metadata service of a
+ * cloud), multicast or reserved, for IPv6 addresses that can contain such an IPv4 address (IANA's
+ * registries of special-purpose addresses), and for families other than IPv4 and IPv6. size: of
+ * *address. */
 bool address_is_public(const struct sockaddr *address, size_t size);
 
 #endif

@@ -44,6 +44,7 @@ static bool redis_url_cut_host(struct str *authority, struct redis_url *ret)
     return true;
 }
 
+/* text: "[user@]host[:port][/database]". Returns NULL, or what is wrong. */
 static const char *redis_url_parse_tcp(struct str rest, struct redis_url *ret)
 {
     struct str authority = str_cut(&rest, '/');
@@ -83,6 +84,7 @@ const char *redis_url_parse(const char *url, struct redis_url *ret)
         return "must begin with unix:// or redis://";
     if (text.n < socket.n + 2 || text.p[socket.n] != '/')
         return "the path of the socket must begin with / : unix:///path/to.sock";
+    /* The kernel's limit for the path of a Unix socket, which includes the NUL. */
     if (text.n - socket.n >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
         return "the path of the socket is longer than 107 bytes";
     ret->path = url + socket.n;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* build_commit.h is made by make at each build, config.h by configure. */
 #include "app/base/version.h"
 
 #include <build_commit.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Which build this is. */
+/* Version and commit of this build. */
 #ifndef BASE_VERSION_H
 #define BASE_VERSION_H
 

@@ -29,6 +29,7 @@ size_t daily_scores(const struct daily *days, size_t n, double *ret)
     return n;
 }
 
+/* Days without evidence are skipped: their 0 is not a value. */
 size_t daily_component(const struct daily *days, size_t n, enum component component, double *ret)
 {
     size_t count = 0;

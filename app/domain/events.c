@@ -75,6 +75,7 @@ struct learning_event event_of_lesson(const struct lesson_viewed *data, int64_t 
     return e;
 }
 
+/* The mean of the scores; a peer review counts as much as each of the others. */
 struct learning_event event_of_quality(const struct quality_assessed *data, int64_t at_ms)
 {
     struct learning_event e = event_of_activity(at_ms);

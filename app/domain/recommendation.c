@@ -203,6 +203,7 @@ static const struct content *area_find_next(const struct catalogue *c, const str
     return best;
 }
 
+/* An empty filter accepts every component. */
 static bool filter_accepts(const struct recommendation_filter *filter, enum component component,
                            double gap)
 {
@@ -211,6 +212,8 @@ static bool filter_accepts(const struct recommendation_filter *filter, enum comp
     return !filter->has_priority || filter->priority == priority_of_gap(gap);
 }
 
+/* The components with a gap, the most urgent first. One without evidence is assessed first, except
+ * consistency, of which nothing can be assessed. */
 static size_t areas_with_gaps(const struct learner *l, const struct recommendation_filter *filter,
                               struct area areas[COMPONENTS])
 {

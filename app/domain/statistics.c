@@ -26,6 +26,7 @@ void sort_values(double *values, size_t n)
         qsort(values, n, sizeof *values, compare_values);
 }
 
+/* Before rounding. */
 static double percentile(const double *sorted, size_t n, double percent)
 {
     if (n == 0)
@@ -103,12 +104,6 @@ static double satterthwaite(double share, const struct moments *a, const struct 
     return 1 / (share * share / (double)(a->n - 1) + share_b * share_b / (double)(b->n - 1));
 }
 
-static void welch_without_variance(bool equal, struct welch_test *ret)
-{
-    ret->has_statistic = equal;
-    ret->p = equal ? 1 : 0;
-}
-
 /* P(|T| > |t|) by the incomplete beta function (Abramowitz and Stegun, 26.7.1), because the tails
  * of gsl_cdf_tdist_Q have relative errors of up to 1e-6 (GSL 2.7, for example t = 18.6, df = 34.9).
  */
@@ -135,7 +130,8 @@ void welch_test(const struct moments *a, const struct moments *b, struct welch_t
     double rounded = number_round12(difference);
     *ret = (struct welch_test){.difference = {rounded, rounded, WELCH_LEVEL}};
     if (of_a + of_b <= 0) {
-        welch_without_variance(means_equal(a, b), ret);
+        ret->has_statistic = means_equal(a, b);
+        ret->p = ret->has_statistic ? 1 : 0;
         return;
     }
     ret->degrees_of_freedom = satterthwaite(of_a / (of_a + of_b), a, b);

@@ -39,6 +39,7 @@ bool rule_in_bounds(const struct rule *rule, double x)
     return !rule_is_bounded(rule) || (x >= rule->min && x <= rule->max);
 }
 
+/* "between 0 and 1", "at least 2", "at most 5". */
 static void rule_write_bounds(const struct rule *rule, struct buf *out)
 {
     bool from = !isinf(rule->min), to = !isinf(rule->max);
@@ -81,6 +82,7 @@ void field_fail_choice(const struct binding *binding, const struct rule *rule,
         buf_text(&message, *choice);
     }
     buf_char(&message, '\0');
+    /* Without memory for the list of choices a shorter message has to do. */
     field_fail(binding, field, message.failed ? "is not one of the choices" : message.p);
 }
 

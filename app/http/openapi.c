@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Writes info, tags and, for each path, its operations. Parameters, bodies and successful responses
+ * come from the rules of the routes; errors and headers, whose tables are in openapi_errors.c and
+ * openapi_headers.c, are written once as components and referred to. */
 #include "app/http/openapi.h"
 
 #include <stdio.h>
@@ -8,7 +11,7 @@
 #include "app/http/openapi_schema.h"
 #include "app/http/response.h"
 
-static void write_security_schemes(struct jw *w)
+static void openapi_write_security_schemes(struct jw *w)
 {
     jw_object(w, "securitySchemes");
     jw_object(w, "bearer");
@@ -20,31 +23,31 @@ static void write_security_schemes(struct jw *w)
     jw_text(w, "type", "apiKey");
     jw_text(w, "in", "header");
     jw_text(w, "name", "dapr-api-token");
-    jw_text(w, "description", "Counts on the sidecar's own listener only");
+    jw_text(w, "description", "Accepted only on the sidecar's own listener");
     jw_object_end(w);
     jw_object_end(w);
 }
 
-static void write_components(struct jw *w)
+static void openapi_write_components(struct jw *w)
 {
     jw_object(w, "components");
     errors_write_components(w);
     headers_write_components(w);
-    write_security_schemes(w);
+    openapi_write_security_schemes(w);
     jw_object_end(w);
 }
 
 /* ---- Operations ---- */
 
-/* A route under one of its patterns. alias: 0 for the canonical one, else its number. */
+/* A route under one of its patterns. */
 struct entry {
     const struct route *route;
     const char *pattern;
-    size_t alias;
+    size_t alias; /* 0: the canonical pattern, else the number of the alias */
     const char *area;
 };
 
-static void write_parameter(const struct rule *rule, struct str name, struct jw *w)
+static void openapi_write_parameter(const struct rule *rule, struct str name, struct jw *w)
 {
     jw_object(w, NULL);
     jw_str(w, "name", name);
@@ -54,13 +57,13 @@ static void write_parameter(const struct rule *rule, struct str name, struct jw 
     jw_object_end(w);
 }
 
-/* Every parameter of the pattern is declared, be there a rule for it or not. */
-static void write_path_parameters(const struct entry *entry, struct jw *w)
+/* Declares every parameter of the pattern, as OpenAPI requires, also one without a rule. */
+static void openapi_write_path_parameters(const struct entry *entry, struct jw *w)
 {
     static const struct rule any = {.type = RULE_TEXT, .source = IN_PATH, .required = true};
-    struct str rest = str_of(entry->pattern);
-    while (rest.n > 0) {
-        struct str name = str_cut(&rest, '/');
+    struct str pattern = str_of(entry->pattern);
+    while (pattern.n > 0) {
+        struct str name = str_cut(&pattern, '/');
         if (name.n <= 2 || name.p[0] != '{')
             continue;
         name = (struct str){name.p + 1, name.n - 2};
@@ -68,24 +71,25 @@ static void write_path_parameters(const struct entry *entry, struct jw *w)
         while (rule && rule->type != RULE_END &&
                !(rule->source == IN_PATH && str_equal(str_of(rule->name), name)))
             rule++;
-        write_parameter(rule && rule->type != RULE_END ? rule : &any, name, w);
+        openapi_write_parameter(rule && rule->type != RULE_END ? rule : &any, name, w);
     }
 }
 
-static void write_parameters(const struct entry *entry, struct jw *w)
+/* Those of the path, of the query, and the headers. */
+static void openapi_write_parameters(const struct entry *entry, struct jw *w)
 {
     jw_array(w, "parameters");
-    write_path_parameters(entry, w);
+    openapi_write_path_parameters(entry, w);
     for (const struct rule *rule = entry->route->rules; rule && rule->type != RULE_END; rule++) {
         if (rule->source == IN_QUERY)
-            write_parameter(rule, str_of(rule->name), w);
+            openapi_write_parameter(rule, str_of(rule->name), w);
     }
     headers_write_request(entry->route, w);
     jw_array_end(w);
 }
 
-/* An object, or a list of such objects. */
-static void write_one_or_many(const struct rule *rules, struct jw *w)
+/* The body of a route with ROUTE_RAW_BODY: an object, or a list of such objects. */
+static void openapi_write_one_or_many(const struct rule *rules, struct jw *w)
 {
     jw_array(w, "anyOf");
     for (int many = 0; many <= 1; many++) {
@@ -103,7 +107,7 @@ static void write_one_or_many(const struct rule *rules, struct jw *w)
     jw_array_end(w);
 }
 
-static void write_body(const struct route *route, struct jw *w)
+static void openapi_write_body(const struct route *route, struct jw *w)
 {
     bool required = false;
     if (!route_has_body(route))
@@ -114,7 +118,7 @@ static void write_body(const struct route *route, struct jw *w)
     jw_bool(w, "required", required);
     schema_begin_content(route->body_type ? route->body_type : "application/json", w);
     if (route->flags & ROUTE_RAW_BODY) {
-        write_one_or_many(route->rules, w);
+        openapi_write_one_or_many(route->rules, w);
     } else {
         jw_text(w, "type", "object");
         schema_write_fields(route->rules, SCHEMA_REQUEST, w);
@@ -123,7 +127,8 @@ static void write_body(const struct route *route, struct jw *w)
     jw_object_end(w);
 }
 
-static void write_answer_schema(const struct route *route, struct jw *w)
+/* A response without rules is a text, such as the metrics. */
+static void openapi_write_success_schema(const struct route *route, struct jw *w)
 {
     bool list = route->flags & ROUTE_LIST_RESPONSE;
     if (list) {
@@ -137,7 +142,7 @@ static void write_answer_schema(const struct route *route, struct jw *w)
         jw_object_end(w);
 }
 
-static void write_answer(const struct route *route, int status, struct jw *w)
+static void openapi_write_success(const struct route *route, int status, struct jw *w)
 {
     char key[16];
     (void)snprintf(key, sizeof key, "%d", status);
@@ -146,23 +151,23 @@ static void write_answer(const struct route *route, int status, struct jw *w)
     headers_write_response(route, status, w);
     if (route->response || route->response_type || route->flags & ROUTE_LIST_RESPONSE) {
         schema_begin_content(route->response_type ? route->response_type : "application/json", w);
-        write_answer_schema(route, w);
+        openapi_write_success_schema(route, w);
         schema_end_content(w);
     }
     jw_object_end(w);
 }
 
-static void write_responses(const struct route *route, struct jw *w)
+static void openapi_write_responses(const struct route *route, struct jw *w)
 {
     jw_object(w, "responses");
-    write_answer(route, route->status, w);
+    openapi_write_success(route, route->status, w);
     if (route->other_status)
-        write_answer(route, route->other_status, w);
+        openapi_write_success(route, route->other_status, w);
     errors_write_responses(route, w);
     jw_object_end(w);
 }
 
-static void write_scheme(const char *scheme, struct jw *w)
+static void openapi_write_scheme(const char *scheme, struct jw *w)
 {
     jw_object(w, NULL);
     jw_array(w, scheme);
@@ -170,20 +175,21 @@ static void write_scheme(const char *scheme, struct jw *w)
     jw_object_end(w);
 }
 
-/* Any one of the schemes is enough; an empty list: none is needed. */
-static void write_security(const struct route *route, struct jw *w)
+/* A list of alternatives, of which one is enough; empty when no credentials are needed. */
+static void openapi_write_security(const struct route *route, struct jw *w)
 {
     jw_array(w, "security");
     if (route->access != ACCESS_OPEN) {
         if (!(route->flags & ROUTE_SIDECAR_ONLY))
-            write_scheme("bearer", w);
+            openapi_write_scheme("bearer", w);
         if (route->flags & (ROUTE_SIDECAR_ONLY | ROUTE_SIDECAR_TRUSTED))
-            write_scheme("sidecar", w);
+            openapi_write_scheme("sidecar", w);
     }
     jw_array_end(w);
 }
 
-static void write_limit(const struct route *route, struct jw *w)
+/* x-rate-limit: the budget is shared by all routes that name the same one. */
+static void openapi_write_limit(const struct route *route, struct jw *w)
 {
     if (route->flags & ROUTE_UNLIMITED)
         return;
@@ -193,8 +199,8 @@ static void write_limit(const struct route *route, struct jw *w)
     jw_object_end(w);
 }
 
-/* operationIds are unique: an alias's has its number behind it. */
-static void write_names(const struct entry *entry, struct jw *w)
+/* An operationId must be unique, so that of an alias ends with its number. */
+static void openapi_write_names(const struct entry *entry, struct jw *w)
 {
     const struct route *route = entry->route;
     char text[256];
@@ -211,7 +217,7 @@ static void write_names(const struct entry *entry, struct jw *w)
         jw_text(w, "summary", route->summary);
 }
 
-static void write_listener(const struct route *route, struct jw *w)
+static void openapi_write_listener(const struct route *route, struct jw *w)
 {
     if (route->flags & ROUTE_SIDECAR_ONLY)
         jw_text(w, "x-listener", "sidecar");
@@ -228,20 +234,20 @@ static const char *method_key(enum http_method method)
     return keys[method];
 }
 
-static void write_operation(const struct entry *entry, struct jw *w)
+static void openapi_write_operation(const struct entry *entry, struct jw *w)
 {
     const struct route *route = entry->route;
     jw_object(w, method_key(route->method));
-    write_names(entry, w);
+    openapi_write_names(entry, w);
     jw_array(w, "tags");
     jw_text(w, NULL, entry->area);
     jw_array_end(w);
-    write_parameters(entry, w);
-    write_body(route, w);
-    write_responses(route, w);
-    write_security(route, w);
-    write_limit(route, w);
-    write_listener(route, w);
+    openapi_write_parameters(entry, w);
+    openapi_write_body(route, w);
+    openapi_write_responses(route, w);
+    openapi_write_security(route, w);
+    openapi_write_limit(route, w);
+    openapi_write_listener(route, w);
     jw_object_end(w);
 }
 
@@ -249,7 +255,7 @@ static void write_operation(const struct entry *entry, struct jw *w)
 
 enum { PATTERNS_MAX = 1 + sizeof(((struct route *)NULL)->aliases) / sizeof(const char *) };
 
-static size_t count_routes(const struct route_table *tables, size_t count)
+static size_t openapi_route_count(const struct route_table *tables, size_t count)
 {
     size_t n = 0;
     for (size_t t = 0; t < count; t++)
@@ -257,7 +263,9 @@ static size_t count_routes(const struct route_table *tables, size_t count)
     return n;
 }
 
-static size_t add_entries(const struct route *route, const char *area, struct entry *entries)
+/* An entry for the pattern of the route and one for each alias. */
+static size_t openapi_add_entries(const struct route *route, const char *area,
+                                  struct entry *entries)
 {
     size_t n = 0;
     entries[n++] = (struct entry){route, route->pattern, 0, area};
@@ -266,8 +274,9 @@ static size_t add_entries(const struct route *route, const char *area, struct en
     return n;
 }
 
-/* Each pattern once, at its first entry, with the operations of all entries that share it. */
-static void write_path(const struct entry *entries, size_t count, size_t at, struct jw *w)
+/* Writes the pattern of entries[at] with the operations of all entries that have it, unless an
+ * earlier entry has it: then it is written already. */
+static void openapi_write_path(const struct entry *entries, size_t count, size_t at, struct jw *w)
 {
     const char *pattern = entries[at].pattern;
     for (size_t i = 0; i < at; i++) {
@@ -277,15 +286,15 @@ static void write_path(const struct entry *entries, size_t count, size_t at, str
     jw_object(w, pattern);
     for (size_t i = at; i < count; i++) {
         if (strcmp(entries[i].pattern, pattern) == 0)
-            write_operation(&entries[i], w);
+            openapi_write_operation(&entries[i], w);
     }
     jw_object_end(w);
 }
 
-static void write_paths(const struct route_table *tables, size_t count, struct jw *w)
+static void openapi_write_paths(const struct route_table *tables, size_t count, struct jw *w)
 {
     size_t n = 0;
-    size_t room = count_routes(tables, count) * PATTERNS_MAX;
+    size_t room = openapi_route_count(tables, count) * PATTERNS_MAX;
     struct entry *entries = arena_array(w->out->arena, room, sizeof *entries);
     if (!entries) {
         w->out->failed = true;
@@ -293,24 +302,24 @@ static void write_paths(const struct route_table *tables, size_t count, struct j
     }
     for (size_t t = 0; t < count; t++) {
         for (size_t i = 0; i < tables[t].n; i++)
-            n += add_entries(&tables[t].v[i], tables[t].area, entries + n);
+            n += openapi_add_entries(&tables[t].v[i], tables[t].area, entries + n);
     }
     jw_object(w, "paths");
     for (size_t i = 0; i < n; i++)
-        write_path(entries, n, i, w);
+        openapi_write_path(entries, n, i, w);
     jw_object_end(w);
 }
 
-static void write_info(struct jw *w)
+static void openapi_write_info(struct jw *w)
 {
     jw_object(w, "info");
     jw_text(w, "title", "Mastery Engine");
     jw_text(w, "version", OPENAPI_API_VERSION);
     jw_text(w, "description",
             "Scores are in [0,1]; times are RFC 3339 in UTC; unknown fields are ignored. Every "
-            "answer carries X-Request-ID, the caller's own if it is 1 to 128 of A-Z a-z 0-9 . _ -, "
+            "response has X-Request-ID, the client's own if it is 1 to 128 of A-Z a-z 0-9 . _ -, "
             "and traceparent (W3C Trace Context). HEAD is GET without a body. x-rate-limit is for "
-            "one client: one token, or one address when there is none.");
+            "one client: one token, or one address without a token.");
     jw_object(w, "license");
     jw_text(w, "name", "GNU General Public License, version 3 or later");
     jw_text(w, "identifier", "GPL-3.0-or-later");
@@ -318,8 +327,8 @@ static void write_info(struct jw *w)
     jw_object_end(w);
 }
 
-/* An area may have several tables. */
-static bool area_written(const struct route_table *tables, size_t t)
+/* Whether an earlier table has the same area: an area may have several tables, but has one tag. */
+static bool openapi_area_is_written(const struct route_table *tables, size_t t)
 {
     for (size_t i = 0; i < t; i++) {
         if (strcmp(tables[i].area, tables[t].area) == 0)
@@ -328,11 +337,11 @@ static bool area_written(const struct route_table *tables, size_t t)
     return false;
 }
 
-static void write_tags(const struct route_table *tables, size_t count, struct jw *w)
+static void openapi_write_tags(const struct route_table *tables, size_t count, struct jw *w)
 {
     jw_array(w, "tags");
     for (size_t t = 0; t < count; t++) {
-        if (area_written(tables, t))
+        if (openapi_area_is_written(tables, t))
             continue;
         jw_object(w, NULL);
         jw_text(w, "name", tables[t].area);
@@ -346,14 +355,14 @@ void openapi_write(const struct route_table *tables, size_t count, struct buf *o
     struct jw w = {.out = out};
     jw_object(&w, NULL);
     jw_text(&w, "openapi", "3.1.0");
-    write_info(&w);
+    openapi_write_info(&w);
     jw_array(&w, "servers");
     jw_object(&w, NULL);
     jw_text(&w, "url", "/");
     jw_object_end(&w);
     jw_array_end(&w);
-    write_tags(tables, count, &w);
-    write_paths(tables, count, &w);
-    write_components(&w);
+    openapi_write_tags(tables, count, &w);
+    openapi_write_paths(tables, count, &w);
+    openapi_write_components(&w);
     jw_object_end(&w);
 }

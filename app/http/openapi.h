@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The OpenAPI 3.1 document, made from the route tables: what it says is what the router, the
- * validation and the limits do. Each alias of a route is a path of its own. */
+/* Writes the OpenAPI 3.1 document from the route tables, which the router, the validation and the
+ * rate limits use too, so that it cannot disagree with them. Each alias of a route is a path of its
+ * own. */
 #ifndef HTTP_OPENAPI_H
 #define HTTP_OPENAPI_H
 
@@ -9,7 +10,8 @@
 
 #define OPENAPI_API_VERSION "1.0.0"
 
-/* Appends the whole document to out; sticky as all appending. Allocates in out's arena besides. */
+/* Appends the document to out; on failure out->failed is set. Also allocates in the arena of out.
+ */
 void openapi_write(const struct route_table *tables, size_t count, struct buf *out);
 
 #endif

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The table of errors, with a predicate for each that decides by a route's row whether the route
+ * can respond with it; and the schema of the body of errors. */
 #include "app/http/openapi_errors.h"
 
 #include <stdio.h>
@@ -7,25 +9,27 @@
 #include "app/http/openapi_headers.h"
 #include "app/http/openapi_schema.h"
 
-/* ---- Which route answers which ---- */
+/* ---- Which error a route can respond with ---- */
 
-static bool asks_who(const struct route *route)
+static bool needs_credentials(const struct route *route)
 {
     return route->access != ACCESS_OPEN;
 }
 
-static bool can_refuse(const struct route *route)
+static bool can_forbid(const struct route *route)
 {
-    return asks_who(route) || route->flags & ROUTE_NETWORK_ALLOWLIST;
+    return needs_credentials(route) || route->flags & ROUTE_NETWORK_ALLOWLIST;
 }
 
-/* The sidecar's own are not there for others. */
-static bool can_miss(const struct route *route)
+/* Routes of the sidecar do not exist for other clients. A body can name a student that does not
+ * exist. */
+static bool can_be_not_found(const struct route *route)
 {
     return strchr(route->pattern, '{') || route->flags & ROUTE_SIDECAR_ONLY ||
-           (route->rules && asks_who(route));
+           (route->rules && needs_credentials(route));
 }
 
+/* An Idempotency-Key can conflict with that of an earlier request. */
 static bool can_conflict(const struct route *route)
 {
     return route->flags & (ROUTE_CONFLICT | ROUTE_IDEMPOTENT);
@@ -46,7 +50,8 @@ static bool any_route(const struct route *route)
     return route != NULL;
 }
 
-struct error_answer {
+/* name: of the component that describes the response. */
+struct error_response {
     enum problem_code code;
     bool (*applies)(const struct route *route);
     const char *name;
@@ -54,54 +59,60 @@ struct error_answer {
 };
 
 /* clang-format off */
-static const struct error_answer error_answers[] = {
+static const struct error_response error_responses[] = {
     {PROBLEM_VALIDATION_ERROR, any_route, "BadRequest",
-     "The request is not valid: details.errors names every failing field, details.offset where the JSON breaks"},
-    {PROBLEM_AUTH_ERROR, asks_who, "Unauthorized", "No valid credentials"},
-    {PROBLEM_FORBIDDEN, can_refuse, "Forbidden",
-     "The caller may not do this, whether or not the thing exists; or the student's consent is withdrawn"},
-    {PROBLEM_NOT_FOUND, can_miss, "NotFound", "There is no such thing, or no data for it"},
+     "The request is not valid: details.errors has every wrong field, details.offset the position "
+     "of an error in the JSON"},
+    {PROBLEM_AUTH_ERROR, needs_credentials, "Unauthorized", "No valid credentials"},
+    {PROBLEM_FORBIDDEN, can_forbid, "Forbidden",
+     "The caller may not do this, whether or not the resource exists; or the student has withdrawn "
+     "consent"},
+    {PROBLEM_NOT_FOUND, can_be_not_found, "NotFound", "The resource does not exist or has no data"},
     {PROBLEM_CONFLICT, can_conflict, "Conflict",
-     "Another change of the same is under way, or it has ended or says something else already; an Idempotency-Key whose first "
-     "request is under way, or had another body"},
+     "Another request changes the same resource, or the resource has ended or has other contents; "
+     "or the first request with the Idempotency-Key is in progress or had another body"},
     {PROBLEM_PAYLOAD_TOO_LARGE, route_has_body, "PayloadTooLarge", "The body is too large"},
-    {PROBLEM_UNSUPPORTED_MEDIA_TYPE, route_has_body, "UnsupportedMediaType", "The body is of another media type"},
-    {PROBLEM_INSUFFICIENT_DATA, can_lack_data, "InsufficientData", "Fewer than two students (on each side) have data"},
-    {PROBLEM_RATE_LIMITED, is_limited, "TooManyRequests", "Too many requests: details has limit and window"},
-    {PROBLEM_INTERNAL_ERROR, any_route, "InternalError", "A fault of the engine"},
-    {PROBLEM_SERVICE_UNAVAILABLE, any_route, "Unavailable", "The store is away; a repeat later can succeed"},
+    {PROBLEM_UNSUPPORTED_MEDIA_TYPE, route_has_body, "UnsupportedMediaType",
+     "The media type of the body is not supported"},
+    {PROBLEM_INSUFFICIENT_DATA, can_lack_data, "InsufficientData",
+     "Fewer than two students (on each side) have data"},
+    {PROBLEM_RATE_LIMITED, is_limited, "TooManyRequests",
+     "Too many requests: details has limit and window"},
+    {PROBLEM_INTERNAL_ERROR, any_route, "InternalError", "An error in the engine"},
+    {PROBLEM_SERVICE_UNAVAILABLE, any_route, "Unavailable",
+     "The store is unavailable; the request can be repeated later"},
 };
 /* clang-format on */
-enum { ERROR_ANSWERS = sizeof error_answers / sizeof error_answers[0] };
+enum { ERROR_RESPONSES = sizeof error_responses / sizeof error_responses[0] };
 
-static const struct error_answer other_error = {.name = "OtherError",
-                                                .description = "Any other error, in the same form"};
+static const struct error_response other_error = {
+    .name = "OtherError", .description = "Any other error, in the same form"};
 
-/* ---- Answers ---- */
+/* ---- Responses ---- */
 
-/* route NULL: as a component, for whatever route. */
-static void write_answer(const char *key, const struct error_answer *answer,
-                         const struct route *route, struct jw *w)
+/* route NULL: as a component, for all routes. */
+static void errors_write_response(const char *key, const struct error_response *response,
+                                  const struct route *route, struct jw *w)
 {
     jw_object(w, key);
-    jw_text(w, "description", answer->description);
-    headers_write_response(route, problem_status(answer->code), w);
+    jw_text(w, "description", response->description);
+    headers_write_response(route, problem_status(response->code), w);
     schema_begin_content("application/json", w);
     jw_text(w, "$ref", "#/components/schemas/Error");
     schema_end_content(w);
     jw_object_end(w);
 }
 
-static void write_components(struct jw *w)
+static void errors_write_response_components(struct jw *w)
 {
     jw_object(w, "responses");
-    for (size_t i = 0; i < ERROR_ANSWERS; i++)
-        write_answer(error_answers[i].name, &error_answers[i], NULL, w);
-    write_answer(other_error.name, &other_error, NULL, w);
+    for (size_t i = 0; i < ERROR_RESPONSES; i++)
+        errors_write_response(error_responses[i].name, &error_responses[i], NULL, w);
+    errors_write_response(other_error.name, &other_error, NULL, w);
     jw_object_end(w);
 }
 
-static void write_reference(const char *key, const char *name, struct jw *w)
+static void errors_write_reference(const char *key, const char *name, struct jw *w)
 {
     char target[64];
     (void)snprintf(target, sizeof target, "#/components/responses/%s", name);
@@ -110,29 +121,30 @@ static void write_reference(const char *key, const char *name, struct jw *w)
     jw_object_end(w);
 }
 
-/* The component, unless it would lack the route's own headers. */
-static void write_of_route(const char *key, const struct error_answer *answer,
-                           const struct route *route, struct jw *w)
+/* Refers to the component, or writes the response in full when the route adds headers to it. */
+static void errors_write_for_route(const char *key, const struct error_response *response,
+                                   const struct route *route, struct jw *w)
 {
     if (headers_extend_errors(route))
-        write_answer(key, answer, route, w);
+        errors_write_response(key, response, route, w);
     else
-        write_reference(key, answer->name, w);
+        errors_write_reference(key, response->name, w);
 }
 
 void errors_write_responses(const struct route *route, struct jw *w)
 {
-    for (const struct error_answer *e = error_answers; e < error_answers + ERROR_ANSWERS; e++) {
+    for (const struct error_response *e = error_responses; e < error_responses + ERROR_RESPONSES;
+         e++) {
         char status[16];
         int code = problem_status(e->code);
         (void)snprintf(status, sizeof status, "%d", code);
         if (e->applies(route) && code != route->other_status)
-            write_of_route(status, e, route, w);
+            errors_write_for_route(status, e, route, w);
     }
-    write_of_route("default", &other_error, route, w);
+    errors_write_for_route("default", &other_error, route, w);
 }
 
-/* ---- Their form ---- */
+/* ---- The schema of the body ---- */
 
 static const struct rule field_error_fields[] = {
     {.name = "field",
@@ -145,13 +157,13 @@ static const struct rule field_error_fields[] = {
 
 static const struct rule details_fields[] = {
     {.name = "errors", .type = RULE_OBJECTS, .fields = field_error_fields},
-    {.name = "offset", .type = RULE_INT, .description = "Byte of the body where the JSON breaks"},
-    {.name = "limit", .type = RULE_INT, .description = "Requests that pass in a window"},
+    {.name = "offset", .type = RULE_INT, .description = "Byte of the body where the JSON is wrong"},
+    {.name = "limit", .type = RULE_INT, .description = "Requests that are accepted in a window"},
     {.name = "window", .type = RULE_INT, .description = "Seconds"},
     {0},
 };
 
-static void write_code_schema(struct jw *w)
+static void errors_write_code_schema(struct jw *w)
 {
     jw_object(w, "code");
     jw_text(w, "type", "string");
@@ -162,7 +174,7 @@ static void write_code_schema(struct jw *w)
     jw_object_end(w);
 }
 
-static void write_required(const char *const *names, struct jw *w)
+static void errors_write_required(const char *const *names, struct jw *w)
 {
     jw_array(w, "required");
     for (; *names; names++)
@@ -170,7 +182,7 @@ static void write_required(const char *const *names, struct jw *w)
     jw_array_end(w);
 }
 
-static void write_error_body(struct jw *w)
+static void errors_write_body_schema(struct jw *w)
 {
     static const char *const required[] = {"code", "message", "details", NULL};
     static const struct rule message = {.type = RULE_TEXT};
@@ -178,15 +190,15 @@ static void write_error_body(struct jw *w)
     jw_object(w, "error");
     jw_text(w, "type", "object");
     jw_object(w, "properties");
-    write_code_schema(w);
+    errors_write_code_schema(w);
     schema_write(&message, "message", SCHEMA_RESPONSE, w);
     schema_write(&details, "details", SCHEMA_RESPONSE, w);
     jw_object_end(w);
-    write_required(required, w);
+    errors_write_required(required, w);
     jw_object_end(w);
 }
 
-static void write_error_schema(struct jw *w)
+static void errors_write_schema(struct jw *w)
 {
     static const char *const required[] = {"success", "error", "correlation_id", NULL};
     static const struct rule id = {.type = RULE_TEXT, .description = "The request's X-Request-ID"};
@@ -197,16 +209,16 @@ static void write_error_schema(struct jw *w)
     jw_object(w, "success");
     jw_bool(w, "const", false);
     jw_object_end(w);
-    write_error_body(w);
+    errors_write_body_schema(w);
     schema_write(&id, "correlation_id", SCHEMA_RESPONSE, w);
     jw_object_end(w);
-    write_required(required, w);
+    errors_write_required(required, w);
     jw_object_end(w);
     jw_object_end(w);
 }
 
 void errors_write_components(struct jw *w)
 {
-    write_error_schema(w);
-    write_components(w);
+    errors_write_schema(w);
+    errors_write_response_components(w);
 }

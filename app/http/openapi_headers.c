@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The table of headers, and the functions that write references to those that apply. */
 #include "app/http/openapi_headers.h"
 
 #include <math.h>
@@ -6,52 +7,73 @@
 
 #include "app/http/openapi_schema.h"
 
-enum { STATUSES_MAX = 2, SUCCESSES = 2 };
+enum { STATUSES_MAX = 2, SUCCESSES = 2 }; /* SUCCESSES: all statuses 2xx */
 
 struct header {
-    enum { OF_REQUEST, OF_ANSWER } side;
-    unsigned routes;            /* those with one of these flags; 0: all */
-    int statuses[STATUSES_MAX]; /* of answers: these, or SUCCESSES; none: all */
-    struct rule rule;           /* required: always there */
+    enum { OF_REQUEST, OF_RESPONSE } side;
+    unsigned routes;            /* only on routes with one of these flags; 0: on all */
+    int statuses[STATUSES_MAX]; /* only on responses with these statuses, or SUCCESSES; {0}: on all
+                                 */
+    struct rule rule;           /* required: always present */
 };
 
-static const char *const cache_words[] = {"HIT", "MISS", "STALE", NULL};
-static const char *const replayed_words[] = {"true", NULL};
+static const char *const cache_values[] = {"HIT", "MISS", "STALE", NULL};
+static const char *const replayed_values[] = {"true", NULL};
 
 /* clang-format off */
-static const struct header headers[] = {
-    {OF_REQUEST, 0, {0}, {.name = "X-Request-ID", .type = RULE_TEXT,
-     .description = "1 to 128 of A-Z a-z 0-9 . _ -: what answer, log and audit log call this request; else a new UUID does"}},
-    {OF_REQUEST, 0, {0}, {.name = "traceparent", .type = RULE_TEXT,
-     .description = "W3C Trace Context: the trace goes on; a new one begins when absent or not valid"}},
-    {OF_REQUEST, ROUTE_IDEMPOTENT, {0}, {.name = "Idempotency-Key", .type = RULE_TEXT, .min = 1, .max = 128,
-     .description = "Printable ASCII of the client's choice. The first success under it is kept for 24 hours and replayed, byte for byte, to "
-              "the same caller on the same route, with Idempotency-Replayed: nothing is done twice. Errors of every kind (4xx, 429 and "
-              "5xx too) are not kept and leave the key free. 409 while the first request is under way, and for another body under the "
-              "same key. /process: counts for intents that calculate from components or submit a batch"}},
-    {OF_REQUEST, ROUTE_XAPI, {0}, {.name = "X-Experience-API-Version", .type = RULE_TEXT, .required = true, .description = "1.0 or 1.0.x"}},
+#define REQUEST(flags, name_, type_, ...) \
+    {OF_REQUEST, flags, {0}, {.name = name_, .type = type_, __VA_ARGS__}}
+#define RESPONSE(flags, statuses, name_, type_, ...) \
+    {OF_RESPONSE, flags, statuses, {.name = name_, .type = type_, __VA_ARGS__}}
+#define ON(...) {__VA_ARGS__}
 
-    {OF_ANSWER, 0, {0}, {.name = "X-Request-ID", .type = RULE_TEXT, .required = true, .description = "The caller's own, or a new UUID"}},
-    {OF_ANSWER, 0, {0}, {.name = "traceparent", .type = RULE_TEXT, .required = true, .description = "W3C Trace Context: the engine's own span of the trace"}},
-    {OF_ANSWER, ROUTE_CACHED, {200}, {.name = "X-Cache", .type = RULE_ENUM, .choices = cache_words,
-     .description = "HIT: a stored result; MISS: computed now; STALE (queries alone): the process's last copy, the store being away"}},
-    {OF_ANSWER, ROUTE_STALE, {200}, {.name = "Age", .type = RULE_INT, .max = (double)INFINITY, .description = "With X-Cache: STALE: seconds since the copy was made"}},
-    {OF_ANSWER, ROUTE_IDEMPOTENT, {SUCCESSES}, {.name = "Idempotency-Replayed", .type = RULE_ENUM, .choices = replayed_words,
-     .description = "This is the kept answer to the first request with the Idempotency-Key; absent on that one"}},
-    {OF_ANSWER, ROUTE_SUBMITS_BATCH, {202}, {.name = "Location", .type = RULE_TEXT, .required = true, .description = "Path of the batch: its status"}},
-    {OF_ANSWER, ROUTE_XAPI, {0}, {.name = "X-Experience-API-Version", .type = RULE_TEXT, .required = true, .description = "The version that is spoken here"}},
-    {OF_ANSWER, ROUTE_XAPI, {0}, {.name = "X-Experience-API-Consistent-Through", .type = RULE_TIME, .required = true,
-     .description = "All that was stored before this time can be queried"}},
-    {OF_ANSWER, 0, {401, 403}, {.name = "WWW-Authenticate", .type = RULE_TEXT,
-     .description = "The Bearer challenge, with error=\"invalid_token\" (401) when credentials came and were refused, error=\"insufficient_scope\" on 403"}},
-    {OF_ANSWER, 0, {415}, {.name = "Accept", .type = RULE_TEXT, .description = "The media type that is taken"}},
-    {OF_ANSWER, 0, {429, 503}, {.name = "Retry-After", .type = RULE_INT, .min = 1, .max = (double)INFINITY, .required = true,
-     .description = "Seconds to wait before the repeat; of 429: after which one request does pass"}},
+static const struct header headers[] = {
+    REQUEST(0, "X-Request-ID", RULE_TEXT, .description =
+        "1 to 128 of A-Z a-z 0-9 . _ -: identifies this request in response, log and audit log. "
+        "Absent or invalid: replaced by a new UUID"),
+    REQUEST(0, "traceparent", RULE_TEXT, .description =
+        "W3C Trace Context: continues the trace. Absent or invalid: a new one is started"),
+    REQUEST(ROUTE_IDEMPOTENT, "Idempotency-Key", RULE_TEXT, .min = 1, .max = 128, .description =
+        "Printable ASCII, chosen by the client. The first successful response with this key is "
+        "stored for 24 hours and replayed byte for byte, with Idempotency-Replayed, to the same "
+        "caller on the same route: nothing is done twice. Errors (also 429 and 5xx) are not stored "
+        "and leave the key free. 409 while the first request is in progress, and for another body "
+        "with the same key. /process: used by intents that calculate from components or submit a "
+        "batch"),
+    REQUEST(ROUTE_XAPI, "X-Experience-API-Version", RULE_TEXT, .required = true,
+        .description = "1.0 or 1.0.x"),
+
+    RESPONSE(0, ON(0), "X-Request-ID", RULE_TEXT, .required = true,
+        .description = "That of the request, or a new UUID"),
+    RESPONSE(0, ON(0), "traceparent", RULE_TEXT, .required = true,
+        .description = "W3C Trace Context: the span of the engine in the trace"),
+    RESPONSE(ROUTE_CACHED, ON(200), "X-Cache", RULE_ENUM, .choices = cache_values, .description =
+        "HIT: a stored result; MISS: computed now; STALE (only queries): a copy cached by the "
+        "process, because the store is unavailable"),
+    RESPONSE(ROUTE_STALE, ON(200), "Age", RULE_INT, .max = (double)INFINITY,
+        .description = "With X-Cache: STALE: seconds since the copy was made"),
+    RESPONSE(ROUTE_IDEMPOTENT, ON(SUCCESSES), "Idempotency-Replayed", RULE_ENUM,
+        .choices = replayed_values, .description =
+        "This is the stored response to the first request with the Idempotency-Key; absent on the "
+        "first response"),
+    RESPONSE(ROUTE_SUBMITS_BATCH, ON(202), "Location", RULE_TEXT, .required = true,
+        .description = "Path of the status of the batch"),
+    RESPONSE(ROUTE_XAPI, ON(0), "X-Experience-API-Version", RULE_TEXT, .required = true,
+        .description = "The supported version"),
+    RESPONSE(ROUTE_XAPI, ON(0), "X-Experience-API-Consistent-Through", RULE_TIME,
+        .required = true, .description = "All that was stored before this time can be queried"),
+    RESPONSE(0, ON(401, 403), "WWW-Authenticate", RULE_TEXT, .description =
+        "The Bearer challenge: with error=\"invalid_token\" (401) when credentials were sent and "
+        "refused, with error=\"insufficient_scope\" on 403"),
+    RESPONSE(0, ON(415), "Accept", RULE_TEXT, .description = "The accepted media type"),
+    RESPONSE(0, ON(429, 503), "Retry-After", RULE_INT, .min = 1, .max = (double)INFINITY,
+        .required = true, .description =
+        "Seconds to wait before repeating the request; with 429: after which one is accepted"),
 };
 /* clang-format on */
 enum { HEADERS = sizeof headers / sizeof headers[0] };
 
-static void write_header(const struct header *h, struct jw *w)
+static void header_write(const struct header *h, struct jw *w)
 {
     jw_object(w, h->rule.name);
     if (h->side == OF_REQUEST) {
@@ -65,23 +87,24 @@ static void write_header(const struct header *h, struct jw *w)
 
 void headers_write_components(struct jw *w)
 {
-    static const char *const sides[] = {[OF_REQUEST] = "parameters", [OF_ANSWER] = "headers"};
+    static const char *const sides[] = {[OF_REQUEST] = "parameters", [OF_RESPONSE] = "headers"};
     for (size_t side = 0; side < sizeof sides / sizeof sides[0]; side++) {
         jw_object(w, sides[side]);
         for (size_t i = 0; i < HEADERS; i++) {
             if (headers[i].side == side)
-                write_header(&headers[i], w);
+                header_write(&headers[i], w);
         }
         jw_object_end(w);
     }
 }
 
-static bool is_of(const struct header *h, const struct route *route)
+static bool header_applies_to(const struct header *h, const struct route *route)
 {
     return h->routes == 0 || (route && h->routes & route->flags);
 }
 
-static bool is_on(const struct header *h, int status)
+/* statuses holds single statuses, or SUCCESSES for the class 2xx. */
+static bool header_has_status(const struct header *h, int status)
 {
     bool found = h->statuses[0] == 0;
     for (size_t i = 0; i < STATUSES_MAX && h->statuses[i]; i++)
@@ -89,7 +112,8 @@ static bool is_on(const struct header *h, int status)
     return found;
 }
 
-static void write_reference(const char *key, const char *kind, const char *name, struct jw *w)
+static void header_write_reference(const char *key, const char *kind, const char *name,
+                                   struct jw *w)
 {
     char target[96];
     (void)snprintf(target, sizeof target, "#/components/%s/%s", kind, name);
@@ -101,8 +125,8 @@ static void write_reference(const char *key, const char *kind, const char *name,
 void headers_write_request(const struct route *route, struct jw *w)
 {
     for (const struct header *h = headers; h < headers + HEADERS; h++) {
-        if (h->side == OF_REQUEST && is_of(h, route))
-            write_reference(NULL, "parameters", h->rule.name, w);
+        if (h->side == OF_REQUEST && header_applies_to(h, route))
+            header_write_reference(NULL, "parameters", h->rule.name, w);
     }
 }
 
@@ -110,8 +134,8 @@ void headers_write_response(const struct route *route, int status, struct jw *w)
 {
     jw_object(w, "headers");
     for (const struct header *h = headers; h < headers + HEADERS; h++) {
-        if (h->side == OF_ANSWER && is_of(h, route) && is_on(h, status))
-            write_reference(h->rule.name, "headers", h->rule.name, w);
+        if (h->side == OF_RESPONSE && header_applies_to(h, route) && header_has_status(h, status))
+            header_write_reference(h->rule.name, "headers", h->rule.name, w);
     }
     jw_object_end(w);
 }
@@ -119,7 +143,7 @@ void headers_write_response(const struct route *route, int status, struct jw *w)
 bool headers_extend_errors(const struct route *route)
 {
     for (const struct header *h = headers; h < headers + HEADERS; h++) {
-        if (h->side == OF_ANSWER && h->routes & route->flags && h->statuses[0] == 0)
+        if (h->side == OF_RESPONSE && h->routes & route->flags && h->statuses[0] == 0)
             return true;
     }
     return false;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The headers of the OpenAPI document: one table says what each means, which routes take or give it
- * and on which answers; operations refer to it. */
+/* The headers of the OpenAPI document. One table describes each header and says on which routes and
+ * responses it occurs; operations refer to the components made from it. */
 #ifndef HTTP_OPENAPI_HEADERS_H
 #define HTTP_OPENAPI_HEADERS_H
 
@@ -9,14 +9,14 @@
 #include "app/base/json_write.h"
 #include "app/http/route.h"
 
-/* The components `parameters` and `headers`. */
+/* Writes the components `parameters` and `headers`. */
 void headers_write_components(struct jw *w);
-/* Those that the route takes, as elements of its parameters. */
+/* Writes the request headers of the route, as elements of its list of parameters. */
 void headers_write_request(const struct route *route, struct jw *w);
-/* The member `headers` of an answer of this status. route NULL: of whatever route; status 0: only
- * what every answer has. */
+/* Writes the member `headers` of a response with this status. route NULL: only the headers of all
+ * routes; status 0: only those of all responses. */
 void headers_write_response(const struct route *route, int status, struct jw *w);
-/* Whether the route's errors have more headers than everybody's. */
+/* Whether errors of this route have headers that errors of other routes do not have. */
 bool headers_extend_errors(const struct route *route);
 
 #endif

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Writes what a rule means as JSON Schema: its type, then constraints by type, then its default. */
 #include "app/http/openapi_schema.h"
 
 #include <math.h>
 
 #include "app/http/field.h"
 
-static void write_bounds(const struct rule *rule, const char *low, const char *high, struct jw *w)
+/* An infinite bound is no bound, and JSON could not express it. */
+static void schema_write_bounds(const struct rule *rule, const char *low, const char *high,
+                                struct jw *w)
 {
     if (!rule_is_bounded(rule))
         return;
@@ -15,7 +18,8 @@ static void write_bounds(const struct rule *rule, const char *low, const char *h
         jw_number(w, high, rule->max);
 }
 
-static void write_type(const char *type, bool nullable, struct jw *w)
+/* In JSON Schema a nullable type is a list of two types. */
+static void schema_write_type(const char *type, bool nullable, struct jw *w)
 {
     if (!nullable) {
         jw_text(w, "type", type);
@@ -27,110 +31,106 @@ static void write_type(const char *type, bool nullable, struct jw *w)
     jw_array_end(w);
 }
 
-static void write_enum(const struct rule *rule, bool nullable, struct jw *w)
+static void schema_write_enum(const struct rule *rule, bool nullable, struct jw *w)
 {
     jw_array(w, "enum");
-    for (const char *const *word = rule->choices; *word; word++)
-        jw_text(w, NULL, *word);
+    for (const char *const *choice = rule->choices; *choice; choice++)
+        jw_text(w, NULL, *choice);
     if (nullable)
         jw_null(w, NULL);
     jw_array_end(w);
 }
 
-static void write_id(struct jw *w)
+static void schema_write_id(struct jw *w)
 {
     jw_text(w, "pattern", "^[A-Za-z0-9_-]{1,64}$");
 }
 
-static void write_list(const struct rule *rule, enum schema_side side, struct jw *w)
+/* RULE_IDS and RULE_ENUM_SET are lists of strings, RULE_OBJECTS of objects. */
+static void schema_write_list(const struct rule *rule, enum schema_side side, struct jw *w)
 {
-    write_bounds(rule, "minItems", "maxItems", w);
     if (rule->type == RULE_IDS)
         jw_bool(w, "uniqueItems", true);
     jw_object(w, "items");
-    write_type(rule->type == RULE_OBJECTS ? "object" : "string", false, w);
+    schema_write_type(rule->type == RULE_OBJECTS ? "object" : "string", false, w);
     if (rule->type == RULE_IDS)
-        write_id(w);
+        schema_write_id(w);
     else if (rule->type == RULE_ENUM_SET)
-        write_enum(rule, false, w);
+        schema_write_enum(rule, false, w);
     else if (rule->fields)
         schema_write_fields(rule->fields, side, w);
     jw_object_end(w);
 }
 
-/* Values of a map: what its one nameless field says, objects of `fields`, or numbers. */
-static void write_map(const struct rule *rule, enum schema_side side, struct jw *w)
+/* The values of a map: see RULE_MAP. */
+static void schema_write_map(const struct rule *rule, enum schema_side side, struct jw *w)
 {
     if (rule->fields && !rule->fields->name) {
         schema_write(rule->fields, "additionalProperties", side, w);
         return;
     }
     jw_object(w, "additionalProperties");
-    write_type(rule->fields ? "object" : "number", false, w);
+    schema_write_type(rule->fields ? "object" : "number", false, w);
     if (rule->fields)
         schema_write_fields(rule->fields, side, w);
     jw_object_end(w);
 }
 
-static void write_numbers(const struct rule *rule, struct jw *w)
+static void schema_write_numbers(const struct rule *rule, struct jw *w)
 {
     jw_object(w, "items");
     jw_text(w, "type", "number");
-    write_bounds(rule, "minimum", "maximum", w);
+    schema_write_bounds(rule, "minimum", "maximum", w);
     jw_object_end(w);
 }
 
-static const char *type_name(enum rule_type type)
-{
-    switch (type) {
-    case RULE_ID:
-    case RULE_TEXT:
-    case RULE_ENUM:
-    case RULE_DAY:
-    case RULE_TIME: return "string";
-    case RULE_BOOL: return "boolean";
-    case RULE_INT: return "integer";
-    case RULE_NUMBER: return "number";
-    case RULE_IDS:
-    case RULE_ENUM_SET:
-    case RULE_NUMBERS:
-    case RULE_OBJECTS: return "array";
-    case RULE_OBJECT:
-    case RULE_MAP: return "object";
-    case RULE_JSON:
-    case RULE_END: break;
-    }
-    return NULL;
-}
+/* By rule type: the JSON type, the keywords for min and max, and the format. A RULE_JSON has no
+ * type: any value is valid. */
+static const struct {
+    const char *type, *min, *max, *format;
+} schema_types[] = {
+    [RULE_ID] = {"string"},
+    [RULE_TEXT] = {"string", "minLength", "maxLength"},
+    [RULE_ENUM] = {"string"},
+    [RULE_BOOL] = {"boolean"},
+    [RULE_INT] = {"integer", "minimum", "maximum"},
+    [RULE_NUMBER] = {"number", "minimum", "maximum"},
+    [RULE_DAY] = {"string", .format = "date"},
+    [RULE_TIME] = {"string", .format = "date-time"},
+    [RULE_IDS] = {"array", "minItems", "maxItems"},
+    [RULE_ENUM_SET] = {"array", "minItems", "maxItems"},
+    [RULE_OBJECT] = {"object"},
+    [RULE_OBJECTS] = {"array", "minItems", "maxItems"},
+    [RULE_JSON] = {NULL},
+    [RULE_MAP] = {"object"},
+    [RULE_NUMBERS] = {"array"},
+};
 
-/* What the type says beyond its name. */
-static void write_constraints(const struct rule *rule, enum schema_side side, struct jw *w)
+static void schema_write_constraints(const struct rule *rule, enum schema_side side, struct jw *w)
 {
+    if (schema_types[rule->type].min)
+        schema_write_bounds(rule, schema_types[rule->type].min, schema_types[rule->type].max, w);
+    if (schema_types[rule->type].format)
+        jw_text(w, "format", schema_types[rule->type].format);
     switch (rule->type) {
-    case RULE_ID: write_id(w); break;
-    case RULE_TEXT: write_bounds(rule, "minLength", "maxLength", w); break;
-    case RULE_ENUM: write_enum(rule, rule->nullable, w); break;
-    case RULE_INT:
-    case RULE_NUMBER: write_bounds(rule, "minimum", "maximum", w); break;
-    case RULE_DAY: jw_text(w, "format", "date"); break;
-    case RULE_TIME: jw_text(w, "format", "date-time"); break;
+    case RULE_ID: schema_write_id(w); break;
+    case RULE_ENUM: schema_write_enum(rule, rule->nullable, w); break;
     case RULE_IDS:
     case RULE_ENUM_SET:
-    case RULE_OBJECTS: write_list(rule, side, w); break;
+    case RULE_OBJECTS: schema_write_list(rule, side, w); break;
     case RULE_OBJECT:
         if (rule->fields)
             schema_write_fields(rule->fields, side, w);
         break;
-    case RULE_MAP: write_map(rule, side, w); break;
-    case RULE_NUMBERS: write_numbers(rule, w); break;
-    case RULE_BOOL:
-    case RULE_JSON:
-    case RULE_END: break;
+    case RULE_MAP: schema_write_map(rule, side, w); break;
+    case RULE_NUMBERS: schema_write_numbers(rule, w); break;
+    default: break;
     }
 }
 
-/* Where a handler asks whether the value was there, its absence has a meaning of its own. */
-static void write_default(const struct rule *rule, struct jw *w)
+/* A rule with `present` has no default to document: its handler treats absence as a case of its
+ * own. */
+static void schema_write_default(const struct rule *rule, struct jw *w)
 {
     bool in_range = rule_in_bounds(rule, rule->default_value);
     if (rule->required || rule->present != 0)
@@ -145,19 +145,18 @@ static void write_default(const struct rule *rule, struct jw *w)
 
 void schema_write(const struct rule *rule, const char *key, enum schema_side side, struct jw *w)
 {
-    const char *type = type_name(rule->type);
     jw_object(w, key);
-    if (type)
-        write_type(type, rule->nullable, w);
-    write_constraints(rule, side, w);
+    if (schema_types[rule->type].type)
+        schema_write_type(schema_types[rule->type].type, rule->nullable, w);
+    schema_write_constraints(rule, side, w);
     if (side == SCHEMA_REQUEST)
-        write_default(rule, w);
+        schema_write_default(rule, w);
     if (rule->description)
         jw_text(w, "description", rule->description);
     jw_object_end(w);
 }
 
-/* The members of an object's schema that name its fields. */
+/* RULE_END ends the list; fields of path and query are not part of the object. */
 void schema_write_fields(const struct rule *fields, enum schema_side side, struct jw *w)
 {
     jw_object(w, "properties");

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Rules as JSON Schema (2020-12, which OpenAPI 3.1 uses). */
+/* Writes rules as JSON Schema (2020-12, which OpenAPI 3.1 uses). */
 #ifndef HTTP_OPENAPI_SCHEMA_H
 #define HTTP_OPENAPI_SCHEMA_H
 
 #include "app/base/json_write.h"
 #include "app/http/rule.h"
 
-/* A request says what it takes, an answer what it gives: only requests have defaults. */
+/* Only schemas of requests have defaults. */
 enum schema_side { SCHEMA_REQUEST, SCHEMA_RESPONSE };
 
 void schema_write(const struct rule *rule, const char *key, enum schema_side side, struct jw *w);
-/* The members of an object's schema that name its fields: properties and required. */
+/* Writes the keywords `properties` and `required` of an object's schema. */
 void schema_write_fields(const struct rule *fields, enum schema_side side, struct jw *w);
-/* "content": {type: {"schema": …}} up to the inside of the schema; schema_end_content closes it. */
+/* Writes "content": {type: {"schema": { for a media type; schema_end_content closes the three. */
 void schema_begin_content(const char *type, struct jw *w);
 void schema_end_content(struct jw *w);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Writes the body of an error and the headers that its code requires (docs/api.md, Errors). */
 #include "app/http/problem_response.h"
 
-static void write_field_errors(const struct problem *p, struct jw *w)
+static void problem_write_field_errors(const struct problem *p, struct jw *w)
 {
     size_t written = 0;
     jw_array(w, "errors");
@@ -12,7 +13,7 @@ static void write_field_errors(const struct problem *p, struct jw *w)
         jw_object_end(w);
     }
     jw_array_end(w);
-    /* memory was short: the list is not all of them */
+    /* Without memory some errors are only counted, and the list is incomplete. */
     if (written < p->field_count)
         jw_int(w, "errors_total", (int64_t)p->field_count);
 }
@@ -24,24 +25,25 @@ void problem_write(const struct problem *p, const char *key, struct jw *w)
     jw_text(w, "message", p->message);
     jw_object(w, "details");
     if (p->code == PROBLEM_VALIDATION_ERROR)
-        write_field_errors(p, w);
+        problem_write_field_errors(p, w);
     if (p->code == PROBLEM_INVALID_JSON && p->has_offset)
         jw_int(w, "offset", (int64_t)p->offset);
     jw_object_end(w);
     jw_object_end(w);
 }
 
-static void add_retry_after(const struct problem *p, struct http_response *r)
+static void problem_add_retry_after(const struct problem *p, struct http_response *r)
 {
-    bool must = p->code == PROBLEM_SERVICE_UNAVAILABLE || p->code == PROBLEM_RATE_LIMITED;
-    if (p->retry_after_s <= 0 && !must)
+    bool required = p->code == PROBLEM_SERVICE_UNAVAILABLE || p->code == PROBLEM_RATE_LIMITED;
+    if (p->retry_after_s <= 0 && !required)
         return;
     int seconds = p->retry_after_s > 0 ? p->retry_after_s : 1;
     (void)http_response_header(r, "Retry-After", arena_printf(r->body.arena, "%d", seconds));
 }
 
-/* RFC 6750 section 3. A 403 that says more than that rights are lacking is not about the token. */
-static void add_challenge(const struct problem *p, struct http_response *r)
+/* RFC 6750, section 3. A 403 with a message of its own has another reason than missing rights, such
+ * as withdrawn consent, and gets no challenge. */
+static void problem_add_challenge(const struct problem *p, struct http_response *r)
 {
     struct str challenge = {0};
 
@@ -55,19 +57,15 @@ static void add_challenge(const struct problem *p, struct http_response *r)
         (void)http_response_header(r, "WWW-Authenticate", challenge);
 }
 
-static void add_headers(const struct problem *p, struct http_response *r)
-{
-    add_retry_after(p, r);
-    add_challenge(p, r);
-    if (p->code == PROBLEM_UNSUPPORTED_MEDIA_TYPE)
-        (void)http_response_header(r, "Accept", STR("application/json"));
-}
-
-static void respond(const struct problem *p, struct str correlation_id, struct http_response *r)
+static void problem_write_response(const struct problem *p, struct str correlation_id,
+                                   struct http_response *r)
 {
     struct jw w;
     http_response_clear(r);
-    add_headers(p, r);
+    problem_add_retry_after(p, r);
+    problem_add_challenge(p, r);
+    if (p->code == PROBLEM_UNSUPPORTED_MEDIA_TYPE)
+        (void)http_response_header(r, "Accept", STR("application/json"));
     http_response_json(r, problem_status(p->code), &w);
     jw_bool(&w, "success", false);
     problem_write(p, "error", &w);
@@ -77,11 +75,12 @@ static void respond(const struct problem *p, struct str correlation_id, struct h
 
 void problem_respond(const struct problem *p, struct str correlation_id, struct http_response *r)
 {
-    respond(p, correlation_id, r);
+    problem_write_response(p, correlation_id, r);
     if (!r->body.failed || !p->fields)
         return;
-    /* Too many field errors for the arena: what the body has got is enough for their number. */
+    /* The field errors did not fit into the arena. Without them the body fits into the memory that
+     * it has already. */
     struct problem without_fields = *p;
     without_fields.fields = NULL;
-    respond(&without_fields, correlation_id, r);
+    problem_write_response(&without_fields, correlation_id, r);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Collects a response; fcgi and nginx turn it into bytes. */
 #include "app/http/response.h"
 
+/* RFC 9110, section 15: the statuses that the engine uses. */
 static const struct {
     int status;
     const char *reason;
@@ -51,11 +53,12 @@ void http_response_clear(struct http_response *r)
     r->status = 200;
     r->content_type = NULL;
     r->header_count = 0;
-    /* what the body has got stays its own; only a failure to grow is forgotten */
+    /* The memory of the body is reused; an earlier failure to grow no longer matters. */
     r->body.n = 0;
     r->body.failed = false;
 }
 
+/* Without control characters, so that no value can end its line and add a header of its own. */
 static bool is_header_value(struct str value)
 {
     for (size_t i = 0; i < value.n; i++) {
@@ -74,6 +77,7 @@ bool http_response_header(struct http_response *r, const char *name, struct str 
     return true;
 }
 
+/* The outermost value of every JSON response is an object. */
 void http_response_json(struct http_response *r, int status, struct jw *ret_writer)
 {
     r->status = status;

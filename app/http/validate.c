@@ -18,9 +18,6 @@
 /* 2^53 - 1: beyond it doubles do not hold every whole number. */
 static const double WHOLE_MAX = 9007199254740991.0;
 
-/* Up to so many ids, comparing every pair is faster than sorting. */
-enum { PAIRWISE_MAX = 16 };
-
 /* One value. From the path and the query all values are texts; value_of_text converts them. */
 struct value {
     enum { TEXT, NUMBER, BOOL, LIST, OBJECT } kind;
@@ -73,6 +70,8 @@ static struct value value_of_json(struct json_object *json)
     return value;
 }
 
+/* Converts a text of the path or the query by the type of its rule; a text that is not a number or
+ * a boolean stays a text, which the parser of that type refuses. */
 static struct value value_of_text(const struct rule *rule, struct str text)
 {
     struct value value = {.kind = TEXT, .text = text};
@@ -100,6 +99,7 @@ static void parse_id(const struct binding *binding, const struct rule *rule,
     memcpy(ret, &value->text, sizeof value->text);
 }
 
+/* Counts all bytes but the continuation bytes of UTF-8, which begin with the bits 10. */
 static size_t count_code_points(struct str text)
 {
     size_t n = 0;
@@ -169,6 +169,7 @@ static void parse_bool(const struct binding *binding, const struct rule *rule,
     memcpy(ret, &value->truth, sizeof value->truth);
 }
 
+/* JSON has one type of numbers: 3.0 and 3e0 are whole numbers too. */
 static void parse_int(const struct binding *binding, const struct rule *rule,
                       const struct value *value, const struct field_path *field, void *ret)
 {
@@ -257,43 +258,23 @@ static int ids_compare(const void *left, const void *right)
     return order != 0 ? order : (a > b) - (a < b);
 }
 
-static void ids_mark_pairs(const struct str_list *ids, bool *is_duplicate)
-{
-    for (size_t i = 1; i < ids->n; i++) {
-        for (size_t k = 0; k < i && !is_duplicate[i]; k++)
-            is_duplicate[i] = ids->v[i].n > 0 && str_equal(ids->v[i], ids->v[k]);
-    }
-}
-
-static bool ids_mark_sorted(const struct binding *binding, const struct str_list *ids,
-                            bool *is_duplicate)
-{
-    const struct str **order = arena_array(binding->arena, ids->n, sizeof *order);
-    if (!order)
-        return false;
-    for (size_t i = 0; i < ids->n; i++)
-        order[i] = &ids->v[i];
-    qsort(order, ids->n, sizeof *order, ids_compare);
-    for (size_t i = 1; i < ids->n; i++)
-        is_duplicate[order[i] - ids->v] = order[i]->n > 0 && str_equal(*order[i], *order[i - 1]);
-    return true;
-}
-
 /* Adds an error for each id that occurs earlier in the list. Invalid ids are empty here (parse_id
  * left them cleared) and already have an error. */
 static void ids_fail_duplicates(const struct binding *binding, const struct str_list *ids,
                                 const struct field_path *field)
 {
+    const struct str **order = arena_array(binding->arena, ids->n, sizeof *order);
     bool *is_duplicate = arena_array(binding->arena, ids->n, sizeof *is_duplicate);
-    bool marked =
-        is_duplicate && (ids->n <= PAIRWISE_MAX || ids_mark_sorted(binding, ids, is_duplicate));
-    if (!marked) {
+    if (!order || !is_duplicate) {
         field_no_memory(binding);
         return;
     }
-    if (ids->n <= PAIRWISE_MAX)
-        ids_mark_pairs(ids, is_duplicate);
-    for (size_t i = 0; i < ids->n; i++) {
+    for (size_t i = 0; i < ids->n; i++)
+        order[i] = &ids->v[i];
+    qsort(order, ids->n, sizeof *order, ids_compare);
+    for (size_t i = 1; i < ids->n; i++)
+        is_duplicate[order[i] - ids->v] = order[i]->n > 0 && str_equal(*order[i], *order[i - 1]);
+    for (size_t i = 0; i < ids->n; i++) { /* errors in the order of the list */
         if (is_duplicate[i])
             field_fail(binding, &(struct field_path){.parent = field, .index = i},
                        "must not be in the list twice");
@@ -419,6 +400,7 @@ static void bind_absent(const struct binding *binding, const struct rule *rule,
         apply_default(rule, input);
 }
 
+/* rule->present is set only when the value caused no error. */
 static void bind_value(const struct binding *binding, const struct rule *rule,
                        const struct value *value, const struct field_path *field, void *input)
 {
@@ -498,6 +480,7 @@ static void bind_path(const struct binding *binding, const struct rule *rules,
     }
 }
 
+/* A repeated parameter is an error, because clients and proxies disagree on which one counts. */
 static void bind_parameter(const struct binding *binding, const struct rule *rule,
                            const struct query_parameter *all, void *input)
 {

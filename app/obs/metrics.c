@@ -13,6 +13,7 @@
 
 /* --- Opening --- */
 
+/* Allocates what does not depend on the file. */
 static bool metrics_prepare(struct metrics *m, const struct metrics_endpoint *endpoints,
                             size_t count)
 {
@@ -76,6 +77,7 @@ static void metrics_observe(struct metrics *m, size_t at, const uint64_t *bounds
     metrics_count(m, at + BUCKETS, us);
 }
 
+/* The last index is that of all statuses without a cell of their own. */
 static size_t status_index(int status)
 {
     size_t i = 0;
@@ -156,6 +158,7 @@ uint64_t metrics_erasures(const struct metrics *m)
     return m ? atomic_load(&m->header->erasures) : 0;
 }
 
+/* Processes go on counting meanwhile; a count that is added during the reset may survive it. */
 void metrics_reset(struct metrics *m)
 {
     for (size_t i = 0; i < slots_used(m); i++)
@@ -180,6 +183,7 @@ static int breaker_severity(enum breaker_gauge state)
     return 0;
 }
 
+/* Adds the breaker of one process: see struct metrics_breaker. */
 static void metrics_sum_breaker(const struct slot *slot, size_t service, struct metrics_live *ret)
 {
     const enum breaker_gauge state =
@@ -252,6 +256,7 @@ static double percentile_ms(const uint64_t buckets[BUCKETS], uint64_t count, dou
     return count > 0 ? (double)metrics_request_bounds_us[BOUNDS - 1] / 1000 : 0;
 }
 
+/* Percentiles are those of all endpoints together. */
 static void summarize_requests(const struct metrics *m, struct metrics_summary *ret)
 {
     uint64_t histogram[HISTOGRAM_CELLS] = {0}, count = 0;
@@ -276,24 +281,20 @@ static void summarize_requests(const struct metrics *m, struct metrics_summary *
 
 void metrics_summarize(struct metrics *m, struct metrics_summary *ret)
 {
-    struct metrics_live now;
+    struct metrics_live live;
 
-    metrics_sum(m, &now);
+    metrics_sum(m, &live);
     *ret = (struct metrics_summary){
-        .active_requests = now.gauges[GAUGE_ACTIVE_REQUESTS],
-        .store_connections = now.gauges[GAUGE_STORE_CONNECTIONS],
-        .store_in_use = now.gauges[GAUGE_STORE_IN_USE],
+        .active_requests = live.gauges[GAUGE_ACTIVE_REQUESTS],
+        .store_connections = live.gauges[GAUGE_STORE_CONNECTIONS],
+        .store_in_use = live.gauges[GAUGE_STORE_IN_USE],
         .cache_hits = m->totals[metrics_row_cell(METRIC_CACHE_HITS)],
         .cache_misses = m->totals[metrics_row_cell(METRIC_CACHE_MISSES)],
         .spans = m->totals[metrics_row_cell(METRIC_SPANS)],
         .store_reconnects = m->totals[metrics_row_cell(METRIC_RECONNECTS)],
         .counting_since_ms = atomic_load(&m->header->counting_since_ms),
-        .live_processes = now.processes,
+        .live_processes = live.processes,
     };
-    for (size_t i = 0; i < METRIC_SERVICES; i++) {
-        ret->breakers[i].state = now.breakers[i].state;
-        ret->breakers[i].failures = now.breakers[i].failures;
-        ret->breakers[i].opened_at_ms = now.breakers[i].opened_at_ms;
-    }
+    memcpy(ret->breakers, live.breakers, sizeof(ret->breakers));
     summarize_requests(m, ret);
 }

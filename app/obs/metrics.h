@@ -67,6 +67,13 @@ void metrics_reset(struct metrics *m); /* counters and histograms of all slots t
 void metrics_print(struct metrics *m, struct buf *out, bool openmetrics, const char *version,
                    const char *commit);
 
+/* The worst state, the sum of the failures, and the latest opening (0: none) over all processes. */
+struct metrics_breaker {
+    enum breaker_gauge state;
+    uint64_t failures;
+    int64_t opened_at_ms;
+};
+
 /* Sums for /metrics/detailed. */
 struct metrics_summary {
     uint64_t requests_total, errors_total;             /* errors: status 500 and above */
@@ -75,11 +82,7 @@ struct metrics_summary {
     uint64_t cache_hits, cache_misses, spans, store_reconnects;
     int64_t counting_since_ms; /* when the file was made or last reset */
     int live_processes;
-    struct {
-        enum breaker_gauge state;
-        uint64_t failures;
-        int64_t opened_at_ms; /* 0: not open */
-    } breakers[METRIC_SERVICES];
+    struct metrics_breaker breakers[METRIC_SERVICES];
 };
 void metrics_summarize(struct metrics *m, struct metrics_summary *ret);
 uint64_t metrics_endpoint_total(struct metrics *m, size_t endpoint);

@@ -138,11 +138,7 @@ bool metrics_slot_live(const struct metrics *m, size_t index); /* its owner runs
 struct metrics_live {
     int processes;
     int64_t gauges[GAUGES];
-    struct {
-        enum breaker_gauge state;
-        uint64_t failures;
-        int64_t opened_at_ms;
-    } breakers[METRIC_SERVICES];
+    struct metrics_breaker breakers[METRIC_SERVICES];
 };
 void metrics_sum(struct metrics *m, struct metrics_live *ret);
 

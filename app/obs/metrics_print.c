@@ -23,6 +23,7 @@ struct series {
 
 /* --- Pieces --- */
 
+/* The escapes of label values: backslash, quote and newline. */
 static void series_put_escaped(struct series *s, const char *p, size_t n)
 {
     for (size_t i = 0; i < n && s->n + 3 < sizeof(s->text); i++) {
@@ -53,6 +54,7 @@ static void print_family(const struct printer *p, const char *name, const char *
     buf_printf(p->out, "# TYPE " PREFIX "%s%s %s\n", name, shown, type);
 }
 
+/* Prometheus' own format has no UNIT line. */
 static void print_unit(const struct printer *p, const char *name, const char *unit)
 {
     if (p->openmetrics)
@@ -73,16 +75,11 @@ static void print_name(const struct printer *p, const char *name, const char *su
     buf_char(p->out, ' ');
 }
 
-static void print_count(const struct printer *p, uint64_t value)
-{
-    buf_printf(p->out, "%" PRIu64 "\n", value);
-}
-
 static void print_sample(const struct printer *p, const char *name, const char *suffix,
                          const struct series *labels, uint64_t value)
 {
     print_name(p, name, suffix, labels);
-    print_count(p, value);
+    buf_printf(p->out, "%" PRIu64 "\n", value);
 }
 
 /* Prints microseconds as seconds, exactly. */
@@ -106,6 +103,7 @@ static void print_bound(const struct printer *p, uint64_t bound_us, char ret_tex
     ret_text[n] = '\0';
 }
 
+/* Buckets are stored one by one and printed cumulatively. */
 static void print_histogram(const struct printer *p, const char *name, const struct series *labels,
                             const uint64_t *cells, const uint64_t *bounds_us)
 {
@@ -226,6 +224,7 @@ static void print_gauge(const struct printer *p, const char *name, const char *h
     buf_printf(p->out, PREFIX "%s %" PRId64 "\n", name, value);
 }
 
+/* Printed apart from the other gauges, because its unit is seconds. */
 static void print_lag(const struct printer *p, int64_t lag_ms)
 {
     const char *name = "journal_lag_seconds";

@@ -4,6 +4,7 @@
 #include "app/obs/trace.h"
 
 #include "app/base/ids.h"
+#include "app/base/percent.h"
 
 /* Offsets and limits from W3C Trace Context level 2, sections 3.2 and 3.3. */
 enum {
@@ -19,25 +20,14 @@ enum {
     MEMBER_LONG = 128, /* longer members are the first to be dropped */
 };
 
-/* Value of a lower-case hexadecimal digit plus one; 0 for every other byte. A table, because a
- * trace is checked in each request; the standard forbids upper case. */
-static const unsigned char hex_value_plus_1[256] = {
-    ['0'] = 1, ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
-    ['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
-};
-
-static unsigned char hex_plus_1(char c)
-{
-    return hex_value_plus_1[(unsigned char)c];
-}
-
+/* Only lower case: the standard forbids A to F. */
 static bool is_hex(const char *p, size_t n)
 {
-    bool good = true;
+    size_t i = 0;
 
-    for (size_t i = 0; i < n; i++)
-        good &= hex_plus_1(p[i]) != 0;
-    return good;
+    while (i < n && hex_digit(p[i]) >= 0 && !(p[i] >= 'A' && p[i] <= 'F'))
+        i++;
+    return i == n;
 }
 
 /* Hexadecimal digits, not all of them 0: the form of both ids. */
@@ -67,22 +57,15 @@ static bool traceparent_valid(struct str text)
            is_id(text.p + PARENT_ID_AT, SPAN_ID_SIZE - 1) && is_hex(text.p + FLAGS_AT, 2);
 }
 
-static bool all_zero(const unsigned char *bytes, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (bytes[i] != 0)
-            return false;
-    return true;
-}
-
 /* Writes 2n hexadecimal digits, not all 0, and a NUL; n <= 16. */
 static void random_id(char *ret_text, size_t n)
 {
-    unsigned char bytes[16];
+    static const unsigned char zeros[16];
+    unsigned char bytes[sizeof(zeros)];
 
     do
         random_bytes(bytes, n);
-    while (all_zero(bytes, n));
+    while (memcmp(bytes, zeros, n) == 0);
     hex_print(bytes, n, ret_text);
 }
 
@@ -113,17 +96,6 @@ static bool value_valid(struct str value)
     return true;
 }
 
-static struct str trim_blanks(struct str s)
-{
-    while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t')) {
-        s.p++;
-        s.n--;
-    }
-    while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-        s.n--;
-    return s;
-}
-
 static bool member_valid(struct str member)
 {
     const char *equals = memchr(member.p, '=', member.n);
@@ -144,7 +116,7 @@ static bool split_members(struct str text, struct str ret_members[MEMBERS_MAX], 
     for (int seen = 0;; seen++) {
         const char *comma = memchr(text.p, ',', text.n);
         const size_t length = comma ? (size_t)(comma - text.p) : text.n;
-        const struct str member = trim_blanks((struct str){text.p, length});
+        const struct str member = str_trim((struct str){text.p, length});
         if (seen == MEMBERS_MAX || (member.n > 0 && !member_valid(member)))
             return false;
         if (member.n > 0)
@@ -193,6 +165,7 @@ static struct str shorten_state(struct trace *trace, struct str *members, size_t
     return (struct str){trace->state_buf, (size_t)(end - trace->state_buf)};
 }
 
+/* Returns the tracestate to send on: unchanged if it is valid and short enough. */
 static struct str parse_state(struct trace *trace, struct str text)
 {
     struct str members[MEMBERS_MAX];
@@ -205,7 +178,7 @@ static struct str parse_state(struct trace *trace, struct str text)
 
 static void continue_trace(struct trace *trace, struct str traceparent, struct str tracestate)
 {
-    const unsigned low = hex_plus_1(traceparent.p[FLAGS_AT + 1]) - 1U;
+    const int low = hex_digit(traceparent.p[FLAGS_AT + 1]);
 
     memcpy(trace->trace_id, traceparent.p + TRACE_ID_AT, TRACE_ID_SIZE - 1);
     trace->trace_id[TRACE_ID_SIZE - 1] = '\0';
