@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# One image for all containers of the engine, so that nginx's locations and the engine's routes are
-# always of one version:
+# One image for all containers of the engine, so that nginx's locations and the engine's routes always
+# have the same version. Commands:
 #
 #   serve-pool       the pool: spawn-fcgi, multiwatch, mastery-fcgi (the default)
 #   mastery-worker   the worker
 #   serve-nginx      nginx in front of the pool's socket
 #
-# scripts/build-image builds it with buildah, and sets the arguments; docker build . does as well.
+# scripts/build-image builds the image with buildah and sets the arguments; docker build . works too.
 ARG BASE=docker.io/library/debian:bookworm-slim
 
 FROM ${BASE} AS build
@@ -28,7 +28,7 @@ RUN echo "$COMMIT" >.commit && ./autogen.sh && \
 FROM ${BASE}
 ARG DEBIAN_FRONTEND=noninteractive
 COPY scripts/install-packages /tmp/
-# Nothing of what apt and dpkg write about themselves: it would differ from build to build.
+# Logs, caches and backups of apt and dpkg are removed: they would differ between two builds.
 RUN bash /tmp/install-packages container && \
     groupadd --gid 10001 mastery-engine && \
     useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin \
@@ -58,8 +58,9 @@ ENV PATH=/opt/mastery-engine/scripts:/usr/local/sbin:/usr/local/bin:/usr/sbin:/u
 WORKDIR /opt/mastery-engine
 USER 10001:10001
 EXPOSE 8005
-# Of the pool, and of nginx in the network of the pool; a worker has nothing to ask (run it with
-# --no-healthcheck). Kubernetes looks at the probes of the pod instead.
+# Sends a request through nginx to the pool, so it works in both of these containers if they share a
+# network. A worker has no HTTP port: run it with --no-healthcheck. Kubernetes ignores HEALTHCHECK and uses
+# the pod's probes.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
     CMD ["/opt/mastery-engine/scripts/health-check.sh", "liveness"]
 CMD ["serve-pool"]

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- The load of bench/insight, for wrk: wrk -s insight.lua URL -- OPERATION TOKEN STUDENTS
--- Every request is made before the clock starts; they go round the students in order, and never
--- twice where an answer that is kept would be another thing to measure.
-local TIMEFRAMES = 30
+-- All requests are built before wrk starts its clock, and cycle through the students. "next-week cold"
+-- has a different request for each timeframe, because the engine caches the prediction of each.
+local TIMEFRAMES = 30 -- as in bench/insight
 
 local requests, last, count = {}, 0, 0
 
@@ -14,7 +14,7 @@ local function cohort(first, n, students)
     return table.concat(ids, ",")
 end
 
--- path, number of different bodies a student, body
+-- operation -> path, number of different bodies per student, function that builds a body
 local operations = {
     query = { "mastery/query", 1, function(i)
         return string.format('{"student_id":"bench-%d"}', i + 1)
@@ -58,7 +58,7 @@ function request()
     return requests[last]
 end
 
--- One line of JSON, times in microseconds.
+-- Prints one line of JSON with times in microseconds.
 function done(summary, latency)
     local e = summary.errors
     io.write(string.format('{"requests":%d,"duration":%d,"p50":%d,"p99":%d,"errors":%d}\n',

@@ -1,11 +1,12 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- The load, for wrk: wrk -s load.lua URL -- query|calculate|ingest TOKEN STUDENTS
--- Every request is made before the clock starts; they go round the students in order. Only an event
--- needs an id of its own each time: its place in the request is kept, and filled as it goes out.
-local VARIANTS = 5 -- a student's next calculate says something else than the one before
+-- The load of bench/run and bench/worker, for wrk:
+-- wrk -s load.lua URL -- query|calculate|ingest TOKEN STUDENTS
+-- All requests are built before wrk starts its clock, and cycle through the students. Only events need
+-- a new id each time: request() writes it over a placeholder of the same length.
+local VARIANTS = 5 -- different bodies per student, so that successive calculates change the state
 
 local requests, last, count = {}, 0, 0
-local id_place, id_prefix, sent = nil, nil, 0
+local id_position, id_prefix, sent = nil, nil, 0
 
 local function query(student)
     return string.format('{"student_id":"%s"}', student)
@@ -38,7 +39,7 @@ function init(args)
         requests[count] = wrk.format("POST", "/api/v1/mastery/" .. operation, headers, body)
     end
     if operation == "ingest" then
-        id_place = requests[1]:find("0000000000000000", 1, true)
+        id_position = requests[1]:find("0000000000000000", 1, true)
         math.randomseed(os.time() * 1000 + os.clock() * 1e6 % 1000)
         id_prefix = string.format("%07x", math.random(0, 0xfffffff))
     end
@@ -46,15 +47,15 @@ end
 
 function request()
     last = last % count + 1
-    if not id_place then
+    if not id_position then
         return requests[last]
     end
     sent = sent + 1
     local text = requests[last]
-    return text:sub(1, id_place - 1) .. id_prefix .. string.format("%09d", sent) .. text:sub(id_place + 16)
+    return text:sub(1, id_position - 1) .. id_prefix .. string.format("%09d", sent) .. text:sub(id_position + 16)
 end
 
--- One line of JSON, times in microseconds.
+-- Prints one line of JSON with times in microseconds.
 function done(summary, latency)
     local e = summary.errors
     io.write(string.format('{"requests":%d,"duration":%d,"p50":%d,"p99":%d,"errors":%d}\n',

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- What the peers let Redis run for a calculate: writes only if the state is still the one that was
--- read. KEYS: student, day, journal. ARGV: state read ("" for none), result, state, day, entry.
+-- The script with which the peers write the result of a calculate: only if the student's state is still
+-- the one that they read, otherwise it returns 0. KEYS: student, day, journal. ARGV: state that was read
+-- ("" for none), new result, new state, new day, journal entry.
 if (redis.call('HGET', KEYS[1], 's') or '') ~= ARGV[1] then
     return 0
 end

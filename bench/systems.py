@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The systems that bench/run measures: how each is started, seeded, asked and ended."""
+"""The systems that bench/run measures: how each is started, seeded, checked and stopped."""
 
 import base64
 import contextlib
@@ -26,8 +26,8 @@ DAY_SECONDS = 86400
 PROCESSES = len(os.sched_getaffinity(0))
 COMPONENTS = ("completion", "quiz", "quality", "consistency")
 
-# What an answer must hold for the comparison to be one of equals.
-ANSWER_KEYS = {"success", "student_id", "mastery_score", "level", "data", "historical_average", "trend", "metadata"}
+# Keys and headers that the responses of all systems must have, so that the comparison is fair.
+RESPONSE_KEYS = {"success", "student_id", "mastery_score", "level", "data", "historical_average", "trend", "metadata"}
 DATA_KEYS = {"student_id", "mastery_score", "level", "components", "breakdown", "evidence", "calculated_at", "version"}
 HEADERS = {"content-type", "content-length", "cache-control", "x-request-id", "x-trace-id", "traceparent",
            "server-timing", "x-service-name", "x-api-version", "x-content-type-options", "x-frame-options",
@@ -50,12 +50,12 @@ def end(child):
         child.wait()
 
 
-class Place:
-    """A temporary folder and what was started in it: ended in reverse order, each by its own pid."""
+class Workspace:
+    """A temporary folder, and the processes started in it, which are ended in reverse order."""
 
     def __enter__(self):
         self.folder = tempfile.mkdtemp(prefix="mastery-bench-")
-        self.at_end = contextlib.ExitStack()
+        self.exit_stack = contextlib.ExitStack()
         return self
 
     def path(self, name):
@@ -64,14 +64,14 @@ class Place:
     def start(self, name, command, **options):
         with open(self.path(f"{name}.log"), "ab") as log:
             child = subprocess.Popen(command, stdout=log, stderr=log, **{"stdin": subprocess.DEVNULL, **options})
-        self.at_end.callback(end, child)
+        self.exit_stack.callback(end, child)
 
     def __exit__(self, kind, error, trace):
-        self.at_end.close()
+        self.exit_stack.close()
         if kind is None or kind is KeyboardInterrupt:
             shutil.rmtree(self.folder, ignore_errors=True)
         else:
-            print(f"bench: logs are kept in {self.folder}", file=sys.stderr)
+            print(f"bench: the logs are in {self.folder}", file=sys.stderr)
 
 
 def free_port():
@@ -81,38 +81,38 @@ def free_port():
 
 
 def wait_until(what, test, seconds=20):
-    end = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds
     while not test():
-        if time.monotonic() > end:
-            fail(f"{what} is not there after {seconds} s")
+        if time.monotonic() > deadline:
+            fail(f"{what} is not ready after {seconds} s")
         time.sleep(0.05)
 
 
-def must_have(*programs):
+def require_programs(*programs):
     missing = [p for p in programs if shutil.which(p) is None]
     if missing:
-        fail(f"no {', '.join(missing)} here: run scripts/install-packages bench")
+        fail(f"not installed: {', '.join(missing)}; run scripts/install-packages bench")
 
 
 # --- Redis, for seeding the peers ---
 
 
 class Redis:
-    """The shared Redis: where it is, and the few words of its protocol that seeding needs."""
+    """A client of the Redis that all systems share, with as much of the protocol as seeding needs."""
 
     def __init__(self, path, password):
         self.path = path
         self.password = password
 
-    def ask_all(self, commands):
+    def send_commands(self, commands):
         if self.password:
             commands = [["AUTH", self.password], *commands]
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(self.path)
-            self.exchange(connection, list(commands))
+            self.send_pipeline(connection, list(commands))
 
     @staticmethod
-    def exchange(connection, commands):
+    def send_pipeline(connection, commands):
         out = bytearray()
         for command in commands:
             out += b"*%d\r\n" % len(command)
@@ -124,20 +124,20 @@ class Redis:
         for command in commands:
             reply = replies.readline()
             if not reply.startswith((b"+", b":")):
-                fail(f"Redis answered {command[0]} with {reply!r}")
+                fail(f"Redis replied to {command[0]}: {reply!r}")
 
 
-def start_redis(place):
-    """A Redis of our own, for runs without the engine."""
-    path = place.path("redis.sock")
-    place.start("redis", ["redis-server", "--port", "0", "--unixsocket", path, "--dir", place.folder,
+def start_redis(workspace):
+    """Starts Redis, for runs without the engine; scripts/run starts one with the engine."""
+    path = workspace.path("redis.sock")
+    workspace.start("redis", ["redis-server", "--port", "0", "--unixsocket", path, "--dir", workspace.folder,
                           "--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
                           "--maxmemory-policy", "noeviction"])
     wait_until("Redis", lambda: os.path.exists(path))
     return Redis(path, "")
 
 
-# --- what is asked ---
+# --- requests ---
 
 
 def student(i):
@@ -150,13 +150,13 @@ def shard(student_id):
 
 
 def admin_token(secret):
-    def part(data):
+    def encoded(data):
         return base64.urlsafe_b64encode(data).rstrip(b"=")
 
     now = int(time.time())
     claims = {"sub": "bench", "role": "admin", "iat": now, "exp": now + DAY_SECONDS}
-    signed = part(b'{"alg":"HS256","typ":"JWT"}') + b"." + part(json.dumps(claims).encode())
-    return (signed + b"." + part(hmac.new(secret.encode(), signed, "sha256").digest())).decode()
+    signed = encoded(b'{"alg":"HS256","typ":"JWT"}') + b"." + encoded(json.dumps(claims).encode())
+    return (signed + b"." + encoded(hmac.new(secret.encode(), signed, "sha256").digest())).decode()
 
 
 def post(connection, path, token, body):
@@ -174,7 +174,7 @@ def some_components(i):
 
 
 class System:
-    """A server to be measured. start() brings it up; port, secret and token are then known."""
+    """A server to be measured. start() starts it and sets port and token."""
 
     def __init__(self, name):
         self.name = name
@@ -184,7 +184,7 @@ class System:
     def connect(self):
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
 
-    def answers(self, operation="query"):
+    def post_operation(self, operation="query"):
         body = {"student_id": student(0)}
         if operation == "calculate":
             body["components"] = some_components(0)
@@ -195,19 +195,19 @@ class System:
                 return None, b""
 
     def is_up(self):
-        response, _ = self.answers()
+        response, _ = self.post_operation()
         return response is not None and response.status in (200, 404)
 
     def check(self, operation):
-        """The answer has the parts and headers that all must have."""
-        response, body = self.answers(operation)
+        """Fails unless the response has the keys and headers that all systems must have."""
+        response, body = self.post_operation(operation)
         if response is None or response.status != 200:
-            fail(f"{self.name} answers {operation} with {response and response.status}: {body!r}")
-        lacking = HEADERS - {name.lower() for name, _ in response.getheaders()}
-        answer = json.loads(body)
-        lacking |= ANSWER_KEYS - answer.keys() | DATA_KEYS - answer.get("data", {}).keys()
-        if lacking:
-            fail(f"{self.name}'s answer to {operation} lacks {', '.join(sorted(lacking))}")
+            fail(f"{self.name}: {operation} gets {response and response.status}: {body!r}")
+        missing = HEADERS - {name.lower() for name, _ in response.getheaders()}
+        document = json.loads(body)
+        missing |= RESPONSE_KEYS - document.keys() | DATA_KEYS - document.get("data", {}).keys()
+        if missing:
+            fail(f"{self.name}: the response to {operation} lacks {', '.join(sorted(missing))}")
 
     def seed(self, redis):
         pass
@@ -216,12 +216,12 @@ class System:
         pass
 
 
-class Behind(System):
-    """A program behind (or in) an nginx of its own, made from bench/nginx.conf."""
+class NginxSystem(System):
+    """A program behind (or inside) an nginx of its own, which is configured from bench/nginx.conf."""
 
-    def nginx(self, place, http, location, modules="", main=""):
-        """The command that starts it, its configuration written."""
-        folder = place.path(f"{self.name}-nginx")
+    def configure_nginx(self, workspace, http, location, modules="", main=""):
+        """Writes the configuration of nginx and returns the command that starts it."""
+        folder = workspace.path(f"{self.name}-nginx")
         os.mkdir(folder)
         if os.geteuid() == 0:
             main = f"user root;\n{main}"
@@ -238,22 +238,22 @@ class Behind(System):
         return ["nginx", "-e", os.path.join(folder, "error.log"), "-p", folder, "-c", path]
 
 
-class Peer(Behind):
-    """Does the engine's work, on keys of its own."""
+class Peer(NginxSystem):
+    """A program that does the same work as the engine, with keys of its own in the same Redis."""
 
     def environment(self, redis, secret):
         return {**os.environ, "REDIS_SOCKET": redis.path, "REDIS_PASSWORD": redis.password, "JWT_SECRET": secret,
                 "KEY_PREFIX": f"{self.name}:", "RECORD_SCRIPT": os.path.join(BENCH, "record.lua")}
 
     def seed(self, redis):
-        """Each student's profile and days, as the peer itself would have written them."""
+        """Writes each student's profile (by calculate) and the days before today (directly, in the peer's format)."""
         with contextlib.closing(self.connect()) as connection:
             for i in range(STUDENTS):
                 body = {"student_id": student(i), "components": some_components(i)}
                 response, text = post(connection, "/api/v1/mastery/calculate", self.token, body)
                 if response.status != 200:
-                    fail(f"{self.name} cannot be seeded: {response.status} {text!r}")
-        redis.ask_all(
+                    fail(f"{self.name}: seeding gets {response.status}: {text!r}")
+        redis.send_commands(
             ["SET", f"{self.name}:{shard(student(i))}:student:{student(i)}:day:{day}",
              json.dumps({"mastery_score": (i * 3 + k * 5) % 100 / 100, "level": "proficient",
                          "components": some_components(i + k), "sample_size": 1}, separators=(",", ":")),
@@ -261,8 +261,8 @@ class Peer(Behind):
             for i in range(STUDENTS) for k, day in enumerate(past_days()))
 
     def between_rounds(self, redis):
-        """The engine's worker keeps its journal short; the peers have none."""
-        redis.ask_all(["UNLINK", f"{self.name}:{{{i:02x}}}:journal"] for i in range(256))
+        """Deletes the journals, which have no other consumer: the peers have no worker, as the engine has."""
+        redis.send_commands(["UNLINK", f"{self.name}:{{{i:02x}}}:journal"] for i in range(256))
 
 
 def past_days():
@@ -278,68 +278,68 @@ UPSTREAM = """upstream peer {{
     }}"""
 
 
-class Hello(Behind):
-    def start(self, place, redis, secret):
+class Hello(NginxSystem):
+    def start(self, workspace, redis, secret):
         self.token = admin_token(secret)
-        program = place.path("hello")
+        program = workspace.path("hello")
         subprocess.run(["gcc", "-O2", "-D_GNU_SOURCE", os.path.join(BENCH, "hello.c"), "-o", program, "-lfcgi", "-lev"],
                        check=True)
-        path = place.path("hello.sock")
+        path = workspace.path("hello.sock")
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(path)
             listener.listen(1024)
             listener.setblocking(False)
             for _ in range(PROCESSES):
-                place.start("hello", [program], stdin=listener)
+                workspace.start("hello", [program], stdin=listener)
         parameters = "\n".join(f"            fastcgi_param {name} {value};" for name, value in (
             ("REQUEST_METHOD", "$request_method"), ("DOCUMENT_URI", "$uri"), ("CONTENT_LENGTH", "$content_length"),
             ("REQUEST_ID", "$id"), ("HTTP_AUTHORIZATION", "$http_authorization")))
-        place.start("hello", self.nginx(
-            place, UPSTREAM.format(socket=path),
+        workspace.start("hello", self.configure_nginx(
+            workspace, UPSTREAM.format(socket=path),
             "fastcgi_pass peer;\n            fastcgi_keep_conn on;\n            fastcgi_next_upstream off;\n"
             f"            fastcgi_pass_request_headers off;\n{parameters}"))
 
     def check(self, operation):
-        response, body = self.answers(operation)
+        response, body = self.post_operation(operation)
         if response is None or response.status != 200:
-            fail(f"hello answers with {response and response.status}: {body!r}")
+            fail(f"hello: the response is {response and response.status}: {body!r}")
 
 
 class Fastify(Peer):
-    def install(self, place):
-        must_have("node", "npm")
-        folder = place.path("fastify")
+    def install(self, workspace):
+        require_programs("node", "npm")
+        folder = workspace.path("fastify")
         shutil.copytree(os.path.join(BENCH, "fastify"), folder, ignore=shutil.ignore_patterns("node_modules"))
         done = subprocess.run(["npm", "ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund"], cwd=folder,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         if done.returncode != 0:
-            fail(f"npm cannot install Fastify (--only leaves it out):\n{done.stdout}")
+            fail(f"npm cannot install Fastify (to run without it, use --only):\n{done.stdout}")
         return folder
 
-    def start(self, place, redis, secret):
+    def start(self, workspace, redis, secret):
         self.token = admin_token(secret)
-        folder = self.install(place)
-        path = place.path("fastify.sock")
+        folder = self.install(workspace)
+        path = workspace.path("fastify.sock")
         environment = {**self.environment(redis, secret), "SOCKET": path, "NODE_ENV": "production",
                        "PROCESSES": str(PROCESSES)}
-        place.start("fastify", ["node", "server.js"], cwd=folder, env=environment)
+        workspace.start("fastify", ["node", "server.js"], cwd=folder, env=environment)
         wait_until("Fastify", lambda: os.path.exists(path))
-        place.start("fastify", self.nginx(
-            place, UPSTREAM.format(socket=path),
+        workspace.start("fastify", self.configure_nginx(
+            workspace, UPSTREAM.format(socket=path),
             "proxy_pass http://peer;\n            proxy_http_version 1.1;\n"
             '            proxy_set_header Connection "";\n            proxy_set_header X-Request-ID $id;\n'
             "            proxy_next_upstream off;"))
 
 
 class Lua(Peer):
-    def start(self, place, redis, secret):
+    def start(self, workspace, redis, secret):
         self.token = admin_token(secret)
         modules = "/usr/lib/nginx/modules"
         if not os.path.exists(f"{modules}/ngx_http_lua_module.so"):
-            fail("nginx has no Lua module here: run scripts/install-packages bench")
+            fail("nginx's Lua module is not installed: run scripts/install-packages bench")
         names = ("REDIS_SOCKET", "REDIS_PASSWORD", "JWT_SECRET", "KEY_PREFIX", "RECORD_SCRIPT")
-        place.start("lua", self.nginx(
-            place,
+        workspace.start("lua", self.configure_nginx(
+            workspace,
             f'lua_package_path "{BENCH}/lua/?.lua;;";\n    init_by_lua_block {{ mastery = require "mastery" }}',
             "return 404;\n        }\n"
             "        location = /api/v1/mastery/query {\n"
@@ -351,19 +351,19 @@ class Lua(Peer):
 
 
 class Engine(System):
-    """scripts/run starts it, with the Redis that all use; scripts/stop ends it."""
+    """The engine of this tree. scripts/run starts it, and the Redis that all systems use; scripts/stop stops both."""
 
-    def start_engine(self, place, **settings):
-        state = place.path("engine")
+    def start_engine(self, workspace, **settings):
+        state = workspace.path("engine")
         environment = {**os.environ, "STATE_DIR": state, "PORT": "0", "POOL_SIZE": str(PROCESSES), "NO_SEED": "yes",
                        "RATE_LIMITS": "off", "APPENDFSYNC": "everysec", **settings}
         stop = [os.path.join(ROOT, "scripts", "stop")]
-        place.at_end.callback(subprocess.run, stop, env=environment, stdout=subprocess.DEVNULL,
+        workspace.exit_stack.callback(subprocess.run, stop, env=environment, stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL, check=False)
         done = subprocess.run([os.path.join(ROOT, "scripts", "run"), "--detach"], env=environment, check=False,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if done.returncode != 0:
-            fail(f"scripts/run cannot start the engine (--only leaves it out):\n{done.stdout}")
+            fail(f"scripts/run cannot start the engine (to run without it, use --only):\n{done.stdout}")
         with open(os.path.join(state, "env"), encoding="utf-8") as f:
             self.settings = dict(word.split("=", 1) for word in shlex.split(f.read(), comments=True) if "=" in word)
         self.port = int(self.settings["BASE_URL"].rsplit(":", 1)[1].rstrip("/"))

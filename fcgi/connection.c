@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Between libfcgi and the exchange: parameters and body become struct http_request, struct
+ * http_response becomes a FastCGI response. A connection whose bytes are not understood is closed,
+ * never read on: what follows on it could be taken for another client's request. */
 #include "fcgi/connection.h"
 
 #include <stdio.h>
@@ -7,8 +10,8 @@
 
 enum {
     BODY_MAX = 4 << 20,
-    HEAD_ROOM = 1024,
-    FCGI_HEADER_SIZE = 8,
+    RESPONSE_HEAD_SIZE = 1024, /* bytes reserved for the head of a response */
+    FCGI_HEADER_SIZE = 8,      /* from here on: section 8 of the FastCGI specification */
     FCGI_VERSION = 1,
     FCGI_TYPE_BEGIN = 1,
     FCGI_TYPE_END = 3,
@@ -24,7 +27,7 @@ void connection_init(struct connection *c, int fd)
     c->request.keepConnection = 1;
 }
 
-/* Not by libfcgi, which would wait for the peer to close as well (hazards F5): nothing is owed. */
+/* Closes the descriptor itself: libfcgi would wait for the peer to close as well (hazards F5). */
 void connection_close(struct connection *c)
 {
     if (c->request.ipcFd >= 0) {
@@ -35,9 +38,9 @@ void connection_close(struct connection *c)
     c->state = CONNECTION_CLOSED;
 }
 
-/* The first record of a connection must begin a request. libfcgi overruns its stack on management
- * records (hazards F8), so nothing else is let through to it. */
-static bool begins_a_request(int fd)
+/* The first record of a connection must be FCGI_BEGIN_REQUEST with an id other than 0. libfcgi
+ * overruns its stack on management records (hazards F8), so it must never see one. */
+static bool connection_begins_request(int fd)
 {
     unsigned char header[FCGI_HEADER_SIZE];
     ssize_t n = recv(fd, header, sizeof(header), MSG_PEEK);
@@ -49,147 +52,136 @@ static bool begins_a_request(int fd)
 /* ---- parameters ---- */
 
 struct parameters {
-    struct str uri, normalised_uri, length;
+    struct http_request request;
+    struct str uri;            /* as the client sent it, with the query */
+    struct str normalized_uri; /* the path by which nginx chose the location */
+    struct str length;
 };
 
+/* Where the value of each parameter is stored, as an offset in struct parameters; parameters that
+ * are not listed are ignored. nginx sends a repeated header as a repeated parameter: a unique one
+ * must not come twice, since two readers of the request could believe different values (hazards
+ * F13). */
 static const struct {
     struct str name;
-    size_t into; /* offset in struct http_request; in struct parameters where `own` */
-    bool own;
-    bool alone; /* a header that must not come twice (hazards F13) */
+    size_t offset;
+    bool unique;
 } parameter_table[] = {
-    /* clang-format off */
-    {STR_INIT("REQUEST_URI"),            offsetof(struct parameters, uri), true, true},
-    {STR_INIT("DOCUMENT_URI"),           offsetof(struct parameters, normalised_uri), true, true},
-    {STR_INIT("CONTENT_LENGTH"),         offsetof(struct parameters, length), true, true},
-    {STR_INIT("CONTENT_TYPE"),           offsetof(struct http_request, content_type), false, true},
-    {STR_INIT("HTTP_AUTHORIZATION"),     offsetof(struct http_request, authorization), false, true},
-    {STR_INIT("REQUEST_ID"),             offsetof(struct http_request, request_id), false, true},
-    {STR_INIT("HTTP_TRACEPARENT"),       offsetof(struct http_request, traceparent), false, false},
-    {STR_INIT("HTTP_TRACESTATE"),        offsetof(struct http_request, tracestate), false, false},
-    {STR_INIT("HTTP_IDEMPOTENCY_KEY"),   offsetof(struct http_request, idempotency_key), false, true},
-    {STR_INIT("HTTP_DAPR_API_TOKEN"),    offsetof(struct http_request, api_token), false, true},
-    {STR_INIT("HTTP_ACCEPT"),            offsetof(struct http_request, accept), false, false},
-    {STR_INIT("HTTP_X_EXPERIENCE_API_VERSION"), offsetof(struct http_request, xapi_version), false, true},
-    {STR_INIT("HTTP_CE_ID"),             offsetof(struct http_request, ce_id), false, true},
-    {STR_INIT("HTTP_CE_SOURCE"),         offsetof(struct http_request, ce_source), false, true},
-    {STR_INIT("HTTP_CE_SPECVERSION"),    offsetof(struct http_request, ce_specversion), false, true},
-    {STR_INIT("HTTP_CE_TYPE"),           offsetof(struct http_request, ce_type), false, true},
-    {STR_INIT("HTTP_CE_SUBJECT"),        offsetof(struct http_request, ce_subject), false, true},
-    {STR_INIT("HTTP_CE_TIME"),           offsetof(struct http_request, ce_time), false, true},
-    {STR_INIT("HTTP_CE_DATACONTENTTYPE"), offsetof(struct http_request, ce_datacontenttype), false, true},
+/* clang-format off */
+#define REQUEST(field) offsetof(struct parameters, request.field)
+    {STR_INIT("REQUEST_URI"), offsetof(struct parameters, uri), true},
+    {STR_INIT("DOCUMENT_URI"), offsetof(struct parameters, normalized_uri), true},
+    {STR_INIT("CONTENT_LENGTH"), offsetof(struct parameters, length), true},
+    {STR_INIT("CONTENT_TYPE"),                  REQUEST(content_type), true},
+    {STR_INIT("HTTP_AUTHORIZATION"),            REQUEST(authorization), true},
+    {STR_INIT("REQUEST_ID"),                    REQUEST(request_id), true},
+    {STR_INIT("HTTP_TRACEPARENT"),              REQUEST(traceparent), false},
+    {STR_INIT("HTTP_TRACESTATE"),               REQUEST(tracestate), false},
+    {STR_INIT("HTTP_IDEMPOTENCY_KEY"),          REQUEST(idempotency_key), true},
+    {STR_INIT("HTTP_DAPR_API_TOKEN"),           REQUEST(api_token), true},
+    {STR_INIT("HTTP_ACCEPT"),                   REQUEST(accept), false},
+    {STR_INIT("HTTP_X_EXPERIENCE_API_VERSION"), REQUEST(xapi_version), true},
+    {STR_INIT("HTTP_CE_ID"),                    REQUEST(ce_id), true},
+    {STR_INIT("HTTP_CE_SOURCE"),                REQUEST(ce_source), true},
+    {STR_INIT("HTTP_CE_SPECVERSION"),           REQUEST(ce_specversion), true},
+    {STR_INIT("HTTP_CE_TYPE"),                  REQUEST(ce_type), true},
+    {STR_INIT("HTTP_CE_SUBJECT"),               REQUEST(ce_subject), true},
+    {STR_INIT("HTTP_CE_TIME"),                  REQUEST(ce_time), true},
+    {STR_INIT("HTTP_CE_DATACONTENTTYPE"),       REQUEST(ce_datacontenttype), true},
+#undef REQUEST
     /* clang-format on */
 };
 enum { PARAMETERS = sizeof(parameter_table) / sizeof(parameter_table[0]) };
 
-/* Where the value of the parameter belongs; NULL: nobody asks for it. */
-static struct str *place_of(struct str name, struct http_request *r, struct parameters *own,
-                            bool *ret_alone)
+/* Stores one parameter, text being NAME=VALUE. */
+static void connection_store_parameter(struct parameters *parameters, const char *text)
 {
+    struct http_request *r = &parameters->request;
+    struct str value = str_of(text), name = str_cut(&value, '=');
+
+    if (str_equal(name, STR("REQUEST_METHOD")))
+        r->method = http_method_of(value);
+    if (str_equal(name, STR("MASTERY_LISTENER"))) /* set by nginx: which port was connected to */
+        r->sidecar = str_equal(value, STR("sidecar"));
     for (size_t i = 0; i < PARAMETERS; i++) {
-        char *base = parameter_table[i].own ? (char *)own : (char *)r;
+        struct str *field;
 
         if (!str_equal(name, parameter_table[i].name))
             continue;
-        *ret_alone = parameter_table[i].alone;
-        return (struct str *)(void *)(base + parameter_table[i].into);
+        field = (struct str *)(void *)((char *)parameters + parameter_table[i].offset);
+        if (field->p && parameter_table[i].unique)
+            r->duplicate_header = true;
+        else
+            *field = value;
+        return;
     }
-    return NULL;
 }
 
-static void take_parameter(struct http_request *r, struct parameters *own, const char *text)
+/* The path is nginx's normalized one, by which it has applied limits and access rules. A request
+ * that was sent with another form of it is marked, and refused later: two readings of one address
+ * could be used to pass one check by the other's reading (hazards N10). */
+static void connection_set_path(struct parameters *parameters)
 {
-    struct str value = str_of(text), name = str_cut(&value, '=');
-    bool alone = false;
-    struct str *place;
+    struct http_request *r = &parameters->request;
+    struct str query = parameters->uri, path = str_cut(&query, '?');
 
-    if (str_equal(name, STR("REQUEST_METHOD"))) {
-        r->method = http_method_of(value);
-        return;
-    }
-    if (str_equal(name, STR("MASTERY_LISTENER"))) {
-        r->sidecar = str_equal(value, STR("sidecar"));
-        return;
-    }
-    place = place_of(name, r, own, &alone);
-    if (!place)
-        return;
-    if (place->p && alone)
-        r->duplicate_header = true;
-    else
-        *place = value;
-}
-
-/* The path counts by which nginx chose the location. One that was sent in another form is marked:
- * two readings of one address could be played against each other (hazards N10). */
-static void take_path(struct http_request *r, const struct parameters *own)
-{
-    struct str rest = own->uri, path = str_cut(&rest, '?');
-
-    r->query = rest;
-    r->path = own->normalised_uri;
+    r->query = query;
+    r->path = parameters->normalized_uri;
     r->noncanonical = !str_equal(path, r->path);
 }
 
 /* ---- body ---- */
 
-static bool read_body(struct connection *c, struct arena *arena, size_t n)
+/* Reads n bytes and the end of the body. The end must be read even of an empty body: only then is
+ * the connection ready for the next request (hazards F1). The copy is NUL-terminated. */
+static bool connection_read_body(struct connection *c, struct arena *arena, size_t n)
 {
-    struct http_request *r = &c->exchange.request;
     char *body = arena_alloc(arena, n + 1);
+    FCGX_Stream *in = c->request.in;
+    char extra;
 
-    if (!body || FCGX_GetStr(body, (int)n, c->request.in) != (int)n)
+    if (!body || FCGX_GetStr(body, (int)n, in) != (int)n)
         return false;
     body[n] = '\0';
-    r->body = (struct str){body, n};
-    return true;
+    if (n > 0)
+        c->exchange.request.body = (struct str){body, n};
+    return FCGX_GetStr(&extra, 1, in) == 0 && FCGX_GetError(in) == 0;
 }
 
-/* To its end, though nothing more may come: only then is the connection free for the next request.
- */
-static bool at_end(struct connection *c)
-{
-    char one;
-
-    return FCGX_GetStr(&one, 1, c->request.in) == 0 && FCGX_GetError(c->request.in) == 0;
-}
-
-static bool take_body(struct connection *c, struct arena *arena, struct str length)
+/* length: CONTENT_LENGTH, empty if there is no body. A body that is too large is not read: so the
+ * connection ends with the response (413). */
+static bool connection_accept_body(struct connection *c, struct arena *arena, struct str length)
 {
     int64_t n = 0;
 
     if (length.n > 0 && !str_to_int64(length, 0, INT64_MAX, &n))
         return false;
-    if (n > BODY_MAX) {
-        c->exchange.request.too_large = true;
-        c->request.keepConnection = 0;
-        return true;
-    }
-    return (n == 0 || read_body(c, arena, (size_t)n)) && at_end(c);
+    if (n <= BODY_MAX)
+        return connection_read_body(c, arena, (size_t)n);
+    c->exchange.request.too_large = true;
+    c->request.keepConnection = 0;
+    return true;
 }
 
 enum connection_event connection_read(struct connection *c, struct arena *arena)
 {
-    struct parameters own = {0};
+    struct parameters parameters = {.request = {.method = OTHER_METHOD}};
     struct exchange *x = &c->exchange;
 
-    /* parameters that were cut short look whole to libfcgi: only the error tells (hazards F2) */
-    if ((!c->first_record_ok && !begins_a_request(c->request.ipcFd)) ||
+    /* to libfcgi, incomplete parameters look complete: only the error shows it (hazards F2) */
+    if ((!c->first_record_ok && !connection_begins_request(c->request.ipcFd)) ||
         FCGX_Accept_r(&c->request) != 0 || FCGX_GetError(c->request.in) != 0) {
         connection_close(c);
         return CONNECTION_LOST;
     }
     c->first_record_ok = true;
-    memset(x, 0, sizeof(*x));
-    x->arena = arena;
-    x->connection = c;
-    buf_init(&c->response_head, arena);
-    (void)buf_reserve(&c->response_head, HEAD_ROOM);
-    x->request.method = OTHER_METHOD;
     for (char **p = c->request.envp; *p; p++)
-        take_parameter(&x->request, &own, *p);
-    take_path(&x->request, &own);
-    if (!take_body(c, arena, own.length)) {
+        connection_store_parameter(&parameters, *p);
+    connection_set_path(&parameters);
+    *x = (struct exchange){.arena = arena, .connection = c, .request = parameters.request};
+    buf_init(&c->response_head, arena);
+    (void)buf_reserve(&c->response_head, RESPONSE_HEAD_SIZE);
+    if (!connection_accept_body(c, arena, parameters.length)) {
         connection_close(c);
         return CONNECTION_LOST;
     }
@@ -197,10 +189,11 @@ enum connection_event connection_read(struct connection *c, struct arena *arena)
     return CONNECTION_REQUEST;
 }
 
-/* ---- answer ---- */
+/* ---- response ---- */
 
-/* whole: the body is complete. */
-static void write_head(struct buf *head, const struct http_response *r, bool whole)
+/* Writes the head in the form of CGI, which nginx parses: "Status:" and headers. Content-Length is
+ * sent whenever it is known (complete), so that a response that is cut short is noticed. */
+static void connection_write_head(struct buf *head, const struct http_response *r, bool complete)
 {
     buf_text(head, "Status: ");
     buf_int(head, r->status);
@@ -210,7 +203,7 @@ static void write_head(struct buf *head, const struct http_response *r, bool who
         buf_text(head, "\r\nContent-Type: ");
         buf_text(head, r->content_type);
     }
-    if (r->status != 204 && whole) {
+    if (r->status != 204 && complete) {
         buf_text(head, "\r\nContent-Length: ");
         buf_int(head, (int64_t)r->body.n);
     }
@@ -223,14 +216,14 @@ static void write_head(struct buf *head, const struct http_response *r, bool who
     buf_text(head, "\r\n\r\n");
 }
 
-static bool put_head(struct connection *c, bool whole)
+static bool connection_send_head(struct connection *c, bool complete)
 {
-    write_head(&c->response_head, &c->exchange.response, whole);
+    connection_write_head(&c->response_head, &c->exchange.response, complete);
     return !c->response_head.failed &&
            FCGX_PutStr(c->response_head.p, (int)c->response_head.n, c->request.out) >= 0;
 }
 
-static bool put_body(struct connection *c)
+static bool connection_send_body(struct connection *c)
 {
     const struct http_response *r = &c->exchange.response;
 
@@ -242,33 +235,33 @@ bool connection_send_chunk(struct connection *c)
 {
     struct http_response *r = &c->exchange.response;
 
-    if (!r->headers_sent && !put_head(c, false))
+    if (!r->headers_sent && !connection_send_head(c, false))
         return false;
     r->headers_sent = true;
-    if (!put_body(c))
+    if (!connection_send_body(c))
         return false;
     r->body_sent += r->body.n;
     r->body.n = 0;
     return true;
 }
 
-/* The end of output and of the request, and a byte more. nginx keeps a connection for its next
- * request unless more has come behind the end of this one: only so can it be closed without a
- * moment in which that request is already on its way (hazards N2). libfcgi would end with the end.
- */
-static void end_connection(struct connection *c)
+/* Ends output and request, sends one byte more and closes. nginx puts a connection aside for its
+ * next request unless something follows the end of this one: so the extra byte makes nginx close
+ * it, and no request is lost on a connection that is about to be closed (hazards N2). libfcgi
+ * cannot send anything after the end; so the records are written here. */
+static void connection_end(struct connection *c)
 {
     unsigned char high = (unsigned char)(c->request.requestId >> 8);
     unsigned char low = (unsigned char)c->request.requestId;
     /* clang-format off */
-    const unsigned char end[3 * FCGI_HEADER_SIZE + 1] = {
+    const unsigned char records[3 * FCGI_HEADER_SIZE + 1] = {
         FCGI_VERSION, FCGI_TYPE_STDOUT, high, low, 0, 0, 0, 0,
         FCGI_VERSION, FCGI_TYPE_END, high, low, 0, FCGI_END_SIZE, 0, 0,
     };
     /* clang-format on */
 
     if (FCGX_FFlush(c->request.out) == 0)
-        (void)send(c->request.ipcFd, end, sizeof(end), MSG_NOSIGNAL);
+        (void)send(c->request.ipcFd, records, sizeof(records), MSG_NOSIGNAL);
     connection_close(c);
 }
 
@@ -277,15 +270,16 @@ bool connection_send_response(struct connection *c, bool last)
     struct exchange *x = &c->exchange;
 
     if (x->response.headers_sent && x->problem.code != PROBLEM_NONE) {
-        connection_close(c); /* cut short, so that nobody takes what is there for all */
+        /* a response that failed after its start: closing shows the client that it is incomplete */
+        connection_close(c);
         return false;
     }
-    if (!x->response.headers_sent && !put_head(c, true))
-        c->request.keepConnection = 0; /* nothing is sent: nginx answers 502 */
+    if (!x->response.headers_sent && !connection_send_head(c, true))
+        c->request.keepConnection = 0; /* nothing is sent: nginx responds with 502 */
     else
-        (void)put_body(c);
+        (void)connection_send_body(c);
     if (last) {
-        end_connection(c);
+        connection_end(c);
         return false;
     }
     FCGX_Finish_r(&c->request);

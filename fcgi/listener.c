@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Finds or creates the listening Unix socket. FCGX_OpenSocket is not used, because it ends the
+ * process when it fails. */
 #include "fcgi/listener.h"
 
 #include <errno.h>
@@ -11,7 +13,8 @@
 
 enum { BACKLOG = 1024 };
 
-static bool listens(int fd)
+/* False also for a descriptor that is closed or not a socket. */
+static bool listener_is_listening(int fd)
 {
     int listening = 0;
     socklen_t n = sizeof(listening);
@@ -19,8 +22,9 @@ static bool listens(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &n) == 0 && listening;
 }
 
-/* Not FCGX_OpenSocket, which ends the process when it fails. */
-static int listen_at(const char *path)
+/* Returns the descriptor, or -1 with errno. Replaces what is at path: the socket of a process that
+ * was killed would make bind fail. */
+static int listener_create(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     size_t n = strlen(path);
@@ -34,7 +38,7 @@ static int listen_at(const char *path)
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
-    (void)unlink(path); /* of a process that was killed */
+    (void)unlink(path);
     if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
         listen(fd, BACKLOG) == 0)
         return fd;
@@ -42,11 +46,12 @@ static int listen_at(const char *path)
     return -1;
 }
 
+/* A socket that was passed by the supervisor takes precedence over FCGI_LISTEN. */
 int listener_open(const char *path)
 {
     int fd;
 
-    if (listens(STDIN_FILENO))
+    if (listener_is_listening(STDIN_FILENO))
         return STDIN_FILENO;
     if (!path || !*path) {
         (void)fputs("mastery-fcgi: file descriptor 0 is not a listening socket: start it by "
@@ -54,7 +59,7 @@ int listener_open(const char *path)
                     stderr);
         return -1;
     }
-    fd = listen_at(path);
+    fd = listener_create(path);
     if (fd < 0)
         (void)fprintf(stderr, "FCGI_LISTEN: cannot listen on %s: %s\n", path, strerror(errno));
     return fd;

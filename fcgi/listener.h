@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The listening socket. */
+/* The listening socket of the pool. */
 #ifndef FCGI_LISTENER_H
 #define FCGI_LISTENER_H
 
-/* File descriptor 0 when it listens (spawn-fcgi, systemd), else a socket made at path, whatever was
- * there before; path may be NULL or empty. -1 with a line on stderr. */
+/* Returns file descriptor 0 if it is a listening socket (spawn-fcgi, systemd). Otherwise creates a
+ * Unix socket at path and replaces what is there; path may be NULL or empty. Returns -1 on failure
+ * with a message on stderr. */
 int listener_open(const char *path);
 
 #endif

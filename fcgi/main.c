@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* mastery-fcgi: one process of the pool. The listening socket is file descriptor 0 (spawn-fcgi,
- * systemd's StandardInput=socket), or FCGI_LISTEN is opened for development. */
+ * systemd's StandardInput=socket), or FCGI_LISTEN is opened for development. With --check it only
+ * checks the configuration. */
 #include <fcgiapp.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -11,26 +12,27 @@
 #include "fcgi/listener.h"
 #include "fcgi/reactor.h"
 
-static const unsigned parts = ENGINE_METRICS | ENGINE_TOKENS | ENGINE_SERVING;
+static const unsigned subsystems = ENGINE_METRICS | ENGINE_TOKENS | ENGINE_SERVING;
 
-/* All that may be wrong with the settings, and nothing that is started. */
-static int check(const struct router *router)
+/* Checks the configuration and starts nothing. */
+static int fcgi_check(const struct router *router)
 {
     struct engine engine;
-    bool good = engine_open(&engine, "mastery-fcgi", router, parts);
+    bool valid = engine_open(&engine, "mastery-fcgi", router, subsystems);
 
     engine_close(&engine);
-    return good ? EXIT_SUCCESS : process_fail_slowly(PROCESS_WRONG_CONFIG);
+    return valid ? EXIT_SUCCESS : process_fail_slowly(PROCESS_WRONG_CONFIG);
 }
 
-static int serve(const struct router *router)
+/* The listener comes first: without it there is no reason to read the configuration. */
+static int fcgi_serve(const struct router *router)
 {
     struct engine engine;
     int status, listener = listener_open(getenv("FCGI_LISTEN"));
 
     if (listener < 0)
         return process_fail_slowly(PROCESS_NO_SOCKET);
-    if (!engine_open(&engine, "mastery-fcgi", router, parts))
+    if (!engine_open(&engine, "mastery-fcgi", router, subsystems))
         status = process_fail_slowly(PROCESS_WRONG_CONFIG);
     else if (FCGX_Init() != 0)
         status = process_fail_slowly(PROCESS_FAILED);
@@ -46,19 +48,19 @@ int main(int argc, char *argv[])
     const struct route_table *tables = route_tables(&count);
     struct router *router;
     int status;
-    pid_t parent = getppid();
+    pid_t parent = getppid(); /* first, so that a parent that ends meanwhile is noticed */
 
     process_set_signals();
     process_harden();
     process_die_with_parent(parent); /* the pool must not outlive multiwatch */
     (void)setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "20", 1); /* hazards F5 */
-    /* hiredis looks Redis's name up while the loop waits: a name server that is away must not make
-     * it wait for ever. */
+    /* hiredis resolves the host name of Redis while the loop is blocked: without these limits, a
+     * name server that does not respond would block it for half a minute. */
     (void)setenv("RES_OPTIONS", "timeout:1 attempts:1", 0);
     router = router_new(tables, count);
     if (!router)
         return process_fail_slowly(PROCESS_FAILED);
-    status = process_check_requested(argc, argv) ? check(router) : serve(router);
+    status = process_check_requested(argc, argv) ? fcgi_check(router) : fcgi_serve(router);
     router_free(router);
     return status;
 }

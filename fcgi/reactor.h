@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The event loop: who is ready? It knows connections and signals, nothing of HTTP. A turn takes
- * what has arrived, carries replies of the store on to their requests, sends what they ask, and
- * writes the log; it never waits in between. */
+/* The event loop of mastery-fcgi. It knows connections and signals, nothing of HTTP. An iteration
+ * reads requests that have arrived, passes replies of the store to the exchanges that wait for
+ * them, sends the commands that were queued, and writes the log. Nothing in between blocks. */
 #ifndef FCGI_REACTOR_H
 #define FCGI_REACTOR_H
 
 #include "app/service/engine.h"
 
-/* Serves until drained: after TERM, INT, QUIT or USR1, or MAX_REQUESTS, it leaves the listener and
- * goes on serving the connections it has until the web server has closed them (never the other way
- * round: hazards N2). DRAIN_TIMEOUT_S at most: in its last quarter each connection ends behind its
- * next answer. HUP reads the keys again. The signals must be blocked. Returns the exit status. */
+/* Serves until drained. TERM, INT, QUIT, USR1 or MAX_REQUESTS start draining: the process stops
+ * accepting and serves its connections until the web server closes them (never the other way
+ * round: hazards N2), for DRAIN_TIMEOUT_S at most; in the last quarter of that time each connection
+ * is closed after its next response. HUP reads the secrets again. listener: a listening socket; the
+ * signals must be blocked (process_set_signals). Returns the exit status. */
 int reactor_run(struct engine *engine, int listener);
 
 #endif

@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Asks the engine how it is, the way a client would: through nginx.
+# Checks the engine as a client would: through nginx.
 #
-#   health-check.sh liveness    200 from /health, within 3 s; never asks for Redis
-#   health-check.sh readiness   200 from /ready as well: Redis is there, nothing drains
+#   health-check.sh liveness    200 from /health, within 3 s; does not depend on Redis
+#   health-check.sh readiness   200 from /ready as well: Redis is reachable, no process drains
 #
 #   HEALTH_URL   http://127.0.0.1:$PORT, and PORT is 8005
-#   HEALTH_FROM  127.0.0.2, an address of its own: nginx leaves it uncounted (RATE_LIMIT_EXEMPT), so that
-#                no other use of 127.0.0.1, such as a forwarded port, can take the probes' budget
+#   HEALTH_FROM  127.0.0.2, which only probes use: nginx does not limit it (RATE_LIMIT_EXEMPT), so that
+#                clients at 127.0.0.1, such as a forwarded port, cannot use up the probes' limit
 #
-# Exit status: 0 all is well, 1 the engine says otherwise, 2 wrong usage, 3 no answer.
+# Exit status: 0 healthy, 1 not healthy, 2 wrong usage, 3 no answer.
 set -u
 : "${HEALTH_URL:=http://127.0.0.1:${PORT:-8005}}" "${HEALTH_FROM:=127.0.0.2}"
 

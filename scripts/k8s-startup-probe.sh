@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Whether the engine has started: it answers /health. Its dependencies are told, and do not count: a
-# pod that is killed because Redis is late helps nobody, and the readiness probe keeps requests away
-# until then.
+# Checks that the engine has started: /health is 200. It prints the dependencies, but they do not change the
+# exit status: to kill a pod because Redis starts later is of no use, and the readiness probe keeps requests
+# away until then.
 #
-#   k8s-startup-probe.sh            looks once, as the kubelet's probe
-#   k8s-startup-probe.sh SECONDS    looks until it has started, for so long at most
+#   k8s-startup-probe.sh            checks once, as the kubelet's probe
+#   k8s-startup-probe.sh SECONDS    checks until it has started, for so long at most
 #
-# Exit status: 0 it has started.
+# Exit status: 0 started, 1 not started, 2 wrong usage.
 set -u
 scripts=$(dirname "$0")
 tries=${1:-0}
@@ -18,10 +18,10 @@ case $tries in
     ;;
 esac
 
-until told=$("$scripts/health-check.sh" liveness); do
+until output=$("$scripts/health-check.sh" liveness); do
     tries=$((tries - 1))
     if [ "$tries" -lt 0 ]; then
-        echo "$told"
+        echo "$output"
         exit 1
     fi
     sleep 1

@@ -1,48 +1,52 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The table of rights (docs/api.md, Access rights). It decides as far as the token alone can: where
+ * the store must be consulted (does this teacher teach this student?), the verdict says so, and
+ * service/cohort_access finds out. */
 #include "app/auth/access.h"
 
-/* NOBODY is 0, so that a row or column that is forgotten refuses. */
+/* RIGHT_NONE is 0, so that a missing row or column of the table refuses. */
 enum right {
-    NOBODY,
-    ALL,
-    OWN,    /* oneself */
-    TAUGHT, /* students of a cohort that they teach */
-    MEMBER, /* cohorts that contain oneself */
-    COHORT, /* cohorts that they teach; without a subject: the list, which the handler narrows */
+    RIGHT_NONE,
+    RIGHT_ALL,
+    RIGHT_OWN,    /* the caller's own data */
+    RIGHT_TAUGHT, /* students of a cohort that the caller teaches */
+    RIGHT_MEMBER, /* cohorts of which the caller is a member */
+    RIGHT_COHORT, /* cohorts that the caller teaches; a request without a subject is for a list,
+                   * which the handler limits to these */
 };
 
 /* clang-format off */
+#define STUDENT(right) [ROLE_STUDENT] = RIGHT_##right
+#define TEACHER(right) [ROLE_TEACHER] = RIGHT_##right
+#define ADMIN          [ROLE_ADMIN] = RIGHT_ALL
+#define SERVICE        [ROLE_SERVICE] = RIGHT_ALL
+
 static const unsigned char rights[ACCESSES][ROLES] = {
-    /*                          student               teacher                  admin               service */
-    [ACCESS_OPEN]          = {[ROLE_NONE] = ALL,
-                              [ROLE_STUDENT] = ALL,  [ROLE_TEACHER] = ALL,    [ROLE_ADMIN] = ALL, [ROLE_SERVICE] = ALL},
-    [ACCESS_ANY]           = {[ROLE_STUDENT] = ALL,  [ROLE_TEACHER] = ALL,    [ROLE_ADMIN] = ALL, [ROLE_SERVICE] = ALL},
-    [ACCESS_ADMIN]         = {                                                [ROLE_ADMIN] = ALL},
-    [ACCESS_READ_STUDENT]  = {[ROLE_STUDENT] = OWN,  [ROLE_TEACHER] = TAUGHT, [ROLE_ADMIN] = ALL},
-    [ACCESS_WRITE_STUDENT] = {[ROLE_STUDENT] = OWN,  [ROLE_TEACHER] = TAUGHT, [ROLE_ADMIN] = ALL},
-    [ACCESS_EXPORT]        = {[ROLE_STUDENT] = OWN,                           [ROLE_ADMIN] = ALL},
-    [ACCESS_READ_COHORT]   = {                       [ROLE_TEACHER] = COHORT, [ROLE_ADMIN] = ALL},
-    [ACCESS_COMPARE_COHORT] = {[ROLE_STUDENT] = MEMBER, [ROLE_TEACHER] = COHORT, [ROLE_ADMIN] = ALL},
-    [ACCESS_HANDLER]       = {[ROLE_STUDENT] = ALL,  [ROLE_TEACHER] = ALL,    [ROLE_ADMIN] = ALL, [ROLE_SERVICE] = ALL},
+    [ACCESS_OPEN]           = {STUDENT(ALL),    TEACHER(ALL),    ADMIN, SERVICE,
+                               [ROLE_NONE] = RIGHT_ALL},
+    [ACCESS_ANY]            = {STUDENT(ALL),    TEACHER(ALL),    ADMIN, SERVICE},
+    [ACCESS_ADMIN]          = {                                  ADMIN},
+    [ACCESS_READ_STUDENT]   = {STUDENT(OWN),    TEACHER(TAUGHT), ADMIN},
+    [ACCESS_WRITE_STUDENT]  = {STUDENT(OWN),    TEACHER(TAUGHT), ADMIN},
+    [ACCESS_EXPORT]         = {STUDENT(OWN),                     ADMIN},
+    [ACCESS_READ_COHORT]    = {                 TEACHER(COHORT), ADMIN},
+    [ACCESS_COMPARE_COHORT] = {STUDENT(MEMBER), TEACHER(COHORT), ADMIN},
+    [ACCESS_HANDLER]        = {STUDENT(ALL),    TEACHER(ALL),    ADMIN, SERVICE},
 };
 /* clang-format on */
 
-static bool is_self(const struct principal *who, struct str subject)
+enum verdict access_decide(enum access access, const struct principal *caller, struct str subject)
 {
-    return subject.n > 0 && str_equal(who->user, subject);
-}
-
-enum verdict access_decide(enum access access, const struct principal *who, struct str subject)
-{
-    if (access >= ACCESSES || who->role >= ROLES)
+    if (access >= ACCESSES || caller->role >= ROLES)
         return VERDICT_NO;
-    switch ((enum right)rights[access][who->role]) {
-    case NOBODY: break;
-    case ALL: return VERDICT_YES;
-    case OWN: return is_self(who, subject) ? VERDICT_YES : VERDICT_NO;
-    case TAUGHT: return subject.n > 0 ? VERDICT_IF_OWN_STUDENT : VERDICT_NO;
-    case MEMBER: return subject.n > 0 ? VERDICT_IF_MEMBER : VERDICT_NO;
-    case COHORT: return subject.n > 0 ? VERDICT_IF_OWN_COHORT : VERDICT_YES;
+    switch ((enum right)rights[access][caller->role]) {
+    case RIGHT_NONE: break;
+    case RIGHT_ALL: return VERDICT_YES;
+    case RIGHT_OWN:
+        return subject.n > 0 && str_equal(caller->user, subject) ? VERDICT_YES : VERDICT_NO;
+    case RIGHT_TAUGHT: return subject.n > 0 ? VERDICT_IF_OWN_STUDENT : VERDICT_NO;
+    case RIGHT_MEMBER: return subject.n > 0 ? VERDICT_IF_MEMBER : VERDICT_NO;
+    case RIGHT_COHORT: return subject.n > 0 ? VERDICT_IF_OWN_COHORT : VERDICT_YES;
     }
     return VERDICT_NO;
 }

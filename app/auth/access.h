@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Who may do what: the contract's table (section 2) as a table, and the only place that decides. */
+/* Decides what a caller may do (docs/api.md, Access rights). No other file does. */
 #ifndef AUTH_ACCESS_H
 #define AUTH_ACCESS_H
 
@@ -9,14 +9,14 @@
 enum verdict {
     VERDICT_YES,
     VERDICT_NO,
-    VERDICT_IF_OWN_STUDENT, /* yes if the student is in a cohort that this teacher teaches: ask the
-                             * store
-                             */
-    VERDICT_IF_OWN_COHORT,  /* yes if the cohort is one that this teacher teaches: ask the store */
-    VERDICT_IF_MEMBER,      /* yes if the caller is in the cohort: ask the store */
+    /* These three depend on what the store holds: yes if ... */
+    VERDICT_IF_OWN_STUDENT, /* the student is in a cohort that the caller teaches */
+    VERDICT_IF_OWN_COHORT,  /* the caller teaches the cohort */
+    VERDICT_IF_MEMBER,      /* the caller is a member of the cohort */
 };
 
-/* subject: the student (or cohort) that the request is about; empty for routes about nobody. */
-enum verdict access_decide(enum access access, const struct principal *who, struct str subject);
+/* subject: id of the student or cohort that the request is about; empty when it is about neither.
+ */
+enum verdict access_decide(enum access access, const struct principal *caller, struct str subject);
 
 #endif

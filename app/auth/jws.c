@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Wraps libjwt 1.10 so that its weaknesses (hazards W1, W2) cannot be used: a key always has bytes,
+ * and the algorithm is always the configured one. */
 #include "app/auth/jws.h"
 
 #include <limits.h>
@@ -8,17 +10,16 @@
 
 bool jws_verify(const char *token, const char *algorithm, const struct token_key *key)
 {
-    /* libjwt takes any token as unsigned when the key has no bytes (hazards W1). */
+    /* Without key bytes libjwt verifies no signature and accepts any token (hazards W1). */
     if (key->n == 0 || key->n > INT_MAX)
         return false;
     jwt_t *jwt = NULL;
-    bool good = jwt_decode(&jwt, token, key->p, (int)key->n) == 0;
-    /* libjwt lets the token choose among all algorithms that suit the key's bytes (W2). */
-    good = good && jwt_get_alg(jwt) == jwt_str_alg(algorithm) && jwt_get_alg(jwt) != JWT_ALG_NONE;
+    bool valid = jwt_decode(&jwt, token, key->p, (int)key->n) == 0;
+    /* libjwt lets the token choose among all algorithms that suit the key's bytes (hazards W2). */
+    valid = valid && jwt_get_alg(jwt) == jwt_str_alg(algorithm) && jwt_get_alg(jwt) != JWT_ALG_NONE;
     jwt_free(jwt);
-    ERR_clear_error(); /* libjwt leaves OpenSSL's errors behind; nobody may mistake them for theirs
-                        */
-    return good;
+    ERR_clear_error(); /* libjwt leaves errors in OpenSSL's queue, where others would find them */
+    return valid;
 }
 
 char *jws_sign(const char *claims, const struct token_key *secret)

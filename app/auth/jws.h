@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Signatures of tokens in compact form: the only place that knows libjwt (1.x; made for 1.10.2).
- * It trusts nothing but the signature: shape, header and claims are the business of token.c. */
+/* Signs and verifies tokens in compact form (JWS, RFC 7515). The only file that uses libjwt (1.x,
+ * written for 1.10.2). Checks the signature alone: token.c checks shape, header and claims. */
 #ifndef AUTH_JWS_H
 #define AUTH_JWS_H
 
 #include "app/auth/token_keys.h"
 
-/* Signed by key with exactly this algorithm ("HS256", "RS256", "ES256")? key: secret bytes or the
- * PEM text of a public key. token must have been checked before (hazards W4): three parts, none
- * empty, base64url letters only, TOKEN_MAX at most. */
+/* Whether the token was signed by this key with exactly this algorithm ("HS256", "RS256", "ES256").
+ * key: bytes of a secret, or the PEM text of a public key. The caller has checked the token before
+ * (hazards W4): three sections, none empty, only base64url characters, at most TOKEN_MAX bytes. */
 bool jws_verify(const char *token, const char *algorithm, const struct token_key *key);
-/* A token with these claims (text of a JSON object), HS256. malloc'd; NULL on failure. */
+/* Makes a token with these claims (the text of a JSON object), signed by HS256. The caller frees
+ * it; NULL on failure. */
 char *jws_sign(const char *claims, const struct token_key *secret);
 
 #endif

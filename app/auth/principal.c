@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Roles are numbers inside and names in tokens and logs. */
 #include "app/auth/principal.h"
 
 const char *const role_names[ROLES] = {

@@ -1,27 +1,32 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Verifies tokens and holds the keys that do it. A token is accepted when a check of each kind
+ * passes, the cheap ones first: size, cache of verified tokens, shape, header, signature by one of
+ * the current or retired keys, claims. Keys that a reload finds removed stay valid for KEY_GRACE_S
+ * ("retired"). `generation` changes with every change of the keys, which makes all cached tokens
+ * invalid. */
 #include "app/auth/token.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "app/auth/base64url.h"
 #include "app/auth/jws.h"
 #include "app/auth/token_cache.h"
 #include "app/auth/token_claims.h"
 #include "app/auth/token_keys.h"
+#include "app/base/base64.h"
 #include "app/http/json.h"
 
-/* Far above what the keys and parts of TOKEN_MAX bytes can need. */
+/* Ample for the decoded header and payload of a token of TOKEN_MAX bytes. */
 enum { SCRATCH_FIRST = 32 * 1024, SCRATCH_CAP = 512 * 1024 };
 
 struct tokens {
     const struct config *config;
     struct token_keys keys;
-    struct token_keys retired;                /* verify as well, the oldest first, */
-    int64_t retired_until_us[TOKEN_KEYS_MAX]; /* until then */
-    uint64_t generation;                      /* of the keys, from 1 */
-    struct token_cache *memory;
-    struct arena *scratch; /* of one verification */
+    struct token_keys retired;                /* removed, still accepted; the oldest first */
+    int64_t retired_until_us[TOKEN_KEYS_MAX]; /* monotonic; by index in retired */
+    uint64_t generation;                      /* of keys and retired; from 1 */
+    struct token_cache *cache;
+    struct arena *scratch; /* reset after each verification */
 };
 
 struct tokens *tokens_new(const struct config *config, char ret_error[200])
@@ -33,9 +38,9 @@ struct tokens *tokens_new(const struct config *config, char ret_error[200])
     }
     tokens->config = config;
     tokens->generation = 1;
-    tokens->memory = token_cache_new();
+    tokens->cache = token_cache_new();
     tokens->scratch = arena_new(SCRATCH_FIRST, SCRATCH_CAP);
-    if (!tokens->memory || !tokens->scratch)
+    if (!tokens->cache || !tokens->scratch)
         (void)snprintf(ret_error, 200, "no memory for tokens");
     else if (token_keys_load(config, KEYS_FROM_CONFIG, &tokens->keys, ret_error))
         return tokens;
@@ -49,34 +54,35 @@ void tokens_free(struct tokens *tokens)
         return;
     token_keys_release(&tokens->keys);
     token_keys_release(&tokens->retired);
-    token_cache_free(tokens->memory);
+    token_cache_free(tokens->cache);
     arena_free(tokens->scratch);
     free(tokens);
 }
 
-static void drop_retired(struct tokens *tokens, size_t i)
+static void tokens_drop_retired(struct tokens *tokens, size_t i)
 {
     token_keys_remove(&tokens->retired, i);
     memmove(&tokens->retired_until_us[i], &tokens->retired_until_us[i + 1],
             (tokens->retired.n - i) * sizeof(tokens->retired_until_us[0]));
 }
 
-/* Keys that are not among the new ones are kept beside them for a while. */
-static void retire(struct tokens *tokens, struct token_keys *old, int64_t now_us)
+/* Moves the keys of old that are not among the current ones to the retired ones. When these are
+ * full, the oldest is dropped. */
+static void tokens_retire(struct tokens *tokens, struct token_keys *old, int64_t now_us)
 {
     int64_t grace_us = tokens->config->key_grace_s * INT64_C(1000000);
     for (size_t i = 0; grace_us > 0 && i < old->n; i++) {
         if (token_keys_contain(&tokens->keys, &old->v[i]))
             continue;
         if (tokens->retired.n == TOKEN_KEYS_MAX)
-            drop_retired(tokens, 0);
+            tokens_drop_retired(tokens, 0);
         tokens->retired_until_us[tokens->retired.n] = now_us + grace_us;
         tokens->retired.v[tokens->retired.n++] = old->v[i];
         old->v[i] = (struct token_key){NULL, 0};
     }
-    for (size_t i = tokens->retired.n; i-- > 0;) /* one has come back */
+    for (size_t i = tokens->retired.n; i-- > 0;) /* a retired key may be in the file again */
         if (token_keys_contain(&tokens->keys, &tokens->retired.v[i]))
-            drop_retired(tokens, i);
+            tokens_drop_retired(tokens, i);
 }
 
 bool tokens_reload(struct tokens *tokens, int64_t now_us, char ret_error[200])
@@ -84,14 +90,14 @@ bool tokens_reload(struct tokens *tokens, int64_t now_us, char ret_error[200])
     struct token_keys old = tokens->keys, keys;
     if (!token_keys_load(tokens->config, KEYS_FROM_FILES, &keys, ret_error))
         return false;
-    /* Whoever polls calls this often: the same keys again keep what is remembered. */
+    /* The files are polled and rarely change: unchanged keys keep the cache of verified tokens. */
     if (token_keys_equal(&keys, &old)) {
         token_keys_release(&keys);
         return true;
     }
     tokens->keys = keys;
     tokens->generation++;
-    retire(tokens, &old, now_us);
+    tokens_retire(tokens, &old, now_us);
     token_keys_release(&old);
     return true;
 }
@@ -99,7 +105,7 @@ bool tokens_reload(struct tokens *tokens, int64_t now_us, char ret_error[200])
 void tokens_expire_keys(struct tokens *tokens, int64_t now_us)
 {
     while (tokens->retired.n > 0 && now_us >= tokens->retired_until_us[0]) {
-        drop_retired(tokens, 0);
+        tokens_drop_retired(tokens, 0);
         tokens->generation++;
     }
 }
@@ -109,17 +115,17 @@ uint64_t tokens_generation(const struct tokens *tokens)
     return tokens->generation;
 }
 
-static bool refuse(struct problem *p, const char *why)
+static bool token_refuse(struct problem *p, const char *why)
 {
     problem_set(p, PROBLEM_AUTH_ERROR, "%s", why);
     p->has_credentials = true;
     return false;
 }
 
-/* header.payload.signature, none empty. More dots are left in the signature, where no base64url has
- * them. */
-static bool split(struct str token, struct str *ret_header, struct str *ret_payload,
-                  struct str *ret_signature)
+/* Splits header.payload.signature, none of them empty. A further dot stays in the signature, which
+ * is then not valid base64url. */
+static bool token_split(struct str token, struct str *ret_header, struct str *ret_payload,
+                        struct str *ret_signature)
 {
     *ret_header = str_cut(&token, '.');
     *ret_payload = str_cut(&token, '.');
@@ -127,16 +133,17 @@ static bool split(struct str token, struct str *ret_header, struct str *ret_payl
     return ret_header->n > 0 && ret_payload->n > 0 && token.n > 0;
 }
 
-static struct json_object *read_part(struct str part, struct arena *scratch)
+/* Parses the header or the payload; NULL when it is not base64url of valid JSON. */
+static struct json_object *token_parse_section(struct str section, struct arena *scratch)
 {
     struct problem ignored = {.code = PROBLEM_NONE};
-    struct str text = base64url_decode(part, scratch);
+    struct str text = base64url_decode(section, scratch);
     return text.p ? json_parse(text, scratch, &ignored) : NULL;
 }
 
-/* `typ` may be absent or JWT in any case. It proves nothing; other values are refused because
- * libjwt 1.10 does so (hazards W5), and so that another version of it changes nothing. */
-static bool header_good(struct json_object *header, const char *algorithm)
+/* `typ` may be absent, or JWT in any case. Other values are refused because libjwt 1.10 refuses
+ * them (hazards W5); checking here keeps the result the same with other versions of libjwt. */
+static bool token_header_valid(struct json_object *header, const char *algorithm)
 {
     struct json_object *typ;
     if (!json_object_is_type(header, json_type_object))
@@ -144,12 +151,13 @@ static bool header_good(struct json_object *header, const char *algorithm)
     if (!str_equal(token_string_member(header, "alg"), str_of(algorithm)))
         return false;
     if (json_object_object_get_ex(header, "crit", NULL))
-        return false; /* we know no extension, so none can be understood: RFC 7515 section 4.1.11 */
+        return false; /* lists extensions that must be understood, and none is: RFC 7515, 4.1.11 */
     return !json_object_object_get_ex(header, "typ", &typ) ||
            str_equal_nocase(token_string_member(header, "typ"), STR("JWT"));
 }
 
-static bool signed_by_any(const struct token_keys *keys, const char *token, const char *algorithm)
+static bool token_signed_by_any(const struct token_keys *keys, const char *token,
+                                const char *algorithm)
 {
     for (size_t i = 0; i < keys->n; i++)
         if (jws_verify(token, algorithm, &keys->v[i]))
@@ -157,32 +165,34 @@ static bool signed_by_any(const struct token_keys *keys, const char *token, cons
     return false;
 }
 
-/* Everything but the claims; the payload's text in *ret_payload as it stands in the token. All that
- * is cheap and all that protects libjwt from odd bytes comes before libjwt (hazards W4). */
-static bool genuine(struct tokens *tokens, struct str token, struct str *ret_payload)
+/* Checks everything but the claims, and stores the still encoded payload. The checks that keep odd
+ * bytes away from libjwt come before libjwt (hazards W4), as do the cheap ones. */
+static bool token_signature_valid(struct tokens *tokens, struct str token, struct str *ret_payload)
 {
     const char *algorithm = tokens->config->jwt_algorithm;
     struct str header, signature;
-    if (!split(token, &header, ret_payload, &signature))
+    if (!token_split(token, &header, ret_payload, &signature))
         return false;
     if (!base64url_decode(signature, tokens->scratch).p ||
         !base64url_decode(*ret_payload, tokens->scratch).p)
         return false;
-    if (!header_good(read_part(header, tokens->scratch), algorithm))
+    if (!token_header_valid(token_parse_section(header, tokens->scratch), algorithm))
         return false;
     struct str text = arena_copy(tokens->scratch, token);
-    return text.p && (signed_by_any(&tokens->keys, text.p, algorithm) ||
-                      signed_by_any(&tokens->retired, text.p, algorithm));
+    return text.p && (token_signed_by_any(&tokens->keys, text.p, algorithm) ||
+                      token_signed_by_any(&tokens->retired, text.p, algorithm));
 }
 
-static const char *verify(struct tokens *tokens, struct str token, int64_t now_ms,
-                          struct principal *ret, int64_t *ret_expires_ms)
+/* NULL when the token is valid and *ret its principal; else why not, for the client. The message
+ * does not say which check of the signature failed: that would help an attacker only. */
+static const char *token_error(struct tokens *tokens, struct str token, int64_t now_ms,
+                               struct principal *ret, int64_t *ret_expires_ms)
 {
     struct str payload;
-    if (!genuine(tokens, token, &payload))
+    if (!token_signature_valid(tokens, token, &payload))
         return "The token is not valid";
-    return token_claims_error(read_part(payload, tokens->scratch), tokens->config, now_ms, ret,
-                              ret_expires_ms);
+    return token_claims_error(token_parse_section(payload, tokens->scratch), tokens->config, now_ms,
+                              ret, ret_expires_ms);
 }
 
 bool tokens_verify(struct tokens *tokens, struct str token, int64_t now_ms, struct principal *ret,
@@ -191,19 +201,20 @@ bool tokens_verify(struct tokens *tokens, struct str token, int64_t now_ms, stru
     unsigned char digest[DIGEST_SIZE];
     int64_t expires_ms;
     if (token.n == 0 || token.n > TOKEN_MAX)
-        return refuse(p, "The token is not valid");
+        return token_refuse(p, "The token is not valid");
     digest_sha256(token, digest);
-    if (token_cache_find(tokens->memory, digest, tokens->generation, now_ms, ret))
+    if (token_cache_find(tokens->cache, digest, tokens->generation, now_ms, ret))
         return true;
-    const char *fault = verify(tokens, token, now_ms, ret, &expires_ms);
+    const char *error = token_error(tokens, token, now_ms, ret, &expires_ms);
     arena_reset(tokens->scratch);
-    if (fault)
-        return refuse(p, fault);
-    token_cache_add(tokens->memory, digest, tokens->generation, now_ms, expires_ms, ret);
+    if (error)
+        return token_refuse(p, error);
+    token_cache_add(tokens->cache, digest, tokens->generation, now_ms, expires_ms, ret);
     return true;
 }
 
-/* "Bearer x": the scheme in any case, one or more spaces, the token (RFC 6750 section 2.1). */
+/* The header is "Bearer x": the scheme in any case, one or more spaces, the token (RFC 6750,
+ * section 2.1). Another scheme counts as no credentials at all. */
 bool tokens_verify_header(struct tokens *tokens, struct str authorization, int64_t now_ms,
                           struct principal *ret, struct problem *p)
 {
@@ -218,11 +229,12 @@ bool tokens_verify_header(struct tokens *tokens, struct str authorization, int64
     for (rest.p += scheme.n, rest.n -= scheme.n; rest.n > 0 && rest.p[0] == ' '; rest.n--)
         rest.p++;
     if (rest.n == 0)
-        return refuse(p, "The Authorization header is not of the form: Bearer, space, token");
+        return token_refuse(p, "The Authorization header is not of the form: Bearer, space, token");
     return tokens_verify(tokens, rest, now_ms, ret, p);
 }
 
-static void add_text(struct json_object *claims, const char *name, const char *value)
+/* An empty setting (issuer, audience) adds no claim. */
+static void claims_add_text(struct json_object *claims, const char *name, const char *value)
 {
     if (value && value[0])
         json_object_object_add(claims, name, json_object_new_string(value));
@@ -243,16 +255,16 @@ static char *sign_claims(const struct config *config, struct json_object *claims
 char *token_make(const struct config *config, const char *user_id, enum role role,
                  int64_t issued_at_s, int64_t expires_at_s)
 {
-    bool known = role == ROLE_STUDENT || role == ROLE_TEACHER || role == ROLE_ADMIN;
-    if (strcmp(config->jwt_algorithm, "HS256") != 0 || !known || !id_valid(str_of(user_id)))
+    bool has_role = role == ROLE_STUDENT || role == ROLE_TEACHER || role == ROLE_ADMIN;
+    if (strcmp(config->jwt_algorithm, "HS256") != 0 || !has_role || !id_valid(str_of(user_id)))
         return NULL;
     struct json_object *claims = json_object_new_object();
     if (!claims)
         return NULL;
-    add_text(claims, "sub", user_id);
-    add_text(claims, "role", role_names[role]);
-    add_text(claims, "iss", config->jwt_issuer);
-    add_text(claims, "aud", config->jwt_audience);
+    claims_add_text(claims, "sub", user_id);
+    claims_add_text(claims, "role", role_names[role]);
+    claims_add_text(claims, "iss", config->jwt_issuer);
+    claims_add_text(claims, "aud", config->jwt_audience);
     json_object_object_add(claims, "iat", json_object_new_int64(issued_at_s));
     json_object_object_add(claims, "exp", json_object_new_int64(expires_at_s));
     char *token = sign_claims(config, claims);

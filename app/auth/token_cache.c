@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A set-associative cache, as of processors: two bytes of the digest select a set of WAYS entries,
+ * and an entry may be in any of them. Fixed size, no allocation after start, no list to maintain.
+ */
 #include "app/auth/token_cache.h"
 
 #include <stdlib.h>
@@ -7,15 +10,15 @@
 
 #include "app/auth/token.h"
 
-enum { WAYS = 4, SETS = TOKEN_CACHE_ENTRIES / WAYS, LONGEST_MS = TOKEN_CACHE_S * 1000 };
+enum { WAYS = 4, SETS = TOKEN_CACHE_ENTRIES / WAYS, LIFETIME_MS = TOKEN_CACHE_S * 1000 };
 
-_Static_assert((SETS & (SETS - 1)) == 0 && SETS <= 65536, "a set is picked by two bytes' low bits");
+_Static_assert((SETS & (SETS - 1)) == 0 && SETS <= 65536, "set_of uses the low bits of two bytes");
 
 struct entry {
     unsigned char digest[DIGEST_SIZE];
-    uint64_t generation; /* 0: never used */
+    uint64_t generation; /* of the keys that verified the token; 0: the entry was never used */
     int64_t expires_ms;
-    struct principal who;
+    struct principal principal;
 };
 
 struct token_cache {
@@ -27,9 +30,9 @@ struct token_cache *token_cache_new(void)
     return calloc(1, sizeof(struct token_cache));
 }
 
-void token_cache_free(struct token_cache *memory)
+void token_cache_free(struct token_cache *cache)
 {
-    free(memory);
+    free(cache);
 }
 
 static size_t set_of(const unsigned char digest[DIGEST_SIZE])
@@ -37,47 +40,48 @@ static size_t set_of(const unsigned char digest[DIGEST_SIZE])
     return ((size_t)digest[0] << 8 | digest[1]) % SETS;
 }
 
-/* An end further away than any entry gets means that the clock was set back: verify anew then. */
-static bool counts(const struct entry *e, uint64_t generation, int64_t now_ms)
+/* An expiry later than any entry can have means that the clock was set back: then the token must be
+ * verified again. */
+static bool is_current(const struct entry *e, uint64_t generation, int64_t now_ms)
 {
     return e->generation == generation && now_ms < e->expires_ms &&
-           e->expires_ms - now_ms <= LONGEST_MS;
+           e->expires_ms - now_ms <= LIFETIME_MS;
 }
 
-static bool is_for(const struct entry *e, const unsigned char digest[DIGEST_SIZE])
+static bool has_digest(const struct entry *e, const unsigned char digest[DIGEST_SIZE])
 {
     return CRYPTO_memcmp(e->digest, digest, DIGEST_SIZE) == 0;
 }
 
-bool token_cache_find(const struct token_cache *memory, const unsigned char digest[DIGEST_SIZE],
+bool token_cache_find(const struct token_cache *cache, const unsigned char digest[DIGEST_SIZE],
                       uint64_t generation, int64_t now_ms, struct principal *ret)
 {
-    const struct entry *set = memory->sets[set_of(digest)];
+    const struct entry *set = cache->sets[set_of(digest)];
     for (int way = 0; way < WAYS; way++)
-        if (counts(&set[way], generation, now_ms) && is_for(&set[way], digest)) {
-            principal_set(ret, set[way].who.role, set[way].who.user);
+        if (is_current(&set[way], generation, now_ms) && has_digest(&set[way], digest)) {
+            principal_set(ret, set[way].principal.role, set[way].principal.user);
             return true;
         }
     return false;
 }
 
-/* One that no longer counts, else the first to expire. */
-static struct entry *place_for(struct entry set[WAYS], uint64_t generation, int64_t now_ms)
+/* One that is not current, else the first to expire. */
+static struct entry *entry_to_replace(struct entry set[WAYS], uint64_t generation, int64_t now_ms)
 {
     struct entry *best = &set[0];
-    for (int way = 1; way < WAYS && counts(best, generation, now_ms); way++)
-        if (!counts(&set[way], generation, now_ms) || set[way].expires_ms < best->expires_ms)
+    for (int way = 1; way < WAYS && is_current(best, generation, now_ms); way++)
+        if (!is_current(&set[way], generation, now_ms) || set[way].expires_ms < best->expires_ms)
             best = &set[way];
     return best;
 }
 
-void token_cache_add(struct token_cache *memory, const unsigned char digest[DIGEST_SIZE],
+void token_cache_add(struct token_cache *cache, const unsigned char digest[DIGEST_SIZE],
                      uint64_t generation, int64_t now_ms, int64_t expires_ms,
-                     const struct principal *who)
+                     const struct principal *principal)
 {
-    struct entry *e = place_for(memory->sets[set_of(digest)], generation, now_ms);
+    struct entry *e = entry_to_replace(cache->sets[set_of(digest)], generation, now_ms);
     memcpy(e->digest, digest, DIGEST_SIZE);
     e->generation = generation;
-    e->expires_ms = expires_ms < now_ms + LONGEST_MS ? expires_ms : now_ms + LONGEST_MS;
-    principal_set(&e->who, who->role, who->user);
+    e->expires_ms = expires_ms < now_ms + LIFETIME_MS ? expires_ms : now_ms + LIFETIME_MS;
+    principal_set(&e->principal, principal->role, principal->user);
 }

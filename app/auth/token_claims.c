@@ -1,22 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The checks of the claims, as a table in the order in which they are made: the first that fails
+ * gives the message for the client. The clock skew (JWT_CLOCK_SKEW_S) applies to nbf and iat, not
+ * to exp. */
 #include "app/auth/token_claims.h"
 
-struct reading {
+#include "app/http/json.h"
+
+struct claims_check {
     struct json_object *claims;
     const struct config *config;
-    double now_ms; /* exact: whole and far below 2^53 */
+    double now_ms; /* a whole number far below 2^53, so exact */
 };
-
-static struct str text_of(struct json_object *value)
-{
-    if (!json_object_is_type(value, json_type_string))
-        return (struct str){0};
-    return (struct str){json_object_get_string(value), (size_t)json_object_get_string_len(value)};
-}
 
 struct str token_string_member(struct json_object *object, const char *name)
 {
-    return text_of(json_object_object_get(object, name));
+    return json_str(json_object_object_get(object, name));
 }
 
 static bool is_number(struct json_object *value)
@@ -25,8 +23,9 @@ static bool is_number(struct json_object *value)
            json_object_is_type(value, json_type_double);
 }
 
-/* NumericDate: seconds, fractions allowed. */
-static bool time_of(const struct reading *r, const char *name, double *ret_ms)
+/* Reads a NumericDate of RFC 7519 (seconds since the epoch, fractions allowed). False when the
+ * claim is missing or not a number. */
+static bool claim_time_ms(const struct claims_check *r, const char *name, double *ret_ms)
 {
     struct json_object *value = json_object_object_get(r->claims, name);
     if (!is_number(value))
@@ -37,73 +36,76 @@ static bool time_of(const struct reading *r, const char *name, double *ret_ms)
 
 static enum role role_of(struct str name)
 {
-    /* ROLE_SERVICE lies beyond the end: no token makes its bearer the sidecar. */
+    /* The loop excludes ROLE_SERVICE: no token makes its bearer the sidecar. */
     for (enum role role = ROLE_STUDENT; role <= ROLE_ADMIN; role++)
         if (str_equal(name, str_of(role_names[role])))
             return role;
     return ROLE_NONE;
 }
 
-static bool is_object(const struct reading *r)
+static bool is_object(const struct claims_check *r)
 {
     return json_object_is_type(r->claims, json_type_object);
 }
 
-static bool names_user(const struct reading *r)
+static bool has_user(const struct claims_check *r)
 {
     struct str sub = token_string_member(r->claims, "sub");
     return sub.p && id_valid(sub);
 }
 
-static bool names_role(const struct reading *r)
+static bool has_role(const struct claims_check *r)
 {
     return role_of(token_string_member(r->claims, "role")) != ROLE_NONE;
 }
 
-static bool has_end(const struct reading *r)
+static bool has_expiry(const struct claims_check *r)
 {
     double ignored_ms;
-    return time_of(r, "exp", &ignored_ms);
+    return claim_time_ms(r, "exp", &ignored_ms);
 }
 
-static bool not_ended(const struct reading *r)
+static bool is_not_expired(const struct claims_check *r)
 {
     double exp_ms;
-    return time_of(r, "exp", &exp_ms) && r->now_ms < exp_ms;
+    return claim_time_ms(r, "exp", &exp_ms) && r->now_ms < exp_ms;
 }
 
-static bool ends_in_time(const struct reading *r)
+static bool expires_in_time(const struct claims_check *r)
 {
     double exp_ms;
-    return time_of(r, "exp", &exp_ms) && exp_ms <= r->now_ms + r->config->jwt_max_lifetime_s * 1e3;
+    return claim_time_ms(r, "exp", &exp_ms) &&
+           exp_ms <= r->now_ms + r->config->jwt_max_lifetime_s * 1e3;
 }
 
 /* Absent, or a time that is not in the future beyond the tolerated skew. */
-static bool not_ahead(const struct reading *r, const char *name)
+static bool is_not_in_future(const struct claims_check *r, const char *name)
 {
     double time_ms;
     if (!json_object_object_get_ex(r->claims, name, NULL))
         return true;
-    return time_of(r, name, &time_ms) && time_ms <= r->now_ms + r->config->jwt_clock_skew_s * 1e3;
+    return claim_time_ms(r, name, &time_ms) &&
+           time_ms <= r->now_ms + r->config->jwt_clock_skew_s * 1e3;
 }
 
-static bool has_begun(const struct reading *r)
+static bool is_valid_already(const struct claims_check *r)
 {
-    return not_ahead(r, "nbf") && not_ahead(r, "iat");
+    return is_not_in_future(r, "nbf") && is_not_in_future(r, "iat");
 }
 
-static bool issuer_fits(const struct reading *r)
+static bool issuer_matches(const struct claims_check *r)
 {
     struct str expected = str_of(r->config->jwt_issuer);
     return expected.n == 0 || str_equal(token_string_member(r->claims, "iss"), expected);
 }
 
-/* All members must be strings, as RFC 7519 has it, and one of them ours. */
-static bool list_names(struct json_object *list, struct str expected)
+/* Whether one member is the expected text. All of them must be strings (RFC 7519, section 4.1.3).
+ */
+static bool list_has(struct json_object *list, struct str expected)
 {
     bool found = false;
     for (size_t i = 0; i < json_object_array_length(list); i++) {
-        struct str member = text_of(json_object_array_get_idx(list, i));
+        struct str member = json_str(json_object_array_get_idx(list, i));
         if (!member.p)
             return false;
         found = found || str_equal(member, expected);
@@ -111,43 +113,43 @@ static bool list_names(struct json_object *list, struct str expected)
     return found;
 }
 
-static bool audience_fits(const struct reading *r)
+static bool audience_matches(const struct claims_check *r)
 {
     struct str expected = str_of(r->config->jwt_audience);
     struct json_object *aud;
     if (!json_object_object_get_ex(r->claims, "aud", &aud))
         return expected.n == 0;
     if (expected.n == 0)
-        return false; /* it is for somebody, and we are nobody by name */
+        return false; /* the token is for a named audience, and this service has no name */
     if (json_object_is_type(aud, json_type_array))
-        return list_names(aud, expected);
-    return str_equal(text_of(aud), expected);
+        return list_has(aud, expected);
+    return str_equal(json_str(aud), expected);
 }
 
 static const struct {
-    bool (*holds)(const struct reading *r);
-    const char *otherwise;
+    bool (*passes)(const struct claims_check *r);
+    const char *error;
 } checks[] = {
     {is_object, "The token is not valid"},
-    {names_user, "The token names no user (sub)"},
-    {names_role, "The token names no role that is known here (role)"},
-    {has_end, "The token does not say when it ends (exp)"},
-    {not_ended, "The token has expired"},
-    {ends_in_time, "The token ends too far in the future (exp)"},
-    {has_begun, "The token is not valid yet (nbf, iat)"},
-    {issuer_fits, "The token is from another issuer (iss)"},
-    {audience_fits, "The token is for another audience (aud)"},
+    {has_user, "The token names no user (sub)"},
+    {has_role, "The token names no role that is known here (role)"},
+    {has_expiry, "The token does not say when it ends (exp)"},
+    {is_not_expired, "The token has expired"},
+    {expires_in_time, "The token ends too far in the future (exp)"},
+    {is_valid_already, "The token is not valid yet (nbf, iat)"},
+    {issuer_matches, "The token is from another issuer (iss)"},
+    {audience_matches, "The token is for another audience (aud)"},
 };
 
 const char *token_claims_error(struct json_object *claims, const struct config *config,
                                int64_t now_ms, struct principal *ret, int64_t *ret_expires_ms)
 {
-    const struct reading r = {claims, config, (double)now_ms};
+    const struct claims_check r = {claims, config, (double)now_ms};
     for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
-        if (!checks[i].holds(&r))
-            return checks[i].otherwise;
+        if (!checks[i].passes(&r))
+            return checks[i].error;
     double exp_ms = 0;
-    (void)time_of(&r, "exp", &exp_ms); /* holds, and ends_in_time makes it fit */
+    (void)claim_time_ms(&r, "exp", &exp_ms); /* present, and small enough for int64_t, as checked */
     *ret_expires_ms = (int64_t)exp_ms;
     principal_set(ret, role_of(token_string_member(claims, "role")),
                   token_string_member(claims, "sub"));

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Loads keys from settings and files. Each error names its variable, and one bad key makes the
+ * whole set invalid: a set that is used in part would fail later, for some tokens only. */
 #include "app/auth/token_keys.h"
 
 #include <errno.h>
@@ -11,53 +13,55 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
-static bool refuse(char ret_error[200], const char *format, ...)
+static bool keys_fail(char ret_error[200], const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-static bool refuse(char ret_error[200], const char *format, ...)
+static bool keys_fail(char ret_error[200], const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(ret_error, 200, format, args); /* a cut message is still a message */
+    (void)vsnprintf(ret_error, 200, format,
+                    args); /* a longer message is cut, which is acceptable */
     va_end(args);
     return false;
 }
 
-static bool add_key(struct token_keys *keys, const void *bytes, size_t n, const char *variable,
-                    char ret_error[200])
+static bool keys_add(struct token_keys *keys, const void *bytes, size_t n, const char *variable,
+                     char ret_error[200])
 {
     if (keys->n == TOKEN_KEYS_MAX)
-        return refuse(ret_error, "%s: more than %d keys", variable, TOKEN_KEYS_MAX);
+        return keys_fail(ret_error, "%s: more than %d keys", variable, TOKEN_KEYS_MAX);
     unsigned char *copy = malloc(n);
     if (!copy)
-        return refuse(ret_error, "%s: no memory for the keys", variable);
+        return keys_fail(ret_error, "%s: no memory for the keys", variable);
     memcpy(copy, bytes, n);
     keys->v[keys->n++] = (struct token_key){copy, n};
-    /* copy is the key's now */
+    /* The key owns the copy. */
     /* cppcheck-suppress memleak */
     return true;
 }
 
-static bool parse_secrets(struct str text, struct token_keys *ret, char ret_error[200])
+static bool keys_parse_secrets(struct str text, struct token_keys *ret, char ret_error[200])
 {
-    /* A public key as secret would let everybody sign. Whoever sets one means another algorithm. */
+    /* With a public key as the secret everybody could sign tokens. */
     if (text.n > 0 && memmem(text.p, text.n, "-----BEGIN ", 11))
-        return refuse(ret_error, "JWT_SECRET: this is a PEM file, not a secret for HS256");
+        return keys_fail(ret_error, "JWT_SECRET: this is a PEM file, not a secret for HS256; "
+                                    "set JWT_ALGORITHM and JWT_PUBLIC_KEY_FILE");
     for (int line = 1; text.n > 0; line++) {
         struct str secret = str_trim(str_cut(&text, '\n'));
         if (secret.n == 0)
             continue;
         if (secret.n < SECRET_BYTES_MIN)
-            return refuse(ret_error, "JWT_SECRET: the secret in line %d has %zu bytes, not %d",
-                          line, secret.n, SECRET_BYTES_MIN);
-        if (!add_key(ret, secret.p, secret.n, "JWT_SECRET", ret_error))
+            return keys_fail(ret_error, "JWT_SECRET: the secret in line %d has %zu bytes, not %d",
+                             line, secret.n, SECRET_BYTES_MIN);
+        if (!keys_add(ret, secret.p, secret.n, "JWT_SECRET", ret_error))
             return false;
     }
-    return ret->n > 0 || refuse(ret_error, "JWT_SECRET: not set, and JWT_ALGORITHM is HS256");
+    return ret->n > 0 || keys_fail(ret_error, "JWT_SECRET: not set, and JWT_ALGORITHM is HS256");
 }
 
-/* NULL, or what is wrong with the key. */
-static const char *public_key_fault(const EVP_PKEY *key, const char *algorithm)
+/* Returns NULL, or what is wrong with the key. */
+static const char *public_key_error(const EVP_PKEY *key, const char *algorithm)
 {
     if (strcmp(algorithm, "RS256") == 0) {
         if (EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA)
@@ -72,100 +76,101 @@ static const char *public_key_fault(const EVP_PKEY *key, const char *algorithm)
     return NULL;
 }
 
-/* libjwt takes one key as a PEM text, so each key of the file is written anew by itself. */
-static bool add_public_key(struct token_keys *keys, EVP_PKEY *key, char ret_error[200])
+/* libjwt needs each key as a PEM text of its own, so the key is written as one. */
+static bool keys_add_public(struct token_keys *keys, EVP_PKEY *key, char ret_error[200])
 {
     BIO *pem = BIO_new(BIO_s_mem());
     char *text = NULL;
     bool written = pem && PEM_write_bio_PUBKEY(pem, key) == 1;
     long n = written ? BIO_get_mem_data(pem, &text) : 0;
-    bool added = n > 0 ? add_key(keys, text, (size_t)n, "JWT_PUBLIC_KEY_FILE", ret_error)
-                       : refuse(ret_error, "JWT_PUBLIC_KEY_FILE: no memory for the keys");
+    bool added = n > 0 ? keys_add(keys, text, (size_t)n, "JWT_PUBLIC_KEY_FILE", ret_error)
+                       : keys_fail(ret_error, "JWT_PUBLIC_KEY_FILE: no memory for the keys");
     BIO_free(pem);
     return added;
 }
 
-static bool add_block(struct token_keys *keys, const char *name, struct str der,
-                      const char *algorithm, char ret_error[200])
+static bool keys_add_pem_block(struct token_keys *keys, const char *name, struct str der,
+                               const char *algorithm, char ret_error[200])
 {
     if (strcmp(name, "PUBLIC KEY") != 0)
-        return refuse(ret_error, "JWT_PUBLIC_KEY_FILE: holds a %s; only PUBLIC KEY may be there",
-                      name);
+        return keys_fail(ret_error, "JWT_PUBLIC_KEY_FILE: holds a %s; only PUBLIC KEY may be there",
+                         name);
     const unsigned char *bytes = (const unsigned char *)der.p;
     EVP_PKEY *key = d2i_PUBKEY(NULL, &bytes, (long)der.n);
-    const char *fault = key ? public_key_fault(key, algorithm) : "damaged";
-    bool added = fault ? refuse(ret_error, "JWT_PUBLIC_KEY_FILE: key %zu is %s", keys->n + 1, fault)
-                       : add_public_key(keys, key, ret_error);
+    const char *error = key ? public_key_error(key, algorithm) : "damaged";
+    bool added =
+        error ? keys_fail(ret_error, "JWT_PUBLIC_KEY_FILE: key %zu is %s", keys->n + 1, error)
+              : keys_add_public(keys, key, ret_error);
     EVP_PKEY_free(key);
     return added;
 }
 
-/* PEM_read_bio ends alike at the end of the file and at a damaged block; its error tells them
- * apart. */
+/* PEM_read_bio fails both at the end of the file and at a damaged block; its error distinguishes
+ * them. */
 static bool pem_at_end(void)
 {
     return ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
 }
 
-static bool parse_pem(struct str text, const char *algorithm, struct token_keys *ret,
-                      char ret_error[200])
+static bool keys_parse_pem(struct str text, const char *algorithm, struct token_keys *ret,
+                           char ret_error[200])
 {
     BIO *in = BIO_new_mem_buf(text.p, (int)text.n); /* the file is at most 64 KiB */
     if (!in)
-        return refuse(ret_error, "JWT_PUBLIC_KEY_FILE: no memory for the keys");
+        return keys_fail(ret_error, "JWT_PUBLIC_KEY_FILE: no memory for the keys");
     char *name, *header;
     unsigned char *der;
     long n;
     bool good = true;
     ERR_clear_error();
     while (good && PEM_read_bio(in, &name, &header, &der, &n) == 1) {
-        good =
-            add_block(ret, name, (struct str){(const char *)der, (size_t)n}, algorithm, ret_error);
+        good = keys_add_pem_block(ret, name, (struct str){(const char *)der, (size_t)n}, algorithm,
+                                  ret_error);
         OPENSSL_free(name);
         OPENSSL_free(header);
-        OPENSSL_clear_free(der, (size_t)n); /* might have been a private key */
+        OPENSSL_clear_free(der, (size_t)n); /* wiped, because it may be a private key */
     }
     if (good && !pem_at_end())
-        good = refuse(ret_error, "JWT_PUBLIC_KEY_FILE: key %zu is damaged", ret->n + 1);
+        good = keys_fail(ret_error, "JWT_PUBLIC_KEY_FILE: key %zu is damaged", ret->n + 1);
     else if (good && ret->n == 0)
-        good = refuse(ret_error, "JWT_PUBLIC_KEY_FILE: holds no PEM public key");
+        good = keys_fail(ret_error, "JWT_PUBLIC_KEY_FILE: holds no PEM public key");
     BIO_free(in);
     ERR_clear_error();
     return good;
 }
 
-static char *read_key_file(const char *path, const char *variable, char ret_error[200])
+static char *keys_read_file(const char *path, const char *variable, char ret_error[200])
 {
     char *text = config_read_secret_file(path);
     if (!text)
-        (void)refuse(ret_error, "%s: cannot read %s: %s", variable, path,
-                     errno == ENODATA ? "it is empty" : strerror(errno));
+        (void)keys_fail(ret_error, "%s: cannot read %s: %s", variable, path,
+                        errno == ENODATA ? "it is empty" : strerror(errno));
     return text;
 }
 
-static bool load_secrets(const struct config *config, enum key_source source,
-                         struct token_keys *ret, char ret_error[200])
+static bool keys_load_secrets(const struct config *config, enum key_source source,
+                              struct token_keys *ret, char ret_error[200])
 {
     if (source == KEYS_FROM_CONFIG || !config->jwt_secret_file)
-        return parse_secrets(str_of(config->jwt_secret), ret, ret_error);
-    char *text = read_key_file(config->jwt_secret_file, "JWT_SECRET_FILE", ret_error);
+        return keys_parse_secrets(str_of(config->jwt_secret), ret, ret_error);
+    char *text = keys_read_file(config->jwt_secret_file, "JWT_SECRET_FILE", ret_error);
     if (!text)
         return false;
-    bool good = parse_secrets(str_of(text), ret, ret_error);
+    bool good = keys_parse_secrets(str_of(text), ret, ret_error);
     explicit_bzero(text, strlen(text));
     free(text);
     return good;
 }
 
-static bool load_public_keys(const struct config *config, struct token_keys *ret,
+static bool keys_load_public(const struct config *config, struct token_keys *ret,
                              char ret_error[200])
 {
     const char *path = config->jwt_public_key_file;
     if (str_of(path).n == 0)
-        return refuse(ret_error, "JWT_PUBLIC_KEY_FILE: not set, and JWT_ALGORITHM is %s",
-                      config->jwt_algorithm);
-    char *text = read_key_file(path, "JWT_PUBLIC_KEY_FILE", ret_error);
-    bool good = text && parse_pem(str_of(text), config->jwt_algorithm, ret, ret_error);
+        return keys_fail(ret_error, "JWT_PUBLIC_KEY_FILE: not set, and JWT_ALGORITHM is %s",
+                         config->jwt_algorithm);
+    char *text = keys_read_file(path, "JWT_PUBLIC_KEY_FILE", ret_error);
+    bool good = text && keys_parse_pem(str_of(text), config->jwt_algorithm, ret, ret_error);
     free(text);
     return good;
 }
@@ -175,8 +180,8 @@ bool token_keys_load(const struct config *config, enum key_source source, struct
 {
     struct token_keys keys = {.n = 0};
     bool good = strcmp(config->jwt_algorithm, "HS256") == 0
-                    ? load_secrets(config, source, &keys, ret_error)
-                    : load_public_keys(config, &keys, ret_error);
+                    ? keys_load_secrets(config, source, &keys, ret_error)
+                    : keys_load_public(config, &keys, ret_error);
     if (good)
         *ret = keys;
     else
@@ -184,7 +189,7 @@ bool token_keys_load(const struct config *config, enum key_source source, struct
     return good;
 }
 
-static void wipe(struct token_key *key)
+static void key_wipe(struct token_key *key)
 {
     if (key->p)
         explicit_bzero(key->p, key->n);
@@ -195,18 +200,18 @@ static void wipe(struct token_key *key)
 void token_keys_release(struct token_keys *keys)
 {
     for (size_t i = 0; i < keys->n; i++)
-        wipe(&keys->v[i]);
+        key_wipe(&keys->v[i]);
     keys->n = 0;
 }
 
 void token_keys_remove(struct token_keys *keys, size_t i)
 {
-    wipe(&keys->v[i]);
+    key_wipe(&keys->v[i]);
     keys->n--;
     memmove(&keys->v[i], &keys->v[i + 1], (keys->n - i) * sizeof(keys->v[0]));
 }
 
-static bool same_key(const struct token_key *a, const struct token_key *b)
+static bool key_equal(const struct token_key *a, const struct token_key *b)
 {
     return a->n == b->n && CRYPTO_memcmp(a->p, b->p, a->n) == 0;
 }
@@ -214,7 +219,7 @@ static bool same_key(const struct token_key *a, const struct token_key *b)
 bool token_keys_contain(const struct token_keys *keys, const struct token_key *key)
 {
     for (size_t i = 0; i < keys->n; i++)
-        if (same_key(&keys->v[i], key))
+        if (key_equal(&keys->v[i], key))
             return true;
     return false;
 }
@@ -223,6 +228,6 @@ bool token_keys_equal(const struct token_keys *a, const struct token_keys *b)
 {
     bool equal = a->n == b->n;
     for (size_t i = 0; equal && i < a->n; i++)
-        equal = same_key(&a->v[i], &b->v[i]);
+        equal = key_equal(&a->v[i], &b->v[i]);
     return equal;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The keys that tokens are verified with, all for the one configured algorithm. */
+/* The keys with which tokens are verified, all for the one configured algorithm. */
 #ifndef AUTH_TOKEN_KEYS_H
 #define AUTH_TOKEN_KEYS_H
 
@@ -19,17 +19,17 @@ struct token_keys {
 };
 
 enum key_source {
-    KEYS_FROM_CONFIG, /* JWT_SECRET as config holds it */
-    KEYS_FROM_FILES,  /* the secret's file again, where it came from one */
+    KEYS_FROM_CONFIG, /* the secrets that config holds */
+    KEYS_FROM_FILES,  /* JWT_SECRET_FILE, read again; without such a file as KEYS_FROM_CONFIG */
 };
 
-/* Reads and checks all keys; public keys always come from their file. False, with a line that names
- * the variable, unless each single key is good: a doubtful key set is not used in part.
- * HS256: a secret a line, white space around it cut, empty lines skipped. */
+/* Loads and checks all keys; public keys always come from their file. False, with a line that names
+ * the variable, when any key is bad: a set is never used in part. HS256: one secret a line; white
+ * space around it is ignored, empty lines are skipped. */
 bool token_keys_load(const struct config *config, enum key_source source, struct token_keys *ret,
                      char ret_error[200]);
 void token_keys_release(struct token_keys *keys);          /* wipes */
-void token_keys_remove(struct token_keys *keys, size_t i); /* the same for one of them */
+void token_keys_remove(struct token_keys *keys, size_t i); /* wipes that one; later ones move up */
 bool token_keys_contain(const struct token_keys *keys, const struct token_key *key);
 bool token_keys_equal(const struct token_keys *a, const struct token_keys *b);
 

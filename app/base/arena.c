@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A bump allocator: pieces are cut off the end of the current block, a full block is followed by a
+ * new one, and reset frees all blocks but the first. There is no free of a single piece.
+ *
+ * arena->used counts the bytes handed out, with the rounding for alignment but without the gaps of
+ * AddressSanitizer, so that the cap has the same effect in every build. */
 #include "app/base/arena.h"
 
 #include <stdalign.h>
@@ -15,8 +20,8 @@
 #define ARENA_POISONS 1
 #endif
 
-/* Under AddressSanitizer a poisoned gap follows each piece, so that one byte too far is seen even
- * when the piece's size is a multiple of the alignment. */
+/* Under AddressSanitizer a poisoned gap follows each piece, so that an access one byte past the end
+ * is found even when the size of the piece is a multiple of the alignment. */
 #if defined(ARENA_POISONS)
 #include <sanitizer/asan_interface.h>
 enum { GAP = 16 };
@@ -29,23 +34,25 @@ enum { GAP = 0 };
 enum { ALIGNMENT = alignof(max_align_t) };
 
 struct block {
-    struct block *next; /* the one that was current before; the first block ends the list */
+    struct block *next; /* the block before this one; NULL in the first */
     size_t size, used;
     max_align_t bytes[];
 };
 
+/* A call that the next reset makes. */
 struct deferred {
     void (*release)(void *);
-    void *thing;
+    void *object;
     struct deferred *next;
 };
 
 struct arena {
     struct block *current;
-    struct deferred *deferred; /* newest first, lives in the blocks */
+    struct deferred *deferred; /* newest first; allocated in the arena itself */
     size_t first_block, cap, used;
 };
 
+/* NULL without memory, and when the size does not fit into size_t. */
 static struct block *block_new(size_t size, struct block *next)
 {
     struct block *block = NULL;
@@ -83,20 +90,15 @@ struct arena *arena_new(size_t first_block, size_t cap)
     return arena;
 }
 
-static void run_deferred(struct arena *arena)
-{
-    struct deferred *note;
-
-    /* Taken off first: a release may defer again, or look at the arena. */
-    while ((note = arena->deferred)) {
-        arena->deferred = note->next;
-        note->release(note->thing);
-    }
-}
-
 void arena_reset(struct arena *arena)
 {
-    run_deferred(arena);
+    struct deferred *deferred;
+
+    /* Unlinked before the call, because a release function may defer again or use the arena. */
+    while ((deferred = arena->deferred)) {
+        arena->deferred = deferred->next;
+        deferred->release(deferred->object);
+    }
     while (arena->current->next) {
         struct block *block = arena->current;
         arena->current = block->next;
@@ -116,8 +118,9 @@ void arena_free(struct arena *arena)
     free(arena);
 }
 
-/* Grows the arena so that the current block has room. */
-static bool add_block(struct arena *arena, size_t room)
+/* Makes a new current block with room for at least so many bytes. The free space of the old one is
+ * given up. */
+static bool arena_add_block(struct arena *arena, size_t room)
 {
     size_t size = room > arena->first_block ? room : arena->first_block;
     struct block *block = block_new(size, arena->current);
@@ -132,12 +135,13 @@ void *arena_alloc(struct arena *arena, size_t size)
 {
     size_t room;
 
+    /* Rounded up to the alignment; size 0 too gets a piece (and an address) of its own. */
     if (__builtin_add_overflow(size > 0 ? size : 1, ALIGNMENT - 1 + GAP, &room))
         return NULL;
     room -= room % ALIGNMENT;
     if (room - GAP > arena->cap - arena->used)
         return NULL;
-    if (room > arena->current->size - arena->current->used && !add_block(arena, room))
+    if (room > arena->current->size - arena->current->used && !arena_add_block(arena, room))
         return NULL;
     struct block *block = arena->current;
     void *piece = (char *)block->bytes + block->used;
@@ -191,16 +195,16 @@ struct str arena_printf(struct arena *arena, const char *format, ...)
     return (struct str){text, (size_t)n};
 }
 
-bool arena_defer(struct arena *arena, void (*release)(void *), void *thing)
+bool arena_defer(struct arena *arena, void (*release)(void *), void *object)
 {
-    struct deferred *note = arena_alloc(arena, sizeof(*note));
+    struct deferred *deferred = arena_alloc(arena, sizeof(*deferred));
 
-    if (!note) {
-        release(thing);
+    if (!deferred) {
+        release(object);
         return false;
     }
-    *note = (struct deferred){release, thing, arena->deferred};
-    arena->deferred = note;
+    *deferred = (struct deferred){release, object, arena->deferred};
+    arena->deferred = deferred;
     return true;
 }
 

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The only decoder of base64. The two alphabets differ in their last two characters and in the
+ * padding, so one function decodes both. */
 #include "app/base/base64.h"
 
-enum { BITS = 6, BYTE = 8, INVALID = 64 };
+enum { INVALID = 64 };
 
-static unsigned value_of(char c)
+/* last_two: the characters of the values 62 and 63. */
+static unsigned base64_value(char c, const char *last_two)
 {
     if (c >= 'A' && c <= 'Z')
         return (unsigned)(c - 'A');
@@ -11,38 +14,46 @@ static unsigned value_of(char c)
         return (unsigned)(c - 'a') + 26;
     if (c >= '0' && c <= '9')
         return (unsigned)(c - '0') + 52;
-    if (c == '+')
-        return 62;
-    return c == '/' ? 63 : INVALID;
+    return c == last_two[0] ? 62 : c == last_two[1] ? 63 : INVALID;
+}
+
+static struct str base64_decode_unpadded(struct str text, const char *last_two, struct arena *arena)
+{
+    const struct str invalid = {0};
+    uint32_t bits = 0;
+    unsigned pending = 0; /* how many of the low bits are not written yet: 0, 2, 4 or 6 */
+    size_t n = 0;
+    char *bytes = arena_alloc(arena, text.n / 4 * 3 + text.n % 4 * 3 / 4 + 1);
+
+    if (!bytes || text.n % 4 == 1) /* a single character holds 6 bits: no byte */
+        return invalid;
+    for (size_t i = 0; i < text.n; i++) {
+        unsigned value = base64_value(text.p[i], last_two);
+
+        if (value == INVALID)
+            return invalid;
+        bits = bits << 6 | value;
+        pending += 6;
+        if (pending >= 8) {
+            pending -= 8;
+            bytes[n++] = (char)(bits >> pending & 0xff);
+        }
+    }
+    bytes[n] = '\0';
+    /* Unused bits must be 0, else two texts would stand for the same bytes. */
+    return (bits & ((1U << pending) - 1)) == 0 ? (struct str){bytes, n} : invalid;
 }
 
 struct str base64_decode(struct str text, struct arena *arena)
 {
-    const struct str none = {0};
-    uint32_t bits = 0;
-    unsigned count = 0;
-    size_t n = 0;
-    char *out;
-
     if (text.n % 4 != 0)
-        return none;
+        return (struct str){0};
     for (int i = 0; i < 2 && text.n > 0 && text.p[text.n - 1] == '='; i++)
         text.n--;
-    out = arena_alloc(arena, text.n + 1);
-    if (!out)
-        return none;
-    for (size_t i = 0; i < text.n; i++) {
-        unsigned value = value_of(text.p[i]);
+    return base64_decode_unpadded(text, "+/", arena);
+}
 
-        if (value == INVALID)
-            return none;
-        bits = bits << BITS | value;
-        count += BITS;
-        if (count >= BYTE) {
-            count -= BYTE;
-            out[n++] = (char)(bits >> count & 0xff);
-        }
-    }
-    out[n] = '\0';
-    return (bits & ((1U << count) - 1)) == 0 ? (struct str){out, n} : none;
+struct str base64url_decode(struct str text, struct arena *arena)
+{
+    return base64_decode_unpadded(text, "-_", arena);
 }

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Base64 with the standard alphabet and padding (RFC 4648 section 4). */
+/* Decodes base64 (RFC 4648) strictly: each byte string has exactly one accepted text. White space,
+ * characters outside of the alphabet and unused bits that are set are refused. */
 #ifndef BASE_BASE64_H
 #define BASE_BASE64_H
 
 #include "app/base/arena.h"
 
-/* Strict: no white space, padding as it must be, unused bits 0. The result ends with a NUL that
- * does not count; p is NULL for what is not base64, or without memory. */
+/* Both return bytes in the arena with a NUL after them, which the length does not count; p is NULL
+ * when the text is not valid or memory is short. */
+
+/* Standard alphabet (+ and /) with padding: section 4 of the RFC. */
 struct str base64_decode(struct str text, struct arena *arena);
+/* URL alphabet (- and _) without padding: section 5 of the RFC, as tokens use it (RFC 7515). */
+struct str base64url_decode(struct str text, struct arena *arena);
 
 #endif

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A text that grows in an arena. Growing copies to a larger piece; the old piece stays unused in
+ * the arena until its reset, which is cheap because sizes double. */
 #include "app/base/buf.h"
 
 #include <math.h>
@@ -6,8 +8,9 @@
 #include <stdio.h>
 
 #include "app/base/number.h"
+#include "app/base/utf8.h"
 
-enum { FIRST_SIZE = 256, INT_TEXT_MAX = 20 };
+enum { FIRST_SIZE = 256, INT_TEXT_MAX = 20 }; /* 20: "-9223372036854775808" */
 
 void buf_init(struct buf *buf, struct arena *arena)
 {
@@ -27,7 +30,8 @@ static bool buf_move(struct buf *buf, size_t size)
     return true;
 }
 
-/* Doubles, so that appending is linear over all; near the arena's cap takes just what is needed. */
+/* Doubles the size, so that n appended bytes cost O(n) copies in all. Near the cap of the arena,
+ * where doubling fails, grows to just the size that is needed. */
 static bool buf_grow(struct buf *buf, size_t more)
 {
     size_t needed, doubled;
@@ -79,12 +83,12 @@ void buf_int(struct buf *buf, int64_t value)
 {
     char text[INT_TEXT_MAX];
     char *end = text + sizeof(text), *p = end;
-    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
 
     do {
-        *--p = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest > 0);
+        *--p = (char)('0' + magnitude % 10);
+        magnitude /= 10;
+    } while (magnitude > 0);
     if (value < 0)
         *--p = '-';
     buf_put(buf, p, (size_t)(end - p));
@@ -102,7 +106,7 @@ void buf_printf(struct buf *buf, const char *format, ...)
 {
     va_list args;
 
-    /* vsnprintf ends its text with a NUL, for which there must be room though it does not count. */
+    /* vsnprintf writes a NUL, which needs room but is not part of the text. */
     if (!buf_reserve(buf, 1))
         return;
     va_start(args, format);
@@ -114,6 +118,7 @@ void buf_printf(struct buf *buf, const char *format, ...)
         buf->n += n < 0 ? 0 : (size_t)n;
         return;
     }
+    /* The text was cut: now its length is known. */
     if (!buf_reserve(buf, (size_t)n + 1))
         return;
     va_start(args, format);
@@ -122,12 +127,14 @@ void buf_printf(struct buf *buf, const char *format, ...)
     buf->n += (size_t)n;
 }
 
+/* Characters that JSON takes as they are, and of one byte. */
 static bool is_plain(unsigned char c)
 {
     return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
-static void put_escaped(struct buf *buf, unsigned char c)
+/* c: a control character, a quote or a backslash. */
+static void buf_put_escaped(struct buf *buf, unsigned char c)
 {
     static const char hex[] = "0123456789abcdef";
     static const char letters[0x20] = {
@@ -141,42 +148,14 @@ static void put_escaped(struct buf *buf, unsigned char c)
     buf_put(buf, text, text[1] == 'u' ? sizeof(text) : 2);
 }
 
-/* Bytes of the UTF-8 sequence that starts at p (n > 0 bytes are there); when it is none, of its
- * longest part that could begin one, at least 1: what one U+FFFD stands for (Unicode, chapter 3.9,
- * table 3-7). */
-static size_t utf8_sequence(const unsigned char *p, size_t n, bool *ret_valid)
-{
-    unsigned char low = 0x80, high = 0xbf;
-    size_t length = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-
-    *ret_valid = false;
-    if (p[0] < 0xc2 || p[0] > 0xf4)
-        return 1;
-    if (p[0] == 0xe0)
-        low = 0xa0; /* overlong below */
-    if (p[0] == 0xed)
-        high = 0x9f; /* surrogates above */
-    if (p[0] == 0xf0)
-        low = 0x90; /* overlong below */
-    if (p[0] == 0xf4)
-        high = 0x8f; /* beyond U+10FFFF above */
-    for (size_t i = 1; i < length; i++) {
-        if (i == n || p[i] < low || p[i] > high)
-            return i;
-        low = 0x80;
-        high = 0xbf;
-    }
-    *ret_valid = true;
-    return length;
-}
-
-/* Appends what is left of s from its first byte that is not plain: one escape or one character. */
-static size_t put_special(struct buf *buf, const unsigned char *p, size_t n)
+/* Appends the one character at p that is not plain: escaped, or a UTF-8 sequence, or U+FFFD for
+ * bytes that are not UTF-8. Returns how many of the n bytes at p it used. */
+static size_t buf_put_special(struct buf *buf, const char *p, size_t n)
 {
     bool valid;
 
-    if (p[0] < 0x80) {
-        put_escaped(buf, p[0]);
+    if ((unsigned char)p[0] < 0x80) {
+        buf_put_escaped(buf, (unsigned char)p[0]);
         return 1;
     }
     size_t length = utf8_sequence(p, n, &valid);
@@ -189,19 +168,18 @@ static size_t put_special(struct buf *buf, const unsigned char *p, size_t n)
 
 void buf_json_string(struct buf *buf, struct str s)
 {
-    const unsigned char *p = (const unsigned char *)s.p;
     size_t i = 0;
 
     (void)buf_reserve(buf, s.n < SIZE_MAX - 2 ? s.n + 2 : s.n);
     buf_char(buf, '"');
     while (i < s.n) {
         size_t start = i;
-        while (i < s.n && is_plain(p[i]))
+        while (i < s.n && is_plain((unsigned char)s.p[i]))
             i++;
         if (i > start)
-            buf_put(buf, p + start, i - start);
+            buf_put(buf, s.p + start, i - start);
         if (i < s.n)
-            i += put_special(buf, p + i, s.n - i);
+            i += buf_put_special(buf, s.p + i, s.n - i);
     }
     buf_char(buf, '"');
 }

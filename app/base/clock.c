@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Clocks, and conversion between times and their texts. All of it is UTC: no time zone, no locale,
+ * no libc conversion. The calendar is the proleptic Gregorian one. */
 #include "app/base/clock.h"
 
 #include <time.h>
 
 static const int64_t SECOND_MS = 1000, MINUTE_MS = 60000, HOUR_MS = 3600000;
 
-/* What four-digit years can say: 0000-01-01 to 9999-12-31. */
+/* The days that have a four-digit year: 0000-01-01 and 9999-12-31. */
 static const int32_t FIRST_DAY = -719528, LAST_DAY = 2932896;
 
 struct date {
@@ -16,7 +18,7 @@ int64_t clock_wall_ms(void)
 {
     struct timespec now;
 
-    (void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail: the clock and the pointer are good */
+    (void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail for this clock */
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
@@ -24,10 +26,11 @@ int64_t clock_monotonic_us(void)
 {
     struct timespec now;
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* as above */
+    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+/* Rounds towards minus infinity, unlike C's division; b > 0. */
 static int64_t floor_div(int64_t a, int64_t b)
 {
     return a / b - (a % b < 0);
@@ -43,9 +46,9 @@ int64_t day_start_ms(int32_t day)
     return day * DAY_MS;
 }
 
-/* The calendar of Howard Hinnant's "chrono-compatible low-level date algorithms": years begin on
- * 1 March, so that the leap day is the last of its year, and repeat every 400 years = 146097 days;
- * 719468 days lie between 0000-03-01 and 1970-01-01. */
+/* Howard Hinnant, "chrono-compatible low-level date algorithms", days_from_civil: years begin on
+ * 1 March, so that the leap day is the last of its year; they repeat every 400 years = 146097 days
+ * (an era); 1970-01-01 is 719468 days after 0000-03-01. */
 static int32_t day_of_date(struct date date)
 {
     int year = date.month <= 2 ? date.year - 1 : date.year;
@@ -58,11 +61,12 @@ static int32_t day_of_date(struct date date)
     return era * 146097 + day_of_era - 719468;
 }
 
+/* The inverse of day_of_date: civil_from_days of the same paper. */
 static struct date date_of_day(int32_t epoch_day)
 {
-    int day = epoch_day + 719468;
+    int64_t day = (int64_t)epoch_day + 719468;
     int era = (int)floor_div(day, 146097);
-    int day_of_era = day - era * 146097;
+    int day_of_era = (int)(day - era * INT64_C(146097));
     int year_of_era =
         (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
     int day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
@@ -73,6 +77,11 @@ static struct date date_of_day(int32_t epoch_day)
         .month = month < 10 ? month + 3 : month - 9,
         .day = day_of_year - (153 * month + 2) / 5 + 1,
     };
+}
+
+int day_in_month(int32_t day)
+{
+    return date_of_day(day).day;
 }
 
 static char *put_digits(char *p, int64_t value, int width)
@@ -107,8 +116,8 @@ void day_print(int32_t day, char ret_text[DAY_TEXT_SIZE])
 
 void time_print(int64_t epoch_ms, char ret_text[TIME_TEXT_SIZE])
 {
-    int64_t rest = epoch_ms % DAY_MS;
-    int64_t ms = rest < 0 ? rest + DAY_MS : rest;
+    int64_t remainder = epoch_ms % DAY_MS;
+    int64_t ms = remainder < 0 ? remainder + DAY_MS : remainder; /* since midnight */
     char *p = put_day(ret_text, floor_div(epoch_ms, DAY_MS));
 
     p = put_digits(put_char(p, 'T'), ms / HOUR_MS, 2);
@@ -118,6 +127,8 @@ void time_print(int64_t epoch_ms, char ret_text[TIME_TEXT_SIZE])
     *put_char(p, 'Z') = '\0';
 }
 
+/* Each cut_ function reads a piece at the start of *s and moves *s past it; false when it is not
+ * there or out of range. */
 static bool cut_digits(struct str *s, int width, int max, int *ret)
 {
     int value = 0;
@@ -175,7 +186,7 @@ bool day_parse(struct str text, int32_t *ret_day)
     return true;
 }
 
-/* What follows the second: nothing, or a point and 1 to 9 digits. */
+/* After the seconds: nothing, or a point and 1 to 9 digits, of which the first three count. */
 static bool cut_fraction(struct str *s, int *ret_ms)
 {
     int n = 0, ms = 0;
@@ -201,7 +212,7 @@ static bool cut_time_of_day(struct str *s, int64_t *ret_ms)
     if (!cut_digits(s, 2, 23, &hour) || !cut_char(s, ":") || !cut_digits(s, 2, 59, &minute) ||
         !cut_char(s, ":") || !cut_digits(s, 2, 60, &second) || !cut_fraction(s, &ms))
         return false;
-    if (second == 60) {
+    if (second == 60) { /* a leap second: epoch milliseconds have no place for it */
         second = 59;
         ms = 999;
     }
@@ -236,7 +247,7 @@ bool time_parse(struct str text, int64_t *ret_epoch_ms)
         return false;
     int64_t epoch_ms = day_start_ms(day) + time_of_day - offset;
     if (day_of_ms(epoch_ms) < FIRST_DAY || day_of_ms(epoch_ms) > LAST_DAY)
-        return false; /* the offset led out of the years that time_print can print */
+        return false; /* the offset leads beyond the years that time_print can print */
     *ret_epoch_ms = epoch_ms;
     return true;
 }

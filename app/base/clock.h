@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Time: wall-clock milliseconds since the epoch (UTC), days since the epoch, and a monotonic clock
- * for durations. Only the edges of the program read clocks; everything else is handed `now`. */
+/* Times as milliseconds since the epoch (UTC), days as days since 1970-01-01, durations by a
+ * monotonic clock in microseconds. Only event loops and commands read clocks; all other functions
+ * get the time as a parameter. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
@@ -13,16 +14,17 @@ enum { TIME_TEXT_SIZE = 25, DAY_TEXT_SIZE = 11 };
 int64_t clock_wall_ms(void);
 int64_t clock_monotonic_us(void);
 
-/* The UTC day of a time: floor, so it is right before 1970 too. */
+/* The UTC day of a time; rounds down, so that it is correct before 1970 too. */
 int32_t day_of_ms(int64_t epoch_ms);
 int64_t day_start_ms(int32_t day);
+int day_in_month(int32_t day); /* 1 to 31 */
 
-/* 2026-01-31T23:59:59.123Z; years 0000 to 9999, the day of a time beyond them is moved to their
- * end. */
+/* Prints 2026-01-31T23:59:59.123Z. The day of a time beyond the years 0000 to 9999 is replaced by
+ * the first or last day of these years. */
 void time_print(int64_t epoch_ms, char ret_text[TIME_TEXT_SIZE]);
-/* RFC 3339 with any offset and 0 to 9 fraction digits (cut to ms); "T", "t" or a space between;
- * second 60 is taken as 59.999. False, *ret untouched, for anything else, and when the offset leads
- * out of the years 0000 to 9999. */
+/* Parses RFC 3339 with any offset and 0 to 9 fraction digits (cut to ms); "T", "t" or a space
+ * between date and time; second 60 is read as 59.999. False, *ret untouched, for anything else, and
+ * when the offset leads beyond the years 0000 to 9999. */
 bool time_parse(struct str text, int64_t *ret_epoch_ms);
 void day_print(int32_t day, char ret_text[DAY_TEXT_SIZE]); /* 2026-01-31 */
 bool day_parse(struct str text, int32_t *ret_day);         /* exactly YYYY-MM-DD, a real date */

@@ -1,51 +1,60 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Loads, checks, replaces and prints the settings. Every function here walks over the rows of
+ * config.def; only checks that concern several settings (check_...) know names. Adding a setting is
+ * adding a row.
+ *
+ * Secrets are wiped before their memory is freed, and no function prints one. */
 #include "app/base/config.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "app/base/number.h"
+#include "app/base/redis_url.h"
 
-/* Where make install puts what the engine reads; configure says. */
+/* Set by configure: the folder into which make install puts recommendations.json. */
 #ifndef PKGDATADIR
 #define PKGDATADIR "/usr/share/mastery-engine"
 #endif
 
-enum { SECRET_FILE_MAX = 64 * 1024, HMAC_SECRET_MIN = 32, DATABASE_MAX = 65535 };
+enum { SECRET_FILE_MAX = 64 * 1024, HMAC_SECRET_MIN = 32 };
 
 enum kind { KIND_TEXT, KIND_SECRET, KIND_INT, KIND_NUMBER, KIND_CHOICE };
 
 struct row {
     const char *name;
-    size_t member, file, past; /* offsets in struct config; file, past: of a secret only */
-    const char *preset;        /* of a TEXT or CHOICE */
-    const char *choices;
-    const char *about;
+    size_t member, file, past; /* offsets in struct config; file and past: secrets only */
+    const char *default_text;  /* of a TEXT or CHOICE */
+    const char *choices;       /* separated by | */
+    const char *description;
     enum kind kind;
-    int preset_int, min, max;
-    double preset_number, least, most;
+    int default_int, min, max;                     /* of an INT */
+    double default_number, number_min, number_max; /* of a NUMBER */
 };
 
 static const struct row rows[] = {
 /* clang-format off */
-#define TEXT(name_, member_, preset_, about_) \
-    {.name = #name_, .kind = KIND_TEXT, .member = offsetof(struct config, member_), .preset = (preset_), .about = (about_)},
-#define SECRET(name_, member_, about_) \
-    {.name = #name_, .kind = KIND_SECRET, .member = offsetof(struct config, member_), \
-     .file = offsetof(struct config, member_##_file), .past = offsetof(struct config, member_##_past), .about = (about_)},
-#define INT(name_, member_, preset_, min_, max_, about_) \
-    {.name = #name_, .kind = KIND_INT, .member = offsetof(struct config, member_), \
-     .preset_int = (preset_), .min = (min_), .max = (max_), .about = (about_)},
-#define NUMBER(name_, member_, preset_, min_, max_, about_) \
-    {.name = #name_, .kind = KIND_NUMBER, .member = offsetof(struct config, member_), \
-     .preset_number = (preset_), .least = (min_), .most = (max_), .about = (about_)},
-#define CHOICE(name_, member_, preset_, choices_, about_) \
-    {.name = #name_, .kind = KIND_CHOICE, .member = offsetof(struct config, member_), \
-     .preset = (preset_), .choices = (choices_), .about = (about_)},
+#define ROW(kind_, name_, member_, description_) \
+    .name = #name_, .kind = (kind_), .member = offsetof(struct config, member_), \
+    .description = (description_)
+#define TEXT(name, member, default_, description) \
+    {ROW(KIND_TEXT, name, member, description), .default_text = (default_)},
+#define SECRET(name, member_, description) \
+    {ROW(KIND_SECRET, name, member_, description), \
+     .file = offsetof(struct config, member_##_file), \
+     .past = offsetof(struct config, member_##_past)},
+#define INT(name, member, default_, min_, max_, description) \
+    {ROW(KIND_INT, name, member, description), \
+     .default_int = (default_), .min = (min_), .max = (max_)},
+#define NUMBER(name, member, default_, min_, max_, description) \
+    {ROW(KIND_NUMBER, name, member, description), \
+     .default_number = (default_), .number_min = (min_), .number_max = (max_)},
+#define CHOICE(name, member, default_, choices_, description) \
+    {ROW(KIND_CHOICE, name, member, description), \
+     .default_text = (default_), .choices = (choices_)},
 #include "app/base/config.def"
 #undef TEXT
 #undef SECRET
@@ -57,7 +66,7 @@ static const struct row rows[] = {
 
 enum { ROWS = sizeof(rows) / sizeof(*rows) };
 
-/* Offsets come from offsetof, so what lies there is aligned. */
+/* The offset comes from offsetof, so the member is aligned for its type. */
 static void *member_at(struct config *config, size_t offset)
 {
     return (char *)config + offset;
@@ -89,17 +98,17 @@ static double number_of(const struct config *config, size_t offset)
     return *(const double *)member;
 }
 
-/* Reads variables and tells of errors; goes through the whole of config_load. */
+/* State of one config_load. */
 struct loader {
     struct config *config;
     config_source *source;
-    FILE *out;
+    FILE *out; /* for the errors */
     int errors;
-    bool out_of_memory; /* texts are missing */
+    bool out_of_memory; /* members of config may be NULL that otherwise never are */
 };
 
-__attribute__((format(printf, 3, 4))) static void fail(struct loader *l, const char *name,
-                                                       const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void config_fail(struct loader *l, const char *name,
+                                                              const char *format, ...)
 {
     va_list args;
 
@@ -111,7 +120,7 @@ __attribute__((format(printf, 3, 4))) static void fail(struct loader *l, const c
     (void)fputc('\n', l->out);
 }
 
-/* NULL when it is not set or empty. */
+/* The value of an environment variable; NULL when it is not set or empty. */
 static const char *variable(const struct loader *l, const char *name)
 {
     const char *value = l->source(name);
@@ -124,7 +133,7 @@ static void set_text(struct loader *l, const char *name, size_t offset, struct s
     char *copy = strndup(value.n > 0 ? value.p : "", value.n);
 
     if (!copy) {
-        fail(l, name, "%s", strerror(errno));
+        config_fail(l, name, "%s", strerror(errno));
         l->out_of_memory = true;
     }
     *text_at(l->config, offset) = copy;
@@ -134,13 +143,13 @@ static void load_text(struct loader *l, const struct row *row)
 {
     const char *value = variable(l, row->name);
 
-    set_text(l, row->name, row->member, str_of(value ? value : row->preset));
+    set_text(l, row->name, row->member, str_of(value ? value : row->default_text));
 }
 
-static bool is_choice(struct str choices, struct str word)
+static bool is_choice(struct str choices, struct str value)
 {
     while (choices.n > 0)
-        if (str_equal(str_cut(&choices, '|'), word))
+        if (str_equal(str_cut(&choices, '|'), value))
             return true;
     return false;
 }
@@ -150,36 +159,38 @@ static void load_choice(struct loader *l, const struct row *row)
     const char *value = variable(l, row->name);
 
     if (value && !is_choice(str_of(row->choices), str_of(value)))
-        fail(l, row->name, "\"%s\" is none of %s", value, row->choices);
+        config_fail(l, row->name, "\"%s\" is not one of %s", value, row->choices);
     load_text(l, row);
 }
 
 static void load_int(struct loader *l, const struct row *row)
 {
     const char *value = variable(l, row->name);
-    int64_t number = row->preset_int;
+    int64_t number = row->default_int;
 
     if (value && !str_to_int64(str_of(value), row->min, row->max, &number))
-        fail(l, row->name, "\"%s\" is not a whole number from %d to %d", value, row->min, row->max);
+        config_fail(l, row->name, "\"%s\" is not a whole number from %d to %d", value, row->min,
+                    row->max);
     *(int *)member_at(l->config, row->member) = (int)number;
 }
 
 static void load_number(struct loader *l, const struct row *row)
 {
     const char *value = variable(l, row->name);
-    double number = row->preset_number;
+    double number = row->default_number;
 
-    if (value &&
-        (!str_to_double(str_of(value), &number) || number < row->least || number > row->most)) {
+    if (value && (!str_to_double(str_of(value), &number) || number < row->number_min ||
+                  number > row->number_max)) {
         char least[NUMBER_TEXT_MAX], most[NUMBER_TEXT_MAX];
 
-        number_print(row->least, least);
-        number_print(row->most, most);
-        fail(l, row->name, "\"%s\" is not a number from %s to %s", value, least, most);
+        number_print(row->number_min, least);
+        number_print(row->number_max, most);
+        config_fail(l, row->name, "\"%s\" is not a number from %s to %s", value, least, most);
     }
     *(double *)member_at(l->config, row->member) = number;
 }
 
+/* Without the white space at its end: files usually end with a newline. */
 static struct str trim_end(struct str s)
 {
     struct str trimmed = str_trim(s);
@@ -193,15 +204,16 @@ static void load_secret_file(struct loader *l, const struct row *row, const char
     char *secret = config_read_secret_file(path);
 
     if (!secret)
-        fail(l, name, "%s: %s", path,
-             errno == ENODATA  ? "the file is empty"
-             : errno == EINVAL ? "the file is not a text: there is a NUL in it"
-             : errno == EFBIG  ? "the file is larger than 64 KiB"
-                               : strerror(errno));
+        config_fail(l, name, "%s: %s", path,
+                    errno == ENODATA  ? "the file is empty"
+                    : errno == EINVAL ? "the file is not a text: there is a NUL in it"
+                    : errno == EFBIG  ? "the file is larger than 64 KiB"
+                                      : strerror(errno));
     *text_at(l->config, row->member) = secret;
     set_text(l, name, row->file, str_of(path));
 }
 
+/* NAME_FILE takes precedence over NAME. */
 static void load_secret(struct loader *l, const struct row *row)
 {
     char file_variable[80];
@@ -229,91 +241,14 @@ static void load_row(struct loader *l, const struct row *row)
     }
 }
 
-static bool is_only_of(struct str s, const char *characters)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] == '\0' || !strchr(characters, s.p[i]))
-            return false;
-    return true;
-}
-
-#define DIGITS  "0123456789"
-#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-/* "[::1]:6379" or "host:6379" into host (brackets stay) and what follows. */
-static bool cut_host(struct str *rest)
-{
-    bool bracket = rest->n > 0 && *rest->p == '[';
-    const char *end = bracket ? memchr(rest->p, ']', rest->n) : NULL;
-    struct str host = *rest;
-
-    if (bracket && !end)
-        return false;
-    if (bracket) {
-        host = (struct str){rest->p + 1, (size_t)(end - rest->p) - 1};
-        *rest = (struct str){end + 1, rest->n - host.n - 2};
-        return host.n > 0 && is_only_of(host, DIGITS "abcdefABCDEF:.");
-    }
-    const char *colon = memchr(rest->p, ':', rest->n);
-    host.n = colon ? (size_t)(colon - rest->p) : rest->n;
-    *rest = (struct str){rest->p + host.n, rest->n - host.n};
-    return host.n > 0 && is_only_of(host, DIGITS LETTERS "-._");
-}
-
-/* Of "[user@]host[:port][/database]"; NULL when it is one, else what is wrong. */
-static const char *tcp_error(struct str rest)
-{
-    int64_t number;
-    struct str authority = str_cut(&rest, '/');
-    bool has_database = rest.n > 0;
-
-    if (authority.n > 0 && memchr(authority.p, '@', authority.n)) {
-        struct str user = str_cut(&authority, '@');
-        if (user.n > 0 && memchr(user.p, ':', user.n))
-            return "a password does not belong here, but in REDIS_PASSWORD";
-        if (user.n == 0)
-            return "the user before @ is empty";
-    }
-    if (authority.n == 0 || !cut_host(&authority))
-        return "the host is missing or not a host name or address";
-    if (authority.n > 0 &&
-        (*authority.p != ':' ||
-         !str_to_int64((struct str){authority.p + 1, authority.n - 1}, 1, 65535, &number)))
-        return "the port is not a whole number from 1 to 65535";
-    if (has_database && !str_to_int64(rest, 0, DATABASE_MAX, &number))
-        return "the database is not a whole number from 0 to 65535";
-    return NULL;
-}
-
-static const char *socket_error(struct str path)
-{
-    if (path.n < 2 || *path.p != '/')
-        return "the path of the socket must begin with / : unix:///path/to.sock";
-    if (path.n >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
-        return "the path of the socket is longer than 107 bytes";
-    return NULL;
-}
-
-static const char *redis_url_error(struct str url)
-{
-    static const struct str socket = STR_INIT("unix://"), tcp = STR_INIT("redis://");
-
-    if (str_starts_with(url, STR("rediss://")))
-        return "TLS to Redis is not supported by this build; use a tunnel and redis:// or unix://";
-    if (str_starts_with(url, socket))
-        return socket_error((struct str){url.p + socket.n, url.n - socket.n});
-    if (str_starts_with(url, tcp))
-        return tcp_error((struct str){url.p + tcp.n, url.n - tcp.n});
-    return "must begin with unix:// or redis://";
-}
-
-/* The address is not printed: who put a password into it will find it in no log. */
+/* Does not print the URL: a password that somebody put into it must not reach a log. */
 static void check_redis_url(struct loader *l)
 {
-    const char *error = redis_url_error(str_of(l->config->redis_url));
+    struct redis_url ignored;
+    const char *error = redis_url_parse(l->config->redis_url, &ignored);
 
     if (error)
-        fail(l, "REDIS_URL", "%s", error);
+        config_fail(l, "REDIS_URL", "%s", error);
 }
 
 static void check_key_lines(struct loader *l, const char *name, const char *keys)
@@ -322,10 +257,11 @@ static void check_key_lines(struct loader *l, const char *name, const char *keys
 
     for (int line = 1; rest.n > 0; line++)
         if (str_trim(str_cut(&rest, '\n')).n < HMAC_SECRET_MIN)
-            fail(l, name, "line %d is shorter than %d bytes", line, HMAC_SECRET_MIN);
+            config_fail(l, name, "line %d is shorter than %d bytes", line, HMAC_SECRET_MIN);
 }
 
-/* A file that could not be read has been reported already. */
+/* Skips the length check of a secret whose file could not be read: load_secret has reported that.
+ */
 static void check_hmac_keys(struct loader *l)
 {
     const struct config *c = l->config;
@@ -333,7 +269,7 @@ static void check_hmac_keys(struct loader *l)
     if (strcmp(c->jwt_algorithm, "HS256") != 0)
         return;
     if (!c->jwt_secret && !c->jwt_secret_file)
-        fail(l, "JWT_SECRET", "JWT_ALGORITHM HS256 needs JWT_SECRET or JWT_SECRET_FILE");
+        config_fail(l, "JWT_SECRET", "JWT_ALGORITHM HS256 needs JWT_SECRET or JWT_SECRET_FILE");
     if (c->jwt_secret)
         check_key_lines(l, c->jwt_secret_file ? "JWT_SECRET_FILE" : "JWT_SECRET", c->jwt_secret);
 }
@@ -343,8 +279,8 @@ static void check_public_keys(struct loader *l)
     const struct config *c = l->config;
 
     if (is_choice(STR("RS256|ES256"), str_of(c->jwt_algorithm)) && !*c->jwt_public_key_file)
-        fail(l, "JWT_PUBLIC_KEY_FILE", "JWT_ALGORITHM %s needs JWT_PUBLIC_KEY_FILE",
-             c->jwt_algorithm);
+        config_fail(l, "JWT_PUBLIC_KEY_FILE", "JWT_ALGORITHM %s needs JWT_PUBLIC_KEY_FILE",
+                    c->jwt_algorithm);
 }
 
 static void check_callbacks(struct loader *l)
@@ -352,13 +288,14 @@ static void check_callbacks(struct loader *l)
     const struct config *c = l->config;
 
     if (*c->callback_hosts && !c->callback_secret && !c->callback_secret_file)
-        fail(l, "CALLBACK_SECRET", "CALLBACK_HOSTS needs CALLBACK_SECRET or CALLBACK_SECRET_FILE");
+        config_fail(l, "CALLBACK_SECRET",
+                    "CALLBACK_HOSTS needs CALLBACK_SECRET or CALLBACK_SECRET_FILE");
     if (c->callback_secret && strlen(c->callback_secret) < HMAC_SECRET_MIN)
-        fail(l, c->callback_secret_file ? "CALLBACK_SECRET_FILE" : "CALLBACK_SECRET",
-             "is shorter than %d bytes", HMAC_SECRET_MIN);
+        config_fail(l, c->callback_secret_file ? "CALLBACK_SECRET_FILE" : "CALLBACK_SECRET",
+                    "is shorter than %d bytes", HMAC_SECRET_MIN);
 }
 
-/* What no single row can tell. */
+/* Checks that need more than one setting, or more than the type of a row. */
 static void check_rows_together(struct loader *l)
 {
     check_redis_url(l);
@@ -387,15 +324,16 @@ int config_load(struct config *config, config_source *source, FILE *errors)
     return l.errors;
 }
 
-/* The texts are const for everyone else; memcpy takes that off without a cast. */
+/* The members of struct config are const for their readers; the copy of the pointer removes the
+ * const without a cast. */
 static void wipe_and_free(const char *text)
 {
-    char *own;
+    char *writable;
 
-    memcpy(&own, &text, sizeof(own));
-    if (own)
-        explicit_bzero(own, strlen(own));
-    free(own);
+    memcpy(&writable, &text, sizeof(writable));
+    if (writable)
+        explicit_bzero(writable, strlen(writable));
+    free(writable);
 }
 
 static struct past_secret *past_at(struct config *config, size_t offset)
@@ -410,24 +348,24 @@ static bool same_text(const char *a, const char *b)
 
 bool config_replace_secrets(struct config *config, struct config *fresh, int64_t past_until_us)
 {
-    bool taken = false;
+    bool changed = false;
 
     for (size_t i = 0; i < ROWS; i++) {
-        const char **now, **next;
+        const char **old, **new;
 
         if (rows[i].kind != KIND_SECRET)
             continue;
-        now = text_at(config, rows[i].member);
-        next = text_at(fresh, rows[i].member);
-        if (same_text(*now, *next))
+        old = text_at(config, rows[i].member);
+        new = text_at(fresh, rows[i].member);
+        if (same_text(*old, *new))
             continue;
         wipe_and_free(past_at(config, rows[i].past)->text);
-        *past_at(config, rows[i].past) = (struct past_secret){*now, past_until_us};
-        *now = *next;
-        *next = NULL;
-        taken = true;
+        *past_at(config, rows[i].past) = (struct past_secret){*old, past_until_us};
+        *old = *new;
+        *new = NULL; /* config owns the text now */
+        changed = true;
     }
-    return taken;
+    return changed;
 }
 
 void config_wipe_old_secrets(struct config *config, int64_t now_us)
@@ -460,7 +398,8 @@ void config_release(struct config *config)
     *config = (struct config){0};
 }
 
-/* Fills at most size bytes; -1 with errno, else how many there were. */
+/* Reads until the end of the file, but at most size bytes. Returns their number, or -1 with errno.
+ */
 static ssize_t read_all(int fd, char *bytes, size_t size)
 {
     size_t n = 0;
@@ -478,8 +417,9 @@ static ssize_t read_all(int fd, char *bytes, size_t size)
     return (ssize_t)n;
 }
 
-/* Ends the text in bytes; 0, or what is wrong with it as an errno. */
-static int end_secret(char *bytes, size_t n)
+/* Terminates the secret with a NUL after its last character. Returns 0, or an errno that says what
+ * is wrong with it. bytes: room for more than n bytes, or n is beyond SECRET_FILE_MAX. */
+static int terminate_secret(char *bytes, size_t n)
 {
     struct str text = trim_end((struct str){bytes, n});
 
@@ -499,10 +439,10 @@ char *config_read_secret_file(const char *path)
     char *bytes = malloc(size);
     int fd = bytes ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     ssize_t n = fd < 0 ? -1 : read_all(fd, bytes, size);
-    int error = n < 0 ? errno : end_secret(bytes, (size_t)n);
+    int error = n < 0 ? errno : terminate_secret(bytes, (size_t)n);
 
     if (fd >= 0)
-        (void)close(fd); /* was only read */
+        (void)close(fd); /* nothing was written: its result does not matter */
     if (error == 0)
         return bytes;
     if (bytes)
@@ -535,7 +475,8 @@ void config_print(const struct config *config, FILE *out)
     }
 }
 
-static void print_cell(FILE *out, const char *text)
+/* Escapes |, which separates the columns of a table in Markdown. */
+static void print_description(FILE *out, const char *text)
 {
     (void)fputs(" ", out);
     for (; *text; text++)
@@ -547,8 +488,8 @@ static void print_choices(FILE *out, struct str choices)
 {
     (void)fputs(" ", out);
     while (choices.n > 0) {
-        struct str word = str_cut(&choices, '|');
-        (void)fprintf(out, "`%.*s`%s", STR_ARG(word), choices.n > 0 ? ", " : "");
+        struct str choice = str_cut(&choices, '|');
+        (void)fprintf(out, "`%.*s`%s", STR_ARG(choice), choices.n > 0 ? ", " : "");
     }
     (void)fputs(" |", out);
 }
@@ -557,20 +498,20 @@ static void print_range(FILE *out, const struct row *row)
 {
     char least[NUMBER_TEXT_MAX], most[NUMBER_TEXT_MAX];
 
-    number_print(row->least, least);
-    number_print(row->most, most);
+    number_print(row->number_min, least);
+    number_print(row->number_max, most);
     (void)fprintf(out, " %s to %s |", least, most);
 }
 
-static void print_preset(FILE *out, const struct row *row)
+static void print_default(FILE *out, const struct row *row)
 {
     char number[NUMBER_TEXT_MAX];
 
-    number_print(row->preset_number, number);
+    number_print(row->default_number, number);
     if (row->kind == KIND_INT)
-        (void)fprintf(out, " `%d` |", row->preset_int);
-    else if (row->kind == KIND_NUMBER || (row->preset && *row->preset))
-        (void)fprintf(out, " `%s` |", row->kind == KIND_NUMBER ? number : row->preset);
+        (void)fprintf(out, " `%d` |", row->default_int);
+    else if (row->kind == KIND_NUMBER || (row->default_text && *row->default_text))
+        (void)fprintf(out, " `%s` |", row->kind == KIND_NUMBER ? number : row->default_text);
     else
         (void)fputs(" not set |", out);
 }
@@ -585,8 +526,8 @@ static void print_row(FILE *out, const struct row *row)
     case KIND_NUMBER: print_range(out, row); break;
     case KIND_CHOICE: print_choices(out, str_of(row->choices)); break;
     }
-    print_preset(out, row);
-    print_cell(out, row->about);
+    print_default(out, row);
+    print_description(out, row->description);
     (void)fputc('\n', out);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The configuration: environment variables, secrets from files as well, read once at start. Every
- * setting is a row of config.def. All errors are reported together, each naming its variable. A
- * variable that is empty counts as not set. */
+/* The configuration: environment variables, and files for secrets, read once at start. Every
+ * setting is a row of config.def. All errors are reported together, each with the name of its
+ * variable. An empty variable counts as not set. */
 #ifndef BASE_CONFIG_H
 #define BASE_CONFIG_H
 
@@ -9,21 +9,22 @@
 
 #include "app/base/str.h"
 
-/* What a secret was before it changed; it may still count for a while. */
+/* The value of a secret before its last change, which is accepted for some more time (KEY_GRACE_S).
+ */
 struct past_secret {
-    const char *text; /* NULL: nothing counts but the present one */
-    int64_t until_us; /* monotonic */
+    const char *text; /* NULL: only the current value is accepted */
+    int64_t until_us; /* end of that time, by the monotonic clock */
 };
 
 struct config {
-#define TEXT(name, member, preset, about) const char *member;
-#define SECRET(name, member, about)                                                                \
-    const char *member;        /* NULL or empty text: not set */                                   \
-    const char *member##_file; /* where it came from, NULL for the environment */                  \
+#define TEXT(name, member, default_, description) const char *member;
+#define SECRET(name, member, description)                                                          \
+    const char *member;        /* NULL or empty: not set */                                        \
+    const char *member##_file; /* the file it was read from, NULL: from the environment */         \
     struct past_secret member##_past;
-#define INT(name, member, preset, min, max, about)    int member;
-#define NUMBER(name, member, preset, min, max, about) double member;
-#define CHOICE(name, member, preset, choices, about)  const char *member;
+#define INT(name, member, default_, min, max, description)    int member;
+#define NUMBER(name, member, default_, min, max, description) double member;
+#define CHOICE(name, member, default_, choices, description)  const char *member;
 #include "app/base/config.def"
 #undef TEXT
 #undef SECRET
@@ -32,27 +33,29 @@ struct config {
 #undef CHOICE
 };
 
-typedef const char *config_source(const char *name); /* getenv, or a test's own */
+/* Returns the value of a variable, or NULL: getenv, or a function of a test. */
+typedef const char *config_source(const char *name);
 
-/* Fills config from source; texts are copied and live until config_release, which is due after a
- * failure too. Writes one line for each error to errors, never a value that may hold a secret, and
- * returns their number: 0 means config may be used. */
+/* Fills config from source. Texts are copied and live until config_release, which must be called
+ * even after a failure. Writes a line for each error to errors, never a value that may hold a
+ * secret, and returns the number of errors: with 0 config may be used. */
 int config_load(struct config *config, config_source *source, FILE *errors);
-/* The source that is the process's own environment. */
+/* The config_source that reads the environment of the process. */
 const char *config_environment(const char *name);
-/* Takes over the secrets of `fresh` that are not the same; what they were counts until then.
- * Whether there was any. Of `fresh` only config_release is left to do. */
+/* Moves the secrets of `fresh` that differ to config, which accepts the old ones until
+ * past_until_us (monotonic). Returns whether any differed. The caller then releases `fresh`. */
 bool config_replace_secrets(struct config *config, struct config *fresh, int64_t past_until_us);
-/* Wipes what secrets were in the past whose time is over. */
+/* Wipes the old values whose time (past_secret.until_us) is over. */
 void config_wipe_old_secrets(struct config *config, int64_t now_us);
-/* Wipes the secrets and frees all. */
+/* Wipes the secrets and frees all texts; NULL is allowed. */
 void config_release(struct config *config);
-/* The whole file as one text without the white space at its end; NULL with errno set (ENODATA:
- * there is nothing else in it; EINVAL: a NUL; EFBIG: over 64 KiB). The caller wipes and frees. */
+/* The contents of a file without the white space at its end. NULL with errno: ENODATA (nothing but
+ * white space), EINVAL (a NUL), EFBIG (over 64 KiB) or that of open and read. The caller wipes and
+ * frees the text. */
 char *config_read_secret_file(const char *path);
-/* NAME=value lines, secrets as (set) or (not set). */
+/* Prints a line NAME=value for each setting; secrets as (set) or (not set). */
 void config_print(const struct config *config, FILE *out);
-/* The table as Markdown, for docs/configuration.md. */
+/* Prints the table of settings as Markdown, for docs/configuration.md. */
 void config_print_markdown(FILE *out);
 
 #endif

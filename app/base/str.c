@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Comparing, cutting and sorting of texts, and the two parsers of numbers. The parsers are ours
+ * because strtol and strtod accept too much (spaces, signs, hexadecimal, "inf") and strtod follows
+ * the locale.
+ *
+ * str_to_double: split by the grammar, collect the significant digits, then either one exact
+ * division or multiplication (short numbers, nearly all) or strtod on a text without a decimal
+ * point. */
 #include "app/base/str.h"
 
 #include <math.h>
@@ -10,7 +17,7 @@ struct str str_of(const char *text)
     return text ? (struct str){text, strlen(text)} : STR("");
 }
 
-/* The pointer of an empty text may be NULL, which memcmp must not get. */
+/* memcmp must not get NULL, which the pointer of an empty text may be. */
 bool str_equal(struct str a, struct str b)
 {
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
@@ -48,18 +55,18 @@ int str_compare(struct str a, struct str b)
     return (a.n > b.n) - (a.n < b.n);
 }
 
-struct str str_cut(struct str *rest, char separator)
+struct str str_cut(struct str *text, char separator)
 {
-    struct str all = *rest;
+    struct str all = *text;
     const char *found = all.n == 0 ? NULL : memchr(all.p, separator, all.n);
 
     if (!found) {
-        *rest = (struct str){all.n == 0 ? all.p : all.p + all.n, 0};
+        *text = (struct str){all.n == 0 ? all.p : all.p + all.n, 0};
         return all;
     }
-    struct str part = {all.p, (size_t)(found - all.p)};
-    *rest = (struct str){found + 1, all.n - part.n - 1};
-    return part;
+    struct str before = {all.p, (size_t)(found - all.p)};
+    *text = (struct str){found + 1, all.n - before.n - 1};
+    return before;
 }
 
 static bool is_space(char c)
@@ -78,12 +85,29 @@ struct str str_trim(struct str s)
     return s;
 }
 
+static int str_compare_items(const void *a, const void *b)
+{
+    return str_compare(*(const struct str *)a, *(const struct str *)b);
+}
+
+void str_sort(struct str *texts, size_t n)
+{
+    if (n > 0) /* qsort must not get NULL */
+        qsort(texts, n, sizeof(*texts), str_compare_items);
+}
+
+bool str_sorted_has(const struct str_list *sorted, struct str text)
+{
+    return sorted->n > 0 &&
+           bsearch(&text, sorted->v, sorted->n, sizeof(*sorted->v), str_compare_items) != NULL;
+}
+
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
 }
 
-/* The digits at the start of *s, which moves behind them. */
+/* Returns the digits at the start of *s, maybe none, and moves *s past them. */
 static struct str cut_digits(struct str *s)
 {
     struct str digits = {s->p, 0};
@@ -115,7 +139,7 @@ bool str_to_int64(struct str s, int64_t min, int64_t max, int64_t *ret)
         return false;
     if (digits.p[0] == '0' && (digits.n > 1 || negative))
         return false;
-    /* Summed up below zero, where INT64_MIN has room. */
+    /* The sum is kept negative, because -INT64_MIN does not fit into int64_t. */
     for (size_t i = 0; i < digits.n; i++)
         if (__builtin_mul_overflow(value, 10, &value) ||
             __builtin_sub_overflow(value, digits.p[i] - '0', &value))
@@ -128,14 +152,15 @@ bool str_to_int64(struct str s, int64_t min, int64_t max, int64_t *ret)
     return true;
 }
 
-/* A JSON number taken apart. */
+/* A JSON number, split: -12.50e3 has whole "12", fraction "50" and exponent 3. */
 struct number_parts {
     bool negative;
     struct str whole, fraction;
-    int64_t
-        exponent; /* as written, or beyond EXPONENT_CAP: more than any length of digits undoes */
+    int64_t exponent;
 };
 
+/* Parsing of the exponent stops here: no text in memory has enough digits to bring such a number
+ * back into the range of doubles, and int64_t cannot overflow. */
 static const int64_t EXPONENT_CAP = INT64_C(1000000000000000);
 
 static bool cut_exponent(struct str *s, int64_t *ret)
@@ -152,6 +177,7 @@ static bool cut_exponent(struct str *s, int64_t *ret)
     return digits.n > 0;
 }
 
+/* False when s is not a JSON number (RFC 8259, section 6). */
 static bool number_split(struct str s, struct number_parts *ret)
 {
     *ret = (struct number_parts){.negative = cut_char(&s, '-')};
@@ -168,15 +194,15 @@ static bool number_split(struct str s, struct number_parts *ret)
     return s.n == 0;
 }
 
-/* The points halfway between two doubles have at most 767 significant digits, so of what comes
- * behind DIGITS_KEPT it matters only whether it is zero. */
-enum { DIGITS_KEPT = 800, DIGITS_SIZE = DIGITS_KEPT + 32 };
+/* The points halfway between two doubles have at most 767 significant digits, so of the digits
+ * after DIGITS_MAX it matters only whether one is not zero. */
+enum { DIGITS_MAX = 800, DIGITS_SIZE = DIGITS_MAX + 32 };
 
 struct significant {
-    char digits[DIGITS_SIZE];
+    char digits[DIGITS_SIZE]; /* without leading zeros */
     size_t n;
-    int64_t exponent; /* the value is digits times ten to the power of this */
-    bool more;        /* something that is not zero was cut off */
+    int64_t exponent; /* the value is digits * 10^exponent */
+    bool has_more;    /* a digit that was cut off is not zero */
 };
 
 static void significant_add(struct significant *number, struct str digits)
@@ -184,17 +210,18 @@ static void significant_add(struct significant *number, struct str digits)
     for (size_t i = 0; i < digits.n; i++) {
         if (number->n == 0 && digits.p[i] == '0')
             continue;
-        if (number->n < DIGITS_KEPT) {
+        if (number->n < DIGITS_MAX) {
             number->digits[number->n++] = digits.p[i];
         } else {
             number->exponent++;
-            number->more |= digits.p[i] != '0';
+            number->has_more |= digits.p[i] != '0';
         }
     }
 }
 
-/* At most 15 digits and a power of ten that is exact as a double: one correctly rounded operation
- * on two exact operands (Clinger). */
+/* The fast path: up to 15 digits and powers of ten up to 10^22 are exact as doubles, and one
+ * operation on two exact operands rounds correctly (Clinger, "How to read floating point numbers
+ * accurately", 1990). False when the number is not of this form. */
 static bool exact_value(const struct significant *number, double *ret)
 {
     static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
@@ -213,16 +240,17 @@ static bool exact_value(const struct significant *number, double *ret)
     return true;
 }
 
-/* strtod gets no decimal point to read, so the locale has no say. */
+/* The slow path. The text for strtod has no decimal point, so the locale cannot change its meaning.
+ */
 static double rounded_value(struct significant *number)
 {
     int64_t exponent = number->exponent;
 
-    if (number->more) {
+    if (number->has_more) {
         number->digits[number->n++] = '1';
         exponent--;
     }
-    /* With 801 digits at most, all beyond these limits is infinite or zero. */
+    /* With at most 801 digits, all numbers beyond these limits are infinite or zero. */
     if (exponent > 400)
         exponent = 400;
     if (exponent < -2000)
@@ -242,7 +270,7 @@ bool str_to_double(struct str s, double *ret)
         return false;
     number.n = 0;
     number.exponent = parts.exponent - (int64_t)parts.fraction.n;
-    number.more = false;
+    number.has_more = false;
     significant_add(&number, parts.whole);
     significant_add(&number, parts.fraction);
     if (number.n > 0 && !exact_value(&number, &value))

@@ -158,10 +158,10 @@ static const struct claim *bucket_first_claim(struct claims claims, const struct
     return claim;
 }
 
-/* map $bucket -> $class: the requests a minute of each bucket. */
+/* map $bucket -> $limit_class: the requests a minute of each bucket. */
 static int print_classes(FILE *out, struct claims claims)
 {
-    (void)fprintf(out, "map $bucket $class {\n    default %d;\n", OTHER_PER_MINUTE);
+    (void)fprintf(out, "map $bucket $limit_class {\n    default %d;\n", OTHER_PER_MINUTE);
     for (size_t i = 0; i < claims.n; i++) {
         const struct claim *first = bucket_first_claim(claims, &claims.v[i]);
 
@@ -282,12 +282,12 @@ static void print_location(FILE *out, struct claims path, enum nginx_section sec
     print_match(out, path.v[0].pattern);
     print_bucket(out, path);
     if (section == NGINX_SIDECAR && all_flags & ROUTE_SIDECAR_TRUSTED)
-        (void)fputs("    set $free $http_dapr_api_token;\n", out);
+        (void)fputs("    set $limit_exempt $http_dapr_api_token;\n", out);
     print_limits(out, path, section == NGINX_SIDECAR ? "sidecar" : "public");
     if (any_flags & ROUTE_BIG_BODY)
         (void)fputs("    client_max_body_size 4m;\n    client_body_buffer_size 4m;\n", out);
     if (any_flags & ROUTE_NETWORK_ALLOWLIST)
-        (void)fputs("    include metrics-allow.conf;\n    set $accept $http_accept;\n", out);
+        (void)fputs("    include metrics-allow.conf;\n    set $engine_accept $http_accept;\n", out);
     if (any_flags & ROUTE_STATIC_PAGE)
         (void)fputs("    include docs.conf;\n}\n", out);
     else

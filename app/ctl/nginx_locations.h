@@ -3,9 +3,9 @@
  * limits and locations cannot differ from the routes. scripts/render-nginx joins it with the
  * templates of conf/nginx, which define what is used here:
  *
- *   $bucket   the rate-limit bucket of the request; also the route in the access log
- *   $free     not empty: the request is not counted
- *   $accept   passed on to the engine as Accept
+ *   $bucket          the rate-limit bucket of the request; also the route in the access log
+ *   $limit_exempt    not empty: no rate limit counts the request
+ *   $engine_accept   passed on to the engine as Accept
  *   limit-public-N.conf, limit-sidecar-N.conf   limit_req lines of the routes with N a minute
  *   metrics-allow.conf                          networks that may read the metrics
  *   engine                                      the upstream
@@ -18,7 +18,7 @@
 #include "app/http/route.h"
 
 enum nginx_section {
-    NGINX_MAPS,    /* for http{}: $bucket -> $class (requests a minute, 0: no limit), and the
+    NGINX_MAPS,    /* for http{}: $bucket -> $limit_class (requests a minute, 0: no limit), and the
                     * $bucket of paths whose methods have different buckets */
     NGINX_PUBLIC,  /* locations of the public server, without the sidecar's routes */
     NGINX_SIDECAR, /* locations of the sidecar's server: all routes */

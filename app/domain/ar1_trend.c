@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Fits the model for every rho of a grid and averages by the marginal likelihoods. For one rho it
+ * is weighted least squares on the innovations (each day less rho^gap of the day before), which are
+ * independent with equal variance: then the usual formulas hold. ar1_trend.h has model and sources.
+ */
 #include "app/domain/ar1_trend.h"
 
 #include <math.h>
 
+/* The grid is denser near 1, where a small change of rho changes the fit most. */
 static const double rhos[AR1_TREND_RHOS] = {0,   .3,  .5,  .65, .75, .82, .88,
                                             .92, .95, .97, .98, .99, .995};
-/* How much of [0,1) each of them stands for, up to the middle between two: rho is taken as uniform
- * before anything is seen, though the grid is denser where a little makes much. */
-static double width_of(size_t i)
+/* The prior weight of a grid point: the length of the part of [0,1) that is nearest to it. This
+ * makes the prior of rho uniform although the grid is not. */
+static double rho_prior(size_t i)
 {
-    /* i is a place in the table */
+    /* i is an index of the table */
     /* cppcheck-suppress arrayIndexOutOfBoundsCond */
     double from = i > 0 ? (rhos[i - 1] + rhos[i]) / 2 : 0;
     double to = i + 1 < AR1_TREND_RHOS ? (rhos[i] + rhos[i + 1]) / 2 : 1;
@@ -17,14 +22,14 @@ static double width_of(size_t i)
     return to - from;
 }
 
-/* Below this a variance is rounding: scores exactly on a line keep a finite likelihood. */
-static const double least_variance = 1e-8;
+/* Lower limit of a variance, so that scores exactly on a line have a finite likelihood. */
+static const double variance_min = 1e-8;
 
-/* Sums over the innovations: each day less rho^gap of the day before, scaled to one variance. p is
- * what is left of the constant, q of t, r of y. */
+/* Sums of products over the innovations, scaled to equal variance: p is the innovation of the
+ * constant 1, q of t, r of y. */
 struct sums {
     double pp, pq, qq, pr, qr, rr;
-    double log_scale; /* log of the product of the scales' squares */
+    double log_scale; /* sum of the logarithms of the squared scales */
 };
 
 static void sums_add(struct sums *s, double p, double q, double r)
@@ -44,23 +49,26 @@ static struct sums sums_of(const double *x, const double *y, size_t n, double rh
 
     sums_add(&s, 1, x[0] - last, y[0]);
     for (size_t i = 1; i < n; i++) {
-        double kept = pow(rho, x[i] - x[i - 1]), square = 1 - kept * kept, scale = sqrt(square);
+        double correlation = pow(rho, x[i] - x[i - 1]), square = 1 - correlation * correlation;
+        double scale = sqrt(square);
 
-        sums_add(&s, (1 - kept) / scale, (x[i] - last - kept * (x[i - 1] - last)) / scale,
-                 (y[i] - kept * y[i - 1]) / scale);
+        sums_add(&s, (1 - correlation) / scale,
+                 (x[i] - last - correlation * (x[i - 1] - last)) / scale,
+                 (y[i] - correlation * y[i - 1]) / scale);
         s.log_scale += log(square);
     }
     return s;
 }
 
+/* The normal equations, solved. */
 struct solution {
     double level, slope;
-    double squares; /* of what is left, the prior's share included */
+    double squares; /* of the residuals, with the penalty of the prior */
     double determinant, inverse[3];
 };
 
-/* prior: what is added to the information of the slope. */
-static struct solution solve(const struct sums *s, double prior)
+/* prior: precision that the prior of the slope adds, 0 for none. */
+static struct solution ar1_solve(const struct sums *s, double prior)
 {
     double qq = s->qq + prior, determinant = s->pp * qq - s->pq * s->pq;
     struct solution r = {.determinant = determinant,
@@ -72,21 +80,22 @@ static struct solution solve(const struct sums *s, double prior)
     return r;
 }
 
-/* One rho: *ret_log_likelihood up to a constant. */
-static void fit_rho(struct ar1_trend *m, size_t i, const double *x, const double *y,
-                    double *ret_log_likelihood)
+/* Fits the line for one rho; *ret_log_likelihood is the marginal one, up to a constant. The prior
+ * of the slope is scaled by the variance of a fit without it. */
+static void ar1_fit_rho(struct ar1_trend *m, size_t i, const double *x, const double *y,
+                        double *ret_log_likelihood)
 {
     double rho = rhos[i], df = (double)m->n - 2;
     struct sums s = sums_of(x, y, m->n, rho);
-    double free = fmax(least_variance, solve(&s, 0).squares / df); /* variance without the prior */
-    double prior = free / (AR1_TREND_SLOPE_SD * AR1_TREND_SLOPE_SD);
-    struct solution r = solve(&s, prior);
+    double free_variance = fmax(variance_min, ar1_solve(&s, 0).squares / df);
+    double prior = free_variance / (AR1_TREND_SLOPE_SD * AR1_TREND_SLOPE_SD);
+    struct solution r = ar1_solve(&s, prior);
 
     m->v[i].rho = rho;
     m->v[i].level = r.level;
     m->v[i].slope = r.slope;
     m->v[i].last_residual = y[m->n - 1] - r.level;
-    m->v[i].variance = fmax(least_variance, r.squares / df);
+    m->v[i].variance = fmax(variance_min, r.squares / df);
     for (int k = 0; k < 3; k++)
         m->v[i].inverse[k] = r.inverse[k];
     *ret_log_likelihood =
@@ -102,11 +111,12 @@ bool ar1_trend_fit(const double *x, const double *y, size_t n, struct ar1_trend 
         return false;
     m.last_x = x[n - 1];
     for (size_t i = 0; i < AR1_TREND_RHOS; i++) {
-        fit_rho(&m, i, x, y, &likelihoods[i]);
+        ar1_fit_rho(&m, i, x, y, &likelihoods[i]);
         best = fmax(best, likelihoods[i]);
     }
+    /* Relative to the best one, because exp of the likelihoods themselves may overflow. */
     for (size_t i = 0; i < AR1_TREND_RHOS; i++)
-        sum += m.v[i].weight = width_of(i) * exp(likelihoods[i] - best);
+        sum += m.v[i].weight = rho_prior(i) * exp(likelihoods[i] - best);
     for (size_t i = 0; i < AR1_TREND_RHOS; i++)
         m.v[i].weight /= sum;
     *ret = m;
@@ -136,17 +146,20 @@ void ar1_trend_at(const struct ar1_trend *m, double x, double *ret_centre, doubl
     double t = x - m->last_x, centres[AR1_TREND_RHOS], centre = 0, variance = 0;
 
     for (size_t i = 0; i < AR1_TREND_RHOS; i++) {
-        double kept = pow(m->v[i].rho, t);
+        double correlation = pow(m->v[i].rho, t);
 
-        centres[i] = m->v[i].level + m->v[i].slope * t + kept * m->v[i].last_residual;
+        centres[i] = m->v[i].level + m->v[i].slope * t + correlation * m->v[i].last_residual;
         centre += m->v[i].weight * centres[i];
     }
+    /* Variance of a mixture: the mean of the variances (of u and of the estimated line) and the
+     * variance of the centres. */
     for (size_t i = 0; i < AR1_TREND_RHOS; i++) {
-        double kept = pow(m->v[i].rho, t), p = 1 - kept, off = centres[i] - centre;
+        double correlation = pow(m->v[i].rho, t), p = 1 - correlation, off = centres[i] - centre;
         const double *inverse = m->v[i].inverse;
         double of_line = p * p * inverse[0] + 2 * p * t * inverse[1] + t * t * inverse[2];
+        double of_u = 1 - correlation * correlation;
 
-        variance += m->v[i].weight * (m->v[i].variance * (1 - kept * kept + of_line) + off * off);
+        variance += m->v[i].weight * (m->v[i].variance * (of_u + of_line) + off * off);
     }
     *ret_centre = centre;
     *ret_error = sqrt(fmax(0, variance));

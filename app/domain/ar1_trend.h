@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A line through scores that remember: a score computed from fading evidence (mastery.h) is near to
- * the one of the day before, so it leaves its line for days on end. Least squares takes each such
- * day for a fact of its own: it follows excursions, and is far too sure of itself.
+/* A line through scores with autocorrelated residuals. A score is computed from decaying evidence
+ * (mastery.h) and therefore close to that of the day before, so scores stay above or below their
+ * line for many days. Ordinary least squares treats such days as independent: it follows
+ * excursions, and its intervals are far too narrow.
  *
  *     y(t) = level + slope * t + u(t),   correlation of u(s) and u(t): rho^|s - t|
  *
- * u is what least squares takes for independent noise; rho 0 is least squares. A prediction keeps
- * rho^h of the last day's distance from the line (Goldberger, "Best linear unbiased prediction in
- * the generalized linear regression model", 1962). Nobody rises for ever: the slope has a normal
- * prior round 0 of deviation AR1_TREND_SLOPE_SD a day. rho is not chosen, but averaged over a grid
- * by its marginal likelihood, uniform at first (Zellner, "An Introduction to Bayesian Inference in
- * Econometrics", 1971, chapter 4; docs/mastery-model.md, "Prediction"). */
+ * With rho = 0 this is least squares. A prediction h days ahead contains rho^h of the last residual
+ * (Goldberger, "Best linear unbiased prediction in the generalized linear regression model", 1962).
+ * The slope has a normal prior with mean 0 and standard deviation AR1_TREND_SLOPE_SD a day, because
+ * no score rises for ever. rho is not estimated, but averaged over a grid by its marginal
+ * likelihood, with a uniform prior (Zellner, "An Introduction to Bayesian Inference in
+ * Econometrics", 1971, chapter 4; docs/mastery-model.md, Prediction). */
 #ifndef DOMAIN_AR1_TREND_H
 #define DOMAIN_AR1_TREND_H
 
@@ -22,18 +23,18 @@ enum { AR1_TREND_RHOS = 13 };
 
 struct ar1_trend {
     size_t n;
-    double last_x; /* where t is 0 */
+    double last_x; /* t is x - last_x */
     struct {
-        double weight; /* of this rho; all of them sum to 1 */
+        double weight; /* posterior probability of this rho; all sum to 1 */
         double rho;
         double level, slope;
-        double last_residual; /* of the last y from the line */
+        double last_residual; /* last y minus the line */
         double variance;      /* of u */
-        double inverse[3];    /* of the information of level and slope: [0][0], [0][1], [1][1] */
+        double inverse[3];    /* covariance of level and slope / variance: [0][0], [0][1], [1][1] */
     } v[AR1_TREND_RHOS];
 };
 
-/* x ascending. False, *ret untouched, with fewer than three. */
+/* x: ascending. False, *ret untouched, with fewer than three points. */
 bool ar1_trend_fit(const double *x, const double *y, size_t n, struct ar1_trend *ret);
 double ar1_trend_slope(const struct ar1_trend *m);           /* mean over rho */
 double ar1_trend_level(const struct ar1_trend *m, double x); /* of the line alone, at x */

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Replays histories: each day in turn is treated as today, each model predicts, and the later days
+ * of the history are the truth. The sums of all predictions are in struct backtest. */
 #include "app/domain/backtest.h"
 
 #include <math.h>
@@ -6,25 +8,26 @@
 #include "app/domain/prediction.h"
 #include "app/domain/trend.h"
 
-_Static_assert((int)BACKTEST_MODELS == (int)PREDICTION_MODELS, "a model is not judged");
+_Static_assert((int)BACKTEST_MODELS == (int)PREDICTION_MODELS, "every model is tested");
 
-/* What a method says: a score, and how sure it is of the score's level. */
-struct claim {
+/* What a method predicts: a score, and the probability that the true score has the same level. */
+struct forecast_claim {
     double score, confidence;
 };
 
-static void judge(struct backtest *sum, enum backtest_method method, struct claim claim,
-                  double truth)
+static void backtest_judge(struct backtest *sum, enum backtest_method method,
+                           struct forecast_claim forecast_claim, double truth)
 {
-    double hit = mastery_level(truth) == mastery_level(claim.score);
+    double hit = mastery_level(truth) == mastery_level(forecast_claim.score);
 
-    sum->absolute[method] += fabs(claim.score - truth);
-    sum->brier[method] += (claim.confidence - hit) * (claim.confidence - hit);
+    sum->absolute[method] += fabs(forecast_claim.score - truth);
+    sum->brier[method] += (forecast_claim.confidence - hit) * (forecast_claim.confidence - hit);
 }
 
-/* As if the last of the n days were today. */
-static void add_one(struct backtest *sum, const struct daily *days, size_t n, int32_t target,
-                    double interval_level, double truth)
+/* Adds one prediction by each method, made on the last of the n days. truth: the score on the day
+ * target. */
+static void backtest_add_day(struct backtest *sum, const struct daily *days, size_t n,
+                             int32_t target, double interval_level, double truth)
 {
     double scores[HISTORY_DAYS];
 
@@ -37,11 +40,13 @@ static void add_one(struct backtest *sum, const struct daily *days, size_t n, in
         forecast.interval_level = interval_level;
         forecast_at(&forecast, target, 0, &p);
         sum->covered[model] += truth >= p.interval.lower && truth <= p.interval.upper;
-        judge(sum, (enum backtest_method)model, (struct claim){p.score, p.confidence}, truth);
+        backtest_judge(sum, (enum backtest_method)model,
+                       (struct forecast_claim){p.score, p.confidence}, truth);
     }
-    judge(sum, BACKTEST_LAST_VALUE, (struct claim){days[n - 1].score, 1}, truth);
+    backtest_judge(sum, BACKTEST_LAST_VALUE, (struct forecast_claim){days[n - 1].score, 1}, truth);
     (void)daily_scores(days, n, scores);
-    judge(sum, BACKTEST_MEAN, (struct claim){mean_of_scores(scores, n), 1}, truth);
+    backtest_judge(sum, BACKTEST_MEAN, (struct forecast_claim){mean_of_scores(scores, n), 1},
+                   truth);
 }
 
 void backtest_add(struct backtest *sum, const struct daily *days, size_t n, int days_ahead,
@@ -58,26 +63,26 @@ void backtest_add(struct backtest *sum, const struct daily *days, size_t n, int 
             break;
         while (last + 1 < n && days[last + 1].day <= target)
             last++;
-        add_one(sum, days, known, target, interval_level, days[last].score);
+        backtest_add_day(sum, days, known, target, interval_level, days[last].score);
     }
 }
 
-static double mean(double sum, size_t n)
+static double mean_of_sum(double sum, size_t n)
 {
     return n > 0 ? sum / (double)n : 0;
 }
 
 double backtest_coverage(const struct backtest *b, enum backtest_method model)
 {
-    return mean((double)b->covered[model], b->n);
+    return mean_of_sum((double)b->covered[model], b->n);
 }
 
 double backtest_mean_error(const struct backtest *b, enum backtest_method method)
 {
-    return mean(b->absolute[method], b->n);
+    return mean_of_sum(b->absolute[method], b->n);
 }
 
 double backtest_brier(const struct backtest *b, enum backtest_method method)
 {
-    return mean(b->brier[method], b->n);
+    return mean_of_sum(b->brier[method], b->n);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Reduces states to daily values, and days to weeks and months. */
 #include "app/domain/daily.h"
 
+#include "app/base/clock.h"
 #include "app/base/number.h"
 
 const char *const aggregation_names[AGGREGATIONS + 1] = {
@@ -15,7 +17,7 @@ void daily_of_state(const struct mastery_state *s, struct daily *ret)
     mastery_components_of_state(s, ret->components);
 }
 
-static bool knows(const struct daily *d, int component)
+static bool daily_knows(const struct daily *d, int component)
 {
     return d->known >> component & 1;
 }
@@ -31,43 +33,28 @@ size_t daily_component(const struct daily *days, size_t n, enum component compon
 {
     size_t count = 0;
     for (size_t i = 0; i < n; i++)
-        if (knows(&days[i], (int)component))
+        if (daily_knows(&days[i], (int)component))
             ret[count++] = days[i].components[component];
     return count;
-}
-
-static int64_t floor_divide(int64_t a, int64_t b)
-{
-    return a / b - (a % b < 0);
 }
 
 /* Day 0, 1970-01-01, was a Thursday: three days after the Monday of its week. */
 static int32_t monday_of(int32_t day)
 {
-    return (int32_t)(floor_divide((int64_t)day + 3, 7) * 7 - 3);
-}
+    int weekday = (int)(((int64_t)day + 3) % 7); /* Monday is 0; negative before 1970 */
 
-/* Day of the month, from 1: the proleptic Gregorian calendar in years that begin in March
- * (Hinnant, "chrono-compatible low-level date algorithms", civil_from_days). */
-static int32_t day_of_month(int32_t day)
-{
-    const int64_t era_days = 146097, day_of_0000_03_01 = -719468;
-    int64_t since = (int64_t)day - day_of_0000_03_01;
-    int64_t of_era = since - floor_divide(since, era_days) * era_days;
-    int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
-    int64_t month = (5 * of_year + 2) / 153; /* 0 is March */
-    return (int32_t)(of_year - (153 * month + 2) / 5 + 1);
+    return day - (weekday < 0 ? weekday + 7 : weekday);
 }
 
 int32_t period_start(enum aggregation aggregation, int32_t day)
 {
     if (aggregation == WEEKLY)
         return monday_of(day);
-    return aggregation == MONTHLY ? day - day_of_month(day) + 1 : day;
+    return aggregation == MONTHLY ? day - day_in_month(day) + 1 : day;
 }
 
-/* The mean of n >= 1 days, as the period that begins at `start`. */
+/* The mean of n >= 1 days, with `start` as its day. The mean of a component is that of the days on
+ * which it has evidence. */
 static struct daily mean_of_days(const struct daily *days, size_t n, int32_t start)
 {
     struct daily sum = {.day = start};
@@ -77,7 +64,7 @@ static struct daily mean_of_days(const struct daily *days, size_t n, int32_t sta
         sum.samples += days[i].samples;
         sum.known |= days[i].known;
         for (int c = 0; c < COMPONENTS; c++)
-            if (knows(&days[i], c)) {
+            if (daily_knows(&days[i], c)) {
                 sum.components[c] += days[i].components[c];
                 known_days[c]++;
             }

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Converts the data of learning events to observations; docs/mastery-model.md, Observations, has
+ * the reasons for the weights. */
 #include "app/domain/events.h"
 
 #include <math.h>
@@ -24,12 +26,15 @@ const char *const event_warning_texts[EVENT_WARNINGS] = {
     [WARNING_COMPLETE_BUT_WRONG] = "completion_rate is 1 while correctness is 0",
 };
 
+/* A quiz of 10 questions has weight 1, one of 20 or more weight 2. */
 enum { MAX_QUESTIONS_COUNTED = 20, QUESTIONS_OF_WEIGHT_ONE = 10, SECONDS_A_DAY = 86400 };
+/* Of the quality of an exercise, for each hint and retry; at most. */
 static const double loss_each_attempt = 0.05, largest_loss = 0.3;
 static const double lesson_weight = 0.5, assessment_weight = 1;
-static const double tolerated_difference = 0.1;
+static const double tolerated_difference = 0.1; /* between score and questions_correct */
 
-static void observe(struct learning_event *e, enum component component, double x, double weight)
+static void event_observe(struct learning_event *e, enum component component, double x,
+                          double weight)
 {
     e->observations[e->observation_count++] = (struct observation){component, x, weight};
 }
@@ -46,8 +51,8 @@ struct learning_event event_of_exercise(const struct exercise_completed *data, i
     double attempts = (double)data->hints_used + (double)data->retries;
     double loss = fmin(largest_loss, loss_each_attempt * attempts);
     e.is_exercise = true;
-    observe(&e, COMPLETION, data->completion_rate, weight);
-    observe(&e, QUALITY, data->correctness * (1 - loss), weight);
+    event_observe(&e, COMPLETION, data->completion_rate, weight);
+    event_observe(&e, QUALITY, data->correctness * (1 - loss), weight);
     return e;
 }
 
@@ -59,14 +64,14 @@ struct learning_event event_of_quiz(const struct quiz_completed *data, int64_t a
     if (data->has_difficulty)
         weight *= difficulty_weights[data->difficulty];
     e.is_quiz = true;
-    observe(&e, QUIZ, data->score, weight);
+    event_observe(&e, QUIZ, data->score, weight);
     return e;
 }
 
 struct learning_event event_of_lesson(const struct lesson_viewed *data, int64_t at_ms)
 {
     struct learning_event e = event_of_activity(at_ms);
-    observe(&e, COMPLETION, data->completion_percentage / 100, lesson_weight);
+    event_observe(&e, COMPLETION, data->completion_percentage / 100, lesson_weight);
     return e;
 }
 
@@ -74,16 +79,16 @@ struct learning_event event_of_quality(const struct quality_assessed *data, int6
 {
     struct learning_event e = event_of_activity(at_ms);
     double sum = data->code_quality_score + data->correctness_score + data->efficiency_score;
-    int given = 3;
+    int scores = 3;
     if (data->has_peer_review) {
         sum += data->peer_review_score;
-        given++;
+        scores++;
     }
-    observe(&e, QUALITY, sum / given, assessment_weight);
+    event_observe(&e, QUALITY, sum / scores, assessment_weight);
     return e;
 }
 
-static uint32_t doubts_of_time(double seconds)
+static uint32_t warnings_of_time(double seconds)
 {
     if (seconds <= 0)
         return UINT32_C(1) << WARNING_NO_TIME_SPENT;
@@ -93,14 +98,15 @@ static uint32_t doubts_of_time(double seconds)
 uint32_t warnings_of_exercise(const struct exercise_completed *data)
 {
     bool complete_but_wrong = data->completion_rate >= 1 && data->correctness <= 0;
-    return doubts_of_time(data->time_spent_seconds) | (uint32_t)complete_but_wrong
-                                                          << WARNING_COMPLETE_BUT_WRONG;
+    return warnings_of_time(data->time_spent_seconds) | (uint32_t)complete_but_wrong
+                                                            << WARNING_COMPLETE_BUT_WRONG;
 }
 
 uint32_t warnings_of_quiz(const struct quiz_completed *data)
 {
     double share = (double)data->questions_correct / fmax(1, (double)data->questions_total);
-    /* Rounded, so that 0.8 against 7 of 10 is exactly 0.1 and no more. */
+    /* Rounded, because 0.8 - 7 / 10 is a little more than 0.1 in binary. */
     bool disagrees = number_round12(fabs(data->score - share)) > tolerated_difference;
-    return doubts_of_time(data->time_spent_seconds) | (uint32_t)disagrees << WARNING_SCORE_MISMATCH;
+    return warnings_of_time(data->time_spent_seconds) | (uint32_t)disagrees
+                                                            << WARNING_SCORE_MISMATCH;
 }

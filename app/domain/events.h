@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Learning events: what each type's data says about mastery, and what looks odd in it.
+/* Learning events: which observations the data of each type gives, and what is suspicious in it.
  *
- * The data has been validated (types, ranges); only what the model needs is here. The observations
- * are those of architecture section 5 (docs/mastery-model.md, "Observations"). */
+ * The structs hold only the fields that the model uses, with types and ranges validated. The
+ * formulas are in docs/mastery-model.md, Observations. */
 #ifndef DOMAIN_EVENTS_H
 #define DOMAIN_EVENTS_H
 
@@ -23,11 +23,11 @@ enum event_type {
 
 enum difficulty { EASY, MEDIUM, HARD, EXPERT, DIFFICULTIES };
 
-/* Both end with NULL, as tables of choices do. */
+/* Both end with NULL, so that rules can use them as choices. */
 extern const char *const event_type_names[EVENT_TYPES + 1];
 extern const char *const difficulty_names[DIFFICULTIES + 1];
 
-/* How much an observation of that difficulty weighs: 0.8, 1, 1.2, 1.5. */
+/* The weight of an observation by its difficulty: 0.8, 1, 1.2, 1.5. */
 extern const double difficulty_weights[DIFFICULTIES];
 
 struct exercise_completed {
@@ -42,7 +42,7 @@ struct quiz_completed {
     int64_t questions_total, questions_correct;
     double time_spent_seconds;
     bool has_difficulty;
-    enum difficulty difficulty; /* meaningful when given */
+    enum difficulty difficulty; /* defined when has_difficulty */
 };
 
 struct lesson_viewed {
@@ -59,21 +59,21 @@ struct learning_event event_of_exercise(const struct exercise_completed *data, i
 struct learning_event event_of_quiz(const struct quiz_completed *data, int64_t at_ms);
 struct learning_event event_of_lesson(const struct lesson_viewed *data, int64_t at_ms);
 struct learning_event event_of_quality(const struct quality_assessed *data, int64_t at_ms);
-/* content.rated, milestone.reached: the day is active, nothing is observed. */
+/* content.rated, milestone.reached: makes the day active, without an observation. */
 struct learning_event event_of_activity(int64_t at_ms);
 
-/* What is suspicious, yet allowed (api-contract section 4, ingest). */
+/* Suspicious data, which is accepted with a warning (docs/events.md, Warnings). */
 enum event_warning {
-    WARNING_SCORE_MISMATCH, /* score and questions_correct / questions_total by over 0.1 */
+    WARNING_SCORE_MISMATCH, /* score and questions_correct / questions_total differ by over 0.1 */
     WARNING_NO_TIME_SPENT,
     WARNING_OVER_A_DAY_SPENT,
     WARNING_COMPLETE_BUT_WRONG, /* completion_rate 1 with correctness 0 */
     EVENT_WARNINGS
 };
-/* A sentence for the client each. */
+/* For the client. */
 extern const char *const event_warning_texts[EVENT_WARNINGS];
 
-/* A set of doubts: bit (1 << doubt). */
+/* The set of warnings: bit (1 << warning). */
 uint32_t warnings_of_exercise(const struct exercise_completed *data);
 uint32_t warnings_of_quiz(const struct quiz_completed *data);
 

@@ -1,35 +1,39 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Plans greedily: simulates the learner along the path and always appends the item, with its
+ * missing prerequisites, that raises the expected score most for its minutes. Greedy is not
+ * optimal, but explainable and fast enough for a request (at most PATH_STEPS_MAX times all items).
+ */
 #include "app/domain/learning_path.h"
 
 #include <math.h>
 
-/* How much of what is missing to 1 an item's result makes good, compared with the present value. */
+/* The expected result of an item lies half-way between the current value of its component and 1. */
 static const double expected_gain = 0.5;
 
-/* The learner as the path goes on. */
+/* The simulated learner after the steps chosen so far. */
 struct progress {
     const struct catalogue *catalogue;
-    struct learner learner; /* score: the expected one */
-    bool taken[CATALOGUE_MAX];
+    struct learner learner;   /* with expected values */
+    bool done[CATALOGUE_MAX]; /* the item is a step of the path */
 };
 
-/* The places of an item and its missing prerequisites, in the order of the catalogue. */
+/* An item with its missing prerequisites. */
 struct bundle {
-    uint16_t places[PATH_STEPS_MAX];
-    size_t count; /* 0: cannot be taken */
+    uint16_t items[PATH_STEPS_MAX]; /* indexes in the catalogue, ascending */
+    size_t count;                   /* 0: the bundle does not fit */
     int minutes;
-    double gain; /* of expected score */
+    double gain; /* of the expected score */
 };
 
-static bool knows(const struct learner *l, enum component c)
+static bool learner_knows(const struct learner *l, enum component c)
 {
     return l->known >> c & 1;
 }
 
-/* The value a component is held to have: without evidence the score of the rest. */
-static double presumed(const struct learner *l, enum component c)
+/* The assumed value of a component: without evidence the score of the other components. */
+static double assumed_value(const struct learner *l, enum component c)
 {
-    return knows(l, c) ? l->components[c] : l->score;
+    return learner_knows(l, c) ? l->components[c] : l->score;
 }
 
 static double score_of(const struct learner *l)
@@ -41,16 +45,16 @@ static double score_of(const struct learner *l)
     return mastery_score(l->components, scaled);
 }
 
-/* What doing the item is expected to change: one more observation, half-way between what is and 1,
- * of the weight its difficulty has; of consistency, one more active day. */
-static void do_item(struct learner *l, const struct content *item)
+/* Applies the expected effect of an item: an observation half-way between the current value and 1,
+ * with the weight of its difficulty; for consistency, one more active day. */
+static void learner_simulate_item(struct learner *l, const struct content *item)
 {
     enum component c = item->component;
-    double value = presumed(l, c), weight = difficulty_weights[item->difficulty];
+    double value = assumed_value(l, c), weight = difficulty_weights[item->difficulty];
     if (c == CONSISTENCY) {
         l->components[c] = fmin(1, value + 1 / (double)ACTIVITY_FULL_DAYS);
     } else {
-        double share = knows(l, c) ? weight / (l->evidence[c] + weight) : 1;
+        double share = learner_knows(l, c) ? weight / (l->evidence[c] + weight) : 1;
         l->components[c] = value + share * expected_gain * (1 - value);
         l->evidence[c] += weight;
     }
@@ -58,67 +62,72 @@ static void do_item(struct learner *l, const struct content *item)
     l->score = fmax(l->score, score_of(l));
 }
 
-static int level_in(const struct progress *p, enum component c)
+static int suitable_level(const struct progress *p, enum component c)
 {
-    return (int)suitable_difficulty(presumed(&p->learner, c));
+    return (int)suitable_difficulty(assumed_value(&p->learner, c));
 }
 
-/* Not yet taken, nor easier than where the learner stands already. */
-static bool missing(const struct progress *p, size_t place)
+/* Whether the learner still needs the item: it is not on the path yet and not below the learner's
+ * level. */
+static bool item_missing(const struct progress *p, size_t item_index)
 {
-    const struct content *item = &p->catalogue->items[place];
-    return !p->taken[place] && (int)item->difficulty >= level_in(p, item->component);
+    const struct content *item = &p->catalogue->items[item_index];
+    return !p->done[item_index] && (int)item->difficulty >= suitable_level(p, item->component);
 }
 
-/* Whether an item may be what a step is about: at the learner's level or one above; an assessment
- * whatever its difficulty, but only of what nothing is known of. */
-static bool eligible(const struct progress *p, size_t place)
+/* Whether the item may be the goal of a bundle: at the learner's level or one above. An assessment
+ * may have any difficulty, but only its component without evidence is assessed. */
+static bool item_eligible(const struct progress *p, size_t item_index)
 {
-    const struct content *item = &p->catalogue->items[place];
+    const struct content *item = &p->catalogue->items[item_index];
     if (item->action == ACT_ASSESS)
-        return !p->taken[place] && !knows(&p->learner, item->component);
-    return missing(p, place) && (int)item->difficulty <= level_in(p, item->component) + 1;
+        return !p->done[item_index] && !learner_knows(&p->learner, item->component);
+    return item_missing(p, item_index) &&
+           (int)item->difficulty <= suitable_level(p, item->component) + 1;
 }
 
-static void mark_needed(const struct progress *p, size_t place, bool needed[CATALOGUE_MAX])
+static void mark_needed(const struct progress *p, size_t item_index, bool needed[CATALOGUE_MAX])
 {
-    needed[place] = true;
-    /* Prerequisites come earlier: one sweep downwards finds those of prerequisites too. */
-    for (size_t i = place + 1; i-- > 0;) {
+    needed[item_index] = true;
+    /* Prerequisites have smaller indexes, so one pass downwards also finds those of prerequisites.
+     */
+    for (size_t i = item_index + 1; i-- > 0;) {
         const struct content *item = &p->catalogue->items[i];
         for (size_t j = 0; needed[i] && j < item->prerequisite_count; j++)
-            if (missing(p, item->prerequisites[j]))
+            if (item_missing(p, item->prerequisites[j]))
                 needed[item->prerequisites[j]] = true;
     }
 }
 
-/* The bundle of an item if it has at most so many steps and minutes, else an empty one. */
-static struct bundle bundle_of(const struct progress *p, size_t place, size_t max_steps,
+/* The bundle of an item; an empty one when it exceeds max_steps or max_minutes. */
+static struct bundle bundle_of(const struct progress *p, size_t item_index, size_t max_steps,
                                int max_minutes)
 {
     bool needed[CATALOGUE_MAX] = {false};
     struct learner after = p->learner;
     struct bundle b = {.count = 0};
-    mark_needed(p, place, needed);
-    for (size_t i = 0; i <= place; i++) {
+    mark_needed(p, item_index, needed);
+    for (size_t i = 0; i <= item_index; i++) {
         if (!needed[i])
             continue;
         const struct content *item = &p->catalogue->items[i];
         if (b.count == max_steps || item->minutes > max_minutes - b.minutes)
             return (struct bundle){.count = 0};
-        b.places[b.count++] = (uint16_t)i;
+        b.items[b.count++] = (uint16_t)i;
         b.minutes += item->minutes;
-        do_item(&after, item);
+        learner_simulate_item(&after, item);
     }
     b.gain = after.score - p->learner.score;
     return b;
 }
 
+/* The bundle with the largest gain for its minutes. Compared by products, so that no quotient is
+ * rounded and minutes are never a divisor. */
 static struct bundle best_bundle(const struct progress *p, size_t max_steps, int max_minutes)
 {
     struct bundle best = {.count = 0};
     for (size_t i = 0; i < p->catalogue->item_count; i++) {
-        if (!eligible(p, i))
+        if (!item_eligible(p, i))
             continue;
         struct bundle b = bundle_of(p, i, max_steps, max_minutes);
         if (b.count > 0 && (best.count == 0 || b.gain * best.minutes > best.gain * b.minutes))
@@ -131,9 +140,9 @@ static void path_append(struct learning_path *path, const struct bundle *b, stru
                         const struct learner *l)
 {
     for (size_t i = 0; i < b->count; i++) {
-        const struct content *item = &p->catalogue->items[b->places[i]];
-        p->taken[b->places[i]] = true;
-        do_item(&p->learner, item);
+        const struct content *item = &p->catalogue->items[b->items[i]];
+        p->done[b->items[i]] = true;
+        learner_simulate_item(&p->learner, item);
         path->steps[path->step_count++] = recommendation_of(item, l);
     }
     path->minutes += b->minutes;
@@ -146,22 +155,22 @@ static bool path_done(const struct learning_path *path)
            mastery_level(path->expected_score) >= path->target_level;
 }
 
-static enum level target_of(const struct path_options *wish, enum level current)
+static enum level target_of(const struct path_options *options, enum level current)
 {
-    if (wish->has_target)
-        return wish->target;
+    if (options->has_target)
+        return options->target;
     return current < MASTER ? current + 1 : MASTER;
 }
 
 void learning_path_plan(const struct catalogue *c, const struct learner *l,
-                        const struct path_options *wish, struct learning_path *ret)
+                        const struct path_options *options, struct learning_path *ret)
 {
     struct progress p = {.catalogue = c, .learner = *l};
-    int max_minutes = wish->max_minutes > 0 ? wish->max_minutes : INT32_MAX;
+    int max_minutes = options->max_minutes > 0 ? options->max_minutes : INT32_MAX;
     enum level current = mastery_level(l->score);
     *ret = (struct learning_path){.expected_score = l->score,
                                   .current_level = current,
-                                  .target_level = target_of(wish, current)};
+                                  .target_level = target_of(options, current)};
     while (!path_done(ret)) {
         struct bundle b =
             best_bundle(&p, PATH_STEPS_MAX - ret->step_count, max_minutes - ret->minutes);

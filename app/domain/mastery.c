@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The model behind every score. Evidence, stated components and active days live in a
+ * struct mastery_state; a result is computed from the state on every read and never stored as a
+ * fact of its own. All arithmetic is in doubles; only what leaves the model is rounded to 12
+ * decimals (number_round12), so that rounding errors do not add up. docs/mastery-model.md has the
+ * formulas. */
 #include "app/domain/mastery.h"
 
 #include <math.h>
@@ -14,11 +19,11 @@ const double default_weights[COMPONENTS] = {0.4, 0.3, 0.2, 0.1};
 
 const double level_floors[LEVELS] = {0, 0.4, 0.6, 0.8};
 
-enum { REMEMBERED_DAYS = 32 };
+enum { ACTIVE_DAYS_BITS = 32 }; /* of mastery_state.active_days */
 
-/* What is left of a weight after the time from `from_ms` to `to_ms`. Doubles hold milliseconds
- * exactly, and unlike integers their difference cannot overflow. */
-static double fading(int64_t from_ms, int64_t to_ms)
+/* The factor by which a weight decays from from_ms to to_ms: 2^(-duration / half-life). The
+ * difference is taken in doubles, which hold milliseconds exactly and cannot overflow. */
+static double evidence_decay(int64_t from_ms, int64_t to_ms)
 {
     return exp2(-((double)to_ms - (double)from_ms) / (double)EVIDENCE_HALF_LIFE_MS);
 }
@@ -28,12 +33,12 @@ void evidence_add(struct evidence *e, double x, double w, int64_t at_ms)
     if (e->weight <= 0)
         *e = (struct evidence){.at_ms = at_ms};
     if (at_ms >= e->at_ms) {
-        double left = fading(e->at_ms, at_ms);
-        e->sum *= left;
-        e->weight *= left;
+        double decay = evidence_decay(e->at_ms, at_ms);
+        e->sum *= decay;
+        e->weight *= decay;
         e->at_ms = at_ms;
-    } else {
-        w *= fading(at_ms, e->at_ms);
+    } else { /* the observation is older than the evidence: it arrives decayed */
+        w *= evidence_decay(at_ms, e->at_ms);
     }
     e->sum += w * x;
     e->weight += w;
@@ -43,7 +48,7 @@ double evidence_weight_at(const struct evidence *e, int64_t now_ms)
 {
     if (e->weight <= 0 || now_ms <= e->at_ms)
         return e->weight;
-    return e->weight * fading(e->at_ms, now_ms);
+    return e->weight * evidence_decay(e->at_ms, now_ms);
 }
 
 void mastery_state_init(struct mastery_state *s)
@@ -62,23 +67,24 @@ void mastery_state_advance(struct mastery_state *s, int32_t day)
     if (day <= s->day)
         return;
     int64_t days = (int64_t)day - s->day;
-    s->active_days = days < REMEMBERED_DAYS ? s->active_days << days : 0;
+    /* Shifting a 32-bit number by 32 or more is undefined in C. */
+    s->active_days = days < ACTIVE_DAYS_BITS ? s->active_days << days : 0;
     s->day = day;
     s->samples = s->exercises = s->quizzes = 0;
 }
 
-static int active_days_counted(const struct mastery_state *s)
+static int active_days_in_window(const struct mastery_state *s)
 {
     const uint32_t window = (UINT32_C(1) << ACTIVITY_WINDOW_DAYS) - 1;
     return __builtin_popcount(s->active_days & window);
 }
 
-/* See mastery_result.evidence. */
-static double rests_on(const struct mastery_state *s, int component, int64_t at_ms)
+/* The weight of the evidence behind a component; for its meaning see mastery_result.evidence. */
+static double evidence_of_component(const struct mastery_state *s, int component, int64_t at_ms)
 {
     if (component != CONSISTENCY)
         return evidence_weight_at(&s->evidence[component], at_ms);
-    return s->stated ? STATED_WEIGHT : active_days_counted(s);
+    return s->stated ? STATED_WEIGHT : active_days_in_window(s);
 }
 
 uint32_t mastery_known_components(const struct mastery_state *s)
@@ -86,11 +92,11 @@ uint32_t mastery_known_components(const struct mastery_state *s)
     uint32_t known = 0;
     for (unsigned i = 0; i < EVIDENCE_COMPONENTS; i++)
         known |= (uint32_t)(s->evidence[i].weight > 0) << i;
-    return known | (uint32_t)(s->stated || active_days_counted(s) > 0) << CONSISTENCY;
+    return known | (uint32_t)(s->stated || active_days_in_window(s) > 0) << CONSISTENCY;
 }
 
-/* The four components before rounding; 0 without evidence. */
-static void exact_components(const struct mastery_state *s, double ret[COMPONENTS])
+/* The four components before rounding; a component without evidence is 0. */
+static void mastery_exact_components(const struct mastery_state *s, double ret[COMPONENTS])
 {
     if (s->stated) {
         memcpy(ret, s->components, sizeof s->components);
@@ -100,24 +106,24 @@ static void exact_components(const struct mastery_state *s, double ret[COMPONENT
         const struct evidence *e = &s->evidence[i];
         ret[i] = e->weight > 0 ? number_clamp(e->sum / e->weight, 0, 1) : 0;
     }
-    ret[CONSISTENCY] = fmin(1, active_days_counted(s) / (double)ACTIVITY_FULL_DAYS);
+    ret[CONSISTENCY] = fmin(1, active_days_in_window(s) / (double)ACTIVITY_FULL_DAYS);
 }
 
-/* What is computed is rounded; what was stated is shown as it was sent. */
-static double as_shown(const struct mastery_state *s, double component)
+/* A computed component is rounded; a stated one is returned exactly as the client sent it. */
+static double mastery_round(const struct mastery_state *s, double component)
 {
     return s->stated ? component : number_round12(component);
 }
 
 void mastery_components_of_state(const struct mastery_state *s, double ret[COMPONENTS])
 {
-    exact_components(s, ret);
+    mastery_exact_components(s, ret);
     for (int i = 0; i < COMPONENTS; i++)
-        ret[i] = as_shown(s, ret[i]);
+        ret[i] = mastery_round(s, ret[i]);
 }
 
-/* Reckoned in whole tenths, so that nothing is lost: 0.3 of 0.4 is 0.75, which 0.3 / (0.3 + 0.1)
- * is not. */
+/* Computed in tenths, which are whole numbers and exact in doubles: 3 / (3 + 1) is exactly 0.75,
+ * which 0.3 / (0.3 + 0.1) is not. */
 void mastery_scale_weights(uint32_t known, double ret[COMPONENTS])
 {
     double tenths = 0;
@@ -129,7 +135,8 @@ void mastery_scale_weights(uint32_t known, double ret[COMPONENTS])
         ret[i] /= tenths;
 }
 
-static void weights_of_state(const struct mastery_state *s, double ret[COMPONENTS])
+/* The weights of the statement if it had its own, else the default ones for what has evidence. */
+static void mastery_weights(const struct mastery_state *s, double ret[COMPONENTS])
 {
     if (s->stated && s->own_weights)
         memcpy(ret, s->weights, sizeof s->weights);
@@ -137,7 +144,8 @@ static void weights_of_state(const struct mastery_state *s, double ret[COMPONENT
         mastery_scale_weights(mastery_known_components(s), ret);
 }
 
-static double weighted_sum(const double components[COMPONENTS], const double weights[COMPONENTS])
+static double mastery_weighted_sum(const double components[COMPONENTS],
+                                   const double weights[COMPONENTS])
 {
     double sum = 0;
     for (int i = 0; i < COMPONENTS; i++)
@@ -147,9 +155,11 @@ static double weighted_sum(const double components[COMPONENTS], const double wei
 
 double mastery_score(const double components[COMPONENTS], const double weights[COMPONENTS])
 {
-    return fmin(1, weighted_sum(components, weights));
+    return fmin(1, mastery_weighted_sum(components, weights));
 }
 
+/* Rounding first keeps a score that is 0.6 but for a rounding error from falling below the floor.
+ */
 enum level mastery_level(double score)
 {
     double rounded = number_round12(score);
@@ -167,21 +177,21 @@ bool mastery_weights_valid(const double weights[COMPONENTS])
             return false;
         sum += weights[i];
     }
-    /* The difference is rounded, because 1 - 0.999 is a little over 0.001 in binary. */
+    /* The difference is rounded, because 1 - 0.999 is a little more than 0.001 in binary. */
     return isfinite(sum) && sum < 2 && number_round12(fabs(sum - 1)) <= WEIGHTS_SUM_TOLERANCE;
 }
 
 void mastery_of_state(const struct mastery_state *s, int64_t at_ms, struct mastery_result *ret)
 {
     double components[COMPONENTS];
-    exact_components(s, components);
-    weights_of_state(s, ret->weights);
+    mastery_exact_components(s, components);
+    mastery_weights(s, ret->weights);
     for (int i = 0; i < COMPONENTS; i++) {
-        ret->components[i] = as_shown(s, components[i]);
+        ret->components[i] = mastery_round(s, components[i]);
         ret->breakdown[i] = number_round12(components[i] * ret->weights[i]);
-        ret->evidence[i] = number_round12(rests_on(s, i, at_ms));
+        ret->evidence[i] = number_round12(evidence_of_component(s, i, at_ms));
     }
-    ret->weighted_sum = weighted_sum(components, ret->weights);
+    ret->weighted_sum = mastery_weighted_sum(components, ret->weights);
     ret->score = fmin(1, ret->weighted_sum);
     ret->level = mastery_level(ret->score);
 }
@@ -189,8 +199,8 @@ void mastery_of_state(const struct mastery_state *s, int64_t at_ms, struct maste
 double mastery_score_of_state(const struct mastery_state *s)
 {
     double components[COMPONENTS], weights[COMPONENTS];
-    exact_components(s, components);
-    weights_of_state(s, weights);
+    mastery_exact_components(s, components);
+    mastery_weights(s, weights);
     return mastery_score(components, weights);
 }
 
@@ -199,10 +209,11 @@ void mastery_state_assert(struct mastery_state *s, const double components[COMPO
 {
     int32_t day = day_of_ms(now_ms);
     mastery_state_advance(s, day);
-    if (s->day == day)
+    if (s->day == day) /* else the state already closes a later day */
         s->samples++;
-    if (now_ms > s->stated_at_ms)
+    if (now_ms > s->stated_at_ms) /* the clock may have been set back */
         s->stated_at_ms = now_ms;
+    /* Events after the statement move the components on from the stated values. */
     for (int i = 0; i < EVIDENCE_COMPONENTS; i++)
         s->evidence[i] = (struct evidence){.sum = STATED_WEIGHT * components[i],
                                            .weight = STATED_WEIGHT,
@@ -213,14 +224,7 @@ void mastery_state_assert(struct mastery_state *s, const double components[COMPO
     memcpy(s->weights, weights ? weights : default_weights, sizeof s->weights);
 }
 
-static void count_on_own_day(struct mastery_state *s, const struct learning_event *event)
-{
-    s->samples++;
-    s->exercises += event->is_exercise;
-    s->quizzes += event->is_quiz;
-}
-
-static void add_observations(struct mastery_state *s, const struct learning_event *event)
+static void mastery_add_observations(struct mastery_state *s, const struct learning_event *event)
 {
     for (int i = 0; i < event->observation_count; i++) {
         const struct observation *o = &event->observations[i];
@@ -234,12 +238,15 @@ void mastery_state_apply(struct mastery_state *s, const struct learning_event *e
     int32_t day = day_of_ms(event->at_ms);
     mastery_state_advance(s, day);
     int64_t days_ago = (int64_t)s->day - day;
-    if (days_ago < REMEMBERED_DAYS)
+    if (days_ago < ACTIVE_DAYS_BITS)
         s->active_days |= UINT32_C(1) << days_ago;
-    if (days_ago == 0)
-        count_on_own_day(s, event);
+    if (days_ago == 0) { /* the counters are those of this day alone */
+        s->samples++;
+        s->exercises += event->is_exercise;
+        s->quizzes += event->is_quiz;
+    }
     if (event->at_ms > s->last_event_ms)
         s->last_event_ms = event->at_ms;
-    if (event->at_ms >= s->stated_at_ms)
-        add_observations(s, event);
+    if (event->at_ms >= s->stated_at_ms) /* a statement covers everything before it */
+        mastery_add_observations(s, event);
 }

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Predicts scores from a line through the daily scores, by one of two models: ordinary least
+ * squares (struct line, here) or a line with correlated residuals (ar1_trend.c). Both give a centre
+ * and a standard error for a day (struct outlook); interval, level and confidence follow from
+ * these.
+ *
+ * Computation is in unlimited doubles; scores are limited to [0,1] and rounded only at the end. */
 #include "app/domain/prediction.h"
 
 #include <math.h>
@@ -14,9 +20,10 @@ const char *const intervention_names[INTERVENTIONS + 1] = {
 const double intervention_factors[INTERVENTIONS] = {
     [TUTORING] = 0.15, [PRACTICE_SESSIONS] = 0.10, [GUIDED_REVIEW] = 0.05};
 
-static const double largest_blind_confidence = 0.3;
-/* Below this a standard error is rounding: scores are rounded to 12 decimals. */
-static const double exact_below = 1e-12;
+/* Of a prediction from too few days. */
+static const double insufficient_confidence_max = 0.3;
+/* A smaller standard error is a rounding error, as scores are rounded to 12 decimals. */
+static const double error_min = 1e-12;
 
 /* Sums of squares and products about the means. */
 struct spread {
@@ -81,7 +88,7 @@ static const char *trend_of_slope(double slope)
     return slope < -PREDICTION_TREND_SLOPE ? "declining" : "stable";
 }
 
-/* Values by day, as the line takes them. */
+/* The values of a score or a component, to which a line is fitted. */
 struct series {
     double x[HISTORY_DAYS], y[HISTORY_DAYS]; /* x: days since the history's first */
     size_t n;
@@ -98,7 +105,7 @@ static bool series_fit(const struct series *s, struct line *ret)
     return s->n >= PREDICTION_MIN_DAYS && line_fit(s->x, s->y, s->n, ret);
 }
 
-/* Leaves the last HISTORY_DAYS days. */
+/* Skips all but the last HISTORY_DAYS days. */
 static const struct daily *last_days(const struct daily *days, size_t *n)
 {
     size_t dropped = *n > HISTORY_DAYS ? *n - HISTORY_DAYS : 0;
@@ -106,7 +113,7 @@ static const struct daily *last_days(const struct daily *days, size_t *n)
     return days + dropped;
 }
 
-static void fit_line(const struct series *s, struct forecast *f)
+static void forecast_fit_line(const struct series *s, struct forecast *f)
 {
     f->insufficient = !series_fit(s, &f->line);
     if (f->insufficient)
@@ -116,8 +123,8 @@ static void fit_line(const struct series *s, struct forecast *f)
     f->r_squared = number_round12(f->line.r_squared);
 }
 
-/* What the line alone explains, as least squares' R^2. */
-static double explained(const struct ar1_trend *m, const struct series *s)
+/* R^2 of the line alone, computed as for least squares, so that the two models can be compared. */
+static double ar1_r_squared(const struct ar1_trend *m, const struct series *s)
 {
     struct moments of_y = moments_of(s->y, s->n);
     double squares = 0;
@@ -130,14 +137,14 @@ static double explained(const struct ar1_trend *m, const struct series *s)
     return number_clamp(1 - squares / (of_y.variance * (double)(s->n - 1)), 0, 1);
 }
 
-static void fit_memory(const struct series *s, struct forecast *f)
+static void forecast_fit_ar1(const struct series *s, struct forecast *f)
 {
     f->insufficient = s->n < PREDICTION_MIN_DAYS || !ar1_trend_fit(s->x, s->y, s->n, &f->ar1);
     if (f->insufficient)
         return;
     f->slope = number_round12(ar1_trend_slope(&f->ar1));
     f->intercept = number_round12(ar1_trend_level(&f->ar1, 0));
-    f->r_squared = number_round12(explained(&f->ar1, s));
+    f->r_squared = number_round12(ar1_r_squared(&f->ar1, s));
 }
 
 void forecast_fit(enum prediction_model model, const struct daily *days, size_t n,
@@ -154,21 +161,22 @@ void forecast_fit(enum prediction_model model, const struct daily *days, size_t 
                              .interval_level = PREDICTION_LEVEL};
     ret->intercept = ret->latest_score;
     if (model == AR1_TREND)
-        fit_memory(&scores, ret);
+        forecast_fit_ar1(&scores, ret);
     else
-        fit_line(&scores, ret);
+        forecast_fit_line(&scores, ret);
     ret->trend = trend_of_slope(ret->slope);
 }
 
-/* A score to come: centre + error * T, T by Student's t with df degrees of freedom, or normal when
- * df is 0. An error of 0 is certainty. */
+/* The predictive distribution of a future score: centre + error * T, where T has Student's t
+ * distribution with df degrees of freedom, or the normal one when df is 0. With error 0 the score
+ * is certain. */
 struct outlook {
     double centre, error, df;
 };
 
 static struct outlook outlook_at(const struct forecast *f, int32_t day)
 {
-    if (f->insufficient)
+    if (f->insufficient) /* sqrt(1/12): standard deviation of the uniform distribution on [0,1] */
         return (struct outlook){f->latest_score, sqrt(1 / 12.0), 0};
     double x = (double)day - f->day_zero;
     struct outlook o = {.df = (double)f->days - 2};
@@ -178,11 +186,12 @@ static struct outlook outlook_at(const struct forecast *f, int32_t day)
     }
     o.centre = line_at(&f->line, x);
     o.error = line_error_at(&f->line, x);
-    if (o.error < exact_below)
+    if (o.error < error_min)
         o.error = 0;
     return o;
 }
 
+/* Half of the width of the interval that contains the score with this probability. */
 static double outlook_margin(const struct outlook *o, double level)
 {
     double p = (1 + level) / 2;
@@ -203,26 +212,28 @@ static double outlook_between(const struct outlook *o, double from, double to)
 }
 
 /* y + factor * (1 - y), for y limited to [0,1]. */
-static double intervene(double y, double factor)
+static double with_intervention(double y, double factor)
 {
     y = number_clamp(y, 0, 1);
     return number_round12(y + factor * (1 - y));
 }
 
-/* The y that the intervention lifts to a level's limit; what lies below 0 is lifted from 0, so a
- * limit that 0 reaches is reached by every y. */
-static double before_intervention(double limit, double factor)
+/* The inverse of with_intervention: the score that the intervention raises to the floor of a level.
+ * Minus infinity when it raises even 0 to that floor or above, since then every score reaches it.
+ */
+static double floor_before_intervention(double level_floor, double factor)
 {
-    return limit <= factor ? -HUGE_VAL : number_round12((limit - factor) / (1 - factor));
+    return level_floor <= factor ? -HUGE_VAL
+                                 : number_round12((level_floor - factor) / (1 - factor));
 }
 
-/* The probability that the outlook, lifted by the intervention, falls in the level. Nothing lies
- * below the lowest (its floor of 0 is always reached) nor above the highest. */
+/* The probability that the score, raised by the intervention, has this level. The lowest level has
+ * no lower end (floor 0 gives minus infinity) and the highest no upper end. */
 static double level_probability(const struct outlook *o, enum level level, double factor)
 {
-    double from = before_intervention(level_floors[level], factor), to = HUGE_VAL;
+    double from = floor_before_intervention(level_floors[level], factor), to = HUGE_VAL;
     if (level < MASTER)
-        to = before_intervention(level_floors[level + 1], factor);
+        to = floor_before_intervention(level_floors[level + 1], factor);
     return number_clamp(outlook_between(o, from, to), 0, 1);
 }
 
@@ -230,25 +241,25 @@ void forecast_at(const struct forecast *f, int32_t day, double factor, struct pr
 {
     struct outlook o = outlook_at(f, day);
     double margin = outlook_margin(&o, f->interval_level);
-    double score = intervene(o.centre, factor);
+    double score = with_intervention(o.centre, factor);
     *ret = (struct prediction){.day = day, .score = score, .level = mastery_level(score)};
-    ret->interval = (struct interval){intervene(o.centre - margin, factor),
-                                      intervene(o.centre + margin, factor), f->interval_level};
+    ret->interval =
+        (struct interval){with_intervention(o.centre - margin, factor),
+                          with_intervention(o.centre + margin, factor), f->interval_level};
     ret->confidence = number_round12(level_probability(&o, ret->level, factor));
     if (f->insufficient)
-        ret->confidence = fmin(ret->confidence, largest_blind_confidence);
+        ret->confidence = fmin(ret->confidence, insufficient_confidence_max);
     ret->intervention_needed = score < PREDICTION_INTERVENTION_BELOW;
 }
 
-/* Where the model's line leads; the latest value with too few. */
+/* The value that the model predicts at x; the latest value when the series is too short to fit. */
 static double series_at(enum prediction_model model, const struct series *s, double x)
 {
-    struct ar1_trend memory;
+    struct ar1_trend ar1;
     struct line line;
     double centre = s->y[s->n - 1], error;
-    if (model == AR1_TREND && s->n >= PREDICTION_MIN_DAYS &&
-        ar1_trend_fit(s->x, s->y, s->n, &memory))
-        ar1_trend_at(&memory, x, &centre, &error);
+    if (model == AR1_TREND && s->n >= PREDICTION_MIN_DAYS && ar1_trend_fit(s->x, s->y, s->n, &ar1))
+        ar1_trend_at(&ar1, x, &centre, &error);
     if (model == LEAST_SQUARES && series_fit(s, &line))
         centre = line_at(&line, x);
     return centre;
@@ -263,7 +274,7 @@ static double component_at(enum prediction_model model, const struct daily *days
             series_add(&values, days, &days[i], days[i].components[component]);
     if (values.n == 0)
         return 0;
-    return intervene(series_at(model, &values, (double)day - days[0].day), factor);
+    return with_intervention(series_at(model, &values, (double)day - days[0].day), factor);
 }
 
 void forecast_components(enum prediction_model model, const struct daily *days, size_t n,
@@ -274,8 +285,8 @@ void forecast_components(enum prediction_model model, const struct daily *days, 
         ret[c] = component_at(model, days, n, c, day, factor);
 }
 
-/* The last day at or before `day`; NULL when there is none. */
-static const struct daily *close_of_day(const struct daily *days, size_t n, int32_t day)
+/* The last of the days that is not after `day`; NULL when there is none. */
+static const struct daily *last_day_until(const struct daily *days, size_t n, int32_t day)
 {
     while (n > 0 && days[n - 1].day > day)
         n--;
@@ -290,7 +301,7 @@ void accuracy_of(const struct stored_prediction *predictions, size_t n, const st
     size_t recent = 0, within = 0;
     for (size_t i = n; i-- > 0;) { /* newest first, for the recent ones */
         const struct stored_prediction *p = &predictions[i];
-        const struct daily *true_day = close_of_day(days, day_count, p->day);
+        const struct daily *true_day = last_day_until(days, day_count, p->day);
         if (p->day > today || !true_day)
             continue;
         double error = fabs(p->score - true_day->score);

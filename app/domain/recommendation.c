@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Chooses items of the catalogue for a learner: first the components with the largest gaps, then,
+ * within a component, the item that fits best by action and difficulty. The same state and feedback
+ * always give the same recommendations: there is no randomness. */
 #include "app/domain/recommendation.h"
 
 #include <assert.h>
@@ -23,7 +26,7 @@ const double gap_thresholds[COMPONENTS] = {
     [COMPLETION] = 0.80, [QUIZ] = 0.75, [QUALITY] = 0.70, [CONSISTENCY] = 0.70};
 const double gap_high = 0.2, gap_medium = 0.1;
 
-/* What helps against a gap. Without evidence the first thing is to find out where one stands. */
+/* The action against a gap of each component. Without evidence the action is ACT_ASSESS instead. */
 static const enum action gap_actions[COMPONENTS] = {[COMPLETION] = ACT_PRACTICE,
                                                     [QUIZ] = ACT_REVIEW,
                                                     [QUALITY] = ACT_REFACTOR,
@@ -45,7 +48,7 @@ const char *catalogue_fault(const struct catalogue *c)
     return NULL;
 }
 
-static bool has(uint32_t set, int component)
+static bool set_has(uint32_t set, int component)
 {
     return set >> component & 1;
 }
@@ -83,7 +86,7 @@ void learner_add_feedback(struct learner *l, enum action action, enum component 
     l->feedback[action][area].count++;
 }
 
-/* 0 when there is none. */
+/* The gap of a component; 0 when it reaches its threshold. */
 static double gap_of(const struct learner *l, int component)
 {
     return fmax(0, number_round12(gap_thresholds[component] - l->components[component]));
@@ -104,13 +107,14 @@ size_t priority_areas(const struct learner *l, enum component ret[COMPONENTS])
         double gap = gap_of(l, (int)c), urgency = gap * l->weights[c];
         if (gap <= 0)
             continue;
-        size_t place = n++;
-        for (; place > 0 && urgencies[place - 1] < urgency; place--) {
-            urgencies[place] = urgencies[place - 1];
-            ret[place] = ret[place - 1];
+        /* Insertion sort, stable, the most urgent first. */
+        size_t i = n++;
+        for (; i > 0 && urgencies[i - 1] < urgency; i--) {
+            urgencies[i] = urgencies[i - 1];
+            ret[i] = ret[i - 1];
         }
-        urgencies[place] = urgency;
-        ret[place] = c;
+        urgencies[i] = urgency;
+        ret[i] = c;
     }
     return n;
 }
@@ -119,18 +123,18 @@ static enum reason reason_for(const struct learner *l, enum component c, double 
 {
     if (l->known == 0)
         return REASON_STARTER;
-    if (!has(l->known, (int)c))
+    if (!set_has(l->known, (int)c))
         return REASON_UNKNOWN;
     return gap > 0 ? REASON_GAP : REASON_NEW;
 }
 
-/* Laplace's rule of succession: the evidence counts as so many successes, feedback as what it says.
- */
+/* Laplace's rule of succession: the weight of the evidence counts as successes, each feedback as a
+ * success of its usefulness. */
 static double confidence_in(const struct content *content, const struct learner *l)
 {
-    const struct feedback_sum *heard = &l->feedback[content->action][content->component];
+    const struct feedback_sum *feedback = &l->feedback[content->action][content->component];
     double weight = l->evidence[content->component];
-    return number_round12((1 + weight + heard->usefulness) / (2 + weight + heard->count));
+    return number_round12((1 + weight + feedback->usefulness) / (2 + weight + feedback->count));
 }
 
 struct recommendation recommendation_of(const struct content *content, const struct learner *l)
@@ -151,9 +155,9 @@ enum difficulty suitable_difficulty(double value)
     return (enum difficulty)mastery_level(value);
 }
 
-/* How ill an item suits: first its action, then the distance of its difficulty, a harder one rather
- * than an easier. Negative: not at all. */
-static int misfit(const struct content *item, enum action action, enum difficulty difficulty)
+/* A penalty: 0 for an item with the right action and difficulty, +1 if it is harder, +2 if easier,
+ * +3 for another action. -1 when its difficulty is more than one step away, which excludes it. */
+static int item_penalty(const struct content *item, enum action action, enum difficulty difficulty)
 {
     int distance = (int)item->difficulty - (int)difficulty;
     if (distance < -1 || distance > 1)
@@ -161,79 +165,81 @@ static int misfit(const struct content *item, enum action action, enum difficult
     return (item->action == action ? 0 : 3) + (distance < 0 ? 2 : distance);
 }
 
-/* An area to recommend for, and what has been found for it. */
+/* A component to recommend items for, and the items chosen for it so far. */
 struct area {
     enum component component;
-    enum action action;
-    bool only_action; /* others do not help; assessing what is known never does */
+    enum action action; /* preferred */
+    bool only_action;   /* items of other actions are excluded; those of ACT_ASSESS always are */
     size_t count;
-    const struct content *found[RECOMMENDATIONS_MAX];
+    const struct content *items[RECOMMENDATIONS_MAX];
 };
 
-static bool area_takes(const struct area *a, const struct content *item)
+static bool area_accepts(const struct area *a, const struct content *item)
 {
     bool other = item->action != a->action;
     if (item->component != a->component ||
         (other && (a->only_action || item->action == ACT_ASSESS)))
         return false;
     for (size_t i = 0; i < a->count; i++)
-        if (a->found[i] == item)
+        if (a->items[i] == item)
             return false;
     return true;
 }
 
-/* The item that suits the area best and is not among the found ones; NULL when there is none. */
-static const struct content *find_next(const struct catalogue *c, const struct learner *l,
-                                       const struct area *a)
+/* The item with the least penalty that the area does not have yet; NULL when there is none. */
+static const struct content *area_find_next(const struct catalogue *c, const struct learner *l,
+                                            const struct area *a)
 {
     enum difficulty difficulty = suitable_difficulty(l->components[a->component]);
     const struct content *best = NULL;
     int least = INT32_MAX;
     for (size_t i = 0; i < c->item_count; i++) {
-        int ill = misfit(&c->items[i], a->action, difficulty);
-        if (ill < 0 || ill >= least || !area_takes(a, &c->items[i]))
+        int penalty = item_penalty(&c->items[i], a->action, difficulty);
+        if (penalty < 0 || penalty >= least || !area_accepts(a, &c->items[i]))
             continue;
         best = &c->items[i];
-        least = ill;
+        least = penalty;
     }
     return best;
 }
 
-static bool wished(const struct recommendation_filter *wish, enum component component, double gap)
+static bool filter_accepts(const struct recommendation_filter *filter, enum component component,
+                           double gap)
 {
-    if (wish->component_filter != 0 && !has(wish->component_filter, (int)component))
+    if (filter->component_filter != 0 && !set_has(filter->component_filter, (int)component))
         return false;
-    return !wish->has_priority || wish->priority == priority_of_gap(gap);
+    return !filter->has_priority || filter->priority == priority_of_gap(gap);
 }
 
-static size_t areas_with_gaps(const struct learner *l, const struct recommendation_filter *wish,
+static size_t areas_with_gaps(const struct learner *l, const struct recommendation_filter *filter,
                               struct area areas[COMPONENTS])
 {
     enum component ordered[COMPONENTS];
     size_t n = 0, gaps = priority_areas(l, ordered);
     for (size_t i = 0; i < gaps; i++) {
         enum component c = ordered[i];
-        bool assessed = has(l->known, (int)c) || c == CONSISTENCY;
-        if (wished(wish, c, gap_of(l, (int)c)))
+        bool assessed = set_has(l->known, (int)c) || c == CONSISTENCY;
+        if (filter_accepts(filter, c, gap_of(l, (int)c)))
             areas[n++] =
                 (struct area){.component = c, .action = assessed ? gap_actions[c] : ACT_ASSESS};
     }
     return n;
 }
 
-/* Those where nothing is amiss. */
-static size_t areas_for_new(const struct learner *l, const struct recommendation_filter *wish,
-                            struct area areas[COMPONENTS])
+/* Components at or above their threshold: something new to learn. */
+static size_t areas_without_gaps(const struct learner *l,
+                                 const struct recommendation_filter *filter,
+                                 struct area areas[COMPONENTS])
 {
     size_t n = 0;
     for (enum component c = COMPLETION; c < COMPONENTS; c++)
-        if (gap_of(l, (int)c) <= 0 && wished(wish, c, 0))
+        if (gap_of(l, (int)c) <= 0 && filter_accepts(filter, c, 0))
             areas[n++] =
                 (struct area){.component = c, .action = ACT_LEARN_NEW, .only_action = true};
     return n;
 }
 
-/* One for each area in turn, until there are `limit` or none is left. */
+/* Adds one item to each area in turn, until there are `limit` items or none is left. */
 static void fill_areas(const struct catalogue *c, const struct learner *l, struct area *areas,
                        size_t area_count, size_t limit)
 {
@@ -241,10 +247,10 @@ static void fill_areas(const struct catalogue *c, const struct learner *l, struc
     do {
         before = total;
         for (size_t i = 0; i < area_count && total < limit; i++) {
-            const struct content *item = find_next(c, l, &areas[i]);
+            const struct content *item = area_find_next(c, l, &areas[i]);
             if (!item)
                 continue;
-            areas[i].found[areas[i].count++] = item;
+            areas[i].items[areas[i].count++] = item;
             total++;
         }
     } while (total > before);
@@ -260,18 +266,18 @@ static size_t recommend_starters(const struct catalogue *c, const struct learner
 }
 
 size_t recommend(const struct catalogue *c, const struct learner *l,
-                 const struct recommendation_filter *wish, struct recommendation *ret)
+                 const struct recommendation_filter *filter, struct recommendation *ret)
 {
     struct area areas[COMPONENTS];
     size_t n = 0;
     if (l->known == 0)
-        return recommend_starters(c, l, wish->limit, ret);
-    size_t area_count = areas_with_gaps(l, wish, areas);
+        return recommend_starters(c, l, filter->limit, ret);
+    size_t area_count = areas_with_gaps(l, filter, areas);
     if (area_count == 0)
-        area_count = areas_for_new(l, wish, areas);
-    fill_areas(c, l, areas, area_count, wish->limit);
+        area_count = areas_without_gaps(l, filter, areas);
+    fill_areas(c, l, areas, area_count, filter->limit);
     for (size_t i = 0; i < area_count; i++)
         for (size_t j = 0; j < areas[i].count; j++)
-            ret[n++] = recommendation_of(areas[i].found[j], l);
+            ret[n++] = recommendation_of(areas[i].items[j], l);
     return n;
 }

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Statistics by formulas that are stable in doubles: two passes for the variance, no differences of
+ * large squares. Percentiles and ranks need sorted values. */
 #include "app/domain/statistics.h"
 
 #include <math.h>
@@ -40,8 +42,8 @@ double percentile_of_sorted(const double *sorted, size_t n, double percent)
     return number_round12(percentile(sorted, n, percent));
 }
 
-/* Rounding may leave a mean of equal values beside their value; two such groups of different sizes
- * would then seem to differ. */
+/* The computed mean of equal values may differ from them by a rounding error, and two groups of
+ * equal values but different sizes would then seem to differ: so this case is handled apart. */
 static bool all_equal(const double *values, size_t n)
 {
     for (size_t i = 1; i < n; i++)
@@ -61,14 +63,14 @@ struct moments moments_of(const double *values, size_t n)
     double sum = 0;
     for (size_t i = 0; i < n; i++)
         sum += values[i];
-    double first_mean = sum / (double)n, squares = 0, rest = 0;
+    double first_mean = sum / (double)n, squares = 0, error = 0;
     for (size_t i = 0; i < n; i++) {
         double d = values[i] - first_mean;
         squares += d * d;
-        rest += d; /* what rounding left in the mean */
+        error += d; /* 0 but for the rounding error of first_mean, times n */
     }
-    m.mean = first_mean + rest / (double)n;
-    m.variance = fmax(0, squares - rest * rest / (double)n) / (double)(n - 1);
+    m.mean = first_mean + error / (double)n;
+    m.variance = fmax(0, squares - error * error / (double)n) / (double)(n - 1);
     return m;
 }
 
@@ -92,12 +94,13 @@ static bool means_equal(const struct moments *a, const struct moments *b)
     return !(a->mean < b->mean) && !(a->mean > b->mean);
 }
 
-/* 1 / (c^2 / (n_a - 1) + (1 - c)^2 / (n_b - 1)) with c the share of a in the variance of the
- * difference: Satterthwaite's formula without squares of variances, which might underflow. */
+/* Degrees of freedom: 1 / (c^2 / (n_a - 1) + (1 - c)^2 / (n_b - 1)), where c is the share of group
+ * a in the variance of the difference. This form of Satterthwaite's formula has no squares of
+ * variances, which could underflow. */
 static double satterthwaite(double share, const struct moments *a, const struct moments *b)
 {
-    double rest = 1 - share;
-    return 1 / (share * share / (double)(a->n - 1) + rest * rest / (double)(b->n - 1));
+    double share_b = 1 - share;
+    return 1 / (share * share / (double)(a->n - 1) + share_b * share_b / (double)(b->n - 1));
 }
 
 static void welch_without_variance(bool equal, struct welch_test *ret)
@@ -106,8 +109,8 @@ static void welch_without_variance(bool equal, struct welch_test *ret)
     ret->p = equal ? 1 : 0;
 }
 
-/* P(|T| > |t|) as the incomplete beta function (Abramowitz and Stegun, 26.7.1), because the tail of
- * GSL's t distribution is off by up to 1e-6 of itself (GSL 2.7: t 18.6, 34.9 degrees of freedom).
+/* P(|T| > |t|) by the incomplete beta function (Abramowitz and Stegun, 26.7.1), because the tails
+ * of gsl_cdf_tdist_Q have relative errors of up to 1e-6 (GSL 2.7, for example t = 18.6, df = 34.9).
  */
 static double two_sided_tail(double t, double df)
 {
@@ -150,7 +153,7 @@ bool hedges_g(const struct moments *a, const struct moments *b, double *ret)
     return true;
 }
 
-/* How many of the sorted values are below value, or (or_equal) not above it. */
+/* The number of sorted values below value; with or_equal, of those not above it. Binary search. */
 static size_t count_below(const double *sorted, size_t n, double value, bool or_equal)
 {
     size_t low = 0, high = n;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Statistics of groups of scores: summaries, Welch's t-test, Hedges' g, ranks.
  *
- * All inputs are finite; all outputs are. Where a quantity does not exist (0/0), a `has_…` says so
- * and the value is 0. Means, deviations, percentiles and interval limits are rounded to 12
- * decimals as computed scores are; statistics, degrees of freedom, probabilities and effect sizes
- * are not, since a p of 1e-30 is worth telling from 0.
- * Distributions come from GSL, always within their domain, so its error handler is never called. */
+ * Inputs must be finite; then outputs are finite too. When a quantity does not exist (0/0), its
+ * has_... is false and its value 0. Means, deviations, percentiles and interval limits are rounded
+ * to 12 decimals like scores; statistics, degrees of freedom, probabilities and effect sizes are
+ * not, so that a p of 1e-30 stays different from 0. Distributions come from GSL and get only
+ * arguments within their domain, because GSL's error handler aborts the process. */
 #ifndef DOMAIN_STATISTICS_H
 #define DOMAIN_STATISTICS_H
 
@@ -14,13 +14,14 @@
 
 struct interval {
     double lower, upper;
-    double level; /* the probability that it covers */
+    double level; /* probability that it contains the true value */
 };
 
 void sort_values(double *values, size_t n); /* ascending */
 
-/* 0 <= percent <= 100; linear interpolation at (n - 1) * percent / 100: R type 7 (Hyndman and Fan,
- * "Sample quantiles in statistical packages", 1996), spreadsheets' PERCENTILE.INC. 0 of none. */
+/* 0 <= percent <= 100. Linear interpolation at position (n - 1) * percent / 100: type 7 of Hyndman
+ * and Fan, "Sample quantiles in statistical packages", 1996, as in R and PERCENTILE.INC of
+ * spreadsheets. 0 when n is 0. */
 double percentile_of_sorted(const double *sorted, size_t n, double percent);
 
 /* Count, mean, and sample variance (n - 1), by the corrected two-pass algorithm (Chan, Golub and
@@ -29,7 +30,7 @@ double percentile_of_sorted(const double *sorted, size_t n, double percent);
 struct moments {
     size_t n;
     double mean;
-    double variance; /* 0 of fewer than two */
+    double variance; /* 0 with fewer than two values */
 };
 struct moments moments_of(const double *values, size_t n);
 
@@ -44,12 +45,12 @@ struct summary {
 void summary_of_sorted(const double *sorted, size_t n, struct summary *ret);
 
 #define WELCH_LEVEL       0.95 /* of the interval of the difference */
-#define WELCH_SIGNIFICANT 0.05 /* a p below it tells the groups apart */
+#define WELCH_SIGNIFICANT 0.05 /* with a smaller p the groups differ significantly */
 /* Welch's unequal variances t-test, two-sided (Welch, "The generalization of Student's problem when
  * several different population variances are involved", 1947), with the degrees of freedom of
- * Satterthwaite (1946) and the interval of mean a - mean b at WELCH_LEVEL. Groups of two or more.
- * No variance in both: equal means give statistic 0 and p 1; different ones p 0 and no statistic;
- * neither has degrees of freedom. */
+ * Satterthwaite (1946) and the confidence interval of mean a - mean b at WELCH_LEVEL. Each group
+ * has two values or more. When both variances are 0 there are no degrees of freedom; equal means
+ * then give statistic 0 and p 1, different means p 0 and no statistic. */
 struct welch_test {
     bool has_statistic, has_degrees_of_freedom;
     double statistic, degrees_of_freedom, p;
@@ -59,16 +60,16 @@ void welch_test(const struct moments *a, const struct moments *b, struct welch_t
 
 /* (mean a - mean b) / pooled deviation * (1 - 3 / (4 df - 1)), df = n_a + n_b - 2 (Hedges,
  * "Distribution theory for Glass's estimator of effect size", 1981; the approximate factor).
- * False, *ret 0: no variance in both and different means. */
+ * False with *ret 0 when both variances are 0 and the means differ. */
 bool hedges_g(const struct moments *a, const struct moments *b, double *ret);
 
-/* 100 * (below + (equal - 1) / 2) / (n - 1), value being one of the n; 50 when it is the only one.
- */
+/* 100 * (below + (equal - 1) / 2) / (n - 1), where value is one of the n values, `below` of them
+ * are smaller and `equal` are equal to it; 50 when n is 1. */
 double percentile_rank(const double *sorted, size_t n, double value);
-/* 1 + how many are higher: 1 is the best, equal values share a rank. */
+/* 1 + the number of higher values: 1 is the best, and equal values have the same rank. */
 size_t rank_of(const double *sorted, size_t n, double value);
 
-/* Two students' figures side by side. Equal is within 1e-9. */
+/* Compares one value of two students; a difference of up to 1e-9 counts as equal. */
 struct pair_comparison {
     double difference;                /* a - b, rounded */
     bool has_ratio;                   /* b is not 0 */

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Descriptions of a series of daily scores by a few simple formulas; models with intervals are in
+ * prediction.c. */
 #include "app/domain/trend.h"
 
 #include <math.h>
@@ -9,7 +11,7 @@ const char *trend_of_scores(const double *scores, size_t n)
 {
     if (n < 2)
         return NULL;
-    /* Rounded as a computed score is before it meets a limit: 0.52 - 0.5 is 0.02, not over it. */
+    /* Rounded before the comparison, because 0.52 - 0.5 is a little more than 0.02 in binary. */
     double change = number_round12(scores[n - 1] - scores[0]);
     if (change > TREND_CHANGE)
         return "improving";
@@ -29,7 +31,7 @@ double volatility_of_scores(const double *scores, size_t n)
     if (n < 3)
         return 0;
     double differences = (double)(n - 1);
-    double mean = (scores[n - 1] - scores[0]) / differences; /* the sum telescopes */
+    double mean = (scores[n - 1] - scores[0]) / differences; /* all scores between cancel out */
     double squares = 0;
     for (size_t i = 1; i < n; i++) {
         double d = scores[i] - scores[i - 1] - mean;

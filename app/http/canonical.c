@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Printing of JSON as RFC 8785 (JCS) wants it, so that equal values give equal bytes and equal
+ * hashes. Numbers are printed as doubles by base/buf, texts are UTF-8 and already valid. */
 #include "app/http/canonical.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Of the character that begins at *p, which is moved on. The text is UTF-8. */
-static uint32_t next_character(const char **p)
+/* Decodes the UTF-8 character at *p and moves *p past it. */
+static uint32_t utf8_next(const char **p)
 {
     unsigned char lead = (unsigned char)*(*p)++;
     int more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : lead >= 0xc0 ? 1 : 0;
@@ -16,21 +18,22 @@ static uint32_t next_character(const char **p)
     return c;
 }
 
-/* Units of UTF-16 order characters as code points do, but that those beyond U+FFFF, being made of
- * surrogates, come before U+E000. */
-static uint32_t rank(uint32_t c)
+/* Position of a character in the order of UTF-16 code units, which is the order of code points with
+ * one exception: characters above U+FFFF are surrogates there, and so come before U+E000. */
+static uint32_t utf16_rank(uint32_t c)
 {
     if (c < 0xd800)
         return c;
     return c > 0xffff ? c - 0x10000 + 0xd800 : c + 0x100000;
 }
 
+/* A name that is the beginning of another comes before it. */
 int canonical_compare(struct str a, struct str b)
 {
     const char *p = a.p, *q = b.p;
 
     while (p < a.p + a.n && q < b.p + b.n) {
-        uint32_t c = rank(next_character(&p)), d = rank(next_character(&q));
+        uint32_t c = utf16_rank(utf8_next(&p)), d = utf16_rank(utf8_next(&q));
 
         if (c != d)
             return c < d ? -1 : 1;
@@ -38,9 +41,10 @@ int canonical_compare(struct str a, struct str b)
     return (p < a.p + a.n) - (q < b.p + b.n);
 }
 
+/* Only the quote, the backslash and control characters are escaped (RFC 8785, 3.2.2.2). */
 void canonical_string(struct buf *out, struct str text)
 {
-    static const char *const shorts[0x20] = {
+    static const char *const short_escapes[0x20] = {
         ['\b'] = "\\b", ['\t'] = "\\t", ['\n'] = "\\n", ['\f'] = "\\f", ['\r'] = "\\r"};
 
     buf_char(out, '"');
@@ -51,8 +55,8 @@ void canonical_string(struct buf *out, struct str text)
             if (c == '"' || c == '\\')
                 buf_char(out, '\\');
             buf_char(out, (char)c);
-        } else if (shorts[c]) {
-            buf_text(out, shorts[c]);
+        } else if (short_escapes[c]) {
+            buf_text(out, short_escapes[c]);
         } else {
             buf_printf(out, "\\u%04x", c);
         }
@@ -60,12 +64,13 @@ void canonical_string(struct buf *out, struct str text)
     buf_char(out, '"');
 }
 
-static int by_name(const void *a, const void *b)
+static int canonical_compare_names(const void *a, const void *b)
 {
     return canonical_compare(*(const struct str *)a, *(const struct str *)b);
 }
 
-static void print_object(struct buf *out, struct json_object *json, struct arena *scratch)
+/* Members sorted by name (RFC 8785, 3.2.3). Without scratch memory `out` is marked as failed. */
+static void canonical_print_object(struct buf *out, struct json_object *json, struct arena *scratch)
 {
     size_t n = (size_t)json_object_object_length(json), i = 0;
     struct str *names = arena_array(scratch, n + 1, sizeof(*names));
@@ -75,11 +80,11 @@ static void print_object(struct buf *out, struct json_object *json, struct arena
         out->failed = true;
         return;
     }
-    for (struct json_object_iterator at = json_object_iter_begin(json),
+    for (struct json_object_iterator it = json_object_iter_begin(json),
                                      end = json_object_iter_end(json);
-         !json_object_iter_equal(&at, &end); json_object_iter_next(&at))
-        names[i++] = str_of(json_object_iter_peek_name(&at));
-    qsort(names, n, sizeof(*names), by_name);
+         !json_object_iter_equal(&it, &end); json_object_iter_next(&it))
+        names[i++] = str_of(json_object_iter_peek_name(&it));
+    qsort(names, n, sizeof(*names), canonical_compare_names);
     buf_char(out, '{');
     for (i = 0; i < n; i++) {
         if (i > 0)
@@ -92,7 +97,8 @@ static void print_object(struct buf *out, struct json_object *json, struct arena
     buf_char(out, '}');
 }
 
-static void print_array(struct buf *out, struct json_object *json, struct arena *scratch)
+/* Arrays keep their order; only their elements are printed canonically. */
+static void canonical_print_array(struct buf *out, struct json_object *json, struct arena *scratch)
 {
     size_t n = json_object_array_length(json);
 
@@ -105,6 +111,7 @@ static void print_array(struct buf *out, struct json_object *json, struct arena 
     buf_char(out, ']');
 }
 
+/* Recursive: callers print values of json_parse, whose depth is limited. */
 void canonical_print(struct buf *out, struct json_object *json, struct arena *scratch)
 {
     switch (json_object_get_type(json)) {
@@ -116,7 +123,7 @@ void canonical_print(struct buf *out, struct json_object *json, struct arena *sc
         canonical_string(out, (struct str){json_object_get_string(json),
                                            (size_t)json_object_get_string_len(json)});
         break;
-    case json_type_array: print_array(out, json, scratch); break;
-    case json_type_object: print_object(out, json, scratch); break;
+    case json_type_array: canonical_print_array(out, json, scratch); break;
+    case json_type_object: canonical_print_object(out, json, scratch); break;
     }
 }

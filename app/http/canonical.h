@@ -8,10 +8,11 @@
 
 #include "app/base/buf.h"
 
-/* scratch: memory for the order of members. */
+/* Appends the value to out. scratch: arena for sorting; without memory out->failed is set. */
 void canonical_print(struct buf *out, struct json_object *json, struct arena *scratch);
-/* A string, and the order of two names. */
+/* Appends a JSON string. text: valid UTF-8. */
 void canonical_string(struct buf *out, struct str text);
+/* Order of two member names by UTF-16 code units, as strcmp returns it. */
 int canonical_compare(struct str a, struct str b);
 
 #endif

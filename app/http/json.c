@@ -1,28 +1,36 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Checks JSON strictly, then lets json-c parse it. The check is a scanner without recursion:
+ * it keeps the open objects and arrays in a stack of JSON_DEPTH_MAX levels, and the decoded keys of
+ * the open objects in one array, so that duplicates are found when an object closes. It allocates
+ * only when there are more than KEYS_ON_STACK keys or keys with escapes. */
 #include "app/http/json.h"
 
 #include <limits.h>
 #include <stdlib.h>
 
-/* How many keys of open objects fit without asking the arena, and up to how many keys of one object
- * every pair is compared rather than the keys sorted. */
-enum { KEYS_ON_STACK = 32, PAIRWISE_MAX = 16 };
+#include "app/base/percent.h"
+#include "app/base/utf8.h"
 
-/* A key as decoded; offset: of its opening quote, for the error. */
+enum {
+    KEYS_ON_STACK = 32, /* keys of open objects that need no memory from the arena */
+    PAIRWISE_MAX = 16,  /* up to so many keys, comparing every pair is faster than sorting */
+};
+
 struct key {
-    const char *p;
+    const char *p; /* decoded */
     uint32_t n;
-    uint32_t offset;
+    uint32_t offset; /* of its opening quote in the text: where an error is reported */
 };
 
 struct level {
     bool is_object;
-    size_t first_key; /* of this object in keys; inner objects' keys come above and go before */
+    size_t
+        first_key; /* in scanner.keys; an inner object's keys follow and are dropped at its end */
 };
 
 struct scanner {
-    const char *start, *at, *end;
-    size_t values_left;
+    const char *start, *at, *end; /* at: the next byte to scan */
+    size_t values_left;           /* see cost_of */
     size_t depth;
     struct level levels[JSON_DEPTH_MAX];
     struct key *keys;
@@ -31,7 +39,9 @@ struct scanner {
     struct key first_keys[KEYS_ON_STACK];
 };
 
-enum state { VALUE_DUE, VALUE_DONE, BROKEN };
+/* What the text needs next: a value, whatever may follow a value, or nothing since it is invalid
+ * (scanner.at is then the place of the error). */
+enum state { VALUE_EXPECTED, VALUE_DONE, INVALID };
 
 static void skip_space(struct scanner *s)
 {
@@ -39,57 +49,22 @@ static void skip_space(struct scanner *s)
         s->at++;
 }
 
-static bool is_digit(const struct scanner *s)
+static bool next_is_digit(const struct scanner *s)
 {
     return s->at < s->end && *s->at >= '0' && *s->at <= '9';
 }
 
-static bool is_next(const struct scanner *s, char c)
+static bool next_is(const struct scanner *s, char c)
 {
     return s->at < s->end && *s->at == c;
 }
 
-/* Length of the UTF-8 sequence at p, 0 if there is no well-formed one: Unicode 15, table 3-7. */
-static size_t utf8_sequence(const char *p, const char *end)
-{
-    const unsigned char *u = (const unsigned char *)p;
-    size_t left = (size_t)(end - p);
-    size_t n = u[0] < 0x80 ? 1 : u[0] < 0xc2 ? 0 : u[0] < 0xe0 ? 2 : u[0] < 0xf0 ? 3 : 4;
-    if (n <= 1)
-        return n;
-    if (u[0] > 0xf4 || left < n)
-        return 0;
-    unsigned char low = u[0] == 0xe0 ? 0xa0 : u[0] == 0xf0 ? 0x90 : 0x80;
-    unsigned char high = u[0] == 0xed ? 0x9f : u[0] == 0xf4 ? 0x8f : 0xbf;
-    if (u[1] < low || u[1] > high)
-        return 0;
-    for (size_t i = 2; i < n; i++) {
-        if ((u[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    return n;
-}
-
-bool utf8_valid(struct str text)
-{
-    for (size_t i = 0, n; i < text.n; i += n) {
-        n = utf8_sequence(text.p + i, text.p + text.n);
-        if (n == 0)
-            return false;
-    }
-    return true;
-}
-
-/* The four digits at p, -1 if they are not hexadecimal. */
+/* The value of the four hexadecimal digits at p; -1 when they are not. */
 static int hex4(const char *p)
 {
     int value = 0;
     for (int i = 0; i < 4; i++) {
-        char c = p[i];
-        int digit = c >= '0' && c <= '9'   ? c - '0'
-                    : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                    : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                           : -1;
+        int digit = hex_digit(p[i]);
         if (digit < 0)
             return -1;
         value = value * 16 + digit;
@@ -97,9 +72,9 @@ static int hex4(const char *p)
     return value;
 }
 
-/* The escape \uHHHH at p, both halves of a surrogate pair. Its length, 0 if it is none or one that
- * is not let in: U+0000, half a pair. */
-static size_t unicode_escape(const char *p, const char *end, uint32_t *ret_code)
+/* Decodes \uHHHH at p, or both halves of a surrogate pair. Returns its length; 0 when it is
+ * malformed or not allowed: U+0000 and half of a pair. */
+static size_t scan_unicode_escape(const char *p, const char *end, uint32_t *ret_code)
 {
     int first = end - p >= 6 ? hex4(p + 2) : -1;
     if (first <= 0 || (first >= 0xdc00 && first <= 0xdfff))
@@ -114,13 +89,15 @@ static size_t unicode_escape(const char *p, const char *end, uint32_t *ret_code)
     return 12;
 }
 
-static size_t escape(const char *p, const char *end, uint32_t *ret_code)
+/* Decodes the escape at p, which begins with a backslash. Returns its length; 0 when it is invalid.
+ */
+static size_t scan_escape(const char *p, const char *end, uint32_t *ret_code)
 {
     static const char letters[] = "\"\\/bfnrt", codes[] = "\"\\/\b\f\n\r\t";
     if (end - p < 2)
         return 0;
     if (p[1] == 'u')
-        return unicode_escape(p, end, ret_code);
+        return scan_unicode_escape(p, end, ret_code);
     const char *letter = p[1] ? strchr(letters, p[1]) : NULL;
     if (!letter)
         return 0;
@@ -128,7 +105,7 @@ static size_t escape(const char *p, const char *end, uint32_t *ret_code)
     return 2;
 }
 
-/* Stands on the opening quote, goes behind the closing one. */
+/* From the opening quote (s->at) past the closing one. */
 static bool scan_string(struct scanner *s, bool *ret_escaped)
 {
     *ret_escaped = false;
@@ -136,41 +113,28 @@ static bool scan_string(struct scanner *s, bool *ret_escaped)
         unsigned char c = (unsigned char)*s->at;
         uint32_t code;
         size_t n = 1;
+        bool valid = true;
         if (c == '"') {
             s->at++;
             return true;
         }
         if (c == '\\') {
             *ret_escaped = true;
-            n = escape(s->at, s->end, &code);
+            n = scan_escape(s->at, s->end, &code);
         } else if (c < 0x20) {
             n = 0;
         } else if (c >= 0x80) {
-            n = utf8_sequence(s->at, s->end);
+            n = utf8_sequence(s->at, (size_t)(s->end - s->at), &valid);
         }
-        if (n == 0)
+        if (n == 0 || !valid)
             return false;
         s->at += n;
     }
     return false;
 }
 
-static size_t utf8_put(uint32_t code, char *to)
-{
-    if (code < 0x80) {
-        to[0] = (char)code;
-        return 1;
-    }
-    size_t n = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
-    for (size_t i = n - 1; i > 0; i--, code >>= 6)
-        to[i] = (char)(0x80 | (code & 0x3f));
-    to[0] = (char)(lead[n] | code);
-    return n;
-}
-
-/* The text of a scanned string that has escapes. It never gets longer by decoding. */
-static bool decode(struct str raw, struct arena *scratch, struct key *key)
+/* Decodes the key, whose string scan_string has found valid. Decoding never makes a text longer. */
+static bool key_decode(struct str raw, struct arena *scratch, struct key *key)
 {
     char *to = arena_alloc(scratch, raw.n);
     if (!to)
@@ -182,7 +146,7 @@ static bool decode(struct str raw, struct arena *scratch, struct key *key)
             continue;
         }
         uint32_t code = 0;
-        p += escape(p, end, &code);
+        p += scan_escape(p, end, &code);
         to += utf8_put(code, to);
     }
     key->n = (uint32_t)(to - key->p);
@@ -202,36 +166,37 @@ static struct key *key_add(struct scanner *s)
     return &s->keys[s->key_count++];
 }
 
-/* A key and its colon. */
+/* Scans a key and its colon, and records the key. */
 static enum state scan_key(struct scanner *s)
 {
     const char *quote = s->at;
     bool escaped;
-    if (!is_next(s, '"') || !scan_string(s, &escaped))
-        return BROKEN;
+    if (!next_is(s, '"') || !scan_string(s, &escaped))
+        return INVALID;
     struct str raw = {quote + 1, (size_t)(s->at - quote) - 2};
     struct key *key = key_add(s);
     if (!key)
-        return BROKEN;
+        return INVALID;
     *key = (struct key){raw.p, (uint32_t)raw.n, (uint32_t)(quote - s->start)};
-    if (escaped && !decode(raw, s->scratch, key))
-        return BROKEN;
+    if (escaped && !key_decode(raw, s->scratch, key))
+        return INVALID;
     skip_space(s);
-    if (!is_next(s, ':'))
-        return BROKEN;
+    if (!next_is(s, ':'))
+        return INVALID;
     s->at++;
     skip_space(s);
-    return VALUE_DUE;
+    return VALUE_EXPECTED;
 }
 
-/* By length first: cheap, and any total order will do. */
+/* Any total order will do to find equal keys; comparing the lengths first is cheap. */
 static int key_compare(const void *left, const void *right)
 {
     const struct key *a = left, *b = right;
     return a->n != b->n ? (a->n < b->n ? -1 : 1) : memcmp(a->p, b->p, a->n);
 }
 
-static uint32_t later_of_pairs(const struct key *keys, size_t n)
+/* The offset of the second of two equal keys; UINT32_MAX when all differ. */
+static uint32_t duplicate_in_pairs(const struct key *keys, size_t n)
 {
     for (size_t i = 1; i < n; i++) {
         for (size_t k = 0; k < i; k++) {
@@ -242,7 +207,7 @@ static uint32_t later_of_pairs(const struct key *keys, size_t n)
     return UINT32_MAX;
 }
 
-static uint32_t later_of_sorted(struct key *keys, size_t n)
+static uint32_t duplicate_after_sort(struct key *keys, size_t n)
 {
     qsort(keys, n, sizeof *keys, key_compare);
     for (size_t i = 1; i < n; i++) {
@@ -252,17 +217,18 @@ static uint32_t later_of_sorted(struct key *keys, size_t n)
     return UINT32_MAX;
 }
 
-/* At the closing bracket. All keys of the object are there, and nothing above them. */
-static enum state close_level(struct scanner *s)
+/* At the closing bracket. The keys of the closing object are the last ones in s->keys. */
+static enum state scan_close(struct scanner *s)
 {
     const struct level *level = &s->levels[s->depth - 1];
     if (level->is_object) {
         struct key *keys = s->keys + level->first_key;
         size_t n = s->key_count - level->first_key;
-        uint32_t twice = n <= PAIRWISE_MAX ? later_of_pairs(keys, n) : later_of_sorted(keys, n);
-        if (twice != UINT32_MAX) {
-            s->at = s->start + twice;
-            return BROKEN;
+        uint32_t duplicate =
+            n <= PAIRWISE_MAX ? duplicate_in_pairs(keys, n) : duplicate_after_sort(keys, n);
+        if (duplicate != UINT32_MAX) {
+            s->at = s->start + duplicate;
+            return INVALID;
         }
         s->key_count = level->first_key;
     }
@@ -271,47 +237,48 @@ static enum state close_level(struct scanner *s)
     return VALUE_DONE;
 }
 
-static enum state open_level(struct scanner *s)
+static enum state scan_open(struct scanner *s)
 {
     if (s->depth == JSON_DEPTH_MAX)
-        return BROKEN;
+        return INVALID;
     bool is_object = *s->at == '{';
     s->levels[s->depth++] = (struct level){is_object, s->key_count};
     s->at++;
     skip_space(s);
-    if (is_next(s, is_object ? '}' : ']'))
-        return close_level(s);
-    return is_object ? scan_key(s) : VALUE_DUE;
+    if (next_is(s, is_object ? '}' : ']'))
+        return scan_close(s);
+    return is_object ? scan_key(s) : VALUE_EXPECTED;
 }
 
-static enum state scan_literal(struct scanner *s, struct str word)
+static enum state scan_literal(struct scanner *s, struct str literal)
 {
-    if ((size_t)(s->end - s->at) < word.n || memcmp(s->at, word.p, word.n) != 0)
-        return BROKEN;
-    s->at += word.n;
+    if ((size_t)(s->end - s->at) < literal.n || memcmp(s->at, literal.p, literal.n) != 0)
+        return INVALID;
+    s->at += literal.n;
     return VALUE_DONE;
 }
 
 static size_t scan_digits(struct scanner *s)
 {
     const char *from = s->at;
-    while (is_digit(s))
+    while (next_is_digit(s))
         s->at++;
     return (size_t)(s->at - from);
 }
 
-/* The exponent, 0 without one, false if it lacks digits. Stops counting where it is decided. */
+/* Stores the exponent, 0 without one; false when it has no digits. Beyond 10^12 its value no longer
+ * matters, and further digits are only skipped, so that it cannot overflow. */
 static bool scan_exponent(struct scanner *s, int64_t *ret)
 {
     *ret = 0;
-    if (!is_next(s, 'e') && !is_next(s, 'E'))
+    if (!next_is(s, 'e') && !next_is(s, 'E'))
         return true;
     s->at++;
-    bool negative = is_next(s, '-');
-    if (negative || is_next(s, '+'))
+    bool negative = next_is(s, '-');
+    if (negative || next_is(s, '+'))
         s->at++;
     const char *from = s->at;
-    for (; is_digit(s); s->at++) {
+    for (; next_is_digit(s); s->at++) {
         if (*ret < INT64_C(1000000000000))
             *ret = *ret * 10 + (*s->at - '0');
     }
@@ -323,33 +290,33 @@ static bool scan_exponent(struct scanner *s, int64_t *ret)
 static enum state scan_number(struct scanner *s)
 {
     const char *from = s->at;
-    if (is_next(s, '-'))
+    if (next_is(s, '-'))
         s->at++;
-    bool zero = is_next(s, '0');
+    bool zero = next_is(s, '0');
     size_t whole = zero ? 1 : scan_digits(s);
     if (zero)
         s->at++;
     if (whole == 0)
-        return BROKEN;
-    if (is_next(s, '.')) {
+        return INVALID;
+    if (next_is(s, '.')) {
         s->at++;
         if (scan_digits(s) == 0)
-            return BROKEN;
+            return INVALID;
     }
     int64_t exponent;
     if (!scan_exponent(s, &exponent))
-        return BROKEN;
-    /* Below 10^308 it is finite; only beyond does it have to be worked out. */
+        return INVALID;
+    /* A number below 10^308 is finite. Only larger ones are converted, to see whether they are. */
     double value;
     if ((int64_t)whole + exponent > 308 &&
         !str_to_double((struct str){from, (size_t)(s->at - from)}, &value)) {
         s->at = from;
-        return BROKEN;
+        return INVALID;
     }
     return VALUE_DONE;
 }
 
-/* What the value that begins with c counts as. */
+/* How many values the one that begins with c counts as, by the memory that json-c uses for it. */
 static size_t cost_of(char c)
 {
     return c == '{' ? 8 : c == '[' ? 4 : 1;
@@ -359,12 +326,12 @@ static enum state scan_value(struct scanner *s)
 {
     bool escaped;
     if (s->at == s->end || s->values_left < cost_of(*s->at))
-        return BROKEN;
+        return INVALID;
     s->values_left -= cost_of(*s->at);
     switch (*s->at) {
     case '{':
-    case '[': return open_level(s);
-    case '"': return scan_string(s, &escaped) ? VALUE_DONE : BROKEN;
+    case '[': return scan_open(s);
+    case '"': return scan_string(s, &escaped) ? VALUE_DONE : INVALID;
     case 't': return scan_literal(s, STR("true"));
     case 'f': return scan_literal(s, STR("false"));
     case 'n': return scan_literal(s, STR("null"));
@@ -372,25 +339,25 @@ static enum state scan_value(struct scanner *s)
     }
 }
 
-/* Behind a value in an array or object. */
+/* After a value in an array or object: a comma or the end. */
 static enum state scan_next(struct scanner *s)
 {
     bool is_object = s->levels[s->depth - 1].is_object;
     skip_space(s);
-    if (is_next(s, is_object ? '}' : ']'))
-        return close_level(s);
-    if (!is_next(s, ','))
-        return BROKEN;
+    if (next_is(s, is_object ? '}' : ']'))
+        return scan_close(s);
+    if (!next_is(s, ','))
+        return INVALID;
     s->at++;
     skip_space(s);
-    return is_object ? scan_key(s) : VALUE_DUE;
+    return is_object ? scan_key(s) : VALUE_EXPECTED;
 }
 
 static bool scan(struct scanner *s)
 {
     skip_space(s);
-    for (enum state state = VALUE_DUE; state != BROKEN;) {
-        if (state == VALUE_DUE) {
+    for (enum state state = VALUE_EXPECTED; state != INVALID;) {
+        if (state == VALUE_EXPECTED) {
             state = scan_value(s);
         } else if (s->depth > 0) {
             state = scan_next(s);
@@ -405,7 +372,7 @@ static bool scan(struct scanner *s)
 bool json_check(struct str text, size_t max_values, struct arena *scratch, size_t *ret_offset)
 {
     struct scanner s;
-    /* offsets are kept in 32 bits, and json-c counts in int */
+    /* struct key has 32-bit offsets, and json-c's lengths are int. */
     if (text.n == 0 || text.n >= INT_MAX) {
         *ret_offset = 0;
         return false;
@@ -424,21 +391,21 @@ bool json_check(struct str text, size_t max_values, struct arena *scratch, size_
     return valid;
 }
 
-static void release_object(void *object)
+static void json_c_release(void *object)
 {
     (void)json_object_put(object);
 }
 
-/* text has passed json_check. False when json-c lacks memory or disagrees. */
-static bool parse(struct str text, struct json_object **ret)
+/* text: valid by json_check. False when json-c has no memory or finds the text invalid. */
+static bool json_c_parse(struct str text, struct json_object **ret)
 {
-    /* json-c counts a scalar as a level, and needs one more (hazards J2) */
+    /* json-c counts scalars as a level too, and needs one more (hazards J2). */
     struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX + 8);
     if (!tokener)
         return false;
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
     *ret = json_tokener_parse_ex(tokener, text.p, (int)text.n);
-    /* a lone scalar could go on: the NUL tells that it does not */
+    /* After a number alone json-c waits for more digits; the NUL ends it. */
     if (json_tokener_get_error(tokener) == json_tokener_continue)
         *ret = json_tokener_parse_ex(tokener, "", 1);
     bool done = json_tokener_get_error(tokener) == json_tokener_success;
@@ -462,13 +429,20 @@ struct json_object *json_parse_limited(struct str text, size_t max_values, struc
         return NULL;
     }
     struct json_object *object = NULL;
-    if (!parse(text, &object)) {
+    if (!json_c_parse(text, &object)) {
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
         return NULL;
     }
-    if (object && !arena_defer(arena, release_object, object)) {
+    if (object && !arena_defer(arena, json_c_release, object)) {
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
         return NULL;
     }
     return object;
+}
+
+struct str json_str(struct json_object *json)
+{
+    if (!json_object_is_type(json, json_type_string))
+        return (struct str){0};
+    return (struct str){json_object_get_string(json), (size_t)json_object_get_string_len(json)};
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* JSON from outside. json-c accepts far more than RFC 8259 (hazards J1: NaN, 1e999, raw controls,
- * duplicates, ...), so every text is checked here first and only then parsed by json-c. */
+/* Parses JSON from outside. json-c accepts far more than RFC 8259 (hazards J1: NaN, 1e999, control
+ * characters, duplicate keys, ...), so every text is checked here before json-c parses it. */
 #ifndef HTTP_JSON_H
 #define HTTP_JSON_H
 
@@ -9,25 +9,26 @@
 #include "app/base/arena.h"
 #include "app/base/problem.h"
 
-/* So many values a text may have. json-c takes up to a hundred bytes for a plain value, four times
- * as much for an array and eight times for an object, and so they count. JSON_VALUES_UNTRUSTED is
- * some two megabytes, for whoever may send what he likes as often as he likes. */
+/* Limits of nesting and of the number of values. json-c needs up to 100 bytes for a string, number
+ * or literal, four times as much for an array and eight times for an object: an array therefore
+ * counts as 4 values and an object as 8. JSON_VALUES_UNTRUSTED, about 2 MB of memory, is for
+ * unauthenticated clients. */
 enum { JSON_DEPTH_MAX = 32, JSON_VALUES_MAX = 60000, JSON_VALUES_UNTRUSTED = 20000 };
 
-/* Strict RFC 8259, and beyond it: UTF-8 without BOM, no duplicate keys (decoded keys compared), no
- * \u0000 in keys or strings, no lone surrogates, numbers finite as doubles, nesting at most
+/* Accepts what RFC 8259 allows, with further limits: UTF-8 without BOM, no duplicate keys (compared
+ * after decoding), no \u0000, no lone surrogates, numbers finite as doubles, nesting at most
  * JSON_DEPTH_MAX (the outermost value is level 1), at most max_values values, counted as above.
- * True when it holds; else *ret_offset is the byte where it does not. scratch: memory for the keys;
- * running out of it counts as not valid. */
+ * False with the offset of the first wrong byte in *ret_offset. scratch: memory for keys; without
+ * memory the text counts as invalid. */
 bool json_check(struct str text, size_t max_values, struct arena *scratch, size_t *ret_offset);
 
-/* Checks, then parses. The object belongs to the arena. NULL with an INVALID_JSON in p. A text that
- * is `null` gives NULL without a problem. */
+/* Checks and parses a text. The result lives as long as the arena; do not put it. NULL with
+ * INVALID_JSON (or INTERNAL_ERROR) in p; NULL without a problem for the text `null`. */
 struct json_object *json_parse(struct str text, struct arena *arena, struct problem *p);
 struct json_object *json_parse_limited(struct str text, size_t max_values, struct arena *arena,
                                        struct problem *p);
 
-/* Well-formed UTF-8: no overlong forms, no surrogates, nothing beyond U+10FFFF. NUL is text. */
-bool utf8_valid(struct str text);
+/* The text of a JSON string, valid as long as json; p is NULL for any other type and for null. */
+struct str json_str(struct json_object *json);
 
 #endif

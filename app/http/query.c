@@ -1,60 +1,32 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Decodes each name and value by itself, after the split at & and =, so that an encoded & or = is
+ * part of a value. Which parameters a route accepts is the business of validate.c. */
 #include "app/http/query.h"
 
-#include "app/http/json.h"
+#include "app/base/percent.h"
+#include "app/base/utf8.h"
 
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
-/* The byte that raw begins with; its length, 0 if the encoding is bad. */
-static size_t decode_byte(struct str raw, char *ret)
-{
-    if (raw.p[0] != '%') {
-        *ret = raw.p[0];
-        if (*ret == '+')
-            *ret = ' ';
-        return 1;
-    }
-    int high = raw.n >= 3 ? hex_digit(raw.p[1]) : -1;
-    int low = raw.n >= 3 ? hex_digit(raw.p[2]) : -1;
-    if (high < 0 || low < 0)
-        return 0;
-    *ret = (char)(high * 16 + low);
-    return 3;
-}
-
-/* to has room for raw.n bytes. *ret is untouched on failure. */
-static bool decode(struct str raw, char *to, struct str *ret)
+/* to: room for raw.n bytes. *ret is untouched on failure. */
+static bool query_decode(struct str raw, char *to, struct str *ret)
 {
     struct str text = {to, 0};
-    while (raw.n > 0) {
-        size_t n = decode_byte(raw, to);
-        if (n == 0 || *to == '\0')
-            return false;
-        raw = (struct str){raw.p + n, raw.n - n};
-        to++;
-        text.n++;
-    }
-    if (!utf8_valid(text))
+
+    if (!percent_decode(raw, true, to, &text.n) || !utf8_valid(text) ||
+        (text.n > 0 && memchr(text.p, '\0', text.n)))
         return false;
     *ret = text;
     return true;
 }
 
-static struct query_parameter *read_pair(struct str pair, struct arena *arena)
+static struct query_parameter *query_parse_pair(struct str pair, struct arena *arena)
 {
     struct query_parameter *parameter = arena_zalloc(arena, sizeof *parameter);
-    char *text = arena_alloc(arena, pair.n);
+    char *text = arena_alloc(arena, pair.n); /* decoding never makes a text longer */
     if (!parameter || !text)
         return NULL;
     struct str name = str_cut(&pair, '=');
-    parameter->malformed =
-        !decode(name, text, &parameter->name) || !decode(pair, text + name.n, &parameter->value);
+    parameter->malformed = !query_decode(name, text, &parameter->name) ||
+                           !query_decode(pair, text + name.n, &parameter->value);
     return parameter;
 }
 
@@ -65,7 +37,7 @@ bool query_parse(struct str query, struct arena *arena, struct query_parameter *
         struct str pair = str_cut(&query, '&');
         if (pair.n == 0)
             continue;
-        *end = read_pair(pair, arena);
+        *end = query_parse_pair(pair, arena);
         if (!*end)
             return false;
         end = &(*end)->next;

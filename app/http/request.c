@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Parsing of the parts of a request that HTTP defines: method names, Accept, media types (RFC
+ * 9110). */
 #include "app/http/request.h"
 
-static const char *const names[HTTP_METHODS] = {
+static const char *const http_method_names[HTTP_METHODS] = {
     [GET] = "GET",       [HEAD] = "HEAD",       [POST] = "POST",          [PUT] = "PUT",
     [DELETE] = "DELETE", [OPTIONS] = "OPTIONS", [OTHER_METHOD] = "OTHER",
 };
@@ -9,7 +11,7 @@ static const char *const names[HTTP_METHODS] = {
 enum http_method http_method_of(struct str name)
 {
     for (int i = 0; i < OTHER_METHOD; i++) {
-        if (str_equal(name, str_of(names[i])))
+        if (str_equal(name, str_of(http_method_names[i])))
             return (enum http_method)i;
     }
     return OTHER_METHOD;
@@ -17,10 +19,11 @@ enum http_method http_method_of(struct str name)
 
 const char *http_method_name(enum http_method method)
 {
-    return names[method];
+    return http_method_names[method];
 }
 
-static double quality_of(struct str parameters)
+/* A q that is no number from 0 to 1 counts as 0: the media type is then not accepted. */
+static double accept_quality_of(struct str parameters)
 {
     double q = 1;
 
@@ -33,13 +36,14 @@ static double quality_of(struct str parameters)
     return q;
 }
 
+/* A media type that is listed twice gets its higher q. Wildcards are not matched. */
 double http_accept_quality(struct str accept, struct str media_type)
 {
     double best = 0;
 
     while (accept.n > 0) {
         struct str parameters = str_cut(&accept, ','), type = str_trim(str_cut(&parameters, ';'));
-        double q = str_equal_nocase(type, media_type) ? quality_of(parameters) : 0;
+        double q = str_equal_nocase(type, media_type) ? accept_quality_of(parameters) : 0;
 
         best = q > best ? q : best;
     }

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Finds routes by path and method. All patterns are collected and sorted at start, so that matching
+ * allocates nothing: paths without parameters are found by binary search, the few patterns with
+ * parameters are tried one after the other, the most specific first. */
 #include "app/http/router.h"
 
 #include <stdio.h>
@@ -6,51 +9,57 @@
 
 enum { ALIASES_MAX = sizeof(((struct route *)NULL)->aliases) / sizeof(const char *) };
 
-/* A pattern, and the routes that it has by method: indexes into routes, -1 for none. */
+/* A pattern with the routes that it has by method: indexes into routes, -1 for none. */
 struct path_entry {
     struct str pattern;
-    size_t prefix; /* length of what stands before the first parameter */
+    size_t prefix; /* length of the text before the first parameter */
     int by_method[HTTP_METHODS];
 };
 
-/* Paths without parameters are found by hash, the few others one after the other, the more special
- * first: a literal segment comes before a parameter. */
+/* Read-only once it is built. */
 struct router {
     const struct route_table *tables;
     size_t table_count;
-    const struct route **routes;
+    const struct route **routes; /* of all tables, in their order */
     size_t route_count;
-    struct path_entry *exact, *open; /* two parts of places */
-    size_t exact_count, open_count;
-    struct path_entry *places;
-    uint16_t *buckets; /* position in exact + 1, 0 for empty; linear probing */
-    size_t bucket_mask;
+    struct path_entry *entries; /* sorted by entry_compare: those without parameters come first */
+    size_t exact_count, count;
 };
 
-static uint32_t hash(struct str s)
-{
-    uint32_t h = 2166136261U; /* FNV-1a; the table is ours and half empty, so nobody can crowd it */
-    for (size_t i = 0; i < s.n; i++)
-        h = (h ^ (unsigned char)s.p[i]) * 16777619U;
-    return h;
-}
-
-static bool is_parameter(struct str segment)
+/* {name}; "{}" is a literal, which no valid pattern has. */
+static bool segment_is_parameter(struct str segment)
 {
     return segment.n > 2 && segment.p[0] == '{' && segment.p[segment.n - 1] == '}';
 }
 
+/* Order: no parameters before parameters; then, at the first segment that differs, a literal one
+ * before a parameter, so that the more specific of two matching patterns comes first. */
+static int entry_compare(const void *left, const void *right)
+{
+    const struct path_entry *a = left, *b = right;
+    struct str x = a->pattern, y = b->pattern;
+    int order = (a->prefix < x.n) - (b->prefix < y.n);
+    while (order == 0 && x.n > 0 && y.n > 0) {
+        struct str s = str_cut(&x, '/'), t = str_cut(&y, '/');
+        order = segment_is_parameter(s) - segment_is_parameter(t);
+        if (order == 0 && !segment_is_parameter(s))
+            order = str_compare(s, t);
+    }
+    return order != 0 ? order : (x.n > y.n) - (x.n < y.n);
+}
+
 /* ---- Matching ---- */
 
-/* values may be NULL. Pattern and path begin with '/'; a parameter takes one segment, not empty. */
+/* Pattern and path begin with '/'. A parameter matches one segment, not an empty one. values: gets
+ * the parameters, or NULL. */
 static bool pattern_match(struct str pattern, struct str path, struct path_values *values)
 {
     while (pattern.n > 0 && path.n > 0) {
         struct str want = str_cut(&pattern, '/');
         size_t before = path.n;
         struct str have = str_cut(&path, '/');
-        bool last = before == have.n;
-        if (is_parameter(want) && have.n > 0) {
+        bool last = before == have.n; /* no slash follows */
+        if (segment_is_parameter(want) && have.n > 0) {
             if (values)
                 values->v[values->n++] =
                     (struct path_value){{want.p + 1, want.n - 2}, {have.p, have.n}};
@@ -63,24 +72,14 @@ static bool pattern_match(struct str pattern, struct str path, struct path_value
     return false;
 }
 
-static const struct path_entry *find_exact(const struct router *router, struct str path)
-{
-    for (size_t i = hash(path) & router->bucket_mask; router->buckets[i] != 0;
-         i = (i + 1) & router->bucket_mask) {
-        const struct path_entry *place = &router->exact[router->buckets[i] - 1];
-        if (str_equal(place->pattern, path))
-            return place;
-    }
-    return NULL;
-}
-
-/* Notes what the place offers. The first place that has the method is the one. */
-static void consider(const struct router *router, const struct path_entry *place,
-                     enum http_method method, struct str path, bool sidecar,
-                     struct route_match *match)
+/* Adds the methods of a pattern that matches. Of several patterns the first that has the method
+ * gives the route; all together give the allowed methods. */
+static void match_add(const struct router *router, const struct path_entry *entry,
+                      enum http_method method, struct str path, bool sidecar,
+                      struct route_match *match)
 {
     for (int m = 0; m < HTTP_METHODS; m++) {
-        int index = place->by_method[m];
+        int index = entry->by_method[m];
         if (index < 0 || (!sidecar && (router->routes[index]->flags & ROUTE_SIDECAR_ONLY)))
             continue;
         match->allowed_methods |= 1U << m | 1U << OPTIONS | (m == GET ? 1U << HEAD : 0);
@@ -89,32 +88,32 @@ static void consider(const struct router *router, const struct path_entry *place
         match->route = router->routes[index];
         match->index = (size_t)index;
         match->path.n = 0;
-        (void)pattern_match(place->pattern, path, &match->path);
+        (void)pattern_match(entry->pattern, path, &match->path);
     }
-}
-
-static bool same_prefix(const struct path_entry *place, struct str path)
-{
-    return path.n > place->prefix && memcmp(path.p, place->pattern.p, place->prefix) == 0;
 }
 
 void router_match(const struct router *router, enum http_method method, struct str path,
                   bool sidecar, struct route_match *ret)
 {
     enum http_method row = method == HEAD ? GET : method;
+    const struct path_entry wanted = {.pattern = path, .prefix = path.n}, *exact = NULL;
     *ret = (struct route_match){0};
-    const struct path_entry *exact = find_exact(router, path);
-    if (exact)
-        consider(router, exact, row, path, sidecar, ret);
+    if (router->exact_count > 0)
+        exact =
+            bsearch(&wanted, router->entries, router->exact_count, sizeof wanted, entry_compare);
+    if (exact && str_equal(exact->pattern, path)) /* entry_compare ignores a slash at the end */
+        match_add(router, exact, row, path, sidecar, ret);
     if (ret->route)
         return;
-    for (size_t i = 0; i < router->open_count; i++) {
-        const struct path_entry *place = &router->open[i];
-        if (same_prefix(place, path) && pattern_match(place->pattern, path, NULL))
-            consider(router, place, row, path, sidecar, ret);
+    for (size_t i = router->exact_count; i < router->count; i++) {
+        const struct path_entry *entry = &router->entries[i];
+        if (path.n > entry->prefix && memcmp(path.p, entry->pattern.p, entry->prefix) == 0 &&
+            pattern_match(entry->pattern, path, NULL))
+            match_add(router, entry, row, path, sidecar, ret);
     }
 }
 
+/* Indexes of routes are labels of metrics: they must not depend on the sorting of patterns. */
 size_t router_count(const struct router *router)
 {
     return router->route_count;
@@ -125,6 +124,7 @@ const struct route *router_route(const struct router *router, size_t index)
     return router->routes[index];
 }
 
+/* 64 bytes hold the names of all methods. */
 void router_allow_text(unsigned allowed_methods, char ret_text[64])
 {
     size_t n = 0;
@@ -138,22 +138,23 @@ void router_allow_text(unsigned allowed_methods, char ret_text[64])
 
 /* ---- Building ---- */
 
-/* A bug in a table of ours: the process cannot start. */
-static bool refuse(const struct route *route, const char *pattern, const char *why)
+/* Reports a bug in a route table; the process then does not start. */
+static bool table_error(const struct route *route, const char *pattern, const char *what)
 {
     (void)fprintf(stderr, "route %s, %s %s: %s\n", route->name, http_method_name(route->method),
-                  pattern, why);
+                  pattern, what);
     return false;
 }
 
-static bool is_pattern(struct str pattern)
+/* Begins with a slash, does not end with one (but "/"), braces only around whole segments. */
+static bool pattern_is_valid(struct str pattern)
 {
     size_t parameters = 0;
     if (pattern.n == 0 || pattern.p[0] != '/' || (pattern.n > 1 && pattern.p[pattern.n - 1] == '/'))
         return false;
     while (pattern.n > 0) {
         struct str segment = str_cut(&pattern, '/');
-        if (is_parameter(segment))
+        if (segment_is_parameter(segment))
             parameters++;
         else if (memchr(segment.p, '{', segment.n) || memchr(segment.p, '}', segment.n))
             return false;
@@ -161,147 +162,91 @@ static bool is_pattern(struct str pattern)
     return parameters <= PATH_VALUES_MAX;
 }
 
-/* Do both match the same paths, whatever their parameters are called? */
-static bool same_shape(struct str a, struct str b)
+/* Whether both match the same paths; names of parameters do not count. */
+static bool pattern_same_shape(struct str a, struct str b)
 {
     while (a.n > 0 && b.n > 0) {
         struct str x = str_cut(&a, '/'), y = str_cut(&b, '/');
-        if (!str_equal(x, y) && !(is_parameter(x) && is_parameter(y)))
+        if (!str_equal(x, y) && !(segment_is_parameter(x) && segment_is_parameter(y)))
             return false;
     }
     return a.n == b.n;
 }
 
-static struct path_entry *find_shape(struct path_entry *places, size_t count, struct str pattern)
+/* The entry of the pattern's shape, made if it is the first. */
+static struct path_entry *entry_get(struct router *router, struct str pattern)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (same_shape(places[i].pattern, pattern))
-            return &places[i];
-    }
-    return NULL;
-}
-
-static struct path_entry *place_add(struct router *router, size_t *count, struct str pattern)
-{
-    struct path_entry *place = &router->places[(*count)++];
     const char *brace = memchr(pattern.p, '{', pattern.n);
-    place->pattern = pattern;
-    place->prefix = brace ? (size_t)(brace - pattern.p) : pattern.n;
+    struct path_entry *entry = router->entries;
+    for (; entry < router->entries + router->count; entry++) {
+        if (pattern_same_shape(entry->pattern, pattern))
+            return entry;
+    }
+    router->count++;
+    entry->pattern = pattern;
+    entry->prefix = brace ? (size_t)(brace - pattern.p) : pattern.n;
+    router->exact_count += entry->prefix == pattern.n;
     for (int m = 0; m < HTTP_METHODS; m++)
-        place->by_method[m] = -1;
-    return place;
+        entry->by_method[m] = -1;
+    return entry;
 }
 
-static bool claim(struct router *router, size_t *count, size_t index, const char *text)
+/* Adds one pattern of a route. False, with a line on stderr, when it contradicts an earlier one. */
+static bool router_add_pattern(struct router *router, size_t index, const char *text)
 {
     const struct route *route = router->routes[index];
     struct str pattern = str_of(text);
-    if (!is_pattern(pattern))
-        return refuse(route, text, "the pattern cannot be read");
-    struct path_entry *place = find_shape(router->places, *count, pattern);
-    if (!place)
-        place = place_add(router, count, pattern);
-    if (!str_equal(place->pattern, pattern))
-        return refuse(route, text, "another row calls the parameters otherwise");
-    if (place->by_method[route->method] >= 0)
-        return refuse(route, text, "another row has claimed this");
-    place->by_method[route->method] = (int)index;
+    struct path_entry *entry;
+    if (!pattern_is_valid(pattern))
+        return table_error(route, text, "the pattern is not valid");
+    entry = entry_get(router, pattern);
+    if (!str_equal(entry->pattern, pattern))
+        return table_error(route, text, "another row names the parameters differently");
+    if (entry->by_method[route->method] >= 0)
+        return table_error(route, text, "another row has this method and pattern");
+    entry->by_method[route->method] = (int)index;
     return true;
 }
 
-static bool claim_all(struct router *router, size_t *count)
+/* All routes with their aliases, then sorted. False when the tables contradict themselves. */
+static bool router_add_all(struct router *router)
 {
     for (size_t i = 0; i < router->route_count; i++) {
         const struct route *route = router->routes[i];
-        if (!claim(router, count, i, route->pattern))
+        if (!router_add_pattern(router, i, route->pattern))
             return false;
         for (size_t a = 0; a < ALIASES_MAX && route->aliases[a]; a++) {
-            if (!claim(router, count, i, route->aliases[a]))
+            if (!router_add_pattern(router, i, route->aliases[a]))
                 return false;
         }
     }
+    if (router->count > 0)
+        qsort(router->entries, router->count, sizeof *router->entries, entry_compare);
     return true;
-}
-
-/* Exact paths first, then the more special: at the first segment that differs, a literal one. */
-static int more_special(const void *left, const void *right)
-{
-    const struct path_entry *a = left, *b = right;
-    struct str x = a->pattern, y = b->pattern;
-    int order = (a->prefix < x.n) - (b->prefix < y.n);
-    while (order == 0 && x.n > 0 && y.n > 0) {
-        struct str s = str_cut(&x, '/'), t = str_cut(&y, '/');
-        order = is_parameter(s) - is_parameter(t);
-        if (order == 0 && !is_parameter(s))
-            order = str_compare(s, t);
-    }
-    return order != 0 ? order : (x.n > y.n) - (x.n < y.n);
-}
-
-static bool index_exact(struct router *router)
-{
-    size_t size = 16;
-    while (size < 2 * router->exact_count)
-        size *= 2;
-    router->buckets = calloc(size, sizeof *router->buckets);
-    if (!router->buckets)
-        return false;
-    router->bucket_mask = size - 1;
-    for (size_t k = 0; k < router->exact_count; k++) {
-        size_t i = hash(router->exact[k].pattern) & router->bucket_mask;
-        while (router->buckets[i] != 0)
-            i = (i + 1) & router->bucket_mask;
-        router->buckets[i] = (uint16_t)(k + 1);
-    }
-    return true;
-}
-
-static bool build(struct router *router)
-{
-    size_t count = 0;
-    if (!claim_all(router, &count))
-        return false;
-    if (count > 0)
-        qsort(router->places, count, sizeof *router->places, more_special);
-    while (router->exact_count < count && router->places[router->exact_count].prefix ==
-                                              router->places[router->exact_count].pattern.n)
-        router->exact_count++;
-    router->exact = router->places;
-    router->open = router->places + router->exact_count;
-    router->open_count = count - router->exact_count;
-    return index_exact(router);
-}
-
-static void collect(struct router *router, const struct route_table *tables, size_t count)
-{
-    for (size_t t = 0; t < count; t++) {
-        for (size_t i = 0; i < tables[t].n; i++)
-            router->routes[router->route_count++] = &tables[t].v[i];
-    }
 }
 
 struct router *router_new(const struct route_table *tables, size_t count)
 {
+    struct router *router = calloc(1, sizeof *router);
     size_t n = 0;
     for (size_t t = 0; t < count; t++)
         n += tables[t].n;
-    struct router *router = calloc(1, sizeof *router);
     if (!router)
         return NULL;
     router->tables = tables;
     router->table_count = count;
     router->routes = calloc(n + 1, sizeof *router->routes);
-    router->places = calloc(n * (1 + ALIASES_MAX) + 1, sizeof *router->places);
-    bool built = router->routes && router->places;
-    if (built) {
-        collect(router, tables, count);
-        built = build(router);
+    router->entries = calloc(n * (1 + ALIASES_MAX) + 1, sizeof *router->entries);
+    if (router->routes && router->entries) {
+        for (size_t t = 0; t < count; t++) {
+            for (size_t i = 0; i < tables[t].n; i++)
+                router->routes[router->route_count++] = &tables[t].v[i];
+        }
+        if (router_add_all(router))
+            return router;
     }
-    if (!built) {
-        router_free(router);
-        return NULL;
-    }
-    return router;
+    router_free(router);
+    return NULL;
 }
 
 const struct route_table *router_tables(const struct router *router, size_t *ret_count)
@@ -310,6 +255,7 @@ const struct route_table *router_tables(const struct router *router, size_t *ret
     return router->tables;
 }
 
+/* Found by address: a route lies in the table of its area. */
 const char *router_area(const struct router *router, const struct route *route)
 {
     for (size_t i = 0; i < router->table_count; i++) {
@@ -321,12 +267,12 @@ const char *router_area(const struct router *router, const struct route *route)
     return NULL;
 }
 
+/* The tables are not the router's and stay. */
 void router_free(struct router *router)
 {
     if (!router)
         return;
-    free(router->buckets);
-    free(router->places);
+    free(router->entries);
     free(router->routes);
     free(router);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Lays a request over a route's table of rules: fills the handler's typed input, or names every
- * field that fails. Unknown fields are ignored; a known field of the wrong type is an error. */
+/* Checks a request against the rules of its route: fills the handler's typed input, or reports
+ * every field that fails. Fields without a rule are ignored. */
 #ifndef HTTP_VALIDATE_H
 #define HTTP_VALIDATE_H
 
@@ -9,7 +9,7 @@
 #include "app/base/problem.h"
 #include "app/http/rule.h"
 
-/* Path parameters by name, as the router found them. */
+/* A path parameter, as the router found it: the text of one segment. */
 struct path_value {
     struct str name;
     struct str value;
@@ -20,21 +20,21 @@ struct path_values {
     size_t n;
 };
 
-/* body: NULL when there is none; one that is not an object is an error of field "body" when a rule
- * wants body fields. query: still encoded; a parameter given twice is an error. input: cleared by
- * the caller; texts in it point into body and arena, which must outlive it. False with field errors
- * in p. */
+/* body: NULL when there is none; a body that is not an object is an error of the field "body" if
+ * any rule reads from the body. query: still percent-encoded; a repeated parameter is an error.
+ * input: cleared by the caller; its texts point into body and arena, which must outlive it. Returns
+ * false with field errors in p. */
 bool validate_input(const struct rule *rules, const struct path_values *path, struct str query,
                     struct json_object *body, struct arena *arena, void *input, struct problem *p);
 
-/* The same for one JSON object inside a larger one. prefix: its path, which is put before the field
- * names with a dot between ("data" gives "data.score"), or empty. NULL or another type is an error
- * of the field prefix, or "body". */
+/* Checks one JSON object by those rules that read from the body. prefix: the path of the object in
+ * the body, which field errors then show ("data" gives "data.score"), or empty. An object that is
+ * NULL or of another type is an error of the field prefix, or "body" when prefix is empty. */
 bool validate_object(const struct rule *rules, struct json_object *object, struct str prefix,
                      struct arena *arena, void *input, struct problem *p);
 
-/* Every row's field from one object, wherever the row says that it comes from: for a request that
- * arrives as one object. */
+/* Reads the fields of all rules from one object, also those of path and query: for a request that
+ * arrives as a single JSON object (/api/v1/process). payload NULL: all are absent. */
 bool validate_payload(const struct rule *rules, struct json_object *payload, struct arena *arena,
                       void *input, struct problem *p);
 

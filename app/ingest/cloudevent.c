@@ -7,6 +7,8 @@
 #include "app/base/base64.h"
 #include "app/base/clock.h"
 #include "app/base/json_write.h"
+#include "app/base/percent.h"
+#include "app/base/utf8.h"
 #include "app/http/json.h"
 #include "app/http/json_value.h"
 #include "app/http/validate.h"
@@ -187,16 +189,6 @@ bool cloudevent_parse(struct json_object *envelope, struct arena *arena, struct 
 
 /* ---- binary mode ---- */
 
-/* 0 to 15; -1 for what is no hexadecimal digit. */
-static int cloudevent_hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* Copies a value to out, which has room for value.n bytes: a quoted string of RFC 9110 without its
  * quotes and backslashes, anything else unchanged. False for a quoted string that does not end. */
 static bool cloudevent_unquote(struct str value, char *out, size_t *ret_n)
@@ -215,35 +207,13 @@ static bool cloudevent_unquote(struct str value, char *out, size_t *ret_n)
     return true;
 }
 
-/* Decodes %xx in place; false for % without two digits. */
-static bool cloudevent_percent_decode(char *text, size_t *n)
-{
-    size_t out = 0;
-
-    for (size_t i = 0; i < *n; i++) {
-        if (text[i] == '%') {
-            int high = i + 2 < *n ? cloudevent_hex_digit(text[i + 1]) : -1;
-            int low = i + 2 < *n ? cloudevent_hex_digit(text[i + 2]) : -1;
-
-            if (high < 0 || low < 0)
-                return false;
-            text[out++] = (char)(high << 4 | low);
-            i += 2;
-        } else {
-            text[out++] = text[i];
-        }
-    }
-    *n = out;
-    return true;
-}
-
 struct str cloudevent_decode_header(struct str value, struct arena *arena)
 {
     char *text = arena_alloc(arena, value.n + 1);
     struct str decoded = {text, 0};
 
     if (!text || !cloudevent_unquote(value, text, &decoded.n) ||
-        !cloudevent_percent_decode(text, &decoded.n) || !utf8_valid(decoded) ||
+        !percent_decode(decoded, false, text, &decoded.n) || !utf8_valid(decoded) ||
         cloudevent_has_control(decoded))
         return (struct str){0};
     text[decoded.n] = '\0';

@@ -6,12 +6,15 @@
 void event_metrics_add(struct engine *engine, const struct event_input *in,
                        enum event_status status)
 {
-    enum { BY_EVENT = 1 }; /* label value of METRIC_CALCULATIONS */
-    unsigned type = in && in->has_type ? (unsigned)in->type : EVENT_TYPES;
+    static const char *const statuses[] = {[EVENT_ACCEPTED] = "accepted",
+                                           [EVENT_DUPLICATE] = "duplicate",
+                                           [EVENT_REJECTED] = "rejected",
+                                           [EVENT_FAILED] = "failed"};
+    const char *type = in && in->has_type ? event_type_names[in->type] : "unknown";
 
-    metrics_add(engine->metrics, METRIC_EVENTS, type, status, 1);
+    metrics_add(engine->metrics, METRIC_EVENTS, type, statuses[status], 1);
     if (status == EVENT_ACCEPTED)
-        metrics_add(engine->metrics, METRIC_CALCULATIONS, BY_EVENT, 0, 1);
+        metrics_add(engine->metrics, METRIC_CALCULATIONS, "event", NULL, 1);
 }
 
 /* Rejected events cannot succeed later, failed ones may. */

@@ -10,7 +10,6 @@
 /* Events are looked at in a window of so many from the first unfinished one on. */
 enum { EVENT_BATCH_PARALLEL_MAX = 64 };
 
-/* Label values of METRIC_EVENTS. */
 enum event_status { EVENT_ACCEPTED, EVENT_DUPLICATE, EVENT_REJECTED, EVENT_FAILED };
 
 /* Counts an event in the metrics. in: NULL or without a type counts as type "unknown". */

@@ -148,7 +148,7 @@ const struct rule event_rules[] = {
      REQUIRED, .choices = event_type_names, PRESENT(event_input, has_type)},
     {FIELD("student_id", RULE_ID, event_input, student,
            "Whom it is about: a student's own id when absent, required of others"),
-     OPTIONAL, PRESENT(event_input, has_student)},
+     OPTIONAL, PRESENT(event_input, has_student), .subject = SUBJECT_STUDENT},
     {FIELD("timestamp", RULE_TIME, event_input, at_ms,
            "When it happened: at most 90 days ago, at most an hour ahead"),
      REQUIRED, PRESENT(event_input, has_time)},

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Opens, counts and sums. Counting adds to the process's own slot with relaxed atomics; summing
+ * reads all slots while others count, so a sum may be a few counts behind but never falls. The text
+ * formats are in metrics_print.c, the file in metrics_file.c, its ownership in metrics_slot.c. */
 #include "app/obs/metrics.h"
 
 #include <math.h>
@@ -8,54 +11,13 @@
 #include "app/base/clock.h"
 #include "app/obs/metrics_layout.h"
 
-const struct counter_row metrics_rows[METRICS] = {
-#define COUNTER(id, name, labels, help) [METRIC_##id] = {name, labels, help},
-#include "app/obs/metrics.def"
-#undef COUNTER
-};
-
-/* clang-format off */
-const int metrics_statuses[STATUSES] = {
-    200, 201, 202, 204,
-    400, 401, 403, 404, 405, 408, 409, 413, 414, 415, 422, 429, 431,
-    500, 502, 503, 504,
-    0,
-};
-const uint64_t metrics_request_bounds_us[BOUNDS] = {
-    500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000,
-    1000000, 2500000, 5000000, 10000000,
-};
-const uint64_t metrics_batch_bounds_us[BOUNDS] = {
-    50000, 100000, 250000, 500000, 1000000, 2500000, 5000000, 10000000, 30000000, 60000000,
-    120000000, 300000000, 900000000, 3600000000,
-};
-/* clang-format on */
-
 /* --- Opening --- */
 
-/* "name=word|word;name=word|word" */
-static void parse_labels(struct str text, struct label_set *ret)
+static bool metrics_prepare(struct metrics *m, const struct metrics_endpoint *endpoints,
+                            size_t count)
 {
-    *ret = (struct label_set){.n = 0};
-    while (text.n > 0) {
-        struct str words = str_cut(&text, ';');
-        assert(ret->n < LABELS_MAX);
-        struct label *label = &ret->v[ret->n++];
-        label->name = str_cut(&words, '=');
-        while (words.n > 0) {
-            assert(label->value_count < LABEL_VALUES_MAX);
-            label->values[label->value_count++] = str_cut(&words, '|');
-        }
-    }
-}
-
-static bool prepare(struct metrics *m, const struct metrics_endpoint *endpoints, size_t count)
-{
-    for (size_t i = 0; i < METRICS; i++) {
-        const struct label_set *labels = &m->labels[i];
-        parse_labels(str_of(metrics_rows[i].labels), &m->labels[i]);
-        assert(metrics_label_values(labels, 0) * metrics_label_values(labels, 1) <= COUNTER_CELLS);
-    }
+    for (size_t i = 0; i < METRICS; i++)
+        metrics_labels_parse(str_of(metrics_rows[i].labels), &m->labels[i]);
     m->cell_count = metrics_endpoint_cell(count);
     m->totals = calloc(m->cell_count, sizeof(*m->totals));
     m->endpoints = calloc(count, sizeof(*m->endpoints));
@@ -72,7 +34,9 @@ struct metrics *metrics_open(const char *path, const struct metrics_endpoint *en
     struct metrics *m = calloc(1, sizeof(*m));
 
     assert(endpoint_count > 0);
-    if (!m || !prepare(m, endpoints, endpoint_count)) {
+    if (m)
+        m->fd = -1;
+    if (!m || !metrics_prepare(m, endpoints, endpoint_count)) {
         (void)snprintf(ret_error, 200, "no memory for metrics");
         metrics_close(m);
         return NULL;
@@ -97,19 +61,19 @@ void metrics_close(struct metrics *m)
 
 /* --- Counting --- */
 
-static void add(struct metrics *m, size_t cell, uint64_t n)
+static void metrics_count(struct metrics *m, size_t cell, uint64_t n)
 {
     atomic_fetch_add_explicit(&m->own_slot->cells[cell], n, memory_order_relaxed);
 }
 
-static void observe(struct metrics *m, size_t at, const uint64_t *bounds_us, uint64_t us)
+static void metrics_observe(struct metrics *m, size_t at, const uint64_t *bounds_us, uint64_t us)
 {
     size_t bucket = 0;
 
     while (bucket < BOUNDS && us > bounds_us[bucket])
         bucket++;
-    add(m, at + bucket, 1);
-    add(m, at + BUCKETS, us);
+    metrics_count(m, at + bucket, 1);
+    metrics_count(m, at + BUCKETS, us);
 }
 
 static size_t status_index(int status)
@@ -126,29 +90,34 @@ void metrics_observe_request(struct metrics *m, size_t endpoint, int status, int
     assert(endpoint < m->endpoint_count);
     const size_t at = metrics_endpoint_cell(endpoint);
 
-    add(m, at + status_index(status), 1);
-    observe(m, at + STATUSES, metrics_request_bounds_us,
-            duration_us > 0 ? (uint64_t)duration_us : 0);
+    metrics_count(m, at + status_index(status), 1);
+    metrics_observe(m, at + STATUSES, metrics_request_bounds_us,
+                    duration_us > 0 ? (uint64_t)duration_us : 0);
 }
 
-void metrics_add(struct metrics *m, enum metric metric, unsigned label_a, unsigned label_b,
+void metrics_add(struct metrics *m, enum metric metric, const char *first, const char *second,
                  uint64_t n)
 {
     const struct label_set *labels = &m->labels[metric];
-    const size_t words_a = metrics_label_values(labels, 0);
-    const size_t words_b = metrics_label_values(labels, 1);
 
-    assert(label_a < words_a && label_b < words_b);
-    add(m, metrics_row_cell(metric) + label_a * words_b + label_b, n);
+    if (n == 0)
+        return;
+    const size_t i = metrics_label_index(labels, 0, first);
+    const size_t j = metrics_label_index(labels, 1, second);
+
+    metrics_count(m, metrics_row_cell(metric) + i * metrics_label_values(labels, 1) + j, n);
 }
 
-void metrics_observe_batch(struct metrics *m, unsigned priority, double seconds)
+void metrics_observe_batch(struct metrics *m, const char *priority, double seconds)
 {
     const double longest_s = 1e9;
-
-    assert(priority < PRIORITIES);
     const double counted_s = seconds > 0 ? fmin(seconds, longest_s) : 0; /* NaN too */
-    observe(m, metrics_batch_cell(priority), metrics_batch_bounds_us, (uint64_t)(counted_s * 1e6));
+    size_t i = 0;
+
+    while (i < PRIORITIES - 1 && strcmp(metrics_priorities[i], priority) != 0)
+        i++;
+    assert(strcmp(metrics_priorities[i], priority) == 0);
+    metrics_observe(m, metrics_batch_cell(i), metrics_batch_bounds_us, (uint64_t)(counted_s * 1e6));
 }
 
 void metrics_gauge_add(struct metrics *m, enum metric_gauge gauge, int64_t delta)
@@ -161,10 +130,9 @@ void metrics_gauge_set(struct metrics *m, enum metric_gauge gauge, int64_t value
     atomic_store_explicit(&m->own_slot->gauges[gauge], value, memory_order_relaxed);
 }
 
-void metrics_set_breaker(struct metrics *m, unsigned service, enum breaker_gauge state,
+void metrics_set_breaker(struct metrics *m, enum metric_service service, enum breaker_gauge state,
                          uint64_t failures, int64_t opened_at_ms)
 {
-    assert(service < BREAKERS);
     atomic_store(&m->own_slot->breakers[service].state, state);
     atomic_store(&m->own_slot->breakers[service].failures, (long long)failures);
     atomic_store(&m->own_slot->breakers[service].opened_at_ms, opened_at_ms);
@@ -196,13 +164,13 @@ void metrics_reset(struct metrics *m)
     atomic_store(&m->header->counting_since_ms, clock_wall_ms());
 }
 
-static uint64_t read_cell(const struct slot *slot, size_t cell)
+static uint64_t slot_read_cell(const struct slot *slot, size_t cell)
 {
     return atomic_load_explicit(&slot->cells[cell], memory_order_relaxed);
 }
 
-/* Closed is better than half-open, half-open than open. */
-static int badness(enum breaker_gauge state)
+/* The order by which "the worst" breaker of the pool is found. */
+static int breaker_severity(enum breaker_gauge state)
 {
     switch (state) {
     case BREAKER_GAUGE_CLOSED: return 0;
@@ -212,20 +180,20 @@ static int badness(enum breaker_gauge state)
     return 0;
 }
 
-static void sum_breaker(const struct slot *slot, size_t service, struct metrics_live *ret)
+static void metrics_sum_breaker(const struct slot *slot, size_t service, struct metrics_live *ret)
 {
     const enum breaker_gauge state =
         (enum breaker_gauge)atomic_load(&slot->breakers[service].state);
     const int64_t opened_at_ms = atomic_load(&slot->breakers[service].opened_at_ms);
 
-    if (badness(state) > badness(ret->breakers[service].state))
+    if (breaker_severity(state) > breaker_severity(ret->breakers[service].state))
         ret->breakers[service].state = state;
     ret->breakers[service].failures += (uint64_t)atomic_load(&slot->breakers[service].failures);
     if (opened_at_ms > ret->breakers[service].opened_at_ms)
         ret->breakers[service].opened_at_ms = opened_at_ms;
 }
 
-static void sum_live(const struct slot *slot, struct metrics_live *ret)
+static void metrics_sum_live(const struct slot *slot, struct metrics_live *ret)
 {
     ret->processes++;
     for (size_t i = 0; i < GAUGES; i++) {
@@ -235,8 +203,8 @@ static void sum_live(const struct slot *slot, struct metrics_live *ret)
         else if (value > ret->gauges[i])
             ret->gauges[i] = value;
     }
-    for (size_t i = 0; i < BREAKERS; i++)
-        sum_breaker(slot, i, ret);
+    for (size_t i = 0; i < METRIC_SERVICES; i++)
+        metrics_sum_breaker(slot, i, ret);
 }
 
 void metrics_sum(struct metrics *m, struct metrics_live *ret)
@@ -246,9 +214,9 @@ void metrics_sum(struct metrics *m, struct metrics_live *ret)
     for (size_t i = 0; i < slots_used(m); i++) {
         const struct slot *slot = metrics_slot(m, i);
         for (size_t cell = 0; cell < m->cell_count; cell++)
-            m->totals[cell] += read_cell(slot, cell);
-        if (metrics_slot_live(slot))
-            sum_live(slot, ret);
+            m->totals[cell] += slot_read_cell(slot, cell);
+        if (metrics_slot_live(m, i))
+            metrics_sum_live(slot, ret);
     }
 }
 
@@ -259,26 +227,25 @@ uint64_t metrics_endpoint_total(struct metrics *m, size_t endpoint)
     assert(endpoint < m->endpoint_count);
     for (size_t i = 0; i < slots_used(m); i++)
         for (size_t status = 0; status < STATUSES; status++)
-            total += read_cell(metrics_slot(m, i), metrics_endpoint_cell(endpoint) + status);
+            total += slot_read_cell(metrics_slot(m, i), metrics_endpoint_cell(endpoint) + status);
     return total;
 }
 
 /* --- Summary --- */
 
-/* The value below which `share` of all lie, taking those of a bucket to be spread evenly in it.
- * What lies beyond the last bound is given as that bound, as histogram_quantile of Prometheus does.
- */
+/* The duration below which the given share of all requests lies, as histogram_quantile of
+ * Prometheus computes it: linear inside a bucket, and the last bound for everything beyond it. */
 static double percentile_ms(const uint64_t buckets[BUCKETS], uint64_t count, double share)
 {
-    const double wanted = share * (double)count;
+    const double rank = share * (double)count;
     double below = 0;
 
     for (size_t i = 0; i < BOUNDS && count > 0; i++) {
         const double inside = (double)buckets[i];
-        if (inside > 0 && below + inside >= wanted) {
+        if (inside > 0 && below + inside >= rank) {
             const double low = i > 0 ? (double)metrics_request_bounds_us[i - 1] : 0;
             const double high = (double)metrics_request_bounds_us[i];
-            return (low + (high - low) * (wanted - below) / inside) / 1000;
+            return (low + (high - low) * (rank - below) / inside) / 1000;
         }
         below += inside;
     }
@@ -323,7 +290,7 @@ void metrics_summarize(struct metrics *m, struct metrics_summary *ret)
         .counting_since_ms = atomic_load(&m->header->counting_since_ms),
         .live_processes = now.processes,
     };
-    for (size_t i = 0; i < BREAKERS; i++) {
+    for (size_t i = 0; i < METRIC_SERVICES; i++) {
         ret->breakers[i].state = now.breakers[i].state;
         ret->breakers[i].failures = now.breakers[i].failures;
         ret->breakers[i].opened_at_ms = now.breakers[i].opened_at_ms;

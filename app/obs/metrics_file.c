@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How the shared file comes to be. Its path always names a complete file: a new one is made beside
- * it and renamed over it, under a lock on the old one that also sorts out processes that start
- * together. A process that dies in between leaves the lock to the kernel. */
+/* Opens the shared file, or makes it. Its path always names a complete file: a new one is written
+ * under another name and renamed over it. A lock (flock) on the old file makes processes that start
+ * together wait for each other; the kernel releases it when a process dies in between. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,43 +16,10 @@
 
 #define MAGIC UINT64_C(0x3173656e67656d6d)
 
-static bool fail(char ret_error[200], const char *what, const char *path)
+static bool file_fail(char ret_error[200], const char *what, const char *path)
 {
     (void)snprintf(ret_error, 200, "%s %.100s: %s", what, path, strerror(errno));
     return false;
-}
-
-/* FNV-1a, the NUL included, so that texts do not run together. */
-static uint64_t hash_text(uint64_t hash, const char *text)
-{
-    do
-        hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-    while (*text++);
-    return hash;
-}
-
-static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t n)
-{
-    const unsigned char *p = bytes;
-
-    for (size_t i = 0; i < n; i++)
-        hash = (hash ^ p[i]) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
-/* Of everything that gives a cell its meaning. */
-static uint64_t layout_hash(const struct metrics *m)
-{
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-    for (size_t i = 0; i < METRICS; i++)
-        hash = hash_text(hash_text(hash, metrics_rows[i].name), metrics_rows[i].labels);
-    for (size_t i = 0; i < m->endpoint_count; i++)
-        hash = hash_text(hash_text(hash, m->endpoints[i].method), m->endpoints[i].pattern);
-    hash = hash_bytes(hash, metrics_statuses, sizeof(metrics_statuses));
-    hash = hash_bytes(hash, metrics_request_bounds_us, sizeof(metrics_request_bounds_us));
-    hash = hash_bytes(hash, metrics_batch_bounds_us, sizeof(metrics_batch_bounds_us));
-    return hash_bytes(hash, &(size_t){sizeof(struct slot)}, sizeof(size_t));
 }
 
 static size_t file_size(const struct metrics *m)
@@ -60,20 +27,21 @@ static size_t file_size(const struct metrics *m)
     return sizeof(struct metrics_header) + SLOTS * m->stride;
 }
 
-static bool is_ours(const struct metrics *m, int fd)
+static bool file_has_layout(const struct metrics *m, int fd)
 {
     struct metrics_header found;
     struct stat about;
 
     return fstat(fd, &about) == 0 && (size_t)about.st_size == file_size(m) &&
            pread(fd, &found, sizeof(found), 0) == (ssize_t)sizeof(found) && found.magic == MAGIC &&
-           found.layout == layout_hash(m) && found.size == file_size(m);
+           found.layout == metrics_layout_hash(m) && found.size == file_size(m);
 }
 
-/* The space is allocated now: a full tmpfs is an error here and not a SIGBUS later. */
-static bool fill_new(const struct metrics *m, int fd)
+/* Allocates the space now: a full tmpfs is then an error here and not a SIGBUS later. */
+static bool file_fill(const struct metrics *m, int fd)
 {
-    struct metrics_header header = {.magic = MAGIC, .layout = layout_hash(m), .size = file_size(m)};
+    struct metrics_header header = {
+        .magic = MAGIC, .layout = metrics_layout_hash(m), .size = file_size(m)};
 
     atomic_init(&header.counting_since_ms, clock_wall_ms());
     const int failed = posix_fallocate(fd, 0, (off_t)file_size(m));
@@ -81,35 +49,36 @@ static bool fill_new(const struct metrics *m, int fd)
         errno = failed;
         return false;
     }
-    /* The mode is not left to the umask: worker and pool may share a group only. */
+    /* fchmod, because the umask may remove the group's rights: worker and pool may share only a
+     * group. */
     return fchmod(fd, 0660) == 0 &&
            pwrite(fd, &header, sizeof(header), 0) == (ssize_t)sizeof(header);
 }
 
-/* A complete new file at path, open; -1 with ret_error. */
-static int make_file(const struct metrics *m, const char *path, char ret_error[200])
+/* Makes a complete new file at path and returns it open; -1 with ret_error. */
+static int file_make(const struct metrics *m, const char *path, char ret_error[200])
 {
     char fresh[4096];
 
     if ((size_t)snprintf(fresh, sizeof(fresh), "%s.%d", path, (int)getpid()) >= sizeof(fresh)) {
         errno = ENAMETOOLONG;
-        fail(ret_error, "make", path);
+        file_fail(ret_error, "make", path);
         return -1;
     }
     const int fd = open(fresh, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0660);
     if (fd < 0) {
-        fail(ret_error, "make", fresh);
+        file_fail(ret_error, "make", fresh);
         return -1;
     }
-    if (fill_new(m, fd) && rename(fresh, path) == 0)
+    if (file_fill(m, fd) && rename(fresh, path) == 0)
         return fd;
-    fail(ret_error, "make", path);
+    file_fail(ret_error, "make", path);
     (void)unlink(fresh);
     (void)close(fd);
     return -1;
 }
 
-static bool still_at(int fd, const char *path)
+static bool file_is_at(int fd, const char *path)
 {
     struct stat of_fd, of_path;
 
@@ -117,7 +86,7 @@ static bool still_at(int fd, const char *path)
            of_fd.st_ino == of_path.st_ino;
 }
 
-static bool lock(int fd)
+static bool file_lock(int fd)
 {
     int result;
 
@@ -127,8 +96,8 @@ static bool lock(int fd)
     return result == 0;
 }
 
-/* O_CREAT only when nothing is there: in /dev/shm the kernel refuses it on a file that another user
- * owns (fs.protected_regular), even one that is shared by group. */
+/* Uses O_CREAT only when there is no file: in /dev/shm the kernel refuses O_CREAT for an existing
+ * file of another user (fs.protected_regular), even if the group may write to it. */
 static int open_or_create(const char *path)
 {
     const int flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC;
@@ -137,33 +106,33 @@ static int open_or_create(const char *path)
     return fd >= 0 || errno != ENOENT ? fd : open(path, flags | O_CREAT, 0660);
 }
 
-/* The file that path names, locked: whoever waited for the lock may find that the file has been
- * replaced meanwhile, and opens again. -1 with ret_error. */
+/* Opens the file at path, or makes an empty one, and locks it. While this process waited for the
+ * lock, another may have replaced the file: then it opens the new one. -1 with ret_error. */
 static int open_locked(const char *path, char ret_error[200])
 {
     for (;;) {
         const int fd = open_or_create(path);
         if (fd < 0) {
-            fail(ret_error, "open", path);
+            file_fail(ret_error, "open", path);
             return -1;
         }
-        if (!lock(fd)) {
-            fail(ret_error, "lock", path);
+        if (!file_lock(fd)) {
+            file_fail(ret_error, "lock", path);
             (void)close(fd);
             return -1;
         }
-        if (still_at(fd, path))
+        if (file_is_at(fd, path))
             return fd;
         (void)close(fd);
     }
 }
 
-static bool map_fd(struct metrics *m, int fd, const char *path, char ret_error[200])
+static bool file_map(struct metrics *m, const char *path, char ret_error[200])
 {
-    void *at = mmap(NULL, file_size(m), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *at = mmap(NULL, file_size(m), PROT_READ | PROT_WRITE, MAP_SHARED, m->fd, 0);
 
     if (at == MAP_FAILED)
-        return fail(ret_error, "map", path);
+        return file_fail(ret_error, "map", path);
     m->header = at;
     return true;
 }
@@ -177,13 +146,12 @@ bool metrics_map(struct metrics *m, const char *path, char ret_error[200])
     const int locked = open_locked(path, ret_error);
     if (locked < 0)
         return false;
-    const int fd = is_ours(m, locked) ? locked : make_file(m, path, ret_error);
-    const bool mapped = fd >= 0 && map_fd(m, fd, path, ret_error);
-    /* Not by close alone: the mapping keeps the open file, and with it the lock, alive. */
+    m->fd = file_has_layout(m, locked) ? locked : file_make(m, path, ret_error);
+    const bool mapped = m->fd >= 0 && file_map(m, path, ret_error);
+    /* Closing alone would not unlock: the mapping keeps the open file, and with it the lock. */
     (void)flock(locked, LOCK_UN);
-    (void)close(locked);
-    if (fd >= 0 && fd != locked)
-        (void)close(fd);
+    if (m->fd != locked)
+        (void)close(locked);
     return mapped;
 }
 
@@ -191,5 +159,8 @@ void metrics_unmap(struct metrics *m)
 {
     if (m->header)
         (void)munmap(m->header, file_size(m));
+    if (m->fd >= 0)
+        (void)close(m->fd);
     m->header = NULL;
+    m->fd = -1;
 }

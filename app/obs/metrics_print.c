@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The text formats: Prometheus 0.0.4 and OpenMetrics 1.0. All samples of a name stand together. */
+/* Prints the text formats Prometheus 0.0.4 and OpenMetrics 1.0. Both require that all samples of a
+ * family follow each other. Counters of metrics.def appear at once, with 0; those of requests once
+ * there was a request. No floating point is printed, so the locale has no effect. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -21,7 +23,7 @@ struct series {
 
 /* --- Pieces --- */
 
-static void put_escaped(struct series *s, const char *p, size_t n)
+static void series_put_escaped(struct series *s, const char *p, size_t n)
 {
     for (size_t i = 0; i < n && s->n + 3 < sizeof(s->text); i++) {
         if (p[i] == '\\' || p[i] == '"' || p[i] == '\n')
@@ -30,19 +32,18 @@ static void put_escaped(struct series *s, const char *p, size_t n)
     }
 }
 
-static void put_label(struct series *s, struct str name, struct str value)
+static void series_put_label(struct series *s, struct str name, struct str value)
 {
     const int n = snprintf(s->text + s->n, sizeof(s->text) - s->n, "%s%.*s=\"", s->n > 0 ? "," : "",
                            STR_ARG(name));
 
     assert(n > 0 && s->n + (size_t)n + 2 < sizeof(s->text));
     s->n += (size_t)n;
-    put_escaped(s, value.p, value.n);
+    series_put_escaped(s, value.p, value.n);
     s->text[s->n++] = '"';
 }
 
-/* HELP and TYPE. suffix is "_total" or "_info": part of the name, but in OpenMetrics not of the
- * family's. */
+/* Prints HELP and TYPE. suffix: "_total", "_info" or "". OpenMetrics names a family without it. */
 static void print_family(const struct printer *p, const char *name, const char *suffix,
                          const char *type, const char *help)
 {
@@ -84,7 +85,7 @@ static void print_sample(const struct printer *p, const char *name, const char *
     print_count(p, value);
 }
 
-/* Exact, and no floating point whose output might follow a locale. */
+/* Prints microseconds as seconds, exactly. */
 static void print_seconds(const struct printer *p, uint64_t us)
 {
     buf_printf(p->out, "%" PRIu64 ".%06" PRIu64 "\n", us / 1000000, us % 1000000);
@@ -92,7 +93,7 @@ static void print_seconds(const struct printer *p, uint64_t us)
 
 /* --- Histograms --- */
 
-/* The limit in seconds, in the shortest form: 0.0005, 2.5, 10; OpenMetrics writes 10.0. */
+/* Prints a bucket's bound in seconds, in the shortest form: 0.0005, 2.5, 10; OpenMetrics: 10.0. */
 static void print_bound(const struct printer *p, uint64_t bound_us, char ret_text[32])
 {
     int n =
@@ -115,7 +116,7 @@ static void print_histogram(const struct printer *p, const char *name, const str
         char bound[32] = "+Inf";
         if (i < BOUNDS)
             print_bound(p, bounds_us[i], bound);
-        put_label(&with_bound, STR("le"), str_of(bound));
+        series_put_label(&with_bound, STR("le"), str_of(bound));
         count += cells[i];
         print_sample(p, name, "_bucket", &with_bound, count);
     }
@@ -130,8 +131,8 @@ static struct series endpoint_series(const struct printer *p, size_t endpoint)
 {
     struct series s = {.n = 0};
 
-    put_label(&s, STR("method"), str_of(p->m->endpoints[endpoint].method));
-    put_label(&s, STR("endpoint"), str_of(p->m->endpoints[endpoint].pattern));
+    series_put_label(&s, STR("method"), str_of(p->m->endpoints[endpoint].method));
+    series_put_label(&s, STR("endpoint"), str_of(p->m->endpoints[endpoint].pattern));
     return s;
 }
 
@@ -146,7 +147,7 @@ static void print_endpoint_statuses(const struct printer *p, size_t endpoint)
         if (metrics_statuses[i] != 0)
             (void)snprintf(status, sizeof(status), "%d", metrics_statuses[i]);
         struct series s = endpoint_series(p, endpoint);
-        put_label(&s, STR("status_code"), str_of(status));
+        series_put_label(&s, STR("status_code"), str_of(status));
         print_sample(p, "http_requests", "_total", &s, cells[i]);
     }
 }
@@ -158,7 +159,7 @@ static void print_requests(const struct printer *p)
         print_endpoint_statuses(p, i);
 }
 
-static bool any(const uint64_t *cells, size_t n)
+static bool has_count(const uint64_t *cells, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         if (cells[i] > 0)
@@ -174,7 +175,7 @@ static void print_durations(const struct printer *p)
     print_unit(p, name, "seconds");
     for (size_t i = 0; i < p->m->endpoint_count; i++) {
         const uint64_t *cells = p->m->totals + metrics_endpoint_cell(i) + STATUSES;
-        if (!any(cells, BUCKETS))
+        if (!has_count(cells, BUCKETS))
             continue;
         const struct series s = endpoint_series(p, i);
         print_histogram(p, name, &s, cells, metrics_request_bounds_us);
@@ -183,39 +184,38 @@ static void print_durations(const struct printer *p)
 
 static void print_batches(const struct printer *p)
 {
-    static const char *const priorities[PRIORITIES] = {"high", "normal", "low"};
     const char *name = "batch_processing_duration_seconds";
 
     print_family(p, name, "", "histogram", "Time from taking up a batch job to its end");
     print_unit(p, name, "seconds");
     for (size_t i = 0; i < PRIORITIES; i++) {
         struct series s = {.n = 0};
-        put_label(&s, STR("priority"), str_of(priorities[i]));
+        series_put_label(&s, STR("priority"), str_of(metrics_priorities[i]));
         print_histogram(p, name, &s, p->m->totals + metrics_batch_cell(i), metrics_batch_bounds_us);
     }
 }
 
-/* Every combination of the row's words, at 0 too: rate() needs a first value. */
+/* Prints every combination of the row's label values, also at 0: rate() needs a first value. */
 static void print_row(const struct printer *p, enum metric row)
 {
-    const struct counter_row *about = &metrics_rows[row];
+    const struct counter_row *counter = &metrics_rows[row];
     const struct label_set *labels = &p->m->labels[row];
     const uint64_t *cells = p->m->totals + metrics_row_cell(row);
-    const size_t words_a = metrics_label_values(labels, 0);
-    const size_t words_b = metrics_label_values(labels, 1);
+    const size_t values_a = metrics_label_values(labels, 0);
+    const size_t values_b = metrics_label_values(labels, 1);
     char name[80];
 
-    (void)snprintf(name, sizeof(name), "%.*s", (int)(strlen(about->name) - strlen("_total")),
-                   about->name);
-    print_family(p, name, "_total", "counter", about->help);
-    for (size_t a = 0; a < words_a; a++) {
-        for (size_t b = 0; b < words_b; b++) {
+    (void)snprintf(name, sizeof(name), "%.*s", (int)(strlen(counter->name) - strlen("_total")),
+                   counter->name);
+    print_family(p, name, "_total", "counter", counter->help);
+    for (size_t a = 0; a < values_a; a++) {
+        for (size_t b = 0; b < values_b; b++) {
             struct series s = {.n = 0};
             if (labels->n > 0)
-                put_label(&s, labels->v[0].name, labels->v[0].values[a]);
+                series_put_label(&s, labels->v[0].name, labels->v[0].values[a]);
             if (labels->n > 1)
-                put_label(&s, labels->v[1].name, labels->v[1].values[b]);
-            print_sample(p, name, "_total", &s, cells[a * words_b + b]);
+                series_put_label(&s, labels->v[1].name, labels->v[1].values[b]);
+            print_sample(p, name, "_total", &s, cells[a * values_b + b]);
         }
     }
 }
@@ -237,11 +237,11 @@ static void print_lag(const struct printer *p, int64_t lag_ms)
     print_seconds(p, (uint64_t)(lag_ms > 0 ? lag_ms : 0) * 1000);
 }
 
-static void print_gauges(const struct printer *p, const struct metrics_live *now)
+static void print_gauges(const struct printer *p, const struct metrics_live *live)
 {
     static const struct {
         const char *name, *help;
-    } about[GAUGES] = {
+    } gauge_texts[GAUGES] = {
         [GAUGE_ACTIVE_REQUESTS] = {"active_requests", "Requests being worked on"},
         [GAUGE_STORE_CONNECTIONS] = {"store_connections", "Open connections to Redis"},
         [GAUGE_STORE_IN_USE] = {"store_connections_in_use",
@@ -251,23 +251,24 @@ static void print_gauges(const struct printer *p, const struct metrics_live *now
     };
 
     for (size_t i = 0; i < GAUGES; i++) {
-        if (about[i].name)
-            print_gauge(p, about[i].name, about[i].help, now->gauges[i]);
+        if (gauge_texts[i].name)
+            print_gauge(p, gauge_texts[i].name, gauge_texts[i].help, live->gauges[i]);
     }
-    print_lag(p, now->gauges[GAUGE_JOURNAL_LAG_MS]);
-    print_gauge(p, "processes", "Running processes that count here", now->processes);
+    print_lag(p, live->gauges[GAUGE_JOURNAL_LAG_MS]);
+    print_gauge(p, "processes", "Running processes that count here", live->processes);
 }
 
-static void print_breakers(const struct printer *p, const struct metrics_live *now)
+static void print_breakers(const struct printer *p, const struct metrics_live *live)
 {
-    static const char *const services[BREAKERS] = {"redis", "dapr"};
+    static const char *const services[METRIC_SERVICES] = {
+        [METRIC_SERVICE_REDIS] = "redis", [METRIC_SERVICE_DAPR] = "dapr"};
 
     print_family(p, "circuit_breaker_state", "", "gauge",
                  "Worst circuit breaker of the running processes: 0 closed, 1 open, 2 half-open");
-    for (size_t i = 0; i < BREAKERS; i++) {
+    for (size_t i = 0; i < METRIC_SERVICES; i++) {
         struct series s = {.n = 0};
-        put_label(&s, STR("service"), str_of(services[i]));
-        print_sample(p, "circuit_breaker_state", "", &s, (uint64_t)now->breakers[i].state);
+        series_put_label(&s, STR("service"), str_of(services[i]));
+        print_sample(p, "circuit_breaker_state", "", &s, (uint64_t)live->breakers[i].state);
     }
 }
 
@@ -276,8 +277,8 @@ static void print_build(const struct printer *p, const char *version, const char
     struct series s = {.n = 0};
 
     print_family(p, "build", "_info", p->openmetrics ? "info" : "gauge", "What is running");
-    put_label(&s, STR("version"), str_of(version));
-    put_label(&s, STR("commit"), str_of(commit));
+    series_put_label(&s, STR("version"), str_of(version));
+    series_put_label(&s, STR("commit"), str_of(commit));
     print_sample(p, "build", "_info", &s, 1);
 }
 
@@ -285,14 +286,14 @@ void metrics_print(struct metrics *m, struct buf *out, bool openmetrics, const c
                    const char *commit)
 {
     const struct printer p = {m, out, openmetrics};
-    struct metrics_live now;
+    struct metrics_live live;
 
-    metrics_sum(m, &now);
+    metrics_sum(m, &live);
     print_build(&p, version, commit);
     print_requests(&p);
     print_durations(&p);
-    print_gauges(&p, &now);
-    print_breakers(&p, &now);
+    print_gauges(&p, &live);
+    print_breakers(&p, &live);
     for (size_t i = 0; i < METRICS; i++)
         print_row(&p, (enum metric)i);
     print_batches(&p);

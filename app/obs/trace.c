@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Parses and continues W3C traces. An invalid traceparent starts a new trace; an invalid tracestate
+ * is dropped alone. The traceparent is untrusted: it is checked byte by byte before any use. */
 #include "app/obs/trace.h"
 
 #include "app/base/ids.h"
 
-/* W3C Trace Context level 2, sections 3.2 and 3.3. */
+/* Offsets and limits from W3C Trace Context level 2, sections 3.2 and 3.3. */
 enum {
     TRACE_ID_AT = 3,
     PARENT_ID_AT = 36,
@@ -14,10 +16,11 @@ enum {
     MEMBERS_MAX = 32,
     KEY_MAX = 256,
     VALUE_MAX = 256,
-    MEMBER_LONG = 128, /* members above this length are the first to go */
+    MEMBER_LONG = 128, /* longer members are the first to be dropped */
 };
 
-/* Value of a lower-case hex digit plus one; 0 for every other byte. */
+/* Value of a lower-case hexadecimal digit plus one; 0 for every other byte. A table, because a
+ * trace is checked in each request; the standard forbids upper case. */
 static const unsigned char hex_value_plus_1[256] = {
     ['0'] = 1, ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
     ['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
@@ -37,7 +40,7 @@ static bool is_hex(const char *p, size_t n)
     return good;
 }
 
-/* Hex digits that are not all 0, as both ids must be. */
+/* Hexadecimal digits, not all of them 0: the form of both ids. */
 static bool is_id(const char *p, size_t n)
 {
     bool zero = true;
@@ -47,7 +50,8 @@ static bool is_id(const char *p, size_t n)
     return !zero && is_hex(p, n);
 }
 
-static bool version_fits(struct str text)
+/* Version 00 has exactly this length; later versions may append "-..."; ff is forbidden. */
+static bool version_valid(struct str text)
 {
     if (memcmp(text.p, "00", 2) == 0)
         return text.n == TRACEPARENT_LENGTH;
@@ -57,7 +61,7 @@ static bool version_fits(struct str text)
 
 static bool traceparent_valid(struct str text)
 {
-    return text.n >= TRACEPARENT_LENGTH && version_fits(text) && text.p[TRACE_ID_AT - 1] == '-' &&
+    return text.n >= TRACEPARENT_LENGTH && version_valid(text) && text.p[TRACE_ID_AT - 1] == '-' &&
            text.p[PARENT_ID_AT - 1] == '-' && text.p[FLAGS_AT - 1] == '-' &&
            is_id(text.p + TRACE_ID_AT, TRACE_ID_SIZE - 1) &&
            is_id(text.p + PARENT_ID_AT, SPAN_ID_SIZE - 1) && is_hex(text.p + FLAGS_AT, 2);
@@ -71,7 +75,7 @@ static bool all_zero(const unsigned char *bytes, size_t n)
     return true;
 }
 
-/* 2n hex digits and NUL; n <= 16. */
+/* Writes 2n hexadecimal digits, not all 0, and a NUL; n <= 16. */
 static void random_id(char *ret_text, size_t n)
 {
     unsigned char bytes[16];
@@ -98,7 +102,7 @@ static bool key_valid(struct str key)
     return true;
 }
 
-/* The space at the end is gone already: it belongs to the list, not to the value. */
+/* value: without white space at its end, which belongs to the list. */
 static bool value_valid(struct str value)
 {
     if (value.n == 0 || value.n > VALUE_MAX)
@@ -131,8 +135,8 @@ static bool member_valid(struct str member)
            value_valid((struct str){equals + 1, member.n - key_length - 1});
 }
 
-/* Splits at commas. Empty members count, as in the grammar, but are not returned. False when any
- * member is bad or there are too many. */
+/* Splits tracestate at commas. Empty members are allowed and count towards MEMBERS_MAX, but are not
+ * returned. False when a member is invalid or there are too many. */
 static bool split_members(struct str text, struct str ret_members[MEMBERS_MAX], size_t *ret_count)
 {
     size_t count = 0;
@@ -154,12 +158,12 @@ static bool split_members(struct str text, struct str ret_members[MEMBERS_MAX], 
     return true;
 }
 
-/* Takes members longer than `longest` out, from the right, until the rest fits. `length` is that of
- * all members with a comma each. */
-static size_t drop_members(struct str *members, size_t count, size_t longest, size_t length)
+/* Empties members longer than max_length, the last one first, until all fit into TRACESTATE_MAX.
+ * length: of all members, with a comma each; returns the new one. */
+static size_t drop_members(struct str *members, size_t count, size_t max_length, size_t length)
 {
     for (size_t i = count; i-- > 0 && length > TRACESTATE_MAX + 1;) {
-        if (members[i].n <= longest)
+        if (members[i].n <= max_length)
             continue;
         length -= members[i].n + 1;
         members[i].n = 0;
@@ -167,7 +171,8 @@ static size_t drop_members(struct str *members, size_t count, size_t longest, si
     return length;
 }
 
-static struct str cut_state(struct trace *trace, struct str *members, size_t count)
+/* Writes the members that fit into trace->state_buf, with a comma between. */
+static struct str shorten_state(struct trace *trace, struct str *members, size_t count)
 {
     size_t length = 0;
 
@@ -188,14 +193,14 @@ static struct str cut_state(struct trace *trace, struct str *members, size_t cou
     return (struct str){trace->state_buf, (size_t)(end - trace->state_buf)};
 }
 
-static struct str read_state(struct trace *trace, struct str text)
+static struct str parse_state(struct trace *trace, struct str text)
 {
     struct str members[MEMBERS_MAX];
     size_t count = 0;
 
     if (text.n == 0 || !split_members(text, members, &count) || count == 0)
         return (struct str){NULL, 0};
-    return text.n <= TRACESTATE_MAX ? text : cut_state(trace, members, count);
+    return text.n <= TRACESTATE_MAX ? text : shorten_state(trace, members, count);
 }
 
 static void continue_trace(struct trace *trace, struct str traceparent, struct str tracestate)
@@ -205,7 +210,7 @@ static void continue_trace(struct trace *trace, struct str traceparent, struct s
     memcpy(trace->trace_id, traceparent.p + TRACE_ID_AT, TRACE_ID_SIZE - 1);
     trace->trace_id[TRACE_ID_SIZE - 1] = '\0';
     trace->flags = (unsigned char)(low & (FLAG_SAMPLED | FLAG_RANDOM));
-    trace->state = read_state(trace, tracestate);
+    trace->state = parse_state(trace, tracestate);
 }
 
 void trace_begin(struct trace *trace, struct str traceparent, struct str tracestate)

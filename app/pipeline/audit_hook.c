@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* From a finished exchange to its audit events. Which input fields name students is the rules'
+ * knowledge (struct rule, subject), not this file's. Sending the events is service/audit.c's. */
 #include "app/pipeline/audit_hook.h"
 
 #include <stdio.h>
@@ -7,186 +9,173 @@
 #include "app/base/digest.h"
 #include "app/service/audit.h"
 
-/* More students than these are one record with their number and a digest; so are fewer, when the
- * log has no room for a note each. */
-enum { EACH_MAX = 64 };
+/* A request about more students than this becomes one event with their number and digest; so does
+ * one about fewer, when the audit log has no room for an event each. */
+enum { HOOK_EVENTS_MAX = 64 };
 
-/* ---- what kind of record ---- */
+/* ---- which kind of event ---- */
 
-enum kind { NOTHING, REFUSAL, READ, AT_ONCE };
+enum hook_kind { HOOK_NONE, HOOK_DENIED, HOOK_READ, HOOK_IMMEDIATE };
 
-static bool is_at_once(const struct route *route)
+/* Routes whose every request is an event of its own, not only a count. */
+static bool hook_is_immediate(const struct route *route)
 {
     return route->flags & ROUTE_AUDIT_EACH || route->access == ACCESS_EXPORT ||
            (route->access == ACCESS_ADMIN && route->method != GET);
 }
 
-static bool is_watched(const struct route *route)
+/* 400 and other errors of the client reveal nothing and leave no event. */
+static enum hook_kind hook_kind_of(const struct route *route, int status, bool unjournaled)
 {
-    return route->flags & ROUTE_PERSONAL || route->access == ACCESS_ADMIN || is_at_once(route);
+    bool immediate = hook_is_immediate(route);
+    bool watched = route->flags & ROUTE_PERSONAL || route->access == ACCESS_ADMIN || immediate;
+    bool seen = status < 400 || status == 404; /* 404 reveals that there is no data */
+
+    if (status == 403 || (status == 401 && watched))
+        return HOOK_DENIED;
+    if (route->flags & ROUTE_JOURNALED && !unjournaled && status != 404)
+        return HOOK_NONE;
+    if (immediate)
+        return seen || status >= 500 ? HOOK_IMMEDIATE : HOOK_NONE;
+    return seen && route->flags & ROUTE_PERSONAL ? HOOK_READ : HOOK_NONE;
 }
 
-static enum kind kind_of(const struct route *route, int status, bool untold)
+/* The action that took place or was refused. */
+static const char *hook_action_of(const struct route *route)
 {
-    bool answered = status < 400 || status == 404;
-
-    if (status == 403 || (status == 401 && is_watched(route)))
-        return REFUSAL;
-    if (route->flags & ROUTE_JOURNALED && !untold && status != 404)
-        return NOTHING;
-    if (is_at_once(route))
-        return answered || status >= 500 ? AT_ONCE : NOTHING;
-    return answered && route->flags & ROUTE_PERSONAL ? READ : NOTHING;
-}
-
-/* What it was, or would have been. */
-static const char *action_of(const struct route *route)
-{
-    if (is_at_once(route))
+    if (hook_is_immediate(route))
         return route->name;
     return route->access == ACCESS_WRITE_STUDENT || route->flags & ROUTE_JOURNALED ? "write"
                                                                                    : "read";
 }
 
-/* ---- whom it is about ---- */
+/* ---- the subjects ---- */
 
-struct whom {
-    struct str one;
+/* The record outlives the erasure of a student, so it may hold only what rules mark: students, who
+ * become pseudonyms, and groups, whose ids name no person. Any other client text stays out. */
+struct hook_subjects {
+    struct str student;
     struct str_list lists[3];
     size_t list_count;
-    struct str name; /* of what is no student: a cohort, a batch */
+    struct str group; /* a cohort or batch */
 };
 
-static const void *member(const struct exchange *x, const struct rule *rule)
+static const void *hook_input_member(const struct exchange *x, const struct rule *rule)
 {
     return (const char *)x->input + rule->offset;
 }
 
-static bool ends_with(const char *name, struct str end)
+/* lists has room for all lists that the rules of one route mark. */
+static void hook_add_list(struct hook_subjects *subjects, struct str_list list)
 {
-    struct str s = str_of(name);
-
-    return s.n >= end.n && memcmp(s.p + s.n - end.n, end.p, end.n) == 0;
+    if (subjects->list_count < sizeof(subjects->lists) / sizeof(subjects->lists[0]))
+        subjects->lists[subjects->list_count++] = list;
 }
 
-static void add_list(struct whom *w, struct str_list list)
+/* Of several groups only the first is recorded: an event has one resource. */
+static void hook_add_id(struct hook_subjects *subjects, enum rule_subject kind, struct str id)
 {
-    if (w->list_count < sizeof(w->lists) / sizeof(w->lists[0]))
-        w->lists[w->list_count++] = list;
+    if (kind == SUBJECT_STUDENT)
+        subjects->student = id;
+    else if (kind == SUBJECT_GROUP && subjects->group.n == 0)
+        subjects->group = id;
 }
 
-/* Whatever else a client may call somebody by (a filter of the log, an id that is none of ours) has
- * no place in a record that outlives an erasure. */
-static bool names_no_person(struct str field)
+/* A list of objects each of which names one student. */
+static void hook_add_objects(struct exchange *x, const struct rule *rule,
+                             struct hook_subjects *subjects)
 {
-    static const struct str fields[] = {STR_INIT("cohort_id"), STR_INIT("cohort_a_id"),
-                                        STR_INIT("cohort_b_id"), STR_INIT("batch_id")};
-
-    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-        if (str_equal(field, fields[i]))
-            return true;
-    }
-    return false;
-}
-
-/* The students of a list of objects that name one each. */
-static void add_objects(struct exchange *x, const struct rule *rule, struct whom *w)
-{
-    const struct rule_objects *objects = member(x, rule);
+    const struct rule_objects *objects = hook_input_member(x, rule);
     struct str_list list = {arena_array(x->arena, objects->n, sizeof(*list.v)), 0};
 
     for (const struct rule *field = rule->fields; field && field->type != RULE_END; field++) {
-        if (field->type != RULE_ID || strcmp(field->name, "student_id") != 0)
+        if (field->subject != SUBJECT_STUDENT)
             continue;
         for (; list.v && list.n < objects->n; list.n++)
             memcpy(&list.v[list.n],
                    (const char *)objects->v + list.n * rule->item_size + field->offset,
                    sizeof(*list.v));
     }
-    add_list(w, list);
+    hook_add_list(subjects, list);
 }
 
-static void look_at_rule(struct exchange *x, const struct rule *rule, struct whom *w)
+static void hook_add_from_input(struct exchange *x, struct hook_subjects *subjects)
 {
-    struct str id;
-
-    if (rule->type == RULE_IDS && ends_with(rule->name, STR("student_ids"))) {
-        add_list(w, *(const struct str_list *)member(x, rule));
-    } else if (rule->type == RULE_OBJECTS) {
-        add_objects(x, rule, w);
-    } else if (rule->type == RULE_ID) {
-        id = *(const struct str *)member(x, rule);
-        if (strcmp(rule->name, "student_id") == 0)
-            w->one = id;
-        else if (w->name.n == 0 && names_no_person(str_of(rule->name)))
-            w->name = id;
+    for (const struct rule *rule = x->route->rules; rule && rule->type != RULE_END; rule++) {
+        if (rule->type == RULE_OBJECTS)
+            hook_add_objects(x, rule, subjects);
+        else if (rule->type == RULE_IDS && rule->subject == SUBJECT_STUDENT)
+            hook_add_list(subjects, *(const struct str_list *)hook_input_member(x, rule));
+        else if (rule->type == RULE_ID)
+            hook_add_id(subjects, rule->subject, *(const struct str *)hook_input_member(x, rule));
     }
 }
 
-/* Where there is no input yet, the path may say it. */
-static void look_at_path(const struct exchange *x, struct whom *w)
+/* A request refused before its input was read may still name its subject in the path. */
+static void hook_add_from_path(const struct exchange *x, struct hook_subjects *subjects)
 {
-    for (size_t i = 0; i < x->match.path.n; i++) {
-        struct str value = x->match.path.v[i].value;
+    const struct path_values *path = &x->match.path;
 
-        if (!id_valid(value))
-            continue;
-        if (str_equal(x->match.path.v[i].name, STR("student_id")))
-            w->one = value;
-        else if (names_no_person(x->match.path.v[i].name))
-            w->name = value;
+    for (size_t i = 0; i < path->n; i++) {
+        const struct rule *rule = x->match.route->rules;
+
+        while (rule && rule->type != RULE_END && !str_equal(path->v[i].name, str_of(rule->name)))
+            rule++;
+        if (rule && rule->type == RULE_ID && id_valid(path->v[i].value))
+            hook_add_id(subjects, rule->subject, path->v[i].value);
     }
 }
 
-static void find_whom(struct exchange *x, struct whom *w)
+static struct hook_subjects hook_find_subjects(struct exchange *x)
 {
-    *w = (struct whom){.list_count = 0};
-    look_at_path(x, w);
-    if (x->input && !(x->route->flags & ROUTE_RAW_BODY)) {
-        for (const struct rule *r = x->route->rules; r && r->type != RULE_END; r++)
-            look_at_rule(x, r, w);
-    }
+    struct hook_subjects subjects = {.list_count = 0};
+
+    hook_add_from_path(x, &subjects);
+    if (x->input && !(x->route->flags & ROUTE_RAW_BODY))
+        hook_add_from_input(x, &subjects);
     if (x->audit_subjects.n > 0) {
-        w->list_count = 0;
-        add_list(w, x->audit_subjects);
+        subjects.list_count = 0;
+        hook_add_list(&subjects, x->audit_subjects);
     }
+    return subjects;
 }
 
-/* ---- many ---- */
+/* ---- many students ---- */
 
-static int by_text(const void *a, const void *b)
+/* Order of ids, by their bytes. */
+static int hook_compare(const void *a, const void *b)
 {
     return str_compare(*(const struct str *)a, *(const struct str *)b);
 }
 
-/* All that are named, each once, in their order. */
-static struct str_list distinct(struct exchange *x, const struct whom *w)
+/* All valid ids that the request names, each once, in the order of their bytes. */
+static struct str_list hook_distinct(struct exchange *x, const struct hook_subjects *subjects)
 {
-    size_t most = w->one.n > 0 ? 1 : 0, n = 0, kept = 0;
+    size_t capacity = subjects->student.n > 0 ? 1 : 0, n = 0, count = 0;
     struct str *all;
 
-    for (size_t i = 0; i < w->list_count; i++)
-        most += w->lists[i].n;
-    all = most > 0 ? arena_array(x->arena, most, sizeof(*all)) : NULL;
+    for (size_t i = 0; i < subjects->list_count; i++)
+        capacity += subjects->lists[i].n;
+    all = capacity > 0 ? arena_array(x->arena, capacity, sizeof(*all)) : NULL;
     if (!all)
         return (struct str_list){NULL, 0};
-    if (w->one.n > 0)
-        all[n++] = w->one;
-    for (size_t i = 0; i < w->list_count; i++) {
-        for (size_t k = 0; k < w->lists[i].n; k++)
-            all[n++] = w->lists[i].v[k];
+    if (subjects->student.n > 0)
+        all[n++] = subjects->student;
+    for (size_t i = 0; i < subjects->list_count; i++) {
+        for (size_t k = 0; k < subjects->lists[i].n; k++)
+            all[n++] = subjects->lists[i].v[k];
     }
-    qsort(all, n, sizeof(*all), by_text);
+    qsort(all, n, sizeof(*all), hook_compare);
     for (size_t i = 0; i < n; i++) {
-        if (id_valid(all[i]) && (kept == 0 || !str_equal(all[kept - 1], all[i])))
-            all[kept++] = all[i];
+        if (id_valid(all[i]) && (count == 0 || !str_equal(all[count - 1], all[i])))
+            all[count++] = all[i];
     }
-    return (struct str_list){all, kept};
+    return (struct str_list){all, count};
 }
 
-/* SHA-256 of the ids in order of bytes, a line each: whoever has a list can see that it was this
- * one, and the list cannot be had from it. */
-static struct str digest_of(struct exchange *x, struct str_list students)
+/* SHA-256 of the sorted ids, one a line. A list of students can be checked
+ * against it, but the record does not reveal the list. */
+static struct str hook_digest(struct exchange *x, struct str_list students)
 {
     unsigned char digest[DIGEST_SIZE];
     char hex[DIGEST_HEX_SIZE];
@@ -202,78 +191,71 @@ static struct str digest_of(struct exchange *x, struct str_list students)
     return arena_printf(x->arena, "\"students\":%zu,\"digest\":\"%s\"", students.n, hex);
 }
 
-/* ---- the notes ---- */
+/* ---- the events ---- */
 
-static void note_students(struct exchange *x, struct audit_event *note, const struct whom *w)
+/* One event a student, or one for all. One event always fits: audit_hook_reserve has seen to it. */
+static void hook_add_events(struct exchange *x, struct audit_event *event,
+                            const struct hook_subjects *subjects)
 {
     struct audit *audit = x->engine->audit;
     struct str_list students;
 
-    note->resource_name = w->name;
-    note->student = w->one;
-    if (w->list_count == 0) {
-        audit_event_add(audit, note);
+    event->resource_name = subjects->group;
+    event->student = subjects->student;
+    if (subjects->list_count == 0) {
+        audit_event_add(audit, event);
         return;
     }
-    students = distinct(x, w);
-    if (students.n == 0 || students.n > EACH_MAX || students.n > 1 + audit_room(audit)) {
-        note->student = STR("");
+    students = hook_distinct(x, subjects);
+    if (students.n == 0 || students.n > HOOK_EVENTS_MAX || students.n > 1 + audit_room(audit)) {
+        event->student = STR("");
         if (students.n > 0)
-            note->subjects = digest_of(x, students);
-        audit_event_add(audit, note);
+            event->subjects = hook_digest(x, students);
+        audit_event_add(audit, event);
         return;
     }
     for (size_t i = 0; i < students.n; i++) {
-        note->student = students.v[i];
-        audit_event_add(audit, note);
+        event->student = students.v[i];
+        audit_event_add(audit, event);
     }
 }
 
-static const char *area_of(const struct exchange *x)
+/* The type of a resource is the area (OpenAPI tag) of the route; a route that is in no table, which
+ * only exchange_delegate reaches, has the area of the route that was matched. */
+static void hook_record(struct exchange *x, enum audit_mode mode, int status,
+                        const struct hook_subjects *subjects)
 {
     const struct router *router = x->engine->router;
     const char *area = router_area(router, x->route);
+    bool delegated = x->route != x->match.route;
+    struct audit_event event = {.principal = &x->caller,
+                                .way = mode,
+                                .success = status < 400,
+                                .status = status,
+                                .action = hook_action_of(x->route),
+                                .resource_type = area ? area : router_area(router, x->match.route),
+                                .route = x->route->name,
+                                .via = delegated ? x->match.route->name : NULL,
+                                .correlation_id = x->request_id,
+                                .now_ms = x->now_ms};
 
-    return area ? area : router_area(router, x->match.route);
+    hook_add_events(x, &event, subjects);
 }
 
-static void note(struct exchange *x, enum audit_mode way, int status, const struct whom *whom)
+static void hook_record_response(struct exchange *x)
 {
-    struct audit_event note = {.principal = &x->caller,
-                               .way = way,
-                               .success = status < 400,
-                               .status = status,
-                               .action = action_of(x->route),
-                               .resource_type = area_of(x),
-                               .route = x->route->name,
-                               .via = x->route == x->match.route ? NULL : x->match.route->name,
-                               .correlation_id = x->request_id,
-                               .now_ms = x->now_ms};
-
-    note_students(x, &note, whom);
-}
-
-static void note_answer(struct exchange *x)
-{
-    static const enum audit_mode ways[] = {
-        [REFUSAL] = AUDIT_DENIED, [READ] = AUDIT_AGGREGATED, [AT_ONCE] = AUDIT_IMMEDIATE};
+    static const enum audit_mode modes[] = {[HOOK_DENIED] = AUDIT_DENIED,
+                                            [HOOK_READ] = AUDIT_AGGREGATED,
+                                            [HOOK_IMMEDIATE] = AUDIT_IMMEDIATE};
     int status = x->response.status;
-    enum kind kind = kind_of(x->route, status, x->unjournaled);
-    struct whom whom = {.list_count = 0};
+    enum hook_kind kind = hook_kind_of(x->route, status, x->unjournaled);
+    struct hook_subjects subjects = {.list_count = 0};
 
-    if (kind == NOTHING)
+    if (kind == HOOK_NONE)
         return;
-    if (status != 401)
-        find_whom(x, &whom);
-    note(x, ways[kind], status, &whom);
-}
-
-static void note_refused(struct exchange *x)
-{
-    struct whom whom = {.list_count = 0};
-
-    add_list(&whom, x->audit_denied);
-    note(x, AUDIT_DENIED, 403, &whom);
+    if (status != 401) /* anybody could fill the log with students' ids */
+        subjects = hook_find_subjects(x);
+    hook_record(x, modes[kind], status, &subjects);
 }
 
 bool audit_hook_reserve(struct exchange *x)
@@ -287,11 +269,13 @@ bool audit_hook_reserve(struct exchange *x)
 
 void audit_hook_record(struct exchange *x)
 {
+    struct hook_subjects denied = {.lists = {x->audit_denied}, .list_count = 1};
+
     if (!x->audit_reserved)
         return;
     if (x->audit_denied.n > 0)
-        note_refused(x);
+        hook_record(x, AUDIT_DENIED, 403, &denied);
     else
-        note_answer(x);
+        hook_record_response(x);
     audit_unreserve(x->engine->audit);
 }

@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a request leaves in the audit log, by its route's row and its answer; no handler has a hand
- * in it, but that it may say in x->about whom it has found itself to be about.
+/* What a request leaves in the audit log. Its route's row, the subjects marked in its rules and its
+ * response decide; a handler only adds what it alone knows (audit_subjects, audit_denied and
+ * unjournaled of struct exchange). docs/audit.md, What is recorded, describes the result.
  *
- * | what                                             | recorded                                   |
- * | ------------------------------------------------ | ------------------------------------------ |
- * | 403 anywhere, 401 of a personal or admin's route | a refusal: at once, then counted           |
- * | answered, or 404: ROUTE_PERSONAL                 | a read, counted for each minute            |
- * | ... ROUTE_AUDIT_EACH, ACCESS_EXPORT, ACCESS_ADMIN   | each by itself, under the route's name; |
- * |     with another method than GET                 | when it failed too                         |
- * | ... ROUTE_JOURNALED                               | nothing here: the change tells of itself |
- * | anything else                                    | nothing                                    |
- * | x->refused, whatever the answer                  | a refusal of each, and nothing else        |
+ * | request                                           | audit event                              |
+ * | ------------------------------------------------- | ---------------------------------------- |
+ * | status 403; 401 of a personal or an admin's route | denied: at once, repetitions counted     |
+ * | ROUTE_PERSONAL, status below 400 or 404           | a read, aggregated by minute             |
+ * | ROUTE_AUDIT_EACH, ACCESS_EXPORT, or ACCESS_ADMIN  | one each, under the route's name, also   |
+ * |   with another method than GET                    |   with status 500 and above              |
+ * | ROUTE_JOURNALED                                   | none here: the worker makes it from the  |
+ * |                                                   |   journal entry of the change            |
+ * | x->audit_denied is not empty, any status          | denied for each student in it, else none |
  */
 #ifndef PIPELINE_AUDIT_HOOK_H
 #define PIPELINE_AUDIT_HOOK_H
 
 #include "app/pipeline/exchange.h"
 
-/* May the exchange go on? Not when the audit log has no room for what would have to be noted: 503
- * in x->problem. */
+/* A step: reserves room for the event. Without room no access may happen unrecorded: false, with
+ * 503 in x->problem, unless the route is open. */
 bool audit_hook_reserve(struct exchange *x);
-/* Once the answer is known, whether it has begun or not. */
+/* Adds the events once the response is complete, sent or not, and gives the reserved room back. */
 void audit_hook_record(struct exchange *x);
 
 #endif

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The way of a request, from arrival to answer: dispatch_begin reads like the list of its steps. */
+/* Takes requests through their steps, from arrival to response (dispatch.c has the list). One
+ * dispatcher serves all exchanges of a process, in its one thread; nothing here blocks. */
 #ifndef PIPELINE_DISPATCH_H
 #define PIPELINE_DISPATCH_H
 
 #include "app/pipeline/exchange.h"
 
-/* Called when there is a good piece of a streamed answer: x->response is to be sent as far as it
- * goes, and its body to be emptied. False when nobody takes it any more. */
+/* A chunk of a streamed response is ready: send x->response as far as it goes and empty its body.
+ * False when the client no longer reads. */
 typedef bool exchange_chunk_ready(struct exchange *x);
-/* Called when the answer is complete: x->response is to be sent, then the exchange reset. */
+/* The response is complete: send x->response. Called once for each exchange. */
 typedef void exchange_finished(struct exchange *x);
-/* Called when nothing uses the exchange any more: at once after finished, or, when an answer went
- * out before the store had replied to its questions, when it has. Only then may the arena be reset.
- */
+/* Nothing uses the exchange any more, so its arena may be reset: right after exchange_finished, or
+ * later, when commands were still in flight as the response went out. Called once. */
 typedef void exchange_released(struct exchange *x);
 
 struct dispatch {
@@ -20,18 +20,18 @@ struct dispatch {
     exchange_chunk_ready *chunk_ready;
     exchange_finished *finished;
     exchange_released *released;
-    struct exchange *heavy, **heavy_end; /* requests of heavy routes whose next step waits */
-    size_t active;
+    struct exchange *heavy, **heavy_end; /* queue: requests of heavy routes ready for a step */
+    size_t active;                       /* exchanges begun and not finished */
 };
 
-void dispatch_init(struct dispatch *d, struct engine *engine, exchange_chunk_ready *piece,
+void dispatch_init(struct dispatch *d, struct engine *engine, exchange_chunk_ready *chunk_ready,
                    exchange_finished *finished, exchange_released *released);
-/* x->request is filled; engine, arena, connection are set. Answers at once, or when the store has.
- */
+/* Begins an exchange. engine, arena, connection and request are filled, all else is zero. The
+ * callbacks may run before this returns. */
 void dispatch_begin(struct dispatch *d, struct exchange *x);
-/* Once a turn, after its arrivals: takes the store's replies on to their requests, lets one heavy
- * request take one step, and sends to the store what was asked. True when another turn has work at
- * once. */
+/* Once a loop iteration, after its arrivals: passes the store's replies to their exchanges, lets
+ * one heavy request take one step, and sends all queued commands. True when heavy requests are
+ * waiting, so the loop must not sleep. */
 bool dispatch_process(struct dispatch *d);
 
 #endif

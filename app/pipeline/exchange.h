@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One request on its way through the engine, and what every handler gets. */
+/* One HTTP request with its response while it is processed: what the steps before the handler found
+ * out, what the handler is given, and what it leaves for the steps after it (pipeline/dispatch.c).
+ *
+ * All that an exchange points to lives in its arena, or as long as the process. */
 #ifndef PIPELINE_EXCHANGE_H
 #define PIPELINE_EXCHANGE_H
 
@@ -15,64 +18,97 @@
 
 struct idempotency;
 
-struct exchange {
-    struct engine *engine;
-    struct arena *arena; /* everything of this request; reset when it has been answered */
-    struct http_request request;
-    struct http_response response;
-    struct problem problem; /* a code other than NONE is what the client gets */
-
-    struct route_match match;
-    const struct route *route; /* whose rules, right and handler count: match's, or its twin's */
-    struct principal caller;
-    struct json_object *body; /* NULL: there is none, or the handler reads it by itself */
-    void *input;              /* the route's typed struct, filled by its rules */
-    void *outer_input;        /* match's route's own, where another has taken over */
-    void *state;              /* the handler's own between its rounds, NULL at first */
-    int round_trips; /* how many rounds have been answered: 0 at the handler's first call */
-    struct pipeline pipeline;
-
-    struct str_list
-        audit_subjects; /* for the audit log: students that neither path nor input names */
-    bool unjournaled;   /* for it, too: nothing has been written of which the journal would tell */
-    struct str_list
-        audit_denied;    /* for it: of whom something was refused in an answer that is none */
-    bool audit_reserved; /* the audit log holds room for a note */
-
-    bool access_pending; /* a teacher's right hangs on the two asks, sent with the first round */
-    struct command *student_cohorts, *teacher_cohorts;
-    struct str access_cohort;        /* the right is about this cohort, not about a student */
-    struct idempotency *idempotency; /* NULL: no Idempotency-Key */
-    bool completing;                 /* all is done but keeping the answer for its repetition */
-    struct str request_id;           /* also correlation_id */
-    struct trace trace;
-    int64_t now_ms; /* wall clock, read once */
-    int64_t started_us;
-    bool finished;
-    void *connection;      /* whoever brought it */
-    struct exchange *next; /* the dispatcher's queue of heavy requests */
+/* What proved who the caller is. A user's role gives rights on every route. The
+ * sidecar's own token gives no right to any student: its caller may do only what a route that
+ * accepts that token delegates to another route. */
+enum exchange_authority {
+    AUTHORITY_NONE,       /* nothing: an open route, or the token is still to be read in the body */
+    AUTHORITY_TOKEN,      /* a user's token in the Authorization header */
+    AUTHORITY_BODY_TOKEN, /* a user's token in the body (ROUTE_TOKEN_IN_BODY) */
+    AUTHORITY_SIDECAR,    /* the sidecar's token alone; the caller's role is ROLE_SERVICE */
 };
 
-/* For a route's check: from here on the exchange is one of `twin`'s, its rules laid over payload
- * (wherever they expect their fields), its check run, its right asked for, its handler called. Log,
- * metrics and seal stay those of the route it came by. The sidecar's own token, which has no
- * student's rights elsewhere, has all that the route lets it become. False with x->problem. */
-bool exchange_delegate(struct exchange *x, const struct route *twin, struct json_object *payload);
+struct exchange {
+    struct engine *engine;
+    struct arena *arena; /* memory of this request; reset after the exchange is released */
+    void *connection;    /* owner of the exchange, opaque here */
+    struct http_request request;
+    struct http_response response;
+    struct problem problem; /* a code other than PROBLEM_NONE becomes the response */
 
-/* The student (or cohort) that the request is about; empty when it is about nobody. */
-struct str exchange_subject(struct exchange *x);
+    struct route_match match;
+    const struct route *route; /* the match's route, or the target of exchange_delegate */
+    enum exchange_authority authority;
+    struct principal caller;
+    struct json_object *body; /* NULL: no body, or the handler parses it itself (ROUTE_RAW_BODY) */
+    void *input;              /* the route's input struct, filled by its rules */
+    void *outer_input;        /* after exchange_delegate: the input of the match's own route */
 
-/* How many values the caller's body may have. */
-size_t exchange_json_values_max(const struct exchange *x);
+    struct pipeline pipeline; /* commands of the current round trip */
+    int round_trips;          /* completed round trips: 0 in the handler's first step */
+    void *state;              /* the handler's own, kept between its steps; NULL in the first */
 
-/* Our own traceparent, in the exchange's arena; p NULL without memory. */
-struct str exchange_traceparent(const struct exchange *x);
+    /* A teacher's right that depends on Redis: the replies come with the first round trip. */
+    bool access_pending;
+    struct command *student_cohorts, *teacher_cohorts; /* the first is NULL for a cohort's right */
+    struct idempotency *idempotency;                   /* NULL: no Idempotency-Key */
+    bool completing; /* the response is final; only its idempotency record is still being written */
 
-/* Steps for handlers. */
+    /* What a handler may say to the audit log (pipeline/audit_hook.h). */
+    struct str_list audit_subjects; /* students that neither path nor input names */
+    struct str_list audit_denied;   /* students whose data were refused though the status is 200 */
+    bool unjournaled;               /* nothing was written, so no journal entry will report it */
+    bool audit_reserved;            /* the audit log holds room for one event */
+
+    struct str request_id; /* also the correlation_id of responses, logs and events */
+    struct trace trace;
+    int64_t now_ms;        /* wall clock, read once, so that all of a request has one time */
+    int64_t started_us;    /* monotonic clock */
+    bool finished;         /* the response was handed over; replies may still be awaited */
+    struct exchange *next; /* in the dispatcher's queue of heavy requests */
+};
+
+/* Sets a problem with the code's default message and ends the handler: STEP_DONE. */
 static inline enum step exchange_fail(struct exchange *x, enum problem_code code)
 {
     problem_set(&x->problem, code, NULL);
     return STEP_DONE;
 }
+
+/* The same with a message for the client. detail: a literal. */
+static inline enum step exchange_fail_with(struct exchange *x, enum problem_code code,
+                                           const char *detail)
+{
+    problem_set(&x->problem, code, "%s", detail);
+    return STEP_DONE;
+}
+
+/* Zeroed memory for the handler, put into x->state; NULL with x->problem without memory. */
+void *exchange_new_state(struct exchange *x, size_t size);
+
+/* The member of the input that names the student or cohort that the route's access is about; NULL
+ * when the access is about neither. The text in it may be empty. */
+struct str *exchange_subject_field(struct exchange *x);
+/* The text of that member; empty when there is none. */
+struct str exchange_subject(struct exchange *x);
+
+/* Steps: the body as JSON in x->body, then the typed input from body, path and query. False with
+ * x->problem. */
+bool exchange_read_body(struct exchange *x);
+bool exchange_read_input(struct exchange *x);
+/* For a route's check: hands the exchange over to another route. Payload is validated by the
+ * target's rules, wherever these expect their fields, and from then on the target's check, access
+ * and handler apply. Log, metrics and finalize stay those of the route that was matched. False with
+ * x->problem. */
+bool exchange_delegate(struct exchange *x, const struct route *target, struct json_object *payload);
+/* How many JSON values this caller's body may hold (JSON_VALUES_MAX or less). */
+size_t exchange_json_values_max(const struct exchange *x);
+
+/* This process's own traceparent, in the exchange's arena; p is NULL without memory. */
+struct str exchange_traceparent(const struct exchange *x);
+
+/* The frame of most JSON responses: {"success": true, MEMBERS, "correlation_id": "..."}. */
+void exchange_json_begin(struct exchange *x, int status, struct jw *ret_writer);
+void exchange_json_end(struct exchange *x, struct jw *w);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* /api/v1/analytics/compare/cohorts: two groups of students, with statistics. Who asks must be
- * allowed to see everybody named (service/cohort_access); that is known before anything about them
- * is looked at. */
+/* /api/v1/analytics/compare/cohorts: two groups of students, compared by Welch's t-test and effect
+ * size (domain/statistics.c). The caller must have access to every student named, or to the cohort
+ * (service/cohort_access.h); this is known before any student's data are read. Round trips: rights
+ * and members, then the students in batches, until the response is written. */
 #include <stdlib.h>
 
 #include "app/base/clock.h"
@@ -17,7 +18,8 @@
 
 /* ---- students by id ---- */
 
-static int by_id(const void *a, const void *b)
+/* Order of pointers to students, by id. */
+static int cohorts_by_id(const void *a, const void *b)
 {
     const struct compared_student *x = *(const struct compared_student *const *)a;
     const struct compared_student *y = *(const struct compared_student *const *)b;
@@ -25,9 +27,11 @@ static int by_id(const void *a, const void *b)
     return str_compare(x->id, y->id);
 }
 
-/* Each student once, by id. NULL without memory. */
-static const struct compared_student **
-distinct(struct exchange *x, const struct compared_student *students, size_t n, size_t *ret_count)
+/* Pointers to the students, each once, by id; a student may be on both sides. NULL without memory.
+ */
+static const struct compared_student **cohorts_distinct(struct exchange *x,
+                                                        const struct compared_student *students,
+                                                        size_t n, size_t *ret_count)
 {
     const struct compared_student **order = arena_array(x->arena, n + 1, sizeof(*order));
     size_t count = 0;
@@ -36,7 +40,7 @@ distinct(struct exchange *x, const struct compared_student *students, size_t n, 
         return NULL;
     for (size_t i = 0; i < n; i++)
         order[i] = &students[i];
-    qsort(order, n, sizeof(*order), by_id);
+    qsort(order, n, sizeof(*order), cohorts_by_id);
     for (size_t i = 0; i < n; i++) {
         if (count == 0 || !str_equal(order[count - 1]->id, order[i]->id))
             order[count++] = order[i];
@@ -45,7 +49,10 @@ distinct(struct exchange *x, const struct compared_student *students, size_t n, 
     return order;
 }
 
-static void write_missing(struct jw *w, const struct compared_student *const *students, size_t n)
+/* Students without data, or without consent to analytics, which the response does not distinguish.
+ */
+static void cohorts_write_missing(struct jw *w, const struct compared_student *const *students,
+                                  size_t n)
 {
     jw_array(w, "missing");
     for (size_t i = 0; i < n; i++) {
@@ -55,8 +62,9 @@ static void write_missing(struct jw *w, const struct compared_student *const *st
     jw_array_end(w);
 }
 
-/* ---- what is asked ---- */
+/* ---- input ---- */
 
+/* One side of the comparison: a list of students or the id of a cohort. */
 struct side {
     struct str_list students;
     bool has_students;
@@ -71,23 +79,19 @@ struct cohorts {
     bool with_components, with_percentiles;
 };
 
+/* Names of the fields of side A and side B, for field errors. */
 static const char *const list_fields[] = {"cohort_a_student_ids", "cohort_b_student_ids"};
 static const char *const cohort_fields[] = {"cohort_a_id", "cohort_b_id"};
 
 struct cohorts_state {
-    struct cohort_access right;
-    struct command *cohorts[2];
-    struct str_list ids[2];
+    struct cohort_access access;
+    bool access_checked;
+    struct command *cohorts[2]; /* NULL for a side given as a list */
+    struct str_list ids[2];     /* the students of each side */
     struct comparison comparison;
-    bool rights_known;
 };
 
-static void fail_field(struct exchange *x, const char *field, const char *message)
-{
-    if (!problem_has_field(&x->problem, str_of(field)))
-        problem_field(&x->problem, x->arena, str_of(field), "%s", message);
-}
-
+/* Each side by exactly one of the two ways. The date must be one for which snapshots are kept. */
 static bool cohorts_check(struct exchange *x)
 {
     const struct cohorts *in = x->input;
@@ -97,57 +101,62 @@ static bool cohorts_check(struct exchange *x)
         const struct side *side = &in->sides[i];
 
         if (side->has_students && side->has_cohort)
-            fail_field(x, cohort_fields[i], "must not stand beside a list of students");
+            analytics_fail_field(x, cohort_fields[i],
+                                 "must not be given together with a list of students");
         else if (!side->has_students && !side->has_cohort &&
                  !problem_has_field(&x->problem, str_of(cohort_fields[i])))
-            fail_field(x, list_fields[i], "is required, or the id of a cohort");
+            analytics_fail_field(x, list_fields[i], "is required, or the id of a cohort");
     }
     if (in->at_date && in->date > today)
-        fail_field(x, "comparison_date", "must not lie in the future");
+        analytics_fail_field(x, "comparison_date", "must not lie in the future");
     if (in->at_date && in->date <= today - HISTORY_DAYS)
-        fail_field(x, "comparison_date", "must be one of the last 90 days");
+        analytics_fail_field(x, "comparison_date", "must be one of the last 90 days");
     return x->problem.code == PROBLEM_NONE;
 }
 
-/* Asks for what must be known about rights, and for the cohorts' members. */
+/* Queues what access depends on, and the members of cohorts given by id. */
 static enum step cohorts_begin(struct exchange *x, const struct cohorts *in)
 {
-    struct cohorts_state *s = x->state = arena_zalloc(x->arena, sizeof(*s));
+    struct cohorts_state *s = exchange_new_state(x, sizeof(*s));
 
     if (!s)
-        return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
-    cohort_access_init(&s->right, &x->caller);
+        return STEP_DONE;
+    cohort_access_init(&s->access, &x->caller);
     for (int i = 0; i < 2; i++) {
         const struct side *side = &in->sides[i];
 
         if (side->has_cohort) {
-            cohort_access_add_cohort(&s->right, ACCESS_READ_COHORT, side->cohort, &x->pipeline);
+            cohort_access_add_cohort(&s->access, ACCESS_READ_COHORT, side->cohort, &x->pipeline);
             s->cohorts[i] = cohort_cmd_get(&x->pipeline, side->cohort);
         } else {
-            cohort_access_add_students(&s->right, side->students, &x->pipeline);
+            cohort_access_add_students(&s->access, side->students, &x->pipeline);
         }
     }
-    if (s->right.denied)
+    if (s->access.denied)
         return exchange_fail(x, PROBLEM_FORBIDDEN);
-    return STEP_MORE; /* without asks it comes back at once */
+    return STEP_MORE; /* without commands the next step follows at once */
 }
 
-static bool insufficient(struct exchange *x)
+/* 422, returned as false for the caller's convenience. Welch's test needs a variance on each side.
+ */
+static bool cohorts_fail_insufficient(struct exchange *x)
 {
     problem_set(&x->problem, PROBLEM_INSUFFICIENT_DATA,
                 "A comparison needs two students with data on each side");
     return false;
 }
 
-static bool read_side(struct exchange *x, const struct side *side, const struct command *asked,
-                      const char *field, struct str_list *ret)
+/* The students of one side. command: the reply with the cohort, or NULL for a list. False with
+ * x->problem. */
+static bool side_parse(struct exchange *x, const struct side *side, const struct command *command,
+                       const char *field, struct str_list *ret)
 {
     struct cohort cohort;
 
     *ret = side->students;
-    if (!asked)
+    if (!command)
         return true;
-    if (!cohort_parse(asked, x->arena, side->cohort, &cohort, &x->problem))
+    if (!cohort_parse(command, x->arena, side->cohort, &cohort, &x->problem))
         return false;
     *ret = cohort.students;
     if (!cohort.exists)
@@ -156,17 +165,20 @@ static bool read_side(struct exchange *x, const struct side *side, const struct 
         problem_field(&x->problem, x->arena, str_of(field), "has more than %d students",
                       COMPARE_COHORT_MAX);
     else if (cohort.students.n < COMPARE_COHORT_MIN)
-        return insufficient(x);
+        return cohorts_fail_insufficient(x);
     return x->problem.code == PROBLEM_NONE;
 }
 
-static bool cohorts_look(struct exchange *x, const struct cohorts *in, struct cohorts_state *s)
+/* After the first round trip: checks access, then prepares the reading of the students. The members
+ * of both sides go to the audit log, which knows only the cohorts' ids otherwise. */
+static bool cohorts_check_access(struct exchange *x, const struct cohorts *in,
+                                 struct cohorts_state *s)
 {
-    s->rights_known = true;
-    if (!cohort_access_check(&s->right, x->arena, &x->problem))
+    s->access_checked = true;
+    if (!cohort_access_check(&s->access, x->arena, &x->problem))
         return false;
     for (int i = 0; i < 2; i++) {
-        if (!read_side(x, &in->sides[i], s->cohorts[i], cohort_fields[i], &s->ids[i]))
+        if (!side_parse(x, &in->sides[i], s->cohorts[i], cohort_fields[i], &s->ids[i]))
             return false;
     }
     x->audit_subjects = (struct str_list){
@@ -181,14 +193,16 @@ static bool cohorts_look(struct exchange *x, const struct cohorts *in, struct co
     return comparison_fill(&s->comparison, s->ids, x->arena, &x->problem);
 }
 
+/* One side with its figures. */
 struct group {
     const struct compared_student *students;
     size_t n;
-    double *scores; /* of those with data, sorted */
+    double *scores; /* of the students with data, sorted */
     struct summary summary;
     struct moments moments;
 };
 
+/* False with x->problem: fewer than COMPARE_COHORT_MIN students have data. */
 static bool group_fill(struct exchange *x, struct group *g, const struct compared_student *students,
                        size_t n)
 {
@@ -203,10 +217,11 @@ static bool group_fill(struct exchange *x, struct group *g, const struct compare
     count = comparison_values(students, n, OVERALL_SCORE, g->scores);
     summary_of_sorted(g->scores, count, &g->summary);
     g->moments = moments_of(g->scores, count);
-    return count >= COMPARE_COHORT_MIN || insufficient(x);
+    return count >= COMPARE_COHORT_MIN || cohorts_fail_insufficient(x);
 }
 
-static void write_test(struct jw *w, const struct group *a, const struct group *b)
+/* Significance and effect size. A side without variance may have no statistic: then null. */
+static void cohorts_write_test(struct jw *w, const struct group *a, const struct group *b)
 {
     struct welch_test test;
     double g;
@@ -231,9 +246,9 @@ static void write_test(struct jw *w, const struct group *a, const struct group *
         jw_null(w, "winner");
 }
 
-/* values has room for the group. */
-static void write_component_means(struct jw *w, const char *key, const struct group *g,
-                                  double *values)
+/* Mean of each component over the students that have evidence for it. values: scratch memory with
+ * room for the group. */
+static void group_write_means(struct jw *w, const char *key, const struct group *g, double *values)
 {
     jw_object(w, key);
     for (int c = 0; c < COMPONENTS; c++) {
@@ -244,9 +259,10 @@ static void write_component_means(struct jw *w, const char *key, const struct gr
     jw_object_end(w);
 }
 
-/* scores: of all students, each once; has room for them. */
-static void write_ranks(struct jw *w, const struct compared_student *const *students, size_t n,
-                        double *scores)
+/* Percentile rank of each student among all of both sides. scores: scratch memory with room for n.
+ */
+static void cohorts_write_ranks(struct jw *w, const struct compared_student *const *students,
+                                size_t n, double *scores)
 {
     size_t count = 0;
 
@@ -257,7 +273,7 @@ static void write_ranks(struct jw *w, const struct compared_student *const *stud
     sort_values(scores, count);
     jw_object(w, "percentile_rankings");
     for (size_t i = 0; i < n; i++) {
-        char id[ID_MAX + 1] = "";
+        char id[ID_MAX + 1] = ""; /* JSON keys are C strings */
 
         if (!students[i]->found)
             continue;
@@ -267,8 +283,10 @@ static void write_ranks(struct jw *w, const struct compared_student *const *stud
     jw_object_end(w);
 }
 
-static enum step cohorts_answer(struct exchange *x, const struct cohorts *in,
-                                const struct cohorts_state *s)
+/* The students of side A come first in the comparison, then those of side B; who is on both sides
+ * was read twice and counts on each. */
+static enum step cohorts_respond(struct exchange *x, const struct cohorts *in,
+                                 const struct cohorts_state *s)
 {
     const struct compared_student *students = s->comparison.students, **all;
     double *values = arena_array(x->arena, s->comparison.n + 1, sizeof(*values));
@@ -276,38 +294,38 @@ static enum step cohorts_answer(struct exchange *x, const struct cohorts *in,
     size_t n = 0;
     struct jw w;
 
-    all = distinct(x, students, s->comparison.n, &n);
+    all = cohorts_distinct(x, students, s->comparison.n, &n);
     if (!values || !all)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
     if (!group_fill(x, &a, students, s->ids[0].n) ||
         !group_fill(x, &b, students + s->ids[0].n, s->ids[1].n))
         return STEP_DONE;
-    http_response_json(&x->response, 200, &w);
-    jw_bool(&w, "success", true);
+    exchange_json_begin(x, 200, &w);
     statistics_write_summary(&w, "cohort_a_stats", &a.summary);
     statistics_write_summary(&w, "cohort_b_stats", &b.summary);
-    write_test(&w, &a, &b);
+    cohorts_write_test(&w, &a, &b);
     if (in->with_components) {
         jw_object(&w, "component_comparison");
-        write_component_means(&w, "cohort_a", &a, values);
-        write_component_means(&w, "cohort_b", &b, values);
+        group_write_means(&w, "cohort_a", &a, values);
+        group_write_means(&w, "cohort_b", &b, values);
         jw_object_end(&w);
     }
     if (in->with_percentiles)
-        write_ranks(&w, all, n, values);
+        cohorts_write_ranks(&w, all, n, values);
     jw_object(&w, "metadata");
     jw_int(&w, "cohort_a_size", (int64_t)a.n);
     jw_int(&w, "cohort_b_size", (int64_t)b.n);
     jw_int(&w, "in_both", (int64_t)(s->comparison.n - n));
     if (in->at_date)
         jw_day(&w, "comparison_date", in->date);
-    write_missing(&w, all, n);
+    cohorts_write_missing(&w, all, n);
     jw_object_end(&w);
-    jw_str(&w, "correlation_id", x->request_id);
-    jw_object_end(&w);
+    exchange_json_end(x, &w);
     return STEP_DONE;
 }
 
+/* Steps: queue rights and cohorts; check them; read the students, over as many round trips as
+ * needed; respond. */
 static enum step compare_cohorts(struct exchange *x)
 {
     const struct cohorts *in = x->input;
@@ -315,88 +333,93 @@ static enum step compare_cohorts(struct exchange *x)
 
     if (!s)
         return cohorts_begin(x, in);
-    if (!s->rights_known && !cohorts_look(x, in, s))
+    if (!s->access_checked && !cohorts_check_access(x, in, s))
         return STEP_DONE;
     if (comparison_step(&s->comparison, &x->pipeline, &x->problem) == STEP_MORE)
         return STEP_MORE;
     if (x->problem.code != PROBLEM_NONE)
         return STEP_DONE;
-    return cohorts_answer(x, in, s);
+    return cohorts_respond(x, in, s);
 }
 
-/* ---- the table ---- */
+/* ---- tables ---- */
 
 /* clang-format off */
-#define SIDE_RULES(letter, i) \
-    {.name = "cohort_" letter "_student_ids", .type = RULE_IDS, .nullable = true, .min = COMPARE_COHORT_MIN, .max = COMPARE_COHORT_MAX, \
-     .offset = offsetof(struct cohorts, sides[i].students), .present = offsetof(struct cohorts, sides[i].has_students), .description = "The students on this side"}, \
-    {.name = "cohort_" letter "_id", .type = RULE_ID, .nullable = true, \
-     .offset = offsetof(struct cohorts, sides[i].cohort), .present = offsetof(struct cohorts, sides[i].has_cohort), .description = "Instead of a list: a cohort of up to 1000 students"}
+#define SIDE_RULES(letter, i)                                                                      \
+    BODY(IDS, "cohort_" letter "_student_ids", cohorts, sides[i].students,                         \
+         "The students on this side", .nullable = true, .subject = SUBJECT_STUDENT,                \
+         .min = COMPARE_COHORT_MIN, .max = COMPARE_COHORT_MAX,                                     \
+         .present = offsetof(struct cohorts, sides[i].has_students)),                              \
+    BODY(ID, "cohort_" letter "_id", cohorts, sides[i].cohort,                                     \
+         "Instead of a list: a cohort of up to 1000 students", .nullable = true,                   \
+         .subject = SUBJECT_GROUP, .present = offsetof(struct cohorts, sides[i].has_cohort))
 
-static const struct rule cohorts_rules[] = {
+static const struct rule cohorts_rules[] = RULES(
     SIDE_RULES("a", 0),
     SIDE_RULES("b", 1),
-    {.name = "comparison_date", .type = RULE_DAY, .nullable = true, .offset = offsetof(struct cohorts, date), .present = offsetof(struct cohorts, at_date), .description = "Scores as they stood at the close of this UTC day, one of the last 90; absent: now"},
-    {.name = "include_component_analysis", .type = RULE_BOOL, .default_value = 1, .offset = offsetof(struct cohorts, with_components), .description = "Show component_comparison"},
-    {.name = "include_percentiles", .type = RULE_BOOL, .default_value = 1, .offset = offsetof(struct cohorts, with_percentiles), .description = "Show percentile_rankings"},
-    {0},
-};
+    BODY(DAY, "comparison_date", cohorts, date,
+          "Scores as they stood at the close of this UTC day, one of the last 90; absent: now",
+          .nullable = true, .present = offsetof(struct cohorts, at_date)),
+    BODY(BOOL, "include_component_analysis", cohorts, with_components, "Show component_comparison",
+          .default_value = 1),
+    BODY(BOOL, "include_percentiles", cohorts, with_percentiles, "Show percentile_rankings",
+          .default_value = 1));
 
-static const struct rule test_fields[] = {
-    {.name = "name", .type = RULE_TEXT, .required = true, .description = "welch_t_test"},
-    {.name = "statistic", .type = RULE_NUMBER, .required = true, .nullable = true, .description = "t; null when neither side varies and the means differ"},
-    {.name = "degrees_of_freedom", .type = RULE_NUMBER, .required = true, .nullable = true, .description = "By Satterthwaite; null when neither side varies"},
-    {.name = "confidence_interval", .type = RULE_OBJECT, .required = true, .fields = shape_interval, .description = "Of mean A less mean B"},
-    {0},
-};
+/* A statistic is null, not a huge number, when it is not defined; JSON has no infinity. */
+static const struct rule test_fields[] = RULES(
+    FIELD(TEXT, "name", "welch_t_test"),
+    FIELD(NUMBER, "statistic", "t; null when neither side varies and the means differ",
+          .nullable = true),
+    FIELD(NUMBER, "degrees_of_freedom", "By Satterthwaite; null when neither side varies",
+          .nullable = true),
+    FIELD(OBJECT, "confidence_interval", "Of mean A less mean B", .fields = shape_interval));
 
-static const struct rule effect_fields[] = {
-    {.name = "name", .type = RULE_TEXT, .required = true, .description = "hedges_g"},
-    {.name = "value", .type = RULE_NUMBER, .required = true, .nullable = true, .description = "Difference of the means in pooled deviations; null when neither side varies and the means differ"},
-    {0},
-};
+static const struct rule effect_fields[] = RULES(
+    FIELD(TEXT, "name", "hedges_g"),
+    FIELD(NUMBER, "value", "Difference of the means in pooled deviations; null when neither side "
+          "varies and the means differ", .nullable = true));
 
-#define MEAN_OF(component) \
-    {.name = component, .type = RULE_NUMBER, .required = true, .nullable = true, .max = 1, .description = "Mean over those with evidence; null when there is nobody"}
-static const struct rule component_means[] = {
-    MEAN_OF("completion"), MEAN_OF("quiz"), MEAN_OF("quality"), MEAN_OF("consistency"), {0},
-};
+#define MEAN_OF(component)                                                                         \
+    FIELD(NUMBER, component, "Mean over those with evidence; null when there is nobody",           \
+          .nullable = true, .max = 1)
+/* Means of one side, by component. */
+static const struct rule component_means[] = RULES(SHAPE_EACH_COMPONENT(MEAN_OF));
 
-static const struct rule component_fields[] = {
-    {.name = "cohort_a", .type = RULE_OBJECT, .required = true, .fields = component_means, .description = "Side A"},
-    {.name = "cohort_b", .type = RULE_OBJECT, .required = true, .fields = component_means, .description = "Side B"},
-    {0},
-};
+static const struct rule component_fields[] = RULES(
+    FIELD(OBJECT, "cohort_a", "Side A", .fields = component_means),
+    FIELD(OBJECT, "cohort_b", "Side B", .fields = component_means));
 
-static const struct rule cohorts_metadata[] = {
-    {.name = "cohort_a_size", .type = RULE_INT, .required = true, .description = "Students on side A, those without data included"},
-    {.name = "cohort_b_size", .type = RULE_INT, .required = true, .description = "Students on side B"},
-    {.name = "in_both", .type = RULE_INT, .required = true, .description = "Students on both sides: the test takes the sides as independent"},
-    {.name = "comparison_date", .type = RULE_DAY, .description = "As asked for"},
-    {.name = "missing", .type = RULE_IDS, .required = true, .description = "Students without data, or who have withdrawn consent to analytics"},
-    {0},
-};
+/* What a reader needs to judge the test: the sizes and who was left out. */
+static const struct rule cohorts_metadata[] = RULES(
+    FIELD(INT, "cohort_a_size", "Students on side A, those without data included"),
+    FIELD(INT, "cohort_b_size", "Students on side B"),
+    FIELD(INT, "in_both", "Students on both sides: the test takes the sides as independent"),
+    OPTIONAL(DAY, "comparison_date", "As requested"),
+    FIELD(IDS, "missing", "Students without data, or who have withdrawn consent to analytics"));
 
+/* Without significance there is no winner: null. */
 static const char *const winners[] = {"cohort_a", "cohort_b", NULL};
-static const struct rule cohorts_answer_fields[] = {
+/* Sides are called A and B in the order of the request. */
+static const struct rule cohorts_response[] = RULES(
     SHAPE_SUCCESS,
-    {.name = "cohort_a_stats", .type = RULE_OBJECT, .required = true, .fields = shape_summary, .description = "Scores of side A"},
-    {.name = "cohort_b_stats", .type = RULE_OBJECT, .required = true, .fields = shape_summary, .description = "Scores of side B"},
+    FIELD(OBJECT, "cohort_a_stats", "Scores of side A", .fields = shape_summary),
+    FIELD(OBJECT, "cohort_b_stats", "Scores of side B", .fields = shape_summary),
     SHAPE_SCORE("statistical_significance", "p of the test, two-sided"),
-    {.name = "test", .type = RULE_OBJECT, .required = true, .fields = test_fields, .description = "Welch's t-test"},
-    {.name = "effect_size", .type = RULE_OBJECT, .required = true, .fields = effect_fields, .description = "Hedges' g"},
-    {.name = "winner", .type = RULE_ENUM, .required = true, .nullable = true, .choices = winners, .description = "The side with the higher mean when p is under 0.05"},
-    {.name = "component_comparison", .type = RULE_OBJECT, .fields = component_fields, .description = "Means by component"},
-    {.name = "percentile_rankings", .type = RULE_MAP, .description = "Percentile rank of each student among those of both sides"},
-    {.name = "metadata", .type = RULE_OBJECT, .required = true, .fields = cohorts_metadata, .description = "About the sides"},
-    SHAPE_CORRELATION,
-    {0},
-};
+    FIELD(OBJECT, "test", "Welch's t-test", .fields = test_fields),
+    FIELD(OBJECT, "effect_size", "Hedges' g", .fields = effect_fields),
+    FIELD(ENUM, "winner", "The side with the higher mean when p is under 0.05", .nullable = true,
+          .choices = winners),
+    OPTIONAL(OBJECT, "component_comparison", "Means by component", .fields = component_fields),
+    OPTIONAL(MAP, "percentile_rankings",
+          "Percentile rank of each student among those of both sides"),
+    FIELD(OBJECT, "metadata", "About the sides", .fields = cohorts_metadata), SHAPE_CORRELATION);
 
 static const struct route routes[] = {
-    {.name = "analytics-compare-cohorts", .method = POST, .pattern = "/api/v1/analytics/compare/cohorts", .limit_per_minute = 20,
-     .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_HEAVY | ROUTE_INSUFFICIENT_DATA, .rules = cohorts_rules, .input_size = sizeof(struct cohorts),
-     .subject_offset = NO_SUBJECT, .check = cohorts_check, .handler = compare_cohorts, .status = 200, .response = cohorts_answer_fields,
+    {.name = "analytics-compare-cohorts", .method = POST,
+     .pattern = "/api/v1/analytics/compare/cohorts", .limit_per_minute = 20,
+     .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_HEAVY | ROUTE_INSUFFICIENT_DATA,
+     .rules = cohorts_rules, .input_size = sizeof(struct cohorts), .check = cohorts_check,
+     .handler = compare_cohorts, .status = 200, .response = cohorts_response,
      .summary = "Two groups of students: summaries, Welch's t-test, effect size"},
 };
 /* clang-format on */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* /api/v1/analytics/compare: students with each other, and one student with a cohort. Who asks must
- * be allowed to see everybody named (service/cohort_access). */
+/* /api/v1/analytics/compare: students with each other, and one student with a cohort. The
+ * caller must have access to every student and cohort named (service/cohort_access.h). A student
+ * without data, or without consent to analytics, is listed as missing and otherwise left out. */
 #include <stdlib.h>
 
 #include "app/base/clock.h"
@@ -15,23 +16,26 @@
 #include "app/service/history.h"
 #include "app/service/statistics_json.h"
 
+/* Index 0 is the score; 1 and above are components, in the order of enum component. */
 const char *const compare_metrics[] = {"mastery_score", "completion",  "quiz",
                                        "quality",       "consistency", NULL};
 
+/* Days of the window by default. */
 enum { TIMEFRAME_PRESET = 30 };
 
 /* ---- students ---- */
 
+/* Input of analytics-compare-students. */
 struct students {
     struct str_list ids;
-    int metric; /* of compare_metrics */
+    int metric; /* index in compare_metrics */
     int64_t days;
 };
 
 struct ranked {
     struct str id;
-    char key[ID_MAX + 1];
-    bool found;
+    char key[ID_MAX + 1]; /* the id with its NUL, for JSON keys */
+    bool found;           /* has data and consent; the following are set only then */
     struct summary summary;
     double latest;
     const char *trend;
@@ -39,22 +43,24 @@ struct ranked {
 };
 
 struct students_state {
-    struct cohort_access right;
-    struct command **days, **consents;
+    struct cohort_access access;
+    struct command **days, **consents; /* one for each student */
 };
 
+/* Rights and data in one round trip: the response is written only if compare_students
+ * finds that access is granted. */
 static enum step students_begin(struct exchange *x, const struct students *in)
 {
-    struct students_state *s = x->state = arena_zalloc(x->arena, sizeof(*s));
+    struct students_state *s = exchange_new_state(x, sizeof(*s));
     int32_t today = day_of_ms(x->now_ms);
 
     if (s)
         s->days = arena_array(x->arena, 2 * in->ids.n, sizeof(*s->days));
     if (!s || !s->days)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
-    cohort_access_init(&s->right, &x->caller);
-    cohort_access_add_students(&s->right, in->ids, &x->pipeline);
-    if (s->right.denied)
+    cohort_access_init(&s->access, &x->caller);
+    cohort_access_add_students(&s->access, in->ids, &x->pipeline);
+    if (s->access.denied)
         return exchange_fail(x, PROBLEM_FORBIDDEN);
     s->consents = s->days + in->ids.n;
     for (size_t i = 0; i < in->ids.n; i++) {
@@ -65,8 +71,9 @@ static enum step students_begin(struct exchange *x, const struct students *in)
     return STEP_MORE;
 }
 
-static bool rank_read(const struct command *days, const struct command *consent, int metric,
-                      struct ranked *r, struct problem *p)
+/* metric: 0 is the score, others are components from 1. False with p. */
+static bool ranked_parse(const struct command *days, const struct command *consent, int metric,
+                         struct ranked *r, struct problem *p)
 {
     double values[STUDENT_DAYS_MAX];
     struct history history;
@@ -89,8 +96,8 @@ static bool rank_read(const struct command *days, const struct command *consent,
     return true;
 }
 
-/* Those with data first, by rank, then by id. */
-static int by_rank(const void *a, const void *b)
+/* Order: students with data first, then by rank, then by id. */
+static int ranked_compare(const void *a, const void *b)
 {
     const struct ranked *x = a, *y = b;
 
@@ -101,8 +108,9 @@ static int by_rank(const void *a, const void *b)
     return str_compare(x->id, y->id);
 }
 
-/* Reads and ranks them; returns how many have data. */
-static size_t rank_students(struct exchange *x, const struct students *in,
+/* Fills and sorts `ranked`; equal means share a rank. Returns how many students have data: these
+ * come first. 0 with x->problem on an error. */
+static size_t students_rank(struct exchange *x, const struct students *in,
                             const struct students_state *s, struct ranked *ranked)
 {
     double means[COMPARE_STUDENTS_MAX];
@@ -113,7 +121,7 @@ static size_t rank_students(struct exchange *x, const struct students *in,
 
         r->id = in->ids.v[i];
         memcpy(r->key, r->id.p, r->id.n);
-        if (!rank_read(s->days[i], s->consents[i], in->metric, r, &x->problem))
+        if (!ranked_parse(s->days[i], s->consents[i], in->metric, r, &x->problem))
             return 0;
         if (r->found)
             means[count++] = r->summary.mean;
@@ -121,11 +129,12 @@ static size_t rank_students(struct exchange *x, const struct students *in,
     sort_values(means, count);
     for (size_t i = 0; i < in->ids.n; i++)
         ranked[i].rank = rank_of(means, count, ranked[i].summary.mean);
-    qsort(ranked, in->ids.n, sizeof(*ranked), by_rank);
+    qsort(ranked, in->ids.n, sizeof(*ranked), ranked_compare);
     return count;
 }
 
-static void write_rankings(struct jw *w, const struct ranked *ranked, size_t n)
+/* The students with data, the highest mean first. */
+static void ranked_write(struct jw *w, const struct ranked *ranked, size_t n)
 {
     jw_array(w, "rankings");
     for (size_t i = 0; i < n; i++) {
@@ -144,7 +153,8 @@ static void write_rankings(struct jw *w, const struct ranked *ranked, size_t n)
     jw_array_end(w);
 }
 
-static void write_comparisons(struct jw *w, const struct ranked *ranked, size_t n)
+/* Each of the n students with each other one, in both directions. */
+static void ranked_write_pairs(struct jw *w, const struct ranked *ranked, size_t n)
 {
     jw_object(w, "comparisons");
     for (size_t i = 0; i < n; i++) {
@@ -165,6 +175,8 @@ static void write_comparisons(struct jw *w, const struct ranked *ranked, size_t 
     jw_object_end(w);
 }
 
+/* Two steps: one round trip reads everything. Access is checked first, so that an error about data
+ * never reaches a caller without access. */
 static enum step compare_students(struct exchange *x)
 {
     const struct students *in = x->input;
@@ -175,21 +187,20 @@ static enum step compare_students(struct exchange *x)
 
     if (!s)
         return students_begin(x, in);
-    if (!cohort_access_check(&s->right, x->arena, &x->problem))
+    if (!cohort_access_check(&s->access, x->arena, &x->problem))
         return STEP_DONE;
     ranked = arena_array(x->arena, in->ids.n, sizeof(*ranked));
     if (!ranked)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
-    found = rank_students(x, in, s, ranked);
+    found = students_rank(x, in, s, ranked);
     if (x->problem.code == PROBLEM_NONE && found < COMPARE_STUDENTS_MIN)
         problem_set(&x->problem, PROBLEM_INSUFFICIENT_DATA,
                     "A comparison needs two students with data");
     if (x->problem.code != PROBLEM_NONE)
         return STEP_DONE;
-    http_response_json(&x->response, 200, &w);
-    jw_bool(&w, "success", true);
-    write_rankings(&w, ranked, found);
-    write_comparisons(&w, ranked, found);
+    exchange_json_begin(x, 200, &w);
+    ranked_write(&w, ranked, found);
+    ranked_write_pairs(&w, ranked, found);
     jw_object(&w, "metadata");
     jw_text(&w, "metric", compare_metrics[in->metric]);
     jw_int(&w, "timeframe_days", in->days);
@@ -199,51 +210,54 @@ static enum step compare_students(struct exchange *x)
         jw_str(&w, NULL, ranked[i].id);
     jw_array_end(&w);
     jw_object_end(&w);
-    jw_str(&w, "correlation_id", x->request_id);
-    jw_object_end(&w);
+    exchange_json_end(x, &w);
     return STEP_DONE;
 }
 
-/* ---- one student and a cohort ---- */
+/* ---- one student in a cohort ---- */
 
-struct one {
+/* Input of analytics-compare. */
+struct place_input {
     struct str student;
     struct str cohort;
     int metric; /* 0 overall, 1 by component */
 };
 
-struct one_state {
-    struct cohort_access right;
+struct place_state {
+    struct cohort_access access;
     struct command *cohort;
-    bool rights_known;
+    bool access_checked;
     struct comparison comparison;
-    const struct compared_student *student; /* one of the comparison's */
+    const struct compared_student *student; /* points into the comparison */
 };
 
-static enum step one_begin(struct exchange *x, struct one *in)
+/* The cohort's members are known only after this round trip, so their data are read in further
+ * ones. Comparing is a weaker right than reading the cohort: its members may compare themselves. */
+static enum step place_begin(struct exchange *x, struct place_input *in)
 {
-    struct one_state *s = x->state = arena_zalloc(x->arena, sizeof(*s));
+    struct place_state *s = exchange_new_state(x, sizeof(*s));
 
     if (!s)
-        return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
-    cohort_access_init(&s->right, &x->caller);
-    cohort_access_add_students(&s->right, (struct str_list){&in->student, 1}, &x->pipeline);
-    cohort_access_add_cohort(&s->right, ACCESS_COMPARE_COHORT, in->cohort, &x->pipeline);
-    if (s->right.denied)
+        return STEP_DONE;
+    cohort_access_init(&s->access, &x->caller);
+    cohort_access_add_students(&s->access, (struct str_list){&in->student, 1}, &x->pipeline);
+    cohort_access_add_cohort(&s->access, ACCESS_COMPARE_COHORT, in->cohort, &x->pipeline);
+    if (s->access.denied)
         return exchange_fail(x, PROBLEM_FORBIDDEN);
     s->cohort = cohort_cmd_get(&x->pipeline, in->cohort);
     return STEP_MORE;
 }
 
-/* The members, and the student, who may be one of them. */
-static bool one_look(struct exchange *x, struct one *in, struct one_state *s)
+/* After the first round trip: checks access, then prepares the reading of the members and of the
+ * student, who may be one of them and must not be counted twice. */
+static bool place_check_access(struct exchange *x, struct place_input *in, struct place_state *s)
 {
     struct str_list ids[2] = {{0}, {&in->student, 1}};
     struct cohort cohort;
     size_t i = 0;
 
-    s->rights_known = true;
-    if (!cohort_access_check(&s->right, x->arena, &x->problem) ||
+    s->access_checked = true;
+    if (!cohort_access_check(&s->access, x->arena, &x->problem) ||
         !cohort_parse(s->cohort, x->arena, in->cohort, &cohort, &x->problem))
         return false;
     if (!cohort.exists) {
@@ -261,8 +275,8 @@ static bool one_look(struct exchange *x, struct one *in, struct one_state *s)
     return true;
 }
 
-/* The figures of one score or component; values has room for all. */
-static void write_place(struct jw *w, const struct one_state *s, int component, double *values)
+/* The student's place by score or by one component. values: scratch memory with room for all. */
+static void place_write(struct jw *w, const struct place_state *s, int component, double *values)
 {
     size_t n = comparison_values(s->comparison.students, s->comparison.n, component, values);
     double value = 0;
@@ -278,145 +292,142 @@ static void write_place(struct jw *w, const struct one_state *s, int component, 
     jw_int(w, "total_students", (int64_t)n);
 }
 
-static enum step one_answer(struct exchange *x, const struct one *in, const struct one_state *s)
+/* 403 without the student's consent, 404 without data. By component, each component has its own
+ * number of students, those with evidence for it. */
+static enum step place_respond(struct exchange *x, const struct place_input *in,
+                               const struct place_state *s)
 {
     double *values = arena_array(x->arena, s->comparison.n, sizeof(*values));
     struct jw w;
 
     if (!values)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
-    if (s->student->withdrawn) {
-        problem_set(&x->problem, PROBLEM_FORBIDDEN, CONSENT_NO_ANALYSIS);
-        return STEP_DONE;
-    }
-    if (!s->student->found) {
-        problem_set(&x->problem, PROBLEM_NOT_FOUND, "There is no data about this student");
-        return STEP_DONE;
-    }
-    http_response_json(&x->response, 200, &w);
-    jw_bool(&w, "success", true);
-    write_place(&w, s, OVERALL_SCORE, values);
+    if (s->student->withdrawn)
+        return exchange_fail_with(x, PROBLEM_FORBIDDEN, CONSENT_NO_ANALYSIS);
+    if (!s->student->found)
+        return exchange_fail_with(x, PROBLEM_NOT_FOUND, "There is no data about this student");
+    exchange_json_begin(x, 200, &w);
+    place_write(&w, s, OVERALL_SCORE, values);
     if (in->metric == 1) {
         jw_object(&w, "components");
         for (int c = 0; c < COMPONENTS; c++) {
             jw_object(&w, component_names[c]);
-            write_place(&w, s, c, values);
+            place_write(&w, s, c, values);
             jw_object_end(&w);
         }
         jw_object_end(&w);
     }
-    jw_str(&w, "correlation_id", x->request_id);
-    jw_object_end(&w);
+    exchange_json_end(x, &w);
     return STEP_DONE;
 }
 
-static enum step compare(struct exchange *x)
+/* Steps: queue access and cohort; check them; read members and student, over as many round trips as
+ * needed; respond. */
+static enum step compare_with_cohort(struct exchange *x)
 {
-    struct one *in = x->input;
-    struct one_state *s = x->state;
+    struct place_input *in = x->input;
+    struct place_state *s = x->state;
 
     if (!s)
-        return one_begin(x, in);
-    if (!s->rights_known && !one_look(x, in, s))
+        return place_begin(x, in);
+    if (!s->access_checked && !place_check_access(x, in, s))
         return STEP_DONE;
     if (comparison_step(&s->comparison, &x->pipeline, &x->problem) == STEP_MORE)
         return STEP_MORE;
     if (x->problem.code != PROBLEM_NONE)
         return STEP_DONE;
-    return one_answer(x, in, s);
+    return place_respond(x, in, s);
 }
 
-/* ---- the table ---- */
+/* ---- tables ---- */
 
 /* clang-format off */
-static const struct rule students_rules[] = {
-    {.name = "student_ids", .type = RULE_IDS, .required = true, .min = COMPARE_STUDENTS_MIN, .max = COMPARE_STUDENTS_MAX, .offset = offsetof(struct students, ids), .description = "The students"},
-    {.name = "metric", .type = RULE_ENUM, .choices = compare_metrics, .offset = offsetof(struct students, metric), .description = "The score, or one component"},
-    {.name = "timeframe_days", .type = RULE_INT, .min = 1, .max = HISTORY_DAYS, .default_value = TIMEFRAME_PRESET, .offset = offsetof(struct students, days), .description = "The last so many UTC days, today included"},
-    {0},
-};
+/* The window is the same for all students and ends today, in UTC. */
+static const struct rule students_rules[] = RULES(
+    BODY(IDS, "student_ids", students, ids, "The students", .required = true,
+          .subject = SUBJECT_STUDENT, .min = COMPARE_STUDENTS_MIN, .max = COMPARE_STUDENTS_MAX),
+    BODY(ENUM, "metric", students, metric, "The score, or one component",
+          .choices = compare_metrics),
+    BODY(INT, "timeframe_days", students, days, "The last so many UTC days, today included",
+          .min = 1, .max = HISTORY_DAYS, .default_value = TIMEFRAME_PRESET));
 
-static const struct rule ranking[] = {
+/* One student's figures of the window, by the chosen metric. */
+static const struct rule ranking[] = RULES(
     SHAPE_STUDENT,
-    {.name = "rank", .type = RULE_INT, .required = true, .description = "By mean, 1 is the highest; equal means share a rank"},
+    FIELD(INT, "rank", "By mean, 1 is the highest; equal means share a rank"),
     SHAPE_SCORE("mean", "Of the daily values"),
     SHAPE_SCORE("median", "Of the daily values"),
     SHAPE_SCORE("std_dev", "Their sample deviation; 0 of one day"),
     SHAPE_SCORE("latest", "The last one"),
-    {.name = "trend", .type = RULE_ENUM, .required = true, .nullable = true, .choices = shape_trends, .description = "Last less first value: over 0.02, under -0.02, or between; null of one day"},
-    {0},
-};
+    FIELD(ENUM, "trend",
+          "Last less first value: over 0.02, under -0.02, or between; null of one day",
+          .nullable = true, .choices = shape_trends));
 
+/* From the point of view of the first student of a pair. */
 static const char *const performances[] = {"better", "worse", "equal", NULL};
-static const struct rule pair[] = {
-    {.name = "difference", .type = RULE_NUMBER, .required = true, .description = "Mean less the other's mean"},
-    {.name = "ratio", .type = RULE_NUMBER, .required = true, .nullable = true, .description = "Mean by the other's mean; null when that is 0"},
-    {.name = "relative_performance", .type = RULE_ENUM, .required = true, .choices = performances, .description = "Equal within 1e-9"},
-    {0},
-};
-static const struct rule others[] = {
-    {.type = RULE_MAP, .fields = pair, .description = "By the other student"},
-    {0},
-};
+/* Two students compared by their means of the window. */
+static const struct rule pair[] = RULES(
+    FIELD(NUMBER, "difference", "Mean less the other's mean"),
+    FIELD(NUMBER, "ratio", "Mean by the other's mean; null when that is 0", .nullable = true),
+    FIELD(ENUM, "relative_performance", "Equal within 1e-9", .choices = performances));
+/* A map in a map: comparisons.STUDENT.OTHER. */
+static const struct rule others[] = RULES(
+    {.type = RULE_MAP, .fields = pair, .description = "By the other student"});
 
-static const struct rule students_metadata[] = {
-    {.name = "metric", .type = RULE_ENUM, .required = true, .choices = compare_metrics, .description = "As asked for"},
-    {.name = "timeframe_days", .type = RULE_INT, .required = true, .description = "As asked for"},
-    {.name = "students", .type = RULE_INT, .required = true, .description = "How many were named"},
-    {.name = "missing", .type = RULE_IDS, .required = true, .description = "Those without data in the window, or who have withdrawn consent to analytics"},
-    {0},
-};
+/* students counts those named, rankings holds only those with data. */
+static const struct rule students_metadata[] = RULES(
+    FIELD(ENUM, "metric", "As requested", .choices = compare_metrics),
+    FIELD(INT, "timeframe_days", "As requested"),
+    FIELD(INT, "students", "How many were named"),
+    FIELD(IDS, "missing",
+          "Those without data in the window, or who have withdrawn consent to analytics"));
 
-static const struct rule students_answer[] = {
+/* Students without data appear in metadata.missing only. */
+static const struct rule students_response[] = RULES(
     SHAPE_SUCCESS,
-    {.name = "rankings", .type = RULE_OBJECTS, .required = true, .fields = ranking, .description = "By rank"},
-    {.name = "comparisons", .type = RULE_MAP, .required = true, .fields = others, .description = "Each student with each other one"},
-    {.name = "metadata", .type = RULE_OBJECT, .required = true, .fields = students_metadata, .description = "About the answer"},
-    SHAPE_CORRELATION,
-    {0},
-};
+    FIELD(OBJECTS, "rankings", "By rank", .fields = ranking),
+    FIELD(MAP, "comparisons", "Each student with each other one", .fields = others),
+    FIELD(OBJECT, "metadata", "About the answer", .fields = students_metadata), SHAPE_CORRELATION);
 
+/* Indexes are the values of place_input.metric. */
 static const char *const place_metrics[] = {"overall", "by_component", NULL};
-static const struct rule one_rules[] = {
-    {.name = "student_id", .type = RULE_ID, .required = true, .offset = offsetof(struct one, student), .description = "The student"},
-    {.name = "cohort_id", .type = RULE_ID, .required = true, .offset = offsetof(struct one, cohort), .description = "The cohort"},
-    {.name = "metric", .type = RULE_ENUM, .choices = place_metrics, .offset = offsetof(struct one, metric), .description = "The score alone, or each component too"},
-    {0},
-};
+static const struct rule place_rules[] = RULES(
+    BODY_STUDENT(place_input),
+    BODY(ID, "cohort_id", place_input, cohort, "The cohort", .required = true,
+          .subject = SUBJECT_GROUP),
+    BODY(ENUM, "metric", place_input, metric, "The score alone, or each component too",
+          .choices = place_metrics));
 
-#define PLACE_FIELDS \
-    {.name = "student_score", .type = RULE_NUMBER, .required = true, .nullable = true, .max = 1, .description = "The student's; null without evidence"}, \
-    {.name = "cohort_average", .type = RULE_NUMBER, .required = true, .nullable = true, .max = 1, .description = "Mean of those with data, the student included"}, \
-    {.name = "percentile", .type = RULE_NUMBER, .required = true, .nullable = true, .max = 100, .description = "Percentile rank among them; 50 when alone"}, \
-    {.name = "ranking", .type = RULE_INT, .required = true, .nullable = true, .description = "1 is the highest; equal values share a rank"}, \
-    {.name = "total_students", .type = RULE_INT, .required = true, .description = "How many they are"}
+#define PLACE_FIELDS                                                                               \
+    FIELD(NUMBER, "student_score", "The student's; null without evidence", .nullable = true,       \
+          .max = 1),                                                                               \
+    FIELD(NUMBER, "cohort_average", "Mean of those with data, the student included",               \
+          .nullable = true, .max = 1),                                                             \
+    FIELD(NUMBER, "percentile", "Percentile rank among them; 50 when alone", .nullable = true,     \
+          .max = 100),                                                                             \
+    FIELD(INT, "ranking", "1 is the highest; equal values share a rank", .nullable = true),        \
+    FIELD(INT, "total_students", "How many they are")
 
-static const struct rule place[] = {PLACE_FIELDS, {0}};
-static const struct rule place_components[] = {
-    {.name = "completion", .type = RULE_OBJECT, .required = true, .fields = place, .description = "By completion"},
-    {.name = "quiz", .type = RULE_OBJECT, .required = true, .fields = place, .description = "By quiz"},
-    {.name = "quality", .type = RULE_OBJECT, .required = true, .fields = place, .description = "By quality"},
-    {.name = "consistency", .type = RULE_OBJECT, .required = true, .fields = place, .description = "By consistency"},
-    {0},
-};
+static const struct rule place_fields[] = RULES(PLACE_FIELDS);
+#define PLACE_BY(component) FIELD(OBJECT, component, "By " component, .fields = place_fields)
+static const struct rule place_components[] = RULES(SHAPE_EACH_COMPONENT(PLACE_BY));
 
-static const struct rule one_answer_fields[] = {
-    SHAPE_SUCCESS,
-    PLACE_FIELDS,
-    {.name = "components", .type = RULE_OBJECT, .fields = place_components, .description = "The same by component"},
-    SHAPE_CORRELATION,
-    {0},
-};
+static const struct rule place_response[] = RULES(
+    SHAPE_SUCCESS, PLACE_FIELDS,
+    OPTIONAL(OBJECT, "components", "The same by component", .fields = place_components),
+    SHAPE_CORRELATION);
 
 static const struct route routes[] = {
-    {.name = "analytics-compare-students", .method = POST, .pattern = "/api/v1/analytics/compare/students", .limit_per_minute = 30,
-     .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_HEAVY | ROUTE_INSUFFICIENT_DATA, .rules = students_rules, .input_size = sizeof(struct students),
-     .subject_offset = NO_SUBJECT, .handler = compare_students, .status = 200, .response = students_answer,
+    {.name = "analytics-compare-students", .method = POST,
+     .pattern = "/api/v1/analytics/compare/students", .limit_per_minute = 30,
+     .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_HEAVY | ROUTE_INSUFFICIENT_DATA,
+     .rules = students_rules, .input_size = sizeof(struct students), .handler = compare_students,
+     .status = 200, .response = students_response,
      .summary = "Students with each other, over the last days"},
-    {.name = "analytics-compare", .method = POST, .pattern = "/api/v1/analytics/compare", .limit_per_minute = 20,
-     .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_HEAVY, .rules = one_rules, .input_size = sizeof(struct one),
-     .subject_offset = NO_SUBJECT, .handler = compare, .status = 200, .response = one_answer_fields,
-     .summary = "A student's place in a cohort"},
+    {.name = "analytics-compare", .method = POST, .pattern = "/api/v1/analytics/compare",
+     .limit_per_minute = 20, .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_HEAVY,
+     .rules = place_rules, .input_size = sizeof(struct place_input), .handler = compare_with_cohort,
+     .status = 200, .response = place_response, .summary = "A student's place in a cohort"},
 };
 /* clang-format on */
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* /api/v1/batch/mastery: many students at once, done by the worker (worker/job_batch). */
+/* /api/v1/batch/mastery: the mastery of many students, computed in the background. Here batches are
+ * created, shown and cancelled; the worker computes them (worker/job_batch.c). A batch is about
+ * students who are named once, either by id (recompute what is stored) or with stated components.
+ */
 #include <stdlib.h>
 
 #include "app/base/clock.h"
@@ -16,6 +19,7 @@
 
 /* ---- submit ---- */
 
+/* One student of a batch, with the components that the caller states. */
 struct request {
     struct str student;
     double components[COMPONENTS];
@@ -23,6 +27,7 @@ struct request {
     double weights[COMPONENTS];
 };
 
+/* Input of batch-submit: one of the two lists, by has_students and has_requests. */
 struct submit {
     int priority;
     struct str_list students;
@@ -33,28 +38,30 @@ struct submit {
 
 struct submit_state {
     struct str id;
-    struct command *found, *made;
+    struct command *existing, *create;
     struct batch batch;
 };
 
-/* Names an error of requests[i]. */
-static void refuse_request(struct exchange *x, size_t i, const char *field, const char *message)
+static void submit_fail_request(struct exchange *x, size_t i, const char *field,
+                                const char *message)
 {
     struct str path = arena_printf(x->arena, "requests[%zu].%s", i, field);
 
     problem_field(&x->problem, x->arena, path.p ? path : STR("requests"), "%s", message);
 }
 
-static void check_weights(struct exchange *x, const struct request *requests, size_t n)
+/* The sum that each request's own weights must have, as for mastery/calculate. */
+static void submit_check_weights(struct exchange *x, const struct request *requests, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         if (requests[i].own_weights && !mastery_weights_valid(requests[i].weights))
-            refuse_request(x, i, "weights", "must sum to 1 (within 0.001)");
+            submit_fail_request(x, i, "weights", "must sum to 1 (within 0.001)");
     }
 }
 
-/* By student, then by position, so that of equal ones the first comes first. */
-static int by_student(const void *left, const void *right)
+/* Order: by student, then by position, so that the error names the later one of two equal students.
+ */
+static int request_compare(const void *left, const void *right)
 {
     const struct request *a = *(const struct request *const *)left;
     const struct request *b = *(const struct request *const *)right;
@@ -63,7 +70,9 @@ static int by_student(const void *left, const void *right)
     return order != 0 ? order : (a > b) - (a < b);
 }
 
-static void check_repeated(struct exchange *x, const struct request *requests, size_t n)
+/* A student must not be in a batch twice: the two results would overwrite each other. Found by
+ * sorting, since a batch may hold a thousand students. */
+static void submit_check_repeated(struct exchange *x, const struct request *requests, size_t n)
 {
     const struct request **sorted = arena_array(x->arena, n, sizeof(struct request *));
 
@@ -73,16 +82,17 @@ static void check_repeated(struct exchange *x, const struct request *requests, s
     }
     for (size_t i = 0; i < n; i++)
         sorted[i] = &requests[i];
-    qsort(sorted, n, sizeof(struct request *), by_student);
+    qsort(sorted, n, sizeof(struct request *), request_compare);
     for (size_t i = 1; i < n; i++) {
         if (sorted[i]->student.n > 0 && str_equal(sorted[i]->student, sorted[i - 1]->student))
-            refuse_request(x, (size_t)(sorted[i] - requests), "student_id",
-                           "must not be in the list twice");
+            submit_fail_request(x, (size_t)(sorted[i] - requests), "student_id",
+                                "must not be in the list twice");
     }
 }
 
-/* Where both or none are given, who sends it is told of both fields. */
-static void check_one_list(struct exchange *x, const struct submit *in)
+/* Exactly one of the two lists must be given. A list that failed validation counts as given: its
+ * own error is enough. */
+static void submit_check_one_list(struct exchange *x, const struct submit *in)
 {
     bool students = in->has_students || problem_has_field(&x->problem, STR("student_ids"));
     bool requests = in->has_requests || problem_has_field(&x->problem, STR("requests"));
@@ -90,27 +100,30 @@ static void check_one_list(struct exchange *x, const struct submit *in)
     if (students != requests)
         return;
     problem_field(&x->problem, x->arena, STR("student_ids"),
-                  students ? "must not stand beside requests" : "or requests is required");
+                  students ? "must not be given together with requests"
+                           : "is required, or requests");
 }
 
+/* The callback URL is checked here and again by the worker before it is called, since its name may
+ * resolve to another address by then. */
 static bool submit_check(struct exchange *x)
 {
     const struct submit *in = x->input;
     const char *refusal =
         in->has_callback ? callback_refusal(&x->engine->config, in->callback_url) : NULL;
 
-    check_one_list(x, in);
-    check_weights(x, in->requests.v, in->requests.n);
+    submit_check_one_list(x, in);
+    submit_check_weights(x, in->requests.v, in->requests.n);
     if (in->requests.n > 1)
-        check_repeated(x, in->requests.v, in->requests.n);
+        submit_check_repeated(x, in->requests.v, in->requests.n);
     if (refusal)
         problem_field(&x->problem, x->arena, STR("callback_url"), "%s", refusal);
     return x->problem.code == PROBLEM_NONE;
 }
 
-/* 128 random bits. With an Idempotency-Key they follow from it, the body and the day: whoever
- * repeats a request whose answer got lost meets the batch that it has begun. */
-static struct str make_id(struct exchange *x)
+/* 128 random bits as hex. With an Idempotency-Key they are made from the key, the body and the day,
+ * so that a repetition of a request whose response got lost finds the batch that it created. */
+static struct str submit_make_id(struct exchange *x)
 {
     enum { BYTES = (BATCH_ID_SIZE - 1) / 2 };
     struct str marker = idempotency_marker(x), seed;
@@ -129,7 +142,9 @@ static struct str make_id(struct exchange *x)
     return arena_copy(x->arena, str_of(hex));
 }
 
-static struct batch_item *make_items(struct exchange *x, const struct submit *in, size_t *ret_n)
+/* NULL without memory. */
+static struct batch_item *submit_make_items(struct exchange *x, const struct submit *in,
+                                            size_t *ret_n)
 {
     const struct request *requests = in->requests.v;
     size_t n = in->has_requests ? in->requests.n : in->students.n;
@@ -148,26 +163,29 @@ static struct batch_item *make_items(struct exchange *x, const struct submit *in
     return items;
 }
 
-/* Only reads, so that nothing is begun for a request whose answer is only to be replayed. */
-static enum step submit_first(struct exchange *x)
+/* Only reads: with an Idempotency-Key the replies may show that the response is to be replayed, and
+ * then no batch must have been created. */
+static enum step submit_begin(struct exchange *x)
 {
-    struct submit_state *s = x->state = arena_zalloc(x->arena, sizeof(*s));
+    struct submit_state *s = exchange_new_state(x, sizeof(*s));
 
     if (!s)
-        return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
-    s->id = make_id(x);
-    s->found = batch_cmd_get(&x->pipeline, s->id);
+        return STEP_DONE;
+    s->id = submit_make_id(x);
+    s->existing = batch_cmd_get(&x->pipeline, s->id);
     return STEP_MORE;
 }
 
-static enum step submit_second(struct exchange *x, const struct submit *in, struct submit_state *s)
+/* A batch that exists already, from a repetition, is created again without effect: the script
+ * leaves it as it is. */
+static enum step submit_create(struct exchange *x, const struct submit *in, struct submit_state *s)
 {
     struct batch_item *items;
     size_t n;
 
-    if (!batch_parse(s->found, &s->batch, &x->problem))
+    if (!batch_parse(s->existing, &s->batch, &x->problem))
         return STEP_DONE;
-    items = make_items(x, in, &n);
+    items = submit_make_items(x, in, &n);
     if (!items)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
     if (!s->batch.exists)
@@ -179,36 +197,35 @@ static enum step submit_second(struct exchange *x, const struct submit *in, stru
                                   .traceparent = exchange_traceparent(x),
                                   .callback_url = in->callback_url};
     pipeline_clear(&x->pipeline);
-    s->made = batch_cmd_create(&x->pipeline, s->id, &s->batch, items, n);
+    s->create = batch_cmd_create(&x->pipeline, s->id, &s->batch, items, n);
     return STEP_MORE;
 }
 
-static enum step submit(struct exchange *x)
+/* Steps: look for a batch of this id; create it; respond with 202 and its Location. */
+static enum step batch_submit(struct exchange *x)
 {
     struct submit_state *s = x->state;
-    bool made;
+    bool created;
     struct jw w;
 
     if (!s)
-        return submit_first(x);
-    if (!s->made)
-        return submit_second(x, x->input, s);
-    /* the batch, its place in the list, its jobs: without one of them it would never end */
+        return submit_begin(x);
+    if (!s->create)
+        return submit_create(x, x->input, s);
+    /* the batch, its entry in the list, its jobs: without any one of them it would never end */
     if (!pipeline_check_replies(&x->pipeline, &x->problem) ||
-        !batch_parse_create(s->made, &made, &x->problem))
+        !batch_parse_create(s->create, &created, &x->problem))
         return STEP_DONE;
-    if (made)
-        metrics_add(x->engine->metrics, METRIC_BATCH, BATCH_PENDING, 0, 1);
-    http_response_json(&x->response, 202, &w);
-    jw_bool(&w, "success", true);
+    if (created)
+        metrics_add(x->engine->metrics, METRIC_BATCH, "pending", NULL, 1);
+    exchange_json_begin(x, 202, &w);
     jw_str(&w, "batch_id", s->id);
     jw_text(&w, "status", batch_status_names[s->batch.status]);
     jw_int(&w, "student_count", s->batch.total);
     jw_int(&w, "processed_count", s->batch.processed);
     jw_text(&w, "priority", batch_priority_names[s->batch.priority]);
     jw_time(&w, "created_at", s->batch.created_ms);
-    jw_str(&w, "correlation_id", x->request_id);
-    jw_object_end(&w);
+    exchange_json_end(x, &w);
     (void)http_response_header(&x->response, "Location",
                                arena_printf(x->arena, BATCH_PATH "/%.*s", STR_ARG(s->id)));
     return STEP_DONE;
@@ -216,68 +233,74 @@ static enum step submit(struct exchange *x)
 
 /* ---- status and cancel ---- */
 
-struct batch_get {
+/* Input of batch-status and batch-cancel. */
+struct batch_input {
     struct str batch;
 };
 
-static void answer_status(struct exchange *x, int status, struct str id, const struct batch *b)
+/* The status of a batch, as batch-status and batch-cancel show it. */
+static void batch_respond(struct exchange *x, int status, struct str id, const struct batch *b)
 {
     struct jw w;
 
-    http_response_json(&x->response, status, &w);
-    jw_bool(&w, "success", true);
+    exchange_json_begin(x, status, &w);
     batch_write_status(&w, id, b, x->now_ms);
-    jw_str(&w, "correlation_id", x->request_id);
-    jw_object_end(&w);
+    exchange_json_end(x, &w);
 }
 
-static bool read_existing(struct exchange *x, const struct command *command, struct batch *ret)
+/* False with x->problem, 404 when there is no such batch. */
+static bool batch_parse_existing(struct exchange *x, const struct command *command,
+                                 struct batch *ret)
 {
     if (batch_parse(command, ret, &x->problem) && !ret->exists)
         problem_set(&x->problem, PROBLEM_NOT_FOUND, "There is no such batch");
     return x->problem.code == PROBLEM_NONE;
 }
 
-static enum step status(struct exchange *x)
+static enum step batch_status(struct exchange *x)
 {
-    const struct batch_get *in = x->input;
+    const struct batch_input *in = x->input;
     struct batch batch;
 
     if (!x->state) {
         x->state = batch_cmd_get(&x->pipeline, in->batch);
         return STEP_MORE;
     }
-    if (read_existing(x, x->state, &batch))
-        answer_status(x, 200, in->batch, &batch);
+    if (batch_parse_existing(x, x->state, &batch))
+        batch_respond(x, 200, in->batch, &batch);
     return STEP_DONE;
 }
 
+/* Both commands of the one round trip of a cancellation. */
 struct cancel_state {
-    struct command *ended, *then;
+    struct command *cancel, *batch;
 };
 
-static enum step cancel(struct exchange *x)
+/* Reads the batch in the same round trip as it is cancelled, to show what it is now. */
+static enum step batch_cancel(struct exchange *x)
 {
-    const struct batch_get *in = x->input;
+    const struct batch_input *in = x->input;
     struct cancel_state *s = x->state;
     struct batch batch;
     bool changed;
 
     if (!s) {
-        x->state = s = arena_zalloc(x->arena, sizeof(*s));
+        s = exchange_new_state(x, sizeof(*s));
         if (!s)
-            return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
-        s->ended = batch_cmd_cancel(&x->pipeline, in->batch, x->now_ms);
-        s->then = batch_cmd_get(&x->pipeline, in->batch);
+            return STEP_DONE;
+        s->cancel = batch_cmd_cancel(&x->pipeline, in->batch, x->now_ms);
+        s->batch = batch_cmd_get(&x->pipeline, in->batch);
         return STEP_MORE;
     }
-    if (!batch_parse_cancel(s->ended, &changed, &x->problem) || !read_existing(x, s->then, &batch))
+    if (!batch_parse_cancel(s->cancel, &changed, &x->problem) ||
+        !batch_parse_existing(x, s->batch, &batch))
         return STEP_DONE;
     if (changed) {
-        metrics_add(x->engine->metrics, METRIC_BATCH, BATCH_CANCELLED, 0, 1);
-        answer_status(x, 202, in->batch, &batch);
+        metrics_add(x->engine->metrics, METRIC_BATCH, "cancelled", NULL, 1);
+        batch_respond(x, 202, in->batch, &batch);
     } else {
-        problem_set(&x->problem, PROBLEM_CONFLICT, "The batch has ended: it is %s",
+        problem_set(&x->problem, PROBLEM_CONFLICT,
+                    "The batch has ended and cannot be cancelled: it is %s",
                     batch_status_names[batch.status]);
     }
     return STEP_DONE;
@@ -285,12 +308,14 @@ static enum step cancel(struct exchange *x)
 
 /* ---- results ---- */
 
+/* Input of batch-results. */
 struct batch_page {
     struct str batch;
     int64_t offset, limit;
 };
 
-static void write_result(struct jw *w, const struct batch_result *result)
+/* A result is stored as JSON and copied as it is; an error is a text. */
+static void result_write(struct jw *w, const struct batch_result *result)
 {
     jw_object(w, NULL);
     jw_str(w, "student_id", result->student);
@@ -302,26 +327,26 @@ static void write_result(struct jw *w, const struct batch_result *result)
     jw_object_end(w);
 }
 
-static void answer_page(struct exchange *x, const struct batch_page *in, int64_t total,
-                        const struct batch_result *results, size_t n)
+/* total counts the results so far, not the students of the batch. */
+static void results_respond(struct exchange *x, const struct batch_page *in, int64_t total,
+                            const struct batch_result *results, size_t n)
 {
     struct jw w;
 
-    http_response_json(&x->response, 200, &w);
-    jw_bool(&w, "success", true);
+    exchange_json_begin(x, 200, &w);
     jw_str(&w, "batch_id", in->batch);
     jw_array(&w, "results");
     for (size_t i = 0; i < n; i++)
-        write_result(&w, &results[i]);
+        result_write(&w, &results[i]);
     jw_array_end(&w);
     jw_int(&w, "total", total);
     jw_int(&w, "offset", in->offset);
     jw_int(&w, "limit", in->limit);
-    jw_str(&w, "correlation_id", x->request_id);
-    jw_object_end(&w);
+    exchange_json_end(x, &w);
 }
 
-static enum step results(struct exchange *x)
+/* The results so far, in the order of the request. The page is read in one round trip. */
+static enum step batch_results(struct exchange *x)
 {
     const struct batch_page *in = x->input;
     struct batch_result *found;
@@ -338,115 +363,112 @@ static enum step results(struct exchange *x)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
     if (!batch_parse_results(x->state, (size_t)in->limit, &exists, &total, found, &n, &x->problem))
         return STEP_DONE;
-    if (exists)
-        answer_page(x, in, total, found, n);
-    else
-        problem_set(&x->problem, PROBLEM_NOT_FOUND, "There is no such batch");
+    if (!exists)
+        return exchange_fail_with(x, PROBLEM_NOT_FOUND, "There is no such batch");
+    results_respond(x, in, total, found, n);
     return STEP_DONE;
 }
 
-/* ---- the table ---- */
+/* ---- tables ---- */
 
 /* clang-format off */
-static const struct rule request_rules[] = {
-    {.name = "student_id", .type = RULE_ID, .required = true, .offset = offsetof(struct request, student), .description = "The student"},
-    {.name = "components", .type = RULE_OBJECT, .required = true, .fields = shape_components_input, .offset = offsetof(struct request, components), .description = "As for mastery/calculate"},
-    {.name = "weights", .type = RULE_OBJECT, .nullable = true, .fields = shape_components_input, .offset = offsetof(struct request, weights), .present = offsetof(struct request, own_weights), .description = "As for mastery/calculate"},
-    {0},
-};
+/* One student of a batch; weights default to those of the model. */
+static const struct rule request_rules[] = RULES(
+    BODY_STUDENT(request),
+    BODY(OBJECT, "components", request, components, "As for mastery/calculate", .required = true,
+          .fields = shape_components_input),
+    BODY(OBJECT, "weights", request, weights, "As for mastery/calculate", .nullable = true,
+          .fields = shape_components_input, .present = offsetof(struct request, own_weights)));
 
-static const struct rule submit_rules[] = {
-    {.name = "student_ids", .type = RULE_IDS, .nullable = true, .min = 1, .max = BATCH_STUDENTS_MAX, .offset = offsetof(struct submit, students), .present = offsetof(struct submit, has_students), .description = "Students whose result is made again from what is stored; this or requests"},
-    {.name = "requests", .type = RULE_OBJECTS, .nullable = true, .min = 1, .max = BATCH_STUDENTS_MAX, .fields = request_rules, .item_size = sizeof(struct request), .offset = offsetof(struct submit, requests), .present = offsetof(struct submit, has_requests), .description = "Students whose components are stated, each once; this or student_ids"},
-    {.name = "priority", .type = RULE_ENUM, .choices = batch_priority_names, .default_value = QUEUE_NORMAL, .offset = offsetof(struct submit, priority), .description = "Whose turn comes how often"},
-    {.name = "callback_url", .type = RULE_TEXT, .nullable = true, .min = 1, .max = 2048, .offset = offsetof(struct submit, callback_url), .present = offsetof(struct submit, has_callback), .description = "Where the status is posted when the batch has ended"},
-    {0},
-};
+static const struct rule submit_rules[] = RULES(
+    BODY(IDS, "student_ids", submit, students,
+          "Students whose result is recomputed from what is stored; this or requests",
+          .subject = SUBJECT_STUDENT, .nullable = true, .min = 1, .max = BATCH_STUDENTS_MAX,
+          .present = offsetof(struct submit, has_students)),
+    BODY(OBJECTS, "requests", submit, requests,
+          "Students whose components are stated, each once; this or student_ids", .nullable = true,
+          .min = 1, .max = BATCH_STUDENTS_MAX, .fields = request_rules,
+          .item_size = sizeof(struct request), .present = offsetof(struct submit, has_requests)),
+    BODY(ENUM, "priority", submit, priority, "Batches of higher priority are processed more often",
+          .default_value = QUEUE_NORMAL, .choices = batch_priority_names),
+    BODY(TEXT, "callback_url", submit, callback_url,
+          "URL to which the status is posted when the batch has ended", .nullable = true, .min = 1,
+          .max = 2048, .present = offsetof(struct submit, has_callback)));
 
-static const struct rule get_rules[] = {
-    {.name = "batch_id", .type = RULE_ID, .source = IN_PATH, .required = true, .offset = offsetof(struct batch_get, batch), .description = "The batch"},
-    {0},
-};
+static const struct rule get_rules[] = RULES(
+    PATH_ID("batch_id", batch_input, batch, SUBJECT_GROUP, "The batch"));
 
-static const struct rule page_rules[] = {
-    {.name = "batch_id", .type = RULE_ID, .source = IN_PATH, .required = true, .offset = offsetof(struct batch_page, batch), .description = "The batch"},
-    {.name = "offset", .type = RULE_INT, .source = IN_QUERY, .max = BATCH_STUDENTS_MAX, .offset = offsetof(struct batch_page, offset), .description = "How many to skip"},
-    {.name = "limit", .type = RULE_INT, .source = IN_QUERY, .min = 1, .max = BATCH_STUDENTS_MAX, .default_value = 100, .offset = offsetof(struct batch_page, limit), .description = "How many to show"},
-    {0},
-};
+static const struct rule page_rules[] = RULES(
+    PATH_ID("batch_id", batch_page, batch, SUBJECT_GROUP, "The batch"),
+    QUERY(INT, "offset", batch_page, offset, "How many to skip", .max = BATCH_STUDENTS_MAX),
+    QUERY(INT, "limit", batch_page, limit, "How many to show", .min = 1, .max = BATCH_STUDENTS_MAX,
+          .default_value = 100));
 
-#define BATCH_FIELD                                                                                \
-    {.name = "batch_id", .type = RULE_ID, .required = true, .description = "The batch"}
+#define BATCH_FIELD FIELD(ID, "batch_id", "The batch")
 #define STATUS_FIELD                                                                               \
-    {.name = "status", .type = RULE_ENUM, .required = true, .choices = batch_status_names, .description = "failed: of no student, or given up"}
-#define PRIORITY_FIELD                                                                             \
-    {.name = "priority", .type = RULE_ENUM, .required = true, .choices = batch_priority_names, .description = "As asked for"}
-#define CREATED_FIELD                                                                              \
-    {.name = "created_at", .type = RULE_TIME, .required = true, .description = "When it was submitted; it is kept for 7 days"}
+    FIELD(ENUM, "status", "failed: no student has a result, or it was given up",                   \
+          .choices = batch_status_names)
+#define PRIORITY_FIELD FIELD(ENUM, "priority", "As requested", .choices = batch_priority_names)
+#define CREATED_FIELD  FIELD(TIME, "created_at", "When it was submitted; it is kept for 7 days")
 
-static const struct rule submit_answer[] = {
-    SHAPE_SUCCESS,
-    BATCH_FIELD,
-    STATUS_FIELD,
-    {.name = "student_count", .type = RULE_INT, .required = true, .description = "Students in the batch"},
-    {.name = "processed_count", .type = RULE_INT, .required = true, .description = "Students that have a result"},
-    PRIORITY_FIELD,
-    CREATED_FIELD,
-    SHAPE_CORRELATION,
-    {0},
-};
+static const struct rule submit_response[] = RULES(
+    SHAPE_SUCCESS, BATCH_FIELD, STATUS_FIELD,
+    FIELD(INT, "student_count", "Students in the batch"),
+    FIELD(INT, "processed_count", "Students that have a result"),
+    PRIORITY_FIELD, CREATED_FIELD, SHAPE_CORRELATION);
 
-static const struct rule status_answer[] = {
-    SHAPE_SUCCESS,
-    BATCH_FIELD,
-    STATUS_FIELD,
-    {.name = "progress_percentage", .type = RULE_NUMBER, .required = true, .max = 100, .description = "Share of the students that have a result"},
-    {.name = "total_students", .type = RULE_INT, .required = true, .description = "Students in the batch"},
-    {.name = "processed_students", .type = RULE_INT, .required = true, .description = "Students that have a result"},
-    {.name = "failed_count", .type = RULE_INT, .required = true, .description = "Results that are errors"},
-    {.name = "estimated_time_remaining", .type = RULE_INT, .required = true, .nullable = true, .description = "Seconds, as it has gone so far; null until the first result, 0 when it has ended"},
-    PRIORITY_FIELD,
-    CREATED_FIELD,
-    {.name = "started_at", .type = RULE_TIME, .required = true, .nullable = true, .description = "When a worker began; null before"},
-    {.name = "completed_at", .type = RULE_TIME, .required = true, .nullable = true, .description = "When it ended, in whichever way; null before"},
-    SHAPE_CORRELATION,
-    {0},
-};
+/* Written by service/batch_json.c, which callbacks use too. */
+static const struct rule status_response[] = RULES(
+    SHAPE_SUCCESS, BATCH_FIELD, STATUS_FIELD,
+    FIELD(NUMBER, "progress_percentage", "Share of the students that have a result", .max = 100),
+    FIELD(INT, "total_students", "Students in the batch"),
+    FIELD(INT, "processed_students", "Students that have a result"),
+    FIELD(INT, "failed_count", "Results that are errors"),
+    FIELD(INT, "estimated_time_remaining",
+          "Seconds, at the speed so far; null until the first result, 0 when it has ended",
+          .nullable = true),
+    PRIORITY_FIELD, CREATED_FIELD,
+    FIELD(TIME, "started_at", "When a worker began; null before", .nullable = true),
+    FIELD(TIME, "completed_at", "When it ended, whatever its status; null before",
+          .nullable = true), SHAPE_CORRELATION);
 
-static const struct rule result_fields[] = {
+/* Either mastery_result or error_message. */
+static const struct rule result_fields[] = RULES(
     SHAPE_STUDENT,
-    {.name = "success", .type = RULE_BOOL, .required = true, .description = "Whether there is a result"},
-    {.name = "mastery_result", .type = RULE_OBJECT, .fields = shape_mastery_result, .description = "The result, as stored"},
-    {.name = "error_message", .type = RULE_TEXT, .description = "Why there is none"},
-    {0},
-};
+    FIELD(BOOL, "success", "Whether there is a result"),
+    OPTIONAL(OBJECT, "mastery_result", "The result, as stored", .fields = shape_mastery_result),
+    OPTIONAL(TEXT, "error_message", "Why there is none"));
 
-static const struct rule results_answer[] = {
-    SHAPE_SUCCESS,
-    BATCH_FIELD,
-    {.name = "results", .type = RULE_OBJECTS, .required = true, .fields = result_fields, .description = "Those there are so far, in the order of the request"},
-    {.name = "total", .type = RULE_INT, .required = true, .description = "How many there are so far"},
-    {.name = "offset", .type = RULE_INT, .required = true, .description = "As asked for"},
-    {.name = "limit", .type = RULE_INT, .required = true, .description = "As asked for"},
-    SHAPE_CORRELATION,
-    {0},
-};
+static const struct rule results_response[] = RULES(
+    SHAPE_SUCCESS, BATCH_FIELD,
+    FIELD(OBJECTS, "results", "The results so far, in the order of the request",
+          .fields = result_fields),
+    FIELD(INT, "total", "How many results there are so far"),
+    FIELD(INT, "offset", "As requested"),
+    FIELD(INT, "limit", "As requested"), SHAPE_CORRELATION);
 
 static const struct route routes[] = {
-    {.name = "batch-submit", .method = POST, .pattern = BATCH_PATH, .aliases = {"/api/v1/analytics/batch/mastery"},
-     .limit_per_minute = 10, .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL | ROUTE_BIG_BODY | ROUTE_HEAVY | ROUTE_IDEMPOTENT | ROUTE_SUBMITS_BATCH,
-     .rules = submit_rules, .input_size = sizeof(struct submit), .subject_offset = NO_SUBJECT, .check = submit_check, .handler = submit,
-     .status = 202, .response = submit_answer, .summary = "Computes the mastery of up to 1000 students in the background"},
+    {.name = "batch-submit", .method = POST, .pattern = BATCH_PATH,
+     .aliases = {"/api/v1/analytics/batch/mastery"}, .limit_per_minute = 10, .access = ACCESS_ADMIN,
+     .flags = ROUTE_PERSONAL | ROUTE_BIG_BODY | ROUTE_HEAVY | ROUTE_IDEMPOTENT |
+              ROUTE_SUBMITS_BATCH, .rules = submit_rules, .input_size = sizeof(struct submit),
+     .check = submit_check, .handler = batch_submit, .status = 202, .response = submit_response,
+     .summary = "Computes the mastery of up to 1000 students in the background"},
     {.name = "batch-status", .method = GET, .pattern = BATCH_PATH "/{batch_id}",
-     .aliases = {"/api/v1/batch/status/{batch_id}", "/api/v1/analytics/batch/mastery/{batch_id}"}, .limit_per_minute = 30,
-     .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL, .rules = get_rules, .input_size = sizeof(struct batch_get), .subject_offset = NO_SUBJECT,
-     .handler = status, .status = 200, .response = status_answer, .summary = "How far a batch has got"},
-    {.name = "batch-results", .method = GET, .pattern = BATCH_PATH "/{batch_id}/results", .limit_per_minute = 30,
-     .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL | ROUTE_HEAVY, .rules = page_rules, .input_size = sizeof(struct batch_page),
-     .subject_offset = NO_SUBJECT, .handler = results, .status = 200, .response = results_answer, .summary = "The results of a batch, a page at a time"},
-    {.name = "batch-cancel", .method = DELETE, .pattern = BATCH_PATH "/{batch_id}", .limit_per_minute = 10, .access = ACCESS_ADMIN,
-     .flags = ROUTE_PERSONAL | ROUTE_CONFLICT, .rules = get_rules, .input_size = sizeof(struct batch_get), .subject_offset = NO_SUBJECT, .handler = cancel,
-     .status = 202, .response = status_answer, .summary = "Cancels a batch; what has been done stays"},
+     .aliases = {"/api/v1/batch/status/{batch_id}", "/api/v1/analytics/batch/mastery/{batch_id}"},
+     .limit_per_minute = 30, .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL, .rules = get_rules,
+     .input_size = sizeof(struct batch_input), .handler = batch_status, .status = 200,
+     .response = status_response, .summary = "The progress of a batch"},
+    {.name = "batch-results", .method = GET, .pattern = BATCH_PATH "/{batch_id}/results",
+     .limit_per_minute = 30, .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL | ROUTE_HEAVY,
+     .rules = page_rules, .input_size = sizeof(struct batch_page), .handler = batch_results,
+     .status = 200, .response = results_response,
+     .summary = "The results of a batch, a page at a time"},
+    {.name = "batch-cancel", .method = DELETE, .pattern = BATCH_PATH "/{batch_id}",
+     .limit_per_minute = 10, .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL | ROUTE_CONFLICT,
+     .rules = get_rules, .input_size = sizeof(struct batch_input), .handler = batch_cancel,
+     .status = 202, .response = status_response,
+     .summary = "Cancels a batch; results so far are kept"},
 };
 /* clang-format on */
 

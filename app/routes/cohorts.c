@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* /api/v1/cohorts: who teaches whom. */
+/* /api/v1/cohorts: cohorts with their teachers and students, on which the access of teachers
+ * depends. How a change keeps the indexes consistent is service/roster.c's and store/cohort.c's. */
 #include <stdlib.h>
 
 #include "app/base/ids.h"
@@ -10,7 +11,8 @@
 
 enum { PAGE_MAX = 1000, NAME_MAX_CHARACTERS = 200 };
 
-static void write_ids(struct jw *w, const char *key, struct str_list ids)
+/* A list of ids under a key. */
+static void cohort_write_ids(struct jw *w, const char *key, struct str_list ids)
 {
     jw_array(w, key);
     for (size_t i = 0; i < ids.n; i++)
@@ -18,56 +20,58 @@ static void write_ids(struct jw *w, const char *key, struct str_list ids)
     jw_array_end(w);
 }
 
-static void write_fields(struct jw *w, const struct cohort *c, bool with_students)
+/* A list of cohorts shows no students: it may hold a thousand cohorts of ten thousand students
+ * each. */
+static void cohort_write_fields(struct jw *w, const struct cohort *c, bool with_students)
 {
     jw_str(w, "cohort_id", c->id);
     jw_str(w, "name", c->name);
-    write_ids(w, "teacher_ids", c->teachers);
+    cohort_write_ids(w, "teacher_ids", c->teachers);
     if (with_students)
-        write_ids(w, "student_ids", c->students);
+        cohort_write_ids(w, "student_ids", c->students);
     jw_int(w, "student_count", c->student_count);
     jw_time(w, "created_at", c->created_at_ms);
     jw_time(w, "updated_at", c->updated_at_ms);
 }
 
-static void answer_cohort(struct exchange *x, int status, const struct cohort *c)
+/* The whole cohort, as cohort-get and cohort-put show it. */
+static void cohort_respond(struct exchange *x, int status, const struct cohort *c)
 {
     struct jw w;
 
-    http_response_json(&x->response, status, &w);
-    jw_bool(&w, "success", true);
-    write_fields(&w, c, true);
-    jw_str(&w, "correlation_id", x->request_id);
-    jw_object_end(&w);
+    exchange_json_begin(x, status, &w);
+    cohort_write_fields(&w, c, true);
+    exchange_json_end(x, &w);
 }
 
 /* ---- get ---- */
 
-struct cohort_get {
+struct cohort_input {
     struct str cohort;
 };
 
+/* Its students go to the audit log: the caller has seen who is in the cohort. */
 static enum step get_cohort(struct exchange *x)
 {
-    const struct cohort_get *in = x->input;
-    struct command *asked = x->state;
+    const struct cohort_input *in = x->input;
     struct cohort cohort;
 
-    if (!asked) {
+    if (!x->state) {
         x->state = cohort_cmd_get(&x->pipeline, in->cohort);
         return STEP_MORE;
     }
-    if (!cohort_parse(asked, x->arena, in->cohort, &cohort, &x->problem))
+    if (!cohort_parse(x->state, x->arena, in->cohort, &cohort, &x->problem))
         return STEP_DONE;
     if (!cohort.exists)
         return exchange_fail(x, PROBLEM_NOT_FOUND);
     x->audit_subjects = cohort.students;
-    answer_cohort(x, 200, &cohort);
+    cohort_respond(x, 200, &cohort);
     return STEP_DONE;
 }
 
 /* ---- put and delete ---- */
 
+/* Input of cohort-put: the whole cohort, which replaces the old one. */
 struct cohort_put {
     struct str cohort;
     struct str name;
@@ -75,15 +79,16 @@ struct cohort_put {
     struct str_list students;
 };
 
+/* Replaces the whole cohort. A student who is erased meanwhile is left out of it. */
 static enum step put_cohort(struct exchange *x)
 {
     const struct cohort_put *in = x->input;
     struct roster_change *change = x->state;
 
     if (!change) {
-        x->state = change = arena_zalloc(x->arena, sizeof(*change));
+        change = exchange_new_state(x, sizeof(*change));
         if (!change)
-            return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
+            return STEP_DONE;
         change->new_roster = (struct cohort){.exists = true,
                                              .id = in->cohort,
                                              .name = in->name,
@@ -95,60 +100,62 @@ static enum step put_cohort(struct exchange *x)
     if (roster_change_step(change, &x->pipeline, &x->problem) == STEP_MORE)
         return STEP_MORE;
     if (x->problem.code == PROBLEM_NONE)
-        answer_cohort(x, change->old_roster.exists ? 200 : 201, &change->new_roster);
+        cohort_respond(x, change->old_roster.exists ? 200 : 201, &change->new_roster);
     return STEP_DONE;
 }
 
+/* A deletion is a change to a roster that does not exist, so that the same steps remove its links
+ * before its record. */
 static enum step delete_cohort(struct exchange *x)
 {
-    const struct cohort_get *in = x->input;
+    const struct cohort_input *in = x->input;
     struct roster_change *change = x->state;
     struct jw w;
 
     if (!change) {
-        x->state = change = arena_zalloc(x->arena, sizeof(*change));
+        change = exchange_new_state(x, sizeof(*change));
         if (!change)
-            return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
+            return STEP_DONE;
         change->new_roster = (struct cohort){.exists = false, .id = in->cohort};
     }
     if (roster_change_step(change, &x->pipeline, &x->problem) == STEP_MORE)
         return STEP_MORE;
     if (x->problem.code != PROBLEM_NONE)
         return STEP_DONE;
-    http_response_json(&x->response, 200, &w);
-    jw_bool(&w, "success", true);
+    exchange_json_begin(x, 200, &w);
     jw_str(&w, "cohort_id", in->cohort);
-    jw_str(&w, "correlation_id", x->request_id);
-    jw_object_end(&w);
+    exchange_json_end(x, &w);
     return STEP_DONE;
 }
 
 /* ---- list ---- */
 
-struct cohort_list {
+struct list_input {
     int64_t offset, limit;
 };
 
-struct cohort_list_state {
-    struct command *ids, *total;
+struct list_state {
+    struct command *ids;
+    struct command *total; /* NULL for a teacher, whose ids are all read */
     struct str_list page;
     int64_t count;
-    struct command **cohorts;
+    struct command **cohorts; /* one for each id of the page */
 };
 
-static int by_text(const void *a, const void *b)
+/* Order of ids, by their bytes. */
+static int list_compare(const void *a, const void *b)
 {
     return str_compare(*(const struct str *)a, *(const struct str *)b);
 }
 
-/* A teacher's own cohorts are a set without order: sorted here, and the page cut out. */
-static bool own_page(struct exchange *x, const struct cohort_list *in, struct cohort_list_state *s)
+/* A teacher's cohorts are a set without order in Redis: sorts them and cuts the page out. */
+static bool list_cut_page(struct exchange *x, const struct list_input *in, struct list_state *s)
 {
     struct str_list *all = &s->page;
 
     if (!cohort_parse_ids(s->ids, x->arena, all, &x->problem))
         return false;
-    qsort(all->v, all->n, sizeof(*all->v), by_text);
+    qsort(all->v, all->n, sizeof(*all->v), list_compare);
     s->count = (int64_t)all->n;
     if (in->offset >= s->count) {
         all->n = 0;
@@ -161,10 +168,11 @@ static bool own_page(struct exchange *x, const struct cohort_list *in, struct co
     return true;
 }
 
-static bool read_page(struct exchange *x, const struct cohort_list *in, struct cohort_list_state *s)
+/* The ids of one page and the count of all cohorts. False with x->problem. */
+static bool list_parse_page(struct exchange *x, const struct list_input *in, struct list_state *s)
 {
     if (!s->total)
-        return own_page(x, in, s);
+        return list_cut_page(x, in, s);
     if (!cohort_parse_ids(s->ids, x->arena, &s->page, &x->problem))
         return false;
     if (reply_int(s->total->reply, &s->count) == REPLY_OK)
@@ -173,12 +181,14 @@ static bool read_page(struct exchange *x, const struct cohort_list *in, struct c
     return false;
 }
 
-static enum step list_first(struct exchange *x, const struct cohort_list *in)
+/* Admins see all cohorts, read a page at a time by id; teachers their own, of which there are few.
+ */
+static enum step list_begin(struct exchange *x, const struct list_input *in)
 {
-    struct cohort_list_state *s = x->state = arena_zalloc(x->arena, sizeof(*s));
+    struct list_state *s = exchange_new_state(x, sizeof(*s));
 
     if (!s)
-        return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
+        return STEP_DONE;
     if (x->caller.role == ROLE_ADMIN) {
         s->ids = cohort_cmd_page(&x->pipeline, in->offset, in->limit);
         s->total = cohort_cmd_total(&x->pipeline);
@@ -188,10 +198,11 @@ static enum step list_first(struct exchange *x, const struct cohort_list *in)
     return STEP_MORE;
 }
 
-static enum step list_second(struct exchange *x, const struct cohort_list *in,
-                             struct cohort_list_state *s)
+/* Reads the cohorts of the page in one round trip. */
+static enum step list_queue_cohorts(struct exchange *x, const struct list_input *in,
+                                    struct list_state *s)
 {
-    if (!read_page(x, in, s))
+    if (!list_parse_page(x, in, s))
         return STEP_DONE;
     s->cohorts = arena_array(x->arena, s->page.n + 1, sizeof(*s->cohorts));
     if (!s->cohorts)
@@ -202,113 +213,107 @@ static enum step list_second(struct exchange *x, const struct cohort_list *in,
     return STEP_MORE;
 }
 
-static enum step list_cohorts(struct exchange *x)
+/* Steps: read the ids; read their cohorts; respond. */
+static enum step list_respond(struct exchange *x)
 {
-    const struct cohort_list *in = x->input;
-    struct cohort_list_state *s = x->state;
+    const struct list_input *in = x->input;
+    struct list_state *s = x->state;
     struct cohort cohort;
     struct jw w;
 
     if (!s)
-        return list_first(x, in);
+        return list_begin(x, in);
     if (!s->cohorts)
-        return list_second(x, in, s);
-    http_response_json(&x->response, 200, &w);
-    jw_bool(&w, "success", true);
+        return list_queue_cohorts(x, in, s);
+    exchange_json_begin(x, 200, &w);
     jw_array(&w, "cohorts");
     for (size_t i = 0; i < s->page.n; i++) {
         if (!cohort_parse(s->cohorts[i], x->arena, s->page.v[i], &cohort, &x->problem))
             return STEP_DONE;
-        if (!cohort.exists)
+        if (!cohort.exists) /* deleted since its id was read */
             continue;
         jw_object(&w, NULL);
-        write_fields(&w, &cohort, false);
+        cohort_write_fields(&w, &cohort, false);
         jw_object_end(&w);
     }
     jw_array_end(&w);
     jw_int(&w, "total", s->count);
     jw_int(&w, "offset", in->offset);
     jw_int(&w, "limit", in->limit);
-    jw_str(&w, "correlation_id", x->request_id);
-    jw_object_end(&w);
+    exchange_json_end(x, &w);
     return STEP_DONE;
 }
 
-/* ---- the table ---- */
+/* ---- tables ---- */
 
 /* clang-format off */
-static const struct rule get_rules[] = {
-    {.name = "cohort_id", .type = RULE_ID, .source = IN_PATH, .required = true, .offset = offsetof(struct cohort_get, cohort), .description = "The cohort"},
-    {0},
-};
+static const struct rule get_rules[] = RULES(
+    PATH_ID("cohort_id", cohort_input, cohort, SUBJECT_GROUP, "The cohort"));
 
-static const struct rule put_rules[] = {
-    {.name = "cohort_id", .type = RULE_ID, .source = IN_PATH, .required = true, .offset = offsetof(struct cohort_put, cohort), .description = "The cohort"},
-    {.name = "name", .type = RULE_TEXT, .required = true, .min = 1, .max = NAME_MAX_CHARACTERS, .offset = offsetof(struct cohort_put, name), .description = "Its name"},
-    {.name = "teacher_ids", .type = RULE_IDS, .required = true, .max = COHORT_TEACHERS_MAX, .offset = offsetof(struct cohort_put, teachers), .description = "Who teaches it"},
-    {.name = "student_ids", .type = RULE_IDS, .required = true, .max = COHORT_STUDENTS_MAX, .offset = offsetof(struct cohort_put, students), .description = "Who is in it"},
-    {0},
-};
+/* Lists may be empty: a cohort can be prepared before its students are known. */
+static const struct rule put_rules[] = RULES(
+    PATH_ID("cohort_id", cohort_put, cohort, SUBJECT_GROUP, "The cohort"),
+    BODY(TEXT, "name", cohort_put, name, "Its name", .required = true, .min = 1,
+          .max = NAME_MAX_CHARACTERS),
+    BODY(IDS, "teacher_ids", cohort_put, teachers, "Who teaches it", .required = true,
+          .max = COHORT_TEACHERS_MAX),
+    BODY(IDS, "student_ids", cohort_put, students, "Who is in it", .required = true,
+          .subject = SUBJECT_STUDENT, .max = COHORT_STUDENTS_MAX));
 
-static const struct rule list_rules[] = {
-    {.name = "offset", .type = RULE_INT, .source = IN_QUERY, .max = 1000000, .offset = offsetof(struct cohort_list, offset), .description = "How many to skip"},
-    {.name = "limit", .type = RULE_INT, .source = IN_QUERY, .min = 1, .max = PAGE_MAX, .default_value = 100, .offset = offsetof(struct cohort_list, limit), .description = "How many to show"},
-    {0},
-};
+/* offset beyond the end gives an empty page, not an error. */
+static const struct rule list_rules[] = RULES(
+    QUERY(INT, "offset", list_input, offset, "How many to skip", .max = 1000000),
+    QUERY(INT, "limit", list_input, limit, "How many to show", .min = 1, .max = PAGE_MAX,
+          .default_value = 100));
 
-#define COHORT_FIELDS                                                                                                        \
-    {.name = "cohort_id", .type = RULE_ID, .required = true, .description = "The cohort"},                                          \
-    {.name = "name", .type = RULE_TEXT, .required = true, .description = "Its name"},                                               \
-    {.name = "teacher_ids", .type = RULE_IDS, .required = true, .description = "Who teaches it"},                    \
-    {.name = "student_count", .type = RULE_INT, .required = true, .description = "How many students are in it"},                    \
-    {.name = "created_at", .type = RULE_TIME, .required = true, .description = "When it was first put"},                            \
-    {.name = "updated_at", .type = RULE_TIME, .required = true, .description = "When it was last put"}
+#define COHORT_FIELDS                                                                              \
+    FIELD(ID, "cohort_id", "The cohort"), FIELD(TEXT, "name", "Its name"),                         \
+    FIELD(IDS, "teacher_ids", "Who teaches it"),                                                   \
+    FIELD(INT, "student_count", "How many students are in it"),                                    \
+    FIELD(TIME, "created_at", "When it was created"),                                              \
+    FIELD(TIME, "updated_at", "When it was last replaced")
 
-static const struct rule cohort_summary[] = {COHORT_FIELDS, {0}};
-static const struct rule cohort_answer[] = {
+static const struct rule cohort_summary[] = RULES(COHORT_FIELDS);
+static const struct rule cohort_response[] = RULES(
+    SHAPE_SUCCESS, COHORT_FIELDS,
+    FIELD(IDS, "student_ids", "Who is in it"), SHAPE_CORRELATION);
+
+static const struct rule delete_response[] = RULES(
     SHAPE_SUCCESS,
-    COHORT_FIELDS,
-    {.name = "student_ids", .type = RULE_IDS, .required = true, .description = "Who is in it"},
-    SHAPE_CORRELATION,
-    {0},
-};
+    FIELD(ID, "cohort_id", "The cohort that was deleted"), SHAPE_CORRELATION);
 
-static const struct rule delete_answer[] = {
+static const struct rule list_response[] = RULES(
     SHAPE_SUCCESS,
-    {.name = "cohort_id", .type = RULE_ID, .required = true, .description = "The cohort that is gone"},
-    SHAPE_CORRELATION,
-    {0},
-};
-
-static const struct rule list_answer[] = {
-    SHAPE_SUCCESS,
-    {.name = "cohorts", .type = RULE_OBJECTS, .required = true, .fields = cohort_summary, .description = "By id: a teacher's own, all for an admin"},
-    {.name = "total", .type = RULE_INT, .required = true, .description = "How many there are in all"},
-    {.name = "offset", .type = RULE_INT, .required = true, .description = "As asked for"},
-    {.name = "limit", .type = RULE_INT, .required = true, .description = "As asked for"},
-    SHAPE_CORRELATION,
-    {0},
-};
+    FIELD(OBJECTS, "cohorts", "By id: a teacher's own, or all for an admin",
+          .fields = cohort_summary),
+    FIELD(INT, "total", "How many there are in all"),
+    FIELD(INT, "offset", "As requested"),
+    FIELD(INT, "limit", "As requested"), SHAPE_CORRELATION);
 
 #define COHORT_PATH "/api/v1/cohorts/{cohort_id}"
 
 static const struct route routes[] = {
-    {.name = "cohort-list", .method = GET, .pattern = "/api/v1/cohorts", .bucket = "cohort", .limit_per_minute = 20,
-     .access = ACCESS_READ_COHORT, .flags = ROUTE_PERSONAL, .rules = list_rules, .input_size = sizeof(struct cohort_list),
-     .subject_offset = NO_SUBJECT, .handler = list_cohorts, .status = 200, .response = list_answer,
-     .summary = "The cohorts the caller may see"},
-    {.name = "cohort-get", .method = GET, .pattern = COHORT_PATH, .bucket = "cohort", .limit_per_minute = 20,
-     .access = ACCESS_READ_COHORT, .flags = ROUTE_PERSONAL, .rules = get_rules, .input_size = sizeof(struct cohort_get),
-     .subject_offset = offsetof(struct cohort_get, cohort), .handler = get_cohort, .status = 200, .response = cohort_answer,
+    {.name = "cohort-list", .method = GET, .pattern = "/api/v1/cohorts", .bucket = "cohort",
+     .limit_per_minute = 20, .access = ACCESS_READ_COHORT, .flags = ROUTE_PERSONAL,
+     .rules = list_rules, .input_size = sizeof(struct list_input), .handler = list_respond,
+     .status = 200, .response = list_response, .summary = "The cohorts the caller may see"},
+    {.name = "cohort-get", .method = GET, .pattern = COHORT_PATH, .bucket = "cohort",
+     .limit_per_minute = 20, .access = ACCESS_READ_COHORT, .flags = ROUTE_PERSONAL,
+     .rules = get_rules, .input_size = sizeof(struct cohort_input), .handler = get_cohort,
+     .status = 200, .response = cohort_response,
      .summary = "A cohort with its teachers and students"},
-    {.name = "cohort-put", .method = PUT, .pattern = COHORT_PATH, .bucket = "cohort", .limit_per_minute = 20,
-     .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL | ROUTE_BIG_BODY | ROUTE_HEAVY | ROUTE_CONFLICT, .rules = put_rules,
-     .input_size = sizeof(struct cohort_put), .subject_offset = NO_SUBJECT, .handler = put_cohort, .status = 200, .other_status = 201,
-     .response = cohort_answer, .summary = "Makes a cohort (201) or replaces it (200)"},
-    {.name = "cohort-delete", .method = DELETE, .pattern = COHORT_PATH, .bucket = "cohort", .limit_per_minute = 20,
-     .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL | ROUTE_HEAVY | ROUTE_CONFLICT, .rules = get_rules, .input_size = sizeof(struct cohort_get),
-     .subject_offset = NO_SUBJECT, .handler = delete_cohort, .status = 200, .response = delete_answer,
-     .summary = "Removes a cohort and the rights that hang on it"},
+    {.name = "cohort-put", .method = PUT, .pattern = COHORT_PATH, .bucket = "cohort",
+     .limit_per_minute = 20, .access = ACCESS_ADMIN,
+     .flags = ROUTE_PERSONAL | ROUTE_BIG_BODY | ROUTE_HEAVY | ROUTE_CONFLICT, .rules = put_rules,
+     .input_size = sizeof(struct cohort_put), .handler = put_cohort, .status = 200,
+     .other_status = 201, .response = cohort_response,
+     .summary = "Creates a cohort (201) or replaces it (200)"},
+    {.name = "cohort-delete", .method = DELETE, .pattern = COHORT_PATH, .bucket = "cohort",
+     .limit_per_minute = 20, .access = ACCESS_ADMIN,
+     .flags = ROUTE_PERSONAL | ROUTE_HEAVY | ROUTE_CONFLICT, .rules = get_rules,
+     .input_size = sizeof(struct cohort_input), .handler = delete_cohort, .status = 200,
+     .response = delete_response,
+     .summary = "Deletes a cohort, and with it the access of its teachers"},
 };
 /* clang-format on */
 

@@ -1,32 +1,32 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* /api/v1/compliance: all that is kept of a student, shown and erased (docs/privacy.md). */
+/* /api/v1/compliance: export and erasure of all data of a student (docs/privacy.md). Both run over
+ * many round trips, one at a time (ROUTE_HEAVY); what they read and delete is service/export.c's
+ * and service/erase.c's. */
 #include "app/pipeline/exchange.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
 #include "app/service/erase.h"
 #include "app/service/export.h"
 
-enum { PAGE_FIRST = 64 << 10, PAGE_CAP = 16 << 20 };
-
-struct whose {
-    struct str student;
-};
+/* Bytes of the arena for one round trip of an export: at first, and at most. */
+enum { EXPORT_ARENA_FIRST = 64 << 10, EXPORT_ARENA_CAP = 16 << 20 };
 
 /* ---- export ---- */
 
-static void release_page(void *page)
+static void export_release_arena(void *arena)
 {
-    arena_free(page);
+    arena_free(arena);
 }
 
-/* Each round has memory of its own, given back before the next. */
+/* Replies go into an arena of their own, which each step resets: an export of any size takes the
+ * memory of one round trip. NULL without memory. */
 static struct export *export_begin(struct exchange *x)
 {
-    const struct whose *in = x->input;
-    struct export *e = x->state = arena_zalloc(x->arena, sizeof(*e));
-    struct arena *page = arena_new(PAGE_FIRST, PAGE_CAP);
+    const struct student_input *in = x->input;
+    struct export *e = exchange_new_state(x, sizeof(*e));
+    struct arena *reply_arena = arena_new(EXPORT_ARENA_FIRST, EXPORT_ARENA_CAP);
 
-    if (!page || !arena_defer(x->arena, release_page, page) || !e)
+    if (!reply_arena || !arena_defer(x->arena, export_release_arena, reply_arena) || !e)
         return NULL;
     e->engine = x->engine;
     e->student = in->student;
@@ -35,15 +35,15 @@ static struct export *export_begin(struct exchange *x)
     e->kinds = student_kinds;
     e->kind_count = STUDENT_KEY_COUNT;
     e->out = &x->response.body;
-    e->reply_arena = page;
-    pipeline_init(&x->pipeline, page, x);
+    e->reply_arena = reply_arena;
+    pipeline_init(&x->pipeline, reply_arena, x);
     x->response.status = 200;
     x->response.content_type = "application/json";
     x->response.streamed = true;
     return e;
 }
 
-static enum step show_all(struct exchange *x)
+static enum step student_export(struct exchange *x)
 {
     struct export *e = x->state ? x->state : export_begin(x);
 
@@ -52,22 +52,23 @@ static enum step show_all(struct exchange *x)
 
 /* ---- erase ---- */
 
-struct erasing {
+struct erase_input {
     struct str student;
     bool dry_run;
 };
 
-static void release_erase(void *e)
+static void erase_on_reset(void *e)
 {
     erase_release(e);
 }
 
+/* NULL without memory. */
 static struct erase *erase_new(struct exchange *x)
 {
-    const struct erasing *in = x->input;
-    struct erase *e = x->state = arena_zalloc(x->arena, sizeof(*e));
+    const struct erase_input *in = x->input;
+    struct erase *e = exchange_new_state(x, sizeof(*e));
 
-    if (!e || !arena_defer(x->arena, release_erase, e))
+    if (!e || !arena_defer(x->arena, erase_on_reset, e))
         return NULL;
     e->engine = x->engine;
     e->student = in->student;
@@ -79,7 +80,8 @@ static struct erase *erase_new(struct exchange *x)
     return erase_init(e) ? e : NULL;
 }
 
-static void write_counts(struct jw *w, const struct erase *e)
+/* How many records of each kind were deleted, or would be by a dry run. */
+static void erase_write_counts(struct jw *w, const struct erase *e)
 {
     jw_object(w, "deleted");
     for (size_t kind = 0; kind < ERASED_KINDS; kind++) {
@@ -89,7 +91,7 @@ static void write_counts(struct jw *w, const struct erase *e)
     jw_object_end(w);
 }
 
-static enum step erase(struct exchange *x)
+static enum step student_erase(struct exchange *x)
 {
     struct erase *e = x->state ? x->state : erase_new(x);
     struct jw w;
@@ -100,78 +102,68 @@ static enum step erase(struct exchange *x)
         return STEP_MORE;
     if (x->problem.code != PROBLEM_NONE)
         return STEP_DONE;
-    http_response_json(&x->response, 200, &w);
-    jw_bool(&w, "success", true);
+    exchange_json_begin(x, 200, &w);
     jw_text(&w, "status", e->dry_run ? "dry_run" : "success");
     jw_str(&w, "student_id", e->student);
-    write_counts(&w, e);
+    erase_write_counts(&w, e);
     jw_text(&w, "compliance", "GDPR Article 17");
-    jw_str(&w, "correlation_id", x->request_id);
-    jw_object_end(&w);
+    exchange_json_end(x, &w);
     return STEP_DONE;
 }
 
-/* ---- the table ---- */
+/* ---- tables ---- */
 
 /* clang-format off */
-static const struct rule student_in_path[] = {
-    {.name = "student_id", .type = RULE_ID, .source = IN_PATH, .required = true, .offset = offsetof(struct whose, student), .description = "The student"},
-    {0},
-};
+static const struct rule student_in_path[] = RULES(PATH_STUDENT(student_input));
 
-static const struct rule exported[] = {
-    {.name = "activity", .type = RULE_JSON, .required = true, .nullable = true, .description = "As in statistics"},
-    {.name = "audit_logs", .type = RULE_JSON, .required = true, .description = "Who has accessed these data"},
-    {.name = "cohorts", .type = RULE_IDS, .required = true, .description = "The cohorts the student is in"},
-    {.name = "consent_records", .type = RULE_JSON, .required = true, .description = "All decisions, by type, oldest first"},
-    {.name = "current_mastery", .type = RULE_OBJECT, .required = true, .nullable = true, .fields = shape_mastery_result, .description = "The score as it stands"},
-    {.name = "events", .type = RULE_JSON, .required = true, .description = "The learning events of the last 90 days"},
-    {.name = "learning_path", .type = RULE_JSON, .required = true, .nullable = true, .description = "The latest learning path"},
-    {.name = "mastery_history", .type = RULE_OBJECTS, .required = true, .fields = shape_history_day, .description = "The last 90 days, oldest first"},
-    {.name = "predictions", .type = RULE_JSON, .required = true, .description = "The predictions that were made"},
-    {.name = "recommendations", .type = RULE_JSON, .required = true, .description = "What was recommended, with the feedback"},
-    {0},
-};
+static const struct rule exported[] = RULES(
+    FIELD(JSON, "activity", "As in statistics", .nullable = true),
+    FIELD(JSON, "audit_logs", "Who has accessed these data"),
+    FIELD(IDS, "cohorts", "The cohorts the student is in"),
+    FIELD(JSON, "consent_records", "All decisions, by type, oldest first"),
+    FIELD(OBJECT, "current_mastery", "The present score", .nullable = true,
+          .fields = shape_mastery_result),
+    FIELD(JSON, "events", "The learning events of the last 90 days"),
+    FIELD(JSON, "learning_path", "The latest learning path", .nullable = true),
+    FIELD(OBJECTS, "mastery_history", "The last 90 days, oldest first",
+          .fields = shape_history_day),
+    FIELD(JSON, "predictions", "The predictions that were made"),
+    FIELD(JSON, "recommendations", "The recommendations, with the feedback"));
 
-static const struct rule export_answer[] = {
-    {.name = "export_version", .type = RULE_TEXT, .required = true, .description = "1.0"},
-    {.name = "exported_at", .type = RULE_TIME, .required = true, .description = "When"},
-    {.name = "exported_by", .type = RULE_ID, .required = true, .description = "By whom"},
+static const struct rule export_response[] = RULES(
+    FIELD(TEXT, "export_version", "1.0"),
+    FIELD(TIME, "exported_at", "When"),
+    FIELD(ID, "exported_by", "By whom"),
     SHAPE_STUDENT,
-    {.name = "compliance", .type = RULE_TEXT, .required = true, .description = "GDPR Article 20"},
-    {.name = "data", .type = RULE_OBJECT, .required = true, .fields = exported, .description = "All there is, in the form of RFC 8785"},
-    {.name = "integrity_hash", .type = RULE_TEXT, .required = true, .description = "SHA-256 of data as printed, in hexadecimal digits"},
-    {0},
-};
+    FIELD(TEXT, "compliance", "GDPR Article 20"),
+    FIELD(OBJECT, "data", "All data, in the form of RFC 8785", .fields = exported),
+    FIELD(TEXT, "integrity_hash", "SHA-256 of data as printed, in hexadecimal digits"));
 
-static const struct rule erase_rules[] = {
-    {.name = "student_id", .type = RULE_ID, .source = IN_PATH, .required = true, .offset = offsetof(struct erasing, student), .description = "The student"},
-    {.name = "dry_run", .type = RULE_BOOL, .source = IN_QUERY, .offset = offsetof(struct erasing, dry_run), .description = "Counts only, changes nothing"},
-    {0},
-};
+static const struct rule erase_rules[] = RULES(
+    PATH_STUDENT(erase_input),
+    QUERY(BOOL, "dry_run", erase_input, dry_run, "Only counts, changes nothing"));
 
 static const char *const statuses[] = {"success", "dry_run", NULL};
 
-static const struct rule erase_answer[] = {
+static const struct rule erase_response[] = RULES(
     SHAPE_SUCCESS,
-    {.name = "status", .type = RULE_ENUM, .required = true, .choices = statuses, .description = "Done, or counted only"},
+    FIELD(ENUM, "status", "success: erased; dry_run: only counted", .choices = statuses),
     SHAPE_STUDENT,
-    {.name = "deleted", .type = RULE_MAP, .required = true, .description = "How many records of each kind"},
-    {.name = "compliance", .type = RULE_TEXT, .required = true, .description = "GDPR Article 17"},
-    SHAPE_CORRELATION,
-    {0},
-};
+    FIELD(MAP, "deleted", "How many records of each kind"),
+    FIELD(TEXT, "compliance", "GDPR Article 17"), SHAPE_CORRELATION);
 
 static const struct route routes[] = {
-    {.name = "student-erase", .method = DELETE, .pattern = "/api/v1/compliance/student/{student_id}", .limit_per_minute = 10,
-     .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL | ROUTE_HEAVY, .rules = erase_rules, .input_size = sizeof(struct erasing),
-     .subject_offset = NO_SUBJECT, .handler = erase, .status = 200, .response = erase_answer,
-     .summary = "Erases a student: done when it answers, safe to repeat"},
+    {.name = "student-erase", .method = DELETE,
+     .pattern = "/api/v1/compliance/student/{student_id}", .limit_per_minute = 10,
+     .access = ACCESS_ADMIN, .flags = ROUTE_PERSONAL | ROUTE_HEAVY, .rules = erase_rules,
+     .input_size = sizeof(struct erase_input), .handler = student_erase, .status = 200,
+     .response = erase_response,
+     .summary = "Erases a student; complete when the response comes, safe to repeat"},
     {.name = "student-export", .method = GET, .pattern = "/api/v1/compliance/export/{student_id}",
-     .aliases = {"/api/v1/compliance/student/{student_id}/export"}, .limit_per_minute = 5, .access = ACCESS_EXPORT,
-     .flags = ROUTE_PERSONAL | ROUTE_HEAVY, .rules = student_in_path, .input_size = sizeof(struct whose),
-     .subject_offset = offsetof(struct whose, student), .handler = show_all, .status = 200, .response = export_answer,
-     .summary = "All that is kept of a student"},
+     .aliases = {"/api/v1/compliance/student/{student_id}/export"}, .limit_per_minute = 5,
+     .access = ACCESS_EXPORT, .flags = ROUTE_PERSONAL | ROUTE_HEAVY, .rules = student_in_path,
+     .input_size = sizeof(struct student_input), .handler = student_export, .status = 200,
+     .response = export_response, .summary = "All data stored about a student"},
 };
 /* clang-format on */
 

@@ -1,20 +1,27 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* /dapr: what the Dapr sidecar asks its app, and the learning events that it brings (protocols:
- * Dapr's app channel, CloudEvents). */
+/* /dapr: the application side of Dapr's app channel: subscriptions, configuration, and learning
+ * events delivered as CloudEvents (docs/events.md, Dapr pub/sub).
+ *
+ * A delivery never fails as a whole because of one event: each event is recorded, or stored as a
+ * dead letter that an operator can inspect, or delivered again later. Steps: parse all events;
+ * record the good ones while tombstones for the bad ones are read; store the dead letters; respond.
+ */
 #include "app/http/json.h"
 #include "app/ingest/cloudevent.h"
 #include "app/ingest/event_batch.h"
 #include "app/pipeline/exchange.h"
 #include "app/routes/routes.h"
+#include "app/routes/shapes.h"
 #include "app/store/dead_letter.h"
 #include "app/store/erasure.h"
 
 #define EVENTS_PATH "/dapr/events"
 #define BULK_TYPE   "com.dapr.event.sent.bulk"
 
-/* ---- what is asked for at the start: open, for older sidecars send no token (hazards W12) ---- */
+/* ---- read by the sidecar at its start ---- */
 
-static enum step subscribe(struct exchange *x)
+/* Open, because sidecars before Dapr 1.14 send no token here (hazards W12). */
+static enum step dapr_subscribe(struct exchange *x)
 {
     const struct config *config = &x->engine->config;
     struct jw w = {.out = &x->response.body};
@@ -39,8 +46,8 @@ static enum step subscribe(struct exchange *x)
     return STEP_DONE;
 }
 
-/* No actors, nothing to configure. */
-static enum step config(struct exchange *x)
+/* Empty: this application has no actors and no settings for the sidecar. */
+static enum step dapr_config(struct exchange *x)
 {
     struct jw w;
 
@@ -49,25 +56,26 @@ static enum step config(struct exchange *x)
     return STEP_DONE;
 }
 
-/* ---- events: into deliveries ---- */
+/* ---- events: parsing ---- */
 
-/* In what form they came, which is the form of the answer. */
+/* The form of the request, which decides the form of the response. */
 enum form { SINGLE, BATCH, BULK };
 
-/* In the order in which one outcome speaks for a batch: what is to be brought again decides, then
- * what has been taken. */
+/* Dapr's words for what became of an event. A batch has only one status: the lowest outcome of its
+ * events, so that it is delivered again when any event must be, and counts as a success when any
+ * event was recorded. */
 enum outcome { RETRY, SUCCESS, DROP };
 static const char *const outcome_names[] = {
     [RETRY] = "RETRY", [SUCCESS] = "SUCCESS", [DROP] = "DROP"};
 
-/* One event on its way: an item of the intake, or a dead letter. */
+/* One event of the request: either an item to record, or a dead letter. */
 struct delivery {
-    struct str entry;   /* its name in a bulk */
-    struct str reason;  /* why it can never be taken; p NULL when it can */
-    struct str text;    /* it, as JSON, for the dead letter */
-    struct str student; /* of whom no letter is kept if he is erased; empty: nobody we know of */
+    struct str entry;   /* entryId in a bulk */
+    struct str reason;  /* why the event can never be recorded; p is NULL when it can */
+    struct str text;    /* the event as JSON, for the dead letter */
+    struct str student; /* whose erasure forbids the dead letter; empty: no student is known */
     struct command *tombstone, *letter;
-    bool to_keep; /* the letter, which has not been asked for yet */
+    bool letter_pending; /* the dead letter must still be queued */
     struct event_batch_item *item;
     enum outcome outcome;
 };
@@ -76,9 +84,10 @@ struct events {
     enum form form;
     struct delivery *v;
     size_t n;
-    struct event_batch intake;
+    struct event_batch batch;
 };
 
+/* NULL prints as null. */
 static struct str json_text(struct json_object *json, struct arena *arena)
 {
     const char *text = json_object_to_json_string_ext(json, JSON_C_TO_STRING_NOSLASHESCAPE);
@@ -86,6 +95,7 @@ static struct str json_text(struct json_object *json, struct arena *arena)
     return arena_copy(arena, str_of(text ? text : "null"));
 }
 
+/* Bytes that are no JSON, cut to what a dead letter may hold, as one JSON string. */
 static struct str json_string(struct str bytes, struct arena *arena)
 {
     struct buf out;
@@ -97,8 +107,9 @@ static struct str json_string(struct str bytes, struct arena *arena)
     return out.failed ? STR("null") : buf_view(&out);
 }
 
-/* Whom an envelope is about that is none, as far as it says so where it should. */
-static struct str named_in(struct json_object *envelope)
+/* The student named by an envelope that is not valid: in data, or as the subject. Empty when
+ * neither is a text. */
+static struct str envelope_student(struct json_object *envelope)
 {
     struct json_object *data, *id;
 
@@ -112,10 +123,12 @@ static struct str named_in(struct json_object *envelope)
     return STR("");
 }
 
-static void drop(struct exchange *x, struct delivery *d, struct str student,
-                 const struct problem *p)
+/* The event can never be recorded: it becomes a dead letter. An internal error says nothing about
+ * the event, so then the whole request fails and Dapr delivers it again. */
+static void delivery_drop(struct exchange *x, struct delivery *d, struct str student,
+                          const struct problem *p)
 {
-    if (p->code == PROBLEM_INTERNAL_ERROR) { /* our fault, not the event's */
+    if (p->code == PROBLEM_INTERNAL_ERROR) {
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
         return;
     }
@@ -124,82 +137,83 @@ static void drop(struct exchange *x, struct delivery *d, struct str student,
     d->outcome = DROP;
 }
 
-static void take(struct events *e, struct delivery *d, const struct event_input *in)
+static void delivery_accept(struct events *e, struct delivery *d, const struct event_input *in)
 {
-    d->item = &e->intake.items[e->intake.n++];
+    d->item = &e->batch.items[e->batch.n++];
     d->item->input = *in;
 }
 
-/* An envelope, read or NULL, becomes an item or a dead letter. */
-static void deliver(struct exchange *x, struct events *e, struct delivery *d,
-                    const struct cloudevent *event, struct problem *p)
+/* event: a parsed envelope; p: the problem with it, if any. */
+static void delivery_add(struct exchange *x, struct events *e, struct delivery *d,
+                         const struct cloudevent *event, struct problem *p)
 {
     struct event_input in = {0};
 
     if (p->code == PROBLEM_NONE && cloudevent_to_event(event, x->now_ms, x->arena, &in, p)) {
-        take(e, d, &in);
+        delivery_accept(e, d, &in);
         return;
     }
     event_metrics_add(x->engine, &in, EVENT_REJECTED);
-    drop(x, d, in.has_student ? in.student : event->subject, p);
+    delivery_drop(x, d, in.has_student ? in.student : event->subject, p);
 }
 
-static void deliver_envelope(struct exchange *x, struct events *e, struct delivery *d,
-                             struct json_object *envelope)
+static void delivery_add_envelope(struct exchange *x, struct events *e, struct delivery *d,
+                                  struct json_object *envelope)
 {
     struct cloudevent event = {.data = NULL};
     struct problem p = {0};
 
     (void)cloudevent_parse(envelope, x->arena, &event, &p);
-    deliver(x, e, d, &event, &p);
+    delivery_add(x, e, d, &event, &p);
     if (d->reason.p) {
         d->text = json_text(envelope, x->arena);
-        if (d->student.n == 0 && id_valid(named_in(envelope)))
-            d->student = named_in(envelope);
+        if (d->student.n == 0 && id_valid(envelope_student(envelope)))
+            d->student = envelope_student(envelope);
     }
 }
 
-/* A raw payload in a bulk: base64 of an envelope, or of the body of ingest alone. */
-static void deliver_raw(struct exchange *x, struct events *e, struct delivery *d,
-                        struct json_object *base64)
+/* A raw payload in a bulk: base64 of an envelope, or of a body of /mastery/ingest without envelope.
+ */
+static void delivery_add_raw(struct exchange *x, struct events *e, struct delivery *d,
+                             struct json_object *base64)
 {
     struct problem p = {0};
     struct event_input in = {0};
     struct json_object *body = cloudevent_decode_base64(base64, x->arena, &p);
 
     if (json_object_object_get_ex(body, "specversion", NULL)) {
-        deliver_envelope(x, e, d, body);
+        delivery_add_envelope(x, e, d, body);
     } else if (body && cloudevent_bare_to_event(body, x->now_ms, x->arena, &in, &p)) {
-        take(e, d, &in);
+        delivery_accept(e, d, &in);
     } else {
         event_metrics_add(x->engine, &in, EVENT_REJECTED);
-        drop(x, d, in.student, &p);
+        delivery_drop(x, d, in.student, &p);
         d->text = json_text(body ? body : base64, x->arena);
     }
 }
 
-static bool make_room(struct exchange *x, struct events *e, enum form form, size_t n)
+static bool events_allocate(struct exchange *x, struct events *e, enum form form, size_t n)
 {
     e->form = form;
     e->v = arena_array(x->arena, n + 1, sizeof(*e->v));
-    e->intake.items = arena_array(x->arena, n + 1, sizeof(*e->intake.items));
-    if (e->v && e->intake.items)
+    e->batch.items = arena_array(x->arena, n + 1, sizeof(*e->batch.items));
+    if (e->v && e->batch.items)
         return true;
     problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
     return false;
 }
 
-static void read_bulk(struct exchange *x, struct events *e, struct json_object *entries)
+static void events_parse_bulk(struct exchange *x, struct events *e, struct json_object *entries)
 {
     size_t n = json_object_array_length(entries);
 
-    if (!make_room(x, e, BULK, n))
+    if (!events_allocate(x, e, BULK, n))
         return;
     for (size_t i = 0; i < n; i++) {
         struct json_object *entry = json_object_array_get_idx(entries, i), *id, *event = NULL;
         struct delivery *d = &e->v[e->n];
 
-        /* what has no name cannot be spoken of: the sidecar brings it again */
+        /* no status can be given for an entry without an id: the sidecar delivers it again */
         if (!json_object_object_get_ex(entry, "entryId", &id) ||
             !json_object_is_type(id, json_type_string))
             continue;
@@ -207,39 +221,40 @@ static void read_bulk(struct exchange *x, struct events *e, struct json_object *
         d->entry = str_of(json_object_get_string(id));
         (void)json_object_object_get_ex(entry, "event", &event);
         if (json_object_is_type(event, json_type_string))
-            deliver_raw(x, e, d, event);
+            delivery_add_raw(x, e, d, event);
         else
-            deliver_envelope(x, e, d, event);
+            delivery_add_envelope(x, e, d, event);
     }
 }
 
-static void read_batch(struct exchange *x, struct events *e, struct json_object *list)
+static void events_parse_batch(struct exchange *x, struct events *e, struct json_object *list)
 {
     size_t n = json_object_array_length(list);
 
-    if (!make_room(x, e, BATCH, n))
+    if (!events_allocate(x, e, BATCH, n))
         return;
     for (e->n = 0; e->n < n; e->n++)
-        deliver_envelope(x, e, &e->v[e->n], json_object_array_get_idx(list, e->n));
+        delivery_add_envelope(x, e, &e->v[e->n], json_object_array_get_idx(list, e->n));
 }
 
-static void read_binary(struct exchange *x, struct events *e,
-                        const struct cloudevent_headers *headers)
+/* CloudEvents binary mode: attributes in ce- headers, the body is the data. */
+static void events_parse_binary(struct exchange *x, struct events *e,
+                                const struct cloudevent_headers *headers)
 {
     struct cloudevent event = {.data = NULL};
     struct problem p = {0};
 
-    if (!make_room(x, e, SINGLE, 1))
+    if (!events_allocate(x, e, SINGLE, 1))
         return;
     e->n = 1;
     (void)cloudevent_parse_binary(headers, x->request.body, x->arena, &event, &p);
-    deliver(x, e, &e->v[0], &event, &p);
+    delivery_add(x, e, &e->v[0], &event, &p);
     if (e->v[0].reason.p)
         e->v[0].text =
             event.data ? json_text(event.data, x->arena) : json_string(x->request.body, x->arena);
 }
 
-static bool is_bulk(struct json_object *body, struct json_object **ret_entries)
+static bool events_are_bulk(struct json_object *body, struct json_object **ret_entries)
 {
     struct json_object *type;
 
@@ -250,29 +265,29 @@ static bool is_bulk(struct json_object *body, struct json_object **ret_entries)
            strcmp(json_object_get_string(type), BULK_TYPE) == 0;
 }
 
-/* A body of JSON, whatever is in it. */
-static void read_json(struct exchange *x, struct events *e, bool may_be_list)
+/* A JSON body in any of the three forms. Only application/cloudevents-batch+json may be a list. */
+static void events_parse_json(struct exchange *x, struct events *e, bool may_be_list)
 {
     struct problem p = {0};
     struct json_object *body = json_parse(x->request.body, x->arena, &p), *entries;
 
     if (may_be_list && json_object_is_type(body, json_type_array)) {
-        read_batch(x, e, body);
-    } else if (is_bulk(body, &entries)) {
-        read_bulk(x, e, entries);
-    } else if (make_room(x, e, SINGLE, 1)) {
+        events_parse_batch(x, e, body);
+    } else if (events_are_bulk(body, &entries)) {
+        events_parse_bulk(x, e, entries);
+    } else if (events_allocate(x, e, SINGLE, 1)) {
         e->n = 1;
         if (p.code == PROBLEM_NONE) {
-            deliver_envelope(x, e, &e->v[0], body);
+            delivery_add_envelope(x, e, &e->v[0], body);
         } else {
             e->v[0].text = json_string(x->request.body, x->arena);
             event_metrics_add(x->engine, NULL, EVENT_REJECTED);
-            drop(x, &e->v[0], STR(""), &p);
+            delivery_drop(x, &e->v[0], STR(""), &p);
         }
     }
 }
 
-static void read_events(struct exchange *x, struct events *e)
+static void events_parse(struct exchange *x, struct events *e)
 {
     const struct http_request *r = &x->request;
     const struct cloudevent_headers headers = {
@@ -282,17 +297,18 @@ static void read_events(struct exchange *x, struct events *e)
     bool batch = http_media_type_is(r->content_type, STR("application/cloudevents-batch+json"));
 
     if (!structured && !batch && cloudevent_is_binary(&headers))
-        read_binary(x, e, &headers);
+        events_parse_binary(x, e, &headers);
     else if (structured || batch || http_media_type_is(r->content_type, STR("application/json")))
-        read_json(x, e, batch);
+        events_parse_json(x, e, batch);
     else
         problem_set(&x->problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL);
 }
 
-/* ---- events: recorded and answered ---- */
+/* ---- events: recording and response ---- */
 
-/* A letter about nobody we know of is kept at once; else it depends. */
-static void ask_tombstones(struct exchange *x, struct events *e)
+/* A dead letter about a known student may be stored only if the student is not erased, which the
+ * tombstone shows; any other is stored at once. */
+static void events_queue_tombstones(struct exchange *x, struct events *e)
 {
     for (size_t i = 0; i < e->n; i++) {
         struct delivery *d = &e->v[i];
@@ -300,24 +316,25 @@ static void ask_tombstones(struct exchange *x, struct events *e)
         if (d->reason.p && d->student.n > 0)
             d->tombstone = erasure_cmd_tombstone(&x->pipeline, d->student);
         else
-            d->to_keep = d->reason.p != NULL;
+            d->letter_pending = d->reason.p != NULL;
     }
 }
 
-static void ask_letters(struct exchange *x, struct events *e)
+static void events_queue_letters(struct exchange *x, struct events *e)
 {
     for (size_t i = 0; i < e->n; i++) {
         struct delivery *d = &e->v[i];
 
-        if (d->to_keep)
+        if (d->letter_pending)
             d->letter =
                 dead_letter_cmd_add(&x->pipeline, d->reason, STR("dapr"), d->text, x->now_ms);
-        d->to_keep = false;
+        d->letter_pending = false;
     }
 }
 
-/* Of somebody who is erased nothing is kept. What could not be kept is not dropped. */
-static void read_letters(struct events *e)
+/* Nothing may be stored about an erased student. An event whose dead letter could not be stored
+ * must not be dropped: RETRY. */
+static void events_parse_letters(struct events *e)
 {
     for (size_t i = 0; i < e->n; i++) {
         struct problem ignored = {0};
@@ -328,14 +345,15 @@ static void read_letters(struct events *e)
             (d->tombstone && !erasure_parse_tombstone(d->tombstone, &erased, &ignored)))
             d->outcome = RETRY;
         else
-            d->to_keep = d->tombstone && !erased;
+            d->letter_pending = d->tombstone && !erased;
         d->letter = d->tombstone = NULL;
     }
 }
 
-/* The event of a student who is erased, or who wants no new data, is dropped; that somebody has
- * tried, which the other ways in say by 403, is for the audit log to tell. */
-static void read_items(struct exchange *x, struct events *e)
+/* Events of students who are erased (404) or have withdrawn consent (403) are dropped without a
+ * dead letter. The response is 200 all the same, so the audit log learns of the denied ones here.
+ */
+static void events_set_outcomes(struct exchange *x, struct events *e)
 {
     x->audit_denied.v = arena_array(x->arena, e->n + 1, sizeof(*x->audit_denied.v));
     for (size_t i = 0; i < e->n; i++) {
@@ -352,7 +370,7 @@ static void read_items(struct exchange *x, struct events *e)
     }
 }
 
-static void answer(struct exchange *x, const struct events *e)
+static void events_respond(struct exchange *x, const struct events *e)
 {
     enum outcome all = e->n > 0 ? DROP : SUCCESS;
     struct jw w;
@@ -377,97 +395,94 @@ static void answer(struct exchange *x, const struct events *e)
     jw_object_end(&w);
 }
 
-static struct events *begin(struct exchange *x)
+/* NULL with x->problem. */
+static struct events *events_begin(struct exchange *x)
 {
-    struct events *e = arena_zalloc(x->arena, sizeof(*e));
+    struct events *e = exchange_new_state(x, sizeof(*e));
 
-    if (!e) {
-        problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
+    if (!e)
         return NULL;
-    }
-    e->intake.now_ms = x->now_ms;
-    e->intake.actor = x->caller.user;
-    e->intake.actor_role = role_names[x->caller.role];
-    e->intake.correlation_id = x->request_id;
-    e->intake.traceparent = exchange_traceparent(x);
-    read_events(x, e);
-    ask_tombstones(x, e);
-    x->state = e;
+    e->batch.now_ms = x->now_ms;
+    e->batch.actor = x->caller.user;
+    e->batch.actor_role = role_names[x->caller.role];
+    e->batch.correlation_id = x->request_id;
+    e->batch.traceparent = exchange_traceparent(x);
+    events_parse(x, e);
+    events_queue_tombstones(x, e);
     return x->problem.code == PROBLEM_NONE ? e : NULL;
 }
 
-static enum step events(struct exchange *x)
+/* Steps: parse, record and read tombstones; write dead letters when tombstones are known; respond
+ * when both are done. */
+static enum step dapr_events(struct exchange *x)
 {
     struct events *e = x->state;
     enum step more;
 
     if (e)
-        read_letters(e);
+        events_parse_letters(e);
     else
-        e = begin(x);
+        e = events_begin(x);
     if (!e)
         return STEP_DONE;
-    more = event_batch_step(&e->intake, x->engine, &x->pipeline);
-    ask_letters(x, e);
+    more = event_batch_step(&e->batch, x->engine, &x->pipeline);
+    events_queue_letters(x, e);
     if (more == STEP_MORE || x->pipeline.count > 0)
         return STEP_MORE;
-    read_items(x, e);
-    answer(x, e);
+    events_set_outcomes(x, e);
+    events_respond(x, e);
     return STEP_DONE;
 }
 
-/* ---- the table ---- */
+/* ---- tables ---- */
 
 /* clang-format off */
-static const struct rule subscriptions[] = {
-    {.name = "pubsubname", .type = RULE_TEXT, .required = true, .description = "The pub/sub component"},
-    {.name = "topic", .type = RULE_TEXT, .required = true, .description = "The topic of learning events"},
-    {.name = "route", .type = RULE_TEXT, .required = true, .description = "Where its events are to be sent"},
-    {.name = "deadLetterTopic", .type = RULE_TEXT, .description = "Where dropped ones go, when configured"},
-    {.name = "bulkSubscribe", .type = RULE_JSON, .description = "How many may come in one call, when configured"},
-    {0},
-};
+static const struct rule subscriptions[] = RULES(
+    FIELD(TEXT, "pubsubname", "The pub/sub component"),
+    FIELD(TEXT, "topic", "The topic of learning events"),
+    FIELD(TEXT, "route", "Where its events are to be sent"),
+    OPTIONAL(TEXT, "deadLetterTopic", "Topic for dropped events, when configured"),
+    OPTIONAL(JSON, "bulkSubscribe", "How many events one call may hold, when configured"));
 
 static const struct rule no_fields[] = {{0}};
 
-/* For the document: the handler reads the body by itself. */
-static const struct rule envelope[] = {
-    {.name = "specversion", .type = RULE_TEXT, .required = true, .description = "1.0"},
-    {.name = "id", .type = RULE_TEXT, .required = true, .description = "The event's id, unless data has an event_id"},
-    {.name = "source", .type = RULE_TEXT, .required = true, .description = "Who says so"},
-    {.name = "type", .type = RULE_TEXT, .required = true, .description = "An event_type of ingest, or com.dapr.event.sent around the body of ingest"},
-    {.name = "subject", .type = RULE_TEXT, .nullable = true, .description = "The student, unless data has a student_id"},
-    {.name = "time", .type = RULE_TIME, .nullable = true, .description = "When it happened, unless data has a timestamp"},
-    {.name = "data", .type = RULE_JSON, .nullable = true, .description = "The body of ingest, or its data alone"},
-    {.name = "data_base64", .type = RULE_TEXT, .nullable = true, .description = "The same in base64"},
-    {0},
-};
+/* For the OpenAPI document only: the handler parses the body itself. */
+static const struct rule envelope[] = RULES(
+    FIELD(TEXT, "specversion", "1.0"),
+    FIELD(TEXT, "id", "The event's id, unless data has an event_id"),
+    FIELD(TEXT, "source", "Where the event comes from"),
+    FIELD(TEXT, "type",
+          "An event_type of ingest, or com.dapr.event.sent around the body of ingest"),
+    OPTIONAL(TEXT, "subject", "The student, unless data has a student_id", .nullable = true),
+    OPTIONAL(TIME, "time", "When it happened, unless data has a timestamp", .nullable = true),
+    OPTIONAL(JSON, "data", "The body of ingest, or its data alone", .nullable = true),
+    OPTIONAL(TEXT, "data_base64", "The same in base64", .nullable = true));
 
 static const char *const statuses[] = {"SUCCESS", "RETRY", "DROP", NULL};
 
-static const struct rule entry_status[] = {
-    {.name = "entryId", .type = RULE_TEXT, .required = true, .description = "The entry of a bulk"},
-    {.name = "status", .type = RULE_ENUM, .required = true, .choices = statuses, .description = "What became of it"},
-    {0},
-};
+static const struct rule entry_status[] = RULES(
+    FIELD(TEXT, "entryId", "The entry of a bulk"),
+    FIELD(ENUM, "status", "What became of it", .choices = statuses));
 
-static const struct rule events_answer[] = {
-    {.name = "status", .type = RULE_ENUM, .choices = statuses, .description = "SUCCESS counted, now or before; RETRY the store is away; DROP never to be counted: kept as a dead letter, or forgotten when the student is erased or wants no new data"},
-    {.name = "statuses", .type = RULE_OBJECTS, .fields = entry_status, .description = "For a bulk: one an entry"},
-    {0},
-};
+static const struct rule events_response[] = RULES(
+    OPTIONAL(ENUM, "status", "SUCCESS counted, now or before; RETRY the store is away; DROP never "
+          "to be counted: kept as a dead letter, or forgotten when the student is erased or wants "
+          "no new data", .choices = statuses),
+    OPTIONAL(OBJECTS, "statuses", "For a bulk: one for each entry", .fields = entry_status));
 
 static const struct route routes[] = {
     {.name = "dapr-subscribe", .method = GET, .pattern = "/dapr/subscribe", .access = ACCESS_OPEN,
-     .flags = ROUTE_SIDECAR_ONLY | ROUTE_UNLIMITED | ROUTE_LIST_RESPONSE, .handler = subscribe, .status = 200, .response = subscriptions,
+     .flags = ROUTE_SIDECAR_ONLY | ROUTE_UNLIMITED | ROUTE_LIST_RESPONSE, .handler = dapr_subscribe,
+     .status = 200, .response = subscriptions,
      .summary = "The topics that the engine wants from Dapr"},
     {.name = "dapr-config", .method = GET, .pattern = "/dapr/config", .access = ACCESS_OPEN,
-     .flags = ROUTE_SIDECAR_ONLY | ROUTE_UNLIMITED, .handler = config, .status = 200, .response = no_fields,
-     .summary = "What Dapr is to know of its app: nothing"},
+     .flags = ROUTE_SIDECAR_ONLY | ROUTE_UNLIMITED, .handler = dapr_config, .status = 200,
+     .response = no_fields, .summary = "Dapr's configuration of this app: empty"},
     {.name = "dapr-events", .method = POST, .pattern = EVENTS_PATH, .access = ACCESS_HANDLER,
-     .flags = ROUTE_SIDECAR_ONLY | ROUTE_UNLIMITED | ROUTE_BIG_BODY | ROUTE_RAW_BODY | ROUTE_JOURNALED | ROUTE_PERSONAL, .rules = envelope,
-     .body_type = "application/cloudevents+json", .handler = events, .status = 200, .response = events_answer,
-     .summary = "Learning events that Dapr brings, as CloudEvents"},
+     .flags = ROUTE_SIDECAR_ONLY | ROUTE_UNLIMITED | ROUTE_BIG_BODY | ROUTE_RAW_BODY |
+              ROUTE_JOURNALED | ROUTE_PERSONAL, .rules = envelope, .handler = dapr_events,
+     .status = 200, .response = events_response, .body_type = "application/cloudevents+json",
+     .summary = "Receives learning events from Dapr, as CloudEvents"},
 };
 /* clang-format on */
 

@@ -1,55 +1,59 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* /api/v1/mastery/ingest: one learning event. */
+/* /api/v1/mastery/ingest: records one learning event (docs/events.md). The event's rules and types
+ * are ingest/event_input.c's, which Dapr and xAPI use too. */
 #include "app/ingest/event_batch.h"
 #include "app/pipeline/exchange.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
 
 struct ingest {
-    struct event_batch intake;
+    struct event_batch batch; /* of this one item */
     struct event_batch_item item;
 };
 
-static struct ingest *begin(struct exchange *x)
+/* A batch of one event, so that all ways in share the same code. NULL with x->problem. */
+static struct ingest *ingest_begin(struct exchange *x)
 {
-    struct ingest *s = x->state = arena_zalloc(x->arena, sizeof(*s));
+    struct ingest *s = exchange_new_state(x, sizeof(*s));
 
-    if (!s) {
-        problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
+    if (!s)
         return NULL;
-    }
     s->item.input = *(const struct event_input *)x->input;
-    s->intake = (struct event_batch){.items = &s->item,
-                                     .n = 1,
-                                     .now_ms = x->now_ms,
-                                     .actor = x->caller.user,
-                                     .actor_role = role_names[x->caller.role],
-                                     .correlation_id = x->request_id,
-                                     .traceparent = exchange_traceparent(x)};
+    s->batch = (struct event_batch){.items = &s->item,
+                                    .n = 1,
+                                    .now_ms = x->now_ms,
+                                    .actor = x->caller.user,
+                                    .actor_role = role_names[x->caller.role],
+                                    .correlation_id = x->request_id,
+                                    .traceparent = exchange_traceparent(x)};
     return s;
 }
 
-static void write_warnings(struct jw *w, uint32_t doubts)
+/* warnings: set of enum event_warning, a bit each. An event with warnings is recorded all the same.
+ */
+static void ingest_write_warnings(struct jw *w, uint32_t warnings)
 {
-    if (!doubts)
+    if (!warnings)
         return;
     jw_array(w, "warnings");
     for (int i = 0; i < EVENT_WARNINGS; i++) {
-        if (doubts & (1u << i))
+        if (warnings & (1u << i))
             jw_text(w, NULL, event_warning_texts[i]);
     }
     jw_array_end(w);
 }
 
-static enum step ingest(struct exchange *x)
+/* The event was recorded, now or by an earlier request with its id: both are 202, so that clients
+ * can simply repeat. */
+static enum step mastery_ingest(struct exchange *x)
 {
-    struct ingest *s = x->state ? x->state : begin(x);
+    struct ingest *s = x->state ? x->state : ingest_begin(x);
     const struct event_input *in = x->input;
     struct jw w;
 
     if (!s)
         return STEP_DONE;
-    if (event_batch_step(&s->intake, x->engine, &x->pipeline) == STEP_MORE)
+    if (event_batch_step(&s->batch, x->engine, &x->pipeline) == STEP_MORE)
         return STEP_MORE;
     x->problem = s->item.problem;
     if (x->problem.code != PROBLEM_NONE)
@@ -58,16 +62,15 @@ static enum step ingest(struct exchange *x)
     jw_text(&w, "status", "accepted");
     jw_str(&w, "event_id", in->event_id);
     jw_text(&w, "message",
-            s->item.record.duplicate ? "This event had been counted before; nothing has changed"
-                                     : "The event has been counted");
-    write_warnings(&w, in->warnings);
-    jw_str(&w, "correlation_id", x->request_id);
-    jw_object_end(&w);
+            s->item.record.duplicate ? "This event was recorded before; nothing has changed"
+                                     : "The event was recorded");
+    ingest_write_warnings(&w, in->warnings);
+    exchange_json_end(x, &w);
     return STEP_DONE;
 }
 
-/* What the rules cannot say: the data by its type, the time by the clock. */
-static bool check(struct exchange *x)
+/* Checks what rules cannot: the data by the type of the event, its time by the clock. */
+static bool ingest_check(struct exchange *x)
 {
     struct event_input *in = x->input;
 
@@ -80,20 +83,19 @@ static bool check(struct exchange *x)
 /* clang-format off */
 static const char *const statuses[] = {"accepted", NULL};
 
-static const struct rule ingest_answer[] = {
-    {.name = "status", .type = RULE_ENUM, .required = true, .choices = statuses, .description = "Stored, now or before"},
-    {.name = "event_id", .type = RULE_TEXT, .required = true, .description = "The event's own id"},
-    {.name = "message", .type = RULE_TEXT, .required = true, .description = "For people"},
-    {.name = "warnings", .type = RULE_JSON, .description = "What is allowed and yet looks odd, a sentence each"},
-    SHAPE_CORRELATION,
-    {0},
-};
+static const struct rule ingest_response[] = RULES(
+    FIELD(ENUM, "status", "Stored, now or before", .choices = statuses),
+    FIELD(TEXT, "event_id", "The event's own id"),
+    FIELD(TEXT, "message", "For human readers"),
+    OPTIONAL(JSON, "warnings", "Oddities of a valid event, a sentence each"), SHAPE_CORRELATION);
 
 static const struct route routes[] = {
-    {.name = "mastery-ingest", .method = POST, .pattern = "/api/v1/mastery/ingest", .limit_per_minute = 100,
-     .access = ACCESS_WRITE_STUDENT, .flags = ROUTE_PERSONAL | ROUTE_DEFAULTS_TO_SELF | ROUTE_IDEMPOTENT | ROUTE_JOURNALED, .rules = event_rules,
-     .input_size = sizeof(struct event_input), .subject_offset = offsetof(struct event_input, student), .check = check,
-     .handler = ingest, .status = 202, .response = ingest_answer, .summary = "Counts a learning event, once for its id"},
+    {.name = "mastery-ingest", .method = POST, .pattern = "/api/v1/mastery/ingest",
+     .limit_per_minute = 100, .access = ACCESS_WRITE_STUDENT,
+     .flags = ROUTE_PERSONAL | ROUTE_DEFAULTS_TO_SELF | ROUTE_IDEMPOTENT | ROUTE_JOURNALED,
+     .rules = event_rules, .input_size = sizeof(struct event_input), .check = ingest_check,
+     .handler = mastery_ingest, .status = 202, .response = ingest_response,
+     .summary = "Records a learning event, once for its id"},
 };
 /* clang-format on */
 

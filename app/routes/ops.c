@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What operators and probes ask: who are you, are you well, what have you done. */
+/* For operators and probes: description, liveness, readiness, metrics, and the OpenAPI document.
+ * What is measured is obs/metrics.def's; /health and /metrics answer without Redis, so that they
+ * work when it does not. */
 #include "app/base/clock.h"
 #include "app/base/version.h"
 #include "app/http/openapi.h"
@@ -10,12 +12,13 @@
 #include "app/store/reply.h"
 #include "app/store/workers.h"
 
-/* A probe wants its answer within 200 ms, whatever the store does. */
+/* Probes give up after 200 ms; Redis must not use up that time. */
 static const int64_t READY_PATIENCE_US = 100000;
 
 /* ---- / ---- */
 
-static bool is_first_of_its_path(const struct router *router, size_t i)
+/* Whether no route before the i-th has its pattern, under another method. */
+static bool info_is_first(const struct router *router, size_t i)
 {
     for (size_t k = 0; k < i; k++) {
         if (strcmp(router_route(router, k)->pattern, router_route(router, i)->pattern) == 0)
@@ -24,7 +27,8 @@ static bool is_first_of_its_path(const struct router *router, size_t i)
     return true;
 }
 
-static enum step info(struct exchange *x)
+/* Lists each path once, also when it has several methods. */
+static enum step ops_info(struct exchange *x)
 {
     const struct router *router = x->engine->router;
     struct jw w;
@@ -37,7 +41,7 @@ static enum step info(struct exchange *x)
     jw_text(&w, "environment", x->engine->config.environment);
     jw_array(&w, "endpoints");
     for (size_t i = 0; i < router_count(router); i++) {
-        if (is_first_of_its_path(router, i))
+        if (info_is_first(router, i))
             jw_text(&w, NULL, router_route(router, i)->pattern);
     }
     jw_array_end(&w);
@@ -48,7 +52,9 @@ static enum step info(struct exchange *x)
 
 /* ---- /health, /ready ---- */
 
-static enum step health(struct exchange *x)
+/* Liveness: a process that can run this is alive. Uses no Redis, whose failure must not restart it.
+ */
+static enum step ops_health(struct exchange *x)
 {
     struct jw w;
 
@@ -65,8 +71,8 @@ struct readiness {
     struct command *ping, *workers;
 };
 
-/* As the workers see it, who alone speak with it: the worst of what they say. */
-static const char *dapr_state(const struct worker_heartbeat *signs, size_t n)
+/* Only workers call the sidecar: the worst state that any of them reports in its heartbeat. */
+static const char *ready_dapr_state(const struct worker_heartbeat *signs, size_t n)
 {
     static const char *const names[DAPR_STATES] = {[DAPR_NOT_CONFIGURED] = "not_configured",
                                                    [DAPR_HEALTHY] = "healthy",
@@ -80,7 +86,9 @@ static const char *dapr_state(const struct worker_heartbeat *signs, size_t n)
     return names[worst];
 }
 
-static enum step answer_ready(struct exchange *x, const struct readiness *r)
+/* Ready means that Redis replied and that the process is not draining. Workers and sidecar are
+ * shown, but requests can be served without them. */
+static enum step ready_respond(struct exchange *x, const struct readiness *r)
 {
     bool answered = x->pipeline.status == PIPELINE_COMPLETE;
     bool store = answered && reply_status(r->ping->reply) == REPLY_OK;
@@ -97,7 +105,7 @@ static enum step answer_ready(struct exchange *x, const struct readiness *r)
     jw_object(&w, "dependencies");
     jw_text(&w, "state_store", store ? "healthy" : "unavailable");
     jw_text(&w, "worker", n > 0 ? "healthy" : "unavailable");
-    jw_text(&w, "dapr", dapr_state(signs, n));
+    jw_text(&w, "dapr", ready_dapr_state(signs, n));
     jw_object_end(&w);
     if (x->engine->draining)
         jw_bool(&w, "draining", true);
@@ -110,12 +118,12 @@ static enum step answer_ready(struct exchange *x, const struct readiness *r)
     return STEP_DONE;
 }
 
-static enum step ready(struct exchange *x)
+static enum step ops_ready(struct exchange *x)
 {
     struct readiness *r = x->state;
 
     if (r)
-        return answer_ready(x, r);
+        return ready_respond(x, r);
     r = x->state = arena_zalloc(x->arena, sizeof(*r));
     if (!r)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
@@ -127,7 +135,8 @@ static enum step ready(struct exchange *x)
 
 /* ---- /metrics ---- */
 
-static enum step metrics(struct exchange *x)
+/* The format that the client prefers; the Prometheus text format when it has no preference. */
+static enum step ops_metrics(struct exchange *x)
 {
     static const char openmetrics_type[] =
         "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -142,7 +151,8 @@ static enum step metrics(struct exchange *x)
     return STEP_DONE;
 }
 
-static const char *breaker_name(enum breaker_gauge state)
+/* The labels of the circuit breaker gauge in words. */
+static const char *metrics_breaker_name(enum breaker_gauge state)
 {
     switch (state) {
     case BREAKER_GAUGE_OPEN: return "open";
@@ -152,7 +162,9 @@ static const char *breaker_name(enum breaker_gauge state)
     return "closed";
 }
 
-static void write_performance(struct exchange *x, struct jw *w, const struct metrics_summary *s)
+/* Requests of all routes. Routes that had no request are left out of requests_per_endpoint. */
+static void metrics_write_performance(struct exchange *x, struct jw *w,
+                                      const struct metrics_summary *s)
 {
     const struct router *router = x->engine->router;
 
@@ -183,11 +195,11 @@ static void write_performance(struct exchange *x, struct jw *w, const struct met
     jw_object_end(w);
 }
 
-static void write_breaker(struct jw *w, const char *name, const struct metrics_summary *s,
-                          unsigned service)
+static void metrics_write_breaker(struct jw *w, const char *name, const struct metrics_summary *s,
+                                  enum metric_service service)
 {
     jw_object(w, name);
-    jw_text(w, "state", breaker_name(s->breakers[service].state));
+    jw_text(w, "state", metrics_breaker_name(s->breakers[service].state));
     jw_int(w, "failures", (int64_t)s->breakers[service].failures);
     if (s->breakers[service].opened_at_ms)
         jw_time(w, "opened_at", s->breakers[service].opened_at_ms);
@@ -196,27 +208,28 @@ static void write_breaker(struct jw *w, const char *name, const struct metrics_s
     jw_object_end(w);
 }
 
-static enum step metrics_detailed(struct exchange *x)
+/* The counters of all processes of the pool, from their shared memory, as JSON. */
+static enum step ops_metrics_detailed(struct exchange *x)
 {
     struct metrics_summary s;
-    uint64_t looked;
+    uint64_t lookups;
     struct jw w;
 
     metrics_summarize(x->engine->metrics, &s);
-    looked = s.cache_hits + s.cache_misses;
+    lookups = s.cache_hits + s.cache_misses;
     http_response_json(&x->response, 200, &w);
-    write_performance(x, &w, &s);
+    metrics_write_performance(x, &w, &s);
     jw_object(&w, "cache");
     jw_int(&w, "hits", (int64_t)s.cache_hits);
     jw_int(&w, "misses", (int64_t)s.cache_misses);
-    jw_number(&w, "hit_ratio", looked ? (double)s.cache_hits / (double)looked : 0);
+    jw_number(&w, "hit_ratio", lookups ? (double)s.cache_hits / (double)lookups : 0);
     jw_object_end(&w);
     jw_object(&w, "tracing");
     jw_int(&w, "spans_created", (int64_t)s.spans);
     jw_object_end(&w);
     jw_object(&w, "circuit_breakers");
-    write_breaker(&w, "redis", &s, 0);
-    write_breaker(&w, "dapr", &s, 1);
+    metrics_write_breaker(&w, "redis", &s, METRIC_SERVICE_REDIS);
+    metrics_write_breaker(&w, "dapr", &s, METRIC_SERVICE_DAPR);
     jw_object_end(&w);
     jw_object(&w, "connection_pool");
     jw_int(&w, "size", s.store_connections);
@@ -225,29 +238,31 @@ static enum step metrics_detailed(struct exchange *x)
     jw_object_end(&w);
     jw_object(&w, "dependencies");
     jw_text(&w, "state_store",
-            s.breakers[0].state == BREAKER_GAUGE_CLOSED ? "healthy" : "unavailable");
+            s.breakers[METRIC_SERVICE_REDIS].state == BREAKER_GAUGE_CLOSED ? "healthy"
+                                                                           : "unavailable");
     jw_int(&w, "processes", s.live_processes);
     jw_object_end(&w);
     jw_object_end(&w);
     return STEP_DONE;
 }
 
-static enum step reset_metrics(struct exchange *x)
+/* Sets the counters of the whole pool to zero, not only those of this process. */
+static enum step ops_metrics_reset(struct exchange *x)
 {
     struct jw w;
 
     metrics_reset(x->engine->metrics);
-    http_response_json(&x->response, 200, &w);
-    jw_bool(&w, "success", true);
+    exchange_json_begin(x, 200, &w);
     jw_time(&w, "reset_at", x->now_ms);
-    jw_str(&w, "correlation_id", x->request_id);
-    jw_object_end(&w);
+    exchange_json_end(x, &w);
     return STEP_DONE;
 }
 
 /* ---- /openapi.json ---- */
 
-static enum step openapi(struct exchange *x)
+/* Written for each request, from the same tables that serve it, so that it cannot be out of step.
+ */
+static enum step ops_openapi(struct exchange *x)
 {
     size_t count;
     const struct route_table *tables = router_tables(x->engine->router, &count);
@@ -260,14 +275,14 @@ static enum step openapi(struct exchange *x)
 
 /* ---- /docs ---- */
 
-/* nginx has the page as a file and asks here only for other methods. Who reaches this with a GET
- * has come by another way, on which the page is not. */
-static enum step docs(struct exchange *x)
+/* nginx serves the page as a file; the route exists for its limit, its other methods and the
+ * OpenAPI document. A GET arrives here only where nginx has no such file. */
+static enum step ops_docs(struct exchange *x)
 {
     return exchange_fail(x, PROBLEM_NOT_FOUND);
 }
 
-/* ---- the table ---- */
+/* ---- tables ---- */
 
 /* clang-format off */
 static const char *const breaker_states[] = {"closed", "open", "half_open", NULL};
@@ -275,136 +290,120 @@ static const char *const ready_states[] = {"ready", "not_ready", NULL};
 static const char *const health_states[] = {"healthy", NULL};
 static const char *const dependency_states[] = {"healthy", "unavailable", "not_configured", NULL};
 
-static const struct rule info_answer[] = {
-    {.name = "name", .type = RULE_TEXT, .required = true, .description = "mastery-engine"},
-    {.name = "service", .type = RULE_TEXT, .required = true, .description = "mastery-engine"},
-    {.name = "version", .type = RULE_TEXT, .required = true, .description = "Version of the engine"},
-    {.name = "commit", .type = RULE_TEXT, .required = true, .description = "Commit it was built from"},
-    {.name = "environment", .type = RULE_TEXT, .required = true, .description = "Name of the installation"},
-    {.name = "endpoints", .type = RULE_JSON, .required = true, .description = "The paths there are"},
-    {.name = "docs", .type = RULE_TEXT, .required = true, .description = "Where the documentation is"},
-    {0},
-};
+static const struct rule info_response[] = RULES(
+    FIELD(TEXT, "name", "mastery-engine"),
+    FIELD(TEXT, "service", "mastery-engine"),
+    FIELD(TEXT, "version", "Version of the engine"),
+    FIELD(TEXT, "commit", "Commit it was built from"),
+    FIELD(TEXT, "environment", "Name of the installation"),
+    FIELD(JSON, "endpoints", "All paths"),
+    FIELD(TEXT, "docs", "Where the documentation is"));
 
-static const struct rule health_answer[] = {
-    {.name = "status", .type = RULE_ENUM, .required = true, .choices = health_states, .description = "Always healthy: who can answer is"},
-    {.name = "timestamp", .type = RULE_TIME, .required = true, .description = "Now"},
-    {.name = "version", .type = RULE_TEXT, .required = true, .description = "Version of the engine"},
-    {.name = "service", .type = RULE_TEXT, .required = true, .description = "mastery-engine"},
-    {0},
-};
+static const struct rule health_response[] = RULES(
+    FIELD(ENUM, "status", "Always healthy: a process that responds is", .choices = health_states),
+    FIELD(TIME, "timestamp", "Now"),
+    FIELD(TEXT, "version", "Version of the engine"),
+    FIELD(TEXT, "service", "mastery-engine"));
 
-static const struct rule ready_dependencies[] = {
-    {.name = "state_store", .type = RULE_ENUM, .required = true, .choices = dependency_states, .description = "Redis"},
-    {.name = "worker", .type = RULE_ENUM, .required = true, .choices = dependency_states, .description = "The background worker"},
-    {.name = "dapr", .type = RULE_ENUM, .required = true, .choices = dependency_states, .description = "The Dapr sidecar"},
-    {0},
-};
+/* Only state_store decides readiness. */
+static const struct rule ready_dependencies[] = RULES(
+    FIELD(ENUM, "state_store", "Redis", .choices = dependency_states),
+    FIELD(ENUM, "worker", "The background worker", .choices = dependency_states),
+    FIELD(ENUM, "dapr", "The Dapr sidecar", .choices = dependency_states));
 
-static const struct rule ready_answer[] = {
-    {.name = "status", .type = RULE_ENUM, .required = true, .choices = ready_states, .description = "ready (200) or not_ready (503)"},
-    {.name = "dependencies", .type = RULE_OBJECT, .required = true, .fields = ready_dependencies, .description = "What it depends on"},
-    {.name = "draining", .type = RULE_BOOL, .description = "There and true while the process that answers is on its way out"},
-    {.name = "timestamp", .type = RULE_TIME, .required = true, .description = "Now"},
-    {.name = "version", .type = RULE_TEXT, .required = true, .description = "Version of the engine"},
-    {.name = "environment", .type = RULE_TEXT, .required = true, .description = "Name of the installation"},
-    {0},
-};
+static const struct rule ready_response[] = RULES(
+    FIELD(ENUM, "status", "ready (200) or not_ready (503)", .choices = ready_states),
+    FIELD(OBJECT, "dependencies", "What it depends on", .fields = ready_dependencies),
+    OPTIONAL(BOOL, "draining", "Present and true while the process is draining"),
+    FIELD(TIME, "timestamp", "Now"),
+    FIELD(TEXT, "version", "Version of the engine"),
+    FIELD(TEXT, "environment", "Name of the installation"));
 
-static const struct rule latency_fields[] = {
-    {.name = "p50", .type = RULE_NUMBER, .required = true, .description = "Median"},
-    {.name = "p95", .type = RULE_NUMBER, .required = true, .description = "95th percentile"},
-    {.name = "p99", .type = RULE_NUMBER, .required = true, .description = "99th percentile"},
-    {0},
-};
+static const struct rule latency_fields[] = RULES(
+    FIELD(NUMBER, "p50", "Median"),
+    FIELD(NUMBER, "p95", "95th percentile"),
+    FIELD(NUMBER, "p99", "99th percentile"));
 
-static const struct rule performance_fields[] = {
-    {.name = "requests_total", .type = RULE_INT, .required = true, .description = "Requests answered by the pool"},
-    {.name = "errors_total", .type = RULE_INT, .required = true, .description = "Of these with status 500 and above"},
-    {.name = "error_rate", .type = RULE_NUMBER, .required = true, .description = "Share of errors"},
-    {.name = "average_latency_ms", .type = RULE_NUMBER, .required = true, .description = "Mean duration"},
-    {.name = "latency_ms", .type = RULE_OBJECT, .required = true, .fields = latency_fields, .description = "Percentiles of the duration"},
-    {.name = "requests_per_endpoint", .type = RULE_JSON, .required = true, .description = "Requests by method and path"},
-    {.name = "uptime_since", .type = RULE_TIME, .required = true, .description = "Since when is counted"},
-    {.name = "active_requests", .type = RULE_INT, .required = true, .description = "Requests under way"},
-    {0},
-};
+/* Of all processes of the pool, since uptime_since. */
+static const struct rule performance_fields[] = RULES(
+    FIELD(INT, "requests_total", "Requests processed by the pool"),
+    FIELD(INT, "errors_total", "Requests with status 500 and above"),
+    FIELD(NUMBER, "error_rate", "Share of errors"),
+    FIELD(NUMBER, "average_latency_ms", "Mean duration"),
+    FIELD(OBJECT, "latency_ms", "Percentiles of the duration", .fields = latency_fields),
+    FIELD(JSON, "requests_per_endpoint", "Requests by method and path"),
+    FIELD(TIME, "uptime_since", "Start of the counting"),
+    FIELD(INT, "active_requests", "Requests being processed"));
 
-static const struct rule cache_fields[] = {
-    {.name = "hits", .type = RULE_INT, .required = true, .description = "Queries answered from the stored result"},
-    {.name = "misses", .type = RULE_INT, .required = true, .description = "Queries computed from stored state"},
-    {.name = "hit_ratio", .type = RULE_NUMBER, .required = true, .max = 1, .description = "Share of hits"},
-    {0},
-};
+static const struct rule cache_fields[] = RULES(
+    FIELD(INT, "hits", "Queries answered from the stored result"),
+    FIELD(INT, "misses", "Queries computed from stored state"),
+    FIELD(NUMBER, "hit_ratio", "Share of hits", .max = 1));
 
-static const struct rule tracing_fields[] = {
-    {.name = "spans_created", .type = RULE_INT, .required = true, .description = "One for each request"},
-    {0},
-};
+static const struct rule tracing_fields[] = RULES(
+    FIELD(INT, "spans_created", "One for each request"));
 
-static const struct rule breaker_fields[] = {
-    {.name = "state", .type = RULE_ENUM, .required = true, .choices = breaker_states, .description = "The worst of the pool"},
-    {.name = "failures", .type = RULE_INT, .required = true, .description = "Failures in a row"},
-    {.name = "opened_at", .type = RULE_TIME, .required = true, .nullable = true, .description = "When it opened; null while closed"},
-    {0},
-};
+/* Each process has its own circuit breakers; the worst one is shown. */
+static const struct rule breaker_fields[] = RULES(
+    FIELD(ENUM, "state", "The worst of the pool", .choices = breaker_states),
+    FIELD(INT, "failures", "Failures in a row"),
+    FIELD(TIME, "opened_at", "When it opened; null while closed", .nullable = true));
 
-static const struct rule breakers_fields[] = {
-    {.name = "redis", .type = RULE_OBJECT, .required = true, .fields = breaker_fields, .description = "To Redis"},
-    {.name = "dapr", .type = RULE_OBJECT, .required = true, .fields = breaker_fields, .description = "To the Dapr sidecar"},
-    {0},
-};
+static const struct rule breakers_fields[] = RULES(
+    FIELD(OBJECT, "redis", "Commands to Redis", .fields = breaker_fields),
+    FIELD(OBJECT, "dapr", "Calls to the Dapr sidecar", .fields = breaker_fields));
 
-static const struct rule pool_fields[] = {
-    {.name = "size", .type = RULE_INT, .required = true, .description = "Connections to Redis, all processes"},
-    {.name = "in_use", .type = RULE_INT, .required = true, .description = "Of these with commands under way"},
-    {.name = "reconnects", .type = RULE_INT, .required = true, .description = "Connections made again after a loss"},
-    {0},
-};
+static const struct rule pool_fields[] = RULES(
+    FIELD(INT, "size", "Connections to Redis, all processes"),
+    FIELD(INT, "in_use", "Connections with commands in flight"),
+    FIELD(INT, "reconnects", "Connections made after a loss"));
 
-static const struct rule detailed_dependencies[] = {
-    {.name = "state_store", .type = RULE_ENUM, .required = true, .choices = dependency_states, .description = "Redis, by the circuit breaker"},
-    {.name = "processes", .type = RULE_INT, .required = true, .description = "Live processes of the pool"},
-    {0},
-};
+/* state_store follows from the circuit breaker, without a command to Redis. */
+static const struct rule detailed_dependencies[] = RULES(
+    FIELD(ENUM, "state_store", "Redis, by the circuit breaker", .choices = dependency_states),
+    FIELD(INT, "processes", "Live processes of the pool"));
 
-static const struct rule detailed_answer[] = {
-    {.name = "performance", .type = RULE_OBJECT, .required = true, .fields = performance_fields, .description = "Requests"},
-    {.name = "cache", .type = RULE_OBJECT, .required = true, .fields = cache_fields, .description = "Stored results"},
-    {.name = "tracing", .type = RULE_OBJECT, .required = true, .fields = tracing_fields, .description = "Spans"},
-    {.name = "circuit_breakers", .type = RULE_OBJECT, .required = true, .fields = breakers_fields, .description = "Circuit breakers"},
-    {.name = "connection_pool", .type = RULE_OBJECT, .required = true, .fields = pool_fields, .description = "Connections to Redis"},
-    {.name = "dependencies", .type = RULE_OBJECT, .required = true, .fields = detailed_dependencies, .description = "What it depends on"},
-    {0},
-};
+static const struct rule detailed_response[] = RULES(
+    FIELD(OBJECT, "performance", "Requests", .fields = performance_fields),
+    FIELD(OBJECT, "cache", "Stored results", .fields = cache_fields),
+    FIELD(OBJECT, "tracing", "Spans", .fields = tracing_fields),
+    FIELD(OBJECT, "circuit_breakers", "Circuit breakers", .fields = breakers_fields),
+    FIELD(OBJECT, "connection_pool", "Connections to Redis", .fields = pool_fields),
+    FIELD(OBJECT, "dependencies", "What it depends on", .fields = detailed_dependencies));
 
-static const struct rule reset_answer[] = {
+static const struct rule reset_response[] = RULES(
     SHAPE_SUCCESS,
-    {.name = "reset_at", .type = RULE_TIME, .required = true, .description = "Counting starts anew here"},
-    SHAPE_CORRELATION,
-    {0},
-};
+    FIELD(TIME, "reset_at", "When all counters were set to zero"), SHAPE_CORRELATION);
 
 static const struct route routes[] = {
-    {.name = "info", .method = GET, .pattern = "/", .limit_per_minute = 50, .access = ACCESS_OPEN, .subject_offset = NO_SUBJECT,
-     .handler = info, .status = 200, .response = info_answer, .summary = "What this service is"},
-    {.name = "health", .method = GET, .pattern = "/health", .limit_per_minute = 50, .access = ACCESS_OPEN, .subject_offset = NO_SUBJECT,
-     .handler = health, .status = 200, .response = health_answer, .summary = "Liveness: never touches the store"},
-    {.name = "ready", .method = GET, .pattern = "/ready", .limit_per_minute = 50, .access = ACCESS_OPEN, .subject_offset = NO_SUBJECT,
-     .handler = ready, .status = 200, .other_status = 503, .response = ready_answer, .summary = "Readiness: 503 while the store is away or the process drains"},
-    {.name = "metrics", .method = GET, .pattern = "/metrics", .aliases = {"/api/v1/mastery/metrics/prometheus"},
-     .limit_per_minute = 50, .access = ACCESS_OPEN, .flags = ROUTE_NETWORK_ALLOWLIST, .subject_offset = NO_SUBJECT, .handler = metrics, .status = 200,
+    {.name = "info", .method = GET, .pattern = "/", .limit_per_minute = 50, .access = ACCESS_OPEN,
+     .handler = ops_info, .status = 200, .response = info_response,
+     .summary = "What this service is"},
+    {.name = "health", .method = GET, .pattern = "/health", .limit_per_minute = 50,
+     .access = ACCESS_OPEN, .handler = ops_health, .status = 200, .response = health_response,
+     .summary = "Liveness: does not use Redis"},
+    {.name = "ready", .method = GET, .pattern = "/ready", .limit_per_minute = 50,
+     .access = ACCESS_OPEN, .handler = ops_ready, .status = 200, .other_status = 503,
+     .response = ready_response,
+     .summary = "Readiness: 503 while Redis is unavailable or the process drains"},
+    {.name = "metrics", .method = GET, .pattern = "/metrics",
+     .aliases = {"/api/v1/mastery/metrics/prometheus"}, .limit_per_minute = 50,
+     .access = ACCESS_OPEN, .flags = ROUTE_NETWORK_ALLOWLIST, .handler = ops_metrics, .status = 200,
      .response_type = "text/plain", .summary = "Metrics of the whole pool for Prometheus"},
-    {.name = "metrics-detailed", .method = GET, .pattern = "/metrics/detailed", .limit_per_minute = 50, .access = ACCESS_OPEN,
-     .flags = ROUTE_NETWORK_ALLOWLIST, .subject_offset = NO_SUBJECT, .handler = metrics_detailed, .status = 200, .response = detailed_answer,
+    {.name = "metrics-detailed", .method = GET, .pattern = "/metrics/detailed",
+     .limit_per_minute = 50, .access = ACCESS_OPEN, .flags = ROUTE_NETWORK_ALLOWLIST,
+     .handler = ops_metrics_detailed, .status = 200, .response = detailed_response,
      .summary = "Metrics of the whole pool for people"},
-    {.name = "metrics-reset", .method = POST, .pattern = "/metrics/reset", .limit_per_minute = 10, .access = ACCESS_ADMIN,
-     .subject_offset = NO_SUBJECT, .handler = reset_metrics, .status = 200, .response = reset_answer, .summary = "Starts all counters anew"},
-    {.name = "openapi", .method = GET, .pattern = "/openapi.json", .limit_per_minute = 50, .access = ACCESS_OPEN,
-     .subject_offset = NO_SUBJECT, .handler = openapi, .status = 200, .response_type = "application/json", .summary = "This document"},
-    {.name = "docs", .method = GET, .pattern = "/docs", .aliases = {"/redoc"}, .limit_per_minute = 50, .access = ACCESS_OPEN,
-     .flags = ROUTE_STATIC_PAGE, .subject_offset = NO_SUBJECT, .handler = docs, .status = 200, .response_type = "text/html",
-     .summary = "This document as a page to read and to try; only where the front has its files"},
+    {.name = "metrics-reset", .method = POST, .pattern = "/metrics/reset", .limit_per_minute = 10,
+     .access = ACCESS_ADMIN, .handler = ops_metrics_reset, .status = 200,
+     .response = reset_response, .summary = "Sets all counters to zero"},
+    {.name = "openapi", .method = GET, .pattern = "/openapi.json", .limit_per_minute = 50,
+     .access = ACCESS_OPEN, .handler = ops_openapi, .status = 200,
+     .response_type = "application/json", .summary = "This document"},
+    {.name = "docs", .method = GET, .pattern = "/docs", .aliases = {"/redoc"},
+     .limit_per_minute = 50, .access = ACCESS_OPEN, .flags = ROUTE_STATIC_PAGE, .handler = ops_docs,
+     .status = 200, .response_type = "text/html",
+     .summary = "This document as a web page; only where nginx has its files"},
 };
 /* clang-format on */
 

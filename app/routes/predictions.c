@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* /api/v1/predictions: next-week, trajectory, intervention, accuracy, config. */
+/* /api/v1/predictions: next-week, trajectory, intervention, accuracy, config. The model is
+ * domain/prediction.c's; storing and reusing a prediction is service/predict.c's. Without consent
+ * to analytics no route here says anything about a student. */
 #include "app/base/clock.h"
 #include "app/pipeline/exchange.h"
 #include "app/routes/routes.h"
@@ -9,24 +11,28 @@
 #include "app/store/prediction.h"
 
 enum { TIMEFRAME_MAX = 30, TIMEFRAME_PRESET = 7, TRAJECTORY_PRESET = 14, LOOKBACK_PRESET = 7 };
+
 /* ---- next-week and intervention ---- */
 
-struct one_day {
+struct day_input {
     struct str student;
     int64_t days;
-    int intervention; /* of the intervention route */
+    int intervention; /* index in intervention_names; of the intervention route only */
 };
 
-static enum step answer_one_day(struct exchange *x, int intervention)
+/* intervention: index in intervention_names, or NO_INTERVENTION. A prediction made earlier is
+ * reused while the student's state has not changed; its JSON members are then those stored with it.
+ */
+static enum step predict_day(struct exchange *x, int intervention)
 {
-    const struct one_day *in = x->input;
+    const struct day_input *in = x->input;
     struct predict *p = x->state;
     struct jw w;
 
     if (!p) {
-        x->state = p = arena_zalloc(x->arena, sizeof(*p));
+        p = exchange_new_state(x, sizeof(*p));
         if (!p)
-            return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
+            return STEP_DONE;
         p->student = in->student;
         p->days_ahead = (int)in->days;
         p->intervention = intervention;
@@ -38,64 +44,70 @@ static enum step answer_one_day(struct exchange *x, int intervention)
         return STEP_DONE;
     http_response_json(&x->response, 200, &w);
     buf_str(&x->response.body, p->json_members);
-    w.comma = true;
-    jw_str(&w, "correlation_id", x->request_id);
-    jw_object_end(&w);
+    w.comma = true; /* the writer does not know the members copied above */
+    exchange_json_end(x, &w);
     (void)http_response_header(&x->response, "X-Cache", p->reused ? STR("HIT") : STR("MISS"));
-    metrics_add(x->engine->metrics, p->reused ? METRIC_CACHE_HITS : METRIC_CACHE_MISSES, 0, 0, 1);
+    metrics_add(x->engine->metrics, p->reused ? METRIC_CACHE_HITS : METRIC_CACHE_MISSES, NULL, NULL,
+                1);
     return STEP_DONE;
 }
 
-static enum step next_week(struct exchange *x)
+/* Without the condition of an intervention. */
+static enum step predict_next_week(struct exchange *x)
 {
-    return answer_one_day(x, NO_INTERVENTION);
+    return predict_day(x, NO_INTERVENTION);
 }
 
-static enum step intervention(struct exchange *x)
+/* On condition that the named intervention takes place: the model then adds its expected gain. */
+static enum step predict_intervention(struct exchange *x)
 {
-    const struct one_day *in = x->input;
+    const struct day_input *in = x->input;
 
-    return answer_one_day(x, in->intervention);
+    return predict_day(x, in->intervention);
 }
 
 /* ---- trajectory ---- */
 
-struct trajectory {
+struct days_input { /* of trajectory: days ahead; of accuracy: days back */
     struct str student;
     int64_t days;
 };
 
+/* Commands of a step that reads a student's state and history. */
 struct history_state {
-    struct command *state, *days, *made;
+    struct command *state, *days;
+    struct command *predictions; /* of accuracy only */
 };
 
-static struct history_state *ask_state_and_history(struct exchange *x, struct str student)
+/* NULL with x->problem without memory. */
+static struct history_state *history_queue(struct exchange *x, struct str student)
 {
-    struct history_state *s = x->state = arena_zalloc(x->arena, sizeof(*s));
+    struct history_state *s = exchange_new_state(x, sizeof(*s));
 
-    if (!s) {
-        problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
+    if (!s)
         return NULL;
-    }
     s->state = student_cmd_state(&x->pipeline, student);
     s->days = history_cmd(&x->pipeline, student, day_of_ms(x->now_ms));
     return s;
 }
 
-static bool read_state_and_history(struct exchange *x, const struct history_state *s,
-                                   struct history *ret)
+/* False with x->problem: 403 without consent to analytics, 404 without data. */
+static bool history_parse_consented(struct exchange *x, const struct history_state *s,
+                                    struct history *ret)
 {
-    struct mastery_state now;
+    struct mastery_state state;
 
-    if (!student_parse_state(s->state, &now, &x->problem))
+    if (!student_parse_state(s->state, &state, &x->problem))
         return false;
     if (student_has_withdrawn(s->state, CONSENT_ANALYTICS))
         problem_set(&x->problem, PROBLEM_FORBIDDEN, CONSENT_NO_ANALYSIS);
     return x->problem.code == PROBLEM_NONE &&
-           history_parse_nonempty(s->days, &now, ret, &x->problem);
+           history_parse_nonempty(s->days, &state, ret, &x->problem);
 }
 
-static void write_points(struct jw *w, const struct prediction *points, int n, int32_t today)
+/* The points, and their confidences once more as a plain list, for charts. */
+static void trajectory_write_points(struct jw *w, const struct prediction *points, int n,
+                                    int32_t today)
 {
     jw_array(w, "trajectory");
     for (int i = 0; i < n; i++) {
@@ -117,8 +129,9 @@ static void write_points(struct jw *w, const struct prediction *points, int n, i
     jw_array_end(w);
 }
 
-static void write_intervention_points(struct jw *w, const struct prediction *points, int n,
-                                      int32_t today)
+/* Only the days on which the predicted score is under the threshold. */
+static void trajectory_write_interventions(struct jw *w, const struct prediction *points, int n,
+                                           int32_t today)
 {
     jw_array(w, "intervention_points");
     for (int i = 0; i < n; i++) {
@@ -133,9 +146,11 @@ static void write_intervention_points(struct jw *w, const struct prediction *poi
     jw_array_end(w);
 }
 
-static enum step trajectory(struct exchange *x)
+/* One round trip. Fits the model once and evaluates it for each day; nothing is stored, so accuracy
+ * does not know these predictions. */
+static enum step predict_trajectory(struct exchange *x)
 {
-    const struct trajectory *in = x->input;
+    const struct days_input *in = x->input;
     int32_t today = day_of_ms(x->now_ms);
     struct prediction points[TIMEFRAME_MAX];
     struct history history;
@@ -143,43 +158,37 @@ static enum step trajectory(struct exchange *x)
     struct jw w;
 
     if (!x->state)
-        return ask_state_and_history(x, in->student) ? STEP_MORE : STEP_DONE;
-    if (!read_state_and_history(x, x->state, &history))
+        return history_queue(x, in->student) ? STEP_MORE : STEP_DONE;
+    if (!history_parse_consented(x, x->state, &history))
         return STEP_DONE;
     predict_fit(&x->engine->config, &history, &forecast);
     for (int i = 0; i < in->days; i++)
         forecast_at(&forecast, today + i + 1, 0, &points[i]);
-    http_response_json(&x->response, 200, &w);
-    jw_bool(&w, "success", true);
+    exchange_json_begin(x, 200, &w);
     jw_str(&w, "student_id", in->student);
-    write_points(&w, points, (int)in->days, today);
-    write_intervention_points(&w, points, (int)in->days, today);
+    trajectory_write_points(&w, points, (int)in->days, today);
+    trajectory_write_interventions(&w, points, (int)in->days, today);
     jw_text(&w, "overall_trend", forecast.trend);
     jw_object(&w, "metadata");
     predict_write_model(&w, &forecast);
     jw_object_end(&w);
-    jw_str(&w, "correlation_id", x->request_id);
-    jw_object_end(&w);
+    exchange_json_end(x, &w);
     return STEP_DONE;
 }
 
 /* ---- accuracy ---- */
 
-struct lookback {
-    struct str student;
-    int64_t days;
-};
-
-/* Those made in the window, and those about a day in it. What was predicted on condition of an
- * intervention counts as made, but is verified by nothing: nobody knows whether it took place. */
-static size_t relevant(const struct prediction_record *made, size_t n, int32_t first, int32_t today,
-                       struct stored_prediction *ret, size_t *ret_conditional)
+/* Selects the predictions made in the window [first, today] or about a day in it. Those on
+ * condition of an intervention are only counted: whether it took place is not known, so they cannot
+ * be verified. ret has room for n. */
+static size_t accuracy_select(const struct prediction_record *records, size_t n, int32_t first,
+                              int32_t today, struct stored_prediction *ret, size_t *ret_conditional)
 {
     size_t count = 0;
 
     *ret_conditional = 0;
     for (size_t i = 0; i < n; i++) {
-        const struct prediction_record *r = &made[i];
+        const struct prediction_record *r = &records[i];
 
         if (day_of_ms(r->made_at_ms) < first && (r->target_day < first || r->target_day > today))
             continue;
@@ -191,47 +200,50 @@ static size_t relevant(const struct prediction_record *made, size_t n, int32_t f
     return count;
 }
 
-static bool measure(struct exchange *x, const struct history_state *s, struct accuracy *ret)
+/* Compares the stored predictions of the window with the snapshots of their days. False with
+ * x->problem. */
+static bool accuracy_measure(struct exchange *x, const struct history_state *s,
+                             struct accuracy *ret)
 {
-    const struct lookback *in = x->input;
+    const struct days_input *in = x->input;
     int32_t today = day_of_ms(x->now_ms), first = today - (int32_t)in->days + 1;
-    struct prediction_record *made;
-    struct stored_prediction *kept;
+    struct prediction_record *records;
+    struct stored_prediction *selected;
     struct history history;
     size_t n, conditional;
 
-    if (!read_state_and_history(x, s, &history) ||
-        !prediction_parse_list(s->made, x->arena, &made, &n, &x->problem))
+    if (!history_parse_consented(x, s, &history) ||
+        !prediction_parse_list(s->predictions, x->arena, &records, &n, &x->problem))
         return false;
-    kept = arena_array(x->arena, n + 1, sizeof(*kept));
-    if (!kept) {
+    selected = arena_array(x->arena, n + 1, sizeof(*selected));
+    if (!selected) {
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
     }
-    n = relevant(made, n, first, today, kept, &conditional);
-    accuracy_of(kept, n, history.days, history.n, today, ret);
+    n = accuracy_select(records, n, first, today, selected, &conditional);
+    accuracy_of(selected, n, history.days, history.n, today, ret);
     ret->total_predictions += conditional;
     return true;
 }
 
-static enum step accuracy(struct exchange *x)
+/* One round trip: state, history and stored predictions. */
+static enum step predict_accuracy(struct exchange *x)
 {
-    const struct lookback *in = x->input;
+    const struct days_input *in = x->input;
     struct history_state *s = x->state;
     struct accuracy a;
     struct jw w;
 
     if (!s) {
-        s = ask_state_and_history(x, in->student);
+        s = history_queue(x, in->student);
         if (!s)
             return STEP_DONE;
-        s->made = prediction_cmd_list(&x->pipeline, in->student);
+        s->predictions = prediction_cmd_list(&x->pipeline, in->student);
         return STEP_MORE;
     }
-    if (!measure(x, s, &a))
+    if (!accuracy_measure(x, s, &a))
         return STEP_DONE;
-    http_response_json(&x->response, 200, &w);
-    jw_bool(&w, "success", true);
+    exchange_json_begin(x, 200, &w);
     jw_str(&w, "student_id", in->student);
     jw_int(&w, "lookback_days", in->days);
     jw_object(&w, "metrics");
@@ -242,20 +254,19 @@ static enum step accuracy(struct exchange *x)
     jw_number(&w, "recent_accuracy", a.recent_accuracy);
     jw_object_end(&w);
     jw_text(&w, "model_version", PREDICTION_MODEL_VERSION);
-    jw_str(&w, "correlation_id", x->request_id);
-    jw_object_end(&w);
+    exchange_json_end(x, &w);
     return STEP_DONE;
 }
 
 /* ---- config ---- */
 
-static enum step config(struct exchange *x)
+/* The model's constants and this installation's settings, for clients that show or check them. */
+static enum step predict_config(struct exchange *x)
 {
     const struct config *c = &x->engine->config;
     struct jw w;
 
-    http_response_json(&x->response, 200, &w);
-    jw_bool(&w, "success", true);
+    exchange_json_begin(x, 200, &w);
     jw_object(&w, "config");
     jw_text(&w, "model", c->prediction_model);
     jw_text(&w, "model_version", PREDICTION_MODEL_VERSION);
@@ -277,189 +288,190 @@ static enum step config(struct exchange *x)
     jw_int(&w, "max_timeframe_days", TIMEFRAME_MAX);
     jw_int(&w, "cache_ttl_seconds", PREDICTION_CACHE_TTL_S);
     jw_object_end(&w);
-    jw_str(&w, "correlation_id", x->request_id);
-    jw_object_end(&w);
+    exchange_json_end(x, &w);
     return STEP_DONE;
 }
 
-/* ---- the table ---- */
+/* ---- tables ---- */
 
 /* clang-format off */
-#define STUDENT_RULE(input) \
-    {.name = "student_id", .type = RULE_ID, .required = true, .offset = offsetof(struct input, student), .description = "The student"}
-#define TIMEFRAME_RULE \
-    {.name = "timeframe_days", .type = RULE_INT, .min = 1, .max = TIMEFRAME_MAX, .default_value = TIMEFRAME_PRESET, \
-     .offset = offsetof(struct one_day, days), .description = "How many days ahead"}
+#define TIMEFRAME                                                                                  \
+    BODY(INT, "timeframe_days", day_input, days, "How many days ahead", .min = 1,                  \
+         .max = TIMEFRAME_MAX, .default_value = TIMEFRAME_PRESET)
 
-static const struct rule next_week_rules[] = {STUDENT_RULE(one_day), TIMEFRAME_RULE, {0}};
+static const struct rule next_week_rules[] = RULES(BODY_STUDENT(day_input), TIMEFRAME);
 
-static const struct rule intervention_rules[] = {
-    STUDENT_RULE(one_day),
-    {.name = "intervention_type", .type = RULE_ENUM, .required = true, .choices = intervention_names, .offset = offsetof(struct one_day, intervention), .description = "On condition of what"},
-    TIMEFRAME_RULE,
-    {0},
-};
+/* As next-week, with the intervention. */
+static const struct rule intervention_rules[] = RULES(
+    BODY_STUDENT(day_input),
+    BODY(ENUM, "intervention_type", day_input, intervention, "On condition of what",
+          .required = true,
+          .choices = intervention_names),
+    TIMEFRAME);
 
-static const struct rule trajectory_rules[] = {
-    STUDENT_RULE(trajectory),
-    {.name = "days", .type = RULE_INT, .min = 1, .max = TIMEFRAME_MAX, .default_value = TRAJECTORY_PRESET, .offset = offsetof(struct trajectory, days), .description = "How many days, from tomorrow on"},
-    {0},
-};
+static const struct rule trajectory_rules[] = RULES(
+    BODY_STUDENT(days_input),
+    BODY(INT, "days", days_input, days, "How many days, from tomorrow on", .min = 1,
+          .max = TIMEFRAME_MAX, .default_value = TRAJECTORY_PRESET));
 
-static const struct rule accuracy_rules[] = {
-    {.name = "student_id", .type = RULE_ID, .source = IN_PATH, .required = true, .offset = offsetof(struct lookback, student), .description = "The student"},
-    {.name = "days", .type = RULE_INT, .source = IN_QUERY, .min = 1, .max = 30, .default_value = LOOKBACK_PRESET, .offset = offsetof(struct lookback, days), .description = "Predictions made in the last so many UTC days, or about one of them"},
-    {0},
-};
+static const struct rule accuracy_rules[] = RULES(
+    PATH_STUDENT(days_input),
+    QUERY(INT, "days", days_input, days,
+          "Predictions made in the last so many UTC days, or about one of them", .min = 1,
+          .max = 30, .default_value = LOOKBACK_PRESET));
 
-#define MODEL_FIELDS \
-    {.name = "model", .type = RULE_TEXT, .required = true, .description = "Name of the model"}, \
-    {.name = "model_version", .type = RULE_TEXT, .required = true, .description = "Its version"}, \
-    {.name = "historical_days", .type = RULE_INT, .required = true, .description = "Days with a score that went in"}, \
-    {.name = "day_zero", .type = RULE_DAY, .required = true, .description = "The first of them, where the intercept is taken"}, \
-    {.name = "slope", .type = RULE_NUMBER, .required = true, .description = "Of the line, a day"}, \
-    {.name = "intercept", .type = RULE_NUMBER, .required = true, .description = "The line's value on day_zero"}, \
-    {.name = "r_squared", .type = RULE_NUMBER, .required = true, .max = 1, .description = "Share of the variance that the line explains; 0 when there is none"}, \
-    SHAPE_SCORE("latest_score", "The score of the last day"), \
-    {.name = "warning", .type = RULE_TEXT, .description = "insufficient_history: fewer than 3 days with a score"}
+/* How the prediction was made. slope and intercept are those of the fitted line, in score a day. */
+#define MODEL_FIELDS                                                                               \
+    FIELD(TEXT, "model", "Name of the model"),                                                     \
+    FIELD(TEXT, "model_version", "Its version"),                                                   \
+    FIELD(INT, "historical_days", "Days with a score that went in"),                               \
+    FIELD(DAY, "day_zero", "The first of them, where the intercept is taken"),                     \
+    FIELD(NUMBER, "slope", "Of the line, a day"),                                                  \
+    FIELD(NUMBER, "intercept", "The line's value on day_zero"),                                    \
+    SHAPE_SCORE("r_squared", "Share of the variance that the line explains; 0 when there is none"),\
+    SHAPE_SCORE("latest_score", "The score of the last day"),                                      \
+    OPTIONAL(TEXT, "warning", "insufficient_history: fewer than 3 days with a score")
 
-static const struct rule model_metadata[] = {MODEL_FIELDS, {0}};
+static const struct rule model_metadata[] = RULES(MODEL_FIELDS);
 
-static const struct rule impact[] = {
-    {.name = "type", .type = RULE_ENUM, .required = true, .choices = intervention_names, .description = "The intervention"},
+/* The effect of the intervention on the predicted score. */
+static const struct rule impact[] = RULES(
+    FIELD(ENUM, "type", "The intervention", .choices = intervention_names),
     SHAPE_SCORE("factor", "Share of what is lacking that it is expected to make up for"),
-    SHAPE_SCORE("gain", "What it adds to the predicted score"),
-    {0},
-};
+    SHAPE_SCORE("gain", "What it adds to the predicted score"));
 
-static const struct rule intervention_metadata[] = {
+static const struct rule intervention_metadata[] = RULES(
     MODEL_FIELDS,
-    {.name = "intervention_impact", .type = RULE_OBJECT, .required = true, .fields = impact, .description = "What the intervention is expected to do"},
-    {0},
-};
+    FIELD(OBJECT, "intervention_impact", "What the intervention is expected to do",
+          .fields = impact));
 
-#define INTERVAL_FIELD \
-    {.name = "interval", .type = RULE_OBJECT, .required = true, .fields = shape_interval, .description = "What the score to come falls in with the probability level"}
-#define CONFIDENCE_FIELD SHAPE_SCORE("confidence", "Probability that the score to come is of that level")
+#define INTERVAL_FIELD                                                                             \
+    FIELD(OBJECT, "interval", "What the score to come falls in with the probability level",        \
+          .fields = shape_interval)
+#define CONFIDENCE_FIELD                                                                           \
+    SHAPE_SCORE("confidence", "Probability that the score to come is of that level")
 
-#define PREDICTION_FIELDS(metadata_fields) \
-    SHAPE_SUCCESS, \
-    SHAPE_STUDENT, \
-    SHAPE_SCORE("predicted_score", "The line's value on that day, within 0 to 1"), \
-    CONFIDENCE_FIELD, \
-    INTERVAL_FIELD, \
-    {.name = "trend", .type = RULE_ENUM, .required = true, .choices = shape_trends, .description = "By slope a day: over 0.002, under -0.002, or between"}, \
-    {.name = "intervention_needed", .type = RULE_BOOL, .required = true, .description = "The predicted score is under 0.5"}, \
-    {.name = "timeframe_days", .type = RULE_INT, .required = true, .min = 1, .max = TIMEFRAME_MAX, .description = "How many days ahead"}, \
-    {.name = "predicted_level", .type = RULE_ENUM, .required = true, .choices = shape_levels, .description = "Level of the predicted score"}, \
-    {.name = "components_projection", .type = RULE_OBJECT, .required = true, .fields = shape_components, .description = "Each component by a line of its own"}, \
-    {.name = "timestamp", .type = RULE_TIME, .required = true, .description = "When it was predicted"}, \
-    {.name = "metadata", .type = RULE_OBJECT, .required = true, .fields = metadata_fields, .description = "About the model"}, \
+#define PREDICTION_FIELDS(metadata_fields)                                                         \
+    SHAPE_SUCCESS, SHAPE_STUDENT,                                                                  \
+    SHAPE_SCORE("predicted_score", "The line's value on that day, within 0 to 1"),                 \
+    CONFIDENCE_FIELD, INTERVAL_FIELD,                                                              \
+    FIELD(ENUM, "trend", "By slope a day: over 0.002, under -0.002, or between",                   \
+          .choices = shape_trends),                                                                \
+    FIELD(BOOL, "intervention_needed", "The predicted score is under 0.5"),                        \
+    FIELD(INT, "timeframe_days", "How many days ahead", .min = 1, .max = TIMEFRAME_MAX),           \
+    FIELD(ENUM, "predicted_level", "Level of the predicted score", .choices = shape_levels),       \
+    FIELD(OBJECT, "components_projection", "Each component by a line of its own",                  \
+          .fields = shape_components),                                                             \
+    FIELD(TIME, "timestamp", "When it was predicted"),                                             \
+    FIELD(OBJECT, "metadata", "About the model", .fields = metadata_fields),                       \
     SHAPE_CORRELATION
 
-static const struct rule next_week_answer[] = {PREDICTION_FIELDS(model_metadata), {0}};
-static const struct rule intervention_answer[] = {PREDICTION_FIELDS(intervention_metadata), {0}};
+/* Both have the same fields but for the metadata. */
+static const struct rule next_week_response[] = RULES(PREDICTION_FIELDS(model_metadata));
+static const struct rule intervention_response[] = RULES(PREDICTION_FIELDS(intervention_metadata));
 
-#define AHEAD_FIELDS \
-    {.name = "days_from_now", .type = RULE_INT, .required = true, .min = 1, .max = TIMEFRAME_MAX, .description = "How many days ahead"}, \
-    {.name = "date", .type = RULE_DAY, .required = true, .description = "UTC day"}, \
+#define AHEAD_FIELDS                                                                               \
+    FIELD(INT, "days_from_now", "How many days ahead", .min = 1, .max = TIMEFRAME_MAX),            \
+    FIELD(DAY, "date", "UTC day"),                                                                 \
     SHAPE_SCORE("predicted_score", "The line's value on that day, within 0 to 1")
 
-static const struct rule trajectory_point[] = {
-    AHEAD_FIELDS,
-    INTERVAL_FIELD,
-    CONFIDENCE_FIELD,
-    {.name = "level", .type = RULE_ENUM, .required = true, .choices = shape_levels, .description = "Level of the predicted score"},
-    {0},
-};
-static const struct rule intervention_point[] = {AHEAD_FIELDS, {0}};
+/* One day of a trajectory. */
+static const struct rule trajectory_point[] = RULES(
+    AHEAD_FIELDS, INTERVAL_FIELD, CONFIDENCE_FIELD,
+    FIELD(ENUM, "level", "Level of the predicted score", .choices = shape_levels));
+/* A day with a predicted score under the threshold. */
+static const struct rule intervention_point[] = RULES(AHEAD_FIELDS);
 
-static const struct rule trajectory_answer[] = {
-    SHAPE_SUCCESS,
-    SHAPE_STUDENT,
-    {.name = "trajectory", .type = RULE_OBJECTS, .required = true, .fields = trajectory_point, .description = "Day by day"},
-    {.name = "confidence_over_time", .type = RULE_NUMBERS, .required = true, .max = 1, .description = "The confidences alone"},
-    {.name = "intervention_points", .type = RULE_OBJECTS, .required = true, .fields = intervention_point, .description = "The days with a predicted score under 0.5"},
-    {.name = "overall_trend", .type = RULE_ENUM, .required = true, .choices = shape_trends, .description = "By slope a day: over 0.002, under -0.002, or between"},
-    {.name = "metadata", .type = RULE_OBJECT, .required = true, .fields = model_metadata, .description = "About the model"},
-    SHAPE_CORRELATION,
-    {0},
-};
+static const struct rule trajectory_response[] = RULES(
+    SHAPE_SUCCESS, SHAPE_STUDENT,
+    FIELD(OBJECTS, "trajectory", "Day by day", .fields = trajectory_point),
+    FIELD(NUMBERS, "confidence_over_time", "The confidences alone", .max = 1),
+    FIELD(OBJECTS, "intervention_points", "The days with a predicted score under 0.5",
+          .fields = intervention_point),
+    FIELD(ENUM, "overall_trend", "By slope a day: over 0.002, under -0.002, or between",
+          .choices = shape_trends),
+    FIELD(OBJECT, "metadata", "About the model", .fields = model_metadata), SHAPE_CORRELATION);
 
-static const struct rule accuracy_metrics[] = {
-    {.name = "total_predictions", .type = RULE_INT, .required = true, .description = "Predictions made in the window or about a day in it, those on condition of an intervention included"},
-    {.name = "verified_predictions", .type = RULE_INT, .required = true, .description = "Those without a condition whose day has come: what the rest is computed from"},
-    SHAPE_SCORE("average_error", "Mean distance between what was predicted and what came true; 0 without any"),
-    SHAPE_SCORE("within_variance_rate", "Share of true scores inside the predicted interval; 0 without any"),
-    SHAPE_SCORE("recent_accuracy", "1 less the mean error of the last ten; 0 without any"),
-    {0},
-};
+/* Figures are 0 as long as no prediction could be verified. */
+static const struct rule accuracy_metrics[] = RULES(
+    FIELD(INT, "total_predictions", "Predictions made in the window or about a day in it, those "
+          "on condition of an intervention included"),
+    FIELD(INT, "verified_predictions",
+          "Those without a condition whose day has come: the following are computed from these"),
+    SHAPE_SCORE("average_error",
+          "Mean distance between what was predicted and what came true; 0 without any"),
+    SHAPE_SCORE("within_variance_rate",
+          "Share of true scores inside the predicted interval; 0 without any"),
+    SHAPE_SCORE("recent_accuracy", "1 less the mean error of the last ten; 0 without any"));
 
-static const struct rule accuracy_answer[] = {
-    SHAPE_SUCCESS,
-    SHAPE_STUDENT,
-    {.name = "lookback_days", .type = RULE_INT, .required = true, .description = "As asked for"},
-    {.name = "metrics", .type = RULE_OBJECT, .required = true, .fields = accuracy_metrics, .description = "What came of the predictions"},
-    {.name = "model_version", .type = RULE_TEXT, .required = true, .description = "Version of the model in use"},
-    SHAPE_CORRELATION,
-    {0},
-};
+static const struct rule accuracy_response[] = RULES(
+    SHAPE_SUCCESS, SHAPE_STUDENT,
+    FIELD(INT, "lookback_days", "As requested"),
+    FIELD(OBJECT, "metrics", "How the predictions compare with what came true",
+          .fields = accuracy_metrics),
+    FIELD(TEXT, "model_version", "Version of the model in use"), SHAPE_CORRELATION);
 
-static const struct rule factors[] = {
+/* By intervention, in the order of intervention_names. */
+static const struct rule factors[] = RULES(
     SHAPE_SCORE("tutoring", "Of tutoring"),
     SHAPE_SCORE("practice", "Of additional practice"),
-    SHAPE_SCORE("review", "Of guided review"),
-    {0},
-};
+    SHAPE_SCORE("review", "Of guided review"));
 
-static const struct rule config_fields[] = {
-    {.name = "model", .type = RULE_TEXT, .required = true, .description = "Name of the model"},
-    {.name = "model_version", .type = RULE_TEXT, .required = true, .description = "Its version"},
-    {.name = "history_days", .type = RULE_INT, .required = true, .description = "Days that a prediction looks back"},
-    {.name = "minimum_days", .type = RULE_INT, .required = true, .description = "Fewer days with a score than this give a warning and no slope"},
-    {.name = "evidence_half_life_days", .type = RULE_INT, .required = true, .description = "Days after which an observation weighs half"},
+/* docs/mastery-model.md, Prediction, explains each. */
+static const struct rule config_fields[] = RULES(
+    FIELD(TEXT, "model", "Name of the model"),
+    FIELD(TEXT, "model_version", "Its version"),
+    FIELD(INT, "history_days", "Days that a prediction looks back"),
+    FIELD(INT, "minimum_days", "Fewer days with a score than this give a warning and no slope"),
+    FIELD(INT, "evidence_half_life_days", "Days after which an observation weighs half"),
     SHAPE_SCORE("interval_level", "Probability that an interval covers the score to come"),
-    {.name = "trend_slope", .type = RULE_NUMBER, .required = true, .description = "Slope a day beyond which a trend is more than stable"},
+    FIELD(NUMBER, "trend_slope", "Slope a day beyond which a trend is more than stable"),
     SHAPE_SCORE("intervention_threshold", "Predicted score under which an intervention is needed"),
-    {.name = "intervention_factors", .type = RULE_OBJECT, .required = true, .fields = factors, .description = "Share of what is lacking that each intervention is expected to make up for"},
-    {.name = "level_thresholds", .type = RULE_MAP, .required = true, .description = "The lowest score of each level"},
-    {.name = "default_timeframe_days", .type = RULE_INT, .required = true, .description = "How many days ahead unless asked otherwise"},
-    {.name = "max_timeframe_days", .type = RULE_INT, .required = true, .description = "How many days ahead at most"},
-    {.name = "cache_ttl_seconds", .type = RULE_INT, .required = true, .description = "How long a prediction is given again while nothing has changed"},
-    {0},
-};
+    FIELD(OBJECT, "intervention_factors",
+          "Share of what is lacking that each intervention is expected to make up for",
+          .fields = factors),
+    FIELD(MAP, "level_thresholds", "The lowest score of each level"),
+    FIELD(INT, "default_timeframe_days", "How many days ahead by default"),
+    FIELD(INT, "max_timeframe_days", "How many days ahead at most"),
+    FIELD(INT, "cache_ttl_seconds",
+          "How long a prediction is reused while nothing has changed"));
 
-static const struct rule config_answer[] = {
+static const struct rule config_response[] = RULES(
     SHAPE_SUCCESS,
-    {.name = "config", .type = RULE_OBJECT, .required = true, .fields = config_fields, .description = "What is in force here"},
-    SHAPE_CORRELATION,
-    {0},
-};
+    FIELD(OBJECT, "config", "The values in use", .fields = config_fields), SHAPE_CORRELATION);
 
-#define PREDICTIONS(rest) .pattern = "/api/v1/predictions/" rest, .aliases = {"/api/v1/analytics/predictions/" rest}
+/* Each route has its older path under /analytics too. */
+#define PREDICTIONS(path)                                                                          \
+    .pattern = "/api/v1/predictions/" path, .aliases = {"/api/v1/analytics/predictions/" path}
 
 static const struct route routes[] = {
-    {.name = "prediction-next-week", .method = POST, PREDICTIONS("next-week"), .limit_per_minute = 20,
-     .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL | ROUTE_CACHED, .rules = next_week_rules, .input_size = sizeof(struct one_day),
-     .subject_offset = offsetof(struct one_day, student), .handler = next_week, .status = 200, .response = next_week_answer,
+    {.name = "prediction-next-week", .method = POST, PREDICTIONS("next-week"),
+     .limit_per_minute = 20, .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL | ROUTE_CACHED,
+     .rules = next_week_rules, .input_size = sizeof(struct day_input), .handler = predict_next_week,
+     .status = 200, .response = next_week_response,
      .summary = "The score a student is heading for, with the interval it will fall in"},
-    {.name = "prediction-trajectory", .method = POST, PREDICTIONS("trajectory"), .limit_per_minute = 15,
-     .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL, .rules = trajectory_rules, .input_size = sizeof(struct trajectory),
-     .subject_offset = offsetof(struct trajectory, student), .handler = trajectory, .status = 200, .response = trajectory_answer,
+    {.name = "prediction-trajectory", .method = POST, PREDICTIONS("trajectory"),
+     .limit_per_minute = 15, .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL,
+     .rules = trajectory_rules, .input_size = sizeof(struct days_input),
+     .handler = predict_trajectory, .status = 200, .response = trajectory_response,
      .summary = "The predicted scores of the coming days"},
-    {.name = "prediction-intervention", .method = POST, PREDICTIONS("next-week/intervention"), .limit_per_minute = 10,
-     .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL | ROUTE_CACHED, .rules = intervention_rules, .input_size = sizeof(struct one_day),
-     .subject_offset = offsetof(struct one_day, student), .handler = intervention, .status = 200, .response = intervention_answer,
+    {.name = "prediction-intervention", .method = POST,
+     PREDICTIONS("next-week/intervention"), .limit_per_minute = 10,
+     .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL | ROUTE_CACHED,
+     .rules = intervention_rules, .input_size = sizeof(struct day_input),
+     .handler = predict_intervention, .status = 200, .response = intervention_response,
      .summary = "The score a student is heading for with an intervention"},
-    {.name = "prediction-accuracy", .method = GET, PREDICTIONS("accuracy/{student_id}"), .limit_per_minute = 10,
-     .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL, .rules = accuracy_rules, .input_size = sizeof(struct lookback),
-     .subject_offset = offsetof(struct lookback, student), .handler = accuracy, .status = 200, .response = accuracy_answer,
+    {.name = "prediction-accuracy", .method = GET, PREDICTIONS("accuracy/{student_id}"),
+     .limit_per_minute = 10, .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL,
+     .rules = accuracy_rules, .input_size = sizeof(struct days_input), .handler = predict_accuracy,
+     .status = 200, .response = accuracy_response,
      .summary = "How a student's past predictions compare with the scores that came true"},
-    {.name = "prediction-config", .method = GET, PREDICTIONS("config"), .limit_per_minute = 50,
-     .access = ACCESS_ANY, .subject_offset = NO_SUBJECT, .handler = config, .status = 200, .response = config_answer,
-     .summary = "Model, thresholds and factors of the predictions"},
-    {.name = "prediction-config-post", .method = POST, PREDICTIONS("config"), .bucket = "prediction-config", .limit_per_minute = 50,
-     .access = ACCESS_ANY, .subject_offset = NO_SUBJECT, .handler = config, .status = 200, .response = config_answer,
+    {.name = "prediction-config", .method = GET, PREDICTIONS("config"),
+     .limit_per_minute = 50, .access = ACCESS_ANY, .handler = predict_config, .status = 200,
+     .response = config_response, .summary = "Model, thresholds and factors of the predictions"},
+    {.name = "prediction-config-post", .method = POST, PREDICTIONS("config"),
+     .bucket = "prediction-config", .limit_per_minute = 50, .access = ACCESS_ANY,
+     .handler = predict_config, .status = 200, .response = config_response,
      .summary = "The same as GET, for clients that only post"},
 };
 /* clang-format on */

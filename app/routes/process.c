@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* /api/v1/process: service invocation. A caller names an intent, and the exchange becomes one of
- * the route that does the same over HTTP: its rules, its rights, its handler. Only the form of the
- * answer is this file's. An intent whose route does not exist is not known. */
+/* /api/v1/process: Dapr service invocation (docs/events.md). A caller names an intent; the exchange
+ * is delegated to the route that does the same over HTTP, the target, with its rules, rights and
+ * handler. Only the envelope of the response is made here. Delegation happens in a route's check,
+ * so that validation errors of the target are reported like any others. */
 #include "app/base/clock.h"
 #include "app/http/problem_response.h"
 #include "app/http/validate.h"
@@ -9,7 +10,7 @@
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
 
-/* The words of METRIC_DAPR. */
+/* In the order of the labels of METRIC_DAPR (obs/metrics.def). */
 enum intent {
     MASTERY_CALCULATION,
     GET_PREDICTION,
@@ -18,7 +19,6 @@ enum intent {
     ANALYTICS_QUERY,
     INTENTS
 };
-enum status { SUCCESS, ERROR };
 
 static const char *const intent_names[] = {
     [MASTERY_CALCULATION] = "mastery_calculation",
@@ -29,23 +29,23 @@ static const char *const intent_names[] = {
     [INTENTS] = NULL,
 };
 
-/* What the routes of this file are filled with. `payload` is only for /process; the others are for
- * the document, since their whole body is the payload. */
+/* Input of the routes of this file. Only /process has a payload; the others describe their fields
+ * for the OpenAPI document, but their whole body is the payload. */
 struct process {
     struct str intent_text;
     struct json_object *payload;
     struct context {
-        struct str token; /* dispatch has seen to it */
+        struct str token; /* read by pipeline/authenticate.c, before validation */
         struct json_object *ignored;
     } context;
     struct json_object *ignored;
-    /* as the check finds out */
-    int intent; /* INTENTS: not known (yet) */
+    int intent; /* set by the check; INTENTS: unknown */
 };
 
 /* ---- from intent to route ---- */
 
-static bool has(struct json_object *payload, const char *name)
+/* A member that is null counts as absent. */
+static bool payload_has(struct json_object *payload, const char *name)
 {
     struct json_object *value = NULL;
 
@@ -59,14 +59,13 @@ struct analytics_query {
 };
 
 /* clang-format off */
-static const struct rule analytics_rules[] = {
-    {.name = "query_type", .type = RULE_ENUM, .required = true, .choices = query_types, .offset = offsetof(struct analytics_query, type), .description = "Which analysis"},
-    {0},
-};
+static const struct rule analytics_rules[] = RULES(
+    BODY(ENUM, "query_type", analytics_query, type, "Which analysis", .required = true,
+          .choices = query_types));
 /* clang-format on */
 
-/* Where each intent's twin answers over HTTP. */
-static const char *const twin_paths[INTENTS] = {
+/* Path of each intent's target. An intent whose path has no route is reported as unknown. */
+static const char *const intent_paths[INTENTS] = {
     [MASTERY_CALCULATION] = "/api/v1/mastery/calculate",
     [GET_PREDICTION] = "/api/v1/predictions/next-week",
     [GENERATE_PATH] = "/api/v1/recommendations/learning-path",
@@ -74,7 +73,7 @@ static const char *const twin_paths[INTENTS] = {
     [ANALYTICS_QUERY] = "/api/v1/analytics/mastery-history",
 };
 
-static const struct route *route_at(const struct exchange *x, const char *path)
+static const struct route *intent_route_at(const struct exchange *x, const char *path)
 {
     struct route_match match;
 
@@ -82,8 +81,8 @@ static const struct route *route_at(const struct exchange *x, const char *path)
     return match.route;
 }
 
-/* NULL: the payload does not say which. */
-static const char *analytics_path(struct exchange *x, struct json_object *payload)
+/* The path that the payload's query_type selects. NULL with x->problem. */
+static const char *analytics_query_path(struct exchange *x, struct json_object *payload)
 {
     static const char *const paths[] = {"/api/v1/analytics/mastery-history",
                                         "/api/v1/analytics/comprehensive"};
@@ -93,25 +92,26 @@ static const char *analytics_path(struct exchange *x, struct json_object *payloa
                                                                                   : NULL;
 }
 
-/* NULL with x->problem: its payload does not say which, or there is none. */
-static const struct route *route_of(struct exchange *x, enum intent intent,
-                                    struct json_object *payload)
+/* NULL with x->problem. mastery_calculation without components recomputes what is stored, which has
+ * no path of its own. */
+static const struct route *intent_target(struct exchange *x, enum intent intent,
+                                         struct json_object *payload)
 {
-    const char *path = intent < INTENTS ? twin_paths[intent] : NULL;
+    const char *path = intent < INTENTS ? intent_paths[intent] : NULL;
     const struct route *route;
 
-    if (intent == MASTERY_CALCULATION && !has(payload, "components"))
+    if (intent == MASTERY_CALCULATION && !payload_has(payload, "components"))
         return &mastery_recompute;
     if (intent == ANALYTICS_QUERY)
-        path = analytics_path(x, payload);
-    route = path ? route_at(x, path) : NULL;
+        path = analytics_query_path(x, payload);
+    route = path ? intent_route_at(x, path) : NULL;
     if (!route)
         problem_set(&x->problem, PROBLEM_INVALID_INTENT, NULL);
     return route;
 }
 
-/* Field errors of the twin are about its body, which was our payload. */
-static void put_under_payload(struct exchange *x)
+/* Puts field errors of the target, which validated the payload, under "payload.". */
+static void process_prefix_fields(struct exchange *x)
 {
     for (struct field_error *e = x->problem.fields; e; e = e->next) {
         struct str path = arena_printf(x->arena, "payload.%.*s", STR_ARG(e->field));
@@ -121,17 +121,18 @@ static void put_under_payload(struct exchange *x)
     }
 }
 
-static bool become(struct exchange *x, enum intent intent, struct json_object *payload)
+static bool process_delegate(struct exchange *x, enum intent intent, struct json_object *payload)
 {
     struct process *in = x->input;
-    const struct route *twin;
+    const struct route *target;
 
     in->intent = (int)intent;
-    twin = route_of(x, intent, payload);
-    return twin && exchange_delegate(x, twin, payload);
+    target = intent_target(x, intent, payload);
+    return target && exchange_delegate(x, target, payload);
 }
 
-static enum intent intent_of(struct str text)
+/* INTENTS for an unknown name. */
+static enum intent intent_parse(struct str text)
 {
     int i = 0;
 
@@ -140,16 +141,16 @@ static enum intent intent_of(struct str text)
     return (enum intent)i;
 }
 
-/* ---- the checks: where a process call becomes another ---- */
+/* ---- the checks, which delegate ---- */
 
 static bool process_check(struct exchange *x)
 {
     struct process *in = x->input;
-    enum intent intent = intent_of(in->intent_text);
-    bool done;
+    enum intent intent = intent_parse(in->intent_text);
+    bool delegated;
 
     in->intent = (int)intent;
-    if (in->intent_text.n > 0 && intent == INTENTS) {
+    if (in->intent_text.n > 0 && intent == INTENTS) { /* replaces any error about the payload */
         x->problem = (struct problem){0};
         problem_set(&x->problem, PROBLEM_INVALID_INTENT, NULL);
     }
@@ -159,43 +160,44 @@ static bool process_check(struct exchange *x)
         problem_field(&x->problem, x->arena, STR("payload"), "must be an object");
         return false;
     }
-    done = become(x, intent, in->payload);
-    put_under_payload(x);
-    return done;
+    delegated = process_delegate(x, intent, in->payload);
+    process_prefix_fields(x);
+    return delegated;
 }
 
-static bool of_body(struct exchange *x, enum intent intent)
+static bool process_body_check(struct exchange *x, enum intent intent)
 {
     struct process *in = x->input;
 
     in->intent = (int)intent;
-    return x->problem.code == PROBLEM_NONE && become(x, intent, x->body);
+    return x->problem.code == PROBLEM_NONE && process_delegate(x, intent, x->body);
 }
 
 static bool mastery_check(struct exchange *x)
 {
-    return of_body(x, MASTERY_CALCULATION);
+    return process_body_check(x, MASTERY_CALCULATION);
 }
 
 static bool prediction_check(struct exchange *x)
 {
-    return of_body(x, GET_PREDICTION);
+    return process_body_check(x, GET_PREDICTION);
 }
 
 static bool path_check(struct exchange *x)
 {
-    return of_body(x, GENERATE_PATH);
+    return process_body_check(x, GENERATE_PATH);
 }
 
-/* Never called: whoever passes the check has become another's. */
-static enum step unreachable(struct exchange *x)
+/* The handler is never called: a request that passes the check is handled by its target. */
+static enum step process_unreachable(struct exchange *x)
 {
     return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
 }
 
-/* ---- the form of the answer ---- */
+/* ---- the envelope of the response ---- */
 
-static enum problem_code error_code_of(enum problem_code code)
+/* The six error codes of service invocation, from all codes of the API. */
+static enum problem_code envelope_error_code(enum problem_code code)
 {
     switch (problem_status(code)) {
     case 401:
@@ -208,21 +210,21 @@ static enum problem_code error_code_of(enum problem_code code)
     return code == PROBLEM_INVALID_INTENT ? code : PROBLEM_VALIDATION_ERROR;
 }
 
-static bool is_retryable(enum problem_code code)
+static bool envelope_is_retryable(enum problem_code code)
 {
     return code == PROBLEM_TIMEOUT_ERROR || code == PROBLEM_INTERNAL_ERROR;
 }
 
-static void write_error_metadata(struct jw *w, enum problem_code code)
+static void envelope_write_error(struct jw *w, enum problem_code code)
 {
-    enum problem_code error_code = error_code_of(code);
+    enum problem_code error_code = envelope_error_code(code);
 
     jw_text(w, "error_code", problem_name(error_code));
-    jw_bool(w, "retryable", is_retryable(error_code));
+    jw_bool(w, "retryable", envelope_is_retryable(error_code));
 }
 
-/* data: the twin's answer. */
-static void wrap(struct exchange *x, enum intent intent, struct str data)
+/* data: the target's response body. */
+static void envelope_write(struct exchange *x, enum intent intent, struct str data)
 {
     bool failed = x->problem.code != PROBLEM_NONE;
     struct jw w;
@@ -238,14 +240,13 @@ static void wrap(struct exchange *x, enum intent intent, struct str data)
     }
     jw_object(&w, "metadata");
     if (failed)
-        write_error_metadata(&w, x->problem.code);
+        envelope_write_error(&w, x->problem.code);
     jw_text(&w, "intent", intent_names[intent]);
     jw_object_end(&w);
-    jw_str(&w, "correlation_id", x->request_id);
-    jw_object_end(&w);
+    exchange_json_end(x, &w);
 }
 
-static enum intent intent_of_path(const struct route *route)
+static enum intent intent_of_route(const struct route *route)
 {
     if (route->check == mastery_check)
         return MASTERY_CALCULATION;
@@ -254,28 +255,31 @@ static enum intent intent_of_path(const struct route *route)
     return route->check == path_check ? GENERATE_PATH : INTENTS;
 }
 
-/* As far as it is known: a path says it, else the body, if it has been read. */
-static enum intent known_intent(const struct exchange *x)
+/* The path gives the intent, or the body if it was read. INTENTS when neither does. */
+static enum intent intent_of_exchange(const struct exchange *x)
 {
     const struct process *in = x->route == x->match.route ? x->input : x->outer_input;
-    enum intent intent = intent_of_path(x->match.route);
+    enum intent intent = intent_of_route(x->match.route);
 
     return intent == INTENTS && in ? (enum intent)in->intent : intent;
 }
 
-static void seal(struct exchange *x)
+/* Puts the response, success or problem, into the envelope; the status stays. If there is no memory
+ * for that, a plain problem is the response. */
+static void process_finalize(struct exchange *x)
 {
-    enum intent intent = known_intent(x);
+    enum intent intent = intent_of_exchange(x);
     struct str data = arena_copy(x->arena, buf_view(&x->response.body));
-    enum status status = x->problem.code == PROBLEM_NONE ? SUCCESS : ERROR;
 
-    metrics_add(x->engine->metrics, METRIC_DAPR, intent, status, 1);
+    metrics_add(x->engine->metrics, METRIC_DAPR,
+                intent < INTENTS ? intent_names[intent] : "unknown",
+                x->problem.code == PROBLEM_NONE ? "success" : "error", 1);
     if (!data.p) {
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
         x->response.status = problem_status(x->problem.code);
     }
     x->response.body.n = 0;
-    wrap(x, intent, data);
+    envelope_write(x, intent, data);
     if (x->response.body.failed) {
         x->problem = (struct problem){0};
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
@@ -285,8 +289,8 @@ static void seal(struct exchange *x)
 
 /* ---- health ---- */
 
-/* Which intents are known here; never touches the store. */
-static enum step health(struct exchange *x)
+/* Lists the intents that have a route in this build. Uses no Redis, so it can be a probe. */
+static enum step process_health(struct exchange *x)
 {
     struct jw w;
 
@@ -296,7 +300,7 @@ static enum step health(struct exchange *x)
     jw_text(&w, "service", "mastery-engine");
     jw_array(&w, "intents");
     for (int i = 0; i < INTENTS; i++) {
-        if (route_at(x, twin_paths[i]))
+        if (intent_route_at(x, intent_paths[i]))
             jw_text(&w, NULL, intent_names[i]);
     }
     jw_array_end(&w);
@@ -304,97 +308,96 @@ static enum step health(struct exchange *x)
     return STEP_DONE;
 }
 
-/* ---- the table ---- */
+/* ---- tables ---- */
 
 /* clang-format off */
-#define FOR_THE_TWIN(field, text)                                                                  \
-    {.name = (field), .type = RULE_JSON, .nullable = true, .offset = offsetof(struct process, ignored), .description = (text)}
-static const struct rule context_rules[] = {
-    {.name = "token", .type = RULE_TEXT, .nullable = true, .max = TOKEN_MAX, .offset = offsetof(struct context, token), .description = "A JWT, where none stands in Authorization"},
-    {.name = "user_id", .type = RULE_JSON, .nullable = true, .offset = offsetof(struct context, ignored), .description = "Not believed"},
-    {.name = "roles", .type = RULE_JSON, .nullable = true, .offset = offsetof(struct context, ignored), .description = "Not believed"},
-    {.name = "correlation_id", .type = RULE_JSON, .nullable = true, .offset = offsetof(struct context, ignored), .description = "Not used: X-Request-ID is"},
-    {0},
-};
+/* A field that the target validates. IGNORED: accepted for compatibility, never used. */
+#define FOR_TARGET(field, ...) BODY(JSON, field, process, ignored, __VA_ARGS__, .nullable = true)
+#define IGNORED(field, ...)    BODY(JSON, field, context, ignored, __VA_ARGS__, .nullable = true)
+
+static const struct rule context_rules[] = RULES(
+    BODY(TEXT, "token", context, token, "A JWT, unless one is in Authorization", .nullable = true,
+          .max = TOKEN_MAX),
+    IGNORED("user_id", "Ignored: the token says it"),
+    IGNORED("roles", "Ignored: the token says it"),
+    IGNORED("correlation_id", "Ignored: X-Request-ID says it"));
+
 #define SECURITY_CONTEXT                                                                           \
-    {.name = "security_context", .type = RULE_OBJECT, .nullable = true, .fields = context_rules, .offset = offsetof(struct process, context), .description = "Who calls"}
+    BODY(OBJECT, "security_context", process, context, "Who calls", .nullable = true,              \
+          .fields = context_rules)
 
-static const struct rule process_rules[] = {
-    {.name = "intent", .type = RULE_TEXT, .required = true, .min = 1, .max = 64, .offset = offsetof(struct process, intent_text), .description = "mastery_calculation, get_prediction, generate_path, batch_process or analytics_query"},
-    {.name = "payload", .type = RULE_JSON, .required = true, .offset = offsetof(struct process, payload), .description = "The body of the same request over HTTP"},
-    SECURITY_CONTEXT,
-    {0},
-};
+static const struct rule process_rules[] = RULES(
+    BODY(TEXT, "intent", process, intent_text,
+          "mastery_calculation, get_prediction, generate_path, batch_process or analytics_query",
+          .required = true, .min = 1, .max = 64),
+    BODY(JSON, "payload", process, payload, "The body of the same request over HTTP",
+          .required = true),
+    SECURITY_CONTEXT);
 
-static const struct rule mastery_rules[] = {
-    FOR_THE_TWIN("student_id", "The student; required"),
-    FOR_THE_TWIN("components", "As for calculate; absent: the result is made again from what is stored"),
-    FOR_THE_TWIN("weights", "As for calculate"),
-    SECURITY_CONTEXT,
-    {0},
-};
+static const struct rule mastery_rules[] = RULES(
+    FOR_TARGET("student_id", "The student; required"),
+    FOR_TARGET("components", "As for calculate; absent: recomputes what is stored"),
+    FOR_TARGET("weights", "As for calculate"),
+    SECURITY_CONTEXT);
 
-static const struct rule prediction_rules[] = {
-    FOR_THE_TWIN("student_id", "The student; required"),
-    FOR_THE_TWIN("timeframe_days", "As for predictions/next-week"),
-    SECURITY_CONTEXT,
-    {0},
-};
+static const struct rule prediction_rules[] = RULES(
+    FOR_TARGET("student_id", "The student; required"),
+    FOR_TARGET("timeframe_days", "As for predictions/next-week"),
+    SECURITY_CONTEXT);
 
-static const struct rule path_rules[] = {
-    FOR_THE_TWIN("student_id", "The student; required"),
-    FOR_THE_TWIN("target_level", "As for recommendations/learning-path"),
-    FOR_THE_TWIN("max_duration_minutes", "As for recommendations/learning-path"),
-    SECURITY_CONTEXT,
-    {0},
-};
+static const struct rule path_rules[] = RULES(
+    FOR_TARGET("student_id", "The student; required"),
+    FOR_TARGET("target_level", "As for recommendations/learning-path"),
+    FOR_TARGET("max_duration_minutes", "As for recommendations/learning-path"),
+    SECURITY_CONTEXT);
 
-static const char *const error_codes[] = {"VALIDATION_ERROR", "SECURITY_ERROR", "INVALID_INTENT", "NOT_FOUND", "TIMEOUT_ERROR", "INTERNAL_ERROR", NULL};
+static const char *const error_codes[] = {"VALIDATION_ERROR", "SECURITY_ERROR", "INVALID_INTENT",
+     "NOT_FOUND", "TIMEOUT_ERROR", "INTERNAL_ERROR", NULL};
 
-static const struct rule process_metadata[] = {
-    {.name = "error_code", .type = RULE_ENUM, .choices = error_codes, .description = "When success is false"},
-    {.name = "retryable", .type = RULE_BOOL, .description = "Whether the same call may succeed later"},
-    {.name = "intent", .type = RULE_ENUM, .required = true, .nullable = true, .choices = intent_names, .description = "The intent; null when it is not known"},
-    {0},
-};
+static const struct rule process_metadata[] = RULES(
+    OPTIONAL(ENUM, "error_code", "When success is false", .choices = error_codes),
+    OPTIONAL(BOOL, "retryable", "Whether the same call may succeed later"),
+    FIELD(ENUM, "intent", "The intent; null when it is not known", .nullable = true,
+          .choices = intent_names));
 
-static const struct rule process_answer[] = {
-    {.name = "success", .type = RULE_BOOL, .required = true, .description = "False: error says why"},
-    {.name = "data", .type = RULE_JSON, .required = true, .nullable = true, .description = "The answer of the same request over HTTP"},
-    {.name = "error", .type = RULE_JSON, .required = true, .nullable = true, .description = "null, or code, message and details as in any error"},
-    {.name = "metadata", .type = RULE_OBJECT, .required = true, .fields = process_metadata, .description = "About this call"},
-    SHAPE_CORRELATION,
-    {0},
-};
+static const struct rule process_response[] = RULES(
+    FIELD(BOOL, "success", "False: error says why"),
+    FIELD(JSON, "data", "The response of the same request over HTTP", .nullable = true),
+    FIELD(JSON, "error", "null, or code, message and details as in any error", .nullable = true),
+    FIELD(OBJECT, "metadata", "About this call", .fields = process_metadata), SHAPE_CORRELATION);
 
 static const char *const healthy[] = {"healthy", NULL};
 
-static const struct rule health_answer[] = {
-    {.name = "status", .type = RULE_ENUM, .required = true, .choices = healthy, .description = "The process answers"},
-    {.name = "timestamp", .type = RULE_TIME, .required = true, .description = "Now"},
-    {.name = "service", .type = RULE_TEXT, .required = true, .description = "mastery-engine"},
-    {.name = "intents", .type = RULE_ENUM_SET, .required = true, .choices = intent_names, .description = "The intents that are known"},
-    {0},
-};
+static const struct rule health_response[] = RULES(
+    FIELD(ENUM, "status", "The process answers", .choices = healthy),
+    FIELD(TIME, "timestamp", "Now"),
+    FIELD(TEXT, "service", "mastery-engine"),
+    FIELD(ENUM_SET, "intents", "The intents that are known", .choices = intent_names));
 
-/* more: what the routes that it becomes have of the flags that are for the document */
-#define PROCESS(of, path, old_path, older_path, its_check, its_rules, more, also, text)                        \
-    {.name = (of), .method = POST, .pattern = (path), .aliases = {old_path, older_path}, .limit_per_minute = 100,      \
-     .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_SIDECAR_TRUSTED | ROUTE_TOKEN_IN_BODY | (more), .rules = (its_rules), \
-     .input_size = sizeof(struct process), .subject_offset = NO_SUBJECT, .check = (its_check), .handler = unreachable,        \
-     .finalize = seal, .status = 200, .other_status = (also), .response = process_answer, .summary = (text)}
+/* more_flags: what the targets have of the flags that are for the OpenAPI document. */
+#define PROCESS(of, path, old_path, older_path, its_check, its_rules, more_flags, also, text)      \
+    {.name = (of), .method = POST, .pattern = (path), .aliases = {old_path, older_path},           \
+     .limit_per_minute = 100, .access = ACCESS_HANDLER,                                            \
+     .flags = ROUTE_PERSONAL | ROUTE_SIDECAR_TRUSTED | ROUTE_TOKEN_IN_BODY | (more_flags),         \
+     .rules = (its_rules), .input_size = sizeof(struct process), .check = (its_check),             \
+     .handler = process_unreachable, .finalize = process_finalize, .status = 200,                  \
+     .other_status = (also), .response = process_response, .summary = (text)}
 
 static const struct route routes[] = {
-    PROCESS("process", "/api/v1/process", "/process", "/api/v1/process/process", process_check, process_rules,
-            ROUTE_IDEMPOTENT | ROUTE_CACHED | ROUTE_SUBMITS_BATCH, 202, "Does what an intent names, as Dapr's service invocation calls it"),
-    PROCESS("process-mastery", "/api/v1/process/mastery", "/api/v1/process/process/mastery", NULL, mastery_check, mastery_rules,
-            ROUTE_IDEMPOTENT, 0, "The intent mastery_calculation, its payload the body"),
-    PROCESS("process-prediction", "/api/v1/process/prediction", "/api/v1/process/process/prediction", NULL, prediction_check, prediction_rules,
+    PROCESS("process", "/api/v1/process", "/process", "/api/v1/process/process", process_check,
+            process_rules, ROUTE_IDEMPOTENT | ROUTE_CACHED | ROUTE_SUBMITS_BATCH, 202,
+            "Does what an intent names, as Dapr's service invocation calls it"),
+    PROCESS("process-mastery", "/api/v1/process/mastery", "/api/v1/process/process/mastery", NULL,
+            mastery_check, mastery_rules, ROUTE_IDEMPOTENT, 0,
+            "The intent mastery_calculation, its payload the body"),
+    PROCESS("process-prediction", "/api/v1/process/prediction",
+            "/api/v1/process/process/prediction", NULL, prediction_check, prediction_rules,
             ROUTE_CACHED, 0, "The intent get_prediction, its payload the body"),
-    PROCESS("process-path", "/api/v1/process/path", "/api/v1/process/process/path", NULL, path_check, path_rules,
-            0, 0, "The intent generate_path, its payload the body"),
-    {.name = "process-health", .method = GET, .pattern = "/api/v1/process/health", .limit_per_minute = 200,
-     .access = ACCESS_OPEN, .handler = health, .status = 200, .response = health_answer, .summary = "Whether service invocation answers"},
+    PROCESS("process-path", "/api/v1/process/path", "/api/v1/process/process/path", NULL,
+            path_check, path_rules, 0, 0, "The intent generate_path, its payload the body"),
+    {.name = "process-health", .method = GET, .pattern = "/api/v1/process/health",
+     .limit_per_minute = 200, .access = ACCESS_OPEN, .handler = process_health, .status = 200,
+     .response = health_response, .summary = "Whether service invocation is available"},
 };
 /* clang-format on */
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* /api/v1/recommendations: adaptive, learning-path, compact, feedback, history, config. */
+/* /api/v1/recommendations: adaptive, learning-path, compact, feedback, history, config. What is
+ * recommended is domain/recommendation.c's and service/recommend.c's; here are inputs, responses
+ * and the rights to a recommendation, which is named by an id that does not reveal its student. */
 #include "app/auth/access.h"
 #include "app/base/clock.h"
 #include "app/domain/consent.h"
@@ -19,19 +21,20 @@ enum {
 
 /* ---- adaptive and compact ---- */
 
-struct wish {
+/* Input of adaptive and compact. */
+struct items_input {
     struct str student;
     int64_t limit;
-    bool priority_given;
+    bool has_priority;
     int priority;
     uint32_t component_filter;
 };
 
-static struct recommend *begin(struct exchange *x, enum recommend_kind kind, struct str student)
+static struct recommend *recommend_new(struct exchange *x, enum recommend_kind kind,
+                                       struct str student)
 {
-    struct recommend *r = arena_zalloc(x->arena, sizeof(*r));
+    struct recommend *r = exchange_new_state(x, sizeof(*r));
 
-    x->state = r;
     if (!r)
         return NULL;
     r->kind = kind;
@@ -40,34 +43,34 @@ static struct recommend *begin(struct exchange *x, enum recommend_kind kind, str
     return r;
 }
 
-/* More rounds, or done: then the answer may be written unless there is a problem. */
-static enum step recommend_to(struct exchange *x, enum recommend_kind kind)
+/* STEP_DONE: x->state holds the recommendations, unless there is a problem. */
+static enum step recommend_items_step(struct exchange *x, enum recommend_kind kind)
 {
-    const struct wish *in = x->input;
+    const struct items_input *in = x->input;
     struct recommend *r = x->state;
 
     if (!r) {
-        r = begin(x, kind, in->student);
+        r = recommend_new(x, kind, in->student);
         if (!r)
-            return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
+            return STEP_DONE;
         r->filter = (struct recommendation_filter){.limit = (size_t)in->limit,
-                                                   .has_priority = in->priority_given,
+                                                   .has_priority = in->has_priority,
                                                    .priority = (enum priority)in->priority,
                                                    .component_filter = in->component_filter};
     }
     return recommend_step(r, x->engine, &x->pipeline, &x->problem);
 }
 
-static enum step adaptive(struct exchange *x)
+/* mastery_score and level are null for a student without data, who gets starters. */
+static enum step recommend_adaptive(struct exchange *x)
 {
-    enum step step = recommend_to(x, RECOMMEND_ITEMS);
+    enum step step = recommend_items_step(x, RECOMMEND_ITEMS);
     const struct recommend *r = x->state;
     struct jw w;
 
     if (step == STEP_MORE || x->problem.code != PROBLEM_NONE)
         return step;
-    http_response_json(&x->response, 200, &w);
-    jw_bool(&w, "success", true);
+    exchange_json_begin(x, 200, &w);
     jw_str(&w, "student_id", r->student);
     recommend_write_items(&w, r, x->engine->catalogue);
     jw_int(&w, "count", (int64_t)r->n);
@@ -87,16 +90,16 @@ static enum step adaptive(struct exchange *x)
     return STEP_DONE;
 }
 
-static enum step compact(struct exchange *x)
+/* The recommendations of adaptive in short. Nothing is stored, so these have no ids. */
+static enum step recommend_compact(struct exchange *x)
 {
-    enum step step = recommend_to(x, RECOMMEND_PREVIEW);
+    enum step step = recommend_items_step(x, RECOMMEND_PREVIEW);
     const struct recommend *r = x->state;
     struct jw w;
 
     if (step == STEP_MORE || x->problem.code != PROBLEM_NONE)
         return step;
-    http_response_json(&x->response, 200, &w);
-    jw_bool(&w, "success", true);
+    exchange_json_begin(x, 200, &w);
     jw_str(&w, "student_id", r->student);
     jw_array(&w, "skills");
     for (size_t i = 0; i < r->n; i++) {
@@ -114,25 +117,27 @@ static enum step compact(struct exchange *x)
 
 /* ---- learning path ---- */
 
+/* Input of learning-path. */
 struct path_input {
     struct str student;
-    bool target_given;
+    bool has_target;
     int target;
-    bool max_minutes_given; /* 0 minutes when not */
-    int64_t max_minutes;
+    bool has_max_minutes;
+    int64_t max_minutes; /* 0 when absent: no limit */
 };
 
-static enum step learning_path(struct exchange *x)
+/* The path is stored, so that feedback on its items finds them. */
+static enum step recommend_learning_path(struct exchange *x)
 {
     const struct path_input *in = x->input;
     struct recommend *r = x->state;
     struct jw w;
 
     if (!r) {
-        r = begin(x, RECOMMEND_PATH, in->student);
+        r = recommend_new(x, RECOMMEND_PATH, in->student);
         if (!r)
-            return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
-        r->path_options = (struct path_options){.has_target = in->target_given,
+            return STEP_DONE;
+        r->path_options = (struct path_options){.has_target = in->has_target,
                                                 .target = (enum level)in->target,
                                                 .max_minutes = (int)in->max_minutes};
     }
@@ -140,8 +145,7 @@ static enum step learning_path(struct exchange *x)
         return STEP_MORE;
     if (x->problem.code != PROBLEM_NONE)
         return STEP_DONE;
-    http_response_json(&x->response, 200, &w);
-    jw_bool(&w, "success", true);
+    exchange_json_begin(x, 200, &w);
     jw_str(&w, "student_id", r->student);
     recommend_write_path(&w, r, x->engine->catalogue);
     jw_object_end(&w);
@@ -150,47 +154,52 @@ static enum step learning_path(struct exchange *x)
 
 /* ---- feedback ---- */
 
+/* Input of feedback; a value counts only if its has_ field is true. */
 struct feedback_input {
     struct str recommendation;
     bool completed;
-    bool minutes_given, rating_given, improvement_given;
+    bool has_minutes, has_rating, has_improvement;
     double minutes;
     int64_t rating;
     double improvement;
 };
 
+/* Round trips: the id's token gives the student; then the recommendations of its day are read, for
+ * a teacher with the cohorts; then they are written back, again if they changed meanwhile. */
 struct feedback_state {
-    struct str token;
-    int32_t day;
-    int number;
+    struct str token; /* random part of the id: a key of Redis that holds the student */
+    int32_t day;      /* the UTC day of the recommendation */
+    int number;       /* its number on that day, from 1 */
     struct command *owner, *read, *written;
-    struct command *of_student, *of_teacher; /* a teacher's right, or NULL */
+    struct command *student_cohorts,
+        *teacher_cohorts; /* NULL unless a teacher's right needs them */
     struct str student;
-    struct recommendations given;
-    int tries;
+    struct recommendations recommendations;
+    int attempts;
 };
 
-/* Whoever may not see the student learns what everybody learns of an id that there never was. */
-static enum step unknown(struct exchange *x)
+/* A caller without a right to the student gets the response of an id that never existed, so that
+ * ids cannot be probed. */
+static enum step feedback_unknown(struct exchange *x)
 {
-    problem_set(&x->problem, PROBLEM_NOT_FOUND, "There is no such recommendation");
-    return STEP_DONE;
+    return exchange_fail_with(x, PROBLEM_NOT_FOUND, "There is no such recommendation");
 }
 
+/* The id is checked by its form first; the student it belongs to is found by its token. */
 static enum step feedback_begin(struct exchange *x, const struct feedback_input *in)
 {
-    struct feedback_state *s = arena_zalloc(x->arena, sizeof(*s));
+    struct feedback_state *s = exchange_new_state(x, sizeof(*s));
 
     if (!s)
-        return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
-    x->state = s;
+        return STEP_DONE;
     if (!recommendation_id_parse(in->recommendation, &s->token, &s->day, &s->number))
-        return unknown(x);
+        return feedback_unknown(x);
     s->owner = recommendation_cmd_student(&x->pipeline, s->token);
     return STEP_MORE;
 }
 
-static enum step feedback_find(struct exchange *x, struct feedback_state *s)
+/* The student is known now, and with it what access and the audit log need. */
+static enum step feedback_read(struct exchange *x, struct feedback_state *s)
 {
     enum verdict verdict;
 
@@ -199,54 +208,60 @@ static enum step feedback_find(struct exchange *x, struct feedback_state *s)
     verdict = access_decide(ACCESS_READ_STUDENT, &x->caller, s->student);
     x->audit_subjects = (struct str_list){&s->student, s->student.n > 0};
     if (s->student.n == 0 || (verdict != VERDICT_YES && verdict != VERDICT_IF_OWN_STUDENT))
-        return unknown(x);
+        return feedback_unknown(x);
     pipeline_clear(&x->pipeline);
     if (verdict == VERDICT_IF_OWN_STUDENT) {
-        s->of_student = cohort_cmd_of_student(&x->pipeline, s->student);
-        s->of_teacher = cohort_cmd_of_teacher(&x->pipeline, x->caller.user);
+        s->student_cohorts = cohort_cmd_of_student(&x->pipeline, s->student);
+        s->teacher_cohorts = cohort_cmd_of_teacher(&x->pipeline, x->caller.user);
     }
     s->read = recommendation_cmd_get(&x->pipeline, s->student, s->day, false);
     return STEP_MORE;
 }
 
-static enum step feedback_keep(struct exchange *x, struct feedback_state *s,
-                               const struct command *read)
+/* Writes the day's recommendations back with the feedback added. read: the reply that holds them,
+ * of feedback_read or of a write that found them changed. */
+static enum step feedback_write(struct exchange *x, struct feedback_state *s,
+                                const struct command *read)
 {
     const struct feedback_input *in = x->input;
     const struct feedback feedback = {.completed = in->completed,
-                                      .has_minutes = in->minutes_given,
+                                      .has_minutes = in->has_minutes,
                                       .minutes = in->minutes,
-                                      .has_rating = in->rating_given,
+                                      .has_rating = in->has_rating,
                                       .rating = (int)in->rating,
-                                      .has_improvement = in->improvement_given,
+                                      .has_improvement = in->has_improvement,
                                       .improvement = in->improvement};
 
-    if (!recommendation_parse(read, x->arena, s->day, 0, &s->given, &x->problem))
+    if (!recommendation_parse(read, x->arena, s->day, 0, &s->recommendations, &x->problem))
         return STEP_DONE;
-    if ((size_t)s->number > s->given.n || !str_equal(s->given.token, s->token))
-        return unknown(x);
-    recommendation_add_feedback(&s->given, s->number, &feedback, x->now_ms);
+    if ((size_t)s->number > s->recommendations.n || !str_equal(s->recommendations.token, s->token))
+        return feedback_unknown(x);
+    recommendation_add_feedback(&s->recommendations, s->number, &feedback, x->now_ms);
     pipeline_clear(&x->pipeline);
     s->written = recommendation_cmd_change(
         &x->pipeline, &(struct recommendation_change){.student = s->student,
-                                                      .recommendations = &s->given,
+                                                      .recommendations = &s->recommendations,
                                                       .today = day_of_ms(x->now_ms),
                                                       .path = {"", 0}});
     return STEP_MORE;
 }
 
-static bool may_see(struct exchange *x, const struct feedback_state *s)
+/* A teacher's right, after the round trip that read the cohorts. False with x->problem. */
+static bool feedback_may_see(struct exchange *x, const struct feedback_state *s)
 {
-    bool taught = true;
+    bool granted = true;
 
-    if (s->of_student && !cohort_parse_teaches(s->of_student, s->of_teacher, &taught, &x->problem))
+    if (s->student_cohorts &&
+        !cohort_parse_teaches(s->student_cohorts, s->teacher_cohorts, &granted, &x->problem))
         return false;
-    if (!taught)
-        (void)unknown(x);
-    return taught;
+    if (!granted)
+        (void)feedback_unknown(x);
+    return granted;
 }
 
-static enum step feedback_done(struct exchange *x, struct feedback_state *s)
+/* The write fails if another feedback changed the day meanwhile: then the reply holds the present
+ * state, and the feedback is added to that. */
+static enum step feedback_respond(struct exchange *x, struct feedback_state *s)
 {
     struct jw w;
 
@@ -256,91 +271,91 @@ static enum step feedback_done(struct exchange *x, struct feedback_state *s)
     }
     switch (recommendation_parse_change(s->written, &x->problem)) {
     case RECOMMENDATIONS_PROBLEM: return STEP_DONE;
-    case RECOMMENDATIONS_ERASED: return unknown(x);
+    case RECOMMENDATIONS_ERASED: return feedback_unknown(x);
     case RECOMMENDATIONS_WITHDRAWN:
-        problem_set(&x->problem, PROBLEM_FORBIDDEN, CONSENT_NO_NEW_DATA);
-        return STEP_DONE;
+        return exchange_fail_with(x, PROBLEM_FORBIDDEN, CONSENT_NO_NEW_DATA);
     case RECOMMENDATIONS_OUTDATED:
-        if (++s->tries < RECOMMEND_ATTEMPTS_MAX)
-            return feedback_keep(x, s, s->written);
+        if (++s->attempts < RECOMMEND_ATTEMPTS_MAX)
+            return feedback_write(x, s, s->written);
         problem_unavailable(&x->problem, 1);
         return STEP_DONE;
     case RECOMMENDATIONS_SAVED: break;
     }
     http_response_json(&x->response, 200, &w);
     jw_text(&w, "status", "received");
-    jw_str(&w, "correlation_id", x->request_id);
-    jw_object_end(&w);
+    exchange_json_end(x, &w);
     return STEP_DONE;
 }
 
-static enum step feedback(struct exchange *x)
+/* Steps: find the student; read the day and, for a teacher, the cohorts; write; respond. */
+static enum step recommend_feedback(struct exchange *x)
 {
     struct feedback_state *s = x->state;
 
     if (!s)
         return feedback_begin(x, x->input);
     if (!s->read)
-        return feedback_find(x, s);
+        return feedback_read(x, s);
     if (s->written)
-        return feedback_done(x, s);
-    return may_see(x, s) ? feedback_keep(x, s, s->read) : STEP_DONE;
+        return feedback_respond(x, s);
+    return feedback_may_see(x, s) ? feedback_write(x, s, s->read) : STEP_DONE;
 }
 
 /* ---- history ---- */
 
+/* Input of history. */
 struct history_input {
     struct str student;
     int64_t days;
 };
 
-static enum step history(struct exchange *x)
+/* Recommendations whose item has left the catalogue are shown without its text. */
+static enum step recommend_history(struct exchange *x)
 {
     const struct history_input *in = x->input;
     int32_t first = day_of_ms(x->now_ms) - (int32_t)in->days + 1;
-    const struct command *asked = x->state;
-    struct recommendation_record *given;
+    const struct command *days = x->state;
+    struct recommendation_record *records;
     struct str token;
     struct jw w;
     size_t n;
 
-    if (!asked) {
+    if (!days) {
         x->state = recommendation_cmd_days(&x->pipeline, in->student, first, (int)in->days);
         return STEP_MORE;
     }
-    if (!recommendation_parse_days(asked, x->arena, first, &given, &n, &token, &x->problem))
+    if (!recommendation_parse_days(days, x->arena, first, &records, &n, &token, &x->problem))
         return STEP_DONE;
-    http_response_json(&x->response, 200, &w);
-    jw_bool(&w, "success", true);
+    exchange_json_begin(x, 200, &w);
     jw_str(&w, "student_id", in->student);
     jw_int(&w, "days", in->days);
     jw_int(&w, "count", (int64_t)n);
     jw_array(&w, "recommendations");
     for (size_t i = 0; i < n; i++)
-        recommend_write_record(&w, token, &given[i], x->engine->catalogue);
+        recommend_write_record(&w, token, &records[i], x->engine->catalogue);
     jw_array_end(&w);
-    jw_str(&w, "correlation_id", x->request_id);
-    jw_object_end(&w);
+    exchange_json_end(x, &w);
     return STEP_DONE;
 }
 
 /* ---- config ---- */
 
-static void write_words(struct jw *w, const char *key, const char *const *words)
+/* names: NULL-terminated. */
+static void config_write_names(struct jw *w, const char *key, const char *const *names)
 {
     jw_array(w, key);
-    for (; *words; words++)
-        jw_text(w, NULL, *words);
+    for (; *names; names++)
+        jw_text(w, NULL, *names);
     jw_array_end(w);
 }
 
-static enum step config(struct exchange *x)
+/* Thresholds, limits and the vocabulary of recommendations, for clients that show or check them. */
+static enum step recommend_config(struct exchange *x)
 {
     const struct catalogue *catalogue = x->engine->catalogue;
     struct jw w;
 
-    http_response_json(&x->response, 200, &w);
-    jw_bool(&w, "success", true);
+    exchange_json_begin(x, 200, &w);
     jw_object(&w, "thresholds");
     for (int i = 0; i < COMPONENTS; i++)
         jw_number(&w, component_names[i], gap_thresholds[i]);
@@ -349,10 +364,10 @@ static enum step config(struct exchange *x)
     jw_number(&w, "high", gap_high);
     jw_number(&w, "medium", gap_medium);
     jw_object_end(&w);
-    write_words(&w, "actions", action_names);
-    write_words(&w, "areas", component_names);
-    write_words(&w, "priorities", priority_names);
-    write_words(&w, "difficulties", difficulty_names);
+    config_write_names(&w, "actions", action_names);
+    config_write_names(&w, "areas", component_names);
+    config_write_names(&w, "priorities", priority_names);
+    config_write_names(&w, "difficulties", difficulty_names);
     jw_object(&w, "limits");
     jw_int(&w, "default_recommendations", LIMIT_PRESET);
     jw_int(&w, "max_recommendations", RECOMMENDATIONS_MAX);
@@ -366,206 +381,213 @@ static enum step config(struct exchange *x)
     jw_int(&w, "items", (int64_t)catalogue->item_count);
     jw_int(&w, "starters", (int64_t)catalogue->starter_count);
     jw_object_end(&w);
-    jw_str(&w, "correlation_id", x->request_id);
-    jw_object_end(&w);
+    exchange_json_end(x, &w);
     return STEP_DONE;
 }
 
-/* ---- the table ---- */
+/* ---- tables ---- */
 
 /* clang-format off */
-static const struct rule wish_rules[] = {
-    {.name = "student_id", .type = RULE_ID, .required = true, .offset = offsetof(struct wish, student), .description = "The student"},
-    {.name = "limit", .type = RULE_INT, .min = 1, .max = RECOMMENDATIONS_MAX, .default_value = LIMIT_PRESET, .offset = offsetof(struct wish, limit), .description = "How many at most"},
-    {.name = "priority", .type = RULE_ENUM, .nullable = true, .choices = priority_names, .offset = offsetof(struct wish, priority), .present = offsetof(struct wish, priority_given), .description = "Only those of this priority"},
-    {.name = "component_filter", .type = RULE_ENUM_SET, .nullable = true, .choices = component_names, .offset = offsetof(struct wish, component_filter), .description = "Only these components; empty or absent: all"},
-    {0},
-};
+/* Also of compact. */
+static const struct rule items_rules[] = RULES(
+    BODY_STUDENT(items_input),
+    BODY(INT, "limit", items_input, limit, "How many at most", .min = 1, .max = RECOMMENDATIONS_MAX,
+          .default_value = LIMIT_PRESET),
+    BODY(ENUM, "priority", items_input, priority, "Only those of this priority", .nullable = true,
+          .choices = priority_names, .present = offsetof(struct items_input, has_priority)),
+    BODY(ENUM_SET, "component_filter", items_input, component_filter,
+          "Only these components; empty or absent: all", .nullable = true,
+          .choices = component_names));
 
-static const struct rule path_rules[] = {
-    {.name = "student_id", .type = RULE_ID, .required = true, .offset = offsetof(struct path_input, student), .description = "The student"},
-    {.name = "target_level", .type = RULE_ENUM, .nullable = true, .choices = shape_levels, .offset = offsetof(struct path_input, target), .present = offsetof(struct path_input, target_given), .description = "The level to reach; absent: the one above the present one"},
-    {.name = "max_duration_minutes", .type = RULE_INT, .nullable = true, .min = 1, .max = PATH_MINUTES_MAX, .offset = offsetof(struct path_input, max_minutes), .present = offsetof(struct path_input, max_minutes_given), .description = "Time to spend at most; absent: no limit"},
-    {0},
-};
+static const struct rule path_rules[] = RULES(
+    BODY_STUDENT(path_input),
+    BODY(ENUM, "target_level", path_input, target,
+          "The level to reach; absent: the one above the present one", .nullable = true,
+          .choices = shape_levels, .present = offsetof(struct path_input, has_target)),
+    BODY(INT, "max_duration_minutes", path_input, max_minutes,
+          "Time to spend at most; absent: no limit", .nullable = true, .min = 1,
+          .max = PATH_MINUTES_MAX, .present = offsetof(struct path_input, has_max_minutes)));
 
-static const struct rule feedback_rules[] = {
-    {.name = "recommendation_id", .type = RULE_ID, .required = true, .offset = offsetof(struct feedback_input, recommendation), .description = "The recommendation, as adaptive or learning-path named it"},
-    {.name = "completed", .type = RULE_BOOL, .required = true, .offset = offsetof(struct feedback_input, completed), .description = "Whether it was done"},
-    {.name = "time_taken", .type = RULE_NUMBER, .nullable = true, .max = TIME_TAKEN_MAX, .offset = offsetof(struct feedback_input, minutes), .present = offsetof(struct feedback_input, minutes_given), .description = "Minutes it took"},
-    {.name = "satisfaction_rating", .type = RULE_INT, .nullable = true, .min = 1, .max = 5, .offset = offsetof(struct feedback_input, rating), .present = offsetof(struct feedback_input, rating_given), .description = "How it was liked"},
-    {.name = "improvement_score", .type = RULE_NUMBER, .nullable = true, .min = -1, .max = 1, .offset = offsetof(struct feedback_input, improvement), .present = offsetof(struct feedback_input, improvement_given), .description = "What it changed of the score"},
-    {0},
-};
+/* Minutes may be fractions; the improvement may be negative. */
+static const struct rule feedback_rules[] = RULES(
+    BODY(ID, "recommendation_id", feedback_input, recommendation,
+          "The recommendation, as adaptive or learning-path named it", .required = true),
+    BODY(BOOL, "completed", feedback_input, completed, "Whether it was done", .required = true),
+    BODY(NUMBER, "time_taken", feedback_input, minutes, "Minutes it took", .nullable = true,
+          .max = TIME_TAKEN_MAX, .present = offsetof(struct feedback_input, has_minutes)),
+    BODY(INT, "satisfaction_rating", feedback_input, rating, "How it was liked", .nullable = true,
+          .min = 1, .max = 5, .present = offsetof(struct feedback_input, has_rating)),
+    BODY(NUMBER, "improvement_score", feedback_input, improvement, "What it changed of the score",
+          .nullable = true, .min = -1, .max = 1,
+          .present = offsetof(struct feedback_input, has_improvement)));
 
-static const struct rule history_rules[] = {
-    {.name = "student_id", .type = RULE_ID, .source = IN_PATH, .required = true, .offset = offsetof(struct history_input, student), .description = "The student"},
-    {.name = "days", .type = RULE_INT, .source = IN_QUERY, .min = 1, .max = HISTORY_DAYS, .default_value = HISTORY_DAYS_PRESET, .offset = offsetof(struct history_input, days), .description = "The last so many UTC days, today included"},
-    {0},
-};
+static const struct rule history_rules[] = RULES(
+    PATH_STUDENT(history_input),
+    QUERY(INT, "days", history_input, days, "The last so many UTC days, today included", .min = 1,
+          .max = HISTORY_DAYS, .default_value = HISTORY_DAYS_PRESET));
 
-#define ACTION {.name = "action", .type = RULE_ENUM, .required = true, .choices = action_names, .description = "What to do"}
-#define AREA {.name = "area", .type = RULE_ENUM, .required = true, .choices = component_names, .description = "The component that it is for"}
-#define PRIORITY {.name = "priority", .type = RULE_ENUM, .required = true, .choices = priority_names, .description = "high: a gap of 0.2 or more; medium: of 0.1 or more; low"}
-#define FACTS                                                                                                                                  \
-    {.name = "estimated_time", .type = RULE_INT, .required = true, .description = "Minutes"},                                                         \
-    {.name = "difficulty", .type = RULE_ENUM, .required = true, .choices = difficulty_names, .description = "How hard it is"},                        \
-    SHAPE_SCORE("score_gap", "Threshold less component; 0 when it is reached"),                                                                 \
-    SHAPE_SCORE("confidence", "(1 + W + U)/(2 + W + n): W the component's evidence, U the usefulness said in n feedbacks of its kind")
-#define ID {.name = "recommendation_id", .type = RULE_ID, .required = true, .description = "Names it in feedback; the same all day long"}
-#define AREAS {.name = "priority_areas", .type = RULE_ENUM_SET, .required = true, .choices = component_names, .description = "Components below their thresholds, the most urgent first"}
+/* Rows of a recommendation, in full or in short. */
+#define ACTION FIELD(ENUM, "action", "What to do", .choices = action_names)
+#define AREA   FIELD(ENUM, "area", "The component that it is for", .choices = component_names)
+#define PRIORITY                                                                                   \
+    FIELD(ENUM, "priority", "high: a gap of 0.2 or more; medium: of 0.1 or more; low",             \
+          .choices = priority_names)
+#define ESTIMATES                                                                                  \
+    FIELD(INT, "estimated_time", "Minutes"),                                                       \
+    FIELD(ENUM, "difficulty", "How hard it is", .choices = difficulty_names),                      \
+    SHAPE_SCORE("score_gap", "Threshold less component; 0 when it is reached"),                    \
+    SHAPE_SCORE("confidence", "(1 + W + U)/(2 + W + n): W the component's evidence, U the "        \
+                              "usefulness reported in n feedbacks of its kind")
+#define RECOMMENDATION_ID                                                                          \
+    FIELD(ID, "recommendation_id", "Names it in feedback; the same all day long")
+#define PRIORITY_AREAS                                                                             \
+    FIELD(ENUM_SET, "priority_areas", "Components below their thresholds, the most urgent first",  \
+          .choices = component_names)
 
-static const struct rule item[] = {
-    ID, ACTION, AREA, PRIORITY,
-    {.name = "description", .type = RULE_TEXT, .required = true, .description = "Which score against which threshold, and what to do about it"},
-    {.name = "resources", .type = RULE_JSON, .required = true, .description = "List of texts: what helps with it"},
-    FACTS, {0},
-};
+/* One recommendation in full. */
+static const struct rule item[] = RULES(
+    RECOMMENDATION_ID, ACTION, AREA, PRIORITY,
+    FIELD(TEXT, "description", "Which score against which threshold, and what to do about it"),
+    FIELD(JSON, "resources", "List of texts: what helps with it"),
+    ESTIMATES);
 
-static const struct rule adaptive_metadata[] = {
+/* What the recommendations are based on. */
+static const struct rule adaptive_metadata[] = RULES(
     SHAPE_CORRELATION,
-    {.name = "generated_at", .type = RULE_TIME, .required = true, .description = "When the question was answered"},
-    {.name = "mastery_score", .type = RULE_NUMBER, .required = true, .nullable = true, .max = 1, .description = "The student's score; null without data"},
-    {.name = "level", .type = RULE_ENUM, .required = true, .nullable = true, .choices = shape_levels, .description = "Its level"},
-    AREAS, {0},
-};
+    FIELD(TIME, "generated_at", "When the request was processed"),
+    FIELD(NUMBER, "mastery_score", "The student's score; null without data", .nullable = true,
+          .max = 1),
+    FIELD(ENUM, "level", "Its level", .nullable = true, .choices = shape_levels),
+    PRIORITY_AREAS);
 
-static const struct rule adaptive_answer[] = {
-    SHAPE_SUCCESS,
-    SHAPE_STUDENT,
-    {.name = "recommendations", .type = RULE_OBJECTS, .required = true, .fields = item, .description = "By gap times weight; starters for a student without data"},
-    {.name = "count", .type = RULE_INT, .required = true, .description = "How many there are"},
-    {.name = "metadata", .type = RULE_OBJECT, .required = true, .fields = adaptive_metadata, .description = "About this answer"},
-    {0},
-};
+static const struct rule adaptive_response[] = RULES(
+    SHAPE_SUCCESS, SHAPE_STUDENT,
+    FIELD(OBJECTS, "recommendations", "By gap times weight; starters for a student without data",
+          .fields = item),
+    FIELD(INT, "count", "How many there are"),
+    FIELD(OBJECT, "metadata", "About this answer", .fields = adaptive_metadata));
 
-static const struct rule skill[] = {ACTION, AREA, PRIORITY, {0}};
-static const struct rule compact_answer[] = {
-    SHAPE_SUCCESS,
-    SHAPE_STUDENT,
-    {.name = "skills", .type = RULE_OBJECTS, .required = true, .fields = skill, .description = "What adaptive would recommend, in short; nothing of it is kept"},
-    {.name = "count", .type = RULE_INT, .required = true, .description = "How many there are"},
-    {0},
-};
+/* A recommendation in short. */
+static const struct rule skill[] = RULES(ACTION, AREA, PRIORITY);
+static const struct rule compact_response[] = RULES(
+    SHAPE_SUCCESS, SHAPE_STUDENT,
+    FIELD(OBJECTS, "skills", "What adaptive would recommend, in short; nothing of it is stored",
+          .fields = skill),
+    FIELD(INT, "count", "How many there are"));
 
-static const struct rule path_metadata[] = {
-    {.name = "current_level", .type = RULE_ENUM, .required = true, .choices = shape_levels, .description = "The level now"},
-    {.name = "target_level", .type = RULE_ENUM, .required = true, .choices = shape_levels, .description = "The level that is aimed at"},
-    {.name = "days_estimate", .type = RULE_INT, .required = true, .description = "Days at 45 minutes of study"},
-    {0},
-};
+/* From where to where the path leads, and how long it takes. */
+static const struct rule path_metadata[] = RULES(
+    FIELD(ENUM, "current_level", "The level now", .choices = shape_levels),
+    FIELD(ENUM, "target_level", "The level that is aimed at", .choices = shape_levels),
+    FIELD(INT, "days_estimate", "Days at 45 minutes of study"));
 
-static const struct rule path_answer[] = {
-    SHAPE_SUCCESS,
-    SHAPE_STUDENT,
-    {.name = "path_id", .type = RULE_ID, .required = true, .description = "Names this path; the same path of the same day keeps it"},
-    {.name = "recommendations", .type = RULE_OBJECTS, .required = true, .fields = item, .description = "In the order to follow, prerequisites first; empty when nothing fits the time"},
-    {.name = "estimated_completion", .type = RULE_DAY, .required = true, .description = "Today and the days estimated"},
-    {.name = "total_time_estimate", .type = RULE_INT, .required = true, .description = "Minutes in all"},
-    AREAS,
+static const struct rule path_response[] = RULES(
+    SHAPE_SUCCESS, SHAPE_STUDENT,
+    FIELD(ID, "path_id", "Names this path; the same path has the same id all day"),
+    FIELD(OBJECTS, "recommendations",
+          "In the order to follow, prerequisites first; empty when nothing fits the time",
+          .fields = item),
+    FIELD(DAY, "estimated_completion", "Today and the days estimated"),
+    FIELD(INT, "total_time_estimate", "Minutes in all"),
+    PRIORITY_AREAS,
     SHAPE_SCORE("expected_score", "The score to expect at the end"),
-    {.name = "metadata", .type = RULE_OBJECT, .required = true, .fields = path_metadata, .description = "From where to where"},
-    {0},
-};
+    FIELD(OBJECT, "metadata", "From where to where", .fields = path_metadata));
 
-static const struct rule feedback_answer[] = {
-    {.name = "status", .type = RULE_TEXT, .required = true, .description = "received"},
-    SHAPE_CORRELATION,
-    {0},
-};
+/* The same whether the feedback is new or replaces an older one. */
+static const struct rule feedback_response[] = RULES(
+    FIELD(TEXT, "status", "received"), SHAPE_CORRELATION);
 
-static const struct rule said[] = {
-    {.name = "received_at", .type = RULE_TIME, .required = true, .description = "When it came"},
-    {.name = "completed", .type = RULE_BOOL, .required = true, .description = "Whether it was done"},
-    {.name = "time_taken", .type = RULE_NUMBER, .description = "Minutes it took, when told"},
-    {.name = "satisfaction_rating", .type = RULE_INT, .min = 1, .max = 5, .description = "How it was liked, when told"},
-    {.name = "improvement_score", .type = RULE_NUMBER, .min = -1, .max = 1, .description = "What it changed of the score, when told"},
-    {0},
-};
+/* The latest feedback on a recommendation; earlier ones are replaced. */
+static const struct rule feedback_fields[] = RULES(
+    FIELD(TIME, "received_at", "When it came"),
+    FIELD(BOOL, "completed", "Whether it was done"),
+    OPTIONAL(NUMBER, "time_taken", "Minutes it took, when reported"),
+    OPTIONAL(INT, "satisfaction_rating", "How it was liked, when reported", .min = 1, .max = 5),
+    OPTIONAL(NUMBER, "improvement_score", "What it changed of the score, when reported", .min = -1,
+          .max = 1));
 
-static const struct rule given[] = {
-    ID,
-    {.name = "recommended_at", .type = RULE_TIME, .required = true, .description = "When it was first given on its day"},
+/* A recommendation of the past, with what is stored of it. Texts come from today's catalogue. */
+static const struct rule record_fields[] = RULES(
+    RECOMMENDATION_ID,
+    FIELD(TIME, "recommended_at", "When it was first recommended on its day"),
     ACTION, AREA, PRIORITY,
-    {.name = "description", .type = RULE_TEXT, .required = true, .nullable = true, .description = "As it was given; null when the item has left the catalogue"},
-    FACTS,
-    {.name = "feedback", .type = RULE_OBJECT, .required = true, .nullable = true, .fields = said, .description = "What was said of it; null when nothing was"},
-    {0},
-};
+    FIELD(TEXT, "description", "Its text; null when the item has left the catalogue",
+          .nullable = true),
+    ESTIMATES,
+    FIELD(OBJECT, "feedback", "The feedback on it; null without", .nullable = true,
+          .fields = feedback_fields));
 
-static const struct rule history_answer[] = {
-    SHAPE_SUCCESS,
-    SHAPE_STUDENT,
-    {.name = "days", .type = RULE_INT, .required = true, .description = "The window asked for"},
-    {.name = "count", .type = RULE_INT, .required = true, .description = "How many there are"},
-    {.name = "recommendations", .type = RULE_OBJECTS, .required = true, .fields = given, .description = "Oldest first; empty when none were given"},
-    SHAPE_CORRELATION,
-    {0},
-};
+static const struct rule history_response[] = RULES(
+    SHAPE_SUCCESS, SHAPE_STUDENT,
+    FIELD(INT, "days", "The window, as requested"),
+    FIELD(INT, "count", "How many there are"),
+    FIELD(OBJECTS, "recommendations", "Oldest first; empty when there are none",
+          .fields = record_fields), SHAPE_CORRELATION);
 
-static const struct rule gaps[] = {
+/* A gap is a threshold less the component. */
+static const struct rule gaps[] = RULES(
     SHAPE_SCORE("high", "The least gap of high priority"),
-    SHAPE_SCORE("medium", "The least gap of medium priority"),
-    {0},
-};
+    SHAPE_SCORE("medium", "The least gap of medium priority"));
 
-static const struct rule limits[] = {
-    {.name = "default_recommendations", .type = RULE_INT, .required = true, .description = "limit when none is given"},
-    {.name = "max_recommendations", .type = RULE_INT, .required = true, .description = "The greatest limit"},
-    {.name = "max_path_steps", .type = RULE_INT, .required = true, .description = "Steps of a learning path"},
-    {.name = "max_duration_minutes", .type = RULE_INT, .required = true, .description = "The longest time budget of a learning path"},
-    {.name = "study_minutes_a_day", .type = RULE_INT, .required = true, .description = "What days are estimated by"},
-    {.name = "max_history_days", .type = RULE_INT, .required = true, .description = "How long recommendations and feedback are kept"},
-    {0},
-};
+/* Values that requests are validated against. */
+static const struct rule limits[] = RULES(
+    FIELD(INT, "default_recommendations", "limit when absent"),
+    FIELD(INT, "max_recommendations", "The greatest limit"),
+    FIELD(INT, "max_path_steps", "Steps of a learning path"),
+    FIELD(INT, "max_duration_minutes", "The longest time budget of a learning path"),
+    FIELD(INT, "study_minutes_a_day", "What days are estimated by"),
+    FIELD(INT, "max_history_days", "Days for which recommendations and feedback are stored"));
 
-static const struct rule about_catalogue[] = {
-    {.name = "version", .type = RULE_INT, .required = true, .description = "Version of the catalogue's file"},
-    {.name = "items", .type = RULE_INT, .required = true, .description = "Items in it"},
-    {.name = "starters", .type = RULE_INT, .required = true, .description = "Items for students without data"},
-    {0},
-};
+/* The catalogue that this process has loaded at its start. */
+static const struct rule catalogue_fields[] = RULES(
+    FIELD(INT, "version", "Version of the catalogue's file"),
+    FIELD(INT, "items", "Items in it"),
+    FIELD(INT, "starters", "Items for students without data"));
 
-static const struct rule config_answer[] = {
+static const struct rule config_response[] = RULES(
     SHAPE_SUCCESS,
-    {.name = "thresholds", .type = RULE_OBJECT, .required = true, .fields = shape_components, .description = "Below these a component has a gap"},
-    {.name = "gaps", .type = RULE_OBJECT, .required = true, .fields = gaps, .description = "What makes a priority"},
-    {.name = "actions", .type = RULE_ENUM_SET, .required = true, .choices = action_names, .description = "All actions"},
-    {.name = "areas", .type = RULE_ENUM_SET, .required = true, .choices = component_names, .description = "All areas"},
-    {.name = "priorities", .type = RULE_ENUM_SET, .required = true, .choices = priority_names, .description = "All priorities, the lowest first"},
-    {.name = "difficulties", .type = RULE_ENUM_SET, .required = true, .choices = difficulty_names, .description = "All difficulties, the easiest first"},
-    {.name = "limits", .type = RULE_OBJECT, .required = true, .fields = limits, .description = "Limits of the questions"},
-    {.name = "catalogue", .type = RULE_OBJECT, .required = true, .fields = about_catalogue, .description = "What is recommended from"},
-    SHAPE_CORRELATION,
-    {0},
-};
+    FIELD(OBJECT, "thresholds", "Below these a component has a gap", .fields = shape_components),
+    FIELD(OBJECT, "gaps", "What makes a priority", .fields = gaps),
+    FIELD(ENUM_SET, "actions", "All actions", .choices = action_names),
+    FIELD(ENUM_SET, "areas", "All areas", .choices = component_names),
+    FIELD(ENUM_SET, "priorities", "All priorities, the lowest first", .choices = priority_names),
+    FIELD(ENUM_SET, "difficulties", "All difficulties, the easiest first",
+          .choices = difficulty_names),
+    FIELD(OBJECT, "limits", "Limits of the requests", .fields = limits),
+    FIELD(OBJECT, "catalogue", "The catalogue of items", .fields = catalogue_fields),
+    SHAPE_CORRELATION);
 
 #define ROOT "/api/v1/recommendations"
 
 static const struct route routes[] = {
-    {.name = "recommendations-adaptive", .method = POST, .pattern = ROOT "/adaptive", .limit_per_minute = 20,
-     .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL, .rules = wish_rules, .input_size = sizeof(struct wish),
-     .subject_offset = offsetof(struct wish, student), .handler = adaptive, .status = 200, .response = adaptive_answer,
-     .summary = "What a student should do next"},
-    {.name = "recommendations-learning-path", .method = POST, .pattern = ROOT "/learning-path", .limit_per_minute = 10,
-     .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL, .rules = path_rules, .input_size = sizeof(struct path_input),
-     .subject_offset = offsetof(struct path_input, student), .handler = learning_path, .status = 200, .response = path_answer,
-     .summary = "A way to a level within a time"},
-    {.name = "recommendations-compact", .method = POST, .pattern = ROOT "/compact", .aliases = {ROOT "/mcp/skill-recommendations"}, .limit_per_minute = 30,
-     .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL, .rules = wish_rules, .input_size = sizeof(struct wish),
-     .subject_offset = offsetof(struct wish, student), .handler = compact, .status = 200, .response = compact_answer,
-     .summary = "What a student should do next, in a few words"},
-    {.name = "recommendations-feedback", .method = POST, .pattern = ROOT "/feedback", .limit_per_minute = 20,
-     .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_AUDIT_EACH, .rules = feedback_rules, .input_size = sizeof(struct feedback_input),
-     .subject_offset = NO_SUBJECT, .handler = feedback, .status = 200, .response = feedback_answer,
-     .summary = "What became of a recommendation; said again, it takes the place of what was said before"},
-    {.name = "recommendations-history", .method = GET, .pattern = ROOT "/{student_id}/history", .aliases = {ROOT "/recommendations/{student_id}/history"}, .limit_per_minute = 15,
-     .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL, .rules = history_rules, .input_size = sizeof(struct history_input),
-     .subject_offset = offsetof(struct history_input, student), .handler = history, .status = 200, .response = history_answer,
-     .summary = "What was recommended to a student, and what was said of it"},
-    {.name = "recommendations-config", .method = GET, .pattern = ROOT "/config", .limit_per_minute = 50,
-     .access = ACCESS_ANY, .handler = config, .status = 200, .response = config_answer,
-     .summary = "Thresholds, gaps, actions and limits"},
+    {.name = "recommendations-adaptive", .method = POST, .pattern = ROOT "/adaptive",
+     .limit_per_minute = 20, .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL,
+     .rules = items_rules, .input_size = sizeof(struct items_input), .handler = recommend_adaptive,
+     .status = 200, .response = adaptive_response, .summary = "What a student should do next"},
+    {.name = "recommendations-learning-path", .method = POST, .pattern = ROOT "/learning-path",
+     .limit_per_minute = 10, .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL,
+     .rules = path_rules, .input_size = sizeof(struct path_input),
+     .handler = recommend_learning_path, .status = 200, .response = path_response,
+     .summary = "A learning path to a level within a time"},
+    {.name = "recommendations-compact", .method = POST, .pattern = ROOT "/compact",
+     .aliases = {ROOT "/mcp/skill-recommendations"}, .limit_per_minute = 30,
+     .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL, .rules = items_rules,
+     .input_size = sizeof(struct items_input), .handler = recommend_compact, .status = 200,
+     .response = compact_response, .summary = "What a student should do next, in short"},
+    {.name = "recommendations-feedback", .method = POST, .pattern = ROOT "/feedback",
+     .limit_per_minute = 20, .access = ACCESS_HANDLER, .flags = ROUTE_PERSONAL | ROUTE_AUDIT_EACH,
+     .rules = feedback_rules, .input_size = sizeof(struct feedback_input),
+     .handler = recommend_feedback, .status = 200, .response = feedback_response,
+     .summary = "Reports what became of a recommendation; replaces an earlier report"},
+    {.name = "recommendations-history", .method = GET, .pattern = ROOT "/{student_id}/history",
+     .aliases = {ROOT "/recommendations/{student_id}/history"}, .limit_per_minute = 15,
+     .access = ACCESS_READ_STUDENT, .flags = ROUTE_PERSONAL, .rules = history_rules,
+     .input_size = sizeof(struct history_input), .handler = recommend_history, .status = 200,
+     .response = history_response,
+     .summary = "What was recommended to a student, with the feedback"},
+    {.name = "recommendations-config", .method = GET, .pattern = ROOT "/config",
+     .limit_per_minute = 50, .access = ACCESS_ANY, .handler = recommend_config, .status = 200,
+     .response = config_response, .summary = "Thresholds, gaps, actions and limits"},
 };
 /* clang-format on */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The list of all areas. A new area is a line here, a line in routes.h, and its file. */
 #include "app/routes/routes.h"
 
-/* A new area is a line here, a line in routes.h, and its file. */
 static const struct route_table *const areas[] = {
     /* clang-format off */
     &ops_routes,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* All endpoints: one table an area, one file a table. */
+/* All endpoints: one table for each area, one file for each table. */
 #ifndef ROUTES_ROUTES_H
 #define ROUTES_ROUTES_H
 
@@ -22,10 +22,11 @@ extern const struct route_table process_routes;
 extern const struct route_table dapr_routes;
 extern const struct route_table xapi_routes;
 
-/* In no table, since nobody can ask for it by a path: what an intent without components becomes. */
+/* In no table, because it has no path: /api/v1/process delegates to it when mastery_calculation
+ * comes without components. */
 extern const struct route mastery_recompute;
 
-/* All of them, in the order of the document. */
+/* All tables, in the order of the OpenAPI document; static memory. */
 const struct route_table *route_tables(size_t *ret_count);
 
 #endif

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Sets up a server process: signals, resource limits, privileges. Errors are ignored where a
+ * function only hardens: the engine runs in containers that permit some of it and not all. */
 #include "app/runtime/process.h"
 
 #include <signal.h>
@@ -11,19 +13,21 @@
 #include "app/base/ids.h"
 #include "app/runtime/seccomp.h"
 
+/* SIG_SETMASK: signals that the parent had blocked are not blocked here. */
 void process_set_signals(void)
 {
-    static const int taken[] = {SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGHUP};
+    static const int blocked[] = {SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGHUP};
     sigset_t set;
 
     (void)sigemptyset(&set);
-    for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
-        (void)sigaddset(&set, taken[i]);
+    for (size_t i = 0; i < sizeof(blocked) / sizeof(blocked[0]); i++)
+        (void)sigaddset(&set, blocked[i]);
     (void)sigprocmask(SIG_SETMASK, &set, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGUSR2, SIG_IGN);
 }
 
+/* Of a process that is not dumpable, only root can read /proc/PID/mem or attach by ptrace. */
 void process_disable_dumps(void)
 {
     static const struct rlimit none = {0, 0};
@@ -35,15 +39,15 @@ void process_disable_dumps(void)
 void process_harden(void)
 {
     process_disable_dumps();
-    (void)umask(0007);
+    (void)umask(0007); /* Unix sockets are for user and group only */
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    (void)seccomp_install_filter(); /* where there is no such filter, the rest has to do */
+    (void)seccomp_install_filter(); /* needs no_new_privs; false: this kernel has no filters */
 }
 
 void process_die_with_parent(pid_t parent)
 {
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent)
+    if (getppid() != parent) /* the parent has ended before the call: there will be no signal */
         (void)raise(SIGTERM);
 }
 
@@ -52,10 +56,11 @@ int process_fail_slowly(enum process_exit status)
     uint16_t jitter;
 
     random_bytes(&jitter, sizeof(jitter));
-    (void)usleep(1100000 + jitter * 10u);
+    (void)usleep(1100000 + jitter * 10u); /* 1.1 to 1.8 s */
     return (int)status;
 }
 
+/* --check has to be the only argument. */
 bool process_check_requested(int argc, char *const argv[])
 {
     return argc == 2 && strcmp(argv[1], "--check") == 0;

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A seccomp filter: a list of system calls that no server process of the engine needs and an
+ * intruder would. A list of allowed calls would be stricter, but a libc or libcurl that begins to
+ * use another call would then break the service. The filter is a program of classic BPF, built at
+ * run time: check the architecture, then compare the number of the call with each of the list. */
 #include "app/runtime/seccomp.h"
 
 #include <errno.h>
@@ -15,7 +19,7 @@
 #elif defined(__aarch64__)
 #define NATIVE AUDIT_ARCH_AARCH64
 #else
-#define NATIVE 0 /* not known here: no filter */
+#define NATIVE 0 /* other architectures: no filter */
 #endif
 
 #if defined(__SANITIZE_ADDRESS__) /* gcc */
@@ -26,52 +30,56 @@
 #endif
 #endif
 
-/* On x86_64 the same kernel takes the calls of a second interface, whose numbers begin here. */
-enum { OTHER_INTERFACE = 0x40000000 };
+/* On x86_64 the kernel has a second interface (x32), whose numbers start here: all are refused. */
+enum { X32_SYSCALL_BIT = 0x40000000 };
 
-static const uint32_t refused[] = {
+static const uint32_t refused_calls[] = {
     /* other programs */
     SYS_execve, SYS_execveat,
-/* other processes; the sanitizers' search for leaks stops its own with ptrace */
+/* other processes; LeakSanitizer stops the threads of its own process with ptrace */
 #ifndef SANITIZED
     SYS_ptrace,
 #endif
     SYS_process_vm_readv, SYS_process_vm_writev, SYS_pidfd_getfd, SYS_kcmp,
-    /* a root, mounts and name spaces of its own */
+    /* another root directory, mounts, namespaces */
     SYS_chroot, SYS_pivot_root, SYS_mount, SYS_umount2, SYS_move_mount, SYS_open_tree, SYS_fsopen,
     SYS_fsconfig, SYS_fsmount, SYS_fspick, SYS_unshare, SYS_setns, SYS_open_by_handle_at,
     /* the kernel itself */
     SYS_init_module, SYS_finit_module, SYS_delete_module, SYS_kexec_load, SYS_bpf,
     SYS_perf_event_open, SYS_userfaultfd, SYS_io_uring_setup, SYS_io_uring_enter,
     SYS_io_uring_register, SYS_personality, SYS_reboot, SYS_swapon, SYS_swapoff, SYS_acct,
-    /* keys, clocks and names of the machine */
+    /* kernel keys, clocks, host names */
     SYS_add_key, SYS_keyctl, SYS_request_key, SYS_settimeofday, SYS_clock_settime, SYS_sethostname,
     SYS_setdomainname};
 
-enum { REFUSED = sizeof(refused) / sizeof(refused[0]), AROUND = 7 };
-_Static_assert(REFUSED < 250, "a jump goes over at most 255 instructions");
+/* The instructions of the filter: a comparison for each refused call, and seven others. */
+enum { REFUSED = sizeof(refused_calls) / sizeof(refused_calls[0]), OTHERS = 7 };
+_Static_assert(REFUSED < 250, "a jump skips at most 255 instructions");
 
+/* JUMP: skips `yes` instructions if the test is true, else `no`. */
 #define LOAD(member)                                                                               \
     (struct sock_filter) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, member))
-#define RETURN(what) (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, what)
+#define RETURN(action) (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, action)
 #define JUMP(test, value, yes, no)                                                                 \
     (struct sock_filter) BPF_JUMP(BPF_JMP | (test) | BPF_K, value, yes, no)
 
 bool seccomp_install_filter(void)
 {
-    struct sock_filter code[REFUSED + AROUND];
+    struct sock_filter code[REFUSED + OTHERS];
     struct sock_fprog program = {.filter = code};
     unsigned short n = 0;
 
     if (NATIVE == 0)
         return false;
+    /* the numbers of another architecture mean other calls */
     code[n++] = LOAD(arch);
     code[n++] = JUMP(BPF_JEQ, NATIVE, 1, 0);
     code[n++] = RETURN(SECCOMP_RET_ERRNO | EPERM);
     code[n++] = LOAD(nr);
-    code[n++] = JUMP(BPF_JGE, OTHER_INTERFACE, REFUSED + 1, 0);
+    code[n++] = JUMP(BPF_JGE, X32_SYSCALL_BIT, REFUSED + 1, 0);
+    /* every refused call jumps to the last instruction; the others reach the one before it */
     for (unsigned i = 0; i < REFUSED; i++)
-        code[n++] = JUMP(BPF_JEQ, refused[i], (uint8_t)(REFUSED - i), 0);
+        code[n++] = JUMP(BPF_JEQ, refused_calls[i], (uint8_t)(REFUSED - i), 0);
     code[n++] = RETURN(SECCOMP_RET_ALLOW);
     code[n++] = RETURN(SECCOMP_RET_ERRNO | EPERM);
     program.len = n;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a process of ours asks the kernel for, and what it never will. */
+/* Restricts the system calls of a server process. */
 #ifndef RUNTIME_SECCOMP_H
 #define RUNTIME_SECCOMP_H
 
 #include <stdbool.h>
 
-/* From here on the kernel refuses (EPERM) this process and all its threads what only an intruder
- * would ask for: other programs, other processes' memory, mounts, name spaces, modules, keys, bpf.
- * Needs no_new_privs. False where the kernel or the processor has no such filter; then nothing has
- * changed. systemd's units and containers have filters of their own, which come on top. */
+/* From here on the kernel refuses (EPERM) to this process and all its threads the calls that only
+ * an intruder would use: other programs, memory of other processes, mounts, namespaces, kernel
+ * modules, keys, BPF. Needs no_new_privs. Returns false where kernel or architecture has no such
+ * filter; nothing has changed then. Filters of systemd and containers apply in addition. */
 bool seccomp_install_filter(void);
 
 #endif

@@ -13,9 +13,12 @@ struct signal_watch {
     ev_io io;
 };
 
-/* Takes the signals that are blocked (process_set_signals). */
+/* Receives all signals that are blocked now (process_set_signals). on_signal is called from the
+ * loop, once for each signal. w must stay in place until signal_watch_stop. Without a descriptor
+ * for the signalfd nothing is received. */
 void signal_watch_start(struct signal_watch *w, struct ev_loop *loop,
-                        void (*taken)(void *owner, int number), void *owner);
+                        void (*on_signal)(void *owner, int number), void *owner);
+/* To be called only after signal_watch_start. */
 void signal_watch_stop(struct signal_watch *w);
 
 #endif

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A thread that compares the start of the running loop iteration with the clock twice a second. The
+ * loop only stores a time, without a lock. */
 #include "app/runtime/watchdog.h"
 
 #include <pthread.h>
@@ -8,52 +10,60 @@
 
 #include "app/base/clock.h"
 
-enum { LOOK_US = 500000 };
+enum { CHECK_INTERVAL_US = 500000 };
 
-/* Process-wide by nature: there is one loop and one watch over it. 0: asleep. */
-static _Atomic int64_t turn_began_us;
+/* Monotonic; 0: the loop sleeps. At file scope, because a process has one loop and one watchdog. */
+static _Atomic int64_t iteration_start_us;
 
-static void *watch(void *seconds)
+static void watchdog_set_start(int64_t us)
+{
+    atomic_store_explicit(&iteration_start_us, us, memory_order_relaxed);
+}
+
+static void watchdog_before_sleep(struct ev_loop *loop) EV_THROW
+{
+    (void)loop;
+    watchdog_set_start(0);
+}
+
+static void watchdog_after_sleep(struct ev_loop *loop) EV_THROW
+{
+    (void)loop;
+    watchdog_set_start(clock_monotonic_us());
+}
+
+/* The thread uses nothing of the engine: the loop may be stuck with any lock held. */
+static void *watchdog_thread(void *seconds)
 {
     const int64_t limit_us = (int64_t)(intptr_t)seconds * 1000000;
     static const char message[] =
         "{\"level\":\"error\",\"event\":\"process.deadline\",\"service\":\"mastery-engine\","
-        "\"consequence\":\"a turn did not end: the process exits and is replaced\"}\n";
-
-    int64_t looked_us = clock_monotonic_us();
+        "\"consequence\":\"a loop iteration did not end: the process exits and is replaced\"}\n";
+    int64_t last_check_us = clock_monotonic_us();
 
     for (;;) {
-        int64_t began_us = atomic_load_explicit(&turn_began_us, memory_order_relaxed);
+        int64_t start_us = atomic_load_explicit(&iteration_start_us, memory_order_relaxed);
         int64_t now_us = clock_monotonic_us();
 
-        /* The watch itself was late: the whole process was stopped, which is no turn's fault. */
-        if (began_us && now_us - looked_us > INT64_C(4) * LOOK_US)
-            watchdog_arm();
-        else if (began_us && now_us - began_us > limit_us) {
+        /* a late check: the whole process was stopped (SIGSTOP), so the iteration starts again */
+        if (start_us && now_us - last_check_us > INT64_C(4) * CHECK_INTERVAL_US)
+            watchdog_set_start(now_us);
+        else if (start_us && now_us - start_us > limit_us) {
             (void)!write(STDERR_FILENO, message, sizeof(message) - 1);
             _exit(EXIT_FAILURE);
         }
-        looked_us = now_us;
-        (void)usleep(LOOK_US);
+        last_check_us = now_us;
+        (void)usleep(CHECK_INTERVAL_US);
     }
     return NULL;
 }
 
-void watchdog_start(int seconds)
+void watchdog_start(struct ev_loop *loop, int seconds)
 {
     pthread_t thread;
 
-    /* NOLINTNEXTLINE(performance-no-int-to-ptr): a number, handed through */
-    if (pthread_create(&thread, NULL, watch, (void *)(intptr_t)seconds) == 0)
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): a number, passed through */
+    if (pthread_create(&thread, NULL, watchdog_thread, (void *)(intptr_t)seconds) == 0)
         (void)pthread_detach(thread);
-}
-
-void watchdog_arm(void)
-{
-    atomic_store_explicit(&turn_began_us, clock_monotonic_us(), memory_order_relaxed);
-}
-
-void watchdog_disarm(void)
-{
-    atomic_store_explicit(&turn_began_us, 0, memory_order_relaxed);
+    ev_set_loop_release_cb(loop, watchdog_before_sleep, watchdog_after_sleep);
 }

@@ -320,7 +320,7 @@ static void audit_end_batch(struct engine *engine, int64_t now_us)
     if (audit->pipeline.status != PIPELINE_COMPLETE || audit_keep_failed(audit) > 0)
         audit->retry_us = now_us + AUDIT_RETRY_US;
     if (audit->sent > before)
-        metrics_add(engine->metrics, METRIC_AUDIT_NOTES, 0, 0, audit->sent - before);
+        metrics_add(engine->metrics, METRIC_AUDIT_NOTES, NULL, NULL, audit->sent - before);
     if (audit->sent == audit->sending.n) {
         audit_buffer_clear(&audit->sending);
         audit->sent = 0;

@@ -199,7 +199,8 @@ static void engine_report_circuit(struct engine *engine)
 
     if (state == engine->reported_circuit)
         return;
-    metrics_set_breaker(engine->metrics, 0, (enum breaker_gauge)state, failures, opened_at_ms);
+    metrics_set_breaker(engine->metrics, METRIC_SERVICE_REDIS, (enum breaker_gauge)state, failures,
+                        opened_at_ms);
     if (engine->reported_circuit == STORE_CLOSED_CIRCUIT) {
         w = log_begin(engine->log, LOG_WARNING, "store.away");
         jw_text(w, "reason", store_last_error(engine->store));
@@ -233,7 +234,6 @@ void engine_apply_erasures(struct engine *engine)
 
 void engine_report_store(struct engine *engine)
 {
-    enum { OK, ERROR, TIMEOUT, UNAVAILABLE }; /* label values of METRIC_REDIS, in this order */
     struct store_counts counts;
 
     engine_apply_erasures(engine);
@@ -244,14 +244,14 @@ void engine_report_store(struct engine *engine)
                         store_sent_count(engine->store) > 0);
     store_consume_counts(engine->store, &counts);
     for (unsigned kind = COMMAND_READ; kind <= COMMAND_WRITE; kind++) {
-        const uint64_t n[] = {counts.ok[kind], counts.errors[kind], counts.timeouts[kind],
-                              counts.unavailable[kind]};
+        const char *operation = kind == COMMAND_READ ? "read" : "write";
 
-        for (unsigned status = OK; status <= UNAVAILABLE; status++) {
-            if (n[status] > 0)
-                metrics_add(engine->metrics, METRIC_REDIS, kind, status, n[status]);
-        }
+        metrics_add(engine->metrics, METRIC_REDIS, operation, "ok", counts.ok[kind]);
+        metrics_add(engine->metrics, METRIC_REDIS, operation, "error", counts.errors[kind]);
+        metrics_add(engine->metrics, METRIC_REDIS, operation, "timeout", counts.timeouts[kind]);
+        metrics_add(engine->metrics, METRIC_REDIS, operation, "unavailable",
+                    counts.unavailable[kind]);
     }
     if (counts.reconnects > 0)
-        metrics_add(engine->metrics, METRIC_RECONNECTS, 0, 0, counts.reconnects);
+        metrics_add(engine->metrics, METRIC_RECONNECTS, NULL, NULL, counts.reconnects);
 }

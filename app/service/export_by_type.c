@@ -6,6 +6,7 @@
 #include "app/base/clock.h"
 #include "app/base/ids.h"
 #include "app/base/str_list.h"
+#include "app/base/utf8.h"
 #include "app/http/json.h"
 #include "app/service/export_reader.h"
 #include "app/store/student.h"

@@ -9,7 +9,6 @@
 #include "app/service/engine.h"
 
 enum { SECRETS_ERROR_SIZE = 200 };
-enum { SECRETS_CHANGED, SECRETS_REFUSED }; /* label values of METRIC_KEYS */
 
 /* Copies the first line of config_load's error output; NULL: it could not be collected. */
 static void secrets_first_line(const char *lines, char ret_error[SECRETS_ERROR_SIZE])
@@ -83,10 +82,10 @@ static void secrets_check(struct engine *engine, int64_t now_us, bool is_forced)
         state->generation++;
         if (engine->config.log_key || engine->config.jwt_secret) /* a random key stays */
             engine_set_log_key(engine);
-        metrics_add(engine->metrics, METRIC_KEYS, SECRETS_CHANGED, 0, 1);
+        metrics_add(engine->metrics, METRIC_KEYS, "changed", NULL, 1);
     }
     if (refused)
-        metrics_add(engine->metrics, METRIC_KEYS, SECRETS_REFUSED, 0, 1);
+        metrics_add(engine->metrics, METRIC_KEYS, "refused", NULL, 1);
     metrics_gauge_set(engine->metrics, GAUGE_KEYS_REFUSED, refused);
     if (refused && (is_forced || !state->rejected))
         secrets_log_refused(engine, error);

@@ -20,7 +20,6 @@
 enum { BATCH_STUDENTS_MAX = 1000, BATCH_CHUNK = 64, BATCH_LANES = 4, BATCH_ID_SIZE = 33 };
 #define BATCH_TTL_MS (7 * DAY_MS)
 
-/* In the order of the words of METRIC_BATCH. */
 enum batch_status {
     BATCH_PENDING,
     BATCH_PROCESSING,

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Two scans over the held shards. Aggregation reads the counters of a shard by HSCAN and turns
+ * those whose minute is over into records; retention reads the oldest seals and deletes what is
+ * covered by outdated ones. Both change a shard only by scripts that check the lease. Making seals
+ * is the subject of seal.c. */
 #include "app/worker/audit_maintenance.h"
 
 #include <stdio.h>
@@ -6,217 +10,221 @@
 #include "app/base/clock.h"
 #include "app/store/audit.h"
 #include "app/store/audit_seal.h"
+#include "app/store/journal.h"
 #include "app/store/lease.h"
-#include "app/worker/worker.h"
 
-enum { READS_A_STEP = 1000 };
+enum { READS_MAX = 1000 }; /* of one HSCAN reply, which has about 100 */
 
-static const int64_t FOLD_US = 5000000;
-static const int64_t TRIM_US = INT64_C(86400) * 1000000;
-static const int64_t FIRST_US = 3000000; /* after the start */
-/* A process hands its counts over within a second; this is for those that had to wait. */
-static const int64_t GRACE_MS = 5000;
+static const int64_t AGGREGATION_INTERVAL_US = 5000000;
+static const int64_t RETENTION_INTERVAL_US = INT64_C(86400) * 1000000;
+static const int64_t FIRST_RUN_US = 3000000; /* after the start of the process */
+/* A process sends its counters each second. The rest is for those that had to wait for the store.
+ */
+static const int64_t MINUTE_GRACE_MS = 5000;
 
-/* ---- a walk ---- */
+/* ---- a scan ---- */
 
-/* The next shard of ours, or the end of the walk. */
-static void go_on(struct worker *w, struct audit_scan *walk, int64_t round_us)
+/* Moves the scan to the next shard that this worker holds. After the last one the scan ends, and
+ * the next is due after the interval. */
+static void audit_scan_advance(struct audit_maintenance *audit, struct audit_scan *scan,
+                               int64_t interval_us)
 {
     do
-        walk->shard++;
-    while (walk->shard < SHARDS && !lease_held(w, walk->shard));
-    memcpy(walk->cursor, "0", sizeof("0"));
-    walk->running = walk->shard < SHARDS;
-    walk->next_run_us = walk->running ? w->now_us : w->now_us + round_us;
+        scan->shard++;
+    while (scan->shard < SHARDS && !shards_lease_held(audit->shards, scan->shard));
+    memcpy(scan->cursor, "0", sizeof("0"));
+    scan->active = scan->shard < SHARDS;
+    periodic_schedule(&scan->schedule, scan->active ? 0 : interval_us);
 }
 
-/* The same step once more, after a while. */
-static void try_later(struct worker *w, struct audit_scan *walk, struct task *task)
+/* Repeats the step: both scripts change nothing the second time. */
+static void audit_scan_retry_later(struct audit_scan *scan, struct task *task)
 {
-    walk->next_run_us = w->now_us + WORKER_RETRY_US;
-    walk->busy = false;
-    task_end(w, task);
+    periodic_schedule(&scan->schedule, WORKER_RETRY_US);
+    periodic_end(&scan->schedule, task);
 }
 
-/* False: nothing to do at the moment. */
-static bool begin(struct worker *w, struct audit_scan *walk, int64_t round_us)
+/* Starts the next step of the scan if one is due; NULL: not now. */
+static struct task *audit_scan_begin_step(struct audit_maintenance *audit, struct audit_scan *scan,
+                                          int64_t interval_us)
 {
-    if (walk->next_run_us == 0)
-        walk->next_run_us = w->now_us + FIRST_US;
-    if (walk->busy || worker_draining(w))
-        return false;
-    if (w->now_us < walk->next_run_us) {
-        worker_wake_at(w, walk->next_run_us);
-        return false;
+    if (worker_draining(audit->worker) || !periodic_due(&scan->schedule))
+        return NULL;
+    if (!scan->active) {
+        scan->shard = UINT32_MAX; /* advancing makes it 0 */
+        audit_scan_advance(audit, scan, interval_us);
     }
-    if (!walk->running) {
-        walk->shard = UINT32_MAX; /* before the first */
-        go_on(w, walk, round_us);
-    }
-    return walk->running;
+    return scan->active ? periodic_begin(&scan->schedule, scan->shard, audit) : NULL;
 }
 
-/* ---- counts become records ---- */
+/* ---- aggregation ---- */
 
-static bool is_over(const struct worker *w, const struct audit_counted_read *read)
-{
-    return read->minute < (w->now_ms - GRACE_MS) / 60000;
-}
-
-/* {"minute":"...", and what the details have besides. */
-static struct str with_minute(struct arena *arena, const struct audit_counted_read *read)
+/* The record's details with the minute in front: {"minute":"2026-01-15T10:00:00.000Z",...}. */
+static struct str audit_details_with_minute(struct arena *arena,
+                                            const struct audit_counted_read *read)
 {
     char minute[TIME_TEXT_SIZE];
-    struct str own = read->record.details;
+    struct str details = read->record.details;
 
     time_print(read->minute * 60000, minute);
-    return arena_printf(arena, "{\"minute\":\"%s\"%s%.*s", minute, own.n > 2 ? "," : "",
-                        (int)(own.n - 1), own.p + 1);
+    return arena_printf(arena, "{\"minute\":\"%s\"%s%.*s", minute, details.n > 2 ? "," : "",
+                        (int)(details.n - 1), details.p + 1);
 }
 
-static void on_folded(struct worker *w, struct task *task)
+/* HSCAN replies with the cursor "0" at the end of the hash: then the shard is done. */
+static void audit_on_aggregated(struct task *task)
 {
-    struct audit_scan *walk = &w->audit.aggregate;
+    struct audit_maintenance *audit = task->owner;
+    struct audit_scan *scan = &audit->aggregation;
     struct problem p = {.code = PROBLEM_NONE};
-    const struct command *fold = task->data;
-    int64_t folded = 0;
+    const struct command *command = task->data; /* NULL: no counter was due */
+    int64_t count = 0;
 
-    if (task_failed(task) || (fold && !journal_parse_processed(fold, &folded, &p))) {
-        try_later(w, walk, task);
+    if (task_failed(task) || (command && !journal_parse_processed(command, &count, &p))) {
+        audit_scan_retry_later(scan, task);
         return;
     }
-    if (folded == LEASE_LOST)
-        lease_mark_lost(w, walk->shard);
-    if (folded == LEASE_LOST || str_equal(str_of(walk->cursor), STR("0")))
-        go_on(w, walk, FOLD_US);
-    walk->busy = false;
-    task_end(w, task);
+    if (count == LEASE_LOST)
+        shards_lease_lost(audit->shards, scan->shard);
+    if (count == LEASE_LOST || str_equal(str_of(scan->cursor), STR("0")))
+        audit_scan_advance(audit, scan, AGGREGATION_INTERVAL_US);
+    periodic_end(&scan->schedule, task);
 }
 
-static bool ask_fold(struct worker *w, struct task *task, struct audit_counted_read *reads,
-                     size_t n)
+/* Queues the aggregation of the counters whose minute is over; false without memory. */
+static bool audit_aggregate(struct task *task, struct audit_counted_read *reads, size_t n)
 {
-    size_t over = 0;
+    int64_t minute_now = (task->worker->now_ms - MINUTE_GRACE_MS) / 60000;
+    size_t due = 0;
 
     for (size_t i = 0; i < n; i++) {
-        if (!reads[i].valid || !is_over(w, &reads[i]))
+        if (!reads[i].valid || reads[i].minute >= minute_now)
             continue;
-        reads[over] = reads[i];
-        reads[over].record.details = with_minute(task->arena, &reads[i]);
-        if (!reads[over++].record.details.p)
+        reads[due] = reads[i];
+        reads[due].record.details = audit_details_with_minute(task->arena, &reads[i]);
+        if (!reads[due++].record.details.p)
             return false;
     }
     pipeline_clear(&task->pipeline);
-    task->data = over > 0 ? audit_cmd_aggregate(&task->pipeline, w->audit.aggregate.shard, w->id,
-                                                reads, over)
-                          : NULL;
-    task_submit(w, task, on_folded);
+    task->data = NULL;
+    if (due > 0)
+        task->data =
+            audit_cmd_aggregate(&task->pipeline, task->shard, task->worker->id, reads, due);
+    task_submit(task, audit_on_aggregated);
     return true;
 }
 
-static void on_reads(struct worker *w, struct task *task)
+static void audit_on_reads(struct task *task)
 {
-    struct audit_scan *walk = &w->audit.aggregate;
-    struct audit_counted_read *reads = arena_array(task->arena, READS_A_STEP, sizeof(*reads));
+    struct audit_maintenance *audit = task->owner;
+    struct audit_scan *scan = &audit->aggregation;
+    struct audit_counted_read *reads = arena_array(task->arena, READS_MAX, sizeof(*reads));
     struct problem p = {.code = PROBLEM_NONE};
     struct str cursor;
     size_t n;
 
     if (!reads || task_failed(task) ||
-        !audit_parse_reads(task->data, READS_A_STEP, &cursor, reads, &n, &p) ||
-        cursor.n >= sizeof(walk->cursor)) {
-        try_later(w, walk, task);
+        !audit_parse_reads(task->data, READS_MAX, &cursor, reads, &n, &p) ||
+        cursor.n >= sizeof(scan->cursor)) {
+        audit_scan_retry_later(scan, task);
         return;
     }
-    (void)snprintf(walk->cursor, sizeof(walk->cursor), "%.*s", STR_ARG(cursor));
-    if (!ask_fold(w, task, reads, n))
-        try_later(w, walk, task);
+    (void)snprintf(scan->cursor, sizeof(scan->cursor), "%.*s", STR_ARG(cursor));
+    if (!audit_aggregate(task, reads, n))
+        audit_scan_retry_later(scan, task);
 }
 
-static void fold(struct worker *w)
+/* A step reads about 100 counters and processes those that are due. */
+static void audit_tick_aggregation(struct audit_maintenance *audit)
 {
-    struct audit_scan *walk = &w->audit.aggregate;
-    struct task *task;
+    struct audit_scan *scan = &audit->aggregation;
+    struct task *task = audit_scan_begin_step(audit, scan, AGGREGATION_INTERVAL_US);
 
-    if (!begin(w, walk, FOLD_US) || !(task = task_begin(w, walk->shard, NULL)))
+    if (!task)
         return;
-    walk->busy = true;
-    task->data = audit_cmd_scan_reads(&task->pipeline, walk->shard,
-                                      arena_copy(task->arena, str_of(walk->cursor)));
-    task_submit(w, task, on_reads);
+    task->data = audit_cmd_scan_reads(&task->pipeline, scan->shard,
+                                      arena_copy(task->arena, str_of(scan->cursor)));
+    task_submit(task, audit_on_reads);
 }
 
 /* ---- retention ---- */
 
-static void on_trimmed(struct worker *w, struct task *task)
+/* Without a command to trim more, or after the last page, the shard is done. */
+static void audit_on_trimmed(struct task *task)
 {
-    struct audit_scan *walk = &w->audit.trim;
+    struct audit_maintenance *audit = task->owner;
+    struct audit_scan *scan = &audit->retention;
 
     if (task_failed(task)) {
-        try_later(w, walk, task);
+        audit_scan_retry_later(scan, task);
         return;
     }
-    if (!task->data) /* there is nothing more to trim in this shard */
-        go_on(w, walk, TRIM_US);
-    walk->busy = false;
-    task_end(w, task);
+    if (!task->data) /* nothing more to delete in this shard */
+        audit_scan_advance(audit, scan, RETENTION_INTERVAL_US);
+    periodic_end(&scan->schedule, task);
 }
 
-/* How many seals from the front have nothing but old records under them. */
-static size_t count_old(const struct worker *w, const struct audit_seal *seals, size_t n)
+/* How many seals, from the oldest on, cover only records older than AUDIT_DAYS. */
+static size_t audit_count_outdated(const struct worker_context *w, const struct audit_seal *seals,
+                                   size_t n)
 {
     int64_t before_ms = w->now_ms - w->engine->config.audit_days * INT64_C(86400000), at_ms;
-    size_t old = 0;
+    size_t outdated = 0;
 
-    while (old < n && stream_id_time(seals[old].v[SEAL_LAST], &at_ms) && at_ms < before_ms)
-        old++;
-    return old;
+    while (outdated < n && stream_id_time(seals[outdated].v[SEAL_LAST], &at_ms) &&
+           at_ms < before_ms)
+        outdated++;
+    return outdated;
 }
 
-/* The latest seal always stays: the next one is made upon it. */
-static void on_seals(struct worker *w, struct task *task)
+/* The latest seal is never deleted: the next one is chained to it. After a full page of seals, the
+ * same shard is read again. */
+static void audit_on_seals(struct task *task)
 {
+    struct audit_maintenance *audit = task->owner;
     struct audit_seal *seals = arena_array(task->arena, AUDIT_SEALS_PAGE, sizeof(*seals));
     struct problem p = {.code = PROBLEM_NONE};
-    size_t n, old;
+    size_t n, outdated;
 
     if (!seals || task_failed(task) ||
         !audit_seal_parse(task->data, AUDIT_SEALS_PAGE, seals, &n, &p)) {
-        try_later(w, &w->audit.trim, task);
+        audit_scan_retry_later(&audit->retention, task);
         return;
     }
     pipeline_clear(&task->pipeline);
     task->data = NULL;
-    old = count_old(w, seals, n);
-    if (old == n && n > 0)
-        old--;
-    if (old > 0)
-        task->data = audit_seal_cmd_trim(&task->pipeline, w->audit.trim.shard, w->id,
-                                         seals[old].v[SEAL_FIRST], seals[old].id);
+    outdated = audit_count_outdated(task->worker, seals, n);
+    if (outdated == n && n > 0)
+        outdated--;
+    if (outdated > 0)
+        task->data = audit_seal_cmd_trim(&task->pipeline, task->shard, task->worker->id,
+                                         seals[outdated].v[SEAL_FIRST], seals[outdated].id);
     if (n < AUDIT_SEALS_PAGE)
         task->data = NULL;
-    task_submit(w, task, on_trimmed);
+    task_submit(task, audit_on_trimmed);
 }
 
-static void trim(struct worker *w)
+static void audit_tick_retention(struct audit_maintenance *audit)
 {
-    struct audit_scan *walk = &w->audit.trim;
-    struct task *task;
+    struct audit_scan *scan = &audit->retention;
+    struct task *task = audit_scan_begin_step(audit, scan, RETENTION_INTERVAL_US);
 
-    if (!begin(w, walk, TRIM_US) || !(task = task_begin(w, walk->shard, NULL)))
+    if (!task)
         return;
-    walk->busy = true;
-    task->data = audit_seal_cmd_range(&task->pipeline, walk->shard, STR("-"), AUDIT_SEALS_PAGE);
-    task_submit(w, task, on_seals);
+    task->data = audit_seal_cmd_range(&task->pipeline, scan->shard, STR("-"), AUDIT_SEALS_PAGE);
+    task_submit(task, audit_on_seals);
 }
 
-void audit_maintenance_tick(struct worker *w)
+void audit_maintenance_init(struct audit_maintenance *audit, struct worker_context *w,
+                            struct shards *shards)
 {
-    fold(w);
-    trim(w);
+    *audit = (struct audit_maintenance){.worker = w, .shards = shards};
+    periodic_init(&audit->aggregation.schedule, w, FIRST_RUN_US);
+    periodic_init(&audit->retention.schedule, w, FIRST_RUN_US);
 }
 
-bool audit_maintenance_busy(const struct worker *w)
+void audit_maintenance_tick(struct audit_maintenance *audit)
 {
-    return w->audit.aggregate.busy || w->audit.trim.busy;
+    audit_tick_aggregation(audit);
+    audit_tick_retention(audit);
 }

@@ -1,28 +1,29 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Looks after the audit logs of our shards: counts of reads and refusals become records when their
- * minute is over, and what is older than AUDIT_DAYS goes, seal by seal, the records under each with
- * it. One shard after the other. */
+/* Maintains the audit logs of the shards that this worker holds, one shard after the other. Counts
+ * of reads and denials become records when their minute is over; records older than AUDIT_DAYS are
+ * deleted together with their seals, in whole seals. */
 #ifndef WORKER_AUDIT_MAINTENANCE_H
 #define WORKER_AUDIT_MAINTENANCE_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "app/worker/periodic.h"
+#include "app/worker/shards.h"
 
-struct worker;
-
-/* A walk over the shards. */
+/* One of the two scans over the held shards. */
 struct audit_scan {
-    unsigned shard;
-    char cursor[24]; /* of HSCAN, in the shard */
-    int64_t next_run_us;
-    bool running, busy;
+    struct periodic schedule; /* a run is one step of the scan */
+    unsigned shard;           /* being scanned */
+    char cursor[24];          /* of HSCAN in the shard; "0": at its start */
+    bool active;              /* between the first shard and the last */
 };
 
 struct audit_maintenance {
-    struct audit_scan aggregate, trim;
+    struct worker_context *worker;
+    struct shards *shards;
+    struct audit_scan aggregation, retention;
 };
 
-void audit_maintenance_tick(struct worker *w);
-bool audit_maintenance_busy(const struct worker *w);
+void audit_maintenance_init(struct audit_maintenance *audit, struct worker_context *w,
+                            struct shards *shards);
+void audit_maintenance_tick(struct audit_maintenance *audit);
 
 #endif

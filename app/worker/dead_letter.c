@@ -1,31 +1,34 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Writes a dead letter in round trips: is the entry still in its stream; add the letter; is the
+ * entry still there; if not, remove the letter again. The second look closes the race with an
+ * erasure, which removes from the streams first and from the dead letters later: an entry that is
+ * there after the letter was written is found by that erasure in both places. */
 #include "app/worker/dead_letter.h"
 
 #include "app/base/buf.h"
 #include "app/http/json.h"
 #include "app/store/dead_letter.h"
 #include "app/store/erasure.h"
-#include "app/worker/worker.h"
 
-struct burial {
-    struct dead_letter_item dead;
+struct dead_letter_state {
+    struct dead_letter_item item;
     dead_letter_done *done;
-    void *own; /* the caller's */
-    struct command *asked;
-    struct str letter; /* its id */
+    void *caller_data; /* task->data of the caller */
+    struct command *command;
+    struct str letter_id;
 };
 
-static void end(struct worker *w, struct task *task, enum dead_letter_result how)
+/* Puts back the data of the caller before calling it. */
+static void dead_letter_end(struct task *task, enum dead_letter_result result)
 {
-    const struct burial *b = task->data;
+    const struct dead_letter_state *state = task->data;
 
-    task->data = b->own;
-    b->done(w, task, how);
+    task->data = state->caller_data;
+    state->done(task, result);
 }
 
-/* ---- the letter ---- */
-
-static struct str quoted(struct arena *arena, struct str text)
+/* The text as a JSON string with quotes; p is NULL without memory. */
+static struct str dead_letter_quote(struct arena *arena, struct str text)
 {
     struct buf out;
 
@@ -34,99 +37,83 @@ static struct str quoted(struct arena *arena, struct str text)
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
-static struct command *ask_letter(struct pipeline *a, const struct dead_letter_item *dead,
-                                  int64_t now_ms)
+static struct command *dead_letter_queue_add(struct pipeline *pipeline,
+                                             const struct dead_letter_item *item, int64_t now_ms)
 {
-    struct str payload = dead->payload;
+    struct str payload = item->payload;
     size_t offset;
 
-    if (!json_check(payload, JSON_VALUES_MAX, a->arena, &offset))
-        payload = quoted(a->arena, payload);
-    if (!dead->reason.p || !dead->source.p || !payload.p)
-        a->failed = true;
-    return dead_letter_cmd_add(a, dead->reason, dead->source, payload, now_ms);
+    if (!json_check(payload, JSON_VALUES_MAX, pipeline->arena, &offset))
+        payload = dead_letter_quote(pipeline->arena, payload);
+    /* dead_letter_cmd_add treats an empty text as absent: out of memory must not pass as that */
+    if (!item->reason.p || !item->source.p || !payload.p)
+        pipeline->failed = true;
+    return dead_letter_cmd_add(pipeline, item->reason, item->source, payload, now_ms);
 }
 
-/* ---- taking it back ---- */
-
-static void on_taken_back(struct worker *w, struct task *task)
+/* The entry was erased meanwhile, and its letter has been removed again. */
+static void dead_letter_on_removed(struct task *task)
 {
-    end(w, task, task_failed(task) ? DEAD_LETTER_FAILED : DEAD_LETTER_ENTRY_GONE);
+    dead_letter_end(task, task_failed(task) ? DEAD_LETTER_FAILED : DEAD_LETTER_ENTRY_GONE);
 }
 
-static void take_back(struct worker *w, struct task *task)
+static void dead_letter_on_look(struct task *task);
+
+/* Queries whether the entry is still in its stream. */
+static void dead_letter_look(struct task *task)
 {
-    const struct burial *b = task->data;
+    struct dead_letter_state *state = task->data;
 
     pipeline_clear(&task->pipeline);
-    (void)dead_letter_cmd_remove(&task->pipeline, b->letter);
-    erasure_cmd_rebuild_stream(&task->pipeline, key_dead_letters);
-    task_submit(w, task, on_taken_back);
+    state->command = stream_cmd_has_entry(&task->pipeline, state->item.stream, state->item.id);
+    task_submit(task, dead_letter_on_look);
 }
 
-/* ---- its steps ---- */
-
-static void ask_entry(struct worker *w, struct task *task, task_on_replies *answered)
+static void dead_letter_on_added(struct task *task)
 {
-    struct burial *b = task->data;
+    struct dead_letter_state *state = task->data;
 
-    pipeline_clear(&task->pipeline);
-    b->asked = stream_cmd_has_entry(&task->pipeline, b->dead.stream, b->dead.id);
-    task_submit(w, task, answered);
-}
-
-/* An entry that is there after the letter: an erasure that takes it comes to the letters later. */
-static void on_looked_again(struct worker *w, struct task *task)
-{
-    const struct burial *b = task->data;
-    bool there;
-
-    if (task_failed(task) || !stream_parse_has_entry(b->asked, &there))
-        end(w, task, DEAD_LETTER_FAILED);
-    else if (there)
-        end(w, task, DEAD_LETTER_STORED);
+    if (task_failed(task) || reply_text(state->command->reply, &state->letter_id) != REPLY_OK)
+        dead_letter_end(task, DEAD_LETTER_FAILED);
     else
-        take_back(w, task);
+        dead_letter_look(task);
 }
 
-static void on_kept(struct worker *w, struct task *task)
+/* After the first look there is no letter yet: letter_id.p is NULL. */
+static void dead_letter_on_look(struct task *task)
 {
-    struct burial *b = task->data;
+    struct dead_letter_state *state = task->data;
+    bool has_letter = state->letter_id.p != NULL, has_entry;
 
-    if (task_failed(task) || reply_text(b->asked->reply, &b->letter) != REPLY_OK)
-        end(w, task, DEAD_LETTER_FAILED);
-    else
-        ask_entry(w, task, on_looked_again);
-}
-
-static void on_looked(struct worker *w, struct task *task)
-{
-    struct burial *b = task->data;
-    bool there;
-
-    if (task_failed(task) || !stream_parse_has_entry(b->asked, &there)) {
-        end(w, task, DEAD_LETTER_FAILED);
+    if (task_failed(task) || !stream_parse_has_entry(state->command, &has_entry)) {
+        dead_letter_end(task, DEAD_LETTER_FAILED);
         return;
     }
-    if (!there) {
-        end(w, task, DEAD_LETTER_ENTRY_GONE);
+    if (has_entry == has_letter) { /* the entry is there after the letter was, or never was */
+        dead_letter_end(task, has_entry ? DEAD_LETTER_STORED : DEAD_LETTER_ENTRY_GONE);
         return;
     }
     pipeline_clear(&task->pipeline);
-    b->asked = ask_letter(&task->pipeline, &b->dead, w->now_ms);
-    task_submit(w, task, on_kept);
+    if (has_entry) {
+        state->command = dead_letter_queue_add(&task->pipeline, &state->item, task->worker->now_ms);
+        task_submit(task, dead_letter_on_added);
+    } else {
+        /* XDEL leaves the bytes in the stream until its node is freed: so it is rebuilt */
+        (void)dead_letter_cmd_remove(&task->pipeline, state->letter_id);
+        erasure_cmd_rebuild_stream(&task->pipeline, key_dead_letters);
+        task_submit(task, dead_letter_on_removed);
+    }
 }
 
-void dead_letter_put(struct worker *w, struct task *task, const struct dead_letter_item *dead,
-                     dead_letter_done *done)
+void dead_letter_put(struct task *task, const struct dead_letter_item *item, dead_letter_done *done)
 {
-    struct burial *b = arena_zalloc(task->arena, sizeof(*b));
+    struct dead_letter_state *state = arena_zalloc(task->arena, sizeof(*state));
 
-    if (!b) {
-        done(w, task, DEAD_LETTER_FAILED);
+    if (!state) {
+        done(task, DEAD_LETTER_FAILED);
         return;
     }
-    *b = (struct burial){.dead = *dead, .done = done, .own = task->data};
-    task->data = b;
-    ask_entry(w, task, on_looked);
+    *state = (struct dead_letter_state){.item = *item, .done = done, .caller_data = task->data};
+    task->data = state;
+    dead_letter_look(task);
 }

@@ -1,207 +1,214 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A run reads the unfinished erasures, oldest first, and the request for an AOF rewrite; repeats
+ * each erasure from its first step (all steps are repeatable); and starts the rewrite at the end.
+ * An erasure that fails is registered again with the present time, so it comes after the others. */
 #include "app/worker/erasures.h"
 
 #include <stdio.h>
 
-#include "app/worker/worker.h"
+static const int64_t INTERVAL_US = 5000000;
+/* Younger ones are not touched: the process that started them may still be working on them. */
+static const int64_t MIN_AGE_MS = 60000;
 
-static const int64_t LOOK_US = 5000000;
-static const int64_t LEFT_ALONE_MS = 60000; /* its own process may still be at it */
-
-static void end(struct worker *w, struct task *task, int64_t again_us)
+static void erasures_end(struct task *task, int64_t delay_us)
 {
-    w->erasures.busy = false;
-    w->erasures.next_run_us = w->now_us + again_us;
-    task_end(w, task);
+    struct erasures *erasures = task->owner;
+
+    periodic_schedule(&erasures->schedule, delay_us);
+    periodic_end(&erasures->schedule, task);
 }
 
-/* ---- the file of commands ---- */
+/* ---- the append-only file ---- */
 
-static void on_noted(struct worker *w, struct task *task)
+static void erasures_on_request_cleared(struct task *task)
 {
-    end(w, task, LOOK_US);
+    erasures_end(task, INTERVAL_US);
 }
 
-/* One that is being written already may have been begun before the erasure: the wish stays then. */
-static void on_rewritten(struct worker *w, struct task *task)
+/* If Redis was already rewriting, that rewrite may have started before the erasure: the request
+ * stays, and the next run tries again. */
+static void erasures_on_rewrite_started(struct task *task)
 {
-    struct erasures *r = &w->erasures;
+    const struct erasures *erasures = task->owner;
 
-    if (task_failed(task) || !erasure_parse_aof_rewrite(r->cmd)) {
-        end(w, task, LOOK_US);
+    if (task_failed(task) || !erasure_parse_aof_rewrite(erasures->cmd)) {
+        erasures_end(task, INTERVAL_US);
         return;
     }
     pipeline_clear(&task->pipeline);
-    erasure_cmd_clear_aof_request(&task->pipeline, r->rewrite_request);
-    task_submit(w, task, on_noted);
+    erasure_cmd_clear_aof_request(&task->pipeline, erasures->rewrite_request);
+    task_submit(task, erasures_on_request_cleared);
 }
 
-static void rewrite(struct worker *w, struct task *task)
+/* The last part of a run. If all went well, there may be more unfinished erasures than were read:
+ * the next run follows at once. */
+static void erasures_start_rewrite(struct task *task)
 {
-    struct erasures *r = &w->erasures;
+    struct erasures *erasures = task->owner;
 
-    if (!r->rewrite_request.p) {
-        end(w, task, r->count > 0 && !r->any_failed ? 0 : LOOK_US);
+    if (!erasures->rewrite_request.p) {
+        erasures_end(task, erasures->count > 0 && !erasures->any_failed ? 0 : INTERVAL_US);
         return;
     }
     pipeline_clear(&task->pipeline);
-    erasure_cmd_purge_traces(&task->pipeline, &r->cmd);
-    task_submit(w, task, on_rewritten);
+    erasure_cmd_purge_traces(&task->pipeline, &erasures->cmd);
+    task_submit(task, erasures_on_rewrite_started);
 }
 
-/* ---- those that were cut short ---- */
+/* ---- unfinished erasures ---- */
 
-static void next(struct worker *w, struct task *task);
+static void erasures_next(struct task *task);
 
-static void log_completed(struct worker *w, const struct erase *e)
+/* If registering fails (Redis is full), the erasure stays the oldest of those that are read. */
+static void erasures_on_registered(struct task *task)
 {
-    char hash[LOG_HASH_SIZE];
+    struct erasures *erasures = task->owner;
 
-    log_hash(w->engine->log, e->student, hash);
-    jw_text(log_begin(w->engine->log, LOG_WARNING, "erasure.completed"), "student", hash);
-    log_end(w->engine->log);
-}
-
-/* Where Redis has no room for the note, it stays the first of a few. */
-static void on_put_off(struct worker *w, struct task *task)
-{
     if (task_failed(task)) {
-        end(w, task, LOOK_US);
+        erasures_end(task, INTERVAL_US);
         return;
     }
-    w->erasures.current++;
-    next(w, task);
+    erasures->current++;
+    erasures_next(task);
 }
 
-/* The erasure has put its own memory in the place of the task's. */
-static void finish(struct worker *w, struct task *task, bool completed)
+/* struct erase has replaced the memory of the pipeline by its own: the task's arena is put back. */
+static void erasures_end_erase(struct task *task, bool completed)
 {
-    struct erasures *r = &w->erasures;
+    struct erasures *erasures = task->owner;
 
-    erase_release(&r->erase);
+    erase_release(&erasures->erase);
     pipeline_init(&task->pipeline, task->arena, task);
     if (completed) {
-        r->current++;
-        next(w, task);
+        erasures->current++;
+        erasures_next(task);
         return;
     }
-    r->any_failed = true;
-    erasure_cmd_register(&task->pipeline, str_of(r->students[r->current]), w->now_ms);
-    task_submit(w, task, on_put_off);
+    erasures->any_failed = true;
+    erasure_cmd_register(&task->pipeline, str_of(erasures->students[erasures->current]),
+                         task->worker->now_ms);
+    task_submit(task, erasures_on_registered);
 }
 
-static void on_step(struct worker *w, struct task *task)
+/* Runs the next step of the erasure; its commands go out in the pipeline of the task. */
+static void erasures_step(struct task *task)
 {
+    struct erasures *erasures = task->owner;
+    struct log *log = task->worker->engine->log;
     struct problem p = {.code = PROBLEM_NONE};
-    struct erase *e = &w->erasures.erase;
+    char hash[LOG_HASH_SIZE];
 
-    if (erase_step(e, &task->pipeline, &p) == STEP_MORE) {
-        task_submit(w, task, on_step);
+    if (erase_step(&erasures->erase, &task->pipeline, &p) == STEP_MORE) {
+        task_submit(task, erasures_step);
         return;
     }
-    if (p.code == PROBLEM_NONE)
-        log_completed(w, e);
-    finish(w, task, p.code == PROBLEM_NONE);
+    if (p.code == PROBLEM_NONE) {
+        log_hash(log, erasures->erase.student, hash);
+        jw_text(log_begin(log, LOG_WARNING, "erasure.completed"), "student", hash);
+        log_end(log);
+    }
+    erasures_end_erase(task, p.code == PROBLEM_NONE);
 }
 
-/* The tombstone is there, or was about to be: what the operator asked for is done either way. */
-static void complete(struct worker *w, struct task *task)
+/* had_tombstone: the erasure counts as begun even if the process died before it wrote the
+ * tombstone. An erasure of a student without data is then complete and not a problem. */
+static void erasures_start_erase(struct task *task)
 {
-    struct erasures *r = &w->erasures;
+    struct erasures *erasures = task->owner;
+    const struct worker_context *w = task->worker;
 
-    r->erase = (struct erase){.engine = w->engine,
-                              .student = str_of(r->students[r->current]),
-                              .actor = STR("worker"),
-                              .role = STR("service"),
-                              .correlation_id = w->id,
-                              .now_ms = w->now_ms,
-                              .had_tombstone = true};
+    erasures->erase = (struct erase){.engine = w->engine,
+                                     .student = str_of(erasures->students[erasures->current]),
+                                     .actor = STR("worker"),
+                                     .role = STR("service"),
+                                     .correlation_id = w->id,
+                                     .now_ms = w->now_ms,
+                                     .had_tombstone = true};
     pipeline_clear(&task->pipeline);
-    if (erase_init(&r->erase))
-        on_step(w, task);
+    if (erase_init(&erasures->erase))
+        erasures_step(task);
     else
-        finish(w, task, false);
+        erasures_end_erase(task, false);
 }
 
-static void next(struct worker *w, struct task *task)
+/* Continues the run: with the next student, or with the rewrite after the last one. */
+static void erasures_next(struct task *task)
 {
-    const struct erasures *r = &w->erasures;
+    const struct erasures *erasures = task->owner;
 
-    if (worker_draining(w) || !lease_held(w, 0))
-        end(w, task, LOOK_US);
-    else if (r->current < r->count)
-        complete(w, task);
+    if (worker_draining(task->worker) || !shards_lease_held(erasures->shards, 0))
+        erasures_end(task, INTERVAL_US);
+    else if (erasures->current < erasures->count)
+        erasures_start_erase(task);
     else
-        rewrite(w, task);
+        erasures_start_rewrite(task);
 }
 
-/* ---- looking ---- */
+/* ---- reading ---- */
 
-static void on_dropped(struct worker *w, struct task *task)
+/* An operator or another program may have written anything into the set. */
+static void erasures_drop_invalid(struct task *task, struct str student)
 {
-    next(w, task);
-}
-
-static void drop(struct worker *w, struct task *task, struct str what)
-{
-    struct jw *jw = log_begin(w->engine->log, LOG_ERROR, "erasure.of_nobody");
+    struct log *log = task->worker->engine->log;
+    struct jw *jw = log_begin(log, LOG_ERROR, "erasure.of_nobody");
 
     jw_text(jw, "reason", "not an id");
     jw_text(jw, "consequence", "dropped");
-    log_end(w->engine->log);
-    erasure_cmd_unregister(&task->pipeline, what);
+    log_end(log);
+    erasure_cmd_unregister(&task->pipeline, student);
 }
 
-static void on_looked(struct worker *w, struct task *task)
+static void erasures_on_read(struct task *task)
 {
-    struct erasures *r = &w->erasures;
-    struct str found[ERASURES_UNFINISHED_MAX];
+    struct erasures *erasures = task->owner;
+    struct str students[ERASURES_UNFINISHED_MAX];
     size_t n;
 
     if (task_failed(task)) {
-        end(w, task, WORKER_RETRY_US);
+        erasures_end(task, WORKER_RETRY_US);
         return;
     }
-    n = erasure_parse_unfinished(r->unfinished, found);
-    if (!erasure_parse_aof_request(r->cmd, &r->rewrite_request))
-        r->rewrite_request = (struct str){0};
-    r->count = r->current = 0;
-    r->any_failed = false;
+    n = erasure_parse_unfinished(erasures->unfinished_cmd, students);
+    if (!erasure_parse_aof_request(erasures->cmd, &erasures->rewrite_request))
+        erasures->rewrite_request = (struct str){0};
+    erasures->count = erasures->current = 0;
+    erasures->any_failed = false;
     pipeline_clear(&task->pipeline);
     for (size_t i = 0; i < n; i++) {
-        if (id_valid(found[i]))
-            (void)snprintf(r->students[r->count++], sizeof(r->students[0]), "%.*s",
-                           STR_ARG(found[i]));
+        if (id_valid(students[i]))
+            (void)snprintf(erasures->students[erasures->count++], sizeof(erasures->students[0]),
+                           "%.*s", STR_ARG(students[i]));
         else
-            drop(w, task, found[i]);
+            erasures_drop_invalid(task, students[i]);
     }
     if (task->pipeline.count > 0)
-        task_submit(w, task, on_dropped);
+        task_submit(task, erasures_next);
     else
-        next(w, task);
+        erasures_next(task);
 }
 
-void erasures_tick(struct worker *w)
+void erasures_init(struct erasures *erasures, struct worker_context *w, const struct shards *shards)
 {
-    struct erasures *r = &w->erasures;
+    *erasures = (struct erasures){.worker = w, .shards = shards};
+    periodic_init(&erasures->schedule, w, 0);
+}
+
+void erasures_tick(struct erasures *erasures)
+{
+    int64_t before_ms = erasures->worker->now_ms - MIN_AGE_MS;
     struct task *task;
 
-    if (r->busy || worker_draining(w) || !lease_held(w, 0))
+    if (worker_draining(erasures->worker) || !shards_lease_held(erasures->shards, 0))
         return;
-    if (w->now_us < r->next_run_us) {
-        worker_wake_at(w, r->next_run_us);
-        return;
-    }
-    task = task_begin(w, 0, NULL);
+    task = periodic_begin(&erasures->schedule, 0, erasures);
     if (!task)
         return;
-    r->busy = true;
-    r->unfinished = erasure_cmd_unfinished(&task->pipeline, w->now_ms - LEFT_ALONE_MS);
-    r->cmd = erasure_cmd_get_aof_request(&task->pipeline);
-    task_submit(w, task, on_looked);
+    erasures->unfinished_cmd = erasure_cmd_unfinished(&task->pipeline, before_ms);
+    erasures->cmd = erasure_cmd_get_aof_request(&task->pipeline);
+    task_submit(task, erasures_on_read);
 }
 
-bool erasures_busy(const struct worker *w)
+void erasures_close(struct erasures *erasures)
 {
-    return w->erasures.busy;
+    erase_release(&erasures->erase);
 }

@@ -1,30 +1,33 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* This worker's signs of life, and those of the others: how many there are says how many shards are
- * a fair share. */
+/* Sends this worker's heartbeat to the store and reads those of the others: the number of living
+ * workers determines how many shards are a fair share. */
 #ifndef WORKER_HEARTBEAT_H
 #define WORKER_HEARTBEAT_H
 
-#include "app/base/ids.h"
 #include "app/store/workers.h"
-
-struct worker;
+#include "app/worker/journal.h"
+#include "app/worker/periodic.h"
+#include "app/worker/sidecar.h"
 
 struct peer {
     char id[UUID_TEXT_SIZE];
-    int64_t beats;
-    int64_t last_beat_us; /* when its count moved last */
+    int64_t beats;        /* its counter, as read last */
+    int64_t last_beat_us; /* monotonic; when its counter was seen to change last */
 };
 
 struct heartbeat {
-    struct peer peers[WORKERS_MAX]; /* the others that live */
+    struct worker_context *worker;
+    const struct shards *shards;
+    struct journal *journal;
+    const struct sidecar *sidecar;
+    struct periodic schedule;
+    struct peer peers[WORKERS_MAX]; /* the other workers that live */
     size_t count;
-    int64_t beats;
-    int64_t next_run_us;
-    bool busy;
+    int64_t beats; /* sent by this worker */
 };
 
-void heartbeat_tick(struct worker *w);
-/* Living workers, this one among them. */
-size_t heartbeat_live_workers(const struct worker *w);
+void heartbeat_tick(struct heartbeat *heartbeat);
+/* The number of living workers, this one included: 1 or more. */
+size_t heartbeat_live_workers(const struct heartbeat *heartbeat);
 
 #endif

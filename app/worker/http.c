@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Connects libcurl's multi interface to libev: libcurl names the sockets and the time that it waits
+ * for, libev reports them, and libcurl does the rest in curl_multi_socket_action. Completed calls
+ * are collected after each such call. No function here blocks. */
 #include "app/worker/http.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "app/base/public_address.h"
@@ -11,34 +16,36 @@ struct http {
     ev_timer timer;
 };
 
-struct watched_socket {
+struct http_socket { /* a socket of libcurl that libev watches */
     struct http *http;
     ev_io io;
 };
 
-/* ---- what libcurl says about a call ---- */
+/* ---- callbacks of one call ---- */
 
-/* Keeps the beginning of an answer, and takes the rest, as far as it may be. */
-static size_t keep_answer(char *bytes, size_t size, size_t count, void *own)
+/* CURLOPT_WRITEFUNCTION: retains the start of the body and discards what follows. Returning less
+ * than was given ends the call: here for a response that is too long. */
+static size_t http_on_body(char *bytes, size_t size, size_t count, void *user_data)
 {
-    struct http_call *call = own;
-    size_t n = size * count, room = sizeof(call->excerpt) - 1 - call->excerpt_n;
+    struct http_call *call = user_data;
+    size_t n = size * count, copied = sizeof(call->excerpt) - 1 - call->excerpt_n;
 
     call->response_bytes += n;
     if (call->response_max > 0 && call->response_bytes > call->response_max)
         return 0;
-    if (room > n)
-        room = n;
-    memcpy(call->excerpt + call->excerpt_n, bytes, room);
-    call->excerpt_n += room;
+    if (copied > n)
+        copied = n;
+    memcpy(call->excerpt + call->excerpt_n, bytes, copied);
+    call->excerpt_n += copied;
     call->excerpt[call->excerpt_n] = '\0';
     return n;
 }
 
-/* NOLINTNEXTLINE(readability-non-const-parameter): libcurl says how it is called */
-static int last_look(void *own, char *ip, char *local_ip, int port, int local_port)
+/* CURLOPT_PREREQFUNCTION */
+/* NOLINTNEXTLINE(readability-non-const-parameter): libcurl prescribes the signature */
+static int http_before_request(void *user_data, char *ip, char *local_ip, int port, int local_port)
 {
-    struct http_call *call = own;
+    struct http_call *call = user_data;
 
     (void)ip;
     (void)local_ip;
@@ -47,10 +54,12 @@ static int last_look(void *own, char *ip, char *local_ip, int port, int local_po
     return !call->may_send || call->may_send(call) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
-/* The last place where an address can be looked at: what is returned is connected to it. */
-static curl_socket_t open_public(void *own, curlsocktype purpose, struct curl_sockaddr *address)
+/* CURLOPT_OPENSOCKETFUNCTION of public_only: the address is checked here, after the name was
+ * resolved, because libcurl connects to exactly this address (no second resolution in between). */
+static curl_socket_t http_open_public(void *user_data, curlsocktype purpose,
+                                      struct curl_sockaddr *address)
 {
-    struct http_call *call = own;
+    struct http_call *call = user_data;
 
     if (purpose == CURLSOCKTYPE_IPCXN && address_is_public(&address->addr, address->addrlen))
         return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
@@ -58,44 +67,43 @@ static curl_socket_t open_public(void *own, curlsocktype purpose, struct curl_so
     return CURL_SOCKET_BAD;
 }
 
-static void finish(struct http *http, const CURLMsg *message)
-{
-    struct http_call *call = NULL;
-
-    (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
-    call->result = message->data.result;
-    (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &call->status);
-    (void)curl_multi_remove_handle(http->multi, call->easy);
-    call->done(call);
-}
-
-static void take_messages(struct http *http)
+/* Calls done for every call that is over. done may start the same call again. */
+static void http_complete_calls(struct http *http)
 {
     const CURLMsg *message;
     int left;
 
     while ((message = curl_multi_info_read(http->multi, &left))) {
-        if (message->msg == CURLMSG_DONE)
-            finish(http, message);
+        struct http_call *call = NULL;
+
+        if (message->msg != CURLMSG_DONE)
+            continue;
+        (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
+        call->result = message->data.result;
+        (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &call->status);
+        (void)curl_multi_remove_handle(http->multi, call->easy);
+        call->done(call);
     }
 }
 
 /* ---- libcurl on libev ---- */
 
-static void on_socket(struct ev_loop *loop, ev_io *io, int events)
+/* A socket of libcurl is readable or writable. */
+static void http_on_socket(struct ev_loop *loop, ev_io *io, int events)
 {
-    const struct watched_socket *s = io->data;
-    struct http *http = s->http; /* s may be gone after the next line */
+    const struct http_socket *s = io->data;
+    struct http *http = s->http; /* libcurl may make s be freed in the call below */
     int action =
         (events & EV_READ ? CURL_CSELECT_IN : 0) | (events & EV_WRITE ? CURL_CSELECT_OUT : 0);
     int running;
 
     (void)loop;
     (void)curl_multi_socket_action(http->multi, io->fd, action, &running);
-    take_messages(http);
+    http_complete_calls(http);
 }
 
-static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
+/* The time that libcurl has set has passed: timeouts, retries, delayed starts. */
+static void http_on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct http *http = timer->data;
     int running;
@@ -103,12 +111,13 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
     (void)events;
     ev_timer_stop(loop, timer);
     (void)curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    take_messages(http);
+    http_complete_calls(http);
 }
 
-static int set_timer(CURLM *multi, long ms, void *own)
+/* CURLMOPT_TIMERFUNCTION: ms is the time until libcurl wants to be called; -1: no longer. */
+static int http_set_timer(CURLM *multi, long ms, void *user_data)
 {
-    struct http *http = own;
+    struct http *http = user_data;
 
     (void)multi;
     ev_timer_stop(http->loop, &http->timer);
@@ -119,23 +128,19 @@ static int set_timer(CURLM *multi, long ms, void *own)
     return 0;
 }
 
-static void forget_socket(struct http *http, struct watched_socket *s)
+/* CURLMOPT_SOCKETFUNCTION: socket_data is what curl_multi_assign has set for fd, NULL at first. */
+static int http_watch_socket(CURL *easy, curl_socket_t fd, int wanted, void *user_data,
+                             void *socket_data)
 {
-    if (!s)
-        return;
-    ev_io_stop(http->loop, &s->io);
-    free(s);
-}
-
-static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *own, void *own_socket)
-{
-    struct http *http = own;
-    struct watched_socket *s = own_socket;
-    int events = (what & CURL_POLL_IN ? EV_READ : 0) | (what & CURL_POLL_OUT ? EV_WRITE : 0);
+    struct http *http = user_data;
+    struct http_socket *s = socket_data;
+    int events = (wanted & CURL_POLL_IN ? EV_READ : 0) | (wanted & CURL_POLL_OUT ? EV_WRITE : 0);
 
     (void)easy;
-    if (what == CURL_POLL_REMOVE) {
-        forget_socket(http, s);
+    if (s)
+        ev_io_stop(http->loop, &s->io);
+    if (wanted == CURL_POLL_REMOVE) {
+        free(s);
         return 0;
     }
     if (!s) {
@@ -143,17 +148,14 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *own, void 
         if (!s)
             return -1;
         s->http = http;
-        ev_init(&s->io, on_socket);
+        ev_init(&s->io, http_on_socket);
         s->io.data = s;
         (void)curl_multi_assign(http->multi, fd, s);
     }
-    ev_io_stop(http->loop, &s->io);
     ev_io_set(&s->io, fd, events);
     ev_io_start(http->loop, &s->io);
     return 0;
 }
-
-/* ---- calls ---- */
 
 struct http *http_new(struct ev_loop *loop, long connections)
 {
@@ -162,16 +164,16 @@ struct http *http_new(struct ev_loop *loop, long connections)
     if (!http)
         return NULL;
     http->loop = loop;
-    ev_init(&http->timer, on_timer);
+    ev_init(&http->timer, http_on_timer);
     http->timer.data = http;
     http->multi = curl_multi_init();
     if (!http->multi) {
         free(http);
         return NULL;
     }
-    (void)curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
+    (void)curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, http_watch_socket);
     (void)curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
-    (void)curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, set_timer);
+    (void)curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, http_set_timer);
     (void)curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
     (void)curl_multi_setopt(http->multi, CURLMOPT_MAX_HOST_CONNECTIONS, connections);
     (void)curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, connections);
@@ -182,22 +184,36 @@ void http_free(struct http *http)
 {
     if (!http)
         return;
-    (void)curl_multi_cleanup(http->multi); /* takes the watched sockets with it */
+    (void)curl_multi_cleanup(http->multi); /* frees the watched sockets through the callback */
     ev_timer_stop(http->loop, &http->timer);
     free(http);
 }
 
-/* A kept connection of somebody else's would not be asked about its address. */
-static void keep_public(CURL *easy, struct http_call *call)
+/* ---- calls ---- */
+
+/* Erases its copy of the text, which may be a token; libcurl's copy lives until the headers do. */
+bool http_add_header(struct curl_slist **headers, const char *format, ...)
 {
-    (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_public);
-    (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, call);
-    (void)curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
-    (void)curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+    struct curl_slist *longer;
+    va_list args;
+    char *text;
+    int n;
+
+    va_start(args, format);
+    n = vasprintf(&text, format, args);
+    va_end(args);
+    if (n < 0)
+        return false;
+    longer = curl_slist_append(*headers, text);
+    explicit_bzero(text, (size_t)n);
+    free(text);
+    if (longer)
+        *headers = longer;
+    return longer != NULL;
 }
 
-/* Of this very address: proxies of the environment are for the world outside. */
-static void set_up(struct http_call *call)
+/* All options are set again for each call: curl_easy_reset keeps only connections and caches. */
+static void http_set_options(struct http_call *call)
 {
     CURL *easy = call->easy;
 
@@ -208,19 +224,25 @@ static void set_up(struct http_call *call)
                            call->protocols ? call->protocols : "http,https");
     if (call->ca_file)
         (void)curl_easy_setopt(easy, CURLOPT_CAINFO, call->ca_file);
-    if (call->public_only)
-        keep_public(easy, call);
+    if (call->public_only) {
+        (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, http_open_public);
+        (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, call);
+        /* for an open connection of another call, the address would not be checked */
+        (void)curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+        (void)curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+    }
+    /* proxies of the environment would hide the address that is really connected to */
     (void)curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 #if LIBCURL_VERSION_NUM >= 0x075700
-    /* else a call that is given up waits for its thread, which may still be looking for a name */
+    /* else a cancelled call waits for its resolver thread, which may still be looking up a name */
     (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
     (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, call->timeout_ms);
     (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
-    (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, keep_answer);
+    (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, http_on_body);
     (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
-    (void)curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, last_look);
+    (void)curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, http_before_request);
     (void)curl_easy_setopt(easy, CURLOPT_PREREQDATA, call);
     if (call->body.p) {
         (void)curl_easy_setopt(easy, CURLOPT_POST, 1L);
@@ -241,7 +263,7 @@ bool http_call_begin(struct http *http, struct http_call *call)
     call->address_refused = false;
     call->excerpt_n = 0;
     call->excerpt[0] = '\0';
-    set_up(call);
+    http_set_options(call);
     return curl_multi_add_handle(http->multi, call->easy) == CURLM_OK;
 }
 

@@ -1,67 +1,71 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A part of a batch: its students' records are made all at the same time, as if each had been asked
- * for alone (service/record), and the results kept as they come. The job may die at any step: a
- * record is made once for the batch's id, a result kept once, and another try does what is left.
+/* The job kind "batch": one chunk of a batch. The records of its students are computed at the same
+ * time, as if each had been requested alone (app/service/record.c), and each result is stored as
+ * soon as it is known. The job may die at any step: a record is made once for the batch's id, a
+ * result is stored once, and the next attempt computes only what has no result yet.
  *
- * The last one to be kept ends the batch. The job is followed by that of the lane's next part. */
+ * A finished job is replaced by the job of the chunk BATCH_LANES further on, so that many batches
+ * progress side by side. Storing the last result ends the batch. */
+#include "app/worker/job_kinds.h"
+
 #include "app/http/json.h"
 #include "app/service/record.h"
 #include "app/store/batch.h"
-#include "app/worker/worker.h"
 
-struct unit {
+struct batch_unit { /* one student of the chunk */
     struct batch_item item;
     struct record record;
     struct problem problem;
     struct pipeline pipeline;
-    bool under_way;
+    bool running;
 };
 
 struct batch_job {
-    struct batch_body part;
-    struct batch batch;           /* as last told */
-    bool must_call;               /* it has ended, and it is for this part to have others told */
-    struct command *begun, *kept; /* whose reply has not been looked at */
-    struct str mark;              /* by which each record is made once; no event's id has a space */
-    struct unit units[BATCH_CHUNK];
-    size_t n, under_way;
-    struct batch_result done[BATCH_CHUNK]; /* to be kept */
-    size_t done_n;
-    bool unavailable; /* some were not made for want of the store */
+    struct batch_body body;
+    struct batch batch; /* as reported by the last script */
+    bool callback_due;  /* the batch has ended, and this job queues its callback */
+    struct command *start_cmd, *save_cmd; /* NULL: the reply was processed */
+    struct str record_id; /* event id of all records; no real event id has a space in it */
+    struct batch_unit units[BATCH_CHUNK];
+    size_t unit_count, running;
+    struct batch_result results[BATCH_CHUNK]; /* not stored yet */
+    size_t result_count;
+    bool unavailable; /* the store failed for some students: the job has to be tried again */
 };
 
 /* ---- the batch ---- */
 
-/* The words of METRIC_CALCULATIONS. */
-enum { STATED = 0, RECOMPUTED = 2 };
-
-static void note_turn(struct worker *w, struct job *job, const struct batch_update *turn)
+/* Scripts report the batch after their change; a change of its status is counted once. */
+static void batch_apply_update(struct worker_context *w, struct batch_job *b,
+                               const struct batch_update *update)
 {
-    struct batch_job *b = job->state;
     struct metrics *m = w->engine->metrics;
+    const struct batch *batch = &update->batch;
 
-    b->batch = turn->batch;
-    b->must_call = turn->callback_due;
-    if (!turn->changed)
+    b->batch = *batch;
+    b->callback_due = update->callback_due;
+    if (!update->changed)
         return;
-    metrics_add(m, METRIC_BATCH, turn->batch.status, 0, 1);
-    if (turn->batch.status == BATCH_COMPLETED || turn->batch.status == BATCH_FAILED)
-        metrics_observe_batch(m, turn->batch.priority,
-                              (double)(turn->batch.completed_ms - turn->batch.started_ms) / 1e3);
+    metrics_add(m, METRIC_BATCH, batch_status_names[batch->status], NULL, 1);
+    if (batch->status == BATCH_COMPLETED || batch->status == BATCH_FAILED)
+        metrics_observe_batch(m, batch_priority_names[batch->priority],
+                              (double)(batch->completed_ms - batch->started_ms) / 1e3);
 }
 
 bool job_parse_batch_body(struct job *job, struct batch_body *ret)
 {
-    /* clang-format off */
     static const struct rule rules[] = {
-        {.name = "batch", .type = RULE_ID, .required = true, .offset = offsetof(struct batch_body, batch)},
-        {.name = "from", .type = RULE_INT, .max = BATCH_STUDENTS_MAX - 1, .offset = offsetof(struct batch_body, from)},
+        /* clang-format off */
+        {.name = "batch", .type = RULE_ID, .required = true,
+         .offset = offsetof(struct batch_body, batch)},
+        {.name = "from", .type = RULE_INT, .max = BATCH_STUDENTS_MAX - 1,
+         .offset = offsetof(struct batch_body, from)},
+        /* clang-format on */
         {0},
     };
-    /* clang-format on */
     struct problem p = {.code = PROBLEM_NONE};
     struct arena *arena = job->task->arena;
-    struct json_object *body = json_parse(job->q.body, arena, &p);
+    struct json_object *body = json_parse(job->queued.body, arena, &p);
 
     *ret = (struct batch_body){0};
     if (p.code == PROBLEM_NONE && validate_object(rules, body, (struct str){0}, arena, ret, &p) &&
@@ -71,74 +75,68 @@ bool job_parse_batch_body(struct job *job, struct batch_body *ret)
     return false;
 }
 
-static void follow(struct job *job, struct str kind, int64_t from)
+/* The follow-up replaces this job in the queue, in the script that finishes it. */
+static void batch_set_follow_up(struct job *job, struct str kind, struct str batch, int64_t from)
 {
-    struct batch_body body;
-
-    if (!job_parse_batch_body(job, &body))
-        return;
     job->follow_up.kind = kind;
-    job->follow_up.body = batch_job_body(job->task->arena, body.batch, from);
+    job->follow_up.body = batch_job_body(job->task->arena, batch, from);
 }
 
-void job_batch_on_dead_letter(struct worker *w, struct job *job)
+/* A chunk that can never be computed makes the whole batch fail; stored results remain. */
+void job_batch_on_dead_letter(struct worker_context *w, struct job *job)
 {
     struct problem p = {.code = PROBLEM_NONE};
-    bool changed, must_call;
+    bool changed, callback_due;
     struct batch_body body;
 
     if (!job_parse_batch_body(job, &body))
         return;
-    if (!job->dead_cmd) {
-        job->dead_cmd = batch_cmd_fail(&job->task->pipeline, body.batch, body.from, w->now_ms);
-    } else if (batch_parse_fail(job->dead_cmd, &changed, &must_call, &p)) {
+    if (!job->dead_letter_cmd) {
+        job->dead_letter_cmd =
+            batch_cmd_fail(&job->task->pipeline, body.batch, body.from, w->now_ms);
+    } else if (batch_parse_fail(job->dead_letter_cmd, &changed, &callback_due, &p)) {
         if (changed)
-            metrics_add(w->engine->metrics, METRIC_BATCH, BATCH_FAILED, 0, 1);
-        if (must_call)
-            follow(job, STR("callback"), 0);
+            metrics_add(w->engine->metrics, METRIC_BATCH, "failed", NULL, 1);
+        if (callback_due)
+            batch_set_follow_up(job, STR("callback"), body.batch, 0);
     }
 }
 
 /* ---- one student ---- */
 
-static void count_record(struct worker *w, const struct record *r)
-{
-    if (!r->duplicate)
-        metrics_add(w->engine->metrics, METRIC_CALCULATIONS,
-                    r->kind == RECORD_STATEMENT ? STATED : RECOMPUTED, 0, 1);
-}
-
-static void finish_unit(struct worker *w, struct batch_job *b, struct unit *u)
+/* A student who fails for good has a message as the result; the other students continue. */
+static void batch_end_unit(struct worker_context *w, struct batch_job *b, struct batch_unit *u)
 {
     bool success = u->problem.code == PROBLEM_NONE;
+    const char *kind = u->record.kind == RECORD_STATEMENT ? "stated" : "recomputed";
 
-    u->under_way = false;
-    b->under_way--;
+    u->running = false;
+    b->running--;
     if (u->problem.code == PROBLEM_SERVICE_UNAVAILABLE) {
         b->unavailable = true;
         return;
     }
-    if (success)
-        count_record(w, &u->record);
-    b->done[b->done_n++] = (struct batch_result){
+    if (success && !u->record.duplicate)
+        metrics_add(w->engine->metrics, METRIC_CALCULATIONS, kind, NULL, 1);
+    b->results[b->result_count++] = (struct batch_result){
         .student = u->item.student,
         .success = success,
         .text = success ? u->record.result_json : str_of(u->problem.message),
     };
 }
 
-/* The record works on asks of its own, which it clears; what it wants goes out with all others'. */
-static void step_unit(struct worker *w, struct job *job, struct unit *u)
+/* Each record queues on a pipeline of its own, which it clears; the commands of all units are then
+ * joined, so that they share one round trip. */
+static void batch_step_unit(struct worker_context *w, struct job *job, struct batch_unit *u)
 {
-    struct pipeline *pipeline = &job->task->pipeline;
-
     if (record_step(&u->record, w->engine, &u->pipeline, &u->problem) == STEP_MORE)
-        pipeline_join(pipeline, &u->pipeline);
+        pipeline_join(&job->task->pipeline, &u->pipeline);
     else
-        finish_unit(w, job->state, u);
+        batch_end_unit(w, job->state, u);
 }
 
-static void begin_unit(struct worker *w, struct job *job, struct unit *u)
+/* The record is a statement of given components, or a recomputation from stored evidence. */
+static void batch_start_unit(struct worker_context *w, struct job *job, struct batch_unit *u)
 {
     struct batch_job *b = job->state;
 
@@ -146,127 +144,137 @@ static void begin_unit(struct worker *w, struct job *job, struct unit *u)
         .student = u->item.student,
         .kind = u->item.stated ? RECORD_STATEMENT : RECORD_RECOMPUTE,
         .own_weights = u->item.own_weights,
-        .event_id = b->mark,
+        .event_id = b->record_id,
         .is_analytics = true,
         .now_ms = w->now_ms,
         .actor = b->batch.actor,
-        .actor_role = "batch", /* in the name of whoever has submitted it */
+        .actor_role = "batch", /* the audit record's actor is the submitter of the batch */
         .correlation_id = b->batch.correlation_id,
         .traceparent = b->batch.traceparent,
     };
     memcpy(u->record.components, u->item.components, sizeof(u->item.components));
     memcpy(u->record.weights, u->item.weights, sizeof(u->item.weights));
     pipeline_init(&u->pipeline, job->task->arena, NULL);
-    u->under_way = true;
-    b->under_way++;
-    step_unit(w, job, u);
+    u->running = true;
+    b->running++;
+    batch_step_unit(w, job, u);
 }
 
-/* ---- the part ---- */
+/* ---- the chunk ---- */
 
-static bool begin(struct worker *w, struct job *job)
+/* The first round trip marks the batch as started, and reads the students without a result. */
+static bool batch_start(struct worker_context *w, struct job *job)
 {
-    struct batch_job *b = job->state = arena_zalloc(job->task->arena, sizeof(*b));
+    struct arena *arena = job->task->arena;
+    struct batch_job *b = job->state = arena_zalloc(arena, sizeof(*b));
 
     if (!b) {
         problem_unavailable(&job->problem, 1);
         return false;
     }
-    if (!job_parse_batch_body(job, &b->part))
+    if (!job_parse_batch_body(job, &b->body))
         return false;
-    b->mark = arena_printf(job->task->arena, "batch %.*s", STR_ARG(b->part.batch));
-    b->begun = batch_cmd_start_chunk(&job->task->pipeline, b->part.batch, b->part.from, w->now_ms);
+    b->record_id = arena_printf(arena, "batch %.*s", STR_ARG(b->body.batch));
+    b->start_cmd =
+        batch_cmd_start_chunk(&job->task->pipeline, b->body.batch, b->body.from, w->now_ms);
     return true;
 }
 
-static bool read_part(struct worker *w, struct job *job)
+/* Reads which students of the chunk have no result yet, and starts a unit for each. */
+static bool batch_start_units(struct worker_context *w, struct job *job)
 {
     struct batch_job *b = job->state;
     struct batch_item *items = arena_array(job->task->arena, BATCH_CHUNK, sizeof(*items));
-    struct batch_update turn;
+    struct batch_update update;
 
-    if (!items || !batch_parse_start_chunk(b->begun, &turn, items, &b->n, &job->problem)) {
+    if (!items ||
+        !batch_parse_start_chunk(b->start_cmd, &update, items, &b->unit_count, &job->problem)) {
         problem_unavailable(&job->problem, 1);
         return false;
     }
-    b->begun = NULL;
-    note_turn(w, job, &turn);
+    b->start_cmd = NULL;
+    batch_apply_update(w, b, &update);
     pipeline_clear(&job->task->pipeline);
-    for (size_t i = 0; i < b->n; i++)
+    for (size_t i = 0; i < b->unit_count; i++) {
         b->units[i].item = items[i];
-    for (size_t i = 0; i < b->n; i++)
-        begin_unit(w, job, &b->units[i]);
+        batch_start_unit(w, job, &b->units[i]);
+    }
     return true;
 }
 
-/* A round that has failed: another try does what is left. */
-static void read_kept(struct worker *w, struct job *job)
+/* Results whose storing failed are computed again by the next attempt. */
+static void batch_on_saved(struct worker_context *w, struct job *job)
 {
     struct problem p = {.code = PROBLEM_NONE};
     struct batch_job *b = job->state;
-    struct batch_update turn;
+    struct batch_update update;
 
-    if (b->kept && batch_parse_save(b->kept, &turn, &p)) {
+    if (!b->save_cmd)
+        return;
+    if (batch_parse_save(b->save_cmd, &update, &p)) {
         job->progressed = true;
-        note_turn(w, job, &turn);
-    } else if (b->kept) {
+        batch_apply_update(w, b, &update);
+    } else {
         b->unavailable = true;
     }
-    b->kept = NULL;
+    b->save_cmd = NULL;
 }
 
-static void step_units(struct worker *w, struct job *job)
+static void batch_step_units(struct worker_context *w, struct job *job)
 {
     struct batch_job *b = job->state;
     enum pipeline_status status = job->task->pipeline.status;
 
     pipeline_clear(&job->task->pipeline);
-    for (size_t i = 0; i < b->n; i++) {
-        b->units[i].pipeline.status = status;
-        if (b->units[i].under_way)
-            step_unit(w, job, &b->units[i]);
+    for (size_t i = 0; i < b->unit_count; i++) {
+        b->units[i].pipeline.status = status; /* it was part of the job's round trip */
+        if (b->units[i].running)
+            batch_step_unit(w, job, &b->units[i]);
     }
 }
 
-/* Nothing is under way: what follows. */
-static void conclude(struct job *job)
+/* All units have ended: chooses what follows this job in the queue. */
+static void batch_finish(struct job *job)
 {
     struct batch_job *b = job->state;
-    int64_t next = b->part.from + (int64_t)BATCH_LANES * BATCH_CHUNK;
+    int64_t next = b->body.from + (int64_t)BATCH_LANES * BATCH_CHUNK;
 
     if (b->unavailable)
         problem_unavailable(&job->problem, 1);
-    else if (b->must_call)
-        follow(job, STR("callback"), 0);
+    else if (b->callback_due)
+        batch_set_follow_up(job, STR("callback"), b->body.batch, 0);
     else if (b->batch.exists && !batch_ended(b->batch.status) && next < BATCH_STUDENTS_MAX)
-        follow(job, job->q.kind, next);
+        batch_set_follow_up(job, job->queued.kind, b->body.batch, next);
 }
 
-/* What has been done is kept in the round of what is still under way. */
-static enum step go_on(struct worker *w, struct job *job)
+/* Results are stored in the same round trip as the commands of units that still run. */
+static enum step batch_save_or_finish(struct worker_context *w, struct job *job)
 {
     struct batch_job *b = job->state;
 
-    if (b->done_n > 0) {
-        b->kept = batch_cmd_save(&job->task->pipeline, b->part.batch, b->part.from,
-                                 b->batch.created_ms, w->now_ms, b->done, b->done_n);
-        b->done_n = 0;
+    if (b->result_count > 0) {
+        b->save_cmd = batch_cmd_save(&job->task->pipeline, b->body.batch, b->body.from,
+                                     b->batch.created_ms, w->now_ms, b->results, b->result_count);
+        b->result_count = 0;
     }
-    if (b->under_way > 0 || b->kept)
+    if (b->running > 0 || b->save_cmd)
         return STEP_MORE;
-    conclude(job);
+    batch_finish(job);
     return STEP_DONE;
 }
 
-enum step job_batch(struct worker *w, struct job *job)
+enum step job_batch(struct worker_context *w, struct job *job)
 {
-    struct batch_job *b = job->state;
+    const struct batch_job *b = job->state;
 
     if (!b)
-        return begin(w, job) ? STEP_MORE : STEP_DONE;
-    if (b->begun)
-        return read_part(w, job) ? go_on(w, job) : STEP_DONE;
-    read_kept(w, job);
-    step_units(w, job);
-    return go_on(w, job);
+        return batch_start(w, job) ? STEP_MORE : STEP_DONE;
+    if (b->start_cmd) {
+        if (!batch_start_units(w, job))
+            return STEP_DONE;
+    } else {
+        batch_on_saved(w, job);
+        batch_step_units(w, job);
+    }
+    return batch_save_or_finish(w, job);
 }

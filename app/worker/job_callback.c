@@ -1,164 +1,156 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tells whoever has asked for it that a batch has ended: the status, signed, posted to the URL that
- * came with the batch. At least once, until it is answered by 2xx or given up. Where it goes is
- * somebody else's word: it is held against the configuration again, and the address against what is
- * public when the connection is made (hazards W13). Redirects are answers like any other: not 2xx.
+/* The job kind "callback": when a batch has ended, posts its status, signed, to the URL that came
+ * with the batch; at least once, until the response is 2xx or the attempts are exhausted. The URL
+ * is a client's input: it is checked against the configuration again, and the address is checked
+ * when the connection is made (hazards W13). A redirect is a failure like any other status but 2xx.
  */
+#include "app/worker/job_kinds.h"
+
 #include <stdio.h>
 
 #include "app/base/version.h"
 #include "app/obs/trace.h"
 #include "app/service/batch_json.h"
 #include "app/service/callback.h"
-#include "app/worker/worker.h"
-
 enum {
     CALLBACK_TIMEOUT_MS = 5000,
-    CALLBACK_ANSWER_MOST = 64 << 10,
-    CALLBACKS_AT_ONCE = JOBS_AT_ONCE / 4, /* whoever is slow to answer must not hold up all else */
-    HEADER_SIZE = 160,
+    CALLBACK_RESPONSE_MAX = 64 << 10,
+    CALLBACKS_AT_ONCE = JOBS_AT_ONCE / 4, /* slow receivers must not occupy all places for jobs */
 };
 
-struct callback {
+struct callback_job {
     struct batch_body body;
-    struct command *asked;
-    bool called;
+    struct command *get_cmd;
+    bool called; /* the HTTP call was started */
 };
 
-static enum step fail(struct job *job, enum problem_code code, const char *why)
+static enum step callback_fail(struct job *job, enum problem_code code, const char *reason)
 {
-    problem_set(&job->problem, code, "callback: %s", why);
+    problem_set(&job->problem, code, "callback: %s", reason);
     return STEP_DONE;
 }
 
-static enum step begin(struct job *job)
+/* The first round trip reads the batch, of which the job has only the id. */
+static enum step callback_start(struct job *job)
 {
-    struct callback *c = job->state = arena_zalloc(job->task->arena, sizeof(*c));
+    struct callback_job *c = job->state = arena_zalloc(job->task->arena, sizeof(*c));
 
     if (!c)
-        return fail(job, PROBLEM_SERVICE_UNAVAILABLE, "no memory");
+        return callback_fail(job, PROBLEM_SERVICE_UNAVAILABLE, "no memory");
     if (!job_parse_batch_body(job, &c->body))
         return STEP_DONE;
-    c->asked = batch_cmd_get(&job->task->pipeline, c->body.batch);
+    c->get_cmd = batch_cmd_get(&job->task->pipeline, c->body.batch);
     return STEP_MORE;
 }
 
 /* ---- the call ---- */
 
-static struct str status_json(struct arena *arena, struct str id, const struct batch *b,
-                              int64_t now_ms)
+/* The same object that GET /api/v1/batch/ID returns. p is NULL without memory. */
+static struct str callback_status_json(struct arena *arena, struct str id,
+                                       const struct batch *batch, int64_t now_ms)
 {
     struct buf out;
-    struct jw w = {.out = &out};
+    struct jw jw = {.out = &out};
 
     buf_init(&out, arena);
-    jw_object(&w, NULL);
-    jw_bool(&w, "success", true);
-    batch_write_status(&w, id, b, now_ms);
-    jw_str(&w, "correlation_id", b->correlation_id);
-    jw_object_end(&w);
+    jw_object(&jw, NULL);
+    jw_bool(&jw, "success", true);
+    batch_write_status(&jw, id, batch, now_ms);
+    jw_str(&jw, "correlation_id", batch->correlation_id);
+    jw_object_end(&jw);
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
-static bool add_header(struct job *job, const char *name, const char *value)
+/* X-Signature-256 covers the timestamp in seconds and the body: see callback_sign. */
+static bool callback_set_headers(struct worker_context *w, struct job *job,
+                                 const struct batch *batch, struct str body)
 {
-    char header[HEADER_SIZE];
-    struct curl_slist *more;
-
-    (void)snprintf(header, sizeof(header), "%s: %s", name, value);
-    more = curl_slist_append(job->headers, header);
-    if (more)
-        job->headers = more;
-    return more != NULL;
-}
-
-static bool set_headers(struct worker *w, struct job *job, const struct batch *b, struct str body)
-{
-    char timestamp[24], hex[DIGEST_HEX_SIZE], signature[sizeof("sha256=") + DIGEST_HEX_SIZE];
-    char traceparent[TRACEPARENT_SIZE];
+    char timestamp[24], signature[DIGEST_HEX_SIZE], traceparent[TRACEPARENT_SIZE];
+    struct curl_slist **headers = &job->headers;
     struct trace trace;
 
     (void)snprintf(timestamp, sizeof(timestamp), "%lld", (long long)w->now_ms / 1000);
-    if (!callback_sign(&w->engine->config, str_of(timestamp), body, hex))
+    if (!callback_sign(&w->engine->config, str_of(timestamp), body, signature))
         return false;
-    (void)snprintf(signature, sizeof(signature), "sha256=%s", hex);
-    trace_begin(&trace, b->traceparent, (struct str){0});
+    trace_begin(&trace, batch->traceparent, (struct str){0});
     trace_print(&trace, traceparent);
-    return add_header(job, "Content-Type", "application/json") &&
-           add_header(job, "User-Agent", SERVICE_NAME) &&
-           add_header(job, "X-Timestamp", timestamp) &&
-           add_header(job, "X-Signature-256", signature) &&
-           add_header(job, "traceparent", traceparent) && add_header(job, "Expect", "");
+    return http_add_header(headers, "Content-Type: application/json") &&
+           http_add_header(headers, "User-Agent: " SERVICE_NAME) &&
+           http_add_header(headers, "X-Timestamp: %s", timestamp) &&
+           http_add_header(headers, "X-Signature-256: sha256=%s", signature) &&
+           http_add_header(headers, "traceparent: %s", traceparent) &&
+           http_add_header(headers, "Expect:"); /* no wait for "100 Continue" */
 }
 
-static enum step call(struct worker *w, struct job *job, const struct batch *b)
+static enum step callback_call(struct worker_context *w, struct job *job, const struct batch *batch)
 {
     const struct config *config = &w->engine->config;
-    struct callback *c = job->state;
-    struct str body = status_json(job->task->arena, c->body.batch, b, w->now_ms);
-    struct str url = arena_copy(job->task->arena, b->callback_url);
+    struct arena *arena = job->task->arena;
+    struct callback_job *c = job->state;
+    struct str body = callback_status_json(arena, c->body.batch, batch, w->now_ms);
+    struct str url = arena_copy(arena, batch->callback_url);
 
-    if (!body.p || !url.p || !set_headers(w, job, b, body))
-        return fail(job, PROBLEM_SERVICE_UNAVAILABLE, "no memory");
+    if (!body.p || !url.p || !callback_set_headers(w, job, batch, body))
+        return callback_fail(job, PROBLEM_SERVICE_UNAVAILABLE, "no memory");
     job->call = (struct http_call){
         .url = url.p,
         .body = body,
         .timeout_ms = CALLBACK_TIMEOUT_MS,
         .protocols = config->callback_allow_http ? "http,https" : "https",
         .ca_file = *config->callback_ca_file ? config->callback_ca_file : NULL,
-        .response_max = CALLBACK_ANSWER_MOST,
+        .response_max = CALLBACK_RESPONSE_MAX,
         .public_only = !config->callback_allow_private,
     };
-    c->called = job_call(w, job);
-    return c->called ? STEP_MORE : fail(job, PROBLEM_SERVICE_UNAVAILABLE, "no memory");
+    c->called = job_call(job);
+    return c->called ? STEP_MORE : callback_fail(job, PROBLEM_SERVICE_UNAVAILABLE, "no memory");
 }
 
-/* Comes again a little later, which does not count as a try. */
-static enum step make_way(struct job *job)
+/* Decides by the batch as it is now: it may be gone, or its callback forbidden meanwhile. */
+static enum step callback_on_batch(struct worker_context *w, struct job *job)
 {
-    job->no_capacity = true;
-    return fail(job, PROBLEM_SERVICE_UNAVAILABLE, "others are being told");
-}
-
-static enum step begin_call(struct worker *w, struct job *job)
-{
-    struct callback *c = job->state;
+    struct callback_job *c = job->state;
     const char *refusal;
     struct batch batch;
 
-    if (!batch_parse(c->asked, &batch, &job->problem))
+    if (!batch_parse(c->get_cmd, &batch, &job->problem))
         return STEP_DONE;
     if (!batch.exists || !batch_ended(batch.status) || batch.callback_url.n == 0)
         return STEP_DONE;
     refusal = callback_refusal(&w->engine->config, batch.callback_url);
     if (refusal)
-        return fail(job, PROBLEM_FORBIDDEN, refusal);
-    return jobs_active_calls(w) < CALLBACKS_AT_ONCE ? call(w, job, &batch) : make_way(job);
+        return callback_fail(job, PROBLEM_FORBIDDEN, refusal);
+    if (jobs_active_calls(job->jobs) < CALLBACKS_AT_ONCE)
+        return callback_call(w, job, &batch);
+    job->no_capacity = true;
+    return callback_fail(job, PROBLEM_SERVICE_UNAVAILABLE, "too many other callbacks are running");
 }
 
-/* ---- its outcome ---- */
+/* ---- the response ---- */
 
-/* An answer that is too long has been cut off: its status has been read. */
-static enum step take_answer(struct job *job)
+/* A response longer than CALLBACK_RESPONSE_MAX was cut off, which libcurl calls a failure; its
+ * status is known all the same and decides. */
+static enum step callback_on_response(struct job *job)
 {
-    const struct http_call *answer = &job->call;
-    bool answered = answer->result == CURLE_OK || answer->response_bytes > CALLBACK_ANSWER_MOST;
+    const struct http_call *call = &job->call;
+    bool has_status = call->result == CURLE_OK || call->response_bytes > CALLBACK_RESPONSE_MAX;
 
-    if (answered && answer->status / 100 == 2)
+    if (has_status && call->status / 100 == 2)
         return STEP_DONE;
-    if (answered)
+    if (has_status)
         problem_set(&job->problem, PROBLEM_SERVICE_UNAVAILABLE, "callback: answered with %ld",
-                    answer->status);
-    if (answer->address_refused)
-        return fail(job, PROBLEM_FORBIDDEN, "its address is not public");
-    return fail(job, PROBLEM_SERVICE_UNAVAILABLE, curl_easy_strerror(answer->result));
+                    call->status);
+    else if (call->address_refused)
+        (void)callback_fail(job, PROBLEM_FORBIDDEN, "its address is not public");
+    else
+        (void)callback_fail(job, PROBLEM_SERVICE_UNAVAILABLE, curl_easy_strerror(call->result));
+    return STEP_DONE;
 }
 
-enum step job_callback(struct worker *w, struct job *job)
+enum step job_callback(struct worker_context *w, struct job *job)
 {
-    const struct callback *c = job->state;
+    const struct callback_job *c = job->state;
 
     if (!c)
-        return begin(job);
-    return c->called ? take_answer(job) : begin_call(w, job);
+        return callback_start(job);
+    return c->called ? callback_on_response(job) : callback_on_batch(w, job);
 }

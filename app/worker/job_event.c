@@ -1,50 +1,55 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A learning event that could not be taken when it came and is tried again (mastery-ctl dead
- * retry): counted as if it had come anew, in its CloudEvent or without one. */
+/* The job kind "event": a learning event that became a dead letter and is tried again (mastery-ctl
+ * dead retry), bare or in a CloudEvent. It is processed as if it had just arrived; the event id
+ * makes sure that it counts once. */
+#include "app/worker/job_kinds.h"
+
 #include "app/http/json.h"
 #include "app/ingest/cloudevent.h"
 #include "app/ingest/event_batch.h"
-#include "app/worker/worker.h"
 
 struct event_job {
-    struct event_input in;
+    struct event_input input;
     struct record record;
 };
 
-static bool read_event(struct worker *w, struct job *job, struct event_input *in)
+static bool event_job_parse(struct job *job, int64_t now_ms, struct event_input *ret_input)
 {
     struct arena *arena = job->task->arena;
-    struct json_object *body = json_parse(job->q.body, arena, &job->problem), *version = NULL;
+    struct problem *p = &job->problem;
+    struct json_object *body = json_parse(job->queued.body, arena, p), *version = NULL;
     struct cloudevent event;
 
-    if (job->problem.code != PROBLEM_NONE)
+    if (p->code != PROBLEM_NONE)
         return false;
+    /* "specversion" is what every CloudEvent has and no bare event */
     if (!json_object_is_type(body, json_type_object) ||
         !json_object_object_get_ex(body, "specversion", &version))
-        return cloudevent_bare_to_event(body, w->now_ms, arena, in, &job->problem);
-    return cloudevent_parse(body, arena, &event, &job->problem) &&
-           cloudevent_to_event(&event, w->now_ms, arena, in, &job->problem);
+        return cloudevent_bare_to_event(body, now_ms, arena, ret_input, p);
+    return cloudevent_parse(body, arena, &event, p) &&
+           cloudevent_to_event(&event, now_ms, arena, ret_input, p);
 }
 
-static enum step begin(struct worker *w, struct job *job)
+/* The correlation id of the record is the id of the job in the queue. */
+static enum step event_job_start(struct worker_context *w, struct job *job)
 {
-    struct event_job *e = job->state = arena_zalloc(job->task->arena, sizeof(*e));
+    struct arena *arena = job->task->arena;
+    struct event_job *e = job->state = arena_zalloc(arena, sizeof(*e));
 
     if (!e) {
         problem_unavailable(&job->problem, 1);
         return STEP_DONE;
     }
-    if (!read_event(w, job, &e->in))
+    if (!event_job_parse(job, w->now_ms, &e->input))
         return STEP_DONE;
-    e->record =
-        (struct record){.student = e->in.student,
-                        .kind = RECORD_EVENT,
-                        .event = e->in.event,
-                        .event_id = e->in.event_id,
-                        .event_json = event_input_json(&e->in, e->in.student, job->task->arena),
-                        .now_ms = w->now_ms,
-                        .actor = STR("worker"),
-                        .correlation_id = job->q.id};
+    e->record = (struct record){.student = e->input.student,
+                                .kind = RECORD_EVENT,
+                                .event = e->input.event,
+                                .event_id = e->input.event_id,
+                                .event_json = event_input_json(&e->input, e->input.student, arena),
+                                .now_ms = w->now_ms,
+                                .actor = STR("worker"),
+                                .correlation_id = job->queued.id};
     if (!e->record.event_json.p) {
         problem_unavailable(&job->problem, 1);
         return STEP_DONE;
@@ -52,25 +57,22 @@ static enum step begin(struct worker *w, struct job *job)
     return record_step(&e->record, w->engine, &job->task->pipeline, &job->problem);
 }
 
-/* The student is erased, or wants no new data: a dead letter would keep some. */
-static bool refused(const struct problem *p)
-{
-    return p->code == PROBLEM_NOT_FOUND || p->code == PROBLEM_FORBIDDEN;
-}
-
-enum step job_event(struct worker *w, struct job *job)
+/* A student who is erased, or has withdrawn consent, is not a failure of the job: it ends without a
+ * dead letter, which would retain data that must not be retained. */
+enum step job_event(struct worker_context *w, struct job *job)
 {
     struct event_job *e = job->state;
+    struct problem *p = &job->problem;
 
     if (!e)
-        return begin(w, job);
-    if (record_step(&e->record, w->engine, &job->task->pipeline, &job->problem) == STEP_MORE)
+        return event_job_start(w, job);
+    if (record_step(&e->record, w->engine, &job->task->pipeline, p) == STEP_MORE)
         return STEP_MORE;
-    if (refused(&job->problem)) {
-        event_metrics_add(w->engine, &e->in, EVENT_REJECTED);
-        job->problem = (struct problem){.code = PROBLEM_NONE};
-    } else if (job->problem.code == PROBLEM_NONE) {
-        event_metrics_add(w->engine, &e->in,
+    if (p->code == PROBLEM_NOT_FOUND || p->code == PROBLEM_FORBIDDEN) {
+        event_metrics_add(w->engine, &e->input, EVENT_REJECTED);
+        *p = (struct problem){.code = PROBLEM_NONE};
+    } else if (p->code == PROBLEM_NONE) {
+        event_metrics_add(w->engine, &e->input,
                           e->record.duplicate ? EVENT_DUPLICATE : EVENT_ACCEPTED);
     }
     return STEP_DONE;

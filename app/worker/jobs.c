@@ -1,383 +1,350 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The life of a job: read from the queue (or claimed from a dead worker), run in steps, and then
+ * finished, tried again later, or written to the dead letters. The queue keeps a job as pending
+ * until one of its scripts has removed it, and the scripts check that the job is still this
+ * worker's. So nothing is lost when a command here fails: the job stays pending, its renewals stop,
+ * and a worker claims it. */
 #include "app/worker/jobs.h"
 
-#include <assert.h>
-
 #include "app/ingest/cloudevent.h"
+#include "app/store/keys.h"
 #include "app/worker/dead_letter.h"
-#include "app/worker/worker.h"
 
-enum { UNKNOWN_KIND = 3, LONGEST_PAUSE = 3 };
-enum { JOB_DONE, JOB_AGAIN, JOB_DEAD }; /* the words of METRIC_JOBS */
+enum { PAUSES_MAX = 3 };                       /* the pause grows this often */
+static const int64_t READ_INTERVAL_US = 25000; /* of an empty queue */
+static const int64_t CLAIM_INTERVAL_US = 2000000;
+static const int64_t RENEW_INTERVAL_US = 1000000;
+static const int64_t CLAIM_IDLE_MS = 10000; /* ten missed renewals: the job's worker is dead */
+static const int64_t FIRST_PAUSE_MS = 500;  /* before the second attempt; then four times longer */
 
-static const int64_t TAKE_US = 25000; /* between looks into an empty queue */
-static const int64_t CLAIM_US = 2000000;
-static const int64_t KEEP_US = 1000000;
-static const int64_t CLAIM_IDLE_MS = 10000; /* ten times as long as between two keeps */
-static const int64_t AGAIN_MS = 500;        /* before the second try; four times longer each */
-
-/* The words of METRIC_JOBS stand in the same order, and unknown behind them. */
-/* clang-format off */
-static const struct {
-    struct str name;
-    job_step *step;
-    int tries;
-    job_on_dead_letter *dead; /* NULL: nobody else is concerned */
-} kinds[] = {
-    {STR_INIT("event"),    job_event,    5,  NULL},
-    {STR_INIT("batch"),    job_batch,    25, job_batch_on_dead_letter},
-    {STR_INIT("callback"), job_callback, 20, NULL},
-};
-/* clang-format on */
-
-static_assert(sizeof(kinds) / sizeof(kinds[0]) == UNKNOWN_KIND, "a word of METRIC_JOBS a kind");
-
-static bool tried_out(const struct job *job, int64_t tries)
+/* attempts: those that failed, including deaths of workers. */
+static bool job_is_exhausted(const struct job *job, int64_t attempts)
 {
-    return tries >= kinds[job->kind].tries;
+    return attempts >= job->jobs->kinds[job->kind].attempts_max;
+}
+
+/* status: a value of the second label of METRIC_JOBS, whose first one lists the kinds. */
+static void job_count(const struct job *job, const char *status)
+{
+    const struct jobs *jobs = job->jobs;
+    const char *kind = job->kind < jobs->kind_count ? jobs->kinds[job->kind].name.p : "unknown";
+
+    metrics_add(jobs->worker->engine->metrics, METRIC_JOBS, kind, status, 1);
 }
 
 /* ---- the end of a job ---- */
 
-static void count(struct worker *w, const struct job *job, unsigned status)
-{
-    metrics_add(w->engine->metrics, METRIC_JOBS, job->kind, status, 1);
-}
-
-static void release_call(struct job *job)
+/* Frees libcurl's handle: the next job in this place may be of another kind. */
+static void job_release_call(struct job *job)
 {
     http_call_release(&job->call);
     curl_slist_free_all(job->headers);
     job->headers = NULL;
 }
 
-/* Whatever the answer: if the store has not taken it, the job is still pending, and claimed. */
-static void on_ended(struct worker *w, struct task *task)
+/* Frees the job's place. The replies do not matter: see the top of this file. */
+static void job_on_ended(struct task *task)
 {
     struct job *job = task->data;
 
-    task_end(w, task);
-    release_call(job);
+    task_end(task);
+    job_release_call(job);
     job->task = NULL;
-    w->jobs.running--;
-    w->jobs.next_read_us = 0; /* there is room */
+    job->jobs->running--;
+    job->jobs->next_read_us = 0; /* there is capacity: read at once */
 }
 
-static int64_t again_ms(const struct job *job)
+/* Removes the job from the queue; a follow-up job takes its place in the same script. */
+static void job_finish(struct job *job)
 {
-    int64_t ms = AGAIN_MS;
+    struct pipeline *pipeline = &job->task->pipeline;
+    struct str worker = job->jobs->worker->id;
 
-    for (int64_t i = 0; i < job->q.attempts && i < LONGEST_PAUSE; i++)
-        ms *= 4;
-    return ms;
-}
-
-/* What is wrong with it, field by field if it is the input. */
-static struct str reason_of(const struct job *job)
-{
-    if (job->problem.field_count > 0)
-        return cloudevent_error_line(&job->problem, job->task->arena);
-    return str_of(job->problem.message);
-}
-
-static void finish(struct worker *w, struct job *job)
-{
-    pipeline_clear(&job->task->pipeline);
+    pipeline_clear(pipeline);
     if (job->follow_up.kind.p)
-        queue_cmd_replace(&job->task->pipeline, w->id, &job->q, job->follow_up.kind,
-                          job->follow_up.body);
+        queue_cmd_replace(pipeline, worker, &job->queued, job->follow_up.kind, job->follow_up.body);
     else
-        (void)queue_cmd_finish(&job->task->pipeline, w->id, &job->q);
-    task_submit(w, job->task, on_ended);
+        (void)queue_cmd_finish(pipeline, worker, &job->queued);
+    task_submit(job->task, job_on_ended);
 }
 
-static void tell_dead(struct worker *w, const struct job *job)
+/* Lets the kind of the job update what depends on it. Unknown kinds have nothing. */
+static void job_call_on_dead_letter(struct job *job)
 {
-    struct jw *jw = log_begin(w->engine->log, LOG_ERROR, "job.dead");
+    const struct jobs *jobs = job->jobs;
 
-    jw_str(jw, "kind", job->q.kind);
-    jw_text(jw, "consequence", "kept as a dead letter");
-    log_end(w->engine->log);
-    count(w, job, JOB_DEAD);
+    if (job->kind < jobs->kind_count && jobs->kinds[job->kind].on_dead_letter)
+        jobs->kinds[job->kind].on_dead_letter(jobs->worker, job);
 }
 
-static void tell_others(struct worker *w, struct job *job)
-{
-    if (job->kind < UNKNOWN_KIND && kinds[job->kind].dead)
-        kinds[job->kind].dead(w, job);
-}
-
-static void on_told(struct worker *w, struct task *task)
+static void job_on_dependents_updated(struct task *task)
 {
     struct job *job = task->data;
 
     if (task_failed(task)) {
-        on_ended(w, task);
+        job_on_ended(task);
         return;
     }
-    tell_others(w, job);
-    finish(w, job);
+    job_call_on_dead_letter(job);
+    job_finish(job);
 }
 
-/* Kept first, finished then: in between there are two of it, never none. */
-static void on_buried(struct worker *w, struct task *task, enum dead_letter_result end)
+/* The dead letter is stored first and the job finished afterwards: a worker that dies in between
+ * leaves both, never neither. */
+static void job_on_dead_letter_stored(struct task *task, enum dead_letter_result result)
 {
     struct job *job = task->data;
+    struct log *log = task->worker->engine->log;
+    struct jw *jw;
 
-    if (end == DEAD_LETTER_FAILED) {
-        on_ended(w, task);
+    if (result == DEAD_LETTER_FAILED) {
+        job_on_ended(task);
         return;
     }
-    if (end == DEAD_LETTER_STORED)
-        tell_dead(w, job);
+    if (result == DEAD_LETTER_STORED) {
+        job_count(job, "dead");
+        jw = log_begin(log, LOG_ERROR, "job.dead");
+        jw_str(jw, "kind", job->queued.kind);
+        jw_text(jw, "consequence", "kept as a dead letter");
+        log_end(log);
+    }
     pipeline_clear(&task->pipeline);
-    tell_others(w, job);
+    job_call_on_dead_letter(job);
     if (task->pipeline.count > 0)
-        task_submit(w, task, on_told);
+        task_submit(task, job_on_dependents_updated);
     else
-        finish(w, job);
+        job_finish(job);
 }
 
-static void bury(struct worker *w, struct job *job, struct str why)
+/* The follow-up of a job that fails is dropped; on_dead_letter may set another one. */
+static void job_put_dead_letter(struct job *job, struct str reason)
 {
     struct arena *arena = job->task->arena;
-    struct dead_letter_item dead = {.stream = key_queues[job->q.priority],
-                                    .id = job->q.id,
-                                    .reason = arena_printf(arena, "job: %.*s", STR_ARG(why)),
-                                    .source =
-                                        arena_printf(arena, "queue:%.*s", STR_ARG(job->q.kind)),
-                                    .payload = job->q.body};
+    struct dead_letter_item item = {
+        .stream = key_queues[job->queued.priority],
+        .id = job->queued.id,
+        .reason = arena_printf(arena, "job: %.*s", STR_ARG(reason)),
+        .source = arena_printf(arena, "queue:%.*s", STR_ARG(job->queued.kind)),
+        .payload = job->queued.body,
+    };
 
     job->follow_up.kind = (struct str){0};
-    dead_letter_put(w, job->task, &dead, on_buried);
+    dead_letter_put(job->task, &item, job_on_dead_letter_stored);
 }
 
-static void put_off(struct worker *w, struct job *job)
+/* The pauses are 0.5, 2, 8 and then always 32 s. */
+static void job_retry_later(struct job *job)
 {
-    struct task *task = job->task;
+    const struct worker_context *w = job->jobs->worker;
+    int64_t pause_ms = FIRST_PAUSE_MS;
 
-    count(w, job, JOB_AGAIN);
-    pipeline_clear(&task->pipeline);
-    (void)queue_cmd_retry_later(&task->pipeline, w->id, &job->q, w->now_ms + again_ms(job));
-    task_submit(w, task, on_ended);
+    for (int64_t i = 0; i < job->queued.attempts && i < PAUSES_MAX; i++)
+        pause_ms *= 4;
+    job_count(job, "again");
+    pipeline_clear(&job->task->pipeline);
+    (void)queue_cmd_retry_later(&job->task->pipeline, w->id, &job->queued, w->now_ms + pause_ms);
+    task_submit(job->task, job_on_ended);
 }
 
-static void end_job(struct worker *w, struct job *job)
+/* Decides what happens to a job whose last step is done. queue_cmd_retry_later stores one attempt
+ * more than queued.attempts: -1 here makes the next attempt the first one. */
+static void job_end(struct job *job)
 {
+    struct str reason = str_of(job->problem.message);
+
     if (job->progressed)
-        job->q.attempts = -1; /* what comes now is its first try */
+        job->queued.attempts = -1;
     else if (job->no_capacity)
-        job->q.attempts--;
+        job->queued.attempts--;
     if (job->problem.code == PROBLEM_NONE) {
-        count(w, job, JOB_DONE);
-        finish(w, job);
+        job_count(job, "done");
+        job_finish(job);
     } else if (job->problem.code == PROBLEM_SERVICE_UNAVAILABLE &&
-               !tried_out(job, job->q.attempts + 1)) {
-        put_off(w, job);
+               !job_is_exhausted(job, job->queued.attempts + 1)) {
+        job_retry_later(job);
     } else {
-        bury(w, job, reason_of(job));
+        if (job->problem.field_count > 0) /* invalid input: name the fields */
+            reason = cloudevent_error_line(&job->problem, job->task->arena);
+        job_put_dead_letter(job, reason);
     }
 }
 
-/* ---- its steps ---- */
+/* ---- steps ---- */
 
-static void on_step(struct worker *w, struct task *task);
-
-static void step(struct worker *w, struct job *job)
+/* Calls the step function of the job's kind: at first, and after each round trip or response. */
+static void job_run_step(struct task *task)
 {
-    if (kinds[job->kind].step(w, job) != STEP_MORE || job->problem.code != PROBLEM_NONE)
-        end_job(w, job);
+    struct job *job = task->data;
+    const struct jobs *jobs = job->jobs;
+
+    if (jobs->kinds[job->kind].step(jobs->worker, job) != STEP_MORE ||
+        job->problem.code != PROBLEM_NONE)
+        job_end(job);
     else if (!job->calling)
-        task_submit(w, job->task, on_step);
+        task_submit(task, job_run_step);
 }
 
-size_t jobs_active_calls(const struct worker *w)
+/* The HTTP call of a job is over, successful or not: its step reads the result from job->call. */
+static void job_on_response(struct http_call *call)
+{
+    struct job *job = call->owner;
+
+    job->calling = false;
+    job_run_step(job->task);
+}
+
+bool job_call(struct job *job)
+{
+    job->call.headers = job->headers;
+    job->call.owner = job;
+    job->call.done = job_on_response;
+    job->calling = http_call_begin(job->jobs->http, &job->call);
+    return job->calling;
+}
+
+size_t jobs_active_calls(const struct jobs *jobs)
 {
     size_t n = 0;
 
     for (int i = 0; i < JOBS_AT_ONCE; i++)
-        n += w->jobs.v[i].calling;
+        n += jobs->v[i].calling;
     return n;
 }
 
-static void on_called(struct http_call *call)
+/* ---- starting ---- */
+
+/* Starts a job in a free place. The texts of queued are copied, since the reply in which they are
+ * ends with its task. Without memory nothing happens: the job stays pending, and is claimed. */
+static void jobs_start_job(struct jobs *jobs, struct job *job, const struct queue_job *queued)
 {
-    struct worker *w = call->owner;
+    struct task *task = task_begin(jobs->worker, 0, jobs);
 
-    for (int i = 0; i < JOBS_AT_ONCE; i++) {
-        struct job *job = &w->jobs.v[i];
-
-        if (&job->call != call)
-            continue;
-        job->calling = false;
-        step(w, job);
-    }
-}
-
-bool job_call(struct worker *w, struct job *job)
-{
-    job->call.headers = job->headers;
-    job->call.owner = w;
-    job->call.done = on_called;
-    job->calling = http_call_begin(w->http, &job->call);
-    return job->calling;
-}
-
-static void on_step(struct worker *w, struct task *task)
-{
-    step(w, task->data);
-}
-
-static unsigned kind_of(struct str name)
-{
-    unsigned i = 0;
-
-    while (i < UNKNOWN_KIND && !str_equal(kinds[i].name, name))
-        i++;
-    return i;
-}
-
-static bool copy_texts(struct arena *arena, struct queue_job *q)
-{
-    q->id = arena_copy(arena, q->id);
-    q->kind = arena_copy(arena, q->kind);
-    q->body = arena_copy(arena, q->body);
-    return q->id.p && q->kind.p && q->body.p;
-}
-
-/* One that cannot even begin stays pending, and is claimed. */
-static void begin(struct worker *w, struct job *job, const struct queue_job *q)
-{
-    struct task *task = task_begin(w, 0, job);
-
-    *job = (struct job){.q = *q, .task = task, .kind = kind_of(q->kind)};
+    *job = (struct job){.jobs = jobs, .queued = *queued, .task = task};
     if (!task)
         return;
-    if (!copy_texts(task->arena, &job->q)) {
-        task_end(w, task);
+    task->data = job;
+    while (job->kind < jobs->kind_count && !str_equal(jobs->kinds[job->kind].name, queued->kind))
+        job->kind++;
+    job->queued.id = arena_copy(task->arena, queued->id);
+    job->queued.kind = arena_copy(task->arena, queued->kind);
+    job->queued.body = arena_copy(task->arena, queued->body);
+    if (!job->queued.id.p || !job->queued.kind.p || !job->queued.body.p) {
+        task_end(task);
         job->task = NULL;
         return;
     }
-    w->jobs.running++;
-    if (job->kind == UNKNOWN_KIND)
-        bury(w, job, STR("of an unknown kind"));
-    else if (tried_out(job, job->q.attempts))
-        bury(w, job, STR("every worker that tried it has died"));
+    jobs->running++;
+    if (job->kind == jobs->kind_count)
+        job_put_dead_letter(job, STR("of an unknown kind"));
+    else if (job_is_exhausted(job, job->queued.attempts))
+        job_put_dead_letter(job, STR("every worker that tried it has died"));
     else
-        step(w, job);
+        job_run_step(job->task);
 }
 
-/* ---- taking ---- */
+/* ---- reading the queue ---- */
 
-static struct job *free_place(struct worker *w)
+static void jobs_on_read(struct task *task)
 {
-    for (int i = 0; i < JOBS_AT_ONCE; i++) {
-        if (!w->jobs.v[i].task)
-            return &w->jobs.v[i];
-    }
-    return NULL;
-}
-
-static void on_taken(struct worker *w, struct task *task)
-{
-    struct queue_job taken[QUEUE_READ_MAX];
+    struct jobs *jobs = task->owner;
+    struct queue_job queued[QUEUE_READ_MAX];
     struct problem p = {.code = PROBLEM_NONE};
     size_t n = 0;
 
-    w->jobs.reading = false;
+    jobs->reading = false;
     if (!task_failed(task))
-        (void)queue_parse_jobs(task->data, taken, &n, &p);
-    w->jobs.rr_cursor += (unsigned)n;
+        (void)queue_parse_jobs(task->data, queued, &n, &p);
+    jobs->rr_cursor += (unsigned)n;
     for (size_t i = 0; i < n; i++) {
-        struct job *place = free_place(w);
+        int place = 0;
 
-        if (place)
-            begin(w, place, &taken[i]);
+        while (place < JOBS_AT_ONCE && jobs->v[place].task)
+            place++;
+        if (place < JOBS_AT_ONCE) /* else the job stays pending, and is claimed */
+            jobs_start_job(jobs, &jobs->v[place], &queued[i]);
     }
-    task_end(w, task);
+    task_end(task);
 }
 
-/* Of eight jobs five are high, two normal and one low, as far as there are any: nobody starves. */
-static void share_out(unsigned wheel, size_t room, size_t ret_first[QUEUE_PRIORITIES])
+/* Of eight jobs five are of high priority, two normal and one low, as far as there are any: so none
+ * starves. cursor: the place in this order; ret_counts: how many to read of each priority. */
+static void jobs_share_capacity(unsigned cursor, size_t capacity,
+                                size_t ret_counts[QUEUE_PRIORITIES])
 {
-    static const enum queue_priority turns[] = {QUEUE_HIGH, QUEUE_HIGH,   QUEUE_NORMAL, QUEUE_HIGH,
+    static const enum queue_priority order[] = {QUEUE_HIGH, QUEUE_HIGH,   QUEUE_NORMAL, QUEUE_HIGH,
                                                 QUEUE_HIGH, QUEUE_NORMAL, QUEUE_HIGH,   QUEUE_LOW};
 
-    memset(ret_first, 0, QUEUE_PRIORITIES * sizeof(*ret_first));
-    for (size_t i = 0; i < room; i++)
-        ret_first[turns[(wheel + i) % (sizeof(turns) / sizeof(turns[0]))]]++;
+    memset(ret_counts, 0, QUEUE_PRIORITIES * sizeof(*ret_counts));
+    for (size_t i = 0; i < capacity; i++)
+        ret_counts[order[(cursor + i) % (sizeof(order) / sizeof(order[0]))]]++;
 }
 
-static void take(struct worker *w, size_t room)
+/* Reads new jobs; now and then, claims those of dead workers instead. */
+static void jobs_read(struct jobs *jobs, size_t capacity)
 {
-    struct jobs *jobs = &w->jobs;
-    size_t first[QUEUE_PRIORITIES];
-    struct task *task = task_begin(w, 0, NULL);
+    const struct worker_context *w = jobs->worker;
+    size_t counts[QUEUE_PRIORITIES];
+    struct task *task = task_begin(jobs->worker, 0, jobs);
 
     if (!task)
         return;
     jobs->reading = true;
     queue_cmd_requeue_due(&task->pipeline, w->now_ms);
     if (w->now_us >= jobs->next_claim_us) {
-        jobs->next_claim_us = w->now_us + CLAIM_US;
-        task->data = queue_cmd_claim(&task->pipeline, w->id, room, CLAIM_IDLE_MS);
+        jobs->next_claim_us = w->now_us + CLAIM_INTERVAL_US;
+        task->data = queue_cmd_claim(&task->pipeline, w->id, capacity, CLAIM_IDLE_MS);
     } else {
-        share_out(jobs->rr_cursor, room, first);
-        task->data = queue_cmd_read(&task->pipeline, w->id, room, first);
+        jobs_share_capacity(jobs->rr_cursor, capacity, counts);
+        task->data = queue_cmd_read(&task->pipeline, w->id, capacity, counts);
     }
-    task_submit(w, task, on_taken);
+    task_submit(task, jobs_on_read);
 }
 
-/* What is under way must not look as if nobody cared for it. */
-static void keep(struct worker *w)
+/* Renews the running jobs, so that no other worker claims them: a batch or callback may take longer
+ * than CLAIM_IDLE_MS. */
+static void jobs_renew(struct jobs *jobs)
 {
+    struct worker_context *w = jobs->worker;
     struct task *task;
 
-    if (w->jobs.running == 0 || w->now_us < w->jobs.next_renew_us)
+    if (jobs->running == 0 || w->now_us < jobs->next_renew_us)
         return;
-    w->jobs.next_renew_us = w->now_us + KEEP_US;
-    task = task_begin(w, 0, NULL);
+    jobs->next_renew_us = w->now_us + RENEW_INTERVAL_US;
+    task = task_begin(w, 0, jobs);
     if (!task)
         return;
     for (int i = 0; i < JOBS_AT_ONCE; i++) {
-        struct queue_job q = w->jobs.v[i].q;
+        struct queue_job queued = jobs->v[i].queued;
 
-        if (!w->jobs.v[i].task)
+        if (!jobs->v[i].task)
             continue;
-        q.id = arena_copy(task->arena, q.id);
-        queue_cmd_renew(&task->pipeline, w->id, &q);
+        queued.id = arena_copy(task->arena, queued.id); /* the job may end before this task */
+        queue_cmd_renew(&task->pipeline, w->id, &queued);
     }
-    task_submit(w, task, task_discard);
+    task_submit(task, task_end);
 }
 
-/* The queue is looked into forty times a second, and again as soon as a job has ended: being woken
- * for each new one, as the journal is, would wake all workers for the one that takes it. */
-void jobs_tick(struct worker *w)
+/* The queue is polled forty times a second, and at once when a job has ended. A blocking read, as
+ * for the journals, would wake every worker for each job that only one of them gets. */
+void jobs_tick(struct jobs *jobs)
 {
-    struct jobs *jobs = &w->jobs;
-    size_t room = JOBS_AT_ONCE - jobs->running;
+    struct worker_context *w = jobs->worker;
+    size_t capacity = JOBS_AT_ONCE - jobs->running;
 
-    keep(w);
+    jobs_renew(jobs);
     if (jobs->running > 0)
         worker_wake_at(w, jobs->next_renew_us);
-    if (worker_draining(w) || jobs->reading || room == 0)
+    if (worker_draining(w) || jobs->reading || capacity == 0)
         return;
-    if (w->now_us < jobs->next_read_us) {
-        worker_wake_at(w, jobs->next_read_us);
-        return;
+    if (w->now_us >= jobs->next_read_us) {
+        jobs->next_read_us = w->now_us + READ_INTERVAL_US;
+        jobs_read(jobs, capacity);
     }
-    jobs->next_read_us = w->now_us + TAKE_US;
     worker_wake_at(w, jobs->next_read_us);
-    take(w, room);
 }
 
-bool jobs_busy(const struct worker *w)
-{
-    return w->jobs.running > 0 || w->jobs.reading;
-}
-
-void jobs_close(struct worker *w)
+void jobs_close(struct jobs *jobs)
 {
     for (int i = 0; i < JOBS_AT_ONCE; i++)
-        release_call(&w->jobs.v[i]);
+        job_release_call(&jobs->v[i]);
 }

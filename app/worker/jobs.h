@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Runs the jobs of the queue, some at a time. Each kind is a row of the table in jobs.c and a file
- * of its own: a step function like a route's handler. */
+/* Runs jobs of the queue, several at a time. Each kind of job is a row of a table that the loop
+ * gives to struct jobs, and a file with a step function, which works like a route's handler. */
 #ifndef WORKER_JOBS_H
 #define WORKER_JOBS_H
 
@@ -12,58 +12,60 @@
 
 enum { JOBS_AT_ONCE = 16 };
 
+struct jobs;
+
 struct job {
-    struct queue_job q;     /* its texts live in the task */
-    struct task *task;      /* NULL: this place is free */
-    struct problem problem; /* a code other than NONE: it has failed */
-    void *state;            /* its kind's own between its rounds, NULL at first */
+    struct jobs *jobs;
+    struct queue_job queued; /* the entry of the queue; its texts live in the task's arena */
+    struct task *task;       /* NULL: this place is free */
+    struct problem problem;  /* a code other than PROBLEM_NONE: the job has failed */
+    void *state;             /* of its kind, between steps; NULL at the first step */
     struct {
         struct str kind, body; /* kind.p NULL: none */
-    } follow_up;               /* the job that takes its place in the queue when it is finished */
-    bool progressed;           /* though it has failed, another try will begin further on */
-    bool no_capacity;          /* there was no room to do it: no try */
-    unsigned kind;             /* place in the table, and word of METRIC_JOBS */
-    struct command *dead_cmd;
-    struct http_call call; /* of kinds that call others */
+    } follow_up;               /* the job that replaces this one in the queue when it is finished */
+    bool progressed;  /* part of the work is stored: the failed attempts start again at 0 */
+    bool no_capacity; /* not started for lack of capacity: not a failed attempt */
+    unsigned kind;    /* index of jobs->kinds; kind_count for unknown kinds */
+    struct command *dead_letter_cmd; /* queued by job_on_dead_letter; NULL at its first call */
+    struct http_call call;           /* of kinds that send HTTP requests */
     struct curl_slist *headers;
-    bool calling; /* the call is under way: its answer, and not the store's, is waited for */
+    bool calling; /* the call is running; the step continues with its response */
 };
 
-/* Asks by job->task->asks, as a handler does. A problem that is SERVICE_UNAVAILABLE is tried again;
- * any other means that it never will succeed. */
-typedef enum step job_step(struct worker *w, struct job *job);
+/* Queues commands on job->task->pipeline and returns STEP_MORE, or returns STEP_DONE. A problem
+ * with the code SERVICE_UNAVAILABLE is temporary; any other makes the job a dead letter at once. */
+typedef enum step job_step(struct worker_context *w, struct job *job);
 
-extern job_step job_event;    /* job_event.c: a learning event that is to be counted */
-extern job_step job_batch;    /* job_batch.c: a part of a batch */
-extern job_step job_callback; /* job_callback.c: tells that a batch has ended */
+/* For kinds on whose jobs something else depends. Called when the dead letter is stored, to queue
+ * commands; if it queued any, called again with their replies. */
+typedef void job_on_dead_letter(struct worker_context *w, struct job *job);
 
-/* The job will never succeed, and that concerns others: called when it is kept as a dead letter, to
- * ask for what must be, and again after that round. job->ended is NULL the first time. */
-typedef void job_on_dead_letter(struct worker *w, struct job *job);
-extern job_on_dead_letter job_batch_on_dead_letter;
-
-/* Begins job->call, which is filled but for what is the job's own, with job->headers: its step is
- * called again when there is an answer. False without memory. To be followed by STEP_MORE. */
-bool job_call(struct worker *w, struct job *job);
-
-/* The body of a job about a batch: {"batch":ID,"from":N}. False with job->problem. */
-struct batch_body {
-    struct str batch;
-    int64_t from; /* 0 where it does not count */
+struct job_kind {
+    struct str name; /* in the queue; in the table, the order of the labels of METRIC_JOBS */
+    job_step *step;
+    int attempts_max;
+    job_on_dead_letter *on_dead_letter; /* may be NULL */
 };
-bool job_parse_batch_body(struct job *job, struct batch_body *ret);
 
 struct jobs {
+    struct worker_context *worker;
+    struct http *http;
+    const struct job_kind *kinds;
+    unsigned kind_count;
     struct job v[JOBS_AT_ONCE];
     size_t running;
-    unsigned rr_cursor;                                 /* which level comes next */
-    int64_t next_read_us, next_claim_us, next_renew_us; /* when each is due */
+    unsigned rr_cursor;                                 /* the place in the order of priorities */
+    int64_t next_read_us, next_claim_us, next_renew_us; /* monotonic */
     bool reading;
 };
 
-void jobs_tick(struct worker *w);
-size_t jobs_active_calls(const struct worker *w); /* how many have a call under way */
-bool jobs_busy(const struct worker *w);
-void jobs_close(struct worker *w); /* lets go of calls that are under way */
+void jobs_tick(struct jobs *jobs);
+/* The number of jobs whose HTTP call is running. */
+size_t jobs_active_calls(const struct jobs *jobs);
+void jobs_close(struct jobs *jobs); /* releases calls, the running ones too */
+
+/* Starts job->call, of which the step has filled url, body and limits, with job->headers. Returns
+ * false without memory, else the step must return STEP_MORE; the next step sees the response. */
+bool job_call(struct job *job);
 
 #endif

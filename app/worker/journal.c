@@ -1,258 +1,245 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Processes journal entries. One task serves one shard: it reads the oldest entries, computes the
+ * effects of each (app/service/journal_entry.c), writes those that cannot be read to the dead
+ * letters, and then removes all of them and writes their effects, in one script. The script does
+ * nothing if another worker holds the lease by then; so each entry has its effects exactly once,
+ * whichever process dies at whichever moment. Publishing the resulting events is the outbox's. */
 #include "app/worker/journal.h"
 
 #include "app/ingest/event_input.h"
 #include "app/service/journal_entry.h"
 #include "app/store/lease.h"
 #include "app/worker/dead_letter.h"
-#include "app/worker/worker.h"
 
-enum { SHARDS_AT_ONCE = 16 };
-enum { TURNED, UNREADABLE }; /* the words of METRIC_JOURNAL */
-/* Whatever should have gone unheard is found so soon. */
-static const int64_t SWEEP_US = 5000000;
+enum { BUSY_SHARDS_MAX = 16 };
 
-/* One batch of a shard. */
-struct batch {
+/* journal_wait.c may miss entries while its connection is broken; a sweep finds them. */
+static const int64_t SWEEP_INTERVAL_US = 5000000;
+
+/* The entries of a shard that one task processes. */
+struct journal_batch {
     struct journal_record records[JOURNAL_ENTRIES_MAX];
-    struct journal_effects turns[JOURNAL_ENTRIES_MAX];
-    const char *reasons[JOURNAL_ENTRIES_MAX]; /* of those that cannot be read; else NULL */
-    size_t n, messages, unreadable;
-    size_t burying; /* which one is next */
-    struct command *read, *turned;
-    int64_t lag_ms;
+    struct journal_effects effects[JOURNAL_ENTRIES_MAX];
+    const char *reasons[JOURNAL_ENTRIES_MAX]; /* why an entry cannot be read; NULL: it can */
+    size_t count, message_count, unreadable_count;
+    size_t next; /* the entries before this one need no dead letter, or have one */
+    struct command *read_cmd, *process_cmd;
+    int64_t lag_ms; /* of the oldest entry */
 };
 
-void journal_init(struct worker *w)
+int64_t journal_consume_lag_ms(struct journal *journal)
 {
-    for (unsigned shard = 0; shard < SHARDS; shard++)
-        memcpy(w->journal.shards[shard].last_id, "0-0", sizeof("0-0"));
-}
+    int64_t lag_ms = journal->lag_max_ms;
 
-void journal_mark_pending(struct worker *w, unsigned shard)
-{
-    w->journal.shards[shard].pending = true;
-}
-
-struct str journal_last_id(const struct worker *w, unsigned shard)
-{
-    return str_of(w->journal.shards[shard].last_id);
-}
-
-int64_t journal_consume_lag_ms(struct worker *w)
-{
-    int64_t lag_ms = w->journal.lag_max_ms;
-
-    w->journal.lag_max_ms = 0;
+    journal->lag_max_ms = 0;
     return lag_ms;
 }
 
-bool journal_busy(const struct worker *w)
+/* Ends the processing of a shard; its lease may be given back from now on. */
+static void journal_end(struct task *task)
 {
-    return w->journal.busy_shards > 0;
+    struct journal *journal = task->owner;
+
+    journal->shards->v[task->shard].journal_busy = false;
+    journal->busy_count--;
+    task_end(task);
 }
 
-bool journal_shard_busy(const struct worker *w, unsigned shard)
+/* Nothing was changed, or the script changed all: to process the shard again is safe. */
+static void journal_retry_later(struct task *task)
 {
-    return w->journal.shards[shard].busy;
+    struct journal *journal = task->owner;
+
+    journal->shards->v[task->shard].journal_pending = true;
+    journal->next_run_us[task->shard] = journal->worker->now_us + WORKER_RETRY_US;
+    journal_end(task);
 }
 
-static void end(struct worker *w, struct task *task)
+/* Computes the effects of one entry, or the reason why it cannot be read. */
+static void journal_compute_effects(struct task *task, struct journal_batch *batch, size_t i)
 {
-    w->journal.shards[task->shard].busy = false;
-    w->journal.busy_shards--;
-    task_end(w, task);
-}
-
-static void try_later(struct worker *w, struct task *task)
-{
-    struct journal_shard *s = &w->journal.shards[task->shard];
-
-    s->pending = true;
-    s->next_run_us = w->now_us + WORKER_RETRY_US;
-    end(w, task);
-}
-
-static void tell_unreadable(struct worker *w, unsigned shard, const char *reason)
-{
-    struct jw *jw = log_begin(w->engine->log, LOG_ERROR, "journal.unreadable");
-
-    jw_int(jw, "shard", shard);
-    jw_text(jw, "reason", reason);
-    jw_text(jw, "consequence", "kept as a dead letter");
-    log_end(w->engine->log);
-}
-
-static void turn_one(struct worker *w, struct task *task, struct batch *b, size_t i)
-{
-    const struct journal_record *record = &b->records[i];
+    const struct worker_context *w = task->worker;
+    const struct journal_record *record = &batch->records[i];
     struct journal_source source = {.shard = task->shard,
                                     .id = record->id,
                                     .text = record->text,
                                     .publish = worker_publishes(w)};
-    struct journal_effects *turn = &b->turns[i];
+    struct journal_effects *effects = &batch->effects[i];
     int64_t written_ms;
 
-    *turn = (struct journal_effects){.id = record->id, .student_event = STR("")};
-    if (!journal_entry_effects(&source, task->arena, turn, &b->reasons[i]))
+    /* without a student the script removes the entry and writes nothing */
+    *effects = (struct journal_effects){.id = record->id, .student_event = STR("")};
+    if (!journal_entry_effects(&source, task->arena, effects, &batch->reasons[i]))
         return;
-    b->reasons[i] = NULL;
-    b->messages += turn->message_count;
-    /* when it was written, not what it is about: a history that is seeded is about the past */
-    if (stream_id_time(record->id, &written_ms) && w->now_ms - written_ms > b->lag_ms)
-        b->lag_ms = w->now_ms - written_ms;
+    batch->reasons[i] = NULL;
+    batch->message_count += effects->message_count;
+    /* The lag counts from the time in the entry's id, when it was written. The event in it may be
+     * much older: a seeded history is about the past. */
+    if (stream_id_time(record->id, &written_ms) && w->now_ms - written_ms > batch->lag_ms)
+        batch->lag_ms = w->now_ms - written_ms;
 }
 
-static void count(struct worker *w, const struct batch *b, int64_t turned)
+/* processed: the entries that were still in the journal, unreadable ones included. */
+static void journal_count(struct journal *journal, const struct journal_batch *batch,
+                          int64_t processed)
 {
-    uint64_t unreadable = b->unreadable;
+    struct metrics *metrics = journal->worker->engine->metrics;
+    uint64_t unreadable = batch->unreadable_count;
 
-    if (turned > (int64_t)unreadable)
-        metrics_add(w->engine->metrics, METRIC_JOURNAL, TURNED, 0, (uint64_t)turned - unreadable);
+    if (processed > (int64_t)unreadable)
+        metrics_add(metrics, METRIC_JOURNAL, "turned", NULL, (uint64_t)processed - unreadable);
     if (unreadable > 0)
-        metrics_add(w->engine->metrics, METRIC_JOURNAL, UNREADABLE, 0, unreadable);
-    if (b->lag_ms > w->journal.lag_max_ms)
-        w->journal.lag_max_ms = b->lag_ms;
+        metrics_add(metrics, METRIC_JOURNAL, "unreadable", NULL, unreadable);
+    if (batch->lag_ms > journal->lag_max_ms)
+        journal->lag_max_ms = batch->lag_ms;
 }
 
-static void on_turned(struct worker *w, struct task *task)
+/* The script has removed the entries that were still there and written their effects. */
+static void journal_on_processed(struct task *task)
 {
-    struct batch *b = task->data;
+    struct journal *journal = task->owner;
+    struct shard *shard = &journal->shards->v[task->shard];
+    const struct journal_batch *batch = task->data;
     struct problem p = {.code = PROBLEM_NONE};
-    int64_t turned;
+    int64_t processed;
 
-    if (task_failed(task) || !journal_parse_processed(b->turned, &turned, &p)) {
-        try_later(w, task);
+    if (task_failed(task) || !journal_parse_processed(batch->process_cmd, &processed, &p)) {
+        journal_retry_later(task);
         return;
     }
-    if (turned == LEASE_LOST) {
-        lease_mark_lost(w, task->shard);
+    if (processed == LEASE_LOST) {
+        shards_lease_lost(journal->shards, task->shard);
     } else {
-        count(w, b, turned);
-        if (b->messages > 0)
-            outbox_mark_pending(w, task->shard);
-        if (b->n == JOURNAL_ENTRIES_MAX)
-            journal_mark_pending(w, task->shard);
+        journal_count(journal, batch, processed);
+        if (batch->message_count > 0)
+            shard->outbox_pending = true;
+        if (batch->count == JOURNAL_ENTRIES_MAX) /* the journal may have more entries */
+            shard->journal_pending = true;
     }
-    end(w, task);
+    journal_end(task);
 }
 
-static void ask_turn(struct worker *w, struct task *task)
-{
-    struct batch *b = task->data;
+static void journal_process(struct task *task);
 
+static void journal_on_dead_letter(struct task *task, enum dead_letter_result result)
+{
+    struct journal_batch *batch = task->data;
+    struct log *log = task->worker->engine->log;
+    struct jw *jw;
+
+    if (result == DEAD_LETTER_FAILED) {
+        journal_retry_later(task);
+        return;
+    }
+    if (result == DEAD_LETTER_STORED) {
+        batch->unreadable_count++;
+        jw = log_begin(log, LOG_ERROR, "journal.unreadable");
+        jw_int(jw, "shard", task->shard);
+        jw_text(jw, "reason", batch->reasons[batch->next]);
+        jw_text(jw, "consequence", "kept as a dead letter");
+        log_end(log);
+    }
+    batch->next++;
+    journal_process(task);
+}
+
+/* Writes the unreadable entries to the dead letters, one after the other, and then processes the
+ * whole batch. In this order: a worker that dies in between leaves an entry twice, never lost. */
+static void journal_process(struct task *task)
+{
+    struct journal_batch *batch = task->data;
+    struct str stream = key_shard_record(task->arena, task->shard, SHARD_KEY_JOURNAL);
+    struct dead_letter_item item = {.stream = stream, .source = stream};
+
+    while (batch->next < batch->count && !batch->reasons[batch->next])
+        batch->next++;
+    if (batch->next < batch->count) {
+        item.id = batch->records[batch->next].id;
+        item.payload = batch->records[batch->next].text;
+        item.reason = arena_printf(task->arena, "journal entry %s", batch->reasons[batch->next]);
+        dead_letter_put(task, &item, journal_on_dead_letter);
+        return;
+    }
     pipeline_clear(&task->pipeline);
-    b->turned = journal_cmd_process(&task->pipeline, task->shard, w->id, b->turns, b->n, w->now_ms,
-                                    EVENT_AGE_MAX_MS);
-    task_submit(w, task, on_turned);
+    batch->process_cmd =
+        journal_cmd_process(&task->pipeline, task->shard, task->worker->id, batch->effects,
+                            batch->count, task->worker->now_ms, EVENT_AGE_MAX_MS);
+    task_submit(task, journal_on_processed);
 }
 
-static void bury_next(struct worker *w, struct task *task);
-
-static void on_buried(struct worker *w, struct task *task, enum dead_letter_result end)
+/* journal_last_id advances even if processing fails later: journal_pending covers that. */
+static void journal_on_read(struct task *task)
 {
-    struct batch *b = task->data;
-
-    if (end == DEAD_LETTER_FAILED) {
-        try_later(w, task);
-        return;
-    }
-    if (end == DEAD_LETTER_STORED) {
-        b->unreadable++;
-        tell_unreadable(w, task->shard, b->reasons[b->burying]);
-    }
-    b->burying++;
-    bury_next(w, task);
-}
-
-/* What cannot be read is kept as a dead letter, and then turned into nothing. */
-static void bury_next(struct worker *w, struct task *task)
-{
-    struct batch *b = task->data;
-    struct str journal = key_shard_record(task->arena, task->shard, SHARD_KEY_JOURNAL);
-    struct dead_letter_item dead = {.stream = journal, .source = journal};
-
-    while (b->burying < b->n && !b->reasons[b->burying])
-        b->burying++;
-    if (b->burying == b->n) {
-        ask_turn(w, task);
-        return;
-    }
-    dead.id = b->records[b->burying].id;
-    dead.payload = b->records[b->burying].text;
-    dead.reason = arena_printf(task->arena, "journal entry %s", b->reasons[b->burying]);
-    dead_letter_put(w, task, &dead, on_buried);
-}
-
-static void on_read(struct worker *w, struct task *task)
-{
-    struct batch *b = task->data;
+    struct journal *journal = task->owner;
+    struct journal_batch *batch = task->data;
     struct problem p = {.code = PROBLEM_NONE};
 
-    if (task_failed(task) || !journal_parse(b->read, b->records, &b->n, &p)) {
-        try_later(w, task);
+    if (task_failed(task) || !journal_parse(batch->read_cmd, batch->records, &batch->count, &p)) {
+        journal_retry_later(task);
         return;
     }
-    if (b->n == 0 || !lease_held(w, task->shard)) {
-        end(w, task);
+    if (batch->count == 0 || !shards_lease_held(journal->shards, task->shard)) {
+        journal_end(task);
         return;
     }
-    (void)snprintf(w->journal.shards[task->shard].last_id, STREAM_ID_SIZE, "%.*s",
-                   STR_ARG(b->records[b->n - 1].id));
-    for (size_t i = 0; i < b->n; i++)
-        turn_one(w, task, b, i);
-    bury_next(w, task);
+    (void)snprintf(journal->shards->v[task->shard].journal_last_id, STREAM_ID_SIZE, "%.*s",
+                   STR_ARG(batch->records[batch->count - 1].id));
+    for (size_t i = 0; i < batch->count; i++)
+        journal_compute_effects(task, batch, i);
+    journal_process(task);
 }
 
-static void begin(struct worker *w, unsigned shard)
+/* Clears journal_pending before reading: entries that arrive from now on set it again. */
+static void journal_begin(struct journal *journal, unsigned shard)
 {
-    struct journal_shard *s = &w->journal.shards[shard];
-    struct task *task = task_begin(w, shard, NULL);
-    struct batch *b = task ? arena_zalloc(task->arena, sizeof(*b)) : NULL;
+    struct task *task = task_begin(journal->worker, shard, journal);
+    struct journal_batch *batch = task ? arena_zalloc(task->arena, sizeof(*batch)) : NULL;
 
-    if (!b) {
-        s->next_run_us = w->now_us + WORKER_RETRY_US;
-        task_end(w, task);
+    if (!batch) {
+        journal->next_run_us[shard] = journal->worker->now_us + WORKER_RETRY_US;
+        task_end(task);
         return;
     }
-    s->pending = false;
-    s->busy = true;
-    w->journal.busy_shards++;
-    task->data = b;
-    b->read = journal_cmd_oldest(&task->pipeline, shard);
-    task_submit(w, task, on_read);
+    journal->shards->v[shard].journal_pending = false;
+    journal->shards->v[shard].journal_busy = true;
+    journal->busy_count++;
+    task->data = batch;
+    batch->read_cmd = journal_cmd_oldest(&task->pipeline, shard);
+    task_submit(task, journal_on_read);
 }
 
-static void sweep(struct worker *w)
+static void journal_sweep(struct journal *journal)
 {
-    if (w->now_us < w->journal.next_sweep_us)
+    if (journal->worker->now_us < journal->next_sweep_us)
         return;
-    w->journal.next_sweep_us = w->now_us + SWEEP_US;
+    journal->next_sweep_us = journal->worker->now_us + SWEEP_INTERVAL_US;
     for (unsigned shard = 0; shard < SHARDS; shard++) {
-        journal_mark_pending(w, shard);
-        outbox_mark_pending(w, shard);
+        struct shard *s = &journal->shards->v[shard];
+
+        s->journal_pending = s->outbox_pending = true;
     }
 }
 
-static void tick_shard(struct worker *w, unsigned shard)
+/* Starts a task for the shard if it is pending, held and not busy. */
+static void journal_tick_shard(struct journal *journal, unsigned shard)
 {
-    const struct journal_shard *s = &w->journal.shards[shard];
+    const struct shard *s = &journal->shards->v[shard];
 
-    if (!s->pending || s->busy || !lease_held(w, shard))
+    if (!s->journal_pending || s->journal_busy || !shards_lease_held(journal->shards, shard))
         return;
-    if (w->now_us < s->next_run_us)
-        worker_wake_at(w, s->next_run_us);
-    else if (w->journal.busy_shards < SHARDS_AT_ONCE)
-        begin(w, shard);
+    if (journal->worker->now_us < journal->next_run_us[shard])
+        worker_wake_at(journal->worker, journal->next_run_us[shard]);
+    else if (journal->busy_count < BUSY_SHARDS_MAX)
+        journal_begin(journal, shard);
 }
 
-void journal_tick(struct worker *w)
+void journal_tick(struct journal *journal)
 {
-    unsigned first = w->journal.rr_cursor++;
+    unsigned first = journal->rr_cursor++;
 
-    if (worker_draining(w))
+    if (worker_draining(journal->worker))
         return;
-    sweep(w);
+    journal_sweep(journal);
     for (unsigned i = 0; i < SHARDS; i++)
-        tick_shard(w, (first + i) % SHARDS);
+        journal_tick_shard(journal, (first + i) % SHARDS);
 }

@@ -1,109 +1,109 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Marks journals as pending when entries arrive, by a blocking XREAD on a connection of its own.
+ * Nothing depends on it but the delay: after a failure, journal.c finds missed entries by a sweep.
+ */
 #include "app/worker/journal_wait.h"
 
-#include "app/base/clock.h"
 #include "app/store/reply.h"
-#include "app/worker/worker.h"
 
 enum { BLOCK_MS = 1000, ARENA_FIRST = 65536, ARENA_CAP = 16 << 20 };
-/* After news we wait a little: under load a wake-up is then worth many entries. */
+
+/* The pause after new entries: under load, one wake-up then serves many entries. */
 static const int64_t GATHER_US = 100000;
 
-bool journal_wait_open(struct worker *w, char ret_error[200])
+bool journal_wait_open(struct journal_wait *wait, char ret_error[200])
 {
-    struct journal_wait *l = &w->journal_wait;
-
-    l->arena = arena_new(ARENA_FIRST, ARENA_CAP);
-    l->store = l->arena ? store_new(&w->engine->config, ret_error) : NULL;
-    if (!l->store)
+    wait->arena = arena_new(ARENA_FIRST, ARENA_CAP);
+    wait->store = wait->arena ? store_new(&wait->worker->engine->config, ret_error) : NULL;
+    if (!wait->store)
         return false;
-    store_allow_blocking(l->store, BLOCK_MS);
-    store_watch_init(&l->watch, w->loop, l->store);
+    store_allow_blocking(wait->store, BLOCK_MS);
+    store_watch_init(&wait->watch, wait->worker->loop, wait->store);
     return true;
 }
 
-void journal_wait_close(struct worker *w)
+/* Accepts what journal_wait_open has left after a failure. */
+void journal_wait_close(struct journal_wait *wait)
 {
-    if (w->journal_wait.store)
-        store_watch_stop(&w->journal_wait.watch);
-    store_free(w->journal_wait.store);
-    arena_free(w->journal_wait.arena);
+    if (wait->store)
+        store_watch_stop(&wait->watch);
+    store_free(wait->store);
+    arena_free(wait->arena);
 }
 
-/* XREAD ... STREAMS key... id...: from what we have read ourselves on, an entry of each. */
-static void begin_listening(struct worker *w)
+/* Sends XREAD ... STREAMS key... id...: one entry of each journal, after the last id that journal.c
+ * has read there. Sends nothing while this worker holds no lease. */
+static void journal_wait_send(struct journal_wait *wait)
 {
-    struct journal_wait *l = &w->journal_wait;
-    struct str argv[6 + 2 * SHARDS] = {
-        STR("XREAD"),  STR("COUNT"), STR("1"), STR("BLOCK"), arena_printf(l->arena, "%d", BLOCK_MS),
-        STR("STREAMS")};
-    int n = 6, count = 0;
+    struct str argv[6 + 2 * SHARDS] = {STR("XREAD"), STR("COUNT"), STR("1"), STR("BLOCK")};
+    unsigned held[SHARDS];
+    int n = 0;
 
+    arena_reset(wait->arena);
+    pipeline_init(&wait->pipeline, wait->arena, NULL);
     for (unsigned shard = 0; shard < SHARDS; shard++) {
-        if (lease_held(w, shard)) {
-            argv[n++] = key_shard_record(l->arena, shard, SHARD_KEY_JOURNAL);
-            count++;
-        }
+        if (shards_lease_held(wait->shards, shard))
+            held[n++] = shard;
     }
-    for (unsigned shard = 0; shard < SHARDS; shard++) {
-        if (lease_held(w, shard))
-            argv[n++] = arena_copy(l->arena, journal_last_id(w, shard));
-    }
-    if (count == 0)
+    if (n == 0)
         return;
-    l->waiting = true;
-    l->read_cmd = pipeline_add(&l->pipeline, COMMAND_READ, n, argv);
-    store_submit(l->store, &l->pipeline, w->now_us);
+    argv[4] = arena_printf(wait->arena, "%d", BLOCK_MS);
+    argv[5] = STR("STREAMS");
+    for (int i = 0; i < n; i++) {
+        const char *last_id = wait->shards->v[held[i]].journal_last_id;
+
+        argv[6 + i] = key_shard_record(wait->arena, held[i], SHARD_KEY_JOURNAL);
+        argv[6 + n + i] = arena_copy(wait->arena, str_of(last_id));
+    }
+    wait->waiting = true;
+    wait->read_cmd = pipeline_add(&wait->pipeline, COMMAND_READ, 6 + 2 * n, argv);
+    store_submit(wait->store, &wait->pipeline, wait->worker->now_us);
 }
 
-static void hear(struct worker *w, const redisReply *reply)
+/* The reply has an element for each journal with new entries: its key and one entry. */
+static void journal_wait_mark_pending(struct journal_wait *wait, const redisReply *reply)
 {
     size_t n;
     unsigned shard;
     struct str key;
 
     if (reply_array(reply, SHARDS, &n) != REPLY_OK)
-        return; /* the time is over */
+        return; /* nil: BLOCK_MS passed without an entry */
     for (size_t i = 0; i < n; i++) {
         if (reply_text(reply_at(reply_at(reply, i), 0), &key) == REPLY_OK &&
             key_parse_hash_tag(key, &shard))
-            journal_mark_pending(w, shard);
+            wait->shards->v[shard].journal_pending = true;
     }
-    w->journal_wait.next_run_us = w->now_us + GATHER_US;
+    wait->next_run_us = wait->worker->now_us + GATHER_US;
 }
 
-/* After a failure anything may have gone unheard: the sweep of journal.c finds it. */
-static void take_heard(struct worker *w)
+/* After an error (Redis is away, or loading) the next XREAD waits a little. */
+static void journal_wait_on_reply(struct journal_wait *wait)
 {
-    struct journal_wait *l = &w->journal_wait;
-    const struct pipeline *done = store_next_done(l->store);
+    const struct pipeline *done = store_next_done(wait->store);
 
     if (!done)
         return;
-    l->waiting = false;
-    if (done->status == PIPELINE_COMPLETE && reply_error_of(l->read_cmd->reply) == REPLY_NO_ERROR)
-        hear(w, l->read_cmd->reply);
+    wait->waiting = false;
+    if (done->status == PIPELINE_COMPLETE &&
+        reply_error_of(wait->read_cmd->reply) == REPLY_NO_ERROR)
+        journal_wait_mark_pending(wait, wait->read_cmd->reply);
     else
-        l->next_run_us = w->now_us + WORKER_RETRY_US;
+        wait->next_run_us = wait->worker->now_us + WORKER_RETRY_US;
 }
 
-void journal_wait_tick(struct worker *w)
+void journal_wait_tick(struct journal_wait *wait)
 {
-    struct journal_wait *l = &w->journal_wait;
-    int64_t next_us;
+    struct worker_context *w = wait->worker;
 
-    take_heard(w);
-    if (!l->waiting && !worker_draining(w)) {
-        if (w->now_us < l->next_run_us) {
-            worker_wake_at(w, l->next_run_us);
-        } else {
-            arena_reset(l->arena);
-            pipeline_init(&l->pipeline, l->arena, NULL);
-            begin_listening(w);
-        }
+    journal_wait_on_reply(wait);
+    if (!wait->waiting && !worker_draining(w)) {
+        if (w->now_us < wait->next_run_us)
+            worker_wake_at(w, wait->next_run_us);
+        else
+            journal_wait_send(wait);
     }
-    store_flush(l->store, w->now_us);
-    next_us = store_tick(l->store, w->now_us);
-    worker_wake_at(w, w->now_us + next_us);
-    store_watch_update(&l->watch);
+    store_flush(wait->store, w->now_us);
+    worker_wake_at(w, w->now_us + store_tick(wait->store, w->now_us));
+    store_watch_update(&wait->watch);
 }

@@ -1,154 +1,112 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Holds this worker's share of the shards. Each interval one pipeline renews the leases that it
+ * holds, tries to acquire as many more as its share allows, and gives back what exceeds the share.
+ * The share follows from the number of living workers (heartbeat.c). Scripts check the lease again
+ * in Redis; what is known here only saves work that would be in vain. */
 #include "app/worker/leases.h"
 
 #include "app/base/clock.h"
 #include "app/store/lease.h"
-#include "app/worker/worker.h"
 
-static const int64_t ROUND_US = 1000000;
-/* So much earlier than the store we take a lease for lost: clocks may run differently. */
+static const int64_t INTERVAL_US = 1000000;
+/* A lease counts as lost this much earlier than in Redis, since clocks run at different rates. */
 static const int64_t MARGIN_US = 500000;
 
-void leases_init(struct worker *w)
+void leases_init(struct leases *leases, struct worker_context *w, struct shards *shards,
+                 const struct heartbeat *heartbeat)
 {
-    uint8_t first;
+    uint8_t first; /* random, so that workers that start together do not try the same shards */
 
     random_bytes(&first, sizeof(first));
-    w->leases.rr_cursor = first;
+    *leases =
+        (struct leases){.worker = w, .shards = shards, .heartbeat = heartbeat, .rr_cursor = first};
+    periodic_init(&leases->schedule, w, 0);
 }
 
-bool lease_held_now(const struct worker *w, unsigned shard)
+static void leases_log(struct leases *leases)
 {
-    return clock_monotonic_us() < w->leases.expires_us[shard];
-}
-
-bool lease_held(const struct worker *w, unsigned shard)
-{
-    return w->now_us < w->leases.expires_us[shard];
-}
-
-size_t leases_count(const struct worker *w)
-{
-    return w->leases.held;
-}
-
-void lease_mark_lost(struct worker *w, unsigned shard)
-{
-    if (w->leases.expires_us[shard] != 0)
-        w->leases.held--;
-    w->leases.expires_us[shard] = 0;
-}
-
-static void gained(struct worker *w, unsigned shard, int64_t until_us)
-{
-    if (w->leases.expires_us[shard] == 0)
-        w->leases.held++;
-    /* who held it before may have left anything behind */
-    if (!lease_held(w, shard)) {
-        journal_mark_pending(w, shard);
-        outbox_mark_pending(w, shard);
-    }
-    w->leases.expires_us[shard] = until_us;
-}
-
-static void tell(struct worker *w)
-{
-    struct leases *l = &w->leases;
+    struct log *log = leases->worker->engine->log;
+    size_t held = leases->shards->held_count;
     struct jw *jw;
 
-    if (l->logged_held == l->held)
+    if (leases->logged_count == held)
         return;
-    l->logged_held = l->held;
-    jw = log_begin(w->engine->log, LOG_INFO, "worker.leases");
-    jw_int(jw, "shards", (int64_t)l->held);
-    jw_int(jw, "workers", (int64_t)heartbeat_live_workers(w));
-    log_end(w->engine->log);
+    leases->logged_count = held;
+    jw = log_begin(log, LOG_INFO, "worker.leases");
+    jw_int(jw, "shards", (int64_t)held);
+    jw_int(jw, "workers", (int64_t)heartbeat_live_workers(leases->heartbeat));
+    log_end(log);
 }
 
-static void answered(struct worker *w, struct task *task)
+/* A lease runs from the moment at which its command was sent, not from the reply: Redis started
+ * it somewhere in between. */
+static void leases_on_replies(struct task *task)
 {
-    struct leases *l = &w->leases;
+    struct leases *leases = task->owner;
+    int64_t end_us = task->pipeline.submitted_us + LEASE_MS * INT64_C(1000) - MARGIN_US;
 
-    l->busy = false;
     if (task_failed(task)) {
-        l->next_run_us = w->now_us + WORKER_RETRY_US;
-        task_end(w, task);
-        return;
+        periodic_schedule(&leases->schedule, WORKER_RETRY_US);
+    } else {
+        for (unsigned shard = 0; shard < SHARDS; shard++) {
+            if (!leases->acquire_cmds[shard])
+                continue;
+            if (lease_parse_acquire(leases->acquire_cmds[shard]))
+                shards_lease_gained(leases->shards, shard, end_us);
+            else
+                shards_lease_lost(leases->shards, shard);
+        }
+        leases_log(leases);
     }
-    for (unsigned shard = 0; shard < SHARDS; shard++) {
-        if (!l->acquire_cmds[shard])
-            continue;
-        if (lease_parse_acquire(l->acquire_cmds[shard]))
-            gained(w, shard, task->pipeline.submitted_us + LEASE_MS * INT64_C(1000) - MARGIN_US);
-        else
-            lease_mark_lost(w, shard);
-    }
-    tell(w);
-    task_end(w, task);
+    periodic_end(&leases->schedule, task);
 }
 
-static size_t fair_share(const struct worker *w)
+/* Queues what is to be done about one shard: acquire, renew, give back or nothing. *wanted: leases
+ * held or being acquired. A draining worker acquires nothing (share is 0), but renews what it holds
+ * until all that it has started is complete. */
+static void leases_queue_shard(struct leases *leases, struct pipeline *pipeline, unsigned shard,
+                               size_t share, size_t *wanted)
 {
-    size_t live = heartbeat_live_workers(w);
+    const struct worker_context *w = leases->worker;
+    const struct shard *s = &leases->shards->v[shard];
 
-    return worker_draining(w) ? 0 : (SHARDS + live - 1) / live;
-}
-
-static bool idle(const struct worker *w, unsigned shard)
-{
-    return !journal_shard_busy(w, shard) && !outbox_shard_busy(w, shard);
-}
-
-/* Renews what is ours, tries as many others as we may still have, and gives back what is more than
- * our share. While draining everything is kept until what is under way has ended. */
-static void ask_for(struct worker *w, struct pipeline *a, unsigned shard, size_t share,
-                    size_t *wanted)
-{
-    struct leases *l = &w->leases;
-
-    l->acquire_cmds[shard] = NULL;
-    if (l->expires_us[shard] == 0) {
+    leases->acquire_cmds[shard] = NULL;
+    if (s->lease_end_us == 0) {
         if (*wanted >= share)
             return;
         (*wanted)++;
-        l->rr_cursor = shard + 1; /* the next round goes on here: these may be another's */
-    } else if (l->held > share && !worker_draining(w) && idle(w, shard)) {
-        lease_mark_lost(w, shard);
-        lease_cmd_release(a, shard, w->id);
+        leases->rr_cursor = shard + 1; /* shards up to here may be held by others */
+    } else if (leases->shards->held_count > share && !worker_draining(w) && !s->journal_busy &&
+               !s->outbox_busy) {
+        shards_lease_lost(leases->shards, shard);
+        lease_cmd_release(pipeline, shard, w->id);
         return;
     }
-    l->acquire_cmds[shard] = lease_cmd_acquire(a, shard, w->id, LEASE_MS);
+    leases->acquire_cmds[shard] = lease_cmd_acquire(pipeline, shard, w->id, LEASE_MS);
 }
-void leases_tick(struct worker *w)
-{
-    struct leases *l = &w->leases;
-    size_t share = fair_share(w), wanted = l->held;
-    unsigned first = l->rr_cursor;
-    struct task *task;
 
-    if (l->busy)
-        return;
-    if (w->now_us < l->next_run_us) {
-        worker_wake_at(w, l->next_run_us);
-        return;
-    }
-    l->next_run_us = w->now_us + ROUND_US;
-    worker_wake_at(w, l->next_run_us);
-    task = task_begin(w, 0, NULL);
+void leases_tick(struct leases *leases)
+{
+    size_t live = heartbeat_live_workers(leases->heartbeat);
+    size_t share = worker_draining(leases->worker) ? 0 : (SHARDS + live - 1) / live;
+    size_t wanted = leases->shards->held_count;
+    unsigned first = leases->rr_cursor;
+    struct task *task = periodic_begin(&leases->schedule, 0, leases);
+
     if (!task)
         return;
-    l->busy = true;
+    periodic_schedule(&leases->schedule, INTERVAL_US);
     for (unsigned i = 0; i < SHARDS; i++)
-        ask_for(w, &task->pipeline, (first + i) % SHARDS, share, &wanted);
-    task_submit(w, task, answered);
+        leases_queue_shard(leases, &task->pipeline, (first + i) % SHARDS, share, &wanted);
+    task_submit(task, leases_on_replies);
 }
 
-void leases_queue_release(struct worker *w, struct pipeline *a)
+void leases_queue_release(struct leases *leases, struct pipeline *pipeline)
 {
     for (unsigned shard = 0; shard < SHARDS; shard++) {
-        if (w->leases.expires_us[shard] == 0)
+        if (leases->shards->v[shard].lease_end_us == 0)
             continue;
-        lease_mark_lost(w, shard);
-        lease_cmd_release(a, shard, w->id);
+        shards_lease_lost(leases->shards, shard);
+        lease_cmd_release(pipeline, shard, leases->worker->id);
     }
 }

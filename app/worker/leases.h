@@ -1,36 +1,29 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The leases of shards: taken up to a fair share, renewed, given back. */
+/* Obtains the leases of shards up to this worker's fair share, renews them, and gives them back. */
 #ifndef WORKER_LEASES_H
 #define WORKER_LEASES_H
 
-#include "app/store/keys.h"
-#include "app/store/store.h"
+#include "app/worker/heartbeat.h"
+#include "app/worker/periodic.h"
+#include "app/worker/shards.h"
 
-struct worker;
-
-/* A worker that dies is followed by another after LEASE_MS and one round at most. */
+/* Another worker has the shards of one that died after LEASE_MS and one interval at most. */
 enum { LEASE_MS = 6000 };
 
 struct leases {
-    int64_t expires_us[SHARDS]; /* 0: not ours. It ends a little earlier than in the store */
-    struct command *acquire_cmds[SHARDS];
-    size_t held;
-    size_t logged_held; /* as last logged */
-    unsigned rr_cursor; /* the shard at which the search for free ones begins */
-    int64_t next_run_us;
-    bool busy;
+    struct worker_context *worker;
+    struct shards *shards;
+    const struct heartbeat *heartbeat;
+    struct periodic schedule;
+    struct command *acquire_cmds[SHARDS]; /* NULL: nothing was queued for the shard */
+    size_t logged_count;                  /* leases held, as logged last */
+    unsigned rr_cursor;                   /* the shard with which the search for free ones starts */
 };
 
-void leases_init(struct worker *w);
-void leases_tick(struct worker *w);
-/* Ours at this moment, by a look at the clock. */
-bool lease_held_now(const struct worker *w, unsigned shard);
-/* Ours as far as this turn is concerned. */
-bool lease_held(const struct worker *w, unsigned shard);
-size_t leases_count(const struct worker *w);
-/* A script has said that the lease is another's. */
-void lease_mark_lost(struct worker *w, unsigned shard);
-/* Asks to give back all. */
-void leases_queue_release(struct worker *w, struct pipeline *a);
+void leases_init(struct leases *leases, struct worker_context *w, struct shards *shards,
+                 const struct heartbeat *heartbeat);
+void leases_tick(struct leases *leases);
+/* Queues commands that give back all leases; they count as lost at once. */
+void leases_queue_release(struct leases *leases, struct pipeline *pipeline);
 
 #endif

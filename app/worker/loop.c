@@ -1,249 +1,248 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The process: it owns the context, the event loop and all subsystems, and gives each subsystem the
+ * few others that it needs. An iteration processes the replies of the store, lets every subsystem
+ * start what is due, sends the queued commands, and sleeps until something is ready or the earliest
+ * wake-up. Draining ends when no task is running: all that a subsystem has started holds one. */
+#include "app/worker/loop.h"
+
+#include <assert.h>
 #include <stdlib.h>
 
 #include "app/base/clock.h"
+#include "app/runtime/signal_watch.h"
 #include "app/runtime/watchdog.h"
-#include "app/worker/worker.h"
+#include "app/store/queue.h"
+#include "app/store/store_watch.h"
+#include "app/worker/audit_maintenance.h"
+#include "app/worker/erasures.h"
+#include "app/worker/job_kinds.h"
+#include "app/worker/journal_wait.h"
+#include "app/worker/leases.h"
+#include "app/worker/outbox.h"
+#include "app/worker/retention.h"
+#include "app/worker/seal.h"
 
-static const int64_t TURN_MAX_US = 1000000;
-
-/* ---- the parts ---- */
-
-static bool never_busy(const struct worker *w)
-{
-    (void)w;
-    return false;
-}
-
-/* In this order: what one finds the next may begin in the same turn. */
-/* clang-format off */
-static const struct {
-    void (*tick)(struct worker *w);
-    bool (*busy)(const struct worker *w); /* has begun what must not be left half done */
-} parts[] = {
-    {heartbeat_tick,  never_busy},
-    {leases_tick,    never_busy},
-    {journal_wait_tick,  never_busy},
-    {journal_tick,   journal_busy},
-    {outbox_tick,    outbox_busy},
-    {sidecar_tick,   never_busy},
-    {jobs_tick,      jobs_busy},
-    {retention_tick, retention_busy},
-    {audit_maintenance_tick, audit_maintenance_busy},
-    {seals_tick,     seals_busy},
-    {erasures_tick,  erasures_busy},
+/* Their names are label values of METRIC_JOBS (app/obs/metrics.def). */
+static const struct job_kind job_kinds[] = {
+    {STR_INIT("event"), job_event, .attempts_max = 5},
+    {STR_INIT("batch"), job_batch, .attempts_max = 25, .on_dead_letter = job_batch_on_dead_letter},
+    {STR_INIT("callback"), job_callback, .attempts_max = 20},
 };
-/* clang-format on */
+enum { JOB_KINDS = sizeof(job_kinds) / sizeof(job_kinds[0]) };
+static_assert(JOB_KINDS == 3, "METRIC_JOBS needs a label for each kind");
 
-enum { PARTS = sizeof(parts) / sizeof(parts[0]) };
+struct worker {
+    struct worker_context context;
+    struct tasks tasks;
+    struct shards shards;
+    struct store_watch store_watch;
+    struct signal_watch signals;
+    ev_timer timer; /* ends the sleep of the loop */
+    struct http *http;
+    struct heartbeat heartbeat;
+    struct leases leases;
+    struct journal_wait journal_wait;
+    struct journal journal;
+    struct outbox outbox;
+    struct sidecar sidecar;
+    struct jobs jobs;
+    struct retention retention;
+    struct audit_maintenance audit;
+    struct seals seals;
+    struct erasures erasures;
+    bool deregistered; /* the commands that give back leases and name were sent */
+};
 
-void worker_wake_at(struct worker *w, int64_t us)
+/* ---- the subsystems ---- */
+
+/* Initializes every subsystem, and opens what needs memory or a connection. */
+static bool worker_open_subsystems(struct worker *w)
 {
-    if (us < w->wake_us)
-        w->wake_us = us;
-}
-
-bool worker_draining(const struct worker *w)
-{
-    return w->drain_deadline_us != 0;
-}
-
-bool worker_publishes(const struct worker *w)
-{
-    const struct config *config = &w->engine->config;
-
-    return (config->dapr_http_endpoint && *config->dapr_http_endpoint) ||
-           config->dapr_http_port != 0;
-}
-
-/* ---- leaving ---- */
-
-static void on_signal(void *owner, int number)
-{
-    struct worker *w = owner;
-
-    if (number == SIGHUP)
-        secrets_reload(w->engine, clock_monotonic_us());
-    if (number == SIGHUP || w->drain_deadline_us)
-        return;
-    w->engine->draining = true;
-    w->drain_deadline_us =
-        clock_monotonic_us() + w->engine->config.drain_timeout_s * INT64_C(1000000);
-    (void)log_begin(w->engine->log, LOG_INFO, "process.draining");
-    log_end(w->engine->log);
-}
-
-static bool idle(const struct worker *w)
-{
-    for (int i = 0; i < PARTS; i++) {
-        if (parts[i].busy(w))
-            return false;
-    }
-    return w->tasks.count == 0;
-}
-
-static void on_left(struct worker *w, struct task *task)
-{
-    task_end(w, task);
-    w->drain_deadline_us = w->now_us; /* whatever the answer was: leases run out by themselves */
-}
-
-/* Everything that was begun has ended: others may go on at once. */
-static void leave(struct worker *w)
-{
-    struct task *task;
-
-    if (w->deregistered || !worker_draining(w) || !idle(w))
-        return;
-    w->deregistered = true;
-    task = task_begin(w, 0, NULL);
-    if (!task) {
-        w->drain_deadline_us = w->now_us;
-        return;
-    }
-    leases_queue_release(w, &task->pipeline);
-    workers_cmd_remove(&task->pipeline, w->id);
-    queue_cmd_remove_consumer(&task->pipeline, w->id);
-    task_submit(w, task, on_left);
-}
-
-static bool drained(const struct worker *w)
-{
-    return worker_draining(w) && clock_monotonic_us() >= w->drain_deadline_us;
-}
-
-/* ---- the turn ---- */
-
-static void take_answers(struct worker *w)
-{
-    struct pipeline *done;
-
-    while ((done = store_next_done(w->engine->store))) {
-        struct task *task = done->owner;
-
-        task->on_replies(w, task);
-    }
-}
-
-static void tick_parts(struct worker *w)
-{
-    for (int i = 0; i < PARTS && !w->deregistered; i++)
-        parts[i].tick(w);
-    leave(w);
-}
-
-static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
-{
-    (void)loop;
-    (void)timer;
-    (void)events; /* the turn that follows does the work */
-}
-
-static void turn(struct worker *w)
-{
-    struct store *store = w->engine->store;
-    int64_t sleep_us;
-
-    w->now_us = clock_monotonic_us();
-    w->now_ms = clock_wall_ms();
-    w->wake_us = w->now_us + TURN_MAX_US;
-    secrets_reload_tick(w->engine, w->now_us);
-    take_answers(w);
-    tick_parts(w);
-    store_flush(store, w->now_us);
-    worker_wake_at(w, w->now_us + store_tick(store, w->now_us));
-    engine_report_store(w->engine);
-    store_watch_update(&w->store_watch);
-    log_flush(w->engine->log);
-    sleep_us = w->wake_us - clock_monotonic_us();
-    w->timer.repeat = (double)(sleep_us > 0 ? sleep_us : 0) / 1e6 + 1e-6;
-    ev_timer_again(w->loop, &w->timer);
-}
-
-/* ---- beginning and end ---- */
-
-/* Asleep is not late. */
-static void before_sleep(struct ev_loop *loop) EV_THROW
-{
-    (void)loop;
-    watchdog_disarm();
-}
-
-static void after_sleep(struct ev_loop *loop) EV_THROW
-{
-    (void)loop;
-    watchdog_arm();
-}
-
-static bool open_parts(struct worker *w)
-{
+    struct worker_context *context = &w->context;
+    struct shards *shards = &w->shards;
     char error[200] = "out of memory";
 
-    if (journal_wait_open(w, error) && sidecar_open(w) &&
-        (w->http = http_new(w->loop, PUBLISHERS))) {
-        journal_init(w);
-        leases_init(w);
+    context->tasks = &w->tasks;
+    shards_init(shards, context);
+    w->http = http_new(context->loop, PUBLISHERS);
+    w->sidecar = (struct sidecar){.worker = context, .http = w->http};
+    w->journal = (struct journal){.worker = context, .shards = shards};
+    w->journal_wait = (struct journal_wait){.worker = context, .shards = shards};
+    w->outbox = (struct outbox){.worker = context, .shards = shards, .sidecar = &w->sidecar};
+    w->heartbeat = (struct heartbeat){
+        .worker = context, .shards = shards, .journal = &w->journal, .sidecar = &w->sidecar};
+    periodic_init(&w->heartbeat.schedule, context, 0);
+    leases_init(&w->leases, context, shards, &w->heartbeat);
+    w->jobs = (struct jobs){
+        .worker = context, .http = w->http, .kinds = job_kinds, .kind_count = JOB_KINDS};
+    retention_init(&w->retention, context, shards);
+    audit_maintenance_init(&w->audit, context, shards);
+    seals_init(&w->seals, context, shards);
+    erasures_init(&w->erasures, context, shards);
+    if (w->http && journal_wait_open(&w->journal_wait, error) && sidecar_open(&w->sidecar))
         return true;
-    }
-    (void)fprintf(stderr, "mastery-worker: %s\n", error);
+    (void)fprintf(stderr, "mastery-worker: cannot start: %s\n", error);
     return false;
 }
 
-static void tell_start(const struct worker *w)
+/* In this order: what one subsystem finds, the next can start in the same iteration. */
+static void worker_tick_subsystems(struct worker *w)
 {
-    struct jw *jw = log_begin(w->engine->log, LOG_INFO, "worker.started");
-
-    jw_text(jw, "worker", w->id_text);
-    jw_bool(jw, "publishes", worker_publishes(w));
-    log_end(w->engine->log);
+    heartbeat_tick(&w->heartbeat);
+    leases_tick(&w->leases);
+    journal_wait_tick(&w->journal_wait);
+    journal_tick(&w->journal);
+    outbox_tick(&w->outbox);
+    sidecar_tick(&w->sidecar);
+    jobs_tick(&w->jobs);
+    retention_tick(&w->retention);
+    audit_maintenance_tick(&w->audit);
+    seals_tick(&w->seals);
+    erasures_tick(&w->erasures);
 }
 
-static void close_parts(struct worker *w)
+/* HTTP calls end before the jobs and publishers that own them are released. */
+static void worker_close_subsystems(struct worker *w)
 {
-    erase_release(&w->erasures.erase);
+    erasures_close(&w->erasures);
     store_watch_stop(&w->store_watch);
     signal_watch_stop(&w->signals);
-    journal_wait_close(w);
+    journal_wait_close(&w->journal_wait);
     http_free(w->http);
-    jobs_close(w);
-    sidecar_close(w);
+    jobs_close(&w->jobs);
+    sidecar_close(&w->sidecar);
     tasks_release(&w->tasks);
 }
 
-static void run(struct worker *w)
+/* ---- draining ---- */
+
+/* HUP reads the secrets again; every other signal that is received starts draining. */
+static void worker_on_signal(void *owner, int number)
 {
-    signal_watch_start(&w->signals, w->loop, on_signal, w);
-    store_watch_init(&w->store_watch, w->loop, w->engine->store);
-    ev_init(&w->timer, on_timer);
-    watchdog_start(w->engine->config.request_deadline_s);
-    ev_set_loop_release_cb(w->loop, before_sleep, after_sleep);
-    tell_start(w);
-    while (!drained(w)) {
-        turn(w);
-        (void)ev_run(w->loop, EVRUN_ONCE);
+    struct worker_context *context = owner;
+    struct engine *engine = context->engine;
+
+    if (number == SIGHUP)
+        secrets_reload(engine, clock_monotonic_us());
+    if (number == SIGHUP || context->drain_deadline_us)
+        return;
+    engine->draining = true;
+    context->drain_deadline_us =
+        clock_monotonic_us() + engine->config.drain_timeout_s * INT64_C(1000000);
+    (void)log_begin(engine->log, LOG_INFO, "process.draining");
+    log_end(engine->log);
+}
+
+/* The worker may end now. If the commands failed, the leases expire by themselves. */
+static void worker_on_deregistered(struct task *task)
+{
+    struct worker_context *context = task->worker;
+
+    task_end(task);
+    context->drain_deadline_us = context->now_us;
+}
+
+/* Once all started work is complete, gives back the leases, so that other workers can continue at
+ * once, and removes this worker's name. */
+static void worker_deregister_if_idle(struct worker *w)
+{
+    struct task *task;
+
+    if (w->deregistered || !worker_draining(&w->context) || w->tasks.count > 0)
+        return;
+    w->deregistered = true;
+    task = task_begin(&w->context, 0, w);
+    if (!task) {
+        w->context.drain_deadline_us = w->context.now_us;
+        return;
+    }
+    leases_queue_release(&w->leases, &task->pipeline);
+    workers_cmd_remove(&task->pipeline, w->context.id);
+    queue_cmd_remove_consumer(&task->pipeline, w->context.id);
+    task_submit(task, worker_on_deregistered);
+}
+
+/* True when nothing is left to do, or DRAIN_TIMEOUT_S is over. */
+static bool worker_drained(const struct worker *w)
+{
+    return worker_draining(&w->context) && clock_monotonic_us() >= w->context.drain_deadline_us;
+}
+
+/* ---- the loop ---- */
+
+/* One loop iteration: what the events of the loop have brought is processed here, in this order. */
+static void worker_iterate(struct worker *w)
+{
+    struct worker_context *context = &w->context;
+    struct engine *engine = context->engine;
+    struct pipeline *done;
+    int64_t sleep_us;
+
+    worker_start_iteration(context);
+    secrets_reload_tick(engine, context->now_us);
+    while ((done = store_next_done(engine->store))) {
+        struct task *task = done->owner;
+
+        task->on_replies(task);
+    }
+    if (!w->deregistered)
+        worker_tick_subsystems(w);
+    worker_deregister_if_idle(w);
+    store_flush(engine->store, context->now_us);
+    worker_wake_at(context, context->now_us + store_tick(engine->store, context->now_us));
+    engine_report_store(engine);
+    store_watch_update(&w->store_watch);
+    log_flush(engine->log);
+    sleep_us = context->wake_us - clock_monotonic_us();
+    /* libev takes 0 for "no timer": a microsecond more */
+    w->timer.repeat = (double)(sleep_us > 0 ? sleep_us : 0) / 1e6 + 1e-6;
+    ev_timer_again(context->loop, &w->timer);
+}
+
+static void worker_on_timer(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void)loop;
+    (void)timer;
+    (void)events; /* the iteration that follows does the work */
+}
+
+/* Runs iterations until the worker is drained. */
+static void worker_loop(struct worker *w)
+{
+    struct worker_context *context = &w->context;
+    struct engine *engine = context->engine;
+    struct jw *jw;
+
+    signal_watch_start(&w->signals, context->loop, worker_on_signal, context);
+    store_watch_init(&w->store_watch, context->loop, engine->store);
+    ev_init(&w->timer, worker_on_timer);
+    watchdog_start(context->loop, engine->config.request_deadline_s);
+    jw = log_begin(engine->log, LOG_INFO, "worker.started");
+    jw_text(jw, "worker", context->id_text);
+    jw_bool(jw, "publishes", worker_publishes(context));
+    log_end(engine->log);
+    while (!worker_drained(w)) {
+        worker_iterate(w);
+        (void)ev_run(context->loop, EVRUN_ONCE);
     }
 }
 
 int worker_run(struct engine *engine)
 {
     struct worker *w = calloc(1, sizeof(*w));
+    struct ev_loop *loop = ev_loop_new(EVFLAG_NOSIGMASK | EVFLAG_NOENV);
     int status = EXIT_FAILURE;
 
-    if (!w)
-        return status;
-    w->engine = engine;
-    uuid_make(w->id_text);
-    w->id = str_of(w->id_text);
-    w->now_us = clock_monotonic_us();
-    w->loop = ev_loop_new(EVFLAG_NOSIGMASK | EVFLAG_NOENV);
-    if (w->loop && open_parts(w)) {
-        run(w);
-        status = EXIT_SUCCESS;
+    if (w && loop) {
+        worker_context_init(&w->context, engine, loop);
+        if (worker_open_subsystems(w)) {
+            worker_loop(w);
+            status = EXIT_SUCCESS;
+        }
+        worker_close_subsystems(w);
     }
-    if (w->loop) {
-        close_parts(w);
-        ev_loop_destroy(w->loop);
-    }
+    if (loop)
+        ev_loop_destroy(loop);
     free(w);
     return status;
 }

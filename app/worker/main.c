@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-worker: does what requests have left to be done. */
+/* mastery-worker: processes in the background what requests have put into Redis: journals, events
+ * to publish, jobs, audit records. With --check it only checks the configuration. */
 #include <curl/curl.h>
 #include <stdlib.h>
 
 #include "app/http/router.h"
 #include "app/routes/routes.h"
 #include "app/runtime/process.h"
-#include "app/worker/worker.h"
+#include "app/worker/loop.h"
 
-/* Serves until it is told to end; --check: looks at the settings only. */
-static int run(const struct router *router, bool only_check)
+static int worker_main(const struct router *router, bool only_check)
 {
     struct engine engine;
     int status = EXIT_SUCCESS;
@@ -26,7 +26,7 @@ int main(int argc, char *argv[])
 {
     size_t count;
     const struct route_table *tables = route_tables(&count);
-    struct router *router; /* the pool's metrics are laid out by its routes */
+    struct router *router; /* the layout of the pool's shared metrics depends on the routes */
     int status;
 
     process_set_signals();
@@ -34,7 +34,7 @@ int main(int argc, char *argv[])
     router = router_new(tables, count);
     if (!router || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return process_fail_slowly(PROCESS_FAILED);
-    status = run(router, process_check_requested(argc, argv));
+    status = worker_main(router, process_check_requested(argc, argv));
     router_free(router);
     curl_global_cleanup();
     return status;

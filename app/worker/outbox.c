@@ -1,152 +1,132 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* An attempt to publish one event: read the shard's oldest entry, give it to the sidecar, and act
+ * on the result. Published: the entry is removed together with the next read. Refused: it becomes a
+ * dead letter. Anything else: it stays in the store and is tried again after a pause. A worker that
+ * dies between publishing and removing makes the next one publish the event again: at least once.
+ */
 #include "app/worker/outbox.h"
 
 #include <stdio.h>
 
 #include "app/store/lease.h"
 #include "app/worker/dead_letter.h"
-#include "app/worker/worker.h"
 
 enum {
-    TRIES = 5, /* of an event that the broker does not take */
-    PAUSES_MAX = 4,
+    ATTEMPTS_MAX = 5, /* of an event that the broker does not accept */
+    BACKOFFS_MAX = 4, /* the pauses grow up to this number */
 };
-enum { WAS_PUBLISHED, HAS_FAILED, IS_DEAD }; /* the words of METRIC_OUTBOX */
 
-static const int64_t AWAY_US = 1000000;
+static const int64_t UNAVAILABLE_PAUSE_US = 1000000;
 
-/* ---- a try and its end ---- */
+/* ---- the end of an attempt ---- */
 
-static void end_try(struct worker *w, struct outbox_shard *s)
+static void outbox_count(struct outbox *outbox, const char *status)
 {
-    task_end(w, s->task);
+    metrics_add(outbox->worker->engine->metrics, METRIC_OUTBOX, status, NULL, 1);
+}
+
+static void outbox_end_attempt(struct outbox *outbox, unsigned shard)
+{
+    struct outbox_shard *s = &outbox->v[shard];
+
+    /* busy until the entry is removed, too: a worker without the lease could not remove it */
+    outbox->shards->v[shard].outbox_busy = s->remove_id[0] != '\0';
+    task_end(s->task);
     s->task = NULL;
 }
 
-static void pause_shard(struct worker *w, struct outbox_shard *s, int64_t us)
+static void outbox_pause(struct outbox *outbox, unsigned shard, int64_t us)
 {
-    s->next_run_us = w->now_us + us;
-    worker_wake_at(w, s->next_run_us);
+    struct outbox_shard *s = &outbox->v[shard];
+
+    s->next_run_us = outbox->worker->now_us + us;
+    worker_wake_at(outbox->worker, s->next_run_us);
 }
 
-/* Four times as long each time. */
-static void pause_longer(struct worker *w, struct outbox_shard *s)
+/* Each pause in succession is four times as long, up to 4^BACKOFFS_MAX times DAPR_RETRY_MS. */
+static void outbox_back_off(struct outbox *outbox, unsigned shard)
 {
-    int64_t us = w->engine->config.dapr_retry_ms * INT64_C(1000);
+    struct outbox_shard *s = &outbox->v[shard];
+    int64_t us = outbox->worker->engine->config.dapr_retry_ms * INT64_C(1000);
 
-    for (int i = 0; i < s->backoffs && i < PAUSES_MAX; i++)
+    for (int i = 0; i < s->backoffs && i < BACKOFFS_MAX; i++)
         us *= 4;
     s->backoffs++;
-    pause_shard(w, s, us);
+    outbox_pause(outbox, shard, us);
 }
 
-/* It is removed when the next one is read. */
-static void entry_done(struct outbox_shard *s)
+/* The next attempt removes the entry from the store, in the round trip that reads the next one. */
+static void outbox_entry_done(struct outbox_shard *s)
 {
     memcpy(s->remove_id, s->tried_id, sizeof(s->remove_id));
     s->next_run_us = 0;
 }
 
-/* ---- burying ---- */
+/* ---- dead letters ---- */
 
-/* Without what the sidecar said: it may quote the event, and that names the student. */
-static void tell_dead(struct worker *w, unsigned shard)
+/* The sidecar's response is not logged: it may quote the event, which names the student. */
+static void outbox_log_dead(const struct outbox *outbox, unsigned shard)
 {
-    const struct outbox_shard *s = &w->outbox.shards[shard];
-    struct jw *jw = log_begin(w->engine->log, LOG_ERROR, "outbox.dead");
+    const struct outbox_shard *s = &outbox->v[shard];
+    struct log *log = outbox->worker->engine->log;
+    struct jw *jw = log_begin(log, LOG_ERROR, "outbox.dead");
 
     jw_int(jw, "shard", shard);
     jw_bool(jw, "readable", s->entry.message.event.p != NULL);
     jw_int(jw, "status", s->http_status);
-    jw_int(jw, "tries", s->tries);
+    jw_int(jw, "tries", s->failed_attempts);
     jw_text(jw, "consequence", "kept as a dead letter");
-    log_end(w->engine->log);
+    log_end(log);
 }
 
-static void on_buried(struct worker *w, struct task *task, enum dead_letter_result end)
+static void outbox_on_dead_letter(struct task *task, enum dead_letter_result result)
 {
-    struct outbox_shard *s = &w->outbox.shards[task->shard];
+    struct outbox *outbox = task->owner;
+    unsigned shard = task->shard;
 
-    switch (end) {
+    switch (result) {
     case DEAD_LETTER_STORED:
-        metrics_add(w->engine->metrics, METRIC_OUTBOX, IS_DEAD, 0, 1);
-        tell_dead(w, task->shard);
-        entry_done(s);
+        outbox_count(outbox, "dead");
+        outbox_log_dead(outbox, shard);
+        outbox_entry_done(&outbox->v[shard]);
         break;
     case DEAD_LETTER_ENTRY_GONE: break;
-    case DEAD_LETTER_FAILED: pause_shard(w, s, WORKER_RETRY_US); break;
+    case DEAD_LETTER_FAILED: outbox_pause(outbox, shard, WORKER_RETRY_US); break;
     }
-    end_try(w, s);
+    outbox_end_attempt(outbox, shard);
 }
 
-static void bury(struct worker *w, unsigned shard, struct str reason)
+static void outbox_put_dead_letter(struct outbox *outbox, unsigned shard, struct str reason)
 {
-    struct outbox_shard *s = &w->outbox.shards[shard];
-    struct str outbox = key_shard_record(s->task->arena, shard, SHARD_KEY_OUTBOX);
+    struct outbox_shard *s = &outbox->v[shard];
+    struct str stream = key_shard_record(s->task->arena, shard, SHARD_KEY_OUTBOX);
     struct str event = s->entry.message.event;
-    struct dead_letter_item dead = {.stream = outbox,
+    struct dead_letter_item item = {.stream = stream,
                                     .id = s->entry.id,
                                     .reason = reason,
-                                    .source = outbox,
+                                    .source = stream,
                                     .payload = event.p ? event : STR("null")};
 
-    dead_letter_put(w, s->task, &dead, on_buried);
-}
-
-static void bury_refused(struct worker *w, unsigned shard, const struct http_call *call)
-{
-    struct outbox_shard *s = &w->outbox.shards[shard];
-
-    s->http_status = call->status;
-    bury(w, shard,
-         arena_printf(s->task->arena, "publish: %ld after %d tries: %s", call->status, s->tries,
-                      call->excerpt));
+    dead_letter_put(s->task, &item, outbox_on_dead_letter);
 }
 
 /* ---- publishing ---- */
 
-bool outbox_may_send(const struct worker *w, unsigned shard)
+/* The last check before the first byte is sent. An erasure that ended since the event was read may
+ * have been the student's: then the event must not leave, and is read again. */
+static bool outbox_may_send(void *owner, unsigned shard)
 {
-    return metrics_erasures(w->engine->metrics) == w->outbox.shards[shard].erasures_seen;
+    const struct outbox *outbox = owner;
+
+    return shards_lease_held_now(outbox->shards, shard) &&
+           metrics_erasures(outbox->worker->engine->metrics) == outbox->v[shard].erasures_seen;
 }
 
-void outbox_on_result(struct worker *w, unsigned shard, enum publish_outcome outcome,
-                      const struct http_call *call)
-{
-    struct outbox_shard *s = &w->outbox.shards[shard];
-
-    if (outcome == PUBLISH_FAILED || outcome == PUBLISH_UNREACHABLE)
-        metrics_add(w->engine->metrics, METRIC_OUTBOX, HAS_FAILED, 0, 1);
-    if (outcome == PUBLISH_FAILED || outcome == PUBLISH_REFUSED)
-        s->tries++;
-    if (outcome == PUBLISH_REFUSED || (outcome == PUBLISH_FAILED && s->tries >= TRIES)) {
-        bury_refused(w, shard, call);
-        return;
-    }
-    switch (outcome) {
-    case PUBLISH_OK:
-        metrics_add(w->engine->metrics, METRIC_OUTBOX, WAS_PUBLISHED, 0, 1);
-        entry_done(s);
-        break;
-    case PUBLISH_FAILED: pause_longer(w, s); break;
-    case PUBLISH_MISCONFIGURED:
-        s->backoffs = PAUSES_MAX - 1;
-        pause_longer(w, s);
-        break;
-    case PUBLISH_UNREACHABLE: /* the circuit sees to it that it is not asked too often */
-        s->waits_for_sidecar = true;
-        pause_shard(w, s, AWAY_US);
-        break;
-    case PUBLISH_REFUSED:
-    case PUBLISH_CANCELLED: break;
-    }
-    end_try(w, s);
-}
-
-void outbox_resume_all(struct worker *w)
+/* The sidecar is available again: its shards need not wait for the end of their pauses. */
+static void outbox_resume_all(struct outbox *outbox)
 {
     for (unsigned shard = 0; shard < SHARDS; shard++) {
-        struct outbox_shard *s = &w->outbox.shards[shard];
+        struct outbox_shard *s = &outbox->v[shard];
 
         if (s->waits_for_sidecar)
             s->next_run_us = 0;
@@ -154,30 +134,76 @@ void outbox_resume_all(struct worker *w)
     }
 }
 
-/* ---- reading ---- */
-
-static void deal_with(struct worker *w, unsigned shard)
+static void outbox_on_result(void *owner, unsigned shard, const struct publish_result *result)
 {
-    struct outbox_shard *s = &w->outbox.shards[shard];
+    struct outbox *outbox = owner;
+    struct outbox_shard *s = &outbox->v[shard];
+
+    if (result->recovered)
+        outbox_resume_all(outbox);
+    if (result->outcome == PUBLISH_FAILED || result->outcome == PUBLISH_UNREACHABLE)
+        outbox_count(outbox, "failed");
+    if (result->outcome == PUBLISH_FAILED || result->outcome == PUBLISH_REFUSED)
+        s->failed_attempts++;
+    if (result->outcome == PUBLISH_REFUSED ||
+        (result->outcome == PUBLISH_FAILED && s->failed_attempts >= ATTEMPTS_MAX)) {
+        s->http_status = result->status;
+        outbox_put_dead_letter(outbox, shard,
+                               arena_printf(s->task->arena, "publish: %ld after %d tries: %s",
+                                            result->status, s->failed_attempts, result->excerpt));
+        return;
+    }
+    switch (result->outcome) {
+    case PUBLISH_OK:
+        outbox_count(outbox, "published");
+        outbox_entry_done(s);
+        break;
+    case PUBLISH_FAILED: outbox_back_off(outbox, shard); break;
+    case PUBLISH_MISCONFIGURED: /* an operator has to act: a long pause at once */
+        s->backoffs = BACKOFFS_MAX - 1;
+        outbox_back_off(outbox, shard);
+        break;
+    case PUBLISH_UNREACHABLE: /* a constant pause: the circuit breaker limits the attempts */
+        s->waits_for_sidecar = true;
+        outbox_pause(outbox, shard, UNAVAILABLE_PAUSE_US);
+        break;
+    case PUBLISH_REFUSED: /* dealt with above */
+    case PUBLISH_CANCELLED: break;
+    }
+    outbox_end_attempt(outbox, shard);
+}
+
+/* Publishes the entry that was read, unless it is unreadable or the sidecar accepts none now. */
+static void outbox_publish(struct outbox *outbox, unsigned shard)
+{
+    struct outbox_shard *s = &outbox->v[shard];
+    struct publication publication = {.message = &s->entry.message,
+                                      .may_send = outbox_may_send,
+                                      .on_result = outbox_on_result,
+                                      .owner = outbox,
+                                      .shard = shard};
 
     if (!str_equal(str_of(s->tried_id), s->entry.id)) {
         (void)snprintf(s->tried_id, sizeof(s->tried_id), "%.*s", STR_ARG(s->entry.id));
-        s->tries = s->backoffs = 0;
+        s->failed_attempts = s->backoffs = 0;
         s->http_status = 0;
     }
     if (!s->entry.message.event.p) {
-        bury(w, shard, STR("not an entry of the outbox"));
-    } else if (!sidecar_can_publish(w, 0)) {
-        end_try(w, s);
-    } else if (!sidecar_publish(w, shard, &s->entry.message)) {
-        end_try(w, s);
-        pause_shard(w, s, WORKER_RETRY_US);
+        outbox_put_dead_letter(outbox, shard, STR("not an entry of the outbox"));
+    } else if (!sidecar_can_publish(outbox->sidecar, 0)) {
+        outbox_end_attempt(outbox, shard);
+    } else if (!sidecar_publish(outbox->sidecar, &publication)) {
+        outbox_end_attempt(outbox, shard);
+        outbox_pause(outbox, shard, WORKER_RETRY_US);
     }
 }
 
-static bool read_removed(struct worker *w, unsigned shard)
+/* ---- reading ---- */
+
+/* Returns false if it is unknown whether the entry was removed: the next attempt repeats it. */
+static bool outbox_parse_removed(struct outbox *outbox, unsigned shard)
 {
-    struct outbox_shard *s = &w->outbox.shards[shard];
+    struct outbox_shard *s = &outbox->v[shard];
     int64_t removed;
 
     if (!s->remove_cmd)
@@ -185,96 +211,80 @@ static bool read_removed(struct worker *w, unsigned shard)
     if (reply_int(s->remove_cmd->reply, &removed) != REPLY_OK)
         return false;
     if (removed == LEASE_LOST)
-        lease_mark_lost(w, shard);
+        shards_lease_lost(outbox->shards, shard);
     s->remove_id[0] = '\0';
     return true;
 }
 
-static void on_read(struct worker *w, struct task *task)
+static void outbox_on_read(struct task *task)
 {
-    struct outbox_shard *s = &w->outbox.shards[task->shard];
+    struct outbox *outbox = task->owner;
+    unsigned shard = task->shard;
+    struct outbox_shard *s = &outbox->v[shard];
     struct problem p = {.code = PROBLEM_NONE};
-    bool there = true;
+    bool has_entry = true;
 
-    w->outbox.reading--;
-    if (task_failed(task) || !read_removed(w, task->shard) ||
-        !outbox_parse_next(s->read_cmd, &s->entry, &there, &p))
-        pause_shard(w, s, WORKER_RETRY_US);
-    else if (there && lease_held(w, task->shard) && !worker_draining(w)) {
-        s->pending = true;
-        deal_with(w, task->shard);
+    outbox->reading--;
+    if (task_failed(task) || !outbox_parse_removed(outbox, shard) ||
+        !outbox_parse_next(s->read_cmd, &s->entry, &has_entry, &p)) {
+        outbox_pause(outbox, shard, WORKER_RETRY_US);
+    } else if (has_entry && shards_lease_held(outbox->shards, shard) &&
+               !worker_draining(outbox->worker)) {
+        outbox->shards->v[shard].outbox_pending = true;
+        outbox_publish(outbox, shard);
         return;
     }
-    s->pending = s->pending || there;
-    end_try(w, s);
+    if (has_entry) /* or unknown, after a failure */
+        outbox->shards->v[shard].outbox_pending = true;
+    outbox_end_attempt(outbox, shard);
 }
 
-/* What has been dealt with is removed, in the same round. If that fails it is known to be done all
- * the same, as long as this worker lives: only another one would publish it once more. */
-static void begin_try(struct worker *w, unsigned shard)
+/* Starts an attempt: one round trip removes the entry that is done and reads the one after it. If
+ * that fails, this worker still knows by remove_id that the entry is done and does not publish it
+ * again; only a worker that acquires the shard now would. */
+static void outbox_begin_attempt(struct outbox *outbox, unsigned shard)
 {
-    struct outbox_shard *s = &w->outbox.shards[shard];
+    struct outbox_shard *s = &outbox->v[shard];
+    struct worker_context *w = outbox->worker;
     struct str done = str_of(s->remove_id);
 
-    s->task = task_begin(w, shard, NULL);
+    s->task = task_begin(w, shard, outbox);
     if (!s->task) {
-        pause_shard(w, s, WORKER_RETRY_US);
+        outbox_pause(outbox, shard, WORKER_RETRY_US);
         return;
     }
-    s->pending = false;
+    outbox->shards->v[shard].outbox_pending = false;
+    outbox->shards->v[shard].outbox_busy = true;
     s->erasures_seen = metrics_erasures(w->engine->metrics);
     s->remove_cmd = done.n > 0 ? outbox_cmd_remove(&s->task->pipeline, shard, w->id, done) : NULL;
     s->read_cmd = outbox_cmd_next(&s->task->pipeline, shard, done);
-    w->outbox.reading++;
-    task_submit(w, s->task, on_read);
+    outbox->reading++;
+    task_submit(s->task, outbox_on_read);
 }
 
-/* ---- the turn ---- */
-
-static void tick_shard(struct worker *w, unsigned shard)
+/* A draining worker still removes entries that are done. */
+static void outbox_tick_shard(struct outbox *outbox, unsigned shard)
 {
-    struct outbox_shard *s = &w->outbox.shards[shard];
+    struct outbox_shard *s = &outbox->v[shard];
     bool must_remove = s->remove_id[0] != '\0';
 
-    if (s->task || !lease_held(w, shard))
+    if (s->task || !shards_lease_held(outbox->shards, shard))
         return;
-    if (!must_remove && (!s->pending || worker_draining(w)))
+    if (!must_remove &&
+        (!outbox->shards->v[shard].outbox_pending || worker_draining(outbox->worker)))
         return;
-    if (w->now_us < s->next_run_us)
-        worker_wake_at(w, s->next_run_us);
-    else if (must_remove || sidecar_can_publish(w, w->outbox.reading))
-        begin_try(w, shard);
+    if (outbox->worker->now_us < s->next_run_us)
+        worker_wake_at(outbox->worker, s->next_run_us);
+    else if (must_remove || sidecar_can_publish(outbox->sidecar, outbox->reading))
+        outbox_begin_attempt(outbox, shard);
 }
 
-void outbox_tick(struct worker *w)
+void outbox_tick(struct outbox *outbox)
 {
-    unsigned first = w->outbox.rr_cursor++;
+    unsigned first = outbox->rr_cursor++;
 
-    if (!worker_publishes(w))
+    if (!worker_publishes(outbox->worker))
         return;
     for (unsigned i = 0; i < SHARDS; i++)
-        tick_shard(w, (first + i) % SHARDS);
-}
-
-/* Only what has been begun counts: what waits is in the store all the same. */
-bool outbox_busy(const struct worker *w)
-{
-    for (unsigned shard = 0; shard < SHARDS; shard++) {
-        if (w->outbox.shards[shard].task)
-            return true;
-    }
-    return false;
-}
-
-/* What is only to be removed yet counts too: without the lease nobody would. */
-bool outbox_shard_busy(const struct worker *w, unsigned shard)
-{
-    const struct outbox_shard *s = &w->outbox.shards[shard];
-
-    return s->task || s->remove_id[0] != '\0';
-}
-
-void outbox_mark_pending(struct worker *w, unsigned shard)
-{
-    w->outbox.shards[shard].pending = true;
+        outbox_tick_shard(outbox, (first + i) % SHARDS);
 }

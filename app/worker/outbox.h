@@ -1,48 +1,39 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Publishes what lies in the outboxes of our shards to the Dapr sidecar: one event of a shard at a
- * time, so that each student's order holds; some shards at a time. Each try begins with reading the
- * event: an erasure may have taken it since the last one. What became of the try (see sidecar.h)
- * says whether the event leaves, waits, or dies. */
+/* Publishes the events in the outboxes of the shards that this worker holds. One event of a shard
+ * at a time, so that the order of each student's events is preserved; several shards at the same
+ * time. Each attempt reads the event from the store first, because an erasure may have removed it
+ * since the last attempt: nothing to publish is retained in memory. */
 #ifndef WORKER_OUTBOX_H
 #define WORKER_OUTBOX_H
 
-#include "app/store/keys.h"
 #include "app/store/outbox.h"
+#include "app/worker/shards.h"
 #include "app/worker/sidecar.h"
 #include "app/worker/task.h"
 
 struct outbox_shard {
-    struct task *task; /* of the try under way, with its texts; NULL: none is */
+    struct task *task; /* of the running attempt; its arena has the entry's texts. NULL: none */
     struct outbox_entry entry;
-    struct command *read_cmd, *remove_cmd;
-    uint64_t erasures_seen;         /* had ended when the try began */
-    char tried_id[STREAM_ID_SIZE];  /* of the entry that was tried last */
-    char remove_id[STREAM_ID_SIZE]; /* of one that is to be removed; empty: none is */
-    int64_t next_run_us;            /* not before */
-    int tries;                      /* failed ones of that id, by our count */
-    int backoffs;                   /* in a row: each is longer */
-    long http_status;               /* of the last answer to it; 0: there was none */
-    bool pending;                   /* there may be more entries in the store */
-    bool waits_for_sidecar;         /* waits for the sidecar to come back */
+    struct command *read_cmd, *remove_cmd; /* remove_cmd NULL: there is nothing to remove */
+    uint64_t erasures_seen;                /* erasures in the pool when the attempt started */
+    char tried_id[STREAM_ID_SIZE];         /* the entry of the last attempt */
+    char remove_id[STREAM_ID_SIZE];        /* the entry to remove from the store; empty: none */
+    int64_t next_run_us;                   /* monotonic; no attempt starts earlier */
+    int failed_attempts;                   /* to publish tried_id, by this worker */
+    int backoffs;                          /* in succession: each is longer than the one before */
+    long http_status;                      /* of the last response to tried_id; 0: there was none */
+    bool waits_for_sidecar;                /* next_run_us is the pause for an unavailable sidecar */
 };
 
 struct outbox {
-    struct outbox_shard shards[SHARDS];
-    size_t reading; /* shards whose try has begun, and has not come to the sidecar yet */
-    unsigned rr_cursor;
+    struct worker_context *worker;
+    struct shards *shards;
+    struct sidecar *sidecar;
+    struct outbox_shard v[SHARDS];
+    size_t reading;     /* attempts that have not reached the sidecar yet */
+    unsigned rr_cursor; /* the shard with which the next tick starts: round robin */
 };
 
-void outbox_tick(struct worker *w);
-bool outbox_busy(const struct worker *w);
-bool outbox_shard_busy(const struct worker *w, unsigned shard);
-/* Something may have come into the shard's outbox. */
-void outbox_mark_pending(struct worker *w, unsigned shard);
-/* The last look before the first byte: no erasure has ended since the event was read. */
-bool outbox_may_send(const struct worker *w, unsigned shard);
-/* The sidecar has answered what this shard had published, or has not. */
-void outbox_on_result(struct worker *w, unsigned shard, enum publish_outcome outcome,
-                      const struct http_call *call);
-/* The sidecar is back: what waited for it need not wait for the end of its pause. */
-void outbox_resume_all(struct worker *w);
+void outbox_tick(struct outbox *outbox);
 
 #endif

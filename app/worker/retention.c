@@ -1,176 +1,184 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One pass a day: it trims the dead letters (and the outboxes, if nothing is published), and then
+ * scans all keys twice, for the students' streams of events and for their marks of processed
+ * events. The pass is a sequence of small steps with pauses, so that requests are not delayed. The
+ * audit log is trimmed elsewhere (audit_maintenance.c), in whole seals. */
 #include "app/worker/retention.h"
 
 #include <stdio.h>
 
 #include "app/base/clock.h"
 #include "app/ingest/event_input.h"
-#include "app/store/keys.h"
 #include "app/store/outbox.h"
 #include "app/store/student.h"
-#include "app/worker/worker.h"
 
-enum { KEYS_A_STEP = 1000, KEYS_A_STEP_MAX = 100000 };
+enum { SCAN_COUNT = 1000, SCAN_REPLY_MAX = 100000 }; /* keys in one step: wanted, accepted */
 
-static const int64_t FIRST_US = 2000000; /* after the start */
-static const int64_t STEP_US = 50000;    /* between steps, so that nobody notices */
-static const int64_t ROUND_US = INT64_C(86400) * 1000000;
-static const int64_t DEAD_LETTER_AGE_MS = EVENT_AGE_MAX_MS;
-static const int64_t OUTBOX_AGE_MS = INT64_C(86400) * 1000; /* when nobody publishes */
+static const int64_t FIRST_RUN_US = 2000000; /* after the start of the process */
+static const int64_t STEP_INTERVAL_US = 50000;
+static const int64_t PASS_INTERVAL_US = INT64_C(86400) * 1000000;
+static const int64_t DEAD_LETTER_AGE_MS = EVENT_AGE_MAX_MS; /* they contain learning events, too */
+static const int64_t OUTBOX_AGE_MS = INT64_C(86400) * 1000;
 
-static void ask_trim(struct pipeline *a, struct str key, int64_t before_ms)
+/* Removes the entries of a stream whose ids are older than before_ms. */
+static void retention_queue_trim(struct pipeline *pipeline, struct str key, int64_t before_ms)
 {
-    (void)pipeline_add(a, COMMAND_WRITE, 4,
-                       (struct str[]){STR("XTRIM"), key, STR("MINID"),
-                                      arena_printf(a->arena, "%lld", (long long)before_ms)});
+    struct str min_id = arena_printf(pipeline->arena, "%lld", (long long)before_ms);
+
+    (void)pipeline_add(pipeline, COMMAND_WRITE, 4,
+                       (struct str[]){STR("XTRIM"), key, STR("MINID"), min_id});
 }
 
-static void on_trimmed(struct worker *w, struct task *task)
+/* Deletions that failed are repeated by the next pass. */
+static void retention_on_trimmed(struct task *task)
 {
-    w->retention.busy = false;
-    task_end(w, task);
+    struct retention *retention = task->owner;
+
+    periodic_end(&retention->schedule, task);
 }
 
-static void fail(struct worker *w, struct task *task)
+static void retention_retry_later(struct task *task)
 {
-    w->retention.next_run_us = w->now_us + WORKER_RETRY_US;
-    on_trimmed(w, task);
+    struct retention *retention = task->owner;
+
+    periodic_schedule(&retention->schedule, WORKER_RETRY_US);
+    periodic_end(&retention->schedule, task);
 }
 
-static void end_walk(struct worker *w)
+/* Logs how many keys the pass has found, and schedules the next one. */
+static void retention_end_pass(struct retention *retention)
 {
-    struct retention *r = &w->retention;
-    struct jw *jw = log_begin(w->engine->log, LOG_INFO, "retention.done");
+    struct log *log = retention->worker->engine->log;
+    struct jw *jw = log_begin(log, LOG_INFO, "retention.done");
 
-    jw_int(jw, "records", (int64_t)r->scanned);
-    log_end(w->engine->log);
-    r->cursor[0] = '\0';
-    r->next_run_us = w->now_us + ROUND_US;
+    jw_int(jw, "records", (int64_t)retention->scanned);
+    log_end(log);
+    retention->cursor[0] = '\0';
+    periodic_schedule(&retention->schedule, PASS_INTERVAL_US);
 }
 
-/* ---- what the walks over all keys look for ---- */
+/* ---- the scans ---- */
 
-/* A round of pieces is over: those records that are not at their end get another. */
-static void on_marks_trimmed(struct worker *w, struct task *task)
+/* student_cmd_trim_marks processes one portion of a hash and replies with the cursor of the next;
+ * hashes that are not at their end yet get another command, all in one round trip. */
+static void retention_on_marks_trimmed(struct task *task)
 {
     struct pipeline done = task->pipeline;
+    int32_t first_day = day_of_ms(task->worker->now_ms) - MARK_DAYS;
     struct str cursor;
 
     if (task_failed(task)) {
-        fail(w, task);
+        retention_retry_later(task);
         return;
     }
     pipeline_clear(&task->pipeline);
     for (const struct command *command = done.first; command; command = command->next) {
         if (reply_text(command->reply, &cursor) == REPLY_OK && !str_equal(cursor, STR("0")))
-            student_cmd_trim_marks(&task->pipeline, command->argv[0], cursor,
-                                   day_of_ms(w->now_ms) - MARK_DAYS);
+            student_cmd_trim_marks(&task->pipeline, command->argv[0], cursor, first_day);
     }
     if (task->pipeline.count > 0)
-        task_submit(w, task, on_marks_trimmed);
+        task_submit(task, retention_on_marks_trimmed);
     else
-        on_trimmed(w, task);
+        retention_on_trimmed(task);
 }
 
-static void trim_marks(struct worker *w, struct pipeline *a, struct str key)
+static void retention_trim_marks(struct pipeline *pipeline, struct str key, int64_t now_ms)
 {
-    (void)student_cmd_trim_marks(a, key, STR("0"), day_of_ms(w->now_ms) - MARK_DAYS);
+    (void)student_cmd_trim_marks(pipeline, key, STR("0"), day_of_ms(now_ms) - MARK_DAYS);
 }
 
-static void trim_events(struct worker *w, struct pipeline *a, struct str key)
+static void retention_trim_events(struct pipeline *pipeline, struct str key, int64_t now_ms)
 {
-    ask_trim(a, key, w->now_ms - EVENT_AGE_MAX_MS);
+    retention_queue_trim(pipeline, key, now_ms - EVENT_AGE_MAX_MS);
 }
 
-/* One walk after the other. */
+/* One scan after the other. */
 static const struct {
     const struct str *pattern;
-    const char *type;
-    void (*trim)(struct worker *w, struct pipeline *a, struct str key);
-    task_on_replies *trimmed;
-} walks[] = {
-    {&key_pattern_events, "stream", trim_events, on_trimmed},
-    {&key_pattern_marks, "hash", trim_marks, on_marks_trimmed},
+    const char *type; /* of the keys, as the option TYPE of SCAN */
+    void (*queue_trim)(struct pipeline *pipeline, struct str key, int64_t now_ms);
+    task_on_replies *on_trimmed;
+} scans[] = {
+    {&key_pattern_events, "stream", retention_trim_events, retention_on_trimmed},
+    {&key_pattern_marks, "hash", retention_trim_marks, retention_on_marks_trimmed},
 };
-enum { WALKS = sizeof(walks) / sizeof(walks[0]) };
+enum { SCANS = sizeof(scans) / sizeof(scans[0]) };
 
-static void on_scanned(struct worker *w, struct task *task)
+static void retention_on_scanned(struct task *task)
 {
-    struct retention *r = &w->retention;
+    struct retention *retention = task->owner;
+    size_t scan = retention->scan;
     const redisReply *reply = ((struct command *)task->data)->reply;
-    task_on_replies *trimmed = walks[r->scan].trimmed;
+    const redisReply *keys = reply_at(reply, 1);
     struct str cursor, key;
     size_t n;
 
     if (task_failed(task) || reply_text(reply_at(reply, 0), &cursor) != REPLY_OK ||
-        cursor.n >= sizeof(r->cursor) ||
-        reply_array(reply_at(reply, 1), KEYS_A_STEP_MAX, &n) != REPLY_OK) {
-        fail(w, task);
+        cursor.n >= sizeof(retention->cursor) ||
+        reply_array(keys, SCAN_REPLY_MAX, &n) != REPLY_OK) {
+        retention_retry_later(task);
         return;
     }
-    (void)snprintf(r->cursor, sizeof(r->cursor), "%.*s", STR_ARG(cursor));
+    (void)snprintf(retention->cursor, sizeof(retention->cursor), "%.*s", STR_ARG(cursor));
     pipeline_clear(&task->pipeline);
     for (size_t i = 0; i < n; i++) {
-        if (reply_text(reply_at(reply_at(reply, 1), i), &key) == REPLY_OK)
-            walks[r->scan].trim(w, &task->pipeline, key);
+        if (reply_text(reply_at(keys, i), &key) == REPLY_OK)
+            scans[scan].queue_trim(&task->pipeline, key, task->worker->now_ms);
     }
-    r->scanned += n;
-    r->next_run_us = w->now_us + STEP_US;
-    if (str_equal(cursor, STR("0")) && ++r->scan == WALKS)
-        end_walk(w);
-    task_submit(w, task, trimmed);
+    retention->scanned += n;
+    periodic_schedule(&retention->schedule, STEP_INTERVAL_US);
+    /* the cursor "0" ends a scan, and is the first of the next one */
+    if (str_equal(cursor, STR("0")) && ++retention->scan == SCANS)
+        retention_end_pass(retention);
+    task_submit(task, scans[scan].on_trimmed);
 }
 
-static void scan(struct worker *w, struct task *task)
+/* SCAN with MATCH and TYPE: replies may be empty although the scan is not at its end. */
+static void retention_scan(struct retention *retention, struct task *task)
 {
-    struct str cursor = arena_copy(task->arena, str_of(w->retention.cursor));
+    struct str cursor = arena_copy(task->arena, str_of(retention->cursor));
+    struct str count = arena_printf(task->arena, "%d", SCAN_COUNT);
+    const struct str argv[] = {
+        STR("SCAN"),  cursor, STR("MATCH"), *scans[retention->scan].pattern,
+        STR("COUNT"), count,  STR("TYPE"),  str_of(scans[retention->scan].type)};
 
-    task->data = pipeline_add(&task->pipeline, COMMAND_READ, 8,
-                              (struct str[]){STR("SCAN"), cursor, STR("MATCH"),
-                                             *walks[w->retention.scan].pattern, STR("COUNT"),
-                                             arena_printf(task->arena, "%d", KEYS_A_STEP),
-                                             STR("TYPE"), str_of(walks[w->retention.scan].type)});
-    task_submit(w, task, on_scanned);
+    task->data = pipeline_add(&task->pipeline, COMMAND_READ, sizeof(argv) / sizeof(argv[0]), argv);
+    task_submit(task, retention_on_scanned);
 }
 
-/* Dead letters hold what people did, too; outboxes fill only while somebody publishes. */
-static void begin_walk(struct worker *w, struct task *task)
+/* The outboxes may hold events of an earlier configuration: without a sidecar they are not emptied.
+ */
+static void retention_start_pass(struct retention *retention, struct task *task)
 {
-    struct retention *r = &w->retention;
+    int64_t now_ms = task->worker->now_ms;
 
-    memcpy(r->cursor, "0", sizeof("0"));
-    r->scanned = 0;
-    r->scan = 0;
-    ask_trim(&task->pipeline, key_dead_letters, w->now_ms - DEAD_LETTER_AGE_MS);
-    for (unsigned shard = 0; shard < SHARDS && !worker_publishes(w); shard++)
-        outbox_cmd_trim(&task->pipeline, shard, w->now_ms - OUTBOX_AGE_MS);
-    task_submit(w, task, on_trimmed);
+    memcpy(retention->cursor, "0", sizeof("0"));
+    retention->scanned = 0;
+    retention->scan = 0;
+    retention_queue_trim(&task->pipeline, key_dead_letters, now_ms - DEAD_LETTER_AGE_MS);
+    for (unsigned shard = 0; shard < SHARDS && !worker_publishes(task->worker); shard++)
+        outbox_cmd_trim(&task->pipeline, shard, now_ms - OUTBOX_AGE_MS);
+    task_submit(task, retention_on_trimmed);
 }
 
-void retention_tick(struct worker *w)
+void retention_init(struct retention *retention, struct worker_context *w,
+                    const struct shards *shards)
 {
-    struct retention *r = &w->retention;
+    *retention = (struct retention){.worker = w, .shards = shards};
+    periodic_init(&retention->schedule, w, FIRST_RUN_US);
+}
+
+void retention_tick(struct retention *retention)
+{
     struct task *task;
 
-    if (r->next_run_us == 0)
-        r->next_run_us = w->now_us + FIRST_US;
-    if (r->busy || worker_draining(w) || !lease_held(w, 0))
+    if (worker_draining(retention->worker) || !shards_lease_held(retention->shards, 0))
         return;
-    if (w->now_us < r->next_run_us) {
-        worker_wake_at(w, r->next_run_us);
-        return;
-    }
-    task = task_begin(w, 0, NULL);
+    task = periodic_begin(&retention->schedule, 0, retention);
     if (!task)
         return;
-    r->busy = true;
-    if (*r->cursor)
-        scan(w, task);
+    if (*retention->cursor)
+        retention_scan(retention, task);
     else
-        begin_walk(w, task);
-}
-
-bool retention_busy(const struct worker *w)
-{
-    return w->retention.busy;
+        retention_start_pass(retention, task);
 }

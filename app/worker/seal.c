@@ -1,28 +1,30 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A run seals all held shards in three round trips: read the new records (or, where the end of the
+ * chain is unknown, the latest seal), add the seals, store the heads. Adding compares the previous
+ * head in the script, so two workers cannot both continue one chain. When it is
+ * unknown what Redis has stored, the end of that chain is read again before the next seal. */
 #include "app/worker/seal.h"
 
 #include <stdio.h>
 
 #include "app/store/lease.h"
-#include "app/worker/worker.h"
 
-enum { RECORDS_A_SEAL = 64 };
-enum { SEALED, OVERTAKEN, UNREADABLE }; /* the words of METRIC_AUDIT_SEALS */
+enum { RECORDS_PER_SEAL = 64 };
 
-static const int64_t ROUND_US = 1000000;
-static const int64_t ANCHOR_US = 60000000;
+static const int64_t INTERVAL_US = 1000000;
+static const int64_t ANCHOR_INTERVAL_US = 60000000; /* also between log lines about a bad chain */
 
-/* The secrets have changed, perhaps ours among them (service/rotation.h). */
-static void follow_rotation(struct worker *w)
+/* Loads the keys again after secrets were reloaded (app/service/secrets_reload.h). */
+static void seals_reload_keys(struct seals *seals)
 {
-    struct engine *engine = w->engine;
+    struct engine *engine = seals->worker->engine;
     struct audit_keys keys;
     char error[200];
     struct jw *jw;
 
-    if (w->seals.key_generation == engine->secrets.generation)
+    if (seals->key_generation == engine->secrets.generation)
         return;
-    w->seals.key_generation = engine->secrets.generation;
+    seals->key_generation = engine->secrets.generation;
     if (audit_keys_load(&engine->config, &keys, error)) {
         audit_keys_release(&engine->audit_keys);
         engine->audit_keys = keys;
@@ -34,117 +36,128 @@ static void follow_rotation(struct worker *w)
     log_end(engine->log);
 }
 
-/* ---- telling ---- */
+/* ---- logging ---- */
 
-static void tell_anchor(struct worker *w, unsigned shard)
+/* mastery-ctl audit verify compares such lines with the chains in Redis. */
+static void seals_log_anchor(const struct seals *seals, unsigned shard)
 {
-    const struct audit_link *link = &w->seals.shards[shard].link;
-    struct jw *jw = log_begin(w->engine->log, LOG_INFO, "audit.anchor");
-    char name[3];
+    struct log *log = seals->worker->engine->log;
+    const struct audit_link *link = &seals->v[shard].link;
+    struct jw *jw = log_begin(log, LOG_INFO, "audit.anchor");
+    char name[3]; /* the shard in hex, as in its keys */
 
     (void)snprintf(name, sizeof(name), "%02x", shard & 0xff);
     jw_text(jw, "shard", name);
     jw_int(jw, "seal", link->seal_number);
     jw_text(jw, "head", link->head);
-    log_end(w->engine->log);
+    log_end(log);
 }
 
-static void tell_anchors(struct worker *w)
+/* While draining, heads are logged at once: this process will not come to its next minute. */
+static void seals_log_anchors(struct seals *seals)
 {
-    if (w->now_us < w->seals.next_anchor_us && !worker_draining(w))
+    const struct worker_context *w = seals->worker;
+
+    if (w->now_us < seals->next_anchor_us && !worker_draining(w))
         return;
-    w->seals.next_anchor_us = w->now_us + ANCHOR_US;
+    seals->next_anchor_us = w->now_us + ANCHOR_INTERVAL_US;
     for (unsigned shard = 0; shard < SHARDS; shard++) {
-        if (w->seals.shards[shard].unanchored)
-            tell_anchor(w, shard);
-        w->seals.shards[shard].unanchored = false;
+        if (seals->v[shard].unanchored)
+            seals_log_anchor(seals, shard);
+        seals->v[shard].unanchored = false;
     }
 }
 
-/* A chain whose end cannot be read is not gone on with: said once a minute. */
-static void complain(struct worker *w, unsigned shard)
+/* A chain whose end cannot be read is not continued; that is logged once a minute for all. */
+static void seals_report_unreadable(struct seals *seals, unsigned shard)
 {
+    const struct worker_context *w = seals->worker;
     struct jw *jw;
 
-    metrics_add(w->engine->metrics, METRIC_AUDIT_SEALS, UNREADABLE, 0, 1);
-    if (w->now_us < w->seals.next_error_log_us)
+    metrics_add(w->engine->metrics, METRIC_AUDIT_SEALS, "unreadable", NULL, 1);
+    if (w->now_us < seals->next_error_log_us)
         return;
-    w->seals.next_error_log_us = w->now_us + ANCHOR_US;
+    seals->next_error_log_us = w->now_us + ANCHOR_INTERVAL_US;
     jw = log_begin(w->engine->log, LOG_ERROR, "audit.unreadable");
     jw_int(jw, "shard", shard);
     jw_text(jw, "consequence", "nothing is sealed there; see mastery-ctl audit verify");
     log_end(w->engine->log);
 }
 
-/* ---- a round ---- */
+/* ---- a run ---- */
 
-static void end(struct worker *w, struct task *task)
+/* Ends a run: also the callback for the third round trip, whose result does not matter. */
+static void seals_end(struct task *task)
 {
-    w->seals.busy = false;
-    task_end(w, task);
+    struct seals *seals = task->owner;
+
+    periodic_end(&seals->schedule, task);
 }
 
-static void learn(struct worker *w, unsigned shard)
+/* Finds the end of a chain from its latest seal; no seal: the chain starts. */
+static void seals_on_latest(struct seals *seals, unsigned shard)
 {
-    struct seal_shard *s = &w->seals.shards[shard];
+    struct seal_shard *s = &seals->v[shard];
     struct problem p = {.code = PROBLEM_NONE};
+    const struct command *command = s->cmd;
     struct audit_seal latest;
     size_t n;
 
-    if (!audit_seal_parse(s->cmd, 1, &latest, &n, &p) ||
+    s->cmd = NULL;
+    if (!audit_seal_parse(command, 1, &latest, &n, &p) ||
         (n > 0 && !audit_link_from_seal(&latest, &s->link))) {
-        complain(w, shard);
+        seals_report_unreadable(seals, shard);
         return;
     }
     if (n == 0)
         s->link = (struct audit_link){.seal_number = 0};
     s->link_known = true;
-    w->seals.next_run_us = w->now_us; /* what it does not cover yet is looked for at once */
+    periodic_schedule(&seals->schedule, 0); /* its unsealed records are read at once */
 }
 
-/* Asks to seal what has been read; asked is NULL where there is nothing to do. */
-static void ask_seal(struct worker *w, struct task *task, unsigned shard)
+/* Queues a seal over the records that were read; s->cmd is NULL afterwards if there are none. */
+static void seals_on_records(struct seals *seals, struct task *task, unsigned shard)
 {
-    struct seal_shard *s = &w->seals.shards[shard];
-    struct audit_entry entries[RECORDS_A_SEAL];
+    struct seal_shard *s = &seals->v[shard];
+    const struct audit_key *key = &task->worker->engine->audit_keys.v[0];
+    struct audit_entry entries[RECORDS_PER_SEAL];
     struct problem p = {.code = PROBLEM_NONE};
     struct str v[SEAL_FIELDS];
-    const struct command *read = s->cmd;
+    const struct command *command = s->cmd;
     size_t n;
 
     s->cmd = NULL;
-    if (!audit_parse_entries(read, RECORDS_A_SEAL, entries, &n, &p)) {
-        complain(w, shard);
+    if (!audit_parse_entries(command, RECORDS_PER_SEAL, entries, &n, &p)) {
+        seals_report_unreadable(seals, shard);
         return;
     }
-    if (n == 0 || !lease_held(w, shard) ||
-        !audit_seal_next(task->arena, &w->engine->audit_keys.v[0], shard, &s->link, entries, n, v,
-                         &s->next_link))
+    if (n == 0 || !shards_lease_held(seals->shards, shard) ||
+        !audit_seal_next(task->arena, key, shard, &s->link, entries, n, v, &s->next_link))
         return;
-    if (n == RECORDS_A_SEAL)
-        w->seals.next_run_us = w->now_us;
+    if (n == RECORDS_PER_SEAL) /* there may be more */
+        periodic_schedule(&seals->schedule, 0);
     s->next_count = n;
-    s->cmd = audit_seal_cmd_add(&task->pipeline, shard, w->id, v);
+    s->cmd = audit_seal_cmd_add(&task->pipeline, shard, task->worker->id, v);
 }
 
-static void take_made(struct worker *w, struct task *task, unsigned shard)
+/* Processes the reply about one added seal, and queues its head for audit:heads. */
+static void seals_on_shard_added(struct seals *seals, struct task *task, unsigned shard)
 {
-    struct seal_shard *s = &w->seals.shards[shard];
+    struct metrics *metrics = task->worker->engine->metrics;
+    struct seal_shard *s = &seals->v[shard];
     struct problem p = {.code = PROBLEM_NONE};
-    int64_t made;
+    int64_t result;
 
-    if (!audit_seal_parse_add(s->cmd, &made, &p)) {
-        complain(w, shard);
-        return;
-    }
-    if (made == LEASE_LOST) {
-        lease_mark_lost(w, shard);
-    } else if (made == SEAL_OUTDATED) {
-        metrics_add(w->engine->metrics, METRIC_AUDIT_SEALS, OVERTAKEN, 0, 1);
+    if (!audit_seal_parse_add(s->cmd, &result, &p)) {
+        seals_report_unreadable(seals, shard);
+    } else if (result == LEASE_LOST) {
+        shards_lease_lost(seals->shards, shard);
+    } else if (result == SEAL_OUTDATED) {
+        metrics_add(metrics, METRIC_AUDIT_SEALS, "overtaken", NULL, 1);
         s->link_known = false;
     } else {
-        metrics_add(w->engine->metrics, METRIC_AUDIT_SEALS, SEALED, 0, 1);
-        metrics_add(w->engine->metrics, METRIC_AUDIT_RECORDS, 0, 0, s->next_count);
+        metrics_add(metrics, METRIC_AUDIT_SEALS, "made", NULL, 1);
+        metrics_add(metrics, METRIC_AUDIT_RECORDS, NULL, NULL, s->next_count);
         s->link = s->next_link;
         s->unanchored = true;
         audit_head_cmd_set(&task->pipeline, shard,
@@ -153,58 +166,52 @@ static void take_made(struct worker *w, struct task *task, unsigned shard)
     }
 }
 
-/* What has not been answered may have been made: looked at anew. */
-static void forget_asked(struct worker *w)
+/* A seal without a reply may have been stored or not: the end of its chain is unknown. A head that
+ * could not be stored needs no second attempt: that of the next seal replaces it. */
+static void seals_on_added(struct task *task)
 {
-    for (unsigned shard = 0; shard < SHARDS; shard++) {
-        if (w->seals.shards[shard].cmd)
-            w->seals.shards[shard].link_known = false;
-    }
-}
+    struct seals *seals = task->owner;
+    bool failed = task_failed(task);
 
-static void on_noted(struct worker *w, struct task *task)
-{
-    end(w, task); /* a head that was not kept is replaced by the next one */
-}
-
-static void on_sealed(struct worker *w, struct task *task)
-{
-    if (task_failed(task)) {
-        forget_asked(w);
-        end(w, task);
-        return;
-    }
     pipeline_clear(&task->pipeline);
     for (unsigned shard = 0; shard < SHARDS; shard++) {
-        if (w->seals.shards[shard].cmd)
-            take_made(w, task, shard);
-    }
-    task_submit(w, task, on_noted);
-}
-
-static void on_read(struct worker *w, struct task *task)
-{
-    if (task_failed(task)) {
-        end(w, task);
-        return;
-    }
-    pipeline_clear(&task->pipeline);
-    for (unsigned shard = 0; shard < SHARDS; shard++) {
-        struct seal_shard *s = &w->seals.shards[shard];
-
-        if (!s->cmd)
+        if (!seals->v[shard].cmd)
             continue;
-        if (s->link_known) {
-            ask_seal(w, task, shard);
-        } else {
-            learn(w, shard);
-            s->cmd = NULL;
-        }
+        if (failed)
+            seals->v[shard].link_known = false;
+        else
+            seals_on_shard_added(seals, task, shard);
     }
-    task_submit(w, task, on_sealed);
+    if (failed)
+        seals_end(task);
+    else
+        task_submit(task, seals_end);
 }
 
-static struct command *ask_shard(struct task *task, unsigned shard, const struct seal_shard *s)
+/* The second round trip: adds a seal for each shard with new records. */
+static void seals_on_read(struct task *task)
+{
+    struct seals *seals = task->owner;
+
+    if (task_failed(task)) {
+        seals_end(task);
+        return;
+    }
+    pipeline_clear(&task->pipeline);
+    for (unsigned shard = 0; shard < SHARDS; shard++) {
+        if (!seals->v[shard].cmd)
+            continue;
+        if (seals->v[shard].link_known)
+            seals_on_records(seals, task, shard);
+        else
+            seals_on_latest(seals, shard);
+    }
+    task_submit(task, seals_on_added);
+}
+
+/* The first round trip: the records after the last sealed one, or the latest seal. */
+static struct command *seals_queue_read(struct task *task, unsigned shard,
+                                        const struct seal_shard *s)
 {
     struct str from = STR("-");
 
@@ -212,35 +219,32 @@ static struct command *ask_shard(struct task *task, unsigned shard, const struct
         return audit_seal_cmd_latest(&task->pipeline, shard);
     if (*s->link.last_record_id)
         from = arena_printf(task->arena, "(%s", s->link.last_record_id);
-    return audit_cmd_range(&task->pipeline, shard, from, STR("+"), RECORDS_A_SEAL);
+    return audit_cmd_range(&task->pipeline, shard, from, STR("+"), RECORDS_PER_SEAL);
 }
 
-void seals_tick(struct worker *w)
+void seals_init(struct seals *seals, struct worker_context *w, struct shards *shards)
+{
+    *seals = (struct seals){.worker = w, .shards = shards};
+    periodic_init(&seals->schedule, w, 0);
+}
+
+/* Keys and anchors are handled even while a run is in progress, and while draining. */
+void seals_tick(struct seals *seals)
 {
     struct task *task;
 
-    follow_rotation(w);
-    tell_anchors(w);
-    if (w->seals.busy || worker_draining(w))
+    seals_reload_keys(seals);
+    seals_log_anchors(seals);
+    if (worker_draining(seals->worker))
         return;
-    if (w->now_us < w->seals.next_run_us) {
-        worker_wake_at(w, w->seals.next_run_us);
-        return;
-    }
-    task = task_begin(w, 0, NULL);
+    task = periodic_begin(&seals->schedule, 0, seals);
     if (!task)
         return;
-    w->seals.next_run_us = w->now_us + ROUND_US;
-    w->seals.busy = true;
+    periodic_schedule(&seals->schedule, INTERVAL_US);
     for (unsigned shard = 0; shard < SHARDS; shard++) {
-        struct seal_shard *s = &w->seals.shards[shard];
+        struct seal_shard *s = &seals->v[shard];
 
-        s->cmd = lease_held(w, shard) ? ask_shard(task, shard, s) : NULL;
+        s->cmd = shards_lease_held(seals->shards, shard) ? seals_queue_read(task, shard, s) : NULL;
     }
-    task_submit(w, task, on_read);
-}
-
-bool seals_busy(const struct worker *w)
-{
-    return w->seals.busy;
+    task_submit(task, seals_on_read);
 }

@@ -1,29 +1,31 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* HTTP to the Dapr sidecar: POST /v1.0/publish/PUBSUB/TOPIC for each event, and GET
+ * /v1.0/healthz/outbound while there is nothing to publish. Each result passes the circuit breaker
+ * first and then goes to the publication's owner. What happens to an event after a failure is
+ * decided there (outbox.c), not here. */
 #include "app/worker/sidecar.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "app/obs/trace.h"
-#include "app/worker/worker.h"
 
-enum { FAILURES_THAT_OPEN = 5 }; /* the circuit */
-enum { SERVICE_DAPR = 1 };       /* of metrics_set_breaker */
+enum { FAILURES_TO_OPEN = 5 }; /* in succession, of the circuit */
 
-static const int64_t OPEN_US = 1000000;   /* how long an open circuit waits for its probe */
-static const int64_t HEALTH_US = 5000000; /* without anything to publish, we ask how it is */
+static const int64_t OPEN_US = 1000000; /* from opening the circuit to its probe */
+static const int64_t HEALTH_INTERVAL_US = 5000000;
 
-/* ---- what an answer means ---- */
+/* ---- results ---- */
 
-static enum publish_outcome outcome_of(const struct http_call *call)
+static enum publish_outcome sidecar_outcome(const struct http_call *call)
 {
     static const struct {
-        long from, to;
+        long from, to; /* HTTP statuses */
         enum publish_outcome outcome;
     } table[] = {
         {200, 299, PUBLISH_OK},
         {400, 401, PUBLISH_MISCONFIGURED}, /* no pub/sub component at all; a wrong token */
-        {403, 403, PUBLISH_REFUSED},       /* the topic is not for this app */
+        {403, 403, PUBLISH_REFUSED},       /* this app may not publish to the topic */
         {404, 404, PUBLISH_MISCONFIGURED}, /* no pub/sub component of that name */
     };
 
@@ -38,217 +40,192 @@ static enum publish_outcome outcome_of(const struct http_call *call)
     return PUBLISH_FAILED;
 }
 
-/* ---- the sidecar's state ---- */
-
-static void note_breaker(struct worker *w)
+/* Reports a changed circuit. While the sidecar is away, open and half-open alternate: the log has
+ * one line for all of that time. */
+static void sidecar_report_breaker(struct sidecar *sidecar)
 {
-    struct sidecar *d = &w->sidecar;
+    const struct engine *engine = sidecar->worker->engine;
+    const struct breaker *breaker = &sidecar->breaker;
     struct jw *jw;
 
-    if (d->reported_state == d->breaker.state)
+    if (sidecar->reported_state == breaker->state)
         return;
-    metrics_set_breaker(w->engine->metrics, SERVICE_DAPR, (enum breaker_gauge)d->breaker.state,
-                        d->breaker.failures, d->breaker.opened_at_ms);
-    /* open and half-open take turns while it is away: told once */
-    if (d->reported_state == BREAKER_CLOSED) {
-        jw = log_begin(w->engine->log, LOG_WARNING, "dapr.away");
-        jw_int(jw, "failures", (int64_t)d->breaker.failures);
+    metrics_set_breaker(engine->metrics, METRIC_SERVICE_DAPR, (enum breaker_gauge)breaker->state,
+                        breaker->failures, breaker->opened_at_ms);
+    if (sidecar->reported_state == BREAKER_CLOSED) {
+        jw = log_begin(engine->log, LOG_WARNING, "dapr.away");
+        jw_int(jw, "failures", (int64_t)breaker->failures);
         jw_text(jw, "consequence", "events are kept");
-        log_end(w->engine->log);
-    } else if (d->breaker.state == BREAKER_CLOSED) {
-        (void)log_begin(w->engine->log, LOG_INFO, "dapr.back");
-        log_end(w->engine->log);
+        log_end(engine->log);
+    } else if (breaker->state == BREAKER_CLOSED) {
+        (void)log_begin(engine->log, LOG_INFO, "dapr.back");
+        log_end(engine->log);
     }
-    d->reported_state = d->breaker.state;
+    sidecar->reported_state = breaker->state;
 }
 
-static void note_outcome(struct worker *w, enum publish_outcome outcome)
+/* Any response but the broker's failure shows that the sidecar is there: it closes the circuit. */
+static void sidecar_record_outcome(struct sidecar *sidecar, enum publish_outcome outcome)
 {
-    struct sidecar *d = &w->sidecar;
+    int64_t now_us = sidecar->worker->now_us;
 
-    d->last_contact_us = w->now_us;
+    sidecar->last_contact_us = now_us;
     switch (outcome) {
     case PUBLISH_OK:
     case PUBLISH_REFUSED:
-    case PUBLISH_MISCONFIGURED:
-        if (d->breaker.state != BREAKER_CLOSED)
-            outbox_resume_all(w);
-        breaker_success(&d->breaker);
-        break;
+    case PUBLISH_MISCONFIGURED: breaker_success(&sidecar->breaker); break;
     case PUBLISH_FAILED:
-    case PUBLISH_UNREACHABLE: breaker_failure(&d->breaker, w->now_us, false); break;
+    case PUBLISH_UNREACHABLE: breaker_failure(&sidecar->breaker, now_us, false); break;
     case PUBLISH_CANCELLED:
-        if (d->breaker.state == BREAKER_HALF_OPEN)
-            breaker_failure(&d->breaker, w->now_us, false);
+        /* a cancelled probe has proved nothing: the circuit opens again, and another one follows */
+        if (sidecar->breaker.state == BREAKER_HALF_OPEN)
+            breaker_failure(&sidecar->breaker, now_us, false);
         return;
     }
-    d->healthy = outcome == PUBLISH_OK || outcome == PUBLISH_REFUSED;
+    sidecar->healthy = outcome == PUBLISH_OK || outcome == PUBLISH_REFUSED;
 }
 
-bool sidecar_can_publish(struct worker *w, size_t about_to)
+bool sidecar_can_publish(struct sidecar *sidecar, size_t about_to)
 {
-    struct sidecar *d = &w->sidecar;
-    size_t publishing = d->publishing + about_to;
+    size_t publishing = sidecar->publishing + about_to;
 
     if (publishing >= PUBLISHERS)
         return false;
-    switch (d->breaker.state) {
+    switch (sidecar->breaker.state) {
     case BREAKER_CLOSED: return true;
     case BREAKER_OPEN:
-        if (breaker_probe_due(&d->breaker, w->now_us))
+        if (breaker_probe_due(&sidecar->breaker, sidecar->worker->now_us))
             return publishing == 0;
-        worker_wake_at(w, d->breaker.probe_at_us);
+        worker_wake_at(sidecar->worker, sidecar->breaker.probe_at_us);
         return false;
-    case BREAKER_HALF_OPEN: return publishing == 0;
+    case BREAKER_HALF_OPEN: return publishing == 0; /* one probe at a time */
     }
     return false;
 }
 
-enum dapr_state sidecar_state(const struct worker *w)
+enum dapr_state sidecar_state(const struct sidecar *sidecar)
 {
-    if (!worker_publishes(w))
+    if (!worker_publishes(sidecar->worker))
         return DAPR_NOT_CONFIGURED;
-    return w->sidecar.healthy ? DAPR_HEALTHY : DAPR_UNAVAILABLE;
+    return sidecar->healthy ? DAPR_HEALTHY : DAPR_UNAVAILABLE;
 }
 
-/* ---- how it is, when there is nothing to publish ---- */
+/* ---- health ---- */
 
-static void on_health(struct http_call *call)
+static void sidecar_on_health(struct http_call *call)
 {
-    struct worker *w = call->owner;
-    struct sidecar *d = &w->sidecar;
-    bool well = call->result == CURLE_OK && call->status / 100 == 2;
+    struct sidecar *sidecar = call->owner;
+    bool healthy = call->result == CURLE_OK && call->status / 100 == 2;
 
-    d->checking_health = false;
-    d->last_contact_us = w->now_us;
-    /* a probe was due, and what it would have published has gone meanwhile */
-    if (well && d->breaker.state == BREAKER_HALF_OPEN && d->publishing == 0)
-        breaker_success(&d->breaker);
-    d->healthy = well && d->breaker.state == BREAKER_CLOSED;
+    sidecar->checking_health = false;
+    sidecar->last_contact_us = sidecar->worker->now_us;
+    /* Half-open without a running probe: the event that was to be the probe is gone from the store.
+     * Only this response can close the circuit then. */
+    if (healthy && sidecar->breaker.state == BREAKER_HALF_OPEN && sidecar->publishing == 0)
+        breaker_success(&sidecar->breaker);
+    sidecar->healthy = healthy && sidecar->breaker.state == BREAKER_CLOSED;
 }
 
-static void ask_health(struct worker *w)
+/* Without events to publish, the state of the sidecar would be unknown: /ready shows it. */
+static void sidecar_check_health(struct sidecar *sidecar)
 {
-    struct sidecar *d = &w->sidecar;
+    struct worker_context *w = sidecar->worker;
+    int64_t due_us = sidecar->last_contact_us + HEALTH_INTERVAL_US;
 
-    if (d->checking_health || d->publishing > 0)
+    if (sidecar->checking_health || sidecar->publishing > 0)
         return;
-    if (d->last_contact_us != 0 && w->now_us < d->last_contact_us + HEALTH_US) {
-        worker_wake_at(w, d->last_contact_us + HEALTH_US);
+    if (sidecar->last_contact_us != 0 && w->now_us < due_us) {
+        worker_wake_at(w, due_us);
         return;
     }
-    d->last_contact_us = w->now_us;
-    d->health = (struct http_call){.url = d->health_url,
-                                   .timeout_ms = w->engine->config.dapr_timeout_ms,
-                                   .done = on_health,
-                                   .owner = w,
-                                   .easy = d->health.easy};
-    d->checking_health = http_call_begin(w->http, &d->health);
+    sidecar->last_contact_us = w->now_us;
+    sidecar->health = (struct http_call){.url = sidecar->health_url,
+                                         .timeout_ms = w->engine->config.dapr_timeout_ms,
+                                         .done = sidecar_on_health,
+                                         .owner = sidecar,
+                                         .easy = sidecar->health.easy};
+    sidecar->checking_health = http_call_begin(sidecar->http, &sidecar->health);
 }
 
 /* ---- publishing ---- */
 
-static void on_answer(struct http_call *call)
+/* The publisher is free before on_result is called, which may start the next event. */
+static void sidecar_on_response(struct http_call *call)
 {
-    struct worker *w = call->owner;
-    struct publisher *p = (struct publisher *)(void *)call;
-    enum publish_outcome outcome;
+    struct publisher *p = call->owner;
+    const struct breaker *breaker = &p->sidecar->breaker;
+    bool was_closed = breaker->state == BREAKER_CLOSED;
+    struct publish_result result = {
+        .outcome = sidecar_outcome(call), .status = call->status, .excerpt = call->excerpt};
 
     p->busy = false;
-    w->sidecar.publishing--;
+    p->sidecar->publishing--;
     curl_slist_free_all(p->headers);
     p->headers = NULL;
-    outcome = outcome_of(call);
-    note_outcome(w, outcome);
-    outbox_on_result(w, p->shard, outcome, call);
+    sidecar_record_outcome(p->sidecar, result.outcome);
+    result.recovered = !was_closed && breaker->state == BREAKER_CLOSED;
+    p->publication.on_result(p->publication.owner, p->publication.shard, &result);
 }
 
-static bool may_send(struct http_call *call)
+/* Called by http.c when the connection is established. */
+static bool sidecar_may_send(struct http_call *call)
 {
-    const struct publisher *p = (const struct publisher *)(const void *)call;
+    const struct publication *publication = &((const struct publisher *)call->owner)->publication;
 
-    return lease_held_now(call->owner, p->shard) && outbox_may_send(call->owner, p->shard);
+    return publication->may_send(publication->owner, publication->shard);
 }
 
-static bool add_header(struct publisher *p, const char *header)
+/* The trace goes into a header: the sidecar overwrites the traceparent in the event. An empty
+ * Expect stops libcurl from waiting for "100 Continue" before it sends a large body. The token
+ * comes from the configuration for each event, because a reload of secrets may change it. */
+static bool publisher_set_headers(struct publisher *p)
 {
-    struct curl_slist *more = curl_slist_append(p->headers, header);
-
-    if (more)
-        p->headers = more;
-    return more != NULL;
-}
-
-/* Asked for each time: it may have changed. */
-static bool add_token(struct publisher *p, const char *token)
-{
-    char *header;
-    bool added;
-
-    if (!token || !*token)
-        return true;
-    if (asprintf(&header, "dapr-api-token: %s", token) < 0)
-        return false;
-    added = add_header(p, header);
-    explicit_bzero(header, strlen(header));
-    free(header);
-    return added;
-}
-
-/* The sidecar overwrites the trace in the event itself: ours must go beside it. */
-static bool set_headers(const struct worker *w, struct publisher *p, struct str traceparent)
-{
-    char text[TRACEPARENT_SIZE], header[TRACEPARENT_SIZE + 16];
+    const char *token = p->sidecar->worker->engine->config.dapr_api_token;
+    char traceparent[TRACEPARENT_SIZE];
     struct trace trace;
 
-    trace_begin(&trace, traceparent, (struct str){0});
-    trace_print(&trace, text);
-    (void)snprintf(header, sizeof(header), "traceparent: %s", text);
-    return add_header(p, "Content-Type: application/cloudevents+json") && add_header(p, header) &&
-           add_header(p, "Expect:") && add_token(p, w->engine->config.dapr_api_token);
+    trace_begin(&trace, p->publication.message->traceparent, (struct str){0});
+    trace_print(&trace, traceparent);
+    return http_add_header(&p->headers, "Content-Type: application/cloudevents+json") &&
+           http_add_header(&p->headers, "traceparent: %s", traceparent) &&
+           http_add_header(&p->headers, "Expect:") &&
+           (!token || !*token || http_add_header(&p->headers, "dapr-api-token: %s", token));
 }
 
-static struct publisher *free_publisher(struct worker *w)
+bool sidecar_publish(struct sidecar *sidecar, const struct publication *publication)
 {
-    for (int i = 0; i < PUBLISHERS; i++) {
-        if (!w->sidecar.publishers[i].busy)
-            return &w->sidecar.publishers[i];
-    }
-    return NULL;
-}
+    const struct engine *engine = sidecar->worker->engine;
+    struct publisher *p = sidecar->publishers;
 
-bool sidecar_publish(struct worker *w, unsigned shard, const struct message *message)
-{
-    struct publisher *p = free_publisher(w);
-
-    if (!p)
-        return false;
-    p->shard = shard;
-    p->call = (struct http_call){.url = w->sidecar.url,
-                                 .body = message->event,
-                                 .timeout_ms = w->engine->config.dapr_timeout_ms,
-                                 .may_send = may_send,
-                                 .done = on_answer,
-                                 .owner = w,
+    while (p->busy) /* sidecar_can_publish has made sure that one is free */
+        p++;
+    p->sidecar = sidecar;
+    p->publication = *publication;
+    p->call = (struct http_call){.url = sidecar->url,
+                                 .body = publication->message->event,
+                                 .timeout_ms = engine->config.dapr_timeout_ms,
+                                 .may_send = sidecar_may_send,
+                                 .done = sidecar_on_response,
+                                 .owner = p,
                                  .easy = p->call.easy};
-    if (set_headers(w, p, message->traceparent)) {
+    if (publisher_set_headers(p)) {
         p->call.headers = p->headers;
-        p->busy = http_call_begin(w->http, &p->call);
+        p->busy = http_call_begin(sidecar->http, &p->call);
     }
     if (!p->busy) {
         curl_slist_free_all(p->headers);
         p->headers = NULL;
         return false;
     }
-    w->sidecar.publishing++;
-    metrics_add(w->engine->metrics, METRIC_SPANS, 0, 0, 1);
+    sidecar->publishing++;
+    metrics_add(engine->metrics, METRIC_SPANS, NULL, NULL, 1);
     return true;
 }
 
 /* ---- opening ---- */
 
-/* In a path: what is not unreserved is percent-encoded. */
-static char *publish_url(const char *base, const char *pubsub, const char *topic)
+/* Returns NULL without memory; to be freed. Both names are percent-encoded. */
+static char *sidecar_publish_url(const char *base, const char *pubsub, const char *topic)
 {
     char *p = curl_easy_escape(NULL, pubsub, 0), *t = curl_easy_escape(NULL, topic, 0);
     char *url = NULL;
@@ -260,7 +237,8 @@ static char *publish_url(const char *base, const char *pubsub, const char *topic
     return url;
 }
 
-static char *base_url(const struct config *config)
+/* The configured endpoint without slashes at its end, or the local port. To be freed. */
+static char *sidecar_base_url(const struct config *config)
 {
     char *base = NULL;
 
@@ -274,43 +252,42 @@ static char *base_url(const struct config *config)
     return base;
 }
 
-bool sidecar_open(struct worker *w)
+/* The URLs are built once; only the token may change while the process runs. */
+bool sidecar_open(struct sidecar *sidecar)
 {
-    const struct config *config = &w->engine->config;
-    struct sidecar *d = &w->sidecar;
+    const struct config *config = &sidecar->worker->engine->config;
     char *base;
 
-    breaker_init(&d->breaker, FAILURES_THAT_OPEN, OPEN_US);
-    if (!worker_publishes(w))
+    breaker_init(&sidecar->breaker, FAILURES_TO_OPEN, OPEN_US);
+    if (!worker_publishes(sidecar->worker))
         return true;
-    base = base_url(config);
+    base = sidecar_base_url(config);
     if (!base)
         return false;
-    d->url = publish_url(base, config->dapr_pubsub, config->dapr_topic_updates);
-    if (asprintf(&d->health_url, "%s/v1.0/healthz/outbound", base) < 0)
-        d->health_url = NULL;
+    sidecar->url = sidecar_publish_url(base, config->dapr_pubsub, config->dapr_topic_updates);
+    if (asprintf(&sidecar->health_url, "%s/v1.0/healthz/outbound", base) < 0)
+        sidecar->health_url = NULL;
     free(base);
-    return d->url && d->health_url;
+    return sidecar->url && sidecar->health_url;
 }
 
-void sidecar_close(struct worker *w)
+/* No call may be running: http_free has ended them. */
+void sidecar_close(struct sidecar *sidecar)
 {
-    struct sidecar *d = &w->sidecar;
-
     for (int i = 0; i < PUBLISHERS; i++) {
-        http_call_release(&d->publishers[i].call);
-        curl_slist_free_all(d->publishers[i].headers);
+        http_call_release(&sidecar->publishers[i].call);
+        curl_slist_free_all(sidecar->publishers[i].headers);
     }
-    http_call_release(&d->health);
-    free(d->url);
-    free(d->health_url);
+    http_call_release(&sidecar->health);
+    free(sidecar->url);
+    free(sidecar->health_url);
 }
 
-void sidecar_tick(struct worker *w)
+void sidecar_tick(struct sidecar *sidecar)
 {
-    if (!worker_publishes(w))
+    if (!worker_publishes(sidecar->worker))
         return;
-    note_breaker(w);
-    if (!worker_draining(w))
-        ask_health(w);
+    sidecar_report_breaker(sidecar);
+    if (!worker_draining(sidecar->worker))
+        sidecar_check_health(sidecar);
 }

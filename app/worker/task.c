@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Tasks: allocated on demand, linked while they run, and put aside for the next use when they end,
+ * so that a steady worker calls malloc rarely. The list of running tasks serves two purposes: the
+ * worker is idle when it is empty, and at exit the tasks that still run are freed. */
 #include "app/worker/task.h"
 
 #include <stdlib.h>
 
-#include "app/worker/worker.h"
-
+/* Bytes of a task's arena, at first and at most; ended tasks whose memory is retained. */
 enum { ARENA_FIRST = 16384, ARENA_CAP = 128 << 20, SPARE_MAX = 64 };
 
-static struct task *new_task(void)
+/* Returns NULL without memory. */
+static struct task *task_new(void)
 {
     struct task *task = calloc(1, sizeof(*task));
 
@@ -20,30 +23,32 @@ static struct task *new_task(void)
     return NULL;
 }
 
-static void free_task(struct task *task)
+static void task_free(struct task *task)
 {
     arena_free(task->arena);
     free(task);
 }
 
-struct task *task_begin(struct worker *w, unsigned shard, void *own)
+struct task *task_begin(struct worker_context *w, unsigned shard, void *owner)
 {
-    struct tasks *tasks = &w->tasks;
+    struct tasks *tasks = w->tasks;
     struct task *task = tasks->spare;
 
     if (task) {
         tasks->spare = task->next;
         tasks->spare_count--;
     } else {
-        task = new_task();
+        task = task_new();
         if (!task)
             return NULL;
     }
+    *task = (struct task){.arena = task->arena,
+                          .worker = w,
+                          .owner = owner,
+                          .shard = shard,
+                          .next = tasks->first,
+                          .link = &tasks->first};
     pipeline_init(&task->pipeline, task->arena, task);
-    task->shard = shard;
-    task->data = own;
-    task->next = tasks->first;
-    task->link = &tasks->first;
     if (task->next)
         task->next->link = &task->next;
     tasks->first = task;
@@ -51,25 +56,27 @@ struct task *task_begin(struct worker *w, unsigned shard, void *own)
     return task;
 }
 
-void task_submit(struct worker *w, struct task *task, task_on_replies *answered)
+void task_submit(struct task *task, task_on_replies *on_replies)
 {
-    task->on_replies = answered;
-    store_submit(w->engine->store, &task->pipeline, w->now_us);
+    task->on_replies = on_replies;
+    store_submit(task->worker->engine->store, &task->pipeline, task->worker->now_us);
 }
 
-void task_end(struct worker *w, struct task *task)
+/* Removes the task from the list of running ones; its memory is retained up to SPARE_MAX tasks. */
+void task_end(struct task *task)
 {
-    struct tasks *tasks = &w->tasks;
+    struct tasks *tasks;
 
     if (!task)
         return;
+    tasks = task->worker->tasks;
     *task->link = task->next;
     if (task->next)
         task->next->link = task->link;
     tasks->count--;
     arena_reset(task->arena);
     if (tasks->spare_count >= SPARE_MAX) {
-        free_task(task);
+        task_free(task);
         return;
     }
     task->next = tasks->spare;
@@ -77,28 +84,25 @@ void task_end(struct worker *w, struct task *task)
     tasks->spare_count++;
 }
 
+/* PIPELINE_TIMED_OUT cannot occur: tasks have no timeout of their own. */
 bool task_failed(const struct task *task)
 {
     return task->pipeline.status != PIPELINE_COMPLETE;
 }
 
-void task_discard(struct worker *w, struct task *task)
-{
-    task_end(w, task);
-}
-
-static void free_all(struct task *task)
+/* Frees a list that is linked by next. */
+static void task_free_list(struct task *task)
 {
     while (task) {
         struct task *next = task->next;
 
-        free_task(task);
+        task_free(task);
         task = next;
     }
 }
 
 void tasks_release(struct tasks *tasks)
 {
-    free_all(tasks->first);
-    free_all(tasks->spare);
+    task_free_list(tasks->first);
+    task_free_list(tasks->spare);
 }

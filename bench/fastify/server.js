@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The peer in Node.js, written for speed: a process a core, schemas compiled by Fastify, verified
-// tokens remembered by fast-jwt, commands of one tick pipelined by ioredis, the stored result
-// spliced into the answer as the text it is.
+// The peer in Node.js. It is written for speed: one process per core, schemas compiled by Fastify,
+// verified tokens cached by fast-jwt, commands of one tick pipelined by ioredis, and the stored result is
+// copied into the response without parsing it.
 // Environment: SOCKET, REDIS_SOCKET, REDIS_PASSWORD, JWT_SECRET, KEY_PREFIX, RECORD_SCRIPT (a file),
 // PROCESSES.
 'use strict';
@@ -19,7 +19,7 @@ const TREND_DAYS = 7;
 const COMPONENTS = ['completion', 'quiz', 'quality', 'consistency'];
 const DEFAULT_WEIGHTS = { completion: 0.4, quiz: 0.3, quality: 0.2, consistency: 0.1 };
 
-// --- what is stored ---
+// --- the store ---
 
 const redis = new Redis({
     path: REDIS_SOCKET, password: REDIS_PASSWORD || undefined, lazyConnect: true, enableAutoPipelining: true,
@@ -33,7 +33,7 @@ function shardOf(student) {
 const dayName = (day) => new Date(day * DAY_MS).toISOString().slice(0, 10).replaceAll('-', '');
 
 let namedDay = 0;
-const dayNames = new Map(); // window in days -> its names, oldest first; made anew each day
+const dayNames = new Map(); // n -> the names of the last n days, oldest first; computed again on a new day
 function lastDays(n, now) {
     const today = Math.floor(now / DAY_MS);
     if (today !== namedDay) {
@@ -91,11 +91,11 @@ function seriesOf(scores) {
     return { average, trend: change > 0.02 ? 'improving' : change < -0.02 ? 'declining' : 'stable' };
 }
 
-// --- answers ---
+// --- responses ---
 
 const fail = (status, code, message) => Object.assign(new Error(message), { statusCode: status, code });
 
-function answer(request, reply, student, result, state, scores, now) {
+function responseBody(request, reply, student, result, state, scores, now) {
     const [, score, level] = state.split(' ');
     const series = seriesOf(scores);
     reply.header('Cache-Control', 'no-store');
@@ -107,7 +107,7 @@ function answer(request, reply, student, result, state, scores, now) {
         `"query_time":"${new Date(now).toISOString()}","student_id":"${student}"}}`;
 }
 
-// The profile and the days of the window; one round trip.
+// Reads the profile and the days of the window in one round trip.
 function read(key, window, now) {
     return Promise.all([
         redis.hmget(key, 'm', 's'),
@@ -118,12 +118,12 @@ function read(key, window, now) {
 async function query(request, reply) {
     const { student_id: student, days_history: window } = request.body;
     const now = Date.now();
-    mustSee(request.principal, student);
+    requireAccess(request.principal, student);
     const key = `${shardOf(student)}:student:${student}`;
     const [[result, state], days] = await read(key, window, now);
     if (result === null) throw fail(404, 'NOT_FOUND', 'no data for this student');
     reply.header('X-Cache', 'HIT');
-    return answer(request, reply, student, result, state, scoresOf(days), now);
+    return responseBody(request, reply, student, result, state, scoresOf(days), now);
 }
 
 function journalEntry(request, mastery, before, now) {
@@ -138,7 +138,7 @@ function journalEntry(request, mastery, before, now) {
 async function calculate(request, reply) {
     const { student_id: student, components, weights = DEFAULT_WEIGHTS } = request.body;
     const now = Date.now();
-    mustSee(request.principal, student);
+    requireAccess(request.principal, student);
     if (Math.abs(COMPONENTS.reduce((sum, name) => sum + weights[name], 0) - 1) > 0.001) {
         throw fail(400, 'VALIDATION_ERROR', 'weights must sum to 1');
     }
@@ -148,7 +148,7 @@ async function calculate(request, reply) {
     const result = JSON.stringify(mastery);
     const day = `{"mastery_score":${mastery.mastery_score},"level":"${mastery.level}",` +
         `"components":${JSON.stringify(components)},"sample_size":1}`;
-    for (let tries = 0; tries < 10; tries++) {
+    for (let attempt = 0; attempt < 10; attempt++) {
         const [[, before], days] = await read(key, TREND_DAYS, now);
         const revision = before === null ? 1 : parseInt(before, 10) + 1;
         const state = `${revision} ${mastery.mastery_score} ${mastery.level}`;
@@ -157,7 +157,7 @@ async function calculate(request, reply) {
         if (written === 1) {
             const scores = scoresOf(days.slice(0, -1));
             scores.push(mastery.mastery_score);
-            return answer(request, reply, student, result, state, scores, now);
+            return responseBody(request, reply, student, result, state, scores, now);
         }
     }
     throw fail(503, 'SERVICE_UNAVAILABLE', 'too many writes to this student');
@@ -183,7 +183,7 @@ function authenticate(request, reply, done) {
     done();
 }
 
-function mustSee({ role, sub }, student) {
+function requireAccess({ role, sub }, student) {
     if (role !== 'admin' && !(role === 'student' && sub === student)) {
         throw fail(403, 'FORBIDDEN', 'not your student');
     }
@@ -194,10 +194,10 @@ function trace(request, reply, done) {
     const random = crypto.randomBytes(24).toString('hex');
     const parent = TRACEPARENT.exec(request.headers.traceparent);
     const id = parent === null ? random.slice(0, 32) : parent[1];
-    const here = `00-${id}-${random.slice(32)}-02`;
+    const traceparent = `00-${id}-${random.slice(32)}-02`;
     reply.header('X-Trace-ID', id);
-    reply.header('traceparent', here);
-    reply.header('Server-Timing', `trace;desc=${here}`);
+    reply.header('traceparent', traceparent);
+    reply.header('Server-Timing', `trace;desc=${traceparent}`);
     done();
 }
 

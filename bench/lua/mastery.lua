@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- The peer in Lua, inside nginx (OpenResty's module): no second process and no second hop. Written for
--- speed: LuaJIT, OpenSSL by FFI, verified tokens remembered, one pipeline a round, pooled connections,
--- the stored result spliced into the answer as the text it is.
+-- The peer in Lua, inside nginx (OpenResty's Lua module), without a second process. It is written for
+-- speed: LuaJIT, OpenSSL by FFI, a cache of verified tokens, one pipeline per round trip, pooled
+-- connections, and the stored result is copied into the response without parsing it.
 -- Environment: REDIS_SOCKET, REDIS_PASSWORD, JWT_SECRET, KEY_PREFIX, RECORD_SCRIPT (a file).
 local bit = require "bit"
 local cjson = require "cjson.safe"
@@ -43,7 +43,7 @@ local RECORD_SHA = (ngx.sha1_bin(RECORD):gsub(".", function(c) return format("%0
 local digest = ffi.new("unsigned char[32]")
 local digest_n = ffi.new("unsigned int[1]")
 
--- --- Answers ---
+-- --- Responses ---
 
 local function refuse(status, code, message, details)
     ngx.status = status
@@ -55,11 +55,11 @@ local function refuse(status, code, message, details)
     return ngx.exit(ngx.OK)
 end
 
-local told_second, second_text = 0, ""
+local formatted_second, second_text = 0, ""
 local function now_text(now)
     local second = floor(now)
-    if second ~= told_second then
-        told_second, second_text = second, os.date("!%Y-%m-%dT%H:%M:%S", second)
+    if second ~= formatted_second then
+        formatted_second, second_text = second, os.date("!%Y-%m-%dT%H:%M:%S", second)
     end
     return format("%s.%03dZ", second_text, (now - second) * 1000)
 end
@@ -68,7 +68,7 @@ local function quoted(text)
     return text and '"' .. text .. '"' or "null"
 end
 
-local function answer(student, result, state, now, average, trend)
+local function respond(student, result, state, now, average, trend)
     local score, level = state:match("^%d+ (%S+) (%S+)$")
     local var, header = ngx.var, ngx.header
     local random = var.request_id
@@ -85,15 +85,15 @@ local function answer(student, result, state, now, average, trend)
     header["Content-Length"] = #body
     header["Cache-Control"] = "no-store"
     header["X-Trace-ID"] = trace
-    local here = "00-" .. trace .. "-" .. random:sub(9, 24) .. "-02"
-    header["traceparent"] = here
-    header["Server-Timing"] = "trace;desc=" .. here
+    local traceparent = "00-" .. trace .. "-" .. random:sub(9, 24) .. "-02"
+    header["traceparent"] = traceparent
+    header["Server-Timing"] = "trace;desc=" .. traceparent
     ngx.print(body)
 end
 
--- --- Who is asking ---
+-- --- Authentication and access ---
 
-local remembered = lrucache.new(4096)
+local token_cache = lrucache.new(4096)
 
 local function verified(token, now)
     local signed, header, payload, signature = token:match("^(([%w_-]+)%.([%w_-]+))%.([%w_-]+)$")
@@ -116,22 +116,22 @@ local function principal(now)
     local header = ngx.var.http_authorization
     local token = header and header:sub(1, 7) == "Bearer " and header:sub(8)
     if not token then return refuse(401, "AUTH_ERROR", "a bearer token is required") end
-    local claims = remembered:get(token)
+    local claims = token_cache:get(token)
     if not claims then
         claims = verified(token, now)
         if not claims then return refuse(401, "AUTH_ERROR", "the token is not valid") end
-        remembered:set(token, claims, math.min(60, claims.exp - now))
+        token_cache:set(token, claims, math.min(60, claims.exp - now))
     end
     return claims
 end
 
-local function must_see(who, student)
-    if who.role ~= "admin" and not (who.role == "student" and who.sub == student) then
+local function require_access(caller, student)
+    if caller.role ~= "admin" and not (caller.role == "student" and caller.sub == student) then
         return refuse(403, "FORBIDDEN", "not your student")
     end
 end
 
--- --- What is asked ---
+-- --- The request's body ---
 
 local function body_of_request()
     if ngx.var.content_type ~= "application/json" then
@@ -171,13 +171,14 @@ local function refuse_errors(errors)
     end
 end
 
--- --- What is stored ---
+-- --- The store ---
 
 local function shard_of(student)
     C.SHA256(student, #student, digest)
     return PREFIX .. "{" .. bit.tohex(digest[0], 2) .. "}"
 end
 
+-- day_names[n]: the key suffixes of the last n days, oldest first, computed again on a new day.
 local named_day, day_names = 0, {}
 local function last_days(n, now)
     local today = floor(now / 86400)
@@ -200,11 +201,11 @@ local function store()
     r:set_timeout(1000)
     local ok = r:connect(REDIS)
     if ok and REDIS_PASSWORD ~= "" and r:get_reused_times() == 0 then ok = r:auth(REDIS_PASSWORD) end
-    if not ok then return refuse(503, "SERVICE_UNAVAILABLE", "the store is away") end
+    if not ok then return refuse(503, "SERVICE_UNAVAILABLE", "the store is unavailable") end
     return r
 end
 
-local function give_back(r)
+local function release(r)
     r:set_keepalive(60000, 64)
 end
 
@@ -225,7 +226,7 @@ local function shares_text(shares)
         shares.completion, shares.quiz, shares.quality, shares.consistency)
 end
 
--- Score, level, and the result and the day as they are stored.
+-- Returns score, level, and the JSON texts of the result and the day that are stored.
 local function mastery_of(student, components, weights, now)
     local breakdown, sum = {}, 0
     for _, name in ipairs(COMPONENTS) do
@@ -266,7 +267,7 @@ end
 
 -- --- Handlers ---
 
--- The profile and the days of the window; one round trip.
+-- Reads the profile and the days of the window in one round trip.
 local function read(r, key, window, now)
     local names, keys = last_days(window, now), {}
     for i = 1, window do
@@ -275,12 +276,12 @@ local function read(r, key, window, now)
     r:init_pipeline(2)
     r:hmget(key, "m", "s")
     r:mget(unpack(keys))
-    return r:commit_pipeline() or refuse(503, "SERVICE_UNAVAILABLE", "the store is away")
+    return r:commit_pipeline() or refuse(503, "SERVICE_UNAVAILABLE", "the store is unavailable")
 end
 
 local function query()
     local now = ngx.now()
-    local who = principal(now)
+    local caller = principal(now)
     local body, errors = body_of_request(), {}
     local student, window = body.student_id, body.days_history or TREND_DAYS
     check_student(errors, body)
@@ -290,34 +291,34 @@ local function query()
         errors[#errors + 1] = { field = "days_history", message = "must be a whole number in [1,90]" }
     end
     refuse_errors(errors)
-    must_see(who, student)
+    require_access(caller, student)
 
     local r = store()
     local replies = read(r, shard_of(student) .. ":student:" .. student, window, now)
-    give_back(r)
+    release(r)
     local result, state = replies[1][1], replies[1][2]
     if result == null then return refuse(404, "NOT_FOUND", "no data for this student") end
     ngx.header["X-Cache"] = "HIT"
-    return answer(student, result, state, now, average_and_trend(scores_of(replies[2], window)))
+    return respond(student, result, state, now, average_and_trend(scores_of(replies[2], window)))
 end
 
 local function record(r, ...)
-    local written, why = r:evalsha(RECORD_SHA, 3, ...)
-    if not written and why and why:find("NOSCRIPT", 1, true) then
+    local written, err = r:evalsha(RECORD_SHA, 3, ...)
+    if not written and err and err:find("NOSCRIPT", 1, true) then
         written = r:eval(RECORD, 3, ...)
     end
     return written
 end
 
-local function journal_entry(who, student, score, level, before, now)
+local function journal_entry(caller, student, score, level, before, now)
     return format('{"kind":"calculated","student_id":"%s","actor":"%s","at":%d,"mastery_score":%.12g,'
-        .. '"level":"%s","level_before":%s,"correlation_id":"%s"}', student, who.sub, now * 1000, score,
+        .. '"level":"%s","level_before":%s,"correlation_id":"%s"}', student, caller.sub, now * 1000, score,
         level, quoted(before and before:match("%S+$")), ngx.var.id)
 end
 
 local function calculate()
     local now = ngx.now()
-    local who = principal(now)
+    local caller = principal(now)
     local body, errors = body_of_request(), {}
     local student, components, weights = body.student_id, body.components, body.weights or DEFAULT_WEIGHTS
     check_student(errors, body)
@@ -327,7 +328,7 @@ local function calculate()
     if abs(weights.completion + weights.quiz + weights.quality + weights.consistency - 1) > 0.001 then
         return refuse(400, "VALIDATION_ERROR", "weights must sum to 1")
     end
-    must_see(who, student)
+    require_access(caller, student)
 
     local shard = shard_of(student)
     local key = shard .. ":student:" .. student
@@ -339,12 +340,12 @@ local function calculate()
         local revision = before and tonumber(before:match("^%d+")) + 1 or 1
         local state = format("%d %.12g %s", revision, score, level)
         local written = record(r, key, key .. last_days(1, now)[1], shard .. ":journal", before or "",
-            result, state, day, journal_entry(who, student, score, level, before, now))
+            result, state, day, journal_entry(caller, student, score, level, before, now))
         if written == 1 then
-            give_back(r)
+            release(r)
             local scores = scores_of(replies[2], TREND_DAYS - 1)
             scores[#scores + 1] = score
-            return answer(student, result, state, now, average_and_trend(scores))
+            return respond(student, result, state, now, average_and_trend(scores))
         end
     end
     return refuse(503, "SERVICE_UNAVAILABLE", "too many writes to this student")

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 "use strict";
 
-/* Nothing leaves this origin (the page's policy forbids it too), and a pasted token is forgotten with
- * the page. */
+/* validatorUrl is null: Swagger UI must not send the API description to an online validator (the page's
+ * Content-Security-Policy forbids it too). persistAuthorization is false: a pasted token is lost when the
+ * page is closed. */
 SwaggerUIBundle({
     url: "openapi.json",
     dom_id: "#reference",

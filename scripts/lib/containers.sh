@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # root is the script's that reads this
-# How buildah and podman are run here: with settings, and on request storage, of the project's own, so
-# that nothing of the system's is touched; and on machines that are containers themselves.
+# shellcheck disable=SC2154 # root is set by the script that sources this
+# Settings for buildah and podman: the project's own and, with OWN_STORAGE, a storage of its own, so that those
+# of the system stay as they are. They also work on machines that are containers themselves.
 
 IMAGE_DIR=${IMAGE_DIR:-$root/build/image}
 [[ $IMAGE_DIR == /* ]] || IMAGE_DIR=$PWD/$IMAGE_DIR
 
-# Where the folder lies on an overlay already, layers have to be copied: slower, and larger.
+# On a folder that is on an overlay itself no overlay can be mounted: layers are copied, which takes longer and
+# more space.
 storage_driver() {
     local folder driver=vfs
     folder=$(mktemp -d "$IMAGE_DIR/probe.XXXXXX")
@@ -19,8 +20,8 @@ storage_driver() {
     echo $driver
 }
 
-# Whoever reads it meanwhile finds the whole file.
-keep() { # FILE, on standard input
+# Writes standard input to a file by rename, so that no reader sees half of it.
+replace_file() { # FILE
     cat >"$1.$$" && mv "$1.$$" "$1"
 }
 
@@ -28,10 +29,10 @@ containers_settings() {
     mkdir -p "$IMAGE_DIR"
     export CONTAINERS_CONF=$IMAGE_DIR/containers.conf
     [ -z "${OWN_STORAGE-}" ] || export CONTAINERS_STORAGE_CONF=$IMAGE_DIR/storage.conf
-    # They hold the folder's name, which may have changed.
+    # They contain the folder's name, which may have changed.
     ! grep -qsxF "graphroot = \"$IMAGE_DIR/storage\"" "$IMAGE_DIR/storage.conf" || return 0
-    # Limits that a machine with lower ones of its own can grant; no systemd is asked for cgroups.
-    keep "$CONTAINERS_CONF" <<SETTINGS
+    # Limits low enough for a machine with low limits of its own; cgroupfs needs no systemd.
+    replace_file "$CONTAINERS_CONF" <<SETTINGS
 [containers]
 default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
 [engine]
@@ -39,7 +40,7 @@ cgroup_manager = "cgroupfs"
 events_logger = "file"
 runtime = "crun"
 SETTINGS
-    keep "$IMAGE_DIR/storage.conf" <<SETTINGS
+    replace_file "$IMAGE_DIR/storage.conf" <<SETTINGS
 [storage]
 driver = "$(storage_driver)"
 graphroot = "$IMAGE_DIR/storage"

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=bash
 # shellcheck disable=SC2015,SC2034,SC2154 # die does not return; the scripts share their variables
-# The demo class: three students with two weeks of history, their teacher, and lines to try it with.
+# The demo class: three students with two weeks of history, their teacher, and commands to try it with.
 
 token() { # USER ROLE
     "$BIN_DIR/mastery-ctl" token --user "$1" --role "$2" --ttl "${3:-86400}" ||
-        die "mastery-ctl makes no token"
+        die "mastery-ctl token failed"
 }
 
-# Once for a state folder.
+# Once in each state folder.
 seed() {
     [ -z "${NO_SEED-}" ] && [ ! -e "$STATE_DIR/seeded" ] || return 0
     "$BIN_DIR/mastery-ctl" seed --student student-1,student-2,student-3 --days 14 \
@@ -16,7 +16,7 @@ seed() {
     curl --noproxy '*' -sS --fail-with-body -X PUT "$BASE_URL/api/v1/cohorts/demo-class" \
         -H "Authorization: Bearer $(token run admin 60)" -H 'Content-Type: application/json' \
         -d '{"name":"Demo class","teacher_ids":["teacher-1"],"student_ids":["student-1","student-2","student-3"]}' \
-        >>"$STATE_DIR/log/seed.log" 2>&1 || fail_with_log seed "the demo cohort was refused"
+        >>"$STATE_DIR/log/seed.log" 2>&1 || fail_with_log seed "the demo cohort could not be made"
     touch "$STATE_DIR/seeded"
 }
 
@@ -25,19 +25,19 @@ tokens() {
         ADMIN_TOKEN=$(token admin-1 admin) || exit 1
 }
 
-what_runs() {
+print_addresses() {
     local name pid
     echo "Mastery Engine runs."
     printf '  %-12s %s\n' "API" "$BASE_URL" "to read" "$BASE_URL/docs (paste a token there to try it)" \
         "sidecar" "$DAPR_URL (for Dapr's sidecar)" \
         "state" "$STATE_DIR" "to source" "$STATE_DIR/env" "logs" "$STATE_DIR/log"
-    for name in "${parts[@]}"; do
-        pid=$(running "$name") && printf '  %-12s process %s\n' "$name" "$pid"
+    for name in "${processes[@]}"; do
+        pid=$(running_pid "$name") && printf '  %-12s process %s\n' "$name" "$pid"
     done
     return 0
 }
 
-lines_to_try() {
+print_examples() {
     local curl="curl -sS"
     [ -z "${http_proxy-}${all_proxy-}${ALL_PROXY-}" ] || curl="$curl --noproxy '*'"
     cat <<LINES

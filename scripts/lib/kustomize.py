@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""As much of kustomize as k8s/ uses, for where there is none: resources, components, images, patches
-that are merged (maps member by member, lists of named things by name, other lists as a whole) or
-delete. What it does not know it refuses.
+"""The features of kustomize that k8s/ uses, for machines without it: resources, components, images, patches
+that are merged (maps member by member, lists of named things by name, other lists as a whole) or delete. Other
+features are an error.
 
     kustomize.py FOLDER     prints the manifests, as kubectl kustomize FOLDER would
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 KNOWN = {"apiVersion", "kind", "resources", "components", "images", "patches"}
-# Lists whose members are told apart by a member of theirs, when all have it.
+# Members that identify the members of a list, when all have it.
 KEYS = ("name", "mountPath", "containerPort", "topologyKey")
 
 
@@ -40,7 +40,7 @@ def merge_lists(base, patch, atomic):
 
 
 def merge(base, patch, atomic=False):
-    """atomic: lists are replaced, as in all kinds that kustomize has no schema of."""
+    """atomic: lists are replaced, as in all kinds of which kustomize has no schema."""
     if isinstance(base, dict) and isinstance(patch, dict):
         merged = dict(base)
         for name, value in patch.items():
@@ -92,7 +92,7 @@ def build(folder, items=()):
     [kustomization] = read(folder / "kustomization.yaml")
     unknown = set(kustomization) - KNOWN
     if unknown:
-        raise SystemExit(f"kustomize: {folder}: {', '.join(unknown)} is not known here")
+        raise SystemExit(f"kustomize: {folder}: {', '.join(unknown)} is not supported by scripts/lib/kustomize.py")
     for name in kustomization.get("resources", []):
         path = folder / name
         items += build(path) if path.is_dir() else read(path)

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The manifests of an overlay as `podman kube play` takes them on one host.
+"""The manifests of an overlay in the form that `podman kube play` needs on one host.
 
     pod_manifests.py NAME SECRET_FILE [SETTING=VALUE]...     prints them
+    pod_manifests.py --redis-conf                            prints the overlay's redis.conf
 
-What is changed: names get "-NAME" behind them, since podman's volumes and secrets belong to the host;
-settings go into the ConfigMap; pods are in the host's network, so the worker's two ports are
-the engine's plus two. Everything else is what Kubernetes gets. RESTART_POLICY is that of the pods.
+Names get "-NAME" appended, because podman's volumes and secrets belong to the host; settings are added to the
+ConfigMap; pods are in the host's network, so the worker's two ports are the engine's plus two. The rest is as
+Kubernetes gets it. RESTART_POLICY is that of the pods.
 """
 import base64
 import os
@@ -26,7 +27,7 @@ def pod_name(item, name):
 
 
 def adapt_container(container, pod):
-    container.pop("ports", None)  # there are none to map in the host's network
+    container.pop("ports", None)  # none are mapped in the host's network
     for entry in container["envFrom"]:
         entry["configMapRef"]["name"] += f"-{pod}"
     for mount in container["volumeMounts"]:
@@ -46,7 +47,7 @@ def adapt_deployment(item, name):
 
 
 def config_of(config, deployment, name, settings):
-    """A ConfigMap for each: this podman takes what it holds before what a container itself says."""
+    """A ConfigMap for each pod: in this version of podman it takes precedence over a container's own `env`."""
     values = {**config["data"], **settings}
     if deployment["metadata"]["name"] == "mastery-worker":
         for port in ("PORT", "DAPR_PORT"):
@@ -56,25 +57,32 @@ def config_of(config, deployment, name, settings):
 
 
 def adapt_secret(secret, name):
-    """This podman does not decode what it writes into files: so what it gets is what is meant, and
-    has to look like base64 (letters and digits, four by four)."""
+    """This version of podman does not decode a Secret's data: it gets the decoded value, which must be valid
+    base64 itself (letters and digits, four by four)."""
     secret["metadata"]["name"] += f"-{name}"
     for key, text in secret["data"].items():
         value = base64.b64decode(text)
         if base64.b64encode(base64.b64decode(value, validate=True)) != value:
-            raise SystemExit(f"pod: the secret {key} has to be letters and digits, four by four")
+            raise SystemExit(f"pod: the secret {key} must consist of letters and digits, in groups of four")
         secret["data"][key] = value.decode()
     return secret
 
 
+def overlay_objects(overlay):
+    return {(item["kind"], item["metadata"]["name"]): item for item in kustomize.build(ROOT / "k8s/overlays" / overlay)}
+
+
 def adapted(name, secret, settings, overlay="dev"):
-    items = kustomize.build(ROOT / "k8s/overlays" / overlay)
-    named = {(item["kind"], item["metadata"]["name"]): item for item in items}
+    named = overlay_objects(overlay)
     yield adapt_secret(secret, name)
     for deployment in (named["Deployment", wanted] for wanted in DEPLOYMENTS):
         yield config_of(named["ConfigMap", CONFIG], deployment, name, settings)
         adapt_deployment(deployment, name)
         yield deployment
+
+
+def redis_conf(overlay="dev"):
+    return overlay_objects(overlay)["ConfigMap", "mastery-redis"]["data"]["redis.conf"]
 
 
 def main(name, secret_file, *settings):
@@ -84,4 +92,7 @@ def main(name, secret_file, *settings):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if sys.argv[1:] == ["--redis-conf"]:
+        print(redis_conf())
+    else:
+        main(*sys.argv[1:])

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=bash
 # shellcheck disable=SC2015,SC2034,SC2154 # die does not return; the scripts share their variables
-# The state folder of a running engine: where it is, what it keeps, the file for others to source.
+# The state folder of a running engine: its place, its contents, and the file of values for others to source.
 #
-#   env            for others: addresses, secrets, process ids (while it runs)
+#   env            addresses, secrets and process ids, to source while it runs
 #   run/           sockets and pid files; a link into /tmp where the path would be too long for a socket
-#   secrets/       made once, kept
+#   secrets/       generated once
 #   redis/ nginx/  data and configuration
-#   log/           one file a part
-#   build/         the binaries, unless BIN_DIR says where they are
+#   log/           one file a process
+#   build/         the binaries, unless BIN_DIR is set
 
 say() { echo "$me: $*" >&2; }
 die() {
@@ -21,7 +21,7 @@ find_state() {
     STATE_DIR=${STATE_DIR:-$root/.state}
     [[ $STATE_DIR == /* ]] || STATE_DIR=$PWD/$STATE_DIR
     [[ $STATE_DIR != *[!A-Za-z0-9._/+@%=,:~-]* ]] ||
-        die "STATE_DIR has spaces or special characters, which the configuration files cannot take: $STATE_DIR"
+        die "STATE_DIR must have no spaces or special characters, which the configuration files cannot hold: $STATE_DIR"
     run=$STATE_DIR/run
 }
 
@@ -46,14 +46,14 @@ remove_run_folder() {
     rm -rf "$STATE_DIR/run" "$STATE_DIR/env"
 }
 
-# The secret of that name, made when there is none yet.
-kept_secret() { # NAME
+# Prints the secret of that name, which is generated when there is none yet.
+stored_secret() { # NAME
     local file=$STATE_DIR/secrets/$1
     [ -s "$file" ] || od -An -N32 -tx1 -v /dev/urandom | tr -d ' \n' >"$file"
     cat "$file"
 }
 
-# NAME='value' lines for a shell, whatever is in the values.
+# Prints NAME='value' lines for a shell; the values may hold any character.
 shell_lines() { # NAME...
     local name
     for name in "$@"; do

@@ -12,11 +12,7 @@ import pytest
 from harness.binaries import ROOT
 from harness.engine import Engine
 from harness.wait import wait_for
-
-sys.path.insert(0, str(ROOT / "tests/load"))
-import behaviour  # noqa: E402
-import report  # noqa: E402
-import runner  # noqa: E402
+from load import behaviour, report, runner
 
 SCRIPT = ROOT / "scripts/load"
 SECRET = "s" * 32
@@ -145,7 +141,7 @@ def results(users=50, **changes):
 
 
 def verdicts(**facts):
-    return [bool(holds) for _, holds, _ in report.judged(results(**facts))]
+    return [bool(holds) for _, holds, _ in report.verdicts(results(**facts))]
 
 
 def test_the_limits_of_the_list_are_kept_to_the_letter():
@@ -162,12 +158,12 @@ def test_more_users_may_be_refused_gracefully():
 
 
 @pytest.mark.parametrize(
-    "status, told, graceful",
+    "status, has_retry_after, graceful",
     [(200, False, True), (429, True, True), (503, True, True), (429, False, False), (503, False, False),
      (502, False, False), (500, True, False), (0, False, False), (401, False, False)],
 )  # fmt: skip
-def test_only_a_refusal_that_says_when_to_come_again_is_graceful(status, told, graceful):
-    sample = runner.Sample(0.0, "POST /x", 1.0, status, told)
+def test_only_a_refusal_that_says_when_to_come_again_is_graceful(status, has_retry_after, graceful):
+    sample = runner.Sample(0.0, "POST /x", 1.0, status, has_retry_after)
     assert bool(sample.graceful) is graceful
     assert sample.good is (status == 200)
     assert runner.sums([sample], 1.0)["errors"] == (0 if status == 200 else 1)
@@ -242,7 +238,7 @@ for kind in users:
     user.client = Client()
     user.on_start()
     for _ in range(20):
-        user.turn()
+        user.act()
 print(len(users), "/api/v1/mastery/history/{student_id}" in asked or len(asked) > 50)
 """
 

@@ -132,7 +132,7 @@ def test_taken_port_is_said_plainly():
         port = taken.getsockname()[1]
         engine = Engine(PORT=port)
         try:
-            with pytest.raises(RuntimeError, match=rf"{port}.*taken"):
+            with pytest.raises(RuntimeError, match=rf"{port}.*in use"):
                 engine.script("run", "--detach")
             assert not [path for path in engine.state_dir.rglob("*") if path.is_socket()]
         finally:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Any bytes as a path, the first as method and listener. A match must lie inside the path and agree
- * with the methods that are said to be allowed. */
+/* Input: one byte for method and listener, then the path. Parameters of a match must lie inside the
+ * path, and the route must agree with the methods that are reported as allowed. */
 #include <stdint.h>
 #include <stdlib.h>
 

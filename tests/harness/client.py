@@ -3,6 +3,7 @@
 import http.client
 import json as jsonlib
 import socket
+import ssl
 import time
 from urllib.parse import urlsplit
 
@@ -30,12 +31,14 @@ class Answer:
 
 class Client:
     """One kept connection to one address; source: the loopback address to come from; tls: the SSL
-    context of an address that begins with https."""
+    context of an address that begins with https, else the system's; reuse_tls: keep such a
+    connection too, although a request fails when the server has closed it in the meantime."""
 
-    def __init__(self, url, token=None, source=None, timeout=15, tls=None):
+    def __init__(self, url, token=None, source=None, timeout=15, tls=None, reuse_tls=False):
         parts = urlsplit(url)
-        self.tls = tls
-        self.host, self.port = parts.hostname, parts.port
+        self.tls = tls or (ssl.create_default_context() if parts.scheme == "https" else None)
+        self.reuse_tls = reuse_tls
+        self.host, self.port, self.prefix = parts.hostname, parts.port, parts.path.rstrip("/")
         self.token, self.source, self.timeout = token, source, timeout
         self._connection = None
 
@@ -80,10 +83,10 @@ class Client:
         if token is not None:
             headers.setdefault("Authorization", f"Bearer {token}")
         # Nobody can look into a connection with TLS without reading: each request has its own.
-        if self._connection is None or self.tls or self._is_stale():
+        if self._connection is None or (not self.reuse_tls if self.tls else self._is_stale()):
             self.close()
             self._connect()
-        return self._exchange(method, path, body, headers)
+        return self._exchange(method, self.prefix + path, body, headers)
 
     def _exchange(self, method, path, body, headers):
         began = time.monotonic()

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A complete private engine (Redis, pool, nginx), started as a user would start it."""
 import os
-import shlex
 import shutil
 import signal
 import subprocess
@@ -13,6 +12,7 @@ import redis
 
 from harness.binaries import ROOT, assert_no_report, bin_dir
 from harness.client import Client
+from harness.deployment import read_env
 from harness.process import alive, children, program
 from harness.token import make_token
 from harness.wait import wait_for
@@ -89,11 +89,7 @@ class Engine:
         return result.stdout
 
     def read_values(self):
-        """$STATE_DIR/env, as a shell would read it."""
-        for word in shlex.split((self.state_dir / "env").read_text(), comments=True):
-            name, equals, value = word.partition("=")
-            if equals:
-                self.values[name] = value
+        self.values.update(read_env(self.state_dir))
 
     # Addresses and clients
 

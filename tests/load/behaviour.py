@@ -1,36 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What users of the engine do: who they are, what each asks for, and how often.
+"""The users of the engine: their kinds, their requests, and how often they send each.
 
-Shared by locust (test_load.py) and by scripts/load, which needs no locust. A user is given a `call`
-of its driver: call(name, method, path, body, headers) -> (status, headers, body as JSON or None).
+Shared by locust (test_load.py) and by scripts/load, which needs no locust. A user gets the `call` of its
+driver: call(name, method, path, body, headers) -> (status, headers, body as JSON or None).
 
-Weights are chosen for the limits: at two and a half requests a second from each of 50 users no
-token and, all of them behind one address, no address is refused. With 200 users they are.
+Weights are chosen for the limits: at two and a half requests a second from each of 50 users neither a
+token nor the one address from which all come is refused. With 200 users they are.
 """
-import base64
-import hashlib
-import hmac
-import json
 import random
 import time
 import uuid
 from datetime import datetime, timezone
 
+from harness.deployment import send_with_retries, token_for
+
 PAUSE_S = (0.2, 0.55)  # between two requests of a user
 SCORES = {"completion": 0.8, "quiz": 0.9, "quality": 0.85, "consistency": 0.7}
 BACK_OFF_MAX_S = 5
-
-
-def encoded(data):
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def make_token(secret, user, role, seconds=7200):
-    now = int(time.time())
-    claims = {"sub": user, "role": role, "iat": now, "exp": now + seconds}
-    parts = [encoded(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims)]
-    signature = hmac.new(secret.encode(), ".".join(parts).encode(), hashlib.sha256).digest()
-    return ".".join([*parts, encoded(signature)])
+TOKEN_S = 7200  # longer than the longest run
 
 
 def now_text():
@@ -42,36 +29,44 @@ def score():
 
 
 class World:
-    """Whom there is: students of this run, each with a teacher who has them in a class."""
+    """Students of this run, and cohorts that its teachers and admins make of them."""
 
     def __init__(self, secret):
         self.secret, self.run = secret, f"load_{uuid.uuid4().hex[:8]}"
         self.students, self.admins, self.cohorts = [], 0, {}
-        self.metrics = True  # whether they may be seen from here
+        self.metrics = True  # whether they are open to this address
+
+    def token(self, user, role):
+        return token_for(self.secret, user, role, TOKEN_S)
 
     def new_student(self):
         self.students.append(f"{self.run}_s{len(self.students)}")
         return self.students[-1]
 
     def admin_token(self):
-        """Another one each time: what is prepared must not use up one user's limit."""
+        """Another one each time: preparations must not use up one user's limit."""
         self.admins += 1
-        return make_token(self.secret, f"{self.run}_prepares{self.admins}", "admin")
+        return self.token(f"{self.run}_prepares{self.admins}", "admin")
 
-    def pupils(self, n):
+    def some_students(self, n):
         return random.sample(self.students, min(n, len(self.students)))
 
-    def clean_up(self, call):
-        """call(token, method, path) -> status. Erases everybody; those who could not be are returned."""
+    def delete(self, client, path):
+        """The status, after retries while the deployment refuses."""
+        response = send_with_retries(client, "DELETE", path, (0, 429, 503), 20, token=self.admin_token())
+        return response.status
+
+    def clean_up(self, client):
+        """Erases students and cohorts; returns those that could not be erased."""
         for cohort in list(self.cohorts):
-            if call(self.admin_token(), "DELETE", f"/api/v1/cohorts/{cohort}") in (200, 204, 404):
+            if self.delete(client, f"/api/v1/cohorts/{cohort}") in (200, 204, 404):
                 del self.cohorts[cohort]
-        paths = {s: f"/api/v1/compliance/student/{s}" for s in self.students}
-        return [s for s, path in paths.items() if call(self.admin_token(), "DELETE", path) != 200] + list(self.cohorts)
+        left = [s for s in self.students if self.delete(client, f"/api/v1/compliance/student/{s}") != 200]
+        return left + list(self.cohorts)
 
 
 class Person:
-    """A user: a name, a role, a token, and what it may do by turns."""
+    """A user: a name, a role, a token, and tasks of which one is chosen for each request."""
 
     role = None
     share = 0  # of all users
@@ -80,25 +75,25 @@ class Person:
         self.world, self._call = world, call
         self.name = f"{world.run}_{self.role}{uuid.uuid4().hex[:6]}"
         self.enter()
-        self.token = make_token(world.secret, self.name, self.role)
+        self.token = world.token(self.name, self.role)
 
     def enter(self):
-        """What there must be before the first turn."""
+        """Prepares what the tasks need."""
 
     def tasks(self):
         """[(weight, method of self)]"""
         raise NotImplementedError
 
-    def turn(self):
+    def act(self):
         weights, tasks = zip(*self.tasks())
         random.choices(tasks, weights)[0]()
 
     def call(self, name, method, path, body=None, headers=None):
-        """Who is refused for a while waits for as long as is said."""
+        """(status, body); after a refusal it waits for the seconds of Retry-After."""
         headers = {"Authorization": f"Bearer {self.token}", **(headers or {})}
-        status, answered, content = self._call(name, method, path, body, headers)
+        status, response_headers, content = self._call(name, method, path, body, headers)
         if status in (429, 503):
-            time.sleep(min(BACK_OFF_MAX_S, float(answered.get("Retry-After") or 1)))
+            time.sleep(min(BACK_OFF_MAX_S, float(response_headers.get("Retry-After") or 1)))
         return status, content
 
     def get(self, route, path=None):
@@ -113,26 +108,26 @@ class Student(Person):
 
     def enter(self):
         self.name, self.recommended = self.world.new_student(), []
-        self.token = make_token(self.world.secret, self.name, self.role)
+        self.token = self.world.token(self.name, self.role)
         self.calculate()
         self.adaptive()
 
-    def about(self, **more):
+    def body(self, **more):
         return {"student_id": self.name, **more}
 
     def calculate(self):
         key = {"Idempotency-Key": uuid.uuid4().hex}
-        self.post("/api/v1/mastery/calculate", self.about(components={name: score() for name in SCORES}), key)
+        self.post("/api/v1/mastery/calculate", self.body(components={name: score() for name in SCORES}), key)
 
     def query(self):
-        self.post("/api/v1/mastery/query", self.about(include_history=random.random() < 0.2))
+        self.post("/api/v1/mastery/query", self.body(include_history=random.random() < 0.2))
 
     def ingest(self):
         quiz = {"quiz_id": "q1", "questions_total": 10, "questions_correct": 7, "score": 0.7, "time_spent_seconds": 300}
         lesson = {"lesson_id": "l1", "duration_seconds": 240, "completion_percentage": random.randint(1, 100)}
         kind, data = random.choice([("quiz.completed", quiz), ("lesson.viewed", lesson)])
         event = {"event_id": uuid.uuid4().hex, "event_type": kind, "timestamp": now_text(), "data": data}
-        self.post("/api/v1/mastery/ingest", self.about(**event))
+        self.post("/api/v1/mastery/ingest", self.body(**event))
 
     def statement(self):
         statement = {
@@ -153,13 +148,13 @@ class Student(Person):
         self.get("/api/v1/mastery/statistics/{student_id}", f"/api/v1/mastery/statistics/{self.name}")
 
     def next_week(self):
-        self.post("/api/v1/predictions/next-week", self.about())
+        self.post("/api/v1/predictions/next-week", self.body())
 
     def trajectory(self):
-        self.post("/api/v1/predictions/trajectory", self.about(days=14))
+        self.post("/api/v1/predictions/trajectory", self.body(days=14))
 
     def intervention(self):
-        self.post("/api/v1/predictions/next-week/intervention", self.about(intervention_type="practice"))
+        self.post("/api/v1/predictions/next-week/intervention", self.body(intervention_type="practice"))
 
     def accuracy(self):
         self.get("/api/v1/predictions/accuracy/{student_id}", f"/api/v1/predictions/accuracy/{self.name}")
@@ -169,32 +164,32 @@ class Student(Person):
         self.post("/api/v1/predictions/config", {})
 
     def adaptive(self):
-        status, answer = self.post("/api/v1/recommendations/adaptive", self.about(limit=5))
-        if status == 200 and answer:
-            self.recommended = [item["recommendation_id"] for item in answer["recommendations"]]
+        status, content = self.post("/api/v1/recommendations/adaptive", self.body(limit=5))
+        if status == 200 and content:
+            self.recommended = [item["recommendation_id"] for item in content["recommendations"]]
 
     def learning_path(self):
-        self.post("/api/v1/recommendations/learning-path", self.about())
+        self.post("/api/v1/recommendations/learning-path", self.body())
 
     def compact(self):
-        self.post("/api/v1/recommendations/compact", self.about())
+        self.post("/api/v1/recommendations/compact", self.body())
 
     def feedback(self):
         if self.recommended:
             which = random.choice(self.recommended)
             self.post("/api/v1/recommendations/feedback", {"recommendation_id": which, "completed": True})
 
-    def recommended_before(self):
+    def recommendation_history(self):
         self.get("/api/v1/recommendations/{student_id}/history", f"/api/v1/recommendations/{self.name}/history")
 
     def recommendation_config(self):
         self.get("/api/v1/recommendations/config")
 
     def mastery_history(self):
-        self.post("/api/v1/analytics/mastery-history", self.about(days=30, aggregation="weekly"))
+        self.post("/api/v1/analytics/mastery-history", self.body(days=30, aggregation="weekly"))
 
     def comprehensive(self):
-        self.post("/api/v1/analytics/comprehensive", self.about(days=30))
+        self.post("/api/v1/analytics/comprehensive", self.body(days=30))
 
     def analytics_config(self):
         self.get("/api/v1/analytics/config")
@@ -218,7 +213,7 @@ class Student(Person):
             (12, self.query), (2, self.calculate), (24, self.ingest), (12, self.statement), (5, self.history),
             (2.5, self.statistics), (4, self.next_week), (3, self.trajectory), (2, self.intervention),
             (2, self.accuracy), (1, self.prediction_config), (4, self.adaptive), (2, self.learning_path),
-            (6, self.compact), (3, self.feedback), (3, self.recommended_before), (1, self.recommendation_config),
+            (6, self.compact), (3, self.feedback), (3, self.recommendation_history), (1, self.recommendation_config),
             (6, self.mastery_history), (5, self.comprehensive), (1, self.analytics_config), (1.5, self.consents),
             (0.8, self.consent), (0.5, self.export),
         ]  # fmt: skip
@@ -228,9 +223,9 @@ class Teacher(Person):
     role, share = "teacher", 0.14
 
     def enter(self):
-        """Its class: as many as one can look after of those who are there."""
+        """Makes a class of some of the students."""
         self.cohort = f"{self.name}_class"
-        self.students = self.world.pupils(25) or [self.world.new_student()]
+        self.students = self.world.some_students(25) or [self.world.new_student()]
         body = {"name": "Load", "teacher_ids": [self.name], "student_ids": self.students}
         self.token = self.world.admin_token()
         self.call("PUT /api/v1/cohorts/{cohort_id}", "PUT", f"/api/v1/cohorts/{self.cohort}", body)
@@ -277,7 +272,7 @@ class Teacher(Person):
 
 
 class Service(Person):
-    """Other services of the platform, which name intents."""
+    """Other services of the platform, which send intents."""
 
     role, share = "admin", 0.1
 
@@ -324,26 +319,26 @@ class Admin(Person):
         self.post("/api/v1/mastery/query", {"student_id": student})
 
     def classes(self):
-        """A class of a day: made, looked at, gone."""
+        """A class that is made, read and deleted."""
         route, cohort = "/api/v1/cohorts/{cohort_id}", f"{self.name}_{uuid.uuid4().hex[:6]}"
         self.world.cohorts[cohort] = True
-        body = {"name": "Load", "teacher_ids": [], "student_ids": self.world.pupils(5)}
+        body = {"name": "Load", "teacher_ids": [], "student_ids": self.world.some_students(5)}
         for method, content in (("PUT", body), ("GET", None), ("DELETE", None)):
             status, _ = self.call(f"{method} {route}", method, f"/api/v1/cohorts/{cohort}", content)
         if status in (200, 204, 404):
             self.world.cohorts.pop(cohort, None)
 
     def compare_cohorts(self):
-        some = self.world.pupils(20)
+        some = self.world.some_students(20)
         if len(some) >= 4:
             half = len(some) // 2
             body = {"cohort_a_student_ids": some[:half], "cohort_b_student_ids": some[half:]}
             self.post("/api/v1/analytics/compare/cohorts", body)
 
     def batch(self):
-        status, answer = self.post("/api/v1/batch/mastery", {"student_ids": self.world.pupils(20), "priority": "low"})
-        if status == 202 and answer:
-            self.batches.append(answer["batch_id"])
+        status, content = self.post("/api/v1/batch/mastery", {"student_ids": self.world.some_students(20), "priority": "low"})
+        if status == 202 and content:
+            self.batches.append(content["batch_id"])
 
     def of_a_batch(self, end, query=""):
         if self.batches:
@@ -357,7 +352,7 @@ class Admin(Person):
         self.of_a_batch("/results", "?limit=10")
 
     def cancel(self):
-        """What has ended cannot be cancelled: 409 is as good."""
+        """A batch that has ended cannot be cancelled: 409 is right as well."""
         if self.batches:
             path = f"/api/v1/batch/mastery/{self.batches[-1]}"
             self.call("DELETE /api/v1/batch/mastery/{batch_id}", "DELETE", path)
@@ -366,7 +361,7 @@ class Admin(Person):
         self.get("/api/v1/compliance/audit/logs", "/api/v1/compliance/audit/logs?limit=20")
 
     def erase(self):
-        """A student that came by mistake."""
+        """Erases a student that it has just made."""
         student = f"{self.world.run}_e{uuid.uuid4().hex[:8]}"
         status, _ = self.post("/api/v1/mastery/calculate", {"student_id": student, "components": SCORES})
         if status == 200:
@@ -383,7 +378,7 @@ class Admin(Person):
 
 
 class Probe(Person):
-    """Those who look after it: probes, monitoring, developers."""
+    """Probes, monitoring, developers."""
 
     role, share = "admin", 0.1
 
@@ -395,7 +390,7 @@ class Probe(Person):
 
 
 KINDS = [Student, Teacher, Service, Admin, Probe]
-# A status that is right where it is not 2xx.
+# Statuses other than 2xx that are right.
 RIGHT = {"DELETE /api/v1/batch/mastery/{batch_id}": (409,)}
 
 
@@ -404,7 +399,7 @@ def right(name, status):
 
 
 def kinds_of(users):
-    """The kind of each of so many users, in shares: students first of all, whom the others ask for."""
+    """The kind of each of so many users, by shares: students first, because the others need some."""
     counts = {kind: max(1, round(kind.share * users)) for kind in KINDS[1:]}
     students = max(1, users - sum(counts.values()))
     return [Student] * students + [kind for kind, n in counts.items() for _ in range(n)]

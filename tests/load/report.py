@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A page about a run of scripts/load: one file, no scripts, nothing fetched."""
+"""The page of a run of scripts/load: one HTML file without scripts, which loads nothing else."""
 import html
 
-from runner import percentile
+from load.runner import percentile
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --faint: #68707a; --line: #d5dae0; --paper: #fff; --a: #0b67b2;
@@ -20,18 +20,18 @@ svg { width: 100%; height: auto } svg text { fill: var(--faint); font-size: 12px
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 960, 260, 46, 52, 12, 26
 
 
-def judged(results):
-    """[(what, whether it holds, what was seen)]: the list's limits for 50 users, or how more of them are borne."""
+def verdicts(results):
+    """[(requirement, whether it holds, value)]: the checklist's limits for 50 users; for more, graceful refusals."""
     if results["users"] <= 50:
         return [
             ("more than 100 requests a second", results["requests_per_second"] > 100, results["requests_per_second"]),
             ("errors under 0.1 %", results["error_share"] < 0.001, f"{100 * results['error_share']:.3f} %"),
             ("P95 under 200 ms", results["p95_ms"] < 200, f"{results['p95_ms']} ms"),
         ]
-    said = ", ".join(f"{status}: {n}" for status, n in results["statuses"].items())
+    statuses = ", ".join(f"{status}: {n}" for status, n in results["statuses"].items())
     recovery = results["recovery"]
     return [
-        ("refusals only as 429 or 503 with Retry-After", results["graceful"], said),
+        ("refusals only as 429 or 503 with Retry-After", results["graceful"], statuses),
         ("all as before afterwards", results["recovered"], f"P95 {recovery['p95_ms']} ms, {recovery['errors']} refused"),
     ]
 
@@ -97,18 +97,18 @@ def table(heads, rows):
 
 def page(results, samples):
     marks = {True: '<span class="good">holds</span>', False: '<span class="bad">does not hold</span>'}
-    verdicts = table(["", "", ""], [[what, marks[bool(holds)], html.escape(str(seen))] for what, holds, seen in judged(results)])
+    rows = [[what, marks[bool(holds)], html.escape(str(seen))] for what, holds, seen in verdicts(results)]
     heads = ["Endpoint", "Requests", "Refused", "Wrong", "P50 ms", "P95 ms", "P99 ms", "Longest ms"]
     facts = f"{results['requests']} requests in {results['seconds']} s by {results['users']} users, {html.escape(results['url'])}, "
     facts += f"version {html.escape(results['version'])}, commit {html.escape(results['commit'])}, {results['time']}"
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Load: {results["users"]} users</title>'
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style>'
-        f'<h1>Load of {results["users"]} users</h1><p class="faint">{facts}</p>{verdicts}'
+        f'<h1>Load of {results["users"]} users</h1><p class="faint">{facts}</p>{table(["", "", ""], rows)}'
         f'<h2>By second</h2><p><span class="a" style="color:var(--a)">━ requests a second (left)</span> '
         f'<span style="color:var(--b)">━ P95 in ms (right)</span></p>{chart(samples)}'
         f"<h2>By endpoint</h2>{table(heads, endpoint_rows(samples))}"
-        f'<p class="faint">Refused: 429 or 503. Wrong: anything but what was asked for or a refusal that says when to '
-        f"come again. Durations are as the callers see them. The curve has the time in which users arrive, the figures "
-        f"above have not.</p></html>\n"
+        f'<p class="faint">Refused: 429 or 503. Wrong: any other status that is not right, and refusals '
+        f"without Retry-After. Durations are as the callers see them. The curve includes the start of the users, the "
+        f"figures above do not.</p></html>\n"
     )

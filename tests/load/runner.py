@@ -1,54 +1,26 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the users of behaviour.py as threads with a kept connection each, and notes every answer."""
-import http.client
+"""Runs the users of behaviour.py as threads, each on a kept connection of its own, and records every response."""
 import json
 import random
 import statistics
 import threading
 import time
-from urllib.parse import urlsplit
 
-from behaviour import PAUSE_S, kinds_of, right
+from harness.client import Client
+from harness.deployment import send
+from load.behaviour import PAUSE_S, kinds_of, right
 
 TIMEOUT_S = 30
 RECOVERY_USERS = 5
 
 
-class Connection:
-    """One kept connection; a new one after any surprise."""
-
-    def __init__(self, url):
-        parts = urlsplit(url)
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        self._make = lambda: kind(parts.hostname, parts.port, timeout=TIMEOUT_S)
-        self._http = self._make()
-
-    def ask(self, method, path, body, headers):
-        if body is not None:
-            body, headers = json.dumps(body), {"Content-Type": "application/json", **headers}
-        try:
-            self._http.request(method, path, body=body, headers=headers)
-            answer = self._http.getresponse()
-            content = answer.read()
-        except Exception:
-            self.close()
-            raise
-        if answer.will_close:
-            self.close()
-        return answer.status, answer.headers, content
-
-    def close(self):
-        self._http.close()
-        self._http = self._make()
-
-
 class Sample:
-    """An answer, or none: status 0."""
+    """A response, or a failed request: status 0."""
 
-    __slots__ = ("at", "name", "ms", "status", "told")
+    __slots__ = ("at", "name", "ms", "status", "has_retry_after")
 
-    def __init__(self, at, name, ms, status, told):
-        self.at, self.name, self.ms, self.status, self.told = at, name, ms, status, told
+    def __init__(self, at, name, ms, status, has_retry_after):
+        self.at, self.name, self.ms, self.status, self.has_retry_after = at, name, ms, status, has_retry_after
 
     @property
     def good(self):
@@ -57,7 +29,7 @@ class Sample:
     @property
     def graceful(self):
         """Right, or refused with the time after which it is not."""
-        return self.good or (self.status in (429, 503) and self.told)
+        return self.good or (self.status in (429, 503) and self.has_retry_after)
 
 
 def parsed(content):
@@ -76,29 +48,29 @@ class Run:
 
     def caller(self):
         """A `call` of behaviour.py on a connection of its own."""
-        connection = Connection(self.url)
+        client = Client(self.url, timeout=TIMEOUT_S, reuse_tls=True)
 
         def call(name, method, path, body, headers):
             began = time.monotonic()
-            try:
-                status, answered, content = connection.ask(method, path, body, headers)
-            except (OSError, http.client.HTTPException) as error:
-                self.failures.append(f"{name}: {error!r}")
-                status, answered, content = 0, {}, b""
-            ended = time.monotonic()
-            told = bool(answered.get("Retry-After"))
-            self.samples.append(Sample(began - self.began, name, (ended - began) * 1000, status, told))
-            return status, answered, parsed(content)
+            options = {"headers": headers} if body is None else {"headers": headers, "json": body}
+            response = send(client, method, path, **options)
+            if response.status == 0:
+                self.failures.append(f"{name}: {response.text}")
+            has_retry_after = bool(response.headers.get("Retry-After"))
+            self.samples.append(
+                Sample(began - self.began, name, response.seconds * 1000, response.status, has_retry_after)
+            )
+            return response.status, response.headers, parsed(response.body)
 
         return call
 
     def _user(self, kind):
         person = kind(self.world, self.caller())
         while not self._stop.wait(random.uniform(*PAUSE_S)):
-            person.turn()
+            person.act()
 
     def go(self, users, spawn_rate, seconds):
-        """Users come one after the other, then all stay for so long. Returns when the last had come."""
+        """Starts users one after the other, then lets all run for so long. Returns the seconds until the last start."""
         threads = []
         for kind in kinds_of(users):
             threads.append(threading.Thread(target=self._user, args=(kind,), daemon=True))
@@ -117,7 +89,7 @@ def percentile(values, share):
 
 
 def sums(samples, seconds):
-    """What the list asks about: all that is not right counts as an error here, 429 and 503 too."""
+    """The figures of the checklist: a response that is not right is an error, 429 and 503 too."""
     times = [sample.ms for sample in samples]
     bad = [sample for sample in samples if not sample.good]
     statuses = {}
@@ -138,41 +110,20 @@ def sums(samples, seconds):
 
 
 def breakers(url, token):
-    """The states of the circuits, or nothing where they may not be seen."""
-    try:
-        status, _, content = Connection(url).ask("GET", "/metrics/detailed", None, {"Authorization": f"Bearer {token}"})
-    except (OSError, http.client.HTTPException):
-        return {}
-    found = parsed(content) or {}
-    return {name: said["state"] for name, said in found["circuit_breakers"].items()} if status == 200 else {}
-
-
-def patient(url):
-    """call(token, method, path) -> status, for cleaning up: what is refused is tried again."""
-    connection = Connection(url)
-
-    def call(token, method, path):
-        for _ in range(20):
-            try:
-                status, headers, _ = connection.ask(method, path, None, {"Authorization": f"Bearer {token}"})
-            except (OSError, http.client.HTTPException):
-                status, headers = 0, {}
-            if status not in (0, 429, 503):
-                break
-            time.sleep(min(5.0, float(headers.get("Retry-After") or 1)))
-        return status
-
-    return call
+    """The states of the circuit breakers; empty where the metrics are closed to this address."""
+    response = send(Client(url), "GET", "/metrics/detailed", token=token)
+    found = parsed(response.body) if response.status == 200 else None
+    return {name: breaker["state"] for name, breaker in found["circuit_breakers"].items()} if found else {}
 
 
 def whole_run(url, world, users, spawn_rate, seconds, recovery_seconds):
-    """The load, then a few users on the same world: is all as before? -> (results, samples, failures)."""
+    """The load, then a few users on the same students, to see the recovery: (results, samples, failures)."""
     world.metrics = bool(breakers(url, world.admin_token()))
     load = Run(url, world)
     all_there = load.go(users, spawn_rate, seconds)
     steady = [sample for sample in load.samples if sample.at >= all_there]
     results = {"url": url, "users": users, **sums(steady, seconds), "breakers": breakers(url, world.admin_token())}
-    # What came before all were there is looked at too, but for the rate.
+    # Requests sent before all users had started count here, but not in the rate.
     results["graceful"] = results["graceful"] and all(sample.graceful for sample in load.samples)
     after = Run(url, world)
     after.go(RECOVERY_USERS, RECOVERY_USERS, recovery_seconds)

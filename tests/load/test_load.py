@@ -3,22 +3,23 @@
 
     JWT_SECRET=… locust -f tests/load/test_load.py --host=URL --users=50 --spawn-rate=5 --run-time=5m
 
-scripts/load does the same without locust, and judges what it sees.
+scripts/load does the same without locust, and compares the figures with the checklist.
 """
-import os
 import sys
 from pathlib import Path
 
 from locust import HttpUser, between, events, task
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-import behaviour  # noqa: E402
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from harness.client import Client  # noqa: E402
+from harness.deployment import signing_secret  # noqa: E402
+from load import behaviour  # noqa: E402
 
-world = behaviour.World(os.environ.get("JWT_SECRET", "").splitlines()[0] if os.environ.get("JWT_SECRET") else "")
+world = behaviour.World(signing_secret())
 
 
 class Caller(HttpUser):
-    """Lets a person of behaviour.py act: a turn is a task."""
+    """A user of locust whose task is one request of a person of behaviour.py."""
 
     abstract = True
     kind = None
@@ -30,21 +31,21 @@ class Caller(HttpUser):
     def call(self, name, method, path, body, headers):
         with self.client.request(
             method, path, json=body, headers=headers, name=name.split(" ", 1)[1], catch_response=True
-        ) as answer:
-            if behaviour.right(name, answer.status_code):
-                answer.success()
-            return answer.status_code, answer.headers, self.content(answer)
+        ) as response:
+            if behaviour.right(name, response.status_code):
+                response.success()
+            return response.status_code, response.headers, self.content(response)
 
     @staticmethod
-    def content(answer):
+    def content(response):
         try:
-            return answer.json()
+            return response.json()
         except ValueError:
             return None
 
     @task
-    def turn(self):
-        self.person.turn()
+    def act(self):
+        self.person.act()
 
 
 def user_of(kind):
@@ -56,16 +57,14 @@ StudentUser, TeacherUser, ServiceUser, AdminUser, ProbeUser = map(user_of, behav
 
 
 @events.test_start.add_listener
-def needs_a_secret(environment, **_):
+def require_secret(environment, **_):
     if not world.secret:
-        print("JWT_SECRET is not set: the users of this test have no tokens", file=sys.stderr)
+        print("JWT_SECRET or JWT_SECRET_FILE is required: it signs the users' tokens", file=sys.stderr)
         environment.runner.quit()
 
 
 @events.test_stop.add_listener
 def clean_up(environment, **_):
-    from runner import patient
-
-    left = world.clean_up(patient(environment.host))
+    left = world.clean_up(Client(environment.host))
     if left:
         print(f"{len(left)} students and cohorts named {world.run}_… could not be erased", file=sys.stderr)

@@ -273,7 +273,7 @@ def test_pool_that_ends_alone_comes_back(pod):
 
 
 def test_keys_are_read_anew_when_told(pod):
-    assert re.search(r"[1-9] processes told", pod.exec("app", "reload-keys")[1])
+    assert re.search(r"signalled [1-9] processes", pod.exec("app", "reload-keys")[1])
     wait_for(lambda: "keys.reloaded" in pod.log("app"), 20, every=0.2, what="keys read")
 
 

@@ -96,11 +96,11 @@ static void wrong_values_are_named_with_what_is_permitted(void)
     static const struct {
         const char *name, *value, *error;
     } rows[] = {
-        {"LOG_LEVEL", "loud", "LOG_LEVEL: \"loud\" is none of debug|info|warning|error\n"},
-        {"LOG_LEVEL", "inf", "LOG_LEVEL: \"inf\" is none of debug|info|warning|error\n"},
+        {"LOG_LEVEL", "loud", "LOG_LEVEL: \"loud\" is not one of debug|info|warning|error\n"},
+        {"LOG_LEVEL", "inf", "LOG_LEVEL: \"inf\" is not one of debug|info|warning|error\n"},
         {"LOG_LEVEL", "info|debug",
-         "LOG_LEVEL: \"info|debug\" is none of debug|info|warning|error\n"},
-        {"LOG_LEVEL", "INFO", "LOG_LEVEL: \"INFO\" is none of debug|info|warning|error\n"},
+         "LOG_LEVEL: \"info|debug\" is not one of debug|info|warning|error\n"},
+        {"LOG_LEVEL", "INFO", "LOG_LEVEL: \"INFO\" is not one of debug|info|warning|error\n"},
         {"STORE_ROUND_TIMEOUT_MS", "9",
          "STORE_ROUND_TIMEOUT_MS: \"9\" is not a whole number from 10 to 5000\n"},
         {"STORE_ROUND_TIMEOUT_MS", "5001",
@@ -115,7 +115,7 @@ static void wrong_values_are_named_with_what_is_permitted(void)
          "PREDICTION_INTERVAL: \"nan\" is not a number from 0.5 to 0.999\n"},
         {"PREDICTION_INTERVAL", "0.9x",
          "PREDICTION_INTERVAL: \"0.9x\" is not a number from 0.5 to 0.999\n"},
-        {"JWT_ALGORITHM", "none", "JWT_ALGORITHM: \"none\" is none of HS256|RS256|ES256\n"},
+        {"JWT_ALGORITHM", "none", "JWT_ALGORITHM: \"none\" is not one of HS256|RS256|ES256\n"},
         {"JWT_ALGORITHM", "RS256",
          "JWT_PUBLIC_KEY_FILE: JWT_ALGORITHM RS256 needs JWT_PUBLIC_KEY_FILE\n"},
         {"JWT_ALGORITHM", "ES256",

@@ -5,6 +5,7 @@
 
 #include <CUnit/CUnit.h>
 
+#include "app/base/utf8.h"
 #include "app/http/json.h"
 
 void json_tests(void);

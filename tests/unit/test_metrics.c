@@ -211,12 +211,12 @@ static void count_some(struct metrics *m)
     metrics_observe_request(m, HEALTH, 503, 501);
     metrics_observe_request(m, QUERY, 418, 60000000);
     metrics_observe_request(m, OTHER, 404, -5);
-    metrics_add(m, METRIC_EVENTS, 1, 3, 7);
-    metrics_add(m, METRIC_CACHE_HITS, 0, 0, 3);
-    metrics_observe_batch(m, 2, 0.0625);
+    metrics_add(m, METRIC_EVENTS, "quiz.completed", "failed", 7);
+    metrics_add(m, METRIC_CACHE_HITS, NULL, NULL, 3);
+    metrics_observe_batch(m, "low", 0.0625);
     metrics_gauge_add(m, GAUGE_ACTIVE_REQUESTS, 2);
     metrics_gauge_add(m, GAUGE_ACTIVE_REQUESTS, -1);
-    metrics_set_breaker(m, 0, BREAKER_GAUGE_HALF_OPEN, 4, 1000);
+    metrics_set_breaker(m, METRIC_SERVICE_REDIS, BREAKER_GAUGE_HALF_OPEN, 4, 1000);
 }
 
 #define P "mastery_engine_"
@@ -347,7 +347,7 @@ static pid_t start_process(const struct field_path *place, int requests)
             metrics_observe_request(m, QUERY, 200, 1000);
         if (m) {
             metrics_gauge_add(m, GAUGE_ACTIVE_REQUESTS, 5);
-            metrics_set_breaker(m, 0, BREAKER_GAUGE_OPEN, 3, 77);
+            metrics_set_breaker(m, METRIC_SERVICE_REDIS, BREAKER_GAUGE_OPEN, 3, 77);
             (void)!write(ready[1], "r", 1);
         }
         for (;;)
@@ -385,9 +385,9 @@ static void a_killed_process_leaves_counters_but_no_gauges(void)
     CU_ASSERT_EQUAL(summary.requests_total, 11);
     CU_ASSERT_EQUAL(summary.active_requests, 6);
     CU_ASSERT_EQUAL(summary.live_processes, 2);
-    CU_ASSERT_EQUAL(summary.breakers[0].state, BREAKER_GAUGE_OPEN);
-    CU_ASSERT_EQUAL(summary.breakers[0].failures, 3);
-    CU_ASSERT_EQUAL(summary.breakers[0].opened_at_ms, 77);
+    CU_ASSERT_EQUAL(summary.breakers[METRIC_SERVICE_REDIS].state, BREAKER_GAUGE_OPEN);
+    CU_ASSERT_EQUAL(summary.breakers[METRIC_SERVICE_REDIS].failures, 3);
+    CU_ASSERT_EQUAL(summary.breakers[METRIC_SERVICE_REDIS].opened_at_ms, 77);
 
     kill_process(child);
     for (int reaped = 0; reaped < 2; reaped++) {
@@ -396,7 +396,7 @@ static void a_killed_process_leaves_counters_but_no_gauges(void)
         CU_ASSERT_EQUAL(metrics_endpoint_total(m, QUERY), 11);
         CU_ASSERT_EQUAL(summary.active_requests, 1);
         CU_ASSERT_EQUAL(summary.live_processes, 1);
-        CU_ASSERT_EQUAL(summary.breakers[0].state, BREAKER_GAUGE_CLOSED);
+        CU_ASSERT_EQUAL(summary.breakers[METRIC_SERVICE_REDIS].state, BREAKER_GAUGE_CLOSED);
         if (reaped == 0)
             reap(child);
     }
@@ -499,13 +499,13 @@ static void the_worst_breaker_of_the_pool_is_shown(void)
     struct metrics *a = open_metrics(&place), *b = open_metrics(&place);
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        metrics_set_breaker(a, 1, cases[i].a, 1, 0);
-        metrics_set_breaker(b, 1, cases[i].b, 2, 5);
+        metrics_set_breaker(a, METRIC_SERVICE_DAPR, cases[i].a, 1, 0);
+        metrics_set_breaker(b, METRIC_SERVICE_DAPR, cases[i].b, 2, 5);
         const struct metrics_summary summary = summary_of(a);
-        CU_ASSERT_EQUAL(summary.breakers[1].state, cases[i].worst);
-        CU_ASSERT_EQUAL(summary.breakers[1].failures, 3);
-        CU_ASSERT_EQUAL(summary.breakers[1].opened_at_ms, 5);
-        CU_ASSERT_EQUAL(summary.breakers[0].state, BREAKER_GAUGE_CLOSED);
+        CU_ASSERT_EQUAL(summary.breakers[METRIC_SERVICE_DAPR].state, cases[i].worst);
+        CU_ASSERT_EQUAL(summary.breakers[METRIC_SERVICE_DAPR].failures, 3);
+        CU_ASSERT_EQUAL(summary.breakers[METRIC_SERVICE_DAPR].opened_at_ms, 5);
+        CU_ASSERT_EQUAL(summary.breakers[METRIC_SERVICE_REDIS].state, BREAKER_GAUGE_CLOSED);
     }
     metrics_close(a);
     metrics_close(b);
@@ -608,7 +608,7 @@ static void reset_clears_counters_of_all_and_keeps_gauges(void)
     CU_ASSERT_EQUAL(summary.average_latency_ms, 0);
     CU_ASSERT_EQUAL(summary.p99_ms, 0);
     CU_ASSERT_EQUAL(summary.active_requests, 6);
-    CU_ASSERT_EQUAL(summary.breakers[0].state, BREAKER_GAUGE_OPEN);
+    CU_ASSERT_EQUAL(summary.breakers[METRIC_SERVICE_REDIS].state, BREAKER_GAUGE_OPEN);
     CU_ASSERT(summary.counting_since_ms >= before);
     char *text = print(m, false);
     CU_ASSERT_PTR_NULL(strstr(text, "_requests_total{"));
@@ -673,14 +673,18 @@ static void percentiles_are_interpolated_inside_buckets(void)
 
 static void every_label_combination_has_a_cell_of_its_own(void)
 {
+    static const char *const types[] = {
+        "exercise.completed", "quiz.completed",   "lesson.viewed", "content.rated",
+        "milestone.reached",  "quality.assessed", "unknown"};
+    static const char *const statuses[] = {"accepted", "duplicate", "rejected", "failed"};
     const struct field_path place = make_place();
     struct metrics *m = open_metrics(&place);
     uint64_t total = 0;
 
-    for (unsigned event = 0; event < 7; event++)
-        for (unsigned status = 0; status < 4; status++)
-            metrics_add(m, METRIC_EVENTS, event, status, UINT64_C(1) << total++);
-    metrics_add(m, METRIC_SPANS, 0, 0, 1000);
+    for (size_t i = 0; i < 7; i++)
+        for (size_t j = 0; j < 4; j++)
+            metrics_add(m, METRIC_EVENTS, types[i], statuses[j], UINT64_C(1) << total++);
+    metrics_add(m, METRIC_SPANS, NULL, NULL, 1000);
     char *text = print(m, false);
     const char *at = text;
     for (uint64_t i = 0; i < total; i++) {
@@ -702,7 +706,7 @@ static void odd_batch_durations_are_counted_as_0_or_the_longest(void)
     struct metrics *m = open_metrics(&place);
 
     for (size_t i = 0; i < sizeof(seconds) / sizeof(seconds[0]); i++)
-        metrics_observe_batch(m, 0, seconds[i]);
+        metrics_observe_batch(m, "high", seconds[i]);
     char *text = print(m, false);
     CU_ASSERT(has_line(
         text, P "batch_processing_duration_seconds_bucket{priority=\"high\",le=\"0.05\"} 3"));

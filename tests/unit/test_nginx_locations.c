@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The configuration that nginx gets from the route tables: texts that must and must not be in it.
+ */
 #include "app/ctl/nginx_locations.h"
 
 #include <stdlib.h>
@@ -33,26 +35,27 @@ static const struct route contradicting[] = {
 static const struct route_table mixed_table = TABLE(mixed);
 static const struct route_table contradicting_table = TABLE(contradicting);
 
-/* The caller frees the text. */
-static char *printed(const struct route_table *table, enum nginx_section part, int *ret_status)
+/* The section as text, which the caller frees. */
+static char *print_section(const struct route_table *table, enum nginx_section section,
+                           int *ret_status)
 {
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(out);
-    *ret_status = nginx_locations_print(out, table, 1, part);
+    *ret_status = nginx_locations_print(out, table, 1, section);
     CU_ASSERT_EQUAL(fclose(out), 0);
     return text;
 }
 
 struct expected {
-    enum nginx_section part;
+    enum nginx_section section;
     const char *text;
 };
 
 static const struct expected present[] = {
-    {NGINX_MAPS, "map $bucket $class {\n    default 50;\n"},
+    {NGINX_MAPS, "map $bucket $limit_class {\n    default 50;\n"},
     {NGINX_MAPS, "    dapr-events 0;\n"},
     {NGINX_MAPS, "# /batch/{id}\nmap $request_method $bucket_1 {\n    default batch-status;\n"
                  "    GET batch-status;\n    HEAD batch-status;\n    DELETE batch-cancel;\n}\n"},
@@ -63,7 +66,7 @@ static const struct expected present[] = {
                    "    include limit-public-20.conf;\n    fastcgi_pass engine;\n}\n"},
     {NGINX_PUBLIC, "location = /batch {\n    set $bucket batch-submit;\n"
                    "    include limit-public-10.conf;\n    client_max_body_size 4m;\n"},
-    {NGINX_PUBLIC, "    include metrics-allow.conf;\n    set $accept $http_accept;\n"},
+    {NGINX_PUBLIC, "    include metrics-allow.conf;\n    set $engine_accept $http_accept;\n"},
     {NGINX_PUBLIC, "location ~ \"^/v1\\.0/[^/]+/x$\" {\n"},
     {NGINX_PUBLIC, "location / {\n    set $bucket other;\n    include limit-public-50.conf;\n"},
     {NGINX_PUBLIC, "location = /redoc {\n    set $bucket docs;\n    include limit-public-50.conf;\n"
@@ -73,36 +76,36 @@ static const struct expected present[] = {
      "    include docs.conf;\n}\n"},
     {NGINX_SIDECAR, "location = /dapr/events {\n    set $bucket dapr-events;\n"
                     "    fastcgi_pass engine;\n}\n"},
-    {NGINX_SIDECAR, "    set $bucket process;\n    set $free $http_dapr_api_token;\n"
+    {NGINX_SIDECAR, "    set $bucket process;\n    set $limit_exempt $http_dapr_api_token;\n"
                     "    include limit-sidecar-100.conf;\n"},
 };
 
 static const struct expected absent[] = {
-    {NGINX_PUBLIC, "/dapr"},   {NGINX_PUBLIC, "$free"},           {NGINX_PUBLIC, "sidecar"},
+    {NGINX_PUBLIC, "/dapr"},   {NGINX_PUBLIC, "$limit_exempt"},   {NGINX_PUBLIC, "sidecar"},
     {NGINX_SIDECAR, "public"}, {NGINX_SIDECAR, "sidecar-0.conf"}, {NGINX_MAPS, "location"},
 };
 
-static bool found(const struct expected *expected)
+static bool is_printed(const struct expected *expected)
 {
     int status = -1;
-    char *text = printed(&mixed_table, expected->part, &status);
-    bool there = strstr(text, expected->text) != NULL;
+    char *text = print_section(&mixed_table, expected->section, &status);
+    bool found = strstr(text, expected->text) != NULL;
 
     CU_ASSERT_EQUAL(status, 0);
     free(text);
-    return there;
+    return found;
 }
 
 static void rows_become_locations_limits_and_maps(void)
 {
     for (size_t i = 0; i < sizeof(present) / sizeof(present[0]); i++)
-        CU_ASSERT_TRUE(found(&present[i]));
+        CU_ASSERT_TRUE(is_printed(&present[i]));
 }
 
 static void servers_show_only_what_is_theirs(void)
 {
     for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++)
-        CU_ASSERT_FALSE(found(&absent[i]));
+        CU_ASSERT_FALSE(is_printed(&absent[i]));
 }
 
 static void literal_segments_come_before_parameters(void)
@@ -113,7 +116,7 @@ static void literal_segments_come_before_parameters(void)
     };
     const struct route_table table = TABLE(rows);
     int status = -1;
-    char *text = printed(&table, NGINX_PUBLIC, &status);
+    char *text = print_section(&table, NGINX_PUBLIC, &status);
     const char *own = strstr(text, "status/[^/]+"), *any = strstr(text, "[^/]+/last");
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(own);
@@ -126,7 +129,7 @@ static void one_budget_with_two_limits_is_refused(void)
 {
     int status = 0;
 
-    free(printed(&contradicting_table, NGINX_MAPS, &status));
+    free(print_section(&contradicting_table, NGINX_MAPS, &status));
     CU_ASSERT_EQUAL(status, -1);
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What process_harden forbids, tried in child processes, since it cannot be undone. */
 #include "app/runtime/process.h"
 
 #include <CUnit/CUnit.h>
@@ -14,21 +15,21 @@
 
 void process_tests(void);
 
-/* In a child, since there is no way back. Its exit status is what `look` returns. */
-static int of_a_hardened_child(int (*look)(void))
+/* Runs check in a hardened child and returns its result, which must fit an exit status. */
+static int run_hardened(int (*check)(void))
 {
     int status = 0;
     pid_t child = fork();
 
     if (child == 0) {
         process_harden();
-        _exit(look());
+        _exit(check());
     }
     CU_ASSERT_FATAL(child > 0 && waitpid(child, &status, 0) == child);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-static int look_at_memory(void)
+static int dumps_are_disabled(void)
 {
     struct rlimit core = {1, 1};
 
@@ -38,47 +39,49 @@ static int look_at_memory(void)
 
 static void memory_is_not_shown(void)
 {
-    CU_ASSERT_EQUAL(of_a_hardened_child(look_at_memory), 1);
+    CU_ASSERT_EQUAL(run_hardened(dumps_are_disabled), 1);
 }
 
-static int look_at_files(void)
+static int umask_excludes_others(void)
 {
     return umask(0) == 0007;
 }
 
-static void files_are_not_for_others(void)
+static void files_are_not_accessible_to_others(void)
 {
-    CU_ASSERT_EQUAL(of_a_hardened_child(look_at_files), 1);
+    CU_ASSERT_EQUAL(run_hardened(umask_excludes_others), 1);
 }
 
-static int try_a_program(void)
+/* Each try_ function returns errno, or 0 if the call succeeded. */
+
+static int try_exec(void)
 {
     (void)execl("/bin/true", "true", (char *)NULL);
     return errno;
 }
 
-static int try_a_mount(void)
+static int try_mount(void)
 {
     return syscall(SYS_mount, "none", "/", "tmpfs", 0, NULL) < 0 ? errno : 0;
 }
 
-static int try_a_name_space(void)
+static int try_namespace(void)
 {
     return unshare(CLONE_NEWUSER) < 0 ? errno : 0;
 }
 
-static int try_other_memory(void)
+static int try_process_memory(void)
 {
     return syscall(SYS_process_vm_readv, getpid(), NULL, 0, NULL, 0, 0) < 0 ? errno : 0;
 }
 
-static int try_a_key(void)
+static int try_key(void)
 {
     return syscall(SYS_keyctl, 0, 0, 0, 0, 0) < 0 ? errno : 0;
 }
 
 #ifdef __x86_64__
-static int try_the_other_interface(void)
+static int try_x32_call(void)
 {
     return syscall(0x40000000 + SYS_getpid) < 0 ? errno : 0;
 }
@@ -86,32 +89,34 @@ static int try_the_other_interface(void)
 
 static void what_only_an_intruder_asks_for_is_refused(void)
 {
-    CU_ASSERT_EQUAL(of_a_hardened_child(try_a_program), EPERM);
-    CU_ASSERT_EQUAL(of_a_hardened_child(try_a_mount), EPERM);
-    CU_ASSERT_EQUAL(of_a_hardened_child(try_a_name_space), EPERM);
-    CU_ASSERT_EQUAL(of_a_hardened_child(try_other_memory), EPERM);
-    CU_ASSERT_EQUAL(of_a_hardened_child(try_a_key), EPERM);
+    static int (*const calls[])(void) = {
+        try_exec,     try_mount, try_namespace, try_process_memory, try_key,
 #ifdef __x86_64__
-    CU_ASSERT_EQUAL(of_a_hardened_child(try_the_other_interface), EPERM);
+        try_x32_call,
 #endif
+    };
+
+    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+        CU_ASSERT_EQUAL(run_hardened(calls[i]), EPERM);
 }
 
-static int do_what_we_do(void)
+/* fork uses clone, as the creation of threads does. Returns 0 if all calls succeed. */
+static int use_needed_calls(void)
 {
     int pair[2];
     pid_t child;
 
     if (pipe(pair) != 0 || write(pair[1], "x", 1) != 1)
         return 1;
-    child = fork(); /* as threads come about */
+    child = fork();
     if (child == 0)
         _exit(0);
     return child < 0 || waitpid(child, NULL, 0) != child;
 }
 
-static void what_we_do_is_not(void)
+static void calls_of_the_engine_are_allowed(void)
 {
-    CU_ASSERT_EQUAL(of_a_hardened_child(do_what_we_do), 0);
+    CU_ASSERT_EQUAL(run_hardened(use_needed_calls), 0);
 }
 
 static const struct {
@@ -119,9 +124,9 @@ static const struct {
     void (*test)(void);
 } tests[] = {
     {"memory is not shown", memory_is_not_shown},
-    {"files are not for others", files_are_not_for_others},
-    {"what only an intruder asks for is refused", what_only_an_intruder_asks_for_is_refused},
-    {"what we do is not", what_we_do_is_not},
+    {"files are not accessible to others", files_are_not_accessible_to_others},
+    {"calls of intruders are refused", what_only_an_intruder_asks_for_is_refused},
+    {"calls of the engine are allowed", calls_of_the_engine_are_allowed},
 };
 
 void process_tests(void)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Matching of paths and methods, and the refusal of tables that contradict themselves. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -40,9 +41,9 @@ static const struct route_table tables[] = {{"ops", ops, COUNT(ops)}, {"area", a
 struct row {
     enum http_method method;
     const char *path;
-    const char *route;      /* NULL: none */
-    const char *values;     /* name=value, … */
-    unsigned allowed;
+    const char *route;  /* name; NULL: no route */
+    const char *values; /* path parameters: name=value, name=value */
+    unsigned allowed;   /* bit per enum http_method */
 };
 
 enum { READ = 1U << GET | 1U << HEAD | 1U << OPTIONS };
@@ -83,7 +84,7 @@ static const struct row rows[] = {
     {GET,     "/oldest/batch",            "batch",       "", READ},
     {GET,     "/v1/batch//results",       NULL,          "", 0},
     {GET,     "/v1/batch/7/results",      "results",     "batch_id=7", READ},
-    /* two patterns fit: the literal segment goes first, unless it lacks the method */
+    /* two patterns match: the one with the literal segment, unless it lacks the method */
     {GET,     "/v1/batch/status/results", "batch",       "batch_id=results", READ},
     {GET,     "/v1/consent/status/withdraw", "status",   "student_id=withdraw", READ | BIT(POST)},
     {POST,    "/v1/consent/status/withdraw", "withdraw", "student_id=status", READ | BIT(POST)},
@@ -155,16 +156,17 @@ static void routes_are_numbered_over_all_tables(void)
     router_free(router);
 }
 
-/* What it says on stderr is not for the reader of the tests. */
-static struct router *router_of_quietly(const struct route *routes, size_t n)
+/* A router of these routes; its messages on stderr are dropped, to keep the output of tests clean.
+ */
+static struct router *router_new_quietly(const struct route *routes, size_t n)
 {
     const struct route_table table = {"area", routes, n};
-    int kept = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    int saved = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
     (void)dup2(null, STDERR_FILENO);
     struct router *router = router_new(&table, 1);
-    (void)dup2(kept, STDERR_FILENO);
+    (void)dup2(saved, STDERR_FILENO);
     (void)close(null);
-    (void)close(kept);
+    (void)close(saved);
     return router;
 }
 
@@ -185,8 +187,8 @@ static void tables_that_contradict_themselves_are_refused(void)
     };
     /* clang-format on */
     for (size_t i = 0; i < COUNT(pairs); i++)
-        CU_ASSERT_PTR_NULL(router_of_quietly(pairs[i], 2));
-    struct router *router = router_of_quietly(pairs[0], 1);
+        CU_ASSERT_PTR_NULL(router_new_quietly(pairs[i], 2));
+    struct router *router = router_new_quietly(pairs[0], 1);
     CU_ASSERT_PTR_NOT_NULL(router);
     router_free(router);
 }

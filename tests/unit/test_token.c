@@ -6,8 +6,8 @@
 
 #include <CUnit/CUnit.h>
 
-#include "app/auth/base64url.h"
 #include "app/auth/token_cache.h"
+#include "app/base/base64.h"
 #include "tests/unit/token_fixture.h"
 
 void token_tests(void);

@@ -13,8 +13,8 @@
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 
-#include "app/auth/base64url.h"
 #include "app/auth/jws.h"
+#include "app/base/base64.h"
 #include "tests/unit/token_fixture.h"
 
 void token_keys_tests(void);

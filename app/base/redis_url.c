@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The only parser of REDIS_URL: config.c checks with it at start, the store connects by its result.
+ * libcurl parses all other URLs, those of HTTP, since libcurl also connects by them. */
+#include "app/base/redis_url.h"
+
+#include <sys/un.h>
+
+#define DIGITS  "0123456789"
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+enum { DATABASE_MAX = 65535, DEFAULT_PORT = 6379 };
+
+static bool is_only_of(struct str s, const char *characters)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] == '\0' || !strchr(characters, s.p[i]))
+            return false;
+    return true;
+}
+
+/* Cuts "host" or "[::1]" off the start of *authority, which then holds the port with its colon. */
+static bool redis_url_cut_host(struct str *authority, struct redis_url *ret)
+{
+    struct str host = *authority;
+    const char *allowed = DIGITS LETTERS "-._";
+
+    if (host.n > 0 && *host.p == '[') {
+        const char *end = memchr(host.p, ']', host.n);
+
+        if (!end)
+            return false;
+        host = (struct str){host.p + 1, (size_t)(end - host.p) - 1};
+        *authority = (struct str){end + 1, authority->n - host.n - 2};
+        allowed = DIGITS "abcdefABCDEF:.";
+    } else {
+        const char *colon = host.n > 0 ? memchr(host.p, ':', host.n) : NULL;
+
+        host.n = colon ? (size_t)(colon - host.p) : host.n;
+        *authority = (struct str){host.p + host.n, authority->n - host.n};
+    }
+    if (host.n == 0 || host.n >= sizeof(ret->host) || !is_only_of(host, allowed))
+        return false;
+    memcpy(ret->host, host.p, host.n); /* *ret was cleared: the NUL is there */
+    return true;
+}
+
+static const char *redis_url_parse_tcp(struct str rest, struct redis_url *ret)
+{
+    struct str authority = str_cut(&rest, '/');
+    int64_t port = DEFAULT_PORT, database;
+
+    if (authority.n > 0 && memchr(authority.p, '@', authority.n)) {
+        ret->user = str_cut(&authority, '@');
+        if (ret->user.n > 0 && memchr(ret->user.p, ':', ret->user.n))
+            return "a password does not belong here, but in REDIS_PASSWORD";
+        if (ret->user.n == 0)
+            return "the user before @ is empty";
+    }
+    if (!redis_url_cut_host(&authority, ret))
+        return "the host is missing or not a host name or address";
+    if (authority.n > 0 &&
+        (*authority.p != ':' ||
+         !str_to_int64((struct str){authority.p + 1, authority.n - 1}, 1, 65535, &port)))
+        return "the port is not a whole number from 1 to 65535";
+    if (rest.n > 0 && !str_to_int64(rest, 0, DATABASE_MAX, &database))
+        return "the database is not a whole number from 0 to 65535";
+    ret->port = (int)port;
+    ret->database = rest;
+    return NULL;
+}
+
+const char *redis_url_parse(const char *url, struct redis_url *ret)
+{
+    static const struct str socket = STR_INIT("unix://"), tcp = STR_INIT("redis://");
+    struct str text = str_of(url);
+
+    *ret = (struct redis_url){0};
+    if (str_starts_with(text, STR("rediss://")))
+        return "TLS to Redis is not supported by this build; use a tunnel and redis:// or unix://";
+    if (str_starts_with(text, tcp))
+        return redis_url_parse_tcp((struct str){text.p + tcp.n, text.n - tcp.n}, ret);
+    if (!str_starts_with(text, socket))
+        return "must begin with unix:// or redis://";
+    if (text.n < socket.n + 2 || text.p[socket.n] != '/')
+        return "the path of the socket must begin with / : unix:///path/to.sock";
+    if (text.n - socket.n >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+        return "the path of the socket is longer than 107 bytes";
+    ret->path = url + socket.n;
+    return NULL;
+}

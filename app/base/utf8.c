@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The only reader and writer of UTF-8 sequences; the JSON parser, the JSON writer and the decoder
+ * of queries use it. */
+#include "app/base/utf8.h"
+
+size_t utf8_sequence(const char *p, size_t n, bool *ret_valid)
+{
+    const unsigned char *u = (const unsigned char *)p;
+    unsigned char low = 0x80, high = 0xbf; /* range of the next byte */
+    size_t length = u[0] >= 0xf0 ? 4 : u[0] >= 0xe0 ? 3 : 2;
+
+    *ret_valid = u[0] < 0x80;
+    if (u[0] < 0xc2 || u[0] > 0xf4)
+        return 1;
+    if (u[0] == 0xe0)
+        low = 0xa0; /* below: overlong */
+    if (u[0] == 0xed)
+        high = 0x9f; /* above: surrogates */
+    if (u[0] == 0xf0)
+        low = 0x90; /* below: overlong */
+    if (u[0] == 0xf4)
+        high = 0x8f; /* above: beyond U+10FFFF */
+    for (size_t i = 1; i < length; i++) {
+        if (i == n || u[i] < low || u[i] > high)
+            return i;
+        low = 0x80;
+        high = 0xbf;
+    }
+    *ret_valid = true;
+    return length;
+}
+
+bool utf8_valid(struct str text)
+{
+    bool valid = true;
+
+    for (size_t i = 0; i < text.n && valid;)
+        i += utf8_sequence(text.p + i, text.n - i, &valid);
+    return valid;
+}
+
+size_t utf8_put(uint32_t code, char *ret)
+{
+    static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0}; /* by length */
+    size_t n = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+
+    if (code < 0x80) {
+        ret[0] = (char)code;
+        return 1;
+    }
+    for (size_t i = n - 1; i > 0; i--, code >>= 6)
+        ret[i] = (char)(0x80 | (code & 0x3f));
+    ret[0] = (char)(lead[n] | code);
+    return n;
+}

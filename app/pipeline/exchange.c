@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What steps and handlers need from an exchange: its body, its typed input, its subject, and the
+ * frame of a JSON response. Nothing here sends or waits; the order of the steps is dispatch.c's. */
+#include "app/pipeline/exchange.h"
+
+#include "app/http/json.h"
+
+enum { BODY_MAX = 1 << 20, BIG_BODY_MAX = 4 << 20 };
+
+void *exchange_new_state(struct exchange *x, size_t size)
+{
+    x->state = arena_zalloc(x->arena, size);
+    if (!x->state)
+        problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
+    return x->state;
+}
+
+/* ---- subject ---- */
+
+/* What kind of subject an access is about; no default, so that a new kind of access is not
+ * forgotten. */
+static enum rule_subject exchange_subject_kind(enum access access)
+{
+    switch (access) {
+    case ACCESS_READ_STUDENT:
+    case ACCESS_WRITE_STUDENT:
+    case ACCESS_EXPORT: return SUBJECT_STUDENT;
+    case ACCESS_READ_COHORT: return SUBJECT_GROUP;
+    case ACCESS_OPEN:
+    case ACCESS_ANY:
+    case ACCESS_ADMIN:
+    case ACCESS_COMPARE_COHORT:
+    case ACCESS_HANDLER:
+    case ACCESSES: break;
+    }
+    return SUBJECT_NONE;
+}
+
+struct str *exchange_subject_field(struct exchange *x)
+{
+    enum rule_subject kind = exchange_subject_kind(x->route->access);
+
+    if (kind == SUBJECT_NONE || !x->input)
+        return NULL;
+    for (const struct rule *rule = x->route->rules; rule && rule->type != RULE_END; rule++) {
+        if (rule->type == RULE_ID && rule->subject == kind)
+            return (struct str *)(void *)((char *)x->input + rule->offset);
+    }
+    return NULL;
+}
+
+struct str exchange_subject(struct exchange *x)
+{
+    const struct str *subject = exchange_subject_field(x);
+
+    return subject ? *subject : (struct str){0};
+}
+
+/* ---- body ---- */
+
+/* Admins and the sidecar may send the largest batches. The bodies of the many other users must not
+ * exhaust memory together. */
+size_t exchange_json_values_max(const struct exchange *x)
+{
+    bool trusted = x->caller.role == ROLE_ADMIN || x->authority == AUTHORITY_SIDECAR;
+
+    return trusted ? JSON_VALUES_MAX : JSON_VALUES_UNTRUSTED;
+}
+
+bool exchange_read_body(struct exchange *x)
+{
+    const struct route *route = x->route;
+    size_t max = route->flags & ROUTE_BIG_BODY ? BIG_BODY_MAX : BODY_MAX;
+    bool wanted = route_has_body(route) && !(route->flags & ROUTE_RAW_BODY);
+
+    if (x->request.too_large || x->request.body.n > max)
+        problem_set(&x->problem, PROBLEM_PAYLOAD_TOO_LARGE, NULL);
+    else if (x->request.body.n > 0 && wanted) {
+        if (http_media_type_is(x->request.content_type, STR("application/json")))
+            x->body = json_parse_limited(x->request.body, exchange_json_values_max(x), x->arena,
+                                         &x->problem);
+        else
+            problem_set(&x->problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL);
+    }
+    /* a caller without a proven identity learns nothing about the body but that a token is missing
+     */
+    if (x->problem.code != PROBLEM_NONE && x->authority == AUTHORITY_NONE &&
+        route->access != ACCESS_OPEN) {
+        x->problem = (struct problem){0};
+        problem_set(&x->problem, PROBLEM_AUTH_ERROR, NULL);
+    }
+    return x->problem.code == PROBLEM_NONE;
+}
+
+/* ---- input ---- */
+
+static bool exchange_new_input(struct exchange *x)
+{
+    x->input = arena_zalloc(x->arena, x->route->input_size);
+    if (!x->input)
+        problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
+    return x->input != NULL;
+}
+
+/* ROUTE_DEFAULTS_TO_SELF: a student who sends no student_id is the subject; other callers must send
+ * one. */
+static void exchange_default_to_self(struct exchange *x)
+{
+    struct str *subject = exchange_subject_field(x);
+
+    if (!subject || subject->n > 0 || problem_has_field(&x->problem, STR("student_id")))
+        return;
+    if (x->caller.role == ROLE_STUDENT)
+        *subject = x->caller.user;
+    else
+        problem_field(&x->problem, x->arena, STR("student_id"), "is required");
+}
+
+/* Runs after the rules even when these failed, so that the caller learns of all bad fields at once.
+ */
+static bool exchange_complete_input(struct exchange *x)
+{
+    if (x->route->flags & ROUTE_DEFAULTS_TO_SELF)
+        exchange_default_to_self(x);
+    if (x->route->check)
+        (void)x->route->check(x);
+    return x->problem.code == PROBLEM_NONE;
+}
+
+bool exchange_read_input(struct exchange *x)
+{
+    if (!x->route->rules || x->route->flags & ROUTE_RAW_BODY)
+        return true;
+    if (!exchange_new_input(x))
+        return false;
+    (void)validate_input(x->route->rules, &x->match.path, x->request.query, x->body, x->arena,
+                         x->input, &x->problem);
+    return exchange_complete_input(x);
+}
+
+/* The target's rules find their fields in the payload, even those of a path or query. */
+bool exchange_delegate(struct exchange *x, const struct route *target, struct json_object *payload)
+{
+    x->outer_input = x->input;
+    x->route = target;
+    if (!exchange_new_input(x))
+        return false;
+    (void)validate_payload(target->rules, payload, x->arena, x->input, &x->problem);
+    return exchange_complete_input(x);
+}
+
+/* ---- output ---- */
+
+struct str exchange_traceparent(const struct exchange *x)
+{
+    char text[TRACEPARENT_SIZE];
+
+    trace_print(&x->trace, text);
+    return arena_copy(x->arena, (struct str){text, TRACEPARENT_SIZE - 1});
+}
+
+void exchange_json_begin(struct exchange *x, int status, struct jw *ret_writer)
+{
+    http_response_json(&x->response, status, ret_writer);
+    jw_bool(ret_writer, "success", true);
+}
+
+void exchange_json_end(struct exchange *x, struct jw *w)
+{
+    jw_str(w, "correlation_id", x->request_id);
+    jw_object_end(w);
+}

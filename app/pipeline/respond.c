@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The common end of all responses. Sending is not done here (fcgi/connection.c), and the text of an
+ * error is http/problem_response.c's. The audit log has its own file (audit_hook.c). */
+#include "app/pipeline/respond.h"
+
+#include "app/base/clock.h"
+#include "app/http/problem_response.h"
+
+/* traceparent is for clients that follow W3C Trace Context, Server-Timing for browsers, which do
+ * not show the former. One text holds all three values, so that they cost one allocation. */
+static void respond_add_trace(struct exchange *x)
+{
+    static const struct str prefix = STR_INIT("trace;desc=");
+    char *text = arena_alloc(x->arena, prefix.n + TRACEPARENT_SIZE), *parent;
+
+    if (!text)
+        return;
+    parent = mempcpy(text, prefix.p, prefix.n);
+    trace_print(&x->trace, parent);
+    (void)http_response_header(&x->response, "traceparent",
+                               (struct str){parent, TRACEPARENT_SIZE - 1});
+    (void)http_response_header(&x->response, "X-Trace-ID",
+                               (struct str){parent + 3, TRACE_ID_SIZE - 1});
+    (void)http_response_header(&x->response, "Server-Timing",
+                               (struct str){text, prefix.n + TRACEPARENT_SIZE - 1});
+}
+
+/* Errors are never cached, and neither are personal data. */
+void respond_add_headers(struct exchange *x)
+{
+    respond_add_trace(x);
+    if (x->problem.code != PROBLEM_NONE ||
+        (x->match.route && x->match.route->flags & ROUTE_PERSONAL))
+        (void)http_response_header(&x->response, "Cache-Control", STR("no-store"));
+}
+
+void respond_allowed_methods(struct exchange *x)
+{
+    char text[64];
+    struct str methods;
+
+    router_allow_text(x->match.allowed_methods, text);
+    methods = arena_copy(x->arena, str_of(text));
+    if (x->request.method != OPTIONS)
+        problem_set(&x->problem, PROBLEM_METHOD_NOT_ALLOWED, NULL);
+    else
+        x->response.status = 204;
+    if (methods.p)
+        (void)http_response_header(&x->response, "Allow", methods);
+}
+
+/* A problem takes precedence over a response that the handler has written. */
+void respond_complete(struct exchange *x)
+{
+    if (x->problem.code == PROBLEM_NONE && x->response.body.failed)
+        problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
+    /* a response whose head is out is cut short; its status is then for log and metrics only */
+    if (x->problem.code != PROBLEM_NONE && x->response.headers_sent)
+        x->response.status = problem_status(x->problem.code);
+    else if (x->problem.code != PROBLEM_NONE)
+        problem_respond(&x->problem, x->request_id, &x->response);
+    if (x->problem.code == PROBLEM_METHOD_NOT_ALLOWED)
+        respond_allowed_methods(x); /* problem_respond has dropped all headers */
+    if (x->match.route && x->match.route->finalize)
+        x->match.route->finalize(x);
+    if (!x->response.headers_sent)
+        respond_add_headers(x);
+}
+
+/* User ids are hashed with a key: the log must not name persons, and erasure cannot reach it. */
+static void respond_log(const struct exchange *x, int64_t duration_us)
+{
+    struct log *log = x->engine->log;
+    enum log_level level = x->response.status >= 500 ? LOG_WARNING : LOG_INFO;
+    char user[LOG_HASH_SIZE];
+    struct jw *w;
+
+    if (!log_enabled(log, level))
+        return;
+    w = log_begin(log, level, "request");
+    jw_text(w, "method", http_method_name(x->request.method));
+    jw_text(w, "route", x->match.route ? x->match.route->name : "other");
+    jw_int(w, "status", x->response.status);
+    jw_int(w, "duration_us", duration_us);
+    jw_int(w, "bytes", (int64_t)(x->response.body_sent + x->response.body.n));
+    jw_str(w, "request_id", x->request_id);
+    jw_str(w, "correlation_id", x->request_id);
+    jw_text(w, "trace_id", x->trace.trace_id);
+    if (x->caller.role != ROLE_NONE) {
+        log_hash(log, x->caller.user, user);
+        jw_text(w, "user", user);
+        jw_text(w, "role", role_names[x->caller.role]);
+    }
+    if (x->problem.code != PROBLEM_NONE)
+        jw_text(w, "error_code", problem_name(x->problem.code));
+    log_end(log);
+}
+
+/* Requests without a route are counted under one more endpoint, behind the last route: labels made
+ * of client text would be without bound. */
+void respond_report(const struct exchange *x)
+{
+    int64_t duration_us = clock_monotonic_us() - x->started_us;
+    struct metrics *metrics = x->engine->metrics;
+    size_t endpoint = x->match.route ? x->match.index : router_count(x->engine->router);
+
+    respond_log(x, duration_us);
+    metrics_observe_request(metrics, endpoint, x->response.status, duration_us);
+    metrics_add(metrics, METRIC_SPANS, NULL, NULL, 1);
+    metrics_gauge_add(metrics, GAUGE_ACTIVE_REQUESTS, -1);
+}

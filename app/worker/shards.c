@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Keeps the shared state of all shards in memory; the store is not involved. Invariant: held_count
+ * is the number of shards whose lease_end_us is not 0, even if that time is already over. */
+#include "app/worker/shards.h"
+
+#include "app/base/clock.h"
+
+void shards_init(struct shards *shards, const struct worker_context *worker)
+{
+    *shards = (struct shards){.worker = worker};
+    for (unsigned shard = 0; shard < SHARDS; shard++) /* "0-0" is before all ids of a stream */
+        memcpy(shards->v[shard].journal_last_id, "0-0", sizeof("0-0"));
+}
+
+bool shards_lease_held(const struct shards *shards, unsigned shard)
+{
+    return shards->worker->now_us < shards->v[shard].lease_end_us;
+}
+
+bool shards_lease_held_now(const struct shards *shards, unsigned shard)
+{
+    return clock_monotonic_us() < shards->v[shard].lease_end_us;
+}
+
+void shards_lease_gained(struct shards *shards, unsigned shard, int64_t end_us)
+{
+    struct shard *s = &shards->v[shard];
+
+    if (s->lease_end_us == 0)
+        shards->held_count++;
+    if (!shards_lease_held(shards, shard))
+        s->journal_pending = s->outbox_pending = true;
+    s->lease_end_us = end_us;
+}
+
+void shards_lease_lost(struct shards *shards, unsigned shard)
+{
+    if (shards->v[shard].lease_end_us != 0)
+        shards->held_count--;
+    shards->v[shard].lease_end_us = 0;
+}

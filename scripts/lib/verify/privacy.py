@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Boxes about a student's rights (GDPR). One of the verification's own students is exported and erased."""
+import hashlib
+import os
+import re
+import shutil
+import time
+from datetime import datetime, timezone
+
+from verify.local import run_program
+from verify.outcome import Failed, ForPerson, joined, judge
+
+EXPORTED = {
+    "current_mastery", "mastery_history", "activity", "events", "predictions", "recommendations", "learning_path",
+    "consent_records", "cohorts", "audit_logs",
+}  # fmt: skip
+SNAPSHOT_DAYS = 91  # 90, and the day itself
+AUDIT_TIMEOUT_S = 10  # the worker writes the record a moment after the erasure
+
+
+def export_complete(v):
+    def holds(body):
+        data = body["data"]
+        complete = data["current_mastery"] is not None and EXPORTED <= set(data)
+        return body["student_id"] == v.students[1] and complete and re.fullmatch("[0-9a-f]{64}", body["integrity_hash"])
+
+    body = v.get(f"/api/v1/compliance/export/{v.students[1]}").expect(200, holds)
+    return f"{', '.join(sorted(body['data']))}; SHA-256 {body['integrity_hash'][:16]}…"
+
+
+def deletion_complete(v):
+    body = v.delete(f"/api/v1/compliance/student/{v.students[1]}").expect(
+        200, lambda body: body["success"] and body["status"] == "success"
+    )
+    v.query(v.students[1]).expect(404, doing="after the deletion")
+    history = v.get(f"/api/v1/mastery/history/{v.students[1]}?days=90")
+    history.expect(200, lambda body: body["history_count"] == 0)
+    deleted = ", ".join(f"{count} {kind}" for kind, count in body["deleted"].items() if count > 0)
+    return f"deleted: {deleted}; then the query is 404 and the history empty"
+
+
+def deletion_audited(v):
+    deadline = time.monotonic() + AUDIT_TIMEOUT_S
+    while True:
+        response = v.get(f"/api/v1/compliance/audit/logs?user_id={v.user('admin')}&limit=100")
+        body = response.expect(200, lambda body: "logs" in body, "no record of the deletion")
+        records = [log for log in body["logs"] if re.search("eras|delete", log["action"], re.IGNORECASE)]
+        if records:
+            return "{action} by {user_id} at {timestamp}".format_map(records[0])
+        judge(time.monotonic() < deadline, f"no record of the deletion: {response}")
+        time.sleep(0.5)
+
+
+def redis(url, *command):
+    """What redis-cli prints. The password is no argument: all users of the machine can see those."""
+    place = ("-s", url.removeprefix("unix://")) if url.startswith("unix://") else ("-u", url)
+    password = os.environ.get("REDIS_PASSWORD")
+    _, output, error = run_program(
+        "redis-cli", *place, *command, environment={"REDISCLI_AUTH": password} if password else None
+    )
+    return output.strip() or error
+
+
+def snapshot_expires(v):
+    student, url = v.students[0], os.environ.get("REDIS_URL")
+    if not url or not shutil.which("redis-cli"):
+        raise ForPerson(
+            "redis-cli TTL '{ss}:student:ID:day:YYYYMMDD' is at most 7862400 (91 days); "
+            "REDIS_URL and redis-cli are needed to check it here"
+        )
+    shard = hashlib.sha256(student.encode()).hexdigest()[:2]
+    key = f"{{{shard}}}:student:{student}:day:{datetime.now(timezone.utc):%Y%m%d}"
+    seconds = redis(url, "TTL", key)
+    if not seconds.isdecimal() or not 0 < int(seconds) <= SNAPSHOT_DAYS * 86400:
+        raise Failed(f"TTL of {key}: {seconds}")
+    return f"a snapshot of today expires in {int(seconds) // 86400} days"
