@@ -70,7 +70,7 @@ static void seed_handle_problem(struct seed_slot *slot)
 {
     switch (problem_status(slot->problem.code)) {
     case 503: slot->run->unavailable = true; break;
-    case 404: seed_refuse(slot, "is erased: new data is not allowed"); break;
+    case 404: seed_refuse(slot, "is erased, so it gets no new data"); break;
     case 403: seed_refuse(slot, "has withdrawn consent to data processing"); break;
     default:
         seed_refuse(slot, "has data that cannot be read, or that Redis refuses to change");
@@ -120,7 +120,7 @@ static enum step seed_check_student(struct seed_slot *slot)
         seed_handle_problem(slot);
     else if (!profile.exists && reply_int(slot->erased_cmd->reply, &is_erased) == REPLY_OK &&
              is_erased)
-        seed_refuse(slot, "is erased: new data is not allowed");
+        seed_refuse(slot, "is erased, so it gets no new data");
     else
         seed_skip_older_days(slot, profile.exists ? profile.state.day : INT32_MIN);
     return STEP_DONE;

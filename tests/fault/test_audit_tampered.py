@@ -167,7 +167,7 @@ def test_a_tail_that_was_cut_off_is_found(log):
     log.put(seals[:-1], log.seals_key)
     log.put([entry for entry in entries if entry[0] <= keep["l"]])
     fault = log.faults()
-    assert fault.startswith(f"seal {keep['h']} is the last, but") and "tail was cut off" in fault
+    assert fault.startswith(f"seal {keep['h']} is the last, but") and "end of the chain was removed" in fault
     log.redis.hset("audit:heads", shard_of(log.student), f"{keep['q']} {keep['h']}")
     log.verify()
     assert log.faults("--anchor", log.worker.log_path) == fault
@@ -175,10 +175,10 @@ def test_a_tail_that_was_cut_off_is_found(log):
 
 def test_a_log_that_is_gone_altogether_is_found(log):
     log.redis.delete(log.key, log.seals_key)
-    assert "tail was cut off" in log.faults()
+    assert "end of the chain was removed" in log.faults()
     log.redis.delete("audit:heads")
     log.verify()
-    assert "tail was cut off" in log.faults("--anchor", log.worker.log_path)
+    assert "end of the chain was removed" in log.faults("--anchor", log.worker.log_path)
 
 
 def test_records_cut_off_under_a_seal_are_found(log):
@@ -249,7 +249,7 @@ def test_a_chain_made_anew_with_the_key_is_found_by_its_anchors(log):
     log.put([*seals[:-1], (last_id, forged)], log.seals_key)
     log.redis.hset("audit:heads", shard_of(log.student), f"{forged['q']} {forged['h']}")
     log.verify()
-    assert "another head than was noted elsewhere" in log.faults("--anchor", log.worker.log_path)
+    assert "another head than was recorded elsewhere" in log.faults("--anchor", log.worker.log_path)
 
 
 def test_what_is_not_sealed_for_long_is_found(log):
@@ -365,7 +365,7 @@ def test_old_records_go_with_their_seals(start_pool, start_worker, redis_server)
     [_, second] = redis.xrange(f"{key}:seals")
     redis.xtrim(f"{key}:seals", minid=second[0], approximate=False)
     redis.xtrim(key, minid=second[1]["f"], approximate=False)
-    assert "too young to go" in ctl_audit(pool, "verify").stdout
+    assert "too young for retention to remove" in ctl_audit(pool, "verify").stdout
 
 
 def test_counts_that_are_no_counts_are_left_alone(start_pool, start_worker, redis_server):
