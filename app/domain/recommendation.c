@@ -32,7 +32,7 @@ static const enum action gap_actions[COMPONENTS] = {[COMPLETION] = ACT_PRACTICE,
                                                     [QUALITY] = ACT_REFACTOR,
                                                     [CONSISTENCY] = ACT_SCHEDULE};
 
-const char *catalogue_fault(const struct catalogue *c)
+const char *catalogue_error(const struct catalogue *c)
 {
     if (c->item_count == 0 || c->item_count > CATALOGUE_MAX)
         return "a catalogue has 1 to 256 items";

@@ -72,7 +72,7 @@ struct catalogue {
 
 /* NULL when the rules above hold, else what is wrong. Prerequisites have smaller indexes, so they
  * cannot be circular. */
-const char *catalogue_fault(const struct catalogue *c);
+const char *catalogue_error(const struct catalogue *c);
 
 /* A student's feedback on a recommendation. */
 struct feedback {

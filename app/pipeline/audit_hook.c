@@ -229,7 +229,7 @@ static void hook_record(struct exchange *x, enum audit_mode mode, int status,
     const char *area = router_area(router, x->route);
     bool delegated = x->route != x->match.route;
     struct audit_event event = {.principal = &x->caller,
-                                .way = mode,
+                                .mode = mode,
                                 .success = status < 400,
                                 .status = status,
                                 .action = hook_action_of(x->route),

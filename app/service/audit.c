@@ -103,7 +103,7 @@ void audit_event_add(struct audit *audit, const struct audit_event *event)
         return;
     if (audit->collecting.n == 0)
         audit->first_us = audit->tick_us;
-    audit->has_urgent = audit->has_urgent || event->way != AUDIT_AGGREGATED;
+    audit->has_urgent = audit->has_urgent || event->mode != AUDIT_AGGREGATED;
     audit_buffer_add(&audit->collecting, event);
 }
 
@@ -130,7 +130,7 @@ static uint16_t audit_bucket(const struct audit_buffer_entry *event)
 {
     unsigned shard = key_shard(event->student_n > 0 ? audit_student(event) : audit_actor(event));
 
-    return (uint16_t)(2 * shard + (event->way == AUDIT_AGGREGATED));
+    return (uint16_t)(2 * shard + (event->mode == AUDIT_AGGREGATED));
 }
 
 /* Counting sort: keeps the order of events within a bucket. */
@@ -210,7 +210,7 @@ static bool audit_make_item(struct arena *arena, const struct audit_buffer_entry
                    .details = audit_details(arena, event),
                    .count = event->count},
         .student = audit_student(event),
-        .mode = event->way,
+        .mode = event->mode,
         .minute = event->minute};
     return actor.p && ret->record.resource.p && ret->record.details.p;
 }

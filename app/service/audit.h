@@ -23,7 +23,7 @@ struct engine;
  * copied. */
 struct audit_event {
     const struct principal *principal;
-    enum audit_mode way;
+    enum audit_mode mode;
     bool success;
     int status;                /* HTTP status; recorded when success is false */
     const char *action;        /* read, write, or the route's name */

@@ -54,7 +54,7 @@ static bool audit_text_is(const char *text, unsigned char n, struct str s)
 static bool audit_entry_equals(const struct audit_buffer_entry *entry,
                                const struct audit_event *event)
 {
-    return entry->route == event->route && entry->way == event->way && entry->via == event->via &&
+    return entry->route == event->route && entry->mode == event->mode && entry->via == event->via &&
            entry->status == event->status && entry->role == event->principal->role &&
            entry->minute == event->now_ms / 60000 &&
            audit_text_is(entry->student, entry->student_n, event->student) &&
@@ -83,7 +83,7 @@ static void audit_buffer_append(struct audit_buffer *buffer, const struct audit_
     entry->via = event->via;
     entry->minute = event->now_ms / 60000;
     entry->count = 1;
-    entry->way = event->way;
+    entry->mode = event->mode;
     entry->role = event->principal->role;
     entry->status = event->status;
     entry->success = event->success;
@@ -100,7 +100,7 @@ void audit_buffer_add(struct audit_buffer *buffer, const struct audit_event *eve
 {
     uint32_t slot;
 
-    if (event->way == AUDIT_IMMEDIATE) {
+    if (event->mode == AUDIT_IMMEDIATE) {
         audit_buffer_append(buffer, event);
         return;
     }

@@ -14,7 +14,7 @@ struct audit_buffer_entry {
     const char *action, *resource_type, *route, *via;
     int64_t minute; /* since the epoch */
     int64_t count;  /* of equal events */
-    enum audit_mode way;
+    enum audit_mode mode;
     enum role role;
     int status;
     bool success;

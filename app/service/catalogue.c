@@ -312,7 +312,7 @@ const struct catalogue *catalogue_parse(struct str text, struct arena *arena,
         (void)catalogue_no_memory(&loader);
     if (!catalogue || !catalogue_read_document(&loader, text, catalogue))
         return NULL;
-    fault = catalogue_fault(catalogue);
+    fault = catalogue_error(catalogue);
     if (fault)
         (void)catalogue_fail(&loader, "%s", fault);
     return fault ? NULL : catalogue;

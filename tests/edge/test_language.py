@@ -64,7 +64,7 @@ def comment_share(path):
             first = text.count("\n", 0, match.start())
             inside.update(range(first, first + match.group(0).count("\n") + 1))
     lines = text.splitlines()
-    whole = [n for n in inside if re.sub(r"/\*.*?\*/", "", lines[n]).strip() == "" or not re.search(r"/\*", lines[n])]
+    whole = [n for n in inside if not re.sub(r"/\*.*?(\*/|$)|^(?!.*/\*).*$", "", lines[n]).strip()]
     return len(whole) / max(total, 1), total
 
 

@@ -270,7 +270,7 @@ static void equal_events_are_counted_and_others_appended(void)
     static const char route[] = "mastery-query", other[] = "mastery-history";
     struct principal root = {.role = ROLE_NONE}, teacher = {.role = ROLE_NONE};
     struct audit_event event = {.principal = &root,
-                                .way = AUDIT_AGGREGATED,
+                                .mode = AUDIT_AGGREGATED,
                                 .success = true,
                                 .status = 200,
                                 .action = "read",
@@ -305,13 +305,13 @@ static void equal_events_are_counted_and_others_appended(void)
     audit_buffer_add(&buffer, &event);
     CU_ASSERT_EQUAL(buffer.n, 6);
 
-    event.way = AUDIT_IMMEDIATE; /* appended each time */
+    event.mode = AUDIT_IMMEDIATE; /* appended each time */
     audit_buffer_add(&buffer, &event);
     audit_buffer_add(&buffer, &event);
     CU_ASSERT_EQUAL(buffer.n, 8);
 
     audit_buffer_clear(&buffer);
-    event.way = AUDIT_AGGREGATED;
+    event.mode = AUDIT_AGGREGATED;
     audit_buffer_add(&buffer, &event);
     CU_ASSERT_EQUAL(buffer.n, 1);
     CU_ASSERT_EQUAL(buffer.v[0].count, 1);
@@ -321,7 +321,7 @@ static void equal_events_are_counted_and_others_appended(void)
 static void a_full_buffer_still_counts_equal_events(void)
 {
     struct principal root = {.role = ROLE_NONE};
-    struct audit_event event = {.principal = &root, .way = AUDIT_AGGREGATED, .route = "r"};
+    struct audit_event event = {.principal = &root, .mode = AUDIT_AGGREGATED, .route = "r"};
     char student[ID_MAX];
     struct audit_buffer buffer;
 
@@ -342,7 +342,7 @@ static void a_full_buffer_still_counts_equal_events(void)
 static void room_is_reserved_for_each_request(void)
 {
     struct principal root = {.role = ROLE_NONE};
-    struct audit_event event = {.principal = &root, .way = AUDIT_IMMEDIATE, .route = "r"};
+    struct audit_event event = {.principal = &root, .mode = AUDIT_IMMEDIATE, .route = "r"};
     struct audit *audit = audit_new();
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(audit);

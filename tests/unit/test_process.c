@@ -87,7 +87,7 @@ static int try_x32_call(void)
 }
 #endif
 
-static void what_only_an_intruder_asks_for_is_refused(void)
+static void calls_of_intruders_are_refused(void)
 {
     static int (*const calls[])(void) = {
         try_exec,     try_mount, try_namespace, try_process_memory, try_key,
@@ -125,7 +125,7 @@ static const struct {
 } tests[] = {
     {"memory is not shown", memory_is_not_shown},
     {"files are not accessible to others", files_are_not_accessible_to_others},
-    {"calls of intruders are refused", what_only_an_intruder_asks_for_is_refused},
+    {"calls of intruders are refused", calls_of_intruders_are_refused},
     {"calls of the engine are allowed", calls_of_the_engine_are_allowed},
 };
 

@@ -429,13 +429,13 @@ static void faults_of_a_catalogue_are_told(void)
     static const uint16_t itself[] = {0};
     static const struct content good[] = {{.minutes = 1}}, no_time[] = {{.minutes = 0}},
                                 circle[] = {{.minutes = 1, NEEDS(itself)}};
-    CU_ASSERT_PTR_NULL(catalogue_fault(&catalogue));
-    CU_ASSERT_PTR_NULL(catalogue_fault(&(struct catalogue)CATALOGUE(good, 1, good, 1)));
-    CU_ASSERT_PTR_NOT_NULL(catalogue_fault(&(struct catalogue)CATALOGUE(good, 0, good, 1)));
-    CU_ASSERT_PTR_NOT_NULL(catalogue_fault(&(struct catalogue)CATALOGUE(good, 257, good, 1)));
-    CU_ASSERT_PTR_NOT_NULL(catalogue_fault(&(struct catalogue)CATALOGUE(good, 1, good, 0)));
-    CU_ASSERT_PTR_NOT_NULL(catalogue_fault(&(struct catalogue)CATALOGUE(no_time, 1, good, 1)));
-    CU_ASSERT_PTR_NOT_NULL(catalogue_fault(&(struct catalogue)CATALOGUE(circle, 1, good, 1)));
+    CU_ASSERT_PTR_NULL(catalogue_error(&catalogue));
+    CU_ASSERT_PTR_NULL(catalogue_error(&(struct catalogue)CATALOGUE(good, 1, good, 1)));
+    CU_ASSERT_PTR_NOT_NULL(catalogue_error(&(struct catalogue)CATALOGUE(good, 0, good, 1)));
+    CU_ASSERT_PTR_NOT_NULL(catalogue_error(&(struct catalogue)CATALOGUE(good, 257, good, 1)));
+    CU_ASSERT_PTR_NOT_NULL(catalogue_error(&(struct catalogue)CATALOGUE(good, 1, good, 0)));
+    CU_ASSERT_PTR_NOT_NULL(catalogue_error(&(struct catalogue)CATALOGUE(no_time, 1, good, 1)));
+    CU_ASSERT_PTR_NOT_NULL(catalogue_error(&(struct catalogue)CATALOGUE(circle, 1, good, 1)));
 }
 
 static void every_name_is_there(void)
