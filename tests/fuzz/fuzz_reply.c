@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "app/base/config.h"
 #include "app/store/cohort.h"
 #include "app/store/dead_letter.h"
 #include "app/store/idempotency.h"
@@ -16,6 +17,7 @@
 #include "app/store/prediction.h"
 #include "app/store/queue.h"
 #include "app/store/recommendation.h"
+#include "app/store/store.h"
 #include "app/store/student.h"
 #include "app/store/students.h"
 #include "app/store/workers.h"
