@@ -19,6 +19,7 @@
 #include "app/runtime/signal_watch.h"
 #include "app/runtime/watchdog.h"
 #include "app/service/audit.h"
+#include "app/service/readiness.h"
 #include "app/store/store_watch.h"
 #include "fcgi/connection.h"
 
@@ -273,7 +274,7 @@ static void reactor_on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 }
 
 /* Does what follows from the events of the loop. Returns true if the next iteration has work at
- * once; else the timer is set to the earliest time at which store or audit need one. */
+ * once; else the timer is set to the earliest time at which store, audit or readiness need one. */
 static bool reactor_iterate(struct reactor *r)
 {
     struct engine *engine = r->engine;
@@ -281,6 +282,7 @@ static bool reactor_iterate(struct reactor *r)
     bool has_more = dispatch_process(&r->dispatch);
     int64_t next_us = store_tick(engine->store, clock_monotonic_us());
     int64_t audit_us = audit_wait_us(engine, clock_monotonic_us());
+    int64_t readiness_us = readiness_wait_us(engine, clock_monotonic_us());
 
     secrets_reload_tick(engine, clock_monotonic_us());
     engine_report_store(engine);
@@ -292,6 +294,8 @@ static bool reactor_iterate(struct reactor *r)
     log_flush(engine->log);
     if (audit_us < next_us)
         next_us = audit_us;
+    if (readiness_us < next_us)
+        next_us = readiness_us;
     if (r->listen_again_us && next_us > LISTEN_PAUSE_US)
         next_us = LISTEN_PAUSE_US;
     r->timer.repeat = (double)next_us / 1e6 + 1e-6; /* 0 would mean "no timer" to libev */

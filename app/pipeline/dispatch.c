@@ -16,6 +16,7 @@
 #include "app/pipeline/idempotency.h"
 #include "app/pipeline/respond.h"
 #include "app/service/audit.h"
+#include "app/service/readiness.h"
 
 /* CHUNK_MIN: a streamed response goes out in chunks of this many bytes or more, so that its size
  * does not count in memory. ERROR_ROOM: reserved first, so that an error fits into a full arena. */
@@ -211,7 +212,8 @@ static bool dispatch_resume_next(struct dispatch *d)
 
     if (!pipeline)
         return false;
-    if (audit_on_replies(d->engine, pipeline, clock_monotonic_us()))
+    if (audit_on_replies(d->engine, pipeline, clock_monotonic_us()) ||
+        readiness_on_replies(d->engine, pipeline, clock_monotonic_us()))
         return true;
     x = pipeline->owner;
     if (x->route->flags & ROUTE_HEAVY && !x->finished)
@@ -233,6 +235,7 @@ bool dispatch_process(struct dispatch *d)
     else if (heavy)
         dispatch_resume(d, heavy);
     audit_tick(d->engine, clock_monotonic_us());
+    readiness_tick(d->engine, clock_monotonic_us());
     /* with an open circuit breaker, flushed commands fail at once: resume those exchanges now */
     do
         store_flush(d->engine->store, clock_monotonic_us());

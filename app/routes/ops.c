@@ -9,8 +9,7 @@
 #include "app/pipeline/exchange.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
-#include "app/store/reply.h"
-#include "app/store/workers.h"
+#include "app/service/readiness.h"
 
 /* ---- / ---- */
 
@@ -64,45 +63,23 @@ static enum step ops_health(struct exchange *x)
     return STEP_DONE;
 }
 
-struct readiness {
-    struct command *ping, *workers;
-};
-
-/* Only workers call the sidecar: the worst state that any of them reports in its heartbeat. */
-static const char *ready_dapr_state(const struct worker_heartbeat *signs, size_t n)
-{
-    static const char *const names[DAPR_STATES] = {[DAPR_NOT_CONFIGURED] = "not_configured",
-                                                   [DAPR_HEALTHY] = "healthy",
-                                                   [DAPR_UNAVAILABLE] = "unavailable"};
-    enum dapr_state worst = DAPR_NOT_CONFIGURED;
-
-    for (size_t i = 0; i < n; i++) {
-        if (signs[i].dapr > worst)
-            worst = signs[i].dapr;
-    }
-    return names[worst];
-}
-
-/* Ready means that Redis replied and that the process is not draining. Workers and sidecar are
+/* Ready means that Redis replies and that the process is not draining. Workers and sidecar are
  * shown, but requests can be served without them. */
-static enum step ready_respond(struct exchange *x, const struct readiness *r)
+static enum step ops_ready(struct exchange *x)
 {
-    bool answered = x->pipeline.status == PIPELINE_COMPLETE;
-    bool store = answered && reply_status(r->ping->reply) == REPLY_OK;
-    bool ready = store && !x->engine->draining;
-    struct worker_heartbeat signs[WORKERS_MAX];
-    size_t n = 0;
+    static const char *const dapr_names[DAPR_STATES] = {[DAPR_NOT_CONFIGURED] = "not_configured",
+                                                        [DAPR_HEALTHY] = "healthy",
+                                                        [DAPR_UNAVAILABLE] = "unavailable"};
+    struct readiness_state state = readiness_get(x->engine, clock_monotonic_us());
+    bool ready = state.store && !x->engine->draining;
     struct jw w;
-
-    if (answered)
-        (void)workers_parse(r->workers, signs, &n);
 
     http_response_json(&x->response, ready ? 200 : 503, &w);
     jw_text(&w, "status", ready ? "ready" : "not_ready");
     jw_object(&w, "dependencies");
-    jw_text(&w, "state_store", store ? "healthy" : "unavailable");
-    jw_text(&w, "worker", n > 0 ? "healthy" : "unavailable");
-    jw_text(&w, "dapr", ready_dapr_state(signs, n));
+    jw_text(&w, "state_store", state.store ? "healthy" : "unavailable");
+    jw_text(&w, "worker", state.workers > 0 ? "healthy" : "unavailable");
+    jw_text(&w, "dapr", dapr_names[state.dapr]);
     jw_object_end(&w);
     if (x->engine->draining)
         jw_bool(&w, "draining", true);
@@ -113,21 +90,6 @@ static enum step ready_respond(struct exchange *x, const struct readiness *r)
     if (!ready)
         (void)http_response_header(&x->response, "Retry-After", STR("1"));
     return STEP_DONE;
-}
-
-static enum step ops_ready(struct exchange *x)
-{
-    struct readiness *r = x->state;
-
-    /* A probe allows 200 ms: while Redis hangs the response does not wait for it. */
-    if (r || !store_responsive(x->engine->store, clock_monotonic_us()))
-        return ready_respond(x, r);
-    r = x->state = arena_zalloc(x->arena, sizeof(*r));
-    if (!r)
-        return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
-    r->ping = pipeline_add(&x->pipeline, COMMAND_READ, 1, (struct str[]){STR("PING")});
-    r->workers = workers_cmd_get(&x->pipeline);
-    return STEP_MORE;
 }
 
 /* ---- /metrics ---- */

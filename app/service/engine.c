@@ -14,6 +14,7 @@
 #include "app/http/router.h"
 #include "app/service/audit.h"
 #include "app/service/catalogue.h"
+#include "app/service/readiness.h"
 
 enum { ENGINE_ERROR_SIZE = CATALOGUE_ERROR_SIZE + 32 };
 
@@ -107,6 +108,13 @@ static bool engine_open_audit(struct engine *engine, char ret_error[ENGINE_ERROR
     return engine->audit != NULL;
 }
 
+static bool engine_open_readiness(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
+{
+    (void)ret_error;
+    engine->readiness = readiness_new();
+    return engine->readiness != NULL;
+}
+
 static bool engine_open_stale_cache(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
     (void)ret_error;
@@ -146,6 +154,7 @@ static const struct {
     {ENGINE_METRICS, engine_open_metrics},
     {ENGINE_SERVING, engine_open_catalogue},
     {ENGINE_SERVING, engine_open_audit},
+    {ENGINE_SERVING, engine_open_readiness},
     {ENGINE_SERVING, engine_open_stale_cache},
     {ENGINE_METRICS, engine_open_schema},
 };
@@ -178,6 +187,7 @@ void engine_close(struct engine *engine)
     inflight_free(engine->inflight);
     stale_cache_free(engine->stale_cache);
     audit_free(engine->audit);
+    readiness_free(engine->readiness);
     audit_keys_release(&engine->audit_keys);
     arena_free(engine->process_arena);
     tokens_free(engine->tokens);

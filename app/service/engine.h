@@ -17,6 +17,7 @@
 
 struct audit;
 struct catalogue;
+struct readiness;
 struct router;
 
 struct engine {
@@ -28,6 +29,7 @@ struct engine {
     struct tokens *tokens;             /* NULL without ENGINE_TOKENS */
     struct audit_keys audit_keys;      /* empty without ENGINE_SEALING */
     struct audit *audit;               /* audit records not yet in Redis; NULL: none are made */
+    struct readiness *readiness;       /* state for /ready; NULL without ENGINE_SERVING */
     struct stale_cache *stale_cache;   /* responses for when Redis is unavailable; may be NULL */
     const struct catalogue *catalogue; /* of recommendations; NULL without ENGINE_SERVING */
     const struct router *router;       /* NULL in programs that serve no requests */

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One pipeline that is sent again and again: PING, and HGETALL of the workers' heartbeats. */
+#include "app/service/readiness.h"
+
+#include <stdlib.h>
+
+#include "app/store/reply.h"
+
+enum { READINESS_ARENA_SIZE = 4096, READINESS_ARENA_MAX = 1 << 20 };
+static const int64_t READINESS_INTERVAL_US = 1000000;
+/* After a failure, so that a Redis that is back serves within two seconds. */
+static const int64_t READINESS_RETRY_US = 250000;
+
+struct readiness {
+    struct arena *arena; /* reset before each heartbeat */
+    struct pipeline pipeline;
+    struct command *ping_cmd, *workers_cmd;
+    struct readiness_state last;
+    bool is_sent;
+    int64_t next_us;
+};
+
+struct readiness *readiness_new(void)
+{
+    struct readiness *r = calloc(1, sizeof(*r));
+
+    if (r)
+        r->arena = arena_new(READINESS_ARENA_SIZE, READINESS_ARENA_MAX);
+    if (r && r->arena)
+        return r;
+    readiness_free(r);
+    return NULL;
+}
+
+void readiness_free(struct readiness *readiness)
+{
+    if (readiness)
+        arena_free(readiness->arena);
+    free(readiness);
+}
+
+void readiness_tick(struct engine *engine, int64_t now_us)
+{
+    struct readiness *r = engine->readiness;
+
+    if (r->is_sent || now_us < r->next_us)
+        return;
+    arena_reset(r->arena);
+    pipeline_init(&r->pipeline, r->arena, r);
+    r->ping_cmd = pipeline_add(&r->pipeline, COMMAND_READ, 1, (struct str[]){STR("PING")});
+    r->workers_cmd = workers_cmd_get(&r->pipeline);
+    r->is_sent = true;
+    store_submit(engine->store, &r->pipeline, now_us);
+}
+
+bool readiness_on_replies(struct engine *engine, const struct pipeline *completed, int64_t now_us)
+{
+    struct readiness *r = engine->readiness;
+    struct worker_heartbeat heartbeats[WORKERS_MAX];
+
+    if (completed->owner != r)
+        return false;
+    r->is_sent = false;
+    r->last = (struct readiness_state){.dapr = DAPR_NOT_CONFIGURED};
+    if (completed->status == PIPELINE_COMPLETE) {
+        r->last.store = reply_status(r->ping_cmd->reply) == REPLY_OK;
+        (void)workers_parse(r->workers_cmd, heartbeats, &r->last.workers);
+    }
+    for (size_t i = 0; i < r->last.workers; i++) {
+        if (heartbeats[i].dapr > r->last.dapr)
+            r->last.dapr = heartbeats[i].dapr;
+    }
+    r->next_us = now_us + (r->last.store ? READINESS_INTERVAL_US : READINESS_RETRY_US);
+    return true;
+}
+
+int64_t readiness_wait_us(const struct engine *engine, int64_t now_us)
+{
+    const struct readiness *r = engine->readiness;
+
+    if (r->is_sent)
+        return INT64_MAX;
+    return r->next_us > now_us ? r->next_us - now_us : 0;
+}
+
+struct readiness_state readiness_get(const struct engine *engine, int64_t now_us)
+{
+    struct readiness_state state = engine->readiness->last;
+
+    if (!state.store || !store_connected(engine->store) || !store_responsive(engine->store, now_us))
+        state = (struct readiness_state){.dapr = DAPR_NOT_CONFIGURED};
+    return state;
+}
