@@ -64,7 +64,7 @@ static void memory_is_found_where_it_is(void)
     gsl_rng_free(rng);
 }
 
-/* Draws rho and slope from the priors of the model. */
+/* With rho and slope drawn from the priors of the model. */
 static void intervals_of_90_percent_cover_87_to_93(void)
 {
     gsl_rng *rng = seeded();
