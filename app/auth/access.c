@@ -8,11 +8,11 @@
 enum right {
     RIGHT_NONE,
     RIGHT_ALL,
-    RIGHT_OWN,    /* the caller's own data */
-    RIGHT_TAUGHT, /* students of a cohort that the caller teaches */
-    RIGHT_MEMBER, /* cohorts of which the caller is a member */
-    RIGHT_COHORT, /* cohorts that the caller teaches; a request without a subject is for a list,
-                   * which the handler limits to these */
+    RIGHT_OWN,         /* the caller's own data */
+    RIGHT_OWN_STUDENT, /* students of a cohort that the caller teaches */
+    RIGHT_MEMBER,      /* cohorts of which the caller is a member */
+    RIGHT_OWN_COHORT, /* cohorts that the caller teaches; a request without a subject is for a list,
+                       * which the handler limits to these */
 };
 
 /* clang-format off */
@@ -22,16 +22,16 @@ enum right {
 #define SERVICE        [ROLE_SERVICE] = RIGHT_ALL
 
 static const unsigned char rights[ACCESSES][ROLES] = {
-    [ACCESS_OPEN]           = {STUDENT(ALL),    TEACHER(ALL),    ADMIN, SERVICE,
+    [ACCESS_OPEN]           = {STUDENT(ALL),    TEACHER(ALL),         ADMIN, SERVICE,
                                [ROLE_NONE] = RIGHT_ALL},
-    [ACCESS_ANY]            = {STUDENT(ALL),    TEACHER(ALL),    ADMIN, SERVICE},
-    [ACCESS_ADMIN]          = {                                  ADMIN},
-    [ACCESS_READ_STUDENT]   = {STUDENT(OWN),    TEACHER(TAUGHT), ADMIN},
-    [ACCESS_WRITE_STUDENT]  = {STUDENT(OWN),    TEACHER(TAUGHT), ADMIN},
-    [ACCESS_EXPORT]         = {STUDENT(OWN),                     ADMIN},
-    [ACCESS_READ_COHORT]    = {                 TEACHER(COHORT), ADMIN},
-    [ACCESS_COMPARE_COHORT] = {STUDENT(MEMBER), TEACHER(COHORT), ADMIN},
-    [ACCESS_HANDLER]        = {STUDENT(ALL),    TEACHER(ALL),    ADMIN, SERVICE},
+    [ACCESS_ANY]            = {STUDENT(ALL),    TEACHER(ALL),         ADMIN, SERVICE},
+    [ACCESS_ADMIN]          = {                                       ADMIN},
+    [ACCESS_READ_STUDENT]   = {STUDENT(OWN),    TEACHER(OWN_STUDENT), ADMIN},
+    [ACCESS_WRITE_STUDENT]  = {STUDENT(OWN),    TEACHER(OWN_STUDENT), ADMIN},
+    [ACCESS_EXPORT]         = {STUDENT(OWN),                          ADMIN},
+    [ACCESS_READ_COHORT]    = {                 TEACHER(OWN_COHORT),  ADMIN},
+    [ACCESS_COMPARE_COHORT] = {STUDENT(MEMBER), TEACHER(OWN_COHORT),  ADMIN},
+    [ACCESS_HANDLER]        = {STUDENT(ALL),    TEACHER(ALL),         ADMIN, SERVICE},
 };
 /* clang-format on */
 
@@ -44,9 +44,9 @@ enum verdict access_decide(enum access access, const struct principal *caller, s
     case RIGHT_ALL: return VERDICT_YES;
     case RIGHT_OWN:
         return subject.n > 0 && str_equal(caller->user, subject) ? VERDICT_YES : VERDICT_NO;
-    case RIGHT_TAUGHT: return subject.n > 0 ? VERDICT_IF_OWN_STUDENT : VERDICT_NO;
+    case RIGHT_OWN_STUDENT: return subject.n > 0 ? VERDICT_IF_OWN_STUDENT : VERDICT_NO;
     case RIGHT_MEMBER: return subject.n > 0 ? VERDICT_IF_MEMBER : VERDICT_NO;
-    case RIGHT_COHORT: return subject.n > 0 ? VERDICT_IF_OWN_COHORT : VERDICT_YES;
+    case RIGHT_OWN_COHORT: return subject.n > 0 ? VERDICT_IF_OWN_COHORT : VERDICT_YES;
     }
     return VERDICT_NO;
 }

@@ -40,7 +40,7 @@ static struct str base64_decode_unpadded(struct str text, const char *last_two, 
         }
     }
     bytes[n] = '\0';
-    /* Unused bits must be 0, else two texts would stand for the same bytes. */
+    /* Unused bits must be 0, else two texts would decode to the same bytes. */
     return (bits & ((1U << pending) - 1)) == 0 ? (struct str){bytes, n} : invalid;
 }
 

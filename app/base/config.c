@@ -231,7 +231,7 @@ static void load_row(struct loader *l, const struct row *row)
     }
 }
 
-/* Does not print the URL: a password that somebody put into it must not reach a log. */
+/* Does not print the URL: it may contain a password, which must not reach a log. */
 static void check_redis_url(struct loader *l)
 {
     struct redis_url ignored;
@@ -273,7 +273,7 @@ static void check_public_keys(struct loader *l)
                     c->jwt_algorithm);
 }
 
-/* Unsigned callbacks are not possible: the receiver could not tell who sent them. */
+/* Unsigned callbacks are not possible: the receiver could not verify their sender. */
 static void check_callbacks(struct loader *l)
 {
     const struct config *c = l->config;
@@ -508,7 +508,7 @@ static void print_default(FILE *out, const struct row *row)
         (void)fputs(" not set |", out);
 }
 
-static void print_row(FILE *out, const struct row *row)
+static void config_print_row(FILE *out, const struct row *row)
 {
     (void)fprintf(out, "| `%s` |", row->name);
     switch (row->kind) {
@@ -527,5 +527,5 @@ void config_print_markdown(FILE *out)
 {
     (void)fputs("| Variable | Value | Default | Meaning |\n| --- | --- | --- | --- |\n", out);
     for (size_t i = 0; i < ROWS; i++)
-        print_row(out, &rows[i]);
+        config_print_row(out, &rows[i]);
 }

@@ -14,7 +14,7 @@ static bool is_id_char(char c)
            c == '-';
 }
 
-static bool is_id(struct str s, size_t max, bool dot_allowed)
+static bool id_has_form(struct str s, size_t max, bool dot_allowed)
 {
     if (s.n < 1 || s.n > max)
         return false;
@@ -26,15 +26,16 @@ static bool is_id(struct str s, size_t max, bool dot_allowed)
 
 bool id_valid(struct str s)
 {
-    return is_id(s, ID_MAX, false);
+    return id_has_form(s, ID_MAX, false);
 }
 
 bool request_id_valid(struct str s)
 {
-    return is_id(s, REQUEST_ID_MAX, true);
+    return id_has_form(s, REQUEST_ID_MAX, true);
 }
 
-/* Asks the kernel. Aborts when it fails, because ids and keys must never be predictable. */
+/* Reads the kernel's generator. Aborts when it fails, because ids and keys must never be
+ * predictable. */
 static void random_fill(unsigned char *bytes, size_t n)
 {
     size_t done = 0;

@@ -63,7 +63,7 @@ static double decimal_value(struct decimal d)
 }
 
 /* The decimal with so many digits that is nearest to value. Reads only the digits of printf's text
- * and skips the decimal point, whatever the locale's character for it is. */
+ * and skips the decimal point, which depends on the locale. */
 static struct decimal decimal_nearest(double value, int digits)
 {
     char text[64];

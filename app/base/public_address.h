@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tells addresses of the public Internet from all others. */
+/* Distinguishes addresses of the public Internet from all others. */
 #ifndef BASE_PUBLIC_ADDRESS_H
 #define BASE_PUBLIC_ADDRESS_H
 

@@ -44,8 +44,9 @@ void str_sort(struct str *texts, size_t n); /* by str_compare */
 /* Whether the text is in a list that str_sort has sorted. */
 bool str_sorted_has(const struct str_list *sorted, struct str text);
 
-/* Both parse a whole text, whatever the locale: no spaces, no '+', nothing left over. False leaves
- * *ret untouched. Integers only in the form in which they are printed: 007 and -0 are refused. */
+/* Both parse a whole text, independent of the locale: no spaces, no '+', nothing left over. False
+ * leaves *ret untouched. Integers only in the form in which they are printed: 007 and -0 are
+ * refused. */
 bool str_to_int64(struct str s, int64_t min, int64_t max, int64_t *ret); /* in [min, max] */
 /* Grammar of a JSON number (RFC 8259), correctly rounded; false too when it is beyond DBL_MAX. */
 bool str_to_double(struct str s, double *ret);

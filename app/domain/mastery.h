@@ -128,12 +128,12 @@ struct learning_event {
     bool is_exercise, is_quiz;
 };
 
-/* Applies an event to the closing state of the event's own day or of a later one; a state of an
- * earlier day is advanced first. It makes its day active, and moves the day's own counters when s
- * closes that very day. An event older than the state's last statement does nothing else; one at
- * or after it adds its observations and ends the stated consistency and the own weights.
+/* Applies an event to the state of the event's day or of a later day; a state of an earlier day is
+ * advanced first. Marks the event's day as active, and counts the event when s is the state of that
+ * day. An event older than the last statement has no other effect; one at or after it adds its
+ * observations and ends the stated consistency and the weights of the statement.
  *
- * updated_at_ms and revision belong to whoever writes the state: nothing here moves them. */
+ * updated_at_ms and revision are set by the caller that stores the state, not here. */
 void mastery_state_apply(struct mastery_state *s, const struct learning_event *event);
 
 #endif

@@ -131,8 +131,8 @@ struct recommendation {
  * second one for any; in the result the items of a component follow each other. When no component
  * that the filter accepts has a gap, recommends something new, with priority low. The difficulty of
  * an item is at most one step above or below the suitable one. A learner without data gets the
- * starters, whatever the filter accepts. ret has room for filter->limit; returns the number of
- * items. */
+ * starters, also those that the filter excludes. ret has room for filter->limit; returns the number
+ * of items. */
 size_t recommend(const struct catalogue *c, const struct learner *l,
                  const struct recommendation_filter *filter, struct recommendation *ret);
 

@@ -27,7 +27,7 @@ void sort_values(double *values, size_t n)
 }
 
 /* Before rounding. */
-static double percentile(const double *sorted, size_t n, double percent)
+static double percentile_exact(const double *sorted, size_t n, double percent)
 {
     if (n == 0)
         return 0;
@@ -40,7 +40,7 @@ static double percentile(const double *sorted, size_t n, double percent)
 
 double percentile_of_sorted(const double *sorted, size_t n, double percent)
 {
-    return number_round12(percentile(sorted, n, percent));
+    return number_round12(percentile_exact(sorted, n, percent));
 }
 
 /* The computed mean of equal values may differ from them by a rounding error, and two groups of
@@ -98,7 +98,8 @@ static bool means_equal(const struct moments *a, const struct moments *b)
 /* Degrees of freedom: 1 / (c^2 / (n_a - 1) + (1 - c)^2 / (n_b - 1)), where c is the share of group
  * a in the variance of the difference. This form of Satterthwaite's formula has no squares of
  * variances, which could underflow. */
-static double satterthwaite(double share, const struct moments *a, const struct moments *b)
+static double welch_degrees_of_freedom(double share, const struct moments *a,
+                                       const struct moments *b)
 {
     double share_b = 1 - share;
     return 1 / (share * share / (double)(a->n - 1) + share_b * share_b / (double)(b->n - 1));
@@ -134,7 +135,7 @@ void welch_test(const struct moments *a, const struct moments *b, struct welch_t
         ret->p = ret->has_statistic ? 1 : 0;
         return;
     }
-    ret->degrees_of_freedom = satterthwaite(of_a / (of_a + of_b), a, b);
+    ret->degrees_of_freedom = welch_degrees_of_freedom(of_a / (of_a + of_b), a, b);
     welch_with_variance(difference, sqrt(of_a + of_b), ret);
 }
 

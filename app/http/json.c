@@ -39,7 +39,7 @@ struct scanner {
     struct key first_keys[KEYS_ON_STACK];
 };
 
-/* What the text needs next: a value, whatever may follow a value, or nothing since it is invalid
+/* What the text needs next: a value, a comma or a closing bracket, or nothing since it is invalid
  * (scanner.at is then the place of the error). */
 enum state { VALUE_EXPECTED, VALUE_DONE, INVALID };
 
@@ -60,7 +60,7 @@ static bool next_is(const struct scanner *s, char c)
 }
 
 /* The value of the four hexadecimal digits at p; -1 when they are not. */
-static int hex4(const char *p)
+static int scan_hex4(const char *p)
 {
     int value = 0;
     for (int i = 0; i < 4; i++) {
@@ -76,13 +76,13 @@ static int hex4(const char *p)
  * malformed or not allowed: U+0000 and half of a pair. */
 static size_t scan_unicode_escape(const char *p, const char *end, uint32_t *ret_code)
 {
-    int first = end - p >= 6 ? hex4(p + 2) : -1;
+    int first = end - p >= 6 ? scan_hex4(p + 2) : -1;
     if (first <= 0 || (first >= 0xdc00 && first <= 0xdfff))
         return 0;
     *ret_code = (uint32_t)first;
     if (first < 0xd800 || first > 0xdbff)
         return 6;
-    int second = end - p >= 12 && p[6] == '\\' && p[7] == 'u' ? hex4(p + 8) : -1;
+    int second = end - p >= 12 && p[6] == '\\' && p[7] == 'u' ? scan_hex4(p + 8) : -1;
     if (second < 0xdc00 || second > 0xdfff)
         return 0;
     *ret_code = 0x10000 + (((uint32_t)first & 0x3ff) << 10) + ((uint32_t)second & 0x3ff);
@@ -353,7 +353,7 @@ static enum state scan_next(struct scanner *s)
     return is_object ? scan_key(s) : VALUE_EXPECTED;
 }
 
-static bool scan(struct scanner *s)
+static bool json_scan(struct scanner *s)
 {
     skip_space(s);
     for (enum state state = VALUE_EXPECTED; state != INVALID;) {
@@ -385,7 +385,7 @@ bool json_check(struct str text, size_t max_values, struct arena *scratch, size_
     s.key_count = 0;
     s.key_room = KEYS_ON_STACK;
     s.scratch = scratch;
-    bool valid = scan(&s);
+    bool valid = json_scan(&s);
     if (!valid)
         *ret_offset = (size_t)(s.at - s.start);
     return valid;

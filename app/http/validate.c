@@ -34,8 +34,8 @@ typedef void parse_value(const struct binding *binding, const struct rule *rule,
 /* ---- Values ---- */
 
 /* json-c replaces whole numbers beyond 64 bits by INT64_MIN or UINT64_MAX (hazards J1). Such a
- * number cannot be told from one that really has this value, so both count as infinite, which no
- * rule accepts. */
+ * number cannot be distinguished from one that really has this value, so both count as infinite,
+ * which no rule accepts. */
 static double number_of_json(struct json_object *json)
 {
     if (json_object_is_type(json, json_type_double))
@@ -364,7 +364,7 @@ static parse_value *const rule_parsers[] = {
     [RULE_NUMBERS] = parse_json,
 };
 
-static void *member(void *input, size_t offset)
+static void *input_member(void *input, size_t offset)
 {
     return (char *)input + offset;
 }
@@ -374,7 +374,7 @@ static void *member(void *input, size_t offset)
  */
 static void apply_default(const struct rule *rule, void *input)
 {
-    void *ret = member(input, rule->offset);
+    void *ret = input_member(input, rule->offset);
     if (rule->type == RULE_OBJECT) {
         for (const struct rule *field = rule->fields; field->type != RULE_END; field++)
             apply_default(field, ret);
@@ -405,9 +405,9 @@ static void bind_value(const struct binding *binding, const struct rule *rule,
                        const struct value *value, const struct field_path *field, void *input)
 {
     size_t errors = binding->problem->field_count;
-    rule_parsers[rule->type](binding, rule, value, field, member(input, rule->offset));
+    rule_parsers[rule->type](binding, rule, value, field, input_member(input, rule->offset));
     if (rule->present != 0 && binding->problem->field_count == errors)
-        memcpy(member(input, rule->present), &(bool){true}, sizeof(bool));
+        memcpy(input_member(input, rule->present), &(bool){true}, sizeof(bool));
 }
 
 /* object NULL: the field is absent. null counts as absent where the rule says so (nullable). */

@@ -194,7 +194,7 @@ static void print_batches(const struct printer *p)
 }
 
 /* Prints every combination of the row's label values, also at 0: rate() needs a first value. */
-static void print_row(const struct printer *p, enum metric row)
+static void print_counter(const struct printer *p, enum metric row)
 {
     const struct counter_row *counter = &metrics_rows[row];
     const struct label_set *labels = &p->m->labels[row];
@@ -294,7 +294,7 @@ void metrics_print(struct metrics *m, struct buf *out, bool openmetrics, const c
     print_gauges(&p, &live);
     print_breakers(&p, &live);
     for (size_t i = 0; i < METRICS; i++)
-        print_row(&p, (enum metric)i);
+        print_counter(&p, (enum metric)i);
     print_batches(&p);
     if (openmetrics)
         buf_str(out, STR("# EOF\n"));

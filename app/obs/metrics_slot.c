@@ -2,8 +2,8 @@
 /* Which process owns which slot of the shared file. The kernel keeps the record: the owner holds an
  * open-file-description lock (fcntl, F_OFD_SETLK) on the slot's first byte, and the kernel releases
  * it when the process ends, however it ends. A write lock means that the new owner is still
- * clearing the gauges of the last one, a read lock that the gauges are its own. Nobody waits for a
- * lock. */
+ * clearing the gauges of the last one, a read lock that the gauges are its own. No process waits
+ * for a lock. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -28,7 +28,8 @@ static bool slot_lock(const struct metrics *m, size_t index, short type)
     return fcntl(m->fd, F_OFD_SETLK, &lock) == 0;
 }
 
-/* A lock of our own never conflicts with the question, so our own slot is told apart first. */
+/* Our own lock does not conflict with F_OFD_GETLK on the same file, so our own slot is checked
+ * first. */
 bool metrics_slot_live(const struct metrics *m, size_t index)
 {
     struct flock lock = slot_lock_of(m, index, F_WRLCK);

@@ -31,7 +31,7 @@ static bool is_hex(const char *p, size_t n)
 }
 
 /* Hexadecimal digits, not all of them 0: the form of both ids. */
-static bool is_id(const char *p, size_t n)
+static bool trace_id_valid(const char *p, size_t n)
 {
     bool zero = true;
 
@@ -53,8 +53,8 @@ static bool traceparent_valid(struct str text)
 {
     return text.n >= TRACEPARENT_LENGTH && version_valid(text) && text.p[TRACE_ID_AT - 1] == '-' &&
            text.p[PARENT_ID_AT - 1] == '-' && text.p[FLAGS_AT - 1] == '-' &&
-           is_id(text.p + TRACE_ID_AT, TRACE_ID_SIZE - 1) &&
-           is_id(text.p + PARENT_ID_AT, SPAN_ID_SIZE - 1) && is_hex(text.p + FLAGS_AT, 2);
+           trace_id_valid(text.p + TRACE_ID_AT, TRACE_ID_SIZE - 1) &&
+           trace_id_valid(text.p + PARENT_ID_AT, SPAN_ID_SIZE - 1) && is_hex(text.p + FLAGS_AT, 2);
 }
 
 /* Writes 2n hexadecimal digits, not all 0, and a NUL; n <= 16. */

@@ -65,16 +65,25 @@ static bool worker_open_subsystems(struct worker *w)
     context->tasks = &w->tasks;
     shards_init(shards, context);
     w->http = http_new(context->loop, PUBLISHERS);
-    w->sidecar = (struct sidecar){.worker = context, .http = w->http};
-    w->journal = (struct journal){.worker = context, .shards = shards};
-    w->journal_wait = (struct journal_wait){.worker = context, .shards = shards};
-    w->outbox = (struct outbox){.worker = context, .shards = shards, .sidecar = &w->sidecar};
-    w->heartbeat = (struct heartbeat){
-        .worker = context, .shards = shards, .journal = &w->journal, .sidecar = &w->sidecar};
+    w->sidecar.worker = context;
+    w->sidecar.http = w->http;
+    w->journal.worker = context;
+    w->journal.shards = shards;
+    w->journal_wait.worker = context;
+    w->journal_wait.shards = shards;
+    w->outbox.worker = context;
+    w->outbox.shards = shards;
+    w->outbox.sidecar = &w->sidecar;
+    w->heartbeat.worker = context;
+    w->heartbeat.shards = shards;
+    w->heartbeat.journal = &w->journal;
+    w->heartbeat.sidecar = &w->sidecar;
     periodic_init(&w->heartbeat.schedule, context, 0);
     leases_init(&w->leases, context, shards, &w->heartbeat);
-    w->jobs = (struct jobs){
-        .worker = context, .http = w->http, .kinds = job_kinds, .kind_count = JOB_KINDS};
+    w->jobs.worker = context;
+    w->jobs.http = w->http;
+    w->jobs.kinds = job_kinds;
+    w->jobs.kind_count = JOB_KINDS;
     retention_init(&w->retention, context, shards);
     audit_maintenance_init(&w->audit, context, shards);
     seals_init(&w->seals, context, shards);

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "app/base/utf8.h"
 #include "app/http/json.h"
 #include "app/ingest/cloudevent.h"
 

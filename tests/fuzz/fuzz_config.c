@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* NAME=value settings with NUL between them, as an environment has them. A setting NAME_FILE means
- * a file with that content. What is accepted must be usable: within its ranges, keys that keys can
- * be made of, an address; what is refused must name a setting and no secret. */
+/* Input: NAME=value settings, separated by NUL as in an environment. NAME_FILE=content makes a file
+ * with that content. Accepted settings must be usable: numbers within their ranges, secrets that
+ * make keys, a valid URL. Errors must name a setting and contain no secret. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { FILES_MAX = 16, INPUT_MAX = 16384, PATH_SIZE = 32 };
 
-/* config_load asks a function without an argument of its own. */
+/* Static, because a config_source has no parameter for its state. */
 static struct {
     char text[INPUT_MAX + 2]; /* ends in two NULs */
     int files[FILES_MAX];
@@ -52,7 +52,7 @@ static const char *setting(const char *name)
     return NULL;
 }
 
-static void take(const uint8_t *data, size_t size)
+static void input_set(const uint8_t *data, size_t size)
 {
     memcpy(given.text, data, size);
     given.text[size] = given.text[size + 1] = '\0';
@@ -76,7 +76,7 @@ static void require_ranges(const struct config *c)
 #undef CHOICE
 }
 
-static void use(const struct config *c)
+static void check_usable(const struct config *c)
 {
     struct store_address address;
     char error[200] = "";
@@ -101,8 +101,8 @@ static char *text_of(void (*print)(const struct config *, FILE *), const struct 
     return text;
 }
 
-/* How often it stands among the settings. */
-static size_t times_given(const char *secret)
+/* How often the text occurs in the settings. */
+static size_t occurrences(const char *secret)
 {
     size_t n = strlen(secret), times = 0;
 
@@ -112,8 +112,8 @@ static size_t times_given(const char *secret)
     return times;
 }
 
-/* What stands in the text whatever is given. */
-static const char always_told[] =
+/* Texts that occur in the output for any settings. */
+static const char fixed_texts[] =
 #define TEXT(name, member, preset, about)             #name "=" preset "\n"
 #define SECRET(name, member, about)                   #name "=\n"
 #define INT(name, member, preset, min, max, about)    #name "=" #preset "\n"
@@ -127,11 +127,12 @@ static const char always_told[] =
 #undef CHOICE
     ;
 
-/* A secret that is long enough not to stand there by chance, and that nothing else tells. */
-static void require_untold(const char *text, const char *secret)
+/* Requires that the output does not contain the secret. Skips secrets that are so short that they
+ * can occur by chance, or that occur in another setting too. */
+static void require_absent(const char *text, const char *secret)
 {
-    require(!secret || strlen(secret) < 16 || times_given(secret) > 1 ||
-            strstr(always_told, secret) || !strstr(text, secret));
+    require(!secret || strlen(secret) < 16 || occurrences(secret) > 1 ||
+            strstr(fixed_texts, secret) || !strstr(text, secret));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -143,18 +144,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (!out)
         return 0;
-    take(data, size);
+    input_set(data, size);
     int faults = config_load(&config, setting, out);
     (void)fclose(out);
     require(faults > 0 || n == 0);
     require(faults == 0 || strchr(errors, '\n'));
-    require_untold(errors, config.app_api_token);
+    require_absent(errors, config.app_api_token);
     if (faults == 0) {
         require_ranges(&config);
         shown = text_of(config_print, &config);
-        require_untold(shown, config.app_api_token);
+        require_absent(shown, config.app_api_token);
         free(shown);
-        use(&config);
+        check_usable(&config);
     }
     config_release(&config);
     free(errors);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Any bytes as a body. What the check lets through, json-c must read, and what json-c prints of it
- * must pass the check again. */
+/* Input: any bytes as a body. json-c must be able to parse what the check accepts, and the check
+ * must accept what json-c prints of it. */
 #include <stdint.h>
 #include <stdlib.h>
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The first byte chooses what the rest is: an Authorization header, a token's header (signed and
- * with a good payload), or a payload under a good signature. Nothing may be accepted but a person
- * with a valid id, and the first kind not at all: the input cannot know the secret. */
+/* Input: a byte that selects the kind, then an Authorization header, the header of a token (with a
+ * valid payload and signature), or the payload of a token (with a valid signature). Only a user
+ * with a valid id may be accepted, and the first kind never: the input cannot contain the secret's
+ * HMAC. */
 #include "app/auth/token.h"
 
 #include <stdlib.h>
@@ -21,32 +22,32 @@ static const struct config config = {.jwt_algorithm = "HS256",
                                      .jwt_clock_skew_s = 30,
                                      .jwt_max_lifetime_s = 3600};
 
-static void check(bool accepted, const struct principal *who, const struct problem *p)
+static void check(bool accepted, const struct principal *principal, const struct problem *p)
 {
     if (!accepted && p->code == PROBLEM_AUTH_ERROR)
         return;
-    if (accepted && p->code == PROBLEM_NONE && id_valid(who->user) && who->role >= ROLE_STUDENT &&
-        who->role <= ROLE_ADMIN)
+    if (accepted && p->code == PROBLEM_NONE && id_valid(principal->user) &&
+        principal->role >= ROLE_STUDENT && principal->role <= ROLE_ADMIN)
         return;
     abort();
 }
 
 static void verify_line(struct tokens *tokens, struct str line)
 {
-    struct principal who;
+    struct principal principal;
     struct problem p = {.code = PROBLEM_NONE};
-    if (tokens_verify_header(tokens, line, NOW_MS, &who, &p))
+    if (tokens_verify_header(tokens, line, NOW_MS, &principal, &p))
         abort();
-    check(false, &who, &p);
+    check(false, &principal, &p);
 }
 
 static void verify_signed(struct tokens *tokens, const char *header, struct str payload)
 {
-    struct principal who;
+    struct principal principal;
     struct problem p = {.code = PROBLEM_NONE};
     char *token = forge_hmac(header, payload, EVP_sha256(), str_of(secret));
-    bool accepted = tokens_verify(tokens, str_of(token), NOW_MS, &who, &p);
-    check(accepted, &who, &p);
+    bool accepted = tokens_verify(tokens, str_of(token), NOW_MS, &principal, &p);
+    check(accepted, &principal, &p);
     free(token);
 }
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A query and a body, with a newline between, laid over one rule of every type. What is accepted
- * must keep the promises of its rules. */
+/* Input: a query, a newline and a body, checked against one rule of every type. Accepted values
+ * must have the form and range of their rules. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "app/base/ids.h"
+#include "app/base/utf8.h"
 #include "app/http/json.h"
 #include "app/http/validate.h"
 
@@ -81,7 +82,7 @@ static void require_part(const struct part *part, bool there)
     require(part->share >= 0 && part->share <= 1);
 }
 
-static void require_promises(const struct input *in)
+static void require_valid(const struct input *in)
 {
     require(in->days >= 1 && in->days <= 90);
     require(in->text.n <= 32 && utf8_valid(in->text));
@@ -106,7 +107,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct path_values path = {.v = {{STR("p"), query}}, .n = size % 2};
     struct json_object *object = body.n > 0 ? json_parse(body, arena, &p) : NULL;
     if (p.code == PROBLEM_NONE && validate_input(rules, &path, query, object, arena, &input, &p))
-        require_promises(&input);
+        require_valid(&input);
     else
         require(p.code == PROBLEM_INVALID_JSON || p.field_count > 0);
     arena_free(arena);

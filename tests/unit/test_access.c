@@ -9,8 +9,8 @@ void access_tests(void);
 
 enum subject { SELF, OTHER, NONE };
 
-/* What access_decide says, as the contract's table reads: one letter for a caller and a subject.
- * y yes, n no, t if taught, c if the cohort is theirs, m if it contains them. */
+/* Results of access_decide, one letter for each caller and subject: y yes, n no, t if the caller
+ * teaches the student, c if the caller teaches the cohort, m if the caller is a member of it. */
 struct row {
     enum access access;
     const char *nobody, *student, *teacher, *admin, *service; /* SELF, OTHER, NONE each */

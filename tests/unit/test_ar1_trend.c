@@ -13,7 +13,7 @@ void ar1_trend_tests(void);
 
 enum { DAYS = 60, LEARNERS = 3000, SEED = 20260707, AHEAD = 7 };
 
-/* Scores that remember rho of the day before, round a line. */
+/* Scores around a line with autocorrelation rho. */
 static void simulate(gsl_rng *rng, double rho, double slope, size_t n, double *x, double *y)
 {
     double off = gsl_ran_gaussian(rng, 0.05);
@@ -64,7 +64,7 @@ static void memory_is_found_where_it_is(void)
     gsl_rng_free(rng);
 }
 
-/* rho and slope as the model presumes them. */
+/* With rho and slope drawn from the priors of the model. */
 static void intervals_of_90_percent_cover_87_to_93(void)
 {
     gsl_rng *rng = seeded();

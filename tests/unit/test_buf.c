@@ -162,7 +162,7 @@ static void json_strings_are_escaped(void)
     }
 }
 
-/* One mark for each longest part that could have begun a character (Unicode 15, table 3-8). */
+/* One U+FFFD for each longest start of a character (Unicode 15, table 3-8). */
 static void what_is_not_utf8_is_marked(void)
 {
     static const struct {
@@ -192,7 +192,7 @@ static void what_is_not_utf8_is_marked(void)
     }
 }
 
-/* What stands behind the text would complete its last character. */
+/* The bytes after the text would complete its last character. */
 static void nothing_behind_the_text_is_read(void)
 {
     begin();

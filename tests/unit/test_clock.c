@@ -153,7 +153,7 @@ static void days_are_floors(void)
     CU_ASSERT_EQUAL(day_start_ms(2932896), INT64_C(253402214400000));
 }
 
-/* Against the C library's calendar, for every day there is. */
+/* Compares every day with a four-digit year with the C library's calendar. */
 static void every_day_from_0000_to_9999_prints_and_parses(void)
 {
     int wrong = 0;

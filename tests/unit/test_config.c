@@ -14,7 +14,7 @@ void config_tests(void);
 #define SECRET_A "0123456789abcdef0123456789abcdef"
 #define SECRET_B "fedcba9876543210fedcba9876543210"
 
-/* The environment of the test at hand: name, value, name, value, NULL. */
+/* The environment of the current test: name, value, name, value, NULL. */
 static const char *const *environment;
 
 static const char *from_test(const char *name)
@@ -254,7 +254,7 @@ static void public_key_algorithms_need_no_secret(void)
     done();
 }
 
-/* A file with these bytes; its name is static. */
+/* Makes a file with these bytes and returns its name, which is static. */
 static const char *file_with(struct str bytes)
 {
     static char path[64];

@@ -37,7 +37,7 @@ static void periods_begin_on_mondays_and_firsts(void)
     }
 }
 
-/* Every day of four centuries against its printed date. */
+/* Compares every day of four centuries with its printed date. */
 static void months_agree_with_the_calendar(void)
 {
     char first[DAY_TEXT_SIZE], text[DAY_TEXT_SIZE];

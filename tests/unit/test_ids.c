@@ -54,7 +54,7 @@ static bool is_zero(const unsigned char *bytes, size_t n)
     return true;
 }
 
-/* 16 bytes that are all zero, or come twice, have a chance of 2^-128. */
+/* 16 random bytes that are all zero, or equal to others, have a probability of 2^-128. */
 static void random_bytes_of_any_size_are_filled_and_new(void)
 {
     static const size_t sizes[] = {16, 500, 32, 512, 513, 5000};

@@ -18,7 +18,7 @@ struct row {
 };
 
 /* Names that begin with y_, n_ or i_ are those of JSONTestSuite's files (test_parsing, all 318 of
- * them), whose bytes these are. The contract refuses four y_ (duplicate keys, U+0000) and accepts
+ * them) with the same bytes. The engine refuses four y_ (duplicate keys, U+0000) and accepts
  * five i_ (finite as doubles). */
 /* clang-format off */
 static const struct row accepted[] = {
@@ -384,7 +384,8 @@ static void tell(const struct row *row, const char *what)
     CU_FAIL("row");
 }
 
-/* The text in a block of exactly its size, so that reading beyond it is seen. */
+/* Copies the text to a block of exactly its size, so that AddressSanitizer finds reads beyond it.
+ */
 static struct str boxed(struct str text)
 {
     char *p = malloc(text.n);
@@ -488,7 +489,7 @@ static void the_offset_is_where_it_breaks(void)
     }
 }
 
-/* before, count times open, inside, count times close */
+/* Makes before, count times open, inside, count times close. */
 static struct str nested(size_t count, struct str open, struct str inside, struct str close)
 {
     size_t n = count * (open.n + close.n) + inside.n;

@@ -38,7 +38,7 @@ static void close_pipe(struct pipe_ends ends)
     (void)close(ends.write_fd);
 }
 
-/* What is there now, NUL-terminated; to be freed. */
+/* Reads what is there now, NUL-terminated; the caller frees it. */
 static char *drain(int fd)
 {
     char *text = malloc(READ_MAX + 1);
@@ -60,7 +60,7 @@ static struct log *open_log(int fd, const char *level)
     return log;
 }
 
-/* A member's value as text; "" when it is not there. */
+/* The value of a member as text; "" when it is absent. */
 static const char *member(json_object *line, const char *key)
 {
     json_object *value = NULL;
@@ -237,7 +237,7 @@ static void a_line_that_is_too_long_keeps_its_head(void)
     free(long_text);
 }
 
-/* Numbers rise from line to line; a gap is as wide as the log.dropped line before it says. */
+/* Numbers rise from line to line; a log.dropped line before a gap has its width. */
 static int64_t check_sequence(struct str text, int64_t *ret_reported)
 {
     int64_t expected = 0;
@@ -309,7 +309,7 @@ static void a_stalled_socket_costs_lines_not_time(void)
     a_stalled_reader_costs_lines_not_time_and_learns_how_many(true);
 }
 
-/* Another user's pipe cannot be opened again, so its flags stay those of its owner. */
+/* The pipe of another user cannot be opened again, so the log must not change its flags. */
 static void fill_foreign_pipe(int fd)
 {
     enum { NOBODY = 65534 };
@@ -352,7 +352,7 @@ static void whole_lines_are_written_in_pieces_of_4_kib(void)
     ssize_t n;
     int pieces = 0;
 
-    /* Such a socket keeps the pieces apart for the reader, as they were written. */
+    /* A datagram socket delivers the chunks as they were written. */
     CU_ASSERT_FATAL(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, fds) == 0);
     struct log *log = open_log(fds[1], "info");
     for (int i = 0; i < 100; i++)

@@ -392,8 +392,8 @@ static void make_events(struct learning_event v[MANY], uint32_t *seed)
     }
 }
 
-/* The closing states of CHAIN_DAYS days, kept as the store keeps them: an event reaches its own day
- * and all later ones. */
+/* The states of CHAIN_DAYS days, updated as the store updates them: an event is applied to its own
+ * day and to all later ones. */
 static void chain_init(struct mastery_state chain[CHAIN_DAYS])
 {
     for (int d = 0; d < CHAIN_DAYS; d++) {
@@ -425,8 +425,8 @@ static void events_may_arrive_in_any_order(void)
     }
 }
 
-/* One statement at a fixed time, events round it: those before it may arrive before or after it,
- * those after it come after it, in any order. */
+/* One statement at a fixed time and events around it: earlier ones may arrive before or after it,
+ * later ones arrive after it, in any order. */
 static void events_round_a_statement_may_arrive_in_any_order(void)
 {
     static const double stated[COMPONENTS] = {.1, .2, .3, .4};
@@ -456,8 +456,8 @@ static void events_round_a_statement_may_arrive_in_any_order(void)
     }
 }
 
-/* A late event gives the same closing states as if it had come in time, also where the later days'
- * states were made by advancing. */
+/* A late event gives the same states as if it had arrived in time, also when the states of later
+ * days were made by advancing. */
 static void a_late_event_gives_what_it_would_have_given_in_time(void)
 {
     struct learning_event early = event_of(QUIZ, .3, 1.5, .5), late = event_of(QUIZ, .9, 1, 4.2);

@@ -23,32 +23,32 @@ static const struct metrics_endpoint endpoints[ENDPOINTS] = {
     [OTHER] = {"other", "other"},
 };
 
-/* Each test has a file of its own, in a directory of its own. */
-struct field_path {
+/* Each test has its own file, in its own directory. */
+struct metrics_file {
     char directory[32];
     char path[64];
 };
 
-static struct field_path make_place(void)
+static struct metrics_file metrics_file_make(void)
 {
-    struct field_path place = {.directory = "/tmp/test-metrics-XXXXXX"};
+    struct metrics_file file = {.directory = "/tmp/test-metrics-XXXXXX"};
 
-    CU_ASSERT_FATAL(mkdtemp(place.directory) != NULL);
-    (void)snprintf(place.path, sizeof(place.path), "%s/metrics", place.directory);
-    return place;
+    CU_ASSERT_FATAL(mkdtemp(file.directory) != NULL);
+    (void)snprintf(file.path, sizeof(file.path), "%s/metrics", file.directory);
+    return file;
 }
 
-/* Fails when anything but the one file has been left. */
-static void remove_place(const struct field_path *place)
+/* Fails when the directory holds any other file. */
+static void metrics_file_remove(const struct metrics_file *file)
 {
-    (void)unlink(place->path);
-    CU_ASSERT_EQUAL(rmdir(place->directory), 0);
+    (void)unlink(file->path);
+    CU_ASSERT_EQUAL(rmdir(file->directory), 0);
 }
 
-static struct metrics *open_metrics(const struct field_path *place)
+static struct metrics *open_metrics(const struct metrics_file *file)
 {
     char error[200] = "";
-    struct metrics *m = metrics_open(place->path, endpoints, ENDPOINTS, error);
+    struct metrics *m = metrics_open(file->path, endpoints, ENDPOINTS, error);
 
     if (!m)
         CU_FAIL(error);
@@ -66,7 +66,7 @@ static struct metrics_summary summary_of(struct metrics *m)
 
 /* --- Text --- */
 
-/* The whole text; to be freed. */
+/* Returns the whole text; the caller frees it. */
 static char *print(struct metrics *m, bool openmetrics)
 {
     struct arena *arena = arena_new(4096, 1 << 20);
@@ -103,7 +103,7 @@ static bool is_name(struct str name)
     return str_starts_with(name, STR("mastery_engine_"));
 }
 
-/* The family that the lines now belong to, and what its histogram has shown so far. */
+/* The family of the current line, and the state of its histogram. */
 struct check {
     bool openmetrics, has_type;
     struct str family, type;
@@ -268,8 +268,8 @@ static const char *const openmetrics_lines[] = {
 
 static void the_text_follows_prometheus_format_0_0_4(void)
 {
-    const struct field_path place = make_place();
-    struct metrics *m = open_metrics(&place);
+    const struct metrics_file file = metrics_file_make();
+    struct metrics *m = open_metrics(&file);
 
     count_some(m);
     char *text = print(m, false);
@@ -279,13 +279,13 @@ static void the_text_follows_prometheus_format_0_0_4(void)
     CU_ASSERT_PTR_NULL(strstr(text, "# UNIT"));
     free(text);
     metrics_close(m);
-    remove_place(&place);
+    metrics_file_remove(&file);
 }
 
 static void the_text_follows_openmetrics_1_0(void)
 {
-    const struct field_path place = make_place();
-    struct metrics *m = open_metrics(&place);
+    const struct metrics_file file = metrics_file_make();
+    struct metrics *m = open_metrics(&file);
 
     count_some(m);
     char *text = print(m, true);
@@ -294,13 +294,13 @@ static void the_text_follows_openmetrics_1_0(void)
         CU_ASSERT(has_line(text, openmetrics_lines[i]));
     free(text);
     metrics_close(m);
-    remove_place(&place);
+    metrics_file_remove(&file);
 }
 
 static void requests_appear_once_they_occurred_and_counters_at_once(void)
 {
-    const struct field_path place = make_place();
-    struct metrics *m = open_metrics(&place);
+    const struct metrics_file file = metrics_file_make();
+    struct metrics *m = open_metrics(&file);
     char *text = print(m, false);
 
     check_format(text, false);
@@ -309,13 +309,13 @@ static void requests_appear_once_they_occurred_and_counters_at_once(void)
     CU_ASSERT(has_line(text, P "redis_operations_total{operation=\"write\",status=\"timeout\"} 0"));
     free(text);
     metrics_close(m);
-    remove_place(&place);
+    metrics_file_remove(&file);
 }
 
 static void a_text_without_room_marks_its_buf(void)
 {
-    const struct field_path place = make_place();
-    struct metrics *m = open_metrics(&place);
+    const struct metrics_file file = metrics_file_make();
+    struct metrics *m = open_metrics(&file);
     struct arena *arena = arena_new(256, 2000);
     struct buf out;
 
@@ -325,13 +325,13 @@ static void a_text_without_room_marks_its_buf(void)
     CU_ASSERT(out.failed);
     arena_free(arena);
     metrics_close(m);
-    remove_place(&place);
+    metrics_file_remove(&file);
 }
 
 /* --- Processes --- */
 
-/* A process that has counted, has its gauges up, and waits to be ended. */
-static pid_t start_process(const struct field_path *place, int requests)
+/* Starts a process that counts requests, sets its gauges and waits to be killed. */
+static pid_t start_process(const struct metrics_file *file, int requests)
 {
     int ready[2];
     char byte = 0;
@@ -342,7 +342,7 @@ static pid_t start_process(const struct field_path *place, int requests)
     if (pid == 0) {
         char error[200];
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* not to outlive a test that is broken off */
-        struct metrics *m = metrics_open(place->path, endpoints, ENDPOINTS, error);
+        struct metrics *m = metrics_open(file->path, endpoints, ENDPOINTS, error);
         for (int i = 0; m && i < requests; i++)
             metrics_observe_request(m, QUERY, 200, 1000);
         if (m) {
@@ -359,7 +359,7 @@ static pid_t start_process(const struct field_path *place, int requests)
     return pid;
 }
 
-/* Kills and waits until it is a zombie: the state that a pool's parent may leave it in. */
+/* Kills the process and waits until it is a zombie: its parent may not reap it for a while. */
 static void kill_process(pid_t pid)
 {
     siginfo_t about;
@@ -375,9 +375,9 @@ static void reap(pid_t pid)
 
 static void a_killed_process_leaves_counters_but_no_gauges(void)
 {
-    const struct field_path place = make_place();
-    struct metrics *m = open_metrics(&place);
-    const pid_t child = start_process(&place, 10);
+    const struct metrics_file file = metrics_file_make();
+    struct metrics *m = open_metrics(&file);
+    const pid_t child = start_process(&file, 10);
 
     metrics_observe_request(m, QUERY, 200, 1000);
     metrics_gauge_add(m, GAUGE_ACTIVE_REQUESTS, 1);
@@ -401,17 +401,17 @@ static void a_killed_process_leaves_counters_but_no_gauges(void)
             reap(child);
     }
     metrics_close(m);
-    remove_place(&place);
+    metrics_file_remove(&file);
 }
 
 static void a_slot_is_used_again_with_its_counters(void)
 {
-    const struct field_path place = make_place();
-    struct metrics *m = open_metrics(&place);
+    const struct metrics_file file = metrics_file_make();
+    struct metrics *m = open_metrics(&file);
 
     /* More than there are slots: without reuse the last ones would find none. */
     for (int i = 0; i < 150; i++) {
-        const pid_t child = start_process(&place, 1);
+        const pid_t child = start_process(&file, 1);
         const struct metrics_summary summary = summary_of(m);
         CU_ASSERT_EQUAL(summary.active_requests, 5); /* of this child alone */
         CU_ASSERT_EQUAL(summary.requests_total, (uint64_t)i + 1);
@@ -419,16 +419,16 @@ static void a_slot_is_used_again_with_its_counters(void)
         reap(child);
     }
     metrics_close(m);
-    remove_place(&place);
+    metrics_file_remove(&file);
 }
 
 static void closing_gives_the_slot_back(void)
 {
-    const struct field_path place = make_place();
-    struct metrics *m = open_metrics(&place);
+    const struct metrics_file file = metrics_file_make();
+    struct metrics *m = open_metrics(&file);
 
     for (int i = 0; i < 300; i++) {
-        struct metrics *other = open_metrics(&place);
+        struct metrics *other = open_metrics(&file);
         metrics_observe_request(other, HEALTH, 200, 1);
         metrics_gauge_add(other, GAUGE_STORE_IN_USE, 1);
         metrics_close(other);
@@ -439,22 +439,22 @@ static void closing_gives_the_slot_back(void)
     CU_ASSERT_EQUAL(summary.live_processes, 1);
     metrics_close(m);
     metrics_close(NULL);
-    remove_place(&place);
+    metrics_file_remove(&file);
 }
 
 static void without_a_free_slot_opening_fails(void)
 {
-    const struct field_path place = make_place();
+    const struct metrics_file file = metrics_file_make();
     struct metrics *all[128];
     char error[200] = "";
 
     for (int i = 0; i < 128; i++)
-        all[i] = open_metrics(&place);
-    CU_ASSERT_PTR_NULL(metrics_open(place.path, endpoints, ENDPOINTS, error));
+        all[i] = open_metrics(&file);
+    CU_ASSERT_PTR_NULL(metrics_open(file.path, endpoints, ENDPOINTS, error));
     CU_ASSERT(strstr(error, "128") != NULL);
     for (int i = 0; i < 128; i++)
         metrics_close(all[i]);
-    remove_place(&place);
+    metrics_file_remove(&file);
 }
 
 static void processes_that_start_together_share_one_file(void)
@@ -462,7 +462,7 @@ static void processes_that_start_together_share_one_file(void)
     enum { CHILDREN = 16 };
 
     for (int round = 0; round < 10; round++) {
-        const struct field_path place = make_place();
+        const struct metrics_file file = metrics_file_make();
         pid_t children[CHILDREN];
         for (int i = 0; i < CHILDREN; i++) {
             children[i] = fork();
@@ -470,7 +470,7 @@ static void processes_that_start_together_share_one_file(void)
             if (children[i] > 0)
                 continue;
             char error[200];
-            struct metrics *m = metrics_open(place.path, endpoints, ENDPOINTS, error);
+            struct metrics *m = metrics_open(file.path, endpoints, ENDPOINTS, error);
             for (int n = 0; m && n < 1000; n++)
                 metrics_observe_request(m, HEALTH, 200, 1);
             metrics_close(m);
@@ -478,10 +478,10 @@ static void processes_that_start_together_share_one_file(void)
         }
         for (int i = 0; i < CHILDREN; i++)
             reap(children[i]);
-        struct metrics *m = open_metrics(&place);
+        struct metrics *m = open_metrics(&file);
         CU_ASSERT_EQUAL(metrics_endpoint_total(m, HEALTH), CHILDREN * 1000);
         metrics_close(m);
-        remove_place(&place);
+        metrics_file_remove(&file);
     }
 }
 
@@ -495,8 +495,8 @@ static void the_worst_breaker_of_the_pool_is_shown(void)
         {BREAKER_GAUGE_OPEN, BREAKER_GAUGE_HALF_OPEN, BREAKER_GAUGE_OPEN},
         {BREAKER_GAUGE_HALF_OPEN, BREAKER_GAUGE_OPEN, BREAKER_GAUGE_OPEN},
     };
-    const struct field_path place = make_place();
-    struct metrics *a = open_metrics(&place), *b = open_metrics(&place);
+    const struct metrics_file file = metrics_file_make();
+    struct metrics *a = open_metrics(&file), *b = open_metrics(&file);
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         metrics_set_breaker(a, METRIC_SERVICE_DAPR, cases[i].a, 1, 0);
@@ -509,37 +509,37 @@ static void the_worst_breaker_of_the_pool_is_shown(void)
     }
     metrics_close(a);
     metrics_close(b);
-    remove_place(&place);
+    metrics_file_remove(&file);
 }
 
 /* --- The file --- */
 
 static void counters_outlive_all_processes(void)
 {
-    const struct field_path place = make_place();
+    const struct metrics_file file = metrics_file_make();
     struct stat about;
-    struct metrics *m = open_metrics(&place);
+    struct metrics *m = open_metrics(&file);
 
     metrics_observe_request(m, HEALTH, 200, 1);
     metrics_close(m);
-    m = open_metrics(&place);
+    m = open_metrics(&file);
     CU_ASSERT_EQUAL(metrics_endpoint_total(m, HEALTH), 1);
-    CU_ASSERT_EQUAL(stat(place.path, &about), 0);
+    CU_ASSERT_EQUAL(stat(file.path, &about), 0);
     CU_ASSERT_EQUAL(about.st_mode & 07777, 0660);
     metrics_close(m);
-    remove_place(&place);
+    metrics_file_remove(&file);
 }
 
 static void another_layout_makes_the_file_anew(void)
 {
     static const struct metrics_endpoint renamed[ENDPOINTS] = {
         {"GET", "/health"}, {"POST", "/elsewhere"}, {"other", "other"}};
-    const struct field_path place = make_place();
-    struct metrics *old = open_metrics(&place);
+    const struct metrics_file file = metrics_file_make();
+    struct metrics *old = open_metrics(&file);
     char error[200];
 
     metrics_observe_request(old, HEALTH, 200, 1);
-    struct metrics *new = metrics_open(place.path, renamed, ENDPOINTS, error);
+    struct metrics *new = metrics_open(file.path, renamed, ENDPOINTS, error);
     CU_ASSERT_FATAL(new != NULL);
     CU_ASSERT_EQUAL(metrics_endpoint_total(new, HEALTH), 0);
     metrics_observe_request(old, HEALTH, 200, 1); /* those that run on keep the old one */
@@ -547,27 +547,27 @@ static void another_layout_makes_the_file_anew(void)
     CU_ASSERT_EQUAL(metrics_endpoint_total(new, HEALTH), 0);
     metrics_close(old);
     metrics_close(new);
-    new = metrics_open(place.path, renamed, ENDPOINTS - 1, error); /* fewer of them */
+    new = metrics_open(file.path, renamed, ENDPOINTS - 1, error); /* fewer of them */
     CU_ASSERT_PTR_NOT_NULL(new);
     metrics_close(new);
-    remove_place(&place);
+    metrics_file_remove(&file);
 }
 
 static void a_damaged_file_is_made_anew(void)
 {
-    const struct field_path place = make_place();
+    const struct metrics_file file = metrics_file_make();
     static const off_t cut_to[] = {0, 1, 64, 100000};
 
     for (size_t i = 0; i < sizeof(cut_to) / sizeof(cut_to[0]); i++) {
-        struct metrics *m = open_metrics(&place);
+        struct metrics *m = open_metrics(&file);
         metrics_observe_request(m, HEALTH, 200, 1);
         metrics_close(m);
-        CU_ASSERT_EQUAL(truncate(place.path, cut_to[i]), 0);
-        m = open_metrics(&place);
+        CU_ASSERT_EQUAL(truncate(file.path, cut_to[i]), 0);
+        m = open_metrics(&file);
         CU_ASSERT_EQUAL(metrics_endpoint_total(m, HEALTH), 0);
         metrics_close(m);
     }
-    remove_place(&place);
+    metrics_file_remove(&file);
 }
 
 static void a_path_that_cannot_be_is_an_error_that_names_it(void)
@@ -582,21 +582,21 @@ static void a_path_that_cannot_be_is_an_error_that_names_it(void)
 
 static void a_link_in_its_place_is_not_followed(void)
 {
-    const struct field_path place = make_place();
+    const struct metrics_file file = metrics_file_make();
     char error[200] = "";
 
-    CU_ASSERT_EQUAL(symlink("/tmp/test-metrics-elsewhere", place.path), 0);
-    CU_ASSERT_PTR_NULL(metrics_open(place.path, endpoints, ENDPOINTS, error));
-    remove_place(&place);
+    CU_ASSERT_EQUAL(symlink("/tmp/test-metrics-elsewhere", file.path), 0);
+    CU_ASSERT_PTR_NULL(metrics_open(file.path, endpoints, ENDPOINTS, error));
+    metrics_file_remove(&file);
 }
 
 /* --- Summary --- */
 
 static void reset_clears_counters_of_all_and_keeps_gauges(void)
 {
-    const struct field_path place = make_place();
-    struct metrics *m = open_metrics(&place);
-    const pid_t child = start_process(&place, 10);
+    const struct metrics_file file = metrics_file_make();
+    struct metrics *m = open_metrics(&file);
+    const pid_t child = start_process(&file, 10);
 
     count_some(m);
     const int64_t before = clock_wall_ms();
@@ -617,14 +617,14 @@ static void reset_clears_counters_of_all_and_keeps_gauges(void)
     kill_process(child);
     reap(child);
     metrics_close(m);
-    remove_place(&place);
+    metrics_file_remove(&file);
 }
 
 static void errors_are_statuses_from_500_on(void)
 {
     static const int statuses[] = {200, 204, 400, 404, 429, 500, 502, 503, 504, 418};
-    const struct field_path place = make_place();
-    struct metrics *m = open_metrics(&place);
+    const struct metrics_file file = metrics_file_make();
+    struct metrics *m = open_metrics(&file);
 
     for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
         metrics_observe_request(m, i % ENDPOINTS, statuses[i], 2000);
@@ -633,10 +633,10 @@ static void errors_are_statuses_from_500_on(void)
     CU_ASSERT_EQUAL(summary.errors_total, 4);
     CU_ASSERT_DOUBLE_EQUAL(summary.average_latency_ms, 2, 1e-9);
     metrics_close(m);
-    remove_place(&place);
+    metrics_file_remove(&file);
 }
 
-/* 100 requests: how many of which duration, and what the percentiles come to. */
+/* Requests as count and duration, and the percentiles that result. */
 static const struct {
     struct {
         int count;
@@ -653,8 +653,8 @@ static const struct {
 
 static void percentiles_are_interpolated_inside_buckets(void)
 {
-    const struct field_path place = make_place();
-    struct metrics *m = open_metrics(&place);
+    const struct metrics_file file = metrics_file_make();
+    struct metrics *m = open_metrics(&file);
 
     for (size_t i = 0; i < sizeof(distributions) / sizeof(distributions[0]); i++) {
         metrics_reset(m);
@@ -668,7 +668,7 @@ static void percentiles_are_interpolated_inside_buckets(void)
         CU_ASSERT_DOUBLE_EQUAL(summary.p99_ms, distributions[i].p99_ms, 1e-6);
     }
     metrics_close(m);
-    remove_place(&place);
+    metrics_file_remove(&file);
 }
 
 static void every_label_combination_has_a_cell_of_its_own(void)
@@ -677,8 +677,8 @@ static void every_label_combination_has_a_cell_of_its_own(void)
         "exercise.completed", "quiz.completed",   "lesson.viewed", "content.rated",
         "milestone.reached",  "quality.assessed", "unknown"};
     static const char *const statuses[] = {"accepted", "duplicate", "rejected", "failed"};
-    const struct field_path place = make_place();
-    struct metrics *m = open_metrics(&place);
+    const struct metrics_file file = metrics_file_make();
+    struct metrics *m = open_metrics(&file);
     uint64_t total = 0;
 
     for (size_t i = 0; i < 7; i++)
@@ -696,14 +696,14 @@ static void every_label_combination_has_a_cell_of_its_own(void)
     CU_ASSERT(has_line(text, P "trace_spans_total 1000"));
     free(text);
     metrics_close(m);
-    remove_place(&place);
+    metrics_file_remove(&file);
 }
 
 static void odd_batch_durations_are_counted_as_0_or_the_longest(void)
 {
     static const double seconds[] = {-1, 0, __builtin_nan(""), __builtin_inf(), 1e300};
-    const struct field_path place = make_place();
-    struct metrics *m = open_metrics(&place);
+    const struct metrics_file file = metrics_file_make();
+    struct metrics *m = open_metrics(&file);
 
     for (size_t i = 0; i < sizeof(seconds) / sizeof(seconds[0]); i++)
         metrics_observe_batch(m, "high", seconds[i]);
@@ -713,7 +713,7 @@ static void odd_batch_durations_are_counted_as_0_or_the_longest(void)
     CU_ASSERT(has_line(text, P "batch_processing_duration_seconds_count{priority=\"high\"} 5"));
     free(text);
     metrics_close(m);
-    remove_place(&place);
+    metrics_file_remove(&file);
 }
 
 #undef P

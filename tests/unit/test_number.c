@@ -178,7 +178,7 @@ static void powers_of_two_read_back(void)
     CU_ASSERT_EQUAL(wrong, 0);
 }
 
-/* With a comma where there is such a locale, and in the plain one in any case. */
+/* Runs in a locale with a decimal comma, if one is installed, and always in the C locale. */
 static void the_locale_has_no_say(void)
 {
     static const char *const locales[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "de_DE.utf8", "C"};

@@ -63,7 +63,7 @@ static const struct route ops[] = {
     {.name = "events", .method = POST, .pattern = "/dapr/events", .access = ACCESS_ANY, .status = 200, .flags = ROUTE_SIDECAR_ONLY | ROUTE_UNLIMITED},
     {.name = "batch", .method = DELETE, .pattern = "/v1/undeclared/{batch_id}", .access = ACCESS_ADMIN, .status = 202, .limit_per_minute = 10},
 };
-/* One for each flag that is for the document. */
+/* One route for each flag that the document shows. */
 static const struct route flagged[] = {
     {.name = "put", .method = PUT, .pattern = "/put", .status = 200, .other_status = 201, .response = answer, .flags = ROUTE_CONFLICT},
     {.name = "ready", .method = GET, .pattern = "/ready", .status = 200, .other_status = 503, .response = answer},
@@ -102,7 +102,7 @@ static void end(struct document *d)
     arena_free(d->arena);
 }
 
-/* The value behind a path of keys with '|' between, since paths hold '/' and '.'. */
+/* The value at a path of keys, separated by '|', because keys contain '/' and '.'. */
 static struct json_object *at(struct json_object *object, const char *keys)
 {
     struct str rest = str_of(keys);
@@ -357,7 +357,7 @@ static void headers_are_parameters_of_the_operations_that_take_them(void)
     check_all(rows, COUNT(rows));
 }
 
-/* Follows every $ref below the value; how many there were. */
+/* Follows every $ref below the value and returns their number. */
 static size_t follow_references(struct json_object *root, struct json_object *value)
 {
     size_t n = 0;

@@ -259,7 +259,7 @@ static void interventions_lift_the_prediction(void)
     CU_ASSERT_EQUAL(predict(&f, 13, 1).confidence, 1);
 }
 
-/* Whatever is lifted by 0.5 is at least 0.5: developing needs no lower limit any more. */
+/* An intervention of 0.5 raises every score to at least 0.5: so no score is below developing. */
 static void confidence_counts_what_the_intervention_lifts(void)
 {
     struct daily days[LEARNER_DAYS];

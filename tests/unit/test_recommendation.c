@@ -149,7 +149,7 @@ static void every_gap_gets_one_before_any_gets_two(void)
     assert_recommended(&l, (struct recommendation_filter){.limit = 5}, expected, 5);
     static const enum place two[] = {PRACTICE_EASY, REFACTOR_EASY};
     assert_recommended(&l, (struct recommendation_filter){.limit = 2}, two, 2);
-    /* Nothing hard for a novice, and no assessment of what is known. */
+    /* Nothing hard for a novice, and no assessment of a component with evidence. */
     assert_recommended(&l, (struct recommendation_filter){.limit = 20}, expected, 5);
 }
 
@@ -331,7 +331,7 @@ static void a_master_stays_one(void)
     CU_ASSERT_EQUAL(path.step_count, PATH_MIN_STEPS);
 }
 
-/* What the model says of one step: quiz .5 on weight 5, an item of weight 1 (medium). */
+/* One step by the formula: quiz .5 with weight 5, and an item of weight 1 (medium). */
 static void a_step_counts_as_one_more_observation(void)
 {
     static const struct content one[] = {{.component = QUIZ, .difficulty = MEDIUM, .minutes = 20}};
@@ -344,7 +344,7 @@ static void a_step_counts_as_one_more_observation(void)
     CU_ASSERT_EQUAL(path.days, 1);
 }
 
-/* A path through the items of its own catalogue, whatever the target. */
+/* Every path consists of items of its catalogue, whatever the target. */
 static struct learning_path path_through(const struct content *own, size_t n,
                                          const struct learner *l)
 {

@@ -23,7 +23,7 @@ struct group {
     size_t n;
 };
 
-/* R 4.2 and SciPy; the sources are named in docs/mastery-model.md, "Reference values". */
+/* Values by R 4.2 and SciPy; docs/mastery-model.md, Reference values, names the sources. */
 /* clang-format off */
 static const struct group
     sleep_a = {{.7, -1.6, -.2, -1.2, -.1, 3.4, 3.7, .8, 0, 2.0}, 10},
@@ -285,7 +285,7 @@ static void pairs_are_compared(void)
     }
 }
 
-/* The quantiles of t that the intervals rest on: groups made so that the margin is the quantile. */
+/* The quantiles of t: in these groups the margin of the interval is the quantile itself. */
 static void intervals_use_the_quantiles_of_t(void)
 {
     static const struct {

@@ -210,7 +210,7 @@ static void printed_doubles_are_read_back(void)
     CU_ASSERT_EQUAL(wrong, 0);
 }
 
-/* With a decimal comma where there is such a locale, and in the plain one in any case. */
+/* Runs in a locale with a decimal comma, if one is installed, and always in the C locale. */
 static void the_locale_has_no_say(void)
 {
     static const char *const locales[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "C"};
@@ -254,7 +254,7 @@ static void what_is_not_a_json_number_is_refused(void)
 
 enum { LONG = 100000 };
 
-/* Reads head, LONG times fill, tail. */
+/* Parses head, LONG times fill, tail. */
 static bool read_long(const char *head, char fill, const char *tail, double *ret)
 {
     size_t head_n = strlen(head), tail_n = strlen(tail);
@@ -279,7 +279,7 @@ static void long_runs_of_digits_count_to_the_last(void)
     CU_ASSERT_EQUAL(value, 1);
     CU_ASSERT_TRUE(read_long("0.", '3', "", &value));
     CU_ASSERT_EQUAL(value, 1.0 / 3);
-    /* half way, and far behind it one more digit: up if it is not zero */
+    /* half way between two doubles, and a far digit after it: rounds up if that is not zero */
     CU_ASSERT_TRUE(
         read_long("1.00000000000000011102230246251565404236316680908203125", '0', "0", &value));
     CU_ASSERT_EQUAL(value, 1);

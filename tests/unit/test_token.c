@@ -232,7 +232,7 @@ static void longer_hashes_are_refused_though_the_key_fits(void)
     tokens_free(tokens);
 }
 
-/* Parts as text: h, p and s stand for those of a good token. */
+/* The sections as text; h, p and s stand for those of a valid token. */
 /* clang-format off */
 static const char *const bad_shapes[] = {
     "", ".", "..", "...", "h", "h.p", "h.p.", "h..s", ".p.s", "..s", "h..", ".p.", "h.p.s.",
@@ -280,7 +280,7 @@ static void odd_shapes_are_refused(void)
     tokens_free(tokens);
 }
 
-/* A good token of exactly n bytes, if n can be had with this payload (n mod 4 decides). */
+/* Makes a valid token of exactly n bytes; NULL if base64 cannot give that length (by n mod 4). */
 static char *token_of_length(size_t n)
 {
     char *claims = malloc(2 * TOKEN_MAX), *token = NULL;
@@ -368,8 +368,8 @@ static void no_bit_of_a_token_may_differ(void)
 
 /* ---- memory ---- */
 
-/* The issuer that is asked for is changed behind the engine's back: from then on only memory can
- * make it accept the token. */
+/* Changes the required issuer after the token was verified: from then on only the cache can accept
+ * the token. */
 static void tokens_are_remembered_for_a_minute(void)
 {
     char error[200];

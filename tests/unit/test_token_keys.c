@@ -96,7 +96,7 @@ static EVP_PKEY *rfc_ec_key(void)
     return key_from("EC", build);
 }
 
-/* jws_verify says yes to the token and no to every other token and algorithm. Takes key. */
+/* Checks that jws_verify accepts the token, but no other token or algorithm. Frees the key. */
 static void check_signature(const char *token, const char *algorithm, char *key, size_t n)
 {
     struct token_key token_key = {(unsigned char *)key, n}, none = {(unsigned char *)key, 0};
@@ -178,7 +178,7 @@ static struct config pem_config(const char *algorithm)
     return config;
 }
 
-/* Takes pem. */
+/* Frees pem. */
 static void write_pem(char *pem)
 {
     write_keys(pem, "");
@@ -392,7 +392,7 @@ static void rotation_ends_the_old_secret_at_once(void)
     tokens_free(tokens);
 }
 
-/* secret_1 goes at 0 s, comes back and goes again at 20 s; its grace is 10 s. */
+/* secret_1 is removed at 0 s, added again, and removed again at 20 s; its grace time is 10 s. */
 static void a_retired_secret_verifies_for_its_grace(void)
 {
     enum { SECOND = 1000000 };
@@ -423,7 +423,7 @@ static void a_retired_secret_verifies_for_its_grace(void)
     tokens_free(tokens);
 }
 
-/* More rotations within the grace than there is room for: the oldest ends early. */
+/* More rotations within the grace time than retired keys fit: the oldest is dropped early. */
 static void of_many_retired_secrets_the_latest_verify(void)
 {
     char error[200] = "", secret[] = "a secret with a number in it: ...0";

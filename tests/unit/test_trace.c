@@ -14,7 +14,7 @@ void trace_tests(void);
 
 enum { NEW = -1 };
 
-/* flags: what goes on, or NEW for a traceparent that is not continued. */
+/* flags: those of the continued trace, or NEW for a traceparent that is not continued. */
 static const struct {
     const char *traceparent;
     int flags;
@@ -241,7 +241,7 @@ static void tracestate_keys_and_values_have_256_characters_at_most(void)
     CU_ASSERT_EQUAL(continued_state(&trace, text, put_member(text, 0, "k", 259)).n, 0);
 }
 
-/* lengths of members in; positions of those that are kept. */
+/* The lengths of the members, and letters for the positions of those that remain. */
 static const struct {
     size_t lengths[8];
     const char *kept;

@@ -487,7 +487,7 @@ static void a_route_without_rules_takes_anything(void)
     end(&f);
 }
 
-/* Whatever the memory lasts for: an answer of 400 or 500, never an input taken for complete. */
+/* With any amount of memory the result is an error (400 or 500), never an incomplete input. */
 static void short_memory_never_makes_a_body_valid(void)
 {
     static const char body[] =
