@@ -3,17 +3,10 @@
  * holds views, whose owner must outlive it. */
 #include "app/base/str_list.h"
 
-#include <stdlib.h>
-
-static int str_list_order(const void *a, const void *b)
-{
-    return str_compare(*(const struct str *)a, *(const struct str *)b);
-}
-
 void str_list_sort(struct str_list *list)
 {
     if (list->n > 1) /* an empty list may have no v, which qsort must not get */
-        qsort(list->v, list->n, sizeof(*list->v), str_list_order);
+        str_sort(list->v, list->n);
 }
 
 struct str_list str_list_sorted_copy(struct arena *arena, struct str_list list)
@@ -30,6 +23,5 @@ struct str_list str_list_sorted_copy(struct arena *arena, struct str_list list)
 
 bool str_list_contains(const struct str_list *sorted, struct str text)
 {
-    return sorted->n > 0 &&
-           bsearch(&text, sorted->v, sorted->n, sizeof(*sorted->v), str_list_order) != NULL;
+    return sorted->n > 0 && str_sorted_has(sorted, text);
 }

@@ -4,7 +4,6 @@
 #include "app/pipeline/audit_hook.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "app/base/digest.h"
 #include "app/service/audit.h"
@@ -142,12 +141,6 @@ static struct hook_subjects hook_find_subjects(struct exchange *x)
 
 /* ---- many students ---- */
 
-/* Order of ids, by their bytes. */
-static int hook_compare(const void *a, const void *b)
-{
-    return str_compare(*(const struct str *)a, *(const struct str *)b);
-}
-
 /* All valid ids that the request names, each once, in the order of their bytes. */
 static struct str_list hook_distinct(struct exchange *x, const struct hook_subjects *subjects)
 {
@@ -165,7 +158,7 @@ static struct str_list hook_distinct(struct exchange *x, const struct hook_subje
         for (size_t k = 0; k < subjects->lists[i].n; k++)
             all[n++] = subjects->lists[i].v[k];
     }
-    qsort(all, n, sizeof(*all), hook_compare);
+    str_sort(all, n);
     for (size_t i = 0; i < n; i++) {
         if (id_valid(all[i]) && (count == 0 || !str_equal(all[count - 1], all[i])))
             all[count++] = all[i];

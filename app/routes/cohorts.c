@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* /api/v1/cohorts: cohorts with their teachers and students, on which the access of teachers
  * depends. How a change keeps the indexes consistent is service/roster.c's and store/cohort.c's. */
-#include <stdlib.h>
 
 #include "app/base/ids.h"
 #include "app/pipeline/exchange.h"
@@ -142,12 +141,6 @@ struct list_state {
     struct command **cohorts; /* one for each id of the page */
 };
 
-/* Order of ids, by their bytes. */
-static int list_compare(const void *a, const void *b)
-{
-    return str_compare(*(const struct str *)a, *(const struct str *)b);
-}
-
 /* A teacher's cohorts are a set without order in Redis: sorts them and cuts the page out. */
 static bool list_cut_page(struct exchange *x, const struct list_input *in, struct list_state *s)
 {
@@ -155,7 +148,7 @@ static bool list_cut_page(struct exchange *x, const struct list_input *in, struc
 
     if (!cohort_parse_ids(s->ids, x->arena, all, &x->problem))
         return false;
-    qsort(all->v, all->n, sizeof(*all->v), list_compare);
+    str_sort(all->v, all->n);
     s->count = (int64_t)all->n;
     if (in->offset >= s->count) {
         all->n = 0;

@@ -29,7 +29,7 @@ static void redis_bound_replies(redisReader *reader, struct reply_bounds *bounds
     reader->privdata = bounds;
 }
 
-redisContext *redis_connect(const struct store_address *address, struct reply_bounds *bounds,
+redisContext *redis_connect(const struct redis_url *address, struct reply_bounds *bounds,
                             char *ret_error, size_t error_size)
 {
     redisContext *context = address->path ? redisConnectUnixNonBlock(address->path)

@@ -5,7 +5,7 @@
 
 #include <hiredis/hiredis.h>
 
-#include "app/store/address.h"
+#include "app/base/redis_url.h"
 
 /* Makes hiredis refuse a reply with too many elements. It must outlive the context. */
 struct reply_bounds {
@@ -14,7 +14,7 @@ struct reply_bounds {
 };
 
 /* Starts to connect. NULL with the reason, cut to error_size, in ret_error. */
-redisContext *redis_connect(const struct store_address *address, struct reply_bounds *bounds,
+redisContext *redis_connect(const struct redis_url *address, struct reply_bounds *bounds,
                             char *ret_error, size_t error_size);
 
 #endif

@@ -28,7 +28,7 @@ enum {
 
 struct link {
     const struct config *config;
-    struct store_address address;
+    struct redis_url address;
     redisContext *context;            /* non-blocking; NULL: closed */
     struct reply_bounds bounds;       /* of context */
     struct command *sent, **sent_end; /* without a reply, oldest first */
@@ -51,6 +51,7 @@ struct link {
 struct link *link_new(const struct config *config, char ret_error[200])
 {
     struct link *link = calloc(1, sizeof(*link));
+    const char *error;
 
     if (link)
         link->control_arena = arena_new(CONTROL_ARENA_SIZE, CONTROL_ARENA_MAX);
@@ -61,8 +62,10 @@ struct link *link_new(const struct config *config, char ret_error[200])
     }
     link->config = config;
     link->sent_end = &link->sent;
-    if (store_address_parse(config->redis_url, &link->address, ret_error))
+    error = redis_url_parse(config->redis_url, &link->address);
+    if (!error)
         return link;
+    (void)snprintf(ret_error, 200, "REDIS_URL: %s", error);
     link_free(link);
     return NULL;
 }
