@@ -74,7 +74,7 @@ static void curve_seed_generator(gsl_rng *generator, const struct seed_curve *cu
     gsl_rng_set(generator, seed);
 }
 
-static double round3(double value)
+static double curve_round3(double value)
 {
     return round(value * 1000) / 1000;
 }
@@ -91,7 +91,7 @@ static void curve_draw_days(const struct seed_curve *curve, int32_t today, gsl_r
         for (int c = 0; c < COMPONENTS; c++) {
             double value = mean + gsl_ran_gaussian(generator, curve->noise);
 
-            days[i].components[c] = round3(number_clamp(value, 0, 1));
+            days[i].components[c] = curve_round3(number_clamp(value, 0, 1));
         }
     }
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What /ready reports: whether Redis can be used, and the state of workers and sidecar. A heartbeat
- * asks Redis for it once a second; /ready answers at once from its last result, so that a probe is
- * never late, however long Redis takes. A Redis that hangs shows within about 1.2 s, a connection
- * that ends at once. */
+/* The state that /ready reports: whether Redis can be used, how many workers run, and how the Dapr
+ * sidecar is. A heartbeat, one pipeline a second, reads it from Redis; /ready copies the last
+ * result, so that a probe is never late, however long Redis takes. A Redis that hangs shows within
+ * about 1.2 s, a connection that ends at once. */
 #ifndef SERVICE_READINESS_H
 #define SERVICE_READINESS_H
 
