@@ -12,7 +12,7 @@ import pytest
 from edge.test_tree import INCLUDE, ROOMS, ROOT, sources
 
 BUILD = pathlib.Path(os.environ.get("MASTERY_BIN_DIR", ROOT / ".state/build"))
-# An object of a program's own carries the program's name: app/ctl/mastery_ctl-main.o.
+# Objects of a program carry its name: mastery_ctl-main.o.
 PROGRAM = re.compile(r"[a-z_]+-(?=[a-z_0-9]+\.o$)")
 
 
@@ -51,21 +51,28 @@ def folders(needs):
     return result
 
 
+def objects():
+    """(path, source without its ending) of each object; one that an earlier build left has no source any more."""
+    for folder in ROOMS:
+        for path in sorted((BUILD / folder).glob("*.o")):
+            file = f"{folder}/{PROGRAM.sub('', path.name)}"[:-2]
+            if (ROOT / f"{file}.c").exists():
+                yield path, file
+
+
 @pytest.fixture(scope="module")
 def calls():
     """file -> the files whose functions or variables it uses."""
     defined, needed = {}, {}
-    for folder in ROOMS:
-        for path in sorted((BUILD / folder).glob("*.o")):
-            file = f"{folder}/{PROGRAM.sub('', path.name)}"[:-2]
-            symbols = subprocess.run(["nm", "-g", path], capture_output=True, text=True, check=True).stdout
-            needed[file] = set()
-            for line in symbols.splitlines():
-                kind, name = line.split()[-2:]
-                if kind == "U":
-                    needed[file].add(name)
-                else:
-                    defined[name] = file
+    for path, file in objects():
+        symbols = subprocess.run(["nm", "-g", path], capture_output=True, text=True, check=True).stdout
+        needed[file] = set()
+        for line in symbols.splitlines():
+            kind, name = line.split()[-2:]
+            if kind == "U":
+                needed[file].add(name)
+            else:
+                defined[name] = file
     assert len(needed) > 150, f"no objects in {BUILD}"
     return {file: {defined[n] for n in names if n in defined} - {file} for file, names in needed.items()}
 
@@ -103,3 +110,15 @@ def test_calls_point_inwards(calls):
 
 def test_no_headers_include_each_other_in_a_circle(includes):
     assert not circles(includes)
+
+
+def test_hardly_any_state_at_file_scope():
+    """Variables outside functions that can change: at most one for 2 000 lines of source."""
+    found = []
+    for path, _ in objects():
+        table = subprocess.run(["objdump", "-t", path], capture_output=True, text=True, check=True).stdout
+        # An object in .data or .bss; a variable inside a function has a number after its name.
+        table = table.replace(".data.rel.ro", "")
+        found += re.findall(r" O \.(?:data|bss)\S*\s+\w+\s+(?!.*\.\d+$)(\w+)$", table, re.MULTILINE)
+    lines = sum(len(path.read_text().splitlines()) for path in sources() if path.suffix == ".c")
+    assert len(found) <= lines / 2000, found
