@@ -36,8 +36,11 @@ def start(start_pool):
 
 
 def no_jobs(store):
-    queues = [store.xlen(f"queue:{{batch}}:{level}") for level in ("high", "normal", "low")]
-    return not any(queues) and not store.exists("queue:{batch}:later")
+    """At one moment: a job moves from a queue to those that wait, and back."""
+    with store.pipeline(transaction=True) as pipe:
+        for level in ("high", "normal", "low"):
+            pipe.xlen(f"queue:{{batch}}:{level}")
+        return not any(pipe.exists("queue:{batch}:later").execute())
 
 
 def assert_signed(call, secret=SECRET):
