@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Schedules a subsystem that works in one task at a time (see periodic.h). Intervals may count from
- * the start or from the end of a run: the caller chooses by the moment at which it schedules. */
+/* Schedules a subsystem that works in one task at a time (see periodic.h). The interval counts from
+ * the start of a run if the subsystem calls periodic_schedule at the start, and from the end of the
+ * run if it calls the function at the end. */
 #include "app/worker/periodic.h"
 
 void periodic_init(struct periodic *p, struct worker_context *w, int64_t delay_us)
