@@ -247,8 +247,8 @@ static void http_set_options(struct http_call *call)
     }
     /* a proxy from the environment would hide the address that is really connected to */
     (void)curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
-    (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL,
-                           1L); /* libcurl must not install signal handlers */
+    /* libcurl must not install signal handlers */
+    (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 #if LIBCURL_VERSION_NUM >= 0x075700
     /* without this option, a cancelled call waits for the thread that resolves its host name */
     (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);

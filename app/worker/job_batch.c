@@ -32,8 +32,8 @@ struct batch_job {
     struct str record_id; /* event id of the records of this batch, "batch ID"; ids of real events
                              contain no space */
     struct batch_unit units[BATCH_CHUNK];
-    size_t unit_count,
-        running; /* students of the chunk without a result; those whose computation runs */
+    /* number of units; number of units whose computation is running */
+    size_t unit_count, running;
     struct batch_result results[BATCH_CHUNK]; /* results that are not sent to Redis yet */
     size_t result_count;
     bool unavailable; /* true: Redis failed for at least one student, and the job has to be tried

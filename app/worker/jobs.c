@@ -13,13 +13,13 @@
 
 enum { PAUSES_MAX = 3 };                       /* how many times the pause between attempts grows */
 static const int64_t READ_INTERVAL_US = 25000; /* between two reads */
-static const int64_t CLAIM_INTERVAL_US =
-    2000000; /* between two searches for jobs of dead workers */
+/* between two searches for jobs of dead workers */
+static const int64_t CLAIM_INTERVAL_US = 2000000;
 static const int64_t RENEW_INTERVAL_US = 1000000; /* between two renewals of the running jobs */
 static const int64_t CLAIM_IDLE_MS = 10000;       /* a job that was not renewed for this time may be
                                                      claimed: its worker has missed ten renewals */
-static const int64_t FIRST_PAUSE_MS =
-    500; /* before the second attempt; each further pause is four times longer */
+/* before the second attempt; each further pause is four times longer */
+static const int64_t FIRST_PAUSE_MS = 500;
 
 /* Returns true if the job must not be tried again. attempts: failed attempts, including those
  * during which the worker died. */
@@ -342,8 +342,8 @@ static void jobs_renew(struct jobs *jobs)
 
         if (!jobs->v[i].task)
             continue;
-        queued.id = arena_copy(task->arena,
-                               queued.id); /* copied, because the job may end before this task */
+        /* copied, because the job may end before this task */
+        queued.id = arena_copy(task->arena, queued.id);
         queue_cmd_renew(&task->pipeline, w->id, &queued);
     }
     task_submit(task, task_end);

@@ -61,9 +61,9 @@ struct jobs {
     struct job v[JOBS_AT_ONCE]; /* places for running jobs */
     size_t running;             /* places that are not free */
     unsigned rr_cursor; /* position in the fixed order in which jobs of each priority are read */
-    int64_t next_read_us, next_claim_us,
-        next_renew_us; /* monotonic; no earlier read, claim, renewal */
-    bool reading;      /* a task that reads the queue is running */
+    /* Monotonic; no read, claim or renewal starts before its time. */
+    int64_t next_read_us, next_claim_us, next_renew_us;
+    bool reading; /* a task that reads the queue is running */
 };
 
 void jobs_tick(struct jobs *jobs);

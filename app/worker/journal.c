@@ -24,8 +24,8 @@ struct journal_batch {
     struct journal_record records[JOURNAL_ENTRIES_MAX];
     struct journal_effects effects[JOURNAL_ENTRIES_MAX];
     const char *reasons[JOURNAL_ENTRIES_MAX]; /* why the entry cannot be read; NULL: it can */
-    size_t count, message_count,
-        unreadable_count; /* entries, events to publish, unreadable entries */
+    /* numbers of entries, of events to publish and of unreadable entries */
+    size_t count, message_count, unreadable_count;
     size_t next; /* index of the entry to check next: the earlier ones need no dead letter or have
                     one */
     struct command *read_cmd, *process_cmd;

@@ -17,8 +17,8 @@ static const int64_t MARGIN_US = 500000;
 void leases_init(struct leases *leases, struct worker_context *w, struct shards *shards,
                  const struct heartbeat *heartbeat)
 {
-    uint8_t
-        first; /* random, so that workers that start at the same time try different shards first */
+    /* random, so that workers that start at the same time try different shards first */
+    uint8_t first;
 
     random_bytes(&first, sizeof(first));
     *leases =

@@ -17,10 +17,10 @@ struct leases {
     struct shards *shards;
     const struct heartbeat *heartbeat;
     struct periodic schedule;
-    struct command
-        *acquire_cmds[SHARDS]; /* acquires or renews the lease of the shard; NULL: not sent */
-    size_t logged_count;       /* number of leases in the last log line about it */
-    unsigned rr_cursor;        /* the shard with which the search for free leases starts */
+    /* acquires or renews the lease of the shard; NULL: not sent */
+    struct command *acquire_cmds[SHARDS];
+    size_t logged_count; /* number of leases in the last log line about it */
+    unsigned rr_cursor;  /* the shard with which the search for free leases starts */
 };
 
 void leases_init(struct leases *leases, struct worker_context *w, struct shards *shards,

@@ -29,8 +29,8 @@ int main(int argc, char *argv[])
 {
     size_t count;
     const struct route_table *tables = route_tables(&count);
-    struct router
-        *router; /* needed here because the layout of the shared metrics depends on the routes */
+    /* needed here because the layout of the shared metrics depends on the routes */
+    struct router *router;
     int status;
 
     process_set_signals();

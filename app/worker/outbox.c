@@ -12,13 +12,13 @@
 #include "app/worker/dead_letter.h"
 
 enum {
-    ATTEMPTS_MAX =
-        5, /* attempts before an event that the broker does not accept becomes a dead letter */
+    /* attempts before an event that the broker does not accept becomes a dead letter */
+    ATTEMPTS_MAX = 5,
     BACKOFFS_MAX = 4, /* how many times the pause after a failure grows */
 };
 
-static const int64_t UNAVAILABLE_PAUSE_US =
-    1000000; /* constant pause while the sidecar is unavailable */
+/* constant pause while the sidecar is unavailable */
+static const int64_t UNAVAILABLE_PAUSE_US = 1000000;
 
 /* ---- the end of an attempt ---- */
 
@@ -27,9 +27,9 @@ static void outbox_count(struct outbox *outbox, const char *status)
     metrics_add(outbox->worker->engine->metrics, METRIC_OUTBOX, status, NULL, 1);
 }
 
-/* Ends the task of an attempt; the shard can start its next one. outbox_busy prevents that the
- * lease is given back, also while a published entry waits for its removal, since a worker without
- * the lease could not remove it. */
+/* Ends the task of an attempt; the shard can start its next one. While outbox_busy is true, the
+ * lease is not given back: also while a published entry waits for its removal, since a worker
+ * without the lease could not remove it. */
 static void outbox_end_attempt(struct outbox *outbox, unsigned shard)
 {
     struct outbox_shard *s = &outbox->v[shard];

@@ -15,8 +15,8 @@
 
 /* The outbox of one shard. */
 struct outbox_shard {
-    struct task
-        *task; /* task of the running attempt, with the texts of entry; NULL: none is running */
+    /* task of the running attempt, with the texts of entry; NULL: none is running */
+    struct task *task;
     struct outbox_entry entry; /* oldest event of the outbox, read by the running attempt */
     struct command *read_cmd;
     struct command *remove_cmd;     /* NULL: there is nothing to remove */

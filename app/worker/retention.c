@@ -12,17 +12,15 @@
 #include "app/store/outbox.h"
 #include "app/store/student.h"
 
-enum {
-    SCAN_COUNT = 1000,
-    SCAN_REPLY_MAX = 100000
-}; /* keys of one SCAN: number wanted, most accepted */
+/* Keys in the reply of one SCAN: the number that is requested, and the most that are accepted. */
+enum { SCAN_COUNT = 1000, SCAN_REPLY_MAX = 100000 };
 
 static const int64_t FIRST_RUN_US = 2000000;   /* after the start of the process */
 static const int64_t STEP_INTERVAL_US = 50000; /* pause between two steps of a pass */
-static const int64_t PASS_INTERVAL_US =
-    INT64_C(86400) * 1000000; /* between the end of a pass and the next one */
-static const int64_t DEAD_LETTER_AGE_MS =
-    EVENT_AGE_MAX_MS; /* dead letters may contain learning events */
+/* between the end of a pass and the next one */
+static const int64_t PASS_INTERVAL_US = INT64_C(86400) * 1000000;
+/* dead letters may contain learning events */
+static const int64_t DEAD_LETTER_AGE_MS = EVENT_AGE_MAX_MS;
 static const int64_t OUTBOX_AGE_MS = INT64_C(86400) * 1000; /* without a sidecar only */
 
 /* Queues the removal of the entries of a stream that are older than before_ms (Unix time); ids of

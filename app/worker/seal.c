@@ -15,9 +15,8 @@
 enum { RECORDS_PER_SEAL = 64 };
 
 static const int64_t INTERVAL_US = 1000000;
-static const int64_t ANCHOR_INTERVAL_US =
-    60000000; /* between two anchors of a shard, and between two log lines about chains that cannot
-                 be read */
+/* between two anchors of a shard, and between two log lines about chains that cannot be read */
+static const int64_t ANCHOR_INTERVAL_US = 60000000;
 
 /* Loads the keys for sealing again if the secrets were reloaded (app/service/secrets_reload.h),
  * which their generation number shows. If that fails, the old keys remain in use until the next

@@ -26,11 +26,11 @@ struct seals {
     struct worker_context *worker;
     struct shards *shards;
     struct periodic schedule;
-    unsigned
-        key_generation; /* generation (number of the reload) of the secrets whose keys are in use */
+    /* generation (number of the reload) of the secrets whose keys are in use */
+    unsigned key_generation;
     struct seal_shard v[SHARDS];
-    int64_t next_anchor_us,
-        next_error_log_us; /* monotonic; next anchors; next log line about a bad chain */
+    /* monotonic; next anchors; next log line about a bad chain */
+    int64_t next_anchor_us, next_error_log_us;
 };
 
 void seals_init(struct seals *seals, struct worker_context *w, struct shards *shards);

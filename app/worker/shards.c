@@ -8,8 +8,8 @@
 void shards_init(struct shards *shards, const struct worker_context *worker)
 {
     *shards = (struct shards){.worker = worker};
-    for (unsigned shard = 0; shard < SHARDS;
-         shard++) /* the id "0-0" is before all ids of a stream */
+    /* the id "0-0" is before all ids of a stream */
+    for (unsigned shard = 0; shard < SHARDS; shard++)
         memcpy(shards->v[shard].journal_last_id, "0-0", sizeof("0-0"));
 }
 

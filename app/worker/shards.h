@@ -11,15 +11,14 @@
 #include "app/worker/context.h"
 
 struct shard {
-    int64_t
-        lease_end_us; /* monotonic; end of the lease, a little earlier than in Redis; 0: not held */
-    char journal_last_id[STREAM_ID_SIZE]; /* id of the last journal entry that this worker has read
-                                           */
+    /* monotonic; end of the lease, a little earlier than in Redis; 0: not held */
+    int64_t lease_end_us;
+    char journal_last_id[STREAM_ID_SIZE]; /* id of the last journal entry that was read */
     bool journal_pending;                 /* true: the journal may have entries */
     bool journal_busy;                    /* true: a task processes the journal */
     bool outbox_pending;                  /* true: the outbox may have events to publish */
-    bool
-        outbox_busy; /* true: an event is being published, or was published and has to be removed */
+    /* true: an event is being published, or was published and has to be removed */
+    bool outbox_busy;
 };
 
 struct shards {

@@ -12,8 +12,8 @@
 
 enum { FAILURES_TO_OPEN = 5 }; /* failures in succession that open the circuit */
 
-static const int64_t OPEN_US =
-    1000000; /* time from opening the circuit to the probe that tests the sidecar */
+/* time from opening the circuit to the probe that tests the sidecar */
+static const int64_t OPEN_US = 1000000;
 static const int64_t HEALTH_INTERVAL_US = 5000000; /* between two health checks */
 
 /* ---- results ---- */
