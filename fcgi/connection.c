@@ -28,8 +28,7 @@ void connection_init(struct connection *c, int fd)
     c->request.keepConnection = 1;
 }
 
-/* Closes the descriptor with close(2) and not by libfcgi, which would wait until the web server
- * closes it as well (hazards F5). */
+/* Uses close(2), since libfcgi would wait until the web server closes as well (hazards F5). */
 void connection_close(struct connection *c)
 {
     if (c->request.ipcFd >= 0) {
@@ -174,6 +173,7 @@ static bool connection_accept_body(struct connection *c, struct arena *arena, st
     return true;
 }
 
+/* Reads parameters and body; any error closes the connection and returns CONNECTION_LOST. */
 enum connection_event connection_read(struct connection *c, struct arena *arena)
 {
     struct parameters parameters = {.request = {.method = OTHER_METHOD}};
@@ -238,8 +238,7 @@ static bool connection_send_head(struct connection *c, bool complete)
            FCGX_PutStr(c->response_head.p, (int)c->response_head.n, c->request.out) >= 0;
 }
 
-/* Sends what is in the body; a response to HEAD or with status 204 has no body. Returns false if
- * the web server accepts no more. */
+/* Returns false if the web server accepts no more; HEAD and status 204 have no body. */
 static bool connection_send_body(struct connection *c)
 {
     const struct http_response *r = &c->exchange.response;
@@ -283,6 +282,7 @@ static void connection_end(struct connection *c)
     connection_close(c);
 }
 
+/* Ends the request. Returns true if the connection remains open for a next request. */
 bool connection_send_response(struct connection *c, bool last)
 {
     struct exchange *x = &c->exchange;

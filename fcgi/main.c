@@ -45,6 +45,7 @@ static int fcgi_serve(const struct router *router)
     return status;
 }
 
+/* Prepares the process (signals, hardening, limits of libraries), and then checks or serves. */
 int main(int argc, char *argv[])
 {
     size_t count;

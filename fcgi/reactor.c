@@ -334,6 +334,8 @@ static void reactor_release(struct reactor *r)
     ev_loop_destroy(r->loop);
 }
 
+/* The loop does not sleep (EVRUN_NOWAIT) after an iteration that has left work. The listener is set
+ * to non-blocking, because another process of the pool may accept the connection first. */
 int reactor_run(struct engine *engine, int listener)
 {
     struct reactor r = {.engine = engine,

@@ -46,6 +46,7 @@ void process_harden(void)
     (void)seccomp_install_filter(); /* result ignored: a kernel without filters is accepted */
 }
 
+/* If the parent has already ended, the process gets the signal at once. */
 void process_die_with_parent(pid_t parent)
 {
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -54,6 +55,7 @@ void process_die_with_parent(pid_t parent)
         (void)raise(SIGTERM);
 }
 
+/* The random part of the pause is 16 bits times 10 us. */
 int process_fail_slowly(enum process_exit status)
 {
     uint16_t jitter;

@@ -16,11 +16,13 @@ enum { CHECK_INTERVAL_US = 500000 };
  * process has one loop and one watchdog. */
 static _Atomic int64_t iteration_start_us;
 
+/* Relaxed: the threads share only this number, so that no order of memory accesses matters. */
 static void watchdog_set_start(int64_t us)
 {
     atomic_store_explicit(&iteration_start_us, us, memory_order_relaxed);
 }
 
+/* libev calls this before the loop sleeps, and watchdog_after_sleep afterwards. */
 static void watchdog_before_sleep(struct ev_loop *loop) EV_THROW
 {
     (void)loop;

@@ -237,6 +237,7 @@ void audit_maintenance_init(struct audit_maintenance *audit, struct worker_conte
     periodic_init(&audit->retention.schedule, w, FIRST_RUN_US);
 }
 
+/* Called in every loop iteration: starts the steps that are due. */
 void audit_maintenance_tick(struct audit_maintenance *audit)
 {
     audit_tick_aggregation(audit);

@@ -73,6 +73,7 @@ static void dead_letter_check_entry(struct task *task)
     task_submit(task, dead_letter_on_entry_checked);
 }
 
+/* The dead letter was added: its id is needed to remove it again. Starts the second check. */
 static void dead_letter_on_added(struct task *task)
 {
     struct dead_letter_state *state = task->data;
@@ -112,6 +113,7 @@ static void dead_letter_on_entry_checked(struct task *task)
     }
 }
 
+/* Stores the state in task->data until the end, and starts the first check. */
 void dead_letter_put(struct task *task, const struct dead_letter_item *item, dead_letter_done *done)
 {
     struct dead_letter_state *state = arena_zalloc(task->arena, sizeof(*state));

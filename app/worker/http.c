@@ -168,6 +168,8 @@ static int http_watch_socket(CURL *easy, curl_socket_t fd, int wanted, void *use
     return 0;
 }
 
+/* connections limits both the connections to one host and the open connections that are
+ * retained. */
 struct http *http_new(struct ev_loop *loop, long connections)
 {
     struct http *http = calloc(1, sizeof(*http));
@@ -266,6 +268,8 @@ static void http_set_options(struct http_call *call)
     }
 }
 
+/* Creates the libcurl handle at the first call, clears the output fields, and starts the
+ * transfer. */
 bool http_call_begin(struct http *http, struct http_call *call)
 {
     if (!call->easy)

@@ -60,6 +60,7 @@ static void batch_apply_update(struct worker_context *w, struct batch_job *b,
                               (double)(batch->completed_ms - batch->started_ms) / 1e3);
 }
 
+/* Parses the body by a table of rules. Only a broken queue entry can be invalid, hence the code. */
 bool job_parse_batch_body(struct job *job, struct batch_body *ret)
 {
     static const struct rule rules[] = {

@@ -16,8 +16,8 @@ static const int64_t READ_INTERVAL_US = 25000; /* between two reads */
 /* between two searches for jobs of dead workers */
 static const int64_t CLAIM_INTERVAL_US = 2000000;
 static const int64_t RENEW_INTERVAL_US = 1000000; /* between two renewals of the running jobs */
-static const int64_t CLAIM_IDLE_MS = 10000;       /* a job that was not renewed for this time may be
-                                                     claimed: its worker has missed ten renewals */
+/* a job that was not renewed for this time may be claimed: its worker has missed ten renewals */
+static const int64_t CLAIM_IDLE_MS = 10000;
 /* before the second attempt; each further pause is four times longer */
 static const int64_t FIRST_PAUSE_MS = 500;
 
@@ -144,8 +144,8 @@ static void job_put_dead_letter(struct job *job, struct str reason)
     dead_letter_put(job->task, &item, job_on_dead_letter_stored);
 }
 
-/* Puts the job back into the queue for a time after a pause: 0.5 s after the first failed attempt,
- * then 2 s and 8 s, and 32 s after every further one. */
+/* Schedules the next attempt of the job after a pause: 0.5 s after the first failed attempt, then 2
+ * s and 8 s, and 32 s after every further one. */
 static void job_retry_later(struct job *job)
 {
     const struct worker_context *w = job->jobs->worker;
@@ -210,6 +210,7 @@ static void job_on_response(struct http_call *call)
     job_run_step(job->task);
 }
 
+/* The HTTP call runs in the loop; job_on_response calls the step function when it is over. */
 bool job_call(struct job *job)
 {
     job->call.headers = job->headers;

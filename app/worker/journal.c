@@ -26,8 +26,8 @@ struct journal_batch {
     const char *reasons[JOURNAL_ENTRIES_MAX]; /* why the entry cannot be read; NULL: it can */
     /* numbers of entries, of events to publish and of unreadable entries */
     size_t count, message_count, unreadable_count;
-    size_t next; /* index of the entry to check next: the earlier ones need no dead letter or have
-                    one */
+    /* index of the entry to check next: the earlier ones need no dead letter or have one */
+    size_t next;
     struct command *read_cmd, *process_cmd;
     int64_t lag_ms; /* lag of the oldest entry */
 };
@@ -121,8 +121,8 @@ static void journal_on_processed(struct task *task)
         journal_count(journal, batch, processed);
         if (batch->message_count > 0)
             shard->outbox_pending = true;
-        if (batch->count == JOURNAL_ENTRIES_MAX) /* as many entries as one read returns: the journal
-                                                    may have more */
+        /* as many entries as one read can return: the journal may have more */
+        if (batch->count == JOURNAL_ENTRIES_MAX)
             shard->journal_pending = true;
     }
     journal_end(task);

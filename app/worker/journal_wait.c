@@ -13,6 +13,7 @@ enum { BLOCK_MS = 1000, ARENA_FIRST = 65536, ARENA_CAP = 16 << 20 };
  * wake-up serves them all. */
 static const int64_t GATHER_US = 100000;
 
+/* Opens a second connection to Redis, whose round trips may take BLOCK_MS longer. */
 bool journal_wait_open(struct journal_wait *wait, char ret_error[200])
 {
     wait->arena = arena_new(ARENA_FIRST, ARENA_CAP);
@@ -97,6 +98,7 @@ static void journal_wait_on_reply(struct journal_wait *wait)
         wait->next_run_us = wait->worker->now_us + WORKER_RETRY_US;
 }
 
+/* Processes the reply, sends the next XREAD when its time is reached, and serves the connection. */
 void journal_wait_tick(struct journal_wait *wait)
 {
     struct worker_context *w = wait->worker;

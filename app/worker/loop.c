@@ -248,6 +248,7 @@ static void worker_loop(struct worker *w)
     }
 }
 
+/* Allocates the worker, runs it until it is drained, and releases it. */
 int worker_run(struct engine *engine)
 {
     struct worker *w = calloc(1, sizeof(*w));

@@ -22,6 +22,7 @@ static const int64_t UNAVAILABLE_PAUSE_US = 1000000;
 
 /* ---- the end of an attempt ---- */
 
+/* Counts one result of an attempt in METRIC_OUTBOX; status is its label. */
 static void outbox_count(struct outbox *outbox, const char *status)
 {
     metrics_add(outbox->worker->engine->metrics, METRIC_OUTBOX, status, NULL, 1);

@@ -9,6 +9,8 @@ void periodic_init(struct periodic *p, struct worker_context *w, int64_t delay_u
     *p = (struct periodic){.worker = w, .next_run_us = w->now_us + delay_us};
 }
 
+/* Returns true if a run may start now. Otherwise, if only the time is missing, arranges a
+ * wake-up. */
 bool periodic_due(const struct periodic *p)
 {
     if (p->running)

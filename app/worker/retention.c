@@ -19,7 +19,7 @@ static const int64_t FIRST_RUN_US = 2000000;   /* after the start of the process
 static const int64_t STEP_INTERVAL_US = 50000; /* pause between two steps of a pass */
 /* between the end of a pass and the next one */
 static const int64_t PASS_INTERVAL_US = INT64_C(86400) * 1000000;
-/* dead letters may contain learning events */
+/* the age limit of learning events, which dead letters may contain */
 static const int64_t DEAD_LETTER_AGE_MS = EVENT_AGE_MAX_MS;
 static const int64_t OUTBOX_AGE_MS = INT64_C(86400) * 1000; /* without a sidecar only */
 
@@ -55,7 +55,7 @@ static void retention_retry_later(struct task *task)
 static void retention_end_pass(struct retention *retention)
 {
     struct log *log = retention->worker->engine->log;
-    struct jw *jw = log_begin(log, LOG_INFO, "retention.completed");
+    struct jw *jw = log_begin(log, LOG_INFO, "retention.done");
 
     jw_int(jw, "records", (int64_t)retention->scanned);
     log_end(log);
@@ -65,9 +65,9 @@ static void retention_end_pass(struct retention *retention)
 
 /* ---- the scans ---- */
 
-/* The replies to student_cmd_trim_marks, of which each command has processed a portion of one hash
- * and returns the cursor of the next portion ("0": the hash is completed). For each hash that is
- * not completed, the next command is queued, all in one round trip. The list of commands is copied
+/* The replies to student_cmd_trim_marks. Each command has processed a portion of one hash and
+ * returns the cursor of the next portion ("0": the hash is finished). For each hash that is not
+ * finished, the next command is queued, all in one round trip. The list of commands is copied
  * first, because pipeline_clear removes it from the pipeline. */
 static void retention_on_marks_trimmed(struct task *task)
 {
@@ -179,6 +179,7 @@ void retention_init(struct retention *retention, struct worker_context *w,
     periodic_init(&retention->schedule, w, FIRST_RUN_US);
 }
 
+/* Starts the next step of a pass, or a new pass, if one is due. */
 void retention_tick(struct retention *retention)
 {
     struct task *task;

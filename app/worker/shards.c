@@ -35,6 +35,7 @@ void shards_lease_gained(struct shards *shards, unsigned shard, int64_t end_us)
     s->lease_end_us = end_us;
 }
 
+/* May be called for a lease that is not held: held_count changes only once. */
 void shards_lease_lost(struct shards *shards, unsigned shard)
 {
     if (shards->v[shard].lease_end_us != 0)

@@ -18,8 +18,8 @@ static const int64_t HEALTH_INTERVAL_US = 5000000; /* between two health checks 
 
 /* ---- results ---- */
 
-/* Returns what the result of an HTTP call means for the event. Statuses that are not in the table
- * (as 500) mean that the broker did not accept it. */
+/* Returns what the result of an HTTP call means for the event. A status that is not in the table,
+ * for example 500, means that the broker did not accept the event. */
 static enum publish_outcome sidecar_outcome(const struct http_call *call)
 {
     static const struct {
@@ -91,6 +91,8 @@ static void sidecar_record_outcome(struct sidecar *sidecar, enum publish_outcome
     sidecar->healthy = outcome == PUBLISH_OK || outcome == PUBLISH_REFUSED;
 }
 
+/* Closed circuit: up to PUBLISHERS events at a time. Open or half-open circuit: one event as the
+ * probe, if nothing else is being published; an open circuit waits until the probe is due. */
 bool sidecar_can_publish(struct sidecar *sidecar, size_t about_to)
 {
     size_t publishing = sidecar->publishing + about_to;
@@ -109,6 +111,7 @@ bool sidecar_can_publish(struct sidecar *sidecar, size_t about_to)
     return false;
 }
 
+/* The state that the heartbeat of this worker reports. */
 enum dapr_state sidecar_state(const struct sidecar *sidecar)
 {
     if (!worker_publishes(sidecar->worker))
@@ -204,6 +207,8 @@ static bool publisher_set_headers(struct publisher *p)
            (!token || !*token || http_add_header(&p->headers, "dapr-api-token: %s", token));
 }
 
+/* Takes the first free publisher (of PUBLISHERS) and starts its HTTP call. The libcurl handle of
+ * the last call is preserved (.easy). */
 bool sidecar_publish(struct sidecar *sidecar, const struct publication *publication)
 {
     const struct engine *engine = sidecar->worker->engine;
@@ -299,6 +304,7 @@ void sidecar_close(struct sidecar *sidecar)
     free(sidecar->health_url);
 }
 
+/* A draining worker sends no health checks. */
 void sidecar_tick(struct sidecar *sidecar)
 {
     if (!worker_publishes(sidecar->worker))

@@ -105,6 +105,7 @@ static void task_free_list(struct task *task)
     }
 }
 
+/* Called at the end of the process, when no reply can arrive any more. */
 void tasks_release(struct tasks *tasks)
 {
     task_free_list(tasks->first);
