@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Between libfcgi and the exchange: parameters and body become struct http_request, struct
- * http_response becomes a FastCGI response. A connection whose bytes are not understood is closed,
- * never read on: what follows on it could be taken for another client's request. */
+/* Translates between libfcgi and the exchange (one HTTP request with its response): FastCGI
+ * parameters and body become struct http_request; struct http_response becomes a FastCGI response.
+ * If bytes on a connection are not understood, the connection is closed, because what follows could
+ * be taken for a request of another client. */
 #include "fcgi/connection.h"
 
 #include <stdio.h>
@@ -9,9 +10,9 @@
 #include <unistd.h>
 
 enum {
-    BODY_MAX = 4 << 20,
+    BODY_MAX = 4 << 20,        /* longest accepted request body in bytes */
     RESPONSE_HEAD_SIZE = 1024, /* bytes reserved for the head of a response */
-    FCGI_HEADER_SIZE = 8,      /* from here on: section 8 of the FastCGI specification */
+    FCGI_HEADER_SIZE = 8, /* this and the following constants: FastCGI specification, section 8 */
     FCGI_VERSION = 1,
     FCGI_TYPE_BEGIN = 1,
     FCGI_TYPE_END = 3,
@@ -27,7 +28,7 @@ void connection_init(struct connection *c, int fd)
     c->request.keepConnection = 1;
 }
 
-/* Closes the descriptor itself: libfcgi would wait for the peer to close as well (hazards F5). */
+/* Uses close(2), since libfcgi would wait until the web server closes as well (hazards F5). */
 void connection_close(struct connection *c)
 {
     if (c->request.ipcFd >= 0) {
@@ -38,8 +39,9 @@ void connection_close(struct connection *c)
     c->state = CONNECTION_CLOSED;
 }
 
-/* The first record of a connection must be FCGI_BEGIN_REQUEST with an id other than 0. libfcgi
- * overruns its stack on management records (hazards F8), so it must never see one. */
+/* Returns true if the first record of a connection is FCGI_BEGIN_REQUEST with a request id other
+ * than 0. MSG_PEEK leaves the record for libfcgi. A management record (id 0) must never reach
+ * libfcgi, which overruns its stack on it (hazards F8). */
 static bool connection_begins_request(int fd)
 {
     unsigned char header[FCGI_HEADER_SIZE];
@@ -51,17 +53,18 @@ static bool connection_begins_request(int fd)
 
 /* ---- parameters ---- */
 
+/* The FastCGI parameters of a request. */
 struct parameters {
     struct http_request request;
-    struct str uri;            /* as the client sent it, with the query */
-    struct str normalized_uri; /* the path by which nginx chose the location */
-    struct str length;
+    struct str uri; /* path and query as the client has sent them */
+    /* path after normalization, by which nginx has chosen the location */
+    struct str normalized_uri;
+    struct str length; /* CONTENT_LENGTH; empty: no body */
 };
 
-/* Where the value of each parameter is stored, as an offset in struct parameters; parameters that
- * are not listed are ignored. nginx sends a repeated header as a repeated parameter: a unique one
- * must not come twice, since two readers of the request could believe different values (hazards
- * F13). */
+/* The parameters that are stored, each with its offset in struct parameters; others are ignored.
+ * nginx sends a repeated header as a repeated parameter. A header marked as unique must not be
+ * repeated, because two programs that read the request could use different values (hazards F13). */
 static const struct {
     struct str name;
     size_t offset;
@@ -93,7 +96,9 @@ static const struct {
 };
 enum { PARAMETERS = sizeof(parameter_table) / sizeof(parameter_table[0]) };
 
-/* Stores one parameter, text being NAME=VALUE. */
+/* Stores one parameter; text is NAME=VALUE. The first value of a unique parameter stays, and a
+ * second one marks the request (duplicate_header), which is refused later. For other parameters,
+ * the last value is used. The table is searched from its start: it has about 20 rows. */
 static void connection_store_parameter(struct parameters *parameters, const char *text)
 {
     struct http_request *r = &parameters->request;
@@ -101,7 +106,8 @@ static void connection_store_parameter(struct parameters *parameters, const char
 
     if (str_equal(name, STR("REQUEST_METHOD")))
         r->method = http_method_of(value);
-    if (str_equal(name, STR("MASTERY_LISTENER"))) /* set by nginx: which port was connected to */
+    /* set by nginx: the listener to which the client has connected, public or sidecar */
+    if (str_equal(name, STR("MASTERY_LISTENER")))
         r->sidecar = str_equal(value, STR("sidecar"));
     for (size_t i = 0; i < PARAMETERS; i++) {
         struct str *field;
@@ -117,9 +123,10 @@ static void connection_store_parameter(struct parameters *parameters, const char
     }
 }
 
-/* The path is nginx's normalized one, by which it has applied limits and access rules. A request
- * that was sent with another form of it is marked, and refused later: two readings of one address
- * could be used to pass one check by the other's reading (hazards N10). */
+/* Sets path and query of the request. The path is the normalized one, by which nginx has applied
+ * its limits and access rules. If the client has sent another form of the path, the request is
+ * marked (noncanonical) and refused later: two forms of one address could pass a check that only
+ * one of them should pass (hazards N10). */
 static void connection_set_path(struct parameters *parameters)
 {
     struct http_request *r = &parameters->request;
@@ -132,8 +139,9 @@ static void connection_set_path(struct parameters *parameters)
 
 /* ---- body ---- */
 
-/* Reads n bytes and the end of the body. The end must be read even of an empty body: only then is
- * the connection ready for the next request (hazards F1). The copy is NUL-terminated. */
+/* Reads the body of n bytes and its end. The end must be read even if n is 0, because libfcgi is
+ * only then ready for the next request (hazards F1). Returns false if the body is shorter or
+ * longer, or without memory. The copy is NUL-terminated. */
 static bool connection_read_body(struct connection *c, struct arena *arena, size_t n)
 {
     char *body = arena_alloc(arena, n + 1);
@@ -148,8 +156,10 @@ static bool connection_read_body(struct connection *c, struct arena *arena, size
     return FCGX_GetStr(&extra, 1, in) == 0 && FCGX_GetError(in) == 0;
 }
 
-/* length: CONTENT_LENGTH, empty if there is no body. A body that is too large is not read: so the
- * connection ends with the response (413). */
+/* Reads the body whose length the client has announced (empty: no body). A body longer than
+ * BODY_MAX is not read: the request is marked (too_large, status 413), and the connection is closed
+ * after the response, since the unread body is still on it. Returns false if the body cannot be
+ * read. */
 static bool connection_accept_body(struct connection *c, struct arena *arena, struct str length)
 {
     int64_t n = 0;
@@ -163,12 +173,14 @@ static bool connection_accept_body(struct connection *c, struct arena *arena, st
     return true;
 }
 
+/* Reads parameters and body; any error closes the connection and returns CONNECTION_LOST. */
 enum connection_event connection_read(struct connection *c, struct arena *arena)
 {
     struct parameters parameters = {.request = {.method = OTHER_METHOD}};
     struct exchange *x = &c->exchange;
 
-    /* to libfcgi, incomplete parameters look complete: only the error shows it (hazards F2) */
+    /* FCGX_Accept_r also succeeds with incomplete parameters; then only FCGX_GetError reports it
+     * (hazards F2) */
     if ((!c->first_record_ok && !connection_begins_request(c->request.ipcFd)) ||
         FCGX_Accept_r(&c->request) != 0 || FCGX_GetError(c->request.in) != 0) {
         connection_close(c);
@@ -191,8 +203,9 @@ enum connection_event connection_read(struct connection *c, struct arena *arena)
 
 /* ---- response ---- */
 
-/* Writes the head in the form of CGI, which nginx parses: "Status:" and headers. Content-Length is
- * sent whenever it is known (complete), so that a response that is cut short is noticed. */
+/* Writes the head of a response in the form of CGI, which nginx parses: the line "Status:" and the
+ * headers. complete: the whole body is known. Then Content-Length is sent, so that the client
+ * notices a response that was cut off. */
 static void connection_write_head(struct buf *head, const struct http_response *r, bool complete)
 {
     buf_text(head, "Status: ");
@@ -216,6 +229,8 @@ static void connection_write_head(struct buf *head, const struct http_response *
     buf_text(head, "\r\n\r\n");
 }
 
+/* Sends the head of the response. Returns false without memory or if the web server accepts no
+ * more. */
 static bool connection_send_head(struct connection *c, bool complete)
 {
     connection_write_head(&c->response_head, &c->exchange.response, complete);
@@ -223,6 +238,7 @@ static bool connection_send_head(struct connection *c, bool complete)
            FCGX_PutStr(c->response_head.p, (int)c->response_head.n, c->request.out) >= 0;
 }
 
+/* Returns false if the web server accepts no more; HEAD and status 204 have no body. */
 static bool connection_send_body(struct connection *c)
 {
     const struct http_response *r = &c->exchange.response;
@@ -245,10 +261,11 @@ bool connection_send_chunk(struct connection *c)
     return true;
 }
 
-/* Ends output and request, sends one byte more and closes. nginx puts a connection aside for its
- * next request unless something follows the end of this one: so the extra byte makes nginx close
- * it, and no request is lost on a connection that is about to be closed (hazards N2). libfcgi
- * cannot send anything after the end; so the records are written here. */
+/* Ends the request, sends one byte more, and closes the connection. nginx keeps a connection for
+ * its next request unless bytes follow the end of this request. The extra byte therefore makes
+ * nginx close the connection, and no request is lost on a connection that is about to be closed
+ * (hazards N2). The last records are written here, because libfcgi cannot send anything after the
+ * end of a request. */
 static void connection_end(struct connection *c)
 {
     unsigned char high = (unsigned char)(c->request.requestId >> 8);
@@ -265,19 +282,21 @@ static void connection_end(struct connection *c)
     connection_close(c);
 }
 
+/* Ends the request. Returns true if the connection remains open for a next request. */
 bool connection_send_response(struct connection *c, bool last)
 {
     struct exchange *x = &c->exchange;
 
     if (x->response.headers_sent && x->problem.code != PROBLEM_NONE) {
-        /* a response that failed after its start: closing shows the client that it is incomplete */
+        /* the exchange failed after a part of the response was sent: closing shows that it is
+         * incomplete */
         connection_close(c);
         return false;
     }
     if (!x->response.headers_sent && !connection_send_head(c, true))
-        c->request.keepConnection = 0; /* nothing is sent: nginx responds with 502 */
+        c->request.keepConnection = 0; /* no head was sent: nginx responds with 502 */
     else
-        (void)connection_send_body(c);
+        (void)connection_send_body(c); /* after an error, FCGX_Finish_r closes the connection */
     if (last) {
         connection_end(c);
         return false;

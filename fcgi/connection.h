@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One FastCGI connection of the web server, and the request that is on it. Only this file and
- * main.c use libfcgi. The reactor accepts the connection and gives libfcgi the open descriptor: so
- * libfcgi never accepts, and never blocks there (hazards F3, F4, F6, F7). */
+ * main.c use libfcgi. The reactor (the event loop) accepts the connection and gives libfcgi the
+ * open descriptor. libfcgi therefore never accepts connections itself, which could block (hazards
+ * F3, F4, F6, F7). */
 #ifndef FCGI_CONNECTION_H
 #define FCGI_CONNECTION_H
 
@@ -13,41 +14,49 @@
 struct reactor;
 
 enum connection_state {
-    CONNECTION_IDLE, /* no request on it */
-    CONNECTION_BUSY, /* from a request until its exchange is released */
-    CONNECTION_CLOSED,
+    CONNECTION_IDLE,   /* no request is on the connection */
+    CONNECTION_BUSY,   /* from reading a request until its exchange is released */
+    CONNECTION_CLOSED, /* the descriptor is closed; the struct is freed later */
 };
 
 struct connection {
-    ev_io watcher;
-    FCGX_Request request;
+    ev_io watcher;        /* reports that a request starts to arrive */
+    FCGX_Request request; /* state of libfcgi, with the descriptor */
     enum connection_state state;
-    bool watched;             /* false: it became readable while busy; watched again afterwards */
-    bool first_record_ok;     /* its first record was checked */
-    struct exchange exchange; /* its arena is NULL while there is no request */
-    struct buf
-        response_head; /* reserved early: an error response needs it when the arena is full */
+    /* false: became readable while busy; not watched until the exchange is released */
+    bool watched;
+    bool first_record_ok;     /* true: the first FastCGI record of the connection was checked */
+    struct exchange exchange; /* request and response; arena is NULL while there is no request */
+    /* head of the response; reserved early, since an error response needs it when the arena (the
+     * memory of the request) is full */
+    struct buf response_head;
     struct reactor *reactor;
-    struct connection *next, **link; /* in the list of all connections of the process */
+    /* list of all connections of the process; link points to the pointer to this one */
+    struct connection *next, **link;
 };
 
+/* The result of connection_read. */
 enum connection_event {
-    CONNECTION_REQUEST, /* the exchange has a complete request */
+    CONNECTION_REQUEST, /* a complete request was read into the exchange */
     CONNECTION_LOST,    /* the connection is closed */
 };
 
-/* fd: an accepted connection, blocking, with timeouts set; owned from here on. */
+/* fd: an accepted connection, in blocking mode with timeouts set; the connection owns it from now
+ * on. */
 void connection_init(struct connection *c, int fd);
-/* Reads the request that has started to arrive: parameters and body, up to its end (hazards F1: the
- * rest of a body would be parsed as the next request; F2: an incomplete body looks complete). All
- * memory comes from arena, which must live until the exchange is released. */
+/* Reads the request that has started to arrive: its parameters and its whole body. Both must be
+ * complete: the rest of a body would be parsed as the next request (hazards F1), and libfcgi
+ * reports an incomplete body as complete (F2). All memory comes from arena, which must live until
+ * the exchange is released. */
 enum connection_event connection_read(struct connection *c, struct arena *arena);
-/* Sends the response and ends the request. last: closes the connection as well, in a way that makes
- * nginx stop using it. Returns false if the connection is closed, for that or any other reason. */
+/* Sends the response and ends the request. last = true also closes the connection, in a way that
+ * makes nginx not use it for another request. Returns false if the connection is closed
+ * afterwards. */
 bool connection_send_response(struct connection *c, bool last);
-/* Sends a part of a response that is not complete yet and empties its body. Returns false if the
- * web server no longer accepts it. */
+/* Sends the part of a response that is in its body so far, and empties the body for the next part.
+ * Returns false if the web server accepts no more. */
 bool connection_send_chunk(struct connection *c);
+/* Closes the descriptor; may be called more than once. The struct is freed by the reactor. */
 void connection_close(struct connection *c);
 
 #endif

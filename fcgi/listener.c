@@ -11,9 +11,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+/* Connections that wait in the queue of the socket until a process accepts them. */
 enum { BACKLOG = 1024 };
 
-/* False also for a descriptor that is closed or not a socket. */
+/* Returns true if fd is a listening socket; false also for a closed descriptor or one that is not a
+ * socket. */
 static bool listener_is_listening(int fd)
 {
     int listening = 0;
@@ -22,8 +24,9 @@ static bool listener_is_listening(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &n) == 0 && listening;
 }
 
-/* Returns the descriptor, or -1 with errno. Replaces what is at path: the socket of a process that
- * was killed would make bind fail. */
+/* Creates a listening Unix socket at path. Returns its descriptor, or -1 with errno. An existing
+ * file at path is removed first: a process that was killed leaves its socket, with which bind would
+ * fail. */
 static int listener_create(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};

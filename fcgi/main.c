@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-fcgi: one process of the pool. The listening socket is file descriptor 0 (spawn-fcgi,
- * systemd's StandardInput=socket), or FCGI_LISTEN is opened for development. With --check it only
- * checks the configuration. */
+/* mastery-fcgi: one process of the pool that serves FastCGI requests. The listening socket is file
+ * descriptor 0 (passed by spawn-fcgi or by systemd with StandardInput=socket); for development, the
+ * process opens the socket that FCGI_LISTEN names. The argument --check makes it check the
+ * configuration and start nothing. */
 #include <fcgiapp.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -12,9 +13,10 @@
 #include "fcgi/listener.h"
 #include "fcgi/reactor.h"
 
+/* The parts of the engine that this program uses. */
 static const unsigned subsystems = ENGINE_METRICS | ENGINE_TOKENS | ENGINE_SERVING;
 
-/* Checks the configuration and starts nothing. */
+/* Opens and closes the engine, which checks the configuration. Returns the exit status. */
 static int fcgi_check(const struct router *router)
 {
     struct engine engine;
@@ -24,7 +26,8 @@ static int fcgi_check(const struct router *router)
     return valid ? EXIT_SUCCESS : process_fail_slowly(PROCESS_WRONG_CONFIG);
 }
 
-/* The listener comes first: without it there is no reason to read the configuration. */
+/* Opens the socket and the engine, and serves until drained. Returns the exit status. The socket is
+ * opened first, since without it the process cannot serve at all. */
 static int fcgi_serve(const struct router *router)
 {
     struct engine engine;
@@ -42,20 +45,21 @@ static int fcgi_serve(const struct router *router)
     return status;
 }
 
+/* Prepares the process (signals, hardening, limits of libraries), and then checks or serves. */
 int main(int argc, char *argv[])
 {
     size_t count;
     const struct route_table *tables = route_tables(&count);
     struct router *router;
     int status;
-    pid_t parent = getppid(); /* first, so that a parent that ends meanwhile is noticed */
+    pid_t parent = getppid(); /* read first, so that the end of the parent in between is noticed */
 
     process_set_signals();
     process_harden();
-    process_die_with_parent(parent); /* the pool must not outlive multiwatch */
+    process_die_with_parent(parent); /* the pool must not outlive its supervisor multiwatch */
     (void)setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "20", 1); /* hazards F5 */
-    /* hiredis resolves the host name of Redis while the loop is blocked: without these limits, a
-     * name server that does not respond would block it for half a minute. */
+    /* hiredis blocks the loop while it resolves the host name of Redis. Without these limits, a
+     * name server that does not respond would block the loop for half a minute. */
     (void)setenv("RES_OPTIONS", "timeout:1 attempts:1", 0);
     router = router_new(tables, count);
     if (!router)

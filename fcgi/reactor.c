@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Accepts connections, reads a request when a connection becomes readable, and hands it to
- * dispatch. Responses come back by callbacks. A connection has one request at a time: while it is
- * busy, its descriptor is not watched once it has become readable, else the loop would not sleep.
- */
+/* Accepts connections, reads a request when a connection becomes readable, and passes it to
+ * dispatch (the list of steps of every request), which returns the response by callbacks. A
+ * connection has one request at a time. If its descriptor becomes readable while it is busy, the
+ * descriptor is no longer watched until the request ends; otherwise the loop would never sleep. */
 #include "fcgi/reactor.h"
 
 #include <errno.h>
@@ -24,33 +24,36 @@
 #include "fcgi/connection.h"
 
 enum {
-    ARENA_FIRST = 32768,
-    ARENA_CAP = 64 << 20,
-    ARENAS_RETAINED = 128,
-    SOCKET_TIMEOUT_MS = 400, /* for a peer that stops in the middle of a request (hazards F3) */
-    LISTEN_PAUSE_US = 100000,
-    OWN_DESCRIPTORS = 16, /* for log, loop, store and what libraries open */
+    ARENA_FIRST = 32768,      /* bytes of the arena (memory of one request) at first */
+    ARENA_CAP = 64 << 20,     /* bytes of an arena at most */
+    ARENAS_RETAINED = 128,    /* most unused arenas that are retained */
+    SOCKET_TIMEOUT_MS = 400,  /* limit of one read or write of a connection (hazards F3) */
+    LISTEN_PAUSE_US = 100000, /* pause after accepting was not possible */
+    OWN_DESCRIPTORS = 16,     /* descriptors reserved for log, loop, store and libraries */
 };
 
 struct reactor {
     struct engine *engine;
     struct ev_loop *loop;
-    ev_io listener;
-    ev_timer timer; /* ends the sleep of the loop */
+    ev_io listener; /* reports that a connection can be accepted */
+    ev_timer timer; /* wakes the loop for work that is due */
     struct store_watch store;
     struct signal_watch signals;
     struct dispatch dispatch;
-    struct connection *connections;
-    struct connection *removed; /* freed after the iteration: libev may still have events of them */
-    int count, count_max;
-    uint64_t served;
-    int64_t drain_until_us;                /* monotonic; 0: not draining */
-    int64_t listen_again_us;               /* monotonic; 0: listening */
-    struct arena *arenas[ARENAS_RETAINED]; /* unused ones; each running request has one */
-    size_t arena_count;
+    struct connection *connections; /* list of all connections */
+    /* list of closed connections, freed at the end of the iteration: libev may still have events of
+     * them */
+    struct connection *removed;
+    int count, count_max;    /* connections; most that are accepted */
+    uint64_t served;         /* requests since the start of the process */
+    int64_t drain_until_us;  /* monotonic; end of draining; 0: not draining */
+    int64_t listen_again_us; /* monotonic; end of the pause; 0: listening */
+    /* unused arenas; each running request has one of its own */
+    struct arena *arenas[ARENAS_RETAINED];
+    size_t arena_count; /* number of unused arenas */
 };
 
-/* Retains the arena for the next request. */
+/* Retains the arena of an ended request for a later one, up to ARENAS_RETAINED arenas. */
 static void reactor_return_arena(struct reactor *r, struct arena *arena)
 {
     arena_reset(arena);
@@ -62,7 +65,8 @@ static void reactor_return_arena(struct reactor *r, struct arena *arena)
 
 /* ---- connections ---- */
 
-/* The connection is closed already; it is freed at the end of the iteration. */
+/* Moves a closed connection from the list of connections to the list of removed ones, which is
+ * freed at the end of the iteration. */
 static void reactor_remove(struct reactor *r, struct connection *c)
 {
     ev_io_stop(r->loop, &c->watcher);
@@ -74,6 +78,7 @@ static void reactor_remove(struct reactor *r, struct connection *c)
     r->count--;
 }
 
+/* Frees the connections that were closed in this loop iteration. */
 static void reactor_free_removed(struct reactor *r)
 {
     while (r->removed) {
@@ -84,7 +89,7 @@ static void reactor_free_removed(struct reactor *r)
     }
 }
 
-/* Waits for the next request on the connection. */
+/* Watches the connection for its next request; has no effect if it is watched already. */
 static void reactor_watch(struct reactor *r, struct connection *c)
 {
     if (c->watched)
@@ -93,7 +98,9 @@ static void reactor_watch(struct reactor *r, struct connection *c)
     ev_io_start(r->loop, &c->watcher);
 }
 
-/* A request has started to arrive: reads all of it (with a timeout) and starts to process it. */
+/* libev callback: a request has started to arrive, or the web server has closed the connection.
+ * Reads the whole request (with a timeout) and starts to process it. If that fails, the connection
+ * is closed and removed. */
 static void reactor_on_readable(struct ev_loop *loop, ev_io *watcher, int events)
 {
     struct connection *c = (struct connection *)watcher->data;
@@ -101,7 +108,7 @@ static void reactor_on_readable(struct ev_loop *loop, ev_io *watcher, int events
     struct arena *arena;
 
     (void)events;
-    if (c->state != CONNECTION_IDLE) { /* closed, or the next request: read after this one */
+    if (c->state != CONNECTION_IDLE) { /* closed, or busy: reactor_on_released watches it again */
         ev_io_stop(loop, watcher);
         c->watched = false;
         return;
@@ -120,15 +127,16 @@ static void reactor_on_readable(struct ev_loop *loop, ev_io *watcher, int events
     dispatch_begin(&r->dispatch, &c->exchange);
 }
 
-/* A long response is sent in parts. */
+/* Callback of dispatch: sends a part of a long response. Returns false if the web server accepts no
+ * more. */
 static bool reactor_on_chunk(struct exchange *x)
 {
     return connection_send_chunk(x->connection);
 }
 
-/* A busy connection would never become idle, and be cut off in the middle of a request when the
- * time is over: so in the last quarter of draining each response is the last one of its connection.
- */
+/* Callback of dispatch: sends the response. In the last quarter of draining it closes the
+ * connection after the response. Otherwise a connection that always has a next request would never
+ * be idle, and would be cut off during a request at the end of draining. */
 static void reactor_on_finished(struct exchange *x)
 {
     struct connection *c = x->connection;
@@ -139,7 +147,8 @@ static void reactor_on_finished(struct exchange *x)
     (void)connection_send_response(c, last);
 }
 
-/* The exchange is no longer used: its connection is idle, unless it was closed meanwhile. */
+/* Callback of dispatch: the exchange is no longer used. Its connection becomes idle, or is removed
+ * if it was closed meanwhile. */
 static void reactor_on_released(struct exchange *x)
 {
     struct connection *c = x->connection;
@@ -157,14 +166,15 @@ static void reactor_on_released(struct exchange *x)
 
 /* ---- listening ---- */
 
-/* New connections stay in the queue of the socket; another process of the pool may accept them. */
+/* Stops accepting for LISTEN_PAUSE_US. New connections stay in the queue of the socket, from which
+ * another process of the pool may accept them. */
 static void reactor_pause_listening(struct reactor *r)
 {
     ev_io_stop(r->loop, &r->listener);
     r->listen_again_us = clock_monotonic_us() + LISTEN_PAUSE_US;
 }
 
-/* Called in every iteration. */
+/* Called in every loop iteration: starts accepting again after a pause. */
 static void reactor_resume_listening(struct reactor *r)
 {
     if (r->listen_again_us && !r->drain_until_us && clock_monotonic_us() >= r->listen_again_us) {
@@ -173,8 +183,8 @@ static void reactor_resume_listening(struct reactor *r)
     }
 }
 
-/* Accepts one connection in an iteration, so that the processes of the pool share a rush of them.
- */
+/* libev callback: accepts one connection. It accepts only one in each loop iteration, so that many
+ * connections at once are shared among the processes of the pool. */
 static void reactor_on_listener(struct ev_loop *loop, ev_io *watcher, int events)
 {
     static const struct timeval timeout = {.tv_usec = SOCKET_TIMEOUT_MS * 1000L};
@@ -189,8 +199,7 @@ static void reactor_on_listener(struct ev_loop *loop, ev_io *watcher, int events
     }
     fd = accept4(watcher->fd, NULL, NULL, SOCK_CLOEXEC);
     if (fd < 0) {
-        /* without descriptors or memory, accept would fail again at once, and the loop would spin
-         */
+        /* without descriptors or memory, accept would fail again at once, without any sleep */
         if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
             reactor_pause_listening(r);
         return;
@@ -215,7 +224,8 @@ static void reactor_on_listener(struct ev_loop *loop, ev_io *watcher, int events
     reactor_watch(r, c);
 }
 
-/* As configured, but so few that descriptors are left for the store and the log. */
+/* Returns the most connections that are accepted: the configured number, or fewer if the limit of
+ * descriptors would leave none for the store and the log. */
 static int reactor_connections_max(const struct config *config)
 {
     int64_t max = config->max_connections;
@@ -228,7 +238,8 @@ static int reactor_connections_max(const struct config *config)
 
 /* ---- draining ---- */
 
-/* Stops accepting; connections go on until the web server closes them. */
+/* Starts draining: accepts no connections any more; existing ones remain until the web server
+ * closes them. A second call has no effect. */
 static void reactor_drain(struct reactor *r, const char *reason)
 {
     struct engine *engine = r->engine;
@@ -246,6 +257,7 @@ static void reactor_drain(struct reactor *r, const char *reason)
     log_end(engine->log);
 }
 
+/* HUP reads the secrets again; every other signal that is received starts draining. */
 static void reactor_on_signal(void *owner, int number)
 {
     struct reactor *r = owner;
@@ -256,7 +268,8 @@ static void reactor_on_signal(void *owner, int number)
         reactor_drain(r, "signal");
 }
 
-/* The process ends only after the audit records of its requests were sent to the store. */
+/* Returns true if the loop must end: the process is draining, and either the time is over, or there
+ * is no connection and all audit records were sent to Redis. */
 static bool reactor_drained(const struct reactor *r)
 {
     bool idle = r->count == 0 && audit_pending(r->engine->audit) == 0;
@@ -266,20 +279,22 @@ static bool reactor_drained(const struct reactor *r)
 
 /* ---- the loop ---- */
 
+/* Only wakes the loop: the loop iteration that follows does the work. */
 static void reactor_on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 {
     (void)loop;
     (void)timer;
-    (void)events; /* the iteration that follows does the work */
+    (void)events;
 }
 
-/* Does what follows from the events of the loop. Returns true if the next iteration has work at
- * once; else the timer is set to the earliest time at which store, audit or readiness need one. */
+/* One loop iteration, called before libev waits for events: passes replies, sends commands, writes
+ * the log, and sets the timer to the earliest time at which store, audit or readiness have work.
+ * Returns true if there is more work at once, so that the loop must not sleep. */
 static bool reactor_iterate(struct reactor *r)
 {
     struct engine *engine = r->engine;
     const struct config *config = &engine->config;
-    bool has_more = dispatch_process(&r->dispatch);
+    bool has_more_work = dispatch_process(&r->dispatch);
     int64_t next_us = store_tick(engine->store, clock_monotonic_us());
     int64_t audit_us = audit_wait_us(engine, clock_monotonic_us());
     int64_t readiness_us = readiness_wait_us(engine, clock_monotonic_us());
@@ -300,10 +315,10 @@ static bool reactor_iterate(struct reactor *r)
         next_us = LISTEN_PAUSE_US;
     r->timer.repeat = (double)next_us / 1e6 + 1e-6; /* 0 would mean "no timer" to libev */
     ev_timer_again(r->loop, &r->timer);
-    return has_more || next_us == 0;
+    return has_more_work || next_us == 0;
 }
 
-/* Connections that are left after DRAIN_TIMEOUT_S are cut off. */
+/* Closes the connections that are left after DRAIN_TIMEOUT_S, and frees everything. */
 static void reactor_release(struct reactor *r)
 {
     while (r->connections) {
@@ -319,6 +334,8 @@ static void reactor_release(struct reactor *r)
     ev_loop_destroy(r->loop);
 }
 
+/* The loop does not sleep (EVRUN_NOWAIT) after an iteration that has left work. The listener is set
+ * to non-blocking, because another process of the pool may accept the connection first. */
 int reactor_run(struct engine *engine, int listener)
 {
     struct reactor r = {.engine = engine,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Sets up a server process: signals, resource limits, privileges. Errors are ignored where a
- * function only hardens: the engine runs in containers that permit some of it and not all. */
+/* Sets up a server process: signals, resource limits, privileges. The hardening functions ignore
+ * errors, because the engine also runs in containers that permit only a part of these calls. */
 #include "app/runtime/process.h"
 
 #include <signal.h>
@@ -13,7 +13,8 @@
 #include "app/base/ids.h"
 #include "app/runtime/seccomp.h"
 
-/* SIG_SETMASK: signals that the parent had blocked are not blocked here. */
+/* SIG_SETMASK replaces the signal mask: signals that the parent had blocked are not blocked here,
+ * unless they are in the list. */
 void process_set_signals(void)
 {
     static const int blocked[] = {SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGHUP};
@@ -27,7 +28,7 @@ void process_set_signals(void)
     (void)signal(SIGUSR2, SIG_IGN);
 }
 
-/* Of a process that is not dumpable, only root can read /proc/PID/mem or attach by ptrace. */
+/* Only root can read /proc/PID/mem of a process that is not dumpable, or attach to it by ptrace. */
 void process_disable_dumps(void)
 {
     static const struct rlimit none = {0, 0};
@@ -36,21 +37,25 @@ void process_disable_dumps(void)
     (void)setrlimit(RLIMIT_CORE, &none);
 }
 
+/* The order matters: the kernel accepts the seccomp filter only after PR_SET_NO_NEW_PRIVS. */
 void process_harden(void)
 {
     process_disable_dumps();
-    (void)umask(0007); /* Unix sockets are for user and group only */
+    (void)umask(0007); /* new files and Unix sockets are for user and group only */
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    (void)seccomp_install_filter(); /* needs no_new_privs; false: this kernel has no filters */
+    (void)seccomp_install_filter(); /* result ignored: a kernel without filters is accepted */
 }
 
+/* If the parent has already ended, the process gets the signal at once. */
 void process_die_with_parent(pid_t parent)
 {
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent) /* the parent has ended before the call: there will be no signal */
+    /* the parent ended before the call above, so the kernel sends nothing */
+    if (getppid() != parent)
         (void)raise(SIGTERM);
 }
 
+/* The random part of the pause is 16 bits times 10 us. */
 int process_fail_slowly(enum process_exit status)
 {
     uint16_t jitter;

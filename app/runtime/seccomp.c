@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A seccomp filter: a list of system calls that no server process of the engine needs and an
- * intruder would. A list of allowed calls would be stricter, but a libc or libcurl that begins to
- * use another call would then break the service. The filter is a program of classic BPF, built at
- * run time: check the architecture, then compare the number of the call with each of the list. */
+/* A seccomp filter: the kernel refuses a list of system calls that the engine never makes and an
+ * intruder would make. A list of permitted calls would be stricter, but would break the service
+ * when libc or libcurl uses another call. The filter is a program of classic BPF: it checks the
+ * architecture, and then compares the number of the call with each number of the list. */
 #include "app/runtime/seccomp.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@
 #elif defined(__aarch64__)
 #define NATIVE AUDIT_ARCH_AARCH64
 #else
-#define NATIVE 0 /* other architectures: no filter */
+#define NATIVE 0 /* other architectures have no filter */
 #endif
 
 #if defined(__SANITIZE_ADDRESS__) /* gcc */
@@ -30,18 +30,18 @@
 #endif
 #endif
 
-/* On x86_64 the kernel has a second interface (x32), whose numbers start here: all are refused. */
+/* x86_64: first number of the kernel's second interface (x32), which is refused. */
 enum { X32_SYSCALL_BIT = 0x40000000 };
 
 static const uint32_t refused_calls[] = {
-    /* other programs */
+    /* start of other programs */
     SYS_execve, SYS_execveat,
-/* other processes; LeakSanitizer stops the threads of its own process with ptrace */
+/* other processes; LeakSanitizer needs ptrace */
 #ifndef SANITIZED
     SYS_ptrace,
 #endif
     SYS_process_vm_readv, SYS_process_vm_writev, SYS_pidfd_getfd, SYS_kcmp,
-    /* another root directory, mounts, namespaces */
+    /* other root directories, mounts, namespaces */
     SYS_chroot, SYS_pivot_root, SYS_mount, SYS_umount2, SYS_move_mount, SYS_open_tree, SYS_fsopen,
     SYS_fsconfig, SYS_fsmount, SYS_fspick, SYS_unshare, SYS_setns, SYS_open_by_handle_at,
     /* the kernel itself */
@@ -52,11 +52,11 @@ static const uint32_t refused_calls[] = {
     SYS_add_key, SYS_keyctl, SYS_request_key, SYS_settimeofday, SYS_clock_settime, SYS_sethostname,
     SYS_setdomainname};
 
-/* The instructions of the filter: a comparison for each refused call, and seven others. */
+/* Instructions of the filter: one comparison for each refused call, and seven others. */
 enum { REFUSED = sizeof(refused_calls) / sizeof(refused_calls[0]), OTHERS = 7 };
 _Static_assert(REFUSED < 250, "a jump skips at most 255 instructions");
 
-/* JUMP: skips `yes` instructions if the test is true, else `no`. */
+/* LOAD: reads a member of struct seccomp_data. JUMP: skips `yes` or `no` instructions. */
 #define LOAD(member)                                                                               \
     (struct sock_filter) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, member))
 #define RETURN(action) (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, action)
@@ -71,13 +71,13 @@ bool seccomp_install_filter(void)
 
     if (NATIVE == 0)
         return false;
-    /* the numbers of another architecture mean other calls */
+    /* numbers of another architecture mean other system calls: all are refused */
     code[n++] = LOAD(arch);
     code[n++] = JUMP(BPF_JEQ, NATIVE, 1, 0);
     code[n++] = RETURN(SECCOMP_RET_ERRNO | EPERM);
     code[n++] = LOAD(nr);
     code[n++] = JUMP(BPF_JGE, X32_SYSCALL_BIT, REFUSED + 1, 0);
-    /* every refused call jumps to the last instruction; the others reach the one before it */
+    /* a refused call jumps to the last instruction; any other call reaches the one before it */
     for (unsigned i = 0; i < REFUSED; i++)
         code[n++] = JUMP(BPF_JEQ, refused_calls[i], (uint8_t)(REFUSED - i), 0);
     code[n++] = RETURN(SECCOMP_RET_ALLOW);

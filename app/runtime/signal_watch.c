@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Blocked signals, read from a signalfd in a libev loop. libev's own signal watchers are not used:
- * they need handlers, and a handler interrupts the blocking reads of libfcgi (hazards F11). */
+/* Reads blocked signals from a signalfd (a descriptor that delivers signals) in a libev loop. The
+ * signal watchers of libev are not used: they need signal handlers, and a handler interrupts the
+ * blocking reads of libfcgi (hazards F11). */
 #include "app/runtime/signal_watch.h"
 
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-/* Reads all signals that are pending; the descriptor does not block. */
+/* libev callback: reads all pending signals. The last read fails with EAGAIN, because the
+ * descriptor does not block. */
 static void signal_watch_on_readable(struct ev_loop *loop, ev_io *io, int events)
 {
     const struct signal_watch *w = io->data;
@@ -19,7 +21,8 @@ static void signal_watch_on_readable(struct ev_loop *loop, ev_io *io, int events
         w->on_signal(w->owner, (int)info.ssi_signo);
 }
 
-/* The signals are those that the thread has blocked: no list to keep in step with process.c. */
+/* The set of signals is read from the signal mask of the thread, so that process.c has the only
+ * list of them. */
 void signal_watch_start(struct signal_watch *w, struct ev_loop *loop,
                         void (*on_signal)(void *owner, int number), void *owner)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Receives signals in a libev loop, through a signalfd, so that no signal interrupts a read. */
+/* Receives signals in a libev loop through a signalfd (a descriptor from which signals are read),
+ * so that no signal interrupts a read. */
 #ifndef RUNTIME_SIGNAL_WATCH_H
 #define RUNTIME_SIGNAL_WATCH_H
 
@@ -8,14 +9,14 @@
 struct signal_watch {
     struct ev_loop *loop;
     void (*on_signal)(void *owner, int number);
-    void *owner;
-    int fd;
+    void *owner; /* first argument of on_signal */
+    int fd;      /* the signalfd; -1: none */
     ev_io io;
 };
 
-/* Receives all signals that are blocked now (process_set_signals). on_signal is called from the
- * loop, once for each signal. w must stay in place until signal_watch_stop. Without a descriptor
- * for the signalfd nothing is received. */
+/* Receives all signals that are blocked at the time of the call (process_set_signals). on_signal is
+ * called from the loop, once for each signal. w must stay at its address until signal_watch_stop.
+ * If no descriptor is available, no signal is received. */
 void signal_watch_start(struct signal_watch *w, struct ev_loop *loop,
                         void (*on_signal)(void *owner, int number), void *owner);
 /* To be called only after signal_watch_start. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A thread that compares the start of the running loop iteration with the clock twice a second. The
- * loop only stores a time, without a lock. */
+/* The watchdog thread: twice a second it compares the start of the running loop iteration with the
+ * clock. The loop only stores the time of that start, without a lock. */
 #include "app/runtime/watchdog.h"
 
 #include <pthread.h>
@@ -12,14 +12,17 @@
 
 enum { CHECK_INTERVAL_US = 500000 };
 
-/* Monotonic; 0: the loop sleeps. At file scope, because a process has one loop and one watchdog. */
+/* Start of the running loop iteration (monotonic); 0: the loop sleeps. A global variable, because a
+ * process has one loop and one watchdog. */
 static _Atomic int64_t iteration_start_us;
 
+/* Relaxed: the threads share only this number, so that no order of memory accesses matters. */
 static void watchdog_set_start(int64_t us)
 {
     atomic_store_explicit(&iteration_start_us, us, memory_order_relaxed);
 }
 
+/* libev calls this before the loop sleeps, and watchdog_after_sleep afterwards. */
 static void watchdog_before_sleep(struct ev_loop *loop) EV_THROW
 {
     (void)loop;
@@ -32,7 +35,9 @@ static void watchdog_after_sleep(struct ev_loop *loop) EV_THROW
     watchdog_set_start(clock_monotonic_us());
 }
 
-/* The thread uses nothing of the engine: the loop may be stuck with any lock held. */
+/* Runs until the process ends; seconds is the longest duration of a loop iteration. The thread
+ * calls no function of the engine, since the loop may be blocked while it holds any lock. The
+ * message is therefore written without the log. */
 static void *watchdog_thread(void *seconds)
 {
     const int64_t limit_us = (int64_t)(intptr_t)seconds * 1000000;
@@ -45,7 +50,7 @@ static void *watchdog_thread(void *seconds)
         int64_t start_us = atomic_load_explicit(&iteration_start_us, memory_order_relaxed);
         int64_t now_us = clock_monotonic_us();
 
-        /* a late check: the whole process was stopped (SIGSTOP), so the iteration starts again */
+        /* this check is late, so the whole process was stopped (SIGSTOP): the time starts again */
         if (start_us && now_us - last_check_us > INT64_C(4) * CHECK_INTERVAL_US)
             watchdog_set_start(now_us);
         else if (start_us && now_us - start_us > limit_us) {
@@ -62,7 +67,7 @@ void watchdog_start(struct ev_loop *loop, int seconds)
 {
     pthread_t thread;
 
-    /* NOLINTNEXTLINE(performance-no-int-to-ptr): a number, passed through */
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): the argument is a number, not an address */
     if (pthread_create(&thread, NULL, watchdog_thread, (void *)(intptr_t)seconds) == 0)
         (void)pthread_detach(thread);
     ev_set_loop_release_cb(loop, watchdog_before_sleep, watchdog_after_sleep);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Two scans over the held shards. Aggregation reads the counters of a shard by HSCAN and turns
- * those whose minute is over into records; retention reads the oldest seals and deletes what is
- * covered by outdated ones. Both change a shard only by scripts that check the lease. Making seals
- * is the subject of seal.c. */
+/* Two scans over the shards whose leases this worker holds. Aggregation reads the counters of a
+ * shard by HSCAN and turns those whose minute is over into audit records. Retention reads the
+ * oldest seals (links of the HMAC chain that each cover a group of audit records) and deletes a
+ * seal together with its records when all of them are outdated. Both scans change a shard only by
+ * Lua scripts that check the lease. seal.c makes the seals. */
 #include "app/worker/audit_maintenance.h"
 
 #include <stdio.h>
@@ -13,19 +14,19 @@
 #include "app/store/journal.h"
 #include "app/store/lease.h"
 
-enum { READS_MAX = 1000 }; /* of one HSCAN reply, which has about 100 */
+enum { READS_MAX = 1000 }; /* most counters accepted in one HSCAN reply; Redis returns about 100 */
 
 static const int64_t AGGREGATION_INTERVAL_US = 5000000;
 static const int64_t RETENTION_INTERVAL_US = INT64_C(86400) * 1000000;
 static const int64_t FIRST_RUN_US = 3000000; /* after the start of the process */
-/* A process sends its counters each second. The rest is for those that had to wait for the store.
- */
+/* Time after the end of a minute before its counters become records. A process sends its counters
+ * every second; the other four seconds are for a process that had to wait for Redis. */
 static const int64_t MINUTE_GRACE_MS = 5000;
 
 /* ---- a scan ---- */
 
-/* Moves the scan to the next shard that this worker holds. After the last one the scan ends, and
- * the next is due after the interval. */
+/* Moves the scan to the start of the next shard that this worker holds, and makes the next step due
+ * at once. After the last shard the scan ends, and a new scan is due after interval_us. */
 static void audit_scan_advance(struct audit_maintenance *audit, struct audit_scan *scan,
                                int64_t interval_us)
 {
@@ -37,21 +38,23 @@ static void audit_scan_advance(struct audit_maintenance *audit, struct audit_sca
     periodic_schedule(&scan->schedule, scan->active ? 0 : interval_us);
 }
 
-/* Repeats the step: both scripts change nothing the second time. */
+/* Ends a step that failed; the scan repeats the step after WORKER_RETRY_US. Repeating is safe: a
+ * script that has already aggregated or deleted an entry does not find it again. */
 static void audit_scan_retry_later(struct audit_scan *scan, struct task *task)
 {
     periodic_schedule(&scan->schedule, WORKER_RETRY_US);
     periodic_end(&scan->schedule, task);
 }
 
-/* Starts the next step of the scan if one is due; NULL: not now. */
+/* Starts the next step of the scan and returns its task. Returns NULL if no step can start now:
+ * none is due, the worker is draining, this worker holds no shard, or there is no memory. */
 static struct task *audit_scan_begin_step(struct audit_maintenance *audit, struct audit_scan *scan,
                                           int64_t interval_us)
 {
     if (worker_draining(audit->worker) || !periodic_due(&scan->schedule))
         return NULL;
     if (!scan->active) {
-        scan->shard = UINT32_MAX; /* advancing makes it 0 */
+        scan->shard = UINT32_MAX; /* unsigned overflow: advancing by 1 makes it 0 */
         audit_scan_advance(audit, scan, interval_us);
     }
     return scan->active ? periodic_begin(&scan->schedule, scan->shard, audit) : NULL;
@@ -59,7 +62,8 @@ static struct task *audit_scan_begin_step(struct audit_maintenance *audit, struc
 
 /* ---- aggregation ---- */
 
-/* The record's details with the minute in front: {"minute":"2026-01-15T10:00:00.000Z",...}. */
+/* The details of the audit record (a JSON object) with the counted minute as its first member:
+ * {"minute":"2026-01-15T10:00:00.000Z",...}. p is NULL without memory. */
 static struct str audit_details_with_minute(struct arena *arena,
                                             const struct audit_counted_read *read)
 {
@@ -71,13 +75,14 @@ static struct str audit_details_with_minute(struct arena *arena,
                         (int)(details.n - 1), details.p + 1);
 }
 
-/* HSCAN replies with the cursor "0" at the end of the hash: then the shard is done. */
+/* The counters of one step were aggregated. HSCAN has returned the cursor "0" if they were the last
+ * counters of the shard: then, or if the lease was lost, the scan goes to the next shard. */
 static void audit_on_aggregated(struct task *task)
 {
     struct audit_maintenance *audit = task->owner;
     struct audit_scan *scan = &audit->aggregation;
     struct problem p = {.code = PROBLEM_NONE};
-    const struct command *command = task->data; /* NULL: no counter was due */
+    const struct command *command = task->data; /* NULL: no minute was over, nothing was sent */
     int64_t count = 0;
 
     if (task_failed(task) || (command && !journal_parse_processed(command, &count, &p))) {
@@ -91,7 +96,10 @@ static void audit_on_aggregated(struct task *task)
     periodic_end(&scan->schedule, task);
 }
 
-/* Queues the aggregation of the counters whose minute is over; false without memory. */
+/* Sends the aggregation of the n counters, except invalid ones and those whose minute is not over
+ * yet. The array is compacted in place: its first `due` elements are those that are sent. Without a
+ * due counter the task is submitted with no command, so that it continues the same way. Returns
+ * false without memory. */
 static bool audit_aggregate(struct task *task, struct audit_counted_read *reads, size_t n)
 {
     int64_t minute_now = (task->worker->now_ms - MINUTE_GRACE_MS) / 60000;
@@ -114,6 +122,7 @@ static bool audit_aggregate(struct task *task, struct audit_counted_read *reads,
     return true;
 }
 
+/* The reply to HSCAN: stores the cursor for the next step, and aggregates the counters. */
 static void audit_on_reads(struct task *task)
 {
     struct audit_maintenance *audit = task->owner;
@@ -134,7 +143,7 @@ static void audit_on_reads(struct task *task)
         audit_scan_retry_later(scan, task);
 }
 
-/* A step reads about 100 counters and processes those that are due. */
+/* Starts a step of the aggregation: it reads about 100 counters of one shard. */
 static void audit_tick_aggregation(struct audit_maintenance *audit)
 {
     struct audit_scan *scan = &audit->aggregation;
@@ -149,7 +158,8 @@ static void audit_tick_aggregation(struct audit_maintenance *audit)
 
 /* ---- retention ---- */
 
-/* Without a command to trim more, or after the last page, the shard is done. */
+/* Ends a step of retention. task->data is the command that has deleted outdated seals, or NULL if
+ * the shard needs no further step. */
 static void audit_on_trimmed(struct task *task)
 {
     struct audit_maintenance *audit = task->owner;
@@ -164,7 +174,8 @@ static void audit_on_trimmed(struct task *task)
     periodic_end(&scan->schedule, task);
 }
 
-/* How many seals, from the oldest on, cover only records older than AUDIT_DAYS. */
+/* Returns how many of the n seals, counted from the oldest, cover only records older than
+ * AUDIT_DAYS: the id of the last record under a seal contains its time. */
 static size_t audit_count_outdated(const struct worker_context *w, const struct audit_seal *seals,
                                    size_t n)
 {
@@ -177,8 +188,10 @@ static size_t audit_count_outdated(const struct worker_context *w, const struct 
     return outdated;
 }
 
-/* The latest seal is never deleted: the next one is chained to it. After a full page of seals, the
- * same shard is read again. */
+/* The oldest seals of the shard were read. Deletes the outdated ones with their records, except the
+ * latest seal of the shard, since the next seal is chained to it. A full page of seals
+ * (AUDIT_SEALS_PAGE) means that there may be more: then task->data stays set, and the next step
+ * reads the same shard again. */
 static void audit_on_seals(struct task *task)
 {
     struct audit_maintenance *audit = task->owner;
@@ -194,16 +207,17 @@ static void audit_on_seals(struct task *task)
     pipeline_clear(&task->pipeline);
     task->data = NULL;
     outdated = audit_count_outdated(task->worker, seals, n);
-    if (outdated == n && n > 0)
+    if (outdated == n && n > 0) /* the last seal of this page may be the latest of the shard */
         outdated--;
     if (outdated > 0)
         task->data = audit_seal_cmd_trim(&task->pipeline, task->shard, task->worker->id,
                                          seals[outdated].v[SEAL_FIRST], seals[outdated].id);
-    if (n < AUDIT_SEALS_PAGE)
+    if (n < AUDIT_SEALS_PAGE) /* the last page: the command is sent, but no step follows */
         task->data = NULL;
     task_submit(task, audit_on_trimmed);
 }
 
+/* Starts a step of retention: it reads the oldest seals of one shard. */
 static void audit_tick_retention(struct audit_maintenance *audit)
 {
     struct audit_scan *scan = &audit->retention;
@@ -223,6 +237,7 @@ void audit_maintenance_init(struct audit_maintenance *audit, struct worker_conte
     periodic_init(&audit->retention.schedule, w, FIRST_RUN_US);
 }
 
+/* Called in every loop iteration: starts the steps that are due. */
 void audit_maintenance_tick(struct audit_maintenance *audit)
 {
     audit_tick_aggregation(audit);

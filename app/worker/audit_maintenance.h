@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Maintains the audit logs of the shards that this worker holds, one shard after the other. Counts
- * of reads and denials become records when their minute is over; records older than AUDIT_DAYS are
- * deleted together with their seals, in whole seals. */
+/* Two scans over the audit logs of the shards (groups of keys) whose leases this worker holds; each
+ * scan processes one shard after the other. Aggregation: counters of reads and of denied requests
+ * become audit records when the minute that they count is over. Retention: audit records older than
+ * AUDIT_DAYS are deleted together with their seals (a seal is the HMAC link that closes a group of
+ * records), and a group is deleted as a whole or not at all. */
 #ifndef WORKER_AUDIT_MAINTENANCE_H
 #define WORKER_AUDIT_MAINTENANCE_H
 
 #include "app/worker/periodic.h"
 #include "app/worker/shards.h"
 
-/* One of the two scans over the held shards. */
+/* The progress of one of the two scans over the held shards. */
 struct audit_scan {
-    struct periodic schedule; /* a run is one step of the scan */
-    unsigned shard;           /* being scanned */
-    char cursor[24];          /* of HSCAN in the shard; "0": at its start */
-    bool active;              /* between the first shard and the last */
+    struct periodic schedule; /* when the next step of the scan runs */
+    unsigned shard;           /* number of the shard that the scan is processing */
+    char cursor[24]; /* cursor of the next HSCAN; "0": start of the shard; unused by retention */
+    bool active;     /* true from the first shard of a scan to its last, false between two scans */
 };
 
 struct audit_maintenance {

@@ -4,7 +4,8 @@
 
 #include "app/base/clock.h"
 
-/* At least one iteration a second: a wake-up that a subsystem forgot costs no more than that. */
+/* Longest time between the starts of two loop iterations. If a subsystem forgets to call
+ * worker_wake_at, its work is late by this time at most. */
 static const int64_t ITERATION_MAX_US = 1000000;
 
 void worker_context_init(struct worker_context *w, struct engine *engine, struct ev_loop *loop)
@@ -33,6 +34,7 @@ bool worker_draining(const struct worker_context *w)
     return w->drain_deadline_us != 0;
 }
 
+/* The sidecar is configured either by a URL or by a port of this machine. */
 bool worker_publishes(const struct worker_context *w)
 {
     const struct config *config = &w->engine->config;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What every subsystem of mastery-worker needs to know about its process: the engine, the clock of
- * this loop iteration, when the next one must start, and whether the process is draining. The
- * context knows none of the subsystems. */
+/* What every subsystem of mastery-worker (heartbeat, journal, outbox, jobs, ...) needs of its
+ * process: the engine, the time at which this loop iteration (one pass of the event loop) started,
+ * the time at which the next one must start, and whether the process is draining (finishing its
+ * work before it ends). The context knows none of the subsystems. */
 #ifndef WORKER_CONTEXT_H
 #define WORKER_CONTEXT_H
 
@@ -18,24 +19,27 @@ struct tasks;
 struct worker_context {
     struct engine *engine;
     struct ev_loop *loop;
-    struct tasks *tasks; /* see task.h */
-    char id_text[UUID_TEXT_SIZE];
-    struct str id;   /* random for each process; holder of leases, consumer of the job queue */
-    int64_t now_us;  /* monotonic, at the start of this loop iteration */
-    int64_t now_ms;  /* wall clock, likewise */
-    int64_t wake_us; /* monotonic; the next iteration starts no later */
-    int64_t drain_deadline_us; /* monotonic; 0: not draining */
+    struct tasks *tasks; /* the tasks (sequences of round trips to Redis) of this process */
+    char id_text[UUID_TEXT_SIZE]; /* the text that id points to */
+    /* random id of this process: holder of leases, consumer of the job queue */
+    struct str id;
+    int64_t now_us;            /* monotonic clock at the start of this loop iteration */
+    int64_t now_ms;            /* wall clock (Unix time) at the start of this loop iteration */
+    int64_t wake_us;           /* monotonic; latest start of the next loop iteration */
+    int64_t drain_deadline_us; /* monotonic; end of the time for draining; 0: not draining */
 };
 
-/* engine and loop must live as long as the context. */
+/* Fills the context with a new random id. engine and loop must live as long as the context. */
 void worker_context_init(struct worker_context *w, struct engine *engine, struct ev_loop *loop);
-/* Reads both clocks. The next iteration follows within a second, even if no subsystem wants it. */
+/* To be called at the start of each loop iteration: reads both clocks, and sets the start of the
+ * next iteration to one second later at most (worker_wake_at makes it earlier). */
 void worker_start_iteration(struct worker_context *w);
-/* Makes the next iteration start at us (monotonic) or earlier. */
+/* Makes the next loop iteration start at us (monotonic) or earlier. */
 void worker_wake_at(struct worker_context *w, int64_t us);
-/* A draining worker starts nothing new and completes what it has started. */
+/* Returns true from the signal to end until the process ends: in that time a worker starts no new
+ * work and completes the work that it has started. */
 bool worker_draining(const struct worker_context *w);
-/* Whether a Dapr sidecar is configured, to which events are published. */
+/* Returns true if a Dapr sidecar (the process through which events are published) is configured. */
 bool worker_publishes(const struct worker_context *w);
 
 #endif

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Writes a dead letter in round trips: is the entry still in its stream; add the letter; is the
- * entry still there; if not, remove the letter again. The second look closes the race with an
- * erasure, which removes from the streams first and from the dead letters later: an entry that is
- * there after the letter was written is found by that erasure in both places. */
+/* Writes a dead letter in three or four round trips. (1) Check that the entry is still in its
+ * stream. (2) Add the dead letter. (3) Check the entry again. (4) Only if the entry has
+ * disappeared: remove the dead letter again.
+ *
+ * The second check closes the race with an erasure, which first removes entries from the streams
+ * and later from the dead letters. If the entry is still in its stream after the dead letter was
+ * added, an erasure that starts to remove it later will also find the dead letter. */
 #include "app/worker/dead_letter.h"
 
 #include "app/base/buf.h"
@@ -13,12 +16,12 @@
 struct dead_letter_state {
     struct dead_letter_item item;
     dead_letter_done *done;
-    void *caller_data; /* task->data of the caller */
-    struct command *command;
-    struct str letter_id;
+    void *caller_data;       /* value of the caller's task->data, restored at the end */
+    struct command *command; /* the command of the current round trip */
+    struct str letter_id;    /* id of the dead letter in its stream; p NULL: not added yet */
 };
 
-/* Puts back the data of the caller before calling it. */
+/* Restores task->data for the caller, and calls the caller's function with the result. */
 static void dead_letter_end(struct task *task, enum dead_letter_result result)
 {
     const struct dead_letter_state *state = task->data;
@@ -37,6 +40,7 @@ static struct str dead_letter_quote(struct arena *arena, struct str text)
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
+/* Queues the command that adds the dead letter. Without memory the pipeline counts as failed. */
 static struct command *dead_letter_queue_add(struct pipeline *pipeline,
                                              const struct dead_letter_item *item, int64_t now_ms)
 {
@@ -45,30 +49,31 @@ static struct command *dead_letter_queue_add(struct pipeline *pipeline,
 
     if (!json_check(payload, JSON_VALUES_MAX, pipeline->arena, &offset))
         payload = dead_letter_quote(pipeline->arena, payload);
-    /* dead_letter_cmd_add treats an empty text as absent: out of memory must not pass as that */
+    /* a text whose p is NULL could not be allocated; dead_letter_cmd_add would omit it */
     if (!item->reason.p || !item->source.p || !payload.p)
         pipeline->failed = true;
     return dead_letter_cmd_add(pipeline, item->reason, item->source, payload, now_ms);
 }
 
-/* The entry was erased meanwhile, and its letter has been removed again. */
+/* The reply to the removal of the dead letter, whose entry an erasure has removed. */
 static void dead_letter_on_removed(struct task *task)
 {
     dead_letter_end(task, task_failed(task) ? DEAD_LETTER_FAILED : DEAD_LETTER_ENTRY_GONE);
 }
 
-static void dead_letter_on_look(struct task *task);
+static void dead_letter_on_entry_checked(struct task *task);
 
-/* Queries whether the entry is still in its stream. */
-static void dead_letter_look(struct task *task)
+/* Sends the command that checks whether the entry is still in its stream. */
+static void dead_letter_check_entry(struct task *task)
 {
     struct dead_letter_state *state = task->data;
 
     pipeline_clear(&task->pipeline);
     state->command = stream_cmd_has_entry(&task->pipeline, state->item.stream, state->item.id);
-    task_submit(task, dead_letter_on_look);
+    task_submit(task, dead_letter_on_entry_checked);
 }
 
+/* The dead letter was added: its id is needed to remove it again. Starts the second check. */
 static void dead_letter_on_added(struct task *task)
 {
     struct dead_letter_state *state = task->data;
@@ -76,11 +81,12 @@ static void dead_letter_on_added(struct task *task)
     if (task_failed(task) || reply_text(state->command->reply, &state->letter_id) != REPLY_OK)
         dead_letter_end(task, DEAD_LETTER_FAILED);
     else
-        dead_letter_look(task);
+        dead_letter_check_entry(task);
 }
 
-/* After the first look there is no letter yet: letter_id.p is NULL. */
-static void dead_letter_on_look(struct task *task)
+/* The entry was checked: the first time before the dead letter is added (has_letter is false), the
+ * second time afterwards. */
+static void dead_letter_on_entry_checked(struct task *task)
 {
     struct dead_letter_state *state = task->data;
     bool has_letter = state->letter_id.p != NULL, has_entry;
@@ -89,22 +95,25 @@ static void dead_letter_on_look(struct task *task)
         dead_letter_end(task, DEAD_LETTER_FAILED);
         return;
     }
-    if (has_entry == has_letter) { /* the entry is there after the letter was, or never was */
+    if (has_entry == has_letter) { /* either the second check still found the entry: success; or the
+                                      first check did not */
         dead_letter_end(task, has_entry ? DEAD_LETTER_STORED : DEAD_LETTER_ENTRY_GONE);
         return;
     }
     pipeline_clear(&task->pipeline);
-    if (has_entry) {
+    if (has_entry) { /* first check: add the dead letter */
         state->command = dead_letter_queue_add(&task->pipeline, &state->item, task->worker->now_ms);
         task_submit(task, dead_letter_on_added);
-    } else {
-        /* XDEL leaves the bytes in the stream until its node is freed: so it is rebuilt */
+    } else { /* second check: the entry was erased, so the dead letter must go as well */
+        /* XDEL leaves the bytes of an entry in memory until the whole node of the stream is freed;
+         * rebuilding the stream frees them at once */
         (void)dead_letter_cmd_remove(&task->pipeline, state->letter_id);
         erasure_cmd_rebuild_stream(&task->pipeline, key_dead_letters);
         task_submit(task, dead_letter_on_removed);
     }
 }
 
+/* Stores the state in task->data until the end, and starts the first check. */
 void dead_letter_put(struct task *task, const struct dead_letter_item *item, dead_letter_done *done)
 {
     struct dead_letter_state *state = arena_zalloc(task->arena, sizeof(*state));
@@ -115,5 +124,5 @@ void dead_letter_put(struct task *task, const struct dead_letter_item *item, dea
     }
     *state = (struct dead_letter_state){.item = *item, .done = done, .caller_data = task->data};
     task->data = state;
-    dead_letter_look(task);
+    dead_letter_check_entry(task);
 }

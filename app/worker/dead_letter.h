@@ -1,29 +1,33 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Writes an entry that the worker cannot process to the dead letters. The entry is in a stream from
- * which an erasure may remove it at any moment; what was erased must not remain as a dead letter.
- */
+/* Writes an entry that the worker cannot process to the dead letters (a Redis stream that is kept
+ * for an operator). The entry is in a stream (a journal, an outbox or the job queue) from which an
+ * erasure of a student may remove it at any moment; a dead letter must not retain what was
+ * erased. */
 #ifndef WORKER_DEAD_LETTER_H
 #define WORKER_DEAD_LETTER_H
 
 #include "app/worker/task.h"
 
 struct dead_letter_item {
-    struct str stream, id; /* key and id of the entry; the caller removes it afterwards */
-    struct str reason;
-    struct str source;
-    struct str payload; /* any text; if it is not JSON, it is stored as a JSON string */
+    struct str stream;  /* key of the stream that contains the entry */
+    struct str id;      /* id of the entry in that stream; the caller removes the entry */
+    struct str reason;  /* why the entry cannot be processed; p NULL counts as out of memory */
+    struct str source;  /* where the entry comes from, for the operator; p NULL: like reason */
+    struct str payload; /* content of the entry; stored as a JSON string if it is not JSON */
 };
 
 enum dead_letter_result {
-    DEAD_LETTER_STORED,
-    DEAD_LETTER_ENTRY_GONE, /* the entry was removed from its stream: there is no dead letter */
-    DEAD_LETTER_FAILED,     /* the store failed: try again */
+    DEAD_LETTER_STORED, /* the dead letter is stored, and the entry was still in its stream then */
+    DEAD_LETTER_ENTRY_GONE, /* an erasure has removed the entry: no dead letter exists */
+    DEAD_LETTER_FAILED,     /* Redis failed or there is no memory: the caller tries again later */
 };
+/* Called once with the result of dead_letter_put. */
 typedef void dead_letter_done(struct task *task, enum dead_letter_result result);
 
-/* Uses the caller's task for several round trips, then calls done; task->data is as before then.
- * The texts of item must live as long as the task. A worker that dies before it has removed the
- * entry leaves both entry and letter: a change may appear twice, but is never lost. */
+/* Writes the dead letter in several round trips of the task, and then calls done. The caller's
+ * task->data is restored before that call. The texts of item must live as long as the task. If the
+ * worker dies before the caller has removed the entry, both the entry and the dead letter exist: a
+ * change may appear twice, but is never lost. */
 void dead_letter_put(struct task *task, const struct dead_letter_item *item,
                      dead_letter_done *done);
 

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A run reads the unfinished erasures, oldest first, and the request for an AOF rewrite; repeats
- * each erasure from its first step (all steps are repeatable); and starts the rewrite at the end.
- * An erasure that fails is registered again with the present time, so it comes after the others. */
+/* A run reads the list of unfinished erasures (removals of all data of a student), oldest first,
+ * and the request for a rewrite of the append-only file (AOF) of Redis. It repeats each erasure
+ * from its first step, which is safe since every step is repeatable, and starts the rewrite at the
+ * end. An erasure that fails is registered again with the present time; the next run therefore
+ * tries it after the others. */
 #include "app/worker/erasures.h"
 
 #include <stdio.h>
 
-static const int64_t INTERVAL_US = 5000000;
-/* Younger ones are not touched: the process that started them may still be working on them. */
+static const int64_t INTERVAL_US = 5000000; /* between two runs */
+/* Erasures that started less than this time ago are left alone: the process that started them may
+ * still be working on them. */
 static const int64_t MIN_AGE_MS = 60000;
 
+/* Ends a run and its task; the next run is due after delay_us. */
 static void erasures_end(struct task *task, int64_t delay_us)
 {
     struct erasures *erasures = task->owner;
@@ -20,13 +24,15 @@ static void erasures_end(struct task *task, int64_t delay_us)
 
 /* ---- the append-only file ---- */
 
+/* The request for a rewrite was removed, or stays for the next run if the removal failed. */
 static void erasures_on_request_cleared(struct task *task)
 {
     erasures_end(task, INTERVAL_US);
 }
 
-/* If Redis was already rewriting, that rewrite may have started before the erasure: the request
- * stays, and the next run tries again. */
+/* The reply to the start of an AOF rewrite. If Redis was rewriting already, that rewrite may have
+ * started before the erasure and may contain erased data: the request is kept, and the next run
+ * tries again. */
 static void erasures_on_rewrite_started(struct task *task)
 {
     const struct erasures *erasures = task->owner;
@@ -40,8 +46,9 @@ static void erasures_on_rewrite_started(struct task *task)
     task_submit(task, erasures_on_request_cleared);
 }
 
-/* The last part of a run. If all went well, there may be more unfinished erasures than were read:
- * the next run follows at once. */
+/* The last part of a run: starts the AOF rewrite if one was requested, otherwise ends the run. If
+ * every erasure of this run succeeded, the list may contain more erasures than one run reads
+ * (ERASURES_UNFINISHED_MAX), and the next run starts at once. */
 static void erasures_start_rewrite(struct task *task)
 {
     struct erasures *erasures = task->owner;
@@ -57,9 +64,10 @@ static void erasures_start_rewrite(struct task *task)
 
 /* ---- unfinished erasures ---- */
 
-static void erasures_next(struct task *task);
+static void erasures_continue_run(struct task *task);
 
-/* If registering fails (Redis is full), the erasure stays the oldest of those that are read. */
+/* The failed erasure was registered again with the present time. If that failed (Redis is full),
+ * the run ends, and the erasure keeps its old place in the list. */
 static void erasures_on_registered(struct task *task)
 {
     struct erasures *erasures = task->owner;
@@ -69,10 +77,12 @@ static void erasures_on_registered(struct task *task)
         return;
     }
     erasures->current++;
-    erasures_next(task);
+    erasures_continue_run(task);
 }
 
-/* struct erase has replaced the memory of the pipeline by its own: the task's arena is put back. */
+/* Ends the erasure of one student. A completed one is followed by the next student; any other one
+ * is registered again. The pipeline needs pipeline_init because erase_init has given it the memory
+ * of the erasure, which is freed here. */
 static void erasures_end_erase(struct task *task, bool completed)
 {
     struct erasures *erasures = task->owner;
@@ -81,7 +91,7 @@ static void erasures_end_erase(struct task *task, bool completed)
     pipeline_init(&task->pipeline, task->arena, task);
     if (completed) {
         erasures->current++;
-        erasures_next(task);
+        erasures_continue_run(task);
         return;
     }
     erasures->any_failed = true;
@@ -90,8 +100,9 @@ static void erasures_end_erase(struct task *task, bool completed)
     task_submit(task, erasures_on_registered);
 }
 
-/* Runs the next step of the erasure; its commands go out in the pipeline of the task. */
-static void erasures_step(struct task *task)
+/* Runs the next step of the erasure of one student in the pipeline of the task, until a step
+ * reports the end. STEP_DONE means success only if p has no code. */
+static void erasures_run_step(struct task *task)
 {
     struct erasures *erasures = task->owner;
     struct log *log = task->worker->engine->log;
@@ -99,7 +110,7 @@ static void erasures_step(struct task *task)
     char hash[LOG_HASH_SIZE];
 
     if (erase_step(&erasures->erase, &task->pipeline, &p) == STEP_MORE) {
-        task_submit(task, erasures_step);
+        task_submit(task, erasures_run_step);
         return;
     }
     if (p.code == PROBLEM_NONE) {
@@ -110,8 +121,9 @@ static void erasures_step(struct task *task)
     erasures_end_erase(task, p.code == PROBLEM_NONE);
 }
 
-/* had_tombstone: the erasure counts as begun even if the process died before it wrote the
- * tombstone. An erasure of a student without data is then complete and not a problem. */
+/* Starts the erasure of students[current]. had_tombstone = true makes it count as begun, although
+ * the process that began it may have died before it wrote the tombstone (the mark that a student
+ * was erased). Without it, an erasure that finds no data would end with the problem "not found". */
 static void erasures_start_erase(struct task *task)
 {
     struct erasures *erasures = task->owner;
@@ -126,13 +138,14 @@ static void erasures_start_erase(struct task *task)
                                      .had_tombstone = true};
     pipeline_clear(&task->pipeline);
     if (erase_init(&erasures->erase))
-        erasures_step(task);
+        erasures_run_step(task);
     else
         erasures_end_erase(task, false);
 }
 
-/* Continues the run: with the next student, or with the rewrite after the last one. */
-static void erasures_next(struct task *task)
+/* Continues the run with the next student or, after the last one, with the AOF rewrite. Ends the
+ * run if the worker is draining or no longer holds the lease of shard 0. */
+static void erasures_continue_run(struct task *task)
 {
     const struct erasures *erasures = task->owner;
 
@@ -146,7 +159,8 @@ static void erasures_next(struct task *task)
 
 /* ---- reading ---- */
 
-/* An operator or another program may have written anything into the set. */
+/* Removes an invalid student id from the set of unfinished erasures. Such an id was written by an
+ * operator or another program, since the engine checks ids before it writes them. */
 static void erasures_drop_invalid(struct task *task, struct str student)
 {
     struct log *log = task->worker->engine->log;
@@ -158,6 +172,7 @@ static void erasures_drop_invalid(struct task *task, struct str student)
     erasure_cmd_unregister(&task->pipeline, student);
 }
 
+/* The first reply of a run: copies the valid student ids, and starts with the first student. */
 static void erasures_on_read(struct task *task)
 {
     struct erasures *erasures = task->owner;
@@ -182,9 +197,9 @@ static void erasures_on_read(struct task *task)
             erasures_drop_invalid(task, students[i]);
     }
     if (task->pipeline.count > 0)
-        task_submit(task, erasures_next);
+        task_submit(task, erasures_continue_run);
     else
-        erasures_next(task);
+        erasures_continue_run(task);
 }
 
 void erasures_init(struct erasures *erasures, struct worker_context *w, const struct shards *shards)
@@ -193,6 +208,8 @@ void erasures_init(struct erasures *erasures, struct worker_context *w, const st
     periodic_init(&erasures->schedule, w, 0);
 }
 
+/* Starts a run if one is due: sends the commands that read the list of unfinished erasures and the
+ * request for an AOF rewrite. */
 void erasures_tick(struct erasures *erasures)
 {
     int64_t before_ms = erasures->worker->now_ms - MIN_AGE_MS;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Completes erasures whose process ended or failed in the middle: one at a time, by the worker that
- * holds shard 0. Also makes Redis rewrite its append-only file (AOF) when that could not be started
- * together with an erasure. */
+/* Completes erasures (removals of all data of a student) whose process ended or failed in the
+ * middle. One erasure runs at a time, in the worker that holds the lease of shard 0. Also makes
+ * Redis rewrite its append-only file (AOF), which still contains erased data, if the rewrite could
+ * not be started together with the erasure. */
 #ifndef WORKER_ERASURES_H
 #define WORKER_ERASURES_H
 
@@ -13,12 +14,15 @@ struct erasures {
     struct worker_context *worker;
     const struct shards *shards;
     struct periodic schedule;
-    struct erase erase; /* of students[current] */
+    struct erase erase; /* progress of the erasure of students[current] */
+    /* ids of the students whose unfinished erasures this run has read */
     char students[ERASURES_UNFINISHED_MAX][ID_MAX + 1];
-    size_t count, current;
-    bool any_failed;            /* one of these students' erasures was not completed */
-    struct str rewrite_request; /* id of a request for an AOF rewrite; p NULL: none. In the task */
-    struct command *unfinished_cmd, *cmd;
+    size_t count, current;      /* number of students; index of the student being erased */
+    bool any_failed;            /* true: the erasure of a student of this run was not completed */
+    struct str rewrite_request; /* id of the request for an AOF rewrite, in the memory of the task;
+                                   p NULL: no request */
+    struct command *unfinished_cmd; /* reads the unfinished erasures */
+    struct command *cmd; /* reads the request for an AOF rewrite, later starts the rewrite */
 };
 
 void erasures_init(struct erasures *erasures, struct worker_context *w,

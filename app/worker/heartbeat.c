@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Each worker increments a counter in the hash `workers` once a second. A worker whose counter has
- * not changed for WORKERS_EXPIRE_MS, measured by the clock of the one that looks, is dead: clocks
- * of different machines are never compared. The first worker to notice removes the dead one. */
+/* Each worker increments its heartbeat counter in the Redis hash `workers` once a second. A worker
+ * is dead if its counter has not changed for WORKERS_EXPIRE_MS. The reader measures this time with
+ * its own clock, so that clocks of different machines are never compared. The first worker that
+ * notices a dead one removes it from the hash. */
 #include "app/worker/heartbeat.h"
 
 #include "app/store/queue.h"
 
-static const int64_t INTERVAL_US = 1000000;
+static const int64_t INTERVAL_US = 1000000; /* between two heartbeats */
 static const int64_t DEAD_AFTER_US = WORKERS_EXPIRE_MS * INT64_C(1000);
 
-/* Whether the worker that sent the beat lives; *ret_peer is filled then. */
+/* Returns true if the worker that sent the heartbeat is alive, and then fills *ret_peer. A worker
+ * that was not known before counts as alive from now on. At most WORKERS_MAX workers are
+ * compared. */
 static bool heartbeat_peer_lives(const struct heartbeat *heartbeat,
                                  const struct worker_heartbeat *beat, struct peer *ret_peer)
 {
@@ -28,20 +31,23 @@ static bool heartbeat_peer_lives(const struct heartbeat *heartbeat,
     return now_us - ret_peer->last_beat_us < DEAD_AFTER_US;
 }
 
-/* Also removes the dead worker from the consumers of the job queue, if it has no jobs left. */
+/* Removes a dead worker from the hash `workers`, and from the consumers of the job queue if it has
+ * no jobs left there. Replies are ignored. */
 static void heartbeat_remove_peer(struct heartbeat *heartbeat, struct str id)
 {
     struct task *task = task_begin(heartbeat->worker, 0, heartbeat);
 
     if (!task)
-        return; /* the next heartbeat tries again */
+        return; /* no memory: the next heartbeat tries again */
     id = arena_copy(task->arena, id);
     workers_cmd_remove(&task->pipeline, id);
     queue_cmd_remove_consumer(&task->pipeline, id);
     task_submit(task, task_end);
 }
 
-/* Replaces the list of living peers by those whose beats were read now. */
+/* Replaces the list of living peers by those of the n heartbeats that were read now, and removes
+ * the dead ones from Redis. The new list is built apart, because the old one is needed for the
+ * comparison of the counters. */
 static void heartbeat_update_peers(struct heartbeat *heartbeat,
                                    const struct worker_heartbeat *beats, size_t n)
 {
@@ -60,7 +66,8 @@ static void heartbeat_update_peers(struct heartbeat *heartbeat,
     heartbeat->count = count;
 }
 
-/* If the beat failed, nothing is known about the others: the list stays as it was. */
+/* The replies to a heartbeat. If a command failed, nothing is known about the other workers, and
+ * the list of living peers stays as it was. */
 static void heartbeat_on_replies(struct task *task)
 {
     struct heartbeat *heartbeat = task->owner;
@@ -72,7 +79,8 @@ static void heartbeat_on_replies(struct task *task)
     periodic_end(&heartbeat->schedule, task);
 }
 
-/* A draining worker goes on with its heartbeat: it still holds leases. */
+/* Sends a heartbeat if one is due. A draining worker continues to send heartbeats, because it still
+ * holds leases. */
 void heartbeat_tick(struct heartbeat *heartbeat)
 {
     struct worker_context *w = heartbeat->worker;

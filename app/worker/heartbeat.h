@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Sends this worker's heartbeat to the store and reads those of the others: the number of living
- * workers determines how many shards are a fair share. */
+/* Sends this worker's heartbeat (a counter in Redis that grows every second) and reads the
+ * heartbeats of the other workers. The number of living workers determines how many shards are a
+ * fair share for each. */
 #ifndef WORKER_HEARTBEAT_H
 #define WORKER_HEARTBEAT_H
 
@@ -9,10 +10,11 @@
 #include "app/worker/periodic.h"
 #include "app/worker/sidecar.h"
 
+/* Another worker that is alive. */
 struct peer {
-    char id[UUID_TEXT_SIZE];
-    int64_t beats;        /* its counter, as read last */
-    int64_t last_beat_us; /* monotonic; when its counter was seen to change last */
+    char id[UUID_TEXT_SIZE]; /* random id of the worker */
+    int64_t beats;           /* value of its heartbeat counter when it was read last */
+    int64_t last_beat_us;    /* monotonic; time when a change of the counter was seen last */
 };
 
 struct heartbeat {
@@ -21,9 +23,9 @@ struct heartbeat {
     struct journal *journal;
     const struct sidecar *sidecar;
     struct periodic schedule;
-    struct peer peers[WORKERS_MAX]; /* the other workers that live */
-    size_t count;
-    int64_t beats; /* sent by this worker */
+    struct peer peers[WORKERS_MAX]; /* living workers except this one */
+    size_t count;                   /* number of peers */
+    int64_t beats;                  /* heartbeats that this worker has sent */
 };
 
 void heartbeat_tick(struct heartbeat *heartbeat);

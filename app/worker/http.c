@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Connects libcurl's multi interface to libev: libcurl names the sockets and the time that it waits
- * for, libev reports them, and libcurl does the rest in curl_multi_socket_action. Completed calls
- * are collected after each such call. No function here blocks. */
+/* Connects libcurl's multi interface (many transfers at a time) to the event loop libev.
+ * libcurl names the sockets and the timeout that it waits for; libev reports them;
+ * curl_multi_socket_action then does all input and output. After each call of that function,
+ * http_complete_calls collects the HTTP calls that have ended. No function here blocks. */
 #include "app/worker/http.h"
 
 #include <stdarg.h>
@@ -11,9 +12,9 @@
 #include "app/base/public_address.h"
 
 struct http {
-    struct ev_loop *loop;
+    struct ev_loop *loop; /* event loop of the worker */
     CURLM *multi;
-    ev_timer timer;
+    ev_timer timer; /* the one timeout that libcurl waits for */
 };
 
 struct http_socket { /* a socket of libcurl that libev watches */
@@ -23,8 +24,9 @@ struct http_socket { /* a socket of libcurl that libev watches */
 
 /* ---- callbacks of one call ---- */
 
-/* CURLOPT_WRITEFUNCTION: retains the start of the body and discards what follows. Returning less
- * than was given ends the call: here for a response that is too long. */
+/* Callback CURLOPT_WRITEFUNCTION: retains the start of the body in excerpt and discards the rest.
+ * Returns the number of bytes taken; a return value of 0 makes libcurl end the call, because the
+ * response is longer than response_max. */
 static size_t http_on_body(char *bytes, size_t size, size_t count, void *user_data)
 {
     struct http_call *call = user_data;
@@ -41,7 +43,8 @@ static size_t http_on_body(char *bytes, size_t size, size_t count, void *user_da
     return n;
 }
 
-/* CURLOPT_PREREQFUNCTION */
+/* Callback CURLOPT_PREREQFUNCTION: the connection is established; lets may_send of the call decide
+ * whether the request is sent. */
 /* NOLINTNEXTLINE(readability-non-const-parameter): libcurl prescribes the signature */
 static int http_before_request(void *user_data, char *ip, char *local_ip, int port, int local_port)
 {
@@ -54,8 +57,10 @@ static int http_before_request(void *user_data, char *ip, char *local_ip, int po
     return !call->may_send || call->may_send(call) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
-/* CURLOPT_OPENSOCKETFUNCTION of public_only: the address is checked here, after the name was
- * resolved, because libcurl connects to exactly this address (no second resolution in between). */
+/* Callback CURLOPT_OPENSOCKETFUNCTION, used if public_only is set: returns a new socket, or
+ * CURL_SOCKET_BAD if the address is not public. The check is here, after the host name was
+ * resolved, because libcurl connects to exactly this address; a second resolution could give
+ * another one. */
 static curl_socket_t http_open_public(void *user_data, curlsocktype purpose,
                                       struct curl_sockaddr *address)
 {
@@ -67,11 +72,12 @@ static curl_socket_t http_open_public(void *user_data, curlsocktype purpose,
     return CURL_SOCKET_BAD;
 }
 
-/* Calls done for every call that is over. done may start the same call again. */
+/* Calls the done function of every call that is over. The call is removed from libcurl first,
+ * because done may start the same call again. */
 static void http_complete_calls(struct http *http)
 {
     const CURLMsg *message;
-    int left;
+    int left; /* number of further messages, not used: the loop ends at NULL */
 
     while ((message = curl_multi_info_read(http->multi, &left))) {
         struct http_call *call = NULL;
@@ -88,11 +94,11 @@ static void http_complete_calls(struct http *http)
 
 /* ---- libcurl on libev ---- */
 
-/* A socket of libcurl is readable or writable. */
+/* libev callback: a socket of libcurl is readable or writable. */
 static void http_on_socket(struct ev_loop *loop, ev_io *io, int events)
 {
-    const struct http_socket *s = io->data;
-    struct http *http = s->http; /* libcurl may make s be freed in the call below */
+    const struct http_socket *watched = io->data;
+    struct http *http = watched->http; /* read here: the call below may free watched */
     int action =
         (events & EV_READ ? CURL_CSELECT_IN : 0) | (events & EV_WRITE ? CURL_CSELECT_OUT : 0);
     int running;
@@ -102,7 +108,8 @@ static void http_on_socket(struct ev_loop *loop, ev_io *io, int events)
     http_complete_calls(http);
 }
 
-/* The time that libcurl has set has passed: timeouts, retries, delayed starts. */
+/* libev callback: the timeout that libcurl has set is over (for its timeouts, retries and delayed
+ * starts). */
 static void http_on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct http *http = timer->data;
@@ -114,7 +121,8 @@ static void http_on_timer(struct ev_loop *loop, ev_timer *timer, int events)
     http_complete_calls(http);
 }
 
-/* CURLMOPT_TIMERFUNCTION: ms is the time until libcurl wants to be called; -1: no longer. */
+/* Callback CURLMOPT_TIMERFUNCTION: libcurl sets its one timeout. ms is the time from now; -1
+ * removes the timeout. */
 static int http_set_timer(CURLM *multi, long ms, void *user_data)
 {
     struct http *http = user_data;
@@ -128,35 +136,40 @@ static int http_set_timer(CURLM *multi, long ms, void *user_data)
     return 0;
 }
 
-/* CURLMOPT_SOCKETFUNCTION: socket_data is what curl_multi_assign has set for fd, NULL at first. */
+/* Callback CURLMOPT_SOCKETFUNCTION: libcurl names a socket and the events (wanted) for which libev
+ * has to watch it; CURL_POLL_REMOVE ends the watching. socket_data is our struct for this socket,
+ * or NULL at the first call, in which it is allocated and stored in libcurl by curl_multi_assign.
+ * Returns 0, or -1 without memory. */
 static int http_watch_socket(CURL *easy, curl_socket_t fd, int wanted, void *user_data,
                              void *socket_data)
 {
     struct http *http = user_data;
-    struct http_socket *s = socket_data;
+    struct http_socket *watched = socket_data;
     int events = (wanted & CURL_POLL_IN ? EV_READ : 0) | (wanted & CURL_POLL_OUT ? EV_WRITE : 0);
 
     (void)easy;
-    if (s)
-        ev_io_stop(http->loop, &s->io);
+    if (watched)
+        ev_io_stop(http->loop, &watched->io);
     if (wanted == CURL_POLL_REMOVE) {
-        free(s);
+        free(watched);
         return 0;
     }
-    if (!s) {
-        s = malloc(sizeof(*s));
-        if (!s)
+    if (!watched) {
+        watched = malloc(sizeof(*watched));
+        if (!watched)
             return -1;
-        s->http = http;
-        ev_init(&s->io, http_on_socket);
-        s->io.data = s;
-        (void)curl_multi_assign(http->multi, fd, s);
+        watched->http = http;
+        ev_init(&watched->io, http_on_socket);
+        watched->io.data = watched;
+        (void)curl_multi_assign(http->multi, fd, watched);
     }
-    ev_io_set(&s->io, fd, events);
-    ev_io_start(http->loop, &s->io);
+    ev_io_set(&watched->io, fd, events);
+    ev_io_start(http->loop, &watched->io);
     return 0;
 }
 
+/* connections limits both the connections to one host and the open connections that are
+ * retained. */
 struct http *http_new(struct ev_loop *loop, long connections)
 {
     struct http *http = calloc(1, sizeof(*http));
@@ -191,7 +204,8 @@ void http_free(struct http *http)
 
 /* ---- calls ---- */
 
-/* Erases its copy of the text, which may be a token; libcurl's copy lives until the headers do. */
+/* The formatted text may contain a token: this copy is overwritten before it is freed. The copy in
+ * libcurl's list is freed together with the headers. */
 bool http_add_header(struct curl_slist **headers, const char *format, ...)
 {
     struct curl_slist *longer;
@@ -212,7 +226,8 @@ bool http_add_header(struct curl_slist **headers, const char *format, ...)
     return longer != NULL;
 }
 
-/* All options are set again for each call: curl_easy_reset keeps only connections and caches. */
+/* Sets all options of the libcurl handle for this call. curl_easy_reset has removed those of the
+ * call before it, and keeps only open connections and caches. */
 static void http_set_options(struct http_call *call)
 {
     CURL *easy = call->easy;
@@ -227,15 +242,17 @@ static void http_set_options(struct http_call *call)
     if (call->public_only) {
         (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, http_open_public);
         (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, call);
-        /* for an open connection of another call, the address would not be checked */
+        /* libcurl opens no socket, so that nothing is checked, if it uses an open connection
+         * again */
         (void)curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
         (void)curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
     }
-    /* proxies of the environment would hide the address that is really connected to */
+    /* a proxy from the environment would hide the address that is really connected to */
     (void)curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+    /* libcurl must not install signal handlers */
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 #if LIBCURL_VERSION_NUM >= 0x075700
-    /* else a cancelled call waits for its resolver thread, which may still be looking up a name */
+    /* without this option, a cancelled call waits for the thread that resolves its host name */
     (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
     (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, call->timeout_ms);
@@ -251,6 +268,8 @@ static void http_set_options(struct http_call *call)
     }
 }
 
+/* Creates the libcurl handle at the first call, clears the output fields, and starts the
+ * transfer. */
 bool http_call_begin(struct http *http, struct http_call *call)
 {
     if (!call->easy)

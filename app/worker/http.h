@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* HTTP requests to other servers, many at the same time, by libcurl on the worker's event loop.
- * Knows nothing of Dapr or callbacks. */
+/* HTTP requests to other servers, many at the same time, by libcurl on the event loop of the
+ * worker. This file knows nothing of their purpose (publishing events through Dapr, callbacks of
+ * batches). */
 #ifndef WORKER_HTTP_H
 #define WORKER_HTTP_H
 
@@ -9,49 +10,54 @@
 
 #include "app/base/str.h"
 
+/* Bytes of the start of a response that a call retains, with the final NUL. */
 enum { HTTP_EXCERPT_SIZE = 256 };
 
 struct http;
 
+/* One HTTP request with its response. */
 struct http_call {
-    /* in; all of it must live until done is called */
+    /* Input, set by the caller. What the pointers refer to must live until done is called. */
     const char *url;
     const struct curl_slist *headers;
-    struct str body;       /* of a POST; p NULL: a GET */
-    long timeout_ms;       /* from start to end of the call */
-    const char *protocols; /* NULL: http and https */
-    const char *ca_file;   /* NULL: the certificate authorities of the system */
-    size_t response_max;   /* bytes; a longer response ends the call; 0: no limit */
-    /* For URLs that come from clients: connects only to public addresses (address_is_public),
-     * also if the host name resolves to others, and never uses a connection again. */
+    struct str body;       /* body of a POST request; p NULL: the request is a GET */
+    long timeout_ms;       /* longest time from the start of the call to its end */
+    const char *protocols; /* permitted protocols, separated by commas; NULL: http and https */
+    const char *ca_file;   /* file of trusted CA certificates; NULL: those of the system */
+    size_t response_max;   /* bytes; a longer response body ends the call; 0: no limit */
+    /* true for a URL that comes from a client: the call connects only to public addresses
+     * (address_is_public), also if the host name resolves to other ones, and its connection is used
+     * only once. */
     bool public_only;
-    /* Called when the connection is established and nothing was sent; false cancels the call. May
-     * be NULL. */
+    /* Called when the connection is established and nothing was sent yet; returning false cancels
+     * the call. May be NULL. */
     bool (*may_send)(struct http_call *call);
-    void (*done)(struct http_call *call); /* the call is over; it may be started again in here */
-    void *owner;                          /* of the caller */
-    /* out */
-    CURLcode result;      /* CURLE_OK: there is a response */
-    bool address_refused; /* by public_only */
-    long status;          /* HTTP status; 0: none was received */
-    size_t response_bytes;
+    void (*done)(struct http_call *call); /* called when the call is over; may start it again */
+    void *owner;                          /* for the caller */
+    /* Output, valid when done is called. */
+    CURLcode result;       /* CURLE_OK: a complete response was received */
+    bool address_refused;  /* true: public_only has refused an address */
+    long status;           /* HTTP status of the response; 0: none was received */
+    size_t response_bytes; /* bytes of the body that were received, also beyond response_max */
     char excerpt[HTTP_EXCERPT_SIZE]; /* the start of the response's body, NUL-terminated */
-    size_t excerpt_n;
-    /* internal; a struct that is filled anew must keep it, see http_call_release */
+    size_t excerpt_n;                /* length of excerpt in bytes, without the NUL */
+    /* Internal: the libcurl handle, which the next call of the same struct uses again. A caller
+     * that fills the struct anew must preserve this field, or release it first
+     * (http_call_release). */
     CURL *easy;
 };
 
-/* connections: the most that are opened to one host. Returns NULL without memory. */
+/* Returns NULL without memory. connections: how many connections may be open to one host. */
 struct http *http_new(struct ev_loop *loop, long connections);
-/* Ends running calls without calling done; accepts NULL. */
+/* Ends running calls without calling their done functions; accepts NULL. */
 void http_free(struct http *http);
-/* Returns false without memory: done is not called then. */
+/* Starts a call. Returns false without memory; done is not called in that case. */
 bool http_call_begin(struct http *http, struct http_call *call);
-/* Appends a header, formatted as by printf. Returns false without memory; *headers is intact then.
- */
+/* Appends a header, formatted as by printf, to the list. Returns false without memory; the list is
+ * unchanged in that case. */
 bool http_add_header(struct curl_slist **headers, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* Frees what a call that is not running has retained for its next start. */
+/* Frees the libcurl handle that a call retains for its next start. The call must not be running. */
 void http_call_release(struct http_call *call);
 
 #endif

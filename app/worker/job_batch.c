@@ -1,41 +1,49 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The job kind "batch": one chunk of a batch. The records of its students are computed at the same
- * time, as if each had been requested alone (app/service/record.c), and each result is stored as
- * soon as it is known. The job may die at any step: a record is made once for the batch's id, a
- * result is stored once, and the next attempt computes only what has no result yet.
+/* The job kind "batch": computes one chunk (up to BATCH_CHUNK students) of a batch. The mastery
+ * records of all its students are computed at the same time, each as if it had been requested alone
+ * (app/service/record.c), and each result is stored as soon as it is known. The worker may die at
+ * any step without harm: the batch id serves as event id, so that a record is made once; a result
+ * is stored once; and the next_from attempt computes only the students without a result.
  *
- * A finished job is replaced by the job of the chunk BATCH_LANES further on, so that many batches
- * progress side by side. Storing the last result ends the batch. */
+ * A finished job is replaced in the queue by the job of the chunk that is BATCH_LANES chunks
+ * further on. Each batch thus has BATCH_LANES jobs at a time, and many batches progress together.
+ * The script that stores the last result of the batch also ends the batch. */
 #include "app/worker/job_kinds.h"
 
 #include "app/http/json.h"
 #include "app/service/record.h"
 #include "app/store/batch.h"
 
-struct batch_unit { /* one student of the chunk */
-    struct batch_item item;
-    struct record record;
-    struct problem problem;
-    struct pipeline pipeline;
-    bool running;
+struct batch_unit {           /* the computation for one student of the chunk */
+    struct batch_item item;   /* the student and the input for the computation */
+    struct record record;     /* progress and result of the computation */
+    struct problem problem;   /* why the computation has failed; no code: it has not */
+    struct pipeline pipeline; /* commands of this student in one round trip */
+    bool running;             /* the computation has not ended */
 };
 
+/* The state of the job between its steps. */
 struct batch_job {
     struct batch_body body;
-    struct batch batch; /* as reported by the last script */
-    bool callback_due;  /* the batch has ended, and this job queues its callback */
-    struct command *start_cmd, *save_cmd; /* NULL: the reply was processed */
-    struct str record_id; /* event id of all records; no real event id has a space in it */
+    struct batch batch;        /* the batch as the latest script has reported it */
+    bool callback_due;         /* the batch has ended, and this job queues its callback */
+    struct command *start_cmd; /* starts the chunk; NULL: its reply was processed */
+    struct command *save_cmd;  /* stores results; NULL: none sent, or its reply was processed */
+    struct str record_id; /* event id of the records of this batch, "batch ID"; ids of real events
+                             contain no space */
     struct batch_unit units[BATCH_CHUNK];
+    /* number of units; number of units whose computation is running */
     size_t unit_count, running;
-    struct batch_result results[BATCH_CHUNK]; /* not stored yet */
+    struct batch_result results[BATCH_CHUNK]; /* results that are not sent to Redis yet */
     size_t result_count;
-    bool unavailable; /* the store failed for some students: the job has to be tried again */
+    bool unavailable; /* true: Redis failed for at least one student, and the job has to be tried
+                         again */
 };
 
 /* ---- the batch ---- */
 
-/* Scripts report the batch after their change; a change of its status is counted once. */
+/* Takes over the state of the batch that a script has reported after its change. update->changed is
+ * true for one job only when the status changes, so that metrics count each change once. */
 static void batch_apply_update(struct worker_context *w, struct batch_job *b,
                                const struct batch_update *update)
 {
@@ -52,6 +60,7 @@ static void batch_apply_update(struct worker_context *w, struct batch_job *b,
                               (double)(batch->completed_ms - batch->started_ms) / 1e3);
 }
 
+/* Parses the body by a table of rules. Only a broken queue entry can be invalid, hence the code. */
 bool job_parse_batch_body(struct job *job, struct batch_body *ret)
 {
     static const struct rule rules[] = {
@@ -75,14 +84,17 @@ bool job_parse_batch_body(struct job *job, struct batch_body *ret)
     return false;
 }
 
-/* The follow-up replaces this job in the queue, in the script that finishes it. */
+/* Sets the job that replaces this one in the queue. One script finishes this job and adds the
+ * follow-up job. */
 static void batch_set_follow_up(struct job *job, struct str kind, struct str batch, int64_t from)
 {
     job->follow_up.kind = kind;
     job->follow_up.body = batch_job_body(job->task->arena, batch, from);
 }
 
-/* A chunk that can never be computed makes the whole batch fail; stored results remain. */
+/* Called when the dead letter of the job is stored: first to queue the command that marks the whole
+ * batch as failed, then with its reply (dead_letter_cmd is set). Results that are already stored
+ * remain. */
 void job_batch_on_dead_letter(struct worker_context *w, struct job *job)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -104,7 +116,9 @@ void job_batch_on_dead_letter(struct worker_context *w, struct job *job)
 
 /* ---- one student ---- */
 
-/* A student who fails for good has a message as the result; the other students continue. */
+/* Ends the computation for one student. Its result is the record or, if the computation can never
+ * succeed, the error message; the other students continue. If Redis was unavailable, there is no
+ * result, and the next_from attempt of the job computes this student again. */
 static void batch_end_unit(struct worker_context *w, struct batch_job *b, struct batch_unit *u)
 {
     bool success = u->problem.code == PROBLEM_NONE;
@@ -125,8 +139,9 @@ static void batch_end_unit(struct worker_context *w, struct batch_job *b, struct
     };
 }
 
-/* Each record queues on a pipeline of its own, which it clears; the commands of all units are then
- * joined, so that they share one round trip. */
+/* Runs the next_from step of the computation for one student. The step clears and fills the
+ * pipeline of this student; its commands are then joined to the pipeline of the job, so that the
+ * commands of all students share one round trip. */
 static void batch_step_unit(struct worker_context *w, struct job *job, struct batch_unit *u)
 {
     if (record_step(&u->record, w->engine, &u->pipeline, &u->problem) == STEP_MORE)
@@ -135,7 +150,9 @@ static void batch_step_unit(struct worker_context *w, struct job *job, struct ba
         batch_end_unit(w, job->state, u);
 }
 
-/* The record is a statement of given components, or a recomputation from stored evidence. */
+/* Starts the computation for one student: the record is either a statement (the batch gives the
+ * four components of the score) or a recomputation from stored evidence (the decayed weights that a
+ * score rests on). */
 static void batch_start_unit(struct worker_context *w, struct job *job, struct batch_unit *u)
 {
     struct batch_job *b = job->state;
@@ -162,7 +179,8 @@ static void batch_start_unit(struct worker_context *w, struct job *job, struct b
 
 /* ---- the chunk ---- */
 
-/* The first round trip marks the batch as started, and reads the students without a result. */
+/* The first round trip marks the chunk as started, and reads its students without a result. Returns
+ * false with job->problem set if the job cannot start. */
 static bool batch_start(struct worker_context *w, struct job *job)
 {
     struct arena *arena = job->task->arena;
@@ -180,7 +198,8 @@ static bool batch_start(struct worker_context *w, struct job *job)
     return true;
 }
 
-/* Reads which students of the chunk have no result yet, and starts a unit for each. */
+/* Processes the reply of the first round trip: starts the computation for each student without a
+ * result. Returns false with job->problem set; every failure is temporary. */
 static bool batch_start_units(struct worker_context *w, struct job *job)
 {
     struct batch_job *b = job->state;
@@ -202,7 +221,8 @@ static bool batch_start_units(struct worker_context *w, struct job *job)
     return true;
 }
 
-/* Results whose storing failed are computed again by the next attempt. */
+/* Processes the reply of the command that stores results, if one was sent. If it failed, its
+ * results are lost, and the next_from attempt of the job computes them again. */
 static void batch_on_saved(struct worker_context *w, struct job *job)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -220,6 +240,8 @@ static void batch_on_saved(struct worker_context *w, struct job *job)
     b->save_cmd = NULL;
 }
 
+/* Runs the next_from step of every running computation. The status of the round trip of the job is
+ * copied to the pipeline of each student, because their commands were part of it. */
 static void batch_step_units(struct worker_context *w, struct job *job)
 {
     struct batch_job *b = job->state;
@@ -227,27 +249,30 @@ static void batch_step_units(struct worker_context *w, struct job *job)
 
     pipeline_clear(&job->task->pipeline);
     for (size_t i = 0; i < b->unit_count; i++) {
-        b->units[i].pipeline.status = status; /* it was part of the job's round trip */
+        b->units[i].pipeline.status = status;
         if (b->units[i].running)
             batch_step_unit(w, job, &b->units[i]);
     }
 }
 
-/* All units have ended: chooses what follows this job in the queue. */
+/* The computations for all students have ended: sets the job that follows this one in the queue
+ * (the callback, or the next_from chunk), or the problem that makes the job be tried again. */
 static void batch_finish(struct job *job)
 {
     struct batch_job *b = job->state;
-    int64_t next = b->body.from + (int64_t)BATCH_LANES * BATCH_CHUNK;
+    int64_t next_from = b->body.from + (int64_t)BATCH_LANES * BATCH_CHUNK;
 
     if (b->unavailable)
         problem_unavailable(&job->problem, 1);
     else if (b->callback_due)
         batch_set_follow_up(job, STR("callback"), b->body.batch, 0);
-    else if (b->batch.exists && !batch_ended(b->batch.status) && next < BATCH_STUDENTS_MAX)
-        batch_set_follow_up(job, job->queued.kind, b->body.batch, next);
+    else if (b->batch.exists && !batch_ended(b->batch.status) && next_from < BATCH_STUDENTS_MAX)
+        batch_set_follow_up(job, job->queued.kind, b->body.batch, next_from);
 }
 
-/* Results are stored in the same round trip as the commands of units that still run. */
+/* Queues the results that are known, in the same round trip as the commands of the computations
+ * that still run. Returns STEP_DONE when no computation runs and every result was stored or has
+ * failed. */
 static enum step batch_save_or_finish(struct worker_context *w, struct job *job)
 {
     struct batch_job *b = job->state;
@@ -263,6 +288,8 @@ static enum step batch_save_or_finish(struct worker_context *w, struct job *job)
     return STEP_DONE;
 }
 
+/* The step function of the job kind. STEP_DONE also ends a job that has failed: job->problem is set
+ * in that case. */
 enum step job_batch(struct worker_context *w, struct job *job)
 {
     const struct batch_job *b = job->state;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The job kind "callback": when a batch has ended, posts its status, signed, to the URL that came
- * with the batch; at least once, until the response is 2xx or the attempts are exhausted. The URL
- * is a client's input: it is checked against the configuration again, and the address is checked
- * when the connection is made (hazards W13). A redirect is a failure like any other status but 2xx.
- */
+/* The job kind "callback": when a batch has ended, sends its status in a signed POST request to the
+ * URL that was given with the batch. The job is repeated until the response is 2xx or the attempts
+ * are exhausted, so that the receiver gets the status at least once. The URL is input of a client:
+ * it is checked against the configuration again, and the address is checked when the connection is
+ * made (hazards W13). A redirect is a failure like every other status that is not 2xx. */
 #include "app/worker/job_kinds.h"
 
 #include <stdio.h>
@@ -12,25 +12,29 @@
 #include "app/obs/trace.h"
 #include "app/service/batch_json.h"
 #include "app/service/callback.h"
+
 enum {
-    CALLBACK_TIMEOUT_MS = 5000,
-    CALLBACK_RESPONSE_MAX = 64 << 10,
+    CALLBACK_TIMEOUT_MS = 5000,           /* longest duration of the HTTP call */
+    CALLBACK_RESPONSE_MAX = 64 << 10,     /* longest accepted response body in bytes */
     CALLBACKS_AT_ONCE = JOBS_AT_ONCE / 4, /* slow receivers must not occupy all places for jobs */
 };
 
+/* The state of the job between its steps. */
 struct callback_job {
     struct batch_body body;
-    struct command *get_cmd;
-    bool called; /* the HTTP call was started */
+    struct command *get_cmd; /* reads the batch */
+    bool called;             /* true: the HTTP call was started, the next step has its response */
 };
 
+/* Makes the job fail with a code and a reason. Returns STEP_DONE, which ends a job whether it has
+ * failed or not. */
 static enum step callback_fail(struct job *job, enum problem_code code, const char *reason)
 {
     problem_set(&job->problem, code, "callback: %s", reason);
     return STEP_DONE;
 }
 
-/* The first round trip reads the batch, of which the job has only the id. */
+/* The first step: reads the batch, since the entry of the queue contains only its id. */
 static enum step callback_start(struct job *job)
 {
     struct callback_job *c = job->state = arena_zalloc(job->task->arena, sizeof(*c));
@@ -45,7 +49,8 @@ static enum step callback_start(struct job *job)
 
 /* ---- the call ---- */
 
-/* The same object that GET /api/v1/batch/ID returns. p is NULL without memory. */
+/* Returns the body of the callback: the JSON object that GET /api/v1/batch/ID returns. p is NULL
+ * without memory. */
 static struct str callback_status_json(struct arena *arena, struct str id,
                                        const struct batch *batch, int64_t now_ms)
 {
@@ -61,7 +66,9 @@ static struct str callback_status_json(struct arena *arena, struct str id,
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
-/* X-Signature-256 covers the timestamp in seconds and the body: see callback_sign. */
+/* Sets the headers of the callback. The header X-Signature-256 is the HMAC of the timestamp (Unix
+ * time in seconds) and the body, see callback_sign. Returns false without memory or without a
+ * key. */
 static bool callback_set_headers(struct worker_context *w, struct job *job,
                                  const struct batch *batch, struct str body)
 {
@@ -82,6 +89,8 @@ static bool callback_set_headers(struct worker_context *w, struct job *job,
            http_add_header(headers, "Expect:"); /* no wait for "100 Continue" */
 }
 
+/* Starts the HTTP call. Returns STEP_MORE: the next step has the response. The URL is copied
+ * because libcurl needs it NUL-terminated. */
 static enum step callback_call(struct worker_context *w, struct job *job, const struct batch *batch)
 {
     const struct config *config = &w->engine->config;
@@ -105,7 +114,9 @@ static enum step callback_call(struct worker_context *w, struct job *job, const 
     return c->called ? STEP_MORE : callback_fail(job, PROBLEM_SERVICE_UNAVAILABLE, "no memory");
 }
 
-/* Decides by the batch as it is now: it may be gone, or its callback forbidden meanwhile. */
+/* The batch was read. Starts the HTTP call, if the batch still exists and the configuration still
+ * permits its callback URL. If too many callbacks are running, the job is tried again later without
+ * counting as a failed attempt (no_capacity). */
 static enum step callback_on_batch(struct worker_context *w, struct job *job)
 {
     struct callback_job *c = job->state;
@@ -127,8 +138,9 @@ static enum step callback_on_batch(struct worker_context *w, struct job *job)
 
 /* ---- the response ---- */
 
-/* A response longer than CALLBACK_RESPONSE_MAX was cut off, which libcurl calls a failure; its
- * status is known all the same and decides. */
+/* The HTTP call is over: the job succeeds if the status is 2xx. A body longer than
+ * CALLBACK_RESPONSE_MAX was cut off; libcurl reports that as a failure, but the status was received
+ * and decides. */
 static enum step callback_on_response(struct job *job)
 {
     const struct http_call *call = &job->call;
@@ -146,6 +158,7 @@ static enum step callback_on_response(struct job *job)
     return STEP_DONE;
 }
 
+/* The step function of the job kind: read the batch, start the call, process the response. */
 enum step job_callback(struct worker_context *w, struct job *job)
 {
     const struct callback_job *c = job->state;

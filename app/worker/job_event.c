@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The job kind "event": a learning event that became a dead letter and is tried again (mastery-ctl
- * dead retry), bare or in a CloudEvent. It is processed as if it had just arrived; the event id
- * makes sure that it counts once. */
+/* The job kind "event": a learning event that became a dead letter and is processed again
+ * (mastery-ctl dead retry). The body of the job is a CloudEvent or the event alone ("bare"). The
+ * event is processed as if it had just arrived; its event id makes sure that it counts once. */
 #include "app/worker/job_kinds.h"
 
 #include "app/http/json.h"
 #include "app/ingest/cloudevent.h"
 #include "app/ingest/event_batch.h"
 
+/* The state of the job between its steps. */
 struct event_job {
-    struct event_input input;
-    struct record record;
+    struct event_input input; /* the event, as every way of input delivers it */
+    struct record record;     /* progress of the computation that the event causes */
 };
 
+/* Parses the body of the job into ret_input. Returns false with job->problem set if it is not a
+ * learning event. */
 static bool event_job_parse(struct job *job, int64_t now_ms, struct event_input *ret_input)
 {
     struct arena *arena = job->task->arena;
@@ -22,7 +25,7 @@ static bool event_job_parse(struct job *job, int64_t now_ms, struct event_input 
 
     if (p->code != PROBLEM_NONE)
         return false;
-    /* "specversion" is what every CloudEvent has and no bare event */
+    /* every CloudEvent has "specversion", and a bare event has not */
     if (!json_object_is_type(body, json_type_object) ||
         !json_object_object_get_ex(body, "specversion", &version))
         return cloudevent_bare_to_event(body, now_ms, arena, ret_input, p);
@@ -30,7 +33,9 @@ static bool event_job_parse(struct job *job, int64_t now_ms, struct event_input 
            cloudevent_to_event(&event, now_ms, arena, ret_input, p);
 }
 
-/* The correlation id of the record is the id of the job in the queue. */
+/* The first step: parses the event and starts the computation. The correlation id, which links log
+ * lines and audit records, is the id of the job in the queue. STEP_DONE with job->problem set is a
+ * failure. */
 static enum step event_job_start(struct worker_context *w, struct job *job)
 {
     struct arena *arena = job->task->arena;
@@ -57,8 +62,9 @@ static enum step event_job_start(struct worker_context *w, struct job *job)
     return record_step(&e->record, w->engine, &job->task->pipeline, &job->problem);
 }
 
-/* A student who is erased, or has withdrawn consent, is not a failure of the job: it ends without a
- * dead letter, which would retain data that must not be retained. */
+/* The step function of the job kind. If the student was erased or has withdrawn consent, the job
+ * ends without a problem: a failed job would become a dead letter, which would retain data of this
+ * student. */
 enum step job_event(struct worker_context *w, struct job *job)
 {
     struct event_job *e = job->state;

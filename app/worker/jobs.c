@@ -1,29 +1,34 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The life of a job: read from the queue (or claimed from a dead worker), run in steps, and then
- * finished, tried again later, or written to the dead letters. The queue keeps a job as pending
- * until one of its scripts has removed it, and the scripts check that the job is still this
- * worker's. So nothing is lost when a command here fails: the job stays pending, its renewals stop,
- * and a worker claims it. */
+ * finished, tried again later, or written to the dead letters. The queue is a Redis stream: it
+ * keeps a job as pending for the worker that read it, until a script removes the job, and every
+ * script checks that the job still belongs to this worker. Nothing is lost when a command fails
+ * here: the job stays pending and is no longer renewed, and after CLAIM_IDLE_MS a worker claims
+ * it. */
 #include "app/worker/jobs.h"
 
 #include "app/ingest/cloudevent.h"
 #include "app/store/keys.h"
 #include "app/worker/dead_letter.h"
 
-enum { PAUSES_MAX = 3 };                       /* the pause grows this often */
-static const int64_t READ_INTERVAL_US = 25000; /* of an empty queue */
+enum { PAUSES_MAX = 3 };                       /* how many times the pause between attempts grows */
+static const int64_t READ_INTERVAL_US = 25000; /* between two reads */
+/* between two searches for jobs of dead workers */
 static const int64_t CLAIM_INTERVAL_US = 2000000;
-static const int64_t RENEW_INTERVAL_US = 1000000;
-static const int64_t CLAIM_IDLE_MS = 10000; /* ten missed renewals: the job's worker is dead */
-static const int64_t FIRST_PAUSE_MS = 500;  /* before the second attempt; then four times longer */
+static const int64_t RENEW_INTERVAL_US = 1000000; /* between two renewals of the running jobs */
+/* a job that was not renewed for this time may be claimed: its worker has missed ten renewals */
+static const int64_t CLAIM_IDLE_MS = 10000;
+/* before the second attempt; each further pause is four times longer */
+static const int64_t FIRST_PAUSE_MS = 500;
 
-/* attempts: those that failed, including deaths of workers. */
+/* Returns true if the job must not be tried again. attempts: failed attempts, including those
+ * during which the worker died. */
 static bool job_is_exhausted(const struct job *job, int64_t attempts)
 {
     return attempts >= job->jobs->kinds[job->kind].attempts_max;
 }
 
-/* status: a value of the second label of METRIC_JOBS, whose first one lists the kinds. */
+/* Counts one event in METRIC_JOBS, which has the labels kind and status. */
 static void job_count(const struct job *job, const char *status)
 {
     const struct jobs *jobs = job->jobs;
@@ -34,7 +39,8 @@ static void job_count(const struct job *job, const char *status)
 
 /* ---- the end of a job ---- */
 
-/* Frees libcurl's handle: the next job in this place may be of another kind. */
+/* Frees the HTTP call and its headers: the next job in this place may be of another kind, which
+ * sends no HTTP request. */
 static void job_release_call(struct job *job)
 {
     http_call_release(&job->call);
@@ -42,7 +48,8 @@ static void job_release_call(struct job *job)
     job->headers = NULL;
 }
 
-/* Frees the job's place. The replies do not matter: see the top of this file. */
+/* Ends the task of the job and frees its place. The replies do not matter: if the last command
+ * failed, the job stays pending in the queue and is claimed later. */
 static void job_on_ended(struct task *task)
 {
     struct job *job = task->data;
@@ -51,10 +58,10 @@ static void job_on_ended(struct task *task)
     job_release_call(job);
     job->task = NULL;
     job->jobs->running--;
-    job->jobs->next_read_us = 0; /* there is capacity: read at once */
+    job->jobs->next_read_us = 0; /* one place is free again: read the queue at once */
 }
 
-/* Removes the job from the queue; a follow-up job takes its place in the same script. */
+/* Removes the job from the queue; if it has a follow-up job, the same script adds that one. */
 static void job_finish(struct job *job)
 {
     struct pipeline *pipeline = &job->task->pipeline;
@@ -68,7 +75,8 @@ static void job_finish(struct job *job)
     task_submit(job->task, job_on_ended);
 }
 
-/* Lets the kind of the job update what depends on it. Unknown kinds have nothing. */
+/* Calls on_dead_letter of the kind of the job, if it has such a function (an unknown kind has
+ * none). */
 static void job_call_on_dead_letter(struct job *job)
 {
     const struct jobs *jobs = job->jobs;
@@ -77,6 +85,8 @@ static void job_call_on_dead_letter(struct job *job)
         jobs->kinds[job->kind].on_dead_letter(jobs->worker, job);
 }
 
+/* The commands of on_dead_letter were executed: calls that function with the replies, and finishes
+ * the job. If they failed, the job stays pending and is claimed later. */
 static void job_on_dependents_updated(struct task *task)
 {
     struct job *job = task->data;
@@ -89,8 +99,9 @@ static void job_on_dependents_updated(struct task *task)
     job_finish(job);
 }
 
-/* The dead letter is stored first and the job finished afterwards: a worker that dies in between
- * leaves both, never neither. */
+/* The dead letter was stored (or its entry was erased meanwhile). Only now is the job removed from
+ * the queue: if the worker dies in between, both the job and the dead letter exist, and nothing is
+ * lost. */
 static void job_on_dead_letter_stored(struct task *task, enum dead_letter_result result)
 {
     struct job *job = task->data;
@@ -116,7 +127,8 @@ static void job_on_dead_letter_stored(struct task *task, enum dead_letter_result
         job_finish(job);
 }
 
-/* The follow-up of a job that fails is dropped; on_dead_letter may set another one. */
+/* Writes the job to the dead letters. A follow-up job that the step function has set is dropped,
+ * because this job has failed; on_dead_letter may set another one. */
 static void job_put_dead_letter(struct job *job, struct str reason)
 {
     struct arena *arena = job->task->arena;
@@ -132,7 +144,8 @@ static void job_put_dead_letter(struct job *job, struct str reason)
     dead_letter_put(job->task, &item, job_on_dead_letter_stored);
 }
 
-/* The pauses are 0.5, 2, 8 and then always 32 s. */
+/* Schedules the next attempt of the job after a pause: 0.5 s after the first failed attempt, then 2
+ * s and 8 s, and 32 s after every further one. */
 static void job_retry_later(struct job *job)
 {
     const struct worker_context *w = job->jobs->worker;
@@ -146,8 +159,10 @@ static void job_retry_later(struct job *job)
     task_submit(job->task, job_on_ended);
 }
 
-/* Decides what happens to a job whose last step is done. queue_cmd_retry_later stores one attempt
- * more than queued.attempts: -1 here makes the next attempt the first one. */
+/* Decides what happens to a job after its last step: finish, retry or dead letter. queued.attempts
+ * is the number of earlier failed attempts, and the script of a retry stores one more than this
+ * number. Therefore -1 is set after progress (the script stores 0), and one is subtracted if the
+ * attempt does not count (no_capacity). */
 static void job_end(struct job *job)
 {
     struct str reason = str_of(job->problem.message);
@@ -163,7 +178,7 @@ static void job_end(struct job *job)
                !job_is_exhausted(job, job->queued.attempts + 1)) {
         job_retry_later(job);
     } else {
-        if (job->problem.field_count > 0) /* invalid input: name the fields */
+        if (job->problem.field_count > 0) /* invalid input: the reason names the invalid fields */
             reason = cloudevent_error_line(&job->problem, job->task->arena);
         job_put_dead_letter(job, reason);
     }
@@ -171,7 +186,8 @@ static void job_end(struct job *job)
 
 /* ---- steps ---- */
 
-/* Calls the step function of the job's kind: at first, and after each round trip or response. */
+/* Calls the step function of the kind of the job: at first, and again after each round trip or HTTP
+ * response. While an HTTP call is running, nothing is submitted: job_on_response continues. */
 static void job_run_step(struct task *task)
 {
     struct job *job = task->data;
@@ -184,7 +200,8 @@ static void job_run_step(struct task *task)
         task_submit(task, job_run_step);
 }
 
-/* The HTTP call of a job is over, successful or not: its step reads the result from job->call. */
+/* The HTTP call of a job is over, successful or not. The step function reads the result from
+ * job->call. */
 static void job_on_response(struct http_call *call)
 {
     struct job *job = call->owner;
@@ -193,6 +210,7 @@ static void job_on_response(struct http_call *call)
     job_run_step(job->task);
 }
 
+/* The HTTP call runs in the loop; job_on_response calls the step function when it is over. */
 bool job_call(struct job *job)
 {
     job->call.headers = job->headers;
@@ -213,8 +231,10 @@ size_t jobs_active_calls(const struct jobs *jobs)
 
 /* ---- starting ---- */
 
-/* Starts a job in a free place. The texts of queued are copied, since the reply in which they are
- * ends with its task. Without memory nothing happens: the job stays pending, and is claimed. */
+/* Starts a job in a free place. The texts of queued are copied, because they are part of a reply
+ * that is freed with its own task. Without memory nothing happens: the job stays pending in the
+ * queue, and a worker claims it later. A job of an unknown kind, or one whose attempts are
+ * exhausted, becomes a dead letter. */
 static void jobs_start_job(struct jobs *jobs, struct job *job, const struct queue_job *queued)
 {
     struct task *task = task_begin(jobs->worker, 0, jobs);
@@ -244,6 +264,8 @@ static void jobs_start_job(struct jobs *jobs, struct job *job, const struct queu
 
 /* ---- reading the queue ---- */
 
+/* The queue was read: starts each job in the first free place (of JOBS_AT_ONCE). There are free
+ * places enough, since no more jobs were requested and this is the only task that starts jobs. */
 static void jobs_on_read(struct task *task)
 {
     struct jobs *jobs = task->owner;
@@ -260,14 +282,16 @@ static void jobs_on_read(struct task *task)
 
         while (place < JOBS_AT_ONCE && jobs->v[place].task)
             place++;
-        if (place < JOBS_AT_ONCE) /* else the job stays pending, and is claimed */
+        if (place < JOBS_AT_ONCE) /* without a place the job stays pending, and is claimed later */
             jobs_start_job(jobs, &jobs->v[place], &queued[i]);
     }
     task_end(task);
 }
 
-/* Of eight jobs five are of high priority, two normal and one low, as far as there are any: so none
- * starves. cursor: the place in this order; ret_counts: how many to read of each priority. */
+/* Divides the capacity among the priorities. Of eight jobs, five are of high priority, two of
+ * normal and one of low priority, so that low priority always makes progress. cursor: position in
+ * this order, which grows by the number of jobs read. ret_counts: the number of jobs to read of
+ * each priority. */
 static void jobs_share_capacity(unsigned cursor, size_t capacity,
                                 size_t ret_counts[QUEUE_PRIORITIES])
 {
@@ -279,7 +303,8 @@ static void jobs_share_capacity(unsigned cursor, size_t capacity,
         ret_counts[order[(cursor + i) % (sizeof(order) / sizeof(order[0]))]]++;
 }
 
-/* Reads new jobs; now and then, claims those of dead workers instead. */
+/* Sends the commands that move jobs whose pause is over back to the queue, and then read new jobs;
+ * every CLAIM_INTERVAL_US it claims jobs of dead workers instead of reading new ones. */
 static void jobs_read(struct jobs *jobs, size_t capacity)
 {
     const struct worker_context *w = jobs->worker;
@@ -300,8 +325,8 @@ static void jobs_read(struct jobs *jobs, size_t capacity)
     task_submit(task, jobs_on_read);
 }
 
-/* Renews the running jobs, so that no other worker claims them: a batch or callback may take longer
- * than CLAIM_IDLE_MS. */
+/* Renews the running jobs, so that no other worker claims them: a batch or a callback may take
+ * longer than CLAIM_IDLE_MS. The replies are ignored. */
 static void jobs_renew(struct jobs *jobs)
 {
     struct worker_context *w = jobs->worker;
@@ -318,14 +343,16 @@ static void jobs_renew(struct jobs *jobs)
 
         if (!jobs->v[i].task)
             continue;
-        queued.id = arena_copy(task->arena, queued.id); /* the job may end before this task */
+        /* copied, because the job may end before this task */
+        queued.id = arena_copy(task->arena, queued.id);
         queue_cmd_renew(&task->pipeline, w->id, &queued);
     }
     task_submit(task, task_end);
 }
 
-/* The queue is polled forty times a second, and at once when a job has ended. A blocking read, as
- * for the journals, would wake every worker for each job that only one of them gets. */
+/* Renews the running jobs, and reads the queue forty times a second, and at once after a job has
+ * ended. A blocking read (as for the journals) is not used: it would wake every worker for each
+ * job, and only one of them would get the job. */
 void jobs_tick(struct jobs *jobs)
 {
     struct worker_context *w = jobs->worker;

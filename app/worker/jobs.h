@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Runs jobs of the queue, several at a time. Each kind of job is a row of a table that the loop
- * gives to struct jobs, and a file with a step function, which works like a route's handler. */
+/* Runs jobs of the queue in Redis, several at a time. Each kind of job has a row in the table
+ * job_kinds (loop.c), and a file with a step function, which works like the handler of a route: it
+ * queues commands, and is called again with their replies. */
 #ifndef WORKER_JOBS_H
 #define WORKER_JOBS_H
 
@@ -10,40 +11,45 @@
 #include "app/worker/http.h"
 #include "app/worker/task.h"
 
+/* Most jobs that one worker runs at the same time. */
 enum { JOBS_AT_ONCE = 16 };
 
 struct jobs;
 
 struct job {
     struct jobs *jobs;
-    struct queue_job queued; /* the entry of the queue; its texts live in the task's arena */
-    struct task *task;       /* NULL: this place is free */
-    struct problem problem;  /* a code other than PROBLEM_NONE: the job has failed */
-    void *state;             /* of its kind, between steps; NULL at the first step */
+    struct queue_job queued; /* entry of the queue; its texts live in the arena of task */
+    struct task *task;       /* the task in which the job runs; NULL: this place is free */
+    struct problem problem;  /* why the job has failed; PROBLEM_NONE: it has not */
+    void *state; /* state of the step function between its calls; NULL at the first call */
     struct {
-        struct str kind, body; /* kind.p NULL: none */
-    } follow_up;               /* the job that replaces this one in the queue when it is finished */
-    bool progressed;  /* part of the work is stored: the failed attempts start again at 0 */
-    bool no_capacity; /* not started for lack of capacity: not a failed attempt */
-    unsigned kind;    /* index of jobs->kinds; kind_count for unknown kinds */
-    struct command *dead_letter_cmd; /* queued by job_on_dead_letter; NULL at its first call */
-    struct http_call call;           /* of kinds that send HTTP requests */
-    struct curl_slist *headers;
-    bool calling; /* the call is running; the step continues with its response */
+        struct str kind, body; /* kind.p NULL: there is no follow-up job */
+    } follow_up;      /* the job that replaces this one in the queue when this one is finished */
+    bool progressed;  /* true: part of the work is stored; failed attempts count from 0 */
+    bool no_capacity; /* true: not started for lack of capacity; no failed attempt */
+    unsigned kind;    /* index in jobs->kinds; kind_count for an unknown kind */
+    struct command *dead_letter_cmd; /* command of job_on_dead_letter; NULL at its first call */
+    struct http_call call;           /* the HTTP request of a job that sends one (job_call) */
+    struct curl_slist *headers;      /* HTTP headers of call; NULL: none */
+    bool calling; /* true: call is running; the step function is called again after its response */
 };
 
-/* Queues commands on job->task->pipeline and returns STEP_MORE, or returns STEP_DONE. A problem
- * with the code SERVICE_UNAVAILABLE is temporary; any other makes the job a dead letter at once. */
+/* The step function of a kind of job. It queues commands on job->task->pipeline and returns
+ * STEP_MORE to be called again with their replies, or returns STEP_DONE when the job has ended,
+ * successful or not (job->problem). A problem with the code SERVICE_UNAVAILABLE is temporary, and
+ * the job is tried again; any other problem makes the job a dead letter at once. */
 typedef enum step job_step(struct worker_context *w, struct job *job);
 
-/* For kinds on whose jobs something else depends. Called when the dead letter is stored, to queue
- * commands; if it queued any, called again with their replies. */
+/* For a kind of job on which something else depends, for example the status of a batch. Called when
+ * the dead letter of a job is stored, to queue commands; if it has queued any, it is called once
+ * more with their replies. */
 typedef void job_on_dead_letter(struct worker_context *w, struct job *job);
 
+/* A row of the table of kinds. The order of the rows is the order of the labels of METRIC_JOBS. */
 struct job_kind {
-    struct str name; /* in the queue; in the table, the order of the labels of METRIC_JOBS */
+    struct str name; /* name of the kind in the queue */
     job_step *step;
-    int attempts_max;
+    int attempts_max; /* failed attempts after which a job becomes a dead letter */
     job_on_dead_letter *on_dead_letter; /* may be NULL */
 };
 
@@ -52,20 +58,22 @@ struct jobs {
     struct http *http;
     const struct job_kind *kinds;
     unsigned kind_count;
-    struct job v[JOBS_AT_ONCE];
-    size_t running;
-    unsigned rr_cursor;                                 /* the place in the order of priorities */
-    int64_t next_read_us, next_claim_us, next_renew_us; /* monotonic */
-    bool reading;
+    struct job v[JOBS_AT_ONCE]; /* places for running jobs */
+    size_t running;             /* places that are not free */
+    unsigned rr_cursor; /* position in the fixed order in which jobs of each priority are read */
+    /* Monotonic; no read, claim or renewal starts before its time. */
+    int64_t next_read_us, next_claim_us, next_renew_us;
+    bool reading; /* a task that reads the queue is running */
 };
 
 void jobs_tick(struct jobs *jobs);
-/* The number of jobs whose HTTP call is running. */
+/* Returns the number of jobs whose HTTP call is running. */
 size_t jobs_active_calls(const struct jobs *jobs);
-void jobs_close(struct jobs *jobs); /* releases calls, the running ones too */
+void jobs_close(struct jobs *jobs); /* frees the HTTP calls of all jobs, also running ones */
 
-/* Starts job->call, of which the step has filled url, body and limits, with job->headers. Returns
- * false without memory, else the step must return STEP_MORE; the next step sees the response. */
+/* Starts the HTTP call job->call with the headers job->headers; the step function has filled the
+ * URL, the body and the limits. Returns true if the call runs: the step function must then return
+ * STEP_MORE and is called again with the response. Returns false without memory. */
 bool job_call(struct job *job);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Processes journal entries. One task serves one shard: it reads the oldest entries, computes the
- * effects of each (app/service/journal_entry.c), writes those that cannot be read to the dead
- * letters, and then removes all of them and writes their effects, in one script. The script does
- * nothing if another worker holds the lease by then; so each entry has its effects exactly once,
- * whichever process dies at whichever moment. Publishing the resulting events is the outbox's. */
+/* Processes journal entries (changes of students' data). One task serves one shard: it reads the
+ * oldest entries, computes the effects of each (app/service/journal_entry.c), and writes entries
+ * that cannot be read to the dead letters. One Lua script then removes all these entries and writes
+ * their effects. The script does nothing if another worker holds the lease of the shard by then;
+ * each entry therefore has its effects exactly once, even if a worker dies in between. The
+ * resulting events are published from the outbox (outbox.c). */
 #include "app/worker/journal.h"
 
 #include "app/ingest/event_input.h"
@@ -11,20 +12,24 @@
 #include "app/store/lease.h"
 #include "app/worker/dead_letter.h"
 
+/* Most shards that one worker processes at the same time. */
 enum { BUSY_SHARDS_MAX = 16 };
 
-/* journal_wait.c may miss entries while its connection is broken; a sweep finds them. */
+/* Interval of the sweep, which marks all shards as pending. It finds entries that journal_wait.c
+ * has missed while its connection was broken. */
 static const int64_t SWEEP_INTERVAL_US = 5000000;
 
-/* The entries of a shard that one task processes. */
+/* The entries of one shard that one task processes. */
 struct journal_batch {
     struct journal_record records[JOURNAL_ENTRIES_MAX];
     struct journal_effects effects[JOURNAL_ENTRIES_MAX];
-    const char *reasons[JOURNAL_ENTRIES_MAX]; /* why an entry cannot be read; NULL: it can */
+    const char *reasons[JOURNAL_ENTRIES_MAX]; /* why the entry cannot be read; NULL: it can */
+    /* numbers of entries, of events to publish and of unreadable entries */
     size_t count, message_count, unreadable_count;
-    size_t next; /* the entries before this one need no dead letter, or have one */
+    /* index of the entry to check next: the earlier ones need no dead letter or have one */
+    size_t next;
     struct command *read_cmd, *process_cmd;
-    int64_t lag_ms; /* of the oldest entry */
+    int64_t lag_ms; /* lag of the oldest entry */
 };
 
 int64_t journal_consume_lag_ms(struct journal *journal)
@@ -35,7 +40,7 @@ int64_t journal_consume_lag_ms(struct journal *journal)
     return lag_ms;
 }
 
-/* Ends the processing of a shard; its lease may be given back from now on. */
+/* Ends the task of a shard. The shard is no longer busy, so that its lease may be given back. */
 static void journal_end(struct task *task)
 {
     struct journal *journal = task->owner;
@@ -45,7 +50,9 @@ static void journal_end(struct task *task)
     task_end(task);
 }
 
-/* Nothing was changed, or the script changed all: to process the shard again is safe. */
+/* Ends the task of a shard after a failure; the shard is processed again after WORKER_RETRY_US.
+ * That is safe: the script has changed either nothing or everything, and then the entries are
+ * gone. */
 static void journal_retry_later(struct task *task)
 {
     struct journal *journal = task->owner;
@@ -55,7 +62,8 @@ static void journal_retry_later(struct task *task)
     journal_end(task);
 }
 
-/* Computes the effects of one entry, or the reason why it cannot be read. */
+/* Computes the effects of entry i of the batch. If it cannot be read, sets the reason instead; its
+ * effects then have an empty student_event, with which the script only removes the entry. */
 static void journal_compute_effects(struct task *task, struct journal_batch *batch, size_t i)
 {
     const struct worker_context *w = task->worker;
@@ -67,19 +75,19 @@ static void journal_compute_effects(struct task *task, struct journal_batch *bat
     struct journal_effects *effects = &batch->effects[i];
     int64_t written_ms;
 
-    /* without a student the script removes the entry and writes nothing */
     *effects = (struct journal_effects){.id = record->id, .student_event = STR("")};
     if (!journal_entry_effects(&source, task->arena, effects, &batch->reasons[i]))
         return;
     batch->reasons[i] = NULL;
     batch->message_count += effects->message_count;
-    /* The lag counts from the time in the entry's id, when it was written. The event in it may be
-     * much older: a seeded history is about the past. */
+    /* The lag counts from the time at which the entry was written, which its id contains. The event
+     * in the entry may be much older, for example in imported history. */
     if (stream_id_time(record->id, &written_ms) && w->now_ms - written_ms > batch->lag_ms)
         batch->lag_ms = w->now_ms - written_ms;
 }
 
-/* processed: the entries that were still in the journal, unreadable ones included. */
+/* Counts the entries in the metrics. processed: the number of entries that the script found in the
+ * journal and removed, including unreadable ones. */
 static void journal_count(struct journal *journal, const struct journal_batch *batch,
                           int64_t processed)
 {
@@ -94,7 +102,7 @@ static void journal_count(struct journal *journal, const struct journal_batch *b
         journal->lag_max_ms = batch->lag_ms;
 }
 
-/* The script has removed the entries that were still there and written their effects. */
+/* The reply of the script that has removed the entries and written their effects. */
 static void journal_on_processed(struct task *task)
 {
     struct journal *journal = task->owner;
@@ -113,7 +121,8 @@ static void journal_on_processed(struct task *task)
         journal_count(journal, batch, processed);
         if (batch->message_count > 0)
             shard->outbox_pending = true;
-        if (batch->count == JOURNAL_ENTRIES_MAX) /* the journal may have more entries */
+        /* as many entries as one read can return: the journal may have more */
+        if (batch->count == JOURNAL_ENTRIES_MAX)
             shard->journal_pending = true;
     }
     journal_end(task);
@@ -121,6 +130,8 @@ static void journal_on_processed(struct task *task)
 
 static void journal_process(struct task *task);
 
+/* The dead letter of entry batch->next is stored, or its entry was erased meanwhile: continues with
+ * the next entry. DEAD_LETTER_FAILED: the shard is processed again later. */
 static void journal_on_dead_letter(struct task *task, enum dead_letter_result result)
 {
     struct journal_batch *batch = task->data;
@@ -143,8 +154,10 @@ static void journal_on_dead_letter(struct task *task, enum dead_letter_result re
     journal_process(task);
 }
 
-/* Writes the unreadable entries to the dead letters, one after the other, and then processes the
- * whole batch. In this order: a worker that dies in between leaves an entry twice, never lost. */
+/* Continues the batch: finds the next unreadable entry and writes it to the dead letters, after
+ * which this function is called again. When none is left, sends the script that processes the whole
+ * batch. The order matters: if the worker dies in between, an unreadable entry exists twice, but is
+ * never lost. */
 static void journal_process(struct task *task)
 {
     struct journal_batch *batch = task->data;
@@ -167,7 +180,9 @@ static void journal_process(struct task *task)
     task_submit(task, journal_on_processed);
 }
 
-/* journal_last_id advances even if processing fails later: journal_pending covers that. */
+/* The entries of a shard were read: computes their effects. journal_last_id (from where
+ * journal_wait.c waits for new entries) advances even if processing fails later, because
+ * journal_pending is set again in that case. */
 static void journal_on_read(struct task *task)
 {
     struct journal *journal = task->owner;
@@ -189,7 +204,8 @@ static void journal_on_read(struct task *task)
     journal_process(task);
 }
 
-/* Clears journal_pending before reading: entries that arrive from now on set it again. */
+/* Starts a task for the shard. journal_pending is cleared before the journal is read, since entries
+ * that arrive from now on set it again. */
 static void journal_begin(struct journal *journal, unsigned shard)
 {
     struct task *task = task_begin(journal->worker, shard, journal);
@@ -208,6 +224,7 @@ static void journal_begin(struct journal *journal, unsigned shard)
     task_submit(task, journal_on_read);
 }
 
+/* Marks the journal and the outbox of every shard as pending once in SWEEP_INTERVAL_US. */
 static void journal_sweep(struct journal *journal)
 {
     if (journal->worker->now_us < journal->next_sweep_us)
@@ -220,7 +237,8 @@ static void journal_sweep(struct journal *journal)
     }
 }
 
-/* Starts a task for the shard if it is pending, held and not busy. */
+/* Starts a task for the shard if its journal may have entries, this worker holds its lease, no task
+ * processes it, and the pause after a failure is over. */
 static void journal_tick_shard(struct journal *journal, unsigned shard)
 {
     const struct shard *s = &journal->shards->v[shard];

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Marks journals as pending when entries arrive, by a blocking XREAD on a connection of its own.
- * Nothing depends on it but the delay: after a failure, journal.c finds missed entries by a sweep.
- */
+/* Marks journals as pending when entries arrive, by a blocking XREAD on a connection of its own. If
+ * that fails, entries are processed later but never lost: journal.c looks into all journals every
+ * few seconds (its sweep). */
 #include "app/worker/journal_wait.h"
 
 #include "app/store/reply.h"
 
+/* The time for which Redis blocks; bytes of the arena at first and at most. */
 enum { BLOCK_MS = 1000, ARENA_FIRST = 65536, ARENA_CAP = 16 << 20 };
 
-/* The pause after new entries: under load, one wake-up then serves many entries. */
+/* Pause after a reply with new entries. Under load many entries arrive in this time, and one
+ * wake-up serves them all. */
 static const int64_t GATHER_US = 100000;
 
+/* Opens a second connection to Redis, whose round trips may take BLOCK_MS longer. */
 bool journal_wait_open(struct journal_wait *wait, char ret_error[200])
 {
     wait->arena = arena_new(ARENA_FIRST, ARENA_CAP);
@@ -22,7 +25,7 @@ bool journal_wait_open(struct journal_wait *wait, char ret_error[200])
     return true;
 }
 
-/* Accepts what journal_wait_open has left after a failure. */
+/* Also releases what a failed journal_wait_open has left. */
 void journal_wait_close(struct journal_wait *wait)
 {
     if (wait->store)
@@ -31,8 +34,9 @@ void journal_wait_close(struct journal_wait *wait)
     arena_free(wait->arena);
 }
 
-/* Sends XREAD ... STREAMS key... id...: one entry of each journal, after the last id that journal.c
- * has read there. Sends nothing while this worker holds no lease. */
+/* Sends XREAD COUNT 1 BLOCK ... STREAMS key... id...: it returns at most one entry of each journal,
+ * after the last id that journal.c has read there. Nothing is sent while this worker holds no
+ * lease. */
 static void journal_wait_send(struct journal_wait *wait)
 {
     struct str argv[6 + 2 * SHARDS] = {STR("XREAD"), STR("COUNT"), STR("1"), STR("BLOCK")};
@@ -60,7 +64,8 @@ static void journal_wait_send(struct journal_wait *wait)
     store_submit(wait->store, &wait->pipeline, wait->worker->now_us);
 }
 
-/* The reply has an element for each journal with new entries: its key and one entry. */
+/* Marks the journals in the reply of XREAD as pending. The reply has one element for each journal
+ * with new entries: the key of the journal and one entry. */
 static void journal_wait_mark_pending(struct journal_wait *wait, const redisReply *reply)
 {
     size_t n;
@@ -68,7 +73,7 @@ static void journal_wait_mark_pending(struct journal_wait *wait, const redisRepl
     struct str key;
 
     if (reply_array(reply, SHARDS, &n) != REPLY_OK)
-        return; /* nil: BLOCK_MS passed without an entry */
+        return; /* the reply is nil: BLOCK_MS has passed without a new entry */
     for (size_t i = 0; i < n; i++) {
         if (reply_text(reply_at(reply_at(reply, i), 0), &key) == REPLY_OK &&
             key_parse_hash_tag(key, &shard))
@@ -77,7 +82,8 @@ static void journal_wait_mark_pending(struct journal_wait *wait, const redisRepl
     wait->next_run_us = wait->worker->now_us + GATHER_US;
 }
 
-/* After an error (Redis is away, or loading) the next XREAD waits a little. */
+/* Processes the reply of XREAD, if there is one. After an error (Redis cannot be reached or is
+ * loading) the next XREAD waits for WORKER_RETRY_US. */
 static void journal_wait_on_reply(struct journal_wait *wait)
 {
     const struct pipeline *done = store_next_done(wait->store);
@@ -92,6 +98,7 @@ static void journal_wait_on_reply(struct journal_wait *wait)
         wait->next_run_us = wait->worker->now_us + WORKER_RETRY_US;
 }
 
+/* Processes the reply, sends the next XREAD when its time is reached, and serves the connection. */
 void journal_wait_tick(struct journal_wait *wait)
 {
     struct worker_context *w = wait->worker;

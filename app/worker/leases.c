@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Holds this worker's share of the shards. Each interval one pipeline renews the leases that it
- * holds, tries to acquire as many more as its share allows, and gives back what exceeds the share.
- * The share follows from the number of living workers (heartbeat.c). Scripts check the lease again
- * in Redis; what is known here only saves work that would be in vain. */
+/* Holds this worker's share of the shards. Once a second, one pipeline renews the leases that this
+ * worker holds, tries to acquire as many further ones as its share allows, and gives back those
+ * that exceed the share. The share is the number of shards divided by the number of living workers
+ * (heartbeat.c). Scripts check the lease again in Redis before they change anything; what this
+ * process knows of its leases only avoids useless work. */
 #include "app/worker/leases.h"
 
 #include "app/base/clock.h"
 #include "app/store/lease.h"
 
-static const int64_t INTERVAL_US = 1000000;
-/* A lease counts as lost this much earlier than in Redis, since clocks run at different rates. */
+static const int64_t INTERVAL_US = 1000000; /* between two renewals */
+/* This process treats a lease as ended this much earlier than Redis does, since the clocks of the
+ * two machines run at slightly different rates. */
 static const int64_t MARGIN_US = 500000;
 
 void leases_init(struct leases *leases, struct worker_context *w, struct shards *shards,
                  const struct heartbeat *heartbeat)
 {
-    uint8_t first; /* random, so that workers that start together do not try the same shards */
+    /* random, so that workers that start at the same time try different shards first */
+    uint8_t first;
 
     random_bytes(&first, sizeof(first));
     *leases =
@@ -23,6 +26,7 @@ void leases_init(struct leases *leases, struct worker_context *w, struct shards 
     periodic_init(&leases->schedule, w, 0);
 }
 
+/* Logs the number of held leases if it has changed since the last log line. */
 static void leases_log(struct leases *leases)
 {
     struct log *log = leases->worker->engine->log;
@@ -38,8 +42,9 @@ static void leases_log(struct leases *leases)
     log_end(log);
 }
 
-/* A lease runs from the moment at which its command was sent, not from the reply: Redis started
- * it somewhere in between. */
+/* The replies to the pipeline of one interval. The end of a lease is computed from the time at
+ * which its command was sent, the earliest time at which Redis can have started the lease; the time
+ * of the reply would be too late. */
 static void leases_on_replies(struct task *task)
 {
     struct leases *leases = task->owner;
@@ -61,9 +66,9 @@ static void leases_on_replies(struct task *task)
     periodic_end(&leases->schedule, task);
 }
 
-/* Queues what is to be done about one shard: acquire, renew, give back or nothing. *wanted: leases
- * held or being acquired. A draining worker acquires nothing (share is 0), but renews what it holds
- * until all that it has started is complete. */
+/* Queues the command for one shard: acquire or renew its lease, give it back, or nothing. *wanted:
+ * the number of leases held or being acquired, at most share. A draining worker has the share 0: it
+ * acquires no lease, but renews those that it holds until its started work is complete. */
 static void leases_queue_shard(struct leases *leases, struct pipeline *pipeline, unsigned shard,
                                size_t share, size_t *wanted)
 {
@@ -75,7 +80,7 @@ static void leases_queue_shard(struct leases *leases, struct pipeline *pipeline,
         if (*wanted >= share)
             return;
         (*wanted)++;
-        leases->rr_cursor = shard + 1; /* shards up to here may be held by others */
+        leases->rr_cursor = shard + 1; /* other workers may hold the leases before this one */
     } else if (leases->shards->held_count > share && !worker_draining(w) && !s->journal_busy &&
                !s->outbox_busy) {
         shards_lease_lost(leases->shards, shard);
@@ -85,6 +90,9 @@ static void leases_queue_shard(struct leases *leases, struct pipeline *pipeline,
     leases->acquire_cmds[shard] = lease_cmd_acquire(pipeline, shard, w->id, LEASE_MS);
 }
 
+/* Sends the commands of one interval for all shards. The share is rounded up, so that all shards
+ * have a holder. The search starts at rr_cursor, since leases of earlier shards are probably
+ * held. */
 void leases_tick(struct leases *leases)
 {
     size_t live = heartbeat_live_workers(leases->heartbeat);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Obtains the leases of shards up to this worker's fair share, renews them, and gives them back. */
+/* Obtains leases of shards (a lease is the time-limited ownership of a group of keys) up to this
+ * worker's fair share, renews them, and gives them back. */
 #ifndef WORKER_LEASES_H
 #define WORKER_LEASES_H
 
@@ -7,7 +8,8 @@
 #include "app/worker/periodic.h"
 #include "app/worker/shards.h"
 
-/* Another worker has the shards of one that died after LEASE_MS and one interval at most. */
+/* Duration of a lease in ms. If a worker dies, other workers obtain its shards after this time plus
+ * one interval of the schedule at most. */
 enum { LEASE_MS = 6000 };
 
 struct leases {
@@ -15,15 +17,17 @@ struct leases {
     struct shards *shards;
     const struct heartbeat *heartbeat;
     struct periodic schedule;
-    struct command *acquire_cmds[SHARDS]; /* NULL: nothing was queued for the shard */
-    size_t logged_count;                  /* leases held, as logged last */
-    unsigned rr_cursor;                   /* the shard with which the search for free ones starts */
+    /* acquires or renews the lease of the shard; NULL: not sent */
+    struct command *acquire_cmds[SHARDS];
+    size_t logged_count; /* number of leases in the last log line about it */
+    unsigned rr_cursor;  /* the shard with which the search for free leases starts */
 };
 
 void leases_init(struct leases *leases, struct worker_context *w, struct shards *shards,
                  const struct heartbeat *heartbeat);
 void leases_tick(struct leases *leases);
-/* Queues commands that give back all leases; they count as lost at once. */
+/* Queues commands that give back all leases that this worker holds; it treats them as lost at
+ * once. */
 void leases_queue_release(struct leases *leases, struct pipeline *pipeline);
 
 #endif

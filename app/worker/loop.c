@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The process: it owns the context, the event loop and all subsystems, and gives each subsystem the
- * few others that it needs. An iteration processes the replies of the store, lets every subsystem
- * start what is due, sends the queued commands, and sleeps until something is ready or the earliest
- * wake-up. Draining ends when no task is running: all that a subsystem has started holds one. */
+/* The process of mastery-worker: it owns the context, the event loop and all subsystems, and gives
+ * each subsystem pointers to the few others that it needs. One loop iteration processes the replies
+ * of Redis, lets every subsystem start the work that is due, sends the queued commands, and sleeps
+ * until a descriptor is ready or until the earliest wake-up. Draining ends when no task is running,
+ * because all started work has a task. */
 #include "app/worker/loop.h"
 
 #include <assert.h>
@@ -22,7 +23,8 @@
 #include "app/worker/retention.h"
 #include "app/worker/seal.h"
 
-/* Their names are label values of METRIC_JOBS (app/obs/metrics.def). */
+/* The kinds of jobs. Their names, in this order, are label values of METRIC_JOBS
+ * (app/obs/metrics.def). */
 static const struct job_kind job_kinds[] = {
     {STR_INIT("event"), job_event, .attempts_max = 5},
     {STR_INIT("batch"), job_batch, .attempts_max = 25, .on_dead_letter = job_batch_on_dead_letter},
@@ -37,7 +39,7 @@ struct worker {
     struct shards shards;
     struct store_watch store_watch;
     struct signal_watch signals;
-    ev_timer timer; /* ends the sleep of the loop */
+    ev_timer timer; /* wakes the loop at the earliest time that a subsystem wants */
     struct http *http;
     struct heartbeat heartbeat;
     struct leases leases;
@@ -50,12 +52,14 @@ struct worker {
     struct audit_maintenance audit;
     struct seals seals;
     struct erasures erasures;
-    bool deregistered; /* the commands that give back leases and name were sent */
+    bool deregistered; /* true: leases were given back, and the worker was removed from the lists in
+                          Redis */
 };
 
 /* ---- the subsystems ---- */
 
-/* Initializes every subsystem, and opens what needs memory or a connection. */
+/* Initializes every subsystem, and opens those that need memory or a connection. Returns false with
+ * a message on stderr; worker_close_subsystems must be called in any case. */
 static bool worker_open_subsystems(struct worker *w)
 {
     struct worker_context *context = &w->context;
@@ -94,7 +98,8 @@ static bool worker_open_subsystems(struct worker *w)
     return false;
 }
 
-/* In this order: what one subsystem finds, the next can start in the same iteration. */
+/* Lets every subsystem start the work that is due. The order matters: an event that one subsystem
+ * produces can be processed by a later one in the same loop iteration. */
 static void worker_tick_subsystems(struct worker *w)
 {
     heartbeat_tick(&w->heartbeat);
@@ -110,7 +115,8 @@ static void worker_tick_subsystems(struct worker *w)
     erasures_tick(&w->erasures);
 }
 
-/* HTTP calls end before the jobs and publishers that own them are released. */
+/* Releases every subsystem. http_free ends the running HTTP calls before the jobs and publishers
+ * that own them are released. */
 static void worker_close_subsystems(struct worker *w)
 {
     erasures_close(&w->erasures);
@@ -125,7 +131,8 @@ static void worker_close_subsystems(struct worker *w)
 
 /* ---- draining ---- */
 
-/* HUP reads the secrets again; every other signal that is received starts draining. */
+/* The process has received a signal: HUP reads the secrets again; every other one starts draining.
+ * A second signal during draining has no effect. */
 static void worker_on_signal(void *owner, int number)
 {
     struct worker_context *context = owner;
@@ -142,7 +149,8 @@ static void worker_on_signal(void *owner, int number)
     log_end(engine->log);
 }
 
-/* The worker may end now. If the commands failed, the leases expire by themselves. */
+/* Last callback of the process: setting the end of draining to now ends the loop. Failed commands
+ * do no harm, since leases expire by themselves. */
 static void worker_on_deregistered(struct task *task)
 {
     struct worker_context *context = task->worker;
@@ -151,8 +159,9 @@ static void worker_on_deregistered(struct task *task)
     context->drain_deadline_us = context->now_us;
 }
 
-/* Once all started work is complete, gives back the leases, so that other workers can continue at
- * once, and removes this worker's name. */
+/* When all work of a draining worker is complete: gives back its leases, so that other workers
+ * continue at once, and removes its id from the list of workers and from the consumers of the job
+ * queue. */
 static void worker_deregister_if_idle(struct worker *w)
 {
     struct task *task;
@@ -171,7 +180,8 @@ static void worker_deregister_if_idle(struct worker *w)
     task_submit(task, worker_on_deregistered);
 }
 
-/* True when nothing is left to do, or DRAIN_TIMEOUT_S is over. */
+/* Returns true if the loop must end: the worker is draining and its deadline is reached. Completed
+ * work moves the deadline to the present. */
 static bool worker_drained(const struct worker *w)
 {
     return worker_draining(&w->context) && clock_monotonic_us() >= w->context.drain_deadline_us;
@@ -179,7 +189,8 @@ static bool worker_drained(const struct worker *w)
 
 /* ---- the loop ---- */
 
-/* One loop iteration: what the events of the loop have brought is processed here, in this order. */
+/* One loop iteration, called after libev has received events: replies first, then new work, then
+ * sending, log and the length of the next sleep. */
 static void worker_iterate(struct worker *w)
 {
     struct worker_context *context = &w->context;
@@ -203,16 +214,17 @@ static void worker_iterate(struct worker *w)
     store_watch_update(&w->store_watch);
     log_flush(engine->log);
     sleep_us = context->wake_us - clock_monotonic_us();
-    /* libev takes 0 for "no timer": a microsecond more */
+    /* a microsecond more, since libev takes 0 for "no timer" */
     w->timer.repeat = (double)(sleep_us > 0 ? sleep_us : 0) / 1e6 + 1e-6;
     ev_timer_again(context->loop, &w->timer);
 }
 
+/* Only wakes the loop: the loop iteration that follows does the work. */
 static void worker_on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 {
     (void)loop;
     (void)timer;
-    (void)events; /* the iteration that follows does the work */
+    (void)events;
 }
 
 /* Runs iterations until the worker is drained. */
@@ -236,6 +248,7 @@ static void worker_loop(struct worker *w)
     }
 }
 
+/* Allocates the worker, runs it until it is drained, and releases it. */
 int worker_run(struct engine *engine)
 {
     struct worker *w = calloc(1, sizeof(*w));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-worker: processes in the background what requests have put into Redis: journals, events
- * to publish, jobs, audit records. With --check it only checks the configuration. */
+/* mastery-worker: processes in the background what requests have stored in Redis: journals (changes
+ * of students' data), events to publish, jobs, audit records. The argument --check makes it check
+ * the configuration and start nothing. */
 #include <curl/curl.h>
 #include <stdlib.h>
 
@@ -9,6 +10,8 @@
 #include "app/runtime/process.h"
 #include "app/worker/loop.h"
 
+/* Opens the engine and runs the worker; only_check: opens and closes the engine. Returns the exit
+ * status. */
 static int worker_main(const struct router *router, bool only_check)
 {
     struct engine engine;
@@ -22,11 +25,13 @@ static int worker_main(const struct router *router, bool only_check)
     return status;
 }
 
+/* Signals and hardening come first, before libraries can start threads. */
 int main(int argc, char *argv[])
 {
     size_t count;
     const struct route_table *tables = route_tables(&count);
-    struct router *router; /* the layout of the pool's shared metrics depends on the routes */
+    /* needed here because the layout of the shared metrics depends on the routes */
+    struct router *router;
     int status;
 
     process_set_signals();

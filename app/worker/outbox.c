@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* An attempt to publish one event: read the shard's oldest entry, give it to the sidecar, and act
- * on the result. Published: the entry is removed together with the next read. Refused: it becomes a
- * dead letter. Anything else: it stays in the store and is tried again after a pause. A worker that
- * dies between publishing and removing makes the next one publish the event again: at least once.
- */
+/* An attempt to publish one event: read the oldest entry of the shard, send it to the sidecar
+ * (Dapr), and act on the result. A published event is removed from Redis together with the next
+ * read. A refused event becomes a dead letter. After any other result the event stays in Redis and
+ * is tried again after a pause. If a worker dies between publishing and removing an event, the next
+ * worker publishes it again: an event is published at least once. */
 #include "app/worker/outbox.h"
 
 #include <stdio.h>
@@ -12,29 +12,35 @@
 #include "app/worker/dead_letter.h"
 
 enum {
-    ATTEMPTS_MAX = 5, /* of an event that the broker does not accept */
-    BACKOFFS_MAX = 4, /* the pauses grow up to this number */
+    /* attempts before an event that the broker does not accept becomes a dead letter */
+    ATTEMPTS_MAX = 5,
+    BACKOFFS_MAX = 4, /* how many times the pause after a failure grows */
 };
 
+/* constant pause while the sidecar is unavailable */
 static const int64_t UNAVAILABLE_PAUSE_US = 1000000;
 
 /* ---- the end of an attempt ---- */
 
+/* Counts one result of an attempt in METRIC_OUTBOX; status is its label. */
 static void outbox_count(struct outbox *outbox, const char *status)
 {
     metrics_add(outbox->worker->engine->metrics, METRIC_OUTBOX, status, NULL, 1);
 }
 
+/* Ends the task of an attempt; the shard can start its next one. While outbox_busy is true, the
+ * lease is not given back: also while a published entry waits for its removal, since a worker
+ * without the lease could not remove it. */
 static void outbox_end_attempt(struct outbox *outbox, unsigned shard)
 {
     struct outbox_shard *s = &outbox->v[shard];
 
-    /* busy until the entry is removed, too: a worker without the lease could not remove it */
     outbox->shards->v[shard].outbox_busy = s->remove_id[0] != '\0';
     task_end(s->task);
     s->task = NULL;
 }
 
+/* The next attempt of the shard starts no earlier than us microseconds from now. */
 static void outbox_pause(struct outbox *outbox, unsigned shard, int64_t us)
 {
     struct outbox_shard *s = &outbox->v[shard];
@@ -43,7 +49,8 @@ static void outbox_pause(struct outbox *outbox, unsigned shard, int64_t us)
     worker_wake_at(outbox->worker, s->next_run_us);
 }
 
-/* Each pause in succession is four times as long, up to 4^BACKOFFS_MAX times DAPR_RETRY_MS. */
+/* Pauses the shard after a failure, DAPR_RETRY_MS at first. Each further pause in succession is
+ * four times as long, up to 4^BACKOFFS_MAX times DAPR_RETRY_MS. */
 static void outbox_back_off(struct outbox *outbox, unsigned shard)
 {
     struct outbox_shard *s = &outbox->v[shard];
@@ -55,7 +62,8 @@ static void outbox_back_off(struct outbox *outbox, unsigned shard)
     outbox_pause(outbox, shard, us);
 }
 
-/* The next attempt removes the entry from the store, in the round trip that reads the next one. */
+/* Marks the tried entry as done: the next attempt removes it from Redis in the same round trip that
+ * reads the entry after it. */
 static void outbox_entry_done(struct outbox_shard *s)
 {
     memcpy(s->remove_id, s->tried_id, sizeof(s->remove_id));
@@ -64,7 +72,8 @@ static void outbox_entry_done(struct outbox_shard *s)
 
 /* ---- dead letters ---- */
 
-/* The sidecar's response is not logged: it may quote the event, which names the student. */
+/* Logs that an event became a dead letter. The log line omits the response of the sidecar, which
+ * may quote the event and so name the student. */
 static void outbox_log_dead(const struct outbox *outbox, unsigned shard)
 {
     const struct outbox_shard *s = &outbox->v[shard];
@@ -79,6 +88,8 @@ static void outbox_log_dead(const struct outbox *outbox, unsigned shard)
     log_end(log);
 }
 
+/* The attempt ends with the result of writing the dead letter. If an erasure has removed the entry,
+ * nothing is left to do. */
 static void outbox_on_dead_letter(struct task *task, enum dead_letter_result result)
 {
     struct outbox *outbox = task->owner;
@@ -96,6 +107,8 @@ static void outbox_on_dead_letter(struct task *task, enum dead_letter_result res
     outbox_end_attempt(outbox, shard);
 }
 
+/* Writes the entry of the running attempt to the dead letters; an unreadable entry has the payload
+ * null. */
 static void outbox_put_dead_letter(struct outbox *outbox, unsigned shard, struct str reason)
 {
     struct outbox_shard *s = &outbox->v[shard];
@@ -112,8 +125,10 @@ static void outbox_put_dead_letter(struct outbox *outbox, unsigned shard, struct
 
 /* ---- publishing ---- */
 
-/* The last check before the first byte is sent. An erasure that ended since the event was read may
- * have been the student's: then the event must not leave, and is read again. */
+/* Called when the connection to the sidecar is established, before the first byte is sent;
+ * returning false cancels the attempt, and the event is read again. It is cancelled if the lease is
+ * lost, or if any erasure has ended since the event was read: that erasure may be of the student in
+ * the event. */
 static bool outbox_may_send(void *owner, unsigned shard)
 {
     const struct outbox *outbox = owner;
@@ -122,7 +137,7 @@ static bool outbox_may_send(void *owner, unsigned shard)
            metrics_erasures(outbox->worker->engine->metrics) == outbox->v[shard].erasures_seen;
 }
 
-/* The sidecar is available again: its shards need not wait for the end of their pauses. */
+/* The sidecar is available again: ends the pauses of all shards that have waited for it. */
 static void outbox_resume_all(struct outbox *outbox)
 {
     for (unsigned shard = 0; shard < SHARDS; shard++) {
@@ -134,6 +149,8 @@ static void outbox_resume_all(struct outbox *outbox)
     }
 }
 
+/* The result of an attempt: decides whether the entry is done, becomes a dead letter, or is tried
+ * again after a pause. PUBLISH_CANCELLED has no pause. */
 static void outbox_on_result(void *owner, unsigned shard, const struct publish_result *result)
 {
     struct outbox *outbox = owner;
@@ -167,13 +184,15 @@ static void outbox_on_result(void *owner, unsigned shard, const struct publish_r
         s->waits_for_sidecar = true;
         outbox_pause(outbox, shard, UNAVAILABLE_PAUSE_US);
         break;
-    case PUBLISH_REFUSED: /* dealt with above */
+    case PUBLISH_REFUSED: /* became a dead letter above */
     case PUBLISH_CANCELLED: break;
     }
     outbox_end_attempt(outbox, shard);
 }
 
-/* Publishes the entry that was read, unless it is unreadable or the sidecar accepts none now. */
+/* Publishes the entry that was read. Counters of failures start again if it is another entry than
+ * that of the last attempt. An unreadable entry becomes a dead letter; if the sidecar accepts no
+ * further event now, the attempt ends. */
 static void outbox_publish(struct outbox *outbox, unsigned shard)
 {
     struct outbox_shard *s = &outbox->v[shard];
@@ -200,7 +219,8 @@ static void outbox_publish(struct outbox *outbox, unsigned shard)
 
 /* ---- reading ---- */
 
-/* Returns false if it is unknown whether the entry was removed: the next attempt repeats it. */
+/* Processes the reply to the removal of the entry that is done, if one was sent. Returns false if
+ * Redis may not have removed it; the next attempt then repeats the removal. */
 static bool outbox_parse_removed(struct outbox *outbox, unsigned shard)
 {
     struct outbox_shard *s = &outbox->v[shard];
@@ -216,6 +236,8 @@ static bool outbox_parse_removed(struct outbox *outbox, unsigned shard)
     return true;
 }
 
+/* The oldest entry of the shard was read: publishes it. has_entry stays true if reading fails,
+ * since the outbox may have entries then. */
 static void outbox_on_read(struct task *task)
 {
     struct outbox *outbox = task->owner;
@@ -234,14 +256,14 @@ static void outbox_on_read(struct task *task)
         outbox_publish(outbox, shard);
         return;
     }
-    if (has_entry) /* or unknown, after a failure */
+    if (has_entry)
         outbox->shards->v[shard].outbox_pending = true;
     outbox_end_attempt(outbox, shard);
 }
 
-/* Starts an attempt: one round trip removes the entry that is done and reads the one after it. If
- * that fails, this worker still knows by remove_id that the entry is done and does not publish it
- * again; only a worker that acquires the shard now would. */
+/* Starts an attempt: one round trip removes the entry that is done and reads the entry after it. If
+ * that fails, remove_id still prevents that this worker publishes the entry that is done again; a
+ * worker that acquires the lease now would publish it again. */
 static void outbox_begin_attempt(struct outbox *outbox, unsigned shard)
 {
     struct outbox_shard *s = &outbox->v[shard];
@@ -262,7 +284,8 @@ static void outbox_begin_attempt(struct outbox *outbox, unsigned shard)
     task_submit(s->task, outbox_on_read);
 }
 
-/* A draining worker still removes entries that are done. */
+/* Starts an attempt for the shard if none is running, this worker holds its lease, and an entry is
+ * to be removed or published. A draining worker only removes entries that are done. */
 static void outbox_tick_shard(struct outbox *outbox, unsigned shard)
 {
     struct outbox_shard *s = &outbox->v[shard];

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Publishes the events in the outboxes of the shards that this worker holds. One event of a shard
- * at a time, so that the order of each student's events is preserved; several shards at the same
- * time. Each attempt reads the event from the store first, because an erasure may have removed it
- * since the last attempt: nothing to publish is retained in memory. */
+/* Publishes the events in the outboxes of the shards that this worker holds. An outbox is a stream
+ * in Redis with events that the sidecar (the Dapr process through which events are published) has
+ * not accepted yet, one stream for each shard. Of each shard one event is published at a time,
+ * which preserves the order of each student's events; several shards are served at the same time.
+ * Each attempt reads the event from Redis first, because an erasure may have removed it since the
+ * last attempt: no event is retained in memory between attempts. */
 #ifndef WORKER_OUTBOX_H
 #define WORKER_OUTBOX_H
 
@@ -11,18 +13,21 @@
 #include "app/worker/sidecar.h"
 #include "app/worker/task.h"
 
+/* The outbox of one shard. */
 struct outbox_shard {
-    struct task *task; /* of the running attempt; its arena has the entry's texts. NULL: none */
-    struct outbox_entry entry;
-    struct command *read_cmd, *remove_cmd; /* remove_cmd NULL: there is nothing to remove */
-    uint64_t erasures_seen;                /* erasures in the pool when the attempt started */
-    char tried_id[STREAM_ID_SIZE];         /* the entry of the last attempt */
-    char remove_id[STREAM_ID_SIZE];        /* the entry to remove from the store; empty: none */
-    int64_t next_run_us;                   /* monotonic; no attempt starts earlier */
-    int failed_attempts;                   /* to publish tried_id, by this worker */
-    int backoffs;                          /* in succession: each is longer than the one before */
-    long http_status;                      /* of the last response to tried_id; 0: there was none */
-    bool waits_for_sidecar;                /* next_run_us is the pause for an unavailable sidecar */
+    /* task of the running attempt, with the texts of entry; NULL: none is running */
+    struct task *task;
+    struct outbox_entry entry; /* oldest event of the outbox, read by the running attempt */
+    struct command *read_cmd;
+    struct command *remove_cmd;     /* NULL: there is nothing to remove */
+    uint64_t erasures_seen;         /* number of erasures of the pool when the attempt started */
+    char tried_id[STREAM_ID_SIZE];  /* id of the entry of the last attempt */
+    char remove_id[STREAM_ID_SIZE]; /* id of the entry to remove from Redis; empty: none */
+    int64_t next_run_us;            /* monotonic; earliest start of the next attempt */
+    int failed_attempts;            /* failed attempts of this worker to publish tried_id */
+    int backoffs;                   /* pauses in succession, each longer than the one before */
+    long http_status;               /* HTTP status of the last response to tried_id; 0: none */
+    bool waits_for_sidecar;         /* true: next_run_us is the pause for an unavailable sidecar */
 };
 
 struct outbox {
@@ -30,7 +35,7 @@ struct outbox {
     struct shards *shards;
     struct sidecar *sidecar;
     struct outbox_shard v[SHARDS];
-    size_t reading;     /* attempts that have not reached the sidecar yet */
+    size_t reading;     /* attempts that are still reading their event from Redis */
     unsigned rr_cursor; /* the shard with which the next tick starts: round robin */
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Schedules a subsystem that works in one task at a time (see periodic.h). Intervals may count from
- * the start or from the end of a run: the caller chooses by the moment at which it schedules. */
+/* Schedules a subsystem that works in one task at a time (see periodic.h). The interval counts from
+ * the start of a run if the subsystem calls periodic_schedule at the start, and from the end of the
+ * run if it calls the function at the end. */
 #include "app/worker/periodic.h"
 
 void periodic_init(struct periodic *p, struct worker_context *w, int64_t delay_us)
@@ -8,6 +9,8 @@ void periodic_init(struct periodic *p, struct worker_context *w, int64_t delay_u
     *p = (struct periodic){.worker = w, .next_run_us = w->now_us + delay_us};
 }
 
+/* Returns true if a run may start now. Otherwise, if only the time is missing, arranges a
+ * wake-up. */
 bool periodic_due(const struct periodic *p)
 {
     if (p->running)

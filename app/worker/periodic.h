@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* When a subsystem runs that does its work in one task at a time, again and again: a heartbeat, a
- * scan over all keys. Whether it may run at all (draining, leases) is decided by the subsystem. */
+/* The schedule of a subsystem that repeats its work in one task at a time, for example a heartbeat
+ * or a scan over all keys. The subsystem itself decides whether it may run (draining, leases). */
 #ifndef WORKER_PERIODIC_H
 #define WORKER_PERIODIC_H
 
@@ -8,20 +8,21 @@
 
 struct periodic {
     struct worker_context *worker;
-    int64_t next_run_us; /* monotonic; a run starts no earlier */
-    bool running;        /* its task has not ended yet */
+    int64_t next_run_us; /* monotonic; earliest start of the next run */
+    bool running;        /* true: a run has started, and its task has not ended yet */
 };
 
 /* The first run is due after delay_us. w must live as long as p. */
 void periodic_init(struct periodic *p, struct worker_context *w, int64_t delay_us);
-/* Whether a run is due and none is running. If only the time is missing, the worker wakes then. */
+/* Returns true if the time of the next run is reached and no run is in progress. If only the time
+ * is not reached, the worker wakes at that time. */
 bool periodic_due(const struct periodic *p);
-/* Starts a run if one is due and returns its task; NULL: not due, or no memory, then it stays due.
- */
+/* Starts a run if one is due and returns its task. Returns NULL if none is due, or without memory;
+ * in the second case the run stays due. */
 struct task *periodic_begin(struct periodic *p, unsigned shard, void *owner);
-/* Ends the run and its task, but leaves the time of the next run as it is. */
+/* Ends the run and its task. Does not change the time of the next run. */
 void periodic_end(struct periodic *p, struct task *task);
-/* The next run is due delay_us after this loop iteration. */
+/* Sets the time of the next run to delay_us after the start of this loop iteration. */
 void periodic_schedule(struct periodic *p, int64_t delay_us);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One pass a day: it trims the dead letters (and the outboxes, if nothing is published), and then
- * scans all keys twice, for the students' streams of events and for their marks of processed
- * events. The pass is a sequence of small steps with pauses, so that requests are not delayed. The
- * audit log is trimmed elsewhere (audit_maintenance.c), in whole seals. */
+/* One pass a day. It first trims the dead letters (and the outboxes, if events are not published).
+ * It then scans all keys twice: for the streams of each student's events, and for the hashes of
+ * marks (fields that show which events were already counted). The pass is a sequence of small steps
+ * with pauses, so that requests are not delayed. audit_maintenance.c trims the audit log. */
 #include "app/worker/retention.h"
 
 #include <stdio.h>
@@ -12,15 +12,19 @@
 #include "app/store/outbox.h"
 #include "app/store/student.h"
 
-enum { SCAN_COUNT = 1000, SCAN_REPLY_MAX = 100000 }; /* keys in one step: wanted, accepted */
+/* Keys in the reply of one SCAN: the number that is requested, and the most that are accepted. */
+enum { SCAN_COUNT = 1000, SCAN_REPLY_MAX = 100000 };
 
-static const int64_t FIRST_RUN_US = 2000000; /* after the start of the process */
-static const int64_t STEP_INTERVAL_US = 50000;
+static const int64_t FIRST_RUN_US = 2000000;   /* after the start of the process */
+static const int64_t STEP_INTERVAL_US = 50000; /* pause between two steps of a pass */
+/* between the end of a pass and the next one */
 static const int64_t PASS_INTERVAL_US = INT64_C(86400) * 1000000;
-static const int64_t DEAD_LETTER_AGE_MS = EVENT_AGE_MAX_MS; /* they contain learning events, too */
-static const int64_t OUTBOX_AGE_MS = INT64_C(86400) * 1000;
+/* the age limit of learning events, which dead letters may contain */
+static const int64_t DEAD_LETTER_AGE_MS = EVENT_AGE_MAX_MS;
+static const int64_t OUTBOX_AGE_MS = INT64_C(86400) * 1000; /* without a sidecar only */
 
-/* Removes the entries of a stream whose ids are older than before_ms. */
+/* Queues the removal of the entries of a stream that are older than before_ms (Unix time); ids of
+ * entries start with their time. */
 static void retention_queue_trim(struct pipeline *pipeline, struct str key, int64_t before_ms)
 {
     struct str min_id = arena_printf(pipeline->arena, "%lld", (long long)before_ms);
@@ -29,7 +33,8 @@ static void retention_queue_trim(struct pipeline *pipeline, struct str key, int6
                        (struct str[]){STR("XTRIM"), key, STR("MINID"), min_id});
 }
 
-/* Deletions that failed are repeated by the next pass. */
+/* Ends a step after its deletions. Their replies are ignored: the next pass repeats those that
+ * failed. */
 static void retention_on_trimmed(struct task *task)
 {
     struct retention *retention = task->owner;
@@ -37,6 +42,7 @@ static void retention_on_trimmed(struct task *task)
     periodic_end(&retention->schedule, task);
 }
 
+/* Ends a step that failed before its deletions; it is repeated after WORKER_RETRY_US. */
 static void retention_retry_later(struct task *task)
 {
     struct retention *retention = task->owner;
@@ -45,7 +51,7 @@ static void retention_retry_later(struct task *task)
     periodic_end(&retention->schedule, task);
 }
 
-/* Logs how many keys the pass has found, and schedules the next one. */
+/* Ends a pass: logs how many keys it has found, and schedules the next pass. */
 static void retention_end_pass(struct retention *retention)
 {
     struct log *log = retention->worker->engine->log;
@@ -59,11 +65,13 @@ static void retention_end_pass(struct retention *retention)
 
 /* ---- the scans ---- */
 
-/* student_cmd_trim_marks processes one portion of a hash and replies with the cursor of the next;
- * hashes that are not at their end yet get another command, all in one round trip. */
+/* The replies to student_cmd_trim_marks. Each command has processed a portion of one hash and
+ * returns the cursor of the next portion ("0": the hash is finished). For each hash that is not
+ * finished, the next command is queued, all in one round trip. The list of commands is copied
+ * first, because pipeline_clear removes it from the pipeline. */
 static void retention_on_marks_trimmed(struct task *task)
 {
-    struct pipeline done = task->pipeline;
+    struct pipeline completed = task->pipeline;
     int32_t first_day = day_of_ms(task->worker->now_ms) - MARK_DAYS;
     struct str cursor;
 
@@ -72,7 +80,7 @@ static void retention_on_marks_trimmed(struct task *task)
         return;
     }
     pipeline_clear(&task->pipeline);
-    for (const struct command *command = done.first; command; command = command->next) {
+    for (const struct command *command = completed.first; command; command = command->next) {
         if (reply_text(command->reply, &cursor) == REPLY_OK && !str_equal(cursor, STR("0")))
             student_cmd_trim_marks(&task->pipeline, command->argv[0], cursor, first_day);
     }
@@ -92,10 +100,10 @@ static void retention_trim_events(struct pipeline *pipeline, struct str key, int
     retention_queue_trim(pipeline, key, now_ms - EVENT_AGE_MAX_MS);
 }
 
-/* One scan after the other. */
+/* The scans of a pass, executed in this order. */
 static const struct {
     const struct str *pattern;
-    const char *type; /* of the keys, as the option TYPE of SCAN */
+    const char *type; /* type of the keys for the option TYPE of SCAN */
     void (*queue_trim)(struct pipeline *pipeline, struct str key, int64_t now_ms);
     task_on_replies *on_trimmed;
 } scans[] = {
@@ -104,6 +112,9 @@ static const struct {
 };
 enum { SCANS = sizeof(scans) / sizeof(scans[0]) };
 
+/* The reply of SCAN: queues the deletions in the keys that were found, and moves to the next
+ * portion, the next scan or the end of the pass. SCAN returns the cursor "0" at the end of a scan,
+ * which is also the cursor that starts the next scan. */
 static void retention_on_scanned(struct task *task)
 {
     struct retention *retention = task->owner;
@@ -127,13 +138,13 @@ static void retention_on_scanned(struct task *task)
     }
     retention->scanned += n;
     periodic_schedule(&retention->schedule, STEP_INTERVAL_US);
-    /* the cursor "0" ends a scan, and is the first of the next one */
     if (str_equal(cursor, STR("0")) && ++retention->scan == SCANS)
         retention_end_pass(retention);
     task_submit(task, scans[scan].on_trimmed);
 }
 
-/* SCAN with MATCH and TYPE: replies may be empty although the scan is not at its end. */
+/* Sends the next SCAN. A reply without keys does not mean the end of the scan, since MATCH and TYPE
+ * remove keys from the reply; only the cursor "0" does. */
 static void retention_scan(struct retention *retention, struct task *task)
 {
     struct str cursor = arena_copy(task->arena, str_of(retention->cursor));
@@ -146,8 +157,8 @@ static void retention_scan(struct retention *retention, struct task *task)
     task_submit(task, retention_on_scanned);
 }
 
-/* The outboxes may hold events of an earlier configuration: without a sidecar they are not emptied.
- */
+/* Starts a pass: trims the dead letters and, if no sidecar is configured, the outboxes: these may
+ * contain events of an earlier configuration, which no worker publishes. */
 static void retention_start_pass(struct retention *retention, struct task *task)
 {
     int64_t now_ms = task->worker->now_ms;
@@ -168,6 +179,7 @@ void retention_init(struct retention *retention, struct worker_context *w,
     periodic_init(&retention->schedule, w, FIRST_RUN_US);
 }
 
+/* Starts the next step of a pass, or a new pass, if one is due. */
 void retention_tick(struct retention *retention)
 {
     struct task *task;

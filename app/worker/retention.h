@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Deletes outdated data that does not expire by itself: entries of streams and fields of hashes
- * that are still written to. Runs when a worker starts and once a day, in the worker that holds the
- * lease of shard 0. */
+/* Deletes outdated data that Redis does not expire by itself: old entries of streams and old fields
+ * of hashes, whose keys are still written to. Runs when a worker starts and once a day, in the
+ * worker that holds the lease of shard 0. */
 #ifndef WORKER_RETENTION_H
 #define WORKER_RETENTION_H
 
@@ -11,10 +11,10 @@
 struct retention {
     struct worker_context *worker;
     const struct shards *shards;
-    struct periodic schedule; /* a run is one step: one SCAN with its deletions */
-    char cursor[24];          /* of SCAN; empty: no pass is in progress */
-    size_t scan;              /* the row of the table of scans that is in progress */
-    uint64_t scanned;         /* keys found in this pass */
+    struct periodic schedule; /* when the next step runs: one SCAN with its deletions */
+    char cursor[24];          /* cursor of the next SCAN; empty: no pass is in progress */
+    size_t scan;              /* index of the scan in progress in the table of scans */
+    uint64_t scanned;         /* number of keys that this pass has found */
 };
 
 void retention_init(struct retention *retention, struct worker_context *w,

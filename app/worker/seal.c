@@ -1,20 +1,26 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A run seals all held shards in three round trips: read the new records (or, where the end of the
- * chain is unknown, the latest seal), add the seals, store the heads. Adding compares the previous
- * head in the script, so two workers cannot both continue one chain. When it is
- * unknown what Redis has stored, the end of that chain is read again before the next seal. */
+/* A run seals the new audit records of all held shards in three round trips: (1) read the new
+ * records or, if the end of a chain is unknown, its latest seal (a link of the HMAC chain over the
+ * records); (2) add the new seals; (3) store the new heads (MACs of the latest seals). The script
+ * that adds a seal compares the head before it, so that two workers cannot both continue one chain.
+ * If it is unknown what Redis has stored, the end of that chain is read again before the next
+ * seal. */
 #include "app/worker/seal.h"
 
 #include <stdio.h>
 
 #include "app/store/lease.h"
 
+/* Most audit records under one seal. */
 enum { RECORDS_PER_SEAL = 64 };
 
 static const int64_t INTERVAL_US = 1000000;
-static const int64_t ANCHOR_INTERVAL_US = 60000000; /* also between log lines about a bad chain */
+/* between two anchors of a shard, and between two log lines about chains that cannot be read */
+static const int64_t ANCHOR_INTERVAL_US = 60000000;
 
-/* Loads the keys again after secrets were reloaded (app/service/secrets_reload.h). */
+/* Loads the keys for sealing again if the secrets were reloaded (app/service/secrets_reload.h),
+ * which their generation number shows. If that fails, the old keys remain in use until the next
+ * reload. */
 static void seals_reload_keys(struct seals *seals)
 {
     struct engine *engine = seals->worker->engine;
@@ -38,13 +44,14 @@ static void seals_reload_keys(struct seals *seals)
 
 /* ---- logging ---- */
 
-/* mastery-ctl audit verify compares such lines with the chains in Redis. */
+/* Logs an anchor: number and head of the latest seal of the shard. "mastery-ctl audit verify"
+ * compares these log lines with the chains in Redis. */
 static void seals_log_anchor(const struct seals *seals, unsigned shard)
 {
     struct log *log = seals->worker->engine->log;
     const struct audit_link *link = &seals->v[shard].link;
     struct jw *jw = log_begin(log, LOG_INFO, "audit.anchor");
-    char name[3]; /* the shard in hex, as in its keys */
+    char name[3]; /* number of the shard in hex, as in its keys */
 
     (void)snprintf(name, sizeof(name), "%02x", shard & 0xff);
     jw_text(jw, "shard", name);
@@ -53,7 +60,8 @@ static void seals_log_anchor(const struct seals *seals, unsigned shard)
     log_end(log);
 }
 
-/* While draining, heads are logged at once: this process will not come to its next minute. */
+/* Logs an anchor for each chain that has grown, once a minute; while draining at once, since the
+ * process ends before the minute is over. */
 static void seals_log_anchors(struct seals *seals)
 {
     const struct worker_context *w = seals->worker;
@@ -68,7 +76,8 @@ static void seals_log_anchors(struct seals *seals)
     }
 }
 
-/* A chain whose end cannot be read is not continued; that is logged once a minute for all. */
+/* Counts a chain that cannot be read and is therefore not continued; logs one line a minute for all
+ * such chains. */
 static void seals_report_unreadable(struct seals *seals, unsigned shard)
 {
     const struct worker_context *w = seals->worker;
@@ -86,7 +95,7 @@ static void seals_report_unreadable(struct seals *seals, unsigned shard)
 
 /* ---- a run ---- */
 
-/* Ends a run: also the callback for the third round trip, whose result does not matter. */
+/* Ends a run; also the callback of the third round trip (heads), whose replies are ignored. */
 static void seals_end(struct task *task)
 {
     struct seals *seals = task->owner;
@@ -94,7 +103,9 @@ static void seals_end(struct task *task)
     periodic_end(&seals->schedule, task);
 }
 
-/* Finds the end of a chain from its latest seal; no seal: the chain starts. */
+/* The latest seal of a shard was read: it is the end of the chain. Without any seal, the chain
+ * starts with seal number 0. The next run starts at once, since the shard may have unsealed
+ * records. */
 static void seals_on_latest(struct seals *seals, unsigned shard)
 {
     struct seal_shard *s = &seals->v[shard];
@@ -112,17 +123,18 @@ static void seals_on_latest(struct seals *seals, unsigned shard)
     if (n == 0)
         s->link = (struct audit_link){.seal_number = 0};
     s->link_known = true;
-    periodic_schedule(&seals->schedule, 0); /* its unsealed records are read at once */
+    periodic_schedule(&seals->schedule, 0);
 }
 
-/* Queues a seal over the records that were read; s->cmd is NULL afterwards if there are none. */
+/* The new records of a shard were read: queues the command that adds a seal over them. s->cmd stays
+ * NULL if there are no records, the lease is over, or the seal cannot be computed. */
 static void seals_on_records(struct seals *seals, struct task *task, unsigned shard)
 {
     struct seal_shard *s = &seals->v[shard];
     const struct audit_key *key = &task->worker->engine->audit_keys.v[0];
     struct audit_entry entries[RECORDS_PER_SEAL];
     struct problem p = {.code = PROBLEM_NONE};
-    struct str v[SEAL_FIELDS];
+    struct str fields[SEAL_FIELDS];
     const struct command *command = s->cmd;
     size_t n;
 
@@ -132,15 +144,17 @@ static void seals_on_records(struct seals *seals, struct task *task, unsigned sh
         return;
     }
     if (n == 0 || !shards_lease_held(seals->shards, shard) ||
-        !audit_seal_next(task->arena, key, shard, &s->link, entries, n, v, &s->next_link))
+        !audit_seal_next(task->arena, key, shard, &s->link, entries, n, fields, &s->next_link))
         return;
-    if (n == RECORDS_PER_SEAL) /* there may be more */
+    if (n == RECORDS_PER_SEAL) /* there may be more records: the next run starts at once */
         periodic_schedule(&seals->schedule, 0);
     s->next_count = n;
-    s->cmd = audit_seal_cmd_add(&task->pipeline, shard, task->worker->id, v);
+    s->cmd = audit_seal_cmd_add(&task->pipeline, shard, task->worker->id, fields);
 }
 
-/* Processes the reply about one added seal, and queues its head for audit:heads. */
+/* Processes the reply to adding the seal of one shard. If the seal was stored, it is the new end of
+ * the chain, and its head is queued for audit:heads. If another worker has continued the chain
+ * (SEAL_OUTDATED), the end of the chain is read again. */
 static void seals_on_shard_added(struct seals *seals, struct task *task, unsigned shard)
 {
     struct metrics *metrics = task->worker->engine->metrics;
@@ -166,8 +180,9 @@ static void seals_on_shard_added(struct seals *seals, struct task *task, unsigne
     }
 }
 
-/* A seal without a reply may have been stored or not: the end of its chain is unknown. A head that
- * could not be stored needs no second attempt: that of the next seal replaces it. */
+/* The replies to adding seals. Without a reply, a seal may or may not be stored: the end of its
+ * chain is read again. A head that cannot be stored in the third round trip is not tried again,
+ * since the head of the next seal replaces it. */
 static void seals_on_added(struct task *task)
 {
     struct seals *seals = task->owner;
@@ -188,7 +203,8 @@ static void seals_on_added(struct task *task)
         task_submit(task, seals_end);
 }
 
-/* The second round trip: adds a seal for each shard with new records. */
+/* Starts the second round trip: it adds a seal for each shard with new records. It is sent even
+ * without commands, so that the run continues the same way. */
 static void seals_on_read(struct task *task)
 {
     struct seals *seals = task->owner;
@@ -209,7 +225,9 @@ static void seals_on_read(struct task *task)
     task_submit(task, seals_on_added);
 }
 
-/* The first round trip: the records after the last sealed one, or the latest seal. */
+/* Queues the read for one shard in the first round trip: the records after the last sealed one ("("
+ * excludes that record) or, if the end of the chain is unknown, the latest seal. Returns the
+ * command. */
 static struct command *seals_queue_read(struct task *task, unsigned shard,
                                         const struct seal_shard *s)
 {
@@ -228,7 +246,8 @@ void seals_init(struct seals *seals, struct worker_context *w, struct shards *sh
     periodic_init(&seals->schedule, w, 0);
 }
 
-/* Keys and anchors are handled even while a run is in progress, and while draining. */
+/* Starts a run if one is due. The keys are reloaded and the anchors logged even while a run is in
+ * progress or the worker is draining. */
 void seals_tick(struct seals *seals)
 {
     struct task *task;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Seals the new audit records of the shards that this worker holds, once a second (see
- * app/service/audit_chain.h). The head of a chain that has grown is written to audit:heads at once
- * and to the log once a minute (an anchor): the log is stored elsewhere, so that a chain whose end
- * was cut off in Redis is noticed. */
+/* Seals the new audit records of the shards that this worker holds, once a second. A seal closes a
+ * group of records and is a link of the HMAC chain of its shard (app/service/audit_chain.h); the
+ * MAC of the latest seal is the head of the chain. A new head is written to the Redis hash
+ * audit:heads at once, and to the log once a minute (such a log line is an anchor). The log is
+ * stored outside Redis; a comparison with it shows whether the end of a chain was removed in
+ * Redis. */
 #ifndef WORKER_SEAL_H
 #define WORKER_SEAL_H
 
@@ -10,22 +12,25 @@
 #include "app/worker/periodic.h"
 #include "app/worker/shards.h"
 
+/* The chain of one shard. */
 struct seal_shard {
-    struct audit_link link;      /* the end of the chain in the store; valid if link_known */
-    struct audit_link next_link; /* the end once the seal in flight is stored */
-    struct command *cmd;         /* of the current round trip; NULL: none for this shard */
-    size_t next_count;           /* records under the seal in flight */
-    bool link_known;
-    bool unanchored; /* the chain has grown since the last anchor */
+    struct audit_link link;      /* end of the chain in Redis; valid if link_known */
+    struct audit_link next_link; /* end of the chain after the seal that is being stored */
+    struct command *cmd;         /* command of the current round trip; NULL: none for this shard */
+    size_t next_count;           /* number of records under the seal that is being stored */
+    bool link_known;             /* false: the latest seal has to be read from Redis first */
+    bool unanchored;             /* true: the chain has grown since the last anchor */
 };
 
 struct seals {
     struct worker_context *worker;
     struct shards *shards;
     struct periodic schedule;
-    unsigned key_generation; /* of engine->secrets, when the keys were loaded last */
+    /* generation (number of the reload) of the secrets whose keys are in use */
+    unsigned key_generation;
     struct seal_shard v[SHARDS];
-    int64_t next_anchor_us, next_error_log_us; /* monotonic */
+    /* monotonic; next anchors; next log line about a bad chain */
+    int64_t next_anchor_us, next_error_log_us;
 };
 
 void seals_init(struct seals *seals, struct worker_context *w, struct shards *shards);

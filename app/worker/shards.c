@@ -8,7 +8,8 @@
 void shards_init(struct shards *shards, const struct worker_context *worker)
 {
     *shards = (struct shards){.worker = worker};
-    for (unsigned shard = 0; shard < SHARDS; shard++) /* "0-0" is before all ids of a stream */
+    /* the id "0-0" is before all ids of a stream */
+    for (unsigned shard = 0; shard < SHARDS; shard++)
         memcpy(shards->v[shard].journal_last_id, "0-0", sizeof("0-0"));
 }
 
@@ -22,6 +23,7 @@ bool shards_lease_held_now(const struct shards *shards, unsigned shard)
     return clock_monotonic_us() < shards->v[shard].lease_end_us;
 }
 
+/* A lease whose time is over still counts in held_count; it is pending again like a new one. */
 void shards_lease_gained(struct shards *shards, unsigned shard, int64_t end_us)
 {
     struct shard *s = &shards->v[shard];
@@ -33,6 +35,7 @@ void shards_lease_gained(struct shards *shards, unsigned shard, int64_t end_us)
     s->lease_end_us = end_us;
 }
 
+/* May be called for a lease that is not held: held_count changes only once. */
 void shards_lease_lost(struct shards *shards, unsigned shard)
 {
     if (shards->v[shard].lease_end_us != 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The state of each shard that several subsystems share: whether this worker holds its lease, and
- * what its journal and its outbox have to do. leases.c obtains leases; journal.c, outbox.c and
- * journal_wait.c set and read the marks; every subsystem may report a lease as lost. Nothing here
- * talks to the store. */
+/* The state of each shard (group of keys in Redis) that several subsystems share: whether this
+ * worker holds its lease (time-limited ownership), and whether its journal and outbox have work to
+ * do. leases.c obtains leases; journal.c, outbox.c and journal_wait.c set and read the other
+ * fields; every subsystem may report that a lease is lost. This file does not access Redis. */
 #ifndef WORKER_SHARDS_H
 #define WORKER_SHARDS_H
 
@@ -11,30 +11,33 @@
 #include "app/worker/context.h"
 
 struct shard {
-    int64_t lease_end_us; /* monotonic; 0: not held. Somewhat earlier than the end in the store */
-    char journal_last_id[STREAM_ID_SIZE]; /* the last journal entry that this worker has read */
-    bool journal_pending;                 /* its journal may have entries */
-    bool journal_busy;                    /* its journal is being processed */
-    bool outbox_pending;                  /* its outbox may have more events */
-    bool outbox_busy; /* an event of it is being published, or is to be removed from the store */
+    /* monotonic; end of the lease, a little earlier than in Redis; 0: not held */
+    int64_t lease_end_us;
+    char journal_last_id[STREAM_ID_SIZE]; /* id of the last journal entry that was read */
+    bool journal_pending;                 /* true: the journal may have entries */
+    bool journal_busy;                    /* true: a task processes the journal */
+    bool outbox_pending;                  /* true: the outbox may have events to publish */
+    /* true: an event is being published, or was published and has to be removed */
+    bool outbox_busy;
 };
 
 struct shards {
     const struct worker_context *worker;
     struct shard v[SHARDS];
-    size_t held_count; /* leases that this worker holds */
+    size_t held_count; /* number of leases that this worker holds */
 };
 
-/* worker must live as long as shards. */
+/* Starts without any lease. worker must live as long as shards. */
 void shards_init(struct shards *shards, const struct worker_context *worker);
-/* Whether the lease is held at the time at which this loop iteration started. */
+/* Returns true if this worker held the lease at the start of this loop iteration. */
 bool shards_lease_held(const struct shards *shards, unsigned shard);
-/* Whether the lease is held at this moment: reads the clock. */
+/* Returns true if this worker holds the lease at this moment, for which it reads the clock. */
 bool shards_lease_held_now(const struct shards *shards, unsigned shard);
-/* The lease is ours until end_us (monotonic). A shard that was not held becomes pending, because
- * its earlier holder may have left work behind. */
+/* This worker has obtained or renewed the lease until end_us (monotonic). If it did not hold the
+ * lease before, journal and outbox become pending, because the holder before it may have left
+ * work. */
 void shards_lease_gained(struct shards *shards, unsigned shard, int64_t end_us);
-/* The lease was given back, or a script has reported that another worker holds it. */
+/* This worker has given back the lease, or a script has reported that another worker holds it. */
 void shards_lease_lost(struct shards *shards, unsigned shard);
 
 #endif

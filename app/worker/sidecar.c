@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* HTTP to the Dapr sidecar: POST /v1.0/publish/PUBSUB/TOPIC for each event, and GET
- * /v1.0/healthz/outbound while there is nothing to publish. Each result passes the circuit breaker
- * first and then goes to the publication's owner. What happens to an event after a failure is
- * decided there (outbox.c), not here. */
+/* HTTP to the Dapr sidecar (Dapr's process, which passes events to a message broker): POST
+ * /v1.0/publish/PUBSUB/TOPIC for each event, and GET /v1.0/healthz/outbound (a health check) while
+ * there is no event to publish. Each result is recorded in the circuit breaker first, and then
+ * passed to the owner of the publication (outbox.c), which decides what happens to the event. */
 #include "app/worker/sidecar.h"
 
 #include <stdio.h>
@@ -10,21 +10,24 @@
 
 #include "app/obs/trace.h"
 
-enum { FAILURES_TO_OPEN = 5 }; /* in succession, of the circuit */
+enum { FAILURES_TO_OPEN = 5 }; /* failures in succession that open the circuit */
 
-static const int64_t OPEN_US = 1000000; /* from opening the circuit to its probe */
-static const int64_t HEALTH_INTERVAL_US = 5000000;
+/* time from opening the circuit to the probe that tests the sidecar */
+static const int64_t OPEN_US = 1000000;
+static const int64_t HEALTH_INTERVAL_US = 5000000; /* between two health checks */
 
 /* ---- results ---- */
 
+/* Returns what the result of an HTTP call means for the event. A status that is not in the table,
+ * for example 500, means that the broker did not accept the event. */
 static enum publish_outcome sidecar_outcome(const struct http_call *call)
 {
     static const struct {
-        long from, to; /* HTTP statuses */
+        long from, to; /* first and last HTTP status of the row */
         enum publish_outcome outcome;
     } table[] = {
         {200, 299, PUBLISH_OK},
-        {400, 401, PUBLISH_MISCONFIGURED}, /* no pub/sub component at all; a wrong token */
+        {400, 401, PUBLISH_MISCONFIGURED}, /* 400: no pub/sub component at all; 401: wrong token */
         {403, 403, PUBLISH_REFUSED},       /* this app may not publish to the topic */
         {404, 404, PUBLISH_MISCONFIGURED}, /* no pub/sub component of that name */
     };
@@ -40,8 +43,9 @@ static enum publish_outcome sidecar_outcome(const struct http_call *call)
     return PUBLISH_FAILED;
 }
 
-/* Reports a changed circuit. While the sidecar is away, open and half-open alternate: the log has
- * one line for all of that time. */
+/* Reports a changed state of the circuit breaker in metrics and log. While the sidecar is
+ * unavailable, the states open and half-open alternate; the log has only one line for all of that
+ * time. */
 static void sidecar_report_breaker(struct sidecar *sidecar)
 {
     const struct engine *engine = sidecar->worker->engine;
@@ -64,7 +68,9 @@ static void sidecar_report_breaker(struct sidecar *sidecar)
     sidecar->reported_state = breaker->state;
 }
 
-/* Any response but the broker's failure shows that the sidecar is there: it closes the circuit. */
+/* Records the outcome in the circuit breaker. Every response except a failure of the broker shows
+ * that the sidecar is available, and closes the circuit. A misconfigured sidecar is available but
+ * not healthy. */
 static void sidecar_record_outcome(struct sidecar *sidecar, enum publish_outcome outcome)
 {
     int64_t now_us = sidecar->worker->now_us;
@@ -77,7 +83,7 @@ static void sidecar_record_outcome(struct sidecar *sidecar, enum publish_outcome
     case PUBLISH_FAILED:
     case PUBLISH_UNREACHABLE: breaker_failure(&sidecar->breaker, now_us, false); break;
     case PUBLISH_CANCELLED:
-        /* a cancelled probe has proved nothing: the circuit opens again, and another one follows */
+        /* a cancelled probe has tested nothing: the circuit opens again, until another probe */
         if (sidecar->breaker.state == BREAKER_HALF_OPEN)
             breaker_failure(&sidecar->breaker, now_us, false);
         return;
@@ -85,6 +91,8 @@ static void sidecar_record_outcome(struct sidecar *sidecar, enum publish_outcome
     sidecar->healthy = outcome == PUBLISH_OK || outcome == PUBLISH_REFUSED;
 }
 
+/* Closed circuit: up to PUBLISHERS events at a time. Open or half-open circuit: one event as the
+ * probe, if nothing else is being published; an open circuit waits until the probe is due. */
 bool sidecar_can_publish(struct sidecar *sidecar, size_t about_to)
 {
     size_t publishing = sidecar->publishing + about_to;
@@ -98,11 +106,12 @@ bool sidecar_can_publish(struct sidecar *sidecar, size_t about_to)
             return publishing == 0;
         worker_wake_at(sidecar->worker, sidecar->breaker.probe_at_us);
         return false;
-    case BREAKER_HALF_OPEN: return publishing == 0; /* one probe at a time */
+    case BREAKER_HALF_OPEN: return publishing == 0; /* half-open: one probe at a time */
     }
     return false;
 }
 
+/* The state that the heartbeat of this worker reports. */
 enum dapr_state sidecar_state(const struct sidecar *sidecar)
 {
     if (!worker_publishes(sidecar->worker))
@@ -112,6 +121,7 @@ enum dapr_state sidecar_state(const struct sidecar *sidecar)
 
 /* ---- health ---- */
 
+/* The health check is over. */
 static void sidecar_on_health(struct http_call *call)
 {
     struct sidecar *sidecar = call->owner;
@@ -119,14 +129,16 @@ static void sidecar_on_health(struct http_call *call)
 
     sidecar->checking_health = false;
     sidecar->last_contact_us = sidecar->worker->now_us;
-    /* Half-open without a running probe: the event that was to be the probe is gone from the store.
-     * Only this response can close the circuit then. */
+    /* If the circuit is half-open without a running probe, an erasure has removed the event that
+     * was to be the probe. No event may follow then, and this response closes the circuit
+     * instead. */
     if (healthy && sidecar->breaker.state == BREAKER_HALF_OPEN && sidecar->publishing == 0)
         breaker_success(&sidecar->breaker);
     sidecar->healthy = healthy && sidecar->breaker.state == BREAKER_CLOSED;
 }
 
-/* Without events to publish, the state of the sidecar would be unknown: /ready shows it. */
+/* Sends a health check if the last contact is HEALTH_INTERVAL_US ago. It is needed because the
+ * endpoint /ready shows the state of the sidecar even if there is no event to publish. */
 static void sidecar_check_health(struct sidecar *sidecar)
 {
     struct worker_context *w = sidecar->worker;
@@ -149,7 +161,8 @@ static void sidecar_check_health(struct sidecar *sidecar)
 
 /* ---- publishing ---- */
 
-/* The publisher is free before on_result is called, which may start the next event. */
+/* The HTTP call of an event is over. The publisher is made free before on_result is called, since
+ * that function may start the next event. */
 static void sidecar_on_response(struct http_call *call)
 {
     struct publisher *p = call->owner;
@@ -167,7 +180,8 @@ static void sidecar_on_response(struct http_call *call)
     p->publication.on_result(p->publication.owner, p->publication.shard, &result);
 }
 
-/* Called by http.c when the connection is established. */
+/* Called by http.c when the connection is established: lets the owner of the publication decide
+ * whether the event is sent. */
 static bool sidecar_may_send(struct http_call *call)
 {
     const struct publication *publication = &((const struct publisher *)call->owner)->publication;
@@ -175,9 +189,10 @@ static bool sidecar_may_send(struct http_call *call)
     return publication->may_send(publication->owner, publication->shard);
 }
 
-/* The trace goes into a header: the sidecar overwrites the traceparent in the event. An empty
- * Expect stops libcurl from waiting for "100 Continue" before it sends a large body. The token
- * comes from the configuration for each event, because a reload of secrets may change it. */
+/* Sets the HTTP headers of an event. The trace is sent in a header because the sidecar overwrites
+ * the traceparent in the event. The empty header Expect stops libcurl from waiting for "100
+ * Continue" before it sends a large body. The API token is read for each event, because a reload of
+ * secrets may change it. Returns false without memory. */
 static bool publisher_set_headers(struct publisher *p)
 {
     const char *token = p->sidecar->worker->engine->config.dapr_api_token;
@@ -192,12 +207,14 @@ static bool publisher_set_headers(struct publisher *p)
            (!token || !*token || http_add_header(&p->headers, "dapr-api-token: %s", token));
 }
 
+/* Takes the first free publisher (of PUBLISHERS) and starts its HTTP call. The libcurl handle of
+ * the last call is preserved (.easy). */
 bool sidecar_publish(struct sidecar *sidecar, const struct publication *publication)
 {
     const struct engine *engine = sidecar->worker->engine;
     struct publisher *p = sidecar->publishers;
 
-    while (p->busy) /* sidecar_can_publish has made sure that one is free */
+    while (p->busy) /* at least one is free, see sidecar_can_publish */
         p++;
     p->sidecar = sidecar;
     p->publication = *publication;
@@ -224,20 +241,24 @@ bool sidecar_publish(struct sidecar *sidecar, const struct publication *publicat
 
 /* ---- opening ---- */
 
-/* Returns NULL without memory; to be freed. Both names are percent-encoded. */
+/* Returns the URL for publishing, with both names percent-encoded, to be freed by the caller; NULL
+ * without memory. */
 static char *sidecar_publish_url(const char *base, const char *pubsub, const char *topic)
 {
-    char *p = curl_easy_escape(NULL, pubsub, 0), *t = curl_easy_escape(NULL, topic, 0);
+    char *pubsub_escaped = curl_easy_escape(NULL, pubsub, 0);
+    char *topic_escaped = curl_easy_escape(NULL, topic, 0);
     char *url = NULL;
 
-    if (p && t && asprintf(&url, "%s/v1.0/publish/%s/%s", base, p, t) < 0)
+    if (pubsub_escaped && topic_escaped &&
+        asprintf(&url, "%s/v1.0/publish/%s/%s", base, pubsub_escaped, topic_escaped) < 0)
         url = NULL;
-    curl_free(p);
-    curl_free(t);
+    curl_free(pubsub_escaped);
+    curl_free(topic_escaped);
     return url;
 }
 
-/* The configured endpoint without slashes at its end, or the local port. To be freed. */
+/* Returns the start of all URLs: the configured endpoint without slashes at its end, or the local
+ * port. To be freed by the caller; NULL without memory. */
 static char *sidecar_base_url(const struct config *config)
 {
     char *base = NULL;
@@ -252,7 +273,7 @@ static char *sidecar_base_url(const struct config *config)
     return base;
 }
 
-/* The URLs are built once; only the token may change while the process runs. */
+/* The URLs are built once: unlike the API token, they cannot change while the process runs. */
 bool sidecar_open(struct sidecar *sidecar)
 {
     const struct config *config = &sidecar->worker->engine->config;
@@ -271,7 +292,7 @@ bool sidecar_open(struct sidecar *sidecar)
     return sidecar->url && sidecar->health_url;
 }
 
-/* No call may be running: http_free has ended them. */
+/* Frees everything. No HTTP call may be running: http_free must have been called before. */
 void sidecar_close(struct sidecar *sidecar)
 {
     for (int i = 0; i < PUBLISHERS; i++) {
@@ -283,6 +304,7 @@ void sidecar_close(struct sidecar *sidecar)
     free(sidecar->health_url);
 }
 
+/* A draining worker sends no health checks. */
 void sidecar_tick(struct sidecar *sidecar)
 {
     if (!worker_publishes(sidecar->worker))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The Dapr sidecar: publishes events through it, several at a time, and knows whether it is well. A
- * circuit breaker limits the requests to a sidecar that is unavailable. Nothing here blocks. */
+/* Publishes events through the Dapr sidecar (Dapr's process on this machine, which passes them to a
+ * message broker), several at a time, and records whether the sidecar is available. A circuit
+ * breaker limits the requests to a sidecar that is not. No function here blocks. */
 #ifndef WORKER_SIDECAR_H
 #define WORKER_SIDECAR_H
 
@@ -10,11 +11,12 @@
 #include "app/worker/context.h"
 #include "app/worker/http.h"
 
-enum { PUBLISHERS = 32 }; /* events that are being published at the same time, at most */
+enum { PUBLISHERS = 32 }; /* most events that are being published at the same time */
 
-/* What a response means for the event; the table of statuses is in sidecar.c. */
+/* What the response of the sidecar means for the event; sidecar.c has the table of HTTP
+ * statuses. */
 enum publish_outcome {
-    PUBLISH_OK,
+    PUBLISH_OK,            /* the broker has the event */
     PUBLISH_REFUSED,       /* the sidecar will never accept the event */
     PUBLISH_MISCONFIGURED, /* an operator has to change the configuration of the sidecar or ours */
     PUBLISH_FAILED,        /* the broker did not accept the event; it may the next time */
@@ -24,53 +26,57 @@ enum publish_outcome {
 
 struct publish_result {
     enum publish_outcome outcome;
-    bool recovered;      /* the circuit was not closed, and this result has closed it */
-    long status;         /* HTTP status; 0: no response */
-    const char *excerpt; /* the start of the response's body; valid until on_result returns */
+    bool recovered;      /* true: the circuit was not closed, and this result has closed it */
+    long status;         /* HTTP status of the response; 0: no response */
+    const char *excerpt; /* start of the response body; valid until on_result returns */
 };
 
 /* One event to publish. message must live until on_result is called. */
 struct publication {
     const struct message *message;
-    /* Called when the connection is established and nothing was sent; false cancels. */
+    /* Called when the connection is established and nothing was sent yet; returning false cancels
+     * the attempt. */
     bool (*may_send)(void *owner, unsigned shard);
+    /* Called once, when the attempt is over. */
     void (*on_result)(void *owner, unsigned shard, const struct publish_result *result);
-    void *owner; /* passed to both, with shard */
+    void *owner; /* for the caller, passed to both functions together with shard */
     unsigned shard;
 };
 
+/* A place for one event that is being published. */
 struct publisher {
     struct http_call call;
     struct curl_slist *headers;
     struct sidecar *sidecar;
     struct publication publication;
-    bool busy;
+    bool busy; /* an event is being published in this place */
 };
 
 struct sidecar {
     struct worker_context *worker;
     struct http *http;
     struct publisher publishers[PUBLISHERS];
-    size_t publishing; /* publishers that are busy */
+    size_t publishing; /* number of busy publishers */
     struct breaker breaker;
-    enum breaker_state reported_state; /* as last reported in metrics and log */
-    char *url, *health_url;            /* owned; NULL: no Dapr is configured */
-    struct http_call health;
-    bool checking_health;
-    bool healthy;            /* its last response was a good one */
-    int64_t last_contact_us; /* monotonic; of its last response or our last request; 0: none */
+    enum breaker_state reported_state; /* state of the breaker in the latest metrics and log line */
+    char *url, *health_url;            /* owned; for events, for health checks; NULL: no Dapr */
+    struct http_call health;           /* request for the health of the sidecar */
+    bool checking_health;              /* true: this request is running */
+    bool healthy;                      /* true: the last response was a success or a refusal */
+    int64_t last_contact_us;           /* monotonic; last response or health request; 0: none */
 };
 
-/* Returns false without memory. sidecar_close is due in any case. */
+/* Builds the URLs. Returns false without memory. sidecar_close must be called in any case. */
 bool sidecar_open(struct sidecar *sidecar);
 void sidecar_close(struct sidecar *sidecar);
 void sidecar_tick(struct sidecar *sidecar);
 enum dapr_state sidecar_state(const struct sidecar *sidecar);
-/* Whether one more event may be published now. about_to: events whose reading has started with the
- * intention to publish them. If the circuit is open, arranges a wake-up for its probe. */
+/* Returns true if one more event may be published now. about_to: the number of events that are
+ * being read from Redis and will be published next. If the circuit is open, the worker wakes when
+ * its probe (one request that tests the sidecar) is due. */
 bool sidecar_can_publish(struct sidecar *sidecar, size_t about_to);
-/* Starts to publish; sidecar_can_publish must have returned true. Returns false without memory:
- * then on_result is not called. */
+/* Starts to publish an event; sidecar_can_publish must have returned true. Returns false without
+ * memory; on_result is not called in that case. */
 bool sidecar_publish(struct sidecar *sidecar, const struct publication *publication);
 
 #endif

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tasks: allocated on demand, linked while they run, and put aside for the next use when they end,
- * so that a steady worker calls malloc rarely. The list of running tasks serves two purposes: the
- * worker is idle when it is empty, and at exit the tasks that still run are freed. */
+/* Tasks are allocated on demand and linked in a list while they run. Ended tasks are retained for
+ * the next use, so that malloc is called rarely. The list of running tasks has two purposes: a
+ * draining worker ends when it is empty, and tasks that still run at the end of the process are
+ * freed. */
 #include "app/worker/task.h"
 
 #include <stdlib.h>
 
-/* Bytes of a task's arena, at first and at most; ended tasks whose memory is retained. */
+/* ARENA_FIRST, ARENA_CAP: bytes of the arena of a task, at first and at most. SPARE_MAX: ended
+ * tasks whose memory is retained. */
 enum { ARENA_FIRST = 16384, ARENA_CAP = 128 << 20, SPARE_MAX = 64 };
 
-/* Returns NULL without memory. */
+/* Allocates a task with an arena. Returns NULL without memory. */
 static struct task *task_new(void)
 {
     struct task *task = calloc(1, sizeof(*task));
@@ -29,6 +31,7 @@ static void task_free(struct task *task)
     free(task);
 }
 
+/* Takes a spare task or a new one, and puts it at the start of the list of running tasks. */
 struct task *task_begin(struct worker_context *w, unsigned shard, void *owner)
 {
     struct tasks *tasks = w->tasks;
@@ -84,13 +87,14 @@ void task_end(struct task *task)
     tasks->spare_count++;
 }
 
-/* PIPELINE_TIMED_OUT cannot occur: tasks have no timeout of their own. */
+/* Returns true for every status but COMPLETE. (The status TIMED_OUT does not occur, because tasks
+ * have no timeout of their own.) */
 bool task_failed(const struct task *task)
 {
     return task->pipeline.status != PIPELINE_COMPLETE;
 }
 
-/* Frees a list that is linked by next. */
+/* Frees all tasks of a list that is linked by next. */
 static void task_free_list(struct task *task)
 {
     while (task) {
@@ -101,6 +105,7 @@ static void task_free_list(struct task *task)
     }
 }
 
+/* Called at the end of the process, when no reply can arrive any more. */
 void tasks_release(struct tasks *tasks)
 {
     task_free_list(tasks->first);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One piece of work that needs the store, in one or more round trips: memory of its own, a pipeline
- * of commands, and the function that is called with the replies. */
+/* A task: one piece of work that needs Redis in one or more round trips. It has its own memory
+ * (arena), a pipeline of commands, and a function that is called with their replies. */
 #ifndef WORKER_TASK_H
 #define WORKER_TASK_H
 
@@ -9,34 +9,36 @@
 
 struct task;
 
-/* Called when the pipeline is over, complete or failed (task_failed). It either ends the task, or
- * queues the commands of the next round trip (after pipeline_clear) and submits them. */
+/* Called when the replies to the pipeline are complete, or when it has failed (task_failed). It
+ * either ends the task, or queues the commands of the next round trip (after pipeline_clear) and
+ * submits them. */
 typedef void task_on_replies(struct task *task);
 
 struct task {
     struct pipeline pipeline;
-    struct arena *arena; /* reset when the task ends */
+    struct arena *arena; /* memory of the task, reset when the task ends */
     struct worker_context *worker;
     task_on_replies *on_replies;
-    void *owner;    /* the subsystem that began the task */
-    void *data;     /* free for the owner; NULL at first */
-    unsigned shard; /* of tasks about one shard; else 0 */
-    struct task *next, **link;
+    void *owner;               /* the subsystem that has begun the task */
+    void *data;                /* state of the owner; NULL at first */
+    unsigned shard;            /* number of the shard for a task about one shard, else 0 */
+    struct task *next, **link; /* list of tasks; link: the pointer that points to this task */
 };
 
-/* The running tasks, and ended ones whose memory is used again. */
+/* The tasks of a process. */
 struct tasks {
-    struct task *first;
-    struct task *spare;
-    size_t count, spare_count;
+    struct task *first;        /* list of the running tasks */
+    struct task *spare;        /* list of ended tasks, whose memory is used again */
+    size_t count, spare_count; /* lengths of the two lists */
 };
 
-/* Returns NULL without memory. Every task ends by task_end, or by tasks_release at exit. */
+/* Returns a new task, or NULL without memory. Every task ends by task_end, or by tasks_release at
+ * the end of the process. */
 struct task *task_begin(struct worker_context *w, unsigned shard, void *owner);
-/* Sends the queued commands; on_replies is called in a later iteration. */
+/* Submits the queued commands to Redis; on_replies is called in a later loop iteration. */
 void task_submit(struct task *task, task_on_replies *on_replies);
 void task_end(struct task *task);          /* accepts NULL */
-bool task_failed(const struct task *task); /* replies are missing */
+bool task_failed(const struct task *task); /* true: at least one reply is missing */
 void tasks_release(struct tasks *tasks);   /* frees all tasks, the running ones too */
 
 #endif
