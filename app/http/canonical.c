@@ -1,33 +1,39 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Printing of JSON as RFC 8785 (JCS) wants it, so that equal values give equal bytes and equal
- * hashes. Numbers are printed as doubles by base/buf, texts are UTF-8 and already valid. */
+/* Prints JSON in the one form that RFC 8785 (JCS) defines, so that equal values have equal bytes
+ * and equal hashes. base/buf prints the numbers, as doubles. All texts come from json_parse, which
+ * has checked that they are valid UTF-8. */
 #include "app/http/canonical.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Decodes the UTF-8 character at *p and moves *p past it. */
+/* Decodes the UTF-8 character at *p, moves *p past it and returns its code point. The first byte
+ * says how many continuation bytes follow. The loop ends before a byte that is none, so that it
+ * never reads past the NUL at the end of a text. */
 static uint32_t utf8_next(const char **p)
 {
     unsigned char lead = (unsigned char)*(*p)++;
-    int more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : lead >= 0xc0 ? 1 : 0;
-    uint32_t c = more ? lead & (0x3fU >> more) : lead;
+    int continuations = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : lead >= 0xc0 ? 1 : 0;
+    uint32_t code = continuations ? lead & (0x3fU >> continuations) : lead;
 
-    for (; more > 0 && ((unsigned char)**p & 0xc0) == 0x80; more--)
-        c = c << 6 | ((unsigned char)*(*p)++ & 0x3f);
-    return c;
+    for (; continuations > 0 && ((unsigned char)**p & 0xc0) == 0x80; continuations--)
+        code = code << 6 | ((unsigned char)*(*p)++ & 0x3f);
+    return code;
 }
 
-/* Position of a character in the order of UTF-16 code units, which is the order of code points with
- * one exception: characters above U+FFFF are surrogates there, and so come before U+E000. */
-static uint32_t utf16_rank(uint32_t c)
+/* A number whose order is that of the character's UTF-16 code units. In UTF-16 a character above
+ * U+FFFF is written as two surrogates from U+D800 to U+DFFF. It therefore comes before the
+ * characters U+E000 to U+FFFF, which get higher numbers here. All other characters keep the order
+ * of their code points. */
+static uint32_t utf16_rank(uint32_t code)
 {
-    if (c < 0xd800)
-        return c;
-    return c > 0xffff ? c - 0x10000 + 0xd800 : c + 0x100000;
+    if (code < 0xd800)
+        return code;
+    return code > 0xffff ? code - 0x10000 + 0xd800 : code + 0x100000;
 }
 
-/* A name that is the beginning of another comes before it. */
+/* Compares character by character. When one name is the beginning of the other, the shorter name
+ * comes first. */
 int canonical_compare(struct str a, struct str b)
 {
     const char *p = a.p, *q = b.p;
@@ -41,7 +47,8 @@ int canonical_compare(struct str a, struct str b)
     return (p < a.p + a.n) - (q < b.p + b.n);
 }
 
-/* Only the quote, the backslash and control characters are escaped (RFC 8785, 3.2.2.2). */
+/* Prints a text in quotes. The quote, the backslash and control characters are escaped, and no
+ * other characters (RFC 8785, section 3.2.2.2). */
 void canonical_string(struct buf *out, struct str text)
 {
     static const char *const short_escapes[0x20] = {
@@ -69,7 +76,9 @@ static int canonical_compare_names(const void *a, const void *b)
     return canonical_compare(*(const struct str *)a, *(const struct str *)b);
 }
 
-/* Members sorted by name (RFC 8785, 3.2.3). Without scratch memory `out` is marked as failed. */
+/* Prints the members of an object sorted by their names (RFC 8785, section 3.2.3). Without scratch
+ * memory for the sorting out->failed is set. The array has one spare element, so that its size is
+ * never 0. */
 static void canonical_print_object(struct buf *out, struct json_object *json, struct arena *scratch)
 {
     size_t n = (size_t)json_object_object_length(json), i = 0;
@@ -97,7 +106,7 @@ static void canonical_print_object(struct buf *out, struct json_object *json, st
     buf_char(out, '}');
 }
 
-/* Arrays keep their order; only their elements are printed canonically. */
+/* Prints the elements of an array in their order. */
 static void canonical_print_array(struct buf *out, struct json_object *json, struct arena *scratch)
 {
     size_t n = json_object_array_length(json);
@@ -111,7 +120,8 @@ static void canonical_print_array(struct buf *out, struct json_object *json, str
     buf_char(out, ']');
 }
 
-/* Recursive: callers print values of json_parse, whose depth is limited. */
+/* Prints a value and, by recursion, the values in it. The recursion is limited, because json_parse
+ * refuses values of more than JSON_DEPTH_MAX levels. */
 void canonical_print(struct buf *out, struct json_object *json, struct arena *scratch)
 {
     switch (json_object_get_type(json)) {

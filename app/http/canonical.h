@@ -8,11 +8,13 @@
 
 #include "app/base/buf.h"
 
-/* Appends the value to out. scratch: arena for sorting; without memory out->failed is set. */
+/* Appends the canonical text of the value to out. scratch: arena for the sorting of names. Without
+ * memory out->failed is set. */
 void canonical_print(struct buf *out, struct json_object *json, struct arena *scratch);
 /* Appends a JSON string. text: valid UTF-8. */
 void canonical_string(struct buf *out, struct str text);
-/* Order of two member names by UTF-16 code units, as strcmp returns it. */
+/* Compares two member names by their UTF-16 code units: below 0 when a comes first, 0 when they are
+ * equal, above 0 when b comes first. */
 int canonical_compare(struct str a, struct str b);
 
 #endif

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Makes the messages of field errors. Without memory for a message the error is still counted
- * (problem_field), so that a request is never accepted for want of memory. */
+/* Makes the messages of field errors (a field error says what is wrong with one field of a
+ * request). Without memory for a message problem_field still counts the error, so that lack of
+ * memory never makes an invalid request acceptable. A rule describes one field: its type and its
+ * bounds. */
 #include "app/http/field.h"
 
 #include <math.h>
 
 #include "app/base/buf.h"
 
-/* "weights.quiz" or "student_ids[3]": the outermost step first. */
+/* Writes the path of a field, such as "weights.quiz" or "student_ids[3]". Each struct points to its
+ * parent, so the recursion writes the outermost name first. */
 static void field_write_path(struct buf *out, const struct field_path *field)
 {
     if (field->parent)
@@ -39,19 +42,23 @@ bool rule_in_bounds(const struct rule *rule, double x)
     return !rule_is_bounded(rule) || (x >= rule->min && x <= rule->max);
 }
 
-/* "between 0 and 1", "at least 2", "at most 5". */
+/* Writes the bounds of a rule: "between 0 and 1", "at least 2" or "at most 5". An infinite bound is
+ * no bound and is not written. */
 static void rule_write_bounds(const struct rule *rule, struct buf *out)
 {
-    bool from = !isinf(rule->min), to = !isinf(rule->max);
-    if (from)
-        buf_text(out, to ? "between " : "at least ");
-    if (from)
+    bool has_min = !isinf(rule->min), has_max = !isinf(rule->max);
+    if (has_min)
+        buf_text(out, has_max ? "between " : "at least ");
+    if (has_min)
         buf_number(out, rule->min);
-    if (to)
-        buf_text(out, from ? " and " : "at most ");
-    if (to)
+    if (has_max)
+        buf_text(out, has_min ? " and " : "at most ");
+    if (has_max)
         buf_number(out, rule->max);
 }
+
+/* The text is the message, " of " or " ", the bounds, and the unit. Before "between" there is " of
+ * " only with a unit: "a number between 0 and 1", "a list of between 2 and 5 ids". */
 
 void field_fail_bounds(const struct binding *binding, const struct rule *rule,
                        const struct field_path *field, const char *message, const char *unit)
@@ -82,13 +89,13 @@ void field_fail_choice(const struct binding *binding, const struct rule *rule,
         buf_text(&message, *choice);
     }
     buf_char(&message, '\0');
-    /* Without memory for the list of choices a shorter message has to do. */
+    /* Without memory for the list of choices the message is shorter. */
     field_fail(binding, field, message.failed ? "is not one of the choices" : message.p);
 }
 
 void field_no_memory(const struct binding *binding)
 {
-    /* problem_set keeps an existing problem; an earlier field error must not hide this one. */
+    /* problem_set does nothing when there is a problem already, such as an earlier field error. */
     binding->problem->code = PROBLEM_NONE;
     problem_set(binding->problem, PROBLEM_INTERNAL_ERROR, NULL);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Checks JSON strictly, then lets json-c parse it. The check is a scanner without recursion:
- * it keeps the open objects and arrays in a stack of JSON_DEPTH_MAX levels, and the decoded keys of
- * the open objects in one array, so that duplicates are found when an object closes. It allocates
- * only when there are more than KEYS_ON_STACK keys or keys with escapes. */
+/* Checks a JSON text strictly, then lets json-c parse it. The check is a scanner without recursion.
+ * A level is an object or array whose closing bracket has not been scanned yet; the scanner keeps
+ * the levels in a stack of JSON_DEPTH_MAX. A key is the name of an object's member; the scanner
+ * keeps the decoded keys of all open objects in one array, and finds duplicates when an object
+ * closes. It allocates memory when there are more than KEYS_ON_STACK keys, or keys with escapes. */
 #include "app/http/json.h"
 
 #include <limits.h>
@@ -12,36 +13,38 @@
 #include "app/base/utf8.h"
 
 enum {
-    KEYS_ON_STACK = 32, /* keys of open objects that need no memory from the arena */
-    PAIRWISE_MAX = 16,  /* up to so many keys, comparing every pair is faster than sorting */
+    KEYS_ON_STACK = 32, /* number of keys that need no memory from the arena */
+    PAIRWISE_MAX = 16,  /* number of keys up to which comparing all pairs is faster than sorting */
 };
 
 struct key {
-    const char *p; /* decoded */
-    uint32_t n;
-    uint32_t offset; /* of its opening quote in the text: where an error is reported */
+    const char *p;   /* text of the key with its escapes decoded; not NUL-terminated */
+    uint32_t n;      /* length of the decoded text in bytes */
+    uint32_t offset; /* offset of the opening quote in the JSON text, for error reports */
 };
 
 struct level {
-    bool is_object;
-    size_t
-        first_key; /* in scanner.keys; an inner object's keys follow and are dropped at its end */
+    bool is_object;   /* true: an object; false: an array */
+    size_t first_key; /* index of an object's first key in scanner.keys */
 };
 
 struct scanner {
-    const char *start, *at, *end; /* at: the next byte to scan */
-    size_t values_left;           /* see cost_of */
-    size_t depth;
-    struct level levels[JSON_DEPTH_MAX];
-    struct key *keys;
-    size_t key_count, key_room;
-    struct arena *scratch;
-    struct key first_keys[KEYS_ON_STACK];
+    const char *start, *at, *end;        /* JSON text; at: the next byte to scan */
+    size_t values_left;                  /* number of values that may follow, as cost_of counts */
+    size_t depth;                        /* number of levels in use */
+    struct level levels[JSON_DEPTH_MAX]; /* stack of the open objects and arrays */
+    struct key *keys;                    /* keys of all open objects, the outermost object first */
+    size_t key_count, key_room; /* number of keys, and of elements that keys has room for */
+    struct arena *scratch;      /* memory for more keys and for decoded keys */
+    struct key first_keys[KEYS_ON_STACK]; /* array that keys points to at first */
 };
 
-/* What the text needs next: a value, a comma or a closing bracket, or nothing since it is invalid
- * (scanner.at is then the place of the error). */
-enum state { VALUE_EXPECTED, VALUE_DONE, INVALID };
+/* What the scanner has to find next. */
+enum state {
+    VALUE_EXPECTED, /* a value */
+    VALUE_DONE,     /* a comma, a closing bracket or the end of the text */
+    INVALID,        /* nothing: the text is invalid, and scanner.at is the place of the error */
+};
 
 static void skip_space(struct scanner *s)
 {
@@ -59,7 +62,7 @@ static bool next_is(const struct scanner *s, char c)
     return s->at < s->end && *s->at == c;
 }
 
-/* The value of the four hexadecimal digits at p; -1 when they are not. */
+/* The number that the four hexadecimal digits at p give; -1 when one of them is no such digit. */
 static int scan_hex4(const char *p)
 {
     int value = 0;
@@ -72,8 +75,9 @@ static int scan_hex4(const char *p)
     return value;
 }
 
-/* Decodes \uHHHH at p, or both halves of a surrogate pair. Returns its length; 0 when it is
- * malformed or not allowed: U+0000 and half of a pair. */
+/* Decodes the escape \uHHHH at p, or two of them that form a surrogate pair, into a code point.
+ * Returns the length of the escape: 6 or 12 bytes. Returns 0 for a malformed escape, for U+0000,
+ * and for one half of a surrogate pair without the other. */
 static size_t scan_unicode_escape(const char *p, const char *end, uint32_t *ret_code)
 {
     int first = end - p >= 6 ? scan_hex4(p + 2) : -1;
@@ -89,8 +93,8 @@ static size_t scan_unicode_escape(const char *p, const char *end, uint32_t *ret_
     return 12;
 }
 
-/* Decodes the escape at p, which begins with a backslash. Returns its length; 0 when it is invalid.
- */
+/* Decodes the escape at p, which begins with a backslash, into a code point. Returns the length of
+ * the escape in bytes; 0 when it is invalid. */
 static size_t scan_escape(const char *p, const char *end, uint32_t *ret_code)
 {
     static const char letters[] = "\"\\/bfnrt", codes[] = "\"\\/\b\f\n\r\t";
@@ -98,14 +102,15 @@ static size_t scan_escape(const char *p, const char *end, uint32_t *ret_code)
         return 0;
     if (p[1] == 'u')
         return scan_unicode_escape(p, end, ret_code);
-    const char *letter = p[1] ? strchr(letters, p[1]) : NULL;
+    const char *letter = p[1] ? strchr(letters, p[1]) : NULL; /* strchr would find the NUL */
     if (!letter)
         return 0;
     *ret_code = (unsigned char)codes[letter - letters];
     return 2;
 }
 
-/* From the opening quote (s->at) past the closing one. */
+/* Scans a string: moves s->at from its opening quote past its closing quote. *ret_escaped: whether
+ * it has escapes. Returns false, with s->at at the first wrong byte, when the string is invalid. */
 static bool scan_string(struct scanner *s, bool *ret_escaped)
 {
     *ret_escaped = false;
@@ -133,7 +138,8 @@ static bool scan_string(struct scanner *s, bool *ret_escaped)
     return false;
 }
 
-/* Decodes the key, whose string scan_string has found valid. Decoding never makes a text longer. */
+/* Decodes the escapes of a key. raw: the key without its quotes, which scan_string has found valid.
+ * The decoded text is never longer than raw. Returns false without memory. */
 static bool key_decode(struct str raw, struct arena *scratch, struct key *key)
 {
     char *to = arena_alloc(scratch, raw.n);
@@ -153,6 +159,8 @@ static bool key_decode(struct str raw, struct arena *scratch, struct key *key)
     return true;
 }
 
+/* Appends an element to the array of keys, whose size is doubled when it is full. NULL without
+ * memory. */
 static struct key *key_add(struct scanner *s)
 {
     if (s->key_count == s->key_room) {
@@ -166,7 +174,7 @@ static struct key *key_add(struct scanner *s)
     return &s->keys[s->key_count++];
 }
 
-/* Scans a key and its colon, and records the key. */
+/* Scans a key, the colon and the white space after it, and records the key. */
 static enum state scan_key(struct scanner *s)
 {
     const char *quote = s->at;
@@ -188,14 +196,16 @@ static enum state scan_key(struct scanner *s)
     return VALUE_EXPECTED;
 }
 
-/* Any total order will do to find equal keys; comparing the lengths first is cheap. */
+/* Orders keys by their length, then by their bytes. Any total order makes equal keys adjacent, and
+ * the lengths are cheap to compare. */
 static int key_compare(const void *left, const void *right)
 {
     const struct key *a = left, *b = right;
     return a->n != b->n ? (a->n < b->n ? -1 : 1) : memcmp(a->p, b->p, a->n);
 }
 
-/* The offset of the second of two equal keys; UINT32_MAX when all differ. */
+/* Finds two equal keys by comparing all pairs. Returns the offset of the second of them in the
+ * text; UINT32_MAX when all keys differ. */
 static uint32_t duplicate_in_pairs(const struct key *keys, size_t n)
 {
     for (size_t i = 1; i < n; i++) {
@@ -207,6 +217,8 @@ static uint32_t duplicate_in_pairs(const struct key *keys, size_t n)
     return UINT32_MAX;
 }
 
+/* Finds two equal keys by sorting them, which changes their order. Returns the offset in the text
+ * of the one that occurs later; UINT32_MAX when all keys differ. */
 static uint32_t duplicate_after_sort(struct key *keys, size_t n)
 {
     qsort(keys, n, sizeof *keys, key_compare);
@@ -217,7 +229,8 @@ static uint32_t duplicate_after_sort(struct key *keys, size_t n)
     return UINT32_MAX;
 }
 
-/* At the closing bracket. The keys of the closing object are the last ones in s->keys. */
+/* Scans the closing bracket of the innermost object or array. The keys of an object are the last
+ * ones in s->keys. They are compared with each other and then dropped. */
 static enum state scan_close(struct scanner *s)
 {
     const struct level *level = &s->levels[s->depth - 1];
@@ -237,6 +250,7 @@ static enum state scan_close(struct scanner *s)
     return VALUE_DONE;
 }
 
+/* Scans an opening bracket and what follows it: the closing bracket, the first key, or nothing. */
 static enum state scan_open(struct scanner *s)
 {
     if (s->depth == JSON_DEPTH_MAX)
@@ -266,8 +280,9 @@ static size_t scan_digits(struct scanner *s)
     return (size_t)(s->at - from);
 }
 
-/* Stores the exponent, 0 without one; false when it has no digits. Beyond 10^12 its value no longer
- * matters, and further digits are only skipped, so that it cannot overflow. */
+/* Scans the exponent of a number and stores it; stores 0 when there is none. Returns false when the
+ * letter e has no digits after it. Digits that would make the exponent larger than about 10^13 are
+ * skipped, so that it cannot overflow: the number is then infinite or 0 anyway. */
 static bool scan_exponent(struct scanner *s, int64_t *ret)
 {
     *ret = 0;
@@ -287,16 +302,17 @@ static bool scan_exponent(struct scanner *s, int64_t *ret)
     return s->at > from;
 }
 
+/* Scans a number by the grammar of RFC 8259, and refuses a number that is infinite as a double. */
 static enum state scan_number(struct scanner *s)
 {
     const char *from = s->at;
     if (next_is(s, '-'))
         s->at++;
-    bool zero = next_is(s, '0');
-    size_t whole = zero ? 1 : scan_digits(s);
-    if (zero)
+    bool leading_zero = next_is(s, '0'); /* no further digit may follow it */
+    size_t whole_digits = leading_zero ? 1 : scan_digits(s);
+    if (leading_zero)
         s->at++;
-    if (whole == 0)
+    if (whole_digits == 0)
         return INVALID;
     if (next_is(s, '.')) {
         s->at++;
@@ -306,32 +322,37 @@ static enum state scan_number(struct scanner *s)
     int64_t exponent;
     if (!scan_exponent(s, &exponent))
         return INVALID;
-    /* A number below 10^308 is finite. Only larger ones are converted, to see whether they are. */
-    double value;
-    if ((int64_t)whole + exponent > 308 &&
-        !str_to_double((struct str){from, (size_t)(s->at - from)}, &value)) {
+    /* A number below 10^308 is finite. A number that may be larger is converted to find out, and
+     * its value is not needed. */
+    double unused_value;
+    if ((int64_t)whole_digits + exponent > 308 &&
+        !str_to_double((struct str){from, (size_t)(s->at - from)}, &unused_value)) {
         s->at = from;
         return INVALID;
     }
     return VALUE_DONE;
 }
 
-/* How many values the one that begins with c counts as, by the memory that json-c uses for it. */
+/* How many values an object, array or other value that begins with the character c counts as.
+ * json-c needs about 8 times as much memory for an object, and 4 times for an array, as for a
+ * number. */
 static size_t cost_of(char c)
 {
     return c == '{' ? 8 : c == '[' ? 4 : 1;
 }
 
+/* Scans a value; of an object or array only its beginning, up to the first value in it. Too many
+ * values make the text invalid. */
 static enum state scan_value(struct scanner *s)
 {
-    bool escaped;
+    bool unused_escaped;
     if (s->at == s->end || s->values_left < cost_of(*s->at))
         return INVALID;
     s->values_left -= cost_of(*s->at);
     switch (*s->at) {
     case '{':
     case '[': return scan_open(s);
-    case '"': return scan_string(s, &escaped) ? VALUE_DONE : INVALID;
+    case '"': return scan_string(s, &unused_escaped) ? VALUE_DONE : INVALID;
     case 't': return scan_literal(s, STR("true"));
     case 'f': return scan_literal(s, STR("false"));
     case 'n': return scan_literal(s, STR("null"));
@@ -339,7 +360,8 @@ static enum state scan_value(struct scanner *s)
     }
 }
 
-/* After a value in an array or object: a comma or the end. */
+/* Scans what follows a value in an array or object: its closing bracket, or a comma (and then, in
+ * an object, the next key). */
 static enum state scan_next(struct scanner *s)
 {
     bool is_object = s->levels[s->depth - 1].is_object;
@@ -353,6 +375,8 @@ static enum state scan_next(struct scanner *s)
     return is_object ? scan_key(s) : VALUE_EXPECTED;
 }
 
+/* Scans the whole text: one value, with white space around it. Returns whether it is valid; s->at
+ * is the place of the error when it is not. */
 static bool json_scan(struct scanner *s)
 {
     skip_space(s);
@@ -372,11 +396,12 @@ static bool json_scan(struct scanner *s)
 bool json_check(struct str text, size_t max_values, struct arena *scratch, size_t *ret_offset)
 {
     struct scanner s;
-    /* struct key has 32-bit offsets, and json-c's lengths are int. */
+    /* struct key has 32-bit offsets, and the lengths of json-c have the type int. */
     if (text.n == 0 || text.n >= INT_MAX) {
         *ret_offset = 0;
         return false;
     }
+    /* The members are set one by one, because zeroing the arrays would cost time. */
     s.start = s.at = text.p;
     s.end = text.p + text.n;
     s.values_left = max_values;
@@ -391,21 +416,24 @@ bool json_check(struct str text, size_t max_values, struct arena *scratch, size_
     return valid;
 }
 
+/* Called when the arena is reset: releases what json-c has allocated. */
 static void json_c_release(void *object)
 {
     (void)json_object_put(object);
 }
 
-/* text: valid by json_check. False when json-c has no memory or finds the text invalid. */
+/* Parses a text that json_check has found valid, by json-c. *ret: the value; NULL for the text
+ * `null`. Returns false when json-c has no memory or finds the text invalid. */
 static bool json_c_parse(struct str text, struct json_object **ret)
 {
-    /* json-c counts scalars as a level too, and needs one more (hazards J2). */
+    /* json-c counts a number or string as a level too, and needs one level more than it uses
+     * (docs/hazards.md, J2). The 8 further levels cover both. */
     struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX + 8);
     if (!tokener)
         return false;
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
     *ret = json_tokener_parse_ex(tokener, text.p, (int)text.n);
-    /* After a number alone json-c waits for more digits; the NUL ends it. */
+    /* When the text is a single number, json-c waits for more digits. The NUL ends the number. */
     if (json_tokener_get_error(tokener) == json_tokener_continue)
         *ret = json_tokener_parse_ex(tokener, "", 1);
     bool done = json_tokener_get_error(tokener) == json_tokener_success;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Parses JSON from outside. json-c accepts far more than RFC 8259 (hazards J1: NaN, 1e999, control
- * characters, duplicate keys, ...), so every text is checked here before json-c parses it. */
+/* Parses JSON that comes from clients. The library json-c accepts far more than RFC 8259 allows
+ * (docs/hazards.md, J1: NaN, 1e999, control characters, duplicate keys, ...), so every text is
+ * checked here before json-c parses it. */
 #ifndef HTTP_JSON_H
 #define HTTP_JSON_H
 
@@ -22,9 +23,11 @@ enum { JSON_DEPTH_MAX = 32, JSON_VALUES_MAX = 60000, JSON_VALUES_UNTRUSTED = 200
  * memory the text counts as invalid. */
 bool json_check(struct str text, size_t max_values, struct arena *scratch, size_t *ret_offset);
 
-/* Checks and parses a text. The result lives as long as the arena; do not put it. NULL with
- * INVALID_JSON (or INTERNAL_ERROR) in p; NULL without a problem for the text `null`. */
+/* Checks and parses a text of at most JSON_VALUES_MAX values. The result is released with the
+ * arena, so the caller must not call json_object_put for it. Returns NULL with INVALID_JSON or
+ * INTERNAL_ERROR in p. Returns NULL without a problem for the text `null`. */
 struct json_object *json_parse(struct str text, struct arena *arena, struct problem *p);
+/* The same as json_parse, with max_values in place of JSON_VALUES_MAX. */
 struct json_object *json_parse_limited(struct str text, size_t max_values, struct arena *arena,
                                        struct problem *p);
 

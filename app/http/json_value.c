@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Short accessors for json-c values. Parsing is the business of json.c, checking values against
- * rules that of validate.c. */
+/* Short accessors for values of the library json-c. json.c parses texts into such values, and
+ * validate.c checks them against the rules of a route. */
 #include "app/http/json_value.h"
 
 struct str json_value_text(struct json_object *value)
@@ -14,7 +14,7 @@ struct json_object *json_value_member(struct json_object *object, const char *na
 {
     struct json_object *value = NULL;
 
-    (void)json_object_object_get_ex(object, name, &value);
+    (void)json_object_object_get_ex(object, name, &value); /* leaves NULL when it finds none */
     return value;
 }
 
@@ -29,6 +29,7 @@ bool json_value_is_number(const struct json_object *value)
            json_object_is_type(value, json_type_double);
 }
 
+/* Called when the arena is reset: releases what json-c has allocated. */
 static void json_value_release(void *object)
 {
     (void)json_object_put(object);

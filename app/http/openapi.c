@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Writes info, tags and, for each path, its operations. Parameters, bodies and successful responses
- * come from the rules of the routes; errors and headers, whose tables are in openapi_errors.c and
- * openapi_headers.c, are written once as components and referred to. */
+/* Writes the OpenAPI document: general information, tags and, for each path, its operations (one
+ * for each method). A route is one row of the table of endpoints; a rule describes one field of a
+ * route's input or response. Parameters, bodies and successful responses are made from the rules.
+ * Errors and headers have their tables in openapi_errors.c and openapi_headers.c. They are written
+ * once, as components, and the operations refer to them. struct jw writes JSON: a key of NULL
+ * writes an element of an array. */
 #include "app/http/openapi.h"
 
 #include <stdio.h>
@@ -11,6 +14,8 @@
 #include "app/http/openapi_schema.h"
 #include "app/http/response.h"
 
+/* Writes the two ways in which a caller can be identified: a user's token, or the API token of the
+ * sidecar (Dapr's process next to the engine). */
 static void openapi_write_security_schemes(struct jw *w)
 {
     jw_object(w, "securitySchemes");
@@ -39,14 +44,16 @@ static void openapi_write_components(struct jw *w)
 
 /* ---- Operations ---- */
 
-/* A route under one of its patterns. */
+/* One pattern of a route. A route has a main pattern and may have aliases, which are further paths
+ * with the same handler. */
 struct entry {
     const struct route *route;
-    const char *pattern;
-    size_t alias; /* 0: the canonical pattern, else the number of the alias */
-    const char *area;
+    const char *pattern; /* such as /api/v1/mastery/history/{student_id} */
+    size_t alias;        /* 0: the main pattern; else the number of the alias, from 1 */
+    const char *area;    /* tag of the route's table */
 };
 
+/* Writes a parameter of the path or the query, as the rule describes it. */
 static void openapi_write_parameter(const struct rule *rule, struct str name, struct jw *w)
 {
     jw_object(w, NULL);
@@ -57,10 +64,11 @@ static void openapi_write_parameter(const struct rule *rule, struct str name, st
     jw_object_end(w);
 }
 
-/* Declares every parameter of the pattern, as OpenAPI requires, also one without a rule. */
+/* Writes all parameters of the pattern, as OpenAPI requires. A parameter without a rule is written
+ * as a text. A segment is a parameter when it begins with a brace and has a name. */
 static void openapi_write_path_parameters(const struct entry *entry, struct jw *w)
 {
-    static const struct rule any = {.type = RULE_TEXT, .source = IN_PATH, .required = true};
+    static const struct rule any_text = {.type = RULE_TEXT, .source = IN_PATH, .required = true};
     struct str pattern = str_of(entry->pattern);
     while (pattern.n > 0) {
         struct str name = str_cut(&pattern, '/');
@@ -71,11 +79,11 @@ static void openapi_write_path_parameters(const struct entry *entry, struct jw *
         while (rule && rule->type != RULE_END &&
                !(rule->source == IN_PATH && str_equal(str_of(rule->name), name)))
             rule++;
-        openapi_write_parameter(rule && rule->type != RULE_END ? rule : &any, name, w);
+        openapi_write_parameter(rule && rule->type != RULE_END ? rule : &any_text, name, w);
     }
 }
 
-/* Those of the path, of the query, and the headers. */
+/* Writes all parameters of an operation: of the path, of the query, and request headers. */
 static void openapi_write_parameters(const struct entry *entry, struct jw *w)
 {
     jw_array(w, "parameters");
@@ -88,7 +96,8 @@ static void openapi_write_parameters(const struct entry *entry, struct jw *w)
     jw_array_end(w);
 }
 
-/* The body of a route with ROUTE_RAW_BODY: an object, or a list of such objects. */
+/* Writes the schema of the body of a route with ROUTE_RAW_BODY: an object by the rules, or a list
+ * of such objects. The loop runs once for each of the two. */
 static void openapi_write_one_or_many(const struct rule *rules, struct jw *w)
 {
     jw_array(w, "anyOf");
@@ -107,6 +116,8 @@ static void openapi_write_one_or_many(const struct rule *rules, struct jw *w)
     jw_array_end(w);
 }
 
+/* Writes the request body, if the route has rules for one. A body is required when at least one of
+ * its fields is required. */
 static void openapi_write_body(const struct route *route, struct jw *w)
 {
     bool required = false;
@@ -127,21 +138,25 @@ static void openapi_write_body(const struct route *route, struct jw *w)
     jw_object_end(w);
 }
 
-/* A response without rules is a text, such as the metrics. */
+/* Writes the schema of a successful response. A response with rules is an object, a response
+ * without rules is a text, such as that of the metrics. With ROUTE_LIST_RESPONSE it is a list of
+ * these. */
 static void openapi_write_success_schema(const struct route *route, struct jw *w)
 {
-    bool list = route->flags & ROUTE_LIST_RESPONSE;
-    if (list) {
+    bool is_list = route->flags & ROUTE_LIST_RESPONSE;
+    if (is_list) {
         jw_text(w, "type", "array");
         jw_object(w, "items");
     }
     jw_text(w, "type", route->response ? "object" : "string");
     if (route->response)
         schema_write_fields(route->response, SCHEMA_RESPONSE, w);
-    if (list)
+    if (is_list)
         jw_object_end(w);
 }
 
+/* Writes the response of one successful status: description, headers and, when the response has a
+ * body, its schema. */
 static void openapi_write_success(const struct route *route, int status, struct jw *w)
 {
     char key[16];
@@ -175,7 +190,8 @@ static void openapi_write_scheme(const char *scheme, struct jw *w)
     jw_object_end(w);
 }
 
-/* A list of alternatives, of which one is enough; empty when no credentials are needed. */
+/* Writes the security schemes of a route. Each of them alone identifies the caller. The list is
+ * empty when the route needs no credentials. */
 static void openapi_write_security(const struct route *route, struct jw *w)
 {
     jw_array(w, "security");
@@ -188,7 +204,9 @@ static void openapi_write_security(const struct route *route, struct jw *w)
     jw_array_end(w);
 }
 
-/* x-rate-limit: the budget is shared by all routes that name the same one. */
+/* Writes x-rate-limit: the requests that one client may send in a minute, and the name of the
+ * budget that they are taken from. Routes with the same budget (struct route, bucket) share the
+ * limit. */
 static void openapi_write_limit(const struct route *route, struct jw *w)
 {
     if (route->flags & ROUTE_UNLIMITED)
@@ -199,7 +217,8 @@ static void openapi_write_limit(const struct route *route, struct jw *w)
     jw_object_end(w);
 }
 
-/* An operationId must be unique, so that of an alias ends with its number. */
+/* Writes operationId, summary and, for an alias, a description. An operationId must be unique, so
+ * the number of the alias is appended to the name of the route. */
 static void openapi_write_names(const struct entry *entry, struct jw *w)
 {
     const struct route *route = entry->route;
@@ -217,6 +236,8 @@ static void openapi_write_names(const struct entry *entry, struct jw *w)
         jw_text(w, "summary", route->summary);
 }
 
+/* Writes x-listener for a route that clients can reach by the sidecar's listening socket, or from
+ * configured networks, only. */
 static void openapi_write_listener(const struct route *route, struct jw *w)
 {
     if (route->flags & ROUTE_SIDECAR_ONLY)
@@ -253,6 +274,7 @@ static void openapi_write_operation(const struct entry *entry, struct jw *w)
 
 /* ---- Paths ---- */
 
+/* Most patterns of one route: the main pattern and all aliases. */
 enum { PATTERNS_MAX = 1 + sizeof(((struct route *)NULL)->aliases) / sizeof(const char *) };
 
 static size_t openapi_route_count(const struct route_table *tables, size_t count)
@@ -263,7 +285,8 @@ static size_t openapi_route_count(const struct route_table *tables, size_t count
     return n;
 }
 
-/* An entry for the pattern of the route and one for each alias. */
+/* Adds an entry for the main pattern of the route and one for each alias. Returns their number. The
+ * array has room for PATTERNS_MAX more entries. */
 static size_t openapi_add_entries(const struct route *route, const char *area,
                                   struct entry *entries)
 {
@@ -274,8 +297,10 @@ static size_t openapi_add_entries(const struct route *route, const char *area,
     return n;
 }
 
-/* Writes the pattern of entries[at] with the operations of all entries that have it, unless an
- * earlier entry has it: then it is written already. */
+/* Writes the pattern of entries[at] with the operations of all entries that have the same pattern.
+ * Does nothing when an earlier entry has it, because the pattern was then written for that entry.
+ * Comparing all pairs of the few hundred entries is fast enough for a document that is rarely
+ * requested. */
 static void openapi_write_path(const struct entry *entries, size_t count, size_t at, struct jw *w)
 {
     const char *pattern = entries[at].pattern;
@@ -291,6 +316,7 @@ static void openapi_write_path(const struct entry *entries, size_t count, size_t
     jw_object_end(w);
 }
 
+/* Collects the entries of all routes, then writes their paths. */
 static void openapi_write_paths(const struct route_table *tables, size_t count, struct jw *w)
 {
     size_t n = 0;
@@ -327,7 +353,8 @@ static void openapi_write_info(struct jw *w)
     jw_object_end(w);
 }
 
-/* Whether an earlier table has the same area: an area may have several tables, but has one tag. */
+/* Whether a table before tables[t] has the same area. The routes of one area may be in several
+ * tables, but the area is one tag, which must be written once. */
 static bool openapi_area_is_written(const struct route_table *tables, size_t t)
 {
     for (size_t i = 0; i < t; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Writes the OpenAPI 3.1 document from the route tables, which the router, the validation and the
- * rate limits use too, so that it cannot disagree with them. Each alias of a route is a path of its
- * own. */
+/* Writes the OpenAPI 3.1 document from the route tables. The router, the validation of input and
+ * the rate limits use the same tables, so the document always agrees with them. Each alias of a
+ * route (a second path with the same handler) is a path of the document. */
 #ifndef HTTP_OPENAPI_H
 #define HTTP_OPENAPI_H
 
@@ -10,8 +10,8 @@
 
 #define OPENAPI_API_VERSION "1.0.0"
 
-/* Appends the document to out; on failure out->failed is set. Also allocates in the arena of out.
- */
+/* Appends the document to out and uses the arena of out for its own memory. Without memory
+ * out->failed is set. */
 void openapi_write(const struct route_table *tables, size_t count, struct buf *out);
 
 #endif

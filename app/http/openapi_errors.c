@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The table of errors, with a predicate for each that decides by a route's row whether the route
- * can respond with it; and the schema of the body of errors. */
+/* The errors of the OpenAPI document. The table error_responses has a function for each error that
+ * decides by the row of a route (its flags, rules and access) whether the route can respond with
+ * that error. The end of the file writes the schema of the body that all errors have. */
 #include "app/http/openapi_errors.h"
 
 #include <stdio.h>
@@ -16,20 +17,23 @@ static bool needs_credentials(const struct route *route)
     return route->access != ACCESS_OPEN;
 }
 
+/* Whether the route can respond with 403: for lack of rights, or, on a route with
+ * ROUTE_NETWORK_ALLOWLIST, to clients outside the configured networks. */
 static bool can_forbid(const struct route *route)
 {
     return needs_credentials(route) || route->flags & ROUTE_NETWORK_ALLOWLIST;
 }
 
-/* Routes of the sidecar do not exist for other clients. A body can name a student that does not
- * exist. */
+/* Three reasons for 404: an id in the path or in the input names nothing that exists, or the route
+ * is the sidecar's and gives 404 to all other clients. */
 static bool can_be_not_found(const struct route *route)
 {
     return strchr(route->pattern, '{') || route->flags & ROUTE_SIDECAR_ONLY ||
            (route->rules && needs_credentials(route));
 }
 
-/* An Idempotency-Key can conflict with that of an earlier request. */
+/* Whether the route has conflicts of its own, or takes an Idempotency-Key, which conflicts when an
+ * earlier request with the same key is running or had another body. */
 static bool can_conflict(const struct route *route)
 {
     return route->flags & (ROUTE_CONFLICT | ROUTE_IDEMPOTENT);
@@ -45,17 +49,17 @@ static bool is_limited(const struct route *route)
     return !(route->flags & ROUTE_UNLIMITED);
 }
 
+/* For errors that each route can respond with; the comparison only uses the parameter. */
 static bool any_route(const struct route *route)
 {
     return route != NULL;
 }
 
-/* name: of the component that describes the response. */
 struct error_response {
-    enum problem_code code;
-    bool (*applies)(const struct route *route);
-    const char *name;
-    const char *description;
+    enum problem_code code;                     /* gives the HTTP status */
+    bool (*applies)(const struct route *route); /* whether the route can respond with the error */
+    const char *name;                           /* name of the component in the document */
+    const char *description;                    /* text of the component */
 };
 
 /* clang-format off */
@@ -90,7 +94,8 @@ static const struct error_response other_error = {
 
 /* ---- Responses ---- */
 
-/* route NULL: as a component, for all routes. */
+/* Writes an error response with its headers and a reference to the common schema. route: NULL
+ * writes the headers that the error has on all routes. */
 static void errors_write_response(const char *key, const struct error_response *response,
                                   const struct route *route, struct jw *w)
 {
@@ -121,7 +126,8 @@ static void errors_write_reference(const char *key, const char *name, struct jw 
     jw_object_end(w);
 }
 
-/* Refers to the component, or writes the response in full when the route adds headers to it. */
+/* Writes a reference to the component. When all responses of the route have further headers, writes
+ * the response in full instead, because a reference cannot add headers. */
 static void errors_write_for_route(const char *key, const struct error_response *response,
                                    const struct route *route, struct jw *w)
 {
@@ -174,6 +180,7 @@ static void errors_write_code_schema(struct jw *w)
     jw_object_end(w);
 }
 
+/* names: ends with NULL. */
 static void errors_write_required(const char *const *names, struct jw *w)
 {
     jw_array(w, "required");
@@ -182,6 +189,7 @@ static void errors_write_required(const char *const *names, struct jw *w)
     jw_array_end(w);
 }
 
+/* Writes the schema of the member "error": code, message and details. */
 static void errors_write_body_schema(struct jw *w)
 {
     static const char *const required[] = {"code", "message", "details", NULL};
@@ -198,6 +206,7 @@ static void errors_write_body_schema(struct jw *w)
     jw_object_end(w);
 }
 
+/* Writes the component of the whole body: success (always false), error and correlation_id. */
 static void errors_write_schema(struct jw *w)
 {
     static const char *const required[] = {"success", "error", "correlation_id", NULL};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The errors of the OpenAPI document: one table says which routes can respond with which error. */
+/* Writes the errors of the OpenAPI document. One table says which error a route can respond with.
+ */
 #ifndef HTTP_OPENAPI_ERRORS_H
 #define HTTP_OPENAPI_ERRORS_H
 
@@ -8,8 +9,8 @@
 
 /* Writes the components `schemas` and `responses`. */
 void errors_write_components(struct jw *w);
-/* Writes the errors of a route, as members of its responses. The last one, "default", covers all
- * that are not listed: those that nginx makes, and those that depend on no route. */
+/* Writes the errors that a route can respond with, each as a member named by its status. The last
+ * member, "default", covers all other errors, such as those that nginx makes. */
 void errors_write_responses(const struct route *route, struct jw *w);
 
 #endif

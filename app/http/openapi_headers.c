@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The table of headers, and the functions that write references to those that apply. */
+/* The headers of the OpenAPI document. The table headers describes each header and says on which
+ * routes, and on responses of which status, it occurs. The functions write the headers as
+ * components, or write references from the operations to them. */
 #include "app/http/openapi_headers.h"
 
 #include <math.h>
@@ -7,14 +9,17 @@
 
 #include "app/http/openapi_schema.h"
 
-enum { STATUSES_MAX = 2, SUCCESSES = 2 }; /* SUCCESSES: all statuses 2xx */
+enum {
+    STATUSES_MAX = 2, /* most entries in header.statuses */
+    SUCCESSES = 2,    /* entry in header.statuses for the whole class of statuses 200 to 299 */
+};
 
 struct header {
     enum { OF_REQUEST, OF_RESPONSE } side;
-    unsigned routes;            /* only on routes with one of these flags; 0: on all */
-    int statuses[STATUSES_MAX]; /* only on responses with these statuses, or SUCCESSES; {0}: on all
-                                 */
-    struct rule rule;           /* required: always present */
+    unsigned routes; /* flags: the header occurs on routes with one of them; 0: on all routes */
+    /* Statuses of the responses that have the header, or SUCCESSES; {0}: all responses. */
+    int statuses[STATUSES_MAX];
+    struct rule rule; /* name and type of the value; rule.required: the header is always present */
 };
 
 static const char *const cache_values[] = {"HIT", "MISS", "STALE", NULL};
@@ -73,6 +78,8 @@ static const struct header headers[] = {
 /* clang-format on */
 enum { HEADERS = sizeof headers / sizeof headers[0] };
 
+/* Writes the component of a header. Request headers are parameters in OpenAPI and name themselves.
+ */
 static void header_write(const struct header *h, struct jw *w)
 {
     jw_object(w, h->rule.name);
@@ -98,12 +105,14 @@ void headers_write_components(struct jw *w)
     }
 }
 
+/* Whether the header occurs on the route; NULL: on all routes. */
 static bool header_applies_to(const struct header *h, const struct route *route)
 {
     return h->routes == 0 || (route && h->routes & route->flags);
 }
 
-/* statuses holds single statuses, or SUCCESSES for the class 2xx. */
+/* Whether a response with this status has the header. An entry of statuses is a status or the first
+ * digit of a class (SUCCESSES), so it is compared with both the status and its first digit. */
 static bool header_has_status(const struct header *h, int status)
 {
     bool found = h->statuses[0] == 0;
@@ -112,6 +121,7 @@ static bool header_has_status(const struct header *h, int status)
     return found;
 }
 
+/* Writes a reference to the component. kind: "parameters" or "headers". */
 static void header_write_reference(const char *key, const char *kind, const char *name,
                                    struct jw *w)
 {
@@ -140,6 +150,7 @@ void headers_write_response(const struct route *route, int status, struct jw *w)
     jw_object_end(w);
 }
 
+/* A header of some routes that occurs with all statuses occurs on their errors too. */
 bool headers_extend_errors(const struct route *route)
 {
     for (const struct header *h = headers; h < headers + HEADERS; h++) {

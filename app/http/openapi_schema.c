@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Writes what a rule means as JSON Schema: its type, then constraints by type, then its default. */
+/* Writes a rule (the description of one field: type, bounds, choices) as JSON Schema: its type,
+ * then the constraints of that type, then its default value. struct jw writes JSON; a key of NULL
+ * writes an element of an array. */
 #include "app/http/openapi_schema.h"
 
 #include <math.h>
 
 #include "app/http/field.h"
 
-/* An infinite bound is no bound, and JSON could not express it. */
+/* Writes the bounds of a rule under the keywords low and high. An infinite bound limits nothing and
+ * is not written; JSON has no infinite numbers. */
 static void schema_write_bounds(const struct rule *rule, const char *low, const char *high,
                                 struct jw *w)
 {
@@ -18,7 +21,7 @@ static void schema_write_bounds(const struct rule *rule, const char *low, const 
         jw_number(w, high, rule->max);
 }
 
-/* In JSON Schema a nullable type is a list of two types. */
+/* Writes the keyword type. When the value may also be null, it is a list of two types. */
 static void schema_write_type(const char *type, bool nullable, struct jw *w)
 {
     if (!nullable) {
@@ -31,6 +34,7 @@ static void schema_write_type(const char *type, bool nullable, struct jw *w)
     jw_array_end(w);
 }
 
+/* Writes the choices of a rule; null is one of them when the value may be null. */
 static void schema_write_enum(const struct rule *rule, bool nullable, struct jw *w)
 {
     jw_array(w, "enum");
@@ -46,7 +50,8 @@ static void schema_write_id(struct jw *w)
     jw_text(w, "pattern", "^[A-Za-z0-9_-]{1,64}$");
 }
 
-/* RULE_IDS and RULE_ENUM_SET are lists of strings, RULE_OBJECTS of objects. */
+/* Writes the elements of a list: strings for RULE_IDS and RULE_ENUM_SET, objects for RULE_OBJECTS.
+ * The elements themselves cannot be null (the argument false). */
 static void schema_write_list(const struct rule *rule, enum schema_side side, struct jw *w)
 {
     if (rule->type == RULE_IDS)
@@ -62,7 +67,8 @@ static void schema_write_list(const struct rule *rule, enum schema_side side, st
     jw_object_end(w);
 }
 
-/* The values of a map: see RULE_MAP. */
+/* Writes the values of a map, which is an object with any keys. The values are of one rule without
+ * a name, or objects of several rules, or numbers when there are no rules. */
 static void schema_write_map(const struct rule *rule, enum schema_side side, struct jw *w)
 {
     if (rule->fields && !rule->fields->name) {
@@ -76,6 +82,7 @@ static void schema_write_map(const struct rule *rule, enum schema_side side, str
     jw_object_end(w);
 }
 
+/* Writes the elements of a list of numbers; min and max are bounds of each number. */
 static void schema_write_numbers(const struct rule *rule, struct jw *w)
 {
     jw_object(w, "items");
@@ -84,8 +91,9 @@ static void schema_write_numbers(const struct rule *rule, struct jw *w)
     jw_object_end(w);
 }
 
-/* By rule type: the JSON type, the keywords for min and max, and the format. A RULE_JSON has no
- * type: any value is valid. */
+/* For each rule type: the JSON type, the keywords for min and max, and the format; NULL: none. A
+ * RULE_JSON has no type, because any value is valid. RULE_NUMBERS has no keywords here, because its
+ * bounds are those of the elements. */
 static const struct {
     const char *type, *min, *max, *format;
 } schema_types[] = {
@@ -106,6 +114,7 @@ static const struct {
     [RULE_NUMBERS] = {"array"},
 };
 
+/* Writes bounds and format of the value, then what the rule type requires in addition. */
 static void schema_write_constraints(const struct rule *rule, enum schema_side side, struct jw *w)
 {
     if (schema_types[rule->type].min)
@@ -128,8 +137,10 @@ static void schema_write_constraints(const struct rule *rule, enum schema_side s
     }
 }
 
-/* A rule with `present` has no default to document: its handler treats absence as a case of its
- * own. */
+/* Writes the default value of a field that may be absent. A rule with `present` (the offset of a
+ * bool that says whether the field was sent) has no default, because its handler treats an absent
+ * field in a way of its own. A default outside the bounds marks an absent number and is not
+ * written. */
 static void schema_write_default(const struct rule *rule, struct jw *w)
 {
     bool in_range = rule_in_bounds(rule, rule->default_value);
@@ -156,7 +167,7 @@ void schema_write(const struct rule *rule, const char *key, enum schema_side sid
     jw_object_end(w);
 }
 
-/* RULE_END ends the list; fields of path and query are not part of the object. */
+/* Fields of the path and the query are skipped, because they are not members of the object. */
 void schema_write_fields(const struct rule *fields, enum schema_side side, struct jw *w)
 {
     jw_object(w, "properties");
@@ -180,6 +191,7 @@ void schema_begin_content(const char *type, struct jw *w)
     jw_object(w, "schema");
 }
 
+/* Closes the three objects that schema_begin_content has opened. */
 void schema_end_content(struct jw *w)
 {
     for (int i = 0; i < 3; i++)

@@ -6,13 +6,15 @@
 #include "app/base/json_write.h"
 #include "app/http/rule.h"
 
-/* Only schemas of requests have defaults. */
+/* Whether a schema describes a request, whose fields may have default values, or a response. */
 enum schema_side { SCHEMA_REQUEST, SCHEMA_RESPONSE };
 
+/* Writes the schema of one rule under a key. */
 void schema_write(const struct rule *rule, const char *key, enum schema_side side, struct jw *w);
 /* Writes the keywords `properties` and `required` of an object's schema. */
 void schema_write_fields(const struct rule *fields, enum schema_side side, struct jw *w);
-/* Writes "content": {type: {"schema": { for a media type; schema_end_content closes the three. */
+/* Writes the beginning of a body: "content": {type: {"schema": {. type: media type. The caller
+ * writes the schema, then schema_end_content closes the three objects. */
 void schema_begin_content(const char *type, struct jw *w);
 void schema_end_content(struct jw *w);
 

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Writes the body of an error and the headers that its code requires (docs/api.md, Errors). */
+/* Makes the response of a problem (an error on its way to the client): the JSON body, and the
+ * headers that the code of the problem requires (docs/api.md, Errors). */
 #include "app/http/problem_response.h"
 
+/* Writes the list of wrong fields. Without memory some errors were counted but not stored. The list
+ * is then incomplete, and the member errors_total has their number. */
 static void problem_write_field_errors(const struct problem *p, struct jw *w)
 {
     size_t written = 0;
@@ -13,7 +16,7 @@ static void problem_write_field_errors(const struct problem *p, struct jw *w)
         jw_object_end(w);
     }
     jw_array_end(w);
-    /* Without memory some errors are only counted, and the list is incomplete. */
+
     if (written < p->field_count)
         jw_int(w, "errors_total", (int64_t)p->field_count);
 }
@@ -32,6 +35,8 @@ void problem_write(const struct problem *p, const char *key, struct jw *w)
     jw_object_end(w);
 }
 
+/* Adds Retry-After in seconds: always for 429 and 503, at least 1; for other codes when it is set.
+ */
 static void problem_add_retry_after(const struct problem *p, struct http_response *r)
 {
     bool required = p->code == PROBLEM_SERVICE_UNAVAILABLE || p->code == PROBLEM_RATE_LIMITED;
@@ -41,8 +46,9 @@ static void problem_add_retry_after(const struct problem *p, struct http_respons
     (void)http_response_header(r, "Retry-After", arena_printf(r->body.arena, "%d", seconds));
 }
 
-/* RFC 6750, section 3. A 403 with a message of its own has another reason than missing rights, such
- * as withdrawn consent, and gets no challenge. */
+/* Adds WWW-Authenticate (RFC 6750, section 3), which says what is wrong with the credentials. A 403
+ * gets it when its message is the default one, about missing rights. A 403 with another message has
+ * another reason, such as withdrawn consent, which other credentials would not change. */
 static void problem_add_challenge(const struct problem *p, struct http_response *r)
 {
     struct str challenge = {0};
@@ -57,6 +63,7 @@ static void problem_add_challenge(const struct problem *p, struct http_response 
         (void)http_response_header(r, "WWW-Authenticate", challenge);
 }
 
+/* Replaces the response by the error: first the headers, then the body. */
 static void problem_write_response(const struct problem *p, struct str correlation_id,
                                    struct http_response *r)
 {
@@ -78,8 +85,8 @@ void problem_respond(const struct problem *p, struct str correlation_id, struct 
     problem_write_response(p, correlation_id, r);
     if (!r->body.failed || !p->fields)
         return;
-    /* The field errors did not fit into the arena. Without them the body fits into the memory that
-     * it has already. */
+    /* The field errors did not fit into the arena. A body without them fits into the memory that
+     * the body has already. */
     struct problem without_fields = *p;
     without_fields.fields = NULL;
     problem_write_response(&without_fields, correlation_id, r);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Decodes each name and value by itself, after the split at & and =, so that an encoded & or = is
- * part of a value. Which parameters a route accepts is the business of validate.c. */
+/* Parses the query of a URL. It is split at & and = first, and each name and value is decoded
+ * afterwards, so that an encoded & or = is part of a value. validate.c decides which parameters a
+ * route accepts. */
 #include "app/http/query.h"
 
 #include "app/base/percent.h"
 #include "app/base/utf8.h"
 
-/* to: room for raw.n bytes. *ret is untouched on failure. */
+/* Decodes a name or a value. to: memory for raw.n bytes. Returns false, and leaves *ret unchanged,
+ * when the text is wrongly encoded, is not UTF-8 or contains a NUL. The argument true of
+ * percent_decode makes a + a space. */
 static bool query_decode(struct str raw, char *to, struct str *ret)
 {
     struct str text = {to, 0};
@@ -18,6 +21,8 @@ static bool query_decode(struct str raw, char *to, struct str *ret)
     return true;
 }
 
+/* Makes a parameter of the text "name=value". The decoded value follows the decoded name in one
+ * block of memory. NULL without memory. */
 static struct query_parameter *query_parse_pair(struct str pair, struct arena *arena)
 {
     struct query_parameter *parameter = arena_zalloc(arena, sizeof *parameter);

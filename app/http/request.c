@@ -22,7 +22,8 @@ const char *http_method_name(enum http_method method)
     return http_method_names[method];
 }
 
-/* A q that is no number from 0 to 1 counts as 0: the media type is then not accepted. */
+/* The value of the parameter q (quality) of a media type in an Accept header; 1 without q. A q that
+ * is no number from 0 to 1 counts as 0, which means that the media type is not accepted. */
 static double accept_quality_of(struct str parameters)
 {
     double q = 1;
@@ -36,7 +37,8 @@ static double accept_quality_of(struct str parameters)
     return q;
 }
 
-/* A media type that is listed twice gets its higher q. Wildcards are not matched. */
+/* When a media type is listed twice, the higher q counts. Wildcards (an asterisk as a type) are
+ * ignored. */
 double http_accept_quality(struct str accept, struct str media_type)
 {
     double best = 0;

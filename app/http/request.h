@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One HTTP request as nginx passed it on. All texts live in the request's arena. Every byte is
- * untrusted client text, except that nginx chose limits and access by `path`. */
+/* One HTTP request as nginx passed it on. All texts are in the arena (the memory of the request).
+ * All texts come from the client and are not to be trusted. nginx has normalised `path` and has
+ * selected rate limit and access by it. A text that the request does not have is empty, with p
+ * NULL. */
 #ifndef HTTP_REQUEST_H
 #define HTTP_REQUEST_H
 
@@ -10,7 +12,7 @@ enum http_method { GET, HEAD, POST, PUT, DELETE, OPTIONS, OTHER_METHOD, HTTP_MET
 
 struct http_request {
     enum http_method method;
-    struct str path;  /* without query, normalised by nginx; empty: it did not begin with a slash */
+    struct str path;  /* path without query, normalised; empty: it did not begin with a slash */
     struct str query; /* the part after '?', still encoded */
     struct str content_type;
     struct str authorization;
@@ -23,19 +25,19 @@ struct http_request {
     /* ce-... headers: attributes of a CloudEvent whose data is the body; still encoded */
     struct str ce_id, ce_source, ce_specversion, ce_type, ce_subject, ce_time, ce_datacontenttype;
     struct str body;
-    bool noncanonical;     /* the client sent another form of path: encoded, with dots or slashes */
-    bool sidecar;          /* came in by the sidecar's listener */
-    bool too_large;        /* the body was not read: it is longer than any route allows */
-    bool duplicate_header; /* a header that may occur once came twice */
+    bool noncanonical;     /* the client sent `path` encoded, with dots or with double slashes */
+    bool sidecar;          /* the request came by the listening socket of Dapr's sidecar */
+    bool too_large;        /* the body was not read, because it is longer than any route allows */
+    bool duplicate_header; /* the client sent a header twice that may occur once */
 };
 
-/* OTHER_METHOD for an unknown name; names are case-sensitive. */
+/* The method with this name, in upper case; OTHER_METHOD for an unknown name. */
 enum http_method http_method_of(struct str name);
 const char *http_method_name(enum http_method method);
 /* The q value that an Accept header gives exactly this media type, 0 to 1; 0 when it is not named.
  */
 double http_accept_quality(struct str accept, struct str media_type);
-/* Compares the media type of a Content-Type, without its parameters and without case. */
+/* Whether a Content-Type header has this media type. Its parameters and upper case do not count. */
 bool http_media_type_is(struct str content_type, struct str media_type);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Collects a response; fcgi and nginx turn it into bytes. */
+/* Collects the status, the headers and the body of a response. app/fcgi/ writes them to nginx. */
 #include "app/http/response.h"
 
-/* RFC 9110, section 15: the statuses that the engine uses. */
+/* The statuses that the engine uses, with their reason phrases (RFC 9110, section 15). */
 static const struct {
     int status;
     const char *reason;
@@ -53,12 +53,13 @@ void http_response_clear(struct http_response *r)
     r->status = 200;
     r->content_type = NULL;
     r->header_count = 0;
-    /* The memory of the body is reused; an earlier failure to grow no longer matters. */
+    /* The body keeps its memory. When it failed to grow before, a shorter body may fit now. */
     r->body.n = 0;
     r->body.failed = false;
 }
 
-/* Without control characters, so that no value can end its line and add a header of its own. */
+/* Whether the value has no control characters and is not NULL. A line feed in a value would end the
+ * line of its header, and the rest of the value would be read as another header. */
 static bool is_header_value(struct str value)
 {
     for (size_t i = 0; i < value.n; i++) {
@@ -77,7 +78,7 @@ bool http_response_header(struct http_response *r, const char *name, struct str 
     return true;
 }
 
-/* The outermost value of every JSON response is an object. */
+/* Opens the outermost object, because every JSON response is an object. */
 void http_response_json(struct http_response *r, int status, struct jw *ret_writer)
 {
     r->status = status;

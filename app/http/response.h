@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One HTTP response: status, a few headers, a body, all in the arena of the request. nginx adds
- * X-Request-ID and the constant security headers (conf/nginx), since its own errors need them too.
- */
+/* One HTTP response: status, a few headers and a body, all in the arena (the memory of the
+ * request). nginx adds X-Request-ID and the constant security headers (conf/nginx), because the
+ * errors that nginx itself makes need them too. */
 #ifndef HTTP_RESPONSE_H
 #define HTTP_RESPONSE_H
 
@@ -21,15 +21,15 @@ struct http_response {
     size_t header_count;
     struct buf body;
     bool streamed;     /* the body may be sent in chunks before it is complete */
-    bool headers_sent; /* of a streamed response: its status can no longer change */
-    size_t body_sent;  /* bytes of the body that were sent */
+    bool headers_sent; /* status and headers of a streamed response were sent and cannot change */
+    size_t body_sent;  /* number of bytes of the body that were sent and removed from it */
 };
 
 /* The reason phrase of a status that the engine uses ("OK", "Not Found"); "" for others. */
 const char *http_status_reason(int status);
 
 void http_response_init(struct http_response *r, struct arena *arena);
-/* Discards status, headers and body, to write another response instead. */
+/* Discards status, headers and body, so that another response can be written. */
 void http_response_clear(struct http_response *r);
 /* Adds a header. Returns false and adds nothing when the value has control characters or is NULL,
  * and when there are RESPONSE_HEADERS_MAX already. value must live as long as the response. */

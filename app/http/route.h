@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A route: one row holds all facts about an endpoint. The router, nginx's locations and limits, the
- * OpenAPI document, the labels of metrics, access, audit and the role tests all read these rows. */
+/* A route is one row of the table of endpoints and holds all facts about an endpoint. The router,
+ * nginx's locations and limits, the OpenAPI document, the labels of metrics, the access rights, the
+ * audit log and the tests of roles read these rows. An exchange is one request with its response; a
+ * rule (rule.h) describes one field of the input or of the response. */
 #ifndef HTTP_ROUTE_H
 #define HTTP_ROUTE_H
 
@@ -10,80 +12,84 @@
 
 struct exchange;
 
+/* The result of one step of a handler. */
 enum step {
-    STEP_MORE, /* commands are queued: call again when their replies have arrived */
-    STEP_DONE, /* the response, or the problem, is complete */
+    STEP_MORE, /* Redis commands are queued; the next step follows when their replies are there */
+    STEP_DONE, /* the handler is done: it has completed the response, or set a problem (an error) */
 };
+/* Runs one step of a route. */
 typedef enum step route_handler(struct exchange *x);
-/* Checks of the input that rules cannot express: false with field errors in the problem. Called
- * even when rules have failed, so that all failing fields are reported together. */
+/* Checks what rules cannot express in the input. Returns false with field errors in the problem.
+ * Called even when rules have failed, so that all wrong fields are reported together. */
 typedef bool route_check(struct exchange *x);
-/* Changes the form of a complete response, be it a success or a problem. Called once. */
+/* Changes the form of a complete response, after a success or an error. Called once. */
 typedef void route_finalize(struct exchange *x);
 
-/* The right that a route requires; auth/access.c has the table of rights by role. Below: what a
- * student may reach; a teacher; an admin. */
+/* The right that a route requires (auth/access.c has the table of rights by role). A comment with
+ * three parts says what a student may reach; what a teacher may reach; what an admin may reach. */
 enum access {
-    ACCESS_OPEN,           /* needs no token */
-    ACCESS_ANY,            /* any valid token */
-    ACCESS_ADMIN,          /* nothing; nothing; all */
-    ACCESS_READ_STUDENT,   /* oneself; students of the own cohorts; all */
-    ACCESS_WRITE_STUDENT,  /* as ACCESS_READ_STUDENT today, but a right of its own */
-    ACCESS_EXPORT,         /* oneself; nothing; all: export, and decisions about consent */
-    ACCESS_READ_COHORT,    /* nothing; own cohorts; all */
-    ACCESS_COMPARE_COHORT, /* cohorts that contain oneself; own cohorts; all */
-    ACCESS_HANDLER,        /* any valid token; the handler checks what the body names */
+    ACCESS_OPEN,           /* requests need no token */
+    ACCESS_ANY,            /* requests need any valid token */
+    ACCESS_ADMIN,          /* nothing; nothing; everything */
+    ACCESS_READ_STUDENT,   /* the own data; the students of own cohorts; all students */
+    ACCESS_WRITE_STUDENT,  /* the same as ACCESS_READ_STUDENT, but for changes */
+    ACCESS_EXPORT,         /* the own data; nothing; all: for export and decisions about consent */
+    ACCESS_READ_COHORT,    /* nothing; the own cohorts; all cohorts */
+    ACCESS_COMPARE_COHORT, /* cohorts that contain the student; the own cohorts; all cohorts */
+    ACCESS_HANDLER, /* any valid token; the handler checks the subjects that the body names */
     ACCESSES
 };
 
-/* Flags of a route. The values are fixed by nothing outside the process. */
+/* Flags of a route. The numbers are used within a process and may change. */
 enum route_flag {
-    ROUTE_HEAVY = 1 << 0,             /* one step of one heavy request a loop iteration */
-    ROUTE_SIDECAR_ONLY = 1 << 1,      /* on the sidecar's listener only; 404 on others */
-    ROUTE_BIG_BODY = 1 << 2,          /* bodies up to 4 MiB instead of 1 MiB */
-    ROUTE_UNLIMITED = 1 << 3,         /* no rate limit */
-    ROUTE_PERSONAL = 1 << 4,          /* personal data: Cache-Control: no-store, and audited */
-    ROUTE_NETWORK_ALLOWLIST = 1 << 5, /* reachable from configured networks only (nginx) */
-    ROUTE_SIDECAR_TRUSTED = 1 << 6,   /* the sidecar's token opens it and lifts its limit */
+    ROUTE_HEAVY = 1 << 0,             /* slow: of all such requests, one runs one step at a time */
+    ROUTE_SIDECAR_ONLY = 1 << 1,      /* exists on the sidecar's listener; 404 on the public one */
+    ROUTE_BIG_BODY = 1 << 2,          /* accepts bodies up to 4 MiB instead of 1 MiB */
+    ROUTE_UNLIMITED = 1 << 3,         /* has no rate limit */
+    ROUTE_PERSONAL = 1 << 4,          /* has personal data: is not cached, and is audited */
+    ROUTE_NETWORK_ALLOWLIST = 1 << 5, /* nginx accepts requests from configured networks only */
+    ROUTE_SIDECAR_TRUSTED = 1 << 6,   /* accepts the sidecar's token, and then has no rate limit */
     ROUTE_DEFAULTS_TO_SELF = 1 << 7,  /* a student may leave student_id out, others must not */
     ROUTE_TOKEN_IN_BODY = 1 << 8,     /* the body may hold a token: security_context.token */
-    ROUTE_RAW_BODY = 1 << 9,          /* the handler parses the body; rules only describe it */
-    ROUTE_LIST_RESPONSE = 1 << 10,    /* a list of objects of `response`; NULL: of texts */
-    ROUTE_IDEMPOTENT = 1 << 11,       /* takes an Idempotency-Key */
-    ROUTE_STATIC_PAGE = 1 << 12,      /* a page that nginx has as a file */
-    ROUTE_JOURNALED = 1 << 13,        /* its changes are audited from their journal entries */
+    ROUTE_RAW_BODY = 1 << 9,          /* the handler parses the body; rules only document it */
+    ROUTE_LIST_RESPONSE = 1 << 10,    /* responds with a list, of texts if `response` is NULL */
+    ROUTE_IDEMPOTENT = 1 << 11,       /* accepts an Idempotency-Key */
+    ROUTE_STATIC_PAGE = 1 << 12,      /* is a page that nginx has as a file */
+    ROUTE_JOURNALED = 1 << 13,        /* the worker audits its changes by their journal entries */
     ROUTE_AUDIT_EACH = 1 << 14,       /* each request is an audit event (pipeline/audit_hook.h) */
-    /* Only for the OpenAPI document: */
-    ROUTE_CONFLICT = 1 << 15,          /* 409 also without an Idempotency-Key */
-    ROUTE_INSUFFICIENT_DATA = 1 << 16, /* 422 when there is not enough data to compare */
-    ROUTE_CACHED = 1 << 17,            /* header X-Cache */
-    ROUTE_STALE = 1 << 18,             /* while Redis is unavailable: an old response with Age */
-    ROUTE_SUBMITS_BATCH = 1 << 19,     /* 202 with the Location of a batch */
-    ROUTE_XAPI = 1 << 20,              /* headers X-Experience-API-... in request and response */
+    /* Flags that only the OpenAPI document uses: */
+    ROUTE_CONFLICT = 1 << 15, /* may respond with 409 without an Idempotency-Key too */
+    ROUTE_INSUFFICIENT_DATA =
+        1 << 16,                   /* responds with 422 when there are too few data to compare */
+    ROUTE_CACHED = 1 << 17,        /* responses have the header X-Cache */
+    ROUTE_STALE = 1 << 18,         /* responds with a copy and Age while Redis is unavailable */
+    ROUTE_SUBMITS_BATCH = 1 << 19, /* responds with 202 and the Location of a batch */
+    ROUTE_XAPI = 1 << 20,          /* headers X-Experience-API-... in request and response */
 };
 
 struct route {
-    const char *name; /* unique; in OpenAPI, limits, log: "mastery-query" */
+    const char *name; /* unique name in OpenAPI, rate limits and log, such as "mastery-query" */
     enum http_method method;
-    const char *pattern;    /* the main path: /api/v1/mastery/history/{student_id} */
-    const char *aliases[4]; /* more paths, with the same handler and rate limit */
-    const char *bucket;     /* shares the rate limit of that route; NULL: its own */
-    int limit_per_minute;   /* requests of one client; 0 with ROUTE_UNLIMITED */
-    enum access access;
-    unsigned flags;
-    const struct rule *rules; /* of path, query and body; NULL: none */
-    size_t input_size;        /* of the struct that the rules fill */
-    route_check *check;       /* NULL: rules are enough */
-    route_handler *handler;
-    route_finalize *finalize;    /* NULL: nothing to change */
-    int status;                  /* of success */
-    int other_status;            /* a second status with the same response; 0: none */
-    const struct rule *response; /* fields of the JSON response; NULL: not JSON */
-    const char *response_type;   /* content type when not JSON */
+    const char *pattern;      /* main path, such as /api/v1/mastery/history/{student_id} */
+    const char *aliases[4];   /* further paths with the same handler and rate limit; NULL: none */
+    const char *bucket;       /* name of the route whose rate limit this route shares; NULL: none */
+    int limit_per_minute;     /* most requests of one client in a minute; 0 with ROUTE_UNLIMITED */
+    enum access access;       /* right that the caller needs */
+    unsigned flags;           /* set of enum route_flag */
+    const struct rule *rules; /* fields of path, query and body; NULL: no input */
+    size_t input_size;        /* bytes of the input struct that the rules fill */
+    route_check *check;       /* further check of the input; NULL: none */
+    route_handler *handler;   /* does the work of the route, in steps */
+    route_finalize *finalize; /* changes the form of the response; NULL: none */
+    int status;               /* HTTP status of success */
+    int other_status;         /* a second status with the same response; 0: none */
+    const struct rule *response; /* fields of the JSON response; NULL: the response is not JSON */
+    const char *response_type;   /* content type of a response that is not JSON; else NULL */
     const char *body_type;       /* content type of a raw body; NULL: application/json */
     const char *summary;         /* one line for the OpenAPI document */
 };
 
+/* Whether at least one rule of the route reads a field from the body. */
 static inline bool route_has_body(const struct route *route)
 {
     for (const struct rule *rule = route->rules; rule && rule->type != RULE_END; rule++) {
@@ -93,10 +99,10 @@ static inline bool route_has_body(const struct route *route)
     return false;
 }
 
-/* The routes of one area. */
+/* Routes of one area (the routes of one subject, such as mastery or cohorts). */
 struct route_table {
-    const char *area; /* OpenAPI tag */
-    const struct route *v;
+    const char *area;      /* name of the area, which is its OpenAPI tag */
+    const struct route *v; /* array of n routes */
     size_t n;
 };
 

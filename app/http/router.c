@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Finds routes by path and method. All patterns are collected and sorted at start, so that matching
- * allocates nothing: paths without parameters are found by binary search, the few patterns with
- * parameters are tried one after the other, the most specific first. */
+/* Finds routes (rows of the table of endpoints) by path and method. A pattern is a path in which
+ * segments (the parts between slashes) may be parameters such as {student_id}. All patterns are
+ * collected and sorted when the process starts, so that matching allocates no memory. A path
+ * without parameters is found by binary search. Patterns with parameters are few, and are tried one
+ * after the other, the most specific first. */
 #include "app/http/router.h"
 
 #include <stdio.h>
@@ -9,36 +11,39 @@
 
 enum { ALIASES_MAX = sizeof(((struct route *)NULL)->aliases) / sizeof(const char *) };
 
-/* A pattern with the routes that it has by method: indexes into routes, -1 for none. */
+/* One pattern with the routes that have it. */
 struct path_entry {
     struct str pattern;
-    size_t prefix; /* length of the text before the first parameter */
-    int by_method[HTTP_METHODS];
+    size_t prefix;               /* length of the text before the first parameter */
+    int by_method[HTTP_METHODS]; /* index of the method's route in router.routes; -1: no route */
 };
 
-/* Read-only once it is built. */
+/* The router does not change after router_new. */
 struct router {
-    const struct route_table *tables;
+    const struct route_table *tables; /* array of table_count tables; owned by the caller */
     size_t table_count;
-    const struct route **routes; /* of all tables, in their order */
+    const struct route **routes; /* all routes, in the order of the tables */
     size_t route_count;
-    struct path_entry *entries; /* sorted by entry_compare: those without parameters come first */
-    size_t exact_count, count;
+    struct path_entry *entries; /* all patterns, sorted by entry_compare */
+    size_t exact_count;         /* number of patterns without parameters, which come first */
+    size_t count;               /* number of all patterns */
 };
 
-/* {name}; "{}" is a literal, which no valid pattern has. */
+/* Whether a segment of a pattern is a parameter: {name}. "{}" is no parameter, since it has no
+ * name; pattern_is_valid refuses it. */
 static bool segment_is_parameter(struct str segment)
 {
     return segment.n > 2 && segment.p[0] == '{' && segment.p[segment.n - 1] == '}';
 }
 
-/* Order: no parameters before parameters; then, at the first segment that differs, a literal one
- * before a parameter, so that the more specific of two matching patterns comes first. */
+/* Orders patterns for qsort and bsearch. Patterns without parameters come before patterns with
+ * parameters. Otherwise the first segment that differs decides: a fixed text comes before a
+ * parameter, so that of two patterns that match a path the more specific one comes first. */
 static int entry_compare(const void *left, const void *right)
 {
     const struct path_entry *a = left, *b = right;
     struct str x = a->pattern, y = b->pattern;
-    int order = (a->prefix < x.n) - (b->prefix < y.n);
+    int order = (a->prefix < x.n) - (b->prefix < y.n); /* 0: both with or both without parameters */
     while (order == 0 && x.n > 0 && y.n > 0) {
         struct str s = str_cut(&x, '/'), t = str_cut(&y, '/');
         order = segment_is_parameter(s) - segment_is_parameter(t);
@@ -50,20 +55,21 @@ static int entry_compare(const void *left, const void *right)
 
 /* ---- Matching ---- */
 
-/* Pattern and path begin with '/'. A parameter matches one segment, not an empty one. values: gets
- * the parameters, or NULL. */
+/* Whether the path matches the pattern; both begin with '/'. They are compared segment by segment.
+ * A parameter matches one segment that is not empty. values: gets the names and texts of the
+ * parameters; NULL when they are not needed. */
 static bool pattern_match(struct str pattern, struct str path, struct path_values *values)
 {
     while (pattern.n > 0 && path.n > 0) {
-        struct str want = str_cut(&pattern, '/');
+        struct str expected = str_cut(&pattern, '/');
         size_t before = path.n;
-        struct str have = str_cut(&path, '/');
-        bool last = before == have.n; /* no slash follows */
-        if (segment_is_parameter(want) && have.n > 0) {
+        struct str actual = str_cut(&path, '/');
+        bool last = before == actual.n; /* no slash follows the segment of the path */
+        if (segment_is_parameter(expected) && actual.n > 0) {
             if (values)
                 values->v[values->n++] =
-                    (struct path_value){{want.p + 1, want.n - 2}, {have.p, have.n}};
-        } else if (!str_equal(want, have)) {
+                    (struct path_value){{expected.p + 1, expected.n - 2}, {actual.p, actual.n}};
+        } else if (!str_equal(expected, actual)) {
             return false;
         }
         if (pattern.n == 0)
@@ -72,8 +78,10 @@ static bool pattern_match(struct str pattern, struct str path, struct path_value
     return false;
 }
 
-/* Adds the methods of a pattern that matches. Of several patterns the first that has the method
- * gives the route; all together give the allowed methods. */
+/* Adds the methods of a pattern that matches the path to *match. When several patterns match, the
+ * first one that has the requested method gives the route, and all of them together give the
+ * allowed methods. OPTIONS is allowed on every path, and HEAD where GET is. sidecar: whether the
+ * request came by the sidecar's listener; routes of the sidecar do not exist for other requests. */
 static void match_add(const struct router *router, const struct path_entry *entry,
                       enum http_method method, struct str path, bool sidecar,
                       struct route_match *match)
@@ -88,32 +96,35 @@ static void match_add(const struct router *router, const struct path_entry *entr
         match->route = router->routes[index];
         match->index = (size_t)index;
         match->path.n = 0;
-        (void)pattern_match(entry->pattern, path, &match->path);
+        (void)pattern_match(entry->pattern, path, &match->path); /* matches; fills match->path */
     }
 }
 
+/* A pattern without parameters that has the method wins over patterns with parameters. When it does
+ * not have the method, the others are tried too, because they may have it. */
 void router_match(const struct router *router, enum http_method method, struct str path,
                   bool sidecar, struct route_match *ret)
 {
-    enum http_method row = method == HEAD ? GET : method;
+    enum http_method row_method = method == HEAD ? GET : method;
     const struct path_entry wanted = {.pattern = path, .prefix = path.n}, *exact = NULL;
     *ret = (struct route_match){0};
     if (router->exact_count > 0)
         exact =
             bsearch(&wanted, router->entries, router->exact_count, sizeof wanted, entry_compare);
     if (exact && str_equal(exact->pattern, path)) /* entry_compare ignores a slash at the end */
-        match_add(router, exact, row, path, sidecar, ret);
+        match_add(router, exact, row_method, path, sidecar, ret);
     if (ret->route)
         return;
     for (size_t i = router->exact_count; i < router->count; i++) {
         const struct path_entry *entry = &router->entries[i];
         if (path.n > entry->prefix && memcmp(path.p, entry->pattern.p, entry->prefix) == 0 &&
             pattern_match(entry->pattern, path, NULL))
-            match_add(router, entry, row, path, sidecar, ret);
+            match_add(router, entry, row_method, path, sidecar, ret);
     }
 }
 
-/* Indexes of routes are labels of metrics: they must not depend on the sorting of patterns. */
+/* Metrics identify a route by its index, so the index follows the order of the tables and does not
+ * depend on the sorting of patterns. */
 size_t router_count(const struct router *router)
 {
     return router->route_count;
@@ -124,7 +135,7 @@ const struct route *router_route(const struct router *router, size_t index)
     return router->routes[index];
 }
 
-/* 64 bytes hold the names of all methods. */
+/* Writes the names of the methods, separated by commas. 64 bytes are enough for all of them. */
 void router_allow_text(unsigned allowed_methods, char ret_text[64])
 {
     size_t n = 0;
@@ -138,7 +149,8 @@ void router_allow_text(unsigned allowed_methods, char ret_text[64])
 
 /* ---- Building ---- */
 
-/* Reports a bug in a route table; the process then does not start. */
+/* Reports a bug in a route table on stderr. Always returns false, which the callers return too, so
+ * that the process does not start. */
 static bool table_error(const struct route *route, const char *pattern, const char *what)
 {
     (void)fprintf(stderr, "route %s, %s %s: %s\n", route->name, http_method_name(route->method),
@@ -146,23 +158,24 @@ static bool table_error(const struct route *route, const char *pattern, const ch
     return false;
 }
 
-/* Begins with a slash, does not end with one (but "/"), braces only around whole segments. */
+/* Whether a pattern begins with a slash, does not end with one (except the path "/"), has braces
+ * only around whole segments, and has at most PATH_VALUES_MAX parameters. */
 static bool pattern_is_valid(struct str pattern)
 {
-    size_t parameters = 0;
+    size_t parameter_count = 0;
     if (pattern.n == 0 || pattern.p[0] != '/' || (pattern.n > 1 && pattern.p[pattern.n - 1] == '/'))
         return false;
     while (pattern.n > 0) {
         struct str segment = str_cut(&pattern, '/');
         if (segment_is_parameter(segment))
-            parameters++;
+            parameter_count++;
         else if (memchr(segment.p, '{', segment.n) || memchr(segment.p, '}', segment.n))
             return false;
     }
-    return parameters <= PATH_VALUES_MAX;
+    return parameter_count <= PATH_VALUES_MAX;
 }
 
-/* Whether both match the same paths; names of parameters do not count. */
+/* Whether two patterns match the same paths. The names of their parameters may differ. */
 static bool pattern_same_shape(struct str a, struct str b)
 {
     while (a.n > 0 && b.n > 0) {
@@ -173,7 +186,8 @@ static bool pattern_same_shape(struct str a, struct str b)
     return a.n == b.n;
 }
 
-/* The entry of the pattern's shape, made if it is the first. */
+/* The entry whose pattern matches the same paths. It is made when there is none yet. Comparing with
+ * all entries is fast enough, because there are a few hundred and they are made once at start. */
 static struct path_entry *entry_get(struct router *router, struct str pattern)
 {
     const char *brace = memchr(pattern.p, '{', pattern.n);
@@ -191,7 +205,8 @@ static struct path_entry *entry_get(struct router *router, struct str pattern)
     return entry;
 }
 
-/* Adds one pattern of a route. False, with a line on stderr, when it contradicts an earlier one. */
+/* Adds the route with this index under one of its patterns. Returns false, with a line on stderr,
+ * when the pattern is not valid or an earlier route has the same paths and method. */
 static bool router_add_pattern(struct router *router, size_t index, const char *text)
 {
     const struct route *route = router->routes[index];
@@ -208,7 +223,8 @@ static bool router_add_pattern(struct router *router, size_t index, const char *
     return true;
 }
 
-/* All routes with their aliases, then sorted. False when the tables contradict themselves. */
+/* Adds all routes under their patterns and aliases, then sorts the patterns. Returns false when two
+ * rows of the tables contradict each other. */
 static bool router_add_all(struct router *router)
 {
     for (size_t i = 0; i < router->route_count; i++) {
@@ -225,6 +241,7 @@ static bool router_add_all(struct router *router)
     return true;
 }
 
+/* The arrays have one spare element, so that their size is not 0 without routes. */
 struct router *router_new(const struct route_table *tables, size_t count)
 {
     struct router *router = calloc(1, sizeof *router);
@@ -255,7 +272,7 @@ const struct route_table *router_tables(const struct router *router, size_t *ret
     return router->tables;
 }
 
-/* Found by address: a route lies in the table of its area. */
+/* Finds the table by the address of the route, which is an element of one of the tables. */
 const char *router_area(const struct router *router, const struct route *route)
 {
     for (size_t i = 0; i < router->table_count; i++) {
@@ -267,7 +284,7 @@ const char *router_area(const struct router *router, const struct route *route)
     return NULL;
 }
 
-/* The tables are not the router's and stay. */
+/* The route tables belong to the caller and are not freed. */
 void router_free(struct router *router)
 {
     if (!router)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* From method and path to a route. The router is built once from the tables and is then read-only;
- * matching allocates nothing. */
+/* Finds the route (row of the table of endpoints) for a method and a path. The router is built once
+ * from the route tables and does not change afterwards. Finding a route allocates no memory. */
 #ifndef HTTP_ROUTER_H
 #define HTTP_ROUTER_H
 
@@ -10,17 +10,17 @@ struct router;
 
 struct route_match {
     const struct route *route; /* NULL: 404, or 405 when allowed_methods is not 0 */
-    size_t index;              /* of the route over all tables, as in router_route */
-    unsigned
-        allowed_methods;     /* bit per enum http_method that the path has, with HEAD and OPTIONS */
-    struct path_values path; /* parameters; the texts point into pattern and path */
+    size_t index;              /* index of the route, as router_route takes it */
+    unsigned allowed_methods;  /* bit 1 << m for each enum http_method m that the path has */
+    struct path_values path;   /* path parameters; their texts point into pattern and path */
 };
 
-/* NULL without memory, or when two rows have the same method and path, which is a bug and reported
- * on stderr. The tables must outlive the router. */
+/* Builds a router of count tables. Returns NULL without memory, and when two rows have the same
+ * method and path, which is a bug and is reported on stderr. The tables must outlive the router. */
 struct router *router_new(const struct route_table *tables, size_t count);
-void router_free(struct router *router); /* takes NULL */
-/* HEAD matches GET's row. Unless sidecar, ROUTE_SIDECAR_ONLY routes do not exist. The path must
+void router_free(struct router *router); /* NULL is allowed */
+/* Finds the route of a method and path. HEAD finds the route of GET. sidecar: whether the request
+ * came by the sidecar's listener; else routes with ROUTE_SIDECAR_ONLY do not exist. The path must
  * outlive *ret. */
 void router_match(const struct router *router, enum http_method method, struct str path,
                   bool sidecar, struct route_match *ret);
@@ -28,8 +28,9 @@ void router_match(const struct router *router, enum http_method method, struct s
 const struct route_table *router_tables(const struct router *router, size_t *ret_count);
 /* The area (OpenAPI tag) of a route; NULL for a route that is in no table. */
 const char *router_area(const struct router *router, const struct route *route);
-/* All routes by index, in the order of the tables; index < router_count. */
+/* The number of routes. */
 size_t router_count(const struct router *router);
+/* The route with this index, in the order of the tables; index < router_count. */
 const struct route *router_route(const struct router *router, size_t index);
 /* The value of an Allow header, such as "GET, HEAD, OPTIONS". */
 void router_allow_text(unsigned allowed_methods, char ret_text[64]);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A field of a request or a response, as a row of a table. The rules of a route fill the handler's
- * typed input struct (validate.h) and are printed in the OpenAPI document; the rules of a response
- * are printed there too, and tests check responses against them. A table of rules ends with an
- * empty row. */
+/* A rule describes one field of a request or a response, as a row of a table: its name, type,
+ * range, and where its value is stored. By the rules of a route, validate.h fills the typed input
+ * struct of the route's handler. The rules of responses serve tests, which check responses against
+ * them. The OpenAPI document is made from both. A table of rules ends with an empty row. */
 #ifndef HTTP_RULE_H
 #define HTTP_RULE_H
 
@@ -10,7 +10,7 @@
 
 #include "app/base/str.h"
 
-/* The comment names the type of the member that the value is stored in. */
+/* Each comment begins with the C type of the member that the value is stored in. */
 enum rule_type {
     RULE_END = 0,
     RULE_ID,       /* struct str: 1..64 of A-Z a-z 0-9 _ - */
@@ -33,34 +33,35 @@ enum rule_type {
 
 enum rule_source { IN_BODY = 0, IN_PATH, IN_QUERY };
 
-/* The kind of subject that an id, or each of a list of ids, names. The subject decides access, by
- * the route's kind of access, and is what the audit log records about a request
- * (pipeline/audit_hook.c); ids that are not marked are never recorded. */
+/* What an id, or each id of a list, names: the subject is the student or group whose data the
+ * request is about. The access right of a request depends on its subject, and the audit log records
+ * it (pipeline/audit_hook.c). Ids of fields without a subject are never recorded. */
 enum rule_subject {
     SUBJECT_NONE = 0,
-    SUBJECT_STUDENT, /* recorded as a pseudonym */
-    SUBJECT_GROUP,   /* a cohort or batch: recorded as it is, since its id names no person */
+    SUBJECT_STUDENT, /* a student; recorded under a pseudonym (a random name) */
+    SUBJECT_GROUP,   /* a cohort or batch; its id is recorded, because it names no person */
 };
 
+/* The stored value of a RULE_OBJECTS. */
 struct rule_objects {
-    void *v;
-    size_t n;
+    void *v;  /* array of n structs, whose type the rule's fields describe */
+    size_t n; /* number of objects */
 };
 
 struct rule {
-    const char *name;
-    enum rule_type type;
-    enum rule_source source;
-    enum rule_subject subject; /* of a RULE_ID or RULE_IDS */
-    bool required;             /* an answer's field: always there */
-    bool nullable;             /* null is the same as absent (answers: may be null) */
-    double min, max;      /* of numbers, or of lengths; both 0: any finite number, any length */
-    double default_value; /* value of an absent INT, NUMBER, BOOL or ENUM */
-    const char *const *choices; /* NULL-terminated */
-    const struct rule *fields;
-    size_t item_size;
-    size_t offset;  /* offset of the member that gets the value */
-    size_t present; /* offset of a bool: a valid value was stored; 0: there is no such bool */
+    const char *name;           /* name of the member or parameter; NULL: see RULE_MAP */
+    enum rule_type type;        /* type of the value; RULE_END ends a table */
+    enum rule_source source;    /* part of the request that holds the field */
+    enum rule_subject subject;  /* what the ids of a RULE_ID or RULE_IDS name */
+    bool required;              /* the field must be sent; in a response: it is always present */
+    bool nullable;              /* null counts as absent; in a response: the value may be null */
+    double min, max;            /* bounds of a number or a length; both 0: no bounds */
+    double default_value;       /* value of an absent INT, NUMBER, BOOL or ENUM */
+    const char *const *choices; /* allowed texts of a RULE_ENUM or RULE_ENUM_SET; ends with NULL */
+    const struct rule *fields;  /* rules of the members of an object; NULL: not described */
+    size_t item_size;           /* bytes of one struct of a RULE_OBJECTS */
+    size_t offset;              /* offset of the member of the input struct that gets the value */
+    size_t present; /* offset of a bool that is set when a valid value was stored; 0: none */
     const char *description; /* one line for the reader of the OpenAPI document */
 };
 

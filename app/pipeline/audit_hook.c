@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* From a finished exchange to its audit events. Which input fields name students is the rules'
- * knowledge (struct rule, subject), not this file's. Sending the events is service/audit.c's. */
+/* Makes the audit events of a finished exchange (one HTTP request with its response). The audit log
+ * records who did what with whose data. The subject of an event is the student, or the group (a
+ * cohort or a batch), whose data a request was about. Fields of the input that name a subject are
+ * marked in the rules of the route (struct rule, member subject). service/audit.c writes the events
+ * to Redis. */
 #include "app/pipeline/audit_hook.h"
 
 #include <stdio.h>
@@ -8,38 +11,49 @@
 #include "app/base/digest.h"
 #include "app/service/audit.h"
 
-/* A request about more students than this becomes one event with their number and digest; so does
- * one about fewer, when the audit log has no room for an event each. */
+/* Most events that one request makes, one for each student. A request about more students makes one
+ * event with their number and a digest of their ids. A request about fewer students makes one such
+ * event too when the audit log has no room for one event a student. */
 enum { HOOK_EVENTS_MAX = 64 };
 
 /* ---- which kind of event ---- */
 
-enum hook_kind { HOOK_NONE, HOOK_DENIED, HOOK_READ, HOOK_IMMEDIATE };
+enum hook_kind {
+    HOOK_NONE,      /* no event */
+    HOOK_DENIED,    /* a refused access */
+    HOOK_READ,      /* a read of personal data, which the audit log counts by minute */
+    HOOK_IMMEDIATE, /* an event of its own for each request */
+};
 
-/* Routes whose every request is an event of its own, not only a count. */
+/* Whether each request of the route makes an event of its own: exports, changes by an admin, and
+ * routes with ROUTE_AUDIT_EACH. Reads of the other routes are counted by minute. */
 static bool hook_is_immediate(const struct route *route)
 {
     return route->flags & ROUTE_AUDIT_EACH || route->access == ACCESS_EXPORT ||
            (route->access == ACCESS_ADMIN && route->method != GET);
 }
 
-/* 400 and other errors of the client reveal nothing and leave no event. */
+/* The kind of event that a response with this status makes. Most errors of the client, such as 400,
+ * reveal no data and make no event. unjournaled: the handler changed nothing. A change on a route
+ * with ROUTE_JOURNALED leaves a journal entry, from which the worker process makes the event, so
+ * this file makes none for it. A 404 of such a route has changed nothing either. */
 static enum hook_kind hook_kind_of(const struct route *route, int status, bool unjournaled)
 {
     bool immediate = hook_is_immediate(route);
-    bool watched = route->flags & ROUTE_PERSONAL || route->access == ACCESS_ADMIN || immediate;
-    bool seen = status < 400 || status == 404; /* 404 reveals that there is no data */
+    bool sensitive = route->flags & ROUTE_PERSONAL || route->access == ACCESS_ADMIN || immediate;
+    bool revealed = status < 400 || status == 404; /* 404 reveals that there is no data */
 
-    if (status == 403 || (status == 401 && watched))
+    if (status == 403 || (status == 401 && sensitive))
         return HOOK_DENIED;
     if (route->flags & ROUTE_JOURNALED && !unjournaled && status != 404)
         return HOOK_NONE;
-    if (immediate)
-        return seen || status >= 500 ? HOOK_IMMEDIATE : HOOK_NONE;
-    return seen && route->flags & ROUTE_PERSONAL ? HOOK_READ : HOOK_NONE;
+    if (immediate) /* also after an error of the engine, which may come after the access */
+        return revealed || status >= 500 ? HOOK_IMMEDIATE : HOOK_NONE;
+    return revealed && route->flags & ROUTE_PERSONAL ? HOOK_READ : HOOK_NONE;
 }
 
-/* The action that took place or was refused. */
+/* The name of the action that took place or was refused: "read", "write", or the name of a route
+ * whose every request makes an event. */
 static const char *hook_action_of(const struct route *route)
 {
     if (hook_is_immediate(route))
@@ -50,28 +64,33 @@ static const char *hook_action_of(const struct route *route)
 
 /* ---- the subjects ---- */
 
-/* The record outlives the erasure of a student, so it may hold only what rules mark: students, who
- * become pseudonyms, and groups, whose ids name no person. Any other client text stays out. */
+/* The subjects of one request. An audit record outlives the erasure of a student, so no other text
+ * of the client may be recorded: students are recorded under pseudonyms (random names), and the ids
+ * of groups name no person. */
 struct hook_subjects {
-    struct str student;
-    struct str_list lists[3];
-    size_t list_count;
-    struct str group; /* a cohort or batch */
+    struct str student;       /* id of the one student; empty: none */
+    struct str_list lists[3]; /* lists of student ids, up to 3 in one request */
+    size_t list_count;        /* number of lists in use */
+    struct str group;         /* id of the cohort or batch; empty: none */
 };
 
+/* Address of the member of the typed input that the rule has filled. */
 static const void *hook_input_member(const struct exchange *x, const struct rule *rule)
 {
     return (const char *)x->input + rule->offset;
 }
 
-/* lists has room for all lists that the rules of one route mark. */
+/* Adds a list of student ids. The array lists has room for all lists that the rules of any one
+ * route mark; further lists would be dropped. */
 static void hook_add_list(struct hook_subjects *subjects, struct str_list list)
 {
     if (subjects->list_count < sizeof(subjects->lists) / sizeof(subjects->lists[0]))
         subjects->lists[subjects->list_count++] = list;
 }
 
-/* Of several groups only the first is recorded: an event has one resource. */
+/* Adds one id. An event has one resource, so of several groups the first is recorded. For students
+ * the last id replaces an earlier one: ids of the path are added first, and the same field of the
+ * validated input comes after them. */
 static void hook_add_id(struct hook_subjects *subjects, enum rule_subject kind, struct str id)
 {
     if (kind == SUBJECT_STUDENT)
@@ -80,24 +99,28 @@ static void hook_add_id(struct hook_subjects *subjects, enum rule_subject kind, 
         subjects->group = id;
 }
 
-/* A list of objects each of which names one student. */
+/* Adds the student ids of a list of objects, one id from each object. The first field that is
+ * marked as a student fills the list, so a second such field would add nothing. Without memory the
+ * list is empty. */
 static void hook_add_objects(struct exchange *x, const struct rule *rule,
                              struct hook_subjects *subjects)
 {
     const struct rule_objects *objects = hook_input_member(x, rule);
-    struct str_list list = {arena_array(x->arena, objects->n, sizeof(*list.v)), 0};
+    struct str_list students = {arena_array(x->arena, objects->n, sizeof(*students.v)), 0};
 
     for (const struct rule *field = rule->fields; field && field->type != RULE_END; field++) {
         if (field->subject != SUBJECT_STUDENT)
             continue;
-        for (; list.v && list.n < objects->n; list.n++)
-            memcpy(&list.v[list.n],
-                   (const char *)objects->v + list.n * rule->item_size + field->offset,
-                   sizeof(*list.v));
+        for (; students.v && students.n < objects->n; students.n++)
+            memcpy(&students.v[students.n],
+                   (const char *)objects->v + students.n * rule->item_size + field->offset,
+                   sizeof(*students.v));
     }
-    hook_add_list(subjects, list);
+    hook_add_list(subjects, students);
 }
 
+/* Adds the subjects that the typed input of the request names, by the marks of the route's rules.
+ */
 static void hook_add_from_input(struct exchange *x, struct hook_subjects *subjects)
 {
     for (const struct rule *rule = x->route->rules; rule && rule->type != RULE_END; rule++) {
@@ -110,7 +133,8 @@ static void hook_add_from_input(struct exchange *x, struct hook_subjects *subjec
     }
 }
 
-/* A request refused before its input was read may still name its subject in the path. */
+/* Adds the subjects that the path names. A request that was refused before its input was read has
+ * no other source of them. */
 static void hook_add_from_path(const struct exchange *x, struct hook_subjects *subjects)
 {
     const struct path_values *path = &x->match.path;
@@ -125,6 +149,9 @@ static void hook_add_from_path(const struct exchange *x, struct hook_subjects *s
     }
 }
 
+/* All subjects of the request: from the path, then from the input. A handler that looked up the
+ * students itself has put them into x->audit_subjects; that list then replaces the lists of the
+ * input. The input of a route with ROUTE_RAW_BODY is not filled by rules, so it is not read. */
 static struct hook_subjects hook_find_subjects(struct exchange *x)
 {
     struct hook_subjects subjects = {.list_count = 0};
@@ -141,10 +168,12 @@ static struct hook_subjects hook_find_subjects(struct exchange *x)
 
 /* ---- many students ---- */
 
-/* All valid ids that the request names, each once, in the order of their bytes. */
+/* All valid student ids of the request, each once, sorted by their bytes. The ids are collected
+ * into one array, sorted, and then the distinct ones are moved to its front. Empty without memory.
+ */
 static struct str_list hook_distinct(struct exchange *x, const struct hook_subjects *subjects)
 {
-    size_t capacity = subjects->student.n > 0 ? 1 : 0, n = 0, count = 0;
+    size_t capacity = subjects->student.n > 0 ? 1 : 0, n = 0, distinct_count = 0;
     struct str *all;
 
     for (size_t i = 0; i < subjects->list_count; i++)
@@ -160,14 +189,16 @@ static struct str_list hook_distinct(struct exchange *x, const struct hook_subje
     }
     str_sort(all, n);
     for (size_t i = 0; i < n; i++) {
-        if (id_valid(all[i]) && (count == 0 || !str_equal(all[count - 1], all[i])))
-            all[count++] = all[i];
+        if (id_valid(all[i]) &&
+            (distinct_count == 0 || !str_equal(all[distinct_count - 1], all[i])))
+            all[distinct_count++] = all[i];
     }
-    return (struct str_list){all, count};
+    return (struct str_list){all, distinct_count};
 }
 
-/* SHA-256 of the sorted ids, one a line. A list of students can be checked
- * against it, but the record does not reveal the list. */
+/* Two JSON members for an event about many students: their number, and the SHA-256 of their sorted
+ * ids, one id a line. A known list of students can be compared with the digest, but the digest does
+ * not reveal the list. */
 static struct str hook_digest(struct exchange *x, struct str_list students)
 {
     unsigned char digest[DIGEST_SIZE];
@@ -186,7 +217,9 @@ static struct str hook_digest(struct exchange *x, struct str_list students)
 
 /* ---- the events ---- */
 
-/* One event a student, or one for all. One event always fits: audit_hook_reserve has seen to it. */
+/* Adds one event for each student, or one event for all of them, by completing *event for each. The
+ * audit log always has room for one event, which audit_hook_reserve reserved before the request was
+ * processed; audit_room says how many more fit. A group is recorded in each of the events. */
 static void hook_add_events(struct exchange *x, struct audit_event *event,
                             const struct hook_subjects *subjects)
 {
@@ -213,8 +246,10 @@ static void hook_add_events(struct exchange *x, struct audit_event *event,
     }
 }
 
-/* The type of a resource is the area (OpenAPI tag) of the route; a route that is in no table, which
- * only exchange_delegate reaches, has the area of the route that was matched. */
+/* Adds the events of one request in the given mode. The resource type is the area (OpenAPI tag) of
+ * the route. A route that is in no route table has no area. Such a route is reached only by
+ * delegation (one route runs another route's handler), and then the area is that of the route that
+ * matched the path. */
 static void hook_record(struct exchange *x, enum audit_mode mode, int status,
                         const struct hook_subjects *subjects)
 {
@@ -235,6 +270,7 @@ static void hook_record(struct exchange *x, enum audit_mode mode, int status,
     hook_add_events(x, &event, subjects);
 }
 
+/* Adds the events that follow from the route and the status of the response; none for HOOK_NONE. */
 static void hook_record_response(struct exchange *x)
 {
     static const enum audit_mode modes[] = {[HOOK_DENIED] = AUDIT_DENIED,
@@ -246,7 +282,7 @@ static void hook_record_response(struct exchange *x)
 
     if (kind == HOOK_NONE)
         return;
-    if (status != 401) /* anybody could fill the log with students' ids */
+    if (status != 401) /* a client without a token must not be able to put ids into the log */
         subjects = hook_find_subjects(x);
     hook_record(x, modes[kind], status, &subjects);
 }

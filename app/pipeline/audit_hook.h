@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a request leaves in the audit log. Its route's row, the subjects marked in its rules and its
- * response decide; a handler only adds what it alone knows (audit_subjects, audit_denied and
- * unjournaled of struct exchange). docs/audit.md, What is recorded, describes the result.
+/* Makes the events of the audit log for one request. Three things decide which events: the row of
+ * the route, the subjects (students, cohorts, batches) that the rules of the route mark in the
+ * input, and the response. A handler adds what follows from none of these (audit_subjects,
+ * audit_denied and unjournaled of struct exchange). docs/audit.md, What is recorded, describes the
+ * result.
  *
  * | request                                           | audit event                              |
  * | ------------------------------------------------- | ---------------------------------------- |
@@ -18,10 +20,12 @@
 
 #include "app/pipeline/exchange.h"
 
-/* A step: reserves room for the event. Without room no access may happen unrecorded: false, with
- * 503 in x->problem, unless the route is open. */
+/* A step before the handler: reserves room for one event in the audit log. Returns false with 503
+ * in x->problem when there is no room, because no access may happen unrecorded. A route without
+ * access control (ACCESS_OPEN) goes on without room: true. */
 bool audit_hook_reserve(struct exchange *x);
-/* Adds the events once the response is complete, sent or not, and gives the reserved room back. */
+/* Adds the events of an exchange whose response is complete, whether or not the client received it,
+ * and gives the reserved room back. Does nothing when no room was reserved. */
 void audit_hook_record(struct exchange *x);
 
 #endif

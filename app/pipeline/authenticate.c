@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Who the caller is. A user's token always takes precedence over the sidecar's: the sidecar adds
- * its own to every request that it passes on, also to those of callers that it does not know
- * (hazards W11). */
+/* Finds out who sent a request. Users identify themselves by a JSON Web Token, the sidecar (Dapr's
+ * process next to the engine) by a shared secret, its API token. A user's token always takes
+ * precedence over the sidecar's token, because the sidecar adds its token to every request that it
+ * passes on, also to requests of callers that it does not know (docs/hazards.md, W11). */
 #include "app/pipeline/authenticate.h"
 
 #include "app/base/digest.h"
 
-/* expected: NULL when no such secret is configured. Compares in constant time. */
+/* Whether the token is the expected secret. expected: NULL when no such secret is configured, then
+ * false. The comparison takes the same time for all tokens, so that its time reveals nothing. */
 static bool authenticate_is_secret(const char *expected, struct str token)
 {
     return expected && digest_secrets_equal(str_of(expected), token);
 }
 
-/* The sidecar's token is accepted on the sidecar's listener only, by routes made for it, and during
- * a rotation in its previous form too. */
+/* Whether the request carries the sidecar's API token on the sidecar's own listener, for a route
+ * that accepts it. While the token is being replaced (rotation), the previous token counts too. */
 static bool authenticate_is_sidecar(const struct exchange *x)
 {
     const struct config *config = &x->engine->config;
@@ -23,10 +25,12 @@ static bool authenticate_is_sidecar(const struct exchange *x)
             authenticate_is_secret(config->app_api_token_past.text, x->request.api_token));
 }
 
+/* Tries the credentials in order: none needed, the sidecar's token, a token that will be read from
+ * the body later, a user's token. On a route with ROUTE_SIDECAR_ONLY the Authorization header is
+ * ignored, because no user's token opens such a route. */
 bool authenticate_by_header(struct exchange *x)
 {
-    bool sidecar_only =
-        x->route->flags & ROUTE_SIDECAR_ONLY; /* no user's token opens such a route */
+    bool sidecar_only = x->route->flags & ROUTE_SIDECAR_ONLY;
     struct str header = sidecar_only ? (struct str){0} : x->request.authorization;
 
     if (x->route->access == ACCESS_OPEN)
@@ -44,7 +48,8 @@ bool authenticate_by_header(struct exchange *x)
     return true;
 }
 
-/* security_context.token, from a body that is not validated yet. Empty when it is no text. */
+/* The text of the member security_context.token of a body that is not validated yet, so each level
+ * is checked here. Empty when the member is missing or not a text. */
 static struct str authenticate_body_token(struct json_object *body)
 {
     struct json_object *context, *token;
@@ -58,11 +63,12 @@ static struct str authenticate_body_token(struct json_object *body)
     return (struct str){json_object_get_string(token), (size_t)json_object_get_string_len(token)};
 }
 
-/* A token may be in the header and in the body, but then both must name the same user and role: two
- * identities in one request could be played against each other. */
+/* A request may have one token in the header and one in the body. Both must then name the same user
+ * and role; else one part of the engine could act for one user and another part for the other. A
+ * body without a token is accepted when the header has identified the caller. */
 bool authenticate_by_body(struct exchange *x)
 {
-    struct principal by_header;
+    struct principal by_header; /* the caller by the header; tokens_verify overwrites x->caller */
     struct str token;
 
     if (!(x->route->flags & ROUTE_TOKEN_IN_BODY))

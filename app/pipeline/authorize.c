@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Whether the caller may do what the route does. A right that depends on Redis costs no round trip
- * of its own: its commands go out with the handler's first ones. So a handler's first step must not
- * write, and nothing that it reads may leave the process before authorize_on_replies. */
+/* Decides whether the caller may use the route. The right of a teacher depends on the cohorts that
+ * Redis holds. The commands that read them are sent in one round trip with the commands of the
+ * handler's first step, so that the right costs no round trip of its own. Therefore a handler's
+ * first step must not write, and what it reads must not leave the process before
+ * authorize_on_replies has granted the access. */
 #include "app/pipeline/authorize.h"
 
 #include "app/auth/access.h"
@@ -9,36 +11,44 @@
 
 bool authorize_role(struct exchange *x)
 {
+    const struct str no_subject = {0};
+
     if (x->route->access == ACCESS_ADMIN &&
-        access_decide(ACCESS_ADMIN, &x->caller, (struct str){0}) != VERDICT_YES)
+        access_decide(ACCESS_ADMIN, &x->caller, no_subject) != VERDICT_YES)
         problem_set(&x->problem, PROBLEM_FORBIDDEN, NULL);
     return x->problem.code == PROBLEM_NONE;
 }
 
-/* The Idempotency-Key is acquired in the same round trip as the teacher's cohorts are read, before
- * the right is known. A caller without the right releases the key again (idempotency_queue_finish);
- * no other caller can have waited for it, because a key belongs to one caller. */
+/* Queues the commands that read the teacher's cohorts when the right depends on them. The same
+ * round trip also acquires the Idempotency-Key (the client's name for a change that must be made
+ * once), so the key is acquired before the right is known. When the right is then refused,
+ * idempotency_queue_finish releases the key again. This delays no other caller, because each caller
+ * has keys of its own. */
 bool authorize_queue_subject(struct exchange *x)
 {
     bool delegated = x->route != x->match.route;
     struct str subject = exchange_subject(x);
 
     if (delegated && x->authority == AUTHORITY_SIDECAR)
-        return true; /* the matched route trusts the sidecar with the target */
+        return true; /* the matched route lets the sidecar use the route that it delegated to */
     switch (access_decide(x->route->access, &x->caller, subject)) {
     case VERDICT_YES: return true;
-    case VERDICT_IF_MEMBER: /* only comparisons grant this, and decide it themselves */
+    /* Routes with this verdict compare cohorts and have ACCESS_HANDLER in their row: their handler
+     * decides. Here the verdict can only come from a wrong row, so it refuses. */
+    case VERDICT_IF_MEMBER:
     case VERDICT_NO: problem_set(&x->problem, PROBLEM_FORBIDDEN, NULL); return false;
     case VERDICT_IF_OWN_STUDENT:
         x->student_cohorts = cohort_cmd_of_student(&x->pipeline, subject);
         break;
-    case VERDICT_IF_OWN_COHORT: break;
+    case VERDICT_IF_OWN_COHORT: break; /* needs only the teacher's cohorts, read below */
     }
     x->teacher_cohorts = cohort_cmd_of_teacher(&x->pipeline, x->caller.user);
     x->access_pending = true;
     return true;
 }
 
+/* Whether the cohort of the request is one of the cohorts that the caller teaches. False also when
+ * the reply of Redis cannot be read; x->problem is then set. */
 static bool authorize_own_cohort(struct exchange *x)
 {
     struct str wanted = exchange_subject(x);
@@ -57,7 +67,8 @@ void authorize_on_replies(struct exchange *x)
 {
     bool granted = false;
 
-    /* without all replies no right is known, so not even a stale response may be given */
+    /* Without all replies the right is not known. The response is then 503, also on routes that may
+     * otherwise send a cached response while Redis is unavailable. */
     if (x->pipeline.status != PIPELINE_COMPLETE)
         problem_unavailable(&x->problem, 1);
     else if (!x->student_cohorts)
@@ -66,5 +77,6 @@ void authorize_on_replies(struct exchange *x)
         (void)cohort_parse_teaches(x->student_cohorts, x->teacher_cohorts, &granted, &x->problem);
     x->access_pending = !granted;
     if (!granted)
-        problem_set(&x->problem, PROBLEM_FORBIDDEN, NULL); /* keeps an earlier problem */
+        problem_set(&x->problem, PROBLEM_FORBIDDEN,
+                    NULL); /* without effect after another problem */
 }

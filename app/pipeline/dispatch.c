@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The path of a request: dispatch_steps lists what happens before its handler runs, then the
- * handler alternates with round trips to Redis until it is done.
+/* The way of a request through the engine. The array dispatch_steps lists what happens before the
+ * handler (the function of the route) runs. Then steps of the handler alternate with round trips to
+ * Redis (the store) until the handler is done. An exchange is one request with its response.
  *
  *   dispatch_begin -> steps -> handler -> STEP_MORE -> store -> dispatch_resume -> handler ...
  *                        \________ problem ________\-> STEP_DONE -> dispatch_finish
  *
- * Commands are only queued here; dispatch_process sends those of all exchanges together once a loop
- * iteration. Heavy routes take one step an iteration, so that they cannot delay the light ones. */
+ * Steps and handlers queue their Redis commands. dispatch_process sends the queued commands of all
+ * exchanges together, once in each iteration of the event loop. Of all requests of heavy routes
+ * (ROUTE_HEAVY) together, one runs one step in each iteration, so that they cannot delay the
+ * requests of light routes. */
 #include "app/pipeline/dispatch.h"
 
 #include "app/base/clock.h"
@@ -18,9 +21,10 @@
 #include "app/service/audit.h"
 #include "app/service/readiness.h"
 
-/* CHUNK_MIN: a streamed response goes out in chunks of this many bytes or more, so that its size
- * does not count in memory. ERROR_ROOM: reserved first, so that an error fits into a full arena. */
-enum { CHUNK_MIN = 256 << 10, ERROR_ROOM = 1024 };
+enum {
+    CHUNK_MIN = 256 << 10, /* least bytes of a streamed body that are sent before it is complete */
+    ERROR_ROOM = 1024,     /* bytes reserved at first, so that an error fits into a full arena */
+};
 
 void dispatch_init(struct dispatch *d, struct engine *engine, exchange_chunk_ready *chunk_ready,
                    exchange_finished *finished, exchange_released *released)
@@ -32,8 +36,9 @@ void dispatch_init(struct dispatch *d, struct engine *engine, exchange_chunk_rea
 
 /* ---- the steps before the handler ---- */
 
-/* Gives the exchange its trace and request id. A header sent twice is refused: nginx and the engine
- * might each read another one of the two. */
+/* Gives the exchange its trace and its request id: that of the client if it is valid, else a new
+ * UUID. Refuses a request with a duplicate header, because nginx might read the first one and the
+ * engine the second. Returns false when x->problem is set. */
 static bool dispatch_identify(struct exchange *x)
 {
     struct str id = x->request.request_id;
@@ -52,6 +57,7 @@ static bool dispatch_identify(struct exchange *x)
     return x->problem.code == PROBLEM_NONE;
 }
 
+/* Whether a path parameter, such as a student's id, has characters that ids do not have. */
 static bool dispatch_has_invalid_id(const struct route_match *match)
 {
     for (size_t i = 0; i < match->path.n; i++) {
@@ -61,11 +67,15 @@ static bool dispatch_has_invalid_id(const struct route_match *match)
     return false;
 }
 
-/* The only place that refuses a path sent in another form than nginx routed it (encoded, with dots
- * or double slashes): it does not exist, because two readings of one path could be played against
- * each other (hazards N10). A path with an invalid id still finds its route, to be refused like any
- * invalid id: every path parameter has a RULE_ID (tests/unit/test_routes.c), so no such request
- * gets past exchange_read_input. */
+/* Sets the route of the path and method. Returns false without a route; the response is then 404,
+ * or, when other methods have this path, 405 or the reply to OPTIONS.
+ *
+ * nginx selects limits and access by a normalised path. A path that the client sent in another form
+ * (encoded, with dots or double slashes; request.noncanonical) gets 404, because nginx and the
+ * engine could understand it as two different paths (docs/hazards.md, N10). The exception is a path
+ * whose parameter is an invalid id: it keeps its route and gets the usual error of an invalid id
+ * later. Every path parameter has a RULE_ID (tests/unit/test_routes.c), so exchange_read_input
+ * refuses all such requests. */
 static bool dispatch_find_route(struct exchange *x)
 {
     router_match(x->engine->router, x->request.method, x->request.path, x->request.sidecar,
@@ -80,9 +90,10 @@ static bool dispatch_find_route(struct exchange *x)
     return x->route != NULL;
 }
 
-/* In their order. A step that returns false ends the exchange: x->problem or x->response is then
- * complete. The order decides which of several errors a client sees: an unknown path before a
- * missing token, a missing token before anything about the body. */
+/* The steps before the handler, in the order in which they run. A step that returns false ends the
+ * exchange, and has set x->problem or completed x->response. The order decides which of several
+ * errors a client sees: an unknown path before a missing token, a missing token before errors of
+ * the body. */
 static bool (*const dispatch_steps[])(struct exchange *x) = {
     dispatch_identify,         dispatch_find_route, audit_hook_reserve,
     authenticate_by_header,    authorize_role,      exchange_read_body,
@@ -90,6 +101,7 @@ static bool (*const dispatch_steps[])(struct exchange *x) = {
     idempotency_queue_acquire,
 };
 
+/* Runs the steps before the handler; false as soon as one of them ends the exchange. */
 static bool dispatch_prepare(struct exchange *x)
 {
     for (size_t i = 0; i < sizeof(dispatch_steps) / sizeof(dispatch_steps[0]); i++) {
@@ -101,6 +113,8 @@ static bool dispatch_prepare(struct exchange *x)
 
 /* ---- the handler and its round trips ---- */
 
+/* Ends an exchange: completes its response, records it in audit log, log and metrics, and hands it
+ * to the owner of the connection by the two callbacks. The exchange must not be used afterwards. */
 static void dispatch_finish(struct dispatch *d, struct exchange *x)
 {
     respond_complete(x);
@@ -112,8 +126,9 @@ static void dispatch_finish(struct dispatch *d, struct exchange *x)
     d->released(x);
 }
 
-/* The response is final. With an Idempotency-Key it waits for one more round trip, which stores it
- * for repetitions. */
+/* Called when the handler is done. With an Idempotency-Key (the client's name for a change that
+ * must be made once) one more round trip stores the response for repetitions, or releases the key
+ * after an error; the response is sent after it. x->completing marks this last round trip. */
 static void dispatch_complete(struct dispatch *d, struct exchange *x)
 {
     x->completing = idempotency_queue_finish(x);
@@ -123,6 +138,9 @@ static void dispatch_complete(struct dispatch *d, struct exchange *x)
         dispatch_finish(d, x);
 }
 
+/* Sends what a streamed response has, once that is CHUNK_MIN bytes or more. The headers are added
+ * before the first chunk. Returns true when there is nothing to send yet or the chunk was handed
+ * over, false when the client no longer reads. */
 static bool dispatch_send_chunk(struct dispatch *d, struct exchange *x)
 {
     struct http_response *r = &x->response;
@@ -134,6 +152,9 @@ static bool dispatch_send_chunk(struct dispatch *d, struct exchange *x)
     return d->chunk_ready(x);
 }
 
+/* Runs one step of the handler. After STEP_MORE without a problem its queued commands are
+ * submitted, and the next step follows when their replies have arrived. A problem ends the exchange
+ * even after STEP_MORE. */
 static void dispatch_run_handler(struct dispatch *d, struct exchange *x)
 {
     enum step step = x->route->handler(x);
@@ -144,12 +165,16 @@ static void dispatch_run_handler(struct dispatch *d, struct exchange *x)
         store_submit(d->engine->store, &x->pipeline, clock_monotonic_us());
         return;
     }
-    if (x->access_pending) /* a response made before the right was known must not go out */
+    /* The handler ended before the replies that decide the caller's right have arrived. Its
+     * response must not be sent; a handler that does so has a bug. */
+    if (x->access_pending)
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
     dispatch_complete(d, x);
 }
 
-/* Continues an exchange whose replies have arrived, or whose round trip has failed. */
+/* Continues an exchange when the replies of its round trip have arrived or the round trip has
+ * failed (x->pipeline.status says which): checks the right and the Idempotency-Key, which depend on
+ * the first round trip, then runs the next step of the handler. */
 static void dispatch_resume(struct dispatch *d, struct exchange *x)
 {
     if (x->completing) {
@@ -167,6 +192,7 @@ static void dispatch_resume(struct dispatch *d, struct exchange *x)
 
 /* ---- the queue of heavy requests ---- */
 
+/* Appends the exchange to the queue; heavy_end is where its address has to be stored. */
 static void dispatch_push_heavy(struct dispatch *d, struct exchange *x)
 {
     x->next = NULL;
@@ -174,6 +200,7 @@ static void dispatch_push_heavy(struct dispatch *d, struct exchange *x)
     d->heavy_end = &x->next;
 }
 
+/* Removes the first exchange from the queue; NULL when the queue is empty. */
 static struct exchange *dispatch_pop_heavy(struct dispatch *d)
 {
     struct exchange *x = d->heavy;
@@ -203,8 +230,9 @@ void dispatch_begin(struct dispatch *d, struct exchange *x)
         dispatch_run_handler(d, x);
 }
 
-/* Passes one finished pipeline to its owner. Every step of a heavy request goes through the queue,
- * not only its first. False when no pipeline is finished. */
+/* Takes one finished pipeline (the commands of one round trip) from the store and continues its
+ * owner: the audit log, the readiness check, or an exchange. Each step of a heavy request waits in
+ * the queue again. Returns false when the store has no finished pipeline. */
 static bool dispatch_resume_next(struct dispatch *d)
 {
     struct pipeline *pipeline = store_next_done(d->engine->store);
@@ -230,13 +258,15 @@ bool dispatch_process(struct dispatch *d)
     while (dispatch_resume_next(d))
         ;
     heavy = dispatch_pop_heavy(d);
-    if (heavy && heavy->pipeline.status == PIPELINE_OPEN) /* not yet submitted: its first step */
+    if (heavy && heavy->pipeline.status == PIPELINE_OPEN) /* never submitted: no step has run */
         dispatch_run_handler(d, heavy);
     else if (heavy)
         dispatch_resume(d, heavy);
     audit_tick(d->engine, clock_monotonic_us());
     readiness_tick(d->engine, clock_monotonic_us());
-    /* with an open circuit breaker, flushed commands fail at once: resume those exchanges now */
+    /* While the circuit breaker is open (Redis has failed repeatedly), store_flush makes commands
+     * fail at once. Their exchanges are resumed here and may queue further commands, so the loop
+     * ends only when no pipeline has finished. */
     do
         store_flush(d->engine->store, clock_monotonic_us());
     while (dispatch_resume_next(d));

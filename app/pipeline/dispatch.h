@@ -1,37 +1,41 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Takes requests through their steps, from arrival to response (dispatch.c has the list). One
- * dispatcher serves all exchanges of a process, in its one thread; nothing here blocks. */
+/* Leads requests through their steps, from arrival to response (dispatch.c lists the steps). One
+ * dispatcher serves all exchanges (requests with their responses) of a process. It runs in the
+ * thread of the event loop and never blocks. */
 #ifndef PIPELINE_DISPATCH_H
 #define PIPELINE_DISPATCH_H
 
 #include "app/pipeline/exchange.h"
 
-/* A chunk of a streamed response is ready: send x->response as far as it goes and empty its body.
- * False when the client no longer reads. */
+/* Callback for a chunk of a streamed response. It sends the bytes that x->response holds so far and
+ * empties the body. It returns false when the client no longer reads. */
 typedef bool exchange_chunk_ready(struct exchange *x);
-/* The response is complete: send x->response. Called once for each exchange. */
+/* Callback for a complete response. It sends x->response. Called once for each exchange. */
 typedef void exchange_finished(struct exchange *x);
-/* Nothing uses the exchange any more, so its arena may be reset: right after exchange_finished, or
- * later, when commands were still in flight as the response went out. Called once. */
+/* Callback for an exchange that the dispatcher no longer uses, so that its arena may be reset.
+ * Called once for each exchange, after exchange_finished. */
 typedef void exchange_released(struct exchange *x);
 
 struct dispatch {
-    struct engine *engine;
-    exchange_chunk_ready *chunk_ready;
-    exchange_finished *finished;
-    exchange_released *released;
-    struct exchange *heavy, **heavy_end; /* queue: requests of heavy routes ready for a step */
-    size_t active;                       /* exchanges begun and not finished */
+    struct engine *engine;             /* services that all requests share: store, log, metrics */
+    exchange_chunk_ready *chunk_ready; /* see the type */
+    exchange_finished *finished;       /* see the type */
+    exchange_released *released;       /* see the type */
+    struct exchange
+        *heavy; /* first exchange of a heavy route that is ready for a step; NULL: none */
+    struct exchange **heavy_end; /* the pointer at the end of that queue, which is NULL */
+    size_t active;               /* number of exchanges that have begun and not finished */
 };
 
 void dispatch_init(struct dispatch *d, struct engine *engine, exchange_chunk_ready *chunk_ready,
                    exchange_finished *finished, exchange_released *released);
-/* Begins an exchange. engine, arena, connection and request are filled, all else is zero. The
- * callbacks may run before this returns. */
+/* Begins an exchange. The caller has filled the members engine, arena, connection and request; all
+ * other members are zero. The callbacks may run before this function returns. */
 void dispatch_begin(struct dispatch *d, struct exchange *x);
-/* Once a loop iteration, after its arrivals: passes the store's replies to their exchanges, lets
- * one heavy request take one step, and sends all queued commands. True when heavy requests are
- * waiting, so the loop must not sleep. */
+/* To be called once in each iteration of the event loop, after new requests were begun. Passes the
+ * replies of Redis to their exchanges, runs one step of one heavy request, and sends all queued
+ * commands. Returns true when heavy requests are waiting for a step: the event loop must then not
+ * wait for events. */
 bool dispatch_process(struct dispatch *d);
 
 #endif

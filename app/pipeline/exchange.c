@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What steps and handlers need from an exchange: its body, its typed input, its subject, and the
- * frame of a JSON response. Nothing here sends or waits; the order of the steps is dispatch.c's. */
+/* Functions of an exchange (one request with its response) that steps and handlers share: reading
+ * the body, filling the typed input by the rules of the route, finding the subject (the student or
+ * cohort that a request is about), and writing the frame of a JSON response. Nothing here sends or
+ * waits. */
 #include "app/pipeline/exchange.h"
 
 #include "app/http/json.h"
 
+/* Largest bodies in bytes: of most routes, and of routes with ROUTE_BIG_BODY. */
 enum { BODY_MAX = 1 << 20, BIG_BODY_MAX = 4 << 20 };
 
 void *exchange_new_state(struct exchange *x, size_t size)
@@ -17,8 +20,8 @@ void *exchange_new_state(struct exchange *x, size_t size)
 
 /* ---- subject ---- */
 
-/* What kind of subject an access is about; no default, so that a new kind of access is not
- * forgotten. */
+/* The kind of subject that an access right depends on: a student, a cohort, or none. The switch has
+ * no default, so that the compiler warns when a new access right is not listed. */
 static enum rule_subject exchange_subject_kind(enum access access)
 {
     switch (access) {
@@ -36,6 +39,7 @@ static enum rule_subject exchange_subject_kind(enum access access)
     return SUBJECT_NONE;
 }
 
+/* The first rule of a single id of the right kind decides; a route has one such rule. */
 struct str *exchange_subject_field(struct exchange *x)
 {
     enum rule_subject kind = exchange_subject_kind(x->route->access);
@@ -58,8 +62,8 @@ struct str exchange_subject(struct exchange *x)
 
 /* ---- body ---- */
 
-/* Admins and the sidecar may send the largest batches. The bodies of the many other users must not
- * exhaust memory together. */
+/* Admins and the sidecar may send the largest batches. Other users get a lower limit, because their
+ * many requests at the same time must not exhaust memory. */
 size_t exchange_json_values_max(const struct exchange *x)
 {
     bool trusted = x->caller.role == ROLE_ADMIN || x->authority == AUTHORITY_SIDECAR;
@@ -67,23 +71,25 @@ size_t exchange_json_values_max(const struct exchange *x)
     return trusted ? JSON_VALUES_MAX : JSON_VALUES_UNTRUSTED;
 }
 
+/* Parses the body as JSON when the route has rules for it and does not parse it itself. The body of
+ * any other route is ignored, but its size is checked. */
 bool exchange_read_body(struct exchange *x)
 {
     const struct route *route = x->route;
-    size_t max = route->flags & ROUTE_BIG_BODY ? BIG_BODY_MAX : BODY_MAX;
-    bool wanted = route_has_body(route) && !(route->flags & ROUTE_RAW_BODY);
+    size_t bytes_max = route->flags & ROUTE_BIG_BODY ? BIG_BODY_MAX : BODY_MAX;
+    bool parsed_here = route_has_body(route) && !(route->flags & ROUTE_RAW_BODY);
 
-    if (x->request.too_large || x->request.body.n > max)
+    if (x->request.too_large || x->request.body.n > bytes_max)
         problem_set(&x->problem, PROBLEM_PAYLOAD_TOO_LARGE, NULL);
-    else if (x->request.body.n > 0 && wanted) {
+    else if (x->request.body.n > 0 && parsed_here) {
         if (http_media_type_is(x->request.content_type, STR("application/json")))
             x->body = json_parse_limited(x->request.body, exchange_json_values_max(x), x->arena,
                                          &x->problem);
         else
             problem_set(&x->problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL);
     }
-    /* a caller without a proven identity learns nothing about the body but that a token is missing
-     */
+    /* A caller who may still prove an identity by a token in the body gets 401 for a bad body.
+     * Other errors of the body are reported to identified callers only. */
     if (x->problem.code != PROBLEM_NONE && x->authority == AUTHORITY_NONE &&
         route->access != ACCESS_OPEN) {
         x->problem = (struct problem){0};
@@ -94,6 +100,7 @@ bool exchange_read_body(struct exchange *x)
 
 /* ---- input ---- */
 
+/* Allocates the route's zeroed input struct; false with x->problem without memory. */
 static bool exchange_new_input(struct exchange *x)
 {
     x->input = arena_zalloc(x->arena, x->route->input_size);
@@ -102,8 +109,8 @@ static bool exchange_new_input(struct exchange *x)
     return x->input != NULL;
 }
 
-/* ROUTE_DEFAULTS_TO_SELF: a student who sends no student_id is the subject; other callers must send
- * one. */
+/* On a route with ROUTE_DEFAULTS_TO_SELF, a student who sends no student_id is the subject of the
+ * request. Callers with another role must send a student_id. */
 static void exchange_default_to_self(struct exchange *x)
 {
     struct str *subject = exchange_subject_field(x);
@@ -116,8 +123,9 @@ static void exchange_default_to_self(struct exchange *x)
         problem_field(&x->problem, x->arena, STR("student_id"), "is required");
 }
 
-/* Runs after the rules even when these failed, so that the caller learns of all bad fields at once.
- */
+/* Completes the input after its rules were applied, also when some of them failed, so that one
+ * response reports all bad fields. The result of the route's check is not needed: a check that
+ * fails has added field errors to x->problem. */
 static bool exchange_complete_input(struct exchange *x)
 {
     if (x->route->flags & ROUTE_DEFAULTS_TO_SELF)
@@ -133,12 +141,14 @@ bool exchange_read_input(struct exchange *x)
         return true;
     if (!exchange_new_input(x))
         return false;
+    /* a failure is in x->problem and is returned by exchange_complete_input */
     (void)validate_input(x->route->rules, &x->match.path, x->request.query, x->body, x->arena,
                          x->input, &x->problem);
     return exchange_complete_input(x);
 }
 
-/* The target's rules find their fields in the payload, even those of a path or query. */
+/* The rules of the target route read all fields from the payload, also the fields that a request to
+ * the target itself would have in its path or query. */
 bool exchange_delegate(struct exchange *x, const struct route *target, struct json_object *payload)
 {
     x->outer_input = x->input;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One HTTP request with its response while it is processed: what the steps before the handler found
- * out, what the handler is given, and what it leaves for the steps after it (pipeline/dispatch.c).
+/* An exchange: one HTTP request with its response while it is processed. It holds what the steps
+ * before the handler (the function of a route) found out, the input of the handler, and what the
+ * handler leaves for the steps after it (pipeline/dispatch.c lists the steps).
  *
- * All that an exchange points to lives in its arena, or as long as the process. */
+ * Everything that an exchange points to lives either in its arena (the memory of one request) or as
+ * long as the process. */
 #ifndef PIPELINE_EXCHANGE_H
 #define PIPELINE_EXCHANGE_H
 
@@ -18,64 +20,67 @@
 
 struct idempotency;
 
-/* What proved who the caller is. A user's role gives rights on every route. The
- * sidecar's own token gives no right to any student: its caller may do only what a route that
- * accepts that token delegates to another route. */
+/* What proved who the caller is. The role of a user decides about access on every route. The token
+ * of the sidecar (Dapr's process next to the engine) gives no access to a student on its own. A
+ * caller with that token may use the routes that accept it, and through them the routes to which
+ * they delegate (whose handlers they run). */
 enum exchange_authority {
-    AUTHORITY_NONE,       /* nothing: an open route, or the token is still to be read in the body */
-    AUTHORITY_TOKEN,      /* a user's token in the Authorization header */
+    AUTHORITY_NONE,  /* no proof: an open route, or a token that is in the body, not read yet */
+    AUTHORITY_TOKEN, /* a user's token in the Authorization header */
     AUTHORITY_BODY_TOKEN, /* a user's token in the body (ROUTE_TOKEN_IN_BODY) */
     AUTHORITY_SIDECAR,    /* the sidecar's token alone; the caller's role is ROLE_SERVICE */
 };
 
 struct exchange {
-    struct engine *engine;
-    struct arena *arena; /* memory of this request; reset after the exchange is released */
-    void *connection;    /* owner of the exchange, opaque here */
+    struct engine *engine; /* services that all requests share: store, log, metrics */
+    struct arena *arena;   /* memory of this request; reset after the exchange is released */
+    void *connection;      /* FastCGI connection that the request came from; unused in pipeline/ */
     struct http_request request;
     struct http_response response;
-    struct problem problem; /* a code other than PROBLEM_NONE becomes the response */
+    struct problem problem; /* error to send; PROBLEM_NONE as its code: no error */
 
-    struct route_match match;
-    const struct route *route; /* the match's route, or the target of exchange_delegate */
-    enum exchange_authority authority;
-    struct principal caller;
+    struct route_match match;          /* route and parameters that the path and method selected */
+    const struct route *route;         /* match.route, or the target of exchange_delegate */
+    enum exchange_authority authority; /* what proved who the caller is */
+    struct principal caller;           /* user id and role */
     struct json_object *body; /* NULL: no body, or the handler parses it itself (ROUTE_RAW_BODY) */
-    void *input;              /* the route's input struct, filled by its rules */
-    void *outer_input;        /* after exchange_delegate: the input of the match's own route */
+    void *input;              /* input struct of the route, filled by the route's rules */
+    void *outer_input;        /* input of match.route after exchange_delegate; else NULL */
 
-    struct pipeline pipeline; /* commands of the current round trip */
-    int round_trips;          /* completed round trips: 0 in the handler's first step */
-    void *state;              /* the handler's own, kept between its steps; NULL in the first */
+    struct pipeline pipeline; /* Redis commands of the current round trip */
+    int round_trips;          /* number of completed round trips: 0 in the handler's first step */
+    void *state; /* memory that the handler keeps between its steps; NULL in the first step */
 
-    /* A teacher's right that depends on Redis: the replies come with the first round trip. */
-    bool access_pending;
-    struct command *student_cohorts, *teacher_cohorts; /* the first is NULL for a cohort's right */
-    struct idempotency *idempotency;                   /* NULL: no Idempotency-Key */
-    bool completing; /* the response is final; only its idempotency record is still being written */
+    bool access_pending; /* the right depends on replies of Redis that have not arrived yet */
+    struct command *student_cohorts; /* reads the student's cohorts; NULL: access to a cohort */
+    struct command
+        *teacher_cohorts; /* reads the cohorts that the caller teaches; NULL: not needed */
+    struct idempotency *idempotency; /* state of the Idempotency-Key; NULL: the request has none */
+    bool completing; /* the last round trip runs: it stores the response or releases the key */
 
-    /* What a handler may say to the audit log (pipeline/audit_hook.h). */
-    struct str_list audit_subjects; /* students that neither path nor input names */
-    struct str_list audit_denied;   /* students whose data were refused though the status is 200 */
-    bool unjournaled;               /* nothing was written, so no journal entry will report it */
-    bool audit_reserved;            /* the audit log holds room for one event */
+    /* What a handler reports for the audit log (pipeline/audit_hook.h). */
+    struct str_list audit_subjects; /* students that neither the path nor the input names */
+    struct str_list audit_denied;   /* students whose data were withheld from a response with 200 */
+    bool unjournaled;               /* the request changed nothing, so it has no journal entry */
+    bool audit_reserved;            /* the audit log has reserved room for one event */
 
     struct str request_id; /* also the correlation_id of responses, logs and events */
-    struct trace trace;
-    int64_t now_ms;        /* wall clock, read once, so that all of a request has one time */
-    int64_t started_us;    /* monotonic clock */
-    bool finished;         /* the response was handed over; replies may still be awaited */
-    struct exchange *next; /* in the dispatcher's queue of heavy requests */
+    struct trace trace;    /* W3C Trace Context of the request */
+    int64_t now_ms;        /* wall clock, read once, so that one request has one time */
+    int64_t started_us;    /* monotonic clock at the beginning of the exchange */
+    bool finished;         /* the response was handed over to the connection */
+    struct exchange *next; /* next in the dispatcher's queue of heavy requests; NULL: last */
 };
 
-/* Sets a problem with the code's default message and ends the handler: STEP_DONE. */
+/* Sets a problem with the default message of the code. Returns STEP_DONE, which ends a handler
+ * after an error as after success, so that a handler can return the result of this function. */
 static inline enum step exchange_fail(struct exchange *x, enum problem_code code)
 {
     problem_set(&x->problem, code, NULL);
     return STEP_DONE;
 }
 
-/* The same with a message for the client. detail: a literal. */
+/* Sets a problem with a message for the client and returns STEP_DONE. detail: a string literal. */
 static inline enum step exchange_fail_with(struct exchange *x, enum problem_code code,
                                            const char *detail)
 {
@@ -83,31 +88,35 @@ static inline enum step exchange_fail_with(struct exchange *x, enum problem_code
     return STEP_DONE;
 }
 
-/* Zeroed memory for the handler, put into x->state; NULL with x->problem without memory. */
+/* Allocates zeroed memory that a handler keeps between its steps, and stores it in x->state.
+ * Returns NULL, with x->problem set, without memory. */
 void *exchange_new_state(struct exchange *x, size_t size);
 
-/* The member of the input that names the student or cohort that the route's access is about; NULL
- * when the access is about neither. The text in it may be empty. */
+/* The member of the input that holds the id of the student or cohort on which the access depends.
+ * NULL when the access depends on neither. The id in it may be empty. */
 struct str *exchange_subject_field(struct exchange *x);
-/* The text of that member; empty when there is none. */
+/* The id of the student or cohort on which the access depends; empty when there is none. */
 struct str exchange_subject(struct exchange *x);
 
-/* Steps: the body as JSON in x->body, then the typed input from body, path and query. False with
- * x->problem. */
+/* A step: parses the body as JSON into x->body. Returns false with x->problem. */
 bool exchange_read_body(struct exchange *x);
-bool exchange_read_input(struct exchange *x);
-/* For a route's check: hands the exchange over to another route. Payload is validated by the
- * target's rules, wherever these expect their fields, and from then on the target's check, access
- * and handler apply. Log, metrics and finalize stay those of the route that was matched. False with
+/* A step: fills x->input from body, path and query by the rules of the route. Returns false with
  * x->problem. */
+bool exchange_read_input(struct exchange *x);
+/* Delegates the exchange to another route; for the check of a route. The rules of the target read
+ * all their fields from payload, wherever a request to the target would have them. From then on the
+ * check, the access right and the handler of the target apply. Log, metrics and finalize stay those
+ * of the route that matched the path. Returns false with x->problem. */
 bool exchange_delegate(struct exchange *x, const struct route *target, struct json_object *payload);
-/* How many JSON values this caller's body may hold (JSON_VALUES_MAX or less). */
+/* Largest number of JSON values that the body of this caller may have (at most JSON_VALUES_MAX). */
 size_t exchange_json_values_max(const struct exchange *x);
 
-/* This process's own traceparent, in the exchange's arena; p is NULL without memory. */
+/* The traceparent header (W3C Trace Context) that names the engine's span of this request. The text
+ * is in the exchange's arena; p is NULL without memory. */
 struct str exchange_traceparent(const struct exchange *x);
 
-/* The frame of most JSON responses: {"success": true, MEMBERS, "correlation_id": "..."}. */
+/* Begin and end the frame of most JSON responses: {"success": true, MEMBERS, "correlation_id":
+ * "..."}. The caller writes MEMBERS between the two calls. */
 void exchange_json_begin(struct exchange *x, int status, struct jw *ret_writer);
 void exchange_json_end(struct exchange *x, struct jw *w);
 

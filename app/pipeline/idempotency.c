@@ -1,29 +1,38 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The Idempotency-Key of one exchange: from header to record and back. The record itself, and what
- * happens when two requests compete for it, is store/idempotency.c's. */
+/* The Idempotency-Key of one request. The header names a change that the client wants to be made
+ * once even if it repeats the request. The record of a key in Redis says "running" or holds the
+ * first response. This file acquires the record before the handler runs, replays a stored response,
+ * and stores or releases the record at the end. store/idempotency.c has the record's format and
+ * decides between two requests with the same key. */
 #include "app/pipeline/idempotency.h"
 
 #include "app/base/digest.h"
 #include "app/base/ids.h"
 #include "app/store/idempotency.h"
 
-/* A request owns its key for REQUEST_DEADLINE_S and this margin. Nothing ends a request at that
- * time: the watchdog bounds a loop iteration (runtime/watchdog.h), STORE_ROUND_TIMEOUT_MS a round
- * trip, and a request has few of these, so it has nearly always ended long before. A process that
- * was stopped, or a write that waited for many others of one student, may take longer. Then a
- * repetition runs at the same time, and only one of the two changes anything (store/idempotency.h).
- */
-enum { KEY_MAX = 128, MARGIN_S = 2, OWNER_BYTES = 8 };
-
-struct idempotency {
-    struct command *acquire;
-    struct str key;    /* Redis key of the record */
-    struct str marker; /* id under which the change is recorded */
-    struct str digest; /* SHA-256 of the body: the same key with another body is a conflict */
-    struct str owner;  /* random token of this request */
-    bool is_owner;     /* this request has acquired the key and must still give it back */
+/* A request owns its key for REQUEST_DEADLINE_S and MARGIN_S. No timer ends a request at that time,
+ * but nearly all requests have ended long before: the watchdog limits the time of an iteration of
+ * the event loop (runtime/watchdog.h), STORE_ROUND_TIMEOUT_MS limits a round trip, and a request
+ * has few round trips. A process that was stopped, or a write that waited for many other writes of
+ * the same student, may take longer. A repetition may then run at the same time as the first
+ * request, and one of the two makes the change (store/idempotency.h). */
+enum {
+    KEY_MAX = 128,   /* most characters of an Idempotency-Key */
+    MARGIN_S = 2,    /* seconds for which a key is owned after REQUEST_DEADLINE_S */
+    OWNER_BYTES = 8, /* random bytes of the token by which a request owns its key */
 };
 
+struct idempotency {
+    struct command *acquire; /* the command that acquires the record */
+    struct str key;          /* Redis key of the record */
+    struct str marker;       /* id that the change stores with the student's data when it is made */
+    struct str
+        digest; /* SHA-256 of the body, in hex; the same key with another body is a conflict */
+    struct str owner; /* random token of this request, in hex */
+    bool is_owner;    /* whether this request owns the key and must still save or release it */
+};
+
+/* Whether the header is 1 to KEY_MAX printable ASCII characters. */
 static bool idempotency_key_valid(struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
@@ -33,7 +42,8 @@ static bool idempotency_key_valid(struct str s)
     return s.n >= 1 && s.n <= KEY_MAX;
 }
 
-/* SHA-256 as hex, so that keys of any length and bodies of any size cost the same. */
+/* The SHA-256 of a text, in hex, so that long keys and large bodies need as little memory in Redis
+ * as short ones. p is NULL without memory. */
 static struct str idempotency_digest(struct arena *arena, struct str text)
 {
     unsigned char digest[DIGEST_SIZE];
@@ -44,7 +54,8 @@ static struct str idempotency_digest(struct arena *arena, struct str text)
     return arena_copy(arena, str_of(hex));
 }
 
-/* Random, so that a request whose time is up cannot touch the record of a later owner. */
+/* A random token, in hex. Redis compares it, so that a request whose time of ownership is over
+ * cannot change the record of a later owner. p is NULL without memory. */
 static struct str idempotency_new_owner(struct arena *arena)
 {
     unsigned char bytes[OWNER_BYTES];
@@ -55,18 +66,19 @@ static struct str idempotency_new_owner(struct arena *arena)
     return arena_copy(arena, str_of(hex));
 }
 
-/* The caller's role and id are part of the Redis key, so no caller can reach another's record; so
- * is the route, so one key may be used for two different requests. NULL without memory. */
+/* Makes the names and the token of the request's key. The Redis key contains the role and id of the
+ * caller, so that a caller cannot reach the record of another caller. It contains the name of the
+ * route, so that a client may use the same Idempotency-Key on two routes. NULL without memory. */
 static struct idempotency *idempotency_new(struct exchange *x)
 {
     struct idempotency *i = arena_zalloc(x->arena, sizeof(*i));
-    struct str named =
+    struct str route_and_key =
         arena_printf(x->arena, "%s %.*s", x->route->name, STR_ARG(x->request.idempotency_key));
     struct str hash;
 
-    if (!i || !named.p)
+    if (!i || !route_and_key.p)
         return NULL;
-    hash = idempotency_digest(x->arena, named);
+    hash = idempotency_digest(x->arena, route_and_key);
     i->digest = idempotency_digest(x->arena, x->request.body);
     i->owner = idempotency_new_owner(x->arena);
     i->key = idempotency_key(x->arena, role_names[x->caller.role], x->caller.user, hash);
@@ -94,14 +106,15 @@ bool idempotency_queue_acquire(struct exchange *x)
     }
     running_ms = (x->engine->config.request_deadline_s + MARGIN_S) * INT64_C(1000);
     i->acquire = idempotency_cmd_acquire(&x->pipeline, i->key, i->digest, i->owner, running_ms);
-    if (exchange_subject(x).n > 0) /* so that an erasure finds the stored response */
+    if (exchange_subject(x).n > 0) /* so that the erasure of the student deletes the record too */
         idempotency_cmd_register(&x->pipeline, exchange_subject(x), i->key);
     return true;
 }
 
 static const char location[] = "Location";
 
-/* The only header that is replayed; all others are this request's own. */
+/* The value of the response's Location header; p is NULL when it has none. Location is the one
+ * header that is stored and replayed: a repetition makes all other headers itself. */
 static struct str idempotency_location(const struct http_response *r)
 {
     for (size_t i = 0; i < r->header_count; i++) {
@@ -111,22 +124,24 @@ static struct str idempotency_location(const struct http_response *r)
     return (struct str){0};
 }
 
-/* The change was made by an earlier request, which has its own journal entry: unjournaled makes the
- * audit log record this one too. */
+/* Makes the stored response of the first request the response of this request. The first request
+ * made the change and has a journal entry, from which the audit log records it. This request
+ * changes nothing; unjournaled makes the audit log record it without a journal entry. */
 static void idempotency_replay(struct exchange *x, const struct idempotency_record *record)
 {
-    struct jw unused;
+    struct jw unused_writer;
 
     x->unjournaled = true;
-    http_response_json(&x->response, record->status, &unused);
-    x->response.body.n = 0;
+    http_response_json(&x->response, record->status, &unused_writer);
+    x->response.body.n = 0; /* drops the brace that http_response_json wrote */
     buf_str(&x->response.body, record->body);
     if (record->location.n > 0)
         (void)http_response_header(&x->response, location, record->location);
     (void)http_response_header(&x->response, "Idempotency-Replayed", STR("true"));
 }
 
-/* Only the first round trip has the acquisition. */
+/* The key is acquired in the first round trip, so later round trips have nothing to check: true. A
+ * key that another request owns, or that was used with another body, is a conflict. */
 bool idempotency_on_replies(struct exchange *x)
 {
     struct idempotency *i = x->idempotency;
@@ -150,6 +165,8 @@ bool idempotency_on_replies(struct exchange *x)
     return false;
 }
 
+/* Saves the response when the request succeeded (status below 300). After an error the key is
+ * released, so that the client can repeat the request with the same key. */
 bool idempotency_queue_finish(struct exchange *x)
 {
     struct idempotency *i = x->idempotency;

@@ -1,28 +1,30 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Idempotency-Key (docs/api.md, Idempotency): the first response to a key is replayed to the same
- * caller for a day. While the first request is running, and for another body under the same key,
- * the response is 409.
+/* The request header Idempotency-Key (docs/api.md, Idempotency). The first response to a request
+ * with a key is stored for a day and replayed to repetitions of the same caller. A repetition gets
+ * 409 while the first request is running, and when its body differs from that of the first request.
  *
- * The key is acquired in the round trip of the handler's first commands. The response is stored in
- * a round trip of its own before it is sent. Only success is stored: after an error the key is free
- * again. A process that dies between the change and the storing leaves a record that says
- * "running"; when no request can be running any more, the same body may acquire the key again, and
- * the marker that the change itself set prevents a second change (idempotency_marker). */
+ * The key is acquired in the same round trip as the handler's first commands. The response is
+ * stored in a round trip of its own before it is sent. Responses of successful requests are stored;
+ * after an error the key is released. A process that dies after the change and before its response
+ * is stored leaves a record that says "running". When the time of that request is over, a
+ * repetition with the same body may acquire the key again. The change has stored a marker (the id
+ * of idempotency_marker) with the student's data, which prevents that it is made a second time. */
 #ifndef PIPELINE_IDEMPOTENCY_H
 #define PIPELINE_IDEMPOTENCY_H
 
 #include "app/pipeline/exchange.h"
 
-/* A step: queues the acquisition. Does nothing without the header, or on a route without
- * ROUTE_IDEMPOTENT. False with x->problem. */
+/* A step before the handler: queues the command that acquires the key. Does nothing, and returns
+ * true, without the header or on a route without ROUTE_IDEMPOTENT. Returns false with x->problem.
+ */
 bool idempotency_queue_acquire(struct exchange *x);
-/* After each round trip: true when the handler may run; false when x->problem is set or a replayed
- * response is complete. */
+/* To be called after each round trip. Returns true when the handler may run; false when x->problem
+ * is set or x->response holds a complete replayed response. */
 bool idempotency_on_replies(struct exchange *x);
-/* When the handler is done: queues the storing of the response, or the release of the key. False
- * when there is nothing to queue. */
+/* To be called when the handler is done: queues a command that stores the response or releases the
+ * key. Returns true when a command was queued, false when the request owns no key. */
 bool idempotency_queue_finish(struct exchange *x);
-/* The id under which this request's change is recorded as made; empty without a key. */
+/* The id that this request's change stores to show that it was made; empty without a key. */
 struct str idempotency_marker(const struct exchange *x);
 
 #endif

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The common end of all responses. Sending is not done here (fcgi/connection.c), and the text of an
- * error is http/problem_response.c's. The audit log has its own file (audit_hook.c). */
+/* Completes the response of every exchange (one request with its response), and reports it in the
+ * log and the metrics. A problem is an error on its way to the client; http/problem_response.c
+ * writes its text. fcgi/connection.c sends responses, and audit_hook.c records them in the audit
+ * log. */
 #include "app/pipeline/respond.h"
 
 #include "app/base/clock.h"
 #include "app/http/problem_response.h"
 
-/* traceparent is for clients that follow W3C Trace Context, Server-Timing for browsers, which do
- * not show the former. One text holds all three values, so that they cost one allocation. */
+/* Adds three headers with the trace of the request: traceparent for clients that follow W3C Trace
+ * Context, X-Trace-ID with the trace id alone, and Server-Timing for scripts in browsers. The three
+ * values are parts of one text, "trace;desc=00-TRACE_ID-...", so that they need one allocation. The
+ * id begins 3 characters after the beginning of traceparent. Without memory no header is added. */
 static void respond_add_trace(struct exchange *x)
 {
     static const struct str prefix = STR_INIT("trace;desc=");
@@ -25,7 +29,7 @@ static void respond_add_trace(struct exchange *x)
                                (struct str){text, prefix.n + TRACEPARENT_SIZE - 1});
 }
 
-/* Errors are never cached, and neither are personal data. */
+/* Errors and personal data get Cache-Control: no-store, so that no cache stores them. */
 void respond_add_headers(struct exchange *x)
 {
     respond_add_trace(x);
@@ -54,7 +58,8 @@ void respond_complete(struct exchange *x)
 {
     if (x->problem.code == PROBLEM_NONE && x->response.body.failed)
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
-    /* a response whose head is out is cut short; its status is then for log and metrics only */
+    /* When the headers of a streamed response were sent, the client already has the status 200 and
+     * gets an incomplete body. The status is then changed for log and metrics. */
     if (x->problem.code != PROBLEM_NONE && x->response.headers_sent)
         x->response.status = problem_status(x->problem.code);
     else if (x->problem.code != PROBLEM_NONE)
@@ -67,7 +72,8 @@ void respond_complete(struct exchange *x)
         respond_add_headers(x);
 }
 
-/* User ids are hashed with a key: the log must not name persons, and erasure cannot reach it. */
+/* Writes one log line about the request. The line has a keyed hash of the user id instead of the
+ * id, because the log must not name persons: the erasure of a student does not change log files. */
 static void respond_log(const struct exchange *x, int64_t duration_us)
 {
     struct log *log = x->engine->log;
@@ -96,8 +102,8 @@ static void respond_log(const struct exchange *x, int64_t duration_us)
     log_end(log);
 }
 
-/* Requests without a route are counted under one more endpoint, behind the last route: labels made
- * of client text would be without bound. */
+/* All requests without a route are counted under one endpoint, whose index follows that of the last
+ * route. Labels made of their paths would need unlimited memory. */
 void respond_report(const struct exchange *x)
 {
     int64_t duration_us = clock_monotonic_us() - x->started_us;

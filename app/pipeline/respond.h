@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What every response has, whichever route made it, and what it leaves in the log and metrics. */
+/* Completes the response of every request, whichever route made it: adds common headers, turns an
+ * error into a response, and reports it in the log and the metrics. */
 #ifndef PIPELINE_RESPOND_H
 #define PIPELINE_RESPOND_H
 
 #include "app/pipeline/exchange.h"
 
-/* The headers of every response: trace and Cache-Control. Once, before the head is sent. */
+/* Adds the headers that all responses have: the trace, and Cache-Control where it is needed. To be
+ * called once for each exchange, before its headers are sent. */
 void respond_add_headers(struct exchange *x);
-/* A path that exists, without this method: 204 for OPTIONS, else x->problem 405; both with Allow.
- */
+/* Responds to a request whose path exists but does not have the method. The response to OPTIONS is
+ * 204; for other methods x->problem becomes 405. Both have the header Allow. */
 void respond_allowed_methods(struct exchange *x);
-/* Makes x->response final: from x->problem, if there is one, by the route's finalize, with all
- * headers. */
+/* Makes x->response final: replaces it by the error in x->problem if there is one, lets the route's
+ * finalize change its form, and adds the common headers. */
 void respond_complete(struct exchange *x);
-/* One line in the access log and one request in the metrics. */
+/* Writes one line to the log and counts one request in the metrics. */
 void respond_report(const struct exchange *x);
 
 #endif
