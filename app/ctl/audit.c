@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl audit: `verify` recomputes the HMAC chain of every shard's seals and compares the
- * records under each seal with it; `list` prints the newest records. The checks themselves are in
- * app/service/audit_verify. A seal covers all records between the one before and its own last
- * record, so the records are read seal by seal, in the order of the chain. */
+/* mastery-ctl audit: `verify` checks the audit log, `list` prints its newest records. Each shard of
+ * the audit log has a chain of seals. A seal is a MAC over the records since the previous seal and
+ * over the previous seal's MAC; the MAC of the latest seal is the chain's head. `verify` reads a
+ * chain seal by seal with the records under each seal and recomputes the MACs; the checks
+ * themselves are in app/service/audit_verify. An anchor is a head that the worker wrote to its log.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,44 +16,48 @@
 #include "app/service/audit_verify.h"
 
 enum action { VERIFY, LIST };
-enum { SEALS_A_STEP = 32, RECORDS_MAX = AUDIT_PAGE_MAX };
+enum {
+    SEALS_A_STEP = 32,            /* seals that are read in one round trip */
+    RECORDS_MAX = AUDIT_PAGE_MAX, /* records that one seal can have */
+};
 
 static const char *const audit_actions[] = {"verify", "list", NULL};
 
 struct audit_settings {
-    int action;
-    const char *anchor;
-    int64_t limit;
+    int action;         /* enum action */
+    const char *anchor; /* path of the worker's log with anchors; NULL: none */
+    int64_t limit;      /* number of records that `list` prints */
 };
 
 struct audit_run {
     const struct subcommand *command;
     const struct audit_settings *settings;
     struct engine engine;
-    struct arena *arena; /* reset before each page of seals */
+    struct arena *arena; /* replies; reset before each page of seals */
     struct anchors anchors;
-    struct audit_head heads[SHARDS];
-    uint64_t seals, records, shards, faults;
+    struct audit_head heads[SHARDS]; /* each chain's head as the worker stores it in Redis */
+    uint64_t seals, records;         /* numbers that were checked */
+    uint64_t shards, faults;         /* shards with a seal; shards with a fault */
 };
 
 /* ---- verify ---- */
 
-/* Prints the fault of a shard, if it has one. Returns whether it has none. */
-static bool verify_report(struct audit_run *r, const struct audit_check *c)
+/* Prints and counts the fault that the check of a shard has found, if any. */
+static void verify_report(struct audit_run *r, const struct audit_check *c)
 {
     if (c->fault == AUDIT_INTACT)
-        return true;
+        return;
     r->faults++;
     (void)printf("shard %02x: %s %s %s", c->shard, c->is_record ? "record" : "seal",
                  *c->id ? c->id : c->link.head, audit_fault_texts[c->fault]);
     if (c->link.seal_number > 0)
         (void)printf(" (at seal %" PRId64 ")", c->link.seal_number);
     (void)putchar('\n');
-    return false;
 }
 
-/* Compares the seal that was just checked with the heads known from elsewhere: the copy that the
- * worker keeps in Redis, and the anchors of its log, which a forger would have to change too. */
+/* Compares the seal that was checked last with two copies of its MAC, which a forger would have to
+ * change too: the head that the worker stores in Redis, and an anchor of the worker's log. True
+ * when they are equal or have another number; false with the fault in c. */
 static bool verify_known_heads(struct audit_run *r, struct audit_check *c)
 {
     const struct audit_head *head = &r->heads[c->shard];
@@ -64,8 +70,9 @@ static bool verify_known_heads(struct audit_run *r, struct audit_check *c)
            audit_check_head(c, anchor->number, str_of(anchor->head));
 }
 
-/* Reports a chain that was cut off at its end: a head or an anchor knows of a later seal than the
- * last one in the store. */
+/* Finds out whether a chain was cut off at its end. Called after the last seal in Redis was
+ * checked: if a head or an anchor has a higher number, later seals were removed. True when the
+ * chain is complete; false with the fault in c. */
 static bool verify_last_seal(struct audit_run *r, struct audit_check *c)
 {
     const struct audit_head *head = &r->heads[c->shard];
@@ -76,7 +83,8 @@ static bool verify_last_seal(struct audit_run *r, struct audit_check *c)
     return !anchor || audit_check_head(c, anchor->number, str_of(anchor->head));
 }
 
-/* Queues the read of the records of one seal: those after `before`, up to and with `last`. */
+/* Queues the command that reads the records of one seal: those after the id `before` (all from the
+ * first when it is empty), up to and including the id `last`. */
 static struct command *verify_cmd_records(struct audit_run *r, struct pipeline *pipeline,
                                           unsigned shard, struct str before, struct str last)
 {
@@ -85,8 +93,9 @@ static struct command *verify_cmd_records(struct audit_run *r, struct pipeline *
     return audit_cmd_range(pipeline, shard, from, last, RECORDS_MAX);
 }
 
-/* Checks n seals and the records under each of them. False with p when Redis fails; a fault that
- * is found ends the check with true, and c names it. */
+/* Reads the records under n seals in one round trip, then checks seal by seal. False with a problem
+ * in p when Redis fails. A fault of the audit log is no failure of this function: it ends the check
+ * with true, and is in c. */
 static bool verify_seals(struct audit_run *r, struct audit_check *c, const struct audit_seal *seals,
                          size_t n, struct problem *p)
 {
@@ -114,8 +123,9 @@ static bool verify_seals(struct audit_run *r, struct audit_check *c, const struc
     return true;
 }
 
-/* Reports records that should have been sealed long ago: the oldest record after the last seal is
- * older than the worker needs. */
+/* Checks that the oldest record after the last seal is not older than the worker takes to seal it;
+ * otherwise the worker does not seal, which is a fault in c. False with a problem in p when Redis
+ * fails. */
 static bool verify_unsealed(struct audit_run *r, struct audit_check *c, struct problem *p)
 {
     struct pipeline pipeline;
@@ -137,8 +147,9 @@ static bool verify_unsealed(struct audit_run *r, struct audit_check *c, struct p
     return true;
 }
 
-/* Checks the whole chain of a shard, SEALS_A_STEP seals a page. False with p when Redis fails; else
- * c has the result. */
+/* Checks the whole chain of a shard, in pages of SEALS_A_STEP seals, until the end or the first
+ * fault. False with a problem in p when Redis fails; otherwise c has the result. A page with fewer
+ * seals is the last one. "(" before an id means "after this id" to Redis. */
 static bool verify_shard(struct audit_run *r, struct audit_check *c, struct problem *p)
 {
     char from[STREAM_ID_SIZE + 1] = "-";
@@ -165,8 +176,9 @@ static bool verify_shard(struct audit_run *r, struct audit_check *c, struct prob
     return verify_unsealed(r, c, p);
 }
 
-/* The heads are read before the seals: seals that are added meanwhile do no harm, but a head read
- * later could name a seal that the check has not seen. */
+/* Reads the heads that the worker stores in Redis and copies them to the arena `retained`, because
+ * r->arena is reset. They are read before the seals: a head read after them could belong to a seal
+ * that was added in between and that the check has not seen. False with a problem in p. */
 static bool verify_read_heads(struct audit_run *r, struct arena *retained, struct problem *p)
 {
     struct pipeline pipeline;
@@ -184,8 +196,9 @@ static bool verify_read_heads(struct audit_run *r, struct arena *retained, struc
     return true;
 }
 
-/* Verifies all shards and prints a summary. Redis errors end the run; faults do not, so that one
- * run finds the first fault of every shard. */
+/* Verifies all shards and prints a summary. An error of Redis ends the run. A fault of a shard does
+ * not, so that one run finds the first fault of each shard. Returns CTL_FAILED when there is one.
+ */
 static enum ctl_exit audit_verify_all(struct audit_run *r, struct arena *retained)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -199,7 +212,7 @@ static enum ctl_exit audit_verify_all(struct audit_run *r, struct arena *retaine
 
         if (!verify_shard(r, &c, &p))
             return subcommand_fail(r->command, &r->engine, &p);
-        (void)verify_report(r, &c);
+        verify_report(r, &c);
         r->seals += c.seals;
         r->records += c.records;
         r->shards += c.seals > 0;
@@ -210,7 +223,8 @@ static enum ctl_exit audit_verify_all(struct audit_run *r, struct arena *retaine
     return r->faults > 0 ? CTL_FAILED : CTL_DONE;
 }
 
-/* Loads the anchors first: a log that cannot be read must fail before the long check starts. */
+/* Loads the anchors, if --anchor is given, then verifies. A log that cannot be read is so reported
+ * before the long check. anchors_release accepts anchors that were never loaded. */
 static enum ctl_exit audit_verify_with_anchors(struct audit_run *r, struct arena *retained)
 {
     enum ctl_exit status = CTL_FAILED;
@@ -225,7 +239,8 @@ static enum ctl_exit audit_verify_with_anchors(struct audit_run *r, struct arena
 
 /* ---- list ---- */
 
-/* One line: id, time, outcome, actor (role), action, resource, subject, count, details. */
+/* Prints an audit record as one line: shard and id, time, outcome, actor (role), action, resource,
+ * subject, count, details. */
 static void audit_print_line(const struct audit_list_item *found)
 {
     const struct audit_entry *e = &found->entry;
@@ -241,7 +256,7 @@ static void audit_print_line(const struct audit_list_item *found)
                  STR_ARG(e->v[AUDIT_COUNT]), STR_ARG(e->v[AUDIT_DETAILS]));
 }
 
-/* The newest records of all shards, merged by time in audit_list. */
+/* Prints the newest records of all shards; audit_list_step reads them and merges them by time. */
 static enum ctl_exit audit_list_newest(struct audit_run *r)
 {
     struct problem p = {.code = PROBLEM_NONE};

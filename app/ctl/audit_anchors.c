@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reads anchors from a log and finds them again by binary search. */
+/* Reads anchors (heads of the audit log's chains that the worker wrote to its log) from that log,
+ * sorts them, and finds one by binary search. */
 #include "app/ctl/audit_anchors.h"
 
 #include <errno.h>
@@ -9,7 +10,7 @@
 #include "app/http/json.h"
 #include "app/store/keys.h"
 
-/* The text of a member, "" if it is missing or of another type. */
+/* Returns the text of an object's member; "" when it is absent or no string. */
 static struct str anchor_member_text(struct json_object *line, const char *name)
 {
     struct json_object *found = NULL;
@@ -20,7 +21,8 @@ static struct str anchor_member_text(struct json_object *line, const char *name)
     return str_of(json_object_get_string(found));
 }
 
-/* memmem first: most lines of a log have no anchor, and parsing each as JSON would take minutes. */
+/* Parses one line of the log. False when the line is not a valid anchor. The search by memmem comes
+ * first because most lines have no anchor, and parsing all of them as JSON would take minutes. */
 static bool anchor_parse(struct str text, struct arena *arena, struct anchor *ret)
 {
     struct problem not_json = {.code = PROBLEM_NONE};
@@ -41,7 +43,8 @@ static bool anchor_parse(struct str text, struct arena *arena, struct anchor *re
     return head.n == AUDIT_HEAD_SIZE - 1 && ret->number > 0;
 }
 
-/* Doubles the array when it is full; a log may have millions of anchors. */
+/* Appends an anchor. A full array is doubled, because a log may have millions of anchors. False
+ * when memory is exhausted. */
 static bool anchors_add(struct anchors *anchors, const struct anchor *anchor)
 {
     if (anchors->n == anchors->size) {
@@ -67,6 +70,8 @@ static int anchor_compare(const void *a, const void *b)
     return x->number < y->number ? -1 : x->number > y->number;
 }
 
+/* Adds the anchor of each line that has one. False with errno when reading fails or memory is
+ * exhausted. */
 static bool anchors_read_lines(struct anchors *anchors, FILE *file, struct arena *arena)
 {
     char *line = NULL;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Heads of audit chains that the worker wrote to its log: lines with the event audit.anchor. A log
- * that is kept elsewhere proves that a chain was neither cut off nor rewritten. */
+/* Anchors of the audit log. Each shard of the audit log has a chain of seals (MACs over its
+ * records); the MAC of the latest seal is the chain's head. An anchor is a head that the worker
+ * wrote to its log, in a line with the event audit.anchor. A copy of that log outside Redis proves
+ * that a chain was neither cut off nor rewritten. */
 #ifndef CTL_AUDIT_ANCHORS_H
 #define CTL_AUDIT_ANCHORS_H
 
@@ -8,20 +10,21 @@
 
 struct anchor {
     unsigned shard;
-    int64_t number;
-    char head[AUDIT_HEAD_SIZE];
+    int64_t number;             /* number of the seal in its shard's chain, from 1 */
+    char head[AUDIT_HEAD_SIZE]; /* MAC of that seal in hexadecimal digits */
 };
 
 struct anchors {
     struct anchor *v; /* sorted by shard, then by number of the seal */
-    size_t n, size;
+    size_t n, size;   /* number of anchors; number that v has room for */
 };
 
-/* Adds the anchors in the lines of a file, "-" for standard input. Other lines are skipped. False
- * with errno. */
+/* Adds the anchors in the lines of a log file; the path "-" means standard input. Lines without an
+ * anchor are skipped. False with errno; anchors_release is then still due. */
 bool anchors_load(struct anchors *anchors, const char *path);
 void anchors_release(struct anchors *anchors);
-/* The first of the shard from that number on; NULL when there is none. */
+/* Returns the shard's anchor with the smallest number that is at least `number`; NULL when there is
+ * none. */
 const struct anchor *anchors_from(const struct anchors *anchors, unsigned shard, int64_t number);
 
 #endif

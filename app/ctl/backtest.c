@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl backtest: how good predictions would have been on the stored histories. Histories are
- * read in chunks of students, one round trip each, and added up by app/domain/backtest; only the
- * sums stay in memory. Students who have withdrawn consent to analytics are left out. */
+/* mastery-ctl backtest: measures how good predictions would have been on the stored histories
+ * (daily scores of students). A horizon is a number of days from the last known score to the
+ * predicted one. Histories are read in chunks of students, one round trip each. app/domain/backtest
+ * adds up their errors, so that only sums stay in memory. Students who have withdrawn consent to
+ * analytics are left out. */
 #include <stdio.h>
 
 #include "app/base/clock.h"
@@ -12,31 +14,33 @@
 #include "app/domain/prediction.h"
 #include "app/store/students.h"
 
+/* HEIGHT: of the chart, in pixels */
 enum { HEIGHT = 600, ARENA_FIRST = 1 << 20, ARENA_CAP = 256 << 20 };
 
+/* The horizons, in days. */
 static const int horizons[] = {1, 2, 3, 5, 7, 10, 14, 21, 30};
 static const char *const method_names[BACKTEST_METHODS] = {[BACKTEST_LEAST_SQUARES] =
                                                                "ordinary_least_squares",
                                                            [BACKTEST_AR1] = "trend_with_memory",
                                                            [BACKTEST_LAST_VALUE] = "the last value",
                                                            [BACKTEST_MEAN] = "the mean"};
-enum { HORIZONS = sizeof(horizons) / sizeof(horizons[0]), WEEK = 4 /* index of 7 in horizons */ };
+enum { HORIZONS = sizeof(horizons) / sizeof(horizons[0]), WEEK = 4 /* horizons[WEEK] is 7 */ };
 
 struct backtest_settings {
-    struct str_list students;
-    const char *cohort;
-    const char *plot;
+    struct str_list students; /* ids; empty: not given */
+    const char *cohort;       /* id; NULL: not given */
+    const char *plot;         /* path of the chart, "-" for text; NULL: no chart */
 };
 
-/* Goes through all that one run does. */
+/* The state of one run of the subcommand, an argument of nearly all functions here. */
 struct backtest_run {
     const struct subcommand *command;
     const struct backtest_settings *settings;
     struct engine engine;
-    struct arena *page_arena;  /* the ids of one page of students */
-    struct arena *chunk_arena; /* the replies of one chunk */
-    struct backtest sums[HORIZONS];
-    size_t students; /* whose history is long enough for at least one prediction */
+    struct arena *page_arena;       /* ids of one page of students */
+    struct arena *chunk_arena;      /* replies for one chunk of students */
+    struct backtest sums[HORIZONS]; /* sums of errors for each horizon */
+    size_t students;                /* number of histories long enough for a prediction */
 };
 
 /* ---- reading ---- */
@@ -52,6 +56,8 @@ static void backtest_add_history(void *context, const struct history *h)
     r->students += h->n > PREDICTION_MIN_DAYS;
 }
 
+/* Adds the histories of these students to the sums. False with a problem in p when Redis fails. The
+ * number of students who have withdrawn consent is not shown. */
 static bool backtest_add_students(struct backtest_run *r, struct str_list students,
                                   struct problem *p)
 {
@@ -61,7 +67,9 @@ static bool backtest_add_students(struct backtest_run *r, struct str_list studen
                           backtest_add_history, r, &withdrawn, p);
 }
 
-/* All students of the store, found page by page with SCAN. */
+/* Adds the histories of all students in Redis, which SCAN finds page by page. The cursor says where
+ * SCAN continues; it is copied before page_arena, which has it, is reset. The cursor "0" begins and
+ * ends the scan. False with a problem in p. */
 static bool backtest_add_everyone(struct backtest_run *r, struct problem *p)
 {
     struct str cursor = STR("0");
@@ -95,7 +103,8 @@ static void backtest_print_head(double level)
                  "", level * 100);
 }
 
-/* One horizon: coverage of the two models, then mean error and Brier score of all four methods. */
+/* Prints the row of one horizon: coverage of the two models, then mean error and Brier score of all
+ * four methods. */
 static void backtest_print_row(int days_ahead, const struct backtest *b)
 {
     (void)printf("%10d  %11zu ", days_ahead, b->n);
@@ -116,8 +125,8 @@ static void backtest_print_table(const struct backtest_run *r)
         backtest_print_row(horizons[i], &r->sums[i]);
 }
 
-/* Names the method with the smallest mean error at seven days, the horizon that teachers plan by.
- */
+/* Prints which method has the smallest mean error at the horizon of seven days, by which teachers
+ * plan. */
 static void backtest_print_best(const struct backtest_run *r)
 {
     const struct backtest *b = &r->sums[WEEK];
@@ -130,7 +139,8 @@ static void backtest_print_best(const struct backtest_run *r)
     (void)printf("\n%zu students; a week ahead %s errs least\n", r->students, method_names[best]);
 }
 
-/* The mean error of one method at each horizon, as gnuplot's inline data. */
+/* Writes the mean error of one method at each horizon as gnuplot's inline data, which end with "e".
+ */
 static void backtest_plot_data(FILE *out, const struct backtest_run *r, enum backtest_method method)
 {
     for (int i = 0; i < HORIZONS; i++) {
@@ -140,6 +150,7 @@ static void backtest_plot_data(FILE *out, const struct backtest_run *r, enum bac
     (void)fputs("e\n", out);
 }
 
+/* Draws the mean error of each method over the horizons. False when gnuplot fails. */
 static bool backtest_plot(const struct backtest_run *r)
 {
     struct plot plot;
@@ -159,6 +170,7 @@ static bool backtest_plot(const struct backtest_run *r)
     return plot_end(r->command, &plot);
 }
 
+/* Prints the results, and draws them if --plot is given. */
 static enum ctl_exit backtest_report(const struct backtest_run *r)
 {
     if (r->sums[0].n == 0) {
@@ -172,6 +184,8 @@ static enum ctl_exit backtest_report(const struct backtest_run *r)
 
 /* ---- all of it ---- */
 
+/* Reads the histories of the given students, of the given cohort, or of all students, and prints
+ * the results. */
 static enum ctl_exit backtest_students(struct backtest_run *r)
 {
     const struct backtest_settings *s = r->settings;
@@ -189,15 +203,16 @@ static enum ctl_exit backtest_students(struct backtest_run *r)
     return read ? backtest_report(r) : subcommand_fail(r->command, &r->engine, &p);
 }
 
-/* The settings are checked before Redis is contacted. engine_close and arena_free accept what was
- * never opened. */
+/* The options are checked before Redis is contacted. The arena of the caller is not used, because
+ * this run needs two that can be reset. engine_close and arena_free accept what was never opened.
+ */
 static enum ctl_exit backtest_run(const struct subcommand *command, const void *settings,
-                                  struct arena *page_arena)
+                                  struct arena *arena)
 {
     struct backtest_run r = {.command = command, .settings = settings};
     enum ctl_exit status = CTL_FAILED;
 
-    (void)page_arena;
+    (void)arena;
     if (r.settings->cohort && r.settings->students.n > 0)
         return subcommand_usage_error(command, "--cohort and --student exclude each other");
     r.page_arena = arena_new(ARENA_FIRST, ARENA_CAP);

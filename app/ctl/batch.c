@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* mastery-ctl batch: submits, watches and cancels batches directly in Redis, without the HTTP
- * interface. The worker computes them. */
+ * interface. A batch is a list of students whose mastery the worker computes in the background;
+ * each student is an item of the batch. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
@@ -15,25 +16,26 @@
 enum action { SUBMIT, WATCH, CANCEL };
 static const char *const batch_actions[] = {"submit", "watch", "cancel", NULL};
 
-static const int64_t POLL_MS = 250;
+static const int64_t POLL_MS = 250; /* pause between two reads of a batch's state */
 
 struct batch_settings {
-    int action;
-    const char *id;
-    struct str_list students;
-    const char *cohort;
-    int priority;
+    int action;               /* enum action */
+    const char *id;           /* batch to watch or cancel; NULL: not given */
+    struct str_list students; /* ids to submit; empty: not given */
+    const char *cohort;       /* cohort to submit; NULL: not given */
+    int priority;             /* enum queue_priority */
 };
 
-/* Goes through all that one run does. */
+/* The state of one run of the subcommand, an argument of nearly all functions here. */
 struct batch_run {
     const struct subcommand *command;
     const struct batch_settings *settings;
     struct engine engine;
-    struct arena *arena; /* reset before each poll */
+    struct arena *arena; /* replies; reset before each read of the batch */
 };
 
-/* Reads the state of the batch; the texts in *ret live until the next call. */
+/* Reads the batch from Redis; the texts in *ret live until the next call. False with a problem in p
+ * when Redis fails or there is no such batch. */
 static bool batch_load(struct batch_run *r, struct batch *ret, struct problem *p)
 {
     struct pipeline pipeline;
@@ -51,6 +53,8 @@ static bool batch_load(struct batch_run *r, struct batch *ret, struct problem *p
 
 /* ---- watch ---- */
 
+/* Writes the words after the numbers of the progress bar: "students", with the time left when it is
+ * known. The escape sequence erases what remains of a longer line. */
 static void batch_print_time_left(char ret_text[64], const struct batch *b)
 {
     int64_t left_s;
@@ -62,6 +66,8 @@ static void batch_print_time_left(char ret_text[64], const struct batch *b)
         (void)snprintf(ret_text, 64, "students ");
 }
 
+/* Prints one line about the batch: status, numbers of students and, when it has ended, its
+ * duration. */
 static void batch_print_state(const struct batch *b)
 {
     (void)printf("%s: %" PRId64 " of %" PRId64 " students, %" PRId64 " failed",
@@ -71,7 +77,8 @@ static void batch_print_state(const struct batch *b)
     (void)putchar('\n');
 }
 
-/* A bar on a terminal; a line for each change otherwise, so that a log stays readable. */
+/* Shows the batch's progress: a bar on a terminal, otherwise a line, but only when something has
+ * changed since `previous`, so that a log stays short. */
 static void batch_print_progress(const struct batch *b, const struct batch *previous)
 {
     bool moved = b->status != previous->status || b->processed != previous->processed ||
@@ -94,8 +101,9 @@ static void batch_pause(void)
     (void)nanosleep(&pause, NULL);
 }
 
-/* Polls until the batch has ended. The exit status says whether every student got a
- * result. */
+/* Reads the batch again and again until it has ended. Returns CTL_DONE when every student got a
+ * result, else CTL_FAILED. The total of `previous` is -1 at first, so that the first state counts
+ * as changed. */
 static enum ctl_exit batch_watch(struct batch_run *r)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -115,7 +123,8 @@ static enum ctl_exit batch_watch(struct batch_run *r)
 
 /* ---- cancel ---- */
 
-/* The cancel command is conditional in Redis: a batch that has just completed stays completed. */
+/* Cancels the batch. Redis makes the change only while the batch has not ended, so a batch that has
+ * just completed stays completed, and the cancellation fails. */
 static enum ctl_exit batch_cancel(struct batch_run *r)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -140,7 +149,8 @@ static enum ctl_exit batch_cancel(struct batch_run *r)
 
 /* ---- submit ---- */
 
-/* A batch has at most 1 000 students, so comparing all pairs is quick enough. */
+/* True when an id is in the list twice. All pairs are compared; a batch has at most 1 000 students.
+ */
 static bool has_duplicate(struct str_list ids)
 {
     for (size_t i = 1; i < ids.n; i++) {
@@ -152,7 +162,9 @@ static bool has_duplicate(struct str_list ids)
     return false;
 }
 
-/* The items have no components: the worker then computes from stored data. */
+/* Writes the batch to Redis. Its items have only the student, without given components of the
+ * score, so the worker computes from stored data. `created` is not read: a random id never exists
+ * yet. False with a problem in p. */
 static bool batch_create(struct batch_run *r, struct str id, struct str_list students,
                          struct problem *p)
 {
@@ -177,8 +189,8 @@ static bool batch_create(struct batch_run *r, struct str id, struct str_list stu
            batch_parse_create(command, &created, p);
 }
 
-/* The id is 128 random bits, as it is for the HTTP route: an id that cannot be guessed is needed to
- * read the batch.
+/* Creates a batch of the given students or cohort and prints its id. The id is 128 random bits, as
+ * for batches of the HTTP route: the id is enough to read the batch, so it must not be guessable.
  */
 static enum ctl_exit batch_submit(struct batch_run *r)
 {
@@ -208,7 +220,7 @@ static enum ctl_exit batch_submit(struct batch_run *r)
 
 /* ---- all of it ---- */
 
-/* NULL when all is well. */
+/* Returns what is wrong with the combination of options, NULL when it is allowed. */
 static const char *batch_usage_error(const struct batch_settings *s)
 {
     bool has_students = s->cohort || s->students.n > 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* mastery-ctl dead: lists, shows, retries and drops dead letters, the events and jobs that the
- * worker has given up. A retried letter is first written to where it came from and only then
- * removed, so that it exists twice for a moment, never not at all. */
+ * worker has given up. A letter's source is where it came from: the queue of jobs, a shard's
+ * journal (changes that the worker has not processed yet) or a shard's outbox (events to publish).
+ * A retried letter is first written to its source and then removed, so that it is never lost. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -15,28 +16,31 @@
 #include "app/store/stream.h"
 
 enum action { LIST, SHOW, RETRY, DROP };
+/* PAGE: letters read in one round trip; REASON_SHOWN: bytes of a reason that `list` prints */
 enum { PAGE = 100, REASON_SHOWN = 90 };
 
 static const char *const dead_letter_actions[] = {"list", "show", "retry", "drop", NULL};
 
 struct dead_letter_settings {
-    int action;
-    const char *id;
-    int64_t limit;
+    int action;     /* enum action */
+    const char *id; /* id of a letter, or "all"; NULL: not given */
+    int64_t limit;  /* greatest number of letters to process */
 };
 
-/* Goes through all that one run does. */
+/* The state of one run of the subcommand, an argument of nearly all functions here. */
 struct dead_letter_run {
     const struct subcommand *command;
     const struct dead_letter_settings *settings;
     struct engine engine;
-    struct arena *arena; /* reset before each page */
-    int64_t processed_count, refused_count;
+    struct arena *arena;     /* replies; reset before each page of letters */
+    int64_t processed_count; /* letters that were dropped or retried */
+    int64_t refused_count;   /* letters that cannot be retried */
 };
 
 /* ---- reading ---- */
 
-/* Reads count letters from the id `from` on, oldest first; from.p NULL: only the newest one. */
+/* Reads at most `count` letters from the id `from` on, oldest first; when from.p is NULL, only the
+ * newest letter. False with a problem in p. */
 static bool dead_letter_read_page(struct dead_letter_run *r, struct str from, int count,
                                   struct dead_letter *ret_letters, size_t *ret_count,
                                   struct problem *p)
@@ -53,7 +57,7 @@ static bool dead_letter_read_page(struct dead_letter_run *r, struct str from, in
 
 /* ---- one letter ---- */
 
-/* The reason is cut to REASON_SHOWN bytes, so that a line fits a terminal. */
+/* Prints a letter as one line. The reason is cut to REASON_SHOWN bytes to fit a terminal. */
 static void dead_letter_print_line(const struct dead_letter *letter)
 {
     struct str reason = letter->reason;
@@ -71,8 +75,8 @@ static void dead_letter_print(const struct dead_letter *letter)
                  STR_ARG(letter->reason), STR_ARG(letter->event));
 }
 
-/* The trace context inside a CloudEvent, so that a retried event stays in its trace; "" without
- * one. */
+/* Returns the traceparent (W3C trace context) inside a CloudEvent, so that a retried event stays in
+ * its trace; "" when the event has none. */
 static struct str event_traceparent(struct str event, struct arena *arena)
 {
     struct problem not_json = {.code = PROBLEM_NONE};
@@ -85,8 +89,9 @@ static struct str event_traceparent(struct str event, struct arena *arena)
     return str_of(json_object_get_string(found));
 }
 
-/* Queues the command that puts the letter back to its source: to the end of its shard's outbox or
- * journal, or as a job into the queue. */
+/* Queues the command that writes the letter to its source. "queue:KIND" is the queue of jobs. A
+ * source that is the key of a shard is its outbox or its journal, which get the letter at their
+ * end. Any other source means a job of the kind "event". */
 static void dead_letter_cmd_requeue(struct pipeline *pipeline, const struct dead_letter *letter)
 {
     static const struct str queue = STR_INIT("queue:");
@@ -108,7 +113,8 @@ static void dead_letter_cmd_requeue(struct pipeline *pipeline, const struct dead
     }
 }
 
-/* Sends commands that write. False with p: Redis cannot be reached, or its own error text. */
+/* Sends commands that write. False with a problem in p when Redis cannot be reached, or refuses a
+ * command; the problem then has Redis' error text. */
 static bool dead_letter_write(struct dead_letter_run *r, struct pipeline *pipeline,
                               struct problem *p)
 {
@@ -121,6 +127,7 @@ static bool dead_letter_write(struct dead_letter_run *r, struct pipeline *pipeli
     return p->code == PROBLEM_NONE && pipeline_check_replies(pipeline, p);
 }
 
+/* Removes and counts the letter. False with a problem in p. */
 static bool dead_letter_drop(struct dead_letter_run *r, const struct dead_letter *letter,
                              struct problem *p)
 {
@@ -134,8 +141,9 @@ static bool dead_letter_drop(struct dead_letter_run *r, const struct dead_letter
     return true;
 }
 
-/* Whether the letter is still there. An erasure may have removed it since its page was read, and a
- * retry must not bring an erased student's data back. */
+/* Sets *ret_exists to whether the letter is still in Redis. An erasure may have removed it since
+ * its page was read, and a retry must not write an erased student's data again. False with a
+ * problem in p when Redis fails. */
 static bool dead_letter_exists(struct dead_letter_run *r, struct str id, bool *ret_exists,
                                struct problem *p)
 {
@@ -152,8 +160,10 @@ static bool dead_letter_exists(struct dead_letter_run *r, struct str id, bool *r
     return false;
 }
 
-/* Puts the letter back, then removes it: a crash in between leaves two copies, never none, and
- * event ids make the second one harmless. */
+/* Writes the letter to its source, then removes it. A crash in between leaves two copies; that does
+ * no harm, because an event id counts once. A letter of which only the beginning was stored is
+ * refused and counted, and one that no longer exists is skipped; both return true. False with a
+ * problem in p when Redis fails. */
 static bool dead_letter_retry(struct dead_letter_run *r, const struct dead_letter *letter,
                               struct problem *p)
 {
@@ -175,7 +185,7 @@ static bool dead_letter_retry(struct dead_letter_run *r, const struct dead_lette
     return dead_letter_write(r, &pipeline, p) && dead_letter_drop(r, letter, p);
 }
 
-/* One letter, by the action of the command line. */
+/* Does with one letter what the command line says. False with a problem in p. */
 static bool dead_letter_process(struct dead_letter_run *r, const struct dead_letter *letter,
                                 struct problem *p)
 {
@@ -190,8 +200,9 @@ static bool dead_letter_process(struct dead_letter_run *r, const struct dead_let
 
 /* ---- all of them ---- */
 
-/* The time of the newest letter, INT64_MIN without letters. Later ones are not processed: a letter
- * that was put back may fail again at once, and the loop would not end. */
+/* Sets *ret_ms to the time of the newest letter; INT64_MIN when there are none. A run processes no
+ * later letters: a retried letter may fail again at once and become a new letter, and the run would
+ * never end. False with a problem in p. */
 static bool dead_letter_newest_ms(struct dead_letter_run *r, int64_t *ret_ms, struct problem *p)
 {
     struct dead_letter newest;
@@ -205,8 +216,9 @@ static bool dead_letter_newest_ms(struct dead_letter_run *r, int64_t *ret_ms, st
     return true;
 }
 
-/* All letters up to the limit, oldest first, a page at a time. Letters younger than the newest one
- * at the start are left for the next run. */
+/* Processes all letters up to the limit, oldest first, a page at a time. Letters that became dead
+ * after the start are left for the next run. A page with fewer letters than PAGE is the last one.
+ * "(" before an id means "after this id" to Redis. */
 static enum ctl_exit dead_letter_process_all(struct dead_letter_run *r)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -235,8 +247,8 @@ static enum ctl_exit dead_letter_process_all(struct dead_letter_run *r)
     return r->refused_count > 0 ? CTL_FAILED : CTL_DONE;
 }
 
-/* The letter with the id of the command line. XRANGE from that id returns the next one if it is
- * gone, hence the comparison. */
+/* Processes the letter with the id of the command line. The read from that id on returns the next
+ * letter when there is no such letter, so the id of the letter read is compared. */
 static enum ctl_exit dead_letter_process_one(struct dead_letter_run *r)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -255,7 +267,8 @@ static enum ctl_exit dead_letter_process_one(struct dead_letter_run *r)
     return r->refused_count > 0 ? CTL_FAILED : CTL_DONE;
 }
 
-/* A dead letter is a stream entry: its id is MILLISECONDS-SEQUENCE. */
+/* True when the text has the form of a letter's id, which is that of an entry of a Redis stream:
+ * MILLISECONDS-SEQUENCE. */
 static bool is_dead_letter_id(const char *text)
 {
     struct str rest = str_of(text);
@@ -265,23 +278,24 @@ static bool is_dead_letter_id(const char *text)
            str_to_int64(rest, 0, INT64_MAX, &number);
 }
 
-/* NULL when all is well. */
+/* Returns what is wrong with the operands, NULL when they are allowed. */
 static const char *dead_letter_usage_error(const struct dead_letter_settings *s)
 {
-    bool all = s->id && strcmp(s->id, "all") == 0;
+    bool is_all = s->id && strcmp(s->id, "all") == 0;
 
     if (s->action == LIST)
         return s->id ? "list has no ID; show ID prints one letter" : NULL;
     if (!s->id)
         return s->action == SHOW ? "ID is required, as list prints it"
                                  : "ID is required, as list prints it, or all";
-    if (all)
+    if (is_all)
         return s->action == SHOW ? "show needs one ID, not all" : NULL;
     return is_dead_letter_id(s->id)
                ? NULL
                : "ID must be two numbers with a dash between, as list prints it";
 }
 
+/* `list` has no id, so it processes all letters. */
 static enum ctl_exit dead_letter_run_action(struct dead_letter_run *r)
 {
     const struct dead_letter_settings *s = r->settings;

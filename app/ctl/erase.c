@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl erase: erases a student as DELETE /api/v1/compliance/student/ID does, but directly in
- * Redis, for an operator without a token. */
+/* mastery-ctl erase: erases all data of a student as DELETE /api/v1/compliance/student/ID does, but
+ * directly in Redis, for an operator who has no token. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -15,6 +15,7 @@ struct erase_settings {
     bool dry_run;
 };
 
+/* Prints the number of records of each kind that has a name for operators. */
 static void erase_print_counts(const struct erase *e)
 {
     for (size_t kind = 0; kind < ERASED_KINDS; kind++) {
@@ -23,8 +24,9 @@ static void erase_print_counts(const struct erase *e)
     }
 }
 
-/* Runs the same steps as the route. Each is repeatable, so after an interruption the command is
- * simply run again. */
+/* Runs the same steps as the HTTP route, and prints the result. Every step can be repeated, so
+ * after an interruption the operator runs the command again. The result of store_wait is not used,
+ * because the next step finds the failure in the pipeline. */
 static enum ctl_exit erase_student(const struct subcommand *command, struct erase *e)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -53,8 +55,9 @@ static enum ctl_exit erase_run(const struct subcommand *command, const void *set
     const struct erase_settings *s = settings;
     size_t count;
     const struct route_table *tables = route_tables(&count);
-    struct router *router =
-        router_new(tables, count); /* the layout of the shared metrics follows the routes */
+    /* engine_open needs the routes: they decide the layout of the file of metrics, by which the
+     * running processes notice the erasure */
+    struct router *router = router_new(tables, count);
     struct engine engine = {.store = NULL};
     struct erase e = {.engine = &engine,
                       .student = str_of(s->student),

@@ -7,14 +7,16 @@
 #include "app/ctl/subcommand.h"
 #include "app/service/export.h"
 
+/* First and greatest sizes of the arenas for replies (PAGE) and for the text (OUT), in bytes. */
 enum { PAGE_FIRST = 64 << 10, PAGE_CAP = 16 << 20, OUT_FIRST = 1 << 20, OUT_CAP = 64 << 20 };
 
 struct export_settings {
     const char *student;
 };
 
-/* Prints each piece as soon as it is complete, so that memory stays bounded. After a failure the
- * output is incomplete JSON without its hash, which no reader takes for an export. */
+/* Prints each piece of the export as soon as it is complete, then empties e->out, so that memory
+ * stays bounded. After a failure the output is incomplete JSON without the hash at its end, so it
+ * cannot be mistaken for a complete export. */
 static enum ctl_exit export_print(const struct subcommand *command, struct engine *engine,
                                   struct export *e)
 {

@@ -16,28 +16,29 @@ enum { BODY_MAX = 65536, STATE_WIDTH = 8, NAME_WIDTH = 12 };
 
 struct health_settings {
     const char *url;
-    const char *source; /* NULL: the kernel's choice */
-    bool ready;
+    const char *source; /* own address to connect from; NULL: the kernel chooses */
+    bool ready;         /* true: request /ready too */
     int64_t timeout_s;
 };
 
-/* An endpoint, and the value of "status" in its response when it is healthy. */
+/* An endpoint that is requested. */
 struct check {
-    const char *name;
-    const char *good_status;
+    const char *name;        /* path without the slash */
+    const char *good_status; /* value of the response's member "status" when all is well */
 };
 
 static const struct check health_check = {"health", "healthy"};
 static const struct check ready_check = {"ready", "ready"};
 
 struct response {
-    CURLcode failure; /* CURLE_OK: there is a response */
+    CURLcode failure; /* CURLE_OK when a response has arrived */
     long http_status;
     int64_t duration_ms;
     struct buf body;
 };
 
-/* libcurl calls this for each piece of the body. Returning less than size * count ends the
+/* Appends a piece of the response's body to *body; libcurl calls it for each piece of size * count
+ * bytes. Returning 0, when the body is too long or memory is exhausted, makes libcurl end the
  * transfer. */
 static size_t health_on_body(char *bytes, size_t size, size_t count, void *body)
 {
@@ -49,7 +50,8 @@ static size_t health_on_body(char *bytes, size_t size, size_t count, void *body)
     return out->failed ? 0 : size * count;
 }
 
-/* Sends GET BASE/NAME. Proxies of the environment are not used: the check is about this address. */
+/* Sends GET BASE/NAME and fills *ret with the response or the failure. Proxies that the environment
+ * names are not used, because the check is about this address itself. */
 static void health_request(CURL *curl, const struct health_settings *s, const struct check *check,
                            struct arena *arena, struct response *ret)
 {
@@ -61,7 +63,7 @@ static void health_request(CURL *curl, const struct health_settings *s, const st
     while (base_url.n > 0 && base_url.p[base_url.n - 1] == '/')
         base_url.n--;
     url = arena_printf(arena, "%.*s/%s", STR_ARG(base_url), check->name);
-    if (s->source) /* "host!": an address, never the name of an interface */
+    if (s->source) /* "host!" makes libcurl take it for an address, not for an interface */
         source = arena_printf(arena, "host!%s", s->source);
     if (!url.p || (s->source && !source.p))
         return;
@@ -85,8 +87,8 @@ static void health_print_state(enum colour colour, const char *state, const char
     (void)printf("%-*s ", NAME_WIDTH, name);
 }
 
-/* The text of a member; "" if there is none, or if it has other than printable ASCII: what a server
- * sends must not reach the terminal as control characters. */
+/* Returns the text of an object's member; "" when there is none, or when it is not printable ASCII
+ * throughout, because control characters from a server must not reach the terminal. */
 static const char *printable_member(struct json_object *object, const char *name)
 {
     struct json_object *member = NULL;
@@ -103,8 +105,8 @@ static const char *printable_member(struct json_object *object, const char *name
     return text;
 }
 
-/* A line for each dependency in the response. They explain the engine's status and do not change
- * the exit status. */
+/* Prints a line for each dependency (such as Redis) that the response has. The lines explain the
+ * engine's status; they do not change the exit status. */
 static void health_print_dependencies(struct json_object *body)
 {
     struct json_object *all = NULL;
@@ -129,7 +131,8 @@ static void health_print_dependencies(struct json_object *body)
     }
 }
 
-/* The exit status follows only the HTTP status and the "status" member. */
+/* Prints the response. Returns CTL_DONE when the HTTP status is 200 and the member "status" has its
+ * good value, else CTL_FAILED; nothing else in the response counts. */
 static enum ctl_exit health_print_response(const struct check *check,
                                            const struct response *response, struct arena *arena)
 {
@@ -165,7 +168,8 @@ static enum ctl_exit health_run_check(CURL *curl, const struct health_settings *
     return CTL_UNAVAILABLE;
 }
 
-/* The worse result of the two requests is the exit status. */
+/* Requests /health and, with --ready, /ready; the exit status is the worse result of the two. When
+ * /health has no response, /ready is not requested. */
 static enum ctl_exit health_run(const struct subcommand *command, const void *settings,
                                 struct arena *arena)
 {

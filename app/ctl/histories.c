@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Cohorts and histories for mastery-ctl. Many students are read in chunks, one pipeline each, so
- * that memory stays bounded however large the cohort is. */
+/* Reads cohorts and histories (daily scores of students) for mastery-ctl. Students are read in
+ * chunks, one round trip each, so that memory stays bounded for cohorts of any size. */
 #include "app/ctl/histories.h"
 
 #include "app/ctl/subcommand.h"
 
-enum { CHUNK = 200 };
+enum { CHUNK = 200 }; /* students in one round trip */
 
 bool cohort_load(struct engine *engine, struct arena *arena, const char *id, struct cohort *ret,
                  struct problem *p)
@@ -23,8 +23,9 @@ bool cohort_load(struct engine *engine, struct arena *arena, const char *id, str
     return ret->exists;
 }
 
-/* Students are at most CHUNK. The consent is read in the same round trip as the history, so that a
- * withdrawal in between cannot be missed. */
+/* Reads the histories of at most CHUNK students and calls use_history for those who have not
+ * withdrawn consent to analytics. A student's consent is read in the same round trip as the
+ * history, so that a withdrawal between two reads cannot be missed. */
 static bool histories_read_chunk(struct engine *engine, struct arena *arena,
                                  struct str_list students, int32_t today,
                                  history_function *use_history, void *context, size_t *withdrawn,

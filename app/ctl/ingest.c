@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl ingest: sends a file of learning events, one JSON object a line, to a running engine,
- * several requests at a time. FILE.done has the offset up to which all lines are done, for
- * --resume; lines sent again are harmless, because the engine counts an event id once. */
+/* mastery-ctl ingest: sends a file of learning events to a running engine. The file has one event,
+ * a JSON object, per line; each line is one request, and several requests run at the same time. The
+ * file FILE.done has the position (offset in bytes, number of lines) up to which all lines have
+ * their final response, from which --resume continues. A line that is sent twice does no harm,
+ * because the engine counts an event id once. libcurl's "easy" handle is one request, its "multi"
+ * handle all of them. */
 #include <curl/curl.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -17,14 +20,14 @@
 #include "app/http/json.h"
 
 enum {
-    PARALLEL_MAX = 64,
-    RESPONSE_MAX = 16384,
-    TRIES = 8, /* for a line without a response, or with 5xx */
-    RETRY_MS = 250,
-    RETRY_MAX_MS = 15000,
-    TIMEOUT_S = 30,
+    PARALLEL_MAX = 64,    /* requests at the same time */
+    RESPONSE_MAX = 16384, /* bytes of a response that are kept */
+    TRIES = 8,            /* requests for one line that gets no response, or 5xx */
+    RETRY_MS = 250,       /* pause before the second request; the pause then doubles */
+    RETRY_MAX_MS = 15000, /* longest pause between two requests for a line */
+    TIMEOUT_S = 30,       /* longest time of one request */
 };
-static const int64_t SAVE_US = 1000000;
+static const int64_t SAVE_US = 1000000; /* time between two writes of FILE.done */
 
 struct ingest_settings {
     const char *file, *url, *token;
@@ -34,41 +37,47 @@ struct ingest_settings {
 
 struct upload;
 
-/* One line and its request. */
+/* A slot for one line of the file and its request. */
 struct upload_line {
     struct upload *upload;
-    CURL *easy;
-    char *text;
-    size_t n, capacity;
-    int64_t number;
-    off_t offset;
-    int tries;
-    int64_t not_before_us;
-    bool is_used, in_flight;
-    char response[RESPONSE_MAX];
-    size_t response_n;
+    CURL *easy;                  /* libcurl's handle of the request */
+    char *text;                  /* the line, allocated by getline */
+    size_t n, capacity;          /* length of the line; size of the allocation */
+    int64_t number;              /* number of the line in the file, from 1 */
+    off_t offset;                /* start of the line in the file, in bytes */
+    int tries;                   /* requests that had no response, or 5xx */
+    int64_t not_before_us;       /* monotonic time before which the line is not sent again */
+    bool is_used;                /* true: the slot has a line without a final response */
+    bool in_flight;              /* true: its request is running */
+    char response[RESPONSE_MAX]; /* start of the response's body */
+    size_t response_n;           /* length of that start in bytes */
 };
 
+/* The state of one run of the subcommand. */
 struct upload {
     const struct subcommand *command;
     const struct ingest_settings *settings;
-    struct arena *arena; /* one response */
+    struct arena *arena; /* JSON of one response */
     FILE *in;
     bool is_stdin, is_at_end;
-    off_t offset, size; /* after the last line read; of the file */
-    int64_t number;     /* of the last line read */
-    char *url, *done_path;
+    off_t offset;          /* end of the last line that was read, in bytes */
+    off_t size;            /* size of the file */
+    int64_t number;        /* number of the last line that was read */
+    char *url, *done_path; /* URL of the route; path of FILE.done */
     struct curl_slist *headers;
     CURLM *multi;
     struct upload_line lines[PARALLEL_MAX];
-    int64_t pause_until_us, saved_us;
-    int64_t accepted, rejected;
-    bool aborted;
+    int64_t pause_until_us;     /* monotonic time before which no request starts (after 429) */
+    int64_t saved_us;           /* monotonic time when FILE.done was last written */
+    int64_t accepted, rejected; /* numbers of lines */
+    bool aborted;               /* true: no more requests are started */
 };
 
 /* ---- the position in the file ---- */
 
-/* The offset before which every line has its final response. */
+/* Returns the offset before which every line has its final response: the start of the first line
+ * that has none yet, or the end of the last line read. *ret_number is the number of lines before
+ * it. */
 static off_t upload_done_until(const struct upload *s, int64_t *ret_number)
 {
     off_t until = s->offset;
@@ -83,7 +92,8 @@ static off_t upload_done_until(const struct upload *s, int64_t *ret_number)
     return until;
 }
 
-/* Writes a new file and renames it over the old one, so that a whole one always exists. */
+/* Writes the position to a new file and renames it to FILE.done, so that FILE.done is always
+ * complete. Standard input has no position. */
 static void upload_save_position(struct upload *s)
 {
     char path[4096];
@@ -95,14 +105,14 @@ static void upload_save_position(struct upload *s)
         return;
     out = fopen(path, "we");
     if (!out)
-        return; /* the next run then starts earlier, and the engine knows the events already */
+        return; /* no error: the next run starts earlier and sends some events again */
     (void)fprintf(out, "%" PRId64 " %" PRId64 "\n", (int64_t)until, number);
     if (fclose(out) == 0)
         (void)rename(path, s->done_path);
 }
 
-/* Continues at the offset in FILE.done. No such file: from the beginning. False when its content
- * does not fit this file. */
+/* Moves to the position in FILE.done; without such a file the upload begins at the start. False
+ * when its content is not a position in this file. */
 static bool upload_load_position(struct upload *s)
 {
     char text[64] = "";
@@ -124,7 +134,7 @@ static bool upload_load_position(struct upload *s)
     return true;
 }
 
-/* Draws the bar, and saves the position once a second. */
+/* Draws the progress bar, and saves the position once a second. Standard input has neither. */
 static void upload_show_progress(struct upload *s)
 {
     int64_t now_us = clock_monotonic_us(), number;
@@ -142,6 +152,7 @@ static void upload_show_progress(struct upload *s)
 
 /* ---- responses ---- */
 
+/* Returns the member of that name; NULL when there is none, or `object` is no object. */
 static struct json_object *json_member(struct json_object *object, const char *name)
 {
     struct json_object *found = NULL;
@@ -151,8 +162,8 @@ static struct json_object *json_member(struct json_object *object, const char *n
     return found;
 }
 
-/* Prints a text of the response with ? for all but printable ASCII: a server must not reach the
- * terminal with control characters. */
+/* Prints a text of the response on standard error, with ? in place of all but printable ASCII,
+ * because control characters from a server must not reach the terminal. */
 static void print_printable(struct json_object *text)
 {
     const char *p = json_object_is_type(text, json_type_string) ? json_object_get_string(text) : "";
@@ -161,8 +172,8 @@ static void print_printable(struct json_object *text)
         (void)fputc(*p >= ' ' && *p <= '~' ? *p : '?', stderr);
 }
 
-/* Prints the line's number, the status and, from the problem response, the code and each wrong
- * field. */
+/* Prints why a line was rejected: its number, the HTTP status and, from the response's body, the
+ * code and each wrong field, or the message when no field is named. */
 static void upload_report_rejected(struct upload *s, const struct upload_line *upload_line,
                                    long status)
 {
@@ -192,7 +203,7 @@ static void upload_report_rejected(struct upload *s, const struct upload_line *u
     (void)fputc('\n', stderr);
 }
 
-/* Retry-After of the response, at least a second. */
+/* Returns the time in the response's header Retry-After, at least one second, in microseconds. */
 static int64_t retry_after_us(const struct upload_line *upload_line)
 {
     curl_off_t seconds = 0;
@@ -201,8 +212,9 @@ static int64_t retry_after_us(const struct upload_line *upload_line)
     return (seconds > 0 ? seconds : 1) * INT64_C(1000000);
 }
 
-/* Waits twice as long after each try, up to RETRY_MAX_MS. After TRIES tries the whole upload stops:
- * an engine that is away fails every line. */
+/* Sets the time when the line is sent again; the pause doubles after each try, up to RETRY_MAX_MS.
+ * After TRIES tries the whole upload is aborted, because an engine that cannot be reached would
+ * fail every line. */
 static void upload_retry_line(struct upload *s, struct upload_line *upload_line, const char *why)
 {
     int64_t ms = RETRY_MS;
@@ -218,8 +230,9 @@ static void upload_retry_line(struct upload *s, struct upload_line *upload_line,
     upload_line->not_before_us = clock_monotonic_us() + ms * 1000;
 }
 
-/* 202: accepted. 429: all lines pause. 5xx or no response: the line is sent again. 401: the upload
- * stops. Any other status rejects this line alone. */
+/* Decides what follows from a response. 202: the line is accepted. 429: all lines pause. 5xx or no
+ * response: the line is sent again later. 401: the upload is aborted. Any other status: this line
+ * is rejected. A line that is accepted or rejected frees its slot. */
 static void upload_on_response(struct upload *s, struct upload_line *upload_line, CURLcode failure)
 {
     long status = 0;
@@ -231,7 +244,7 @@ static void upload_on_response(struct upload *s, struct upload_line *upload_line
         s->pause_until_us = clock_monotonic_us() + retry_after_us(upload_line);
     } else if (status >= 500) {
         upload_retry_line(s, upload_line, "the engine keeps failing (5xx)");
-    } else if (status == 401) { /* the token is refused: so it would be for every other line */
+    } else if (status == 401) { /* every other line would be refused too */
         upload_report_rejected(s, upload_line, status);
         s->aborted = true;
     } else {
@@ -247,21 +260,21 @@ static void upload_on_response(struct upload *s, struct upload_line *upload_line
 
 /* ---- sending ---- */
 
-/* libcurl calls this for each piece of the body. What does not fit is dropped: only the start is
- * shown. */
+/* Keeps the start of a response's body. libcurl calls it for each piece of size * count bytes;
+ * bytes that do not fit are dropped. Always returns the whole length, so that libcurl goes on. */
 static size_t upload_on_body(char *bytes, size_t size, size_t count, void *own)
 {
     struct upload_line *upload_line = own;
-    size_t n = size * count, capacity = sizeof(upload_line->response) - upload_line->response_n;
+    size_t n = size * count, kept = sizeof(upload_line->response) - upload_line->response_n;
 
-    if (capacity > n)
-        capacity = n;
-    memcpy(upload_line->response + upload_line->response_n, bytes, capacity);
-    upload_line->response_n += capacity;
+    if (kept > n)
+        kept = n;
+    memcpy(upload_line->response + upload_line->response_n, bytes, kept);
+    upload_line->response_n += kept;
     return n;
 }
 
-/* Starts the request of a line. Proxies of the environment are not used. */
+/* Starts the request of a line. Proxies that the environment names are not used. */
 static void upload_send_line(struct upload *s, struct upload_line *upload_line)
 {
     CURL *easy = upload_line->easy;
@@ -283,7 +296,8 @@ static void upload_send_line(struct upload *s, struct upload_line *upload_line)
         s->aborted = true;
 }
 
-/* Reads the next line that is not empty. False at the end of the file. */
+/* Reads the next line that is not empty. False at the end of the file and when reading fails; the
+ * latter aborts the upload. */
 static bool upload_read_line(struct upload *s, struct upload_line *upload_line)
 {
     while (!s->is_at_end) {
@@ -307,7 +321,8 @@ static bool upload_read_line(struct upload *s, struct upload_line *upload_line)
     return false;
 }
 
-/* Fills each free slot with the next line, and starts every line whose waiting time is over. */
+/* Fills each free slot with the next line, and starts the request of each line that is not running
+ * and whose pause is over. */
 static void upload_start_lines(struct upload *s)
 {
     int64_t now_us = clock_monotonic_us();
@@ -326,7 +341,7 @@ static void upload_start_lines(struct upload *s)
     }
 }
 
-/* Hands every finished transfer to upload_on_response. */
+/* Removes each finished request from libcurl and processes its response. */
 static void upload_process_finished(struct upload *s)
 {
     const CURLMsg *message;
@@ -345,6 +360,7 @@ static void upload_process_finished(struct upload *s)
     }
 }
 
+/* True when a request is running or, with in_flight_only false, a line has no final response. */
 static bool upload_has_lines(const struct upload *s, bool in_flight_only)
 {
     for (int i = 0; i < PARALLEL_MAX; i++) {
@@ -354,8 +370,8 @@ static bool upload_has_lines(const struct upload *s, bool in_flight_only)
     return false;
 }
 
-/* Runs until the file is read and every line has its response. An aborted upload only waits for the
- * requests in flight. */
+/* Sends until the file is read and every line has its final response. An aborted upload only waits
+ * for the requests that are running. */
 static void upload_send_all(struct upload *s)
 {
     int running;
@@ -366,11 +382,13 @@ static void upload_send_all(struct upload *s)
         upload_process_finished(s);
         upload_show_progress(s);
         (void)curl_multi_poll(s->multi, NULL, 0, running > 0 ? 100 : 10, NULL);
-    } while (s->aborted ? upload_has_lines(s, true) : upload_has_lines(s, false) || !s->is_at_end);
+    } while (s->aborted ? upload_has_lines(s, true /* in flight only */)
+                        : upload_has_lines(s, false /* also lines that wait */) || !s->is_at_end);
 }
 
 /* ---- start and finish ---- */
 
+/* Opens the file and, with --resume, moves to its position. False with a line on standard error. */
 static bool upload_open_file(struct upload *s)
 {
     struct stat about;
@@ -392,7 +410,8 @@ static bool upload_open_file(struct upload *s)
     return false;
 }
 
-/* False without memory. upload_release frees what was allocated. */
+/* Prepares URL, headers and handles. False when memory is exhausted; upload_release then frees what
+ * was allocated. */
 static bool upload_init(struct upload *s)
 {
     const char *token = s->settings->token ? s->settings->token : getenv("MASTERY_TOKEN");
@@ -435,6 +454,8 @@ static void upload_release(struct upload *s)
     free(s->done_path);
 }
 
+/* Prints the summary. FILE.done is saved when the upload was aborted, and removed when it is
+ * complete. Returns CTL_UNAVAILABLE for an aborted upload, CTL_FAILED when a line was rejected. */
 static enum ctl_exit upload_finish(struct upload *s, int64_t took_us)
 {
     progress_clear();

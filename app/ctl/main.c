@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl, the operator's tool: finds the subcommand, parses its options, runs it and turns its
- * result into the exit status. What a subcommand does is in its own file. */
+/* mastery-ctl, the operator's tool. This file finds the subcommand, parses its options, runs it and
+ * makes the exit status of its result. Each subcommand has a file of its own. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,6 +60,7 @@ static void ctl_print_subcommand_help(const struct subcommand *command, FILE *ou
     options_print_help(command->options, out);
 }
 
+/* Returns the subcommand of that name, NULL when there is none. */
 static const struct subcommand *ctl_find(const char *name)
 {
     for (size_t i = 0; i < SUBCOMMANDS; i++) {
@@ -69,7 +70,8 @@ static const struct subcommand *ctl_find(const char *name)
     return NULL;
 }
 
-/* Parses the options over the default settings, then runs the subcommand. */
+/* Copies the subcommand's default settings, writes the values of the command line over the copy,
+ * and runs the subcommand. argv has the arguments after the subcommand's name. */
 static enum ctl_exit ctl_run_subcommand(const struct subcommand *command, int argc,
                                         char *const *argv, struct arena *arena)
 {
@@ -90,6 +92,7 @@ static enum ctl_exit ctl_run_subcommand(const struct subcommand *command, int ar
     return command->run(command, settings, arena);
 }
 
+/* Runs the subcommand of that name with an arena of its own. */
 static enum ctl_exit ctl_run(const char *name, int argc, char *const *argv)
 {
     const struct subcommand *command = ctl_find(name);
@@ -110,8 +113,8 @@ static enum ctl_exit ctl_run(const char *name, int argc, char *const *argv)
     return status;
 }
 
-/* A result that could not be written to standard output counts as a failure: a full disk must not
- * look like success. */
+/* Returns the exit status of the program. A result that could not be written to standard output,
+ * for example because a disk is full, changes CTL_DONE to CTL_FAILED. */
 static int ctl_exit_status(enum ctl_exit status)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
@@ -123,8 +126,9 @@ static int ctl_exit_status(enum ctl_exit status)
 int main(int argc, char **argv)
 {
     process_disable_dumps(); /* the environment has the engine's secrets */
-    (void)signal(SIGPIPE,
-                 SIG_IGN); /* a closed connection or pipe is an error of write(), not a death */
+    /* writing to a closed connection or pipe is then an error of write() and does not end the
+     * process */
+    (void)signal(SIGPIPE, SIG_IGN);
     if (argc < 2) {
         ctl_print_help(stderr);
         return CTL_USAGE;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl nginx-locations: prints one section of what nginx_locations.h describes. It reads no
- * settings, so that nginx can be configured before the engine is. */
+/* mastery-ctl nginx-locations: prints one section of nginx's configuration, computed from the route
+ * tables by nginx_locations.c. It reads no settings of the environment, so that nginx can be
+ * configured before the engine is. */
 #include "app/ctl/subcommand.h"
 
 #include <stdio.h>

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* From route tables to nginx configuration. Every pattern of every route is a claim on a path; the
- * claims are sorted, so that those of one path are neighbours and become one location. A bucket is
- * a rate limit that several routes may share; nginx counts it by the variable $bucket. */
+/* Makes nginx's configuration of the route tables. A pattern is a path that may have {parameters};
+ * a route has one pattern and perhaps aliases. Each pattern of each route is a claim. The claims
+ * are sorted so that those with the same path, one per HTTP method, are neighbours and become one
+ * location of nginx. A bucket is a rate limit that one route has or several share; nginx counts
+ * requests by the variable $bucket, and $limit_class is the bucket's limit in requests a minute.
+ * The sidecar is Dapr's process next to the engine, with an nginx server of its own. */
 #include "app/ctl/nginx_locations.h"
 
 #include <stdlib.h>
 
-/* Requests for paths without a route share this rate-limit bucket. */
+/* The bucket of requests for paths without a route, and its limit. */
 #define OTHER_BUCKET "other"
 enum { OTHER_PER_MINUTE = 50 };
 
@@ -14,7 +17,7 @@ enum { OTHER_PER_MINUTE = 50 };
 struct claim {
     const char *pattern;
     const struct route *route;
-    size_t rank; /* position in the tables: qsort is not stable by itself */
+    size_t rank; /* position in the tables; keeps their order, as qsort alone does not */
 };
 
 /* Claims sorted by pattern, so that all methods of one path are neighbours. */
@@ -23,24 +26,27 @@ struct claims {
     size_t n;
 };
 
+/* Returns the name of the route's bucket; a route that shares none has its own. */
 static const char *route_bucket(const struct route *route)
 {
     return route->bucket ? route->bucket : route->name;
 }
 
+/* Returns the route's limit in requests a minute; 0: no limit. */
 static int route_limit(const struct route *route)
 {
     return route->flags & ROUTE_UNLIMITED ? 0 : route->limit_per_minute;
 }
 
-/* The end of the path segment at p. */
+/* Returns the end of the path segment that p points into: the next '/' or the NUL. */
 static const char *segment_end(const char *p)
 {
     return p + strcspn(p, "/");
 }
 
-/* Sorts literals before parameters: nginx uses the first regular expression that matches, and the
- * router prefers literals. The names of parameters do not matter. */
+/* Compares two patterns for qsort. A {parameter} is greater than any literal text, because nginx
+ * uses the first location that matches and the engine's router prefers literals. Parameters with
+ * different names are equal. */
 static int pattern_compare(const char *a, const char *b)
 {
     while (*a && *b) {
@@ -59,22 +65,24 @@ static int pattern_compare(const char *a, const char *b)
     return (unsigned char)*a - (unsigned char)*b;
 }
 
-/* Within a path, routes of the sidecar alone come last: the first claim is then the same on both
- * servers, and with it the name of the path's map. */
+/* Compares two claims for qsort: by path; within a path routes of the sidecar alone last; then by
+ * rank. The first claim of a path names the path's map of buckets, so it must be the same on the
+ * public server, which lacks the sidecar's routes. */
 static int claim_compare(const void *a, const void *b)
 {
     const struct claim *x = a, *y = b;
-    unsigned x_hidden = x->route->flags & ROUTE_SIDECAR_ONLY,
-             y_hidden = y->route->flags & ROUTE_SIDECAR_ONLY;
+    unsigned x_is_last = x->route->flags & ROUTE_SIDECAR_ONLY,
+             y_is_last = y->route->flags & ROUTE_SIDECAR_ONLY;
     int order = pattern_compare(x->pattern, y->pattern);
 
-    if (order == 0 && x_hidden != y_hidden)
-        order = x_hidden ? 1 : -1;
+    if (order == 0 && x_is_last != y_is_last)
+        order = x_is_last ? 1 : -1;
     if (order == 0)
         order = x->rank < y->rank ? -1 : x->rank > y->rank;
     return order;
 }
 
+/* Adds a claim for the route's pattern and for each of its aliases; claims->v has room for them. */
 static void claims_add(struct claims *claims, const struct route *route)
 {
     const size_t aliases_max = sizeof(route->aliases) / sizeof(route->aliases[0]);
@@ -87,8 +95,8 @@ static void claims_add(struct claims *claims, const struct route *route)
     }
 }
 
-/* Collects the claims of all routes, sorted. The caller frees ret->v, which is NULL without memory.
- */
+/* Collects the claims of all routes and sorts them. The caller frees ret->v, which is NULL when
+ * memory is exhausted; calloc gets one claim more, so that NULL has no other reason. */
 static void claims_collect(const struct route_table *tables, size_t count, struct claims *ret)
 {
     const size_t patterns_max = 1 + sizeof(((struct route *)0)->aliases) / sizeof(char *);
@@ -105,7 +113,7 @@ static void claims_collect(const struct route_table *tables, size_t count, struc
     qsort(ret->v, ret->n, sizeof(ret->v[0]), claim_compare);
 }
 
-/* Cuts the claims of one path off the front of *rest. */
+/* Cuts the claims of one path off the front of *rest and returns them; *rest must not be empty. */
 static struct claims claims_cut_path(struct claims *rest)
 {
     struct claims path = {rest->v, 0};
@@ -128,7 +136,7 @@ static void claims_drop_sidecar(struct claims *claims)
     claims->n = kept;
 }
 
-/* Whether all methods of the path share one bucket, which then needs no map. */
+/* True when all methods of the path have the same bucket; the path then needs no map. */
 static bool path_has_one_bucket(struct claims path)
 {
     for (size_t i = 1; i < path.n; i++)
@@ -137,8 +145,9 @@ static bool path_has_one_bucket(struct claims path)
     return true;
 }
 
-/* The first claim of the same bucket. NULL with a line on standard error when their limits differ.
- */
+/* Returns the first of all claims that has the bucket of the given claim. NULL with a line on
+ * standard error when the two claims have different limits. Compares at most all claims, a few
+ * hundred. */
 static const struct claim *bucket_first_claim(struct claims claims, const struct claim *claim)
 {
     const char *bucket = route_bucket(claim->route);
@@ -158,7 +167,8 @@ static const struct claim *bucket_first_claim(struct claims claims, const struct
     return claim;
 }
 
-/* map $bucket -> $limit_class: the requests a minute of each bucket. */
+/* Prints the map from $bucket to $limit_class, with each bucket once. Returns 0, or -1 when a
+ * bucket has two limits. */
 static int print_classes(FILE *out, struct claims claims)
 {
     (void)fprintf(out, "map $bucket $limit_class {\n    default %d;\n", OTHER_PER_MINUTE);
@@ -175,7 +185,8 @@ static int print_classes(FILE *out, struct claims claims)
     return 0;
 }
 
-/* Methods that the path does not have count in its first bucket: answering 405 costs as well. */
+/* Prints the map from method to bucket for one path. A method that the path does not have counts in
+ * the path's first bucket, because the response 405 costs time too. HEAD counts as GET. */
 static void print_method_buckets(FILE *out, struct claims path)
 {
     (void)fprintf(out, "\n# %s\nmap $request_method $bucket_%zu {\n    default %s;\n",
@@ -190,6 +201,7 @@ static void print_method_buckets(FILE *out, struct claims path)
     (void)fputs("}\n", out);
 }
 
+/* Prints all maps. Returns 0, or -1 when a bucket has two limits. */
 static int print_maps(FILE *out, struct claims claims)
 {
     struct claims rest = claims;
@@ -205,7 +217,8 @@ static int print_maps(FILE *out, struct claims claims)
     return 0;
 }
 
-/* Escapes what is special in a regular expression. */
+/* Prints n characters of a pattern, with a backslash before each that is special in a regular
+ * expression. */
 static void print_literal(FILE *out, const char *p, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -215,7 +228,8 @@ static void print_literal(FILE *out, const char *p, size_t n)
     }
 }
 
-/* A pattern with parameters as a regular expression: each {parameter} matches one segment. */
+/* Prints the head of a location for a pattern with parameters: a regular expression, in which each
+ * {parameter} matches one segment of the path. */
 static void print_regex(FILE *out, const char *pattern)
 {
     (void)fputs("location ~ \"^", out);
@@ -240,27 +254,29 @@ static void print_match(FILE *out, const char *pattern)
         (void)fprintf(out, "location = %s {\n", pattern);
 }
 
-/* Whether an earlier claim of the path has the same limit, whose zone is then included already. */
-static bool limit_is_repeated(struct claims path, size_t before)
+/* True when an earlier claim of the path has the same limit as the claim at `index`; the limit's
+ * file is then included already. */
+static bool limit_is_repeated(struct claims path, size_t index)
 {
-    for (size_t i = 0; i < before; i++)
-        if (route_limit(path.v[i].route) == route_limit(path.v[before].route))
+    for (size_t i = 0; i < index; i++)
+        if (route_limit(path.v[i].route) == route_limit(path.v[index].route))
             return true;
     return false;
 }
 
-/* A path whose methods have several limits includes the zone of each; a zone counts only requests
- * of its own limit. */
+/* Prints an include line for each limit that a method of the path has. Each included file counts
+ * only requests whose $limit_class is its own limit. */
 static void print_limits(FILE *out, struct claims path, const char *server)
 {
     for (size_t i = 0; i < path.n; i++) {
-        int class = route_limit(path.v[i].route);
+        int limit = route_limit(path.v[i].route);
 
-        if (class > 0 && !limit_is_repeated(path, i))
-            (void)fprintf(out, "    include limit-%s-%d.conf;\n", server, class);
+        if (limit > 0 && !limit_is_repeated(path, i))
+            (void)fprintf(out, "    include limit-%s-%d.conf;\n", server, limit);
     }
 }
 
+/* Prints the line that sets $bucket: to the path's only bucket, or to the variable of its map. */
 static void print_bucket(FILE *out, struct claims path)
 {
     if (path_has_one_bucket(path))
@@ -269,8 +285,9 @@ static void print_bucket(FILE *out, struct claims path)
         (void)fprintf(out, "    set $bucket $bucket_%zu;\n", path.v[0].rank);
 }
 
-/* One location block. Flags that any method of the path has decide the body size and the access
- * list. */
+/* Prints the location block of one path. The body size and the list of allowed networks are those
+ * of the path when any of its methods has the flag. Exemption from rate limits needs the flag of
+ * all methods, and a request with the sidecar's token. */
 static void print_location(FILE *out, struct claims path, enum nginx_section section)
 {
     unsigned any_flags = 0, all_flags = ~0U;
@@ -294,6 +311,7 @@ static void print_location(FILE *out, struct claims path, enum nginx_section sec
         (void)fputs("    fastcgi_pass engine;\n}\n", out);
 }
 
+/* Prints the locations of all paths, and at the end one for paths without a route. */
 static void print_locations(FILE *out, struct claims rest, enum nginx_section section)
 {
     const char *server = section == NGINX_SIDECAR ? "sidecar" : "public";

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Prints the section of nginx's configuration that follows from the route tables, so that nginx's
- * limits and locations cannot differ from the routes. scripts/render-nginx joins it with the
- * templates of conf/nginx, which define what is used here:
+/* Prints the part of nginx's configuration that is computed from the route tables, so that nginx's
+ * rate limits and locations always match the routes. A bucket is a rate limit that one route has or
+ * several routes share. scripts/render-nginx joins this part with the templates of conf/nginx,
+ * which define these names:
  *
- *   $bucket          the rate-limit bucket of the request; also the route in the access log
- *   $limit_exempt    not empty: no rate limit counts the request
- *   $engine_accept   passed on to the engine as Accept
- *   limit-public-N.conf, limit-sidecar-N.conf   limit_req lines of the routes with N a minute
+ *   $bucket          name of the request's bucket; the access log has it as the route
+ *   $limit_exempt    not empty: the request is not counted by any rate limit
+ *   $engine_accept   value of the header Accept that the engine gets
+ *   limit-public-N.conf, limit-sidecar-N.conf   limit_req lines for routes with N requests a minute
  *   metrics-allow.conf                          networks that may read the metrics
- *   engine                                      the upstream
+ *   engine                                      nginx's upstream: the engine's processes
  */
 #ifndef CTL_NGINX_LOCATIONS_H
 #define CTL_NGINX_LOCATIONS_H
@@ -18,14 +19,14 @@
 #include "app/http/route.h"
 
 enum nginx_section {
-    NGINX_MAPS,    /* for http{}: $bucket -> $limit_class (requests a minute, 0: no limit), and the
-                    * $bucket of paths whose methods have different buckets */
-    NGINX_PUBLIC,  /* locations of the public server, without the sidecar's routes */
-    NGINX_SIDECAR, /* locations of the sidecar's server: all routes */
+    NGINX_MAPS,   /* maps for http{}: from $bucket to $limit_class (requests a minute, 0: no limit),
+                   * and from method to bucket for paths whose methods have different buckets */
+    NGINX_PUBLIC, /* locations of the public server: the routes that clients may use */
+    NGINX_SIDECAR, /* locations of the server for Dapr's sidecar: all routes */
 };
 
-/* Returns 0, or -1 after a line on standard error: two rows give one bucket different limits,
- * memory is short, or out cannot be written. */
+/* Prints one section. Returns 0. Returns -1, after a line on standard error, when two routes give
+ * one bucket different limits, when memory is exhausted, or when `out` cannot be written. */
 int nginx_locations_print(FILE *out, const struct route_table *tables, size_t count,
                           enum nginx_section section);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Parses command lines by the rows of a table. One pass over the arguments: each value is written
- * at its row's offset in the settings, and the rows that were seen are remembered, so that
- * repeated and missing options can be reported. The first error ends the parsing. */
+/* Parses command lines by the rows of a table of options. One pass over the arguments writes each
+ * value into the settings, at the offset that its row has. The rows that occurred are noted, so
+ * that repeated and missing options can be reported. The first error ends the parsing. An operand
+ * is an argument without dashes. */
 #include "app/ctl/options.h"
 
 #include <assert.h>
@@ -10,6 +11,7 @@
 
 #include "app/base/ids.h"
 
+/* HELP_COLUMN: where descriptions begin in the help */
 enum { ERROR_SIZE = 200, HELP_COLUMN = 24 };
 
 /* The state of one options_parse call. */
@@ -17,13 +19,13 @@ struct reader {
     const struct option_rule *rules;
     struct arena *arena;
     void *settings;
-    char *error;
-    uint32_t seen; /* one bit per rule */
+    char *error;   /* text of ERROR_SIZE bytes for the first error */
+    uint32_t seen; /* bit i: the option of row i has occurred */
 };
 
 static_assert(OPTION_RULES_MAX <= 32, "seen has a bit for each rule");
 
-/* Always false, so that a parser can return it. */
+/* Writes the error text. Always returns false, so that a parser can `return` it. */
 __attribute__((format(printf, 2, 3))) static bool option_error(struct reader *r, const char *format,
                                                                ...)
 {
@@ -40,7 +42,8 @@ static bool is_operand(const struct option_rule *rule)
     return rule->type == OPTION_OPERAND;
 }
 
-/* The prefix and the label together are how a user writes it: --name, or FILE for an operand. */
+/* The dashes before the label of an option; an operand has none. Prefix and label together show an
+ * option as a user writes it: --name, or FILE for an operand. */
 static const char *option_prefix(const struct option_rule *rule)
 {
     return is_operand(rule) ? "" : "--";
@@ -51,13 +54,15 @@ static const char *option_label(const struct option_rule *rule)
     return is_operand(rule) ? rule->value_name : rule->name;
 }
 
-/* The address of the value in the settings. The offset comes from offsetof, so it is aligned. */
+/* Returns the address of the option's value in the settings. It is aligned for the value's type,
+ * because the offset comes from offsetof. */
 static void *option_target(const struct reader *r, const struct option_rule *rule)
 {
     return (char *)r->settings + rule->offset;
 }
 
-/* Reports: --role: "x" is not one of student, teacher, admin. */
+/* Writes an error such as: --role: "x" is not one of student, teacher, admin. Always returns false.
+ */
 static bool option_choice_error(struct reader *r, const struct option_rule *rule, const char *value)
 {
     size_t n;
@@ -116,23 +121,24 @@ static bool check_id(struct reader *r, const struct option_rule *rule, struct st
                         STR_ARG(id), ID_MAX);
 }
 
-/* Appends the ids of one --name A,B to those of earlier ones. The list is copied, because an arena
- * cannot grow it in place. */
+/* Appends the ids of one --name A,B to the ids of earlier occurrences of the option. The list is
+ * copied to a new array, because an arena cannot grow the old one. The array has room for one id
+ * more than the value has commas; the loop ends when it is full. */
 static bool option_parse_ids(struct reader *r, const struct option_rule *rule, const char *value)
 {
     struct str_list *list = option_target(r, rule);
     struct str rest = str_of(value);
     size_t capacity = list->n + 1;
-    struct str *copy;
+    struct str *ids;
 
     for (size_t i = 0; i < rest.n; i++)
         capacity += rest.p[i] == ',';
-    copy = arena_array(r->arena, capacity, sizeof(*copy));
-    if (!copy)
+    ids = arena_array(r->arena, capacity, sizeof(*ids));
+    if (!ids)
         return option_error(r, "out of memory");
     if (list->n > 0)
-        memcpy(copy, list->v, list->n * sizeof(*copy));
-    list->v = copy;
+        memcpy(ids, list->v, list->n * sizeof(*ids));
+    list->v = ids;
     do {
         struct str id = str_cut(&rest, ',');
 
@@ -143,6 +149,8 @@ static bool option_parse_ids(struct reader *r, const struct option_rule *rule, c
     return true;
 }
 
+/* Notes that the option has occurred, then parses its value by its type. value is NULL for a flag.
+ * False with the error text written. */
 static bool option_parse_value(struct reader *r, const struct option_rule *rule, const char *value)
 {
     r->seen |= UINT32_C(1) << (rule - r->rules);
@@ -162,13 +170,13 @@ static bool option_parse_value(struct reader *r, const struct option_rule *rule,
     return false;
 }
 
-/* Whether a non-list option was given before. Lists may be repeated. */
+/* True when the option was given before. Always false for a list of ids, which may be repeated. */
 static bool option_is_set(const struct reader *r, const struct option_rule *rule)
 {
     return rule->type != OPTION_IDS && r->seen & UINT32_C(1) << (rule - r->rules);
 }
 
-/* name: the text after the dashes, without =VALUE. */
+/* Returns the row of the option; NULL when there is none. name is without dashes and =VALUE. */
 static const struct option_rule *option_find(const struct reader *r, struct str name)
 {
     for (const struct option_rule *rule = r->rules; rule && rule->name; rule++) {
@@ -178,7 +186,8 @@ static const struct option_rule *option_find(const struct reader *r, struct str 
     return NULL;
 }
 
-/* Parses --name, --name=VALUE or --name VALUE; in the last form *arg moves on to VALUE. */
+/* Parses --name, --name=VALUE or --name VALUE, which begins at *arg. In the last form *arg is moved
+ * on to VALUE. False with the error text written. */
 static bool option_parse_argument(struct reader *r, char *const **arg, char *const *end)
 {
     const char *text = **arg + 2, *value = strchr(text, '=');
@@ -199,6 +208,7 @@ static bool option_parse_argument(struct reader *r, char *const **arg, char *con
     return option_parse_value(r, rule, *++*arg);
 }
 
+/* Parses an operand by the first row for operands that has no value yet. */
 static bool option_parse_operand(struct reader *r, const char *arg)
 {
     for (const struct option_rule *rule = r->rules; rule && rule->name; rule++) {
@@ -208,7 +218,7 @@ static bool option_parse_operand(struct reader *r, const char *arg)
     return option_error(r, "unexpected argument \"%s\"", arg);
 }
 
-/* Reports the first required option that was not given. */
+/* False, with the error text written, when a required option was not given. */
 static bool check_required(struct reader *r)
 {
     for (const struct option_rule *rule = r->rules; rule && rule->name; rule++) {
@@ -218,6 +228,8 @@ static bool check_required(struct reader *r)
     return true;
 }
 
+/* A single "-" is an operand (standard input). After "--" all arguments are operands. One dash
+ * before a name is an error, because no option has a short name. */
 enum options_result options_parse(const struct option_rule *rules, int count, char *const *argv,
                                   struct arena *arena, void *settings, char ret_error[200])
 {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The options of a command line as rows of a table, from which they are parsed and the help is
- * printed. Names are long and cannot be abbreviated; --name VALUE and --name=VALUE are the same. */
+/* Command-line options. A table has a row for each option; by it the command line is parsed into a
+ * struct of settings, and the help is printed. Options have long names, which cannot be
+ * abbreviated.
+ * --name VALUE and --name=VALUE mean the same. */
 #ifndef CTL_OPTIONS_H
 #define CTL_OPTIONS_H
 
@@ -8,38 +10,41 @@
 
 #include "app/base/arena.h"
 
+/* The type of an option's value, and the C type of its member in the settings. */
 enum option_type {
-    OPTION_FLAG,    /* bool; has no value */
+    OPTION_FLAG,    /* bool, set to true; the option has no value */
     OPTION_TEXT,    /* const char * */
     OPTION_INT,     /* int64_t in [min, max] */
     OPTION_SHARE,   /* double in [0, 1] */
-    OPTION_CHOICE,  /* int: index in choices */
+    OPTION_CHOICE,  /* int: index of the value in the row's choices */
     OPTION_ID,      /* const char *, a valid id */
     OPTION_IDS,     /* struct str_list of valid ids; separated by commas, repeated, or both */
-    OPTION_OPERAND, /* an argument without dashes, as OPTION_TEXT or, with choices, OPTION_CHOICE;
-                       several operands fill several rows in order */
+    OPTION_OPERAND, /* an argument without dashes: const char *, or int when the row has choices;
+                       the first operand is for the first such row, the next for the next */
 };
 
 struct option_rule {
     const char *name;       /* without the dashes; not shown for an operand, but not NULL */
     const char *value_name; /* placeholder for the value in the help: FILE, N */
     const char *description;
-    const char *const *choices; /* ends with NULL */
+    const char *const *choices; /* NULL-terminated values of OPTION_CHOICE; else NULL */
     enum option_type type;
     bool required;
-    int64_t min, max;
-    size_t offset; /* of the value in the struct of settings */
+    int64_t min, max; /* range of OPTION_INT */
+    size_t offset;    /* place of the value in the struct of settings, in bytes */
 };
 
-enum { OPTION_RULES_MAX = 16 };
+enum { OPTION_RULES_MAX = 16 }; /* rows that a table may have */
 
 enum options_result { OPTIONS_PARSED, OPTIONS_HELP, OPTIONS_INVALID };
 
-/* Parses argv into settings. OPTIONS_HELP as soon as --help is found; OPTIONS_INVALID with the
- * reason in ret_error. Texts are not copied: argv must outlive settings. rules: NULL for none. */
+/* Parses `count` arguments into the settings. Returns OPTIONS_HELP as soon as --help is found, and
+ * OPTIONS_INVALID with the reason in ret_error at the first error. Texts are not copied, so the
+ * arguments must live longer than the settings. rules is NULL for a command without options. */
 enum options_result options_parse(const struct option_rule *rules, int count, char *const *argv,
                                   struct arena *arena, void *settings, char ret_error[200]);
-/* Prints " [OPTION]... FILE": required options and operands by name. */
+/* Prints the end of a usage line, such as " [OPTION]... FILE": operands and required options are
+ * shown by name. */
 void options_print_usage(const struct option_rule *rules, FILE *out);
 /* Prints the help of each option, --help last. */
 void options_print_help(const struct option_rule *rules, FILE *out);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Starts gnuplot with posix_spawn and a pipe. The process runs under no seccomp filter, unlike the
- * engine, so starting a program is allowed. */
+/* Starts gnuplot with posix_spawn and a pipe. mastery-ctl may start programs, because it has no
+ * seccomp filter (list of refused system calls) as the engine's processes do. */
 #include "app/ctl/plot.h"
 
 #include <errno.h>
@@ -14,7 +14,8 @@ static bool path_has_suffix(struct str s, struct str end)
     return s.n > end.n && str_equal((struct str){s.p + s.n - end.n, end.n}, end);
 }
 
-/* The gnuplot terminal for a file's name; NULL when there is none. */
+/* Returns gnuplot's output format ("terminal") for a file's name, without the height; NULL when the
+ * name ends with neither .png nor .svg. */
 static const char *gnuplot_terminal(struct str path)
 {
     if (str_equal(path, STR("-")))
@@ -24,7 +25,8 @@ static const char *gnuplot_terminal(struct str path)
     return path_has_suffix(path, STR(".svg")) ? "svg background rgb 'white' size 1000" : NULL;
 }
 
-/* Starts gnuplot with in and out as its standard input and output. Returns 0 or an errno. */
+/* Starts gnuplot with the descriptors in and out as its standard input and output. Returns 0, or an
+ * error number. */
 static int gnuplot_spawn(int in, int out, pid_t *ret_pid)
 {
     static char name[] = "gnuplot", quiet[] = "-d";
@@ -43,8 +45,9 @@ static int gnuplot_spawn(int in, int out, pid_t *ret_pid)
     return error;
 }
 
-/* Connects gnuplot's input to a new pipe. O_CLOEXEC: gnuplot must not inherit the writing end, or
- * it would never see the end of its input. */
+/* Starts gnuplot with a new pipe as its input. Returns 0, or an error number. The pipe has
+ * O_CLOEXEC so that gnuplot does not inherit the writing end; otherwise it would never see the end
+ * of its input. */
 static int gnuplot_start(int out, struct plot *ret)
 {
     int pipe_ends[2], error;
@@ -61,8 +64,8 @@ static int gnuplot_start(int out, struct plot *ret)
     return error != 0 ? error : errno;
 }
 
-/* The file is opened here, because gnuplot would draw on standard output if it could not open it.
- */
+/* Opens the file of the chart and returns its descriptor; -1 with errno. gnuplot does not open it
+ * itself, because it would draw on standard output when it cannot open the file. */
 static int plot_open_output(const char *path)
 {
     if (strcmp(path, "-") == 0)

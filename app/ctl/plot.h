@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A chart drawn by gnuplot, which reads its commands and data from a pipe. */
+/* A chart that is drawn by the program gnuplot. gnuplot runs as a child process and reads commands
+ * and data from a pipe. */
 #ifndef CTL_PLOT_H
 #define CTL_PLOT_H
 
@@ -9,12 +10,13 @@
 #include "app/ctl/subcommand.h"
 
 struct plot {
-    FILE *out; /* gnuplot's commands and data are written here */
-    pid_t pid;
+    FILE *out; /* pipe to gnuplot, for its commands and data */
+    pid_t pid; /* process of gnuplot */
 };
 
-/* Starts gnuplot. path: FILE.png or FILE.svg, height pixels high; "-": as text on standard output.
- * False with a line on standard error. plot_end is due after true. */
+/* Starts gnuplot. path is the file to draw, FILE.png or FILE.svg, `height` pixels high; "-" draws
+ * the chart as text on standard output. False with a line on standard error. After true the caller
+ * must call plot_end. */
 bool plot_begin(const struct subcommand *command, const char *path, int height, struct plot *ret);
 /* Ends gnuplot and waits for it. False with a line on standard error when it has failed. */
 bool plot_end(const struct subcommand *command, struct plot *plot);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl report: draws a student's history and prediction, or a cohort's mean history and
- * quartiles. Histories of a cohort are read in chunks, one round trip each; the chart itself is
- * drawn by report_plot. Students who have withdrawn consent to analytics are left out. */
+/* mastery-ctl report: draws a student's history (daily scores) and prediction, or the daily means
+ * and quartiles of a cohort. This file reads and computes; report_plot.c draws the chart. A
+ * cohort's histories are read in chunks of students, one round trip each. Students who have
+ * withdrawn consent to analytics are left out. */
 #include <stdio.h>
 
 #include "app/base/clock.h"
@@ -13,38 +14,40 @@
 enum { ARENA_FIRST = 1 << 20, ARENA_CAP = 256 << 20, TITLE_SIZE = 200 };
 
 struct report_settings {
-    const char *student;
-    const char *cohort;
-    const char *output;
-    int64_t days;
+    const char *student; /* id; NULL: a cohort is reported */
+    const char *cohort;  /* id; NULL: a student is reported */
+    const char *output;  /* path of the chart; "-": text */
+    int64_t days;        /* days to predict */
 };
 
-/* The scores of a group at the end of each day, index 0 the oldest. */
+/* The scores of a cohort's students at the end of each day; index d of the arrays is a day, 0 is
+ * the oldest and HISTORY_DAYS - 1 is today. */
 struct group {
-    int32_t today;
-    size_t n;                     /* students with a history */
-    size_t excluded;              /* students who have withdrawn consent to analytics */
-    double *scores[HISTORY_DAYS]; /* known[d] values: of the students who had a score by that day */
-    size_t known[HISTORY_DAYS];
-    double sums[HISTORY_DAYS][COMPONENTS];
-    size_t sum_counts[HISTORY_DAYS][COMPONENTS];
+    int32_t today;                               /* days since the epoch */
+    size_t n;                                    /* number of students with a history */
+    size_t excluded;                             /* number of students who have withdrawn consent */
+    double *scores[HISTORY_DAYS];                /* known[d] scores of day d */
+    size_t known[HISTORY_DAYS];                  /* number of students with a score by day d */
+    double sums[HISTORY_DAYS][COMPONENTS];       /* sum of each component over the students */
+    size_t sum_counts[HISTORY_DAYS][COMPONENTS]; /* number of students in each sum */
 };
 
-/* Goes through all that one run does. */
+/* The state of one run of the subcommand, an argument of nearly all functions here. */
 struct report_run {
     const struct subcommand *command;
     const struct report_settings *settings;
     struct engine engine;
-    struct arena *arena;       /* lives until the end of the run */
-    struct arena *chunk_arena; /* the replies of one chunk */
-    int32_t today;
+    struct arena *arena;       /* memory that lives until the end of the run */
+    struct arena *chunk_arena; /* replies for one chunk of students */
+    int32_t today;             /* days since the epoch */
     struct report report;
     char title[TITLE_SIZE];
 };
 
 /* ---- one student ---- */
 
-/* Fails with a problem when the student has withdrawn consent to analytics or has no history. */
+/* Reads the student's history. False with a problem in p when Redis fails, and when the student has
+ * withdrawn consent to analytics or has no history. */
 static bool report_read_student(struct report_run *r, struct problem *p)
 {
     struct str id = str_of(r->settings->student);
@@ -67,7 +70,8 @@ static bool report_read_student(struct report_run *r, struct problem *p)
 
 /* ---- a cohort ---- */
 
-/* Adds one student's scores to day d. A component without evidence counts in no mean. */
+/* Adds one student's score and components to day d of the group. A component for which the student
+ * has no evidence (its bit in day->known is 0) is not added to the sums. */
 static void group_add_day(struct group *g, int d, const struct daily *day)
 {
     g->scores[d][g->known[d]++] = day->score;
@@ -79,8 +83,9 @@ static void group_add_day(struct group *g, int d, const struct daily *day)
     }
 }
 
-/* Adds the history to the group. A day without a score counts with the latest score before it, so
- * that an idle student stays in the mean. */
+/* Adds one student's history to the group. On a day without a score the student counts with the
+ * latest score before it, so that an idle student stays in the mean. Days before the first score
+ * are not counted. `at` is the number of the history's days that are not after day d. */
 static void group_add_student(void *context, const struct history *h)
 {
     struct group *g = context;
@@ -98,7 +103,8 @@ static void group_add_student(void *context, const struct history *h)
     }
 }
 
-/* Computes mean and quartiles of each day on which at least one student had a score. */
+/* Fills the report's history with the means, and lower and upper with the quartiles, of each day on
+ * which at least one student had a score. */
 static void group_compute_means(struct report_run *r, struct group *g)
 {
     struct report *report = &r->report;
@@ -124,7 +130,8 @@ static void group_compute_means(struct report_run *r, struct group *g)
     }
 }
 
-/* Room for the scores of all students on each day. NULL without memory. */
+/* Returns an empty group with room for the scores of so many students on each day; NULL when memory
+ * is exhausted. */
 static struct group *group_new(struct report_run *r, size_t students)
 {
     struct group *g = arena_zalloc(r->arena, sizeof(*g));
@@ -140,6 +147,8 @@ static struct group *group_new(struct report_run *r, size_t students)
     return g;
 }
 
+/* Reads the histories of the cohort's students and computes the daily means. *ret is the group.
+ * False with a problem in p, also when no student has a history. */
 static bool report_read_cohort(struct report_run *r, struct group **ret, struct problem *p)
 {
     struct cohort cohort;
@@ -165,7 +174,8 @@ static bool report_read_cohort(struct report_run *r, struct group **ret, struct 
 
 /* ---- prediction and summary ---- */
 
-/* Predicts from the history that is drawn: of a cohort, from its daily means. */
+/* Predicts the scores of the next days from the history that is drawn, for a cohort from its means.
+ */
 static void report_predict(struct report_run *r, struct forecast *ret)
 {
     predict_fit(&r->engine.config, &r->report.history, ret);
@@ -174,7 +184,8 @@ static void report_predict(struct report_run *r, struct forecast *ret)
         forecast_at(ret, r->today + 1 + i, 0, &r->report.predictions[i]);
 }
 
-/* The title and first line of the summary: who, the latest score, and the trend. */
+/* Writes the chart's title, which is also the first line of the summary: student or cohort, latest
+ * score, trend. g is NULL for a student. */
 static void report_format_title(struct report_run *r, const struct group *g,
                                 const struct forecast *f)
 {
@@ -193,6 +204,7 @@ static void report_format_title(struct report_run *r, const struct group *g,
     r->report.title = r->title;
 }
 
+/* Prints title, length of the history, and the last prediction. g is NULL for a student. */
 static void report_print_summary(const struct report_run *r, const struct group *g)
 {
     const struct prediction *last = &r->report.predictions[r->report.days_ahead - 1];
@@ -234,7 +246,7 @@ static enum ctl_exit report_run(const struct subcommand *command, const void *se
         return CTL_FAILED;
     r->command = command;
     r->settings = settings;
-    if (!r->settings->student == !r->settings->cohort)
+    if (!r->settings->student == !r->settings->cohort) /* none of the two, or both */
         return subcommand_usage_error(command, "either STUDENT or --cohort is required");
     r->today = day_of_ms(clock_wall_ms());
     r->arena = arena_new(ARENA_FIRST, ARENA_CAP);

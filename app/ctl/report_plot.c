@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Writes gnuplot's commands and data for the chart: first the data as named blocks ($days, $ahead),
- * then the panel with scores, then the panel with components. */
+/* Writes gnuplot's commands and data for the chart of mastery-ctl report: first the data as two
+ * named blocks, $days (history) and $ahead (prediction), then the upper panel with the scores and
+ * the lower panel with the components. */
 #include "app/ctl/report_plot.h"
 
 #include <stdio.h>
@@ -8,7 +9,7 @@
 #include "app/base/clock.h"
 #include "app/ctl/plot.h"
 
-enum { HEIGHT = 760 };
+enum { HEIGHT = 760 }; /* of the chart, in pixels */
 
 /* Colours for colour-blind readers: Paul Tol's "bright" scheme. */
 static const char score_colour[] = "#4477aa", spread_colour[] = "#888888";
@@ -26,7 +27,8 @@ static void plot_write_day(FILE *out, int32_t day)
     (void)fprintf(out, "%s", text);
 }
 
-/* $days: date, score, the components (? for none), lower and upper quartile. */
+/* Writes the block $days: date, score, the four components ("?" for one without evidence), lower
+ * and upper quartile. */
 static void plot_write_history(FILE *out, const struct report *r)
 {
     (void)fputs("$days << end\n", out);
@@ -46,7 +48,7 @@ static void plot_write_history(FILE *out, const struct report *r)
     (void)fputs("end\n", out);
 }
 
-/* $ahead: date, score, lower and upper end of the interval. */
+/* Writes the block $ahead: date, predicted score, lower and upper end of its interval. */
 static void plot_write_prediction(FILE *out, const struct report *r)
 {
     (void)fputs("$ahead << end\n", out);
@@ -61,7 +63,8 @@ static void plot_write_prediction(FILE *out, const struct report *r)
 
 /* ---- the two panels ---- */
 
-/* The time axis of both panels, with a dashed line and a label at today. */
+/* Sets the time axis of both panels, from the day before the history to the day after the last
+ * prediction, with a dashed line and a label at today, the day before the first prediction. */
 static void plot_set_time_axis(FILE *out, const struct report *r)
 {
     (void)fputs("set xdata time\nset timefmt '%Y-%m-%d'\nset format x '%d %b'\nset xrange ['", out);
@@ -78,7 +81,7 @@ static void plot_set_time_axis(FILE *out, const struct report *r)
     (void)fputs("', graph 0.04 left font ',9' textcolor rgb '#555555'\n", out);
 }
 
-/* A coloured band and a label for each level, so that a score is read without a table. */
+/* Draws a coloured band with a label for each level, so that the level of a score can be seen. */
 static void plot_set_levels(FILE *out)
 {
     for (int level = 0; level < LEVELS; level++) {
@@ -93,7 +96,8 @@ static void plot_set_levels(FILE *out)
     }
 }
 
-/* Both panels have the same margins, so that a day has the same position in both. */
+/* Begins a panel between two heights of the chart (0 to 1). Both panels have the same left and
+ * right margins, so that a day has the same position in both. */
 static void plot_begin_panel(FILE *out, double bottom, double top)
 {
     (void)fprintf(
@@ -105,6 +109,8 @@ static void plot_begin_panel(FILE *out, double bottom, double top)
         bottom, top);
 }
 
+/* Draws the upper panel: interval of the prediction, quartiles of a cohort, prediction, scores.
+ * Numbers such as 1:3:4 are columns of the data blocks. */
 static void plot_scores(FILE *out, const struct report *r)
 {
     const char *line = r->is_group ? "mean score" : "score";
@@ -132,6 +138,7 @@ static void plot_scores(FILE *out, const struct report *r)
                   score_colour, score_colour, line);
 }
 
+/* True when at least one day of the history has the component. */
 static bool component_is_known(const struct report *r, int component)
 {
     for (size_t i = 0; i < r->history.n; i++) {
@@ -141,7 +148,8 @@ static bool component_is_known(const struct report *r, int component)
     return false;
 }
 
-/* Components without any evidence are left out: a line at 0 would look like scores of 0. */
+/* Draws the lower panel. A component without evidence on any day is left out, because a line at 0
+ * would look like a score of 0. */
 static void plot_components(FILE *out, const struct report *r)
 {
     const char *separator = "plot";

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl schema: prints the schema number of the store and that of this version, and whether
- * this version may use the store (docs/runbooks.md). */
+/* mastery-ctl schema: prints the schema number (number of the format of all records) that Redis has
+ * and that of this version, and checks whether this version may use the records (docs/runbooks.md).
+ */
 #include "app/store/schema.h"
 
 #include <inttypes.h>
@@ -8,6 +9,7 @@
 
 #include "app/ctl/subcommand.h"
 
+/* The number 0 means that Redis has no records of the engine yet. */
 static enum ctl_exit schema_print(const struct subcommand *command, struct engine *engine,
                                   struct arena *arena)
 {

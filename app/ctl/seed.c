@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl seed: writes days of history into Redis, generated (seed_curve) or from a CSV file
- * (seed_csv). The plan is complete and checked before the first write. */
+/* mastery-ctl seed: writes days of history into Redis. The history is generated (seed_curve.c) or
+ * comes from a CSV file (seed_csv.c). Both make a plan, the list of all students and days to write,
+ * which is complete and checked before the first write. */
 #include "app/ctl/subcommand.h"
 
 #include <errno.h>
@@ -16,9 +17,9 @@
 enum { STUDENTS_MAX = 10000, READ_SIZE = 65536 };
 
 struct seed_settings {
-    struct seed_curve curve;
-    const char *file; /* NULL: none; "-": standard input */
-    bool keep_going;
+    struct seed_curve curve; /* settings of generated history */
+    const char *file;        /* path of the CSV file; "-": standard input; NULL: generate */
+    bool keep_going;         /* true: skip what cannot be written and write the rest */
 };
 
 static const struct seed_settings seed_defaults = {
@@ -32,8 +33,8 @@ struct seeding {
     const struct seed_settings *settings;
     struct arena *arena;
     int64_t now_ms;
-    struct seed_plan seed_plan_all;
-    bool has_bad_lines;
+    struct seed_plan plan;
+    bool has_bad_lines; /* true: the CSV file has invalid lines, which were skipped */
 };
 
 /* ---- the plan ---- */
@@ -43,17 +44,20 @@ static bool curve_has_students(const struct seed_curve *c)
     return c->students.n > 0 || c->student_count > 0;
 }
 
-/* Whether options were given that shape a generated history. With a file they have no effect, and
- * the user should know. */
+/* True when an option for generated history differs from its default. Such options have no effect
+ * together with a file, so they are then refused. Doubles are compared by < and >, because the
+ * compiler warns about == on doubles. */
 static bool curve_has_shape(const struct seed_curve *c)
 {
-    const struct seed_curve *p = &seed_defaults.curve;
+    const struct seed_curve *defaults = &seed_defaults.curve;
 
-    return c->prefix != p->prefix || c->days != p->days || c->random_seed != p->random_seed ||
-           c->from < p->from || c->from > p->from || c->to < p->to || c->to > p->to ||
-           c->noise < p->noise || c->noise > p->noise;
+    return c->prefix != defaults->prefix || c->days != defaults->days ||
+           c->random_seed != defaults->random_seed || c->from < defaults->from ||
+           c->from > defaults->from || c->to < defaults->to || c->to > defaults->to ||
+           c->noise < defaults->noise || c->noise > defaults->noise;
 }
 
+/* Returns what is wrong with the combination of options, NULL when it is allowed. */
 static const char *seed_usage_error(const struct seed_settings *s)
 {
     if (!s->file && !curve_has_students(&s->curve))
@@ -64,7 +68,8 @@ static const char *seed_usage_error(const struct seed_settings *s)
     return NULL;
 }
 
-/* Reads at most SEED_CSV_MAX bytes; a larger file is refused with EFBIG. */
+/* Reads the whole file into the buffer. False with errno; EFBIG when the file has more than
+ * SEED_CSV_MAX bytes. */
 static bool seed_read_all(FILE *in, struct buf *out)
 {
     while (!feof(in) && !ferror(in) && out->n <= SEED_CSV_MAX) {
@@ -93,7 +98,8 @@ static bool seed_read_file(struct seeding *s, struct buf *out)
     return good;
 }
 
-/* Bad lines stop the run before anything is written, unless --keep-going leaves them out. */
+/* Makes the plan of the CSV file. Invalid lines end the run before anything is written, unless
+ * --keep-going is given: they are then skipped. Returns CTL_DONE when the plan may be written. */
 static enum ctl_exit seed_plan_file(struct seeding *s)
 {
     const char *path = s->settings->file;
@@ -104,7 +110,7 @@ static enum ctl_exit seed_plan_file(struct seeding *s)
     if (!seed_read_file(s, &text))
         return CTL_FAILED;
     bad = seed_csv_parse(buf_view(&text), strcmp(path, "-") == 0 ? "standard input" : path,
-                         day_of_ms(s->now_ms), s->arena, stderr, &s->seed_plan_all);
+                         day_of_ms(s->now_ms), s->arena, stderr, &s->plan);
     if (bad < 0) {
         subcommand_error(s->command, "out of memory");
         return CTL_FAILED;
@@ -119,21 +125,22 @@ static enum ctl_exit seed_plan_file(struct seeding *s)
     return CTL_FAILED;
 }
 
+/* Makes the plan of the file or by generation. Returns CTL_DONE when the plan may be written. */
 static enum ctl_exit seed_plan_all(struct seeding *s)
 {
     char error[200];
 
     if (s->settings->file)
         return seed_plan_file(s);
-    if (seed_curve_plan(&s->settings->curve, day_of_ms(s->now_ms), s->arena, &s->seed_plan_all,
-                        error))
+    if (seed_curve_plan(&s->settings->curve, day_of_ms(s->now_ms), s->arena, &s->plan, error))
         return CTL_DONE;
     return subcommand_usage_error(s->command, error);
 }
 
 /* ---- writing ---- */
 
-/* The bar is erased first, so that the error has a line of its own. */
+/* Reports a student who cannot be written. The progress bar is erased first, so that the error has
+ * a line of its own. */
 static void seed_on_refused(void *own, struct str student, const char *why)
 {
     struct seeding *s = own;
@@ -155,6 +162,7 @@ static void seed_print_summary(const struct seed *seed, int64_t took_us)
                  seed->days_written == 1 ? "" : "s", (double)took_us / 1e6);
 }
 
+/* Reports that Redis cannot be reached or, when the connection is open, that it refuses writes. */
 static void seed_report_unavailable(const struct seeding *s, const struct store *store)
 {
     const char *why = store_last_error(store);
@@ -164,11 +172,11 @@ static void seed_report_unavailable(const struct seeding *s, const struct store 
     subcommand_error(s->command, "Redis cannot be reached: %s", *why ? why : "no reply");
 }
 
-/* Writes the plan and turns the outcome into the exit status. */
+/* Writes the plan, prints a summary and returns the exit status. */
 static enum ctl_exit seed_write_plan(struct seeding *s, struct engine *engine)
 {
-    struct seed seed = {.students = s->seed_plan_all.students,
-                        .n = s->seed_plan_all.n,
+    struct seed seed = {.students = s->plan.students,
+                        .n = s->plan.n,
                         .now_ms = s->now_ms,
                         .keep_going = s->settings->keep_going,
                         .context = s,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Parses CSV into a seed_plan: every line is checked, the valid rows are sorted by student and day,
- * and then grouped by student. Errors name the file and the line; parsing goes on after them, so
- * that one run shows them all. */
+/* Parses CSV into a plan (list of students and days to write). Every line is checked; the valid
+ * lines become rows, which are sorted by student and day and then grouped by student. An error
+ * names the file and the line. Parsing goes on after an error, so that one run shows all of them.
+ */
 #include "app/ctl/seed_csv.h"
 
 #include <stdarg.h>
@@ -10,35 +11,39 @@
 #include "app/base/clock.h"
 #include "app/base/ids.h"
 
-/* No valid line is shorter than "a,2026-01-31,0,0,0,0", so the size of the text bounds the number
- * of rows. */
+/* LINE_MIN: length of the shortest valid line, "a,2026-01-31,0,0,0,0", by which the size of the
+ * text limits the number of rows. FIELDS: fields of a line. SHOWN_MAX: bytes of a field that an
+ * error shows. */
 enum { LINE_MIN = 20, FIELDS = 2 + COMPONENTS, SHOWN_MAX = 40, SHOWN_SIZE = SHOWN_MAX + 4 };
 
 static const struct str header = STR_INIT("student_id,date,completion,quiz,quality,consistency");
 
+/* A valid line. */
 struct csv_row {
-    struct str student;
-    size_t line;
+    struct str student; /* id */
+    size_t line;        /* number of the line, from 1 */
     struct seed_day day;
 };
 
 /* The state of one seed_csv_parse call. */
 struct csv_reader {
-    const char *name;
-    FILE *errors;
-    int32_t today;
-    size_t line;
-    long csv_report_bad;
-    struct csv_row *rows;
+    const char *name;     /* name of the file, for errors */
+    FILE *errors;         /* stream that errors are written to */
+    int32_t today;        /* days since the epoch */
+    size_t line;          /* number of the line that is being parsed, from 1 */
+    long bad_lines;       /* number of invalid lines */
+    struct csv_row *rows; /* n valid lines */
     size_t n;
 };
 
+/* Writes an error about a line and counts it. Always returns false, so that a parser can `return`
+ * it. */
 __attribute__((format(printf, 3, 4))) static bool csv_report_bad(struct csv_reader *r, size_t line,
                                                                  const char *format, ...)
 {
     va_list args;
 
-    r->csv_report_bad++;
+    r->bad_lines++;
     (void)fprintf(r->errors, "%s:%zu: ", r->name, line);
     va_start(args, format);
     (void)vfprintf(r->errors, format, args);
@@ -47,7 +52,9 @@ __attribute__((format(printf, 3, 4))) static bool csv_report_bad(struct csv_read
     return false;
 }
 
-/* Copies the start of a field with ? for all but printable ASCII, to be shown in an error. */
+/* Copies the start of a field to `text` for an error, with ? in place of all but printable ASCII
+ * and
+ * "..." when the field is longer. Returns text. */
 static const char *csv_printable(struct str field, char text[SHOWN_SIZE])
 {
     size_t n = field.n < SHOWN_MAX ? field.n : SHOWN_MAX;
@@ -58,7 +65,8 @@ static const char *csv_printable(struct str field, char text[SHOWN_SIZE])
     return text;
 }
 
-/* Returns the number of fields; those after the first FIELDS are only counted. */
+/* Splits a line at its commas. Returns the number of fields; those after the first FIELDS are
+ * counted but not stored. */
 static size_t csv_split(struct str line, struct str fields[FIELDS])
 {
     size_t n = 0;
@@ -75,7 +83,7 @@ static size_t csv_split(struct str line, struct str fields[FIELDS])
     return n;
 }
 
-/* History reaches back HISTORY_DAYS days, today included. */
+/* Parses a date of the last HISTORY_DAYS days, including today. False after an error. */
 static bool csv_parse_day(struct csv_reader *r, struct str field, int32_t *ret)
 {
     char text[SHOWN_SIZE];
@@ -93,6 +101,7 @@ static bool csv_parse_day(struct csv_reader *r, struct str field, int32_t *ret)
     return true;
 }
 
+/* Parses a component's value, 0 to 1. False after an error. */
 static bool csv_parse_component(struct csv_reader *r, int component, struct str field, double *ret)
 {
     char text[SHOWN_SIZE];
@@ -105,7 +114,7 @@ static bool csv_parse_component(struct csv_reader *r, int component, struct str 
     return true;
 }
 
-/* Parses one line. Only its first error is reported. */
+/* Parses one line into a row. False after an error; only the line's first error is reported. */
 static bool csv_parse_line(struct csv_reader *r, struct str line, struct csv_row *ret)
 {
     struct str fields[FIELDS] = {{0}};
@@ -132,7 +141,8 @@ static bool csv_parse_line(struct csv_reader *r, struct str line, struct csv_row
     return true;
 }
 
-/* Skips a byte order mark and a header line; every other line must be valid. */
+/* Parses all lines; the valid ones become rows. A byte order mark and a first line with the names
+ * of the fields are skipped. */
 static void csv_parse_lines(struct csv_reader *r, struct str text)
 {
     static const struct str byte_order_mark = STR_INIT("\xEF\xBB\xBF");
@@ -151,6 +161,7 @@ static void csv_parse_lines(struct csv_reader *r, struct str text)
     }
 }
 
+/* Compares two rows for qsort: by student, then day, then number of the line. */
 static int row_compare(const void *a, const void *b)
 {
     const struct csv_row *left = a, *right = b;
@@ -168,8 +179,8 @@ static bool row_same_day(const struct csv_row *a, const struct csv_row *b)
     return str_equal(a->student, b->student) && a->day.day == b->day.day;
 }
 
-/* Sorts the rows by student and day. Of several lines for one student and day the first is kept and
- * the others are reported. */
+/* Sorts the rows by student and day. When several lines have the same student and day, the first
+ * line is kept, and each other one is reported as an error. */
 static void csv_sort_rows(struct csv_reader *r)
 {
     struct csv_row *rows = r->rows;
@@ -186,7 +197,8 @@ static void csv_sort_rows(struct csv_reader *r)
     r->n = unique;
 }
 
-/* Groups the sorted rows by student. */
+/* Makes the plan of the sorted rows: a student for each new id, with a part of the array of days.
+ * False when memory is exhausted. */
 static bool csv_rows_to_plan(const struct csv_reader *r, struct arena *arena,
                              struct seed_plan *plan)
 {
@@ -220,5 +232,5 @@ long seed_csv_parse(struct str text, const char *name, int32_t today, struct are
     if (!csv_rows_to_plan(&r, arena, &plan))
         return -1;
     *ret = plan;
-    return r.csv_report_bad;
+    return r.bad_lines;
 }

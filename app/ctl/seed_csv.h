@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Parses history from CSV: lines of student_id,date,completion,quiz,quality,consistency, in any
- * order. Lines end with LF or CRLF; a byte order mark and a first line with exactly these names are
+/* Parses history for mastery-ctl seed from CSV. Each line is
+ * student_id,date,completion,quiz,quality,consistency; the order of the lines does not matter.
+ * Lines end with LF or CRLF. A byte order mark, and a first line with exactly these names, are
  * allowed. Quotes, spaces and empty lines are errors. */
 #ifndef CTL_SEED_CSV_H
 #define CTL_SEED_CSV_H
@@ -9,11 +10,12 @@
 
 #include "app/ctl/seed_plan.h"
 
-enum { SEED_CSV_MAX = 16 << 20 };
+enum { SEED_CSV_MAX = 16 << 20 }; /* largest text, in bytes */
 
-/* Parses text; valid lines become the plan, which points into text. Writes "NAME:LINE: REASON" to
- * errors for each invalid line. Returns the number of invalid lines, -1 without memory. A second
- * line for the same student and day is invalid. today: days since the epoch, UTC. */
+/* Makes a plan in *ret of the valid lines of the text; it points into the text. For each invalid
+ * line "NAME:LINE: REASON" is written to `errors`. A second line for the same student and day is
+ * invalid. `today` is in days since the epoch, UTC. Returns the number of invalid lines, or -1 when
+ * memory is exhausted. */
 long seed_csv_parse(struct str text, const char *name, int32_t today, struct arena *arena,
                     FILE *errors, struct seed_plan *ret);
 

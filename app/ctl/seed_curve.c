@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Generates the histories of mastery-ctl seed with GSL's random numbers (mt19937). */
+/* Generates the histories of mastery-ctl seed: a straight line plus noise from the random numbers
+ * of the GNU Scientific Library (generator mt19937). */
 #include "app/ctl/seed_curve.h"
 
 #include <gsl/gsl_randist.h>
@@ -13,13 +14,15 @@
 #include "app/base/ids.h"
 #include "app/base/number.h"
 
+/* Writes the error text. Always returns false, so that callers can `return` it. */
 static bool curve_error(char ret_error[200], const char *why)
 {
     (void)snprintf(ret_error, 200, "%s", why);
     return false;
 }
 
-/* Fills in the ids of all students of the plan. */
+/* Fills in the ids of the plan's students: the named ones, then PREFIX1, PREFIX2, ... False with
+ * the reason in ret_error. */
 static bool curve_name_students(const struct seed_curve *curve, struct arena *arena,
                                 struct seed_plan *plan, char ret_error[200])
 {
@@ -45,7 +48,8 @@ static int student_compare_id(const void *a, const void *b)
     return str_compare(left->id, right->id);
 }
 
-/* A plan is sorted by id, each student once. */
+/* Sorts the plan's students by id. False with the reason in ret_error when a student occurs twice.
+ */
 static bool curve_sort_students(struct seed_plan *plan, char ret_error[200])
 {
     qsort(plan->students, plan->n, sizeof(*plan->students), student_compare_id);
@@ -59,8 +63,8 @@ static bool curve_sort_students(struct seed_plan *plan, char ret_error[200])
     return true;
 }
 
-/* Seeds the generator from the random seed and the id, so that a student's values do not depend on
- * which other students are generated with it. */
+/* Seeds the generator with the first four bytes of an HMAC of the student's id, whose key is the
+ * setting random_seed. A student's values so do not depend on the other students of the plan. */
 static void curve_seed_generator(gsl_rng *generator, const struct seed_curve *curve,
                                  struct str student)
 {
@@ -74,12 +78,14 @@ static void curve_seed_generator(gsl_rng *generator, const struct seed_curve *cu
     gsl_rng_set(generator, seed);
 }
 
-static double curve_round3(double value)
+/* Rounds to three decimals. */
+static double curve_round(double value)
 {
     return round(value * 1000) / 1000;
 }
 
-/* A value is the point on the line plus noise, clamped to [0,1] and rounded to three decimals. */
+/* Fills in the days of one student. A value is the point on the straight line plus noise, clamped
+ * to [0, 1] and rounded to three decimals. */
 static void curve_draw_days(const struct seed_curve *curve, int32_t today, gsl_rng *generator,
                             struct seed_day *days)
 {
@@ -91,11 +97,12 @@ static void curve_draw_days(const struct seed_curve *curve, int32_t today, gsl_r
         for (int c = 0; c < COMPONENTS; c++) {
             double value = mean + gsl_ran_gaussian(generator, curve->noise);
 
-            days[i].components[c] = curve_round3(number_clamp(value, 0, 1));
+            days[i].components[c] = curve_round(number_clamp(value, 0, 1));
         }
     }
 }
 
+/* All students share one array of days; `day` is the first day of student i. */
 bool seed_curve_plan(const struct seed_curve *curve, int32_t today, struct arena *arena,
                      struct seed_plan *ret, char ret_error[200])
 {

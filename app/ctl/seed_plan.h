@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The students and days that `mastery-ctl seed` will write, complete before anything is written. It
- * lives in an arena. */
+/* The plan of mastery-ctl seed: all students and days that it will write to Redis. The plan is
+ * complete before the first write. Its memory belongs to an arena. */
 #ifndef CTL_SEED_PLAN_H
 #define CTL_SEED_PLAN_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the subcommands share: errors on standard error, one round trip to Redis, and the
- * configuration of the environment. */
+/* Functions that several subcommands of mastery-ctl use: errors on standard error, one round trip
+ * to Redis, and loading the configuration from the environment. */
 #include "app/ctl/subcommand.h"
 
 #include <stdarg.h>
@@ -32,6 +32,7 @@ enum ctl_exit subcommand_check_url(const struct subcommand *command, const char 
     return subcommand_usage_error(command, "--url must begin with http:// or https://");
 }
 
+/* The problem suggests a retry after 1 second, which matters only for HTTP responses. */
 bool subcommand_round_trip(struct engine *engine, struct pipeline *pipeline, struct problem *p)
 {
     if (store_wait(engine->store, pipeline))
@@ -51,6 +52,7 @@ enum ctl_exit subcommand_fail(const struct subcommand *command, const struct eng
     return CTL_FAILED;
 }
 
+/* getenv with the type that config_load requires. */
 static const char *from_environment(const char *name)
 {
     return getenv(name);

@@ -1,28 +1,30 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A subcommand of mastery-ctl: its name, its options and its function. Each has a file of its own
- * and a line in the table of main.c. Errors go to standard error, results to standard output. */
+/* A subcommand of mastery-ctl: its name, its options and its function. Each subcommand has a file
+ * of its own and a line in the table of main.c. Subcommands write results to standard output and
+ * errors to standard error. */
 #ifndef CTL_SUBCOMMAND_H
 #define CTL_SUBCOMMAND_H
 
 #include "app/ctl/options.h"
 #include "app/service/engine.h"
 
+/* The exit status of mastery-ctl. */
 enum ctl_exit {
     CTL_DONE = 0,
     CTL_FAILED = 1,
-    CTL_USAGE = 2,
+    CTL_USAGE = 2,       /* wrong options or operands */
     CTL_UNAVAILABLE = 3, /* Redis or the service cannot be reached */
 };
 
 struct subcommand {
     const char *name;
-    const char *summary;               /* one line without a full stop, for the list of all */
-    const char *description;           /* paragraphs for its own --help; may be NULL */
-    const struct option_rule *options; /* ends with a row of zeros; may be NULL */
-    const void *default_settings;      /* the settings that options are written over; may be NULL */
-    size_t settings_size;
-    /* settings: default_settings with the options of the command line written over them. arena
-     * lives until the program ends. */
+    const char *summary;     /* one line without a full stop, for the list of all subcommands */
+    const char *description; /* paragraphs for the subcommand's own --help; NULL: none */
+    const struct option_rule *options; /* rows that end with a row of zeros; NULL: no options */
+    const void *default_settings;      /* settings without any option; NULL: all zero */
+    size_t settings_size;              /* bytes of the struct of settings */
+    /* Runs the subcommand. `settings` is a copy of default_settings with the values of the command
+     * line. The arena lives until the program ends. */
     enum ctl_exit (*run)(const struct subcommand *command, const void *settings,
                          struct arena *arena);
 };
@@ -47,13 +49,17 @@ extern const struct subcommand log_hash_subcommand;
 /* Prints a line on standard error: "mastery-ctl NAME: MESSAGE". */
 void subcommand_error(const struct subcommand *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* Prints the same for wrong usage, with a hint to --help. Returns CTL_USAGE. */
+/* Prints a line "mastery-ctl NAME: HOW" about wrong usage, with a hint to --help. Always returns
+ * CTL_USAGE. */
 enum ctl_exit subcommand_usage_error(const struct subcommand *command, const char *how);
-/* Whether --url is an http or https URL; CTL_USAGE after an error if not, else CTL_DONE. */
+/* Checks the value of --url. Returns CTL_DONE for an http or https URL, else CTL_USAGE after an
+ * error on standard error. */
 enum ctl_exit subcommand_check_url(const struct subcommand *command, const char *url);
-/* Sends the pipeline and waits for its replies. False with p when Redis cannot be reached. */
+/* Sends the pipeline's commands and waits for their replies. False with a problem in p when Redis
+ * cannot be reached. */
 bool subcommand_round_trip(struct engine *engine, struct pipeline *pipeline, struct problem *p);
-/* Prints the problem. Returns CTL_UNAVAILABLE when Redis cannot be reached, else CTL_FAILED. */
+/* Prints the problem on standard error. Returns CTL_UNAVAILABLE when the problem is that Redis
+ * cannot be reached, else CTL_FAILED. */
 enum ctl_exit subcommand_fail(const struct subcommand *command, const struct engine *engine,
                               const struct problem *p);
 /* Loads the configuration from the environment. False with a line for each wrong setting on

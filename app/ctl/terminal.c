@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Colours and the progress bar by ANSI escape sequences, and nothing of both when the stream is not
- * a terminal. */
+/* Colours and the progress bar by ANSI escape sequences. When the stream is not a terminal, text
+ * has no colours and no bar is drawn. */
 #include "app/ctl/terminal.h"
 
 #include <assert.h>
@@ -9,14 +9,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { BAR_WIDTH = 40 };
+enum { BAR_WIDTH = 40 }; /* characters of the progress bar */
 
-/* NO_COLOR counts only when it is not empty (no-color.org). */
+/* True when standard output is a terminal and the user has not refused colours. The variable
+ * NO_COLOR refuses them only when it is not empty (no-color.org). */
 static bool has_colours(void)
 {
-    const char *refused = getenv("NO_COLOR");
+    const char *no_color = getenv("NO_COLOR");
 
-    return !(refused && *refused) && isatty(STDOUT_FILENO);
+    return !(no_color && *no_color) && isatty(STDOUT_FILENO);
 }
 
 void terminal_print(enum colour colour, int width, const char *text)
@@ -49,6 +50,8 @@ void progress_draw(size_t done, size_t total, const char *what)
                       BAR_WIDTH - filled, empty, percent, done, total, what);
 }
 
+/* `before` is the percentage of the previous call; SIZE_MAX, no percentage, when this is the first.
+ */
 void progress_update(size_t done, size_t total, const char *what)
 {
     size_t percent = total > 0 ? done * 100 / total : 100;

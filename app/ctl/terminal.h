@@ -12,14 +12,15 @@ enum colour { COLOUR_GOOD, COLOUR_WARNING, COLOUR_BAD, COLOURS };
 /* Prints text to standard output, padded to width, in that colour. */
 void terminal_print(enum colour colour, int width, const char *text);
 
-/* Whether standard error is a terminal, so that a progress bar can be seen. */
+/* True when standard error is a terminal, where a progress bar can be drawn. */
 bool progress_is_enabled(void);
-/* Draws the bar; what: the plural of what is counted, "days". Does nothing without a terminal. */
+/* Draws the progress bar. `what` is the plural of the things that are counted, such as "days". Does
+ * nothing when standard error is not a terminal. */
 void progress_draw(size_t done, size_t total, const char *what);
-/* Draws the bar only when its percentage differs from that of done - 1: for callers that count
- * one by one. */
+/* Draws the progress bar only when its percentage differs from that of done - 1. A caller that
+ * counts one by one so avoids drawing the same bar again and again. */
 void progress_update(size_t done, size_t total, const char *what);
-/* Erases the bar, so that a line can be printed in its place. */
+/* Erases the progress bar, so that a line can be printed in its place. */
 void progress_clear(void);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl token: signs a token for tests and emergencies with JWT_SECRET. With RS256 or ES256
- * the engine has no private key, so it cannot sign. */
+/* mastery-ctl token: signs an access token (JWT) with JWT_SECRET, for tests and emergencies. With
+ * the algorithms RS256 and ES256 the engine has only a public key, so no token can be signed. */
 #include "app/ctl/subcommand.h"
 
 #include <assert.h>
@@ -13,15 +13,15 @@
 
 struct token_settings {
     const char *user;
-    int role; /* index in token_roles */
-    int64_t ttl_s;
+    int role;      /* index in token_roles */
+    int64_t ttl_s; /* lifetime of the token in seconds */
 };
 
 static const char *const token_roles[] = {"student", "teacher", "admin", NULL};
 static_assert(ROLE_TEACHER == ROLE_STUDENT + 1 && ROLE_ADMIN == ROLE_STUDENT + 2,
               "token_roles has the order of enum role");
 
-/* Signs a token; the caller frees it. NULL with a line on standard error. */
+/* Returns a signed token, which the caller frees. NULL after a line on standard error. */
 static char *token_sign(const struct subcommand *command, const struct token_settings *s,
                         const struct config *config)
 {
@@ -50,6 +50,7 @@ static char *token_sign(const struct subcommand *command, const struct token_set
     return token;
 }
 
+/* The token is erased from memory after it was printed. */
 static enum ctl_exit token_run(const struct subcommand *command, const void *settings,
                                struct arena *arena)
 {

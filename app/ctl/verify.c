@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mastery-ctl verify: runs scripts/verify-deployment.sh, which has the checks and also works on
- * machines without mastery-ctl, by replacing this process with it. */
+/* mastery-ctl verify: runs scripts/verify-deployment.sh in place of this process (exec). The script
+ * has all checks, because it must also work on machines without mastery-ctl. */
 #include "app/ctl/subcommand.h"
 
 #include <errno.h>
@@ -17,7 +17,8 @@ struct verify_settings {
     bool json;
 };
 
-/* Executes the script. Its arguments end at the first NULL. Returns only when that fails. */
+/* Executes the script; returns only when that fails, with errno. report is NULL without --report:
+ * execl takes the first NULL for the end of the arguments. */
 static void verify_exec(const struct verify_settings *s, const char *report)
 {
     if (s->json)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* CloudEvents to learning events, in two parts: the envelope (attributes from JSON or headers, and
- * data in any of its encodings), then the body that ingest would have got, built from both. All
- * faults of an envelope are reported together. */
+/* Converts CloudEvents to learning events in two parts. The first part reads the envelope: the
+ * attributes from JSON or from headers, and the data in any of its encodings. The second part
+ * builds, from attributes and data, the body that a client of POST .../ingest would have sent, and
+ * checks it by the same rules. All faults of an envelope are reported together. */
 #include "app/ingest/cloudevent.h"
 
 #include "app/base/base64.h"
@@ -19,7 +20,7 @@
 /* Roughly the longest text of cloudevent_error_line, in bytes. */
 enum { CLOUDEVENT_ERROR_LINE_MAX = 1000 };
 
-/* Adds a field error; false, for a return statement. */
+/* Adds a field error to p. Always returns false, so that callers can `return` it. */
 static bool cloudevent_fail(struct problem *p, struct arena *arena, const char *field,
                             const char *message)
 {
@@ -27,6 +28,7 @@ static bool cloudevent_fail(struct problem *p, struct arena *arena, const char *
     return false;
 }
 
+/* Always returns false, so that callers can `return` it. */
 static bool cloudevent_no_memory(struct problem *p)
 {
     problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
@@ -35,8 +37,8 @@ static bool cloudevent_no_memory(struct problem *p)
 
 /* ---- attributes ---- */
 
-/* CloudEvents allows no U+0000..1F and U+007F..9F in a value (spec.md, "Type System"). In UTF-8 the
- * latter begin with the byte C2. */
+/* True when the text has a character that CloudEvents forbids in a value (spec.md, "Type System"):
+ * U+0000..001F, U+007F, or U+0080..009F, which UTF-8 writes as the byte C2 and a byte 80..9F. */
 static bool cloudevent_has_control(struct str text)
 {
     for (size_t i = 0; i < text.n; i++) {
@@ -49,13 +51,14 @@ static bool cloudevent_has_control(struct str text)
     return false;
 }
 
+/* The attributes of one envelope as texts; empty when absent. */
 struct cloudevent_attributes {
     struct str id, source, specversion, type, subject, time, datacontenttype, dataschema;
 };
 
 static const struct {
     const char *name;
-    size_t offset; /* in struct cloudevent_attributes */
+    size_t offset; /* of the attribute's text in struct cloudevent_attributes, in bytes */
     bool required;
 } attribute_table[] = {
     {"id", offsetof(struct cloudevent_attributes, id), true},
@@ -69,12 +72,14 @@ static const struct {
 };
 enum { ATTRIBUTES = sizeof(attribute_table) / sizeof(attribute_table[0]) };
 
+/* Returns the member of *all that row i of attribute_table describes. */
 static struct str *cloudevent_attribute(struct cloudevent_attributes *all, size_t i)
 {
     return (struct str *)(void *)((char *)all + attribute_table[i].offset);
 }
 
-/* Reads an attribute of structured mode; null counts as absent. */
+/* Reads the attribute of row i of attribute_table from the JSON envelope into *all; JSON null
+ * counts as absent. Faults are field errors in p. */
 static void cloudevent_read_attribute(struct json_object *envelope, size_t i,
                                       struct cloudevent_attributes *all, struct arena *arena,
                                       struct problem *p)
@@ -94,24 +99,26 @@ static void cloudevent_read_attribute(struct json_object *envelope, size_t i,
     }
 }
 
-/* Checks what both modes have in common; missing attributes are reported by their readers. */
+/* Makes the checks that structured and binary mode have in common. A missing attribute is no error
+ * here: the code that reads the attributes reports it. */
 static void cloudevent_check_attributes(const struct cloudevent_attributes *all,
                                         struct arena *arena, struct problem *p)
 {
-    struct cloudevent_attributes copy = *all;
-    int64_t ignored;
+    struct cloudevent_attributes checked = *all; /* because cloudevent_attribute takes no const */
+    int64_t time_ms;
 
     for (size_t i = 0; i < ATTRIBUTES; i++) {
-        if (cloudevent_has_control(*cloudevent_attribute(&copy, i)))
+        if (cloudevent_has_control(*cloudevent_attribute(&checked, i)))
             (void)cloudevent_fail(p, arena, attribute_table[i].name,
                                   "must hold no control characters");
     }
     if (all->specversion.n > 0 && !str_equal(all->specversion, STR("1.0")))
         (void)cloudevent_fail(p, arena, "specversion", "must be 1.0");
-    if (all->time.n > 0 && !time_parse(all->time, &ignored))
+    if (all->time.n > 0 && !time_parse(all->time, &time_ms))
         (void)cloudevent_fail(p, arena, "time", "must be a time such as 2026-01-31T23:59:59.123Z");
 }
 
+/* Fills *ret from the attributes; its data stays NULL. */
 static void cloudevent_fill(struct cloudevent *ret, const struct cloudevent_attributes *all)
 {
     *ret = (struct cloudevent){.id = all->id,
@@ -124,8 +131,8 @@ static void cloudevent_fill(struct cloudevent *ret, const struct cloudevent_attr
 
 /* ---- data ---- */
 
-/* Parses text as a JSON object; NULL with an error of the field. A text with p NULL, the result of
- * a decoding that failed, gets the same error. */
+/* Parses the text as a JSON object; NULL with an error of the field in p. A text whose p is NULL is
+ * the result of a decoding that failed, and gets the same error as a text that is no object. */
 static struct json_object *cloudevent_parse_object(struct str text, const char *field,
                                                    struct arena *arena, struct problem *p)
 {
@@ -141,7 +148,9 @@ static struct json_object *cloudevent_parse_object(struct str text, const char *
     return NULL;
 }
 
-/* The member `data`. Dapr turns JSON that was published without a content type into a string. */
+/* Returns the object in the envelope's member `data`; NULL with a field error. `data` may also be a
+ * string that holds the object, because Dapr makes such a string of JSON that was published without
+ * a content type. */
 static struct json_object *cloudevent_read_data(struct json_object *data, struct arena *arena,
                                                 struct problem *p)
 {
@@ -180,7 +189,7 @@ bool cloudevent_parse(struct json_object *envelope, struct arena *arena, struct 
         return cloudevent_fail(p, arena, "data_base64", "must not be present together with data");
     if (!data && !base64)
         return cloudevent_fail(p, arena, "data", "is required");
-    /* data_base64 is how Dapr wraps a raw payload that is no JSON by its content type */
+    /* Dapr makes an envelope with data_base64 when a raw payload's content type is not JSON */
     ret->made_by_dapr = ret->made_by_dapr || base64;
     ret->data =
         data ? cloudevent_read_data(data, arena, p) : cloudevent_decode_base64(base64, arena, p);
@@ -189,8 +198,9 @@ bool cloudevent_parse(struct json_object *envelope, struct arena *arena, struct 
 
 /* ---- binary mode ---- */
 
-/* Copies a value to out, which has room for value.n bytes: a quoted string of RFC 9110 without its
- * quotes and backslashes, anything else unchanged. False for a quoted string that does not end. */
+/* Copies a header value to out, which has room for value.n bytes, and sets *ret_n to the bytes
+ * written. A quoted string of RFC 9110 is copied without its quotes and backslashes, any other
+ * value unchanged. False for a quoted string without a closing quote. */
 static bool cloudevent_unquote(struct str value, char *out, size_t *ret_n)
 {
     bool quoted = value.n > 0 && value.p[0] == '"';
@@ -213,8 +223,8 @@ struct str cloudevent_decode_header(struct str value, struct arena *arena)
     struct str decoded = {text, 0};
 
     if (!text || !cloudevent_unquote(value, text, &decoded.n) ||
-        !percent_decode(decoded, false, text, &decoded.n) || !utf8_valid(decoded) ||
-        cloudevent_has_control(decoded))
+        !percent_decode(decoded, false /* '+' is no space */, text, &decoded.n) ||
+        !utf8_valid(decoded) || cloudevent_has_control(decoded))
         return (struct str){0};
     text[decoded.n] = '\0';
     return decoded;
@@ -226,6 +236,8 @@ bool cloudevent_is_binary(const struct cloudevent_headers *headers)
            headers->type.n > 0;
 }
 
+/* Decodes the header of one attribute into *ret. An absent header (value.n 0) is no error here;
+ * one that cannot be decoded, or is empty when decoded, is a field error in p. */
 static void cloudevent_read_header(struct str value, const char *name, struct str *ret,
                                    struct arena *arena, struct problem *p)
 {
@@ -252,13 +264,15 @@ bool cloudevent_parse_binary(const struct cloudevent_headers *headers, struct st
                               "must not be present in binary mode, where Content-Type replaces it");
     cloudevent_check_attributes(&all, arena, p);
     cloudevent_fill(ret, &all);
-    /* an empty body may have p NULL, which would not be parsed at all */
+    /* An empty body may have p NULL, which means a failed decoding to cloudevent_parse_object; one
+     * space gives the error of a text that is no JSON object. */
     ret->data = cloudevent_parse_object(body.n > 0 ? body : STR(" "), "data", arena, p);
     return p->code == PROBLEM_NONE;
 }
 
 /* ---- the learning event ---- */
 
+/* True when the text is one of the six names of learning events, such as "quiz.completed". */
 static bool cloudevent_is_event_type(struct str type)
 {
     for (int i = 0; i < EVENT_TYPES; i++) {
@@ -268,7 +282,8 @@ static bool cloudevent_is_event_type(struct str type)
     return false;
 }
 
-/* Adds a field to the body for ingest: the payload's own, else the envelope's, else none. */
+/* Adds the field `name` to the body: the payload's own value if it has one, else the text from the
+ * envelope if it is not empty, else nothing. */
 static void cloudevent_add_field(struct json_object *body, struct json_object *payload,
                                  const char *name, struct str from_envelope)
 {
@@ -281,23 +296,24 @@ static void cloudevent_add_field(struct json_object *body, struct json_object *p
             body, name, json_object_new_string_len(from_envelope.p, (int)from_envelope.n));
 }
 
-/* Builds the body for ingest; NULL without memory. Id and time of an envelope made by Dapr are left
- * out, so that the payload has to bring them. */
+/* Builds the body that a client of POST .../ingest would have sent; NULL when memory is exhausted.
+ * Id and time of an envelope made by Dapr are not used: Dapr makes new ones at each delivery, so
+ * the payload must have its own. */
 static struct json_object *cloudevent_make_body(const struct cloudevent *event, struct arena *arena)
 {
     const struct str none = {0};
-    bool trusted = !event->made_by_dapr;
+    bool is_own_envelope = !event->made_by_dapr;
     struct json_object *body = json_value_new_object(arena), *data = event->data, *inner;
 
     if (!body)
         return NULL;
-    cloudevent_add_field(body, event->data, "event_id", trusted ? event->id : none);
+    cloudevent_add_field(body, event->data, "event_id", is_own_envelope ? event->id : none);
     cloudevent_add_field(body, event->data, "event_type",
                          cloudevent_is_event_type(event->type) ? event->type : none);
     cloudevent_add_field(body, event->data, "student_id", event->subject);
-    cloudevent_add_field(body, event->data, "timestamp", trusted ? event->time : none);
+    cloudevent_add_field(body, event->data, "timestamp", is_own_envelope ? event->time : none);
     cloudevent_add_field(body, event->data, "source", event->source);
-    /* data that has a member `data` is a whole body of ingest */
+    /* when the CloudEvent's data has a member `data`, it is a whole body of POST .../ingest */
     if (json_object_object_get_ex(event->data, "data", &inner))
         data = inner;
     (void)json_object_object_add(body, "data", json_object_get(data));
@@ -314,6 +330,8 @@ bool cloudevent_bare_to_event(struct json_object *body, int64_t now_ms, struct a
     return event_input_finish(ret, now_ms, arena, p);
 }
 
+/* The envelope's type is compared with the body's only when it names a learning event: an envelope
+ * may have any type of its publisher. */
 bool cloudevent_to_event(const struct cloudevent *event, int64_t now_ms, struct arena *arena,
                          struct event_input *ret, struct problem *p)
 {
@@ -328,7 +346,7 @@ bool cloudevent_to_event(const struct cloudevent *event, int64_t now_ms, struct 
     return p->code == PROBLEM_NONE;
 }
 
-/* Returns p->message when there are no field errors, or without memory. */
+/* Returns p->message instead when p has no field errors, and when memory is exhausted. */
 struct str cloudevent_error_line(const struct problem *p, struct arena *arena)
 {
     struct buf out;

@@ -6,45 +6,54 @@
 
 #include "app/ingest/event_input.h"
 
-/* The texts point into what was parsed, or into the arena. */
+/* A parsed CloudEvent. Its texts point into the JSON or the headers that were parsed, or into the
+ * arena. */
 struct cloudevent {
     struct str id, source, type;
     struct str subject, time; /* empty when absent */
-    /* Dapr wrapped a raw payload. It does so anew at each delivery, so id and time say nothing
-     * about the event. */
+    /* true: the publisher sent no envelope, and Dapr made one. Dapr makes a new id and time at each
+     * delivery, so they do not identify the event. */
     bool made_by_dapr;
-    struct json_object *data; /* an object */
+    struct json_object *data; /* the member data, decoded; always a JSON object */
 };
 
-/* Structured mode. Data is a JSON object, a string that holds one, or base64 of one. */
+/* Parses a CloudEvent in structured mode, where the envelope is a JSON object. Its data may be a
+ * JSON object, a string that holds one, or the base64 of one. False with field errors in p. */
 bool cloudevent_parse(struct json_object *envelope, struct arena *arena, struct cloudevent *ret,
                       struct problem *p);
 
-/* Binary mode: the attributes are header values, still encoded; the request body is the data. */
+/* Binary mode: each attribute is the value of a request header, still percent-encoded and perhaps
+ * quoted; empty when the header is absent. The request body is the data. */
 struct cloudevent_headers {
     struct str id, source, specversion, type, subject, time, datacontenttype;
 };
-/* Whether the headers with the four required attributes are present. */
+/* True when the headers of the four required attributes (id, source, specversion, type) are
+ * present. */
 bool cloudevent_is_binary(const struct cloudevent_headers *headers);
+/* Parses a CloudEvent in binary mode. False with field errors in p. */
 bool cloudevent_parse_binary(const struct cloudevent_headers *headers, struct str body,
                              struct arena *arena, struct cloudevent *ret, struct problem *p);
-/* Removes quotes and one layer of percent-encoding from a header value. p is NULL when the result
- * is not UTF-8 or has control characters, and without memory. */
+/* Removes quotes and one layer of percent-encoding from a header value. The returned
+ * text has p NULL when it would not be UTF-8 or would have control characters, and when memory is
+ * exhausted. */
 struct str cloudevent_decode_header(struct str value, struct arena *arena);
 
-/* The learning event, finished. The CloudEvent's data is the body of POST ingest, or only the
- * `data` of such a body; missing fields are then read from the envelope: type, id, subject (the
- * student), time, source. Fields of the body take precedence. student_id is required. */
+/* Converts a CloudEvent to a learning event that has passed all checks. The CloudEvent's data is
+ * either a whole body of POST .../ingest, or only the member `data` of such a body. Fields that the
+ * data lacks are read from the envelope: type, id, subject (the student), time, source. When both
+ * have a field, that of the data counts. student_id is required. False with field errors in p. */
 bool cloudevent_to_event(const struct cloudevent *event, int64_t now_ms, struct arena *arena,
                          struct event_input *ret, struct problem *p);
-/* The JSON object in a JSON string of base64; NULL with a field error. */
+/* Parses the JSON object whose base64 the JSON string holds; NULL with a field error in p. */
 struct json_object *cloudevent_decode_base64(struct json_object *base64, struct arena *arena,
                                              struct problem *p);
-/* The same as cloudevent_to_event for a body of ingest without an envelope. */
+/* Like cloudevent_to_event, for a body of POST .../ingest that came without a CloudEvent around
+ * it. */
 bool cloudevent_bare_to_event(struct json_object *body, int64_t now_ms, struct arena *arena,
                               struct event_input *ret, struct problem *p);
 
-/* All field errors in one line: "specversion: must be 1.0; data.score: is required". */
+/* Returns all field errors of p in one line: "specversion: must be 1.0; data.score: is required".
+ */
 struct str cloudevent_error_line(const struct problem *p, struct arena *arena);
 
 #endif

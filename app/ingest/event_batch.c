@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Runs one struct record per event. Each record queues into a pipeline of its own, which it clears
- * as it pleases; the commands of all records are then sent as one pipeline. */
+/* Runs one struct record (the operation that stores one event) per item. Each record queues its
+ * commands into its item's pipeline and may clear it; the commands of all records are then joined
+ * into the caller's pipeline and sent in one round trip. */
 #include "app/ingest/event_batch.h"
 
 void event_metrics_add(struct engine *engine, const struct event_input *in,
@@ -17,7 +18,8 @@ void event_metrics_add(struct engine *engine, const struct event_input *in,
         metrics_add(engine->metrics, METRIC_CALCULATIONS, "event", NULL, 1);
 }
 
-/* Rejected events cannot succeed later, failed ones may. */
+/* Marks the item as done and counts its outcome in the metrics. EVENT_REJECTED means that the event
+ * can never succeed, EVENT_FAILED that it may succeed when it is sent again. */
 static void event_batch_finish_item(struct event_batch_item *item, struct engine *engine)
 {
     enum event_status status = EVENT_ACCEPTED;
@@ -32,6 +34,8 @@ static void event_batch_finish_item(struct event_batch_item *item, struct engine
     event_metrics_add(engine, &item->input, status);
 }
 
+/* Runs the next step of the item's record. Its commands, if it queued any, are joined to the shared
+ * pipeline; otherwise the record has ended, and the item is finished. */
 static void event_batch_advance_item(struct event_batch_item *item, struct engine *engine,
                                      struct pipeline *pipeline)
 {
@@ -41,7 +45,8 @@ static void event_batch_advance_item(struct event_batch_item *item, struct engin
         event_batch_finish_item(item, engine);
 }
 
-/* Begins to record an event; most often this only queues the read of the student's profile. */
+/* Sets up the item's record and runs its first step, which usually queues the command that reads
+ * the student's profile. An item that fails before any command is finished at once. */
 static void event_batch_start_item(const struct event_batch *batch, struct event_batch_item *item,
                                    struct engine *engine, struct pipeline *pipeline)
 {
@@ -67,8 +72,9 @@ static void event_batch_start_item(const struct event_batch *batch, struct event
         event_batch_finish_item(item, engine);
 }
 
-/* Whether an earlier event of the same student is not done yet: events of one student are recorded
- * in the order in which they were sent. */
+/* True when an earlier item of the same student is not done yet, because events of one student are
+ * recorded in the order in which they were sent. Compares at most EVENT_BATCH_PARALLEL_MAX items.
+ */
 static bool event_batch_must_wait(const struct event_batch *batch, size_t i)
 {
     for (size_t k = batch->done_count; k < i; k++) {
@@ -81,7 +87,8 @@ static bool event_batch_must_wait(const struct event_batch *batch, size_t i)
     return false;
 }
 
-/* The end of the window in which items may run. */
+/* Returns the index after the last item that may run now: the window begins at done_count and has
+ * EVENT_BATCH_PARALLEL_MAX items, or what is left of the batch. */
 static size_t event_batch_window_end(const struct event_batch *batch)
 {
     size_t end = batch->done_count + EVENT_BATCH_PARALLEL_MAX;
@@ -89,6 +96,7 @@ static size_t event_batch_window_end(const struct event_batch *batch)
     return end < batch->n ? end : batch->n;
 }
 
+/* Starts every waiting item of the window whose student has no earlier unfinished item. */
 static void event_batch_start_waiting(struct event_batch *batch, struct engine *engine,
                                       struct pipeline *pipeline)
 {
@@ -103,7 +111,8 @@ enum step event_batch_step(struct event_batch *batch, struct engine *engine,
 {
     enum pipeline_status status = pipeline->status;
 
-    if (status != PIPELINE_OPEN) /* open: the first call, with the caller's commands in it */
+    /* PIPELINE_OPEN: this is the first call; the caller's commands are in the pipeline and stay */
+    if (status != PIPELINE_OPEN)
         pipeline_clear(pipeline);
     for (size_t i = batch->done_count, end = event_batch_window_end(batch); i < end; i++) {
         struct event_batch_item *item = &batch->items[i];
@@ -112,7 +121,8 @@ enum step event_batch_step(struct event_batch *batch, struct engine *engine,
         if (item->stage == EVENT_BATCH_RUNNING)
             event_batch_advance_item(item, engine, pipeline);
     }
-    /* items that end without a command make room for others, hence the loop */
+    /* An item may end without queueing a command. The window then moves on, and items that waited
+     * can start: repeat until a command is queued, or all items are done. */
     do {
         event_batch_start_waiting(batch, engine, pipeline);
         while (batch->done_count < batch->n &&

@@ -1,50 +1,56 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Records several learning events of one request, each as if it had come alone (service/record):
- * those of one student one after the other, those of different students concurrently. */
+/* Records several learning events of one request. Each event is recorded by its own struct record
+ * (app/service/record.h) with the same effects as if it were the only one of the request. Events of
+ * one student are recorded one after the other, events of different students concurrently. */
 #ifndef INGEST_EVENT_BATCH_H
 #define INGEST_EVENT_BATCH_H
 
 #include "app/ingest/event_input.h"
 #include "app/service/record.h"
 
-/* Events are looked at in a window of so many from the first unfinished one on. */
+/* The greatest number of events that are recorded at the same time: they are in a window of so many
+ * items that begins with the first unfinished one. */
 enum { EVENT_BATCH_PARALLEL_MAX = 64 };
 
 enum event_status { EVENT_ACCEPTED, EVENT_DUPLICATE, EVENT_REJECTED, EVENT_FAILED };
 
-/* Counts an event in the metrics. in: NULL or without a type counts as type "unknown". */
+/* Counts one event with its outcome in the metrics. An `in` that is NULL or has no type counts as
+ * type "unknown". */
 void event_metrics_add(struct engine *engine, const struct event_input *in,
                        enum event_status status);
 
 enum event_batch_stage { EVENT_BATCH_WAITING, EVENT_BATCH_RUNNING, EVENT_BATCH_DONE };
 
 struct event_batch_item {
-    /* in */
-    struct event_input input; /* finished, with its student */
-    struct str mark;          /* stored with the event's id (struct record) */
-    /* out, when done */
-    struct problem problem; /* NOT_FOUND: the student is erased; FORBIDDEN: consent to data
-                             * processing is withdrawn; SERVICE_UNAVAILABLE: send it again */
-    struct record record;
-    /* own */
+    /* set by the caller */
+    struct event_input input; /* event that passed event_input_finish, with its student */
+    struct str mark;          /* text that is stored under the event's id (see struct record) */
+    /* set by event_batch_step when the item is done */
+    struct problem problem; /* PROBLEM_NONE, or NOT_FOUND: the student is erased; FORBIDDEN: consent
+                             * to data processing is withdrawn; SERVICE_UNAVAILABLE: the client may
+                             * send the event again */
+    struct record record;   /* operation that records the event, with its results */
+    /* used by event_batch_step alone; zeroed by the caller */
     enum event_batch_stage stage;
-    struct pipeline pipeline;
+    struct pipeline pipeline; /* commands of this item's record */
 };
 
 struct event_batch {
-    /* in */
+    /* set by the caller */
     struct event_batch_item *items;
-    size_t n;
+    size_t n; /* number of items */
     int64_t now_ms;
-    struct str actor, correlation_id, traceparent;
+    struct str actor, correlation_id, traceparent; /* of the request */
     const char *actor_role;
-    /* own */
-    size_t done_count; /* items[0 .. done_count - 1] are done */
+    /* used by event_batch_step alone; zeroed by the caller */
+    size_t done_count; /* first item that is not done: items[0 .. done_count - 1] are done */
 };
 
-/* Call with its own fields zeroed; again after each pipeline until STEP_DONE, when all items are
- * done, each with its own outcome. Commands that the caller queued before the call are sent in the
- * same pipeline; the caller must parse their replies before the next call. */
+/* Call it first when the batch is set up, and again whenever the replies to the pipeline's commands
+ * are there. STEP_MORE: commands are queued in the pipeline. STEP_DONE: all items are done, each
+ * with its own outcome, which may be an error. Commands that the caller queued before the first
+ * call are sent in the same pipeline; the caller must parse their replies before the second call.
+ */
 enum step event_batch_step(struct event_batch *batch, struct engine *engine,
                            struct pipeline *pipeline);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The rules for events, and what the domain gets of them. The types differ only in their data: a
- * table of rules and a struct for each. Fields that the model does not use are checked all the
- * same, because they are stored and exported. */
+/* The rules for learning events, and their conversion to what the domain code (app/domain) counts.
+ * The six types of events differ only in the member `data`: each type has a table of rules and a
+ * struct for it. Fields that the model does not use are checked too, because they are stored and
+ * exported. */
 #include "app/ingest/event_input.h"
 
 #include "app/base/clock.h"
@@ -9,14 +10,16 @@
 #include "app/http/validate.h"
 
 enum { REFERENCE_MAX = 256, MESSAGE_MAX = 1000, TOPICS_MAX = 50, COUNT_MAX = 1000000 };
-/* No real event has more; larger values would only distort sums. */
+/* Upper limits of the numbers in an event's data. No real event has more; larger values would only
+ * distort sums. */
 #define SECONDS_MAX 1e9
 #define VALUE_MAX   1e15
 
-/* What content.rated may be about. */
+/* The values of content_type in an event content.rated: the kinds of content that can be rated. */
 static const char *const content_types[] = {"exercise", "lesson", "quiz", "article", NULL};
 
-/* content.rated and milestone.reached: count as activity only; their values are stored. */
+/* The data of content.rated and milestone.reached. The model counts such an event only as activity;
+ * its values are stored and exported. */
 struct activity_data {
     struct str reference, message;
     int content_type;
@@ -51,7 +54,8 @@ struct quality_data {
 };
 
 /* clang-format off */
-/* FIELD makes what all rows have; the macros below it make the rows that occur more than once. */
+/* Macros for the rows of the tables of rules. FIELD writes the members that all rows have;
+ * REFERENCE, SHARE, SECONDS and TOPICS write whole rows that several tables have. */
 #define FIELD(text, rule_type, data, member, what) \
     .name = text, .type = rule_type, .offset = offsetof(struct data, member), .description = what
 #define REQUIRED .required = true
@@ -166,7 +170,7 @@ const struct rule *const event_data_rules[EVENT_TYPES] = {
     [MILESTONE_REACHED] = milestone_rules, [QUALITY_ASSESSED] = quality_rules,
 };
 
-/* The data of any type. The first member of a struct is what the domain gets. */
+/* The data of one event, of any type; the event's type says which member is valid. */
 union event_data {
     struct exercise_data exercise;
     struct quiz_data quiz;
@@ -175,7 +179,8 @@ union event_data {
     struct quality_data quality;
 };
 
-/* Turns the data into the observations that the model counts. */
+/* Fills in->event with the observations that the model counts, and in->warnings, from the checked
+ * data. A rule stores an enum as int, so `difficulty` is copied to the domain's struct. */
 static void event_input_convert(struct event_input *in, union event_data *data)
 {
     switch ((enum event_type)in->type) {
@@ -197,7 +202,8 @@ static void event_input_convert(struct event_input *in, union event_data *data)
     }
 }
 
-/* The id names a hash field in Redis and appears in logs: no spaces, no control characters. */
+/* Adds a field error unless the event id is of visible ASCII characters alone: it is the name of a
+ * hash field in Redis and appears in logs. */
 static void event_input_check_id(const struct event_input *in, struct arena *arena,
                                  struct problem *p)
 {
@@ -209,7 +215,9 @@ static void event_input_check_id(const struct event_input *in, struct arena *are
     }
 }
 
-/* Older events would fall out of the history, later ones show a wrong clock. */
+/* Adds a field error when the event is too old or in the future. An event older than the limit
+ * would be older than the history that is kept; a future one shows that the sender's clock is
+ * wrong. */
 static void event_input_check_time(const struct event_input *in, int64_t now_ms,
                                    struct arena *arena, struct problem *p)
 {
@@ -221,7 +229,8 @@ static void event_input_check_time(const struct event_input *in, int64_t now_ms,
         problem_field(p, arena, STR("timestamp"), "must not be more than an hour in the future");
 }
 
-/* The last check needs two fields of the same type, so no rule can express it. */
+/* Whether questions_correct is at most questions_total is checked here, because a rule sees only
+ * one field. */
 bool event_input_finish(struct event_input *in, int64_t now_ms, struct arena *arena,
                         struct problem *p)
 {
@@ -243,7 +252,7 @@ bool event_input_finish(struct event_input *in, int64_t now_ms, struct arena *ar
     return true;
 }
 
-/* The data is written as it came, with members that no rule knows. */
+/* Writes the member `data` unchanged, including members that no rule knows. */
 struct str event_input_json(const struct event_input *in, struct str student, struct arena *arena)
 {
     struct buf out;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A learning event from outside (docs/events.md), by whichever route it came: checked by tables of
- * rules, then converted to the observations that the model counts. */
+/* A learning event as a client or publisher sent it (docs/events.md). All routes that take events
+ * use it: the event is checked by tables of rules, then converted to observations, the weighted
+ * values that the model of mastery counts. */
 #ifndef INGEST_EVENT_INPUT_H
 #define INGEST_EVENT_INPUT_H
 
@@ -10,39 +11,41 @@
 #include "app/domain/events.h"
 #include "app/http/rule.h"
 
-/* How old an event may be, and how far ahead of this machine's clock. */
+/* An event's timestamp may be at most so many milliseconds before, or after, this machine's clock.
+ */
 #define EVENT_AGE_MAX_MS   (INT64_C(90) * 86400000)
 #define EVENT_AHEAD_MAX_MS INT64_C(3600000)
 
 struct event_input {
-    /* filled by event_rules */
-    struct str event_id; /* 8..64 of A-Z a-z 0-9 . _ : - */
-    int type;            /* enum event_type */
+    /* filled when event_rules are applied to the body */
+    struct str event_id; /* the event's id: 8 to 64 visible ASCII characters */
+    int type;            /* enum event_type; valid when has_type */
     bool has_type, has_time;
-    struct str student; /* absent: the caller decides which student it concerns */
+    struct str student; /* student's id; without has_student the caller decides on the student */
     bool has_student;
-    int64_t at_ms;
-    struct str source;
+    int64_t at_ms;     /* when the event happened, since the epoch; valid when has_time */
+    struct str source; /* name of the system that sent the event; valid when has_source */
     bool has_source;
-    struct json_object *data;
+    struct json_object *data; /* fields of the event's type, not checked yet; NULL when absent */
     /* filled by event_input_finish */
-    struct learning_event event;
-    uint32_t warnings; /* set of enum event_warning, a bit each */
+    struct learning_event event; /* observations that the model counts */
+    uint32_t warnings;           /* bit set of enum event_warning */
 };
 
-/* The rules of the envelope. `data`, and the characters of event_id, are checked by
- * event_input_finish. */
+/* The rules of the fields that all events have. The members of `data` and the characters of
+ * event_id are checked by event_input_finish. */
 extern const struct rule event_rules[];
 /* The rules of each type's data; public for the OpenAPI document and for tests. */
 extern const struct rule *const event_data_rules[EVENT_TYPES];
 
-/* Checks `data` by its type's rules and `at_ms` against the clock. The envelope may have errors
- * already: then the remaining fields are still checked, so that all errors are reported together.
- * False with field errors in p. */
+/* Checks `data` by the rules of the event's type and at_ms against now_ms, then fills `event` and
+ * `warnings`. p may have field errors of the event already: the remaining checks are made all the
+ * same, so that all errors are reported together. False when p has errors at the end. */
 bool event_input_finish(struct event_input *in, int64_t now_ms, struct arena *arena,
                         struct problem *p);
 
-/* The event as JSON, for the journal and the export; p is NULL without memory. */
+/* Returns the event as JSON, for the journal (changes that the worker has not processed yet) and
+ * for the export of a student's data. The returned text has p NULL when memory is exhausted. */
 struct str event_input_json(const struct event_input *in, struct str student, struct arena *arena);
 
 #endif

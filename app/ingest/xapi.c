@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* From an xAPI statement to a finished event: who, when, under which id, then type and data
- * (xapi_map.c). Every fault is reported, not only the first, so that a client can mend all at once;
- * only a wrong form (xapi_form.c) ends the reading, because the rest relies on it. */
+/* Converts an xAPI statement to a learning event: student, time and id here, type and data in
+ * xapi_map.c. All faults of a statement are reported together. The exception is a fault of its form
+ * (xapi_form.c): it ends the conversion at once, because the remaining code relies on the form. */
 #include "app/ingest/xapi.h"
 
 #include "app/base/ids.h"
@@ -10,15 +10,16 @@
 #include "app/ingest/xapi_internal.h"
 #include "app/ingest/xapi_text.h"
 
-enum { XAPI_OBJECT_ID_MAX = 256 };
+enum { XAPI_OBJECT_ID_MAX = 256 }; /* longest id of a statement's object, in bytes */
 
 bool xapi_version_supported(struct str version)
 {
     return str_equal(version, STR("1.0")) || xapi_is_version(version);
 }
 
-/* The problem is shared by all statements of the request: only errors that were added since this
- * one was begun are its own. */
+/* True when the statement has field errors, or memory is exhausted. All statements of a request
+ * share one problem, so only the errors added after r->errors_before was set belong to this
+ * statement. */
 static bool xapi_has_failed(const struct xapi_reader *r)
 {
     const struct problem *problem = r->binding->problem;
@@ -26,7 +27,8 @@ static bool xapi_has_failed(const struct xapi_reader *r)
     return problem->field_count > r->errors_before || problem->code == PROBLEM_INTERNAL_ERROR;
 }
 
-/* The student's id is the name of the actor's account. */
+/* Returns the student's id, which is actor.account.name; a field error when it is absent or no
+ * valid id. */
 static struct str xapi_student(const struct xapi_reader *r)
 {
     struct json_object *actor = json_value_member(r->statement, "actor");
@@ -39,7 +41,8 @@ static struct str xapi_student(const struct xapi_reader *r)
     return name;
 }
 
-/* A statement without a timestamp happened when it arrived (xAPI-Data.md, 2.4.7). */
+/* Returns the statement's timestamp in ms since the epoch. A statement without one counts as of
+ * now_ms, when it arrived (xAPI-Data.md, 2.4.7). The form was checked, so parsing cannot fail. */
 static int64_t xapi_time(const struct xapi_reader *r, int64_t now_ms)
 {
     struct str text = json_value_member_text(r->statement, "timestamp");
@@ -50,8 +53,9 @@ static int64_t xapi_time(const struct xapi_reader *r, int64_t now_ms)
     return at_ms;
 }
 
-/* UUIDs are equal in either case, event ids are compared by bytes: hence the lower case. False
- * without memory. */
+/* Reads the statement's id, or makes a new UUID when it has none. The event id is the same UUID in
+ * lower case: UUIDs are equal in upper and lower case, but event ids are compared byte by byte.
+ * False when memory is exhausted. */
 static bool xapi_read_id(const struct xapi_reader *r, struct xapi_event *ret)
 {
     char uuid[UUID_TEXT_SIZE];
@@ -75,8 +79,9 @@ static bool xapi_read_id(const struct xapi_reader *r, struct xapi_event *ret)
     return true;
 }
 
-/* Checks the event by the rules of ingest. The data was made here and fits, so what can fail is the
- * time; its error gets the statement's path. */
+/* Checks the event by the rules that all learning events have. xapi_map_data made data that keeps
+ * them, so in practice only the timestamp can be refused. Field errors are added to the request's
+ * problem under the statement's path. */
 static void xapi_finish_event(struct xapi_reader *r, int64_t now_ms, struct xapi_event *ret)
 {
     struct arena *arena = r->binding->arena;
@@ -94,7 +99,8 @@ static void xapi_finish_event(struct xapi_reader *r, int64_t now_ms, struct xapi
     }
 }
 
-/* The order of the checks is the order of the field errors in the response. */
+/* Fills ret->input from a statement of valid form. Faults are field errors; their order in the
+ * response is the order of the checks here. */
 static void xapi_read_event(struct xapi_reader *r, int64_t now_ms, struct xapi_event *ret)
 {
     const struct xapi_mapping *mapping = xapi_find_mapping(r);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* xAPI statements as learning events. Which statement becomes which event is the table in
- * docs/events.md, xAPI. */
+/* Converts xAPI statements (the Experience API's records of what a learner did) to learning events.
+ * The table in docs/events.md, section xAPI, shows which statement becomes which event. */
 #ifndef INGEST_XAPI_H
 #define INGEST_XAPI_H
 
@@ -8,21 +8,22 @@
 #include "app/http/field.h"
 #include "app/ingest/event_input.h"
 
-#define XAPI_VERSION "1.0.3" /* the version that responses name */
+#define XAPI_VERSION "1.0.3" /* version in the header X-Experience-API-Version of responses */
 
-enum { XAPI_STATEMENTS_MAX = 100 }; /* of one request */
+enum { XAPI_STATEMENTS_MAX = 100 }; /* greatest number of statements in one request */
 
-/* Whether the value of the request header X-Experience-API-Version is 1.0 or 1.0.x. */
+/* True when the value of the request header X-Experience-API-Version is 1.0 or 1.0.x. */
 bool xapi_version_supported(struct str version);
 
 struct xapi_event {
-    struct str id;            /* the statement's id as sent, or a new UUID */
-    struct event_input input; /* finished; event_id is the id in lower case */
-    struct str digest;        /* equal for equal statements, as the standard compares them */
+    struct str id;            /* statement's id as sent; a new UUID when it has none */
+    struct event_input input; /* checked event; its event_id is `id` in lower case */
+    struct str digest; /* hex SHA-256; the same for statements that the standard calls equal */
 };
 
-/* Checks the form of a statement and maps it. path: of the statement in its list, NULL when it came
- * alone. False with field errors. */
+/* Checks the form of a statement and converts it to an event. path is the statement's place in the
+ * list of the request's body, NULL when the body is one statement. False with field errors in
+ * binding->problem. */
 bool xapi_parse(struct json_object *statement, const struct field_path *path, int64_t now_ms,
                 const struct binding *binding, struct xapi_event *ret);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Equality of statements: a statement that is sent again under the same id must be equal to the
- * first (xAPI-Data.md, 2.3.1). What counts is written as one text, with keys in byte order and
- * numbers in their shortest form, and the texts are compared by their SHA-256. */
+/* Digests by which two statements are compared: a statement that is sent again under the same id
+ * must be equal to the first one (xAPI-Data.md, 2.3.1). The members that count for equality are
+ * written as one canonical text, with keys in byte order and numbers in their shortest form. Two
+ * statements are equal when the SHA-256 of their texts is equal. */
 #include "app/base/buf.h"
 #include "app/base/digest.h"
 #include "app/base/ids.h"
@@ -10,23 +11,28 @@
 #include "app/ingest/xapi_internal.h"
 #include "app/ingest/xapi_text.h"
 
-/* Whether the member counts. The standard leaves out what a record store may assign (the timestamp
- * is compared as a time, by xapi_digest), attachments, and the definitions of what a statement only
- * refers to. depth: 0 for members of the statement itself. */
+/* True when the member counts for equality. At depth 0, that of the statement itself, the members
+ * do not count that a server may assign, nor attachments; the timestamp is among them because
+ * xapi_digest adds it in a canonical form. At any depth, `definition` and `display` do not count:
+ * they only describe an activity or verb, which its id names. */
 static bool xapi_is_compared(struct str name, int depth)
 {
-    static const char *const assigned[] = {"id",      "authority", "stored",
-                                           "version", "timestamp", "attachments"};
+    static const char *const uncounted[] = {"id",      "authority", "stored",
+                                            "version", "timestamp", "attachments"};
 
-    for (size_t i = 0; depth == 0 && i < sizeof(assigned) / sizeof(assigned[0]); i++) {
-        if (str_equal(name, str_of(assigned[i])))
+    for (size_t i = 0; depth == 0 && i < sizeof(uncounted) / sizeof(uncounted[0]); i++) {
+        if (str_equal(name, str_of(uncounted[i])))
             return false;
     }
     return !str_equal(name, STR("definition")) && !str_equal(name, STR("display"));
 }
 
+/* In both functions `all` is true within `extensions`, where every key counts for equality; depth
+ * is 0 for the statement and one more for each object or array around the value. */
 static void xapi_write_value(struct json_object *json, int depth, bool all, struct buf *out);
 
+/* Writes the members that count for equality as key:value, in the byte order of their keys. The
+ * array of names has one element more than needed, so that its size is never 0. */
 static void xapi_write_members(struct json_object *object, int depth, bool all, struct buf *out)
 {
     size_t n = (size_t)json_object_object_length(object), k = 0;
@@ -52,8 +58,8 @@ static void xapi_write_members(struct json_object *object, int depth, bool all, 
     }
 }
 
-/* all: true within extensions, where every key counts. json_parse has bounded the depth
- * (JSON_DEPTH_MAX). */
+/* Writes a JSON value in its canonical form. An integer and a double of the same value are written
+ * alike. The recursion ends at JSON_DEPTH_MAX levels, because json_parse refuses deeper JSON. */
 static void xapi_write_value(struct json_object *json, int depth, bool all, struct buf *out)
 {
     switch (json_object_get_type(json)) {
@@ -78,6 +84,7 @@ static void xapi_write_value(struct json_object *json, int depth, bool all, stru
     }
 }
 
+/* The timestamp is appended as milliseconds since the epoch, so that 12:00Z equals 13:00+01:00. */
 struct str xapi_digest(struct json_object *statement, struct arena *arena)
 {
     struct str timestamp = json_value_member_text(statement, "timestamp");
@@ -87,7 +94,7 @@ struct str xapi_digest(struct json_object *statement, struct arena *arena)
     struct buf text;
 
     buf_init(&text, arena);
-    xapi_write_value(statement, 0, false, &text);
+    xapi_write_value(statement, 0, false /* not within extensions */, &text);
     if (timestamp.p) {
         (void)xapi_parse_time(timestamp, &at_ms);
         buf_int(&text, at_ms);

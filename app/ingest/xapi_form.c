@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The form of statements as tables: one list of keys for each object of xAPI-Data.md. The standard
- * is strict where ingest is lenient: a key that it does not define is an error. */
+/* The form of xAPI statements as tables: for each object that xAPI-Data.md defines, the list of the
+ * keys that it may have. A key that the standard does not define is an error; bodies of
+ * POST .../ingest, in contrast, may have unknown keys. */
 #include "app/ingest/xapi_form.h"
 
 #include <math.h>
@@ -8,7 +9,8 @@
 #include "app/http/json_value.h"
 #include "app/ingest/xapi_text.h"
 
-/* The form of a value. Those up to FORM_CHOICE are forms of a JSON string. */
+/* The form of a key's value. The forms up to and including FORM_CHOICE are forms of a JSON string.
+ */
 enum xapi_form {
     FORM_TEXT,
     FORM_IRI,
@@ -19,26 +21,26 @@ enum xapi_form {
     FORM_DURATION,
     FORM_LANGUAGE,
     FORM_VERSION,
-    FORM_CHOICE, /* one of choices */
+    FORM_CHOICE, /* one of the key's choices */
     FORM_NUMBER,
     FORM_WHOLE, /* a number without a fraction, 0 or more */
     FORM_BOOL,
     FORM_LANGUAGES,   /* an object: language tag to text */
     FORM_EXTENSIONS,  /* an object: IRI to any value, null included */
-    FORM_OBJECT,      /* an object of keys */
-    FORM_OBJECTS,     /* a list of objects of keys */
+    FORM_OBJECT,      /* an object that has the key's `keys` */
+    FORM_OBJECTS,     /* a list of such objects */
     FORM_ONE_OR_MANY, /* FORM_OBJECT or FORM_OBJECTS */
     FORM_TEXTS        /* a list of texts */
 };
 
-/* A key that an object may have. The last row of a list has no name. */
+/* A key that an object may have. The last row of a list has the name NULL. */
 struct xapi_key {
     const char *name;
     enum xapi_form form;
     bool required;
-    const struct xapi_key *keys; /* of the objects */
-    const char *const *choices;  /* NULL-terminated */
-    /* last row only: checks what concerns several keys of the object together; may be NULL */
+    const struct xapi_key *keys; /* keys of the value, for the forms of objects; else NULL */
+    const char *const *choices;  /* NULL-terminated values of FORM_CHOICE; else NULL */
+    /* in the last row only: checks several keys of the object together; NULL: no such check */
     void (*check)(struct json_object *object, const struct field_path *path,
                   const struct binding *binding);
 };
@@ -46,6 +48,7 @@ struct xapi_key {
 static void xapi_check_object(struct json_object *object, const struct xapi_key *keys,
                               const struct field_path *path, const struct binding *binding);
 
+/* Adds a field error at path.name. */
 static void xapi_fail_member(const struct binding *binding, const struct field_path *path,
                              const char *name, const char *message)
 {
@@ -63,7 +66,8 @@ static bool xapi_is_choice(struct str text, const char *const *choices)
     return false;
 }
 
-/* NULL when the text has the form of the key, else the message. */
+/* Returns NULL when the text has the form that the key demands, else the message of the field
+ * error. Any text passes for FORM_TEXT and for the forms that are not of strings. */
 static const char *xapi_text_fault(struct str text, const struct xapi_key *key)
 {
     double seconds;
@@ -96,7 +100,7 @@ static const char *xapi_text_fault(struct str text, const struct xapi_key *key)
     return NULL;
 }
 
-/* A text of the right type is checked further by its form; FORM_TEXT allows any. */
+/* Adds a field error unless the value is a string of the form that the key demands. */
 static void xapi_check_text(struct json_object *value, const struct xapi_key *key,
                             const struct field_path *path, const struct binding *binding)
 {
@@ -108,7 +112,8 @@ static void xapi_check_text(struct json_object *value, const struct xapi_key *ke
         field_fail(binding, path, fault);
 }
 
-/* JSON has one type of number: 3.0 is a whole number too. */
+/* Adds a field error unless the value is a number, and for FORM_WHOLE one without a fraction, 0 or
+ * more. 3.0 counts as whole, because JSON has only one type of number. */
 static void xapi_check_number(struct json_object *value, enum xapi_form form,
                               const struct field_path *path, const struct binding *binding)
 {
@@ -122,7 +127,8 @@ static void xapi_check_number(struct json_object *value, enum xapi_form form,
 
 /* ---- maps and lists ---- */
 
-/* Checks an object whose keys are data: language tags with texts, or IRIs with any values. */
+/* Checks an object whose keys are not fixed by a table. FORM_LANGUAGES: the keys are language tags
+ * and the values texts. FORM_EXTENSIONS: the keys are IRIs and the values anything. */
 static void xapi_check_map(struct json_object *map, enum xapi_form form,
                            const struct field_path *path, const struct binding *binding)
 {
@@ -148,7 +154,8 @@ static void xapi_check_map(struct json_object *map, enum xapi_form form,
     }
 }
 
-/* Checks each element; its path ends with its index. */
+/* Checks a list of texts or of objects, element by element. An element's field errors have a path
+ * that ends with its index. */
 static void xapi_check_list(struct json_object *list, const struct xapi_key *key,
                             const struct field_path *path, const struct binding *binding)
 {
@@ -167,6 +174,8 @@ static void xapi_check_list(struct json_object *list, const struct xapi_key *key
     }
 }
 
+/* Checks a value by the form that the key demands. The last branch is FORM_BOOL, the only form that
+ * is left there. */
 static void xapi_check_value(struct json_object *value, const struct xapi_key *key,
                              const struct field_path *path, const struct binding *binding)
 {
@@ -187,6 +196,7 @@ static void xapi_check_value(struct json_object *value, const struct xapi_key *k
         field_fail(binding, path, "must be true or false");
 }
 
+/* Returns the row of that name, NULL when the table has none. */
 static const struct xapi_key *xapi_find_key(const struct xapi_key *keys, struct str name)
 {
     for (; keys->name; keys++) {
@@ -196,7 +206,8 @@ static const struct xapi_key *xapi_find_key(const struct xapi_key *keys, struct 
     return NULL;
 }
 
-/* Checks the keys that the object has; those that it lacks are for xapi_check_object. */
+/* Checks each member that the object has. Required keys that it lacks are found by
+ * xapi_check_object. */
 static void xapi_check_members(struct json_object *object, const struct xapi_key *keys,
                                const struct field_path *path, const struct binding *binding)
 {
@@ -218,7 +229,9 @@ static void xapi_check_members(struct json_object *object, const struct xapi_key
     }
 }
 
-/* Ends at the last row, which has no name; its check sees the object as a whole. */
+/* Checks an object by its table: each member that is present, each required key that is absent,
+ * then the check of several keys together, which is in the last row (after the loop, `keys` is
+ * there). */
 static void xapi_check_object(struct json_object *object, const struct xapi_key *keys,
                               const struct field_path *path, const struct binding *binding)
 {
@@ -237,24 +250,27 @@ static void xapi_check_object(struct json_object *object, const struct xapi_key 
 
 /* ---- checks of several keys together ---- */
 
-/* An agent has exactly one of the identifiers; an anonymous group has its members instead. */
+/* Adds a field error unless an agent or group has exactly one of the four identifiers. A group with
+ * members may have none: it is anonymous. */
 static void xapi_check_identifier(struct json_object *actor, const struct field_path *path,
                                   const struct binding *binding)
 {
-    static const char *const names[] = {"mbox", "mbox_sha1sum", "openid", "account"};
+    static const char *const identifiers[] = {"mbox", "mbox_sha1sum", "openid", "account"};
     bool is_group = str_equal(json_value_member_text(actor, "objectType"), STR("Group"));
-    int found = 0;
+    int count = 0;
 
     for (size_t i = 0; i < 4; i++)
-        found += json_object_object_get_ex(actor, names[i], NULL);
-    if (found > 1)
+        count += json_object_object_get_ex(actor, identifiers[i], NULL);
+    if (count > 1)
         field_fail(binding, path,
                    "must have one of mbox, mbox_sha1sum, openid, account, and no two");
-    if (found == 0 && !(is_group && json_value_member(actor, "member")))
+    if (count == 0 && !(is_group && json_value_member(actor, "member")))
         field_fail(binding, path, "must have one of mbox, mbox_sha1sum, openid, account");
 }
 
-/* Bounds of the score (xAPI-Data.md, 2.4.5.1). Members of a wrong type have their error already. */
+/* Adds field errors for a score that breaks the bounds of xAPI-Data.md, 2.4.5.1: scaled in [-1, 1],
+ * min below max, raw between them. A member that is no number is skipped here, because it has got a
+ * field error for its type already. */
 static void xapi_check_score(struct json_object *score, const struct field_path *path,
                              const struct binding *binding)
 {
@@ -289,14 +305,16 @@ static const char *const interaction_types[] = {
     "sequencing", "likert", "numeric", "other",        NULL};
 
 /* clang-format off */
-/* name, form, whether it is required, the keys of objects, the choices, the check of the object */
+/* Columns of the tables, as in struct xapi_key: name, form, whether the key is required, table of
+ * an object's keys, choices, check of several keys. Numbers such as 2.4.2 are sections of
+ * xAPI-Data.md. */
 static const struct xapi_key account_keys[] = {
     {"homePage", FORM_IRI, true, NULL, NULL, NULL},
     {"name", FORM_TEXT, true, NULL, NULL, NULL},
     {0},
 };
 
-/* How an agent or a group may be identified. */
+/* The rows by which an agent or a group is identified. */
 #define IDENTIFIERS \
     {"name", FORM_TEXT, false, NULL, NULL, NULL}, \
     {"mbox", FORM_MAILTO, false, NULL, NULL, NULL}, \
@@ -414,8 +432,8 @@ static const struct xapi_key attachment_keys[] = {
     {0},
 };
 
-/* 2.4: the statement. The actor must be an agent and the object an activity: nothing else can be
- * mapped to an event. */
+/* 2.4: the statement. The actor must be an agent and the object an activity, because no other
+ * statement can be converted to a learning event. */
 static const struct xapi_key statement_keys[] = {
     {"id", FORM_UUID, false, NULL, NULL, NULL},
     {"actor", FORM_OBJECT, true, agent_keys, NULL, NULL},

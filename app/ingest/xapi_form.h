@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The form of an xAPI 1.0.3 statement (xAPI-Data.md), as strict as the standard demands: an unknown
- * key, a null outside extensions, or a value of another type or form is an error. Stricter in one
- * point: only what can be mapped passes, an actor that is an Agent and an object that is an
- * Activity. */
+/* Checks the form of xAPI 1.0.3 statements as strictly as the standard (xAPI-Data.md) demands: an
+ * unknown key, a null outside extensions, or a value of another type or form is an error. In one
+ * point the check is stricter than the standard: the actor must be an Agent and the object an
+ * Activity, because no other statement can be converted to a learning event. */
 #ifndef INGEST_XAPI_FORM_H
 #define INGEST_XAPI_FORM_H
 
@@ -10,7 +10,8 @@
 
 #include "app/http/field.h"
 
-/* Reports every fault as a field error under path; NULL: the statement is the whole body. */
+/* Reports every fault of the statement as a field error in binding->problem. path is the
+ * statement's place in the request's body; NULL when the statement is the whole body. */
 void xapi_check_form(struct json_object *statement, const struct field_path *path,
                      const struct binding *binding);
 

@@ -1,31 +1,35 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Between the files of xAPI: xapi.c reads a statement, xapi_map.c turns it into an event's type and
- * data, xapi_digest.c compares statements. All of them rely on xapi_check_form having passed. */
+/* What the files of xAPI share: xapi.c reads a statement, xapi_map.c makes the type and data of a
+ * learning event of it, xapi_digest.c makes the digest by which statements are compared. All of
+ * them are called only for statements that xapi_check_form has found valid. */
 #ifndef INGEST_XAPI_INTERNAL_H
 #define INGEST_XAPI_INTERNAL_H
 
 #include "app/http/field.h"
 #include "app/ingest/event_input.h"
 
+/* One statement while it is converted to a learning event. */
 struct xapi_reader {
     struct json_object *statement;
-    struct json_object *result, *context; /* members of the statement; may be NULL */
-    struct str object_id;
-    const struct binding *binding;
-    const struct field_path *path; /* of the statement in its list; NULL: it came alone */
-    size_t errors_before;          /* field errors of other statements in the same problem */
-    struct json_object *data;      /* the event's data, as ingest would get it */
+    struct json_object *result, *context; /* members of the statement; NULL when absent */
+    struct str object_id;                 /* the statement's object.id, an IRI */
+    const struct binding *binding;        /* arena and problem of the request */
+    const struct field_path *path; /* place in the request's list; NULL: the only statement */
+    size_t errors_before;          /* field errors in the problem before this statement */
+    struct json_object *data;      /* member `data` of the event, filled by xapi_map_data */
 };
 
-/* A field error at path.outer.name; outer NULL: at path.name. */
+/* Adds a field error at r->path.outer.name, or at r->path.name when outer is NULL. */
 void xapi_refuse(const struct xapi_reader *r, const char *outer, const char *name,
                  const char *message);
-/* The row of the mapping table for the statement's verb and activity type; NULL with a field error
- * when it has none. */
+/* Returns the row of the mapping table for the statement's verb and activity type; NULL with a
+ * field error when there is no such row. */
 const struct xapi_mapping *xapi_find_mapping(const struct xapi_reader *r);
-/* Fills r->data as the row says; what is missing is a field error. Returns the event's type. */
+/* Fills r->data by the row's function. What the statement lacks for it is a field error. Returns
+ * the event's type in every case. */
 enum event_type xapi_map_data(const struct xapi_mapping *mapping, struct xapi_reader *r);
-/* A hexadecimal digest that is equal for equal statements; p is NULL without memory. */
+/* Returns a hexadecimal SHA-256 that is the same for statements which the standard calls equal. The
+ * returned text has p NULL when memory is exhausted. */
 struct str xapi_digest(struct json_object *statement, struct arena *arena);
 
 #endif

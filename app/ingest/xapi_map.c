@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Which xAPI statement becomes which event, and with what data: the table at the end, which
- * docs/events.md, xAPI, shows to clients. The data is built as JSON with the members that ingest
- * has for the type, so that the rules of event_input.c check it like any other event. */
+/* Which xAPI statement becomes which learning event. The table at the end of this file says it by
+ * verb and activity type; docs/events.md, xAPI, shows the same table to clients. An event's data is
+ * built as JSON with the members that a body of POST .../ingest has for its type, so that the rules
+ * of event_input.c check it like that of any other event. An extension is a member of a statement's
+ * result or context whose key is an IRI of the publisher's choice. */
 #include <math.h>
 
 #include "app/base/number.h"
@@ -12,7 +14,8 @@
 #define XAPI_VERBS      "http://adlnet.gov/expapi/verbs/"
 #define XAPI_ACTIVITIES "http://adlnet.gov/expapi/activities/"
 
-enum { XAPI_DEFAULT_QUESTIONS = 10 }; /* of a quiz that does not say how many it has */
+/* questions_total of a quiz whose statement does not have that extension */
+enum { XAPI_DEFAULT_QUESTIONS = 10 };
 
 void xapi_refuse(const struct xapi_reader *r, const char *outer, const char *name,
                  const char *message)
@@ -26,7 +29,7 @@ void xapi_refuse(const struct xapi_reader *r, const char *outer, const char *nam
 
 /* ---- extensions ---- */
 
-/* The segment of an IRI after its last '/', '#' or ':'. */
+/* Returns the part of an IRI after its last '/', '#' or ':'; the whole IRI when it has none. */
 static struct str xapi_last_segment(struct str iri)
 {
     size_t n = iri.n;
@@ -36,8 +39,9 @@ static struct str xapi_last_segment(struct str iri)
     return (struct str){iri.p + n, iri.n - n};
 }
 
-/* Finds an extension of result or context by the last segment of its IRI, whose namespace is the
- * publisher's choice. NULL when it is absent. *ret_iri: its whole IRI. */
+/* Finds the extension of parent (the statement's result or context) whose IRI ends with the segment
+ * `name`; the part before it is the publisher's choice. Returns its value and sets *ret_iri to the
+ * whole IRI. NULL when there is none. */
 static struct json_object *xapi_extension_in(struct json_object *parent, const char *name,
                                              struct str *ret_iri)
 {
@@ -59,7 +63,8 @@ static struct json_object *xapi_extension_in(struct json_object *parent, const c
     return NULL;
 }
 
-/* An extension of the result takes precedence over one of the context. */
+/* Finds an extension by the last segment of its IRI, first in the result, then in the context. NULL
+ * when neither has it. */
 static struct json_object *xapi_extension(const struct xapi_reader *r, const char *name,
                                           struct str *ret_iri)
 {
@@ -68,15 +73,17 @@ static struct json_object *xapi_extension(const struct xapi_reader *r, const cha
     return found ? found : xapi_extension_in(r->context, name, ret_iri);
 }
 
+/* Adds a field error at the extension with that IRI. */
 static void xapi_refuse_extension(const struct xapi_reader *r, struct str iri, const char *message)
 {
     field_fail(r->binding, &(struct field_path){.parent = r->path, .name = iri}, message);
 }
 
-/* Reads an extension that must be a number in [min, max]. False when it is absent, or refused with
- * a field error; *ret is then untouched. */
-static bool xapi_number(const struct xapi_reader *r, const char *name, double min, double max,
-                        double *ret)
+/* Reads an extension that must be a number in [min, max]. False when the extension is absent, and
+ * with a field error when its value is no such number. With false *ret keeps its value, so that
+ * callers can set a default before the call and ignore the result. */
+static bool xapi_read_number(const struct xapi_reader *r, const char *name, double min, double max,
+                             double *ret)
 {
     struct str iri;
     struct json_object *json = xapi_extension(r, name, &iri);
@@ -100,7 +107,8 @@ static void xapi_add_text(struct xapi_reader *r, const char *name, struct str te
     (void)json_object_object_add(r->data, name, json_object_new_string_len(text.p, (int)text.n));
 }
 
-/* Gives json-c the digits to print: its own form of a double differs from number_print's. */
+/* Adds a number to the event's data with the digits that number_print makes of it, because json-c
+ * itself would print a double in another form. */
 static void xapi_add_number(struct xapi_reader *r, const char *name, double value)
 {
     char text[NUMBER_TEXT_MAX];
@@ -109,7 +117,7 @@ static void xapi_add_number(struct xapi_reader *r, const char *name, double valu
     (void)json_object_object_add(r->data, name, json_object_new_double_s(value, text));
 }
 
-/* The result's duration in seconds; 0 when it has none. */
+/* Adds the result's duration in seconds to the event's data; 0 when the result has none. */
 static void xapi_add_duration(struct xapi_reader *r, const char *name)
 {
     double seconds = 0;
@@ -120,15 +128,19 @@ static void xapi_add_duration(struct xapi_reader *r, const char *name)
     xapi_add_number(r, name, seconds);
 }
 
+/* Copies the extension `name`, a number from 0 to 1e6, rounded down to a whole number, to the
+ * event's data. Adds nothing when the extension is absent. */
 static void xapi_add_count(struct xapi_reader *r, const char *name)
 {
     double count;
 
-    if (xapi_number(r, name, 0, 1e6, &count))
+    if (xapi_read_number(r, name, 0, 1e6, &count))
         xapi_add_number(r, name, floor(count));
 }
 
-/* The extension `difficulty`, else the default; NULL: no member when the extension is absent. */
+/* Adds the member `difficulty` to the event's data: the extension of that name, else default_name.
+ * When the extension is absent and default_name is NULL, no member is added. An extension with an
+ * unknown difficulty is a field error. */
 static void xapi_add_difficulty(struct xapi_reader *r, const char *default_name)
 {
     struct str iri, text = str_of(default_name);
@@ -148,8 +160,9 @@ static void xapi_add_difficulty(struct xapi_reader *r, const char *default_name)
 
 /* ---- quizzes ---- */
 
-/* The score as a share of the points: scaled (a negative one is 0), or raw between min and max.
- * False when the result has neither. */
+/* Sets *ret to the result's score as a share of the points, 0 to 1: score.scaled, where a negative
+ * value counts as 0, else the place of score.raw between min and max. False when the result has
+ * neither, and when numbers that are too large make the share infinite. */
 static bool xapi_score_share(const struct xapi_reader *r, double *ret)
 {
     struct json_object *score = json_value_member(r->result, "score");
@@ -169,15 +182,17 @@ static bool xapi_score_share(const struct xapi_reader *r, double *ret)
     return isfinite(*ret);
 }
 
-/* questions_correct follows from the score unless an extension says it. */
+/* Fills the data of a quiz from a score of 0 to 1 and returns QUIZ_COMPLETED. The numbers of
+ * questions are those of the extensions, else XAPI_DEFAULT_QUESTIONS and the rounded share of it.
+ */
 static enum event_type xapi_add_quiz(struct xapi_reader *r, double score)
 {
     double total = XAPI_DEFAULT_QUESTIONS, correct;
 
-    (void)xapi_number(r, "questions_total", 1, 1e6, &total);
+    (void)xapi_read_number(r, "questions_total", 1, 1e6, &total);
     total = floor(total);
     correct = rint(score * total);
-    (void)xapi_number(r, "questions_correct", 0, total, &correct);
+    (void)xapi_read_number(r, "questions_correct", 0, total, &correct);
     xapi_add_text(r, "quiz_id", r->object_id);
     xapi_add_number(r, "score", score);
     xapi_add_number(r, "questions_total", total);
@@ -187,6 +202,7 @@ static enum event_type xapi_add_quiz(struct xapi_reader *r, double score)
     return QUIZ_COMPLETED;
 }
 
+/* Maps a quiz whose score is required: without one there is a field error. */
 static enum event_type xapi_map_scored_quiz(struct xapi_reader *r)
 {
     double score;
@@ -197,7 +213,7 @@ static enum event_type xapi_map_scored_quiz(struct xapi_reader *r)
     return QUIZ_COMPLETED;
 }
 
-/* passed and failed say enough without a score. */
+/* The verbs passed and failed need no score: without one, passed counts as 1 and failed as 0. */
 static enum event_type xapi_map_passed_quiz(struct xapi_reader *r)
 {
     double score = 1;
@@ -216,8 +232,9 @@ static enum event_type xapi_map_failed_quiz(struct xapi_reader *r)
 
 /* ---- lessons, exercises, submissions ---- */
 
-/* The percentage of a lesson that was seen, 100 by default. The extension `progress` is a
- * percentage by cmi5, but a share by the xAPI video profile. */
+/* Returns the percentage of a lesson that was seen, from the extension progress or, when that is
+ * absent, completion_percentage; 100 without both. progress is a percentage, 0 to 100, as cmi5
+ * defines it, but a share, 0 to 1, when its IRI is that of the xAPI video profile. */
 static double xapi_progress_percent(const struct xapi_reader *r)
 {
     struct str iri = {0};
@@ -225,9 +242,9 @@ static double xapi_progress_percent(const struct xapi_reader *r)
     bool is_video = xapi_extension(r, "progress", &iri) &&
                     str_starts_with(iri, STR("https://w3id.org/xapi/video/"));
 
-    if (xapi_number(r, "progress", 0, is_video ? 1 : 100, &percent))
+    if (xapi_read_number(r, "progress", 0, is_video ? 1 : 100, &percent))
         return is_video ? number_round12(percent * 100) : percent;
-    (void)xapi_number(r, "completion_percentage", 0, 100, &percent);
+    (void)xapi_read_number(r, "completion_percentage", 0, 100, &percent);
     return percent;
 }
 
@@ -239,6 +256,8 @@ static enum event_type xapi_map_lesson(struct xapi_reader *r)
     return LESSON_VIEWED;
 }
 
+/* Maps the response to one question to an exercise. Its correctness is result.success (1 or 0),
+ * else the score; a field error when the result has neither. */
 static enum event_type xapi_map_exercise(struct xapi_reader *r)
 {
     struct json_object *success = json_value_member(r->result, "success");
@@ -256,25 +275,26 @@ static enum event_type xapi_map_exercise(struct xapi_reader *r)
     return EXERCISE_COMPLETED;
 }
 
-/* A submission is recognised by the scores in its extensions: the first three belong together, the
- * fourth is optional. Without any of them it is a quiz. */
+/* Maps the verb scored: to a submission (QUALITY_ASSESSED) when an extension has one of the three
+ * required scores of submissions, which must then all be there, else to a quiz. The fourth score,
+ * that of the peers, is optional. */
 static enum event_type xapi_map_scored(struct xapi_reader *r)
 {
     static const char *const names[] = {"code_quality_score", "correctness_score",
                                         "efficiency_score", "peer_review_score"};
     enum { REQUIRED = 3, ALL };
     struct str iri;
-    bool any = false;
+    bool is_submission = false;
 
     for (int i = 0; i < REQUIRED; i++)
-        any = any || xapi_extension(r, names[i], &iri);
-    if (!any)
+        is_submission = is_submission || xapi_extension(r, names[i], &iri);
+    if (!is_submission)
         return xapi_map_scored_quiz(r);
     xapi_add_text(r, "submission_id", r->object_id);
     for (int i = 0; i < ALL; i++) {
         double score;
 
-        if (xapi_number(r, names[i], 0, 1, &score))
+        if (xapi_read_number(r, names[i], 0, 1, &score))
             xapi_add_number(r, names[i], score);
         else if (i < REQUIRED && !xapi_extension(r, names[i], &iri))
             xapi_refuse(r, "result.extensions", names[i],
@@ -286,12 +306,15 @@ static enum event_type xapi_map_scored(struct xapi_reader *r)
 /* ---- which statement becomes which event ---- */
 
 struct xapi_mapping {
-    const char *verb;          /* its IRI after XAPI_VERBS */
-    const char *activities[6]; /* IRIs after XAPI_ACTIVITIES; none: any activity type */
-    bool or_untyped;           /* also activities without a type */
+    const char *verb;          /* the verb's IRI without the prefix XAPI_VERBS */
+    const char *activities[6]; /* NULL-terminated activity types, without the prefix
+                                * XAPI_ACTIVITIES; an empty list: any type, or none */
+    bool or_untyped;           /* true: also activities without a type */
+    /* fills r->data; adds field errors for what is missing; returns the event's type */
     enum event_type (*map)(struct xapi_reader *r);
 };
 
+/* The first row whose verb and activity type fit the statement is used. */
 static const struct xapi_mapping mappings[] = {
     {"completed", {"assessment", NULL}, false, xapi_map_scored_quiz},
     {"completed", {"lesson", "course", "module", NULL}, false, xapi_map_lesson},
@@ -303,12 +326,14 @@ static const struct xapi_mapping mappings[] = {
     {"scored", {NULL}, true, xapi_map_scored},
 };
 
+/* True when the IRI is the prefix followed by the name. */
 static bool xapi_iri_is(struct str iri, const char *prefix, const char *name)
 {
     return str_starts_with(iri, str_of(prefix)) &&
            str_equal((struct str){iri.p + strlen(prefix), iri.n - strlen(prefix)}, str_of(name));
 }
 
+/* True when the row is for the activity type; activity.p is NULL when the activity has none. */
 static bool xapi_activity_fits(const struct xapi_mapping *mapping, struct str activity)
 {
     if (!mapping->activities[0])
@@ -322,6 +347,7 @@ static bool xapi_activity_fits(const struct xapi_mapping *mapping, struct str ac
     return false;
 }
 
+/* The field error names the activity type when another row has the verb, else the verb. */
 const struct xapi_mapping *xapi_find_mapping(const struct xapi_reader *r)
 {
     struct str verb = json_value_member_text(json_value_member(r->statement, "verb"), "id");

@@ -52,7 +52,8 @@ bool xapi_is_mailto(struct str text)
            at + 1 < text.p + text.n;
 }
 
-/* 8-4-4-4-12 digits; the first digit of the fourth group shows the variant. */
+/* A UUID has five groups of 8, 4, 4, 4 and 12 hexadecimal digits. The first digit of the fourth
+ * group, text.p[19], is 8, 9, a or b in the variant of RFC 4122. */
 bool xapi_is_uuid(struct str text)
 {
     static const size_t lengths[] = {8, 4, 4, 4, 12};
@@ -69,17 +70,18 @@ bool xapi_is_uuid(struct str text)
     return unread.n == 0;
 }
 
-/* Subtags of 1 to 8 letters and digits, separated by dashes; the first has letters only. */
+/* A language tag consists of subtags of 1 to 8 letters and digits, separated by dashes. The first
+ * subtag has letters only. */
 bool xapi_is_language(struct str text)
 {
     size_t length = 0;
-    bool first = true;
+    bool is_first_subtag = true;
 
     for (size_t i = 0; i < text.n; i++) {
         if (text.p[i] == '-' && length > 0) {
             length = 0;
-            first = false;
-        } else if ((xapi_is_letter(text.p[i]) || (!first && xapi_is_digit(text.p[i]))) &&
+            is_first_subtag = false;
+        } else if ((xapi_is_letter(text.p[i]) || (!is_first_subtag && xapi_is_digit(text.p[i]))) &&
                    length < 8) {
             length++;
         } else {
@@ -89,7 +91,7 @@ bool xapi_is_language(struct str text)
     return length > 0;
 }
 
-/* 1.0.PATCH */
+/* A version is 1.0. and a whole number. */
 bool xapi_is_version(struct str text)
 {
     int64_t patch;
@@ -98,14 +100,15 @@ bool xapi_is_version(struct str text)
            str_to_int64((struct str){text.p + 4, text.n - 4}, 0, INT32_MAX, &patch);
 }
 
-/* time_parse wants a zone: for a time without one, Z is appended. */
+/* time_parse requires a zone. A text that it refuses is tried again with Z appended, because xAPI
+ * allows a time without a zone. */
 bool xapi_parse_time(struct str text, int64_t *ret_ms)
 {
     char with_zone[48];
     size_t n = text.n;
 
     if (n >= 6 && memcmp(text.p + n - 6, "-00:00", 6) == 0)
-        return false; /* RFC 3339 allows it, ISO 8601 does not */
+        return false; /* RFC 3339 allows the zone -00:00, ISO 8601 does not */
     if (time_parse(text, ret_ms))
         return true;
     if (n + 1 > sizeof(with_zone))
@@ -120,8 +123,8 @@ bool xapi_parse_time(struct str text, int64_t *ret_ms)
 /* The components of a duration in the order in which they must come. */
 static const struct xapi_unit {
     char letter;
-    bool is_time; /* comes after the T */
-    double seconds;
+    bool is_time;   /* true: the component comes after the letter T */
+    double seconds; /* length of one unit */
 } units[] = {
     {'Y', false, 365 * 86400.0},
     {'M', false, 30 * 86400.0},
@@ -131,10 +134,13 @@ static const struct xapi_unit {
     {'M', true, 60},
     {'S', true, 1},
 };
-/* DIGITS_MAX: as many as a double holds exactly. */
+/* DIGITS_MAX: the number of decimal digits that a double holds exactly; longer numbers are refused.
+ */
 enum { UNITS = sizeof(units) / sizeof(units[0]), DIGITS_MAX = 15 };
 
-/* Cuts a decimal number off the text: digits, and perhaps a point between digits. */
+/* Cuts a decimal number, digits with perhaps a point between them, off the start of *text. Sets
+ * *ret to its value and *ret_fraction to whether it has a point. False when there is no such
+ * number. */
 static bool xapi_cut_number(struct str *text, double *ret, bool *ret_fraction)
 {
     double value = 0, scale = 1;
@@ -159,7 +165,8 @@ static bool xapi_cut_number(struct str *text, double *ret, bool *ret_fraction)
     return true;
 }
 
-/* The index in units of the letter, from `first` on; UNITS: there is none. */
+/* Returns the index in `units` of the unit with that letter, at `first` or later; UNITS when there
+ * is none. */
 static size_t xapi_find_unit(char letter, bool is_time, size_t first)
 {
     size_t i = first;
@@ -169,13 +176,14 @@ static size_t xapi_find_unit(char letter, bool is_time, size_t first)
     return i;
 }
 
-/* P, then components in falling order; T before those of time. Weeks come alone. A fraction ends
- * the duration. */
+/* A duration is P, then components from the longest unit to the shortest, with T before the first
+ * of hours, minutes and seconds. Weeks cannot be combined with other units, and nothing may follow
+ * a component with a fraction. Each pass of the loop reads one component. */
 bool xapi_parse_duration(struct str text, double *ret_seconds)
 {
     struct str unread = text;
     double seconds = 0, value = 0;
-    size_t next = 0;
+    size_t next_unit = 0;
     bool is_time = false, fraction = false, weeks = false;
 
     if (text.n < 3 || str_cut(&unread, 'P').n > 0 || unread.n + 1 != text.n)
@@ -189,11 +197,11 @@ bool xapi_parse_duration(struct str text, double *ret_seconds)
         }
         if (fraction || weeks || !xapi_cut_number(&unread, &value, &fraction) || unread.n == 0)
             return false;
-        unit = xapi_find_unit(unread.p[0], is_time, next);
-        if (unit == UNITS || (units[unit].letter == 'W' && next > 0))
+        unit = xapi_find_unit(unread.p[0], is_time, next_unit);
+        if (unit == UNITS || (units[unit].letter == 'W' && next_unit > 0))
             return false;
         weeks = units[unit].letter == 'W';
-        next = unit + 1;
+        next_unit = unit + 1;
         seconds += value * units[unit].seconds;
         unread = (struct str){unread.p + 1, unread.n - 1};
     }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Lines are built in place at the end of one buffer and written by log_flush, once a loop
- * iteration. Nothing here blocks or allocates after log_open: a line without room is dropped and
- * counted.
+/* A line is built in place at the end of one buffer. The event loop calls log_flush once per loop
+ * iteration to write the buffer to the file descriptor. After log_open no function here blocks or
+ * allocates memory: when the buffer is full, a line is dropped and counted.
  *
- * struct log.line always refers to buffer + used. Between lines it is marked as failed, so that
- * fields written by mistake, or into a line that is not logged, have no effect. */
+ * The head of a line is its first part, from the time to the pid, which every line has. struct
+ * log.line is a text buffer that begins at buffer + used. While no line is being built it is marked
+ * as failed; writes to a failed buffer have no effect, so fields that are added then are discarded.
+ */
 #include "app/obs/log.h"
 
 #include <errno.h>
@@ -23,12 +25,12 @@
 
 enum {
     BUFFER_SIZE = 256 * 1024,
-    LINE_MAX_BYTES = PIPE_BUF, /* the kernel writes so much to a pipe in one piece */
-    /* Extra room after the buffer: the JSON writer reserves the worst case of a text, which is far
-     * more than a line may have in the end. */
+    LINE_MAX_BYTES = PIPE_BUF, /* longest write to a pipe that the kernel keeps in one piece */
+    /* Extra bytes after the buffer: before it writes a text, the JSON writer reserves room for the
+     * case that each byte must be escaped, far more than a finished line may have. */
     LINE_ROOM = 32 * 1024,
-    KEY_MAX = 64, /* HMAC-SHA-256 itself replaces longer keys by their digest */
-    MIDDLE_SIZE = 128,
+    KEY_MAX = 64,      /* bytes; HMAC-SHA-256 itself replaces a longer key by its digest */
+    MIDDLE_SIZE = 128, /* bytes of struct log.middle */
 };
 
 static const char cut_mark[] =
@@ -42,34 +44,38 @@ static const char *const level_names[] = {
 };
 enum { LEVELS = sizeof(level_names) / sizeof(level_names[0]) };
 
+/* What kind of file the log's descriptor is; a terminal or other device counts as a pipe. */
 enum sink { SINK_FILE, SINK_PIPE, SINK_SOCKET };
 
-/* A cached result of log_hash: the same ids occur again and again. */
+/* One cached result of log_hash; the cache saves time because the same ids are logged many times.
+ */
 enum { CACHED_HASHES = 512, CACHED_ID_MAX = 64 };
 struct cached_hash {
-    size_t n; /* of id; 0: unused */
+    size_t n; /* length of id in bytes; 0: the entry is unused */
     char id[CACHED_ID_MAX];
-    char text[LOG_HASH_SIZE];
+    char text[LOG_HASH_SIZE]; /* the id's log_hash */
 };
 
 struct log {
-    int fd; /* closed by log_close */
+    int fd; /* own descriptor of the sink, closed by log_close */
     enum sink sink;
-    bool must_poll; /* fd may block, since it shares its flags with other processes: poll first */
+    bool must_poll; /* true: a write to fd could block, so poll is called before each write */
     enum log_level min_level;
-    char middle[MIDDLE_SIZE]; /* JSON that is the same in every line: after the event, to the pid */
+    char middle[MIDDLE_SIZE]; /* JSON from after the event's name to the pid, the same in each line
+                               */
     size_t middle_length;
-    int64_t time_ms; /* of time_text */
+    int64_t time_ms; /* time that time_text shows, since the epoch; INT64_MIN: none yet */
     char time_text[TIME_TEXT_SIZE];
-    unsigned char key[KEY_MAX];
+    unsigned char key[KEY_MAX]; /* HMAC key of log_hash */
     size_t key_length;
-    struct cached_hash hashes[CACHED_HASHES]; /* index: log_hash_slot */
-    uint64_t dropped, unreported;             /* lines; unreported: since the last log.dropped */
-    struct arena *empty_arena;                /* allocates nothing, so that line cannot grow */
+    struct cached_hash hashes[CACHED_HASHES]; /* cache; log_hash_slot chooses an id's entry */
+    uint64_t dropped;                         /* lines dropped since log_open */
+    uint64_t unreported;                      /* lines dropped since the last line log.dropped */
+    struct arena *empty_arena;                /* gives no memory, so that `line` cannot grow */
     struct buf line;
-    struct jw writer;
-    size_t head_length; /* of the line between log_begin and log_end; 0: there is none */
-    size_t used;        /* bytes of complete lines in buffer */
+    struct jw writer;   /* JSON writer for the fields; writes to `line` */
+    size_t head_length; /* length of the head of the line being built; 0: there is no such line */
+    size_t used;        /* bytes of complete lines in buffer that are not written yet */
     char buffer[BUFFER_SIZE + LINE_ROOM];
 };
 
@@ -82,9 +88,10 @@ static enum sink sink_of_mode(mode_t mode)
     return S_ISSOCK(mode) ? SINK_SOCKET : SINK_PIPE;
 }
 
-/* Opens the file again, because O_NONBLOCK on the given descriptor would change it for all
- * processes that share it. Sockets cannot be reopened, nor files of another user: sockets have
- * MSG_DONTWAIT, and pipes are polled before each write. */
+/* Sets log->fd to a descriptor of the file that fd is open on. The file is opened a second time
+ * with O_NONBLOCK, because setting that flag on fd would set it for all processes that share fd. A
+ * socket, or a file of another user, cannot be opened again. log->fd is then a duplicate of fd:
+ * writes to a socket use MSG_DONTWAIT, and a pipe is polled before each write. False on failure. */
 static bool log_open_sink(struct log *log, int fd)
 {
     char path[32];
@@ -102,6 +109,7 @@ static bool log_open_sink(struct log *log, int fd)
     return log->fd >= 0;
 }
 
+/* Returns the level of that name; LOG_INFO for an unknown name or NULL. */
 static enum log_level level_of(const char *name)
 {
     for (int i = 0; name && i < (int)LEVELS; i++)
@@ -148,8 +156,8 @@ void log_close(struct log *log)
 
 /* --- Lines --- */
 
-/* Prints the time into log->time_text. Within the same second only the milliseconds are replaced,
- * which is much cheaper. */
+/* Prints the current time into log->time_text. While the second is the same as at the last call,
+ * only the three digits of the milliseconds are replaced, which is much cheaper. */
 static void update_time(struct log *log)
 {
     const int64_t now = clock_wall_ms();
@@ -167,6 +175,8 @@ static void update_time(struct log *log)
     log->time_ms = now;
 }
 
+/* Writes the head of a new line at buffer + used. The size leaves room for cut_mark, and no memory
+ * is added to the buffer because empty_arena has none. */
 static void log_line_begin(struct log *log, enum log_level level, const char *event)
 {
     struct buf *line = &log->line;
@@ -186,8 +196,9 @@ static void log_line_begin(struct log *log, enum log_level level, const char *ev
     log->writer = (struct jw){.out = line, .comma = true};
 }
 
-/* Completes the line. One that is too long keeps its head and loses all its fields ("cut":true), so
- * that every line is valid JSON. */
+/* Completes the line. A line that is too long keeps its head but loses all its fields and gets
+ * "cut":true, so that every line is valid JSON. Marks log->line as failed, because no line is being
+ * built any more. */
 static void log_line_end(struct log *log)
 {
     struct buf *line = &log->line;
@@ -201,6 +212,7 @@ static void log_line_end(struct log *log)
     line->failed = true;
 }
 
+/* True when the buffer has room for a line of the greatest length. */
 static bool log_has_room(const struct log *log)
 {
     return log->used <= BUFFER_SIZE - LINE_MAX_BYTES;
@@ -250,6 +262,7 @@ static bool log_would_block(const struct log *log)
     return poll(&writable, 1, 0) != 1 || !(writable.revents & POLLOUT);
 }
 
+/* Writes n bytes, again when a signal interrupts the call. Returns what write(2) returns. */
 static ssize_t log_write_chunk(struct log *log, const char *p, size_t n)
 {
     ssize_t written;
@@ -261,15 +274,15 @@ static ssize_t log_write_chunk(struct log *log, const char *p, size_t n)
     return written;
 }
 
-/* How many of the n bytes at p to write at once. A file: all. A pipe: whole lines up to PIPE_BUF,
- * which the kernel does not mix with the lines of other processes. A datagram socket: as a pipe. */
+/* Returns how many of the n bytes at p one write may have. For a file: all n. For a pipe or a
+ * socket: as many whole lines as fit into PIPE_BUF bytes, because the kernel does not mix a write
+ * of that size with the writes of other processes. */
 static size_t log_chunk_length(const struct log *log, const char *p, size_t n)
 {
     if (log->sink == SINK_FILE || n <= PIPE_BUF)
         return n;
     const char *end = memrchr(p, '\n', PIPE_BUF);
-    /* Without a newline this is the remainder of a line of which a full device took only the start.
-     */
+    /* No newline: a full device took only the start of a line, and this is the remainder of it. */
     return end ? (size_t)(end - p) + 1 : PIPE_BUF;
 }
 
@@ -292,7 +305,8 @@ static void log_write(struct log *log)
     memmove(log->buffer, log->buffer + done, log->used);
 }
 
-/* Logs how many lines were dropped, after the last line that was not. */
+/* Adds a line log.dropped to the buffer with the number of lines that were dropped since the last
+ * such line. */
 static void log_report_dropped(struct log *log)
 {
     const uint64_t count = log->unreported;
@@ -304,6 +318,8 @@ static void log_report_dropped(struct log *log)
     log->head_length = 0;
 }
 
+/* The first write makes room in the buffer. Only then can the number of dropped lines be logged,
+ * and the second write sends that line. */
 void log_flush(struct log *log)
 {
     log_write(log);
@@ -315,6 +331,7 @@ void log_flush(struct log *log)
 
 /* --- Ids --- */
 
+/* The cache is emptied, because its texts were made with the previous key. */
 void log_set_key(struct log *log, struct str key)
 {
     explicit_bzero(log->key, sizeof(log->key));
@@ -329,7 +346,8 @@ void log_set_key(struct log *log, struct str key)
     }
 }
 
-/* The only place where the id may be cached; ids with the same slot replace each other. */
+/* Returns the only entry of the cache that may hold the id. An id replaces another one that has the
+ * same entry. */
 static struct cached_hash *log_hash_slot(struct log *log, struct str id)
 {
     unsigned hash = 5381;
@@ -339,6 +357,8 @@ static struct cached_hash *log_hash_slot(struct log *log, struct str id)
     return &log->hashes[hash % CACHED_HASHES];
 }
 
+/* Uses the cached text when the id is in its cache entry. Otherwise computes the text and, unless
+ * the id is too long, stores it in the entry. */
 void log_hash(struct log *log, struct str id, char ret_text[LOG_HASH_SIZE])
 {
     struct cached_hash *cached = log_hash_slot(log, id);

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The log: JSON lines to one file descriptor, collected in memory and written by log_flush without
- * blocking. When the reader stalls, lines are dropped and counted; the count is logged when it
- * reads again. Between log_begin and log_end the caller adds fields through the writer; lines do
- * not nest.
+/* The log of a process: lines of JSON, collected in memory and written to one file descriptor by
+ * log_flush without blocking. When the reader of that descriptor stalls and the memory is full,
+ * lines are dropped and counted; the count is logged as soon as the reader reads again. Between
+ * log_begin and log_end the caller adds fields through the JSON writer that log_begin returns. A
+ * line must end before the next one begins.
  *
  *     struct jw *w = log_begin(log, LOG_WARNING, "store.away");
  *     jw_text(w, "reason", reason);
  *     log_end(log);
  *
  * Every line has time, level, event, service, program and pid. Text from clients is written with
- * jw_str (escaped), ids only as log_hash, tokens and secrets never. */
+ * jw_str, which escapes it. An id is written only as its log_hash. Tokens and secrets are never
+ * written. */
 #ifndef OBS_LOG_H
 #define OBS_LOG_H
 
@@ -19,24 +21,29 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR };
 
 struct log;
 
-enum { LOG_HASH_SIZE = 17 };
+enum { LOG_HASH_SIZE = 17 }; /* bytes of a log_hash: 16 digits and NUL */
 
-/* Does not close fd, and does not set O_NONBLOCK for the processes that share it. Several processes
- * may log to the same pipe: their lines do not mix. program: "mastery-fcgi". min_level: a name, as
- * in LOG_LEVEL. NULL on failure. */
+/* Opens a log that writes to fd. It never closes fd, and does not set O_NONBLOCK on it, because
+ * other processes may share it. Several processes may log to the same pipe without mixing their
+ * lines. program is the value of the field `program`, such as "mastery-fcgi". min_level is the name
+ * of the lowest level that is logged, as in the setting LOG_LEVEL; an unknown name or NULL counts
+ * as "info". NULL on failure. */
 struct log *log_open(int fd, const char *program, const char *min_level);
-void log_close(struct log *log); /* flushes first; NULL is allowed */
+void log_close(struct log *log); /* writes the lines that remain; NULL is allowed */
+/* True when lines of this level are logged. */
 bool log_enabled(const struct log *log, enum log_level level);
-/* Never returns NULL: the fields of a line below the level, or without room, are discarded. event:
- * a string literal, written without escaping. A line of more than PIPE_BUF bytes loses its fields
- * and gets "cut":true. */
+/* Begins a line and returns the writer for its fields, never NULL: when the level is not logged or
+ * the buffer is full, the writer discards the fields. event must be a string literal, because it is
+ * written without escaping. A line of more than PIPE_BUF bytes loses its fields and gets
+ * "cut":true. */
 struct jw *log_begin(struct log *log, enum log_level level, const char *event);
 void log_end(struct log *log);
 void log_flush(struct log *log);
-uint64_t log_dropped(const struct log *log); /* lines since log_open */
+uint64_t log_dropped(const struct log *log); /* number of lines dropped since log_open */
 
-/* log_hash makes the text that replaces an id in the log: 16 hexadecimal digits of an HMAC-SHA-256.
- * Until log_set_key the key is random, and the hashes differ from those of every other process. */
+/* log_hash makes the text that replaces an id in the log: the first 16 hexadecimal digits of the
+ * id's HMAC-SHA-256. log_set_key sets the key of the HMAC. Before its first call the key is random,
+ * so that each process makes other hashes of the same id. */
 void log_set_key(struct log *log, struct str key);
 void log_hash(struct log *log, struct str id, char ret_text[LOG_HASH_SIZE]);
 

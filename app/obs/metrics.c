@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Opens, counts and sums. Counting adds to the process's own slot with relaxed atomics; summing
- * reads all slots while others count, so a sum may be a few counts behind but never falls. The text
- * formats are in metrics_print.c, the file in metrics_file.c, its ownership in metrics_slot.c. */
+/* Opens the metrics, counts and adds up. A slot is one process's part of the shared file, a cell
+ * one number in it (metrics_layout.h). Counting adds to a cell of the process's own slot with
+ * relaxed atomics. Adding up reads the slots of all processes while they go on counting, so a sum
+ * may be a few counts behind but never falls. metrics_print.c has the text formats, metrics_file.c
+ * makes and maps the file, metrics_slot.c decides which process owns which slot. */
 #include "app/obs/metrics.h"
 
 #include <math.h>
@@ -13,7 +15,8 @@
 
 /* --- Opening --- */
 
-/* Allocates what does not depend on the file. */
+/* Reads the labels and allocates the arrays whose sizes do not depend on the shared file. False
+ * when memory is exhausted. */
 static bool metrics_prepare(struct metrics *m, const struct metrics_endpoint *endpoints,
                             size_t count)
 {
@@ -29,6 +32,8 @@ static bool metrics_prepare(struct metrics *m, const struct metrics_endpoint *en
     return true;
 }
 
+/* fd is -1 before the first failure can occur, so that metrics_close does not close descriptor 0.
+ */
 struct metrics *metrics_open(const char *path, const struct metrics_endpoint *endpoints,
                              size_t endpoint_count, char ret_error[200])
 {
@@ -62,22 +67,27 @@ void metrics_close(struct metrics *m)
 
 /* --- Counting --- */
 
+/* Adds n to a cell of this process's slot. */
 static void metrics_count(struct metrics *m, size_t cell, uint64_t n)
 {
     atomic_fetch_add_explicit(&m->own_slot->cells[cell], n, memory_order_relaxed);
 }
 
-static void metrics_observe(struct metrics *m, size_t at, const uint64_t *bounds_us, uint64_t us)
+/* Adds a duration of `us` microseconds to the histogram whose first cell is `first_cell`: 1 to the
+ * bucket of the first bound that is not below it, and the duration to the sum after the buckets. */
+static void metrics_observe(struct metrics *m, size_t first_cell, const uint64_t *bounds_us,
+                            uint64_t us)
 {
     size_t bucket = 0;
 
     while (bucket < BOUNDS && us > bounds_us[bucket])
         bucket++;
-    metrics_count(m, at + bucket, 1);
-    metrics_count(m, at + BUCKETS, us);
+    metrics_count(m, first_cell + bucket, 1);
+    metrics_count(m, first_cell + BUCKETS, us);
 }
 
-/* The last index is that of all statuses without a cell of their own. */
+/* Returns the index of the HTTP status in metrics_statuses; the last index for any status that is
+ * not there. */
 static size_t status_index(int status)
 {
     size_t i = 0;
@@ -90,13 +100,14 @@ static size_t status_index(int status)
 void metrics_observe_request(struct metrics *m, size_t endpoint, int status, int64_t duration_us)
 {
     assert(endpoint < m->endpoint_count);
-    const size_t at = metrics_endpoint_cell(endpoint);
+    const size_t first_cell = metrics_endpoint_cell(endpoint);
 
-    metrics_count(m, at + status_index(status), 1);
-    metrics_observe(m, at + STATUSES, metrics_request_bounds_us,
+    metrics_count(m, first_cell + status_index(status), 1);
+    metrics_observe(m, first_cell + STATUSES, metrics_request_bounds_us,
                     duration_us > 0 ? (uint64_t)duration_us : 0);
 }
 
+/* The cells of a counter with two labels are ordered by the first label, then by the second. */
 void metrics_add(struct metrics *m, enum metric metric, const char *first, const char *second,
                  uint64_t n)
 {
@@ -113,7 +124,7 @@ void metrics_add(struct metrics *m, enum metric metric, const char *first, const
 void metrics_observe_batch(struct metrics *m, const char *priority, double seconds)
 {
     const double longest_s = 1e9;
-    const double counted_s = seconds > 0 ? fmin(seconds, longest_s) : 0; /* NaN too */
+    const double counted_s = seconds > 0 ? fmin(seconds, longest_s) : 0; /* 0 for NaN too */
     size_t i = 0;
 
     while (i < PRIORITIES - 1 && strcmp(metrics_priorities[i], priority) != 0)
@@ -158,7 +169,8 @@ uint64_t metrics_erasures(const struct metrics *m)
     return m ? atomic_load(&m->header->erasures) : 0;
 }
 
-/* Processes go on counting meanwhile; a count that is added during the reset may survive it. */
+/* The other processes go on counting during the reset; a count that is added after its cell was set
+ * to 0 remains. */
 void metrics_reset(struct metrics *m)
 {
     for (size_t i = 0; i < slots_used(m); i++)
@@ -172,7 +184,8 @@ static uint64_t slot_read_cell(const struct slot *slot, size_t cell)
     return atomic_load_explicit(&slot->cells[cell], memory_order_relaxed);
 }
 
-/* The order by which "the worst" breaker of the pool is found. */
+/* Returns how bad a circuit breaker's state is, from 0 (closed) to 2 (open). The constants of the
+ * state have another order, because a scrape shows them as numbers. */
 static int breaker_severity(enum breaker_gauge state)
 {
     switch (state) {
@@ -183,7 +196,8 @@ static int breaker_severity(enum breaker_gauge state)
     return 0;
 }
 
-/* Adds the breaker of one process: see struct metrics_breaker. */
+/* Adds one process's circuit breaker for a service to the sums in *ret: the worse state, the sum of
+ * the failures, the later opening. */
 static void metrics_sum_breaker(const struct slot *slot, size_t service, struct metrics_live *ret)
 {
     const enum breaker_gauge state =
@@ -197,6 +211,8 @@ static void metrics_sum_breaker(const struct slot *slot, size_t service, struct 
         ret->breakers[service].opened_at_ms = opened_at_ms;
 }
 
+/* Adds the gauges and circuit breakers of one running process to *ret. The gauge of the lag is not
+ * added up: the greatest value of all processes counts. */
 static void metrics_sum_live(const struct slot *slot, struct metrics_live *ret)
 {
     ret->processes++;
@@ -211,6 +227,8 @@ static void metrics_sum_live(const struct slot *slot, struct metrics_live *ret)
         metrics_sum_breaker(slot, i, ret);
 }
 
+/* Adds up the cells of all slots, also those of ended processes; gauges count only when the slot's
+ * owner is running. */
 void metrics_sum(struct metrics *m, struct metrics_live *ret)
 {
     *ret = (struct metrics_live){.processes = 0};
@@ -237,8 +255,10 @@ uint64_t metrics_endpoint_total(struct metrics *m, size_t endpoint)
 
 /* --- Summary --- */
 
-/* The duration below which the given share of all requests lies, as histogram_quantile of
- * Prometheus computes it: linear inside a bucket, and the last bound for everything beyond it. */
+/* Returns the duration, in milliseconds, below which the given share (0 to 1) of `count` requests
+ * lies, as Prometheus' function histogram_quantile computes it. Within a bucket the durations count
+ * as evenly spread. When the result would lie beyond the last bound, it is that bound; 0 without
+ * requests. */
 static double percentile_ms(const uint64_t buckets[BUCKETS], uint64_t count, double share)
 {
     const double rank = share * (double)count;
@@ -256,7 +276,8 @@ static double percentile_ms(const uint64_t buckets[BUCKETS], uint64_t count, dou
     return count > 0 ? (double)metrics_request_bounds_us[BOUNDS - 1] / 1000 : 0;
 }
 
-/* Percentiles are those of all endpoints together. */
+/* Fills the numbers of requests, and their mean duration and percentiles, which are those of all
+ * endpoints together. */
 static void summarize_requests(const struct metrics *m, struct metrics_summary *ret)
 {
     uint64_t histogram[HISTOGRAM_CELLS] = {0}, count = 0;

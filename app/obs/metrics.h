@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Metrics of all processes, in one file of shared memory. Each process owns a slot and adds to it
- * with lock-free atomics; any process can answer a scrape by summing all slots. The counters of a
- * process that has ended stay in its slot, so sums never fall; its gauges do not count, and the
- * next owner of the slot starts them at 0. The counters are the rows of metrics.def. */
+/* Metrics of all processes in one file of shared memory. The file has slots; each process owns one
+ * and adds to it with lock-free atomics. A scrape (Prometheus reading the metrics) can be served by
+ * any process, which adds up all slots. When a process has ended, its counters stay in its slot, so
+ * that sums never fall, but its gauges no longer count; the next owner of the slot sets them to 0.
+ * The counters are the rows of metrics.def. Breakers are circuit breakers: they stop requests to a
+ * service that fails. */
 #ifndef OBS_METRICS_H
 #define OBS_METRICS_H
 
@@ -10,7 +12,8 @@
 
 struct metrics;
 
-/* A route by which requests are counted: values of the labels `method` and `endpoint`. */
+/* A route whose requests are counted. Its members are the values of the labels `method` and
+ * `endpoint`. */
 struct metrics_endpoint {
     const char *method;
     const char *pattern;
@@ -26,65 +29,74 @@ enum metric {
 
 enum metric_gauge {
     GAUGE_ACTIVE_REQUESTS,
-    GAUGE_STORE_CONNECTIONS,
-    GAUGE_STORE_IN_USE,
-    GAUGE_KEYS_REFUSED,
-    GAUGE_JOURNAL_LAG_MS, /* shown as the maximum of the running processes; all others as the sum */
+    GAUGE_STORE_CONNECTIONS, /* open connections to Redis */
+    GAUGE_STORE_IN_USE,      /* connections to Redis that wait for replies */
+    GAUGE_KEYS_REFUSED,      /* 1: the process keeps old secrets because the new ones are invalid */
+    /* delay of the worker in processing changes; a scrape shows the maximum of the running
+     * processes, but the sum for all other gauges */
+    GAUGE_JOURNAL_LAG_MS,
     GAUGES
 };
 /* Services that a circuit breaker guards. */
 enum metric_service { METRIC_SERVICE_REDIS, METRIC_SERVICE_DAPR, METRIC_SERVICES };
 enum breaker_gauge { BREAKER_GAUGE_CLOSED, BREAKER_GAUGE_OPEN, BREAKER_GAUGE_HALF_OPEN };
 
-/* path: the shared file, made (mode 0660) when it is missing or has another layout: other rows,
- * other endpoints. The last endpoint is that of unknown paths; the texts must outlive the metrics.
- * NULL with a line in ret_error. */
+/* Opens the shared file at path. A new file (mode 0660) is made when there is none, or when the
+ * file has another layout because it was made for other counters or endpoints. The last endpoint
+ * counts the requests of unknown paths. The texts of the endpoints are not copied and must live
+ * longer than the metrics. NULL on failure, with one line of explanation in ret_error. */
 struct metrics *metrics_open(const char *path, const struct metrics_endpoint *endpoints,
                              size_t endpoint_count, char ret_error[200]);
 void metrics_close(struct metrics *m); /* releases the slot; NULL is allowed */
 
+/* Counts a request with its HTTP status and duration; endpoint is an index into the endpoints. */
 void metrics_observe_request(struct metrics *m, size_t endpoint, int status, int64_t duration_us);
-/* first, second: values of the row's labels, as metrics.def lists them; NULL where the row has no
- * such label. Any other value is a bug of the caller (assert). */
+/* Adds n to a counter. first and second are the values of its labels, as the row in metrics.def
+ * lists them; NULL when the row has no such label. Any other value fails an assert. */
 void metrics_add(struct metrics *m, enum metric metric, const char *first, const char *second,
                  uint64_t n);
-/* Processing time of a batch; priority: "high", "normal" or "low". */
+/* Counts a finished batch job with its processing time. priority is "high", "normal" or "low". */
 void metrics_observe_batch(struct metrics *m, const char *priority, double seconds);
 void metrics_gauge_add(struct metrics *m, enum metric_gauge gauge, int64_t delta);
 void metrics_gauge_set(struct metrics *m, enum metric_gauge gauge, int64_t value);
-/* State of this process's circuit breaker for the service; the scrape shows the worst of the live
- * processes. */
+/* Sets what this process's circuit breaker for the service is doing. opened_at_ms is when it last
+ * opened, since the epoch; 0: never. A scrape shows the worst state of all running processes. */
 void metrics_set_breaker(struct metrics *m, enum metric_service service, enum breaker_gauge state,
                          uint64_t failures, int64_t opened_at_ms);
-/* Counts erasures of students over all processes: a process whose last reading differs drops its
- * cached results. m may be NULL: no count, and always 0. */
+/* A number of erased students, shared by all processes. A process that reads another number than
+ * before drops its cached results, which may be those of an erased student. With m NULL nothing is
+ * counted and the number is always 0. */
 void metrics_add_erasure(struct metrics *m);
 uint64_t metrics_erasures(const struct metrics *m);
-void metrics_reset(struct metrics *m); /* counters and histograms of all slots to 0, not gauges */
+void metrics_reset(struct metrics *m); /* sets all counters and histograms, not gauges, to 0 */
 
-/* Prints Prometheus text format 0.0.4, or OpenMetrics 1.0. version and commit are for build_info.
- * About 2 KiB for each endpoint that has been used: the caller checks out->failed. */
+/* Prints all metrics to `out` in OpenMetrics 1.0 (openmetrics true) or in the Prometheus text
+ * format 0.0.4. version and commit are shown by build_info. The text has about 2 KiB for each
+ * endpoint that has been used; out->failed is set when the memory for it is exhausted. */
 void metrics_print(struct metrics *m, struct buf *out, bool openmetrics, const char *version,
                    const char *commit);
 
-/* The worst state, the sum of the failures, and the latest opening (0: none) over all processes. */
+/* The circuit breakers of all running processes for one service. */
 struct metrics_breaker {
-    enum breaker_gauge state;
-    uint64_t failures;
-    int64_t opened_at_ms;
+    enum breaker_gauge state; /* worst state: open, then half-open, then closed */
+    uint64_t failures;        /* sum of their failures */
+    int64_t opened_at_ms;     /* when one of them last opened, since the epoch; 0: never */
 };
 
-/* Sums for /metrics/detailed. */
+/* The numbers of the response to /metrics/detailed, over all processes. */
 struct metrics_summary {
-    uint64_t requests_total, errors_total;             /* errors: status 500 and above */
-    double average_latency_ms, p50_ms, p95_ms, p99_ms; /* 0 without requests */
+    uint64_t requests_total;
+    uint64_t errors_total; /* responses with status 500 and above */
+    /* durations of requests: mean and percentiles; 0 when there was no request */
+    double average_latency_ms, p50_ms, p95_ms, p99_ms;
     int64_t active_requests, store_connections, store_in_use;
     uint64_t cache_hits, cache_misses, spans, store_reconnects;
-    int64_t counting_since_ms; /* when the file was made or last reset */
+    int64_t counting_since_ms; /* when the counters last were 0, since the epoch */
     int live_processes;
     struct metrics_breaker breakers[METRIC_SERVICES];
 };
 void metrics_summarize(struct metrics *m, struct metrics_summary *ret);
+/* Returns the number of requests of one endpoint, of any status. */
 uint64_t metrics_endpoint_total(struct metrics *m, size_t endpoint);
 
 #endif

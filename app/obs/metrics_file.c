@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Opens the shared file, or makes it. Its path always names a complete file: a new one is written
- * under another name and renamed over it. A lock (flock) on the old file makes processes that start
- * together wait for each other; the kernel releases it when a process dies in between. */
+/* Opens and maps the shared file of metrics, or makes a new one. The path must never name an
+ * incomplete file with a valid header, so a new file is written under a temporary name and then
+ * renamed to the path. Processes that start at the same time wait for each other by a lock (flock)
+ * on the file that the path names; the kernel releases the lock when its holder dies. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 
 #define MAGIC UINT64_C(0x3173656e67656d6d)
 
+/* Writes an error line about the path, with the text of errno. Always returns false. */
 static bool file_fail(char ret_error[200], const char *what, const char *path)
 {
     (void)snprintf(ret_error, 200, "%s %.100s: %s", what, path, strerror(errno));
@@ -27,6 +29,7 @@ static size_t file_size(const struct metrics *m)
     return sizeof(struct metrics_header) + SLOTS * m->stride;
 }
 
+/* True when the open file has the size and the header of this build's layout. */
 static bool file_has_layout(const struct metrics *m, int fd)
 {
     struct metrics_header found;
@@ -37,7 +40,8 @@ static bool file_has_layout(const struct metrics *m, int fd)
            found.layout == metrics_layout_hash(m) && found.size == file_size(m);
 }
 
-/* Allocates the space now: a full tmpfs is then an error here and not a SIGBUS later. */
+/* Makes the new file complete: zeros and the header. False with errno. The space is allocated at
+ * once, so that a full tmpfs is an error here and not a SIGBUS when the memory is first written. */
 static bool file_fill(const struct metrics *m, int fd)
 {
     struct metrics_header header = {
@@ -49,35 +53,38 @@ static bool file_fill(const struct metrics *m, int fd)
         errno = failed;
         return false;
     }
-    /* fchmod, because the umask may remove the group's rights: worker and pool may share only a
-     * group. */
+    /* open() lets the umask remove the group's rights; fchmod restores them, because worker and
+     * request processes may run as different users of one group */
     return fchmod(fd, 0660) == 0 &&
            pwrite(fd, &header, sizeof(header), 0) == (ssize_t)sizeof(header);
 }
 
-/* Makes a complete new file at path and returns it open; -1 with ret_error. */
+/* Writes a complete new file under a temporary name (the path and this process's id), renames it to
+ * the path and returns its descriptor; -1 with ret_error. */
 static int file_make(const struct metrics *m, const char *path, char ret_error[200])
 {
-    char fresh[4096];
+    char temporary[4096];
 
-    if ((size_t)snprintf(fresh, sizeof(fresh), "%s.%d", path, (int)getpid()) >= sizeof(fresh)) {
+    if ((size_t)snprintf(temporary, sizeof(temporary), "%s.%d", path, (int)getpid()) >=
+        sizeof(temporary)) {
         errno = ENAMETOOLONG;
         file_fail(ret_error, "make", path);
         return -1;
     }
-    const int fd = open(fresh, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0660);
+    const int fd = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0660);
     if (fd < 0) {
-        file_fail(ret_error, "make", fresh);
+        file_fail(ret_error, "make", temporary);
         return -1;
     }
-    if (file_fill(m, fd) && rename(fresh, path) == 0)
+    if (file_fill(m, fd) && rename(temporary, path) == 0)
         return fd;
     file_fail(ret_error, "make", path);
-    (void)unlink(fresh);
+    (void)unlink(temporary);
     (void)close(fd);
     return -1;
 }
 
+/* True when the path names the file that fd is open on. */
 static bool file_is_at(int fd, const char *path)
 {
     struct stat of_fd, of_path;
@@ -86,6 +93,7 @@ static bool file_is_at(int fd, const char *path)
            of_fd.st_ino == of_path.st_ino;
 }
 
+/* Waits for the exclusive lock. False with errno. */
 static bool file_lock(int fd)
 {
     int result;
@@ -96,8 +104,9 @@ static bool file_lock(int fd)
     return result == 0;
 }
 
-/* Uses O_CREAT only when there is no file: in /dev/shm the kernel refuses O_CREAT for an existing
- * file of another user (fs.protected_regular), even if the group may write to it. */
+/* Opens the file, or creates an empty one when there is none; -1 with errno. The first attempt has
+ * no O_CREAT, because in /dev/shm the kernel refuses O_CREAT for an existing file of another user
+ * (fs.protected_regular), even when this process's group may write to it. */
 static int open_or_create(const char *path)
 {
     const int flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC;
@@ -106,8 +115,9 @@ static int open_or_create(const char *path)
     return fd >= 0 || errno != ENOENT ? fd : open(path, flags | O_CREAT, 0660);
 }
 
-/* Opens the file at path, or makes an empty one, and locks it. While this process waited for the
- * lock, another may have replaced the file: then it opens the new one. -1 with ret_error. */
+/* Opens the file at path, or creates an empty one, locks it and returns its descriptor; -1 with
+ * ret_error. While this process waited for the lock, another process may have renamed a new file to
+ * the path; the loop then opens that one. */
 static int open_locked(const char *path, char ret_error[200])
 {
     for (;;) {
@@ -127,19 +137,22 @@ static int open_locked(const char *path, char ret_error[200])
     }
 }
 
+/* Maps the file m->fd into memory and sets m->header. False with ret_error. */
 static bool file_map(struct metrics *m, const char *path, char ret_error[200])
 {
-    void *at = mmap(NULL, file_size(m), PROT_READ | PROT_WRITE, MAP_SHARED, m->fd, 0);
+    void *mapping = mmap(NULL, file_size(m), PROT_READ | PROT_WRITE, MAP_SHARED, m->fd, 0);
 
-    if (at == MAP_FAILED)
+    if (mapping == MAP_FAILED)
         return file_fail(ret_error, "map", path);
-    m->header = at;
+    m->header = mapping;
     return true;
 }
 
+/* `locked` is the file that the path named at first. m->fd is the same file when its layout is that
+ * of this build, else the new file; `locked` is then closed. */
 bool metrics_map(struct metrics *m, const char *path, char ret_error[200])
 {
-    const size_t line = 64; /* no two processes write to one cache line */
+    const size_t line = 64; /* bytes of a cache line; each slot begins on a new one */
     const size_t slot_size = sizeof(struct slot) + m->cell_count * sizeof(atomic_ullong);
 
     m->stride = (slot_size + line - 1) / line * line;
@@ -148,7 +161,8 @@ bool metrics_map(struct metrics *m, const char *path, char ret_error[200])
         return false;
     m->fd = file_has_layout(m, locked) ? locked : file_make(m, path, ret_error);
     const bool mapped = m->fd >= 0 && file_map(m, path, ret_error);
-    /* Closing alone would not unlock: the mapping keeps the open file, and with it the lock. */
+    /* Closing the descriptor would not release the lock, because the mapping keeps the file open.
+     */
     (void)flock(locked, LOCK_UN);
     if (m->fd != locked)
         (void)close(locked);

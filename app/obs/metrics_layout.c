@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The tables that give each cell of the shared file its meaning, and a hash over all of them: a
- * file whose hash differs was made by another build and is replaced (metrics_file.c). Knows neither
- * the file nor the processes. */
+/* The tables that give each cell (64-bit number) of the shared file of metrics its meaning, and a
+ * hash of all these tables. A file whose header has another hash was made by a different build, and
+ * metrics_file.c replaces it. This file itself accesses neither the shared file nor processes. */
 #include "app/obs/metrics_layout.h"
 
 const struct counter_row metrics_rows[METRICS] = {
@@ -28,7 +28,8 @@ const uint64_t metrics_batch_bounds_us[BOUNDS] = {
 };
 /* clang-format on */
 
-/* metrics.def writes labels as "name=value|value;name=value|value". */
+/* Splits the labels of a row of metrics.def, which have the form
+ * "name=value|value;name=value|value". The values point into the text. */
 void metrics_labels_parse(struct str text, struct label_set *ret)
 {
     *ret = (struct label_set){.n = 0};
@@ -47,18 +48,19 @@ void metrics_labels_parse(struct str text, struct label_set *ret)
 
 size_t metrics_label_index(const struct label_set *labels, size_t label, const char *value)
 {
-    assert((label < labels->n) == (value != NULL)); /* a value for each label of the row */
+    /* the caller gives a value exactly when the counter has the label */
+    assert((label < labels->n) == (value != NULL));
     if (!value)
         return 0;
     size_t i = 0;
     while (i < labels->v[label].value_count &&
            !str_equal(labels->v[label].values[i], str_of(value)))
         i++;
-    assert(i < labels->v[label].value_count); /* metrics.def lists the value */
+    assert(i < labels->v[label].value_count); /* metrics.def must list the value */
     return i;
 }
 
-/* FNV-1a. */
+/* Continues a hash (FNV-1a, 64 bits) with n bytes and returns the new hash. */
 static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t n)
 {
     const unsigned char *p = bytes;
@@ -68,7 +70,8 @@ static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t n)
     return hash;
 }
 
-/* Hashes the NUL too, so that "ab" "c" differs from "a" "bc". */
+/* Continues a hash with two texts. The NUL after each text is hashed too, so that the texts "ab",
+ * "c" have another hash than "a", "bc". */
 static uint64_t hash_texts(uint64_t hash, const char *a, const char *b)
 {
     return hash_bytes(hash_bytes(hash, a, strlen(a) + 1), b, strlen(b) + 1);

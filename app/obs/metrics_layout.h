@@ -2,13 +2,16 @@
 /* The layout of the shared file of metrics; only for app/obs/metrics*.c.
  *
  *     header | slot 0 | slot 1 | ... | slot 127
- *     slot:    gauges, breakers, cells; the lock on its first byte says who owns it
+ *     slot:    gauges, circuit breakers, cells; a lock on its first byte shows that it is owned
+ *     cell:    one 64-bit number
  *     cells:   COUNTER_CELLS for each row of metrics.def,
  *              a histogram for each batch priority,
- *              for each endpoint: a count for each status, and a histogram
+ *              for each endpoint: a count for each HTTP status, and a histogram
  *
- * A histogram is BUCKETS counts (not cumulative) and the sum in microseconds. Its count is not
- * stored but computed from the buckets, so that the two cannot disagree. */
+ * A histogram has BUCKETS + 1 cells. Each of the first BUCKETS cells is the number of durations in
+ * one range (not cumulative); the last cell is the sum of all durations in microseconds. The total
+ * number of durations is not stored but computed from the buckets, so that the two cannot disagree.
+ */
 #ifndef OBS_METRICS_LAYOUT_H
 #define OBS_METRICS_LAYOUT_H
 
@@ -18,14 +21,14 @@
 #include "app/obs/metrics.h"
 
 enum {
-    SLOTS = 128,
-    PRIORITIES = 3,
-    LABELS_MAX = 2,
-    LABEL_VALUES_MAX = 8,
-    COUNTER_CELLS = 32, /* combinations of label values that a row may have */
-    STATUSES = 22,      /* the last is for all other statuses */
-    BOUNDS = 14,
-    BUCKETS = BOUNDS + 1, /* the last is +Inf */
+    SLOTS = 128,          /* greatest number of processes */
+    PRIORITIES = 3,       /* priorities of batch jobs */
+    LABELS_MAX = 2,       /* labels that a counter may have */
+    LABEL_VALUES_MAX = 8, /* values that a label may have */
+    COUNTER_CELLS = 32,   /* combinations of label values that a counter may have */
+    STATUSES = 22, /* HTTP statuses with a count of their own, and one count for all others */
+    BOUNDS = 14,   /* upper bounds of a histogram's buckets, without infinity */
+    BUCKETS = BOUNDS + 1, /* ranges of a histogram; the last has no upper bound */
     HISTOGRAM_CELLS = BUCKETS + 1,
     BATCH_FIRST_CELL = METRICS * COUNTER_CELLS,
     ENDPOINTS_FIRST_CELL = BATCH_FIRST_CELL + PRIORITIES * HISTOGRAM_CELLS,
@@ -40,32 +43,36 @@ struct counter_row {
     const char *name, *labels, *help;
 };
 
+/* A label of a counter, with all values that it can have. */
 struct label {
     struct str name;
     struct str values[LABEL_VALUES_MAX];
     size_t value_count;
 };
 
+/* The labels of one counter. */
 struct label_set {
     struct label v[LABELS_MAX];
     size_t n;
 };
 
 extern const struct counter_row metrics_rows[METRICS];
-extern const int metrics_statuses[STATUSES]; /* 0: all others */
+extern const int metrics_statuses[STATUSES]; /* HTTP statuses; 0, the last: all others */
 extern const char *const metrics_priorities[PRIORITIES];
 extern const uint64_t metrics_request_bounds_us[BOUNDS];
 extern const uint64_t metrics_batch_bounds_us[BOUNDS];
 
+/* The start of the shared file. */
 struct metrics_header {
-    uint64_t magic, layout, size;
-    atomic_llong counting_since_ms;
-    atomic_ullong slots_used; /* slots from this one on were never owned */
-    atomic_ullong erasures;   /* students erased by any of the processes */
-    uint64_t unused[2];
+    uint64_t magic, layout, size;   /* constant; metrics_layout_hash; bytes of the file */
+    atomic_llong counting_since_ms; /* when all counters last were 0, since the epoch */
+    atomic_ullong slots_used;       /* slots with this index or a greater one were never owned */
+    atomic_ullong erasures;         /* number of students erased by any of the processes */
+    uint64_t unused[2];             /* padding to 64 bytes */
 };
 static_assert(sizeof(struct metrics_header) == 64, "slots start on a cache line");
 
+/* The metrics of one process; cells has cell_count elements. */
 struct slot {
     atomic_llong gauges[GAUGES];
     struct {
@@ -75,18 +82,19 @@ struct slot {
 };
 
 struct metrics {
-    int fd; /* of the shared file: holds the lock on own_slot; -1 when not open */
-    struct metrics_header *header; /* the mapped file */
-    size_t stride;                 /* bytes from slot to slot */
-    size_t cell_count;
+    int fd;                        /* shared file; holds the lock on own_slot; -1 when not open */
+    struct metrics_header *header; /* start of the mapped file; NULL when not mapped */
+    size_t stride;                 /* bytes from the start of a slot to that of the next one */
+    size_t cell_count;             /* cells of one slot */
     struct metrics_endpoint *endpoints;
     size_t endpoint_count;
-    struct label_set labels[METRICS];
-    struct slot *own_slot; /* slot number own_index; NULL before it is acquired */
-    size_t own_index;
-    uint64_t *totals; /* cell_count sums over all slots, of the last metrics_sum */
+    struct label_set labels[METRICS]; /* labels of each row of metrics.def */
+    struct slot *own_slot;            /* this process's slot; NULL before it is acquired */
+    size_t own_index;                 /* index of own_slot */
+    uint64_t *totals; /* for each cell the sum over all slots, computed by metrics_sum */
 };
 
+/* Returns the slot of that index; the first slot follows the header. */
 static inline struct slot *metrics_slot(const struct metrics *m, size_t index)
 {
     char *first = (char *)(m->header + 1);
@@ -96,19 +104,22 @@ static inline struct slot *metrics_slot(const struct metrics *m, size_t index)
 
 /* metrics_layout.c */
 void metrics_labels_parse(struct str text, struct label_set *ret);
-/* Position of the value among those of the row's first (0) or second (1) label; 0 with value NULL,
- * which is required when the row has no such label. */
+/* Returns the position of the value among the values of a counter's first (label 0) or second
+ * (label 1) label. When the counter has no such label, value must be NULL and the position is 0. */
 size_t metrics_label_index(const struct label_set *labels, size_t label, const char *value);
-/* Over everything that gives a cell its meaning. */
+/* Returns a hash of all tables that give the cells their meaning: two builds with the same hash can
+ * share a file. */
 uint64_t metrics_layout_hash(const struct metrics *m);
 
-/* How many values a row's first or second label has; 1 when it has no such label. */
+/* Returns how many values a counter's first (label 0) or second (label 1) label has; 1 when it has
+ * no such label. */
 static inline size_t metrics_label_values(const struct label_set *labels, size_t label)
 {
     return label < labels->n ? labels->v[label].value_count : 1;
 }
 
-/* Index of the first cell of a row, a histogram, an endpoint. */
+/* The next three functions return the index of the first cell of a counter (a row of metrics.def),
+ * of a batch priority's histogram, and of an endpoint. */
 static inline size_t metrics_row_cell(enum metric row)
 {
     return (size_t)row * COUNTER_CELLS;
@@ -124,22 +135,24 @@ static inline size_t metrics_endpoint_cell(size_t endpoint)
     return (size_t)ENDPOINTS_FIRST_CELL + endpoint * ENDPOINT_CELLS;
 }
 
-/* metrics_file.c: maps the file at path, making it when there is none of this layout. m has its
- * endpoints and cell_count. False with a line in ret_error. */
+/* metrics_file.c: maps the file at path into memory; a new file is made when there is none with
+ * this layout. m must have its endpoints and cell_count already. False with a line in ret_error. */
 bool metrics_map(struct metrics *m, const char *path, char ret_error[200]);
 void metrics_unmap(struct metrics *m);
 
-/* metrics_slot.c */
+/* metrics_slot.c: acquires the first free slot; false with a line in ret_error. */
 bool metrics_acquire_slot(struct metrics *m, char ret_error[200]);
 void metrics_release_slot(struct metrics *m);
-bool metrics_slot_live(const struct metrics *m, size_t index); /* its owner runs */
+/* True when the process that owns the slot is running. */
+bool metrics_slot_live(const struct metrics *m, size_t index);
 
-/* The gauges of the running processes. metrics_sum fills m->totals too. */
+/* The gauges and circuit breakers of the running processes, added up. */
 struct metrics_live {
-    int processes;
+    int processes; /* number of running processes */
     int64_t gauges[GAUGES];
     struct metrics_breaker breakers[METRIC_SERVICES];
 };
+/* Fills *ret, and m->totals with the sum of each cell over all slots. */
 void metrics_sum(struct metrics *m, struct metrics_live *ret);
 
 #endif

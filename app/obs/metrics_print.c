@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Prints the text formats Prometheus 0.0.4 and OpenMetrics 1.0. Both require that all samples of a
- * family follow each other. Counters of metrics.def appear at once, with 0; those of requests once
- * there was a request. No floating point is printed, so the locale has no effect. */
+/* Prints the metrics in the text formats Prometheus 0.0.4 and OpenMetrics 1.0. A sample is one line
+ * with a value; a family is all samples of one metric's name; a series is a name with one set of
+ * label values. Both formats require that a family's samples follow each other. The counters of
+ * metrics.def are always printed, also when they are 0. Numbers of requests are printed only for
+ * endpoints and statuses that have occurred. No floating-point number is printed, so the locale has
+ * no effect. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -10,12 +13,12 @@
 #define PREFIX "mastery_engine_"
 
 struct printer {
-    const struct metrics *m;
+    const struct metrics *m; /* metrics whose totals are printed */
     struct buf *out;
-    bool openmetrics;
+    bool openmetrics; /* true: OpenMetrics; false: Prometheus text format */
 };
 
-/* Labels of one series, ready to print, without braces. */
+/* The labels of one series as they are printed between the braces: name="value",name="value". */
 struct series {
     char text[400];
     size_t n;
@@ -23,7 +26,8 @@ struct series {
 
 /* --- Pieces --- */
 
-/* The escapes of label values: backslash, quote and newline. */
+/* Appends a label value and escapes backslash, quote and newline in it. A value that does not fit
+ * is cut. */
 static void series_put_escaped(struct series *s, const char *p, size_t n)
 {
     for (size_t i = 0; i < n && s->n + 3 < sizeof(s->text); i++) {
@@ -33,6 +37,7 @@ static void series_put_escaped(struct series *s, const char *p, size_t n)
     }
 }
 
+/* Appends name="value", after a comma when there is a label already. */
 static void series_put_label(struct series *s, struct str name, struct str value)
 {
     const int n = snprintf(s->text + s->n, sizeof(s->text) - s->n, "%s%.*s=\"", s->n > 0 ? "," : "",
@@ -44,7 +49,8 @@ static void series_put_label(struct series *s, struct str name, struct str value
     s->text[s->n++] = '"';
 }
 
-/* Prints HELP and TYPE. suffix: "_total", "_info" or "". OpenMetrics names a family without it. */
+/* Prints the lines HELP and TYPE of a family. suffix is "_total", "_info" or ""; in OpenMetrics the
+ * name of the family is printed without it. */
 static void print_family(const struct printer *p, const char *name, const char *suffix,
                          const char *type, const char *help)
 {
@@ -54,13 +60,14 @@ static void print_family(const struct printer *p, const char *name, const char *
     buf_printf(p->out, "# TYPE " PREFIX "%s%s %s\n", name, shown, type);
 }
 
-/* Prometheus' own format has no UNIT line. */
+/* Prints the line UNIT of a family in OpenMetrics; the Prometheus format has no such line. */
 static void print_unit(const struct printer *p, const char *name, const char *unit)
 {
     if (p->openmetrics)
         buf_printf(p->out, "# UNIT " PREFIX "%s %s\n", name, unit);
 }
 
+/* Prints the start of a sample: the name, the labels in braces if there are any, and a space. */
 static void print_name(const struct printer *p, const char *name, const char *suffix,
                        const struct series *labels)
 {
@@ -82,7 +89,7 @@ static void print_sample(const struct printer *p, const char *name, const char *
     buf_printf(p->out, "%" PRIu64 "\n", value);
 }
 
-/* Prints microseconds as seconds, exactly. */
+/* Prints a number of microseconds as seconds with six decimals, then a newline. */
 static void print_seconds(const struct printer *p, uint64_t us)
 {
     buf_printf(p->out, "%" PRIu64 ".%06" PRIu64 "\n", us / 1000000, us % 1000000);
@@ -90,7 +97,8 @@ static void print_seconds(const struct printer *p, uint64_t us)
 
 /* --- Histograms --- */
 
-/* Prints a bucket's bound in seconds, in the shortest form: 0.0005, 2.5, 10; OpenMetrics: 10.0. */
+/* Prints a bucket's upper bound in seconds without needless zeros: 0.0005, 2.5, 10. In OpenMetrics
+ * one zero remains after the point: 10.0. */
 static void print_bound(const struct printer *p, uint64_t bound_us, char ret_text[32])
 {
     int n =
@@ -103,7 +111,8 @@ static void print_bound(const struct printer *p, uint64_t bound_us, char ret_tex
     ret_text[n] = '\0';
 }
 
-/* Buckets are stored one by one and printed cumulatively. */
+/* Prints the samples of a histogram. In `cells` each bucket counts only its own range; the formats
+ * require cumulative buckets, so `count` grows from bucket to bucket. */
 static void print_histogram(const struct printer *p, const char *name, const struct series *labels,
                             const uint64_t *cells, const uint64_t *bounds_us)
 {
@@ -125,6 +134,7 @@ static void print_histogram(const struct printer *p, const char *name, const str
 
 /* --- Families --- */
 
+/* Returns the labels `method` and `endpoint` of an endpoint. */
 static struct series endpoint_series(const struct printer *p, size_t endpoint)
 {
     struct series s = {.n = 0};
@@ -134,6 +144,7 @@ static struct series endpoint_series(const struct printer *p, size_t endpoint)
     return s;
 }
 
+/* Prints the number of an endpoint's requests for each status that has occurred. */
 static void print_endpoint_statuses(const struct printer *p, size_t endpoint)
 {
     const uint64_t *cells = p->m->totals + metrics_endpoint_cell(endpoint);
@@ -157,6 +168,7 @@ static void print_requests(const struct printer *p)
         print_endpoint_statuses(p, i);
 }
 
+/* True when one of the n cells is not 0. */
 static bool has_count(const uint64_t *cells, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -165,6 +177,7 @@ static bool has_count(const uint64_t *cells, size_t n)
     return false;
 }
 
+/* Prints a histogram of the durations for each endpoint that has had a request. */
 static void print_durations(const struct printer *p)
 {
     const char *name = "http_request_duration_seconds";
@@ -180,6 +193,7 @@ static void print_durations(const struct printer *p)
     }
 }
 
+/* Prints a histogram of the processing times of batch jobs for each priority. */
 static void print_batches(const struct printer *p)
 {
     const char *name = "batch_processing_duration_seconds";
@@ -193,7 +207,10 @@ static void print_batches(const struct printer *p)
     }
 }
 
-/* Prints every combination of the row's label values, also at 0: rate() needs a first value. */
+/* Prints a counter of metrics.def for each combination of its label values. Those that are 0 are
+ * printed too, because Prometheus' function rate() needs a value before the first increase. The
+ * row's name ends with _total, which print_family and print_sample add again where the format has
+ * it. */
 static void print_counter(const struct printer *p, enum metric row)
 {
     const struct counter_row *counter = &metrics_rows[row];
@@ -224,7 +241,8 @@ static void print_gauge(const struct printer *p, const char *name, const char *h
     buf_printf(p->out, PREFIX "%s %" PRId64 "\n", name, value);
 }
 
-/* Printed apart from the other gauges, because its unit is seconds. */
+/* Prints the gauge of the journal's lag. It has a function of its own, because its unit is seconds
+ * and the other gauges have none. A negative lag is printed as 0. */
 static void print_lag(const struct printer *p, int64_t lag_ms)
 {
     const char *name = "journal_lag_seconds";
@@ -236,6 +254,8 @@ static void print_lag(const struct printer *p, int64_t lag_ms)
     print_seconds(p, (uint64_t)(lag_ms > 0 ? lag_ms : 0) * 1000);
 }
 
+/* Prints the gauges of the running processes. GAUGE_JOURNAL_LAG_MS has no name in gauge_texts and
+ * is printed by print_lag. */
 static void print_gauges(const struct printer *p, const struct metrics_live *live)
 {
     static const struct {

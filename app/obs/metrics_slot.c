@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Which process owns which slot of the shared file. The kernel keeps the record: the owner holds an
- * open-file-description lock (fcntl, F_OFD_SETLK) on the slot's first byte, and the kernel releases
- * it when the process ends, however it ends. A write lock means that the new owner is still
- * clearing the gauges of the last one, a read lock that the gauges are its own. No process waits
- * for a lock. */
+/* Which process owns which slot (one process's part) of the shared file of metrics. The owner holds
+ * an open-file-description lock (fcntl, F_OFD_SETLK) on the slot's first byte, which the kernel
+ * releases when the process ends in any way. A write lock: a new owner is still clearing the gauges
+ * of the previous one. A read lock: the gauges are those of the owner. No process waits for a lock.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 
 #include "app/obs/metrics_layout.h"
 
+/* Returns a lock of that type (F_RDLCK, F_WRLCK, F_UNLCK) on a slot's first byte, for fcntl. */
 static struct flock slot_lock_of(const struct metrics *m, size_t index, short type)
 {
     const char *slot = (const char *)metrics_slot(m, index);
@@ -20,7 +21,7 @@ static struct flock slot_lock_of(const struct metrics *m, size_t index, short ty
                           .l_len = 1};
 }
 
-/* False with errno; EAGAIN: another process owns the slot. */
+/* Sets or releases this process's lock. False with errno; EAGAIN: another process owns the slot. */
 static bool slot_lock(const struct metrics *m, size_t index, short type)
 {
     struct flock lock = slot_lock_of(m, index, type);
@@ -28,8 +29,8 @@ static bool slot_lock(const struct metrics *m, size_t index, short type)
     return fcntl(m->fd, F_OFD_SETLK, &lock) == 0;
 }
 
-/* Our own lock does not conflict with F_OFD_GETLK on the same file, so our own slot is checked
- * first. */
+/* F_OFD_GETLK reports only locks of other processes that conflict with the given lock. So the own
+ * slot is recognised by its index, and a write lock is given, which conflicts with a read lock. */
 bool metrics_slot_live(const struct metrics *m, size_t index)
 {
     struct flock lock = slot_lock_of(m, index, F_WRLCK);
@@ -38,6 +39,8 @@ bool metrics_slot_live(const struct metrics *m, size_t index)
            (fcntl(m->fd, F_OFD_GETLK, &lock) == 0 && lock.l_type == F_RDLCK);
 }
 
+/* Sets the gauges and circuit breakers of a slot to their first values; the cells stay, so that the
+ * sums of counters never fall. */
 static void slot_clear_gauges(struct slot *slot)
 {
     for (size_t i = 0; i < GAUGES; i++)
@@ -49,6 +52,8 @@ static void slot_clear_gauges(struct slot *slot)
     }
 }
 
+/* Sets slots_used to `used` unless it is that great already. A failed exchange loads the value of
+ * another process into `seen`, and the comparison is made again. */
 static void raise_slots_used(struct metrics_header *header, uint64_t used)
 {
     unsigned long long seen = atomic_load(&header->slots_used);
@@ -57,13 +62,14 @@ static void raise_slots_used(struct metrics_header *header, uint64_t used)
         ;
 }
 
+/* Acquires the first slot that no running process owns. False with ret_error when there is none. */
 bool metrics_acquire_slot(struct metrics *m, char ret_error[200])
 {
     for (size_t i = 0; i < SLOTS; i++) {
         if (!slot_lock(m, i, F_WRLCK))
             continue;
         slot_clear_gauges(metrics_slot(m, i));
-        (void)slot_lock(m, i, F_RDLCK); /* from a write lock this cannot conflict */
+        (void)slot_lock(m, i, F_RDLCK); /* cannot fail: no other process has a lock here */
         m->own_index = i;
         m->own_slot = metrics_slot(m, i);
         raise_slots_used(m->header, i + 1);
@@ -78,7 +84,7 @@ void metrics_release_slot(struct metrics *m)
 {
     if (!m->own_slot)
         return;
-    /* Not left to close(): a child of this process would keep the open file, and so the lock. */
+    /* Closing the file would not release the lock while a child of this process has it open too. */
     (void)slot_lock(m, m->own_index, F_UNLCK);
     m->own_slot = NULL;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Parses and continues W3C traces. An invalid traceparent starts a new trace; an invalid tracestate
- * is dropped alone. The traceparent is untrusted: it is checked byte by byte before any use. */
+/* Parses and continues W3C traces. With an invalid traceparent a new trace is started; with an
+ * invalid tracestate the trace is continued without it. Both come from clients and are checked byte
+ * by byte before they are used. tracestate is a list of members key=value, separated by commas. */
 #include "app/obs/trace.h"
 
 #include "app/base/ids.h"
@@ -17,10 +18,10 @@ enum {
     MEMBERS_MAX = 32,
     KEY_MAX = 256,
     VALUE_MAX = 256,
-    MEMBER_LONG = 128, /* longer members are the first to be dropped */
+    MEMBER_LONG = 128, /* members longer than this are the first to be dropped */
 };
 
-/* Only lower case: the standard forbids A to F. */
+/* True when all n bytes are hexadecimal digits in lower case; the standard forbids A to F. */
 static bool is_hex(const char *p, size_t n)
 {
     size_t i = 0;
@@ -30,7 +31,7 @@ static bool is_hex(const char *p, size_t n)
     return i == n;
 }
 
-/* Hexadecimal digits, not all of them 0: the form of both ids. */
+/* True when the n bytes have the form of a trace id or span id: hexadecimal digits, not all 0. */
 static bool trace_id_valid(const char *p, size_t n)
 {
     bool zero = true;
@@ -40,7 +41,10 @@ static bool trace_id_valid(const char *p, size_t n)
     return !zero && is_hex(p, n);
 }
 
-/* Version 00 has exactly this length; later versions may append "-..."; ff is forbidden. */
+/* True when the version, the first two digits, is allowed and fits the length of the traceparent. A
+ * traceparent of version 00 has exactly TRACEPARENT_LENGTH bytes. One of a later version may go on
+ * with
+ * '-' and more fields. Version ff is forbidden. */
 static bool version_valid(struct str text)
 {
     if (memcmp(text.p, "00", 2) == 0)
@@ -49,6 +53,7 @@ static bool version_valid(struct str text)
            (text.n == TRACEPARENT_LENGTH || text.p[TRACEPARENT_LENGTH] == '-');
 }
 
+/* True when the text is VERSION-TRACEID-SPANID-FLAGS. */
 static bool traceparent_valid(struct str text)
 {
     return text.n >= TRACEPARENT_LENGTH && version_valid(text) && text.p[TRACE_ID_AT - 1] == '-' &&
@@ -57,7 +62,8 @@ static bool traceparent_valid(struct str text)
            trace_id_valid(text.p + PARENT_ID_AT, SPAN_ID_SIZE - 1) && is_hex(text.p + FLAGS_AT, 2);
 }
 
-/* Writes 2n hexadecimal digits, not all 0, and a NUL; n <= 16. */
+/* Writes a random id: the 2n hexadecimal digits of n random bytes (at most 16), not all 0, and NUL.
+ */
 static void random_id(char *ret_text, size_t n)
 {
     static const unsigned char zeros[16];
@@ -85,7 +91,8 @@ static bool key_valid(struct str key)
     return true;
 }
 
-/* value: without white space at its end, which belongs to the list. */
+/* True when the text is a valid value of a tracestate's member. The caller has removed white space
+ * at its end. */
 static bool value_valid(struct str value)
 {
     if (value.n == 0 || value.n > VALUE_MAX)
@@ -96,6 +103,7 @@ static bool value_valid(struct str value)
     return true;
 }
 
+/* True when the text is a valid member key=value of a tracestate. */
 static bool member_valid(struct str member)
 {
     const char *equals = memchr(member.p, '=', member.n);
@@ -107,8 +115,9 @@ static bool member_valid(struct str member)
            value_valid((struct str){equals + 1, member.n - key_length - 1});
 }
 
-/* Splits tracestate at commas. Empty members are allowed and count towards MEMBERS_MAX, but are not
- * returned. False when a member is invalid or there are too many. */
+/* Splits a tracestate at its commas into members. Empty members are allowed and count towards
+ * MEMBERS_MAX, but are not stored in ret_members. False when a member is invalid or there are more
+ * than MEMBERS_MAX. */
 static bool split_members(struct str text, struct str ret_members[MEMBERS_MAX], size_t *ret_count)
 {
     size_t count = 0;
@@ -130,8 +139,9 @@ static bool split_members(struct str text, struct str ret_members[MEMBERS_MAX], 
     return true;
 }
 
-/* Empties members longer than max_length, the last one first, until all fit into TRACESTATE_MAX.
- * length: of all members, with a comma each; returns the new one. */
+/* Sets members longer than max_length to length 0, from the last one to the first, until the
+ * remaining members fit into TRACESTATE_MAX bytes. `length` is the length of all members with a
+ * comma after each (hence the 1 more in the comparison). Returns that length after the change. */
 static size_t drop_members(struct str *members, size_t count, size_t max_length, size_t length)
 {
     for (size_t i = count; i-- > 0 && length > TRACESTATE_MAX + 1;) {
@@ -143,7 +153,8 @@ static size_t drop_members(struct str *members, size_t count, size_t max_length,
     return length;
 }
 
-/* Writes the members that fit into trace->state_buf, with a comma between. */
+/* Writes as many members as fit, separated by commas, to trace->state_buf and returns that text.
+ * Long members are dropped first, then any, as the standard recommends. */
 static struct str shorten_state(struct trace *trace, struct str *members, size_t count)
 {
     size_t length = 0;
@@ -165,7 +176,8 @@ static struct str shorten_state(struct trace *trace, struct str *members, size_t
     return (struct str){trace->state_buf, (size_t)(end - trace->state_buf)};
 }
 
-/* Returns the tracestate to send on: unchanged if it is valid and short enough. */
+/* Returns the tracestate for requests to other services: the text itself when it is valid and short
+ * enough, a shortened copy when it is valid but too long, and an empty text when it is invalid. */
 static struct str parse_state(struct trace *trace, struct str text)
 {
     struct str members[MEMBERS_MAX];
@@ -176,6 +188,8 @@ static struct str parse_state(struct trace *trace, struct str text)
     return text.n <= TRACESTATE_MAX ? text : shorten_state(trace, members, count);
 }
 
+/* Takes trace id, flags and tracestate from the caller. Of the flags only the two known bits are
+ * kept; both are in the last hexadecimal digit. */
 static void continue_trace(struct trace *trace, struct str traceparent, struct str tracestate)
 {
     const int low = hex_digit(traceparent.p[FLAGS_AT + 1]);

@@ -232,7 +232,9 @@ static void audit_tick_retention(struct audit_maintenance *audit)
 void audit_maintenance_init(struct audit_maintenance *audit, struct worker_context *w,
                             struct shards *shards)
 {
-    *audit = (struct audit_maintenance){.worker = w, .shards = shards};
+    memset(audit, 0, sizeof(*audit));
+    audit->worker = w;
+    audit->shards = shards;
     periodic_init(&audit->aggregation.schedule, w, FIRST_RUN_US);
     periodic_init(&audit->retention.schedule, w, FIRST_RUN_US);
 }

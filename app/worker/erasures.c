@@ -204,7 +204,9 @@ static void erasures_on_read(struct task *task)
 
 void erasures_init(struct erasures *erasures, struct worker_context *w, const struct shards *shards)
 {
-    *erasures = (struct erasures){.worker = w, .shards = shards};
+    memset(erasures, 0, sizeof(*erasures));
+    erasures->worker = w;
+    erasures->shards = shards;
     periodic_init(&erasures->schedule, w, 0);
 }
 

@@ -175,7 +175,9 @@ static void retention_start_pass(struct retention *retention, struct task *task)
 void retention_init(struct retention *retention, struct worker_context *w,
                     const struct shards *shards)
 {
-    *retention = (struct retention){.worker = w, .shards = shards};
+    memset(retention, 0, sizeof(*retention));
+    retention->worker = w;
+    retention->shards = shards;
     periodic_init(&retention->schedule, w, FIRST_RUN_US);
 }
 

@@ -242,7 +242,9 @@ static struct command *seals_queue_read(struct task *task, unsigned shard,
 
 void seals_init(struct seals *seals, struct worker_context *w, struct shards *shards)
 {
-    *seals = (struct seals){.worker = w, .shards = shards};
+    memset(seals, 0, sizeof(*seals));
+    seals->worker = w;
+    seals->shards = shards;
     periodic_init(&seals->schedule, w, 0);
 }
 
