@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A bump allocator: pieces are cut off the end of the current block, a full block is followed by a
- * new one, and reset frees all blocks but the first. There is no free of a single piece.
+/* A bump allocator: a piece is the next free part of the current block; when that block is full, a
+ * new block becomes the current one. A reset frees all blocks but the first.
  *
- * arena->used counts the bytes handed out, with the rounding for alignment but without the gaps of
- * AddressSanitizer, so that the cap has the same effect in every build. */
+ * The field `used` of struct arena counts the bytes that were allocated, including the rounding to
+ * the alignment but without the gaps that AddressSanitizer needs, so that the cap has the same
+ * effect in every build. */
 #include "app/base/arena.h"
 
 #include <stdalign.h>
@@ -34,12 +35,12 @@ enum { GAP = 0 };
 enum { ALIGNMENT = alignof(max_align_t) };
 
 struct block {
-    struct block *next; /* the block before this one; NULL in the first */
-    size_t size, used;
+    struct block *next; /* the block that was full before this one; NULL in the first block */
+    size_t size, used;  /* bytes of `bytes`, and how many of them are allocated */
     max_align_t bytes[];
 };
 
-/* A call that the next reset makes. */
+/* A function call that the next reset of the arena makes. */
 struct deferred {
     void (*release)(void *);
     void *object;
@@ -48,11 +49,13 @@ struct deferred {
 
 struct arena {
     struct block *current;
-    struct deferred *deferred; /* newest first; allocated in the arena itself */
-    size_t first_block, cap, used;
+    struct deferred *deferred; /* list of calls, newest first, allocated in the arena itself */
+    size_t first_block;        /* bytes of the first block */
+    size_t cap, used;          /* most bytes that may be allocated, bytes that are allocated */
 };
 
-/* NULL without memory, and when the size does not fit into size_t. */
+/* Allocates a block with room for size bytes. NULL when malloc fails or the size does not fit into
+ * size_t. */
 static struct block *block_new(size_t size, struct block *next)
 {
     struct block *block = NULL;
@@ -94,7 +97,8 @@ void arena_reset(struct arena *arena)
 {
     struct deferred *deferred;
 
-    /* Unlinked before the call, because a release function may defer again or use the arena. */
+    /* Each call is removed from the list before it is made, because a release function may itself
+     * defer a call or allocate from the arena. */
     while ((deferred = arena->deferred)) {
         arena->deferred = deferred->next;
         deferred->release(deferred->object);
@@ -118,8 +122,8 @@ void arena_free(struct arena *arena)
     free(arena);
 }
 
-/* Makes a new current block with room for at least so many bytes. The free space of the old one is
- * given up. */
+/* Makes a new block with room for at least `room` bytes the current one. The free rest of the old
+ * block stays unused until the next reset. False when malloc fails. */
 static bool arena_add_block(struct arena *arena, size_t room)
 {
     size_t size = room > arena->first_block ? room : arena->first_block;
@@ -131,14 +135,18 @@ static bool arena_add_block(struct arena *arena, size_t room)
     return true;
 }
 
+/* Takes the piece from the current block, or from a new block when the current one is too full.
+ * NULL when the cap is exceeded or malloc fails. */
 void *arena_alloc(struct arena *arena, size_t size)
 {
     size_t room;
 
-    /* Rounded up to the alignment; size 0 too gets a piece (and an address) of its own. */
+    /* The size is rounded up to the alignment. A piece of size 0 takes one unit as well, so that
+     * its address is unique. */
     if (__builtin_add_overflow(size > 0 ? size : 1, ALIGNMENT - 1 + GAP, &room))
         return NULL;
     room -= room % ALIGNMENT;
+    /* The cap counts the piece without the gap of AddressSanitizer. */
     if (room - GAP > arena->cap - arena->used)
         return NULL;
     if (room > arena->current->size - arena->current->used && !arena_add_block(arena, room))
@@ -179,6 +187,7 @@ struct str arena_copy(struct arena *arena, struct str s)
     return (struct str){text, s.n};
 }
 
+/* Formats twice: first without a buffer to learn the length, then into a piece of that size. */
 struct str arena_printf(struct arena *arena, const char *format, ...)
 {
     va_list args;
@@ -195,6 +204,8 @@ struct str arena_printf(struct arena *arena, const char *format, ...)
     return (struct str){text, (size_t)n};
 }
 
+/* The list element is in the arena, so it needs no release of its own. The deferred call runs
+ * before that memory is reset. */
 bool arena_defer(struct arena *arena, void (*release)(void *), void *object)
 {
     struct deferred *deferred = arena_alloc(arena, sizeof(*deferred));

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Memory of one request: allocated piece by piece, released all at once by arena_reset. There is no
- * other release. Bounded: beyond the cap every allocation returns NULL, and each caller checks the
- * pointer where it gets it. Reset keeps the first block, so a process whose requests fit into it
- * does not call malloc. Under AddressSanitizer memory that is not handed out is poisoned. For one
+/* An arena: the memory of one request, allocated piece by piece and released as a whole by
+ * arena_reset. A single piece cannot be released. The total is bounded: beyond the arena's cap
+ * every allocation returns NULL, and the caller of each allocation checks for NULL. A reset keeps
+ * the first block, so requests that fit into that block cause no further malloc. Under
+ * AddressSanitizer, memory of the arena that is not allocated is poisoned. An arena is for one
  * thread. */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
@@ -11,22 +12,28 @@
 
 struct arena;
 
-/* first_block: bytes allocated at once and kept by resets. cap: most bytes handed out between two
- * resets. NULL without memory. */
+/* Creates an arena. first_block: bytes of the first block, which resets keep. cap: most bytes that
+ * can be allocated between two resets. Returns NULL when malloc fails. */
 struct arena *arena_new(size_t first_block, size_t cap);
-void arena_free(struct arena *arena);  /* runs the deferred calls first; NULL is allowed */
-void arena_reset(struct arena *arena); /* runs the deferred calls, newest first */
+void arena_free(struct arena *arena); /* calls arena_reset, then frees all; NULL is allowed */
+/* Makes the calls that arena_defer registered, newest first. */
+void arena_reset(struct arena *arena);
 
-/* Aligned for any type, not cleared. NULL beyond the cap or without memory. size 0 is allowed. */
+/* Returns size bytes that are aligned for any type and not initialized. NULL when the cap is
+ * exceeded or malloc fails. size 0 is allowed. */
 void *arena_alloc(struct arena *arena, size_t size);
-void *arena_zalloc(struct arena *arena, size_t size);              /* cleared */
-void *arena_array(struct arena *arena, size_t count, size_t size); /* cleared, overflow checked */
-/* Both return a text in the arena with a NUL after its end; p is NULL on failure. */
+void *arena_zalloc(struct arena *arena, size_t size); /* as arena_alloc, but filled with zeros */
+/* An array of count elements of size bytes each, filled with zeros. NULL also when count * size
+ * overflows. */
+void *arena_array(struct arena *arena, size_t count, size_t size);
+/* Copy s, or format like printf, to a new text in the arena with a NUL after its end. When memory
+ * is short, the p of the returned text is NULL. */
 struct str arena_copy(struct arena *arena, struct str s);
 struct str arena_printf(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* Makes the next reset call release(object): for objects that json-c or hiredis allocated. Without
- * memory for this it calls release at once and returns false: the object is gone then. */
+/* Makes the next reset call release(object). This is for objects that json-c or hiredis allocated.
+ * When the arena has no memory to record this, release is called at once and the result is false:
+ * the caller must not use the object then. */
 bool arena_defer(struct arena *arena, void (*release)(void *), void *object);
 size_t arena_used(const struct arena *arena); /* bytes handed out since the last reset */
 

@@ -3,9 +3,10 @@
  * padding, so one function decodes both. */
 #include "app/base/base64.h"
 
-enum { INVALID = 64 };
+enum { INVALID = 64 }; /* result of base64_value that no character of the alphabet has */
 
-/* last_two: the characters of the values 62 and 63. */
+/* The 6-bit value (0 to 63) of a base64 character, or INVALID. last_two: the two characters of the
+ * alphabet for the values 62 and 63. */
 static unsigned base64_value(char c, const char *last_two)
 {
     if (c >= 'A' && c <= 'Z')
@@ -17,15 +18,18 @@ static unsigned base64_value(char c, const char *last_two)
     return c == last_two[0] ? 62 : c == last_two[1] ? 63 : INVALID;
 }
 
+/* Decodes a text without padding. Four characters hold three bytes: each character appends 6 bits
+ * to `bits`, and each time that 8 or more bits are pending, the upper 8 of them are written.
+ * Returns a text with p NULL when memory is short or the text is not canonical base64. */
 static struct str base64_decode_unpadded(struct str text, const char *last_two, struct arena *arena)
 {
     const struct str invalid = {0};
     uint32_t bits = 0;
-    unsigned pending = 0; /* how many of the low bits are not written yet: 0, 2, 4 or 6 */
+    unsigned pending = 0; /* count of low bits of `bits` that are not written yet: 0, 2, 4 or 6 */
     size_t n = 0;
     char *bytes = arena_alloc(arena, text.n / 4 * 3 + text.n % 4 * 3 / 4 + 1);
 
-    if (!bytes || text.n % 4 == 1) /* a single character holds 6 bits: no byte */
+    if (!bytes || text.n % 4 == 1) /* a last group of one character has 6 bits, less than a byte */
         return invalid;
     for (size_t i = 0; i < text.n; i++) {
         unsigned value = base64_value(text.p[i], last_two);
@@ -40,10 +44,12 @@ static struct str base64_decode_unpadded(struct str text, const char *last_two, 
         }
     }
     bytes[n] = '\0';
-    /* Unused bits must be 0, else two texts would decode to the same bytes. */
+    /* The last character may have bits beyond the last byte. They must be 0, else two different
+     * texts would decode to the same bytes. */
     return (bits & ((1U << pending) - 1)) == 0 ? (struct str){bytes, n} : invalid;
 }
 
+/* Padding makes the length a multiple of 4. It consists of at most two = at the end. */
 struct str base64_decode(struct str text, struct arena *arena)
 {
     if (text.n % 4 != 0)

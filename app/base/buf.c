@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A text that grows in an arena. Growing copies to a larger piece; the old piece stays unused in
- * the arena until its reset, which is cheap because sizes double. */
+/* Growing copies the text to a larger piece of the arena. The old piece stays allocated, unused,
+ * until the arena is reset. This wastes at most as much as the text takes, because sizes double. */
 #include "app/base/buf.h"
 
 #include <math.h>
@@ -10,14 +10,15 @@
 #include "app/base/number.h"
 #include "app/base/utf8.h"
 
-enum { FIRST_SIZE = 256, INT_TEXT_MAX = 20 }; /* 20: "-9223372036854775808" */
+enum { FIRST_SIZE = 256, INT_TEXT_MAX = 20 }; /* INT_TEXT_MAX: length of "-9223372036854775808" */
 
 void buf_init(struct buf *buf, struct arena *arena)
 {
     *buf = (struct buf){.arena = arena};
 }
 
-/* Copies the text to a new piece of the arena. */
+/* Moves the text to a new piece of size bytes in the arena. False when memory is short; the text
+ * is unchanged then. */
 static bool buf_move(struct buf *buf, size_t size)
 {
     char *p = arena_alloc(buf->arena, size);
@@ -31,8 +32,9 @@ static bool buf_move(struct buf *buf, size_t size)
     return true;
 }
 
-/* Doubles the size, so that n appended bytes cost O(n) copies in all. Near the cap of the arena,
- * where doubling fails, grows to just the size that is needed. */
+/* Makes room for `more` bytes after the text. The size is doubled, so that appending n bytes one
+ * by one copies O(n) bytes in total. Near the cap of the arena, where doubling fails, the text
+ * gets exactly the size that is needed. False, with `failed` set, when memory is short. */
 static bool buf_grow(struct buf *buf, size_t more)
 {
     size_t needed, doubled;
@@ -80,29 +82,34 @@ void buf_char(struct buf *buf, char c)
         buf->p[buf->n++] = c;
 }
 
+/* Writes the digits from right to left into `text`. The magnitude is unsigned, because -INT64_MIN
+ * does not fit into int64_t. */
 void buf_int(struct buf *buf, int64_t value)
 {
     char text[INT_TEXT_MAX];
-    char *end = text + sizeof(text), *p = end;
+    char *end = text + sizeof(text), *first = end;
     uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
 
     do {
-        *--p = (char)('0' + magnitude % 10);
+        *--first = (char)('0' + magnitude % 10);
         magnitude /= 10;
     } while (magnitude > 0);
     if (value < 0)
-        *--p = '-';
-    buf_put(buf, p, (size_t)(end - p));
+        *--first = '-';
+    buf_put(buf, first, (size_t)(end - first));
 }
 
+/* A value that is not finite has no decimal, so it marks the buf as failed. */
 void buf_number(struct buf *buf, double value)
 {
     if (!isfinite(value))
-        buf->failed = true;
+        buf->failed = true; /* buf_reserve returns false from now on */
     if (buf_reserve(buf, NUMBER_TEXT_MAX))
         buf->n += number_print(value, buf->p + buf->n);
 }
 
+/* Formats directly into the free room after the text. When the result does not fit, the room is
+ * enlarged to the length that vsnprintf returned, and the text is formatted a second time. */
 void buf_printf(struct buf *buf, const char *format, ...)
 {
     va_list args;
@@ -111,30 +118,31 @@ void buf_printf(struct buf *buf, const char *format, ...)
     if (!buf_reserve(buf, 1))
         return;
     va_start(args, format);
-    int n = vsnprintf(buf->p + buf->n, buf->size - buf->n, format, args);
+    int length = vsnprintf(buf->p + buf->n, buf->size - buf->n, format, args);
     va_end(args);
-    if (n < 0)
+    if (length < 0)
         buf->failed = true;
-    if (n < 0 || (size_t)n < buf->size - buf->n) {
-        buf->n += n < 0 ? 0 : (size_t)n;
+    if (length < 0 || (size_t)length < buf->size - buf->n) {
+        buf->n += length < 0 ? 0 : (size_t)length;
         return;
     }
-    /* The text was cut: now its length is known. */
-    if (!buf_reserve(buf, (size_t)n + 1))
+    /* The formatted text was cut, but its whole length is known now. */
+    if (!buf_reserve(buf, (size_t)length + 1))
         return;
     va_start(args, format);
-    (void)vsnprintf(buf->p + buf->n, (size_t)n + 1, format, args);
+    (void)vsnprintf(buf->p + buf->n, (size_t)length + 1, format, args);
     va_end(args);
-    buf->n += (size_t)n;
+    buf->n += (size_t)length;
 }
 
-/* Characters that JSON takes as they are, and of one byte. */
+/* Whether a byte is an ASCII character that needs no escape in a JSON string. */
 static bool is_plain(unsigned char c)
 {
     return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
-/* c: a control character, a quote or a backslash. */
+/* Appends the JSON escape of c, which is a control character, a quote or a backslash: \uXXXX, or
+ * the short form of two characters where JSON has one. */
 static void buf_put_escaped(struct buf *buf, unsigned char c)
 {
     static const char hex[] = "0123456789abcdef";
@@ -149,8 +157,9 @@ static void buf_put_escaped(struct buf *buf, unsigned char c)
     buf_put(buf, text, text[1] == 'u' ? sizeof(text) : 2);
 }
 
-/* Appends the one character at p that is not plain: escaped, or a UTF-8 sequence, or U+FFFD for
- * bytes that are not UTF-8. Returns how many of the n bytes at p it used. */
+/* Appends the first character of the n bytes at p, which is_plain() does not accept: as a JSON
+ * escape, as a UTF-8 sequence, or as U+FFFD for bytes that are not UTF-8. Returns how many of the
+ * n bytes that character takes. */
 static size_t buf_put_special(struct buf *buf, const char *p, size_t n)
 {
     bool valid;
@@ -167,6 +176,8 @@ static size_t buf_put_special(struct buf *buf, const char *p, size_t n)
     return length;
 }
 
+/* Copies runs of plain characters as a whole, since most texts have no others. The room for a text
+ * without escapes is reserved first; escapes make it grow later. */
 void buf_json_string(struct buf *buf, struct str s)
 {
     size_t i = 0;

@@ -1,31 +1,34 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A text that grows at its end, in an arena. Errors are sticky: the first append that fails sets
- * `failed` and all later ones do nothing, so a writer appends freely and checks once at the end. */
+/* A text in an arena that grows at its end. An error stays set: the first append that fails for
+ * lack of memory sets `failed`, and all later appends do nothing. So a writer appends without
+ * checks and looks at `failed` once, at the end. */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
 #include "app/base/arena.h"
 
 struct buf {
-    char *p; /* not NUL-terminated; moves when the text grows */
-    size_t n;
+    char *p;     /* not NUL-terminated; moves when the text grows */
+    size_t n;    /* bytes of the text */
     size_t size; /* bytes allocated at p */
     struct arena *arena;
-    bool failed;
+    bool failed; /* an append had no memory: the text is incomplete */
 };
 
-/* Allocates nothing before the first append. */
+/* Starts an empty text in the arena. Nothing is allocated before the first append. */
 void buf_init(struct buf *buf, struct arena *arena);
-bool buf_reserve(struct buf *buf, size_t more); /* makes room for so many bytes after the text */
+/* Allocates room for `more` bytes after the text; false: no memory. */
+bool buf_reserve(struct buf *buf, size_t more);
 void buf_put(struct buf *buf, const void *bytes, size_t n);
 void buf_str(struct buf *buf, struct str s);
 void buf_text(struct buf *buf, const char *text);
 void buf_char(struct buf *buf, char c);
 void buf_int(struct buf *buf, int64_t value);
-void buf_number(struct buf *buf, double value); /* shortest decimal (number.h); finite only */
+/* Appends the shortest decimal (number.h); value must be finite. */
+void buf_number(struct buf *buf, double value);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Writes s as a JSON string in quotes. Bytes that are not UTF-8 are replaced by U+FFFD. */
+/* Appends s as a JSON string in quotes. Bytes that are not UTF-8 are replaced by U+FFFD. */
 void buf_json_string(struct buf *buf, struct str s);
-struct str buf_view(const struct buf *buf); /* valid until the next append */
+struct str buf_view(const struct buf *buf); /* the text, which is valid until the next append */
 
 #endif

@@ -30,7 +30,7 @@ int64_t clock_monotonic_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-/* Rounds towards minus infinity, unlike C's division; b > 0. */
+/* a / b rounded towards minus infinity; C rounds towards zero. b must be positive. */
 static int64_t floor_div(int64_t a, int64_t b)
 {
     return a / b - (a % b < 0);
@@ -61,7 +61,8 @@ static int32_t day_of_date(struct date date)
     return era * 146097 + day_of_era - 719468;
 }
 
-/* The inverse of day_of_date: civil_from_days of the same paper. */
+/* The inverse of day_of_date, by civil_from_days of the same paper. The divisions of day_of_era
+ * remove the leap days, so that dividing by 365 gives the year of the 400-year era. */
 static struct date date_of_day(int32_t epoch_day)
 {
     int64_t day = (int64_t)epoch_day + 719468;
@@ -84,6 +85,8 @@ int day_in_month(int32_t day)
     return date_of_day(day).day;
 }
 
+/* Writes the last `width` decimal digits of value, with leading zeros. Like put_char and put_day,
+ * it returns the position after what it wrote. */
 static char *put_digits(char *p, int64_t value, int width)
 {
     for (int i = width - 1; i >= 0; i--) {
@@ -99,6 +102,8 @@ static char *put_char(char *p, char c)
     return p + 1;
 }
 
+/* Writes a day as YYYY-MM-DD. A day outside of the years 0000 to 9999 is replaced by the nearest
+ * day of these years. */
 static char *put_day(char *p, int64_t day)
 {
     int64_t printable = day < FIRST_DAY ? FIRST_DAY : day > LAST_DAY ? LAST_DAY : day;
@@ -127,8 +132,9 @@ void time_print(int64_t epoch_ms, char ret_text[TIME_TEXT_SIZE])
     *put_char(p, 'Z') = '\0';
 }
 
-/* Each cut_ function reads a piece at the start of *s and moves *s past it; false when it is not
- * there or out of range. */
+/* Each cut_ function parses a piece at the start of *s and moves *s past it. It returns false when
+ * the piece is not there or out of range. This one parses exactly `width` digits with a value of
+ * at most `max`. */
 static bool cut_digits(struct str *s, int width, int max, int *ret)
 {
     int value = 0;
@@ -147,6 +153,8 @@ static bool cut_digits(struct str *s, int width, int max, int *ret)
     return true;
 }
 
+/* Parses one character that is in `choices`. A NUL is refused first, because strchr finds the end
+ * of `choices` for it. */
 static bool cut_char(struct str *s, const char *choices)
 {
     if (s->n == 0 || *s->p == '\0' || !strchr(choices, *s->p))
@@ -163,6 +171,7 @@ static int days_in_month(int year, int month)
     return days[month - 1] + (month == 2 && leap);
 }
 
+/* Parses YYYY-MM-DD, a date that exists. */
 static bool cut_day(struct str *s, int32_t *ret)
 {
     struct date date;
@@ -186,25 +195,27 @@ bool day_parse(struct str text, int32_t *ret_day)
     return true;
 }
 
-/* After the seconds: nothing, or a point and 1 to 9 digits, of which the first three count. */
+/* Parses the optional fraction of a second: a point and 1 to 9 digits, of which the first three
+ * give the milliseconds. Returns true with 0 ms when there is no point. */
 static bool cut_fraction(struct str *s, int *ret_ms)
 {
-    int n = 0, ms = 0;
+    int digits = 0, ms = 0;
 
     *ret_ms = 0;
     if (!cut_char(s, "."))
         return true;
-    while (n < 10 && (size_t)n < s->n && s->p[n] >= '0' && s->p[n] <= '9')
-        n++;
-    if (n < 1 || n > 9)
+    while (digits < 10 && (size_t)digits < s->n && s->p[digits] >= '0' && s->p[digits] <= '9')
+        digits++;
+    if (digits < 1 || digits > 9)
         return false;
     for (int i = 0; i < 3; i++)
-        ms = ms * 10 + (i < n ? s->p[i] - '0' : 0);
-    *s = (struct str){s->p + n, s->n - (size_t)n};
+        ms = ms * 10 + (i < digits ? s->p[i] - '0' : 0);
+    *s = (struct str){s->p + digits, s->n - (size_t)digits};
     *ret_ms = ms;
     return true;
 }
 
+/* Parses hh:mm:ss with an optional fraction, as milliseconds since midnight. */
 static bool cut_time_of_day(struct str *s, int64_t *ret_ms)
 {
     int hour, minute, second, ms;
@@ -212,7 +223,7 @@ static bool cut_time_of_day(struct str *s, int64_t *ret_ms)
     if (!cut_digits(s, 2, 23, &hour) || !cut_char(s, ":") || !cut_digits(s, 2, 59, &minute) ||
         !cut_char(s, ":") || !cut_digits(s, 2, 60, &second) || !cut_fraction(s, &ms))
         return false;
-    if (second == 60) { /* a leap second: epoch milliseconds have no place for it */
+    if (second == 60) { /* a leap second, for which epoch milliseconds have no value */
         second = 59;
         ms = 999;
     }
@@ -220,6 +231,7 @@ static bool cut_time_of_day(struct str *s, int64_t *ret_ms)
     return true;
 }
 
+/* Parses the offset from UTC: Z, z, +hh:mm or -hh:mm. *ret_ms is negative west of Greenwich. */
 static bool cut_offset(struct str *s, int64_t *ret_ms)
 {
     int hour, minute;
@@ -237,6 +249,7 @@ static bool cut_offset(struct str *s, int64_t *ret_ms)
     return true;
 }
 
+/* Local time minus its offset is UTC. */
 bool time_parse(struct str text, int64_t *ret_epoch_ms)
 {
     int32_t day;
@@ -247,7 +260,7 @@ bool time_parse(struct str text, int64_t *ret_epoch_ms)
         return false;
     int64_t epoch_ms = day_start_ms(day) + time_of_day - offset;
     if (day_of_ms(epoch_ms) < FIRST_DAY || day_of_ms(epoch_ms) > LAST_DAY)
-        return false; /* the offset leads beyond the years that time_print can print */
+        return false; /* in UTC it is outside of the years that time_print can print */
     *ret_epoch_ms = epoch_ms;
     return true;
 }

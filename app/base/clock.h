@@ -9,24 +9,26 @@
 
 #define DAY_MS INT64_C(86400000)
 
-enum { TIME_TEXT_SIZE = 25, DAY_TEXT_SIZE = 11 };
+enum { TIME_TEXT_SIZE = 25, DAY_TEXT_SIZE = 11 }; /* with the NUL */
 
-int64_t clock_wall_ms(void);
-int64_t clock_monotonic_us(void);
+int64_t clock_wall_ms(void);      /* UTC, milliseconds since the epoch */
+int64_t clock_monotonic_us(void); /* microseconds since an arbitrary start */
 
-/* The UTC day of a time; rounds down, so that it is correct before 1970 too. */
+/* The UTC day (since 1970-01-01) of a time. Rounds down, so that times before 1970 get the right
+ * day too. */
 int32_t day_of_ms(int64_t epoch_ms);
 int64_t day_start_ms(int32_t day);
 int day_in_month(int32_t day); /* 1 to 31 */
 
-/* Prints 2026-01-31T23:59:59.123Z. The day of a time beyond the years 0000 to 9999 is replaced by
- * the first or last day of these years. */
+/* Prints a time as 2026-01-31T23:59:59.123Z. A time outside of the years 0000 to 9999 gets the
+ * first or the last day of these years as its date. */
 void time_print(int64_t epoch_ms, char ret_text[TIME_TEXT_SIZE]);
-/* Parses RFC 3339 with any offset and 0 to 9 fraction digits (cut to ms); "T", "t" or a space
- * between date and time; second 60 is read as 59.999. False, *ret untouched, for anything else, and
- * when the offset leads beyond the years 0000 to 9999. */
+/* Parses a time of RFC 3339 with any offset and 0 to 9 fraction digits, which are cut to
+ * milliseconds. "T", "t" or a space separates date and time. Second 60 is read as 59.999. Returns
+ * false, with *ret_epoch_ms unchanged, for any other text, and when the time in UTC is outside of
+ * the years 0000 to 9999. */
 bool time_parse(struct str text, int64_t *ret_epoch_ms);
-void day_print(int32_t day, char ret_text[DAY_TEXT_SIZE]); /* 2026-01-31 */
-bool day_parse(struct str text, int32_t *ret_day);         /* exactly YYYY-MM-DD, a real date */
+void day_print(int32_t day, char ret_text[DAY_TEXT_SIZE]); /* prints 2026-01-31 */
+bool day_parse(struct str text, int32_t *ret_day); /* false unless YYYY-MM-DD, a real date */
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Loads, checks, replaces and prints the settings. Every function here walks over the rows of
- * config.def; only checks that concern several settings (check_...) know names. Adding a setting is
- * adding a row.
+/* Loads, checks, replaces and prints the settings. Every function walks over the rows of
+ * config.def (one row per setting); only the check_... functions, for rules that concern several
+ * settings, name single settings. So adding a setting means adding a row.
  *
- * Secrets are wiped before their memory is freed, and no function prints one. */
+ * Secrets are wiped before their memory is freed, and no function prints a secret. */
 #include "app/base/config.h"
 
 #include <errno.h>
@@ -20,19 +20,20 @@
 #define PKGDATADIR "/usr/share/mastery-engine"
 #endif
 
-enum { SECRET_FILE_MAX = 64 * 1024, HMAC_SECRET_MIN = 32 };
+enum { SECRET_FILE_MAX = 64 * 1024, HMAC_SECRET_MIN = 32 }; /* bytes */
 
 enum kind { KIND_TEXT, KIND_SECRET, KIND_INT, KIND_NUMBER, KIND_CHOICE };
 
+/* One setting: a row of config.def, with the place of its value in struct config. */
 struct row {
     const char *name;
-    size_t member, file, past; /* offsets in struct config; file and past: secrets only */
-    const char *default_text;  /* of a TEXT or CHOICE */
-    const char *choices;       /* separated by | */
+    size_t member, file, past; /* offsets in struct config; file and past only for a KIND_SECRET */
+    const char *default_text;  /* default of a KIND_TEXT or KIND_CHOICE */
+    const char *choices;       /* of a KIND_CHOICE, separated by | */
     const char *description;
     enum kind kind;
-    int default_int, min, max;                     /* of an INT */
-    double default_number, number_min, number_max; /* of a NUMBER */
+    int default_int, min, max;                     /* default and range of a KIND_INT */
+    double default_number, number_min, number_max; /* the same of a KIND_NUMBER */
 };
 
 static const struct row rows[] = {
@@ -66,7 +67,9 @@ static const struct row rows[] = {
 
 enum { ROWS = sizeof(rows) / sizeof(*rows) };
 
-/* The offset comes from offsetof, so the member is aligned for its type. */
+/* The address of the member of config at this offset. The offset comes from offsetof, so the
+ * address is aligned for the type of the member. The two functions ending in _at are for writing,
+ * those ending in _of for reading. */
 static void *member_at(struct config *config, size_t offset)
 {
     return (char *)config + offset;
@@ -87,15 +90,16 @@ static const char *text_of(const struct config *config, size_t offset)
     return *(const char *const *)member_of(config, offset);
 }
 
-/* State of one config_load. */
+/* What one run of config_load works on. */
 struct loader {
     struct config *config;
     config_source *source;
-    FILE *out; /* for the errors */
-    int errors;
-    bool out_of_memory; /* members of config may be NULL that otherwise never are */
+    FILE *out;          /* where error messages are written */
+    int errors;         /* number of errors so far */
+    bool out_of_memory; /* a text could not be copied; its member is NULL */
 };
 
+/* Counts an error and writes it as "NAME: message". */
 __attribute__((format(printf, 3, 4))) static void config_fail(struct loader *l, const char *name,
                                                               const char *format, ...)
 {
@@ -109,7 +113,7 @@ __attribute__((format(printf, 3, 4))) static void config_fail(struct loader *l, 
     (void)fputc('\n', l->out);
 }
 
-/* The value of an environment variable; NULL when it is not set or empty. */
+/* The value of an environment variable; NULL when it is not set or is empty. */
 static const char *variable(const struct loader *l, const char *name)
 {
     const char *value = l->source(name);
@@ -117,6 +121,7 @@ static const char *variable(const struct loader *l, const char *name)
     return value && *value ? value : NULL;
 }
 
+/* Stores a copy of value in the text member of config at offset. */
 static void set_text(struct loader *l, const char *name, size_t offset, struct str value)
 {
     char *copy = strndup(value.n > 0 ? value.p : "", value.n);
@@ -135,6 +140,7 @@ static void load_text(struct loader *l, const struct row *row)
     set_text(l, row->name, row->member, str_of(value ? value : row->default_text));
 }
 
+/* Whether value is one of the choices, which are separated by |. */
 static bool is_choice(struct str choices, struct str value)
 {
     while (choices.n > 0)
@@ -143,7 +149,8 @@ static bool is_choice(struct str choices, struct str value)
     return false;
 }
 
-/* An invalid choice is stored all the same: config_load has failed then, and no member is NULL. */
+/* An invalid choice is reported and stored all the same, so that no member is NULL: the checks of
+ * config_load may still read it. config is not used after an error. */
 static void load_choice(struct loader *l, const struct row *row)
 {
     const char *value = variable(l, row->name);
@@ -164,6 +171,7 @@ static void load_int(struct loader *l, const struct row *row)
     *(int *)member_at(l->config, row->member) = (int)number;
 }
 
+/* After an error the member has the default value. */
 static void load_number(struct loader *l, const struct row *row)
 {
     const char *value = variable(l, row->name);
@@ -180,7 +188,7 @@ static void load_number(struct loader *l, const struct row *row)
     *(double *)member_at(l->config, row->member) = number;
 }
 
-/* Without the white space at its end: files usually end with a newline. */
+/* The text s without the white space at its end, since files usually end with a newline. */
 static struct str trim_end(struct str s)
 {
     struct str trimmed = str_trim(s);
@@ -188,6 +196,7 @@ static struct str trim_end(struct str s)
     return (struct str){s.p, trimmed.n > 0 ? (size_t)(trimmed.p - s.p) + trimmed.n : 0};
 }
 
+/* Reads the secret from the file at path. name: the variable NAME_FILE, for error messages. */
 static void load_secret_file(struct loader *l, const struct row *row, const char *name,
                              const char *path)
 {
@@ -203,7 +212,8 @@ static void load_secret_file(struct loader *l, const struct row *row, const char
     set_text(l, name, row->file, str_of(path));
 }
 
-/* NAME_FILE takes precedence over NAME. */
+/* Loads a secret from the file that NAME_FILE names, or else from the variable NAME. A secret of
+ * nothing but white space counts as not set. */
 static void load_secret(struct loader *l, const struct row *row)
 {
     char file_variable[80];
@@ -241,6 +251,7 @@ static void check_redis_url(struct loader *l)
         config_fail(l, "REDIS_URL", "%s", error);
 }
 
+/* Reports each line of keys (one key a line) that is shorter than HMAC_SECRET_MIN bytes. */
 static void check_key_lines(struct loader *l, const char *name, const char *keys)
 {
     struct str rest = str_of(keys);
@@ -250,8 +261,8 @@ static void check_key_lines(struct loader *l, const char *name, const char *keys
             config_fail(l, name, "line %d is shorter than %d bytes", line, HMAC_SECRET_MIN);
 }
 
-/* Skips the length check of a secret whose file could not be read: load_secret has reported that.
- */
+/* Checks JWT_SECRET, which only JWT_ALGORITHM HS256 needs. A secret is NULL although its file is
+ * set when the file could not be read; load_secret has reported that already. */
 static void check_hmac_keys(struct loader *l)
 {
     const struct config *c = l->config;
@@ -273,7 +284,8 @@ static void check_public_keys(struct loader *l)
                     c->jwt_algorithm);
 }
 
-/* Unsigned callbacks are not possible: the receiver could not verify their sender. */
+/* With CALLBACK_HOSTS, a CALLBACK_SECRET is required: the receiver of an unsigned callback could
+ * not verify its sender. */
 static void check_callbacks(struct loader *l)
 {
     const struct config *c = l->config;
@@ -286,7 +298,7 @@ static void check_callbacks(struct loader *l)
                     "is shorter than %d bytes", HMAC_SECRET_MIN);
 }
 
-/* Checks that need more than one setting, or more than the type of a row. */
+/* Checks that concern several settings, or that the type of a single row cannot express. */
 static void check_rows_together(struct loader *l)
 {
     check_redis_url(l);
@@ -315,8 +327,8 @@ int config_load(struct config *config, config_source *source, FILE *errors)
     return l.errors;
 }
 
-/* The members of struct config are const for their readers; the copy of the pointer removes the
- * const without a cast. */
+/* Wipes and frees a text of config, or NULL. The members of struct config are const for their
+ * readers; copying the bytes of the pointer removes the const without a cast. */
 static void wipe_and_free(const char *text)
 {
     char *writable;
@@ -332,12 +344,14 @@ static struct past_secret *past_at(struct config *config, size_t offset)
     return member_at(config, offset);
 }
 
-/* Whether both are NULL, or equal. */
+/* Whether two texts are equal; NULL is equal only to NULL. */
 static bool same_text(const char *a, const char *b)
 {
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
+/* Moves each secret of `fresh` that differs into config and keeps the replaced one as past secret
+ * until past_until_us. Returns true when at least one secret was replaced. */
 bool config_replace_secrets(struct config *config, struct config *fresh, int64_t past_until_us)
 {
     bool changed = false;
@@ -360,21 +374,23 @@ bool config_replace_secrets(struct config *config, struct config *fresh, int64_t
     return changed;
 }
 
+/* Wipes each replaced secret whose grace period is over. */
 void config_wipe_old_secrets(struct config *config, int64_t now_us)
 {
     for (size_t i = 0; i < ROWS; i++) {
-        struct past_secret *past;
+        struct past_secret *old_secret;
 
         if (rows[i].kind != KIND_SECRET)
             continue;
-        past = past_at(config, rows[i].past);
-        if (!past->text || now_us < past->until_us)
+        old_secret = past_at(config, rows[i].past);
+        if (!old_secret->text || now_us < old_secret->until_us)
             continue;
-        wipe_and_free(past->text);
-        past->text = NULL;
+        wipe_and_free(old_secret->text);
+        old_secret->text = NULL;
     }
 }
 
+/* Wipes all texts, secret or not, and frees them. Afterwards config is as before config_load. */
 void config_release(struct config *config)
 {
     if (!config)
@@ -390,8 +406,8 @@ void config_release(struct config *config)
     *config = (struct config){0};
 }
 
-/* Reads until the end of the file, but at most size bytes. Returns their number, or -1 with errno.
- */
+/* Reads until the end of the file, but at most size bytes. Returns the number of bytes read, or -1
+ * with errno. */
 static ssize_t read_all(int fd, char *bytes, size_t size)
 {
     size_t n = 0;
@@ -409,8 +425,9 @@ static ssize_t read_all(int fd, char *bytes, size_t size)
     return (ssize_t)n;
 }
 
-/* Terminates the secret with a NUL after its last character. Returns 0, or an errno that says what
- * is wrong with it. bytes: room for more than n bytes, or n is beyond SECRET_FILE_MAX. */
+/* Writes a NUL after the last character of the n bytes that is not white space. Returns 0, or the
+ * errno for a text that cannot be a secret. There is room for the NUL unless n exceeds
+ * SECRET_FILE_MAX, and that is refused first. */
 static int terminate_secret(char *bytes, size_t n)
 {
     struct str text = trim_end((struct str){bytes, n});
@@ -425,6 +442,8 @@ static int terminate_secret(char *bytes, size_t n)
     return 0;
 }
 
+/* Reads one byte more than a secret may have, to notice a file that is too large. Every path but
+ * success wipes the bytes. */
 char *config_read_secret_file(const char *path)
 {
     size_t size = SECRET_FILE_MAX + 1;
@@ -434,7 +453,7 @@ char *config_read_secret_file(const char *path)
     int error = n < 0 ? errno : terminate_secret(bytes, (size_t)n);
 
     if (fd >= 0)
-        (void)close(fd); /* nothing was written: its result does not matter */
+        (void)close(fd); /* close() cannot lose data of a file that was only read */
     if (error == 0)
         return bytes;
     if (bytes)
@@ -444,6 +463,7 @@ char *config_read_secret_file(const char *path)
     return NULL;
 }
 
+/* Prints numbers as numbers, secrets as (set) or (not set), and all others as their texts. */
 void config_print(const struct config *config, FILE *out)
 {
     for (size_t i = 0; i < ROWS; i++) {
@@ -486,6 +506,7 @@ static void print_choices(FILE *out, struct str choices)
     (void)fputs(" |", out);
 }
 
+/* Prints the range of a KIND_NUMBER. */
 static void print_range(FILE *out, const struct row *row)
 {
     char least[NUMBER_TEXT_MAX], most[NUMBER_TEXT_MAX];
@@ -495,6 +516,7 @@ static void print_range(FILE *out, const struct row *row)
     (void)fprintf(out, " %s to %s |", least, most);
 }
 
+/* Prints the default value, or "not set" for a secret and for an empty text. */
 static void print_default(FILE *out, const struct row *row)
 {
     char number[NUMBER_TEXT_MAX];

@@ -9,18 +9,18 @@
 
 #include "app/base/str.h"
 
-/* The value of a secret before its last change, which is accepted for some more time (KEY_GRACE_S).
- */
+/* The value that a secret had before its last change. It is accepted together with the new value
+ * for a grace period (KEY_GRACE_S). */
 struct past_secret {
-    const char *text; /* NULL: only the current value is accepted */
-    int64_t until_us; /* end of that time, by the monotonic clock */
+    const char *text; /* earlier value; NULL: only the current value is accepted */
+    int64_t until_us; /* end of the grace period in microseconds, by the monotonic clock */
 };
 
 struct config {
 #define TEXT(name, member, default_, description) const char *member;
 #define SECRET(name, member, description)                                                          \
     const char *member;        /* NULL or empty: not set */                                        \
-    const char *member##_file; /* the file it was read from, NULL: from the environment */         \
+    const char *member##_file; /* path of the secret's file; NULL: from the environment */         \
     struct past_secret member##_past;
 #define INT(name, member, default_, min, max, description)    int member;
 #define NUMBER(name, member, default_, min, max, description) double member;
@@ -33,12 +33,14 @@ struct config {
 #undef CHOICE
 };
 
-/* Returns the value of a variable, or NULL: getenv, or a function of a test. */
+/* A function that returns the value of an environment variable, or NULL when it is not set:
+ * getenv, or a function of a test. */
 typedef const char *config_source(const char *name);
 
-/* Fills config from source. Texts are copied and live until config_release, which must be called
- * even after a failure. Writes a line for each error to errors, never a value that may hold a
- * secret, and returns the number of errors: with 0 config may be used. */
+/* Reads all settings from source into config. The texts of config are copies that live until
+ * config_release, which must be called even after a failure. Writes one line per error to
+ * `errors`, never with a value that may be a secret. Returns the number of errors; config may be
+ * used only when that is 0. */
 int config_load(struct config *config, config_source *source, FILE *errors);
 /* The config_source that reads the environment of the process. */
 const char *config_environment(const char *name);
@@ -49,9 +51,9 @@ bool config_replace_secrets(struct config *config, struct config *fresh, int64_t
 void config_wipe_old_secrets(struct config *config, int64_t now_us);
 /* Wipes the secrets and frees all texts; NULL is allowed. */
 void config_release(struct config *config);
-/* The contents of a file without the white space at its end. NULL with errno: ENODATA (nothing but
- * white space), EINVAL (a NUL), EFBIG (over 64 KiB) or that of open and read. The caller wipes and
- * frees the text. */
+/* Reads a secret from a file, without the white space at the end of the file. Returns NULL and
+ * sets errno on failure: ENODATA (the file is empty or white space), EINVAL (it contains a NUL),
+ * EFBIG (it is over 64 KiB), or the errno of open or read. The caller wipes and frees the text. */
 char *config_read_secret_file(const char *path);
 /* Prints a line NAME=value for each setting; secrets as (set) or (not set). */
 void config_print(const struct config *config, FILE *out);

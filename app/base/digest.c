@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Wraps OpenSSL. Errors abort: OpenSSL fails here only for want of memory, and a wrong digest must
- * not be used as the key of a token or the number of a shard. */
+/* Wraps OpenSSL. An error aborts the process: OpenSSL fails here only when memory is short, and a
+ * wrong digest must not be used, for example to look up a token or to choose a shard. */
 #include "app/base/digest.h"
 
 #define OPENSSL_SUPPRESS_DEPRECATED /* see digest_sha256 */
@@ -15,14 +15,15 @@
 #include <openssl/hmac.h>
 #include <openssl/sha.h>
 
+/* The bytes of s as OpenSSL wants them, never NULL. */
 static const unsigned char *bytes_of(struct str s)
 {
     return (const unsigned char *)(s.n > 0 ? s.p : "");
 }
 
-/* Uses the functions that OpenSSL 3 deprecates as low-level. Its SHA256() fetches the algorithm on
- * each call, which takes three times as long as the digest of an id, locks, and allocates memory.
- */
+/* SHA-256 by the functions that OpenSSL 3 deprecates as low-level. The recommended SHA256() looks
+ * the algorithm up on each call, which locks, allocates memory, and takes three times as long as
+ * the digest of a short id. */
 void digest_sha256(struct str data, unsigned char ret[DIGEST_SIZE])
 {
     SHA256_CTX context;
@@ -54,6 +55,7 @@ void digest_final(struct digest *d, unsigned char ret[DIGEST_SIZE])
     (void)SHA256_Final(ret, context_of(d));
 }
 
+/* HMAC takes the length of the key as an int, so a key beyond INT_MAX aborts as well. */
 void digest_hmac(struct str key, struct str data, unsigned char ret[DIGEST_SIZE])
 {
     if (key.n <= INT_MAX &&
@@ -63,8 +65,8 @@ void digest_hmac(struct str key, struct str data, unsigned char ret[DIGEST_SIZE]
     abort();
 }
 
-/* Compares digests, which have one length, so that the time does not depend on the lengths either.
- */
+/* Compares the SHA-256 digests of both texts. These have one length, so the time does not depend
+ * on the lengths of the texts either. */
 bool digest_secrets_equal(struct str expected, struct str actual)
 {
     unsigned char a[DIGEST_SIZE], b[DIGEST_SIZE];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Ids are compared, stored and used in Redis keys as they are, so their characters are restricted.
- * Random bytes come only from getrandom. */
+/* Checks and makes ids. Ids are compared, stored and used in Redis keys unchanged, so their
+ * characters are restricted. Random bytes come from getrandom only. */
 #include "app/base/ids.h"
 
 #include <errno.h>
@@ -14,6 +14,7 @@ static bool is_id_char(char c)
            c == '-';
 }
 
+/* Whether s has 1 to max characters, all of A-Z a-z 0-9 _ -, and the dot if dot_allowed. */
 static bool id_has_form(struct str s, size_t max, bool dot_allowed)
 {
     if (s.n < 1 || s.n > max)
@@ -26,16 +27,16 @@ static bool id_has_form(struct str s, size_t max, bool dot_allowed)
 
 bool id_valid(struct str s)
 {
-    return id_has_form(s, ID_MAX, false);
+    return id_has_form(s, ID_MAX, /* dot_allowed */ false);
 }
 
 bool request_id_valid(struct str s)
 {
-    return id_has_form(s, REQUEST_ID_MAX, true);
+    return id_has_form(s, REQUEST_ID_MAX, /* dot_allowed */ true);
 }
 
-/* Reads the kernel's generator. Aborts when it fails, because ids and keys must never be
- * predictable. */
+/* Fills n bytes from the kernel's random generator. A signal may interrupt getrandom, which is
+ * then repeated. Any other failure aborts, because ids and keys must never be predictable. */
 static void random_fill(unsigned char *bytes, size_t n)
 {
     size_t done = 0;
@@ -50,26 +51,28 @@ static void random_fill(unsigned char *bytes, size_t n)
     }
 }
 
-/* One system call fills the bytes of 32 UUIDs. Bytes that were returned are wiped here, because
- * they may be part of a secret. */
+/* Random bytes that were read ahead: one system call is enough for 32 UUIDs. Bytes that were
+ * returned are wiped here, because they may be part of a secret. */
 static struct {
     unsigned char bytes[512];
-    size_t left;
-} pool;
+    size_t left; /* the first `left` bytes are not used yet */
+} random_pool;
 
+/* Takes bytes from the end of the random pool, which is filled again when it has too few. More
+ * bytes than the pool holds are read directly. */
 void random_bytes(void *ret, size_t n)
 {
-    if (n > sizeof(pool.bytes)) {
+    if (n > sizeof(random_pool.bytes)) {
         random_fill(ret, n);
         return;
     }
-    if (n > pool.left) {
-        random_fill(pool.bytes, sizeof(pool.bytes));
-        pool.left = sizeof(pool.bytes);
+    if (n > random_pool.left) {
+        random_fill(random_pool.bytes, sizeof(random_pool.bytes));
+        random_pool.left = sizeof(random_pool.bytes);
     }
-    pool.left -= n;
-    memcpy(ret, pool.bytes + pool.left, n);
-    explicit_bzero(pool.bytes + pool.left, n);
+    random_pool.left -= n;
+    memcpy(ret, random_pool.bytes + random_pool.left, n);
+    explicit_bzero(random_pool.bytes + random_pool.left, n);
 }
 
 void hex_print(const unsigned char *bytes, size_t n, char *ret_text)
@@ -83,6 +86,8 @@ void hex_print(const unsigned char *bytes, size_t n, char *ret_text)
     ret_text[2 * n] = '\0';
 }
 
+/* Prints 16 random bytes in groups with a dash after each; the dash after the last group is
+ * replaced by the NUL. */
 void uuid_make(char ret_text[UUID_TEXT_SIZE])
 {
     static const size_t groups[] = {4, 2, 2, 2, 6};

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Everything is appended to a buf, whose errors are sticky: no function here can fail visibly. */
+/* Writes JSON. Everything is appended to a buf, whose `failed` stays set after an error, so no
+ * function here returns an error. */
 #include "app/base/json_write.h"
 
 #include <math.h>
 
 #include "app/base/clock.h"
 
-/* Writes what comes before a value: a comma if it is not the first, and the key if it has one. */
+/* Writes what comes before a value: a comma unless it is the first value in its object or array,
+ * and the key unless it is NULL. */
 static void jw_begin(struct jw *w, const char *key)
 {
     if (w->comma)
@@ -19,7 +21,7 @@ static void jw_begin(struct jw *w, const char *key)
     buf_str(w->out, STR("\":"));
 }
 
-/* The first member or element after a bracket has no comma before it. */
+/* Begins an object or array. Its first member or element has no comma before it. */
 static void jw_open(struct jw *w, const char *key, char bracket)
 {
     jw_begin(w, key);
@@ -27,7 +29,7 @@ static void jw_open(struct jw *w, const char *key, char bracket)
     w->comma = false;
 }
 
-/* The object or array is a value itself: its next sibling needs a comma. */
+/* Ends an object or array. It is a value itself, so the value after it needs a comma. */
 static void jw_close(struct jw *w, char bracket)
 {
     buf_char(w->out, bracket);
@@ -94,14 +96,14 @@ void jw_null(struct jw *w, const char *key)
     jw_raw(w, key, STR("null"));
 }
 
-/* json is neither checked nor escaped. */
+/* The text json must be valid JSON: it is neither checked nor escaped. */
 void jw_raw(struct jw *w, const char *key, struct str json)
 {
     jw_begin(w, key);
     buf_str(w->out, json);
 }
 
-/* plain: without characters that need escaping. */
+/* Writes the text `plain` in quotes. It must contain no characters that need escaping. */
 static void jw_quoted(struct jw *w, const char *key, struct str plain)
 {
     jw_begin(w, key);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Prints and rounds doubles. The C library prints no shortest decimal and follows the locale, so it
- * is only used to convert between doubles and digits without a decimal point. */
+/* Prints and rounds doubles. printf has no format for the shortest decimal and follows the locale,
+ * so the C library only converts between doubles and digits without a decimal point. */
 #include "app/base/number.h"
 
 #include <assert.h>
@@ -23,6 +23,7 @@ struct decimal {
     int exponent;
 };
 
+/* Moves the zeros at the end of the digits into the exponent. The digits must not be 0. */
 static struct decimal without_zeros(struct decimal d)
 {
     while (d.digits % 10 == 0) {
@@ -32,10 +33,11 @@ static struct decimal without_zeros(struct decimal d)
     return d;
 }
 
-/* The fast path for whole numbers and for scores (12 decimals), both with at most 15 digits.
- * Different decimals of up to 15 digits have different doubles, so a decimal that gives the value
- * is the shortest one. A score is an integer below 10^15 divided by 10^12: both are exact as
- * doubles, so the quotient is the double nearest to that decimal. */
+/* The fast path for whole numbers and for scores (at most 12 decimals), both with at most 15
+ * digits. Returns false when value is neither; *ret is unchanged then. Different decimals of up to
+ * 15 digits have different doubles, so a decimal that reads back as value is the shortest one. A
+ * score is an integer below 10^15 divided by 10^12: both are exact as doubles, so the quotient is
+ * the double nearest to that decimal. */
 static bool decimal_of_count_or_score(double value, struct decimal *ret)
 {
     uint64_t digits;
@@ -53,7 +55,8 @@ static bool decimal_of_count_or_score(double value, struct decimal *ret)
     return true;
 }
 
-/* The text for strtod has no decimal point, so the locale cannot change its meaning. */
+/* The double nearest to a decimal. The text that strtod gets has no decimal point, so the locale
+ * cannot change its meaning. */
 static double decimal_value(struct decimal d)
 {
     char text[40];
@@ -62,19 +65,19 @@ static double decimal_value(struct decimal d)
     return strtod(text, NULL);
 }
 
-/* The decimal with so many digits that is nearest to value. Reads only the digits of printf's text
- * and skips the decimal point, which depends on the locale. */
-static struct decimal decimal_nearest(double value, int digits)
+/* The decimal of digit_count digits that is nearest to value. Reads only the digits of printf's
+ * text and skips the decimal point, which depends on the locale. */
+static struct decimal decimal_nearest(double value, int digit_count)
 {
     char text[64];
     struct decimal d = {0, 0};
     const char *p;
 
-    (void)snprintf(text, sizeof(text), "%.*e", digits - 1, value);
+    (void)snprintf(text, sizeof(text), "%.*e", digit_count - 1, value);
     for (p = text; *p != 'e'; p++)
         if (*p >= '0' && *p <= '9')
             d.digits = d.digits * 10 + (uint64_t)(*p - '0');
-    d.exponent = (int)strtol(p + 1, NULL, 10) - (digits - 1);
+    d.exponent = (int)strtol(p + 1, NULL, 10) - (digit_count - 1);
     return d;
 }
 
@@ -85,29 +88,31 @@ static bool is_power_of_two(double value)
     return frexp(value, &exponent) == 0.5;
 }
 
-/* The shortest decimal that reads back as value. 17 digits always do; with 15 or fewer at most one
- * decimal does, so the search starts at 15, or at 1 for subnormal numbers, which are less precise.
- * A power of two has closer neighbours below than above: the nearest decimal may then read back as
- * the neighbour below, while the next decimal reads back as value (2^-44 is 5.684341886080802e-14).
- */
+/* The shortest decimal that reads back as value. 17 digits always do. At most one decimal of 15 or
+ * fewer digits does, so the search starts at 15 digits; the zeros at its end are removed
+ * afterwards. Subnormal numbers are less precise, so for them the search starts at 1 digit. A
+ * power of two has closer neighbours below than above: the decimal nearest to it may then read
+ * back as the neighbour below, while the next larger decimal reads back as value (2^-44 is
+ * 5.684341886080802e-14). */
 static struct decimal decimal_shortest(double value)
 {
     struct decimal d = {0, 0};
 
     if (decimal_of_count_or_score(value, &d))
         return d;
-    for (int digits = value < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
-        d = decimal_nearest(value, digits);
-        if (digits == 17 || decimal_value(d) == value)
+    for (int digit_count = value < DBL_MIN ? 1 : 15; digit_count <= 17; digit_count++) {
+        d = decimal_nearest(value, digit_count);
+        if (digit_count == 17 || decimal_value(d) == value)
             break;
-        d.digits++;
+        d.digits++; /* the next larger decimal: used for a power of two, else overwritten */
         if (is_power_of_two(value) && decimal_value(d) == value)
             break;
     }
     return without_zeros(d);
 }
 
-/* The caller's buffer of NUMBER_TEXT_MAX bytes, which no number exceeds. */
+/* A text that grows in the caller's buffer of NUMBER_TEXT_MAX bytes, which no printed number
+ * exceeds. */
 struct text {
     char *p;
     size_t n;
@@ -126,6 +131,7 @@ static void text_zeros(struct text *text, int n)
     text_put(text, zeros, (size_t)n);
 }
 
+/* Writes the decimal digits of value, without a NUL. Returns how many. */
 static int print_digits(uint64_t value, char ret_digits[20])
 {
     char reversed[20];
@@ -140,9 +146,10 @@ static int print_digits(uint64_t value, char ret_digits[20])
     return n;
 }
 
+/* Writes the n digits as d.ddde+x, where exponent is the power of ten of the first digit. */
 static void put_scientific(struct text *text, const char *digits, int n, int exponent)
 {
-    char number[20];
+    char exponent_digits[20];
 
     text_put(text, digits, 1);
     if (n > 1) {
@@ -150,12 +157,13 @@ static void put_scientific(struct text *text, const char *digits, int n, int exp
         text_put(text, digits + 1, (size_t)n - 1);
     }
     text_put(text, exponent < 0 ? "e-" : "e+", 2);
-    n = print_digits((uint64_t)abs(exponent), number);
-    text_put(text, number, (size_t)n);
+    n = print_digits((uint64_t)abs(exponent), exponent_digits);
+    text_put(text, exponent_digits, (size_t)n);
 }
 
-/* ECMAScript's Number::toString, steps 5 to 10. `point`: how many digits are before the decimal
- * point; negative when zeros follow it. */
+/* Writes d in the notation of ECMAScript's Number::toString, steps 5 to 10. `point`: how many
+ * digits are before the decimal point; 0 or negative when the number begins with "0." and so many
+ * zeros. */
 static void put_decimal(struct text *text, struct decimal d)
 {
     char digits[20];
@@ -193,10 +201,10 @@ size_t number_print(double value, char ret_text[NUMBER_TEXT_MAX])
     return text.n;
 }
 
-/* value is mantissa / 2^shift in integers, so value * 10^12 is rounded exactly, in integers. From
- * 8192 on, neighbouring doubles differ by more than 10^-12 and rounding changes nothing. Below, the
- * rounded integer is less than 2^53 and exact as a double; dividing it by 10^12 rounds once, as
- * parsing the printed decimal would. */
+/* Rounds to 12 decimals. value is mantissa / 2^shift with integers, so value * 10^12 can be
+ * rounded exactly, in integers. From 8192 on, neighbouring doubles differ by more than 10^-12, so
+ * rounding changes nothing. Below 8192, the rounded integer is less than 2^53 and so exact as a
+ * double; dividing it by 10^12 rounds once, as parsing the printed decimal would. */
 double number_round12(double value)
 {
     int exponent;
@@ -205,7 +213,7 @@ double number_round12(double value)
         return value;
     uint64_t mantissa = (uint64_t)ldexp(frexp(fabs(value), &exponent), DBL_MANT_DIG);
     int shift = DBL_MANT_DIG - exponent; /* at least 40 */
-    if (shift > 95)                      /* mantissa * 10^12 is below 2^93 */
+    if (shift > 95) /* the result is 0, because mantissa * 10^12 is below 2^93 */
         return copysign(0, value);
     uint128 scaled = (uint128)mantissa * UINT64_C(1000000000000);
     uint128 half = (uint128)1 << (shift - 1);

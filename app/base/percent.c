@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The only percent-decoder. Whether the decoded bytes are text is the caller's check (utf8_valid).
- */
+/* The only percent-decoder. The decoded bytes may be no valid text; the caller checks that
+ * (utf8_valid). */
 #include "app/base/percent.h"
 
 int hex_digit(char c)
@@ -12,9 +12,10 @@ int hex_digit(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
+/* May decode in place: the position of writing, n, is never after the position of reading, i. */
 bool percent_decode(struct str text, bool plus_is_space, char *ret, size_t *ret_n)
 {
-    size_t n = 0;
+    size_t written = 0;
 
     for (size_t i = 0; i < text.n; i++) {
         char c = text.p[i];
@@ -30,8 +31,8 @@ bool percent_decode(struct str text, bool plus_is_space, char *ret, size_t *ret_
         } else if (c == '+' && plus_is_space) {
             c = ' ';
         }
-        ret[n++] = c;
+        ret[written++] = c;
     }
-    *ret_n = n;
+    *ret_n = written;
     return true;
 }

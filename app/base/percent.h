@@ -5,10 +5,11 @@
 
 #include "app/base/str.h"
 
-int hex_digit(char c); /* 0 to 15, either case; -1 for any other byte */
-/* Writes the decoded bytes to ret, which has room for text.n bytes and may be text.p itself, and
- * their number to *ret_n. plus_is_space: as in the query of a form. False when a % is not followed
- * by two hexadecimal digits. The result may hold any bytes, NUL too. */
+int hex_digit(char c); /* value of a hexadecimal digit in either case; -1: another byte */
+/* Writes the decoded bytes to ret, which has room for text.n bytes and may be text.p itself.
+ * *ret_n is the number of decoded bytes. plus_is_space: also decodes + to a space, as in the query
+ * of a form. Returns false when a % is not followed by two hexadecimal digits. The result may
+ * contain any bytes, even NUL. */
 bool percent_decode(struct str text, bool plus_is_space, char *ret, size_t *ret_n);
 
 #endif

@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* By enum problem_code. */
+/* Name, HTTP status and default message of each code, indexed by enum problem_code. */
 static const struct {
     const char *name;
     int status;
@@ -33,6 +33,8 @@ void problem_set(struct problem *p, enum problem_code code, const char *format, 
     va_end(args);
 }
 
+/* Appends the error at the end of the list, so that clients see the errors in the order of the
+ * checks. When memory is short the error is only counted. */
 void problem_field(struct problem *p, struct arena *arena, struct str field, const char *format,
                    ...)
 {
@@ -51,7 +53,6 @@ void problem_field(struct problem *p, struct arena *arena, struct str field, con
     error->message = arena_copy(arena, str_of(message));
     if (!error->field.p || !error->message.p)
         return;
-    /* Appended at the end, so that clients see the errors in the order of the checks. */
     if (!p->fields)
         p->fields_end = &p->fields;
     *p->fields_end = error;
@@ -81,8 +82,8 @@ const char *problem_name(enum problem_code code)
     return codes[code].name;
 }
 
-/* After the prefix comes the end, a member (".quiz") or an index ("[3]"), so that "weight" does not
- * match "weights". */
+/* A field matches when it begins with the prefix and the end, a member (".quiz") or an index
+ * ("[3]") follows, so that "weight" does not match "weights". */
 bool problem_has_field(const struct problem *p, struct str field)
 {
     for (const struct field_error *e = p->fields; e; e = e->next) {

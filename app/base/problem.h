@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* An error, passed up from where it happens to where it is reported (app/http/problem_response for
- * clients, the log for operators). Initialise it with zeros. Only field errors need memory; without
- * memory they are counted but not stored, so errors can be reported in any case. */
+/* A problem is an error on its way from the function where it happens to the one that reports it
+ * (app/http/problem_response for clients, the log for operators). A struct problem is initialised
+ * with zeros. Only field errors need memory; when memory is short they are counted but not stored,
+ * so a problem can be reported in any case. */
 #ifndef BASE_PROBLEM_H
 #define BASE_PROBLEM_H
 
@@ -12,11 +13,11 @@ enum problem_code {
 #define PROBLEM(code, status, text) PROBLEM_##code,
 #include "app/base/problem.def"
 #undef PROBLEM
-    PROBLEM_CODES
+    PROBLEM_CODES /* number of codes */
 };
 
 struct field_error {
-    struct str field; /* path: components.quiz, student_ids[3] */
+    struct str field; /* path in the request, such as components.quiz or student_ids[3] */
     struct str message;
     struct field_error *next;
 };
@@ -24,21 +25,24 @@ struct field_error {
 struct problem {
     enum problem_code code; /* PROBLEM_NONE: no error */
     char message[200];      /* for the client: without internals and personal data */
-    int retry_after_s;      /* 0: no Retry-After header */
-    bool has_offset;        /* INVALID_JSON: offset is set */
+    int retry_after_s;      /* seconds for the Retry-After header; 0: no such header */
+    bool has_offset;        /* `offset` is set, which only INVALID_JSON has */
     size_t offset;          /* byte of the body where the JSON is wrong */
-    bool has_credentials;   /* AUTH_ERROR: credentials were sent and refused */
+    bool has_credentials;   /* for AUTH_ERROR: the request had credentials, which were refused */
+    /* List, and the link that the next one is written to. */
     struct field_error *fields, **fields_end;
-    size_t field_count; /* also counts field errors that were not stored */
+    size_t field_count; /* number of field errors, including those not stored for lack of memory */
 };
 
-/* format NULL: the default message of the code. Does nothing when p holds a problem already. */
+/* Sets code and message of p, unless p holds a problem already: the first one is kept. format
+ * NULL: the default message of the code. */
 void problem_set(struct problem *p, enum problem_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* Adds one field error, making p a VALIDATION_ERROR unless it is something else already. */
+/* Adds an error of one field. Makes p a VALIDATION_ERROR, unless it holds another problem already.
+ */
 void problem_field(struct problem *p, struct arena *arena, struct str field, const char *format,
                    ...) __attribute__((format(printf, 4, 5)));
-/* Whether there is an error of this field or of a field inside it (weights.quiz in weights). */
+/* Whether p has an error of this field or of a field inside it (weights.quiz is inside weights). */
 bool problem_has_field(const struct problem *p, struct str field);
 /* Sets SERVICE_UNAVAILABLE with a Retry-After, unless p holds a problem already. */
 void problem_unavailable(struct problem *p, int retry_after_s);

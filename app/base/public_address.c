@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Decides by lists of networks. Callbacks connect only to public addresses, so that a client cannot
- * make the worker send requests into the operator's network (server-side request forgery). */
+/* Decides by lists of networks whether an address is public. Callbacks connect only to public
+ * addresses, so that a client cannot make the worker send requests into the operator's network
+ * (server-side request forgery). */
 #include "app/base/public_address.h"
 
 #include <netinet/in.h>
 #include <stdint.h>
 #include <string.h>
 
+/* An address range: all addresses whose first `bits` bits are those of `bytes`. */
 struct network {
     unsigned char bytes[16];
     unsigned bits;
@@ -35,28 +37,32 @@ static const struct network global_unicast_6 = {{0x20}, 3};
 static const struct network not_public_6[] = {
     {{0x20, 0x01}, 23},             /* protocol assignments, Teredo among them */
     {{0x20, 0x01, 0x0d, 0xb8}, 32}, /* documentation */
-    {{0x20, 0x02}, 16},             /* 6to4: an IPv4 address inside */
+    {{0x20, 0x02}, 16},             /* 6to4, whose addresses contain an IPv4 address */
     {{0x3f, 0xff}, 20},             /* documentation */
 };
 
-static bool is_in_network(const unsigned char *address, const struct network *n)
+/* Whether the first network->bits bits of address are those of the network: whole bytes, then the
+ * upper bits of the byte after them. */
+static bool is_in_network(const unsigned char *address, const struct network *network)
 {
-    unsigned bytes = n->bits / 8, bits = n->bits % 8;
+    unsigned bytes = network->bits / 8, bits = network->bits % 8;
     unsigned mask = bits > 0 ? (0xffu << (8 - bits)) & 0xffu : 0;
 
-    return memcmp(address, n->bytes, bytes) == 0 &&
-           (mask == 0 || (address[bytes] & mask) == (n->bytes[bytes] & mask));
+    return memcmp(address, network->bytes, bytes) == 0 &&
+           (mask == 0 || (address[bytes] & mask) == (network->bytes[bytes] & mask));
 }
 
-static bool is_in_any_network(const unsigned char *address, const struct network *v, size_t n)
+static bool is_in_any_network(const unsigned char *address, const struct network *networks,
+                              size_t count)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (is_in_network(address, &v[i]))
+    for (size_t i = 0; i < count; i++) {
+        if (is_in_network(address, &networks[i]))
             return true;
     }
     return false;
 }
 
+/* The address is copied, because `address` may not be aligned for the type of its family. */
 bool address_is_public(const struct sockaddr *address, size_t size)
 {
     struct sockaddr_in in4;

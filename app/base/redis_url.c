@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The only parser of REDIS_URL: config.c checks with it at start, the store connects by its result.
- * libcurl parses all other URLs, those of HTTP, since libcurl also connects by them. */
+/* The only parser of REDIS_URL: config.c uses it at start to check the setting, the store to
+ * connect. URLs of HTTP are parsed by libcurl instead, because libcurl also connects to them. */
 #include "app/base/redis_url.h"
 
 #include <sys/un.h>
@@ -10,6 +10,8 @@
 
 enum { DATABASE_MAX = 65535, DEFAULT_PORT = 6379 };
 
+/* Whether all bytes of s are in `characters`. A NUL is refused first, because strchr finds the end
+ * of `characters` for it. */
 static bool is_only_of(struct str s, const char *characters)
 {
     for (size_t i = 0; i < s.n; i++)
@@ -18,7 +20,9 @@ static bool is_only_of(struct str s, const char *characters)
     return true;
 }
 
-/* Cuts "host" or "[::1]" off the start of *authority, which then holds the port with its colon. */
+/* Copies the host ("host" or "[::1]") at the start of *authority to ret->host. *authority then
+ * holds the rest: empty, or the port with its colon. False when the host is empty, too long or has
+ * a character that hosts do not have. */
 static bool redis_url_cut_host(struct str *authority, struct redis_url *ret)
 {
     struct str host = *authority;
@@ -40,11 +44,12 @@ static bool redis_url_cut_host(struct str *authority, struct redis_url *ret)
     }
     if (host.n == 0 || host.n >= sizeof(ret->host) || !is_only_of(host, allowed))
         return false;
-    memcpy(ret->host, host.p, host.n); /* *ret was cleared: the NUL is there */
+    memcpy(ret->host, host.p, host.n); /* the NUL after it is there: *ret was filled with zeros */
     return true;
 }
 
-/* text: "[user@]host[:port][/database]". Returns NULL, or what is wrong. */
+/* Parses the part of a URL after redis://, "[user@]host[:port][/database]". Returns NULL when it
+ * is valid, else the error message. */
 static const char *redis_url_parse_tcp(struct str rest, struct redis_url *ret)
 {
     struct str authority = str_cut(&rest, '/');

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Comparing, cutting and sorting of texts, and the two parsers of numbers. The parsers are ours
- * because strtol and strtod accept too much (spaces, signs, hexadecimal, "inf") and strtod follows
- * the locale.
+/* Comparing, cutting and sorting of texts, and the two parsers of numbers. strtol and strtod alone
+ * would not do: both accept too much (spaces, signs, hexadecimal, "inf"), and strtod follows the
+ * locale.
  *
- * str_to_double: split by the grammar, collect the significant digits, then either one exact
- * division or multiplication (short numbers, nearly all) or strtod on a text without a decimal
- * point. */
+ * str_to_double splits the text by the grammar and collects the significant digits. Short numbers,
+ * which are nearly all, are then converted by one exact division or multiplication; the others by
+ * strtod, which gets a text without a decimal point. */
 #include "app/base/str.h"
 
 #include <math.h>
@@ -17,7 +17,7 @@ struct str str_of(const char *text)
     return text ? (struct str){text, strlen(text)} : STR("");
 }
 
-/* memcmp must not get NULL, which the pointer of an empty text may be. */
+/* Does not call memcmp for empty texts, whose pointer may be NULL: memcmp must not get NULL. */
 bool str_equal(struct str a, struct str b)
 {
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
@@ -55,6 +55,7 @@ int str_compare(struct str a, struct str b)
     return (a.n > b.n) - (a.n < b.n);
 }
 
+/* When there is no separator, *text becomes the empty text at the end of the old one. */
 struct str str_cut(struct str *text, char separator)
 {
     struct str all = *text;
@@ -85,6 +86,7 @@ struct str str_trim(struct str s)
     return s;
 }
 
+/* str_compare for qsort and bsearch. */
 static int str_compare_items(const void *a, const void *b)
 {
     return str_compare(*(const struct str *)a, *(const struct str *)b);
@@ -92,7 +94,7 @@ static int str_compare_items(const void *a, const void *b)
 
 void str_sort(struct str *texts, size_t n)
 {
-    if (n > 0) /* qsort must not get NULL */
+    if (n > 0) /* an empty list may have a NULL pointer, which qsort must not get */
         qsort(texts, n, sizeof(*texts), str_compare_items);
 }
 
@@ -120,6 +122,7 @@ static struct str cut_digits(struct str *s)
     return digits;
 }
 
+/* Moves *s past the character c, if *s begins with it; else returns false. */
 static bool cut_char(struct str *s, char c)
 {
     if (s->n == 0 || *s->p != c)
@@ -129,6 +132,8 @@ static bool cut_char(struct str *s, char c)
     return true;
 }
 
+/* Parses the sign and the digits. The sum of the digits is computed as a negative number, because
+ * -INT64_MIN does not fit into int64_t. */
 bool str_to_int64(struct str s, int64_t min, int64_t max, int64_t *ret)
 {
     bool negative = cut_char(&s, '-');
@@ -139,7 +144,6 @@ bool str_to_int64(struct str s, int64_t min, int64_t max, int64_t *ret)
         return false;
     if (digits.p[0] == '0' && (digits.n > 1 || negative))
         return false;
-    /* The sum is kept negative, because -INT64_MIN does not fit into int64_t. */
     for (size_t i = 0; i < digits.n; i++)
         if (__builtin_mul_overflow(value, 10, &value) ||
             __builtin_sub_overflow(value, digits.p[i] - '0', &value))
@@ -152,17 +156,20 @@ bool str_to_int64(struct str s, int64_t min, int64_t max, int64_t *ret)
     return true;
 }
 
-/* A JSON number, split: -12.50e3 has whole "12", fraction "50" and exponent 3. */
+/* The parts of a JSON number: -12.50e3 is negative, with whole "12", fraction "50" and exponent 3.
+ */
 struct number_parts {
     bool negative;
     struct str whole, fraction;
     int64_t exponent;
 };
 
-/* Parsing of the exponent stops here: no text in memory has enough digits to bring such a number
- * back into the range of doubles, and int64_t cannot overflow. */
+/* Largest exponent that is parsed; further digits of the exponent are ignored. No text in memory
+ * has enough digits to bring a number with such an exponent back into the range of doubles. The
+ * cap keeps int64_t from overflowing. */
 static const int64_t EXPONENT_CAP = INT64_C(1000000000000000);
 
+/* Parses what follows the e: an optional sign and digits. False when there is no digit. */
 static bool cut_exponent(struct str *s, int64_t *ret)
 {
     bool negative = cut_char(s, '-');
@@ -177,7 +184,8 @@ static bool cut_exponent(struct str *s, int64_t *ret)
     return digits.n > 0;
 }
 
-/* False when s is not a JSON number (RFC 8259, section 6). */
+/* Splits s into the parts of a JSON number. False when s is not a JSON number (RFC 8259, section
+ * 6). */
 static bool number_split(struct str s, struct number_parts *ret)
 {
     *ret = (struct number_parts){.negative = cut_char(&s, '-')};
@@ -194,17 +202,20 @@ static bool number_split(struct str s, struct number_parts *ret)
     return s.n == 0;
 }
 
-/* The points halfway between two doubles have at most 767 significant digits, so of the digits
- * after DIGITS_MAX it matters only whether one is not zero. */
+/* The value halfway between two neighbouring doubles has at most 767 significant digits. So of all
+ * digits after the first DIGITS_MAX, rounding depends only on whether at least one is not zero. */
 enum { DIGITS_MAX = 800, DIGITS_SIZE = DIGITS_MAX + 32 };
 
+/* A number without its sign and its decimal point. */
 struct significant {
     char digits[DIGITS_SIZE]; /* without leading zeros */
     size_t n;
-    int64_t exponent; /* the value is digits * 10^exponent */
-    bool has_more;    /* a digit that was cut off is not zero */
+    int64_t exponent;     /* the value is digits * 10^exponent */
+    bool dropped_nonzero; /* a digit after the first DIGITS_MAX was not zero */
 };
 
+/* Appends digits to the number. Leading zeros are skipped. A digit for which there is no room is
+ * dropped: the exponent grows by one instead, and dropped_nonzero records if it was not zero. */
 static void significant_add(struct significant *number, struct str digits)
 {
     for (size_t i = 0; i < digits.n; i++) {
@@ -214,14 +225,15 @@ static void significant_add(struct significant *number, struct str digits)
             number->digits[number->n++] = digits.p[i];
         } else {
             number->exponent++;
-            number->has_more |= digits.p[i] != '0';
+            number->dropped_nonzero |= digits.p[i] != '0';
         }
     }
 }
 
-/* The fast path: up to 15 digits and powers of ten up to 10^22 are exact as doubles, and one
+/* The fast path. Up to 15 digits, and powers of ten up to 10^22, are exact as doubles, and one
  * operation on two exact operands rounds correctly (Clinger, "How to read floating point numbers
- * accurately", 1990). False when the number is not of this form. */
+ * accurately", 1990). False when the number has more digits or a larger exponent; *ret is
+ * unchanged then. */
 static bool exact_value(const struct significant *number, double *ret)
 {
     static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
@@ -240,17 +252,19 @@ static bool exact_value(const struct significant *number, double *ret)
     return true;
 }
 
-/* The slow path. The text for strtod has no decimal point, so the locale cannot change its meaning.
- */
+/* The slow path. Converts the number by strtod, whose text has no decimal point, so that the
+ * locale cannot change its meaning. A 1 is appended for dropped digits that were not zero, so that
+ * the value is rounded to the right side. The text is built in number->digits. */
 static double rounded_value(struct significant *number)
 {
     int64_t exponent = number->exponent;
 
-    if (number->has_more) {
+    if (number->dropped_nonzero) {
         number->digits[number->n++] = '1';
         exponent--;
     }
-    /* With at most 801 digits, all numbers beyond these limits are infinite or zero. */
+    /* With at most 801 digits, all numbers with an exponent beyond these limits are infinite or
+     * zero. */
     if (exponent > 400)
         exponent = 400;
     if (exponent < -2000)
@@ -260,6 +274,8 @@ static double rounded_value(struct significant *number)
     return strtod(number->digits, NULL);
 }
 
+/* The digits of the fraction become part of one integer, so its length is subtracted from the
+ * exponent. */
 bool str_to_double(struct str s, double *ret)
 {
     struct number_parts parts;
@@ -270,7 +286,7 @@ bool str_to_double(struct str s, double *ret)
         return false;
     number.n = 0;
     number.exponent = parts.exponent - (int64_t)parts.fraction.n;
-    number.has_more = false;
+    number.dropped_nonzero = false;
     significant_add(&number, parts.whole);
     significant_add(&number, parts.fraction);
     if (number.n > 0 && !exact_value(&number, &value))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A text as pointer and length: not owned, and NUL-terminated only where a function says so.
- * Everything inside the engine passes text as struct str; C strings occur only where libraries and
- * system calls need them. An empty text may have a NULL pointer. */
+/* A text as a pointer and a length. It does not own its bytes, and has a NUL at its end only where
+ * a function says so. Everything inside the engine passes text as struct str; C strings occur only
+ * where libraries and system calls need them. An empty text may have a NULL pointer. */
 #ifndef BASE_STR_H
 #define BASE_STR_H
 
@@ -16,7 +16,7 @@ struct str {
 };
 
 struct str_list {
-    struct str *v;
+    struct str *v; /* array of n texts; may be NULL when n is 0 */
     size_t n;
 };
 
@@ -29,26 +29,29 @@ struct str_list {
 /* For printf: printf("%.*s", STR_ARG(s)). For texts far shorter than INT_MAX. */
 #define STR_ARG(s) (int)(s).n, (s).p
 
-/* NULL gives the empty text. */
+/* The text of a C string; for NULL the empty text. */
 struct str str_of(const char *text);
 bool str_equal(struct str a, struct str b);
-bool str_equal_nocase(struct str a, struct str b); /* ASCII only */
+bool str_equal_nocase(struct str a, struct str b); /* ignores the case of ASCII letters */
 bool str_starts_with(struct str s, struct str prefix);
-int str_compare(struct str a, struct str b); /* by bytes, then by length, as strcmp does */
-/* Returns the text before the separator and moves *text past it; without a separator returns all of
- * *text and leaves it empty. */
+/* Negative, 0 or positive; by bytes, then by length, as strcmp does. */
+int str_compare(struct str a, struct str b);
+/* Returns the text before the first separator and moves *text past that separator. Without a
+ * separator returns all of *text and makes *text empty. */
 struct str str_cut(struct str *text, char separator);
-struct str str_trim(struct str s); /* without spaces, tabs, CR and LF at both ends */
+struct str str_trim(struct str s); /* s without the spaces, tabs, CR and LF at both ends */
 
-void str_sort(struct str *texts, size_t n); /* by str_compare */
+void str_sort(struct str *texts, size_t n); /* in the order of str_compare */
 /* Whether the text is in a list that str_sort has sorted. */
 bool str_sorted_has(const struct str_list *sorted, struct str text);
 
-/* Both parse a whole text, independent of the locale: no spaces, no '+', nothing left over. False
- * leaves *ret untouched. Integers only in the form in which they are printed: 007 and -0 are
- * refused. */
-bool str_to_int64(struct str s, int64_t min, int64_t max, int64_t *ret); /* in [min, max] */
-/* Grammar of a JSON number (RFC 8259), correctly rounded; false too when it is beyond DBL_MAX. */
+/* str_to_int64 and str_to_double parse a whole text, independent of the locale: spaces, a + before
+ * the number and other characters after it are refused. When they return false, *ret is unchanged.
+ * An integer is accepted only in the form in which it is printed: 007 and -0 are refused. */
+/* False also outside of [min, max]. */
+bool str_to_int64(struct str s, int64_t min, int64_t max, int64_t *ret);
+/* By the grammar of a JSON number (RFC 8259), correctly rounded. False also when the magnitude is
+ * beyond DBL_MAX. */
 bool str_to_double(struct str s, double *ret);
 
 #endif

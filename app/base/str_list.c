@@ -5,10 +5,12 @@
 
 void str_list_sort(struct str_list *list)
 {
-    if (list->n > 1) /* an empty list may have no v, which qsort must not get */
+    if (list->n > 1) /* also because qsort must not get the NULL of an empty list */
         str_sort(list->v, list->n);
 }
 
+/* The copy has room for one text more than the list, so that its v is not NULL for an empty list.
+ */
 struct str_list str_list_sorted_copy(struct arena *arena, struct str_list list)
 {
     struct str_list copy = {arena_array(arena, list.n + 1, sizeof(struct str)), list.n};

@@ -3,25 +3,28 @@
  * of queries use it. */
 #include "app/base/utf8.h"
 
+/* The first byte determines the length. For some first bytes the second byte has a narrower range
+ * than 0x80 to 0xbf, which excludes the forms that table 3-7 forbids. At the first byte that does
+ * not fit, the number of bytes before it is returned. */
 size_t utf8_sequence(const char *p, size_t n, bool *ret_valid)
 {
-    const unsigned char *u = (const unsigned char *)p;
-    unsigned char low = 0x80, high = 0xbf; /* range of the next byte */
-    size_t length = u[0] >= 0xf0 ? 4 : u[0] >= 0xe0 ? 3 : 2;
+    const unsigned char *bytes = (const unsigned char *)p;
+    unsigned char low = 0x80, high = 0xbf; /* allowed range of the next byte */
+    size_t length = bytes[0] >= 0xf0 ? 4 : bytes[0] >= 0xe0 ? 3 : 2;
 
-    *ret_valid = u[0] < 0x80;
-    if (u[0] < 0xc2 || u[0] > 0xf4)
+    *ret_valid = bytes[0] < 0x80;
+    if (bytes[0] < 0xc2 || bytes[0] > 0xf4)
         return 1;
-    if (u[0] == 0xe0)
+    if (bytes[0] == 0xe0)
         low = 0xa0; /* below: overlong */
-    if (u[0] == 0xed)
+    if (bytes[0] == 0xed)
         high = 0x9f; /* above: surrogates */
-    if (u[0] == 0xf0)
+    if (bytes[0] == 0xf0)
         low = 0x90; /* below: overlong */
-    if (u[0] == 0xf4)
+    if (bytes[0] == 0xf4)
         high = 0x8f; /* above: beyond U+10FFFF */
     for (size_t i = 1; i < length; i++) {
-        if (i == n || u[i] < low || u[i] > high)
+        if (i == n || bytes[i] < low || bytes[i] > high)
             return i;
         low = 0x80;
         high = 0xbf;
@@ -39,9 +42,12 @@ bool utf8_valid(struct str text)
     return valid;
 }
 
+/* Fills the bytes from the last one to the first: 6 bits of the code each, and the rest in the
+ * first byte. */
 size_t utf8_put(uint32_t code, char *ret)
 {
-    static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0}; /* by length */
+    /* First byte by length of the sequence. */
+    static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
     size_t n = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
 
     if (code < 0x80) {

@@ -5,7 +5,7 @@
 
 #define SERVICE_NAME "mastery-engine"
 
-extern const char *const build_version; /* 0.1.0 */
+extern const char *const build_version; /* version as in 0.1.0 */
 extern const char *const build_commit;  /* short hash of the commit, or "unknown" */
 
 #endif

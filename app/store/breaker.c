@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* closed --failures--> open --time--> half-open --success--> closed
+/* The states of the circuit breaker, and what changes them:
+ * closed --failures--> open --time--> half-open --success--> closed
  *                       ^                  | failure
- *                       +------------------+
- */
+ *                       +------------------+ */
 #include "app/store/breaker.h"
 
 #include "app/base/clock.h"
@@ -28,6 +28,8 @@ void breaker_success(struct breaker *breaker)
     breaker->opened_at_ms = 0;
 }
 
+/* closed: opens after enough failures in a row. half-open: the probe failed, so opens again. open:
+ * a command failed that was sent before; it is counted, and the next probe is not delayed. */
 void breaker_failure(struct breaker *breaker, int64_t now_us, bool at_once)
 {
     uint16_t jitter;
@@ -40,9 +42,9 @@ void breaker_failure(struct breaker *breaker, int64_t now_us, bool at_once)
     if (breaker->state == BREAKER_CLOSED)
         breaker->opened_at_ms = clock_wall_ms();
     else if (breaker->state == BREAKER_OPEN)
-        return; /* a command sent before it opened fails too: the probe is not delayed by that */
-    /* A failed probe doubles the wait, but only once, so that a Redis that is back is found soon.
-     * The jitter keeps the processes of a pool from probing at the same time. */
+        return;
+    /* The wait doubles only once, however many probes fail, so that a Redis that is back is found
+     * soon. The jitter keeps processes from probing at the same time. */
     wait_us = breaker->state == BREAKER_HALF_OPEN ? 2 * breaker->open_us : breaker->open_us;
     random_bytes(&jitter, sizeof(jitter));
     breaker->state = BREAKER_OPEN;

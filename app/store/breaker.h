@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Circuit breaker: after some failures in a row it refuses for a while, so that no request waits
- * for a Redis that is away, then lets one probe through. It only keeps the state: its owner counts
- * successes and failures and sends the probe. */
+/* A circuit breaker protects requests from waiting for a Redis that is away. After some failures
+ * in a row it opens: its owner then refuses commands. After a while it becomes half-open: the
+ * owner sends one probe, whose outcome closes or opens it again. The breaker only keeps the state;
+ * its owner reports successes and failures and sends the probe. */
 #ifndef STORE_BREAKER_H
 #define STORE_BREAKER_H
 
@@ -12,18 +13,21 @@ enum breaker_state { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_HALF_OPEN };
 
 struct breaker {
     enum breaker_state state;
-    int threshold;     /* failures in a row that open it */
-    int64_t open_us;   /* time before a probe; up to a quarter of it is added at random */
-    uint64_t failures; /* in a row */
-    int64_t opened_at_ms;
-    int64_t probe_at_us;
+    int threshold; /* number of failures in a row that opens the breaker */
+    /* Microseconds from opening to the probe; up to a quarter is added at random. */
+    int64_t open_us;
+    uint64_t failures;    /* number of failures since the last success */
+    int64_t opened_at_ms; /* wall clock when it left the closed state; 0: it is closed */
+    int64_t probe_at_us;  /* monotonic time of the next probe, while it is open */
 };
 
 void breaker_init(struct breaker *breaker, int threshold, int64_t open_us);
-/* True once when a probe is due: the breaker is half-open then and the caller sends the probe. */
+/* True when a probe is due, once for each probe: the breaker is half-open afterwards, and the
+ * caller must send the probe. */
 bool breaker_probe_due(struct breaker *breaker, int64_t now_us);
 void breaker_success(struct breaker *breaker);
-/* at_once: opens without regard to the threshold, as after a time-out. */
+/* Records a failure. at_once: opens the breaker even if fewer failures than the threshold were in
+ * a row, as after a timeout. */
 void breaker_failure(struct breaker *breaker, int64_t now_us, bool at_once);
 
 #endif

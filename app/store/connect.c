@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The two traps of connecting with hiredis: unbounded arrays, and errors without an error code. */
+/* Connects with hiredis and avoids two of its problems: replies with arrays of any size, and
+ * failures without an error code. */
 #include "app/store/connect.h"
 
 #include <stdio.h>
@@ -10,8 +11,9 @@ typedef int array_size;
 typedef size_t array_size;
 #endif
 
-/* hiredis allocates an array of any length that the header of a reply claims (hazards H7).
- * No command of this program has a reply with so many elements. NULL makes the parser fail. */
+/* Creates an array reply, as hiredis does, if its size is acceptable. Without this limit hiredis
+ * allocates an array of any length that the header of a reply claims (hazards H7). No command of
+ * this program has a reply with so many elements. NULL makes the parser report an error. */
 static void *redis_create_array(const redisReadTask *task, array_size elements)
 {
     enum { ELEMENTS_MAX = 1 << 20 };
@@ -20,6 +22,7 @@ static void *redis_create_array(const redisReadTask *task, array_size elements)
     return elements > ELEMENTS_MAX ? NULL : bounds->original->createArray(task, elements);
 }
 
+/* Replaces the function of the reader that creates arrays; all others stay the original ones. */
 static void redis_bound_replies(redisReader *reader, struct reply_bounds *bounds)
 {
     bounds->original = reader->fn;

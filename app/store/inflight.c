@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A hash table with an entry per student that has unfinished writes or a lock. The table does not
- * grow: it has as many entries as the process has concurrent writes, a few hundred at most. */
+ * grow, because it has at most as many entries as the process has concurrent writes, a few
+ * hundred. */
 #include "app/store/inflight.h"
 
 #include <stdlib.h>
@@ -12,11 +13,11 @@ enum { INFLIGHT_BUCKETS = 256 };
 
 struct inflight_entry {
     struct inflight_entry *next;
-    char student[ID_MAX];
+    char student[ID_MAX]; /* id, without a NUL */
     size_t student_n;
-    unsigned writes;   /* unfinished */
-    const void *owner; /* of the lock; NULL: not locked */
-    bool valid;        /* `packed` is what the latest write leaves */
+    unsigned writes;   /* number of unfinished writes */
+    const void *owner; /* who has locked the student; NULL: not locked */
+    bool valid;        /* `packed` is the state that the latest write will leave */
     size_t packed_n;
     char packed[STATE_PACKED_MAX];
 };
@@ -43,21 +44,22 @@ void inflight_free(struct inflight *inflight)
     free(inflight);
 }
 
-/* The pointer to the student's entry, or the end of its bucket. */
+/* Finds the link that points to the entry of the student, so that the caller can remove or insert
+ * an entry. The link contains NULL when there is no entry. */
 static struct inflight_entry **inflight_find(struct inflight *inflight, struct str student)
 {
     unsigned hash = 5381; /* djb2 */
-    struct inflight_entry **place;
+    struct inflight_entry **link;
 
     for (size_t i = 0; i < student.n; i++)
         hash = hash * 33 + (unsigned char)student.p[i];
-    place = &inflight->buckets[hash % INFLIGHT_BUCKETS];
-    while (*place && !str_equal(student, (struct str){(*place)->student, (*place)->student_n}))
-        place = &(*place)->next;
-    return place;
+    link = &inflight->buckets[hash % INFLIGHT_BUCKETS];
+    while (*link && !str_equal(student, (struct str){(*link)->student, (*link)->student_n}))
+        link = &(*link)->next;
+    return link;
 }
 
-/* The state stays where it is until the next call for this student. */
+/* The returned text points into the entry and is valid until the next call for this student. */
 bool inflight_latest(struct inflight *inflight, struct str student, struct str *ret_packed)
 {
     const struct inflight_entry *entry = *inflight_find(inflight, student);
@@ -68,7 +70,8 @@ bool inflight_latest(struct inflight *inflight, struct str student, struct str *
     return true;
 }
 
-/* The student's entry, which is created if there is none. NULL: out of memory. */
+/* Returns the entry of the student, which is created if there is none. NULL: memory is short, or
+ * the id is too long. */
 static struct inflight_entry *inflight_obtain(struct inflight *inflight, struct str student)
 {
     struct inflight_entry **place = inflight_find(inflight, student), *entry = *place;
@@ -84,7 +87,7 @@ static struct inflight_entry *inflight_obtain(struct inflight *inflight, struct 
     return entry;
 }
 
-/* Frees the entry when neither a write nor a lock needs it. */
+/* Frees the entry at *place, unless it has an unfinished write or a lock. */
 static void inflight_drop_unused(struct inflight_entry **place)
 {
     struct inflight_entry *entry = *place;
@@ -108,8 +111,9 @@ void inflight_add(struct inflight *inflight, struct str student, struct str pack
     entry->writes++;
 }
 
-/* After a refused write the later ones will be refused as well, so their state is not used. Once
- * all are finished the stored state is the latest. */
+/* When a write was refused, the later writes that started from it will be refused as well, so
+ * their state is not used any more. Once all writes are finished, the state stored in Redis is the
+ * latest. */
 void inflight_remove(struct inflight *inflight, struct str student, bool saved)
 {
     struct inflight_entry **place = inflight_find(inflight, student), *entry = *place;
@@ -130,7 +134,8 @@ void inflight_lock(struct inflight *inflight, struct str student, const void *ow
         entry->owner = owner;
 }
 
-/* Without memory for the entry there is no lock; then the writes race. */
+/* False also when memory was short for the lock; the writes then race, and one of them is
+ * repeated. */
 bool inflight_is_locked(struct inflight *inflight, struct str student, const void *owner)
 {
     const struct inflight_entry *entry = *inflight_find(inflight, student);
@@ -138,6 +143,7 @@ bool inflight_is_locked(struct inflight *inflight, struct str student, const voi
     return entry && entry->owner && entry->owner != owner;
 }
 
+/* Unlocking without having the lock does nothing. */
 void inflight_unlock(struct inflight *inflight, struct str student, const void *owner)
 {
     struct inflight_entry **place = inflight_find(inflight, student), *entry = *place;

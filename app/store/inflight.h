@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The writes to students that this process has sent and not finished. A second write to a student
- * must build on the state that the first one leaves, though that is not stored yet: built on the
- * stored state it would be refused as outdated. So writes to one student follow each other instead
- * of racing. Other processes may still race; then one of them has to repeat its write. */
+/* The in-flight writes: writes to students that this process has sent and that Redis has not
+ * acknowledged yet. A second write to the same student must start from the packed state (the
+ * student's mastery state as one binary string) that the first one will leave. If it started from
+ * the state stored in Redis, it would be refused as outdated. So writes of one process to one
+ * student follow each other instead of racing. Writes of other processes may still race with them;
+ * one of the two then has to be repeated. */
 #ifndef STORE_INFLIGHT_H
 #define STORE_INFLIGHT_H
 
@@ -12,20 +14,22 @@ struct inflight;
 
 struct inflight *inflight_new(void);           /* NULL: out of memory */
 void inflight_free(struct inflight *inflight); /* accepts NULL */
-/* The packed state that the latest unfinished write to the student leaves. False: there is none. */
+/* Finds the packed state that the latest unfinished write to the student will leave. False: no
+ * write is unfinished, or its state is not usable. */
 bool inflight_latest(struct inflight *inflight, struct str student, struct str *ret_packed);
-/* Records a write that leaves `packed`. When out of memory nothing is recorded: the next write then
- * races, which costs a round trip. */
+/* Records a write that will leave the state `packed`. When memory is short nothing is recorded;
+ * the next write then races with this one, which costs it a round trip. */
 void inflight_add(struct inflight *inflight, struct str student, struct str packed);
-/* That write is finished. saved false: the states built on it are outdated, too. */
+/* Records that one write to the student is finished. saved: Redis accepted it. When it is false,
+ * the states of later writes, which started from it, are not used any more. */
 void inflight_remove(struct inflight *inflight, struct str student, bool saved);
 
-/* Building on an unfinished write works for writes that only need the packed state. One that must
- * read more of the student would always find it changed by the next write, so it locks the student
- * and other writes wait until it unlocks. owner: any address that is unique to the locker. Locking
- * has no effect while another owner has the lock. */
+/* Starting from an unfinished write works only for writes that need no more than the packed state.
+ * A write that must read other records of the student would find them changed by the next write
+ * each time. So it locks the student, and other writes wait until it unlocks. owner: an address
+ * that is unique to the one who locks. Locking has no effect while another owner has the lock. */
 void inflight_lock(struct inflight *inflight, struct str student, const void *owner);
-/* True while an owner other than this one has the lock. */
+/* True while an owner other than `owner` has the lock. */
 bool inflight_is_locked(struct inflight *inflight, struct str student, const void *owner);
 void inflight_unlock(struct inflight *inflight, struct str student, const void *owner);
 

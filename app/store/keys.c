@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Key names. Those with a student are built by copying, because several are needed per request and
- * printf takes ten times as long; the others by printf. An id has no brace, colon or space, so no
- * two ids make the same key. */
+/* Makes key names. Those of students are built by copying bytes, because a request needs several
+ * and printf takes ten times as long; all others are built by printf. An id contains no brace,
+ * colon or space, so two different ids never make the same key. {ss} is the hash tag with the two
+ * hexadecimal digits of a shard. */
 #include "app/store/keys.h"
 
 #include "app/base/clock.h"
 #include "app/base/digest.h"
 #include "app/base/ids.h"
 
-/* Patterns and keys without parameters. A hash tag such as {batch} puts keys into one slot. */
+/* Patterns for SCAN, and keys without parameters. A hash tag such as {batch} puts several keys
+ * into one slot of a Redis Cluster. */
 const struct str key_pattern_events = STR_INIT("{??}:student:*:events");
 const struct str key_pattern_marks = STR_INIT("{??}:student:*:marks");
 const struct str key_audit_heads = STR_INIT("audit:heads");
@@ -24,14 +26,15 @@ const struct str key_aof_rewrite = STR_INIT("erasures:rewrite");
 const struct str key_erasures = STR_INIT("erasures");
 const struct str key_dead_letters = STR_INIT("queue:{dead}");
 
-/* Indexed by enum student_key. */
+/* All kinds of records of a student, indexed by enum student_key. */
 const struct student_kind student_kinds[STUDENT_KEY_COUNT] = {
 #define X(id, name, suffix, family, type, exported) {name, suffix, family, type, exported},
     STUDENT_KEYS(X)
 #undef X
 };
 
-/* The first byte of SHA-256, so that students spread evenly even if their ids are numbered. */
+/* The first byte of the SHA-256 of the id, so that students are spread evenly over the shards even
+ * if their ids are consecutive numbers. */
 unsigned key_shard(struct str student)
 {
     unsigned char sha[DIGEST_SIZE];
@@ -42,7 +45,7 @@ unsigned key_shard(struct str student)
 
 static const char key_hex_digits[] = "0123456789abcdef";
 
-/* {ss}:student:ID and the suffix of the kind. */
+/* Builds the key {ss}:student:ID followed by the suffix of the kind. */
 static struct str key_build(struct arena *arena, unsigned shard, struct str student,
                             const struct student_kind *kind)
 {
@@ -79,8 +82,9 @@ struct str key_student(struct arena *arena, struct str student, enum student_key
     return key_of_kind(arena, student, &student_kinds[key]);
 }
 
-/* Changes text, which is the date before `day`, to that of `day`. Converting a day number to a date
- * is slow; within a month adding 1 to the last two digits does. */
+/* Changes text from the date of the day before `day` to the date of `day` (YYYY-MM-DD). Converting
+ * a day number to a date is slow, so until the 28th of a month only the last two digits are
+ * incremented. */
 static void key_next_date(int32_t day, char text[DAY_TEXT_SIZE])
 {
     int day_of_month = (text[8] - '0') * 10 + text[9] - '0';
@@ -94,30 +98,32 @@ static void key_next_date(int32_t day, char text[DAY_TEXT_SIZE])
     text[9] = (char)('0' + day_of_month % 10);
 }
 
-/* All keys are in one block: a request for the history needs 90 of them. */
+/* Builds the keys of consecutive days in one block of memory, because the history of a student
+ * needs about 90 of them. Each key is the prefix with the 8 digits of its day. */
 bool key_days_of_kind(struct arena *arena, struct str student, const struct student_kind *kind,
                       int32_t first, int count, struct str *ret_keys)
 {
     struct str prefix = key_of_kind(arena, student, kind);
-    size_t n = prefix.n + 8;
-    char *keys = arena_alloc(arena, n * (size_t)count), day[DAY_TEXT_SIZE];
+    size_t key_n = prefix.n + 8;
+    char *keys = arena_alloc(arena, key_n * (size_t)count), day[DAY_TEXT_SIZE];
 
     if (!prefix.p || !keys)
         return false;
     day_print(first, day);
-    for (int i = 0; i < count; i++, keys += n) {
+    for (int i = 0; i < count; i++, keys += key_n) {
         if (i > 0)
             key_next_date(first + i, day);
         memcpy(keys, prefix.p, prefix.n);
         memcpy(keys + prefix.n, day, 4); /* YYYY-MM-DD without its dashes */
         memcpy(keys + prefix.n + 4, day + 5, 2);
         memcpy(keys + prefix.n + 6, day + 8, 2);
-        ret_keys[i] = (struct str){keys, n};
+        ret_keys[i] = (struct str){keys, key_n};
     }
     return true;
 }
 
-/* Other kinds have a colon after the id, which no id has. */
+/* The key of a profile ends after the id. In the keys of other records a colon follows, which no
+ * id contains, so id_valid() refuses them. */
 bool key_parse_profile(struct str key, struct str *ret_student)
 {
     static const struct str middle = STR_INIT(":student:");
@@ -147,13 +153,13 @@ bool key_student_recommendations(struct arena *arena, struct str student, int32_
                             count, ret_keys);
 }
 
-/* A token begins with the two digits of its shard. */
+/* The hash tag is the first two characters of the token, the digits of its shard. */
 struct str key_recommended(struct arena *arena, struct str token)
 {
     return arena_printf(arena, "{%.2s}:recommended:%.*s", token.p, STR_ARG(token));
 }
 
-/* Two digits, always: key_parse_hash_tag relies on the length. */
+/* The shard always has two digits: key_parse_hash_tag relies on that. */
 struct str key_shard_record(struct arena *arena, unsigned shard, enum shard_key key)
 {
     static const char *const names[SHARD_KEYS] = {
@@ -168,7 +174,7 @@ struct str key_shard_record(struct arena *arena, unsigned shard, enum shard_key 
     return arena_printf(arena, "{%02x}:%s", shard, names[key]);
 }
 
-/* Lower case only, as keys are written. -1: no digit. */
+/* The value of a hexadecimal digit, which keys have in lower case only. -1: no such digit. */
 static int key_hex_digit(char c)
 {
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
@@ -214,7 +220,7 @@ struct str key_cohort_lock(struct arena *arena, struct str cohort)
     return arena_printf(arena, "cohort:{%.*s}:lock", STR_ARG(cohort));
 }
 
-/* Indexed by enum batch_key. */
+/* batch:{ID} with a suffix, by enum batch_key. */
 struct str key_batch(struct arena *arena, struct str batch, enum batch_key key)
 {
     static const char *const suffixes[BATCH_KEYS] = {"", ":students", ":items", ":results"};

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Makes every key name in Redis; no other file does (docs/data-model.md, Keys). A student belongs
- * to one of 256 shards, {00} to {ff}: the first byte of SHA-256 of the id, as a hash tag, so that
- * all keys that must change together for a student are in one slot of a Redis Cluster.
+/* Makes the names of all keys in Redis; no other file does (docs/data-model.md, Keys). A student
+ * belongs to one of 256 shards, 00 to ff: the number is the first byte of the SHA-256 of the id.
+ * {ss} at the start of a key means these two hexadecimal digits in braces, which Redis
+ * Cluster uses as a hash tag. So all keys that must change together for one student are in one
+ * slot of the cluster.
  *
- * Functions that return a key return p NULL when out of memory. */
+ * Functions that return a key return a text with p NULL when memory is short. */
 #ifndef STORE_KEYS_H
 #define STORE_KEYS_H
 
@@ -50,15 +52,18 @@ enum { SHARDS = 256 };
     X(PSEUDONYM, "pseudonym", ":pseudonym", KEY_SINGLE, TYPE_STRING, NULL)
 /* clang-format on */
 
+/* Whether a kind of record has one key, or one key per day (the suffix ends with YYYYMMDD). */
 enum key_family { KEY_SINGLE, KEY_DAILY };
 enum key_type { TYPE_STRING, TYPE_HASH, TYPE_SET, TYPE_SORTED_SET, TYPE_STREAM };
 
+/* One row of STUDENT_KEYS. */
 struct student_kind {
-    const char *name;
-    const char *suffix;
+    const char *name;   /* name in the counts that an erasure reports */
+    const char *suffix; /* what follows {ss}:student:ID in the key */
     enum key_family family;
     enum key_type type;
-    const char *export_name; /* NULL: not exported */
+    /* Name of the member in an export of the student; NULL: not exported. */
+    const char *export_name;
 };
 
 enum student_key {
@@ -69,32 +74,38 @@ enum student_key {
 };
 extern const struct student_kind student_kinds[STUDENT_KEY_COUNT];
 
-unsigned key_shard(struct str student); /* costs a SHA-256 */
+unsigned key_shard(struct str student); /* 0 to 255; computes a SHA-256 */
 struct str key_student(struct arena *arena, struct str student, enum student_key key);
-/* The same key when the student's shard is known already. */
+/* As key_student, for a caller that knows the shard of the student already, which saves a SHA-256.
+ */
 struct str key_student_in_shard(struct arena *arena, unsigned shard, struct str student,
                                 enum student_key key);
-/* A pattern for SCAN that matches all profiles, and other keys: see key_parse_profile. */
+/* The pattern with which SCAN finds all profiles (keys {ss}:student:ID). It also matches other
+ * keys of students; key_parse_profile distinguishes them. */
 extern const struct str key_pattern_profiles;
-/* Gets the student from the key of a profile. False: a key of another kind. */
+/* Gets the id of the student from the key of a profile. False: it is the key of another record. */
 bool key_parse_profile(struct str key, struct str *ret_student);
-/* {ss}:student:ID:day:YYYYMMDD for count days, the first of which is `first` (days since the
- * epoch). False: out of memory. */
+/* The keys {ss}:student:ID:day:YYYYMMDD of count days, beginning with the day `first` (days since
+ * 1970-01-01). ret_keys has room for count keys. False: memory is short. */
 bool key_student_days(struct arena *arena, struct str student, int32_t first, int count,
                       struct str *ret_keys);
-/* {ss}:student:ID:recommendations:YYYYMMDD likewise. */
+/* As key_student_days, for the keys {ss}:student:ID:recommendations:YYYYMMDD. */
 bool key_student_recommendations(struct arena *arena, struct str student, int32_t first, int count,
                                  struct str *ret_keys);
-/* {ss}:recommended:TOKEN: the student whose recommendation ids contain this token. The token begins
- * with its shard, so it leads to the student's slot without naming the student. An erasure finds
- * the key because STUDENT_KEY_RECOMMENDED begins with the token. */
+/* The key {ss}:recommended:TOKEN, whose value is the student whose recommendation ids contain this
+ * token. The token begins with the two digits of the student's shard, so the key is in the slot of
+ * the student without naming the student. An erasure finds this key because the value of
+ * STUDENT_KEY_RECOMMENDED begins with the token. */
 struct str key_recommended(struct arena *arena, struct str token);
-/* The key of a kind with one key, and the keys of count days of a kind with one key per day. */
+/* key_of_kind: the key of a student for a kind of record with one key. key_days_of_kind: as
+ * key_student_days, for any kind with one key per day. */
 struct str key_of_kind(struct arena *arena, struct str student, const struct student_kind *kind);
 bool key_days_of_kind(struct arena *arena, struct str student, const struct student_kind *kind,
                       int32_t first, int count, struct str *ret_keys);
 
-/* Keys of a shard: {ss}:journal and so on. */
+/* Keys of one shard: {ss}:journal (changes to process), {ss}:outbox (events to publish),
+ * {ss}:lease (which worker processes the shard), {ss}:audit, {ss}:audit:seals and
+ * {ss}:audit:reads. */
 enum shard_key {
     SHARD_KEY_JOURNAL,
     SHARD_KEY_OUTBOX,
@@ -105,13 +116,14 @@ enum shard_key {
     SHARD_KEYS
 };
 struct str key_shard_record(struct arena *arena, unsigned shard, enum shard_key key);
-/* Gets the shard from the hash tag of a key such as {2b}:journal. False: it has no such tag. */
+/* Gets the shard from the hash tag of a key: 0x2b from {2b}:journal. False: the key has no such
+ * tag. */
 bool key_parse_hash_tag(struct str key, unsigned *ret_shard);
-/* Parses two hexadecimal digits, such as 2b. */
+/* Parses a shard's two hexadecimal digits, such as 2b. False: the text is no such number. */
 bool key_parse_shard(struct str digits, unsigned *ret_shard);
-struct str key_journal(struct arena *arena, struct str student);    /* of the student's shard */
-struct str key_cohort(struct arena *arena, struct str cohort);      /* cohort:{ID} */
-struct str key_cohort_lock(struct arena *arena, struct str cohort); /* cohort:{ID}:lock */
+struct str key_journal(struct arena *arena, struct str student);         /* {ss}:journal */
+struct str key_cohort(struct arena *arena, struct str cohort);           /* cohort:{ID} */
+struct str key_cohort_lock(struct arena *arena, struct str cohort);      /* cohort:{ID}:lock */
 struct str key_teacher_cohorts(struct arena *arena, struct str teacher); /* teacher:{ID}:cohorts */
 /* Keys of a batch: batch:{ID}, batch:{ID}:students and so on (batch.h). */
 enum batch_key {
@@ -131,7 +143,8 @@ extern const struct str key_audit_heads;    /* audit:heads: hash of each shard's
 extern const struct str key_cohorts;        /* cohorts: sorted set of all cohort ids */
 extern const struct str key_erasures;       /* erasures: sorted set of students, by start time */
 extern const struct str key_aof_rewrite;    /* erasures:rewrite: the AOF has to be rewritten */
-extern const struct str key_dead_letters;   /* queue:{dead}: stream of what cannot succeed */
+/* queue:{dead}: stream of dead letters, the items that were given up. */
+extern const struct str key_dead_letters;
 extern const struct str key_queues[];    /* queue:{batch}:high, :normal, :low, by queue_priority */
 extern const struct str key_queue_later; /* queue:{batch}:later: sorted set of jobs to retry */
 extern const struct str key_batches;     /* batches: sorted set of all batch ids, by time */

@@ -4,7 +4,8 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-/* The lease expires by the clock of Redis, so clocks of workers do not matter. */
+/* The expiry of the lease is measured by the clock of Redis, so differences between the clocks of
+ * the workers do not matter. */
 struct command *lease_cmd_acquire(struct pipeline *pipeline, unsigned shard, struct str holder,
                                   int ms)
 {

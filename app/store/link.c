@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One connection to Redis by hiredis' reader and buffers, without its event loop. Commands go into
- * hiredis' output buffer (resp.c) and into the queue `sent`; link_write() writes the buffer to the
- * socket. link_read() reads into read_buffer, feeds the parser slice by slice and returns after
- * each reply, so that its caller may even close the link between two replies.
+/* One connection to Redis, by the reader and the buffers of hiredis but without its event loop.
+ * link_send() encodes a command into hiredis' output buffer (resp.c) and appends it to the queue
+ * `sent`; link_write() writes the buffer to the socket. link_read() reads from the socket into
+ * read_buffer, gives that to hiredis' parser slice by slice, and returns after each reply, so that
+ * its caller may even close the link between two replies.
  *
- * Scripts are sent by their digest (EVALSHA), since the handshake loads all of them; only after
- * SCRIPT FLUSH or a failover does Redis not know one, which is then sent whole (EVAL). */
+ * The handshake of a new connection loads all Lua scripts into Redis, so a script is called by its
+ * digest (EVALSHA). After SCRIPT FLUSH or a failover Redis may not know the digest; the script is
+ * then sent as a whole (EVAL). */
 #include "app/store/link.h"
 
 #include <errno.h>
@@ -19,35 +21,41 @@
 #include "app/store/schema.h"
 
 enum {
-    LINK_READ_SIZE = 65536,
-    LINK_FEED_SIZE = 4096,
-    LINK_ARGV_MAX = COMMAND_ARGC_MAX + 3, /* EVALSHA, digest and number of keys come first */
-    CONTROL_ARENA_SIZE = 16384,
-    CONTROL_ARENA_MAX = 1 << 20,
+    LINK_READ_SIZE = 65536, /* bytes of read_buffer */
+    LINK_FEED_SIZE = 4096,  /* most bytes that the parser gets at once */
+    /* A script call begins with EVALSHA, digest and number of keys. */
+    LINK_ARGV_MAX = COMMAND_ARGC_MAX + 3,
+    CONTROL_ARENA_SIZE = 16384,  /* bytes of the first block of control_arena */
+    CONTROL_ARENA_MAX = 1 << 20, /* most bytes of control_arena */
 };
 
 struct link {
     const struct config *config;
     struct redis_url address;
-    redisContext *context;            /* non-blocking; NULL: closed */
-    struct reply_bounds bounds;       /* of context */
-    struct command *sent, **sent_end; /* without a reply, oldest first */
-    struct command *first_unwritten;  /* the oldest of them in the write buffer; NULL: none */
-    size_t sent_count;
-    struct arena *control_arena;
-    struct pipeline control;    /* the link's own commands: the handshake, or a PING */
-    struct command *schema_cmd; /* in control; NULL if control is only a PING */
-    bool writes_schema;
-    int block_ms; /* added to the time limit of commands */
-    int64_t last_reply_us;
-    unsigned generation; /* changes whenever the descriptor does */
-    char error[160];
-    struct str argv[LINK_ARGV_MAX]; /* of the command that is being encoded */
-    size_t read_n, fed_n;           /* bytes in read_buffer; how many of them the parser has */
-    bool may_read;                  /* the socket may hold more than was read */
+    redisContext *context;      /* connection of hiredis, non-blocking; NULL: closed */
+    struct reply_bounds bounds; /* limits the sizes of replies that context accepts */
+    /* Queue of commands without a reply, oldest first, and its end. */
+    struct command *sent, **sent_end;
+    /* Oldest command whose bytes are still in the write buffer; NULL: none. */
+    struct command *first_unwritten;
+    size_t sent_count;           /* length of the queue */
+    struct arena *control_arena; /* memory of `control`, reset for each handshake or PING */
+    struct pipeline control;     /* the link's own commands: those of a handshake, or a PING */
+    /* Command of the handshake that reads the schema number; NULL: `control` is only a PING. */
+    struct command *schema_cmd;
+    bool writes_schema;             /* the handshake stores this program's schema number */
+    int block_ms;                   /* milliseconds added to the time limit of commands */
+    int64_t last_reply_us;          /* time of the latest reply; 0: none yet */
+    unsigned generation;            /* number that changes whenever the link is opened or closed */
+    char error[160];                /* why the latest connection failed or ended */
+    struct str argv[LINK_ARGV_MAX]; /* arguments of the command that link_send encodes */
+    size_t read_n, fed_n;           /* bytes in read_buffer; bytes of them that the parser has */
+    bool may_read; /* false: the latest read emptied the socket, so reading again would fail */
     char read_buffer[LINK_READ_SIZE];
 };
 
+/* When anything fails, frees what was allocated so far and returns NULL with the reason in
+ * ret_error. */
 struct link *link_new(const struct config *config, char ret_error[200])
 {
     struct link *link = calloc(1, sizeof(*link));
@@ -90,7 +98,8 @@ void link_allow_blocking(struct link *link, int ms)
     link->block_ms = ms;
 }
 
-/* Records why the connection ends, before link_close() frees the memory that `why` may be in. */
+/* Records the reason `why` for link_error() and returns event. Copies the text, because
+ * link_close() frees the memory that it may be in. */
 static enum link_event link_fail(struct link *link, enum link_event event, const char *why)
 {
     (void)snprintf(link->error, sizeof(link->error), "%s", why);
@@ -99,7 +108,8 @@ static enum link_event link_fail(struct link *link, enum link_event event, const
 
 /* ---- the queue of commands without a reply ---- */
 
-/* A reply will come for the command, after those of all commands that are in the queue already. */
+/* Appends the command to the queue. Its reply will come after those of all commands that are in
+ * the queue already. */
 static void link_push_sent(struct link *link, struct command *command)
 {
     command->next_sent = NULL;
@@ -110,6 +120,7 @@ static void link_push_sent(struct link *link, struct command *command)
         link->first_unwritten = command;
 }
 
+/* Keeps sent_end and first_unwritten valid when they refer to the removed command. */
 struct command *link_pop_sent(struct link *link)
 {
     struct command *command = link->sent;
@@ -125,7 +136,8 @@ struct command *link_pop_sent(struct link *link)
     return command;
 }
 
-/* Takes the link's own commands out of the queue, whose other commands keep their order. */
+/* Removes the link's own commands from the queue: each command is taken from the front, and all
+ * others are appended again, so their order does not change. */
 static void link_remove_control(struct link *link)
 {
     size_t left = link->sent_count;
@@ -139,20 +151,23 @@ static void link_remove_control(struct link *link)
 
 /* ---- sending ---- */
 
-/* The text of a script is several hundred bytes, its digest 40. */
+/* Encodes the command into the write buffer and appends it to the queue. A script call gets a
+ * prefix: EVALSHA with the digest of 40 bytes, or EVAL with the whole script if Redis did not know
+ * the digest, and the number of its keys. */
 bool link_send(struct link *link, struct command *command)
 {
     char key_count[12];
-    int n = 0;
+    int argc = 0;
 
     if (command->script) {
         (void)snprintf(key_count, sizeof(key_count), "%d", command->key_count);
-        link->argv[n++] = command->loaded ? STR("EVAL") : STR("EVALSHA");
-        link->argv[n++] = command->loaded ? command->script->body : str_of(command->script->sha1);
-        link->argv[n++] = str_of(key_count);
+        link->argv[argc++] = command->loaded ? STR("EVAL") : STR("EVALSHA");
+        link->argv[argc++] =
+            command->loaded ? command->script->body : str_of(command->script->sha1);
+        link->argv[argc++] = str_of(key_count);
     }
-    memcpy(link->argv + n, command->argv, (size_t)command->argc * sizeof(*command->argv));
-    if (!resp_append(&link->context->obuf, link->argv, n + command->argc)) {
+    memcpy(link->argv + argc, command->argv, (size_t)command->argc * sizeof(*command->argv));
+    if (!resp_append(&link->context->obuf, link->argv, argc + command->argc)) {
         (void)link_fail(link, LINK_BROKEN, "out of memory for a command");
         return false;
     }
@@ -160,18 +175,18 @@ bool link_send(struct link *link, struct command *command)
     return true;
 }
 
-/* The time limit of a pipeline starts when its bytes are written, because what the process did
- * between submitting and writing is not the fault of Redis. */
+/* Writes the write buffer to the socket. The time limit of a pipeline starts now, because a delay
+ * of this process between submitting and writing is not the fault of Redis. */
 enum link_event link_write(struct link *link, int64_t now_us)
 {
-    int done;
+    int ignored; /* hiredis: whether all bytes were written */
 
     if (!link_wants_write(link))
         return LINK_IDLE;
     for (struct command *command = link->first_unwritten; command; command = command->next_sent)
         command->pipeline->submitted_us = now_us;
     link->first_unwritten = NULL;
-    if (redisBufferWrite(link->context, &done) != REDIS_OK)
+    if (redisBufferWrite(link->context, &ignored) != REDIS_OK)
         return link_fail(link, LINK_BROKEN, link->context->errstr);
     if (!link->context->obuf) /* hiredis 0.14 does not check its own sdsempty() */
         return link_fail(link, LINK_UNUSABLE, "out of memory");
@@ -180,7 +195,8 @@ enum link_event link_write(struct link *link, int64_t now_us)
 
 /* ---- the link's own commands ---- */
 
-/* AUTH and SELECT come first because the commands after them depend on both. */
+/* Adds the commands of a handshake to `control`: AUTH and SELECT, on which the commands after them
+ * depend, then the loading of all scripts, and the reading (or raising) of the schema number. */
 static void link_add_handshake(struct link *link)
 {
     struct pipeline *control = &link->control;
@@ -203,7 +219,8 @@ static void link_add_handshake(struct link *link)
     link->schema_cmd = link->writes_schema ? schema_cmd_write(control) : schema_cmd_get(control);
 }
 
-/* A handshake ends with PING, too. */
+/* Sends the link's own commands: the handshake, which ends with a PING, or a PING alone. False:
+ * memory is short. */
 static bool link_send_control(struct link *link, int64_t now_us, bool handshake)
 {
     struct pipeline *control = &link->control;
@@ -223,9 +240,11 @@ static bool link_send_control(struct link *link, int64_t now_us, bool handshake)
     return true;
 }
 
+/* Sends nothing while `control` still waits for replies. */
 bool link_ping(struct link *link, int64_t now_us)
 {
-    return link->control.status == PIPELINE_SUBMITTED || link_send_control(link, now_us, false);
+    return link->control.status == PIPELINE_SUBMITTED ||
+           link_send_control(link, now_us, /* handshake */ false);
 }
 
 bool link_in_handshake(const struct link *link)
@@ -233,8 +252,9 @@ bool link_in_handshake(const struct link *link)
     return link->schema_cmd && link->control.status == PIPELINE_SUBMITTED;
 }
 
-/* Judges the replies to the link's own commands. An error reply may be temporary (LOADING); a
- * schema number that this program does not know is not. */
+/* Checks the replies to the link's own commands once all have arrived. Returns LINK_READY when all
+ * are good. LINK_BROKEN: an error that may be temporary, such as LOADING. LINK_UNUSABLE: the
+ * schema number is one that this program does not know, which a new connection would not change. */
 static enum link_event link_finish_control(struct link *link)
 {
     int64_t schema;
@@ -254,8 +274,8 @@ static enum link_event link_finish_control(struct link *link)
 
 /* ---- opening and closing ---- */
 
-/* Connecting is not waited for: the handshake is queued, and its time limit covers the connecting.
- */
+/* Starts to connect and queues the handshake. Does not wait for the connection: the time limit of
+ * the handshake covers the connecting as well. */
 bool link_open(struct link *link, int64_t now_us)
 {
     link->context = redis_connect(&link->address, &link->bounds, link->error, sizeof(link->error));
@@ -264,7 +284,7 @@ bool link_open(struct link *link, int64_t now_us)
     link->generation++;
     link->read_n = link->fed_n = 0;
     link->may_read = true;
-    if (link_send_control(link, now_us, true))
+    if (link_send_control(link, now_us, /* handshake */ true))
         return true;
     (void)link_close(link);
     return false;
@@ -284,12 +304,16 @@ size_t link_close(struct link *link)
 
 /* ---- receiving ---- */
 
+/* freeReplyObject with the parameter type that arena_defer needs. */
 static void link_release_reply(void *reply)
 {
     freeReplyObject(reply);
 }
 
-/* Hands a reply to the oldest command. LINK_IDLE: to one that the caller need not know of. */
+/* Assigns a reply to the oldest command without one. Returns LINK_REPLY when the caller must
+ * process it (*ret_command is set), LINK_READY when it completed the handshake or a PING,
+ * LINK_IDLE when there is nothing to process, or an event that ends the connection. Only with
+ * LINK_REPLY the caller owns the reply. */
 static enum link_event link_accept(struct link *link, redisReply *reply, int64_t now_us,
                                    struct command **ret_command)
 {
@@ -304,6 +328,7 @@ static enum link_event link_accept(struct link *link, redisReply *reply, int64_t
     }
     (void)link_pop_sent(link);
     link->last_reply_us = now_us;
+    /* NOSCRIPT: send the whole script once. If memory is short, the error reply is the result. */
     if (error == REPLY_NO_SCRIPT && command->script && !command->loaded) {
         command->loaded = true;
         if (link_send(link, command)) {
@@ -321,27 +346,29 @@ static enum link_event link_accept(struct link *link, redisReply *reply, int64_t
                                                               : LINK_IDLE;
 }
 
-/* Gives the parser more bytes, from the socket when read_buffer is used up. LINK_REPLY: it may hold
- * replies now. The slices are small, because after each reply hiredis moves the rest of its buffer
- * to the front, which for one large piece of many replies costs the square of its size. */
+/* Gives the parser the next slice of read_buffer, which is filled from the socket first when it is
+ * used up. Returns LINK_REPLY when the parser has more bytes and so maybe a reply, LINK_IDLE when
+ * the socket has no bytes, or an event that ends the connection. The slices are small because
+ * hiredis moves the rest of its buffer to the front after each reply: for many replies in one
+ * large piece that would cost the square of its size. */
 static enum link_event link_feed(struct link *link)
 {
     size_t slice;
-    ssize_t n;
+    ssize_t received;
 
     if (link->fed_n == link->read_n) {
-        n = link->may_read ? read(link->context->fd, link->read_buffer, LINK_READ_SIZE) : -1;
+        received = link->may_read ? read(link->context->fd, link->read_buffer, LINK_READ_SIZE) : -1;
         if (!link->may_read ||
-            (n < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOTCONN))) {
-            link->may_read = true; /* next time */
+            (received < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOTCONN))) {
+            link->may_read = true; /* the next call reads again */
             return LINK_IDLE;
         }
-        if (n <= 0)
+        if (received <= 0)
             return link_fail(link, LINK_BROKEN,
-                             n == 0 ? "Redis closed the connection" : strerror(errno));
-        link->read_n = (size_t)n;
+                             received == 0 ? "Redis closed the connection" : strerror(errno));
+        link->read_n = (size_t)received;
         link->fed_n = 0;
-        link->may_read = n == LINK_READ_SIZE;
+        link->may_read = received == LINK_READ_SIZE;
     }
     slice = link->read_n - link->fed_n;
     if (slice > LINK_FEED_SIZE)
@@ -352,6 +379,8 @@ static enum link_event link_feed(struct link *link)
     return LINK_REPLY;
 }
 
+/* Alternates between the parser, which returns a reply or none, and link_feed(), which gives it
+ * more bytes, until there is an event for the caller. */
 enum link_event link_read(struct link *link, int64_t now_us, struct command **ret_command,
                           redisReply **ret_reply)
 {
@@ -377,6 +406,8 @@ enum link_event link_read(struct link *link, int64_t now_us, struct command **re
 
 /* ---- time ---- */
 
+/* The limit depends on the oldest command: the link's own commands have that of connecting, all
+ * others that of a round trip. */
 int64_t link_time_left_us(const struct link *link, int64_t now_us)
 {
     const struct config *config = link->config;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Collects commands in an arena. Nothing is sent from here: see store.c. Each command points to its
- * pipeline, since replies arrive per command and complete the pipeline. */
+/* Collects the commands of pipelines in an arena; store.c sends them. Each command points to its
+ * pipeline, since replies arrive for single commands and the last one completes the pipeline. */
 #include "app/store/pipeline.h"
 
 #include "app/base/buf.h"
 
-/* Returned by pipeline_add when out of memory. Its pipeline is marked as failed, so it is never
- * sent and its reply stays NULL. */
+/* The command that pipeline_add returns when memory is short. The pipeline is marked as failed
+ * then and never sent, so the reply of this command is always NULL. */
 static struct command placeholder;
 
 void pipeline_init(struct pipeline *pipeline, struct arena *arena, void *owner)
@@ -20,6 +20,7 @@ void pipeline_clear(struct pipeline *pipeline)
     pipeline_init(pipeline, pipeline->arena, pipeline->owner);
 }
 
+/* Links the list of commands of `from` to the end of that of `into`. `from` is empty afterwards. */
 void pipeline_join(struct pipeline *into, struct pipeline *from)
 {
     for (struct command *command = from->first; command; command = command->next)
@@ -34,8 +35,9 @@ void pipeline_join(struct pipeline *into, struct pipeline *from)
     pipeline_clear(from);
 }
 
-/* A text without bytes (p NULL) comes from a failed allocation. Sent as an empty text it would name
- * another key or write another state. */
+/* False when argc is out of range or a text has p NULL, which is the result of a failed
+ * allocation. Redis would get an empty text instead, which could be the name of another key or
+ * overwrite data with nothing. */
 static bool pipeline_argv_is_valid(int argc, const struct str *argv)
 {
     for (int i = 0; i < argc; i++) {
@@ -45,7 +47,8 @@ static bool pipeline_argv_is_valid(int argc, const struct str *argv)
     return argc > 0 && argc <= COMMAND_ARGC_MAX;
 }
 
-/* argv is checked here, so that every failed allocation of a caller ends up in `failed`. */
+/* Appends a copy of the command, and of its array argv, to the pipeline. Since the texts are
+ * checked here, callers need not check the allocations that produced them. */
 static struct command *pipeline_append(struct pipeline *pipeline, struct command command)
 {
     struct command *added = arena_zalloc(pipeline->arena, sizeof(*added));

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A pipeline: the Redis commands that one owner (a request, a job of the worker) sends together.
- * Module after module appends its commands; store_submit() sends them, and when all replies have
- * arrived the owner looks at each command's reply. Commands and replies live in the owner's arena.
+/* A pipeline: the Redis commands that one owner (a request, or a job of the worker) sends
+ * together. Several modules append their commands; store_submit() sends all of them; when all
+ * replies have arrived, each module reads the replies of its commands. Commands and replies are in
+ * the owner's arena (memory that is released as a whole).
  *
- * Running out of memory never shows at the single call: it marks the pipeline as failed, and a
- * failed pipeline is not sent at all (PIPELINE_FAILED). */
+ * The functions that add commands do not report that memory is short. They mark the pipeline as
+ * failed instead, and a failed pipeline is not sent at all (PIPELINE_FAILED). */
 #ifndef STORE_PIPELINE_H
 #define STORE_PIPELINE_H
 
@@ -13,64 +14,70 @@
 #include "app/base/arena.h"
 #include "app/store/script.h"
 
-/* COMMAND_READ changes nothing and may be sent a second time when a connection breaks. */
+/* Whether a command may change data. A COMMAND_READ changes nothing, so it may be sent a second
+ * time when a connection breaks. */
 enum command_kind { COMMAND_READ, COMMAND_WRITE };
 
 enum { COMMAND_ARGC_MAX = 4000 }; /* arguments of one command, its name included */
 
 struct command {
     enum command_kind kind;
-    const struct script *script; /* NULL: a plain command, whose name is argv[0] */
-    bool loaded;                 /* the whole script was sent, because Redis replied NOSCRIPT */
-    int key_count;               /* for a script: the first key_count of argv are keys */
-    int argc;
+    /* Lua script to call; NULL: a plain command, whose name is argv[0]. */
+    const struct script *script;
+    bool loaded;   /* the whole script was sent, because Redis did not know its digest */
+    int key_count; /* number of keys at the start of argv; for scripts only */
+    int argc;      /* number of texts in argv */
     const struct str *argv;
     redisReply *reply;    /* released with the pipeline's arena; NULL until it has arrived */
-    struct command *next; /* in its pipeline */
+    struct command *next; /* next command of the same pipeline */
     struct pipeline *pipeline;
-    struct command *next_sent; /* in the link's queue of commands without a reply */
+    struct command *next_sent; /* next in the queue of commands without a reply (link.c) */
 };
 
 enum pipeline_status {
     PIPELINE_OPEN,      /* commands may be added */
-    PIPELINE_SUBMITTED, /* the store has it: it must not change, its arena must not be reset */
+    PIPELINE_SUBMITTED, /* the store owns it: it must not change, its arena must not be reset */
     PIPELINE_COMPLETE,  /* each command has its reply, which may be an error of Redis */
     PIPELINE_FAILED,    /* replies are missing; whether its writes were executed is unknown */
 };
 
 struct pipeline {
     struct arena *arena;
-    void *owner; /* not used by the store */
-    struct command *first, **last;
-    size_t count, reply_count;
+    void *owner;                   /* for the owner; the store does not use it */
+    struct command *first, **last; /* list of the commands, and its end */
+    size_t count, reply_count;     /* number of commands; of replies that have arrived */
     enum pipeline_status status;
-    bool failed; /* a command could not be added: out of memory */
-    bool has_writes;
-    bool retried;                 /* was sent a second time */
-    int64_t submitted_us;         /* when its last bytes were written; before that, submitted */
-    struct command *replica_wait; /* WAIT, appended to writes by the store */
-    struct pipeline *next;        /* in a queue of the store */
+    bool failed;     /* a command could not be added for lack of memory */
+    bool has_writes; /* at least one command is a COMMAND_WRITE */
+    bool retried;    /* it was sent twice, or must not be sent again */
+    /* When it was last written to the socket; until then, when it was submitted. */
+    int64_t submitted_us;
+    struct command *replica_wait; /* the WAIT that the store appended; NULL: none */
+    struct pipeline *next;        /* next pipeline in the same queue of the store */
 };
 
 void pipeline_init(struct pipeline *pipeline, struct arena *arena, void *owner);
-/* Empties it for the next commands. Replies stay valid until the arena is reset. */
+/* Removes all commands, so that the owner can add new ones. Replies stay valid until the arena is
+ * reset. */
 void pipeline_clear(struct pipeline *pipeline);
 /* Moves all commands of `from` to the end of `into`. Both use the same arena. */
 void pipeline_join(struct pipeline *into, struct pipeline *from);
-/* Adds a command. argv is copied but not the texts, which must stay valid until the pipeline is
- * complete. A text with p NULL counts as out of memory, because arena_printf and its like return
- * such a text then. Never NULL: when out of memory the pipeline is marked as failed and the command
- * returned is a placeholder without a reply. */
+/* Adds a command. The array argv is copied, but its texts are not: they must stay valid until the
+ * pipeline is complete. A text whose p is NULL counts as lack of memory, because arena_printf and
+ * similar functions return such a text then. Never returns NULL: when memory is short, the
+ * pipeline is marked as failed and the result is a placeholder command, whose reply is always
+ * NULL. */
 struct command *pipeline_add(struct pipeline *pipeline, enum command_kind kind, int argc,
                              const struct str *argv);
-/* Adds a call of a script: argv is its keys, all of one cluster slot, then its arguments. */
+/* Adds the call of a Lua script as a COMMAND_WRITE. argv has `keys` keys, which must all be in one
+ * slot of a Redis Cluster, and after them the arguments; argc counts both. */
 struct command *pipeline_add_script(struct pipeline *pipeline, const struct script *script,
                                     int keys, int argc, const struct str *argv);
-/* The same for a script that writes nothing: a COMMAND_READ. */
+/* As pipeline_add_script, for a script that writes nothing: the command is a COMMAND_READ. */
 struct command *pipeline_add_read_script(struct pipeline *pipeline, const struct script *script,
                                          int keys, int argc, const struct str *argv);
 
-/* A number as decimal text for argv; p NULL when out of memory. */
+/* The decimal text of a number, for argv. p is NULL when memory is short. */
 struct str command_int(struct arena *arena, int64_t value);
 
 #endif

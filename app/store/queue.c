@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Jobs as stream entries. All that depends on a job being the caller's is in Lua (queue_*.lua), so
- * that checking and changing are one step. */
+/* Jobs are entries of Redis streams. All changes that depend on the assignment of a job to a
+ * worker are Lua scripts (queue_*.lua), so that the check and the change are one step. */
 #include "app/store/queue.h"
 
 #include "app/store/keys.h"
 
+/* Name of the consumer group, to which all workers belong. */
 #define QUEUE_GROUP STR("workers")
 
-/* MAXLEN is not used: a job must never be trimmed. */
+/* Appends a job with 0 failed attempts. The stream has no MAXLEN, because that could remove jobs
+ * that were not run. */
 void queue_cmd_add(struct pipeline *pipeline, enum queue_priority priority, struct str kind,
                    struct str body)
 {
@@ -16,20 +18,22 @@ void queue_cmd_add(struct pipeline *pipeline, enum queue_priority priority, stru
                                       STR("b"), body, STR("t"), STR("0")});
 }
 
+/* Keys of the script: the three streams. Arguments: group, worker, room, then the share of each
+ * priority. */
 struct command *queue_cmd_read(struct pipeline *pipeline, struct str worker, size_t room,
                                const size_t share[QUEUE_PRIORITIES])
 {
     struct str argv[QUEUE_PRIORITIES + 6];
-    int n = 0;
+    int argc = 0;
 
     for (int level = 0; level < QUEUE_PRIORITIES; level++)
-        argv[n++] = key_queues[level];
-    argv[n++] = QUEUE_GROUP;
-    argv[n++] = worker;
-    argv[n++] = command_int(pipeline->arena, (int64_t)room);
+        argv[argc++] = key_queues[level];
+    argv[argc++] = QUEUE_GROUP;
+    argv[argc++] = worker;
+    argv[argc++] = command_int(pipeline->arena, (int64_t)room);
     for (int level = 0; level < QUEUE_PRIORITIES; level++)
-        argv[n++] = command_int(pipeline->arena, (int64_t)share[level]);
-    return pipeline_add_script(pipeline, &script_queue_read, QUEUE_PRIORITIES, n, argv);
+        argv[argc++] = command_int(pipeline->arena, (int64_t)share[level]);
+    return pipeline_add_script(pipeline, &script_queue_read, QUEUE_PRIORITIES, argc, argv);
 }
 
 struct command *queue_cmd_claim(struct pipeline *pipeline, struct str worker, size_t room,
@@ -46,8 +50,9 @@ struct command *queue_cmd_claim(struct pipeline *pipeline, struct str worker, si
     return pipeline_add_script(pipeline, &script_queue_claim, QUEUE_PRIORITIES, 7, argv);
 }
 
-/* [priority, id, fields, deliveries]. A delivery that was not finished is a failed attempt: its
- * worker died. Missing fields are empty texts, which no kind of job accepts. */
+/* Parses a job, whose reply is [priority, id, fields, deliveries]. deliveries counts how often the
+ * job was assigned to a worker. Each delivery before the present one counts as a failed attempt,
+ * since its worker died. A missing field becomes an empty text, which no kind of job accepts. */
 static bool queue_parse_job(const redisReply *reply, struct queue_job *ret)
 {
     struct stream_entry entry = {.fields = reply_at(reply, 2)};
@@ -68,7 +73,7 @@ static bool queue_parse_job(const redisReply *reply, struct queue_job *ret)
     return true;
 }
 
-/* Both scripts reply a list of jobs in this form. */
+/* The scripts queue_read and queue_claim reply a list of jobs in the same form. */
 bool queue_parse_jobs(const struct command *command, struct queue_job *ret_jobs, size_t *ret_count,
                       struct problem *p)
 {
@@ -93,7 +98,9 @@ void queue_cmd_renew(struct pipeline *pipeline, struct str worker, const struct 
         (struct str[]){key_queues[job->priority], QUEUE_GROUP, worker, job->id});
 }
 
-/* action, first, second: see ARGV[4] to ARGV[6] of queue_finish.lua. */
+/* Ends the job and may queue another one. action and its two parameters (ARGV[4] to ARGV[6] of
+ * queue_finish.lua): "" removes the job; "next" also queues a job with kind `first` and body
+ * `second`; "later" also delays the text `second` until the time `first`. */
 static struct command *queue_cmd_end(struct pipeline *pipeline, struct str worker,
                                      const struct queue_job *job, struct str action,
                                      struct str first, struct str second)
@@ -123,8 +130,8 @@ void queue_cmd_replace(struct pipeline *pipeline, struct str worker, const struc
     (void)queue_cmd_end(pipeline, worker, job, STR("next"), kind, body);
 }
 
-/* The id makes the text unique: two jobs with equal bodies must not become one member of the set.
- */
+/* The delayed job is a text "PRIORITY KIND ATTEMPTS ID BODY" in the sorted set. The id makes it
+ * unique, so that two jobs with equal bodies are two members. */
 struct command *queue_cmd_retry_later(struct pipeline *pipeline, struct str worker,
                                       const struct queue_job *job, int64_t due_ms)
 {
@@ -136,7 +143,8 @@ struct command *queue_cmd_retry_later(struct pipeline *pipeline, struct str work
                          text);
 }
 
-/* At most QUEUE_READ_MAX at a time, because a script blocks Redis while it runs. */
+/* Requeues at most QUEUE_READ_MAX jobs per run, because Redis runs nothing else while a script
+ * runs. */
 void queue_cmd_requeue_due(struct pipeline *pipeline, int64_t now_ms)
 {
     (void)pipeline_add_script(pipeline, &script_queue_requeue_due, 4, 6,

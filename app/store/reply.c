@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Accessors for the types of replies, and what an error reply means. Redis identifies an error by
- * the first word of its text alone, so the table of codes below decides between "try again later"
- * and "a bug". */
+/* Reads the types of replies, and classifies error replies. Redis identifies an error by the first
+ * word of its text, so the table of codes below distinguishes "try again later" from "a bug". */
 #include "app/store/reply.h"
 
 enum reply_result reply_text(const redisReply *reply, struct str *ret)
@@ -38,7 +37,8 @@ enum reply_result reply_array(const redisReply *reply, size_t max, size_t *ret_c
     return REPLY_OK;
 }
 
-/* Accepts a reply that is no array, so that nested replies can be read without checks between. */
+/* NULL for a reply that is no array, so that an element of an element can be read without a check
+ * in between. */
 const redisReply *reply_at(const redisReply *reply, size_t i)
 {
     if (!reply || reply->type != REDIS_REPLY_ARRAY || i >= reply->elements)
@@ -67,7 +67,7 @@ bool reply_expect_array(const redisReply *reply, size_t max, size_t *ret_count, 
     return false;
 }
 
-/* For keys that may be absent. */
+/* For keys that may not exist: nil is accepted like a text. */
 bool reply_expect_text_or_nil(const redisReply *reply, struct str *ret, struct problem *p)
 {
     if (reply_text(reply, ret) != REPLY_ERROR)
@@ -76,7 +76,7 @@ bool reply_expect_text_or_nil(const redisReply *reply, struct str *ret, struct p
     return false;
 }
 
-/* The codes of Redis 6 and 7 that operators or load can cause. */
+/* The codes that Redis 6 and 7 use for errors which operators or load can cause. */
 static const struct {
     struct str code;
     enum reply_error error;
@@ -96,6 +96,7 @@ static const struct {
     {STR_INIT("NOSCRIPT"), REPLY_NO_SCRIPT},
 };
 
+/* Looks the code, the first word of the text, up in the table. */
 enum reply_error reply_error_of(const redisReply *reply)
 {
     struct str text, code;
@@ -108,14 +109,15 @@ enum reply_error reply_error_of(const redisReply *reply)
         if (str_equal(code, reply_error_codes[i].code))
             return reply_error_codes[i].error;
     }
-    /* Redis before version 7 puts "ERR Error running script" before the code of an error that a
-     * script runs into. */
+    /* Redis before version 7 writes "ERR Error running script" before the code of an error that
+     * happens inside a Lua script, so OOM is searched in the whole text. */
     if (reply->len > 0 && memmem(reply->str, reply->len, "OOM ", 4))
         return REPLY_WRITES_REFUSED;
     return REPLY_BUG;
 }
 
-/* NOAUTH and WRONGPASS are mistakes of the operator, not of the client: 503. */
+/* A wrong password for Redis is a mistake of the operator, not of the client, so the client gets
+ * SERVICE_UNAVAILABLE (503) for it. All temporary errors get Retry-After: 1 second. */
 void reply_problem(const redisReply *reply, struct problem *p)
 {
     if (!reply) {
@@ -132,10 +134,11 @@ void reply_problem(const redisReply *reply, struct problem *p)
     }
 }
 
-/* For callers that only need to know that all commands succeeded. */
+/* For callers that do not read the replies themselves. */
 bool pipeline_check_replies(const struct pipeline *pipeline, struct problem *p)
 {
-    if (pipeline->status != PIPELINE_COMPLETE) { /* it may even be empty, out of memory */
+    /* Its list of commands may be empty, if memory was short. */
+    if (pipeline->status != PIPELINE_COMPLETE) {
         problem_unavailable(p, 1);
         return false;
     }

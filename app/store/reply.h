@@ -1,50 +1,55 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reads replies of Redis. They are input, too: no function assumes that a reply has the expected
- * type (hazards H6), and all accept NULL, the reply of a command of a failed pipeline. So a caller
- * need not check the pipeline's status first. */
+/* Reads replies of Redis. A reply is untrusted input: no function assumes that it has the expected
+ * type (hazards H6). All functions accept NULL, which is the reply of a command of a failed
+ * pipeline, so a caller need not check the status of the pipeline first. */
 #ifndef STORE_REPLY_H
 #define STORE_REPLY_H
 
 #include "app/base/problem.h"
 #include "app/store/pipeline.h"
 
-/* REPLY_MISSING: nil. REPLY_ERROR: no reply, an error of Redis, or another type. In both cases the
- * outputs are untouched. */
+/* Result of reading a reply. REPLY_MISSING: the reply is nil. REPLY_ERROR: there is no reply
+ * (NULL), or it is an error of Redis, or it has another type than expected. Unless the result is
+ * REPLY_OK, the outputs are unchanged. */
 enum reply_result { REPLY_OK, REPLY_MISSING, REPLY_ERROR };
 
-/* A bulk string. *ret points into the reply. */
+/* Reads a bulk string. *ret points into the reply. */
 enum reply_result reply_text(const redisReply *reply, struct str *ret);
 enum reply_result reply_int(const redisReply *reply, int64_t *ret);
-/* An array; more than max elements: REPLY_ERROR. */
+/* Reads the number of elements of an array. More than max elements are a REPLY_ERROR. */
 enum reply_result reply_array(const redisReply *reply, size_t max, size_t *ret_count);
-/* An element of an array; NULL if there is none. */
+/* The element i of an array. NULL if there is none, or if the reply is no array. */
 const redisReply *reply_at(const redisReply *reply, size_t i);
-/* A status such as OK. */
+/* REPLY_OK if the reply is a status such as OK, else REPLY_ERROR. */
 enum reply_result reply_status(const redisReply *reply);
 
-/* The same for replies that must be as expected: false with *p filled (reply_problem) if not. */
+/* As reply_int and reply_array, for replies that must have this type. False, with the problem for
+ * the client in *p (see reply_problem), when the reply is nil, an error or of another type. */
 bool reply_expect_int(const redisReply *reply, int64_t *ret, struct problem *p);
 bool reply_expect_array(const redisReply *reply, size_t max, size_t *ret_count, struct problem *p);
-/* Here nil is expected as well: *ret is untouched then. */
+/* As reply_text, but true also for nil, with *ret unchanged. False with *p filled for any other
+ * reply. */
 bool reply_expect_text_or_nil(const redisReply *reply, struct str *ret, struct problem *p);
 
-/* Classes of error replies, by their code. */
+/* Classes of error replies, which Redis identifies by a code at the start of the text. */
 enum reply_error {
     REPLY_NO_ERROR,
-    REPLY_STORE_UNAVAILABLE, /* LOADING, MASTERDOWN, BUSY, ...: refuses all commands for now */
-    REPLY_WRITES_REFUSED,    /* OOM, MISCONF, READONLY, ...: refuses writes for now */
+    REPLY_STORE_UNAVAILABLE, /* LOADING, BUSY, ...: Redis refuses all commands for now */
+    REPLY_WRITES_REFUSED,    /* OOM, READONLY, ...: Redis refuses writes for now */
     REPLY_NOT_AUTHENTICATED, /* NOAUTH, WRONGPASS: the connection cannot be used */
-    REPLY_NO_SCRIPT,
-    REPLY_BUG, /* any other */
+    REPLY_NO_SCRIPT,         /* NOSCRIPT: Redis does not know the script of EVALSHA */
+    REPLY_BUG,               /* any other error, which only a bug can cause */
 };
-enum reply_error reply_error_of(const redisReply *reply); /* NULL: REPLY_NO_ERROR */
+/* The class of an error reply. REPLY_NO_ERROR for NULL and for any reply that is no error. */
+enum reply_error reply_error_of(const redisReply *reply);
 
-/* Sets the problem that an unexpected reply is for the client: SERVICE_UNAVAILABLE with Retry-After
- * for NULL and for the errors that pass (hazards R1), INTERNAL_ERROR for all that only a bug can
- * cause, such as a reply of another type. */
+/* Sets the problem (error for the client) that an unexpected reply causes: SERVICE_UNAVAILABLE
+ * with Retry-After for NULL and for errors that are temporary (hazards R1), INTERNAL_ERROR for
+ * what only a bug can cause, such as a reply of another type. */
 void reply_problem(const redisReply *reply, struct problem *p);
 
-/* True if all commands have a reply that is no error; else sets the problem of the first one. */
+/* True if every command of the pipeline has a reply that is no error. Else false, with the problem
+ * of the first command that has not. */
 bool pipeline_check_replies(const struct pipeline *pipeline, struct problem *p);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* "*ARGC\r\n", then "$LENGTH\r\n" and the text and "\r\n" for each argument. The size is
- * computed first, so that the buffer grows once per command. */
+/* The encoding is "*ARGC\r\n", then for each argument "$LENGTH\r\n", its text and "\r\n". The size
+ * is computed first, so that the buffer grows once per command. */
 #include "app/store/resp.h"
 
+/* Number of decimal digits of n. */
 static size_t resp_digits(size_t n)
 {
     size_t digits = 1;
@@ -14,7 +15,8 @@ static size_t resp_digits(size_t n)
     return digits;
 }
 
-/* Writes a type byte, a number and the end of the line. Returns the position after them. */
+/* Writes a type byte (* or $), a number and the end of the line. Returns the position after them.
+ */
 static char *resp_put_header(char *p, char type, size_t n)
 {
     size_t digits = resp_digits(n);
@@ -27,6 +29,7 @@ static char *resp_put_header(char *p, char type, size_t n)
     return mempcpy(p + digits, "\r\n", 2);
 }
 
+/* Number of bytes that resp_append writes for a command. */
 static size_t resp_size(const struct str *argv, int argc)
 {
     size_t size = 1 + resp_digits((size_t)argc) + 2;
@@ -36,6 +39,7 @@ static size_t resp_size(const struct str *argv, int argc)
     return size;
 }
 
+/* Writes into the free room of the string, then adds the bytes to its length. */
 bool resp_append(sds *out, const struct str *argv, int argc)
 {
     size_t size = resp_size(argv, argc);

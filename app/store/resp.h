@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Encodes commands for Redis (RESP: an array of bulk strings). hiredis can do it too, but by a
- * printf-like function that takes several times as long for many short texts. */
+/* Encodes commands in RESP, the protocol of Redis (an array of bulk strings). hiredis can do it
+ * too, but by a printf-like function that takes several times as long for commands of many short
+ * texts. */
 #ifndef STORE_RESP_H
 #define STORE_RESP_H
 
@@ -8,7 +9,8 @@
 
 #include "app/base/str.h"
 
-/* Appends the command to *out, which may move. False: out of memory, *out is unchanged. */
+/* Appends the encoded command to *out, a growing string of hiredis, whose address may change.
+ * False: memory is short, and *out is unchanged. */
 bool resp_append(sds *out, const struct str *argv, int argc);
 
 #endif

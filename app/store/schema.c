@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The reason in ret_why reaches operators in the log (store.away) and by mastery-ctl schema. */
+/* Reads, raises and checks the schema number (the number of the format of all records). Operators
+ * see the reason in ret_why in the log (event store.away) and in the output of mastery-ctl schema.
+ */
 #include "app/store/schema.h"
 
 #include <inttypes.h>
@@ -13,8 +15,8 @@ struct command *schema_cmd_get(struct pipeline *pipeline)
     return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("GET"), key_schema});
 }
 
-/* By its kind a read, because repeating it after a broken connection does no harm. ARGV[1] of the
- * script is this program's number. */
+/* A COMMAND_READ although it writes, because repeating it after a broken connection does no harm.
+ * The argument of the script is this program's schema number. */
 struct command *schema_cmd_write(struct pipeline *pipeline)
 {
     struct str number = command_int(pipeline->arena, STORE_SCHEMA);
@@ -23,6 +25,8 @@ struct command *schema_cmd_write(struct pipeline *pipeline)
                                     (struct str[]){key_schema, number});
 }
 
+/* Writes the reason to ret_why and returns false, so that a caller can return its result. found:
+ * what the store has instead of a usable number. */
 static bool schema_refuse(char *ret_why, size_t why_size, const char *found)
 {
     (void)snprintf(ret_why, why_size, "the store has %s, this version knows schemas up to %d",
@@ -30,10 +34,11 @@ static bool schema_refuse(char *ret_why, size_t why_size, const char *found)
     return false;
 }
 
+/* No stored number means a new, empty store, which may be used. */
 bool schema_parse(const struct command *command, int64_t *ret_found, char *ret_why, size_t why_size)
 {
     struct str text;
-    char what[40];
+    char found_text[40];
 
     *ret_found = 0;
     switch (reply_text(command->reply, &text)) {
@@ -43,6 +48,6 @@ bool schema_parse(const struct command *command, int64_t *ret_found, char *ret_w
     }
     if (!str_to_int64(text, 1, INT32_MAX, ret_found))
         return schema_refuse(ret_why, why_size, "a schema that is no number");
-    (void)snprintf(what, sizeof(what), "schema %" PRId64, *ret_found);
-    return *ret_found <= STORE_SCHEMA || schema_refuse(ret_why, why_size, what);
+    (void)snprintf(found_text, sizeof(found_text), "schema %" PRId64, *ret_found);
+    return *ret_found <= STORE_SCHEMA || schema_refuse(ret_why, why_size, found_text);
 }

@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The schema number of all records, in the key `schema`. It rises only with a change that earlier
- * versions could not read or would destroy; new keys or fields do not raise it. A program that
- * finds a higher number than its own does not use the store; it can read a lower one, or none. So a
- * rollback either works or is refused before anything is written. */
+/* The schema number is the number of the format of all records, stored in the key `schema`. It
+ * rises only with a change that earlier versions could not read or would destroy; new keys or
+ * fields do not raise it. A program that finds a higher number than its own does not use the
+ * store. It can use a store with a lower number, or with none. So returning to an earlier version
+ * either works or is refused before anything is written. */
 #ifndef STORE_SCHEMA_H
 #define STORE_SCHEMA_H
 
 #include "app/store/pipeline.h"
 
-enum { STORE_SCHEMA = 1 };
+enum { STORE_SCHEMA = 1 }; /* this program's schema number */
 
+/* Reads the stored number. */
 struct command *schema_cmd_get(struct pipeline *pipeline);
-/* Raises the stored number to this program's as well. The reply does not show whether that worked:
- * on a full Redis it does not, but no other write does either. */
+/* Reads the stored number and raises it to this program's. The reply is the same whether the
+ * raising worked or not: it fails when Redis is full, but then all other writes fail too. */
 struct command *schema_cmd_write(struct pipeline *pipeline);
-/* True if this program may use the store. *ret_found: the stored number, 0 if there is none. False
- * with the reason in ret_why, also if the stored value is not a number. */
+/* True if this program may use the store, by the reply to either command. *ret_found: the stored
+ * number, 0 if there is none. False, with the reason in ret_why, if the number is too high or the
+ * stored value is no number. */
 bool schema_parse(const struct command *command, int64_t *ret_found, char *ret_why,
                   size_t why_size);
 

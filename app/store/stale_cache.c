@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A table of slots, chosen by the hash of the key. A new response replaces the one in its slot, so
- * the number of entries, and with it the memory, is bounded without a list of their ages. */
+/* A table of slots. The hash of a key determines its slot, and a new response replaces the one in
+ * its slot. So the number of responses, and with it the memory, is limited without a list of their
+ * ages. */
 #include "app/store/stale_cache.h"
 
 #include <stdlib.h>
@@ -8,18 +9,18 @@
 #include "app/base/digest.h"
 
 struct stale_slot {
-    unsigned char key[DIGEST_SIZE]; /* SHA-256 of the key */
-    char *body;                     /* NULL: the slot is empty */
-    size_t n, size;                 /* bytes used and allocated */
-    int64_t at_ms;
+    unsigned char key[DIGEST_SIZE]; /* SHA-256 of the key of the response */
+    char *body;                     /* body of the response; NULL: the slot is empty */
+    size_t n, size;                 /* bytes of the body; bytes allocated for it */
+    int64_t at_ms;                  /* when it was stored */
 };
 
 struct stale_cache {
-    size_t count;
+    size_t count; /* number of slots */
     struct stale_slot slots[];
 };
 
-/* Bodies are allocated when they are stored: an unused cache takes 64 bytes per entry. */
+/* Allocates the slots only, 64 bytes for each entry; a body is allocated when it is stored. */
 struct stale_cache *stale_cache_new(size_t entries)
 {
     struct stale_cache *cache = calloc(1, sizeof(*cache) + entries * sizeof(cache->slots[0]));
@@ -44,18 +45,20 @@ void stale_cache_free(struct stale_cache *cache)
     free(cache);
 }
 
-/* The whole hash is stored and compared: two keys in one slot must never be confused. */
+/* Finds the slot for a key and returns the SHA-256 of the key in ret_hash. Callers compare the
+ * whole hash with that of the slot, because different keys can have the same slot. */
 static struct stale_slot *stale_cache_slot(struct stale_cache *cache, struct str key,
                                            unsigned char ret_hash[DIGEST_SIZE])
 {
-    uint64_t n;
+    uint64_t number;
 
     digest_sha256(key, ret_hash);
-    memcpy(&n, ret_hash, sizeof(n));
-    return &cache->slots[n % cache->count];
+    memcpy(&number, ret_hash, sizeof(number));
+    return &cache->slots[number % cache->count];
 }
 
-/* The buffer of a slot is reused, and grows to the largest body it has had. */
+/* Replaces the response in the slot. The buffer of a slot is reused and grows to the largest body
+ * that the slot has had. When memory is short, the old response stays. */
 void stale_cache_add(struct stale_cache *cache, struct str key, struct str body, int64_t now_ms)
 {
     unsigned char hash[DIGEST_SIZE];
@@ -78,7 +81,8 @@ void stale_cache_add(struct stale_cache *cache, struct str key, struct str body,
     slot->at_ms = now_ms;
 }
 
-/* A negative age means that the clock was set back, so the age is not known. */
+/* A negative age means that the clock was set back. The real age is not known then, so the entry
+ * is not used. */
 bool stale_cache_find(struct stale_cache *cache, struct str key, int64_t now_ms,
                       struct str *ret_body, int64_t *ret_age_ms)
 {

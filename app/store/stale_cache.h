@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The latest responses of this process, served only while Redis is away (X-Cache: STALE). The
- * number of entries and the size of each are limited, and none older than STALE_CACHE_AGE_MAX_MS is
- * returned. Who may see an entry is part of its key. */
+/* The stale cache: the latest responses of this process, served only while Redis is away (header
+ * X-Cache: STALE). The number and the size of the entries are limited, and an entry older than
+ * STALE_CACHE_AGE_MAX_MS is not used. The key of an entry contains who may see it. */
 #ifndef STORE_STALE_CACHE_H
 #define STORE_STALE_CACHE_H
 
@@ -10,13 +10,15 @@
 struct stale_cache;
 
 #define STALE_CACHE_AGE_MAX_MS INT64_C(300000)
-enum { STALE_CACHE_BODY_MAX = 16384 };
+enum { STALE_CACHE_BODY_MAX = 16384 }; /* bytes */
 
 struct stale_cache *stale_cache_new(size_t entries); /* NULL: out of memory */
 void stale_cache_free(struct stale_cache *cache);    /* accepts NULL */
-/* key: the request and its caller. A body above STALE_CACHE_BODY_MAX is not stored. */
+/* Stores the body of a response. key: the request together with its caller. A body of more than
+ * STALE_CACHE_BODY_MAX bytes is not stored. */
 void stale_cache_add(struct stale_cache *cache, struct str key, struct str body, int64_t now_ms);
-/* *ret_body is valid until the next call. */
+/* Finds a response that is not too old. False: none. *ret_body is valid until the next call,
+ * *ret_age_ms is its age. */
 bool stale_cache_find(struct stale_cache *cache, struct str key, int64_t now_ms,
                       struct str *ret_body, int64_t *ret_age_ms);
 void stale_cache_clear(struct stale_cache *cache);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Pipelines above one link to Redis: which may be sent now, which wait for the handshake, which are
- * sent a second time, and what their outcome is. Bytes, the queue of sent commands and time limits
- * are the link's (link.c).
+/* The store: decides which pipelines (commands of one owner that are sent together) may be sent
+ * now, which wait for the handshake of a new connection, which are sent a second time, and what
+ * their outcome is. It uses one link (link.c), the connection that holds the bytes, the queue of
+ * sent commands and their time limits.
  *
- *   store_submit -> link_send -> store_flush -> Redis -> store_on_ready -> store_next_done
+ * store_submit -> link_send -> store_flush -> Redis -> store_on_ready -> store_next_done
  *
- * Every submitted pipeline reaches the queue `done` exactly once, even if its connection or its
- * memory fails. */
+ * Every submitted pipeline is pushed to the queue `done` exactly once, even if its connection
+ * breaks or memory is short. */
 #include "app/store/store.h"
 
 #include <poll.h>
@@ -18,10 +19,13 @@
 #include "app/store/link.h"
 #include "app/store/reply.h"
 
-static const int64_t HEARTBEAT_US = 1000000;
-static const int64_t RESPONSIVE_US = 100000; /* half of what a probe of /ready allows */
+static const int64_t HEARTBEAT_US = 1000000; /* idle time after which a PING is sent */
+/* Longest wait for a reply while Redis counts as responsive: half of the time that a probe of
+ * /ready allows. */
+static const int64_t RESPONSIVE_US = 100000;
 
-/* First in, first out; all zero: empty. `last` is only valid while `first` is not NULL. */
+/* A first-in, first-out queue of pipelines. A queue of zeros is empty. `last` is only valid while
+ * `first` is not NULL. */
 struct pipeline_queue {
     struct pipeline *first, *last;
 };
@@ -30,13 +34,16 @@ struct store {
     const struct config *config;
     struct link *link;
     struct breaker breaker;
-    struct pipeline_queue done;
-    struct pipeline_queue deferred; /* with writes, until the handshake is confirmed */
+    struct pipeline_queue done; /* complete or failed, not yet returned to their owners */
+    /* Pipelines with writes, which wait for the end of the handshake. */
+    struct pipeline_queue deferred;
     struct store_counts counts;
-    int64_t last_heartbeat_us;
-    bool connected_before;
+    int64_t last_heartbeat_us; /* when store_tick last sent a PING on an idle connection */
+    bool connected_before;     /* at least one connection was opened */
 };
 
+/* When anything fails, frees what was allocated so far and returns NULL with the reason in
+ * ret_error. */
 struct store *store_new(const struct config *config, char ret_error[200])
 {
     struct store *store = calloc(1, sizeof(*store));
@@ -75,6 +82,7 @@ void store_allow_blocking(struct store *store, int ms)
 
 /* ---- queues and outcomes ---- */
 
+/* Appends the pipeline at the end of the queue. */
 static void pipeline_queue_push(struct pipeline_queue *queue, struct pipeline *pipeline)
 {
     pipeline->next = NULL;
@@ -85,6 +93,8 @@ static void pipeline_queue_push(struct pipeline_queue *queue, struct pipeline *p
     queue->last = pipeline;
 }
 
+/* Removes and returns the oldest pipeline of the queue; NULL: the queue is empty. `last` needs no
+ * change: it is not read while the queue is empty. */
 static struct pipeline *pipeline_queue_pop(struct pipeline_queue *queue)
 {
     struct pipeline *pipeline = queue->first;
@@ -99,6 +109,7 @@ struct pipeline *store_next_done(struct store *store)
     return pipeline_queue_pop(&store->done);
 }
 
+/* Sets the final status and queues the pipeline for its owner. */
 static void store_finish_pipeline(struct store *store, struct pipeline *pipeline,
                                   enum pipeline_status status)
 {
@@ -106,7 +117,8 @@ static void store_finish_pipeline(struct store *store, struct pipeline *pipeline
     pipeline_queue_push(&store->done, pipeline);
 }
 
-/* Fails the pipeline and counts its commands in counts, which is timeouts or unavailable. */
+/* Makes the pipeline PIPELINE_FAILED and adds its commands to counts, which is
+ * store->counts.timeouts or store->counts.unavailable. */
 static void store_fail_pipeline(struct store *store, struct pipeline *pipeline, uint64_t counts[2])
 {
     for (const struct command *command = pipeline->first; command; command = command->next)
@@ -118,11 +130,12 @@ static void store_fail_pipeline(struct store *store, struct pipeline *pipeline, 
 
 static void store_disconnect(struct store *store, int64_t now_us, enum link_event reason);
 
-/* The first connection is not a reconnect. */
+/* Opens a connection. False: it failed, which counts against the breaker. Each connection after
+ * the first one counts as a reconnect. */
 static bool store_connect(struct store *store, int64_t now_us)
 {
     if (!link_open(store->link, now_us)) {
-        breaker_failure(&store->breaker, now_us, false);
+        breaker_failure(&store->breaker, now_us, /* at_once */ false);
         return false;
     }
     if (store->connected_before)
@@ -131,6 +144,9 @@ static bool store_connect(struct store *store, int64_t now_us)
     return true;
 }
 
+/* Queues all commands of the pipeline on the link. When memory is short for one of them, the
+ * connection is closed, because its earlier commands are in the write buffer already and would be
+ * executed without the later ones. */
 static void store_send_pipeline(struct store *store, struct pipeline *pipeline, int64_t now_us)
 {
     pipeline->status = PIPELINE_SUBMITTED;
@@ -138,17 +154,22 @@ static void store_send_pipeline(struct store *store, struct pipeline *pipeline, 
     for (struct command *command = pipeline->first; command; command = command->next) {
         if (link_send(store->link, command))
             continue;
-        pipeline->retried = true; /* its first commands are queued: it must not be sent again */
+        /* Marked as retried so that store_disconnect fails this pipeline. Sending it again would
+         * fail for lack of memory again. */
+        pipeline->retried = true;
         store_disconnect(store, now_us, LINK_BROKEN);
-        /* Without any queued command the disconnect did not see it. */
+        /* store_disconnect fails the pipelines whose commands are in the queue. If the very first
+         * command was refused, this pipeline has none there. */
         if (pipeline->status == PIPELINE_SUBMITTED)
             store_fail_pipeline(store, pipeline, store->counts.unavailable);
         return;
     }
 }
 
-/* With STORE_WAIT_REPLICAS a write only counts once so many replicas have it: WAIT follows the
- * writes in the same pipeline. Half of the time limit is left for the writes themselves. */
+/* With STORE_WAIT_REPLICAS a write counts as done only when that many replicas have it, so the
+ * command WAIT is appended to a pipeline with writes. Its own time limit is half of that of the
+ * round trip, which leaves the other half for the writes. A pipeline that is submitted a second
+ * time, after waiting for a handshake, has its WAIT already. */
 static void store_add_replica_wait(const struct store *store, struct pipeline *pipeline)
 {
     int replicas = store->config->store_wait_replicas;
@@ -162,9 +183,13 @@ static void store_add_replica_wait(const struct store *store, struct pipeline *p
         pipeline_add(pipeline, COMMAND_READ, 3, (struct str[]){STR("WAIT"), count, timeout_ms});
 }
 
-/* Until the handshake is confirmed the connection may lead to another database or to a store of a
- * later schema, which must not get a single write, so writes are deferred. Reads are sent at once:
- * their replies come after those to the handshake and are dropped with the link if it fails. */
+/* Sends, defers, or finishes the pipeline at once (failed when memory was short or the circuit is
+ * not closed, complete when it has no commands).
+ *
+ * Before the handshake is confirmed, the connection may lead to another database, or to a store of
+ * a later schema, into which this program must not write. So pipelines with writes are deferred
+ * until then. Reads are sent at once: their replies arrive after the replies to the handshake, and
+ * if the handshake fails the connection is closed before they are read. */
 void store_submit(struct store *store, struct pipeline *pipeline, int64_t now_us)
 {
     store_add_replica_wait(store, pipeline);
@@ -183,6 +208,7 @@ void store_submit(struct store *store, struct pipeline *pipeline, int64_t now_us
     }
 }
 
+/* Any event but LINK_IDLE means that the connection has failed. */
 void store_flush(struct store *store, int64_t now_us)
 {
     enum link_event event = link_write(store->link, now_us);
@@ -193,7 +219,8 @@ void store_flush(struct store *store, int64_t now_us)
 
 /* ---- losing the connection ---- */
 
-/* Only what is safe and useful to repeat: reads, once, when the connection itself was at fault. */
+/* Whether a pipeline without a reply may be sent again. True only for pipelines that just read,
+ * were sent once, and were lost because the connection broke (not after a timeout). */
 static bool store_may_retry(const struct store *store, const struct pipeline *pipeline,
                             enum link_event reason)
 {
@@ -201,6 +228,7 @@ static bool store_may_retry(const struct store *store, const struct pipeline *pi
            store->breaker.state == BREAKER_CLOSED;
 }
 
+/* Submits a pipeline again after discarding the replies that it already has. */
 static void store_retry(struct store *store, struct pipeline *pipeline, int64_t now_us)
 {
     pipeline->retried = true;
@@ -212,8 +240,9 @@ static void store_retry(struct store *store, struct pipeline *pipeline, int64_t 
     store_submit(store, pipeline, now_us);
 }
 
-/* Closes the connection and settles every pipeline that had commands on it. May connect again, for
- * the reads that are sent once more. */
+/* Closes the connection, and fails or sends again every pipeline that has commands without a
+ * reply. Deferred writes fail without a retry: their owners decide. May open a new connection, for
+ * the reads that are sent again. */
 static void store_disconnect(struct store *store, int64_t now_us, enum link_event reason)
 {
     uint64_t *counts =
@@ -222,14 +251,17 @@ static void store_disconnect(struct store *store, int64_t now_us, enum link_even
     struct pipeline *pipeline;
     struct command *command;
 
-    counts[COMMAND_READ] += link_close(store->link); /* the link's own commands change nothing */
-    breaker_failure(&store->breaker, now_us, reason != LINK_BROKEN);
+    /* Handshake and PING count as reads: they change nothing. */
+    counts[COMMAND_READ] += link_close(store->link);
+    breaker_failure(&store->breaker, now_us, /* at_once */ reason != LINK_BROKEN);
     while ((pipeline = pipeline_queue_pop(&store->deferred)))
         store_fail_pipeline(store, pipeline, store->counts.unavailable);
     while ((command = link_pop_sent(store->link))) {
         pipeline = command->pipeline;
         if (pipeline->status != PIPELINE_SUBMITTED)
-            continue; /* settled by an earlier command of the same pipeline */
+            /* Already failed or queued for a retry, through an earlier command of the same
+             * pipeline. */
+            continue;
         if (store_may_retry(store, pipeline, reason)) {
             pipeline->status = PIPELINE_OPEN;
             pipeline_queue_push(&retries, pipeline);
@@ -244,22 +276,26 @@ static void store_disconnect(struct store *store, int64_t now_us, enum link_even
 
 /* ---- replies ---- */
 
+/* freeReplyObject with the parameter type that arena_defer needs. */
 static void store_release_reply(void *reply)
 {
     freeReplyObject(reply);
 }
 
-/* An error such as LOADING counts against the circuit although the connection works. */
+/* Counts a reply by its outcome. An error such as LOADING counts as a failure for the breaker,
+ * although the connection works. Any other reply ends a series of failures. */
 static void store_count_reply(struct store *store, const struct command *command,
                               enum reply_error error, int64_t now_us)
 {
     (error == REPLY_NO_ERROR ? store->counts.ok : store->counts.errors)[command->kind]++;
     if (error == REPLY_STORE_UNAVAILABLE)
-        breaker_failure(&store->breaker, now_us, false);
+        breaker_failure(&store->breaker, now_us, /* at_once */ false);
     else if (store->breaker.state == BREAKER_CLOSED)
         store->breaker.failures = 0;
 }
 
+/* True when no replica has to confirm the pipeline's writes, or when the reply to WAIT shows that
+ * enough replicas have them. */
 static bool store_has_enough_replicas(const struct store *store, const struct pipeline *pipeline)
 {
     int64_t count = 0;
@@ -269,13 +305,16 @@ static bool store_has_enough_replicas(const struct store *store, const struct pi
             count >= store->config->store_wait_replicas);
 }
 
-/* Takes ownership of reply. */
+/* Stores a reply in its command; the arena of the pipeline frees it. The last reply of a pipeline
+ * finishes the pipeline. When memory is short for the release the reply stays NULL, which readers
+ * of replies treat as an error. */
 static void store_accept_reply(struct store *store, struct command *command, redisReply *reply,
                                int64_t now_us)
 {
     struct pipeline *pipeline = command->pipeline;
 
-    /* A script that Redis did not know was sent again after WAIT, so WAIT must follow once more. */
+    /* When Redis did not know a script, link.c sent it again, after WAIT. If the reply to WAIT
+     * comes while others are missing, WAIT is sent once more, to follow that script. */
     if (command == pipeline->replica_wait && pipeline->reply_count + 1 < pipeline->count &&
         link_send(store->link, command)) {
         freeReplyObject(reply);
@@ -290,6 +329,7 @@ static void store_accept_reply(struct store *store, struct command *command, red
                                                                          : PIPELINE_FAILED);
 }
 
+/* The handshake or a PING was confirmed: closes the circuit and sends the deferred pipelines. */
 static void store_on_handshake(struct store *store, int64_t now_us)
 {
     struct pipeline *pipeline;
@@ -299,6 +339,9 @@ static void store_on_handshake(struct store *store, int64_t now_us)
         store_submit(store, pipeline, now_us);
 }
 
+/* link_read returns one event at a time. Any event other than a reply, a confirmed handshake and
+ * LINK_IDLE ends the connection. Accepting a reply may itself close the connection, hence the
+ * condition of the loop. */
 void store_on_ready(struct store *store, int64_t now_us)
 {
     struct command *command;
@@ -318,13 +361,15 @@ void store_on_ready(struct store *store, int64_t now_us)
             break;
         }
     }
-    store_flush(store, now_us); /* scripts that Redis did not know were sent again */
+    /* link_read queues a script again that Redis did not know; this writes it. */
+    store_flush(store, now_us);
 }
 
 /* ---- time ---- */
 
-/* Replies come in order, so the oldest pipeline decides. What has arrived is read first: it may be
- * this process that was late. */
+/* Closes the connection when the oldest command has timed out. Replies come in the order of the
+ * commands, so the oldest command is the first to time out. Replies that have arrived are read
+ * first: this process may have been too busy to read them in time. */
 static void store_check_time_limit(struct store *store, int64_t now_us)
 {
     if (link_time_left_us(store->link, now_us) > 0)
@@ -334,7 +379,7 @@ static void store_check_time_limit(struct store *store, int64_t now_us)
         store_disconnect(store, now_us, LINK_TIMED_OUT);
 }
 
-/* Opens a connection if there is none, else sends a PING. */
+/* Sends a probe: the handshake of a new connection if there is none, else a PING. */
 static void store_probe(struct store *store, int64_t now_us)
 {
     if (!link_is_open(store->link))
@@ -349,6 +394,8 @@ static int64_t min_us(int64_t a_us, int64_t b_us)
     return a_us < b_us ? a_us : b_us;
 }
 
+/* A connection is idle when no reply is outstanding and neither a reply nor a heartbeat was within
+ * the last second. After a probe the next call is due before the probe can time out. */
 int64_t store_tick(struct store *store, int64_t now_us)
 {
     int64_t next_us;
@@ -387,6 +434,7 @@ bool store_wants_write(const struct store *store)
     return link_wants_write(store->link);
 }
 
+/* Maps the state of the breaker to the public enum. */
 enum store_state store_circuit(const struct store *store, uint64_t *ret_failures,
                                int64_t *ret_opened_at_ms)
 {
@@ -427,6 +475,9 @@ void store_consume_counts(struct store *store, struct store_counts *ret)
     store->counts = (struct store_counts){0};
 }
 
+/* An event loop for one pipeline: poll() waits for the socket, at most until the next call of
+ * store_tick is due. Pipelines of other owners that get done are discarded; programs that use this
+ * submit one at a time. */
 bool store_wait(struct store *store, struct pipeline *pipeline)
 {
     struct pipeline *done;

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Sends pipelines to Redis without blocking. store_submit() appends a pipeline's commands to the
- * write buffer of the connection, store_flush() writes what a loop iteration has submitted, and
- * store_next_done() returns the pipelines whose replies are complete. Commands are executed in the
- * order of their submission, so a later command sees the effects of earlier ones.
+/* The store: sends pipelines (Redis commands of one owner, sent together) to Redis without
+ * blocking. store_submit() appends a pipeline's commands to the write buffer of the connection,
+ * store_flush() writes the buffer to the socket, once per loop iteration, and store_next_done()
+ * returns the pipelines whose replies are complete. Commands are executed in the order in which
+ * they were submitted, so a later command sees the effects of earlier ones.
  *
- * When replies are late (STORE_ROUND_TIMEOUT_MS) or the connection breaks, the connection is closed
- * with everything that might still arrive on it (hazards H2, H3). Pipelines that only read and were
- * lost with a broken connection are sent once more on a new one. Pipelines with writes, whose
- * outcome is unknown, and those that timed out become PIPELINE_FAILED. The circuit breaker then
- * refuses pipelines at once, so that nothing waits for a Redis that is away, and sends a probe now
- * and then. */
+ * When a reply takes longer than STORE_ROUND_TIMEOUT_MS or the connection breaks, the connection
+ * is closed, and replies that might still arrive on it are never read (hazards H2, H3). A pipeline
+ * that only reads and that a broken connection lost is sent once more on a new connection. A
+ * pipeline with writes, which may or may not have been executed, and a pipeline that timed out
+ * become PIPELINE_FAILED. After failures the circuit breaker (breaker.h) opens: the store then
+ * fails pipelines at once instead of letting them wait, and sends a probe at intervals to find out
+ * whether Redis is back. */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
@@ -18,54 +20,65 @@
 
 struct store;
 
+/* State of the circuit breaker: closed (commands are sent), open (pipelines fail at once),
+ * half-open (a probe was sent, pipelines still fail). */
 enum store_state { STORE_CLOSED_CIRCUIT, STORE_OPEN_CIRCUIT, STORE_HALF_OPEN_CIRCUIT };
 
-/* Outcomes of commands since the last store_consume_counts(), indexed by enum command_kind. */
+/* Counts of commands by their outcome since the last store_consume_counts(). The arrays are
+ * indexed by enum command_kind. */
 struct store_counts {
     uint64_t ok[2], errors[2], timeouts[2], unavailable[2];
-    uint64_t reconnects;
+    uint64_t reconnects; /* connections opened after the first one */
 };
 
-/* Does not connect yet. NULL with the reason in ret_error. config must outlive the store. */
+/* Creates a store, which connects when the first pipeline is submitted. NULL with the reason in
+ * ret_error. config must outlive the store. */
 struct store *store_new(const struct config *config, char ret_error[200]);
 void store_free(struct store *store); /* accepts NULL */
-/* For programs that write: each new connection records this program's schema number (schema.h). */
+/* For programs that write to the store: from now on each new connection stores this program's
+ * schema number (the number of the format of all records, schema.h). */
 void store_enable_schema_write(struct store *store);
-/* Extends the time limit by ms, for pipelines with commands that Redis may block for so long. */
+/* Adds ms to the time limit of every round trip, for programs with commands that Redis itself may
+ * block for that long. */
 void store_allow_blocking(struct store *store, int ms);
 
-/* The store owns the pipeline until store_next_done() returns it, which may be at once. */
+/* Sends the pipeline or, when that is not possible, fails it. The store owns the pipeline until
+ * store_next_done() returns it, which may happen right after this call. */
 void store_submit(struct store *store, struct pipeline *pipeline, int64_t now_us);
-/* Writes what was submitted. */
+/* Writes the commands of the submitted pipelines to the socket. */
 void store_flush(struct store *store, int64_t now_us);
-/* The descriptor to poll, -1: none. The next connection may get the same number: its generation
- * differs. */
+/* store_fd: the socket to poll, -1 when there is no connection. A new connection may get the same
+ * descriptor number as the one before it; the generation differs for each connection. */
 int store_fd(const struct store *store);
 unsigned store_generation(const struct store *store);
-bool store_wants_write(const struct store *store);
-/* Writes and reads. Call it when the descriptor is readable, or writable if that is wanted. */
+bool store_wants_write(const struct store *store); /* bytes are left to write */
+/* Writes pending commands and reads replies. To be called when the descriptor is readable, or is
+ * writable while store_wants_write() is true. */
 void store_on_ready(struct store *store, int64_t now_us);
-/* Checks time limits and sends heartbeats and probes. Returns the microseconds until the next call
- * is due; 0: pipelines are done. */
+/* Checks time limits, sends a heartbeat (PING) on an idle connection, and sends the breaker's
+ * probes. Returns the microseconds after which it must be called again; 0 when store_next_done()
+ * has pipelines to return. */
 int64_t store_tick(struct store *store, int64_t now_us);
-/* The next pipeline that is complete or failed, NULL: none. The caller owns it again. */
+/* Returns the next pipeline that is complete or failed; NULL: none. The caller owns it again. */
 struct pipeline *store_next_done(struct store *store);
 
-/* *ret_opened_at_ms: wall clock, 0 while the circuit is closed. */
+/* The state of the circuit breaker. *ret_failures: failures in a row. *ret_opened_at_ms: when the
+ * circuit opened, in milliseconds since the epoch; 0 while it is closed. */
 enum store_state store_circuit(const struct store *store, uint64_t *ret_failures,
                                int64_t *ret_opened_at_ms);
 bool store_connected(const struct store *store);
-/* False while the circuit is not closed, and while the oldest command without a reply waits for
- * more than 100 ms. An idle connection is pinged every second, so a Redis that hangs is noticed
- * within about 1.1 s even if no request needs it. */
+/* Whether Redis replies quickly. False while the circuit is not closed, and while the oldest
+ * command without a reply has waited for more than 100 ms. Since an idle connection gets a PING
+ * every second, a Redis that hangs is noticed within about 1.1 s even when no request uses it. */
 bool store_responsive(const struct store *store, int64_t now_us);
-size_t store_sent_count(const struct store *store);      /* commands sent and without a reply */
-const char *store_last_error(const struct store *store); /* why the last connection ended */
+size_t store_sent_count(const struct store *store); /* number of commands without a reply */
+/* Why the latest connection failed or ended; "": none did. */
+const char *store_last_error(const struct store *store);
 /* Returns the counts and resets them. */
 void store_consume_counts(struct store *store, struct store_counts *ret);
 
-/* For programs that may block (mastery-ctl): submits the pipeline and waits until it is done. True
- * when it is complete. */
+/* Submits the pipeline and blocks until it is done, for programs that may block (mastery-ctl).
+ * Returns true when the pipeline is complete, false when it failed. */
 bool store_wait(struct store *store, struct pipeline *pipeline);
 
 #endif

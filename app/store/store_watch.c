@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Registers the descriptor again whenever the connection or the interest in writing changes. */
+/* Registers the socket with the event loop again whenever the connection changes or the store
+ * begins or ends to wait for writing. */
 #include "app/store/store_watch.h"
 
 #include "app/base/clock.h"
 
-/* Reads also when only writing was possible: that costs one read() and saves a case. */
+/* Called by libev when the socket is ready. Reads even when the socket is only writable, which
+ * costs one unnecessary read() and avoids a second function. */
 static void store_watch_on_event(struct ev_loop *loop, ev_io *io, int events)
 {
     const struct store_watch *watch = io->data;
@@ -22,6 +24,8 @@ void store_watch_init(struct store_watch *watch, struct ev_loop *loop, struct st
     watch->io.data = watch;
 }
 
+/* Compares the generation (number of the connection), not the descriptor, whose number a new
+ * connection may reuse. */
 void store_watch_update(struct store_watch *watch)
 {
     int events = EV_READ | (store_wants_write(watch->store) ? EV_WRITE : 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Watches the store's connection in a libev loop, for mastery-fcgi and mastery-worker. */
+/* Connects the store to a libev event loop: watches the socket of its current connection to Redis.
+ * For mastery-fcgi and mastery-worker. */
 #ifndef STORE_STORE_WATCH_H
 #define STORE_STORE_WATCH_H
 
@@ -10,13 +11,14 @@
 struct store_watch {
     struct ev_loop *loop;
     struct store *store;
-    unsigned generation; /* of the connection that is watched */
-    ev_io io;
+    unsigned generation; /* generation (number) of the connection that is watched */
+    ev_io io;            /* active while there is a connection */
 };
 
 void store_watch_init(struct store_watch *watch, struct ev_loop *loop, struct store *store);
-/* To be called once per loop iteration, after all other calls of the store: the descriptor changes
- * with each connection, and a new one may get the number of the old one. */
+/* Adapts the watcher to the current connection. To be called once per loop iteration, after all
+ * other calls of the store: a new connection has another descriptor, or even the same descriptor
+ * number for another socket. */
 void store_watch_update(struct store_watch *watch);
 void store_watch_stop(struct store_watch *watch);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Stream entries for all records that are streams: journal, outbox, audit log and seals, events,
- * predictions, dead letters. What the fields mean is up to each record's file. */
+/* Reads entries for all records that are streams: journal (changes that the worker has not
+ * processed), outbox (events to publish), audit log and its seals, learning events, predictions,
+ * dead letters. The file of each record knows the meaning of its fields. */
 #include "app/store/stream.h"
 
 struct command *stream_cmd_range(struct pipeline *pipeline, struct str stream, struct str from,
@@ -19,12 +20,13 @@ struct command *stream_cmd_newest(struct pipeline *pipeline, struct str stream, 
                                        command_int(pipeline->arena, count)});
 }
 
+/* True for the reply nil; false for NULL, which is no reply. */
 static bool stream_is_nil(const redisReply *reply)
 {
     return reply && reply->type == REDIS_REPLY_NIL;
 }
 
-/* An entry is [id, [name, value, name, value, ...]]. */
+/* The reply for an entry is [id, [name, value, name, value, ...]]. */
 bool stream_entry_parse(const redisReply *reply, struct stream_entry *ret)
 {
     struct stream_entry entry = {.fields = reply_at(reply, 1)};
@@ -37,6 +39,7 @@ bool stream_entry_parse(const redisReply *reply, struct stream_entry *ret)
     return true;
 }
 
+/* Stops with REPLY_ERROR at an element that is neither an entry nor deleted. */
 enum reply_result stream_parse(const redisReply *reply, size_t max,
                                struct stream_entry *ret_entries, size_t *ret_count)
 {
@@ -48,7 +51,8 @@ enum reply_result stream_parse(const redisReply *reply, size_t max,
     for (size_t i = 0; i < n; i++) {
         const redisReply *entry = reply_at(reply, i);
 
-        /* XCLAIM and XAUTOCLAIM reply nil, or an id with nil, for an entry that was deleted. */
+        /* For an entry that was deleted, XCLAIM replies nil and XAUTOCLAIM nil, or an id with nil.
+         */
         if (stream_is_nil(entry) || stream_is_nil(reply_at(entry, 1)))
             continue;
         if (!stream_entry_parse(entry, &ret_entries[count]))
@@ -59,7 +63,7 @@ enum reply_result stream_parse(const redisReply *reply, size_t max,
     return REPLY_OK;
 }
 
-/* Fields are few, so they are searched in order. */
+/* Compares the name with each field in order: entries have fewer than ten fields. */
 enum reply_result stream_field(const struct stream_entry *entry, struct str name, struct str *ret)
 {
     size_t n;
@@ -74,7 +78,7 @@ enum reply_result stream_field(const struct stream_entry *entry, struct str name
     return REPLY_MISSING;
 }
 
-/* XRANGE with one id as both ends. */
+/* XRANGE from the id to the same id: it returns one entry or none. */
 struct command *stream_cmd_has_entry(struct pipeline *pipeline, struct str stream, struct str id)
 {
     return pipeline_add(pipeline, COMMAND_READ, 4, (struct str[]){STR("XRANGE"), stream, id, id});
@@ -90,7 +94,7 @@ bool stream_parse_has_entry(const struct command *command, bool *ret_found)
     return true;
 }
 
-/* An id is MS-SEQUENCE. */
+/* The time is the part of the id MS-SEQUENCE before the dash. */
 bool stream_id_time(struct str id, int64_t *ret_ms)
 {
     struct str time = str_cut(&id, '-');
@@ -98,11 +102,12 @@ bool stream_id_time(struct str id, int64_t *ret_ms)
     return str_to_int64(time, 0, INT64_MAX, ret_ms);
 }
 
-/* Compares the times, then the sequence numbers, as numbers: ids of other lengths exist. */
+/* Compares the times, then the sequence numbers, as numbers: as texts, "9-0" would be after
+ * "10-0". A part that is no number stays -1, which is before all numbers. */
 int stream_id_compare(struct str a, struct str b)
 {
     struct str *ids[] = {&a, &b};
-    int64_t parts[2][2] = {{-1, -1}, {-1, -1}}; /* time and sequence number of each id */
+    int64_t parts[2][2] = {{-1, -1}, {-1, -1}}; /* parts[i]: time and sequence number of id i */
 
     for (int i = 0; i < 2; i++) {
         struct str time = str_cut(ids[i], '-');
@@ -117,14 +122,15 @@ int stream_id_compare(struct str a, struct str b)
     return 0;
 }
 
-/* Strict, unlike stream_field: anything that a seal does not cover must not look like a record. */
+/* Accepts no entry with further or missing fields, because a seal of the audit log covers only the
+ * expected ones: nothing that a seal does not cover must look like a record. */
 bool stream_match_fields(const struct stream_entry *entry, const struct str *names, size_t n,
                          struct str *ret_values)
 {
     struct str name;
-    size_t count;
+    size_t element_count;
 
-    if (reply_array(entry->fields, SIZE_MAX, &count) != REPLY_OK || count != 2 * n)
+    if (reply_array(entry->fields, SIZE_MAX, &element_count) != REPLY_OK || element_count != 2 * n)
         return false;
     for (size_t i = 0; i < n; i++) {
         struct str *value = &ret_values[i];

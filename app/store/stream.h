@@ -1,43 +1,48 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Entries of Redis streams, as XRANGE and its kin reply them. */
+/* Entries of Redis streams: an entry is an id with a list of fields, each a name and a value.
+ * These are the forms in which XRANGE and similar commands return them. */
 #ifndef STORE_STREAM_H
 #define STORE_STREAM_H
 
 #include "app/store/reply.h"
 
-enum { STREAM_ID_SIZE = 42 }; /* two numbers of 64 bits, a dash between them, NUL */
+enum { STREAM_ID_SIZE = 42 }; /* bytes of an id: two 64-bit numbers, a dash, the NUL */
 
-/* Its texts point into the reply. */
+/* One entry. Its texts point into the reply. */
 struct stream_entry {
-    struct str id;
+    struct str id;            /* MS-SEQUENCE, as 1700000000000-0 */
     const redisReply *fields; /* name, value, name, value, ... */
 };
 
-/* At most count entries, oldest first. from and to as in XRANGE: "-", "+", an id, or "(" and an id,
- * which excludes it. */
+/* Reads at most count entries, oldest first. from and to are those of XRANGE: "-" (the start), "+"
+ * (the end), an id, or "(" and an id, which excludes that id. */
 struct command *stream_cmd_range(struct pipeline *pipeline, struct str stream, struct str from,
                                  struct str to, int count);
-/* At most count entries, newest first, from `from` downwards. */
+/* Reads at most count entries, newest first, beginning with the id `from` or "+". */
 struct command *stream_cmd_newest(struct pipeline *pipeline, struct str stream, struct str from,
                                   int count);
-/* False if the reply is not an entry. */
+/* Parses one entry. False if the reply is not an entry; *ret is unchanged then. */
 bool stream_entry_parse(const redisReply *reply, struct stream_entry *ret);
-/* An array of at most max entries. Entries that were deleted meanwhile (nil) are left out. */
+/* Parses an array of at most max entries. Entries that were deleted since the command selected
+ * them are nil and left out. */
 enum reply_result stream_parse(const redisReply *reply, size_t max,
                                struct stream_entry *ret_entries, size_t *ret_count);
-/* The value of the first field of that name. */
+/* Finds the value of the first field with this name. REPLY_MISSING: no such field. */
 enum reply_result stream_field(const struct stream_entry *entry, struct str name, struct str *ret);
-/* Copies the values of an entry with exactly these fields in this order. False for any other, and
- * if a value has a line feed: seals cover entries as lines of text (docs/audit.md, Seals). */
+/* Copies the values (not their bytes) of an entry that has exactly these n fields in this order.
+ * False for any other entry, and when a value contains a line feed: the seals of the audit log
+ * cover an entry as lines of text (docs/audit.md, Seals). */
 bool stream_match_fields(const struct stream_entry *entry, const struct str *names, size_t n,
                          struct str *ret_values);
-/* Whether the stream still has the entry. */
+/* Finds out whether the stream still has the entry. stream_parse_has_entry returns false when the
+ * reply is an error; *ret_found is the result. */
 struct command *stream_cmd_has_entry(struct pipeline *pipeline, struct str stream, struct str id);
 bool stream_parse_has_entry(const struct command *command, bool *ret_found);
-/* The time in an id: milliseconds since the epoch by the clock of Redis. False: no id. */
+/* The time in an id: milliseconds since the epoch, by the clock of Redis. False: the text is no
+ * id. */
 bool stream_id_time(struct str id, int64_t *ret_ms);
-/* Negative, 0 or positive, as id a is before, equal to or after b. A text that is no id is before
- * all ids. */
+/* Negative when id a is before id b, 0 when they are equal, positive when it is after. A text that
+ * is no id is before all ids. */
 int stream_id_compare(struct str a, struct str b);
 
 #endif

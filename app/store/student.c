@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Profile, snapshots and marks. The profile is a hash: m the result as JSON, s the packed state, c
- * the codes of withdrawn consents (absent: none). A change is computed by the caller and written by
- * a script that compares the state first: there are no locks between processes. */
+/* Reads and writes profile, snapshots (closing states of UTC days) and marks (ids of counted
+ * events). The profile is a hash: field m has the result as JSON, s the packed state (the mastery
+ * state as one binary string), c the codes of withdrawn consents (no field: none). The caller
+ * computes a change, and a Lua script writes it only if the stored state is the one that the
+ * caller started from. So processes need no locks. */
 #include "app/store/student.h"
 
 #include "app/base/clock.h"
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-/* c must be the last field: see student_has_withdrawn. */
+/* Reads the fields m, s and c of the profile. c must be the last field of the reply:
+ * student_has_withdrawn relies on it. */
 struct command *student_cmd_profile(struct pipeline *pipeline, struct str student)
 {
     struct str key = key_student(pipeline->arena, student, STUDENT_KEY_PROFILE);
@@ -24,16 +27,17 @@ struct command *student_cmd_consent(struct pipeline *pipeline, struct str studen
     return pipeline_add(pipeline, COMMAND_READ, 3, (struct str[]){STR("HMGET"), key, STR("c")});
 }
 
-/* In all three commands the codes are the last field. A reply that cannot be read counts as
- * withdrawn: without consent nothing may be done. */
+/* The codes of withdrawn consents are the last field in the replies to all commands that read them
+ * (of 1 to 3 fields). A reply that cannot be read counts as withdrawn, since nothing may be done
+ * without consent. */
 bool student_has_withdrawn(const struct command *command, enum consent consent)
 {
     struct str codes;
-    size_t n;
+    size_t fields;
 
-    if (reply_array(command->reply, 3, &n) != REPLY_OK || n == 0)
+    if (reply_array(command->reply, 3, &fields) != REPLY_OK || fields == 0)
         return true;
-    switch (reply_text(reply_at(command->reply, n - 1), &codes)) {
+    switch (reply_text(reply_at(command->reply, fields - 1), &codes)) {
     case REPLY_MISSING: return false;
     case REPLY_OK: return consent_withdrawn(codes, consent);
     case REPLY_ERROR: break;
@@ -52,16 +56,17 @@ bool student_parse_withdrawn(const struct command *command, enum consent consent
     return true;
 }
 
-/* A profile that only has consents, and neither result nor state, is no student yet. */
+/* Parses the reply [result, state, consents]. A profile with consents but neither result nor state
+ * is that of a student who does not exist yet. */
 bool student_parse_profile(const struct command *command, struct student_profile *ret,
                            struct problem *p)
 {
-    size_t n;
+    size_t fields;
     enum reply_result json, packed;
 
     *ret = (struct student_profile){0};
     mastery_state_init(&ret->state);
-    if (reply_array(command->reply, 3, &n) != REPLY_OK || n != 3) {
+    if (reply_array(command->reply, 3, &fields) != REPLY_OK || fields != 3) {
         reply_problem(command->reply, p);
         return false;
     }
@@ -69,7 +74,7 @@ bool student_parse_profile(const struct command *command, struct student_profile
     packed = reply_text(reply_at(command->reply, 1), &ret->packed);
     if (json == REPLY_MISSING && packed == REPLY_MISSING)
         return true;
-    /* The script writes both or none. */
+    /* Both fields are written together, so one without the other is an error. */
     if (json != REPLY_OK || packed != REPLY_OK || !state_unpack(ret->packed, &ret->state)) {
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
@@ -86,15 +91,16 @@ struct command *student_cmd_state(struct pipeline *pipeline, struct str student)
                         (struct str[]){STR("HMGET"), key, STR("s"), STR("c")});
 }
 
+/* Parses the reply [state, consents]. The initial state is the result when the field is missing. */
 bool student_parse_state(const struct command *command, struct mastery_state *ret,
                          struct problem *p)
 {
     struct str packed;
-    size_t n;
+    size_t fields;
     enum reply_result result = REPLY_ERROR;
 
     mastery_state_init(ret);
-    if (reply_array(command->reply, 2, &n) == REPLY_OK && n == 2)
+    if (reply_array(command->reply, 2, &fields) == REPLY_OK && fields == 2)
         result = reply_text(reply_at(command->reply, 0), &packed);
     if (result == REPLY_ERROR)
         reply_problem(command->reply, p);
@@ -103,7 +109,8 @@ bool student_parse_state(const struct command *command, struct mastery_state *re
     return p->code == PROBLEM_NONE;
 }
 
-/* MGET of a key per day. */
+/* One MGET of the keys of all days. When memory is short for the keys, the pipeline is marked as
+ * failed and never sent. */
 struct command *student_cmd_days(struct pipeline *pipeline, struct str student, int32_t first,
                                  int count)
 {
@@ -125,14 +132,16 @@ enum reply_result student_parse_day(const struct command *command, size_t i,
     return result;
 }
 
+/* Days without a snapshot are skipped. A snapshot that cannot be read makes the whole result
+ * INTERNAL_ERROR. */
 bool student_parse_days(const struct command *command, struct mastery_state *ret_days,
                         size_t *ret_count, struct problem *p)
 {
-    size_t n, count = 0;
+    size_t days, count = 0;
 
-    if (!reply_expect_array(command->reply, STUDENT_DAYS_MAX, &n, p))
+    if (!reply_expect_array(command->reply, STUDENT_DAYS_MAX, &days, p))
         return false;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < days; i++) {
         enum reply_result result = student_parse_day(command, i, &ret_days[count]);
 
         if (result == REPLY_MISSING)
@@ -147,6 +156,7 @@ bool student_parse_days(const struct command *command, struct mastery_state *ret
     return true;
 }
 
+/* The packed state as a text in the arena. */
 static struct str student_pack(struct arena *arena, const struct mastery_state *state)
 {
     unsigned char packed[STATE_PACKED_MAX];
@@ -155,8 +165,9 @@ static struct str student_pack(struct arena *arena, const struct mastery_state *
     return arena_copy(arena, (struct str){(const char *)packed, n});
 }
 
-/* Keys and arguments of the snapshots. The current state was packed before. A snapshot expires when
- * its day is no longer part of the history. */
+/* Fills in a key, and the arguments state and expiry, for each snapshot. `packed` is the last
+ * snapshot, the current state, which the caller has packed already. A snapshot expires when its
+ * day is no longer part of the history. */
 static void student_put_days(struct pipeline *pipeline, const struct student_change *change,
                              struct str packed, struct str *keys, struct str *args)
 {
@@ -172,45 +183,49 @@ static void student_put_days(struct pipeline *pipeline, const struct student_cha
     }
 }
 
-/* KEYS and ARGV of student_change.lua. */
+/* Queues the script student_change. Its keys are profile, tombstone (mark of an erased student),
+ * journal, marks, and one per snapshot. Its arguments are expected state, new state, result,
+ * journal entry, event id, mark, and two per snapshot. */
 struct command *student_cmd_change(struct pipeline *pipeline, const struct student_change *change,
                                    struct str *ret_packed)
 {
     struct arena *arena = pipeline->arena;
     int days = (int)change->day_count, keys = 4 + days, argc = keys + 6 + 2 * days;
-    struct str *argv = arena_array(arena, (size_t)argc, sizeof(*argv)), *arg;
+    struct str *argv = arena_array(arena, (size_t)argc, sizeof(*argv)), *args;
 
-    if (!argv) /* no arguments fail the pipeline */
+    if (!argv) /* a command without arguments marks the pipeline as failed */
         return pipeline_add_script(pipeline, &script_student_change, 0, 0, NULL);
     argv[0] = key_student(arena, change->student, STUDENT_KEY_PROFILE);
     argv[1] = key_student(arena, change->student, STUDENT_KEY_ERASED);
     argv[2] = key_journal(arena, change->student);
     argv[3] = key_student(arena, change->student, STUDENT_KEY_MARKS);
-    arg = argv + keys;
+    args = argv + keys;
     *ret_packed = student_pack(arena, &change->days[days - 1]);
-    arg[0] = change->expected;
-    arg[1] = *ret_packed;
-    arg[2] = change->result_json;
-    arg[3] = change->journal;
-    arg[4] = change->event_id.p ? change->event_id : STR("");
-    arg[5] = arena_printf(arena, "%d %.*s", (int)change->event_day, STR_ARG(change->mark));
-    student_put_days(pipeline, change, *ret_packed, argv + 4, arg + 6);
+    args[0] = change->expected;
+    args[1] = *ret_packed;
+    args[2] = change->result_json;
+    args[3] = change->journal;
+    args[4] = change->event_id.p ? change->event_id : STR("");
+    args[5] = arena_printf(arena, "%d %.*s", (int)change->event_day, STR_ARG(change->mark));
+    student_put_days(pipeline, change, *ret_packed, argv + 4, args + 6);
     return pipeline_add_script(pipeline, &script_student_change, keys, argc, argv);
 }
 
-/* A stored mark is the day of the event, a space, and the text given by student_change.mark. The
- * day is only for student_cmd_trim_marks. */
+/* The text of a stored mark, which is "DAY TEXT". The day of the event is only for
+ * student_cmd_trim_marks. */
 static struct str student_mark_text(struct str mark)
 {
     (void)str_cut(&mark, ' ');
     return mark;
 }
 
-/* The type of the reply distinguishes the outcomes: see lua/student_change.lua. */
+/* The script student_change replies an integer (1 saved, 0 the student is erased, -1 consent is
+ * withdrawn), a text (the stored state, because it is not the expected one), or a list with the
+ * mark of an event that was counted before. */
 enum change_outcome student_parse_change(const struct command *command, struct str *ret_packed,
                                          struct problem *p)
 {
-    int64_t code; /* 1 saved, 0 erased, -1 withdrawn */
+    int64_t code; /* integer reply: 1 saved, 0 erased, -1 withdrawn */
     size_t n;
 
     if (reply_text(command->reply, ret_packed) == REPLY_OK)
@@ -226,7 +241,7 @@ enum change_outcome student_parse_change(const struct command *command, struct s
     return CHANGE_PROBLEM;
 }
 
-/* Marks are a hash by event id. */
+/* The marks of a student are a hash, whose fields are the ids of events. */
 struct command *student_cmd_mark(struct pipeline *pipeline, struct str student, struct str event_id)
 {
     struct str key = key_student(pipeline->arena, student, STUDENT_KEY_MARKS);
@@ -234,6 +249,7 @@ struct command *student_cmd_mark(struct pipeline *pipeline, struct str student, 
     return pipeline_add(pipeline, COMMAND_READ, 3, (struct str[]){STR("HGET"), key, event_id});
 }
 
+/* nil means that no event with this id was counted, which is not an error. */
 bool student_parse_mark(const struct command *command, bool *ret_counted, struct str *ret_mark,
                         struct problem *p)
 {
@@ -247,7 +263,7 @@ bool student_parse_mark(const struct command *command, bool *ret_counted, struct
     return result != REPLY_ERROR;
 }
 
-/* 500 marks per page: a script blocks Redis while it runs. */
+/* Each page has about 500 marks, because Redis runs nothing else while a script runs. */
 struct command *student_cmd_trim_marks(struct pipeline *pipeline, struct str key, struct str cursor,
                                        int32_t oldest)
 {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A student's mastery in Redis: the profile (current result and packed state), the snapshots of
- * days, and the marks of counted events. X_cmd_Y() queues a command, X_parse_Y() parses its reply:
- * false means that p says why, SERVICE_UNAVAILABLE or INTERNAL_ERROR. Texts point into replies. */
+/* A student's mastery in Redis: the profile (current result, and the state as one binary string,
+ * the packed state), the snapshots (closing states of UTC days), and the marks (ids of events that
+ * were counted already). X_cmd_Y() queues a command, and X_parse_Y() parses its reply. A parse
+ * function that returns false has set the problem p to SERVICE_UNAVAILABLE or INTERNAL_ERROR.
+ * Parsed texts point into the reply. */
 #ifndef STORE_STUDENT_H
 #define STORE_STUDENT_H
 
@@ -11,93 +13,108 @@
 #include "app/store/pipeline.h"
 #include "app/store/reply.h"
 
-/* The packed form of a mastery_state (docs/data-model.md, Packed state). */
+/* Most bytes of a packed state, and the version number of its format (docs/data-model.md, Packed
+ * state). */
 enum { STATE_PACKED_MAX = 256, STATE_SCHEMA = 1 };
-/* Returns the size. */
+/* Writes the packed form of state to ret. Returns its size in bytes. */
 size_t state_pack(const struct mastery_state *state, unsigned char ret[STATE_PACKED_MAX]);
-/* False for another version or size, and for values that no state can have. */
+/* Reads a packed state. False when it has another version or size, or values that no state can
+ * have; *ret is unchanged then. */
 bool state_unpack(struct str packed, struct mastery_state *ret);
 
-/* Whether this kind of consent is withdrawn, from the reply to student_cmd_profile, _state or
- * _consent. True also if the reply does not show it. */
+/* Whether this kind of consent is withdrawn, from the reply to student_cmd_profile,
+ * student_cmd_state or student_cmd_consent. True also when the reply is missing or cannot be read.
+ */
 bool student_has_withdrawn(const struct command *command, enum consent consent);
-/* The same, but false with p filled if there is no such reply: for callers that parse nothing else
- * of it. */
+/* As student_has_withdrawn, for callers that parse nothing else of the reply: false with p filled
+ * when the reply is missing or no array. The result is in *ret_withdrawn. */
 bool student_parse_withdrawn(const struct command *command, enum consent consent,
                              bool *ret_withdrawn, struct problem *p);
-/* Reads the consents alone. */
+/* Reads only the consents of the profile. */
 struct command *student_cmd_consent(struct pipeline *pipeline, struct str student);
 
 struct student_profile {
-    bool exists;
-    struct str result_json; /* the MasteryResult as stored, to be copied into responses */
-    struct str packed;
-    struct mastery_state state; /* empty if the student does not exist */
+    bool exists; /* the student has a result */
+    /* The MasteryResult in JSON, to be copied into responses; empty if !exists. */
+    struct str result_json;
+    struct str packed;          /* the packed state; empty if !exists */
+    struct mastery_state state; /* the same, unpacked; an initial state if !exists */
 };
 
 struct command *student_cmd_profile(struct pipeline *pipeline, struct str student);
 bool student_parse_profile(const struct command *command, struct student_profile *ret,
                            struct problem *p);
 
-/* The state without the result, a fifth of the bytes. */
+/* Reads the state without the result, which is a fifth of the bytes. */
 struct command *student_cmd_state(struct pipeline *pipeline, struct str student);
-/* *ret is an empty state if the student does not exist. */
+/* *ret is the initial state if the student has none. */
 bool student_parse_state(const struct command *command, struct mastery_state *ret,
                          struct problem *p);
 
-/* The days of the history, the one before it, and one more for clocks that differ. */
+/* Most days that are read at once: those of the history, the day before it, and one more because
+ * clocks differ. */
 enum { STUDENT_DAYS_MAX = HISTORY_DAYS + 2 };
-/* The snapshots of the days first ... first + count - 1; count <= STUDENT_DAYS_MAX. */
+/* Reads the snapshots of the days `first` to first + count - 1; count is at most STUDENT_DAYS_MAX.
+ */
 struct command *student_cmd_days(struct pipeline *pipeline, struct str student, int32_t first,
                                  int count);
-/* The snapshot of day first + i. REPLY_MISSING: the day has none. REPLY_ERROR: i >= count. */
+/* Parses the snapshot of the day first + i. REPLY_MISSING: the day has none. REPLY_ERROR: i >=
+ * count, or the snapshot cannot be read. */
 enum reply_result student_parse_day(const struct command *command, size_t i,
                                     struct mastery_state *ret);
-/* All snapshots that exist, oldest first. ret_days has room for count. */
+/* Parses all snapshots that exist, oldest first. ret_days has room for the count of
+ * student_cmd_days. */
 bool student_parse_days(const struct command *command, struct mastery_state *ret_days,
                         size_t *ret_count, struct problem *p);
 
-/* Days after an event's day for which its mark is kept: a later repeat is refused as too old. */
+/* Number of days for which the mark of an event is stored, from the day of the event. An event
+ * that is repeated after that time is refused as too old. */
 enum { MARK_DAYS = HISTORY_DAYS + 2 };
 
-/* A change of a student, all or nothing: profile, snapshots, journal entry and mark. It is made
- * only if the packed state in Redis is still `expected` and the student is not erased. */
+/* A change of a student, which Redis makes as a whole or not at all: profile, snapshots, journal
+ * entry (from which the worker derives further updates) and mark. It is made only if the packed
+ * state in Redis still equals `expected` and the student is not erased. */
 struct student_change {
     struct str student;
-    struct str expected; /* empty: no state yet */
-    struct str result_json;
-    const struct mastery_state
-        *days; /* closing states of days; the last one is the current state */
+    /* Packed state that the change started from; empty: the student had none. */
+    struct str expected;
+    struct str result_json; /* the new MasteryResult */
+    /* Closing states, one a day, oldest first. The last one is the new current state. */
+    const struct mastery_state *days;
     size_t day_count;
-    struct str journal;  /* JSON of the entry */
-    struct str event_id; /* not empty: made only if no event of this id was counted */
-    struct str mark;     /* stored with the id and returned when it is repeated; may be empty */
-    int32_t event_day;   /* UTC day of the event, from which MARK_DAYS count */
+    struct str journal; /* journal entry as JSON */
+    /* Id of the event, which must not have been counted before; empty: no event. */
+    struct str event_id;
+    /* Text stored with the id and returned when the event is repeated; may be empty. */
+    struct str mark;
+    int32_t event_day; /* UTC day of the event (days since 1970-01-01) */
 };
 
-/* *ret_packed: the packed state that the change leaves. */
+/* Queues the change. *ret_packed: the packed state that it will leave. */
 struct command *student_cmd_change(struct pipeline *pipeline, const struct student_change *change,
                                    struct str *ret_packed);
 
 enum change_outcome {
     CHANGE_SAVED,
-    CHANGE_OUTDATED,  /* the stored state was not `expected`: *ret_packed is the stored one */
-    CHANGE_DUPLICATE, /* the event was counted before: *ret_packed is its mark */
-    CHANGE_ERASED,    /* the student is erased: no new data */
-    CHANGE_WITHDRAWN, /* consent to data processing is withdrawn: no new data */
-    CHANGE_PROBLEM,   /* p says why */
+    CHANGE_OUTDATED,  /* the stored state was not `expected`; *ret_packed is the stored one */
+    CHANGE_DUPLICATE, /* the event was counted before; *ret_packed is the text of its mark */
+    CHANGE_ERASED,    /* the student is erased: no new data is accepted */
+    CHANGE_WITHDRAWN, /* consent to data processing is withdrawn: no new data is accepted */
+    CHANGE_PROBLEM,   /* the reply is an error or missing; p is set */
 };
 enum change_outcome student_parse_change(const struct command *command, struct str *ret_packed,
                                          struct problem *p);
 
-/* The mark of an event. */
+/* Reads the mark of an event. */
 struct command *student_cmd_mark(struct pipeline *pipeline, struct str student,
                                  struct str event_id);
-/* *ret_counted false: no event of that id was counted. */
+/* *ret_counted: whether an event with this id was counted. If so, *ret_mark is the text of its
+ * mark. */
 bool student_parse_mark(const struct command *command, bool *ret_counted, struct str *ret_mark,
                         struct problem *p);
-/* Removes the marks of days before `oldest` from one page of the marks at `key`. Replies the cursor
- * of the next page. "0" is the cursor of the first page and means the end. */
+/* Removes old marks, those of events before the day `oldest`, from one page of the hash of marks
+ * at `key`. cursor: "0" for the first page. The reply is the cursor of the next page, "0" after
+ * the last page. */
 struct command *student_cmd_trim_marks(struct pipeline *pipeline, struct str key, struct str cursor,
                                        int32_t oldest);
 

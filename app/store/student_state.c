@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The packed form of a student's state: a version byte, a byte of flags, then the members in the
- * order below, numbers little-endian, doubles as IEEE 754 bits (docs/data-model.md, Packed state).
- * All states have one size. Adding a member needs a new STATE_SCHEMA and code that still reads the
- * old one: snapshots of the whole history are stored in this form. */
+/* The packed state is a student's mastery state as one binary string: a version byte, a byte of
+ * flags, then the members in the order below, numbers little-endian, doubles as IEEE 754 bits
+ * (docs/data-model.md, Packed state). All packed states have the same size. A new member needs a
+ * new STATE_SCHEMA (the version byte) and code that still reads the old version, because snapshots
+ * of the whole history are stored in this form. */
 #include <endian.h>
 #include <math.h>
 
@@ -10,7 +11,7 @@
 
 enum { FLAG_STATED = 1, FLAG_OWN_WEIGHTS = 2 };
 
-/* Each returns the position after what it wrote. */
+/* Each state_put function writes a value at p and returns the position after it. */
 static unsigned char *state_put64(unsigned char *p, uint64_t value)
 {
     value = htole64(value);
@@ -33,7 +34,7 @@ static unsigned char *state_put_double(unsigned char *p, double value)
     return state_put64(p, bits);
 }
 
-/* The order of the members must be that of state_unpack. */
+/* Writes all members in the order in which state_unpack reads them. */
 size_t state_pack(const struct mastery_state *state, unsigned char ret[STATE_PACKED_MAX])
 {
     unsigned char *p = ret;
@@ -62,7 +63,8 @@ size_t state_pack(const struct mastery_state *state, unsigned char ret[STATE_PAC
     return (size_t)(p - ret);
 }
 
-/* A position in a packed state, whose size was checked before. */
+/* A position in a packed state. The size of the state was checked before, so the state_get
+ * functions need no check. */
 struct state_reader {
     const char *p;
 };
@@ -99,8 +101,9 @@ static bool state_is_share(double x)
     return x >= 0 && x <= 1; /* false for NaN */
 }
 
-/* False for values that the formulas cannot produce: such a state is corrupt, and calculating with
- * it would spread the damage. The tolerances allow for rounding. */
+/* Whether the formulas can have produced these values. If not, the state is corrupt, and
+ * calculating with it would spread the damage. The tolerances allow for rounding: the sum of an
+ * evidence (values times weights) may exceed its weight a little. */
 static bool state_is_plausible(const struct mastery_state *state)
 {
     for (int i = 0; i < EVIDENCE_COMPONENTS; i++) {
@@ -118,10 +121,11 @@ static bool state_is_plausible(const struct mastery_state *state)
     return state->day > -1000000 && state->day < 10000000;
 }
 
-/* The size is checked before anything is read, the values afterwards. */
+/* Reads the members in the order in which state_pack writes them. The size is checked before
+ * anything is read, the values afterwards. */
 bool state_unpack(struct str packed, struct mastery_state *ret)
 {
-    static const size_t size = /* as state_pack writes it */
+    static const size_t size = /* bytes that state_pack writes */
         2 + 2 * 4 + EVIDENCE_COMPONENTS * 24 + 2 * COMPONENTS * 8 + 3 * 8 + 3 * 4 + 8;
     struct mastery_state state;
     struct state_reader reader;

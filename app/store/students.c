@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* SCAN by the type hash finds profiles, marks, forecasts and consents: key_parse_profile picks the
- * profiles. */
+/* SCAN for keys of type hash finds profiles, marks, forecasts and consents of students.
+ * key_parse_profile accepts only the keys of profiles. */
 #include "app/store/students.h"
 
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-enum { STUDENTS_PAGE_MAX = 100000 }; /* keys; COUNT 1000 gives far fewer */
+enum { STUDENTS_PAGE_MAX = 100000 }; /* most keys in a reply; COUNT 1000 gives far fewer */
 
 struct command *students_cmd_page(struct pipeline *pipeline, struct str cursor)
 {
@@ -15,21 +15,23 @@ struct command *students_cmd_page(struct pipeline *pipeline, struct str cursor)
                                        STR("COUNT"), STR("1000"), STR("TYPE"), STR("hash")});
 }
 
+/* The reply is [cursor, [key, ...]]. The list has room for one student more than there are keys,
+ * so that its pointer is not NULL for an empty page. */
 bool students_parse_page(const struct command *command, struct arena *arena, struct str *ret_cursor,
                          struct str_list *ret_students, struct problem *p)
 {
     const redisReply *keys = reply_at(command->reply, 1);
     struct str key;
-    size_t n;
+    size_t key_count;
 
     if (reply_text(reply_at(command->reply, 0), ret_cursor) != REPLY_OK ||
-        reply_array(keys, STUDENTS_PAGE_MAX, &n) != REPLY_OK) {
+        reply_array(keys, STUDENTS_PAGE_MAX, &key_count) != REPLY_OK) {
         reply_problem(command->reply, p);
         return false;
     }
     ret_students->n = 0;
-    ret_students->v = arena_array(arena, n + 1, sizeof(*ret_students->v));
-    for (size_t i = 0; ret_students->v && i < n; i++) {
+    ret_students->v = arena_array(arena, key_count + 1, sizeof(*ret_students->v));
+    for (size_t i = 0; ret_students->v && i < key_count; i++) {
         if (reply_text(reply_at(keys, i), &key) == REPLY_OK &&
             key_parse_profile(key, &ret_students->v[ret_students->n]))
             ret_students->n++;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A worker's field is "BEATS SHARDS LAG_MS DAPR". A field may outlive its worker as long as another
- * one lives: readers compare two reads (worker/heartbeat.c removes those that do not change). */
+/* Stores the heartbeat of a worker as a field "BEATS SHARDS LAG_MS DAPR" of the hash `workers`.
+ * The field of a worker that died remains as long as another worker renews the hash. Readers
+ * therefore compare two reads (worker/heartbeat.c removes fields that do not change). */
 #include "app/store/workers.h"
 
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
+/* Writes the field of the worker and renews the expiry of the whole hash. */
 void workers_cmd_beat(struct pipeline *pipeline, const struct worker_heartbeat *heartbeat)
 {
     struct str text = arena_printf(pipeline->arena, "%lld %lld %lld %d",
@@ -24,7 +26,8 @@ struct command *workers_cmd_get(struct pipeline *pipeline)
     return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("HGETALL"), key_workers});
 }
 
-/* False for a text of another form, perhaps of a later version: that worker is not shown. */
+/* Parses the text of a field. False for a text of another form, which a later version may have
+ * written: that worker is ignored. */
 static bool workers_parse_text(struct str text, struct worker_heartbeat *ret)
 {
     int64_t dapr;
@@ -38,14 +41,16 @@ static bool workers_parse_text(struct str text, struct worker_heartbeat *ret)
     return true;
 }
 
+/* The reply is [id, text, id, text, ...]. An element that cannot be parsed is overwritten by the
+ * next one. */
 bool workers_parse(const struct command *command, struct worker_heartbeat *ret_heartbeats,
                    size_t *ret_count)
 {
-    size_t n, count = 0;
+    size_t element_count, count = 0;
 
-    if (reply_array(command->reply, SIZE_MAX, &n) != REPLY_OK)
+    if (reply_array(command->reply, SIZE_MAX, &element_count) != REPLY_OK)
         return false;
-    for (size_t i = 0; i + 1 < n && count < WORKERS_MAX; i += 2) {
+    for (size_t i = 0; i + 1 < element_count && count < WORKERS_MAX; i += 2) {
         struct worker_heartbeat *heartbeat = &ret_heartbeats[count];
         struct str text;
 
@@ -59,7 +64,7 @@ bool workers_parse(const struct command *command, struct worker_heartbeat *ret_h
     return true;
 }
 
-/* A worker that ends removes its field, so that /ready shows at once that it is gone. */
+/* A worker that ends removes its own field, so that /ready shows its absence at once. */
 void workers_cmd_remove(struct pipeline *pipeline, struct str id)
 {
     (void)pipeline_add(pipeline, COMMAND_WRITE, 3, (struct str[]){STR("HDEL"), key_workers, id});

@@ -1,29 +1,31 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Heartbeats of the workers: a hash, `workers`, with a field per worker, that expires after the
- * last heartbeat. A worker counts its heartbeats: if the count does not change, the worker is gone,
- * which shows without comparing clocks. */
+/* Heartbeats of the workers: the hash `workers` in Redis has a field per worker, and expires some
+ * time after the last heartbeat of any worker. Each heartbeat raises a counter in the field. A
+ * worker whose counter does not change is gone; detecting this needs no comparison of clocks. */
 #ifndef STORE_WORKERS_H
 #define STORE_WORKERS_H
 
 #include "app/store/pipeline.h"
 
-enum { WORKERS_MAX = 64, WORKERS_EXPIRE_MS = 5000 };
+enum { WORKERS_MAX = 64, WORKERS_EXPIRE_MS = 5000 }; /* most workers; expiry of the hash */
 
-/* dependencies.dapr of /ready, as a worker sees it. */
+/* State of the Dapr sidecar as a worker sees it, for dependencies.dapr of /ready. */
 enum dapr_state { DAPR_NOT_CONFIGURED, DAPR_HEALTHY, DAPR_UNAVAILABLE, DAPR_STATES };
 
 struct worker_heartbeat {
     struct str id;
-    int64_t beats;  /* heartbeats so far */
-    int64_t shards; /* for which the worker has the lease */
-    int64_t lag_ms; /* age of the oldest journal entry that was processed lately */
-    enum dapr_state dapr;
+    int64_t beats; /* number of heartbeats so far */
+    /* Number of shards that the worker has the lease of, which is the right to process them. */
+    int64_t shards;
+    int64_t lag_ms;       /* age of the oldest journal entry that the worker processed recently */
+    enum dapr_state dapr; /* state of the sidecar */
 };
 
 void workers_cmd_beat(struct pipeline *pipeline, const struct worker_heartbeat *heartbeat);
 struct command *workers_cmd_get(struct pipeline *pipeline);
-/* ret_heartbeats has room for WORKERS_MAX; further ones, and fields of another form, are ignored.
- * False if the reply is not a hash. Texts point into the reply. */
+/* Parses the reply to workers_cmd_get. ret_heartbeats has room for WORKERS_MAX; further workers,
+ * and fields of another form, are ignored. False if the reply is not a hash. Texts point into the
+ * reply. */
 bool workers_parse(const struct command *command, struct worker_heartbeat *ret_heartbeats,
                    size_t *ret_count);
 void workers_cmd_remove(struct pipeline *pipeline, struct str id);
