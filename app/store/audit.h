@@ -129,7 +129,7 @@ bool audit_parse_reads(const struct command *command, size_t max, struct str *re
                        struct audit_counted_read *ret_reads, size_t *ret_count, struct problem *p);
 /* Turns each of the reads into a record, if Redis still stores it as it was read. record.details
  * must contain the minute. Replies how many records were made, or LEASE_LOST if `holder` does not
- * hold the shard's lease. */
+ * hold the shard's lease, which is the lock of the worker that processes the shard. */
 struct command *audit_cmd_aggregate(struct pipeline *pipeline, unsigned shard, struct str holder,
                                     const struct audit_counted_read *reads, size_t count);
 

@@ -45,11 +45,12 @@ bool audit_seal_parse(const struct command *command, size_t max, struct audit_se
                       size_t *ret_count, struct problem *p);
 
 /* Appends the seal v if two conditions hold: the head of the latest seal is still
- * v[SEAL_PREVIOUS_HEAD], and `holder` holds the shard's lease. So two processes can never append to
- * the same seal. */
+ * v[SEAL_PREVIOUS_HEAD], and `holder` holds the shard's lease, which is the lock of the worker that
+ * processes the shard. So two processes can never append to the same seal. */
 struct command *audit_seal_cmd_add(struct pipeline *pipeline, unsigned shard, struct str holder,
                                    const struct str v[SEAL_FIELDS]);
-enum { SEAL_SAVED = 1, SEAL_OUTDATED = 0 }; /* further result: LEASE_LOST */
+/* Results: appended; not appended, because the latest seal has another head. */
+enum { SEAL_SAVED = 1, SEAL_OUTDATED = 0 }; /* or LEASE_LOST: not appended, the lease is lost */
 bool audit_seal_parse_add(const struct command *command, int64_t *ret, struct problem *p);
 
 /* Removes the records before first_record and the seals before first_seal, if `holder` holds the

@@ -135,8 +135,7 @@ struct command *batch_cmd_fail(struct pipeline *pipeline, struct str id, int64_t
 bool batch_parse_fail(const struct command *command, bool *ret_changed, bool *ret_callback_due,
                       struct problem *p)
 {
-    int64_t outcome =
-        0; /* 1: this command ended the batch; 2: the same chunk ended it before; else 0 or -1 */
+    int64_t outcome = 0; /* 1: this command ended the batch; 2: its chunk did so before */
     bool ok = reply_expect_int(command->reply, &outcome, p);
 
     *ret_changed = outcome == 1;

@@ -83,7 +83,7 @@ bool cohort_parse(const struct command *command, struct arena *arena, struct str
                   struct cohort *ret, struct problem *p)
 {
     const redisReply *reply = command->reply;
-    struct str teachers, students = {0};
+    struct str teacher_ids, student_ids = {0};
     size_t n;
 
     *ret = (struct cohort){.id = id};
@@ -94,13 +94,13 @@ bool cohort_parse(const struct command *command, struct arena *arena, struct str
     if (reply_text(reply_at(reply, 0), &ret->name) == REPLY_MISSING)
         return true;
     ret->exists = true;
-    if (reply_text(reply_at(reply, 1), &teachers) == REPLY_OK &&
+    if (reply_text(reply_at(reply, 1), &teacher_ids) == REPLY_OK &&
         cohort_parse_number(reply_at(reply, 2), &ret->student_count) &&
         cohort_parse_number(reply_at(reply, 3), &ret->created_at_ms) &&
         cohort_parse_number(reply_at(reply, 4), &ret->updated_at_ms) &&
-        (n < 6 || reply_text(reply_at(reply, 5), &students) == REPLY_OK) &&
-        cohort_split_ids(teachers, arena, COHORT_TEACHERS_MAX, &ret->teachers) &&
-        cohort_split_ids(students, arena, COHORT_STUDENTS_MAX, &ret->students))
+        (n < 6 || reply_text(reply_at(reply, 5), &student_ids) == REPLY_OK) &&
+        cohort_split_ids(teacher_ids, arena, COHORT_TEACHERS_MAX, &ret->teachers) &&
+        cohort_split_ids(student_ids, arena, COHORT_STUDENTS_MAX, &ret->students))
         return true;
     problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
     return false;

@@ -22,8 +22,9 @@ struct command *outbox_cmd_next(struct pipeline *pipeline, unsigned shard, struc
  */
 bool outbox_parse_next(const struct command *command, struct outbox_entry *ret_entry,
                        bool *ret_found, struct problem *p);
-/* Removes an entry if `holder` holds the shard's lease. Replies 1 if the entry was removed, 0 if it
- * did not exist, LEASE_LOST if the lease is not the holder's. */
+/* Removes an entry if `holder` holds the shard's lease (the lock of the worker that processes it).
+ * Replies 1 if the entry was removed, 0 if it did not exist, LEASE_LOST if the lease is not the
+ * holder's. */
 struct command *outbox_cmd_remove(struct pipeline *pipeline, unsigned shard, struct str holder,
                                   struct str id);
 /* Appends an event to the outbox. */

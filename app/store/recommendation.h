@@ -94,10 +94,9 @@ void recommendation_add_feedback(struct recommendations *recommendations, int nu
 
 struct recommendation_change {
     struct str student;
-    const struct recommendations
-        *recommendations; /* new content, with its token and texts as read */
-    int32_t today;        /* days since 1970-01-01 */
-    struct str path;      /* new learning path to store; empty: the stored one stays */
+    const struct recommendations *recommendations; /* new content, with texts as read */
+    int32_t today;                                 /* days since 1970-01-01 */
+    struct str path; /* new learning path to store; empty: the stored one stays */
 };
 /* Writes the day's text and the student's text, if Redis still has both as they were read. */
 struct command *recommendation_cmd_change(struct pipeline *pipeline,
