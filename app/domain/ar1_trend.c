@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Fits the model for every rho of a grid and averages by the marginal likelihoods. For one rho it
- * is weighted least squares on the innovations (each day less rho^gap of the day before), which are
- * independent with equal variance: then the usual formulas hold. ar1_trend.h has model and sources.
- */
+/* Fits a line through a student's daily scores whose residuals are correlated in time. rho is the
+ * correlation of the residuals of two successive days. The line is fitted once for each rho of a
+ * fixed grid, and the fits are averaged by their marginal likelihoods. ar1_trend.h describes the
+ * model and cites the sources.
+ *
+ * The innovation of a day is its value minus rho^gap times the value of the day before, where gap
+ * is the number of days between the two. Innovations are independent and, once scaled, have equal
+ * variance, so that the formulas of weighted least squares hold. */
 #include "app/domain/ar1_trend.h"
 
 #include <math.h>
@@ -10,11 +14,11 @@
 /* The grid is denser near 1, where a small change of rho changes the fit most. */
 static const double rhos[AR1_TREND_RHOS] = {0,   .3,  .5,  .65, .75, .82, .88,
                                             .92, .95, .97, .98, .99, .995};
-/* The prior weight of a grid point: the length of the part of [0,1) that is nearest to it. This
- * makes the prior of rho uniform although the grid is not. */
+/* Returns the prior probability of rhos[i]: the length of the part of [0,1) that is nearer to
+ * rhos[i] than to any other element. This makes the prior of rho uniform although the grid is not.
+ */
 static double rho_prior(size_t i)
 {
-    /* i is an index of the table */
     /* cppcheck-suppress arrayIndexOutOfBoundsCond */
     double from = i > 0 ? (rhos[i - 1] + rhos[i]) / 2 : 0;
     double to = i + 1 < AR1_TREND_RHOS ? (rhos[i] + rhos[i + 1]) / 2 : 1;
@@ -25,11 +29,11 @@ static double rho_prior(size_t i)
 /* Lower limit of a variance, so that scores exactly on a line have a finite likelihood. */
 static const double variance_min = 1e-8;
 
-/* Sums of products over the innovations, scaled to equal variance: p is the innovation of the
- * constant 1, q of t, r of y. */
+/* Sums over all days of products of scaled innovations. p is the innovation of the constant 1, q
+ * that of the time t (days before the last one, so t <= 0), r that of the score y. */
 struct sums {
     double pp, pq, qq, pr, qr, rr;
-    double log_scale; /* sum of the logarithms of the squared scales */
+    double log_scale; /* sum of the logarithms of the squared scales of the innovations */
 };
 
 static void sums_add(struct sums *s, double p, double q, double r)
@@ -42,6 +46,8 @@ static void sums_add(struct sums *s, double p, double q, double r)
     s->rr += r * r;
 }
 
+/* Computes the sums for one rho from n >= 1 points: days x and scores y. The first point has no
+ * predecessor, so its innovations are the values themselves. */
 static struct sums sums_of(const double *x, const double *y, size_t n, double rho)
 {
     struct sums s = {0};
@@ -60,14 +66,17 @@ static struct sums sums_of(const double *x, const double *y, size_t n, double rh
     return s;
 }
 
-/* The normal equations, solved. */
+/* The line that minimises the squared innovations for one rho. */
 struct solution {
-    double level, slope;
-    double squares; /* of the residuals, with the penalty of the prior */
-    double determinant, inverse[3];
+    double level, slope; /* value of the line on the last day; its change a day */
+    double squares;      /* sum of the squared innovations of the residuals, plus the penalty of
+                          * the prior of the slope */
+    double determinant;  /* of the 2x2 matrix of the normal equations */
+    double inverse[3];   /* of that symmetric matrix: elements [0][0], [0][1], [1][1] */
 };
 
-/* prior: precision that the prior of the slope adds, 0 for none. */
+/* Solves the normal equations. prior: the precision that the prior of the slope adds to them; 0
+ * means that the slope has no prior. */
 static struct solution ar1_solve(const struct sums *s, double prior)
 {
     double qq = s->qq + prior, determinant = s->pp * qq - s->pq * s->pq;
@@ -80,26 +89,27 @@ static struct solution ar1_solve(const struct sums *s, double prior)
     return r;
 }
 
-/* Fits the line for one rho; *ret_log_likelihood is the marginal one, up to a constant. The prior
- * of the slope is scaled by the variance of a fit without it. */
+/* Fits the line for rhos[i] into m->v[i]. *ret_log_likelihood becomes its log marginal likelihood,
+ * up to a constant that is the same for every rho. The equations are solved twice: without a prior,
+ * only to get the variance that scales the prior of the slope, and with that prior. */
 static void ar1_fit_rho(struct ar1_trend *m, size_t i, const double *x, const double *y,
                         double *ret_log_likelihood)
 {
     double rho = rhos[i], df = (double)m->n - 2;
-    struct sums s = sums_of(x, y, m->n, rho);
-    double free_variance = fmax(variance_min, ar1_solve(&s, 0).squares / df);
+    struct sums sums = sums_of(x, y, m->n, rho);
+    double free_variance = fmax(variance_min, ar1_solve(&sums, 0 /* no prior */).squares / df);
     double prior = free_variance / (AR1_TREND_SLOPE_SD * AR1_TREND_SLOPE_SD);
-    struct solution r = ar1_solve(&s, prior);
+    struct solution fit = ar1_solve(&sums, prior);
 
     m->v[i].rho = rho;
-    m->v[i].level = r.level;
-    m->v[i].slope = r.slope;
-    m->v[i].last_residual = y[m->n - 1] - r.level;
-    m->v[i].variance = fmax(variance_min, r.squares / df);
+    m->v[i].level = fit.level;
+    m->v[i].slope = fit.slope;
+    m->v[i].last_residual = y[m->n - 1] - fit.level;
+    m->v[i].variance = fmax(variance_min, fit.squares / df);
     for (int k = 0; k < 3; k++)
-        m->v[i].inverse[k] = r.inverse[k];
+        m->v[i].inverse[k] = fit.inverse[k];
     *ret_log_likelihood =
-        -0.5 * (df * log(m->v[i].variance) + s.log_scale + log(r.determinant / prior));
+        -0.5 * (df * log(m->v[i].variance) + sums.log_scale + log(fit.determinant / prior));
 }
 
 bool ar1_trend_fit(const double *x, const double *y, size_t n, struct ar1_trend *ret)
@@ -114,7 +124,7 @@ bool ar1_trend_fit(const double *x, const double *y, size_t n, struct ar1_trend 
         ar1_fit_rho(&m, i, x, y, &likelihoods[i]);
         best = fmax(best, likelihoods[i]);
     }
-    /* Relative to the best one, because exp of the likelihoods themselves may overflow. */
+    /* Likelihoods are divided by the largest one, because exp of a log likelihood may overflow. */
     for (size_t i = 0; i < AR1_TREND_RHOS; i++)
         sum += m.v[i].weight = rho_prior(i) * exp(likelihoods[i] - best);
     for (size_t i = 0; i < AR1_TREND_RHOS; i++)
@@ -151,8 +161,9 @@ void ar1_trend_at(const struct ar1_trend *m, double x, double *ret_centre, doubl
         centres[i] = m->v[i].level + m->v[i].slope * t + correlation * m->v[i].last_residual;
         centre += m->v[i].weight * centres[i];
     }
-    /* Variance of a mixture: the mean of the variances (of u and of the estimated line) and the
-     * variance of the centres. */
+    /* The variance of a mixture of predictions is the weighted mean of their variances plus the
+     * variance of their centres. For one rho the variance has two parts: of_u for the residual u,
+     * of_line for the estimated line. */
     for (size_t i = 0; i < AR1_TREND_RHOS; i++) {
         double correlation = pow(m->v[i].rho, t), p = 1 - correlation, off = centres[i] - centre;
         const double *inverse = m->v[i].inverse;

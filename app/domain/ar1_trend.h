@@ -18,27 +18,31 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define AR1_TREND_SLOPE_SD 0.005
-enum { AR1_TREND_RHOS = 13 };
+#define AR1_TREND_SLOPE_SD 0.005 /* prior standard deviation of the slope, in score a day */
+enum { AR1_TREND_RHOS = 13 };    /* number of values of rho in the grid */
 
 struct ar1_trend {
-    size_t n;
-    double last_x; /* t is x - last_x */
+    size_t n;      /* number of points that were fitted */
+    double last_x; /* last (largest) x that was fitted; the model's time t is x - last_x */
     struct {
-        double weight; /* posterior probability of this rho; all sum to 1 */
-        double rho;
-        double level, slope;
-        double last_residual; /* last y minus the line */
-        double variance;      /* of u */
+        double weight;        /* posterior probability of this rho; all sum to 1 */
+        double rho;           /* correlation of the residuals of two successive days */
+        double level, slope;  /* value of the line at last_x; its change per unit of x */
+        double last_residual; /* last y minus the value of the line at last_x */
+        double variance;      /* variance of u(t), the residual of the line */
         double inverse[3];    /* covariance of level and slope / variance: [0][0], [0][1], [1][1] */
     } v[AR1_TREND_RHOS];
 };
 
-/* x: ascending. False, *ret untouched, with fewer than three points. */
+/* Fits the model to n points (x[i], y[i]); x must ascend. Returns true on success. Returns false
+ * and leaves *ret untouched when there are fewer than three points. */
 bool ar1_trend_fit(const double *x, const double *y, size_t n, struct ar1_trend *ret);
-double ar1_trend_slope(const struct ar1_trend *m);           /* mean over rho */
-double ar1_trend_level(const struct ar1_trend *m, double x); /* of the line alone, at x */
-/* Mean and standard error of a new y at x >= last_x. */
+/* Returns the slope of the line: the mean of the slopes for each rho, by their weights. */
+double ar1_trend_slope(const struct ar1_trend *m);
+/* Returns the value of the line at x, without the predicted residual u. */
+double ar1_trend_level(const struct ar1_trend *m, double x);
+/* Predicts a new y at x >= last_x: *ret_centre is the predicted mean, *ret_error its standard
+ * error. */
 void ar1_trend_at(const struct ar1_trend *m, double x, double *ret_centre, double *ret_error);
 
 #endif

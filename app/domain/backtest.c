@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Replays histories: each day in turn is treated as today, each model predicts, and the later days
- * of the history are the truth. The sums of all predictions are in struct backtest. */
+/* Replays the histories of students. Each day in turn is treated as today: each method predicts a
+ * later day, and the score that the history has for that later day is the true one. The errors are
+ * summed in struct backtest. */
 #include "app/domain/backtest.h"
 
 #include <math.h>
@@ -15,17 +16,20 @@ struct forecast_claim {
     double score, confidence;
 };
 
+/* Adds the errors of one prediction. method: the method that made it. truth: the true score of the
+ * predicted day. hit is 1 if prediction and truth have the same level, else 0. */
 static void backtest_judge(struct backtest *sum, enum backtest_method method,
-                           struct forecast_claim forecast_claim, double truth)
+                           struct forecast_claim claim, double truth)
 {
-    double hit = mastery_level(truth) == mastery_level(forecast_claim.score);
+    double hit = mastery_level(truth) == mastery_level(claim.score);
 
-    sum->absolute[method] += fabs(forecast_claim.score - truth);
-    sum->brier[method] += (forecast_claim.confidence - hit) * (forecast_claim.confidence - hit);
+    sum->absolute[method] += fabs(claim.score - truth);
+    sum->brier[method] += (claim.confidence - hit) * (claim.confidence - hit);
 }
 
-/* Adds one prediction by each method, made on the last of the n days. truth: the score on the day
- * target. */
+/* Lets each method predict the score of the day `target` from the first n days, and adds the
+ * errors. truth: the true score of that day. The two baselines claim their level with probability
+ * 1. */
 static void backtest_add_day(struct backtest *sum, const struct daily *days, size_t n,
                              int32_t target, double interval_level, double truth)
 {
@@ -38,7 +42,7 @@ static void backtest_add_day(struct backtest *sum, const struct daily *days, siz
 
         forecast_fit((enum prediction_model)model, days, n, &forecast);
         forecast.interval_level = interval_level;
-        forecast_at(&forecast, target, 0, &p);
+        forecast_at(&forecast, target, 0 /* no intervention */, &p);
         sum->covered[model] += truth >= p.interval.lower && truth <= p.interval.upper;
         backtest_judge(sum, (enum backtest_method)model,
                        (struct forecast_claim){p.score, p.confidence}, truth);
@@ -52,7 +56,8 @@ static void backtest_add_day(struct backtest *sum, const struct daily *days, siz
 void backtest_add(struct backtest *sum, const struct daily *days, size_t n, int days_ahead,
                   double interval_level)
 {
-    size_t dropped = n > HISTORY_DAYS ? n - HISTORY_DAYS : 0, last = 0;
+    size_t dropped = n > HISTORY_DAYS ? n - HISTORY_DAYS : 0;
+    size_t last = 0; /* index of the last day that is not after `target` */
 
     days += dropped;
     n -= dropped;
@@ -61,12 +66,14 @@ void backtest_add(struct backtest *sum, const struct daily *days, size_t n, int 
 
         if (target > days[n - 1].day)
             break;
+        /* `target` grows with `known`, so `last` only moves forward. */
         while (last + 1 < n && days[last + 1].day <= target)
             last++;
         backtest_add_day(sum, days, known, target, interval_level, days[last].score);
     }
 }
 
+/* Returns sum / n; 0 when n is 0. */
 static double mean_of_sum(double sum, size_t n)
 {
     return n > 0 ? sum / (double)n : 0;

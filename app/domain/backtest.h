@@ -14,26 +14,31 @@ enum backtest_method {
     BACKTEST_LAST_VALUE, /* baseline: the score does not change */
     BACKTEST_MEAN,       /* baseline: the mean of all days so far */
     BACKTEST_METHODS,
-    BACKTEST_MODELS = BACKTEST_LAST_VALUE /* the first ones have intervals: enum prediction_model */
+    BACKTEST_MODELS = BACKTEST_LAST_VALUE /* number of models; they come first */
 };
 
-/* Sums over predictions; initialised with zeros. Without predictions all results are 0. */
+/* Sums over the predictions of any number of histories; the caller initialises all members with
+ * zeros. */
 struct backtest {
-    size_t n;
-    size_t covered[BACKTEST_MODELS];   /* true scores inside the interval */
-    double absolute[BACKTEST_METHODS]; /* sum of |predicted - true| */
-    /* Sum of (probability of the predicted level - 1 or 0 for whether it was the true one)^2
-     * (Brier, "Verification of forecasts expressed in terms of probability", 1950). The baselines
-     * predict their level with probability 1. */
+    size_t n;                          /* number of predictions by each method */
+    size_t covered[BACKTEST_MODELS];   /* number of true scores inside the predicted interval */
+    double absolute[BACKTEST_METHODS]; /* sum of |predicted score - true score| */
+    /* Sum of (p - hit)^2, where p is the predicted probability of the predicted level, and hit is 1
+     * if that level was the true one, else 0 (Brier, "Verification of forecasts expressed in terms
+     * of probability", 1950). The baselines predict their level with probability 1. */
     double brier[BACKTEST_METHODS];
 };
 
-/* Adds the predictions for days_ahead >= 1 of one history, in order of time. Predicts on days that
- * have at least PREDICTION_MIN_DAYS days of history, and whose target is within the history. */
+/* Adds predictions for one history of n days, which are in order of time. Each prediction is for
+ * the day days_ahead >= 1 days after the last day that it knows. A prediction is made wherever at
+ * least PREDICTION_MIN_DAYS days are known and the predicted day is not after the end of the
+ * history. interval_level: the probability of the predicted intervals, in (0,1). */
 void backtest_add(struct backtest *sum, const struct daily *days, size_t n, int days_ahead,
                   double interval_level);
 
-double backtest_coverage(const struct backtest *b, enum backtest_method model);
+/* Each returns 0 when there are no predictions. */
+double backtest_coverage(const struct backtest *b,
+                         enum backtest_method model); /* share in intervals */
 double backtest_mean_error(const struct backtest *b, enum backtest_method method);
 double backtest_brier(const struct backtest *b, enum backtest_method method);
 

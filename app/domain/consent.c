@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Names and codes must keep their order and letters: Redis holds the codes. */
+/* The names and one-letter codes of the kinds of consent. Neither their order nor the letters may
+ * change, because Redis holds the letters. */
 #include "app/domain/consent.h"
 
 const char *const consent_names[CONSENTS + 1] = {"data_processing", "analytics", "research",

@@ -13,15 +13,17 @@ enum consent {
     CONSENTS
 };
 
-/* As requests and responses name them; ends with NULL. */
+/* The names of the kinds in requests and responses, by enum consent; the array ends with NULL. */
 extern const char *const consent_names[CONSENTS + 1];
 
-/* One letter for each kind. The student's profile in Redis holds the letters of the withdrawn ones,
- * so that scripts can check them. */
+/* One letter for each kind, by enum consent. The student's profile in Redis holds the letters of
+ * the withdrawn kinds, so that the Lua scripts in Redis can check them. */
 extern const char consent_codes[CONSENTS + 1];
-/* codes: from the profile. A consent that was never given counts as not withdrawn. */
+/* Returns whether the student has withdrawn the consent. codes: the letters from the student's
+ * profile. A consent that was never given counts as not withdrawn. */
 bool consent_withdrawn(struct str codes, enum consent consent);
 
+/* Messages to clients whose request needs a consent that is withdrawn. */
 #define CONSENT_NO_NEW_DATA "Consent to data processing has been withdrawn"
 #define CONSENT_NO_ANALYSIS "Consent to analytics has been withdrawn"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reduces states to daily values, and days to weeks and months. */
+/* Converts a student's state at the end of a day (struct mastery_state) to the values of that day
+ * (struct daily), and averages days to weeks and months. */
 #include "app/domain/daily.h"
 
 #include "app/base/clock.h"
@@ -17,6 +18,7 @@ void daily_of_state(const struct mastery_state *s, struct daily *ret)
     mastery_components_of_state(s, ret->components);
 }
 
+/* Returns whether the student had evidence of the component on that day. */
 static bool daily_knows(const struct daily *d, int component)
 {
     return d->known >> component & 1;
@@ -29,7 +31,7 @@ size_t daily_scores(const struct daily *days, size_t n, double *ret)
     return n;
 }
 
-/* Days without evidence are skipped: their 0 is not a value. */
+/* Days without evidence of the component are skipped: their 0 means "unknown" and is no score. */
 size_t daily_component(const struct daily *days, size_t n, enum component component, double *ret)
 {
     size_t count = 0;
@@ -39,10 +41,11 @@ size_t daily_component(const struct daily *days, size_t n, enum component compon
     return count;
 }
 
-/* Day 0, 1970-01-01, was a Thursday: three days after the Monday of its week. */
+/* Returns the Monday of the week of a day. Day 0, 1970-01-01, was a Thursday, three days after a
+ * Monday; hence the 3. */
 static int32_t monday_of(int32_t day)
 {
-    int weekday = (int)(((int64_t)day + 3) % 7); /* Monday is 0; negative before 1970 */
+    int weekday = (int)(((int64_t)day + 3) % 7); /* 0 is Monday; negative for a day before 1970 */
 
     return day - (weekday < 0 ? weekday + 7 : weekday);
 }
@@ -54,8 +57,8 @@ int32_t period_start(enum aggregation aggregation, int32_t day)
     return aggregation == MONTHLY ? day - day_in_month(day) + 1 : day;
 }
 
-/* The mean of n >= 1 days, with `start` as its day. The mean of a component is that of the days on
- * which it has evidence. */
+/* Returns the mean of n >= 1 days as a day whose date is `start`. The mean of a component is over
+ * the days on which it has evidence; the number of samples is a sum. */
 static struct daily mean_of_days(const struct daily *days, size_t n, int32_t start)
 {
     struct daily sum = {.day = start};
@@ -77,6 +80,9 @@ static struct daily mean_of_days(const struct daily *days, size_t n, int32_t sta
     return sum;
 }
 
+/* The days are in order of time, so the days of a period follow each other: days[first] to
+ * days[next - 1] are one period. ret may be `days`, because no more results are written than days
+ * read. */
 size_t daily_aggregate(const struct daily *days, size_t n, enum aggregation aggregation,
                        struct daily *ret)
 {

@@ -10,28 +10,31 @@
 #include "app/domain/mastery.h"
 
 struct daily {
-    int32_t day; /* of a week or month: its first day */
-    double score;
-    double components[COMPONENTS];
-    uint32_t known;   /* set of the components with evidence, a bit each; others are 0 */
-    uint32_t samples; /* events and statements */
+    int32_t day;                   /* days since 1970-01-01; the first day of a week or month */
+    double score;                  /* in [0,1] */
+    double components[COMPONENTS]; /* each in [0,1]; 0 without evidence */
+    uint32_t known;                /* set of the components with evidence: bit i is component i */
+    uint32_t samples;              /* number of events and statements of the day or period */
 };
 
+/* Converts the state at the end of a day to the values of that day. */
 void daily_of_state(const struct mastery_state *s, struct daily *ret);
 
-/* Copy the scores, or the values of one component on the days with evidence; return how many. */
+/* Copies the scores of n days to ret, in the same order. Returns how many (n). */
 size_t daily_scores(const struct daily *days, size_t n, double *ret);
+/* Copies the values of one component on the days with evidence of it. Returns how many. */
 size_t daily_component(const struct daily *days, size_t n, enum component component, double *ret);
 
 enum aggregation { DAILY, WEEKLY, MONTHLY, AGGREGATIONS };
 extern const char *const aggregation_names[AGGREGATIONS + 1]; /* ends with NULL */
 
-/* First day of the period of a day: the day itself, the Monday of its ISO 8601 week, or the first
- * of its calendar month. */
+/* Returns the first day of the period that contains `day`: the day itself, the Monday of its ISO
+ * 8601 week, or the first of its calendar month. */
 int32_t period_start(enum aggregation aggregation, int32_t day);
 
-/* Aggregates days to periods: means, rounded (of a component: over the days with evidence), and the
- * sum of the samples. ret has room for n and may be `days`. Returns the number of periods. */
+/* Aggregates n days to periods. Score and components are means, rounded to 12 decimals; the mean of
+ * a component is over the days with evidence of it. Samples are sums. ret has room for n and may be
+ * `days`. Returns the number of periods. */
 size_t daily_aggregate(const struct daily *days, size_t n, enum aggregation aggregation,
                        struct daily *ret);
 

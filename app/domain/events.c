@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Converts the data of learning events to observations; docs/mastery-model.md, Observations, has
- * the reasons for the weights. */
+/* Converts the data of learning events to observations: values in [0,1] of a component of mastery
+ * (completion, quiz, quality), each with a weight. docs/mastery-model.md, Observations, has the
+ * reasons for the weights. */
 #include "app/domain/events.h"
 
 #include <math.h>
@@ -26,13 +27,17 @@ const char *const event_warning_texts[EVENT_WARNINGS] = {
     [WARNING_COMPLETE_BUT_WRONG] = "completion_rate is 1 while correctness is 0",
 };
 
-/* A quiz of 10 questions has weight 1, one of 20 or more weight 2. */
+/* A quiz of QUESTIONS_OF_WEIGHT_ONE questions has weight 1. The weight grows with the number of
+ * questions up to MAX_QUESTIONS_COUNTED, which gives weight 2. */
 enum { MAX_QUESTIONS_COUNTED = 20, QUESTIONS_OF_WEIGHT_ONE = 10, SECONDS_A_DAY = 86400 };
-/* Of the quality of an exercise, for each hint and retry; at most. */
+/* The share of its quality that an exercise loses for each hint and each retry, and the largest
+ * share that it can lose. */
 static const double loss_each_attempt = 0.05, largest_loss = 0.3;
 static const double lesson_weight = 0.5, assessment_weight = 1;
-static const double tolerated_difference = 0.1; /* between score and questions_correct */
+static const double tolerated_difference = 0.1; /* largest difference of a quiz's score and its
+                                                   share of correct questions without a warning */
 
+/* Appends an observation to the event: value x in [0,1] of a component, with this weight. */
 static void event_observe(struct learning_event *e, enum component component, double x,
                           double weight)
 {
@@ -44,6 +49,8 @@ struct learning_event event_of_activity(int64_t at_ms)
     return (struct learning_event){.at_ms = at_ms};
 }
 
+/* An exercise is an observation of completion and one of quality, both weighted by difficulty. Its
+ * quality is the correctness, reduced for each hint and each retry. */
 struct learning_event event_of_exercise(const struct exercise_completed *data, int64_t at_ms)
 {
     struct learning_event e = event_of_activity(at_ms);
@@ -75,20 +82,22 @@ struct learning_event event_of_lesson(const struct lesson_viewed *data, int64_t 
     return e;
 }
 
-/* The mean of the scores; a peer review counts as much as each of the others. */
+/* The observed quality is the mean of the three scores and the peer review, if there is one; each
+ * of them counts the same. */
 struct learning_event event_of_quality(const struct quality_assessed *data, int64_t at_ms)
 {
     struct learning_event e = event_of_activity(at_ms);
     double sum = data->code_quality_score + data->correctness_score + data->efficiency_score;
-    int scores = 3;
+    int score_count = 3;
     if (data->has_peer_review) {
         sum += data->peer_review_score;
-        scores++;
+        score_count++;
     }
-    event_observe(&e, QUALITY, sum / scores, assessment_weight);
+    event_observe(&e, QUALITY, sum / score_count, assessment_weight);
     return e;
 }
 
+/* Returns the set of warnings about the time spent, as bits (1 << warning). */
 static uint32_t warnings_of_time(double seconds)
 {
     if (seconds <= 0)
@@ -106,7 +115,8 @@ uint32_t warnings_of_exercise(const struct exercise_completed *data)
 uint32_t warnings_of_quiz(const struct quiz_completed *data)
 {
     double share = (double)data->questions_correct / fmax(1, (double)data->questions_total);
-    /* Rounded, because 0.8 - 7 / 10 is a little more than 0.1 in binary. */
+    /* The difference is rounded to 12 decimals, because 0.8 - 7 / 10 is a little more than 0.1 in
+     * binary. */
     bool disagrees = number_round12(fabs(data->score - share)) > tolerated_difference;
     return warnings_of_time(data->time_spent_seconds) | (uint32_t)disagrees
                                                             << WARNING_SCORE_MISMATCH;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Learning events: which observations the data of each type gives, and what is suspicious in it.
+/* Learning events: which observations the data of each type gives, and which data is suspicious. An
+ * observation is a value in [0,1] of one component of mastery (completion, quiz, quality), with a
+ * weight.
  *
- * The structs hold only the fields that the model uses, with types and ranges validated. The
- * formulas are in docs/mastery-model.md, Observations. */
+ * The structs hold only the fields that the model uses; their types and ranges are validated
+ * before. The formulas are in docs/mastery-model.md, Observations. */
 #ifndef DOMAIN_EVENTS_H
 #define DOMAIN_EVENTS_H
 
@@ -23,26 +25,27 @@ enum event_type {
 
 enum difficulty { EASY, MEDIUM, HARD, EXPERT, DIFFICULTIES };
 
-/* Both end with NULL, so that rules can use them as choices. */
+/* The names in requests and responses. Both arrays end with NULL, so that validation rules can use
+ * them as lists of choices. */
 extern const char *const event_type_names[EVENT_TYPES + 1];
 extern const char *const difficulty_names[DIFFICULTIES + 1];
 
-/* The weight of an observation by its difficulty: 0.8, 1, 1.2, 1.5. */
+/* The weights of observations by difficulty: 0.8, 1, 1.2, 1.5. */
 extern const double difficulty_weights[DIFFICULTIES];
 
 struct exercise_completed {
     enum difficulty difficulty;
     double completion_rate, correctness; /* [0,1] */
     double time_spent_seconds;
-    int64_t hints_used, retries; /* >= 0 */
+    int64_t hints_used, retries; /* numbers of hints and of repeated attempts, >= 0 */
 };
 
 struct quiz_completed {
-    double score; /* [0,1] */
-    int64_t questions_total, questions_correct;
+    double score;                               /* [0,1] */
+    int64_t questions_total, questions_correct; /* numbers of questions */
     double time_spent_seconds;
     bool has_difficulty;
-    enum difficulty difficulty; /* defined when has_difficulty */
+    enum difficulty difficulty; /* undefined while has_difficulty is false */
 };
 
 struct lesson_viewed {
@@ -52,14 +55,17 @@ struct lesson_viewed {
 struct quality_assessed {
     double code_quality_score, correctness_score, efficiency_score; /* [0,1] */
     bool has_peer_review;
-    double peer_review_score;
+    double peer_review_score; /* [0,1]; undefined while has_peer_review is false */
 };
 
+/* Each returns the event as mastery_state_apply takes it. at_ms: time of the event, in milliseconds
+ * since 1970-01-01 UTC. */
 struct learning_event event_of_exercise(const struct exercise_completed *data, int64_t at_ms);
 struct learning_event event_of_quiz(const struct quiz_completed *data, int64_t at_ms);
 struct learning_event event_of_lesson(const struct lesson_viewed *data, int64_t at_ms);
 struct learning_event event_of_quality(const struct quality_assessed *data, int64_t at_ms);
-/* content.rated, milestone.reached: makes the day active, without an observation. */
+/* Returns an event without an observation, which only makes its day active: content.rated or
+ * milestone.reached. */
 struct learning_event event_of_activity(int64_t at_ms);
 
 /* Suspicious data, which is accepted with a warning (docs/events.md, Warnings). */
@@ -70,10 +76,10 @@ enum event_warning {
     WARNING_COMPLETE_BUT_WRONG, /* completion_rate 1 with correctness 0 */
     EVENT_WARNINGS
 };
-/* For the client. */
+/* Texts of the warnings in responses to the client, by enum event_warning. */
 extern const char *const event_warning_texts[EVENT_WARNINGS];
 
-/* The set of warnings: bit (1 << warning). */
+/* Each returns the set of warnings about the data: bit (1 << warning) for each; 0 for none. */
 uint32_t warnings_of_exercise(const struct exercise_completed *data);
 uint32_t warnings_of_quiz(const struct quiz_completed *data);
 

@@ -1,28 +1,31 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Plans greedily: simulates the learner along the path and always appends the item, with its
- * missing prerequisites, that raises the expected score most for its minutes. Greedy is not
- * optimal, but explainable and fast enough for a request (at most PATH_STEPS_MAX times all items).
- */
+/* Plans learning paths greedily. A simulated learner follows the path. The next step is always the
+ * item of the catalogue that, with its missing prerequisites, raises the simulated learner's
+ * expected score most per minute. Greedy is not optimal, but explainable and fast enough for a
+ * request: at most PATH_STEPS_MAX passes over all items.
+ *
+ * A bundle is an item with its missing prerequisites; the item itself is its goal. */
 #include "app/domain/learning_path.h"
 
 #include <math.h>
 
-/* The expected result of an item lies half-way between the current value of its component and 1. */
+/* The expected result of an item lies half-way between the current value of its component and 1;
+ * this is the share of that distance. */
 static const double expected_gain = 0.5;
 
-/* The simulated learner after the steps chosen so far. */
+/* The simulated learner after the steps that have been chosen so far. */
 struct progress {
     const struct catalogue *catalogue;
-    struct learner learner;   /* with expected values */
-    bool done[CATALOGUE_MAX]; /* the item is a step of the path */
+    struct learner learner;   /* expected values after those steps */
+    bool done[CATALOGUE_MAX]; /* done[i]: item i of the catalogue is a step of the path */
 };
 
 /* An item with its missing prerequisites. */
 struct bundle {
     uint16_t items[PATH_STEPS_MAX]; /* indexes in the catalogue, ascending */
-    size_t count;                   /* 0: the bundle does not fit */
-    int minutes;
-    double gain; /* of the expected score */
+    size_t count; /* number of items; 0: the bundle exceeds the steps or the time that are left */
+    int minutes;  /* sum of the items' minutes */
+    double gain;  /* increase of the expected score, >= 0 */
 };
 
 static bool learner_knows(const struct learner *l, enum component c)
@@ -30,12 +33,15 @@ static bool learner_knows(const struct learner *l, enum component c)
     return l->known >> c & 1;
 }
 
-/* The assumed value of a component: without evidence the score of the other components. */
+/* Returns the value of a component that the plan starts from. A component without evidence is
+ * assumed to equal the learner's score, which is computed from the other components. */
 static double assumed_value(const struct learner *l, enum component c)
 {
     return learner_knows(l, c) ? l->components[c] : l->score;
 }
 
+/* Returns the score of the learner's components: by the weights that the learner's last statement
+ * came with, if any, else by the default weights, scaled to the components with evidence. */
 static double score_of(const struct learner *l)
 {
     double scaled[COMPONENTS];
@@ -45,8 +51,9 @@ static double score_of(const struct learner *l)
     return mastery_score(l->components, scaled);
 }
 
-/* Applies the expected effect of an item: an observation half-way between the current value and 1,
- * with the weight of its difficulty; for consistency, one more active day. */
+/* Applies the expected effect of an item to the learner. The item adds an observation half-way
+ * between the current value of its component and 1, with the weight of its difficulty. An item for
+ * consistency adds one active day instead. The score never falls, not even by a rounding error. */
 static void learner_simulate_item(struct learner *l, const struct content *item)
 {
     enum component c = item->component;
@@ -67,16 +74,17 @@ static int suitable_level(const struct progress *p, enum component c)
     return (int)suitable_difficulty(assumed_value(&p->learner, c));
 }
 
-/* Whether the learner still needs the item: it is not on the path yet and not below the learner's
- * level. */
+/* Returns whether the learner still needs the item as a prerequisite: it is no step of the path
+ * yet, and its difficulty is not below the learner's level. */
 static bool item_missing(const struct progress *p, size_t item_index)
 {
     const struct content *item = &p->catalogue->items[item_index];
     return !p->done[item_index] && (int)item->difficulty >= suitable_level(p, item->component);
 }
 
-/* Whether the item may be the goal of a bundle: at the learner's level or one above. An assessment
- * may have any difficulty, but only its component without evidence is assessed. */
+/* Returns whether the item may be the goal of a bundle: its difficulty is at the learner's level or
+ * one above. An assessment may have any difficulty, but is eligible only while its component has no
+ * evidence. */
 static bool item_eligible(const struct progress *p, size_t item_index)
 {
     const struct content *item = &p->catalogue->items[item_index];
@@ -86,11 +94,12 @@ static bool item_eligible(const struct progress *p, size_t item_index)
            (int)item->difficulty <= suitable_level(p, item->component) + 1;
 }
 
+/* Sets needed[] for the item and for all its missing prerequisites, direct and indirect. */
 static void mark_needed(const struct progress *p, size_t item_index, bool needed[CATALOGUE_MAX])
 {
     needed[item_index] = true;
-    /* Prerequisites have smaller indexes, so one pass downwards also finds those of prerequisites.
-     */
+    /* Prerequisites have smaller indexes than the item that needs them, so one pass from item_index
+     * down to 0 also reaches prerequisites of prerequisites. */
     for (size_t i = item_index + 1; i-- > 0;) {
         const struct content *item = &p->catalogue->items[i];
         for (size_t j = 0; needed[i] && j < item->prerequisite_count; j++)
@@ -99,7 +108,9 @@ static void mark_needed(const struct progress *p, size_t item_index, bool needed
     }
 }
 
-/* The bundle of an item; an empty one when it exceeds max_steps or max_minutes. */
+/* Returns the bundle of an item: its missing prerequisites, then the item, with their expected
+ * gain. Returns a bundle with count 0 when it has more than max_steps items or takes more than
+ * max_minutes. */
 static struct bundle bundle_of(const struct progress *p, size_t item_index, size_t max_steps,
                                int max_minutes)
 {
@@ -121,8 +132,9 @@ static struct bundle bundle_of(const struct progress *p, size_t item_index, size
     return b;
 }
 
-/* The bundle with the largest gain for its minutes. Compared by products, so that no quotient is
- * rounded and minutes are never a divisor. */
+/* Returns the bundle with the largest gain per minute; its count is 0 when no bundle fits. Gains
+ * per minute are compared by cross products, so that no quotient is rounded and no divisor can be
+ * 0. Of equal ones the first in the catalogue wins. */
 static struct bundle best_bundle(const struct progress *p, size_t max_steps, int max_minutes)
 {
     struct bundle best = {.count = 0};
@@ -136,6 +148,8 @@ static struct bundle best_bundle(const struct progress *p, size_t max_steps, int
     return best;
 }
 
+/* Appends the items of the bundle to the path and applies their effects to the simulated learner
+ * p->learner. The recommendations of the steps describe `l`, the real learner. */
 static void path_append(struct learning_path *path, const struct bundle *b, struct progress *p,
                         const struct learner *l)
 {
@@ -165,18 +179,18 @@ static enum level target_of(const struct path_options *options, enum level curre
 void learning_path_plan(const struct catalogue *c, const struct learner *l,
                         const struct path_options *options, struct learning_path *ret)
 {
-    struct progress p = {.catalogue = c, .learner = *l};
+    struct progress progress = {.catalogue = c, .learner = *l};
     int max_minutes = options->max_minutes > 0 ? options->max_minutes : INT32_MAX;
     enum level current = mastery_level(l->score);
     *ret = (struct learning_path){.expected_score = l->score,
                                   .current_level = current,
                                   .target_level = target_of(options, current)};
-    while (!path_done(ret)) {
-        struct bundle b =
-            best_bundle(&p, PATH_STEPS_MAX - ret->step_count, max_minutes - ret->minutes);
-        if (b.count == 0)
+    while (!path_done(ret)) { /* each pass adds a step or ends, so at most PATH_STEPS_MAX */
+        struct bundle bundle =
+            best_bundle(&progress, PATH_STEPS_MAX - ret->step_count, max_minutes - ret->minutes);
+        if (bundle.count == 0)
             break;
-        path_append(ret, &b, &p, l);
+        path_append(ret, &bundle, &progress, l);
     }
     ret->days = (ret->minutes + STUDY_MINUTES_PER_DAY - 1) / STUDY_MINUTES_PER_DAY;
 }

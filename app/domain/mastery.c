@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The model behind every score. Evidence, stated components and active days live in a
- * struct mastery_state; a result is computed from the state on every read and never stored as a
- * fact of its own. All arithmetic is in doubles; only what leaves the model is rounded to 12
- * decimals (number_round12), so that rounding errors do not add up. docs/mastery-model.md has the
- * formulas. */
+/* The model behind every score. A struct mastery_state holds what is known about a student at the
+ * end of a day: evidence (sums of observations whose weights decay with time), stated components
+ * (values that a client has set by `calculate`) and active days. A result is computed from the
+ * state on every read and is not stored on its own.
+ *
+ * All arithmetic is in doubles. Only results are rounded to 12 decimals (number_round12), so that
+ * rounding errors do not add up. docs/mastery-model.md has the formulas. */
 #include "app/domain/mastery.h"
 
 #include <math.h>
@@ -19,10 +21,11 @@ const double default_weights[COMPONENTS] = {0.4, 0.3, 0.2, 0.1};
 
 const double level_floors[LEVELS] = {0, 0.4, 0.6, 0.8};
 
-enum { ACTIVE_DAYS_BITS = 32 }; /* of mastery_state.active_days */
+enum { ACTIVE_DAYS_BITS = 32 }; /* number of bits in mastery_state.active_days, one per day */
 
-/* The factor by which a weight decays from from_ms to to_ms: 2^(-duration / half-life). The
- * difference is taken in doubles, which hold milliseconds exactly and cannot overflow. */
+/* Returns the factor by which a weight decays between two times: 2^(-(to_ms - from_ms) /
+ * half-life). The difference is taken in doubles, which hold milliseconds exactly and cannot
+ * overflow. */
 static double evidence_decay(int64_t from_ms, int64_t to_ms)
 {
     return exp2(-((double)to_ms - (double)from_ms) / (double)EVIDENCE_HALF_LIFE_MS);
@@ -30,14 +33,14 @@ static double evidence_decay(int64_t from_ms, int64_t to_ms)
 
 void evidence_add(struct evidence *e, double x, double w, int64_t at_ms)
 {
-    if (e->weight <= 0)
+    if (e->weight <= 0) /* no evidence yet: begin at the time of the observation */
         *e = (struct evidence){.at_ms = at_ms};
     if (at_ms >= e->at_ms) {
         double decay = evidence_decay(e->at_ms, at_ms);
         e->sum *= decay;
         e->weight *= decay;
         e->at_ms = at_ms;
-    } else { /* the observation is older than the evidence: it arrives decayed */
+    } else { /* the observation is older than the evidence, so its weight decays first */
         w *= evidence_decay(at_ms, e->at_ms);
     }
     e->sum += w * x;
@@ -73,13 +76,15 @@ void mastery_state_advance(struct mastery_state *s, int32_t day)
     s->samples = s->exercises = s->quizzes = 0;
 }
 
+/* Returns the number of active days among the last ACTIVITY_WINDOW_DAYS, 0 to 14. */
 static int active_days_in_window(const struct mastery_state *s)
 {
     const uint32_t window = (UINT32_C(1) << ACTIVITY_WINDOW_DAYS) - 1;
     return __builtin_popcount(s->active_days & window);
 }
 
-/* The weight of the evidence behind a component; for its meaning see mastery_result.evidence. */
+/* Returns the weight of the evidence behind a component, decayed to at_ms. Consistency has no
+ * decaying evidence: its weight is the number of active days, or STATED_WEIGHT if it was stated. */
 static double evidence_of_component(const struct mastery_state *s, int component, int64_t at_ms)
 {
     if (component != CONSISTENCY)
@@ -95,7 +100,8 @@ uint32_t mastery_known_components(const struct mastery_state *s)
     return known | (uint32_t)(s->stated || active_days_in_window(s) > 0) << CONSISTENCY;
 }
 
-/* The four components before rounding; a component without evidence is 0. */
+/* Computes the four components before rounding: the stated values if the last change of the
+ * components was a statement, else the means of the evidence. A component without evidence is 0. */
 static void mastery_exact_components(const struct mastery_state *s, double ret[COMPONENTS])
 {
     if (s->stated) {
@@ -109,7 +115,8 @@ static void mastery_exact_components(const struct mastery_state *s, double ret[C
     ret[CONSISTENCY] = fmin(1, active_days_in_window(s) / (double)ACTIVITY_FULL_DAYS);
 }
 
-/* A computed component is rounded; a stated one is returned exactly as the client sent it. */
+/* Rounds a computed component to 12 decimals. A stated one is returned exactly as the client sent
+ * it. */
 static double mastery_round(const struct mastery_state *s, double component)
 {
     return s->stated ? component : number_round12(component);
@@ -122,8 +129,9 @@ void mastery_components_of_state(const struct mastery_state *s, double ret[COMPO
         ret[i] = mastery_round(s, ret[i]);
 }
 
-/* Computed in tenths, which are whole numbers and exact in doubles: 3 / (3 + 1) is exactly 0.75,
- * which 0.3 / (0.3 + 0.1) is not. */
+/* The weights are computed in tenths, which are whole numbers and exact in doubles: 3 / (3 + 1) is
+ * exactly 0.75, which 0.3 / (0.3 + 0.1) is not. An empty set gives weights of 0, without a division
+ * by 0. */
 void mastery_scale_weights(uint32_t known, double ret[COMPONENTS])
 {
     double tenths = 0;
@@ -135,7 +143,8 @@ void mastery_scale_weights(uint32_t known, double ret[COMPONENTS])
         ret[i] /= tenths;
 }
 
-/* The weights of the statement if it had its own, else the default ones for what has evidence. */
+/* The weights with which the score is computed: those of the last statement if it came with
+ * weights, else the default ones, scaled to the components with evidence. */
 static void mastery_weights(const struct mastery_state *s, double ret[COMPONENTS])
 {
     if (s->stated && s->own_weights)
@@ -144,6 +153,8 @@ static void mastery_weights(const struct mastery_state *s, double ret[COMPONENTS
         mastery_scale_weights(mastery_known_components(s), ret);
 }
 
+/* Returns the sum of components[i] * weights[i], rounded; it may exceed 1 by the tolerance of the
+ * weights' sum. */
 static double mastery_weighted_sum(const double components[COMPONENTS],
                                    const double weights[COMPONENTS])
 {
@@ -158,8 +169,8 @@ double mastery_score(const double components[COMPONENTS], const double weights[C
     return fmin(1, mastery_weighted_sum(components, weights));
 }
 
-/* Rounding first keeps a score that is 0.6 but for a rounding error from falling below the floor.
- */
+/* The score is rounded before the comparison, so that a score that is 0.6 but for a rounding error
+ * does not fall below the floor 0.6. */
 enum level mastery_level(double score)
 {
     double rounded = number_round12(score);
@@ -209,11 +220,13 @@ void mastery_state_assert(struct mastery_state *s, const double components[COMPO
 {
     int32_t day = day_of_ms(now_ms);
     mastery_state_advance(s, day);
-    if (s->day == day) /* else the state already closes a later day */
+    if (s->day == day) /* otherwise the state is that of a later day, whose samples are not these */
         s->samples++;
-    if (now_ms > s->stated_at_ms) /* the clock may have been set back */
+    if (now_ms >
+        s->stated_at_ms) /* stated_at_ms never decreases, although the clock may be set back */
         s->stated_at_ms = now_ms;
-    /* Events after the statement move the components on from the stated values. */
+    /* Each stated value also becomes evidence of weight STATED_WEIGHT, so that later events move
+     * the components away from the stated values gradually. */
     for (int i = 0; i < EVIDENCE_COMPONENTS; i++)
         s->evidence[i] = (struct evidence){.sum = STATED_WEIGHT * components[i],
                                            .weight = STATED_WEIGHT,
@@ -224,6 +237,8 @@ void mastery_state_assert(struct mastery_state *s, const double components[COMPO
     memcpy(s->weights, weights ? weights : default_weights, sizeof s->weights);
 }
 
+/* Adds the event's observations to the evidence, and ends the effect of the last statement: from
+ * now on components and weights are computed. */
 static void mastery_add_observations(struct mastery_state *s, const struct learning_event *event)
 {
     for (int i = 0; i < event->observation_count; i++) {
@@ -237,16 +252,16 @@ void mastery_state_apply(struct mastery_state *s, const struct learning_event *e
 {
     int32_t day = day_of_ms(event->at_ms);
     mastery_state_advance(s, day);
-    int64_t days_ago = (int64_t)s->day - day;
+    int64_t days_ago = (int64_t)s->day - day; /* >= 0 after advancing */
     if (days_ago < ACTIVE_DAYS_BITS)
         s->active_days |= UINT32_C(1) << days_ago;
-    if (days_ago == 0) { /* the counters are those of this day alone */
+    if (days_ago == 0) { /* the counters are only about the day of the state */
         s->samples++;
         s->exercises += event->is_exercise;
         s->quizzes += event->is_quiz;
     }
     if (event->at_ms > s->last_event_ms)
         s->last_event_ms = event->at_ms;
-    if (event->at_ms >= s->stated_at_ms) /* a statement covers everything before it */
+    if (event->at_ms >= s->stated_at_ms) /* a statement replaces all evidence from before it */
         mastery_add_observations(s, event);
 }

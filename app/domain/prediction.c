@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Predicts scores from a line through the daily scores, by one of two models: ordinary least
- * squares (struct line, here) or a line with correlated residuals (ar1_trend.c). Both give a centre
- * and a standard error for a day (struct outlook); interval, level and confidence follow from
- * these.
+ * squares (struct line, in this file) or a line with correlated residuals (ar1_trend.c). Both
+ * models give a centre and a standard error for a future day (struct outlook). Interval, level and
+ * confidence of a prediction follow from these two.
  *
- * Computation is in unlimited doubles; scores are limited to [0,1] and rounded only at the end. */
+ * Computation is in unlimited doubles. Scores are limited to [0,1] and rounded only at the end. */
 #include "app/domain/prediction.h"
 
 #include <math.h>
@@ -20,12 +20,13 @@ const char *const intervention_names[INTERVENTIONS + 1] = {
 const double intervention_factors[INTERVENTIONS] = {
     [TUTORING] = 0.15, [PRACTICE_SESSIONS] = 0.10, [GUIDED_REVIEW] = 0.05};
 
-/* Of a prediction from too few days. */
+/* The largest confidence of a prediction from too few days. */
 static const double insufficient_confidence_max = 0.3;
-/* A smaller standard error is a rounding error, as scores are rounded to 12 decimals. */
+/* A standard error below this limit is a rounding error and counts as 0, because scores are rounded
+ * to 12 decimals. */
 static const double error_min = 1e-12;
 
-/* Sums of squares and products about the means. */
+/* Sums over n points of (x - x_mean)^2, (y - y_mean)^2 and (x - x_mean) * (y - y_mean). */
 struct spread {
     double xx, yy, xy;
 };
@@ -43,6 +44,7 @@ static struct spread spread_about(const double *x, const double *y, size_t n, do
     return s;
 }
 
+/* Returns the sum of the squared differences between the y[i] and the line. */
 static double residual_squares(const struct line *l, const double *x, const double *y)
 {
     double sum = 0;
@@ -53,6 +55,8 @@ static double residual_squares(const struct line *l, const double *x, const doub
     return sum;
 }
 
+/* Ordinary least squares. R^2 stays 0 when all y are equal, and the residual stays 0 when only two
+ * points determine the line. */
 bool line_fit(const double *x, const double *y, size_t n, struct line *ret)
 {
     struct moments of_x = moments_of(x, n), of_y = moments_of(y, n);
@@ -81,6 +85,7 @@ double line_error_at(const struct line *l, double x)
     return l->residual * sqrt(1 + 1 / (double)l->n + from_mean * from_mean / l->sxx);
 }
 
+/* Names the trend of a line by its slope, in score a day. */
 static const char *trend_of_slope(double slope)
 {
     if (slope > PREDICTION_TREND_SLOPE)
@@ -88,24 +93,26 @@ static const char *trend_of_slope(double slope)
     return slope < -PREDICTION_TREND_SLOPE ? "declining" : "stable";
 }
 
-/* The values of a score or a component, to which a line is fitted. */
+/* The daily values of the score or of one component, to which a line is fitted. */
 struct series {
-    double x[HISTORY_DAYS], y[HISTORY_DAYS]; /* x: days since the history's first */
-    size_t n;
+    double x[HISTORY_DAYS], y[HISTORY_DAYS]; /* x: days since the first day used; y: the value */
+    size_t n;                                /* number of values */
 };
 
+/* Appends the value y of day d. first: the first day used, whose x is 0. */
 static void series_add(struct series *s, const struct daily *first, const struct daily *d, double y)
 {
     s->x[s->n] = (double)d->day - first->day;
     s->y[s->n++] = y;
 }
 
+/* Fits a line by least squares. Returns false, with *ret untouched, when there are too few days. */
 static bool series_fit(const struct series *s, struct line *ret)
 {
     return s->n >= PREDICTION_MIN_DAYS && line_fit(s->x, s->y, s->n, ret);
 }
 
-/* Skips all but the last HISTORY_DAYS days. */
+/* Returns a pointer to the last HISTORY_DAYS days of the *n days, and sets *n to their number. */
 static const struct daily *last_days(const struct daily *days, size_t *n)
 {
     size_t dropped = *n > HISTORY_DAYS ? *n - HISTORY_DAYS : 0;
@@ -113,6 +120,8 @@ static const struct daily *last_days(const struct daily *days, size_t *n)
     return days + dropped;
 }
 
+/* Sets the members of the forecast that depend on the model, for least squares. With too few days
+ * it only sets f->insufficient. */
 static void forecast_fit_line(const struct series *s, struct forecast *f)
 {
     f->insufficient = !series_fit(s, &f->line);
@@ -123,7 +132,8 @@ static void forecast_fit_line(const struct series *s, struct forecast *f)
     f->r_squared = number_round12(f->line.r_squared);
 }
 
-/* R^2 of the line alone, computed as for least squares, so that the two models can be compared. */
+/* Returns R^2 of the line without the predicted residual, by the same formula as for least squares,
+ * so that the two models can be compared. Returns 0 when all scores are equal. */
 static double ar1_r_squared(const struct ar1_trend *m, const struct series *s)
 {
     struct moments of_y = moments_of(s->y, s->n);
@@ -137,6 +147,8 @@ static double ar1_r_squared(const struct ar1_trend *m, const struct series *s)
     return number_clamp(1 - squares / (of_y.variance * (double)(s->n - 1)), 0, 1);
 }
 
+/* Sets the members of the forecast that depend on the model, for AR1_TREND. With too few days it
+ * only sets f->insufficient. */
 static void forecast_fit_ar1(const struct series *s, struct forecast *f)
 {
     f->insufficient = s->n < PREDICTION_MIN_DAYS || !ar1_trend_fit(s->x, s->y, s->n, &f->ar1);
@@ -159,7 +171,7 @@ void forecast_fit(enum prediction_model model, const struct daily *days, size_t 
                              .day_zero = days[0].day,
                              .latest_score = days[n - 1].score,
                              .interval_level = PREDICTION_LEVEL};
-    ret->intercept = ret->latest_score;
+    ret->intercept = ret->latest_score; /* stays when there are too few days for a line */
     if (model == AR1_TREND)
         forecast_fit_ar1(&scores, ret);
     else
@@ -174,31 +186,36 @@ struct outlook {
     double centre, error, df;
 };
 
+/* Returns the predictive distribution for a day. With too few days it is normal about the latest
+ * score and so wide that any score in [0,1] is plausible. */
 static struct outlook outlook_at(const struct forecast *f, int32_t day)
 {
-    if (f->insufficient) /* sqrt(1/12): standard deviation of the uniform distribution on [0,1] */
+    if (f->insufficient) /* sqrt(1/12) is the standard deviation of the uniform distribution on
+                            [0,1] */
         return (struct outlook){f->latest_score, sqrt(1 / 12.0), 0};
     double x = (double)day - f->day_zero;
-    struct outlook o = {.df = (double)f->days - 2};
+    struct outlook outlook = {.df = (double)f->days - 2};
     if (f->model == AR1_TREND) {
-        ar1_trend_at(&f->ar1, x, &o.centre, &o.error);
-        return o;
+        ar1_trend_at(&f->ar1, x, &outlook.centre, &outlook.error);
+        return outlook;
     }
-    o.centre = line_at(&f->line, x);
-    o.error = line_error_at(&f->line, x);
-    if (o.error < error_min)
-        o.error = 0;
-    return o;
+    outlook.centre = line_at(&f->line, x);
+    outlook.error = line_error_at(&f->line, x);
+    if (outlook.error < error_min)
+        outlook.error = 0;
+    return outlook;
 }
 
-/* Half of the width of the interval that contains the score with this probability. */
+/* Returns half of the width of the interval that contains the score with the probability `level`.
+ */
 static double outlook_margin(const struct outlook *o, double level)
 {
-    double p = (1 + level) / 2;
+    double p = (1 + level) / 2; /* probability of a score below the upper end */
     return o->error * (o->df > 0 ? gsl_cdf_tdist_Pinv(p, o->df) : gsl_cdf_ugaussian_Pinv(p));
 }
 
-/* P(from <= score < to). */
+/* Returns the probability of from <= score < to; either limit may be infinite. A certain score
+ * (error 0) has probability 1 or 0. */
 static double outlook_between(const struct outlook *o, double from, double to)
 {
     if (o->error <= 0) {
@@ -211,24 +228,26 @@ static double outlook_between(const struct outlook *o, double from, double to)
     return gsl_cdf_ugaussian_P(high) - gsl_cdf_ugaussian_P(low);
 }
 
-/* y + factor * (1 - y), for y limited to [0,1]. */
+/* Returns the score y after an intervention, y + factor * (1 - y), where y is limited to [0,1]
+ * first. */
 static double with_intervention(double y, double factor)
 {
     y = number_clamp(y, 0, 1);
     return number_round12(y + factor * (1 - y));
 }
 
-/* The inverse of with_intervention: the score that the intervention raises to the floor of a level.
- * Minus infinity when it raises even 0 to that floor or above, since then every score reaches it.
- */
+/* The inverse of with_intervention: returns the score that the intervention raises exactly to
+ * level_floor. Returns minus infinity when the intervention raises even 0 to that floor or above,
+ * since then every score reaches it. */
 static double floor_before_intervention(double level_floor, double factor)
 {
     return level_floor <= factor ? -HUGE_VAL
                                  : number_round12((level_floor - factor) / (1 - factor));
 }
 
-/* The probability that the score, raised by the intervention, has this level. The lowest level has
- * no lower end (floor 0 gives minus infinity) and the highest no upper end. */
+/* Returns the probability that the score, raised by the intervention, has this level. The lowest
+ * level has no lower end, because its floor 0 gives minus infinity, and the highest level no upper
+ * end, because scores are unlimited here. */
 static double level_probability(const struct outlook *o, enum level level, double factor)
 {
     double from = floor_before_intervention(level_floors[level], factor), to = HUGE_VAL;
@@ -237,27 +256,29 @@ static double level_probability(const struct outlook *o, enum level level, doubl
     return number_clamp(outlook_between(o, from, to), 0, 1);
 }
 
+/* The interval is computed before the intervention and its two ends are raised like the score. */
 void forecast_at(const struct forecast *f, int32_t day, double factor, struct prediction *ret)
 {
-    struct outlook o = outlook_at(f, day);
-    double margin = outlook_margin(&o, f->interval_level);
-    double score = with_intervention(o.centre, factor);
+    struct outlook outlook = outlook_at(f, day);
+    double margin = outlook_margin(&outlook, f->interval_level);
+    double score = with_intervention(outlook.centre, factor);
     *ret = (struct prediction){.day = day, .score = score, .level = mastery_level(score)};
     ret->interval =
-        (struct interval){with_intervention(o.centre - margin, factor),
-                          with_intervention(o.centre + margin, factor), f->interval_level};
-    ret->confidence = number_round12(level_probability(&o, ret->level, factor));
+        (struct interval){with_intervention(outlook.centre - margin, factor),
+                          with_intervention(outlook.centre + margin, factor), f->interval_level};
+    ret->confidence = number_round12(level_probability(&outlook, ret->level, factor));
     if (f->insufficient)
         ret->confidence = fmin(ret->confidence, insufficient_confidence_max);
     ret->intervention_needed = score < PREDICTION_INTERVENTION_BELOW;
 }
 
-/* The value that the model predicts at x; the latest value when the series is too short to fit. */
+/* Returns the value that the model predicts at x, or the latest value when the series is too short
+ * for a fit. Requires at least one value. */
 static double series_at(enum prediction_model model, const struct series *s, double x)
 {
     struct ar1_trend ar1;
     struct line line;
-    double centre = s->y[s->n - 1], error;
+    double centre = s->y[s->n - 1], error; /* error is not used: no interval */
     if (model == AR1_TREND && s->n >= PREDICTION_MIN_DAYS && ar1_trend_fit(s->x, s->y, s->n, &ar1))
         ar1_trend_at(&ar1, x, &centre, &error);
     if (model == LEAST_SQUARES && series_fit(s, &line))
@@ -265,12 +286,13 @@ static double series_at(enum prediction_model model, const struct series *s, dou
     return centre;
 }
 
+/* Predicts one component from the days on which it has evidence, as forecast_components says. */
 static double component_at(enum prediction_model model, const struct daily *days, size_t n,
                            int component, int32_t day, double factor)
 {
     struct series values = {.n = 0};
     for (size_t i = 0; i < n; i++)
-        if (days[i].known >> component & 1)
+        if (days[i].known >> component & 1) /* there is evidence of the component on that day */
             series_add(&values, days, &days[i], days[i].components[component]);
     if (values.n == 0)
         return 0;
@@ -285,7 +307,7 @@ void forecast_components(enum prediction_model model, const struct daily *days, 
         ret[c] = component_at(model, days, n, c, day, factor);
 }
 
-/* The last of the days that is not after `day`; NULL when there is none. */
+/* Returns the last of the days that is not after `day`; NULL when all are later. */
 static const struct daily *last_day_until(const struct daily *days, size_t n, int32_t day)
 {
     while (n > 0 && days[n - 1].day > day)
@@ -293,13 +315,16 @@ static const struct daily *last_day_until(const struct daily *days, size_t n, in
     return n > 0 ? &days[n - 1] : NULL;
 }
 
+/* A prediction is verified when its day has come and the history has a true score for it. The other
+ * predictions count only in total_predictions. */
 void accuracy_of(const struct stored_prediction *predictions, size_t n, const struct daily *days,
                  size_t day_count, int32_t today, struct accuracy *ret)
 {
     *ret = (struct accuracy){.total_predictions = n};
     double errors = 0, recent_errors = 0;
     size_t recent = 0, within = 0;
-    for (size_t i = n; i-- > 0;) { /* newest first, for the recent ones */
+    for (size_t i = n; i-- > 0;) { /* newest first, so that the first RECENT_PREDICTIONS verified
+                                      ones are the most recent */
         const struct stored_prediction *p = &predictions[i];
         const struct daily *true_day = last_day_until(days, day_count, p->day);
         if (p->day > today || !true_day)

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Chooses items of the catalogue for a learner: first the components with the largest gaps, then,
- * within a component, the item that fits best by action and difficulty. The same state and feedback
- * always give the same recommendations: there is no randomness. */
+/* Chooses items of the catalogue for a learner. The components with the largest gaps come first; a
+ * gap is the distance of a component below its threshold. Within a component the item comes first
+ * that fits best by action and difficulty. The same state and feedback always give the same
+ * recommendations: there is no randomness.
+ *
+ * An area is a component to recommend items for, with the items that are already chosen for it. */
 #include "app/domain/recommendation.h"
 
 #include <assert.h>
@@ -26,7 +29,8 @@ const double gap_thresholds[COMPONENTS] = {
     [COMPLETION] = 0.80, [QUIZ] = 0.75, [QUALITY] = 0.70, [CONSISTENCY] = 0.70};
 const double gap_high = 0.2, gap_medium = 0.1;
 
-/* The action against a gap of each component. Without evidence the action is ACT_ASSESS instead. */
+/* The recommended action against a gap of each component. For a component without evidence the
+ * action is ACT_ASSESS instead. */
 static const enum action gap_actions[COMPONENTS] = {[COMPLETION] = ACT_PRACTICE,
                                                     [QUIZ] = ACT_REVIEW,
                                                     [QUALITY] = ACT_REFACTOR,
@@ -48,6 +52,7 @@ const char *catalogue_error(const struct catalogue *c)
     return NULL;
 }
 
+/* Returns whether bit `component` is set in the set of components. */
 static bool set_has(uint32_t set, int component)
 {
     return set >> component & 1;
@@ -67,16 +72,16 @@ void learner_of_state(const struct mastery_state *s, int64_t at_ms, struct learn
 double feedback_usefulness(const struct feedback *f)
 {
     double sum = f->completed ? 1 : 0;
-    int n = 1;
+    int part_count = 1;
     if (f->has_rating) {
         sum += (f->rating - 1) / 4.0;
-        n++;
+        part_count++;
     }
     if (f->has_improvement) {
         sum += f->improvement > 0 ? 1 : f->improvement < 0 ? 0 : 0.5;
-        n++;
+        part_count++;
     }
-    return number_round12(sum / n);
+    return number_round12(sum / part_count);
 }
 
 void learner_add_feedback(struct learner *l, enum action action, enum component area,
@@ -86,7 +91,7 @@ void learner_add_feedback(struct learner *l, enum action action, enum component 
     l->feedback[action][area].count++;
 }
 
-/* The gap of a component; 0 when it reaches its threshold. */
+/* Returns how far the component is below its threshold; 0 when it reaches the threshold. */
 static double gap_of(const struct learner *l, int component)
 {
     return fmax(0, number_round12(gap_thresholds[component] - l->components[component]));
@@ -99,6 +104,7 @@ enum priority priority_of_gap(double gap)
     return gap >= gap_medium ? PRIORITY_MEDIUM : PRIORITY_LOW;
 }
 
+/* Urgency is gap * weight. Components of equal urgency keep the order of enum component. */
 size_t priority_areas(const struct learner *l, enum component ret[COMPONENTS])
 {
     double urgencies[COMPONENTS] = {0};
@@ -107,7 +113,7 @@ size_t priority_areas(const struct learner *l, enum component ret[COMPONENTS])
         double gap = gap_of(l, (int)c), urgency = gap * l->weights[c];
         if (gap <= 0)
             continue;
-        /* Insertion sort, stable, the most urgent first. */
+        /* Stable insertion sort of at most 4 components, the most urgent first. */
         size_t i = n++;
         for (; i > 0 && urgencies[i - 1] < urgency; i--) {
             urgencies[i] = urgencies[i - 1];
@@ -119,6 +125,7 @@ size_t priority_areas(const struct learner *l, enum component ret[COMPONENTS])
     return n;
 }
 
+/* Returns why an item for component c is recommended. gap: the gap of that component. */
 static enum reason reason_for(const struct learner *l, enum component c, double gap)
 {
     if (l->known == 0)
@@ -128,8 +135,9 @@ static enum reason reason_for(const struct learner *l, enum component c, double 
     return gap > 0 ? REASON_GAP : REASON_NEW;
 }
 
-/* Laplace's rule of succession: the weight of the evidence counts as successes, each feedback as a
- * success of its usefulness. */
+/* Returns the confidence in an item by Laplace's rule of succession, (1 + successes) / (2 +
+ * trials). The weight of the component's evidence counts as that many successful trials. Each
+ * feedback on the same action and component is a trial, with its usefulness in [0,1] as success. */
 static double confidence_in(const struct content *content, const struct learner *l)
 {
     const struct feedback_sum *feedback = &l->feedback[content->action][content->component];
@@ -155,8 +163,9 @@ enum difficulty suitable_difficulty(double value)
     return (enum difficulty)mastery_level(value);
 }
 
-/* A penalty: 0 for an item with the right action and difficulty, +1 if it is harder, +2 if easier,
- * +3 for another action. -1 when its difficulty is more than one step away, which excludes it. */
+/* Returns the penalty of an item; the item with the least penalty fits best. The penalty is 0 for
+ * the right action and difficulty, +1 if the item is harder, +2 if it is easier, +3 for another
+ * action. Returns -1, which excludes the item, when its difficulty is more than one step away. */
 static int item_penalty(const struct content *item, enum action action, enum difficulty difficulty)
 {
     int distance = (int)item->difficulty - (int)difficulty;
@@ -168,17 +177,19 @@ static int item_penalty(const struct content *item, enum action action, enum dif
 /* A component to recommend items for, and the items chosen for it so far. */
 struct area {
     enum component component;
-    enum action action; /* preferred */
-    bool only_action;   /* items of other actions are excluded; those of ACT_ASSESS always are */
-    size_t count;
+    enum action action; /* preferred action of the items */
+    bool only_action;   /* only items of `action`; otherwise all except those of ACT_ASSESS */
+    size_t count;       /* number of chosen items */
     const struct content *items[RECOMMENDATIONS_MAX];
 };
 
+/* Returns whether the item may be added to the area: its component is that of the area, its action
+ * is not excluded, and it has not been chosen yet. */
 static bool area_accepts(const struct area *a, const struct content *item)
 {
-    bool other = item->action != a->action;
+    bool other_action = item->action != a->action;
     if (item->component != a->component ||
-        (other && (a->only_action || item->action == ACT_ASSESS)))
+        (other_action && (a->only_action || item->action == ACT_ASSESS)))
         return false;
     for (size_t i = 0; i < a->count; i++)
         if (a->items[i] == item)
@@ -186,24 +197,26 @@ static bool area_accepts(const struct area *a, const struct content *item)
     return true;
 }
 
-/* The item with the least penalty that the area does not have yet; NULL when there is none. */
+/* Returns the item with the least penalty that the area does not have yet, the first in the
+ * catalogue among equal ones; NULL when there is none. */
 static const struct content *area_find_next(const struct catalogue *c, const struct learner *l,
                                             const struct area *a)
 {
     enum difficulty difficulty = suitable_difficulty(l->components[a->component]);
     const struct content *best = NULL;
-    int least = INT32_MAX;
+    int least_penalty = INT32_MAX;
     for (size_t i = 0; i < c->item_count; i++) {
         int penalty = item_penalty(&c->items[i], a->action, difficulty);
-        if (penalty < 0 || penalty >= least || !area_accepts(a, &c->items[i]))
+        if (penalty < 0 || penalty >= least_penalty || !area_accepts(a, &c->items[i]))
             continue;
         best = &c->items[i];
-        least = penalty;
+        least_penalty = penalty;
     }
     return best;
 }
 
-/* An empty filter accepts every component. */
+/* Returns whether the filter accepts the component with this gap: by the set of components, where
+ * an empty set accepts all, and by the priority of the gap. */
 static bool filter_accepts(const struct recommendation_filter *filter, enum component component,
                            double gap)
 {
@@ -212,8 +225,9 @@ static bool filter_accepts(const struct recommendation_filter *filter, enum comp
     return !filter->has_priority || filter->priority == priority_of_gap(gap);
 }
 
-/* The components with a gap, the most urgent first. One without evidence is assessed first, except
- * consistency, of which nothing can be assessed. */
+/* Makes an area for each component with a gap that the filter accepts, the most urgent first.
+ * Returns their number. A component without evidence is assessed first, except consistency, for
+ * which there is no assessment. */
 static size_t areas_with_gaps(const struct learner *l, const struct recommendation_filter *filter,
                               struct area areas[COMPONENTS])
 {
@@ -221,15 +235,16 @@ static size_t areas_with_gaps(const struct learner *l, const struct recommendati
     size_t n = 0, gaps = priority_areas(l, ordered);
     for (size_t i = 0; i < gaps; i++) {
         enum component c = ordered[i];
-        bool assessed = set_has(l->known, (int)c) || c == CONSISTENCY;
+        bool needs_no_assessment = set_has(l->known, (int)c) || c == CONSISTENCY;
         if (filter_accepts(filter, c, gap_of(l, (int)c)))
-            areas[n++] =
-                (struct area){.component = c, .action = assessed ? gap_actions[c] : ACT_ASSESS};
+            areas[n++] = (struct area){.component = c,
+                                       .action = needs_no_assessment ? gap_actions[c] : ACT_ASSESS};
     }
     return n;
 }
 
-/* Components at or above their threshold: something new to learn. */
+/* Makes an area for each component without a gap that the filter accepts: something new to learn.
+ * Returns their number. */
 static size_t areas_without_gaps(const struct learner *l,
                                  const struct recommendation_filter *filter,
                                  struct area areas[COMPONENTS])
@@ -242,7 +257,8 @@ static size_t areas_without_gaps(const struct learner *l,
     return n;
 }
 
-/* Adds one item to each area in turn, until there are `limit` items or none is left. */
+/* Adds one item to each area in turn, until there are `limit` items or a whole turn adds none. At
+ * most `limit` + 1 turns. */
 static void fill_areas(const struct catalogue *c, const struct learner *l, struct area *areas,
                        size_t area_count, size_t limit)
 {
@@ -259,6 +275,8 @@ static void fill_areas(const struct catalogue *c, const struct learner *l, struc
     } while (total > before);
 }
 
+/* Recommends the first `limit` starters of the catalogue; returns their number. Starters are items
+ * for students without data. */
 static size_t recommend_starters(const struct catalogue *c, const struct learner *l, size_t limit,
                                  struct recommendation *ret)
 {

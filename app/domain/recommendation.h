@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Recommends what a student should do next, out of a catalogue of content.
  *
- * The service loads the catalogue from conf/recommendations.json; results of this module point into
- * it. Rules: docs/mastery-model.md, Recommendations. */
+ * The service loads the catalogue from conf/recommendations.json. Results of this module point into
+ * the catalogue, which must live longer. Rules: docs/mastery-model.md, Recommendations. */
 #ifndef DOMAIN_RECOMMENDATION_H
 #define DOMAIN_RECOMMENDATION_H
 
@@ -24,28 +24,29 @@ enum action {
     ACTIONS
 };
 enum priority { PRIORITY_LOW, PRIORITY_MEDIUM, PRIORITY_HIGH, PRIORITIES };
-/* Both end with NULL. */
+/* Names in requests and responses; both arrays end with NULL. */
 extern const char *const action_names[ACTIONS + 1];
 extern const char *const priority_names[PRIORITIES + 1];
 
-/* A component below its threshold has a gap: 0.80, 0.75, 0.70, 0.70. */
+/* The thresholds are 0.80, 0.75, 0.70, 0.70. A component below its threshold has a gap. */
 extern const double gap_thresholds[COMPONENTS];
-extern const double gap_high, gap_medium; /* 0.2, 0.1: smallest gaps of these priorities */
+extern const double gap_high, gap_medium; /* smallest gaps of high and medium priority */
 
 enum {
-    CATALOGUE_MAX = 256,
-    RECOMMENDATIONS_MAX = 20 /* in one response */
+    CATALOGUE_MAX = 256,     /* largest number of items in a catalogue */
+    RECOMMENDATIONS_MAX = 20 /* largest number of recommendations in one response */
 };
 
+/* An item of the catalogue. */
 struct content {
     struct str id;
     enum component component;
     enum action action;
     enum difficulty difficulty;
-    int minutes; /* > 0 */
+    int minutes; /* time that the item takes, > 0 */
     struct str description;
     struct str_list resources;
-    const uint16_t *prerequisites; /* indexes of items, each smaller than that of this item */
+    const uint16_t *prerequisites; /* indexes of items in the catalogue, smaller than its own */
     size_t prerequisite_count;
 };
 
@@ -57,94 +58,103 @@ enum reason {
     REASON_NEW,     /* the component is at or above its threshold */
     REASONS
 };
-/* Ends with NULL. */
+/* Names of the reasons in stored recommendations; the array ends with NULL. */
 extern const char *const reason_names[REASONS + 1];
 
 struct catalogue {
-    const struct content *items;    /* easier ones first within a component and action */
+    const struct content *items;    /* within a component and action, easier items come first */
     size_t item_count;              /* 1..CATALOGUE_MAX */
-    const struct content *starters; /* for a student without data, in their order */
-    size_t starter_count;
-    /* Sentences with the placeholders {area}, {score} and {threshold}. */
+    const struct content *starters; /* items for students without data, in their order */
+    size_t starter_count;           /* > 0 */
+    /* Sentences that explain a recommendation, by enum reason, with the placeholders {area},
+     * {score} and {threshold}. */
     struct str reasons[REASONS];
-    int version; /* of the file */
+    int version; /* version of the catalogue file */
 };
 
-/* NULL when the rules above hold, else what is wrong. Prerequisites have smaller indexes, so they
- * cannot be circular. */
+/* Checks the rules of struct content and struct catalogue. Returns NULL when they hold, else a
+ * sentence that says which one does not. Because prerequisites have smaller indexes, they cannot be
+ * circular. */
 const char *catalogue_error(const struct catalogue *c);
 
 /* A student's feedback on a recommendation. */
 struct feedback {
     bool completed;
-    bool has_rating, has_improvement, has_minutes;
-    int rating;         /* 1..5 */
-    double improvement; /* of the score, [-1,1] */
-    double minutes;     /* that it took, >= 0 */
+    bool has_rating, has_improvement, has_minutes; /* the members below are set */
+    int rating;                                    /* 1..5 */
+    double improvement; /* change of the score since the recommendation, in [-1,1] */
+    double minutes;     /* time that the student took, >= 0 */
 };
 
-/* Usefulness in [0,1]: the mean of completed (1 or 0) and, as far as present, of (rating - 1) / 4
- * and of the improvement (1 better, 1/2 the same, 0 worse); rounded (docs/mastery-model.md,
- * equation 16). */
+/* Returns the usefulness of the recommendation in [0,1], rounded: the mean of up to three parts
+ * (docs/mastery-model.md, equation 16). The first part is `completed`, as 1 or 0. The others are
+ * used if present: (rating - 1) / 4, and the improvement as 1 (better), 1/2 (the same) or 0
+ * (worse). */
 double feedback_usefulness(const struct feedback *f);
 
 /* Sum of the feedback on recommendations of one action in one component. */
 struct feedback_sum {
-    double usefulness;
-    int count;
+    double usefulness; /* sum of the usefulness of each feedback */
+    int count;         /* number of feedbacks */
 };
 
 /* The data about a student on which recommendations are based. */
 struct learner {
-    uint32_t known; /* set of the components with evidence, a bit each; 0: no data at all */
+    uint32_t known; /* set of the components with evidence: bit i is component i */
     double score;
     double components[COMPONENTS];
-    bool own_weights; /* the last statement came with weights */
-    double
-        weights[COMPONENTS]; /* order of the gaps: those weights, else the default ones, unscaled */
-    double evidence[COMPONENTS];                       /* decayed weight */
-    struct feedback_sum feedback[ACTIONS][COMPONENTS]; /* 0 after learner_of_state */
+    bool own_weights; /* weights are those that the last `calculate` of the student came with */
+    double weights[COMPONENTS];  /* own or default weights, not scaled */
+    double evidence[COMPONENTS]; /* decayed weight of each component's evidence */
+    struct feedback_sum feedback[ACTIONS][COMPONENTS]; /* zeros after learner_of_state */
 };
+/* Adds one feedback on a recommendation of this action and component. usefulness: in [0,1]. */
 void learner_add_feedback(struct learner *l, enum action action, enum component area,
                           double usefulness);
+/* Makes the learner from the student's state, without feedback. at_ms: the time to which evidence
+ * decays. */
 void learner_of_state(const struct mastery_state *s, int64_t at_ms, struct learner *ret);
 
 struct recommendation_filter {
-    size_t limit;      /* 1..RECOMMENDATIONS_MAX */
-    bool has_priority; /* only recommendations of this priority */
+    size_t limit;      /* largest number of recommendations, 1 to RECOMMENDATIONS_MAX */
+    bool has_priority; /* true: only recommendations of `priority` */
     enum priority priority;
-    uint32_t component_filter; /* only of this set of components, a bit each; 0: all */
+    uint32_t component_filter; /* set of accepted components: bit i is component i; 0: all */
 };
 
 struct recommendation {
-    const struct content *content; /* action, area (component), difficulty, text, minutes */
+    const struct content *content; /* the item: action, component, difficulty, text, minutes */
     enum priority priority;
     enum reason reason;
-    double score;      /* of the component; 0 without evidence */
-    double gap;        /* threshold - component, rounded; 0 at or above the threshold */
-    double confidence; /* (1 + W + U) / (2 + W + n), rounded: W evidence of the component; U sum of
-                        * the usefulness of n feedbacks on this action in this component
-                        * (docs/mastery-model.md, equation 15) */
+    double score;      /* value of the item's component; 0 without evidence */
+    double gap;        /* threshold - component value, rounded; 0 at or above the threshold */
+    double confidence; /* (1 + W + U) / (2 + W + n), rounded. W is the weight of the component's
+                          evidence, n the number of feedbacks on this action in this component, U
+                          the sum of their usefulness (docs/mastery-model.md, equation 15) */
 };
 
-/* Recommends items for the components with gaps, ordered by gap * weight: an item for each before a
- * second one for any; in the result the items of a component follow each other. When no component
- * that the filter accepts has a gap, recommends something new, with priority low. The difficulty of
- * an item is at most one step above or below the suitable one. A learner without data gets the
- * starters, also those that the filter excludes. ret has room for filter->limit; returns the number
- * of items. */
+/* Recommends items for the components with gaps, ordered by gap * weight. Each of these components
+ * gets one item before any gets a second one; in the result the items of a component follow each
+ * other. When no component that the filter accepts has a gap, it recommends something new, with
+ * priority low. The difficulty of an item is at most one step above or below the suitable one.
+ *
+ * A learner without data gets the starters, also those that the filter excludes. ret has room for
+ * filter->limit recommendations. Returns the number of recommendations. */
 size_t recommend(const struct catalogue *c, const struct learner *l,
                  const struct recommendation_filter *filter, struct recommendation *ret);
 
-/* The components with a gap, in the order of the recommendations; returns how many. */
+/* Puts the components with a gap into ret, in the order of the recommendations. Returns their
+ * number. */
 size_t priority_areas(const struct learner *l, enum component ret[COMPONENTS]);
 
+/* Returns the priority of a gap: high from gap_high on, medium from gap_medium on, else low. */
 enum priority priority_of_gap(double gap);
 
-/* Makes a recommendation of the item: priority, reason, gap and confidence for this learner. */
+/* Makes a recommendation of the item, with priority, reason, gap and confidence for this learner.
+ */
 struct recommendation recommendation_of(const struct content *content, const struct learner *l);
-/* The difficulty for a component of this value: by its level, easy for a novice, expert for a
- * master. */
+/* Returns the difficulty that suits a component of this value. Each level has its difficulty, from
+ * easy for a novice to expert for a master. */
 enum difficulty suitable_difficulty(double value);
 
 #endif

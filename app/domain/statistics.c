@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Statistics by formulas that are stable in doubles: two passes for the variance, no differences of
- * large squares. Percentiles and ranks need sorted values. */
+/* Statistics of groups of scores, by formulas that are numerically stable in doubles: the variance
+ * takes two passes over the values, and no large squares are subtracted. Percentiles and ranks need
+ * sorted values. */
 #include "app/domain/statistics.h"
 
 #include <math.h>
@@ -12,8 +13,10 @@
 
 const int summary_percents[SUMMARY_PERCENTILES] = {25, 50, 75, 90, 95};
 
+/* Values of two students that differ by at most this count as equal. */
 static const double equal_within = 1e-9;
 
+/* The order of qsort: negative, 0 or positive, for ascending doubles. */
 static int compare_values(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -26,7 +29,8 @@ void sort_values(double *values, size_t n)
         qsort(values, n, sizeof *values, compare_values);
 }
 
-/* Before rounding. */
+/* Returns the percentile of n ascending values before rounding, by linear interpolation between the
+ * two values next to its position; 0 when n is 0. */
 static double percentile_exact(const double *sorted, size_t n, double percent)
 {
     if (n == 0)
@@ -43,8 +47,9 @@ double percentile_of_sorted(const double *sorted, size_t n, double percent)
     return number_round12(percentile_exact(sorted, n, percent));
 }
 
-/* The computed mean of equal values may differ from them by a rounding error, and two groups of
- * equal values but different sizes would then seem to differ: so this case is handled apart. */
+/* Returns whether all n >= 1 values are equal. This case is handled apart, because the computed
+ * mean of equal values may differ from them by a rounding error. Two groups of the same equal
+ * values but of different sizes would then seem to differ. */
 static bool all_equal(const double *values, size_t n)
 {
     for (size_t i = 1; i < n; i++)
@@ -66,9 +71,9 @@ struct moments moments_of(const double *values, size_t n)
         sum += values[i];
     double first_mean = sum / (double)n, squares = 0, error = 0;
     for (size_t i = 0; i < n; i++) {
-        double d = values[i] - first_mean;
-        squares += d * d;
-        error += d; /* 0 but for the rounding error of first_mean, times n */
+        double deviation = values[i] - first_mean;
+        squares += deviation * deviation;
+        error += deviation; /* n times the rounding error of first_mean; 0 if it were exact */
     }
     m.mean = first_mean + error / (double)n;
     m.variance = fmax(0, squares - error * error / (double)n) / (double)(n - 1);
@@ -90,14 +95,15 @@ void summary_of_sorted(const double *sorted, size_t n, struct summary *ret)
         ret->percentiles[i] = percentile_of_sorted(sorted, n, summary_percents[i]);
 }
 
+/* Compares without ==, about which the compiler warns for doubles. */
 static bool means_equal(const struct moments *a, const struct moments *b)
 {
     return !(a->mean < b->mean) && !(a->mean > b->mean);
 }
 
-/* Degrees of freedom: 1 / (c^2 / (n_a - 1) + (1 - c)^2 / (n_b - 1)), where c is the share of group
- * a in the variance of the difference. This form of Satterthwaite's formula has no squares of
- * variances, which could underflow. */
+/* Returns the degrees of freedom of Welch's test: 1 / (c^2 / (n_a - 1) + (1 - c)^2 / (n_b - 1)),
+ * where c (share) is the share of group a in the variance of the difference of the means. This form
+ * of Satterthwaite's formula has no squares of variances, which could underflow. */
 static double welch_degrees_of_freedom(double share, const struct moments *a,
                                        const struct moments *b)
 {
@@ -105,14 +111,16 @@ static double welch_degrees_of_freedom(double share, const struct moments *a,
     return 1 / (share * share / (double)(a->n - 1) + share_b * share_b / (double)(b->n - 1));
 }
 
-/* P(|T| > |t|) by the incomplete beta function (Abramowitz and Stegun, 26.7.1), because the tails
- * of gsl_cdf_tdist_Q have relative errors of up to 1e-6 (GSL 2.7, for example t = 18.6, df = 34.9).
- */
+/* Returns the probability of |T| > |t| for Student's t distribution. It uses the incomplete beta
+ * function (Abramowitz and Stegun, 26.7.1), because the tails of gsl_cdf_tdist_Q have relative
+ * errors of up to 1e-6 (GSL 2.7, for example t = 18.6, df = 34.9). */
 static double two_sided_tail(double t, double df)
 {
     return gsl_cdf_beta_P(df / (df + t * t), df / 2, 0.5);
 }
 
+/* Completes the test when the standard error of the difference is not 0. ret->degrees_of_freedom is
+ * set before. */
 static void welch_with_variance(double difference, double standard_error, struct welch_test *ret)
 {
     double df = ret->degrees_of_freedom;
@@ -150,7 +158,8 @@ bool hedges_g(const struct moments *a, const struct moments *b, double *ret)
     return true;
 }
 
-/* The number of sorted values below value; with or_equal, of those not above it. Binary search. */
+/* Returns the number of sorted values that are below `value`, or with or_equal those that are below
+ * or equal to it. Binary search. */
 static size_t count_below(const double *sorted, size_t n, double value, bool or_equal)
 {
     size_t low = 0, high = n;
@@ -168,14 +177,14 @@ double percentile_rank(const double *sorted, size_t n, double value)
 {
     if (n < 2)
         return 50;
-    double below = (double)count_below(sorted, n, value, false);
-    double equal = (double)count_below(sorted, n, value, true) - below;
+    double below = (double)count_below(sorted, n, value, /* or_equal */ false);
+    double equal = (double)count_below(sorted, n, value, /* or_equal */ true) - below;
     return number_round12(100 * (below + (equal - 1) / 2) / (double)(n - 1));
 }
 
 size_t rank_of(const double *sorted, size_t n, double value)
 {
-    return 1 + n - count_below(sorted, n, value, true);
+    return 1 + n - count_below(sorted, n, value, /* or_equal */ true);
 }
 
 struct pair_comparison compare_pair(double a, double b)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Descriptions of a series of daily scores by a few simple formulas; models with intervals are in
- * prediction.c. */
+/* Describes a series of daily scores by a few simple formulas. The models that predict scores with
+ * intervals are in prediction.c and ar1_trend.c. */
 #include "app/domain/trend.h"
 
 #include <math.h>
@@ -11,7 +11,8 @@ const char *trend_of_scores(const double *scores, size_t n)
 {
     if (n < 2)
         return NULL;
-    /* Rounded before the comparison, because 0.52 - 0.5 is a little more than 0.02 in binary. */
+    /* The change is rounded to 12 decimals, because 0.52 - 0.5 is a little more than 0.02 in
+     * binary. */
     double change = number_round12(scores[n - 1] - scores[0]);
     if (change > TREND_CHANGE)
         return "improving";
@@ -26,16 +27,19 @@ double mean_of_scores(const double *scores, size_t n)
     return n > 0 ? number_round12(sum / (double)n) : 0;
 }
 
+/* The sample standard deviation (divisor: number of differences - 1) of the differences between
+ * neighbouring scores. */
 double volatility_of_scores(const double *scores, size_t n)
 {
     if (n < 3)
         return 0;
     double differences = (double)(n - 1);
-    double mean = (scores[n - 1] - scores[0]) / differences; /* all scores between cancel out */
+    double mean =
+        (scores[n - 1] - scores[0]) / differences; /* the sum of all differences is last - first */
     double squares = 0;
     for (size_t i = 1; i < n; i++) {
-        double d = scores[i] - scores[i - 1] - mean;
-        squares += d * d;
+        double deviation = scores[i] - scores[i - 1] - mean;
+        squares += deviation * deviation;
     }
     return number_round12(sqrt(squares / (differences - 1)));
 }
@@ -53,6 +57,8 @@ const char *overall_trend(const double *scores, size_t n)
     return trend ? trend : "stable";
 }
 
+/* A run is a sequence of successive days. The last run is the current streak if it ends yesterday
+ * or later, so that a student who has not been active yet today keeps it. */
 struct streaks streaks_of_days(const int32_t *days, size_t n, int32_t today)
 {
     struct streaks s = {0, 0};

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Audit records: how they are handed to the scripts that append them, and how they are read. The
- * arguments per item must match lua/audit_items.lua, audit_count_reads.lua and audit_aggregate.lua.
- */
+/* Commands on audit records: passing them to the Lua scripts that append them, and reading them.
+ * The arguments per item must match audit_items.lua, audit_count_reads.lua and audit_aggregate.lua
+ * in app/store/lua.
+ *
+ * A student appears in records under a random pseudonym, the record's subject. Reads are first
+ * counted in a hash and become records later. */
 #include "app/store/audit.h"
 
 #include "app/base/buf.h"
 #include "app/base/ids.h"
 #include "app/store/keys.h"
 
-/* Short names: each record in memory repeats them. */
+/* Names of one letter, because Redis stores them with each record. */
 static const struct str audit_field_names[AUDIT_FIELDS] = {
     [AUDIT_ACTOR] = STR_INIT("a"),       [AUDIT_ROLE] = STR_INIT("r"),
     [AUDIT_ACTION] = STR_INIT("t"),      [AUDIT_RESOURCE] = STR_INIT("o"),
@@ -19,8 +22,9 @@ static const struct str audit_field_names[AUDIT_FIELDS] = {
 
 /* ---- writing ---- */
 
-/* Reindexes line feeds by spaces. Only texts of clients can have some. An absent text becomes an
- * empty one, since a text without bytes would fail the pipeline. */
+/* Returns the text with line feeds replaced by spaces. Only texts of clients can have some. An
+ * absent text (p NULL) becomes an empty one, because an argument without text would fail the
+ * pipeline. Returns p NULL, which does fail it, when out of memory. */
 static struct str audit_one_line(struct arena *arena, struct str s)
 {
     char *copy;
@@ -36,7 +40,7 @@ static struct str audit_one_line(struct arena *arena, struct str s)
     return (struct str){copy, s.n};
 }
 
-/* In the order of enum audit_field without AUDIT_SUBJECT, which the script adds. */
+/* The texts are in the order of enum audit_field without AUDIT_SUBJECT, which the script adds. */
 void audit_record_args(struct arena *arena, const struct audit_record *record,
                        struct str ret_args[AUDIT_ARGS])
 {
@@ -63,8 +67,8 @@ void audit_student_keys(struct arena *arena, struct str student,
     ret_keys[2] = key_student_in_shard(arena, shard, student, STUDENT_KEY_PROFILE);
 }
 
-/* The pseudonyms of a script are derived from its seed and the keys, because Lua in Redis has no
- * cryptographic random numbers. */
+/* The script derives new pseudonyms from this seed and the keys of the students, because Lua in
+ * Redis has no cryptographic random numbers. */
 struct str audit_seed(struct arena *arena)
 {
     enum { BYTES = 16, DIGITS = 2 * BYTES };
@@ -87,10 +91,12 @@ void audit_cmd_add(struct pipeline *pipeline, unsigned shard, const struct audit
 
 /* ---- items ---- */
 
+/* Numbers of arguments per item: of audit_items.lua and of audit_count_reads.lua. */
 enum { ITEM_ARGS = 3 + AUDIT_ARGS, READ_ARGS = 4 };
 
-/* Puts the keys of each item's student after the `fixed` first keys. ret_indexes: where they begin
- * in KEYS, which Lua counts from 1; 0 for an item without a student. Returns the number of keys. */
+/* Puts the keys of each item's student into keys[], after the `fixed` first ones. ret_indexes[i]
+ * becomes the place in KEYS, which Lua counts from 1, where the keys for item i begin; 0 for an
+ * item without a student. Returns the number of keys. */
 static int audit_put_students(struct arena *arena, const struct audit_item *items, size_t count,
                               int fixed, struct str *keys, int *ret_indexes)
 {
@@ -107,7 +113,7 @@ static int audit_put_students(struct arena *arena, const struct audit_item *item
     return n;
 }
 
-/* Items that become records: audit_items.lua. */
+/* Builds the call of audit_items.lua, which makes records of the items. argv has room for it. */
 static struct command *audit_cmd_records(struct pipeline *pipeline, unsigned shard,
                                          const struct audit_item *items, size_t count,
                                          struct str *argv)
@@ -120,7 +126,7 @@ static struct command *audit_cmd_records(struct pipeline *pipeline, unsigned sha
     argc = keys;
     argv[argc++] = audit_seed(pipeline->arena);
     for (size_t i = 0; i < count; i++, argc += ITEM_ARGS) {
-        argv[argc] = items[i].mode == AUDIT_DENIED ? STR("x") : STR("n");
+        argv[argc] = items[i].mode == AUDIT_DENIED ? STR("x") : STR("n"); /* refusal, normal */
         argv[argc + 1] = command_int(pipeline->arena, indexes[i]);
         argv[argc + 2] = command_int(pipeline->arena, items[i].minute);
         audit_record_args(pipeline->arena, &items[i].record, argv + argc + 3);
@@ -128,9 +134,9 @@ static struct command *audit_cmd_records(struct pipeline *pipeline, unsigned sha
     return pipeline_add_script(pipeline, &script_audit_items, keys, argc, argv);
 }
 
-/* The field of the hash {ss}:audit:reads, without its first line, the pseudonym, which only the
- * script knows. The request's id is part of the value, so that all reads of the minute share the
- * field. */
+/* Returns the field of the hash {ss}:audit:reads that counts this read, without its first line.
+ * That line is the pseudonym, which only the script knows. The request's id is not part of the
+ * field but of its value, so that all reads of the same kind in a minute share the field. */
 static struct str audit_read_field(struct arena *arena, const struct audit_item *item)
 {
     struct str texts[AUDIT_ARGS];
@@ -141,7 +147,8 @@ static struct str audit_read_field(struct arena *arena, const struct audit_item 
     (void)buf_reserve(&field, 160);
     buf_int(&field, item->minute);
     for (int i = 0; i < AUDIT_ARGS - 1; i++) {
-        if (i == AUDIT_CORRELATION - 1) /* texts have no AUDIT_SUBJECT, hence - 1 */
+        if (i == AUDIT_CORRELATION -
+                     1) /* - 1, because texts[] has no AUDIT_SUBJECT, which is before it */
             continue;
         buf_char(&field, '\n');
         buf_str(&field, texts[i]);
@@ -149,7 +156,8 @@ static struct str audit_read_field(struct arena *arena, const struct audit_item 
     return field.failed ? (struct str){0} : buf_view(&field);
 }
 
-/* Items that are only counted: audit_count_reads.lua. */
+/* Builds the call of audit_count_reads.lua, which only counts the items. The sign of a student's
+ * index says whether the read succeeded: negative means refused. */
 static struct command *audit_cmd_reads(struct pipeline *pipeline, unsigned shard,
                                        const struct audit_item *items, size_t count,
                                        struct str *argv)
@@ -176,7 +184,8 @@ struct command *audit_cmd_items(struct pipeline *pipeline, unsigned shard,
     size_t argc_max = 3 + count * (AUDIT_STUDENT_KEYS + ITEM_ARGS);
     struct str *argv = arena_array(pipeline->arena, argc_max, sizeof(*argv));
 
-    if (!argv || count == 0 || count > AUDIT_ITEMS_MAX) /* no arguments fail the pipeline */
+    if (!argv || count == 0 ||
+        count > AUDIT_ITEMS_MAX) /* a script without arguments fails the pipeline */
         return pipeline_add_script(pipeline, &script_audit_items, 0, 0, NULL);
     return items[0].mode == AUDIT_AGGREGATED
                ? audit_cmd_reads(pipeline, shard, items, count, argv)
@@ -190,7 +199,8 @@ bool audit_parse_items(const struct command *command, struct problem *p)
     return reply_expect_int(command->reply, &result, p);
 }
 
-/* Needed before a record is made whose actor is a student other than its subject. */
+/* The caller needs the pseudonym before it makes a record whose actor is a student other than the
+ * subject of the record. */
 struct command *audit_cmd_make_pseudonym(struct pipeline *pipeline, struct str student)
 {
     struct str argv[AUDIT_STUDENT_KEYS + 1];
@@ -243,7 +253,8 @@ struct command *audit_cmd_count(struct pipeline *pipeline, unsigned shard)
     return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("XLEN"), key});
 }
 
-/* An entry with other fields is returned as invalid, so that a verification can report it. */
+/* Parses one entry. An entry with other fields is returned as invalid and with empty texts, so that
+ * a verification can report it. */
 static void audit_parse_entry(const struct stream_entry *from, struct audit_entry *ret)
 {
     *ret = (struct audit_entry){.id = from->id};
@@ -281,8 +292,8 @@ struct command *audit_cmd_scan_reads(struct pipeline *pipeline, unsigned shard, 
                         (struct str[]){STR("HSCAN"), key, cursor, STR("COUNT"), STR("100")});
 }
 
-/* Splits field and value as audit_count_reads.lua writes them. Other contents are possible only if
- * another program writes into the hash. */
+/* Splits field and value as audit_count_reads.lua writes them. Returns false if they have another
+ * form, which is possible only if another program writes into the hash. */
 static bool audit_parse_read(struct str field, struct str value, struct audit_counted_read *ret)
 {
     struct audit_record *record = &ret->record;
@@ -305,7 +316,8 @@ static bool audit_parse_read(struct str field, struct str value, struct audit_co
     return true;
 }
 
-/* HSCAN replies [cursor, [field, value, field, value, ...]]. */
+/* HSCAN replies [cursor, [field, value, field, value, ...]]. A pair that cannot be parsed is
+ * returned as invalid. */
 bool audit_parse_reads(const struct command *command, size_t max, struct str *ret_cursor,
                        struct audit_counted_read *ret_reads, size_t *ret_count, struct problem *p)
 {
@@ -329,6 +341,7 @@ bool audit_parse_reads(const struct command *command, size_t max, struct str *re
     return true;
 }
 
+/* Builds the call of audit_aggregate.lua. */
 struct command *audit_cmd_aggregate(struct pipeline *pipeline, unsigned shard, struct str holder,
                                     const struct audit_counted_read *reads, size_t count)
 {
@@ -347,7 +360,8 @@ struct command *audit_cmd_aggregate(struct pipeline *pipeline, unsigned shard, s
         argv[argc + 1] = reads[i].value;
         argv[argc + 2] = reads[i].subject;
         audit_record_args(pipeline->arena, &reads[i].record, argv + argc + 3);
-        if (reads[i].record.count == 0) /* a refusal that was recorded at once */
+        if (reads[i].record.count == 0) /* 0: a refusal that was recorded at once; its count is only
+                                           deleted. audit_record_args has made it 1. */
             argv[argc + ARGS - 1] = STR("0");
     }
     return pipeline_add_script(pipeline, &script_audit_aggregate, KEYS, argc, argv);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Seals as stream entries, and the copies of their heads. Computing and verifying the HMACs is in
- * app/service. */
+/* Reads and writes seals, which make changes to the audit log detectable, as entries of a stream,
+ * and the copies of their heads. A seal's head is the HMAC over its fields. Computing and verifying
+ * the HMACs is in app/service. */
 #include "app/store/audit_seal.h"
 
 #include "app/store/keys.h"
 
-/* Short names, as for records. */
+/* Names of one letter, as for the fields of audit records. */
 static const struct str seal_field_names[SEAL_FIELDS] = {
     [SEAL_NUMBER] = STR_INIT("q"),        [SEAL_PREVIOUS_HEAD] = STR_INIT("p"),
     [SEAL_PREVIOUS_LAST] = STR_INIT("b"), [SEAL_FIRST] = STR_INIT("f"),
@@ -29,7 +30,8 @@ struct command *audit_seal_cmd_range(struct pipeline *pipeline, unsigned shard, 
     return stream_cmd_range(pipeline, key, from, STR("+"), count);
 }
 
-/* A seal with other fields is returned as invalid, so that a verification can report it. */
+/* Parses one entry. A seal with other fields is returned as invalid and with empty texts, so that a
+ * verification can report it. */
 static void audit_seal_parse_entry(const struct stream_entry *from, struct audit_seal *ret)
 {
     *ret = (struct audit_seal){.id = from->id};
@@ -57,7 +59,8 @@ bool audit_seal_parse(const struct command *command, size_t max, struct audit_se
     return true;
 }
 
-/* The script compares the latest head with SEAL_PREVIOUS_HEAD, hence the extra argument. */
+/* The previous head is passed twice: as a field of the seal, and alone, for the script's comparison
+ * with the head of the latest seal. */
 struct command *audit_seal_cmd_add(struct pipeline *pipeline, unsigned shard, struct str holder,
                                    const struct str v[SEAL_FIELDS])
 {
@@ -112,8 +115,8 @@ struct command *audit_heads_cmd_get(struct pipeline *pipeline)
     return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("HGETALL"), key_audit_heads});
 }
 
-/* A field that cannot be read is like an absent one: the verification then reports the missing
- * head. */
+/* HGETALL replies [field, value, field, value, ...]. A field that cannot be parsed counts as
+ * absent: the verification then reports the missing head. */
 bool audit_heads_parse(const struct command *command, struct audit_head *ret_heads,
                        struct problem *p)
 {

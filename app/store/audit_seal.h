@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The seals of a shard's audit log: {ss}:audit:seals, a stream. A seal covers the records from one
- * id to another and the seal before it (docs/audit.md, Seals; service/audit_chain.h computes it).
- * The hash audit:heads repeats the latest head of each shard in another slot, so that cutting off
- * the end of a log together with its seals is detected. */
+/* The seals of a shard's audit log are the Redis stream {ss}:audit:seals (ss: the shard's number as
+ * two hexadecimal digits). A seal makes changes to the log detectable: it has HMACs (keyed hashes)
+ * of the records from one id to another, and its head, an HMAC over its fields. Each seal contains
+ * the head of the seal before it, so the seals form a chain (docs/audit.md, Seals;
+ * service/audit_chain.h computes them).
+ *
+ * The hash audit:heads repeats the latest head of each shard, in another slot of Redis Cluster, so
+ * that cutting off the end of a log together with its seals is detected. */
 #ifndef STORE_AUDIT_SEAL_H
 #define STORE_AUDIT_SEAL_H
 
@@ -10,56 +14,63 @@
 
 /* The fields of a seal, in their order in the stream. */
 enum seal_field {
-    SEAL_NUMBER,        /* q: 1, 2, 3, ... in each shard */
+    SEAL_NUMBER,        /* q: number of the seal, 1, 2, 3, ... in each shard */
     SEAL_PREVIOUS_HEAD, /* p: head of the seal before; empty for the first seal */
     SEAL_PREVIOUS_LAST, /* b: id of the last record of the seal before; empty for the first seal */
     SEAL_FIRST,         /* f: id of the first record that the seal covers */
-    SEAL_LAST,          /* l: id of the last one */
-    SEAL_COUNT,         /* n: number of records */
+    SEAL_LAST,          /* l: id of the last record that the seal covers */
+    SEAL_COUNT,         /* n: number of records that the seal covers */
     SEAL_KEY,           /* k: id of the HMAC key */
     SEAL_MACS,          /* m: "ID MAC ID MAC ...", a pair for each record */
     SEAL_HEAD,          /* h: HMAC over all other fields */
     SEAL_FIELDS
 };
 
-/* Texts point into the reply. */
+/* A seal as it was read. The texts point into the reply. */
 struct audit_seal {
-    struct str id; /* in the stream */
-    bool valid;    /* has all fields in their order; false: v is empty texts */
-    struct str v[SEAL_FIELDS];
+    struct str id;             /* id of the entry in the stream */
+    bool valid;                /* has all fields in their order; false: v has empty texts */
+    struct str v[SEAL_FIELDS]; /* the texts, by enum seal_field */
 };
 
-enum { AUDIT_SEALS_PAGE = 256 };
+enum { AUDIT_SEALS_PAGE = 256 }; /* number of seals to read at a time */
 
+/* Reads the newest seal. */
 struct command *audit_seal_cmd_latest(struct pipeline *pipeline, unsigned shard);
-/* At most count seals, oldest first; `from` as for stream_cmd_range. */
+/* Reads at most `count` seals, oldest first. from: an id, as for stream_cmd_range. */
 struct command *audit_seal_cmd_range(struct pipeline *pipeline, unsigned shard, struct str from,
                                      int count);
-/* ret_seals has room for max. */
+/* Parses the reply to either of the two. ret_seals has room for max. */
 bool audit_seal_parse(const struct command *command, size_t max, struct audit_seal *ret_seals,
                       size_t *ret_count, struct problem *p);
 
-/* Appends the seal, if the latest head is still v[SEAL_PREVIOUS_HEAD] and the lease is the
- * holder's: two processes can never append to the same seal. */
+/* Appends the seal v if two conditions hold: the head of the latest seal is still
+ * v[SEAL_PREVIOUS_HEAD], and `holder` holds the shard's lease, which is the lock of the worker that
+ * processes the shard. So two processes can never append to the same seal. */
 struct command *audit_seal_cmd_add(struct pipeline *pipeline, unsigned shard, struct str holder,
                                    const struct str v[SEAL_FIELDS]);
-enum { SEAL_SAVED = 1, SEAL_OUTDATED = 0 }; /* or LEASE_LOST */
+/* Results: appended; not appended, because the latest seal has another head. */
+enum { SEAL_SAVED = 1, SEAL_OUTDATED = 0 }; /* or LEASE_LOST: not appended, the lease is lost */
 bool audit_seal_parse_add(const struct command *command, int64_t *ret, struct problem *p);
 
-/* Removes the records and seals before these ids, if the lease is the holder's. */
+/* Removes the records before first_record and the seals before first_seal, if `holder` holds the
+ * shard's lease. */
 struct command *audit_seal_cmd_trim(struct pipeline *pipeline, unsigned shard, struct str holder,
                                     struct str first_record, struct str first_seal);
 
-/* A field of audit:heads: two hexadecimal digits of the shard, "NUMBER HEAD". */
+/* A field of the hash audit:heads. Its name is the shard's number as two hexadecimal digits, its
+ * value "NUMBER HEAD". */
 struct audit_head {
-    bool exists;
-    int64_t number;
-    struct str head;
+    bool exists;     /* false: the hash has no valid field for the shard */
+    int64_t number;  /* number of the seal, from 1 */
+    struct str head; /* head of that seal */
 };
+/* Sets the shard's field of audit:heads to the head of its seal `number`. */
 void audit_head_cmd_set(struct pipeline *pipeline, unsigned shard, struct str number,
                         struct str head);
 struct command *audit_heads_cmd_get(struct pipeline *pipeline);
-/* ret_heads has SHARDS elements. Fields of another form are ignored. */
+/* Parses the reply to audit_heads_cmd_get into SHARDS elements, by shard. Fields of another form
+ * are ignored. */
 bool audit_heads_parse(const struct command *command, struct audit_head *ret_heads,
                        struct problem *p);
 

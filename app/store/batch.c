@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Commands of the API on a batch: create, read, cancel, results. Those of the worker's jobs are in
- * batch_chunk.c, the stored form in batch_record.c. */
+/* Commands of the API on a batch, which calculates the mastery of many students in the background:
+ * create, read, cancel, results. The commands of the worker's jobs are in batch_chunk.c, the stored
+ * form of a batch in batch_record.c. */
 #include "app/store/batch.h"
 
 #include "app/base/clock.h"
 
-/* Arguments of the script batch_create before the students: its expiry, how many arguments a
- * student has, and names and values of six fields. */
+/* Number of arguments of the script batch_create before those of the students: the expiry of the
+ * keys, how many arguments a student has, and name and value of CREATE_FIELDS fields. */
 enum { CREATE_FIELDS = 6, CREATE_ARGS = 2 + 2 * CREATE_FIELDS };
 
 /* ---- creating ---- */
 
-/* Adds the batch to the list of all batches, from which expired ones are removed. */
+/* Adds the batch to the sorted set of all batches and removes expired ones from it. */
 static void batch_cmd_list(struct pipeline *pipeline, struct str id, int64_t now_ms)
 {
     struct arena *arena = pipeline->arena;
@@ -23,6 +24,7 @@ static void batch_cmd_list(struct pipeline *pipeline, struct str id, int64_t now
                                       command_int(arena, now_ms - BATCH_TTL_MS)});
 }
 
+/* Queues the first jobs: the first chunk of each lane, as far as the n students reach. */
 static void batch_queue_jobs(struct pipeline *pipeline, struct str id, const struct batch *batch,
                              size_t n)
 {
@@ -31,14 +33,16 @@ static void batch_queue_jobs(struct pipeline *pipeline, struct str id, const str
                       batch_job_body(pipeline->arena, id, (int64_t)lane * BATCH_CHUNK));
 }
 
-/* Absent texts are stored as empty ones; a text without bytes would fail the pipeline. */
+/* Returns the text, or "" if it is absent: an argument without text would fail the pipeline. */
 static struct str batch_text(struct str text)
 {
     return text.n > 0 ? text : STR("");
 }
 
-/* The list of all batches is written first: an erasure that does not find the batch in it ran
- * before the batch existed. */
+/* Three steps: lists the batch, creates it, queues its jobs. The list is written first because of
+ * erasures: one that does not find the batch in the list ran before the batch existed. A student
+ * has two arguments when components are stated (id and item), else one. Either all items are stated
+ * or none. */
 struct command *batch_cmd_create(struct pipeline *pipeline, struct str id,
                                  const struct batch *batch, const struct batch_item *items,
                                  size_t n)
@@ -47,7 +51,7 @@ struct command *batch_cmd_create(struct pipeline *pipeline, struct str id,
     bool stated = n > 0 && items[0].stated;
     int argc = BATCH_KEYS + CREATE_ARGS + (int)n * (stated ? 2 : 1);
     struct str *argv = arena_array(arena, (size_t)argc, sizeof(*argv)), *arg;
-    const struct str fixed[CREATE_ARGS] = {
+    const struct str first_args[CREATE_ARGS] = {
         command_int(arena, (batch->created_ms + BATCH_TTL_MS) / 1000),
         stated ? STR("2") : STR("1"),
         STR("priority"),
@@ -66,10 +70,10 @@ struct command *batch_cmd_create(struct pipeline *pipeline, struct str id,
     struct command *command;
 
     if (!argv) {
-        argc = 0; /* which fails the pipeline */
+        argc = 0; /* out of memory: a script without arguments fails the pipeline */
     } else {
         batch_put_keys(arena, id, argv);
-        arg = mempcpy(argv + BATCH_KEYS, fixed, sizeof(fixed));
+        arg = mempcpy(argv + BATCH_KEYS, first_args, sizeof(first_args));
         for (size_t i = 0; i < n; i++) {
             *arg++ = items[i].student;
             if (stated)
@@ -131,7 +135,7 @@ struct command *batch_cmd_fail(struct pipeline *pipeline, struct str id, int64_t
 bool batch_parse_fail(const struct command *command, bool *ret_changed, bool *ret_callback_due,
                       struct problem *p)
 {
-    int64_t outcome = 0; /* 1: ended by this, 2: ended before by the same chunk; see the script */
+    int64_t outcome = 0; /* 1: this command ended the batch; 2: its chunk did so before */
     bool ok = reply_expect_int(command->reply, &outcome, p);
 
     *ret_changed = outcome == 1;
@@ -139,12 +143,13 @@ bool batch_parse_fail(const struct command *command, bool *ret_changed, bool *re
     return ok;
 }
 
-/* The script of batch_cmd_cancel is that of batch_cmd_fail without a chunk. */
+/* Both commands use the script batch_end, here without a chunk, so that the reply has the same
+ * form. No chunk is to send a callback then. */
 bool batch_parse_cancel(const struct command *command, bool *ret_changed, struct problem *p)
 {
-    bool callback_due;
+    bool unused_callback_due;
 
-    return batch_parse_fail(command, ret_changed, &callback_due, p);
+    return batch_parse_fail(command, ret_changed, &unused_callback_due, p);
 }
 
 /* ---- results ---- */
@@ -164,7 +169,8 @@ struct command *batch_cmd_results(struct pipeline *pipeline, struct str id, int6
     return pipeline_add_read_script(pipeline, &script_batch_results, 3, 5, argv);
 }
 
-/* A stored result is '+' and the MasteryResult, or '-' and the message of the error. */
+/* Parses one result. Its stored form is '+' and the MasteryResult as JSON, or '-' and the message
+ * of the error. Returns false if it has another form. */
 static bool batch_parse_result(const redisReply *student, const redisReply *text,
                                struct batch_result *ret)
 {
@@ -178,6 +184,8 @@ static bool batch_parse_result(const redisReply *student, const redisReply *text
     return true;
 }
 
+/* The reply is nil if there is no such batch. A result that cannot be parsed sets the problem and
+ * makes the whole reply fail. */
 bool batch_parse_results(const struct command *command, size_t limit, bool *ret_exists,
                          int64_t *ret_total, struct batch_result *ret_results, size_t *ret_count,
                          struct problem *p)

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Commands on a batch by the jobs that work on its chunks, and by the erasure of a student. Two
- * workers may run the same job when one was believed dead: the scripts write each result once. */
+/* Commands on a batch (many students whose mastery is calculated in the background) by the jobs
+ * that work on its chunks, and by the erasure of a student. A chunk is a range of BATCH_CHUNK
+ * students, by their positions in the request. Two workers may run the same job when one of them
+ * was believed dead; the scripts write each result only once. */
 #include "app/base/clock.h"
 #include "app/store/batch.h"
 
-/* Students are stored with their positions as scores, so a chunk is a range of scores. */
+/* The sorted set of students has their positions as scores, so a chunk is the range of scores from
+ * `from` to from + BATCH_CHUNK - 1. */
 struct command *batch_cmd_start_chunk(struct pipeline *pipeline, struct str id, int64_t from,
                                       int64_t now_ms)
 {
@@ -18,7 +21,8 @@ struct command *batch_cmd_start_chunk(struct pipeline *pipeline, struct str id, 
                                argv);
 }
 
-/* [status changed, callback due, fields, list], from lua/lib/batch_chunk.lua. */
+/* Parses what the scripts of lua/lib/batch_chunk.lua have in common: [status changed, callback due,
+ * fields of the batch, list]. The list is left to the caller. */
 static bool batch_parse_update(const redisReply *reply, struct batch_update *ret, struct problem *p)
 {
     int64_t changed = 0, callback_due = 0;
@@ -64,7 +68,7 @@ struct command *batch_cmd_save(struct pipeline *pipeline, struct str id, int64_t
                                int64_t created_ms, int64_t now_ms,
                                const struct batch_result *results, size_t n)
 {
-    enum { FIXED = BATCH_KEYS + 3 };
+    enum { FIXED = BATCH_KEYS + 3 }; /* keys and arguments before the results */
     struct arena *arena = pipeline->arena;
     struct str argv[FIXED + 2 * BATCH_CHUNK], *arg = argv + FIXED;
 
@@ -74,7 +78,7 @@ struct command *batch_cmd_save(struct pipeline *pipeline, struct str id, int64_t
     argv[BATCH_KEYS + 2] = command_int(arena, (created_ms + BATCH_TTL_MS) / 1000);
     for (const struct batch_result *result = results; result < results + n; result++) {
         *arg++ = result->student;
-        /* A text without bytes (out of memory) stays one, so that it fails the pipeline. */
+        /* Text that is absent (out of memory) is passed on, so that it fails the pipeline. */
         *arg++ = result->text.p ? arena_printf(arena, "%c%.*s", result->success ? '+' : '-',
                                                STR_ARG(result->text))
                                 : result->text;
@@ -89,7 +93,7 @@ bool batch_parse_save(const struct command *command, struct batch_update *ret, s
 
 /* ---- erasing a student ---- */
 
-/* ZREVRANGE takes the positions of the first and the last element. */
+/* ZREVRANGE takes the positions of the first and the last element, both inclusive. */
 struct command *batch_cmd_page(struct pipeline *pipeline, int64_t offset, int64_t count)
 {
     return pipeline_add(pipeline, COMMAND_READ, 4,
@@ -98,7 +102,7 @@ struct command *batch_cmd_page(struct pipeline *pipeline, int64_t offset, int64_
                                        command_int(pipeline->arena, offset + count - 1)});
 }
 
-/* ZSCORE replies the position, or nil. */
+/* ZSCORE replies the student's position in the request, or nil. */
 struct command *batch_cmd_has_student(struct pipeline *pipeline, struct str id, struct str student)
 {
     struct str key = key_batch(pipeline->arena, id, BATCH_KEY_STUDENTS);

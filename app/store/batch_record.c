@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Prints and parses what Redis stores of a batch. A field or item that does not parse is an
- * INTERNAL_ERROR: nothing but this program writes them. */
+/* Prints and parses what Redis stores of a batch (many students whose mastery is calculated in the
+ * background). A field or item that cannot be parsed is an INTERNAL_ERROR, because only this
+ * program writes them. */
 #include "app/store/batch_record.h"
 
 #include "app/base/buf.h"
@@ -32,6 +33,8 @@ struct str batch_job_body(struct arena *arena, struct str id, int64_t from)
 
 /* ---- fields ---- */
 
+/* Finds a name in an array that ends with NULL; *ret becomes its index. Returns false, with *ret
+ * undefined, if the name is not in the array. */
 static bool batch_parse_name(const redisReply *reply, const char *const *names, int *ret)
 {
     struct str text;
@@ -45,7 +48,8 @@ static bool batch_parse_name(const redisReply *reply, const char *const *names, 
     return false;
 }
 
-/* A time that has not come yet has no field: 0. */
+/* Parses a number >= 0. An absent field is 0: a time that has not come yet has no field. Returns
+ * false if the field is no such number. */
 static bool batch_parse_number(const redisReply *reply, int64_t *ret)
 {
     struct str text;
@@ -55,14 +59,15 @@ static bool batch_parse_number(const redisReply *reply, int64_t *ret)
     return result == REPLY_MISSING || (result == REPLY_OK && str_to_int64(text, 0, INT64_MAX, ret));
 }
 
-/* Two names, six numbers, four texts, in the order of BATCH_FIELDS. */
+/* Parses two names, six numbers and four texts, in the order of BATCH_FIELDS. Returns false if one
+ * of them has another form. */
 static bool batch_parse_values(const redisReply *reply, struct batch *ret)
 {
     int64_t *const numbers[] = {&ret->total,      &ret->processed,  &ret->failed,
                                 &ret->created_ms, &ret->started_ms, &ret->completed_ms};
     struct str *const texts[] = {&ret->actor, &ret->correlation_id, &ret->traceparent,
                                  &ret->callback_url};
-    size_t field = 2;
+    size_t field = 2; /* the next field, after the two names */
     int status, priority;
 
     if (!batch_parse_name(reply_at(reply, 0), batch_status_names, &status) ||
@@ -81,7 +86,8 @@ static bool batch_parse_values(const redisReply *reply, struct batch *ret)
     return true;
 }
 
-/* HMGET replies nil for each field of a hash that does not exist. */
+/* HMGET replies nil for each field of a hash that does not exist. So a batch without a status does
+ * not exist, which is no error. */
 bool batch_parse_fields(const redisReply *reply, struct batch *ret, struct problem *p)
 {
     struct str status;
@@ -118,7 +124,8 @@ struct str batch_print_item(struct arena *arena, const struct batch_item *item)
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
-/* Cuts one share in [0,1] per component off the text. */
+/* Cuts one number in [0,1] per component off the text, each with the space after it. Returns false
+ * if there are too few or others. */
 static bool batch_parse_shares(struct str *text, double ret[COMPONENTS])
 {
     for (int i = 0; i < COMPONENTS; i++) {

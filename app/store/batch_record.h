@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The stored form of a batch: its fields, its items (what is known about a student that has no
- * result yet) and its keys. Commands that work on a batch are in batch.h. */
+/* The stored form of a batch (many students whose mastery is calculated in the background): its
+ * fields, its items and its keys. An item is what is known about a student that has no result yet.
+ * Commands that work on a batch are in batch.h. */
 #ifndef STORE_BATCH_RECORD_H
 #define STORE_BATCH_RECORD_H
 
@@ -9,8 +10,13 @@
 #include "app/store/keys.h"
 #include "app/store/queue.h"
 
-enum { BATCH_STUDENTS_MAX = 1000, BATCH_CHUNK = 64, BATCH_LANES = 4, BATCH_ID_SIZE = 33 };
-#define BATCH_TTL_MS (7 * DAY_MS)
+enum {
+    BATCH_STUDENTS_MAX = 1000, /* largest number of students in a batch */
+    BATCH_CHUNK = 64,          /* number of students that one job calculates */
+    BATCH_LANES = 4,           /* largest number of jobs of one batch at a time */
+    BATCH_ID_SIZE = 33         /* bytes of an id, with its terminating null byte */
+};
+#define BATCH_TTL_MS (7 * DAY_MS) /* time from its creation after which a batch expires */
 
 enum batch_status {
     BATCH_PENDING,
@@ -20,36 +26,39 @@ enum batch_status {
     BATCH_CANCELLED,
     BATCH_STATUSES
 };
-/* Both end with NULL. Names of priorities are indexed by enum queue_priority. */
+/* Names in Redis and in responses; both arrays end with NULL. Names of priorities are indexed by
+ * enum queue_priority. */
 extern const char *const batch_status_names[BATCH_STATUSES + 1];
 extern const char *const batch_priority_names[QUEUE_PRIORITIES + 1];
 
+/* Returns whether the status is final: completed, failed or cancelled. */
 static inline bool batch_ended(enum batch_status status)
 {
     return status >= BATCH_COMPLETED;
 }
 
-/* The work for one student. */
+/* The work of a batch for one student. */
 struct batch_item {
     struct str student;
-    bool stated; /* components are given; false: recalculate from the stored state */
+    bool stated; /* true: `components` are stated; false: recalculate from the stored state */
     double components[COMPONENTS];
-    bool own_weights; /* weights are given */
+    bool own_weights; /* true: `weights` are stated too */
     double weights[COMPONENTS];
 };
 
 struct batch {
-    bool exists;
+    bool exists; /* false: there is no such batch, and all else is 0 */
     enum batch_status status;
     enum queue_priority priority;
-    int64_t total, processed, failed;              /* numbers of students */
-    int64_t created_ms, started_ms, completed_ms;  /* 0: not yet */
+    int64_t total, processed, failed; /* numbers of students: all, with a result, failed */
+    int64_t created_ms, started_ms, completed_ms;  /* times; 0: not yet */
     struct str actor, correlation_id, traceparent; /* of the request that created the batch */
-    struct str callback_url;                       /* may be empty */
+    struct str callback_url; /* URL to notify when the batch has ended; may be empty */
 };
 
-/* The fields of batch:{ID} that are read, in the order of batch_parse_fields. There is one more,
- * `caller`: the chunk whose job sends the callback. lua/lib/batch_chunk.lua has the same list. */
+/* The fields of the hash batch:{ID} that are read, in the order of batch_parse_fields. The hash has
+ * one more field, `caller`: the chunk whose job sends the callback. lua/lib/batch_chunk.lua has the
+ * same list. */
 #define BATCH_FIELDS(X)                                                                            \
     X("status")                                                                                    \
     X("priority")                                                                                  \
@@ -67,16 +76,18 @@ struct batch {
 #define BATCH_FIELD_STR(name) STR_INIT(name),
 enum { BATCH_FIELD_COUNT = 0 BATCH_FIELDS(BATCH_FIELD_ONE) };
 
-/* All keys of the batch, by enum batch_key. */
+/* Puts all keys of the batch into ret_keys, by enum batch_key. */
 void batch_put_keys(struct arena *arena, struct str id, struct str ret_keys[BATCH_KEYS]);
 /* Parses the reply to HMGET with BATCH_FIELDS. ret->exists is false if there is no such batch. */
 bool batch_parse_fields(const redisReply *reply, struct batch *ret, struct problem *p);
 /* Components, then weights if given, as decimals that each end with a space; empty if the item is
  * not stated. p NULL: out of memory. */
 struct str batch_print_item(struct arena *arena, const struct batch_item *item);
-/* False for any other text. Does not set the student. */
+/* Parses an item as batch_print_item prints it; returns false for any other text. Does not set the
+ * student. */
 bool batch_parse_item(struct str text, struct batch_item *ret);
-/* The body of the job for the chunk that begins at position `from`: {"batch":ID,"from":N}. */
+/* Returns the body of the job for the chunk that begins at position `from`: {"batch":ID,"from":N}.
+ */
 struct str batch_job_body(struct arena *arena, struct str id, int64_t from);
 
 #endif

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The record of a cohort and its indexes. The order of the commands of a change is up to the caller
- * (app/service/roster.c); each command here can be repeated safely. */
+/* Commands on the record of a cohort (a named list of students with their teachers), its lock and
+ * its indexes, the sets of cohorts of each student and teacher. The caller decides the order of the
+ * commands of a change (app/service/roster.c). Each command can be repeated safely. */
 #include "app/store/cohort.h"
 
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-enum { COHORT_SET_MAX = 100000 }; /* members of one index; the limits allow far fewer */
+enum {
+    COHORT_SET_MAX = 100000
+}; /* largest number of cohorts in one index; the limits allow far fewer */
 
 /* ---- the record ---- */
 
-/* The list of up to COHORT_STUDENTS_MAX ids is the last field and is only read when needed. */
+/* Leaves out `students`, a list of up to COHORT_STUDENTS_MAX ids, which is read only when it is
+ * needed. */
 struct command *cohort_cmd_get_summary(struct pipeline *pipeline, struct str cohort)
 {
     return pipeline_add(pipeline, COMMAND_READ, 7,
@@ -27,8 +31,8 @@ struct command *cohort_cmd_get(struct pipeline *pipeline, struct str cohort)
                                        STR("created_at"), STR("updated_at"), STR("students")});
 }
 
-/* Splits a stored list of ids: they are separated by spaces, which no id contains. False if it has
- * more than max, or out of memory. */
+/* Splits a stored list of ids, which are separated by spaces; no id contains a space. Returns false
+ * if there are more than max ids, or when out of memory. */
 static bool cohort_split_ids(struct str text, struct arena *arena, size_t max, struct str_list *ret)
 {
     size_t n = 0;
@@ -38,7 +42,7 @@ static bool cohort_split_ids(struct str text, struct arena *arena, size_t max, s
     if (text.n > 0)
         n++;
     ret->n = 0;
-    ret->v = arena_array(arena, n ? n : 1, sizeof(*ret->v));
+    ret->v = arena_array(arena, n ? n : 1 /* an empty list is not NULL */, sizeof(*ret->v));
     if (!ret->v || n > max)
         return false;
     while (text.n > 0)
@@ -46,7 +50,7 @@ static bool cohort_split_ids(struct str text, struct arena *arena, size_t max, s
     return true;
 }
 
-/* Joins ids by spaces; p NULL: out of memory. */
+/* Joins ids with spaces between them. p NULL: out of memory. */
 static struct str cohort_join_ids(struct arena *arena, struct str_list list)
 {
     size_t size = 0;
@@ -65,6 +69,7 @@ static struct str cohort_join_ids(struct arena *arena, struct str_list list)
     return (struct str){text, (size_t)(end - text)};
 }
 
+/* Parses a number >= 0; returns false if the field is absent or has another form. */
 static bool cohort_parse_number(const redisReply *reply, int64_t *ret)
 {
     struct str text;
@@ -72,12 +77,13 @@ static bool cohort_parse_number(const redisReply *reply, int64_t *ret)
     return reply_text(reply, &text) == REPLY_OK && str_to_int64(text, 0, INT64_MAX, ret);
 }
 
-/* Five fields, or six with the students. */
+/* The reply has five fields, or six with the students. A cohort without a name does not exist,
+ * which is no error. */
 bool cohort_parse(const struct command *command, struct arena *arena, struct str id,
                   struct cohort *ret, struct problem *p)
 {
     const redisReply *reply = command->reply;
-    struct str teachers, students = {0};
+    struct str teacher_ids, student_ids = {0};
     size_t n;
 
     *ret = (struct cohort){.id = id};
@@ -88,19 +94,19 @@ bool cohort_parse(const struct command *command, struct arena *arena, struct str
     if (reply_text(reply_at(reply, 0), &ret->name) == REPLY_MISSING)
         return true;
     ret->exists = true;
-    if (reply_text(reply_at(reply, 1), &teachers) == REPLY_OK &&
+    if (reply_text(reply_at(reply, 1), &teacher_ids) == REPLY_OK &&
         cohort_parse_number(reply_at(reply, 2), &ret->student_count) &&
         cohort_parse_number(reply_at(reply, 3), &ret->created_at_ms) &&
         cohort_parse_number(reply_at(reply, 4), &ret->updated_at_ms) &&
-        (n < 6 || reply_text(reply_at(reply, 5), &students) == REPLY_OK) &&
-        cohort_split_ids(teachers, arena, COHORT_TEACHERS_MAX, &ret->teachers) &&
-        cohort_split_ids(students, arena, COHORT_STUDENTS_MAX, &ret->students))
+        (n < 6 || reply_text(reply_at(reply, 5), &student_ids) == REPLY_OK) &&
+        cohort_split_ids(teacher_ids, arena, COHORT_TEACHERS_MAX, &ret->teachers) &&
+        cohort_split_ids(student_ids, arena, COHORT_STUDENTS_MAX, &ret->students))
         return true;
     problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
     return false;
 }
 
-/* In the list of all cohorts every score is 0, so that Redis sorts them by id. */
+/* In the sorted set of all cohorts every score is 0, so that Redis sorts the cohorts by id. */
 void cohort_cmd_write(struct pipeline *pipeline, const struct cohort *cohort)
 {
     struct arena *arena = pipeline->arena;
@@ -136,7 +142,7 @@ struct command *cohort_cmd_lock(struct pipeline *pipeline, struct str cohort, st
                                        STR("NX"), STR("PX"), ms});
 }
 
-/* SET with NX replies nil if the lock exists. */
+/* SET with NX sets the lock only if it does not exist, and replies nil if it does. */
 bool cohort_parse_lock(const struct command *command, bool *ret_acquired, struct problem *p)
 {
     if (command->reply && command->reply->type == REDIS_REPLY_NIL) {
@@ -150,7 +156,8 @@ bool cohort_parse_lock(const struct command *command, bool *ret_acquired, struct
     return false;
 }
 
-/* Only the owner may unlock: after COHORT_LOCK_MS the lock may be that of another request. */
+/* Only the owner of the lock may release it: after COHORT_LOCK_MS it may be the lock of another
+ * request. */
 void cohort_cmd_unlock(struct pipeline *pipeline, struct str cohort, struct str token)
 {
     (void)pipeline_add_script(pipeline, &script_delete_if_equal, 1, 2,
@@ -159,7 +166,8 @@ void cohort_cmd_unlock(struct pipeline *pipeline, struct str cohort, struct str 
 
 /* ---- the indexes ---- */
 
-/* Only adding needs a script: it must not happen after the erasure of the student. */
+/* Adding needs a script, because nothing may be added once the student's erasure has begun. The
+ * tombstone, a key that exists from then on, shows that. Removing is always allowed. */
 void cohort_cmd_link_student(struct pipeline *pipeline, enum link_change change, struct str student,
                              struct str cohort)
 {
@@ -181,6 +189,7 @@ void cohort_cmd_link_teacher(struct pipeline *pipeline, enum link_change change,
                                       key_teacher_cohorts(pipeline->arena, teacher), cohort});
 }
 
+/* The script replies a negative number if the student is being erased. */
 bool cohort_parse_link(const struct command *command)
 {
     int64_t linked;
@@ -202,7 +211,7 @@ struct command *cohort_cmd_of_teacher(struct pipeline *pipeline, struct str teac
     return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("SMEMBERS"), key});
 }
 
-/* Elements of another type than text are skipped. */
+/* Elements that are no texts are skipped. */
 bool cohort_parse_ids(const struct command *command, struct arena *arena, struct str_list *ret,
                       struct problem *p)
 {
@@ -222,18 +231,19 @@ bool cohort_parse_ids(const struct command *command, struct arena *arena, struct
     return false;
 }
 
-/* Compares each pair: a student is in few cohorts, and so is a teacher. */
+/* Compares each cohort of the student with each of the teacher. Both are in few cohorts, so the
+ * quadratic loop is short. */
 bool cohort_parse_teaches(const struct command *of_student, const struct command *of_teacher,
                           bool *ret_teaches, struct problem *p)
 {
-    size_t n, m;
+    size_t student_cohorts, teacher_cohorts;
 
     *ret_teaches = false;
-    if (!reply_expect_array(of_student->reply, COHORT_SET_MAX, &n, p) ||
-        !reply_expect_array(of_teacher->reply, COHORT_SET_MAX, &m, p))
+    if (!reply_expect_array(of_student->reply, COHORT_SET_MAX, &student_cohorts, p) ||
+        !reply_expect_array(of_teacher->reply, COHORT_SET_MAX, &teacher_cohorts, p))
         return false;
-    for (size_t i = 0; i < n && !*ret_teaches; i++) {
-        for (size_t j = 0; j < m && !*ret_teaches; j++) {
+    for (size_t i = 0; i < student_cohorts && !*ret_teaches; i++) {
+        for (size_t j = 0; j < teacher_cohorts && !*ret_teaches; j++) {
             struct str one, other;
 
             *ret_teaches = reply_text(reply_at(of_student->reply, i), &one) == REPLY_OK &&
@@ -244,7 +254,7 @@ bool cohort_parse_teaches(const struct command *of_student, const struct command
     return true;
 }
 
-/* ZRANGE takes the positions of the first and the last element. */
+/* ZRANGE takes the positions of the first and the last element, both inclusive. */
 struct command *cohort_cmd_page(struct pipeline *pipeline, int64_t offset, int64_t limit)
 {
     struct str first = command_int(pipeline->arena, offset);

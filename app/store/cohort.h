@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Cohorts: named lists of students, with the teachers who teach them. The hash cohort:{ID} is the
- * authoritative record. `teacher:{T}:cohorts` and `{ss}:student:S:cohorts` are indexes: a teacher
- * may see a student if the two sets have a cohort in common, which takes one round trip.
+ * cohort's record, which is authoritative. Two kinds of sets are indexes of it:
+ * `teacher:{T}:cohorts` has the cohorts of a teacher, `{ss}:student:S:cohorts` those of a student
+ * (ss: the student's shard as two hexadecimal digits). A teacher may see a student if these two
+ * sets have a cohort in common, which takes one round trip to find out. A member of such a set is
+ * called a link.
  *
- * A change holds a lock. It removes links first, then writes the record, then adds links, so that a
- * change that dies half-way leaves fewer rights, never more, and repeating it completes it. */
+ * A request that changes a cohort holds the cohort's lock. It removes links first, then writes the
+ * record, then adds links. A change that stops half-way therefore leaves fewer rights, never more,
+ * and repeating it completes it. */
 #ifndef STORE_COHORT_H
 #define STORE_COHORT_H
 
@@ -12,55 +16,65 @@
 #include "app/store/pipeline.h"
 
 enum {
-    COHORT_STUDENTS_MAX = 10000,
-    COHORT_TEACHERS_MAX = 100,
-    COHORT_CHUNK = 1000, /* links that are changed in one pipeline */
-    COHORT_LOCK_MS = 15000,
+    COHORT_STUDENTS_MAX = 10000, /* in one cohort */
+    COHORT_TEACHERS_MAX = 100,   /* in one cohort */
+    COHORT_CHUNK = 1000,         /* number of links that one pipeline changes */
+    COHORT_LOCK_MS = 15000,      /* time after which a lock expires */
 };
 
 struct cohort {
-    bool exists;
+    bool exists; /* false: there is no such cohort; only id is set */
     struct str id;
     struct str name;
-    struct str_list teachers; /* both in the order of the request that wrote them */
+    struct str_list teachers; /* both lists are in the order of the request */
     struct str_list students;
-    int64_t student_count;
+    int64_t student_count; /* known even when the students were not read */
     int64_t created_at_ms, updated_at_ms;
 };
 
+/* Reads the record of a cohort. */
 struct command *cohort_cmd_get(struct pipeline *pipeline, struct str cohort);
-/* All but the students. */
+/* Reads the record without the list of students. */
 struct command *cohort_cmd_get_summary(struct pipeline *pipeline, struct str cohort);
-/* Parses the reply to either. Texts point into the reply, the lists are in the arena. */
+/* Parses the reply to either of the two. Texts point into the reply; the lists are in the arena. */
 bool cohort_parse(const struct command *command, struct arena *arena, struct str id,
                   struct cohort *ret, struct problem *p);
 
-/* The lock expires after COHORT_LOCK_MS. token: unique to the locker. */
+/* Acquires the cohort's lock, which expires after COHORT_LOCK_MS. token: a text that is unique to
+ * the request. */
 struct command *cohort_cmd_lock(struct pipeline *pipeline, struct str cohort, struct str token);
-/* *ret_acquired false: another request has the lock. */
+/* Parses the reply to cohort_cmd_lock. *ret_acquired false means that another request has the lock.
+ */
 bool cohort_parse_lock(const struct command *command, bool *ret_acquired, struct problem *p);
+/* Releases the lock, if it still has this token. */
 void cohort_cmd_unlock(struct pipeline *pipeline, struct str cohort, struct str token);
 
-/* Both change the record and the list of all cohorts, not the links. */
+/* Writes or deletes the record and the cohort's place in the list of all cohorts. Links are not
+ * changed. */
 void cohort_cmd_write(struct pipeline *pipeline, const struct cohort *cohort);
 void cohort_cmd_delete(struct pipeline *pipeline, struct str cohort);
+/* Add or remove the cohort in the set of a student or of a teacher. */
 enum link_change { LINK_ADD, LINK_REMOVE };
 void cohort_cmd_link_student(struct pipeline *pipeline, enum link_change change, struct str student,
                              struct str cohort);
 void cohort_cmd_link_teacher(struct pipeline *pipeline, enum link_change change, struct str teacher,
                              struct str cohort);
-/* False if a student could not be linked, being erased. */
+/* Parses the reply to cohort_cmd_link_student. Returns false if the student could not be linked
+ * because of an erasure, or on failure. */
 bool cohort_parse_link(const struct command *command);
 
-/* The cohorts of a student, and those that a teacher teaches. */
+/* Read the ids of the cohorts of a student, and of those that a teacher teaches. */
 struct command *cohort_cmd_of_student(struct pipeline *pipeline, struct str student);
 struct command *cohort_cmd_of_teacher(struct pipeline *pipeline, struct str teacher);
+/* Parses the reply to either of the two. The list is in the arena, its texts point into the reply.
+ */
 bool cohort_parse_ids(const struct command *command, struct arena *arena, struct str_list *ret,
                       struct problem *p);
-/* Whether a student and a teacher have a cohort in common. false unless both replies say so. */
+/* Compares the replies to both: *ret_teaches becomes true if student and teacher have a cohort in
+ * common. It is false when a reply is an error; the function then returns false. */
 bool cohort_parse_teaches(const struct command *of_student, const struct command *of_teacher,
                           bool *ret_teaches, struct problem *p);
-/* A page of the ids of all cohorts, sorted, and their number. */
+/* cohort_cmd_page reads a page of the ids of all cohorts, sorted; cohort_cmd_total their number. */
 struct command *cohort_cmd_page(struct pipeline *pipeline, int64_t offset, int64_t limit);
 struct command *cohort_cmd_total(struct pipeline *pipeline);
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Decisions are stored per kind as lines of a text, so that one HMGET reads all. The script
- * consent_change.lua writes them. */
+/* Reads and changes a student's decisions about consent. Per kind they are stored as lines of one
+ * text, so that a single HMGET reads all kinds. The script consent_change.lua writes them. */
 #include "app/store/consent.h"
 
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-/* KEYS and ARGV of consent_change.lua. */
+/* Builds KEYS (the first four) and ARGV of consent_change.lua. */
 struct command *consent_cmd_change(struct pipeline *pipeline, const struct consent_change *change)
 {
     struct arena *arena = pipeline->arena;
@@ -27,7 +27,8 @@ struct command *consent_cmd_change(struct pipeline *pipeline, const struct conse
                                (int)(sizeof(argv) / sizeof(argv[0])), argv);
 }
 
-/* VERSION GRANTED AT_MS ACTOR, where GRANTED is 0 or 1. */
+/* Parses a line: VERSION GRANTED AT_MS ACTOR, where GRANTED is 0 or 1. Returns false if it has
+ * another form. */
 static bool consent_parse_line(struct str line, struct consent_record *ret)
 {
     int64_t granted;
@@ -41,11 +42,13 @@ static bool consent_parse_line(struct str line, struct consent_record *ret)
     return true;
 }
 
+/* The script replies a number when it has stored nothing, else the line of the decision in force.
+ */
 enum consent_outcome consent_parse_change(const struct command *command, struct consent_record *ret,
                                           struct problem *p)
 {
     struct str line;
-    int64_t code; /* 0 never granted, -1 erased */
+    int64_t code; /* 0: never granted; -1: the student is erased */
 
     if (reply_int(command->reply, &code) == REPLY_OK)
         return code == 0 ? CONSENT_NEVER_GRANTED : CONSENT_ERASED;
@@ -65,7 +68,8 @@ struct command *consent_cmd_get(struct pipeline *pipeline, struct str student)
     return pipeline_add(pipeline, COMMAND_READ, 2 + CONSENTS, argv);
 }
 
-/* False also for more lines than the script keeps. */
+/* Parses all lines of a kind. Returns false if a line has another form, if there are more lines
+ * than the script keeps, or when out of memory. */
 static bool consent_parse_lines(struct str text, struct arena *arena, struct consent_history *ret)
 {
     ret->n = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A student's consents in Redis: per kind the latest CONSENT_HISTORY_MAX decisions, numbered; and
- * in the profile the codes of the kinds that are withdrawn, which the scripts that write check. */
+/* A student's consents in Redis. Per kind of consent there are the latest CONSENT_HISTORY_MAX
+ * decisions, numbered. In addition, the student's profile has the letters of the withdrawn kinds;
+ * the Lua scripts in Redis that write data about the student check them. */
 #ifndef STORE_CONSENT_H
 #define STORE_CONSENT_H
 
@@ -10,41 +11,45 @@
 
 enum { CONSENT_HISTORY_MAX = 200 };
 
+/* A stored decision about one kind of consent. */
 struct consent_record {
-    int64_t version; /* from 1, per kind */
-    bool granted;
-    int64_t at_ms;
-    struct str actor; /* role:user */
+    int64_t version;  /* number of the decision, from 1 for each kind */
+    bool granted;     /* false: withdrawn */
+    int64_t at_ms;    /* time of the decision */
+    struct str actor; /* who decided, as role:user */
 };
 
 struct consent_change {
     struct str student;
     enum consent consent;
-    bool granted;
-    bool only_if_granted; /* no change unless there is an earlier decision that granted it */
+    bool granted;         /* false: withdraw */
+    bool only_if_granted; /* true: do nothing unless an earlier decision granted the consent */
     int64_t now_ms;
     struct str actor;   /* role:user */
-    struct str journal; /* JSON of the entry */
+    struct str journal; /* entry of the journal for the worker, as JSON */
 };
 
 struct command *consent_cmd_change(struct pipeline *pipeline, const struct consent_change *change);
 enum consent_outcome {
-    CONSENT_SAVED, /* *ret: the decision in force, this one or an earlier one that says the same */
-    CONSENT_NEVER_GRANTED, /* nothing to withdraw */
-    CONSENT_ERASED,        /* the student is erased: no new data */
-    CONSENT_PROBLEM,       /* p says why */
+    CONSENT_SAVED,         /* *ret is the decision in force: this one, or an earlier equal one */
+    CONSENT_NEVER_GRANTED, /* only_if_granted: there is nothing to withdraw */
+    CONSENT_ERASED,        /* the student is being erased, so nothing new is stored */
+    CONSENT_PROBLEM,       /* the command failed; *p has the reason */
 };
-/* Texts point into the reply. */
+/* Parses the reply to consent_cmd_change. *ret is set only for CONSENT_SAVED; its texts point into
+ * the reply. */
 enum consent_outcome consent_parse_change(const struct command *command, struct consent_record *ret,
                                           struct problem *p);
 
-/* The stored decisions of a kind, oldest first; n 0: there was none. */
+/* The stored decisions about one kind, oldest first; n 0: there was none. */
 struct consent_history {
     struct consent_record *v;
     size_t n;
 };
+/* Reads the decisions about all kinds. */
 struct command *consent_cmd_get(struct pipeline *pipeline, struct str student);
-/* The records are in the arena, their texts point into the reply. */
+/* Parses the reply to consent_cmd_get, by enum consent. The records are in the arena; their texts
+ * point into the reply. */
 bool consent_parse(const struct command *command, struct arena *arena,
                    struct consent_history ret[CONSENTS], struct problem *p);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Writes dead letters with the JSON writer and parses them with json-c. Parsed objects live as long
- * as the arena. */
+/* Writes dead letters, events that can never be processed, with the JSON writer and parses them
+ * with json-c. The objects that json-c allocates are released together with the arena. */
 #include "app/store/dead_letter.h"
 
 #include <json-c/json.h>
@@ -9,12 +9,14 @@
 #include "app/store/keys.h"
 #include "app/store/stream.h"
 
+/* Releases a parsed object; the arena calls it. */
 static void dead_letter_release_json(void *json)
 {
     (void)json_object_put(json);
 }
 
-/* The payload was parsed before, so it is copied as JSON; cut, it would not be JSON any more. */
+/* Writes the member `event`. The payload is valid JSON, because it was parsed before, so it is
+ * copied as it is. A cut payload would not be valid JSON any more and is written as a string. */
 static void dead_letter_write_event(struct jw *w, struct str payload)
 {
     if (payload.n == 0)
@@ -25,6 +27,7 @@ static void dead_letter_write_event(struct jw *w, struct str payload)
         jw_str(w, "event", (struct str){payload.p, DEAD_LETTER_BYTES_MAX});
 }
 
+/* Returns the text of the field `e`; p NULL: out of memory. */
 static struct str dead_letter_text(struct arena *arena, struct str reason, struct str source,
                                    struct str payload, int64_t now_ms)
 {
@@ -41,7 +44,8 @@ static struct str dead_letter_text(struct arena *arena, struct str reason, struc
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
-/* MAXLEN with ~ lets Redis trim whole nodes, which is much cheaper than the exact length. */
+/* With ~, MAXLEN lets Redis remove only whole internal nodes of the stream, which is much cheaper
+ * than trimming it to the exact length. */
 struct command *dead_letter_cmd_add(struct pipeline *pipeline, struct str reason, struct str source,
                                     struct str payload, int64_t now_ms)
 {
@@ -53,7 +57,7 @@ struct command *dead_letter_cmd_add(struct pipeline *pipeline, struct str reason
                                        max_length, STR("*"), STR("e"), text});
 }
 
-/* XADD replies the id of the entry. */
+/* XADD replies the id of the new entry. */
 bool dead_letter_parse_add(const struct command *command, struct problem *p)
 {
     struct str id;
@@ -74,7 +78,7 @@ struct command *dead_letter_cmd_newest(struct pipeline *pipeline)
     return stream_cmd_newest(pipeline, key_dead_letters, STR("+"), 1);
 }
 
-/* The member's text; "" if it is absent or no string. */
+/* Returns the text of the member of this name; "" if the member is absent or no string. */
 static struct str dead_letter_member(struct json_object *entry, const char *name)
 {
     struct json_object *found = NULL;
@@ -85,8 +89,9 @@ static struct str dead_letter_member(struct json_object *entry, const char *name
     return (struct str){json_object_get_string(found), (size_t)json_object_get_string_len(found)};
 }
 
-/* json-c is lenient, which is enough: only this program writes entries. False: the entry has
- * another form, and *ret keeps its id alone. */
+/* Parses the text of the field `e`. json-c accepts more than strict JSON, which is harmless,
+ * because only this program writes entries. Returns false if the entry has another form; then *ret
+ * has only the id that the caller set. */
 static bool dead_letter_parse(struct str text, struct arena *arena, struct dead_letter *ret)
 {
     struct json_tokener *tokener = json_tokener_new();
@@ -96,8 +101,8 @@ static bool dead_letter_parse(struct str text, struct arena *arena, struct dead_
         return false;
     entry = json_tokener_parse_ex(tokener, text.p, (int)text.n);
     json_tokener_free(tokener);
-    if (!entry ||
-        !arena_defer(arena, dead_letter_release_json, entry)) /* which releases it if it fails */
+    if (!entry || !arena_defer(arena, dead_letter_release_json,
+                               entry)) /* arena_defer releases the object when it fails */
         return false;
     if (!json_object_is_type(entry, json_type_object) ||
         !json_object_object_get_ex(entry, "event", &event))
@@ -116,7 +121,8 @@ bool dead_letter_parse_list(const struct command *command, struct arena *arena, 
     struct stream_entry *entries = arena_array(arena, max, sizeof(*entries));
     size_t n = 0;
 
-    /* Without memory the reply is not an error, and reply_problem says INTERNAL_ERROR. */
+    /* Out of memory is also reported by reply_problem: as INTERNAL_ERROR, since the reply is no
+     * error. */
     if (!entries || stream_parse(command->reply, max, entries, &n) != REPLY_OK) {
         reply_problem(command->reply, p);
         return false;
@@ -126,6 +132,7 @@ bool dead_letter_parse_list(const struct command *command, struct arena *arena, 
 
         ret_letters[i] = (struct dead_letter){.id = entries[i].id};
         if (stream_field(&entries[i], STR("e"), &text) == REPLY_OK)
+            /* An entry of another form is returned with its id alone. */
             (void)dead_letter_parse(text, arena, &ret_letters[i]);
     }
     *ret_count = n;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Commands of an erasure. Their order, and repeating them after a crash, is up to the caller
- * (app/service/erase.c). The script erasure_shard.lua gets all keys of the student as KEYS, since a
- * script may only touch keys that it was given. */
+/* Commands of the erasure of a student. The caller decides their order and repeats them after a
+ * crash (app/service/erase.c). The script erasure_shard.lua gets all keys of the student as KEYS,
+ * since a script may only touch keys that it was given. */
 #include "app/store/erasure.h"
 
 #include "app/base/clock.h"
@@ -9,9 +9,10 @@
 #include "app/domain/mastery.h"
 #include "app/store/reply.h"
 
-/* Days for which a daily kind can have a key: the history, and a few more for clocks that differ.
- */
+/* Days for which there can be a key of a kind that has one key per day: the days of the history,
+ * and a few more before and after for clocks that differ. */
 enum { DAYS_BACK = HISTORY_DAYS + 4, DAYS = DAYS_BACK + 4 };
+/* Numbers of keys and arguments of erasure_shard.lua, and of its groups of keys to delete. */
 enum { FIXED_KEYS = 5, FIXED_ARGS = 3 + ERASURE_RECORD_FIELDS + 4, GROUPS = ERASED_INDEX + 1 };
 
 /* ---- before ---- */
@@ -40,7 +41,8 @@ void erasure_cmd_lookup(struct pipeline *pipeline, struct str student, struct er
     ret->tombstone = erasure_cmd_tombstone(pipeline, student);
 }
 
-/* The first line of STUDENT_KEY_RECOMMENDED is the token. */
+/* The token is the first line of STUDENT_KEY_RECOMMENDED. Both replies are parsed even if the first
+ * one fails; the problem shows the failure. */
 bool erasure_parse_lookup(const struct erasure_lookup *lookup, struct str *ret_token,
                           bool *ret_begun, struct problem *p)
 {
@@ -55,7 +57,9 @@ bool erasure_parse_lookup(const struct erasure_lookup *lookup, struct str *ret_t
 
 /* ---- the shard ---- */
 
-/* Puts the keys of a kind that the script deletes. Returns how many. */
+/* Puts the keys of a kind that the script deletes into `keys`, and returns their number: 1, or one
+ * per day. Two kinds have none, because erasure_cmd_finish handles them: the tombstone and the list
+ * of idempotency records. */
 static int erasure_put_keys(struct pipeline *pipeline, const struct erasure_shard *erasure,
                             size_t kind, struct str *keys)
 {
@@ -71,7 +75,9 @@ static int erasure_put_keys(struct pipeline *pipeline, const struct erasure_shar
     return DAYS;
 }
 
-/* GROUPS texts say how many keys each group has: one group per kind, and the index of the token. */
+/* Builds the call of erasure_shard.lua. The keys to delete come in GROUPS groups, one per kind and
+ * one for the key that maps the token to the student. One argument per group says how many keys it
+ * has. */
 struct command *erasure_cmd_shard(struct pipeline *pipeline, const struct erasure_shard *erasure)
 {
     enum { KEYS_MAX = FIXED_KEYS + STUDENT_KEY_COUNT * DAYS + 1 };
@@ -80,7 +86,7 @@ struct command *erasure_cmd_shard(struct pipeline *pipeline, const struct erasur
     unsigned shard = key_shard(erasure->student);
     int keys = 0, n;
 
-    if (!argv) /* no arguments fail the pipeline */
+    if (!argv) /* out of memory: a script without arguments fails the pipeline */
         return pipeline_add_script(pipeline, &script_erasure_shard, 0, 0, NULL);
     argv[keys++] = key_student(pipeline->arena, erasure->student, STUDENT_KEY_ERASED);
     argv[keys++] = key_shard_record(pipeline->arena, shard, SHARD_KEY_JOURNAL);
@@ -91,7 +97,7 @@ struct command *erasure_cmd_shard(struct pipeline *pipeline, const struct erasur
         n = erasure_put_keys(pipeline, erasure, kind, argv + keys);
         groups[kind] = command_int(pipeline->arena, n);
     }
-    n = erasure->token.n > 0;
+    n = erasure->token.n > 0; /* a student without recommendations has no token */
     if (n)
         argv[keys++] = key_recommended(pipeline->arena, erasure->token);
     groups[ERASED_INDEX] = command_int(pipeline->arena, n);
@@ -100,7 +106,7 @@ struct command *erasure_cmd_shard(struct pipeline *pipeline, const struct erasur
     *arg++ = erasure->dry_run ? STR("1") : STR("0");
     *arg++ = erasure->token.p ? erasure->token : STR("");
     arg = mempcpy(arg, erasure->record, sizeof(erasure->record));
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2; i++) { /* journal, outbox */
         *arg++ = erasure->swept[i].seen.p ? erasure->swept[i].seen : STR("");
         *arg++ = erasure->swept[i].removed ? STR("1") : STR("0");
     }
@@ -108,6 +114,7 @@ struct command *erasure_cmd_shard(struct pipeline *pipeline, const struct erasur
     return pipeline_add_script(pipeline, &script_erasure_shard, keys, (int)(arg - argv), argv);
 }
 
+/* The script replies a number if the token has changed, else the list of counts. */
 enum erasure_outcome erasure_parse_shard(const struct command *command,
                                          int64_t ret_counts[ERASED_COUNTS], struct problem *p)
 {
@@ -146,6 +153,7 @@ void erasure_cmd_finish(struct pipeline *pipeline, struct str student, int64_t t
 
 /* ---- cohorts ---- */
 
+/* BYLEX ranges over ids in their order; "(" excludes the id that follows, "-" is the first one. */
 struct command *erasure_cmd_cohorts(struct pipeline *pipeline, struct str previous, int count)
 {
     struct str from =
@@ -190,6 +198,7 @@ struct command *erasure_cmd_unfinished(struct pipeline *pipeline, int64_t before
                                        command_int(pipeline->arena, ERASURES_UNFINISHED_MAX)});
 }
 
+/* Elements that are no texts are skipped, and an error is like an empty list. */
 size_t erasure_parse_unfinished(const struct command *command, struct str *ret_students)
 {
     size_t n = 0, count = 0;
@@ -214,14 +223,14 @@ void erasure_cmd_purge_traces(struct pipeline *pipeline, struct command **ret_re
     *ret_rewrite = pipeline_add(pipeline, COMMAND_WRITE, 1, (struct str[]){STR("BGREWRITEAOF")});
 }
 
-/* BGREWRITEAOF replies an error while a rewrite is running. */
+/* BGREWRITEAOF replies an error while another rewrite is running. */
 bool erasure_parse_aof_rewrite(const struct command *command)
 {
     return reply_status(command->reply) == REPLY_OK;
 }
 
-/* Each request is unique, so that clearing one does not clear another that came while the rewrite
- * was running, and whose deletions the rewrite may have missed. */
+/* Each request is a unique text, so that clearing one does not clear another that was made while
+ * the rewrite was running. That rewrite may have missed the deletions before the other request. */
 void erasure_cmd_request_aof_rewrite(struct pipeline *pipeline)
 {
     char request[UUID_TEXT_SIZE];

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A record is "running DIGEST OWNER END_MS", or "done DIGEST STATUS STUDENT LOCATION", a line feed
- * and the body. None of the texts before the line feed has a space. */
+/* Idempotency records: what is stored about a request with an Idempotency-Key. A record is "running
+ * DIGEST OWNER END_MS" while the request runs. Afterwards it is "done DIGEST STATUS STUDENT
+ * LOCATION", a line feed and the body of the response. None of the texts before the line feed has a
+ * space. */
 #include "app/store/idempotency.h"
 
 #include "app/base/buf.h"
@@ -12,7 +14,8 @@ struct str idempotency_key(struct arena *arena, const char *role, struct str use
     return key_idempotency(arena, role, user, hash);
 }
 
-/* The record outlives running_ms, so that a request with another body still finds it. */
+/* The record is kept for IDEMPOTENCY_TTL_MS, longer than running_ms, so that a later request with
+ * another body still finds it and is refused. */
 struct command *idempotency_cmd_acquire(struct pipeline *pipeline, struct str key,
                                         struct str digest, struct str owner, int64_t running_ms)
 {
@@ -22,8 +25,9 @@ struct command *idempotency_cmd_acquire(struct pipeline *pipeline, struct str ke
     return pipeline_add_script(pipeline, &script_idempotency_acquire, 1, 5, argv);
 }
 
-/* Longer than any request may run (REQUEST_DEADLINE_S). A record is written only while its request
- * runs, so no record outlives its entry in the student's list, and an erasure finds all of them. */
+/* A time that is longer than any request may run (REQUEST_DEADLINE_S). A record is written only
+ * while its request runs. So no record outlives its entry in the student's list, and an erasure
+ * finds all of them. */
 enum { IDEMPOTENCY_RUN_MAX_MS = 600000 };
 
 void idempotency_cmd_register(struct pipeline *pipeline, struct str student, struct str key)
@@ -35,6 +39,8 @@ void idempotency_cmd_register(struct pipeline *pipeline, struct str student, str
                        command_int(pipeline->arena, IDEMPOTENCY_TTL_MS + IDEMPOTENCY_RUN_MAX_MS)});
 }
 
+/* Parses a record. Returns false if it has another form. The numbers 200 and 299 are the limits of
+ * HTTP statuses of success; only such responses are stored. */
 static bool idempotency_parse_record(struct str text, struct idempotency_record *ret)
 {
     struct str head = str_cut(&text, '\n'), state = str_cut(&head, ' ');
@@ -54,7 +60,7 @@ static bool idempotency_parse_record(struct str text, struct idempotency_record 
     return true;
 }
 
-/* The script replies nil when it has acquired the key, else the record of the other request. */
+/* The script replies nil when it has acquired the key, else the existing record. */
 bool idempotency_parse_acquire(const struct command *command, struct idempotency_record *ret,
                                struct problem *p)
 {
@@ -91,14 +97,14 @@ void idempotency_cmd_save(struct pipeline *pipeline, struct str key, struct str 
     buf_str(&value, record->location);
     buf_char(&value, '\n');
     buf_str(&value, record->body);
-    if (value.failed)
+    if (value.failed) /* out of memory */
         pipeline->failed = true;
     (void)pipeline_add_script(pipeline, &script_idempotency_finish, 1, 4,
                               (struct str[]){key, owner, buf_view(&value),
                                              command_int(pipeline->arena, IDEMPOTENCY_TTL_MS)});
 }
 
-/* idempotency_finish.lua without a new record deletes the old one. */
+/* Without a new record idempotency_finish.lua deletes the old one. */
 void idempotency_cmd_release(struct pipeline *pipeline, struct str key, struct str owner)
 {
     (void)pipeline_add_script(pipeline, &script_idempotency_finish, 1, 2,

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reads journal entries and builds the arguments of journal_process.lua. Keys of a student that has
- * several entries are passed once. */
+/* Reads the entries of a shard's journal (changes that the worker has not processed yet) and builds
+ * the arguments of the script journal_process.lua, which processes them. The keys of a student who
+ * has several entries are passed once. */
 #include "app/store/journal.h"
 
 #include "app/store/keys.h"
 #include "app/store/lease.h"
 
+/* Numbers of keys and arguments of journal_process.lua. FIXED_... come once per call, STUDENT_...
+ * once per student, ENTRY_... once per entry. */
 enum {
     FIXED_KEYS = 4,
     STUDENT_KEYS_MAX = 1 + AUDIT_STUDENT_KEYS,
@@ -21,7 +24,7 @@ struct command *journal_cmd_oldest(struct pipeline *pipeline, unsigned shard)
     return stream_cmd_range(pipeline, key, STR("-"), STR("+"), JOURNAL_ENTRIES_MAX);
 }
 
-/* Entries have one field, e. */
+/* Each entry has one field, `e`. If it is absent, the entry's text stays empty. */
 bool journal_parse(const struct command *command, struct journal_record *ret_records,
                    size_t *ret_count, struct problem *p)
 {
@@ -34,40 +37,43 @@ bool journal_parse(const struct command *command, struct journal_record *ret_rec
     }
     for (size_t i = 0; i < n; i++) {
         ret_records[i] = (struct journal_record){.id = entries[i].id, .text = STR("")};
-        (void)stream_field(&entries[i], STR("e"), &ret_records[i].text);
+        (void)stream_field(&entries[i], STR("e"), &ret_records[i].text); /* may be absent */
     }
     *ret_count = n;
     return true;
 }
 
-/* The index, from 1, of the student's keys, which are appended if they are not among `keys` yet; 0:
- * no student. */
+/* Returns the index in KEYS, which Lua counts from 1, of the first key of the student; 0 when
+ * `student` is empty. Appends the student's keys to `keys` and increases *count, unless an earlier
+ * entry has done so. The search is linear: there are at most JOURNAL_ENTRIES_MAX students. */
 static int journal_put_student(struct pipeline *pipeline, struct str student, struct str *keys,
                                int *count)
 {
-    struct str key;
+    struct str events_key;
 
     if (student.n == 0)
         return 0;
-    key = key_student(pipeline->arena, student, STUDENT_KEY_EVENTS);
-    for (int k = FIXED_KEYS; key.p && k < *count; k += STUDENT_KEYS_MAX) {
-        if (str_equal(keys[k], key))
-            return k + 1;
+    /* The key of the student's events comes first and identifies the student. */
+    events_key = key_student(pipeline->arena, student, STUDENT_KEY_EVENTS);
+    for (int i = FIXED_KEYS; events_key.p && i < *count; i += STUDENT_KEYS_MAX) {
+        if (str_equal(keys[i], events_key))
+            return i + 1;
     }
-    keys[*count] = key;
+    keys[*count] = events_key;
     audit_student_keys(pipeline->arena, student, keys + *count + 1);
     *count += STUDENT_KEYS_MAX;
     return *count - STUDENT_KEYS_MAX + 1;
 }
 
-/* Puts the arguments of one entry. Returns how many. */
+/* Puts the arguments of one entry into args, and returns their number. student_index: the index in
+ * KEYS of the student's keys, or 0. */
 static int journal_put_entry(struct pipeline *pipeline, const struct journal_effects *effects,
-                             int index, struct str *args)
+                             int student_index, struct str *args)
 {
     int n = 0;
 
     args[n++] = effects->id;
-    args[n++] = command_int(pipeline->arena, index);
+    args[n++] = command_int(pipeline->arena, student_index);
     args[n++] = effects->student_event;
     audit_record_args(pipeline->arena, &effects->audit, args + n);
     n += AUDIT_ARGS;
@@ -79,29 +85,30 @@ static int journal_put_entry(struct pipeline *pipeline, const struct journal_eff
     return n;
 }
 
-/* KEYS and ARGV of journal_process.lua. */
+/* Builds KEYS and ARGV of journal_process.lua: the shard's keys, the keys of each student, the
+ * fixed arguments, the arguments of each entry. */
 struct command *journal_cmd_process(struct pipeline *pipeline, unsigned shard, struct str holder,
                                     const struct journal_effects *effects, size_t count,
                                     int64_t now_ms, int64_t event_age_max_ms)
 {
     struct str *argv = arena_array(pipeline->arena, ARGC_MAX, sizeof(*argv));
-    int indexes[JOURNAL_ENTRIES_MAX], keys = FIXED_KEYS, argc;
+    int student_indexes[JOURNAL_ENTRIES_MAX], keys = FIXED_KEYS, argc;
 
-    if (!argv) /* no arguments fail the pipeline */
+    if (!argv) /* out of memory: a script without arguments fails the pipeline */
         return pipeline_add_script(pipeline, &script_journal_process, 0, 0, NULL);
     argv[0] = key_shard_record(pipeline->arena, shard, SHARD_KEY_LEASE);
     argv[1] = key_shard_record(pipeline->arena, shard, SHARD_KEY_JOURNAL);
     argv[2] = key_shard_record(pipeline->arena, shard, SHARD_KEY_OUTBOX);
     argv[3] = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT);
     for (size_t i = 0; i < count; i++)
-        indexes[i] = journal_put_student(pipeline, effects[i].student, argv, &keys);
+        student_indexes[i] = journal_put_student(pipeline, effects[i].student, argv, &keys);
     argc = keys;
     argv[argc++] = holder;
     argv[argc++] = command_int(pipeline->arena, (now_ms - event_age_max_ms));
     argv[argc++] = command_int(pipeline->arena, event_age_max_ms);
     argv[argc++] = audit_seed(pipeline->arena);
     for (size_t i = 0; i < count; i++)
-        argc += journal_put_entry(pipeline, &effects[i], indexes[i], argv + argc);
+        argc += journal_put_entry(pipeline, &effects[i], student_indexes[i], argv + argc);
     return pipeline_add_script(pipeline, &script_journal_process, keys, argc, argv);
 }
 

@@ -1,49 +1,61 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The journal of a shard: {ss}:journal, a stream with an entry per change, appended by the script
- * that makes the change. The worker derives the effects of an entry (audit record, events) and one
- * script writes them and deletes the entry, so an entry is processed exactly once, even if workers
- * die (docs/worker.md, From journal to event). */
+/* The journal of a shard holds the changes that the worker has not processed yet. It is the Redis
+ * stream {ss}:journal, where ss is the shard's number as two hexadecimal digits and the braces are
+ * a hash tag, which puts all keys of the shard into one slot of Redis Cluster. The Lua script in
+ * Redis that makes a change also appends an entry to the journal.
+ *
+ * The worker derives the effects of an entry: an audit record (who did what) and events to publish.
+ * One script writes these effects and deletes the entry, so that an entry is processed exactly
+ * once, even if workers die. A worker processes a shard only while it holds the shard's lease, a
+ * lock that expires (docs/worker.md, From journal to event). */
 #ifndef STORE_JOURNAL_H
 #define STORE_JOURNAL_H
 
 #include "app/store/audit.h"
 #include "app/store/stream.h"
 
-enum { JOURNAL_ENTRIES_MAX = 32, JOURNAL_MESSAGES_MAX = 2 };
+enum {
+    JOURNAL_ENTRIES_MAX = 32, /* largest number of entries that one command reads or processes */
+    JOURNAL_MESSAGES_MAX = 2  /* largest number of events to publish per entry */
+};
 
-/* Reads the oldest JOURNAL_ENTRIES_MAX entries. */
+/* Reads the oldest JOURNAL_ENTRIES_MAX entries of the shard's journal. */
 struct command *journal_cmd_oldest(struct pipeline *pipeline, unsigned shard);
 struct journal_record {
-    struct str id;
-    struct str text; /* JSON; empty if the entry has another form */
+    struct str id;   /* id of the entry in the stream */
+    struct str text; /* the entry as JSON; empty if the entry has another form */
 };
-/* ret_records has room for JOURNAL_ENTRIES_MAX. Texts point into the reply. */
+/* Parses the reply to journal_cmd_oldest. ret_records has room for JOURNAL_ENTRIES_MAX. The texts
+ * point into the reply. Returns false, with the reason in *p, on failure. */
 bool journal_parse(const struct command *command, struct journal_record *ret_records,
                    size_t *ret_count, struct problem *p);
 
 /* An event to publish, as the outbox stores it. */
 struct message {
-    struct str event;       /* CloudEvent in the structured JSON format */
-    struct str traceparent; /* of the request that caused it; may be empty, never NULL */
+    struct str event;       /* the event as a CloudEvent in the structured JSON format */
+    struct str traceparent; /* trace context of the request that caused the event; may be empty,
+                               never NULL */
 };
 
-/* The effects of one entry. */
+/* The effects of one entry of the journal. */
 struct journal_effects {
-    struct str id;
+    struct str id;             /* id of the entry in the stream */
     struct str student;        /* empty: the entry cannot be parsed and is only deleted */
-    struct audit_record audit; /* about the student */
-    struct str student_event;  /* for the student's stream of events; empty: none */
+    struct audit_record audit; /* the audit record about the student */
+    struct str student_event;  /* event for the student's own stream of events; empty: none */
     struct message messages[JOURNAL_MESSAGES_MAX];
-    size_t message_count;
+    size_t message_count; /* number of events to publish, in messages[] */
 };
 
-/* Processes the entries that still exist, if the shard's lease is the holder's. event_age_max_ms:
- * older events are removed from the students' streams, and a stream expires that long after its
- * last event. count <= JOURNAL_ENTRIES_MAX. */
+/* Writes the effects of the entries that still exist and deletes these entries, if `holder` holds
+ * the shard's lease. Events older than event_age_max_ms are removed from the students' streams of
+ * events, and such a stream expires that long after its last event. count <= JOURNAL_ENTRIES_MAX.
+ */
 struct command *journal_cmd_process(struct pipeline *pipeline, unsigned shard, struct str holder,
                                     const struct journal_effects *effects, size_t count,
                                     int64_t now_ms, int64_t event_age_max_ms);
-/* *ret_processed: how many still existed, or LEASE_LOST. */
+/* Parses the reply to journal_cmd_process. *ret_processed: how many of the entries still existed,
+ * or LEASE_LOST if `holder` does not hold the lease any more. Returns false on failure. */
 bool journal_parse_processed(const struct command *command, int64_t *ret_processed,
                              struct problem *p);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* An entry has the fields e (event) and t (traceparent). */
+/* Commands on the outbox, a stream of events that are to be published. An entry has the fields e
+ * (event, as JSON) and t (traceparent, the trace context of the request that caused it). */
 #include "app/store/outbox.h"
 
 #include "app/store/keys.h"
@@ -9,7 +10,8 @@ static struct str outbox_key(struct pipeline *pipeline, unsigned shard)
     return key_shard_record(pipeline->arena, shard, SHARD_KEY_OUTBOX);
 }
 
-/* One entry at a time, since the next one may only be published after it. */
+/* Reads a single entry, because the next one may be published only after it. In a range of ids, "("
+ * before an id excludes that id. */
 struct command *outbox_cmd_next(struct pipeline *pipeline, unsigned shard, struct str previous)
 {
     struct str from =
@@ -18,7 +20,7 @@ struct command *outbox_cmd_next(struct pipeline *pipeline, unsigned shard, struc
     return stream_cmd_range(pipeline, outbox_key(pipeline, shard), from, STR("+"), 1);
 }
 
-/* An absent field leaves the message without event, or with an empty traceparent. */
+/* If a field is absent, the event stays without text (p NULL), or the traceparent stays empty. */
 bool outbox_parse_next(const struct command *command, struct outbox_entry *ret_entry,
                        bool *ret_found, struct problem *p)
 {
@@ -54,7 +56,7 @@ void outbox_cmd_add(struct pipeline *pipeline, unsigned shard, const struct mess
                                       message->event, STR("t"), message->traceparent});
 }
 
-/* XTRIM MINID accepts a time instead of a whole id. */
+/* XTRIM MINID accepts a time in milliseconds in place of a whole id, because ids begin with it. */
 void outbox_cmd_trim(struct pipeline *pipeline, unsigned shard, int64_t before_ms)
 {
     (void)pipeline_add(pipeline, COMMAND_WRITE, 4,

@@ -1,28 +1,35 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The outbox of a shard: {ss}:outbox, a stream of events to publish, in order. An event is removed
- * after it was published, so it is published at least once; or when its student is erased, so a
- * publisher checks that it still exists before it publishes. */
+/* The outbox of a shard holds the events that are to be published, in order. It is the Redis stream
+ * {ss}:outbox (ss: the shard's number as two hexadecimal digits).
+ *
+ * An event is removed after it has been published, so that it is published at least once. It is
+ * also removed when its student is erased, so a publisher checks that the event still exists before
+ * it publishes it. */
 #ifndef STORE_OUTBOX_H
 #define STORE_OUTBOX_H
 
 #include "app/store/journal.h"
 
 struct outbox_entry {
-    struct str id;
+    struct str id;          /* id of the entry in the stream */
     struct message message; /* event.p NULL: the entry has another form */
 };
 
-/* Reads the oldest entry after the id `previous`; empty: the oldest of all. */
+/* Reads the oldest entry after the id `previous`, or the oldest of all if `previous` is empty. */
 struct command *outbox_cmd_next(struct pipeline *pipeline, unsigned shard, struct str previous);
-/* *ret_found false: there is none. Texts point into the reply. */
+/* Parses the reply to outbox_cmd_next. *ret_found: whether there is an entry; *ret_entry is set
+ * only then, and its texts point into the reply. Returns false, with the reason in *p, on failure.
+ */
 bool outbox_parse_next(const struct command *command, struct outbox_entry *ret_entry,
                        bool *ret_found, struct problem *p);
-/* Removes an entry if the shard's lease is the holder's. Replies 1, 0 or LEASE_LOST. */
+/* Removes an entry if `holder` holds the shard's lease (the lock of the worker that processes it).
+ * Replies 1 if the entry was removed, 0 if it did not exist, LEASE_LOST if the lease is not the
+ * holder's. */
 struct command *outbox_cmd_remove(struct pipeline *pipeline, unsigned shard, struct str holder,
                                   struct str id);
-/* Appends a message. */
+/* Appends an event to the outbox. */
 void outbox_cmd_add(struct pipeline *pipeline, unsigned shard, const struct message *message);
-/* Removes older entries, for installations without a publisher. */
+/* Removes the entries that are older than before_ms. Installations without a publisher use it. */
 void outbox_cmd_trim(struct pipeline *pipeline, unsigned shard, int64_t before_ms);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Predictions as entries of a stream, with named fields, and as cached texts. Fields that this
- * version does not know are skipped, so that a later version may add some. */
+/* A student's predictions: as entries of a stream, with named fields, by which their accuracy is
+ * measured later, and the latest ones as cached texts. Unknown fields are skipped, so that a later
+ * version may add some. */
 #include "app/store/prediction.h"
 
 #include "app/base/clock.h"
@@ -8,7 +9,8 @@
 #include "app/store/keys.h"
 #include "app/store/stream.h"
 
-/* The fields of a record, in this order; the last one only with an intervention. */
+/* The fields of a record, in this order. The last one is present only if the prediction assumes an
+ * intervention. */
 enum prediction_field { MADE_AT, TARGET_DAY, PREDICTED, LOWER, UPPER, MODEL, INTERVENTION, FIELDS };
 static const struct str prediction_field_names[FIELDS] = {[MADE_AT] = STR_INIT("made_at"),
                                                           [TARGET_DAY] = STR_INIT("target_day"),
@@ -41,7 +43,7 @@ bool prediction_parse_cached(const struct command *command, struct str *ret_text
 
 /* ---- writing ---- */
 
-/* The shortest decimal that parses to the same double. */
+/* Returns the shortest decimal number that parses to the same double. */
 static struct str prediction_number_text(struct arena *arena, double value)
 {
     char text[NUMBER_TEXT_MAX];
@@ -58,7 +60,8 @@ static struct str prediction_day_text(struct arena *arena, int32_t day)
     return arena_copy(arena, str_of(text));
 }
 
-/* Puts name, value, name, value, ... Returns how many texts. */
+/* Puts name, value, name, value, ... of the record's fields into ret, and returns the number of
+ * texts. */
 static int prediction_put_fields(struct arena *arena, const struct prediction_record *record,
                                  struct str ret[2 * FIELDS])
 {
@@ -79,7 +82,7 @@ static int prediction_put_fields(struct arena *arena, const struct prediction_re
     return 2 * fields;
 }
 
-/* KEYS and ARGV of prediction_save.lua. */
+/* Builds KEYS and ARGV of prediction_save.lua. */
 struct command *prediction_cmd_save(struct pipeline *pipeline, struct str student,
                                     const struct prediction_record *record, struct str name,
                                     struct str text)
@@ -116,6 +119,7 @@ struct command *prediction_cmd_list(struct pipeline *pipeline, struct str studen
     return stream_cmd_newest(pipeline, key, STR("+"), PREDICTIONS_READ_MAX);
 }
 
+/* Parses a number in [0,1]. Returns false, with *ret untouched, for any other text. */
 static bool prediction_parse_share(struct str text, double *ret)
 {
     double value;
@@ -126,7 +130,8 @@ static bool prediction_parse_share(struct str text, double *ret)
     return true;
 }
 
-/* Sets the member that belongs to the field. */
+/* Sets the member of the record that belongs to the field `name`. Returns false if the value does
+ * not fit the field. A linear search, as there are only FIELDS names. */
 static bool prediction_parse_field(struct prediction_record *record, struct str name,
                                    struct str value)
 {
@@ -142,11 +147,11 @@ static bool prediction_parse_field(struct prediction_record *record, struct str 
     case UPPER: return prediction_parse_share(value, &record->upper);
     case MODEL: record->model = value; return true;
     case INTERVENTION: record->intervention = value; return true;
-    default: return true; /* a field of a later version */
+    default: return true; /* true: a field of a later version is skipped */
     }
 }
 
-/* All fields up to INTERVENTION must be present; unknown ones may follow. */
+/* All fields before INTERVENTION must be present; that and unknown ones may follow. */
 bool prediction_parse_fields(const redisReply *fields, struct prediction_record *ret)
 {
     struct str name, value;
@@ -164,7 +169,7 @@ bool prediction_parse_fields(const redisReply *fields, struct prediction_record 
     return true;
 }
 
-/* The reply has the newest entry first; the list is the other way round. */
+/* The reply has the newest entry first, the list has the oldest first. */
 bool prediction_parse_list(const struct command *command, struct arena *arena,
                            struct prediction_record **ret, size_t *ret_count, struct problem *p)
 {
@@ -173,7 +178,7 @@ bool prediction_parse_list(const struct command *command, struct arena *arena,
 
     if (!reply_expect_array(command->reply, PREDICTIONS_READ_MAX, &n, p))
         return false;
-    records = arena_array(arena, n + 1, sizeof(*records));
+    records = arena_array(arena, n + 1 /* an empty list is not NULL */, sizeof(*records));
     for (size_t i = 0; records && i < n; i++) {
         const redisReply *entry =
             reply_at(command->reply, n - 1 - i); /* [id, [name, value, ...]] */

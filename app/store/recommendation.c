@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Ids, lines and commands of recommendations.
  *
- * A line of a day: ITEM AT_MS ACTION AREA DIFFICULTY PRIORITY REASON MINUTES SCORE GAP CONFIDENCE,
- * and with feedback: AT_MS COMPLETED MINUTES RATING IMPROVEMENT, where - is an absent number. The
- * student's text: TOKEN, then lines FEEDBACK_DAY DAY NUMBER ACTION AREA USEFULNESS. */
+ * Each recommendation of a day is one line of the day's text: ITEM AT_MS ACTION AREA DIFFICULTY
+ * PRIORITY REASON MINUTES SCORE GAP CONFIDENCE. If it has feedback, these follow on the line: AT_MS
+ * COMPLETED MINUTES RATING IMPROVEMENT, where "-" is an absent number.
+ *
+ * The student's text has the token (a random text in the ids of the student's recommendations) in
+ * its first line. The others are the feedback history: FEEDBACK_DAY DAY NUMBER ACTION AREA
+ * USEFULNESS. */
 #include "app/store/recommendation.h"
 
 #include <stdio.h>
@@ -18,7 +22,8 @@ enum { TOKEN_BYTES = 16, TOKEN_N = 2 + 2 * TOKEN_BYTES, NUMBER_MAX = 100000 };
 
 /* ---- ids ---- */
 
-/* The shard comes first, so that a key made from a token leads to the student's slot. */
+/* The token begins with the shard's number, so that the key that is made from a token is in the
+ * student's slot of Redis Cluster. */
 struct str recommendation_token(struct arena *arena, struct str student)
 {
     unsigned char bytes[1 + TOKEN_BYTES];
@@ -30,7 +35,7 @@ struct str recommendation_token(struct arena *arena, struct str student)
     return arena_copy(arena, (struct str){text, TOKEN_N});
 }
 
-/* The day as the number YYYYMMDD. */
+/* Returns the date of a day as the number YYYYMMDD: the digits of its text YYYY-MM-DD. */
 static int32_t recommendation_date_number(int32_t day)
 {
     char text[DAY_TEXT_SIZE];
@@ -50,7 +55,8 @@ void recommendation_id_print(struct str token, int32_t day, int number,
                    recommendation_date_number(day), number);
 }
 
-/* Hexadecimal digits of the shard and of 128 random bits. */
+/* Returns whether the text has the form of a token: hexadecimal digits of the shard and of 128
+ * random bits. */
 static bool recommendation_is_token(struct str text)
 {
     if (text.n != TOKEN_N)
@@ -61,7 +67,7 @@ static bool recommendation_is_token(struct str text)
     return true;
 }
 
-/* Parses YYYYMMDD. */
+/* Parses a date YYYYMMDD. Returns false if it is none. */
 static bool recommendation_parse_date(struct str digits, int32_t *ret_day)
 {
     char text[DAY_TEXT_SIZE];
@@ -98,7 +104,7 @@ struct command *recommendation_cmd_student(struct pipeline *pipeline, struct str
                         (struct str[]){STR("GET"), key_recommended(pipeline->arena, token)});
 }
 
-/* Nil is no error: the student was erased, or the id was never issued. */
+/* Nil is no error: the student was erased, or the token was never issued. */
 bool recommendation_parse_student(const struct command *command, struct str *ret_student,
                                   struct problem *p)
 {
@@ -129,6 +135,7 @@ static void line_put_int(struct buf *out, int64_t value)
     buf_int(out, value);
 }
 
+/* Appends a space and the number, or "-" if it is absent. */
 static void line_put_number(struct buf *out, bool present, double value)
 {
     buf_char(out, ' ');
@@ -138,7 +145,8 @@ static void line_put_number(struct buf *out, bool present, double value)
         buf_char(out, '-');
 }
 
-/* Ids and names contain no space, so a space can separate them. */
+/* Appends the line of a recommendation. Its words are separated by spaces, which ids and names do
+ * not contain. */
 static void recommendation_put_record(struct buf *out, const struct recommendation_record *record)
 {
     const struct feedback *feedback = &record->feedback;
@@ -164,6 +172,7 @@ static void recommendation_put_record(struct buf *out, const struct recommendati
     buf_char(out, '\n');
 }
 
+/* Appends a line of the feedback history. */
 static void recommendation_put_feedback(struct buf *out, const struct feedback_record *record)
 {
     buf_int(out, record->feedback_day);
@@ -177,13 +186,14 @@ static void recommendation_put_feedback(struct buf *out, const struct feedback_r
 
 /* ---- parsing lines ---- */
 
-/* A line whose words are cut off one after the other. One that cannot be parsed sets `bad`, which
- * is checked once at the end. */
+/* A line whose words are cut off one after the other. A word that cannot be parsed sets `bad`,
+ * which is checked once at the end of the line. */
 struct line {
-    struct str text; /* what is left */
+    struct str text; /* rest of the line, without the words that were cut off */
     bool bad;
 };
 
+/* Returns the index of the next word in an array of names that ends with NULL. */
 static int line_parse_name(struct line *line, const char *const *names)
 {
     struct str word = str_cut(&line->text, ' ');
@@ -213,7 +223,7 @@ static double line_parse_number(struct line *line, double min, double max)
     return value;
 }
 
-/* A number, or -. */
+/* Returns the next word as a number, or 0 with *ret_present false if the word is "-". */
 static double line_parse_optional(struct line *line, double min, double max, bool *ret_present)
 {
     *ret_present = !str_starts_with(line->text, STR("- ")) && !str_equal(line->text, STR("-"));
@@ -223,7 +233,7 @@ static double line_parse_optional(struct line *line, double min, double max, boo
     return 0;
 }
 
-/* The optional second half of a day's line. */
+/* Parses the feedback at the end of a line of a day's text. */
 static void line_parse_feedback(struct line *line, struct recommendation_record *ret)
 {
     struct feedback *feedback = &ret->feedback;
@@ -236,7 +246,8 @@ static void line_parse_feedback(struct line *line, struct recommendation_record 
     feedback->improvement = line_parse_optional(line, -1, 1, &feedback->has_improvement);
 }
 
-/* Reading is as strict as writing: a line that this program cannot have written is an error. */
+/* Parses a line of a day's text. Returns false for a line that this program cannot have written:
+ * reading is as strict as writing. */
 static bool recommendation_parse_record(struct str text, int32_t day, int number,
                                         struct recommendation_record *ret)
 {
@@ -259,6 +270,7 @@ static bool recommendation_parse_record(struct str text, int32_t day, int number
     return !line.bad && line.text.n == 0 && id_valid(ret->item);
 }
 
+/* Parses a line of the feedback history. Returns false if it has another form. */
 static bool recommendation_parse_feedback(struct str text, struct feedback_record *ret)
 {
     struct line line = {.text = text};
@@ -272,8 +284,8 @@ static bool recommendation_parse_feedback(struct str text, struct feedback_recor
     return !line.bad && line.text.n == 0;
 }
 
-/* True if each line ends with a line feed. Lines are counted by them to allocate memory, and
- * parsing must not find one more. */
+/* Returns whether each line ends with a line feed. Memory is allocated by the number of line feeds,
+ * and parsing must not find one more line. */
 static bool lines_are_complete(struct str text)
 {
     return text.n == 0 || text.p[text.n - 1] == '\n';
@@ -288,18 +300,20 @@ static size_t lines_count(struct str text)
     return n;
 }
 
-/* v has room for as many records as the text has lines. */
+/* Parses all lines of a day's text. Returns false if one has another form. v has room for as many
+ * recommendations as the text has lines. */
 static bool recommendation_parse_day(struct str text, int32_t day, struct recommendation_record *v)
 {
-    bool good = lines_are_complete(text);
+    bool valid = lines_are_complete(text);
 
-    for (int number = 1; good && text.n > 0; number++)
-        good = recommendation_parse_record(str_cut(&text, '\n'), day, number, v++);
-    return good;
+    for (int number = 1; valid && text.n > 0; number++)
+        valid = recommendation_parse_record(str_cut(&text, '\n'), day, number, v++);
+    return valid;
 }
 
-/* The token and the feedback history. */
-static bool recommendation_parse_own(struct str text, struct recommendations *ret)
+/* Parses the student's text: the token and the feedback history. Returns false if it has another
+ * form. An empty text is that of a student without token and feedback. */
+static bool recommendation_parse_student_text(struct str text, struct recommendations *ret)
 {
     if (text.n == 0)
         return true;
@@ -316,7 +330,7 @@ static bool recommendation_parse_own(struct str text, struct recommendations *re
 
 /* ---- one day ---- */
 
-/* One MGET: both texts must be of the same moment. */
+/* A single MGET reads both texts, so that they are of the same moment. */
 struct command *recommendation_cmd_get(struct pipeline *pipeline, struct str student, int32_t day,
                                        bool with_path)
 {
@@ -330,7 +344,7 @@ struct command *recommendation_cmd_get(struct pipeline *pipeline, struct str stu
     return pipeline_add(pipeline, COMMAND_READ, with_path ? 4 : 3, argv);
 }
 
-/* A text of a reply to MGET; an absent one is empty. */
+/* Gets element i of a reply to MGET; an absent one becomes "". Returns false if it is an error. */
 static bool recommendation_text_at(const redisReply *reply, size_t i, struct str *ret)
 {
     *ret = (struct str){"", 0};
@@ -353,14 +367,15 @@ bool recommendation_parse(const struct command *command, struct arena *arena, in
     ret->n = lines_count(ret->day_text);
     ret->v = arena_array(arena, ret->n + room, sizeof(*ret->v));
     if (ret->v && recommendation_parse_day(ret->day_text, day, ret->v) &&
-        recommendation_parse_own(ret->student_text, ret))
+        recommendation_parse_student_text(ret->student_text, ret))
         return true;
     problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
     return false;
 }
 
-/* Appends feedback to the history, from which it removes earlier feedback on the same
- * recommendation, what is older than the history, and the oldest one if there is no room. */
+/* Appends a feedback to the history. Removes three things from it: earlier feedback on the same
+ * recommendation, feedback that is older than HISTORY_DAYS, and the oldest feedback if there is no
+ * room. */
 static void recommendation_update_history(struct recommendations *recommendations,
                                           const struct feedback_record *added)
 {
@@ -382,7 +397,8 @@ static void recommendation_update_history(struct recommendations *recommendation
     recommendations->feedback_count = count;
 }
 
-/* The day's line keeps the feedback in full, the history what later confidence needs. */
+/* The line of the recommendation gets the whole feedback, the history only what later confidence
+ * needs. */
 void recommendation_add_feedback(struct recommendations *recommendations, int number,
                                  const struct feedback *feedback, int64_t now_ms)
 {
@@ -400,7 +416,8 @@ void recommendation_add_feedback(struct recommendations *recommendations, int nu
     recommendation_update_history(recommendations, &added);
 }
 
-/* The lines of a day, in the order of their numbers. */
+/* Returns the day's text: a line per recommendation, in the order of their numbers. p NULL: out of
+ * memory. */
 static struct str recommendation_day_text(struct arena *arena,
                                           const struct recommendations *recommendations)
 {
@@ -413,7 +430,8 @@ static struct str recommendation_day_text(struct arena *arena,
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
-/* The token, and the feedback history oldest first. */
+/* Returns the student's text: the token, and the feedback history, oldest first. p NULL: out of
+ * memory. */
 static struct str recommendation_student_text(struct arena *arena,
                                               const struct recommendations *recommendations)
 {
@@ -427,13 +445,15 @@ static struct str recommendation_student_text(struct arena *arena,
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
-/* Epoch seconds at which the day is no longer part of the history. */
+/* Returns the time, in seconds since 1970, at which the day is no longer part of the history. */
 static struct str recommendation_expiry(struct arena *arena, int32_t day)
 {
     return command_int(arena, day_start_ms(day + HISTORY_DAYS) / 1000);
 }
 
-/* KEYS and ARGV of recommendation_change.lua; the first key is filled in below. */
+/* Builds KEYS and ARGV of recommendation_change.lua. The first key is set below, because the
+ * function that makes it can fail. The key and the argument for a learning path are left out if
+ * there is none. */
 struct command *recommendation_cmd_change(struct pipeline *pipeline,
                                           const struct recommendation_change *change)
 {
@@ -464,11 +484,11 @@ struct command *recommendation_cmd_change(struct pipeline *pipeline,
                                (int)(arg - argv), argv);
 }
 
-/* The type of the reply distinguishes the outcomes: see recommendation_change.lua. */
+/* The script replies a number, or the two stored texts if they are not as they were read. */
 enum recommendation_outcome recommendation_parse_change(const struct command *command,
                                                         struct problem *p)
 {
-    int64_t code; /* 1 saved, 0 erased, -1 withdrawn */
+    int64_t code; /* 1: saved; 0: the student is erased; -1: consent is withdrawn */
     size_t n;
 
     if (reply_int(command->reply, &code) == REPLY_OK)
@@ -483,7 +503,7 @@ enum recommendation_outcome recommendation_parse_change(const struct command *co
 
 /* ---- many days ---- */
 
-/* The student's text comes first, then one text per day. */
+/* The reply has the student's text first, then one text per day. */
 struct command *recommendation_cmd_days(struct pipeline *pipeline, struct str student,
                                         int32_t first, int count)
 {
@@ -495,12 +515,12 @@ struct command *recommendation_cmd_days(struct pipeline *pipeline, struct str st
     return pipeline_add(pipeline, COMMAND_READ, 2 + count, argv);
 }
 
-/* Counts the lines of all days first, to allocate once. */
+/* Parses the texts of all days into one array. Counts their lines first, to allocate it once. */
 static bool recommendation_parse_records(const redisReply *reply, size_t days, struct arena *arena,
                                          int32_t first, struct recommendation_record **ret_records,
                                          size_t *ret_count)
 {
-    struct recommendation_record *v;
+    struct recommendation_record *next;
     size_t n = 0;
     struct str text;
 
@@ -509,26 +529,26 @@ static bool recommendation_parse_records(const redisReply *reply, size_t days, s
             return false;
         n += lines_count(text);
     }
-    v = arena_array(arena, n + 1, sizeof(*v));
-    if (!v)
+    next = arena_array(arena, n + 1 /* an empty list is not NULL */, sizeof(*next));
+    if (!next)
         return false;
-    *ret_records = v;
+    *ret_records = next; /* the beginning; `next` moves on */
     *ret_count = n;
     for (size_t i = 0; i < days; i++) {
         if (!recommendation_text_at(reply, 1 + i, &text) ||
-            !recommendation_parse_day(text, first + (int32_t)i, v))
+            !recommendation_parse_day(text, first + (int32_t)i, next))
             return false;
-        v += lines_count(text);
+        next += lines_count(text);
     }
     return true;
 }
 
-/* The first text is the student's, of which only the token is needed. */
+/* The first text is the student's. It is parsed as a whole, but only the token is needed. */
 bool recommendation_parse_days(const struct command *command, struct arena *arena, int32_t first,
                                struct recommendation_record **ret_records, size_t *ret_count,
                                struct str *ret_token, struct problem *p)
 {
-    struct recommendations own = {0};
+    struct recommendations student_part = {0};
     struct str text;
     size_t n;
 
@@ -537,12 +557,12 @@ bool recommendation_parse_days(const struct command *command, struct arena *aren
         reply_problem(command->reply, p);
         return false;
     }
-    if (!recommendation_parse_own(text, &own) ||
+    if (!recommendation_parse_student_text(text, &student_part) ||
         !recommendation_parse_records(command->reply, n - 1, arena, first, ret_records,
                                       ret_count)) {
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
     }
-    *ret_token = own.token;
+    *ret_token = student_part.token;
     return true;
 }
