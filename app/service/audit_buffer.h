@@ -18,7 +18,7 @@ enum {
 struct audit_buffer_entry {
     const char *action, *resource_type, *route, *via;
     int64_t minute; /* time of the event in minutes since the epoch */
-    int64_t count;  /* number of equal events that this entry stands for */
+    int64_t count;  /* number of equal events that this entry counts */
     enum audit_mode mode;
     enum role role;
     int status;

@@ -104,7 +104,7 @@ static bool audit_list_is_filtered(const struct audit_list *list)
     return list->user.n > 0 || list->resource_type.n > 0;
 }
 
-/* Reads the replies that only the first step asked for: the pseudonym, and the lengths of the logs.
+/* Reads the replies to commands of the first step only: the pseudonym, and the lengths of the logs.
  * Their sum is the total, unless there is a filter: then the matches are counted in the scan. */
 static bool audit_list_read_head(struct audit_list *list, struct arena *arena, struct problem *p)
 {

@@ -110,7 +110,7 @@ const char *callback_refusal(const struct config *config, struct str url)
 }
 
 /* Signs TIMESTAMP.BODY. The signature covers the timestamp, so that a receiver can refuse an old
- * callback that somebody sends again. */
+ * callback that is sent again by an attacker. */
 bool callback_sign(const struct config *config, struct str timestamp, struct str body,
                    char ret_hex[DIGEST_HEX_SIZE])
 {

@@ -21,8 +21,8 @@ static void cohort_access_queue_own(struct cohort_access *access, struct pipelin
                                       : cohort_cmd_of_student(pipeline, access->principal->user);
 }
 
-/* Students whom the table in auth/access.c allows or denies need no command. For each of the others
- * the student's cohorts are read. */
+/* A student needs no command when the table in auth/access.c already allows or denies access. For
+ * each other student the student's cohorts are read. */
 void cohort_access_add_students(struct cohort_access *access, struct str_list students,
                                 struct pipeline *pipeline)
 {
