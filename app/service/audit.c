@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Two buffers: `collecting` gets the events of requests, `sending` those that are on their way to
- * Redis. When `sending` is empty, the two are exchanged. `sending` is worked off in batches, one at
- * a time; a batch is one pipeline with a command per shard and mode, preceded by another pipeline
- * when pseudonyms have to be known first. Events that fail stay in `sending` for the next batch. */
+/* Sends audit events (who accessed whose data) to the audit log in Redis. There are two buffers:
+ * requests add events to `collecting`, and `sending` has the events that are being sent. When
+ * `sending` is empty, the two buffers are exchanged. The events of `sending` are sent in batches of
+ * 512 at most, one batch at a time. A batch is one pipeline, with a command for each bucket (the
+ * events of one shard and mode). Another pipeline comes before it when pseudonyms (random names
+ * that records have instead of students' ids) must be read first. Events that Redis refuses stay in
+ * `sending` for the next batch. */
 #include "app/service/audit.h"
 
 #include <stdlib.h>
@@ -13,40 +16,42 @@
 #include "app/store/keys.h"
 
 enum {
-    AUDIT_BATCH_MAX = 512,                    /* events of one batch */
-    AUDIT_CROWDED = AUDIT_BUFFER_MAX * 3 / 4, /* collected events that are sent without delay */
-    AUDIT_ARENA_FIRST = 16384,
-    AUDIT_ARENA_CAP = 8 << 20,
+    AUDIT_BATCH_MAX = 512,                    /* largest number of events in one batch */
+    AUDIT_CROWDED = AUDIT_BUFFER_MAX * 3 / 4, /* from this number of events on, no delay */
+    AUDIT_ARENA_FIRST = 16384,                /* size of the arena's first block in bytes */
+    AUDIT_ARENA_CAP = 8 << 20,                /* largest size of the arena in bytes */
 };
 static const int64_t AUDIT_RETRY_US = 200000; /* pause after a batch that failed */
 
 enum audit_stage { AUDIT_IDLE, AUDIT_AWAITS_PSEUDONYMS, AUDIT_AWAITS_ITEMS };
 
-/* Events that go into the same command: one shard, either all aggregated or none (2 * shard, plus 1
- * for aggregated ones). */
+/* A bucket is the set of events that may go into the same command: events of one shard that are
+ * either all aggregated or all not. Its number is 2 * shard, plus 1 if the events are aggregated.
+ */
 enum { AUDIT_BUCKETS = 2 * SHARDS };
 
-/* The events of one command of the batch. */
+/* The events of the batch that one command sends: audit.order[first .. first + n - 1]. */
 struct audit_group {
     struct command *command;
-    size_t first, n; /* positions in order */
+    size_t first, n;
 };
 
 struct audit {
     struct audit_buffer collecting, sending;
-    int64_t first_us; /* when the first event of collecting was added */
-    int64_t tick_us;  /* time of the latest tick */
-    int64_t retry_us; /* no batch before that time */
-    bool has_urgent;  /* collecting has an event that must not be delayed */
-    size_t reserved;  /* events that collecting must have room for */
+    int64_t first_us; /* time when the oldest event of `collecting` was added */
+    int64_t tick_us;  /* time of the latest call of audit_tick */
+    int64_t retry_us; /* earliest time of the next batch; 0: no batch has failed yet */
+    bool has_urgent;  /* `collecting` has an event that must not be delayed */
+    size_t reserved;  /* number of events that `collecting` must keep room for */
     enum audit_stage stage;
-    struct arena *arena; /* of the batch */
+    struct arena *arena; /* memory of the current batch */
     struct pipeline pipeline;
-    uint16_t order[AUDIT_BUFFER_MAX];   /* indexes into sending, sorted by bucket */
-    uint16_t buckets[AUDIT_BUFFER_MAX]; /* the bucket of each event of sending */
-    size_t sent;                        /* order[0 .. sent - 1] are in Redis */
-    size_t batch_size;                  /* events from order[sent] on that are in the batch */
-    struct command *pseudonym_cmds[AUDIT_BATCH_MAX]; /* of each event in the batch; may be NULL */
+    uint16_t order[AUDIT_BUFFER_MAX];   /* indexes into `sending`, sorted by bucket */
+    uint16_t buckets[AUDIT_BUFFER_MAX]; /* bucket number of each event of `sending` */
+    size_t sent;       /* number of events in Redis: those of order[0 .. sent - 1] */
+    size_t batch_size; /* number of events in the batch: they begin at order[sent] */
+    /* reads the actor's pseudonym, for each event of the batch; NULL: the event needs none */
+    struct command *pseudonym_cmds[AUDIT_BATCH_MAX];
     struct audit_group groups[AUDIT_BATCH_MAX];
     size_t group_count;
 };
@@ -81,7 +86,7 @@ size_t audit_room(const struct audit *audit)
     return audit ? AUDIT_BUFFER_MAX - audit->collecting.n - audit->reserved : 0;
 }
 
-/* Without an audit (engine->audit is NULL) everything is allowed and nothing recorded. */
+/* With audit NULL, as in programs that record nothing, the reservation always succeeds. */
 bool audit_reserve(struct audit *audit)
 {
     if (audit && audit_room(audit) == 0)
@@ -124,8 +129,9 @@ static struct str audit_student(const struct audit_buffer_entry *event)
     return (struct str){event->student, event->student_n};
 }
 
-/* A record is kept in the shard of the student it concerns, so that erasing the student finds it;
- * without a student, in the shard that the actor's id gives. */
+/* Returns the bucket number of an event. Its audit record is kept in the shard of the student that
+ * it concerns, so that the erasure of the student finds it. When it concerns no student, the
+ * actor's id decides on the shard. */
 static uint16_t audit_bucket(const struct audit_buffer_entry *event)
 {
     unsigned shard = key_shard(event->student_n > 0 ? audit_student(event) : audit_actor(event));
@@ -133,7 +139,8 @@ static uint16_t audit_bucket(const struct audit_buffer_entry *event)
     return (uint16_t)(2 * shard + (event->mode == AUDIT_AGGREGATED));
 }
 
-/* Counting sort: keeps the order of events within a bucket. */
+/* Fills `order` by a counting sort, which keeps the order of the events within a bucket. starts[b]
+ * becomes the position in `order` of the next event of bucket b. */
 static void audit_sort_by_bucket(struct audit *audit)
 {
     size_t starts[AUDIT_BUCKETS + 1] = {0};
@@ -160,7 +167,8 @@ static bool audit_is_own_data(const struct audit_buffer_entry *event)
     return event->role == ROLE_STUDENT && str_equal(audit_actor(event), audit_student(event));
 }
 
-/* The record's details as a JSON object; p is NULL without memory. */
+/* Returns the details of the event's audit record as a JSON object; its p is NULL when memory is
+ * out. event->subjects is JSON members already, so it is copied as it is. */
 static struct str audit_details(struct arena *arena, const struct audit_buffer_entry *event)
 {
     struct buf text;
@@ -181,8 +189,10 @@ static struct str audit_details(struct arena *arena, const struct audit_buffer_e
     return text.failed ? (struct str){0} : buf_view(&text);
 }
 
-/* Makes the item that is sent for an event. pseudonym_cmd: has the pseudonym of a student who acts
- * on other data than his own; a record never has a student's id. */
+/* Makes *ret, the audit record of an event with what the script that adds it needs. A record never
+ * names a student by id: the actor is "self" for a student's own data and the pseudonym in the
+ * reply of pseudonym_cmd for a student who acts on other data. False when memory is out or the
+ * pseudonym could not be read. */
 static bool audit_make_item(struct arena *arena, const struct audit_buffer_entry *event,
                             const struct command *pseudonym_cmd, struct audit_item *ret)
 {
@@ -215,7 +225,8 @@ static bool audit_make_item(struct arena *arena, const struct audit_buffer_entry
     return actor.p && ret->record.resource.p && ret->record.details.p;
 }
 
-/* How many events from `first` on go into one command. */
+/* Returns how many events, from order[first] on and before order[end], go into one command. They
+ * have the same bucket, and are AUDIT_ITEMS_MAX at most. */
 static size_t audit_group_length(const struct audit *audit, size_t first, size_t end)
 {
     size_t n = 1;
@@ -226,7 +237,8 @@ static size_t audit_group_length(const struct audit *audit, size_t first, size_t
     return n;
 }
 
-/* A failure marks the pipeline, so that the whole batch is retried. */
+/* Queues the command that adds the records of order[first .. first + n - 1]. When one of them
+ * cannot be made, the pipeline is marked as failed, so that the whole batch is sent again later. */
 static void audit_queue_group(struct audit *audit, size_t first, size_t n)
 {
     struct audit_item *items = arena_array(audit->arena, n, sizeof(*items));
@@ -245,7 +257,7 @@ static void audit_queue_group(struct audit *audit, size_t first, size_t n)
         .n = n};
 }
 
-/* Queues a command per group of the batch and submits them. */
+/* Sends the records of the batch: one command for each group of events with the same bucket. */
 static void audit_send_items(struct engine *engine, int64_t now_us)
 {
     struct audit *audit = engine->audit;
@@ -261,8 +273,9 @@ static void audit_send_items(struct engine *engine, int64_t now_us)
     store_submit(engine->store, &audit->pipeline, now_us);
 }
 
-/* The pseudonym of a student who acts on other data than his own is in another slot than the
- * record, out of reach of the script that adds it: it is read first. */
+/* Starts a batch with the oldest events that are not in Redis yet. A student who acts on other data
+ * than his own is recorded by pseudonym. The pseudonym is in another Redis slot than the record, so
+ * the script that adds the record cannot read it, and another pipeline reads it first. */
 static void audit_start_batch(struct engine *engine, int64_t now_us)
 {
     struct audit *audit = engine->audit;
@@ -287,40 +300,42 @@ static void audit_start_batch(struct engine *engine, int64_t now_us)
     store_submit(engine->store, &audit->pipeline, now_us);
 }
 
-/* Moves the events of groups that Redis refused behind those that it has, where the next batch
- * begins. Returns how many there are. */
+/* Splits the batch by the replies to its commands: the events that Redis has confirmed count as
+ * sent, and those of refused commands are moved to order[sent], where the next batch begins.
+ * Returns the number of refused events. */
 static size_t audit_keep_failed(struct audit *audit)
 {
     uint16_t failed[AUDIT_BATCH_MAX];
-    size_t n = 0;
+    size_t failed_count = 0;
 
     for (size_t g = 0; g < audit->group_count; g++) {
         const struct audit_group *group = &audit->groups[g];
-        struct problem p = {.code = PROBLEM_NONE};
+        struct problem ignored = {.code = PROBLEM_NONE};
 
-        if (audit_parse_items(group->command, &p))
+        if (audit_parse_items(group->command, &ignored))
             continue;
-        memcpy(failed + n, audit->order + group->first, group->n * sizeof(*failed));
-        n += group->n;
+        memcpy(failed + failed_count, audit->order + group->first, group->n * sizeof(*failed));
+        failed_count += group->n;
     }
-    audit->sent += audit->batch_size - n;
-    if (n > 0)
-        memcpy(audit->order + audit->sent, failed, n * sizeof(*failed));
-    return n;
+    audit->sent += audit->batch_size - failed_count;
+    if (failed_count > 0)
+        memcpy(audit->order + audit->sent, failed, failed_count * sizeof(*failed));
+    return failed_count;
 }
 
-/* Called with the replies to the items, or when the pipeline failed: then none of the batch counts
- * as sent, although some records may be in Redis. */
+/* Ends the batch, with the replies to its records or after a pipeline that failed. After a failed
+ * pipeline none of its events counts as sent, although Redis may have got some: these get a second
+ * record, because none may be lost. */
 static void audit_end_batch(struct engine *engine, int64_t now_us)
 {
     struct audit *audit = engine->audit;
-    size_t before = audit->sent;
+    size_t sent_before = audit->sent;
 
     audit->stage = AUDIT_IDLE;
     if (audit->pipeline.status != PIPELINE_COMPLETE || audit_keep_failed(audit) > 0)
         audit->retry_us = now_us + AUDIT_RETRY_US;
-    if (audit->sent > before)
-        metrics_add(engine->metrics, METRIC_AUDIT_NOTES, NULL, NULL, audit->sent - before);
+    if (audit->sent > sent_before)
+        metrics_add(engine->metrics, METRIC_AUDIT_NOTES, NULL, NULL, audit->sent - sent_before);
     if (audit->sent == audit->sending.n) {
         audit_buffer_clear(&audit->sending);
         audit->sent = 0;
@@ -329,7 +344,8 @@ static void audit_end_batch(struct engine *engine, int64_t now_us)
 
 /* ---- every loop iteration ---- */
 
-/* When the next batch is to be sent; INT64_MAX: not before another event or reply. */
+/* Returns the time when the next batch is to be sent. INT64_MAX: there is nothing to send, or a
+ * batch is on its way, so that only another event or a reply changes the time. */
 static int64_t audit_due_us(const struct engine *engine)
 {
     const struct audit *audit = engine->audit;
@@ -342,6 +358,7 @@ static int64_t audit_due_us(const struct engine *engine)
     return is_urgent || delayed_us < audit->retry_us ? audit->retry_us : delayed_us;
 }
 
+/* Makes the collected events those to send. `sending` must be empty; it collects from now on. */
 static void audit_exchange_buffers(struct audit *audit)
 {
     struct audit_buffer empty = audit->sending;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The buffer of audit events as an array and a hash table of indexes into it. Only aggregated and
- * denied events are looked up; immediate ones are appended each time. */
+/* The buffer of audit events: an array of events, and a hash table of indexes into the array.
+ * Aggregated and denied events are searched in the hash table, and an equal one is counted instead
+ * of added. Immediate events are always appended, and are not in the hash table. */
 #include "app/service/audit_buffer.h"
 
 #include <stdlib.h>
 
-enum { AUDIT_SLOTS = 2 * AUDIT_BUFFER_MAX };
+enum { AUDIT_SLOTS = 2 * AUDIT_BUFFER_MAX }; /* length of the hash table */
 
 bool audit_buffer_init(struct audit_buffer *buffer)
 {
@@ -28,8 +29,9 @@ void audit_buffer_clear(struct audit_buffer *buffer)
     buffer->n = 0;
 }
 
-/* FNV-1a. No key is needed against crafted collisions: a client could only crowd slots with ids of
- * its own, in a table that is at least half empty and is cleared twice a second. */
+/* Continues the hash `h` with a text, by FNV-1a. This hash has no secret key, so a client could
+ * choose ids whose hashes collide. The harm is small, because the table is at least half empty and
+ * is cleared about twice a second. */
 static uint32_t audit_hash_text(uint32_t h, struct str s)
 {
     for (size_t i = 0; i < s.n; i++)
@@ -49,8 +51,8 @@ static bool audit_text_is(const char *text, unsigned char n, struct str s)
     return n == s.n && (n == 0 || memcmp(text, s.p, n) == 0);
 }
 
-/* Compares what makes two records differ. The correlation id does not: the first
- * event's is recorded for all of them. */
+/* True when the event can be counted in the entry, because all recorded values are equal. Only the
+ * correlation id (the request's id) is not compared: the first event's is recorded for all. */
 static bool audit_entry_equals(const struct audit_buffer_entry *entry,
                                const struct audit_event *event)
 {
@@ -63,7 +65,9 @@ static bool audit_entry_equals(const struct audit_buffer_entry *entry,
            audit_text_is(entry->subjects, entry->subjects_n, event->subjects);
 }
 
-/* Longer texts than the field are cut: ids are no longer, and audit_hook bounds the subjects. */
+/* Copies a text into a field of `size` bytes and returns its length. A text that is longer than the
+ * field would be cut. This does not happen, since ids have at most the size of their fields and
+ * audit_hook.c limits the length of the subjects. */
 static unsigned char audit_copy_text(char *field, size_t size, struct str s)
 {
     size_t n = s.n < size ? s.n : size;
@@ -96,6 +100,7 @@ static void audit_buffer_append(struct audit_buffer *buffer, const struct audit_
         audit_copy_text(entry->correlation, sizeof(entry->correlation), event->correlation_id);
 }
 
+/* Searches the hash table by linear probing. A slot has the entry's index plus 1; 0 is empty. */
 void audit_buffer_add(struct audit_buffer *buffer, const struct audit_event *event)
 {
     uint32_t slot;

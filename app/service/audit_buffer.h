@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Audit events that wait to be sent, in the order in which they were added; equal ones of
- * aggregated mode are counted instead. Adding is part of every request, so it allocates nothing. */
+/* Audit events (who accessed whose data) that wait to be sent, in the order in which they were
+ * added. Events that are equal are kept as one with a count, except those of mode AUDIT_IMMEDIATE.
+ * Adding an event is part of every request, so it allocates no memory. */
 #ifndef SERVICE_AUDIT_BUFFER_H
 #define SERVICE_AUDIT_BUFFER_H
 
 #include "app/base/ids.h"
 #include "app/service/audit.h"
 
-enum { AUDIT_BUFFER_MAX = 4096, AUDIT_SUBJECTS_MAX = 127 };
+enum {
+    AUDIT_BUFFER_MAX = 4096,  /* events in one buffer */
+    AUDIT_SUBJECTS_MAX = 127, /* bytes of an event's subjects */
+};
 
-/* A copy of struct audit_event. The texts are not NUL-terminated: NAME_n is the length of NAME. */
+/* A copy of struct audit_event. The copied texts are not NUL-terminated: each field NAME_n is the
+ * length of the field NAME. */
 struct audit_buffer_entry {
     const char *action, *resource_type, *route, *via;
-    int64_t minute; /* since the epoch */
-    int64_t count;  /* of equal events */
+    int64_t minute; /* time of the event in minutes since the epoch */
+    int64_t count;  /* number of equal events that this entry counts */
     enum audit_mode mode;
     enum role role;
     int status;
@@ -25,18 +30,19 @@ struct audit_buffer_entry {
 };
 
 struct audit_buffer {
-    size_t n;
-    struct audit_buffer_entry *v; /* room for AUDIT_BUFFER_MAX */
-    /* hash table of the aggregated entries, twice as long as v, linear probing: index into v + 1,
-     * 0 for an empty slot */
+    size_t n;                     /* number of entries in v */
+    struct audit_buffer_entry *v; /* array with room for AUDIT_BUFFER_MAX entries */
+    /* hash table of the entries that are not of mode AUDIT_IMMEDIATE, twice as long as v, with
+     * linear probing; a slot has the index of an entry in v plus 1, or 0 when it is empty */
     uint32_t *slots;
 };
 
-/* False without memory; call audit_buffer_release in any case. */
+/* False when memory is out. Call audit_buffer_release in any case. */
 bool audit_buffer_init(struct audit_buffer *buffer);
 void audit_buffer_release(struct audit_buffer *buffer);
 void audit_buffer_clear(struct audit_buffer *buffer);
-/* Counts the event, or appends it. buffer->n < AUDIT_BUFFER_MAX must hold. */
+/* Adds 1 to the count of an equal entry if there is one, else appends a new entry. The buffer must
+ * not be full. */
 void audit_buffer_add(struct audit_buffer *buffer, const struct audit_event *event);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Keys, MACs and seals of the audit log. What is signed is text with one value per line; values
- * have no line feeds (store/audit.h), so no two lists of values give the same text. */
+/* Keys, MACs and seals of the audit log; a seal signs a segment of records and the seal before it.
+ * The signed text has one value per line. Values have no line feeds (store/audit.h), so that two
+ * different lists of values never give the same text. */
 #include "app/service/audit_chain.h"
 
 #include <stdio.h>
@@ -12,6 +13,8 @@
 
 /* ---- keys ---- */
 
+/* Adds the key in a line of AUDIT_KEY. False, with the reason in ret_error, for a key that is too
+ * short or one too many. */
 static bool audit_add_key(struct audit_keys *keys, struct str secret, int line, char ret_error[200])
 {
     unsigned char digest[DIGEST_SIZE];
@@ -27,7 +30,7 @@ static bool audit_add_key(struct audit_keys *keys, struct str secret, int line, 
         (void)snprintf(ret_error, 200, "AUDIT_KEY: has more than %d keys", AUDIT_KEYS_MAX);
         return false;
     }
-    /* the id is a MAC by the key: it identifies the key and does not help to find it */
+    /* the id is a MAC made with the key: it identifies the key without revealing it */
     digest_hmac(secret, STR("mastery-engine audit key id"), digest);
     hex_print(digest, (AUDIT_KEY_ID_SIZE - 1) / 2, key->id);
     key->secret = secret;
@@ -35,7 +38,8 @@ static bool audit_add_key(struct audit_keys *keys, struct str secret, int line, 
     return true;
 }
 
-/* One key per line; empty lines are skipped, so that a file may end with one. */
+/* Adds the keys of a text with one key per line. Empty lines are skipped, so that a file may end
+ * with one. False, with the reason in ret_error, when a key is invalid or there is none. */
 static bool audit_parse_keys(struct str text, struct audit_keys *keys, char ret_error[200])
 {
     for (int line = 1; text.n > 0; line++) {
@@ -51,6 +55,8 @@ static bool audit_parse_keys(struct str text, struct audit_keys *keys, char ret_
     return false;
 }
 
+/* Copies the text of AUDIT_KEY, because the configuration may be replaced while the keys are used.
+ */
 bool audit_keys_load(const struct config *config, struct audit_keys *ret, char ret_error[200])
 {
     struct audit_keys keys = {.text = strdup(config->audit_key ? config->audit_key : "")};
@@ -92,7 +98,8 @@ static void audit_add_line(struct buf *text, struct str value)
     buf_char(text, '\n');
 }
 
-/* Signs the text; ret gets 2 * bytes hexadecimal digits and NUL. */
+/* Signs the text with the key. ret gets the first `bytes` bytes of the HMAC as 2 * bytes
+ * hexadecimal digits and NUL. False when memory for the text was out. */
 static bool audit_sign(const struct audit_key *key, const struct buf *text, size_t bytes, char *ret)
 {
     unsigned char digest[DIGEST_SIZE];
@@ -104,7 +111,8 @@ static bool audit_sign(const struct audit_key *key, const struct buf *text, size
     return true;
 }
 
-/* The id is part of what is signed: a record that is moved to another id does not verify. */
+/* The record's id is part of the signed text, so that a record that is stored again under another
+ * id does not match its MAC. */
 bool audit_record_mac(struct arena *arena, const struct audit_key *key,
                       const struct audit_entry *entry, char ret[AUDIT_MAC_SIZE])
 {
@@ -118,7 +126,8 @@ bool audit_record_mac(struct arena *arena, const struct audit_key *key,
     return audit_sign(key, &text, (AUDIT_MAC_SIZE - 1) / 2, ret);
 }
 
-/* The shard is part of what is signed: a chain cannot be passed off as that of another shard. */
+/* The shard is part of the signed text, so that the seals of one shard cannot be passed off as
+ * those of another. */
 bool audit_seal_head(struct arena *arena, const struct audit_key *key, unsigned shard,
                      const struct str v[SEAL_FIELDS], char ret[AUDIT_HEAD_SIZE])
 {
@@ -133,7 +142,7 @@ bool audit_seal_head(struct arena *arena, const struct audit_key *key, unsigned 
 
 /* ---- links ---- */
 
-/* The lengths are checked because the texts are copied into fixed arrays. */
+/* The lengths of the seal's texts are checked because they are copied into arrays of fixed size. */
 bool audit_link_from_seal(const struct audit_seal *seal, struct audit_link *ret)
 {
     struct audit_link link;
@@ -148,7 +157,7 @@ bool audit_link_from_seal(const struct audit_seal *seal, struct audit_link *ret)
     return true;
 }
 
-/* "ID MAC ID MAC …" of a segment; p is NULL without memory. */
+/* Returns "ID MAC ID MAC …" for the n records of a segment; its p is NULL when memory is out. */
 static struct str audit_list_macs(struct arena *arena, const struct audit_key *key,
                                   const struct audit_entry *entries, size_t n)
 {
@@ -169,6 +178,7 @@ static struct str audit_list_macs(struct arena *arena, const struct audit_key *k
     return list.failed ? (struct str){0} : buf_view(&list);
 }
 
+/* Fills the values before SEAL_HEAD first, because the head is computed from them. */
 bool audit_seal_next(struct arena *arena, const struct audit_key *key, unsigned shard,
                      const struct audit_link *link, const struct audit_entry *entries, size_t n,
                      struct str ret_v[SEAL_FIELDS], struct audit_link *ret_link)

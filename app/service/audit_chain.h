@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How audit records are sealed (docs/audit.md, Seals; Verification shows how to check one by hand).
- * A record's MAC is HMAC-SHA256 of its id and its values, a line each: the first 16 bytes in hex. A
- * seal lists the MACs of a segment of records; its head is HMAC-SHA256 of the seal's own values, a
- * line each, among them the head of the seal before. Without the key nothing under a seal can be
- * changed, removed, added or moved, and no seal but the latest. Only computes: no Redis, no clock.
+/* Seals audit records, so that a later change shows (docs/audit.md, section Seals; section
+ * Verification shows how to check a seal by hand). A record's MAC is the first 16 bytes, in hex, of
+ * the HMAC-SHA256 of its id and values, one per line. A seal closes a segment, which is a list of
+ * successive records of one shard, and lists their MACs. The seal's head is the HMAC-SHA256 of its
+ * own values, one per line. The head of the seal before is one of these values, so the seals of a
+ * shard form a chain. Without the key it is impossible to change, remove, add or move records under
+ * a seal or seals in the chain without a trace; only the latest seals can be cut off, which a head
+ * that is known from elsewhere shows. These functions only compute: they use neither Redis nor the
+ * clock.
  */
 #ifndef SERVICE_AUDIT_CHAIN_H
 #define SERVICE_AUDIT_CHAIN_H
@@ -12,44 +16,53 @@
 #include "app/store/audit.h"
 #include "app/store/audit_seal.h"
 
-enum { AUDIT_KEYS_MAX = 8, AUDIT_KEY_BYTES_MIN = 32, AUDIT_KEY_ID_SIZE = 17 };
-enum { AUDIT_MAC_SIZE = 33, AUDIT_HEAD_SIZE = 65 }; /* hex and NUL */
+enum {
+    AUDIT_KEYS_MAX = 8,       /* keys in AUDIT_KEY */
+    AUDIT_KEY_BYTES_MIN = 32, /* length of the shortest key that is accepted */
+};
+/* Sizes of texts of hexadecimal digits with NUL. */
+enum { AUDIT_KEY_ID_SIZE = 17, AUDIT_MAC_SIZE = 33, AUDIT_HEAD_SIZE = 65 };
 
 struct audit_key {
     struct str secret;
-    char id[AUDIT_KEY_ID_SIZE]; /* names the key without revealing anything of it */
+    char id[AUDIT_KEY_ID_SIZE]; /* name of the key in seals; reveals nothing of the secret */
 };
 
-/* The keys in AUDIT_KEY: one per line, 32 bytes or more; the first seals, all of them verify. */
+/* The keys of the setting AUDIT_KEY, which has one key of 32 bytes or more per line. New seals are
+ * made with the first key. Existing seals are verified with the key that they name. */
 struct audit_keys {
     struct audit_key v[AUDIT_KEYS_MAX];
     size_t n;
-    char *text; /* owned; the secrets point into it */
+    char *text; /* copy of AUDIT_KEY, owned; the secrets in v point into it */
 };
 
-/* False with the reason when AUDIT_KEY is not set or not valid; *ret is then untouched. */
+/* False, with the reason in ret_error and *ret untouched, when AUDIT_KEY is not set or not valid.
+ */
 bool audit_keys_load(const struct config *config, struct audit_keys *ret, char ret_error[200]);
 void audit_keys_release(struct audit_keys *keys);
-/* The key with that id, or NULL. */
+/* Returns the key with the id, or NULL. */
 const struct audit_key *audit_keys_find(const struct audit_keys *keys, struct str id);
 
-/* The functions below need memory of the arena; without it they return false. */
+/* The functions with an arena return false when its memory is out. */
+
+/* Computes the MAC of a record. */
 bool audit_record_mac(struct arena *arena, const struct audit_key *key,
                       const struct audit_entry *entry, char ret[AUDIT_MAC_SIZE]);
-/* The head of a seal with these values; v[SEAL_HEAD] is not read. */
+/* Computes the head of a seal from its other values; v[SEAL_HEAD] is not read. */
 bool audit_seal_head(struct arena *arena, const struct audit_key *key, unsigned shard,
                      const struct str v[SEAL_FIELDS], char ret[AUDIT_HEAD_SIZE]);
 
-/* The latest seal of a shard's chain, on which the next one is built. */
+/* The latest seal of a shard's chain: what the next seal needs to know of it. */
 struct audit_link {
-    int64_t seal_number; /* 0: the shard has no seal yet */
-    char head[AUDIT_HEAD_SIZE];
-    char last_record_id[STREAM_ID_SIZE]; /* the last record under it; empty: none yet */
+    int64_t seal_number;                 /* number of the seal; 0: the shard has no seal yet */
+    char head[AUDIT_HEAD_SIZE];          /* head of the seal; empty: no seal yet */
+    char last_record_id[STREAM_ID_SIZE]; /* id of the last sealed record; empty: no seal yet */
 };
 
-/* The link that a stored seal makes; false when its values are not those of a seal. */
+/* Makes the link from a stored seal. False when the stored values are not those of a seal. */
 bool audit_link_from_seal(const struct audit_seal *seal, struct audit_link *ret);
-/* Makes the next seal. entries: the n > 0 records after link->last_record_id, in order. */
+/* Makes the values ret_v of the next seal, and the link to it. entries: the n records after
+ * link->last_record_id, in the order of their ids; n > 0. */
 bool audit_seal_next(struct arena *arena, const struct audit_key *key, unsigned shard,
                      const struct audit_link *link, const struct audit_entry *entries, size_t n,
                      struct str ret_v[SEAL_FIELDS], struct audit_link *ret_link);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Audit records as JSON. Records come from Redis, where anybody with access may have written them:
- * nothing in them is trusted to be well-formed. */
+/* Audit records as JSON. The records come from Redis, where another program may have written them,
+ * so nothing in them is assumed to be well-formed. */
 #include "app/service/audit_entry.h"
 
 #include "app/http/json.h"
@@ -20,7 +20,8 @@ bool audit_entry_involves(const struct audit_entry *entry, struct str pseudonym)
                      pseudonym);
 }
 
-/* The resource as TYPE/NAME; a record that has a type only gets the student's pseudonym as name. */
+/* Writes the resource as TYPE/NAME. A resource that is a type only gets the pseudonym of the
+ * student concerned (the random name that records have instead of the id) as its name. */
 static void audit_write_resource(struct jw *w, const struct audit_entry *entry)
 {
     const struct str resource = entry->v[AUDIT_RESOURCE], subject = entry->v[AUDIT_SUBJECT];
@@ -37,7 +38,8 @@ static void audit_write_resource(struct jw *w, const struct audit_entry *entry)
         w->out->failed = true;
 }
 
-/* Splices in the members of the record's own details, unless they are not a JSON object. */
+/* Adds the members of the record's details, a JSON object as text, to the object that is being
+ * written. Details that are empty or no JSON object are left out. */
 static void audit_splice_details(struct jw *w, struct str details)
 {
     struct problem not_json = {.code = PROBLEM_NONE};
@@ -49,7 +51,8 @@ static void audit_splice_details(struct jw *w, struct str details)
     buf_str(w->out, (struct str){details.p + 1, details.n - 2});
 }
 
-/* Role, student and count are fields of the record; the rest comes from its details. */
+/* Writes the member "details". Its role, student and count come from fields of the record, its
+ * other members from the JSON text in the field AUDIT_DETAILS. */
 static void audit_write_details(struct jw *w, const struct audit_entry *entry)
 {
     int64_t count = 0;
@@ -63,7 +66,8 @@ static void audit_write_details(struct jw *w, const struct audit_entry *entry)
     jw_object_end(w);
 }
 
-/* The id is made unique across shards by its prefix, the shard in hexadecimal digits. */
+/* A record's id is unique only within its shard. The id that clients see begins with the shard in
+ * hexadecimal digits, so that it is unique in the whole log. */
 void audit_entry_write(struct jw *w, const struct audit_entry *entry, unsigned shard)
 {
     struct str id = arena_printf(w->out->arena, "%02x-%.*s", shard, STR_ARG(entry->id));

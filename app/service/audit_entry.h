@@ -6,9 +6,11 @@
 #include "app/base/json_write.h"
 #include "app/store/audit.h"
 
-/* Whether the record names the pseudonym as the student concerned, or as the one who acted. */
+/* True when the record is about a student: when it has the student's pseudonym (the random name
+ * that records have instead of the id) as the student concerned or as the actor. */
 bool audit_entry_involves(const struct audit_entry *entry, struct str pseudonym);
-/* {id, user_id, action, resource, timestamp, success, details, correlation_id} */
+/* Writes the record as an object {id, user_id, action, resource, timestamp, success, details,
+ * correlation_id}, as an element of an array. shard: the shard whose log has the record. */
 void audit_entry_write(struct jw *w, const struct audit_entry *entry, unsigned shard);
 
 #endif

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Merges the audit logs of all shards, each of which is sorted already. The first step reads a few
- * records of each shard; a later one reads twice as many, but only of the shards that have run
- * out. So a page of a busy shard does not read much of the others. */
+/* Merges the audit logs of all shards, each of which is sorted by time already. The first step
+ * reads a few records (a "page") of each shard. A later step reads a page of twice the size, but
+ * only of the shards whose pages have been merged completely. When most records are in one shard,
+ * few records of the other shards are read. */
 #include "app/service/audit_list.h"
 
 #include <stdio.h>
 
-enum { AUDIT_PAGE_FIRST = 8, AUDIT_PAGE_LARGEST = 128 }; /* records of one shard in a step */
+/* Records of one shard that a step reads: in the first step, and at most. */
+enum { AUDIT_PAGE_FIRST = 8, AUDIT_PAGE_LARGEST = 128 };
 
 /* ---- cursors ---- */
 
+/* The id is printed anew from its two numbers, so that no text of a client gets into a command. */
 bool audit_cursor_parse(struct str text, struct audit_cursor *ret)
 {
     struct audit_cursor cursor;
@@ -31,9 +34,10 @@ void audit_cursor_print(const struct audit_cursor *cursor, char ret[AUDIT_CURSOR
 
 /* ---- reading ---- */
 
-/* Where the next read of the shard begins, as in XREVRANGE. Records of different shards may have
- * the same id; the merge puts the higher shard first, so for shards below that of the
- * cursor the id itself is still to come. */
+/* Returns the id at which the next read of the shard begins, as an argument of XREVRANGE: "+" for
+ * the newest record, "(" for the record after the id. Records of different shards may have the same
+ * id, and the merge then takes that of the higher shard first. In a shard below that of the cursor,
+ * the record with the id of the cursor has therefore not been listed yet, so it is included. */
 static struct str audit_list_start(const struct audit_list *list, unsigned shard,
                                    struct arena *arena)
 {
@@ -54,7 +58,8 @@ static void audit_list_queue_shard(struct audit_list *list, unsigned shard,
     list->shards[shard].page_cmd = audit_cmd_newest(pipeline, shard, from, (int)list->page_size);
 }
 
-/* Doubles the page, because a shard that has run out once probably has most of the records. */
+/* Queues the next page of each shard whose page has been merged, unless its log has ended. The page
+ * size is doubled, because such a shard probably has most of the records. */
 static enum step audit_list_queue_more(struct audit_list *list, struct pipeline *pipeline)
 {
     pipeline_clear(pipeline);
@@ -69,6 +74,8 @@ static enum step audit_list_queue_more(struct audit_list *list, struct pipeline 
     return STEP_MORE;
 }
 
+/* The first step: queues the length and the first page of every shard's log, and the read of the
+ * pseudonym (the random name of a student in audit records) for a filter by user. */
 static enum step audit_list_begin(struct audit_list *list, struct pipeline *pipeline,
                                   struct problem *p)
 {
@@ -97,7 +104,8 @@ static bool audit_list_is_filtered(const struct audit_list *list)
     return list->user.n > 0 || list->resource_type.n > 0;
 }
 
-/* Reads the replies that come only once: the lengths of the logs, and the pseudonym. */
+/* Reads the replies to commands of the first step only: the pseudonym, and the lengths of the logs.
+ * Their sum is the total, unless there is a filter: then the matches are counted in the scan. */
 static bool audit_list_read_head(struct audit_list *list, struct arena *arena, struct problem *p)
 {
     struct str pseudonym;
@@ -120,6 +128,7 @@ static bool audit_list_read_head(struct audit_list *list, struct arena *arena, s
     return true;
 }
 
+/* Reads the reply with the shard's page. A page with fewer records than requested is its last. */
 static bool audit_list_read_page(struct audit_list *list, unsigned shard, struct arena *arena,
                                  struct problem *p)
 {
@@ -149,7 +158,8 @@ static bool audit_list_read_pages(struct audit_list *list, struct arena *arena, 
 
 /* ---- merging ---- */
 
-/* The filter by type compares the resource up to its first slash: cohort matches cohort/c1. */
+/* True when the record passes the filters by user and by resource type. The type is the part of the
+ * resource before the first slash: the filter "cohort" matches the resource "cohort/c1". */
 static bool audit_list_matches(const struct audit_list *list, const struct audit_entry *entry)
 {
     struct str resource = entry->v[AUDIT_RESOURCE], actor = entry->v[AUDIT_ACTOR];
@@ -160,8 +170,9 @@ static bool audit_list_matches(const struct audit_list *list, const struct audit
            (list->pseudonym_actor.n > 0 && str_equal(actor, list->pseudonym_actor));
 }
 
-/* Finds the shard with the newest record that has not been merged; SHARDS when all are exhausted.
- * False when a shard has to be read further first: its next record might be the newest. */
+/* Finds the shard with the newest record that has not been merged. *ret_shard is SHARDS when no
+ * shard has any more. False when the next page of a shard must be read first, because its next
+ * record might be the newest. */
 static bool audit_list_newest(const struct audit_list *list, unsigned *ret_shard)
 {
     *ret_shard = SHARDS;
@@ -180,27 +191,29 @@ static bool audit_list_newest(const struct audit_list *list, unsigned *ret_shard
     return true;
 }
 
-/* With a filter the scan continues beyond a full page, to count the matches for `total`. */
+/* True when the merge can stop. Without a filter this is when the list is full. With a filter the
+ * scan continues beyond a full list, up to its limit, to count the matches for `total`. */
 static bool audit_list_is_complete(const struct audit_list *list)
 {
     return audit_list_is_filtered(list) ? list->scanned >= AUDIT_LIST_SCAN_MAX
                                         : list->n == list->limit;
 }
 
-/* Moves the cursor past every record that was looked at, matching or not, until the page is full.
- */
+/* Merges the shard's next record: appends it to the list if it matches and the list is not full.
+ * The cursor for the next list is moved to every record that was examined while the list was not
+ * full, so that the next list does not examine it again. */
 static void audit_list_add_newest(struct audit_list *list, unsigned shard)
 {
     struct audit_list_shard *s = &list->shards[shard];
     const struct audit_entry *entry = &s->page[s->next++];
-    bool fits = list->n < list->limit, match = audit_list_matches(list, entry);
+    bool has_room = list->n < list->limit, match = audit_list_matches(list, entry);
 
     list->scanned++;
     if (match && audit_list_is_filtered(list))
         list->total++;
-    if (match && !fits)
+    if (match && !has_room)
         list->has_more = true;
-    if (!fits)
+    if (!has_room)
         return;
     if (match)
         list->items[list->n++] = (struct audit_list_item){.shard = shard, .entry = *entry};
@@ -208,6 +221,8 @@ static void audit_list_add_newest(struct audit_list *list, unsigned shard)
     list->last.shard = shard;
 }
 
+/* Merges records until the list is complete (STEP_DONE) or a shard's next page is needed
+ * (STEP_MORE). */
 static enum step audit_list_merge(struct audit_list *list, struct pipeline *pipeline)
 {
     unsigned shard;
@@ -227,6 +242,8 @@ static enum step audit_list_merge(struct audit_list *list, struct pipeline *pipe
     return STEP_DONE;
 }
 
+/* STEP_DONE also ends a list with a problem. count_cmds[0] shows that the replies of the first step
+ * have not been read yet. */
 enum step audit_list_step(struct audit_list *list, struct pipeline *pipeline, struct problem *p)
 {
     if (!list->started)

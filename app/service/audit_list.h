@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A page of the merged audit logs of all shards, newest record first. Each shard has its own log,
- * so a step reads some records of every shard whose records have all been merged. */
+/* Lists the newest audit records of all shards (groups of Redis keys), newest first. Each shard has
+ * its own log, so the logs are merged: a step reads some more records of each shard whose records
+ * have all been merged. */
 #ifndef SERVICE_AUDIT_LIST_H
 #define SERVICE_AUDIT_LIST_H
 
@@ -8,14 +9,16 @@
 #include "app/store/audit.h"
 #include "app/store/keys.h"
 
-/* A position in the merged log: that of a record; the page has the older ones. */
+/* A position in the merged log: the record with this id in the shard's log. A list from a cursor
+ * has the records that are older than the cursor's. */
 struct audit_cursor {
-    char id[STREAM_ID_SIZE]; /* empty: before the newest */
+    char id[STREAM_ID_SIZE]; /* id of the record; empty: the list begins with the newest record */
     unsigned shard;
 };
 
+/* A cursor as text is the record's id and the shard in hexadecimal digits, such as
+ * "1768471200000-0-2b". audit_cursor_parse returns false when the text is not a cursor. */
 enum { AUDIT_CURSOR_SIZE = STREAM_ID_SIZE + 4 };
-/* As text: the record's id and the shard in hexadecimal digits, 1768471200000-0-2b. */
 bool audit_cursor_parse(struct str text, struct audit_cursor *ret);
 void audit_cursor_print(const struct audit_cursor *cursor, char ret[AUDIT_CURSOR_SIZE]);
 
@@ -24,37 +27,40 @@ struct audit_list_item {
     struct audit_entry entry;
 };
 
-/* Records that one page scans at most when there is a filter: a filter may match none. */
+/* The largest number of records that one list with a filter examines. Without this limit a filter
+ * that matches nothing would read the whole log. */
 enum { AUDIT_LIST_SCAN_MAX = 20000 };
 
 struct audit_list_shard {
-    struct command *page_cmd; /* NULL: no page is being read */
-    struct audit_entry *page; /* n records, newest first; those before next have been merged */
+    struct command *page_cmd; /* read of the shard's next page; NULL: none is in progress */
+    struct audit_entry *page; /* n records, newest first; page[0 .. next - 1] have been merged */
     size_t n, next;
-    bool exhausted; /* there are no older records than these */
+    bool exhausted; /* the shard's log has no records older than `page` */
 };
 
 struct audit_list {
     /* in */
-    struct str user; /* filter by actor; a student's id matches the pseudonym too; empty: any */
-    struct str resource_type; /* filter; empty: any */
-    size_t limit;
-    struct audit_cursor from;
+    struct str user; /* filter by actor; empty: any. A student's id matches the pseudonym, too */
+    struct str resource_type; /* filter by type of resource; empty: any */
+    size_t limit;             /* largest number of records in the list */
+    struct audit_cursor from; /* where the list begins */
     /* out, at STEP_DONE without a problem */
-    struct audit_list_item *items;
+    struct audit_list_item *items; /* the n listed records, newest first */
     size_t n;
-    int64_t total;            /* records in all; with a filter, those found in the scan */
-    bool has_more;            /* there may be older ones */
-    struct audit_cursor last; /* for the next page: the last record that was scanned for this one */
+    int64_t total;            /* number of records in the log; with a filter, of matches found */
+    bool has_more;            /* there may be older records for another list */
+    struct audit_cursor last; /* where the next list begins: the last record that was examined */
     /* own */
     struct command *pseudonym_cmd, *count_cmds[SHARDS];
-    struct str pseudonym_actor; /* student:PSEUDONYM of user, or empty */
+    struct str pseudonym_actor; /* "student:" and the pseudonym of `user`; empty: has none */
     struct audit_list_shard shards[SHARDS];
-    size_t scanned, page_size; /* page_size: records read from a shard in a step */
-    bool started;
+    size_t scanned;   /* number of records examined so far */
+    size_t page_size; /* number of records that a step reads from one shard */
+    bool started;     /* the first step has run */
 };
 
-/* Call with its own fields zeroed; again after each pipeline until STEP_DONE. */
+/* Call with the fields under "own" zeroed, then again after each pipeline until STEP_DONE, which is
+ * returned after a problem, too. */
 enum step audit_list_step(struct audit_list *list, struct pipeline *pipeline, struct problem *p);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Finds the first fault in a chain of seals. The kinds of faults are distinguished as far as
- * possible, because an operator has to find out what was done and when. */
+/* Finds the first fault in a shard's chain of seals; a seal signs a segment of audit records and
+ * the seal before it (audit_chain.h). Faults are distinguished by kind as far as possible, because
+ * an operator has to find out what was done and when. */
 #include "app/service/audit_verify.h"
 
 #include <stdio.h>
@@ -26,13 +27,15 @@ const char *const audit_fault_texts[AUDIT_FAULTS] = {
     [AUDIT_NO_MEMORY] = "could not be checked: out of memory",
 };
 
-/* While a worker runs, a record is sealed within two seconds: a minute is no normal delay. */
+/* The age from which a record without a seal is a fault. While a worker runs, it seals a record
+ * within two seconds, so a minute is more than any normal delay. */
 static const int64_t AUDIT_UNSEALED_MAX_MS = 60000;
-/* Allows for the difference between the clocks of the worker, whose retention removed records, and
- * of the program that verifies. */
+/* The largest expected difference between two clocks: that of the worker which removed old records,
+ * and that of the program which verifies the chain. */
 static const int64_t AUDIT_CLOCK_SLACK_MS = INT64_C(3600000);
 
-/* Records the fault; false, for a return statement. */
+/* Sets the fault of the check: its kind, and the id of the record (is_record) or seal that has it.
+ * Always returns false, so that a caller can return the result. */
 static bool audit_check_fault(struct audit_check *check, enum audit_fault fault, bool is_record,
                               struct str id)
 {
@@ -44,8 +47,9 @@ static bool audit_check_fault(struct audit_check *check, enum audit_fault fault,
 
 /* ---- seals ---- */
 
-/* The oldest seal that still exists. Retention may have removed what was before it, if it was old
- * enough. */
+/* Checks the oldest seal that still exists. The first seal of all must name no seal before it. For
+ * a later one the seals before it must have been removed by retention, so the last record before it
+ * must be older than retention keeps records. */
 static bool audit_check_first_seal(struct audit_check *check, const struct audit_seal *seal,
                                    int64_t number)
 {
@@ -60,7 +64,9 @@ static bool audit_check_first_seal(struct audit_check *check, const struct audit
     return true;
 }
 
-/* Checks that the seal follows the one that was checked before. */
+/* Checks that the seal follows the seal that was checked before: its number is the next one, and it
+ * names that seal's head and last record. A seal with the same number and the same previous head
+ * as that seal is a fork of the chain. */
 static bool audit_check_position(struct audit_check *check, const struct audit_seal *seal,
                                  int64_t number)
 {
@@ -78,6 +84,7 @@ static bool audit_check_position(struct audit_check *check, const struct audit_s
         seal->id);
 }
 
+/* Checks the seal by itself first, then its position in the chain. */
 bool audit_check_seal(struct audit_check *check, const struct audit_seal *seal, struct arena *arena)
 {
     const struct audit_key *key = audit_keys_find(check->keys, seal->v[SEAL_KEY]);
@@ -103,7 +110,7 @@ bool audit_check_seal(struct audit_check *check, const struct audit_seal *seal, 
 
 /* ---- records ---- */
 
-/* Cuts the first "ID MAC" off the seal's list of them; false when the list is empty. */
+/* Cuts the first "ID MAC" off a list "ID MAC ID MAC …". False when the list is empty. */
 static bool audit_cut_mac(struct str *list, struct str *ret_id, struct str *ret_mac)
 {
     if (list->n == 0)
@@ -113,6 +120,7 @@ static bool audit_cut_mac(struct str *list, struct str *ret_id, struct str *ret_
     return true;
 }
 
+/* True when the record has the MAC under the key that the seal names. */
 static bool audit_has_mac(const struct audit_check *check, const struct audit_seal *seal,
                           const struct audit_entry *entry, struct str mac, struct arena *arena)
 {
@@ -123,8 +131,8 @@ static bool audit_has_mac(const struct audit_check *check, const struct audit_se
            str_equal(str_of(computed), mac);
 }
 
-/* The record is not what was sealed under its id: either what was sealed under another id, so it
- * was moved, or it was changed. */
+/* Sets the fault of a record that does not match the MAC of its id, and returns false. When its
+ * content matches the MAC of another id of the seal, the record was moved, else it was changed. */
 static bool audit_fault_of_changed(struct audit_check *check, const struct audit_seal *seal,
                                    const struct audit_entry *entry, struct arena *arena)
 {
@@ -138,6 +146,9 @@ static bool audit_fault_of_changed(struct audit_check *check, const struct audit
     return audit_check_fault(check, AUDIT_CHANGED, true, entry->id);
 }
 
+/* Compares two sorted lists: the ids in the seal, and the stored records. An id on one side only is
+ * a removed or an inserted record. order: the record's id is before (< 0) or after (> 0) the id in
+ * the seal; 1 when no records are left. */
 bool audit_check_records(struct audit_check *check, const struct audit_seal *seal,
                          const struct audit_entry *entries, size_t n, struct arena *arena)
 {

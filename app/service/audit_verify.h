@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Checks a shard's chain of seals and the records under it, from the oldest on, and stops at the
- * first fault. Only computes: the caller reads seals and records from Redis. */
+/* Checks the chain of seals of a shard's audit log and the records that the seals sign, from the
+ * oldest on, and stops at the first fault. audit_chain.h says what a seal is. These functions only
+ * compute: the caller reads seals and records from Redis. */
 #ifndef SERVICE_AUDIT_VERIFY_H
 #define SERVICE_AUDIT_VERIFY_H
 
@@ -24,37 +25,39 @@ enum audit_fault {
     AUDIT_NO_MEMORY,
     AUDIT_FAULTS
 };
-/* Ends of sentences that begin with "record ID" or "seal ID". */
+/* The fault in words, for the end of a sentence that begins with "record ID" or "seal ID". */
 extern const char *const audit_fault_texts[AUDIT_FAULTS];
 
 struct audit_check {
     /* in */
     const struct audit_keys *keys;
     unsigned shard;
-    int64_t retained_since_ms; /* retention has removed no record that is younger */
+    int64_t retained_since_ms; /* time from which on retention has removed no record */
     /* out */
     enum audit_fault fault;
-    bool is_record;          /* the fault is of a record, else of a seal */
-    char id[STREAM_ID_SIZE]; /* its id; may be empty */
-    uint64_t seals, records; /* checked and found intact */
+    bool is_record;          /* true: the fault is in a record; false: in a seal */
+    char id[STREAM_ID_SIZE]; /* id of the record or seal with the fault; may be empty */
+    uint64_t seals, records; /* numbers of those that were checked and found intact */
     struct audit_link link;  /* the latest seal that was checked; seal_number 0: none yet */
     /* own */
-    char previous_head[AUDIT_HEAD_SIZE]; /* the head that the seal of link was built on */
+    char previous_head[AUDIT_HEAD_SIZE]; /* head of the seal before that of `link` */
 };
 
-/* All four return false when they find a fault; do not call any of them after that.
+/* The audit_check functions return false when they find a fault; call none of them after that.
  *
- * For each seal, oldest first: audit_check_seal, then audit_check_records with all records after
- * link.last_record_id as it was before (all records, for the first seal) up to the seal's last. */
+ * For each seal, oldest first, call audit_check_seal, then audit_check_records with all records
+ * that the seal must sign: those after the last record of the seal before (for the first seal, from
+ * the oldest record on), up to the seal's own last record. */
 bool audit_check_seal(struct audit_check *check, const struct audit_seal *seal,
                       struct arena *arena);
 bool audit_check_records(struct audit_check *check, const struct audit_seal *seal,
                          const struct audit_entry *entries, size_t n, struct arena *arena);
-/* Compares with a head known from elsewhere, from audit:heads or the log. Call after the seal of
- * that number, or at the end. */
+/* Compares the chain with the head of seal `number` that is known from elsewhere: from the Redis
+ * key audit:heads, or from a line in the process's log. Call after the seal of that number was
+ * checked, or at the end, to find that the end of the chain was removed. */
 bool audit_check_head(struct audit_check *check, int64_t number, struct str head);
-/* At the end: `oldest` is the first record after the last seal. It is no fault while it is so young
- * that the next seal may still be missing. */
+/* Checks at the end that `oldest`, the first record after the last seal, is young enough: the
+ * worker may not have sealed it yet. */
 bool audit_check_unsealed(struct audit_check *check, const struct audit_entry *oldest,
                           int64_t now_ms);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The status of a batch as clients see it. Times that have not come yet are null. */
+/* The status of a batch (many students computed in the background) as clients see it. The times of
+ * a start or an end that has not happened yet are null. */
 #include "app/service/batch_json.h"
 
 #include <math.h>
@@ -9,7 +10,7 @@ double batch_progress(const struct batch *batch)
     return batch->total > 0 ? 100.0 * (double)batch->processed / (double)batch->total : 100;
 }
 
-/* Extrapolates from the time per student so far. */
+/* Multiplies the mean time per processed student with the number of students that remain. */
 bool batch_time_left(const struct batch *batch, int64_t now_ms, int64_t *ret_s)
 {
     double remaining_ms;
@@ -21,11 +22,12 @@ bool batch_time_left(const struct batch *batch, int64_t now_ms, int64_t *ret_s)
         return false;
     remaining_ms = (double)(now_ms - batch->started_ms) / (double)batch->processed *
                    (double)(batch->total - batch->processed);
-    *ret_s = remaining_ms > 0 ? (int64_t)ceil(remaining_ms / 1e3) : 0; /* clocks may differ */
+    /* negative when this clock is behind that of the worker that started the batch */
+    *ret_s = remaining_ms > 0 ? (int64_t)ceil(remaining_ms / 1e3) : 0;
     return true;
 }
 
-/* 0: the batch has not come so far. */
+/* Writes a time; null for ms 0, the time of a start or end that has not happened yet. */
 static void batch_write_time(struct jw *w, const char *key, int64_t ms)
 {
     if (ms == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Checks and signs callbacks. The check guards against requests to hosts that the operator has not
- * listed (server-side request forgery). */
+/* Checks the URLs of callbacks (POSTs that report the end of a batch) and signs their bodies. The
+ * check prevents requests to hosts that the operator has not listed (server-side request forgery).
+ */
 #include "app/service/callback.h"
 
 #include <curl/curl.h>
@@ -8,30 +9,31 @@
 
 #include "app/base/ids.h"
 
-/* The components of a URL, allocated by libcurl; NULL: the URL has none. */
+/* The components of a URL, allocated by libcurl. NULL: the URL does not have the component. */
 struct callback_url {
     char *scheme, *user, *password, *host, *port;
-    char *default_port; /* the port that the scheme implies */
+    char *default_port; /* port that the scheme implies, such as 443 for https */
 };
 
-/* Uses the parser with which libcurl will make the connection: a second parser could disagree with
- * it about the host. */
+/* Parses a URL with libcurl, which will make the connection, too; another parser might find another
+ * host in the URL. The port is removed after it was read, so that libcurl then returns the default
+ * port of the scheme. False for a text that is no URL. */
 static bool callback_parse_url(const char *url, struct callback_url *ret)
 {
-    CURLU *u = curl_url();
-    CURLUcode result = u ? curl_url_set(u, CURLUPART_URL, url, 0) : CURLUE_OUT_OF_MEMORY;
+    CURLU *handle = curl_url();
+    CURLUcode result = handle ? curl_url_set(handle, CURLUPART_URL, url, 0) : CURLUE_OUT_OF_MEMORY;
 
     *ret = (struct callback_url){0};
     if (result == CURLUE_OK) {
-        (void)curl_url_get(u, CURLUPART_SCHEME, &ret->scheme, 0);
-        (void)curl_url_get(u, CURLUPART_USER, &ret->user, 0);
-        (void)curl_url_get(u, CURLUPART_PASSWORD, &ret->password, 0);
-        (void)curl_url_get(u, CURLUPART_HOST, &ret->host, 0);
-        (void)curl_url_get(u, CURLUPART_PORT, &ret->port, CURLU_DEFAULT_PORT);
-        (void)curl_url_set(u, CURLUPART_PORT, NULL, 0);
-        (void)curl_url_get(u, CURLUPART_PORT, &ret->default_port, CURLU_DEFAULT_PORT);
+        (void)curl_url_get(handle, CURLUPART_SCHEME, &ret->scheme, 0);
+        (void)curl_url_get(handle, CURLUPART_USER, &ret->user, 0);
+        (void)curl_url_get(handle, CURLUPART_PASSWORD, &ret->password, 0);
+        (void)curl_url_get(handle, CURLUPART_HOST, &ret->host, 0);
+        (void)curl_url_get(handle, CURLUPART_PORT, &ret->port, CURLU_DEFAULT_PORT);
+        (void)curl_url_set(handle, CURLUPART_PORT, NULL, 0);
+        (void)curl_url_get(handle, CURLUPART_PORT, &ret->default_port, CURLU_DEFAULT_PORT);
     }
-    curl_url_cleanup(u);
+    curl_url_cleanup(handle);
     return result == CURLUE_OK;
 }
 
@@ -45,7 +47,8 @@ static void callback_release_url(struct callback_url *parsed)
     curl_free(parsed->default_port);
 }
 
-/* entry: "host", for the port that the scheme implies, or "host:port"; IPv6 in brackets. */
+/* True when the URL has the host and the port of an entry of CALLBACK_HOSTS. An entry is "HOST" or
+ * "HOST:PORT", with an IPv6 address in brackets; "HOST" means the default port of the scheme. */
 static bool callback_host_matches(struct str entry, const struct callback_url *parsed)
 {
     struct str host = str_of(parsed->host), port = str_of(parsed->default_port);
@@ -61,7 +64,7 @@ static bool callback_host_matches(struct str entry, const struct callback_url *p
     return str_equal(port, str_of(parsed->port));
 }
 
-/* hosts: CALLBACK_HOSTS, separated by commas. */
+/* True when the URL matches one of `hosts`, the entries of CALLBACK_HOSTS separated by commas. */
 static bool callback_is_listed(const char *hosts, const struct callback_url *parsed)
 {
     struct str unread = str_of(hosts);
@@ -75,6 +78,7 @@ static bool callback_is_listed(const char *hosts, const struct callback_url *par
     return false;
 }
 
+/* Returns the reason why the URL is refused; NULL when it is allowed. */
 static const char *callback_url_refusal(const struct config *config,
                                         const struct callback_url *parsed)
 {
@@ -105,8 +109,8 @@ const char *callback_refusal(const struct config *config, struct str url)
     return reason;
 }
 
-/* The timestamp is signed as well, so that a receiver can refuse old callbacks that are replayed.
- */
+/* Signs TIMESTAMP.BODY. The signature covers the timestamp, so that a receiver can refuse an old
+ * callback that is sent again by an attacker. */
 bool callback_sign(const struct config *config, struct str timestamp, struct str body,
                    char ret_hex[DIGEST_HEX_SIZE])
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reads the catalogue in three stages: JSON, rules for the form of each entry (validate.c), then
- * what rules cannot express: unique ids, prerequisites that exist, an order by difficulty. Error
- * messages name the place in the file, because an operator has to find it there. */
+/* Reads the catalogue (the items that can be recommended) in three stages. First the file is parsed
+ * as JSON. Then validate.c checks the form of each entry by a table of rules. At last the entries
+ * are checked for what rules cannot express: unique ids, prerequisites that exist, an order by
+ * difficulty. Error messages name the place in the file, so that an operator finds it. */
 #include "app/service/catalogue.h"
 
 #include <errno.h>
@@ -12,9 +13,11 @@
 #include "app/http/json_value.h"
 #include "app/http/validate.h"
 
+/* Largest length of a description, time for an item, number of prerequisites of an item. */
 enum { DESCRIPTION_MAX = 500, MINUTES_MAX = 600, PREREQUISITES_MAX = 20 };
 
-/* An item or starter as validate_object fills it. */
+/* An entry of the file as validate_object fills it: an item, or a starter (an item for students
+ * without data). */
 struct catalogue_entry {
     struct str id;
     int component, action, difficulty;
@@ -45,7 +48,8 @@ static const struct rule entry_rules[] = {
     {0},
 };
 
-/* Offsets are in an array of texts, by enum reason. */
+/* A rule for one sentence of the member "reasons"; it is stored in an array of texts by enum
+ * reason. */
 #define REASON(reason)                                                                             \
     TEXT_UP_TO(DESCRIPTION_MAX), .required = true, .offset = (reason) * sizeof(struct str)
 
@@ -70,15 +74,15 @@ static const struct rule document_rules[] = {
     {0},
 };
 
-/* What is read, and where in the file: messages about an entry begin with LIST[INDEX]. */
+/* The state of reading a file. Error messages about an entry begin with its place, LIST[INDEX]. */
 struct catalogue_loader {
-    struct arena *arena;
-    char *error; /* room for CATALOGUE_ERROR_SIZE bytes */
-    const char *list;
-    size_t index;
+    struct arena *arena; /* memory of the catalogue */
+    char *error;         /* gets the error message; has CATALOGUE_ERROR_SIZE bytes */
+    const char *list;    /* name of the list that is being read: "items" or "starters" */
+    size_t index;        /* position of the current entry in the list, from 0 */
 };
 
-/* Writes the error message; false, for a return statement. */
+/* Writes the error message. Always returns false, so that a caller can return the result. */
 __attribute__((format(printf, 2, 3))) static bool
 catalogue_fail(const struct catalogue_loader *loader, const char *format, ...)
 {
@@ -90,12 +94,13 @@ catalogue_fail(const struct catalogue_loader *loader, const char *format, ...)
     return false;
 }
 
+/* Writes an error message about the current entry, such as "items[3].id ...". Returns false. */
 static bool catalogue_fail_entry(const struct catalogue_loader *loader, const char *message)
 {
     return catalogue_fail(loader, "%s[%zu]%s", loader->list, loader->index, message);
 }
 
-/* The same for element i of a list in the entry. */
+/* Writes an error message about element i of a list in the current entry. Returns false. */
 static bool catalogue_fail_element(const struct catalogue_loader *loader, const char *member,
                                    size_t i, const char *message)
 {
@@ -110,6 +115,7 @@ static bool catalogue_no_memory(const struct catalogue_loader *loader)
 
 /* ---- items and starters ---- */
 
+/* Reads the list "resources" of an entry, whose elements must all be texts. */
 static bool catalogue_read_resources(const struct catalogue_loader *loader,
                                      struct json_object *list, struct str_list *ret)
 {
@@ -127,6 +133,8 @@ static bool catalogue_read_resources(const struct catalogue_loader *loader,
     return true;
 }
 
+/* Returns the entry with the id among the n entries of v, or NULL. Loading calls this for each
+ * entry and prerequisite, which is quadratic but bounded: a catalogue has CATALOGUE_MAX items. */
 static const struct content *catalogue_find_content(const struct content *v, size_t n,
                                                     struct str id)
 {
@@ -136,8 +144,9 @@ static const struct content *catalogue_find_content(const struct content *v, siz
     return NULL;
 }
 
-/* Prerequisites are ids in the file, and indexes into the items in memory. items: the n earlier
- * ones; a prerequisite that comes later would allow circles. */
+/* Stores an entry's prerequisites, which are ids of items in the file, as indexes of items. items:
+ * the n items before the entry. A prerequisite that comes later is refused, because two items could
+ * then be prerequisites of each other. */
 static bool catalogue_read_prerequisites(const struct catalogue_loader *loader,
                                          const struct content *items, size_t n, struct str_list ids,
                                          struct content *ret)
@@ -159,8 +168,9 @@ static bool catalogue_read_prerequisites(const struct catalogue_loader *loader,
     return true;
 }
 
-/* Recommendations go through the items in the order of the file and must offer easier ones of the
- * same component and action first. */
+/* True when one of the n earlier items has the same component and action as the item and is harder.
+ * Such a file is refused: recommendations are chosen in the order of the file, and must offer the
+ * easier items first. */
 static bool catalogue_follows_harder(const struct content *item, const struct content *earlier,
                                      size_t n)
 {
@@ -171,8 +181,8 @@ static bool catalogue_follows_harder(const struct content *item, const struct co
     return false;
 }
 
-/* Reads an entry into contents[i]; those before are the earlier ones of the list. The entry is an
- * item while the catalogue has no items yet, else a starter. */
+/* Reads an entry into contents[i]; contents[0 .. i - 1] are the entries before it in the list. The
+ * entry is an item as long as catalogue->items is NULL, else a starter. */
 static bool catalogue_read_entry(const struct catalogue_loader *loader,
                                  const struct catalogue_entry *entry, struct content *contents,
                                  size_t i, const struct catalogue *catalogue)
@@ -199,8 +209,8 @@ static bool catalogue_read_entry(const struct catalogue_loader *loader,
     return true;
 }
 
-/* The entries of a list; NULL when one is wrong. Items are read first: then the catalogue has none.
- */
+/* Reads the entries of a list; NULL, with an error message, when one is wrong. The list of items
+ * must be read before the list of starters. */
 static const struct content *catalogue_read_list(struct catalogue_loader *loader, const char *list,
                                                  const struct rule_objects *from,
                                                  const struct catalogue *catalogue)
@@ -223,14 +233,15 @@ static const struct content *catalogue_read_list(struct catalogue_loader *loader
 
 /* ---- reasons ---- */
 
-/* The names that recommend_json.c can fill in. */
+/* True for the names of placeholders that recommend_json.c replaces in a sentence. */
 static bool catalogue_is_placeholder(struct str name)
 {
     return str_equal(name, STR("area")) || str_equal(name, STR("score")) ||
            str_equal(name, STR("threshold"));
 }
 
-/* Every { begins a placeholder that is closed and known. */
+/* True when every { in the sentence begins a placeholder that is closed by } and has a known name.
+ * A { at the very end is not seen here: the caller refuses it. */
 static bool catalogue_has_known_placeholders(struct str sentence)
 {
     for (;;) {
@@ -243,6 +254,7 @@ static bool catalogue_has_known_placeholders(struct str sentence)
     }
 }
 
+/* Copies the sentences that explain a recommendation, and checks their placeholders. */
 static bool catalogue_read_reasons(const struct catalogue_loader *loader,
                                    const struct str from[REASONS], struct catalogue *ret)
 {
@@ -258,8 +270,8 @@ static bool catalogue_read_reasons(const struct catalogue_loader *loader,
 
 /* ---- the document ---- */
 
-/* Turns the problem into the error message: its first field error, or the line of the JSON error.
- */
+/* Writes the error message for a problem of the parser or of a rule: the first field that is wrong,
+ * or the line of `text` that is no JSON. Always returns false. */
 static bool catalogue_describe(const struct catalogue_loader *loader, const struct problem *p,
                                struct str text)
 {
@@ -276,6 +288,8 @@ static bool catalogue_describe(const struct catalogue_loader *loader, const stru
                           p->offset);
 }
 
+/* Reads the whole file. The starters are read after the items, because their ids must differ from
+ * those of the items. */
 static bool catalogue_read_document(struct catalogue_loader *loader, struct str text,
                                     struct catalogue *ret)
 {
@@ -318,7 +332,8 @@ const struct catalogue *catalogue_parse(struct str text, struct arena *arena,
     return fault ? NULL : catalogue;
 }
 
-/* Reads one byte more than the limit, to see whether there is more. */
+/* Reads the file's text into the arena. One byte more than the limit is requested, so that a file
+ * that is too large is noticed. */
 static bool catalogue_read_file(const struct catalogue_loader *loader, const char *path,
                                 struct str *ret)
 {
@@ -328,7 +343,7 @@ static bool catalogue_read_file(const struct catalogue_loader *loader, const cha
     int error = !file || ferror(file) ? errno : 0;
 
     if (file)
-        (void)fclose(file); /* was only read */
+        (void)fclose(file); /* cannot lose data: the file was only read */
     if (error != 0)
         return catalogue_fail(loader, "%s", strerror(error));
     if (!bytes)

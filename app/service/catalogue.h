@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Loads the catalogue of recommendations from its file: what is recommended is content that
- * teachers may change, not text in the program. The file is read once, at the start of a process,
- * and refused as a whole when anything in it is wrong; tests/unit/test_catalogue.c shows what is
- * refused.
+/* Loads the catalogue, the items that can be recommended, from a file, so that teachers can change
+ * them without a new program. The file is read once, at the start of a process. It is refused as a
+ * whole when anything in it is wrong; tests/unit/test_catalogue.c shows what is refused.
  *
  * {"version": 1,
  *  "reasons": {"starter": …, "unknown": …, "gap": …, "new": …},   sentences; {area}, {score} and
@@ -16,15 +15,20 @@
 #include "app/base/arena.h"
 #include "app/domain/recommendation.h"
 
-enum { CATALOGUE_FILE_MAX = 1 << 20, CATALOGUE_ERROR_SIZE = 300 };
+enum {
+    CATALOGUE_FILE_MAX = 1 << 20, /* bytes of the largest file that is accepted */
+    CATALOGUE_ERROR_SIZE = 300,   /* bytes of the longest error message, NUL included */
+};
 
-/* The result lives in the arena. NULL with one line in ret_error: what is wrong, and where. */
+/* Makes a catalogue, in the arena, from the text of a file. NULL when the text is wrong: ret_error
+ * then has one line that says what is wrong, and where. */
 const struct catalogue *catalogue_parse(struct str text, struct arena *arena,
                                         char ret_error[CATALOGUE_ERROR_SIZE]);
-/* The same from a file; ret_error then begins with its path. */
+/* Reads the file and makes a catalogue as catalogue_parse does. ret_error begins with the path. */
 const struct catalogue *catalogue_load(const char *path, struct arena *arena,
                                        char ret_error[CATALOGUE_ERROR_SIZE]);
-/* The item or starter with that id, or NULL. */
+/* Returns the item or starter with the id, or NULL. A starter is an item for students without data.
+ */
 const struct content *catalogue_find(const struct catalogue *catalogue, struct str id);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Decides by set membership: the caller's own cohorts are sorted once, then every student and
- * cohort that needs it is looked up in them. */
+/* Decides whether a caller may access students and cohorts. The caller's own cohorts (those that a
+ * teacher teaches or a student is in) are read and sorted once. Then each cohort, and each cohort
+ * of each student, is searched in them. */
 #include "app/service/cohort_access.h"
 
 #include "app/base/str_list.h"
@@ -10,8 +11,8 @@ void cohort_access_init(struct cohort_access *access, const struct principal *pr
     *access = (struct cohort_access){.principal = principal};
 }
 
-/* Queues the read of the caller's own cohorts once, however many students and cohorts need it. The
- * table of auth/access makes a verdict depend on cohorts only for teachers and students. */
+/* Queues the read of the caller's own cohorts, unless it is queued already. The caller is a teacher
+ * or a student: the table in auth/access.c decides on other roles without cohorts. */
 static void cohort_access_queue_own(struct cohort_access *access, struct pipeline *pipeline)
 {
     if (!access->own_cohorts_cmd)
@@ -20,7 +21,8 @@ static void cohort_access_queue_own(struct cohort_access *access, struct pipelin
                                       : cohort_cmd_of_student(pipeline, access->principal->user);
 }
 
-/* Verdicts that do not depend on Redis are used at once; only the others cost a command each. */
+/* A student needs no command when the table in auth/access.c already allows or denies access. For
+ * each other student the student's cohorts are read. */
 void cohort_access_add_students(struct cohort_access *access, struct str_list students,
                                 struct pipeline *pipeline)
 {
@@ -57,6 +59,7 @@ void cohort_access_add_cohort(struct cohort_access *access, enum access right, s
     }
 }
 
+/* True when a cohort is in both lists. own: sorted. */
 static bool cohort_access_overlaps(const struct str_list *own, const struct str_list *others)
 {
     for (size_t i = 0; i < others->n; i++) {
@@ -66,7 +69,8 @@ static bool cohort_access_overlaps(const struct str_list *own, const struct str_
     return false;
 }
 
-/* Every student must share a cohort with the caller. */
+/* True when every student shares a cohort with the caller. own: the caller's cohorts, sorted. False
+ * also when a reply is an error; p then has its problem. */
 static bool cohort_access_to_students(const struct cohort_access *access,
                                       const struct str_list *own, struct arena *arena,
                                       struct problem *p)
@@ -83,7 +87,8 @@ static bool cohort_access_to_students(const struct cohort_access *access,
     return true;
 }
 
-/* An error of Redis denies access as well; p then has its problem. */
+/* True when the caller has access to all students and cohorts that were added. False also when a
+ * reply is an error; p then has its problem. */
 static bool cohort_access_is_granted(const struct cohort_access *access, struct arena *arena,
                                      struct problem *p)
 {
@@ -107,6 +112,6 @@ bool cohort_access_check(const struct cohort_access *access, struct arena *arena
 {
     if (cohort_access_is_granted(access, arena, p))
         return true;
-    problem_set(p, PROBLEM_FORBIDDEN, NULL); /* unless p has a problem already */
+    problem_set(p, PROBLEM_FORBIDDEN, NULL); /* changes nothing if p has a problem already */
     return false;
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The steps: all states, as many pipelines as it takes; then, for a day, windows of snapshots
- * backwards until every student is found or the oldest day is reached. */
+/* Reads scores of many students in steps. The first steps read all current states. When scores at
+ * the close of a day are requested, further steps read snapshots (closing states of a day): windows
+ * of 15 days, going back from the day until every student is found or the oldest day is reached. */
 #include "app/service/comparison.h"
 
 #include "app/domain/statistics.h"
 #include "app/service/history.h"
 
-/* One more than needed: an empty list must not look like a failed allocation. */
+/* Allocates one student more than there are, so that two empty lists do not make an array of length
+ * 0, whose address could look like a failed allocation. */
 bool comparison_fill(struct comparison *c, const struct str_list ids[2], struct arena *arena,
                      struct problem *p)
 {
@@ -42,7 +44,8 @@ size_t comparison_values(const struct compared_student *students, size_t n, int 
     return count;
 }
 
-/* A state of a later day is of no use for a comparison at a date: its snapshot is searched then. */
+/* Reads the current state of a student. A state of a day after the requested one cannot be used
+ * (is_later): the student's latest snapshot up to the requested day is then searched. */
 static void comparison_parse_state(const struct comparison *c, struct compared_student *student,
                                    struct problem *p)
 {
@@ -59,13 +62,15 @@ static void comparison_parse_state(const struct comparison *c, struct compared_s
         daily_of_state(&state, &student->daily);
 }
 
-/* The latest snapshot of the window; without one the student stays in the search. */
+/* Reads the student's latest snapshot in the window of days. When there is none, is_later stays
+ * true, so that the next window is searched. */
 static void comparison_parse_days(struct compared_student *student, struct problem *p)
 {
     if (history_parse_latest(student->cmd, &student->found, &student->daily, p) && student->found)
         student->is_later = false;
 }
 
+/* Reads the replies for the students who had a command in the pipeline. */
 static void comparison_parse_replies(const struct comparison *c, struct problem *p)
 {
     for (size_t i = 0; i < c->n && p->code == PROBLEM_NONE; i++) {
@@ -81,14 +86,15 @@ static void comparison_parse_replies(const struct comparison *c, struct problem 
     }
 }
 
-/* Both functions below stop at the limit of a pipeline; c->next is where the next one goes on. */
+/* Queues the reads of states from student c->next on, as many as one pipeline may have. */
 static void comparison_queue_states(struct comparison *c, struct pipeline *pipeline)
 {
     for (; c->next < c->n && pipeline->count < COMPARISON_STATES_MAX; c->next++)
         c->students[c->next].cmd = student_cmd_state(pipeline, c->students[c->next].id);
 }
 
-/* Reads the window that ends at window_last, of the students whose state is of a later day. */
+/* Queues the reads of the snapshots of one window of days, which ends at c->window_last, for the
+ * students from c->next on who still need a snapshot; as many as one pipeline may have. */
 static void comparison_queue_days(struct comparison *c, struct pipeline *pipeline)
 {
     int32_t first = c->window_last - COMPARISON_WINDOW_DAYS + 1;
@@ -104,7 +110,9 @@ static void comparison_queue_days(struct comparison *c, struct pipeline *pipelin
     }
 }
 
-/* Queues the next window in which a student is still missing; nothing when there is none. */
+/* Queues reads of the current window of days, or, when its students are all done, of the first
+ * earlier window with students who still need a snapshot. Queues nothing when no student is left or
+ * the oldest day was reached. */
 static void comparison_queue_window(struct comparison *c, struct pipeline *pipeline)
 {
     while (c->window_last >= c->oldest_day) {
@@ -116,6 +124,7 @@ static void comparison_queue_window(struct comparison *c, struct pipeline *pipel
     }
 }
 
+/* A pipeline that stays empty ends a stage: that of the states, then that of the snapshots. */
 enum step comparison_step(struct comparison *c, struct pipeline *pipeline, struct problem *p)
 {
     if (c->started)
@@ -126,7 +135,7 @@ enum step comparison_step(struct comparison *c, struct pipeline *pipeline, struc
     pipeline_clear(pipeline);
     if (!c->states_read)
         comparison_queue_states(c, pipeline);
-    /* no commands are left of the states: the snapshots are next, from the requested day on */
+    /* all states have been read: the search in the snapshots begins at the requested day */
     if (pipeline->count == 0 && !c->states_read) {
         c->states_read = true;
         c->next = 0;

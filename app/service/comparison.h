@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reads the scores of many students: current ones, or those at the close of a day. Current states
- * of 2000 students are one pipeline. For a day, students whose state is of a later day need their
- * latest snapshot before it: it is searched backwards, 15 days of 500 students per pipeline. */
+/* Reads the scores of many students: the current ones, or those at the close of a requested day.
+ * One pipeline reads the current states of 2000 students. When a day is requested, a student whose
+ * state is of a later day needs the latest snapshot (closing state of a day) up to the requested
+ * day. It is searched backwards; one pipeline reads 15 days of 500 students. */
 #ifndef SERVICE_COMPARISON_H
 #define SERVICE_COMPARISON_H
 
@@ -10,46 +11,50 @@
 #include "app/store/store.h"
 
 enum {
-    /* of one pipeline */
-    COMPARISON_STATES_MAX = 2000,   /* students whose state is read */
-    COMPARISON_SNAPSHOTS_MAX = 500, /* students whose snapshots are read */
-    COMPARISON_WINDOW_DAYS = 15,    /* days whose snapshots are read */
+    COMPARISON_STATES_MAX = 2000,   /* students whose state one pipeline reads */
+    COMPARISON_SNAPSHOTS_MAX = 500, /* students whose snapshots one pipeline reads */
+    COMPARISON_WINDOW_DAYS = 15,    /* days whose snapshots one pipeline reads */
 };
 
 struct compared_student {
     struct str id;
-    bool found;     /* the student has data that may be compared, in daily */
-    bool withdrawn; /* consent to analytics is withdrawn: found is false */
-    struct daily daily;
+    bool found;         /* the student has data that may be compared; `daily` has it */
+    bool withdrawn;     /* consent to analytics is withdrawn; `found` is then false */
+    struct daily daily; /* score and components */
     /* own */
-    bool is_later; /* the state is of a later day than requested: snapshots are needed */
-    struct command *cmd;
+    bool is_later;       /* the state is of a day after the requested one: needs a snapshot */
+    struct command *cmd; /* the student's command in the current pipeline, or NULL */
 };
 
 struct comparison {
     /* in */
-    struct compared_student *students; /* ids filled, the rest zeroed */
+    struct compared_student *students; /* the n students: ids filled, the other fields zeroed */
     size_t n;
-    bool at_date;
-    int32_t day;        /* at_date: scores at the close of this day */
-    int32_t oldest_day; /* at_date: no older snapshot exists */
+    bool at_date;       /* scores at the close of `day` are requested, else current ones */
+    int32_t day;        /* requested day; only with at_date */
+    int32_t oldest_day; /* day before which there are no snapshots; only with at_date */
     /* own */
-    bool started, states_read;
-    size_t next;         /* student to read next */
-    int32_t window_last; /* last day of the window of snapshots */
+    bool started;        /* the first step has run */
+    bool states_read;    /* all states have been read */
+    size_t next;         /* index of the student whose read is queued next */
+    int32_t window_last; /* last day of the window of snapshots that is being read */
 };
 
-/* Allocates the students of both lists, those of ids[0] first. */
+/* Allocates c->students with the ids of both lists, those of ids[0] first. False, with a problem,
+ * when memory is out. */
 bool comparison_fill(struct comparison *c, const struct str_list ids[2], struct arena *arena,
                      struct problem *p);
-/* Call again after each pipeline until STEP_DONE. After a problem the results are incomplete.
- * Clears the pipeline: parse the replies to other commands in it before. */
+/* Call again after each pipeline until STEP_DONE, which is returned after a problem, too; the
+ * results are then incomplete. Each call clears the pipeline, so replies to other commands in it
+ * must be parsed before. */
 enum step comparison_step(struct comparison *c, struct pipeline *pipeline, struct problem *p);
 
-/* The score, or the value of a component; false for a component without evidence. */
+/* Gets the score (OVERALL_SCORE) or the value of a component. False for a component without
+ * evidence, which has no value because nothing was observed. */
 enum { OVERALL_SCORE = COMPONENTS };
 bool comparison_value(const struct daily *daily, int component, double *ret);
-/* The values of the students that have one, ascending. ret has room for n; returns their number. */
+/* Gets the values of the students that have a value, in ascending order, and returns the number of
+ * values. ret has room for n of them. */
 size_t comparison_values(const struct compared_student *students, size_t n, int component,
                          double *ret);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Opening, closing and reporting of what a process consists of. The order of opening is the table
- * open_steps; nothing here serves a request. */
+/* Opens and closes the parts of which a process consists (store, log, metrics, keys, ...), and
+ * reports the state of the store. The table open_steps has the order of opening. Nothing here
+ * processes a request. */
 #include "app/service/engine.h"
 
 #include <gsl/gsl_errno.h>
@@ -25,8 +26,9 @@ bool engine_has_log_key(const struct engine *engine)
     return (config->log_key && *config->log_key) || (config->jwt_secret && *config->jwt_secret);
 }
 
-/* LOG_KEY if it is set, else a key derived from the signing secret, so that all processes agree,
- * else a random one: the hashes of two processes then differ. */
+/* The key is LOG_KEY if this is set. Else it is derived from the secret that signs tokens, so that
+ * all processes have the same key. Without either it is random, and the same id then has different
+ * hashes in the log lines of two processes. */
 void engine_set_log_key(struct engine *engine)
 {
     const struct config *config = &engine->config;
@@ -44,9 +46,10 @@ void engine_set_log_key(struct engine *engine)
     explicit_bzero(key, sizeof(key));
 }
 
-/* ---- opening: each function false with *ret_error filled, or left at "out of memory" ---- */
+/* ---- opening: a function that fails returns false; it fills ret_error, or leaves it as it is
+ * ("out of memory") ---- */
 
-/* Opens no connection: the store connects when the first command is sent. */
+/* Makes the store without a connection to Redis: it connects when the first command is sent. */
 static bool engine_open_store(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
     engine->inflight = inflight_new();
@@ -67,7 +70,8 @@ static bool engine_open_audit_keys(struct engine *engine, char ret_error[ENGINE_
     return audit_keys_load(&engine->config, &engine->audit_keys, ret_error);
 }
 
-/* The last endpoint counts all requests that match no route. */
+/* Opens the metrics file with an endpoint for each route. One more endpoint, "other", counts the
+ * requests that match no route. */
 static bool engine_open_metrics(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
     size_t n = router_count(engine->router);
@@ -124,9 +128,10 @@ static bool engine_open_stale_cache(struct engine *engine, char ret_error[ENGINE
     return engine->stale_cache != NULL;
 }
 
-/* Compares schema numbers on the first connection, before any request is served: a Redis that a
- * later version has written to must not get a single write. No reply is no fault, because Redis may
- * become available at any time. */
+/* Makes the first connection to Redis, on which the store compares schema numbers (the format of
+ * all records). This must come before any request, because a Redis that a later version has written
+ * to must not get a single write. It is no fault when Redis does not reply, as Redis may become
+ * available at any time; the result of the PING is therefore ignored. */
 static bool engine_open_schema(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
     struct arena *arena = arena_new(1024, 4096);
@@ -143,7 +148,8 @@ static bool engine_open_schema(struct engine *engine, char ret_error[ENGINE_ERRO
     return true;
 }
 
-/* In the order of opening. A step runs when its subsystem is requested; 0: always. */
+/* The parts of a process in the order of opening. A part is opened when the program requests its
+ * subsystem; a part with subsystem 0 is always opened. */
 static const struct {
     unsigned subsystem;
     bool (*open)(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE]);
@@ -159,6 +165,7 @@ static const struct {
     {ENGINE_METRICS, engine_open_schema},
 };
 
+/* config_load has printed its own errors. The first part that cannot be opened ends the loop. */
 bool engine_open(struct engine *engine, const char *program, const struct router *router,
                  unsigned subsystems)
 {
@@ -180,7 +187,8 @@ bool engine_open(struct engine *engine, const char *program, const struct router
     return good;
 }
 
-/* In no particular order: the subsystems do not use each other. Each function takes NULL. */
+/* The parts do not use each other, so they are closed in any order. A part that was not opened is
+ * NULL, which each function accepts. */
 void engine_close(struct engine *engine)
 {
     store_free(engine->store);
@@ -198,8 +206,9 @@ void engine_close(struct engine *engine)
 
 /* ---- reporting ---- */
 
-/* The circuit goes back and forth between open and half-open while Redis is unavailable: only
- * leaving and entering the closed state is logged. */
+/* Reports a change of the circuit breaker, which is closed while Redis works, to metrics and log.
+ * While Redis is unavailable the circuit changes again and again between open and half-open (a
+ * probe is sent). Only changes from and to "closed" are therefore logged. */
 static void engine_report_circuit(struct engine *engine)
 {
     uint64_t failures;
@@ -222,7 +231,8 @@ static void engine_report_circuit(struct engine *engine)
     engine->reported_circuit = state;
 }
 
-/* The gauge is the sum over all processes of the pool: each adds the change of its own value. */
+/* Sets this process's part of a gauge. The gauge is the sum over all processes of the pool, so the
+ * difference to the value that was reported last is added to it. */
 static void engine_report_gauge(struct engine *engine, enum metric_gauge gauge, int64_t *reported,
                                 int64_t value)
 {
@@ -242,6 +252,7 @@ void engine_apply_erasures(struct engine *engine)
         stale_cache_clear(engine->stale_cache);
 }
 
+/* store_consume_counts returns what was counted since the last call. */
 void engine_report_store(struct engine *engine)
 {
     struct store_counts counts;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a process consists of: the one long-lived structure, built at start, passed down to every
- * function that needs a part of it, closed at the end. Processes share nothing but Redis and the
- * metrics file. */
+/* The parts of which a process consists: one structure that is built at the start of the process,
+ * passed to every function that needs a part of it, and closed at the end. Processes share nothing
+ * but Redis and the metrics file. */
 #ifndef SERVICE_ENGINE_H
 #define SERVICE_ENGINE_H
 
@@ -25,22 +25,22 @@ struct engine {
     struct log *log;
     struct store *store;
     struct inflight *inflight;         /* this process's writes that Redis has not confirmed yet */
-    struct metrics *metrics;           /* NULL without ENGINE_METRICS */
-    struct tokens *tokens;             /* NULL without ENGINE_TOKENS */
-    struct audit_keys audit_keys;      /* empty without ENGINE_SEALING */
-    struct audit *audit;               /* audit records not yet in Redis; NULL: none are made */
+    struct metrics *metrics;           /* shared metrics file; NULL without ENGINE_METRICS */
+    struct tokens *tokens;             /* verifies tokens; NULL without ENGINE_TOKENS */
+    struct audit_keys audit_keys;      /* keys for seals; empty without ENGINE_SEALING */
+    struct audit *audit;               /* audit events to send; NULL: the program records none */
     struct readiness *readiness;       /* state for /ready; NULL without ENGINE_SERVING */
-    struct stale_cache *stale_cache;   /* responses for when Redis is unavailable; may be NULL */
-    const struct catalogue *catalogue; /* of recommendations; NULL without ENGINE_SERVING */
+    struct stale_cache *stale_cache;   /* responses to use while Redis is away; NULL: none kept */
+    const struct catalogue *catalogue; /* items to recommend; NULL without ENGINE_SERVING */
     const struct router *router;       /* NULL in programs that serve no requests */
     struct arena *process_arena;       /* memory of the catalogue */
     struct secrets_state secrets;
     int64_t started_at_ms;
-    bool draining; /* the process is about to exit: /ready says so */
-    /* as last reported to log and metrics by engine_report_store */
+    bool draining; /* the process finishes its requests and then ends; /ready reports this */
+    /* values that engine_report_store has last reported to log and metrics */
     enum store_state reported_circuit;
     int64_t reported_connections, reported_in_use;
-    uint64_t erasures_seen; /* of the whole pool, when the stale cache was last cleared */
+    uint64_t erasures_seen; /* erasures by all processes when the stale cache was last cleared */
 };
 
 enum engine_subsystem {
@@ -50,22 +50,24 @@ enum engine_subsystem {
     ENGINE_SEALING = 8, /* keys for sealing the audit log */
 };
 
-/* Loads the configuration from the environment and opens log (standard error), store and the
- * requested subsystems. False after a line on standard error for each fault; call engine_close in
- * any case. A Redis that is unavailable, or has a later schema, does not prevent the start; with
- * ENGINE_METRICS the call waits for the first connection, STORE_CONNECT_TIMEOUT_MS at most. router:
- * names the endpoints in the metrics; may be NULL without ENGINE_METRICS. */
+/* Loads the configuration from the environment, and opens log (standard error), store and the
+ * requested subsystems (a sum of enum engine_subsystem). False when something is wrong: each fault
+ * is then a line on standard error. Call engine_close in any case. A Redis that is unavailable, or
+ * has a later schema, does not prevent the start. With ENGINE_METRICS the call waits for the first
+ * connection, STORE_CONNECT_TIMEOUT_MS at most. router: its routes become the endpoints in the
+ * metrics; may be NULL without ENGINE_METRICS. */
 bool engine_open(struct engine *engine, const char *program, const struct router *router,
                  unsigned subsystems);
 void engine_close(struct engine *engine);
-/* Whether the hashes that replace ids in the log are the same in all processes. */
+/* True when the hashes that replace ids in the log are made with a configured key, so that an id
+ * has the same hash in all processes. */
 bool engine_has_log_key(const struct engine *engine);
-/* Sets the key of those hashes. Call again when secrets have changed. */
+/* Sets the key of the hashes that replace ids in the log. Call again when secrets have changed. */
 void engine_set_log_key(struct engine *engine);
-/* Clears the stale cache when a student has been erased by any process of the pool. */
+/* Clears the stale cache if any process has erased a student since it was last cleared. */
 void engine_apply_erasures(struct engine *engine);
-/* Once a loop iteration: adds the store's counts to the metrics, logs when Redis becomes
- * unavailable or available again, and calls engine_apply_erasures. */
+/* Adds the store's counts to the metrics, logs when Redis becomes unavailable or available again,
+ * and calls engine_apply_erasures. Call it once a loop iteration. */
 void engine_report_store(struct engine *engine);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Runs the phases of an erasure. An id that never existed must get no tombstone, so the first pass
+/* Runs the phases of an erasure (the removal of all data of a student). An id that never existed
+ * must not get a tombstone, the mark of an erased student. The first pass over the phases therefore
  * only counts; when it finds anything, a second pass deletes. A dry run is the first pass alone.
- * Pages of replies come and go in two arenas that alternate, so that the memory needed does not
- * grow with the number of records. */
+ * Replies are read page by page into two arenas that are used in turn, so that the memory needed
+ * does not grow with the number of records. */
 #include "app/service/erase.h"
 
 #include "app/service/erase_internal.h"
@@ -10,6 +11,7 @@
 
 enum { ERASE_ARENA_FIRST = 64 << 10, ERASE_ARENA_CAP = 64 << 20 };
 
+/* The kinds of the student's own keys have their names in student_kinds. */
 const char *erase_kind_name(size_t kind)
 {
     static const char *const others[ERASED_KINDS - ERASED_INDEX] = {
@@ -39,8 +41,9 @@ void erase_release(struct erase *e)
 
 /* ---- the last phase ---- */
 
-/* Marks the tombstone as complete, then removes traces outside the data: the entries of the slow
- * log, and the commands in the append-only file, by a rewrite. */
+/* Queues the end of an erasure: marks the tombstone as complete and removes the erasure from the
+ * register of unfinished ones. Then removes the traces of old commands in Redis: clears the slow
+ * log, and starts a rewrite of the append-only file. Queues nothing when the pass only counts. */
 static void erase_queue_finish(struct erase *e, struct pipeline *pipeline)
 {
     if (erase_only_counts(e))
@@ -50,8 +53,10 @@ static void erase_queue_finish(struct erase *e, struct pipeline *pipeline)
     erasure_cmd_purge_traces(pipeline, &e->phase_cmd);
 }
 
-/* A rewrite of the append-only file that was running already may hold the student's data: then
- * another one is requested, which a worker starts. The second call is with the reply to that. */
+/* Reads the replies to erase_queue_finish, and logs the erasure. If a rewrite of the append-only
+ * file was running already, its result may have the student's data. Another rewrite is then
+ * requested, which a worker starts later. This function is called again with the reply to the
+ * request (entry_cmd_count > 0), and then has nothing more to do. */
 static void erase_parse_finish(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
     char hash[LOG_HASH_SIZE];
@@ -105,8 +110,8 @@ static void erase_next_phase(struct erase *e)
     e->offset = 0;
 }
 
-/* Swaps the two arenas: new commands are made from the replies, which lie in the other arena and
- * must live until then. */
+/* Gives the pipeline the other one of the two arenas. The replies of the last step are in the arena
+ * that the pipeline had so far: they are kept for this step, whose commands are made from them. */
 static void erase_swap_arenas(struct erase *e, struct pipeline *pipeline)
 {
     e->first_replied_cmd = pipeline->first;
@@ -115,9 +120,10 @@ static void erase_swap_arenas(struct erase *e, struct pipeline *pipeline)
     pipeline_init(pipeline, e->arenas[e->arena_index], pipeline->owner);
 }
 
-/* True for commands whose failure leaves no data of the student behind: the register of erasures
- * and the request for a rewrite, for which a full Redis has no room; the rewrite, which may be
- * running already; the slow log, which the Redis user may not be allowed to clear. */
+/* True for commands that may fail without leaving data of the student behind. ZADD registers the
+ * erasure and SET requests a rewrite; both fail when Redis has no memory left. BGREWRITEAOF fails
+ * when a rewrite is running already. SLOWLOG fails when the Redis user may not clear the slow log.
+ */
 static bool erase_may_fail(const struct command *command)
 {
     static const struct str names[] = {STR_INIT("ZADD"), STR_INIT("SET"), STR_INIT("BGREWRITEAOF"),
@@ -130,8 +136,9 @@ static bool erase_may_fail(const struct command *command)
     return false;
 }
 
-/* A deletion that Redis refuses (replicas lag, disk full) must not look as if there had been
- * nothing to delete. */
+/* True when no command of the last step failed, apart from those that may fail. A deletion that
+ * Redis refused (its replicas are behind, its disk is full) must become a problem: otherwise it
+ * would count like a deletion that found nothing. */
 static bool erase_check_replies(const struct erase *e, struct problem *p)
 {
     for (const struct command *command = e->first_replied_cmd; command; command = command->next) {
@@ -144,6 +151,8 @@ static bool erase_check_replies(const struct erase *e, struct problem *p)
     return true;
 }
 
+/* Passes the replies to the phase. Afterwards the phase waits for replies again, or reads another
+ * page, or has ended. */
 static void erase_parse_replies(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
     e->awaiting_replies = e->has_more = false;
@@ -156,8 +165,9 @@ static void erase_parse_replies(struct erase *e, struct pipeline *pipeline, stru
         erase_next_phase(e);
 }
 
-/* After a counting pass that has found something outside the shard only (erase_parse_shard handles
- * the rest): starts over, this time deleting. */
+/* At the end of all phases: true when a pass that only counted has found anything. The phases then
+ * start again, and delete. Here this concerns records outside the student's shard, as
+ * erase_parse_shard has already started the deletion when there were records in the shard. */
 static bool erase_start_deleting(struct erase *e)
 {
     if (!e->dry_pass || erase_found(e) == 0)
@@ -168,6 +178,7 @@ static bool erase_start_deleting(struct erase *e)
     return true;
 }
 
+/* Runs phases until one has queued commands (STEP_MORE), all have ended, or there is a problem. */
 enum step erase_step(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
     if (e->awaiting_replies && pipeline->status != PIPELINE_COMPLETE) {
@@ -179,10 +190,10 @@ enum step erase_step(struct erase *e, struct pipeline *pipeline, struct problem 
         erase_parse_replies(e, pipeline, p);
     while (p->code == PROBLEM_NONE && !e->awaiting_replies &&
            (e->phase < ERASE_PHASES || erase_start_deleting(e))) {
-        size_t before = pipeline->count;
+        size_t count_before = pipeline->count;
 
         erase_phases[e->phase]->queue(e, pipeline);
-        e->awaiting_replies = pipeline->count > before;
+        e->awaiting_replies = pipeline->count > count_before;
         if (!e->awaiting_replies)
             erase_next_phase(e);
     }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Erases a student (docs/privacy.md, Erasure). First the student's own shard: journal and outbox
- * are swept, then one script deletes all keys and leaves a tombstone. After that, page by page,
- * what cohorts, batches, queues and idempotency records hold. At last the tombstone is marked as
- * complete. Every page can be repeated: an erasure that was interrupted is completed by running it
- * again, by the client or by a worker. */
+/* Erases a student (docs/privacy.md, Erasure). First come the records in the student's own shard
+ * (group of Redis keys). The student's entries are removed from the shard's journal (changes that
+ * the worker has not processed yet) and outbox (events to publish). Then one Lua script deletes all
+ * keys of the student and leaves a tombstone, the mark of an erased student. After that, the
+ * student is removed from cohorts, batches, queues and idempotency records, page by page. At last
+ * the tombstone is marked as complete. Every page can be repeated, so an erasure that was
+ * interrupted is completed by running it again; a client or a worker does this. */
 #ifndef SERVICE_ERASE_H
 #define SERVICE_ERASE_H
 
@@ -12,7 +14,8 @@
 #include "app/service/engine.h"
 #include "app/store/erasure.h"
 
-/* Kinds of records counted outside the student's shard, after those of enum in store/erasure.h. */
+/* Kinds of records outside the student's shard. They continue the enum in store/erasure.h, which
+ * has the kinds of records in the shard. */
 enum {
     ERASED_ROSTERS = ERASED_COUNTS,
     ERASED_BATCHES,
@@ -20,45 +23,46 @@ enum {
     ERASED_DEAD_LETTERS,
     ERASED_KINDS
 };
-/* The name of a count in responses; NULL for a kind that is never counted. */
+/* Returns the name that a kind's count has in responses; NULL for a kind that is never counted. */
 const char *erase_kind_name(size_t kind);
 
 struct erase {
     /* in */
     struct engine *engine;
-    struct str student;
-    struct str actor, role, correlation_id; /* for the audit record */
+    struct str student;                     /* id of the student to erase */
+    struct str actor, role, correlation_id; /* who erases, in which request: for the audit record */
     int64_t now_ms;
-    bool dry_run; /* counts, changes nothing */
+    bool dry_run; /* only count records, change nothing */
     /* out */
-    int64_t counts[ERASED_KINDS];
-    bool had_tombstone; /* an earlier erasure had begun */
+    int64_t counts[ERASED_KINDS]; /* number of records found, by kind */
+    bool had_tombstone;           /* an earlier erasure of the student had begun */
     /* own */
-    struct arena *arenas[2]; /* of this step's commands, and of the replies to the last step's */
-    int arena_index;
-    size_t phase;          /* enum erase_phase_id */
-    bool dry_pass;         /* first pass: counts, to find out whether there is anything to erase */
-    bool awaiting_replies; /* to the commands of this phase */
-    bool has_more;         /* the phase has another page */
-    char token[ID_MAX + 1];
+    struct arena *arenas[2]; /* one has this step's commands, the other the last step's replies */
+    int arena_index;         /* index of the arena with this step's commands */
+    size_t phase;            /* current phase, an enum erase_phase_id */
+    bool dry_pass;           /* first pass: only counts, to find out whether there is any record */
+    bool awaiting_replies;   /* the current phase has queued commands in the last step */
+    bool has_more;           /* the current phase has another page */
+    char token[ID_MAX + 1];  /* token in the ids of the student's recommendations; may be empty */
     struct erasure_lookup lookup;
-    struct command *phase_cmd;         /* reads a page of this phase */
-    struct command *first_replied_cmd; /* of the last step's pipeline */
-    size_t
-        entry_cmd_count; /* > 0: the last step's commands were about single entries of the page */
-    char cursor[ID_MAX + 1];
-    char scanned_ids[2][ID_MAX + 1]; /* the last entry that was swept: of journal, of outbox */
-    int64_t offset;
-    int attempts;
+    struct command *phase_cmd;         /* reads the current page */
+    struct command *first_replied_cmd; /* first command of the last step's pipeline */
+    /* number of commands about single entries of the page in the last step; 0: it read a page */
+    size_t entry_cmd_count;
+    char cursor[ID_MAX + 1];         /* last id that was read; empty: the phase is at its start */
+    char scanned_ids[2][ID_MAX + 1]; /* ids of the last entries read in journal and outbox */
+    int64_t offset;                  /* rank of the next page's first entry, in phases by rank */
+    int attempts;                    /* number of times that the shard's script had to be retried */
 };
 
-/* Call with the inputs filled and the rest zeroed. Allocates; call erase_release afterwards in any
- * case. False without memory. */
+/* Call with the fields under "in" filled and the others zeroed. Allocates memory; false when there
+ * is none. Call erase_release afterwards in any case. */
 bool erase_init(struct erase *e);
 void erase_release(struct erase *e);
-/* Call after erase_init; again after each pipeline until STEP_DONE. The pipeline's arena is
- * replaced by one of the erasure's own. Problems: NOT_FOUND when there is nothing and never was;
- * SERVICE_UNAVAILABLE: repeat the erasure to complete it. */
+/* Call after erase_init, then again after each pipeline until STEP_DONE, which is returned after a
+ * problem, too. The pipeline's arena is replaced by one of the erasure's own. Problems: NOT_FOUND
+ * when there are no records of the student and no tombstone; SERVICE_UNAVAILABLE when the erasure
+ * must be repeated to be completed. */
 enum step erase_step(struct erase *e, struct pipeline *pipeline, struct problem *p);
 
 #endif

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Between the files of the erasure: erase.c runs the phases in their order, erase_shard.c has those
- * about the student's own shard, erase_shared.c those about what students share. */
+/* What the files of the erasure share. erase.c runs the phases in their order. erase_shard.c has
+ * the phases about the student's own shard (group of Redis keys), erase_shared.c the phases about
+ * records that students share. */
 #ifndef SERVICE_ERASE_INTERNAL_H
 #define SERVICE_ERASE_INTERNAL_H
 
 #include "app/service/erase.h"
 
-/* In the order in which they run. */
+/* The phases in the order in which they run. */
 enum erase_phase_id {
     ERASE_LOOKUP,
     ERASE_JOURNAL,
@@ -14,21 +15,22 @@ enum erase_phase_id {
     ERASE_SHARD,
     ERASE_COHORTS,
     ERASE_BATCHES,
-    ERASE_DELAYED_BEFORE, /* delayed jobs, before the queues into which they may move meanwhile */
+    ERASE_DELAYED_BEFORE, /* delayed jobs, which may move into a queue while the erasure runs */
     ERASE_QUEUE_HIGH,
     ERASE_QUEUE_NORMAL,
     ERASE_QUEUE_LOW,
-    ERASE_DELAYED_AFTER, /* delayed jobs again, for those that failed in a queue meanwhile */
+    ERASE_DELAYED_AFTER, /* delayed jobs again: a job that fails moves from a queue to them */
     ERASE_DEAD_LETTERS,
     ERASE_IDEMPOTENCY,
     ERASE_FINISH,
     ERASE_PHASES
 };
 
-/* A phase works page by page. queue queues the commands that read a page; parse reads the replies,
- * counts, and queues what changes or checks the entries of the page. A parse that has to see the
- * replies to its own commands sets entry_cmd_count, and is called again with them. It sets has_more
- * to go on with another page. A phase whose queue queues nothing is skipped. */
+/* A phase works page by page. `queue` queues the commands that read a page. `parse` reads the
+ * replies, counts the student's entries, and queues commands that change or check them. When
+ * `parse` needs the replies to these commands, it sets e->entry_cmd_count and is called again with
+ * them. When there is another page, it sets e->has_more. A phase whose `queue` queues nothing is
+ * skipped. */
 struct erase_phase {
     void (*queue)(struct erase *e, struct pipeline *pipeline);
     void (*parse)(struct erase *e, struct pipeline *pipeline, struct problem *p);
@@ -48,15 +50,16 @@ static inline bool erase_only_counts(const struct erase *e)
     return e->dry_run || e->dry_pass;
 }
 
-/* Records found so far. A pseudonym is not counted: a request about an id that never existed makes
- * one too. */
+/* Returns the number of records found so far. The pseudonym (the student's random name in audit
+ * records) does not count, because a request about an id that never existed makes one, too. */
 int64_t erase_found(const struct erase *e);
 
-/* Queues the read of a stream's next page, after e->cursor. */
+/* Queues the read of the entries after e->cursor of a stream. */
 void erase_queue_stream_page(struct erase *e, struct pipeline *pipeline, struct str stream);
+/* True when an entry with this text belongs to the student. */
 typedef bool erase_entry_test(struct str text, struct str student);
-/* Counts the entries of the page whose field passes the test, and queues their deletion unless the
- * pass only counts. Moves e->cursor to the last entry. */
+/* Counts the entries of the page whose field passes the test, in e->counts[kind], and queues their
+ * deletion unless the pass only counts. Moves e->cursor to the page's last entry. */
 void erase_parse_stream_page(struct erase *e, struct pipeline *pipeline, struct str stream,
                              struct str field, erase_entry_test *test, size_t kind,
                              struct problem *p);

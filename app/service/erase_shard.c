@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The phases of an erasure about the student's own shard. The script of erase_shard_phase deletes
- * the student's keys and leaves the tombstone in one atomic step, but it blocks Redis while it
- * runs. So journal and outbox, which may be long, are swept page by page before; the script then
- * has to look only at the entries that were added since. */
+/* The phases of an erasure about the student's own shard (group of Redis keys). A Lua script
+ * deletes the student's keys and leaves the tombstone (mark of an erased student) in one atomic
+ * step, but Redis processes nothing else while a script runs. The shard's journal (changes to be
+ * processed) and outbox (events to publish) may be long, so they are searched page by page before.
+ * The script then examines only the entries that were added since. */
 #include <stdio.h>
 
 #include "app/base/clock.h"
@@ -11,8 +12,8 @@
 #include "app/store/reply.h"
 
 enum {
-    ERASE_STREAM_PAGE = 1000, /* entries of one XRANGE */
-    ERASE_ATTEMPTS_MAX = 20,  /* of the script, while recommendations are made concurrently */
+    ERASE_STREAM_PAGE = 1000, /* stream entries that one XRANGE reads */
+    ERASE_ATTEMPTS_MAX = 20,  /* calls of the script while another request saves recommendations */
 };
 
 /* ---- for all phases ---- */
@@ -26,6 +27,7 @@ int64_t erase_found(const struct erase *e)
     return n;
 }
 
+/* XRANGE begins after an id that has "(" before it; "-" is the start of the stream. */
 void erase_queue_stream_page(struct erase *e, struct pipeline *pipeline, struct str stream)
 {
     struct str from = arena_printf(pipeline->arena, "%s%s", *e->cursor ? "(" : "-", e->cursor);
@@ -67,7 +69,8 @@ static void erase_queue_lookup(struct erase *e, struct pipeline *pipeline)
     erasure_cmd_lookup(pipeline, e->student, &e->lookup);
 }
 
-/* A tombstone shows that an erasure has begun before: then there is no need to count first. */
+/* Reads the token of the student's recommendation ids, and whether there is a tombstone. With a
+ * tombstone the student existed, as an erasure has begun before: no counting pass is needed. */
 static void erase_parse_lookup(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
     struct str token;
@@ -92,8 +95,9 @@ static struct str erase_own_stream(const struct erase *e, struct arena *arena)
                             e->phase == ERASE_JOURNAL ? SHARD_KEY_JOURNAL : SHARD_KEY_OUTBOX);
 }
 
-/* Before the first deletion the erasure is registered, so that a worker completes it if this
- * process ends. */
+/* Queues the read of a page of the journal or the outbox, whichever is the phase. With the first
+ * page of a deleting pass the erasure is registered, so that a worker completes it if this process
+ * ends. The first page of a counting pass sets the count to 0, because the pass may be repeated. */
 static void erase_queue_own_stream(struct erase *e, struct pipeline *pipeline)
 {
     bool is_first_page = *e->cursor == '\0';
@@ -105,6 +109,7 @@ static void erase_queue_own_stream(struct erase *e, struct pipeline *pipeline)
     erase_queue_stream_page(e, pipeline, erase_own_stream(e, pipeline->arena));
 }
 
+/* Keeps the id of the last entry that was examined: the script examines only later entries. */
 static void erase_parse_own_stream(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
     bool is_journal = e->phase == ERASE_JOURNAL;
@@ -118,6 +123,8 @@ const struct erase_phase erase_own_stream_phase = {erase_queue_own_stream, erase
 
 /* ---- all other keys of the student, and the tombstone ---- */
 
+/* Queues the script that deletes the student's keys, or counts them. It also adds the audit record
+ * of the erasure. `swept` says how far journal and outbox have been searched, in this order. */
 static void erase_queue_shard(struct erase *e, struct pipeline *pipeline)
 {
     struct erasure_shard shard = {
@@ -139,12 +146,14 @@ static void erase_queue_shard(struct erase *e, struct pipeline *pipeline)
 static void erase_restart_from(struct erase *e, enum erase_phase_id phase)
 {
     e->phase = phase;
-    e->has_more = true; /* keeps the loop of erase.c from advancing to the next phase */
+    e->has_more = true; /* else erase_parse_replies would go on to the phase after it */
 }
 
-/* The script refuses when the token of the recommendation ids has changed since the lookup, because
- * the key that is named after the token would be left. When the counting pass finds anything, the
- * erasure starts in earnest. */
+/* Reads the script's reply. ERASURE_RETRY: the token of the student's recommendation ids has
+ * changed since it was read, and the key with the old token in its name would not be deleted, so
+ * the phases start again from the lookup. When a counting pass has found anything, the deleting
+ * pass starts.
+ */
 static void erase_parse_shard(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
     int64_t counts[ERASED_COUNTS] = {0};
@@ -162,7 +171,7 @@ static void erase_parse_shard(struct erase *e, struct pipeline *pipeline, struct
     for (size_t i = 0; i < ERASED_JOURNAL; i++)
         e->counts[i] = counts[i];
     for (size_t i = ERASED_JOURNAL; i < ERASED_COUNTS; i++)
-        e->counts[i] += counts[i]; /* to what the sweep of the stream has counted */
+        e->counts[i] += counts[i]; /* the earlier phases have counted the older entries */
     if (e->dry_pass && erase_found(e) > 0) {
         e->dry_pass = false;
         e->counts[ERASED_JOURNAL] = e->counts[ERASED_OUTBOX] = 0;

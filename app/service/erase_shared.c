@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The phases of an erasure about records that students share: cohorts, batches, queued and delayed
- * jobs, dead letters, and the idempotency records. They lie in other slots than the student's keys,
- * so no script covers them all; each page can be repeated instead. */
+ * jobs, dead letters (items that were given up), and idempotency records (responses stored under a
+ * caller's Idempotency-Key). These records are in other Redis slots than the student's keys, so no
+ * single script can delete them all. Instead, each page can be repeated. */
 #include <stdio.h>
 
 #include "app/service/erase_internal.h"
@@ -10,17 +11,17 @@
 #include "app/store/queue.h"
 #include "app/store/reply.h"
 
-/* What one step reads or changes. */
 enum {
-    ERASE_LIST_PAGE = 200,         /* cohorts, batches */
-    ERASE_DELAYED_PAGE = 1000,     /* delayed jobs */
-    ERASE_IDEMPOTENCY_PAGE = 5000, /* keys of idempotency records */
-    ERASE_KEYS_PER_COMMAND = 500,  /* keys of one DEL or EXISTS */
+    ERASE_LIST_PAGE = 200,         /* cohorts or batches in one page */
+    ERASE_DELAYED_PAGE = 1000,     /* delayed jobs in one page */
+    ERASE_IDEMPOTENCY_PAGE = 5000, /* keys of idempotency records in one page */
+    ERASE_KEYS_PER_COMMAND = 500,  /* keys in one DEL or EXISTS command */
 };
 
 /* ---- cohorts and batches: one command for each entry of a page ---- */
 
-/* Whether the reply says that the student was there: a number above 0, or any text. */
+/* True when the reply to a command about one cohort or batch says that the student was in it: a
+ * number above 0, or any text. */
 static bool erase_reply_is_hit(const redisReply *reply)
 {
     struct str text;
@@ -29,8 +30,8 @@ static bool erase_reply_is_hit(const redisReply *reply)
     return (reply_int(reply, &n) == REPLY_OK && n > 0) || reply_text(reply, &text) == REPLY_OK;
 }
 
-/* Counts the replies about the entries of the page before; false when there are none, because the
- * replies are those of a page. */
+/* When the last step's commands were about single entries, counts those that had the student, and
+ * returns true. False: the last step has read a page, so there is nothing to count yet. */
 static bool erase_count_hits(struct erase *e, size_t kind)
 {
     const struct command *command = e->first_replied_cmd;
@@ -42,7 +43,7 @@ static bool erase_count_hits(struct erase *e, size_t kind)
     return n > 0;
 }
 
-/* The number of ids in the reply of a page; 0 with a problem. */
+/* Returns the number of elements in the reply with the page; 0 with a problem for an error. */
 static size_t erase_page_length(const struct erase *e, size_t max, struct problem *p)
 {
     size_t n = 0;
@@ -58,6 +59,9 @@ static void erase_queue_cohorts(struct erase *e, struct pipeline *pipeline)
     e->phase_cmd = erasure_cmd_cohorts(pipeline, str_of(e->cursor), ERASE_LIST_PAGE);
 }
 
+/* Called first with a page of cohort ids: queues the removal of the student from each cohort, and
+ * moves the cursor to the last id, or to "" after the last page. Called again with the replies to
+ * the removals: counts them. */
 static void erase_parse_cohorts(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
     struct str id = STR("");
@@ -80,13 +84,16 @@ static void erase_parse_cohorts(struct erase *e, struct pipeline *pipeline, stru
 
 const struct erase_phase erase_cohorts_phase = {erase_queue_cohorts, erase_parse_cohorts};
 
-/* Reads the newest batches first: batches created meanwhile move the others to higher offsets,
- * where they are read again, and batches expire at the far end. So none is skipped. */
+/* Queues the read of a page of batches, from the newest to the oldest. A batch that is created
+ * between two pages moves the others to higher offsets, so one may be read twice, but none is
+ * skipped. Batches that expire are the oldest, at the end, and move no others. */
 static void erase_queue_batches(struct erase *e, struct pipeline *pipeline)
 {
     e->phase_cmd = batch_cmd_page(pipeline, e->offset, ERASE_LIST_PAGE);
 }
 
+/* Called first with a page of batch ids: queues a command for each batch. Called again with the
+ * replies to these commands: counts them. e->offset is 0 after the last page. */
 static void erase_parse_batches(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
     struct str id;
@@ -113,6 +120,7 @@ const struct erase_phase erase_batches_phase = {erase_queue_batches, erase_parse
 
 /* ---- jobs ---- */
 
+/* The queue that the current phase erases from. */
 static struct str erase_job_queue(const struct erase *e)
 {
     switch (e->phase) {
@@ -135,8 +143,10 @@ static void erase_parse_jobs(struct erase *e, struct pipeline *pipeline, struct 
 
 const struct erase_phase erase_queue_phase = {erase_queue_jobs, erase_parse_jobs};
 
-/* Reads by rank, the latest due time first, for the same reason as with batches. Removed jobs move
- * the others up by one rank each, which erase_parse_delayed subtracts from the offset. */
+/* Queues the read of a page of delayed jobs by rank, the job with the latest due time first. Jobs
+ * that become due between two pages leave at the end, so that no job is skipped. Each job that the
+ * erasure removes moves the later ones by one rank, so erase_parse_delayed subtracts 1 from the
+ * offset for it. */
 static void erase_queue_delayed(struct erase *e, struct pipeline *pipeline)
 {
     struct arena *arena = pipeline->arena;
@@ -148,14 +158,16 @@ static void erase_queue_delayed(struct erase *e, struct pipeline *pipeline)
                                                arena_printf(arena, "%lld", last)});
 }
 
-/* A pass that only counts would count a job twice that both phases see: it skips this one. */
+/* The first of two phases that read the delayed jobs. A pass that only counts skips it, because it
+ * would count each job in both phases. */
 static void erase_queue_delayed_before(struct erase *e, struct pipeline *pipeline)
 {
     if (!erase_only_counts(e))
         erase_queue_delayed(e, pipeline);
 }
 
-/* A member of the sorted set is the job's priority, kind and other words, then its JSON body. */
+/* Returns the JSON body of a delayed job. A delayed job is a text: its priority, its kind and other
+ * words come before the body. */
 static struct str erase_delayed_body(struct str job)
 {
     const char *body = memchr(job.p, '{', job.n);
@@ -194,8 +206,9 @@ static void erase_queue_dead_letters(struct erase *e, struct pipeline *pipeline)
     erase_queue_stream_page(e, pipeline, key_dead_letters);
 }
 
-/* A stream that is read without a consumer group keeps deleted entries in its memory blocks; the
- * rebuild removes the bytes as well. */
+/* Deletes the student's dead letters from a page, and rebuilds the stream after the last page. The
+ * rebuild is needed because Redis keeps the bytes of deleted entries in the memory blocks of a
+ * stream until the whole block is deleted. */
 static void erase_parse_dead_letters(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
     erase_parse_stream_page(e, pipeline, key_dead_letters, STR("e"), json_mentions_id,
@@ -215,7 +228,7 @@ static void erase_queue_idempotency(struct erase *e, struct pipeline *pipeline)
         erasure_cmd_idempotency_keys(pipeline, e->student, e->offset, ERASE_IDEMPOTENCY_PAGE);
 }
 
-/* EXISTS and DEL both return how many of their keys there were. */
+/* Adds up the replies to EXISTS or DEL: both return how many of their keys existed. */
 static void erase_sum_idempotency(struct erase *e)
 {
     for (const struct command *command = e->first_replied_cmd; command; command = command->next) {
@@ -228,6 +241,8 @@ static void erase_sum_idempotency(struct erase *e)
     e->has_more = e->offset > 0;
 }
 
+/* Called first with a page of keys: queues commands that count or delete them, up to 500 keys in
+ * each. Called again with the replies to these commands: adds them up. */
 static void erase_parse_idempotency(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
     bool only_counts = erase_only_counts(e);

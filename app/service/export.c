@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The export as a whole: the list of its sections, the order of steps, the frame around `data` and
- * its digest. What a section holds is the business of its reader (export_reader.h). */
+/* The export of a student as a whole: the list of its sections, the order of the steps, the members
+ * before and after `data`, and the digest of `data`. The values of a section are read and written
+ * by its reader (export_reader.h). */
 #include "app/service/export.h"
 
 #include <stdlib.h>
 
 #include "app/base/ids.h"
 
+/* Compares two sections by name, for qsort. */
 static int export_section_order(const void *a, const void *b)
 {
     return strcmp(((const struct export_section *)a)->name,
                   ((const struct export_section *)b)->name);
 }
 
-/* Sorts the sections by name, because RFC 8785 orders members so. False when there are too many:
- * then EXPORT_SECTIONS_MAX has to be raised. */
+/* Makes the list of sections: the derived ones, and one for each kind of record with an export
+ * name. They are sorted by name, as RFC 8785 (canonical JSON) requires of members. False when there
+ * are more than EXPORT_SECTIONS_MAX, which has to be raised then. */
 static bool export_list_sections(struct export *e)
 {
     for (size_t i = 0; i < export_derived_count; i++)
@@ -33,7 +36,8 @@ static bool export_list_sections(struct export *e)
     return true;
 }
 
-/* The members before `data`. They are not part of the digest, nor in canonical form. */
+/* Writes the members before `data`. They are not covered by the digest, and need not be in
+ * canonical form. */
 static void export_write_head(struct export *e)
 {
     struct jw w = {.out = e->out};
@@ -47,7 +51,8 @@ static void export_write_head(struct export *e)
     buf_text(e->out, ",\"data\":");
 }
 
-/* The digest, as hexadecimal digits, is of the bytes between "data": and the comma here. */
+/* Writes the digest after `data`, as hexadecimal digits. It is the SHA-256 of the bytes between
+ * "data": and the comma that is written here. */
 static void export_write_tail(struct export *e)
 {
     unsigned char sha[DIGEST_SIZE];
@@ -71,6 +76,7 @@ static void export_start(struct export *e, struct problem *p)
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
 }
 
+/* Begins the current section. The first one begins `data` as well. */
 static void export_open_section(struct export *e)
 {
     const struct export_section *section = &e->sections[e->section_index];
@@ -89,8 +95,9 @@ static void export_close_section(struct export *e)
     e->section_index++;
 }
 
-/* Writes the replies of the step before, then queues the commands of the next one: for the same
- * section while it has more, else for the next. A reader that queues nothing has no values. */
+/* Writes the replies to the last step's commands, then queues the commands of the next step: for
+ * the same section while this has another page, else for the next section. A reader that queues no
+ * commands has no values, so its section stays empty and the next one follows. */
 static void export_advance(struct export *e, struct pipeline *pipeline, struct problem *p)
 {
     struct export_read *r = &e->read;
@@ -115,19 +122,20 @@ static void export_advance(struct export *e, struct pipeline *pipeline, struct p
         buf_char(e->out, '}');
 }
 
+/* What a step writes to `out` after the head is a part of `data`, so it is added to the digest. */
 enum step export_step(struct export *e, struct pipeline *pipeline, struct problem *p)
 {
-    size_t written;
+    size_t data_start;
 
     if (!e->started)
         export_start(e, p);
-    written = e->out->n;
+    data_start = e->out->n;
     export_advance(e, pipeline, p);
     if (e->out->failed)
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
     if (p->code != PROBLEM_NONE)
         return STEP_DONE;
-    digest_update(&e->digest, (struct str){e->out->p + written, e->out->n - written});
+    digest_update(&e->digest, (struct str){e->out->p + data_start, e->out->n - data_start});
     if (e->section_index < e->section_count)
         return STEP_MORE;
     if (e->read.writer.value_count == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Readers of the export by Redis type. A kind of record without a reader of its own is exported as
- * it is stored, so that a new kind in store/keys.h can never be missing from an export. */
+/* Readers of the export for each Redis type; a reader reads the values of a section and writes
+ * them. A kind of record without a reader of its own is exported as it is stored, so that a new
+ * kind in store/keys.h can never be missing from an export. */
 #include <stdio.h>
 
 #include "app/base/clock.h"
@@ -11,21 +12,26 @@
 #include "app/service/export_reader.h"
 #include "app/store/student.h"
 
-/* Elements that a reply may have: far more than a student can cause, far less than would hurt. */
+/* The largest number of elements that a reply may have: far more than one student's records can
+ * have, and still too few to exhaust the memory. */
 enum { EXPORT_ELEMENTS_MAX = 1 << 20 };
 
+/* The Redis key of the section's kind of record for the student. */
 static struct str export_key(const struct export_read *r, struct arena *arena)
 {
     return key_of_kind(arena, r->student, r->kind);
 }
 
-static void export_queue_key(struct export_read *r, struct pipeline *pipeline, struct str name)
+/* Queues a command whose only argument is the key. */
+static void export_queue_key(struct export_read *r, struct pipeline *pipeline,
+                             struct str command_name)
 {
     r->cmd = pipeline_add(pipeline, COMMAND_READ, 2,
-                          (struct str[]){name, export_key(r, pipeline->arena)});
+                          (struct str[]){command_name, export_key(r, pipeline->arena)});
 }
 
-/* JSON has no bytes: a value that is not UTF-8 is written as hexadecimal digits. */
+/* Writes a value of Redis as a JSON text. JSON cannot have arbitrary bytes, so a value that is not
+ * UTF-8 is written as hexadecimal digits. */
 static void export_write_stored(struct export_read *r, struct jw *w, struct str value)
 {
     char *hex;
@@ -43,8 +49,8 @@ static void export_write_stored(struct export_read *r, struct jw *w, struct str 
     jw_str(w, NULL, (struct str){hex, 2 * value.n});
 }
 
-/* Writes a member name that comes from Redis: jw takes only literal names, and does not escape
- * them. */
+/* Writes a member name that comes from Redis. The JSON writer's functions take only literal names
+ * and do not escape them, so the name is written like a text value, followed by the colon. */
 static void export_write_name(struct jw *w, struct str name)
 {
     jw_str(w, NULL, name);
@@ -52,7 +58,8 @@ static void export_write_name(struct jw *w, struct str name)
     w->comma = false;
 }
 
-/* Writes an array of names and values, as HGETALL and stream entries have it, as members. */
+/* Writes the n elements of a reply, which are names and values in turn (as in the reply to HGETALL
+ * and in stream entries), as members of an object. */
 static void export_write_fields(struct export_read *r, struct jw *w, const redisReply *fields,
                                 size_t n)
 {
@@ -90,6 +97,7 @@ static void export_write_string(struct export_read *r, struct problem *p)
 
 /* ---- one string a day ---- */
 
+/* The oldest day of which there can be a record. */
 static int32_t export_first_day(const struct export_read *r)
 {
     return day_of_ms(r->now_ms) - HISTORY_DAYS;
@@ -205,6 +213,7 @@ void export_queue_page(struct export_read *r, struct pipeline *pipeline)
                                          arena_printf(pipeline->arena, "%d", EXPORT_PAGE)});
 }
 
+/* A full page means that there may be another one, which begins after the last entry's id. */
 void export_write_page(struct export_read *r, export_entry_writer *write, struct problem *p)
 {
     struct stream_entry entries[EXPORT_PAGE];
@@ -223,6 +232,7 @@ void export_write_page(struct export_read *r, export_entry_writer *write, struct
         (void)snprintf(r->cursor, sizeof(r->cursor), "%.*s", STR_ARG(last));
 }
 
+/* Writes a stream entry as {id, fields}. */
 static void export_write_stored_entry(struct export_read *r, const struct stream_entry *entry,
                                       struct problem *p)
 {
@@ -245,6 +255,7 @@ static void export_write_stream(struct export_read *r, struct problem *p)
     export_write_page(r, export_write_stored_entry, p);
 }
 
+/* The tables have is_list, queue_commands and write_replies of each reader. */
 const struct export_reader *export_reader_by_type(const struct student_kind *kind)
 {
     static const struct export_reader daily = {true, export_queue_daily, export_write_daily};

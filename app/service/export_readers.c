@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Readers of the export for the kinds of records whose meaning people should see: dates instead of
- * epochs, names instead of codes. A kind that is not in the table at the end is exported as it is
- * stored (export_by_type.c). */
+/* Readers of the export for the kinds of records that people should be able to read: with dates
+ * instead of numbers of milliseconds, names instead of codes. A reader reads the values of a
+ * section and writes them. A kind that is not in the table own_readers is exported as it is stored
+ * (export_by_type.c). */
 #include <stdio.h>
 
 #include "app/base/clock.h"
@@ -33,8 +34,8 @@ static void export_write_profile(struct export_read *r, struct problem *p)
         export_put_null(&r->writer);
 }
 
-/* Today's snapshot and those of the history before; one more for an event of tomorrow, which a
- * client's clock that is ahead may have caused. */
+/* Queues the read of the snapshots (closing states of a day) of the history, today included. One
+ * more day is read: when a client's clock is ahead, its event may be of tomorrow. */
 static void export_queue_days(struct export_read *r, struct pipeline *pipeline)
 {
     int32_t first = day_of_ms(r->now_ms) - HISTORY_DAYS + 1;
@@ -42,6 +43,7 @@ static void export_queue_days(struct export_read *r, struct pipeline *pipeline)
     r->cmd = student_cmd_days(pipeline, r->student, first, HISTORY_DAYS + 1);
 }
 
+/* Reads the snapshots from the reply of r->cmd, oldest first. False with a problem. */
 static bool export_parse_days(const struct export_read *r, struct mastery_state **ret_days,
                               size_t *ret_n, struct problem *p)
 {
@@ -70,6 +72,8 @@ static void export_queue_activity(struct export_read *r, struct pipeline *pipeli
     r->second_cmd = student_cmd_state(pipeline, r->student);
 }
 
+/* Writes the activity, which is computed from the current state and the snapshots; null for a
+ * student without data. */
 static void export_write_activity(struct export_read *r, struct problem *p)
 {
     struct mastery_state current, *days;
@@ -88,6 +92,7 @@ static void export_write_activity(struct export_read *r, struct problem *p)
 
 /* ---- events, predictions ---- */
 
+/* Writes a learning event, which is stored as JSON text in the field "e" of its stream entry. */
 static void export_write_event(struct export_read *r, const struct stream_entry *entry,
                                struct problem *p)
 {
@@ -134,7 +139,8 @@ static void export_write_predictions(struct export_read *r, struct problem *p)
 
 /* ---- recommendations, learning path ---- */
 
-/* Recommendations expire after RECOMMENDATION_DAYS_MAX days, today included. */
+/* The oldest day of which there can be recommendations: they are kept for RECOMMENDATION_DAYS_MAX
+ * days, today included. */
 static int32_t export_first_recommendation_day(const struct export_read *r)
 {
     return day_of_ms(r->now_ms) - RECOMMENDATION_DAYS_MAX + 1;
@@ -162,7 +168,7 @@ static void export_write_recommendations(struct export_read *r, struct problem *
     }
 }
 
-/* The learning path is stored as JSON text. */
+/* Writes the learning path, which is stored as JSON text; null when the student has none. */
 static void export_write_path(struct export_read *r, struct problem *p)
 {
     struct str text;
@@ -181,6 +187,7 @@ static void export_queue_consents(struct export_read *r, struct pipeline *pipeli
     r->cmd = consent_cmd_get(pipeline, r->student);
 }
 
+/* Writes one decision of the student about the consent with that name. */
 static void export_write_consent(struct export_read *r, const char *name,
                                  const struct consent_record *record, struct problem *p)
 {
@@ -210,9 +217,10 @@ static void export_write_consents(struct export_read *r, struct problem *p)
 
 /* ---- audit records ---- */
 
-/* The records of the shard's audit log that name the student, as the one who acted or as the one
- * concerned. The log is shared by the students of the shard and knows them by pseudonym only, so
- * all of it is read and filtered here. */
+/* Queues the read of a page of the audit log of the student's shard (group of Redis keys), and of
+ * the student's pseudonym. The students of the shard share the log, which names them by pseudonym
+ * (random name) only. The whole log is therefore read, and export_write_audit chooses the records
+ * that have the student as actor or as the student concerned. */
 static void export_queue_audit(struct export_read *r, struct pipeline *pipeline)
 {
     struct str from = *r->cursor ? arena_printf(pipeline->arena, "(%s", r->cursor) : STR("-");
@@ -239,7 +247,8 @@ static void export_write_audit(struct export_read *r, struct problem *p)
             continue;
         audit_entry_write(export_value_begin(&r->writer), &entries[i], key_shard(r->student));
         export_value_end(&r->writer, p);
-        /* a request about an unknown id leaves a record too: that alone is no data, hence 404 */
+        /* Audit records do not count as data of the student: a request about an id that does not
+         * exist leaves one, too, and the export of such an id must end with NOT_FOUND. */
         r->writer.value_count--;
     }
     r->has_more = n == EXPORT_PAGE;
@@ -249,6 +258,8 @@ static void export_write_audit(struct export_read *r, struct problem *p)
 
 /* ---- the tables ---- */
 
+/* The readers by kind of record: is_list, queue_commands and write_replies. An empty row: the kind
+ * has no reader of its own. */
 static const struct export_reader own_readers[STUDENT_KEY_COUNT] = {
     [STUDENT_KEY_PROFILE] = {false, export_queue_profile, export_write_profile},
     [STUDENT_KEY_DAYS] = {true, export_queue_days, export_write_days},
@@ -260,7 +271,8 @@ static const struct export_reader own_readers[STUDENT_KEY_COUNT] = {
     [STUDENT_KEY_CONSENT] = {true, export_queue_consents, export_write_consents},
 };
 
-/* Compares suffixes rather than addresses: a unit test passes copies of student_kinds. */
+/* Finds the kind by the suffix of its keys instead of its address, because a unit test passes a
+ * copy of the table student_kinds. */
 const struct export_reader *export_reader_of(const struct student_kind *kind)
 {
     for (size_t i = 0; i < STUDENT_KEY_COUNT; i++) {

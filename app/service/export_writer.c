@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Every value is parsed and printed again in the canonical form (RFC 8785), in whichever it was
- * stored. The digest of `data` then depends on the values alone. */
+/* Writes the values of an export. Every value is parsed and printed again in the canonical form of
+ * RFC 8785 (sorted members, no spaces), because values are stored in different forms. The digest of
+ * `data` then depends on nothing but the values. */
 #include "app/service/export_writer.h"
 
 #include "app/http/canonical.h"
@@ -25,7 +26,7 @@ void export_put_json(struct export_writer *w, struct str json, struct problem *p
     struct json_object *value = json.p ? json_parse(json, w->arena, p) : NULL;
 
     if (!value) {
-        /* json_parse blames the client's request body, but this text comes from Redis */
+        /* the problem of json_parse is about a request body, but this text comes from Redis */
         *p = (struct problem){.code = PROBLEM_NONE};
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
         return;

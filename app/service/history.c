@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Replies with packed snapshots to struct daily. A snapshot that cannot be unpacked is an
- * INTERNAL_ERROR, never a gap in the history. */
+/* Makes a student's history, an array of struct daily, from a reply with packed snapshots (a
+ * student's closing state of a day as one binary string). A snapshot that cannot be unpacked is an
+ * INTERNAL_ERROR: it is never treated as a day without a snapshot. */
 #include "app/service/history.h"
 
 struct command *history_cmd(struct pipeline *pipeline, struct str student, int32_t today)
@@ -8,6 +9,7 @@ struct command *history_cmd(struct pipeline *pipeline, struct str student, int32
     return student_cmd_days(pipeline, student, today - HISTORY_DAYS + 1, HISTORY_DAYS);
 }
 
+/* Gets the number of days in the reply, with or without a snapshot. False with a problem. */
 static bool history_day_count(const struct command *command, size_t *ret_count, struct problem *p)
 {
     if (reply_array(command->reply, STUDENT_DAYS_MAX, ret_count) == REPLY_OK)
@@ -35,7 +37,7 @@ bool history_parse(const struct command *command, struct history *ret, struct pr
     return p->code == PROBLEM_NONE;
 }
 
-/* For predictions: a single point is enough for a forecast, none is not. */
+/* For predictions, which need at least one day. */
 bool history_parse_nonempty(const struct command *command, const struct mastery_state *current,
                             struct history *ret, struct problem *p)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Journal entries to their effects, by a table of kinds. Entries were written by record.c and by
- * the script that changes consents, perhaps those of an earlier version: they are validated like
- * any input. */
+/* Makes the effects of a journal entry, by a table of the kinds of entries. The journal has changes
+ * of students' data that the worker has not processed yet. Its entries were written by record.c and
+ * by the Lua script that changes consents, perhaps by an earlier version of them. They are
+ * therefore validated like the input of a client. */
 #include "app/service/journal_entry.h"
 
 #include "app/base/clock.h"
@@ -12,15 +13,15 @@
 
 #define EVENT_SOURCE "/mastery-engine" /* CloudEvents attribute `source` of published events */
 
-/* The members of an entry; a kind has some of them. */
+/* The members of a journal entry. Each kind of entry has some of them; the others stay zeroed. */
 struct journal_entry {
     struct str kind, student, traceparent;
     struct str actor, actor_role, correlation_id;
-    struct str level, level_before; /* level_before: empty for a student's first data */
+    struct str level, level_before; /* mastery levels; level_before is empty for the first data */
     int64_t at_ms, revision;
     double score;
-    struct json_object *event; /* kind event: as it was ingested */
-    struct str consent;        /* kind consent: its type */
+    struct json_object *event; /* kind "event": the learning event as the client sent it */
+    struct str consent;        /* kind "consent": type of the consent */
     bool granted;
 };
 
@@ -52,7 +53,7 @@ static const struct rule consent_rules[] = {
     {0},
 };
 
-/* Carries an entry through the functions of its kind, which add to effects. */
+/* What the functions that add an effect need: the entry, and where to add the effect. */
 struct journal_context {
     const struct journal_source *source;
     const struct journal_entry *entry;
@@ -62,6 +63,8 @@ struct journal_context {
 
 /* ---- the student's event log ---- */
 
+/* Sets the text to append to the student's event log: the learning event as JSON, or an empty text
+ * when the entry has none. False when memory is out. */
 static bool journal_add_event(const struct journal_context *c)
 {
     struct json_object *event = c->entry->event;
@@ -75,6 +78,7 @@ static bool journal_add_event(const struct journal_context *c)
 
 /* ---- published events ---- */
 
+/* Writes the member "data" of a published event. */
 static void journal_write_data(struct jw *w, const struct journal_entry *e)
 {
     struct str event_id = json_value_member_text(e->event, "event_id");
@@ -94,8 +98,9 @@ static void journal_write_data(struct jw *w, const struct journal_entry *e)
     jw_object_end(w);
 }
 
-/* Adds a CloudEvent 1.0. Its id follows from the entry alone: when the worker processes an entry
- * again, subscribers recognise the event by its id. */
+/* Adds an event to publish, a CloudEvent 1.0; does nothing when events are not published. The
+ * event's id is made of the entry's id. When the worker processes an entry twice, subscribers
+ * receive the same id and can ignore the second event. False when memory is out. */
 static bool journal_publish(const struct journal_context *c, const char *type,
                             const char *id_suffix)
 {
@@ -135,7 +140,7 @@ static bool journal_publish_score(const struct journal_context *c)
     return journal_publish(c, "mastery.updated", "updated");
 }
 
-/* A level that stays the same is no event; a student's first level is one. */
+/* Publishes a change of the level, if there is one. A student's first level counts as a change. */
 static bool journal_publish_level(const struct journal_context *c)
 {
     if (str_equal(c->entry->level_before, c->entry->level))
@@ -145,11 +150,12 @@ static bool journal_publish_level(const struct journal_context *c)
 
 /* ---- the audit record ---- */
 
-/* Writes those details that only the kind has. */
+/* Writes the details of an audit record that only entries of one kind have. */
 typedef void journal_detail_writer(struct jw *w, const struct journal_entry *e);
 
-/* Audit records never have a student's id. A student who changes data changes his own; should
- * another one ever appear, only the role is recorded. */
+/* Returns the actor for the audit record, which never has a student's id. Students can only change
+ * their own data, so a student is recorded as "self". If an entry names another student as its
+ * actor all the same, the actor is the role alone. */
 static struct str journal_actor(const struct journal_entry *e)
 {
     if (str_equal(e->actor, e->student))
@@ -168,8 +174,8 @@ static void journal_consent_details(struct jw *w, const struct journal_entry *e)
     jw_bool(w, "granted", e->granted);
 }
 
-/* Every kind of entry has an audit record: the worker writes it, because the process of
- * the request may have ended.
+/* Sets the audit record of the change; every kind of entry has one. The worker writes it instead of
+ * the process that changed the data, because that process may have ended. False when memory is out.
  */
 static bool journal_make_audit(const struct journal_context *c, const char *resource,
                                journal_detail_writer *write_details)
@@ -195,17 +201,18 @@ static bool journal_make_audit(const struct journal_context *c, const char *reso
 
 /* ---- the table ---- */
 
-typedef bool journal_effect(const struct journal_context *c); /* false without memory */
+/* Adds an effect of an entry; false when memory is out. */
+typedef bool journal_effect(const struct journal_context *c);
 
 enum { JOURNAL_EFFECTS_MAX = 3 };
 
 /* clang-format off */
 static const struct journal_kind {
     struct str name;
-    const struct rule *rules; /* besides common_rules */
-    const char *resource;     /* of the audit record */
+    const struct rule *rules; /* rules for the members that only this kind has */
+    const char *resource;     /* resource that the audit record names */
     journal_detail_writer *write_details;
-    journal_effect *effects[JOURNAL_EFFECTS_MAX]; /* events are published in this order */
+    journal_effect *effects[JOURNAL_EFFECTS_MAX]; /* called in this order, up to the first NULL */
 } kinds[] = {
     {STR_INIT("calculated"), score_rules, "mastery", journal_score_details,
      {journal_publish_score, journal_publish_level}},
@@ -226,7 +233,9 @@ static const struct journal_kind *journal_find_kind(struct str name)
     return NULL;
 }
 
-/* The kind decides by which rules the rest is read. */
+/* Reads an entry in two passes: first the members that all kinds have, by common_rules, then the
+ * members of the kind that the first pass found. False, with *ret_reason, when the text is no valid
+ * entry. */
 static bool journal_read_entry(const struct journal_source *source, struct arena *arena,
                                struct journal_entry *ret, const struct journal_kind **ret_kind,
                                const char **ret_reason)
@@ -249,6 +258,7 @@ static bool journal_read_entry(const struct journal_source *source, struct arena
     return false;
 }
 
+/* *ret is set only at the end, so that a failure leaves no part of the effects. */
 bool journal_entry_effects(const struct journal_source *source, struct arena *arena,
                            struct journal_effects *ret, const char **ret_reason)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What follows from an entry of the journal: an audit record, an entry of the student's event log,
- * events to publish. Each kind of entry is a row of a table in the .c. The effects are only
- * described here; the worker carries them out (store/journal.h). */
+/* The effects of a journal entry (a change of a student's data that the worker has not processed
+ * yet): an audit record, an entry of the student's event log, and events to publish. The table
+ * `kinds` in journal_entry.c has a row for each kind of entry. These functions only describe the
+ * effects; the worker carries them out (store/journal.h). */
 #ifndef SERVICE_JOURNAL_ENTRY_H
 #define SERVICE_JOURNAL_ENTRY_H
 
@@ -9,13 +10,13 @@
 
 struct journal_source {
     unsigned shard;
-    struct str id;   /* of the entry in its stream */
-    struct str text; /* JSON, as service/record writes it */
-    bool publish;    /* events are published (a sidecar is configured) */
+    struct str id;   /* id of the entry in the shard's journal, a Redis stream */
+    struct str text; /* the entry as JSON, as service/record.c writes it */
+    bool publish;    /* Dapr's sidecar, which publishes events, is configured */
 };
 
-/* Everything in *ret lives in the arena, or points into the source. False with the reason when the
- * text is no entry of a known kind, or without memory. */
+/* Makes the effects of an entry. The texts in *ret are in the arena or in the source. False, with
+ * *ret_reason, when the text is no entry of a known kind or memory is out. */
 bool journal_entry_effects(const struct journal_source *source, struct arena *arena,
                            struct journal_effects *ret, const char **ret_reason);
 

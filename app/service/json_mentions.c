@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Searches texts for a student's id. A plain search for the bytes comes first, since most texts
- * concern other students; only a hit is parsed. json-c's lenient parser is right here: deleting too
- * much of what is broken is better than leaving personal data. */
+/* Searches texts for a student's id, for an erasure. A plain search for the bytes of the id comes
+ * first, because most texts concern other students; only texts that have these bytes are parsed.
+ * They are parsed leniently, so that damaged JSON is searched, too. For damaged texts it is better
+ * to delete too much than to leave personal data. */
 #include "app/service/json_mentions.h"
 
 #include "app/http/json_value.h"
 
-/* Whether the id is in the text between quotes; the second one may be escaped. */
+/* True when the text has the id between two quotes. The second quote may have a backslash before
+ * it, as in JSON that is a text within JSON. */
 static bool mentions_quoted(struct str text, struct str id)
 {
     const char *end = text.p + text.n, *p = text.p;
@@ -19,7 +21,8 @@ static bool mentions_quoted(struct str text, struct str id)
     return false;
 }
 
-/* A number counts as an id only where an event has an id: elsewhere it is a quantity. */
+/* True when the member `key` is a number that reads like the id. This counts only for the members
+ * that have a student's id in events; other numbers are quantities. */
 static bool mentions_as_number(const char *key, struct json_object *json, struct str id)
 {
     return json_value_is_number(json) &&
@@ -27,7 +30,8 @@ static bool mentions_as_number(const char *key, struct json_object *json, struct
            str_equal(str_of(json_object_to_json_string(json)), id);
 }
 
-/* Recursion is bounded: json-c refuses texts nested more than 32 levels deep. */
+/* True when the value or a value in it mentions the id. The recursion is limited, as json-c refuses
+ * texts that are nested more than 32 levels deep. */
 static bool mentions_in_value(struct json_object *json, struct str id)
 {
     struct str text;
@@ -61,6 +65,7 @@ static bool mentions_in_value(struct json_object *json, struct str id)
     return false;
 }
 
+/* Parses JSON leniently; NULL when the text is no JSON. */
 static struct json_object *mentions_parse(struct str text)
 {
     struct json_tokener *tokener = json_tokener_new();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Mastery as JSON. The member names are part of the API and of stored records. */
+/* Writes mastery as JSON. The member names are part of the API and of stored records. */
 #include "app/service/mastery_json.h"
 
 #include "app/domain/trend.h"
@@ -26,8 +26,8 @@ void mastery_write_day(struct jw *w, const struct mastery_state *day)
     jw_object_end(w);
 }
 
-/* The counts are of the last ACTIVITY_WINDOW_DAYS, the streaks and days_active of the whole
- * history. */
+/* The numbers of exercises and quizzes are those of the last ACTIVITY_WINDOW_DAYS days. The streaks
+ * and days_active are those of the whole history. */
 void mastery_write_activity(struct jw *w, const char *key, const struct mastery_state *current,
                             const struct mastery_state *days, size_t n, int32_t today)
 {
@@ -54,8 +54,9 @@ void mastery_write_activity(struct jw *w, const char *key, const struct mastery_
     jw_object_end(w);
 }
 
-/* breakdown: each component times its weight; they add up to weighted_sum, the score before its
- * limit of 1. evidence: the decayed weight of the observations behind each component. */
+/* Member breakdown: each component times its weight; their sum is weighted_sum, the score before it
+ * is limited to 1. Member evidence: for each component, the sum of the weights of its observations,
+ * which decay with time. */
 struct str mastery_result_json(struct arena *arena, struct str student,
                                const struct mastery_result *result, int64_t calculated_at_ms,
                                bool with_components)

@@ -8,13 +8,14 @@
 
 /* {"completion":…,"quiz":…,"quality":…,"consistency":…} */
 void mastery_write_components(struct jw *w, const char *key, const double values[COMPONENTS]);
-/* A day of a history as an element of an array, from its closing state. */
+/* Writes a day of a history as an element of an array. day: the student's state at its close. */
 void mastery_write_day(struct jw *w, const struct mastery_state *day);
-/* Counts of recent exercises and quizzes, and streaks of active days. days: the history, oldest
- * first. */
+/* Writes the numbers of recent exercises and quizzes, and the streaks of active days. days: the
+ * closing states of the n days in the history, oldest first. key: NULL in an array. */
 void mastery_write_activity(struct jw *w, const char *key, const struct mastery_state *current,
                             const struct mastery_state *days, size_t n, int32_t today);
-/* The MasteryResult; p is NULL without memory. */
+/* Returns the MasteryResult as JSON text; its p is NULL when memory is out. with_components: with
+ * the components and how the score is made of them. */
 struct str mastery_result_json(struct arena *arena, struct str student,
                                const struct mastery_result *result, int64_t calculated_at_ms,
                                bool with_components);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Predictions and their cache. A cached prediction is a text of three parts: the stamp that says
- * what it was computed from, the time when it was made, and its JSON members. It is valid while a
- * stamp made now would be the same. The forecast itself is app/domain/prediction. */
+/* Predictions and their cache. A cached prediction is a text of three lines: a stamp (a text that
+ * names all inputs of the computation), the time when the prediction was made, and its JSON
+ * members. It is valid for an hour, as long as the stamp of the current inputs is the same. The
+ * forecast is computed in app/domain/prediction.c. */
 #include "app/service/predict.h"
 
 #include "app/base/clock.h"
@@ -10,7 +11,7 @@
 #include "app/service/statistics_json.h"
 #include "app/store/prediction.h"
 
-/* The last element is that of NO_INTERVENTION. */
+/* The array's last element, 0, is the factor of NO_INTERVENTION. */
 double predict_factor(const struct config *config, int intervention)
 {
     const double factors[INTERVENTIONS + 1] = {[TUTORING] = config->intervention_tutoring,
@@ -20,7 +21,8 @@ double predict_factor(const struct config *config, int intervention)
     return factors[intervention];
 }
 
-/* config_load has refused any other name. */
+/* Finds the configured name in the list of models. config_load has refused any other name, so the
+ * loop needs no case for "not found". */
 enum prediction_model predict_model(const struct config *config)
 {
     int model = PREDICTION_MODELS - 1;
@@ -52,7 +54,8 @@ void predict_write_model(struct jw *w, const struct forecast *forecast)
 
 /* ---- the cached prediction ---- */
 
-/* The cache has an entry for each kind of prediction: "30", or "30:tutoring". */
+/* Returns the name of the cache entry for the requested days ahead and intervention, such as "30"
+ * or "30:tutoring". Its p is NULL when memory is out. */
 static struct str predict_cache_key(const struct predict *p, struct arena *arena)
 {
     struct buf name;
@@ -73,8 +76,9 @@ static void predict_queue_cached(struct predict *p, struct pipeline *pipeline)
     p->cached_cmd = prediction_cmd_cached(pipeline, p->student, p->cache_key);
 }
 
-/* Everything that a prediction depends on: the model and its settings, the student's state by its
- * revision, and the day. */
+/* Returns the stamp, which names everything that a prediction depends on: the model and its
+ * settings, the student's state by its revision (a number that grows with every write), and the
+ * day. Its p is NULL when memory is out. */
 static struct str predict_stamp(const struct predict *p, const struct config *config,
                                 struct arena *arena)
 {
@@ -93,7 +97,7 @@ static struct str predict_stamp(const struct predict *p, const struct config *co
     return stamp.failed ? (struct str){0} : buf_view(&stamp);
 }
 
-/* The text to cache: stamp, time (ms) and JSON members, a line each. */
+/* Returns the text to cache: stamp, time in milliseconds and JSON members, one per line. */
 static struct str predict_cache_text(const struct predict *p, struct arena *arena)
 {
     struct buf text;
@@ -108,7 +112,8 @@ static struct str predict_cache_text(const struct predict *p, struct arena *aren
     return text.failed ? (struct str){0} : buf_view(&text);
 }
 
-/* *ret_members: the JSON members of the cached text. */
+/* True when the cached prediction can be used: it has the current stamp and is not too old.
+ * *ret_members becomes its JSON members. */
 static bool predict_cache_is_valid(const struct predict *p, struct str cached,
                                    struct str *ret_members)
 {
@@ -120,7 +125,8 @@ static bool predict_cache_is_valid(const struct predict *p, struct str cached,
            made_at_ms > p->now_ms - PREDICTION_CACHE_TTL_S * INT64_C(1000);
 }
 
-/* Done when the cached prediction is valid; else queues the read of the history. */
+/* The second step: uses the cached prediction if it is valid (STEP_DONE), else queues the read of
+ * the history (STEP_MORE). STEP_DONE also ends the prediction with a problem. */
 static enum step predict_check_cached(struct predict *p, const struct config *config,
                                       struct pipeline *pipeline, struct problem *problem)
 {
@@ -144,8 +150,8 @@ static enum step predict_check_cached(struct predict *p, const struct config *co
 
 /* ---- a new prediction ---- */
 
-/* The gain is what the intervention adds to the score without it: a share of what is missing to 1.
- */
+/* Writes what the intervention adds to the predicted score. The gain is the difference between 1
+ * and the score without the intervention, times the intervention's factor. */
 static void predict_write_impact(struct jw *w, const struct predict *p,
                                  const struct forecast *forecast, int32_t day, double factor)
 {
@@ -159,7 +165,8 @@ static void predict_write_impact(struct jw *w, const struct predict *p,
     jw_object_end(w);
 }
 
-/* The members that every prediction has; timestamp is when it was made, also from the cache. */
+/* Writes the members that every prediction has, apart from metadata. The member timestamp is the
+ * time when the prediction was made; a cached prediction keeps it. */
 static void predict_write_members(struct jw *w, const struct predict *p,
                                   const struct prediction *prediction,
                                   const struct forecast *forecast,
@@ -178,6 +185,8 @@ static void predict_write_members(struct jw *w, const struct predict *p,
     jw_time(w, "timestamp", p->now_ms);
 }
 
+/* Makes the prediction *ret from the history, and returns its JSON members; their p is NULL when
+ * memory is out. */
 static struct str predict_make(const struct predict *p, const struct config *config,
                                const struct history *history, struct arena *arena,
                                struct prediction *ret)
@@ -202,6 +211,8 @@ static struct str predict_make(const struct predict *p, const struct config *con
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
+/* The third step: makes a prediction, and queues the write of its record and cache entry
+ * (STEP_MORE). STEP_DONE ends the prediction with a problem. */
 static enum step predict_make_and_save(struct predict *p, const struct config *config,
                                        struct pipeline *pipeline, struct problem *problem)
 {
@@ -230,7 +241,8 @@ static enum step predict_make_and_save(struct predict *p, const struct config *c
     return STEP_MORE;
 }
 
-/* A prediction that could not be saved is still a good response: the failure is only logged. */
+/* Logs it when the prediction could not be saved. This is not a problem of the request, because the
+ * response does not depend on the saved record. */
 static void predict_log_unsaved(const struct predict *p, struct log *log)
 {
     struct problem problem = {0};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Predicts a student's score: returns the cached prediction of the same kind while it is valid, for
- * an hour at most, else makes a new one and caches it. Two or three pipelines. */
+/* Predicts a student's score. A prediction is cached for an hour; the cached one is used again
+ * while its inputs are the same, else a new one is made and cached. This takes one pipeline with a
+ * valid cached prediction, and three without. */
 #ifndef SERVICE_PREDICT_H
 #define SERVICE_PREDICT_H
 
@@ -11,12 +12,15 @@
 
 enum { NO_INTERVENTION = INTERVENTIONS };
 
-/* The configured factor of an enum intervention; 0 for NO_INTERVENTION. */
+/* Returns the configured factor of an intervention (enum intervention): the share of the difference
+ * between score and 1 that it closes. It is 0 for NO_INTERVENTION. */
 double predict_factor(const struct config *config, int intervention);
-/* The configured model; forecast_fit with it and with the configured interval. */
+/* Returns the configured model. */
 enum prediction_model predict_model(const struct config *config);
+/* Fits the configured model to the history, for intervals of the configured level. */
 void predict_fit(const struct config *config, const struct history *history, struct forecast *ret);
-/* Writes the members of `metadata` that every prediction has, into an open object. */
+/* Writes those members of `metadata` that every prediction has. The caller begins and ends the
+ * object. */
 void predict_write_model(struct jw *w, const struct forecast *forecast);
 
 struct predict {
@@ -27,16 +31,18 @@ struct predict {
     int64_t now_ms;
     /* out, when done without a problem */
     struct str json_members; /* the members of the response, without braces */
-    bool reused;             /* they come from the cache */
+    bool reused;             /* json_members come from the cache */
     /* own */
     struct command *state_cmd, *cached_cmd, *days_cmd, *save_cmd;
-    struct str cache_key, cache_stamp;
-    struct mastery_state current;
+    struct str cache_key;         /* name of the cache entry */
+    struct str cache_stamp;       /* text that names all inputs of the prediction */
+    struct mastery_state current; /* the student's current state */
 };
 
-/* Call with predict filled and its own fields zeroed; again after each pipeline until STEP_DONE.
- * The first call queues reads only. Problems: NOT_FOUND for a student without data, FORBIDDEN when
- * consent to analytics is withdrawn, SERVICE_UNAVAILABLE. */
+/* Call with the fields under "in" filled and those under "own" zeroed, then again after each
+ * pipeline until STEP_DONE, which is returned after a problem, too. The first call queues reads
+ * only. Problems: NOT_FOUND for a student without data, FORBIDDEN when consent to analytics is
+ * withdrawn, SERVICE_UNAVAILABLE. */
 enum step predict_step(struct predict *p, struct engine *engine, struct pipeline *pipeline,
                        struct problem *problem);
 

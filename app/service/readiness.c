@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One pipeline that is sent again and again: PING, and HGETALL of the workers' heartbeats. */
+/* Checks once a second whether Redis replies and which workers run, for /ready. The check is one
+ * pipeline with two commands: PING, and the read of the heartbeats by which workers show that they
+ * run. */
 #include "app/service/readiness.h"
 
 #include <stdlib.h>
 
 #include "app/store/reply.h"
 
-enum { READINESS_ARENA_SIZE = 4096, READINESS_ARENA_MAX = 1 << 20 };
+enum { READINESS_ARENA_SIZE = 4096, READINESS_ARENA_MAX = 1 << 20 }; /* bytes: first block, cap */
+/* Pause between two checks after a check that succeeded. */
 static const int64_t READINESS_INTERVAL_US = 1000000;
-/* After a failure, so that a Redis that is back serves within two seconds. */
+/* Pause after a check that failed: shorter, so that a Redis that is available again is used within
+ * two seconds. */
 static const int64_t READINESS_RETRY_US = 250000;
 
 struct readiness {
-    struct arena *arena; /* reset before each heartbeat */
+    struct arena *arena; /* memory of one check */
     struct pipeline pipeline;
     struct command *ping_cmd, *workers_cmd;
-    struct readiness_state last;
-    bool is_sent;
-    int64_t next_us;
+    struct readiness_state last; /* result of the latest check */
+    bool is_sent;                /* a check has been sent, its replies are awaited */
+    int64_t next_us;             /* time of the next check */
 };
 
 struct readiness *readiness_new(void)
@@ -53,6 +57,8 @@ void readiness_tick(struct engine *engine, int64_t now_us)
     store_submit(engine->store, &r->pipeline, now_us);
 }
 
+/* Of the states of the sidecar (Dapr's process) that the workers report, the worst counts; the enum
+ * is ordered by it. */
 bool readiness_on_replies(struct engine *engine, const struct pipeline *completed, int64_t now_us)
 {
     struct readiness *r = engine->readiness;
@@ -83,6 +89,8 @@ int64_t readiness_wait_us(const struct engine *engine, int64_t now_us)
     return r->next_us > now_us ? r->next_us - now_us : 0;
 }
 
+/* When Redis became unavailable after the latest check, its result is replaced by "nothing known".
+ */
 struct readiness_state readiness_get(const struct engine *engine, int64_t now_us)
 {
     struct readiness_state state = engine->readiness->last;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The steps of a recommendation: read, choose (app/domain), number, save. The save succeeds only
- * when today's records are still as they were read; else they are numbered anew on top of what
- * another request has saved meanwhile. */
+/* The steps of a recommendation: read the student's data, choose items (app/domain), give each item
+ * its number of the day, save. Redis refuses the save when another request has saved
+ * recommendations of today since they were read. The chosen items then get new numbers, after those
+ * of the other request, and are saved again. */
 #include "app/service/recommend.h"
 
 #include <assert.h>
@@ -33,8 +34,9 @@ static void recommend_choose(struct recommend *r, const struct catalogue *catalo
     }
 }
 
-/* Evidence decays with time, so it is computed for the start of the UTC day: else the same request
- * would choose differently from one hour to the next. */
+/* Fills r->learner from the student's state and recent feedback. Evidence (the weight of what was
+ * observed) decays with time. It is computed for the start of the UTC day, so that the same request
+ * chooses the same items all day. */
 static void recommend_describe_learner(struct recommend *r, const struct mastery_state *state)
 {
     int32_t today = day_of_ms(r->now_ms);
@@ -52,7 +54,7 @@ static void recommend_describe_learner(struct recommend *r, const struct mastery
 
 /* ---- saving ---- */
 
-/* The number of today's recommendation of that item; 0: it has not been recommended today. */
+/* Returns the number of today's recommendation of the item; 0: not recommended today. */
 static int recommend_find_number(const struct recommendations *today, struct str item)
 {
     for (size_t i = 0; i < today->n; i++)
@@ -81,8 +83,9 @@ static struct recommendation_record recommend_make_record(const struct recommend
                                           .confidence = from->confidence};
 }
 
-/* Gives each chosen item its number, from 1 in the order of the day, and appends the new ones to
- * today's; true when there were any. today.v has room for RECOMMENDATIONS_MAX more. */
+/* Gives each chosen item its number of the day, from 1 on: the one that it got earlier today, or
+ * the next one. Items without an earlier number are appended to r->today, which has room for
+ * RECOMMENDATIONS_MAX more. True when there were any. */
 static bool recommend_number_all(struct recommend *r, int *numbers)
 {
     size_t before = r->today.n;
@@ -99,15 +102,16 @@ static bool recommend_number_all(struct recommend *r, int *numbers)
     return r->today.n > before;
 }
 
-/* A saved path begins with its id and time, whose lengths never vary: the rest of two paths can be
- * compared byte by byte. */
+/* A saved path begins with a head of fixed length: its id and its time. Two paths are compared byte
+ * by byte after the head. */
 #define PATH_HEAD(id, time) "{\"path_id\":\"" id "\",\"created_at\":\"" time "\""
 enum {
     PATH_ID_OFFSET = sizeof("{\"path_id\":\"") - 1,
     PATH_HEAD_N = sizeof(PATH_HEAD("", "")) - 1 + PATH_ID_SIZE - 1 + TIME_TEXT_SIZE - 1
 };
 
-/* A saved path after its head: ,"recommendations":…} */
+/* Returns the text of a path after its head: ,"recommendations":…}. Its p is NULL when memory is
+ * out. */
 static struct str recommend_path_body(const struct recommend *r, struct arena *arena,
                                       const struct catalogue *catalogue)
 {
@@ -120,7 +124,7 @@ static struct str recommend_path_body(const struct recommend *r, struct arena *a
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
-/* path_ and 128 random bits in hexadecimal digits */
+/* Makes a path's id: "path_" and 128 random bits in hexadecimal digits. */
 static void recommend_make_path_id(char ret_id[PATH_ID_SIZE])
 {
     static const struct str prefix = STR_INIT("path_");
@@ -131,8 +135,8 @@ static void recommend_make_path_id(char ret_id[PATH_ID_SIZE])
     hex_print(bytes, sizeof(bytes), ret_id + prefix.n);
 }
 
-/* Sets path_id and returns the text to save; p is NULL without memory. The text is empty when the
- * saved path is the same: the student then keeps its id. */
+/* Sets r->path_id and returns the text to save; its p is NULL when memory is out. When the saved
+ * path is the same, its id is used again and the text is empty, because nothing has to be saved. */
 static struct str recommend_renew_path(struct recommend *r, struct arena *arena,
                                        const struct catalogue *catalogue)
 {
@@ -150,7 +154,8 @@ static struct str recommend_renew_path(struct recommend *r, struct arena *arena,
     return arena_printf(arena, PATH_HEAD("%s", "%s") "%.*s", r->path_id, time, STR_ARG(body));
 }
 
-/* Done when everything chosen is saved already; else queues the write. */
+/* Queues the write of what was chosen (STEP_MORE). STEP_DONE when all of it is saved already, or
+ * with a problem. */
 static enum step recommend_save(struct recommend *r, const struct engine *engine,
                                 struct pipeline *pipeline, struct problem *p)
 {
@@ -179,6 +184,8 @@ static enum step recommend_save(struct recommend *r, const struct engine *engine
 
 /* ---- steps ---- */
 
+/* Ends after a write that was saved or refused for good; numbers and saves again (STEP_MORE) when
+ * another request has saved in between. */
 static enum step recommend_after_write(struct recommend *r, const struct engine *engine,
                                        struct pipeline *pipeline, struct problem *p)
 {
@@ -190,7 +197,7 @@ static enum step recommend_after_write(struct recommend *r, const struct engine 
     }
     switch (recommendation_parse_change(r->write_cmd, p)) {
     case RECOMMENDATIONS_SAVED:
-    case RECOMMENDATIONS_ERASED: /* the response is still right, only its ids lead nowhere */
+    case RECOMMENDATIONS_ERASED: /* the response is valid, but its ids are not stored */
     case RECOMMENDATIONS_WITHDRAWN:
     case RECOMMENDATIONS_PROBLEM: return STEP_DONE;
     case RECOMMENDATIONS_OUTDATED: break;
@@ -199,7 +206,7 @@ static enum step recommend_after_write(struct recommend *r, const struct engine 
         problem_unavailable(p, 1);
         return STEP_DONE;
     }
-    /* an outdated write returns today's records, not the path: that of the first read is kept */
+    /* the reply has today's records but no path, so the path of the first read is kept */
     if (!recommendation_parse(r->write_cmd, pipeline->arena, r->today.day, RECOMMENDATIONS_MAX,
                               &r->today, p))
         return STEP_DONE;

@@ -31,9 +31,9 @@ struct recommend {
     /* out, when done without a problem */
     bool has_data; /* the student's state is not empty */
     struct learner learner;
-    const struct recommendation *v; /* n of them: the items, or the steps of the path */
+    const struct recommendation *v; /* the n chosen items, or the n steps of the path */
     size_t n;
-    const int *numbers; /* v[i] is today's recommendation numbers[i]; NULL for a preview */
+    const int *numbers; /* number of the day of each item of v; NULL for a preview */
     struct recommendation chosen[RECOMMENDATIONS_MAX];
     struct learning_path path; /* RECOMMEND_PATH */
     char path_id[PATH_ID_SIZE];
@@ -43,9 +43,9 @@ struct recommend {
     int attempts;
 };
 
-/* Call with recommend filled and its own fields zeroed; again after each pipeline until STEP_DONE.
- * The first call queues reads only: an access check that is queued with them is decided before
- * anything is written. */
+/* Call with the fields under "in" filled and those under "own" zeroed, then again after each
+ * pipeline until STEP_DONE, which is returned after a problem, too. The first call queues reads
+ * only, so that an access check in the same pipeline is decided before anything is written. */
 enum step recommend_step(struct recommend *r, const struct engine *engine,
                          struct pipeline *pipeline, struct problem *p);
 

@@ -15,7 +15,8 @@ static double recommend_shown_score(double score)
     return number_round12(floor(score * 1000 + 1e-9) / 1000);
 }
 
-/* Fills in {area}, {score} and {threshold}; catalogue.c lets no other placeholder in. */
+/* Writes the sentence with its placeholders {area}, {score} and {threshold} replaced by values.
+ * catalogue.c refuses a sentence with other placeholders. */
 static void recommend_fill_reason(struct buf *out, struct str sentence, enum component area,
                                   double score)
 {
@@ -32,7 +33,7 @@ static void recommend_fill_reason(struct buf *out, struct str sentence, enum com
     }
 }
 
-/* "REASON DESCRIPTION" */
+/* Writes the description: the sentence with the reason, a space, the item's own description. */
 static void recommend_write_description(struct jw *w, const struct catalogue *catalogue,
                                         enum reason reason, double score,
                                         const struct content *content)
@@ -49,7 +50,7 @@ static void recommend_write_description(struct jw *w, const struct catalogue *ca
         jw_str(w, "description", buf_view(&text));
 }
 
-/* rec_TOKEN-YYYYMMDD-NUMBER */
+/* Writes the recommendation's id, rec_TOKEN-YYYYMMDD-NUMBER. */
 static void recommend_write_id(struct jw *w, struct str token, int32_t day, int number)
 {
     char id[RECOMMENDATION_ID_SIZE];
@@ -58,7 +59,7 @@ static void recommend_write_id(struct jw *w, struct str token, int32_t day, int 
     jw_text(w, "recommendation_id", id);
 }
 
-/* The i-th of what was chosen, whose id is made of token, day and number. */
+/* Writes the i-th chosen item as an element of an array. */
 static void recommend_write_item(struct jw *w, const struct recommend *r, size_t i,
                                  const struct catalogue *catalogue)
 {
@@ -126,7 +127,8 @@ void recommend_write_path(struct jw *w, const struct recommend *r,
     recommend_write_path_members(w, r, catalogue);
 }
 
-/* Members that the student did not give are left out. */
+/* Writes the student's feedback; null when there is none. Optional members that the student did not
+ * give are left out. */
 static void recommend_write_feedback(struct jw *w, const struct recommendation_record *record)
 {
     const struct feedback *feedback = &record->feedback;
@@ -147,8 +149,8 @@ static void recommend_write_feedback(struct jw *w, const struct recommendation_r
     jw_object_end(w);
 }
 
-/* Shows what was recommended then: all but the description comes from the record, since the
- * catalogue may have changed. */
+/* Writes what was recommended at that time. All members but the description come from the record,
+ * because the catalogue may have changed since. */
 void recommend_write_record(struct jw *w, struct str token,
                             const struct recommendation_record *record,
                             const struct catalogue *catalogue)

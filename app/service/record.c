@@ -50,6 +50,7 @@ static int32_t record_day(const struct record *r)
     return day_of_ms(r->kind == RECORD_EVENT ? r->event.at_ms : r->now_ms);
 }
 
+/* Sets the state from which the change is computed, and the level before the change. */
 static void record_set_base(struct record *r, const struct mastery_state *current)
 {
     r->state = *current;
@@ -58,8 +59,9 @@ static void record_set_base(struct record *r, const struct mastery_state *curren
         r->previous_level = mastery_level(mastery_score_of_state(current));
 }
 
-/* Queues the write. packed: the state that Redis must still have. days: the closing states to
- * write, in the order of days, the current state last. False without memory. */
+/* Queues the write of the change. packed: the packed state that Redis must still have. days: the
+ * day_count closing states to write, oldest first; the last one is the current state. False when
+ * memory is out. */
 static bool record_queue_write(struct record *r, struct engine *engine, struct pipeline *pipeline,
                                struct str packed, struct mastery_state *days, size_t day_count)
 {
@@ -155,7 +157,8 @@ static enum step record_queue_reads(struct record *r, struct pipeline *pipeline,
     return STEP_MORE;
 }
 
-/* Whether a write of this process is in flight that came after the state `packed` was read. */
+/* True when this process has a write of the student in flight that changes the state `packed`, so
+ * that `packed` is no longer the latest state. */
 static bool record_is_overtaken(struct record *r, struct engine *engine, struct str packed)
 {
     struct str latest;
@@ -169,7 +172,7 @@ static enum step record_fail(struct problem *p)
     return STEP_DONE;
 }
 
-/* Counts an attempt; true with a problem when there have been too many. */
+/* Counts an attempt to write. True, with a problem, when there have been too many attempts. */
 static bool record_gives_up(struct record *r, struct problem *p)
 {
     if (++r->attempts < RECORD_ATTEMPTS_MAX)
@@ -239,6 +242,8 @@ static enum step record_compute_past(struct record *r, struct engine *engine,
                                                                              : record_fail(p);
 }
 
+/* Ends the change by the outcome of its write, or computes it again when another write came first.
+ * STEP_DONE also ends it with a problem. */
 static enum step record_after_write(struct record *r, struct engine *engine,
                                     struct pipeline *pipeline, struct problem *p)
 {
@@ -266,8 +271,8 @@ static enum step record_after_write(struct record *r, struct engine *engine,
     return record_compute(r, engine, pipeline, packed, p);
 }
 
-/* Ends a duplicate of another kind than an event: the first response got lost, and this one shows
- * what is stored now. */
+/* Ends a statement or recomputation whose event_id was recorded before. The client probably lost
+ * the first response, so it gets the result that is stored now. */
 static enum step record_show_stored(struct record *r, const struct student_profile *profile,
                                     struct arena *arena, struct problem *p)
 {

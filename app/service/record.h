@@ -28,7 +28,7 @@ struct record {
     double weights[COMPONENTS];
     struct learning_event event; /* RECORD_EVENT */
     struct str event_id;   /* the change is made once for this id; may be empty for other kinds */
-    struct str event_json; /* the event as the export will show it */
+    struct str event_json; /* RECORD_EVENT: the event as JSON, for the export */
     struct str mark;       /* stored with event_id, returned to a later request with that id */
     bool is_analytics;     /* refused when consent to analytics is withdrawn */
     int64_t now_ms;

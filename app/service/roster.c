@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The phases of a change of a cohort, in the order that store/cohort.h gives the reasons for. The
- * cohort is locked meanwhile, so that two changes cannot mix their links. */
+/* The phases of a change of a cohort's roster (its students and teachers). store/cohort.h explains
+ * their order. A lock prevents a second change of the same cohort while one is running, because
+ * links (from a student or teacher to the cohort) of both changes could be mixed. */
 #include "app/service/roster.h"
 
 #include "app/base/str_list.h"
@@ -44,7 +45,8 @@ static void roster_begin(struct roster_change *change, struct pipeline *pipeline
     change->read_cmd = cohort_cmd_get(pipeline, change->new_roster.id);
 }
 
-/* Reads lock and old roster; the lists of old_roster are then those whose links must be removed. */
+/* Reads the replies about lock and old roster. Afterwards the lists of old_roster have only the
+ * members whose links must be removed. False, with a problem, also when the cohort is locked. */
 static bool roster_read_old(struct roster_change *change, struct pipeline *pipeline,
                             struct problem *p)
 {
@@ -117,8 +119,8 @@ static void roster_drop_erased(struct roster_change *change, struct pipeline *pi
     size_t n = 0;
 
     for (size_t i = 0; i < change->erased.n; i++)
-        (void)erasure_cmd_leave_cohort(pipeline, change->new_roster.id, change->erased.v[i], false,
-                                       change->new_roster.updated_at_ms);
+        (void)erasure_cmd_leave_cohort(pipeline, change->new_roster.id, change->erased.v[i],
+                                       /* dry_run */ false, change->new_roster.updated_at_ms);
     for (size_t i = 0; i < change->new_roster.students.n; i++) {
         if (change->new_roster.students.v[i].n > 0)
             change->new_roster.students.v[n++] = change->new_roster.students.v[i];
@@ -127,7 +129,7 @@ static void roster_drop_erased(struct roster_change *change, struct pipeline *pi
     change->new_roster.student_count = (int64_t)n;
 }
 
-/* Queues commands of the phase; true when the phase has no more after these. */
+/* Queues the next commands of the current phase. True when they are the phase's last ones. */
 static bool roster_queue_phase(struct roster_change *change, struct pipeline *pipeline)
 {
     switch ((enum roster_phase)change->phase) {
@@ -160,7 +162,8 @@ static bool roster_queue_phase(struct roster_change *change, struct pipeline *pi
     return true;
 }
 
-/* Skips phases without commands, such as links of an empty list. */
+/* Runs the first phase, from the current one on, that has commands: a phase without commands, such
+ * as links of an empty list, is skipped. STEP_DONE also ends the change with a problem. */
 enum step roster_change_step(struct roster_change *change, struct pipeline *pipeline,
                              struct problem *p)
 {

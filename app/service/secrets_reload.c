@@ -18,8 +18,8 @@ static void secrets_first_line(const char *lines, char ret_error[SECRETS_ERROR_S
     (void)snprintf(ret_error, SECRETS_ERROR_SIZE, "%.*s", STR_ARG(line));
 }
 
-/* The secrets of the configuration. A secret that was replaced is kept until the end of the grace
- * period. */
+/* Reads the secrets of the configuration. A replaced secret is accepted until the end of the grace
+ * period. False, with a reason, when the new configuration is invalid. */
 static bool secrets_read_config(struct engine *engine, int64_t now_us, bool *ret_changed,
                                 char ret_error[SECRETS_ERROR_SIZE])
 {
@@ -45,7 +45,8 @@ static bool secrets_read_config(struct engine *engine, int64_t now_us, bool *ret
     return good;
 }
 
-/* The public keys, which are files of their own. */
+/* Reads the public keys, which are files of their own. The generation of the keys is a number that
+ * rises when they change. False, with a reason, when a file is invalid. */
 static bool secrets_read_keys(struct engine *engine, int64_t now_us, bool *ret_changed,
                               char ret_error[SECRETS_ERROR_SIZE])
 {
@@ -69,7 +70,8 @@ static void secrets_log_refused(struct engine *engine, const char *error)
     log_end(engine->log);
 }
 
-/* is_forced: by SIGHUP. A refusal that lasts is logged once, not at every check. */
+/* Reads all secrets again, and reports the result. is_forced: SIGHUP requested it, so the result is
+ * logged in any case; else a refusal that lasts is logged once, not at every check. */
 static void secrets_check(struct engine *engine, int64_t now_us, bool is_forced)
 {
     struct secrets_state *state = &engine->secrets;

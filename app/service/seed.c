@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Seeding in two passes over all students: check, then write. A slot works on one student at a
- * time; all slots share the store's connection, and the loop waits for replies when none can go on.
+/* Seeding (writing days of history for many students) in two passes over all students: the first
+ * one checks them, the second one writes. 64 slots work concurrently, each on one student at a
+ * time. All slots share the store's connection. The loop waits for replies when no slot can go on.
  */
 #include "app/service/seed.h"
 
@@ -50,13 +51,13 @@ static const struct seed_student *seed_student(const struct seed_slot *slot)
     return &slot->run->seed->students[slot->student];
 }
 
-/* No more students are started then; days in flight are still finished. */
+/* True when the run must stop: no more students are started, but days in flight are finished. */
 static bool seed_is_stopped(const struct seed_run *run)
 {
     return run->unavailable || (run->refused && !run->seed->keep_going);
 }
 
-/* With keep_going the run continues with the other students. */
+/* Reports that a student is refused. Without keep_going this stops the run. */
 static void seed_refuse(struct seed_slot *slot, const char *reason)
 {
     struct seed *seed = slot->run->seed;
@@ -100,7 +101,8 @@ static void seed_skip_older_days(struct seed_slot *slot, int32_t existing_day)
     seed_refuse(slot, reason);
 }
 
-/* A tombstone matters only without data: data of a student who is being erased is about to go. */
+/* The step of the first pass: reads the student's data and tombstone (mark of an erased student),
+ * and sets the first day that can be written. */
 static enum step seed_check_student(struct seed_slot *slot)
 {
     const struct seed_student *student = seed_student(slot);
@@ -128,7 +130,8 @@ static enum step seed_check_student(struct seed_slot *slot)
 
 /* ---- second pass: write ---- */
 
-/* A statement of noon cannot fall into another UTC day by any rounding. */
+/* Begins the statement of one day. Its time is noon, far from both neighbouring UTC days, or now
+ * for today. */
 static void seed_begin_record(struct seed_slot *slot)
 {
     const struct seed_run *run = slot->run;

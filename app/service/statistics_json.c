@@ -32,7 +32,8 @@ void statistics_write_interval(struct jw *w, const char *key, const struct inter
     jw_object_end(w);
 }
 
-/* Periods are written like days, with the first day of the period as their date. */
+/* Writes the n days as an array. The elements may be periods of several days, too: the date of a
+ * period is its first day. */
 void statistics_write_days(struct jw *w, const char *key, const struct daily *days, size_t n)
 {
     jw_array(w, key);
