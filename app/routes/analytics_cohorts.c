@@ -76,9 +76,9 @@ struct side {
 
 /* Input of compare/cohorts. */
 struct cohorts {
-    struct side sides[2]; /* A, B */
+    struct side sides[2]; /* side A, side B */
     bool at_date;         /* true: compare the states of a past day, not the present ones */
-    int32_t date;         /* that UTC day, if at_date */
+    int32_t date;         /* the past UTC day whose states are compared, if at_date */
     bool with_components, with_percentiles;
 };
 

@@ -29,7 +29,7 @@ enum { TIMEFRAME_PRESET = 30 };
 /* Input of analytics-compare-students. */
 struct students {
     struct str_list ids;
-    int metric;   /* index in compare_metrics */
+    int metric;   /* what to compare, an index in compare_metrics */
     int64_t days; /* number of UTC days to compare, today included */
 };
 
@@ -40,7 +40,7 @@ struct ranked {
     bool found; /* has data and consent to analytics; the following are set only if true */
     struct summary summary;
     double latest;     /* value of the last day with data */
-    const char *trend; /* NULL with fewer than two days */
+    const char *trend; /* direction of the scores; NULL with fewer than two days */
     size_t rank;       /* 1 for the highest mean; equal means share a rank */
 };
 
@@ -57,7 +57,8 @@ static enum step students_begin(struct exchange *x, const struct students *in)
     int32_t today = day_of_ms(x->now_ms);
 
     if (s)
-        s->days = arena_array(x->arena, 2 * in->ids.n, sizeof(*s->days)); /* and s->consents */
+        s->days = arena_array(x->arena, 2 * in->ids.n,
+                              sizeof(*s->days)); /* the second half becomes s->consents */
     if (!s || !s->days)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
     cohort_access_init(&s->access, &x->caller);
@@ -320,7 +321,7 @@ static enum step place_respond(struct exchange *x, const struct place_input *in,
         return exchange_fail_with(x, PROBLEM_NOT_FOUND, "There is no data about this student");
     exchange_json_begin(x, 200, &w);
     place_write(&w, s, OVERALL_SCORE, values);
-    if (in->metric == 1) { /* also by component */
+    if (in->metric == 1) { /* "by_component": also each component */
         jw_object(&w, "components");
         for (int c = 0; c < COMPONENTS; c++) {
             jw_object(&w, component_names[c]);

@@ -8,7 +8,7 @@
 #include "app/service/audit_entry.h"
 #include "app/service/audit_list.h"
 
-enum { LOGS_MAX = 1000 }; /* most entries on a page */
+enum { LOGS_MAX = 1000 }; /* most audit entries on a page */
 
 /* Input of audit-logs. A text is empty when the request does not have it. The cursor says after
  * which entry the page starts. */
@@ -42,7 +42,7 @@ static enum step audit_logs(struct exchange *x)
     char cursor[AUDIT_CURSOR_SIZE];
     struct jw w;
 
-    l = x->state; /* set by logs_begin in the first step */
+    l = x->state; /* logs_begin has set x->state in the first step */
     if (step == STEP_MORE || x->problem.code != PROBLEM_NONE)
         return step;
     exchange_json_begin(x, 200, &w);

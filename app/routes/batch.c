@@ -40,7 +40,7 @@ struct submit {
 struct submit_state {
     struct str id;
     struct command *existing; /* reads the batch that a repeated request has created before */
-    struct command *create;   /* NULL until the first round trip is evaluated */
+    struct command *create;   /* creates the batch; NULL until the first round trip is evaluated */
     struct batch batch;
 };
 
@@ -135,7 +135,7 @@ static struct str submit_make_id(struct exchange *x)
     unsigned char bytes[DIGEST_SIZE];
     char hex[BATCH_ID_SIZE];
 
-    random_bytes(bytes, BYTES); /* replaced below if there is an Idempotency-Key */
+    random_bytes(bytes, BYTES); /* a random id, unless an Idempotency-Key gives it */
     if (marker.n > 0) {
         seed = arena_printf(x->arena, "%.*s %d %.*s", STR_ARG(marker), day_of_ms(x->now_ms),
                             STR_ARG(x->request.body));
@@ -319,7 +319,7 @@ static enum step batch_cancel(struct exchange *x)
 
 /* ---- results ---- */
 
-/* Input of batch-results. */
+/* Input of batch-results: the batch and the page of its results. */
 struct batch_page {
     struct str batch;
     int64_t offset, limit; /* results to skip, and most results on the page */

@@ -9,7 +9,7 @@
 #include "app/routes/shapes.h"
 #include "app/service/roster.h"
 
-/* PAGE_MAX: most cohorts in one page of the list. */
+/* PAGE_MAX: most cohorts in one page of the list. NAME_MAX_CHARACTERS: longest name of a cohort. */
 enum { PAGE_MAX = 1000, NAME_MAX_CHARACTERS = 200 };
 
 /* Writes a list of ids under a key. */
@@ -134,7 +134,7 @@ static enum step delete_cohort(struct exchange *x)
 
 /* ---- list ---- */
 
-/* Input of cohort-list. */
+/* Input of cohort-list: the page to show. */
 struct list_input {
     int64_t offset, limit; /* cohorts to skip, and most cohorts on the page */
 };
@@ -143,8 +143,8 @@ struct list_state {
     struct command *ids;   /* reads the ids of the page (admin) or of all cohorts (teacher) */
     struct command *total; /* reads the number of cohorts; NULL for a teacher */
     struct str_list page;
-    int64_t count;            /* of all cohorts that the caller may list */
-    struct command **cohorts; /* read the cohorts of the page, one command for each; NULL before */
+    int64_t count;            /* number of all cohorts that the caller may list */
+    struct command **cohorts; /* commands that read the cohorts of the page; NULL before */
 };
 
 /* Takes one page out of the ids of all cohorts of a teacher. Redis holds them as a set without
@@ -231,7 +231,7 @@ static enum step list_respond(struct exchange *x)
     for (size_t i = 0; i < s->page.n; i++) {
         if (!cohort_parse(s->cohorts[i], x->arena, s->page.v[i], &cohort, &x->problem))
             return STEP_DONE;
-        if (!cohort.exists) /* deleted after the ids were read */
+        if (!cohort.exists) /* the cohort was deleted after its id was read */
             continue;
         jw_object(&w, NULL);
         cohort_write_fields(&w, &cohort, /* with_students */ false);

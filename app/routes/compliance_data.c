@@ -57,10 +57,10 @@ static enum step student_export(struct exchange *x)
 
 /* ---- erase ---- */
 
-/* Input of the erasure. */
+/* Input of the erasure: the student, and whether to delete or to count only. */
 struct erase_input {
     struct str student;
-    bool dry_run; /* only count what would be deleted */
+    bool dry_run; /* true: count what would be deleted, delete nothing */
 };
 
 /* Callback of arena_defer: releases what the erasure holds when the request has ended. */
@@ -92,7 +92,7 @@ static void erase_write_counts(struct jw *w, const struct erase *e)
 {
     jw_object(w, "deleted");
     for (size_t kind = 0; kind < ERASED_KINDS; kind++) {
-        if (erase_kind_name(kind)) /* NULL: a kind that is not shown */
+        if (erase_kind_name(kind)) /* erase_kind_name is NULL for a kind that is never counted */
             jw_int(w, erase_kind_name(kind), e->counts[kind]);
     }
     jw_object_end(w);

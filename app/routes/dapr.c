@@ -90,7 +90,7 @@ struct events {
     enum form form;
     struct delivery *v;
     size_t n;
-    struct event_batch batch; /* the events to record */
+    struct event_batch batch; /* the valid events, which are to be recorded */
 };
 
 /* Returns the JSON text of a value in the arena; a value that is NULL becomes the text null. */
@@ -370,7 +370,7 @@ static void events_parse_letters(struct events *e)
             d->outcome = RETRY;
         else
             d->letter_pending = d->tombstone && !erased;
-        d->letter = d->tombstone = NULL; /* evaluated */
+        d->letter = d->tombstone = NULL; /* so that no reply is evaluated twice */
     }
 }
 

@@ -9,7 +9,7 @@
 
 /* State of a request between its steps. */
 struct ingest {
-    struct event_batch batch; /* a batch whose only item is the following */
+    struct event_batch batch; /* batch of one event, the item of this struct */
     struct event_batch_item item;
 };
 
@@ -58,7 +58,7 @@ static enum step mastery_ingest(struct exchange *x)
         return STEP_DONE;
     if (event_batch_step(&s->batch, x->engine, &x->pipeline) == STEP_MORE)
         return STEP_MORE;
-    x->problem = s->item.problem;
+    x->problem = s->item.problem; /* why the event was not recorded, if so */
     if (x->problem.code != PROBLEM_NONE)
         return STEP_DONE;
     http_response_json(&x->response, 202, &w);

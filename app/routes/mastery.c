@@ -18,7 +18,7 @@ enum { TREND_DAYS = 7 }; /* days of the trend in the response of calculate */
 /* Snapshots of consecutive days of a student, the oldest first. Days without data have no
  * snapshot. */
 struct window {
-    struct command *command; /* reads the snapshots */
+    struct command *command; /* command that reads the snapshots */
     struct mastery_state days[HISTORY_DAYS];
     size_t n; /* number of snapshots in days, after window_parse */
 };
@@ -53,7 +53,7 @@ static void window_write_trend(struct jw *w, const struct window *window)
     jw_text(w, "trend", trend_of_scores(scores, n));
 }
 
-/* Writes all snapshots of the window, the oldest first. */
+/* Writes all snapshots of the window as a list, the oldest first. */
 static void window_write_days(struct jw *w, const struct window *window)
 {
     jw_array(w, "history");
@@ -81,7 +81,7 @@ struct query {
     bool include_components, include_history;
     int64_t days; /* number of days for average, trend and history */
     bool at_date; /* true: show the state at the end of a past day */
-    int32_t date; /* that UTC day, if at_date */
+    int32_t date; /* the past UTC day whose state is shown, if at_date */
 };
 
 /* State of mastery-query and mastery-statistics between their steps. */
@@ -131,7 +131,7 @@ static enum step query_stale(struct exchange *x)
     struct str members;
     int64_t age_ms;
 
-    engine_apply_erasures(x->engine); /* removes responses about erased students */
+    engine_apply_erasures(x->engine); /* removes cached responses about erased students */
     if (x->access_pending || !x->engine->stale_cache ||
         !stale_cache_find(x->engine->stale_cache, query_cache_key(x), x->now_ms, &members,
                           &age_ms)) {
@@ -332,7 +332,8 @@ static enum step calculate_step(struct exchange *x, enum record_kind kind)
         return STEP_DONE;
     metrics_add(x->engine->metrics, METRIC_CALCULATIONS,
                 kind == RECORD_RECOMPUTE ? "recomputed" : "stated", NULL, 1);
-    x->unjournaled = s->record.duplicate; /* a repeated request has changed nothing */
+    /* a repeated request changes nothing and has no journal entry */
+    x->unjournaled = s->record.duplicate;
     if (kind == RECORD_STATEMENT)
         window_put(&s->window, &s->record.state);
     exchange_json_begin(x, 200, &w);
@@ -346,11 +347,13 @@ static enum step calculate_step(struct exchange *x, enum record_kind kind)
     return STEP_DONE;
 }
 
+/* Handler of calculate: stores the components that the caller states. */
 static enum step mastery_calculate(struct exchange *x)
 {
     return calculate_step(x, RECORD_STATEMENT);
 }
 
+/* Handler of the recomputation, which /api/v1/process delegates to. */
 static enum step mastery_recalculate(struct exchange *x)
 {
     return calculate_step(x, RECORD_RECOMPUTE);

@@ -20,7 +20,7 @@ enum { TIMEFRAME_MAX = 30, TIMEFRAME_PRESET = 7, TRAJECTORY_PRESET = 14, LOOKBAC
 /* Input of next-week and intervention. */
 struct day_input {
     struct str student;
-    int64_t days;     /* from today to the day of the prediction */
+    int64_t days;     /* number of days from today to the predicted day */
     int intervention; /* index in intervention_names; the intervention route only */
 };
 
@@ -73,7 +73,8 @@ static enum step predict_intervention(struct exchange *x)
 
 /* ---- trajectory ---- */
 
-struct days_input { /* days ahead (trajectory) or days back (accuracy) */
+/* Input of trajectory (days ahead) and accuracy (days back). */
+struct days_input {
     struct str student;
     int64_t days;
 };
@@ -172,7 +173,7 @@ static enum step predict_trajectory(struct exchange *x)
         return STEP_DONE;
     predict_fit(&x->engine->config, &history, &forecast);
     for (int i = 0; i < in->days; i++)
-        forecast_at(&forecast, today + i + 1, /* no intervention */ 0, &points[i]);
+        forecast_at(&forecast, today + i + 1, /* factor: no intervention */ 0, &points[i]);
     exchange_json_begin(x, 200, &w);
     jw_str(&w, "student_id", in->student);
     trajectory_write_points(&w, points, (int)in->days, today);

@@ -38,7 +38,7 @@ struct process {
     struct str intent_text; /* name of the intent as the caller wrote it; /process only */
     struct json_object *payload;
     struct context {
-        struct str token; /* read by pipeline/authenticate.c, before validation */
+        struct str token; /* the caller's JWT, which pipeline/authenticate.c has read before */
         struct json_object *ignored;
     } context;
     struct json_object *ignored;
@@ -60,7 +60,7 @@ static const char *const query_types[] = {"history", "comprehensive", NULL};
 
 /* What analytics_rules read from the payload of analytics_query. */
 struct analytics_query {
-    int type; /* index in query_types */
+    int type; /* query_type of the payload, an index in query_types */
 };
 
 /* clang-format off */
@@ -164,7 +164,8 @@ static bool process_check(struct exchange *x)
     bool delegated;
 
     in->intent = (int)intent;
-    if (in->intent_text.n > 0 && intent == INTENTS) { /* replaces any error about the payload */
+    if (in->intent_text.n > 0 &&
+        intent == INTENTS) { /* an unknown intent replaces any error about the payload */
         x->problem = (struct problem){0};
         problem_set(&x->problem, PROBLEM_INVALID_INTENT, NULL);
     }
@@ -189,16 +190,20 @@ static bool process_body_check(struct exchange *x, enum intent intent)
     return x->problem.code == PROBLEM_NONE && process_delegate(x, intent, x->body);
 }
 
+/* Check of process-mastery: delegates to calculate or the recomputation. Returns false with
+ * x->problem set. */
 static bool mastery_check(struct exchange *x)
 {
     return process_body_check(x, MASTERY_CALCULATION);
 }
 
+/* Check of process-prediction: delegates to next-week. Returns false with x->problem set. */
 static bool prediction_check(struct exchange *x)
 {
     return process_body_check(x, GET_PREDICTION);
 }
 
+/* Check of process-path: delegates to learning-path. Returns false with x->problem set. */
 static bool path_check(struct exchange *x)
 {
     return process_body_check(x, GENERATE_PATH);
@@ -227,7 +232,7 @@ static enum problem_code envelope_error_code(enum problem_code code)
     return code == PROBLEM_INVALID_INTENT ? code : PROBLEM_VALIDATION_ERROR;
 }
 
-/* Returns whether the same call may succeed later. */
+/* Returns whether the same call may succeed later, after a timeout or an internal error. */
 static bool envelope_is_retryable(enum problem_code code)
 {
     return code == PROBLEM_TIMEOUT_ERROR || code == PROBLEM_INTERNAL_ERROR;

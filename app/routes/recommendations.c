@@ -29,7 +29,7 @@ struct items_input {
     int64_t limit; /* most recommendations in the response */
     bool has_priority;
     int priority;              /* only recommendations of this enum priority, if has_priority */
-    uint32_t component_filter; /* a bit for each wanted component */
+    uint32_t component_filter; /* wanted components, one bit for each */
 };
 
 /* Makes the state of a request and puts it into x->state. Returns NULL with x->problem set without
@@ -124,7 +124,7 @@ static enum step recommend_compact(struct exchange *x)
 
 /* ---- learning path ---- */
 
-/* Input of learning-path. */
+/* Input of learning-path: the student, and optional limits of the path. */
 struct path_input {
     struct str student;
     bool has_target;
@@ -178,9 +178,9 @@ struct feedback_state {
     struct str token;        /* random part of the id; the key in Redis that holds the student */
     int32_t day;             /* UTC day on which the recommendation was made */
     int number;              /* number of the recommendation on that day, from 1 */
-    struct command *owner;   /* reads the student */
-    struct command *read;    /* reads the recommendations of the day; NULL before */
-    struct command *written; /* the latest write; NULL before the first */
+    struct command *owner;   /* reads the student that the token belongs to */
+    struct command *read;    /* reads the recommendations of that day; NULL until it is queued */
+    struct command *written; /* latest command that writes them back; NULL before the first */
     struct command *student_cohorts, *teacher_cohorts; /* NULL unless the caller is a teacher */
     struct str student;
     struct recommendations recommendations;
@@ -251,10 +251,11 @@ static enum step feedback_write(struct exchange *x, struct feedback_state *s,
     recommendation_add_feedback(&s->recommendations, s->number, &feedback, x->now_ms);
     pipeline_clear(&x->pipeline);
     s->written = recommendation_cmd_change(
-        &x->pipeline, &(struct recommendation_change){.student = s->student,
-                                                      .recommendations = &s->recommendations,
-                                                      .today = day_of_ms(x->now_ms),
-                                                      .path = {"", 0} /* keeps the stored one */});
+        &x->pipeline, &(struct recommendation_change){
+                          .student = s->student,
+                          .recommendations = &s->recommendations,
+                          .today = day_of_ms(x->now_ms),
+                          .path = {"", 0} /* empty: the stored learning path stays */});
     return STEP_MORE;
 }
 
@@ -318,7 +319,7 @@ static enum step recommend_feedback(struct exchange *x)
 
 /* ---- history ---- */
 
-/* Input of history. */
+/* Input of recommendations/history. */
 struct history_input {
     struct str student;
     int64_t days; /* number of UTC days, today included */

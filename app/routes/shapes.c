@@ -83,7 +83,8 @@ const struct rule shape_query_metadata[] = RULES(
     FIELD(TIME, "query_time", "When the question was answered"),
     SHAPE_STUDENT);
 
-/* By the names that JSON keys have: numbers as texts. */
+/* Percentiles of a summary. Their names are numbers, written as texts because JSON keys are texts.
+ */
 static const struct rule percentiles[] = RULES(
     FIELD(NUMBER, "25", "A quarter lies below"),
     FIELD(NUMBER, "50", "The median"),

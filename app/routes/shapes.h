@@ -50,11 +50,11 @@ struct student_input {
 #define SHAPE_EACH_COMPONENT(ROW) ROW("completion"), ROW("quiz"), ROW("quality"), ROW("consistency")
 /* clang-format on */
 
-extern const struct rule shape_components[];       /* values of the four components, 0 to 1 */
-extern const struct rule shape_components_input[]; /* in a request: into double[COMPONENTS] */
+extern const struct rule shape_components[]; /* values of the four components, 0 to 1 */
 extern const struct rule
-    shape_mastery_result[]; /* result of a computation (docs/api.md, MasteryResult) */
-extern const struct rule shape_history_day[]; /* one day of mastery/history */
+    shape_components_input[]; /* components in a request, for double[COMPONENTS] */
+extern const struct rule shape_mastery_result[]; /* docs/api.md, MasteryResult: a score */
+extern const struct rule shape_history_day[];    /* one day of mastery/history */
 extern const struct rule shape_activity[];
 extern const struct rule shape_query_metadata[]; /* metadata of mastery/query and calculate */
 extern const struct rule shape_summary[];        /* summary of scores (docs/api.md, Summary) */

@@ -22,7 +22,7 @@ struct entry {
     struct command *mark;            /* reads the digest of the statement stored under this id */
     struct command *consent;         /* reads the consents of the student */
     struct command *tombstone;       /* reads whether the student is erased */
-    struct command *student_cohorts; /* cohorts of the student; NULL unless a teacher calls */
+    struct command *student_cohorts; /* reads the student's cohorts; NULL unless a teacher calls */
 };
 
 /* State of a request between its steps. */
@@ -30,7 +30,7 @@ struct statements {
     struct entry *v;
     size_t n;
     bool is_list;                    /* true: the body is a list; false: it is one statement */
-    struct command *teacher_cohorts; /* cohorts of the caller; NULL unless a teacher calls */
+    struct command *teacher_cohorts; /* reads the caller's cohorts; NULL unless a teacher calls */
     struct event_batch batch;        /* the statements to record: those that are not stored yet */
     bool checked;                    /* the first round trip has been evaluated */
 };
@@ -163,6 +163,7 @@ static void statements_check_access(struct exchange *x, const struct statements 
     }
 }
 
+/* Sets the problem "conflict" (status 409): the id belongs to a different stored statement. */
 static void statements_fail_conflict(struct exchange *x)
 {
     problem_set(&x->problem, PROBLEM_CONFLICT, "Another statement with this id is stored already");
