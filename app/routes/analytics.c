@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* /api/v1/analytics about one student: mastery-history, comprehensive; and config. Comparisons are
- * in analytics_students.c and analytics_cohorts.c, the statistics in domain. */
+/* /api/v1/analytics about one student: mastery-history and comprehensive, which read the scores of
+ * the days of a period; and config, which lists limits. Comparisons of students are in
+ * analytics_students.c and analytics_cohorts.c, the formulas of the statistics in domain/. A day
+ * here is a UTC day with the snapshot (closing state) that is stored for it. */
 #include "app/routes/analytics.h"
 #include "app/base/clock.h"
 #include "app/domain/trend.h"
@@ -10,28 +12,30 @@
 #include "app/service/mastery_json.h"
 #include "app/service/statistics_json.h"
 
-enum { DAYS_PRESET = 30 };
+enum { DAYS_PRESET = 30 }; /* length in days of a period that the request does not give */
 
 /* ---- the period ---- */
 
-/* By dates, by a number of days, or neither: then the last DAYS_PRESET days. */
+/* The period of a request. A client gives it by its first and last date, or by a number of days
+ * that ends today, or not at all: then it is the last DAYS_PRESET days. */
 struct period {
     struct str student;
     bool has_start, has_end, has_days;
-    int32_t start, end; /* complete after period_check */
-    int64_t days;
-    int aggregation;
+    int32_t start, end; /* first and last UTC day; always set after period_check */
+    int64_t days;       /* length in days, if has_days */
+    int aggregation;    /* enum aggregation: by day, week or month */
 };
 
-/* A field that failed validation has its error already; a second one would contradict it. */
+/* Adds an error about the field, unless the field has one from validation: a second error could
+ * contradict the first. */
 void analytics_fail_field(struct exchange *x, const char *field, const char *message)
 {
     if (!problem_has_field(&x->problem, str_of(field)))
         problem_field(&x->problem, x->arena, str_of(field), "%s", message);
 }
 
-/* Both dates are required as soon as one is given. Fields that failed validation get no second
- * error. */
+/* Adds field errors unless the period is given by two dates in the right order and by nothing
+ * else. A field that failed validation gets no second error. */
 static void period_check_dates(struct exchange *x, const struct period *p)
 {
     if (p->has_days)
@@ -44,8 +48,9 @@ static void period_check_dates(struct exchange *x, const struct period *p)
         analytics_fail_field(x, "start_date", "must not be after end_date");
 }
 
-/* Completes start and end, so that the handler need not know which form the period was given in.
- * The default ends today, in UTC. */
+/* Sets the first and the last day of a period that was given by a number of days or not at all, so
+ * that the handlers need not know how it was given. Returns false if a field of the request has an
+ * error. */
 static bool period_check(struct exchange *x)
 {
     struct period *p = x->input;
@@ -60,9 +65,9 @@ static bool period_check(struct exchange *x)
     return x->problem.code == PROBLEM_NONE;
 }
 
-/* Queues the reading of the period's days. Only the last HISTORY_DAYS can have data, and tomorrow,
- * because a client's clock may be a day ahead of UTC: reading no others bounds the cost of a period
- * of any length. */
+/* Queues the command that reads the period's days. Days can have data only from HISTORY_DAYS ago
+ * until tomorrow (a client's clock may be a day ahead of UTC), so the period is cut to these: a
+ * period of any length costs no more. */
 static struct command *period_queue(struct exchange *x, const struct period *p)
 {
     int32_t today = day_of_ms(x->now_ms), from = p->start, to = p->end;
@@ -72,11 +77,12 @@ static struct command *period_queue(struct exchange *x, const struct period *p)
     if (to > today + 1)
         to = today + 1;
     if (from > to)
-        from = to = p->start; /* no day with data: any one day will do */
+        from = to = p->start; /* a day without data; the command needs at least one day */
     return student_cmd_days(&x->pipeline, p->student, from, to - from + 1);
 }
 
-/* Summary of the scores of days, weeks or months; of none, all its figures are 0. */
+/* Sets *ret to the summary (mean, median, percentiles ...) of the scores of n days, weeks or
+ * months. With n = 0 all its figures are 0. */
 static void analytics_summarize(const struct daily *days, size_t n, struct summary *ret)
 {
     double scores[STUDENT_DAYS_MAX];
@@ -85,7 +91,9 @@ static void analytics_summarize(const struct daily *days, size_t n, struct summa
     summary_of_sorted(scores, n, ret);
 }
 
-/* The end of both responses. days_with_data counts days, even when the data are weeks or months. */
+/* Writes the metadata that end the responses of mastery-history and comprehensive. days_with_data
+ * is the number of days of the period with a score, also when the scores are shown by week or
+ * month. */
 static void analytics_end(struct exchange *x, struct jw *w, const struct history *h)
 {
     jw_object(w, "metadata");
@@ -98,8 +106,8 @@ static void analytics_end(struct exchange *x, struct jw *w, const struct history
 
 /* ---- mastery-history ---- */
 
-/* One round trip. A student without data gets an empty list, not 404: the period may simply be
- * empty. */
+/* Handler of mastery-history: reads the days of the period in one round trip, then responds. A
+ * student without data gets an empty list and not 404, because the period alone may be empty. */
 static enum step mastery_history(struct exchange *x)
 {
     const struct period *p = x->input;
@@ -132,10 +140,11 @@ static enum step mastery_history(struct exchange *x)
 /* ---- comprehensive ---- */
 
 struct comprehensive_state {
-    struct command *state, *days;
+    struct command *state; /* reads the present state of the student */
+    struct command *days;  /* reads the days of the period */
 };
 
-/* The period as it was applied, with its defaults. */
+/* Writes the period for which the response was computed, also when the request did not give it. */
 static void period_write(struct jw *w, const struct period *p)
 {
     jw_object(w, "period");
@@ -146,8 +155,8 @@ static void period_write(struct jw *w, const struct period *p)
     jw_object_end(w);
 }
 
-/* From day to day, even when the summary is of weeks or months: their means would hide the
- * volatility. */
+/* Writes trend and volatility, computed from the scores of days even when the summary is of weeks
+ * or months, because the means of weeks and months would hide the volatility. */
 static void comprehensive_write_trends(struct jw *w, const struct history *h)
 {
     double values[STUDENT_DAYS_MAX], volatility;
@@ -165,9 +174,8 @@ static void comprehensive_write_trends(struct jw *w, const struct history *h)
     jw_object_end(w);
 }
 
-/* The state is read only because a student without any data gets 404, unlike one whose period is
- * empty.
- */
+/* Queues what comprehensive reads in its one round trip. The state is read for one reason: a
+ * student without any data gets 404, a student without data in this period an empty summary. */
 static enum step comprehensive_begin(struct exchange *x, const struct period *p)
 {
     struct comprehensive_state *s = exchange_new_state(x, sizeof(*s));
@@ -179,6 +187,7 @@ static enum step comprehensive_begin(struct exchange *x, const struct period *p)
     return STEP_MORE;
 }
 
+/* Handler of comprehensive: one round trip, then the response. */
 static enum step analytics_comprehensive(struct exchange *x)
 {
     const struct period *p = x->input;
@@ -213,6 +222,7 @@ static enum step analytics_comprehensive(struct exchange *x)
 
 /* ---- config ---- */
 
+/* Writes the names as a list of texts under the key. names ends with NULL. */
 static void config_write_names(struct jw *w, const char *key, const char *const *names)
 {
     jw_array(w, key);
@@ -221,8 +231,8 @@ static void config_write_names(struct jw *w, const char *key, const char *const 
     jw_array_end(w);
 }
 
-/* The limits and thresholds that the other analytics routes apply, for clients that show or check
- * them. */
+/* Handler of config: shows the limits and thresholds that the other analytics routes apply, for
+ * clients that show or check them. */
 static enum step analytics_config(struct exchange *x)
 {
     struct jw w;
@@ -252,8 +262,8 @@ static enum step analytics_config(struct exchange *x)
 /* ---- tables ---- */
 
 /* clang-format off */
-/* RULE_DAY fields need `present`, because every number is a valid day,
-     so that no value can mean "absent". */
+/* The rules of RULE_DAY fields name a `present` member, because every number is a valid day and
+ * none could mean "absent". */
 static const struct rule period_rules[] = RULES(
     BODY_STUDENT(period),
     BODY(DAY, "start_date", period, start,
@@ -295,7 +305,8 @@ static const struct rule history_response[] = RULES(
     FIELD(OBJECT, "statistics", "Of the scores in data", .fields = shape_summary),
     FIELD(OBJECT, "metadata", "About the answer", .fields = history_metadata), SHAPE_CORRELATION);
 
-/* The period as it was applied; days counts both ends. */
+/* The period for which the response was computed. Its number of days includes both the first and
+ * the last. */
 static const struct rule period_fields[] = RULES(
     FIELD(DAY, "start_date", "First UTC day"),
     FIELD(DAY, "end_date", "Last UTC day"),
@@ -321,7 +332,8 @@ static const struct rule comprehensive_response[] = RULES(
           .fields = component_trends),
     FIELD(OBJECT, "metadata", "About the answer", .fields = history_metadata), SHAPE_CORRELATION);
 
-/* Limits and thresholds; the statistics are in docs/mastery-model.md. */
+/* Limits and thresholds that analytics/config shows; docs/mastery-model.md defines the statistics.
+ */
 static const struct rule config_fields[] = RULES(
     FIELD(INT, "history_days", "How far back the history goes"),
     FIELD(INT, "default_days", "Length of a period by default"),

@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the files of /api/v1/analytics share. */
+/* Declarations that the three files of /api/v1/analytics (routes/analytics*.c) share. */
 #ifndef ROUTES_ANALYTICS_H
 #define ROUTES_ANALYTICS_H
 
 #include "app/pipeline/exchange.h"
 
-/* Limits, which analytics/config shows. */
+/* Limits of the numbers of students; clients see them in the response of analytics/config. */
 enum {
-    COMPARE_COHORT_MIN = 2, /* students on one side of compare/cohorts */
-    COMPARE_COHORT_MAX = 1000,
-    COMPARE_STUDENTS_MIN = 2, /* students of compare/students */
-    COMPARE_STUDENTS_MAX = 50,
+    COMPARE_COHORT_MIN = 2,    /* fewest students with data on one side of compare/cohorts */
+    COMPARE_COHORT_MAX = 1000, /* most students on one side of compare/cohorts */
+    COMPARE_STUDENTS_MIN = 2,  /* fewest students with data in compare/students */
+    COMPARE_STUDENTS_MAX = 50, /* most students named in compare/students */
 };
 
-/* "mastery_score", then the components in the order of enum component; NULL-terminated. */
+/* Names of the metrics that students can be compared by: "mastery_score", then the four components
+ * in the order of enum component, then NULL. */
 extern const char *const compare_metrics[];
 
-/* Adds a field error, unless the field has one. message: a literal. */
+/* Adds an error about a field of the request to x->problem, unless that field has one. message is
+ * a string literal. */
 void analytics_fail_field(struct exchange *x, const char *field, const char *message);
 
 #endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* /api/v1/analytics/compare/cohorts: two groups of students, compared by Welch's t-test and effect
- * size (domain/statistics.c). The caller must have access to every student named, or to the cohort
- * (service/cohort_access.h); this is known before any student's data are read. Round trips: rights
- * and members, then the students in batches, until the response is written. */
+/* /api/v1/analytics/compare/cohorts: two groups of students (side A and side B), compared by
+ * Welch's t-test and Hedges' g (domain/statistics.c). A side is a list of students or a stored
+ * cohort. The caller must have access to every student of a list and to every cohort
+ * (service/cohort_access.h); access is checked before any student's data are read. The first round
+ * trip reads what access depends on and the cohorts' members; the following ones read the
+ * students, a limited number at a time. */
 #include <stdlib.h>
 
 #include "app/base/clock.h"
@@ -18,7 +20,7 @@
 
 /* ---- students by id ---- */
 
-/* Order of pointers to students, by id. */
+/* Order for qsort: by student id. The sorted elements are pointers to students. */
 static int cohorts_by_id(const void *a, const void *b)
 {
     const struct compared_student *x = *(const struct compared_student *const *)a;
@@ -27,30 +29,30 @@ static int cohorts_by_id(const void *a, const void *b)
     return str_compare(x->id, y->id);
 }
 
-/* Pointers to the students, each once, by id; a student may be on both sides. NULL without memory.
- */
+/* Returns pointers to the students, sorted by id and each id once, because a student may be on
+ * both sides. Sets *ret_count to their number. Returns NULL without memory. */
 static const struct compared_student **cohorts_distinct(struct exchange *x,
                                                         const struct compared_student *students,
                                                         size_t n, size_t *ret_count)
 {
-    const struct compared_student **order = arena_array(x->arena, n + 1, sizeof(*order));
+    const struct compared_student **distinct = arena_array(x->arena, n + 1, sizeof(*distinct));
     size_t count = 0;
 
-    if (!order)
+    if (!distinct)
         return NULL;
     for (size_t i = 0; i < n; i++)
-        order[i] = &students[i];
-    qsort(order, n, sizeof(*order), cohorts_by_id);
+        distinct[i] = &students[i];
+    qsort(distinct, n, sizeof(*distinct), cohorts_by_id);
     for (size_t i = 0; i < n; i++) {
-        if (count == 0 || !str_equal(order[count - 1]->id, order[i]->id))
-            order[count++] = order[i];
+        if (count == 0 || !str_equal(distinct[count - 1]->id, distinct[i]->id))
+            distinct[count++] = distinct[i];
     }
     *ret_count = count;
-    return order;
+    return distinct;
 }
 
-/* Students without data, or without consent to analytics, which the response does not distinguish.
- */
+/* Writes the ids of the students who were left out: those without data and those without consent
+ * to analytics. The response does not distinguish the two. */
 static void cohorts_write_missing(struct jw *w, const struct compared_student *const *students,
                                   size_t n)
 {
@@ -64,7 +66,7 @@ static void cohorts_write_missing(struct jw *w, const struct compared_student *c
 
 /* ---- input ---- */
 
-/* One side of the comparison: a list of students or the id of a cohort. */
+/* One side of the comparison: a list of student ids or the id of a cohort. */
 struct side {
     struct str_list students;
     bool has_students;
@@ -72,10 +74,11 @@ struct side {
     bool has_cohort;
 };
 
+/* Input of compare/cohorts. */
 struct cohorts {
-    struct side sides[2];
-    bool at_date;
-    int32_t date;
+    struct side sides[2]; /* side A, side B */
+    bool at_date;         /* true: compare the states of a past day, not the present ones */
+    int32_t date;         /* the past UTC day whose states are compared, if at_date */
     bool with_components, with_percentiles;
 };
 
@@ -85,13 +88,14 @@ static const char *const cohort_fields[] = {"cohort_a_id", "cohort_b_id"};
 
 struct cohorts_state {
     struct cohort_access access;
-    bool access_checked;
-    struct command *cohorts[2]; /* NULL for a side given as a list */
-    struct str_list ids[2];     /* the students of each side */
+    bool access_checked;        /* the first round trip has been evaluated */
+    struct command *cohorts[2]; /* reads the cohort of a side; NULL for a side given as a list */
+    struct str_list ids[2];     /* ids of the students of sides A and B */
     struct comparison comparison;
 };
 
-/* Each side by exactly one of the two ways. The date must be one for which snapshots are kept. */
+/* Checks the input: each side is given either as a list or as a cohort, and the date is one for
+ * which snapshots (closing states of days) are kept. Returns false if a field has an error. */
 static bool cohorts_check(struct exchange *x)
 {
     const struct cohorts *in = x->input;
@@ -114,7 +118,8 @@ static bool cohorts_check(struct exchange *x)
     return x->problem.code == PROBLEM_NONE;
 }
 
-/* Queues what access depends on, and the members of cohorts given by id. */
+/* Queues the commands of the first round trip: what access depends on, and the members of the
+ * cohorts. */
 static enum step cohorts_begin(struct exchange *x, const struct cohorts *in)
 {
     struct cohorts_state *s = exchange_new_state(x, sizeof(*s));
@@ -134,11 +139,12 @@ static enum step cohorts_begin(struct exchange *x, const struct cohorts *in)
     }
     if (s->access.denied)
         return exchange_fail(x, PROBLEM_FORBIDDEN);
-    return STEP_MORE; /* without commands the next step follows at once */
+    /* without any command, as for an admin with two lists, the next step is called at once */
+    return STEP_MORE;
 }
 
-/* 422, returned as false for the caller's convenience. Welch's test needs a variance on each side.
- */
+/* Sets the problem "insufficient data" (status 422), because Welch's test needs a variance, and so
+ * two students, on each side. Always returns false, so that a caller can return its result. */
 static bool cohorts_fail_insufficient(struct exchange *x)
 {
     problem_set(&x->problem, PROBLEM_INSUFFICIENT_DATA,
@@ -146,8 +152,9 @@ static bool cohorts_fail_insufficient(struct exchange *x)
     return false;
 }
 
-/* The students of one side. command: the reply with the cohort, or NULL for a list. False with
- * x->problem. */
+/* Sets *ret to the ids of the students of one side. command is the reply with the cohort, or NULL
+ * if the side was given as a list; field is the name of its input field. Returns false with
+ * x->problem set if there is no such cohort, or it is too large or too small. */
 static bool side_parse(struct exchange *x, const struct side *side, const struct command *command,
                        const char *field, struct str_list *ret)
 {
@@ -169,8 +176,9 @@ static bool side_parse(struct exchange *x, const struct side *side, const struct
     return x->problem.code == PROBLEM_NONE;
 }
 
-/* After the first round trip: checks access, then prepares the reading of the students. The members
- * of both sides go to the audit log, which knows only the cohorts' ids otherwise. */
+/* Evaluates the first round trip: checks access, then prepares the reading of both sides'
+ * students. Their ids are passed to the audit log, which would otherwise show only the ids of the
+ * cohorts. Returns false with x->problem set if access is denied or a side is invalid. */
 static bool cohorts_check_access(struct exchange *x, const struct cohorts *in,
                                  struct cohorts_state *s)
 {
@@ -181,6 +189,7 @@ static bool cohorts_check_access(struct exchange *x, const struct cohorts *in,
         if (!side_parse(x, &in->sides[i], s->cohorts[i], cohort_fields[i], &s->ids[i]))
             return false;
     }
+    /* without memory for the list, the audit record names no students */
     x->audit_subjects = (struct str_list){
         arena_array(x->arena, s->ids[0].n + s->ids[1].n, sizeof(*x->audit_subjects.v)), 0};
     for (int i = 0; x->audit_subjects.v && i < 2; i++) {
@@ -193,16 +202,17 @@ static bool cohorts_check_access(struct exchange *x, const struct cohorts *in,
     return comparison_fill(&s->comparison, s->ids, x->arena, &x->problem);
 }
 
-/* One side with its figures. */
+/* One side of the comparison with the statistics of its scores. */
 struct group {
     const struct compared_student *students;
-    size_t n;
-    double *scores; /* of the students with data, sorted */
+    size_t n;       /* all students of the side, also those without data */
+    double *scores; /* scores of the students with data, ascending */
     struct summary summary;
     struct moments moments;
 };
 
-/* False with x->problem: fewer than COMPARE_COHORT_MIN students have data. */
+/* Computes the statistics of one side. Returns false with x->problem set if fewer than
+ * COMPARE_COHORT_MIN of its students have data. */
 static bool group_fill(struct exchange *x, struct group *g, const struct compared_student *students,
                        size_t n)
 {
@@ -220,7 +230,8 @@ static bool group_fill(struct exchange *x, struct group *g, const struct compare
     return count >= COMPARE_COHORT_MIN || cohorts_fail_insufficient(x);
 }
 
-/* Significance and effect size. A side without variance may have no statistic: then null. */
+/* Writes the result of the test, the effect size and which side has the significantly higher mean.
+ * A statistic that is not defined, because the scores of a side are all equal, is null. */
 static void cohorts_write_test(struct jw *w, const struct group *a, const struct group *b)
 {
     struct welch_test test;
@@ -246,8 +257,8 @@ static void cohorts_write_test(struct jw *w, const struct group *a, const struct
         jw_null(w, "winner");
 }
 
-/* Mean of each component over the students that have evidence for it. values: scratch memory with
- * room for the group. */
+/* Writes the mean of each component over the students who have evidence for it (data that the
+ * component rests on). values is scratch memory with room for the group. */
 static void group_write_means(struct jw *w, const char *key, const struct group *g, double *values)
 {
     jw_object(w, key);
@@ -259,8 +270,8 @@ static void group_write_means(struct jw *w, const char *key, const struct group 
     jw_object_end(w);
 }
 
-/* Percentile rank of each student among all of both sides. scores: scratch memory with room for n.
- */
+/* Writes the percentile rank of each student with data among the students of both sides. Each
+ * student is in the list once. scores is scratch memory with room for n numbers. */
 static void cohorts_write_ranks(struct jw *w, const struct compared_student *const *students,
                                 size_t n, double *scores)
 {
@@ -273,7 +284,7 @@ static void cohorts_write_ranks(struct jw *w, const struct compared_student *con
     sort_values(scores, count);
     jw_object(w, "percentile_rankings");
     for (size_t i = 0; i < n; i++) {
-        char id[ID_MAX + 1] = ""; /* JSON keys are C strings */
+        char id[ID_MAX + 1] = ""; /* the id as a C string, which JSON keys must be */
 
         if (!students[i]->found)
             continue;
@@ -283,19 +294,19 @@ static void cohorts_write_ranks(struct jw *w, const struct compared_student *con
     jw_object_end(w);
 }
 
-/* The students of side A come first in the comparison, then those of side B; who is on both sides
- * was read twice and counts on each. */
+/* Computes the statistics and writes the response. The comparison holds the students of side A,
+ * then those of side B; a student who is on both sides is in it twice and counts on each. */
 static enum step cohorts_respond(struct exchange *x, const struct cohorts *in,
                                  const struct cohorts_state *s)
 {
-    const struct compared_student *students = s->comparison.students, **all;
+    const struct compared_student *students = s->comparison.students, **distinct_students;
     double *values = arena_array(x->arena, s->comparison.n + 1, sizeof(*values));
     struct group a, b;
-    size_t n = 0;
+    size_t distinct_count = 0;
     struct jw w;
 
-    all = cohorts_distinct(x, students, s->comparison.n, &n);
-    if (!values || !all)
+    distinct_students = cohorts_distinct(x, students, s->comparison.n, &distinct_count);
+    if (!values || !distinct_students)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
     if (!group_fill(x, &a, students, s->ids[0].n) ||
         !group_fill(x, &b, students + s->ids[0].n, s->ids[1].n))
@@ -311,21 +322,21 @@ static enum step cohorts_respond(struct exchange *x, const struct cohorts *in,
         jw_object_end(&w);
     }
     if (in->with_percentiles)
-        cohorts_write_ranks(&w, all, n, values);
+        cohorts_write_ranks(&w, distinct_students, distinct_count, values);
     jw_object(&w, "metadata");
     jw_int(&w, "cohort_a_size", (int64_t)a.n);
     jw_int(&w, "cohort_b_size", (int64_t)b.n);
-    jw_int(&w, "in_both", (int64_t)(s->comparison.n - n));
+    jw_int(&w, "in_both", (int64_t)(s->comparison.n - distinct_count));
     if (in->at_date)
         jw_day(&w, "comparison_date", in->date);
-    cohorts_write_missing(&w, all, n);
+    cohorts_write_missing(&w, distinct_students, distinct_count);
     jw_object_end(&w);
     exchange_json_end(x, &w);
     return STEP_DONE;
 }
 
-/* Steps: queue rights and cohorts; check them; read the students, over as many round trips as
- * needed; respond. */
+/* Handler of compare/cohorts. Its steps: queue what access depends on and the cohorts; check
+ * access; read the students, over as many round trips as needed; respond. */
 static enum step compare_cohorts(struct exchange *x)
 {
     const struct cohorts *in = x->input;
@@ -365,7 +376,7 @@ static const struct rule cohorts_rules[] = RULES(
     BODY(BOOL, "include_percentiles", cohorts, with_percentiles, "Show percentile_rankings",
           .default_value = 1));
 
-/* A statistic is null, not a huge number, when it is not defined; JSON has no infinity. */
+/* A statistic that is not defined is null, because JSON has no infinity. */
 static const struct rule test_fields[] = RULES(
     FIELD(TEXT, "name", "welch_t_test"),
     FIELD(NUMBER, "statistic", "t; null when neither side varies and the means differ",
@@ -382,14 +393,14 @@ static const struct rule effect_fields[] = RULES(
 #define MEAN_OF(component)                                                                         \
     FIELD(NUMBER, component, "Mean over those with evidence; null when there is nobody",           \
           .nullable = true, .max = 1)
-/* Means of one side, by component. */
+/* Means of the components over the students of one side. */
 static const struct rule component_means[] = RULES(SHAPE_EACH_COMPONENT(MEAN_OF));
 
 static const struct rule component_fields[] = RULES(
     FIELD(OBJECT, "cohort_a", "Side A", .fields = component_means),
     FIELD(OBJECT, "cohort_b", "Side B", .fields = component_means));
 
-/* What a reader needs to judge the test: the sizes and who was left out. */
+/* Sizes of the two sides and the students left out: what a reader needs to judge the test. */
 static const struct rule cohorts_metadata[] = RULES(
     FIELD(INT, "cohort_a_size", "Students on side A, those without data included"),
     FIELD(INT, "cohort_b_size", "Students on side B"),
@@ -397,9 +408,9 @@ static const struct rule cohorts_metadata[] = RULES(
     OPTIONAL(DAY, "comparison_date", "As requested"),
     FIELD(IDS, "missing", "Students without data, or who have withdrawn consent to analytics"));
 
-/* Without significance there is no winner: null. */
+/* winner is null unless the difference of the means is significant. */
 static const char *const winners[] = {"cohort_a", "cohort_b", NULL};
-/* Sides are called A and B in the order of the request. */
+/* The first cohort of the request is side A, the second side B. */
 static const struct rule cohorts_response[] = RULES(
     SHAPE_SUCCESS,
     FIELD(OBJECT, "cohort_a_stats", "Scores of side A", .fields = shape_summary),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* /api/v1/analytics/compare: students with each other, and one student with a cohort. The
- * caller must have access to every student and cohort named (service/cohort_access.h). A student
- * without data, or without consent to analytics, is listed as missing and otherwise left out. */
+/* /api/v1/analytics/compare: compare/students compares students with each other, compare compares
+ * one student with a cohort. The caller must have access to every student and cohort named
+ * (service/cohort_access.h). A student without data, or without consent to analytics, is listed as
+ * missing and otherwise left out. */
 #include <stdlib.h>
 
 #include "app/base/clock.h"
@@ -16,11 +17,11 @@
 #include "app/service/history.h"
 #include "app/service/statistics_json.h"
 
-/* Index 0 is the score; 1 and above are components, in the order of enum component. */
+/* Index 0 is the score; the indexes from 1 are the components, in the order of enum component. */
 const char *const compare_metrics[] = {"mastery_score", "completion",  "quiz",
                                        "quality",       "consistency", NULL};
 
-/* Days of the window by default. */
+/* Number of days, ending today, over which students are compared by default. */
 enum { TIMEFRAME_PRESET = 30 };
 
 /* ---- students ---- */
@@ -28,34 +29,36 @@ enum { TIMEFRAME_PRESET = 30 };
 /* Input of analytics-compare-students. */
 struct students {
     struct str_list ids;
-    int metric; /* index in compare_metrics */
-    int64_t days;
+    int metric;   /* what to compare, an index in compare_metrics */
+    int64_t days; /* number of UTC days to compare, today included */
 };
 
+/* One compared student with statistics of the chosen metric over the compared days. */
 struct ranked {
     struct str id;
-    char key[ID_MAX + 1]; /* the id with its NUL, for JSON keys */
-    bool found;           /* has data and consent; the following are set only then */
+    char key[ID_MAX + 1]; /* id as a C string, which JSON keys must be */
+    bool found; /* has data and consent to analytics; the following are set only if true */
     struct summary summary;
-    double latest;
-    const char *trend;
-    size_t rank;
+    double latest;     /* value of the last day with data */
+    const char *trend; /* direction of the scores; NULL with fewer than two days */
+    size_t rank;       /* 1 for the highest mean; equal means share a rank */
 };
 
 struct students_state {
     struct cohort_access access;
-    struct command **days, **consents; /* one for each student */
+    struct command **days, **consents; /* arrays with one command for each student */
 };
 
-/* Rights and data in one round trip: the response is written only if compare_students
- * finds that access is granted. */
+/* Queues what access depends on together with the data, in one round trip. The data are used only
+ * if compare_students then finds that access is granted. */
 static enum step students_begin(struct exchange *x, const struct students *in)
 {
     struct students_state *s = exchange_new_state(x, sizeof(*s));
     int32_t today = day_of_ms(x->now_ms);
 
     if (s)
-        s->days = arena_array(x->arena, 2 * in->ids.n, sizeof(*s->days));
+        s->days = arena_array(x->arena, 2 * in->ids.n,
+                              sizeof(*s->days)); /* the second half becomes s->consents */
     if (!s || !s->days)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
     cohort_access_init(&s->access, &x->caller);
@@ -71,7 +74,9 @@ static enum step students_begin(struct exchange *x, const struct students *in)
     return STEP_MORE;
 }
 
-/* metric: 0 is the score, others are components from 1. False with p. */
+/* Computes the statistics of one student from the replies with the days and the consents. metric
+ * is an index in compare_metrics. Returns false with *p set if a reply is an error; a student
+ * without data or consent is no error, only r->found is false. */
 static bool ranked_parse(const struct command *days, const struct command *consent, int metric,
                          struct ranked *r, struct problem *p)
 {
@@ -96,7 +101,7 @@ static bool ranked_parse(const struct command *days, const struct command *conse
     return true;
 }
 
-/* Order: students with data first, then by rank, then by id. */
+/* Order for qsort: students with data before those without, then by rank, then by id. */
 static int ranked_compare(const void *a, const void *b)
 {
     const struct ranked *x = a, *y = b;
@@ -108,8 +113,9 @@ static int ranked_compare(const void *a, const void *b)
     return str_compare(x->id, y->id);
 }
 
-/* Fills and sorts `ranked`; equal means share a rank. Returns how many students have data: these
- * come first. 0 with x->problem on an error. */
+/* Computes the statistics and the rank of each student and sorts them, students with data first.
+ * Students with equal means share a rank. Returns the number of students with data; 0 with
+ * x->problem set on an error. */
 static size_t students_rank(struct exchange *x, const struct students *in,
                             const struct students_state *s, struct ranked *ranked)
 {
@@ -133,7 +139,7 @@ static size_t students_rank(struct exchange *x, const struct students *in,
     return count;
 }
 
-/* The students with data, the highest mean first. */
+/* Writes the n students with data, the one with the highest mean first. */
 static void ranked_write(struct jw *w, const struct ranked *ranked, size_t n)
 {
     jw_array(w, "rankings");
@@ -153,7 +159,8 @@ static void ranked_write(struct jw *w, const struct ranked *ranked, size_t n)
     jw_array_end(w);
 }
 
-/* Each of the n students with each other one, in both directions. */
+/* Writes the comparison of each of the n students with each other one, in both directions: at most
+ * COMPARE_STUDENTS_MAX * (COMPARE_STUDENTS_MAX - 1) comparisons. */
 static void ranked_write_pairs(struct jw *w, const struct ranked *ranked, size_t n)
 {
     jw_object(w, "comparisons");
@@ -175,14 +182,15 @@ static void ranked_write_pairs(struct jw *w, const struct ranked *ranked, size_t
     jw_object_end(w);
 }
 
-/* Two steps: one round trip reads everything. Access is checked first, so that an error about data
- * never reaches a caller without access. */
+/* Handler of compare/students: one round trip reads everything, then the response is written.
+ * Access is checked before the data are looked at, so that a caller without access never gets an
+ * error that depends on the data. */
 static enum step compare_students(struct exchange *x)
 {
     const struct students *in = x->input;
     const struct students_state *s = x->state;
     struct ranked *ranked;
-    size_t found;
+    size_t found_count;
     struct jw w;
 
     if (!s)
@@ -192,21 +200,21 @@ static enum step compare_students(struct exchange *x)
     ranked = arena_array(x->arena, in->ids.n, sizeof(*ranked));
     if (!ranked)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
-    found = students_rank(x, in, s, ranked);
-    if (x->problem.code == PROBLEM_NONE && found < COMPARE_STUDENTS_MIN)
+    found_count = students_rank(x, in, s, ranked);
+    if (x->problem.code == PROBLEM_NONE && found_count < COMPARE_STUDENTS_MIN)
         problem_set(&x->problem, PROBLEM_INSUFFICIENT_DATA,
                     "A comparison needs two students with data");
     if (x->problem.code != PROBLEM_NONE)
         return STEP_DONE;
     exchange_json_begin(x, 200, &w);
-    ranked_write(&w, ranked, found);
-    ranked_write_pairs(&w, ranked, found);
+    ranked_write(&w, ranked, found_count);
+    ranked_write_pairs(&w, ranked, found_count);
     jw_object(&w, "metadata");
     jw_text(&w, "metric", compare_metrics[in->metric]);
     jw_int(&w, "timeframe_days", in->days);
     jw_int(&w, "students", (int64_t)in->ids.n);
     jw_array(&w, "missing");
-    for (size_t i = found; i < in->ids.n; i++)
+    for (size_t i = found_count; i < in->ids.n; i++)
         jw_str(&w, NULL, ranked[i].id);
     jw_array_end(&w);
     jw_object_end(&w);
@@ -220,19 +228,20 @@ static enum step compare_students(struct exchange *x)
 struct place_input {
     struct str student;
     struct str cohort;
-    int metric; /* 0 overall, 1 by component */
+    int metric; /* index in the choices of the rule: 0 overall only, 1 also by component */
 };
 
 struct place_state {
     struct cohort_access access;
-    struct command *cohort;
-    bool access_checked;
+    struct command *cohort; /* reads the members of the cohort */
+    bool access_checked;    /* the first round trip has been evaluated */
     struct comparison comparison;
-    const struct compared_student *student; /* points into the comparison */
+    const struct compared_student *student; /* points to the student in comparison.students */
 };
 
-/* The cohort's members are known only after this round trip, so their data are read in further
- * ones. Comparing is a weaker right than reading the cohort: its members may compare themselves. */
+/* Queues the first round trip: what access depends on, and the cohort's members, whose data follow
+ * in further round trips. The right to compare is weaker than the right to read the cohort,
+ * because its members may compare themselves with it. */
 static enum step place_begin(struct exchange *x, struct place_input *in)
 {
     struct place_state *s = exchange_new_state(x, sizeof(*s));
@@ -248,13 +257,14 @@ static enum step place_begin(struct exchange *x, struct place_input *in)
     return STEP_MORE;
 }
 
-/* After the first round trip: checks access, then prepares the reading of the members and of the
- * student, who may be one of them and must not be counted twice. */
+/* Evaluates the first round trip: checks access, then prepares the reading of the members and of
+ * the student. A student who is a member is not added again, since that would count the student
+ * twice. Returns false with x->problem set. */
 static bool place_check_access(struct exchange *x, struct place_input *in, struct place_state *s)
 {
     struct str_list ids[2] = {{0}, {&in->student, 1}};
     struct cohort cohort;
-    size_t i = 0;
+    size_t index = 0;
 
     s->access_checked = true;
     if (!cohort_access_check(&s->access, x->arena, &x->problem) ||
@@ -265,17 +275,19 @@ static bool place_check_access(struct exchange *x, struct place_input *in, struc
         return false;
     }
     ids[0] = cohort.students;
-    while (i < ids[0].n && !str_equal(ids[0].v[i], in->student))
-        i++;
-    if (i < ids[0].n)
+    /* the index of the student among the members, or after the last one */
+    while (index < ids[0].n && !str_equal(ids[0].v[index], in->student))
+        index++;
+    if (index < ids[0].n)
         ids[1].n = 0;
     if (!comparison_fill(&s->comparison, ids, x->arena, &x->problem))
         return false;
-    s->student = &s->comparison.students[i];
+    s->student = &s->comparison.students[index];
     return true;
 }
 
-/* The student's place by score or by one component. values: scratch memory with room for all. */
+/* Writes the student's place among the members by the score (OVERALL_SCORE) or by one component.
+ * values is scratch memory with room for all members. */
 static void place_write(struct jw *w, const struct place_state *s, int component, double *values)
 {
     size_t n = comparison_values(s->comparison.students, s->comparison.n, component, values);
@@ -292,8 +304,9 @@ static void place_write(struct jw *w, const struct place_state *s, int component
     jw_int(w, "total_students", (int64_t)n);
 }
 
-/* 403 without the student's consent, 404 without data. By component, each component has its own
- * number of students, those with evidence for it. */
+/* Writes the response. A student without consent to analytics gets 403, one without data 404. Each
+ * component has its own number of students, because only those with evidence for the component
+ * count (data that it rests on). */
 static enum step place_respond(struct exchange *x, const struct place_input *in,
                                const struct place_state *s)
 {
@@ -308,7 +321,7 @@ static enum step place_respond(struct exchange *x, const struct place_input *in,
         return exchange_fail_with(x, PROBLEM_NOT_FOUND, "There is no data about this student");
     exchange_json_begin(x, 200, &w);
     place_write(&w, s, OVERALL_SCORE, values);
-    if (in->metric == 1) {
+    if (in->metric == 1) { /* "by_component": also each component */
         jw_object(&w, "components");
         for (int c = 0; c < COMPONENTS; c++) {
             jw_object(&w, component_names[c]);
@@ -321,8 +334,8 @@ static enum step place_respond(struct exchange *x, const struct place_input *in,
     return STEP_DONE;
 }
 
-/* Steps: queue access and cohort; check them; read members and student, over as many round trips as
- * needed; respond. */
+/* Handler of compare. Its steps: queue what access depends on and the cohort; check access; read
+ * members and student, over as many round trips as needed; respond. */
 static enum step compare_with_cohort(struct exchange *x)
 {
     struct place_input *in = x->input;
@@ -342,7 +355,7 @@ static enum step compare_with_cohort(struct exchange *x)
 /* ---- tables ---- */
 
 /* clang-format off */
-/* The window is the same for all students and ends today, in UTC. */
+/* The compared days are the same for all students and end today, in UTC. */
 static const struct rule students_rules[] = RULES(
     BODY(IDS, "student_ids", students, ids, "The students", .required = true,
           .subject = SUBJECT_STUDENT, .min = COMPARE_STUDENTS_MIN, .max = COMPARE_STUDENTS_MAX),
@@ -351,7 +364,7 @@ static const struct rule students_rules[] = RULES(
     BODY(INT, "timeframe_days", students, days, "The last so many UTC days, today included",
           .min = 1, .max = HISTORY_DAYS, .default_value = TIMEFRAME_PRESET));
 
-/* One student's figures of the window, by the chosen metric. */
+/* Statistics of one student over the compared days, by the chosen metric. */
 static const struct rule ranking[] = RULES(
     SHAPE_STUDENT,
     FIELD(INT, "rank", "By mean, 1 is the highest; equal means share a rank"),
@@ -363,18 +376,19 @@ static const struct rule ranking[] = RULES(
           "Last less first value: over 0.02, under -0.02, or between; null of one day",
           .nullable = true, .choices = shape_trends));
 
-/* From the point of view of the first student of a pair. */
+/* relative_performance says whether the mean of the first student of a pair is better than the
+ * mean of the second, worse or equal. */
 static const char *const performances[] = {"better", "worse", "equal", NULL};
-/* Two students compared by their means of the window. */
+/* Two students compared by their means over the compared days. */
 static const struct rule pair[] = RULES(
     FIELD(NUMBER, "difference", "Mean less the other's mean"),
     FIELD(NUMBER, "ratio", "Mean by the other's mean; null when that is 0", .nullable = true),
     FIELD(ENUM, "relative_performance", "Equal within 1e-9", .choices = performances));
-/* A map in a map: comparisons.STUDENT.OTHER. */
+/* comparisons is a map of maps: comparisons.STUDENT.OTHER compares STUDENT with OTHER. */
 static const struct rule others[] = RULES(
     {.type = RULE_MAP, .fields = pair, .description = "By the other student"});
 
-/* students counts those named, rankings holds only those with data. */
+/* students is the number of students named in the request; rankings holds only those with data. */
 static const struct rule students_metadata[] = RULES(
     FIELD(ENUM, "metric", "As requested", .choices = compare_metrics),
     FIELD(INT, "timeframe_days", "As requested"),
@@ -382,14 +396,14 @@ static const struct rule students_metadata[] = RULES(
     FIELD(IDS, "missing",
           "Those without data in the window, or who have withdrawn consent to analytics"));
 
-/* Students without data appear in metadata.missing only. */
+/* Students without data are listed in metadata.missing and nowhere else. */
 static const struct rule students_response[] = RULES(
     SHAPE_SUCCESS,
     FIELD(OBJECTS, "rankings", "By rank", .fields = ranking),
     FIELD(MAP, "comparisons", "Each student with each other one", .fields = others),
     FIELD(OBJECT, "metadata", "About the answer", .fields = students_metadata), SHAPE_CORRELATION);
 
-/* Indexes are the values of place_input.metric. */
+/* The index of a choice is the value of place_input.metric. */
 static const char *const place_metrics[] = {"overall", "by_component", NULL};
 static const struct rule place_rules[] = RULES(
     BODY_STUDENT(place_input),

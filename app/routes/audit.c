@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* /api/v1/compliance/audit/logs: the audit log for admins, newest first, a page at a time
- * (docs/audit.md, Reading the audit log). Merging the shards is service/audit_list.c's. */
+/* /api/v1/compliance/audit/logs: shows the audit log to admins, the newest entries first, one page
+ * for each request (docs/audit.md, Reading the audit log). The log is split over shards (groups of
+ * keys in Redis); service/audit_list.c merges them into one list. */
 #include "app/pipeline/exchange.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
 #include "app/service/audit_entry.h"
 #include "app/service/audit_list.h"
 
-enum { LOGS_MAX = 1000 };
+enum { LOGS_MAX = 1000 }; /* most audit entries on a page */
 
-/* Input of audit-logs; texts are empty when absent. */
+/* Input of audit-logs. A text is empty when the request does not have it. The cursor says after
+ * which entry the page starts. */
 struct logs {
     struct str user, resource_type, cursor;
     int64_t limit;
 };
 
-/* The caller's own reading of the log is no part of the page: its event is recorded after the
- * response. */
+/* Starts the listing. The record of this very request is never on the page, because it is written
+ * after the response. */
 static enum step logs_begin(struct exchange *x)
 {
     const struct logs *in = x->input;
@@ -27,12 +29,12 @@ static enum step logs_begin(struct exchange *x)
     l->user = in->user;
     l->resource_type = in->resource_type;
     l->limit = (size_t)in->limit;
-    (void)audit_cursor_parse(in->cursor, &l->from); /* logs_check: valid or empty */
+    (void)audit_cursor_parse(in->cursor, &l->from); /* logs_check has refused an invalid cursor */
     return audit_list_step(l, &x->pipeline, &x->problem);
 }
 
-/* A page takes several round trips, because the log is split by shard; audit_list merges the shards
- * by time and applies the filters. */
+/* Handler of audit-logs. A page takes several round trips, because the log is split over shards;
+ * audit_list_step merges the shards by time and applies the filters. */
 static enum step audit_logs(struct exchange *x)
 {
     struct audit_list *l = x->state;
@@ -40,7 +42,7 @@ static enum step audit_logs(struct exchange *x)
     char cursor[AUDIT_CURSOR_SIZE];
     struct jw w;
 
-    l = x->state;
+    l = x->state; /* logs_begin has set x->state in the first step */
     if (step == STEP_MORE || x->problem.code != PROBLEM_NONE)
         return step;
     exchange_json_begin(x, 200, &w);
@@ -55,7 +57,8 @@ static enum step audit_logs(struct exchange *x)
     return STEP_DONE;
 }
 
-/* A cursor is opaque to clients: only one from an earlier response is valid. */
+/* Checks the cursor: it is opaque to clients, so only one that an earlier response contained is
+ * valid. Returns false with a field error. */
 static bool logs_check(struct exchange *x)
 {
     const struct logs *in = x->input;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* /api/v1/batch/mastery: the mastery of many students, computed in the background. Here batches are
- * created, shown and cancelled; the worker computes them (worker/job_batch.c). A batch is about
- * students who are named once, either by id (recompute what is stored) or with stated components.
- */
+/* /api/v1/batch/mastery: the mastery of many students, computed in the background. The routes here
+ * create, show and cancel batches; the worker process computes them (worker/job_batch.c). A batch
+ * names each student once, either by id alone (the worker recomputes the score from what is
+ * stored) or with the components that the caller states. */
 #include <stdlib.h>
 
 #include "app/base/clock.h"
@@ -23,11 +23,12 @@
 struct request {
     struct str student;
     double components[COMPONENTS];
-    bool own_weights;
+    bool own_weights; /* false: the weights of the model are used */
     double weights[COMPONENTS];
 };
 
-/* Input of batch-submit: one of the two lists, by has_students and has_requests. */
+/* Input of batch-submit: either students (ids) or requests (array of struct request), by
+ * has_students and has_requests. */
 struct submit {
     int priority;
     struct str_list students;
@@ -38,10 +39,12 @@ struct submit {
 
 struct submit_state {
     struct str id;
-    struct command *existing, *create;
+    struct command *existing; /* reads the batch that a repeated request has created before */
+    struct command *create;   /* creates the batch; NULL until the first round trip is evaluated */
     struct batch batch;
 };
 
+/* Adds a field error about a field of the i-th request of the list. */
 static void submit_fail_request(struct exchange *x, size_t i, const char *field,
                                 const char *message)
 {
@@ -50,7 +53,7 @@ static void submit_fail_request(struct exchange *x, size_t i, const char *field,
     problem_field(&x->problem, x->arena, path.p ? path : STR("requests"), "%s", message);
 }
 
-/* The sum that each request's own weights must have, as for mastery/calculate. */
+/* Adds a field error for each request whose own weights do not sum to 1. */
 static void submit_check_weights(struct exchange *x, const struct request *requests, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -59,8 +62,8 @@ static void submit_check_weights(struct exchange *x, const struct request *reque
     }
 }
 
-/* Order: by student, then by position, so that the error names the later one of two equal students.
- */
+/* Order for qsort of pointers into one array: by student, then by position, so that the later one
+ * of two equal students gets the error. */
 static int request_compare(const void *left, const void *right)
 {
     const struct request *a = *(const struct request *const *)left;
@@ -70,8 +73,8 @@ static int request_compare(const void *left, const void *right)
     return order != 0 ? order : (a > b) - (a < b);
 }
 
-/* A student must not be in a batch twice: the two results would overwrite each other. Found by
- * sorting, since a batch may hold a thousand students. */
+/* Adds a field error for each student who is in the list before, because the two results would
+ * overwrite each other. Finds them by sorting, since a batch may name a thousand students. */
 static void submit_check_repeated(struct exchange *x, const struct request *requests, size_t n)
 {
     const struct request **sorted = arena_array(x->arena, n, sizeof(struct request *));
@@ -90,8 +93,8 @@ static void submit_check_repeated(struct exchange *x, const struct request *requ
     }
 }
 
-/* Exactly one of the two lists must be given. A list that failed validation counts as given: its
- * own error is enough. */
+/* Adds a field error unless exactly one of the two lists is given. A list that failed validation
+ * counts as given, because it has an error of its own. */
 static void submit_check_one_list(struct exchange *x, const struct submit *in)
 {
     bool students = in->has_students || problem_has_field(&x->problem, STR("student_ids"));
@@ -104,8 +107,9 @@ static void submit_check_one_list(struct exchange *x, const struct submit *in)
                            : "is required, or requests");
 }
 
-/* The callback URL is checked here and again by the worker before it is called, since its name may
- * resolve to another address by then. */
+/* Checks what rules cannot express. The callback URL is checked now, and again by the worker
+ * before it is called, since its host name may have another address by then. Returns false if a
+ * field has an error. */
 static bool submit_check(struct exchange *x)
 {
     const struct submit *in = x->input;
@@ -121,8 +125,9 @@ static bool submit_check(struct exchange *x)
     return x->problem.code == PROBLEM_NONE;
 }
 
-/* 128 random bits as hex. With an Idempotency-Key they are made from the key, the body and the day,
- * so that a repetition of a request whose response got lost finds the batch that it created. */
+/* Makes the id of the batch: 128 random bits as hex. With an Idempotency-Key the bits are a digest
+ * of the key, the body and the day instead. So a repeated request, whose first response got lost,
+ * finds the batch that it created. p of the result is NULL without memory. */
 static struct str submit_make_id(struct exchange *x)
 {
     enum { BYTES = (BATCH_ID_SIZE - 1) / 2 };
@@ -130,7 +135,7 @@ static struct str submit_make_id(struct exchange *x)
     unsigned char bytes[DIGEST_SIZE];
     char hex[BATCH_ID_SIZE];
 
-    random_bytes(bytes, BYTES);
+    random_bytes(bytes, BYTES); /* a random id, unless an Idempotency-Key gives it */
     if (marker.n > 0) {
         seed = arena_printf(x->arena, "%.*s %d %.*s", STR_ARG(marker), day_of_ms(x->now_ms),
                             STR_ARG(x->request.body));
@@ -142,7 +147,8 @@ static struct str submit_make_id(struct exchange *x)
     return arena_copy(x->arena, str_of(hex));
 }
 
-/* NULL without memory. */
+/* Returns the items of the batch, one for each student, and sets *ret_n to their number. Returns
+ * NULL without memory. */
 static struct batch_item *submit_make_items(struct exchange *x, const struct submit *in,
                                             size_t *ret_n)
 {
@@ -163,8 +169,8 @@ static struct batch_item *submit_make_items(struct exchange *x, const struct sub
     return items;
 }
 
-/* Only reads: with an Idempotency-Key the replies may show that the response is to be replayed, and
- * then no batch must have been created. */
+/* Queues a read only. With an Idempotency-Key the replies of this round trip may show that a
+ * stored response is to be sent again; then no batch must have been created. */
 static enum step submit_begin(struct exchange *x)
 {
     struct submit_state *s = exchange_new_state(x, sizeof(*s));
@@ -176,8 +182,8 @@ static enum step submit_begin(struct exchange *x)
     return STEP_MORE;
 }
 
-/* A batch that exists already, from a repetition, is created again without effect: the script
- * leaves it as it is. */
+/* Queues the creation of the batch. If a repeated request has created it already, the script in
+ * Redis leaves it as it is, and the response shows its stored fields. */
 static enum step submit_create(struct exchange *x, const struct submit *in, struct submit_state *s)
 {
     struct batch_item *items;
@@ -201,7 +207,8 @@ static enum step submit_create(struct exchange *x, const struct submit *in, stru
     return STEP_MORE;
 }
 
-/* Steps: look for a batch of this id; create it; respond with 202 and its Location. */
+/* Handler of batch-submit. Its steps: look for a batch with this id; create it; respond with 202
+ * and its Location. */
 static enum step batch_submit(struct exchange *x)
 {
     struct submit_state *s = x->state;
@@ -212,7 +219,8 @@ static enum step batch_submit(struct exchange *x)
         return submit_begin(x);
     if (!s->create)
         return submit_create(x, x->input, s);
-    /* the batch, its entry in the list, its jobs: without any one of them it would never end */
+    /* every command must have succeeded: a batch without its record, its list entry or its jobs
+     * would never end */
     if (!pipeline_check_replies(&x->pipeline, &x->problem) ||
         !batch_parse_create(s->create, &created, &x->problem))
         return STEP_DONE;
@@ -233,12 +241,12 @@ static enum step batch_submit(struct exchange *x)
 
 /* ---- status and cancel ---- */
 
-/* Input of batch-status and batch-cancel. */
+/* Input of batch-status and batch-cancel: the id of the batch. */
 struct batch_input {
     struct str batch;
 };
 
-/* The status of a batch, as batch-status and batch-cancel show it. */
+/* Writes the status of a batch, the response of batch-status and batch-cancel. */
 static void batch_respond(struct exchange *x, int status, struct str id, const struct batch *b)
 {
     struct jw w;
@@ -248,7 +256,8 @@ static void batch_respond(struct exchange *x, int status, struct str id, const s
     exchange_json_end(x, &w);
 }
 
-/* False with x->problem, 404 when there is no such batch. */
+/* Reads the reply with a batch. Returns false with x->problem set, to 404 if there is no such
+ * batch. */
 static bool batch_parse_existing(struct exchange *x, const struct command *command,
                                  struct batch *ret)
 {
@@ -257,6 +266,7 @@ static bool batch_parse_existing(struct exchange *x, const struct command *comma
     return x->problem.code == PROBLEM_NONE;
 }
 
+/* Handler of batch-status: one round trip, then the response. */
 static enum step batch_status(struct exchange *x)
 {
     const struct batch_input *in = x->input;
@@ -271,18 +281,19 @@ static enum step batch_status(struct exchange *x)
     return STEP_DONE;
 }
 
-/* Both commands of the one round trip of a cancellation. */
+/* The two commands of the one round trip of batch-cancel. */
 struct cancel_state {
     struct command *cancel, *batch;
 };
 
-/* Reads the batch in the same round trip as it is cancelled, to show what it is now. */
+/* Handler of batch-cancel. The batch is cancelled and then read in one round trip, so that the
+ * response shows its status after the cancellation. */
 static enum step batch_cancel(struct exchange *x)
 {
     const struct batch_input *in = x->input;
     struct cancel_state *s = x->state;
     struct batch batch;
-    bool changed;
+    bool cancelled;
 
     if (!s) {
         s = exchange_new_state(x, sizeof(*s));
@@ -292,10 +303,10 @@ static enum step batch_cancel(struct exchange *x)
         s->batch = batch_cmd_get(&x->pipeline, in->batch);
         return STEP_MORE;
     }
-    if (!batch_parse_cancel(s->cancel, &changed, &x->problem) ||
+    if (!batch_parse_cancel(s->cancel, &cancelled, &x->problem) ||
         !batch_parse_existing(x, s->batch, &batch))
         return STEP_DONE;
-    if (changed) {
+    if (cancelled) {
         metrics_add(x->engine->metrics, METRIC_BATCH, "cancelled", NULL, 1);
         batch_respond(x, 202, in->batch, &batch);
     } else {
@@ -308,13 +319,14 @@ static enum step batch_cancel(struct exchange *x)
 
 /* ---- results ---- */
 
-/* Input of batch-results. */
+/* Input of batch-results: the batch and the page of its results. */
 struct batch_page {
     struct str batch;
-    int64_t offset, limit;
+    int64_t offset, limit; /* results to skip, and most results on the page */
 };
 
-/* A result is stored as JSON and copied as it is; an error is a text. */
+/* Writes one result. A success is stored as JSON and copied unchanged; a failure is an error text.
+ */
 static void result_write(struct jw *w, const struct batch_result *result)
 {
     jw_object(w, NULL);
@@ -327,7 +339,8 @@ static void result_write(struct jw *w, const struct batch_result *result)
     jw_object_end(w);
 }
 
-/* total counts the results so far, not the students of the batch. */
+/* Writes one page of results. total is the number of results there are so far, which is below the
+ * number of students until the batch has ended. */
 static void results_respond(struct exchange *x, const struct batch_page *in, int64_t total,
                             const struct batch_result *results, size_t n)
 {
@@ -345,7 +358,8 @@ static void results_respond(struct exchange *x, const struct batch_page *in, int
     exchange_json_end(x, &w);
 }
 
-/* The results so far, in the order of the request. The page is read in one round trip. */
+/* Handler of batch-results: reads one page of the results so far, in the order of the request, in
+ * one round trip. */
 static enum step batch_results(struct exchange *x)
 {
     const struct batch_page *in = x->input;
@@ -372,7 +386,7 @@ static enum step batch_results(struct exchange *x)
 /* ---- tables ---- */
 
 /* clang-format off */
-/* One student of a batch; weights default to those of the model. */
+/* One student of a batch. The weights of the model apply if none are given. */
 static const struct rule request_rules[] = RULES(
     BODY_STUDENT(request),
     BODY(OBJECT, "components", request, components, "As for mastery/calculate", .required = true,
@@ -417,7 +431,7 @@ static const struct rule submit_response[] = RULES(
     FIELD(INT, "processed_count", "Students that have a result"),
     PRIORITY_FIELD, CREATED_FIELD, SHAPE_CORRELATION);
 
-/* Written by service/batch_json.c, which callbacks use too. */
+/* Response that service/batch_json.c writes, also into the body of a callback. */
 static const struct rule status_response[] = RULES(
     SHAPE_SUCCESS, BATCH_FIELD, STATUS_FIELD,
     FIELD(NUMBER, "progress_percentage", "Share of the students that have a result", .max = 100),
@@ -432,7 +446,7 @@ static const struct rule status_response[] = RULES(
     FIELD(TIME, "completed_at", "When it ended, whatever its status; null before",
           .nullable = true), SHAPE_CORRELATION);
 
-/* Either mastery_result or error_message. */
+/* A result has either mastery_result or error_message. */
 static const struct rule result_fields[] = RULES(
     SHAPE_STUDENT,
     FIELD(BOOL, "success", "Whether there is a result"),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* /api/v1/cohorts: cohorts with their teachers and students, on which the access of teachers
- * depends. How a change keeps the indexes consistent is service/roster.c's and store/cohort.c's. */
+/* /api/v1/cohorts: cohorts with their teachers and students. The access of teachers to students
+ * depends on them. In Redis a cohort is a record and several indexes (by student, by teacher);
+ * service/roster.c and store/cohort.c keep these consistent. */
 
 #include "app/base/ids.h"
 #include "app/pipeline/exchange.h"
@@ -8,9 +9,10 @@
 #include "app/routes/shapes.h"
 #include "app/service/roster.h"
 
+/* PAGE_MAX: most cohorts in one page of the list. NAME_MAX_CHARACTERS: longest name of a cohort. */
 enum { PAGE_MAX = 1000, NAME_MAX_CHARACTERS = 200 };
 
-/* A list of ids under a key. */
+/* Writes a list of ids under a key. */
 static void cohort_write_ids(struct jw *w, const char *key, struct str_list ids)
 {
     jw_array(w, key);
@@ -19,8 +21,8 @@ static void cohort_write_ids(struct jw *w, const char *key, struct str_list ids)
     jw_array_end(w);
 }
 
-/* A list of cohorts shows no students: it may hold a thousand cohorts of ten thousand students
- * each. */
+/* Writes the fields of one cohort. The list of cohorts passes with_students = false, because it
+ * may hold a thousand cohorts of ten thousand students each. */
 static void cohort_write_fields(struct jw *w, const struct cohort *c, bool with_students)
 {
     jw_str(w, "cohort_id", c->id);
@@ -33,23 +35,25 @@ static void cohort_write_fields(struct jw *w, const struct cohort *c, bool with_
     jw_time(w, "updated_at", c->updated_at_ms);
 }
 
-/* The whole cohort, as cohort-get and cohort-put show it. */
+/* Writes a cohort with its students, the response of cohort-get and cohort-put. */
 static void cohort_respond(struct exchange *x, int status, const struct cohort *c)
 {
     struct jw w;
 
     exchange_json_begin(x, status, &w);
-    cohort_write_fields(&w, c, true);
+    cohort_write_fields(&w, c, /* with_students */ true);
     exchange_json_end(x, &w);
 }
 
 /* ---- get ---- */
 
+/* Input of cohort-get and cohort-delete: the id of the cohort. */
 struct cohort_input {
     struct str cohort;
 };
 
-/* Its students go to the audit log: the caller has seen who is in the cohort. */
+/* Handler of cohort-get. The ids of the students are passed to the audit log, because the caller
+ * sees who is in the cohort. */
 static enum step get_cohort(struct exchange *x)
 {
     const struct cohort_input *in = x->input;
@@ -70,7 +74,7 @@ static enum step get_cohort(struct exchange *x)
 
 /* ---- put and delete ---- */
 
-/* Input of cohort-put: the whole cohort, which replaces the old one. */
+/* Input of cohort-put: the new version of the cohort. It replaces the stored one completely. */
 struct cohort_put {
     struct str cohort;
     struct str name;
@@ -78,7 +82,8 @@ struct cohort_put {
     struct str_list students;
 };
 
-/* Replaces the whole cohort. A student who is erased meanwhile is left out of it. */
+/* Handler of cohort-put: replaces the cohort or creates it. A student who is erased (all personal
+ * data deleted) while this runs is left out of the cohort. */
 static enum step put_cohort(struct exchange *x)
 {
     const struct cohort_put *in = x->input;
@@ -103,8 +108,8 @@ static enum step put_cohort(struct exchange *x)
     return STEP_DONE;
 }
 
-/* A deletion is a change to a roster that does not exist, so that the same steps remove its links
- * before its record. */
+/* Handler of cohort-delete. A deletion is a change to a cohort with exists = false, so that the
+ * steps of roster_change_step remove the index entries before the record. */
 static enum step delete_cohort(struct exchange *x)
 {
     const struct cohort_input *in = x->input;
@@ -129,19 +134,21 @@ static enum step delete_cohort(struct exchange *x)
 
 /* ---- list ---- */
 
+/* Input of cohort-list: the page to show. */
 struct list_input {
-    int64_t offset, limit;
+    int64_t offset, limit; /* cohorts to skip, and most cohorts on the page */
 };
 
 struct list_state {
-    struct command *ids;
-    struct command *total; /* NULL for a teacher, whose ids are all read */
+    struct command *ids;   /* reads the ids of the page (admin) or of all cohorts (teacher) */
+    struct command *total; /* reads the number of cohorts; NULL for a teacher */
     struct str_list page;
-    int64_t count;
-    struct command **cohorts; /* one for each id of the page */
+    int64_t count;            /* number of all cohorts that the caller may list */
+    struct command **cohorts; /* commands that read the cohorts of the page; NULL before */
 };
 
-/* A teacher's cohorts are a set without order in Redis: sorts them and cuts the page out. */
+/* Takes one page out of the ids of all cohorts of a teacher. Redis holds them as a set without
+ * order, so they are sorted first. Returns false with x->problem set if the reply is an error. */
 static bool list_cut_page(struct exchange *x, const struct list_input *in, struct list_state *s)
 {
     struct str_list *all = &s->page;
@@ -161,7 +168,8 @@ static bool list_cut_page(struct exchange *x, const struct list_input *in, struc
     return true;
 }
 
-/* The ids of one page and the count of all cohorts. False with x->problem. */
+/* Sets s->page to the ids of one page and s->count to the number of all cohorts. Returns false
+ * with x->problem set if a reply is an error. */
 static bool list_parse_page(struct exchange *x, const struct list_input *in, struct list_state *s)
 {
     if (!s->total)
@@ -174,8 +182,8 @@ static bool list_parse_page(struct exchange *x, const struct list_input *in, str
     return false;
 }
 
-/* Admins see all cohorts, read a page at a time by id; teachers their own, of which there are few.
- */
+/* Queues the reading of the ids. An admin lists all cohorts, which Redis can give a page at a
+ * time; a teacher lists only the own ones, which are few, so they are read at once. */
 static enum step list_begin(struct exchange *x, const struct list_input *in)
 {
     struct list_state *s = exchange_new_state(x, sizeof(*s));
@@ -191,7 +199,7 @@ static enum step list_begin(struct exchange *x, const struct list_input *in)
     return STEP_MORE;
 }
 
-/* Reads the cohorts of the page in one round trip. */
+/* Queues the reading of all cohorts of the page, in one round trip. */
 static enum step list_queue_cohorts(struct exchange *x, const struct list_input *in,
                                     struct list_state *s)
 {
@@ -206,7 +214,7 @@ static enum step list_queue_cohorts(struct exchange *x, const struct list_input 
     return STEP_MORE;
 }
 
-/* Steps: read the ids; read their cohorts; respond. */
+/* Handler of cohort-list. Its steps: read the ids; read the cohorts of the page; respond. */
 static enum step list_respond(struct exchange *x)
 {
     const struct list_input *in = x->input;
@@ -223,10 +231,10 @@ static enum step list_respond(struct exchange *x)
     for (size_t i = 0; i < s->page.n; i++) {
         if (!cohort_parse(s->cohorts[i], x->arena, s->page.v[i], &cohort, &x->problem))
             return STEP_DONE;
-        if (!cohort.exists) /* deleted since its id was read */
+        if (!cohort.exists) /* the cohort was deleted after its id was read */
             continue;
         jw_object(&w, NULL);
-        cohort_write_fields(&w, &cohort, false);
+        cohort_write_fields(&w, &cohort, /* with_students */ false);
         jw_object_end(&w);
     }
     jw_array_end(&w);
@@ -243,7 +251,7 @@ static enum step list_respond(struct exchange *x)
 static const struct rule get_rules[] = RULES(
     PATH_ID("cohort_id", cohort_input, cohort, SUBJECT_GROUP, "The cohort"));
 
-/* Lists may be empty: a cohort can be prepared before its students are known. */
+/* The lists may be empty, so that a cohort can be prepared before its students are known. */
 static const struct rule put_rules[] = RULES(
     PATH_ID("cohort_id", cohort_put, cohort, SUBJECT_GROUP, "The cohort"),
     BODY(TEXT, "name", cohort_put, name, "Its name", .required = true, .min = 1,
@@ -253,7 +261,7 @@ static const struct rule put_rules[] = RULES(
     BODY(IDS, "student_ids", cohort_put, students, "Who is in it", .required = true,
           .subject = SUBJECT_STUDENT, .max = COHORT_STUDENTS_MAX));
 
-/* offset beyond the end gives an empty page, not an error. */
+/* An offset beyond the last cohort gives an empty page, not an error. */
 static const struct rule list_rules[] = RULES(
     QUERY(INT, "offset", list_input, offset, "How many to skip", .max = 1000000),
     QUERY(INT, "limit", list_input, limit, "How many to show", .min = 1, .max = PAGE_MAX,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* /api/v1/compliance/consent: giving, withdrawing and showing consents (docs/privacy.md, Consent).
- * Each decision is journaled, and the worker makes its audit record from the journal entry. */
+/* /api/v1/compliance/consent: gives, withdraws and shows consents of students (docs/privacy.md,
+ * Consent). Each decision is written to the journal (changes that the worker process has yet to
+ * process), and the worker makes its audit record from the journal entry. */
 #include "app/pipeline/exchange.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
@@ -8,16 +9,17 @@
 
 /* ---- consent: given and withdrawn ---- */
 
-/* Fields may come by the query or by the body; the body takes precedence, because its rules come
- * later in the table. */
+/* Input of consent-give and consent-withdraw: one decision about one type of consent. A field may
+ * come by the query or by the body; the body takes precedence, because its rules come later in the
+ * table. */
 struct decision {
     struct str student;
     bool has_type, has_granted;
-    int type; /* enum consent */
+    int type; /* type of consent (enum consent), if has_type */
     bool granted;
 };
 
-/* The journal entry of the decision; p is NULL without memory. */
+/* Makes the journal entry of the decision as JSON. p of the result is NULL without memory. */
 static struct str decision_journal_entry(struct exchange *x, const struct decision *in,
                                          bool granted)
 {
@@ -37,7 +39,8 @@ static struct str decision_journal_entry(struct exchange *x, const struct decisi
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
-/* only_if_granted: a withdrawal fails for a consent that was never given. */
+/* Queues the storing of the decision. With only_if_granted, as in a withdrawal, it fails for a
+ * consent that was never given. */
 static enum step decision_begin(struct exchange *x, bool granted, bool only_if_granted)
 {
     const struct decision *in = x->input;
@@ -55,7 +58,8 @@ static enum step decision_begin(struct exchange *x, bool granted, bool only_if_g
     return STEP_MORE;
 }
 
-/* One decision. The version counts decisions of this type. */
+/* Writes one decision. Its version is its number among the decisions on this type of consent, from
+ * 1. */
 static void consent_write_record(struct jw *w, const struct consent_record *r)
 {
     jw_bool(w, "granted", r->granted);
@@ -63,7 +67,8 @@ static void consent_write_record(struct jw *w, const struct consent_record *r)
     jw_int(w, "version", r->version);
 }
 
-/* 404 for an erased student, and for withdrawing what was never given. */
+/* Writes the response after the decision is stored. Status 404 means that the student is erased,
+ * or that a consent is withdrawn that was never given. */
 static enum step decision_respond(struct exchange *x)
 {
     const struct decision *in = x->input;
@@ -77,7 +82,8 @@ static enum step decision_respond(struct exchange *x)
         return exchange_fail_with(x, PROBLEM_NOT_FOUND, "This consent has never been given");
     case CONSENT_SAVED: break;
     }
-    /* an older record: the same decision again changes nothing and is not journaled */
+    /* the stored decision is older than this request: it was the same, so nothing has changed and
+     * no journal entry was written */
     x->unjournaled = record.at_ms != x->now_ms;
     exchange_json_begin(x, 200, &w);
     jw_str(&w, "student_id", in->student);
@@ -87,25 +93,32 @@ static enum step decision_respond(struct exchange *x)
     return STEP_DONE;
 }
 
+/* Handler of consent-give; with granted = false it refuses the consent. */
 static enum step consent_give(struct exchange *x)
 {
     const struct decision *in = x->input;
 
-    return x->state ? decision_respond(x) : decision_begin(x, in->granted, false);
+    return x->state ? decision_respond(x)
+                    : decision_begin(x, in->granted, /* only_if_granted */ false);
 }
 
-/* Withdrawing what was never given is an error; refusing it by consent-give is not. */
+/* Handler of consent-withdraw. Unlike consent-give with granted = false, it fails if the consent
+ * was never given. */
 static enum step consent_withdraw(struct exchange *x)
 {
-    return x->state ? decision_respond(x) : decision_begin(x, false, true);
+    return x->state ? decision_respond(x)
+                    : decision_begin(x, /* granted */ false, /* only_if_granted */ true);
 }
 
+/* Adds a field error if the field is in neither query nor body. A field that failed validation has
+ * its error already. */
 static void decision_require(struct exchange *x, bool present, const char *name)
 {
     if (!present && !problem_has_field(&x->problem, str_of(name)))
         problem_field(&x->problem, x->arena, str_of(name), "is required");
 }
 
+/* Checks the input of consent-withdraw. Returns false if a field has an error. */
 static bool withdrawal_check(struct exchange *x)
 {
     const struct decision *in = x->input;
@@ -114,6 +127,8 @@ static bool withdrawal_check(struct exchange *x)
     return x->problem.code == PROBLEM_NONE;
 }
 
+/* Checks the input of consent-give: what a withdrawal needs, and granted. Returns false if a field
+ * has an error. */
 static bool decision_check(struct exchange *x)
 {
     const struct decision *in = x->input;
@@ -124,6 +139,7 @@ static bool decision_check(struct exchange *x)
 
 /* ---- consent: status ---- */
 
+/* Writes all decisions on one type of consent, the oldest first. */
 static void consent_write_history(struct jw *w, const struct consent_history *h)
 {
     jw_array(w, "history");
@@ -135,8 +151,8 @@ static void consent_write_history(struct jw *w, const struct consent_history *h)
     jw_array_end(w);
 }
 
-/* Types that were never decided on are left out; the latest decision of each type is the one in
- * force. */
+/* Handler of consent-status: one round trip, then the response. Types of consent without any
+ * decision are left out. The latest decision of a type is the one in force. */
 static enum step consent_status(struct exchange *x)
 {
     const struct student_input *in = x->input;
@@ -169,8 +185,8 @@ static enum step consent_status(struct exchange *x)
 /* ---- tables ---- */
 
 /* clang-format off */
-/* Once for the query and once for the body: required in one of them,
-     which decision_check sees to. */
+/* Each field has two rules, for the query and for the body. No rule requires it, since one of the
+ * two is enough; decision_check does. */
 #define TYPE(FROM)                                                                                 \
     FROM(ENUM, "consent_type", decision, type,                                                     \
          "Consent to what; required, by the body or by the query", .choices = consent_names,       \
@@ -183,7 +199,7 @@ static enum step consent_status(struct exchange *x)
 static const struct rule decision_rules[] =
     RULES(PATH_STUDENT(decision), TYPE(QUERY), GRANTED(QUERY), TYPE(BODY), GRANTED(BODY));
 
-/* A withdrawal is a decision without `granted`. */
+/* The fields of consent-withdraw: those of consent-give without `granted`. */
 static const struct rule withdrawal_rules[] = RULES(PATH_STUDENT(decision), TYPE(QUERY),
      TYPE(BODY));
 static const struct rule status_rules[] = RULES(PATH_STUDENT(student_input));

@@ -1,25 +1,29 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* /api/v1/compliance: export and erasure of all data of a student (docs/privacy.md). Both run over
- * many round trips, one at a time (ROUTE_HEAVY); what they read and delete is service/export.c's
- * and service/erase.c's. */
+/* /api/v1/compliance: export and erasure of all data of a student (docs/privacy.md). Each takes
+ * many round trips. Both are heavy requests (ROUTE_HEAVY): a process runs one step of one such
+ * request in each pass of its event loop. service/export.c decides what is read, service/erase.c
+ * what is deleted. */
 #include "app/pipeline/exchange.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
 #include "app/service/erase.h"
 #include "app/service/export.h"
 
-/* Bytes of the arena for one round trip of an export: at first, and at most. */
+/* Bytes of the arena that holds the replies of one round trip of an export: its first size and its
+ * limit. */
 enum { EXPORT_ARENA_FIRST = 64 << 10, EXPORT_ARENA_CAP = 16 << 20 };
 
 /* ---- export ---- */
 
+/* Callback of arena_defer: frees the arena of the replies when the request has ended. */
 static void export_release_arena(void *arena)
 {
     arena_free(arena);
 }
 
-/* Replies go into an arena of their own, which each step resets: an export of any size takes the
- * memory of one round trip. NULL without memory. */
+/* Starts an export. Replies from Redis go into an arena of their own, which each step of the
+ * export empties, so that an export of any size needs the memory of one round trip. Returns NULL
+ * without memory. */
 static struct export *export_begin(struct exchange *x)
 {
     const struct student_input *in = x->input;
@@ -43,6 +47,7 @@ static struct export *export_begin(struct exchange *x)
     return e;
 }
 
+/* Handler of the export: one call for each round trip; the response is sent in parts. */
 static enum step student_export(struct exchange *x)
 {
     struct export *e = x->state ? x->state : export_begin(x);
@@ -52,17 +57,19 @@ static enum step student_export(struct exchange *x)
 
 /* ---- erase ---- */
 
+/* Input of the erasure: the student, and whether to delete or to count only. */
 struct erase_input {
     struct str student;
-    bool dry_run;
+    bool dry_run; /* true: count what would be deleted, delete nothing */
 };
 
+/* Callback of arena_defer: releases what the erasure holds when the request has ended. */
 static void erase_on_reset(void *e)
 {
     erase_release(e);
 }
 
-/* NULL without memory. */
+/* Starts an erasure. Returns NULL without memory. */
 static struct erase *erase_new(struct exchange *x)
 {
     const struct erase_input *in = x->input;
@@ -80,17 +87,18 @@ static struct erase *erase_new(struct exchange *x)
     return erase_init(e) ? e : NULL;
 }
 
-/* How many records of each kind were deleted, or would be by a dry run. */
+/* Writes how many records of each kind were deleted or, in a dry run, would be. */
 static void erase_write_counts(struct jw *w, const struct erase *e)
 {
     jw_object(w, "deleted");
     for (size_t kind = 0; kind < ERASED_KINDS; kind++) {
-        if (erase_kind_name(kind))
+        if (erase_kind_name(kind)) /* erase_kind_name is NULL for a kind that is never counted */
             jw_int(w, erase_kind_name(kind), e->counts[kind]);
     }
     jw_object_end(w);
 }
 
+/* Handler of the erasure: one call for each round trip, then the response. */
 static enum step student_erase(struct exchange *x)
 {
     struct erase *e = x->state ? x->state : erase_new(x);

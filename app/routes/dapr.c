@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* /dapr: the application side of Dapr's app channel: subscriptions, configuration, and learning
- * events delivered as CloudEvents (docs/events.md, Dapr pub/sub).
+/* /dapr: the requests that an application receives from Dapr's sidecar, the process of Dapr that
+ * delivers messages to it: for its subscriptions, for its configuration, and with learning events,
+ * which come as CloudEvents (docs/events.md, Dapr pub/sub).
  *
- * A delivery never fails as a whole because of one event: each event is recorded, or stored as a
- * dead letter that an operator can inspect, or delivered again later. Steps: parse all events;
- * record the good ones while tombstones for the bad ones are read; store the dead letters; respond.
- */
+ * One bad event never makes a whole delivery fail. Each event is either recorded, or stored as a
+ * dead letter (kept for an operator), or left to be delivered again. Nothing may be stored about
+ * an erased student; Redis holds a tombstone for each of them. Steps: parse all events; record the
+ * good ones and read the tombstones for the bad ones; store the dead letters; respond. */
 #include "app/http/json.h"
 #include "app/ingest/cloudevent.h"
 #include "app/ingest/event_batch.h"
@@ -20,7 +21,8 @@
 
 /* ---- read by the sidecar at its start ---- */
 
-/* Open, because sidecars before Dapr 1.14 send no token here (hazards W12). */
+/* Lists the subscriptions, which the sidecar reads at its start. No token is required, because
+ * sidecars before Dapr 1.14 send none here (hazards W12). */
 static enum step dapr_subscribe(struct exchange *x)
 {
     const struct config *config = &x->engine->config;
@@ -46,7 +48,8 @@ static enum step dapr_subscribe(struct exchange *x)
     return STEP_DONE;
 }
 
-/* Empty: this application has no actors and no settings for the sidecar. */
+/* Responds with an empty object, because this application has no actors and no settings for the
+ * sidecar. */
 static enum step dapr_config(struct exchange *x)
 {
     struct jw w;
@@ -58,36 +61,39 @@ static enum step dapr_config(struct exchange *x)
 
 /* ---- events: parsing ---- */
 
-/* The form of the request, which decides the form of the response. */
+/* Form of the request, which decides the form of the response: SINGLE is one CloudEvent, BATCH a
+ * list of CloudEvents, BULK Dapr's own list of entries with ids. */
 enum form { SINGLE, BATCH, BULK };
 
-/* Dapr's words for what became of an event. A batch has only one status: the lowest outcome of its
- * events, so that it is delivered again when any event must be, and counts as a success when any
- * event was recorded. */
+/* What becomes of an event, in Dapr's words: delivered again, recorded, or given up. The order
+ * matters for a BATCH, whose response has one status only, the lowest outcome of its events: RETRY
+ * if any event must come again, else SUCCESS if any was recorded. */
 enum outcome { RETRY, SUCCESS, DROP };
 static const char *const outcome_names[] = {
     [RETRY] = "RETRY", [SUCCESS] = "SUCCESS", [DROP] = "DROP"};
 
-/* One event of the request: either an item to record, or a dead letter. */
+/* One event of the request. It becomes either an item to record or a dead letter. */
 struct delivery {
-    struct str entry;   /* entryId in a bulk */
-    struct str reason;  /* why the event can never be recorded; p is NULL when it can */
-    struct str text;    /* the event as JSON, for the dead letter */
-    struct str student; /* whose erasure forbids the dead letter; empty: no student is known */
-    struct command *tombstone, *letter;
-    bool letter_pending; /* the dead letter must still be queued */
-    struct event_batch_item *item;
+    struct str entry;   /* entryId of a BULK entry; empty in other forms */
+    struct str reason;  /* why the event can never be recorded; p is NULL if it can be */
+    struct str text;    /* JSON of the event, kept in the dead letter */
+    struct str student; /* student of the dead letter, who must not be erased; empty if not known */
+    struct command *tombstone;     /* reads whether that student is erased; NULL when evaluated */
+    struct command *letter;        /* stores the dead letter; NULL when evaluated */
+    bool letter_pending;           /* the dead letter is allowed but not queued yet */
+    struct event_batch_item *item; /* item of events.batch; NULL for a dead letter */
     enum outcome outcome;
 };
 
+/* State of a request: all its events, in the order of the request. */
 struct events {
     enum form form;
     struct delivery *v;
     size_t n;
-    struct event_batch batch;
+    struct event_batch batch; /* the valid events, which are to be recorded */
 };
 
-/* NULL prints as null. */
+/* Returns the JSON text of a value in the arena; a value that is NULL becomes the text null. */
 static struct str json_text(struct json_object *json, struct arena *arena)
 {
     const char *text = json_object_to_json_string_ext(json, JSON_C_TO_STRING_NOSLASHESCAPE);
@@ -95,7 +101,7 @@ static struct str json_text(struct json_object *json, struct arena *arena)
     return arena_copy(arena, str_of(text ? text : "null"));
 }
 
-/* Bytes that are no JSON, cut to what a dead letter may hold, as one JSON string. */
+/* Returns bytes that could not be parsed as one JSON string, cut to what a dead letter may hold. */
 static struct str json_string(struct str bytes, struct arena *arena)
 {
     struct buf out;
@@ -107,8 +113,8 @@ static struct str json_string(struct str bytes, struct arena *arena)
     return out.failed ? STR("null") : buf_view(&out);
 }
 
-/* The student named by an envelope that is not valid: in data, or as the subject. Empty when
- * neither is a text. */
+/* Returns the student id of a CloudEvent that is not valid: data.student_id or, without it, the
+ * subject. Returns an empty text if neither is a text. The id is not checked. */
 static struct str envelope_student(struct json_object *envelope)
 {
     struct json_object *data, *id;
@@ -123,8 +129,9 @@ static struct str envelope_student(struct json_object *envelope)
     return STR("");
 }
 
-/* The event can never be recorded: it becomes a dead letter. An internal error says nothing about
- * the event, so then the whole request fails and Dapr delivers it again. */
+/* Marks the event as one that can never be recorded: it becomes a dead letter with the reason in
+ * *p. An internal error says nothing about the event, so it fails the whole request instead, and
+ * Dapr delivers all its events again. */
 static void delivery_drop(struct exchange *x, struct delivery *d, struct str student,
                           const struct problem *p)
 {
@@ -137,13 +144,16 @@ static void delivery_drop(struct exchange *x, struct delivery *d, struct str stu
     d->outcome = DROP;
 }
 
+/* Adds the event to those to record. They are in an array that events_allocate made large enough.
+ */
 static void delivery_accept(struct events *e, struct delivery *d, const struct event_input *in)
 {
     d->item = &e->batch.items[e->batch.n++];
     d->item->input = *in;
 }
 
-/* event: a parsed envelope; p: the problem with it, if any. */
+/* Adds one CloudEvent, either to the events to record or as a dead letter. p is the result of
+ * parsing it: its code is PROBLEM_NONE if the event is valid. */
 static void delivery_add(struct exchange *x, struct events *e, struct delivery *d,
                          const struct cloudevent *event, struct problem *p)
 {
@@ -157,13 +167,15 @@ static void delivery_add(struct exchange *x, struct events *e, struct delivery *
     delivery_drop(x, d, in.has_student ? in.student : event->subject, p);
 }
 
+/* Parses one CloudEvent in JSON and adds it. If it becomes a dead letter, its JSON is kept, and
+ * the student is looked for once more in the unparsed event. */
 static void delivery_add_envelope(struct exchange *x, struct events *e, struct delivery *d,
                                   struct json_object *envelope)
 {
     struct cloudevent event = {.data = NULL};
     struct problem p = {0};
 
-    (void)cloudevent_parse(envelope, x->arena, &event, &p);
+    (void)cloudevent_parse(envelope, x->arena, &event, &p); /* delivery_add evaluates p */
     delivery_add(x, e, d, &event, &p);
     if (d->reason.p) {
         d->text = json_text(envelope, x->arena);
@@ -172,8 +184,8 @@ static void delivery_add_envelope(struct exchange *x, struct events *e, struct d
     }
 }
 
-/* A raw payload in a bulk: base64 of an envelope, or of a body of /mastery/ingest without envelope.
- */
+/* Adds a raw payload of a BULK entry: base64 of a CloudEvent or, without specversion, of a body of
+ * /mastery/ingest. */
 static void delivery_add_raw(struct exchange *x, struct events *e, struct delivery *d,
                              struct json_object *base64)
 {
@@ -192,6 +204,7 @@ static void delivery_add_raw(struct exchange *x, struct events *e, struct delive
     }
 }
 
+/* Allocates room for n events. Returns false with x->problem set without memory. */
 static bool events_allocate(struct exchange *x, struct events *e, enum form form, size_t n)
 {
     e->form = form;
@@ -203,6 +216,7 @@ static bool events_allocate(struct exchange *x, struct events *e, enum form form
     return false;
 }
 
+/* Parses the entries of a BULK, each with an id and a CloudEvent or raw payload. */
 static void events_parse_bulk(struct exchange *x, struct events *e, struct json_object *entries)
 {
     size_t n = json_object_array_length(entries);
@@ -213,7 +227,8 @@ static void events_parse_bulk(struct exchange *x, struct events *e, struct json_
         struct json_object *entry = json_object_array_get_idx(entries, i), *id, *event = NULL;
         struct delivery *d = &e->v[e->n];
 
-        /* no status can be given for an entry without an id: the sidecar delivers it again */
+        /* an entry without an id cannot get a status, so it is left out: the sidecar delivers it
+         * again */
         if (!json_object_object_get_ex(entry, "entryId", &id) ||
             !json_object_is_type(id, json_type_string))
             continue;
@@ -227,6 +242,7 @@ static void events_parse_bulk(struct exchange *x, struct events *e, struct json_
     }
 }
 
+/* Parses a BATCH, a list of CloudEvents. */
 static void events_parse_batch(struct exchange *x, struct events *e, struct json_object *list)
 {
     size_t n = json_object_array_length(list);
@@ -237,7 +253,8 @@ static void events_parse_batch(struct exchange *x, struct events *e, struct json
         delivery_add_envelope(x, e, &e->v[e->n], json_object_array_get_idx(list, e->n));
 }
 
-/* CloudEvents binary mode: attributes in ce- headers, the body is the data. */
+/* Parses a request in the binary mode of CloudEvents: one event, whose attributes are in ce-
+ * headers and whose data are the body. */
 static void events_parse_binary(struct exchange *x, struct events *e,
                                 const struct cloudevent_headers *headers)
 {
@@ -247,6 +264,7 @@ static void events_parse_binary(struct exchange *x, struct events *e,
     if (!events_allocate(x, e, SINGLE, 1))
         return;
     e->n = 1;
+    /* delivery_add evaluates p */
     (void)cloudevent_parse_binary(headers, x->request.body, x->arena, &event, &p);
     delivery_add(x, e, &e->v[0], &event, &p);
     if (e->v[0].reason.p)
@@ -254,6 +272,7 @@ static void events_parse_binary(struct exchange *x, struct events *e,
             event.data ? json_text(event.data, x->arena) : json_string(x->request.body, x->arena);
 }
 
+/* Returns whether the body is a BULK in Dapr's form, and sets *ret_entries to its list. */
 static bool events_are_bulk(struct json_object *body, struct json_object **ret_entries)
 {
     struct json_object *type;
@@ -265,7 +284,9 @@ static bool events_are_bulk(struct json_object *body, struct json_object **ret_e
            strcmp(json_object_get_string(type), BULK_TYPE) == 0;
 }
 
-/* A JSON body in any of the three forms. Only application/cloudevents-batch+json may be a list. */
+/* Parses a JSON body in any of the three forms. A list is accepted only if may_be_list, which the
+ * content type application/cloudevents-batch+json sets. A body that is no JSON becomes one dead
+ * letter. */
 static void events_parse_json(struct exchange *x, struct events *e, bool may_be_list)
 {
     struct problem p = {0};
@@ -287,6 +308,7 @@ static void events_parse_json(struct exchange *x, struct events *e, bool may_be_
     }
 }
 
+/* Chooses the parser by content type and headers. An unknown content type sets x->problem. */
 static void events_parse(struct exchange *x, struct events *e)
 {
     const struct http_request *r = &x->request;
@@ -306,8 +328,8 @@ static void events_parse(struct exchange *x, struct events *e)
 
 /* ---- events: recording and response ---- */
 
-/* A dead letter about a known student may be stored only if the student is not erased, which the
- * tombstone shows; any other is stored at once. */
+/* Queues the reading of tombstones: a dead letter about a known student may be stored only if the
+ * student is not erased. A dead letter without a known student is marked to be stored at once. */
 static void events_queue_tombstones(struct exchange *x, struct events *e)
 {
     for (size_t i = 0; i < e->n; i++) {
@@ -320,6 +342,7 @@ static void events_queue_tombstones(struct exchange *x, struct events *e)
     }
 }
 
+/* Queues the storing of the dead letters that are allowed and not yet queued. */
 static void events_queue_letters(struct exchange *x, struct events *e)
 {
     for (size_t i = 0; i < e->n; i++) {
@@ -332,8 +355,9 @@ static void events_queue_letters(struct exchange *x, struct events *e)
     }
 }
 
-/* Nothing may be stored about an erased student. An event whose dead letter could not be stored
- * must not be dropped: RETRY. */
+/* Evaluates the replies to the tombstones and dead letters of the last round trip. A dead letter
+ * about an erased student is not stored. If a dead letter could not be stored, the event must not
+ * be lost, so its outcome is RETRY. */
 static void events_parse_letters(struct events *e)
 {
     for (size_t i = 0; i < e->n; i++) {
@@ -346,13 +370,13 @@ static void events_parse_letters(struct events *e)
             d->outcome = RETRY;
         else
             d->letter_pending = d->tombstone && !erased;
-        d->letter = d->tombstone = NULL;
+        d->letter = d->tombstone = NULL; /* so that no reply is evaluated twice */
     }
 }
 
-/* Events of students who are erased (404) or have withdrawn consent (403) are dropped without a
- * dead letter. The response is 200 all the same, so the audit log learns of the denied ones here.
- */
+/* Sets the outcomes of the recorded events. An event of a student who is erased (404) or has
+ * withdrawn consent (403) is dropped without a dead letter. The response is 200 nevertheless, so
+ * the refused (403) students are passed to the audit log here. */
 static void events_set_outcomes(struct exchange *x, struct events *e)
 {
     x->audit_denied.v = arena_array(x->arena, e->n + 1, sizeof(*x->audit_denied.v));
@@ -370,14 +394,16 @@ static void events_set_outcomes(struct exchange *x, struct events *e)
     }
 }
 
+/* Writes the response: a status for each entry of a BULK, else one status for all events, the
+ * lowest outcome in the order of enum outcome. A request without events is a success. */
 static void events_respond(struct exchange *x, const struct events *e)
 {
-    enum outcome all = e->n > 0 ? DROP : SUCCESS;
+    enum outcome lowest = e->n > 0 ? DROP : SUCCESS;
     struct jw w;
 
     for (size_t i = 0; i < e->n; i++) {
-        if (e->v[i].outcome < all)
-            all = e->v[i].outcome;
+        if (e->v[i].outcome < lowest)
+            lowest = e->v[i].outcome;
     }
     http_response_json(&x->response, 200, &w);
     if (e->form == BULK) {
@@ -390,12 +416,13 @@ static void events_respond(struct exchange *x, const struct events *e)
         }
         jw_array_end(&w);
     } else {
-        jw_text(&w, "status", outcome_names[all]);
+        jw_text(&w, "status", outcome_names[lowest]);
     }
     jw_object_end(&w);
 }
 
-/* NULL with x->problem. */
+/* Parses the request and queues the reading of tombstones. Returns NULL with x->problem set if the
+ * request as a whole fails. */
 static struct events *events_begin(struct exchange *x)
 {
     struct events *e = exchange_new_state(x, sizeof(*e));
@@ -412,12 +439,12 @@ static struct events *events_begin(struct exchange *x)
     return x->problem.code == PROBLEM_NONE ? e : NULL;
 }
 
-/* Steps: parse, record and read tombstones; write dead letters when tombstones are known; respond
- * when both are done. */
+/* Handler of /dapr/events. Its steps: parse all events, record the good ones and read tombstones;
+ * store dead letters when the tombstones are known; respond when both are done. */
 static enum step dapr_events(struct exchange *x)
 {
     struct events *e = x->state;
-    enum step more;
+    enum step batch_step;
 
     if (e)
         events_parse_letters(e);
@@ -425,9 +452,9 @@ static enum step dapr_events(struct exchange *x)
         e = events_begin(x);
     if (!e)
         return STEP_DONE;
-    more = event_batch_step(&e->batch, x->engine, &x->pipeline);
+    batch_step = event_batch_step(&e->batch, x->engine, &x->pipeline);
     events_queue_letters(x, e);
-    if (more == STEP_MORE || x->pipeline.count > 0)
+    if (batch_step == STEP_MORE || x->pipeline.count > 0)
         return STEP_MORE;
     events_set_outcomes(x, e);
     events_respond(x, e);
@@ -446,7 +473,8 @@ static const struct rule subscriptions[] = RULES(
 
 static const struct rule no_fields[] = {{0}};
 
-/* For the OpenAPI document only: the handler parses the body itself. */
+/* Fields for the OpenAPI document only: no rule fills them, because the handler parses the body
+ * itself. */
 static const struct rule envelope[] = RULES(
     FIELD(TEXT, "specversion", "1.0"),
     FIELD(TEXT, "id", "The event's id, unless data has an event_id"),

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* /api/v1/mastery/ingest: records one learning event (docs/events.md). The event's rules and types
- * are ingest/event_input.c's, which Dapr and xAPI use too. */
+/* /api/v1/mastery/ingest: records one learning event, something that a student did
+ * (docs/events.md). The rules and types of events are in ingest/event_input.c, shared with the
+ * routes of Dapr and xAPI. */
 #include "app/ingest/event_batch.h"
 #include "app/pipeline/exchange.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
 
+/* State of a request between its steps. */
 struct ingest {
-    struct event_batch batch; /* of this one item */
+    struct event_batch batch; /* batch of one event, the item of this struct */
     struct event_batch_item item;
 };
 
-/* A batch of one event, so that all ways in share the same code. NULL with x->problem. */
+/* Puts the event into a batch of one, so that every way in records events by the same code.
+ * Returns NULL with x->problem set without memory. */
 static struct ingest *ingest_begin(struct exchange *x)
 {
     struct ingest *s = exchange_new_state(x, sizeof(*s));
@@ -29,8 +32,8 @@ static struct ingest *ingest_begin(struct exchange *x)
     return s;
 }
 
-/* warnings: set of enum event_warning, a bit each. An event with warnings is recorded all the same.
- */
+/* Writes the warnings about the event; an event with warnings is recorded nevertheless. warnings
+ * is a set of values of enum event_warning, one bit for each. */
 static void ingest_write_warnings(struct jw *w, uint32_t warnings)
 {
     if (!warnings)
@@ -43,8 +46,8 @@ static void ingest_write_warnings(struct jw *w, uint32_t warnings)
     jw_array_end(w);
 }
 
-/* The event was recorded, now or by an earlier request with its id: both are 202, so that clients
- * can simply repeat. */
+/* Handler of ingest. An event that an earlier request with the same event id has recorded gets 202
+ * like a new one, so that clients can repeat a request without harm. */
 static enum step mastery_ingest(struct exchange *x)
 {
     struct ingest *s = x->state ? x->state : ingest_begin(x);
@@ -55,7 +58,7 @@ static enum step mastery_ingest(struct exchange *x)
         return STEP_DONE;
     if (event_batch_step(&s->batch, x->engine, &x->pipeline) == STEP_MORE)
         return STEP_MORE;
-    x->problem = s->item.problem;
+    x->problem = s->item.problem; /* why the event was not recorded, if so */
     if (x->problem.code != PROBLEM_NONE)
         return STEP_DONE;
     http_response_json(&x->response, 202, &w);
@@ -69,7 +72,8 @@ static enum step mastery_ingest(struct exchange *x)
     return STEP_DONE;
 }
 
-/* Checks what rules cannot: the data by the type of the event, its time by the clock. */
+/* Checks what rules cannot express: the data of the event against its type, and its time against
+ * the clock. Returns false with x->problem set. */
 static bool ingest_check(struct exchange *x)
 {
     struct event_input *in = x->input;

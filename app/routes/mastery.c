@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* /api/v1/mastery: query, calculate, history, statistics. How a score is computed is
- * domain/mastery.c's, how a change is stored service/record.c's; here are inputs, responses and the
- * order of round trips. Each handler reads all it needs in its first round trip. */
+/* /api/v1/mastery: query, calculate, history and statistics: inputs, responses and the order of
+ * round trips. domain/mastery.c computes scores, service/record.c stores changes. Each handler
+ * reads all it needs in its first round trip. A snapshot is a student's closing state of one UTC
+ * day; a window is the snapshots of some consecutive days. */
 #include "app/base/clock.h"
 #include "app/domain/trend.h"
 #include "app/pipeline/exchange.h"
@@ -12,29 +13,32 @@
 #include "app/service/record.h"
 #include "app/store/student.h"
 
-enum { TREND_DAYS = 7 };
+enum { TREND_DAYS = 7 }; /* days of the trend in the response of calculate */
 
-/* Snapshots of a student's last days, oldest first; days without data are not in it. */
+/* Snapshots of consecutive days of a student, the oldest first. Days without data have no
+ * snapshot. */
 struct window {
-    struct command *command;
+    struct command *command; /* command that reads the snapshots */
     struct mastery_state days[HISTORY_DAYS];
-    size_t n;
+    size_t n; /* number of snapshots in days, after window_parse */
 };
 
-/* Reads the snapshots of `days` days up to and including `last`, both UTC. */
+/* Queues the reading of the snapshots of a number of days. The last of them is `last`, a UTC day.
+ */
 static void window_queue(struct window *w, struct exchange *x, struct str student, int32_t last,
                          int days)
 {
     w->command = student_cmd_days(&x->pipeline, student, last - days + 1, days);
 }
 
-/* False with x->problem. */
+/* Takes the snapshots out of the reply. Returns false with x->problem set if it is an error. */
 static bool window_parse(struct window *w, struct exchange *x)
 {
     return student_parse_days(w->command, w->days, &w->n, &x->problem);
 }
 
-/* The average is null without days, the trend with fewer than two. */
+/* Writes the average score and the trend of the window. The average is null without snapshots, the
+ * trend with fewer than two. */
 static void window_write_trend(struct jw *w, const struct window *window)
 {
     double scores[HISTORY_DAYS];
@@ -49,7 +53,7 @@ static void window_write_trend(struct jw *w, const struct window *window)
     jw_text(w, "trend", trend_of_scores(scores, n));
 }
 
-/* All days of the window, oldest first. */
+/* Writes all snapshots of the window as a list, the oldest first. */
 static void window_write_days(struct jw *w, const struct window *window)
 {
     jw_array(w, "history");
@@ -58,7 +62,8 @@ static void window_write_days(struct jw *w, const struct window *window)
     jw_array_end(w);
 }
 
-/* query and calculate have their own end: the correlation id is inside the metadata. */
+/* Writes the metadata that end the responses of query and calculate. The correlation id is inside
+ * them, while other responses have it at the top level. */
 static void query_write_metadata(struct exchange *x, struct jw *w, struct str student)
 {
     jw_object(w, "metadata");
@@ -74,19 +79,22 @@ static void query_write_metadata(struct exchange *x, struct jw *w, struct str st
 struct query {
     struct str student;
     bool include_components, include_history;
-    int64_t days;
-    bool at_date;
-    int32_t date;
+    int64_t days; /* number of days for average, trend and history */
+    bool at_date; /* true: show the state at the end of a past day */
+    int32_t date; /* the past UTC day whose state is shown, if at_date */
 };
 
+/* State of mastery-query and mastery-statistics between their steps. */
 struct query_state {
-    struct command *profile;
+    struct command *profile; /* reads the present state and the stored result */
     struct window window;
-    uint64_t erasures; /* of the whole pool, counted before Redis was read */
+    uint64_t
+        erasures; /* number of erasures by all processes, taken before Redis was read; query only */
 };
 
-/* Key in the stale cache: role, user and body, so that no caller ever gets what another one may
- * see. p is NULL without memory. */
+/* Returns the key of this request in the stale cache, the former responses that a process gives
+ * again while Redis is away. The key contains role, user and body, so that no caller gets a
+ * response made for another. p is NULL without memory. */
 static struct str query_cache_key(struct exchange *x)
 {
     struct buf text;
@@ -101,28 +109,29 @@ static struct str query_cache_key(struct exchange *x)
     return text.failed ? (struct str){0} : buf_view(&text);
 }
 
-/* members: all of the response that the stale cache holds. The metadata after it are this request's
- * own. */
+/* Writes the response. members is its JSON text up to the metadata, which is what the stale cache
+ * holds; the metadata are always those of this request. */
 static void query_respond(struct exchange *x, struct str members, struct str student)
 {
     struct jw w;
 
     http_response_json(&x->response, 200, &w);
     buf_str(&x->response.body, members);
-    w.comma = true;
+    w.comma = true; /* the writer does not know the members copied above */
     query_write_metadata(x, &w, student);
     jw_object_end(&w);
 }
 
-/* Redis is unavailable: gives the response of a former query again, with its age. Teachers get
- * none: whether the student is still theirs cannot be looked up now. */
+/* Responds while Redis is unavailable: gives the stored response to the same request again, with
+ * its age. A teacher gets 503 instead, because Redis would be needed to find out whether the
+ * student is still in a cohort of the teacher. Returns STEP_DONE in every case. */
 static enum step query_stale(struct exchange *x)
 {
     const struct query *q = x->input;
     struct str members;
     int64_t age_ms;
 
-    engine_apply_erasures(x->engine);
+    engine_apply_erasures(x->engine); /* removes cached responses about erased students */
     if (x->access_pending || !x->engine->stale_cache ||
         !stale_cache_find(x->engine->stale_cache, query_cache_key(x), x->now_ms, &members,
                           &age_ms)) {
@@ -137,8 +146,9 @@ static enum step query_stale(struct exchange *x)
     return STEP_DONE;
 }
 
-/* The state that the query is about: the present one or, for a date, the snapshot of the last day
- * up to it. False with x->problem, 404 when there is none. */
+/* Sets *profile to the state that the query is about: the present one or, for a date, the snapshot
+ * of that day or of the last day before it. Returns false with x->problem set, to 404 if there is
+ * no such state. */
 static bool query_parse_state(struct exchange *x, const struct query *q, struct query_state *s,
                               struct student_profile *profile)
 {
@@ -151,8 +161,9 @@ static bool query_parse_state(struct exchange *x, const struct query *q, struct 
     return x->problem.code == PROBLEM_NONE;
 }
 
-/* Drops the days before `first`. For a date more days are read than the response shows, because the
- * last snapshot may be much older than the date. */
+/* Removes the snapshots before the day `first` from the window. A query for a date reads more days
+ * than its response shows, because the last snapshot before the date may be much older than the
+ * date. */
 static void window_narrow(struct window *w, int32_t first)
 {
     size_t skip = 0;
@@ -163,7 +174,9 @@ static void window_narrow(struct window *w, int32_t first)
     w->n -= skip;
 }
 
-/* The present result is stored in Redis as JSON; any other form of it is printed from the state. */
+/* Returns the JSON members of the response up to the metadata. The result for the present state is
+ * stored in Redis as JSON and copied; a result for a past day or without components is computed
+ * from the state. p is NULL without memory. */
 static struct str query_members(struct exchange *x, const struct query *q,
                                 const struct student_profile *profile, const struct window *window)
 {
@@ -193,8 +206,9 @@ static struct str query_members(struct exchange *x, const struct query *q,
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
-/* The window of a date is read over all HISTORY_DAYS, because its last snapshot may be old. X-Cache
- * is MISS only for a date, whose result is not stored. */
+/* Handler of query: one round trip, then the response. For a date it reads HISTORY_DAYS days,
+ * because the last snapshot before the date may be old. X-Cache is MISS for a date, whose result
+ * is not stored, and HIT otherwise. */
 static enum step mastery_query(struct exchange *x)
 {
     const struct query *q = x->input;
@@ -224,7 +238,8 @@ static enum step mastery_query(struct exchange *x)
     (void)http_response_header(&x->response, "X-Cache", q->at_date ? STR("MISS") : STR("HIT"));
     metrics_add(x->engine->metrics, q->at_date ? METRIC_CACHE_MISSES : METRIC_CACHE_HITS, NULL,
                 NULL, 1);
-    /* after an erasure anywhere in the pool, this response may be about the erased student */
+    /* if any process has erased a student since Redis was read, this response may be about that
+     * student and must not be kept */
     if (x->engine->stale_cache && !x->access_pending &&
         s->erasures == metrics_erasures(x->engine->metrics))
         stale_cache_add(x->engine->stale_cache, query_cache_key(x), members, x->now_ms);
@@ -233,22 +248,24 @@ static enum step mastery_query(struct exchange *x)
 
 /* ---- calculate ---- */
 
-/* Input of mastery-calculate; of mastery-recompute only the student. */
+/* Input of mastery-calculate. mastery-recompute fills only the student. */
 struct calculate {
     struct str student;
     double components[COMPONENTS];
-    bool own_weights;
+    bool own_weights; /* false: the weights of the model are used */
     double weights[COMPONENTS];
 };
 
-/* The window is parsed once, after the first round trip; the write may take several. */
+/* State of calculate and recompute between steps. The window comes with the first round trip and
+ * is parsed once; the write may take several round trips. */
 struct calculate_state {
     struct record record;
     struct window window;
     bool window_parsed;
 };
 
-/* A weight that is no number has been reported already; the sum then means nothing. */
+/* Checks that the caller's own weights sum to 1. Weights that failed validation have an error
+ * already. Returns false if a field has an error. */
 static bool calculate_check(struct exchange *x)
 {
     const struct calculate *c = x->input;
@@ -260,8 +277,9 @@ static bool calculate_check(struct exchange *x)
     return false;
 }
 
-/* Reads the window in the same round trip as the state. idempotency_marker makes a repetition find
- * that the change was made. */
+/* Starts the change, and reads the window in the same round trip as the state. The change is
+ * stored under an id made from the Idempotency-Key, so that a repeated request finds that the
+ * change was made. */
 static enum step calculate_begin(struct exchange *x, const struct calculate *c,
                                  enum record_kind kind)
 {
@@ -284,7 +302,8 @@ static enum step calculate_begin(struct exchange *x, const struct calculate *c,
     return record_step(&s->record, x->engine, &x->pipeline, &x->problem);
 }
 
-/* Puts the state just written into the window, which was read before the write. */
+/* Puts the state just written into the window as the snapshot of today, because the window was
+ * read before the write. */
 static void window_put(struct window *w, const struct mastery_state *state)
 {
     if (w->n > 0 && w->days[w->n - 1].day >= state->day)
@@ -293,8 +312,9 @@ static void window_put(struct window *w, const struct mastery_state *state)
         w->days[w->n++] = *state;
 }
 
-/* Stores what the caller states, or recomputes from what is stored; both respond like query. A
- * statement takes several round trips when others write to the same student. */
+/* Stores the components that the caller states, or recomputes the score from stored data, by kind;
+ * the response has the form of the one of query. Storing takes several round trips when others
+ * write to the same student. */
 static enum step calculate_step(struct exchange *x, enum record_kind kind)
 {
     const struct calculate *c = x->input;
@@ -312,6 +332,7 @@ static enum step calculate_step(struct exchange *x, enum record_kind kind)
         return STEP_DONE;
     metrics_add(x->engine->metrics, METRIC_CALCULATIONS,
                 kind == RECORD_RECOMPUTE ? "recomputed" : "stated", NULL, 1);
+    /* a repeated request changes nothing and has no journal entry */
     x->unjournaled = s->record.duplicate;
     if (kind == RECORD_STATEMENT)
         window_put(&s->window, &s->record.state);
@@ -322,15 +343,17 @@ static enum step calculate_step(struct exchange *x, enum record_kind kind)
     jw_raw(&w, "data", s->record.result_json);
     window_write_trend(&w, &s->window);
     query_write_metadata(x, &w, c->student);
-    jw_object_end(&w);
+    jw_object_end(&w); /* not exchange_json_end: the correlation id is in the metadata */
     return STEP_DONE;
 }
 
+/* Handler of calculate: stores the components that the caller states. */
 static enum step mastery_calculate(struct exchange *x)
 {
     return calculate_step(x, RECORD_STATEMENT);
 }
 
+/* Handler of the recomputation, which /api/v1/process delegates to. */
 static enum step mastery_recalculate(struct exchange *x)
 {
     return calculate_step(x, RECORD_RECOMPUTE);
@@ -338,12 +361,14 @@ static enum step mastery_recalculate(struct exchange *x)
 
 /* ---- history ---- */
 
+/* Input of mastery-history. */
 struct history_input {
     struct str student;
-    int64_t days;
+    int64_t days; /* number of UTC days, today included */
 };
 
-/* Days without data are left out; no data at all is an empty list, not 404. */
+/* Handler of history: one round trip, then the snapshots of the days. Days without data are left
+ * out. A student without any data gets an empty list, not 404. */
 static enum step mastery_history(struct exchange *x)
 {
     const struct history_input *h = x->input;
@@ -370,7 +395,8 @@ static enum step mastery_history(struct exchange *x)
 
 /* ---- statistics ---- */
 
-/* Average and trend over all HISTORY_DAYS, unlike mastery-query. */
+/* Handler of statistics: one round trip, then the response. Average and trend are over the last
+ * HISTORY_DAYS days, while query lets the caller choose the number of days. */
 static enum step mastery_statistics(struct exchange *x)
 {
     const struct student_input *in = x->input;
@@ -426,7 +452,7 @@ static const struct rule calculate_rules[] = RULES(
           .nullable = true, .fields = shape_components_input,
           .present = offsetof(struct calculate, own_weights)));
 
-/* Validates the payload of /api/v1/process, which has no components. */
+/* Rules for the payload of /api/v1/process when it means a recomputation and has no components. */
 static const struct rule recompute_rules[] = RULES(BODY_STUDENT(calculate));
 
 static const struct rule history_rules[] = RULES(
@@ -436,7 +462,7 @@ static const struct rule history_rules[] = RULES(
 
 static const struct rule statistics_rules[] = RULES(PATH_STUDENT(student_input));
 
-/* Also of mastery-calculate: a client can use one parser for both. */
+/* Response of query and of calculate, so that a client can use one parser for both. */
 static const struct rule query_response[] = RULES(
     SHAPE_SUCCESS, SHAPE_STUDENT,
     SHAPE_SCORE("mastery_score", "The score"),
@@ -457,7 +483,7 @@ static const struct rule history_response[] = RULES(
     FIELD(OBJECTS, "history", "Oldest first; empty without data", .fields = shape_history_day),
     SHAPE_CORRELATION);
 
-/* trend compares the first and the last daily score of the 90 days. */
+/* trend compares the first and the last daily score of the last 90 days. */
 static const struct rule statistics_fields[] = RULES(
     SHAPE_STUDENT,
     SHAPE_SCORE("current_mastery", "The score now"),
@@ -496,7 +522,8 @@ static const struct route routes[] = {
      .response = statistics_response, .summary = "A student's score, average, trend and activity"},
 };
 
-/* In no table: only /api/v1/process delegates to it. */
+/* This route is in no table, because it has no path: only /api/v1/process delegates requests to
+ * it. */
 const struct route mastery_recompute = {
     .name = "mastery-recompute", .method = POST, .access = ACCESS_WRITE_STUDENT,
     .flags = ROUTE_PERSONAL | ROUTE_JOURNALED,

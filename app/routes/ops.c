@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* For operators and probes: description, liveness, readiness, metrics, and the OpenAPI document.
- * What is measured is obs/metrics.def's; /health and /metrics answer without Redis, so that they
- * work when it does not. */
+/* Routes for operators and probes: description of the service, liveness, readiness, metrics, and
+ * the OpenAPI document. obs/metrics.def lists what is measured. /health and /metrics need no
+ * Redis, so that they work when Redis does not. The pool is all processes of mastery-fcgi that
+ * serve requests. */
 #include "app/base/clock.h"
 #include "app/base/version.h"
 #include "app/http/openapi.h"
@@ -13,7 +14,9 @@
 
 /* ---- / ---- */
 
-/* Whether no route before the i-th has its pattern, under another method. */
+/* Returns whether the i-th route is the first with its path; the same path with another method is
+ * a route of its own. Listing all routes is so quadratic in their number, which is under a
+ * hundred. */
 static bool info_is_first(const struct router *router, size_t i)
 {
     for (size_t k = 0; k < i; k++) {
@@ -23,7 +26,7 @@ static bool info_is_first(const struct router *router, size_t i)
     return true;
 }
 
-/* Lists each path once, also when it has several methods. */
+/* Describes the service. Each path is listed once, also when it has several methods. */
 static enum step ops_info(struct exchange *x)
 {
     const struct router *router = x->engine->router;
@@ -48,8 +51,8 @@ static enum step ops_info(struct exchange *x)
 
 /* ---- /health, /ready ---- */
 
-/* Liveness: a process that can run this is alive. Uses no Redis, whose failure must not restart it.
- */
+/* Liveness: a process that can run this is alive. It uses no Redis, because a failure of Redis
+ * must not make the probe restart the process. */
 static enum step ops_health(struct exchange *x)
 {
     struct jw w;
@@ -63,8 +66,9 @@ static enum step ops_health(struct exchange *x)
     return STEP_DONE;
 }
 
-/* Ready means that Redis replies and that the process is not draining. Workers and sidecar are
- * shown, but requests can be served without them. */
+/* Readiness: 200 if Redis replies and the process is not draining (finishing its requests before
+ * it ends), else 503. Workers and Dapr's sidecar are shown but do not count, because requests can
+ * be served without them. */
 static enum step ops_ready(struct exchange *x)
 {
     static const char *const dapr_names[DAPR_STATES] = {[DAPR_NOT_CONFIGURED] = "not_configured",
@@ -94,7 +98,8 @@ static enum step ops_ready(struct exchange *x)
 
 /* ---- /metrics ---- */
 
-/* The format that the client prefers; the Prometheus text format when it has no preference. */
+/* Writes the metrics in the format that the client prefers, OpenMetrics or the Prometheus text
+ * format; the latter if the client has no preference. */
 static enum step ops_metrics(struct exchange *x)
 {
     static const char openmetrics_type[] =
@@ -110,7 +115,7 @@ static enum step ops_metrics(struct exchange *x)
     return STEP_DONE;
 }
 
-/* The labels of the circuit breaker gauge in words. */
+/* Returns the state of a circuit breaker in words. */
 static const char *metrics_breaker_name(enum breaker_gauge state)
 {
     switch (state) {
@@ -121,7 +126,8 @@ static const char *metrics_breaker_name(enum breaker_gauge state)
     return "closed";
 }
 
-/* Requests of all routes. Routes that had no request are left out of requests_per_endpoint. */
+/* Writes the figures about requests, of all routes together and the number for each route. Routes
+ * that had no request are left out of requests_per_endpoint. */
 static void metrics_write_performance(struct exchange *x, struct jw *w,
                                       const struct metrics_summary *s)
 {
@@ -154,6 +160,8 @@ static void metrics_write_performance(struct exchange *x, struct jw *w,
     jw_object_end(w);
 }
 
+/* Writes the state of the circuit breaker of one service, Redis or Dapr. opened_at is null if it
+ * has never opened. */
 static void metrics_write_breaker(struct jw *w, const char *name, const struct metrics_summary *s,
                                   enum metric_service service)
 {
@@ -167,7 +175,7 @@ static void metrics_write_breaker(struct jw *w, const char *name, const struct m
     jw_object_end(w);
 }
 
-/* The counters of all processes of the pool, from their shared memory, as JSON. */
+/* Writes the counters of all processes of the pool, which they keep in shared memory, as JSON. */
 static enum step ops_metrics_detailed(struct exchange *x)
 {
     struct metrics_summary s;
@@ -205,7 +213,7 @@ static enum step ops_metrics_detailed(struct exchange *x)
     return STEP_DONE;
 }
 
-/* Sets the counters of the whole pool to zero, not only those of this process. */
+/* Sets the counters of all processes of the pool to zero, not only those of this process. */
 static enum step ops_metrics_reset(struct exchange *x)
 {
     struct jw w;
@@ -219,8 +227,8 @@ static enum step ops_metrics_reset(struct exchange *x)
 
 /* ---- /openapi.json ---- */
 
-/* Written for each request, from the same tables that serve it, so that it cannot be out of step.
- */
+/* Writes the OpenAPI document, for each request anew from the tables of routes that serve it, so
+ * that the document and the service cannot differ. */
 static enum step ops_openapi(struct exchange *x)
 {
     size_t count;
@@ -234,8 +242,9 @@ static enum step ops_openapi(struct exchange *x)
 
 /* ---- /docs ---- */
 
-/* nginx serves the page as a file; the route exists for its limit, its other methods and the
- * OpenAPI document. A GET arrives here only where nginx has no such file. */
+/* nginx serves the page /docs as a file. The route exists so that the path has a rate limit, that
+ * other methods get 405, and that the OpenAPI document lists it. A GET arrives here only if nginx
+ * has no such file. */
 static enum step ops_docs(struct exchange *x)
 {
     return exchange_fail(x, PROBLEM_NOT_FOUND);
@@ -264,7 +273,7 @@ static const struct rule health_response[] = RULES(
     FIELD(TEXT, "version", "Version of the engine"),
     FIELD(TEXT, "service", "mastery-engine"));
 
-/* Only state_store decides readiness. */
+/* state_store (Redis) alone decides readiness. */
 static const struct rule ready_dependencies[] = RULES(
     FIELD(ENUM, "state_store", "Redis", .choices = dependency_states),
     FIELD(ENUM, "worker", "The background worker", .choices = dependency_states),
@@ -283,7 +292,7 @@ static const struct rule latency_fields[] = RULES(
     FIELD(NUMBER, "p95", "95th percentile"),
     FIELD(NUMBER, "p99", "99th percentile"));
 
-/* Of all processes of the pool, since uptime_since. */
+/* Figures of all processes of the pool, since uptime_since. */
 static const struct rule performance_fields[] = RULES(
     FIELD(INT, "requests_total", "Requests processed by the pool"),
     FIELD(INT, "errors_total", "Requests with status 500 and above"),
@@ -302,7 +311,7 @@ static const struct rule cache_fields[] = RULES(
 static const struct rule tracing_fields[] = RULES(
     FIELD(INT, "spans_created", "One for each request"));
 
-/* Each process has its own circuit breakers; the worst one is shown. */
+/* Each process has its own circuit breakers; the one in the worst state is shown. */
 static const struct rule breaker_fields[] = RULES(
     FIELD(ENUM, "state", "The worst of the pool", .choices = breaker_states),
     FIELD(INT, "failures", "Failures in a row"),
@@ -317,7 +326,7 @@ static const struct rule pool_fields[] = RULES(
     FIELD(INT, "in_use", "Connections with commands in flight"),
     FIELD(INT, "reconnects", "Connections made after a loss"));
 
-/* state_store follows from the circuit breaker, without a command to Redis. */
+/* state_store is derived from the circuit breaker of Redis, without a command to Redis. */
 static const struct rule detailed_dependencies[] = RULES(
     FIELD(ENUM, "state_store", "Redis, by the circuit breaker", .choices = dependency_states),
     FIELD(INT, "processes", "Live processes of the pool"));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* /api/v1/predictions: next-week, trajectory, intervention, accuracy, config. The model is
- * domain/prediction.c's; storing and reusing a prediction is service/predict.c's. Without consent
- * to analytics no route here says anything about a student. */
+/* /api/v1/predictions: next-week, trajectory, intervention, accuracy, config. domain/prediction.c
+ * holds the model, service/predict.c stores and reuses predictions. Without the student's consent
+ * to analytics no route here says anything about a student. An intervention is a help for the
+ * student, such as tutoring, whose expected gain the model knows. */
 #include "app/base/clock.h"
 #include "app/pipeline/exchange.h"
 #include "app/routes/routes.h"
@@ -10,19 +11,22 @@
 #include "app/service/statistics_json.h"
 #include "app/store/prediction.h"
 
+/* Numbers of days: largest and default distance of a prediction, default length of a trajectory,
+ * default number of past days for accuracy. */
 enum { TIMEFRAME_MAX = 30, TIMEFRAME_PRESET = 7, TRAJECTORY_PRESET = 14, LOOKBACK_PRESET = 7 };
 
 /* ---- next-week and intervention ---- */
 
+/* Input of next-week and intervention. */
 struct day_input {
     struct str student;
-    int64_t days;
-    int intervention; /* index in intervention_names; of the intervention route only */
+    int64_t days;     /* number of days from today to the predicted day */
+    int intervention; /* index in intervention_names; the intervention route only */
 };
 
-/* intervention: index in intervention_names, or NO_INTERVENTION. A prediction made earlier is
- * reused while the student's state has not changed; its JSON members are then those stored with it.
- */
+/* Predicts the score of one day. intervention is an index in intervention_names, or
+ * NO_INTERVENTION. A prediction made earlier is reused while the student's state has not changed;
+ * the members of its response were stored with it and are copied. */
 static enum step predict_day(struct exchange *x, int intervention)
 {
     const struct day_input *in = x->input;
@@ -52,13 +56,14 @@ static enum step predict_day(struct exchange *x, int intervention)
     return STEP_DONE;
 }
 
-/* Without the condition of an intervention. */
+/* Handler of next-week: the prediction without an intervention. */
 static enum step predict_next_week(struct exchange *x)
 {
     return predict_day(x, NO_INTERVENTION);
 }
 
-/* On condition that the named intervention takes place: the model then adds its expected gain. */
+/* Handler of intervention: the prediction on condition that the named intervention takes place,
+ * whose expected gain the model adds. */
 static enum step predict_intervention(struct exchange *x)
 {
     const struct day_input *in = x->input;
@@ -68,18 +73,21 @@ static enum step predict_intervention(struct exchange *x)
 
 /* ---- trajectory ---- */
 
-struct days_input { /* of trajectory: days ahead; of accuracy: days back */
+/* Input of trajectory (days ahead) and accuracy (days back). */
+struct days_input {
     struct str student;
     int64_t days;
 };
 
-/* Commands of a step that reads a student's state and history. */
+/* Commands that read a student's state and daily scores. State of trajectory and accuracy between
+ * their steps. */
 struct history_state {
     struct command *state, *days;
-    struct command *predictions; /* of accuracy only */
+    struct command *predictions; /* reads the stored predictions; accuracy only */
 };
 
-/* NULL with x->problem without memory. */
+/* Queues the reading of a student's state and daily scores. Returns NULL with x->problem set
+ * without memory. */
 static struct history_state *history_queue(struct exchange *x, struct str student)
 {
     struct history_state *s = exchange_new_state(x, sizeof(*s));
@@ -91,7 +99,8 @@ static struct history_state *history_queue(struct exchange *x, struct str studen
     return s;
 }
 
-/* False with x->problem: 403 without consent to analytics, 404 without data. */
+/* Reads the daily scores out of the replies. Returns false with x->problem set, to 403 without
+ * consent to analytics, to 404 without data. */
 static bool history_parse_consented(struct exchange *x, const struct history_state *s,
                                     struct history *ret)
 {
@@ -105,7 +114,8 @@ static bool history_parse_consented(struct exchange *x, const struct history_sta
            history_parse_nonempty(s->days, &state, ret, &x->problem);
 }
 
-/* The points, and their confidences once more as a plain list, for charts. */
+/* Writes the n points of the trajectory, and then their confidences once more as a plain list,
+ * which charts can use directly. */
 static void trajectory_write_points(struct jw *w, const struct prediction *points, int n,
                                     int32_t today)
 {
@@ -129,7 +139,7 @@ static void trajectory_write_points(struct jw *w, const struct prediction *point
     jw_array_end(w);
 }
 
-/* Only the days on which the predicted score is under the threshold. */
+/* Writes those of the n points whose predicted score is under the threshold for an intervention. */
 static void trajectory_write_interventions(struct jw *w, const struct prediction *points, int n,
                                            int32_t today)
 {
@@ -146,8 +156,8 @@ static void trajectory_write_interventions(struct jw *w, const struct prediction
     jw_array_end(w);
 }
 
-/* One round trip. Fits the model once and evaluates it for each day; nothing is stored, so accuracy
- * does not know these predictions. */
+/* Handler of trajectory: one round trip, then the model is fitted once and evaluated for each day.
+ * These predictions are not stored, so the accuracy route does not know them. */
 static enum step predict_trajectory(struct exchange *x)
 {
     const struct days_input *in = x->input;
@@ -163,7 +173,7 @@ static enum step predict_trajectory(struct exchange *x)
         return STEP_DONE;
     predict_fit(&x->engine->config, &history, &forecast);
     for (int i = 0; i < in->days; i++)
-        forecast_at(&forecast, today + i + 1, 0, &points[i]);
+        forecast_at(&forecast, today + i + 1, /* factor: no intervention */ 0, &points[i]);
     exchange_json_begin(x, 200, &w);
     jw_str(&w, "student_id", in->student);
     trajectory_write_points(&w, points, (int)in->days, today);
@@ -178,13 +188,14 @@ static enum step predict_trajectory(struct exchange *x)
 
 /* ---- accuracy ---- */
 
-/* Selects the predictions made in the window [first, today] or about a day in it. Those on
- * condition of an intervention are only counted: whether it took place is not known, so they cannot
- * be verified. ret has room for n. */
+/* Selects the predictions that were made on a day from `first` to `today`, or that are about a day
+ * in this time. Predictions on condition of an intervention are only counted, in *ret_conditional:
+ * whether the intervention took place is not known, so they cannot be verified. ret has room for
+ * n. Returns the number of selected predictions. */
 static size_t accuracy_select(const struct prediction_record *records, size_t n, int32_t first,
                               int32_t today, struct stored_prediction *ret, size_t *ret_conditional)
 {
-    size_t count = 0;
+    size_t selected_count = 0;
 
     *ret_conditional = 0;
     for (size_t i = 0; i < n; i++) {
@@ -195,13 +206,14 @@ static size_t accuracy_select(const struct prediction_record *records, size_t n,
         if (r->intervention.n > 0)
             (*ret_conditional)++;
         else
-            ret[count++] = (struct stored_prediction){r->target_day, r->score, r->lower, r->upper};
+            ret[selected_count++] =
+                (struct stored_prediction){r->target_day, r->score, r->lower, r->upper};
     }
-    return count;
+    return selected_count;
 }
 
-/* Compares the stored predictions of the window with the snapshots of their days. False with
- * x->problem. */
+/* Compares the stored predictions of the last days, as many as the request says, with the scores
+ * that the student had on the predicted days. Returns false with x->problem set on an error. */
 static bool accuracy_measure(struct exchange *x, const struct history_state *s,
                              struct accuracy *ret)
 {
@@ -222,11 +234,12 @@ static bool accuracy_measure(struct exchange *x, const struct history_state *s,
     }
     n = accuracy_select(records, n, first, today, selected, &conditional);
     accuracy_of(selected, n, history.days, history.n, today, ret);
-    ret->total_predictions += conditional;
+    ret->total_predictions += conditional; /* counted, but never verified */
     return true;
 }
 
-/* One round trip: state, history and stored predictions. */
+/* Handler of accuracy: reads state, daily scores and stored predictions in one round trip, then
+ * responds. */
 static enum step predict_accuracy(struct exchange *x)
 {
     const struct days_input *in = x->input;
@@ -260,7 +273,8 @@ static enum step predict_accuracy(struct exchange *x)
 
 /* ---- config ---- */
 
-/* The model's constants and this installation's settings, for clients that show or check them. */
+/* Handler of config: shows the model's constants and the settings of this installation, for
+ * clients that show or check them. */
 static enum step predict_config(struct exchange *x)
 {
     const struct config *c = &x->engine->config;
@@ -301,7 +315,7 @@ static enum step predict_config(struct exchange *x)
 
 static const struct rule next_week_rules[] = RULES(BODY_STUDENT(day_input), TIMEFRAME);
 
-/* As next-week, with the intervention. */
+/* Input of intervention: as for next-week, with the name of the intervention. */
 static const struct rule intervention_rules[] = RULES(
     BODY_STUDENT(day_input),
     BODY(ENUM, "intervention_type", day_input, intervention, "On condition of what",
@@ -366,7 +380,7 @@ static const struct rule intervention_metadata[] = RULES(
     FIELD(OBJECT, "metadata", "About the model", .fields = metadata_fields),                       \
     SHAPE_CORRELATION
 
-/* Both have the same fields but for the metadata. */
+/* The responses of next-week and intervention have the same fields, except in the metadata. */
 static const struct rule next_week_response[] = RULES(PREDICTION_FIELDS(model_metadata));
 static const struct rule intervention_response[] = RULES(PREDICTION_FIELDS(intervention_metadata));
 
@@ -375,11 +389,11 @@ static const struct rule intervention_response[] = RULES(PREDICTION_FIELDS(inter
     FIELD(DAY, "date", "UTC day"),                                                                 \
     SHAPE_SCORE("predicted_score", "The line's value on that day, within 0 to 1")
 
-/* One day of a trajectory. */
+/* One day of a trajectory, with its predicted score. */
 static const struct rule trajectory_point[] = RULES(
     AHEAD_FIELDS, INTERVAL_FIELD, CONFIDENCE_FIELD,
     FIELD(ENUM, "level", "Level of the predicted score", .choices = shape_levels));
-/* A day with a predicted score under the threshold. */
+/* A day whose predicted score is under the threshold for an intervention. */
 static const struct rule intervention_point[] = RULES(AHEAD_FIELDS);
 
 static const struct rule trajectory_response[] = RULES(
@@ -392,7 +406,7 @@ static const struct rule trajectory_response[] = RULES(
           .choices = shape_trends),
     FIELD(OBJECT, "metadata", "About the model", .fields = model_metadata), SHAPE_CORRELATION);
 
-/* Figures are 0 as long as no prediction could be verified. */
+/* All figures are 0 until the day of a prediction has passed and it can be verified. */
 static const struct rule accuracy_metrics[] = RULES(
     FIELD(INT, "total_predictions", "Predictions made in the window or about a day in it, those "
           "on condition of an intervention included"),
@@ -411,13 +425,13 @@ static const struct rule accuracy_response[] = RULES(
           .fields = accuracy_metrics),
     FIELD(TEXT, "model_version", "Version of the model in use"), SHAPE_CORRELATION);
 
-/* By intervention, in the order of intervention_names. */
+/* One factor for each intervention, in the order of intervention_names. */
 static const struct rule factors[] = RULES(
     SHAPE_SCORE("tutoring", "Of tutoring"),
     SHAPE_SCORE("practice", "Of additional practice"),
     SHAPE_SCORE("review", "Of guided review"));
 
-/* docs/mastery-model.md, Prediction, explains each. */
+/* Constants of the model; docs/mastery-model.md, Prediction, explains each. */
 static const struct rule config_fields[] = RULES(
     FIELD(TEXT, "model", "Name of the model"),
     FIELD(TEXT, "model_version", "Its version"),
@@ -440,7 +454,7 @@ static const struct rule config_response[] = RULES(
     SHAPE_SUCCESS,
     FIELD(OBJECT, "config", "The values in use", .fields = config_fields), SHAPE_CORRELATION);
 
-/* Each route has its older path under /analytics too. */
+/* Each route has an alias, its older path under /api/v1/analytics. */
 #define PREDICTIONS(path)                                                                          \
     .pattern = "/api/v1/predictions/" path, .aliases = {"/api/v1/analytics/predictions/" path}
 

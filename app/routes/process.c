@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* /api/v1/process: Dapr service invocation (docs/events.md). A caller names an intent; the exchange
- * is delegated to the route that does the same over HTTP, the target, with its rules, rights and
- * handler. Only the envelope of the response is made here. Delegation happens in a route's check,
- * so that validation errors of the target are reported like any others. */
+/* /api/v1/process: Dapr's service invocation (docs/events.md). A caller names an intent and gives
+ * a payload. The request is delegated to the target, the route that does the same for HTTP
+ * clients: the target's rules validate the payload, its access and its handler apply. Only the
+ * envelope (the outer JSON object) of the response is made here. Delegation happens in the route's
+ * check, so that field errors of the target are reported like those of any route. */
 #include "app/base/clock.h"
 #include "app/http/problem_response.h"
 #include "app/http/validate.h"
@@ -10,7 +11,8 @@
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
 
-/* In the order of the labels of METRIC_DAPR (obs/metrics.def). */
+/* The intents, in the order of the labels of METRIC_DAPR (obs/metrics.def). INTENTS is their
+ * number and also the value for an unknown intent. */
 enum intent {
     MASTERY_CALCULATION,
     GET_PREDICTION,
@@ -29,22 +31,23 @@ static const char *const intent_names[] = {
     [INTENTS] = NULL,
 };
 
-/* Input of the routes of this file. Only /process has a payload; the others describe their fields
- * for the OpenAPI document, but their whole body is the payload. */
+/* Input of the routes of this file. Only /process has a member payload. In the other routes the
+ * whole body is the payload: they list its fields for the OpenAPI document and store them in
+ * `ignored`. */
 struct process {
-    struct str intent_text;
+    struct str intent_text; /* name of the intent as the caller wrote it; /process only */
     struct json_object *payload;
     struct context {
-        struct str token; /* read by pipeline/authenticate.c, before validation */
+        struct str token; /* the caller's JWT, which pipeline/authenticate.c has read before */
         struct json_object *ignored;
     } context;
     struct json_object *ignored;
-    int intent; /* set by the check; INTENTS: unknown */
+    int intent; /* enum intent, set by the check; INTENTS if unknown */
 };
 
 /* ---- from intent to route ---- */
 
-/* A member that is null counts as absent. */
+/* Returns whether the payload has the member; a member that is null counts as absent. */
 static bool payload_has(struct json_object *payload, const char *name)
 {
     struct json_object *value = NULL;
@@ -52,10 +55,12 @@ static bool payload_has(struct json_object *payload, const char *name)
     return json_object_object_get_ex(payload, name, &value) && value;
 }
 
+/* Values of query_type, the member of the payload that selects the route of analytics_query. */
 static const char *const query_types[] = {"history", "comprehensive", NULL};
 
+/* What analytics_rules read from the payload of analytics_query. */
 struct analytics_query {
-    int type;
+    int type; /* query_type of the payload, an index in query_types */
 };
 
 /* clang-format off */
@@ -64,7 +69,8 @@ static const struct rule analytics_rules[] = RULES(
           .choices = query_types));
 /* clang-format on */
 
-/* Path of each intent's target. An intent whose path has no route is reported as unknown. */
+/* Path of each intent's target. An intent whose path has no route in this build is reported as
+ * unknown. For analytics_query, query_type may select another path. */
 static const char *const intent_paths[INTENTS] = {
     [MASTERY_CALCULATION] = "/api/v1/mastery/calculate",
     [GET_PREDICTION] = "/api/v1/predictions/next-week",
@@ -73,15 +79,17 @@ static const char *const intent_paths[INTENTS] = {
     [ANALYTICS_QUERY] = "/api/v1/analytics/mastery-history",
 };
 
+/* Returns the route of POST requests to the path, NULL if there is none. */
 static const struct route *intent_route_at(const struct exchange *x, const char *path)
 {
     struct route_match match;
 
-    router_match(x->engine->router, POST, str_of(path), false, &match);
+    router_match(x->engine->router, POST, str_of(path), /* sidecar */ false, &match);
     return match.route;
 }
 
-/* The path that the payload's query_type selects. NULL with x->problem. */
+/* Returns the path that the payload's query_type selects; NULL with x->problem set if query_type
+ * is not valid. */
 static const char *analytics_query_path(struct exchange *x, struct json_object *payload)
 {
     static const char *const paths[] = {"/api/v1/analytics/mastery-history",
@@ -92,8 +100,9 @@ static const char *analytics_query_path(struct exchange *x, struct json_object *
                                                                                   : NULL;
 }
 
-/* NULL with x->problem. mastery_calculation without components recomputes what is stored, which has
- * no path of its own. */
+/* Returns the target of an intent; NULL with x->problem set if there is none. mastery_calculation
+ * without components recomputes the score from stored data, by a route that has no path of its
+ * own. */
 static const struct route *intent_target(struct exchange *x, enum intent intent,
                                          struct json_object *payload)
 {
@@ -110,7 +119,8 @@ static const struct route *intent_target(struct exchange *x, enum intent intent,
     return route;
 }
 
-/* Puts field errors of the target, which validated the payload, under "payload.". */
+/* Renames the fields in the errors of the target: it validated the payload as its body, but in the
+ * request they are under "payload.". */
 static void process_prefix_fields(struct exchange *x)
 {
     for (struct field_error *e = x->problem.fields; e; e = e->next) {
@@ -121,6 +131,8 @@ static void process_prefix_fields(struct exchange *x)
     }
 }
 
+/* Hands the request over to the target of the intent. Returns false with x->problem set if there
+ * is no target or it refuses the payload. */
 static bool process_delegate(struct exchange *x, enum intent intent, struct json_object *payload)
 {
     struct process *in = x->input;
@@ -131,7 +143,7 @@ static bool process_delegate(struct exchange *x, enum intent intent, struct json
     return target && exchange_delegate(x, target, payload);
 }
 
-/* INTENTS for an unknown name. */
+/* Returns the intent with this name, INTENTS if there is none. */
 static enum intent intent_parse(struct str text)
 {
     int i = 0;
@@ -143,6 +155,8 @@ static enum intent intent_parse(struct str text)
 
 /* ---- the checks, which delegate ---- */
 
+/* Check of /process: finds the intent and delegates. Returns false with x->problem set. An unknown
+ * intent is the only error that is reported, also when the payload has errors. */
 static bool process_check(struct exchange *x)
 {
     struct process *in = x->input;
@@ -150,7 +164,8 @@ static bool process_check(struct exchange *x)
     bool delegated;
 
     in->intent = (int)intent;
-    if (in->intent_text.n > 0 && intent == INTENTS) { /* replaces any error about the payload */
+    if (in->intent_text.n > 0 &&
+        intent == INTENTS) { /* an unknown intent replaces any error about the payload */
         x->problem = (struct problem){0};
         problem_set(&x->problem, PROBLEM_INVALID_INTENT, NULL);
     }
@@ -165,6 +180,8 @@ static bool process_check(struct exchange *x)
     return delegated;
 }
 
+/* Check of the routes for one intent, whose payload is the whole body. Returns false with
+ * x->problem set. */
 static bool process_body_check(struct exchange *x, enum intent intent)
 {
     struct process *in = x->input;
@@ -173,22 +190,27 @@ static bool process_body_check(struct exchange *x, enum intent intent)
     return x->problem.code == PROBLEM_NONE && process_delegate(x, intent, x->body);
 }
 
+/* Check of process-mastery: delegates to calculate or the recomputation. Returns false with
+ * x->problem set. */
 static bool mastery_check(struct exchange *x)
 {
     return process_body_check(x, MASTERY_CALCULATION);
 }
 
+/* Check of process-prediction: delegates to next-week. Returns false with x->problem set. */
 static bool prediction_check(struct exchange *x)
 {
     return process_body_check(x, GET_PREDICTION);
 }
 
+/* Check of process-path: delegates to learning-path. Returns false with x->problem set. */
 static bool path_check(struct exchange *x)
 {
     return process_body_check(x, GENERATE_PATH);
 }
 
-/* The handler is never called: a request that passes the check is handled by its target. */
+/* Handler of the routes that delegate. It is never called, because a request that passes the check
+ * is handled by its target. */
 static enum step process_unreachable(struct exchange *x)
 {
     return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
@@ -196,7 +218,7 @@ static enum step process_unreachable(struct exchange *x)
 
 /* ---- the envelope of the response ---- */
 
-/* The six error codes of service invocation, from all codes of the API. */
+/* Maps an error code of the API to one of the six error codes of service invocation. */
 static enum problem_code envelope_error_code(enum problem_code code)
 {
     switch (problem_status(code)) {
@@ -210,11 +232,13 @@ static enum problem_code envelope_error_code(enum problem_code code)
     return code == PROBLEM_INVALID_INTENT ? code : PROBLEM_VALIDATION_ERROR;
 }
 
+/* Returns whether the same call may succeed later, after a timeout or an internal error. */
 static bool envelope_is_retryable(enum problem_code code)
 {
     return code == PROBLEM_TIMEOUT_ERROR || code == PROBLEM_INTERNAL_ERROR;
 }
 
+/* Writes the members of the metadata that only a failed call has. */
 static void envelope_write_error(struct jw *w, enum problem_code code)
 {
     enum problem_code error_code = envelope_error_code(code);
@@ -223,7 +247,8 @@ static void envelope_write_error(struct jw *w, enum problem_code code)
     jw_bool(w, "retryable", envelope_is_retryable(error_code));
 }
 
-/* data: the target's response body. */
+/* Writes the envelope, for a success around data, the response body of the target, else with
+ * x->problem as its error. */
 static void envelope_write(struct exchange *x, enum intent intent, struct str data)
 {
     bool failed = x->problem.code != PROBLEM_NONE;
@@ -246,6 +271,7 @@ static void envelope_write(struct exchange *x, enum intent intent, struct str da
     exchange_json_end(x, &w);
 }
 
+/* Returns the intent of a route for one intent; INTENTS for /process, whose body names it. */
 static enum intent intent_of_route(const struct route *route)
 {
     if (route->check == mastery_check)
@@ -255,17 +281,19 @@ static enum intent intent_of_route(const struct route *route)
     return route->check == path_check ? GENERATE_PATH : INTENTS;
 }
 
-/* The path gives the intent, or the body if it was read. INTENTS when neither does. */
+/* Returns the intent of the request, from its path or, for /process, from its body. Returns
+ * INTENTS if neither names an intent, as when the body could not be read. */
 static enum intent intent_of_exchange(const struct exchange *x)
 {
+    /* after delegation the input of this file's route is x->outer_input */
     const struct process *in = x->route == x->match.route ? x->input : x->outer_input;
     enum intent intent = intent_of_route(x->match.route);
 
     return intent == INTENTS && in ? (enum intent)in->intent : intent;
 }
 
-/* Puts the response, success or problem, into the envelope; the status stays. If there is no memory
- * for that, a plain problem is the response. */
+/* Puts the response, a success or a problem, into the envelope and keeps its status. If there is
+ * no memory for the envelope, the response is a plain problem. */
 static void process_finalize(struct exchange *x)
 {
     enum intent intent = intent_of_exchange(x);
@@ -289,7 +317,8 @@ static void process_finalize(struct exchange *x)
 
 /* ---- health ---- */
 
-/* Lists the intents that have a route in this build. Uses no Redis, so it can be a probe. */
+/* Lists the intents that have a route in this build. It uses no Redis, so that it can serve as a
+ * probe of the process. */
 static enum step process_health(struct exchange *x)
 {
     struct jw w;
@@ -311,7 +340,8 @@ static enum step process_health(struct exchange *x)
 /* ---- tables ---- */
 
 /* clang-format off */
-/* A field that the target validates. IGNORED: accepted for compatibility, never used. */
+/* FOR_TARGET: a field that the target validates. IGNORED: a field that is accepted for
+ * compatibility and never used. */
 #define FOR_TARGET(field, ...) BODY(JSON, field, process, ignored, __VA_ARGS__, .nullable = true)
 #define IGNORED(field, ...)    BODY(JSON, field, context, ignored, __VA_ARGS__, .nullable = true)
 
@@ -374,7 +404,7 @@ static const struct rule health_response[] = RULES(
     FIELD(TEXT, "service", "mastery-engine"),
     FIELD(ENUM_SET, "intents", "The intents that are known", .choices = intent_names));
 
-/* more_flags: what the targets have of the flags that are for the OpenAPI document. */
+/* A route that delegates. more_flags: flags of its targets that matter for the OpenAPI document. */
 #define PROCESS(of, path, old_path, older_path, its_check, its_rules, more_flags, also, text)      \
     {.name = (of), .method = POST, .pattern = (path), .aliases = {old_path, older_path},           \
      .limit_per_minute = 100, .access = ACCESS_HANDLER,                                            \

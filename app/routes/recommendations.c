@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* /api/v1/recommendations: adaptive, learning-path, compact, feedback, history, config. What is
- * recommended is domain/recommendation.c's and service/recommend.c's; here are inputs, responses
- * and the rights to a recommendation, which is named by an id that does not reveal its student. */
+/* /api/v1/recommendations: adaptive, learning-path, compact, feedback, history, config: their
+ * inputs and responses, and who may give feedback. domain/recommendation.c and service/recommend.c
+ * choose what is recommended, from the catalogue (the items that can be recommended). A
+ * recommendation is named by an id that does not reveal its student: its token, a random text, is
+ * the name of the key in Redis that holds the student. */
 #include "app/auth/access.h"
 #include "app/base/clock.h"
 #include "app/domain/consent.h"
@@ -13,10 +15,10 @@
 #include "app/store/cohort.h"
 
 enum {
-    LIMIT_PRESET = 5,
-    PATH_MINUTES_MAX = 1440,
+    LIMIT_PRESET = 5,        /* recommendations in a response by default */
+    PATH_MINUTES_MAX = 1440, /* longest duration that a path can be limited to */
     HISTORY_DAYS_PRESET = 30,
-    TIME_TAKEN_MAX = 100000,
+    TIME_TAKEN_MAX = 100000, /* most minutes that feedback can report */
 };
 
 /* ---- adaptive and compact ---- */
@@ -24,12 +26,14 @@ enum {
 /* Input of adaptive and compact. */
 struct items_input {
     struct str student;
-    int64_t limit;
+    int64_t limit; /* most recommendations in the response */
     bool has_priority;
-    int priority;
-    uint32_t component_filter;
+    int priority;              /* only recommendations of this enum priority, if has_priority */
+    uint32_t component_filter; /* wanted components, one bit for each */
 };
 
+/* Makes the state of a request and puts it into x->state. Returns NULL with x->problem set without
+ * memory. */
 static struct recommend *recommend_new(struct exchange *x, enum recommend_kind kind,
                                        struct str student)
 {
@@ -43,7 +47,8 @@ static struct recommend *recommend_new(struct exchange *x, enum recommend_kind k
     return r;
 }
 
-/* STEP_DONE: x->state holds the recommendations, unless there is a problem. */
+/* Runs one step of adaptive or compact. Returns STEP_MORE while replies are awaited; STEP_DONE
+ * when x->state holds the recommendations or x->problem is set. */
 static enum step recommend_items_step(struct exchange *x, enum recommend_kind kind)
 {
     const struct items_input *in = x->input;
@@ -61,7 +66,8 @@ static enum step recommend_items_step(struct exchange *x, enum recommend_kind ki
     return recommend_step(r, x->engine, &x->pipeline, &x->problem);
 }
 
-/* mastery_score and level are null for a student without data, who gets starters. */
+/* Handler of adaptive. A student without data gets the starters of the catalogue; mastery_score
+ * and level are then null. */
 static enum step recommend_adaptive(struct exchange *x)
 {
     enum step step = recommend_items_step(x, RECOMMEND_ITEMS);
@@ -90,7 +96,8 @@ static enum step recommend_adaptive(struct exchange *x)
     return STEP_DONE;
 }
 
-/* The recommendations of adaptive in short. Nothing is stored, so these have no ids. */
+/* Handler of compact: the recommendations of adaptive in short. They are not stored, so they have
+ * no ids. */
 static enum step recommend_compact(struct exchange *x)
 {
     enum step step = recommend_items_step(x, RECOMMEND_PREVIEW);
@@ -117,16 +124,16 @@ static enum step recommend_compact(struct exchange *x)
 
 /* ---- learning path ---- */
 
-/* Input of learning-path. */
+/* Input of learning-path: the student, and optional limits of the path. */
 struct path_input {
     struct str student;
     bool has_target;
-    int target;
+    int target; /* enum level to reach, if has_target */
     bool has_max_minutes;
-    int64_t max_minutes; /* 0 when absent: no limit */
+    int64_t max_minutes; /* longest duration of the path; 0: no limit */
 };
 
-/* The path is stored, so that feedback on its items finds them. */
+/* Handler of learning-path. The path is stored, so that feedback can be given on its items. */
 static enum step recommend_learning_path(struct exchange *x)
 {
     const struct path_input *in = x->input;
@@ -154,7 +161,7 @@ static enum step recommend_learning_path(struct exchange *x)
 
 /* ---- feedback ---- */
 
-/* Input of feedback; a value counts only if its has_ field is true. */
+/* Input of feedback. A value is meaningful only if its has_ member is true. */
 struct feedback_input {
     struct str recommendation;
     bool completed;
@@ -164,28 +171,30 @@ struct feedback_input {
     double improvement;
 };
 
-/* Round trips: the id's token gives the student; then the recommendations of its day are read, for
- * a teacher with the cohorts; then they are written back, again if they changed meanwhile. */
+/* State of feedback between its round trips. The first reads the student by the id's token. The
+ * second reads that day's recommendations and, for a teacher, the cohorts. The third writes the
+ * recommendations back, and is repeated if they have changed since they were read. */
 struct feedback_state {
-    struct str token; /* random part of the id: a key of Redis that holds the student */
-    int32_t day;      /* the UTC day of the recommendation */
-    int number;       /* its number on that day, from 1 */
-    struct command *owner, *read, *written;
-    struct command *student_cohorts,
-        *teacher_cohorts; /* NULL unless a teacher's right needs them */
+    struct str token;        /* random part of the id; the key in Redis that holds the student */
+    int32_t day;             /* UTC day on which the recommendation was made */
+    int number;              /* number of the recommendation on that day, from 1 */
+    struct command *owner;   /* reads the student that the token belongs to */
+    struct command *read;    /* reads the recommendations of that day; NULL until it is queued */
+    struct command *written; /* latest command that writes them back; NULL before the first */
+    struct command *student_cohorts, *teacher_cohorts; /* NULL unless the caller is a teacher */
     struct str student;
     struct recommendations recommendations;
-    int attempts;
+    int attempts; /* writes that failed because the recommendations had changed */
 };
 
-/* A caller without a right to the student gets the response of an id that never existed, so that
- * ids cannot be probed. */
+/* Fails with 404. A caller without a right to the student gets this response too, so that the
+ * existing ids cannot be found out. */
 static enum step feedback_unknown(struct exchange *x)
 {
     return exchange_fail_with(x, PROBLEM_NOT_FOUND, "There is no such recommendation");
 }
 
-/* The id is checked by its form first; the student it belongs to is found by its token. */
+/* Checks the form of the id, then queues the reading of the student that its token belongs to. */
 static enum step feedback_begin(struct exchange *x, const struct feedback_input *in)
 {
     struct feedback_state *s = exchange_new_state(x, sizeof(*s));
@@ -198,7 +207,9 @@ static enum step feedback_begin(struct exchange *x, const struct feedback_input 
     return STEP_MORE;
 }
 
-/* The student is known now, and with it what access and the audit log need. */
+/* Evaluates who the student is and decides access. Queues the reading of the day's recommendations
+ * and, for a teacher, of the cohorts on which access depends. The student is passed to the audit
+ * log, since the request does not name one. */
 static enum step feedback_read(struct exchange *x, struct feedback_state *s)
 {
     enum verdict verdict;
@@ -214,12 +225,12 @@ static enum step feedback_read(struct exchange *x, struct feedback_state *s)
         s->student_cohorts = cohort_cmd_of_student(&x->pipeline, s->student);
         s->teacher_cohorts = cohort_cmd_of_teacher(&x->pipeline, x->caller.user);
     }
-    s->read = recommendation_cmd_get(&x->pipeline, s->student, s->day, false);
+    s->read = recommendation_cmd_get(&x->pipeline, s->student, s->day, /* with_path */ false);
     return STEP_MORE;
 }
 
-/* Writes the day's recommendations back with the feedback added. read: the reply that holds them,
- * of feedback_read or of a write that found them changed. */
+/* Queues the writing of the day's recommendations with the feedback added. read is the reply that
+ * holds them: of the read or, later, of a write that failed because they had changed. */
 static enum step feedback_write(struct exchange *x, struct feedback_state *s,
                                 const struct command *read)
 {
@@ -232,21 +243,24 @@ static enum step feedback_write(struct exchange *x, struct feedback_state *s,
                                       .has_improvement = in->has_improvement,
                                       .improvement = in->improvement};
 
-    if (!recommendation_parse(read, x->arena, s->day, 0, &s->recommendations, &x->problem))
+    if (!recommendation_parse(read, x->arena, s->day, /* room */ 0, &s->recommendations,
+                              &x->problem))
         return STEP_DONE;
     if ((size_t)s->number > s->recommendations.n || !str_equal(s->recommendations.token, s->token))
         return feedback_unknown(x);
     recommendation_add_feedback(&s->recommendations, s->number, &feedback, x->now_ms);
     pipeline_clear(&x->pipeline);
     s->written = recommendation_cmd_change(
-        &x->pipeline, &(struct recommendation_change){.student = s->student,
-                                                      .recommendations = &s->recommendations,
-                                                      .today = day_of_ms(x->now_ms),
-                                                      .path = {"", 0}});
+        &x->pipeline, &(struct recommendation_change){
+                          .student = s->student,
+                          .recommendations = &s->recommendations,
+                          .today = day_of_ms(x->now_ms),
+                          .path = {"", 0} /* empty: the stored learning path stays */});
     return STEP_MORE;
 }
 
-/* A teacher's right, after the round trip that read the cohorts. False with x->problem. */
+/* Decides the access of a teacher, when the cohorts have been read; other callers were checked
+ * before. Returns false with x->problem set if access is denied. */
 static bool feedback_may_see(struct exchange *x, const struct feedback_state *s)
 {
     bool granted = true;
@@ -259,8 +273,9 @@ static bool feedback_may_see(struct exchange *x, const struct feedback_state *s)
     return granted;
 }
 
-/* The write fails if another feedback changed the day meanwhile: then the reply holds the present
- * state, and the feedback is added to that. */
+/* Evaluates the write, then responds. A write fails if other feedback has changed the day's
+ * recommendations meanwhile. Its reply then holds the changed ones, and the write is repeated with
+ * them, in all at most RECOMMEND_ATTEMPTS_MAX times. */
 static enum step feedback_respond(struct exchange *x, struct feedback_state *s)
 {
     struct jw w;
@@ -287,7 +302,8 @@ static enum step feedback_respond(struct exchange *x, struct feedback_state *s)
     return STEP_DONE;
 }
 
-/* Steps: find the student; read the day and, for a teacher, the cohorts; write; respond. */
+/* Handler of feedback. Its steps: find the student; read the day's recommendations and, for a
+ * teacher, the cohorts; write; respond. */
 static enum step recommend_feedback(struct exchange *x)
 {
     struct feedback_state *s = x->state;
@@ -303,13 +319,15 @@ static enum step recommend_feedback(struct exchange *x)
 
 /* ---- history ---- */
 
-/* Input of history. */
+/* Input of recommendations/history. */
 struct history_input {
     struct str student;
-    int64_t days;
+    int64_t days; /* number of UTC days, today included */
 };
 
-/* Recommendations whose item has left the catalogue are shown without its text. */
+/* Handler of history: one round trip, then the recommendations of the days. The texts are those of
+ * the present catalogue; a recommendation whose item has left the catalogue is shown without text.
+ */
 static enum step recommend_history(struct exchange *x)
 {
     const struct history_input *in = x->input;
@@ -340,7 +358,7 @@ static enum step recommend_history(struct exchange *x)
 
 /* ---- config ---- */
 
-/* names: NULL-terminated. */
+/* Writes the names as a list of texts under the key. names ends with NULL. */
 static void config_write_names(struct jw *w, const char *key, const char *const *names)
 {
     jw_array(w, key);
@@ -349,7 +367,8 @@ static void config_write_names(struct jw *w, const char *key, const char *const 
     jw_array_end(w);
 }
 
-/* Thresholds, limits and the vocabulary of recommendations, for clients that show or check them. */
+/* Handler of config: shows thresholds, limits and the values of enumerations, for clients that
+ * show or check them. */
 static enum step recommend_config(struct exchange *x)
 {
     const struct catalogue *catalogue = x->engine->catalogue;
@@ -388,7 +407,7 @@ static enum step recommend_config(struct exchange *x)
 /* ---- tables ---- */
 
 /* clang-format off */
-/* Also of compact. */
+/* Input of adaptive and of compact. */
 static const struct rule items_rules[] = RULES(
     BODY_STUDENT(items_input),
     BODY(INT, "limit", items_input, limit, "How many at most", .min = 1, .max = RECOMMENDATIONS_MAX,
@@ -408,7 +427,7 @@ static const struct rule path_rules[] = RULES(
           "Time to spend at most; absent: no limit", .nullable = true, .min = 1,
           .max = PATH_MINUTES_MAX, .present = offsetof(struct path_input, has_max_minutes)));
 
-/* Minutes may be fractions; the improvement may be negative. */
+/* Input of feedback. Minutes may be fractions; the improvement may be negative. */
 static const struct rule feedback_rules[] = RULES(
     BODY(ID, "recommendation_id", feedback_input, recommendation,
           "The recommendation, as adaptive or learning-path named it", .required = true),
@@ -426,7 +445,7 @@ static const struct rule history_rules[] = RULES(
     QUERY(INT, "days", history_input, days, "The last so many UTC days, today included", .min = 1,
           .max = HISTORY_DAYS, .default_value = HISTORY_DAYS_PRESET));
 
-/* Rows of a recommendation, in full or in short. */
+/* Fields that a recommendation has both in full and in short. */
 #define ACTION FIELD(ENUM, "action", "What to do", .choices = action_names)
 #define AREA   FIELD(ENUM, "area", "The component that it is for", .choices = component_names)
 #define PRIORITY                                                                                   \
@@ -475,7 +494,7 @@ static const struct rule compact_response[] = RULES(
           .fields = skill),
     FIELD(INT, "count", "How many there are"));
 
-/* From where to where the path leads, and how long it takes. */
+/* Start and goal of the path, and how long it takes. */
 static const struct rule path_metadata[] = RULES(
     FIELD(ENUM, "current_level", "The level now", .choices = shape_levels),
     FIELD(ENUM, "target_level", "The level that is aimed at", .choices = shape_levels),
@@ -493,7 +512,7 @@ static const struct rule path_response[] = RULES(
     SHAPE_SCORE("expected_score", "The score to expect at the end"),
     FIELD(OBJECT, "metadata", "From where to where", .fields = path_metadata));
 
-/* The same whether the feedback is new or replaces an older one. */
+/* The response is the same for new feedback and for feedback that replaces an older one. */
 static const struct rule feedback_response[] = RULES(
     FIELD(TEXT, "status", "received"), SHAPE_CORRELATION);
 
@@ -506,7 +525,7 @@ static const struct rule feedback_fields[] = RULES(
     OPTIONAL(NUMBER, "improvement_score", "What it changed of the score, when reported", .min = -1,
           .max = 1));
 
-/* A recommendation of the past, with what is stored of it. Texts come from today's catalogue. */
+/* A stored recommendation. Its texts come from the present catalogue. */
 static const struct rule record_fields[] = RULES(
     RECOMMENDATION_ID,
     FIELD(TIME, "recommended_at", "When it was first recommended on its day"),
@@ -524,12 +543,12 @@ static const struct rule history_response[] = RULES(
     FIELD(OBJECTS, "recommendations", "Oldest first; empty when there are none",
           .fields = record_fields), SHAPE_CORRELATION);
 
-/* A gap is a threshold less the component. */
+/* A gap is the threshold of a component less its value. */
 static const struct rule gaps[] = RULES(
     SHAPE_SCORE("high", "The least gap of high priority"),
     SHAPE_SCORE("medium", "The least gap of medium priority"));
 
-/* Values that requests are validated against. */
+/* Names and limits that requests are validated against. */
 static const struct rule limits[] = RULES(
     FIELD(INT, "default_recommendations", "limit when absent"),
     FIELD(INT, "max_recommendations", "The greatest limit"),
@@ -538,7 +557,7 @@ static const struct rule limits[] = RULES(
     FIELD(INT, "study_minutes_a_day", "What days are estimated by"),
     FIELD(INT, "max_history_days", "Days for which recommendations and feedback are stored"));
 
-/* The catalogue that this process has loaded at its start. */
+/* The catalogue that this process loaded at its start. */
 static const struct rule catalogue_fields[] = RULES(
     FIELD(INT, "version", "Version of the catalogue's file"),
     FIELD(INT, "items", "Items in it"),

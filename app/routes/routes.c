@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The list of all areas. A new area is a line here, a line in routes.h, and its file. */
+/* The list of all areas (the routes of one subject, in one file and one table). A new area is a
+ * line here, a line in routes.h, and its file. */
 #include "app/routes/routes.h"
 
 static const struct route_table *const areas[] = {
@@ -24,6 +25,7 @@ static const struct route_table *const areas[] = {
 };
 enum { AREAS = sizeof(areas) / sizeof(areas[0]) };
 
+/* Copies the tables into one array, which the router needs; `areas` has pointers to them. */
 const struct route_table *route_tables(size_t *ret_count)
 {
     static struct route_table tables[AREAS];

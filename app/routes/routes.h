@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* All endpoints: one table for each area, one file for each table. */
+/* All endpoints of the API: one table of routes for each area (subject), and one file for each
+ * table. */
 #ifndef ROUTES_ROUTES_H
 #define ROUTES_ROUTES_H
 
@@ -22,11 +23,13 @@ extern const struct route_table process_routes;
 extern const struct route_table dapr_routes;
 extern const struct route_table xapi_routes;
 
-/* In no table, because it has no path: /api/v1/process delegates to it when mastery_calculation
- * comes without components. */
+/* The route that recomputes the score of a student from stored data. It is in no table, because it
+ * has no path: /api/v1/process delegates to it when its intent mastery_calculation comes without
+ * components. */
 extern const struct route mastery_recompute;
 
-/* All tables, in the order of the OpenAPI document; static memory. */
+/* Returns all tables, in the order of the OpenAPI document, in static memory; sets *ret_count to
+ * their number. */
 const struct route_table *route_tables(size_t *ret_count);
 
 #endif

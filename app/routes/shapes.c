@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The field tables that more than one endpoint reads or writes. The OpenAPI document is made from
- * them, and the black-box tests hold every response against it. */
+/* Tables of the fields that the requests or responses of several endpoints have in common. The
+ * OpenAPI document is made from them, and the black-box tests compare every response with them. */
 #include "app/routes/shapes.h"
 
 #include "app/domain/mastery.h"
@@ -23,14 +23,15 @@ const struct rule shape_components_input[] = RULES(
     SHARE_INPUT("quality", QUALITY, "Quality of the work"),
     SHARE_INPUT("consistency", CONSISTENCY, "Regularity of the activity"));
 
-/* 1.001: weights of a request may miss the sum 1 by 0.001 (mastery_weights_valid). */
+/* The maximum is 1.001, because the weights of a request may miss the sum 1 by 0.001
+ * (mastery_weights_valid). */
 static const struct rule weights[] = RULES(
     FIELD(NUMBER, "completion", "Weight of completion", .max = 1.001),
     FIELD(NUMBER, "quiz", "Weight of quiz", .max = 1.001),
     FIELD(NUMBER, "quality", "Weight of quality", .max = 1.001),
     FIELD(NUMBER, "consistency", "Weight of consistency", .max = 1.001));
 
-/* The terms of the score: component times weight, and their sum. */
+/* The terms whose sum is the score: for each component, its value times its weight. */
 static const struct rule breakdown[] = RULES(
     FIELD(NUMBER, "completion", "completion times its weight", .max = 1.001),
     FIELD(NUMBER, "quiz", "quiz times its weight", .max = 1.001),
@@ -40,7 +41,8 @@ static const struct rule breakdown[] = RULES(
     FIELD(OBJECT, "weights", "The weights as used: 0 for a component without evidence",
           .fields = weights));
 
-/* docs/mastery-model.md, Evidence. */
+/* Evidence is the decayed weight of the data that a component rests on (docs/mastery-model.md,
+ * Evidence). */
 static const struct rule evidence[] = RULES(
     FIELD(NUMBER, "completion", "Weight of the evidence for completion"),
     FIELD(NUMBER, "quiz", "Weight of the evidence for quiz"),
@@ -81,7 +83,8 @@ const struct rule shape_query_metadata[] = RULES(
     FIELD(TIME, "query_time", "When the question was answered"),
     SHAPE_STUDENT);
 
-/* By the names that JSON keys have: numbers as texts. */
+/* Percentiles of a summary. Their names are numbers, written as texts because JSON keys are texts.
+ */
 static const struct rule percentiles[] = RULES(
     FIELD(NUMBER, "25", "A quarter lies below"),
     FIELD(NUMBER, "50", "The median"),

@@ -1,24 +1,28 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Rows of rule tables (http/rule.h), and the tables that several endpoints share.
+/* Macros for the rows of rule tables, and the tables that several endpoints share. A rule
+ * (http/rule.h) describes one field of a request or response: its name, its type, its range and,
+ * in a request, where its value is stored.
  *
- * A table is RULES(ROW, ROW, ...). A row ends with its description, after which further fields of
- * struct rule may follow. TYPE is a rule type without RULE_; tag and member name the input struct's
- * tag and member. */
+ * A table is RULES(ROW, ROW, ...). A row ends with its description, after which further members of
+ * struct rule may follow. TYPE is a rule type without its prefix RULE_. tag and member name the
+ * input struct and the member of it that takes the value. */
 #ifndef ROUTES_SHAPES_H
 #define ROUTES_SHAPES_H
 
 #include "app/http/rule.h"
 
 /* clang-format off */
-/* Adds the empty row that ends every table, so that none can be without. */
+/* A table of rules. The empty row that ends every table is added here, so that it cannot be
+ * forgotten. */
 #define RULES(...) {__VA_ARGS__, {0}}
 
-/* Rows of a response: a field that is always there, and one that may be absent. They also describe
- * a raw body (ROUTE_RAW_BODY), which no rule fills. */
+/* Rows of a response: FIELD is a field that is always there, OPTIONAL one that may be absent. They
+ * also describe the body of a request that the handler parses itself (ROUTE_RAW_BODY), where no
+ * rule stores a value. */
 #define OPTIONAL(TYPE, field, ...) {.name = field, .type = RULE_##TYPE, .description = __VA_ARGS__}
 #define FIELD(TYPE, field, ...) OPTIONAL(TYPE, field, __VA_ARGS__, .required = true)
 
-/* Rows of a request: from the body, from the query, an id from the path. */
+/* Rows of a request: a field of the body, a field of the query, an id in the path. */
 #define BODY(TYPE, field, tag, member, ...)                                                        \
     OPTIONAL(TYPE, field, __VA_ARGS__, .offset = offsetof(struct tag, member))
 #define QUERY(TYPE, field, tag, member, ...)                                                       \
@@ -26,33 +30,36 @@
 #define PATH_ID(field, tag, member, kind, ...)                                                     \
     BODY(ID, field, tag, member, __VA_ARGS__, .source = IN_PATH, .required = true, .subject = kind)
 
-/* The student that a request is about; the input struct has `struct str student`. */
+/* Row for the student that a request is about, in the body or the path. The input struct must have
+ * a member `struct str student`. */
 #define BODY_STUDENT(tag)                                                                          \
     BODY(ID, "student_id", tag, student, "The student", .required = true,                          \
          .subject = SUBJECT_STUDENT)
 #define PATH_STUDENT(tag) PATH_ID("student_id", tag, student, SUBJECT_STUDENT, "The student")
+/* Input of a route that needs only the student. */
 struct student_input {
     struct str student;
 };
 
-/* Rows of many responses. */
+/* Rows that many responses have. */
 #define SHAPE_SUCCESS FIELD(BOOL, "success", "Always true here")
 #define SHAPE_STUDENT FIELD(ID, "student_id", "The student")
 #define SHAPE_CORRELATION FIELD(TEXT, "correlation_id", "The request's id, as in X-Request-ID")
 #define SHAPE_SCORE(field, text) FIELD(NUMBER, field, text, .max = 1)
-/* ROW(name) for each component, in the order of enum component. */
+/* Four rows, ROW(name) for each component, in the order of enum component. */
 #define SHAPE_EACH_COMPONENT(ROW) ROW("completion"), ROW("quiz"), ROW("quality"), ROW("consistency")
 /* clang-format on */
 
-extern const struct rule shape_components[];       /* four shares, by component */
-extern const struct rule shape_components_input[]; /* the same in a request: double[COMPONENTS] */
-extern const struct rule shape_mastery_result[];   /* docs/api.md, MasteryResult */
-extern const struct rule shape_history_day[];
+extern const struct rule shape_components[]; /* values of the four components, 0 to 1 */
+extern const struct rule
+    shape_components_input[]; /* components in a request, for double[COMPONENTS] */
+extern const struct rule shape_mastery_result[]; /* docs/api.md, MasteryResult: a score */
+extern const struct rule shape_history_day[];    /* one day of mastery/history */
 extern const struct rule shape_activity[];
-extern const struct rule shape_query_metadata[];
-extern const struct rule shape_summary[];  /* docs/api.md, Summary */
-extern const struct rule shape_interval[]; /* lower, upper, level */
-extern const char *const shape_levels[];
-extern const char *const shape_trends[]; /* improving, declining, stable */
+extern const struct rule shape_query_metadata[]; /* metadata of mastery/query and calculate */
+extern const struct rule shape_summary[];        /* summary of scores (docs/api.md, Summary) */
+extern const struct rule shape_interval[];       /* confidence interval: lower, upper, level */
+extern const char *const shape_levels[];         /* names of the levels of mastery */
+extern const char *const shape_trends[]; /* names of the trends: improving, declining, stable */
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* /api/v1/xapi/statements: records the statements of learning tools as learning events
- * (docs/events.md, xAPI). All statements of a request are recorded, or none: the first step reads
- * rights, consent and known ids of all, and nothing is written before every statement has passed.
- */
+/* /api/v1/xapi/statements: records the xAPI statements of learning tools as learning events
+ * (docs/events.md, xAPI). All statements of a request are recorded, or none. The first round trip
+ * reads what decides about each of them: the caller's rights, the student's consent, whether the
+ * student is erased (a tombstone in Redis), and the mark, a digest of the statement that is
+ * already stored under its id. Nothing is written before every statement has passed. */
 #include "app/ingest/xapi.h"
 #include "app/auth/access.h"
 #include "app/base/clock.h"
@@ -15,25 +16,30 @@
 #include "app/store/erasure.h"
 #include "app/store/student.h"
 
+/* One statement of the request. */
 struct entry {
     struct xapi_event event;
-    struct command *mark; /* digest of the statement stored under this id before, if any */
-    struct command *consent, *tombstone;
-    struct command *student_cohorts; /* NULL unless a teacher's right needs it */
+    struct command *mark;            /* reads the digest of the statement stored under this id */
+    struct command *consent;         /* reads the consents of the student */
+    struct command *tombstone;       /* reads whether the student is erased */
+    struct command *student_cohorts; /* reads the student's cohorts; NULL unless a teacher calls */
 };
 
+/* State of a request between its steps. */
 struct statements {
     struct entry *v;
     size_t n;
-    bool is_list; /* the body was a list, not one statement */
-    struct command *teacher_cohorts;
-    struct event_batch batch; /* the statements that are new */
-    bool checked;             /* rights, consent and ids */
+    bool is_list;                    /* true: the body is a list; false: it is one statement */
+    struct command *teacher_cohorts; /* reads the caller's cohorts; NULL unless a teacher calls */
+    struct event_batch batch;        /* the statements to record: those that are not stored yet */
+    bool checked;                    /* the first round trip has been evaluated */
 };
 
 /* ---- parsing ---- */
 
-/* Ids must differ within a request: two statements with one id could not both be recorded. */
+/* Adds a field error for each statement whose id is in the list before, since two statements with
+ * one id could not both be recorded. Compares each with all before it, which is acceptable for at
+ * most XAPI_STATEMENTS_MAX statements. */
 static void statements_fail_repeated(struct exchange *x, const struct statements *s)
 {
     for (size_t i = 1; i < s->n; i++) {
@@ -49,6 +55,8 @@ static void statements_fail_repeated(struct exchange *x, const struct statements
     }
 }
 
+/* Parses the body, one statement or a list of them. On an error x->problem has a field error for
+ * each invalid field of any statement. */
 static void statements_parse(struct exchange *x, struct statements *s, struct json_object *body)
 {
     const struct binding binding = {x->arena, &x->problem};
@@ -77,7 +85,8 @@ static void statements_parse(struct exchange *x, struct statements *s, struct js
         statements_fail_repeated(x, s);
 }
 
-/* xAPI requires the version header; without it the request is refused (xAPI-Communication 3.3). */
+/* Checks the headers and parses the body as JSON. Returns NULL with x->problem set if it cannot. A
+ * request without the version header is refused, as xAPI requires (xAPI-Communication 3.3). */
 static struct json_object *statements_parse_body(struct exchange *x)
 {
     struct str version = x->request.xapi_version;
@@ -96,7 +105,8 @@ static struct json_object *statements_parse_body(struct exchange *x)
 
 /* ---- rights, consent and known ids ---- */
 
-/* Decides whether the caller may write about the student, or queues what the decision needs. */
+/* Decides whether the caller may write about the student of the statement. Sets x->problem if not;
+ * for a teacher, queues the cohorts on which the decision depends. */
 static void entry_queue_access(struct exchange *x, struct statements *s, struct entry *e)
 {
     switch (access_decide(ACCESS_WRITE_STUDENT, &x->caller, e->event.input.student)) {
@@ -112,7 +122,7 @@ static void entry_queue_access(struct exchange *x, struct statements *s, struct 
     }
 }
 
-/* Everything that decides whether a statement may be recorded, in one round trip. */
+/* Queues everything that decides whether the statements may be recorded, in one round trip. */
 static void statements_queue(struct exchange *x, struct statements *s)
 {
     for (size_t i = 0; i < s->n; i++) {
@@ -125,7 +135,7 @@ static void statements_queue(struct exchange *x, struct statements *s)
     }
 }
 
-/* NULL with x->problem. */
+/* Parses the request and queues the first round trip. Returns NULL with x->problem set. */
 static struct statements *statements_begin(struct exchange *x)
 {
     struct statements *s = exchange_new_state(x, sizeof(*s));
@@ -138,6 +148,8 @@ static struct statements *statements_begin(struct exchange *x)
     return x->problem.code == PROBLEM_NONE ? s : NULL;
 }
 
+/* Checks the access of a teacher to the student of every statement, when the cohorts have been
+ * read. Sets x->problem if one is denied. */
 static void statements_check_access(struct exchange *x, const struct statements *s)
 {
     for (size_t i = 0; i < s->n && x->problem.code == PROBLEM_NONE; i++) {
@@ -151,13 +163,15 @@ static void statements_check_access(struct exchange *x, const struct statements 
     }
 }
 
+/* Sets the problem "conflict" (status 409): the id belongs to a different stored statement. */
 static void statements_fail_conflict(struct exchange *x)
 {
     problem_set(&x->problem, PROBLEM_CONFLICT, "Another statement with this id is stored already");
 }
 
-/* A statement that is known already is skipped if it is the same, by its digest; another one under
- * its id is a conflict. */
+/* Checks one statement against the replies of the first round trip. A statement that is stored
+ * already (equal digest) is skipped; a different one stored under its id is a conflict; a new one
+ * is added to the batch. Sets x->problem if it may not be recorded. */
 static void entry_check(struct exchange *x, struct statements *s, struct entry *e)
 {
     struct str mark = {0};
@@ -186,7 +200,9 @@ static void entry_check(struct exchange *x, struct statements *s, struct entry *
         (struct event_batch_item){.input = e->event.input, .mark = e->event.digest};
 }
 
-/* The last step before anything is written: one bad statement fails the request. */
+/* Checks all statements before anything is written, and prepares the batch of the new ones.
+ * Returns false with x->problem set if one statement may not be recorded; the whole request then
+ * fails. */
 static bool statements_check(struct exchange *x, struct statements *s)
 {
     statements_check_access(x, s);
@@ -204,7 +220,8 @@ static bool statements_check(struct exchange *x, struct statements *s)
 
 /* ---- response ---- */
 
-/* Another request may have stored a statement under the same id since the ids were read. */
+/* Evaluates the recording of one statement. Another request may have stored a different statement
+ * under the same id after the marks were read, which is a conflict. */
 static void item_check(struct exchange *x, const struct event_batch_item *item)
 {
     if (item->problem.code != PROBLEM_NONE && x->problem.code == PROBLEM_NONE)
@@ -213,7 +230,8 @@ static void item_check(struct exchange *x, const struct event_batch_item *item)
         statements_fail_conflict(x);
 }
 
-/* The response is a bare list of ids, as xAPI wants it, so it has no success or correlation_id. */
+/* Writes the response: a plain list of ids, as xAPI requires, and so without success and
+ * correlation_id. */
 static void statements_respond(struct exchange *x, const struct statements *s)
 {
     struct jw w = {.out = &x->response.body};
@@ -226,6 +244,8 @@ static void statements_respond(struct exchange *x, const struct statements *s)
     jw_array_end(&w);
 }
 
+/* Handler of the statements. Its steps: parse and queue what decides about them; check; record,
+ * over as many round trips as needed; respond. */
 static enum step xapi_statements(struct exchange *x)
 {
     struct statements *s = x->state;
@@ -248,8 +268,9 @@ static enum step xapi_statements(struct exchange *x)
     return STEP_DONE;
 }
 
-/* Headers that every response of this resource must have (xAPI-Communication 2.1.1 and 3.3). Scores
- * are consistent through now: an event is part of the score as soon as it is recorded. */
+/* Adds the headers that every response of this resource must have (xAPI-Communication 2.1.1 and
+ * 3.3). Consistent-Through is the present time, because an event is part of the score as soon as
+ * it is recorded. */
 static void statements_add_headers(struct exchange *x)
 {
     char through[TIME_TEXT_SIZE];
@@ -263,8 +284,8 @@ static void statements_add_headers(struct exchange *x)
 /* ---- tables ---- */
 
 /* clang-format off */
-/* For the OpenAPI document only: the handler parses the body itself,
-     more strictly than rules can. */
+/* Fields for the OpenAPI document only: the handler parses the body itself, because rules cannot
+ * check all that xAPI requires. */
 static const struct rule statement[] = RULES(
     OPTIONAL(TEXT, "id", "UUID; a new one when absent. The same statement again changes nothing"),
     FIELD(JSON, "actor", "An Agent whose account.name is the student id"),
