@@ -28,7 +28,7 @@ void connection_init(struct connection *c, int fd)
     c->request.keepConnection = 1;
 }
 
-/* Uses close(2), since libfcgi would wait until the web server closes as well (hazards F5). */
+/* Closes with close(2): libfcgi would first wait for the web server to close (hazards F5). */
 void connection_close(struct connection *c)
 {
     if (c->request.ipcFd >= 0) {

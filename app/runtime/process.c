@@ -46,7 +46,7 @@ void process_harden(void)
     (void)seccomp_install_filter(); /* result ignored: a kernel without filters is accepted */
 }
 
-/* If the parent has already ended, the process gets the signal at once. */
+/* If the parent has already ended, the process sends the signal to itself. */
 void process_die_with_parent(pid_t parent)
 {
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);

@@ -264,8 +264,9 @@ static void jobs_start_job(struct jobs *jobs, struct job *job, const struct queu
 
 /* ---- reading the queue ---- */
 
-/* The queue was read: starts each job in the first free place (of JOBS_AT_ONCE). There are free
- * places enough, since no more jobs were requested and this is the only task that starts jobs. */
+/* The queue was read: starts each job in the first free place; at most JOBS_AT_ONCE places are
+ * searched. There are enough free places, since only this task starts jobs, and it has requested no
+ * more jobs than places. */
 static void jobs_on_read(struct task *task)
 {
     struct jobs *jobs = task->owner;

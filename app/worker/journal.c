@@ -251,6 +251,8 @@ static void journal_tick_shard(struct journal *journal, unsigned shard)
         journal_begin(journal, shard);
 }
 
+/* Starts tasks for the shards that need one. Each call begins with another shard, so that the limit
+ * BUSY_SHARDS_MAX does not always exclude the same shards. */
 void journal_tick(struct journal *journal)
 {
     unsigned first = journal->rr_cursor++;

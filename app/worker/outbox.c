@@ -302,6 +302,8 @@ static void outbox_tick_shard(struct outbox *outbox, unsigned shard)
         outbox_begin_attempt(outbox, shard);
 }
 
+/* Starts the attempts that are due. Each call begins with another shard, so that the limit of the
+ * sidecar does not always exclude the same shards. */
 void outbox_tick(struct outbox *outbox)
 {
     unsigned first = outbox->rr_cursor++;

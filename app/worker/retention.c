@@ -90,11 +90,15 @@ static void retention_on_marks_trimmed(struct task *task)
         retention_on_trimmed(task);
 }
 
+/* Queues the removal of marks that are older than MARK_DAYS from one hash, starting at its first
+ * portion. */
 static void retention_trim_marks(struct pipeline *pipeline, struct str key, int64_t now_ms)
 {
     (void)student_cmd_trim_marks(pipeline, key, STR("0"), day_of_ms(now_ms) - MARK_DAYS);
 }
 
+/* Queues the removal of events that are older than EVENT_AGE_MAX_MS from the stream of one
+ * student. */
 static void retention_trim_events(struct pipeline *pipeline, struct str key, int64_t now_ms)
 {
     retention_queue_trim(pipeline, key, now_ms - EVENT_AGE_MAX_MS);
