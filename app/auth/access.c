@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The table of rights (docs/api.md, Access rights). It decides by the caller's role and id. Some
- * rights also depend on the cohorts that Redis holds, such as whether a teacher teaches a student.
- * The verdict then says on what the right depends, and the caller of access_decide reads it from
- * Redis (pipeline/authorize.c, service/cohort_access.c). The subject is the student or cohort that
- * a request is about. */
+/* The table of rights (docs/api.md, Access rights). Some rights depend on cohorts in Redis; the
+ * verdict says so, and the caller reads them. The subject is the student or cohort of a request. */
 #include "app/auth/access.h"
 
 /* The subjects that a role may reach. RIGHT_NONE is 0, so that a missing row or column of the table

@@ -46,8 +46,7 @@ bool authorize_queue_subject(struct exchange *x)
     return true;
 }
 
-/* Whether the cohort of the request is one of the cohorts that the caller teaches. False also when
- * the reply of Redis cannot be read; x->problem is then set. */
+/* Whether the caller teaches the cohort; x->problem may be set when false. */
 static bool authorize_own_cohort(struct exchange *x)
 {
     struct str wanted = exchange_subject(x);

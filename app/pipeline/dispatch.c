@@ -111,8 +111,7 @@ static bool dispatch_prepare(struct exchange *x)
 
 /* ---- the handler and its round trips ---- */
 
-/* Ends an exchange: completes its response, records it in audit log, log and metrics, and hands it
- * to the owner of the connection by the two callbacks. The exchange must not be used afterwards. */
+/* Ends an exchange, which must not be used afterwards. */
 static void dispatch_finish(struct dispatch *d, struct exchange *x)
 {
     respond_complete(x);
@@ -168,9 +167,7 @@ static void dispatch_run_handler(struct dispatch *d, struct exchange *x)
     dispatch_complete(d, x);
 }
 
-/* Continues an exchange when the replies of its round trip have arrived or the round trip has
- * failed (x->pipeline.status says which): checks the right and the Idempotency-Key, which depend on
- * the first round trip, then runs the next step of the handler. */
+/* Continues an exchange when its round trip has succeeded or failed (x->pipeline.status). */
 static void dispatch_resume(struct dispatch *d, struct exchange *x)
 {
     if (x->completing) {
