@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The table of rights (docs/api.md, Access rights). It decides as far as the token alone can: where
- * the store must be consulted (does this teacher teach this student?), the verdict says so, and
- * service/cohort_access finds out. */
+/* The table of rights (docs/api.md, Access rights). Some rights depend on cohorts in Redis; the
+ * verdict says so, and the caller reads them. The subject is the student or cohort of a request. */
 #include "app/auth/access.h"
 
-/* RIGHT_NONE is 0, so that a missing row or column of the table refuses. */
+/* The subjects that a role may reach. RIGHT_NONE is 0, so that a missing row or column of the table
+ * refuses. */
 enum right {
-    RIGHT_NONE,
-    RIGHT_ALL,
+    RIGHT_NONE,        /* no subject */
+    RIGHT_ALL,         /* all subjects */
     RIGHT_OWN,         /* the caller's own data */
     RIGHT_OWN_STUDENT, /* students of a cohort that the caller teaches */
     RIGHT_MEMBER,      /* cohorts of which the caller is a member */
-    RIGHT_OWN_COHORT, /* cohorts that the caller teaches; a request without a subject is for a list,
-                       * which the handler limits to these */
+    RIGHT_OWN_COHORT,  /* cohorts that the caller teaches */
 };
 
 /* clang-format off */
@@ -35,6 +34,7 @@ static const unsigned char rights[ACCESSES][ROLES] = {
 };
 /* clang-format on */
 
+/* Without a subject RIGHT_OWN_COHORT gives a list, which the handler limits to the own cohorts. */
 enum verdict access_decide(enum access access, const struct principal *caller, struct str subject)
 {
     if (access >= ACCESSES || caller->role >= ROLES)

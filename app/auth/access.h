@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Decides what a caller may do (docs/api.md, Access rights). No other file does. */
+/* Decides what a caller may do, by the table of rights in access.c (docs/api.md, Access rights). */
 #ifndef AUTH_ACCESS_H
 #define AUTH_ACCESS_H
 
@@ -15,8 +15,8 @@ enum verdict {
     VERDICT_IF_MEMBER,      /* the caller is a member of the cohort */
 };
 
-/* subject: id of the student or cohort that the request is about; empty when it is about neither.
- */
+/* Decides whether the caller has an access right. subject: id of the student or cohort that the
+ * request is about; empty when it is about neither. */
 enum verdict access_decide(enum access access, const struct principal *caller, struct str subject);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Wraps libjwt 1.10 so that its weaknesses (hazards W1, W2) cannot be used: a key always has bytes,
- * and the algorithm is always the configured one. */
+/* Wraps the library libjwt 1.10 so that two of its weaknesses cannot be used (docs/hazards.md, W1
+ * and W2): a key always has bytes, and the algorithm is always the configured one. */
 #include "app/auth/jws.h"
 
 #include <limits.h>
@@ -10,15 +10,16 @@
 
 bool jws_verify(const char *token, const char *algorithm, const struct token_key *key)
 {
-    /* Without key bytes libjwt verifies no signature and accepts any token (hazards W1). */
+    /* Without key bytes libjwt verifies no signature and accepts any token (W1). */
     if (key->n == 0 || key->n > INT_MAX)
         return false;
     jwt_t *jwt = NULL;
     bool valid = jwt_decode(&jwt, token, key->p, (int)key->n) == 0;
-    /* libjwt lets the token choose among all algorithms that suit the key's bytes (hazards W2). */
+    /* libjwt lets the token choose among all algorithms that the key's bytes can be used for (W2).
+     */
     valid = valid && jwt_get_alg(jwt) == jwt_str_alg(algorithm) && jwt_get_alg(jwt) != JWT_ALG_NONE;
     jwt_free(jwt);
-    ERR_clear_error(); /* libjwt leaves errors in OpenSSL's queue, where others would find them */
+    ERR_clear_error(); /* libjwt leaves errors in OpenSSL's queue, which later code would report */
     return valid;
 }
 

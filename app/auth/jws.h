@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Signs and verifies tokens in compact form (JWS, RFC 7515). The only file that uses libjwt (1.x,
- * written for 1.10.2). Checks the signature alone: token.c checks shape, header and claims. */
+/* Signs and verifies tokens in compact form (JWS, RFC 7515) by the library libjwt (1.x, written for
+ * 1.10.2), which no other file uses. Only signature and algorithm are checked here. token.c checks
+ * the form, the header and the claims of a token. */
 #ifndef AUTH_JWS_H
 #define AUTH_JWS_H
 

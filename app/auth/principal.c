@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Roles are numbers inside and names in tokens and logs. */
+/* A principal is the user id and role of a caller. Roles are numbers in the engine, and names in
+ * tokens and logs. */
 #include "app/auth/principal.h"
 
 const char *const role_names[ROLES] = {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Verifies tokens and holds the keys that do it. A token is accepted when a check of each kind
- * passes, the cheap ones first: size, cache of verified tokens, shape, header, signature by one of
- * the current or retired keys, claims. Keys that a reload finds removed stay valid for KEY_GRACE_S
- * ("retired"). `generation` changes with every change of the keys, which makes all cached tokens
- * invalid. */
+/* Verifies tokens and holds the keys for it. A token in the cache of verified tokens is accepted at
+ * once. Any other token must pass all checks, the cheap ones first: size, form, header, signature
+ * by one of the current or retired keys, claims. A retired key is one that a reload no longer finds
+ * in the key files; it is accepted for KEY_GRACE_S more. The generation is a number that grows with
+ * each change of the keys, which makes all cached tokens invalid. */
 #include "app/auth/token.h"
 
 #include <stdio.h>
@@ -16,17 +16,18 @@
 #include "app/base/base64.h"
 #include "app/http/json.h"
 
-/* Ample for the decoded header and payload of a token of TOKEN_MAX bytes. */
+/* Memory for one verification in bytes: at first, and at most. It is more than the decoded header
+ * and payload of a token of TOKEN_MAX bytes need. */
 enum { SCRATCH_FIRST = 32 * 1024, SCRATCH_CAP = 512 * 1024 };
 
 struct tokens {
     const struct config *config;
-    struct token_keys keys;
-    struct token_keys retired;                /* removed, still accepted; the oldest first */
-    int64_t retired_until_us[TOKEN_KEYS_MAX]; /* monotonic; by index in retired */
-    uint64_t generation;                      /* of keys and retired; from 1 */
-    struct token_cache *cache;
-    struct arena *scratch; /* reset after each verification */
+    struct token_keys keys;    /* current keys, as settings or files hold them */
+    struct token_keys retired; /* keys that were removed but are still accepted; the oldest first */
+    int64_t retired_until_us[TOKEN_KEYS_MAX]; /* end of each retired key; monotonic clock */
+    uint64_t generation;                      /* number that grows when keys or retired change */
+    struct token_cache *cache;                /* tokens that were verified a moment ago */
+    struct arena *scratch;                    /* memory of one verification, reset after it */
 };
 
 struct tokens *tokens_new(const struct config *config, char ret_error[200])
@@ -59,6 +60,7 @@ void tokens_free(struct tokens *tokens)
     free(tokens);
 }
 
+/* Removes the retired key at index i, and its end of validity; later ones move up by one. */
 static void tokens_drop_retired(struct tokens *tokens, size_t i)
 {
     token_keys_remove(&tokens->retired, i);
@@ -66,8 +68,9 @@ static void tokens_drop_retired(struct tokens *tokens, size_t i)
             (tokens->retired.n - i) * sizeof(tokens->retired_until_us[0]));
 }
 
-/* Moves the keys of old that are not among the current ones to the retired ones. When these are
- * full, the oldest is dropped. */
+/* Moves those keys of old that are no longer current keys to the retired keys, which own them from
+ * then on. The oldest retired key is dropped when there are too many. A retired key that is a
+ * current key again is removed from the retired keys. */
 static void tokens_retire(struct tokens *tokens, struct token_keys *old, int64_t now_us)
 {
     int64_t grace_us = tokens->config->key_grace_s * INT64_C(1000000);
@@ -80,7 +83,7 @@ static void tokens_retire(struct tokens *tokens, struct token_keys *old, int64_t
         tokens->retired.v[tokens->retired.n++] = old->v[i];
         old->v[i] = (struct token_key){NULL, 0};
     }
-    for (size_t i = tokens->retired.n; i-- > 0;) /* a retired key may be in the file again */
+    for (size_t i = tokens->retired.n; i-- > 0;) /* backwards, because removing moves later keys */
         if (token_keys_contain(&tokens->keys, &tokens->retired.v[i]))
             tokens_drop_retired(tokens, i);
 }
@@ -115,6 +118,8 @@ uint64_t tokens_generation(const struct tokens *tokens)
     return tokens->generation;
 }
 
+/* Sets a problem (401 with this message) for a token that was sent and refused. Always returns
+ * false, which the callers return too. */
 static bool token_refuse(struct problem *p, const char *why)
 {
     problem_set(p, PROBLEM_AUTH_ERROR, "%s", why);
@@ -122,8 +127,8 @@ static bool token_refuse(struct problem *p, const char *why)
     return false;
 }
 
-/* Splits header.payload.signature, none of them empty. A further dot stays in the signature, which
- * is then not valid base64url. */
+/* Splits a token, header.payload.signature. Returns false when one of the three is empty. A further
+ * dot stays in the signature, which is refused later because it is not valid base64url. */
 static bool token_split(struct str token, struct str *ret_header, struct str *ret_payload,
                         struct str *ret_signature)
 {
@@ -133,7 +138,7 @@ static bool token_split(struct str token, struct str *ret_header, struct str *re
     return ret_header->n > 0 && ret_payload->n > 0 && token.n > 0;
 }
 
-/* Parses the header or the payload; NULL when it is not base64url of valid JSON. */
+/* Decodes and parses the header or payload; NULL when it is not base64url of valid JSON. */
 static struct json_object *token_parse_section(struct str section, struct arena *scratch)
 {
     struct problem ignored = {.code = PROBLEM_NONE};
@@ -141,8 +146,9 @@ static struct json_object *token_parse_section(struct str section, struct arena 
     return text.p ? json_parse(text, scratch, &ignored) : NULL;
 }
 
-/* `typ` may be absent, or JWT in any case. Other values are refused because libjwt 1.10 refuses
- * them (hazards W5); checking here keeps the result the same with other versions of libjwt. */
+/* Whether the header of a token names the configured algorithm and demands nothing else. `typ` may
+ * be absent, or JWT in upper or lower case. libjwt 1.10 refuses other values (docs/hazards.md, W5);
+ * the check here gives the same result with other versions of libjwt. */
 static bool token_header_valid(struct json_object *header, const char *algorithm)
 {
     struct json_object *typ;
@@ -151,7 +157,7 @@ static bool token_header_valid(struct json_object *header, const char *algorithm
     if (!str_equal(token_string_member(header, "alg"), str_of(algorithm)))
         return false;
     if (json_object_object_get_ex(header, "crit", NULL))
-        return false; /* lists extensions that must be understood, and none is: RFC 7515, 4.1.11 */
+        return false; /* crit lists extensions that the engine does not have (RFC 7515, 4.1.11) */
     return !json_object_object_get_ex(header, "typ", &typ) ||
            str_equal_nocase(token_string_member(header, "typ"), STR("JWT"));
 }
@@ -165,8 +171,9 @@ static bool token_signed_by_any(const struct token_keys *keys, const char *token
     return false;
 }
 
-/* Checks everything but the claims, and stores the still encoded payload. The checks that keep odd
- * bytes away from libjwt come before libjwt (hazards W4), as do the cheap ones. */
+/* Whether form, header and signature of a token are valid; the claims are not checked. Stores the
+ * payload, which is still encoded. libjwt must not get bytes that are not base64url
+ * (docs/hazards.md, W4), so the sections are decoded first, and only the success of it is used. */
 static bool token_signature_valid(struct tokens *tokens, struct str token, struct str *ret_payload)
 {
     const char *algorithm = tokens->config->jwt_algorithm;
@@ -183,8 +190,9 @@ static bool token_signature_valid(struct tokens *tokens, struct str token, struc
                       token_signed_by_any(&tokens->retired, text.p, algorithm));
 }
 
-/* NULL when the token is valid and *ret its principal; else why not, for the client. The message
- * does not say which check of the signature failed: that would help an attacker only. */
+/* Verifies a token that is not in the cache. Returns NULL and stores its user and role in *ret when
+ * it is valid; else returns the reason as a message for the client. The message does not say which
+ * check of the signature failed, because that would only help an attacker. */
 static const char *token_error(struct tokens *tokens, struct str token, int64_t now_ms,
                                struct principal *ret, int64_t *ret_expires_ms)
 {
@@ -213,8 +221,9 @@ bool tokens_verify(struct tokens *tokens, struct str token, int64_t now_ms, stru
     return true;
 }
 
-/* The header is "Bearer x": the scheme in any case, one or more spaces, the token (RFC 6750,
- * section 2.1). Another scheme counts as no credentials at all. */
+/* Takes the token from a header "Bearer TOKEN" and verifies it. The scheme Bearer may be in upper
+ * or lower case, and one or more spaces follow it (RFC 6750, section 2.1). A header with another
+ * scheme counts as no credentials. */
 bool tokens_verify_header(struct tokens *tokens, struct str authorization, int64_t now_ms,
                           struct principal *ret, struct problem *p)
 {
@@ -240,6 +249,7 @@ static void claims_add_text(struct json_object *claims, const char *name, const 
         json_object_object_add(claims, name, json_object_new_string(value));
 }
 
+/* Signs the claims with the first secret of the configuration; NULL on failure. */
 static char *sign_claims(const struct config *config, struct json_object *claims)
 {
     char ignored[200], *token = NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Verifies JSON Web Tokens (RFC 7519, 7515, 8725) with the configured keys and the one configured
- * algorithm, never the token's own choice. Adds the checks of hazards W1 to W7 to those of libjwt.
- * Verified tokens are cached by the SHA-256 of the whole token, for TOKEN_CACHE_S at most, never
- * past exp, and not beyond a change of the keys. */
+/* Verifies JSON Web Tokens (RFC 7519, 7515, 8725) with the configured keys and the configured
+ * algorithm; the algorithm that a token names must be the same. Adds checks to those of the library
+ * libjwt (docs/hazards.md, W1 to W7). A verified token is cached by its SHA-256. It leaves the
+ * cache after TOKEN_CACHE_S, at its expiry (exp), or when the keys change. */
 #ifndef AUTH_TOKEN_H
 #define AUTH_TOKEN_H
 
@@ -13,10 +13,10 @@
 struct tokens;
 
 enum {
-    TOKEN_MAX = 8192, /* bytes */
-    TOKEN_KEYS_MAX = 4,
-    TOKEN_CACHE_S = 60,
-    TOKEN_CACHE_ENTRIES = 4096,
+    TOKEN_MAX = 8192,           /* most bytes of a token */
+    TOKEN_KEYS_MAX = 4,         /* most keys at the same time */
+    TOKEN_CACHE_S = 60,         /* longest time that a verified token is cached, in seconds */
+    TOKEN_CACHE_ENTRIES = 4096, /* most tokens in the cache */
 };
 
 /* Loads and checks the keys (HS256: each secret has 32 bytes or more; RS256: RSA of 2048 bits or
@@ -31,16 +31,17 @@ void tokens_expire_keys(struct tokens *tokens, int64_t now_us);
 /* A number that changes whenever the accepted keys change. */
 uint64_t tokens_generation(const struct tokens *tokens);
 
-/* authorization: value of the Authorization header, "Bearer x". now_ms: wall clock. False with
- * AUTH_ERROR in p, whose message does not say which check of the signature failed; *ret is then
- * untouched. */
+/* Verify the token of an Authorization header ("Bearer TOKEN"), or a token alone. Return true and
+ * store user and role in *ret; or return false with AUTH_ERROR in p and leave *ret unchanged. The
+ * message of the error does not say which check of the signature failed. now_ms: wall clock. */
 bool tokens_verify_header(struct tokens *tokens, struct str authorization, int64_t now_ms,
                           struct principal *ret, struct problem *p);
 bool tokens_verify(struct tokens *tokens, struct str token, int64_t now_ms, struct principal *ret,
                    struct problem *p);
 
-/* Makes a token signed with the first secret, for mastery-ctl. iss and aud come from the
- * configuration. NULL on failure and when the algorithm is not HS256; the caller frees the text. */
+/* Makes a token for mastery-ctl, signed with the first secret. The claims iss and aud come from the
+ * configuration. The caller frees the text. Returns NULL on failure, and when the algorithm is not
+ * HS256. */
 char *token_make(const struct config *config, const char *user_id, enum role role,
                  int64_t issued_at_s, int64_t expires_at_s);
 

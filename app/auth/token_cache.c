@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A set-associative cache, as of processors: two bytes of the digest select a set of WAYS entries,
- * and an entry may be in any of them. Fixed size, no allocation after start, no list to maintain.
- */
+/* The cache of verified tokens is set-associative, like the caches of processors: two bytes of a
+ * token's digest (its SHA-256) select a set of WAYS entries, and the token may be in any of them.
+ * The cache has a fixed size and allocates no memory after start. The generation is the number of
+ * the set of keys that verified a token. */
 #include "app/auth/token_cache.h"
 
 #include <stdlib.h>
@@ -16,8 +17,8 @@ _Static_assert((SETS & (SETS - 1)) == 0 && SETS <= 65536, "set_of uses the low b
 
 struct entry {
     unsigned char digest[DIGEST_SIZE];
-    uint64_t generation; /* of the keys that verified the token; 0: the entry was never used */
-    int64_t expires_ms;
+    uint64_t generation; /* number of the keys that verified the token; 0: the entry is unused */
+    int64_t expires_ms;  /* wall clock; the token must be verified again from then on */
     struct principal principal;
 };
 
@@ -40,8 +41,8 @@ static size_t set_of(const unsigned char digest[DIGEST_SIZE])
     return ((size_t)digest[0] << 8 | digest[1]) % SETS;
 }
 
-/* An expiry later than any entry can have means that the clock was set back: then the token must be
- * verified again. */
+/* Whether an entry may still be used: the keys are the same and it has not expired. An expiry that
+ * is more than LIFETIME_MS away means that the clock was set back; the entry is then not used. */
 static bool is_current(const struct entry *e, uint64_t generation, int64_t now_ms)
 {
     return e->generation == generation && now_ms < e->expires_ms &&
@@ -65,7 +66,8 @@ bool token_cache_find(const struct token_cache *cache, const unsigned char diges
     return false;
 }
 
-/* One that is not current, else the first to expire. */
+/* The entry of a set that a new token replaces: one that may not be used any more, else the one
+ * that expires first. The loop ends when such an unusable entry is found. */
 static struct entry *entry_to_replace(struct entry set[WAYS], uint64_t generation, int64_t now_ms)
 {
     struct entry *best = &set[0];

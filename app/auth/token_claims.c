@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The checks of the claims, as a table in the order in which they are made: the first that fails
- * gives the message for the client. The clock skew (JWT_CLOCK_SKEW_S) applies to nbf and iat, not
- * to exp. */
+/* Checks the claims of a token (the members of its payload: sub, role, exp, ...). The table checks
+ * lists the checks in their order; the first check that fails gives the message for the client. The
+ * clock of the issuer may be ahead by JWT_CLOCK_SKEW_S, so nbf and iat may be that far in the
+ * future. exp is compared exactly. */
 #include "app/auth/token_claims.h"
 
 #include "app/http/json.h"
@@ -34,9 +35,10 @@ static bool claim_time_ms(const struct claims_check *r, const char *name, double
     return true;
 }
 
+/* The role with this name; ROLE_NONE for a name that is no user's role. */
 static enum role role_of(struct str name)
 {
-    /* The loop excludes ROLE_SERVICE: no token makes its bearer the sidecar. */
+    /* ROLE_SERVICE comes after the last role of the loop: no token gives the sidecar's role. */
     for (enum role role = ROLE_STUDENT; role <= ROLE_ADMIN; role++)
         if (str_equal(name, str_of(role_names[role])))
             return role;
@@ -71,6 +73,7 @@ static bool is_not_expired(const struct claims_check *r)
     return claim_time_ms(r, "exp", &exp_ms) && r->now_ms < exp_ms;
 }
 
+/* Whether the token expires within the longest lifetime that is configured. */
 static bool expires_in_time(const struct claims_check *r)
 {
     double exp_ms;
@@ -78,7 +81,8 @@ static bool expires_in_time(const struct claims_check *r)
            exp_ms <= r->now_ms + r->config->jwt_max_lifetime_s * 1e3;
 }
 
-/* Absent, or a time that is not in the future beyond the tolerated skew. */
+/* Whether the claim is absent, or is a time in the past or at most JWT_CLOCK_SKEW_S in the future.
+ */
 static bool is_not_in_future(const struct claims_check *r, const char *name)
 {
     double time_ms;
@@ -93,14 +97,15 @@ static bool is_valid_already(const struct claims_check *r)
     return is_not_in_future(r, "nbf") && is_not_in_future(r, "iat");
 }
 
+/* Whether the token is from the configured issuer; true when no issuer is configured. */
 static bool issuer_matches(const struct claims_check *r)
 {
     struct str expected = str_of(r->config->jwt_issuer);
     return expected.n == 0 || str_equal(token_string_member(r->claims, "iss"), expected);
 }
 
-/* Whether one member is the expected text. All of them must be strings (RFC 7519, section 4.1.3).
- */
+/* Whether an element of the list is the expected text. The loop goes on after it, because all
+ * elements must be strings (RFC 7519, section 4.1.3); else the result is false. */
 static bool list_has(struct json_object *list, struct str expected)
 {
     bool found = false;
@@ -113,6 +118,8 @@ static bool list_has(struct json_object *list, struct str expected)
     return found;
 }
 
+/* Whether the token is for the configured audience: aud is that text, or a list with it. Without a
+ * configured audience the token must have no aud. */
 static bool audience_matches(const struct claims_check *r)
 {
     struct str expected = str_of(r->config->jwt_audience);
@@ -149,7 +156,8 @@ const char *token_claims_error(struct json_object *claims, const struct config *
         if (!checks[i].passes(&r))
             return checks[i].error;
     double exp_ms = 0;
-    (void)claim_time_ms(&r, "exp", &exp_ms); /* present, and small enough for int64_t, as checked */
+    /* The checks have found that exp is present and small enough for int64_t. */
+    (void)claim_time_ms(&r, "exp", &exp_ms);
     *ret_expires_ms = (int64_t)exp_ms;
     principal_set(ret, role_of(token_string_member(claims, "role")),
                   token_string_member(claims, "sub"));

@@ -9,13 +9,13 @@
 #include "app/auth/principal.h"
 #include "app/base/config.h"
 
-/* Returns NULL and fills *ret when the claims are valid now; else why they are not, for the client,
- * and writes nothing. claims: any JSON value, NULL for null, parsed by json_parse (no duplicate
- * keys). *ret_expires_ms: exp, cut to whole milliseconds. */
+/* Checks the claims. When they are valid, returns NULL and stores user and role in *ret, and exp in
+ * whole milliseconds in *ret_expires_ms. Else returns the reason as a message for the client and
+ * stores nothing. claims: any JSON value of json_parse (without duplicate keys); NULL for null. */
 const char *token_claims_error(struct json_object *claims, const struct config *config,
                                int64_t now_ms, struct principal *ret, int64_t *ret_expires_ms);
 
-/* The text of a string member; p is NULL when it is missing or not a string. */
+/* The text of the object's member with this name; p is NULL when it is missing or not a string. */
 struct str token_string_member(struct json_object *object, const char *name);
 
 #endif

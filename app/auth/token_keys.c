@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Loads keys from settings and files. Each error names its variable, and one bad key makes the
- * whole set invalid: a set that is used in part would fail later, for some tokens only. */
+/* Loads the keys that verify tokens: secrets for HS256, or public keys for RS256 and ES256. They
+ * come from settings (environment variables) or from files that settings name. Each error message
+ * names the variable. One bad key makes all keys invalid, because without it some tokens would be
+ * refused later, which is hard to explain. */
 #include "app/auth/token_keys.h"
 
 #include <errno.h>
@@ -13,6 +15,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+/* Writes an error message. Always returns false, which the callers return too. */
 static bool keys_fail(char ret_error[200], const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -26,7 +29,8 @@ static bool keys_fail(char ret_error[200], const char *format, ...)
     return false;
 }
 
-/* Appends a copy of the key. */
+/* Appends a copy of the key's bytes. variable: setting that the key comes from, for messages.
+ * Returns false with a message without memory, or when there are TOKEN_KEYS_MAX keys already. */
 static bool keys_add(struct token_keys *keys, const void *bytes, size_t n, const char *variable,
                      char ret_error[200])
 {
@@ -37,15 +41,15 @@ static bool keys_add(struct token_keys *keys, const void *bytes, size_t n, const
         return keys_fail(ret_error, "%s: no memory for the keys", variable);
     memcpy(copy, bytes, n);
     keys->v[keys->n++] = (struct token_key){copy, n};
-    /* The key owns the copy. */
+    /* keys owns the copy */
     /* cppcheck-suppress memleak */
     return true;
 }
 
-/* text: one secret a line. */
+/* Adds the secrets of a text with one secret a line; empty lines are skipped. */
 static bool keys_parse_secrets(struct str text, struct token_keys *ret, char ret_error[200])
 {
-    /* With a public key as the secret everybody could sign tokens. */
+    /* A public key is known to everybody, so as a secret it would let everybody sign tokens. */
     if (text.n > 0 && memmem(text.p, text.n, "-----BEGIN ", 11))
         return keys_fail(ret_error, "JWT_SECRET: this is a PEM file, not a secret for HS256; "
                                     "set JWT_ALGORITHM and JWT_PUBLIC_KEY_FILE");
@@ -62,7 +66,8 @@ static bool keys_parse_secrets(struct str text, struct token_keys *ret, char ret
     return ret->n > 0 || keys_fail(ret_error, "JWT_SECRET: not set, and JWT_ALGORITHM is HS256");
 }
 
-/* Returns NULL, or what is wrong with the key. */
+/* Checks type and size of a public key. Returns NULL when it suits the algorithm, else what is
+ * wrong with it. */
 static const char *public_key_error(const EVP_PKEY *key, const char *algorithm)
 {
     if (strcmp(algorithm, "RS256") == 0) {
@@ -78,7 +83,8 @@ static const char *public_key_error(const EVP_PKEY *key, const char *algorithm)
     return NULL;
 }
 
-/* libjwt needs each key as a PEM text of its own, so the key is written as one. */
+/* Appends a public key. It is written as a PEM text again, because libjwt needs a text for each
+ * key, while the file may hold several keys. */
 static bool keys_add_public(struct token_keys *keys, EVP_PKEY *key, char ret_error[200])
 {
     BIO *pem = BIO_new(BIO_s_mem());
@@ -91,8 +97,9 @@ static bool keys_add_public(struct token_keys *keys, EVP_PKEY *key, char ret_err
     return added;
 }
 
-/* Appends the key of one PEM block. Private keys and certificates are refused: the engine only
- * verifies with these keys, and a private key has no business on its host. */
+/* Appends the key of one PEM block. name: type of the block; der: its decoded bytes. Private keys
+ * and certificates are refused: the engine only verifies tokens, and a private key should not be on
+ * its host. */
 static bool keys_add_pem_block(struct token_keys *keys, const char *name, struct str der,
                                const char *algorithm, char ret_error[200])
 {
@@ -109,13 +116,17 @@ static bool keys_add_pem_block(struct token_keys *keys, const char *name, struct
     return added;
 }
 
-/* PEM_read_bio fails both at the end of the file and at a damaged block; its error distinguishes
- * them. */
+/* Whether the latest failure of PEM_read_bio was the end of the file. The other possible reason is
+ * a damaged block, which has another error. */
 static bool pem_at_end(void)
 {
     return ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
 }
 
+/* Adds the public keys of all PEM blocks of a text. Returns false with a message when a block is
+ * damaged or not a suitable key, and when there is none. OpenSSL's queue of errors is cleared
+ * before, so that pem_at_end sees the latest error, and afterwards, so that no error is left in it.
+ */
 static bool keys_parse_pem(struct str text, const char *algorithm, struct token_keys *ret,
                            char ret_error[200])
 {
@@ -143,6 +154,7 @@ static bool keys_parse_pem(struct str text, const char *algorithm, struct token_
     return good;
 }
 
+/* Reads a key file. The caller frees the text. Returns NULL with a message on failure. */
 static char *keys_read_file(const char *path, const char *variable, char ret_error[200])
 {
     char *text = config_read_secret_file(path);
@@ -152,6 +164,7 @@ static char *keys_read_file(const char *path, const char *variable, char ret_err
     return text;
 }
 
+/* Loads the secrets of HS256. The text of a file is wiped before it is freed. */
 static bool keys_load_secrets(const struct config *config, enum key_source source,
                               struct token_keys *ret, char ret_error[200])
 {
@@ -228,6 +241,7 @@ bool token_keys_contain(const struct token_keys *keys, const struct token_key *k
     return false;
 }
 
+/* Keys in another order are not equal: the first secret also signs tokens. */
 bool token_keys_equal(const struct token_keys *a, const struct token_keys *b)
 {
     bool equal = a->n == b->n;

@@ -1,35 +1,41 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The keys with which tokens are verified, all for the one configured algorithm. */
+/* The keys that verify tokens, all for the configured algorithm. */
 #ifndef AUTH_TOKEN_KEYS_H
 #define AUTH_TOKEN_KEYS_H
 
 #include "app/auth/token.h"
 
+/* Smallest keys that are accepted: bytes of a secret, bits of an RSA key. */
 enum { SECRET_BYTES_MIN = 32, RSA_BITS_MIN = 2048 };
 
-/* HS256: the secret's bytes. RS256, ES256: PEM text of one public key. */
+/* One key: the bytes of a secret (HS256), or the PEM text of one public key (RS256, ES256). */
 struct token_key {
-    unsigned char *p;
+    unsigned char *p; /* n bytes, wiped before they are freed */
     size_t n;
 };
 
 struct token_keys {
-    struct token_key v[TOKEN_KEYS_MAX];
+    struct token_key v[TOKEN_KEYS_MAX]; /* the first n are in use */
     size_t n;
 };
 
 enum key_source {
-    KEYS_FROM_CONFIG, /* the secrets that config holds */
-    KEYS_FROM_FILES,  /* JWT_SECRET_FILE, read again; without such a file as KEYS_FROM_CONFIG */
+    KEYS_FROM_CONFIG, /* the secrets that the configuration has read at start */
+    KEYS_FROM_FILES,  /* JWT_SECRET_FILE, read again; KEYS_FROM_CONFIG when it is not set */
 };
 
-/* Loads and checks all keys; public keys always come from their file. False, with a line that names
- * the variable, when any key is bad: a set is never used in part. HS256: one secret a line; white
- * space around it is ignored, empty lines are skipped. */
+/* Loads and checks all keys. Public keys always come from their file with both sources. A file
+ * of secrets has one secret a line; white space around it is ignored, empty lines are skipped.
+ * Returns false, with a line that names the setting, when one of the keys is bad; *ret is then
+ * unchanged. */
 bool token_keys_load(const struct config *config, enum key_source source, struct token_keys *ret,
                      char ret_error[200]);
-void token_keys_release(struct token_keys *keys);          /* wipes */
-void token_keys_remove(struct token_keys *keys, size_t i); /* wipes that one; later ones move up */
+/* Wipes and frees all keys. */
+void token_keys_release(struct token_keys *keys);
+/* Wipes, frees and removes the key at index i; later keys move up by one. */
+void token_keys_remove(struct token_keys *keys, size_t i);
+/* Compare keys in constant time. Two sets are equal when they have the same keys in the same order.
+ */
 bool token_keys_contain(const struct token_keys *keys, const struct token_key *key);
 bool token_keys_equal(const struct token_keys *a, const struct token_keys *b);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Fills a handler's input struct from a request by the rules of its route. One parser per rule type
- * (the table rule_parsers) checks a value and stores it in the member that the rule names; the
- * bind_ functions find the value in the path, the query or the body. Every wrong field is reported,
- * not only the first. A value that fails leaves its member unchanged: the caller has cleared the
- * input. */
+/* Fills a handler's input struct from a request by the rules of its route. A rule describes one
+ * field: its name, type, bounds and the member of the struct that gets its value. The bind_
+ * functions find the value of a field in the path, the query or the body. A parse_ function for
+ * each rule type (the table rule_parsers) checks the value and stores it. All wrong fields of a
+ * request are reported as field errors. A wrong value leaves its member as the caller has cleared
+ * it. */
 #include "app/http/validate.h"
 
 #include <math.h>
@@ -15,27 +16,31 @@
 #include "app/http/json.h"
 #include "app/http/query.h"
 
-/* 2^53 - 1: beyond it doubles do not hold every whole number. */
+/* 2^53 - 1. A double cannot hold every whole number that is larger. */
 static const double WHOLE_MAX = 9007199254740991.0;
 
-/* One value. From the path and the query all values are texts; value_of_text converts them. */
+/* The value of one field. The member that kind names holds it. */
 struct value {
-    enum { TEXT, NUMBER, BOOL, LIST, OBJECT } kind;
-    struct str text;
-    double number;
-    bool truth;
-    struct json_object *json; /* NULL when it came from the path or the query, and for null */
+    enum { TEXT, NUMBER, BOOL, LIST, OBJECT } kind; /* null has the kind OBJECT */
+    struct str text;                                /* value of kind TEXT */
+    double number;                                  /* value of kind NUMBER */
+    bool truth;                                     /* value of kind BOOL */
+    struct json_object *json; /* value of the body as JSON; NULL: null, or from path or query */
 };
 
-/* Stores the value in *ret, whose type rule.h gives by rule type, or adds a field error. */
+/* The type of a parse_ function. It checks the value by the rule, and stores it in *ret or adds a
+ * field error. rule.h gives the type of *ret for each rule type. field: path of the field for
+ * errors.
+ */
 typedef void parse_value(const struct binding *binding, const struct rule *rule,
                          const struct value *value, const struct field_path *field, void *ret);
 
 /* ---- Values ---- */
 
-/* json-c replaces whole numbers beyond 64 bits by INT64_MIN or UINT64_MAX (hazards J1). Such a
- * number cannot be distinguished from one that really has this value, so both count as infinite,
- * which no rule accepts. */
+/* The number of a JSON value, as a double. json-c replaces whole numbers beyond 64 bits by
+ * INT64_MIN or UINT64_MAX (docs/hazards.md, J1). A replaced number cannot be distinguished from a
+ * number that really has this value. Both count as infinite, and no rule accepts an infinite
+ * number. */
 static double number_of_json(struct json_object *json)
 {
     if (json_object_is_type(json, json_type_double))
@@ -46,6 +51,7 @@ static double number_of_json(struct json_object *json)
                                                       : json_object_get_double(json);
 }
 
+/* Makes a value of JSON from the body. */
 static struct value value_of_json(struct json_object *json)
 {
     struct value value = {.json = json};
@@ -70,8 +76,9 @@ static struct value value_of_json(struct json_object *json)
     return value;
 }
 
-/* Converts a text of the path or the query by the type of its rule; a text that is not a number or
- * a boolean stays a text, which the parser of that type refuses. */
+/* Makes a value of a text from the path or the query. The text is converted when the rule wants a
+ * number or a boolean. A text that cannot be converted stays of kind TEXT, which parse_int,
+ * parse_number and parse_bool refuse. */
 static struct value value_of_text(const struct rule *rule, struct str text)
 {
     struct value value = {.kind = TEXT, .text = text};
@@ -81,7 +88,7 @@ static struct value value_of_text(const struct rule *rule, struct str text)
     if (rule->type == RULE_BOOL &&
         (str_equal(text, STR("true")) || str_equal(text, STR("false")))) {
         value.kind = BOOL;
-        value.truth = text.n == 4;
+        value.truth = text.n == 4; /* "true" has 4 characters, "false" 5 */
     }
     return value;
 }
@@ -99,7 +106,8 @@ static void parse_id(const struct binding *binding, const struct rule *rule,
     memcpy(ret, &value->text, sizeof value->text);
 }
 
-/* Counts all bytes but the continuation bytes of UTF-8, which begin with the bits 10. */
+/* The number of characters (code points) of a UTF-8 text. Each character has one byte that does not
+ * begin with the bits 10. */
 static size_t count_code_points(struct str text)
 {
     size_t n = 0;
@@ -108,15 +116,16 @@ static size_t count_code_points(struct str text)
     return n;
 }
 
-/* Finds <script and </script, in any case. Other texts with < are accepted: they may be
- * comparisons, and clients must escape texts anyway. */
+/* Whether the text has <script or </script, in upper or lower case. Other texts with < are
+ * accepted, because they may be comparisons, and clients must escape all texts before showing them.
+ */
 static bool has_markup(struct str text)
 {
     static const struct str tag = STR_INIT("script");
     for (size_t i = 0; i < text.n; i++) {
-        size_t at = i + 1 < text.n && text.p[i + 1] == '/' ? i + 2 : i + 1;
-        if (text.p[i] == '<' && at + tag.n <= text.n &&
-            str_equal_nocase((struct str){text.p + at, tag.n}, tag))
+        size_t name_at = i + 1 < text.n && text.p[i + 1] == '/' ? i + 2 : i + 1;
+        if (text.p[i] == '<' && name_at + tag.n <= text.n &&
+            str_equal_nocase((struct str){text.p + name_at, tag.n}, tag))
             return true;
     }
     return false;
@@ -135,7 +144,7 @@ static void parse_text(const struct binding *binding, const struct rule *rule,
         memcpy(ret, &value->text, sizeof value->text);
 }
 
-/* Position of the value in rule->choices, -1 when it is not there. */
+/* The position of the value in the choices of the rule; -1 when it is none of them. */
 static int choice_of(const struct rule *rule, const struct value *value)
 {
     if (value->kind != TEXT)
@@ -169,7 +178,7 @@ static void parse_bool(const struct binding *binding, const struct rule *rule,
     memcpy(ret, &value->truth, sizeof value->truth);
 }
 
-/* JSON has one type of numbers: 3.0 and 3e0 are whole numbers too. */
+/* Accepts 3.0 and 3e0 as the whole number 3, because JSON has one type of numbers. */
 static void parse_int(const struct binding *binding, const struct rule *rule,
                       const struct value *value, const struct field_path *field, void *ret)
 {
@@ -230,8 +239,8 @@ static void parse_json(const struct binding *binding, const struct rule *rule,
 
 /* ---- Lists ---- */
 
-/* Checks that the value is a list of an allowed length. Else adds a field error and returns false.
- */
+/* Checks that the value is a list whose length is within the bounds of the rule, and stores the
+ * length. Else adds a field error and returns false. unit: what the list holds, for the message. */
 static bool list_length(const struct binding *binding, const struct rule *rule,
                         const struct value *value, const struct field_path *field, const char *unit,
                         size_t *ret_count)
@@ -250,7 +259,8 @@ static struct value list_element(const struct value *list, size_t index)
     return value_of_json(json_object_array_get_idx(list->json, index));
 }
 
-/* Orders by text, then by position, so that the first of equal ids comes first. */
+/* Orders pointers to ids for qsort: by the text of the id, then by its position in the list. Of
+ * equal ids the one that is first in the list comes first. */
 static int ids_compare(const void *left, const void *right)
 {
     const struct str *a = *(const struct str *const *)left, *b = *(const struct str *const *)right;
@@ -258,8 +268,9 @@ static int ids_compare(const void *left, const void *right)
     return order != 0 ? order : (a > b) - (a < b);
 }
 
-/* Adds an error for each id that occurs earlier in the list. Invalid ids are empty here (parse_id
- * left them cleared) and already have an error. */
+/* Adds an error for each id that has an equal id before it in the list. Pointers to the ids are
+ * sorted, so that equal ids are adjacent; the list keeps its order. Invalid ids are empty, because
+ * parse_id did not store them. They have an error already and do not count as equal. */
 static void ids_fail_duplicates(const struct binding *binding, const struct str_list *ids,
                                 const struct field_path *field)
 {
@@ -274,7 +285,7 @@ static void ids_fail_duplicates(const struct binding *binding, const struct str_
     qsort(order, ids->n, sizeof *order, ids_compare);
     for (size_t i = 1; i < ids->n; i++)
         is_duplicate[order[i] - ids->v] = order[i]->n > 0 && str_equal(*order[i], *order[i - 1]);
-    for (size_t i = 0; i < ids->n; i++) { /* errors in the order of the list */
+    for (size_t i = 0; i < ids->n; i++) { /* reports the errors in the order of the list */
         if (is_duplicate[i])
             field_fail(binding, &(struct field_path){.parent = field, .index = i},
                        "must not be in the list twice");
@@ -323,6 +334,7 @@ static void parse_enum_set(const struct binding *binding, const struct rule *rul
 static void bind_object(const struct binding *binding, const struct rule *rules,
                         struct json_object *object, const struct field_path *field, void *input);
 
+/* Stores the members of the object by the rules in rule->fields. null is refused. */
 static void parse_object(const struct binding *binding, const struct rule *rule,
                          const struct value *value, const struct field_path *field, void *ret)
 {
@@ -353,6 +365,7 @@ static void parse_objects(const struct binding *binding, const struct rule *rule
 
 /* ---- Rules ---- */
 
+/* RULE_MAP and RULE_NUMBERS occur in responses only, so their values are stored unchecked. */
 static parse_value *const rule_parsers[] = {
     [RULE_ID] = parse_id,         [RULE_TEXT] = parse_text,
     [RULE_ENUM] = parse_enum,     [RULE_BOOL] = parse_bool,
@@ -369,9 +382,10 @@ static void *input_member(void *input, size_t offset)
     return (char *)input + offset;
 }
 
-/* A default of 0 is never stored: the cleared input has it already, and a field that may come from
- * the query or from the body has two rules, of which the absent one must not overwrite the other.
- */
+/* Stores the default value of an absent field; of an absent object, the defaults of its members. A
+ * default of 0 is not stored, because the cleared input holds 0 already. A field that may come from
+ * the query or the body has two rules for one member. The rule that finds no value must not
+ * overwrite the value of the other rule, so these rules have no default. */
 static void apply_default(const struct rule *rule, void *input)
 {
     void *ret = input_member(input, rule->offset);
@@ -391,6 +405,7 @@ static void apply_default(const struct rule *rule, void *input)
         memcpy(ret, &(bool){true}, sizeof(bool));
 }
 
+/* Handles an absent field: an error when it is required, else its default value. */
 static void bind_absent(const struct binding *binding, const struct rule *rule,
                         const struct field_path *field, void *input)
 {
@@ -400,7 +415,8 @@ static void bind_absent(const struct binding *binding, const struct rule *rule,
         apply_default(rule, input);
 }
 
-/* rule->present is set only when the value caused no error. */
+/* Checks and stores the value of a field. Then sets the bool that rule->present names, unless the
+ * value caused an error. */
 static void bind_value(const struct binding *binding, const struct rule *rule,
                        const struct value *value, const struct field_path *field, void *input)
 {
@@ -410,7 +426,8 @@ static void bind_value(const struct binding *binding, const struct rule *rule,
         memcpy(input_member(input, rule->present), &(bool){true}, sizeof(bool));
 }
 
-/* object NULL: the field is absent. null counts as absent where the rule says so (nullable). */
+/* Finds a field in a JSON object, and stores its value or its default. object: NULL when the whole
+ * object is absent. The value null counts as absent when the rule is nullable. */
 static void bind_field(const struct binding *binding, const struct rule *rule,
                        struct json_object *object, const struct field_path *parent, void *input)
 {
@@ -425,6 +442,8 @@ static void bind_field(const struct binding *binding, const struct rule *rule,
     bind_value(binding, rule, &value, &field, input);
 }
 
+/* Stores all fields of a JSON object; object: NULL when it is absent. Rules of the path and the
+ * query are skipped. */
 static void bind_object(const struct binding *binding, const struct rule *rules,
                         struct json_object *object, const struct field_path *field, void *input)
 {
@@ -434,7 +453,7 @@ static void bind_object(const struct binding *binding, const struct rule *rules,
     }
 }
 
-/* Whether any of the rules reads from there. */
+/* Whether one of the rules reads its field from this part of the request. */
 static bool has_source(const struct rule *rules, enum rule_source where)
 {
     for (; rules->type != RULE_END; rules++) {
@@ -457,6 +476,7 @@ static void bind_body(const struct binding *binding, const struct rule *rules,
 
 /* ---- Path and query ---- */
 
+/* Stores the path parameter that has the name of the rule; path: NULL when there are none. */
 static void bind_segment(const struct binding *binding, const struct rule *rule,
                          const struct path_values *path, void *input)
 {
@@ -480,7 +500,8 @@ static void bind_path(const struct binding *binding, const struct rule *rules,
     }
 }
 
-/* A repeated parameter is an error, because clients and proxies disagree on which one counts. */
+/* Stores the query parameter that has the name of the rule. A parameter that is sent twice is an
+ * error, because clients and proxies disagree about which of the two counts. */
 static void bind_parameter(const struct binding *binding, const struct rule *rule,
                            const struct query_parameter *all, void *input)
 {
@@ -505,6 +526,7 @@ static void bind_parameter(const struct binding *binding, const struct rule *rul
     }
 }
 
+/* Whether a rule reads the query parameter with this name. */
 static bool has_parameter(const struct rule *rules, struct str name)
 {
     for (; rules->type != RULE_END; rules++) {
@@ -524,8 +546,8 @@ static void bind_query(const struct binding *binding, const struct rule *rules, 
         field_no_memory(binding);
         return;
     }
-    /* bind_parameter reports the malformed value of a parameter that has a rule; all others are
-     * reported here, once. */
+    /* bind_parameter reports a malformed parameter that has a rule. Malformed parameters without a
+     * rule are reported here, by one error for all of them. */
     for (const struct query_parameter *p = parameters; p; p = p->next) {
         if (p->malformed && !has_parameter(rules, p->name)) {
             field_fail(binding, &(struct field_path){.name = STR("query")},

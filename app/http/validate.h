@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Checks a request against the rules of its route: fills the handler's typed input, or reports
- * every field that fails. Fields without a rule are ignored. */
+/* Checks a request against the rules of its route (a rule describes one field). Fills the input
+ * struct of the route's handler, and reports all fields that are wrong. Fields without a rule are
+ * ignored. */
 #ifndef HTTP_VALIDATE_H
 #define HTTP_VALIDATE_H
 
@@ -9,10 +10,10 @@
 #include "app/base/problem.h"
 #include "app/http/rule.h"
 
-/* A path parameter, as the router found it: the text of one segment. */
+/* A path parameter that the router has found. */
 struct path_value {
-    struct str name;
-    struct str value;
+    struct str name;  /* name in the pattern of the route, such as student_id */
+    struct str value; /* text of the segment (the part between two slashes) of the path */
 };
 enum { PATH_VALUES_MAX = 3 };
 struct path_values {
@@ -20,21 +21,24 @@ struct path_values {
     size_t n;
 };
 
-/* body: NULL when there is none; a body that is not an object is an error of the field "body" if
- * any rule reads from the body. query: still percent-encoded; a repeated parameter is an error.
- * input: cleared by the caller; its texts point into body and arena, which must outlive it. Returns
- * false with field errors in p. */
+/* Fills input from a request. Returns false with field errors in p.
+ * body: NULL when there is none. A body that is not an object is an error of the field "body" when
+ * a rule reads from the body. query: still percent-encoded; a parameter that is sent twice is an
+ * error. input: struct cleared by the caller. Its texts point into body and arena, which must
+ * outlive it. */
 bool validate_input(const struct rule *rules, const struct path_values *path, struct str query,
                     struct json_object *body, struct arena *arena, void *input, struct problem *p);
 
-/* Checks one JSON object by those rules that read from the body. prefix: the path of the object in
- * the body, which field errors then show ("data" gives "data.score"), or empty. An object that is
- * NULL or of another type is an error of the field prefix, or "body" when prefix is empty. */
+/* Fills input from one JSON object, by the rules that read from the body. Returns false with field
+ * errors in p. prefix: path of the object in the body, which field errors begin with ("data" gives
+ * "data.score"); empty: no path. NULL, or JSON that is no object, is an error of the field prefix,
+ * or of "body" when prefix is empty. */
 bool validate_object(const struct rule *rules, struct json_object *object, struct str prefix,
                      struct arena *arena, void *input, struct problem *p);
 
-/* Reads the fields of all rules from one object, also those of path and query: for a request that
- * arrives as a single JSON object (/api/v1/process). payload NULL: all are absent. */
+/* Fills input from one JSON object, also by the rules that read from the path or the query. It
+ * serves /api/v1/process, whose body holds the whole input of another route. Returns false with
+ * field errors in p. payload: NULL when all fields are absent. */
 bool validate_payload(const struct rule *rules, struct json_object *payload, struct arena *arena,
                       void *input, struct problem *p);
 

@@ -48,8 +48,7 @@ bool authenticate_by_header(struct exchange *x)
     return true;
 }
 
-/* The text of the member security_context.token of a body that is not validated yet, so each level
- * is checked here. Empty when the member is missing or not a text. */
+/* The text of security_context.token of an unvalidated body; empty when it is not a text. */
 static struct str authenticate_body_token(struct json_object *body)
 {
     struct json_object *context, *token;

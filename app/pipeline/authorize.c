@@ -33,8 +33,7 @@ bool authorize_queue_subject(struct exchange *x)
         return true; /* the matched route lets the sidecar use the route that it delegated to */
     switch (access_decide(x->route->access, &x->caller, subject)) {
     case VERDICT_YES: return true;
-    /* Routes with this verdict compare cohorts and have ACCESS_HANDLER in their row: their handler
-     * decides. Here the verdict can only come from a wrong row, so it refuses. */
+    /* only handlers that compare cohorts grant this */
     case VERDICT_IF_MEMBER:
     case VERDICT_NO: problem_set(&x->problem, PROBLEM_FORBIDDEN, NULL); return false;
     case VERDICT_IF_OWN_STUDENT:
@@ -47,8 +46,7 @@ bool authorize_queue_subject(struct exchange *x)
     return true;
 }
 
-/* Whether the cohort of the request is one of the cohorts that the caller teaches. False also when
- * the reply of Redis cannot be read; x->problem is then set. */
+/* Whether the caller teaches the cohort; x->problem may be set when false. */
 static bool authorize_own_cohort(struct exchange *x)
 {
     struct str wanted = exchange_subject(x);
@@ -67,8 +65,7 @@ void authorize_on_replies(struct exchange *x)
 {
     bool granted = false;
 
-    /* Without all replies the right is not known. The response is then 503, also on routes that may
-     * otherwise send a cached response while Redis is unavailable. */
+    /* without all replies the right is unknown, so a cached response is not allowed either */
     if (x->pipeline.status != PIPELINE_COMPLETE)
         problem_unavailable(&x->problem, 1);
     else if (!x->student_cohorts)

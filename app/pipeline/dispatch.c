@@ -57,7 +57,6 @@ static bool dispatch_identify(struct exchange *x)
     return x->problem.code == PROBLEM_NONE;
 }
 
-/* Whether a path parameter, such as a student's id, has characters that ids do not have. */
 static bool dispatch_has_invalid_id(const struct route_match *match)
 {
     for (size_t i = 0; i < match->path.n; i++) {
@@ -101,7 +100,6 @@ static bool (*const dispatch_steps[])(struct exchange *x) = {
     idempotency_queue_acquire,
 };
 
-/* Runs the steps before the handler; false as soon as one of them ends the exchange. */
 static bool dispatch_prepare(struct exchange *x)
 {
     for (size_t i = 0; i < sizeof(dispatch_steps) / sizeof(dispatch_steps[0]); i++) {
@@ -113,8 +111,7 @@ static bool dispatch_prepare(struct exchange *x)
 
 /* ---- the handler and its round trips ---- */
 
-/* Ends an exchange: completes its response, records it in audit log, log and metrics, and hands it
- * to the owner of the connection by the two callbacks. The exchange must not be used afterwards. */
+/* Ends an exchange, which must not be used afterwards. */
 static void dispatch_finish(struct dispatch *d, struct exchange *x)
 {
     respond_complete(x);
@@ -152,9 +149,8 @@ static bool dispatch_send_chunk(struct dispatch *d, struct exchange *x)
     return d->chunk_ready(x);
 }
 
-/* Runs one step of the handler. After STEP_MORE without a problem its queued commands are
- * submitted, and the next step follows when their replies have arrived. A problem ends the exchange
- * even after STEP_MORE. */
+/* Runs one step of the handler. After STEP_MORE its commands are submitted, unless there is a
+ * problem, which ends the exchange. */
 static void dispatch_run_handler(struct dispatch *d, struct exchange *x)
 {
     enum step step = x->route->handler(x);
@@ -165,16 +161,13 @@ static void dispatch_run_handler(struct dispatch *d, struct exchange *x)
         store_submit(d->engine->store, &x->pipeline, clock_monotonic_us());
         return;
     }
-    /* The handler ended before the replies that decide the caller's right have arrived. Its
-     * response must not be sent; a handler that does so has a bug. */
+    /* a response made before the right was known must not be sent */
     if (x->access_pending)
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
     dispatch_complete(d, x);
 }
 
-/* Continues an exchange when the replies of its round trip have arrived or the round trip has
- * failed (x->pipeline.status says which): checks the right and the Idempotency-Key, which depend on
- * the first round trip, then runs the next step of the handler. */
+/* Continues an exchange when its round trip has succeeded or failed (x->pipeline.status). */
 static void dispatch_resume(struct dispatch *d, struct exchange *x)
 {
     if (x->completing) {
@@ -192,7 +185,6 @@ static void dispatch_resume(struct dispatch *d, struct exchange *x)
 
 /* ---- the queue of heavy requests ---- */
 
-/* Appends the exchange to the queue; heavy_end is where its address has to be stored. */
 static void dispatch_push_heavy(struct dispatch *d, struct exchange *x)
 {
     x->next = NULL;
@@ -200,7 +192,6 @@ static void dispatch_push_heavy(struct dispatch *d, struct exchange *x)
     d->heavy_end = &x->next;
 }
 
-/* Removes the first exchange from the queue; NULL when the queue is empty. */
 static struct exchange *dispatch_pop_heavy(struct dispatch *d)
 {
     struct exchange *x = d->heavy;
@@ -264,9 +255,8 @@ bool dispatch_process(struct dispatch *d)
         dispatch_resume(d, heavy);
     audit_tick(d->engine, clock_monotonic_us());
     readiness_tick(d->engine, clock_monotonic_us());
-    /* While the circuit breaker is open (Redis has failed repeatedly), store_flush makes commands
-     * fail at once. Their exchanges are resumed here and may queue further commands, so the loop
-     * ends only when no pipeline has finished. */
+    /* With an open circuit breaker (Redis has failed), flushed commands fail at once. Their
+     * exchanges are resumed here and may queue more commands. */
     do
         store_flush(d->engine->store, clock_monotonic_us());
     while (dispatch_resume_next(d));
