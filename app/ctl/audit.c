@@ -3,8 +3,8 @@
  * the audit log has a chain of seals. A seal is a MAC over the records since the previous seal and
  * over the previous seal's MAC; the MAC of the latest seal is the chain's head. `verify` reads a
  * chain seal by seal with the records under each seal and recomputes the MACs; the checks
- * themselves are in app/service/audit_verify. An anchor is a head that the worker wrote to its log.
- */
+ * themselves are in app/service/audit_verify. An anchor is a head that the worker wrote to its
+ * log. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -197,8 +197,8 @@ static bool verify_read_heads(struct audit_run *r, struct arena *retained, struc
 }
 
 /* Verifies all shards and prints a summary. An error of Redis ends the run. A fault of a shard does
- * not, so that one run finds the first fault of each shard. Returns CTL_FAILED when there is one.
- */
+ * not, so that one run finds the first fault of each shard. Returns CTL_FAILED when there is
+ * one. */
 static enum ctl_exit audit_verify_all(struct audit_run *r, struct arena *retained)
 {
     struct problem p = {.code = PROBLEM_NONE};

@@ -139,8 +139,8 @@ static void backtest_print_best(const struct backtest_run *r)
     (void)printf("\n%zu students; a week ahead %s errs least\n", r->students, method_names[best]);
 }
 
-/* Writes the mean error of one method at each horizon as gnuplot's inline data, which end with "e".
- */
+/* Writes the mean error of one method at each horizon as gnuplot's inline data, which end with
+ * "e". */
 static void backtest_plot_data(FILE *out, const struct backtest_run *r, enum backtest_method method)
 {
     for (int i = 0; i < HORIZONS; i++) {
@@ -204,8 +204,8 @@ static enum ctl_exit backtest_students(struct backtest_run *r)
 }
 
 /* The options are checked before Redis is contacted. The arena of the caller is not used, because
- * this run needs two that can be reset. engine_close and arena_free accept what was never opened.
- */
+ * this run needs two that can be reset. engine_close and arena_free accept what was never
+ * opened. */
 static enum ctl_exit backtest_run(const struct subcommand *command, const void *settings,
                                   struct arena *arena)
 {

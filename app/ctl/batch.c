@@ -149,8 +149,8 @@ static enum ctl_exit batch_cancel(struct batch_run *r)
 
 /* ---- submit ---- */
 
-/* True when an id is in the list twice. All pairs are compared; a batch has at most 1 000 students.
- */
+/* True when an id is in the list twice. All pairs are compared; a batch has at most 1 000
+ * students. */
 static bool has_duplicate(struct str_list ids)
 {
     for (size_t i = 1; i < ids.n; i++) {
@@ -190,8 +190,8 @@ static bool batch_create(struct batch_run *r, struct str id, struct str_list stu
 }
 
 /* Creates a batch of the given students or cohort and prints its id. The id is 128 random bits, as
- * for batches of the HTTP route: the id is enough to read the batch, so it must not be guessable.
- */
+ * for batches of the HTTP route: the id is enough to read the batch, so it must not be
+ * guessable. */
 static enum ctl_exit batch_submit(struct batch_run *r)
 {
     enum { BYTES = (BATCH_ID_SIZE - 1) / 2 };

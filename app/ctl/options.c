@@ -61,8 +61,8 @@ static void *option_target(const struct reader *r, const struct option_rule *rul
     return (char *)r->settings + rule->offset;
 }
 
-/* Writes an error such as: --role: "x" is not one of student, teacher, admin. Always returns false.
- */
+/* Writes an error such as: --role: "x" is not one of student, teacher, admin. Always returns
+ * false. */
 static bool option_choice_error(struct reader *r, const struct option_rule *rule, const char *value)
 {
     size_t n;

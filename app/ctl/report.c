@@ -174,8 +174,8 @@ static bool report_read_cohort(struct report_run *r, struct group **ret, struct 
 
 /* ---- prediction and summary ---- */
 
-/* Predicts the scores of the next days from the history that is drawn, for a cohort from its means.
- */
+/* Predicts the scores of the next days from the history that is drawn, for a cohort from its
+ * means. */
 static void report_predict(struct report_run *r, struct forecast *ret)
 {
     predict_fit(&r->engine.config, &r->report.history, ret);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* mastery-ctl schema: prints the schema number (number of the format of all records) that Redis has
- * and that of this version, and checks whether this version may use the records (docs/runbooks.md).
- */
+ * and that of this version, and checks whether this version may use the records
+ * (docs/runbooks.md). */
 #include "app/store/schema.h"
 
 #include <inttypes.h>

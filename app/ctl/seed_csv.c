@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Parses CSV into a plan (list of students and days to write). Every line is checked; the valid
  * lines become rows, which are sorted by student and day and then grouped by student. An error
- * names the file and the line. Parsing goes on after an error, so that one run shows all of them.
- */
+ * names the file and the line. Parsing goes on after an error, so that one run shows all of
+ * them. */
 #include "app/ctl/seed_csv.h"
 
 #include <stdarg.h>

@@ -48,8 +48,8 @@ static int student_compare_id(const void *a, const void *b)
     return str_compare(left->id, right->id);
 }
 
-/* Sorts the plan's students by id. False with the reason in ret_error when a student occurs twice.
- */
+/* Sorts the plan's students by id. False with the reason in ret_error when a student occurs
+ * twice. */
 static bool curve_sort_students(struct seed_plan *plan, char ret_error[200])
 {
     qsort(plan->students, plan->n, sizeof(*plan->students), student_compare_id);

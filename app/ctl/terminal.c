@@ -50,8 +50,8 @@ void progress_draw(size_t done, size_t total, const char *what)
                       BAR_WIDTH - filled, empty, percent, done, total, what);
 }
 
-/* `before` is the percentage of the previous call; SIZE_MAX, no percentage, when this is the first.
- */
+/* `before` is the percentage of the previous call; SIZE_MAX, no percentage, when this is the
+ * first. */
 void progress_update(size_t done, size_t total, const char *what)
 {
     size_t percent = total > 0 ? done * 100 / total : 100;

@@ -52,8 +52,8 @@ struct json_object *cloudevent_decode_base64(struct json_object *base64, struct 
 bool cloudevent_bare_to_event(struct json_object *body, int64_t now_ms, struct arena *arena,
                               struct event_input *ret, struct problem *p);
 
-/* Returns all field errors of p in one line: "specversion: must be 1.0; data.score: is required".
- */
+/* Returns all field errors of p in one line: "specversion: must be 1.0; data.score: is
+ * required". */
 struct str cloudevent_error_line(const struct problem *p, struct arena *arena);
 
 #endif

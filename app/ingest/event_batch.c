@@ -73,8 +73,8 @@ static void event_batch_start_item(const struct event_batch *batch, struct event
 }
 
 /* True when an earlier item of the same student is not done yet, because events of one student are
- * recorded in the order in which they were sent. Compares at most EVENT_BATCH_PARALLEL_MAX items.
- */
+ * recorded in the order in which they were sent. Compares at most EVENT_BATCH_PARALLEL_MAX
+ * items. */
 static bool event_batch_must_wait(const struct event_batch *batch, size_t i)
 {
     for (size_t k = batch->done_count; k < i; k++) {

@@ -49,8 +49,8 @@ struct event_batch {
 /* Call it first when the batch is set up, and again whenever the replies to the pipeline's commands
  * are there. STEP_MORE: commands are queued in the pipeline. STEP_DONE: all items are done, each
  * with its own outcome, which may be an error. Commands that the caller queued before the first
- * call are sent in the same pipeline; the caller must parse their replies before the second call.
- */
+ * call are sent in the same pipeline; the caller must parse their replies before the second
+ * call. */
 enum step event_batch_step(struct event_batch *batch, struct engine *engine,
                            struct pipeline *pipeline);
 

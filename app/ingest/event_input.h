@@ -11,8 +11,8 @@
 #include "app/domain/events.h"
 #include "app/http/rule.h"
 
-/* An event's timestamp may be at most so many milliseconds before, or after, this machine's clock.
- */
+/* An event's timestamp may be at most so many milliseconds before, or after, this machine's
+ * clock. */
 #define EVENT_AGE_MAX_MS   (INT64_C(90) * 86400000)
 #define EVENT_AHEAD_MAX_MS INT64_C(3600000)
 

@@ -9,8 +9,8 @@
 #include "app/http/json_value.h"
 #include "app/ingest/xapi_text.h"
 
-/* The form of a key's value. The forms up to and including FORM_CHOICE are forms of a JSON string.
- */
+/* The form of a key's value. The forms up to and including FORM_CHOICE are forms of a JSON
+ * string. */
 enum xapi_form {
     FORM_TEXT,
     FORM_IRI,

@@ -183,8 +183,8 @@ static bool xapi_score_share(const struct xapi_reader *r, double *ret)
 }
 
 /* Fills the data of a quiz from a score of 0 to 1 and returns QUIZ_COMPLETED. The numbers of
- * questions are those of the extensions, else XAPI_DEFAULT_QUESTIONS and the rounded share of it.
- */
+ * questions are those of the extensions, else XAPI_DEFAULT_QUESTIONS and the rounded share of
+ * it. */
 static enum event_type xapi_add_quiz(struct xapi_reader *r, double score)
 {
     double total = XAPI_DEFAULT_QUESTIONS, correct;

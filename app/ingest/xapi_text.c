@@ -134,8 +134,8 @@ static const struct xapi_unit {
     {'M', true, 60},
     {'S', true, 1},
 };
-/* DIGITS_MAX: the number of decimal digits that a double holds exactly; longer numbers are refused.
- */
+/* DIGITS_MAX: the number of decimal digits that a double holds exactly; longer numbers are
+ * refused. */
 enum { UNITS = sizeof(units) / sizeof(units[0]), DIGITS_MAX = 15 };
 
 /* Cuts a decimal number, digits with perhaps a point between them, off the start of *text. Sets

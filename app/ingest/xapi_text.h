@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Recognises the forms of texts in xAPI 1.0.3 (xAPI-Data.md). Only the syntax is checked, not
- * whether the named IRI or language exists. Each function returns true when the text has the form.
- */
+ * whether the named IRI or language exists. Each function returns true when the text has the
+ * form. */
 #ifndef INGEST_XAPI_TEXT_H
 #define INGEST_XAPI_TEXT_H
 

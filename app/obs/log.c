@@ -5,8 +5,8 @@
  *
  * The head of a line is its first part, from the time to the pid, which every line has. struct
  * log.line is a text buffer that begins at buffer + used. While no line is being built it is marked
- * as failed; writes to a failed buffer have no effect, so fields that are added then are discarded.
- */
+ * as failed; writes to a failed buffer have no effect, so fields that are added then are
+ * discarded. */
 #include "app/obs/log.h"
 
 #include <errno.h>
@@ -47,8 +47,8 @@ enum { LEVELS = sizeof(level_names) / sizeof(level_names[0]) };
 /* What kind of file the log's descriptor is; a terminal or other device counts as a pipe. */
 enum sink { SINK_FILE, SINK_PIPE, SINK_SOCKET };
 
-/* One cached result of log_hash; the cache saves time because the same ids are logged many times.
- */
+/* One cached result of log_hash; the cache saves time because the same ids are logged many
+ * times. */
 enum { CACHED_HASHES = 512, CACHED_ID_MAX = 64 };
 struct cached_hash {
     size_t n; /* length of id in bytes; 0: the entry is unused */
@@ -61,8 +61,8 @@ struct log {
     enum sink sink;
     bool must_poll; /* true: a write to fd could block, so poll is called before each write */
     enum log_level min_level;
-    char middle[MIDDLE_SIZE]; /* JSON from after the event's name to the pid, the same in each line
-                               */
+    char middle[MIDDLE_SIZE]; /* JSON from after the event's name to the pid, the same in each
+                               * line */
     size_t middle_length;
     int64_t time_ms; /* time that time_text shows, since the epoch; INT64_MIN: none yet */
     char time_text[TIME_TEXT_SIZE];
@@ -286,8 +286,8 @@ static size_t log_chunk_length(const struct log *log, const char *p, size_t n)
     return end ? (size_t)(end - p) + 1 : PIPE_BUF;
 }
 
-/* Writes as much as possible without blocking and moves the remainder to the start of the buffer.
- */
+/* Writes as much as possible without blocking and moves the remainder to the start of the
+ * buffer. */
 static void log_write(struct log *log)
 {
     size_t done = 0;

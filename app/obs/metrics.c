@@ -32,8 +32,8 @@ static bool metrics_prepare(struct metrics *m, const struct metrics_endpoint *en
     return true;
 }
 
-/* fd is -1 before the first failure can occur, so that metrics_close does not close descriptor 0.
- */
+/* fd is -1 before the first failure can occur, so that metrics_close does not close descriptor
+ * 0. */
 struct metrics *metrics_open(const char *path, const struct metrics_endpoint *endpoints,
                              size_t endpoint_count, char ret_error[200])
 {

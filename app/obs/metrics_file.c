@@ -161,8 +161,8 @@ bool metrics_map(struct metrics *m, const char *path, char ret_error[200])
         return false;
     m->fd = file_has_layout(m, locked) ? locked : file_make(m, path, ret_error);
     const bool mapped = m->fd >= 0 && file_map(m, path, ret_error);
-    /* Closing the descriptor would not release the lock, because the mapping keeps the file open.
-     */
+    /* Closing the descriptor would not release the lock, because the mapping keeps the file
+     * open. */
     (void)flock(locked, LOCK_UN);
     if (m->fd != locked)
         (void)close(locked);

@@ -10,8 +10,8 @@
  *
  * A histogram has BUCKETS + 1 cells. Each of the first BUCKETS cells is the number of durations in
  * one range (not cumulative); the last cell is the sum of all durations in microseconds. The total
- * number of durations is not stored but computed from the buckets, so that the two cannot disagree.
- */
+ * number of durations is not stored but computed from the buckets, so that the two cannot
+ * disagree. */
 #ifndef OBS_METRICS_LAYOUT_H
 #define OBS_METRICS_LAYOUT_H
 

@@ -2,8 +2,8 @@
 /* Which process owns which slot (one process's part) of the shared file of metrics. The owner holds
  * an open-file-description lock (fcntl, F_OFD_SETLK) on the slot's first byte, which the kernel
  * releases when the process ends in any way. A write lock: a new owner is still clearing the gauges
- * of the previous one. A read lock: the gauges are those of the owner. No process waits for a lock.
- */
+ * of the previous one. A read lock: the gauges are those of the owner. No process waits for a
+ * lock. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -39,8 +39,7 @@ bool metrics_slot_live(const struct metrics *m, size_t index)
            (fcntl(m->fd, F_OFD_GETLK, &lock) == 0 && lock.l_type == F_RDLCK);
 }
 
-/* Sets the gauges and circuit breakers of a slot to their first values; the cells stay, so that the
- * sums of counters never fall. */
+/* Resets the gauges and circuit breakers; the cells stay, so that sums of counters never fall. */
 static void slot_clear_gauges(struct slot *slot)
 {
     for (size_t i = 0; i < GAUGES; i++)

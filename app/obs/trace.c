@@ -62,8 +62,8 @@ static bool traceparent_valid(struct str text)
            trace_id_valid(text.p + PARENT_ID_AT, SPAN_ID_SIZE - 1) && is_hex(text.p + FLAGS_AT, 2);
 }
 
-/* Writes a random id: the 2n hexadecimal digits of n random bytes (at most 16), not all 0, and NUL.
- */
+/* Writes a random id: the 2n hexadecimal digits of n random bytes (at most 16), not all 0, and
+ * NUL. */
 static void random_id(char *ret_text, size_t n)
 {
     static const unsigned char zeros[16];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* W3C Trace Context, level 2. A trace is one request across several services; a span is the section
- * of it in one service. The headers traceparent and tracestate carry a trace from caller to callee.
- */
+ * of it in one service. The headers traceparent and tracestate carry a trace from caller to
+ * callee. */
 #ifndef OBS_TRACE_H
 #define OBS_TRACE_H
 
