@@ -127,13 +127,13 @@ def store(engine):
 
 @pytest.fixture(scope="module")
 def schemas(engine):
-    """Checks an answer against the OpenAPI document."""
+    """Checks a response against the OpenAPI document."""
     document = assert_ok(engine.client().get("/openapi.json"))
     resolver = jsonschema.RefResolver("", document)
 
     def check(path, method, response):
-        response = document["paths"][path][method]["responses"]["200"]
-        schema = response["content"]["application/json"]["schema"]
+        described = document["paths"][path][method]["responses"]["200"]
+        schema = described["content"]["application/json"]["schema"]
         jsonschema.Draft202012Validator(schema, resolver=resolver).validate(response)
         while "$ref" in schema:
             schema = resolver.resolve(schema["$ref"])[1]
