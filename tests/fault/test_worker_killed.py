@@ -19,7 +19,7 @@ from harness.store import is_turned_and_published
 from harness.wait import assert_typical, wait_for
 from harness.worker import SidecarProcess, Worker
 
-EVENTS = int(os.environ.get("MASTERY_TEST_WORKER_EVENTS", "1500"))
+EVENTS = int(os.environ.get("MASTERY_TEST_WORKER_EVENTS", "3000"))
 CALLERS, STUDENTS = 6, 12
 BLOWS = max(12, EVENTS // 250)
 INGEST = "/api/v1/mastery/ingest"
