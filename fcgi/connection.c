@@ -141,7 +141,7 @@ static void connection_set_path(struct parameters *parameters)
 
 /* Reads the body of n bytes and its end. The end must be read even if n is 0, because libfcgi is
  * only then ready for the next request (hazards F1). Returns false if the body is shorter or
- * longer, or without memory. The copy is NUL-terminated. */
+ * longer, or when out of memory. The copy is NUL-terminated. */
 static bool connection_read_body(struct connection *c, struct arena *arena, size_t n)
 {
     char *body = arena_alloc(arena, n + 1);
@@ -229,7 +229,7 @@ static void connection_write_head(struct buf *head, const struct http_response *
     buf_text(head, "\r\n\r\n");
 }
 
-/* Sends the head of the response. Returns false without memory or if the web server accepts no
+/* Sends the head of the response. Returns false when out of memory or if the web server accepts no
  * more. */
 static bool connection_send_head(struct connection *c, bool complete)
 {

@@ -11,7 +11,7 @@
 
 struct token_cache;
 
-struct token_cache *token_cache_new(void); /* NULL without memory */
+struct token_cache *token_cache_new(void); /* NULL when out of memory */
 void token_cache_free(struct token_cache *cache);
 /* Finds a token by its digest. Returns true and stores user and role in *ret, or returns false.
  * generation: number of the current keys. now_ms: wall clock. */

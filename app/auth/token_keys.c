@@ -30,7 +30,8 @@ static bool keys_fail(char ret_error[200], const char *format, ...)
 }
 
 /* Appends a copy of the key's bytes. variable: setting that the key comes from, for messages.
- * Returns false with a message without memory, or when there are TOKEN_KEYS_MAX keys already. */
+ * Returns false with a message when out of memory, or when there are TOKEN_KEYS_MAX keys already.
+ */
 static bool keys_add(struct token_keys *keys, const void *bytes, size_t n, const char *variable,
                      char ret_error[200])
 {

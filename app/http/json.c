@@ -139,7 +139,7 @@ static bool scan_string(struct scanner *s, bool *ret_escaped)
 }
 
 /* Decodes the escapes of a key. raw: the key without its quotes, which scan_string has found valid.
- * The decoded text is never longer than raw. Returns false without memory. */
+ * The decoded text is never longer than raw. Returns false when out of memory. */
 static bool key_decode(struct str raw, struct arena *scratch, struct key *key)
 {
     char *to = arena_alloc(scratch, raw.n);

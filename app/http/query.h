@@ -12,7 +12,7 @@ struct query_parameter {
 };
 
 /* Stores a list of the parameters in the order of the query; NULL when there are none. An
- * empty text between two & is skipped. Returns false without memory. */
+ * empty text between two & is skipped. Returns false when out of memory. */
 bool query_parse(struct str query, struct arena *arena, struct query_parameter **ret_first);
 
 #endif

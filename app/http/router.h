@@ -15,7 +15,7 @@ struct route_match {
     struct path_values path;   /* path parameters; their texts point into pattern and path */
 };
 
-/* Builds a router of count tables. Returns NULL without memory, and when two rows have the same
+/* Builds a router of count tables. Returns NULL when out of memory, and when two rows have the same
  * method and path, which is a bug and is reported on stderr. The tables must outlive the router. */
 struct router *router_new(const struct route_table *tables, size_t count);
 void router_free(struct router *router); /* NULL is allowed */

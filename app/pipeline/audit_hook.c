@@ -169,7 +169,8 @@ static struct hook_subjects hook_find_subjects(struct exchange *x)
 /* ---- many students ---- */
 
 /* All valid student ids of the request, each once, sorted by their bytes. The ids are collected
- * into one array, sorted, and then the distinct ones are moved to its front. Empty without memory.
+ * into one array, sorted, and then the distinct ones are moved to its front. Empty when out of
+ * memory.
  */
 static struct str_list hook_distinct(struct exchange *x, const struct hook_subjects *subjects)
 {

@@ -100,7 +100,7 @@ bool exchange_read_body(struct exchange *x)
 
 /* ---- input ---- */
 
-/* Allocates the route's zeroed input struct; false with x->problem without memory. */
+/* Allocates the route's zeroed input struct; false with x->problem when out of memory. */
 static bool exchange_new_input(struct exchange *x)
 {
     x->input = arena_zalloc(x->arena, x->route->input_size);

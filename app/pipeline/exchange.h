@@ -89,7 +89,7 @@ static inline enum step exchange_fail_with(struct exchange *x, enum problem_code
 }
 
 /* Allocates zeroed memory that a handler keeps between its steps, and stores it in x->state.
- * Returns NULL, with x->problem set, without memory. */
+ * Returns NULL, with x->problem set, when out of memory. */
 void *exchange_new_state(struct exchange *x, size_t size);
 
 /* The member of the input that holds the id of the student or cohort on which the access depends.
@@ -112,7 +112,7 @@ bool exchange_delegate(struct exchange *x, const struct route *target, struct js
 size_t exchange_json_values_max(const struct exchange *x);
 
 /* The traceparent header (W3C Trace Context) that names the engine's span of this request. The text
- * is in the exchange's arena; p is NULL without memory. */
+ * is in the exchange's arena; p is NULL when out of memory. */
 struct str exchange_traceparent(const struct exchange *x);
 
 /* Begin and end the frame of most JSON responses: {"success": true, MEMBERS, "correlation_id":

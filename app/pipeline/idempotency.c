@@ -43,7 +43,7 @@ static bool idempotency_key_valid(struct str s)
 }
 
 /* The SHA-256 of a text, in hex, so that long keys and large bodies need as little memory in Redis
- * as short ones. p is NULL without memory. */
+ * as short ones. p is NULL when out of memory. */
 static struct str idempotency_digest(struct arena *arena, struct str text)
 {
     unsigned char digest[DIGEST_SIZE];
@@ -55,7 +55,7 @@ static struct str idempotency_digest(struct arena *arena, struct str text)
 }
 
 /* A random token, in hex. Redis compares it, so that a request whose time of ownership is over
- * cannot change the record of a later owner. p is NULL without memory. */
+ * cannot change the record of a later owner. p is NULL when out of memory. */
 static struct str idempotency_new_owner(struct arena *arena)
 {
     unsigned char bytes[OWNER_BYTES];
@@ -68,7 +68,8 @@ static struct str idempotency_new_owner(struct arena *arena)
 
 /* Makes the names and the token of the request's key. The Redis key contains the role and id of the
  * caller, so that a caller cannot reach the record of another caller. It contains the name of the
- * route, so that a client may use the same Idempotency-Key on two routes. NULL without memory. */
+ * route, so that a client may use the same Idempotency-Key on two routes. NULL when out of memory.
+ */
 static struct idempotency *idempotency_new(struct exchange *x)
 {
     struct idempotency *i = arena_zalloc(x->arena, sizeof(*i));

@@ -30,7 +30,7 @@ static int cohorts_by_id(const void *a, const void *b)
 }
 
 /* Returns pointers to the students, sorted by id and each id once, because a student may be on
- * both sides. Sets *ret_count to their number. Returns NULL without memory. */
+ * both sides. Sets *ret_count to their number. Returns NULL when out of memory. */
 static const struct compared_student **cohorts_distinct(struct exchange *x,
                                                         const struct compared_student *students,
                                                         size_t n, size_t *ret_count)
@@ -189,7 +189,7 @@ static bool cohorts_check_access(struct exchange *x, const struct cohorts *in,
         if (!side_parse(x, &in->sides[i], s->cohorts[i], cohort_fields[i], &s->ids[i]))
             return false;
     }
-    /* without memory for the list, the audit record names no students */
+    /* when out of memory for the list, the audit record names no students */
     x->audit_subjects = (struct str_list){
         arena_array(x->arena, s->ids[0].n + s->ids[1].n, sizeof(*x->audit_subjects.v)), 0};
     for (int i = 0; x->audit_subjects.v && i < 2; i++) {

@@ -127,7 +127,7 @@ static bool submit_check(struct exchange *x)
 
 /* Makes the id of the batch: 128 random bits as hex. With an Idempotency-Key the bits are a digest
  * of the key, the body and the day instead. So a repeated request, whose first response got lost,
- * finds the batch that it created. p of the result is NULL without memory. */
+ * finds the batch that it created. p of the result is NULL when out of memory. */
 static struct str submit_make_id(struct exchange *x)
 {
     enum { BYTES = (BATCH_ID_SIZE - 1) / 2 };
@@ -148,7 +148,7 @@ static struct str submit_make_id(struct exchange *x)
 }
 
 /* Returns the items of the batch, one for each student, and sets *ret_n to their number. Returns
- * NULL without memory. */
+ * NULL when out of memory. */
 static struct batch_item *submit_make_items(struct exchange *x, const struct submit *in,
                                             size_t *ret_n)
 {

@@ -23,7 +23,7 @@ static void export_release_arena(void *arena)
 
 /* Starts an export. Replies from Redis go into an arena of their own, which each step of the
  * export empties, so that an export of any size needs the memory of one round trip. Returns NULL
- * without memory. */
+ * when out of memory. */
 static struct export *export_begin(struct exchange *x)
 {
     const struct student_input *in = x->input;
@@ -69,7 +69,7 @@ static void erase_on_reset(void *e)
     erase_release(e);
 }
 
-/* Starts an erasure. Returns NULL without memory. */
+/* Starts an erasure. Returns NULL when out of memory. */
 static struct erase *erase_new(struct exchange *x)
 {
     const struct erase_input *in = x->input;

@@ -204,7 +204,7 @@ static void delivery_add_raw(struct exchange *x, struct events *e, struct delive
     }
 }
 
-/* Allocates room for n events. Returns false with x->problem set without memory. */
+/* Allocates room for n events. Returns false with x->problem set when out of memory. */
 static bool events_allocate(struct exchange *x, struct events *e, enum form form, size_t n)
 {
     e->form = form;

@@ -14,7 +14,7 @@ struct ingest {
 };
 
 /* Puts the event into a batch of one, so that every way in records events by the same code.
- * Returns NULL with x->problem set without memory. */
+ * Returns NULL with x->problem set when out of memory. */
 static struct ingest *ingest_begin(struct exchange *x)
 {
     struct ingest *s = exchange_new_state(x, sizeof(*s));

@@ -94,7 +94,7 @@ struct query_state {
 
 /* Returns the key of this request in the stale cache, the former responses that a process gives
  * again while Redis is away. The key contains role, user and body, so that no caller gets a
- * response made for another. p is NULL without memory. */
+ * response made for another. p is NULL when out of memory. */
 static struct str query_cache_key(struct exchange *x)
 {
     struct buf text;
@@ -176,7 +176,7 @@ static void window_narrow(struct window *w, int32_t first)
 
 /* Returns the JSON members of the response up to the metadata. The result for the present state is
  * stored in Redis as JSON and copied; a result for a past day or without components is computed
- * from the state. p is NULL without memory. */
+ * from the state. p is NULL when out of memory. */
 static struct str query_members(struct exchange *x, const struct query *q,
                                 const struct student_profile *profile, const struct window *window)
 {

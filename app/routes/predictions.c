@@ -87,7 +87,7 @@ struct history_state {
 };
 
 /* Queues the reading of a student's state and daily scores. Returns NULL with x->problem set
- * without memory. */
+ * when out of memory. */
 static struct history_state *history_queue(struct exchange *x, struct str student)
 {
     struct history_state *s = exchange_new_state(x, sizeof(*s));

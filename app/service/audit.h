@@ -39,7 +39,7 @@ struct audit_event {
     int64_t now_ms;
 };
 
-struct audit *audit_new(void);        /* NULL without memory */
+struct audit *audit_new(void);        /* NULL when out of memory */
 void audit_free(struct audit *audit); /* takes NULL */
 
 /* Reserves room for one event until audit_unreserve. False when there is no room left. */

@@ -17,7 +17,7 @@ struct readiness_state {
     enum dapr_state dapr; /* worst state of the sidecar that a worker reports */
 };
 
-struct readiness *readiness_new(void);            /* NULL without memory */
+struct readiness *readiness_new(void);            /* NULL when out of memory */
 void readiness_free(struct readiness *readiness); /* takes NULL */
 
 /* Sends the next check when it is due. Call it once a loop iteration, before store_flush. */

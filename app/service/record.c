@@ -15,7 +15,7 @@
 #include "app/service/mastery_json.h"
 
 /* The journal entry as JSON, from which the worker makes the audit record, the entry of the
- * student's event log and the events to publish (journal_entry.c). p is NULL without memory. */
+ * student's event log and the events to publish (journal_entry.c). p is NULL when out of memory. */
 static struct str record_journal_entry(struct arena *arena, const struct record *r)
 {
     static const char *const kinds[] = {[RECORD_STATEMENT] = "calculated",

@@ -20,7 +20,8 @@ enum roster_phase {
     ROSTER_END
 };
 
-/* Reduces the old members, in place, to those who are not among the new ones. False without memory.
+/* Reduces the old members, in place, to those who are not among the new ones. False when out of
+ * memory.
  */
 static bool roster_keep_removed(struct arena *arena, struct str_list *old, struct str_list new)
 {
@@ -90,7 +91,7 @@ static bool roster_queue_links(struct roster_change *change, struct pipeline *pi
 }
 
 /* Collects the students who got no link because they are erased. Replies come in the order of the
- * students. False without memory. */
+ * students. False when out of memory. */
 static bool roster_read_links(struct roster_change *change, const struct pipeline *pipeline)
 {
     for (const struct command *command = pipeline->first; command; command = command->next) {

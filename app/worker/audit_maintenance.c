@@ -63,7 +63,7 @@ static struct task *audit_scan_begin_step(struct audit_maintenance *audit, struc
 /* ---- aggregation ---- */
 
 /* The details of the audit record (a JSON object) with the counted minute as its first member:
- * {"minute":"2026-01-15T10:00:00.000Z",...}. p is NULL without memory. */
+ * {"minute":"2026-01-15T10:00:00.000Z",...}. p is NULL when out of memory. */
 static struct str audit_details_with_minute(struct arena *arena,
                                             const struct audit_counted_read *read)
 {
@@ -99,7 +99,7 @@ static void audit_on_aggregated(struct task *task)
 /* Sends the aggregation of the n counters, except invalid ones and those whose minute is not over
  * yet. The array is compacted in place: its first `due` elements are those that are sent. Without a
  * due counter the task is submitted with no command, so that it continues the same way. Returns
- * false without memory. */
+ * false when out of memory. */
 static bool audit_aggregate(struct task *task, struct audit_counted_read *reads, size_t n)
 {
     int64_t minute_now = (task->worker->now_ms - MINUTE_GRACE_MS) / 60000;

@@ -30,7 +30,7 @@ static void dead_letter_end(struct task *task, enum dead_letter_result result)
     state->done(task, result);
 }
 
-/* The text as a JSON string with quotes; p is NULL without memory. */
+/* The text as a JSON string with quotes; p is NULL when out of memory. */
 static struct str dead_letter_quote(struct arena *arena, struct str text)
 {
     struct buf out;

@@ -139,7 +139,7 @@ static int http_set_timer(CURLM *multi, long ms, void *user_data)
 /* Callback CURLMOPT_SOCKETFUNCTION: libcurl names a socket and the events (wanted) for which libev
  * has to watch it; CURL_POLL_REMOVE ends the watching. socket_data is our struct for this socket,
  * or NULL at the first call, in which it is allocated and stored in libcurl by curl_multi_assign.
- * Returns 0, or -1 without memory. */
+ * Returns 0, or -1 when out of memory. */
 static int http_watch_socket(CURL *easy, curl_socket_t fd, int wanted, void *user_data,
                              void *socket_data)
 {

@@ -47,14 +47,14 @@ struct http_call {
     CURL *easy;
 };
 
-/* Returns NULL without memory. connections: how many connections may be open to one host. */
+/* Returns NULL when out of memory. connections: how many connections may be open to one host. */
 struct http *http_new(struct ev_loop *loop, long connections);
 /* Ends running calls without calling their done functions; accepts NULL. */
 void http_free(struct http *http);
-/* Starts a call. Returns false without memory; done is not called in that case. */
+/* Starts a call. Returns false when out of memory; done is not called in that case. */
 bool http_call_begin(struct http *http, struct http_call *call);
-/* Appends a header, formatted as by printf, to the list. Returns false without memory; the list is
- * unchanged in that case. */
+/* Appends a header, formatted as by printf, to the list. Returns false when out of memory; the list
+ * is unchanged in that case. */
 bool http_add_header(struct curl_slist **headers, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* Frees the libcurl handle that a call retains for its next start. The call must not be running. */

@@ -50,7 +50,7 @@ static enum step callback_start(struct job *job)
 /* ---- the call ---- */
 
 /* Returns the body of the callback: the JSON object that GET /api/v1/batch/ID returns. p is NULL
- * without memory. */
+ * when out of memory. */
 static struct str callback_status_json(struct arena *arena, struct str id,
                                        const struct batch *batch, int64_t now_ms)
 {
@@ -67,7 +67,7 @@ static struct str callback_status_json(struct arena *arena, struct str id,
 }
 
 /* Sets the headers of the callback. The header X-Signature-256 is the HMAC of the timestamp (Unix
- * time in seconds) and the body, see callback_sign. Returns false without memory or without a
+ * time in seconds) and the body, see callback_sign. Returns false when out of memory or without a
  * key. */
 static bool callback_set_headers(struct worker_context *w, struct job *job,
                                  const struct batch *batch, struct str body)

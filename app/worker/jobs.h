@@ -73,7 +73,7 @@ void jobs_close(struct jobs *jobs); /* frees the HTTP calls of all jobs, also ru
 
 /* Starts the HTTP call job->call with the headers job->headers; the step function has filled the
  * URL, the body and the limits. Returns true if the call runs: the step function must then return
- * STEP_MORE and is called again with the response. Returns false without memory. */
+ * STEP_MORE and is called again with the response. Returns false when out of memory. */
 bool job_call(struct job *job);
 
 #endif

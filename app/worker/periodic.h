@@ -17,8 +17,8 @@ void periodic_init(struct periodic *p, struct worker_context *w, int64_t delay_u
 /* Returns true if the time of the next run is reached and no run is in progress. If only the time
  * is not reached, the worker wakes at that time. */
 bool periodic_due(const struct periodic *p);
-/* Starts a run if one is due and returns its task. Returns NULL if none is due, or without memory;
- * in the second case the run stays due. */
+/* Starts a run if one is due and returns its task. Returns NULL if none is due, or when out of
+ * memory; in the second case the run stays due. */
 struct task *periodic_begin(struct periodic *p, unsigned shard, void *owner);
 /* Ends the run and its task. Does not change the time of the next run. */
 void periodic_end(struct periodic *p, struct task *task);

@@ -192,7 +192,7 @@ static bool sidecar_may_send(struct http_call *call)
 /* Sets the HTTP headers of an event. The trace is sent in a header because the sidecar overwrites
  * the traceparent in the event. The empty header Expect stops libcurl from waiting for "100
  * Continue" before it sends a large body. The API token is read for each event, because a reload of
- * secrets may change it. Returns false without memory. */
+ * secrets may change it. Returns false when out of memory. */
 static bool publisher_set_headers(struct publisher *p)
 {
     const char *token = p->sidecar->worker->engine->config.dapr_api_token;
@@ -242,7 +242,7 @@ bool sidecar_publish(struct sidecar *sidecar, const struct publication *publicat
 /* ---- opening ---- */
 
 /* Returns the URL for publishing, with both names percent-encoded, to be freed by the caller; NULL
- * without memory. */
+ * when out of memory. */
 static char *sidecar_publish_url(const char *base, const char *pubsub, const char *topic)
 {
     char *pubsub_escaped = curl_easy_escape(NULL, pubsub, 0);
@@ -258,7 +258,7 @@ static char *sidecar_publish_url(const char *base, const char *pubsub, const cha
 }
 
 /* Returns the start of all URLs: the configured endpoint without slashes at its end, or the local
- * port. To be freed by the caller; NULL without memory. */
+ * port. To be freed by the caller; NULL when out of memory. */
 static char *sidecar_base_url(const struct config *config)
 {
     char *base = NULL;

@@ -66,7 +66,7 @@ struct sidecar {
     int64_t last_contact_us;           /* monotonic; last response or health request; 0: none */
 };
 
-/* Builds the URLs. Returns false without memory. sidecar_close must be called in any case. */
+/* Builds the URLs. Returns false when out of memory. sidecar_close must be called in any case. */
 bool sidecar_open(struct sidecar *sidecar);
 void sidecar_close(struct sidecar *sidecar);
 void sidecar_tick(struct sidecar *sidecar);

@@ -11,7 +11,7 @@
  * tasks whose memory is retained. */
 enum { ARENA_FIRST = 16384, ARENA_CAP = 128 << 20, SPARE_MAX = 64 };
 
-/* Allocates a task with an arena. Returns NULL without memory. */
+/* Allocates a task with an arena. Returns NULL when out of memory. */
 static struct task *task_new(void)
 {
     struct task *task = calloc(1, sizeof(*task));

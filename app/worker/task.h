@@ -32,8 +32,8 @@ struct tasks {
     size_t count, spare_count; /* lengths of the two lists */
 };
 
-/* Returns a new task, or NULL without memory. Every task ends by task_end, or by tasks_release at
- * the end of the process. */
+/* Returns a new task, or NULL when out of memory. Every task ends by task_end, or by tasks_release
+ * at the end of the process. */
 struct task *task_begin(struct worker_context *w, unsigned shard, void *owner);
 /* Submits the queued commands to Redis; on_replies is called in a later loop iteration. */
 void task_submit(struct task *task, task_on_replies *on_replies);
