@@ -34,7 +34,8 @@ static const unsigned char rights[ACCESSES][ROLES] = {
 };
 /* clang-format on */
 
-/* Without a subject RIGHT_OWN_COHORT gives a list, which the handler limits to the own cohorts. */
+/* Looks the right up in the table. Without a subject RIGHT_OWN_COHORT gives yes: such a request
+ * lists cohorts, and its handler limits the list to those that the caller teaches. */
 enum verdict access_decide(enum access access, const struct principal *caller, struct str subject)
 {
     if (access >= ACCESSES || caller->role >= ROLES)

@@ -8,9 +8,11 @@
 #include <jwt.h>
 #include <openssl/err.h>
 
+/* True only when libjwt accepts the signature and the token names the configured algorithm. Without
+ * key bytes libjwt would verify no signature, so such a key is refused first. */
 bool jws_verify(const char *token, const char *algorithm, const struct token_key *key)
 {
-    /* Without key bytes libjwt verifies no signature and accepts any token (W1). */
+    /* libjwt gets the length as an int; W1: with length 0 it accepts any token. */
     if (key->n == 0 || key->n > INT_MAX)
         return false;
     jwt_t *jwt = NULL;
@@ -23,6 +25,8 @@ bool jws_verify(const char *token, const char *algorithm, const struct token_key
     return valid;
 }
 
+/* Builds a JWT with these claims in libjwt, and encodes it signed by HS256. token stays NULL when
+ * libjwt refuses the claims or the key. An empty secret is refused, as in jws_verify. */
 char *jws_sign(const char *claims, const struct token_key *secret)
 {
     jwt_t *jwt = NULL;

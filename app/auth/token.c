@@ -30,6 +30,9 @@ struct tokens {
     struct arena *scratch;                    /* memory of one verification, reset after it */
 };
 
+/* Allocates the cache and the scratch memory, and loads the keys. The first generation is 1,
+ * because 0 means an unused entry in the cache. On failure all of it is released by tokens_free,
+ * and token_keys_load or this function has written the message. */
 struct tokens *tokens_new(const struct config *config, char ret_error[200])
 {
     struct tokens *tokens = calloc(1, sizeof(*tokens));
@@ -49,6 +52,8 @@ struct tokens *tokens_new(const struct config *config, char ret_error[200])
     return NULL;
 }
 
+/* Also called by tokens_new for a struct that is only partly filled: its members are then empty or
+ * NULL, which each of these calls accepts. */
 void tokens_free(struct tokens *tokens)
 {
     if (!tokens)
@@ -88,6 +93,9 @@ static void tokens_retire(struct tokens *tokens, struct token_keys *old, int64_t
             tokens_drop_retired(tokens, i);
 }
 
+/* Replaces the current keys by those of the files, and retires the old ones. The generation grows,
+ * so that cached tokens are verified again. tokens_retire moves retired keys out of `old`; the keys
+ * that are left in it are wiped. */
 bool tokens_reload(struct tokens *tokens, int64_t now_us, char ret_error[200])
 {
     struct token_keys old = tokens->keys, keys;
@@ -105,6 +113,8 @@ bool tokens_reload(struct tokens *tokens, int64_t now_us, char ret_error[200])
     return true;
 }
 
+/* Retired keys are in the order of their ends, so only the first one is examined. The generation
+ * grows, because cached tokens may have been verified by the dropped key. */
 void tokens_expire_keys(struct tokens *tokens, int64_t now_us)
 {
     while (tokens->retired.n > 0 && now_us >= tokens->retired_until_us[0]) {
@@ -128,7 +138,7 @@ static bool token_refuse(struct problem *p, const char *why)
 }
 
 /* Splits a token, header.payload.signature. Returns false when one of the three is empty. A further
- * dot stays in the signature, which is refused later because it is not valid base64url. */
+ * dot stays in the signature. That signature is refused later, because a dot is not base64url. */
 static bool token_split(struct str token, struct str *ret_header, struct str *ret_payload,
                         struct str *ret_signature)
 {
@@ -162,6 +172,7 @@ static bool token_header_valid(struct json_object *header, const char *algorithm
            str_equal_nocase(token_string_member(header, "typ"), STR("JWT"));
 }
 
+/* True when one of the keys verifies the signature of the token. */
 static bool token_signed_by_any(const struct token_keys *keys, const char *token,
                                 const char *algorithm)
 {
@@ -172,8 +183,9 @@ static bool token_signed_by_any(const struct token_keys *keys, const char *token
 }
 
 /* Whether form, header and signature of a token are valid; the claims are not checked. Stores the
- * payload, which is still encoded. libjwt must not get bytes that are not base64url
- * (docs/hazards.md, W4), so the sections are decoded first, and only the success of it is used. */
+ * payload, which is still encoded, in *ret_payload. libjwt must not get bytes that are not
+ * base64url (docs/hazards.md, W4). Therefore payload and signature are decoded first, only to see
+ * whether that succeeds; the decoded bytes are not used. */
 static bool token_signature_valid(struct tokens *tokens, struct str token, struct str *ret_payload)
 {
     const char *algorithm = tokens->config->jwt_algorithm;
@@ -203,6 +215,8 @@ static const char *token_error(struct tokens *tokens, struct str token, int64_t 
                               ret, ret_expires_ms);
 }
 
+/* Looks the token up in the cache by its digest, and otherwise makes all checks and adds it to the
+ * cache. The reset of the scratch memory does not affect the error, which is a string literal. */
 bool tokens_verify(struct tokens *tokens, struct str token, int64_t now_ms, struct principal *ret,
                    struct problem *p)
 {
@@ -242,14 +256,15 @@ bool tokens_verify_header(struct tokens *tokens, struct str authorization, int64
     return tokens_verify(tokens, rest, now_ms, ret, p);
 }
 
-/* An empty setting (issuer, audience) adds no claim. */
+/* Adds a claim with a text; a setting that is NULL or empty (issuer, audience) adds none. */
 static void claims_add_text(struct json_object *claims, const char *name, const char *value)
 {
     if (value && value[0])
         json_object_object_add(claims, name, json_object_new_string(value));
 }
 
-/* Signs the claims with the first secret of the configuration; NULL on failure. */
+/* Signs the claims with the first secret of the configuration. Returns the token, or NULL on
+ * failure; the message of token_keys_load is not used. */
 static char *sign_claims(const struct config *config, struct json_object *claims)
 {
     char ignored[200], *token = NULL;
@@ -262,6 +277,9 @@ static char *sign_claims(const struct config *config, struct json_object *claims
     return token;
 }
 
+/* Only the roles of users are allowed: a token never gives the role of the sidecar (ROLE_SERVICE).
+ * A json_object_new that fails for lack of memory gives a claim null, which verification
+ * refuses. */
 char *token_make(const struct config *config, const char *user_id, enum role role,
                  int64_t issued_at_s, int64_t expires_at_s)
 {

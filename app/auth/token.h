@@ -20,7 +20,8 @@ enum {
 };
 
 /* Loads and checks the keys (HS256: each secret has 32 bytes or more; RS256: RSA of 2048 bits or
- * more; ES256: P-256). NULL with one line in ret_error. config must outlive the result. */
+ * more; ES256: P-256). Returns NULL on failure, with one line in ret_error. config must outlive the
+ * struct tokens. */
 struct tokens *tokens_new(const struct config *config, char ret_error[200]);
 void tokens_free(struct tokens *tokens); /* wipes the keys */
 /* Reads the key files again. On any error the old keys stay and false is returned. Keys that are no

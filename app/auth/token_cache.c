@@ -36,6 +36,7 @@ void token_cache_free(struct token_cache *cache)
     free(cache);
 }
 
+/* Returns the index of a digest's set: the low bits of the number in its first two bytes. */
 static size_t set_of(const unsigned char digest[DIGEST_SIZE])
 {
     return ((size_t)digest[0] << 8 | digest[1]) % SETS;
@@ -54,6 +55,8 @@ static bool has_digest(const struct entry *e, const unsigned char digest[DIGEST_
     return CRYPTO_memcmp(e->digest, digest, DIGEST_SIZE) == 0;
 }
 
+/* Looks at all entries of the set that the digest selects. An entry of other keys or past its
+ * expiry is treated as absent. */
 bool token_cache_find(const struct token_cache *cache, const unsigned char digest[DIGEST_SIZE],
                       uint64_t generation, int64_t now_ms, struct principal *ret)
 {
@@ -66,8 +69,8 @@ bool token_cache_find(const struct token_cache *cache, const unsigned char diges
     return false;
 }
 
-/* The entry of a set that a new token replaces: one that may not be used any more, else the one
- * that expires first. The loop ends when such an unusable entry is found. */
+/* Returns the entry of a set that a new token replaces: the first one that is not current
+ * (is_current), else the one that expires first. The loop ends as soon as `best` is not current. */
 static struct entry *entry_to_replace(struct entry set[WAYS], uint64_t generation, int64_t now_ms)
 {
     struct entry *best = &set[0];
@@ -77,6 +80,8 @@ static struct entry *entry_to_replace(struct entry set[WAYS], uint64_t generatio
     return best;
 }
 
+/* Writes the token over an entry of its set. The entry expires after LIFETIME_MS, or with the token
+ * when that is earlier. */
 void token_cache_add(struct token_cache *cache, const unsigned char digest[DIGEST_SIZE],
                      uint64_t generation, int64_t now_ms, int64_t expires_ms,
                      const struct principal *principal)

@@ -50,6 +50,7 @@ static bool is_object(const struct claims_check *r)
     return json_object_is_type(r->claims, json_type_object);
 }
 
+/* Whether sub is a text in the form of a user id (id_valid). */
 static bool has_user(const struct claims_check *r)
 {
     struct str sub = token_string_member(r->claims, "sub");
@@ -92,6 +93,7 @@ static bool is_not_in_future(const struct claims_check *r, const char *name)
            time_ms <= r->now_ms + r->config->jwt_clock_skew_s * 1e3;
 }
 
+/* Whether nbf (not before) and iat (issued at) are absent or not in the future. */
 static bool is_valid_already(const struct claims_check *r)
 {
     return is_not_in_future(r, "nbf") && is_not_in_future(r, "iat");
@@ -133,6 +135,8 @@ static bool audience_matches(const struct claims_check *r)
     return str_equal(json_str(aud), expected);
 }
 
+/* Each check with the message for a client whose token fails it. Later checks rely on earlier ones:
+ * is_object comes first, because the others read members of the object. */
 static const struct {
     bool (*passes)(const struct claims_check *r);
     const char *error;
@@ -148,6 +152,8 @@ static const struct {
     {audience_matches, "The token is for another audience (aud)"},
 };
 
+/* Makes the checks in the order of the table. The first one that fails gives the message that is
+ * returned. When all pass, reads user, role and expiry from the claims, and returns NULL. */
 const char *token_claims_error(struct json_object *claims, const struct config *config,
                                int64_t now_ms, struct principal *ret, int64_t *ret_expires_ms)
 {

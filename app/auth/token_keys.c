@@ -15,7 +15,8 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
-/* Writes an error message. Always returns false, which the callers return too. */
+/* Writes an error message; a message of more than 199 bytes is cut. Always returns false, which the
+ * callers return too. */
 static bool keys_fail(char ret_error[200], const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -23,8 +24,7 @@ static bool keys_fail(char ret_error[200], const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(ret_error, 200, format,
-                    args); /* a longer message is cut, which is acceptable */
+    (void)vsnprintf(ret_error, 200, format, args);
     va_end(args);
     return false;
 }
@@ -84,8 +84,9 @@ static const char *public_key_error(const EVP_PKEY *key, const char *algorithm)
     return NULL;
 }
 
-/* Appends a public key. It is written as a PEM text again, because libjwt needs a text for each
- * key, while the file may hold several keys. */
+/* Appends a public key as a PEM text of its own, because libjwt needs one text for each key, while
+ * the file may hold several keys. False with a message when out of memory or when there are too
+ * many keys. */
 static bool keys_add_public(struct token_keys *keys, EVP_PKEY *key, char ret_error[200])
 {
     BIO *pem = BIO_new(BIO_s_mem());
@@ -180,6 +181,8 @@ static bool keys_load_secrets(const struct config *config, enum key_source sourc
     return good;
 }
 
+/* Loads the public keys of RS256 or ES256 from their file. keys_read_file or keys_parse_pem has
+ * written the message when this returns false. A public key is no secret and is not wiped. */
 static bool keys_load_public(const struct config *config, struct token_keys *ret,
                              char ret_error[200])
 {
@@ -193,6 +196,8 @@ static bool keys_load_public(const struct config *config, struct token_keys *ret
     return good;
 }
 
+/* Loads into a set of its own, so that *ret is unchanged on failure. The keys that were read before
+ * the bad one are then wiped. */
 bool token_keys_load(const struct config *config, enum key_source source, struct token_keys *ret,
                      char ret_error[200])
 {
@@ -229,6 +234,8 @@ void token_keys_remove(struct token_keys *keys, size_t i)
     memmove(&keys->v[i], &keys->v[i + 1], (keys->n - i) * sizeof(keys->v[0]));
 }
 
+/* Whether two keys have the same bytes. Only the comparison of keys of one length takes constant
+ * time; the length is not secret. */
 static bool key_equal(const struct token_key *a, const struct token_key *b)
 {
     return a->n == b->n && CRYPTO_memcmp(a->p, b->p, a->n) == 0;

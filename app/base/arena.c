@@ -78,6 +78,7 @@ static void block_free(struct block *block)
     free(block);
 }
 
+/* Allocates the arena with its first block, which it keeps until arena_free. */
 struct arena *arena_new(size_t first_block, size_t cap)
 {
     struct arena *arena = malloc(sizeof(*arena));
@@ -93,6 +94,8 @@ struct arena *arena_new(size_t first_block, size_t cap)
     return arena;
 }
 
+/* Makes the deferred calls, frees all blocks but the first (the only one without `next`), and sets
+ * that block to unused. Its memory is poisoned again for AddressSanitizer. */
 void arena_reset(struct arena *arena)
 {
     struct deferred *deferred;
@@ -135,7 +138,7 @@ static bool arena_add_block(struct arena *arena, size_t room)
     return true;
 }
 
-/* Takes the piece from the current block, or from a new block when the current one is too full.
+/* Returns a piece of the current block, or of a new block when the current one has too little room.
  * NULL when the cap is exceeded or malloc fails. */
 void *arena_alloc(struct arena *arena, size_t size)
 {
@@ -175,6 +178,8 @@ void *arena_array(struct arena *arena, size_t count, size_t size)
     return arena_zalloc(arena, total);
 }
 
+/* Allocates one byte more for the NUL. The comparison with SIZE_MAX keeps that sum from
+ * overflowing. */
 struct str arena_copy(struct arena *arena, struct str s)
 {
     char *text = s.n < SIZE_MAX ? arena_alloc(arena, s.n + 1) : NULL;
@@ -187,7 +192,8 @@ struct str arena_copy(struct arena *arena, struct str s)
     return (struct str){text, s.n};
 }
 
-/* Formats twice: first without a buffer to learn the length, then into a piece of that size. */
+/* Formats twice: first without a buffer to learn the length, then into a piece of that size. The p
+ * of the returned text is NULL when out of memory. */
 struct str arena_printf(struct arena *arena, const char *format, ...)
 {
     va_list args;
@@ -204,8 +210,9 @@ struct str arena_printf(struct arena *arena, const char *format, ...)
     return (struct str){text, (size_t)n};
 }
 
-/* The list element is in the arena, so it needs no release of its own. The deferred call runs
- * before that memory is reset. */
+/* Adds a call to the list. The list element is in the arena, so it needs no release of its own;
+ * arena_reset makes the calls before it resets that memory. Returns false when out of memory: the
+ * object is then released at once. */
 bool arena_defer(struct arena *arena, void (*release)(void *), void *object)
 {
     struct deferred *deferred = arena_alloc(arena, sizeof(*deferred));

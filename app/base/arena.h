@@ -26,14 +26,14 @@ void *arena_zalloc(struct arena *arena, size_t size); /* as arena_alloc, but fil
 /* An array of count elements of size bytes each, filled with zeros. NULL also when count * size
  * overflows. */
 void *arena_array(struct arena *arena, size_t count, size_t size);
-/* Copy s, or format like printf, to a new text in the arena with a NUL after its end. When memory
- * is short, the p of the returned text is NULL. */
+/* Copy s, or format like printf, to a new text in the arena with a NUL after its end. The p of
+ * the returned text is NULL when out of memory. */
 struct str arena_copy(struct arena *arena, struct str s);
 struct str arena_printf(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* Makes the next reset call release(object). This is for objects that json-c or hiredis allocated.
- * When the arena has no memory to record this, release is called at once and the result is false:
- * the caller must not use the object then. */
+ * When out of memory, release is called at once and false is returned: the caller must then not use
+ * the object. */
 bool arena_defer(struct arena *arena, void (*release)(void *), void *object);
 size_t arena_used(const struct arena *arena); /* bytes handed out since the last reset */
 

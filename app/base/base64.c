@@ -20,7 +20,7 @@ static unsigned base64_value(char c, const char *last_two)
 
 /* Decodes a text without padding. Four characters hold three bytes: each character appends 6 bits
  * to `bits`, and each time that 8 or more bits are pending, the upper 8 of them are written.
- * Returns a text with p NULL when memory is short or the text is not canonical base64. */
+ * The p of the result is NULL when out of memory or when the text is not canonical base64. */
 static struct str base64_decode_unpadded(struct str text, const char *last_two, struct arena *arena)
 {
     const struct str invalid = {0};
@@ -49,7 +49,7 @@ static struct str base64_decode_unpadded(struct str text, const char *last_two, 
     return (bits & ((1U << pending) - 1)) == 0 ? (struct str){bytes, n} : invalid;
 }
 
-/* Padding makes the length a multiple of 4. It consists of at most two = at the end. */
+/* Removes the padding, at most two = that make the length a multiple of 4, and decodes the rest. */
 struct str base64_decode(struct str text, struct arena *arena)
 {
     if (text.n % 4 != 0)

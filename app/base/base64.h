@@ -7,7 +7,8 @@
 #include "app/base/arena.h"
 
 /* Both functions return decoded bytes in the arena with a NUL after them, which the length does
- * not count. p is NULL when the text is not valid base64 or memory is short. */
+ * not count. The p of the returned text is NULL when the argument is not
+ * valid base64, or when out of memory. */
 
 /* Standard alphabet (+ and /) with padding: section 4 of the RFC. */
 struct str base64_decode(struct str text, struct arena *arena);

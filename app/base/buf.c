@@ -17,8 +17,8 @@ void buf_init(struct buf *buf, struct arena *arena)
     *buf = (struct buf){.arena = arena};
 }
 
-/* Moves the text to a new piece of size bytes in the arena. False when memory is short; the text
- * is unchanged then. */
+/* Moves the text to a new piece of size bytes in the arena. False when out of memory; the text
+ * is then unchanged. */
 static bool buf_move(struct buf *buf, size_t size)
 {
     char *p = arena_alloc(buf->arena, size);
@@ -34,7 +34,7 @@ static bool buf_move(struct buf *buf, size_t size)
 
 /* Makes room for `more` bytes after the text. The size is doubled, so that appending n bytes one
  * by one copies O(n) bytes in total. Near the cap of the arena, where doubling fails, the text
- * gets exactly the size that is needed. False, with `failed` set, when memory is short. */
+ * gets exactly the size that is needed. False, with `failed` set, when out of memory. */
 static bool buf_grow(struct buf *buf, size_t more)
 {
     size_t needed, doubled;
@@ -99,7 +99,7 @@ void buf_int(struct buf *buf, int64_t value)
     buf_put(buf, first, (size_t)(end - first));
 }
 
-/* A value that is not finite has no decimal, so it marks the buf as failed. */
+/* Appends a decimal. A value that is not finite has none, so it sets buf->failed. */
 void buf_number(struct buf *buf, double value)
 {
     if (!isfinite(value))
@@ -177,7 +177,7 @@ static size_t buf_put_special(struct buf *buf, const char *p, size_t n)
 }
 
 /* Copies runs of plain characters as a whole, since most texts have no others. The room for a text
- * without escapes is reserved first; escapes make it grow later. */
+ * without escapes is reserved first; escapes make it grow later. A failure is in buf->failed. */
 void buf_json_string(struct buf *buf, struct str s)
 {
     size_t i = 0;

@@ -12,12 +12,12 @@ struct buf {
     size_t n;    /* bytes of the text */
     size_t size; /* bytes allocated at p */
     struct arena *arena;
-    bool failed; /* an append had no memory: the text is incomplete */
+    bool failed; /* an append failed, mostly for lack of memory: the text is incomplete */
 };
 
 /* Starts an empty text in the arena. Nothing is allocated before the first append. */
 void buf_init(struct buf *buf, struct arena *arena);
-/* Allocates room for `more` bytes after the text; false: no memory. */
+/* Allocates room for `more` bytes after the text; false when out of memory. */
 bool buf_reserve(struct buf *buf, size_t more);
 void buf_put(struct buf *buf, const void *bytes, size_t n);
 void buf_str(struct buf *buf, struct str s);

@@ -119,6 +119,9 @@ void day_print(int32_t day, char ret_text[DAY_TEXT_SIZE])
     *put_day(ret_text, day) = '\0';
 }
 
+/* Splits the time into its day and the milliseconds since midnight, also for times before 1970,
+ * where the remainder of the division is negative. Each put_ function returns the position after
+ * what it wrote. */
 void time_print(int64_t epoch_ms, char ret_text[TIME_TEXT_SIZE])
 {
     int64_t remainder = epoch_ms % DAY_MS;
@@ -132,9 +135,9 @@ void time_print(int64_t epoch_ms, char ret_text[TIME_TEXT_SIZE])
     *put_char(p, 'Z') = '\0';
 }
 
-/* Each cut_ function parses a piece at the start of *s and moves *s past it. It returns false when
- * the piece is not there or out of range. This one parses exactly `width` digits with a value of
- * at most `max`. */
+/* Each function cut_... parses a piece at the start of *s and moves *s past it. It returns false
+ * when the piece is not there or out of range. cut_digits parses exactly `width` digits whose value
+ * is at most `max`. */
 static bool cut_digits(struct str *s, int width, int max, int *ret)
 {
     int value = 0;
@@ -163,6 +166,7 @@ static bool cut_char(struct str *s, const char *choices)
     return true;
 }
 
+/* The number of days of a month (1 to 12) in that year. */
 static int days_in_month(int year, int month)
 {
     static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
@@ -185,6 +189,7 @@ static bool cut_day(struct str *s, int32_t *ret)
     return true;
 }
 
+/* Stores the day only when the whole text is a date that exists. */
 bool day_parse(struct str text, int32_t *ret_day)
 {
     int32_t day;
@@ -249,7 +254,8 @@ static bool cut_offset(struct str *s, int64_t *ret_ms)
     return true;
 }
 
-/* Local time minus its offset is UTC. */
+/* Parses date, separator, time of day and offset one after the other. The local time minus its
+ * offset is the time in UTC. */
 bool time_parse(struct str text, int64_t *ret_epoch_ms)
 {
     int32_t day;

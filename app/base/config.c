@@ -29,11 +29,11 @@ struct row {
     const char *name;
     size_t member, file, past; /* offsets in struct config; file and past only for a KIND_SECRET */
     const char *default_text;  /* default of a KIND_TEXT or KIND_CHOICE */
-    const char *choices;       /* of a KIND_CHOICE, separated by | */
+    const char *choices;       /* allowed values of a KIND_CHOICE, separated by | */
     const char *description;
     enum kind kind;
     int default_int, min, max;                     /* default and range of a KIND_INT */
-    double default_number, number_min, number_max; /* the same of a KIND_NUMBER */
+    double default_number, number_min, number_max; /* default and range of a KIND_NUMBER */
 };
 
 static const struct row rows[] = {
@@ -149,8 +149,9 @@ static bool is_choice(struct str choices, struct str value)
     return false;
 }
 
-/* An invalid choice is reported and stored all the same, so that no member is NULL: the checks of
- * config_load may still read it. config is not used after an error. */
+/* Stores the value of a KIND_CHOICE. An invalid choice is reported and stored all the same, so that
+ * no member is NULL: the checks of config_load may still read it. After an error the caller does
+ * not use config. */
 static void load_choice(struct loader *l, const struct row *row)
 {
     const char *value = variable(l, row->name);
@@ -160,6 +161,7 @@ static void load_choice(struct loader *l, const struct row *row)
     load_text(l, row);
 }
 
+/* Stores the value of a KIND_INT. After an error, which is counted, the member has the default. */
 static void load_int(struct loader *l, const struct row *row)
 {
     const char *value = variable(l, row->name);
@@ -171,7 +173,8 @@ static void load_int(struct loader *l, const struct row *row)
     *(int *)member_at(l->config, row->member) = (int)number;
 }
 
-/* After an error the member has the default value. */
+/* Stores the value of a KIND_NUMBER. A number out of range is stored too; its error is counted, and
+ * the caller does not use config after an error. */
 static void load_number(struct loader *l, const struct row *row)
 {
     const char *value = variable(l, row->name);
@@ -230,6 +233,7 @@ static void load_secret(struct loader *l, const struct row *row)
         set_text(l, row->name, row->member, value);
 }
 
+/* Loads one setting in the way of its kind. Errors are counted in l->errors. */
 static void load_row(struct loader *l, const struct row *row)
 {
     switch (row->kind) {
@@ -241,7 +245,8 @@ static void load_row(struct loader *l, const struct row *row)
     }
 }
 
-/* Does not print the URL: it may contain a password, which must not reach a log. */
+/* Checks the form of REDIS_URL. The message does not show the URL: it may contain a password, which
+ * must not reach a log. */
 static void check_redis_url(struct loader *l)
 {
     struct redis_url ignored;
@@ -275,6 +280,7 @@ static void check_hmac_keys(struct loader *l)
         check_key_lines(l, c->jwt_secret_file ? "JWT_SECRET_FILE" : "JWT_SECRET", c->jwt_secret);
 }
 
+/* Reports a missing JWT_PUBLIC_KEY_FILE, which only RS256 and ES256 need. */
 static void check_public_keys(struct loader *l)
 {
     const struct config *c = l->config;
@@ -315,6 +321,8 @@ const char *config_environment(const char *name)
     return getenv(name);
 }
 
+/* Loads each setting by itself, then makes the checks that concern several. These checks read
+ * texts, so they are left out when a text is NULL because its copy failed. */
 int config_load(struct config *config, config_source *source, FILE *errors)
 {
     struct loader l = {.config = config, .source = source, .out = errors};
@@ -442,8 +450,8 @@ static int terminate_secret(char *bytes, size_t n)
     return 0;
 }
 
-/* Reads one byte more than a secret may have, to notice a file that is too large. Every path but
- * success wipes the bytes. */
+/* Reads a secret from its file, up to one byte more than a secret may have, to notice a file that
+ * is too large. On failure the bytes are wiped, because they may be a secret. */
 char *config_read_secret_file(const char *path)
 {
     size_t size = SECRET_FILE_MAX + 1;
@@ -463,7 +471,7 @@ char *config_read_secret_file(const char *path)
     return NULL;
 }
 
-/* Prints numbers as numbers, secrets as (set) or (not set), and all others as their texts. */
+/* Prints a line NAME=value for each setting. A secret is shown as (set) or (not set). */
 void config_print(const struct config *config, FILE *out)
 {
     for (size_t i = 0; i < ROWS; i++) {
@@ -487,7 +495,8 @@ void config_print(const struct config *config, FILE *out)
     }
 }
 
-/* Escapes |, which separates the columns of a table in Markdown. */
+/* Prints a description as a table cell. A | in it is escaped, because | separates the columns of a
+ * Markdown table. */
 static void print_description(FILE *out, const char *text)
 {
     (void)fputs(" ", out);
@@ -496,6 +505,7 @@ static void print_description(FILE *out, const char *text)
     (void)fputs(" |", out);
 }
 
+/* Prints the choices (separated by | in the row) as a table cell: `a`, `b`. */
 static void print_choices(FILE *out, struct str choices)
 {
     (void)fputs(" ", out);
@@ -530,6 +540,7 @@ static void print_default(FILE *out, const struct row *row)
         (void)fputs(" not set |", out);
 }
 
+/* Prints one row of the Markdown table: name, allowed values, default, description. */
 static void config_print_row(FILE *out, const struct row *row)
 {
     (void)fprintf(out, "| `%s` |", row->name);

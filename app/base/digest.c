@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Wraps OpenSSL. An error aborts the process: OpenSSL fails here only when memory is short, and a
+/* Wraps OpenSSL. An error aborts the process: OpenSSL fails here only when out of memory, and a
  * wrong digest must not be used, for example to look up a token or to choose a shard. */
 #include "app/base/digest.h"
 

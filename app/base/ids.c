@@ -42,7 +42,7 @@ static void random_fill(unsigned char *bytes, size_t n)
     size_t done = 0;
 
     while (done < n) {
-        ssize_t got = getrandom(bytes + done, n - done, 0);
+        ssize_t got = getrandom(bytes + done, n - done, /* flags */ 0);
         if (got < 0 && errno != EINTR) {
             perror("getrandom");
             abort();
@@ -75,6 +75,7 @@ void random_bytes(void *ret, size_t n)
     explicit_bzero(random_pool.bytes + random_pool.left, n);
 }
 
+/* Writes two digits for each byte, the upper half of the byte first, and a NUL at the end. */
 void hex_print(const unsigned char *bytes, size_t n, char *ret_text)
 {
     static const char digits[] = "0123456789abcdef";

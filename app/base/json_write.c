@@ -76,9 +76,10 @@ void jw_int(struct jw *w, const char *key, int64_t value)
     buf_int(w->out, value);
 }
 
+/* Writes a number; NaN and infinity, which JSON does not have, are written as null. */
 void jw_number(struct jw *w, const char *key, double value)
 {
-    if (!isfinite(value)) { /* JSON has neither NaN nor infinity */
+    if (!isfinite(value)) {
         jw_null(w, key);
         return;
     }

@@ -186,6 +186,8 @@ static void put_decimal(struct text *text, struct decimal d)
     }
 }
 
+/* Prints the sign, then the digits of the magnitude. 0 is printed by itself, because
+ * decimal_shortest needs a value above 0; -0 therefore has no sign. */
 size_t number_print(double value, char ret_text[NUMBER_TEXT_MAX])
 {
     struct text text = {ret_text, 0};
@@ -201,10 +203,11 @@ size_t number_print(double value, char ret_text[NUMBER_TEXT_MAX])
     return text.n;
 }
 
-/* Rounds to 12 decimals. value is mantissa / 2^shift with integers, so value * 10^12 can be
- * rounded exactly, in integers. From 8192 on, neighbouring doubles differ by more than 10^-12, so
- * rounding changes nothing. Below 8192, the rounded integer is less than 2^53 and so exact as a
- * double; dividing it by 10^12 rounds once, as parsing the printed decimal would. */
+/* Rounds to 12 decimals. value is mantissa / 2^shift (both whole numbers), so value * 10^12 can be
+ * rounded exactly with integers. From 8192 on, neighbouring doubles differ by more than 10^-12, so
+ * rounding changes nothing; NaN is returned unchanged, too. Below 8192, the rounded integer is less
+ * than 2^53 and therefore exact as a double; dividing it by 10^12 rounds once, as parsing the
+ * printed decimal would. */
 double number_round12(double value)
 {
     int exponent;

@@ -12,7 +12,8 @@ int hex_digit(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* May decode in place: the position of writing, n, is never after the position of reading, i. */
+/* Decodes each %XX. It may decode in place: the position of writing, `written`, is never after the
+ * position of reading, i. */
 bool percent_decode(struct str text, bool plus_is_space, char *ret, size_t *ret_n)
 {
     size_t written = 0;

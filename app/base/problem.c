@@ -17,6 +17,8 @@ static const struct {
 #undef PROBLEM
 };
 
+/* Sets code and message, and does nothing when p holds a problem already. A message that is longer
+ * than p->message is cut. */
 void problem_set(struct problem *p, enum problem_code code, const char *format, ...)
 {
     va_list args;
@@ -34,7 +36,7 @@ void problem_set(struct problem *p, enum problem_code code, const char *format, 
 }
 
 /* Appends the error at the end of the list, so that clients see the errors in the order of the
- * checks. When memory is short the error is only counted. */
+ * checks. When out of memory the error is counted but not stored. */
 void problem_field(struct problem *p, struct arena *arena, struct str field, const char *format,
                    ...)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A problem is an error on its way from the function where it happens to the one that reports it
  * (app/http/problem_response for clients, the log for operators). A struct problem is initialised
- * with zeros. Only field errors need memory; when memory is short they are counted but not stored,
+ * with zeros. Only field errors need memory; when out of memory they are counted but not stored,
  * so a problem can be reported in any case. */
 #ifndef BASE_PROBLEM_H
 #define BASE_PROBLEM_H
@@ -29,7 +29,8 @@ struct problem {
     bool has_offset;        /* `offset` is set, which only INVALID_JSON has */
     size_t offset;          /* byte of the body where the JSON is wrong */
     bool has_credentials;   /* for AUTH_ERROR: the request had credentials, which were refused */
-    /* List, and the link that the next one is written to. */
+    /* List of field errors, and the pointer at its end to which the next error is written; both
+     * NULL while the list is empty. */
     struct field_error *fields, **fields_end;
     size_t field_count; /* number of field errors, including those not stored for lack of memory */
 };

@@ -52,6 +52,7 @@ static bool is_in_network(const unsigned char *address, const struct network *ne
            (mask == 0 || (address[bytes] & mask) == (network->bytes[bytes] & mask));
 }
 
+/* True when the address is in at least one of the `count` networks. */
 static bool is_in_any_network(const unsigned char *address, const struct network *networks,
                               size_t count)
 {

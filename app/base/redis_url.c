@@ -75,6 +75,8 @@ static const char *redis_url_parse_tcp(struct str rest, struct redis_url *ret)
     return NULL;
 }
 
+/* Chooses by the scheme: redis:// is parsed further, unix:// is followed by an absolute path.
+ * rediss:// (with TLS) has a message of its own, because users often try it. */
 const char *redis_url_parse(const char *url, struct redis_url *ret)
 {
     static const struct str socket = STR_INIT("unix://"), tcp = STR_INIT("redis://");

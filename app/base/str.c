@@ -30,6 +30,7 @@ static char ascii_lower(char c)
     return c;
 }
 
+/* Compares byte by byte with the letters A to Z in lower case; other bytes must be equal. */
 bool str_equal_nocase(struct str a, struct str b)
 {
     if (a.n != b.n)
@@ -45,6 +46,8 @@ bool str_starts_with(struct str s, struct str prefix)
     return s.n >= prefix.n && str_equal((struct str){s.p, prefix.n}, prefix);
 }
 
+/* Compares the bytes that both texts have; when these are equal, the shorter text comes first.
+ * memcmp is not called for an empty text, whose pointer may be NULL. */
 int str_compare(struct str a, struct str b)
 {
     size_t common = a.n < b.n ? a.n : b.n;
@@ -75,6 +78,7 @@ static bool is_space(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+/* Removes white space at the end, then at the start. Only the view is changed, not the bytes. */
 struct str str_trim(struct str s)
 {
     while (s.n > 0 && is_space(s.p[s.n - 1]))
@@ -86,7 +90,7 @@ struct str str_trim(struct str s)
     return s;
 }
 
-/* str_compare for qsort and bsearch. */
+/* str_compare with the parameters that qsort and bsearch need. */
 static int str_compare_items(const void *a, const void *b)
 {
     return str_compare(*(const struct str *)a, *(const struct str *)b);
@@ -132,8 +136,8 @@ static bool cut_char(struct str *s, char c)
     return true;
 }
 
-/* Parses the sign and the digits. The sum of the digits is computed as a negative number, because
- * -INT64_MIN does not fit into int64_t. */
+/* Parses an optional minus and the digits. Each digit is subtracted, so that the value is negative
+ * until the end: INT64_MIN has a greater magnitude than any positive int64_t. */
 bool str_to_int64(struct str s, int64_t min, int64_t max, int64_t *ret)
 {
     bool negative = cut_char(&s, '-');
@@ -274,8 +278,8 @@ static double rounded_value(struct significant *number)
     return strtod(number->digits, NULL);
 }
 
-/* The digits of the fraction become part of one integer, so its length is subtracted from the
- * exponent. */
+/* Splits the text, collects the significant digits and converts them. The fraction's digits are
+ * appended to those of the whole number, so the exponent is reduced by their count. */
 bool str_to_double(struct str s, double *ret)
 {
     struct number_parts parts;

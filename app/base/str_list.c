@@ -9,8 +9,8 @@ void str_list_sort(struct str_list *list)
         str_sort(list->v, list->n);
 }
 
-/* The copy has room for one text more than the list, so that its v is not NULL for an empty list.
- */
+/* Copies the views and sorts them. The array has room for one text more than the list, so that its
+ * address is not NULL for an empty list. The v of the returned list is NULL when out of memory. */
 struct str_list str_list_sorted_copy(struct arena *arena, struct str_list list)
 {
     struct str_list copy = {arena_array(arena, list.n + 1, sizeof(struct str)), list.n};

@@ -4,8 +4,8 @@
 #include "app/base/utf8.h"
 
 /* The first byte determines the length. For some first bytes the second byte has a narrower range
- * than 0x80 to 0xbf, which excludes the forms that table 3-7 forbids. At the first byte that does
- * not fit, the number of bytes before it is returned. */
+ * than 0x80 to 0xbf, which excludes the forms that table 3-7 forbids. When a byte does not fit, the
+ * loop ends and the number of bytes before it is returned. */
 size_t utf8_sequence(const char *p, size_t n, bool *ret_valid)
 {
     const unsigned char *bytes = (const unsigned char *)p;

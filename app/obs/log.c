@@ -4,9 +4,8 @@
  * allocates memory: when the buffer is full, a line is dropped and counted.
  *
  * The head of a line is its first part, from the time to the pid, which every line has. struct
- * log.line is a text buffer that begins at buffer + used. While no line is being built it is marked
- * as failed; writes to a failed buffer have no effect, so fields that are added then are
- * discarded. */
+ * log.line is a text buffer that begins at buffer + used. While no line is being built its
+ * member `failed` is true: writes to it then have no effect, so the fields are discarded. */
 #include "app/obs/log.h"
 
 #include <errno.h>
@@ -33,8 +32,8 @@ enum {
     MIDDLE_SIZE = 128, /* bytes of struct log.middle */
 };
 
-static const char cut_mark[] =
-    ",\"cut\":true}\n"; /* replaces the fields of a line that is too long */
+/* End of a line that is too long: it replaces the fields of that line. */
+static const char cut_ending[] = ",\"cut\":true}\n";
 
 static const char *const level_names[] = {
     [LOG_DEBUG] = "debug",
@@ -81,6 +80,7 @@ struct log {
 
 /* --- Opening --- */
 
+/* The kind of file for the mode that fstat returns. */
 static enum sink sink_of_mode(mode_t mode)
 {
     if (S_ISREG(mode))
@@ -118,6 +118,9 @@ static enum log_level level_of(const char *name)
     return LOG_INFO;
 }
 
+/* Only the members before `buffer` are set to zero: the buffer is large, and its bytes are written
+ * before they are read. empty_arena may give at most 1 byte, so that every attempt of a text buffer
+ * to grow fails. The key of log_hash is random until log_set_key is called. */
 struct log *log_open(int fd, const char *program, const char *min_level)
 {
     struct log *log = malloc(sizeof(*log));
@@ -143,6 +146,8 @@ struct log *log_open(int fd, const char *program, const char *min_level)
     return log;
 }
 
+/* Lines that cannot be written without blocking are lost. The key is wiped, because it is a
+ * secret. */
 void log_close(struct log *log)
 {
     if (!log)
@@ -175,15 +180,15 @@ static void update_time(struct log *log)
     log->time_ms = now;
 }
 
-/* Writes the head of a new line at buffer + used. The size leaves room for cut_mark, and no memory
- * is added to the buffer because empty_arena has none. */
+/* Writes the head of a new line at buffer + used. The size leaves room for cut_ending, and no
+ * memory is added to the buffer because empty_arena has none. */
 static void log_line_begin(struct log *log, enum log_level level, const char *event)
 {
     struct buf *line = &log->line;
 
     update_time(log);
     *line = (struct buf){.p = log->buffer + log->used,
-                         .size = LINE_ROOM - sizeof(cut_mark),
+                         .size = LINE_ROOM - sizeof(cut_ending),
                          .arena = log->empty_arena};
     buf_str(line, STR("{\"time\":\""));
     buf_put(line, log->time_text, TIME_TEXT_SIZE - 1);
@@ -197,16 +202,16 @@ static void log_line_begin(struct log *log, enum log_level level, const char *ev
 }
 
 /* Completes the line. A line that is too long keeps its head but loses all its fields and gets
- * "cut":true, so that every line is valid JSON. Marks log->line as failed, because no line is being
- * built any more. */
+ * "cut":true, so that every line is valid JSON. At the end log->line is set to failed, because no
+ * line is being built any more. */
 static void log_line_end(struct log *log)
 {
     struct buf *line = &log->line;
 
     buf_str(line, STR("}\n"));
     if (line->failed || line->n > LINE_MAX_BYTES) {
-        memcpy(line->p + log->head_length, cut_mark, sizeof(cut_mark) - 1);
-        line->n = log->head_length + sizeof(cut_mark) - 1;
+        memcpy(line->p + log->head_length, cut_ending, sizeof(cut_ending) - 1);
+        line->n = log->head_length + sizeof(cut_ending) - 1;
     }
     log->used += line->n;
     line->failed = true;
@@ -223,6 +228,9 @@ bool log_enabled(const struct log *log, enum log_level level)
     return level >= log->min_level;
 }
 
+/* When the buffer is full it is flushed first; when it is still full, the line is dropped and
+ * counted. For a line that is dropped or not enabled, log->line stays failed, so that the writer
+ * that is returned discards the fields, and head_length stays 0, so that log_end does nothing. */
 struct jw *log_begin(struct log *log, enum log_level level, const char *event)
 {
     log->line.failed = true; /* writes to a failed buf have no effect */
@@ -255,11 +263,12 @@ uint64_t log_dropped(const struct log *log)
 
 /* --- Writing --- */
 
+/* True when a write to the pipe would block, or when poll fails. poll waits for 0 ms. */
 static bool log_would_block(const struct log *log)
 {
     struct pollfd writable = {.fd = log->fd, .events = POLLOUT};
 
-    return poll(&writable, 1, 0) != 1 || !(writable.revents & POLLOUT);
+    return poll(&writable, 1, /* timeout_ms */ 0) != 1 || !(writable.revents & POLLOUT);
 }
 
 /* Writes n bytes, again when a signal interrupts the call. Returns what write(2) returns. */
@@ -282,12 +291,13 @@ static size_t log_chunk_length(const struct log *log, const char *p, size_t n)
     if (log->sink == SINK_FILE || n <= PIPE_BUF)
         return n;
     const char *end = memrchr(p, '\n', PIPE_BUF);
-    /* No newline: a full device took only the start of a line, and this is the remainder of it. */
+    /* Without a newline in PIPE_BUF bytes, p is the remainder of a line of which an earlier write
+     * wrote only the start. */
     return end ? (size_t)(end - p) + 1 : PIPE_BUF;
 }
 
-/* Writes as much as possible without blocking and moves the remainder to the start of the
- * buffer. */
+/* Writes as much as possible without blocking, and moves the remainder to the start of the buffer.
+ * After an error the bytes stay in the buffer, and the next log_flush writes them again. */
 static void log_write(struct log *log)
 {
     size_t done = 0;

@@ -27,7 +27,7 @@ enum { LOG_HASH_SIZE = 17 }; /* bytes of a log_hash: 16 digits and NUL */
  * other processes may share it. Several processes may log to the same pipe without mixing their
  * lines. program is the value of the field `program`, such as "mastery-fcgi". min_level is the name
  * of the lowest level that is logged, as in the setting LOG_LEVEL; an unknown name or NULL counts
- * as "info". NULL on failure. */
+ * as "info". Returns NULL on failure. */
 struct log *log_open(int fd, const char *program, const char *min_level);
 void log_close(struct log *log); /* writes the lines that remain; NULL is allowed */
 /* True when lines of this level are logged. */

@@ -16,7 +16,7 @@
 /* --- Opening --- */
 
 /* Reads the labels and allocates the arrays whose sizes do not depend on the shared file. False
- * when memory is exhausted. */
+ * when out of memory. */
 static bool metrics_prepare(struct metrics *m, const struct metrics_endpoint *endpoints,
                             size_t count)
 {
@@ -32,8 +32,8 @@ static bool metrics_prepare(struct metrics *m, const struct metrics_endpoint *en
     return true;
 }
 
-/* fd is -1 before the first failure can occur, so that metrics_close does not close descriptor
- * 0. */
+/* Makes the struct, maps the file and acquires a slot. fd is -1 before the first failure can occur,
+ * so that metrics_close does not close descriptor 0. */
 struct metrics *metrics_open(const char *path, const struct metrics_endpoint *endpoints,
                              size_t endpoint_count, char ret_error[200])
 {
@@ -54,6 +54,8 @@ struct metrics *metrics_open(const char *path, const struct metrics_endpoint *en
     return m;
 }
 
+/* Also called by metrics_open for a struct that is only partly filled: what it does not own yet is
+ * NULL, and fd is -1. */
 void metrics_close(struct metrics *m)
 {
     if (!m)
@@ -97,6 +99,8 @@ static size_t status_index(int status)
     return i;
 }
 
+/* Counts the request in the cell of its status, and its duration in the histogram that follows the
+ * statuses. A negative duration counts as 0. */
 void metrics_observe_request(struct metrics *m, size_t endpoint, int status, int64_t duration_us)
 {
     assert(endpoint < m->endpoint_count);
@@ -121,6 +125,8 @@ void metrics_add(struct metrics *m, enum metric metric, const char *first, const
     metrics_count(m, metrics_row_cell(metric) + i * metrics_label_values(labels, 1) + j, n);
 }
 
+/* Limits the seconds to a range in which the conversion to whole microseconds is defined, and finds
+ * the histogram of the priority. Another priority fails the assert. */
 void metrics_observe_batch(struct metrics *m, const char *priority, double seconds)
 {
     const double longest_s = 1e9;
@@ -196,8 +202,8 @@ static int breaker_severity(enum breaker_gauge state)
     return 0;
 }
 
-/* Adds one process's circuit breaker for a service to the sums in *ret: the worse state, the sum of
- * the failures, the later opening. */
+/* Adds one process's circuit breaker for a service to *ret, which then holds the worse of the two
+ * states, the sum of the failures, and the later of the two times of opening. */
 static void metrics_sum_breaker(const struct slot *slot, size_t service, struct metrics_live *ret)
 {
     const enum breaker_gauge state =
@@ -242,6 +248,8 @@ void metrics_sum(struct metrics *m, struct metrics_live *ret)
     }
 }
 
+/* Adds up the status counts of the endpoint over all slots. Unlike metrics_sum this reads only the
+ * cells of one endpoint, and does not change m->totals. */
 uint64_t metrics_endpoint_total(struct metrics *m, size_t endpoint)
 {
     uint64_t total = 0;
@@ -300,6 +308,8 @@ static void summarize_requests(const struct metrics *m, struct metrics_summary *
     ret->p99_ms = percentile_ms(histogram, count, 0.99);
 }
 
+/* Fills *ret from the sums that metrics_sum has written to m->totals and `live`. summarize_requests
+ * then computes those members that need more than one cell. */
 void metrics_summarize(struct metrics *m, struct metrics_summary *ret)
 {
     struct metrics_live live;

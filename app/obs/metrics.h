@@ -44,7 +44,8 @@ enum breaker_gauge { BREAKER_GAUGE_CLOSED, BREAKER_GAUGE_OPEN, BREAKER_GAUGE_HAL
 /* Opens the shared file at path. A new file (mode 0660) is made when there is none, or when the
  * file has another layout because it was made for other counters or endpoints. The last endpoint
  * counts the requests of unknown paths. The texts of the endpoints are not copied and must live
- * longer than the metrics. NULL on failure, with one line of explanation in ret_error. */
+ * longer than the metrics. Returns NULL on failure, with one line of
+ * explanation in ret_error. */
 struct metrics *metrics_open(const char *path, const struct metrics_endpoint *endpoints,
                              size_t endpoint_count, char ret_error[200]);
 void metrics_close(struct metrics *m); /* releases the slot; NULL is allowed */
@@ -72,7 +73,7 @@ void metrics_reset(struct metrics *m); /* sets all counters and histograms, not 
 
 /* Prints all metrics to `out` in OpenMetrics 1.0 (openmetrics true) or in the Prometheus text
  * format 0.0.4. version and commit are shown by build_info. The text has about 2 KiB for each
- * endpoint that has been used; out->failed is set when the memory for it is exhausted. */
+ * endpoint that has been used; out->failed is set when out of memory. */
 void metrics_print(struct metrics *m, struct buf *out, bool openmetrics, const char *version,
                    const char *commit);
 
@@ -83,7 +84,8 @@ struct metrics_breaker {
     int64_t opened_at_ms;     /* when one of them last opened, since the epoch; 0: never */
 };
 
-/* The numbers of the response to /metrics/detailed, over all processes. */
+/* The numbers of the response to /metrics/detailed, over all processes. enum metric_gauge and
+ * metrics.def explain the gauges and counters that have no comment here. */
 struct metrics_summary {
     uint64_t requests_total;
     uint64_t errors_total; /* responses with status 500 and above */

@@ -36,8 +36,9 @@ static bool file_has_layout(const struct metrics *m, int fd)
     struct stat about;
 
     return fstat(fd, &about) == 0 && (size_t)about.st_size == file_size(m) &&
-           pread(fd, &found, sizeof(found), 0) == (ssize_t)sizeof(found) && found.magic == MAGIC &&
-           found.layout == metrics_layout_hash(m) && found.size == file_size(m);
+           pread(fd, &found, sizeof(found), /* offset */ 0) == (ssize_t)sizeof(found) &&
+           found.magic == MAGIC && found.layout == metrics_layout_hash(m) &&
+           found.size == file_size(m);
 }
 
 /* Makes the new file complete: zeros and the header. False with errno. The space is allocated at
@@ -56,7 +57,7 @@ static bool file_fill(const struct metrics *m, int fd)
     /* open() lets the umask remove the group's rights; fchmod restores them, because worker and
      * request processes may run as different users of one group */
     return fchmod(fd, 0660) == 0 &&
-           pwrite(fd, &header, sizeof(header), 0) == (ssize_t)sizeof(header);
+           pwrite(fd, &header, sizeof(header), /* offset */ 0) == (ssize_t)sizeof(header);
 }
 
 /* Writes a complete new file under a temporary name (the path and this process's id), renames it to
@@ -93,7 +94,7 @@ static bool file_is_at(int fd, const char *path)
            of_fd.st_ino == of_path.st_ino;
 }
 
-/* Waits for the exclusive lock. False with errno. */
+/* Waits for the exclusive lock on the file, again when a signal interrupts. False with errno. */
 static bool file_lock(int fd)
 {
     int result;
@@ -148,8 +149,9 @@ static bool file_map(struct metrics *m, const char *path, char ret_error[200])
     return true;
 }
 
-/* `locked` is the file that the path named at first. m->fd is the same file when its layout is that
- * of this build, else the new file; `locked` is then closed. */
+/* Opens and maps the file; a new one replaces it when its layout is not that of this build.
+ * `locked` is the file that the path named at first. m->fd is that file, or the new one; in the
+ * second case `locked` is closed. False with ret_error; metrics_close then closes m->fd. */
 bool metrics_map(struct metrics *m, const char *path, char ret_error[200])
 {
     const size_t line = 64; /* bytes of a cache line; each slot begins on a new one */
@@ -169,6 +171,8 @@ bool metrics_map(struct metrics *m, const char *path, char ret_error[200])
     return mapped;
 }
 
+/* Unmaps and closes what metrics_map has opened. header and fd are reset, so that a second call
+ * does nothing. */
 void metrics_unmap(struct metrics *m)
 {
     if (m->header)

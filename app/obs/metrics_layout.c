@@ -46,6 +46,8 @@ void metrics_labels_parse(struct str text, struct label_set *ret)
     assert(metrics_label_values(ret, 0) * metrics_label_values(ret, 1) <= COUNTER_CELLS);
 }
 
+/* Searches the value among those that metrics.def lists for the label. A value that is not there
+ * fails the assert, because it is an error in the calling code. */
 size_t metrics_label_index(const struct label_set *labels, size_t label, const char *value)
 {
     /* the caller gives a value exactly when the counter has the label */
@@ -77,6 +79,8 @@ static uint64_t hash_texts(uint64_t hash, const char *a, const char *b)
     return hash_bytes(hash_bytes(hash, a, strlen(a) + 1), b, strlen(b) + 1);
 }
 
+/* Hashes what the position and meaning of a cell depend on: names and labels of the counters,
+ * endpoints, statuses, bounds, and the size of struct slot, which precedes the cells. */
 uint64_t metrics_layout_hash(const struct metrics *m)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);

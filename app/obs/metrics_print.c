@@ -82,6 +82,7 @@ static void print_name(const struct printer *p, const char *name, const char *su
     buf_char(p->out, ' ');
 }
 
+/* Prints one sample: name, labels, value, newline. */
 static void print_sample(const struct printer *p, const char *name, const char *suffix,
                          const struct series *labels, uint64_t value)
 {
@@ -277,6 +278,8 @@ static void print_gauges(const struct printer *p, const struct metrics_live *liv
     print_gauge(p, "processes", "Running processes that count here", live->processes);
 }
 
+/* Prints for each service the worst state of a circuit breaker, as its number in enum
+ * breaker_gauge. */
 static void print_breakers(const struct printer *p, const struct metrics_live *live)
 {
     static const char *const services[METRIC_SERVICES] = {
@@ -291,6 +294,7 @@ static void print_breakers(const struct printer *p, const struct metrics_live *l
     }
 }
 
+/* Prints build_info, a metric that always has the value 1; version and commit are its labels. */
 static void print_build(const struct printer *p, const char *version, const char *commit)
 {
     struct series s = {.n = 0};
@@ -301,6 +305,8 @@ static void print_build(const struct printer *p, const char *version, const char
     print_sample(p, "build", "_info", &s, 1);
 }
 
+/* Adds up all slots, then prints family after family. Failures are in out->failed, which the caller
+ * examines. OpenMetrics requires the last line "# EOF". */
 void metrics_print(struct metrics *m, struct buf *out, bool openmetrics, const char *version,
                    const char *commit)
 {

@@ -41,10 +41,9 @@ static bool trace_id_valid(const char *p, size_t n)
     return !zero && is_hex(p, n);
 }
 
-/* True when the version, the first two digits, is allowed and fits the length of the traceparent. A
- * traceparent of version 00 has exactly TRACEPARENT_LENGTH bytes. One of a later version may go on
- * with
- * '-' and more fields. Version ff is forbidden. */
+/* True when the version (the first two digits) is allowed and fits the length of the traceparent.
+ * Version 00 has exactly TRACEPARENT_LENGTH bytes. A later version may have more fields after
+ * another dash. Version ff is forbidden. */
 static bool version_valid(struct str text)
 {
     if (memcmp(text.p, "00", 2) == 0)
@@ -81,6 +80,8 @@ static bool is_key_char(char c)
            c == '/' || c == '@';
 }
 
+/* True when the text is a valid key of a tracestate's member: 1 to KEY_MAX characters, of which the
+ * first is a letter or a digit. */
 static bool key_valid(struct str key)
 {
     if (key.n == 0 || key.n > KEY_MAX || strchr("_-*/@", key.p[0]))
@@ -154,7 +155,8 @@ static size_t drop_members(struct str *members, size_t count, size_t max_length,
 }
 
 /* Writes as many members as fit, separated by commas, to trace->state_buf and returns that text.
- * Long members are dropped first, then any, as the standard recommends. */
+ * Members longer than MEMBER_LONG are dropped first, then others, as the standard recommends. The
+ * length that the second drop_members returns is not needed. */
 static struct str shorten_state(struct trace *trace, struct str *members, size_t count)
 {
     size_t length = 0;
@@ -162,7 +164,7 @@ static struct str shorten_state(struct trace *trace, struct str *members, size_t
     for (size_t i = 0; i < count; i++)
         length += members[i].n + 1;
     length = drop_members(members, count, MEMBER_LONG, length);
-    drop_members(members, count, 0, length);
+    drop_members(members, count, /* max_length */ 0, length);
 
     char *end = trace->state_buf;
     for (size_t i = 0; i < count; i++) {
@@ -188,8 +190,9 @@ static struct str parse_state(struct trace *trace, struct str text)
     return text.n <= TRACESTATE_MAX ? text : shorten_state(trace, members, count);
 }
 
-/* Takes trace id, flags and tracestate from the caller. Of the flags only the two known bits are
- * kept; both are in the last hexadecimal digit. */
+/* Copies trace id and flags from the caller's traceparent, and the tracestate as parse_state
+ * returns it. Only the two known bits of the flags are kept; both are in the last hexadecimal
+ * digit. */
 static void continue_trace(struct trace *trace, struct str traceparent, struct str tracestate)
 {
     const int low = hex_digit(traceparent.p[FLAGS_AT + 1]);
@@ -200,6 +203,8 @@ static void continue_trace(struct trace *trace, struct str traceparent, struct s
     trace->state = parse_state(trace, tracestate);
 }
 
+/* A new trace has a random id and says so in its flags (FLAG_RANDOM). In both cases the span id is
+ * new, because this request is a new span. */
 void trace_begin(struct trace *trace, struct str traceparent, struct str tracestate)
 {
     trace->continued = traceparent_valid(traceparent);
@@ -213,6 +218,8 @@ void trace_begin(struct trace *trace, struct str traceparent, struct str tracest
     random_id(trace->span_id, (SPAN_ID_SIZE - 1) / 2);
 }
 
+/* Writes the four fields at their fixed offsets. Both known flags fit into the last digit, so the
+ * first digit of the flags is always 0. */
 void trace_print(const struct trace *trace, char ret_text[TRACEPARENT_SIZE])
 {
     memcpy(ret_text, "00-", TRACE_ID_AT);
