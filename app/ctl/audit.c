@@ -29,6 +29,7 @@ struct audit_settings {
     int64_t limit;      /* number of records that `list` prints */
 };
 
+/* Settings, connection and counts of one run of mastery-ctl audit. */
 struct audit_run {
     const struct subcommand *command;
     const struct audit_settings *settings;
@@ -57,7 +58,8 @@ static void verify_report(struct audit_run *r, const struct audit_check *c)
 
 /* Compares the seal that was checked last with two copies of its MAC, which a forger would have to
  * change too: the head that the worker stores in Redis, and an anchor of the worker's log. True
- * when they are equal or have another number; false with the fault in c. */
+ * when each copy equals the MAC or belongs to a seal with another number; else false with the fault
+ * in c. */
 static bool verify_known_heads(struct audit_run *r, struct audit_check *c)
 {
     const struct audit_head *head = &r->heads[c->shard];
@@ -105,7 +107,7 @@ static bool verify_seals(struct audit_run *r, struct audit_check *c, const struc
     struct pipeline pipeline;
     size_t count;
 
-    pipeline_init(&pipeline, r->arena, NULL);
+    pipeline_init(&pipeline, r->arena, NULL /* owner */);
     for (size_t i = 0; i < n; i++) {
         commands[i] = verify_cmd_records(r, &pipeline, c->shard, before, seals[i].v[SEAL_LAST]);
         before = seals[i].v[SEAL_LAST];
@@ -123,9 +125,9 @@ static bool verify_seals(struct audit_run *r, struct audit_check *c, const struc
     return true;
 }
 
-/* Checks that the oldest record after the last seal is not older than the worker takes to seal it;
- * otherwise the worker does not seal, which is a fault in c. False with a problem in p when Redis
- * fails. */
+/* Checks the oldest record after the last seal. When it is older than the time within which the
+ * worker seals records, the worker is not sealing, and that fault is set in c. False with a problem
+ * in p when Redis fails. */
 static bool verify_unsealed(struct audit_run *r, struct audit_check *c, struct problem *p)
 {
     struct pipeline pipeline;
@@ -134,7 +136,7 @@ static bool verify_unsealed(struct audit_run *r, struct audit_check *c, struct p
     size_t n;
 
     arena_reset(r->arena);
-    pipeline_init(&pipeline, r->arena, NULL);
+    pipeline_init(&pipeline, r->arena, NULL /* owner */);
     command = audit_cmd_range(
         &pipeline, c->shard,
         *c->link.last_record_id ? arena_printf(r->arena, "(%s", c->link.last_record_id) : STR("-"),
@@ -143,13 +145,14 @@ static bool verify_unsealed(struct audit_run *r, struct audit_check *c, struct p
         !audit_parse_entries(command, 1, &oldest, &n, p))
         return false;
     if (n > 0)
+        /* the caller finds a fault in c->fault */
         (void)audit_check_unsealed(c, &oldest, clock_wall_ms());
     return true;
 }
 
 /* Checks the whole chain of a shard, in pages of SEALS_A_STEP seals, until the end or the first
- * fault. False with a problem in p when Redis fails; otherwise c has the result. A page with fewer
- * seals is the last one. "(" before an id means "after this id" to Redis. */
+ * fault. False with a problem in p when Redis fails; otherwise c has the result of the check. A
+ * page with fewer seals is the last one. "(" before an id means "after this id" to Redis. */
 static bool verify_shard(struct audit_run *r, struct audit_check *c, struct problem *p)
 {
     char from[STREAM_ID_SIZE + 1] = "-";
@@ -161,7 +164,7 @@ static bool verify_shard(struct audit_run *r, struct audit_check *c, struct prob
         struct command *command;
 
         arena_reset(r->arena);
-        pipeline_init(&pipeline, r->arena, NULL);
+        pipeline_init(&pipeline, r->arena, NULL /* owner */);
         command = audit_seal_cmd_range(&pipeline, c->shard, str_of(from), SEALS_A_STEP);
         if (!subcommand_round_trip(&r->engine, &pipeline, p) ||
             !audit_seal_parse(command, SEALS_A_STEP, seals, &n, p))
@@ -178,13 +181,14 @@ static bool verify_shard(struct audit_run *r, struct audit_check *c, struct prob
 
 /* Reads the heads that the worker stores in Redis and copies them to the arena `retained`, because
  * r->arena is reset. They are read before the seals: a head read after them could belong to a seal
- * that was added in between and that the check has not seen. False with a problem in p. */
+ * that was added in between and that the check has not seen. False with a problem in p when Redis
+ * fails. */
 static bool verify_read_heads(struct audit_run *r, struct arena *retained, struct problem *p)
 {
     struct pipeline pipeline;
     struct command *command;
 
-    pipeline_init(&pipeline, r->arena, NULL);
+    pipeline_init(&pipeline, r->arena, NULL /* owner */);
     command = audit_heads_cmd_get(&pipeline);
     if (!subcommand_round_trip(&r->engine, &pipeline, p) ||
         !audit_heads_parse(command, r->heads, p))
@@ -197,8 +201,8 @@ static bool verify_read_heads(struct audit_run *r, struct arena *retained, struc
 }
 
 /* Verifies all shards and prints a summary. An error of Redis ends the run. A fault of a shard does
- * not, so that one run finds the first fault of each shard. Returns CTL_FAILED when there is
- * one. */
+ * not, so that one run finds the first fault of each shard. Returns CTL_FAILED when
+ * a shard has a fault. */
 static enum ctl_exit audit_verify_all(struct audit_run *r, struct arena *retained)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -256,7 +260,8 @@ static void audit_print_line(const struct audit_list_item *found)
                  STR_ARG(e->v[AUDIT_COUNT]), STR_ARG(e->v[AUDIT_DETAILS]));
 }
 
-/* Prints the newest records of all shards; audit_list_step reads them and merges them by time. */
+/* Prints the newest records of all shards; audit_list_step queues the commands that read them and
+ * merges the records by time. A failure of Redis is in p, whose code is checked after the loop. */
 static enum ctl_exit audit_list_newest(struct audit_run *r)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -266,7 +271,7 @@ static enum ctl_exit audit_list_newest(struct audit_run *r)
     if (!l)
         return CTL_FAILED;
     l->limit = (size_t)r->settings->limit;
-    pipeline_init(&pipeline, r->arena, NULL);
+    pipeline_init(&pipeline, r->arena, NULL /* owner */);
     while (audit_list_step(l, &pipeline, &p) == STEP_MORE) {
         if (!subcommand_round_trip(&r->engine, &pipeline, &p))
             break;
@@ -278,6 +283,9 @@ static enum ctl_exit audit_list_newest(struct audit_run *r)
     return CTL_DONE;
 }
 
+/* Runs `verify` or `list`; only `verify` needs the keys of the seals (ENGINE_SEALING). `verify`
+ * uses the caller's arena for copies that must outlive a reset of r.arena. engine_close and
+ * arena_free accept what was never opened. */
 static enum ctl_exit audit_run(const struct subcommand *command, const void *settings,
                                struct arena *arena)
 {
@@ -287,7 +295,7 @@ static enum ctl_exit audit_run(const struct subcommand *command, const void *set
     if (r.settings->anchor && r.settings->action != VERIFY)
         return subcommand_usage_error(command, "--anchor is for verify");
     r.arena = arena_new(1 << 16, 256 << 20);
-    if (r.arena && engine_open(&r.engine, "mastery-ctl audit", NULL,
+    if (r.arena && engine_open(&r.engine, "mastery-ctl audit", NULL /* router */,
                                r.settings->action == VERIFY ? ENGINE_SEALING : 0))
         status = r.settings->action == VERIFY ? audit_verify_with_anchors(&r, arena)
                                               : audit_list_newest(&r);

@@ -89,6 +89,8 @@ static bool anchors_read_lines(struct anchors *anchors, FILE *file, struct arena
     return ok && !ferror(file);
 }
 
+/* Sorts also after a failure, which does no harm. errno is saved, because fclose and free may
+ * change it before the caller prints the reason. Standard input is not closed. */
 bool anchors_load(struct anchors *anchors, const char *path)
 {
     bool is_stdin = strcmp(path, "-") == 0;
@@ -112,6 +114,8 @@ void anchors_release(struct anchors *anchors)
     *anchors = (struct anchors){.v = NULL};
 }
 
+/* Binary search for the first anchor that is not less than (shard, number). That anchor belongs to
+ * a later shard when this shard has none with so great a number; the result is then NULL. */
 const struct anchor *anchors_from(const struct anchors *anchors, unsigned shard, int64_t number)
 {
     const struct anchor wanted = {.shard = shard, .number = number};

@@ -32,7 +32,8 @@ struct backtest_settings {
     const char *plot;         /* path of the chart, "-" for text; NULL: no chart */
 };
 
-/* The state of one run of the subcommand, an argument of nearly all functions here. */
+/* Settings, connections and results of one run of mastery-ctl backtest; an argument of nearly all
+ * functions here. */
 struct backtest_run {
     const struct subcommand *command;
     const struct backtest_settings *settings;
@@ -49,10 +50,10 @@ struct backtest_run {
 static void backtest_add_history(void *context, const struct history *h)
 {
     struct backtest_run *r = context;
-    double level = r->engine.config.prediction_interval;
+    double interval_level = r->engine.config.prediction_interval;
 
     for (int i = 0; i < HORIZONS; i++)
-        backtest_add(&r->sums[i], h->days, h->n, horizons[i], level);
+        backtest_add(&r->sums[i], h->days, h->n, horizons[i], interval_level);
     r->students += h->n > PREDICTION_MIN_DAYS;
 }
 
@@ -69,7 +70,7 @@ static bool backtest_add_students(struct backtest_run *r, struct str_list studen
 
 /* Adds the histories of all students in Redis, which SCAN finds page by page. The cursor says where
  * SCAN continues; it is copied before page_arena, which has it, is reset. The cursor "0" begins and
- * ends the scan. False with a problem in p. */
+ * ends the scan. False with a problem in p when Redis fails. */
 static bool backtest_add_everyone(struct backtest_run *r, struct problem *p)
 {
     struct str cursor = STR("0");
@@ -80,7 +81,7 @@ static bool backtest_add_everyone(struct backtest_run *r, struct problem *p)
         struct pipeline pipeline;
         struct command *command;
 
-        pipeline_init(&pipeline, r->page_arena, NULL);
+        pipeline_init(&pipeline, r->page_arena, NULL /* owner */);
         command = students_cmd_page(&pipeline, cursor);
         if (!subcommand_round_trip(&r->engine, &pipeline, p) ||
             !students_parse_page(command, r->page_arena, &cursor, &students, p) ||
@@ -95,12 +96,14 @@ static bool backtest_add_everyone(struct backtest_run *r, struct problem *p)
 
 /* ---- showing ---- */
 
-static void backtest_print_head(double level)
+/* Prints the two header lines of the table. interval_level is the share of true scores that the
+ * models' prediction intervals should cover; "covered" below it is the share that they did. */
+static void backtest_print_header(double interval_level)
 {
     (void)printf("%26scovered (%4.1f%%)           mean error                    Brier score\n"
                  "days ahead  predictions    lsq   memory      lsq  memory    last    mean"
                  "    lsq  memory   last   mean\n",
-                 "", level * 100);
+                 "", interval_level * 100);
 }
 
 /* Prints the row of one horizon: coverage of the two models, then mean error and Brier score of all
@@ -120,7 +123,7 @@ static void backtest_print_row(int days_ahead, const struct backtest *b)
 
 static void backtest_print_table(const struct backtest_run *r)
 {
-    backtest_print_head(r->engine.config.prediction_interval);
+    backtest_print_header(r->engine.config.prediction_interval);
     for (int i = 0; i < HORIZONS; i++)
         backtest_print_row(horizons[i], &r->sums[i]);
 }
@@ -217,7 +220,8 @@ static enum ctl_exit backtest_run(const struct subcommand *command, const void *
         return subcommand_usage_error(command, "--cohort and --student exclude each other");
     r.page_arena = arena_new(ARENA_FIRST, ARENA_CAP);
     r.chunk_arena = arena_new(ARENA_FIRST, ARENA_CAP);
-    if (r.page_arena && r.chunk_arena && engine_open(&r.engine, "mastery-ctl backtest", NULL, 0))
+    if (r.page_arena && r.chunk_arena &&
+        engine_open(&r.engine, "mastery-ctl backtest", NULL /* router */, 0 /* subsystems */))
         status = backtest_students(&r);
     engine_close(&r.engine);
     arena_free(r.chunk_arena);

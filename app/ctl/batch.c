@@ -26,7 +26,8 @@ struct batch_settings {
     int priority;             /* enum queue_priority */
 };
 
-/* The state of one run of the subcommand, an argument of nearly all functions here. */
+/* Settings, connections and results of one run of mastery-ctl batch; an argument of nearly all
+ * functions here. */
 struct batch_run {
     const struct subcommand *command;
     const struct batch_settings *settings;
@@ -42,7 +43,7 @@ static bool batch_load(struct batch_run *r, struct batch *ret, struct problem *p
     struct command *command;
 
     arena_reset(r->arena);
-    pipeline_init(&pipeline, r->arena, NULL);
+    pipeline_init(&pipeline, r->arena, NULL /* owner */);
     command = batch_cmd_get(&pipeline, str_of(r->settings->id));
     if (!subcommand_round_trip(&r->engine, &pipeline, p) || !batch_parse(command, ret, p))
         return false;
@@ -94,6 +95,7 @@ static void batch_print_progress(const struct batch *b, const struct batch *prev
     }
 }
 
+/* Waits POLL_MS. A signal may end the pause early; the batch is then read sooner. */
 static void batch_pause(void)
 {
     struct timespec pause = {.tv_nsec = POLL_MS * 1000000};
@@ -133,7 +135,7 @@ static enum ctl_exit batch_cancel(struct batch_run *r)
     struct command *command;
     bool changed;
 
-    pipeline_init(&pipeline, r->arena, NULL);
+    pipeline_init(&pipeline, r->arena, NULL /* owner */);
     command = batch_cmd_cancel(&pipeline, str_of(r->settings->id), clock_wall_ms());
     if (!subcommand_round_trip(&r->engine, &pipeline, &p) ||
         !batch_parse_cancel(command, &changed, &p) || !batch_load(r, &batch, &p))
@@ -164,7 +166,7 @@ static bool has_duplicate(struct str_list ids)
 
 /* Writes the batch to Redis. Its items have only the student, without given components of the
  * score, so the worker computes from stored data. `created` is not read: a random id never exists
- * yet. False with a problem in p. */
+ * yet. False with a problem in p when Redis fails, or when out of memory. */
 static bool batch_create(struct batch_run *r, struct str id, struct str_list students,
                          struct problem *p)
 {
@@ -183,7 +185,7 @@ static bool batch_create(struct batch_run *r, struct str id, struct str_list stu
     }
     for (size_t i = 0; i < students.n; i++)
         items[i].student = students.v[i];
-    pipeline_init(&pipeline, r->arena, NULL);
+    pipeline_init(&pipeline, r->arena, NULL /* owner */);
     command = batch_cmd_create(&pipeline, id, &batch, items, students.n);
     return subcommand_round_trip(&r->engine, &pipeline, p) &&
            batch_parse_create(command, &created, p);
@@ -236,6 +238,8 @@ static const char *batch_usage_error(const struct batch_settings *s)
     return has_students ? NULL : "--student or --cohort is required";
 }
 
+/* Runs the action of the command line and returns its exit status. The last line is not reached,
+ * because the option's choices allow only these three actions. */
 static enum ctl_exit batch_run_action(struct batch_run *r)
 {
     switch ((enum action)r->settings->action) {
@@ -246,6 +250,9 @@ static enum ctl_exit batch_run_action(struct batch_run *r)
     return CTL_USAGE;
 }
 
+/* Checks the options, connects to Redis and runs the action. The arena of the caller is not used,
+ * because it has the settings and must not be reset. engine_close and arena_free accept what was
+ * never opened. */
 static enum ctl_exit batch_run(const struct subcommand *command, const void *settings,
                                struct arena *arena)
 {
@@ -257,7 +264,8 @@ static enum ctl_exit batch_run(const struct subcommand *command, const void *set
     if (error)
         return subcommand_usage_error(command, error);
     r.arena = arena_new(1 << 16, 64 << 20);
-    if (r.arena && engine_open(&r.engine, "mastery-ctl batch", NULL, 0))
+    if (r.arena &&
+        engine_open(&r.engine, "mastery-ctl batch", NULL /* router */, 0 /* subsystems */))
         status = batch_run_action(&r);
     engine_close(&r.engine);
     arena_free(r.arena);

@@ -9,8 +9,8 @@ struct config_settings {
     bool markdown;
 };
 
-/* config_release is called also when the configuration is not valid, because parts of it may be
- * loaded. */
+/* Prints the configuration or, with --markdown, the table of settings. config_release is called
+ * also when the configuration is not valid, because parts of it may be loaded. */
 static enum ctl_exit config_run(const struct subcommand *command, const void *settings,
                                 struct arena *arena)
 {

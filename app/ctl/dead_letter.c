@@ -27,7 +27,8 @@ struct dead_letter_settings {
     int64_t limit;  /* greatest number of letters to process */
 };
 
-/* The state of one run of the subcommand, an argument of nearly all functions here. */
+/* Settings, connections and results of one run of mastery-ctl dead; an argument of nearly all
+ * functions here. */
 struct dead_letter_run {
     const struct subcommand *command;
     const struct dead_letter_settings *settings;
@@ -40,7 +41,7 @@ struct dead_letter_run {
 /* ---- reading ---- */
 
 /* Reads at most `count` letters from the id `from` on, oldest first; when from.p is NULL, only the
- * newest letter. False with a problem in p. */
+ * newest letter. False with a problem in p when Redis fails. */
 static bool dead_letter_read_page(struct dead_letter_run *r, struct str from, int count,
                                   struct dead_letter *ret_letters, size_t *ret_count,
                                   struct problem *p)
@@ -48,7 +49,7 @@ static bool dead_letter_read_page(struct dead_letter_run *r, struct str from, in
     struct pipeline pipeline;
     struct command *command;
 
-    pipeline_init(&pipeline, r->arena, NULL);
+    pipeline_init(&pipeline, r->arena, NULL /* owner */);
     command =
         from.p ? dead_letter_cmd_list(&pipeline, from, count) : dead_letter_cmd_newest(&pipeline);
     return subcommand_round_trip(&r->engine, &pipeline, p) &&
@@ -68,6 +69,7 @@ static void dead_letter_print_line(const struct dead_letter *letter)
                  STR_ARG(letter->source), STR_ARG(reason));
 }
 
+/* Prints all fields of a letter, one per line. */
 static void dead_letter_print(const struct dead_letter *letter)
 {
     (void)printf("id      %.*s\nat      %.*s\nsource  %.*s\nreason  %.*s\nevent   %.*s\n",
@@ -91,7 +93,8 @@ static struct str event_traceparent(struct str event, struct arena *arena)
 
 /* Queues the command that writes the letter to its source. "queue:KIND" is the queue of jobs. A
  * source that is the key of a shard is its outbox or its journal, which get the letter at their
- * end. Any other source means a job of the kind "event". */
+ * end. Any other source means a job of the kind "event". A failure to
+ * queue is found by dead_letter_write. */
 static void dead_letter_cmd_requeue(struct pipeline *pipeline, const struct dead_letter *letter)
 {
     static const struct str queue = STR_INIT("queue:");
@@ -127,13 +130,14 @@ static bool dead_letter_write(struct dead_letter_run *r, struct pipeline *pipeli
     return p->code == PROBLEM_NONE && pipeline_check_replies(pipeline, p);
 }
 
-/* Removes and counts the letter. False with a problem in p. */
+/* Removes the letter from Redis and counts it as processed. False with a problem in p when Redis
+ * fails. */
 static bool dead_letter_drop(struct dead_letter_run *r, const struct dead_letter *letter,
                              struct problem *p)
 {
     struct pipeline pipeline;
 
-    pipeline_init(&pipeline, r->arena, NULL);
+    pipeline_init(&pipeline, r->arena, NULL /* owner */);
     (void)dead_letter_cmd_remove(&pipeline, letter->id);
     if (!dead_letter_write(r, &pipeline, p))
         return false;
@@ -150,7 +154,7 @@ static bool dead_letter_exists(struct dead_letter_run *r, struct str id, bool *r
     struct pipeline pipeline;
     struct command *command;
 
-    pipeline_init(&pipeline, r->arena, NULL);
+    pipeline_init(&pipeline, r->arena, NULL /* owner */);
     command = stream_cmd_has_entry(&pipeline, key_dead_letters, id);
     if (!subcommand_round_trip(&r->engine, &pipeline, p))
         return false;
@@ -180,12 +184,13 @@ static bool dead_letter_retry(struct dead_letter_run *r, const struct dead_lette
         return false;
     if (!exists)
         return true;
-    pipeline_init(&pipeline, r->arena, NULL);
+    pipeline_init(&pipeline, r->arena, NULL /* owner */);
     dead_letter_cmd_requeue(&pipeline, letter);
     return dead_letter_write(r, &pipeline, p) && dead_letter_drop(r, letter, p);
 }
 
-/* Does with one letter what the command line says. False with a problem in p. */
+/* Lists, shows, retries or drops one letter, as the action of the command line says. False with a
+ * problem in p when Redis fails. */
 static bool dead_letter_process(struct dead_letter_run *r, const struct dead_letter *letter,
                                 struct problem *p)
 {
@@ -202,7 +207,7 @@ static bool dead_letter_process(struct dead_letter_run *r, const struct dead_let
 
 /* Sets *ret_ms to the time of the newest letter; INT64_MIN when there are none. A run processes no
  * later letters: a retried letter may fail again at once and become a new letter, and the run would
- * never end. False with a problem in p. */
+ * never end. False with a problem in p when Redis fails. */
 static bool dead_letter_newest_ms(struct dead_letter_run *r, int64_t *ret_ms, struct problem *p)
 {
     struct dead_letter newest;
@@ -295,7 +300,8 @@ static const char *dead_letter_usage_error(const struct dead_letter_settings *s)
                : "ID must be two numbers with a dash between, as list prints it";
 }
 
-/* `list` has no id, so it processes all letters. */
+/* Processes one letter or all of them; `list` has no id and so processes all. For retry and drop
+ * the number of processed letters is then printed, also after an error. Returns the exit status. */
 static enum ctl_exit dead_letter_run_action(struct dead_letter_run *r)
 {
     const struct dead_letter_settings *s = r->settings;
@@ -311,6 +317,9 @@ static enum ctl_exit dead_letter_run_action(struct dead_letter_run *r)
     return status;
 }
 
+/* Checks the operands, connects to Redis and runs the action. The arena of the caller is not used,
+ * because it has the settings and must not be reset. engine_close and arena_free accept what was
+ * never opened. */
 static enum ctl_exit dead_letter_run(const struct subcommand *command, const void *settings,
                                      struct arena *arena)
 {
@@ -322,7 +331,8 @@ static enum ctl_exit dead_letter_run(const struct subcommand *command, const voi
     if (error)
         return subcommand_usage_error(command, error);
     r.arena = arena_new(1 << 16, 64 << 20);
-    if (r.arena && engine_open(&r.engine, "mastery-ctl dead", NULL, 0))
+    if (r.arena &&
+        engine_open(&r.engine, "mastery-ctl dead", NULL /* router */, 0 /* subsystems */))
         status = dead_letter_run_action(&r);
     engine_close(&r.engine);
     arena_free(r.arena);

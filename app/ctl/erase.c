@@ -32,7 +32,7 @@ static enum ctl_exit erase_student(const struct subcommand *command, struct eras
     struct problem p = {.code = PROBLEM_NONE};
     struct pipeline pipeline;
 
-    pipeline_init(&pipeline, e->arenas[0], NULL);
+    pipeline_init(&pipeline, e->arenas[0], NULL /* owner */);
     while (erase_step(e, &pipeline, &p) == STEP_MORE)
         (void)store_wait(e->engine->store, &pipeline);
     if (p.code == PROBLEM_NONE) {
@@ -49,6 +49,9 @@ static enum ctl_exit erase_student(const struct subcommand *command, struct eras
     return CTL_UNAVAILABLE;
 }
 
+/* Prepares the erasure as the HTTP route does, with "mastery-ctl" as the actor in the audit log and
+ * a new random correlation id, and runs it. Returns CTL_FAILED when the engine cannot be opened, or
+ * when out of memory. All functions that release accept what was never opened. */
 static enum ctl_exit erase_run(const struct subcommand *command, const void *settings,
                                struct arena *arena)
 {

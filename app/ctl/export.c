@@ -16,7 +16,9 @@ struct export_settings {
 
 /* Prints each piece of the export as soon as it is complete, then empties e->out, so that memory
  * stays bounded. After a failure the output is incomplete JSON without the hash at its end, so it
- * cannot be mistaken for a complete export. */
+ * cannot be mistaken for a complete export. The result of store_wait is not used, because the next
+ * export_step finds the failure in the pipeline. Failed writes to standard output are found when
+ * the program ends (main.c). */
 static enum ctl_exit export_print(const struct subcommand *command, struct engine *engine,
                                   struct export *e)
 {
@@ -24,7 +26,7 @@ static enum ctl_exit export_print(const struct subcommand *command, struct engin
     struct pipeline pipeline;
     enum step step;
 
-    pipeline_init(&pipeline, e->reply_arena, NULL);
+    pipeline_init(&pipeline, e->reply_arena, NULL /* owner */);
     do {
         step = export_step(e, &pipeline, &p);
         if (p.code == PROBLEM_NONE)
@@ -39,6 +41,9 @@ static enum ctl_exit export_print(const struct subcommand *command, struct engin
     return CTL_DONE;
 }
 
+/* Prepares the export of all kinds of the student's data and prints it. Replies and text have an
+ * arena each, because the export resets the first after each page of replies while the second has
+ * the text that is not printed yet. The arena of the caller is not used. */
 static enum ctl_exit export_run(const struct subcommand *command, const void *settings,
                                 struct arena *arena)
 {
@@ -60,7 +65,7 @@ static enum ctl_exit export_run(const struct subcommand *command, const void *se
     (void)arena;
     buf_init(&out, text_arena);
     if (reply_arena && text_arena &&
-        engine_open(&engine, "mastery-ctl export", NULL, ENGINE_SERVING))
+        engine_open(&engine, "mastery-ctl export", NULL /* router */, ENGINE_SERVING))
         status = export_print(command, &engine, &e);
     engine_close(&engine);
     arena_free(text_arena);

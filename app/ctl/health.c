@@ -12,6 +12,7 @@
 #include "app/ctl/terminal.h"
 #include "app/http/json.h"
 
+/* BODY_MAX: most bytes of a response's body; the widths are those of columns, in characters */
 enum { BODY_MAX = 65536, STATE_WIDTH = 8, NAME_WIDTH = 12 };
 
 struct health_settings {
@@ -81,6 +82,7 @@ static void health_request(CURL *curl, const struct health_settings *s, const st
     ret->duration_ms = (duration_us + 500) / 1000;
 }
 
+/* Prints the first two columns of a line: the state in colour, and the name. */
 static void health_print_state(enum colour colour, const char *state, const char *name)
 {
     terminal_print(colour, STATE_WIDTH, state);
@@ -155,6 +157,8 @@ static enum ctl_exit health_print_response(const struct check *check,
     return good ? CTL_DONE : CTL_FAILED;
 }
 
+/* Requests one endpoint and prints the result. Returns the result of health_print_response, or
+ * CTL_UNAVAILABLE, after a line with libcurl's reason, when there was no response. */
 static enum ctl_exit health_run_check(CURL *curl, const struct health_settings *s,
                                       const struct check *check, struct arena *arena)
 {

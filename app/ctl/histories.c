@@ -7,13 +7,14 @@
 
 enum { CHUNK = 200 }; /* students in one round trip */
 
+/* The problem is PROBLEM_NOT_FOUND when Redis replied but has no such cohort. */
 bool cohort_load(struct engine *engine, struct arena *arena, const char *id, struct cohort *ret,
                  struct problem *p)
 {
     struct pipeline pipeline;
     struct command *command;
 
-    pipeline_init(&pipeline, arena, NULL);
+    pipeline_init(&pipeline, arena, NULL /* owner */);
     command = cohort_cmd_get(&pipeline, str_of(id));
     if (!subcommand_round_trip(engine, &pipeline, p) ||
         !cohort_parse(command, arena, str_of(id), ret, p))
@@ -36,7 +37,7 @@ static bool histories_read_chunk(struct engine *engine, struct arena *arena,
     struct pipeline pipeline;
 
     arena_reset(arena);
-    pipeline_init(&pipeline, arena, NULL);
+    pipeline_init(&pipeline, arena, NULL /* owner */);
     for (size_t i = 0; i < students.n; i++) {
         histories[i] = history_cmd(&pipeline, students.v[i], today);
         consents[i] = student_cmd_consent(&pipeline, students.v[i]);
@@ -54,6 +55,8 @@ static bool histories_read_chunk(struct engine *engine, struct arena *arena,
     return true;
 }
 
+/* Cuts the list into chunks of CHUNK students, the last one shorter, and stops at the first chunk
+ * that cannot be read. The chunks point into the list; nothing is copied. */
 bool histories_read(struct engine *engine, struct arena *arena, struct str_list students,
                     int32_t today, history_function *use_history, void *context, size_t *withdrawn,
                     struct problem *p)

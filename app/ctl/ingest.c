@@ -53,7 +53,7 @@ struct upload_line {
     size_t response_n;           /* length of that start in bytes */
 };
 
-/* The state of one run of the subcommand. */
+/* Everything about one run of mastery-ctl ingest: the file, the requests and the counts. */
 struct upload {
     const struct subcommand *command;
     const struct ingest_settings *settings;
@@ -425,7 +425,7 @@ static bool upload_init(struct upload *s)
         asprintf(&header, "Authorization: Bearer %s", token ? token : "") < 0)
         return false;
     s->headers = curl_slist_append(NULL, "Content-Type: application/json");
-    if (s->headers)
+    if (s->headers) /* if this fails, the engine responds 401 and the upload is aborted */
         (void)curl_slist_append(s->headers, header);
     free(header);
     s->arena = arena_new(1 << 16, 16 << 20);
@@ -439,6 +439,8 @@ static bool upload_init(struct upload *s)
     return s->headers && s->arena && s->multi;
 }
 
+/* Frees what upload_init and upload_open_file allocated. After a failure some handles are still
+ * NULL, which all these functions accept. */
 static void upload_release(struct upload *s)
 {
     for (int i = 0; i < PARALLEL_MAX; i++) {
@@ -471,6 +473,8 @@ static enum ctl_exit upload_finish(struct upload *s, int64_t took_us)
     return s->rejected > 0 ? CTL_FAILED : CTL_DONE;
 }
 
+/* Runs the steps of one upload in order: allocate, open the file, send all lines, print the
+ * summary. Returns the exit status. The caller calls upload_release in any case. */
 static enum ctl_exit upload_run(struct upload *s)
 {
     int64_t began_us = clock_monotonic_us();
@@ -485,6 +489,8 @@ static enum ctl_exit upload_run(struct upload *s)
     return upload_finish(s, clock_monotonic_us() - began_us);
 }
 
+/* Checks the options, initialises libcurl and runs the upload. struct upload is in the arena,
+ * because it is too big for the stack (PARALLEL_MAX responses); it is NULL when out of memory. */
 static enum ctl_exit ingest_run(const struct subcommand *command, const void *settings,
                                 struct arena *arena)
 {

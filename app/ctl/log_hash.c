@@ -20,7 +20,7 @@ static enum ctl_exit log_hash_run(const struct subcommand *command, const void *
     char hash[LOG_HASH_SIZE];
 
     (void)arena;
-    if (engine_open(&engine, "mastery-ctl log-hash", NULL, 0)) {
+    if (engine_open(&engine, "mastery-ctl log-hash", NULL /* router */, 0 /* subsystems */)) {
         if (engine_has_log_key(&engine)) {
             log_hash(engine.log, str_of(s->id), hash);
             (void)puts(hash);

@@ -34,6 +34,7 @@ static const struct subcommand *const subcommands[] = {
 
 enum { SUBCOMMANDS = sizeof(subcommands) / sizeof(subcommands[0]) };
 
+/* Prints the help of mastery-ctl itself, with the summary of each subcommand. */
 static void ctl_print_help(FILE *out)
 {
     (void)fputs("Usage: mastery-ctl COMMAND [OPTION]...\n\n"
@@ -49,6 +50,7 @@ static void ctl_print_help(FILE *out)
         out);
 }
 
+/* Prints the help of one subcommand: usage line, summary, description, options. */
 static void ctl_print_subcommand_help(const struct subcommand *command, FILE *out)
 {
     (void)fprintf(out, "Usage: mastery-ctl %s", command->name);
@@ -123,6 +125,9 @@ static int ctl_exit_status(enum ctl_exit status)
     return status == CTL_DONE ? (int)CTL_FAILED : (int)status;
 }
 
+/* --help and --version are options of mastery-ctl itself only as the first argument; anything else
+ * there is the name of a subcommand, to which all further arguments belong. A wrong option such as
+ * --foo is so reported as an unknown command. */
 int main(int argc, char **argv)
 {
     process_disable_dumps(); /* the environment has the engine's secrets */

@@ -13,6 +13,8 @@ struct nginx_locations_settings {
     int section; /* enum nginx_section */
 };
 
+/* Prints the section that the operand names. nginx_locations_print has already printed the reason
+ * when it fails, so no other error is printed here. */
 static enum ctl_exit nginx_locations_run(const struct subcommand *command, const void *settings,
                                          struct arena *arena)
 {

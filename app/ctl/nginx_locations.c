@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Makes nginx's configuration of the route tables. A pattern is a path that may have {parameters};
- * a route has one pattern and perhaps aliases. Each pattern of each route is a claim. The claims
- * are sorted so that those with the same path, one per HTTP method, are neighbours and become one
- * location of nginx. A bucket is a rate limit that one route has or several share; nginx counts
- * requests by the variable $bucket, and $limit_class is the bucket's limit in requests a minute.
- * The sidecar is Dapr's process next to the engine, with an nginx server of its own. */
+ * a route has one pattern and perhaps aliases. Each pattern of each route claims a path (struct
+ * claim). The claims are sorted so that those with the same path, one per HTTP method, are
+ * neighbours and become one location of nginx. A bucket is a rate limit that one route has or
+ * several share; nginx counts requests by the variable $bucket, and $limit_class is the bucket's
+ * limit in requests a minute. The sidecar is Dapr's process next to the engine, with an nginx
+ * server of its own. */
 #include "app/ctl/nginx_locations.h"
 
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 #define OTHER_BUCKET "other"
 enum { OTHER_PER_MINUTE = 50 };
 
-/* One pattern of one route: its canonical one or an alias. */
+/* A pattern that claims a path for a route: the route's main pattern or an alias. */
 struct claim {
     const char *pattern;
     const struct route *route;
@@ -228,8 +229,8 @@ static void print_literal(FILE *out, const char *p, size_t n)
     }
 }
 
-/* Prints the head of a location for a pattern with parameters: a regular expression, in which each
- * {parameter} matches one segment of the path. */
+/* Prints the first line of a location for a pattern with parameters: a regular expression, in which
+ * each {parameter} matches one segment of the path. */
 static void print_regex(FILE *out, const char *pattern)
 {
     (void)fputs("location ~ \"^", out);
@@ -246,6 +247,8 @@ static void print_regex(FILE *out, const char *pattern)
     (void)fputs("$\" {\n", out);
 }
 
+/* Prints the first line of a location: a regular expression for a pattern with parameters, else an
+ * exact match (=), which nginx finds without trying any regular expression. */
 static void print_match(FILE *out, const char *pattern)
 {
     if (strchr(pattern, '{'))
@@ -324,6 +327,9 @@ static void print_locations(FILE *out, struct claims rest, enum nginx_section se
                   server, OTHER_PER_MINUTE);
 }
 
+/* The maps are made of all claims, because both servers use the same maps; only the locations of
+ * the public server leave the sidecar's routes out. A failure to write is found at the end, by
+ * ferror. */
 int nginx_locations_print(FILE *out, const struct route_table *tables, size_t count,
                           enum nginx_section section)
 {

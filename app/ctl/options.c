@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Parses command lines by the rows of a table of options. One pass over the arguments writes each
- * value into the settings, at the offset that its row has. The rows that occurred are noted, so
- * that repeated and missing options can be reported. The first error ends the parsing. An operand
- * is an argument without dashes. */
+ * value into the settings, at the offset that its row has. The rows that occurred are recorded in
+ * `seen`, so that repeated and missing options can be reported. The first error ends the parsing.
+ * An operand is an argument without dashes. */
 #include "app/ctl/options.h"
 
 #include <assert.h>
@@ -49,6 +49,7 @@ static const char *option_prefix(const struct option_rule *rule)
     return is_operand(rule) ? "" : "--";
 }
 
+/* Returns the label of an option: its name, or for an operand the placeholder, such as FILE. */
 static const char *option_label(const struct option_rule *rule)
 {
     return is_operand(rule) ? rule->value_name : rule->name;
@@ -76,6 +77,8 @@ static bool option_choice_error(struct reader *r, const struct option_rule *rule
     return false;
 }
 
+/* Stores the index of the value in the row's choices. False with the error text written when the
+ * value is none of them. */
 static bool option_parse_choice(struct reader *r, const struct option_rule *rule, const char *value)
 {
     for (int i = 0; rule->choices[i]; i++) {
@@ -87,6 +90,8 @@ static bool option_parse_choice(struct reader *r, const struct option_rule *rule
     return option_choice_error(r, rule, value);
 }
 
+/* Stores a pointer to the value, or its index when the row has choices (an operand may). False with
+ * the error text written when the value is none of the choices. */
 static bool option_parse_text(struct reader *r, const struct option_rule *rule, const char *value)
 {
     if (rule->choices)
@@ -95,6 +100,7 @@ static bool option_parse_text(struct reader *r, const struct option_rule *rule, 
     return true;
 }
 
+/* Parses a whole number in the row's range. False with the error text written. */
 static bool option_parse_int(struct reader *r, const struct option_rule *rule, const char *value)
 {
     if (str_to_int64(str_of(value), rule->min, rule->max, option_target(r, rule)))
@@ -103,6 +109,8 @@ static bool option_parse_int(struct reader *r, const struct option_rule *rule, c
                         rule->name, value, rule->min, rule->max);
 }
 
+/* Parses a number from 0 to 1, ends included. False with the error text written; the settings are
+ * then unchanged. */
 static bool option_parse_share(struct reader *r, const struct option_rule *rule, const char *value)
 {
     double share;
@@ -113,6 +121,7 @@ static bool option_parse_share(struct reader *r, const struct option_rule *rule,
     return true;
 }
 
+/* True when the id is valid; else false with the error text written. */
 static bool check_id(struct reader *r, const struct option_rule *rule, struct str id)
 {
     if (id_valid(id))
@@ -149,8 +158,8 @@ static bool option_parse_ids(struct reader *r, const struct option_rule *rule, c
     return true;
 }
 
-/* Notes that the option has occurred, then parses its value by its type. value is NULL for a flag.
- * False with the error text written. */
+/* Records in r->seen that the option has occurred, then parses its value by its type. value is NULL
+ * for a flag. False with the error text written. */
 static bool option_parse_value(struct reader *r, const struct option_rule *rule, const char *value)
 {
     r->seen |= UINT32_C(1) << (rule - r->rules);
@@ -258,6 +267,8 @@ enum options_result options_parse(const struct option_rule *rules, int count, ch
 
 /* ---- help ---- */
 
+/* Options that are not required are not listed here; "[OPTION]..." is there for all of them. An
+ * operand that is not required has brackets. rules may be NULL. */
 void options_print_usage(const struct option_rule *rules, FILE *out)
 {
     (void)fputs(" [OPTION]...", out);
@@ -269,6 +280,8 @@ void options_print_usage(const struct option_rule *rules, FILE *out)
     }
 }
 
+/* Prints one line of the help. The description begins in column HELP_COLUMN, or one space after an
+ * option that is too long for that. */
 static void option_print_line(FILE *out, const char *dash, const char *name, const char *value,
                               const char *description)
 {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Command-line options. A table has a row for each option; by it the command line is parsed into a
  * struct of settings, and the help is printed. Options have long names, which cannot be
- * abbreviated.
- * --name VALUE and --name=VALUE mean the same. */
+ * abbreviated. --name VALUE and --name=VALUE mean the same. */
 #ifndef CTL_OPTIONS_H
 #define CTL_OPTIONS_H
 

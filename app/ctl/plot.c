@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* True when s ends with `end` and has at least one byte before it. */
 static bool path_has_suffix(struct str s, struct str end)
 {
     return s.n > end.n && str_equal((struct str){s.p + s.n - end.n, end.n}, end);
@@ -73,6 +74,8 @@ static int plot_open_output(const char *path)
     return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 }
 
+/* Opens the file, starts gnuplot, and writes its first command, the output format with its size.
+ * That size is in pixels for a file, and in lines of text for "-". */
 bool plot_begin(const struct subcommand *command, const char *path, int height, struct plot *ret)
 {
     enum { PIXELS_A_LINE = 19 };
@@ -100,6 +103,9 @@ bool plot_begin(const struct subcommand *command, const char *path, int height, 
     return error == 0;
 }
 
+/* Closes the pipe, at whose end gnuplot finishes the chart and ends. The chart is drawn only when
+ * all commands were written and gnuplot's exit status is 0. Failed writes of the caller show here,
+ * in ferror. A signal may interrupt waitpid, which is then called again. */
 bool plot_end(const struct subcommand *command, struct plot *plot)
 {
     bool written = !ferror(plot->out);

@@ -32,7 +32,8 @@ struct group {
     size_t sum_counts[HISTORY_DAYS][COMPONENTS]; /* number of students in each sum */
 };
 
-/* The state of one run of the subcommand, an argument of nearly all functions here. */
+/* Settings, connections and results of one run of mastery-ctl report; an argument of nearly all
+ * functions here. */
 struct report_run {
     const struct subcommand *command;
     const struct report_settings *settings;
@@ -54,7 +55,7 @@ static bool report_read_student(struct report_run *r, struct problem *p)
     struct pipeline pipeline;
     struct command *days, *consent;
 
-    pipeline_init(&pipeline, r->chunk_arena, NULL);
+    pipeline_init(&pipeline, r->chunk_arena, NULL /* owner */);
     days = history_cmd(&pipeline, id, r->today);
     consent = student_cmd_consent(&pipeline, id);
     if (!subcommand_round_trip(&r->engine, &pipeline, p) ||
@@ -70,8 +71,8 @@ static bool report_read_student(struct report_run *r, struct problem *p)
 
 /* ---- a cohort ---- */
 
-/* Adds one student's score and components to day d of the group. A component for which the student
- * has no evidence (its bit in day->known is 0) is not added to the sums. */
+/* Adds one student's score and components to day d of the group. A component without evidence
+ * (nothing was observed of it yet, its bit in day->known is 0) is not added to the sums. */
 static void group_add_day(struct group *g, int d, const struct daily *day)
 {
     g->scores[d][g->known[d]++] = day->score;
@@ -219,6 +220,8 @@ static void report_print_summary(const struct report_run *r, const struct group 
 
 /* ---- all of it ---- */
 
+/* Reads the history, predicts, draws the chart, and prints the summary only after the chart was
+ * drawn. g stays NULL for a student. Returns the exit status. */
 static enum ctl_exit report_draw_and_print(struct report_run *r)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -236,6 +239,9 @@ static enum ctl_exit report_draw_and_print(struct report_run *r)
     return CTL_DONE;
 }
 
+/* Checks the options, connects to Redis and draws. struct report_run is in the caller's arena,
+ * because it is too big for the stack; the two arenas in it are separate, because chunk_arena is
+ * reset. engine_close and arena_free accept what was never opened. */
 static enum ctl_exit report_run(const struct subcommand *command, const void *settings,
                                 struct arena *arena)
 {
@@ -251,7 +257,8 @@ static enum ctl_exit report_run(const struct subcommand *command, const void *se
     r->today = day_of_ms(clock_wall_ms());
     r->arena = arena_new(ARENA_FIRST, ARENA_CAP);
     r->chunk_arena = arena_new(ARENA_FIRST, ARENA_CAP);
-    if (r->arena && r->chunk_arena && engine_open(&r->engine, "mastery-ctl report", NULL, 0))
+    if (r->arena && r->chunk_arena &&
+        engine_open(&r->engine, "mastery-ctl report", NULL /* router */, 0 /* subsystems */))
         status = report_draw_and_print(r);
     engine_close(&r->engine);
     arena_free(r->chunk_arena);

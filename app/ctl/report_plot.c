@@ -19,6 +19,7 @@ static const char *const level_colours[LEVELS] = {"#fbe9e7", "#fff8e1", "#eef6ea
 
 /* ---- data: one line a day ---- */
 
+/* Writes a day as YYYY-MM-DD, the format that plot_set_time_axis sets. */
 static void plot_write_day(FILE *out, int32_t day)
 {
     char text[DAY_TEXT_SIZE];
@@ -27,8 +28,8 @@ static void plot_write_day(FILE *out, int32_t day)
     (void)fprintf(out, "%s", text);
 }
 
-/* Writes the block $days: date, score, the four components ("?" for one without evidence), lower
- * and upper quartile. */
+/* Writes the block $days: date, score, the four components ("?" for one without evidence: nothing
+ * was observed of it yet), lower and upper quartile of a cohort (0 for a student). */
 static void plot_write_history(FILE *out, const struct report *r)
 {
     (void)fputs("$days << end\n", out);
@@ -81,7 +82,8 @@ static void plot_set_time_axis(FILE *out, const struct report *r)
     (void)fputs("', graph 0.04 left font ',9' textcolor rgb '#555555'\n", out);
 }
 
-/* Draws a coloured band with a label for each level, so that the level of a score can be seen. */
+/* Draws a coloured band with a label for each level of mastery, so that the level to which a score
+ * belongs can be seen. */
 static void plot_set_levels(FILE *out)
 {
     for (int level = 0; level < LEVELS; level++) {
@@ -168,6 +170,8 @@ static void plot_components(FILE *out, const struct report *r)
     (void)fputc('\n', out);
 }
 
+/* Writes the data blocks first, because the commands of the panels refer to them. "noenhanced"
+ * keeps gnuplot from reading _ in ids as a subscript. Failed writes are found by plot_end. */
 bool report_draw(const struct subcommand *command, const char *path, const struct report *r)
 {
     struct plot plot;

@@ -9,7 +9,8 @@
 
 #include "app/ctl/subcommand.h"
 
-/* The number 0 means that Redis has no records of the engine yet. */
+/* Reads the schema number from Redis and prints it. The number 0 means that Redis has no records of
+ * the engine yet. */
 static enum ctl_exit schema_print(const struct subcommand *command, struct engine *engine,
                                   struct arena *arena)
 {
@@ -18,7 +19,7 @@ static enum ctl_exit schema_print(const struct subcommand *command, struct engin
     struct pipeline pipeline;
     struct command *schema_cmd;
 
-    pipeline_init(&pipeline, arena, NULL);
+    pipeline_init(&pipeline, arena, NULL /* owner */);
     schema_cmd = schema_cmd_get(&pipeline);
     if (!store_wait(engine->store, &pipeline)) {
         subcommand_error(command, "Redis cannot be reached: %s", store_last_error(engine->store));
@@ -35,6 +36,8 @@ static enum ctl_exit schema_print(const struct subcommand *command, struct engin
     return CTL_DONE;
 }
 
+/* Connects to Redis and prints the numbers. engine_open does not fail when Redis is unavailable;
+ * schema_print notices that when its command has no reply. */
 static enum ctl_exit schema_run(const struct subcommand *command, const void *settings,
                                 struct arena *arena)
 {
@@ -42,7 +45,7 @@ static enum ctl_exit schema_run(const struct subcommand *command, const void *se
     enum ctl_exit status = CTL_FAILED;
 
     (void)settings;
-    if (engine_open(&engine, "mastery-ctl schema", NULL, 0))
+    if (engine_open(&engine, "mastery-ctl schema", NULL /* router */, 0 /* subsystems */))
         status = schema_print(command, &engine, arena);
     engine_close(&engine);
     return status;

@@ -27,7 +27,7 @@ static const struct seed_settings seed_defaults = {
         {.prefix = "load_", .days = 30, .from = 0.4, .to = 0.8, .noise = 0.05, .random_seed = 1},
 };
 
-/* The state of one run of the subcommand. */
+/* Everything about one run of mastery-ctl seed. */
 struct seeding {
     const struct subcommand *command;
     const struct seed_settings *settings;
@@ -39,6 +39,7 @@ struct seeding {
 
 /* ---- the plan ---- */
 
+/* True when students to generate are named (--student) or counted (--students). */
 static bool curve_has_students(const struct seed_curve *c)
 {
     return c->students.n > 0 || c->student_count > 0;
@@ -84,6 +85,8 @@ static bool seed_read_all(FILE *in, struct buf *out)
     return !ferror(in) && out->n <= SEED_CSV_MAX;
 }
 
+/* Opens the CSV file, or uses standard input for "-", and reads all of it. False with a line on
+ * standard error. Standard input is not closed. */
 static bool seed_read_file(struct seeding *s, struct buf *out)
 {
     const char *path = s->settings->file;
@@ -149,12 +152,14 @@ static void seed_on_refused(void *own, struct str student, const char *why)
     subcommand_error(s->command, "%.*s: %s", STR_ARG(student), why);
 }
 
+/* Draws the progress bar. seed_run calls this after each day that was written. */
 static void seed_on_progress(void *own, size_t done, size_t total)
 {
     (void)own;
     progress_update(done, total, "days");
 }
 
+/* Prints how many students and days were written, and how long that took. */
 static void seed_print_summary(const struct seed *seed, int64_t took_us)
 {
     (void)printf("%zu student%s, %zu day%s, %.1f s\n", seed->students_written,
@@ -196,6 +201,8 @@ static enum ctl_exit seed_write_plan(struct seeding *s, struct engine *engine)
     return CTL_FAILED;
 }
 
+/* Checks the options, makes the whole plan, and connects to Redis only when the plan may be
+ * written. Returns the exit status. The engine is closed also when it could not be opened. */
 static enum ctl_exit seed_command_run(const struct subcommand *command, const void *settings,
                                       struct arena *arena)
 {
@@ -210,8 +217,9 @@ static enum ctl_exit seed_command_run(const struct subcommand *command, const vo
     status = seed_plan_all(&s);
     if (status != CTL_DONE)
         return status;
-    status = engine_open(&engine, "mastery-ctl seed", NULL, 0) ? seed_write_plan(&s, &engine)
-                                                               : CTL_FAILED;
+    status = engine_open(&engine, "mastery-ctl seed", NULL /* router */, 0 /* subsystems */)
+                 ? seed_write_plan(&s, &engine)
+                 : CTL_FAILED;
     engine_close(&engine);
     return status;
 }

@@ -174,6 +174,7 @@ static int row_compare(const void *a, const void *b)
     return order;
 }
 
+/* True when both rows have the same student and day, which only one line may have. */
 static bool row_same_day(const struct csv_row *a, const struct csv_row *b)
 {
     return str_equal(a->student, b->student) && a->day.day == b->day.day;
@@ -218,6 +219,8 @@ static bool csv_rows_to_plan(const struct csv_reader *r, struct arena *arena,
     return true;
 }
 
+/* The array of rows has one row more than the text can have valid lines: a line is parsed into the
+ * row after the last valid one, also when it turns out to be invalid. */
 long seed_csv_parse(struct str text, const char *name, int32_t today, struct arena *arena,
                     FILE *errors, struct seed_plan *ret)
 {

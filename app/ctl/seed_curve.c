@@ -41,6 +41,7 @@ static bool curve_name_students(const struct seed_curve *curve, struct arena *ar
     return true;
 }
 
+/* Compares two students by id, for qsort. */
 static int student_compare_id(const void *a, const void *b)
 {
     const struct seed_student *left = a, *right = b;
@@ -102,7 +103,9 @@ static void curve_draw_days(const struct seed_curve *curve, int32_t today, gsl_r
     }
 }
 
-/* All students share one array of days; `day` is the first day of student i. */
+/* All students' days are in one array; `day` points to the first day of student i. When out
+ * of memory gsl_rng_alloc ends the program, as GSL's error handler is only turned off by
+ * engine_open, which is called later. */
 bool seed_curve_plan(const struct seed_curve *curve, int32_t today, struct arena *arena,
                      struct seed_plan *ret, char ret_error[200])
 {

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Failures to write to standard error are ignored: there is no other place to report them. */
 void subcommand_error(const struct subcommand *command, const char *format, ...)
 {
     va_list args;

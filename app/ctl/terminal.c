@@ -20,6 +20,8 @@ static bool has_colours(void)
     return !(no_color && *no_color) && isatty(STDOUT_FILENO);
 }
 
+/* %-*s pads inside the colour's escape sequences, because printf would count their
+ * bytes as width. */
 void terminal_print(enum colour colour, int width, const char *text)
 {
     static const char *const codes[COLOURS] = {
@@ -36,6 +38,8 @@ bool progress_is_enabled(void)
     return isatty(STDERR_FILENO);
 }
 
+/* \r moves to the start of the line, so that each bar overwrites the one before. The filled part
+ * and the empty part are cut from two constant texts. A total of 0 counts as 100 percent. */
 void progress_draw(size_t done, size_t total, const char *what)
 {
     static const char full[] = "########################################",

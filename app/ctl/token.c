@@ -50,7 +50,8 @@ static char *token_sign(const struct subcommand *command, const struct token_set
     return token;
 }
 
-/* The token is erased from memory after it was printed. */
+/* Prints a signed token. Returns CTL_FAILED after an error, which was then printed already. The
+ * token's bytes are overwritten before they are freed, because a token is a secret. */
 static enum ctl_exit token_run(const struct subcommand *command, const void *settings,
                                struct arena *arena)
 {

@@ -27,6 +27,8 @@ static void verify_exec(const struct verify_settings *s, const char *report)
         (void)execl(s->script, s->script, s->url, report, NULL);
 }
 
+/* Replaces this process by the script, so it returns only on failure, always CTL_FAILED; otherwise
+ * the exit status is the script's. */
 static enum ctl_exit verify_run(const struct subcommand *command, const void *settings,
                                 struct arena *arena)
 {
