@@ -23,6 +23,7 @@ enum {
 };
 static const int64_t AUDIT_RETRY_US = 200000; /* pause after a batch that failed */
 
+/* What the process waits for: nothing, or the replies with pseudonyms, or those to records. */
 enum audit_stage { AUDIT_IDLE, AUDIT_AWAITS_PSEUDONYMS, AUDIT_AWAITS_ITEMS };
 
 /* A bucket is the set of events that may go into the same command: events of one shard that are
@@ -56,6 +57,7 @@ struct audit {
     size_t group_count;
 };
 
+/* When an allocation fails, audit_free releases what has been allocated until then. */
 struct audit *audit_new(void)
 {
     struct audit *audit = calloc(1, sizeof(*audit));
@@ -69,6 +71,7 @@ struct audit *audit_new(void)
     return NULL;
 }
 
+/* Events that have not been sent are lost. */
 void audit_free(struct audit *audit)
 {
     if (!audit)
@@ -102,6 +105,8 @@ void audit_unreserve(struct audit *audit)
         audit->reserved--;
 }
 
+/* Takes the time of the latest audit_tick as the time of adding, because an event only has the time
+ * of day. An event that is not aggregated is urgent: it is sent in the same loop iteration. */
 void audit_event_add(struct audit *audit, const struct audit_event *event)
 {
     if (!audit || audit->collecting.n == AUDIT_BUFFER_MAX)
@@ -155,6 +160,7 @@ static void audit_sort_by_bucket(struct audit *audit)
         audit->order[starts[audit->buckets[i]]++] = (uint16_t)i;
 }
 
+/* Returns the event at position i of `order`. */
 static const struct audit_buffer_entry *audit_event_at(const struct audit *audit, size_t i)
 {
     return &audit->sending.v[audit->order[i]];
@@ -162,6 +168,7 @@ static const struct audit_buffer_entry *audit_event_at(const struct audit *audit
 
 /* ---- a batch ---- */
 
+/* True when a student acts on the student's own data. */
 static bool audit_is_own_data(const struct audit_buffer_entry *event)
 {
     return event->role == ROLE_STUDENT && str_equal(audit_actor(event), audit_student(event));
@@ -191,7 +198,7 @@ static struct str audit_details(struct arena *arena, const struct audit_buffer_e
 
 /* Makes *ret, the audit record of an event with what the script that adds it needs. A record never
  * names a student by id: the actor is "self" for a student's own data and the pseudonym in the
- * reply of pseudonym_cmd for a student who acts on other data. False when memory is out or the
+ * reply of pseudonym_cmd for a student who acts on other data. False when out of memory or when the
  * pseudonym could not be read. */
 static bool audit_make_item(struct arena *arena, const struct audit_buffer_entry *event,
                             const struct command *pseudonym_cmd, struct audit_item *ret)
@@ -257,7 +264,9 @@ static void audit_queue_group(struct audit *audit, size_t first, size_t n)
         .n = n};
 }
 
-/* Sends the records of the batch: one command for each group of events with the same bucket. */
+/* Sends the records of the batch: one command for each group of events with the same bucket. The
+ * pipeline loses its commands, but the arena keeps their replies, from which the pseudonyms come.
+ */
 static void audit_send_items(struct engine *engine, int64_t now_us)
 {
     struct audit *audit = engine->audit;
@@ -310,7 +319,7 @@ static size_t audit_keep_failed(struct audit *audit)
 
     for (size_t g = 0; g < audit->group_count; g++) {
         const struct audit_group *group = &audit->groups[g];
-        struct problem ignored = {.code = PROBLEM_NONE};
+        struct problem ignored = {.code = PROBLEM_NONE}; /* the events are simply sent again */
 
         if (audit_parse_items(group->command, &ignored))
             continue;
@@ -369,6 +378,8 @@ static void audit_exchange_buffers(struct audit *audit)
     audit_sort_by_bucket(audit);
 }
 
+/* Starts a batch if one is due. Events of `sending` that were not sent yet come first; only when
+ * there are none, the collected events follow. */
 void audit_tick(struct engine *engine, int64_t now_us)
 {
     struct audit *audit = engine->audit;
@@ -383,6 +394,8 @@ void audit_tick(struct engine *engine, int64_t now_us)
     audit_start_batch(engine, now_us);
 }
 
+/* The replies are either the pseudonyms, after which the records can be sent, or those to the
+ * records. Every failure ends the batch: its events stay in `sending` and are sent again. */
 bool audit_on_replies(struct engine *engine, const struct pipeline *completed, int64_t now_us)
 {
     struct audit *audit = engine->audit;

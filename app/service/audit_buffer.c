@@ -39,6 +39,8 @@ static uint32_t audit_hash_text(uint32_t h, struct str s)
     return h;
 }
 
+/* Hashes only route, actor and student. Events that differ in other values may have the same hash:
+ * audit_entry_equals then distinguishes them. */
 static uint32_t audit_hash_event(const struct audit_event *event)
 {
     uint32_t h = 2166136261U ^ (uint32_t)((uintptr_t)event->route >> 3);
@@ -77,6 +79,8 @@ static unsigned char audit_copy_text(char *field, size_t size, struct str s)
     return (unsigned char)n;
 }
 
+/* Adds a new entry, with the count 1, at the end of the array. The first four texts live as long as
+ * the process, so only their addresses are copied. The hash table is left to the caller. */
 static void audit_buffer_append(struct audit_buffer *buffer, const struct audit_event *event)
 {
     struct audit_buffer_entry *entry = &buffer->v[buffer->n++];

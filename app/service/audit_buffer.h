@@ -37,7 +37,7 @@ struct audit_buffer {
     uint32_t *slots;
 };
 
-/* False when memory is out. Call audit_buffer_release in any case. */
+/* False when out of memory. Call audit_buffer_release in any case. */
 bool audit_buffer_init(struct audit_buffer *buffer);
 void audit_buffer_release(struct audit_buffer *buffer);
 void audit_buffer_clear(struct audit_buffer *buffer);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Keys, MACs and seals of the audit log; a seal signs a segment of records and the seal before it.
+/* Keys, MACs (keyed hashes) and seals of the audit log. A seal signs a segment of records and the
+ * seal before it; the seal's own hash is called its head.
  * The signed text has one value per line. Values have no line feeds (store/audit.h), so that two
  * different lists of values never give the same text. */
 #include "app/service/audit_chain.h"
@@ -99,7 +100,7 @@ static void audit_add_line(struct buf *text, struct str value)
 }
 
 /* Signs the text with the key. ret gets the first `bytes` bytes of the HMAC as 2 * bytes
- * hexadecimal digits and NUL. False when memory for the text was out. */
+ * hexadecimal digits and NUL. False when out of memory while the text was made (text->failed). */
 static bool audit_sign(const struct audit_key *key, const struct buf *text, size_t bytes, char *ret)
 {
     unsigned char digest[DIGEST_SIZE];
@@ -119,7 +120,7 @@ bool audit_record_mac(struct arena *arena, const struct audit_key *key,
     struct buf text;
 
     buf_init(&text, arena);
-    (void)buf_reserve(&text, 512);
+    (void)buf_reserve(&text, 512); /* a failure is in text.failed */
     audit_add_line(&text, entry->id);
     for (int i = 0; i < AUDIT_FIELDS; i++)
         audit_add_line(&text, entry->v[i]);
@@ -157,7 +158,7 @@ bool audit_link_from_seal(const struct audit_seal *seal, struct audit_link *ret)
     return true;
 }
 
-/* Returns "ID MAC ID MAC …" for the n records of a segment; its p is NULL when memory is out. */
+/* Returns "ID MAC ID MAC …" for the n records of a segment; its p is NULL when out of memory. */
 static struct str audit_list_macs(struct arena *arena, const struct audit_key *key,
                                   const struct audit_entry *entries, size_t n)
 {
@@ -165,7 +166,8 @@ static struct str audit_list_macs(struct arena *arena, const struct audit_key *k
     char mac[AUDIT_MAC_SIZE];
 
     buf_init(&list, arena);
-    (void)buf_reserve(&list, n * 50); /* about the length of an id and a MAC */
+    /* about the length of an id and a MAC each; a failure is in list.failed */
+    (void)buf_reserve(&list, n * 50);
     for (size_t i = 0; i < n; i++) {
         if (!audit_record_mac(arena, key, &entries[i], mac))
             return (struct str){0};

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Seals audit records, so that a later change shows (docs/audit.md, section Seals; section
- * Verification shows how to check a seal by hand). A record's MAC is the first 16 bytes, in hex, of
- * the HMAC-SHA256 of its id and values, one per line. A seal closes a segment, which is a list of
- * successive records of one shard, and lists their MACs. The seal's head is the HMAC-SHA256 of its
- * own values, one per line. The head of the seal before is one of these values, so the seals of a
- * shard form a chain. Without the key it is impossible to change, remove, add or move records under
- * a seal or seals in the chain without a trace; only the latest seals can be cut off, which a head
- * that is known from elsewhere shows. These functions only compute: they use neither Redis nor the
- * clock.
+ * Verification shows how to check a seal by hand). A record's MAC (keyed hash) is the first 16
+ * bytes, in hex, of the HMAC-SHA256 of its id and values, one per line. A seal closes a segment,
+ * which is a list of successive records of one shard, and lists their MACs. The seal's head is the
+ * HMAC-SHA256 of its own values, one per line. The head of the seal before is one of these values,
+ * so the seals of a shard form a chain. Without the key it is impossible to change, remove, add or
+ * move records under a seal or seals in the chain without a trace; only the latest seals can be cut
+ * off, which a head that is known from elsewhere shows. These functions only compute: they use
+ * neither Redis nor the clock.
  */
 #ifndef SERVICE_AUDIT_CHAIN_H
 #define SERVICE_AUDIT_CHAIN_H
@@ -43,7 +43,7 @@ void audit_keys_release(struct audit_keys *keys);
 /* Returns the key with the id, or NULL. */
 const struct audit_key *audit_keys_find(const struct audit_keys *keys, struct str id);
 
-/* The functions with an arena return false when its memory is out. */
+/* The functions with an arena return false when out of memory. */
 
 /* Computes the MAC of a record. */
 bool audit_record_mac(struct arena *arena, const struct audit_key *key,

@@ -7,6 +7,9 @@
 
 static const struct str student_prefix = STR_INIT("student:");
 
+/* A student who acts is stored as "student:PSEUDONYM", a student concerned as the pseudonym alone.
+ * An empty pseudonym matches no record: the student has none, so no record is about this student.
+ */
 bool audit_entry_involves(const struct audit_entry *entry, struct str pseudonym)
 {
     struct str actor = entry->v[AUDIT_ACTOR];

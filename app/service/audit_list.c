@@ -106,7 +106,8 @@ static bool audit_list_is_filtered(const struct audit_list *list)
 
 /* Reads the replies to commands of the first step only: the pseudonym, and the lengths of the logs.
  * Their sum is the total, unless there is a filter: then the matches are counted in the scan. */
-static bool audit_list_read_head(struct audit_list *list, struct arena *arena, struct problem *p)
+static bool audit_list_read_first_replies(struct audit_list *list, struct arena *arena,
+                                          struct problem *p)
 {
     struct str pseudonym;
     int64_t count;
@@ -147,6 +148,7 @@ static bool audit_list_read_page(struct audit_list *list, unsigned shard, struct
     return true;
 }
 
+/* Reads the pages of the shards from which the last step has read one. False with a problem. */
 static bool audit_list_read_pages(struct audit_list *list, struct arena *arena, struct problem *p)
 {
     for (unsigned shard = 0; shard < SHARDS; shard++) {
@@ -242,8 +244,9 @@ static enum step audit_list_merge(struct audit_list *list, struct pipeline *pipe
     return STEP_DONE;
 }
 
-/* STEP_DONE also ends a list with a problem. count_cmds[0] shows that the replies of the first step
- * have not been read yet. */
+/* The first call queues the commands of audit_list_begin; each later call reads the replies and
+ * merges. Returns STEP_DONE also when p has a problem. count_cmds[0] is NULL once the replies of
+ * the first step have been read. */
 enum step audit_list_step(struct audit_list *list, struct pipeline *pipeline, struct problem *p)
 {
     if (!list->started)
@@ -252,9 +255,9 @@ enum step audit_list_step(struct audit_list *list, struct pipeline *pipeline, st
         problem_unavailable(p, 1);
         return STEP_DONE;
     }
-    if (list->count_cmds[0] && !audit_list_read_head(list, pipeline->arena, p))
+    if (list->count_cmds[0] && !audit_list_read_first_replies(list, pipeline->arena, p))
         return STEP_DONE;
-    list->count_cmds[0] = NULL;
+    list->count_cmds[0] = NULL; /* the replies of the first step have been read */
     return audit_list_read_pages(list, pipeline->arena, p) ? audit_list_merge(list, pipeline)
                                                            : STEP_DONE;
 }

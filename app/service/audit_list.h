@@ -35,7 +35,7 @@ struct audit_list_shard {
     struct command *page_cmd; /* read of the shard's next page; NULL: none is in progress */
     struct audit_entry *page; /* n records, newest first; page[0 .. next - 1] have been merged */
     size_t n, next;
-    bool exhausted; /* the shard's log has no records older than `page` */
+    bool exhausted; /* the shard's log has no records older than those of `page` */
 };
 
 struct audit_list {
@@ -51,8 +51,10 @@ struct audit_list {
     bool has_more;            /* there may be older records for another list */
     struct audit_cursor last; /* where the next list begins: the last record that was examined */
     /* own */
-    struct command *pseudonym_cmd, *count_cmds[SHARDS];
-    struct str pseudonym_actor; /* "student:" and the pseudonym of `user`; empty: has none */
+    struct command *pseudonym_cmd;      /* reads the pseudonym of `user`; NULL: not in progress */
+    struct command *count_cmds[SHARDS]; /* read the lengths of the logs; [0] NULL: done */
+    /* actor as records name the student `user`: "student:" and the pseudonym; empty: no student */
+    struct str pseudonym_actor;
     struct audit_list_shard shards[SHARDS];
     size_t scanned;   /* number of records examined so far */
     size_t page_size; /* number of records that a step reads from one shard */

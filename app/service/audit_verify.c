@@ -84,7 +84,8 @@ static bool audit_check_position(struct audit_check *check, const struct audit_s
         seal->id);
 }
 
-/* Checks the seal by itself first, then its position in the chain. */
+/* Checks the seal by itself first: its form, its key, and its head, which is computed again. Then
+ * checks its position in the chain. An intact seal becomes the one that the next must follow. */
 bool audit_check_seal(struct audit_check *check, const struct audit_seal *seal, struct arena *arena)
 {
     const struct audit_key *key = audit_keys_find(check->keys, seal->v[SEAL_KEY]);
@@ -172,6 +173,9 @@ bool audit_check_records(struct audit_check *check, const struct audit_seal *sea
 
 /* ---- beyond the chain ---- */
 
+/* number, head: those of a seal as recorded elsewhere. A larger number than that of the last seal
+ * means that later seals were removed. A seal before the last one cannot be compared any more, so
+ * the result is then true. The faults concern the whole chain: they have no id. */
 bool audit_check_head(struct audit_check *check, int64_t number, struct str head)
 {
     if (number > check->link.seal_number)
@@ -181,6 +185,7 @@ bool audit_check_head(struct audit_check *check, int64_t number, struct str head
     return true;
 }
 
+/* An id without a readable time is a fault, too. */
 bool audit_check_unsealed(struct audit_check *check, const struct audit_entry *oldest,
                           int64_t now_ms)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Checks the chain of seals of a shard's audit log and the records that the seals sign, from the
- * oldest on, and stops at the first fault. audit_chain.h says what a seal is. These functions only
+ * oldest on, and stops at the first fault. audit_chain.h says what a seal is; the head of a seal is
+ * the hash of its values, with which the next seal is linked to it. These functions only
  * compute: the caller reads seals and records from Redis. */
 #ifndef SERVICE_AUDIT_VERIFY_H
 #define SERVICE_AUDIT_VERIFY_H

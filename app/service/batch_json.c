@@ -36,6 +36,7 @@ static void batch_write_time(struct jw *w, const char *key, int64_t ms)
         jw_time(w, key, ms);
 }
 
+/* estimated_time_remaining is null while the speed of the batch is unknown. */
 void batch_write_status(struct jw *w, struct str id, const struct batch *batch, int64_t now_ms)
 {
     int64_t remaining_s;

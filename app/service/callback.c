@@ -25,6 +25,7 @@ static bool callback_parse_url(const char *url, struct callback_url *ret)
 
     *ret = (struct callback_url){0};
     if (result == CURLUE_OK) {
+        /* a component that cannot be read stays NULL, which callback_url_refusal notices */
         (void)curl_url_get(handle, CURLUPART_SCHEME, &ret->scheme, 0);
         (void)curl_url_get(handle, CURLUPART_USER, &ret->user, 0);
         (void)curl_url_get(handle, CURLUPART_PASSWORD, &ret->password, 0);
@@ -37,6 +38,7 @@ static bool callback_parse_url(const char *url, struct callback_url *ret)
     return result == CURLUE_OK;
 }
 
+/* Frees the components of a URL; curl_free accepts NULL for those that the URL does not have. */
 static void callback_release_url(struct callback_url *parsed)
 {
     curl_free(parsed->scheme);
@@ -95,6 +97,8 @@ static const char *callback_url_refusal(const struct config *config,
     return NULL;
 }
 
+/* Copies the URL because libcurl needs a NUL at its end. Without memory for the copy the URL is
+ * refused as well ("is not a URL"). */
 const char *callback_refusal(const struct config *config, struct str url)
 {
     char *text = strndup(url.n > 0 ? url.p : "", url.n);

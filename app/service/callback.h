@@ -13,7 +13,7 @@
 const char *callback_refusal(const struct config *config, struct str url);
 
 /* Computes the signature: the HMAC-SHA-256 of timestamp, a dot and the body with CALLBACK_SECRET as
- * key, in hexadecimal digits. False when no secret is configured or memory is out. */
+ * key, in hexadecimal digits. False when no secret is configured or out of memory. */
 bool callback_sign(const struct config *config, struct str timestamp, struct str body,
                    char ret_hex[DIGEST_HEX_SIZE]);
 

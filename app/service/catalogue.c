@@ -30,7 +30,7 @@ struct catalogue_entry {
 struct catalogue_document {
     int64_t version;
     struct str reasons[REASONS];
-    struct rule_objects items, starters; /* struct catalogue_entry */
+    struct rule_objects items, starters; /* arrays of struct catalogue_entry */
 };
 
 #define ENTRY(member) .required = true, .offset = offsetof(struct catalogue_entry, member)
@@ -74,7 +74,8 @@ static const struct rule document_rules[] = {
     {0},
 };
 
-/* The state of reading a file. Error messages about an entry begin with its place, LIST[INDEX]. */
+/* Where the reading of a file is at the moment. Error messages about an entry begin with its place,
+ * LIST[INDEX]. */
 struct catalogue_loader {
     struct arena *arena; /* memory of the catalogue */
     char *error;         /* gets the error message; has CATALOGUE_ERROR_SIZE bytes */
@@ -254,7 +255,8 @@ static bool catalogue_has_known_placeholders(struct str sentence)
     }
 }
 
-/* Copies the sentences that explain a recommendation, and checks their placeholders. */
+/* Copies the sentences that explain a recommendation, and checks their placeholders. The rules have
+ * made sure that no sentence is empty. */
 static bool catalogue_read_reasons(const struct catalogue_loader *loader,
                                    const struct str from[REASONS], struct catalogue *ret)
 {
@@ -288,8 +290,8 @@ static bool catalogue_describe(const struct catalogue_loader *loader, const stru
                           p->offset);
 }
 
-/* Reads the whole file. The starters are read after the items, because their ids must differ from
- * those of the items. */
+/* Reads the whole file into *ret; false with an error message. The starters are read after the
+ * items, because their ids must differ from those of the items. A list that is wrong is NULL. */
 static bool catalogue_read_document(struct catalogue_loader *loader, struct str text,
                                     struct catalogue *ret)
 {
@@ -354,6 +356,8 @@ static bool catalogue_read_file(const struct catalogue_loader *loader, const cha
     return true;
 }
 
+/* Writes the error message to a buffer of its own first, because catalogue_parse does not know the
+ * path that must come before it. Path and message are cut so that both fit into ret_error. */
 const struct catalogue *catalogue_load(const char *path, struct arena *arena,
                                        char ret_error[CATALOGUE_ERROR_SIZE])
 {

@@ -44,6 +44,8 @@ void cohort_access_add_students(struct cohort_access *access, struct str_list st
     access->lists[access->list_count++].n = n;
 }
 
+/* Either the table in auth/access.c decides alone, or the cohort is kept, to be searched among the
+ * caller's own cohorts by cohort_access_check. */
 void cohort_access_add_cohort(struct cohort_access *access, enum access right, struct str cohort,
                               struct pipeline *pipeline)
 {
@@ -59,7 +61,7 @@ void cohort_access_add_cohort(struct cohort_access *access, enum access right, s
     }
 }
 
-/* True when a cohort is in both lists. own: sorted. */
+/* True when a cohort is in both lists. own: the caller's cohorts, which must be sorted. */
 static bool cohort_access_overlaps(const struct str_list *own, const struct str_list *others)
 {
     for (size_t i = 0; i < others->n; i++) {
@@ -108,6 +110,7 @@ static bool cohort_access_is_granted(const struct cohort_access *access, struct 
     return cohort_access_to_students(access, &own, arena, p);
 }
 
+/* Every refusal has the same problem, FORBIDDEN, unless a reply was an error. */
 bool cohort_access_check(const struct cohort_access *access, struct arena *arena, struct problem *p)
 {
     if (cohort_access_is_granted(access, arena, p))

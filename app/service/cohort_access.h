@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Checks access to several students and cohorts at once. Each of them is checked by the table in
- * auth/access.c. The memberships of cohorts on which a verdict depends are read from Redis in one
- * pipeline. There is one result for all, so that a caller who is refused does not learn which
- * student or cohort was the reason, nor whether they exist. */
+ * auth/access.c. The memberships of cohorts on which a verdict (decision of the table) depends are
+ * read from Redis in one pipeline. There is one result for all, so that a caller who is refused
+ * does not learn which student or cohort was the reason, nor whether they exist. */
 #ifndef SERVICE_COHORT_ACCESS_H
 #define SERVICE_COHORT_ACCESS_H
 
@@ -13,7 +13,7 @@ enum { COHORT_ACCESS_LISTS = 2 }; /* largest number of lists of students, and of
 
 struct cohort_access {
     const struct principal *principal;
-    bool denied;                     /* the table refuses a student or cohort without Redis */
+    bool denied; /* the table in auth/access.c refuses a student or cohort, or out of memory */
     struct command *own_cohorts_cmd; /* reads the caller's own cohorts; NULL: not needed */
     struct {
         struct command **student_cmds; /* n commands; each reads the cohorts of one student */

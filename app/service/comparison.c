@@ -23,6 +23,7 @@ bool comparison_fill(struct comparison *c, const struct str_list ids[2], struct 
     return true;
 }
 
+/* daily->known has a bit for each component, which is set when the component was observed. */
 bool comparison_value(const struct daily *daily, int component, double *ret)
 {
     if (component != OVERALL_SCORE && !(daily->known >> component & 1))
@@ -31,6 +32,8 @@ bool comparison_value(const struct daily *daily, int component, double *ret)
     return true;
 }
 
+/* Skips students without data that may be compared and, for a component, those of whom it was not
+ * observed. */
 size_t comparison_values(const struct compared_student *students, size_t n, int component,
                          double *ret)
 {
@@ -124,7 +127,9 @@ static void comparison_queue_window(struct comparison *c, struct pipeline *pipel
     }
 }
 
-/* A pipeline that stays empty ends a stage: that of the states, then that of the snapshots. */
+/* Reads the replies to the last step, then queues the commands of the next: first reads of states
+ * until all students are done, then, for a requested day, reads of snapshots. Each of these two
+ * stages ends when the pipeline stays empty. Returns STEP_DONE also when p has a problem. */
 enum step comparison_step(struct comparison *c, struct pipeline *pipeline, struct problem *p)
 {
     if (c->started)

@@ -20,7 +20,7 @@ struct compared_student {
     struct str id;
     bool found;         /* the student has data that may be compared; `daily` has it */
     bool withdrawn;     /* consent to analytics is withdrawn; `found` is then false */
-    struct daily daily; /* score and components */
+    struct daily daily; /* score and components of the day; only with `found` */
     /* own */
     bool is_later;       /* the state is of a day after the requested one: needs a snapshot */
     struct command *cmd; /* the student's command in the current pipeline, or NULL */
@@ -41,7 +41,7 @@ struct comparison {
 };
 
 /* Allocates c->students with the ids of both lists, those of ids[0] first. False, with a problem,
- * when memory is out. */
+ * when out of memory. */
 bool comparison_fill(struct comparison *c, const struct str_list ids[2], struct arena *arena,
                      struct problem *p);
 /* Call again after each pipeline until STEP_DONE, which is returned after a problem, too; the
@@ -49,8 +49,8 @@ bool comparison_fill(struct comparison *c, const struct str_list ids[2], struct 
  * must be parsed before. */
 enum step comparison_step(struct comparison *c, struct pipeline *pipeline, struct problem *p);
 
-/* Gets the score (OVERALL_SCORE) or the value of a component. False for a component without
- * evidence, which has no value because nothing was observed. */
+/* Gets the score (component OVERALL_SCORE) or the value of a component. False for a component of
+ * which nothing was observed, so that it has no value. */
 enum { OVERALL_SCORE = COMPONENTS };
 bool comparison_value(const struct daily *daily, int component, double *ret);
 /* Gets the values of the students that have a value, in ascending order, and returns the number of

@@ -90,6 +90,9 @@ static bool engine_open_metrics(struct engine *engine, char ret_error[ENGINE_ERR
     return engine->metrics != NULL;
 }
 
+/* Loads the catalogue into an arena that lives as long as the process. After a failure ret_error
+ * has the name of the setting before the message of catalogue_load; it stays "out of memory" when
+ * the arena cannot be allocated. */
 static bool engine_open_catalogue(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
     enum { FIRST_BLOCK = 64 << 10, CAP = 8 << 20 };
@@ -119,6 +122,7 @@ static bool engine_open_readiness(struct engine *engine, char ret_error[ENGINE_E
     return engine->readiness != NULL;
 }
 
+/* Makes the cache of responses to use while Redis is unavailable, unless STALE_ANSWERS is 0. */
 static bool engine_open_stale_cache(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
     (void)ret_error;
@@ -165,7 +169,8 @@ static const struct {
     {ENGINE_METRICS, engine_open_schema},
 };
 
-/* config_load has printed its own errors. The first part that cannot be opened ends the loop. */
+/* Prints nothing when config_load fails, because it has printed its own errors. The first part that
+ * cannot be opened ends the loop. */
 bool engine_open(struct engine *engine, const char *program, const struct router *router,
                  unsigned subsystems)
 {
@@ -241,6 +246,9 @@ static void engine_report_gauge(struct engine *engine, enum metric_gauge gauge, 
     *reported = value;
 }
 
+/* Compares the number of erasures in the shared metrics file, which all processes count up, with
+ * that at the last call. The whole stale cache (responses to use while Redis is unavailable) is
+ * cleared, because it is not known which of its responses are about the erased students. */
 void engine_apply_erasures(struct engine *engine)
 {
     uint64_t erasures = metrics_erasures(engine->metrics);

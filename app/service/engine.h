@@ -30,11 +30,11 @@ struct engine {
     struct audit_keys audit_keys;      /* keys for seals; empty without ENGINE_SEALING */
     struct audit *audit;               /* audit events to send; NULL: the program records none */
     struct readiness *readiness;       /* state for /ready; NULL without ENGINE_SERVING */
-    struct stale_cache *stale_cache;   /* responses to use while Redis is away; NULL: none kept */
+    struct stale_cache *stale_cache;   /* responses for when Redis is unavailable; NULL: none */
     const struct catalogue *catalogue; /* items to recommend; NULL without ENGINE_SERVING */
     const struct router *router;       /* NULL in programs that serve no requests */
     struct arena *process_arena;       /* memory of the catalogue */
-    struct secrets_state secrets;
+    struct secrets_state secrets;      /* when the secrets are read again, and their state */
     int64_t started_at_ms;
     bool draining; /* the process finishes its requests and then ends; /ready reports this */
     /* values that engine_report_store has last reported to log and metrics */

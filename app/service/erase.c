@@ -23,6 +23,8 @@ const char *erase_kind_name(size_t kind)
     return kind < ERASED_INDEX ? student_kinds[kind].name : others[kind - ERASED_INDEX];
 }
 
+/* An erasure begins with the pass that only counts. In a dry run one pass is enough, so dry_pass
+ * stays false: otherwise the records would be counted again. */
 bool erase_init(struct erase *e)
 {
     e->dry_pass = !e->dry_run;
@@ -103,6 +105,7 @@ static const struct erase_phase *const erase_phases[ERASE_PHASES] = {
     [ERASE_FINISH] = &erase_finish_phase,
 };
 
+/* Goes on to the next phase, at its first page. */
 static void erase_next_phase(struct erase *e)
 {
     e->phase++;
@@ -178,7 +181,8 @@ static bool erase_start_deleting(struct erase *e)
     return true;
 }
 
-/* Runs phases until one has queued commands (STEP_MORE), all have ended, or there is a problem. */
+/* Passes the replies of the last step to their phase. Then runs phases until one has queued
+ * commands (STEP_MORE), or all have ended or there is a problem (STEP_DONE). */
 enum step erase_step(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
     if (e->awaiting_replies && pipeline->status != PIPELINE_COMPLETE) {

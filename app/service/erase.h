@@ -39,12 +39,12 @@ struct erase {
     /* own */
     struct arena *arenas[2]; /* one has this step's commands, the other the last step's replies */
     int arena_index;         /* index of the arena with this step's commands */
-    size_t phase;            /* current phase, an enum erase_phase_id */
+    size_t phase;            /* current phase, an enum erase_phase_id (erase_internal.h) */
     bool dry_pass;           /* first pass: only counts, to find out whether there is any record */
     bool awaiting_replies;   /* the current phase has queued commands in the last step */
     bool has_more;           /* the current phase has another page */
     char token[ID_MAX + 1];  /* token in the ids of the student's recommendations; may be empty */
-    struct erasure_lookup lookup;
+    struct erasure_lookup lookup;      /* commands of the phase ERASE_LOOKUP */
     struct command *phase_cmd;         /* reads the current page */
     struct command *first_replied_cmd; /* first command of the last step's pipeline */
     /* number of commands about single entries of the page in the last step; 0: it read a page */

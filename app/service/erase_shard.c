@@ -38,6 +38,9 @@ void erase_queue_stream_page(struct erase *e, struct pipeline *pipeline, struct 
                                     arena_printf(pipeline->arena, "%d", ERASE_STREAM_PAGE)});
 }
 
+/* The page is the reply of e->phase_cmd. An entry without the field is not the student's. A page of
+ * full length means that there may be another one. After a problem (the reply is an error, or out
+ * of memory) n is 0, so that nothing is counted, queued or moved. */
 void erase_parse_stream_page(struct erase *e, struct pipeline *pipeline, struct str stream,
                              struct str field, erase_entry_test *test, size_t kind,
                              struct problem *p)
@@ -89,6 +92,7 @@ const struct erase_phase erase_lookup_phase = {erase_queue_lookup, erase_parse_l
 
 /* ---- journal and outbox ---- */
 
+/* Returns the key of the journal or the outbox of the student's shard, whichever is the phase. */
 static struct str erase_own_stream(const struct erase *e, struct arena *arena)
 {
     return key_shard_record(arena, key_shard(e->student),
@@ -109,7 +113,8 @@ static void erase_queue_own_stream(struct erase *e, struct pipeline *pipeline)
     erase_queue_stream_page(e, pipeline, erase_own_stream(e, pipeline->arena));
 }
 
-/* Keeps the id of the last entry that was examined: the script examines only later entries. */
+/* Counts or deletes the student's entries in a page of the journal or outbox. Keeps the id of the
+ * last entry that was examined, because the script then examines only later entries. */
 static void erase_parse_own_stream(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
     bool is_journal = e->phase == ERASE_JOURNAL;
@@ -143,6 +148,7 @@ static void erase_queue_shard(struct erase *e, struct pipeline *pipeline)
     e->phase_cmd = erasure_cmd_shard(pipeline, &shard);
 }
 
+/* Makes `phase` the next one to run, although it is an earlier one. */
 static void erase_restart_from(struct erase *e, enum erase_phase_id phase)
 {
     e->phase = phase;

@@ -43,7 +43,8 @@ static bool erase_count_hits(struct erase *e, size_t kind)
     return n > 0;
 }
 
-/* Returns the number of elements in the reply with the page; 0 with a problem for an error. */
+/* Returns the number of elements in the reply with the page, at most `max`. When the reply is an
+ * error, sets a problem and returns 0. */
 static size_t erase_page_length(const struct erase *e, size_t max, struct problem *p)
 {
     size_t n = 0;
@@ -120,7 +121,7 @@ const struct erase_phase erase_batches_phase = {erase_queue_batches, erase_parse
 
 /* ---- jobs ---- */
 
-/* The queue that the current phase erases from. */
+/* Returns the key of the queue from which the current phase erases. */
 static struct str erase_job_queue(const struct erase *e)
 {
     switch (e->phase) {
@@ -135,6 +136,8 @@ static void erase_queue_jobs(struct erase *e, struct pipeline *pipeline)
     erase_queue_stream_page(e, pipeline, erase_job_queue(e));
 }
 
+/* Counts the jobs of a page of the queue whose body (field "b") mentions the student, and queues
+ * their removal unless the pass only counts. */
 static void erase_parse_jobs(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
     erase_parse_stream_page(e, pipeline, erase_job_queue(e), STR("b"), json_mentions_id,
@@ -175,6 +178,8 @@ static struct str erase_delayed_body(struct str job)
     return body ? (struct str){body, job.n - (size_t)(body - job.p)} : job;
 }
 
+/* Counts the student's jobs in a page of delayed jobs, and queues their removal unless the pass
+ * only counts. Moves the offset past the jobs that stay. After a problem n is 0. */
 static void erase_parse_delayed(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
     size_t n = erase_page_length(e, ERASE_DELAYED_PAGE, p);

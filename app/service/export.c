@@ -63,6 +63,8 @@ static void export_write_tail(struct export *e)
     buf_printf(e->out, ",\"integrity_hash\":\"%s\"}", hex);
 }
 
+/* The first step: prepares the values that all readers use, and writes the document up to `data`.
+ * The problem INTERNAL_ERROR means that there are too many sections. */
 static void export_start(struct export *e, struct problem *p)
 {
     e->started = true;
@@ -88,6 +90,7 @@ static void export_open_section(struct export *e)
     e->in_section = true;
 }
 
+/* Ends the current section, so that the next one is opened. */
 static void export_close_section(struct export *e)
 {
     export_section_end(&e->read.writer);

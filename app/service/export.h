@@ -27,9 +27,10 @@ struct export
     /* own */
     struct export_read read;
     struct export_section sections[EXPORT_SECTIONS_MAX];
-    size_t section_count, section_index;
-    bool started, in_section;
-    struct digest digest; /* SHA-256 of the part of `data` that has been written */
+    size_t section_count, section_index; /* number of sections; index of the current one */
+    bool started;                        /* the first step has run */
+    bool in_section;                     /* the current section has been opened */
+    struct digest digest;                /* SHA-256 of the part of `data` that has been written */
 };
 
 /* Call with the fields under "own" zeroed, then again after each step until STEP_DONE, which is

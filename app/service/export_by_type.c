@@ -81,6 +81,7 @@ void export_queue_get(struct export_read *r, struct pipeline *pipeline)
     export_queue_key(r, pipeline, STR("GET"));
 }
 
+/* Writes the reply to a GET: the stored value, or null when the key does not exist. */
 static void export_write_string(struct export_read *r, struct problem *p)
 {
     struct str value;
@@ -103,6 +104,8 @@ static int32_t export_first_day(const struct export_read *r)
     return day_of_ms(r->now_ms) - HISTORY_DAYS;
 }
 
+/* Queues one MGET of the keys of all days, from the oldest on. When out of memory for the keys, the
+ * pipeline is marked as failed, and the store then does not send it. */
 static void export_queue_daily(struct export_read *r, struct pipeline *pipeline)
 {
     struct str argv[1 + STUDENT_DAYS_MAX] = {STR("MGET")};
@@ -143,6 +146,7 @@ static void export_queue_hash(struct export_read *r, struct pipeline *pipeline)
     export_queue_key(r, pipeline, STR("HGETALL"));
 }
 
+/* Writes the reply to HGETALL as an object; null for an empty reply, as the key does not exist. */
 static void export_write_hash(struct export_read *r, struct problem *p)
 {
     struct jw *w;
@@ -202,6 +206,7 @@ static void export_write_set(struct export_read *r, struct problem *p)
 
 /* ---- streams ---- */
 
+/* r->cursor is empty at the first page: "-" is the start of the stream. */
 void export_queue_page(struct export_read *r, struct pipeline *pipeline)
 {
     /* "(" makes XRANGE begin after the cursor, which has been written already */
@@ -239,7 +244,7 @@ static void export_write_stored_entry(struct export_read *r, const struct stream
     struct jw *w = export_value_begin(&r->writer);
     size_t n = 0;
 
-    (void)reply_array(entry->fields, EXPORT_ELEMENTS_MAX, &n);
+    (void)reply_array(entry->fields, EXPORT_ELEMENTS_MAX, &n); /* stream_parse has checked it */
     jw_object(w, NULL);
     jw_str(w, "id", entry->id);
     export_write_name(w, STR("fields"));
@@ -255,7 +260,8 @@ static void export_write_stream(struct export_read *r, struct problem *p)
     export_write_page(r, export_write_stored_entry, p);
 }
 
-/* The tables have is_list, queue_commands and write_replies of each reader. */
+/* A row has is_list, queue_commands and write_replies of a reader. A kind with one key per day has
+ * its own reader, as its keys are read with one MGET. */
 const struct export_reader *export_reader_by_type(const struct student_kind *kind)
 {
     static const struct export_reader daily = {true, export_queue_daily, export_write_daily};

@@ -18,7 +18,7 @@ struct export_read {
     const struct engine *engine;
     struct str student;
     int64_t now_ms;
-    const struct student_kind *kind; /* NULL: the section is derived from other records */
+    const struct student_kind *kind; /* kind of the section's records; NULL: derived from others */
     struct export_writer writer;
     struct command *cmd;             /* the reader's command in the last step; NULL: none queued */
     struct command *second_cmd;      /* another command of the reader in the last step, or NULL */
@@ -35,7 +35,7 @@ struct export_reader {
 struct export_section {
     const char *name;
     const struct export_reader *reader;
-    const struct student_kind *kind; /* NULL: derived from other records */
+    const struct student_kind *kind; /* kind of its records; NULL: derived from others */
 };
 
 /* Returns the reader of a kind of record: the one made for it, else the one for its Redis type. */

@@ -22,6 +22,7 @@ static void export_queue_profile(struct export_read *r, struct pipeline *pipelin
     r->cmd = student_cmd_profile(pipeline, r->student);
 }
 
+/* Writes the student's mastery result, which is stored as JSON text; null when there is none. */
 static void export_write_profile(struct export_read *r, struct problem *p)
 {
     struct student_profile profile;
@@ -53,6 +54,7 @@ static bool export_parse_days(const struct export_read *r, struct mastery_state 
     return *ret_days && student_parse_days(r->cmd, *ret_days, ret_n, p);
 }
 
+/* Writes each snapshot as an element of the section's list, oldest first. */
 static void export_write_days(struct export_read *r, struct problem *p)
 {
     struct mastery_state *days;
@@ -66,6 +68,7 @@ static void export_write_days(struct export_read *r, struct problem *p)
     }
 }
 
+/* Queues two commands: r->cmd reads the snapshots, r->second_cmd the current state. */
 static void export_queue_activity(struct export_read *r, struct pipeline *pipeline)
 {
     export_queue_days(r, pipeline);
@@ -98,7 +101,7 @@ static void export_write_event(struct export_read *r, const struct stream_entry 
 {
     struct str event = {0};
 
-    (void)stream_field(entry, STR("e"), &event);
+    (void)stream_field(entry, STR("e"), &event); /* without the field, event.p stays NULL */
     export_put_json(&r->writer, event, p);
 }
 
@@ -107,6 +110,9 @@ static void export_write_events(struct export_read *r, struct problem *p)
     export_write_page(r, export_write_event, p);
 }
 
+/* Writes a stored prediction: the score predicted for a day, its interval, and the intervention
+ * (help for the student) that it assumes, if any. Fields that are no prediction are the problem
+ * INTERNAL_ERROR; the value that was begun is then dropped with the document. */
 static void export_write_prediction(struct export_read *r, const struct stream_entry *entry,
                                     struct problem *p)
 {
@@ -152,6 +158,8 @@ static void export_queue_recommendations(struct export_read *r, struct pipeline 
                                      RECOMMENDATION_DAYS_MAX);
 }
 
+/* Writes the recommendations of all days, oldest first. `token` is a part of their ids; their texts
+ * come from the catalogue. */
 static void export_write_recommendations(struct export_read *r, struct problem *p)
 {
     struct recommendation_record *records;
@@ -203,6 +211,7 @@ static void export_write_consent(struct export_read *r, const char *name,
     export_value_end(&r->writer, p);
 }
 
+/* Writes all decisions: kind of consent by kind of consent, each oldest first. */
 static void export_write_consents(struct export_read *r, struct problem *p)
 {
     struct consent_history all[CONSENTS];
@@ -229,6 +238,9 @@ static void export_queue_audit(struct export_read *r, struct pipeline *pipeline)
     r->second_cmd = audit_cmd_get_pseudonym(pipeline, r->student);
 }
 
+/* Writes the records of the page that are about the student. A student without a pseudonym has no
+ * records, so no further page is read. The cursor moves to the last record of the whole page, even
+ * if it is about another student. */
 static void export_write_audit(struct export_read *r, struct problem *p)
 {
     struct audit_entry *entries = arena_array(r->writer.arena, EXPORT_PAGE, sizeof(*entries));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Writes the values of an export. Every value is parsed and printed again in the canonical form of
- * RFC 8785 (sorted members, no spaces), because values are stored in different forms. The digest of
- * `data` then depends on nothing but the values. */
+/* Writes the values of an export into the section that is open. Every value is parsed and printed
+ * again in the canonical form of RFC 8785 (sorted members, no spaces), because values are stored in
+ * different forms. The digest of `data` then depends on nothing but the values. */
 #include "app/service/export_writer.h"
 
 #include "app/http/canonical.h"
@@ -21,6 +21,7 @@ void export_section_end(struct export_writer *w)
         buf_char(w->out, ']');
 }
 
+/* Only a list needs commas: any other section has one value. */
 void export_put_json(struct export_writer *w, struct str json, struct problem *p)
 {
     struct json_object *value = json.p ? json_parse(json, w->arena, p) : NULL;
