@@ -23,8 +23,8 @@ static const struct str audit_field_names[AUDIT_FIELDS] = {
 /* ---- writing ---- */
 
 /* Returns the text with line feeds replaced by spaces. Only texts of clients can have some. An
- * absent text (p NULL) becomes an empty one, because an argument without text would fail the
- * pipeline. Returns p NULL, which does fail it, when out of memory. */
+ * absent text (its p is NULL) becomes an empty one, because an argument without text would fail
+ * the pipeline. When out of memory, the result's p is NULL, so that the pipeline fails. */
 static struct str audit_one_line(struct arena *arena, struct str s)
 {
     char *copy;
@@ -57,6 +57,8 @@ void audit_record_args(struct arena *arena, const struct audit_record *record,
         record->count == 0 || record->count == 1 ? STR("1") : command_int(arena, record->count);
 }
 
+/* The keys that lua/lib/audit_record.lua expects, in its order: pseudonym, tombstone (a key that
+ * exists once the student's erasure has begun), profile. */
 void audit_student_keys(struct arena *arena, struct str student,
                         struct str ret_keys[AUDIT_STUDENT_KEYS])
 {
@@ -178,6 +180,9 @@ static struct command *audit_cmd_reads(struct pipeline *pipeline, unsigned shard
     return pipeline_add_script(pipeline, &script_audit_count_reads, keys, argc, argv);
 }
 
+/* Calls audit_count_reads.lua for reads, which are only counted, else audit_items.lua. The first
+ * item decides, because a caller never mixes reads with other items. argv has room for either call.
+ */
 struct command *audit_cmd_items(struct pipeline *pipeline, unsigned shard,
                                 const struct audit_item *items, size_t count)
 {
@@ -192,6 +197,7 @@ struct command *audit_cmd_items(struct pipeline *pipeline, unsigned shard,
                : audit_cmd_records(pipeline, shard, items, count, argv);
 }
 
+/* Both scripts reply a number, which has no meaning: only a failure is of interest. */
 bool audit_parse_items(const struct command *command, struct problem *p)
 {
     int64_t result;
@@ -218,6 +224,8 @@ struct command *audit_cmd_get_pseudonym(struct pipeline *pipeline, struct str st
     return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("GET"), key});
 }
 
+/* The local text is "" at first, because reply_expect_text_or_nil leaves it unchanged for nil.
+ * *ret is set only on success. */
 bool audit_parse_pseudonym(const struct command *command, struct str *ret, struct problem *p)
 {
     struct str text = STR("");
@@ -263,6 +271,8 @@ static void audit_parse_entry(const struct stream_entry *from, struct audit_entr
         ret->v[i] = STR("");
 }
 
+/* An entry with other fields than those of a record is returned as invalid. An element that is
+ * no stream entry at all makes the whole reply fail with INTERNAL_ERROR. */
 bool audit_parse_entries(const struct command *command, size_t max, struct audit_entry *ret_entries,
                          size_t *ret_count, struct problem *p)
 {

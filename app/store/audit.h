@@ -52,7 +52,7 @@ void audit_record_args(struct arena *arena, const struct audit_record *record,
                        struct str ret_args[AUDIT_ARGS]);
 void audit_student_keys(struct arena *arena, struct str student,
                         struct str ret_keys[AUDIT_STUDENT_KEYS]);
-/* Returns 128 random bits as hexadecimal digits; p NULL: out of memory. */
+/* Returns 128 random bits as hexadecimal digits. Its p is NULL when out of memory. */
 struct str audit_seed(struct arena *arena);
 /* Appends a record that is about no single student. */
 void audit_cmd_add(struct pipeline *pipeline, unsigned shard, const struct audit_record *record);
@@ -78,6 +78,7 @@ enum { AUDIT_ITEMS_MAX = 128 };
  * none is. */
 struct command *audit_cmd_items(struct pipeline *pipeline, unsigned shard,
                                 const struct audit_item *items, size_t count);
+/* Parses the reply to audit_cmd_items. Returns false, with the reason in *p, on failure. */
 bool audit_parse_items(const struct command *command, struct problem *p);
 /* Gets a student's pseudonym; makes one if there is none. */
 struct command *audit_cmd_make_pseudonym(struct pipeline *pipeline, struct str student);

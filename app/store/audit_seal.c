@@ -40,6 +40,8 @@ static void audit_seal_parse_entry(const struct stream_entry *from, struct audit
         ret->v[i] = STR("");
 }
 
+/* A seal with other fields is returned as invalid. An element that is no stream entry at all
+ * makes the whole reply fail with INTERNAL_ERROR. */
 bool audit_seal_parse(const struct command *command, size_t max, struct audit_seal *ret_seals,
                       size_t *ret_count, struct problem *p)
 {
@@ -100,6 +102,8 @@ struct command *audit_seal_cmd_trim(struct pipeline *pipeline, unsigned shard, s
 
 /* ---- heads ---- */
 
+/* Writes the field of the shard (two hexadecimal digits) with the value "NUMBER HEAD". A text
+ * that could not be allocated makes pipeline_add mark the pipeline as failed. */
 void audit_head_cmd_set(struct pipeline *pipeline, unsigned shard, struct str number,
                         struct str head)
 {
@@ -129,15 +133,15 @@ bool audit_heads_parse(const struct command *command, struct audit_head *ret_hea
     for (size_t i = 0; i < SHARDS; i++)
         ret_heads[i] = (struct audit_head){.exists = false};
     for (size_t i = 0; i + 1 < n; i += 2) {
-        struct audit_head head = {.exists = true};
+        struct audit_head latest = {.exists = true};
 
         if (reply_text(reply_at(command->reply, i), &field) != REPLY_OK ||
             reply_text(reply_at(command->reply, i + 1), &value) != REPLY_OK ||
             !key_parse_shard(field, &shard) ||
-            !str_to_int64(str_cut(&value, ' '), 1, INT64_MAX, &head.number))
+            !str_to_int64(str_cut(&value, ' '), 1, INT64_MAX, &latest.number))
             continue;
-        head.head = value;
-        ret_heads[shard] = head;
+        latest.head = value;
+        ret_heads[shard] = latest;
     }
     return true;
 }

@@ -97,6 +97,7 @@ bool batch_parse_create(const struct command *command, bool *ret_created, struct
 
 /* ---- reading ---- */
 
+/* One HMGET reads all fields, in the order of BATCH_FIELDS, on which batch_parse_fields relies. */
 struct command *batch_cmd_get(struct pipeline *pipeline, struct str id)
 {
     static const struct str names[] = {BATCH_FIELDS(BATCH_FIELD_STR)};
@@ -114,6 +115,7 @@ bool batch_parse(const struct command *command, struct batch *ret, struct proble
 
 /* ---- ending early ---- */
 
+/* Calls batch_end.lua without a chunk, so that no chunk is stored as the sender of the callback. */
 struct command *batch_cmd_cancel(struct pipeline *pipeline, struct str id, int64_t now_ms)
 {
     return pipeline_add_script(pipeline, &script_batch_end, 1, 3,
@@ -122,6 +124,8 @@ struct command *batch_cmd_cancel(struct pipeline *pipeline, struct str id, int64
                                               str_of(batch_status_names[BATCH_CANCELLED])});
 }
 
+/* Calls batch_end.lua. Unlike batch_cmd_cancel it passes `from`, the chunk whose job must send
+ * the callback. */
 struct command *batch_cmd_fail(struct pipeline *pipeline, struct str id, int64_t from,
                                int64_t now_ms)
 {
@@ -132,6 +136,8 @@ struct command *batch_cmd_fail(struct pipeline *pipeline, struct str id, int64_t
                                               command_int(pipeline->arena, from)});
 }
 
+/* The reply 0 means that the batch had ended in another way, -1 that there is no such batch. On
+ * failure the local number stays 0, so both results become false. */
 bool batch_parse_fail(const struct command *command, bool *ret_changed, bool *ret_callback_due,
                       struct problem *p)
 {
@@ -143,8 +149,8 @@ bool batch_parse_fail(const struct command *command, bool *ret_changed, bool *re
     return ok;
 }
 
-/* Both commands use the script batch_end, here without a chunk, so that the reply has the same
- * form. No chunk is to send a callback then. */
+/* batch_cmd_cancel and batch_cmd_fail use the same script, so their replies have the same form. A
+ * cancel names no chunk that could have to send the callback, so that result is not used. */
 bool batch_parse_cancel(const struct command *command, bool *ret_changed, struct problem *p)
 {
     bool unused_callback_due;
@@ -154,6 +160,7 @@ bool batch_parse_cancel(const struct command *command, bool *ret_changed, struct
 
 /* ---- results ---- */
 
+/* One script reads the batch's state, students and results, so that all are of the same moment. */
 struct command *batch_cmd_results(struct pipeline *pipeline, struct str id, int64_t offset,
                                   int64_t limit)
 {
@@ -184,8 +191,8 @@ static bool batch_parse_result(const redisReply *student, const redisReply *text
     return true;
 }
 
-/* The reply is nil if there is no such batch. A result that cannot be parsed sets the problem and
- * makes the whole reply fail. */
+/* The reply is nil if there is no such batch. A result that cannot be parsed, or a total
+ * that is no number, sets p->code; the last line then returns false. */
 bool batch_parse_results(const struct command *command, size_t limit, bool *ret_exists,
                          int64_t *ret_total, struct batch_result *ret_results, size_t *ret_count,
                          struct problem *p)

@@ -88,6 +88,7 @@ bool batch_parse_start_chunk(const struct command *command, struct batch_update 
 struct command *batch_cmd_save(struct pipeline *pipeline, struct str id, int64_t from,
                                int64_t created_ms, int64_t now_ms,
                                const struct batch_result *results, size_t n);
+/* Parses the reply to batch_cmd_save. */
 bool batch_parse_save(const struct command *command, struct batch_update *ret, struct problem *p);
 
 /* ---- for erasing a student: batch_chunk.c ---- */

@@ -40,6 +40,8 @@ static bool batch_parse_update(const redisReply *reply, struct batch_update *ret
     return batch_parse_fields(reply_at(reply, 2), &ret->batch, p);
 }
 
+/* The items are the fourth element of the reply; batch_parse_update parses the first three. An
+ * item of another form sets the problem, and the function returns false after the loop. */
 bool batch_parse_start_chunk(const struct command *command, struct batch_update *ret,
                              struct batch_item *ret_items, size_t *ret_count, struct problem *p)
 {
@@ -64,6 +66,9 @@ bool batch_parse_start_chunk(const struct command *command, struct batch_update 
     return p->code == PROBLEM_NONE;
 }
 
+/* Passes student and stored result of each student to batch_save.lua. A stored result is '+' and
+ * the MasteryResult as JSON, or '-' and the message of the error. argv has room for n <=
+ * BATCH_CHUNK results. */
 struct command *batch_cmd_save(struct pipeline *pipeline, struct str id, int64_t from,
                                int64_t created_ms, int64_t now_ms,
                                const struct batch_result *results, size_t n)
@@ -110,6 +115,7 @@ struct command *batch_cmd_has_student(struct pipeline *pipeline, struct str id, 
     return pipeline_add(pipeline, COMMAND_READ, 3, (struct str[]){STR("ZSCORE"), key, student});
 }
 
+/* The script also updates the batch's numbers of students (total, processed, failed). */
 struct command *batch_cmd_remove_student(struct pipeline *pipeline, struct str id,
                                          struct str student)
 {

@@ -107,6 +107,8 @@ bool batch_parse_fields(const redisReply *reply, struct batch *ret, struct probl
 
 /* ---- items ---- */
 
+/* Prints the components, then the weights if the client stated some, each with a space after it.
+ * 192 bytes are a guess of the size: the buffer grows if they are not enough. */
 struct str batch_print_item(struct arena *arena, const struct batch_item *item)
 {
     struct buf out;
@@ -135,6 +137,8 @@ static bool batch_parse_shares(struct str *text, double ret[COMPONENTS])
     return true;
 }
 
+/* An empty text is an item without stated components. After the components the text either ends
+ * or has the weights up to its end. */
 bool batch_parse_item(struct str text, struct batch_item *ret)
 {
     ret->stated = text.n > 0;

@@ -81,7 +81,7 @@ void batch_put_keys(struct arena *arena, struct str id, struct str ret_keys[BATC
 /* Parses the reply to HMGET with BATCH_FIELDS. ret->exists is false if there is no such batch. */
 bool batch_parse_fields(const redisReply *reply, struct batch *ret, struct problem *p);
 /* Components, then weights if given, as decimals that each end with a space; empty if the item is
- * not stated. p NULL: out of memory. */
+ * not stated. The result's p is NULL when out of memory. */
 struct str batch_print_item(struct arena *arena, const struct batch_item *item);
 /* Parses an item as batch_print_item prints it; returns false for any other text. Does not set the
  * student. */

@@ -50,7 +50,7 @@ static bool cohort_split_ids(struct str text, struct arena *arena, size_t max, s
     return true;
 }
 
-/* Joins ids with spaces between them. p NULL: out of memory. */
+/* Returns the ids with spaces between them, a text whose p is NULL when out of memory. */
 static struct str cohort_join_ids(struct arena *arena, struct str_list list)
 {
     size_t size = 0;
@@ -244,11 +244,12 @@ bool cohort_parse_teaches(const struct command *of_student, const struct command
         return false;
     for (size_t i = 0; i < student_cohorts && !*ret_teaches; i++) {
         for (size_t j = 0; j < teacher_cohorts && !*ret_teaches; j++) {
-            struct str one, other;
+            struct str student_cohort, teacher_cohort;
 
-            *ret_teaches = reply_text(reply_at(of_student->reply, i), &one) == REPLY_OK &&
-                           reply_text(reply_at(of_teacher->reply, j), &other) == REPLY_OK &&
-                           str_equal(one, other);
+            *ret_teaches =
+                reply_text(reply_at(of_student->reply, i), &student_cohort) == REPLY_OK &&
+                reply_text(reply_at(of_teacher->reply, j), &teacher_cohort) == REPLY_OK &&
+                str_equal(student_cohort, teacher_cohort);
         }
     }
     return true;

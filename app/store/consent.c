@@ -58,6 +58,8 @@ enum consent_outcome consent_parse_change(const struct command *command, struct 
     return CONSENT_PROBLEM;
 }
 
+/* One HMGET reads the texts of all kinds, in the order of enum consent, on which consent_parse
+ * relies. */
 struct command *consent_cmd_get(struct pipeline *pipeline, struct str student)
 {
     struct str argv[2 + CONSENTS] = {STR("HMGET"),

@@ -29,6 +29,7 @@ struct consent_change {
     struct str journal; /* entry of the journal for the worker, as JSON */
 };
 
+/* Stores the decision; enum consent_outcome says when it stores nothing. */
 struct command *consent_cmd_change(struct pipeline *pipeline, const struct consent_change *change);
 enum consent_outcome {
     CONSENT_SAVED,         /* *ret is the decision in force: this one, or an earlier equal one */

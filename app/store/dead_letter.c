@@ -27,7 +27,7 @@ static void dead_letter_write_event(struct jw *w, struct str payload)
         jw_str(w, "event", (struct str){payload.p, DEAD_LETTER_BYTES_MAX});
 }
 
-/* Returns the text of the field `e`; p NULL: out of memory. */
+/* Returns the dead letter as JSON, the value of the field `e`. Its p is NULL when out of memory. */
 static struct str dead_letter_text(struct arena *arena, struct str reason, struct str source,
                                    struct str payload, int64_t now_ms)
 {
@@ -115,6 +115,9 @@ static bool dead_letter_parse(struct str text, struct arena *arena, struct dead_
     return true;
 }
 
+/* Splits the reply into the entries of the stream, then parses the field `e` of each entry.
+ * Entries of another form do not make the reply fail, so that an operator can see and remove them.
+ */
 bool dead_letter_parse_list(const struct command *command, struct arena *arena, size_t max,
                             struct dead_letter *ret_letters, size_t *ret_count, struct problem *p)
 {

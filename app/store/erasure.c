@@ -24,6 +24,8 @@ struct command *erasure_cmd_tombstone(struct pipeline *pipeline, struct str stud
         (struct str[]){STR("GET"), key_student(pipeline->arena, student, STUDENT_KEY_ERASED)});
 }
 
+/* The value of the tombstone does not matter. Nil, and a failed command, leave the p of the local
+ * text NULL. */
 bool erasure_parse_tombstone(const struct command *command, bool *ret_begun, struct problem *p)
 {
     struct str tombstone = {0};
@@ -132,6 +134,7 @@ enum erasure_outcome erasure_parse_shard(const struct command *command,
     return p->code == PROBLEM_NONE ? ERASURE_DONE : ERASURE_PROBLEM;
 }
 
+/* ZRANGE takes the positions of the first and the last element, both inclusive. */
 struct command *erasure_cmd_idempotency_keys(struct pipeline *pipeline, struct str student,
                                              int64_t offset, int count)
 {
@@ -176,6 +179,7 @@ struct command *erasure_cmd_leave_cohort(struct pipeline *pipeline, struct str c
 
 /* ---- erasures that are not complete ---- */
 
+/* The score of a student in the sorted set is now_ms; registering the student again replaces it. */
 void erasure_cmd_register(struct pipeline *pipeline, struct str student, int64_t now_ms)
 {
     (void)pipeline_add(

@@ -43,19 +43,20 @@ void idempotency_cmd_register(struct pipeline *pipeline, struct str student, str
  * HTTP statuses of success; only such responses are stored. */
 static bool idempotency_parse_record(struct str text, struct idempotency_record *ret)
 {
-    struct str head = str_cut(&text, '\n'), state = str_cut(&head, ' ');
+    struct str first_line = str_cut(&text, '\n'), state = str_cut(&first_line, ' ');
     int64_t status;
 
-    ret->digest = str_cut(&head, ' ');
+    ret->digest = str_cut(&first_line, ' ');
     ret->state = IDEMPOTENCY_RUNNING;
     if (str_equal(state, STR("running")))
         return true;
     ret->state = IDEMPOTENCY_DONE;
-    if (!str_equal(state, STR("done")) || !str_to_int64(str_cut(&head, ' '), 200, 299, &status))
+    if (!str_equal(state, STR("done")) ||
+        !str_to_int64(str_cut(&first_line, ' '), 200, 299, &status))
         return false;
     ret->status = (int)status;
-    ret->student = str_cut(&head, ' ');
-    ret->location = head;
+    ret->student = str_cut(&first_line, ' ');
+    ret->location = first_line;
     ret->body = text;
     return true;
 }
@@ -80,6 +81,8 @@ bool idempotency_parse_acquire(const struct command *command, struct idempotency
     return false;
 }
 
+/* Prints "done DIGEST STATUS STUDENT LOCATION", a line feed and the body of the response. The
+ * script stores this text only in place of the running record of this owner. */
 void idempotency_cmd_save(struct pipeline *pipeline, struct str key, struct str owner,
                           const struct idempotency_record *record)
 {

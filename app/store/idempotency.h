@@ -27,8 +27,8 @@ struct idempotency_record {
     struct str body;     /* body of the response */
 };
 
-/* Returns the Redis key of a record. hash: of the route and the Idempotency-Key. p NULL: out of
- * memory. */
+/* Returns the Redis key of a record. hash: hash of the route and the Idempotency-Key. The
+ * result's p is NULL when out of memory. */
 struct str idempotency_key(struct arena *arena, const char *role, struct str user, struct str hash);
 /* Acquires the key for running_ms. A request that has not finished by then counts as dead, and
  * another one with the same body may acquire the key. Should the first request be alive after all,

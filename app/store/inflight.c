@@ -31,6 +31,7 @@ struct inflight *inflight_new(void)
     return calloc(1, sizeof(struct inflight));
 }
 
+/* Frees the entries of all buckets, even those whose writes have not finished, then the table. */
 void inflight_free(struct inflight *inflight)
 {
     for (size_t i = 0; inflight && i < INFLIGHT_BUCKETS; i++) {
@@ -70,7 +71,7 @@ bool inflight_latest(struct inflight *inflight, struct str student, struct str *
     return true;
 }
 
-/* Returns the entry of the student, which is created if there is none. NULL: memory is short, or
+/* Returns the entry of the student, which is created if there is none. NULL: out of memory, or
  * the id is too long. */
 static struct inflight_entry *inflight_obtain(struct inflight *inflight, struct str student)
 {
@@ -98,6 +99,8 @@ static void inflight_drop_unused(struct inflight_entry **place)
     free(entry);
 }
 
+/* Obtains the student's entry and stores `packed` in it, in place of the state of an earlier
+ * write. A state that is too long is not recorded, just as when out of memory. */
 void inflight_add(struct inflight *inflight, struct str student, struct str packed)
 {
     struct inflight_entry *entry =
@@ -126,6 +129,7 @@ void inflight_remove(struct inflight *inflight, struct str student, bool saved)
     inflight_drop_unused(place);
 }
 
+/* Without an entry (out of memory) the student stays unlocked; see inflight_is_locked. */
 void inflight_lock(struct inflight *inflight, struct str student, const void *owner)
 {
     struct inflight_entry *entry = inflight_obtain(inflight, student);
@@ -134,7 +138,7 @@ void inflight_lock(struct inflight *inflight, struct str student, const void *ow
         entry->owner = owner;
 }
 
-/* False also when memory was short for the lock; the writes then race, and one of them is
+/* False also when there was no memory for the lock; the writes then race, and one of them is
  * repeated. */
 bool inflight_is_locked(struct inflight *inflight, struct str student, const void *owner)
 {

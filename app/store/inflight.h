@@ -17,7 +17,7 @@ void inflight_free(struct inflight *inflight); /* accepts NULL */
 /* Finds the packed state that the latest unfinished write to the student will leave. False: no
  * write is unfinished, or its state is not usable. */
 bool inflight_latest(struct inflight *inflight, struct str student, struct str *ret_packed);
-/* Records a write that will leave the state `packed`. When memory is short nothing is recorded;
+/* Records a write that will leave the state `packed`. When out of memory, nothing is recorded;
  * the next write then races with this one, which costs it a round trip. */
 void inflight_add(struct inflight *inflight, struct str student, struct str packed);
 /* Records that one write to the student is finished. saved: Redis accepted it. When it is false,

@@ -180,6 +180,7 @@ static int key_hex_digit(char c)
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* Two lower-case digits and nothing else. *ret_shard is set only on success. */
 bool key_parse_shard(struct str digits, unsigned *ret_shard)
 {
     int high, low;

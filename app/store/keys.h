@@ -5,7 +5,7 @@
  * Cluster uses as a hash tag. So all keys that must change together for one student are in one
  * slot of the cluster.
  *
- * Functions that return a key return a text with p NULL when memory is short. */
+ * Functions that return a key return a text whose p is NULL when out of memory. */
 #ifndef STORE_KEYS_H
 #define STORE_KEYS_H
 
@@ -86,7 +86,7 @@ extern const struct str key_pattern_profiles;
 /* Gets the id of the student from the key of a profile. False: it is the key of another record. */
 bool key_parse_profile(struct str key, struct str *ret_student);
 /* The keys {ss}:student:ID:day:YYYYMMDD of count days, beginning with the day `first` (days since
- * 1970-01-01). ret_keys has room for count keys. False: memory is short. */
+ * 1970-01-01). ret_keys has room for count keys. False: out of memory. */
 bool key_student_days(struct arena *arena, struct str student, int32_t first, int count,
                       struct str *ret_keys);
 /* As key_student_days, for the keys {ss}:student:ID:recommendations:YYYYMMDD. */
@@ -138,11 +138,11 @@ struct str key_batch(struct arena *arena, struct str batch, enum batch_key key);
 struct str key_idempotency(struct arena *arena, const char *role, struct str user, struct str hash);
 
 extern const struct str key_pattern_events; /* pattern for the :events keys of all students */
-extern const struct str key_pattern_marks;  /* pattern for the :marks keys of all students */
-extern const struct str key_audit_heads;    /* audit:heads: hash of each shard's latest seal */
-extern const struct str key_cohorts;        /* cohorts: sorted set of all cohort ids */
-extern const struct str key_erasures;       /* erasures: sorted set of students, by start time */
-extern const struct str key_aof_rewrite;    /* erasures:rewrite: the AOF has to be rewritten */
+extern const struct str key_pattern_marks; /* :marks keys (ids of counted events) of all students */
+extern const struct str key_audit_heads;   /* audit:heads: hash of each shard's latest seal */
+extern const struct str key_cohorts;       /* cohorts: sorted set of all cohort ids */
+extern const struct str key_erasures;      /* erasures: sorted set of students, by start time */
+extern const struct str key_aof_rewrite;   /* erasures:rewrite: the AOF has to be rewritten */
 /* queue:{dead}: stream of dead letters, the items that were given up. */
 extern const struct str key_dead_letters;
 extern const struct str key_queues[];    /* queue:{batch}:high, :normal, :low, by queue_priority */

@@ -4,8 +4,8 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
-/* The expiry of the lease is measured by the clock of Redis, so differences between the clocks of
- * the workers do not matter. */
+/* The reply is 1 if the holder has the lease now. The expiry of the lease is measured by the clock
+ * of Redis, so differences between the clocks of the workers do not matter. */
 struct command *lease_cmd_acquire(struct pipeline *pipeline, unsigned shard, struct str holder,
                                   int ms)
 {

@@ -78,6 +78,8 @@ struct link *link_new(const struct config *config, char ret_error[200])
     return NULL;
 }
 
+/* Also frees a link that link_new has made only in part: the context or the arena may be NULL.
+ * The commands in the queue are not freed, since they belong to their pipelines. */
 void link_free(struct link *link)
 {
     if (!link)
@@ -220,7 +222,7 @@ static void link_add_handshake(struct link *link)
 }
 
 /* Sends the link's own commands: the handshake, which ends with a PING, or a PING alone. False:
- * memory is short. */
+ * out of memory. */
 static bool link_send_control(struct link *link, int64_t now_us, bool handshake)
 {
     struct pipeline *control = &link->control;
@@ -290,6 +292,9 @@ bool link_open(struct link *link, int64_t now_us)
     return false;
 }
 
+/* Changes the generation, so that the event loop notices that the descriptor is not valid any
+ * more. The result counts all commands of an unfinished handshake or PING, even those that have
+ * their reply: it failed as a whole. */
 size_t link_close(struct link *link)
 {
     bool unfinished = link->control.status == PIPELINE_SUBMITTED;
@@ -328,7 +333,7 @@ static enum link_event link_accept(struct link *link, redisReply *reply, int64_t
     }
     (void)link_pop_sent(link);
     link->last_reply_us = now_us;
-    /* NOSCRIPT: send the whole script once. If memory is short, the error reply is the result. */
+    /* NOSCRIPT: send the whole script once. When out of memory, the error is its reply. */
     if (error == REPLY_NO_SCRIPT && command->script && !command->loaded) {
         command->loaded = true;
         if (link_send(link, command)) {
@@ -429,6 +434,8 @@ enum link_event link_check_time_limit(struct link *link, int64_t now_us)
                : link_fail(link, LINK_TIMED_OUT, "Redis did not reply in time");
 }
 
+/* Counts from the time at which the pipeline of the oldest command was last written; before that,
+ * from the time at which it was submitted. */
 int64_t link_wait_us(const struct link *link, int64_t now_us)
 {
     return link->sent ? now_us - link->sent->pipeline->submitted_us : 0;

@@ -25,7 +25,7 @@ enum link_event {
     LINK_TIMED_OUT, /* the oldest command got no reply in time */
 };
 
-/* Creates a closed link. NULL with the reason in ret_error: memory is short, or redis_url is
+/* Creates a closed link. NULL with the reason in ret_error: out of memory, or redis_url is
  * malformed. config must outlive the link. */
 struct link *link_new(const struct config *config, char ret_error[200]);
 void link_free(struct link *link); /* accepts NULL */
@@ -38,17 +38,18 @@ void link_allow_blocking(struct link *link, int ms);
  * and link_error() has the reason. */
 bool link_open(struct link *link, int64_t now_us);
 /* Closes the connection, so that a late reply cannot be read as the reply to another command
- * (hazards H3). Commands of an unfinished handshake or PING are removed from the queue; returns
- * how many. All other commands without a reply stay in the queue. */
+ * (hazards H3). Commands of an unfinished handshake or PING are removed from the queue, and the
+ * number of all commands of that handshake or PING is returned, 0 if none was unfinished. All other
+ * commands without a reply stay in the queue. */
 size_t link_close(struct link *link);
 bool link_is_open(const struct link *link);
 /* True until Redis has confirmed AUTH, SELECT and the schema of a new connection. */
 bool link_in_handshake(const struct link *link);
-/* Queues a PING, unless the handshake or an earlier PING has no reply yet. False: memory is short,
+/* Queues a PING, unless the handshake or an earlier PING has no reply yet. False: out of memory,
  * and the owner must close the link. */
 bool link_ping(struct link *link, int64_t now_us);
 
-/* Appends the command to the write buffer and to the queue. False: memory is short, and neither
+/* Appends the command to the write buffer and to the queue. False: out of memory, and neither
  * has changed. */
 bool link_send(struct link *link, struct command *command);
 /* Writes as many bytes of the write buffer as the socket accepts. Returns LINK_IDLE, or an event
@@ -78,9 +79,9 @@ int64_t link_last_reply_us(const struct link *link); /* time of the latest reply
 /* link_fd: the socket, -1 when closed. A new connection may get the same descriptor number as the
  * one before it; the generation differs for each connection. */
 int link_fd(const struct link *link);
-unsigned link_generation(const struct link *link);
-bool link_wants_write(const struct link *link);  /* the write buffer is not empty */
-size_t link_sent_count(const struct link *link); /* number of commands without a reply */
+unsigned link_generation(const struct link *link); /* number of the connection */
+bool link_wants_write(const struct link *link);    /* the write buffer is not empty */
+size_t link_sent_count(const struct link *link);   /* number of commands without a reply */
 /* Why the latest connection failed or ended; "" before. */
 const char *link_error(const struct link *link);
 

@@ -5,6 +5,7 @@
 
 #include "app/store/keys.h"
 
+/* Returns the key {ss}:outbox of the shard. */
 static struct str outbox_key(struct pipeline *pipeline, unsigned shard)
 {
     return key_shard_record(pipeline->arena, shard, SHARD_KEY_OUTBOX);
@@ -20,7 +21,8 @@ struct command *outbox_cmd_next(struct pipeline *pipeline, unsigned shard, struc
     return stream_cmd_range(pipeline, outbox_key(pipeline, shard), from, STR("+"), 1);
 }
 
-/* If a field is absent, the event stays without text (p NULL), or the traceparent stays empty. */
+/* If a field is absent, the event stays without text (its p is NULL), or the traceparent stays
+ * empty. */
 bool outbox_parse_next(const struct command *command, struct outbox_entry *ret_entry,
                        bool *ret_found, struct problem *p)
 {

@@ -12,7 +12,7 @@
 
 struct outbox_entry {
     struct str id;          /* id of the entry in the stream */
-    struct message message; /* event.p NULL: the entry has another form */
+    struct message message; /* message.event.p is NULL if the entry has another form */
 };
 
 /* Reads the oldest entry after the id `previous`, or the oldest of all if `previous` is empty. */

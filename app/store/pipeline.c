@@ -5,7 +5,7 @@
 
 #include "app/base/buf.h"
 
-/* The command that pipeline_add returns when memory is short. The pipeline is marked as failed
+/* The command that pipeline_add returns when out of memory. The pipeline is marked as failed
  * then and never sent, so the reply of this command is always NULL. */
 static struct command placeholder;
 
@@ -35,7 +35,7 @@ void pipeline_join(struct pipeline *into, struct pipeline *from)
     pipeline_clear(from);
 }
 
-/* False when argc is out of range or a text has p NULL, which is the result of a failed
+/* False when argc is out of range or the p of a text is NULL, which is the result of a failed
  * allocation. Redis would get an empty text instead, which could be the name of another key or
  * overwrite data with nothing. */
 static bool pipeline_argv_is_valid(int argc, const struct str *argv)
@@ -76,6 +76,8 @@ struct command *pipeline_add(struct pipeline *pipeline, enum command_kind kind, 
     return pipeline_append(pipeline, (struct command){.kind = kind, .argc = argc, .argv = argv});
 }
 
+/* A script counts as a write unless pipeline_add_read_script adds it, so it is never sent a
+ * second time after a lost connection. */
 struct command *pipeline_add_script(struct pipeline *pipeline, const struct script *script,
                                     int keys, int argc, const struct str *argv)
 {

@@ -64,7 +64,7 @@ void pipeline_clear(struct pipeline *pipeline);
 void pipeline_join(struct pipeline *into, struct pipeline *from);
 /* Adds a command. The array argv is copied, but its texts are not: they must stay valid until the
  * pipeline is complete. A text whose p is NULL counts as lack of memory, because arena_printf and
- * similar functions return such a text then. Never returns NULL: when memory is short, the
+ * similar functions return such a text then. Never returns NULL: when out of memory, the
  * pipeline is marked as failed and the result is a placeholder command, whose reply is always
  * NULL. */
 struct command *pipeline_add(struct pipeline *pipeline, enum command_kind kind, int argc,
@@ -77,7 +77,7 @@ struct command *pipeline_add_script(struct pipeline *pipeline, const struct scri
 struct command *pipeline_add_read_script(struct pipeline *pipeline, const struct script *script,
                                          int keys, int argc, const struct str *argv);
 
-/* The decimal text of a number, for argv. p is NULL when memory is short. */
+/* The decimal text of a number, for argv. Its p is NULL when out of memory. */
 struct str command_int(struct arena *arena, int64_t value);
 
 #endif

@@ -10,7 +10,7 @@
 #include "app/store/stream.h"
 
 /* The fields of a record, in this order. The last one is present only if the prediction assumes an
- * intervention. */
+ * intervention (help for the student, such as tutoring). */
 enum prediction_field { MADE_AT, TARGET_DAY, PREDICTED, LOWER, UPPER, MODEL, INTERVENTION, FIELDS };
 static const struct str prediction_field_names[FIELDS] = {[MADE_AT] = STR_INIT("made_at"),
                                                           [TARGET_DAY] = STR_INIT("target_day"),
@@ -31,6 +31,8 @@ struct command *prediction_cmd_cached(struct pipeline *pipeline, struct str stud
     return pipeline_add(pipeline, COMMAND_READ, 3, (struct str[]){STR("HGET"), key, name});
 }
 
+/* Nil leaves the p of the local text NULL: there is no such prediction. *ret_text is set only on
+ * success. */
 bool prediction_parse_cached(const struct command *command, struct str *ret_text, struct problem *p)
 {
     struct str text = {0};
@@ -52,6 +54,7 @@ static struct str prediction_number_text(struct arena *arena, double value)
     return arena_copy(arena, (struct str){text, n});
 }
 
+/* Returns the date of the day as YYYY-MM-DD. */
 static struct str prediction_day_text(struct arena *arena, int32_t day)
 {
     char text[DAY_TEXT_SIZE];

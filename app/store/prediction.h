@@ -19,7 +19,8 @@ enum {
  * together, an hour after the latest was stored. */
 struct command *prediction_cmd_cached(struct pipeline *pipeline, struct str student,
                                       struct str name);
-/* Parses the reply. *ret_text: the prediction; p NULL if there is none. */
+/* Parses the reply to prediction_cmd_cached. *ret_text: the prediction; its p is NULL if there is
+ * none. */
 bool prediction_parse_cached(const struct command *command, struct str *ret_text,
                              struct problem *p);
 
@@ -27,9 +28,10 @@ bool prediction_parse_cached(const struct command *command, struct str *ret_text
 struct prediction_record {
     int64_t made_at_ms;         /* time at which it was made */
     int32_t target_day;         /* the predicted UTC day */
-    double score, lower, upper; /* predicted score and the ends of its interval, in [0,1] */
+    double score, lower, upper; /* predicted score; lower and upper end of its interval; in [0,1] */
     struct str model;           /* name of the model that made it */
-    struct str intervention;    /* intervention that the prediction assumes; empty: none */
+    struct str intervention;    /* help for the student that the prediction assumes, such as
+                                   tutoring; empty: none */
 };
 
 /* Appends the record and stores `text` as the latest prediction of the kind `name`. Does neither if

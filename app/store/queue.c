@@ -26,16 +26,18 @@ struct command *queue_cmd_read(struct pipeline *pipeline, struct str worker, siz
     struct str argv[QUEUE_PRIORITIES + 6];
     int argc = 0;
 
-    for (int level = 0; level < QUEUE_PRIORITIES; level++)
-        argv[argc++] = key_queues[level];
+    for (int priority = 0; priority < QUEUE_PRIORITIES; priority++)
+        argv[argc++] = key_queues[priority];
     argv[argc++] = QUEUE_GROUP;
     argv[argc++] = worker;
     argv[argc++] = command_int(pipeline->arena, (int64_t)room);
-    for (int level = 0; level < QUEUE_PRIORITIES; level++)
-        argv[argc++] = command_int(pipeline->arena, (int64_t)share[level]);
+    for (int priority = 0; priority < QUEUE_PRIORITIES; priority++)
+        argv[argc++] = command_int(pipeline->arena, (int64_t)share[priority]);
     return pipeline_add_script(pipeline, &script_queue_read, QUEUE_PRIORITIES, argc, argv);
 }
 
+/* Keys of the script: the three streams, which it searches from high to low. Arguments: group,
+ * worker, room, idle_ms. */
 struct command *queue_cmd_claim(struct pipeline *pipeline, struct str worker, size_t room,
                                 int64_t idle_ms)
 {
@@ -57,14 +59,14 @@ static bool queue_parse_job(const redisReply *reply, struct queue_job *ret)
 {
     struct stream_entry entry = {.fields = reply_at(reply, 2)};
     struct str attempts = STR("0");
-    int64_t level, deliveries;
+    int64_t priority, deliveries;
 
     *ret = (struct queue_job){.kind = STR(""), .body = STR("")};
-    if (reply_int(reply_at(reply, 0), &level) != REPLY_OK || level < 0 ||
-        level >= QUEUE_PRIORITIES || reply_text(reply_at(reply, 1), &ret->id) != REPLY_OK ||
+    if (reply_int(reply_at(reply, 0), &priority) != REPLY_OK || priority < 0 ||
+        priority >= QUEUE_PRIORITIES || reply_text(reply_at(reply, 1), &ret->id) != REPLY_OK ||
         reply_int(reply_at(reply, 3), &deliveries) != REPLY_OK)
         return false;
-    ret->priority = (enum queue_priority)level;
+    ret->priority = (enum queue_priority)priority;
     (void)stream_field(&entry, STR("k"), &ret->kind);
     (void)stream_field(&entry, STR("b"), &ret->body);
     (void)stream_field(&entry, STR("t"), &attempts);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A queue of jobs for the workers: three Redis Streams, queue:{batch}:high, :normal and :low, with
  * one consumer group. A job that a worker has read is pending until the worker finishes it, delays
- * it or moves it to the dead letters (items that were given up). Another worker claims the pending
- * jobs of a worker that died. Every change of a job checks that the job is still assigned to the
- * caller, so a worker that was stopped while another one claimed its jobs changes nothing.
+ * it or moves it to the dead letters (items that were given up). Another worker claims (takes over)
+ * the pending jobs of a worker that died. Every change of a job checks that the job is still
+ * assigned to the caller, so a worker that was stopped while another one claimed its jobs changes
+ * nothing.
  *
  * The stream entry of a job has the fields k (kind), b (body) and t (failed attempts). A job to
  * retry later is in the sorted set queue:{batch}:later until it is due. */

@@ -78,6 +78,8 @@ static bool recommendation_parse_date(struct str digits, int32_t *ret_day)
     return day_parse(str_of(text), ret_day);
 }
 
+/* Cuts rec_TOKEN-YYYYMMDD-NUMBER at its dashes; no part contains one. *ret_token and *ret_number
+ * are set only on success. */
 bool recommendation_id_parse(struct str id, struct str *ret_token, int32_t *ret_day,
                              int *ret_number)
 {
@@ -123,12 +125,14 @@ bool recommendation_parse_student(const struct command *command, struct str *ret
 
 /* ---- printing lines ---- */
 
+/* Appends a space and the name. */
 static void line_put_name(struct buf *out, const char *name)
 {
     buf_char(out, ' ');
     buf_text(out, name);
 }
 
+/* Appends a space and the number. */
 static void line_put_int(struct buf *out, int64_t value)
 {
     buf_char(out, ' ');
@@ -205,6 +209,8 @@ static int line_parse_name(struct line *line, const char *const *names)
     return 0;
 }
 
+/* Returns the next word as an integer in [min,max]. For any other word it sets `bad`, and the
+ * result has no meaning. */
 static int64_t line_parse_int(struct line *line, int64_t min, int64_t max)
 {
     int64_t value = min;
@@ -214,6 +220,7 @@ static int64_t line_parse_int(struct line *line, int64_t min, int64_t max)
     return value;
 }
 
+/* As line_parse_int, for a decimal number. */
 static double line_parse_number(struct line *line, double min, double max)
 {
     double value = min;
@@ -291,6 +298,7 @@ static bool lines_are_complete(struct str text)
     return text.n == 0 || text.p[text.n - 1] == '\n';
 }
 
+/* Returns the number of line feeds in the text. */
 static size_t lines_count(struct str text)
 {
     size_t n = 0;
@@ -351,6 +359,8 @@ static bool recommendation_text_at(const redisReply *reply, size_t i, struct str
     return reply_text(reply_at(reply, i), ret) != REPLY_ERROR;
 }
 
+/* The reply is [day's text, student's text] or [day's text, student's text, learning path]. A
+ * text of another form is an INTERNAL_ERROR, as is the lack of memory for ret->v. */
 bool recommendation_parse(const struct command *command, struct arena *arena, int32_t day,
                           size_t room, struct recommendations *ret, struct problem *p)
 {
@@ -416,8 +426,8 @@ void recommendation_add_feedback(struct recommendations *recommendations, int nu
     recommendation_update_history(recommendations, &added);
 }
 
-/* Returns the day's text: a line per recommendation, in the order of their numbers. p NULL: out of
- * memory. */
+/* Returns the day's text: a line per recommendation, in the order of their numbers. Its p
+ * is NULL when out of memory. */
 static struct str recommendation_day_text(struct arena *arena,
                                           const struct recommendations *recommendations)
 {
@@ -430,8 +440,8 @@ static struct str recommendation_day_text(struct arena *arena,
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
-/* Returns the student's text: the token, and the feedback history, oldest first. p NULL: out of
- * memory. */
+/* Returns the student's text: the token, and the feedback history, oldest first. Its p is
+ * NULL when out of memory. */
 static struct str recommendation_student_text(struct arena *arena,
                                               const struct recommendations *recommendations)
 {

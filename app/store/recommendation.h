@@ -31,9 +31,11 @@ struct recommendation_record {
     enum difficulty difficulty;
     enum priority priority;
     enum reason reason;
-    int minutes;                   /* time that the item takes */
-    double score, gap, confidence; /* in [0,1] */
-    bool has_feedback;             /* true: the members below are set */
+    int minutes; /* time that the item takes */
+    /* value of the component `area`; how far it is below its threshold; confidence of the
+     * recommendation; each in [0,1] */
+    double score, gap, confidence;
+    bool has_feedback; /* true: the members below are set */
     int64_t feedback_at_ms;
     struct feedback feedback;
 };
@@ -45,7 +47,7 @@ struct feedback_record {
     int number;
     enum action action;
     enum component area;
-    double usefulness; /* in [0,1] */
+    double usefulness; /* usefulness of the recommendation by this feedback, in [0,1] */
 };
 
 /* One day's recommendations and the student's feedback history. */

@@ -137,7 +137,7 @@ void reply_problem(const redisReply *reply, struct problem *p)
 /* For callers that do not read the replies themselves. */
 bool pipeline_check_replies(const struct pipeline *pipeline, struct problem *p)
 {
-    /* Its list of commands may be empty, if memory was short. */
+    /* A failed pipeline may have no commands (out of memory), so the loop alone would accept it. */
     if (pipeline->status != PIPELINE_COMPLETE) {
         problem_unavailable(p, 1);
         return false;

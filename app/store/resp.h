@@ -10,7 +10,7 @@
 #include "app/base/str.h"
 
 /* Appends the encoded command to *out, a growing string of hiredis, whose address may change.
- * False: memory is short, and *out is unchanged. */
+ * False: out of memory, and *out is unchanged. */
 bool resp_append(sds *out, const struct str *argv, int argc);
 
 #endif

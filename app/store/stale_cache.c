@@ -58,7 +58,7 @@ static struct stale_slot *stale_cache_slot(struct stale_cache *cache, struct str
 }
 
 /* Replaces the response in the slot. The buffer of a slot is reused and grows to the largest body
- * that the slot has had. When memory is short, the old response stays. */
+ * that the slot has had. When out of memory, the old response stays. */
 void stale_cache_add(struct stale_cache *cache, struct str key, struct str body, int64_t now_ms)
 {
     unsigned char hash[DIGEST_SIZE];

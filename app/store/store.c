@@ -62,6 +62,7 @@ struct store *store_new(const struct config *config, char ret_error[200])
     return NULL;
 }
 
+/* Does not free pipelines that are in its queues or not answered: they belong to their owners. */
 void store_free(struct store *store)
 {
     if (!store)
@@ -183,8 +184,8 @@ static void store_add_replica_wait(const struct store *store, struct pipeline *p
         pipeline_add(pipeline, COMMAND_READ, 3, (struct str[]){STR("WAIT"), count, timeout_ms});
 }
 
-/* Sends, defers, or finishes the pipeline at once (failed when memory was short or the circuit is
- * not closed, complete when it has no commands).
+/* Sends, defers, or finishes the pipeline at once (failed when it ran out of memory or the circuit
+ * is not closed, complete when it has no commands).
  *
  * Before the handshake is confirmed, the connection may lead to another database, or to a store of
  * a later schema, into which this program must not write. So pipelines with writes are deferred
@@ -306,7 +307,7 @@ static bool store_has_enough_replicas(const struct store *store, const struct pi
 }
 
 /* Stores a reply in its command; the arena of the pipeline frees it. The last reply of a pipeline
- * finishes the pipeline. When memory is short for the release the reply stays NULL, which readers
+ * finishes the pipeline. When out of memory, the reply is freed and stays NULL, which readers
  * of replies treat as an error. */
 static void store_accept_reply(struct store *store, struct command *command, redisReply *reply,
                                int64_t now_us)
@@ -383,7 +384,7 @@ static void store_check_time_limit(struct store *store, int64_t now_us)
 static void store_probe(struct store *store, int64_t now_us)
 {
     if (!link_is_open(store->link))
-        (void)store_connect(store, now_us);
+        (void)store_connect(store, now_us); /* a failure is counted by the breaker */
     else if (!link_ping(store->link, now_us))
         store_disconnect(store, now_us, LINK_BROKEN);
     store_flush(store, now_us);
@@ -453,6 +454,7 @@ bool store_connected(const struct store *store)
     return link_is_open(store->link);
 }
 
+/* Only the oldest command is looked at, because it has waited longest. */
 bool store_responsive(const struct store *store, int64_t now_us)
 {
     return store->breaker.state == BREAKER_CLOSED &&

@@ -84,6 +84,7 @@ struct command *stream_cmd_has_entry(struct pipeline *pipeline, struct str strea
     return pipeline_add(pipeline, COMMAND_READ, 4, (struct str[]){STR("XRANGE"), stream, id, id});
 }
 
+/* The range has a single id, so a reply with more than one entry is an error. */
 bool stream_parse_has_entry(const struct command *command, bool *ret_found)
 {
     size_t n;

@@ -45,6 +45,8 @@ bool student_has_withdrawn(const struct command *command, enum consent consent)
     return true;
 }
 
+/* Checks the type of the reply first, because student_has_withdrawn counts an unreadable reply
+ * as withdrawn. Here it is reported as a failure, not as withdrawn consent. */
 bool student_parse_withdrawn(const struct command *command, enum consent consent,
                              bool *ret_withdrawn, struct problem *p)
 {
@@ -91,7 +93,8 @@ struct command *student_cmd_state(struct pipeline *pipeline, struct str student)
                         (struct str[]){STR("HMGET"), key, STR("s"), STR("c")});
 }
 
-/* Parses the reply [state, consents]. The initial state is the result when the field is missing. */
+/* Parses the reply [state, consents]. *ret is the initial mastery state when the
+ * student has no stored state. A failure is in p->code. */
 bool student_parse_state(const struct command *command, struct mastery_state *ret,
                          struct problem *p)
 {
@@ -121,6 +124,8 @@ struct command *student_cmd_days(struct pipeline *pipeline, struct str student, 
     return pipeline_add(pipeline, COMMAND_READ, 1 + count, argv);
 }
 
+/* Element i of the reply is the packed closing state of one day. One that state_unpack refuses
+ * is corrupt: REPLY_ERROR. */
 enum reply_result student_parse_day(const struct command *command, size_t i,
                                     struct mastery_state *ret)
 {
@@ -183,9 +188,9 @@ static void student_put_days(struct pipeline *pipeline, const struct student_cha
     }
 }
 
-/* Queues the script student_change. Its keys are profile, tombstone (mark of an erased student),
- * journal, marks, and one per snapshot. Its arguments are expected state, new state, result,
- * journal entry, event id, mark, and two per snapshot. */
+/* Queues the script student_change. Its keys are profile, tombstone (key that exists once the
+ * student's erasure has begun), journal, marks, and one per snapshot. Its arguments are expected
+ * state, new state, result, journal entry, event id, mark, and two per snapshot. */
 struct command *student_cmd_change(struct pipeline *pipeline, const struct student_change *change,
                                    struct str *ret_packed)
 {
@@ -225,7 +230,7 @@ static struct str student_mark_text(struct str mark)
 enum change_outcome student_parse_change(const struct command *command, struct str *ret_packed,
                                          struct problem *p)
 {
-    int64_t code; /* integer reply: 1 saved, 0 erased, -1 withdrawn */
+    int64_t code; /* integer reply: 1: saved; 0: student erased; -1: consent withdrawn */
     size_t n;
 
     if (reply_text(command->reply, ret_packed) == REPLY_OK)

@@ -38,16 +38,18 @@ struct student_profile {
     /* The MasteryResult in JSON, to be copied into responses; empty if !exists. */
     struct str result_json;
     struct str packed;          /* the packed state; empty if !exists */
-    struct mastery_state state; /* the same, unpacked; an initial state if !exists */
+    struct mastery_state state; /* the packed state, unpacked; the initial state if !exists */
 };
 
+/* Reads the profile: MasteryResult, packed state, withdrawn consents. */
 struct command *student_cmd_profile(struct pipeline *pipeline, struct str student);
 bool student_parse_profile(const struct command *command, struct student_profile *ret,
                            struct problem *p);
 
 /* Reads the state without the result, which is a fifth of the bytes. */
 struct command *student_cmd_state(struct pipeline *pipeline, struct str student);
-/* *ret is the initial state if the student has none. */
+/* Parses the reply to student_cmd_state. *ret is the initial mastery state if the student has none.
+ */
 bool student_parse_state(const struct command *command, struct mastery_state *ret,
                          struct problem *p);
 
@@ -67,13 +69,13 @@ enum reply_result student_parse_day(const struct command *command, size_t i,
 bool student_parse_days(const struct command *command, struct mastery_state *ret_days,
                         size_t *ret_count, struct problem *p);
 
-/* Number of days for which the mark of an event is stored, from the day of the event. An event
- * that is repeated after that time is refused as too old. */
+/* Number of days for which the mark of a counted event is stored, from the day of the event. An
+ * event that is repeated after that time is refused as too old. */
 enum { MARK_DAYS = HISTORY_DAYS + 2 };
 
 /* A change of a student, which Redis makes as a whole or not at all: profile, snapshots, journal
- * entry (from which the worker derives further updates) and mark. It is made only if the packed
- * state in Redis still equals `expected` and the student is not erased. */
+ * entry (from which the worker derives further updates) and mark of the event. It is made only if
+ * the packed state in Redis still equals `expected` and the student is not erased. */
 struct student_change {
     struct str student;
     /* Packed state that the change started from; empty: the student had none. */
@@ -85,7 +87,7 @@ struct student_change {
     struct str journal; /* journal entry as JSON */
     /* Id of the event, which must not have been counted before; empty: no event. */
     struct str event_id;
-    /* Text stored with the id and returned when the event is repeated; may be empty. */
+    /* Text of the mark: stored with event_id, returned when the event is repeated; may be empty. */
     struct str mark;
     int32_t event_day; /* UTC day of the event (days since 1970-01-01) */
 };
@@ -100,7 +102,7 @@ enum change_outcome {
     CHANGE_DUPLICATE, /* the event was counted before; *ret_packed is the text of its mark */
     CHANGE_ERASED,    /* the student is erased: no new data is accepted */
     CHANGE_WITHDRAWN, /* consent to data processing is withdrawn: no new data is accepted */
-    CHANGE_PROBLEM,   /* the reply is an error or missing; p is set */
+    CHANGE_PROBLEM,   /* the reply is an error or missing; *p has the reason */
 };
 enum change_outcome student_parse_change(const struct command *command, struct str *ret_packed,
                                          struct problem *p);

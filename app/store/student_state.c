@@ -69,6 +69,8 @@ struct state_reader {
     const char *p;
 };
 
+/* Each state_get function reads the value at the reader's position and moves the position behind
+ * it. */
 static uint64_t state_get64(struct state_reader *reader)
 {
     uint64_t value;
@@ -96,14 +98,16 @@ static double state_get_double(struct state_reader *reader)
     return value;
 }
 
+/* Whether x is a number in [0,1], as a component's value must be. */
 static bool state_is_share(double x)
 {
     return x >= 0 && x <= 1; /* false for NaN */
 }
 
 /* Whether the formulas can have produced these values. If not, the state is corrupt, and
- * calculating with it would spread the damage. The tolerances allow for rounding: the sum of an
- * evidence (values times weights) may exceed its weight a little. */
+ * calculating with it would spread the damage. The tolerances allow for rounding. An evidence
+ * is a weighted mean of observed values in [0,1]: its sum (values times weights) is at most its
+ * weight (sum of the weights), or a little more. */
 static bool state_is_plausible(const struct mastery_state *state)
 {
     for (int i = 0; i < EVIDENCE_COMPONENTS; i++) {

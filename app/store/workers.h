@@ -21,13 +21,16 @@ struct worker_heartbeat {
     enum dapr_state dapr; /* state of the sidecar */
 };
 
+/* Stores the heartbeat in the field of its worker. */
 void workers_cmd_beat(struct pipeline *pipeline, const struct worker_heartbeat *heartbeat);
+/* Reads the heartbeats of all workers. */
 struct command *workers_cmd_get(struct pipeline *pipeline);
 /* Parses the reply to workers_cmd_get. ret_heartbeats has room for WORKERS_MAX; further workers,
  * and fields of another form, are ignored. False if the reply is not a hash. Texts point into the
  * reply. */
 bool workers_parse(const struct command *command, struct worker_heartbeat *ret_heartbeats,
                    size_t *ret_count);
+/* Removes the heartbeat of the worker with this id. */
 void workers_cmd_remove(struct pipeline *pipeline, struct str id);
 
 #endif
