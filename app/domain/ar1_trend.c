@@ -26,7 +26,8 @@ static double rho_prior(size_t i)
     return to - from;
 }
 
-/* Lower limit of a variance, so that scores exactly on a line have a finite likelihood. */
+/* Lower limit of the residual variance, so that scores exactly on a line have a finite likelihood.
+ */
 static const double variance_min = 1e-8;
 
 /* Sums over all days of products of scaled innovations. p is the innovation of the constant 1, q
@@ -36,6 +37,7 @@ struct sums {
     double log_scale; /* sum of the logarithms of the squared scales of the innovations */
 };
 
+/* Adds the products of one day's scaled innovations p, q and r (see struct sums) to the sums. */
 static void sums_add(struct sums *s, double p, double q, double r)
 {
     s->pp += p * p;
@@ -46,8 +48,8 @@ static void sums_add(struct sums *s, double p, double q, double r)
     s->rr += r * r;
 }
 
-/* Computes the sums for one rho from n >= 1 points: days x and scores y. The first point has no
- * predecessor, so its innovations are the values themselves. */
+/* Returns the sums for one rho over n >= 1 points: x holds the days, y the scores. The first point
+ * has no predecessor, so its innovations are the values 1, t and y themselves, with scale 1. */
 static struct sums sums_of(const double *x, const double *y, size_t n, double rho)
 {
     struct sums s = {0};
@@ -75,8 +77,8 @@ struct solution {
     double inverse[3];   /* of that symmetric matrix: elements [0][0], [0][1], [1][1] */
 };
 
-/* Solves the normal equations. prior: the precision that the prior of the slope adds to them; 0
- * means that the slope has no prior. */
+/* Solves the normal equations for level and slope. prior: the precision (1 / variance) that the
+ * prior of the slope adds to the element qq; 0 means that the slope has no prior. */
 static struct solution ar1_solve(const struct sums *s, double prior)
 {
     double qq = s->qq + prior, determinant = s->pp * qq - s->pq * s->pq;
@@ -89,9 +91,10 @@ static struct solution ar1_solve(const struct sums *s, double prior)
     return r;
 }
 
-/* Fits the line for rhos[i] into m->v[i]. *ret_log_likelihood becomes its log marginal likelihood,
- * up to a constant that is the same for every rho. The equations are solved twice: without a prior,
- * only to get the variance that scales the prior of the slope, and with that prior. */
+/* Fits the line for rhos[i] into m->v[i], all but its weight. *ret_log_likelihood becomes the log
+ * marginal likelihood of rhos[i], up to a constant that is the same for every rho. The equations
+ * are solved twice: without a prior, only to get the variance that scales the prior of the slope,
+ * and with that prior. */
 static void ar1_fit_rho(struct ar1_trend *m, size_t i, const double *x, const double *y,
                         double *ret_log_likelihood)
 {
@@ -112,6 +115,8 @@ static void ar1_fit_rho(struct ar1_trend *m, size_t i, const double *x, const do
         -0.5 * (df * log(m->v[i].variance) + sums.log_scale + log(fit.determinant / prior));
 }
 
+/* Fits the line once for each rho of the grid, then sets the weight of each fit: prior of rho times
+ * marginal likelihood, divided by the sum of these products, so that the weights sum to 1. */
 bool ar1_trend_fit(const double *x, const double *y, size_t n, struct ar1_trend *ret)
 {
     double likelihoods[AR1_TREND_RHOS], best = -HUGE_VAL, sum = 0;
@@ -151,6 +156,9 @@ double ar1_trend_level(const struct ar1_trend *m, double x)
     return level;
 }
 
+/* The prediction is a mixture: for each rho a prediction with a centre and a variance of its own,
+ * weighted by the posterior probability of that rho. One loop adds the centres, the other the
+ * variances. */
 void ar1_trend_at(const struct ar1_trend *m, double x, double *ret_centre, double *ret_error)
 {
     double t = x - m->last_x, centres[AR1_TREND_RHOS], centre = 0, variance = 0;
@@ -161,9 +169,9 @@ void ar1_trend_at(const struct ar1_trend *m, double x, double *ret_centre, doubl
         centres[i] = m->v[i].level + m->v[i].slope * t + correlation * m->v[i].last_residual;
         centre += m->v[i].weight * centres[i];
     }
-    /* The variance of a mixture of predictions is the weighted mean of their variances plus the
-     * variance of their centres. For one rho the variance has two parts: of_u for the residual u,
-     * of_line for the estimated line. */
+    /* The variance of a mixture is the weighted mean of the variances for each rho plus the
+     * variance of their centres. The variance for one rho has two parts, both in units of
+     * m->v[i].variance: of_u for the residual u on day x, of_line for the estimated line. */
     for (size_t i = 0; i < AR1_TREND_RHOS; i++) {
         double correlation = pow(m->v[i].rho, t), p = 1 - correlation, off = centres[i] - centre;
         const double *inverse = m->v[i].inverse;

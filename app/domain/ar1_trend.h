@@ -21,13 +21,15 @@
 #define AR1_TREND_SLOPE_SD 0.005 /* prior standard deviation of the slope, in score a day */
 enum { AR1_TREND_RHOS = 13 };    /* number of values of rho in the grid */
 
+/* The fitted model: one line for each rho of the grid. */
 struct ar1_trend {
     size_t n;      /* number of points that were fitted */
     double last_x; /* last (largest) x that was fitted; the model's time t is x - last_x */
     struct {
         double weight;        /* posterior probability of this rho; all sum to 1 */
         double rho;           /* correlation of the residuals of two successive days */
-        double level, slope;  /* value of the line at last_x; its change per unit of x */
+        double level;         /* value of the line at last_x */
+        double slope;         /* change of the line per unit of x */
         double last_residual; /* last y minus the value of the line at last_x */
         double variance;      /* variance of u(t), the residual of the line */
         double inverse[3];    /* covariance of level and slope / variance: [0][0], [0][1], [1][1] */

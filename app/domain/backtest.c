@@ -11,25 +11,27 @@
 
 _Static_assert((int)BACKTEST_MODELS == (int)PREDICTION_MODELS, "every model is tested");
 
-/* What a method predicts: a score, and the probability that the true score has the same level. */
-struct forecast_claim {
+/* What a method predicts for a day: a score, and the probability that the true score has the same
+ * mastery level (novice to master) as that score. */
+struct method_result {
     double score, confidence;
 };
 
-/* Adds the errors of one prediction. method: the method that made it. truth: the true score of the
- * predicted day. hit is 1 if prediction and truth have the same level, else 0. */
+/* Adds the errors of one prediction to the sums. method: the method that made it; result: what it
+ * predicted; truth: the true score of that day. hit is 1 if both scores have the same mastery
+ * level, else 0. */
 static void backtest_judge(struct backtest *sum, enum backtest_method method,
-                           struct forecast_claim claim, double truth)
+                           struct method_result result, double truth)
 {
-    double hit = mastery_level(truth) == mastery_level(claim.score);
+    double hit = mastery_level(truth) == mastery_level(result.score);
 
-    sum->absolute[method] += fabs(claim.score - truth);
-    sum->brier[method] += (claim.confidence - hit) * (claim.confidence - hit);
+    sum->absolute[method] += fabs(result.score - truth);
+    sum->brier[method] += (result.confidence - hit) * (result.confidence - hit);
 }
 
-/* Lets each method predict the score of the day `target` from the first n days, and adds the
- * errors. truth: the true score of that day. The two baselines claim their level with probability
- * 1. */
+/* Lets each method predict the score of the day `target` from the first n days, and adds the errors
+ * to the sums. truth: the true score of that day. The two baselines (last value, mean) predict
+ * their mastery level with probability 1. */
 static void backtest_add_day(struct backtest *sum, const struct daily *days, size_t n,
                              int32_t target, double interval_level, double truth)
 {
@@ -45,14 +47,16 @@ static void backtest_add_day(struct backtest *sum, const struct daily *days, siz
         forecast_at(&forecast, target, 0 /* no intervention */, &p);
         sum->covered[model] += truth >= p.interval.lower && truth <= p.interval.upper;
         backtest_judge(sum, (enum backtest_method)model,
-                       (struct forecast_claim){p.score, p.confidence}, truth);
+                       (struct method_result){p.score, p.confidence}, truth);
     }
-    backtest_judge(sum, BACKTEST_LAST_VALUE, (struct forecast_claim){days[n - 1].score, 1}, truth);
+    backtest_judge(sum, BACKTEST_LAST_VALUE, (struct method_result){days[n - 1].score, 1}, truth);
     (void)daily_scores(days, n, scores);
-    backtest_judge(sum, BACKTEST_MEAN, (struct forecast_claim){mean_of_scores(scores, n), 1},
-                   truth);
+    backtest_judge(sum, BACKTEST_MEAN, (struct method_result){mean_of_scores(scores, n), 1}, truth);
 }
 
+/* Uses at most the last HISTORY_DAYS days, as predictions do. `known` is the number of days that a
+ * prediction is made from; it grows until the predicted day `target` is after the last day of the
+ * history. */
 void backtest_add(struct backtest *sum, const struct daily *days, size_t n, int days_ahead,
                   double interval_level)
 {

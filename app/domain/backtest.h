@@ -29,17 +29,20 @@ struct backtest {
     double brier[BACKTEST_METHODS];
 };
 
-/* Adds predictions for one history of n days, which are in order of time. Each prediction is for
- * the day days_ahead >= 1 days after the last day that it knows. A prediction is made wherever at
- * least PREDICTION_MIN_DAYS days are known and the predicted day is not after the end of the
- * history. interval_level: the probability of the predicted intervals, in (0,1). */
+/* Predicts days of one history of n days, which are in order of time, and adds the errors to *sum.
+ * Each prediction is for the day that is days_ahead >= 1 days after the last day it is made from.
+ * One is made wherever it has at least PREDICTION_MIN_DAYS days to start from and the predicted day
+ * is not after the end of the history. interval_level: the probability of the predicted intervals,
+ * in (0,1). */
 void backtest_add(struct backtest *sum, const struct daily *days, size_t n, int days_ahead,
                   double interval_level);
 
-/* Each returns 0 when there are no predictions. */
+/* Means over the predictions of one model or method; each returns 0 when there are none. */
 double backtest_coverage(const struct backtest *b,
-                         enum backtest_method model); /* share in intervals */
+                         enum backtest_method model); /* share of true scores in the interval */
+/* mean of |predicted score - true score| */
 double backtest_mean_error(const struct backtest *b, enum backtest_method method);
+/* mean of struct backtest.brier */
 double backtest_brier(const struct backtest *b, enum backtest_method method);
 
 #endif

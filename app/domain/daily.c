@@ -18,7 +18,8 @@ void daily_of_state(const struct mastery_state *s, struct daily *ret)
     mastery_components_of_state(s, ret->components);
 }
 
-/* Returns whether the student had evidence of the component on that day. */
+/* Returns whether the student had evidence (at least one observation) of the component on that day.
+ */
 static bool daily_knows(const struct daily *d, int component)
 {
     return d->known >> component & 1;

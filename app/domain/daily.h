@@ -10,19 +10,20 @@
 #include "app/domain/mastery.h"
 
 struct daily {
-    int32_t day;                   /* days since 1970-01-01; the first day of a week or month */
-    double score;                  /* in [0,1] */
-    double components[COMPONENTS]; /* each in [0,1]; 0 without evidence */
+    int32_t day;                   /* days since 1970-01-01; of a week or month: its first day */
+    double score;                  /* the student's score on that day, in [0,1] */
+    double components[COMPONENTS]; /* value of each component, in [0,1]; 0: no evidence */
     uint32_t known;                /* set of the components with evidence: bit i is component i */
     uint32_t samples;              /* number of events and statements of the day or period */
 };
 
-/* Converts the state at the end of a day to the values of that day. */
+/* Converts the student's state at the end of a day to the values of that day. */
 void daily_of_state(const struct mastery_state *s, struct daily *ret);
 
 /* Copies the scores of n days to ret, in the same order. Returns how many (n). */
 size_t daily_scores(const struct daily *days, size_t n, double *ret);
-/* Copies the values of one component on the days with evidence of it. Returns how many. */
+/* Copies the values of one component to ret, only for the days with evidence of it (observations of
+ * that component). Returns how many were copied. */
 size_t daily_component(const struct daily *days, size_t n, enum component component, double *ret);
 
 enum aggregation { DAILY, WEEKLY, MONTHLY, AGGREGATIONS };

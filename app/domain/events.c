@@ -63,6 +63,8 @@ struct learning_event event_of_exercise(const struct exercise_completed *data, i
     return e;
 }
 
+/* A quiz is one observation: its score. The weight grows with the number of questions, up to 2, and
+ * is multiplied by that of the difficulty if the quiz has one. */
 struct learning_event event_of_quiz(const struct quiz_completed *data, int64_t at_ms)
 {
     struct learning_event e = event_of_activity(at_ms);
@@ -75,6 +77,7 @@ struct learning_event event_of_quiz(const struct quiz_completed *data, int64_t a
     return e;
 }
 
+/* A lesson is one observation of completion, with half the weight of a medium exercise. */
 struct learning_event event_of_lesson(const struct lesson_viewed *data, int64_t at_ms)
 {
     struct learning_event e = event_of_activity(at_ms);
@@ -105,6 +108,7 @@ static uint32_t warnings_of_time(double seconds)
     return (uint32_t)(seconds > SECONDS_A_DAY) << WARNING_OVER_A_DAY_SPENT;
 }
 
+/* Warns about the time spent and about an exercise that is complete with nothing right. */
 uint32_t warnings_of_exercise(const struct exercise_completed *data)
 {
     bool complete_but_wrong = data->completion_rate >= 1 && data->correctness <= 0;
@@ -112,6 +116,8 @@ uint32_t warnings_of_exercise(const struct exercise_completed *data)
                                                             << WARNING_COMPLETE_BUT_WRONG;
 }
 
+/* Warns about the time spent and about a score that differs from the share of correct questions.
+ * fmax avoids a division by 0. */
 uint32_t warnings_of_quiz(const struct quiz_completed *data)
 {
     double share = (double)data->questions_correct / fmax(1, (double)data->questions_total);

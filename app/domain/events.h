@@ -33,33 +33,37 @@ extern const char *const difficulty_names[DIFFICULTIES + 1];
 /* The weights of observations by difficulty: 0.8, 1, 1.2, 1.5. */
 extern const double difficulty_weights[DIFFICULTIES];
 
+/* An event exercise.completed. */
 struct exercise_completed {
     enum difficulty difficulty;
-    double completion_rate, correctness; /* [0,1] */
+    double completion_rate, correctness; /* share done, share right; each in [0,1] */
     double time_spent_seconds;
     int64_t hints_used, retries; /* numbers of hints and of repeated attempts, >= 0 */
 };
 
+/* An event quiz.completed. */
 struct quiz_completed {
-    double score;                               /* [0,1] */
+    double score;                               /* share of the points, in [0,1] */
     int64_t questions_total, questions_correct; /* numbers of questions */
     double time_spent_seconds;
     bool has_difficulty;
     enum difficulty difficulty; /* undefined while has_difficulty is false */
 };
 
+/* An event lesson.viewed. */
 struct lesson_viewed {
-    double completion_percentage; /* [0,100] */
+    double completion_percentage; /* share of the lesson that was seen, in percent: [0,100] */
 };
 
+/* An event quality.assessed: the review of a submission. */
 struct quality_assessed {
-    double code_quality_score, correctness_score, efficiency_score; /* [0,1] */
+    double code_quality_score, correctness_score, efficiency_score; /* each in [0,1] */
     bool has_peer_review;
-    double peer_review_score; /* [0,1]; undefined while has_peer_review is false */
+    double peer_review_score; /* in [0,1]; undefined while has_peer_review is false */
 };
 
-/* Each returns the event as mastery_state_apply takes it. at_ms: time of the event, in milliseconds
- * since 1970-01-01 UTC. */
+/* Each converts the data of one event to the form that mastery_state_apply takes: observations with
+ * weights. at_ms: time of the event, in milliseconds since 1970-01-01 UTC. */
 struct learning_event event_of_exercise(const struct exercise_completed *data, int64_t at_ms);
 struct learning_event event_of_quiz(const struct quiz_completed *data, int64_t at_ms);
 struct learning_event event_of_lesson(const struct lesson_viewed *data, int64_t at_ms);

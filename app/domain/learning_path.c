@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Plans learning paths greedily. A simulated learner follows the path. The next step is always the
- * item of the catalogue that, with its missing prerequisites, raises the simulated learner's
+/* Plans learning paths greedily: a simulated learner follows the path, and the next step is always
+ * the item of the catalogue that, with its missing prerequisites, raises the simulated learner's
  * expected score most per minute. Greedy is not optimal, but explainable and fast enough for a
  * request: at most PATH_STEPS_MAX passes over all items.
  *
- * A bundle is an item with its missing prerequisites; the item itself is its goal. */
+ * A bundle is an item with its missing prerequisites; the item itself is its goal. Evidence of a
+ * component is the sum of the weights of its observations. */
 #include "app/domain/learning_path.h"
 
 #include <math.h>
 
-/* The expected result of an item lies half-way between the current value of its component and 1;
- * this is the share of that distance. */
+/* The share of the distance from the current value of a component to 1 that an item is expected to
+ * reach: an observation half-way between the two. */
 static const double expected_gain = 0.5;
 
 /* The simulated learner after the steps that have been chosen so far. */
@@ -28,6 +29,7 @@ struct bundle {
     double gain;  /* increase of the expected score, >= 0 */
 };
 
+/* Returns whether the learner has evidence of the component (at least one observation). */
 static bool learner_knows(const struct learner *l, enum component c)
 {
     return l->known >> c & 1;
@@ -69,6 +71,8 @@ static void learner_simulate_item(struct learner *l, const struct content *item)
     l->score = fmax(l->score, score_of(l));
 }
 
+/* Returns the difficulty, as a number, that suits the simulated learner in the component. Levels
+ * and difficulties have the same numbers: easy suits a novice, expert a master. */
 static int suitable_level(const struct progress *p, enum component c)
 {
     return (int)suitable_difficulty(assumed_value(&p->learner, c));
@@ -134,7 +138,7 @@ static struct bundle bundle_of(const struct progress *p, size_t item_index, size
 
 /* Returns the bundle with the largest gain per minute; its count is 0 when no bundle fits. Gains
  * per minute are compared by cross products, so that no quotient is rounded and no divisor can be
- * 0. Of equal ones the first in the catalogue wins. */
+ * 0. Of bundles with equal gains per minute, the one whose goal is first in the catalogue wins. */
 static struct bundle best_bundle(const struct progress *p, size_t max_steps, int max_minutes)
 {
     struct bundle best = {.count = 0};
@@ -163,12 +167,15 @@ static void path_append(struct learning_path *path, const struct bundle *b, stru
     path->expected_score = p->learner.score;
 }
 
+/* Returns whether the path may end: it has enough steps and reaches the target level. */
 static bool path_done(const struct learning_path *path)
 {
     return path->step_count >= PATH_MIN_STEPS &&
            mastery_level(path->expected_score) >= path->target_level;
 }
 
+/* Returns the level that the path is to reach: the requested one, else the one above the current.
+ */
 static enum level target_of(const struct path_options *options, enum level current)
 {
     if (options->has_target)
@@ -176,6 +183,9 @@ static enum level target_of(const struct path_options *options, enum level curre
     return current < MASTER ? current + 1 : MASTER;
 }
 
+/* Greedy: starts with the learner as they are, appends the best bundle (an item with its missing
+ * prerequisites) until the target is reached, and stops early when no bundle fits into the steps
+ * and minutes that are left. */
 void learning_path_plan(const struct catalogue *c, const struct learner *l,
                         const struct path_options *options, struct learning_path *ret)
 {

@@ -16,6 +16,7 @@ enum {
     STUDY_MINUTES_PER_DAY = 45 /* assumed study time; converts minutes to days */
 };
 
+/* What the request wants of the path. */
 struct path_options {
     bool has_target; /* false: the target is the level above the current one, at most master */
     enum level target;
@@ -27,7 +28,7 @@ struct learning_path {
     size_t step_count;
     int minutes;           /* sum of the steps' minutes */
     int days;              /* minutes / STUDY_MINUTES_PER_DAY, rounded up */
-    double expected_score; /* at the end of the path; never below the current score */
+    double expected_score; /* score at the end of the path; never below the current one */
     enum level current_level, target_level;
 };
 

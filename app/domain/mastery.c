@@ -31,6 +31,8 @@ static double evidence_decay(int64_t from_ms, int64_t to_ms)
     return exp2(-((double)to_ms - (double)from_ms) / (double)EVIDENCE_HALF_LIFE_MS);
 }
 
+/* Brings the evidence and the observation to the same time, the later one of the two, by decaying
+ * the older one; then adds weight and weighted value. */
 void evidence_add(struct evidence *e, double x, double w, int64_t at_ms)
 {
     if (e->weight <= 0) /* no evidence yet: begin at the time of the observation */
@@ -47,6 +49,7 @@ void evidence_add(struct evidence *e, double x, double w, int64_t at_ms)
     e->weight += w;
 }
 
+/* Evidence that lies in the future (e->at_ms after now_ms) is not decayed. */
 double evidence_weight_at(const struct evidence *e, int64_t now_ms)
 {
     if (e->weight <= 0 || now_ms <= e->at_ms)
@@ -65,6 +68,8 @@ bool mastery_state_empty(const struct mastery_state *s)
     return s->last_event_ms == INT64_MIN && s->stated_at_ms == INT64_MIN;
 }
 
+/* active_days holds one bit per day, bit 0 for the day of the state; moving on by N days shifts the
+ * bits by N. The three counters are of one day only and begin again at 0. */
 void mastery_state_advance(struct mastery_state *s, int32_t day)
 {
     if (day <= s->day)
@@ -143,8 +148,9 @@ void mastery_scale_weights(uint32_t known, double ret[COMPONENTS])
         ret[i] /= tenths;
 }
 
-/* The weights with which the score is computed: those of the last statement if it came with
- * weights, else the default ones, scaled to the components with evidence. */
+/* Sets ret to the weights with which the score is computed: those of the last statement
+ * (`calculate`) if it came with weights, else the default ones, scaled to the components with
+ * evidence. */
 static void mastery_weights(const struct mastery_state *s, double ret[COMPONENTS])
 {
     if (s->stated && s->own_weights)
@@ -153,8 +159,8 @@ static void mastery_weights(const struct mastery_state *s, double ret[COMPONENTS
         mastery_scale_weights(mastery_known_components(s), ret);
 }
 
-/* Returns the sum of components[i] * weights[i], rounded; it may exceed 1 by the tolerance of the
- * weights' sum. */
+/* Returns the sum of components[i] * weights[i], rounded to 12 decimals. It may exceed 1, because
+ * the sum of the weights may, by WEIGHTS_SUM_TOLERANCE. */
 static double mastery_weighted_sum(const double components[COMPONENTS],
                                    const double weights[COMPONENTS])
 {
@@ -180,6 +186,7 @@ enum level mastery_level(double score)
     return level;
 }
 
+/* Sums of 2 and more are refused before the difference is rounded, and so is an infinite sum. */
 bool mastery_weights_valid(const double weights[COMPONENTS])
 {
     double sum = 0;
@@ -192,6 +199,7 @@ bool mastery_weights_valid(const double weights[COMPONENTS])
     return isfinite(sum) && sum < 2 && number_round12(fabs(sum - 1)) <= WEIGHTS_SUM_TOLERANCE;
 }
 
+/* Computes every number from the exact components and rounds only the results. */
 void mastery_of_state(const struct mastery_state *s, int64_t at_ms, struct mastery_result *ret)
 {
     double components[COMPONENTS];
@@ -215,6 +223,7 @@ double mastery_score_of_state(const struct mastery_state *s)
     return mastery_score(components, weights);
 }
 
+/* Stores the stated components and weights, and replaces all evidence by them. */
 void mastery_state_assert(struct mastery_state *s, const double components[COMPONENTS],
                           const double *weights, int64_t now_ms)
 {
@@ -248,6 +257,9 @@ static void mastery_add_observations(struct mastery_state *s, const struct learn
     s->stated = s->own_weights = false;
 }
 
+/* Applies one learning event in this order: advance the state to the event's day, mark that day as
+ * active, count the event if the state is that of the day, and add the observations unless a later
+ * statement has replaced them. */
 void mastery_state_apply(struct mastery_state *s, const struct learning_event *event)
 {
     int32_t day = day_of_ms(event->at_ms);

@@ -22,7 +22,9 @@ enum { EVIDENCE_COMPONENTS = CONSISTENCY };
 extern const char *const component_names[COMPONENTS + 1]; /* ends with NULL */
 extern const double default_weights[COMPONENTS];          /* 0.4, 0.3, 0.2, 0.1 */
 
+/* The mastery levels of a student, from the lowest to the highest. */
 enum level { NOVICE, DEVELOPING, PROFICIENT, MASTER, LEVELS };
+/* The names of the levels; without a NULL at the end. */
 extern const char *const level_names[LEVELS];
 extern const double level_floors[LEVELS]; /* lowest score of each level: 0, 0.4, 0.6, 0.8 */
 
@@ -52,7 +54,7 @@ void evidence_add(struct evidence *e, double x, double w, int64_t at_ms);
  */
 double evidence_weight_at(const struct evidence *e, int64_t now_ms);
 
-/* The state at the end of one UTC day. day is INT32_MIN in a state without any data. */
+/* A student's state at the end of one UTC day. day is INT32_MIN in a state without any data. */
 struct mastery_state {
     int32_t day;          /* days since 1970-01-01 */
     uint32_t active_days; /* bit i: there was an event on day - i */
@@ -70,28 +72,31 @@ struct mastery_state {
     uint64_t revision;     /* grows with every write for the student, so no two states are equal */
 };
 
-/* Makes an empty state: no event, no statement. */
+/* Makes an empty student's state: no event, no statement. */
 void mastery_state_init(struct mastery_state *s);
-/* Returns whether the state holds neither an event nor a statement. */
+/* Returns whether the student's state holds neither an event nor a statement. */
 bool mastery_state_empty(const struct mastery_state *s);
-/* Moves the state to a later day: shifts the activity bits, sets the counters of the day to 0. Does
- * nothing when day is not later. */
+/* Moves the student's state to a later day: shifts the activity bits, sets the counters of the day
+ * to 0. Does nothing when `day` is not later than the day of the state. */
 void mastery_state_advance(struct mastery_state *s, int32_t day);
 
+/* The mastery result that is computed from a student's state. "Rounded": to 12 decimals. */
 struct mastery_result {
     double score; /* rounded to 12 decimals, at most 1 */
     enum level level;
     double components[COMPONENTS]; /* each in [0,1], rounded; 0 without evidence */
     double breakdown[COMPONENTS];  /* component * weight, rounded */
     double weights[COMPONENTS];    /* the weights with which the score was computed */
-    double evidence[COMPONENTS]; /* weight of the evidence, decayed to at_ms, rounded; see below */
-    double weighted_sum;         /* the score before it is limited to 1, rounded */
+    double
+        evidence[COMPONENTS]; /* weight of the evidence at at_ms, rounded; see mastery_of_state */
+    double weighted_sum;      /* the score before it is limited to 1, rounded */
 };
 
-/* Computes the result of a state. at_ms: the time to which the weights of evidence decay.
- * Consistency has no decaying evidence: its weight is the number of active days in the window, or
- * STATED_WEIGHT if consistency was stated. A component without evidence has weight 0 and the
- * weights of the others are scaled to sum to 1. An empty state has score 0 and weights 0. */
+/* Computes the mastery result of a student's state. at_ms: the time to which the weights of
+ * evidence decay. Consistency has no decaying evidence: its weight is the number of active days in
+ * the window, or STATED_WEIGHT if consistency was stated. A component without evidence has weight 0
+ * and the weights of the others are scaled to sum to 1. An empty state has score 0 and weights 0.
+ */
 void mastery_of_state(const struct mastery_state *s, int64_t at_ms, struct mastery_result *ret);
 /* Returns only the score of mastery_of_state. It needs no time and no exponential function, because
  * decay changes the weight of evidence and not its mean. */
@@ -129,8 +134,8 @@ void mastery_state_assert(struct mastery_state *s, const double components[COMPO
 /* What one learning event contributes to mastery; made by domain/events. */
 struct observation {
     enum component component; /* never CONSISTENCY */
-    double x;                 /* [0,1] */
-    double weight;            /* > 0 */
+    double x;                 /* the observed value, in [0,1] */
+    double weight;            /* how much the observation counts, > 0 */
 };
 
 struct learning_event {
@@ -140,10 +145,11 @@ struct learning_event {
     bool is_exercise, is_quiz; /* the event is counted as one of these */
 };
 
-/* Applies an event to the state of the event's day or of a later day; a state of an earlier day is
- * advanced first. Marks the event's day as active, and counts the event when s is the state of that
- * day. An event older than the last statement has no other effect; one at or after it adds its
- * observations and ends the stated consistency and the weights of the statement.
+/* Applies an event to the student's state of the event's day or of a later day; a state of an
+ * earlier day is advanced to the event's day first. Marks the event's day as active, and counts the
+ * event when s is the state of that day. An event older than the last statement (`calculate`) has
+ * no other effect; one at or after it adds its observations, and from then on components and
+ * weights are computed again instead of stated.
  *
  * updated_at_ms and revision are set by the caller that stores the state, not here. */
 void mastery_state_apply(struct mastery_state *s, const struct learning_event *event);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Predicts scores from a line through the daily scores, by one of two models: ordinary least
  * squares (struct line, in this file) or a line with correlated residuals (ar1_trend.c). Both
- * models give a centre and a standard error for a future day (struct outlook). Interval, level and
- * confidence of a prediction follow from these two.
+ * models give a centre and a standard error for a future day (struct distribution). Interval, level
+ * and confidence of a prediction follow from these two.
  *
- * Computation is in unlimited doubles. Scores are limited to [0,1] and rounded only at the end. */
+ * Intermediate values may lie outside [0,1] and are not rounded. Scores are limited to [0,1] and
+ * rounded only at the end. */
 #include "app/domain/prediction.h"
 
 #include <math.h>
@@ -31,6 +32,7 @@ struct spread {
     double xx, yy, xy;
 };
 
+/* Returns the sums of struct spread for n points about the given means. */
 static struct spread spread_about(const double *x, const double *y, size_t n, double x_mean,
                                   double y_mean)
 {
@@ -79,6 +81,8 @@ double line_at(const struct line *l, double x)
     return l->y_mean + l->slope * (x - l->x_mean);
 }
 
+/* The formula is that of a new observation, not of the mean: the 1 under the root is the variance
+ * of the observation itself. */
 double line_error_at(const struct line *l, double x)
 {
     double from_mean = x - l->x_mean;
@@ -120,8 +124,8 @@ static const struct daily *last_days(const struct daily *days, size_t *n)
     return days + dropped;
 }
 
-/* Sets the members of the forecast that depend on the model, for least squares. With too few days
- * it only sets f->insufficient. */
+/* Sets line, slope, intercept and R^2 of the forecast by least squares. With too few days it only
+ * sets f->insufficient. */
 static void forecast_fit_line(const struct series *s, struct forecast *f)
 {
     f->insufficient = !series_fit(s, &f->line);
@@ -147,8 +151,8 @@ static double ar1_r_squared(const struct ar1_trend *m, const struct series *s)
     return number_clamp(1 - squares / (of_y.variance * (double)(s->n - 1)), 0, 1);
 }
 
-/* Sets the members of the forecast that depend on the model, for AR1_TREND. With too few days it
- * only sets f->insufficient. */
+/* Sets ar1, slope, intercept and R^2 of the forecast by AR1_TREND. With too few days it only sets
+ * f->insufficient. */
 static void forecast_fit_ar1(const struct series *s, struct forecast *f)
 {
     f->insufficient = s->n < PREDICTION_MIN_DAYS || !ar1_trend_fit(s->x, s->y, s->n, &f->ar1);
@@ -159,6 +163,9 @@ static void forecast_fit_ar1(const struct series *s, struct forecast *f)
     f->r_squared = number_round12(ar1_r_squared(&f->ar1, s));
 }
 
+/* Sets the members that do not depend on the model, then lets the model set the others. A model
+ * that finds too few days sets only `insufficient`: slope and R^2 stay 0, and the intercept stays
+ * the latest score. */
 void forecast_fit(enum prediction_model model, const struct daily *days, size_t n,
                   struct forecast *ret)
 {
@@ -182,49 +189,49 @@ void forecast_fit(enum prediction_model model, const struct daily *days, size_t 
 /* The predictive distribution of a future score: centre + error * T, where T has Student's t
  * distribution with df degrees of freedom, or the normal one when df is 0. With error 0 the score
  * is certain. */
-struct outlook {
+struct distribution {
     double centre, error, df;
 };
 
 /* Returns the predictive distribution for a day. With too few days it is normal about the latest
  * score and so wide that any score in [0,1] is plausible. */
-static struct outlook outlook_at(const struct forecast *f, int32_t day)
+static struct distribution distribution_at(const struct forecast *f, int32_t day)
 {
     if (f->insufficient) /* sqrt(1/12) is the standard deviation of the uniform distribution on
                             [0,1] */
-        return (struct outlook){f->latest_score, sqrt(1 / 12.0), 0};
+        return (struct distribution){f->latest_score, sqrt(1 / 12.0), 0};
     double x = (double)day - f->day_zero;
-    struct outlook outlook = {.df = (double)f->days - 2};
+    struct distribution distribution = {.df = (double)f->days - 2};
     if (f->model == AR1_TREND) {
-        ar1_trend_at(&f->ar1, x, &outlook.centre, &outlook.error);
-        return outlook;
+        ar1_trend_at(&f->ar1, x, &distribution.centre, &distribution.error);
+        return distribution;
     }
-    outlook.centre = line_at(&f->line, x);
-    outlook.error = line_error_at(&f->line, x);
-    if (outlook.error < error_min)
-        outlook.error = 0;
-    return outlook;
+    distribution.centre = line_at(&f->line, x);
+    distribution.error = line_error_at(&f->line, x);
+    if (distribution.error < error_min)
+        distribution.error = 0;
+    return distribution;
 }
 
-/* Returns half of the width of the interval that contains the score with the probability `level`.
- */
-static double outlook_margin(const struct outlook *o, double level)
+/* Returns half of the width of the interval about the centre that contains the score with the
+ * probability `level`. */
+static double distribution_margin(const struct distribution *d, double level)
 {
     double p = (1 + level) / 2; /* probability of a score below the upper end */
-    return o->error * (o->df > 0 ? gsl_cdf_tdist_Pinv(p, o->df) : gsl_cdf_ugaussian_Pinv(p));
+    return d->error * (d->df > 0 ? gsl_cdf_tdist_Pinv(p, d->df) : gsl_cdf_ugaussian_Pinv(p));
 }
 
 /* Returns the probability of from <= score < to; either limit may be infinite. A certain score
  * (error 0) has probability 1 or 0. */
-static double outlook_between(const struct outlook *o, double from, double to)
+static double distribution_between(const struct distribution *d, double from, double to)
 {
-    if (o->error <= 0) {
-        double centre = number_round12(o->centre);
+    if (d->error <= 0) {
+        double centre = number_round12(d->centre);
         return centre >= from && centre < to;
     }
-    double low = (from - o->centre) / o->error, high = (to - o->centre) / o->error;
-    if (o->df > 0)
-        return gsl_cdf_tdist_P(high, o->df) - gsl_cdf_tdist_P(low, o->df);
+    double low = (from - d->centre) / d->error, high = (to - d->centre) / d->error;
+    if (d->df > 0)
+        return gsl_cdf_tdist_P(high, d->df) - gsl_cdf_tdist_P(low, d->df);
     return gsl_cdf_ugaussian_P(high) - gsl_cdf_ugaussian_P(low);
 }
 
@@ -248,25 +255,25 @@ static double floor_before_intervention(double level_floor, double factor)
 /* Returns the probability that the score, raised by the intervention, has this level. The lowest
  * level has no lower end, because its floor 0 gives minus infinity, and the highest level no upper
  * end, because scores are unlimited here. */
-static double level_probability(const struct outlook *o, enum level level, double factor)
+static double level_probability(const struct distribution *d, enum level level, double factor)
 {
     double from = floor_before_intervention(level_floors[level], factor), to = HUGE_VAL;
     if (level < MASTER)
         to = floor_before_intervention(level_floors[level + 1], factor);
-    return number_clamp(outlook_between(o, from, to), 0, 1);
+    return number_clamp(distribution_between(d, from, to), 0, 1);
 }
 
 /* The interval is computed before the intervention and its two ends are raised like the score. */
 void forecast_at(const struct forecast *f, int32_t day, double factor, struct prediction *ret)
 {
-    struct outlook outlook = outlook_at(f, day);
-    double margin = outlook_margin(&outlook, f->interval_level);
-    double score = with_intervention(outlook.centre, factor);
+    struct distribution distribution = distribution_at(f, day);
+    double margin = distribution_margin(&distribution, f->interval_level);
+    double score = with_intervention(distribution.centre, factor);
     *ret = (struct prediction){.day = day, .score = score, .level = mastery_level(score)};
-    ret->interval =
-        (struct interval){with_intervention(outlook.centre - margin, factor),
-                          with_intervention(outlook.centre + margin, factor), f->interval_level};
-    ret->confidence = number_round12(level_probability(&outlook, ret->level, factor));
+    ret->interval = (struct interval){with_intervention(distribution.centre - margin, factor),
+                                      with_intervention(distribution.centre + margin, factor),
+                                      f->interval_level};
+    ret->confidence = number_round12(level_probability(&distribution, ret->level, factor));
     if (f->insufficient)
         ret->confidence = fmin(ret->confidence, insufficient_confidence_max);
     ret->intervention_needed = score < PREDICTION_INTERVENTION_BELOW;
@@ -286,7 +293,8 @@ static double series_at(enum prediction_model model, const struct series *s, dou
     return centre;
 }
 
-/* Predicts one component from the days on which it has evidence, as forecast_components says. */
+/* Predicts one component from the days on which it has evidence; 0 when there are none. series_at
+ * handles too few days. forecast_components (prediction.h) describes the arguments. */
 static double component_at(enum prediction_model model, const struct daily *days, size_t n,
                            int component, int32_t day, double factor)
 {

@@ -19,7 +19,7 @@
 #define PREDICTION_MODEL_VERSION      "1.0.0"
 #define PREDICTION_LEVEL              0.9   /* probability of the interval, unless requested */
 #define PREDICTION_TREND_SLOPE        0.002 /* in score a day; a flatter line is "stable" */
-#define PREDICTION_INTERVENTION_BELOW 0.5   /* a lower predicted score needs an intervention */
+#define PREDICTION_INTERVENTION_BELOW 0.5   /* students with a lower predicted score need help */
 enum { PREDICTION_MIN_DAYS = 3 };           /* fewest daily scores for a line */
 
 /* The models; mastery-ctl backtest compares their errors on stored histories. */
@@ -62,11 +62,12 @@ struct forecast {
 void forecast_fit(enum prediction_model model, const struct daily *days, size_t n,
                   struct forecast *ret);
 
+/* A predicted score. */
 struct prediction {
     int32_t day;              /* the predicted day, in days since 1970-01-01 */
-    double score;             /* in [0,1] */
+    double score;             /* the predicted score, in [0,1] */
     struct interval interval; /* ends within [0,1] */
-    double confidence;        /* probability that the true score will have this level */
+    double confidence;        /* probability that the true score will have `level` */
     enum level level;
     bool intervention_needed; /* score < PREDICTION_INTERVENTION_BELOW */
 };
@@ -85,23 +86,24 @@ void forecast_at(const struct forecast *f, int32_t day, double factor, struct pr
 void forecast_components(enum prediction_model model, const struct daily *days, size_t n,
                          int32_t day, double factor, double ret[COMPONENTS]);
 
+/* Help for a student, such as a tutor; raises a predicted score by its factor (forecast_at). */
 enum intervention { TUTORING, PRACTICE_SESSIONS, GUIDED_REVIEW, INTERVENTIONS };
 extern const char *const intervention_names[INTERVENTIONS + 1]; /* ends with NULL */
 extern const double intervention_factors[INTERVENTIONS]; /* default factors: 0.15, 0.10, 0.05 */
 
 /* A prediction that was made and stored earlier. */
 struct stored_prediction {
-    int32_t day; /* the predicted day */
-    double score;
+    int32_t day;         /* the predicted day */
+    double score;        /* the predicted score, in [0,1] */
     double lower, upper; /* ends of the predicted interval */
 };
 
 enum { RECENT_PREDICTIONS = 10 }; /* number of predictions in accuracy.recent_accuracy */
 struct accuracy {
     size_t total_predictions;
-    size_t verified_predictions; /* number of those whose day has come and has a true score */
-    double average_error;        /* mean of |predicted - true| */
-    double within_variance_rate; /* share of those with the true score in the interval */
+    size_t verified_predictions; /* predictions whose day has come and has a true score */
+    double average_error;        /* mean of |predicted - true score|, of verified ones */
+    double within_variance_rate; /* share of verified ones with the true score in the interval */
     double recent_accuracy;      /* 1 - mean error of the last RECENT_PREDICTIONS verified ones */
 };
 /* Compares stored predictions with the history. The true score of a day is that of the last day of

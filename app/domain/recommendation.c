@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Chooses items of the catalogue for a learner. The components with the largest gaps come first; a
  * gap is the distance of a component below its threshold. Within a component the item comes first
- * that fits best by action and difficulty. The same state and feedback always give the same
- * recommendations: there is no randomness.
+ * that fits best by action and difficulty. The same student's state and feedback always give the
+ * same recommendations: there is no randomness.
  *
- * An area is a component to recommend items for, with the items that are already chosen for it. */
+ * An area is a component to recommend items for, with the items that are already chosen for it. A
+ * component has evidence when there is an observation of it. */
 #include "app/domain/recommendation.h"
 
 #include <assert.h>
@@ -36,6 +37,8 @@ static const enum action gap_actions[COMPONENTS] = {[COMPLETION] = ACT_PRACTICE,
                                                     [QUALITY] = ACT_REFACTOR,
                                                     [CONSISTENCY] = ACT_SCHEDULE};
 
+/* Checks the counts of items and starters, then each item: its minutes and that its prerequisites
+ * come before it. */
 const char *catalogue_error(const struct catalogue *c)
 {
     if (c->item_count == 0 || c->item_count > CATALOGUE_MAX)
@@ -58,6 +61,9 @@ static bool set_has(uint32_t set, int component)
     return set >> component & 1;
 }
 
+/* Copies components and evidence from the mastery result of the student's state. The weights are
+ * those of the last `calculate` if it came with weights, else the default ones; unlike those of the
+ * mastery result they are not scaled to the components with evidence. */
 void learner_of_state(const struct mastery_state *s, int64_t at_ms, struct learner *ret)
 {
     struct mastery_result r;
@@ -69,6 +75,7 @@ void learner_of_state(const struct mastery_state *s, int64_t at_ms, struct learn
     memcpy(ret->weights, s->own_weights ? s->weights : default_weights, sizeof ret->weights);
 }
 
+/* Returns the mean of the parts that the feedback has; `completed` is always one of them. */
 double feedback_usefulness(const struct feedback *f)
 {
     double sum = f->completed ? 1 : 0;
@@ -145,6 +152,7 @@ static double confidence_in(const struct content *content, const struct learner 
     return number_round12((1 + weight + feedback->usefulness) / (2 + weight + feedback->count));
 }
 
+/* Computes everything from the item's component: its gap decides priority and reason. */
 struct recommendation recommendation_of(const struct content *content, const struct learner *l)
 {
     double gap = gap_of(l, (int)content->component);
@@ -158,6 +166,7 @@ struct recommendation recommendation_of(const struct content *content, const str
 
 static_assert((int)LEVELS == (int)DIFFICULTIES, "each level has its difficulty");
 
+/* The levels novice to master and the difficulties easy to expert have the same numbers. */
 enum difficulty suitable_difficulty(double value)
 {
     return (enum difficulty)mastery_level(value);
@@ -197,8 +206,8 @@ static bool area_accepts(const struct area *a, const struct content *item)
     return true;
 }
 
-/* Returns the item with the least penalty that the area does not have yet, the first in the
- * catalogue among equal ones; NULL when there is none. */
+/* Returns the catalogue's item with the least penalty that the area accepts, the first in the
+ * catalogue among equal ones; NULL when the area accepts none. */
 static const struct content *area_find_next(const struct catalogue *c, const struct learner *l,
                                             const struct area *a)
 {
@@ -215,8 +224,9 @@ static const struct content *area_find_next(const struct catalogue *c, const str
     return best;
 }
 
-/* Returns whether the filter accepts the component with this gap: by the set of components, where
- * an empty set accepts all, and by the priority of the gap. */
+/* Returns whether the filter accepts the component with this gap: the component must be in the
+ * filter's set of components (an empty set accepts all), and the priority of the gap must be that
+ * of the filter, if it has one. */
 static bool filter_accepts(const struct recommendation_filter *filter, enum component component,
                            double gap)
 {
@@ -225,9 +235,9 @@ static bool filter_accepts(const struct recommendation_filter *filter, enum comp
     return !filter->has_priority || filter->priority == priority_of_gap(gap);
 }
 
-/* Makes an area for each component with a gap that the filter accepts, the most urgent first.
- * Returns their number. A component without evidence is assessed first, except consistency, for
- * which there is no assessment. */
+/* Makes an area for each component that has a gap and that the filter accepts, the most urgent
+ * first. Returns their number. A component without evidence is assessed first, except consistency,
+ * for which there is no assessment. */
 static size_t areas_with_gaps(const struct learner *l, const struct recommendation_filter *filter,
                               struct area areas[COMPONENTS])
 {
@@ -243,8 +253,8 @@ static size_t areas_with_gaps(const struct learner *l, const struct recommendati
     return n;
 }
 
-/* Makes an area for each component without a gap that the filter accepts: something new to learn.
- * Returns their number. */
+/* Makes an area for each component that has no gap and that the filter accepts: something new to
+ * learn. Returns their number. */
 static size_t areas_without_gaps(const struct learner *l,
                                  const struct recommendation_filter *filter,
                                  struct area areas[COMPONENTS])
@@ -257,8 +267,8 @@ static size_t areas_without_gaps(const struct learner *l,
     return n;
 }
 
-/* Adds one item to each area in turn, until there are `limit` items or a whole turn adds none. At
- * most `limit` + 1 turns. */
+/* Adds one item to each area in turn, and repeats this until there are `limit` items or a pass over
+ * all areas adds none; so at most `limit` + 1 passes. before: number of items before the pass. */
 static void fill_areas(const struct catalogue *c, const struct learner *l, struct area *areas,
                        size_t area_count, size_t limit)
 {
@@ -286,6 +296,10 @@ static size_t recommend_starters(const struct catalogue *c, const struct learner
     return n;
 }
 
+/* Returns starters (items for students without data) when nothing is known about the learner.
+ * Otherwise makes one area per component with a gap, or per component without one if the filter
+ * leaves none with a gap. The areas are filled in turns, and their items then written one area
+ * after the other. */
 size_t recommend(const struct catalogue *c, const struct learner *l,
                  const struct recommendation_filter *filter, struct recommendation *ret)
 {

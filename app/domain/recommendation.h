@@ -14,6 +14,7 @@
 #include "app/domain/events.h"
 #include "app/domain/mastery.h"
 
+/* What an item of the catalogue lets the student do. */
 enum action {
     ACT_PRACTICE,
     ACT_REVIEW,
@@ -65,7 +66,7 @@ struct catalogue {
     const struct content *items;    /* within a component and action, easier items come first */
     size_t item_count;              /* 1..CATALOGUE_MAX */
     const struct content *starters; /* items for students without data, in their order */
-    size_t starter_count;           /* > 0 */
+    size_t starter_count;           /* number of starters, > 0 */
     /* Sentences that explain a recommendation, by enum reason, with the placeholders {area},
      * {score} and {threshold}. */
     struct str reasons[REASONS];
@@ -108,7 +109,8 @@ struct learner {
     double evidence[COMPONENTS]; /* decayed weight of each component's evidence */
     struct feedback_sum feedback[ACTIONS][COMPONENTS]; /* zeros after learner_of_state */
 };
-/* Adds one feedback on a recommendation of this action and component. usefulness: in [0,1]. */
+/* Adds one feedback on a recommendation of this action for the component `area`. usefulness: that
+ * of the feedback, in [0,1]. */
 void learner_add_feedback(struct learner *l, enum action action, enum component area,
                           double usefulness);
 /* Makes the learner from the student's state, without feedback. at_ms: the time to which evidence
@@ -117,7 +119,7 @@ void learner_of_state(const struct mastery_state *s, int64_t at_ms, struct learn
 
 struct recommendation_filter {
     size_t limit;      /* largest number of recommendations, 1 to RECOMMENDATIONS_MAX */
-    bool has_priority; /* true: only recommendations of `priority` */
+    bool has_priority; /* true: only recommendations of `priority`; false: of any */
     enum priority priority;
     uint32_t component_filter; /* set of accepted components: bit i is component i; 0: all */
 };
@@ -153,8 +155,8 @@ enum priority priority_of_gap(double gap);
 /* Makes a recommendation of the item, with priority, reason, gap and confidence for this learner.
  */
 struct recommendation recommendation_of(const struct content *content, const struct learner *l);
-/* Returns the difficulty that suits a component of this value. Each level has its difficulty, from
- * easy for a novice to expert for a master. */
+/* Returns the difficulty that suits a component of this value in [0,1]. Each level has its
+ * difficulty, from easy for a novice to expert for a master. */
 enum difficulty suitable_difficulty(double value);
 
 #endif

@@ -58,6 +58,8 @@ static bool all_equal(const double *values, size_t n)
     return true;
 }
 
+/* Two passes: the first computes the mean, the second the squares of the deviations from it. Both
+ * results are then corrected by `error`, the rounding error of the first mean. */
 struct moments moments_of(const double *values, size_t n)
 {
     struct moments m = {.n = n};
@@ -80,6 +82,8 @@ struct moments moments_of(const double *values, size_t n)
     return m;
 }
 
+/* All members stay 0 without values. Minimum and maximum are not rounded, because they are values
+ * of the input. */
 void summary_of_sorted(const double *sorted, size_t n, struct summary *ret)
 {
     struct moments m = moments_of(sorted, n);
@@ -95,7 +99,8 @@ void summary_of_sorted(const double *sorted, size_t n, struct summary *ret)
         ret->percentiles[i] = percentile_of_sorted(sorted, n, summary_percents[i]);
 }
 
-/* Compares without ==, about which the compiler warns for doubles. */
+/* Returns whether the means are equal. Compares without ==, about which the compiler warns for
+ * doubles. */
 static bool means_equal(const struct moments *a, const struct moments *b)
 {
     return !(a->mean < b->mean) && !(a->mean > b->mean);
@@ -119,8 +124,8 @@ static double two_sided_tail(double t, double df)
     return gsl_cdf_beta_P(df / (df + t * t), df / 2, 0.5);
 }
 
-/* Completes the test when the standard error of the difference is not 0. ret->degrees_of_freedom is
- * set before. */
+/* Sets statistic, p and interval of the test when the standard error of the difference of the means
+ * is not 0. The caller has set ret->degrees_of_freedom. */
 static void welch_with_variance(double difference, double standard_error, struct welch_test *ret)
 {
     double df = ret->degrees_of_freedom;
@@ -132,6 +137,8 @@ static void welch_with_variance(double difference, double standard_error, struct
     ret->difference.upper = number_round12(difference + margin);
 }
 
+/* Starts with an interval that is only the rounded difference, a p of 0 and no statistic. Without
+ * variance this stays, except that equal means get statistic 0 and p 1. */
 void welch_test(const struct moments *a, const struct moments *b, struct welch_test *ret)
 {
     double difference = a->mean - b->mean;
@@ -147,6 +154,8 @@ void welch_test(const struct moments *a, const struct moments *b, struct welch_t
     welch_with_variance(difference, sqrt(of_a + of_b), ret);
 }
 
+/* The variances are pooled by their degrees of freedom n - 1. Without variance g is 0 when the
+ * means are equal and does not exist otherwise. */
 bool hedges_g(const struct moments *a, const struct moments *b, double *ret)
 {
     double df_a = (double)a->n - 1, df_b = (double)b->n - 1, df = df_a + df_b;
@@ -173,6 +182,7 @@ static size_t count_below(const double *sorted, size_t n, double value, bool or_
     return low;
 }
 
+/* n < 2 gives 50, because the divisor n - 1 would be 0. */
 double percentile_rank(const double *sorted, size_t n, double value)
 {
     if (n < 2)
@@ -187,6 +197,8 @@ size_t rank_of(const double *sorted, size_t n, double value)
     return 1 + n - count_below(sorted, n, value, /* or_equal */ true);
 }
 
+/* has_ratio compares b with 0 without ==, about which the compiler warns for doubles. The ratio
+ * stays 0 when b is 0. */
 struct pair_comparison compare_pair(double a, double b)
 {
     double difference = a - b;

@@ -38,11 +38,13 @@ struct moments moments_of(const double *values, size_t n);
 enum { SUMMARY_PERCENTILES = 5 };
 extern const int summary_percents[SUMMARY_PERCENTILES]; /* 25, 50, 75, 90, 95 */
 
+/* A summary of a group of values, rounded to 12 decimals. */
 struct summary {
     size_t count; /* number of values; 0: all other members are 0 */
     double mean, median, std_dev, min_value, max_value;
     double percentiles[SUMMARY_PERCENTILES];
 };
+/* Summarises n ascending values; n may be 0. */
 void summary_of_sorted(const double *sorted, size_t n, struct summary *ret);
 
 #define WELCH_LEVEL       0.95 /* probability of the interval of the difference */
@@ -59,6 +61,7 @@ struct welch_test {
     double statistic, degrees_of_freedom, p;
     struct interval difference; /* confidence interval of mean a - mean b */
 };
+/* Compares the means of two groups a and b of at least two values each. */
 void welch_test(const struct moments *a, const struct moments *b, struct welch_test *ret);
 
 /* Hedges' g, an effect size: *ret = (mean a - mean b) / pooled deviation * (1 - 3 / (4 df - 1)),

@@ -7,6 +7,7 @@
 
 #include "app/base/number.h"
 
+/* Only the first and the last score count. */
 const char *trend_of_scores(const double *scores, size_t n)
 {
     if (n < 2)
@@ -49,6 +50,7 @@ double consistency_of_volatility(double volatility)
     return number_round12(1 / (1 + 10 * volatility));
 }
 
+/* Volatility comes first: scores that jump from day to day have no meaningful trend. */
 const char *overall_trend(const double *scores, size_t n)
 {
     if (volatility_of_scores(scores, n) > TREND_VOLATILITY)

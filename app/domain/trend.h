@@ -27,11 +27,13 @@ double consistency_of_volatility(double volatility);
  * trend_of_scores returns, with "stable" instead of NULL. */
 const char *overall_trend(const double *scores, size_t n);
 
+/* A run is a sequence of successive days with activity; lengths are in days. */
 struct streaks {
     int current; /* length of the run of days that ends yesterday or later; else 0 */
     int longest; /* length of the longest run */
 };
-/* days: distinct days with activity, ascending, in days since 1970-01-01, as is today. */
+/* Returns the streaks: runs of successive days. days: distinct days with activity, ascending, in
+ * days since 1970-01-01, as is today. */
 struct streaks streaks_of_days(const int32_t *days, size_t n, int32_t today);
 
 #endif

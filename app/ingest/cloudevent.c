@@ -28,7 +28,7 @@ static bool cloudevent_fail(struct problem *p, struct arena *arena, const char *
     return false;
 }
 
-/* Always returns false, so that callers can `return` it. */
+/* Reports in p that memory is exhausted. Always returns false, so that callers can `return` it. */
 static bool cloudevent_no_memory(struct problem *p)
 {
     problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
@@ -37,8 +37,9 @@ static bool cloudevent_no_memory(struct problem *p)
 
 /* ---- attributes ---- */
 
-/* True when the text has a character that CloudEvents forbids in a value (spec.md, "Type System"):
- * U+0000..001F, U+007F, or U+0080..009F, which UTF-8 writes as the byte C2 and a byte 80..9F. */
+/* Returns true when the text has a control character, which CloudEvents forbids in a value
+ * (spec.md, "Type System"): U+0000..001F, U+007F, or U+0080..009F, which UTF-8 writes as the byte
+ * C2 and a byte 80..9F. */
 static bool cloudevent_has_control(struct str text)
 {
     for (size_t i = 0; i < text.n; i++) {
@@ -99,7 +100,8 @@ static void cloudevent_read_attribute(struct json_object *envelope, size_t i,
     }
 }
 
-/* Makes the checks that structured and binary mode have in common. A missing attribute is no error
+/* Makes the checks that structured and binary mode have in common: no control characters,
+ * specversion 1.0, a valid time. Faults are field errors in p. A missing attribute is no error
  * here: the code that reads the attributes reports it. */
 static void cloudevent_check_attributes(const struct cloudevent_attributes *all,
                                         struct arena *arena, struct problem *p)
@@ -131,8 +133,9 @@ static void cloudevent_fill(struct cloudevent *ret, const struct cloudevent_attr
 
 /* ---- data ---- */
 
-/* Parses the text as a JSON object; NULL with an error of the field in p. A text whose p is NULL is
- * the result of a decoding that failed, and gets the same error as a text that is no object. */
+/* Parses the text as a JSON object. Returns NULL with a field error of `field` in p when it is
+ * none. text.p NULL means that the caller could not decode the text (base64); it gets the same
+ * error as a text that is no object. */
 static struct json_object *cloudevent_parse_object(struct str text, const char *field,
                                                    struct arena *arena, struct problem *p)
 {
@@ -148,9 +151,9 @@ static struct json_object *cloudevent_parse_object(struct str text, const char *
     return NULL;
 }
 
-/* Returns the object in the envelope's member `data`; NULL with a field error. `data` may also be a
- * string that holds the object, because Dapr makes such a string of JSON that was published without
- * a content type. */
+/* Returns the object in the envelope's member `data`; NULL with a field error in p when it is none.
+ * `data` may also be a string that holds the object, because Dapr makes such a string of JSON that
+ * was published without a content type. */
 static struct json_object *cloudevent_read_data(struct json_object *data, struct arena *arena,
                                                 struct problem *p)
 {
@@ -162,6 +165,8 @@ static struct json_object *cloudevent_read_data(struct json_object *data, struct
     return NULL;
 }
 
+/* A member that is no string, or no base64, leaves bytes.p NULL. cloudevent_parse_object turns that
+ * into the field error of data_base64. */
 struct json_object *cloudevent_decode_base64(struct json_object *base64, struct arena *arena,
                                              struct problem *p)
 {
@@ -172,6 +177,8 @@ struct json_object *cloudevent_decode_base64(struct json_object *base64, struct 
     return cloudevent_parse_object(bytes, "data_base64", arena, p);
 }
 
+/* Reads and checks the attributes, then the data. The attributes' faults are in p, so reading goes
+ * on after them and the end checks p->code: it is PROBLEM_NONE only when nothing failed. */
 bool cloudevent_parse(struct json_object *envelope, struct arena *arena, struct cloudevent *ret,
                       struct problem *p)
 {
@@ -217,6 +224,8 @@ static bool cloudevent_unquote(struct str value, char *out, size_t *ret_n)
     return true;
 }
 
+/* Removes the quotes and the percent-encoding within one buffer, because each makes the text
+ * shorter or leaves it as long. Ends it with a NUL byte, which is not counted. */
 struct str cloudevent_decode_header(struct str value, struct arena *arena)
 {
     char *text = arena_alloc(arena, value.n + 1);
@@ -230,6 +239,7 @@ struct str cloudevent_decode_header(struct str value, struct arena *arena)
     return decoded;
 }
 
+/* A header that is absent has length 0. */
 bool cloudevent_is_binary(const struct cloudevent_headers *headers)
 {
     return headers->id.n > 0 && headers->source.n > 0 && headers->specversion.n > 0 &&
@@ -248,6 +258,8 @@ static void cloudevent_read_header(struct str value, const char *name, struct st
         (void)cloudevent_fail(p, arena, name, "is not properly encoded");
 }
 
+/* Like cloudevent_parse: all faults are collected in p, and the end checks p->code. Content-Type is
+ * the data's type in binary mode, so a header for datacontenttype is a fault. */
 bool cloudevent_parse_binary(const struct cloudevent_headers *headers, struct str body,
                              struct arena *arena, struct cloudevent *ret, struct problem *p)
 {
@@ -296,9 +308,9 @@ static void cloudevent_add_field(struct json_object *body, struct json_object *p
             body, name, json_object_new_string_len(from_envelope.p, (int)from_envelope.n));
 }
 
-/* Builds the body that a client of POST .../ingest would have sent; NULL when memory is exhausted.
- * Id and time of an envelope made by Dapr are not used: Dapr makes new ones at each delivery, so
- * the payload must have its own. */
+/* Builds the body that a client of POST .../ingest would have sent; NULL when out of memory. Id and
+ * time of an envelope made by Dapr are not used: Dapr makes new ones at each delivery, so the
+ * payload must have its own. */
 static struct json_object *cloudevent_make_body(const struct cloudevent *event, struct arena *arena)
 {
     const struct str none = {0};
@@ -320,6 +332,8 @@ static struct json_object *cloudevent_make_body(const struct cloudevent *event, 
     return body;
 }
 
+/* "Bare" is a body of POST .../ingest without an envelope. Faults found by validate_object are in
+ * p; event_input_finish goes on with the other checks and returns false if p has any fault. */
 bool cloudevent_bare_to_event(struct json_object *body, int64_t now_ms, struct arena *arena,
                               struct event_input *ret, struct problem *p)
 {
@@ -330,8 +344,9 @@ bool cloudevent_bare_to_event(struct json_object *body, int64_t now_ms, struct a
     return event_input_finish(ret, now_ms, arena, p);
 }
 
-/* The envelope's type is compared with the body's only when it names a learning event: an envelope
- * may have any type of its publisher. */
+/* Checks the body made of the CloudEvent like a body of POST .../ingest; its faults are in p. The
+ * envelope's type must equal the body's event_type only when it names a learning event: a publisher
+ * may give its envelopes any other type. */
 bool cloudevent_to_event(const struct cloudevent *event, int64_t now_ms, struct arena *arena,
                          struct event_input *ret, struct problem *p)
 {
@@ -346,7 +361,7 @@ bool cloudevent_to_event(const struct cloudevent *event, int64_t now_ms, struct 
     return p->code == PROBLEM_NONE;
 }
 
-/* Returns p->message instead when p has no field errors, and when memory is exhausted. */
+/* Returns p->message instead of the field errors when p has none, or when out of memory. */
 struct str cloudevent_error_line(const struct problem *p, struct arena *arena)
 {
     struct buf out;

@@ -33,9 +33,8 @@ bool cloudevent_is_binary(const struct cloudevent_headers *headers);
 /* Parses a CloudEvent in binary mode. False with field errors in p. */
 bool cloudevent_parse_binary(const struct cloudevent_headers *headers, struct str body,
                              struct arena *arena, struct cloudevent *ret, struct problem *p);
-/* Removes quotes and one layer of percent-encoding from a header value. The returned
- * text has p NULL when it would not be UTF-8 or would have control characters, and when memory is
- * exhausted. */
+/* Removes quotes and one layer of percent-encoding from a header value. Returns a text whose p is
+ * NULL when the result is not UTF-8 or has control characters, and when out of memory. */
 struct str cloudevent_decode_header(struct str value, struct arena *arena);
 
 /* Converts a CloudEvent to a learning event that has passed all checks. The CloudEvent's data is
@@ -47,8 +46,8 @@ bool cloudevent_to_event(const struct cloudevent *event, int64_t now_ms, struct 
 /* Parses the JSON object whose base64 the JSON string holds; NULL with a field error in p. */
 struct json_object *cloudevent_decode_base64(struct json_object *base64, struct arena *arena,
                                              struct problem *p);
-/* Like cloudevent_to_event, for a body of POST .../ingest that came without a CloudEvent around
- * it. */
+/* Like cloudevent_to_event, for a bare body of POST .../ingest: one that came without a CloudEvent
+ * around it. */
 bool cloudevent_bare_to_event(struct json_object *body, int64_t now_ms, struct arena *arena,
                               struct event_input *ret, struct problem *p);
 

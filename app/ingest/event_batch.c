@@ -4,6 +4,8 @@
  * into the caller's pipeline and sent in one round trip. */
 #include "app/ingest/event_batch.h"
 
+/* Counts the event by type and status. An accepted event also counts as one calculation of mastery.
+ */
 void event_metrics_add(struct engine *engine, const struct event_input *in,
                        enum event_status status)
 {
@@ -18,8 +20,8 @@ void event_metrics_add(struct engine *engine, const struct event_input *in,
         metrics_add(engine->metrics, METRIC_CALCULATIONS, "event", NULL, 1);
 }
 
-/* Marks the item as done and counts its outcome in the metrics. EVENT_REJECTED means that the event
- * can never succeed, EVENT_FAILED that it may succeed when it is sent again. */
+/* Sets the item's stage to done and counts its outcome in the metrics. EVENT_REJECTED means that
+ * the event can never succeed, EVENT_FAILED that it may succeed when it is sent again. */
 static void event_batch_finish_item(struct event_batch_item *item, struct engine *engine)
 {
     enum event_status status = EVENT_ACCEPTED;
@@ -34,8 +36,9 @@ static void event_batch_finish_item(struct event_batch_item *item, struct engine
     event_metrics_add(engine, &item->input, status);
 }
 
-/* Runs the next step of the item's record. Its commands, if it queued any, are joined to the shared
- * pipeline; otherwise the record has ended, and the item is finished. */
+/* Runs the next step of the item's record. After STEP_MORE the commands that it queued are joined
+ * to the shared pipeline. Otherwise the record has ended, its failure if any is in item->problem,
+ * and the item is finished. */
 static void event_batch_advance_item(struct event_batch_item *item, struct engine *engine,
                                      struct pipeline *pipeline)
 {
@@ -46,7 +49,8 @@ static void event_batch_advance_item(struct event_batch_item *item, struct engin
 }
 
 /* Sets up the item's record and runs its first step, which usually queues the command that reads
- * the student's profile. An item that fails before any command is finished at once. */
+ * the student's profile. event_json.p is NULL when out of memory; such an item is finished at once
+ * with PROBLEM_INTERNAL_ERROR. */
 static void event_batch_start_item(const struct event_batch *batch, struct event_batch_item *item,
                                    struct engine *engine, struct pipeline *pipeline)
 {
@@ -72,9 +76,9 @@ static void event_batch_start_item(const struct event_batch *batch, struct event
         event_batch_finish_item(item, engine);
 }
 
-/* True when an earlier item of the same student is not done yet, because events of one student are
- * recorded in the order in which they were sent. Compares at most EVENT_BATCH_PARALLEL_MAX
- * items. */
+/* Returns whether an earlier item of the same student is not done yet, because events of one
+ * student are recorded in the order in which they were sent. Compares at most
+ * EVENT_BATCH_PARALLEL_MAX items. */
 static bool event_batch_must_wait(const struct event_batch *batch, size_t i)
 {
     for (size_t k = batch->done_count; k < i; k++) {
@@ -106,12 +110,17 @@ static void event_batch_start_waiting(struct event_batch *batch, struct engine *
     }
 }
 
+/* First advances the items that run, whose replies are there, then starts items that wait. The
+ * commands of all of them are in `pipeline`, which the caller sends. Each item gets the status of
+ * that one pipeline, so its record notices a failed round trip. */
 enum step event_batch_step(struct event_batch *batch, struct engine *engine,
                            struct pipeline *pipeline)
 {
     enum pipeline_status status = pipeline->status;
 
-    /* PIPELINE_OPEN: this is the first call; the caller's commands are in the pipeline and stay */
+    /* PIPELINE_OPEN: nothing has been sent, so this is the first call; commands that the caller has
+     * queued stay. Otherwise the commands have been sent, and the pipeline is emptied for new ones
+     */
     if (status != PIPELINE_OPEN)
         pipeline_clear(pipeline);
     for (size_t i = batch->done_count, end = event_batch_window_end(batch); i < end; i++) {

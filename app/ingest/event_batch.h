@@ -12,6 +12,8 @@
  * items that begins with the first unfinished one. */
 enum { EVENT_BATCH_PARALLEL_MAX = 64 };
 
+/* The outcomes of an event. Rejected: it can never succeed; failed: it may succeed if sent again.
+ */
 enum event_status { EVENT_ACCEPTED, EVENT_DUPLICATE, EVENT_REJECTED, EVENT_FAILED };
 
 /* Counts one event with its outcome in the metrics. An `in` that is NULL or has no type counts as
@@ -24,11 +26,11 @@ enum event_batch_stage { EVENT_BATCH_WAITING, EVENT_BATCH_RUNNING, EVENT_BATCH_D
 struct event_batch_item {
     /* set by the caller */
     struct event_input input; /* event that passed event_input_finish, with its student */
-    struct str mark;          /* text that is stored under the event's id (see struct record) */
+    struct str mark; /* mark of a counted event: text stored under its id (struct record) */
     /* set by event_batch_step when the item is done */
-    struct problem problem; /* PROBLEM_NONE, or NOT_FOUND: the student is erased; FORBIDDEN: consent
-                             * to data processing is withdrawn; SERVICE_UNAVAILABLE: the client may
-                             * send the event again */
+    struct problem problem; /* PROBLEM_NONE: recorded, or a duplicate; NOT_FOUND: the student is
+                             * erased; FORBIDDEN: consent to data processing is withdrawn;
+                             * SERVICE_UNAVAILABLE: the client may send the event again */
     struct record record;   /* operation that records the event, with its results */
     /* used by event_batch_step alone; zeroed by the caller */
     enum event_batch_stage stage;

@@ -229,8 +229,9 @@ static void event_input_check_time(const struct event_input *in, int64_t now_ms,
         problem_field(p, arena, STR("timestamp"), "must not be more than an hour in the future");
 }
 
-/* Whether questions_correct is at most questions_total is checked here, because a rule sees only
- * one field. */
+/* Makes all checks even when one fails, so that all faults are reported together; they are in p.
+ * Whether questions_correct is at most questions_total is checked here, because a rule sees only
+ * one field. `data` is only needed until the event is converted. */
 bool event_input_finish(struct event_input *in, int64_t now_ms, struct arena *arena,
                         struct problem *p)
 {

@@ -38,14 +38,15 @@ extern const struct rule event_rules[];
 /* The rules of each type's data; public for the OpenAPI document and for tests. */
 extern const struct rule *const event_data_rules[EVENT_TYPES];
 
-/* Checks `data` by the rules of the event's type and at_ms against now_ms, then fills `event` and
- * `warnings`. p may have field errors of the event already: the remaining checks are made all the
- * same, so that all errors are reported together. False when p has errors at the end. */
+/* Checks event_id, at_ms against now_ms, and `data` by the rules of the event's type, then fills
+ * `event` and `warnings`. p may have field errors of the event already: the checks are made all the
+ * same, so that all errors are reported together. Returns false, with `event` not filled, when p
+ * has errors at the end. */
 bool event_input_finish(struct event_input *in, int64_t now_ms, struct arena *arena,
                         struct problem *p);
 
 /* Returns the event as JSON, for the journal (changes that the worker has not processed yet) and
- * for the export of a student's data. The returned text has p NULL when memory is exhausted. */
+ * for the export of a student's data. Returns a text whose p is NULL when out of memory. */
 struct str event_input_json(const struct event_input *in, struct str student, struct arena *arena);
 
 #endif

@@ -17,9 +17,9 @@ bool xapi_version_supported(struct str version)
     return str_equal(version, STR("1.0")) || xapi_is_version(version);
 }
 
-/* True when the statement has field errors, or memory is exhausted. All statements of a request
- * share one problem, so only the errors added after r->errors_before was set belong to this
- * statement. */
+/* Returns true when this statement has field errors, or memory is exhausted. All statements of a
+ * request share one problem; the errors of earlier statements are the first r->errors_before ones
+ * and do not count. */
 static bool xapi_has_failed(const struct xapi_reader *r)
 {
     const struct problem *problem = r->binding->problem;
@@ -27,8 +27,8 @@ static bool xapi_has_failed(const struct xapi_reader *r)
     return problem->field_count > r->errors_before || problem->code == PROBLEM_INTERNAL_ERROR;
 }
 
-/* Returns the student's id, which is actor.account.name; a field error when it is absent or no
- * valid id. */
+/* Returns the student's id, which is actor.account.name. Adds a field error when that is absent or
+ * no valid id; name.p is NULL when it is absent. */
 static struct str xapi_student(const struct xapi_reader *r)
 {
     struct json_object *actor = json_value_member(r->statement, "actor");
@@ -53,9 +53,9 @@ static int64_t xapi_time(const struct xapi_reader *r, int64_t now_ms)
     return at_ms;
 }
 
-/* Reads the statement's id, or makes a new UUID when it has none. The event id is the same UUID in
- * lower case: UUIDs are equal in upper and lower case, but event ids are compared byte by byte.
- * False when memory is exhausted. */
+/* Sets ret->id to the statement's id, or to a new UUID when it has none, and the event id to the
+ * same UUID in lower case: UUIDs are equal in upper and lower case, but event ids are compared byte
+ * by byte. Returns false when out of memory. */
 static bool xapi_read_id(const struct xapi_reader *r, struct xapi_event *ret)
 {
     char uuid[UUID_TEXT_SIZE];
@@ -79,9 +79,9 @@ static bool xapi_read_id(const struct xapi_reader *r, struct xapi_event *ret)
     return true;
 }
 
-/* Checks the event by the rules that all learning events have. xapi_map_data made data that keeps
- * them, so in practice only the timestamp can be refused. Field errors are added to the request's
- * problem under the statement's path. */
+/* Checks the event by the rules of all learning events. The data made by xapi_map_data obeys them,
+ * so in practice only the timestamp can be refused. The errors are collected in `fault` and then
+ * added to the request's problem, with the path of the statement before the field's name. */
 static void xapi_finish_event(struct xapi_reader *r, int64_t now_ms, struct xapi_event *ret)
 {
     struct arena *arena = r->binding->arena;
@@ -100,7 +100,8 @@ static void xapi_finish_event(struct xapi_reader *r, int64_t now_ms, struct xapi
 }
 
 /* Fills ret->input from a statement of valid form. Faults are field errors; their order in the
- * response is the order of the checks here. */
+ * response is the order of the checks here. mapping is NULL, with a field error added, when no
+ * learning event corresponds to the statement. */
 static void xapi_read_event(struct xapi_reader *r, int64_t now_ms, struct xapi_event *ret)
 {
     const struct xapi_mapping *mapping = xapi_find_mapping(r);
@@ -121,6 +122,9 @@ static void xapi_read_event(struct xapi_reader *r, int64_t now_ms, struct xapi_e
         xapi_finish_event(r, now_ms, ret);
 }
 
+/* Steps: check the statement's form; read its members, id and event; make its digest. The steps
+ * after the form check do not stop at field errors; the return value says at the end whether this
+ * statement has any. */
 bool xapi_parse(struct json_object *statement, const struct field_path *path, int64_t now_ms,
                 const struct binding *binding, struct xapi_event *ret)
 {

@@ -11,10 +11,10 @@
 #include "app/ingest/xapi_internal.h"
 #include "app/ingest/xapi_text.h"
 
-/* True when the member counts for equality. At depth 0, that of the statement itself, the members
- * do not count that a server may assign, nor attachments; the timestamp is among them because
- * xapi_digest adds it in a canonical form. At any depth, `definition` and `display` do not count:
- * they only describe an activity or verb, which its id names. */
+/* Returns whether the member `name` counts for equality. In the statement itself (depth 0) the
+ * members that a server may assign do not count, nor do attachments. The timestamp is left out
+ * there too, because xapi_digest adds it in a canonical form. At any depth `definition` and
+ * `display` do not count: they only describe an activity or verb, which its id names. */
 static bool xapi_is_compared(struct str name, int depth)
 {
     static const char *const uncounted[] = {"id",      "authority", "stored",
@@ -27,12 +27,14 @@ static bool xapi_is_compared(struct str name, int depth)
     return !str_equal(name, STR("definition")) && !str_equal(name, STR("display"));
 }
 
-/* In both functions `all` is true within `extensions`, where every key counts for equality; depth
- * is 0 for the statement and one more for each object or array around the value. */
+/* Declared here because it and xapi_write_members call each other. In both, `all` is true within
+ * `extensions`, where every key counts for equality; depth is 0 for the statement and one more for
+ * each object or array around the value. */
 static void xapi_write_value(struct json_object *json, int depth, bool all, struct buf *out);
 
-/* Writes the members that count for equality as key:value, in the byte order of their keys. The
- * array of names has one element more than needed, so that its size is never 0. */
+/* Writes the members that count for equality as key:value, in the byte order of their keys. Sets
+ * out->failed when out of memory. The array of names has one element more than needed, so that its
+ * size is never 0. */
 static void xapi_write_members(struct json_object *object, int depth, bool all, struct buf *out)
 {
     size_t n = (size_t)json_object_object_length(object), k = 0;
@@ -84,7 +86,8 @@ static void xapi_write_value(struct json_object *json, int depth, bool all, stru
     }
 }
 
-/* The timestamp is appended as milliseconds since the epoch, so that 12:00Z equals 13:00+01:00. */
+/* The timestamp is appended as milliseconds since the epoch, so that 12:00Z equals 13:00+01:00. Its
+ * form has been checked, so parsing it cannot fail. */
 struct str xapi_digest(struct json_object *statement, struct arena *arena)
 {
     struct str timestamp = json_value_member_text(statement, "timestamp");

@@ -57,6 +57,7 @@ static void xapi_fail_member(const struct binding *binding, const struct field_p
 
 /* ---- values ---- */
 
+/* Returns whether the text is one of the choices, which end with NULL. */
 static bool xapi_is_choice(struct str text, const char *const *choices)
 {
     for (; *choices; choices++) {
@@ -450,6 +451,7 @@ static const struct xapi_key statement_keys[] = {
 };
 /* clang-format on */
 
+/* A statement that is no object gets one error, at its path or, without a path, at "body". */
 void xapi_check_form(struct json_object *statement, const struct field_path *path,
                      const struct binding *binding)
 {

@@ -14,7 +14,7 @@ struct xapi_reader {
     struct json_object *result, *context; /* members of the statement; NULL when absent */
     struct str object_id;                 /* the statement's object.id, an IRI */
     const struct binding *binding;        /* arena and problem of the request */
-    const struct field_path *path; /* place in the request's list; NULL: the only statement */
+    const struct field_path *path; /* place in the list of the request; NULL: a single statement */
     size_t errors_before;          /* field errors in the problem before this statement */
     struct json_object *data;      /* member `data` of the event, filled by xapi_map_data */
 };
@@ -25,11 +25,11 @@ void xapi_refuse(const struct xapi_reader *r, const char *outer, const char *nam
 /* Returns the row of the mapping table for the statement's verb and activity type; NULL with a
  * field error when there is no such row. */
 const struct xapi_mapping *xapi_find_mapping(const struct xapi_reader *r);
-/* Fills r->data by the row's function. What the statement lacks for it is a field error. Returns
- * the event's type in every case. */
+/* Fills r->data by the function of that row of the mapping table. What the statement lacks for the
+ * event is a field error. Returns the event's type also when there are such errors. */
 enum event_type xapi_map_data(const struct xapi_mapping *mapping, struct xapi_reader *r);
-/* Returns a hexadecimal SHA-256 that is the same for statements which the standard calls equal. The
- * returned text has p NULL when memory is exhausted. */
+/* Returns a hexadecimal SHA-256 that is the same for statements which the standard calls equal.
+ * Returns a text whose p is NULL when out of memory. */
 struct str xapi_digest(struct json_object *statement, struct arena *arena);
 
 #endif

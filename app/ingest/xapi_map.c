@@ -17,6 +17,7 @@
 /* questions_total of a quiz whose statement does not have that extension */
 enum { XAPI_DEFAULT_QUESTIONS = 10 };
 
+/* Builds the path of the field on the stack; field_fail copies what it needs of it. */
 void xapi_refuse(const struct xapi_reader *r, const char *outer, const char *name,
                  const char *message)
 {
@@ -102,6 +103,7 @@ static bool xapi_read_number(const struct xapi_reader *r, const char *name, doub
 
 /* ---- members of the event's data ---- */
 
+/* Adds a text to the event's data. */
 static void xapi_add_text(struct xapi_reader *r, const char *name, struct str text)
 {
     (void)json_object_object_add(r->data, name, json_object_new_string_len(text.p, (int)text.n));
@@ -128,8 +130,8 @@ static void xapi_add_duration(struct xapi_reader *r, const char *name)
     xapi_add_number(r, name, seconds);
 }
 
-/* Copies the extension `name`, a number from 0 to 1e6, rounded down to a whole number, to the
- * event's data. Adds nothing when the extension is absent. */
+/* Adds the extension `name`, a number from 0 to 1e6, to the event's data, rounded down to a whole
+ * number. Adds nothing when the extension is absent. */
 static void xapi_add_count(struct xapi_reader *r, const char *name)
 {
     double count;
@@ -182,9 +184,9 @@ static bool xapi_score_share(const struct xapi_reader *r, double *ret)
     return isfinite(*ret);
 }
 
-/* Fills the data of a quiz from a score of 0 to 1 and returns QUIZ_COMPLETED. The numbers of
- * questions are those of the extensions, else XAPI_DEFAULT_QUESTIONS and the rounded share of
- * it. */
+/* Fills the data of a quiz from a score in [0,1] and returns QUIZ_COMPLETED. The numbers of
+ * questions are those of the extensions. Without them the total is XAPI_DEFAULT_QUESTIONS, and the
+ * number of correct ones is score * total, rounded. */
 static enum event_type xapi_add_quiz(struct xapi_reader *r, double score)
 {
     double total = XAPI_DEFAULT_QUESTIONS, correct;
@@ -213,7 +215,8 @@ static enum event_type xapi_map_scored_quiz(struct xapi_reader *r)
     return QUIZ_COMPLETED;
 }
 
-/* The verbs passed and failed need no score: without one, passed counts as 1 and failed as 0. */
+/* Maps a quiz with the verb passed. The verbs passed and failed need no score: without one, passed
+ * counts as 1 and failed as 0. */
 static enum event_type xapi_map_passed_quiz(struct xapi_reader *r)
 {
     double score = 1;
@@ -222,6 +225,7 @@ static enum event_type xapi_map_passed_quiz(struct xapi_reader *r)
     return xapi_add_quiz(r, score);
 }
 
+/* Like xapi_map_passed_quiz, for the verb failed. */
 static enum event_type xapi_map_failed_quiz(struct xapi_reader *r)
 {
     double score = 0;
@@ -248,6 +252,8 @@ static double xapi_progress_percent(const struct xapi_reader *r)
     return percent;
 }
 
+/* Maps a statement about a lesson, course or module, and with the verb experienced about any
+ * activity. */
 static enum event_type xapi_map_lesson(struct xapi_reader *r)
 {
     xapi_add_text(r, "lesson_id", r->object_id);
@@ -347,7 +353,8 @@ static bool xapi_activity_fits(const struct xapi_mapping *mapping, struct str ac
     return false;
 }
 
-/* The field error names the activity type when another row has the verb, else the verb. */
+/* Looks for a row with the verb and the activity type of the statement. The field error is at the
+ * activity type when another row has the verb, else at the verb. */
 const struct xapi_mapping *xapi_find_mapping(const struct xapi_reader *r)
 {
     struct str verb = json_value_member_text(json_value_member(r->statement, "verb"), "id");

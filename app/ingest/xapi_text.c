@@ -14,6 +14,7 @@ static bool xapi_is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
+/* An empty text is not hexadecimal. */
 bool xapi_is_hex(struct str text)
 {
     for (size_t i = 0; i < text.n; i++) {
@@ -25,6 +26,8 @@ bool xapi_is_hex(struct str text)
     return text.n > 0;
 }
 
+/* Cuts the scheme off at the first colon: a letter, then letters, digits and + - . are allowed. The
+ * rest must not be empty and must have no control character, space or excluded character. */
 bool xapi_is_iri(struct str text)
 {
     struct str path = text, scheme = str_cut(&path, ':');
