@@ -40,8 +40,8 @@ void connection_close(struct connection *c)
 }
 
 /* Returns true if the first record of a connection is FCGI_BEGIN_REQUEST with a request id other
- * than 0. MSG_PEEK leaves the record for libfcgi. A management record (id 0) must never reach
- * libfcgi, which overruns its stack on it (hazards F8). */
+ * than 0. MSG_PEEK leaves the bytes of the record for libfcgi to read. A management record (id 0)
+ * must never reach libfcgi, which overruns its stack on it (hazards F8). */
 static bool connection_begins_request(int fd)
 {
     unsigned char header[FCGI_HEADER_SIZE];
@@ -203,9 +203,9 @@ enum connection_event connection_read(struct connection *c, struct arena *arena)
 
 /* ---- response ---- */
 
-/* Writes the head of a response in the form of CGI, which nginx parses: the line "Status:" and the
- * headers. complete: the whole body is known. Then Content-Length is sent, so that the client
- * notices a response that was cut off. */
+/* Writes the head of a response (what comes before its body) in the form of CGI, which nginx
+ * parses: the line "Status:" and the headers. complete: the whole body is known. Then
+ * Content-Length is sent, so that the client notices a response that was cut off. */
 static void connection_write_head(struct buf *head, const struct http_response *r, bool complete)
 {
     buf_text(head, "Status: ");
@@ -229,8 +229,8 @@ static void connection_write_head(struct buf *head, const struct http_response *
     buf_text(head, "\r\n\r\n");
 }
 
-/* Sends the head of the response. Returns false when out of memory or if the web server accepts no
- * more. */
+/* Sends the status and the headers. complete: see connection_write_head. Returns false when out of
+ * memory or if the web server accepts no more. */
 static bool connection_send_head(struct connection *c, bool complete)
 {
     connection_write_head(&c->response_head, &c->exchange.response, complete);
@@ -238,7 +238,8 @@ static bool connection_send_head(struct connection *c, bool complete)
            FCGX_PutStr(c->response_head.p, (int)c->response_head.n, c->request.out) >= 0;
 }
 
-/* Returns false if the web server accepts no more; HEAD and status 204 have no body. */
+/* Sends the body of the response; a request with the method HEAD and status 204 have none. Returns
+ * false if the web server accepts no more. */
 static bool connection_send_body(struct connection *c)
 {
     const struct http_response *r = &c->exchange.response;
@@ -247,11 +248,13 @@ static bool connection_send_body(struct connection *c)
            FCGX_PutStr(r->body.p, (int)r->body.n, c->request.out) >= 0;
 }
 
+/* Sends the headers before the first chunk, without Content-Length, because the length of the body
+ * is not known yet. Then sends the chunk and empties the body, which keeps its memory. */
 bool connection_send_chunk(struct connection *c)
 {
     struct http_response *r = &c->exchange.response;
 
-    if (!r->headers_sent && !connection_send_head(c, false))
+    if (!r->headers_sent && !connection_send_head(c, /* complete */ false))
         return false;
     r->headers_sent = true;
     if (!connection_send_body(c))
@@ -293,7 +296,7 @@ bool connection_send_response(struct connection *c, bool last)
         connection_close(c);
         return false;
     }
-    if (!x->response.headers_sent && !connection_send_head(c, true))
+    if (!x->response.headers_sent && !connection_send_head(c, /* complete */ true))
         c->request.keepConnection = 0; /* no head was sent: nginx responds with 502 */
     else
         (void)connection_send_body(c); /* after an error, FCGX_Finish_r closes the connection */

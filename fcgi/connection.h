@@ -35,7 +35,7 @@ struct connection {
     struct connection *next, **link;
 };
 
-/* The result of connection_read. */
+/* What connection_read returns. */
 enum connection_event {
     CONNECTION_REQUEST, /* a complete request was read into the exchange */
     CONNECTION_LOST,    /* the connection is closed */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Makes the messages of field errors (a field error says what is wrong with one field of a
- * request). Without memory for a message problem_field still counts the error, so that lack of
- * memory never makes an invalid request acceptable. A rule describes one field: its type and its
- * bounds. */
+ * request). When there is no memory for a message, problem_field still counts the error, so that
+ * lack of memory never makes an invalid request acceptable. A rule describes one field: its type
+ * and its bounds. */
 #include "app/http/field.h"
 
 #include <math.h>
@@ -57,9 +57,9 @@ static void rule_write_bounds(const struct rule *rule, struct buf *out)
         buf_number(out, rule->max);
 }
 
-/* The text is the message, " of " or " ", the bounds, and the unit. Before "between" there is " of
- * " only with a unit: "a number between 0 and 1", "a list of between 2 and 5 ids". */
-
+/* Writes the message, " of " or " ", the bounds, and the unit. The word "of" is left out before
+ * "between" when there is no unit: "a number between 0 and 1", but "a list of between 2 and 5 ids".
+ * When out of memory, the field error has the message alone. */
 void field_fail_bounds(const struct binding *binding, const struct rule *rule,
                        const struct field_path *field, const char *message, const char *unit)
 {
@@ -77,6 +77,8 @@ void field_fail_bounds(const struct binding *binding, const struct rule *rule,
     field_fail(binding, field, text.failed ? message : text.p);
 }
 
+/* Writes "must be one of " and the choices of the rule, separated by commas. problem_field copies
+ * the text as a C string, so it ends with a NUL. */
 void field_fail_choice(const struct binding *binding, const struct rule *rule,
                        const struct field_path *field)
 {
@@ -89,13 +91,14 @@ void field_fail_choice(const struct binding *binding, const struct rule *rule,
         buf_text(&message, *choice);
     }
     buf_char(&message, '\0');
-    /* Without memory for the list of choices the message is shorter. */
+    /* When out of memory for the list of choices, the message does not name them. */
     field_fail(binding, field, message.failed ? "is not one of the choices" : message.p);
 }
 
 void field_no_memory(const struct binding *binding)
 {
-    /* problem_set does nothing when there is a problem already, such as an earlier field error. */
+    /* problem_set does nothing when binding->problem has a code already, such as that of an earlier
+     * field error. The code is therefore cleared first. */
     binding->problem->code = PROBLEM_NONE;
     problem_set(binding->problem, PROBLEM_INTERNAL_ERROR, NULL);
 }

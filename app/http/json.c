@@ -264,6 +264,7 @@ static enum state scan_open(struct scanner *s)
     return is_object ? scan_key(s) : VALUE_EXPECTED;
 }
 
+/* Scans the given word: true, false or null. */
 static enum state scan_literal(struct scanner *s, struct str literal)
 {
     if ((size_t)(s->end - s->at) < literal.n || memcmp(s->at, literal.p, literal.n) != 0)
@@ -272,6 +273,7 @@ static enum state scan_literal(struct scanner *s, struct str literal)
     return VALUE_DONE;
 }
 
+/* Scans decimal digits and returns how many there were. */
 static size_t scan_digits(struct scanner *s)
 {
     const char *from = s->at;
@@ -393,6 +395,9 @@ static bool json_scan(struct scanner *s)
     return false;
 }
 
+/* Sets up the scanner and scans the whole text. Its array of keys is first_keys, on the stack,
+ * until the open objects have more keys than fit into it. A scan that fails stops at the first
+ * wrong byte, so s.at gives *ret_offset. After success *ret_offset is unchanged. */
 bool json_check(struct str text, size_t max_values, struct arena *scratch, size_t *ret_offset)
 {
     struct scanner s;
@@ -426,8 +431,8 @@ static void json_c_release(void *object)
  * `null`. Returns false when json-c has no memory or finds the text invalid. */
 static bool json_c_parse(struct str text, struct json_object **ret)
 {
-    /* json-c counts a number or string as a level too, and needs one level more than it uses
-     * (docs/hazards.md, J2). The 8 further levels cover both. */
+    /* json-c counts a number or string as a level of nesting too, and needs one level more than it
+     * uses (docs/hazards.md, J2). The 8 further levels cover both. */
     struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX + 8);
     if (!tokener)
         return false;
@@ -446,6 +451,9 @@ struct json_object *json_parse(struct str text, struct arena *arena, struct prob
     return json_parse_limited(text, JSON_VALUES_MAX, arena, p);
 }
 
+/* Checks the text, lets json-c parse it, and makes the arena release the parsed value. A text that
+ * json_check has accepted is valid, so a later failure is not the client's: INTERNAL_ERROR.
+ * object is NULL without an error for the text `null`: nothing to release. */
 struct json_object *json_parse_limited(struct str text, size_t max_values, struct arena *arena,
                                        struct problem *p)
 {

@@ -19,13 +19,13 @@ enum { JSON_DEPTH_MAX = 32, JSON_VALUES_MAX = 60000, JSON_VALUES_UNTRUSTED = 200
 /* Accepts what RFC 8259 allows, with further limits: UTF-8 without BOM, no duplicate keys (compared
  * after decoding), no \u0000, no lone surrogates, numbers finite as doubles, nesting at most
  * JSON_DEPTH_MAX (the outermost value is level 1), at most max_values values, counted as above.
- * False with the offset of the first wrong byte in *ret_offset. scratch: memory for keys; without
- * memory the text counts as invalid. */
+ * False with the offset of the first wrong byte in *ret_offset. scratch: memory for keys; when
+ * it is exhausted the text counts as invalid. */
 bool json_check(struct str text, size_t max_values, struct arena *scratch, size_t *ret_offset);
 
-/* Checks and parses a text of at most JSON_VALUES_MAX values. The result is released with the
- * arena, so the caller must not call json_object_put for it. Returns NULL with INVALID_JSON or
- * INTERNAL_ERROR in p. Returns NULL without a problem for the text `null`. */
+/* Checks and parses a text of at most JSON_VALUES_MAX values. The parsed value is released
+ * with the arena, so the caller must not call json_object_put for it. Returns NULL with
+ * INVALID_JSON or INTERNAL_ERROR in p. Returns NULL without a problem for the text `null`. */
 struct json_object *json_parse(struct str text, struct arena *arena, struct problem *p);
 /* The same as json_parse, with max_values in place of JSON_VALUES_MAX. */
 struct json_object *json_parse_limited(struct str text, size_t max_values, struct arena *arena,

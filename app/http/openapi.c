@@ -172,6 +172,8 @@ static void openapi_write_success(const struct route *route, int status, struct 
     jw_object_end(w);
 }
 
+/* Writes all responses of the route: its status, then other_status (a second status with the same
+ * response, which some routes have; 0: none), then the errors. */
 static void openapi_write_responses(const struct route *route, struct jw *w)
 {
     jw_object(w, "responses");
@@ -246,6 +248,7 @@ static void openapi_write_listener(const struct route *route, struct jw *w)
         jw_text(w, "x-listener", "configured networks only");
 }
 
+/* The key of an operation in the document: the method in lower case. */
 static const char *method_key(enum http_method method)
 {
     static const char *const keys[HTTP_METHODS] = {
@@ -255,6 +258,9 @@ static const char *method_key(enum http_method method)
     return keys[method];
 }
 
+/* Writes the operation of one entry (one route under one of its patterns): its names, tag,
+ * parameters, body and responses, and three limits of its use: security, request rate and listening
+ * socket. */
 static void openapi_write_operation(const struct entry *entry, struct jw *w)
 {
     const struct route *route = entry->route;
@@ -277,6 +283,7 @@ static void openapi_write_operation(const struct entry *entry, struct jw *w)
 /* Most patterns of one route: the main pattern and all aliases. */
 enum { PATTERNS_MAX = 1 + sizeof(((struct route *)NULL)->aliases) / sizeof(const char *) };
 
+/* The number of routes in all tables. */
 static size_t openapi_route_count(const struct route_table *tables, size_t count)
 {
     size_t n = 0;
@@ -285,8 +292,8 @@ static size_t openapi_route_count(const struct route_table *tables, size_t count
     return n;
 }
 
-/* Adds an entry for the main pattern of the route and one for each alias. Returns their number. The
- * array has room for PATTERNS_MAX more entries. */
+/* Adds a document entry for the main pattern of the route and one for each alias. Returns the
+ * number of added entries. The array has room for PATTERNS_MAX more entries. */
 static size_t openapi_add_entries(const struct route *route, const char *area,
                                   struct entry *entries)
 {
@@ -336,6 +343,8 @@ static void openapi_write_paths(const struct route_table *tables, size_t count, 
     jw_object_end(w);
 }
 
+/* Writes the member "info": title, version and licence of the API, and what applies to all routes.
+ */
 static void openapi_write_info(struct jw *w)
 {
     jw_object(w, "info");
@@ -364,6 +373,7 @@ static bool openapi_area_is_written(const struct route_table *tables, size_t t)
     return false;
 }
 
+/* Writes the list of tags: the areas of all route tables, each area once. */
 static void openapi_write_tags(const struct route_table *tables, size_t count, struct jw *w)
 {
     jw_array(w, "tags");
@@ -377,6 +387,8 @@ static void openapi_write_tags(const struct route_table *tables, size_t count, s
     jw_array_end(w);
 }
 
+/* Writes the outermost object: version, info, servers, tags, paths and components. The writer w
+ * remembers a lack of memory in out->failed, so no step returns anything. */
 void openapi_write(const struct route_table *tables, size_t count, struct buf *out)
 {
     struct jw w = {.out = out};

@@ -10,8 +10,8 @@
 
 #define OPENAPI_API_VERSION "1.0.0"
 
-/* Appends the document to out and uses the arena of out for its own memory. Without memory
- * out->failed is set. */
+/* Appends the document to out and uses the arena of out for its own memory. When out of
+ * memory, out->failed is set. */
 void openapi_write(const struct route_table *tables, size_t count, struct buf *out);
 
 #endif

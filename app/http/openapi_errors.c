@@ -108,6 +108,7 @@ static void errors_write_response(const char *key, const struct error_response *
     jw_object_end(w);
 }
 
+/* Writes one component for each error response. NULL: without the headers of a single route. */
 static void errors_write_response_components(struct jw *w)
 {
     jw_object(w, "responses");
@@ -117,6 +118,7 @@ static void errors_write_response_components(struct jw *w)
     jw_object_end(w);
 }
 
+/* Writes a reference to the error response that the component with this name describes. */
 static void errors_write_reference(const char *key, const char *name, struct jw *w)
 {
     char target[64];
@@ -137,6 +139,9 @@ static void errors_write_for_route(const char *key, const struct error_response 
         errors_write_reference(key, response->name, w);
 }
 
+/* Writes each error response that applies to the route, then "default" for all other errors. A
+ * status that is the route's other_status is skipped, because openapi.c has written it already and
+ * a key may occur once. */
 void errors_write_responses(const struct route *route, struct jw *w)
 {
     for (const struct error_response *e = error_responses; e < error_responses + ERROR_RESPONSES;
@@ -169,6 +174,8 @@ static const struct rule details_fields[] = {
     {0},
 };
 
+/* Writes the schema of the member "code": a text that is the name of one of the problem codes. The
+ * loop leaves out PROBLEM_NONE, which means that there is no error. */
 static void errors_write_code_schema(struct jw *w)
 {
     jw_object(w, "code");
@@ -180,7 +187,8 @@ static void errors_write_code_schema(struct jw *w)
     jw_object_end(w);
 }
 
-/* names: ends with NULL. */
+/* Writes the list "required" of an object's schema. names: member names; the array ends with NULL.
+ */
 static void errors_write_required(const char *const *names, struct jw *w)
 {
     jw_array(w, "required");

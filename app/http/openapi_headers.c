@@ -92,6 +92,8 @@ static void header_write(const struct header *h, struct jw *w)
     jw_object_end(w);
 }
 
+/* Writes two components: "parameters" holds the headers of requests, "headers" those of responses.
+ * OpenAPI has no other place for a header that a request sends. */
 void headers_write_components(struct jw *w)
 {
     static const char *const sides[] = {[OF_REQUEST] = "parameters", [OF_RESPONSE] = "headers"};
@@ -105,14 +107,15 @@ void headers_write_components(struct jw *w)
     }
 }
 
-/* Whether the header occurs on the route; NULL: on all routes. */
+/* Whether the header occurs on the route. route NULL: whether it occurs on all routes. */
 static bool header_applies_to(const struct header *h, const struct route *route)
 {
     return h->routes == 0 || (route && h->routes & route->flags);
 }
 
-/* Whether a response with this status has the header. An entry of statuses is a status or the first
- * digit of a class (SUCCESSES), so it is compared with both the status and its first digit. */
+/* Whether a response with this status has the header. An element of h->statuses is a status or the
+ * first digit of a class (SUCCESSES), so it is compared with both the status and its first digit.
+ */
 static bool header_has_status(const struct header *h, int status)
 {
     bool found = h->statuses[0] == 0;
@@ -140,6 +143,8 @@ void headers_write_request(const struct route *route, struct jw *w)
     }
 }
 
+/* Writes the headers of one response of the route, as references to the components: each header
+ * that occurs on this route and with this status. */
 void headers_write_response(const struct route *route, int status, struct jw *w)
 {
     jw_object(w, "headers");

@@ -154,6 +154,9 @@ static void schema_write_default(const struct rule *rule, struct jw *w)
         jw_text(w, "default", rule->choices[(size_t)rule->default_value]);
 }
 
+/* Writes the schema of one field: its type, bounds, default value and description. A response has
+ * no defaults, because the engine writes the value. A rule type without a type name accepts any
+ * value. */
 void schema_write(const struct rule *rule, const char *key, enum schema_side side, struct jw *w)
 {
     jw_object(w, key);

@@ -3,8 +3,8 @@
  * headers that the code of the problem requires (docs/api.md, Errors). */
 #include "app/http/problem_response.h"
 
-/* Writes the list of wrong fields. Without memory some errors were counted but not stored. The list
- * is then incomplete, and the member errors_total has their number. */
+/* Writes the list of wrong fields. Errors for which there was no memory were counted but not
+ * stored. The list is then incomplete, and the member errors_total has the number of all errors. */
 static void problem_write_field_errors(const struct problem *p, struct jw *w)
 {
     size_t written = 0;
@@ -21,6 +21,9 @@ static void problem_write_field_errors(const struct problem *p, struct jw *w)
         jw_int(w, "errors_total", (int64_t)p->field_count);
 }
 
+/* Writes the error as an object with the members code, message and details. Only two codes have
+ * something in details: the list of wrong fields, or the offset of the byte that is not valid JSON.
+ */
 void problem_write(const struct problem *p, const char *key, struct jw *w)
 {
     jw_object(w, key);
@@ -80,6 +83,8 @@ static void problem_write_response(const struct problem *p, struct str correlati
     jw_object_end(&w);
 }
 
+/* Writes the response of the problem. When it does not fit into memory, it is written again without
+ * the list of wrong fields. */
 void problem_respond(const struct problem *p, struct str correlation_id, struct http_response *r)
 {
     problem_write_response(p, correlation_id, r);

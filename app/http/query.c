@@ -8,13 +8,13 @@
 #include "app/base/utf8.h"
 
 /* Decodes a name or a value. to: memory for raw.n bytes. Returns false, and leaves *ret unchanged,
- * when the text is wrongly encoded, is not UTF-8 or contains a NUL. The argument true of
- * percent_decode makes a + a space. */
+ * when the text is wrongly encoded, is not UTF-8 or contains a NUL. A + becomes a
+ * space. */
 static bool query_decode(struct str raw, char *to, struct str *ret)
 {
     struct str text = {to, 0};
 
-    if (!percent_decode(raw, true, to, &text.n) || !utf8_valid(text) ||
+    if (!percent_decode(raw, /* plus_is_space */ true, to, &text.n) || !utf8_valid(text) ||
         (text.n > 0 && memchr(text.p, '\0', text.n)))
         return false;
     *ret = text;
@@ -35,6 +35,9 @@ static struct query_parameter *query_parse_pair(struct str pair, struct arena *a
     return parameter;
 }
 
+/* Splits the query at & and appends one parameter for each part. end points to where the address of
+ * the next parameter is stored: first, or the member next of the last one. Returns false, and
+ * leaves *ret_first unchanged, when out of memory. */
 bool query_parse(struct str query, struct arena *arena, struct query_parameter **ret_first)
 {
     struct query_parameter *first = NULL, **end = &first;

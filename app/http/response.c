@@ -48,6 +48,8 @@ void http_response_init(struct http_response *r, struct arena *arena)
     buf_init(&r->body, arena);
 }
 
+/* Makes status, headers and body those of a new response. streamed, headers_sent and body_sent
+ * remain, because what the client has already received does not change. */
 void http_response_clear(struct http_response *r)
 {
     r->status = 200;

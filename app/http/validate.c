@@ -95,6 +95,7 @@ static struct value value_of_text(const struct rule *rule, struct str text)
 
 /* ---- Types of one value ---- */
 
+/* Accepts the text of a valid id. */
 static void parse_id(const struct binding *binding, const struct rule *rule,
                      const struct value *value, const struct field_path *field, void *ret)
 {
@@ -131,6 +132,8 @@ static bool has_markup(struct str text)
     return false;
 }
 
+/* Accepts a text whose number of characters is within the bounds of the rule. A NUL or markup has
+ * an error message of its own. */
 static void parse_text(const struct binding *binding, const struct rule *rule,
                        const struct value *value, const struct field_path *field, void *ret)
 {
@@ -156,6 +159,7 @@ static int choice_of(const struct rule *rule, const struct value *value)
     return -1;
 }
 
+/* Accepts one of the texts in rule->choices, and stores its position there as an int. */
 static void parse_enum(const struct binding *binding, const struct rule *rule,
                        const struct value *value, const struct field_path *field, void *ret)
 {
@@ -167,6 +171,7 @@ static void parse_enum(const struct binding *binding, const struct rule *rule,
     memcpy(ret, &position, sizeof position);
 }
 
+/* Accepts true and false. In the path and the query, value_of_text has converted these words. */
 static void parse_bool(const struct binding *binding, const struct rule *rule,
                        const struct value *value, const struct field_path *field, void *ret)
 {
@@ -192,6 +197,8 @@ static void parse_int(const struct binding *binding, const struct rule *rule,
     memcpy(ret, &number, sizeof number);
 }
 
+/* Accepts a finite number within the bounds of the rule. A number too large for json-c has become
+ * infinite in number_of_json, so it is refused here. */
 static void parse_number(const struct binding *binding, const struct rule *rule,
                          const struct value *value, const struct field_path *field, void *ret)
 {
@@ -202,6 +209,7 @@ static void parse_number(const struct binding *binding, const struct rule *rule,
     memcpy(ret, &value->number, sizeof value->number);
 }
 
+/* Accepts a date, and stores it as the int32_t of day_parse. */
 static void parse_day(const struct binding *binding, const struct rule *rule,
                       const struct value *value, const struct field_path *field, void *ret)
 {
@@ -214,6 +222,7 @@ static void parse_day(const struct binding *binding, const struct rule *rule,
     memcpy(ret, &day, sizeof day);
 }
 
+/* Accepts a time of RFC 3339, and stores it in milliseconds since 1970. */
 static void parse_time(const struct binding *binding, const struct rule *rule,
                        const struct value *value, const struct field_path *field, void *ret)
 {
@@ -226,6 +235,8 @@ static void parse_time(const struct binding *binding, const struct rule *rule,
     memcpy(ret, &epoch_ms, sizeof epoch_ms);
 }
 
+/* Accepts any JSON value of the body except null, and stores a pointer to it. json-c owns the
+ * value, which lives as long as the body. */
 static void parse_json(const struct binding *binding, const struct rule *rule,
                        const struct value *value, const struct field_path *field, void *ret)
 {
@@ -254,6 +265,7 @@ static bool list_length(const struct binding *binding, const struct rule *rule,
     return true;
 }
 
+/* Makes a value of the list element at this index. */
 static struct value list_element(const struct value *list, size_t index)
 {
     return value_of_json(json_object_array_get_idx(list->json, index));
@@ -292,6 +304,9 @@ static void ids_fail_duplicates(const struct binding *binding, const struct str_
     }
 }
 
+/* Accepts a list of distinct valid ids, and stores it as a struct str_list in the arena. All
+ * elements are checked, so that one response reports every wrong id. A wrong id stays empty in the
+ * list, which no handler sees, because the request is then refused. */
 static void parse_ids(const struct binding *binding, const struct rule *rule,
                       const struct value *value, const struct field_path *field, void *ret)
 {
@@ -311,6 +326,8 @@ static void parse_ids(const struct binding *binding, const struct rule *rule,
     memcpy(ret, &ids, sizeof ids);
 }
 
+/* Accepts a list of texts from rule->choices, and stores the set of their positions: bit i is set
+ * when choice i is in the list. The same text twice counts once. */
 static void parse_enum_set(const struct binding *binding, const struct rule *rule,
                            const struct value *value, const struct field_path *field, void *ret)
 {
@@ -344,6 +361,8 @@ static void parse_object(const struct binding *binding, const struct rule *rule,
         bind_object(binding, rule->fields, value->json, field, ret);
 }
 
+/* Accepts a list of objects, and stores it as a struct rule_objects. Each object fills one struct
+ * of rule->item_size bytes in the array objects.v, by the rules in rule->fields. */
 static void parse_objects(const struct binding *binding, const struct rule *rule,
                           const struct value *value, const struct field_path *field, void *ret)
 {
@@ -463,6 +482,8 @@ static bool has_source(const struct rule *rules, enum rule_source where)
     return false;
 }
 
+/* Stores the fields of the body. body: NULL when the request has none; then all its fields are
+ * absent. Does nothing when no rule reads from the body, so such a route accepts any body. */
 static void bind_body(const struct binding *binding, const struct rule *rules,
                       struct json_object *body, void *input)
 {
@@ -491,6 +512,7 @@ static void bind_segment(const struct binding *binding, const struct rule *rule,
     bind_absent(binding, rule, &field, input);
 }
 
+/* Stores the values of all rules that read from the path. */
 static void bind_path(const struct binding *binding, const struct rule *rules,
                       const struct path_values *path, void *input)
 {
@@ -536,6 +558,8 @@ static bool has_parameter(const struct rule *rules, struct str name)
     return false;
 }
 
+/* Parses the query and stores the parameters that have a rule. Parameters without a rule are
+ * ignored unless they are malformed. Does nothing when no rule reads from the query. */
 static void bind_query(const struct binding *binding, const struct rule *rules, struct str query,
                        void *input)
 {
@@ -561,6 +585,8 @@ static void bind_query(const struct binding *binding, const struct rule *rules, 
     }
 }
 
+/* The three bind_ functions add their field errors to p, each whether or not the one before it has
+ * failed. Returns whether p has no error. rules NULL: the route has no fields, so all is valid. */
 bool validate_input(const struct rule *rules, const struct path_values *path, struct str query,
                     struct json_object *body, struct arena *arena, void *input, struct problem *p)
 {
@@ -573,6 +599,8 @@ bool validate_input(const struct rule *rules, const struct path_values *path, st
     return p->code == PROBLEM_NONE;
 }
 
+/* Errors of a member begin with prefix. Without a prefix they begin with the member's own name, as
+ * in a body, but an object of the wrong type then needs a name: "body". */
 bool validate_object(const struct rule *rules, struct json_object *object, struct str prefix,
                      struct arena *arena, void *input, struct problem *p)
 {

@@ -80,8 +80,8 @@ static const void *hook_input_member(const struct exchange *x, const struct rule
     return (const char *)x->input + rule->offset;
 }
 
-/* Adds a list of student ids. The array lists has room for all lists that the rules of any one
- * route mark; further lists would be dropped. */
+/* Adds a list of student ids. The array lists has room for all lists of students in the rules of
+ * any one route; further lists would be dropped. */
 static void hook_add_list(struct hook_subjects *subjects, struct str_list list)
 {
     if (subjects->list_count < sizeof(subjects->lists) / sizeof(subjects->lists[0]))
@@ -100,8 +100,8 @@ static void hook_add_id(struct hook_subjects *subjects, enum rule_subject kind, 
 }
 
 /* Adds the student ids of a list of objects, one id from each object. The first field that is
- * marked as a student fills the list, so a second such field would add nothing. Without memory the
- * list is empty. */
+ * marked as a student fills the list, so a second such field would add nothing. When out of
+ * memory the list is empty. */
 static void hook_add_objects(struct exchange *x, const struct rule *rule,
                              struct hook_subjects *subjects)
 {
@@ -119,8 +119,8 @@ static void hook_add_objects(struct exchange *x, const struct rule *rule,
     hook_add_list(subjects, students);
 }
 
-/* Adds the subjects that the typed input of the request names, by the marks of the route's rules.
- */
+/* Adds the subjects that the typed input of the request names, by the member subject of the route's
+ * rules. */
 static void hook_add_from_input(struct exchange *x, struct hook_subjects *subjects)
 {
     for (const struct rule *rule = x->route->rules; rule && rule->type != RULE_END; rule++) {
@@ -297,6 +297,9 @@ bool audit_hook_reserve(struct exchange *x)
     return false;
 }
 
+/* audit_denied has the students whose data a response with 200 withheld; their denials are then the
+ * only events of the request. audit_reserved is false when the request ended before room was
+ * reserved, or when there was no room. */
 void audit_hook_record(struct exchange *x)
 {
     struct hook_subjects denied = {.lists = {x->audit_denied}, .list_count = 1};

@@ -9,6 +9,9 @@
 #include "app/auth/access.h"
 #include "app/store/cohort.h"
 
+/* Refuses callers who may not use an admin's route. Such a route needs no subject (student or
+ * group) for the decision, hence no_subject. All other routes pass: authorize_queue_subject
+ * decides. */
 bool authorize_role(struct exchange *x)
 {
     const struct str no_subject = {0};
@@ -61,11 +64,13 @@ static bool authorize_own_cohort(struct exchange *x)
     return false;
 }
 
+/* student_cohorts is the command that read the cohorts of one student; NULL: the request is about a
+ * cohort, not a student. A parse error leaves granted false and is in x->problem. */
 void authorize_on_replies(struct exchange *x)
 {
     bool granted = false;
 
-    /* without all replies the right is unknown, so a cached response is not allowed either */
+    /* when a reply is missing the right is unknown, so a cached response is not allowed either */
     if (x->pipeline.status != PIPELINE_COMPLETE)
         problem_unavailable(&x->problem, 1);
     else if (!x->student_cohorts)

@@ -57,6 +57,7 @@ static bool dispatch_identify(struct exchange *x)
     return x->problem.code == PROBLEM_NONE;
 }
 
+/* Whether a parameter of the path is not a valid id. */
 static bool dispatch_has_invalid_id(const struct route_match *match)
 {
     for (size_t i = 0; i < match->path.n; i++) {
@@ -100,6 +101,7 @@ static bool (*const dispatch_steps[])(struct exchange *x) = {
     idempotency_queue_acquire,
 };
 
+/* Runs the steps before the handler. Returns false when one of them has ended the exchange. */
 static bool dispatch_prepare(struct exchange *x)
 {
     for (size_t i = 0; i < sizeof(dispatch_steps) / sizeof(dispatch_steps[0]); i++) {
@@ -185,6 +187,7 @@ static void dispatch_resume(struct dispatch *d, struct exchange *x)
 
 /* ---- the queue of heavy requests ---- */
 
+/* Adds the exchange to the end of the queue of heavy requests. */
 static void dispatch_push_heavy(struct dispatch *d, struct exchange *x)
 {
     x->next = NULL;
@@ -192,6 +195,8 @@ static void dispatch_push_heavy(struct dispatch *d, struct exchange *x)
     d->heavy_end = &x->next;
 }
 
+/* Takes the oldest exchange from the queue of heavy requests; NULL: the queue is empty. heavy_end
+ * points to where the next exchange is added: to d->heavy again once the last one was taken. */
 static struct exchange *dispatch_pop_heavy(struct dispatch *d)
 {
     struct exchange *x = d->heavy;
@@ -204,6 +209,9 @@ static struct exchange *dispatch_pop_heavy(struct dispatch *d)
     return x;
 }
 
+/* Prepares the exchange, runs the steps before the handler, and then the first step of the handler.
+ * A heavy request waits in its queue instead. A failed buf_reserve is noticed when the body is
+ * written. */
 void dispatch_begin(struct dispatch *d, struct exchange *x)
 {
     d->active++;
@@ -242,6 +250,10 @@ static bool dispatch_resume_next(struct dispatch *d)
     return true;
 }
 
+/* One iteration of the loop: (1) resumes all exchanges whose replies have arrived, (2) runs one
+ * step of one heavy request, (3) lets the audit log and the readiness check queue commands, (4)
+ * sends all queued commands. Returns whether a heavy request waits, so that the loop must not
+ * sleep. */
 bool dispatch_process(struct dispatch *d)
 {
     struct exchange *heavy;

@@ -124,8 +124,8 @@ static void exchange_default_to_self(struct exchange *x)
 }
 
 /* Completes the input after its rules were applied, also when some of them failed, so that one
- * response reports all bad fields. The result of the route's check is not needed: a check that
- * fails has added field errors to x->problem. */
+ * response reports all bad fields. What route->check returns is not needed: a
+ * check that fails has added field errors to x->problem. */
 static bool exchange_complete_input(struct exchange *x)
 {
     if (x->route->flags & ROUTE_DEFAULTS_TO_SELF)
@@ -135,6 +135,8 @@ static bool exchange_complete_input(struct exchange *x)
     return x->problem.code == PROBLEM_NONE;
 }
 
+/* Fills x->input from path, query and body by the rules of the route. Returns true at once for a
+ * route without rules, and for ROUTE_RAW_BODY, whose handler reads the body itself. */
 bool exchange_read_input(struct exchange *x)
 {
     if (!x->route->rules || x->route->flags & ROUTE_RAW_BODY)

@@ -23,8 +23,8 @@ enum {
 };
 
 struct idempotency {
-    struct command *acquire; /* the command that acquires the record */
-    struct str key;          /* Redis key of the record */
+    struct command *acquire; /* the command that acquires the key's record */
+    struct str key;          /* Redis key of that record */
     struct str marker;       /* id that the change stores with the student's data when it is made */
     struct str
         digest; /* SHA-256 of the body, in hex; the same key with another body is a conflict */
@@ -43,7 +43,7 @@ static bool idempotency_key_valid(struct str s)
 }
 
 /* The SHA-256 of a text, in hex, so that long keys and large bodies need as little memory in Redis
- * as short ones. p is NULL when out of memory. */
+ * as short ones. The text's p is NULL when out of memory. */
 static struct str idempotency_digest(struct arena *arena, struct str text)
 {
     unsigned char digest[DIGEST_SIZE];
@@ -55,7 +55,7 @@ static struct str idempotency_digest(struct arena *arena, struct str text)
 }
 
 /* A random token, in hex. Redis compares it, so that a request whose time of ownership is over
- * cannot change the record of a later owner. p is NULL when out of memory. */
+ * cannot change the record of a later owner. The token's p is NULL when out of memory. */
 static struct str idempotency_new_owner(struct arena *arena)
 {
     unsigned char bytes[OWNER_BYTES];
@@ -88,6 +88,9 @@ static struct idempotency *idempotency_new(struct exchange *x)
     return hash.p && i->digest.p && i->owner.p && i->key.p && i->marker.p ? i : NULL;
 }
 
+/* Queues the command that acquires the record of the key; idempotency_on_replies reads its reply.
+ * Returns true without a command when the route or the request uses no key. Returns false, with
+ * x->problem set, for an invalid key or when out of memory. */
 bool idempotency_queue_acquire(struct exchange *x)
 {
     struct idempotency *i;
@@ -107,15 +110,15 @@ bool idempotency_queue_acquire(struct exchange *x)
     }
     running_ms = (x->engine->config.request_deadline_s + MARGIN_S) * INT64_C(1000);
     i->acquire = idempotency_cmd_acquire(&x->pipeline, i->key, i->digest, i->owner, running_ms);
-    if (exchange_subject(x).n > 0) /* so that the erasure of the student deletes the record too */
+    if (exchange_subject(x).n > 0) /* so that the student's erasure deletes this record too */
         idempotency_cmd_register(&x->pipeline, exchange_subject(x), i->key);
     return true;
 }
 
 static const char location[] = "Location";
 
-/* The value of the response's Location header; p is NULL when it has none. Location is the one
- * header that is stored and replayed: a repetition makes all other headers itself. */
+/* The value of the response's Location header; the value's p is NULL when it has none. Location is
+ * the one header that is stored and replayed: a repetition makes all other headers itself. */
 static struct str idempotency_location(const struct http_response *r)
 {
     for (size_t i = 0; i < r->header_count; i++) {

@@ -11,7 +11,8 @@
 /* Adds three headers with the trace of the request: traceparent for clients that follow W3C Trace
  * Context, X-Trace-ID with the trace id alone, and Server-Timing for scripts in browsers. The three
  * values are parts of one text, "trace;desc=00-TRACE_ID-...", so that they need one allocation. The
- * id begins 3 characters after the beginning of traceparent. Without memory no header is added. */
+ * id begins 3 characters after the beginning of traceparent. When out of memory, no header is
+ * added. */
 static void respond_add_trace(struct exchange *x)
 {
     static const struct str prefix = STR_INIT("trace;desc=");
@@ -38,6 +39,8 @@ void respond_add_headers(struct exchange *x)
         (void)http_response_header(&x->response, "Cache-Control", STR("no-store"));
 }
 
+/* Responds to a request whose path has routes, but none for its method: 204 to OPTIONS, else 405.
+ * Both have the header Allow with the methods; it is left out when out of memory. */
 void respond_allowed_methods(struct exchange *x)
 {
     char text[64];

@@ -63,6 +63,10 @@ _Static_assert(REFUSED < 250, "a jump skips at most 255 instructions");
 #define JUMP(test, value, yes, no)                                                                 \
     (struct sock_filter) BPF_JUMP(BPF_JMP | (test) | BPF_K, value, yes, no)
 
+/* Builds the filter and installs it for this thread and the threads that it starts. A refused call
+ * fails with EPERM. A jump gives the number of instructions that it skips: the right architecture
+ * skips the RETURN after it, a refused number everything before the last RETURN. Returns false on
+ * an architecture without a filter, or if prctl fails. */
 bool seccomp_install_filter(void)
 {
     struct sock_filter code[REFUSED + OTHERS];

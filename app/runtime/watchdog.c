@@ -63,6 +63,8 @@ static void *watchdog_thread(void *seconds)
     return NULL;
 }
 
+/* Starts the thread, and makes libev report when the loop sleeps. If the thread cannot be created,
+ * the process runs without a watchdog. The detached thread ends with the process. */
 void watchdog_start(struct ev_loop *loop, int seconds)
 {
     pthread_t thread;

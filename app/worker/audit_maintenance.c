@@ -39,7 +39,7 @@ static void audit_scan_advance(struct audit_maintenance *audit, struct audit_sca
 }
 
 /* Ends a step that failed; the scan repeats the step after WORKER_RETRY_US. Repeating is safe: a
- * script that has already aggregated or deleted an entry does not find it again. */
+ * script that has already aggregated a counter or deleted a seal does not find it again. */
 static void audit_scan_retry_later(struct audit_scan *scan, struct task *task)
 {
     periodic_schedule(&scan->schedule, WORKER_RETRY_US);
@@ -229,6 +229,7 @@ static void audit_tick_retention(struct audit_maintenance *audit)
     task_submit(task, audit_on_seals);
 }
 
+/* No scan is active at first; both begin FIRST_RUN_US after the start of the worker. */
 void audit_maintenance_init(struct audit_maintenance *audit, struct worker_context *w,
                             struct shards *shards)
 {

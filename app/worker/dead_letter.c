@@ -21,7 +21,7 @@ struct dead_letter_state {
     struct str letter_id;    /* id of the dead letter in its stream; p NULL: not added yet */
 };
 
-/* Restores task->data for the caller, and calls the caller's function with the result. */
+/* Restores task->data for the caller, and calls the caller's function done with the outcome. */
 static void dead_letter_end(struct task *task, enum dead_letter_result result)
 {
     const struct dead_letter_state *state = task->data;
@@ -30,7 +30,7 @@ static void dead_letter_end(struct task *task, enum dead_letter_result result)
     state->done(task, result);
 }
 
-/* The text as a JSON string with quotes; p is NULL when out of memory. */
+/* The text as a JSON string with quotes; the string's p is NULL when out of memory. */
 static struct str dead_letter_quote(struct arena *arena, struct str text)
 {
     struct buf out;
@@ -40,7 +40,8 @@ static struct str dead_letter_quote(struct arena *arena, struct str text)
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
-/* Queues the command that adds the dead letter. Without memory the pipeline counts as failed. */
+/* Queues the command that adds the dead letter. When out of memory pipeline->failed is set, and
+ * dead_letter_on_added notices it by task_failed. */
 static struct command *dead_letter_queue_add(struct pipeline *pipeline,
                                              const struct dead_letter_item *item, int64_t now_ms)
 {
@@ -73,7 +74,8 @@ static void dead_letter_check_entry(struct task *task)
     task_submit(task, dead_letter_on_entry_checked);
 }
 
-/* The dead letter was added: its id is needed to remove it again. Starts the second check. */
+/* The dead letter was added: its id is needed to remove it again. Starts the second check whether
+ * the entry is still in its stream. */
 static void dead_letter_on_added(struct task *task)
 {
     struct dead_letter_state *state = task->data;
@@ -95,8 +97,9 @@ static void dead_letter_on_entry_checked(struct task *task)
         dead_letter_end(task, DEAD_LETTER_FAILED);
         return;
     }
-    if (has_entry == has_letter) { /* either the second check still found the entry: success; or the
-                                      first check did not */
+    /* both true: the second check still found the entry, so the dead letter remains. Both false:
+     * the first check found no entry, so no dead letter is added. */
+    if (has_entry == has_letter) {
         dead_letter_end(task, has_entry ? DEAD_LETTER_STORED : DEAD_LETTER_ENTRY_GONE);
         return;
     }
@@ -113,7 +116,8 @@ static void dead_letter_on_entry_checked(struct task *task)
     }
 }
 
-/* Stores the state in task->data until the end, and starts the first check. */
+/* Puts a struct dead_letter_state into task->data until the end, and starts the first check whether
+ * the entry is still in its stream. */
 void dead_letter_put(struct task *task, const struct dead_letter_item *item, dead_letter_done *done)
 {
     struct dead_letter_state *state = arena_zalloc(task->arena, sizeof(*state));

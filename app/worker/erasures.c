@@ -140,7 +140,7 @@ static void erasures_start_erase(struct task *task)
     if (erase_init(&erasures->erase))
         erasures_run_step(task);
     else
-        erasures_end_erase(task, false);
+        erasures_end_erase(task, /* completed */ false);
 }
 
 /* Continues the run with the next student or, after the last one, with the AOF rewrite. Ends the

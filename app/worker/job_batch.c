@@ -3,7 +3,7 @@
  * records of all its students are computed at the same time, each as if it had been requested alone
  * (app/service/record.c), and each result is stored as soon as it is known. The worker may die at
  * any step without harm: the batch id serves as event id, so that a record is made once; a result
- * is stored once; and the next_from attempt computes only the students without a result.
+ * is stored once; and the next attempt computes only the students without a result.
  *
  * A finished job is replaced in the queue by the job of the chunk that is BATCH_LANES chunks
  * further on. Each batch thus has BATCH_LANES jobs at a time, and many batches progress together.
@@ -22,7 +22,7 @@ struct batch_unit {           /* the computation for one student of the chunk */
     bool running;             /* the computation has not ended */
 };
 
-/* The state of the job between its steps. */
+/* What the job keeps between two calls of its step function. */
 struct batch_job {
     struct batch_body body;
     struct batch batch;        /* the batch as the latest script has reported it */
@@ -42,8 +42,9 @@ struct batch_job {
 
 /* ---- the batch ---- */
 
-/* Takes over the state of the batch that a script has reported after its change. update->changed is
- * true for one job only when the status changes, so that metrics count each change once. */
+/* Takes over the status and the counts of the batch that a script has reported after its change.
+ * update->changed is true for one job only when the status changes, so that metrics count each
+ * change once. */
 static void batch_apply_update(struct worker_context *w, struct batch_job *b,
                                const struct batch_update *update)
 {
@@ -116,9 +117,9 @@ void job_batch_on_dead_letter(struct worker_context *w, struct job *job)
 
 /* ---- one student ---- */
 
-/* Ends the computation for one student. Its result is the record or, if the computation can never
- * succeed, the error message; the other students continue. If Redis was unavailable, there is no
- * result, and the next_from attempt of the job computes this student again. */
+/* Ends the computation for one student. Its result is the mastery record or, if the computation can
+ * never succeed, the error message; the other students continue. If Redis was unavailable, there is
+ * no result, and the next attempt of the job computes this student again. */
 static void batch_end_unit(struct worker_context *w, struct batch_job *b, struct batch_unit *u)
 {
     bool success = u->problem.code == PROBLEM_NONE;
@@ -139,7 +140,7 @@ static void batch_end_unit(struct worker_context *w, struct batch_job *b, struct
     };
 }
 
-/* Runs the next_from step of the computation for one student. The step clears and fills the
+/* Runs the next step of the computation for one student. The step clears and fills the
  * pipeline of this student; its commands are then joined to the pipeline of the job, so that the
  * commands of all students share one round trip. */
 static void batch_step_unit(struct worker_context *w, struct job *job, struct batch_unit *u)
@@ -150,9 +151,9 @@ static void batch_step_unit(struct worker_context *w, struct job *job, struct ba
         batch_end_unit(w, job->state, u);
 }
 
-/* Starts the computation for one student: the record is either a statement (the batch gives the
- * four components of the score) or a recomputation from stored evidence (the decayed weights that a
- * score rests on). */
+/* Starts the computation for one student: the mastery record is either a statement (the batch gives
+ * the four components of the score) or a recomputation from stored evidence (the decayed weights
+ * that a score rests on). */
 static void batch_start_unit(struct worker_context *w, struct job *job, struct batch_unit *u)
 {
     struct batch_job *b = job->state;
@@ -222,7 +223,7 @@ static bool batch_start_units(struct worker_context *w, struct job *job)
 }
 
 /* Processes the reply of the command that stores results, if one was sent. If it failed, its
- * results are lost, and the next_from attempt of the job computes them again. */
+ * results are lost, and the next attempt of the job computes them again. */
 static void batch_on_saved(struct worker_context *w, struct job *job)
 {
     struct problem p = {.code = PROBLEM_NONE};
@@ -240,7 +241,7 @@ static void batch_on_saved(struct worker_context *w, struct job *job)
     b->save_cmd = NULL;
 }
 
-/* Runs the next_from step of every running computation. The status of the round trip of the job is
+/* Runs the next step of every running computation. The status of the round trip of the job is
  * copied to the pipeline of each student, because their commands were part of it. */
 static void batch_step_units(struct worker_context *w, struct job *job)
 {
@@ -256,7 +257,7 @@ static void batch_step_units(struct worker_context *w, struct job *job)
 }
 
 /* The computations for all students have ended: sets the job that follows this one in the queue
- * (the callback, or the next_from chunk), or the problem that makes the job be tried again. */
+ * (the callback, or the next chunk), or the problem that makes the job be tried again. */
 static void batch_finish(struct job *job)
 {
     struct batch_job *b = job->state;

@@ -19,7 +19,7 @@ enum {
     CALLBACKS_AT_ONCE = JOBS_AT_ONCE / 4, /* slow receivers must not occupy all places for jobs */
 };
 
-/* The state of the job between its steps. */
+/* What the job keeps between two calls of its step function. */
 struct callback_job {
     struct batch_body body;
     struct command *get_cmd; /* reads the batch */
@@ -49,8 +49,8 @@ static enum step callback_start(struct job *job)
 
 /* ---- the call ---- */
 
-/* Returns the body of the callback: the JSON object that GET /api/v1/batch/ID returns. p is NULL
- * when out of memory. */
+/* Returns the body of the callback: the JSON object that GET /api/v1/batch/ID returns. The
+ * text's p is NULL when out of memory. */
 static struct str callback_status_json(struct arena *arena, struct str id,
                                        const struct batch *batch, int64_t now_ms)
 {

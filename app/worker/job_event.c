@@ -8,7 +8,7 @@
 #include "app/ingest/cloudevent.h"
 #include "app/ingest/event_batch.h"
 
-/* The state of the job between its steps. */
+/* What the job keeps between two calls of its step function. */
 struct event_job {
     struct event_input input; /* the event, as every way of input delivers it */
     struct record record;     /* progress of the computation that the event causes */
@@ -25,7 +25,7 @@ static bool event_job_parse(struct job *job, int64_t now_ms, struct event_input 
 
     if (p->code != PROBLEM_NONE)
         return false;
-    /* every CloudEvent has "specversion", and a bare event has not */
+    /* every CloudEvent has "specversion"; a bare event (one without that envelope) has not */
     if (!json_object_is_type(body, json_type_object) ||
         !json_object_object_get_ex(body, "specversion", &version))
         return cloudevent_bare_to_event(body, now_ms, arena, ret_input, p);

@@ -200,8 +200,8 @@ static void job_run_step(struct task *task)
         task_submit(task, job_run_step);
 }
 
-/* The HTTP call of a job is over, successful or not. The step function reads the result from
- * job->call. */
+/* The HTTP call of a job is over, successful or not. The step function reads the outcome of
+ * the call from job->call. */
 static void job_on_response(struct http_call *call)
 {
     struct job *job = call->owner;
@@ -232,9 +232,9 @@ size_t jobs_active_calls(const struct jobs *jobs)
 /* ---- starting ---- */
 
 /* Starts a job in a free place. The texts of queued are copied, because they are part of a reply
- * that is freed with its own task. Without memory nothing happens: the job stays pending in the
- * queue, and a worker claims it later. A job of an unknown kind, or one whose attempts are
- * exhausted, becomes a dead letter. */
+ * that is freed with its own task. When out of memory nothing happens: the job stays pending in
+ * the queue, and a worker claims it (takes over its processing) later. A job of an unknown kind, or
+ * one whose attempts are exhausted, becomes a dead letter. */
 static void jobs_start_job(struct jobs *jobs, struct job *job, const struct queue_job *queued)
 {
     struct task *task = task_begin(jobs->worker, 0, jobs);

@@ -61,7 +61,8 @@ struct jobs {
     struct job v[JOBS_AT_ONCE]; /* places for running jobs */
     size_t running;             /* places that are not free */
     unsigned rr_cursor; /* position in the fixed order in which jobs of each priority are read */
-    /* Monotonic; no read, claim or renewal starts before its time. */
+    /* Monotonic times before which no read, no claim (taking over the jobs of a dead worker) and no
+     * renewal starts. */
     int64_t next_read_us, next_claim_us, next_renew_us;
     bool reading; /* a task that reads the queue is running */
 };

@@ -14,6 +14,8 @@ static const int64_t INTERVAL_US = 1000000; /* between two renewals */
  * two machines run at slightly different rates. */
 static const int64_t MARGIN_US = 500000;
 
+/* Starts without leases; the first call of leases_tick acquires some. rr_cursor is the shard with
+ * which the search for free leases begins. */
 void leases_init(struct leases *leases, struct worker_context *w, struct shards *shards,
                  const struct heartbeat *heartbeat)
 {
@@ -109,6 +111,8 @@ void leases_tick(struct leases *leases)
     task_submit(task, leases_on_replies);
 }
 
+/* Gives back all held leases at the end of the worker, so that other workers need not wait until
+ * they expire. The caller submits the pipeline; if it fails, the leases expire. */
 void leases_queue_release(struct leases *leases, struct pipeline *pipeline)
 {
     for (unsigned shard = 0; shard < SHARDS; shard++) {

@@ -88,8 +88,8 @@ static void outbox_log_dead(const struct outbox *outbox, unsigned shard)
     log_end(log);
 }
 
-/* The attempt ends with the result of writing the dead letter. If an erasure has removed the entry,
- * nothing is left to do. */
+/* Called when the dead letter was written or not; ends the attempt. If an erasure has removed the
+ * entry, nothing is left to do. */
 static void outbox_on_dead_letter(struct task *task, enum dead_letter_result result)
 {
     struct outbox *outbox = task->owner;
@@ -149,8 +149,8 @@ static void outbox_resume_all(struct outbox *outbox)
     }
 }
 
-/* The result of an attempt: decides whether the entry is done, becomes a dead letter, or is tried
- * again after a pause. PUBLISH_CANCELLED has no pause. */
+/* Called with the outcome of an attempt to publish: decides whether the entry is done, becomes a
+ * dead letter, or is tried again after a pause. PUBLISH_CANCELLED has no pause. */
 static void outbox_on_result(void *owner, unsigned shard, const struct publish_result *result)
 {
     struct outbox *outbox = owner;

@@ -2,9 +2,9 @@
 /* A run seals the new audit records of all held shards in three round trips: (1) read the new
  * records or, if the end of a chain is unknown, its latest seal (a link of the HMAC chain over the
  * records); (2) add the new seals; (3) store the new heads (MACs of the latest seals). The script
- * that adds a seal compares the head before it, so that two workers cannot both continue one chain.
- * If it is unknown what Redis has stored, the end of that chain is read again before the next
- * seal. */
+ * that adds a seal compares the head of the chain before it, so that two workers cannot both
+ * continue one chain. If it is unknown what Redis has stored, the end of that chain is read again
+ * before the next seal. */
 #include "app/worker/seal.h"
 
 #include <stdio.h>

@@ -81,11 +81,13 @@ static void sidecar_record_outcome(struct sidecar *sidecar, enum publish_outcome
     case PUBLISH_REFUSED:
     case PUBLISH_MISCONFIGURED: breaker_success(&sidecar->breaker); break;
     case PUBLISH_FAILED:
-    case PUBLISH_UNREACHABLE: breaker_failure(&sidecar->breaker, now_us, false); break;
+    case PUBLISH_UNREACHABLE:
+        breaker_failure(&sidecar->breaker, now_us, /* at_once */ false);
+        break;
     case PUBLISH_CANCELLED:
         /* a cancelled probe has tested nothing: the circuit opens again, until another probe */
         if (sidecar->breaker.state == BREAKER_HALF_OPEN)
-            breaker_failure(&sidecar->breaker, now_us, false);
+            breaker_failure(&sidecar->breaker, now_us, /* at_once */ false);
         return;
     }
     sidecar->healthy = outcome == PUBLISH_OK || outcome == PUBLISH_REFUSED;
@@ -111,7 +113,7 @@ bool sidecar_can_publish(struct sidecar *sidecar, size_t about_to)
     return false;
 }
 
-/* The state that the heartbeat of this worker reports. */
+/* Returns the state of the sidecar (Dapr) that the heartbeat of this worker reports. */
 enum dapr_state sidecar_state(const struct sidecar *sidecar)
 {
     if (!worker_publishes(sidecar->worker))
@@ -130,8 +132,8 @@ static void sidecar_on_health(struct http_call *call)
     sidecar->checking_health = false;
     sidecar->last_contact_us = sidecar->worker->now_us;
     /* If the circuit is half-open without a running probe, an erasure has removed the event that
-     * was to be the probe. No event may follow then, and this response closes the circuit
-     * instead. */
+     * was to be the probe. There may be no other event that could be the probe, so this response
+     * closes the circuit instead. */
     if (healthy && sidecar->breaker.state == BREAKER_HALF_OPEN && sidecar->publishing == 0)
         breaker_success(&sidecar->breaker);
     sidecar->healthy = healthy && sidecar->breaker.state == BREAKER_CLOSED;
