@@ -174,8 +174,9 @@ static void comprehensive_write_trends(struct jw *w, const struct history *h)
     jw_object_end(w);
 }
 
-/* Queues what comprehensive reads in its one round trip. The state is read for one reason: a
- * student without any data gets 404, a student without data in this period an empty summary. */
+/* Queues what comprehensive reads in its one round trip. The student's state is read for one
+ * reason: a student without any data gets 404, a student without data in this period an empty
+ * summary. */
 static enum step comprehensive_begin(struct exchange *x, const struct period *p)
 {
     struct comprehensive_state *s = exchange_new_state(x, sizeof(*s));

@@ -68,9 +68,9 @@ static void cohorts_write_missing(struct jw *w, const struct compared_student *c
 
 /* One side of the comparison: a list of student ids or the id of a cohort. */
 struct side {
-    struct str_list students;
+    struct str_list students; /* ids of the students, if has_students */
     bool has_students;
-    struct str cohort;
+    struct str cohort; /* id of the cohort, if has_cohort */
     bool has_cohort;
 };
 
@@ -205,10 +205,10 @@ static bool cohorts_check_access(struct exchange *x, const struct cohorts *in,
 /* One side of the comparison with the statistics of its scores. */
 struct group {
     const struct compared_student *students;
-    size_t n;       /* all students of the side, also those without data */
-    double *scores; /* scores of the students with data, ascending */
-    struct summary summary;
-    struct moments moments;
+    size_t n;               /* all students of the side, also those without data */
+    double *scores;         /* scores of the students with data, ascending */
+    struct summary summary; /* of scores: the figures that the response shows */
+    struct moments moments; /* of scores: what Welch's test needs */
 };
 
 /* Computes the statistics of one side. Returns false with x->problem set if fewer than
@@ -230,8 +230,8 @@ static bool group_fill(struct exchange *x, struct group *g, const struct compare
     return count >= COMPARE_COHORT_MIN || cohorts_fail_insufficient(x);
 }
 
-/* Writes the result of the test, the effect size and which side has the significantly higher mean.
- * A statistic that is not defined, because the scores of a side are all equal, is null. */
+/* Writes the result of Welch's test, the effect size and which side has the significantly higher
+ * mean. A statistic that is not defined, because the scores of a side are all equal, is null. */
 static void cohorts_write_test(struct jw *w, const struct group *a, const struct group *b)
 {
     struct welch_test test;

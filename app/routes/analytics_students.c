@@ -38,10 +38,10 @@ struct ranked {
     struct str id;
     char key[ID_MAX + 1]; /* id as a C string, which JSON keys must be */
     bool found; /* has data and consent to analytics; the following are set only if true */
-    struct summary summary;
-    double latest;     /* value of the last day with data */
-    const char *trend; /* direction of the scores; NULL with fewer than two days */
-    size_t rank;       /* 1 for the highest mean; equal means share a rank */
+    struct summary summary; /* of the metric's values, one for each day with data */
+    double latest;          /* the metric's value of the last day with data */
+    const char *trend;      /* direction of the scores; NULL with fewer than two days */
+    size_t rank;            /* 1 for the highest mean; equal means share a rank */
 };
 
 struct students_state {

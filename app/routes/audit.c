@@ -13,12 +13,13 @@ enum { LOGS_MAX = 1000 }; /* most audit entries on a page */
 /* Input of audit-logs. A text is empty when the request does not have it. The cursor says after
  * which entry the page starts. */
 struct logs {
-    struct str user, resource_type, cursor;
-    int64_t limit;
+    struct str user, resource_type; /* show only the entries about these; empty: all entries */
+    struct str cursor;
+    int64_t limit; /* most entries on the page */
 };
 
-/* Starts the listing. The record of this very request is never on the page, because it is written
- * after the response. */
+/* Starts the listing. The audit record of this very request is never on the page, because it is
+ * written after the response. */
 static enum step logs_begin(struct exchange *x)
 {
     const struct logs *in = x->input;

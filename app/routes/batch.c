@@ -30,7 +30,7 @@ struct request {
 /* Input of batch-submit: either students (ids) or requests (array of struct request), by
  * has_students and has_requests. */
 struct submit {
-    int priority;
+    int priority; /* priority of the batch, an index in batch_priority_names */
     struct str_list students;
     struct rule_objects requests;
     bool has_students, has_requests, has_callback;
@@ -41,7 +41,7 @@ struct submit_state {
     struct str id;
     struct command *existing; /* reads the batch that a repeated request has created before */
     struct command *create;   /* creates the batch; NULL until the first round trip is evaluated */
-    struct batch batch;
+    struct batch batch;       /* the batch as it is stored, shown in the response */
 };
 
 /* Adds a field error about a field of the i-th request of the list. */
@@ -127,7 +127,7 @@ static bool submit_check(struct exchange *x)
 
 /* Makes the id of the batch: 128 random bits as hex. With an Idempotency-Key the bits are a digest
  * of the key, the body and the day instead. So a repeated request, whose first response got lost,
- * finds the batch that it created. p of the result is NULL when out of memory. */
+ * finds the batch that it created. The p of the id is NULL when out of memory. */
 static struct str submit_make_id(struct exchange *x)
 {
     enum { BYTES = (BATCH_ID_SIZE - 1) / 2 };

@@ -109,7 +109,7 @@ static enum step put_cohort(struct exchange *x)
 }
 
 /* Handler of cohort-delete. A deletion is a change to a cohort with exists = false, so that the
- * steps of roster_change_step remove the index entries before the record. */
+ * steps of roster_change_step remove the index entries before the cohort's record. */
 static enum step delete_cohort(struct exchange *x)
 {
     const struct cohort_input *in = x->input;
@@ -140,11 +140,11 @@ struct list_input {
 };
 
 struct list_state {
-    struct command *ids;   /* reads the ids of the page (admin) or of all cohorts (teacher) */
-    struct command *total; /* reads the number of cohorts; NULL for a teacher */
-    struct str_list page;
+    struct command *ids;      /* reads the ids of the page (admin) or of all cohorts (teacher) */
+    struct command *total;    /* reads the number of cohorts; NULL for a teacher */
+    struct str_list page;     /* ids of the cohorts on the page */
     int64_t count;            /* number of all cohorts that the caller may list */
-    struct command **cohorts; /* commands that read the cohorts of the page; NULL before */
+    struct command **cohorts; /* commands that read the cohorts of the page; NULL until queued */
 };
 
 /* Takes one page out of the ids of all cohorts of a teacher. Redis holds them as a set without

@@ -19,7 +19,7 @@ struct decision {
     bool granted;
 };
 
-/* Makes the journal entry of the decision as JSON. p of the result is NULL when out of memory. */
+/* Makes the journal entry of the decision as JSON. Its p is NULL when out of memory. */
 static struct str decision_journal_entry(struct exchange *x, const struct decision *in,
                                          bool granted)
 {

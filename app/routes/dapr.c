@@ -129,7 +129,7 @@ static struct str envelope_student(struct json_object *envelope)
     return STR("");
 }
 
-/* Marks the event as one that can never be recorded: it becomes a dead letter with the reason in
+/* Notes in *d that the event can never be recorded: it becomes a dead letter with the reason in
  * *p. An internal error says nothing about the event, so it fails the whole request instead, and
  * Dapr delivers all its events again. */
 static void delivery_drop(struct exchange *x, struct delivery *d, struct str student,
@@ -175,7 +175,8 @@ static void delivery_add_envelope(struct exchange *x, struct events *e, struct d
     struct cloudevent event = {.data = NULL};
     struct problem p = {0};
 
-    (void)cloudevent_parse(envelope, x->arena, &event, &p); /* delivery_add evaluates p */
+    /* a failure is in p.code, which delivery_add evaluates */
+    (void)cloudevent_parse(envelope, x->arena, &event, &p);
     delivery_add(x, e, d, &event, &p);
     if (d->reason.p) {
         d->text = json_text(envelope, x->arena);
@@ -264,7 +265,7 @@ static void events_parse_binary(struct exchange *x, struct events *e,
     if (!events_allocate(x, e, SINGLE, 1))
         return;
     e->n = 1;
-    /* delivery_add evaluates p */
+    /* a failure is in p.code, which delivery_add evaluates */
     (void)cloudevent_parse_binary(headers, x->request.body, x->arena, &event, &p);
     delivery_add(x, e, &e->v[0], &event, &p);
     if (e->v[0].reason.p)
@@ -329,7 +330,8 @@ static void events_parse(struct exchange *x, struct events *e)
 /* ---- events: recording and response ---- */
 
 /* Queues the reading of tombstones: a dead letter about a known student may be stored only if the
- * student is not erased. A dead letter without a known student is marked to be stored at once. */
+ * student is not erased. For a dead letter without a known student letter_pending is
+ * set, so that events_queue_letters stores it at once. */
 static void events_queue_tombstones(struct exchange *x, struct events *e)
 {
     for (size_t i = 0; i < e->n; i++) {

@@ -80,7 +80,7 @@ struct query {
     struct str student;
     bool include_components, include_history;
     int64_t days; /* number of days for average, trend and history */
-    bool at_date; /* true: show the state at the end of a past day */
+    bool at_date; /* true: show the student's state at the end of a past day */
     int32_t date; /* the past UTC day whose state is shown, if at_date */
 };
 
@@ -94,7 +94,7 @@ struct query_state {
 
 /* Returns the key of this request in the stale cache, the former responses that a process gives
  * again while Redis is away. The key contains role, user and body, so that no caller gets a
- * response made for another. p is NULL when out of memory. */
+ * response made for another. The p of the key is NULL when out of memory. */
 static struct str query_cache_key(struct exchange *x)
 {
     struct buf text;
@@ -146,9 +146,9 @@ static enum step query_stale(struct exchange *x)
     return STEP_DONE;
 }
 
-/* Sets *profile to the state that the query is about: the present one or, for a date, the snapshot
- * of that day or of the last day before it. Returns false with x->problem set, to 404 if there is
- * no such state. */
+/* Sets *profile to the student's state that the query is about: the present one or, for a date, the
+ * snapshot of that day or of the last day before it. Returns false with x->problem set, to 404 if
+ * there is no such state. */
 static bool query_parse_state(struct exchange *x, const struct query *q, struct query_state *s,
                               struct student_profile *profile)
 {
@@ -174,9 +174,9 @@ static void window_narrow(struct window *w, int32_t first)
     w->n -= skip;
 }
 
-/* Returns the JSON members of the response up to the metadata. The result for the present state is
- * stored in Redis as JSON and copied; a result for a past day or without components is computed
- * from the state. p is NULL when out of memory. */
+/* Returns the JSON members of the response up to the metadata. The mastery result for the present
+ * state is stored in Redis as JSON and copied; a result for a past day or without components is
+ * computed from the student's state. The p of the returned text is NULL when out of memory. */
 static struct str query_members(struct exchange *x, const struct query *q,
                                 const struct student_profile *profile, const struct window *window)
 {
@@ -261,7 +261,7 @@ struct calculate {
 struct calculate_state {
     struct record record;
     struct window window;
-    bool window_parsed;
+    bool window_parsed; /* window.days is set; the reply is parsed only in the second step */
 };
 
 /* Checks that the caller's own weights sum to 1. Weights that failed validation have an error
@@ -277,9 +277,9 @@ static bool calculate_check(struct exchange *x)
     return false;
 }
 
-/* Starts the change, and reads the window in the same round trip as the state. The change is
- * stored under an id made from the Idempotency-Key, so that a repeated request finds that the
- * change was made. */
+/* Starts the change of the score, and reads the window in the same round trip as the student's
+ * state. The change is stored under an id made from the Idempotency-Key, so that a repeated request
+ * finds that the change was made. */
 static enum step calculate_begin(struct exchange *x, const struct calculate *c,
                                  enum record_kind kind)
 {
@@ -302,8 +302,8 @@ static enum step calculate_begin(struct exchange *x, const struct calculate *c,
     return record_step(&s->record, x->engine, &x->pipeline, &x->problem);
 }
 
-/* Puts the state just written into the window as the snapshot of today, because the window was
- * read before the write. */
+/* Puts the student's state that was just written into the window as the snapshot of today, because
+ * the window was read before the write. */
 static void window_put(struct window *w, const struct mastery_state *state)
 {
     if (w->n > 0 && w->days[w->n - 1].day >= state->day)

@@ -15,8 +15,8 @@
 /* ---- / ---- */
 
 /* Returns whether the i-th route is the first with its path; the same path with another method is
- * a route of its own. Listing all routes is so quadratic in their number, which is under a
- * hundred. */
+ * a route of its own. The time to list all routes therefore grows with the square of their
+ * number, which is under a hundred. */
 static bool info_is_first(const struct router *router, size_t i)
 {
     for (size_t k = 0; k < i; k++) {
@@ -115,7 +115,8 @@ static enum step ops_metrics(struct exchange *x)
     return STEP_DONE;
 }
 
-/* Returns the state of a circuit breaker in words. */
+/* Returns the state of a circuit breaker in words. A circuit breaker that is open lets no requests
+ * to its service through, because too many have failed. */
 static const char *metrics_breaker_name(enum breaker_gauge state)
 {
     switch (state) {

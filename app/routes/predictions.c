@@ -76,7 +76,7 @@ static enum step predict_intervention(struct exchange *x)
 /* Input of trajectory (days ahead) and accuracy (days back). */
 struct days_input {
     struct str student;
-    int64_t days;
+    int64_t days; /* trajectory: number of days ahead; accuracy: number of days back */
 };
 
 /* Commands that read a student's state and daily scores. State of trajectory and accuracy between
@@ -191,7 +191,7 @@ static enum step predict_trajectory(struct exchange *x)
 /* Selects the predictions that were made on a day from `first` to `today`, or that are about a day
  * in this time. Predictions on condition of an intervention are only counted, in *ret_conditional:
  * whether the intervention took place is not known, so they cannot be verified. ret has room for
- * n. Returns the number of selected predictions. */
+ * n predictions. Returns the number of selected predictions. */
 static size_t accuracy_select(const struct prediction_record *records, size_t n, int32_t first,
                               int32_t today, struct stored_prediction *ret, size_t *ret_conditional)
 {

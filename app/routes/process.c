@@ -35,8 +35,8 @@ static const char *const intent_names[] = {
  * whole body is the payload: they list its fields for the OpenAPI document and store them in
  * `ignored`. */
 struct process {
-    struct str intent_text; /* name of the intent as the caller wrote it; /process only */
-    struct json_object *payload;
+    struct str intent_text;      /* name of the intent as the caller wrote it; /process only */
+    struct json_object *payload; /* /process only: the body of the request to the target */
     struct context {
         struct str token; /* the caller's JWT, which pipeline/authenticate.c has read before */
         struct json_object *ignored;

@@ -32,8 +32,8 @@ struct items_input {
     uint32_t component_filter; /* wanted components, one bit for each */
 };
 
-/* Makes the state of a request and puts it into x->state. Returns NULL with x->problem set without
- * memory. */
+/* Makes the state of a request and puts it into x->state. Returns NULL with x->problem set when out
+ * of memory. */
 static struct recommend *recommend_new(struct exchange *x, enum recommend_kind kind,
                                        struct str student)
 {
@@ -66,8 +66,8 @@ static enum step recommend_items_step(struct exchange *x, enum recommend_kind ki
     return recommend_step(r, x->engine, &x->pipeline, &x->problem);
 }
 
-/* Handler of adaptive. A student without data gets the starters of the catalogue; mastery_score
- * and level are then null. */
+/* Handler of adaptive. A student without data gets the starters of the catalogue (its
+ * items for such students); mastery_score and level are then null. */
 static enum step recommend_adaptive(struct exchange *x)
 {
     enum step step = recommend_items_step(x, RECOMMEND_ITEMS);
@@ -194,7 +194,8 @@ static enum step feedback_unknown(struct exchange *x)
     return exchange_fail_with(x, PROBLEM_NOT_FOUND, "There is no such recommendation");
 }
 
-/* Checks the form of the id, then queues the reading of the student that its token belongs to. */
+/* Checks the form of the recommendation id, then queues the reading of the student that its token
+ * belongs to. */
 static enum step feedback_begin(struct exchange *x, const struct feedback_input *in)
 {
     struct feedback_state *s = exchange_new_state(x, sizeof(*s));

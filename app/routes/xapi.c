@@ -27,7 +27,7 @@ struct entry {
 
 /* State of a request between its steps. */
 struct statements {
-    struct entry *v;
+    struct entry *v; /* the n statements of the request, in its order */
     size_t n;
     bool is_list;                    /* true: the body is a list; false: it is one statement */
     struct command *teacher_cohorts; /* reads the caller's cohorts; NULL unless a teacher calls */
@@ -37,9 +37,9 @@ struct statements {
 
 /* ---- parsing ---- */
 
-/* Adds a field error for each statement whose id is in the list before, since two statements with
- * one id could not both be recorded. Compares each with all before it, which is acceptable for at
- * most XAPI_STATEMENTS_MAX statements. */
+/* Adds a field error for each statement whose id another statement earlier in the list has, since
+ * two statements with one id could not both be recorded. Compares each with all before it, which is
+ * acceptable for at most XAPI_STATEMENTS_MAX statements. */
 static void statements_fail_repeated(struct exchange *x, const struct statements *s)
 {
     for (size_t i = 1; i < s->n; i++) {
@@ -221,7 +221,7 @@ static bool statements_check(struct exchange *x, struct statements *s)
 /* ---- response ---- */
 
 /* Evaluates the recording of one statement. Another request may have stored a different statement
- * under the same id after the marks were read, which is a conflict. */
+ * under the same id after the marks (digests of stored statements) were read: a conflict. */
 static void item_check(struct exchange *x, const struct event_batch_item *item)
 {
     if (item->problem.code != PROBLEM_NONE && x->problem.code == PROBLEM_NONE)

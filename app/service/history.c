@@ -18,6 +18,9 @@ static bool history_day_count(const struct command *command, size_t *ret_count, 
     return false;
 }
 
+/* For each day that was asked for, the reply has a snapshot or nil; a day with nil is left out. The
+ * loop goes on after a snapshot that cannot be unpacked: *p then has the problem, and is tested at
+ * the end. */
 bool history_parse(const struct command *command, struct history *ret, struct problem *p)
 {
     struct mastery_state state;
@@ -37,7 +40,8 @@ bool history_parse(const struct command *command, struct history *ret, struct pr
     return p->code == PROBLEM_NONE;
 }
 
-/* For predictions, which need at least one day. */
+/* For predictions, which need at least one day. A problem that an earlier parse has left in *p,
+ * such as that of the current state, is returned before the reply is read. */
 bool history_parse_nonempty(const struct command *command, const struct mastery_state *current,
                             struct history *ret, struct problem *p)
 {
@@ -50,7 +54,8 @@ bool history_parse_nonempty(const struct command *command, const struct mastery_
     return true;
 }
 
-/* Searches from the newest day backwards and stops at the first snapshot. */
+/* Searches from the newest day backwards and stops at the first snapshot. A snapshot that cannot be
+ * unpacked also stops the search, with a problem. */
 bool history_parse_latest(const struct command *command, bool *ret_found, struct daily *ret,
                           struct problem *p)
 {

@@ -64,7 +64,7 @@ struct journal_context {
 /* ---- the student's event log ---- */
 
 /* Sets the text to append to the student's event log: the learning event as JSON, or an empty text
- * when the entry has none. False when memory is out. */
+ * when the entry has none. False when out of memory. */
 static bool journal_add_event(const struct journal_context *c)
 {
     struct json_object *event = c->entry->event;
@@ -100,7 +100,7 @@ static void journal_write_data(struct jw *w, const struct journal_entry *e)
 
 /* Adds an event to publish, a CloudEvent 1.0; does nothing when events are not published. The
  * event's id is made of the entry's id. When the worker processes an entry twice, subscribers
- * receive the same id and can ignore the second event. False when memory is out. */
+ * receive the same id and can ignore the second event. False when out of memory. */
 static bool journal_publish(const struct journal_context *c, const char *type,
                             const char *id_suffix)
 {
@@ -175,8 +175,8 @@ static void journal_consent_details(struct jw *w, const struct journal_entry *e)
 }
 
 /* Sets the audit record of the change; every kind of entry has one. The worker writes it instead of
- * the process that changed the data, because that process may have ended. False when memory is out.
- */
+ * the process that changed the data, because that process may have ended. False when out of
+ * memory. */
 static bool journal_make_audit(const struct journal_context *c, const char *resource,
                                journal_detail_writer *write_details)
 {
@@ -201,7 +201,8 @@ static bool journal_make_audit(const struct journal_context *c, const char *reso
 
 /* ---- the table ---- */
 
-/* Adds an effect of an entry; false when memory is out. */
+/* Adds one effect of a journal entry, such as a published event, to c->effects. False when out of
+ * memory. */
 typedef bool journal_effect(const struct journal_context *c);
 
 enum { JOURNAL_EFFECTS_MAX = 3 };
@@ -224,6 +225,7 @@ static const struct journal_kind {
 };
 /* clang-format on */
 
+/* Returns the kind of entry with this name; NULL when there is none. */
 static const struct journal_kind *journal_find_kind(struct str name)
 {
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
@@ -233,9 +235,9 @@ static const struct journal_kind *journal_find_kind(struct str name)
     return NULL;
 }
 
-/* Reads an entry in two passes: first the members that all kinds have, by common_rules, then the
- * members of the kind that the first pass found. False, with *ret_reason, when the text is no valid
- * entry. */
+/* Reads a journal entry in two passes: first the members that all kinds have, by common_rules, then
+ * the members of the kind that the first pass found. False, with *ret_reason, when the text is no
+ * valid entry. */
 static bool journal_read_entry(const struct journal_source *source, struct arena *arena,
                                struct journal_entry *ret, const struct journal_kind **ret_kind,
                                const char **ret_reason)
@@ -258,7 +260,9 @@ static bool journal_read_entry(const struct journal_source *source, struct arena
     return false;
 }
 
-/* *ret is set only at the end, so that a failure leaves no part of the effects. */
+/* Makes the audit record first, then the other effects in the order of the table. Every failure
+ * after the entry was read is a lack of memory, so *ret_reason is set before. *ret is set only at
+ * the end, so that a failure leaves no part of the effects. */
 bool journal_entry_effects(const struct journal_source *source, struct arena *arena,
                            struct journal_effects *ret, const char **ret_reason)
 {

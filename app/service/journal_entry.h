@@ -15,8 +15,8 @@ struct journal_source {
     bool publish;    /* Dapr's sidecar, which publishes events, is configured */
 };
 
-/* Makes the effects of an entry. The texts in *ret are in the arena or in the source. False, with
- * *ret_reason, when the text is no entry of a known kind or memory is out. */
+/* Makes the effects of a journal entry. The texts in *ret are in the arena or in the source. False,
+ * with *ret_reason, when the text is no entry of a known kind, or when out of memory. */
 bool journal_entry_effects(const struct journal_source *source, struct arena *arena,
                            struct journal_effects *ret, const char **ret_reason);
 

@@ -65,7 +65,7 @@ static bool mentions_in_value(struct json_object *json, struct str id)
     return false;
 }
 
-/* Parses JSON leniently; NULL when the text is no JSON. */
+/* Parses JSON leniently; NULL when the text is no JSON, or when out of memory. */
 static struct json_object *mentions_parse(struct str text)
 {
     struct json_tokener *tokener = json_tokener_new();
@@ -75,6 +75,8 @@ static struct json_object *mentions_parse(struct str text)
     return json;
 }
 
+/* Of a text that has the bytes of the id, every value in its JSON is compared with the id. A text
+ * that cannot be parsed, also because memory runs out, is searched for the id in quotes. */
 bool json_mentions_id(struct str text, struct str student)
 {
     struct json_object *json;
@@ -88,6 +90,9 @@ bool json_mentions_id(struct str text, struct str student)
     return found;
 }
 
+/* Only the two members that name the entry's student are compared with the id, since the id in
+ * other members, such as the actor, does not make the entry the student's. `json` is NULL when the
+ * text cannot be parsed, and so no object: the entry is then deleted. */
 bool entry_belongs_to(struct str text, struct str student)
 {
     struct json_object *json;

@@ -12,6 +12,8 @@ void mastery_write_components(struct jw *w, const char *key, const double values
     jw_object_end(w);
 }
 
+/* Writes the score, level and components of the day. They are computed from the student's state at
+ * the end of the day, because nothing else is stored for it. */
 void mastery_write_day(struct jw *w, const struct mastery_state *day)
 {
     double score = mastery_score_of_state(day), components[COMPONENTS];
@@ -54,9 +56,9 @@ void mastery_write_activity(struct jw *w, const char *key, const struct mastery_
     jw_object_end(w);
 }
 
-/* Member breakdown: each component times its weight; their sum is weighted_sum, the score before it
- * is limited to 1. Member evidence: for each component, the sum of the weights of its observations,
- * which decay with time. */
+/* Members of the MasteryResult. Member breakdown: each component times its weight; their sum is
+ * weighted_sum, the score before it is limited to 1. Member evidence: for each component, the sum
+ * of the weights of its observations, which decay with time. */
 struct str mastery_result_json(struct arena *arena, struct str student,
                                const struct mastery_result *result, int64_t calculated_at_ms,
                                bool with_components)

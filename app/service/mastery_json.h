@@ -14,7 +14,7 @@ void mastery_write_day(struct jw *w, const struct mastery_state *day);
  * closing states of the n days in the history, oldest first. key: NULL in an array. */
 void mastery_write_activity(struct jw *w, const char *key, const struct mastery_state *current,
                             const struct mastery_state *days, size_t n, int32_t today);
-/* Returns the MasteryResult as JSON text; its p is NULL when memory is out. with_components: with
+/* Returns the MasteryResult as JSON text; its p is NULL when out of memory. with_components: with
  * the components and how the score is made of them. */
 struct str mastery_result_json(struct arena *arena, struct str student,
                                const struct mastery_result *result, int64_t calculated_at_ms,

@@ -38,6 +38,9 @@ void predict_fit(const struct config *config, const struct history *history, str
     ret->interval_level = config->prediction_interval;
 }
 
+/* Writes the name of the model and the line that it fitted to the history: slope and intercept,
+ * with x in days since day_zero, the first day used. "warning" is left out when the history is long
+ * enough for a line. */
 void predict_write_model(struct jw *w, const struct forecast *forecast)
 {
     jw_text(w, "model", prediction_model_names[forecast->model]);
@@ -55,7 +58,7 @@ void predict_write_model(struct jw *w, const struct forecast *forecast)
 /* ---- the cached prediction ---- */
 
 /* Returns the name of the cache entry for the requested days ahead and intervention, such as "30"
- * or "30:tutoring". Its p is NULL when memory is out. */
+ * or "30:tutoring". Its p is NULL when out of memory. */
 static struct str predict_cache_key(const struct predict *p, struct arena *arena)
 {
     struct buf name;
@@ -69,6 +72,7 @@ static struct str predict_cache_key(const struct predict *p, struct arena *arena
     return name.failed ? (struct str){0} : buf_view(&name);
 }
 
+/* The first step: queues the reads of the student's state and of the cached prediction. */
 static void predict_queue_cached(struct predict *p, struct pipeline *pipeline)
 {
     p->cache_key = predict_cache_key(p, pipeline->arena);
@@ -78,7 +82,7 @@ static void predict_queue_cached(struct predict *p, struct pipeline *pipeline)
 
 /* Returns the stamp, which names everything that a prediction depends on: the model and its
  * settings, the student's state by its revision (a number that grows with every write), and the
- * day. Its p is NULL when memory is out. */
+ * day. Its p is NULL when out of memory: the cached prediction is then not used. */
 static struct str predict_stamp(const struct predict *p, const struct config *config,
                                 struct arena *arena)
 {
@@ -150,8 +154,9 @@ static enum step predict_check_cached(struct predict *p, const struct config *co
 
 /* ---- a new prediction ---- */
 
-/* Writes what the intervention adds to the predicted score. The gain is the difference between 1
- * and the score without the intervention, times the intervention's factor. */
+/* Writes what the intervention (help for the student, such as tutoring) adds to the predicted
+ * score. The gain is the difference between 1 and the score without the intervention, times the
+ * intervention's factor. */
 static void predict_write_impact(struct jw *w, const struct predict *p,
                                  const struct forecast *forecast, int32_t day, double factor)
 {
@@ -186,7 +191,7 @@ static void predict_write_members(struct jw *w, const struct predict *p,
 }
 
 /* Makes the prediction *ret from the history, and returns its JSON members; their p is NULL when
- * memory is out. */
+ * out of memory. */
 static struct str predict_make(const struct predict *p, const struct config *config,
                                const struct history *history, struct arena *arena,
                                struct prediction *ret)
@@ -254,6 +259,9 @@ static void predict_log_unsaved(const struct predict *p, struct log *log)
     log_end(log);
 }
 
+/* Which step comes next is seen from the last command that was queued: none yet, the read of state
+ * and cache, the read of the days, or the save. After the save nothing is left but to log a
+ * failure, since json_members was set before it. */
 enum step predict_step(struct predict *p, struct engine *engine, struct pipeline *pipeline,
                        struct problem *problem)
 {

@@ -24,6 +24,8 @@ struct readiness {
     int64_t next_us;             /* time of the next check */
 };
 
+/* The zeroed `last` says that Redis cannot be used, and the zeroed next_us makes the first check
+ * due at once. The memory of r is released again when there is none for its arena. */
 struct readiness *readiness_new(void)
 {
     struct readiness *r = calloc(1, sizeof(*r));
@@ -43,6 +45,8 @@ void readiness_free(struct readiness *readiness)
     free(readiness);
 }
 
+/* At most one check is sent at a time, because all checks use the same arena and pipeline. The
+ * store returns the pipeline to readiness_on_replies also when it fails, which ends the check. */
 void readiness_tick(struct engine *engine, int64_t now_us)
 {
     struct readiness *r = engine->readiness;
@@ -57,7 +61,9 @@ void readiness_tick(struct engine *engine, int64_t now_us)
     store_submit(engine->store, &r->pipeline, now_us);
 }
 
-/* Of the states of the sidecar (Dapr's process) that the workers report, the worst counts; the enum
+/* Sets the result of the check and the time of the next one. A pipeline that failed counts as
+ * "Redis did not reply"; a reply with the heartbeats that cannot be parsed counts as "no workers".
+ * Of the states of the sidecar (Dapr's process) that the workers report, the worst counts; the enum
  * is ordered by it. */
 bool readiness_on_replies(struct engine *engine, const struct pipeline *completed, int64_t now_us)
 {

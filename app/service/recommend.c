@@ -14,6 +14,7 @@
 
 static_assert((int)PATH_STEPS_MAX <= (int)RECOMMENDATIONS_MAX, "one array of numbers serves both");
 
+/* Ends the recommendation with an internal error, such as when out of memory. */
 static enum step recommend_fail(struct problem *p)
 {
     problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
@@ -22,6 +23,8 @@ static enum step recommend_fail(struct problem *p)
 
 /* ---- choosing ---- */
 
+/* Chooses by r->kind: the steps of a learning path, or the items that r->filter allows. Points
+ * r->v to the array inside r that was filled, and sets r->n. */
 static void recommend_choose(struct recommend *r, const struct catalogue *catalogue)
 {
     if (r->kind == RECOMMEND_PATH) {
@@ -63,6 +66,9 @@ static int recommend_find_number(const struct recommendations *today, struct str
     return 0;
 }
 
+/* Returns the record of a chosen item, as it is stored for the student. It has copies of the item's
+ * properties, because the catalogue may change later. has_feedback is false: there is no feedback
+ * on a new recommendation. */
 static struct recommendation_record recommend_make_record(const struct recommendation *from,
                                                           int32_t day, int number, int64_t now_ms)
 {
@@ -102,16 +108,16 @@ static bool recommend_number_all(struct recommend *r, int *numbers)
     return r->today.n > before;
 }
 
-/* A saved path begins with a head of fixed length: its id and its time. Two paths are compared byte
- * by byte after the head. */
+/* A saved path begins with a head (the first bytes of its text) of fixed length: its id and its
+ * time of creation. Two paths are compared byte by byte after the head. */
 #define PATH_HEAD(id, time) "{\"path_id\":\"" id "\",\"created_at\":\"" time "\""
 enum {
     PATH_ID_OFFSET = sizeof("{\"path_id\":\"") - 1,
     PATH_HEAD_N = sizeof(PATH_HEAD("", "")) - 1 + PATH_ID_SIZE - 1 + TIME_TEXT_SIZE - 1
 };
 
-/* Returns the text of a path after its head: ,"recommendations":…}. Its p is NULL when memory is
- * out. */
+/* Returns the text of a path after its head: ,"recommendations":…}. Its p is NULL when out of
+ * memory. */
 static struct str recommend_path_body(const struct recommend *r, struct arena *arena,
                                       const struct catalogue *catalogue)
 {
@@ -135,7 +141,7 @@ static void recommend_make_path_id(char ret_id[PATH_ID_SIZE])
     hex_print(bytes, sizeof(bytes), ret_id + prefix.n);
 }
 
-/* Sets r->path_id and returns the text to save; its p is NULL when memory is out. When the saved
+/* Sets r->path_id and returns the text to save; its p is NULL when out of memory. When the saved
  * path is the same, its id is used again and the text is empty, because nothing has to be saved. */
 static struct str recommend_renew_path(struct recommend *r, struct arena *arena,
                                        const struct catalogue *catalogue)
@@ -155,7 +161,8 @@ static struct str recommend_renew_path(struct recommend *r, struct arena *arena,
 }
 
 /* Queues the write of what was chosen (STEP_MORE). STEP_DONE when all of it is saved already, or
- * with a problem. */
+ * with a problem. A path with n = 0 leaves the saved path as it is; one whose p is NULL could not
+ * be made, for lack of memory. */
 static enum step recommend_save(struct recommend *r, const struct engine *engine,
                                 struct pipeline *pipeline, struct problem *p)
 {
@@ -184,8 +191,8 @@ static enum step recommend_save(struct recommend *r, const struct engine *engine
 
 /* ---- steps ---- */
 
-/* Ends after a write that was saved or refused for good; numbers and saves again (STEP_MORE) when
- * another request has saved in between. */
+/* The step after each write. Ends (STEP_DONE) after a write that was saved or refused for good;
+ * numbers the items and saves again (STEP_MORE) when another request has saved in between. */
 static enum step recommend_after_write(struct recommend *r, const struct engine *engine,
                                        struct pipeline *pipeline, struct problem *p)
 {
@@ -214,6 +221,8 @@ static enum step recommend_after_write(struct recommend *r, const struct engine 
     return recommend_save(r, engine, pipeline, p);
 }
 
+/* The second step, after the reads: chooses items or a path, then saves them. STEP_MORE: the write
+ * is queued. STEP_DONE: nothing has to be saved (always so for a preview), or a problem. */
 static enum step recommend_after_reads(struct recommend *r, const struct engine *engine,
                                        struct pipeline *pipeline, struct problem *p)
 {
@@ -232,6 +241,8 @@ static enum step recommend_after_reads(struct recommend *r, const struct engine 
     return r->kind == RECOMMEND_PREVIEW ? STEP_DONE : recommend_save(r, engine, pipeline, p);
 }
 
+/* The commands show which step comes next, the latest one being tested first: after a write, after
+ * the reads or, while no command is set, the first step, which queues the reads. */
 enum step recommend_step(struct recommend *r, const struct engine *engine,
                          struct pipeline *pipeline, struct problem *p)
 {

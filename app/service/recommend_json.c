@@ -92,6 +92,8 @@ void recommend_write_items(struct jw *w, const struct recommend *r,
     jw_array_end(w);
 }
 
+/* priority_areas fills the first n elements of `areas`: the components with a gap, the one that
+ * needs work most first. The list is empty when there is no gap. */
 void recommend_write_areas(struct jw *w, const char *key, const struct learner *learner)
 {
     enum component areas[COMPONENTS];
@@ -103,6 +105,9 @@ void recommend_write_areas(struct jw *w, const char *key, const struct learner *
     jw_array_end(w);
 }
 
+/* The id and the time of the path are not among these members, because recommend.c compares the
+ * text that they make with that of the saved path: it must depend on nothing but what was planned.
+ */
 void recommend_write_path_members(struct jw *w, const struct recommend *r,
                                   const struct catalogue *catalogue)
 {

@@ -15,7 +15,8 @@
 #include "app/service/mastery_json.h"
 
 /* The journal entry as JSON, from which the worker makes the audit record, the entry of the
- * student's event log and the events to publish (journal_entry.c). p is NULL when out of memory. */
+ * student's event log and the events to publish (journal_entry.c). Its p is NULL when out of
+ * memory. */
 static struct str record_journal_entry(struct arena *arena, const struct record *r)
 {
     static const char *const kinds[] = {[RECORD_STATEMENT] = "calculated",
@@ -50,7 +51,8 @@ static int32_t record_day(const struct record *r)
     return day_of_ms(r->kind == RECORD_EVENT ? r->event.at_ms : r->now_ms);
 }
 
-/* Sets the state from which the change is computed, and the level before the change. */
+/* Sets r->state, the student's state from which the change is computed, and the mastery level
+ * before the change. The latter is left unset for a student without data. */
 static void record_set_base(struct record *r, const struct mastery_state *current)
 {
     r->state = *current;
@@ -61,7 +63,7 @@ static void record_set_base(struct record *r, const struct mastery_state *curren
 
 /* Queues the write of the change. packed: the packed state that Redis must still have. days: the
  * day_count closing states to write, oldest first; the last one is the current state. False when
- * memory is out. */
+ * out of memory. */
 static bool record_queue_write(struct record *r, struct engine *engine, struct pipeline *pipeline,
                                struct str packed, struct mastery_state *days, size_t day_count)
 {
@@ -79,7 +81,8 @@ static bool record_queue_write(struct record *r, struct engine *engine, struct p
     current->updated_at_ms = r->now_ms;
     r->state = *current;
     mastery_of_state(current, r->now_ms, &r->result);
-    r->result_json = mastery_result_json(pipeline->arena, r->student, &r->result, r->now_ms, true);
+    r->result_json = mastery_result_json(pipeline->arena, r->student, &r->result, r->now_ms,
+                                         /* with_components */ true);
     change.result_json = r->result_json;
     change.journal = record_journal_entry(pipeline->arena, r);
     if (!change.result_json.p || !change.journal.p || !change.expected.p)
@@ -101,7 +104,8 @@ static void record_apply(const struct record *r, struct mastery_state *state)
         mastery_state_assert(state, r->components, r->own_weights ? r->weights : NULL, r->now_ms);
 }
 
-/* Changes the current day, or begins a later one: a single closing state is written. */
+/* Changes the current day, or begins a later one: a single closing state is written. False when out
+ * of memory. */
 static bool record_change_current(struct record *r, struct engine *engine,
                                   struct pipeline *pipeline, struct str packed)
 {
@@ -115,7 +119,10 @@ static bool record_change_current(struct record *r, struct engine *engine,
 /* Changes a past day: a late event, or a statement when an event dated ahead has begun the next day
  * already. The change is applied to that day's closing state and to those of all later days. A day
  * without a state of its own starts from the latest state before it. days: the n stored closing
- * states, oldest first. */
+ * states, oldest first. False when out of memory.
+ *
+ * changed[0] is kept free for the changed day, the later stored days follow, and the current state
+ * is the last one: at most n + 2 states. */
 static bool record_change_past(struct record *r, struct engine *engine, struct pipeline *pipeline,
                                struct str packed, const struct mastery_state *days, size_t n)
 {
@@ -143,6 +150,9 @@ static bool record_change_past(struct record *r, struct engine *engine, struct p
     return record_queue_write(r, engine, pipeline, packed, changed, count);
 }
 
+/* Queues the read of the profile and, if with_days, of the closing states of the days; returns
+ * STEP_MORE. The change begins anew: setting write_cmd to NULL makes record_advance evaluate these
+ * reads and not an earlier write. Likewise days_cmd is NULL when no days were read. */
 static enum step record_queue_reads(struct record *r, struct pipeline *pipeline, bool with_days)
 {
     pipeline_clear(pipeline);
@@ -166,6 +176,7 @@ static bool record_is_overtaken(struct record *r, struct engine *engine, struct 
     return inflight_latest(engine->inflight, r->student, &latest) && !str_equal(latest, packed);
 }
 
+/* Ends the change with an internal error, such as when out of memory. */
 static enum step record_fail(struct problem *p)
 {
     problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
@@ -181,8 +192,8 @@ static bool record_gives_up(struct record *r, struct problem *p)
     return true;
 }
 
-/* Writes a new result for the same state. The day of the state is unchanged, because the student
- * did nothing today. */
+/* Queues the write of a new mastery result, computed from the student's unchanged state
+ * (STEP_MORE). The day of that state stays, because the student did nothing today. */
 static enum step record_recompute(struct record *r, struct engine *engine,
                                   struct pipeline *pipeline, struct str packed, struct problem *p)
 {
@@ -205,7 +216,8 @@ static enum step record_compute(struct record *r, struct engine *engine, struct 
     struct str latest;
 
     if (inflight_is_locked(engine->inflight, r->student, r))
-        return record_gives_up(r, p) ? STEP_DONE : record_queue_reads(r, pipeline, false);
+        return record_gives_up(r, p) ? STEP_DONE
+                                     : record_queue_reads(r, pipeline, /* with_days */ false);
     if (inflight_latest(engine->inflight, r->student, &latest))
         packed = arena_copy(pipeline->arena, latest);
     mastery_state_init(&current);
@@ -215,7 +227,7 @@ static enum step record_compute(struct record *r, struct engine *engine, struct 
     if (r->kind == RECORD_RECOMPUTE)
         return record_recompute(r, engine, pipeline, packed, p);
     if (record_day(r) < current.day)
-        return record_queue_reads(r, pipeline, true);
+        return record_queue_reads(r, pipeline, /* with_days */ true);
     return record_change_current(r, engine, pipeline, packed) ? STEP_MORE : record_fail(p);
 }
 
@@ -235,7 +247,8 @@ static enum step record_compute_past(struct record *r, struct engine *engine,
     if (inflight_is_locked(engine->inflight, r->student, r) ||
         record_is_overtaken(r, engine, profile->packed)) {
         inflight_lock(engine->inflight, r->student, r);
-        return record_gives_up(r, p) ? STEP_DONE : record_queue_reads(r, pipeline, true);
+        return record_gives_up(r, p) ? STEP_DONE
+                                     : record_queue_reads(r, pipeline, /* with_days */ true);
     }
     record_set_base(r, &profile->state);
     return record_change_past(r, engine, pipeline, profile->packed, days, n) ? STEP_MORE
@@ -258,7 +271,8 @@ static enum step record_after_write(struct record *r, struct engine *engine,
     case CHANGE_DUPLICATE:
         r->duplicate = true;
         r->previous_mark = packed;
-        return r->kind == RECORD_EVENT ? STEP_DONE : record_queue_reads(r, pipeline, false);
+        return r->kind == RECORD_EVENT ? STEP_DONE
+                                       : record_queue_reads(r, pipeline, /* with_days */ false);
     case CHANGE_ERASED: problem_set(p, PROBLEM_NOT_FOUND, NULL); return STEP_DONE;
     case CHANGE_WITHDRAWN: problem_set(p, PROBLEM_FORBIDDEN, CONSENT_NO_NEW_DATA); return STEP_DONE;
     case CHANGE_PROBLEM: problem_unavailable(p, 1); return STEP_DONE; /* unless p has a problem */
@@ -267,7 +281,7 @@ static enum step record_after_write(struct record *r, struct engine *engine,
     if (record_gives_up(r, p))
         return STEP_DONE;
     if (r->days_cmd)
-        return record_queue_reads(r, pipeline, true);
+        return record_queue_reads(r, pipeline, /* with_days */ true);
     return record_compute(r, engine, pipeline, packed, p);
 }
 
@@ -286,6 +300,11 @@ static enum step record_show_stored(struct record *r, const struct student_profi
     return STEP_DONE;
 }
 
+/* Does the next step, which the commands show. First call: queues the read of the profile. After
+ * reads: checks consent to analytics, then computes and writes the change, or shows what is stored
+ * if it was recorded before. After a write: evaluates its outcome. days_cmd is set to NULL when the
+ * days that were read are not needed after all, so that a refused write does not read them again.
+ */
 static enum step record_advance(struct record *r, struct engine *engine, struct pipeline *pipeline,
                                 struct problem *p)
 {
@@ -311,6 +330,7 @@ static enum step record_advance(struct record *r, struct engine *engine, struct 
     return record_compute(r, engine, pipeline, profile.packed, p);
 }
 
+/* Whatever the outcome, the lock that record_compute_past may have taken ends with the change. */
 enum step record_step(struct record *r, struct engine *engine, struct pipeline *pipeline,
                       struct problem *p)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Records a change of one student's mastery: reads the state, computes the new one, and writes it
- * if Redis still has the state that was read; else computes again from the state that Redis has
- * now. Scores change in no other way. */
+/* Records a change of one student's mastery: reads the student's state, computes the new one, and
+ * writes it if Redis still has the state that was read; else computes again from the state that
+ * Redis has now. Scores change in no other way. */
 #ifndef SERVICE_RECORD_H
 #define SERVICE_RECORD_H
 
@@ -29,17 +29,18 @@ struct record {
     struct learning_event event; /* RECORD_EVENT */
     struct str event_id;   /* the change is made once for this id; may be empty for other kinds */
     struct str event_json; /* RECORD_EVENT: the event as JSON, for the export */
-    struct str mark;       /* stored with event_id, returned to a later request with that id */
-    bool is_analytics;     /* refused when consent to analytics is withdrawn */
+    struct str mark;       /* text stored with event_id, for a later request with that id to see */
+    bool is_analytics;     /* the change is refused when consent to analytics is withdrawn */
     int64_t now_ms;
     struct str actor; /* who makes the change, for the journal */
     const char *actor_role;
     struct str correlation_id;
     struct str traceparent; /* of the request, for the events that follow; may be empty */
     /* out, when done without a problem */
-    bool duplicate; /* event_id was recorded before: nothing has changed. Of the fields below, an
-                     * event sets previous_mark only, other kinds set what is stored now */
-    struct str previous_mark;
+    bool duplicate; /* event_id was recorded before: nothing has changed. RECORD_EVENT: of the
+                     * fields below, only previous_mark is set. Other kinds: state, result and
+                     * result_json are those that are stored now */
+    struct str previous_mark; /* duplicate event: `mark` of the change that was recorded before */
     struct mastery_state state;
     struct mastery_result result;
     struct str result_json; /* the MasteryResult as stored */

@@ -21,8 +21,7 @@ enum roster_phase {
 };
 
 /* Reduces the old members, in place, to those who are not among the new ones. False when out of
- * memory.
- */
+ * memory. */
 static bool roster_keep_removed(struct arena *arena, struct str_list *old, struct str_list new)
 {
     struct str_list sorted = str_list_sorted_copy(arena, new);
@@ -73,10 +72,12 @@ static bool roster_read_old(struct roster_change *change, struct pipeline *pipel
     return false;
 }
 
+/* cohort_cmd_link_teacher or cohort_cmd_link_student: queues one change of a link. */
 typedef void roster_link_cmd(struct pipeline *pipeline, enum link_change link, struct str member,
                              struct str cohort);
 
-/* Queues the links of the next COHORT_CHUNK members; true when these are the last. */
+/* Queues the changes of the links of the next COHORT_CHUNK members, by the function `queue`. True
+ * when these members are the last; change->next then is the end of the list. */
 static bool roster_queue_links(struct roster_change *change, struct pipeline *pipeline,
                                roster_link_cmd *queue, enum link_change link,
                                struct str_list members)
@@ -90,8 +91,9 @@ static bool roster_queue_links(struct roster_change *change, struct pipeline *pi
     return change->next == members.n;
 }
 
-/* Collects the students who got no link because they are erased. Replies come in the order of the
- * students. False when out of memory. */
+/* Collects the students who got no link because they are erased. The replies come in the order of
+ * new_roster.students, which link_attempts counts. An erased student's id there is emptied, for
+ * roster_drop_erased to remove. False when out of memory. */
 static bool roster_read_links(struct roster_change *change, const struct pipeline *pipeline)
 {
     for (const struct command *command = pipeline->first; command; command = command->next) {
@@ -114,7 +116,9 @@ static bool roster_read_links(struct roster_change *change, const struct pipelin
 }
 
 /* Removes students from the roster who were erased after the client had made it. One command each,
- * not a new list: an erasure may be removing others from the same roster. */
+ * not a new list: an erasure may be removing others from the same roster. The replies to the
+ * commands are checked by the next roster_change_step. The students with an emptied id are left out
+ * of new_roster, too, which the response shows. */
 static void roster_drop_erased(struct roster_change *change, struct pipeline *pipeline)
 {
     size_t n = 0;
@@ -163,7 +167,8 @@ static bool roster_queue_phase(struct roster_change *change, struct pipeline *pi
     return true;
 }
 
-/* Runs the first phase, from the current one on, that has commands: a phase without commands, such
+/* The first call queues lock and read; each later one checks the replies of the phase before, then
+ * runs the first phase, from the current one on, that has commands: a phase without commands, such
  * as links of an empty list, is skipped. STEP_DONE also ends the change with a problem. */
 enum step roster_change_step(struct roster_change *change, struct pipeline *pipeline,
                              struct problem *p)

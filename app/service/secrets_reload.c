@@ -61,6 +61,7 @@ static bool secrets_read_keys(struct engine *engine, int64_t now_us, bool *ret_c
     return true;
 }
 
+/* Logs why the files with secrets were refused. error: the reason. */
 static void secrets_log_refused(struct engine *engine, const char *error)
 {
     struct jw *w = log_begin(engine->log, LOG_ERROR, "keys.refused");
@@ -107,10 +108,10 @@ void secrets_reload_tick(struct engine *engine, int64_t now_us)
     if (engine->secrets.next_check_us == 0) /* the start has just read them */
         engine->secrets.next_check_us = now_us + engine->config.key_poll_ms * INT64_C(1000);
     else if (now_us >= engine->secrets.next_check_us)
-        secrets_check(engine, now_us, false);
+        secrets_check(engine, now_us, /* is_forced */ false);
 }
 
 void secrets_reload(struct engine *engine, int64_t now_us)
 {
-    secrets_check(engine, now_us, true);
+    secrets_check(engine, now_us, /* is_forced */ true);
 }

@@ -21,7 +21,7 @@ struct engine;
 struct secrets_state {
     int64_t next_check_us; /* monotonic; 0: not set yet */
     unsigned generation;   /* rises with each change */
-    bool rejected;         /* the files have secrets that were refused */
+    bool rejected;         /* the latest reload was refused, because of what the files have now */
 };
 
 /* Once a loop iteration. now_us: monotonic. */

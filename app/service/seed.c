@@ -17,18 +17,18 @@
 
 enum { SEED_SLOTS = 64, SEED_ARENA_FIRST = 8192, SEED_ARENA_CAP = 1 << 20 };
 
-/* Works on one student after the other. */
+/* A slot works on one student after the other, at the same time as the other slots of its run. */
 struct seed_slot {
     struct seed_run *run;
-    size_t student; /* index */
-    bool busy;
+    size_t student;      /* index of its student in seed->students */
+    bool busy;           /* the step of this pass has not finished with the student */
     struct arena *arena; /* for the commands of one day */
     struct pipeline pipeline;
     struct problem problem;
-    struct command *profile_cmd, *erased_cmd; /* checking */
-    bool recording;                           /* writing: record is not done */
-    size_t day;                               /* writing: index of the day */
-    struct record record;
+    struct command *profile_cmd, *erased_cmd; /* first pass: NULL until they are queued */
+    bool recording;                           /* second pass: the record of a day is not done */
+    size_t day;                               /* second pass: index of that day */
+    struct record record;                     /* second pass: the record of that day */
 };
 
 typedef enum step seed_slot_step(struct seed_slot *slot);
@@ -39,9 +39,10 @@ struct seed_run {
     seed_slot_step *step; /* of this pass */
     size_t next;          /* the next student to work on */
     size_t waiting;       /* slots that wait for replies */
-    bool unavailable, refused;
-    size_t days_total;
-    size_t *first_days; /* of each student: index of the first day that can be written */
+    bool unavailable;     /* Redis is unavailable: stops the run */
+    bool refused;         /* a student was refused: stops the run, unless keep_going */
+    size_t days_total;    /* of all students: number of days that can be written */
+    size_t *first_days;   /* of each student: index of the first day that can be written */
     char correlation_id[UUID_TEXT_SIZE];
     struct seed_slot slots[SEED_SLOTS];
 };
@@ -162,7 +163,8 @@ static void seed_count_day(struct seed_slot *slot)
     slot->day++;
 }
 
-/* Records day after day; returns when replies are needed, or at the end of the days. */
+/* The step of the second pass: records day after day. STEP_MORE: replies are needed. STEP_DONE: the
+ * student's days are written, the run has stopped, or there was a problem. */
 static enum step seed_write_days(struct seed_slot *slot)
 {
     while (slot->recording || (slot->day < seed_student(slot)->n && !seed_is_stopped(slot->run))) {
@@ -251,6 +253,8 @@ static void seed_run_pass(struct seed_run *run, seed_slot_step *step)
     }
 }
 
+/* Releases the run; NULL is ignored. A run that could not be made completely has a NULL for what is
+ * missing, which free and arena_free accept. */
 static void seed_run_free(struct seed_run *run)
 {
     if (!run)
@@ -261,6 +265,9 @@ static void seed_run_free(struct seed_run *run)
     free(run);
 }
 
+/* Makes a run and the memory of its slots. NULL when out of memory; `complete` collects whether all
+ * allocations succeeded. The array of first days has one element too many, so that calloc is not
+ * asked for 0 bytes, for which it may return NULL. */
 static struct seed_run *seed_run_new(struct seed *seed, struct engine *engine)
 {
     struct seed_run *run = calloc(1, sizeof(*run));
@@ -284,6 +291,8 @@ static struct seed_run *seed_run_new(struct seed *seed, struct engine *engine)
     return NULL;
 }
 
+/* A run that was stopped reports the outcome that stopped it. When both happened, SEED_UNAVAILABLE
+ * is returned, because the refusals have been reported to on_refused one by one. */
 enum seed_outcome seed_run(struct seed *seed, struct engine *engine)
 {
     struct seed_run *run = seed_run_new(seed, engine);
