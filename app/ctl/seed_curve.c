@@ -104,7 +104,7 @@ static void curve_draw_days(const struct seed_curve *curve, int32_t today, gsl_r
 }
 
 /* All students' days are in one array; `day` points to the first day of student i. When out
- * of memory gsl_rng_alloc ends the program, as GSL's error handler is only turned off by
+ * of memory gsl_rng_alloc ends the program, as GSL's error handler is only switched off by
  * engine_open, which is called later. */
 bool seed_curve_plan(const struct seed_curve *curve, int32_t today, struct arena *arena,
                      struct seed_plan *ret, char ret_error[200])

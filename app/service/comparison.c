@@ -32,7 +32,7 @@ bool comparison_value(const struct daily *daily, int component, double *ret)
     return true;
 }
 
-/* Skips students without data that may be compared and, for a component, those of whom it was not
+/* Skips students without data that may be compared and, for a component, those whose value was not
  * observed. */
 size_t comparison_values(const struct compared_student *students, size_t n, int component,
                          double *ret)

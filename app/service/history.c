@@ -18,7 +18,7 @@ static bool history_day_count(const struct command *command, size_t *ret_count, 
     return false;
 }
 
-/* For each day that was asked for, the reply has a snapshot or nil; a day with nil is left out. The
+/* For each requested day, the reply has a snapshot or nil; a day with nil is left out. The
  * loop goes on after a snapshot that cannot be unpacked: *p then has the problem, and is tested at
  * the end. */
 bool history_parse(const struct command *command, struct history *ret, struct problem *p)

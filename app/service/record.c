@@ -330,7 +330,7 @@ static enum step record_advance(struct record *r, struct engine *engine, struct 
     return record_compute(r, engine, pipeline, profile.packed, p);
 }
 
-/* Whatever the outcome, the lock that record_compute_past may have taken ends with the change. */
+/* With every outcome, the lock that record_compute_past may have taken ends with the change. */
 enum step record_step(struct record *r, struct engine *engine, struct pipeline *pipeline,
                       struct problem *p)
 {

@@ -267,7 +267,7 @@ static void seed_run_free(struct seed_run *run)
 
 /* Makes a run and the memory of its slots. NULL when out of memory; `complete` collects whether all
  * allocations succeeded. The array of first days has one element too many, so that calloc is not
- * asked for 0 bytes, for which it may return NULL. */
+ * called for 0 bytes, for which it may return NULL. */
 static struct seed_run *seed_run_new(struct seed *seed, struct engine *engine)
 {
     struct seed_run *run = calloc(1, sizeof(*run));

@@ -32,7 +32,7 @@ static void redis_bound_replies(redisReader *reader, struct reply_bounds *bounds
     reader->privdata = bounds;
 }
 
-/* Checks only what fails at once. That nobody accepts the connection is noticed later, when the
+/* Checks only what fails at once. That no server accepts the connection is noticed later, when the
  * link writes or reads. A context that failed is freed here. */
 redisContext *redis_connect(const struct redis_url *address, struct reply_bounds *bounds,
                             char *ret_error, size_t error_size)

@@ -62,7 +62,8 @@ struct store *store_new(const struct config *config, char ret_error[200])
     return NULL;
 }
 
-/* Does not free pipelines that are in its queues or not answered: they belong to their owners. */
+/* Does not free pipelines that are in its queues or without replies: they belong to their owners.
+ */
 void store_free(struct store *store)
 {
     if (!store)
