@@ -30,8 +30,9 @@ static void backtest_judge(struct backtest *sum, enum backtest_method method,
 }
 
 /* Lets each method predict the score of the day `target` from the first n days, and adds the errors
- * to the sums. truth: the true score of that day. The two baselines (last value, mean) predict
- * their mastery level with probability 1. */
+ * to the sums. truth: the true score of that day. The two baselines (last value, mean) give no
+ * probabilities: the level of the score that they predict counts as predicted with probability 1.
+ */
 static void backtest_add_day(struct backtest *sum, const struct daily *days, size_t n,
                              int32_t target, double interval_level, double truth)
 {

@@ -274,6 +274,7 @@ void mastery_state_apply(struct mastery_state *s, const struct learning_event *e
     }
     if (event->at_ms > s->last_event_ms)
         s->last_event_ms = event->at_ms;
-    if (event->at_ms >= s->stated_at_ms) /* a statement replaces all evidence from before it */
+    if (event->at_ms >= s->stated_at_ms) /* POST calculate states the components, which replaces all
+                                            earlier evidence */
         mastery_add_observations(s, event);
 }

@@ -97,21 +97,21 @@ static void schema_write_numbers(const struct rule *rule, struct jw *w)
 static const struct {
     const char *type, *min, *max, *format;
 } schema_types[] = {
-    [RULE_ID] = {"string"},
-    [RULE_TEXT] = {"string", "minLength", "maxLength"},
-    [RULE_ENUM] = {"string"},
-    [RULE_BOOL] = {"boolean"},
-    [RULE_INT] = {"integer", "minimum", "maximum"},
-    [RULE_NUMBER] = {"number", "minimum", "maximum"},
-    [RULE_DAY] = {"string", .format = "date"},
-    [RULE_TIME] = {"string", .format = "date-time"},
-    [RULE_IDS] = {"array", "minItems", "maxItems"},
-    [RULE_ENUM_SET] = {"array", "minItems", "maxItems"},
-    [RULE_OBJECT] = {"object"},
-    [RULE_OBJECTS] = {"array", "minItems", "maxItems"},
-    [RULE_JSON] = {NULL},
-    [RULE_MAP] = {"object"},
-    [RULE_NUMBERS] = {"array"},
+    [RULE_ID] = {.type = "string"},
+    [RULE_TEXT] = {.type = "string", .min = "minLength", .max = "maxLength"},
+    [RULE_ENUM] = {.type = "string"},
+    [RULE_BOOL] = {.type = "boolean"},
+    [RULE_INT] = {.type = "integer", .min = "minimum", .max = "maximum"},
+    [RULE_NUMBER] = {.type = "number", .min = "minimum", .max = "maximum"},
+    [RULE_DAY] = {.type = "string", .format = "date"},
+    [RULE_TIME] = {.type = "string", .format = "date-time"},
+    [RULE_IDS] = {.type = "array", .min = "minItems", .max = "maxItems"},
+    [RULE_ENUM_SET] = {.type = "array", .min = "minItems", .max = "maxItems"},
+    [RULE_OBJECT] = {.type = "object"},
+    [RULE_OBJECTS] = {.type = "array", .min = "minItems", .max = "maxItems"},
+    [RULE_JSON] = {.type = NULL},
+    [RULE_MAP] = {.type = "object"},
+    [RULE_NUMBERS] = {.type = "array"},
 };
 
 /* Writes bounds and format of the value, then what the rule type requires in addition. */

@@ -40,7 +40,8 @@ struct xapi_key {
     bool required;
     const struct xapi_key *keys; /* keys of the value, for the forms of objects; else NULL */
     const char *const *choices;  /* NULL-terminated values of FORM_CHOICE; else NULL */
-    /* in the last row only: checks several keys of the object together; NULL: no such check */
+    /* Set only in the last row of a table of rules: checks several keys of the object together.
+     * NULL: there is no such check. */
     void (*check)(struct json_object *object, const struct field_path *path,
                   const struct binding *binding);
 };

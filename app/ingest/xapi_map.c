@@ -252,8 +252,8 @@ static double xapi_progress_percent(const struct xapi_reader *r)
     return percent;
 }
 
-/* Maps a statement about a lesson, course or module, and with the verb experienced about any
- * activity. */
+/* Maps statements about a lesson, course or module; and statements about any activity whose verb is
+ * "experienced" (an xAPI verb). */
 static enum event_type xapi_map_lesson(struct xapi_reader *r)
 {
     xapi_add_text(r, "lesson_id", r->object_id);

@@ -149,9 +149,9 @@ static bool file_map(struct metrics *m, const char *path, char ret_error[200])
     return true;
 }
 
-/* Opens and maps the file; a new one replaces it when its layout is not that of this build.
- * `locked` is the file that the path named at first. m->fd is that file, or the new one; in the
- * second case `locked` is closed. False with ret_error; metrics_close then closes m->fd. */
+/* Opens and maps the metrics file. If its layout is not that of this build, a new file replaces it
+ * under the same path while the old one is locked, so that only one process replaces it. m->fd is
+ * the file in use. False with ret_error; metrics_close then closes m->fd. */
 bool metrics_map(struct metrics *m, const char *path, char ret_error[200])
 {
     const size_t line = 64; /* bytes of a cache line; each slot begins on a new one */

@@ -188,7 +188,9 @@ static enum step comprehensive_begin(struct exchange *x, const struct period *p)
     return STEP_MORE;
 }
 
-/* Handler of comprehensive: one round trip, then the response. */
+/* Handler of comprehensive: one round trip, then the response. The stored state is read only to see
+ * whether the student has any data; the two parse functions return true without setting a problem.
+ */
 static enum step analytics_comprehensive(struct exchange *x)
 {
     const struct period *p = x->input;

@@ -270,8 +270,8 @@ static void group_write_means(struct jw *w, const char *key, const struct group 
     jw_object_end(w);
 }
 
-/* Writes the percentile rank of each student with data among the students of both sides. Each
- * student is in the list once. scores is scratch memory with room for n numbers. */
+/* Writes the percentile rank of each student with data among all students of the two compared
+ * groups. Each student is in the list once. scores is scratch memory with room for n numbers. */
 static void cohorts_write_ranks(struct jw *w, const struct compared_student *const *students,
                                 size_t n, double *scores)
 {

@@ -441,8 +441,10 @@ static struct events *events_begin(struct exchange *x)
     return x->problem.code == PROBLEM_NONE ? e : NULL;
 }
 
-/* Handler of /dapr/events. Its steps: parse all events, record the good ones and read tombstones;
- * store dead letters when the tombstones are known; respond when both are done. */
+/* Handler of /dapr/events. First call: parses all events, starts to record the good ones, and reads
+ * the tombstones (marks of erased students) of the bad ones. Later calls: continue to record, and
+ * store the bad events as dead letters, except those of erased students. Responds when both are
+ * done. */
 static enum step dapr_events(struct exchange *x)
 {
     struct events *e = x->state;

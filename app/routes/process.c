@@ -155,8 +155,8 @@ static enum intent intent_parse(struct str text)
 
 /* ---- the checks, which delegate ---- */
 
-/* Check of /process: finds the intent and delegates. Returns false with x->problem set. An unknown
- * intent is the only error that is reported, also when the payload has errors. */
+/* Check of /process: finds the intent and delegates. Returns false with x->problem set. If the
+ * intent is unknown, only that is reported, because the payload can then not be checked. */
 static bool process_check(struct exchange *x)
 {
     struct process *in = x->input;

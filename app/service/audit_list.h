@@ -50,7 +50,7 @@ struct audit_list {
     int64_t total;            /* number of records in the log; with a filter, of matches found */
     bool has_more;            /* there may be older records for another list */
     struct audit_cursor last; /* where the next list begins: the last record that was examined */
-    /* own */
+    /* internal to the implementation: callers do not use them */
     struct command *pseudonym_cmd;      /* reads the pseudonym of `user`; NULL: not in progress */
     struct command *count_cmds[SHARDS]; /* read the lengths of the logs; [0] NULL: done */
     /* actor as records name the student `user`: "student:" and the pseudonym; empty: no student */

@@ -34,13 +34,13 @@ struct audit_check {
     const struct audit_keys *keys;
     unsigned shard;
     int64_t retained_since_ms; /* time from which on retention has removed no record */
-    /* out */
+    /* results, set by the functions below */
     enum audit_fault fault;
     bool is_record;          /* true: the fault is in a record; false: in a seal */
     char id[STREAM_ID_SIZE]; /* id of the record or seal with the fault; may be empty */
     uint64_t seals, records; /* numbers of those that were checked and found intact */
     struct audit_link link;  /* the latest seal that was checked; seal_number 0: none yet */
-    /* own */
+    /* internal to the implementation: callers do not use them */
     char previous_head[AUDIT_HEAD_SIZE]; /* head of the seal before that of `link` */
 };
 

@@ -182,8 +182,9 @@ static bool catalogue_follows_harder(const struct content *item, const struct co
     return false;
 }
 
-/* Reads an entry into contents[i]; contents[0 .. i - 1] are the entries before it in the list. The
- * entry is an item as long as catalogue->items is NULL, else a starter. */
+/* Reads an entry of the file into contents[i]; contents[0 .. i - 1] are the entries before it. The
+ * list of items is read first, while catalogue->items is NULL; then the list of starters, the items
+ * that are recommended to a student without any data. */
 static bool catalogue_read_entry(const struct catalogue_loader *loader,
                                  const struct catalogue_entry *entry, struct content *contents,
                                  size_t i, const struct catalogue *catalogue)

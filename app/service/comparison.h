@@ -21,7 +21,7 @@ struct compared_student {
     bool found;         /* the student has data that may be compared; `daily` has it */
     bool withdrawn;     /* consent to analytics is withdrawn; `found` is then false */
     struct daily daily; /* score and components of the day; only with `found` */
-    /* own */
+    /* internal to the implementation: callers do not use them */
     bool is_later;       /* the state is of a day after the requested one: needs a snapshot */
     struct command *cmd; /* the student's command in the current pipeline, or NULL */
 };
@@ -33,7 +33,7 @@ struct comparison {
     bool at_date;       /* scores at the close of `day` are requested, else current ones */
     int32_t day;        /* requested day; only with at_date */
     int32_t oldest_day; /* day before which there are no snapshots; only with at_date */
-    /* own */
+    /* internal to the implementation: callers do not use them */
     bool started;        /* the first step has run */
     bool states_read;    /* all states have been read */
     size_t next;         /* index of the student whose read is queued next */

@@ -33,10 +33,10 @@ struct erase {
     struct str actor, role, correlation_id; /* who erases, in which request: for the audit record */
     int64_t now_ms;
     bool dry_run; /* only count records, change nothing */
-    /* out */
+    /* results, set by the functions below */
     int64_t counts[ERASED_KINDS]; /* number of records found, by kind */
     bool had_tombstone;           /* an earlier erasure of the student had begun */
-    /* own */
+    /* internal to the implementation: callers do not use them */
     struct arena *arenas[2]; /* one has this step's commands, the other the last step's replies */
     int arena_index;         /* index of the arena with this step's commands */
     size_t phase;            /* current phase, an enum erase_phase_id (erase_internal.h) */

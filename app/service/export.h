@@ -24,7 +24,7 @@ struct export
     size_t kind_count;                /* number of rows of `kinds` */
     struct buf *out; /* gets the document; the caller may send and empty it between the steps */
     struct arena *reply_arena; /* memory of one step's commands and values; reset by each step */
-    /* own */
+    /* internal to the implementation: callers do not use them */
     struct export_read read;
     struct export_section sections[EXPORT_SECTIONS_MAX];
     size_t section_count, section_index; /* number of sections; index of the current one */

@@ -33,7 +33,7 @@ struct predict {
     /* out, when done without a problem */
     struct str json_members; /* the members of the response, without braces */
     bool reused;             /* json_members come from the cache */
-    /* own */
+    /* used by predict.c only */
     struct command *state_cmd, *cached_cmd, *days_cmd, *save_cmd;
     struct str cache_key;         /* name of the cache entry */
     struct str cache_stamp;       /* text that names all inputs of the prediction */

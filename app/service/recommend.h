@@ -38,7 +38,7 @@ struct recommend {
     struct learning_path path; /* RECOMMEND_PATH */
     char path_id[PATH_ID_SIZE];
     struct recommendations today;
-    /* own */
+    /* internal to the implementation: callers do not use them */
     struct command *profile_cmd, *read_cmd, *write_cmd;
     int attempts;
 };

@@ -46,7 +46,7 @@ struct record {
     struct str result_json; /* the MasteryResult as stored */
     bool is_first;          /* the student had no data before */
     enum level previous_level;
-    /* own */
+    /* internal to the implementation: callers do not use them */
     struct command *profile_cmd, *days_cmd, *write_cmd;
     int attempts;
 };

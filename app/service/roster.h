@@ -13,7 +13,7 @@
 struct roster_change {
     struct cohort new_roster; /* in; exists false: delete. created_at_ms is set here */
     struct cohort old_roster; /* out; its lists then have only those who were removed */
-    /* own */
+    /* internal to the implementation: callers do not use them */
     int phase;
     size_t next;            /* the next member of this phase's list */
     size_t link_attempts;   /* students whose link has been tried */

@@ -30,7 +30,7 @@ struct seed {
     void *context;   /* passed to the two functions */
     void (*on_refused)(void *context, struct str student, const char *reason);
     void (*on_progress)(void *context, size_t done, size_t total); /* in days; may be NULL */
-    /* out */
+    /* results, set by the functions below */
     size_t students_written, days_written;
 };
 

@@ -84,6 +84,7 @@ struct str audit_seed(struct arena *arena)
     return (struct str){text, DIGITS};
 }
 
+/* A record about no student, which is appended at once instead of being counted with others. */
 void audit_cmd_add(struct pipeline *pipeline, unsigned shard, const struct audit_record *record)
 {
     const struct audit_item item = {.record = *record, .student = STR(""), .mode = AUDIT_IMMEDIATE};

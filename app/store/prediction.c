@@ -154,7 +154,9 @@ static bool prediction_parse_field(struct prediction_record *record, struct str 
     }
 }
 
-/* All fields before INTERVENTION must be present; that and unknown ones may follow. */
+/* Parses the fields of a stored prediction, names and values in turn. At least as many fields as
+ * there are before INTERVENTION must be present; more, known or unknown, are allowed up to twice
+ * the known number. False if the reply has another form. */
 bool prediction_parse_fields(const redisReply *fields, struct prediction_record *ret)
 {
     struct str name, value;

@@ -41,7 +41,8 @@ struct student_profile {
     struct mastery_state state; /* the packed state, unpacked; the initial state if !exists */
 };
 
-/* Reads the profile: MasteryResult, packed state, withdrawn consents. */
+/* Queues the read of a student's profile: the current mastery result as JSON, the evidence that it
+ * was computed from in packed form, and the consents that the student has withdrawn. */
 struct command *student_cmd_profile(struct pipeline *pipeline, struct str student);
 bool student_parse_profile(const struct command *command, struct student_profile *ret,
                            struct problem *p);

@@ -51,7 +51,7 @@ static void heartbeat_remove_peer(struct heartbeat *heartbeat, struct str id)
 static void heartbeat_update_peers(struct heartbeat *heartbeat,
                                    const struct worker_heartbeat *beats, size_t n)
 {
-    struct peer peers[WORKERS_MAX];
+    struct peer peers[WORKERS_MAX] = {{.beats = 0}};
     size_t count = 0;
 
     for (size_t i = 0; i < n; i++) {

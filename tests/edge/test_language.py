@@ -92,12 +92,12 @@ def test_lines_fit():
 
 
 def test_comments_explain_enough_and_not_too_much():
-    """Over all files, and in each folder."""
+    """At least the lower share in each folder, at most the upper one over all."""
     low, high = COMMENT_SHARE
     for folder in [*FOLDERS, None]:
         shares = [comment_share(p) for p in sources((".c",)) if folder in (None, str(p.parent.relative_to(ROOT)))]
         share = sum(share * lines for share, lines in shares) / sum(lines for _, lines in shares)
-        assert low <= share <= high, f"{folder or 'all'}: {share:.1%}"
+        assert low <= share <= (high if folder is None else 1), f"{folder or 'all'}: {share:.1%}"
 
 
 def test_each_file_explains_itself():
