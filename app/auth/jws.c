@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Wraps the library libjwt 1.10 so that two of its weaknesses cannot be used (docs/hazards.md, W1
+/* Wraps the library libjwt 1.10 so that two of its weaknesses cannot be used (hazards W1
  * and W2): a key always has bytes, and the algorithm is always the configured one. */
 #include "app/auth/jws.h"
 

@@ -157,7 +157,7 @@ static struct json_object *token_parse_section(struct str section, struct arena 
 }
 
 /* Whether the header of a token names the configured algorithm and demands nothing else. `typ` may
- * be absent, or JWT in upper or lower case. libjwt 1.10 refuses other values (docs/hazards.md, W5);
+ * be absent, or JWT in upper or lower case. libjwt 1.10 refuses other values (hazards W5);
  * the check here gives the same result with other versions of libjwt. */
 static bool token_header_valid(struct json_object *header, const char *algorithm)
 {
@@ -184,7 +184,7 @@ static bool token_signed_by_any(const struct token_keys *keys, const char *token
 
 /* Whether form, header and signature of a token are valid; the claims are not checked. Stores the
  * payload, which is still encoded, in *ret_payload. libjwt must not get bytes that are not
- * base64url (docs/hazards.md, W4). Therefore payload and signature are decoded first, only to see
+ * base64url (hazards W4). Therefore payload and signature are decoded first, only to see
  * whether that succeeds; the decoded bytes are not used. */
 static bool token_signature_valid(struct tokens *tokens, struct str token, struct str *ret_payload)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Verifies JSON Web Tokens (RFC 7519, 7515, 8725) with the configured keys and the configured
  * algorithm; the algorithm that a token names must be the same. Adds checks to those of the library
- * libjwt (docs/hazards.md, W1 to W7). A verified token is cached by its SHA-256. It leaves the
+ * libjwt (hazards W1 to W7). A verified token is cached by its SHA-256. It leaves the
  * cache after TOKEN_CACHE_S, at its expiry (exp), or when the keys change. */
 #ifndef AUTH_TOKEN_H
 #define AUTH_TOKEN_H

@@ -432,7 +432,7 @@ static void json_c_release(void *object)
 static bool json_c_parse(struct str text, struct json_object **ret)
 {
     /* json-c counts a number or string as a level of nesting too, and needs one level more than it
-     * uses (docs/hazards.md, J2). The 8 further levels cover both. */
+     * uses (hazards J2). The 8 further levels cover both. */
     struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX + 8);
     if (!tokener)
         return false;

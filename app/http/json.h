@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Parses JSON that comes from clients. The library json-c accepts far more than RFC 8259 allows
- * (docs/hazards.md, J1: NaN, 1e999, control characters, duplicate keys, ...), so every text is
+ * (hazards J1: NaN, 1e999, control characters, duplicate keys, ...), so every text is
  * checked here before json-c parses it. */
 #ifndef HTTP_JSON_H
 #define HTTP_JSON_H

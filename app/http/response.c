@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Collects the status, the headers and the body of a response. app/fcgi/ writes them to nginx. */
+/* Collects the status, the headers and the body of a response. fcgi/connection writes them to
+ * nginx. */
 #include "app/http/response.h"
 
 /* The statuses that the engine uses, with their reason phrases (RFC 9110, section 15). */

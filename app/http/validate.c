@@ -38,7 +38,7 @@ typedef void parse_value(const struct binding *binding, const struct rule *rule,
 /* ---- Values ---- */
 
 /* The number of a JSON value, as a double. json-c replaces whole numbers beyond 64 bits by
- * INT64_MIN or UINT64_MAX (docs/hazards.md, J1). A replaced number cannot be distinguished from a
+ * INT64_MIN or UINT64_MAX (hazards J1). A replaced number cannot be distinguished from a
  * number that really has this value. Both count as infinite, and no rule accepts an infinite
  * number. */
 static double number_of_json(struct json_object *json)

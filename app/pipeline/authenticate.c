@@ -2,7 +2,7 @@
 /* Finds out who sent a request. Users identify themselves by a JSON Web Token, the sidecar (Dapr's
  * process next to the engine) by a shared secret, its API token. A user's token always takes
  * precedence over the sidecar's token, because the sidecar adds its token to every request that it
- * passes on, also to requests of callers that it does not know (docs/hazards.md, W11). */
+ * passes on, also to requests of callers that it does not know (hazards W11). */
 #include "app/pipeline/authenticate.h"
 
 #include "app/base/digest.h"

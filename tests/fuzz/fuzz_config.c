@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "app/auth/token.h"
-#include "app/store/address.h"
+#include "app/base/redis_url.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -78,7 +78,8 @@ static void require_ranges(const struct config *c)
 
 static void check_usable(const struct config *c)
 {
-    struct store_address address;
+    struct redis_url url;
+    const char *why;
     char error[200] = "";
     struct tokens *tokens = tokens_new(c, error);
 
@@ -86,7 +87,8 @@ static void check_usable(const struct config *c)
     if (tokens && strcmp(c->jwt_algorithm, "HS256") == 0)
         require(tokens_reload(tokens, 0, error) || *error);
     tokens_free(tokens);
-    require(store_address_parse(c->redis_url, &address, error) || *error);
+    why = redis_url_parse(c->redis_url, &url);
+    require(!why || *why);
 }
 
 static char *text_of(void (*print)(const struct config *, FILE *), const struct config *c)
