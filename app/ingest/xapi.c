@@ -73,7 +73,9 @@ static bool xapi_read_id(const struct xapi_reader *r, struct xapi_event *ret)
     for (size_t i = 0; i < ret->id.n; i++) {
         char c = ret->id.p[i];
 
-        lower[i] = c >= 'A' && c <= 'F' ? (char)(c - 'A' + 'a') : c;
+        lower[i] = c;
+        if (c >= 'A' && c <= 'F')
+            lower[i] = (char)(c - 'A' + 'a');
     }
     ret->input.event_id = (struct str){lower, ret->id.n};
     return true;

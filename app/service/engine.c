@@ -110,25 +110,28 @@ static bool engine_open_catalogue(struct engine *engine, char ret_error[ENGINE_E
 
 static bool engine_open_audit(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
-    (void)ret_error;
     engine->audit = audit_new();
+    if (!engine->audit)
+        (void)snprintf(ret_error, ENGINE_ERROR_SIZE, "out of memory");
     return engine->audit != NULL;
 }
 
 static bool engine_open_readiness(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
-    (void)ret_error;
     engine->readiness = readiness_new();
+    if (!engine->readiness)
+        (void)snprintf(ret_error, ENGINE_ERROR_SIZE, "out of memory");
     return engine->readiness != NULL;
 }
 
 /* Makes the cache of responses to use while Redis is unavailable, unless STALE_ANSWERS is 0. */
 static bool engine_open_stale_cache(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
-    (void)ret_error;
     if (engine->config.stale_answers == 0)
         return true;
     engine->stale_cache = stale_cache_new((size_t)engine->config.stale_answers);
+    if (!engine->stale_cache)
+        (void)snprintf(ret_error, ENGINE_ERROR_SIZE, "out of memory");
     return engine->stale_cache != NULL;
 }
 
@@ -136,6 +139,7 @@ static bool engine_open_stale_cache(struct engine *engine, char ret_error[ENGINE
  * all records). This must come before any request, because a Redis that a later version has written
  * to must not get a single write. It is no fault when Redis does not reply, as Redis may become
  * available at any time; the result of the PING is therefore ignored. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the table open_steps prescribes it */
 static bool engine_open_schema(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
     struct arena *arena = arena_new(1024, 4096);
