@@ -12,7 +12,8 @@ void event_metrics_add(struct engine *engine, const struct event_input *in,
     static const char *const statuses[] = {[EVENT_ACCEPTED] = "accepted",
                                            [EVENT_DUPLICATE] = "duplicate",
                                            [EVENT_REJECTED] = "rejected",
-                                           [EVENT_FAILED] = "failed"};
+                                           [EVENT_FAILED] = "failed",
+                                           [EVENT_IGNORED] = "ignored"};
     const char *type = in && in->has_type ? event_type_names[in->type] : "unknown";
 
     metrics_add(engine->metrics, METRIC_EVENTS, type, statuses[status], 1);

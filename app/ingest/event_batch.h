@@ -12,9 +12,9 @@
  * items that begins with the first unfinished one. */
 enum { EVENT_BATCH_PARALLEL_MAX = 64 };
 
-/* The outcomes of an event. Rejected: it can never succeed; failed: it may succeed if sent again.
- */
-enum event_status { EVENT_ACCEPTED, EVENT_DUPLICATE, EVENT_REJECTED, EVENT_FAILED };
+/* The outcomes of an event. Rejected: it can never succeed; failed: it may succeed if sent again;
+ * ignored: it was valid and accepted, but nothing is stored of it. */
+enum event_status { EVENT_ACCEPTED, EVENT_DUPLICATE, EVENT_REJECTED, EVENT_FAILED, EVENT_IGNORED };
 
 /* Counts one event with its outcome in the metrics. An `in` that is NULL or has no type counts as
  * type "unknown". */

@@ -17,6 +17,11 @@ bool xapi_version_supported(struct str version)
     return str_equal(version, STR("1.0")) || xapi_is_version(version);
 }
 
+const char *xapi_version_of_response(struct str requested)
+{
+    return str_starts_with(requested, STR("2.")) ? "2.0.0" : XAPI_VERSION;
+}
+
 /* Returns true when this statement has field errors, or memory is exhausted. All statements of a
  * request share one problem; the errors of earlier statements are the first r->errors_before ones
  * and do not count. */
@@ -102,29 +107,29 @@ static void xapi_finish_event(struct xapi_reader *r, int64_t now_ms, struct xapi
 }
 
 /* Fills ret->input from a statement of valid form. Faults are field errors; their order in the
- * response is the order of the checks here. mapping is NULL, with a field error added, when no
- * learning event corresponds to the statement. */
+ * response is the order of the checks here. A statement that becomes no event has a student only.
+ */
 static void xapi_read_event(struct xapi_reader *r, int64_t now_ms, struct xapi_event *ret)
 {
-    const struct xapi_mapping *mapping = xapi_find_mapping(r);
-
     ret->input.student = xapi_student(r);
     ret->input.has_student = true;
+    ret->input.type = xapi_map_data(r);
+    ret->ignored = ret->input.type == XAPI_NO_EVENT;
+    if (ret->ignored)
+        return;
+    ret->input.has_type = true;
     ret->input.at_ms = xapi_time(r, now_ms);
     ret->input.has_time = true;
     ret->input.source = STR("xapi");
     ret->input.has_source = true;
+    ret->input.data = r->data;
     if (r->object_id.n > XAPI_OBJECT_ID_MAX)
         xapi_refuse(r, "object", "id", "must be of at most 256 characters");
-    if (mapping)
-        ret->input.type = (int)xapi_map_data(mapping, r);
-    ret->input.has_type = mapping != NULL;
-    ret->input.data = r->data;
     if (!xapi_has_failed(r))
         xapi_finish_event(r, now_ms, ret);
 }
 
-/* Steps: check the statement's form; read its members, id and event; make its digest. The steps
+/* Steps: check the statement's form; read its members, id and event; make its mark. The steps
  * after the form check do not stop at field errors; the return value says at the end whether this
  * statement has any. */
 bool xapi_parse(struct json_object *statement, const struct field_path *path, int64_t now_ms,
@@ -147,8 +152,8 @@ bool xapi_parse(struct json_object *statement, const struct field_path *path, in
         return false;
     }
     xapi_read_event(&r, now_ms, ret);
-    ret->digest = xapi_digest(statement, binding->arena);
-    if (!ret->digest.p)
+    ret->mark = xapi_mark(statement, binding->arena);
+    if (!ret->mark.p)
         field_no_memory(binding);
     return !xapi_has_failed(&r);
 }

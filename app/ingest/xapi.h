@@ -8,18 +8,26 @@
 #include "app/http/field.h"
 #include "app/ingest/event_input.h"
 
-#define XAPI_VERSION "1.0.3" /* version in the header X-Experience-API-Version of responses */
+#define XAPI_VERSION "1.0.3" /* the version that responses name, unless the request is of 2.0 */
 
-enum { XAPI_STATEMENTS_MAX = 100 }; /* greatest number of statements in one request */
+enum { XAPI_STATEMENTS_MAX = 1000 }; /* greatest number of statements in one request */
 
-/* True when the value of the request header X-Experience-API-Version is 1.0 or 1.0.x. */
+/* True when the value of the request header X-Experience-API-Version is 1.0, 1.0.x or 2.0.x. */
 bool xapi_version_supported(struct str version);
+/* Returns the value of that header in the response to a request of the given version. */
+const char *xapi_version_of_response(struct str requested);
 
 struct xapi_event {
     struct str id;            /* statement's id as sent; a new UUID when it has none */
     struct event_input input; /* checked event; its event_id is `id` in lower case */
-    struct str digest; /* hex SHA-256; the same for statements that the standard calls equal */
+    bool ignored;             /* the statement is valid but becomes no event; input has only the
+                               * student and the event_id */
+    struct str mark;          /* compared by xapi_marks_equal */
 };
+
+/* True when the marks are of statements that the standard calls equal (xAPI-Data.md, 2.3.1). A
+ * timestamp is compared only when both have one: a server gives one to a statement without. */
+bool xapi_marks_equal(struct str a, struct str b);
 
 /* Checks the form of a statement and converts it to an event. path is the statement's place in the
  * list of the request's body, NULL when the body is one statement. False with field errors in

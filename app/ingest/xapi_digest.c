@@ -1,29 +1,36 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Digests by which two statements are compared: a statement that is sent again under the same id
- * must be equal to the first one (xAPI-Data.md, 2.3.1). The members that count for equality are
- * written as one canonical text, with keys in byte order and numbers in their shortest form. Two
- * statements are equal when the SHA-256 of their texts is equal. */
+/* Marks by which two statements are compared: a statement that is sent again under the same id must
+ * be equal to the first one (xAPI-Data.md, 2.3.1). The members that count for equality are written
+ * as one canonical text, with keys in byte order and numbers in their shortest form. Two statements
+ * are equal when the SHA-256 of their texts is equal, and their times if both have one. */
+#include <inttypes.h>
+
 #include "app/base/buf.h"
 #include "app/base/digest.h"
 #include "app/base/ids.h"
 #include "app/base/str_list.h"
 #include "app/http/json_value.h"
+#include "app/ingest/xapi.h"
 #include "app/ingest/xapi_internal.h"
 #include "app/ingest/xapi_text.h"
 
-/* Returns whether the member `name` counts for equality. In the statement itself (depth 0) the
- * members that a server may assign do not count, nor do attachments. The timestamp is left out
- * there too, because xapi_digest adds it in a canonical form. At any depth `definition` and
- * `display` do not count: they only describe an activity or verb, which its id names. */
-static bool xapi_is_compared(struct str name, int depth)
+/* Returns whether the member counts for equality. In the statement itself (depth 0) the members
+ * that a server may assign do not count, nor do attachments. The timestamp is left out there too,
+ * because a mark has it beside the digest. At any depth `definition` and `display` do not count:
+ * they only describe an activity or verb, which its id names. An objectType that is the default of
+ * its place counts as absent. */
+static bool xapi_is_compared(struct str name, struct json_object *value, int depth)
 {
     static const char *const uncounted[] = {"id",      "authority", "stored",
                                             "version", "timestamp", "attachments"};
+    struct str text = json_value_text(value);
 
     for (size_t i = 0; depth == 0 && i < sizeof(uncounted) / sizeof(uncounted[0]); i++) {
         if (str_equal(name, str_of(uncounted[i])))
             return false;
     }
+    if (str_equal(name, STR("objectType")))
+        return !str_equal(text, STR("Agent")) && !str_equal(text, STR("Activity"));
     return !str_equal(name, STR("definition")) && !str_equal(name, STR("display"));
 }
 
@@ -31,6 +38,27 @@ static bool xapi_is_compared(struct str name, int depth)
  * `extensions`, where every key counts for equality; depth is 0 for the statement and one more for
  * each object or array around the value. */
 static void xapi_write_value(struct json_object *json, int depth, bool all, struct buf *out);
+
+/* Whether the member is one of the context's activities, where one activity may be written without
+ * its list. These names have no other use outside of extensions. */
+static bool xapi_is_context_activity(struct str name)
+{
+    static const char *const names[] = {"parent", "grouping", "category", "other"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (str_equal(name, str_of(names[i])))
+            return true;
+    }
+    return false;
+}
+
+/* Writes an activity as xapi_write_value writes the list of it. */
+static void xapi_write_list_of_one(struct json_object *activity, int depth, struct buf *out)
+{
+    buf_char(out, '[');
+    xapi_write_value(activity, depth + 1, false, out);
+    buf_text(out, ",]");
+}
 
 /* Writes the members that count for equality as key:value, in the byte order of their keys. Sets
  * out->failed when out of memory. The array of names has one element more than needed, so that its
@@ -50,12 +78,18 @@ static void xapi_write_members(struct json_object *object, int depth, bool all, 
         names.v[k++] = str_of(json_object_iter_peek_name(&i));
     str_list_sort(&names);
     for (k = 0; k < n; k++) {
-        if (!all && !xapi_is_compared(names.v[k], depth))
+        struct json_object *value = json_value_member(object, names.v[k].p);
+
+        if (!all && !xapi_is_compared(names.v[k], value, depth))
             continue;
         buf_json_string(out, names.v[k]);
         buf_char(out, ':');
-        xapi_write_value(json_value_member(object, names.v[k].p), depth + 1,
-                         all || str_equal(names.v[k], STR("extensions")), out);
+        if (!all && xapi_is_context_activity(names.v[k]) &&
+            json_object_is_type(value, json_type_object))
+            xapi_write_list_of_one(value, depth + 1, out);
+        else
+            xapi_write_value(value, depth + 1, all || str_equal(names.v[k], STR("extensions")),
+                             out);
         buf_char(out, ',');
     }
 }
@@ -86,9 +120,9 @@ static void xapi_write_value(struct json_object *json, int depth, bool all, stru
     }
 }
 
-/* The timestamp is appended as milliseconds since the epoch, so that 12:00Z equals 13:00+01:00. Its
- * form has been checked, so parsing it cannot fail. */
-struct str xapi_digest(struct json_object *statement, struct arena *arena)
+/* The timestamp is milliseconds since the epoch, so that 12:00Z equals 13:00+01:00. Its form has
+ * been checked, so parsing it cannot fail. */
+struct str xapi_mark(struct json_object *statement, struct arena *arena)
 {
     struct str timestamp = json_value_member_text(statement, "timestamp");
     unsigned char sha[DIGEST_SIZE];
@@ -98,13 +132,19 @@ struct str xapi_digest(struct json_object *statement, struct arena *arena)
 
     buf_init(&text, arena);
     xapi_write_value(statement, 0, false /* not within extensions */, &text);
-    if (timestamp.p) {
-        (void)xapi_parse_time(timestamp, &at_ms);
-        buf_int(&text, at_ms);
-    }
     if (text.failed)
         return (struct str){0};
     digest_sha256(buf_view(&text), sha);
     hex_print(sha, sizeof(sha), hex);
-    return arena_copy(arena, str_of(hex));
+    if (!timestamp.p)
+        return arena_copy(arena, str_of(hex));
+    (void)xapi_parse_time(timestamp, &at_ms);
+    return arena_printf(arena, "%s@%" PRId64, hex, at_ms);
+}
+
+bool xapi_marks_equal(struct str a, struct str b)
+{
+    struct str digest_a = str_cut(&a, '@'), digest_b = str_cut(&b, '@');
+
+    return str_equal(digest_a, digest_b) && (a.n == 0 || b.n == 0 || str_equal(a, b));
 }

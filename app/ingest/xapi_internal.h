@@ -22,14 +22,14 @@ struct xapi_reader {
 /* Adds a field error at r->path.outer.name, or at r->path.name when outer is NULL. */
 void xapi_refuse(const struct xapi_reader *r, const char *outer, const char *name,
                  const char *message);
-/* Returns the row of the mapping table for the statement's verb and activity type; NULL with a
- * field error when there is no such row. */
-const struct xapi_mapping *xapi_find_mapping(const struct xapi_reader *r);
-/* Fills r->data by the function of that row of the mapping table. What the statement lacks for the
- * event is a field error. Returns the event's type also when there are such errors. */
-enum event_type xapi_map_data(const struct xapi_mapping *mapping, struct xapi_reader *r);
-/* Returns a hexadecimal SHA-256 that is the same for statements which the standard calls equal.
- * Returns a text whose p is NULL when out of memory. */
-struct str xapi_digest(struct json_object *statement, struct arena *arena);
+/* Fills r->data and returns the type of the learning event that the statement becomes.
+ * XAPI_NO_EVENT: it becomes none, because its verb is not in the table or it does not say enough.
+ */
+enum { XAPI_NO_EVENT = -1 };
+int xapi_map_data(struct xapi_reader *r);
+/* Returns the mark of a statement: a hexadecimal SHA-256 that is the same for statements which the
+ * standard calls equal, and "@" with the timestamp in ms when the statement has one. Returns a text
+ * whose p is NULL when out of memory. */
+struct str xapi_mark(struct json_object *statement, struct arena *arena);
 
 #endif

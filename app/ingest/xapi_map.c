@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Which xAPI statement becomes which learning event. The table at the end of this file says it by
- * verb and activity type; docs/events.md, xAPI, shows the same table to clients. An event's data is
+ * verb; docs/events.md, xAPI, shows the same table to clients. An event's data is
  * built as JSON with the members that a body of POST .../ingest has for its type, so that the rules
  * of event_input.c check it like that of any other event. An extension is a member of a statement's
  * result or context whose key is an IRI of the publisher's choice. */
@@ -11,7 +11,6 @@
 #include "app/ingest/xapi_internal.h"
 #include "app/ingest/xapi_text.h"
 
-#define XAPI_VERBS      "http://adlnet.gov/expapi/verbs/"
 #define XAPI_ACTIVITIES "http://adlnet.gov/expapi/activities/"
 
 /* questions_total of a quiz whose statement does not have that extension */
@@ -28,23 +27,39 @@ void xapi_refuse(const struct xapi_reader *r, const char *outer, const char *nam
                message);
 }
 
-/* ---- extensions ---- */
-
-/* Returns the part of an IRI after its last '/', '#' or ':'; the whole IRI when it has none. */
-static struct str xapi_last_segment(struct str iri)
+/* True when the IRI is the prefix followed by the name. */
+static bool xapi_iri_is(struct str iri, const char *prefix, const char *name)
 {
-    size_t n = iri.n;
-
-    while (n > 0 && !strchr("/#:", iri.p[n - 1]))
-        n--;
-    return (struct str){iri.p + n, iri.n - n};
+    return str_starts_with(iri, str_of(prefix)) &&
+           str_equal((struct str){iri.p + strlen(prefix), iri.n - strlen(prefix)}, str_of(name));
 }
 
-/* Finds the extension of parent (the statement's result or context) whose IRI ends with the segment
- * `name`; the part before it is the publisher's choice. Returns its value and sets *ret_iri to the
- * whole IRI. NULL when there is none. */
-static struct json_object *xapi_extension_in(struct json_object *parent, const char *name,
-                                             struct str *ret_iri)
+/* ---- extensions ---- */
+
+/* The extensions that count. Those of this engine have the path /xapi/extensions/NAME on any host,
+ * since the publisher chooses the host; the two others are defined by the profiles of cmi5 and of
+ * xAPI video. Every other extension means what its publisher says, and is not read. */
+#define OWN_EXTENSION(name) "/xapi/extensions/" name
+#define CMI5_PROGRESS       "https://w3id.org/xapi/cmi5/result/extensions/progress"
+#define VIDEO_PROGRESS      "https://w3id.org/xapi/video/extensions/progress"
+
+/* True when the IRI is the wanted one, which is a whole IRI, or a path that may be on any host. */
+static bool xapi_extension_fits(struct str iri, struct str wanted)
+{
+    struct str path = iri, scheme = str_cut(&path, ':');
+
+    if (wanted.p[0] != '/')
+        return str_equal(iri, wanted);
+    if (!str_starts_with(scheme, STR("http")) || !str_starts_with(path, STR("//")))
+        return false;
+    path = (struct str){path.p + 2, path.n - 2};
+    (void)str_cut(&path, '/');
+    wanted = (struct str){wanted.p + 1, wanted.n - 1};
+    return str_equal(path, wanted);
+}
+
+/* Finds an extension of parent (the statement's result or context). NULL when there is none. */
+static struct json_object *xapi_extension_in(struct json_object *parent, struct str wanted)
 {
     struct json_object *extensions = json_value_member(parent, "extensions");
     struct json_object_iterator i, end;
@@ -54,51 +69,33 @@ static struct json_object *xapi_extension_in(struct json_object *parent, const c
     i = json_object_iter_begin(extensions);
     end = json_object_iter_end(extensions);
     for (; !json_object_iter_equal(&i, &end); json_object_iter_next(&i)) {
-        struct str iri = str_of(json_object_iter_peek_name(&i));
-
-        if (str_equal(xapi_last_segment(iri), str_of(name))) {
-            *ret_iri = iri;
+        if (xapi_extension_fits(str_of(json_object_iter_peek_name(&i)), wanted))
             return json_object_iter_peek_value(&i);
-        }
     }
     return NULL;
 }
 
-/* Finds an extension by the last segment of its IRI, first in the result, then in the context. NULL
- * when neither has it. */
-static struct json_object *xapi_extension(const struct xapi_reader *r, const char *name,
-                                          struct str *ret_iri)
+/* Finds an extension, first in the result, then in the context. NULL when neither has it. */
+static struct json_object *xapi_extension(const struct xapi_reader *r, const char *wanted)
 {
-    struct json_object *found = xapi_extension_in(r->result, name, ret_iri);
+    struct json_object *found = xapi_extension_in(r->result, str_of(wanted));
 
-    return found ? found : xapi_extension_in(r->context, name, ret_iri);
+    return found ? found : xapi_extension_in(r->context, str_of(wanted));
 }
 
-/* Adds a field error at the extension with that IRI. */
-static void xapi_refuse_extension(const struct xapi_reader *r, struct str iri, const char *message)
+/* Reads an extension that must be a number in [min, max]. False, with *ret unchanged, when it is
+ * absent or has another value: the values of extensions never refuse a statement (xAPI-Data.md,
+ * 4.1). */
+static bool xapi_read_number(const struct xapi_reader *r, const char *wanted, double min,
+                             double max, double *ret)
 {
-    field_fail(r->binding, &(struct field_path){.parent = r->path, .name = iri}, message);
-}
+    struct json_object *json = xapi_extension(r, wanted);
+    double value = json_object_get_double(json); /* of no number it is not used */
 
-/* Reads an extension that must be a number in [min, max]. False when the extension is absent, and
- * with a field error when its value is no such number. With false *ret keeps its value, so that
- * callers can set a default before the call and ignore the result. */
-static bool xapi_read_number(const struct xapi_reader *r, const char *name, double min, double max,
-                             double *ret)
-{
-    struct str iri;
-    struct json_object *json = xapi_extension(r, name, &iri);
-    double value;
-
-    if (!json)
+    if (!json_value_is_number(json) || value < min || value > max)
         return false;
-    value = json_object_get_double(json);
-    if (json_value_is_number(json) && value >= min && value <= max) {
-        *ret = value;
-        return true;
-    }
-    xapi_refuse_extension(r, iri, "has a value out of range");
-    return false;
+    *ret = value;
+    return true;
 }
 
 /* ---- members of the event's data ---- */
@@ -130,71 +127,68 @@ static void xapi_add_duration(struct xapi_reader *r, const char *name)
     xapi_add_number(r, name, seconds);
 }
 
-/* Adds the extension `name`, a number from 0 to 1e6, to the event's data, rounded down to a whole
- * number. Adds nothing when the extension is absent. */
-static void xapi_add_count(struct xapi_reader *r, const char *name)
+/* Adds an extension, a number from 0 to 1e6, to the event's data, rounded down to a whole number.
+ * Adds nothing when it is absent or not usable. */
+static void xapi_add_count(struct xapi_reader *r, const char *name, const char *wanted)
 {
     double count;
 
-    if (xapi_read_number(r, name, 0, 1e6, &count))
+    if (xapi_read_number(r, wanted, 0, 1e6, &count))
         xapi_add_number(r, name, floor(count));
 }
 
-/* Adds the member `difficulty` to the event's data: the extension of that name, else default_name.
- * When the extension is absent and default_name is NULL, no member is added. An extension with an
- * unknown difficulty is a field error. */
+/* Adds the member `difficulty` to the event's data: the extension of that name, or default_name
+ * when the extension is absent or has an unknown value. Adds none when that is NULL. */
 static void xapi_add_difficulty(struct xapi_reader *r, const char *default_name)
 {
-    struct str iri, text = str_of(default_name);
-    struct json_object *json = xapi_extension(r, "difficulty", &iri);
+    struct str text = json_value_text(xapi_extension(r, OWN_EXTENSION("difficulty")));
 
-    if (json)
-        text = json_value_text(json);
-    for (int i = 0; i < DIFFICULTIES; i++) {
-        if (str_equal(text, str_of(difficulty_names[i]))) {
-            xapi_add_text(r, "difficulty", text);
-            return;
-        }
+    for (int i = 0; text.p && i < DIFFICULTIES; i++) {
+        if (str_equal(text, str_of(difficulty_names[i])))
+            default_name = difficulty_names[i];
     }
-    if (json)
-        xapi_refuse_extension(r, iri, "must be one of easy, medium, hard, expert");
+    if (default_name)
+        xapi_add_text(r, "difficulty", str_of(default_name));
 }
 
 /* ---- quizzes ---- */
 
 /* Sets *ret to the result's score as a share of the points, 0 to 1: score.scaled, where a negative
- * value counts as 0, else the place of score.raw between min and max. False when the result has
- * neither, and when numbers that are too large make the share infinite. */
+ * value counts as 0, else the place of score.raw between min, which is 0 when absent, and max.
+ * False when the result has neither, or no share can be computed from its numbers. */
 static bool xapi_score_share(const struct xapi_reader *r, double *ret)
 {
     struct json_object *score = json_value_member(r->result, "score");
     struct json_object *scaled = json_value_member(score, "scaled");
     struct json_object *raw = json_value_member(score, "raw");
-    struct json_object *min = json_value_member(score, "min");
     struct json_object *max = json_value_member(score, "max");
+    double min = json_object_get_double(json_value_member(score, "min")); /* 0 of NULL */
+    double share;
 
     if (scaled) {
         *ret = fmax(0, json_object_get_double(scaled));
         return true;
     }
-    if (!raw || !min || !max)
+    if (!raw || !max || json_object_get_double(max) <= min)
         return false;
-    *ret = number_round12((json_object_get_double(raw) - json_object_get_double(min)) /
-                          (json_object_get_double(max) - json_object_get_double(min)));
-    return isfinite(*ret);
+    share = (json_object_get_double(raw) - min) / (json_object_get_double(max) - min);
+    if (!isfinite(share))
+        return false;
+    *ret = number_clamp(number_round12(share), 0, 1);
+    return true;
 }
 
 /* Fills the data of a quiz from a score in [0,1] and returns QUIZ_COMPLETED. The numbers of
  * questions are those of the extensions. Without them the total is XAPI_DEFAULT_QUESTIONS, and the
  * number of correct ones is score * total, rounded. */
-static enum event_type xapi_add_quiz(struct xapi_reader *r, double score)
+static int xapi_add_quiz(struct xapi_reader *r, double score)
 {
     double total = XAPI_DEFAULT_QUESTIONS, correct;
 
-    (void)xapi_read_number(r, "questions_total", 1, 1e6, &total);
+    (void)xapi_read_number(r, OWN_EXTENSION("questions_total"), 1, 1e6, &total);
     total = floor(total);
     correct = rint(score * total);
-    (void)xapi_read_number(r, "questions_correct", 0, total, &correct);
+    (void)xapi_read_number(r, OWN_EXTENSION("questions_correct"), 0, total, &correct);
     xapi_add_text(r, "quiz_id", r->object_id);
     xapi_add_number(r, "score", score);
     xapi_add_number(r, "questions_total", total);
@@ -204,20 +198,8 @@ static enum event_type xapi_add_quiz(struct xapi_reader *r, double score)
     return QUIZ_COMPLETED;
 }
 
-/* Maps a quiz whose score is required: without one there is a field error. */
-static enum event_type xapi_map_scored_quiz(struct xapi_reader *r)
-{
-    double score;
-
-    if (xapi_score_share(r, &score))
-        return xapi_add_quiz(r, score);
-    xapi_refuse(r, "result", "score", "is required: scaled, or raw with min and max");
-    return QUIZ_COMPLETED;
-}
-
-/* Maps a quiz with the verb passed. The verbs passed and failed need no score: without one, passed
- * counts as 1 and failed as 0. */
-static enum event_type xapi_map_passed_quiz(struct xapi_reader *r)
+/* Maps the verbs passed and mastered, which need no score: without one they count as 1. */
+static int xapi_map_passed(struct xapi_reader *r)
 {
     double score = 1;
 
@@ -225,8 +207,8 @@ static enum event_type xapi_map_passed_quiz(struct xapi_reader *r)
     return xapi_add_quiz(r, score);
 }
 
-/* Like xapi_map_passed_quiz, for the verb failed. */
-static enum event_type xapi_map_failed_quiz(struct xapi_reader *r)
+/* Maps the verb failed, which counts as 0 without a score. */
+static int xapi_map_failed(struct xapi_reader *r)
 {
     double score = 0;
 
@@ -236,150 +218,136 @@ static enum event_type xapi_map_failed_quiz(struct xapi_reader *r)
 
 /* ---- lessons, exercises, submissions ---- */
 
-/* Returns the percentage of a lesson that was seen, from the extension progress or, when that is
- * absent, completion_percentage; 100 without both. progress is a percentage, 0 to 100, as cmi5
- * defines it, but a share, 0 to 1, when its IRI is that of the xAPI video profile. */
-static double xapi_progress_percent(const struct xapi_reader *r)
+/* Sets *ret to the percentage of a lesson that was seen, by an extension. cmi5 defines progress as
+ * a percentage, the xAPI video profile as a share. False when there is no usable extension. */
+static bool xapi_progress_percent(const struct xapi_reader *r, double *ret)
 {
-    struct str iri = {0};
-    double percent = 100;
-    bool is_video = xapi_extension(r, "progress", &iri) &&
-                    str_starts_with(iri, STR("https://w3id.org/xapi/video/"));
-
-    if (xapi_read_number(r, "progress", 0, is_video ? 1 : 100, &percent))
-        return is_video ? number_round12(percent * 100) : percent;
-    (void)xapi_read_number(r, "completion_percentage", 0, 100, &percent);
-    return percent;
+    if (xapi_read_number(r, CMI5_PROGRESS, 0, 100, ret) ||
+        xapi_read_number(r, OWN_EXTENSION("progress"), 0, 100, ret) ||
+        xapi_read_number(r, OWN_EXTENSION("completion_percentage"), 0, 100, ret))
+        return true;
+    if (!xapi_read_number(r, VIDEO_PROGRESS, 0, 1, ret))
+        return false;
+    *ret = number_round12(*ret * 100);
+    return true;
 }
 
-/* Maps statements about a lesson, course or module; and statements about any activity whose verb is
- * "experienced" (an xAPI verb). */
-static enum event_type xapi_map_lesson(struct xapi_reader *r)
+/* Maps the verbs experienced and viewed: the whole activity was seen, or the part that an extension
+ * says. */
+static int xapi_map_lesson(struct xapi_reader *r)
 {
+    double percent = 100;
+
+    (void)xapi_progress_percent(r, &percent);
     xapi_add_text(r, "lesson_id", r->object_id);
     xapi_add_duration(r, "duration_seconds");
-    xapi_add_number(r, "completion_percentage", xapi_progress_percent(r));
+    xapi_add_number(r, "completion_percentage", percent);
     return LESSON_VIEWED;
 }
 
+/* Maps the verb completed: to a quiz when there is a score, whatever the activity's type, because
+ * authoring tools and cmi5 give courses and activities without a type a score; else to a lesson. */
+static int xapi_map_completed(struct xapi_reader *r)
+{
+    double score;
+
+    return xapi_score_share(r, &score) ? xapi_add_quiz(r, score) : xapi_map_lesson(r);
+}
+
+/* Maps the verb attempted, which says only with a progress how much was seen. */
+static int xapi_map_attempted(struct xapi_reader *r)
+{
+    double percent;
+
+    return xapi_progress_percent(r, &percent) ? xapi_map_lesson(r) : XAPI_NO_EVENT;
+}
+
+/* True when the activity is a question: by its type, or because it has none. */
+static bool xapi_is_question(const struct xapi_reader *r)
+{
+    static const char *const types[] = {"question", "interaction", "cmi.interaction"};
+    struct json_object *object = json_value_member(r->statement, "object");
+    struct str type = json_value_member_text(json_value_member(object, "definition"), "type");
+
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        if (xapi_iri_is(type, XAPI_ACTIVITIES, types[i]))
+            return true;
+    }
+    return !type.p;
+}
+
 /* Maps the response to one question to an exercise. Its correctness is result.success (1 or 0),
- * else the score; a field error when the result has neither. */
-static enum event_type xapi_map_exercise(struct xapi_reader *r)
+ * else the score. */
+static int xapi_map_answered(struct xapi_reader *r)
 {
     struct json_object *success = json_value_member(r->result, "success");
     double correctness = json_object_get_boolean(success) ? 1 : 0;
 
-    if (!success && !xapi_score_share(r, &correctness))
-        xapi_refuse(r, "result", "success", "is required, or a score");
+    if (!xapi_is_question(r) || (!success && !xapi_score_share(r, &correctness)))
+        return XAPI_NO_EVENT;
     xapi_add_text(r, "exercise_id", r->object_id);
     xapi_add_difficulty(r, "medium");
     xapi_add_duration(r, "time_spent_seconds");
     xapi_add_number(r, "completion_rate", 1);
     xapi_add_number(r, "correctness", correctness);
-    xapi_add_count(r, "hints_used");
-    xapi_add_count(r, "retries");
+    xapi_add_count(r, "hints_used", OWN_EXTENSION("hints_used"));
+    xapi_add_count(r, "retries", OWN_EXTENSION("retries"));
     return EXERCISE_COMPLETED;
 }
 
-/* Maps the verb scored: to a submission (QUALITY_ASSESSED) when an extension has one of the three
- * required scores of submissions, which must then all be there, else to a quiz. The fourth score,
- * that of the peers, is optional. */
-static enum event_type xapi_map_scored(struct xapi_reader *r)
+/* Maps the verb scored: to a submission when extensions have the three scores that submissions
+ * must have (the fourth, that of the peers, is optional), else to a quiz. */
+static int xapi_map_scored(struct xapi_reader *r)
 {
-    static const char *const names[] = {"code_quality_score", "correctness_score",
-                                        "efficiency_score", "peer_review_score"};
+    static const char *const extensions[] = {
+        OWN_EXTENSION("code_quality_score"), OWN_EXTENSION("correctness_score"),
+        OWN_EXTENSION("efficiency_score"), OWN_EXTENSION("peer_review_score")};
     enum { REQUIRED = 3, ALL };
-    struct str iri;
-    bool is_submission = false;
+    double scores[ALL], score;
+    int n = 0;
 
-    for (int i = 0; i < REQUIRED; i++)
-        is_submission = is_submission || xapi_extension(r, names[i], &iri);
-    if (!is_submission)
-        return xapi_map_scored_quiz(r);
+    while (n < ALL && xapi_read_number(r, extensions[n], 0, 1, &scores[n]))
+        n++;
+    if (n < REQUIRED)
+        return xapi_score_share(r, &score) ? xapi_add_quiz(r, score) : XAPI_NO_EVENT;
     xapi_add_text(r, "submission_id", r->object_id);
-    for (int i = 0; i < ALL; i++) {
-        double score;
-
-        if (xapi_read_number(r, names[i], 0, 1, &score))
-            xapi_add_number(r, names[i], score);
-        else if (i < REQUIRED && !xapi_extension(r, names[i], &iri))
-            xapi_refuse(r, "result.extensions", names[i],
-                        "is required together with the other scores");
-    }
+    for (int i = 0; i < n; i++)
+        xapi_add_number(r, strrchr(extensions[i], '/') + 1, scores[i]);
     return QUALITY_ASSESSED;
 }
 
 /* ---- which statement becomes which event ---- */
 
-struct xapi_mapping {
-    const char *verb;          /* the verb's IRI without the prefix XAPI_VERBS */
-    const char *activities[6]; /* NULL-terminated activity types, without the prefix
-                                * XAPI_ACTIVITIES; an empty list: any type, or none */
-    bool or_untyped;           /* true: also activities without a type */
-    /* fills r->data; adds field errors for what is missing; returns the event's type */
-    enum event_type (*map)(struct xapi_reader *r);
+/* Verbs of the same meaning have IRIs of several publishers: ADL's own, those of ADL's and cmi5's
+ * profiles, and the registry that Moodle and others use. */
+static const char *const verb_prefixes[] = {
+    "http://adlnet.gov/expapi/verbs/",  "https://adlnet.gov/expapi/verbs/",
+    "https://w3id.org/xapi/adl/verbs/", "https://w3id.org/xapi/cmi5/verbs/",
+    "http://id.tincanapi.com/verb/",
 };
 
-/* The first row whose verb and activity type fit the statement is used. */
-static const struct xapi_mapping mappings[] = {
-    {"completed", {"assessment", NULL}, false, xapi_map_scored_quiz},
-    {"completed", {"lesson", "course", "module", NULL}, false, xapi_map_lesson},
-    {"passed", {"assessment", NULL}, false, xapi_map_passed_quiz},
-    {"failed", {"assessment", NULL}, false, xapi_map_failed_quiz},
-    {"attempted", {"lesson", "course", "module", NULL}, false, xapi_map_lesson},
-    {"experienced", {NULL}, true, xapi_map_lesson},
-    {"answered", {"question", "interaction", "cmi.interaction", NULL}, true, xapi_map_exercise},
-    {"scored", {NULL}, true, xapi_map_scored},
+static const struct xapi_mapping {
+    const char *verb; /* the verb's IRI without its prefix */
+    /* fills r->data and returns the event's type, or XAPI_NO_EVENT when the statement lacks what
+     * an event needs */
+    int (*map)(struct xapi_reader *r);
+} mappings[] = {
+    {"passed", xapi_map_passed},       {"mastered", xapi_map_passed},
+    {"failed", xapi_map_failed},       {"completed", xapi_map_completed},
+    {"attempted", xapi_map_attempted}, {"experienced", xapi_map_lesson},
+    {"viewed", xapi_map_lesson},       {"answered", xapi_map_answered},
+    {"scored", xapi_map_scored},
 };
 
-/* True when the IRI is the prefix followed by the name. */
-static bool xapi_iri_is(struct str iri, const char *prefix, const char *name)
-{
-    return str_starts_with(iri, str_of(prefix)) &&
-           str_equal((struct str){iri.p + strlen(prefix), iri.n - strlen(prefix)}, str_of(name));
-}
-
-/* True when the row is for the activity type; activity.p is NULL when the activity has none. */
-static bool xapi_activity_fits(const struct xapi_mapping *mapping, struct str activity)
-{
-    if (!mapping->activities[0])
-        return true;
-    if (!activity.p)
-        return mapping->or_untyped;
-    for (size_t i = 0; mapping->activities[i]; i++) {
-        if (xapi_iri_is(activity, XAPI_ACTIVITIES, mapping->activities[i]))
-            return true;
-    }
-    return false;
-}
-
-/* Looks for a row with the verb and the activity type of the statement. The field error is at the
- * activity type when another row has the verb, else at the verb. */
-const struct xapi_mapping *xapi_find_mapping(const struct xapi_reader *r)
+int xapi_map_data(struct xapi_reader *r)
 {
     struct str verb = json_value_member_text(json_value_member(r->statement, "verb"), "id");
-    struct json_object *object = json_value_member(r->statement, "object");
-    struct str activity = json_value_member_text(json_value_member(object, "definition"), "type");
-    bool is_known_verb = false;
 
     for (size_t i = 0; i < sizeof(mappings) / sizeof(mappings[0]); i++) {
-        if (!xapi_iri_is(verb, XAPI_VERBS, mappings[i].verb))
-            continue;
-        if (xapi_activity_fits(&mappings[i], activity))
-            return &mappings[i];
-        is_known_verb = true;
+        for (size_t k = 0; k < sizeof(verb_prefixes) / sizeof(verb_prefixes[0]); k++) {
+            if (xapi_iri_is(verb, verb_prefixes[k], mappings[i].verb))
+                return mappings[i].map(r);
+        }
     }
-    if (is_known_verb)
-        xapi_refuse(r, "object", "definition.type",
-                    "cannot be mapped together with this verb: see the table of docs/events.md");
-    else
-        xapi_refuse(r, "verb", "id",
-                    "cannot be mapped: completed, passed, failed, attempted, experienced, answered "
-                    "and scored of " XAPI_VERBS " can");
-    return NULL;
-}
-
-enum event_type xapi_map_data(const struct xapi_mapping *mapping, struct xapi_reader *r)
-{
-    return mapping->map(r);
+    return XAPI_NO_EVENT;
 }

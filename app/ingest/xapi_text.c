@@ -2,6 +2,9 @@
 /* Hand-written scanners for short texts. They read ASCII only and do not depend on the locale. */
 #include "app/ingest/xapi_text.h"
 
+#include <math.h>
+#include <stdio.h>
+
 #include "app/base/clock.h"
 
 static bool xapi_is_letter(char c)
@@ -94,31 +97,116 @@ bool xapi_is_language(struct str text)
     return length > 0;
 }
 
-/* A version is 1.0. and a whole number. */
+/* A version is 1.0. or 2.0. and a whole number. */
 bool xapi_is_version(struct str text)
 {
     int64_t patch;
 
-    return str_starts_with(text, STR("1.0.")) &&
+    return (str_starts_with(text, STR("1.0.")) || str_starts_with(text, STR("2.0."))) &&
            str_to_int64((struct str){text.p + 4, text.n - 4}, 0, INT32_MAX, &patch);
 }
 
-/* time_parse requires a zone. A text that it refuses is tried again with Z appended, because xAPI
- * allows a time without a zone. */
+/* Cuts the character off the start of *text if it is there, and returns whether it was. */
+static bool xapi_skip(struct str *text, char c)
+{
+    if (text->n == 0 || text->p[0] != c)
+        return false;
+    *text = (struct str){text->p + 1, text->n - 1};
+    return true;
+}
+
+/* ---- times ---- */
+
+/* Cuts `digits` digits off the start of *text. False when there are fewer. */
+static bool xapi_cut_whole(struct str *text, size_t digits, int *ret)
+{
+    int value = 0;
+
+    if (text->n < digits)
+        return false;
+    for (size_t i = 0; i < digits; i++) {
+        if (!xapi_is_digit(text->p[i]))
+            return false;
+        value = value * 10 + (text->p[i] - '0');
+    }
+    *text = (struct str){text->p + digits, text->n - digits};
+    *ret = value;
+    return true;
+}
+
+/* Cuts a part of two digits, before which the extended form has a separator and the basic form
+ * none. */
+static bool xapi_cut_part(struct str *text, char separator, bool basic, int *ret)
+{
+    return (basic || xapi_skip(text, separator)) && xapi_cut_whole(text, 2, ret);
+}
+
+/* Cuts the fraction of a second, after a point or comma, and sets *ret_ms to its milliseconds; 0
+ * without a fraction. */
+static bool xapi_cut_milliseconds(struct str *text, int *ret_ms)
+{
+    int scale = 100;
+
+    *ret_ms = 0;
+    if (!xapi_skip(text, '.') && !xapi_skip(text, ','))
+        return true;
+    if (text->n == 0 || !xapi_is_digit(text->p[0]))
+        return false;
+    for (; text->n > 0 && xapi_is_digit(text->p[0]); scale /= 10) {
+        *ret_ms += (text->p[0] - '0') * scale;
+        *text = (struct str){text->p + 1, text->n - 1};
+    }
+    return true;
+}
+
+/* Cuts the zone: Z, nothing, which is UTC too, or hours with or without minutes. ISO 8601 does not
+ * allow -00:00. */
+static bool xapi_cut_zone(struct str *text, bool basic, int *ret_minutes)
+{
+    bool west = xapi_skip(text, '-');
+    int hours = 0, minutes = 0;
+
+    *ret_minutes = 0;
+    if (!west && !xapi_skip(text, '+')) {
+        (void)(xapi_skip(text, 'Z') || xapi_skip(text, 'z'));
+        return true;
+    }
+    if (!xapi_cut_whole(text, 2, &hours) ||
+        (text->n > 0 && !xapi_cut_part(text, ':', basic, &minutes)))
+        return false;
+    *ret_minutes = (hours * 60 + minutes) * (west ? -1 : 1);
+    return hours <= 23 && minutes <= 59 && (!west || *ret_minutes < 0);
+}
+
+/* Cuts what separates the date from the time of day: T, or what RFC 3339 allows in its place. */
+static bool xapi_skip_separator(struct str *text)
+{
+    return xapi_skip(text, 'T') || xapi_skip(text, 't') || xapi_skip(text, ' ');
+}
+
+/* The date, the time of day and the zone are all basic (20260131T120000Z) or all extended
+ * (2026-01-31T12:00:00Z). time_parse checks the ranges of the parts. */
 bool xapi_parse_time(struct str text, int64_t *ret_ms)
 {
-    char with_zone[48];
-    size_t n = text.n;
+    int year, month, day, hour, minute, second = 0, ms = 0, zone;
+    bool basic = text.n > 4 && text.p[4] != '-';
+    char rfc3339[64];
 
-    if (n >= 6 && memcmp(text.p + n - 6, "-00:00", 6) == 0)
-        return false; /* RFC 3339 allows the zone -00:00, ISO 8601 does not */
-    if (time_parse(text, ret_ms))
-        return true;
-    if (n + 1 > sizeof(with_zone))
+    if (!xapi_cut_whole(&text, 4, &year) || !xapi_cut_part(&text, '-', basic, &month) ||
+        !xapi_cut_part(&text, '-', basic, &day) || !xapi_skip_separator(&text) ||
+        !xapi_cut_whole(&text, 2, &hour) || !xapi_cut_part(&text, ':', basic, &minute))
         return false;
-    memcpy(with_zone, text.p, n);
-    with_zone[n] = 'Z';
-    return time_parse((struct str){with_zone, n + 1}, ret_ms);
+    if (text.n > 0 && (basic ? xapi_is_digit(text.p[0]) : text.p[0] == ':') &&
+        (!xapi_cut_part(&text, ':', basic, &second) || !xapi_cut_milliseconds(&text, &ms)))
+        return false;
+    if (!xapi_cut_zone(&text, basic, &zone) || text.n > 0)
+        return false;
+    (void)snprintf(rfc3339, sizeof(rfc3339), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year, month,
+                   day, hour, minute, second, ms);
+    if (!time_parse(str_of(rfc3339), ret_ms))
+        return false;
+    *ret_ms -= zone * INT64_C(60000);
+    return true;
 }
 
 /* ---- durations ---- */
@@ -137,35 +225,42 @@ static const struct xapi_unit {
     {'M', true, 60},
     {'S', true, 1},
 };
-/* DIGITS_MAX: the number of decimal digits that a double holds exactly; longer numbers are
- * refused. */
 enum { UNITS = sizeof(units) / sizeof(units[0]), DIGITS_MAX = 15 };
 
-/* Cuts a decimal number, digits with perhaps a point between them, off the start of *text. Sets
- * *ret to its value and *ret_fraction to whether it has a point. False when there is no such
- * number. */
+/* Cuts digits off the start of *text and returns their value, 0 when there are none. Digits after
+ * the first DIGITS_MAX, as many as a double holds exactly, are dropped; *ret_n counts them all. */
+static double xapi_cut_digits(struct str *text, size_t *ret_n)
+{
+    double value = 0;
+    size_t n = 0;
+
+    for (; n < text->n && xapi_is_digit(text->p[n]); n++) {
+        if (n < DIGITS_MAX)
+            value = value * 10 + (text->p[n] - '0');
+    }
+    *text = (struct str){text->p + n, text->n - n};
+    *ret_n = n;
+    return value;
+}
+
+/* Cuts a decimal number off the start of *text: digits, and perhaps a point or comma with more
+ * digits. Sets *ret to its value and *ret_fraction to whether it has a point. False when there is
+ * no such number, or its whole part is too long to be meant. */
 static bool xapi_cut_number(struct str *text, double *ret, bool *ret_fraction)
 {
-    double value = 0, scale = 1;
-    size_t n = 0;
-    bool fraction = false;
+    double fraction;
+    size_t n;
 
-    for (; n < text->n && n < DIGITS_MAX && (xapi_is_digit(text->p[n]) || text->p[n] == '.'); n++) {
-        if (text->p[n] == '.') {
-            if (fraction || n == 0)
-                return false;
-            fraction = true;
-        } else {
-            value = value * 10 + (text->p[n] - '0');
-            scale *= fraction ? 10 : 1;
-        }
-    }
-    if (n == 0 || text->p[n - 1] == '.')
+    *ret = xapi_cut_digits(text, &n);
+    *ret_fraction = false;
+    if (n == 0 || n > DIGITS_MAX)
         return false;
-    *text = (struct str){text->p + n, text->n - n};
-    *ret = value / scale;
-    *ret_fraction = fraction;
-    return true;
+    *ret_fraction = xapi_skip(text, '.') || xapi_skip(text, ',');
+    if (!*ret_fraction)
+        return true;
+    fraction = xapi_cut_digits(text, &n);
+    *ret += fraction / pow(10, (double)(n < DIGITS_MAX ? n : DIGITS_MAX));
+    return n > 0;
 }
 
 /* Returns the index in `units` of the unit with that letter, at `first` or later; UNITS when there
@@ -208,6 +303,6 @@ bool xapi_parse_duration(struct str text, double *ret_seconds)
         seconds += value * units[unit].seconds;
         unread = (struct str){unread.p + 1, unread.n - 1};
     }
-    *ret_seconds = seconds;
+    *ret_seconds = floor(seconds * 1000 + 1e-6) / 1000; /* 1e-6: 3.71 * 1000 may be below 3710 */
     return true;
 }

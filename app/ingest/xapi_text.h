@@ -14,12 +14,14 @@ bool xapi_is_iri(struct str text);
 bool xapi_is_mailto(struct str text);   /* mailto:NAME@HOST */
 bool xapi_is_uuid(struct str text);     /* a UUID of RFC 4122's variant */
 bool xapi_is_language(struct str text); /* a language tag of RFC 5646 */
-bool xapi_is_version(struct str text);  /* 1.0.PATCH with a whole number */
+bool xapi_is_version(struct str text);  /* 1.0.PATCH or 2.0.PATCH, a whole number */
 
 /* Parses a duration of ISO 8601: PnW, or PnYnMnDTnHnMnS with at least one component and a fraction
- * only in the last. A year is 365 days, a month 30. */
+ * only in the last, after a point or comma. A year is 365 days, a month 30. The result is cut to
+ * milliseconds. */
 bool xapi_parse_duration(struct str text, double *ret_seconds);
-/* Parses a time of RFC 3339 into milliseconds since the epoch; a time without a zone is UTC. */
+/* Parses a date and time of ISO 8601, in its basic or extended form, into milliseconds since the
+ * epoch. A time without a zone is UTC; the seconds may be absent. */
 bool xapi_parse_time(struct str text, int64_t *ret_ms);
 
 #endif

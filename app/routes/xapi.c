@@ -129,6 +129,8 @@ static void statements_queue(struct exchange *x, struct statements *s)
         struct entry *e = &s->v[i];
 
         entry_queue_access(x, s, e);
+        if (e->event.ignored)
+            continue;
         e->consent = student_cmd_consent(&x->pipeline, e->event.input.student);
         e->tombstone = erasure_cmd_tombstone(&x->pipeline, e->event.input.student);
         e->mark = student_cmd_mark(&x->pipeline, e->event.input.student, e->event.input.event_id);
@@ -169,20 +171,25 @@ static void statements_fail_conflict(struct exchange *x)
     problem_set(&x->problem, PROBLEM_CONFLICT, "Another statement with this id is stored already");
 }
 
-/* Checks one statement against the replies of the first round trip. A statement that is stored
- * already (equal digest) is skipped; a different one stored under its id is a conflict; a new one
- * is added to the batch. Sets x->problem if it may not be recorded. */
+/* Checks one statement against the replies of the first round trip. A statement that becomes no
+ * event, or whose student is erased, is accepted and ignored, so that a tool that forwards lists
+ * does not send the list for ever. A statement that is stored already is skipped; a different one
+ * stored under its id is a conflict; a new one is added to the batch. Sets x->problem if the
+ * statement may not be recorded. */
 static void entry_check(struct exchange *x, struct statements *s, struct entry *e)
 {
     struct str mark = {0};
     bool erased = false, known = false;
 
+    if (e->event.ignored) {
+        event_metrics_add(x->engine, &e->event.input, EVENT_IGNORED);
+        return;
+    }
     if (!student_parse_mark(e->mark, &known, &mark, &x->problem) ||
         !erasure_parse_tombstone(e->tombstone, &erased, &x->problem))
         return;
     if (erased) {
-        event_metrics_add(x->engine, &e->event.input, EVENT_REJECTED);
-        problem_set(&x->problem, PROBLEM_NOT_FOUND, NULL);
+        event_metrics_add(x->engine, &e->event.input, EVENT_IGNORED);
         return;
     }
     if (student_has_withdrawn(e->consent, CONSENT_DATA_PROCESSING)) {
@@ -192,12 +199,12 @@ static void entry_check(struct exchange *x, struct statements *s, struct entry *
     }
     if (known) {
         event_metrics_add(x->engine, &e->event.input, EVENT_DUPLICATE);
-        if (!str_equal(mark, e->event.digest))
+        if (!xapi_marks_equal(mark, e->event.mark))
             statements_fail_conflict(x);
         return;
     }
     s->batch.items[s->batch.n++] =
-        (struct event_batch_item){.input = e->event.input, .mark = e->event.digest};
+        (struct event_batch_item){.input = e->event.input, .mark = e->event.mark};
 }
 
 /* Checks all statements before anything is written, and prepares the batch of the new ones.
@@ -220,13 +227,16 @@ static bool statements_check(struct exchange *x, struct statements *s)
 
 /* ---- response ---- */
 
-/* Evaluates the recording of one statement. Another request may have stored a different statement
- * under the same id after the marks (digests of stored statements) were read: a conflict. */
+/* Evaluates the recording of one statement. After the first round trip another request may have
+ * stored a different statement under the same id, which is a conflict, or erased the student: then
+ * the statement is ignored. */
 static void item_check(struct exchange *x, const struct event_batch_item *item)
 {
-    if (item->problem.code != PROBLEM_NONE && x->problem.code == PROBLEM_NONE)
+    bool erased = item->problem.code == PROBLEM_NOT_FOUND;
+
+    if (item->problem.code != PROBLEM_NONE && !erased && x->problem.code == PROBLEM_NONE)
         x->problem = item->problem;
-    else if (item->record.duplicate && !str_equal(item->record.previous_mark, item->mark))
+    else if (item->record.duplicate && !xapi_marks_equal(item->record.previous_mark, item->mark))
         statements_fail_conflict(x);
 }
 
