@@ -16,7 +16,7 @@
 
 /* Returns whether the member counts for equality. In the statement itself (depth 0) the members
  * that a server may assign do not count, nor do attachments. The timestamp is left out there too,
- * because a mark has it beside the digest. At any depth `definition` and `display` do not count:
+ * because a mark has it after the digest. At any depth `definition` and `display` do not count:
  * they only describe an activity or verb, which its id names. An objectType that is the default of
  * its place counts as absent. */
 static bool xapi_is_compared(struct str name, struct json_object *value, int depth)

@@ -85,7 +85,7 @@ static const char *xapi_text_fault(struct str text, const struct xapi_key *key)
     case FORM_DURATION:
         return xapi_parse_duration(text, &seconds) ? NULL : "must be a duration of ISO 8601";
     case FORM_LANGUAGE: return xapi_is_language(text) ? NULL : "must be a language tag of RFC 5646";
-    case FORM_VERSION: return xapi_is_version(text) ? NULL : "must be 1.0.0 or another 1.0.x";
+    case FORM_VERSION: return xapi_is_version(text) ? NULL : "must be of the form 1.0.x or 2.0.x";
     case FORM_CHOICE:
         return xapi_is_choice(text, key->choices) ? NULL : "is not one of the standard's values";
     case FORM_TEXT:
@@ -409,11 +409,28 @@ static const struct xapi_key reference_keys[] = {
     {"id", FORM_UUID, true, NULL, NULL, NULL},
     {0},
 };
+/* Version 2.0 only: further agents and groups that the context names (IEEE 9274.1.1, 4.2.5). */
+static const char *const context_agent_types[] = {"contextAgent", NULL};
+static const char *const context_group_types[] = {"contextGroup", NULL};
+static const struct xapi_key context_agent_keys[] = {
+    {"objectType", FORM_CHOICE, true, NULL, context_agent_types, NULL},
+    {"agent", FORM_OBJECT, true, agent_keys, NULL, NULL},
+    {"relevantTypes", FORM_TEXTS, false, NULL, NULL, NULL},
+    {0},
+};
+static const struct xapi_key context_group_keys[] = {
+    {"objectType", FORM_CHOICE, true, NULL, context_group_types, NULL},
+    {"group", FORM_OBJECT, true, group_keys, NULL, NULL},
+    {"relevantTypes", FORM_TEXTS, false, NULL, NULL, NULL},
+    {0},
+};
 static const struct xapi_key context_keys[] = {
     {"registration", FORM_UUID, false, NULL, NULL, NULL},
     {"instructor", FORM_OBJECT, false, agent_or_group_keys, NULL, NULL},
     {"team", FORM_OBJECT, false, group_keys, NULL, NULL},
     {"contextActivities", FORM_OBJECT, false, context_activities_keys, NULL, NULL},
+    {"contextAgents", FORM_OBJECTS, false, context_agent_keys, NULL, NULL},
+    {"contextGroups", FORM_OBJECTS, false, context_group_keys, NULL, NULL},
     {"revision", FORM_TEXT, false, NULL, NULL, NULL},
     {"platform", FORM_TEXT, false, NULL, NULL, NULL},
     {"language", FORM_LANGUAGE, false, NULL, NULL, NULL},
@@ -452,14 +469,31 @@ static const struct xapi_key statement_keys[] = {
 };
 /* clang-format on */
 
+/* Adds a field error and returns true when the object of the statement is something else than an
+ * activity. Its keys are then not checked. */
+static bool xapi_fail_other_object(struct json_object *statement, const struct field_path *path,
+                                   const struct binding *binding)
+{
+    static const char *const others[] = {"Agent", "Group", "SubStatement", "StatementRef", NULL};
+    struct field_path object = {.parent = path, .name = STR_INIT("object")};
+    struct str type = json_value_member_text(json_value_member(statement, "object"), "objectType");
+
+    if (!type.p || !xapi_is_choice(type, others))
+        return false;
+    xapi_fail_member(binding, &object, "objectType",
+                     "must be Activity: statements about an agent, a group or another statement "
+                     "cannot become learning events");
+    return true;
+}
+
 /* A statement that is no object gets one error, at its path or, without a path, at "body". */
 void xapi_check_form(struct json_object *statement, const struct field_path *path,
                      const struct binding *binding)
 {
     static const struct field_path body = {.name = STR_INIT("body")};
 
-    if (json_object_is_type(statement, json_type_object))
-        xapi_check_object(statement, statement_keys, path, binding);
-    else
+    if (!json_object_is_type(statement, json_type_object))
         field_fail(binding, path ? path : &body, "must be an object");
+    else if (!xapi_fail_other_object(statement, path, binding))
+        xapi_check_object(statement, statement_keys, path, binding);
 }

@@ -245,7 +245,7 @@ static int xapi_map_lesson(struct xapi_reader *r)
     return LESSON_VIEWED;
 }
 
-/* Maps the verb completed: to a quiz when there is a score, whatever the activity's type, because
+/* Maps the verb completed: to a quiz when there is a score, for any type of activity, because
  * authoring tools and cmi5 give courses and activities without a type a score; else to a lesson. */
 static int xapi_map_completed(struct xapi_reader *r)
 {

@@ -25,7 +25,7 @@ enum {
     PRIORITIES = 3,       /* priorities of batch jobs */
     LABELS_MAX = 2,       /* labels that a counter may have */
     LABEL_VALUES_MAX = 8, /* values that a label may have */
-    COUNTER_CELLS = 32,   /* combinations of label values that a counter may have */
+    COUNTER_CELLS = 40,   /* combinations of label values that a counter may have */
     STATUSES = 22, /* HTTP statuses with a count of their own, and one count for all others */
     BOUNDS = 14,   /* upper bounds of a histogram's buckets, without infinity */
     BUCKETS = BOUNDS + 1, /* ranges of a histogram; the last has no upper bound */

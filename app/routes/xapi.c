@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* /api/v1/xapi/statements: records the xAPI statements of learning tools as learning events
- * (docs/events.md, xAPI). All statements of a request are recorded, or none. The first round trip
+ * (docs/events.md, xAPI). POST takes one statement or a list, PUT one statement whose id is in the
+ * query. All statements of a request are recorded, or none. The first round trip
  * reads what decides about each of them: the caller's rights, the student's consent, whether the
  * student is erased (a tombstone in Redis), and the mark, a digest of the statement that is
  * already stored under its id. Nothing is written before every statement has passed. */
@@ -8,7 +9,10 @@
 #include "app/auth/access.h"
 #include "app/base/clock.h"
 #include "app/http/json.h"
+#include "app/http/json_value.h"
+#include "app/http/query.h"
 #include "app/ingest/event_batch.h"
+#include "app/ingest/xapi_text.h"
 #include "app/pipeline/exchange.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
@@ -64,8 +68,9 @@ static void statements_parse(struct exchange *x, struct statements *s, struct js
     s->is_list = json_object_is_type(body, json_type_array);
     s->n = s->is_list ? json_object_array_length(body) : 1;
     if (s->n > XAPI_STATEMENTS_MAX) {
-        problem_field(&x->problem, x->arena, STR("body"), "must be a list of at most %d statements",
-                      XAPI_STATEMENTS_MAX);
+        problem_set(&x->problem, PROBLEM_PAYLOAD_TOO_LARGE,
+                    "A list has at most %d statements: send the rest in further requests",
+                    XAPI_STATEMENTS_MAX);
         return;
     }
     s->v = arena_array(x->arena, s->n + 1, sizeof(*s->v));
@@ -85,22 +90,73 @@ static void statements_parse(struct exchange *x, struct statements *s, struct js
         statements_fail_repeated(x, s);
 }
 
-/* Checks the headers and parses the body as JSON. Returns NULL with x->problem set if it cannot. A
- * request without the version header is refused, as xAPI requires (xAPI-Communication 3.3). */
-static struct json_object *statements_parse_body(struct exchange *x)
+/* Checks the query of POST, which has no parameters. The standard's alternate request syntax, a
+ * POST with the parameter `method` for old browsers, gets a message of its own. */
+static void statements_check_post_query(struct exchange *x, const struct query_parameter *first)
+{
+    for (const struct query_parameter *q = first; q; q = q->next) {
+        if (str_equal(q->name, STR("method")))
+            problem_set(&x->problem, PROBLEM_METHOD_NOT_ALLOWED,
+                        "The alternate request syntax (POST with the parameter method) is not "
+                        "supported: send the request with its own method and headers");
+        else
+            problem_field(&x->problem, x->arena, q->name, "is not a parameter of this request");
+    }
+}
+
+/* Checks the query of PUT, and gives the statement the id that the query names. */
+static void statements_read_put_id(struct exchange *x, const struct query_parameter *q,
+                                   struct json_object *statement)
+{
+    struct str id = json_value_member_text(statement, "id");
+
+    if (!q || q->next || !str_equal(q->name, STR("statementId")) || !xapi_is_uuid(q->value))
+        problem_field(&x->problem, x->arena, STR("statementId"),
+                      "is required in the query, once and alone: the UUID of the statement");
+    else if (!json_object_is_type(statement, json_type_object))
+        problem_field(&x->problem, x->arena, STR("body"), "must be one statement");
+    else if (!id.p)
+        (void)json_object_object_add(statement, "id",
+                                     json_object_new_string_len(q->value.p, (int)q->value.n));
+    else if (id.n != q->value.n || strncasecmp(id.p, q->value.p, id.n) != 0)
+        problem_field(&x->problem, x->arena, STR("id"), "must be the statementId of the query");
+}
+
+/* Checks the headers. A request without the version header is refused, as xAPI requires
+ * (xAPI-Communication 3.3). */
+static void statements_check_headers(struct exchange *x)
 {
     struct str version = x->request.xapi_version;
 
-    if (!xapi_version_supported(version)) {
+    if (!xapi_version_supported(version))
         problem_field(&x->problem, x->arena, STR("X-Experience-API-Version"),
-                      version.n > 0 ? "must be 1.0 or 1.0.x" : "is required");
-        return NULL;
-    }
-    if (!http_media_type_is(x->request.content_type, STR("application/json"))) {
+                      version.n > 0 ? "must be 1.0, 1.0.x or 2.0.x" : "is required");
+    else if (http_media_type_is(x->request.content_type, STR("multipart/mixed")))
+        problem_set(&x->problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE,
+                    "Attachments are not accepted: send the statements alone, as application/json");
+    else if (!http_media_type_is(x->request.content_type, STR("application/json")))
         problem_set(&x->problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL);
-        return NULL;
-    }
-    return json_parse_limited(x->request.body, exchange_json_values_max(x), x->arena, &x->problem);
+}
+
+/* Checks query and headers and parses the body as JSON. Returns NULL with x->problem set if it
+ * cannot. */
+static struct json_object *statements_parse_body(struct exchange *x)
+{
+    struct query_parameter *query = NULL;
+    struct json_object *body = NULL;
+
+    if (!query_parse(x->request.query, x->arena, &query))
+        problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
+    if (x->request.method == POST)
+        statements_check_post_query(x, query);
+    if (x->problem.code == PROBLEM_NONE)
+        statements_check_headers(x);
+    if (x->problem.code == PROBLEM_NONE)
+        body =
+            json_parse_limited(x->request.body, exchange_json_values_max(x), x->arena, &x->problem);
+    if (x->problem.code == PROBLEM_NONE && x->request.method == PUT)
+        statements_read_put_id(x, query, body);
+    return body;
 }
 
 /* ---- rights, consent and known ids ---- */
@@ -240,13 +296,15 @@ static void item_check(struct exchange *x, const struct event_batch_item *item)
         statements_fail_conflict(x);
 }
 
-/* Writes the response: a plain list of ids, as xAPI requires, and so without success and
- * correlation_id. */
+/* Writes the response: to POST a plain list of ids, as xAPI requires, and so without success and
+ * correlation_id; to PUT no body. */
 static void statements_respond(struct exchange *x, const struct statements *s)
 {
     struct jw w = {.out = &x->response.body};
 
-    x->response.status = 200;
+    x->response.status = x->route->status;
+    if (x->request.method == PUT)
+        return;
     x->response.content_type = "application/json";
     jw_array(&w, NULL);
     for (size_t i = 0; i < s->n; i++)
@@ -286,9 +344,26 @@ static void statements_add_headers(struct exchange *x)
     char through[TIME_TEXT_SIZE];
 
     time_print(x->now_ms, through);
-    (void)http_response_header(&x->response, "X-Experience-API-Version", STR(XAPI_VERSION));
+    (void)http_response_header(&x->response, "X-Experience-API-Version",
+                               str_of(xapi_version_of_response(x->request.xapi_version)));
     (void)http_response_header(&x->response, "X-Experience-API-Consistent-Through",
                                arena_copy(x->arena, str_of(through)));
+}
+
+/* Says which versions this resource speaks (xAPI-Communication 2.8). */
+static enum step xapi_about(struct exchange *x)
+{
+    struct jw w;
+
+    http_response_json(&x->response, 200, &w);
+    jw_array(&w, "version");
+    jw_text(&w, NULL, XAPI_VERSION);
+    jw_text(&w, NULL, "2.0.0");
+    jw_array_end(&w);
+    jw_object(&w, "extensions");
+    jw_object_end(&w);
+    jw_object_end(&w);
+    return STEP_DONE;
 }
 
 /* ---- tables ---- */
@@ -299,24 +374,47 @@ static void statements_add_headers(struct exchange *x)
 static const struct rule statement[] = RULES(
     OPTIONAL(TEXT, "id", "UUID; a new one when absent. The same statement again changes nothing"),
     FIELD(JSON, "actor", "An Agent whose account.name is the student id"),
-    FIELD(JSON, "verb", "completed, passed, failed, attempted, experienced, answered or scored of "
-          "http://adlnet.gov/expapi/verbs/"),
-    FIELD(JSON, "object", "An Activity; with the verb its type says which event it is"),
+    FIELD(JSON, "verb", "completed, passed, failed, mastered, attempted, experienced, viewed, "
+          "answered and scored become events; other verbs are accepted and ignored"),
+    FIELD(JSON, "object", "An Activity"),
     OPTIONAL(JSON, "result", "score, success, duration, extensions"),
     OPTIONAL(JSON, "context", "As in the standard; extensions are read here too"),
     OPTIONAL(TEXT, "timestamp", "When it happened; now when absent"),
     OPTIONAL(TEXT, "stored", "Ignored"),
     OPTIONAL(JSON, "authority", "Ignored"),
-    OPTIONAL(TEXT, "version", "1.0.x"),
+    OPTIONAL(TEXT, "version", "1.0.x or 2.0.x"),
     OPTIONAL(JSON, "attachments", "Descriptions only; not stored"));
 
+/* The same for PUT, which has the id in the query. */
+static const struct rule put_statement[] = RULES(
+    OPTIONAL(TEXT, "statementId", "UUID of the statement", .source = IN_QUERY, .required = true),
+    FIELD(JSON, "actor", "As for POST"), FIELD(JSON, "verb", "As for POST"),
+    FIELD(JSON, "object", "As for POST"), OPTIONAL(JSON, "result", "As for POST"),
+    OPTIONAL(JSON, "context", "As for POST"), OPTIONAL(TEXT, "timestamp", "As for POST"));
+
+static const struct rule about[] = RULES(
+    FIELD(JSON, "version", "List of the versions of xAPI"),
+    FIELD(JSON, "extensions", "Always empty"));
+
+#define STATEMENTS                                                                                 \
+    .pattern = "/api/v1/xapi/statements", .aliases = {"/xapi/statements"},                         \
+    .limit_per_minute = 100, .access = ACCESS_HANDLER, .handler = xapi_statements,                 \
+    .finalize = statements_add_headers
+#define STATEMENTS_FLAGS                                                                           \
+    (ROUTE_PERSONAL | ROUTE_RAW_BODY | ROUTE_JOURNALED | ROUTE_CONFLICT | ROUTE_XAPI |             \
+     ROUTE_BIG_BODY)
+
 static const struct route routes[] = {
-    {.name = "xapi-statements", .method = POST, .pattern = "/api/v1/xapi/statements",
-     .limit_per_minute = 100, .access = ACCESS_HANDLER,
-     .flags = ROUTE_PERSONAL | ROUTE_RAW_BODY | ROUTE_JOURNALED | ROUTE_LIST_RESPONSE |
-              ROUTE_CONFLICT | ROUTE_XAPI, .rules = statement, .handler = xapi_statements,
-     .finalize = statements_add_headers, .status = 200,
+    {.name = "xapi-statements", .method = POST, STATEMENTS, .rules = statement, .status = 200,
+     .flags = STATEMENTS_FLAGS | ROUTE_LIST_RESPONSE,
      .summary = "Records xAPI statements as learning events; responds with their ids"},
+    {.name = "xapi-put-statement", .method = PUT, STATEMENTS, .rules = put_statement,
+     .status = 204, .bucket = "xapi-statements", .flags = STATEMENTS_FLAGS,
+     .summary = "Records one xAPI statement as a learning event"},
+    {.name = "xapi-about", .method = GET, .pattern = "/api/v1/xapi/about",
+     .aliases = {"/xapi/about"}, .limit_per_minute = 100, .access = ACCESS_OPEN,
+     .handler = xapi_about, .finalize = statements_add_headers, .status = 200,
+     .response = about, .summary = "Says which versions of xAPI are supported"},
 };
 /* clang-format on */
 

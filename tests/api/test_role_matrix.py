@@ -116,7 +116,8 @@ class Stage:
         )
         client = Client(url)
         try:
-            return client.request(row.method, target + row.query, **options)
+            query = row.query() if callable(row.query) else row.query
+            return client.request(row.method, target + query, **options)
         finally:
             client.close()
 

@@ -4,6 +4,7 @@
 A row is a route with all its aliases, the right that it takes and a request that would succeed. A
 right says for each kind of caller whether the request succeeds; what a refusal is called follows
 from the contract alone."""
+import uuid
 from collections import namedtuple
 
 from harness import cloudevents
@@ -64,7 +65,7 @@ RIGHTS = {
     | {f"{who} by the sidecar": YES for who in ("student", "another student")},
 }
 
-# status: of a success. body: made of the stage; None: the request has none. listeners: which have it;
+# status: of a success. query: text, or function that makes one for each request. body: made of the stage; None: the request has none. listeners: which have it;
 # needs: another route without which the row means nothing.
 Row = namedtuple("Row", "method paths right body status query headers listeners needs")
 BOTH = ("public", "sidecar's")
@@ -106,6 +107,8 @@ def _statement(stage):
 
 _V1 = "/api/v1/"
 _PROCESS = [_V1 + "process", "/process", _V1 + "process/process"]
+_XAPI_STATEMENTS = [_V1 + "xapi/statements", "/xapi/statements"]
+_XAPI_VERSION = {"X-Experience-API-Version": "1.0.3"}
 _COHORT = _V1 + "cohorts/{cohort_id}"
 
 
@@ -129,13 +132,17 @@ ROWS = [
     row("POST", _V1 + "mastery/query", "student data", _student()),
     row("POST", _V1 + "mastery/calculate", "student data", _calculate),
     row("POST", _V1 + "mastery/ingest", "student data", lambda s: event(student=s.student), (202,)),
+    row("POST", _XAPI_STATEMENTS, "student data", _statement, headers=_XAPI_VERSION),
     row(
-        "POST",
-        _V1 + "xapi/statements",
+        "PUT",
+        _XAPI_STATEMENTS,
         "student data",
         _statement,
-        headers={"X-Experience-API-Version": "1.0.3"},
+        (204,),
+        query=lambda: f"?statementId={uuid.uuid4()}",
+        headers=_XAPI_VERSION,
     ),
+    row("GET", [_V1 + "xapi/about", "/xapi/about"], "open"),
     row("GET", _V1 + "mastery/history/{student_id}", "student data", query="?days=7"),
     row("GET", _V1 + "mastery/statistics/{student_id}", "student data"),
     row("POST", _predictions("next-week"), "student data", _student()),
