@@ -278,7 +278,7 @@ static bool xapi_is_question(const struct xapi_reader *r)
 
 /* Maps the response to one question to an exercise. Its correctness is result.success (1 or 0),
  * else the score. */
-static int xapi_map_answered(struct xapi_reader *r)
+static int xapi_map_response(struct xapi_reader *r)
 {
     struct json_object *success = json_value_member(r->result, "success");
     double correctness = json_object_get_boolean(success) ? 1 : 0;
@@ -335,7 +335,7 @@ static const struct xapi_mapping {
     {"passed", xapi_map_passed},       {"mastered", xapi_map_passed},
     {"failed", xapi_map_failed},       {"completed", xapi_map_completed},
     {"attempted", xapi_map_attempted}, {"experienced", xapi_map_lesson},
-    {"viewed", xapi_map_lesson},       {"answered", xapi_map_answered},
+    {"viewed", xapi_map_lesson},       {"answered", xapi_map_response},
     {"scored", xapi_map_scored},
 };
 
