@@ -101,6 +101,9 @@ JOB_FIELDS = ["k", "kind", "b", "body", "t", "0"]
 RECOMMENDATION_KEYS = ["day", "own", "index", "tombstone", "profile"]
 CHANGE_KEYS = ["profile", "tombstone", "journal", "marks", "day1"]
 CHANGE = ["", "new", "{}", "entry", "ev1", "20000 note", "snapshot", FAR]
+IDEMPOTENCY = ["digest", "owner", "1000", "5000"]
+OWNED = ("SET", "record", f"running digest owner {FAR}000 effect", "PX", 9000)
+RUNNING = re.compile(r"running digest owner \d{13} (\w+)")
 CONSENT_KEYS = ["profile", "tombstone", "consents", "journal"]
 
 CASES = [
@@ -253,14 +256,18 @@ CASES = [
         [LEASE, *[("XADD", key, f"{i}-0", "e", i) for key in ("audit", "seals") for i in (1, 2, 3)]], {("XLEN", "audit"): 1, ("XLEN", "seals"): 2},
     ),
     Case("audit_seal_trim", "needs_the_lease", -1, ["lease", "audit", "seals"], ["me", "3-0", "2-0"]),
-    Case("idempotency_acquire", "acquires", None, ["record"], ["digest", "owner", "1000", "5000"], after={("TTL", "record"): 5, ("GET", "record"): re.compile(r"running digest owner \d{13}")}),
-    Case("idempotency_acquire", "replaces_a_dead_one", None, ["record"], ["digest", "owner", "1000", "5000"], [("SET", "record", "running digest other 1")], {("GET", "record"): re.compile(r"running digest owner \d{13}")}),
-    Case("idempotency_acquire", "replies_one_of_another_body", "running another other 1", ["record"], ["digest", "owner", "1000", "5000"], [("SET", "record", "running another other 1")]),
-    Case("idempotency_acquire", "replies_one_that_is_done", "done", ["record"], ["digest", "owner", "1000", "5000"], [("SET", "record", "done")], {("TTL", "record"): -1}),
-    Case("idempotency_finish", "replaces", 1, ["record"], ["owner", "done", "5000"], [("SET", "record", f"running digest owner {FAR}000")], {("GET", "record"): "done", ("TTL", "record"): 5}),
-    Case("idempotency_finish", "deletes", 1, ["record"], ["owner"], [("SET", "record", f"running digest owner {FAR}000")], {("EXISTS", "record"): 0}),
-    Case("idempotency_finish", "deletes_a_late_one", 1, ["record"], ["owner", "done", "5000"], [("SET", "record", "running digest owner 1")], {("EXISTS", "record"): 0}),
-    Case("idempotency_finish", "leaves_anothers", 0, ["record"], ["owner", "done", "5000"], [("SET", "record", f"running digest other {FAR}000")], {("TTL", "record"): -1}),
+    Case("idempotency_acquire", "acquires", lambda reply: RUNNING.fullmatch(reply[0])[1] == "owner" and reply[1] == 0, ["record"], IDEMPOTENCY, after={("TTL", "record"): 5, ("GET", "record"): RUNNING}),
+    Case("idempotency_acquire", "continues_one_that_lost_the_key", lambda reply: RUNNING.fullmatch(reply[0])[1] == "effect", ["record"], IDEMPOTENCY, [("SET", "record", "running digest other 1 effect")], {("GET", "record"): RUNNING}),
+    Case("idempotency_acquire", "continues_one_of_an_earlier_version", lambda reply: RUNNING.fullmatch(reply[0])[1] == "owner", ["record"], IDEMPOTENCY, [("SET", "record", "running digest other 1")], {("GET", "record"): RUNNING}),
+    Case("idempotency_acquire", "replies_one_that_has_the_key", lambda reply: reply[1] > 10**12, ["record"], IDEMPOTENCY, [("SET", "record", f"running digest other {FAR}000 effect")], {("GET", "record"): f"running digest other {FAR}000 effect"}),
+    Case("idempotency_acquire", "replies_one_of_another_body", lambda reply: reply[0] == "running another other 1 effect", ["record"], IDEMPOTENCY, [("SET", "record", "running another other 1 effect")], {("TTL", "record"): -1}),
+    Case("idempotency_acquire", "replies_one_that_is_done", ["done", 0], ["record"], IDEMPOTENCY, [("SET", "record", "done")], {("TTL", "record"): -1}),
+    Case("idempotency_finish", "replaces", 1, ["record"], ["owner", "done", "5000", "1000"], [OWNED], {("GET", "record"): "done", ("TTL", "record"): 5}),
+    Case("idempotency_finish", "replaces_after_the_lease", 1, ["record"], ["owner", "done", "5000", "1000"], [("SET", "record", "running digest owner 1 effect", "PX", 9000)], {("GET", "record"): "done"}),
+    Case("idempotency_finish", "deletes", 1, ["record"], ["owner", "free", "5000", "1000"], [OWNED], {("EXISTS", "record"): 0}),
+    Case("idempotency_finish", "ends_the_lease", 1, ["record"], ["owner", "end", "5000", "1000"], [OWNED], {("GET", "record"): "running digest owner 0 effect", ("TTL", "record"): 9}),
+    Case("idempotency_finish", "leaves_one_that_is_too_old", 0, ["record"], ["owner", "done", "5000", "10000"], [OWNED], {("GET", "record"): OWNED[2]}),
+    Case("idempotency_finish", "leaves_anothers", 0, ["record"], ["other", "done", "5000", "1000"], [OWNED], {("GET", "record"): OWNED[2]}),
     Case("idempotency_register", "lists_and_removes_expired_ones", 1, ["list", "tombstone"], ["name", "5000"], [("ZADD", "list", 1, "old")], {("ZRANGE", "list", "0", "-1"): ["name"], ("TTL", "list"): 5}),
     Case("idempotency_register", "refuses_the_erased", 0, ["list", "tombstone"], ["name", "5000"], [("SET", "tombstone", "x")], {("EXISTS", "list"): 0}),
     Case(

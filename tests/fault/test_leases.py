@@ -4,6 +4,7 @@ roster, a batch): cut at each step, nobody waits longer than the lease, and noth
 import os
 import signal
 import threading
+import uuid
 
 import pytest
 from harness.engine import fresh_id
@@ -80,6 +81,16 @@ def allowed(pool, student):
     statuses = {teacher: pool.query(student, teacher, "teacher").status for teacher in TEACHERS}
     assert set(statuses.values()) <= {200, 403}, statuses
     return [teacher for teacher in TEACHERS if statuses[teacher] == 200]
+
+
+def calculate(pool, student, key, value=0.5):
+    return pool.request(
+        "POST",
+        "/api/v1/mastery/calculate",
+        json={"student_id": student, "components": scores(value)},
+        token=pool.token("caller", "admin"),
+        headers={"Idempotency-Key": key},
+    )
 
 
 def submit(pool, student, key=None):
@@ -204,6 +215,68 @@ def test_a_roster_change_that_was_cut_is_finished_by_the_worker(cut_pool, steady
         for teacher in TEACHERS:
             linked = redis.sismember(f"teacher:{{{teacher}}}:cohorts", cohort)
             assert linked == (record["teachers"] == teacher), (cohort, teacher)
+
+
+# Idempotency-Key
+
+
+@pytest.mark.parametrize("how", ["drop", "hang", "kill"])
+@pytest.mark.parametrize("make", [calculate, submit])
+def test_a_key_is_busy_no_longer_than_its_lease(cut_pool, stand_in, redis_server, how, make):
+    """Cut at each step, the same request passes soon, has one effect, and its answer is kept (hazards X8)."""
+    redis = redis_server.client()
+
+    def effects(student):
+        keys = [key for key in redis.scan_iter("batch:*:students") if redis.zscore(key, student) is not None]
+        return len(keys) if make is submit else redis.hlen(next(redis.scan_iter(f"*:student:{student}:marks")))
+
+    def steps():
+        cut = Cut(stand_in, "")
+        assert make(cut_pool, fresh_id(), fresh_id("key")).status in (200, 202)
+        return cut.seen
+
+    act = {"drop": stand_in.drop_all, "hang": lambda: None, "kill": lambda: os.kill(cut_pool.pids()[0], signal.SIGKILL)}
+    for at in range(1, steps() + 1):
+        student, key = fresh_id(), fresh_id("key")
+        cut = Cut(stand_in, "")
+        cut.aim(at, act[how])
+        try:
+            response = make(cut_pool, student, key)
+            assert response.status in (200, 202) or not assert_busy_is_short(response)
+        except (AssertionError, OSError):
+            assert how == "kill"
+        cut.aim(None, None)
+        is_back(cut_pool)
+        done = repeat(lambda: make(cut_pool, student, key), f"the request, cut at {at}")
+        again = make(cut_pool, student, key)
+        assert again.body == done.body and again.headers["Idempotency-Replayed"] == "true", at
+        assert effects(student) == 1, at
+
+
+def test_busy_says_when_to_come_back_and_another_body_does_not(start_pool, redis_server, student):
+    pool, redis, key = start_pool(**TIMEOUTS), redis_server.client(), fresh_id("key")
+    assert calculate(pool, student, key).status == 200
+    [record] = redis.scan_iter("idempotency:*")
+    digest = redis.get(record).split(" ")[1]
+    end_ms = redis.time()[0] * 1000 + 60_000
+    redis.set(record, f"running {digest} another {end_ms} effect")
+    busy, other = calculate(pool, student, key), calculate(pool, student, key, 0.9)
+    assert busy.status == other.status == 409
+    assert 55 <= int(busy.headers["Retry-After"]) <= 60 and "Retry-After" not in other.headers
+
+
+@pytest.mark.parametrize("value", [0.3, 0.9])
+def test_a_key_whose_record_has_expired_is_a_new_request(pool, redis_server, student, value):
+    """A day later the same key makes a change again, with the same body or another (hazards X9)."""
+    redis = redis_server.client()
+    assert calculate(pool, student, "nightly", 0.3).status == 200
+    assert calculate(pool, student, str(uuid.uuid4()), 0.6).status == 200
+    for record in redis.scan_iter("idempotency:*"):
+        redis.delete(record)
+    answer = calculate(pool, student, "nightly", value)
+    assert answer.status == 200 and answer.json["mastery_score"] == value
+    assert pool.query(student).json["mastery_score"] == value
+    assert calculate(pool, student, "nightly", value).headers["Idempotency-Replayed"] == "true"
 
 
 # Batches
