@@ -69,6 +69,14 @@ void problem_unavailable(struct problem *p, int retry_after_s)
     p->retry_after_s = retry_after_s;
 }
 
+void problem_busy(struct problem *p, int64_t wait_ms)
+{
+    if (p->code != PROBLEM_NONE)
+        return;
+    problem_set(p, PROBLEM_CONFLICT, "Another request is changing this: repeat this one later");
+    p->retry_after_s = wait_ms > 1000 ? (int)((wait_ms + 999) / 1000) : 1;
+}
+
 int problem_status(enum problem_code code)
 {
     return codes[code].status;

@@ -47,6 +47,9 @@ void problem_field(struct problem *p, struct arena *arena, struct str field, con
 bool problem_has_field(const struct problem *p, struct str field);
 /* Sets SERVICE_UNAVAILABLE with a Retry-After, unless p holds a problem already. */
 void problem_unavailable(struct problem *p, int retry_after_s);
+/* Sets CONFLICT, unless p holds a problem already: another request is changing the same thing, for
+ * wait_ms milliseconds at most. Unlike other conflicts it passes, so it has a Retry-After. */
+void problem_busy(struct problem *p, int64_t wait_ms);
 int problem_status(enum problem_code code);          /* HTTP status */
 const char *problem_name(enum problem_code code);    /* "VALIDATION_ERROR" */
 const char *problem_message(enum problem_code code); /* default message */

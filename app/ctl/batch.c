@@ -187,8 +187,12 @@ static bool batch_create(struct batch_run *r, struct str id, struct str_list stu
         items[i].student = students.v[i];
     pipeline_init(&pipeline, r->arena, NULL /* owner */);
     command = batch_cmd_create(&pipeline, id, &batch, items, students.n);
-    return subcommand_round_trip(&r->engine, &pipeline, p) &&
-           batch_parse_create(command, &created, p);
+    if (!subcommand_round_trip(&r->engine, &pipeline, p) ||
+        !batch_parse_create(command, &created, p) || !pipeline_check_replies(&pipeline, p))
+        return false;
+    pipeline_clear(&pipeline);
+    batch_cmd_created(&pipeline, id);
+    return subcommand_round_trip(&r->engine, &pipeline, p);
 }
 
 /* Creates a batch of the given students or cohort and prints its id. The id is 128 random bits, as

@@ -20,6 +20,7 @@ struct header {
     /* Statuses of the responses that have the header, or SUCCESSES; {0}: all responses. */
     int statuses[STATUSES_MAX];
     struct rule rule; /* name and type of the value; rule.required: the header is always present */
+    const char *component; /* name of its component; NULL: the name of the header */
 };
 
 static const char *const cache_values[] = {"HIT", "MISS", "STALE", NULL};
@@ -27,9 +28,9 @@ static const char *const replayed_values[] = {"true", NULL};
 
 /* clang-format off */
 #define REQUEST(flags, name_, type_, ...) \
-    {OF_REQUEST, flags, {0}, {.name = name_, .type = type_, __VA_ARGS__}}
+    {OF_REQUEST, flags, {0}, {.name = name_, .type = type_, __VA_ARGS__}, NULL}
 #define RESPONSE(flags, statuses, name_, type_, ...) \
-    {OF_RESPONSE, flags, statuses, {.name = name_, .type = type_, __VA_ARGS__}}
+    {OF_RESPONSE, flags, statuses, {.name = name_, .type = type_, __VA_ARGS__}, NULL}
 #define ON(...) {__VA_ARGS__}
 
 static const struct header headers[] = {
@@ -41,9 +42,10 @@ static const struct header headers[] = {
     REQUEST(ROUTE_IDEMPOTENT, "Idempotency-Key", RULE_TEXT, .min = 1, .max = 128, .description =
         "Printable ASCII, chosen by the client. The first successful response with this key is "
         "stored for 24 hours and replayed byte for byte, with Idempotency-Replayed, to the same "
-        "caller on the same route: nothing is done twice. Errors (also 429 and 5xx) are not stored "
-        "and leave the key free. 409 while the first request is in progress, and for another body "
-        "with the same key. /process: used by intents that calculate from components or submit a "
+        "caller on the same route: nothing is done twice. Errors (also 429 and 5xx) are not stored: "
+        "the request can be repeated with the same key, after 5xx with the same body only. 409 with "
+        "Retry-After while the first request is in progress, 409 without it for another body with "
+        "the same key. /process: used by intents that calculate from components or submit a "
         "batch"),
     REQUEST(ROUTE_XAPI, "X-Experience-API-Version", RULE_TEXT, .required = true,
         .description = "1.0 or 1.0.x"),
@@ -71,6 +73,11 @@ static const struct header headers[] = {
         "The Bearer challenge: with error=\"invalid_token\" (401) when credentials were sent and "
         "refused, with error=\"insufficient_scope\" on 403"),
     RESPONSE(0, ON(415), "Accept", RULE_TEXT, .description = "The accepted media type"),
+    {OF_RESPONSE, 0, ON(409), {.name = "Retry-After", .type = RULE_INT, .min = 1,
+        .max = (double)INFINITY, .description =
+        "Seconds to wait before repeating the request: another one with the same Idempotency-Key, or "
+        "for the same cohort, is in progress. Absent for conflicts that do not pass"},
+     .component = "Retry-After-Conflict"},
     RESPONSE(0, ON(429, 503), "Retry-After", RULE_INT, .min = 1, .max = (double)INFINITY,
         .required = true, .description =
         "Seconds to wait before repeating the request; with 429: after which one is accepted"),
@@ -78,11 +85,16 @@ static const struct header headers[] = {
 /* clang-format on */
 enum { HEADERS = sizeof headers / sizeof headers[0] };
 
+static const char *header_component(const struct header *h)
+{
+    return h->component ? h->component : h->rule.name;
+}
+
 /* Writes the component of a header. Request headers are parameters in OpenAPI and name themselves.
  */
 static void header_write(const struct header *h, struct jw *w)
 {
-    jw_object(w, h->rule.name);
+    jw_object(w, header_component(h));
     if (h->side == OF_REQUEST) {
         jw_text(w, "name", h->rule.name);
         jw_text(w, "in", "header");
@@ -139,7 +151,7 @@ void headers_write_request(const struct route *route, struct jw *w)
 {
     for (const struct header *h = headers; h < headers + HEADERS; h++) {
         if (h->side == OF_REQUEST && header_applies_to(h, route))
-            header_write_reference(NULL, "parameters", h->rule.name, w);
+            header_write_reference(NULL, "parameters", header_component(h), w);
     }
 }
 
@@ -150,7 +162,7 @@ void headers_write_response(const struct route *route, int status, struct jw *w)
     jw_object(w, "headers");
     for (const struct header *h = headers; h < headers + HEADERS; h++) {
         if (h->side == OF_RESPONSE && header_applies_to(h, route) && header_has_status(h, status))
-            header_write_reference(h->rule.name, "headers", h->rule.name, w);
+            header_write_reference(h->rule.name, "headers", header_component(h), w);
     }
     jw_object_end(w);
 }

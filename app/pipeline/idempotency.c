@@ -9,27 +9,26 @@
 #include "app/base/digest.h"
 #include "app/base/ids.h"
 #include "app/store/idempotency.h"
+#include "app/store/lease.h"
 
-/* A request owns its key for REQUEST_DEADLINE_S and MARGIN_S. No timer ends a request at that time,
- * but nearly all requests have ended long before: the watchdog limits the time of an iteration of
- * the event loop (runtime/watchdog.h), STORE_ROUND_TIMEOUT_MS limits a round trip, and a request
- * has few round trips. A process that was stopped, or a write that waited for many other writes of
- * the same student, may take longer. A repetition may then run at the same time as the first
- * request, and one of the two makes the change (store/idempotency.h). */
+/* A request owns its key as long as a lease of a request lasts (store/lease.h). Nearly all requests
+ * have ended long before, and a repetition of one whose process died need not wait longer. A
+ * process that was stopped, or a write that waited for many other writes of the same student, may
+ * take longer. A repetition may then run at the same time as the first request, and one of the two
+ * makes the change (store/idempotency.h). */
 enum {
-    KEY_MAX = 128,   /* most characters of an Idempotency-Key */
-    MARGIN_S = 2,    /* seconds for which a key is owned after REQUEST_DEADLINE_S */
-    OWNER_BYTES = 8, /* random bytes of the token by which a request owns its key */
+    KEY_MAX = 128,    /* most characters of an Idempotency-Key */
+    OWNER_BYTES = 16, /* random bytes of the token by which a request owns its key */
 };
 
 struct idempotency {
     struct command *acquire; /* the command that acquires the key's record */
     struct str key;          /* Redis key of that record */
-    struct str marker;       /* id that the change stores with the student's data when it is made */
+    struct str marker;       /* id that the change stores when it is made; empty until acquired */
     struct str
         digest; /* SHA-256 of the body, in hex; the same key with another body is a conflict */
     struct str owner; /* random token of this request, in hex */
-    bool is_owner;    /* whether this request owns the key and must still save or release it */
+    bool is_owner; /* whether this request owns the key, or may own it, and must still end that */
 };
 
 /* Whether the header is 1 to KEY_MAX printable ASCII characters. */
@@ -83,9 +82,7 @@ static struct idempotency *idempotency_new(struct exchange *x)
     i->digest = idempotency_digest(x->arena, x->request.body);
     i->owner = idempotency_new_owner(x->arena);
     i->key = idempotency_key(x->arena, role_names[x->caller.role], x->caller.user, hash);
-    i->marker =
-        arena_printf(x->arena, "idempotency:%.*s:%.*s", STR_ARG(x->caller.user), STR_ARG(hash));
-    return hash.p && i->digest.p && i->owner.p && i->key.p && i->marker.p ? i : NULL;
+    return hash.p && i->digest.p && i->owner.p && i->key.p ? i : NULL;
 }
 
 /* Queues the command that acquires the record of the key; idempotency_on_replies reads its reply.
@@ -108,7 +105,7 @@ bool idempotency_queue_acquire(struct exchange *x)
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
         return false;
     }
-    running_ms = (x->engine->config.request_deadline_s + MARGIN_S) * INT64_C(1000);
+    running_ms = LEASE_REQUEST_MS + x->engine->config.store_round_timeout_ms;
     i->acquire = idempotency_cmd_acquire(&x->pipeline, i->key, i->digest, i->owner, running_ms);
     if (exchange_subject(x).n > 0) /* so that the student's erasure deletes this record too */
         idempotency_cmd_register(&x->pipeline, exchange_subject(x), i->key);
@@ -145,7 +142,8 @@ static void idempotency_replay(struct exchange *x, const struct idempotency_reco
 }
 
 /* The key is acquired in the first round trip, so later round trips have nothing to check: true. A
- * key that another request owns, or that was used with another body, is a conflict. */
+ * key that another request owns, or that was used with another body, is a conflict; only the first
+ * of these passes with time. Without a reply this request may own the key. */
 bool idempotency_on_replies(struct exchange *x)
 {
     struct idempotency *i = x->idempotency;
@@ -153,9 +151,12 @@ bool idempotency_on_replies(struct exchange *x)
 
     if (!i || x->round_trips != 1)
         return true;
-    if (!idempotency_parse_acquire(i->acquire, &record, &x->problem))
+    i->is_owner = !i->acquire->reply;
+    if (!idempotency_parse_acquire(i->acquire, i->owner, &record, &x->problem))
         return false;
     i->is_owner = record.state == IDEMPOTENCY_ACQUIRED;
+    if (i->is_owner)
+        i->marker = arena_printf(x->arena, "idempotency:%.*s", STR_ARG(record.effect));
     if (i->is_owner || x->problem.code != PROBLEM_NONE)
         return i->is_owner;
     if (!str_equal(record.digest, i->digest))
@@ -164,13 +165,20 @@ bool idempotency_on_replies(struct exchange *x)
     else if (record.state == IDEMPOTENCY_DONE)
         idempotency_replay(x, &record);
     else
-        problem_set(&x->problem, PROBLEM_CONFLICT,
-                    "The first request with this Idempotency-Key is still running");
+        problem_busy(&x->problem, record.left_ms);
     return false;
 }
 
-/* Saves the response when the request succeeded (status below 300). After an error the key is
- * released, so that the client can repeat the request with the same key. */
+/* True when the request ends with an error of the server after its handler may have written: the
+ * change may have been made. Other errors are refusals, before which nothing was written. */
+static bool idempotency_change_in_doubt(const struct exchange *x)
+{
+    return x->round_trips > 1 &&
+           (x->problem.code == PROBLEM_NONE || problem_status(x->problem.code) >= 500);
+}
+
+/* Saves the response when the request succeeded (status below 300). After an error the client can
+ * repeat the request with the same key at once. */
 bool idempotency_queue_finish(struct exchange *x)
 {
     struct idempotency *i = x->idempotency;
@@ -187,6 +195,8 @@ bool idempotency_queue_finish(struct exchange *x)
                                          .student = exchange_subject(x),
                                          .location = idempotency_location(&x->response),
                                          .body = buf_view(&x->response.body)});
+    else if (idempotency_change_in_doubt(x))
+        idempotency_cmd_end(&x->pipeline, i->key, i->owner);
     else
         idempotency_cmd_release(&x->pipeline, i->key, i->owner);
     return true;

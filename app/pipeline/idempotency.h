@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The request header Idempotency-Key (docs/api.md, Idempotency). The first response to a request
  * with a key is stored for a day and replayed to repetitions of the same caller. A repetition gets
- * 409 while the first request is running, and when its body differs from that of the first request.
+ * 409 with Retry-After while the first request is running, and 409 without it when its body differs
+ * from that of the first request.
  *
  * The key is acquired in the same round trip as the handler's first commands. The response is
  * stored in a round trip of its own before it is sent. Responses of successful requests are stored;
- * after an error the key is released. A process that dies after the change and before its response
- * is stored leaves a record that says "running". When the time of that request is over, a
- * repetition with the same body may acquire the key again. The change has stored a marker (the id
- * of idempotency_marker) with the student's data, which prevents that it is made a second time. */
+ * after a refusal the key is released. A request whose outcome is unknown (an error of the server,
+ * or the process died) leaves a record that says "running". A repetition with the same body may
+ * acquire it, after such an error at once, otherwise when the lease of the first request has ended.
+ * The change has stored a marker (the id of idempotency_marker) with what it changed, which
+ * prevents that it is made a second time. The marker is a random id from the record, so it means
+ * nothing any more when the record has expired. */
 #ifndef PIPELINE_IDEMPOTENCY_H
 #define PIPELINE_IDEMPOTENCY_H
 
@@ -24,7 +27,8 @@ bool idempotency_on_replies(struct exchange *x);
 /* To be called when the handler is done: queues a command that stores the response or releases the
  * key. Returns true when a command was queued, false when the request owns no key. */
 bool idempotency_queue_finish(struct exchange *x);
-/* The id that this request's change stores to show that it was made; empty without a key. */
+/* The id that this request's change stores to show that it was made. Known after the first round
+ * trip; empty before it and without a key. */
 struct str idempotency_marker(const struct exchange *x);
 
 #endif

@@ -39,9 +39,10 @@ struct submit {
 
 struct submit_state {
     struct str id;
-    struct command *existing; /* reads the batch that a repeated request has created before */
-    struct command *create;   /* creates the batch; NULL until the first round trip is evaluated */
-    struct batch batch;       /* the batch as it is stored, shown in the response */
+    struct command *create;  /* creates the batch; NULL until the first round trip is evaluated */
+    struct command *created; /* reads the batch, which a repeated request may have created before */
+    bool ended;              /* all of the batch is there, and its creation is being ended */
+    struct batch batch;      /* the batch as it is stored, shown in the response */
 };
 
 /* Adds a field error about a field of the i-th request of the list. */
@@ -126,23 +127,18 @@ static bool submit_check(struct exchange *x)
 }
 
 /* Makes the id of the batch: 128 random bits as hex. With an Idempotency-Key the bits are a digest
- * of the key, the body and the day instead. So a repeated request, whose first response got lost,
+ * of the marker in the key's record instead. So a repeated request, whose first response got lost,
  * finds the batch that it created. The p of the id is NULL when out of memory. */
 static struct str submit_make_id(struct exchange *x)
 {
     enum { BYTES = (BATCH_ID_SIZE - 1) / 2 };
-    struct str marker = idempotency_marker(x), seed;
+    struct str marker = idempotency_marker(x);
     unsigned char bytes[DIGEST_SIZE];
     char hex[BATCH_ID_SIZE];
 
     random_bytes(bytes, BYTES); /* a random id, unless an Idempotency-Key gives it */
-    if (marker.n > 0) {
-        seed = arena_printf(x->arena, "%.*s %d %.*s", STR_ARG(marker), day_of_ms(x->now_ms),
-                            STR_ARG(x->request.body));
-        if (!seed.p)
-            return seed;
-        digest_sha256(seed, bytes);
-    }
+    if (marker.n > 0)
+        digest_sha256(marker, bytes);
     hex_print(bytes, BYTES, hex);
     return arena_copy(x->arena, str_of(hex));
 }
@@ -169,63 +165,63 @@ static struct batch_item *submit_make_items(struct exchange *x, const struct sub
     return items;
 }
 
-/* Queues a read only. With an Idempotency-Key the replies of this round trip may show that a
- * stored response is to be sent again; then no batch must have been created. */
-static enum step submit_begin(struct exchange *x)
-{
-    struct submit_state *s = exchange_new_state(x, sizeof(*s));
-
-    if (!s)
-        return STEP_DONE;
-    s->id = submit_make_id(x);
-    s->existing = batch_cmd_get(&x->pipeline, s->id);
-    return STEP_MORE;
-}
-
-/* Queues the creation of the batch. If a repeated request has created it already, the script in
- * Redis leaves it as it is, and the response shows its stored fields. */
+/* Queues the creation of the batch, and reads it: if a repeated request has created it already, the
+ * script in Redis leaves it as it is, and the response shows its stored fields. */
 static enum step submit_create(struct exchange *x, const struct submit *in, struct submit_state *s)
 {
+    struct batch batch = {.priority = (enum queue_priority)in->priority,
+                          .created_ms = x->now_ms,
+                          .actor = x->caller.user,
+                          .correlation_id = x->request_id,
+                          .traceparent = exchange_traceparent(x),
+                          .callback_url = in->callback_url};
     struct batch_item *items;
     size_t n;
 
-    if (!batch_parse(s->existing, &s->batch, &x->problem))
-        return STEP_DONE;
+    s->id = submit_make_id(x);
     items = submit_make_items(x, in, &n);
     if (!items)
         return exchange_fail(x, PROBLEM_INTERNAL_ERROR);
-    if (!s->batch.exists)
-        s->batch = (struct batch){.priority = (enum queue_priority)in->priority,
-                                  .total = (int64_t)n,
-                                  .created_ms = x->now_ms,
-                                  .actor = x->caller.user,
-                                  .correlation_id = x->request_id,
-                                  .traceparent = exchange_traceparent(x),
-                                  .callback_url = in->callback_url};
     pipeline_clear(&x->pipeline);
-    s->create = batch_cmd_create(&x->pipeline, s->id, &s->batch, items, n);
+    s->create = batch_cmd_create(&x->pipeline, s->id, &batch, items, n);
+    s->created = batch_cmd_get(&x->pipeline, s->id);
     return STEP_MORE;
 }
 
-/* Handler of batch-submit. Its steps: look for a batch with this id; create it; respond with 202
- * and its Location. */
+/* Ends the creation. Every command must have succeeded, otherwise the worker ends it. */
+static enum step submit_end(struct exchange *x, struct submit_state *s)
+{
+    bool is_new;
+
+    if (!pipeline_check_replies(&x->pipeline, &x->problem) ||
+        !batch_parse_create(s->create, &is_new, &x->problem) ||
+        !batch_parse(s->created, &s->batch, &x->problem))
+        return STEP_DONE;
+    if (is_new) {
+        metrics_add(x->engine->metrics, METRIC_BATCH, "pending", NULL, 1);
+        s->batch.status = BATCH_PENDING; /* the worker may have started it already */
+        s->batch.processed = 0;
+    }
+    s->ended = true;
+    pipeline_clear(&x->pipeline);
+    batch_cmd_created(&x->pipeline, s->id);
+    return STEP_MORE;
+}
+
+/* Handler of batch-submit. Its round trips: acquire the Idempotency-Key, whose record has the id of
+ * the batch (nothing without a key); create the batch; end the creation. Then it responds with 202
+ * and the batch's Location, whatever became of the last round trip: the worker would repeat it. */
 static enum step batch_submit(struct exchange *x)
 {
     struct submit_state *s = x->state;
-    bool created;
     struct jw w;
 
     if (!s)
-        return submit_begin(x);
+        return exchange_new_state(x, sizeof(*s)) ? STEP_MORE : STEP_DONE;
     if (!s->create)
         return submit_create(x, x->input, s);
-    /* every command must have succeeded: a batch without its record, its list entry or its jobs
-     * would never end */
-    if (!pipeline_check_replies(&x->pipeline, &x->problem) ||
-        !batch_parse_create(s->create, &created, &x->problem))
-        return STEP_DONE;
-    if (created)
-        metrics_add(x->engine->metrics, METRIC_BATCH, "pending", NULL, 1);
+    if (!s->ended)
+        return submit_end(x, s);
     exchange_json_begin(x, 202, &w);
     jw_str(&w, "batch_id", s->id);
     jw_text(&w, "status", batch_status_names[s->batch.status]);

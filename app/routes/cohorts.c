@@ -8,6 +8,7 @@
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
 #include "app/service/roster.h"
+#include "app/store/lease.h"
 
 /* PAGE_MAX: most cohorts in one page of the list. NAME_MAX_CHARACTERS: longest name of a cohort. */
 enum { PAGE_MAX = 1000, NAME_MAX_CHARACTERS = 200 };
@@ -93,6 +94,7 @@ static enum step put_cohort(struct exchange *x)
         change = exchange_new_state(x, sizeof(*change));
         if (!change)
             return STEP_DONE;
+        change->lease_ms = LEASE_REQUEST_MS + x->engine->config.store_round_timeout_ms;
         change->new_roster = (struct cohort){.exists = true,
                                              .id = in->cohort,
                                              .name = in->name,
@@ -120,6 +122,7 @@ static enum step delete_cohort(struct exchange *x)
         change = exchange_new_state(x, sizeof(*change));
         if (!change)
             return STEP_DONE;
+        change->lease_ms = LEASE_REQUEST_MS + x->engine->config.store_round_timeout_ms;
         change->new_roster = (struct cohort){.exists = false, .id = in->cohort};
     }
     if (roster_change_step(change, &x->pipeline, &x->problem) == STEP_MORE)

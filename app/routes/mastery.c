@@ -278,8 +278,7 @@ static bool calculate_check(struct exchange *x)
 }
 
 /* Starts the change of the score, and reads the window in the same round trip as the student's
- * state. The change is stored under an id made from the Idempotency-Key, so that a repeated request
- * finds that the change was made. */
+ * state. */
 static enum step calculate_begin(struct exchange *x, const struct calculate *c,
                                  enum record_kind kind)
 {
@@ -290,7 +289,6 @@ static enum step calculate_begin(struct exchange *x, const struct calculate *c,
     s->record = (struct record){.student = c->student,
                                 .kind = kind,
                                 .own_weights = c->own_weights,
-                                .event_id = idempotency_marker(x),
                                 .now_ms = x->now_ms,
                                 .actor = x->caller.user,
                                 .actor_role = role_names[x->caller.role],
@@ -326,6 +324,7 @@ static enum step calculate_step(struct exchange *x, enum record_kind kind)
     if (!s->window_parsed && !window_parse(&s->window, x))
         return STEP_DONE;
     s->window_parsed = true;
+    s->record.event_id = idempotency_marker(x); /* by it a repeated request finds its change */
     if (record_step(&s->record, x->engine, &x->pipeline, &x->problem) == STEP_MORE)
         return STEP_MORE;
     if (x->problem.code != PROBLEM_NONE)

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The phases of a change of a cohort's roster (its students and teachers). store/cohort.h explains
- * their order. A lock prevents a second change of the same cohort while one is running, because
- * links (from a student or teacher to the cohort) of both changes could be mixed. */
+ * their order. A lease prevents a second change of the same cohort while one is running, because
+ * links (from a student or teacher to the cohort) of both changes could be mixed. Each round trip
+ * renews the lease; the writes of the next one carry the end of the lease (store/lease.h). */
 #include "app/service/roster.h"
 
 #include "app/base/str_list.h"
 #include "app/store/erasure.h"
+#include "app/store/keys.h"
+#include "app/store/lease.h"
+#include "app/store/unfinished.h"
 
 enum roster_phase {
     ROSTER_BEGIN,
@@ -17,7 +21,8 @@ enum roster_phase {
     ROSTER_DROP_ERASED,
     ROSTER_LINK_TEACHERS,
     ROSTER_UNLOCK,
-    ROSTER_END
+    ROSTER_END,
+    ROSTER_FAILED, /* after any phase: the lease is being released */
 };
 
 /* Reduces the old members, in place, to those who are not among the new ones. False when out of
@@ -37,30 +42,55 @@ static bool roster_keep_removed(struct arena *arena, struct str_list *old, struc
     return true;
 }
 
-/* Lock and read in one pipeline: what was read is used only if the lock was acquired. */
-static void roster_begin(struct roster_change *change, struct pipeline *pipeline)
+/* Queues the command that acquires or renews the lease. */
+static void roster_queue_lease(struct roster_change *change, struct pipeline *pipeline)
 {
-    uuid_make(change->lock_token);
-    change->lock_cmd = cohort_cmd_lock(pipeline, change->new_roster.id, str_of(change->lock_token));
-    change->read_cmd = cohort_cmd_get(pipeline, change->new_roster.id);
+    change->lease_cmd =
+        lease_cmd_acquire(pipeline, key_cohort_lock(pipeline->arena, change->new_roster.id),
+                          str_of(change->lease_holder), change->lease_ms);
 }
 
-/* Reads the replies about lock and old roster. Afterwards the lists of old_roster have only the
- * members whose links must be removed. False, with a problem, also when the cohort is locked. */
+static void roster_queue_release(struct roster_change *change, struct pipeline *pipeline)
+{
+    lease_cmd_release(pipeline, key_cohort_lock(pipeline->arena, change->new_roster.id),
+                      str_of(change->lease_holder));
+    change->lease_cmd = NULL;
+}
+
+/* Lease and read in one pipeline: what was read is used only if the lease was acquired. A change
+ * that finds the lease taken lists the cohort as unfinished all the same, which is true. */
+static void roster_begin(struct roster_change *change, struct pipeline *pipeline)
+{
+    uuid_make(change->lease_holder);
+    roster_queue_lease(change, pipeline);
+    change->read_cmd = cohort_cmd_get(pipeline, change->new_roster.id);
+    unfinished_cmd_add(pipeline, UNFINISHED_COHORT, change->new_roster.id);
+}
+
+/* Checks all replies of a round trip, and that all its writes were made within the lease. */
+static bool roster_check_replies(struct roster_change *change, const struct pipeline *pipeline,
+                                 struct problem *p)
+{
+    if (!pipeline_check_replies(pipeline, p))
+        return false;
+    if (change->lease_cmd && !lease_parse_acquire(change->lease_cmd, &change->lease_until_ms, p))
+        return false;
+    if (lease_was_lost(pipeline))
+        problem_busy(p, change->lease_ms);
+    return p->code == PROBLEM_NONE;
+}
+
+/* Reads the old roster. Afterwards its lists have only the members whose links must be removed. A
+ * repair writes and links the roster as it is stored: links that an interrupted change has removed
+ * come back, and nothing else changes. */
 static bool roster_read_old(struct roster_change *change, struct pipeline *pipeline,
                             struct problem *p)
 {
-    bool locked = false;
-
-    if (!cohort_parse_lock(change->lock_cmd, &locked, p) ||
-        !cohort_parse(change->read_cmd, pipeline->arena, change->new_roster.id, &change->old_roster,
+    if (!cohort_parse(change->read_cmd, pipeline->arena, change->new_roster.id, &change->old_roster,
                       p))
         return false;
-    if (!locked) {
-        problem_set(p, PROBLEM_CONFLICT,
-                    "Another change of this cohort is running: repeat this one later");
-        return false;
-    }
+    if (change->repair)
+        change->new_roster = change->old_roster;
     change->new_roster.created_at_ms = change->old_roster.exists ? change->old_roster.created_at_ms
                                                                  : change->new_roster.updated_at_ms;
     if (roster_keep_removed(pipeline->arena, &change->old_roster.teachers,
@@ -74,7 +104,7 @@ static bool roster_read_old(struct roster_change *change, struct pipeline *pipel
 
 /* cohort_cmd_link_teacher or cohort_cmd_link_student: queues one change of a link. */
 typedef void roster_link_cmd(struct pipeline *pipeline, enum link_change link, struct str member,
-                             struct str cohort);
+                             struct str cohort, int64_t until_ms);
 
 /* Queues the changes of the links of the next COHORT_CHUNK members, by the function `queue`. True
  * when these members are the last; change->next then is the end of the list. */
@@ -87,14 +117,16 @@ static bool roster_queue_links(struct roster_change *change, struct pipeline *pi
     if (end > members.n)
         end = members.n;
     for (; change->next < end; change->next++)
-        queue(pipeline, link, members.v[change->next], change->new_roster.id);
+        queue(pipeline, link, members.v[change->next], change->new_roster.id,
+              change->lease_until_ms);
     return change->next == members.n;
 }
 
 /* Collects the students who got no link because they are erased. The replies come in the order of
  * new_roster.students, which link_attempts counts. An erased student's id there is emptied, for
- * roster_drop_erased to remove. False when out of memory. */
-static bool roster_read_links(struct roster_change *change, const struct pipeline *pipeline)
+ * roster_drop_erased to remove. False, with a problem, when out of memory. */
+static bool roster_read_links(struct roster_change *change, const struct pipeline *pipeline,
+                              struct problem *p)
 {
     for (const struct command *command = pipeline->first; command; command = command->next) {
         struct str *student;
@@ -107,8 +139,10 @@ static bool roster_read_links(struct roster_change *change, const struct pipelin
         if (!change->erased.v)
             change->erased.v = arena_array(pipeline->arena, change->new_roster.students.n,
                                            sizeof(*change->erased.v));
-        if (!change->erased.v)
+        if (!change->erased.v) {
+            problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
             return false;
+        }
         change->erased.v[change->erased.n++] = *student;
         *student = (struct str){0};
     }
@@ -146,9 +180,9 @@ static bool roster_queue_phase(struct roster_change *change, struct pipeline *pi
                                   change->old_roster.students);
     case ROSTER_WRITE:
         if (change->new_roster.exists)
-            cohort_cmd_write(pipeline, &change->new_roster);
+            cohort_cmd_write(pipeline, &change->new_roster, change->lease_until_ms);
         else
-            cohort_cmd_delete(pipeline, change->new_roster.id);
+            cohort_cmd_delete(pipeline, change->new_roster.id, change->lease_until_ms);
         return true;
     case ROSTER_LINK_STUDENTS:
         return roster_queue_links(change, pipeline, cohort_cmd_link_student, LINK_ADD,
@@ -157,19 +191,51 @@ static bool roster_queue_phase(struct roster_change *change, struct pipeline *pi
     case ROSTER_LINK_TEACHERS:
         return roster_queue_links(change, pipeline, cohort_cmd_link_teacher, LINK_ADD,
                                   change->new_roster.teachers);
-    case ROSTER_UNLOCK:
-        cohort_cmd_unlock(pipeline, change->new_roster.id, str_of(change->lock_token));
+    case ROSTER_UNLOCK: /* off the list first: once released, another change may list the cohort */
+        unfinished_cmd_remove(pipeline, UNFINISHED_COHORT, change->new_roster.id);
+        roster_queue_release(change, pipeline);
         return true;
     case ROSTER_BEGIN:
     case ROSTER_READ:
-    case ROSTER_END: break;
+    case ROSTER_END:
+    case ROSTER_FAILED: break;
     }
     return true;
 }
 
-/* The first call queues lock and read; each later one checks the replies of the phase before, then
- * runs the first phase, from the current one on, that has commands: a phase without commands, such
- * as links of an empty list, is skipped. STEP_DONE also ends the change with a problem. */
+/* Ends the change with the problem. If all replies have come, no write can be under way any more:
+ * the lease is released first. Otherwise it ends by itself, when Redis refuses such a write. */
+static enum step roster_fail(struct roster_change *change, struct pipeline *pipeline,
+                             struct problem *p)
+{
+    if (pipeline->status != PIPELINE_COMPLETE)
+        return STEP_DONE;
+    change->failure = *p;
+    *p = (struct problem){.code = PROBLEM_NONE};
+    change->phase = ROSTER_FAILED;
+    pipeline_clear(pipeline);
+    roster_queue_release(change, pipeline);
+    return STEP_MORE;
+}
+
+/* Queues the first phase, from the current one on, that has commands: a phase without commands,
+ * such as links of an empty list, is skipped. Then renews the lease, unless it was the last phase.
+ */
+static void roster_queue_next(struct roster_change *change, struct pipeline *pipeline)
+{
+    pipeline_clear(pipeline);
+    while (change->phase < ROSTER_END && pipeline->count == 0 && !pipeline->failed) {
+        if (roster_queue_phase(change, pipeline)) {
+            change->phase++;
+            change->next = 0;
+        }
+    }
+    if (change->phase < ROSTER_END)
+        roster_queue_lease(change, pipeline);
+}
+
+/* The first call queues lease and read; each later one checks the replies of the phase before and
+ * queues the next one. STEP_DONE also ends the change with a problem. */
 enum step roster_change_step(struct roster_change *change, struct pipeline *pipeline,
                              struct problem *p)
 {
@@ -178,22 +244,17 @@ enum step roster_change_step(struct roster_change *change, struct pipeline *pipe
         change->phase = ROSTER_READ;
         return STEP_MORE;
     }
-    if (change->phase == ROSTER_READ ? !roster_read_old(change, pipeline, p)
-                                     : !pipeline_check_replies(pipeline, p))
-        return STEP_DONE;
-    if (!roster_read_links(change, pipeline)) {
-        problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
+    if (change->phase == ROSTER_FAILED) {
+        *p = change->failure;
         return STEP_DONE;
     }
+    if (!roster_check_replies(change, pipeline, p) ||
+        (change->phase == ROSTER_READ && !roster_read_old(change, pipeline, p)) ||
+        !roster_read_links(change, pipeline, p))
+        return roster_fail(change, pipeline, p);
     if (change->phase == ROSTER_READ)
         change->phase = ROSTER_UNLINK_TEACHERS;
-    pipeline_clear(pipeline);
-    while (change->phase < ROSTER_END && pipeline->count == 0 && !pipeline->failed) {
-        if (roster_queue_phase(change, pipeline)) {
-            change->phase++;
-            change->next = 0;
-        }
-    }
+    roster_queue_next(change, pipeline);
     if (pipeline->count > 0 || pipeline->failed)
         return STEP_MORE;
     if (!change->new_roster.exists && !change->old_roster.exists)

@@ -13,17 +13,23 @@
 struct roster_change {
     struct cohort new_roster; /* in; exists false: delete. created_at_ms is set here */
     struct cohort old_roster; /* out; its lists then have only those who were removed */
+    int64_t lease_ms;         /* in: duration of the lease (store/lease.h), renewed by each step */
+    bool repair; /* in: keep the roster as it is stored; only new_roster.id is set by the caller */
     /* internal to the implementation: callers do not use them */
     int phase;
     size_t next;            /* the next member of this phase's list */
     size_t link_attempts;   /* students whose link has been tried */
     struct str_list erased; /* those of them who are erased, so that they got no link */
-    char lock_token[UUID_TEXT_SIZE];
-    struct command *lock_cmd, *read_cmd;
+    char lease_holder[UUID_TEXT_SIZE];
+    int64_t lease_until_ms; /* end of the lease, in the clock of Redis */
+    struct command *lease_cmd, *read_cmd;
+    struct problem failure; /* why the change ends, while its lease is being released */
 };
 
 /* Call again after each pipeline until STEP_DONE. Problems: NOT_FOUND (nothing to delete), CONFLICT
- * (another change of this cohort is running), SERVICE_UNAVAILABLE (repeat the change). */
+ * (another change of this cohort is running, or began when the lease of this one had ended),
+ * SERVICE_UNAVAILABLE (repeat the change). A change that has begun and not ended well is completed
+ * by the worker, as far as the record has it (store/unfinished.h). */
 enum step roster_change_step(struct roster_change *change, struct pipeline *pipeline,
                              struct problem *p);
 

@@ -5,6 +5,7 @@
 #include "app/store/batch.h"
 
 #include "app/base/clock.h"
+#include "app/store/unfinished.h"
 
 /* Number of arguments of the script batch_create before those of the students: the expiry of the
  * keys, how many arguments a student has, and name and value of CREATE_FIELDS fields. */
@@ -25,12 +26,21 @@ static void batch_cmd_list(struct pipeline *pipeline, struct str id, int64_t now
 }
 
 /* Queues the first jobs: the first chunk of each lane, as far as the n students reach. */
-static void batch_queue_jobs(struct pipeline *pipeline, struct str id, const struct batch *batch,
-                             size_t n)
+static void batch_queue_jobs(struct pipeline *pipeline, struct str id, enum queue_priority priority,
+                             int64_t n)
 {
-    for (int lane = 0; lane < BATCH_LANES && (size_t)lane * BATCH_CHUNK < n; lane++)
-        queue_cmd_add(pipeline, batch->priority, STR("batch"),
-                      batch_job_body(pipeline->arena, id, (int64_t)lane * BATCH_CHUNK));
+    for (int64_t from = 0; from < BATCH_LANES * BATCH_CHUNK && from < n; from += BATCH_CHUNK)
+        queue_cmd_add(pipeline, priority, STR("batch"), batch_job_body(pipeline->arena, id, from));
+}
+
+void batch_cmd_queue_jobs(struct pipeline *pipeline, struct str id, const struct batch *batch)
+{
+    batch_queue_jobs(pipeline, id, batch->priority, batch->total);
+}
+
+void batch_cmd_created(struct pipeline *pipeline, struct str id)
+{
+    unfinished_cmd_remove(pipeline, UNFINISHED_BATCH, id);
 }
 
 /* Returns the text, or "" if it is absent: an argument without text would fail the pipeline. */
@@ -39,8 +49,9 @@ static struct str batch_text(struct str text)
     return text.n > 0 ? text : STR("");
 }
 
-/* Three steps: lists the batch, creates it, queues its jobs. The list is written first because of
- * erasures: one that does not find the batch in the list ran before the batch existed. A student
+/* Four steps: lists the batch as unfinished and among all batches, creates it, queues its jobs. The
+ * list of all batches is written before the batch because of erasures: one that does not find the
+ * batch in the list ran before the batch existed. A student
  * has two arguments when components are stated (id and item), else one. Either all items are stated
  * or none. */
 struct command *batch_cmd_create(struct pipeline *pipeline, struct str id,
@@ -80,9 +91,10 @@ struct command *batch_cmd_create(struct pipeline *pipeline, struct str id,
                 *arg++ = batch_print_item(arena, &items[i]);
         }
     }
+    unfinished_cmd_add(pipeline, UNFINISHED_BATCH, id);
     batch_cmd_list(pipeline, id, batch->created_ms);
     command = pipeline_add_script(pipeline, &script_batch_create, BATCH_KEYS, argc, argv);
-    batch_queue_jobs(pipeline, id, batch, n);
+    batch_queue_jobs(pipeline, id, batch->priority, (int64_t)n);
     return command;
 }
 

@@ -18,12 +18,19 @@
 #include "app/store/reply.h"
 
 /* Creates the batch from created_ms, priority and the texts of `batch`, and queues its first jobs.
- * If a batch with this id exists already, it is left unchanged. n: number of items. */
+ * If a batch with this id exists already, it is left unchanged. n: number of items. These steps are
+ * in several slots: until batch_cmd_created the batch is in the list of unfinished things
+ * (unfinished.h), and the worker queues its jobs if they may be missing. */
 struct command *batch_cmd_create(struct pipeline *pipeline, struct str id,
                                  const struct batch *batch, const struct batch_item *items,
                                  size_t n);
 /* Parses the reply to batch_cmd_create. *ret_created: false if the batch existed already. */
 bool batch_parse_create(const struct command *command, bool *ret_created, struct problem *p);
+
+/* Ends the creation, once all replies to batch_cmd_create were successful. */
+void batch_cmd_created(struct pipeline *pipeline, struct str id);
+/* Queues the first jobs of an existing batch again. */
+void batch_cmd_queue_jobs(struct pipeline *pipeline, struct str id, const struct batch *batch);
 
 /* Reads the fields of a batch. */
 struct command *batch_cmd_get(struct pipeline *pipeline, struct str id);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Commands on the record of a cohort (a named list of students with their teachers), its lock and
- * its indexes, the sets of cohorts of each student and teacher. The caller decides the order of the
+/* Commands on the record of a cohort (a named list of students with their teachers) and its
+ * indexes, the sets of cohorts of each student and teacher. The caller decides the order of the
  * commands of a change (app/service/roster.c). Each command can be repeated safely. */
 #include "app/store/cohort.h"
 
 #include "app/store/keys.h"
+#include "app/store/lease.h"
 #include "app/store/reply.h"
 
 enum {
@@ -107,7 +108,7 @@ bool cohort_parse(const struct command *command, struct arena *arena, struct str
 }
 
 /* In the sorted set of all cohorts every score is 0, so that Redis sorts the cohorts by id. */
-void cohort_cmd_write(struct pipeline *pipeline, const struct cohort *cohort)
+void cohort_cmd_write(struct pipeline *pipeline, const struct cohort *cohort, int64_t until_ms)
 {
     struct arena *arena = pipeline->arena;
     struct str argv[] = {STR("HSET"),          key_cohort(arena, cohort->id),
@@ -118,50 +119,16 @@ void cohort_cmd_write(struct pipeline *pipeline, const struct cohort *cohort)
                          STR("created_at"),    command_int(arena, cohort->created_at_ms),
                          STR("updated_at"),    command_int(arena, cohort->updated_at_ms)};
 
-    (void)pipeline_add(pipeline, COMMAND_WRITE, (int)(sizeof(argv) / sizeof(argv[0])), argv);
-    (void)pipeline_add(pipeline, COMMAND_WRITE, 4,
-                       (struct str[]){STR("ZADD"), key_cohorts, STR("0"), cohort->id});
+    lease_cmd_write(pipeline, until_ms, (int)(sizeof(argv) / sizeof(argv[0])), argv);
+    lease_cmd_write(pipeline, until_ms, 4,
+                    (struct str[]){STR("ZADD"), key_cohorts, STR("0"), cohort->id});
 }
 
-void cohort_cmd_delete(struct pipeline *pipeline, struct str cohort)
+void cohort_cmd_delete(struct pipeline *pipeline, struct str cohort, int64_t until_ms)
 {
-    (void)pipeline_add(pipeline, COMMAND_WRITE, 2,
-                       (struct str[]){STR("DEL"), key_cohort(pipeline->arena, cohort)});
-    (void)pipeline_add(pipeline, COMMAND_WRITE, 3,
-                       (struct str[]){STR("ZREM"), key_cohorts, cohort});
-}
-
-/* ---- the lock ---- */
-
-struct command *cohort_cmd_lock(struct pipeline *pipeline, struct str cohort, struct str token)
-{
-    struct str ms = command_int(pipeline->arena, COHORT_LOCK_MS);
-
-    return pipeline_add(pipeline, COMMAND_WRITE, 6,
-                        (struct str[]){STR("SET"), key_cohort_lock(pipeline->arena, cohort), token,
-                                       STR("NX"), STR("PX"), ms});
-}
-
-/* SET with NX sets the lock only if it does not exist, and replies nil if it does. */
-bool cohort_parse_lock(const struct command *command, bool *ret_acquired, struct problem *p)
-{
-    if (command->reply && command->reply->type == REDIS_REPLY_NIL) {
-        *ret_acquired = false;
-        return true;
-    }
-    *ret_acquired = true;
-    if (reply_status(command->reply) == REPLY_OK)
-        return true;
-    reply_problem(command->reply, p);
-    return false;
-}
-
-/* Only the owner of the lock may release it: after COHORT_LOCK_MS it may be the lock of another
- * request. */
-void cohort_cmd_unlock(struct pipeline *pipeline, struct str cohort, struct str token)
-{
-    (void)pipeline_add_script(pipeline, &script_delete_if_equal, 1, 2,
-                              (struct str[]){key_cohort_lock(pipeline->arena, cohort), token});
+    lease_cmd_write(pipeline, until_ms, 2,
+                    (struct str[]){STR("DEL"), key_cohort(pipeline->arena, cohort)});
+    lease_cmd_write(pipeline, until_ms, 3, (struct str[]){STR("ZREM"), key_cohorts, cohort});
 }
 
 /* ---- the indexes ---- */
@@ -169,32 +136,33 @@ void cohort_cmd_unlock(struct pipeline *pipeline, struct str cohort, struct str 
 /* Adding needs a script, because nothing may be added once the student's erasure has begun. The
  * tombstone, a key that exists from then on, shows that. Removing is always allowed. */
 void cohort_cmd_link_student(struct pipeline *pipeline, enum link_change change, struct str student,
-                             struct str cohort)
+                             struct str cohort, int64_t until_ms)
 {
     struct str key = key_student(pipeline->arena, student, STUDENT_KEY_COHORTS);
     struct str tombstone = key_student(pipeline->arena, student, STUDENT_KEY_ERASED);
 
     if (change == LINK_ADD)
-        (void)pipeline_add_script(pipeline, &script_cohort_link_student, 2, 3,
-                                  (struct str[]){key, tombstone, cohort});
+        (void)pipeline_add_script(
+            pipeline, &script_cohort_link_student, 2, 4,
+            (struct str[]){key, tombstone, command_int(pipeline->arena, until_ms), cohort});
     else
-        (void)pipeline_add(pipeline, COMMAND_WRITE, 3, (struct str[]){STR("SREM"), key, cohort});
+        lease_cmd_write(pipeline, until_ms, 3, (struct str[]){STR("SREM"), key, cohort});
 }
 
 void cohort_cmd_link_teacher(struct pipeline *pipeline, enum link_change change, struct str teacher,
-                             struct str cohort)
+                             struct str cohort, int64_t until_ms)
 {
-    (void)pipeline_add(pipeline, COMMAND_WRITE, 3,
-                       (struct str[]){change == LINK_ADD ? STR("SADD") : STR("SREM"),
-                                      key_teacher_cohorts(pipeline->arena, teacher), cohort});
+    lease_cmd_write(pipeline, until_ms, 3,
+                    (struct str[]){change == LINK_ADD ? STR("SADD") : STR("SREM"),
+                                   key_teacher_cohorts(pipeline->arena, teacher), cohort});
 }
 
-/* The script replies a negative number if the student is being erased. */
+/* The script replies -2 if the student is being erased. */
 bool cohort_parse_link(const struct command *command)
 {
     int64_t linked;
 
-    return reply_int(command->reply, &linked) == REPLY_OK && linked >= 0;
+    return reply_int(command->reply, &linked) != REPLY_OK || linked != -2;
 }
 
 struct command *cohort_cmd_of_student(struct pipeline *pipeline, struct str student)

@@ -6,9 +6,11 @@
  * sets have a cohort in common, which takes one round trip to find out. A member of such a set is
  * called a link.
  *
- * A request that changes a cohort holds the cohort's lock. It removes links first, then writes the
- * record, then adds links. A change that stops half-way therefore leaves fewer rights, never more,
- * and repeating it completes it. */
+ * A request that changes a cohort holds the cohort's lease, the key cohort:{ID}:lock (lease.h). It
+ * removes links first, then writes the record, then adds links. A change that stops half-way
+ * therefore leaves fewer rights, never more; repeating it completes it, and so does the worker
+ * (unfinished.h). Redis refuses each of these writes when the lease has ended, so that those of two
+ * changes are never mixed. */
 #ifndef STORE_COHORT_H
 #define STORE_COHORT_H
 
@@ -19,7 +21,6 @@ enum {
     COHORT_STUDENTS_MAX = 10000, /* in one cohort */
     COHORT_TEACHERS_MAX = 100,   /* in one cohort */
     COHORT_CHUNK = 1000,         /* number of links that one pipeline changes */
-    COHORT_LOCK_MS = 15000,      /* time after which a lock expires */
 };
 
 struct cohort {
@@ -40,27 +41,21 @@ struct command *cohort_cmd_get_summary(struct pipeline *pipeline, struct str coh
 bool cohort_parse(const struct command *command, struct arena *arena, struct str id,
                   struct cohort *ret, struct problem *p);
 
-/* Acquires the cohort's lock, which expires after COHORT_LOCK_MS. token: a text that is unique to
- * the request. */
-struct command *cohort_cmd_lock(struct pipeline *pipeline, struct str cohort, struct str token);
-/* Parses the reply to cohort_cmd_lock. *ret_acquired false means that another request has the lock.
- */
-bool cohort_parse_lock(const struct command *command, bool *ret_acquired, struct problem *p);
-/* Releases the lock, if it still has this token. */
-void cohort_cmd_unlock(struct pipeline *pipeline, struct str cohort, struct str token);
+/* The writes of a change. until_ms: end of the cohort's lease (lease.h). The reply to each is a
+ * number, LEASE_LOST when the lease has ended. */
 
 /* Writes or deletes the record and the cohort's place in the list of all cohorts. Links are not
  * changed. */
-void cohort_cmd_write(struct pipeline *pipeline, const struct cohort *cohort);
-void cohort_cmd_delete(struct pipeline *pipeline, struct str cohort);
+void cohort_cmd_write(struct pipeline *pipeline, const struct cohort *cohort, int64_t until_ms);
+void cohort_cmd_delete(struct pipeline *pipeline, struct str cohort, int64_t until_ms);
 /* Add or remove the cohort in the set of a student or of a teacher. */
 enum link_change { LINK_ADD, LINK_REMOVE };
 void cohort_cmd_link_student(struct pipeline *pipeline, enum link_change change, struct str student,
-                             struct str cohort);
+                             struct str cohort, int64_t until_ms);
 void cohort_cmd_link_teacher(struct pipeline *pipeline, enum link_change change, struct str teacher,
-                             struct str cohort);
+                             struct str cohort, int64_t until_ms);
 /* Parses the reply to cohort_cmd_link_student. Returns false if the student could not be linked
- * because of an erasure, or on failure. */
+ * because of an erasure. */
 bool cohort_parse_link(const struct command *command);
 
 /* Read the ids of the cohorts of a student, and of those that a teacher teaches. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Idempotency records: what is stored about a request with an Idempotency-Key. A record is "running
- * DIGEST OWNER END_MS" while the request runs. Afterwards it is "done DIGEST STATUS STUDENT
- * LOCATION", a line feed and the body of the response. None of the texts before the line feed has a
- * space. */
+ * DIGEST OWNER END_MS EFFECT" while the request runs: its owner has a lease until END_MS, and
+ * EFFECT is the id of the change. Afterwards it is "done DIGEST STATUS STUDENT LOCATION", a line
+ * feed and the body of the response. None of the texts before the line feed has a space. */
 #include "app/store/idempotency.h"
 
 #include "app/base/buf.h"
@@ -25,9 +25,9 @@ struct command *idempotency_cmd_acquire(struct pipeline *pipeline, struct str ke
     return pipeline_add_script(pipeline, &script_idempotency_acquire, 1, 5, argv);
 }
 
-/* A time that is longer than any request may run (REQUEST_DEADLINE_S). A record is written only
- * while its request runs. So no record outlives its entry in the student's list, and an erasure
- * finds all of them. */
+/* A time that is longer than any request runs. A response is stored only within this time after the
+ * key was acquired. So no record outlives its entry in the student's list, and an erasure finds all
+ * of them. */
 enum { IDEMPOTENCY_RUN_MAX_MS = 600000 };
 
 void idempotency_cmd_register(struct pipeline *pipeline, struct str student, struct str key)
@@ -41,15 +41,20 @@ void idempotency_cmd_register(struct pipeline *pipeline, struct str student, str
 
 /* Parses a record. Returns false if it has another form. The numbers 200 and 299 are the limits of
  * HTTP statuses of success; only such responses are stored. */
-static bool idempotency_parse_record(struct str text, struct idempotency_record *ret)
+static bool idempotency_parse_record(struct str text, struct str owner,
+                                     struct idempotency_record *ret)
 {
     struct str first_line = str_cut(&text, '\n'), state = str_cut(&first_line, ' ');
     int64_t status;
 
     ret->digest = str_cut(&first_line, ' ');
-    ret->state = IDEMPOTENCY_RUNNING;
-    if (str_equal(state, STR("running")))
+    if (str_equal(state, STR("running"))) {
+        ret->state = str_equal(str_cut(&first_line, ' '), owner) ? IDEMPOTENCY_ACQUIRED
+                                                                 : IDEMPOTENCY_RUNNING;
+        (void)str_cut(&first_line, ' '); /* the end of the ownership */
+        ret->effect = first_line;
         return true;
+    }
     ret->state = IDEMPOTENCY_DONE;
     if (!str_equal(state, STR("done")) ||
         !str_to_int64(str_cut(&first_line, ' '), 200, 299, &status))
@@ -61,24 +66,34 @@ static bool idempotency_parse_record(struct str text, struct idempotency_record 
     return true;
 }
 
-/* The script replies nil when it has acquired the key, else the existing record. */
-bool idempotency_parse_acquire(const struct command *command, struct idempotency_record *ret,
-                               struct problem *p)
+/* The script replies a list: the record and how long another request still owns it. */
+bool idempotency_parse_acquire(const struct command *command, struct str owner,
+                               struct idempotency_record *ret, struct problem *p)
 {
     struct str text;
+    size_t n;
 
-    *ret = (struct idempotency_record){.state = IDEMPOTENCY_ACQUIRED};
-    switch (reply_text(command->reply, &text)) {
-    case REPLY_MISSING: return true;
-    case REPLY_OK:
-        if (idempotency_parse_record(text, ret))
-            return true;
-        problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
+    *ret = (struct idempotency_record){.state = IDEMPOTENCY_RUNNING};
+    if (!reply_expect_array(command->reply, 2, &n, p))
         return false;
-    case REPLY_ERROR: break;
-    }
-    reply_problem(command->reply, p);
+    if (n == 2 && reply_text(reply_at(command->reply, 0), &text) == REPLY_OK &&
+        reply_int(reply_at(command->reply, 1), &ret->left_ms) == REPLY_OK &&
+        idempotency_parse_record(text, owner, ret))
+        return true;
+    problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
     return false;
+}
+
+/* Queues the end of the ownership. outcome: "free", "end" or the record with the response. */
+static void idempotency_cmd_finish(struct pipeline *pipeline, struct str key, struct str owner,
+                                   struct str outcome)
+{
+    struct arena *arena = pipeline->arena;
+
+    (void)pipeline_add_script(
+        pipeline, &script_idempotency_finish, 1, 5,
+        (struct str[]){key, owner, outcome, command_int(arena, IDEMPOTENCY_TTL_MS),
+                       command_int(arena, IDEMPOTENCY_TTL_MS - IDEMPOTENCY_RUN_MAX_MS)});
 }
 
 /* Prints "done DIGEST STATUS STUDENT LOCATION", a line feed and the body of the response. The
@@ -102,14 +117,15 @@ void idempotency_cmd_save(struct pipeline *pipeline, struct str key, struct str 
     buf_str(&value, record->body);
     if (value.failed) /* out of memory */
         pipeline->failed = true;
-    (void)pipeline_add_script(pipeline, &script_idempotency_finish, 1, 4,
-                              (struct str[]){key, owner, buf_view(&value),
-                                             command_int(pipeline->arena, IDEMPOTENCY_TTL_MS)});
+    idempotency_cmd_finish(pipeline, key, owner, buf_view(&value));
 }
 
-/* Without a new record idempotency_finish.lua deletes the old one. */
 void idempotency_cmd_release(struct pipeline *pipeline, struct str key, struct str owner)
 {
-    (void)pipeline_add_script(pipeline, &script_idempotency_finish, 1, 2,
-                              (struct str[]){key, owner});
+    idempotency_cmd_finish(pipeline, key, owner, STR("free"));
+}
+
+void idempotency_cmd_end(struct pipeline *pipeline, struct str key, struct str owner)
+{
+    idempotency_cmd_finish(pipeline, key, owner, STR("end"));
 }

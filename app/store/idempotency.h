@@ -2,7 +2,9 @@
 /* Idempotency records. A client may send a request with an Idempotency-Key, so that a repeated
  * request gets the stored response and has no second effect (docs/api.md, Idempotency). There is
  * one record idempotency:{CALLER}:HASH per caller, route and key. It says that a request is
- * running, or has the response. */
+ * running, or has the response. It alone decides what a repetition is: the id of the change, which
+ * is stored with what was changed, is made anew for each record and kept in it. When the record has
+ * expired, the same key makes a new change. */
 #ifndef STORE_IDEMPOTENCY_H
 #define STORE_IDEMPOTENCY_H
 
@@ -12,15 +14,17 @@
 enum { IDEMPOTENCY_TTL_MS = 86400000 }; /* a record expires after a day */
 
 enum idempotency_state {
-    IDEMPOTENCY_ACQUIRED, /* this request has the key: there was no record, or its request counts as
-                             dead */
+    IDEMPOTENCY_ACQUIRED, /* this request has the key: there was no record, or its request no longer
+                             owned it */
     IDEMPOTENCY_RUNNING,  /* another request with this key is running */
     IDEMPOTENCY_DONE,     /* the record has the response */
 };
 
 struct idempotency_record {
     enum idempotency_state state;
-    struct str digest;   /* digest of the first request's body; empty if ACQUIRED */
+    struct str digest;   /* digest of the first request's body */
+    struct str effect;   /* id of the change; empty if DONE */
+    int64_t left_ms;     /* if RUNNING: how long the other request still owns the key; may be 0 */
     int status;          /* HTTP status; like the members below it is set only if DONE */
     struct str student;  /* student that the response is about; may be empty */
     struct str location; /* value of the header Location; may be empty */
@@ -30,24 +34,27 @@ struct idempotency_record {
 /* Returns the Redis key of a record. hash: hash of the route and the Idempotency-Key. The
  * result's p is NULL when out of memory. */
 struct str idempotency_key(struct arena *arena, const char *role, struct str user, struct str hash);
-/* Acquires the key for running_ms. A request that has not finished by then counts as dead, and
- * another one with the same body may acquire the key. Should the first request be alive after all,
- * both run. Then the stored id of the change, by which repeated changes are recognised, lets only
- * one of them succeed, and the response of the late one is not stored. owner: a text without spaces
- * that is unique to the request. */
+/* Acquires the key for running_ms. Then another request with the same body may acquire it. Should
+ * the first request be alive after all, both run. The id of the change is the same for both, so
+ * only one of them makes it, and the response of the late one is not stored. owner: letters and
+ * digits, unique to the request. */
 struct command *idempotency_cmd_acquire(struct pipeline *pipeline, struct str key,
                                         struct str digest, struct str owner, int64_t running_ms);
 /* Adds the record to the student's list of idempotency records, so that an erasure of the student
  * finds it. */
 void idempotency_cmd_register(struct pipeline *pipeline, struct str student, struct str key);
-/* Parses the reply to idempotency_cmd_acquire. Texts point into the reply. */
-bool idempotency_parse_acquire(const struct command *command, struct idempotency_record *ret,
-                               struct problem *p);
-/* idempotency_cmd_save stores the response, idempotency_cmd_release gives the key free. Neither has
- * an effect if another request has acquired the key, or if an erasure has deleted the record.
- * Nothing is stored either when running_ms is over. */
+/* Parses the reply to idempotency_cmd_acquire. owner: as there. Texts point into the reply. */
+bool idempotency_parse_acquire(const struct command *command, struct str owner,
+                               struct idempotency_record *ret, struct problem *p);
+/* The three ways to end the ownership. None has an effect if another request has acquired the key,
+ * or if an erasure has deleted the record. */
+/* Stores the response. */
 void idempotency_cmd_save(struct pipeline *pipeline, struct str key, struct str owner,
                           const struct idempotency_record *record);
+/* Gives the key free, also for another body. Only when no change was made. */
 void idempotency_cmd_release(struct pipeline *pipeline, struct str key, struct str owner);
+/* For a change that may have been made: a repetition with the same body continues at once, under
+ * the same id of the change. */
+void idempotency_cmd_end(struct pipeline *pipeline, struct str key, struct str owner);
 
 #endif

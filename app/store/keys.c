@@ -24,6 +24,7 @@ const struct str key_schema = STR_INIT("schema");
 const struct str key_workers = STR_INIT("workers");
 const struct str key_aof_rewrite = STR_INIT("erasures:rewrite");
 const struct str key_erasures = STR_INIT("erasures");
+const struct str key_unfinished = STR_INIT("unfinished");
 const struct str key_dead_letters = STR_INIT("queue:{dead}");
 
 /* All kinds of records of a student, indexed by enum student_key. */

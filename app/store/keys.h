@@ -142,6 +142,7 @@ extern const struct str key_pattern_marks; /* :marks keys (ids of counted events
 extern const struct str key_audit_heads;   /* audit:heads: hash of each shard's latest seal */
 extern const struct str key_cohorts;       /* cohorts: sorted set of all cohort ids */
 extern const struct str key_erasures;      /* erasures: sorted set of students, by start time */
+extern const struct str key_unfinished;    /* unfinished: see unfinished.h */
 extern const struct str key_aof_rewrite;   /* erasures:rewrite: the AOF has to be rewritten */
 /* queue:{dead}: stream of dead letters, the items that were given up. */
 extern const struct str key_dead_letters;

@@ -1,30 +1,58 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The scripts lease_acquire.lua and lease_write.lua have the rules. */
 #include "app/store/lease.h"
 
-#include "app/store/keys.h"
 #include "app/store/reply.h"
 
-/* The reply is 1 if the holder has the lease now. The expiry of the lease is measured by the clock
- * of Redis, so differences between the clocks of the workers do not matter. */
-struct command *lease_cmd_acquire(struct pipeline *pipeline, unsigned shard, struct str holder,
-                                  int ms)
+enum { LEASE_ARGC_MAX = 16 }; /* most arguments of a fenced write */
+
+struct command *lease_cmd_acquire(struct pipeline *pipeline, struct str key, struct str holder,
+                                  int64_t ms)
 {
-    struct str argv[] = {key_shard_record(pipeline->arena, shard, SHARD_KEY_LEASE), holder,
-                         command_int(pipeline->arena, ms)};
+    struct str argv[] = {key, holder, command_int(pipeline->arena, ms)};
 
     return pipeline_add_script(pipeline, &script_lease_acquire, 1, 3, argv);
 }
 
-bool lease_parse_acquire(const struct command *command)
+/* A negative number is the time that the lease of another holder lasts, with the sign changed. */
+bool lease_parse_acquire(const struct command *command, int64_t *ret_until_ms, struct problem *p)
 {
-    int64_t acquired;
+    int64_t reply;
 
-    return reply_int(command->reply, &acquired) == REPLY_OK && acquired == 1;
+    if (!reply_expect_int(command->reply, &reply, p))
+        return false;
+    if (reply < 0)
+        problem_busy(p, -reply);
+    *ret_until_ms = reply;
+    return reply >= 0;
 }
 
-void lease_cmd_release(struct pipeline *pipeline, unsigned shard, struct str holder)
+void lease_cmd_release(struct pipeline *pipeline, struct str key, struct str holder)
 {
-    (void)pipeline_add_script(
-        pipeline, &script_delete_if_equal, 1, 2,
-        (struct str[]){key_shard_record(pipeline->arena, shard, SHARD_KEY_LEASE), holder});
+    (void)pipeline_add_script(pipeline, &script_delete_if_equal, 1, 2, (struct str[]){key, holder});
+}
+
+/* The script wants the key first: argv[1], then the time, then argv without the key. */
+void lease_cmd_write(struct pipeline *pipeline, int64_t until_ms, int argc, const struct str *argv)
+{
+    struct str args[LEASE_ARGC_MAX + 1] = {argv[1], command_int(pipeline->arena, until_ms),
+                                           argv[0]};
+
+    if (argc > LEASE_ARGC_MAX) {
+        pipeline->failed = true;
+        return;
+    }
+    memcpy(args + 3, argv + 2, (size_t)(argc - 2) * sizeof(*argv));
+    (void)pipeline_add_script(pipeline, &script_lease_write, 1, argc + 1, args);
+}
+
+bool lease_was_lost(const struct pipeline *pipeline)
+{
+    for (const struct command *command = pipeline->first; command; command = command->next) {
+        int64_t reply;
+
+        if (reply_int(command->reply, &reply) == REPLY_OK && reply == LEASE_LOST)
+            return true;
+    }
+    return false;
 }

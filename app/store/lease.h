@@ -1,24 +1,47 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The lease of a shard: the right of one worker to process the shard for a limited time. The key
- * of the lease is in the same cluster slot as the shard's journal and outbox, so that the scripts
- * which process these check the lease in the same step (fencing). A worker that was stopped for
- * longer than its lease therefore changes nothing. */
+/* A lease: the right of one holder to change something for a limited time. It is a key with the
+ * holder's name that expires. Holders are workers (the lease of a shard) and requests (the lease of
+ * a cohort). An idempotency record has a lease of the same kind inside it, because the response
+ * must replace it in one step (store/idempotency.h).
+ *
+ * A holder may be stopped, or a write of it may be delayed, until the lease has ended and another
+ * holder has changed the same records. So each write is fenced in one of two ways, neither of which
+ * needs a clock of this process:
+ * - Scripts whose keys are in the slot of the lease compare the holder (journal_process.lua).
+ * - Writes in other slots carry the time until which the holder may write, and Redis refuses them
+ *   afterwards by its own clock (lease_cmd_write).
+ *
+ * The holder renews the lease with each round trip and releases it when no write of it can be
+ * under way any more. After a round trip without replies such a write can, so the lease then
+ * ends by itself: it must be short. */
 #ifndef STORE_LEASE_H
 #define STORE_LEASE_H
 
+#include "app/base/problem.h"
 #include "app/store/pipeline.h"
 
 /* The reply of a script that needs the lease when the caller does not have it. */
 enum { LEASE_LOST = -1 };
 
-/* Acquires the lease of the shard for ms milliseconds, or renews it. holder: a text that is unique
- * to the worker. */
-struct command *lease_cmd_acquire(struct pipeline *pipeline, unsigned shard, struct str holder,
-                                  int ms);
-/* True if the holder has the lease now. False when another worker has it, or when the reply is an
- * error or missing. */
-bool lease_parse_acquire(const struct command *command);
+/* The lease of a request lasts this long plus STORE_ROUND_TIMEOUT_MS: from one round trip to the
+ * next, with a wait among other heavy requests. */
+enum { LEASE_REQUEST_MS = 2000 };
+
+/* Acquires the lease `key` for ms milliseconds, more than 500, or renews it. holder: a text that is
+ * unique to the worker or request. */
+struct command *lease_cmd_acquire(struct pipeline *pipeline, struct str key, struct str holder,
+                                  int64_t ms);
+/* True if the holder has the lease now; *ret_until_ms is the time in the clock of Redis until which
+ * it may write. False when another holder has the lease: p then is CONFLICT with the time after
+ * which to try again. False, with its problem, when the reply is an error or missing. */
+bool lease_parse_acquire(const struct command *command, int64_t *ret_until_ms, struct problem *p);
 /* Releases the lease if the holder has it; otherwise changes nothing. */
-void lease_cmd_release(struct pipeline *pipeline, unsigned shard, struct str holder);
+void lease_cmd_release(struct pipeline *pipeline, struct str key, struct str holder);
+
+/* Adds a write of the holder. argv: the command, its only key, its other arguments. The reply is
+ * that of the command, a number, or LEASE_LOST. */
+void lease_cmd_write(struct pipeline *pipeline, int64_t until_ms, int argc, const struct str *argv);
+/* True if a reply of the pipeline is LEASE_LOST. */
+bool lease_was_lost(const struct pipeline *pipeline);
 
 #endif

@@ -28,6 +28,14 @@ void leases_init(struct leases *leases, struct worker_context *w, struct shards 
     periodic_init(&leases->schedule, w, 0);
 }
 
+/* The key of a shard's lease. It is in the same cluster slot as the shard's journal and outbox, so
+ * the scripts that process these compare the holder in the same step. A worker that was stopped for
+ * longer than its lease therefore changes nothing. */
+static struct str leases_key(struct pipeline *pipeline, unsigned shard)
+{
+    return key_shard_record(pipeline->arena, shard, SHARD_KEY_LEASE);
+}
+
 /* Logs the number of held leases if it has changed since the last log line. */
 static void leases_log(struct leases *leases)
 {
@@ -44,6 +52,16 @@ static void leases_log(struct leases *leases)
     log_end(log);
 }
 
+/* True if this worker has the lease of the shard. Why it has not is of no use: the next interval
+ * tries again. */
+static bool leases_parse_acquire(const struct command *command)
+{
+    struct problem unused_problem = {.code = PROBLEM_NONE};
+    int64_t unused_until_ms; /* scripts compare the holder, because they are in the same slot */
+
+    return lease_parse_acquire(command, &unused_until_ms, &unused_problem);
+}
+
 /* The replies to the pipeline of one interval. The end of a lease is computed from the time at
  * which its command was sent, the earliest time at which Redis can have started the lease; the time
  * of the reply would be too late. */
@@ -58,7 +76,7 @@ static void leases_on_replies(struct task *task)
         for (unsigned shard = 0; shard < SHARDS; shard++) {
             if (!leases->acquire_cmds[shard])
                 continue;
-            if (lease_parse_acquire(leases->acquire_cmds[shard]))
+            if (leases_parse_acquire(leases->acquire_cmds[shard]))
                 shards_lease_gained(leases->shards, shard, end_us);
             else
                 shards_lease_lost(leases->shards, shard);
@@ -86,10 +104,11 @@ static void leases_queue_shard(struct leases *leases, struct pipeline *pipeline,
     } else if (leases->shards->held_count > share && !worker_draining(w) && !s->journal_busy &&
                !s->outbox_busy) {
         shards_lease_lost(leases->shards, shard);
-        lease_cmd_release(pipeline, shard, w->id);
+        lease_cmd_release(pipeline, leases_key(pipeline, shard), w->id);
         return;
     }
-    leases->acquire_cmds[shard] = lease_cmd_acquire(pipeline, shard, w->id, LEASE_MS);
+    leases->acquire_cmds[shard] =
+        lease_cmd_acquire(pipeline, leases_key(pipeline, shard), w->id, LEASE_MS);
 }
 
 /* Sends the commands of one interval for all shards. The share is rounded up, so that all shards
@@ -119,6 +138,6 @@ void leases_queue_release(struct leases *leases, struct pipeline *pipeline)
         if (leases->shards->v[shard].lease_end_us == 0)
             continue;
         shards_lease_lost(leases->shards, shard);
-        lease_cmd_release(pipeline, shard, leases->worker->id);
+        lease_cmd_release(pipeline, leases_key(pipeline, shard), leases->worker->id);
     }
 }

@@ -22,6 +22,7 @@
 #include "app/worker/outbox.h"
 #include "app/worker/retention.h"
 #include "app/worker/seal.h"
+#include "app/worker/unfinished.h"
 
 /* The kinds of jobs. Their names, in this order, are label values of METRIC_JOBS
  * (app/obs/metrics.def). */
@@ -52,6 +53,7 @@ struct worker {
     struct audit_maintenance audit;
     struct seals seals;
     struct erasures erasures;
+    struct unfinished unfinished;
     bool deregistered; /* true: leases were given back, and the worker was removed from the lists in
                           Redis */
 };
@@ -92,6 +94,7 @@ static bool worker_open_subsystems(struct worker *w)
     audit_maintenance_init(&w->audit, context, shards);
     seals_init(&w->seals, context, shards);
     erasures_init(&w->erasures, context, shards);
+    unfinished_init(&w->unfinished, context, shards);
     if (w->http && journal_wait_open(&w->journal_wait, error) && sidecar_open(&w->sidecar))
         return true;
     (void)fprintf(stderr, "mastery-worker: cannot start: %s\n", error);
@@ -113,6 +116,7 @@ static void worker_tick_subsystems(struct worker *w)
     audit_maintenance_tick(&w->audit);
     seals_tick(&w->seals);
     erasures_tick(&w->erasures);
+    unfinished_tick(&w->unfinished);
 }
 
 /* Releases every subsystem. http_free ends the running HTTP calls before the jobs and publishers

@@ -5,6 +5,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass, field
 
 import pytest
@@ -58,6 +59,11 @@ STUDENT = ["pseudonym", "tombstone", "profile"]
 NEW = pseudonym("seed", "pseudonym")
 PROFILE = ("HSET", "profile", "s", "state")
 LEASE = ("SET", "lease", "me")
+def lease_end(reply):
+    """Half a second before the key expires."""
+    return abs(reply - time.time() * 1000 - 4500) < 60_000
+
+
 BATCH = ["state", "students", "items", "results"]
 BATCH_FIELDS = ["priority", "low", "created", "1", "actor", "a", "correlation", "c", "traceparent", "", "callback", ""]
 FAR = "4000000000"
@@ -95,6 +101,9 @@ JOB_FIELDS = ["k", "kind", "b", "body", "t", "0"]
 RECOMMENDATION_KEYS = ["day", "own", "index", "tombstone", "profile"]
 CHANGE_KEYS = ["profile", "tombstone", "journal", "marks", "day1"]
 CHANGE = ["", "new", "{}", "entry", "ev1", "20000 note", "snapshot", FAR]
+IDEMPOTENCY = ["digest", "owner", "1000", "5000"]
+OWNED = ("SET", "record", f"running digest owner {FAR}000 effect", "PX", 9000)
+RUNNING = re.compile(r"running digest owner \d{13} (\w+)")
 CONSENT_KEYS = ["profile", "tombstone", "consents", "journal"]
 
 CASES = [
@@ -128,9 +137,15 @@ CASES = [
     Case("recommendation_change", "refuses_without_consent", -1, RECOMMENDATION_KEYS, ["", "", "d", "o", FAR, FAR, "ann"], [("HSET", "profile", "c", "ap")], {("EXISTS", "day", "own"): 0}),
     Case("delete_if_equal", "deletes", 1, ["lock"], ["me"], [("SET", "lock", "me")], {("EXISTS", "lock"): 0}),
     Case("delete_if_equal", "leaves_anothers", 0, ["lock"], ["me"], [("SET", "lock", "you")], {("GET", "lock"): "you"}),
-    Case("lease_acquire", "acquires", 1, ["lease"], ["me", "5000"], after={("GET", "lease"): "me", ("TTL", "lease"): 5}),
-    Case("lease_acquire", "renews", 1, ["lease"], ["me", "5000"], [LEASE], {("TTL", "lease"): 5}),
-    Case("lease_acquire", "leaves_anothers", 0, ["lease"], ["me", "5000"], [("SET", "lease", "you")], {("GET", "lease"): "you"}),
+    Case("lease_acquire", "acquires", lease_end, ["lease"], ["me", "5000"], after={("GET", "lease"): "me", ("TTL", "lease"): 5}),
+    Case("lease_acquire", "renews", lease_end, ["lease"], ["me", "5000"], [LEASE], {("TTL", "lease"): 5}),
+    Case("lease_acquire", "leaves_anothers", lambda reply: -5000 <= reply < -4000, ["lease"], ["me", "9000"], [("SET", "lease", "you", "PX", 5000)], {("GET", "lease"): "you"}),
+    Case("lease_write", "writes_within_the_lease", 2, ["set"], [f"{FAR}000", "SADD", "c1", "c2"], after={("SMEMBERS", "set"): {"c1", "c2"}}),
+    Case("lease_write", "writes_nothing_afterwards", -1, ["set"], ["1", "SADD", "c1"], after={("EXISTS", "set"): 0}),
+    Case("unfinished_add", "adds", 1, ["list"], ["cohort c1"], after={("ZRANGE", "list", 0, -1): ["cohort c1"], ("ZCOUNT", "list", f"{10**12}", "+inf"): 1}),
+    Case("unfinished_add", "moves_to_the_end", 0, ["list"], ["cohort c1"], [("ZADD", "list", 1, "cohort c1", 2, "batch b")], {("ZRANGE", "list", 0, -1): ["batch b", "cohort c1"]}),
+    Case("unfinished_oldest", "finds", "batch b", ["list"], ["5000"], [("ZADD", "list", 2, "cohort c1", 1, "batch b")]),
+    Case("unfinished_oldest", "leaves_young_ones", None, ["list"], ["5000"], [("ZADD", "list", f"{FAR}000", "batch b")]),
     Case(
         "journal_process", "writes_the_effects_of_entries", 1, ["lease", "journal", "outbox", "audit", "events", *STUDENT],
         ["me", "1", "5000", "seed", "1-0", "5", "event", *RECORD, "1", "message", "trace", "9-0", "5", "", *RECORD, "0"],
@@ -241,14 +256,18 @@ CASES = [
         [LEASE, *[("XADD", key, f"{i}-0", "e", i) for key in ("audit", "seals") for i in (1, 2, 3)]], {("XLEN", "audit"): 1, ("XLEN", "seals"): 2},
     ),
     Case("audit_seal_trim", "needs_the_lease", -1, ["lease", "audit", "seals"], ["me", "3-0", "2-0"]),
-    Case("idempotency_acquire", "acquires", None, ["record"], ["digest", "owner", "1000", "5000"], after={("TTL", "record"): 5, ("GET", "record"): re.compile(r"running digest owner \d{13}")}),
-    Case("idempotency_acquire", "replaces_a_dead_one", None, ["record"], ["digest", "owner", "1000", "5000"], [("SET", "record", "running digest other 1")], {("GET", "record"): re.compile(r"running digest owner \d{13}")}),
-    Case("idempotency_acquire", "replies_one_of_another_body", "running another other 1", ["record"], ["digest", "owner", "1000", "5000"], [("SET", "record", "running another other 1")]),
-    Case("idempotency_acquire", "replies_one_that_is_done", "done", ["record"], ["digest", "owner", "1000", "5000"], [("SET", "record", "done")], {("TTL", "record"): -1}),
-    Case("idempotency_finish", "replaces", 1, ["record"], ["owner", "done", "5000"], [("SET", "record", f"running digest owner {FAR}000")], {("GET", "record"): "done", ("TTL", "record"): 5}),
-    Case("idempotency_finish", "deletes", 1, ["record"], ["owner"], [("SET", "record", f"running digest owner {FAR}000")], {("EXISTS", "record"): 0}),
-    Case("idempotency_finish", "deletes_a_late_one", 1, ["record"], ["owner", "done", "5000"], [("SET", "record", "running digest owner 1")], {("EXISTS", "record"): 0}),
-    Case("idempotency_finish", "leaves_anothers", 0, ["record"], ["owner", "done", "5000"], [("SET", "record", f"running digest other {FAR}000")], {("TTL", "record"): -1}),
+    Case("idempotency_acquire", "acquires", lambda reply: RUNNING.fullmatch(reply[0])[1] == "owner" and reply[1] == 0, ["record"], IDEMPOTENCY, after={("TTL", "record"): 5, ("GET", "record"): RUNNING}),
+    Case("idempotency_acquire", "continues_one_that_lost_the_key", lambda reply: RUNNING.fullmatch(reply[0])[1] == "effect", ["record"], IDEMPOTENCY, [("SET", "record", "running digest other 1 effect")], {("GET", "record"): RUNNING}),
+    Case("idempotency_acquire", "continues_one_of_an_earlier_version", lambda reply: RUNNING.fullmatch(reply[0])[1] == "owner", ["record"], IDEMPOTENCY, [("SET", "record", "running digest other 1")], {("GET", "record"): RUNNING}),
+    Case("idempotency_acquire", "replies_one_that_has_the_key", lambda reply: reply[1] > 10**12, ["record"], IDEMPOTENCY, [("SET", "record", f"running digest other {FAR}000 effect")], {("GET", "record"): f"running digest other {FAR}000 effect"}),
+    Case("idempotency_acquire", "replies_one_of_another_body", lambda reply: reply[0] == "running another other 1 effect", ["record"], IDEMPOTENCY, [("SET", "record", "running another other 1 effect")], {("TTL", "record"): -1}),
+    Case("idempotency_acquire", "replies_one_that_is_done", ["done", 0], ["record"], IDEMPOTENCY, [("SET", "record", "done")], {("TTL", "record"): -1}),
+    Case("idempotency_finish", "replaces", 1, ["record"], ["owner", "done", "5000", "1000"], [OWNED], {("GET", "record"): "done", ("TTL", "record"): 5}),
+    Case("idempotency_finish", "replaces_after_the_lease", 1, ["record"], ["owner", "done", "5000", "1000"], [("SET", "record", "running digest owner 1 effect", "PX", 9000)], {("GET", "record"): "done"}),
+    Case("idempotency_finish", "deletes", 1, ["record"], ["owner", "free", "5000", "1000"], [OWNED], {("EXISTS", "record"): 0}),
+    Case("idempotency_finish", "ends_the_lease", 1, ["record"], ["owner", "end", "5000", "1000"], [OWNED], {("GET", "record"): "running digest owner 0 effect", ("TTL", "record"): 9}),
+    Case("idempotency_finish", "leaves_one_that_is_too_old", 0, ["record"], ["owner", "done", "5000", "10000"], [OWNED], {("GET", "record"): OWNED[2]}),
+    Case("idempotency_finish", "leaves_anothers", 0, ["record"], ["other", "done", "5000", "1000"], [OWNED], {("GET", "record"): OWNED[2]}),
     Case("idempotency_register", "lists_and_removes_expired_ones", 1, ["list", "tombstone"], ["name", "5000"], [("ZADD", "list", 1, "old")], {("ZRANGE", "list", "0", "-1"): ["name"], ("TTL", "list"): 5}),
     Case("idempotency_register", "refuses_the_erased", 0, ["list", "tombstone"], ["name", "5000"], [("SET", "tombstone", "x")], {("EXISTS", "list"): 0}),
     Case(
@@ -268,8 +287,9 @@ CASES = [
     Case("erasure_leave_cohort", "leaves", 1, ["cohort"], ["ann", "0", "9"], [("HSET", "cohort", "students", "joann ann bob")], {("HGETALL", "cohort"): {"students": "joann bob", "student_count": "2", "updated_at": "9"}}),
     Case("erasure_leave_cohort", "changes_nothing_in_a_dry_run", 1, ["cohort"], ["ann", "1", "9"], [("HSET", "cohort", "students", "ann")], {("HGETALL", "cohort"): {"students": "ann"}}),
     Case("erasure_leave_cohort", "does_not_find_the_student", 0, ["cohort"], ["ann", "0", "9"], [("HSET", "cohort", "students", "joann")], {("HGET", "cohort", "students"): "joann"}),
-    Case("cohort_link_student", "links", 1, ["cohorts", "tombstone"], ["c1"], after={("SMEMBERS", "cohorts"): {"c1"}}),
-    Case("cohort_link_student", "refuses_the_erased", -1, ["cohorts", "tombstone"], ["c1"], [("SET", "tombstone", "x")], {("EXISTS", "cohorts"): 0}),
+    Case("cohort_link_student", "links", 1, ["cohorts", "tombstone"], [f"{FAR}000", "c1"], after={("SMEMBERS", "cohorts"): {"c1"}}),
+    Case("cohort_link_student", "refuses_after_the_lease", -1, ["cohorts", "tombstone"], ["1", "c1"], after={("EXISTS", "cohorts"): 0}),
+    Case("cohort_link_student", "refuses_the_erased", -2, ["cohorts", "tombstone"], [f"{FAR}000", "c1"], [("SET", "tombstone", "x")], {("EXISTS", "cohorts"): 0}),
 ]
 
 

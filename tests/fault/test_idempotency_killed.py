@@ -15,7 +15,7 @@ from harness.wait import wait_for
 
 # Of the connection, and of the audit log, which is written behind the answer.
 ASIDE = (b"PING", b"SCRIPT", b"schema", b":audit", b":pseudonym")
-RUNNING = re.compile(r"running (\w{64}) (\w+) (\d+)")
+RUNNING = re.compile(r"running (\w{64}) (\w+) (\d+) (\w+)")
 
 
 def calculate(student, number):
@@ -99,7 +99,7 @@ def let_time_pass(redis):
     for key in redis.scan_iter("idempotency:*"):
         match = RUNNING.fullmatch(redis.get(key))
         if match:
-            redis.set(key, f"running {match[1]} {match[2]} 1", keepttl=True)
+            redis.set(key, f"running {match[1]} {match[2]} 1 {match[4]}", keepttl=True)
 
 
 def killed(pool, caller):
@@ -152,8 +152,8 @@ def test_one_that_was_thought_dead_does_not_spoil_the_key(pool, stand_in, redis_
     def watch(command):
         if killer.watch(command) and killer.seen == steps:
             key = [k for k in redis.scan_iter("idempotency:*") if "running" in redis.get(k)][0]
-            digest = redis.get(key).split(" ")[1]
-            redis.set(key, f"running {digest} another 99999999999999", keepttl=True)
+            digest, effect = RUNNING.fullmatch(redis.get(key)).group(1, 4)
+            redis.set(key, f"running {digest} another 99999999999999 {effect}", keepttl=True)
             taken_over.append((key, redis.get(key)))
         return True
 
@@ -167,8 +167,8 @@ def test_one_that_was_thought_dead_does_not_spoil_the_key(pool, stand_in, redis_
     assert redis.get(key) == record
 
 
-def test_the_answer_of_one_that_took_too_long_is_not_kept(pool, stand_in, redis_server):
-    """It counts as dead, so a repeat may be running: the effect is one, and the repeat's answer counts."""
+def test_the_answer_of_one_that_took_longer_than_its_lease_is_kept(pool, stand_in, redis_server):
+    """Nobody has taken its key over: the effect is one, and its answer counts."""
     redis, killer = redis_server.client(), Killer(pool, stand_in)
     caller = Caller(pool, calculate, fresh_id())
     assert Caller(pool, calculate, fresh_id()).send().status == 200
@@ -183,9 +183,34 @@ def test_the_answer_of_one_that_took_too_long_is_not_kept(pool, stand_in, redis_
         redis.delete(key)
     killer.aim(None)
     stand_in.watch = watch
+    first = caller.send()
+    assert first.status == 200
+    stand_in.watch = None
+    again = caller.send()
+    assert again.body == first.body and again.headers["Idempotency-Replayed"] == "true"
+    assert samples(pool, caller.student) == 1
+
+
+def test_the_answer_of_one_that_took_longer_than_any_request_is_not_kept(pool, stand_in, redis_server):
+    """Its record would outlive the list by which an erasure finds it. The effect is one all the same."""
+    redis, killer = redis_server.client(), Killer(pool, stand_in)
+    caller = Caller(pool, calculate, fresh_id())
+    assert Caller(pool, calculate, fresh_id()).send().status == 200
+    steps = killer.seen
+
+    def watch(command):
+        if killer.watch(command) and killer.seen == steps:
+            let_time_pass(redis)
+            for key in redis.scan_iter("idempotency:*"):
+                redis.pexpire(key, 86400_000 - 600_001)
+        return True
+
+    for key in redis.scan_iter("idempotency:*"):
+        redis.delete(key)
+    killer.aim(None)
+    stand_in.watch = watch
     assert caller.send().status == 200
     stand_in.watch = None
-    assert not list(redis.scan_iter("idempotency:*"))
     again = caller.send()
     assert again.status == 200 and "Idempotency-Replayed" not in again.headers
     assert caller.send().body == again.body

@@ -160,13 +160,16 @@ static void parse_journal(const struct command *command, struct arena *arena)
 
 static struct command *queue_lease(struct pipeline *pipeline)
 {
-    return lease_cmd_acquire(pipeline, SHARD, STR("holder"), 1000);
+    return lease_cmd_acquire(pipeline, STR("lease"), STR("holder"), 1000);
 }
 
 static void parse_lease(const struct command *command, struct arena *arena)
 {
+    struct problem p = {0};
+    int64_t until_ms;
+
     (void)arena;
-    (void)lease_parse_acquire(command);
+    (void)parsed_or_problem(lease_parse_acquire(command, &until_ms, &p), &p);
 }
 
 static struct command *queue_outbox(struct pipeline *pipeline)

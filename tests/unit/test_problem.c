@@ -50,6 +50,22 @@ static void long_messages_are_cut(void)
     CU_ASSERT_EQUAL(strlen(p.message), sizeof(p.message) - 1);
 }
 
+static void busy_says_when_to_come_back(void)
+{
+    static const struct {
+        int64_t wait_ms;
+        int retry_after_s;
+    } rows[] = {{-5, 1}, {0, 1}, {1, 1}, {1000, 1}, {1001, 2}, {2999, 3}, {3000, 3}};
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct problem p = {0};
+
+        problem_busy(&p, rows[i].wait_ms);
+        CU_ASSERT_EQUAL(p.code, PROBLEM_CONFLICT);
+        CU_ASSERT_EQUAL(p.retry_after_s, rows[i].retry_after_s);
+    }
+}
+
 static void unavailable_says_when_to_come_back(void)
 {
     struct problem p = {0};
@@ -119,6 +135,7 @@ void problem_tests(void)
     CU_ADD_TEST(suite, the_first_problem_counts);
     CU_ADD_TEST(suite, long_messages_are_cut);
     CU_ADD_TEST(suite, unavailable_says_when_to_come_back);
+    CU_ADD_TEST(suite, busy_says_when_to_come_back);
     CU_ADD_TEST(suite, field_errors_stay_in_order);
     CU_ADD_TEST(suite, a_field_error_leaves_another_code_alone);
     CU_ADD_TEST(suite, field_errors_without_memory_are_counted);

@@ -1,20 +1,22 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- Acquires an idempotency key for a request. A record 'running DIGEST OWNER END_MS' whose end is
--- past belonged to a request that died; one with the same body may replace it. Time is that of
--- Redis, the same for all processes.
+-- Acquires an idempotency key for a request. A record 'running DIGEST OWNER END_MS EFFECT' whose
+-- end is past belonged to a request that died, or that may have made its change without an answer.
+-- One with the same body may replace it and keeps EFFECT, the id of the change.
 -- KEYS[1]  the record
 -- ARGV[1]  digest of the body
 -- ARGV[2]  owner, unique to the request
--- ARGV[3]  how long the request may run (ms)
+-- ARGV[3]  how long the request owns the key (ms)
 -- ARGV[4]  how long the record is kept (ms)
--- Returns  nil acquired; else the record of the other request
-local record = redis.call('GET', KEYS[1])
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+-- Returns  the record after this script, and how long another request still owns it (ms), 0 or less
+--          if none does
+-- include lib/now.lua
+local record, now, effect = redis.call('GET', KEYS[1]), now_ms(), ARGV[2]
 if record then
-  local digest, end_ms = record:match('^running (%S+) %S+ (%d+)$')
-  if digest ~= ARGV[1] or tonumber(end_ms) > now then return record end
+  local digest, end_ms, running_effect = record:match('^running (%S+) %S+ (%d+) ?(%S*)$')
+  local left = (tonumber(end_ms) or now) - now
+  if digest ~= ARGV[1] or left > 0 then return {record, left} end
+  if running_effect ~= '' then effect = running_effect end -- '': by version 0.1
 end
-local new = string.format('running %s %s %.0f', ARGV[1], ARGV[2], now + ARGV[3])
-redis.call('SET', KEYS[1], new, 'PX', ARGV[4])
-return false
+record = ('running %s %s %.0f %s'):format(ARGV[1], ARGV[2], now + ARGV[3], effect)
+redis.call('SET', KEYS[1], record, 'PX', ARGV[4])
+return {record, 0}

@@ -1,16 +1,25 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- Replaces the record of a running request by its response, or deletes it. A request that ran too
--- long has no record any more that it may replace.
+-- Ends the ownership of a running request, unless another request has taken the record over. A
+-- record that is as old as no request can be is left alone: it would outlive its entry in the
+-- student's list. DEL comes first because a script that has deleted may write even if Redis is full
+-- (hazards R2).
 -- KEYS[1]  the record
 -- ARGV[1]  owner, unique to the request
--- ARGV[2]  the record with the response; absent: delete
--- ARGV[3]  how long it is kept (ms)
--- Returns  1 replaced or deleted; 0 the record is not the owner's
+-- ARGV[2]  the record with the response; 'free': delete the record; 'end': keep the record, so that
+--          a repetition with the same body continues it at once
+-- ARGV[3]  how long a record with a response is kept (ms)
+-- ARGV[4]  what must remain of the record's own time (ms)
+-- Returns  1 done; 0 the record is not the owner's, or too old
 local record = redis.call('GET', KEYS[1]) or ''
-local owner, end_ms = record:match('^running %S+ (%S+) (%d+)$')
-if owner ~= ARGV[1] then return 0 end
-local time = redis.call('TIME')
-local is_late = time[1] * 1000 + math.floor(time[2] / 1000) > tonumber(end_ms)
-if is_late or not ARGV[2] then return redis.call('DEL', KEYS[1]) end
-redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+local start, effect = record:match('^(running %S+ ' .. ARGV[1] .. ') %d+ (%S+)$')
+local left_ms = redis.call('PTTL', KEYS[1])
+if not start then return 0 end
+if ARGV[2] == 'free' then return redis.call('DEL', KEYS[1]) end
+if left_ms < tonumber(ARGV[4]) then return 0 end
+redis.call('DEL', KEYS[1])
+if ARGV[2] == 'end' then
+  redis.call('SET', KEYS[1], start .. ' 0 ' .. effect, 'PX', left_ms)
+else
+  redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+end
 return 1

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The list of all that is being made or changed in several steps, whose keys are in several slots
+ * so that no script can do it at once: the sorted set `unfinished`, entries "KIND ID" by the time
+ * of Redis at which they were added. Who begins adds the entry with the first step, and removes it
+ * with the last one. The worker finishes what stays in the list because its process died or Redis
+ * was lost (worker/unfinished.c). Finishing must do no harm to what is still under way. Erasures
+ * have a list of their own (store/erasure.h). */
+#ifndef STORE_UNFINISHED_H
+#define STORE_UNFINISHED_H
+
+#include "app/store/pipeline.h"
+
+enum unfinished_kind { UNFINISHED_COHORT, UNFINISHED_BATCH, UNFINISHED_KINDS };
+
+void unfinished_cmd_add(struct pipeline *pipeline, enum unfinished_kind kind, struct str id);
+void unfinished_cmd_remove(struct pipeline *pipeline, enum unfinished_kind kind, struct str id);
+
+/* Reads the oldest entry that was added at least age_ms ago. */
+struct command *unfinished_cmd_oldest(struct pipeline *pipeline, int64_t age_ms);
+/* Parses the reply. False: there is no such entry, or the command has failed. *ret_kind is
+ * UNFINISHED_KINDS for an entry that this program did not write. ret_id points into the reply. */
+bool unfinished_parse_oldest(const struct command *command, enum unfinished_kind *ret_kind,
+                             struct str *ret_id);
+/* Removes the entry of such a reply, whatever it says. */
+void unfinished_cmd_drop(struct pipeline *pipeline, const struct command *oldest);
+
+#endif

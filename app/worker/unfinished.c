@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A run reads the oldest entry of the list and finishes it by the steps of its kind. What cannot be
+ * finished now (Redis is full, the cohort is being changed) goes to the end of the list. */
+#include "app/worker/unfinished.h"
+
+#include "app/store/batch.h"
+#include "app/store/lease.h"
+
+static const int64_t INTERVAL_US = 1000000; /* between two looks at the list */
+/* Younger entries are left alone: who added them is probably still working on them. */
+static const int64_t MIN_AGE_MS = 5000;
+
+/* ---- the kinds ---- */
+
+/* Makes the links of a cohort those of its record again, and removes erased students from it. */
+static enum step unfinished_roster(struct unfinished *unfinished, struct task *task,
+                                   struct problem *p)
+{
+    enum step step = roster_change_step(&unfinished->roster, &task->pipeline, p);
+
+    if (p->code == PROBLEM_NOT_FOUND) /* its deletion is complete now */
+        p->code = PROBLEM_NONE;
+    return step;
+}
+
+/* Reads the batch; queues its first jobs if it has not started, and removes the entry; checks that.
+ * If its jobs wait in the queue, they are there twice then, which does no harm: a result is written
+ * once. */
+static enum step unfinished_batch(struct unfinished *unfinished, struct task *task,
+                                  struct problem *p)
+{
+    struct batch batch;
+
+    if (!unfinished->batch_cmd) {
+        unfinished->batch_cmd = batch_cmd_get(&task->pipeline, unfinished->id);
+        return STEP_MORE;
+    }
+    if (!pipeline_check_replies(&task->pipeline, p) ||
+        task->pipeline.first != unfinished->batch_cmd ||
+        !batch_parse(unfinished->batch_cmd, &batch, p))
+        return STEP_DONE;
+    pipeline_clear(&task->pipeline);
+    if (batch.exists && batch.status == BATCH_PENDING)
+        batch_cmd_queue_jobs(&task->pipeline, unfinished->id, &batch);
+    unfinished_cmd_remove(&task->pipeline, UNFINISHED_BATCH, unfinished->id);
+    return STEP_MORE;
+}
+
+static enum step (*const unfinished_steps[UNFINISHED_KINDS])(struct unfinished *unfinished,
+                                                             struct task *task,
+                                                             struct problem *p) = {
+    [UNFINISHED_COHORT] = unfinished_roster, [UNFINISHED_BATCH] = unfinished_batch};
+
+/* ---- a run ---- */
+
+/* Ends the run. The next one is due after delay_us. */
+static void unfinished_end(struct task *task, int64_t delay_us)
+{
+    struct unfinished *unfinished = task->owner;
+
+    periodic_schedule(&unfinished->schedule, delay_us);
+    periodic_end(&unfinished->schedule, task);
+}
+
+static void unfinished_on_moved(struct task *task)
+{
+    unfinished_end(task, INTERVAL_US);
+}
+
+/* Logs the outcome. After a failure the entry moves to the end of the list. */
+static void unfinished_end_entry(struct task *task, const struct problem *p)
+{
+    const struct unfinished *unfinished = task->owner;
+    struct log *log = task->worker->engine->log;
+    bool done = p->code == PROBLEM_NONE;
+    struct jw *jw =
+        log_begin(log, LOG_WARNING, done ? "unfinished.completed" : "unfinished.failed");
+
+    jw_text(jw, "kind", unfinished->kind == UNFINISHED_COHORT ? "cohort" : "batch");
+    jw_str(jw, "id", unfinished->id);
+    if (!done)
+        jw_text(jw, "error_code", problem_name(p->code));
+    log_end(log);
+    pipeline_clear(&task->pipeline);
+    if (!done)
+        unfinished_cmd_add(&task->pipeline, unfinished->kind, unfinished->id);
+    task_submit(task, unfinished_on_moved);
+}
+
+/* Runs the next step of the entry's kind. */
+static void unfinished_run_step(struct task *task)
+{
+    struct unfinished *unfinished = task->owner;
+    struct problem p = {.code = PROBLEM_NONE};
+
+    if (unfinished_steps[unfinished->kind](unfinished, task, &p) == STEP_MORE)
+        task_submit(task, unfinished_run_step);
+    else
+        unfinished_end_entry(task, &p);
+}
+
+/* The entry was read. One of another program is removed from the list. */
+static void unfinished_on_read(struct task *task)
+{
+    struct unfinished *unfinished = task->owner;
+    const struct engine *engine = task->worker->engine;
+    struct str id;
+
+    if (task_failed(task) ||
+        !unfinished_parse_oldest(unfinished->oldest_cmd, &unfinished->kind, &id)) {
+        unfinished_end(task, INTERVAL_US);
+        return;
+    }
+    pipeline_clear(&task->pipeline);
+    if (unfinished->kind == UNFINISHED_KINDS || !id_valid(id)) {
+        unfinished_cmd_drop(&task->pipeline, unfinished->oldest_cmd);
+        task_submit(task, unfinished_on_moved);
+        return;
+    }
+    unfinished->id = id;
+    unfinished->batch_cmd = NULL;
+    unfinished->roster = (struct roster_change){.new_roster.id = id,
+                                                .repair = true,
+                                                .lease_ms = LEASE_REQUEST_MS +
+                                                            engine->config.store_round_timeout_ms};
+    unfinished_run_step(task);
+}
+
+void unfinished_init(struct unfinished *unfinished, struct worker_context *w,
+                     const struct shards *shards)
+{
+    memset(unfinished, 0, sizeof(*unfinished));
+    unfinished->worker = w;
+    unfinished->shards = shards;
+    periodic_init(&unfinished->schedule, w, 0);
+}
+
+/* Starts a run if one is due: reads the oldest entry. */
+void unfinished_tick(struct unfinished *unfinished)
+{
+    struct task *task;
+
+    if (worker_draining(unfinished->worker) || !shards_lease_held(unfinished->shards, 0))
+        return;
+    task = periodic_begin(&unfinished->schedule, 0, unfinished);
+    if (!task)
+        return;
+    unfinished->oldest_cmd = unfinished_cmd_oldest(&task->pipeline, MIN_AGE_MS);
+    task_submit(task, unfinished_on_read);
+}
