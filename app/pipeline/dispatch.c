@@ -125,6 +125,15 @@ static void dispatch_finish(struct dispatch *d, struct exchange *x)
     d->released(x);
 }
 
+/* Submits the queued commands. All round trips of a request together wait for Redis no longer than
+ * one may. Those of a heavy request, which may have many, have the whole time each. */
+static void dispatch_submit(struct dispatch *d, struct exchange *x)
+{
+    if (!(x->route->flags & ROUTE_HEAVY))
+        x->pipeline.limit_us = x->store_left_us > 0 ? x->store_left_us : 1;
+    store_submit(d->engine->store, &x->pipeline, clock_monotonic_us());
+}
+
 /* Called when the handler is done. With an Idempotency-Key (the client's name for a change that
  * must be made once) one more round trip stores the response for repetitions, or releases the key
  * after an error; the response is sent after it. x->completing marks this last round trip. */
@@ -132,7 +141,7 @@ static void dispatch_complete(struct dispatch *d, struct exchange *x)
 {
     x->completing = idempotency_queue_finish(x);
     if (x->completing)
-        store_submit(d->engine->store, &x->pipeline, clock_monotonic_us());
+        dispatch_submit(d, x);
     else
         dispatch_finish(d, x);
 }
@@ -160,7 +169,7 @@ static void dispatch_run_handler(struct dispatch *d, struct exchange *x)
     if (step == STEP_MORE && x->problem.code == PROBLEM_NONE && !dispatch_send_chunk(d, x))
         problem_set(&x->problem, PROBLEM_SERVICE_UNAVAILABLE, "The client stopped reading");
     if (step == STEP_MORE && x->problem.code == PROBLEM_NONE) {
-        store_submit(d->engine->store, &x->pipeline, clock_monotonic_us());
+        dispatch_submit(d, x);
         return;
     }
     /* a response made before the right was known must not be sent */
@@ -177,6 +186,7 @@ static void dispatch_resume(struct dispatch *d, struct exchange *x)
         return;
     }
     x->round_trips++;
+    x->store_left_us = pipeline_time_left_us(&x->pipeline, clock_monotonic_us());
     if (x->access_pending)
         authorize_on_replies(x);
     if (idempotency_on_replies(x) && x->problem.code == PROBLEM_NONE)
@@ -217,6 +227,7 @@ void dispatch_begin(struct dispatch *d, struct exchange *x)
     d->active++;
     metrics_gauge_add(d->engine->metrics, GAUGE_ACTIVE_REQUESTS, 1);
     x->started_us = clock_monotonic_us();
+    x->store_left_us = d->engine->config.store_round_timeout_ms * INT64_C(1000);
     x->now_ms = clock_wall_ms();
     pipeline_init(&x->pipeline, x->arena, x);
     http_response_init(&x->response, x->arena);

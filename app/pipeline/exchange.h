@@ -49,6 +49,7 @@ struct exchange {
 
     struct pipeline pipeline; /* Redis commands of the current round trip */
     int round_trips;          /* number of completed round trips: 0 in the handler's first step */
+    int64_t store_left_us;    /* how long this request may still wait for Redis */
     void *state; /* memory that the handler keeps between its steps; NULL in the first step */
 
     bool access_pending; /* the right depends on replies of Redis that have not arrived yet */
