@@ -134,6 +134,41 @@ static void dispatch_submit(struct dispatch *d, struct exchange *x)
     store_submit(d->engine->store, &x->pipeline, clock_monotonic_us());
 }
 
+/* Whether a successful response promises that the replicas have what the request wrote. What is
+ * written beside a read of a student's data, such as a prediction to be compared later, is not
+ * promised: a replica that is away must not take reads down. */
+static bool dispatch_promises_write(const struct exchange *x)
+{
+    return x->engine->replicas && x->has_written && x->problem.code == PROBLEM_NONE &&
+           x->route->access != ACCESS_READ_STUDENT && !x->response.headers_sent;
+}
+
+/* The last step before the response: waits for the replicas, if the response promises a write. The
+ * Idempotency-Key has the response already, so a repetition of the request gets the same one as
+ * soon as the replicas have the write. */
+static void dispatch_confirm(struct dispatch *d, struct exchange *x)
+{
+    if (!dispatch_promises_write(x)) {
+        dispatch_finish(d, x);
+        return;
+    }
+    x->awaits_replicas = true;
+    pipeline_clear(&x->pipeline);
+    x->pipeline.limit_us = x->store_left_us;
+    replicas_submit(d->engine->replicas, &x->pipeline, clock_monotonic_us());
+}
+
+/* Ends the wait for the replicas. Too late: the change is made, and a repetition of the request
+ * changes nothing further. */
+static void dispatch_on_replicas(struct dispatch *d, struct exchange *x)
+{
+    if (x->pipeline.status != PIPELINE_COMPLETE) {
+        problem_set(&x->problem, PROBLEM_NOT_REPLICATED, NULL);
+        x->problem.retry_after_s = 1;
+    }
+    dispatch_finish(d, x);
+}
+
 /* Called when the handler is done. With an Idempotency-Key (the client's name for a change that
  * must be made once) one more round trip stores the response for repetitions, or releases the key
  * after an error; the response is sent after it. x->completing marks this last round trip. */
@@ -143,7 +178,7 @@ static void dispatch_complete(struct dispatch *d, struct exchange *x)
     if (x->completing)
         dispatch_submit(d, x);
     else
-        dispatch_finish(d, x);
+        dispatch_confirm(d, x);
 }
 
 /* Sends what a streamed response has, once that is CHUNK_MIN bytes or more. The headers are added
@@ -181,12 +216,17 @@ static void dispatch_run_handler(struct dispatch *d, struct exchange *x)
 /* Continues an exchange when its round trip has succeeded or failed (x->pipeline.status). */
 static void dispatch_resume(struct dispatch *d, struct exchange *x)
 {
+    if (x->awaits_replicas) {
+        dispatch_on_replicas(d, x);
+        return;
+    }
+    x->has_written = x->has_written || x->pipeline.has_writes;
+    x->store_left_us = pipeline_time_left_us(&x->pipeline, clock_monotonic_us());
     if (x->completing) {
-        dispatch_finish(d, x);
+        dispatch_confirm(d, x);
         return;
     }
     x->round_trips++;
-    x->store_left_us = pipeline_time_left_us(&x->pipeline, clock_monotonic_us());
     if (x->access_pending)
         authorize_on_replies(x);
     if (idempotency_on_replies(x) && x->problem.code == PROBLEM_NONE)
@@ -248,6 +288,8 @@ static bool dispatch_resume_next(struct dispatch *d)
     struct pipeline *pipeline = store_next_done(d->engine->store);
     struct exchange *x;
 
+    if (!pipeline && d->engine->replicas)
+        pipeline = replicas_next_done(d->engine->replicas, clock_monotonic_us());
     if (!pipeline)
         return false;
     if (audit_on_replies(d->engine, pipeline, clock_monotonic_us()) ||
