@@ -175,6 +175,11 @@ struct str key_shard_record(struct arena *arena, unsigned shard, enum shard_key 
     return arena_printf(arena, "{%02x}:%s", shard, names[key]);
 }
 
+struct str key_audit_mark(struct arena *arena, unsigned shard, struct str sender)
+{
+    return arena_printf(arena, "{%02x}:audit:from:%.*s", shard, STR_ARG(sender));
+}
+
 /* The value of a hexadecimal digit, which keys have in lower case only. -1: no such digit. */
 static int key_hex_digit(char c)
 {
