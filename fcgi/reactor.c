@@ -38,6 +38,7 @@ struct reactor {
     ev_io listener; /* reports that a connection can be accepted */
     ev_timer timer; /* wakes the loop for work that is due */
     struct store_watch store;
+    struct store_watch replicas; /* not used without engine->replicas */
     struct signal_watch signals;
     struct dispatch dispatch;
     struct connection *connections; /* list of all connections */
@@ -287,6 +288,22 @@ static void reactor_on_timer(struct ev_loop *loop, ev_timer *timer, int events)
     (void)events;
 }
 
+/* Checks the time limits of the connections to Redis, and watches the present ones. Returns the
+ * microseconds until the next time limit. */
+static int64_t reactor_tick_stores(struct reactor *r)
+{
+    struct engine *engine = r->engine;
+    int64_t next_us = store_tick(engine->store, clock_monotonic_us());
+    int64_t replicas_us;
+
+    store_watch_update(&r->store);
+    if (!engine->replicas)
+        return next_us;
+    replicas_us = replicas_tick(engine->replicas, clock_monotonic_us());
+    store_watch_update(&r->replicas);
+    return replicas_us < next_us ? replicas_us : next_us;
+}
+
 /* One loop iteration, called before libev waits for events: passes replies, sends commands, writes
  * the log, and sets the timer to the earliest time at which store, audit or readiness have work.
  * Returns true if there is more work at once, so that the loop must not sleep. */
@@ -295,13 +312,12 @@ static bool reactor_iterate(struct reactor *r)
     struct engine *engine = r->engine;
     const struct config *config = &engine->config;
     bool has_more_work = dispatch_process(&r->dispatch);
-    int64_t next_us = store_tick(engine->store, clock_monotonic_us());
+    int64_t next_us = reactor_tick_stores(r);
     int64_t audit_us = audit_wait_us(engine, clock_monotonic_us());
     int64_t readiness_us = readiness_wait_us(engine, clock_monotonic_us());
 
     secrets_reload_tick(engine, clock_monotonic_us());
     engine_report_store(engine);
-    store_watch_update(&r->store);
     reactor_free_removed(r);
     reactor_resume_listening(r);
     if (config->max_requests > 0 && r->served >= (uint64_t)config->max_requests)
@@ -348,6 +364,8 @@ int reactor_run(struct engine *engine, int listener)
     dispatch_init(&r.dispatch, engine, reactor_on_chunk, reactor_on_finished, reactor_on_released);
     signal_watch_start(&r.signals, r.loop, reactor_on_signal, &r);
     store_watch_init(&r.store, r.loop, engine->store);
+    if (engine->replicas)
+        store_watch_init(&r.replicas, r.loop, replicas_store(engine->replicas));
     ev_init(&r.timer, reactor_on_timer);
     (void)fcntl(listener, F_SETFL, fcntl(listener, F_GETFL) | O_NONBLOCK);
     ev_io_init(&r.listener, reactor_on_listener, listener, EV_READ);

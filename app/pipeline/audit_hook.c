@@ -259,7 +259,9 @@ static void hook_record(struct exchange *x, enum audit_mode mode, int status,
     bool delegated = x->route != x->match.route;
     struct audit_event event = {.principal = &x->caller,
                                 .mode = mode,
-                                .success = status < 400,
+                                /* after NOT_REPLICATED the change is made all the same */
+                                .success =
+                                    status < 400 || x->problem.code == PROBLEM_NOT_REPLICATED,
                                 .status = status,
                                 .action = hook_action_of(x->route),
                                 .resource_type = area ? area : router_area(router, x->match.route),

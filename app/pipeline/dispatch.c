@@ -125,6 +125,50 @@ static void dispatch_finish(struct dispatch *d, struct exchange *x)
     d->released(x);
 }
 
+/* Submits the queued commands. All round trips of a request together wait for Redis no longer than
+ * one may. Those of a heavy request, which may have many, have the whole time each. */
+static void dispatch_submit(struct dispatch *d, struct exchange *x)
+{
+    if (!(x->route->flags & ROUTE_HEAVY))
+        x->pipeline.limit_us = x->store_left_us > 0 ? x->store_left_us : 1;
+    store_submit(d->engine->store, &x->pipeline, clock_monotonic_us());
+}
+
+/* Whether a successful response promises that the replicas have what the request wrote. What is
+ * written beside a read of a student's data, such as a prediction to be compared later, is not
+ * promised: a replica that is away must not take reads down. */
+static bool dispatch_promises_write(const struct exchange *x)
+{
+    return x->engine->replicas && x->has_written && x->problem.code == PROBLEM_NONE &&
+           x->route->access != ACCESS_READ_STUDENT && !x->response.headers_sent;
+}
+
+/* The last step before the response: waits for the replicas, if the response promises a write. The
+ * Idempotency-Key has the response already, so a repetition of the request gets the same one as
+ * soon as the replicas have the write. */
+static void dispatch_confirm(struct dispatch *d, struct exchange *x)
+{
+    if (!dispatch_promises_write(x)) {
+        dispatch_finish(d, x);
+        return;
+    }
+    x->awaits_replicas = true;
+    pipeline_clear(&x->pipeline);
+    x->pipeline.limit_us = x->store_left_us;
+    replicas_submit(d->engine->replicas, &x->pipeline, clock_monotonic_us());
+}
+
+/* Ends the wait for the replicas. Too late: the change is made, and a repetition of the request
+ * changes nothing further. */
+static void dispatch_on_replicas(struct dispatch *d, struct exchange *x)
+{
+    if (x->pipeline.status != PIPELINE_COMPLETE) {
+        problem_set(&x->problem, PROBLEM_NOT_REPLICATED, NULL);
+        x->problem.retry_after_s = 1;
+    }
+    dispatch_finish(d, x);
+}
+
 /* Called when the handler is done. With an Idempotency-Key (the client's name for a change that
  * must be made once) one more round trip stores the response for repetitions, or releases the key
  * after an error; the response is sent after it. x->completing marks this last round trip. */
@@ -132,9 +176,9 @@ static void dispatch_complete(struct dispatch *d, struct exchange *x)
 {
     x->completing = idempotency_queue_finish(x);
     if (x->completing)
-        store_submit(d->engine->store, &x->pipeline, clock_monotonic_us());
+        dispatch_submit(d, x);
     else
-        dispatch_finish(d, x);
+        dispatch_confirm(d, x);
 }
 
 /* Sends what a streamed response has, once that is CHUNK_MIN bytes or more. The headers are added
@@ -160,7 +204,7 @@ static void dispatch_run_handler(struct dispatch *d, struct exchange *x)
     if (step == STEP_MORE && x->problem.code == PROBLEM_NONE && !dispatch_send_chunk(d, x))
         problem_set(&x->problem, PROBLEM_SERVICE_UNAVAILABLE, "The client stopped reading");
     if (step == STEP_MORE && x->problem.code == PROBLEM_NONE) {
-        store_submit(d->engine->store, &x->pipeline, clock_monotonic_us());
+        dispatch_submit(d, x);
         return;
     }
     /* a response made before the right was known must not be sent */
@@ -172,8 +216,14 @@ static void dispatch_run_handler(struct dispatch *d, struct exchange *x)
 /* Continues an exchange when its round trip has succeeded or failed (x->pipeline.status). */
 static void dispatch_resume(struct dispatch *d, struct exchange *x)
 {
+    if (x->awaits_replicas) {
+        dispatch_on_replicas(d, x);
+        return;
+    }
+    x->has_written = x->has_written || x->pipeline.has_writes;
+    x->store_left_us = pipeline_time_left_us(&x->pipeline, clock_monotonic_us());
     if (x->completing) {
-        dispatch_finish(d, x);
+        dispatch_confirm(d, x);
         return;
     }
     x->round_trips++;
@@ -217,6 +267,7 @@ void dispatch_begin(struct dispatch *d, struct exchange *x)
     d->active++;
     metrics_gauge_add(d->engine->metrics, GAUGE_ACTIVE_REQUESTS, 1);
     x->started_us = clock_monotonic_us();
+    x->store_left_us = d->engine->config.store_round_timeout_ms * INT64_C(1000);
     x->now_ms = clock_wall_ms();
     pipeline_init(&x->pipeline, x->arena, x);
     http_response_init(&x->response, x->arena);
@@ -237,6 +288,8 @@ static bool dispatch_resume_next(struct dispatch *d)
     struct pipeline *pipeline = store_next_done(d->engine->store);
     struct exchange *x;
 
+    if (!pipeline && d->engine->replicas)
+        pipeline = replicas_next_done(d->engine->replicas, clock_monotonic_us());
     if (!pipeline)
         return false;
     if (audit_on_replies(d->engine, pipeline, clock_monotonic_us()) ||

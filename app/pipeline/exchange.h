@@ -49,6 +49,7 @@ struct exchange {
 
     struct pipeline pipeline; /* Redis commands of the current round trip */
     int round_trips;          /* number of completed round trips: 0 in the handler's first step */
+    int64_t store_left_us;    /* how long this request may still wait for Redis */
     void *state; /* memory that the handler keeps between its steps; NULL in the first step */
 
     bool access_pending; /* the right depends on replies of Redis that have not arrived yet */
@@ -56,7 +57,9 @@ struct exchange {
     struct command
         *teacher_cohorts; /* reads the cohorts that the caller teaches; NULL: not needed */
     struct idempotency *idempotency; /* state of the Idempotency-Key; NULL: the request has none */
-    bool completing; /* the last round trip runs: it stores the response or releases the key */
+    bool completing;      /* the last round trip runs: it stores the response or releases the key */
+    bool has_written;     /* a round trip had commands that may change data */
+    bool awaits_replicas; /* the response waits until replicas have what the request wrote */
 
     /* What a handler reports for the audit log (pipeline/audit_hook.h). */
     struct str_list audit_subjects; /* students that neither the path nor the input names */

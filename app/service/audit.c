@@ -10,21 +10,31 @@
 
 #include <stdlib.h>
 
+#include "app/base/ids.h"
 #include "app/base/json_write.h"
 #include "app/service/audit_buffer.h"
 #include "app/service/engine.h"
 #include "app/store/keys.h"
+#include "app/store/reply.h"
 
 enum {
     AUDIT_BATCH_MAX = 512,                    /* largest number of events in one batch */
     AUDIT_CROWDED = AUDIT_BUFFER_MAX * 3 / 4, /* from this number of events on, no delay */
+    AUDIT_SENDER_BYTES = 8,                   /* random bytes of the id of this process */
     AUDIT_ARENA_FIRST = 16384,                /* size of the arena's first block in bytes */
     AUDIT_ARENA_CAP = 8 << 20,                /* largest size of the arena in bytes */
 };
 static const int64_t AUDIT_RETRY_US = 200000; /* pause after a batch that failed */
 
-/* What the process waits for: nothing, or the replies with pseudonyms, or those to records. */
-enum audit_stage { AUDIT_IDLE, AUDIT_AWAITS_PSEUDONYMS, AUDIT_AWAITS_ITEMS };
+/* What the process waits for: nothing, or the replies with pseudonyms, or those to records. When
+ * the latter are lost, it waits for the time to ask what has been recorded, then for the answer. */
+enum audit_stage {
+    AUDIT_IDLE,
+    AUDIT_AWAITS_PSEUDONYMS,
+    AUDIT_AWAITS_ITEMS,
+    AUDIT_UNCERTAIN,
+    AUDIT_AWAITS_FENCES
+};
 
 /* A bucket is the set of events that may go into the same command: events of one shard that are
  * either all aggregated or all not. Its number is 2 * shard, plus 1 if the events are aggregated.
@@ -34,6 +44,10 @@ enum { AUDIT_BUCKETS = 2 * SHARDS };
 /* The events of the batch that one command sends: audit.order[first .. first + n - 1]. */
 struct audit_group {
     struct command *command;
+    /* Asks whether it has run, after its reply was lost; groups of one shard share it. */
+    struct command *fence_cmd;
+    int64_t number; /* number of the command (struct audit_send) */
+    bool refused;   /* its reply is an error */
     size_t first, n;
 };
 
@@ -45,7 +59,9 @@ struct audit {
     bool has_urgent;  /* `collecting` has an event that must not be delayed */
     size_t reserved;  /* number of events that `collecting` must keep room for */
     enum audit_stage stage;
-    struct arena *arena; /* memory of the current batch */
+    char sender[AUDIT_SENDER_BYTES * 2 + 1]; /* random id of this process */
+    int64_t number;                          /* of the latest command */
+    struct arena *arena;                     /* memory of the current batch */
     struct pipeline pipeline;
     uint16_t order[AUDIT_BUFFER_MAX];   /* indexes into `sending`, sorted by bucket */
     uint16_t buckets[AUDIT_BUFFER_MAX]; /* bucket number of each event of `sending` */
@@ -61,9 +77,12 @@ struct audit {
 struct audit *audit_new(void)
 {
     struct audit *audit = calloc(1, sizeof(*audit));
+    unsigned char id[AUDIT_SENDER_BYTES];
 
     if (!audit)
         return NULL;
+    random_bytes(id, sizeof(id));
+    hex_print(id, sizeof(id), audit->sender);
     audit->arena = arena_new(AUDIT_ARENA_FIRST, AUDIT_ARENA_CAP);
     if (audit_buffer_init(&audit->collecting) && audit_buffer_init(&audit->sending) && audit->arena)
         return audit;
@@ -244,11 +263,25 @@ static size_t audit_group_length(const struct audit *audit, size_t first, size_t
     return n;
 }
 
+/* Returns the shard of a group. All its events have the same bucket. */
+static unsigned audit_group_shard(const struct audit *audit, const struct audit_group *group)
+{
+    return audit->buckets[audit->order[group->first]] / 2;
+}
+
+/* The identity of the next command of this process. */
+static struct audit_send audit_next_send(struct audit *audit)
+{
+    return (struct audit_send){.sender = str_of(audit->sender), .number = ++audit->number};
+}
+
 /* Queues the command that adds the records of order[first .. first + n - 1]. When one of them
  * cannot be made, the pipeline is marked as failed, so that the whole batch is sent again later. */
 static void audit_queue_group(struct audit *audit, size_t first, size_t n)
 {
     struct audit_item *items = arena_array(audit->arena, n, sizeof(*items));
+    struct audit_group *group = &audit->groups[audit->group_count];
+    struct audit_send send = audit_next_send(audit);
 
     for (size_t i = 0; i < n; i++) {
         if (!items || !audit_make_item(audit->arena, audit_event_at(audit, first + i),
@@ -257,11 +290,10 @@ static void audit_queue_group(struct audit *audit, size_t first, size_t n)
             return;
         }
     }
-    audit->groups[audit->group_count++] = (struct audit_group){
-        .command =
-            audit_cmd_items(&audit->pipeline, audit->buckets[audit->order[first]] / 2, items, n),
-        .first = first,
-        .n = n};
+    *group = (struct audit_group){.number = send.number, .first = first, .n = n};
+    group->command =
+        audit_cmd_items(&audit->pipeline, audit_group_shard(audit, group), &send, items, n);
+    audit->group_count++;
 }
 
 /* Sends the records of the batch: one command for each group of events with the same bucket. The
@@ -309,9 +341,22 @@ static void audit_start_batch(struct engine *engine, int64_t now_us)
     store_submit(engine->store, &audit->pipeline, now_us);
 }
 
-/* Splits the batch by the replies to its commands: the events that Redis has confirmed count as
- * sent, and those of refused commands are moved to order[sent], where the next batch begins.
- * Returns the number of refused events. */
+/* True if Redis has recorded the events of the group: by the reply to its command or, when that was
+ * lost, by the number of the latest command that has run in its shard. */
+static bool audit_is_recorded(const struct audit *audit, const struct audit_group *group)
+{
+    struct problem ignored = {.code = PROBLEM_NONE}; /* the events are simply sent again */
+    int64_t number;
+
+    if (audit->stage == AUDIT_AWAITS_FENCES)
+        return !group->refused && audit_parse_fence(group->fence_cmd, &number, &ignored) &&
+               group->number <= number;
+    return audit_parse_items(group->command, &ignored);
+}
+
+/* Splits the batch by the replies: the events that Redis has confirmed count as sent, and those of
+ * refused commands are moved to order[sent], where the next batch begins. Returns the number of
+ * refused events. */
 static size_t audit_keep_failed(struct audit *audit)
 {
     uint16_t failed[AUDIT_BATCH_MAX];
@@ -319,9 +364,7 @@ static size_t audit_keep_failed(struct audit *audit)
 
     for (size_t g = 0; g < audit->group_count; g++) {
         const struct audit_group *group = &audit->groups[g];
-        struct problem ignored = {.code = PROBLEM_NONE}; /* the events are simply sent again */
-
-        if (audit_parse_items(group->command, &ignored))
+        if (audit_is_recorded(audit, group))
             continue;
         memcpy(failed + failed_count, audit->order + group->first, group->n * sizeof(*failed));
         failed_count += group->n;
@@ -332,23 +375,71 @@ static size_t audit_keep_failed(struct audit *audit)
     return failed_count;
 }
 
-/* Ends the batch, with the replies to its records or after a pipeline that failed. After a failed
- * pipeline none of its events counts as sent, although Redis may have got some: these get a second
- * record, because none may be lost. */
+/* Asks which commands of the batch have run, and forbids the others, which may still be on their
+ * way: only then may their events be sent again. Groups are sorted by shard, and each shard is
+ * asked once. */
+static void audit_send_fences(struct engine *engine, int64_t now_us)
+{
+    struct audit *audit = engine->audit;
+    struct audit_send send = audit_next_send(audit);
+    struct command *fence_cmd = NULL;
+
+    arena_reset(audit->arena);
+    pipeline_init(&audit->pipeline, audit->arena, NULL);
+    for (size_t g = 0; g < audit->group_count; g++) {
+        struct audit_group *group = &audit->groups[g];
+        unsigned shard = audit_group_shard(audit, group);
+
+        if (!fence_cmd || shard != audit_group_shard(audit, group - 1))
+            fence_cmd = audit_cmd_fence(&audit->pipeline, shard, &send);
+        group->fence_cmd = fence_cmd;
+    }
+    audit->stage = AUDIT_AWAITS_FENCES;
+    store_submit(engine->store, &audit->pipeline, now_us);
+}
+
+/* Replies to the records are lost, so that Redis may have recorded them. Replies that are there and
+ * are errors have said that it has not. */
+static void audit_become_uncertain(struct audit *audit, int64_t now_us)
+{
+    for (size_t g = 0; audit->stage == AUDIT_AWAITS_ITEMS && g < audit->group_count; g++)
+        audit->groups[g].refused =
+            reply_error_of(audit->groups[g].command->reply) != REPLY_NO_ERROR;
+    audit->stage = AUDIT_UNCERTAIN;
+    audit->retry_us = now_us + AUDIT_RETRY_US;
+}
+
+/* True if no record of the batch was sent: a pseudonym or memory is missing. */
+static bool audit_has_sent_nothing(const struct audit *audit)
+{
+    return audit->stage == AUDIT_AWAITS_PSEUDONYMS ||
+           (audit->stage == AUDIT_AWAITS_ITEMS && audit->pipeline.failed);
+}
+
+/* Ends the batch when it is known which of its events are recorded. */
 static void audit_end_batch(struct engine *engine, int64_t now_us)
 {
     struct audit *audit = engine->audit;
     size_t sent_before = audit->sent;
 
-    audit->stage = AUDIT_IDLE;
-    if (audit->pipeline.status != PIPELINE_COMPLETE || audit_keep_failed(audit) > 0)
+    if (audit_has_sent_nothing(audit) || audit_keep_failed(audit) > 0)
         audit->retry_us = now_us + AUDIT_RETRY_US;
+    audit->stage = AUDIT_IDLE;
     if (audit->sent > sent_before)
         metrics_add(engine->metrics, METRIC_AUDIT_NOTES, NULL, NULL, audit->sent - sent_before);
     if (audit->sent == audit->sending.n) {
         audit_buffer_clear(&audit->sending);
         audit->sent = 0;
     }
+}
+
+/* True if Redis has replied to every command of the pipeline, and to no fence with an error. */
+static bool audit_replies_are_complete(const struct audit *audit)
+{
+    struct problem ignored = {.code = PROBLEM_NONE};
+
+    return audit->stage == AUDIT_AWAITS_FENCES ? pipeline_check_replies(&audit->pipeline, &ignored)
+                                               : audit->pipeline.status == PIPELINE_COMPLETE;
 }
 
 /* ---- every loop iteration ---- */
@@ -362,6 +453,8 @@ static int64_t audit_due_us(const struct engine *engine)
                      audit->collecting.n >= AUDIT_CROWDED || engine->draining;
     int64_t delayed_us = audit->first_us + AUDIT_MAX_DELAY_US;
 
+    if (audit->stage == AUDIT_UNCERTAIN)
+        return audit->retry_us;
     if (audit_pending(audit) == 0 || audit->stage != AUDIT_IDLE)
         return INT64_MAX;
     return is_urgent || delayed_us < audit->retry_us ? audit->retry_us : delayed_us;
@@ -389,23 +482,30 @@ void audit_tick(struct engine *engine, int64_t now_us)
     audit->tick_us = now_us;
     if (now_us < audit_due_us(engine))
         return;
+    if (audit->stage == AUDIT_UNCERTAIN) {
+        audit_send_fences(engine, now_us);
+        return;
+    }
     if (audit->sending.n == 0)
         audit_exchange_buffers(audit);
     audit_start_batch(engine, now_us);
 }
 
-/* The replies are either the pseudonyms, after which the records can be sent, or those to the
- * records. Every failure ends the batch: its events stay in `sending` and are sent again. */
+/* The replies are the pseudonyms, after which the records can be sent, or those to the records, or
+ * to the question what has been recorded. When replies of the latter two are lost, that question is
+ * asked (again) after a pause: events are sent again only if they are not recorded. */
 bool audit_on_replies(struct engine *engine, const struct pipeline *completed, int64_t now_us)
 {
     struct audit *audit = engine->audit;
 
     if (!audit || completed != &audit->pipeline)
         return false;
-    if (audit->stage == AUDIT_AWAITS_PSEUDONYMS && audit->pipeline.status == PIPELINE_COMPLETE)
+    if (audit->stage == AUDIT_AWAITS_PSEUDONYMS && audit_replies_are_complete(audit))
         audit_send_items(engine, now_us);
-    else
+    else if (audit_has_sent_nothing(audit) || audit_replies_are_complete(audit))
         audit_end_batch(engine, now_us);
+    else
+        audit_become_uncertain(audit, now_us);
     return true;
 }
 

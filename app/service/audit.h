@@ -6,9 +6,10 @@
  * events are sent after AUDIT_MAX_DELAY_US at the latest, all other events in the same loop
  * iteration. A process that is killed loses the events that it has not sent yet.
  *
- * A running process drops no event. Events that Redis refuses are sent again, so that some records
- * may be in the log twice after a lost reply. While there is no room for another event, requests
- * that would need one are refused, because no access may go without a record. */
+ * A running process drops no event. Events that Redis refuses are sent again. After a lost reply
+ * the process first asks Redis what it has recorded, so that nothing is recorded twice. While there
+ * is no room for another event, requests that would need one are refused, because no access may go
+ * without a record. */
 #ifndef SERVICE_AUDIT_H
 #define SERVICE_AUDIT_H
 

@@ -124,6 +124,15 @@ static bool engine_open_readiness(struct engine *engine, char ret_error[ENGINE_E
     return engine->readiness != NULL;
 }
 
+/* Makes the connection on which responses to writes wait for replicas, if they have to. */
+static bool engine_open_replicas(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
+{
+    if (engine->config.store_wait_replicas == 0)
+        return true;
+    engine->replicas = replicas_new(&engine->config, ret_error);
+    return engine->replicas != NULL;
+}
+
 /* Makes the cache of responses to use while Redis is unavailable, unless STALE_ANSWERS is 0. */
 static bool engine_open_stale_cache(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
@@ -169,6 +178,7 @@ static const struct {
     {ENGINE_SERVING, engine_open_catalogue},
     {ENGINE_SERVING, engine_open_audit},
     {ENGINE_SERVING, engine_open_readiness},
+    {ENGINE_SERVING, engine_open_replicas},
     {ENGINE_SERVING, engine_open_stale_cache},
     {ENGINE_METRICS, engine_open_schema},
 };
@@ -201,6 +211,7 @@ bool engine_open(struct engine *engine, const char *program, const struct router
 void engine_close(struct engine *engine)
 {
     store_free(engine->store);
+    replicas_free(engine->replicas);
     inflight_free(engine->inflight);
     stale_cache_free(engine->stale_cache);
     audit_free(engine->audit);

@@ -12,6 +12,7 @@
 #include "app/service/audit_chain.h"
 #include "app/service/secrets_reload.h"
 #include "app/store/inflight.h"
+#include "app/store/replicas.h"
 #include "app/store/stale_cache.h"
 #include "app/store/store.h"
 
@@ -24,6 +25,8 @@ struct engine {
     struct config config;
     struct log *log;
     struct store *store;
+    struct replicas
+        *replicas; /* waits for replicas; NULL: STORE_WAIT_REPLICAS is 0, or not serving */
     struct inflight *inflight;         /* this process's writes that Redis has not confirmed yet */
     struct metrics *metrics;           /* shared metrics file; NULL without ENGINE_METRICS */
     struct tokens *tokens;             /* verifies tokens; NULL without ENGINE_TOKENS */
@@ -46,7 +49,7 @@ struct engine {
 enum engine_subsystem {
     ENGINE_METRICS = 1, /* joins the shared metrics file, and writes the schema number to Redis */
     ENGINE_TOKENS = 2,  /* verifies tokens */
-    ENGINE_SERVING = 4, /* catalogue, audit records, stale cache */
+    ENGINE_SERVING = 4, /* catalogue, audit records, stale cache, waiting for replicas */
     ENGINE_SEALING = 8, /* keys for sealing the audit log */
 };
 

@@ -84,14 +84,6 @@ struct str audit_seed(struct arena *arena)
     return (struct str){text, DIGITS};
 }
 
-/* A record about no student, which is appended at once instead of being counted with others. */
-void audit_cmd_add(struct pipeline *pipeline, unsigned shard, const struct audit_record *record)
-{
-    const struct audit_item item = {.record = *record, .student = STR(""), .mode = AUDIT_IMMEDIATE};
-
-    (void)audit_cmd_items(pipeline, shard, &item, 1);
-}
-
 /* ---- items ---- */
 
 /* Numbers of arguments per item: of audit_items.lua and of audit_count_reads.lua. */
@@ -118,6 +110,7 @@ static int audit_put_students(struct arena *arena, const struct audit_item *item
 
 /* Builds the call of audit_items.lua, which makes records of the items. argv has room for it. */
 static struct command *audit_cmd_records(struct pipeline *pipeline, unsigned shard,
+                                         const struct audit_send *send,
                                          const struct audit_item *items, size_t count,
                                          struct str *argv)
 {
@@ -125,9 +118,11 @@ static struct command *audit_cmd_records(struct pipeline *pipeline, unsigned sha
 
     argv[0] = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT);
     argv[1] = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT_READS);
-    keys = audit_put_students(pipeline->arena, items, count, 2, argv, indexes);
+    argv[2] = key_audit_mark(pipeline->arena, shard, send->sender);
+    keys = audit_put_students(pipeline->arena, items, count, 3, argv, indexes);
     argc = keys;
     argv[argc++] = audit_seed(pipeline->arena);
+    argv[argc++] = command_int(pipeline->arena, send->number);
     for (size_t i = 0; i < count; i++, argc += ITEM_ARGS) {
         argv[argc] = items[i].mode == AUDIT_DENIED ? STR("x") : STR("n"); /* refusal, normal */
         argv[argc + 1] = command_int(pipeline->arena, indexes[i]);
@@ -162,15 +157,18 @@ static struct str audit_read_field(struct arena *arena, const struct audit_item 
 /* Builds the call of audit_count_reads.lua, which only counts the items. The sign of a student's
  * index says whether the read succeeded: negative means refused. */
 static struct command *audit_cmd_reads(struct pipeline *pipeline, unsigned shard,
+                                       const struct audit_send *send,
                                        const struct audit_item *items, size_t count,
                                        struct str *argv)
 {
     int indexes[AUDIT_ITEMS_MAX], keys, argc;
 
     argv[0] = key_shard_record(pipeline->arena, shard, SHARD_KEY_AUDIT_READS);
-    keys = audit_put_students(pipeline->arena, items, count, 1, argv, indexes);
+    argv[1] = key_audit_mark(pipeline->arena, shard, send->sender);
+    keys = audit_put_students(pipeline->arena, items, count, 2, argv, indexes);
     argc = keys;
     argv[argc++] = audit_seed(pipeline->arena);
+    argv[argc++] = command_int(pipeline->arena, send->number);
     for (size_t i = 0; i < count; i++, argc += READ_ARGS) {
         argv[argc] =
             command_int(pipeline->arena, items[i].record.success ? indexes[i] : -indexes[i]);
@@ -185,25 +183,44 @@ static struct command *audit_cmd_reads(struct pipeline *pipeline, unsigned shard
  * item decides, because a caller never mixes reads with other items. argv has room for either call.
  */
 struct command *audit_cmd_items(struct pipeline *pipeline, unsigned shard,
-                                const struct audit_item *items, size_t count)
+                                const struct audit_send *send, const struct audit_item *items,
+                                size_t count)
 {
-    size_t argc_max = 3 + count * (AUDIT_STUDENT_KEYS + ITEM_ARGS);
+    size_t argc_max = 5 + count * (AUDIT_STUDENT_KEYS + ITEM_ARGS);
     struct str *argv = arena_array(pipeline->arena, argc_max, sizeof(*argv));
 
     if (!argv || count == 0 ||
         count > AUDIT_ITEMS_MAX) /* a script without arguments fails the pipeline */
         return pipeline_add_script(pipeline, &script_audit_items, 0, 0, NULL);
     return items[0].mode == AUDIT_AGGREGATED
-               ? audit_cmd_reads(pipeline, shard, items, count, argv)
-               : audit_cmd_records(pipeline, shard, items, count, argv);
+               ? audit_cmd_reads(pipeline, shard, send, items, count, argv)
+               : audit_cmd_records(pipeline, shard, send, items, count, argv);
 }
 
-/* Both scripts reply a number, which has no meaning: only a failure is of interest. */
+/* Both scripts reply 1 when the items are recorded. The reply 0 comes when commands of a pipeline
+ * overtook each other, because Redis did not know a script. */
 bool audit_parse_items(const struct command *command, struct problem *p)
 {
     int64_t result;
 
-    return reply_expect_int(command->reply, &result, p);
+    if (!reply_expect_int(command->reply, &result, p))
+        return false;
+    if (result != 1)
+        problem_unavailable(p, 1);
+    return result == 1;
+}
+
+struct command *audit_cmd_fence(struct pipeline *pipeline, unsigned shard,
+                                const struct audit_send *send)
+{
+    return pipeline_add_script(pipeline, &script_audit_fence, 1, 2,
+                               (struct str[]){key_audit_mark(pipeline->arena, shard, send->sender),
+                                              command_int(pipeline->arena, send->number)});
+}
+
+bool audit_parse_fence(const struct command *command, int64_t *ret_number, struct problem *p)
+{
+    return reply_expect_int(command->reply, ret_number, p);
 }
 
 /* The caller needs the pseudonym before it makes a record whose actor is a student other than the

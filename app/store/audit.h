@@ -54,8 +54,6 @@ void audit_student_keys(struct arena *arena, struct str student,
                         struct str ret_keys[AUDIT_STUDENT_KEYS]);
 /* Returns 128 random bits as hexadecimal digits. Its p is NULL when out of memory. */
 struct str audit_seed(struct arena *arena);
-/* Appends a record that is about no single student. */
-void audit_cmd_add(struct pipeline *pipeline, unsigned shard, const struct audit_record *record);
 
 /* ---- items: what the processes of the pool record ---- */
 
@@ -74,12 +72,27 @@ struct audit_item {
 
 enum { AUDIT_ITEMS_MAX = 128 };
 
+/* Identifies a command that records items, so that it cannot run twice, nor after its sender has
+ * given it up. The numbers of a sender grow with each of its commands. */
+struct audit_send {
+    struct str sender; /* random id of the process */
+    int64_t number;    /* from 1 */
+};
+
 /* Records `count` <= AUDIT_ITEMS_MAX items of the shard. Either all items are AUDIT_AGGREGATED or
  * none is. */
 struct command *audit_cmd_items(struct pipeline *pipeline, unsigned shard,
-                                const struct audit_item *items, size_t count);
-/* Parses the reply to audit_cmd_items. Returns false, with the reason in *p, on failure. */
+                                const struct audit_send *send, const struct audit_item *items,
+                                size_t count);
+/* Parses the reply to audit_cmd_items. Returns false, with the reason in *p, when the items were
+ * not recorded. */
 bool audit_parse_items(const struct command *command, struct problem *p);
+/* For a sender whose commands got no reply: asks which of them have run, and forbids the sender's
+ * commands up to send->number in the shard, some of which may still be on their way. */
+struct command *audit_cmd_fence(struct pipeline *pipeline, unsigned shard,
+                                const struct audit_send *send);
+/* Parses the reply to audit_cmd_fence. *ret_number: of the latest command that has run; 0: none. */
+bool audit_parse_fence(const struct command *command, int64_t *ret_number, struct problem *p);
 /* Gets a student's pseudonym; makes one if there is none. */
 struct command *audit_cmd_make_pseudonym(struct pipeline *pipeline, struct str student);
 /* Gets a student's pseudonym if there is one. */

@@ -20,6 +20,7 @@ const struct str key_queues[] = {STR_INIT("queue:{batch}:high"), STR_INIT("queue
                                  STR_INIT("queue:{batch}:low")};
 const struct str key_queue_later = STR_INIT("queue:{batch}:later");
 const struct str key_batches = STR_INIT("batches");
+const struct str key_replicated = STR_INIT("replicated");
 const struct str key_schema = STR_INIT("schema");
 const struct str key_workers = STR_INIT("workers");
 const struct str key_aof_rewrite = STR_INIT("erasures:rewrite");
@@ -173,6 +174,11 @@ struct str key_shard_record(struct arena *arena, unsigned shard, enum shard_key 
     };
 
     return arena_printf(arena, "{%02x}:%s", shard, names[key]);
+}
+
+struct str key_audit_mark(struct arena *arena, unsigned shard, struct str sender)
+{
+    return arena_printf(arena, "{%02x}:audit:from:%.*s", shard, STR_ARG(sender));
 }
 
 /* The value of a hexadecimal digit, which keys have in lower case only. -1: no such digit. */

@@ -116,6 +116,8 @@ enum shard_key {
     SHARD_KEYS
 };
 struct str key_shard_record(struct arena *arena, unsigned shard, enum shard_key key);
+/* {ss}:audit:from:SENDER: which of the commands of a sender have run (audit.h) */
+struct str key_audit_mark(struct arena *arena, unsigned shard, struct str sender);
 /* Gets the shard from the hash tag of a key: 0x2b from {2b}:journal. False: the key has no such
  * tag. */
 bool key_parse_hash_tag(struct str key, unsigned *ret_shard);
@@ -149,6 +151,7 @@ extern const struct str key_dead_letters;
 extern const struct str key_queues[];    /* queue:{batch}:high, :normal, :low, by queue_priority */
 extern const struct str key_queue_later; /* queue:{batch}:later: sorted set of jobs to retry */
 extern const struct str key_batches;     /* batches: sorted set of all batch ids, by time */
+extern const struct str key_replicated;  /* replicated: written before each WAIT (replicas.h) */
 extern const struct str key_schema;      /* schema: see schema.h */
 extern const struct str key_workers;     /* workers: hash of the workers' heartbeats */
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One connection to Redis, by the reader and the buffers of hiredis but without its event loop.
  * link_send() encodes a command into hiredis' output buffer (resp.c) and appends it to the queue
- * `sent`; link_write() writes the buffer to the socket. link_read() reads from the socket into
- * read_buffer, gives that to hiredis' parser slice by slice, and returns after each reply, so that
- * its caller may even close the link between two replies.
+ * `sent` (sent_queue.c); link_write() writes the buffer to the socket. link_read() reads from the
+ * socket into read_buffer, gives that to hiredis' parser slice by slice, and returns after each
+ * reply, so that its caller may even close the link between two replies.
  *
  * The handshake of a new connection loads all Lua scripts into Redis, so a script is called by its
  * digest (EVALSHA). After SCRIPT FLUSH or a failover Redis may not know the digest; the script is
@@ -19,6 +19,7 @@
 #include "app/store/reply.h"
 #include "app/store/resp.h"
 #include "app/store/schema.h"
+#include "app/store/sent_queue.h"
 
 enum {
     LINK_READ_SIZE = 65536, /* bytes of read_buffer */
@@ -27,24 +28,23 @@ enum {
     LINK_ARGV_MAX = COMMAND_ARGC_MAX + 3,
     CONTROL_ARENA_SIZE = 16384,  /* bytes of the first block of control_arena */
     CONTROL_ARENA_MAX = 1 << 20, /* most bytes of control_arena */
+    /* Longest silence of a connection, in multiples of STORE_ROUND_TIMEOUT_MS. A Redis that is
+     * there replies sooner; a host that is gone may never say so, and must be left. */
+    LINK_SILENCE_FACTOR = 3,
 };
 
 struct link {
     const struct config *config;
     struct redis_url address;
-    redisContext *context;      /* connection of hiredis, non-blocking; NULL: closed */
-    struct reply_bounds bounds; /* limits the sizes of replies that context accepts */
-    /* Queue of commands without a reply, oldest first, and its end. */
-    struct command *sent, **sent_end;
-    /* Oldest command whose bytes are still in the write buffer; NULL: none. */
-    struct command *first_unwritten;
-    size_t sent_count;           /* length of the queue */
+    redisContext *context;       /* connection of hiredis, non-blocking; NULL: closed */
+    struct reply_bounds bounds;  /* limits the sizes of replies that context accepts */
+    struct sent_queue sent;      /* commands without a reply */
     struct arena *control_arena; /* memory of `control`, reset for each handshake or PING */
     struct pipeline control;     /* the link's own commands: those of a handshake, or a PING */
     /* Command of the handshake that reads the schema number; NULL: `control` is only a PING. */
     struct command *schema_cmd;
     bool writes_schema;             /* the handshake stores this program's schema number */
-    int block_ms;                   /* milliseconds added to the time limit of commands */
+    int block_ms;                   /* milliseconds added to the longest silence */
     int64_t last_reply_us;          /* time of the latest reply; 0: none yet */
     unsigned generation;            /* number that changes whenever the link is opened or closed */
     char error[160];                /* why the latest connection failed or ended */
@@ -69,7 +69,6 @@ struct link *link_new(const struct config *config, char ret_error[200])
         return NULL;
     }
     link->config = config;
-    link->sent_end = &link->sent;
     error = redis_url_parse(config->redis_url, &link->address);
     if (!error)
         return link;
@@ -86,6 +85,7 @@ void link_free(struct link *link)
         return;
     if (link->context)
         redisFree(link->context);
+    sent_queue_release(&link->sent);
     arena_free(link->control_arena);
     free(link);
 }
@@ -110,44 +110,35 @@ static enum link_event link_fail(struct link *link, enum link_event event, const
 
 /* ---- the queue of commands without a reply ---- */
 
-/* Appends the command to the queue. Its reply will come after those of all commands that are in
- * the queue already. */
-static void link_push_sent(struct link *link, struct command *command)
-{
-    command->next_sent = NULL;
-    *link->sent_end = command;
-    link->sent_end = &command->next_sent;
-    link->sent_count++;
-    if (!link->first_unwritten)
-        link->first_unwritten = command;
-}
-
-/* Keeps sent_end and first_unwritten valid when they refer to the removed command. */
 struct command *link_pop_sent(struct link *link)
 {
-    struct command *command = link->sent;
+    while (link->sent.count > 0) {
+        struct command *command = sent_queue_pop(&link->sent);
 
-    if (!command)
-        return NULL;
-    link->sent = command->next_sent;
-    if (!link->sent)
-        link->sent_end = &link->sent;
-    if (link->first_unwritten == command)
-        link->first_unwritten = command->next_sent;
-    link->sent_count--;
-    return command;
+        if (command)
+            return command;
+    }
+    return NULL;
 }
 
-/* Removes the link's own commands from the queue: each command is taken from the front, and all
- * others are appended again, so their order does not change. */
-static void link_remove_control(struct link *link)
+struct command *link_sent_at(const struct link *link, size_t i)
 {
-    size_t left = link->sent_count;
-    struct command *command;
+    struct command *command = sent_queue_at(&link->sent, i)->command;
 
-    while (left-- > 0 && (command = link_pop_sent(link))) {
-        if (command->pipeline != &link->control)
-            link_push_sent(link, command);
+    return command && command->pipeline != &link->control ? command : NULL;
+}
+
+void link_abandon(struct link *link, size_t i)
+{
+    sent_queue_at(&link->sent, i)->command = NULL;
+}
+
+/* Nobody waits for the replies to the link's own commands any more. */
+static void link_abandon_control(struct link *link)
+{
+    for (size_t i = 0; i < link->sent.count; i++) {
+        if (!link_sent_at(link, i))
+            link_abandon(link, i);
     }
 }
 
@@ -156,7 +147,7 @@ static void link_remove_control(struct link *link)
 /* Encodes the command into the write buffer and appends it to the queue. A script call gets a
  * prefix: EVALSHA with the digest of 40 bytes, or EVAL with the whole script if Redis did not know
  * the digest, and the number of its keys. */
-bool link_send(struct link *link, struct command *command)
+bool link_send(struct link *link, struct command *command, int64_t now_us)
 {
     char key_count[12];
     int argc = 0;
@@ -169,25 +160,37 @@ bool link_send(struct link *link, struct command *command)
         link->argv[argc++] = str_of(key_count);
     }
     memcpy(link->argv + argc, command->argv, (size_t)command->argc * sizeof(*command->argv));
-    if (!resp_append(&link->context->obuf, link->argv, argc + command->argc)) {
+    if (!sent_queue_reserve(&link->sent) ||
+        !resp_append(&link->context->obuf, link->argv, argc + command->argc)) {
         (void)link_fail(link, LINK_BROKEN, "out of memory for a command");
         return false;
     }
-    link_push_sent(link, command);
+    sent_queue_push(&link->sent, command, now_us);
     return true;
 }
 
-/* Writes the write buffer to the socket. The time limit of a pipeline starts now, because a delay
- * of this process between submitting and writing is not the fault of Redis. */
+/* Starts the time limits of the commands that are about to be written: a delay of this process
+ * between submitting and writing is not the fault of Redis. A script that is sent a second time, as
+ * a whole, does not extend the limit of its pipeline. */
+static void link_start_limits(struct link *link, int64_t now_us)
+{
+    for (size_t i = link->sent.count - link->sent.unwritten; i < link->sent.count; i++) {
+        struct sent_entry *entry = sent_queue_at(&link->sent, i);
+
+        entry->sent_us = now_us;
+        if (entry->command && !entry->command->loaded)
+            entry->command->pipeline->submitted_us = now_us;
+    }
+    link->sent.unwritten = 0;
+}
+
 enum link_event link_write(struct link *link, int64_t now_us)
 {
     int ignored; /* hiredis: whether all bytes were written */
 
     if (!link_wants_write(link))
         return LINK_IDLE;
-    for (struct command *command = link->first_unwritten; command; command = command->next_sent)
-        command->pipeline->submitted_us = now_us;
-    link->first_unwritten = NULL;
+    link_start_limits(link, now_us);
     if (redisBufferWrite(link->context, &ignored) != REDIS_OK)
         return link_fail(link, LINK_BROKEN, link->context->errstr);
     if (!link->context->obuf) /* hiredis 0.14 does not check its own sdsempty() */
@@ -236,7 +239,7 @@ static bool link_send_control(struct link *link, int64_t now_us, bool handshake)
     control->status = PIPELINE_SUBMITTED;
     control->submitted_us = now_us;
     for (struct command *command = control->first; command; command = command->next) {
-        if (!link_send(link, command))
+        if (!link_send(link, command, now_us))
             return false;
     }
     return true;
@@ -289,6 +292,7 @@ bool link_open(struct link *link, int64_t now_us)
     if (link_send_control(link, now_us, /* handshake */ true))
         return true;
     (void)link_close(link);
+    (void)link_pop_sent(link); /* the queue has only abandoned commands of the handshake */
     return false;
 }
 
@@ -302,7 +306,7 @@ size_t link_close(struct link *link)
     redisFree(link->context);
     link->context = NULL;
     link->generation++;
-    link_remove_control(link);
+    link_abandon_control(link);
     link->control.status = PIPELINE_FAILED;
     return unfinished ? link->control.count : 0;
 }
@@ -315,28 +319,33 @@ static void link_release_reply(void *reply)
     freeReplyObject(reply);
 }
 
-/* Assigns a reply to the oldest command without one. Returns LINK_REPLY when the caller must
- * process it (*ret_command is set), LINK_READY when it completed the handshake or a PING,
- * LINK_IDLE when there is nothing to process, or an event that ends the connection. Only with
- * LINK_REPLY the caller owns the reply. */
+/* Assigns a reply to the oldest command without one; discards it if that command's owner has given
+ * up. Returns LINK_REPLY when the caller must process it (*ret_command is set), LINK_READY when it
+ * completed the handshake or a PING, LINK_IDLE when there is nothing to process, or an event that
+ * ends the connection. Only with LINK_REPLY the caller owns the reply. */
 static enum link_event link_accept(struct link *link, redisReply *reply, int64_t now_us,
                                    struct command **ret_command)
 {
-    struct command *command = link->sent;
+    struct command *command;
     enum reply_error error = reply_error_of(reply);
     enum link_event event = LINK_IDLE;
 
-    if (!command || error == REPLY_NOT_AUTHENTICATED) {
-        event = link_fail(link, LINK_UNUSABLE, command ? reply->str : "a reply without a command");
+    if (link->sent.count == 0 || error == REPLY_NOT_AUTHENTICATED) {
+        event = link_fail(link, LINK_UNUSABLE,
+                          link->sent.count > 0 ? reply->str : "a reply without a command");
         freeReplyObject(reply);
         return event;
     }
-    (void)link_pop_sent(link);
+    command = sent_queue_pop(&link->sent);
     link->last_reply_us = now_us;
+    if (!command) {
+        freeReplyObject(reply);
+        return LINK_IDLE;
+    }
     /* NOSCRIPT: send the whole script once. When out of memory, the error is its reply. */
     if (error == REPLY_NO_SCRIPT && command->script && !command->loaded) {
         command->loaded = true;
-        if (link_send(link, command)) {
+        if (link_send(link, command, now_us)) {
             freeReplyObject(reply);
             return LINK_IDLE;
         }
@@ -411,20 +420,26 @@ enum link_event link_read(struct link *link, int64_t now_us, struct command **re
 
 /* ---- time ---- */
 
-/* The limit depends on the oldest command: the link's own commands have that of connecting, all
- * others that of a round trip. */
+/* A handshake has the time limit of connecting, since its beginning. Otherwise the silence is
+ * limited: the time since the latest reply, or since the oldest command was written if that is
+ * later. */
 int64_t link_time_left_us(const struct link *link, int64_t now_us)
 {
     const struct config *config = link->config;
-    const struct pipeline *pipeline;
-    int limit_ms;
+    int64_t since_us, limit_ms;
 
-    if (!link->sent)
+    if (link->sent.count == 0)
         return INT64_MAX;
-    pipeline = link->sent->pipeline;
-    limit_ms = pipeline == &link->control ? config->store_connect_timeout_ms
-                                          : config->store_round_timeout_ms + link->block_ms;
-    return pipeline->submitted_us + limit_ms * INT64_C(1000) - now_us;
+    if (link_in_handshake(link)) {
+        since_us = link->control.submitted_us;
+        limit_ms = config->store_connect_timeout_ms;
+    } else {
+        since_us = sent_queue_at(&link->sent, 0)->sent_us;
+        if (since_us < link->last_reply_us)
+            since_us = link->last_reply_us;
+        limit_ms = LINK_SILENCE_FACTOR * config->store_round_timeout_ms + link->block_ms;
+    }
+    return since_us + limit_ms * INT64_C(1000) - now_us;
 }
 
 enum link_event link_check_time_limit(struct link *link, int64_t now_us)
@@ -434,11 +449,9 @@ enum link_event link_check_time_limit(struct link *link, int64_t now_us)
                : link_fail(link, LINK_TIMED_OUT, "Redis did not reply in time");
 }
 
-/* Counts from the time at which the pipeline of the oldest command was last written; before that,
- * from the time at which it was submitted. */
 int64_t link_wait_us(const struct link *link, int64_t now_us)
 {
-    return link->sent ? now_us - link->sent->pipeline->submitted_us : 0;
+    return link->sent.count > 0 ? now_us - sent_queue_at(&link->sent, 0)->sent_us : 0;
 }
 
 int64_t link_last_reply_us(const struct link *link)
@@ -470,7 +483,7 @@ bool link_wants_write(const struct link *link)
 
 size_t link_sent_count(const struct link *link)
 {
-    return link->sent_count;
+    return link->sent.count;
 }
 
 const char *link_error(const struct link *link)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A link is one connection to Redis: its write and read buffers, the queue of commands whose
  * replies are outstanding, the handshake of a new connection (AUTH, SELECT, loading of the Lua
- * scripts, check of the schema number), and time limits.
+ * scripts, check of the schema number), and the time limits of the connection itself: of its
+ * handshake, and for its silence (commands wait, and no reply comes).
  *
  * Redis replies in the order of the commands, so a reply belongs to the oldest command of the
  * queue. A link does not decide about retries, the circuit breaker or the order of pipelines. Its
@@ -22,7 +23,7 @@ enum link_event {
     LINK_READY,     /* all replies to the handshake, or to link_ping, have arrived */
     LINK_BROKEN,    /* the connection ended; a new one may work at once */
     LINK_UNUSABLE,  /* Redis cannot be used: a new connection would fail in the same way */
-    LINK_TIMED_OUT, /* the oldest command got no reply in time */
+    LINK_TIMED_OUT, /* the handshake took too long, or the link was silent for too long */
 };
 
 /* Creates a closed link. NULL with the reason in ret_error: out of memory, or redis_url is
@@ -31,7 +32,7 @@ struct link *link_new(const struct config *config, char ret_error[200]);
 void link_free(struct link *link); /* accepts NULL */
 /* From the next handshake on, the link stores this program's schema number in Redis (schema.h). */
 void link_enable_schema_write(struct link *link);
-/* Extends the time limit of commands by ms, for commands that Redis may block for so long. */
+/* Extends the longest silence by ms, for commands that Redis may block for so long. */
 void link_allow_blocking(struct link *link, int ms);
 
 /* Opens a connection and queues its handshake, without waiting for either. False: nothing is open,
@@ -51,10 +52,10 @@ bool link_ping(struct link *link, int64_t now_us);
 
 /* Appends the command to the write buffer and to the queue. False: out of memory, and neither
  * has changed. */
-bool link_send(struct link *link, struct command *command);
+bool link_send(struct link *link, struct command *command, int64_t now_us);
 /* Writes as many bytes of the write buffer as the socket accepts. Returns LINK_IDLE, or an event
- * that ends the connection. The time limit of the commands starts here, so that a delay between
- * link_send() and this call does not count. */
+ * that ends the connection. Sets submitted_us of the pipelines of these commands: their time limit
+ * starts here, so that a delay between link_send() and this call does not count. */
 enum link_event link_write(struct link *link, int64_t now_us);
 /* Reads until the next event. To be called again after LINK_REPLY and LINK_READY, until it returns
  * another event. With LINK_REPLY, *ret_command is no longer in the queue and the caller owns
@@ -62,17 +63,24 @@ enum link_event link_write(struct link *link, int64_t now_us);
  * a whole; this is not an event. */
 enum link_event link_read(struct link *link, int64_t now_us, struct command **ret_command,
                           redisReply **ret_reply);
-/* Removes the oldest command from the queue of commands without a reply and returns it; NULL: the
- * queue is empty. For a closed link. */
+/* Removes the oldest command from the queue of commands without a reply and returns it; NULL: no
+ * owner waits for a reply any more. For a closed link. */
 struct command *link_pop_sent(struct link *link);
+/* The command at position i < link_sent_count() of the queue, 0 being the oldest. NULL: it is the
+ * link's own, or its owner has given up. */
+struct command *link_sent_at(const struct link *link, size_t i);
+/* The owner of the command at position i gives up. The link does not use the command any more: it
+ * reads the reply and discards it. */
+void link_abandon(struct link *link, size_t i);
 
-/* Microseconds until the oldest command times out, 0 or negative when it has; INT64_MAX: no
- * command waits for a reply. */
+/* Microseconds until a time limit of the connection is reached, 0 or negative when it is;
+ * INT64_MAX: nothing waits for a reply. */
 int64_t link_time_left_us(const struct link *link, int64_t now_us);
-/* LINK_TIMED_OUT if the oldest command has timed out, else LINK_IDLE. Call link_read() first: the
- * reply may have arrived while this process was busy. */
+/* LINK_TIMED_OUT if a time limit of the connection is reached, else LINK_IDLE. Call link_read()
+ * first: the reply may have arrived while this process was busy. */
 enum link_event link_check_time_limit(struct link *link, int64_t now_us);
-/* Microseconds since the oldest command without a reply was written; 0: there is none. */
+/* Microseconds since the oldest command without a reply was written, even if its owner has given
+ * up; 0: there is none. */
 int64_t link_wait_us(const struct link *link, int64_t now_us);
 int64_t link_last_reply_us(const struct link *link); /* time of the latest reply; 0: none yet */
 

@@ -15,6 +15,11 @@ void pipeline_init(struct pipeline *pipeline, struct arena *arena, void *owner)
     pipeline->last = &pipeline->first;
 }
 
+int64_t pipeline_time_left_us(const struct pipeline *pipeline, int64_t now_us)
+{
+    return pipeline->submitted_us + pipeline->limit_us - now_us;
+}
+
 void pipeline_clear(struct pipeline *pipeline)
 {
     pipeline_init(pipeline, pipeline->arena, pipeline->owner);
@@ -104,4 +109,24 @@ struct str command_int(struct arena *arena, int64_t value)
     buf_init(&text, arena);
     buf_int(&text, value);
     return text.failed ? (struct str){0} : buf_view(&text);
+}
+
+void pipeline_queue_push(struct pipeline_queue *queue, struct pipeline *pipeline)
+{
+    pipeline->next = NULL;
+    if (queue->first)
+        queue->last->next = pipeline;
+    else
+        queue->first = pipeline;
+    queue->last = pipeline;
+}
+
+/* `last` needs no change: it is not read while the queue is empty. */
+struct pipeline *pipeline_queue_pop(struct pipeline_queue *queue)
+{
+    struct pipeline *pipeline = queue->first;
+
+    if (pipeline)
+        queue->first = pipeline->next;
+    return pipeline;
 }

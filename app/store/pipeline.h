@@ -31,7 +31,6 @@ struct command {
     redisReply *reply;    /* released with the pipeline's arena; NULL until it has arrived */
     struct command *next; /* next command of the same pipeline */
     struct pipeline *pipeline;
-    struct command *next_sent; /* next in the queue of commands without a reply (link.c) */
 };
 
 enum pipeline_status {
@@ -52,11 +51,24 @@ struct pipeline {
     bool retried;    /* it was sent twice, or must not be sent again */
     /* When it was last written to the socket; until then, when it was submitted. */
     int64_t submitted_us;
-    struct command *replica_wait; /* the WAIT that the store appended; NULL: none */
-    struct pipeline *next;        /* next pipeline in the same queue of the store */
+    /* Longest wait for its replies, from submitted_us; 0, until it is submitted: the store's. */
+    int64_t limit_us;
+    struct pipeline *next; /* next pipeline in the same queue */
 };
 
+/* A first-in, first-out queue of pipelines. A queue of zeros is empty. `last` is only valid while
+ * `first` is not NULL. */
+struct pipeline_queue {
+    struct pipeline *first, *last;
+};
+
+void pipeline_queue_push(struct pipeline_queue *queue, struct pipeline *pipeline);
+/* Removes and returns the oldest pipeline; NULL: the queue is empty. */
+struct pipeline *pipeline_queue_pop(struct pipeline_queue *queue);
+
 void pipeline_init(struct pipeline *pipeline, struct arena *arena, void *owner);
+/* Microseconds until a submitted pipeline has waited too long; 0 or negative: it has. */
+int64_t pipeline_time_left_us(const struct pipeline *pipeline, int64_t now_us);
 /* Removes all commands, so that the owner can add new ones. Replies stay valid until the arena is
  * reset. */
 void pipeline_clear(struct pipeline *pipeline);

@@ -20,15 +20,8 @@
 #include "app/store/reply.h"
 
 static const int64_t HEARTBEAT_US = 1000000; /* idle time after which a PING is sent */
-/* Longest wait for a reply while Redis counts as responsive: half of the time that a probe of
- * /ready allows. */
-static const int64_t RESPONSIVE_US = 100000;
-
-/* A first-in, first-out queue of pipelines. A queue of zeros is empty. `last` is only valid while
- * `first` is not NULL. */
-struct pipeline_queue {
-    struct pipeline *first, *last;
-};
+/* Longest wait for a reply while Redis counts as responsive: a shorter stall is latency. */
+static const int64_t RESPONSIVE_US = 1000000;
 
 struct store {
     const struct config *config;
@@ -38,6 +31,10 @@ struct store {
     /* Pipelines with writes, which wait for the end of the handshake. */
     struct pipeline_queue deferred;
     struct store_counts counts;
+    int64_t limit_us; /* longest wait for the replies of a pipeline that has no limit of its own */
+    /* Until then no pipeline can have waited too long: the earliest end of a limit, or a time
+     * before it. */
+    int64_t next_late_us;
     int64_t last_heartbeat_us; /* when store_tick last sent a PING on an idle connection */
     bool connected_before;     /* at least one connection was opened */
 };
@@ -53,6 +50,7 @@ struct store *store_new(const struct config *config, char ret_error[200])
         return NULL;
     }
     store->config = config;
+    store->limit_us = config->store_round_timeout_ms * INT64_C(1000);
     breaker_init(&store->breaker, config->store_breaker_failures,
                  config->store_breaker_open_ms * INT64_C(1000));
     store->link = link_new(config, ret_error);
@@ -79,31 +77,15 @@ void store_enable_schema_write(struct store *store)
 
 void store_allow_blocking(struct store *store, int ms)
 {
+    store->limit_us += ms * INT64_C(1000);
     link_allow_blocking(store->link, ms);
 }
 
 /* ---- queues and outcomes ---- */
 
-/* Appends the pipeline at the end of the queue. */
-static void pipeline_queue_push(struct pipeline_queue *queue, struct pipeline *pipeline)
+static int64_t min_us(int64_t a_us, int64_t b_us)
 {
-    pipeline->next = NULL;
-    if (queue->first)
-        queue->last->next = pipeline;
-    else
-        queue->first = pipeline;
-    queue->last = pipeline;
-}
-
-/* Removes and returns the oldest pipeline of the queue; NULL: the queue is empty. `last` needs no
- * change: it is not read while the queue is empty. */
-static struct pipeline *pipeline_queue_pop(struct pipeline_queue *queue)
-{
-    struct pipeline *pipeline = queue->first;
-
-    if (pipeline)
-        queue->first = pipeline->next;
-    return pipeline;
+    return a_us < b_us ? a_us : b_us;
 }
 
 struct pipeline *store_next_done(struct store *store)
@@ -152,9 +134,8 @@ static bool store_connect(struct store *store, int64_t now_us)
 static void store_send_pipeline(struct store *store, struct pipeline *pipeline, int64_t now_us)
 {
     pipeline->status = PIPELINE_SUBMITTED;
-    pipeline->submitted_us = now_us;
     for (struct command *command = pipeline->first; command; command = command->next) {
-        if (link_send(store->link, command))
+        if (link_send(store->link, command, now_us))
             continue;
         /* Marked as retried so that store_disconnect fails this pipeline. Sending it again would
          * fail for lack of memory again. */
@@ -168,23 +149,6 @@ static void store_send_pipeline(struct store *store, struct pipeline *pipeline, 
     }
 }
 
-/* With STORE_WAIT_REPLICAS a write counts as done only when that many replicas have it, so the
- * command WAIT is appended to a pipeline with writes. Its own time limit is half of that of the
- * round trip, which leaves the other half for the writes. A pipeline that is submitted a second
- * time, after waiting for a handshake, has its WAIT already. */
-static void store_add_replica_wait(const struct store *store, struct pipeline *pipeline)
-{
-    int replicas = store->config->store_wait_replicas;
-    struct str count, timeout_ms;
-
-    if (replicas == 0 || !pipeline->has_writes || pipeline->replica_wait)
-        return;
-    count = command_int(pipeline->arena, replicas);
-    timeout_ms = command_int(pipeline->arena, store->config->store_round_timeout_ms / 2 + 1);
-    pipeline->replica_wait =
-        pipeline_add(pipeline, COMMAND_READ, 3, (struct str[]){STR("WAIT"), count, timeout_ms});
-}
-
 /* Sends, defers, or finishes the pipeline at once (failed when it ran out of memory or the circuit
  * is not closed, complete when it has no commands).
  *
@@ -194,7 +158,10 @@ static void store_add_replica_wait(const struct store *store, struct pipeline *p
  * if the handshake fails the connection is closed before they are read. */
 void store_submit(struct store *store, struct pipeline *pipeline, int64_t now_us)
 {
-    store_add_replica_wait(store, pipeline);
+    pipeline->submitted_us = now_us;
+    if (pipeline->limit_us == 0)
+        pipeline->limit_us = store->limit_us;
+    store->next_late_us = min_us(store->next_late_us, now_us + pipeline->limit_us);
     if (pipeline->failed) {
         store_finish_pipeline(store, pipeline, PIPELINE_FAILED);
     } else if (pipeline->count == 0) {
@@ -230,6 +197,15 @@ static bool store_may_retry(const struct store *store, const struct pipeline *pi
            store->breaker.state == BREAKER_CLOSED;
 }
 
+/* Submits a pipeline for a second time. What it has waited counts: its limit covers both times. */
+static void store_submit_again(struct store *store, struct pipeline *pipeline, int64_t now_us)
+{
+    int64_t left_us = pipeline_time_left_us(pipeline, now_us);
+
+    pipeline->limit_us = left_us > 0 ? left_us : 1;
+    store_submit(store, pipeline, now_us);
+}
+
 /* Submits a pipeline again after discarding the replies that it already has. */
 static void store_retry(struct store *store, struct pipeline *pipeline, int64_t now_us)
 {
@@ -239,7 +215,7 @@ static void store_retry(struct store *store, struct pipeline *pipeline, int64_t 
         command->reply = NULL;
         command->loaded = false;
     }
-    store_submit(store, pipeline, now_us);
+    store_submit_again(store, pipeline, now_us);
 }
 
 /* Closes the connection, and fails or sends again every pipeline that has commands without a
@@ -296,17 +272,6 @@ static void store_count_reply(struct store *store, const struct command *command
         store->breaker.failures = 0;
 }
 
-/* True when no replica has to confirm the pipeline's writes, or when the reply to WAIT shows that
- * enough replicas have them. */
-static bool store_has_enough_replicas(const struct store *store, const struct pipeline *pipeline)
-{
-    int64_t count = 0;
-
-    return !pipeline->replica_wait ||
-           (reply_int(pipeline->replica_wait->reply, &count) == REPLY_OK &&
-            count >= store->config->store_wait_replicas);
-}
-
 /* Stores a reply in its command; the arena of the pipeline frees it. The last reply of a pipeline
  * finishes the pipeline. When out of memory, the reply is freed and stays NULL, which readers
  * of replies treat as an error. */
@@ -315,20 +280,11 @@ static void store_accept_reply(struct store *store, struct command *command, red
 {
     struct pipeline *pipeline = command->pipeline;
 
-    /* When Redis did not know a script, link.c sent it again, after WAIT. If the reply to WAIT
-     * comes while others are missing, WAIT is sent once more, to follow that script. */
-    if (command == pipeline->replica_wait && pipeline->reply_count + 1 < pipeline->count &&
-        link_send(store->link, command)) {
-        freeReplyObject(reply);
-        return;
-    }
     store_count_reply(store, command, reply_error_of(reply), now_us);
     if (arena_defer(pipeline->arena, store_release_reply, reply))
         command->reply = reply;
     if (++pipeline->reply_count == pipeline->count)
-        store_finish_pipeline(store, pipeline,
-                              store_has_enough_replicas(store, pipeline) ? PIPELINE_COMPLETE
-                                                                         : PIPELINE_FAILED);
+        store_finish_pipeline(store, pipeline, PIPELINE_COMPLETE);
 }
 
 /* The handshake or a PING was confirmed: closes the circuit and sends the deferred pipelines. */
@@ -338,7 +294,7 @@ static void store_on_handshake(struct store *store, int64_t now_us)
 
     breaker_success(&store->breaker);
     while ((pipeline = pipeline_queue_pop(&store->deferred)))
-        store_submit(store, pipeline, now_us);
+        store_submit_again(store, pipeline, now_us);
 }
 
 /* link_read returns one event at a time. Any event other than a reply, a confirmed handshake and
@@ -369,18 +325,6 @@ void store_on_ready(struct store *store, int64_t now_us)
 
 /* ---- time ---- */
 
-/* Closes the connection when the oldest command has timed out. Replies come in the order of the
- * commands, so the oldest command is the first to time out. Replies that have arrived are read
- * first: this process may have been too busy to read them in time. */
-static void store_check_time_limit(struct store *store, int64_t now_us)
-{
-    if (link_time_left_us(store->link, now_us) > 0)
-        return;
-    store_on_ready(store, now_us);
-    if (link_check_time_limit(store->link, now_us) == LINK_TIMED_OUT)
-        store_disconnect(store, now_us, LINK_TIMED_OUT);
-}
-
 /* Sends a probe: the handshake of a new connection if there is none, else a PING. */
 static void store_probe(struct store *store, int64_t now_us)
 {
@@ -391,9 +335,75 @@ static void store_probe(struct store *store, int64_t now_us)
     store_flush(store, now_us);
 }
 
-static int64_t min_us(int64_t a_us, int64_t b_us)
+/* Fails the pipeline if it has waited too long. */
+static void store_fail_if_late(struct store *store, struct pipeline *pipeline, int64_t now_us)
 {
-    return a_us < b_us ? a_us : b_us;
+    int64_t left_us = pipeline_time_left_us(pipeline, now_us);
+
+    if (left_us <= 0)
+        store_fail_pipeline(store, pipeline, store->counts.timeouts);
+    else
+        store->next_late_us = min_us(store->next_late_us, now_us + left_us);
+}
+
+/* Fails the pipelines that have waited too long, sent or deferred. The commands of the sent ones
+ * stay in the queue of the link without their owner, so that the connection need not be closed. */
+static void store_fail_late(struct store *store, int64_t now_us)
+{
+    struct pipeline_queue deferred = store->deferred;
+    struct pipeline *pipeline;
+    struct command *command;
+
+    store->next_late_us = INT64_MAX;
+    for (size_t i = 0; i < link_sent_count(store->link); i++) {
+        command = link_sent_at(store->link, i);
+        if (command && command->pipeline->status == PIPELINE_SUBMITTED)
+            store_fail_if_late(store, command->pipeline, now_us);
+        if (command && command->pipeline->status != PIPELINE_SUBMITTED)
+            link_abandon(store->link, i);
+    }
+    store->deferred = (struct pipeline_queue){NULL, NULL};
+    while ((pipeline = pipeline_queue_pop(&deferred))) {
+        store_fail_if_late(store, pipeline, now_us);
+        if (pipeline->status == PIPELINE_SUBMITTED)
+            pipeline_queue_push(&store->deferred, pipeline);
+    }
+}
+
+/* Microseconds until the oldest command has waited for longer than a pipeline may, so that no other
+ * pipeline would be served in time either. INT64_MAX: the circuit is not closed, or nothing waits.
+ */
+static int64_t store_time_to_stall_us(const struct store *store, int64_t now_us)
+{
+    if (store->breaker.state != BREAKER_CLOSED || link_sent_count(store->link) == 0)
+        return INT64_MAX;
+    return store->limit_us - link_wait_us(store->link, now_us);
+}
+
+/* Microseconds until any time limit is reached. */
+static int64_t store_time_left_us(const struct store *store, int64_t now_us)
+{
+    return min_us(
+        min_us(link_time_left_us(store->link, now_us), store_time_to_stall_us(store, now_us)),
+        store->next_late_us - now_us);
+}
+
+/* Applies the time limits, each on its own: of the pipelines, of a stall, which opens the circuit
+ * but leaves the connection alone, and of the connection. Replies that have arrived are read first:
+ * this process may have been too busy to read them in time. The PING that a stall causes is queued
+ * behind all commands that wait, so its reply closes the circuit as soon as Redis is back. */
+static void store_check_time_limits(struct store *store, int64_t now_us)
+{
+    if (store_time_left_us(store, now_us) > 0)
+        return;
+    store_on_ready(store, now_us);
+    store_fail_late(store, now_us);
+    if (link_check_time_limit(store->link, now_us) == LINK_TIMED_OUT) {
+        store_disconnect(store, now_us, LINK_TIMED_OUT);
+    } else if (store_time_to_stall_us(store, now_us) <= 0) {
+        breaker_failure(&store->breaker, now_us, /* at_once */ true);
+        store_probe(store, now_us);
+    }
 }
 
 /* A connection is idle when no reply is outstanding and neither a reply nor a heartbeat was within
@@ -403,8 +413,8 @@ int64_t store_tick(struct store *store, int64_t now_us)
     int64_t next_us;
     bool idle;
 
-    store_check_time_limit(store, now_us);
-    next_us = min_us(link_time_left_us(store->link, now_us), HEARTBEAT_US);
+    store_check_time_limits(store, now_us);
+    next_us = min_us(store_time_left_us(store, now_us), HEARTBEAT_US);
     idle = store->breaker.state == BREAKER_CLOSED && link_sent_count(store->link) == 0 &&
            now_us - link_last_reply_us(store->link) >= HEARTBEAT_US &&
            now_us - store->last_heartbeat_us >= HEARTBEAT_US;

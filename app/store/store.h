@@ -5,12 +5,14 @@
  * returns the pipelines whose replies are complete. Commands are executed in the order in which
  * they were submitted, so a later command sees the effects of earlier ones.
  *
- * When a reply takes longer than STORE_ROUND_TIMEOUT_MS or the connection breaks, the connection
- * is closed, and replies that might still arrive on it are never read (hazards H2, H3). A pipeline
- * that only reads and that a broken connection lost is sent once more on a new connection. A
- * pipeline with writes, which may or may not have been executed, and a pipeline that timed out
- * become PIPELINE_FAILED. After failures the circuit breaker (breaker.h) opens: the store then
- * fails pipelines at once instead of letting them wait, and sends a probe at intervals to find out
+ * A pipeline whose replies take longer than its limit becomes PIPELINE_FAILED. The connection
+ * stays: the late replies are read and discarded, so that each later one still belongs to its
+ * command (hazards H2, H3). When the oldest command has waited for STORE_ROUND_TIMEOUT_MS, the
+ * circuit breaker (breaker.h) opens: the store then fails pipelines at once instead of letting them
+ * wait, until Redis has caught up. A connection that is silent for three times as long, or breaks,
+ * is closed. A pipeline that only reads and that a broken connection lost is sent once more on a
+ * new connection, within its limit; one with writes, which may or may not have been executed,
+ * becomes PIPELINE_FAILED. While there is no connection a probe is sent at intervals to find out
  * whether Redis is back. */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -38,12 +40,13 @@ void store_free(struct store *store); /* accepts NULL */
 /* For programs that write to the store: from now on each new connection stores this program's
  * schema number (the number of the format of all records, schema.h). */
 void store_enable_schema_write(struct store *store);
-/* Adds ms to the time limit of every round trip, for programs with commands that Redis itself may
- * block for that long. */
+/* Adds ms to STORE_ROUND_TIMEOUT_MS, for programs with commands that Redis itself may block for
+ * that long. */
 void store_allow_blocking(struct store *store, int ms);
 
-/* Sends the pipeline or, when that is not possible, fails it. The store owns the pipeline until
- * store_next_done() returns it, which may happen right after this call. */
+/* Sends the pipeline or, when that is not possible, fails it. Its limit_us is the longest wait for
+ * its replies, from when it is written; 0: STORE_ROUND_TIMEOUT_MS. The store owns the pipeline
+ * until store_next_done() returns it, which may happen right after this call. */
 void store_submit(struct store *store, struct pipeline *pipeline, int64_t now_us);
 /* Writes the commands of the submitted pipelines to the socket. */
 void store_flush(struct store *store, int64_t now_us);
@@ -67,9 +70,9 @@ struct pipeline *store_next_done(struct store *store);
 enum store_state store_circuit(const struct store *store, uint64_t *ret_failures,
                                int64_t *ret_opened_at_ms);
 bool store_connected(const struct store *store);
-/* Whether Redis replies quickly. False while the circuit is not closed, and while the oldest
- * command without a reply has waited for more than 100 ms. Since an idle connection gets a PING
- * every second, a Redis that hangs is noticed within about 1.1 s even when no request uses it. */
+/* Whether Redis replies. False while the circuit is not closed, and while the oldest command
+ * without a reply has waited for more than a second. Since an idle connection gets a PING every
+ * second, a Redis that hangs is noticed within about two seconds even when no request uses it. */
 bool store_responsive(const struct store *store, int64_t now_us);
 size_t store_sent_count(const struct store *store); /* number of commands without a reply */
 /* Why the latest connection failed or ended; "": none did. */

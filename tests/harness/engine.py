@@ -16,7 +16,7 @@ from harness.ctl import run_ctl
 from harness.deployment import read_env
 from harness.model import COMPONENTS
 from harness.process import alive, children, program
-from harness.redis_server import LONG_TIMEOUTS
+from harness.redis_server import LONG_TIMEOUTS, without_none
 from harness.token import make_token
 from harness.wait import wait_for
 
@@ -37,7 +37,7 @@ class Engine:
     def __init__(self, may_crash=False, **settings):
         self.may_crash, binaries = may_crash, bin_dir()
         self.state_dir = Path(tempfile.mkdtemp(prefix="me-"))
-        self.environment = {
+        defaults = {
             **os.environ,
             "STATE_DIR": str(self.state_dir),
             "PORT": "0",
@@ -47,8 +47,8 @@ class Engine:
             "APPENDFSYNC": "everysec",
             "POOL_SIZE": "2",
             **LONG_TIMEOUTS,
-            **{name: str(value) for name, value in settings.items()},
         }
+        self.environment = without_none({**defaults, **settings})
         self.values = {}
 
     def __enter__(self):

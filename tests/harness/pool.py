@@ -11,7 +11,7 @@ from harness.binaries import ROOT, assert_no_report, bin_dir, sanitizer_options
 from harness.fastcgi import FastCgi
 from harness.model import COMPONENTS
 from harness.process import alive, children, program
-from harness.redis_server import LONG_TIMEOUTS
+from harness.redis_server import LONG_TIMEOUTS, without_none
 from harness.token import make_token
 from harness.wait import LIMIT_S, wait_for
 
@@ -30,7 +30,7 @@ class Pool:
         self.folder = Path(tempfile.mkdtemp(prefix="mp-"))
         self.socket_path = self.folder / "pool.sock"
         self.size, self._umask = size, umask
-        self.environment = {
+        defaults = {
             "PATH": os.environ["PATH"],
             "ENVIRONMENT": "test",
             "REDIS_URL": redis_url,
@@ -41,8 +41,8 @@ class Pool:
             "DRAIN_TIMEOUT_S": "2",  # tests may end with connections open, or Redis away
             **LONG_TIMEOUTS,
             **sanitizer_options(quarantine_size_mb=1, thread_local_quarantine_size_kb=64),
-            **{name: str(value) for name, value in environment.items()},
         }
+        self.environment = without_none({**defaults, **environment})
         self.process = None
 
     def __enter__(self):

@@ -15,9 +15,15 @@ import redis
 from harness.wait import wait_for
 
 # For an engine whose test is not about a Redis that hangs: with other load even a healthy one may
-# need longer than the 200 ms that the engine waits otherwise.
+# need longer than the second that the engine waits otherwise.
 LONG_TIMEOUTS = {"STORE_ROUND_TIMEOUT_MS": "5000", "STORE_CONNECT_TIMEOUT_MS": "5000"}
-SHORT_TIMEOUTS = {"STORE_ROUND_TIMEOUT_MS": "200", "STORE_CONNECT_TIMEOUT_MS": "200"}
+# None removes a setting, so that the engine waits as long as it does by default.
+DEFAULT_TIMEOUTS = dict.fromkeys(LONG_TIMEOUTS)
+
+
+def without_none(settings):
+    """The settings as texts; those that are None are left out."""
+    return {name: str(value) for name, value in settings.items() if value is not None}
 
 
 class RedisServer:

@@ -57,7 +57,7 @@ static void presets_fill_what_is_not_set(void)
     CU_ASSERT_STRING_EQUAL(config.log_level, "info");
     CU_ASSERT_STRING_EQUAL(config.redis_url, "redis://127.0.0.1:6379/0");
     CU_ASSERT_STRING_EQUAL(config.jwt_issuer, "");
-    CU_ASSERT_EQUAL(config.store_round_timeout_ms, 200);
+    CU_ASSERT_EQUAL(config.store_round_timeout_ms, 1000);
     CU_ASSERT_EQUAL(config.max_requests, 1000000);
     CU_ASSERT_STRING_EQUAL(config.jwt_secret, SECRET_A);
     CU_ASSERT_PTR_NULL(config.jwt_secret_file);
@@ -360,7 +360,7 @@ static void printing_shows_every_setting_but_no_secret(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(text, "JWT_SECRET=(set)\n"));
     CU_ASSERT_PTR_NOT_NULL(strstr(text, "REDIS_PASSWORD=(not set)\n"));
     CU_ASSERT_PTR_NOT_NULL(strstr(text, "JWT_ISSUER=\n"));
-    CU_ASSERT_PTR_NOT_NULL(strstr(text, "STORE_ROUND_TIMEOUT_MS=200\n"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "STORE_ROUND_TIMEOUT_MS=1000\n"));
     CU_ASSERT_PTR_NULL(strstr(text, SECRET_A));
     free(text);
     done();

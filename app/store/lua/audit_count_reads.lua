@@ -2,13 +2,17 @@
 -- Counts reads in a hash, from which audit_aggregate makes records later. This is by far the most
 -- frequent script, so it gets as few texts as possible.
 -- KEYS[1]  counted reads
--- KEYS[2...]  per student: pseudonym, tombstone, profile
+-- KEYS[2]  the sender's mark
+-- KEYS[3...]  per student: pseudonym, tombstone, profile
 -- ARGV[1]  seed for pseudonyms
--- ARGV[2...]  per read: index in KEYS of its student's keys (0: no student, negative: the read was
+-- ARGV[2]  number of this command of the sender
+-- ARGV[3...]  per read: index in KEYS of its student's keys (0: no student, negative: the read was
 --          refused), count, first request's id, the field of the hash without the pseudonym
--- Returns  1
+-- Returns  1; 0 nothing was done, because this command or a later one has run
+-- include lib/audit_once.lua
 -- include lib/audit_record.lua
-for i = 2, #ARGV, 4 do
+if not audit_is_new(KEYS[2], ARGV[2]) then return 0 end
+for i = 3, #ARGV, 4 do
   local index, pseudonym = tonumber(ARGV[i]), ''
   if index ~= 0 then
     pseudonym = audit_pseudonym(math.abs(index), ARGV[1], index < 0 and 'x' or 'r')

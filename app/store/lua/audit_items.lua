@@ -3,13 +3,17 @@
 -- ones are counted, so that a flood of refusals makes two records a minute.
 -- KEYS[1]  audit log
 -- KEYS[2]  counted reads
--- KEYS[3...]  per student: pseudonym, tombstone, profile
+-- KEYS[3]  the sender's mark
+-- KEYS[4...]  per student: pseudonym, tombstone, profile
 -- ARGV[1]  seed for pseudonyms
--- ARGV[2...]  per item: mode ('n' record, 'x' refusal), index in KEYS of its student's keys (0: no
+-- ARGV[2]  number of this command of the sender
+-- ARGV[3...]  per item: mode ('n' record, 'x' refusal), index in KEYS of its student's keys (0: no
 --          student), minute, the 8 texts of the record
--- Returns  1
+-- Returns  1; 0 nothing was done, because this command or a later one has run
+-- include lib/audit_once.lua
 -- include lib/audit_record.lua
-for i = 2, #ARGV, 11 do
+if not audit_is_new(KEYS[3], ARGV[2]) then return 0 end
+for i = 3, #ARGV, 11 do
   local index, first, pseudonym = tonumber(ARGV[i + 1]), i + 3, ''
   if index > 0 then
     pseudonym = audit_pseudonym(index, ARGV[1], ARGV[first + 4] == '0' and 'x' or 'r')

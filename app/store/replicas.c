@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Pipelines wait in two queues: `covered` by the WAIT that is on its way, and `added` after it was
+ * sent. Its reply finishes the covered ones, or joins them to the added ones for the next WAIT. The
+ * connection is a whole store: handshake, probes and time limits are the same as for the main one.
+ */
+#include "app/store/replicas.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "app/store/keys.h"
+#include "app/store/reply.h"
+
+enum {
+    /* Longest time that Redis blocks for one WAIT. Not longer, because writes that come meanwhile
+     * are covered only by the next one. */
+    REPLICAS_BLOCK_MS = 100,
+    REPLICAS_ARENA_SIZE = 1024, /* bytes of the first block of the arena, and most of all */
+    REPLICAS_ARENA_MAX = 65536,
+};
+/* Pause after a WAIT that could not be sent or was refused. */
+static const int64_t REPLICAS_RETRY_US = 100000;
+
+struct replicas {
+    const struct config *config;
+    struct store *store;
+    struct arena *arena;      /* memory of one WAIT */
+    struct pipeline pipeline; /* the write before WAIT, and WAIT */
+    struct command *mark_cmd, *wait_cmd;
+    bool is_sent;    /* a WAIT is on its way */
+    int64_t next_us; /* earliest time of the next WAIT */
+    struct pipeline_queue added, covered, done;
+};
+
+struct replicas *replicas_new(const struct config *config, char ret_error[200])
+{
+    struct replicas *replicas = calloc(1, sizeof(*replicas));
+
+    if (replicas)
+        replicas->arena = arena_new(REPLICAS_ARENA_SIZE, REPLICAS_ARENA_MAX);
+    if (!replicas || !replicas->arena) {
+        (void)snprintf(ret_error, 200, "out of memory");
+        replicas_free(replicas);
+        return NULL;
+    }
+    replicas->config = config;
+    replicas->store = store_new(config, ret_error);
+    if (!replicas->store) {
+        replicas_free(replicas);
+        return NULL;
+    }
+    store_allow_blocking(replicas->store, REPLICAS_BLOCK_MS);
+    return replicas;
+}
+
+void replicas_free(struct replicas *replicas)
+{
+    if (!replicas)
+        return;
+    store_free(replicas->store);
+    arena_free(replicas->arena);
+    free(replicas);
+}
+
+struct store *replicas_store(struct replicas *replicas)
+{
+    return replicas->store;
+}
+
+void replicas_submit(struct replicas *replicas, struct pipeline *pipeline, int64_t now_us)
+{
+    pipeline->status = PIPELINE_SUBMITTED;
+    pipeline->submitted_us = now_us;
+    pipeline_queue_push(&replicas->added, pipeline);
+}
+
+/* Moves all pipelines of `from` to the end of `to`. */
+static void replicas_move(struct pipeline_queue *from, struct pipeline_queue *to)
+{
+    struct pipeline *pipeline;
+
+    while ((pipeline = pipeline_queue_pop(from)))
+        pipeline_queue_push(to, pipeline);
+}
+
+static void replicas_finish(struct replicas *replicas, struct pipeline *pipeline,
+                            enum pipeline_status status)
+{
+    pipeline->status = status;
+    pipeline_queue_push(&replicas->done, pipeline);
+}
+
+/* Sends the write and WAIT, which cover all pipelines that wait now. */
+static void replicas_send_wait(struct replicas *replicas, int64_t now_us)
+{
+    struct pipeline *pipeline = &replicas->pipeline;
+    struct arena *arena = replicas->arena;
+
+    arena_reset(arena);
+    pipeline_init(pipeline, arena, NULL);
+    replicas->mark_cmd = pipeline_add(pipeline, COMMAND_WRITE, 3,
+                                      (struct str[]){STR("SET"), key_replicated, STR("1")});
+    replicas->wait_cmd = pipeline_add(
+        pipeline, COMMAND_WRITE, 3,
+        (struct str[]){STR("WAIT"), command_int(arena, replicas->config->store_wait_replicas),
+                       command_int(arena, REPLICAS_BLOCK_MS)});
+    replicas_move(&replicas->added, &replicas->covered);
+    replicas->is_sent = true;
+    store_submit(replicas->store, pipeline, now_us);
+}
+
+/* True if the replies show that enough replicas have the write before WAIT. A server that has
+ * become a replica itself refuses that write. */
+static bool replicas_have_all(const struct replicas *replicas)
+{
+    int64_t count = 0;
+
+    return replicas->pipeline.status == PIPELINE_COMPLETE &&
+           reply_status(replicas->mark_cmd->reply) == REPLY_OK &&
+           reply_int(replicas->wait_cmd->reply, &count) == REPLY_OK &&
+           count >= replicas->config->store_wait_replicas;
+}
+
+/* After a WAIT that ended without enough replicas the next one is sent at once: Redis has blocked
+ * for a while. After a failure it is sent after a pause. */
+static void replicas_on_reply(struct replicas *replicas, int64_t now_us)
+{
+    struct pipeline *pipeline;
+    struct problem ignored = {.code = PROBLEM_NONE};
+
+    replicas->is_sent = false;
+    if (replicas_have_all(replicas)) {
+        while ((pipeline = pipeline_queue_pop(&replicas->covered)))
+            replicas_finish(replicas, pipeline, PIPELINE_COMPLETE);
+        return;
+    }
+    if (!pipeline_check_replies(&replicas->pipeline, &ignored))
+        replicas->next_us = now_us + REPLICAS_RETRY_US;
+    replicas_move(&replicas->added, &replicas->covered);
+    replicas->added = replicas->covered;
+    replicas->covered = (struct pipeline_queue){NULL, NULL};
+}
+
+struct pipeline *replicas_next_done(struct replicas *replicas, int64_t now_us)
+{
+    if (store_next_done(replicas->store))
+        replicas_on_reply(replicas, now_us);
+    return pipeline_queue_pop(&replicas->done);
+}
+
+/* Fails the pipelines of the queue that have waited too long. Returns the microseconds until the
+ * next one has; INT64_MAX: none is left. */
+static int64_t replicas_fail_late(struct replicas *replicas, struct pipeline_queue *queue,
+                                  int64_t now_us)
+{
+    struct pipeline_queue all = *queue;
+    struct pipeline *pipeline;
+    int64_t next_us = INT64_MAX;
+
+    *queue = (struct pipeline_queue){NULL, NULL};
+    while ((pipeline = pipeline_queue_pop(&all))) {
+        int64_t left_us = pipeline_time_left_us(pipeline, now_us);
+
+        if (left_us <= 0) {
+            replicas_finish(replicas, pipeline, PIPELINE_FAILED);
+            continue;
+        }
+        pipeline_queue_push(queue, pipeline);
+        if (left_us < next_us)
+            next_us = left_us;
+    }
+    return next_us;
+}
+
+static int64_t replicas_min_us(int64_t a_us, int64_t b_us)
+{
+    return a_us < b_us ? a_us : b_us;
+}
+
+int64_t replicas_tick(struct replicas *replicas, int64_t now_us)
+{
+    int64_t next_us = replicas_min_us(replicas_fail_late(replicas, &replicas->added, now_us),
+                                      replicas_fail_late(replicas, &replicas->covered, now_us));
+
+    if (replicas->added.first && !replicas->is_sent && now_us >= replicas->next_us)
+        replicas_send_wait(replicas, now_us);
+    if (replicas->added.first && !replicas->is_sent)
+        next_us = replicas_min_us(next_us, replicas->next_us - now_us);
+    store_flush(replicas->store, now_us);
+    next_us = replicas_min_us(next_us, store_tick(replicas->store, now_us));
+    return replicas->done.first ? 0 : next_us;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Waits until STORE_WAIT_REPLICAS replicas have the writes that Redis has confirmed, by the command
+ * WAIT. Redis blocks the connection that sends WAIT, so WAIT has a connection of its own: neither
+ * reads nor other writes ever stand behind it. One WAIT at a time serves everybody who waits. WAIT
+ * covers the earlier writes of its own connection alone; so a small write goes before it, and a
+ * replica that has this one has all that Redis executed before it. */
+#ifndef STORE_REPLICAS_H
+#define STORE_REPLICAS_H
+
+#include "app/store/store.h"
+
+struct replicas;
+
+/* NULL with the reason in ret_error. config must outlive it; its store_wait_replicas is not 0. */
+struct replicas *replicas_new(const struct config *config, char ret_error[200]);
+void replicas_free(struct replicas *replicas); /* accepts NULL */
+/* The store with the connection, for the event loop: to be watched as the main one is, but to be
+ * flushed and ticked by replicas_tick alone. */
+struct store *replicas_store(struct replicas *replicas);
+
+/* Waits for the replicas to have all writes whose replies this process has read. The pipeline has
+ * no commands; its limit_us is how long it may wait. replicas_next_done() returns it when the
+ * replicas have them (PIPELINE_COMPLETE) or the limit is reached (PIPELINE_FAILED). */
+void replicas_submit(struct replicas *replicas, struct pipeline *pipeline, int64_t now_us);
+/* Returns the next pipeline that has finished waiting; NULL: none. */
+struct pipeline *replicas_next_done(struct replicas *replicas, int64_t now_us);
+/* Sends WAIT when there is none on its way, and applies the limits. To be called once a loop
+ * iteration. Returns the microseconds after which it must be called again. */
+int64_t replicas_tick(struct replicas *replicas, int64_t now_us);
+
+#endif
