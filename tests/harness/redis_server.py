@@ -54,12 +54,14 @@ class RedisServer:
     def url(self):
         return f"unix://{self.path}"
 
-    def client(self, decode=True):
-        return redis.Redis(unix_socket_path=str(self.path), decode_responses=decode)
+    def client(self, decode=True, **options):
+        return redis.Redis(unix_socket_path=str(self.path), decode_responses=decode, **options)
 
     def is_up(self):
         try:
             return self.client().ping()
+        except redis.AuthenticationError:
+            return True
         except redis.RedisError:
             return False
 
