@@ -33,7 +33,10 @@ class Request:
 
 
 class Actor:
-    def __init__(self, run, number):
+    """kinds: of the operations; those of plan.py without any."""
+
+    def __init__(self, run, number, kinds=None):
+        self.kinds = kinds or plan.KINDS
         self.run, self.number, self.report, self.world = run, number, run.report, run.world
         self.public, self.sidecar = Client(run.site.base_url, timeout=30), Client(run.site.dapr_url, timeout=30)
         self.sent, self.failing_since, self.failing_fault = 0, None, None
@@ -45,14 +48,16 @@ class Actor:
     def operate(self):
         """Until the run ends, at its rate."""
         due = time.monotonic()
-        for operation in plan.operations(self.run.options.seed, self.number):
+        for operation in plan.operations(self.run.options.seed, self.number, self.kinds):
             if self.run.is_over(operation.number):
                 return
             due = max(due + self.run.interval_s(), time.monotonic() - 1)
             time.sleep(max(0, due - time.monotonic()))
             self.report.count("operations")
-            if not self.world.pupil(operation.student).lost:
-                getattr(self, operation.kind)(operation, self.world.pupil(operation.student))
+            if self.kinds is plan.READS:
+                getattr(self, operation.kind)(operation, None)
+            elif not (pupil := self.world.pupil(operation.student)).lost:
+                getattr(self, operation.kind)(operation, pupil)
 
     # --- requests ---
 
@@ -362,9 +367,22 @@ class Actor:
         if foreign or len(names) != len(set(names)):
             self.report.difference("export", f"{pupil.name}: events repeated or foreign: {sorted(foreign)[:3]}")
 
+    def owner(self, operation):
+        return int(operation.details["share"] * self.run.options.clients)
+
+    def look(self, operation, _pupil):
+        """At a student of another client, whose writes may be running. Who is erased before and after has no
+        data, whichever process responds, and whether Redis is there or not."""
+        pupil = self.world.pupil(self.world.latest(self.owner(operation), operation.details["slot"]))
+        before = (pupil.erased, pupil.erasures)
+        response = self.read(self.query_request(pupil, *self.own_read(operation, pupil)))
+        erased = before == (True, pupil.erasures) and pupil.erased
+        self.report.count("reads of erased students", int(erased and response is not None))
+        self.report.count("stale", int(response is not None and response.headers.get("X-Cache") == "STALE"))
+        self.judge("look", pupil, response, (404,) if erased else (200, 404))
+
     def teacher_read(self, operation, _pupil):
-        details, clients = operation.details, self.run.options.clients
-        owner = int(details["share"] * clients)
+        details, owner = operation.details, self.owner(operation)
         teacher = plan.teacher_of(owner, details["teacher"])
         common = details["common"] is not None
         student = plan.common_student(details["common"]) if common else self.world.latest(owner, details["slot"])

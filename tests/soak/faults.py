@@ -3,7 +3,6 @@
 """
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import threading
@@ -12,6 +11,7 @@ import time
 import redis
 from harness.process import alive, pause, resume
 from harness.wait import wait_for
+from soak.site import faketime_library
 
 CUT_WAIT_S = 2  # for a command to cut; with no load there may be none
 SLOW_CLIENTS = 12
@@ -179,5 +179,5 @@ FAULTS = {
 
 
 def possible():
-    """The kinds that this machine can inject: a wrong clock needs faketime."""
-    return [kind for kind in FAULTS if kind != "wrong-clock" or shutil.which("faketime")]
+    """The kinds that this machine can inject: a wrong clock needs Debian's package libfaketime."""
+    return [kind for kind in FAULTS if kind != "wrong-clock" or faketime_library()]

@@ -107,6 +107,11 @@ def roster_delete(rng, client, number, slots):
     return {"cohort": cohort_of(client, rng.randrange(COHORTS))}
 
 
+def look(rng, client, number, slots):
+    """At a student of any client, whom the share chooses."""
+    return {"share": rng.random(), "slot": rng.randrange(SLOTS), "role": rng.choice(["student", "admin"])}
+
+
 def teacher_read(rng, client, number, slots):
     """By a teacher of any client, about one of that client's students or a common one."""
     common = rng.randrange(COMMON) if rng.random() < 0.3 else None
@@ -142,17 +147,19 @@ KINDS = {  # kind: weight, details
     "batch": (0.7, batch),
     "erase": (1, erase),
 }
+READS = {"look": (1, look), "teacher_read": (1, teacher_read)}  # of clients that no write ever holds up
 
 
-def operations(seed, client):
+def operations(seed, client, kinds=None):
     """All operations of a client, without end."""
+    kinds = kinds or KINDS
     rng, slots = random.Random(f"{seed}/client/{client}"), Slots(client)
-    weights = [weight for weight, _ in KINDS.values()]
+    weights = [weight for weight, _ in kinds.values()]
     for number in itertools.count():
-        [kind] = rng.choices(list(KINDS), weights)
+        [kind] = rng.choices(list(kinds), weights)
         slot = rng.randrange(SLOTS)
         student = slots.use(slot)
-        details = KINDS[kind][1](rng, client, number, slots)
+        details = kinds[kind][1](rng, client, number, slots)
         yield Operation(number, kind, details.pop("student", None) or student, details)
         if kind == "erase" and not details["returns"]:
             slots.end(slot)

@@ -5,13 +5,10 @@ import contextlib
 
 from harness.store import student_key
 
-SKIPPED = 5  # writes before the one that is chosen
-
-
 class Plant:
     """None: the engine is as it is."""
 
-    kind = None
+    kind, skipped = None, 0  # of the writes; so many before the one that is chosen
 
     def __init__(self, redis_client=None):
         self.redis, self.seen, self.planted = redis_client, 0, False
@@ -20,7 +17,7 @@ class Plant:
     def around(self, kind, actor, body):
         chosen = kind == self.kind and not self.planted and self.suits(actor, body)
         self.seen += chosen
-        if not chosen or self.seen <= SKIPPED:
+        if not chosen or self.seen <= self.skipped:
             yield
             return
         before = self.before(body)
@@ -48,7 +45,7 @@ class Plant:
 class DroppedWrite(Plant):
     """An acknowledged event: the student's keys are afterwards what they were before."""
 
-    kind = "ingest"
+    kind, skipped = "ingest", 5
 
     def suits(self, actor, body):
         return not actor.world.pupil(body["student_id"]).common and actor.world.pupil(body["student_id"]).may_write()

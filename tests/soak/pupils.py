@@ -14,8 +14,9 @@ class Pupil(Student):
     def __init__(self, name, common=False):
         super().__init__()
         self.name, self.common, self.lock = name, common, threading.Lock()
+        self.erasures = 0
+        self.lost = False  # the outcome of a write has never become known
         self.forget()
-        self.was_erased = self.lost = False  # lost: the outcome of a write has never become known
 
     def forget(self):
         """All that was known, as an erasure does."""
@@ -25,7 +26,8 @@ class Pupil(Student):
 
     def erase(self):
         self.forget()
-        self.erased = self.was_erased = True
+        self.erased = True
+        self.erasures += 1
 
     def may_write(self):
         return not self.erased and self.consents.get("data_processing", (True, 0))[0]

@@ -38,7 +38,7 @@ class Report:
             self.outages[kind] = max(seconds, self.outages.get(kind, 0))
 
     def text(self):
-        names = ["operations", "acknowledged", "refused", "unknown", "stale", "rights judged"]
+        names = ["operations", "acknowledged", "refused", "unknown", "stale", "rights judged", "reads of erased students"]
         lines = [f"seed {self.seed}: " + ", ".join(f"{self.counts[name]} {name}" for name in names)]
         lines.append("fault            injected  longest outage of a client")
         for kind in sorted(self.faults | dict.fromkeys(self.outages, 0)):

@@ -19,7 +19,7 @@ TOO_MANY = 50  # differences; the run ends early
 @dataclass
 class Options:
     """seconds: of load and faults. least: operations that each client does however long it takes.
-    rate: operations a second, of all clients together."""
+    clients: those that write; a quarter as many only read. rate: operations a second, of all together."""
 
     seed: int = 1
     seconds: float = 900
@@ -68,8 +68,12 @@ class Run:
         self._end = time.monotonic() + options.seconds
         self._clients_ended = threading.Event()
 
+    @property
+    def readers(self):
+        return max(1, self.options.clients // 4)
+
     def interval_s(self):
-        return self.options.clients / self.options.rate
+        return (self.options.clients + self.readers) / self.options.rate
 
     def is_over(self, operations):
         """For a client that has done so many."""
@@ -94,7 +98,9 @@ class Run:
 
     def judge(self):
         """The report, after everything has been compared."""
-        actors = [Actor(self, number) for number in range(self.options.clients)]
+        writers = self.options.clients
+        actors = [Actor(self, number) for number in range(writers)]
+        actors += [Actor(self, number, plan.READS) for number in range(writers, writers + self.readers)]
         threads = [threading.Thread(target=self._guarded, args=(actor.operate,)) for actor in actors]
         injector = threading.Thread(target=self._guarded, args=(self._inject,))
         for thread in [*threads, injector]:

@@ -3,6 +3,7 @@
 between them a stand-in that can cut connections. The worker is started anew when it has ended, as an init
 system would do."""
 import contextlib
+import glob
 import os
 import shutil
 import signal
@@ -18,11 +19,19 @@ from harness.token import make_token
 from harness.wait import wait_for
 from harness.worker import Process
 
-# Takes the place of mastery-fcgi: the next process that starts while the file exists has a wrong clock.
+# Takes the place of mastery-fcgi: the next process that starts while the file exists has a wrong clock. The
+# program faketime would be another process between this one and multiwatch.
 WITH_CLOCK = """#!/bin/sh
-if mv {folder}/clock-is-wrong {folder}/used 2>/dev/null; then exec faketime -f +1h {program}; fi
+if mv {folder}/clock-is-wrong {folder}/used 2>/dev/null; then
+    export FAKETIME=+1h LD_PRELOAD={library}
+fi
 exec {program}
 """
+
+
+def faketime_library():
+    """The path of libfaketime, or None."""
+    return next(iter(glob.glob("/usr/lib/*/faketime/libfaketime.so.1")), None)
 LONG_S = 86400
 
 
@@ -67,10 +76,10 @@ class Site:
         """A folder with the engine's programs, of which mastery-fcgi may have a wrong clock."""
         for path in bin_dir().glob("mastery-*"):
             (self.folder / path.name).symlink_to(path)
-        if shutil.which("faketime"):
-            wrapper = self.folder / "mastery-fcgi"
+        if faketime_library():
+            wrapper, program = self.folder / "mastery-fcgi", bin_dir() / "mastery-fcgi"
             wrapper.unlink()
-            wrapper.write_text(WITH_CLOCK.format(folder=self.folder, program=bin_dir() / "mastery-fcgi"))
+            wrapper.write_text(WITH_CLOCK.format(folder=self.folder, library=faketime_library(), program=program))
             wrapper.chmod(0o755)
         return self.folder
 
