@@ -21,12 +21,13 @@ SHORT_TIMEOUTS = {"STORE_ROUND_TIMEOUT_MS": "200", "STORE_CONNECT_TIMEOUT_MS": "
 
 
 class RedisServer:
-    """A Redis on a unix socket of its own, nothing kept on disk unless asked for."""
+    """A Redis on a unix socket of its own, nothing kept on disk unless asked for. wrapper: a command that
+    ends by executing the one behind it."""
 
-    def __init__(self, *options):
+    def __init__(self, *options, wrapper=()):
         self.folder = Path(tempfile.mkdtemp(prefix="mr-"))
         self.path = self.folder / "redis.sock"
-        self._options, self.process = options, None
+        self._options, self._wrapper, self.process = options, wrapper, None
 
     def __enter__(self):
         return self.start()
@@ -36,7 +37,7 @@ class RedisServer:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self):
-        command = ["redis-server", "--port", "0", "--unixsocket", str(self.path), "--save", ""]
+        command = [*self._wrapper, "redis-server", "--port", "0", "--unixsocket", str(self.path), "--save", ""]
         command += ["--dir", str(self.folder), "--maxmemory-policy", "noeviction", *self._options]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         wait_for(self.is_up, "redis up")

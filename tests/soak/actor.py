@@ -39,7 +39,7 @@ class Actor:
         self.kinds = kinds or plan.KINDS
         self.run, self.number, self.report, self.world = run, number, run.report, run.world
         self.public, self.sidecar = Client(run.site.base_url, timeout=30), Client(run.site.dapr_url, timeout=30)
-        self.sent, self.failing_since, self.failing_fault = 0, None, None
+        self.sent, self.failing_since, self.failing = 0, None, None
 
     def close(self):
         self.public.close()
@@ -72,7 +72,7 @@ class Actor:
         began = time.monotonic()
         response = send(client or self.public, request.method, request.path, headers=headers, token=token, **options)
         self.judge_envelope(request, request_id, response)
-        self.watch_outage(began, response)
+        self.watch_outage(began, request, response)
         return response
 
     def judge_envelope(self, request, request_id, response):
@@ -90,12 +90,15 @@ class Actor:
         if response.json.get("correlation_id", request_id) not in allowed:
             self.report.difference("response to another request", f"{what}: {response!r}")
 
-    def watch_outage(self, began, response):
+    def watch_outage(self, began, request, response):
         if response.status in UNKNOWN:
             if self.failing_since is None:
-                self.failing_since, self.failing_fault = began, self.report.fault
+                self.failing_since, self.failing = began, (self.report.fault, request, [])
+            self.failing[2].append(response.status or response.text)
         elif self.failing_since is not None:
-            self.report.outage(self.failing_fault, time.monotonic() - self.failing_since)
+            fault, first, statuses = self.failing
+            what = f"{first.method} {first.path.split('?')[0]}: {statuses[0]}, {len(statuses)} tries, last {statuses[-1]}"
+            self.report.outage(fault, time.monotonic() - self.failing_since, what)
             self.failing_since = None
 
     def until_known(self, request, client=None):

@@ -32,7 +32,8 @@ class Plant:
         return None
 
     def dumps(self, keys):
-        return {key: self.redis.dump(key) for key in keys}
+        found = {key: self.redis.dump(key) for key in keys}
+        return {key: value for key, value in found.items() if value is not None}
 
     def restore(self, dumps, keys):
         """These keys are what they were."""

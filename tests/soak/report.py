@@ -13,7 +13,7 @@ class Report:
         self.seed, self._lock = seed, threading.Lock()
         self.counts = collections.Counter()
         self.faults = collections.Counter()
-        self.outages = {}  # by kind of fault: the longest, in seconds
+        self.outages = {}  # by kind of fault: the longest, in seconds, and what failed
         self.differences = []
         self.fault = "none yet"  # the one that was injected last
 
@@ -32,18 +32,19 @@ class Report:
             self.fault = kind
             self.faults[kind] += 1
 
-    def outage(self, kind, seconds):
-        """A client had no good response for so long, after a fault of this kind."""
+    def outage(self, kind, seconds, what):
+        """A client had no good response for so long, after a fault of this kind. what: failed first."""
         with self._lock:
-            self.outages[kind] = max(seconds, self.outages.get(kind, 0))
+            self.outages[kind] = max((seconds, what), self.outages.get(kind, (0, "")))
 
     def text(self):
         names = ["operations", "acknowledged", "refused", "unknown", "stale", "rights judged", "reads of erased students"]
         lines = [f"seed {self.seed}: " + ", ".join(f"{self.counts[name]} {name}" for name in names)]
         lines.append("fault            injected  longest outage of a client")
         for kind in sorted(self.faults | dict.fromkeys(self.outages, 0)):
-            seconds = f"{self.outages[kind]:.1f} s" if kind in self.outages else "none"
-            lines.append(f"{kind:<16} {self.faults[kind]:>8}  {seconds}")
+            seconds, what = self.outages.get(kind, (0, ""))
+            longest = f"{seconds:.1f} s  {what}" if seconds else "none"
+            lines.append(f"{kind:<16} {self.faults[kind]:>8}  {longest}")
         lines.append(f"{self.counts['wrong']} differences between engine and model")
         lines += [f"  {text}" for text in self.differences[:SHOWN]]
         return "\n".join(lines)

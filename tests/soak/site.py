@@ -14,7 +14,7 @@ from pathlib import Path
 from harness.binaries import assert_no_report, bin_dir
 from harness.engine import Engine
 from harness.process import alive
-from harness.redis_server import RedisServer, RedisStandIn
+from harness.redis_server import LONG_TIMEOUTS, RedisServer, RedisStandIn
 from harness.token import make_token
 from harness.wait import wait_for
 from harness.worker import Process
@@ -116,6 +116,12 @@ class Site:
     @property
     def app_api_token(self):
         return self.engine.values["APP_API_TOKEN"]
+
+    @property
+    def ctl_environment(self):
+        """For mastery-ctl, which goes to Redis by itself and waits as long as it takes."""
+        engine = self.engine
+        return {**engine.environment, **engine.values, **LONG_TIMEOUTS, "REDIS_URL": self.redis.url}
 
     def token(self, user, role):
         """Issued an hour and a half ago, so that a process whose clock is off accepts it."""
