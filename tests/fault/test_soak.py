@@ -10,7 +10,9 @@ from soak.plants import PLANTS
 from soak.run import Options, Run, soak
 from soak.site import Site
 
-FEW = {"clients": 4, "rate": 40, "settings": {"REQUEST_DEADLINE_S": 2}}
+# A machine with other load may keep even a healthy Redis from replying in 200 ms.
+SETTINGS = {"REQUEST_DEADLINE_S": 2, "STORE_ROUND_TIMEOUT_MS": 1000, "STORE_CONNECT_TIMEOUT_MS": 1000}
+FEW = {"clients": 4, "rate": 100, "settings": SETTINGS}
 
 
 def test_short_run_under_faults_is_clean():
@@ -34,7 +36,6 @@ def test_planted_bug_is_found(name):
 def test_run_without_faults_and_bugs_is_clean():
     report = soak(Options(seed=1, seconds=0.1, least=60, faults=[], **FEW))
     assert not report.differences, report.text()
-    assert not report.counts["unknown"] or not report.faults
 
 
 def test_plan_follows_from_the_seed():

@@ -179,5 +179,5 @@ FAULTS = {
 
 
 def possible():
-    """The kinds that this machine can inject: a wrong clock needs Debian's package libfaketime."""
+    """The kinds that can be injected here: a wrong clock needs Debian's package libfaketime, and no sanitizers."""
     return [kind for kind in FAULTS if kind != "wrong-clock" or faketime_library()]

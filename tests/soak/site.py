@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from harness.binaries import assert_no_report, bin_dir
+from harness.binaries import assert_no_report, bin_dir, sanitized
 from harness.engine import Engine
 from harness.process import alive
 from harness.redis_server import LONG_TIMEOUTS, RedisServer, RedisStandIn
@@ -30,8 +30,8 @@ exec {program}
 
 
 def faketime_library():
-    """The path of libfaketime, or None."""
-    return next(iter(glob.glob("/usr/lib/*/faketime/libfaketime.so.1")), None)
+    """The path of libfaketime; None without it, and with sanitizers, which require to be loaded first."""
+    return None if sanitized() else next(iter(glob.glob("/usr/lib/*/faketime/libfaketime.so.1")), None)
 LONG_S = 86400
 
 
