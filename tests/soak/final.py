@@ -108,6 +108,7 @@ class Comparison:
                 teacher = plan.teacher_of(client, number)
                 students = {s for _, members in rights.rosters.values() for s in members}
                 students |= {self.world.latest(client, slot) for slot in range(plan.SLOTS)}
+                students |= {plan.common_student(i) for i in range(plan.COMMON)}
                 for student in sorted(students):
                     self.actor.judge_right(teacher, self.world.pupil(student))
 

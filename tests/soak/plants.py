@@ -82,8 +82,8 @@ class StaleRight(Plant):
         return bool({(t, s) for t in old[0] for s in old[1]} - {(t, s) for t in new[0] for s in new[1]})
 
     def keys(self, body):
-        """Records of rights: of the cohort, its client's teachers, and all students in a cohort."""
-        return [name for name in self.redis.scan_iter("*cohort*") if not name.endswith(b":lock")]
+        """The index: which cohorts a teacher or a student is in. The record of the cohort is changed."""
+        return list(self.redis.scan_iter("*:cohorts"))
 
     def before(self, body):
         return self.dumps(self.keys(body))
