@@ -16,6 +16,7 @@ class Report:
         self.outages = {}  # by kind of fault: the longest, in seconds, and what failed
         self.differences = []
         self.fault = "none yet"  # the one that was injected last
+        self.plant = None  # what became of the bug that was to be planted
 
     def count(self, what, number=1):
         with self._lock:
@@ -45,6 +46,7 @@ class Report:
             seconds, what = self.outages.get(kind, (0, ""))
             longest = f"{seconds:.1f} s  {what}" if seconds else "none"
             lines.append(f"{kind:<16} {self.faults[kind]:>8}  {longest}")
+        lines += [self.plant] if self.plant else []
         lines.append(f"{self.counts['wrong']} differences between engine and model")
         lines += [f"  {text}" for text in self.differences[:SHOWN]]
         return "\n".join(lines)

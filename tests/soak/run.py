@@ -111,6 +111,8 @@ class Run:
         injector.join()
         self._guarded(self.site.whole_again)
         self.report.faults["turnover"] = self.site.turnovers()
+        if self.options.plant:
+            self.report.plant = f"{self.options.plant}: " + ("planted" if self.plant.planted else "not reached")
         self._guarded(final.Comparison(self, actors[0]).compare)
         for actor in actors:
             actor.close()
