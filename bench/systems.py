@@ -356,7 +356,7 @@ class Engine(System):
     def start_engine(self, workspace, **settings):
         state = workspace.path("engine")
         environment = {**os.environ, "STATE_DIR": state, "PORT": "0", "POOL_SIZE": str(PROCESSES), "NO_SEED": "yes",
-                       "RATE_LIMITS": "off", "APPENDFSYNC": "everysec", **settings}
+                       "RATE_LIMITS": "off", "APPENDFSYNC": "everysec", "REDIS_URL": "", **settings}
         stop = [os.path.join(ROOT, "scripts", "stop")]
         workspace.exit_stack.callback(subprocess.run, stop, env=environment, stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL, check=False)

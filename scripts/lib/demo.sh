@@ -8,16 +8,19 @@ token() { # USER ROLE
         die "mastery-ctl token failed"
 }
 
-# Once in each state folder.
+# Once in each Redis: the file names the last one, empty for the own one.
 seed() {
-    [ -z "${NO_SEED-}" ] && [ ! -e "$STATE_DIR/seeded" ] || return 0
+    local redis=$REDIS_URL
+    [ "$own_redis" = no ] || redis=
+    [ -z "${NO_SEED-}" ] || return 0
+    [ ! -e "$STATE_DIR/seeded" ] || [ "$(cat "$STATE_DIR/seeded")" != "$redis" ] || return 0
     "$BIN_DIR/mastery-ctl" seed --student student-1,student-2,student-3 --days 14 \
         >>"$STATE_DIR/log/seed.log" 2>&1 || fail_with_log seed "mastery-ctl seed failed"
     curl --noproxy '*' -sS --fail-with-body -X PUT "$BASE_URL/api/v1/cohorts/demo-class" \
         -H "Authorization: Bearer $(token run admin 60)" -H 'Content-Type: application/json' \
         -d '{"name":"Demo class","teacher_ids":["teacher-1"],"student_ids":["student-1","student-2","student-3"]}' \
         >>"$STATE_DIR/log/seed.log" 2>&1 || fail_with_log seed "the demo cohort could not be made"
-    touch "$STATE_DIR/seeded"
+    echo "$redis" >"$STATE_DIR/seeded"
 }
 
 tokens() {
@@ -30,7 +33,7 @@ print_addresses() {
     echo "Mastery Engine runs."
     printf '  %-12s %s\n' "API" "$BASE_URL" "to read" "$BASE_URL/docs (paste a token there to try it)" \
         "sidecar" "$DAPR_URL (for Dapr's sidecar)" \
-        "state" "$STATE_DIR" "to source" "$STATE_DIR/env" "logs" "$STATE_DIR/log"
+        "Redis" "$REDIS_URL" "state" "$STATE_DIR" "to source" "$STATE_DIR/env" "logs" "$STATE_DIR/log"
     for name in "${processes[@]}"; do
         pid=$(running_pid "$name") && printf '  %-12s process %s\n' "$name" "$pid"
     done

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """References in comments, messages and documents lead to something that is in this repository.
 
-What is checked: "hazards F3" and "fault 11" (rows of docs/hazards.md), docs/NAME.md with an anchor, a
+What is checked: "hazards F3" (rows of docs/hazards.md), "fault 11" (of docs/reliability.md), docs/NAME.md with an anchor, a
 quoted or capitalised section title or an equation after it, links of Markdown, paths of files, tests
 as file::name, and that no document is named that the repository does not have.
 """
@@ -113,7 +113,7 @@ def anchors(page):
 
 
 def rows_of_hazards():
-    text = (ROOT / "docs/hazards.md").read_text()
+    text = "".join((ROOT / "docs" / page).read_text() for page in ("hazards.md", "reliability.md"))
     return set(re.findall(r"^\| ([A-Z]\d+|\d+) \|", text, re.MULTILINE))
 
 

@@ -14,6 +14,7 @@ from harness.engine import Engine
 from harness.expect import assert_ok
 from harness.load import RateLimit
 from harness.process import alive, descendants
+from harness.redis_server import RedisServer
 from harness.wait import LIMIT_S, within
 
 
@@ -161,6 +162,63 @@ def test_bad_setting_is_named_and_nothing_is_left(name, value):
         with pytest.raises(RuntimeError, match=name):
             engine.script("run", "--detach")
         assert not [path for path in engine.state_dir.rglob("*") if path.is_socket()]
+    finally:
+        engine.stop()
+
+
+@pytest.fixture
+def guarded_redis():
+    """A Redis of somebody else's, with a password."""
+    with RedisServer("--requirepass", "of the tests") as server:
+        yield server
+
+
+def keys_of(server):
+    return set(server.client(password="of the tests").scan_iter("*"))
+
+
+def test_named_redis_is_used_and_none_is_started(guarded_redis, start_engine):
+    engine = start_engine(REDIS_URL=guarded_redis.url, REDIS_PASSWORD="of the tests", NO_SEED="")
+    assert engine.values["REDIS_URL"] == guarded_redis.url
+    assert not engine.values["REDIS_PID"] and not engine.values["REDIS_CONF"]
+    assert not list((engine.state_dir / "redis").iterdir()), "a Redis of its own was configured"
+    assert "cohort:{demo-class}" in keys_of(guarded_redis)
+    assert_ok(engine.calculate("in-the-named-one"))
+    assert [key for key in keys_of(guarded_redis) if key.endswith("student:in-the-named-one")]
+
+
+def test_named_redis_outlives_the_engine(guarded_redis, start_engine):
+    engine = start_engine(REDIS_URL=guarded_redis.url, REDIS_PASSWORD="of the tests")
+    assert_ok(engine.calculate("somebody"))
+    engine.script("stop")
+    assert guarded_redis.process.poll() is None
+    assert [key for key in keys_of(guarded_redis) if key.endswith("student:somebody")]
+
+
+def test_another_redis_gets_a_demo_class_of_its_own(redis_server, start_engine):
+    engine = start_engine(NO_SEED="")
+    engine.script("stop")
+    engine.environment["REDIS_URL"] = redis_server.url
+    engine.script("run", "--detach")
+    engine.read_values()
+    assert redis_server.client().exists("cohort:{demo-class}")
+
+
+def test_sourced_values_do_not_keep_the_own_redis_from_starting(start_engine):
+    """. STATE_DIR/env exports REDIS_URL: the own Redis, which is gone when the engine has stopped."""
+    engine = start_engine()
+    engine.script("stop")
+    engine.environment["REDIS_URL"] = engine.values["REDIS_URL"]
+    engine.script("run", "--detach")
+    engine.read_values()
+    assert alive(int(engine.values["REDIS_PID"]))
+
+
+def test_named_redis_that_is_not_there_is_said_plainly(tmp_path):
+    engine = Engine(REDIS_URL=f"unix://{tmp_path}/none.sock")
+    try:
+        with pytest.raises(RuntimeError, match=rf"REDIS_URL.*{tmp_path}/none.sock"):
+            engine.script("run", "--detach")
     finally:
         engine.stop()
 

@@ -46,6 +46,7 @@ class Engine:
             "RATE_LIMITS": "off",
             "APPENDFSYNC": "everysec",
             "POOL_SIZE": "2",
+            "REDIS_URL": "",  # its own Redis, whatever the environment of the tests names
             **LONG_TIMEOUTS,
         }
         self.environment = without_none({**defaults, **settings})

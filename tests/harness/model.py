@@ -71,7 +71,9 @@ class Student:
         self.events.setdefault(event["event_id"], entry)
 
     def state(self, components, at_ms):
-        self.statements.append((at_ms, dict(components)))
+        """In the order in which they were made; one by a slower clock gets the time of the one before."""
+        latest = self.statements[-1][0] if self.statements else at_ms
+        self.statements.append((max(latest, at_ms), dict(components)))
 
     def days(self):
         """Days on which anything happened, oldest first."""
@@ -81,7 +83,7 @@ class Student:
     def closing(self, day, now_ms=None):
         """The result at the close of a day; its evidence as of now_ms."""
         statements = [s for s in self.statements if day_of(s[0]) <= day]
-        stated_ms, stated = max(statements, key=lambda s: s[0]) if statements else (None, None)
+        stated_ms, stated = statements[-1] if statements else (None, None)
         events = [e for e in self.events.values() if day_of(e[0]) <= day]
         moving = [e for e in events if stated_ms is None or e[0] >= stated_ms]
         seen = {name: [] for name in EVIDENT}

@@ -27,12 +27,13 @@ def without_none(settings):
 
 
 class RedisServer:
-    """A Redis on a unix socket of its own, nothing kept on disk unless asked for."""
+    """A Redis on a unix socket of its own, nothing kept on disk unless asked for. wrapper: a command that
+    ends by executing the one behind it."""
 
-    def __init__(self, *options):
+    def __init__(self, *options, wrapper=()):
         self.folder = Path(tempfile.mkdtemp(prefix="mr-"))
         self.path = self.folder / "redis.sock"
-        self._options, self.process = options, None
+        self._options, self._wrapper, self.process = options, wrapper, None
 
     def __enter__(self):
         return self.start()
@@ -42,7 +43,7 @@ class RedisServer:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self):
-        command = ["redis-server", "--port", "0", "--unixsocket", str(self.path), "--save", ""]
+        command = [*self._wrapper, "redis-server", "--port", "0", "--unixsocket", str(self.path), "--save", ""]
         command += ["--dir", str(self.folder), "--maxmemory-policy", "noeviction", *self._options]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         wait_for(self.is_up, "redis up")
@@ -60,12 +61,14 @@ class RedisServer:
     def url(self):
         return f"unix://{self.path}"
 
-    def client(self, decode=True):
-        return redis.Redis(unix_socket_path=str(self.path), decode_responses=decode)
+    def client(self, decode=True, **options):
+        return redis.Redis(unix_socket_path=str(self.path), decode_responses=decode, **options)
 
     def is_up(self):
         try:
             return self.client().ping()
+        except redis.AuthenticationError:
+            return True
         except redis.RedisError:
             return False
 
