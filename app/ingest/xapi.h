@@ -16,15 +16,25 @@ enum { XAPI_STATEMENTS_MAX = 100 }; /* greatest number of statements in one requ
 bool xapi_version_supported(struct str version);
 
 struct xapi_event {
-    struct str id;            /* statement's id as sent; a new UUID when it has none */
+    struct str id;            /* statement's id as sent; a UUID made by xapi_parse if it has none */
     struct event_input input; /* checked event; its event_id is `id` in lower case */
     struct str digest; /* hex SHA-256; the same for statements that the standard calls equal */
+};
+
+/* The request that statements came with. */
+struct xapi_request {
+    int64_t now_ms;
+    /* A text that is equal only when the same caller sends the same request again. Statements
+     * without an id get one that is made of this text, of their place in the list, and of the UTC
+     * day of now_ms if they have no timestamp: sent again, they have the same id. */
+    struct str identity;
 };
 
 /* Checks the form of a statement and converts it to an event. path is the statement's place in the
  * list of the request's body, NULL when the body is one statement. False with field errors in
  * binding->problem. */
-bool xapi_parse(struct json_object *statement, const struct field_path *path, int64_t now_ms,
-                const struct binding *binding, struct xapi_event *ret);
+bool xapi_parse(struct json_object *statement, const struct field_path *path,
+                const struct xapi_request *request, const struct binding *binding,
+                struct xapi_event *ret);
 
 #endif
