@@ -253,6 +253,7 @@ static enum step record_compute(struct record *r, struct engine *engine, struct 
     mastery_state_init(&current);
     if (packed.n > 0 && !state_unpack(packed, &current))
         return record_fail(p);
+    mastery_state_limit_times(&current, r->now_ms);
     record_set_base(r, &current);
     if (r->kind == RECORD_RECOMPUTE)
         return record_recompute(r, engine, pipeline, packed, p);
@@ -274,6 +275,8 @@ static enum step record_compute_past(struct record *r, struct engine *engine,
         return record_fail(p);
     if (!student_parse_days(r->days_cmd, days, &n, p))
         return STEP_DONE;
+    for (size_t i = 0; i < n; i++)
+        mastery_state_limit_times(&days[i], r->now_ms);
     if (inflight_is_locked(engine->inflight, r->student, r) ||
         record_is_overtaken(r, engine, profile->packed)) {
         inflight_lock(engine->inflight, r->student, r);
@@ -354,6 +357,7 @@ static enum step record_advance(struct record *r, struct engine *engine, struct 
     }
     if (r->duplicate)
         return record_show_stored(r, &profile, pipeline->arena, p);
+    mastery_state_limit_times(&profile.state, r->now_ms);
     if (r->days_cmd && record_day(r) < profile.state.day)
         return record_compute_past(r, engine, pipeline, &profile, p);
     r->days_cmd = NULL;

@@ -317,6 +317,7 @@ enum seed_outcome seed_run(struct seed *seed, struct engine *engine)
     if (!run)
         return SEED_NO_MEMORY;
     seed_run_pass(run, seed_check_student);
+    seed->now_ms = store_now_ms(engine->store);
     seed_run_pass(run, seed_write_days); /* does nothing when the first pass stopped the run */
     outcome = run->unavailable ? SEED_UNAVAILABLE : run->refused ? SEED_REFUSED : SEED_DONE;
     seed_run_free(run);

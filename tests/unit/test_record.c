@@ -32,8 +32,8 @@ struct entry {
 };
 static struct entry entries[ENTRIES];
 static size_t entry_count;
-static size_t writes;        /* scripts that were run */
-static int64_t store_now_ms; /* clock of the store: entries are gone from their expiry on */
+static size_t writes;         /* scripts that were run */
+static int64_t expiry_now_ms; /* clock of the keys: they are gone from their expiry on */
 
 static struct entry *store_entry(struct str key)
 {
@@ -48,7 +48,7 @@ static struct str *store_find(struct str key)
 {
     struct entry *entry = store_entry(key);
 
-    return entry && entry->expires_ms > store_now_ms ? &entry->value : NULL;
+    return entry && entry->expires_ms > expiry_now_ms ? &entry->value : NULL;
 }
 
 /* Empty when the key does not exist. */
@@ -256,7 +256,7 @@ static void set_up(void)
     CU_ASSERT_PTR_NOT_NULL_FATAL(arena);
     CU_ASSERT_PTR_NOT_NULL_FATAL(engine.inflight);
     entry_count = writes = 0;
-    store_now_ms = NOON;
+    expiry_now_ms = NOON;
 }
 
 static void tear_down(void)
@@ -557,11 +557,11 @@ static void record_all(const struct arrival *arrivals, bool in_time, struct outc
                               ? new_statement(a.value)
                               : new_event((char[]){(char)('a' + i), '\0'}, a.at_ms, a.value);
 
-        job->record.now_ms = store_now_ms = in_time ? a.at_ms : a.arrives_ms;
+        job->record.now_ms = expiry_now_ms = in_time ? a.at_ms : a.arrives_ms;
         (void)job_finish(job);
         CU_ASSERT_EQUAL_FATAL(job->problem.code, PROBLEM_NONE);
     }
-    store_now_ms = NOON;
+    expiry_now_ms = NOON;
     ret->state = stored_state();
     for (int i = 0; i < HISTORY_DAYS; i++) {
         ret->known[i] = day_is_stored(20700 - i, &day);
@@ -624,6 +624,33 @@ static void any_order_of_arrival_gives_one_history_and_state(void)
         if (!equal)
             (void)printf("seed %" PRIu64 "\n", seed);
         CU_ASSERT_TRUE(equal);
+    }
+}
+
+/* ---- times of a wrong clock ---- */
+
+/* Both for an event of today and for one of yesterday, which changes today's state as well. */
+static void a_state_of_a_clock_that_was_ahead_is_not_frozen(void)
+{
+    for (int days_ago = 0; days_ago < 2; days_ago++) {
+        struct job *wrong, *event;
+        struct mastery_state day;
+
+        tear_down();
+        set_up();
+        (void)job_finish(new_event("e0", NOON - 3 * DAY_MS, 1));
+        wrong = new_statement(0.5);
+        wrong->record.now_ms += 30 * DAY_MS;
+        (void)job_finish(wrong);
+        CU_ASSERT_EQUAL(stored_state().day, 20730);
+        event = new_event("e1", NOON - 1000, 1);
+        (void)job_finish(event);
+        CU_ASSERT_EQUAL(event->problem.code, PROBLEM_NONE);
+        CU_ASSERT_EQUAL(stored_state().day, 20700);
+        CU_ASSERT_EQUAL(stored_state().stated_at_ms, NOON);
+        (void)job_finish(new_event("e2", NOON - days_ago * DAY_MS + 1, 1));
+        CU_ASSERT_TRUE(day_is_stored(20700, &day));
+        CU_ASSERT_EQUAL(stored_state().stated, days_ago == 1);
     }
 }
 
@@ -768,6 +795,7 @@ void record_tests(void)
     TEST(a_late_event_succeeds_while_others_write);
     TEST(a_late_event_corrects_its_day_and_those_after_it);
     TEST(any_order_of_arrival_gives_one_history_and_state);
+    TEST(a_state_of_a_clock_that_was_ahead_is_not_frozen);
     TEST(without_redis_nothing_is_computed);
     TEST(an_erased_student_gets_no_new_data);
     TEST(withdrawn_consent_refuses_new_data);
