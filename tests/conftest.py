@@ -7,6 +7,7 @@ import time
 
 import pytest
 from harness.binaries import assert_no_report
+from harness.clock import build_library, environment_ahead
 from harness.engine import Engine, RunningEngine, fresh_id
 from harness.pool import Pool
 from harness.redis_server import RedisServer, RedisStandIn
@@ -91,6 +92,13 @@ def start_pool(redis_server):
             return stack.enter_context(Pool(redis_url or redis_server.url, **settings))
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def clock_ahead(tmp_path_factory):
+    """clock_ahead(seconds): the environment of a process whose clock is ahead by so much."""
+    library = build_library(tmp_path_factory.mktemp("clock"))
+    return lambda seconds: environment_ahead(library, seconds)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Checks the claims of a token (the members of its payload: sub, role, exp, ...). The table checks
  * lists the checks in their order; the first check that fails gives the message for the client. The
- * clock of the issuer may be ahead by JWT_CLOCK_SKEW_S, so nbf and iat may be that far in the
+ * clock of the issuer may be ahead by JWT_LEEWAY_S, so nbf and iat may be that far in the
  * future. exp is compared exactly. */
 #include "app/auth/token_claims.h"
 
@@ -82,15 +82,14 @@ static bool expires_in_time(const struct claims_check *r)
            exp_ms <= r->now_ms + r->config->jwt_max_lifetime_s * 1e3;
 }
 
-/* Whether the claim is absent, or is a time in the past or at most JWT_CLOCK_SKEW_S in the future.
+/* Whether the claim is absent, or is a time in the past or at most JWT_LEEWAY_S in the future.
  */
 static bool is_not_in_future(const struct claims_check *r, const char *name)
 {
     double time_ms;
     if (!json_object_object_get_ex(r->claims, name, NULL))
         return true;
-    return claim_time_ms(r, name, &time_ms) &&
-           time_ms <= r->now_ms + r->config->jwt_clock_skew_s * 1e3;
+    return claim_time_ms(r, name, &time_ms) && time_ms <= r->now_ms + r->config->jwt_leeway_s * 1e3;
 }
 
 /* Whether nbf (not before) and iat (issued at) are absent or not in the future. */

@@ -87,23 +87,36 @@ void hex_print(const unsigned char *bytes, size_t n, char *ret_text)
     ret_text[2 * n] = '\0';
 }
 
-/* Prints 16 random bytes in groups with a dash after each; the dash after the last group is
- * replaced by the NUL. */
-void uuid_make(char ret_text[UUID_TEXT_SIZE])
+/* Prints 16 bytes, with the version in place of four bits and the variant in place of two (RFC
+ * 9562), in groups with a dash after each; the dash after the last group is replaced by the NUL. */
+static void uuid_print(const unsigned char from[16], unsigned version,
+                       char ret_text[UUID_TEXT_SIZE])
 {
     static const size_t groups[] = {4, 2, 2, 2, 6};
-    unsigned char bytes[16];
-    const unsigned char *from = bytes;
+    unsigned char bytes[16], *group = bytes;
     char *to = ret_text;
 
-    random_bytes(bytes, sizeof(bytes));
-    bytes[6] = (unsigned char)((bytes[6] & 0x0f) | 0x40); /* version 4 (RFC 9562) */
+    memcpy(bytes, from, sizeof(bytes));
+    bytes[6] = (unsigned char)((bytes[6] & 0x0f) | version << 4);
     bytes[8] = (unsigned char)((bytes[8] & 0x3f) | 0x80); /* variant 10 */
     for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++) {
-        hex_print(from, groups[i], to);
-        from += groups[i];
+        hex_print(group, groups[i], to);
+        group += groups[i];
         to += 2 * groups[i];
         *to++ = '-';
     }
     to[-1] = '\0';
+}
+
+void uuid_make(char ret_text[UUID_TEXT_SIZE])
+{
+    unsigned char bytes[16];
+
+    random_bytes(bytes, sizeof(bytes));
+    uuid_print(bytes, 4, ret_text);
+}
+
+void uuid_of_digest(const unsigned char digest[16], char ret_text[UUID_TEXT_SIZE])
+{
+    uuid_print(digest, 8, ret_text);
 }

@@ -146,7 +146,7 @@ static bool verify_unsealed(struct audit_run *r, struct audit_check *c, struct p
         return false;
     if (n > 0)
         /* the caller finds a fault in c->fault */
-        (void)audit_check_unsealed(c, &oldest, clock_wall_ms());
+        (void)audit_check_unsealed(c, &oldest, store_now_ms(r->engine.store));
     return true;
 }
 
@@ -206,7 +206,8 @@ static bool verify_read_heads(struct audit_run *r, struct arena *retained, struc
 static enum ctl_exit audit_verify_all(struct audit_run *r, struct arena *retained)
 {
     struct problem p = {.code = PROBLEM_NONE};
-    int64_t retained_since_ms = clock_wall_ms() - r->engine.config.audit_days * INT64_C(86400000);
+    int64_t retained_since_ms =
+        subcommand_now_ms(&r->engine) - r->engine.config.audit_days * INT64_C(86400000);
 
     if (!verify_read_heads(r, retained, &p))
         return subcommand_fail(r->command, &r->engine, &p);

@@ -64,8 +64,9 @@ static bool backtest_add_students(struct backtest_run *r, struct str_list studen
 {
     size_t withdrawn = 0;
 
-    return histories_read(&r->engine, r->chunk_arena, students, day_of_ms(clock_wall_ms()),
-                          backtest_add_history, r, &withdrawn, p);
+    return histories_read(&r->engine, r->chunk_arena, students,
+                          day_of_ms(subcommand_now_ms(&r->engine)), backtest_add_history, r,
+                          &withdrawn, p);
 }
 
 /* Adds the histories of all students in Redis, which SCAN finds page by page. The cursor says where

@@ -136,7 +136,7 @@ static enum ctl_exit batch_cancel(struct batch_run *r)
     bool changed;
 
     pipeline_init(&pipeline, r->arena, NULL /* owner */);
-    command = batch_cmd_cancel(&pipeline, str_of(r->settings->id), clock_wall_ms());
+    command = batch_cmd_cancel(&pipeline, str_of(r->settings->id), subcommand_now_ms(&r->engine));
     if (!subcommand_round_trip(&r->engine, &pipeline, &p) ||
         !batch_parse_cancel(command, &changed, &p) || !batch_load(r, &batch, &p))
         return subcommand_fail(r->command, &r->engine, &p);
@@ -171,7 +171,7 @@ static bool batch_create(struct batch_run *r, struct str id, struct str_list stu
                          struct problem *p)
 {
     struct batch batch = {.priority = (enum queue_priority)r->settings->priority,
-                          .created_ms = clock_wall_ms(),
+                          .created_ms = subcommand_now_ms(&r->engine),
                           .actor = STR("mastery-ctl"),
                           .correlation_id = id};
     struct batch_item *items = arena_array(r->arena, students.n, sizeof(*items));

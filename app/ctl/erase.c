@@ -66,7 +66,6 @@ static enum ctl_exit erase_run(const struct subcommand *command, const void *set
                       .student = str_of(s->student),
                       .actor = STR("mastery-ctl"),
                       .role = STR("service"),
-                      .now_ms = clock_wall_ms(),
                       .dry_run = s->dry_run};
     enum ctl_exit status = CTL_FAILED;
     char id[UUID_TEXT_SIZE];
@@ -75,6 +74,7 @@ static enum ctl_exit erase_run(const struct subcommand *command, const void *set
     uuid_make(id);
     e.correlation_id = str_of(id);
     if (router && engine_open(&engine, "mastery-ctl erase", router, ENGINE_METRICS)) {
+        e.now_ms = subcommand_now_ms(&engine);
         if (erase_init(&e))
             status = erase_student(command, &e);
         erase_release(&e);

@@ -55,7 +55,6 @@ static enum ctl_exit export_run(const struct subcommand *command, const void *se
     struct export e = {.engine = &engine,
                        .student = str_of(s->student),
                        .exported_by = STR("mastery-ctl"),
-                       .now_ms = clock_wall_ms(),
                        .kinds = student_kinds,
                        .kind_count = STUDENT_KEY_COUNT,
                        .reply_arena = reply_arena,
@@ -65,8 +64,10 @@ static enum ctl_exit export_run(const struct subcommand *command, const void *se
     (void)arena;
     buf_init(&out, text_arena);
     if (reply_arena && text_arena &&
-        engine_open(&engine, "mastery-ctl export", NULL /* router */, ENGINE_SERVING))
+        engine_open(&engine, "mastery-ctl export", NULL /* router */, ENGINE_SERVING)) {
+        e.now_ms = subcommand_now_ms(&engine);
         status = export_print(command, &engine, &e);
+    }
     engine_close(&engine);
     arena_free(text_arena);
     arena_free(reply_arena);

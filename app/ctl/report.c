@@ -254,12 +254,13 @@ static enum ctl_exit report_run(const struct subcommand *command, const void *se
     r->settings = settings;
     if (!r->settings->student == !r->settings->cohort) /* none of the two, or both */
         return subcommand_usage_error(command, "either STUDENT or --cohort is required");
-    r->today = day_of_ms(clock_wall_ms());
     r->arena = arena_new(ARENA_FIRST, ARENA_CAP);
     r->chunk_arena = arena_new(ARENA_FIRST, ARENA_CAP);
     if (r->arena && r->chunk_arena &&
-        engine_open(&r->engine, "mastery-ctl report", NULL /* router */, 0 /* subsystems */))
+        engine_open(&r->engine, "mastery-ctl report", NULL /* router */, 0 /* subsystems */)) {
+        r->today = day_of_ms(subcommand_now_ms(&r->engine));
         status = report_draw_and_print(r);
+    }
     engine_close(&r->engine);
     arena_free(r->chunk_arena);
     arena_free(r->arena);

@@ -182,7 +182,6 @@ static enum ctl_exit seed_write_plan(struct seeding *s, struct engine *engine)
 {
     struct seed seed = {.students = s->plan.students,
                         .n = s->plan.n,
-                        .now_ms = s->now_ms,
                         .keep_going = s->settings->keep_going,
                         .context = s,
                         .on_refused = seed_on_refused,

@@ -81,6 +81,27 @@ void mastery_state_advance(struct mastery_state *s, int32_t day)
     s->samples = s->exercises = s->quizzes = 0;
 }
 
+/* A state of a day that has not come becomes that of today: the bits of the days after today are
+ * dropped. */
+void mastery_state_limit_times(struct mastery_state *s, int64_t now_ms)
+{
+    const int64_t latest_ms = now_ms + STATE_AHEAD_MAX_MS;
+    const int64_t days = (int64_t)s->day - day_of_ms(now_ms);
+
+    if (s->day > day_of_ms(latest_ms)) {
+        s->active_days = days < ACTIVE_DAYS_BITS ? s->active_days >> days : 0;
+        s->day = day_of_ms(now_ms);
+    }
+    for (int i = 0; i < EVIDENCE_COMPONENTS; i++) {
+        if (s->evidence[i].at_ms > latest_ms)
+            s->evidence[i].at_ms = now_ms;
+    }
+    if (s->stated_at_ms > latest_ms)
+        s->stated_at_ms = now_ms;
+    if (s->last_event_ms > latest_ms)
+        s->last_event_ms = now_ms;
+}
+
 /* Returns the number of active days among the last ACTIVITY_WINDOW_DAYS, 0 to 14. */
 static int active_days_in_window(const struct mastery_state *s)
 {

@@ -80,6 +80,14 @@ bool mastery_state_empty(const struct mastery_state *s);
  * to 0. Does nothing when `day` is not later than the day of the state. */
 void mastery_state_advance(struct mastery_state *s, int32_t day);
 
+/* The longest time by which a time in a state can be ahead of the present, in milliseconds: events
+ * may be dated an hour ahead, and the clock may have been corrected since. */
+#define STATE_AHEAD_MAX_MS (INT64_C(2) * 3600000)
+/* Replaces times that are more than STATE_AHEAD_MAX_MS after now_ms by now_ms. Such times come from
+ * a clock that was wrong when the state was written. While they were kept, no event would change
+ * the components until that time has come. */
+void mastery_state_limit_times(struct mastery_state *s, int64_t now_ms);
+
 /* The mastery result that is computed from a student's state. "Rounded": to 12 decimals. */
 struct mastery_result {
     double score; /* rounded to 12 decimals, at most 1 */

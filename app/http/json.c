@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "app/base/buf.h"
 #include "app/base/percent.h"
 #include "app/base/utf8.h"
 
@@ -36,6 +37,9 @@ struct scanner {
     struct key *keys;                    /* keys of all open objects, the outermost object first */
     size_t key_count, key_room; /* number of keys, and of elements that keys has room for */
     struct arena *scratch;      /* memory for more keys and for decoded keys */
+    /* The text up to `copied` with marked whole numbers (scan_mark_double); empty: none so far. */
+    struct buf marked;
+    const char *copied;
     struct key first_keys[KEYS_ON_STACK]; /* array that keys points to at first */
 };
 
@@ -304,17 +308,35 @@ static bool scan_exponent(struct scanner *s, int64_t *ret)
     return s->at > from;
 }
 
+/* Whether json-c would limit a whole number of these digits, because it is beyond 64 bits. */
+static bool exceeds_64_bits(struct str digits, bool negative)
+{
+    struct str limit = negative ? STR("9223372036854775808") : STR("18446744073709551615");
+    return digits.n > limit.n || (digits.n == limit.n && memcmp(digits.p, limit.p, limit.n) > 0);
+}
+
+/* Appends the exponent e0 to the whole number that has just been scanned, in a copy of the text for
+ * json-c. With an exponent the number is a double, and json-c prints all of its digits. */
+static void scan_mark_double(struct scanner *s)
+{
+    buf_str(&s->marked, (struct str){s->copied, (size_t)(s->at - s->copied)});
+    buf_text(&s->marked, "e0");
+    s->copied = s->at;
+}
+
 /* Scans a number by the grammar of RFC 8259, and refuses a number that is infinite as a double. */
 static enum state scan_number(struct scanner *s)
 {
     const char *from = s->at;
-    if (next_is(s, '-'))
+    bool negative = next_is(s, '-');
+    if (negative)
         s->at++;
-    bool leading_zero = next_is(s, '0'); /* no further digit may follow it */
-    size_t whole_digits = leading_zero ? 1 : scan_digits(s);
-    if (leading_zero)
+    struct str digits = {s->at, 1};
+    if (next_is(s, '0')) /* no further digit may follow it */
         s->at++;
-    if (whole_digits == 0)
+    else
+        digits.n = scan_digits(s);
+    if (digits.n == 0)
         return INVALID;
     if (next_is(s, '.')) {
         s->at++;
@@ -327,11 +349,13 @@ static enum state scan_number(struct scanner *s)
     /* A number below 10^308 is finite. A number that may be larger is converted to find out, and
      * its value is not needed. */
     double unused_value;
-    if ((int64_t)whole_digits + exponent > 308 &&
+    if ((int64_t)digits.n + exponent > 308 &&
         !str_to_double((struct str){from, (size_t)(s->at - from)}, &unused_value)) {
         s->at = from;
         return INVALID;
     }
+    if (s->at == digits.p + digits.n && exceeds_64_bits(digits, negative))
+        scan_mark_double(s);
     return VALUE_DONE;
 }
 
@@ -397,8 +421,11 @@ static bool json_scan(struct scanner *s)
 
 /* Sets up the scanner and scans the whole text. Its array of keys is first_keys, on the stack,
  * until the open objects have more keys than fit into it. A scan that fails stops at the first
- * wrong byte, so s.at gives *ret_offset. After success *ret_offset is unchanged. */
-bool json_check(struct str text, size_t max_values, struct arena *scratch, size_t *ret_offset)
+ * wrong byte, so s.at gives *ret_offset. After success *ret_offset is unchanged, and *ret_text is
+ * the text for json-c: `text` itself, or a copy with marked numbers whose p is NULL when out of
+ * memory. */
+static bool json_scan_text(struct str text, size_t max_values, struct arena *scratch,
+                           size_t *ret_offset, struct str *ret_text)
 {
     struct scanner s;
     /* struct key has 32-bit offsets, and the lengths of json-c have the type int. */
@@ -407,7 +434,7 @@ bool json_check(struct str text, size_t max_values, struct arena *scratch, size_
         return false;
     }
     /* The members are set one by one, because zeroing the arrays would cost time. */
-    s.start = s.at = text.p;
+    s.start = s.at = s.copied = text.p;
     s.end = text.p + text.n;
     s.values_left = max_values;
     s.depth = 0;
@@ -415,10 +442,23 @@ bool json_check(struct str text, size_t max_values, struct arena *scratch, size_
     s.key_count = 0;
     s.key_room = KEYS_ON_STACK;
     s.scratch = scratch;
-    bool valid = json_scan(&s);
-    if (!valid)
+    buf_init(&s.marked, scratch);
+    if (!json_scan(&s)) {
         *ret_offset = (size_t)(s.at - s.start);
-    return valid;
+        return false;
+    }
+    *ret_text = text;
+    if (s.copied > s.start) {
+        buf_str(&s.marked, (struct str){s.copied, (size_t)(s.end - s.copied)});
+        *ret_text = s.marked.failed ? (struct str){0} : buf_view(&s.marked);
+    }
+    return true;
+}
+
+bool json_check(struct str text, size_t max_values, struct arena *scratch, size_t *ret_offset)
+{
+    struct str unused_text;
+    return json_scan_text(text, max_values, scratch, ret_offset, &unused_text);
 }
 
 /* Called when the arena is reset: releases what json-c has allocated. */
@@ -427,7 +467,7 @@ static void json_c_release(void *object)
     (void)json_object_put(object);
 }
 
-/* Parses a text that json_check has found valid, by json-c. *ret: the value; NULL for the text
+/* Parses a text that json_scan_text has found valid, by json-c. *ret: the value; NULL for the text
  * `null`. Returns false when json-c has no memory or finds the text invalid. */
 static bool json_c_parse(struct str text, struct json_object **ret)
 {
@@ -452,20 +492,21 @@ struct json_object *json_parse(struct str text, struct arena *arena, struct prob
 }
 
 /* Checks the text, lets json-c parse it, and makes the arena release the parsed value. A text that
- * json_check has accepted is valid, so a later failure is not the client's: INTERNAL_ERROR.
+ * json_scan_text has accepted is valid, so a later failure is not the client's: INTERNAL_ERROR.
  * object is NULL without an error for the text `null`: nothing to release. */
 struct json_object *json_parse_limited(struct str text, size_t max_values, struct arena *arena,
                                        struct problem *p)
 {
     size_t offset;
-    if (!json_check(text, max_values, arena, &offset)) {
+    struct str checked;
+    if (!json_scan_text(text, max_values, arena, &offset, &checked)) {
         problem_set(p, PROBLEM_INVALID_JSON, NULL);
         p->has_offset = true;
         p->offset = offset;
         return NULL;
     }
     struct json_object *object = NULL;
-    if (!json_c_parse(text, &object)) {
+    if (!checked.p || checked.n >= INT_MAX || !json_c_parse(checked, &object)) {
         problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
         return NULL;
     }

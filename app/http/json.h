@@ -23,8 +23,9 @@ enum { JSON_DEPTH_MAX = 32, JSON_VALUES_MAX = 120000, JSON_VALUES_UNTRUSTED = 20
  * it is exhausted the text counts as invalid. */
 bool json_check(struct str text, size_t max_values, struct arena *scratch, size_t *ret_offset);
 
-/* Checks and parses a text of at most JSON_VALUES_MAX values. The parsed value is released
- * with the arena, so the caller must not call json_object_put for it. Returns NULL with
+/* Checks and parses a text of at most JSON_VALUES_MAX values. A whole number beyond 64 bits is a
+ * double, like a number with a fraction. The parsed value is
+ * released with the arena, so the caller must not call json_object_put for it. Returns NULL with
  * INVALID_JSON or INTERNAL_ERROR in p. Returns NULL without a problem for the text `null`. */
 struct json_object *json_parse(struct str text, struct arena *arena, struct problem *p);
 /* The same as json_parse, with max_values in place of JSON_VALUES_MAX. */

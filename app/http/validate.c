@@ -37,20 +37,6 @@ typedef void parse_value(const struct binding *binding, const struct rule *rule,
 
 /* ---- Values ---- */
 
-/* The number of a JSON value, as a double. json-c replaces whole numbers beyond 64 bits by
- * INT64_MIN or UINT64_MAX (hazards J1). A replaced number cannot be distinguished from a
- * number that really has this value. Both count as infinite, and no rule accepts an infinite
- * number. */
-static double number_of_json(struct json_object *json)
-{
-    if (json_object_is_type(json, json_type_double))
-        return json_object_get_double(json);
-    if (json_object_get_int64(json) == INT64_MIN)
-        return -(double)INFINITY;
-    return json_object_get_uint64(json) == UINT64_MAX ? (double)INFINITY
-                                                      : json_object_get_double(json);
-}
-
 /* Makes a value of JSON from the body. */
 static struct value value_of_json(struct json_object *json)
 {
@@ -67,7 +53,7 @@ static struct value value_of_json(struct json_object *json)
     case json_type_int:
     case json_type_double:
         value.kind = NUMBER;
-        value.number = number_of_json(json);
+        value.number = json_object_get_double(json);
         break;
     case json_type_array: value.kind = LIST; break;
     case json_type_object:
@@ -197,8 +183,7 @@ static void parse_int(const struct binding *binding, const struct rule *rule,
     memcpy(ret, &number, sizeof number);
 }
 
-/* Accepts a finite number within the bounds of the rule. A number too large for json-c has become
- * infinite in number_of_json, so it is refused here. */
+/* Accepts a finite number within the bounds of the rule. */
 static void parse_number(const struct binding *binding, const struct rule *rule,
                          const struct value *value, const struct field_path *field, void *ret)
 {

@@ -4,6 +4,8 @@
  * (xapi_form.c): it ends the conversion at once, because the remaining code relies on the form. */
 #include "app/ingest/xapi.h"
 
+#include "app/base/clock.h"
+#include "app/base/digest.h"
 #include "app/base/ids.h"
 #include "app/http/json_value.h"
 #include "app/ingest/xapi_form.h"
@@ -58,20 +60,38 @@ static int64_t xapi_time(const struct xapi_reader *r, int64_t now_ms)
     return at_ms;
 }
 
-/* Sets ret->id to the statement's id, or to a new UUID when it has none, and the event id to the
- * same UUID in lower case: UUIDs are equal in upper and lower case, but event ids are compared byte
- * by byte. Returns false when out of memory. */
-static bool xapi_read_id(const struct xapi_reader *r, struct xapi_event *ret)
+/* Makes the id of a statement that has none (struct xapi_request). Its p is NULL when out of
+ * memory.
+ */
+static struct str xapi_make_id(const struct xapi_reader *r, const struct xapi_request *request)
 {
+    bool has_time = json_value_member(r->statement, "timestamp");
+    struct arena *arena = r->binding->arena;
+    struct str name =
+        arena_printf(arena, "%zu %d %.*s", r->path ? r->path->index : 0,
+                     has_time ? 0 : (int)day_of_ms(request->now_ms), STR_ARG(request->identity));
+    unsigned char digest[DIGEST_SIZE];
     char uuid[UUID_TEXT_SIZE];
+
+    if (!name.p)
+        return name;
+    digest_sha256(name, digest);
+    uuid_of_digest(digest, uuid);
+    return arena_copy(arena, str_of(uuid));
+}
+
+/* Sets ret->id to the statement's id, or to one that is made for it, and the event id to the same
+ * UUID in lower case: UUIDs are equal in upper and lower case, but event ids are compared byte by
+ * byte. Returns false when out of memory. */
+static bool xapi_read_id(const struct xapi_reader *r, const struct xapi_request *request,
+                         struct xapi_event *ret)
+{
     struct arena *arena = r->binding->arena;
     char *lower;
 
     ret->id = json_value_member_text(r->statement, "id");
-    if (!ret->id.p) {
-        uuid_make(uuid);
-        ret->id = arena_copy(arena, str_of(uuid));
-    }
+    if (!ret->id.p)
+        ret->id = xapi_make_id(r, request);
     lower = ret->id.p ? arena_alloc(arena, ret->id.n) : NULL;
     if (!lower)
         return false;
@@ -132,8 +152,9 @@ static void xapi_read_event(struct xapi_reader *r, int64_t now_ms, struct xapi_e
 /* Steps: check the statement's form; read its members, id and event; make its mark. The steps
  * after the form check do not stop at field errors; the return value says at the end whether this
  * statement has any. */
-bool xapi_parse(struct json_object *statement, const struct field_path *path, int64_t now_ms,
-                const struct binding *binding, struct xapi_event *ret)
+bool xapi_parse(struct json_object *statement, const struct field_path *path,
+                const struct xapi_request *request, const struct binding *binding,
+                struct xapi_event *ret)
 {
     struct xapi_reader r = {
         .binding = binding, .path = path, .errors_before = binding->problem->field_count};
@@ -147,11 +168,11 @@ bool xapi_parse(struct json_object *statement, const struct field_path *path, in
     r.context = json_value_member(statement, "context");
     r.object_id = json_value_member_text(json_value_member(statement, "object"), "id");
     r.data = json_value_new_object(binding->arena);
-    if (!r.data || !xapi_read_id(&r, ret)) {
+    if (!r.data || !xapi_read_id(&r, request, ret)) {
         field_no_memory(binding);
         return false;
     }
-    xapi_read_event(&r, now_ms, ret);
+    xapi_read_event(&r, request->now_ms, ret);
     ret->mark = xapi_mark(statement, binding->arena);
     if (!ret->mark.p)
         field_no_memory(binding);

@@ -18,7 +18,7 @@ bool xapi_version_supported(struct str version);
 const char *xapi_version_of_response(struct str requested);
 
 struct xapi_event {
-    struct str id;            /* statement's id as sent; a new UUID when it has none */
+    struct str id;            /* statement's id as sent; a UUID made by xapi_parse if it has none */
     struct event_input input; /* checked event; its event_id is `id` in lower case */
     bool ignored;             /* the statement is valid but becomes no event; input has only the
                                * student and the event_id */
@@ -28,11 +28,20 @@ struct xapi_event {
 /* True when the marks are of statements that the standard calls equal (xAPI-Data.md, 2.3.1). A
  * timestamp is compared only when both have one: a server gives one to a statement without. */
 bool xapi_marks_equal(struct str a, struct str b);
+/* The request that statements came with. */
+struct xapi_request {
+    int64_t now_ms;
+    /* A text that is equal only when the same caller sends the same request again. Statements
+     * without an id get one that is made of this text, of their place in the list, and of the UTC
+     * day of now_ms if they have no timestamp: sent again, they have the same id. */
+    struct str identity;
+};
 
 /* Checks the form of a statement and converts it to an event. path is the statement's place in the
  * list of the request's body, NULL when the body is one statement. False with field errors in
  * binding->problem. */
-bool xapi_parse(struct json_object *statement, const struct field_path *path, int64_t now_ms,
-                const struct binding *binding, struct xapi_event *ret);
+bool xapi_parse(struct json_object *statement, const struct field_path *path,
+                const struct xapi_request *request, const struct binding *binding,
+                struct xapi_event *ret);
 
 #endif

@@ -217,14 +217,14 @@ static void metrics_sum_breaker(const struct slot *slot, size_t service, struct 
         ret->breakers[service].opened_at_ms = opened_at_ms;
 }
 
-/* Adds the gauges and circuit breakers of one running process to *ret. The gauge of the lag is not
- * added up: the greatest value of all processes counts. */
+/* Adds the gauges and circuit breakers of one running process to *ret. The gauges
+ * from GAUGE_JOURNAL_LAG_MS on are not added up: the greatest value of all processes counts. */
 static void metrics_sum_live(const struct slot *slot, struct metrics_live *ret)
 {
     ret->processes++;
     for (size_t i = 0; i < GAUGES; i++) {
         const int64_t value = atomic_load(&slot->gauges[i]);
-        if (i != GAUGE_JOURNAL_LAG_MS)
+        if (i < GAUGE_JOURNAL_LAG_MS)
             ret->gauges[i] += value;
         else if (value > ret->gauges[i])
             ret->gauges[i] = value;

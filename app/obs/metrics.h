@@ -32,9 +32,10 @@ enum metric_gauge {
     GAUGE_STORE_CONNECTIONS, /* open connections to Redis */
     GAUGE_STORE_IN_USE,      /* connections to Redis that wait for replies */
     GAUGE_KEYS_REFUSED,      /* 1: the process keeps old secrets because the new ones are invalid */
-    /* delay of the worker in processing changes; a scrape shows the maximum of the running
-     * processes, but the sum for all other gauges */
-    GAUGE_JOURNAL_LAG_MS,
+    /* Of the following gauges a scrape shows the maximum of the running processes, in seconds; of
+     * the others the sum. */
+    GAUGE_JOURNAL_LAG_MS, /* delay of the worker in processing changes */
+    GAUGE_CLOCK_SKEW_MS,  /* difference of this machine's clock to that of Redis, never negative */
     GAUGES
 };
 /* Services that a circuit breaker guards. */

@@ -242,21 +242,18 @@ static void print_gauge(const struct printer *p, const char *name, const char *h
     buf_printf(p->out, PREFIX "%s %" PRId64 "\n", name, value);
 }
 
-/* Prints the gauge of the journal's lag. It has a function of its own, because its unit is seconds
- * and the other gauges have none. A negative lag is printed as 0. */
-static void print_lag(const struct printer *p, int64_t lag_ms)
+/* Prints a gauge whose unit is seconds; the other gauges have none. A negative value is printed as
+ * 0. */
+static void print_gauge_seconds(const struct printer *p, const char *name, const char *help,
+                                int64_t value_ms)
 {
-    const char *name = "journal_lag_seconds";
-
-    print_family(p, name, "", "gauge",
-                 "Longest time lately from a change to its journal entry being turned");
+    print_family(p, name, "", "gauge", help);
     print_unit(p, name, "seconds");
     print_name(p, name, "", &(struct series){.n = 0});
-    print_seconds(p, (uint64_t)(lag_ms > 0 ? lag_ms : 0) * 1000);
+    print_seconds(p, (uint64_t)(value_ms > 0 ? value_ms : 0) * 1000);
 }
 
-/* Prints the gauges of the running processes. GAUGE_JOURNAL_LAG_MS has no name in gauge_texts and
- * is printed by print_lag. */
+/* Prints the gauges of the running processes; first those without a unit. */
 static void print_gauges(const struct printer *p, const struct metrics_live *live)
 {
     static const struct {
@@ -274,7 +271,12 @@ static void print_gauges(const struct printer *p, const struct metrics_live *liv
         if (gauge_texts[i].name)
             print_gauge(p, gauge_texts[i].name, gauge_texts[i].help, live->gauges[i]);
     }
-    print_lag(p, live->gauges[GAUGE_JOURNAL_LAG_MS]);
+    print_gauge_seconds(p, "journal_lag_seconds",
+                        "Longest time lately from a change to its journal entry being turned",
+                        live->gauges[GAUGE_JOURNAL_LAG_MS]);
+    print_gauge_seconds(p, "clock_skew_seconds",
+                        "Difference of this machine's clock to that of Redis, without its sign",
+                        live->gauges[GAUGE_CLOCK_SKEW_MS]);
     print_gauge(p, "processes", "Running processes that count here", live->processes);
 }
 

@@ -42,7 +42,7 @@ bool authenticate_by_header(struct exchange *x)
     }
     if (header.n == 0 && x->route->flags & ROUTE_TOKEN_IN_BODY)
         return true;
-    if (!tokens_verify_header(x->engine->tokens, header, x->now_ms, &x->caller, &x->problem))
+    if (!tokens_verify_header(x->engine->tokens, header, x->wall_ms, &x->caller, &x->problem))
         return false;
     x->authority = AUTHORITY_TOKEN;
     return true;
@@ -79,7 +79,7 @@ bool authenticate_by_body(struct exchange *x)
         return x->problem.code == PROBLEM_NONE;
     }
     principal_set(&by_header, x->caller.role, x->caller.user);
-    if (!tokens_verify(x->engine->tokens, token, x->now_ms, &x->caller, &x->problem))
+    if (!tokens_verify(x->engine->tokens, token, x->wall_ms, &x->caller, &x->problem))
         return false;
     if (x->authority == AUTHORITY_TOKEN &&
         (x->caller.role != by_header.role || !str_equal(x->caller.user, by_header.user))) {

@@ -268,7 +268,8 @@ void dispatch_begin(struct dispatch *d, struct exchange *x)
     metrics_gauge_add(d->engine->metrics, GAUGE_ACTIVE_REQUESTS, 1);
     x->started_us = clock_monotonic_us();
     x->store_left_us = d->engine->config.store_round_timeout_ms * INT64_C(1000);
-    x->now_ms = clock_wall_ms();
+    x->wall_ms = clock_wall_ms();
+    x->now_ms = store_now_ms(d->engine->store);
     pipeline_init(&x->pipeline, x->arena, x);
     http_response_init(&x->response, x->arena);
     (void)buf_reserve(&x->response.body, ERROR_ROOM);

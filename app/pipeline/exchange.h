@@ -69,7 +69,8 @@ struct exchange {
 
     struct str request_id; /* also the correlation_id of responses, logs and events */
     struct trace trace;    /* W3C Trace Context of the request */
-    int64_t now_ms;        /* wall clock, read once, so that one request has one time */
+    int64_t now_ms;        /* by Redis' clock (store_now_ms), read once: one request has one time */
+    int64_t wall_ms;       /* by this machine's clock, for the times in tokens */
     int64_t started_us;    /* monotonic clock at the beginning of the exchange */
     bool finished;         /* the response was handed over to the connection */
     struct exchange *next; /* next in the dispatcher's queue of heavy requests; NULL: last */

@@ -133,8 +133,8 @@ static enum step query_stale(struct exchange *x)
 
     engine_apply_erasures(x->engine); /* removes cached responses about erased students */
     if (x->access_pending || !x->engine->stale_cache ||
-        !stale_cache_find(x->engine->stale_cache, query_cache_key(x), x->now_ms, &members,
-                          &age_ms)) {
+        !stale_cache_find(x->engine->stale_cache, query_cache_key(x), x->started_us / 1000,
+                          &members, &age_ms)) {
         problem_unavailable(&x->problem, 1);
         return STEP_DONE;
     }
@@ -242,7 +242,7 @@ static enum step mastery_query(struct exchange *x)
      * student and must not be kept */
     if (x->engine->stale_cache && !x->access_pending &&
         s->erasures == metrics_erasures(x->engine->metrics))
-        stale_cache_add(x->engine->stale_cache, query_cache_key(x), members, x->now_ms);
+        stale_cache_add(x->engine->stale_cache, query_cache_key(x), members, x->started_us / 1000);
     return STEP_DONE;
 }
 

@@ -75,6 +75,7 @@ static enum step ops_ready(struct exchange *x)
                                                         [DAPR_HEALTHY] = "healthy",
                                                         [DAPR_UNAVAILABLE] = "unavailable"};
     struct readiness_state state = readiness_get(x->engine, clock_monotonic_us());
+    int64_t ahead_ms = 0;
     bool ready = state.store && !x->engine->draining;
     struct jw w;
 
@@ -87,6 +88,8 @@ static enum step ops_ready(struct exchange *x)
     jw_object_end(&w);
     if (x->engine->draining)
         jw_bool(&w, "draining", true);
+    if (engine_clock_is_off(x->engine, &ahead_ms))
+        jw_int(&w, "clock_skew_ms", ahead_ms);
     jw_time(&w, "timestamp", x->now_ms);
     jw_text(&w, "version", build_version);
     jw_text(&w, "environment", x->engine->config.environment);
@@ -284,6 +287,7 @@ static const struct rule ready_response[] = RULES(
     FIELD(ENUM, "status", "ready (200) or not_ready (503)", .choices = ready_states),
     FIELD(OBJECT, "dependencies", "What it depends on", .fields = ready_dependencies),
     OPTIONAL(BOOL, "draining", "Present and true while the process is draining"),
+    OPTIONAL(INT, "clock_skew_ms", "Present while the machine's clock differs from Redis' by more than 2 s: by how much it is ahead; negative: behind"),
     FIELD(TIME, "timestamp", "Now"),
     FIELD(TEXT, "version", "Version of the engine"),
     FIELD(TEXT, "environment", "Name of the installation"));

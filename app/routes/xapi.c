@@ -8,6 +8,8 @@
 #include "app/ingest/xapi.h"
 #include "app/auth/access.h"
 #include "app/base/clock.h"
+#include "app/base/digest.h"
+#include "app/base/ids.h"
 #include "app/http/json.h"
 #include "app/http/json_value.h"
 #include "app/http/query.h"
@@ -59,11 +61,36 @@ static void statements_fail_repeated(struct exchange *x, const struct statements
     }
 }
 
+/* Sets the text by which a request that is sent again is recognised (struct xapi_request): a digest
+ * of the caller and the Idempotency-Key or, without a key, the body. False with x->problem when out
+ * of memory. */
+static bool statements_identify(struct exchange *x, struct str *ret)
+{
+    struct str key = x->request.idempotency_key;
+    unsigned char bytes[DIGEST_SIZE];
+    char hex[DIGEST_HEX_SIZE];
+    struct digest digest;
+
+    digest_init(&digest);
+    digest_update(&digest, str_of(role_names[x->caller.role]));
+    digest_update(&digest, STR(" "));
+    digest_update(&digest, x->caller.user);
+    digest_update(&digest, key.p ? STR(" key ") : STR(" body "));
+    digest_update(&digest, key.p ? key : x->request.body);
+    digest_final(&digest, bytes);
+    hex_print(bytes, sizeof(bytes), hex);
+    *ret = arena_copy(x->arena, str_of(hex));
+    if (!ret->p)
+        problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
+    return ret->p != NULL;
+}
+
 /* Parses the body, one statement or a list of them. On an error x->problem has a field error for
  * each invalid field of any statement. */
 static void statements_parse(struct exchange *x, struct statements *s, struct json_object *body)
 {
     const struct binding binding = {x->arena, &x->problem};
+    struct xapi_request request = {.now_ms = x->now_ms};
 
     s->is_list = json_object_is_type(body, json_type_array);
     s->n = s->is_list ? json_object_array_length(body) : 1;
@@ -79,11 +106,13 @@ static void statements_parse(struct exchange *x, struct statements *s, struct js
         problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
         return;
     }
+    if (!statements_identify(x, &request.identity))
+        return;
     for (size_t i = 0; i < s->n; i++) {
         struct json_object *statement = s->is_list ? json_object_array_get_idx(body, i) : body;
         struct field_path path = {.index = i};
 
-        if (!xapi_parse(statement, s->is_list ? &path : NULL, x->now_ms, &binding, &s->v[i].event))
+        if (!xapi_parse(statement, s->is_list ? &path : NULL, &request, &binding, &s->v[i].event))
             event_metrics_add(x->engine, &s->v[i].event.input, EVENT_REJECTED);
     }
     if (x->problem.code == PROBLEM_NONE)
@@ -372,7 +401,7 @@ static enum step xapi_about(struct exchange *x)
 /* Fields for the OpenAPI document only: the handler parses the body itself, because rules cannot
  * check all that xAPI requires. */
 static const struct rule statement[] = RULES(
-    OPTIONAL(TEXT, "id", "UUID; a new one when absent. The same statement again changes nothing"),
+    OPTIONAL(TEXT, "id", "UUID; made of the request and the place in it when absent. The same statement again changes nothing"),
     FIELD(JSON, "actor", "An Agent whose account.name is the student id"),
     FIELD(JSON, "verb", "completed, passed, failed, mastered, attempted, experienced, viewed, "
           "answered and scored become events; other verbs are accepted and ignored"),

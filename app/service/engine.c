@@ -16,6 +16,7 @@
 #include "app/service/audit.h"
 #include "app/service/catalogue.h"
 #include "app/service/readiness.h"
+#include "app/store/clock_skew.h"
 
 enum { ENGINE_ERROR_SIZE = CATALOGUE_ERROR_SIZE + 32 };
 
@@ -251,6 +252,30 @@ static void engine_report_circuit(struct engine *engine)
     engine->reported_circuit = state;
 }
 
+bool engine_clock_is_off(const struct engine *engine, int64_t *ret_ahead_ms)
+{
+    return store_clock_skew(engine->store, ret_ahead_ms) &&
+           llabs(*ret_ahead_ms) > CLOCK_SKEW_REPORTED_MS;
+}
+
+/* Sets the gauge of the clock's difference, and logs when it becomes, or is no longer, too large.
+ */
+static void engine_report_clock(struct engine *engine)
+{
+    int64_t ahead_ms;
+    bool is_off = engine_clock_is_off(engine, &ahead_ms);
+    struct jw *w;
+
+    metrics_gauge_set(engine->metrics, GAUGE_CLOCK_SKEW_MS, llabs(ahead_ms));
+    if (is_off == engine->reported_clock_off)
+        return;
+    engine->reported_clock_off = is_off;
+    w = log_begin(engine->log, is_off ? LOG_WARNING : LOG_INFO,
+                  is_off ? "clock.skew" : "clock.right");
+    jw_int(w, "ahead_ms", ahead_ms);
+    log_end(engine->log);
+}
+
 /* Sets this process's part of a gauge. The gauge is the sum over all processes of the pool, so the
  * difference to the value that was reported last is added to it. */
 static void engine_report_gauge(struct engine *engine, enum metric_gauge gauge, int64_t *reported,
@@ -282,6 +307,7 @@ void engine_report_store(struct engine *engine)
 
     engine_apply_erasures(engine);
     engine_report_circuit(engine);
+    engine_report_clock(engine);
     engine_report_gauge(engine, GAUGE_STORE_CONNECTIONS, &engine->reported_connections,
                         store_connected(engine->store));
     engine_report_gauge(engine, GAUGE_STORE_IN_USE, &engine->reported_in_use,

@@ -43,6 +43,7 @@ struct engine {
     /* values that engine_report_store has last reported to log and metrics */
     enum store_state reported_circuit;
     int64_t reported_connections, reported_in_use;
+    bool reported_clock_off;
     uint64_t erasures_seen; /* erasures by all processes when the stale cache was last cleared */
 };
 
@@ -69,8 +70,12 @@ bool engine_has_log_key(const struct engine *engine);
 void engine_set_log_key(struct engine *engine);
 /* Clears the stale cache if any process has erased a student since it was last cleared. */
 void engine_apply_erasures(struct engine *engine);
-/* Adds the store's counts to the metrics, logs when Redis becomes unavailable or available again,
- * and calls engine_apply_erasures. Call it once a loop iteration. */
+/* Whether this machine's clock differs from Redis' by more than CLOCK_SKEW_REPORTED_MS.
+ * *ret_ahead_ms: by how much it is ahead, negative when it is behind. */
+bool engine_clock_is_off(const struct engine *engine, int64_t *ret_ahead_ms);
+/* Adds the store's counts to the metrics, logs when the machine's clock is wrong, when Redis
+ * becomes unavailable or available again, and calls engine_apply_erasures. Call it once a loop
+ * iteration. */
 void engine_report_store(struct engine *engine);
 
 #endif

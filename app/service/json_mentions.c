@@ -22,12 +22,14 @@ static bool mentions_quoted(struct str text, struct str id)
 }
 
 /* True when the member `key` is a number that reads like the id. This counts only for the members
- * that have a student's id in events; other numbers are quantities. */
+ * that have a student's id in events; other numbers are quantities. json-c limits a number to 64
+ * bits, so a number of 19 digits or more cannot be compared: the text has the bytes of the id, and
+ * that must suffice. */
 static bool mentions_as_number(const char *key, struct json_object *json, struct str id)
 {
     return json_value_is_number(json) &&
            (strcmp(key, "student_id") == 0 || strcmp(key, "subject") == 0) &&
-           str_equal(str_of(json_object_to_json_string(json)), id);
+           (id.n >= 19 || str_equal(str_of(json_object_to_json_string(json)), id));
 }
 
 /* True when the value or a value in it mentions the id. The recursion is limited, as json-c refuses

@@ -2,7 +2,7 @@
 /* The steps of recording a change:
  *
  *   read the profile -> compute -> write
- *                \-> also read the days, when the change is of a past day -> compute -> write
+ *                \-> also read days and openings, when it is of a past day -> compute -> write
  *
  * Writes of one student within this process are pipelined: the second is computed from the state
  * that the first will leave (store/inflight.h), because waiting for the first reply would let other
@@ -62,10 +62,11 @@ static void record_set_base(struct record *r, const struct mastery_state *curren
 }
 
 /* Queues the write of the change. packed: the packed state that Redis must still have. days: the
- * day_count closing states to write, oldest first; the last one is the current state. False when
- * out of memory. */
+ * day_count closing states to write, oldest first; the last one is the current state. base: the
+ * closing state before them (struct student_change), or NULL. False when out of memory. */
 static bool record_queue_write(struct record *r, struct engine *engine, struct pipeline *pipeline,
-                               struct str packed, struct mastery_state *days, size_t day_count)
+                               struct str packed, struct mastery_state *days, size_t day_count,
+                               const struct mastery_state *base)
 {
     struct student_change change = {.student = r->student,
                                     .expected = arena_copy(pipeline->arena, packed),
@@ -73,7 +74,8 @@ static bool record_queue_write(struct record *r, struct engine *engine, struct p
                                     .mark = r->mark,
                                     .event_day = record_day(r),
                                     .days = days,
-                                    .day_count = day_count};
+                                    .day_count = day_count,
+                                    .base = base && !mastery_state_empty(base) ? base : NULL};
     struct mastery_state *current = &days[day_count - 1];
     struct str new_packed = {0};
 
@@ -109,45 +111,70 @@ static void record_apply(const struct record *r, struct mastery_state *state)
 static bool record_change_current(struct record *r, struct engine *engine,
                                   struct pipeline *pipeline, struct str packed)
 {
-    struct mastery_state state = r->state;
+    struct mastery_state before = r->state, state = r->state;
+    bool begins_day = record_day(r) > before.day;
 
     mastery_state_advance(&state, record_day(r));
     record_apply(r, &state);
-    return record_queue_write(r, engine, pipeline, packed, &state, 1);
+    return record_queue_write(r, engine, pipeline, packed, &state, 1, begins_day ? &before : NULL);
+}
+
+/* The first one of the STUDENT_DAYS_MAX days that a change of a past day reads. */
+static int32_t record_first_day(const struct record *r)
+{
+    return day_of_ms(r->now_ms) - HISTORY_DAYS;
+}
+
+/* Gets the latest closing state until the day of the change: a snapshot, or the opening of the next
+ * day that has a snapshot (its index in the n days is `next`) when the snapshot has expired. The
+ * initial state if there is neither. False with a problem. */
+static bool record_find_base(const struct record *r, const struct mastery_state *days, size_t next,
+                             size_t n, struct mastery_state *ret, struct problem *p)
+{
+    size_t openings;
+
+    mastery_state_init(ret);
+    if (next > 0)
+        *ret = days[next - 1];
+    else if (next < n &&
+             reply_expect_array(r->openings_cmd->reply, STUDENT_DAYS_MAX, &openings, p) &&
+             student_parse_day(r->openings_cmd, (size_t)(days[next].day - record_first_day(r)),
+                               ret) == REPLY_ERROR)
+        problem_set(p, PROBLEM_INTERNAL_ERROR, NULL);
+    return p->code == PROBLEM_NONE;
 }
 
 /* Changes a past day: a late event, or a statement when an event dated ahead has begun the next day
  * already. The change is applied to that day's closing state and to those of all later days. A day
  * without a state of its own starts from the latest state before it. days: the n stored closing
- * states, oldest first. False when out of memory.
+ * states, oldest first. False with a problem.
  *
- * changed[0] is kept free for the changed day, the later stored days follow, and the current state
- * is the last one: at most n + 2 states. */
+ * changed[0] is the changed day, the later stored days follow, and the current state is the last
+ * one: at most n + 2 states. */
 static bool record_change_past(struct record *r, struct engine *engine, struct pipeline *pipeline,
-                               struct str packed, const struct mastery_state *days, size_t n)
+                               struct str packed, const struct mastery_state *days, size_t n,
+                               struct problem *p)
 {
     struct mastery_state *changed = arena_array(pipeline->arena, n + 2, sizeof(*changed));
-    struct mastery_state own_day;
+    struct mastery_state base;
     int32_t day = record_day(r);
-    size_t count = 1;
+    size_t next = 0, count = 1;
 
-    if (!changed)
+    while (next < n && days[next].day <= day)
+        next++;
+    if (!changed || !record_find_base(r, days, next, n, &base, p))
         return false;
-    mastery_state_init(&own_day);
-    for (size_t i = 0; i < n; i++) {
-        if (days[i].day <= day)
-            own_day = days[i];
-        else if (days[i].day < r->state.day)
-            changed[count++] = days[i];
-    }
+    changed[0] = base;
+    if (base.day != day)
+        changed[0].updated_at_ms = r->kind == RECORD_EVENT ? r->event.at_ms : r->now_ms;
+    mastery_state_advance(&changed[0], day);
+    for (; next < n && days[next].day < r->state.day; next++)
+        changed[count++] = days[next];
     changed[count++] = r->state;
-    if (own_day.day != day)
-        own_day.updated_at_ms = r->kind == RECORD_EVENT ? r->event.at_ms : r->now_ms;
-    mastery_state_advance(&own_day, day);
-    changed[0] = own_day;
     for (size_t i = 0; i < count; i++)
         record_apply(r, &changed[i]);
-    return record_queue_write(r, engine, pipeline, packed, changed, count);
+    return record_queue_write(r, engine, pipeline, packed, changed, count,
+                              base.day < day ? &base : NULL);
 }
 
 /* Queues the read of the profile and, if with_days, of the closing states of the days; returns
@@ -160,10 +187,12 @@ static enum step record_queue_reads(struct record *r, struct pipeline *pipeline,
     r->profile_cmd = student_cmd_profile(pipeline, r->student);
     /* After the profile, never before it: a change between the two reads makes the profile
      * outdated, so the write is refused. The other way round it would go unnoticed. */
-    r->days_cmd = with_days
-                      ? student_cmd_days(pipeline, r->student, day_of_ms(r->now_ms) - HISTORY_DAYS,
-                                         STUDENT_DAYS_MAX)
-                      : NULL;
+    r->days_cmd = r->openings_cmd = NULL;
+    if (!with_days)
+        return STEP_MORE;
+    r->days_cmd = student_cmd_days(pipeline, r->student, record_first_day(r), STUDENT_DAYS_MAX);
+    r->openings_cmd =
+        student_cmd_openings(pipeline, r->student, record_first_day(r), STUDENT_DAYS_MAX);
     return STEP_MORE;
 }
 
@@ -200,8 +229,9 @@ static enum step record_recompute(struct record *r, struct engine *engine,
     struct mastery_state unchanged = r->state;
 
     if (!r->is_first)
-        return record_queue_write(r, engine, pipeline, packed, &unchanged, 1) ? STEP_MORE
-                                                                              : record_fail(p);
+        return record_queue_write(r, engine, pipeline, packed, &unchanged, 1, NULL)
+                   ? STEP_MORE
+                   : record_fail(p);
     problem_set(p, PROBLEM_NOT_FOUND, "There is no data about this student");
     return STEP_DONE;
 }
@@ -223,6 +253,7 @@ static enum step record_compute(struct record *r, struct engine *engine, struct 
     mastery_state_init(&current);
     if (packed.n > 0 && !state_unpack(packed, &current))
         return record_fail(p);
+    mastery_state_limit_times(&current, r->now_ms);
     record_set_base(r, &current);
     if (r->kind == RECORD_RECOMPUTE)
         return record_recompute(r, engine, pipeline, packed, p);
@@ -244,6 +275,8 @@ static enum step record_compute_past(struct record *r, struct engine *engine,
         return record_fail(p);
     if (!student_parse_days(r->days_cmd, days, &n, p))
         return STEP_DONE;
+    for (size_t i = 0; i < n; i++)
+        mastery_state_limit_times(&days[i], r->now_ms);
     if (inflight_is_locked(engine->inflight, r->student, r) ||
         record_is_overtaken(r, engine, profile->packed)) {
         inflight_lock(engine->inflight, r->student, r);
@@ -251,8 +284,8 @@ static enum step record_compute_past(struct record *r, struct engine *engine,
                                      : record_queue_reads(r, pipeline, /* with_days */ true);
     }
     record_set_base(r, &profile->state);
-    return record_change_past(r, engine, pipeline, profile->packed, days, n) ? STEP_MORE
-                                                                             : record_fail(p);
+    return record_change_past(r, engine, pipeline, profile->packed, days, n, p) ? STEP_MORE
+                                                                                : record_fail(p);
 }
 
 /* Ends the change by the outcome of its write, or computes it again when another write came first.
@@ -324,6 +357,7 @@ static enum step record_advance(struct record *r, struct engine *engine, struct 
     }
     if (r->duplicate)
         return record_show_stored(r, &profile, pipeline->arena, p);
+    mastery_state_limit_times(&profile.state, r->now_ms);
     if (r->days_cmd && record_day(r) < profile.state.day)
         return record_compute_past(r, engine, pipeline, &profile, p);
     r->days_cmd = NULL;

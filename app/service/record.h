@@ -47,7 +47,7 @@ struct record {
     bool is_first;          /* the student had no data before */
     enum level previous_level;
     /* internal to the implementation: callers do not use them */
-    struct command *profile_cmd, *days_cmd, *write_cmd;
+    struct command *profile_cmd, *days_cmd, *openings_cmd, *write_cmd;
     int attempts;
 };
 

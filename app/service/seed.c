@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "app/base/clock.h"
+#include "app/base/digest.h"
 #include "app/base/ids.h"
 #include "app/service/record.h"
 #include "app/store/keys.h"
@@ -131,6 +132,19 @@ static enum step seed_check_student(struct seed_slot *slot)
 
 /* ---- second pass: write ---- */
 
+/* An id of the statement of one day, equal for equal components. The last day that was written may
+ * be written again, when a run that was cut short is repeated: it then counts once. The id's p is
+ * NULL when out of memory. */
+static struct str seed_statement_id(const struct seed_day *day, struct arena *arena)
+{
+    unsigned char digest[DIGEST_SIZE];
+    char hex[DIGEST_HEX_SIZE];
+
+    digest_sha256((struct str){(const char *)day->components, sizeof(day->components)}, digest);
+    hex_print(digest, DIGEST_SIZE, hex);
+    return arena_printf(arena, "seed:%d:%.32s", (int)day->day, hex);
+}
+
 /* Begins the statement of one day. Its time is noon, far from both neighbouring UTC days, or now
  * for today. */
 static void seed_begin_record(struct seed_slot *slot)
@@ -146,6 +160,7 @@ static void seed_begin_record(struct seed_slot *slot)
         .now_ms = today ? run->seed->now_ms : day_start_ms(day->day) + DAY_MS / 2,
         .actor = STR("mastery-ctl"),
         .correlation_id = str_of(run->correlation_id),
+        .event_id = seed_statement_id(day, slot->arena),
     };
     memcpy(slot->record.components, day->components, sizeof(day->components));
     slot->recording = true;
@@ -302,6 +317,7 @@ enum seed_outcome seed_run(struct seed *seed, struct engine *engine)
     if (!run)
         return SEED_NO_MEMORY;
     seed_run_pass(run, seed_check_student);
+    seed->now_ms = store_now_ms(engine->store);
     seed_run_pass(run, seed_write_days); /* does nothing when the first pass stopped the run */
     outcome = run->unavailable ? SEED_UNAVAILABLE : run->refused ? SEED_REFUSED : SEED_DONE;
     seed_run_free(run);

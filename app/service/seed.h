@@ -25,7 +25,7 @@ struct seed_student {
 struct seed {
     const struct seed_student *students; /* none twice */
     size_t n;
-    int64_t now_ms;
+    int64_t now_ms;  /* set by seed_run, when it has read Redis' clock */
     bool keep_going; /* skip what cannot be written, instead of writing nothing */
     void *context;   /* passed to the two functions */
     void (*on_refused)(void *context, struct str student, const char *reason);

@@ -148,6 +148,13 @@ bool key_student_days(struct arena *arena, struct str student, int32_t first, in
                             ret_keys);
 }
 
+bool key_student_openings(struct arena *arena, struct str student, int32_t first, int count,
+                          struct str *ret_keys)
+{
+    return key_days_of_kind(arena, student, &student_kinds[STUDENT_KEY_OPENINGS], first, count,
+                            ret_keys);
+}
+
 bool key_student_recommendations(struct arena *arena, struct str student, int32_t first, int count,
                                  struct str *ret_keys)
 {

@@ -24,6 +24,9 @@ enum { SHARDS = 256 };
     X(PROFILE, "current_mastery", "", KEY_SINGLE, TYPE_HASH, "current_mastery")                   \
     /* the packed closing state of a UTC day */                                                   \
     X(DAYS, "mastery_history", ":day:", KEY_DAILY, TYPE_STRING, "mastery_history")                \
+    /* the packed state with which a UTC day began, if the day before it has no snapshot; not      \
+     * exported: a copy of an earlier day's closing state, kept to place late events */           \
+    X(OPENINGS, "day_openings", ":opening:", KEY_DAILY, TYPE_STRING, NULL)                        \
     /* the recommendations of a UTC day, with their feedback */                                   \
     X(RECOMMENDATIONS, "recommendations", ":recommendations:", KEY_DAILY, TYPE_STRING,            \
       "recommendations")                                                                          \
@@ -89,7 +92,10 @@ bool key_parse_profile(struct str key, struct str *ret_student);
  * 1970-01-01). ret_keys has room for count keys. False: out of memory. */
 bool key_student_days(struct arena *arena, struct str student, int32_t first, int count,
                       struct str *ret_keys);
-/* As key_student_days, for the keys {ss}:student:ID:recommendations:YYYYMMDD. */
+/* As key_student_days, for the keys {ss}:student:ID:opening:YYYYMMDD, and for the keys
+ * {ss}:student:ID:recommendations:YYYYMMDD. */
+bool key_student_openings(struct arena *arena, struct str student, int32_t first, int count,
+                          struct str *ret_keys);
 bool key_student_recommendations(struct arena *arena, struct str student, int32_t first, int count,
                                  struct str *ret_keys);
 /* The key {ss}:recommended:TOKEN, whose value is the student whose recommendation ids contain this

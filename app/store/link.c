@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "app/store/clock_skew.h"
 #include "app/store/connect.h"
 #include "app/store/reply.h"
 #include "app/store/resp.h"
@@ -43,6 +44,7 @@ struct link {
     struct pipeline control;     /* the link's own commands: those of a handshake, or a PING */
     /* Command of the handshake that reads the schema number; NULL: `control` is only a PING. */
     struct command *schema_cmd;
+    struct command *time_cmd;       /* command of the handshake that reads Redis' clock, or NULL */
     bool writes_schema;             /* the handshake stores this program's schema number */
     int block_ms;                   /* milliseconds added to the longest silence */
     int64_t last_reply_us;          /* time of the latest reply; 0: none yet */
@@ -221,6 +223,7 @@ static void link_add_handshake(struct link *link)
     for (size_t i = 0; i < count; i++)
         (void)pipeline_add(control, COMMAND_READ, 3,
                            (struct str[]){STR("SCRIPT"), STR("LOAD"), scripts[i]->body});
+    link->time_cmd = clock_skew_cmd(control);
     link->schema_cmd = link->writes_schema ? schema_cmd_write(control) : schema_cmd_get(control);
 }
 
@@ -232,7 +235,7 @@ static bool link_send_control(struct link *link, int64_t now_us, bool handshake)
 
     arena_reset(link->control_arena);
     pipeline_init(control, link->control_arena, NULL);
-    link->schema_cmd = NULL;
+    link->schema_cmd = link->time_cmd = NULL;
     if (handshake)
         link_add_handshake(link);
     (void)pipeline_add(control, COMMAND_READ, 1, (struct str[]){STR("PING")});
@@ -464,6 +467,11 @@ int64_t link_last_reply_us(const struct link *link)
 bool link_is_open(const struct link *link)
 {
     return link->context != NULL;
+}
+
+const struct command *link_time_cmd(const struct link *link)
+{
+    return link->time_cmd;
 }
 
 int link_fd(const struct link *link)

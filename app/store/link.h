@@ -46,6 +46,9 @@ size_t link_close(struct link *link);
 bool link_is_open(const struct link *link);
 /* True until Redis has confirmed AUTH, SELECT and the schema of a new connection. */
 bool link_in_handshake(const struct link *link);
+/* The command of the handshake that read Redis' clock (clock_skew.h), with its reply after
+ * LINK_READY; NULL: the latest commands of the link were no handshake. */
+const struct command *link_time_cmd(const struct link *link);
 /* Queues a PING, unless the handshake or an earlier PING has no reply yet. False: out of memory,
  * and the owner must close the link. */
 bool link_ping(struct link *link, int64_t now_us);

@@ -16,6 +16,7 @@
 
 #include "app/base/clock.h"
 #include "app/store/breaker.h"
+#include "app/store/clock_skew.h"
 #include "app/store/link.h"
 #include "app/store/reply.h"
 
@@ -27,6 +28,7 @@ struct store {
     const struct config *config;
     struct link *link;
     struct breaker breaker;
+    struct clock_skew clock;
     struct pipeline_queue done; /* complete or failed, not yet returned to their owners */
     /* Pipelines with writes, which wait for the end of the handshake. */
     struct pipeline_queue deferred;
@@ -293,6 +295,8 @@ static void store_on_handshake(struct store *store, int64_t now_us)
     struct pipeline *pipeline;
 
     breaker_success(&store->breaker);
+    if (link_time_cmd(store->link))
+        clock_skew_measure(&store->clock, link_time_cmd(store->link));
     while ((pipeline = pipeline_queue_pop(&store->deferred)))
         store_submit_again(store, pipeline, now_us);
 }
@@ -333,6 +337,22 @@ static void store_probe(struct store *store, int64_t now_us)
     else if (!link_ping(store->link, now_us))
         store_disconnect(store, now_us, LINK_BROKEN);
     store_flush(store, now_us);
+}
+
+void store_measure_clock(struct store *store, const struct command *time)
+{
+    clock_skew_measure(&store->clock, time);
+}
+
+bool store_clock_skew(const struct store *store, int64_t *ret_ahead_ms)
+{
+    *ret_ahead_ms = -store->clock.offset_ms;
+    return store->clock.known;
+}
+
+int64_t store_now_ms(const struct store *store)
+{
+    return clock_wall_ms() + store->clock.offset_ms;
 }
 
 /* Fails the pipeline if it has waited too long. */

@@ -50,6 +50,15 @@ void store_allow_blocking(struct store *store, int ms);
 void store_submit(struct store *store, struct pipeline *pipeline, int64_t now_us);
 /* Writes the commands of the submitted pipelines to the socket. */
 void store_flush(struct store *store, int64_t now_us);
+/* The time in milliseconds since the epoch, by the clock of Redis as far as it is known: each new
+ * connection measures it. For times that are stored, or compared with stored ones. */
+int64_t store_now_ms(const struct store *store);
+/* Measures again, with the reply to clock_skew_cmd that has arrived just now. To be called once a
+ * second by programs that run for long. */
+void store_measure_clock(struct store *store, const struct command *time);
+/* False until the clock has been measured. *ret_ahead_ms: how far this machine's clock is ahead of
+ * that of Redis, negative when it is behind. */
+bool store_clock_skew(const struct store *store, int64_t *ret_ahead_ms);
 /* store_fd: the socket to poll, -1 when there is no connection. A new connection may get the same
  * descriptor number as the one before it; the generation differs for each connection. */
 int store_fd(const struct store *store);

@@ -112,16 +112,32 @@ bool student_parse_state(const struct command *command, struct mastery_state *re
     return p->code == PROBLEM_NONE;
 }
 
+/* The type of key_student_days and key_student_openings. */
+typedef bool day_keys(struct arena *arena, struct str student, int32_t first, int count,
+                      struct str *ret_keys);
+
 /* One MGET of the keys of all days. When memory is short for the keys, the pipeline is marked as
  * failed and never sent. */
-struct command *student_cmd_days(struct pipeline *pipeline, struct str student, int32_t first,
-                                 int count)
+static struct command *student_cmd_mget(struct pipeline *pipeline, struct str student,
+                                        int32_t first, int count, day_keys *keys)
 {
     struct str argv[1 + STUDENT_DAYS_MAX] = {STR("MGET")};
 
-    if (!key_student_days(pipeline->arena, student, first, count, argv + 1))
+    if (!keys(pipeline->arena, student, first, count, argv + 1))
         pipeline->failed = true;
     return pipeline_add(pipeline, COMMAND_READ, 1 + count, argv);
+}
+
+struct command *student_cmd_days(struct pipeline *pipeline, struct str student, int32_t first,
+                                 int count)
+{
+    return student_cmd_mget(pipeline, student, first, count, key_student_days);
+}
+
+struct command *student_cmd_openings(struct pipeline *pipeline, struct str student, int32_t first,
+                                     int count)
+{
+    return student_cmd_mget(pipeline, student, first, count, key_student_openings);
 }
 
 /* Element i of the reply is the packed closing state of one day. One that state_unpack refuses
@@ -170,50 +186,79 @@ static struct str student_pack(struct arena *arena, const struct mastery_state *
     return arena_copy(arena, (struct str){(const char *)packed, n});
 }
 
-/* Fills in a key, and the arguments state and expiry, for each snapshot. `packed` is the last
- * snapshot, the current state, which the caller has packed already. A snapshot expires when its
- * day is no longer part of the history. */
-static void student_put_days(struct pipeline *pipeline, const struct student_change *change,
-                             struct str packed, struct str *keys, struct str *args)
+/* The keys of a change, and the two arguments (state, expiry) of each of its snapshots and
+ * openings. */
+struct day_writer {
+    struct pipeline *pipeline;
+    struct str student;
+    struct str *key, *arg; /* the next ones to fill in */
+};
+
+/* Adds the snapshot or opening of a day. It expires when no event of the day is accepted any more,
+ * which is 90 times 24 hours after the end of the day. */
+static void student_put_day(struct day_writer *w, day_keys *keys, int32_t day, struct str packed)
 {
-    struct arena *arena = pipeline->arena;
+    struct arena *arena = w->pipeline->arena;
+
+    if (!keys(arena, w->student, day, 1, w->key++))
+        w->pipeline->failed = true;
+    *w->arg++ = packed;
+    *w->arg++ = command_int(arena, day_start_ms(day + HISTORY_DAYS + 1) / 1000);
+}
+
+/* Adds the snapshots of a change, and the opening of each day that does not follow the day before
+ * it. `packed` is the last snapshot, the current state, which the caller has packed already. */
+static void student_put_days(struct day_writer *w, const struct student_change *change,
+                             struct str packed)
+{
+    const struct mastery_state *before = change->base;
 
     for (size_t i = 0; i < change->day_count; i++) {
         const struct mastery_state *state = &change->days[i];
 
-        if (!key_student_days(arena, change->student, state->day, 1, &keys[i]))
-            pipeline->failed = true;
-        args[2 * i] = i == change->day_count - 1 ? packed : student_pack(arena, state);
-        args[2 * i + 1] = command_int(arena, day_start_ms(state->day + HISTORY_DAYS) / 1000);
+        student_put_day(w, key_student_days, state->day,
+                        i == change->day_count - 1 ? packed
+                                                   : student_pack(w->pipeline->arena, state));
+        if (before && before->day + 1 < state->day)
+            student_put_day(w, key_student_openings, state->day,
+                            student_pack(w->pipeline->arena, before));
+        before = state;
     }
 }
 
 /* Queues the script student_change. Its keys are profile, tombstone (key that exists once the
- * student's erasure has begun), journal, marks, and one per snapshot. Its arguments are expected
- * state, new state, result, journal entry, event id, mark, and two per snapshot. */
+ * student's erasure has begun), journal, marks, and one per snapshot and opening. Its arguments are
+ * expected state, new state, result, journal entry, event id, mark, and two per snapshot and
+ * opening. The arguments are made apart, because they follow keys whose number is not known yet. */
 struct command *student_cmd_change(struct pipeline *pipeline, const struct student_change *change,
                                    struct str *ret_packed)
 {
+    enum { FIXED_KEYS = 4, FIXED_ARGS = 6 };
     struct arena *arena = pipeline->arena;
-    int days = (int)change->day_count, keys = 4 + days, argc = keys + 6 + 2 * days;
-    struct str *argv = arena_array(arena, (size_t)argc, sizeof(*argv)), *args;
+    size_t records_max = 2 * change->day_count; /* snapshots and openings */
+    struct str *argv = arena_array(arena, FIXED_KEYS + FIXED_ARGS + 3 * records_max, sizeof(*argv));
+    struct str *args = arena_array(arena, FIXED_ARGS + 2 * records_max, sizeof(*args));
+    struct day_writer w = {.pipeline = pipeline, .student = change->student};
 
-    if (!argv) /* a command without arguments marks the pipeline as failed */
+    if (!argv || !args) /* a command without arguments marks the pipeline as failed */
         return pipeline_add_script(pipeline, &script_student_change, 0, 0, NULL);
     argv[0] = key_student(arena, change->student, STUDENT_KEY_PROFILE);
     argv[1] = key_student(arena, change->student, STUDENT_KEY_ERASED);
     argv[2] = key_journal(arena, change->student);
     argv[3] = key_student(arena, change->student, STUDENT_KEY_MARKS);
-    args = argv + keys;
-    *ret_packed = student_pack(arena, &change->days[days - 1]);
+    *ret_packed = student_pack(arena, &change->days[change->day_count - 1]);
     args[0] = change->expected;
     args[1] = *ret_packed;
     args[2] = change->result_json;
     args[3] = change->journal;
     args[4] = change->event_id.p ? change->event_id : STR("");
     args[5] = arena_printf(arena, "%d %.*s", (int)change->event_day, STR_ARG(change->mark));
-    student_put_days(pipeline, change, *ret_packed, argv + 4, args + 6);
-    return pipeline_add_script(pipeline, &script_student_change, keys, argc, argv);
+    w.key = argv + FIXED_KEYS;
+    w.arg = args + FIXED_ARGS;
+    student_put_days(&w, change, *ret_packed);
+    memcpy(w.key, args, (size_t)(w.arg - args) * sizeof(*args));
+    return pipeline_add_script(pipeline, &script_student_change, (int)(w.key - argv),
+                               (int)(w.key - argv + (w.arg - args)), argv);
 }
 
 /* The text of a stored mark, which is "DAY TEXT". The day of the event is only for

@@ -61,8 +61,13 @@ enum { STUDENT_DAYS_MAX = HISTORY_DAYS + 2 };
  */
 struct command *student_cmd_days(struct pipeline *pipeline, struct str student, int32_t first,
                                  int count);
-/* Parses the snapshot of the day first + i. REPLY_MISSING: the day has none. REPLY_ERROR: i >=
- * count, or the snapshot cannot be read. */
+/* Reads the openings of these days. The opening of a day is the state with which it began, and is
+ * stored when the day before it has no snapshot. A late event of a day between the two needs it
+ * when the older one of them has expired. */
+struct command *student_cmd_openings(struct pipeline *pipeline, struct str student, int32_t first,
+                                     int count);
+/* Parses the snapshot, or opening, of the day first + i. REPLY_MISSING: the day has none.
+ * REPLY_ERROR: i >= count, or the snapshot cannot be read. */
 enum reply_result student_parse_day(const struct command *command, size_t i,
                                     struct mastery_state *ret);
 /* Parses all snapshots that exist, oldest first. ret_days has room for the count of
@@ -85,6 +90,9 @@ struct student_change {
     /* Closing states, one a day, oldest first. The last one is the new current state. */
     const struct mastery_state *days;
     size_t day_count;
+    /* The closing state of the latest day before days[0]; NULL: there is none, or days[0] has a
+     * snapshot already. */
+    const struct mastery_state *base;
     struct str journal; /* journal entry as JSON */
     /* Id of the event, which must not have been counted before; empty: no event. */
     struct str event_id;

@@ -19,7 +19,7 @@ void worker_context_init(struct worker_context *w, struct engine *engine, struct
 void worker_start_iteration(struct worker_context *w)
 {
     w->now_us = clock_monotonic_us();
-    w->now_ms = clock_wall_ms();
+    w->now_ms = store_now_ms(w->engine->store);
     w->wake_us = w->now_us + ITERATION_MAX_US;
 }
 

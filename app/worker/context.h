@@ -23,9 +23,9 @@ struct worker_context {
     char id_text[UUID_TEXT_SIZE]; /* the text that id points to */
     /* random id of this process: holder of leases, consumer of the job queue */
     struct str id;
-    int64_t now_us;            /* monotonic clock at the start of this loop iteration */
-    int64_t now_ms;            /* wall clock (Unix time) at the start of this loop iteration */
-    int64_t wake_us;           /* monotonic; latest start of the next loop iteration */
+    int64_t now_us;  /* monotonic clock at the start of this loop iteration */
+    int64_t now_ms;  /* time by Redis' clock (store_now_ms) at the start of this loop iteration */
+    int64_t wake_us; /* monotonic; latest start of the next loop iteration */
     int64_t drain_deadline_us; /* monotonic; end of the time for draining; 0: not draining */
 };
 

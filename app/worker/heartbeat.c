@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Each worker increments its heartbeat counter in the Redis hash `workers` once a second. A worker
  * is dead if its counter has not changed for WORKERS_EXPIRE_MS. The reader measures this time with
- * its own clock, so that clocks of different machines are never compared. The first worker that
- * notices a dead one removes it from the hash. */
+ * its monotonic clock, so that clocks of different machines are never compared. With
+ * the heartbeat it reads Redis' clock, by which the times that this process stores are corrected.
+ * The first worker that notices a dead one removes it from the hash. */
 #include "app/worker/heartbeat.h"
 
+#include "app/store/clock_skew.h"
 #include "app/store/queue.h"
 
 static const int64_t INTERVAL_US = 1000000; /* between two heartbeats */
@@ -76,6 +78,8 @@ static void heartbeat_on_replies(struct task *task)
 
     if (!task_failed(task) && workers_parse(task->data, beats, &n))
         heartbeat_update_peers(heartbeat, beats, n);
+    if (!task_failed(task))
+        store_measure_clock(heartbeat->worker->engine->store, heartbeat->time_cmd);
     periodic_end(&heartbeat->schedule, task);
 }
 
@@ -98,6 +102,7 @@ void heartbeat_tick(struct heartbeat *heartbeat)
     metrics_gauge_set(w->engine->metrics, GAUGE_JOURNAL_LAG_MS, beat.lag_ms);
     workers_cmd_beat(&task->pipeline, &beat);
     task->data = workers_cmd_get(&task->pipeline);
+    heartbeat->time_cmd = clock_skew_cmd(&task->pipeline);
     task_submit(task, heartbeat_on_replies);
 }
 

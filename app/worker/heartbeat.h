@@ -25,6 +25,7 @@ struct heartbeat {
     struct periodic schedule;
     struct peer peers[WORKERS_MAX]; /* living workers except this one */
     size_t count;                   /* number of peers */
+    struct command *time_cmd;       /* of the latest heartbeat: reads the clock of Redis */
     int64_t beats;                  /* heartbeats that this worker has sent */
 };
 

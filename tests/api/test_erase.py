@@ -244,6 +244,15 @@ def test_a_number_in_a_dead_letter_is_a_student_where_the_id_stands(own_engine, 
     assert "attempts" in kept["e"]
 
 
+def test_a_number_beyond_64_bits_in_a_dead_letter_is_a_student_too(own_engine, root):
+    """Its digits are kept as they were sent, so they are as much an id as those of a small one."""
+    store, number = own_engine.redis(), "12345678901234567890123"
+    for text in (number, f"{number}e0"):  # e0: how json-c keeps such a number
+        event = '{"student_id":%s}' % text
+        store.xadd("queue:{dead}", {"e": '{"reason":"r","event":%s}' % event})
+    assert erase(root, number)["deleted"]["dead_letters"] == 2
+
+
 def test_who_is_in_a_dead_letter_alone_is_erased_too(own_engine, root):
     store, student = own_engine.redis(), fresh_id()
     store.xadd("queue:{dead}", {"e": json.dumps({"reason": "r", "event": {"student_id": student}})})

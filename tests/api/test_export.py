@@ -119,6 +119,20 @@ def test_everything_is_in_it(admin, learner):
     assert data["cohorts"] == [learner["cohort"]]
 
 
+def test_whole_numbers_beyond_64_bits_stay_these_numbers(admin, student):
+    """The shortest decimal of the same double, not the limit of an integer type (field case C16)."""
+    numbers = [-12345678901234567890123, 12345678901234567890123, 2**64, -(2**63) - 1, 2**64 - 1]
+    body = event("quiz.completed", student, numbers=numbers)
+    assert_ok(admin.post("/api/v1/mastery/ingest", body), 202)
+    wait_for(lambda: export(admin, student)["data"]["events"], "event kept")
+    response = admin.get(f"{EXPORT}/{student}")
+    [kept] = response.json["data"]["events"]
+    assert list(map(float, kept["data"]["numbers"])) == list(map(float, numbers))
+    printed = response.text[response.text.index('"numbers":[') :].partition("]")[0]
+    assert printed == '"numbers":[' + ",".join(map(number, numbers))
+    assert_hash(response.json)
+
+
 def test_the_hash_can_be_computed_again(admin, learner):
     body = export(admin, learner["student"])
     assert_hash(body)

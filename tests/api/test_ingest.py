@@ -12,6 +12,7 @@ from harness.engine import fresh_id
 from harness.events import GOOD, event, now_ms, random_events
 from harness.expect import assert_invalid, assert_ok, assert_problem
 from harness.model import DAY_MS, Student, assert_agrees, day_of, day_text, to_text
+from harness.store import student_key
 
 PATH = "/api/v1/mastery/ingest"
 HALVES = {"completion": 0.5, "quiz": 0.5, "quality": 0.5, "consistency": 0.5}
@@ -159,6 +160,33 @@ def test_events_of_the_last_90_days_and_the_next_hour_are_taken(admin, student, 
         assert_ok(response, 202)
     else:
         assert_invalid(response, "timestamp")
+
+
+def test_history_is_the_same_whether_an_event_arrives_before_or_after_its_base_expires(
+    engine, admin
+):
+    """A day's snapshot is kept as long as an event of the day is accepted. What a later day began
+    with is kept as long as that day, in an opening, for events between the two (hazards X13)."""
+    store, now = engine.redis(), now_ms()
+    name = lambda ago: day_text(day_of(now) - ago).replace("-", "")
+    day = lambda student, ago: student_key(student, f":day:{name(ago)}")
+    steps = [("quiz.completed", 89), ("content.rated", 50), ("exercise.completed", 10), ("quiz.completed", 0)]
+
+    def arrive(order):
+        student = fresh_id()
+        for kind, ago in order:
+            ingest(admin, event(kind, student, at_ms=now - ago * DAY_MS))
+            if (kind, ago) == steps[-1]:
+                assert store.expiretime(day(student, 89)) == (day_of(now) - 89 + 91) * DAY_MS // 1000
+                assert store.delete(day(student, 89)) == 1, "as at the end of its expiry"
+        days = assert_ok(admin.get(f"/api/v1/mastery/history/{student}?days=90"))["history"]
+        return days, query(admin, student)["mastery_score"]
+
+    in_order = arrive(steps)
+    assert [day["components"]["quiz"] for day in in_order[0]] == [0.8] * 3
+    first, *others, last = steps
+    for late in (others, others[::-1]):
+        assert arrive([first, last, *late]) == in_order
 
 
 def test_time_zones_count_for_the_utc_day(admin, student):

@@ -208,7 +208,7 @@ def test_a_refusal_does_not_tell_who_exists(stage, row):
 # The audit log is written behind the answer, for every request; scripts are seen by their call.
 BEHIND = re.compile(r":audit\b|:pseudonym\b")
 # The heartbeat of the process, once a second: is Redis there, and which workers are?
-HEARTBEAT = {"PING", "CLIENT", "HGETALL workers"}
+HEARTBEAT = {"PING", "CLIENT", "HGETALL workers", "TIME"}
 
 
 class Commands:

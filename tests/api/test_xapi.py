@@ -286,12 +286,31 @@ def test_empty_list(admin):
     assert assert_ok(send(admin, [])) == []
 
 
-def test_statement_without_an_id_gets_one(admin, student):
+def test_statement_without_an_id_gets_one_of_its_request(admin, as_user, student):
+    """The same request again, whose response was lost perhaps, gives the same ids and counts nothing.
+    Another place in the list, body, key or caller gives others."""
     sent = statement(student)
     del sent["id"]
-    [first] = assert_ok(send(admin, sent))
-    [second] = assert_ok(send(admin, sent))
-    assert uuid.UUID(first).version == 4 and first != second
+    ids = assert_ok(send(admin, [sent, sent]))
+    ids += assert_ok(send(admin, sent))
+    ids += assert_ok(send(admin, [sent], **{"Idempotency-Key": "one"}))
+    ids += assert_ok(send(admin, [sent], **{"Idempotency-Key": "other"}))
+    ids += assert_ok(send(as_user(student), [sent, sent]))
+    assert len(set(ids)) == 7 and {uuid.UUID(one).version for one in ids} == {8}
+    again = assert_ok(send(admin, [sent, sent])) + assert_ok(send(admin, sent))
+    again += assert_ok(send(admin, [sent], **{"Idempotency-Key": "one"}))
+    assert again == ids[:4]
+    history = assert_ok(admin.get(f"/api/v1/mastery/history/{student}"))["history"]
+    assert sum(day["sample_size"] for day in history) == len(ids)
+
+
+def test_same_key_with_other_statements_is_a_conflict(admin, student):
+    sent = statement(student)
+    del sent["id"]
+    accepted_key = {"Idempotency-Key": fresh_id("key")}
+    assert_ok(send(admin, [sent], **accepted_key))
+    sent["verb"]["id"] = VERBS + "failed"
+    assert_problem(send(admin, [sent], **accepted_key), 409, "CONFLICT")
 
 
 def test_statement_without_a_time_counts_for_now(admin, student):

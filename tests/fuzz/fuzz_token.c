@@ -19,7 +19,7 @@ static const struct config config = {.jwt_algorithm = "HS256",
                                      .jwt_public_key_file = "",
                                      .jwt_issuer = "",
                                      .jwt_audience = "",
-                                     .jwt_clock_skew_s = 30,
+                                     .jwt_leeway_s = 60,
                                      .jwt_max_lifetime_s = 3600};
 
 static void check(bool accepted, const struct principal *principal, const struct problem *p)

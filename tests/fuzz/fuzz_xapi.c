@@ -26,17 +26,18 @@ static void fuzz_statement(struct json_object *json, struct arena *arena)
     struct problem p = {0};
     const struct binding binding = {arena, &p};
     struct field_path path = {.index = 1};
+    const struct xapi_request request = {.now_ms = now_ms, .identity = STR("a request")};
     struct xapi_event event, again;
 
-    if (!xapi_parse(json, &path, now_ms, &binding, &event)) {
+    if (!xapi_parse(json, &path, &request, &binding, &event)) {
         fuzz_require(p.field_count > 0);
         return;
     }
     fuzz_require(p.code == PROBLEM_NONE && id_valid(event.input.student) &&
                  event.input.event_id.n == 36);
     fuzz_require(event.digest.n == DIGEST_HEX_SIZE - 1);
-    fuzz_require(xapi_parse(json, &path, now_ms, &binding, &again) &&
-                 str_equal(event.digest, again.digest));
+    fuzz_require(xapi_parse(json, &path, &request, &binding, &again) &&
+                 str_equal(event.digest, again.digest) && str_equal(event.id, again.id));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

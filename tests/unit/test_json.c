@@ -624,6 +624,11 @@ static void numbers_are_read_as_their_doubles(void)
         {STR_INIT("1.7976931348623157e308"), 1.7976931348623157e308},
         {STR_INIT("123e-10000000"), 0},
         {STR_INIT("0.83"), 0.83},
+        {STR_INIT("-9223372036854775808"), -9223372036854775808.0},
+        {STR_INIT("-9223372036854785809"), -9223372036854785809.0},
+        {STR_INIT("18446744073709551615"), 18446744073709551615.0},
+        {STR_INIT("18446744073709561616"), 18446744073709561616.0},
+        {STR_INIT("12345678901234567890123"), 12345678901234567890123.0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct arena *arena = arena_new(4096, SCRATCH_MAX);
@@ -633,6 +638,21 @@ static void numbers_are_read_as_their_doubles(void)
         CU_ASSERT_EQUAL(json_object_get_double(number), rows[i].value);
         arena_free(arena);
     }
+}
+
+static void whole_numbers_beyond_64_bits_keep_their_digits(void)
+{
+    struct arena *arena = arena_new(4096, SCRATCH_MAX);
+    struct problem p = {0};
+    struct json_object *json = json_parse(
+        STR("[18446744073709551615, 18446744073709551616,-9223372036854775808,"
+            "{\"a\":-9223372036854775809},\"18446744073709551616\",12345678901234567890123]"),
+        arena, &p);
+    CU_ASSERT_STRING_EQUAL(
+        json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN),
+        "[18446744073709551615,18446744073709551616e0,-9223372036854775808,"
+        "{\"a\":-9223372036854775809e0},\"18446744073709551616\",12345678901234567890123e0]");
+    arena_free(arena);
 }
 
 static void utf8_is_told_from_what_is_not(void)
@@ -678,5 +698,7 @@ void json_tests(void)
     CU_ADD_TEST(suite, no_memory_for_keys_is_not_valid);
     CU_ADD_TEST(suite, a_refused_text_is_a_problem_with_its_offset);
     CU_ADD_TEST(suite, numbers_are_read_as_their_doubles);
+    CU_add_test(suite, "whole numbers beyond 64 bits keep their digits",
+                whole_numbers_beyond_64_bits_keep_their_digits);
     CU_ADD_TEST(suite, utf8_is_told_from_what_is_not);
 }

@@ -4,9 +4,12 @@
 #include "app/service/record.h"
 
 #include <CUnit/CUnit.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "app/base/clock.h"
+#include "app/domain/daily.h"
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 #include "tests/unit/reply_fixture.h"
@@ -23,19 +26,29 @@ static struct engine engine;
 
 enum { ENTRIES = 256 };
 
-static struct {
+struct entry {
     struct str key, value;
-} entries[ENTRIES];
+    int64_t expires_ms; /* INT64_MAX: never */
+};
+static struct entry entries[ENTRIES];
 static size_t entry_count;
-static size_t writes; /* scripts that were run */
+static size_t writes;         /* scripts that were run */
+static int64_t expiry_now_ms; /* clock of the keys: they are gone from their expiry on */
 
-static struct str *store_find(struct str key)
+static struct entry *store_entry(struct str key)
 {
     for (size_t i = 0; i < entry_count; i++) {
         if (str_equal(entries[i].key, key))
-            return &entries[i].value;
+            return &entries[i];
     }
     return NULL;
+}
+
+static struct str *store_find(struct str key)
+{
+    struct entry *entry = store_entry(key);
+
+    return entry && entry->expires_ms > expiry_now_ms ? &entry->value : NULL;
 }
 
 /* Empty when the key does not exist. */
@@ -46,17 +59,22 @@ static struct str store_get(struct str key)
     return value ? *value : STR("");
 }
 
+static void store_set_until(struct str key, struct str value, int64_t expires_ms)
+{
+    struct entry *entry = store_entry(key);
+
+    if (!entry) {
+        CU_ASSERT_TRUE_FATAL(entry_count < ENTRIES);
+        entry = &entries[entry_count++];
+        entry->key = arena_copy(arena, key);
+    }
+    entry->value = arena_copy(arena, value);
+    entry->expires_ms = expires_ms;
+}
+
 static void store_set(struct str key, struct str value)
 {
-    struct str *existing = store_find(key);
-
-    if (existing) {
-        *existing = arena_copy(arena, value);
-        return;
-    }
-    CU_ASSERT_TRUE_FATAL(entry_count < ENTRIES);
-    entries[entry_count].key = arena_copy(arena, key);
-    entries[entry_count++].value = arena_copy(arena, value);
+    store_set_until(key, value, INT64_MAX);
 }
 
 /* Each field of a hash is a key of its own here: KEY/m, KEY/s. */
@@ -116,8 +134,12 @@ static void run_change(const struct command *command, struct buf *out)
             store_set(marker, args[5]);
         store_set(hash_field(keys[0], "m"), args[2]);
         store_set(hash_field(keys[0], "s"), args[1]);
-        for (int i = 0; i < command->key_count - 4; i++)
-            store_set(keys[4 + i], args[6 + 2 * i]);
+        for (int i = 0; i < command->key_count - 4; i++) {
+            int64_t expires_s = 0;
+
+            CU_ASSERT_TRUE_FATAL(str_to_int64(args[7 + 2 * i], 0, INT64_MAX / 1000, &expires_s));
+            store_set_until(keys[4 + i], args[6 + 2 * i], expires_s * 1000);
+        }
         buf_text(out, ":1\r\n");
     }
 }
@@ -234,6 +256,7 @@ static void set_up(void)
     CU_ASSERT_PTR_NOT_NULL_FATAL(arena);
     CU_ASSERT_PTR_NOT_NULL_FATAL(engine.inflight);
     entry_count = writes = 0;
+    expiry_now_ms = NOON;
 }
 
 static void tear_down(void)
@@ -458,6 +481,179 @@ static void a_late_event_succeeds_while_others_write(void)
     CU_ASSERT_TRUE(nothing_in_flight());
 }
 
+/* ---- any order of arrival ---- */
+
+enum { ARRIVALS = 16 };
+
+/* A change, and the time at which it arrives, up to 90 days after it. */
+struct arrival {
+    int64_t at_ms, arrives_ms;
+    double value;
+    bool statement; /* arrives at its own time */
+};
+
+/* What is to be the same: the history of the last 90 days and the current state. */
+struct outcome {
+    struct daily history[HISTORY_DAYS];
+    bool known[HISTORY_DAYS];
+    struct mastery_state state;
+};
+
+static uint64_t random_state;
+
+/* A number from 0 to below - 1 (constants of Knuth's MMIX). */
+static int64_t random_below(int64_t below)
+{
+    random_state = random_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (int64_t)(random_state >> 33) % below;
+}
+
+/* The history is about a hundred days long. Half of the late ones arrive in the last day or two in
+ * which they are accepted, or now. */
+static void make_arrivals(struct arrival *arrivals)
+{
+    for (size_t i = 0; i < ARRIVALS; i++) {
+        struct arrival *a = &arrivals[i];
+        int64_t latest;
+
+        a->at_ms = NOON - random_below(100 * 24) * (DAY_MS / 24) - random_below(1000) * 1000 - 1;
+        a->value = (double)random_below(1001) / 1000;
+        a->statement = random_below(8) == 0;
+        a->arrives_ms = a->at_ms;
+        latest = a->at_ms + 90 * DAY_MS < NOON ? a->at_ms + 90 * DAY_MS : NOON;
+        if (!a->statement && random_below(3) > 0)
+            a->arrives_ms = a->at_ms + random_below(latest - a->at_ms + 1);
+        else if (!a->statement && random_below(2) > 0)
+            a->arrives_ms = latest - random_below(latest - a->at_ms < DAY_MS ? 1 : DAY_MS);
+    }
+}
+
+static int compare_times(const void *left, const void *right)
+{
+    const struct arrival *a = left, *b = right;
+
+    return (a->at_ms > b->at_ms) - (a->at_ms < b->at_ms);
+}
+
+static int compare_arrivals(const void *left, const void *right)
+{
+    const struct arrival *a = left, *b = right;
+
+    return a->arrives_ms == b->arrives_ms ? compare_times(a, b)
+                                          : (a->arrives_ms > b->arrives_ms ? 1 : -1);
+}
+
+/* Records the changes in this order in an empty store, each at its time of arrival, and reads what
+ * the store has at noon. */
+static void record_all(const struct arrival *arrivals, bool in_time, struct outcome *ret)
+{
+    struct mastery_state day;
+
+    *ret = (struct outcome){.known = {false}};
+    entry_count = 0;
+    for (size_t i = 0; i < ARRIVALS; i++) {
+        struct arrival a = arrivals[i];
+        struct job *job = a.statement
+                              ? new_statement(a.value)
+                              : new_event((char[]){(char)('a' + i), '\0'}, a.at_ms, a.value);
+
+        job->record.now_ms = expiry_now_ms = in_time ? a.at_ms : a.arrives_ms;
+        (void)job_finish(job);
+        CU_ASSERT_EQUAL_FATAL(job->problem.code, PROBLEM_NONE);
+    }
+    expiry_now_ms = NOON;
+    ret->state = stored_state();
+    for (int i = 0; i < HISTORY_DAYS; i++) {
+        ret->known[i] = day_is_stored(20700 - i, &day);
+        if (ret->known[i])
+            daily_of_state(&day, &ret->history[i]);
+    }
+}
+
+static bool is_near(double a, double b)
+{
+    return a - b < 1e-9 && b - a < 1e-9;
+}
+
+static bool histories_are_equal(const struct outcome *a, const struct outcome *b)
+{
+    bool equal = true;
+
+    for (int i = 0; i < HISTORY_DAYS; i++) {
+        const struct daily *c = &a->history[i], *d = &b->history[i];
+
+        equal = equal && a->known[i] == b->known[i] && c->day == d->day && c->known == d->known &&
+                c->samples == d->samples && is_near(c->score, d->score);
+        for (int k = 0; k < COMPONENTS; k++)
+            equal = equal && is_near(c->components[k], d->components[k]);
+    }
+    return equal;
+}
+
+static bool states_are_equal(const struct mastery_state *a, const struct mastery_state *b)
+{
+    bool equal = a->day == b->day && a->active_days == b->active_days && a->stated == b->stated &&
+                 a->stated_at_ms == b->stated_at_ms && a->last_event_ms == b->last_event_ms &&
+                 a->samples == b->samples && a->quizzes == b->quizzes && a->revision == b->revision;
+
+    for (int i = 0; i < EVIDENCE_COMPONENTS; i++)
+        equal = equal && is_near(a->evidence[i].sum, b->evidence[i].sum) &&
+                is_near(a->evidence[i].weight, b->evidence[i].weight);
+    return equal;
+}
+
+/* hazards X13 */
+static void any_order_of_arrival_gives_one_history_and_state(void)
+{
+    struct arrival arrivals[ARRIVALS];
+    struct outcome in_time, late;
+
+    for (uint64_t seed = 0; seed < 300; seed++) {
+        bool equal;
+
+        tear_down();
+        set_up();
+        random_state = seed;
+        make_arrivals(arrivals);
+        qsort(arrivals, ARRIVALS, sizeof(*arrivals), compare_times);
+        record_all(arrivals, /* in_time */ true, &in_time);
+        qsort(arrivals, ARRIVALS, sizeof(*arrivals), compare_arrivals);
+        record_all(arrivals, /* in_time */ false, &late);
+        equal =
+            histories_are_equal(&in_time, &late) && states_are_equal(&in_time.state, &late.state);
+        if (!equal)
+            (void)printf("seed %" PRIu64 "\n", seed);
+        CU_ASSERT_TRUE(equal);
+    }
+}
+
+/* ---- times of a wrong clock ---- */
+
+/* Both for an event of today and for one of yesterday, which changes today's state as well. */
+static void a_state_of_a_clock_that_was_ahead_is_not_frozen(void)
+{
+    for (int days_ago = 0; days_ago < 2; days_ago++) {
+        struct job *wrong, *event;
+        struct mastery_state day;
+
+        tear_down();
+        set_up();
+        (void)job_finish(new_event("e0", NOON - 3 * DAY_MS, 1));
+        wrong = new_statement(0.5);
+        wrong->record.now_ms += 30 * DAY_MS;
+        (void)job_finish(wrong);
+        CU_ASSERT_EQUAL(stored_state().day, 20730);
+        event = new_event("e1", NOON - 1000, 1);
+        (void)job_finish(event);
+        CU_ASSERT_EQUAL(event->problem.code, PROBLEM_NONE);
+        CU_ASSERT_EQUAL(stored_state().day, 20700);
+        CU_ASSERT_EQUAL(stored_state().stated_at_ms, NOON);
+        (void)job_finish(new_event("e2", NOON - days_ago * DAY_MS + 1, 1));
+        CU_ASSERT_TRUE(day_is_stored(20700, &day));
+        CU_ASSERT_EQUAL(stored_state().stated, days_ago == 1);
+    }
+}
+
 /* ---- failures ---- */
 
 static void without_redis_nothing_is_computed(void)
@@ -598,6 +794,8 @@ void record_tests(void)
     TEST(a_repeated_statement_shows_the_stored_result);
     TEST(a_late_event_succeeds_while_others_write);
     TEST(a_late_event_corrects_its_day_and_those_after_it);
+    TEST(any_order_of_arrival_gives_one_history_and_state);
+    TEST(a_state_of_a_clock_that_was_ahead_is_not_frozen);
     TEST(without_redis_nothing_is_computed);
     TEST(an_erased_student_gets_no_new_data);
     TEST(withdrawn_consent_refuses_new_data);

@@ -274,8 +274,8 @@ static void numbers_are_judged_at_their_limits(void)
         {"{\"share\":-1e-300}", "share: must be a number between 0 and 1"},
         {"{\"any\":9223372036854775808}", ""},
         {"{\"any\":1e23}", ""},
-        {"{\"any\":100000000000000000000000}", "any: must be a number"},
-        {"{\"any\":-100000000000000000000000}", "any: must be a number"},
+        {"{\"any\":100000000000000000000000}", ""},
+        {"{\"any\":-100000000000000000000000}", ""},
         {"{\"positive\":1e308}", ""},
         {"{\"positive\":-1}", "positive: must be a number of at least 0"},
     };

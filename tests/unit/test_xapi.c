@@ -5,6 +5,7 @@
 #include <CUnit/CUnit.h>
 #include <stdio.h>
 
+#include "app/base/clock.h"
 #include "app/http/json.h"
 #include "app/ingest/xapi_form.h"
 #include "app/ingest/xapi_text.h"
@@ -14,6 +15,8 @@ void xapi_tests(void);
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static const int64_t now_ms = INT64_C(1769860800000); /* 2026-01-31T12:00:00Z */
+static const struct xapi_request request = {.now_ms = INT64_C(1769860800000),
+                                            .identity = STR_INIT("a request")};
 static struct arena *arena;
 
 static int open_arena(void)
@@ -170,7 +173,7 @@ static bool read_statement(const char *json, struct xapi_event *ret, struct prob
     struct json_object *statement = json_parse(str_of(json), arena, &ignored);
 
     CU_ASSERT_EQUAL_FATAL(ignored.code, PROBLEM_NONE);
-    return xapi_parse(statement, NULL, now_ms, &binding, ret);
+    return xapi_parse(statement, NULL, &request, &binding, ret);
 }
 
 #define ID         "\"id\":\"fd41c918-b88b-4b20-a0a5-a4c32391aaa0\""
@@ -349,18 +352,36 @@ static void one_context_activity_equals_the_list_of_it(void)
     CU_ASSERT_FALSE(xapi_marks_equal(one, mark_of(PARENT("[{\"id\":\"u:x\"},{\"id\":\"u:x\"}]"))));
 }
 
-static void a_statement_without_an_id_gets_one(void)
+/* The id that a statement without one gets, as element `place` of a list. */
+static struct str made_id(const char *json, struct xapi_request from, size_t place)
 {
     struct problem p = {0};
-    struct xapi_event first, second;
-    const char *json = "{" ACTOR "," VERB("passed") "," OBJECT("assessment") "}";
+    const struct binding binding = {arena, &p};
+    const struct field_path path = {.index = place};
+    struct xapi_event event;
 
-    CU_ASSERT_TRUE(read_statement(json, &first, &p));
-    CU_ASSERT_TRUE(read_statement(json, &second, &p));
-    CU_ASSERT_EQUAL(first.id.n, 36);
-    CU_ASSERT_FALSE(str_equal(first.id, second.id));
-    CU_ASSERT_TRUE(xapi_marks_equal(first.mark, second.mark));
-    CU_ASSERT_EQUAL(first.input.at_ms, now_ms);
+    CU_ASSERT_TRUE_FATAL(
+        xapi_parse(json_parse(str_of(json), arena, &p), &path, &from, &binding, &event));
+    CU_ASSERT_EQUAL(event.id.n, 36);
+    return event.id;
+}
+
+static void a_statement_without_an_id_gets_one_of_its_request(void)
+{
+    static const char *const timeless = "{" ACTOR "," VERB("passed") "," OBJECT("assessment") "}";
+    static const char *const timed =
+        "{" ACTOR
+        "," VERB("passed") "," OBJECT("assessment") ",\"timestamp\":\"2026-01-31T09:00:00Z\"}";
+    const struct xapi_request later = {request.now_ms + DAY_MS / 4, request.identity};
+    const struct xapi_request next_day = {request.now_ms + DAY_MS, request.identity};
+    const struct xapi_request other = {request.now_ms, STR("another request")};
+    const struct str id = made_id(timeless, request, 0);
+
+    CU_ASSERT_TRUE(str_equal(id, made_id(timeless, later, 0)));
+    CU_ASSERT_FALSE(str_equal(id, made_id(timeless, request, 1)));
+    CU_ASSERT_FALSE(str_equal(id, made_id(timeless, other, 0)));
+    CU_ASSERT_FALSE(str_equal(id, made_id(timeless, next_day, 0)));
+    CU_ASSERT_TRUE(str_equal(made_id(timed, request, 0), made_id(timed, next_day, 0)));
 }
 
 static void errors_in_a_list_have_their_index(void)
@@ -370,9 +391,9 @@ static void errors_in_a_list_have_their_index(void)
     struct xapi_event event;
     struct field_path path = {.index = 7};
 
-    CU_ASSERT_FALSE(
-        xapi_parse(json_parse(STR("{\"x\":1}"), arena, &ignored), &path, now_ms, &binding, &event));
-    CU_ASSERT_FALSE(xapi_parse(NULL, &path, now_ms, &binding, &event));
+    CU_ASSERT_FALSE(xapi_parse(json_parse(STR("{\"x\":1}"), arena, &ignored), &path, &request,
+                               &binding, &event));
+    CU_ASSERT_FALSE(xapi_parse(NULL, &path, &request, &binding, &event));
     CU_ASSERT_STRING_EQUAL(fields_of(&p), "[7].x [7].actor [7].verb [7].object [7]");
 }
 
@@ -388,6 +409,6 @@ void xapi_tests(void)
     CU_ADD_TEST(suite, one_context_activity_equals_the_list_of_it);
     CU_ADD_TEST(suite, refused_statements_have_their_field_errors);
     CU_ADD_TEST(suite, marks_are_equal_for_equal_statements_only);
-    CU_ADD_TEST(suite, a_statement_without_an_id_gets_one);
+    CU_ADD_TEST(suite, a_statement_without_an_id_gets_one_of_its_request);
     CU_ADD_TEST(suite, errors_in_a_list_have_their_index);
 }

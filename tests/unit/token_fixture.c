@@ -21,7 +21,7 @@ struct config hs256_config(const char *secrets)
                            .jwt_public_key_file = "",
                            .jwt_issuer = "",
                            .jwt_audience = "",
-                           .jwt_clock_skew_s = 30,
+                           .jwt_leeway_s = 60,
                            .jwt_max_lifetime_s = 3600};
 }
 
