@@ -21,7 +21,7 @@ RUN echo "$COMMIT" >.commit && ./autogen.sh && \
     make -s install DESTDIR=/stage && \
     strip --strip-unneeded /stage/usr/sbin/mastery-* /stage/usr/bin/mastery-* && \
     rm -rf /stage/usr/lib /stage/etc /stage/usr/share/man && \
-    install -D -t /stage/opt/mastery-engine/scripts scripts/serve-pool scripts/serve-nginx \
+    install -D -t /stage/opt/mastery-engine/scripts scripts/serve-pool scripts/spawn-pool scripts/serve-nginx \
         scripts/pre-stop scripts/reload-keys scripts/health-check.sh scripts/k8s-startup-probe.sh && \
     mkdir -p /stage/run/mastery-engine /stage/run/mastery-nginx
 

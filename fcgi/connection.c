@@ -60,6 +60,7 @@ struct parameters {
     /* path after normalization, by which nginx has chosen the location */
     struct str normalized_uri;
     struct str length; /* CONTENT_LENGTH; empty: no body */
+    struct str passed; /* when nginx passed the request on: seconds.milliseconds since the epoch */
 };
 
 /* The parameters that are stored, each with its offset in struct parameters; others are ignored.
@@ -74,6 +75,7 @@ static const struct {
 #define REQUEST(field) offsetof(struct parameters, request.field)
     {STR_INIT("REQUEST_URI"), offsetof(struct parameters, uri), true},
     {STR_INIT("DOCUMENT_URI"), offsetof(struct parameters, normalized_uri), true},
+    {STR_INIT("MASTERY_PASSED"), offsetof(struct parameters, passed), true},
     {STR_INIT("CONTENT_LENGTH"), offsetof(struct parameters, length), true},
     {STR_INIT("CONTENT_TYPE"),                  REQUEST(content_type), true},
     {STR_INIT("HTTP_AUTHORIZATION"),            REQUEST(authorization), true},
@@ -137,6 +139,19 @@ static void connection_set_path(struct parameters *parameters)
     r->noncanonical = !str_equal(path, r->path);
 }
 
+/* Returns the milliseconds of a text like "1764435000.123", as nginx writes a time; 0 if it has
+ * another form. */
+static int64_t connection_parse_time(struct str text)
+{
+    struct str rest = text, seconds = str_cut(&rest, '.');
+    int64_t s, ms;
+
+    if (rest.n != 3 || !str_to_int64(seconds, 0, INT32_MAX * INT64_C(1000), &s) ||
+        !str_to_int64(rest, 0, 999, &ms))
+        return 0;
+    return s * 1000 + ms;
+}
+
 /* ---- body ---- */
 
 /* Reads the body of n bytes and its end. The end must be read even if n is 0, because libfcgi is
@@ -190,6 +205,7 @@ enum connection_event connection_read(struct connection *c, struct arena *arena)
     for (char **p = c->request.envp; *p; p++)
         connection_store_parameter(&parameters, *p);
     connection_set_path(&parameters);
+    parameters.request.passed_ms = connection_parse_time(parameters.passed);
     *x = (struct exchange){.arena = arena, .connection = c, .request = parameters.request};
     buf_init(&c->response_head, arena);
     (void)buf_reserve(&c->response_head, RESPONSE_HEAD_SIZE);

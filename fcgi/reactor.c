@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "app/base/clock.h"
+#include "app/base/ids.h"
 #include "app/pipeline/dispatch.h"
 #include "app/runtime/signal_watch.h"
 #include "app/runtime/watchdog.h"
@@ -47,6 +48,8 @@ struct reactor {
     struct connection *removed;
     int count, count_max;    /* connections; most that are accepted */
     uint64_t served;         /* requests since the start of the process */
+    uint64_t retire_at;      /* value of served at which the process retires, or asks again to */
+    int64_t retire_until_us; /* monotonic; end of retiring; 0: not retiring */
     int64_t drain_until_us;  /* monotonic; end of draining; 0: not draining */
     int64_t listen_again_us; /* monotonic; end of the pause; 0: listening */
     /* unused arenas; each running request has one of its own */
@@ -135,15 +138,16 @@ static bool reactor_on_chunk(struct exchange *x)
     return connection_send_chunk(x->connection);
 }
 
-/* Callback of dispatch: sends the response. In the last quarter of draining it closes the
- * connection after the response. Otherwise a connection that always has a next request would never
- * be idle, and would be cut off during a request at the end of draining. */
+/* Callback of dispatch: sends the response. While retiring, and in the last quarter of draining, it
+ * closes the connection after the response. Otherwise a connection that always has a next request
+ * would never be idle, and would be cut off during a request at the end of draining. */
 static void reactor_on_finished(struct exchange *x)
 {
     struct connection *c = x->connection;
     const struct reactor *r = c->reactor;
     int64_t quarter_us = r->engine->config.drain_timeout_s * INT64_C(250000);
-    bool last = r->drain_until_us && clock_monotonic_us() >= r->drain_until_us - quarter_us;
+    bool last = r->retire_until_us ||
+                (r->drain_until_us && clock_monotonic_us() >= r->drain_until_us - quarter_us);
 
     (void)connection_send_response(c, last);
 }
@@ -239,23 +243,75 @@ static int reactor_connections_max(const struct config *config)
 
 /* ---- draining ---- */
 
+/* Writes a log line about the end of the process. */
+static void reactor_log(const struct reactor *r, const char *event, const char *reason)
+{
+    struct jw *jw = log_begin(r->engine->log, LOG_INFO, event);
+
+    jw_text(jw, "reason", reason);
+    jw_int(jw, "connections", r->count);
+    jw_int(jw, "served", (int64_t)r->served);
+    log_end(r->engine->log);
+}
+
 /* Starts draining: accepts no connections any more; existing ones remain until the web server
  * closes them. A second call has no effect. */
 static void reactor_drain(struct reactor *r, const char *reason)
 {
-    struct engine *engine = r->engine;
-    struct jw *jw;
-
     if (r->drain_until_us)
         return;
-    engine->draining = true;
-    r->drain_until_us = clock_monotonic_us() + engine->config.drain_timeout_s * INT64_C(1000000);
+    r->drain_until_us = clock_monotonic_us() + r->engine->config.drain_timeout_s * INT64_C(1000000);
     ev_io_stop(r->loop, &r->listener);
-    jw = log_begin(engine->log, LOG_INFO, "process.draining");
-    jw_text(jw, "reason", reason);
-    jw_int(jw, "connections", r->count);
-    jw_int(jw, "served", (int64_t)r->served);
-    log_end(engine->log);
+    metrics_gauge_set(r->engine->metrics, GAUGE_SERVING, 0);
+    reactor_log(r, "process.draining", reason);
+}
+
+/* ---- retiring ---- */
+
+/* Sets after how many more requests the process retires, or asks again to: n and up to an eighth,
+ * at random, because all processes of a pool start together. */
+static void reactor_retire_after(struct reactor *r, uint64_t n)
+{
+    uint32_t jitter;
+
+    random_bytes(&jitter, sizeof(jitter));
+    r->retire_at = r->served + n + jitter % (n / 8 + 1);
+}
+
+/* Returns whether the web server may send another request on a connection that it has kept. */
+static bool reactor_has_idle_connection(const struct reactor *r)
+{
+    for (const struct connection *c = r->connections; c; c = c->next) {
+        if (c->state == CONNECTION_IDLE && c->first_record_ok)
+            return true;
+    }
+    return false;
+}
+
+/* Called in every loop iteration: retires when MAX_REQUESTS are served and no other process of the
+ * pool is retiring (hazards X4). The pool has no other process in its place before it has ended.
+ * Therefore it accepts connections until none of the web server's is idle, which takes as long as
+ * the web server keeps one idle (5 s), because each response is the last of its connection. What
+ * remains then ends with the requests that are running. */
+static void reactor_retire(struct reactor *r)
+{
+    const struct config *config = &r->engine->config;
+    int64_t now_us = clock_monotonic_us();
+
+    if (config->max_requests == 0 || r->served < r->retire_at || r->drain_until_us)
+        return;
+    if (r->engine->reported_circuit != STORE_CLOSED_CIRCUIT)
+        return; /* the end would wait for Redis, to which audit records are left to be sent */
+    if (!r->retire_until_us) {
+        if (!metrics_take_turn(r->engine->metrics, now_us / 1000)) {
+            reactor_retire_after(r, (uint64_t)config->max_requests / 64 + 1);
+            return;
+        }
+        r->retire_until_us = now_us + config->drain_timeout_s * INT64_C(1000000);
+        reactor_log(r, "process.retiring", "MAX_REQUESTS");
+    }
+    if (!reactor_has_idle_connection(r) || now_us >= r->retire_until_us)
+        reactor_drain(r, "MAX_REQUESTS");
 }
 
 /* HUP reads the secrets again; every other signal that is received starts draining. */
@@ -263,10 +319,13 @@ static void reactor_on_signal(void *owner, int number)
 {
     struct reactor *r = owner;
 
-    if (number == SIGHUP)
+    if (number == SIGHUP) {
         secrets_reload(r->engine, clock_monotonic_us());
-    else
+    } else {
+        r->engine->draining =
+            true; /* /ready responds 503: the pool ends, or an operator wants it */
         reactor_drain(r, "signal");
+    }
 }
 
 /* Returns true if the loop must end: the process is draining, and either the time is over, or there
@@ -310,7 +369,6 @@ static int64_t reactor_tick_stores(struct reactor *r)
 static bool reactor_iterate(struct reactor *r)
 {
     struct engine *engine = r->engine;
-    const struct config *config = &engine->config;
     bool has_more_work = dispatch_process(&r->dispatch);
     int64_t next_us = reactor_tick_stores(r);
     int64_t audit_us = audit_wait_us(engine, clock_monotonic_us());
@@ -320,8 +378,7 @@ static bool reactor_iterate(struct reactor *r)
     engine_report_store(engine);
     reactor_free_removed(r);
     reactor_resume_listening(r);
-    if (config->max_requests > 0 && r->served >= (uint64_t)config->max_requests)
-        reactor_drain(r, "MAX_REQUESTS");
+    reactor_retire(r);
     log_flush(engine->log);
     if (audit_us < next_us)
         next_us = audit_us;
@@ -370,6 +427,8 @@ int reactor_run(struct engine *engine, int listener)
     (void)fcntl(listener, F_SETFL, fcntl(listener, F_GETFL) | O_NONBLOCK);
     ev_io_init(&r.listener, reactor_on_listener, listener, EV_READ);
     ev_io_start(r.loop, &r.listener);
+    metrics_gauge_set(engine->metrics, GAUGE_SERVING, 1);
+    reactor_retire_after(&r, (uint64_t)engine->config.max_requests);
     watchdog_start(r.loop, engine->config.request_deadline_s);
     while (!reactor_drained(&r))
         ev_run(r.loop, reactor_iterate(&r) ? EVRUN_NOWAIT : EVRUN_ONCE);

@@ -7,13 +7,14 @@
 
 #include <assert.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/sha.h>
+
+#include "app/base/last_message.h"
 
 /* The bytes of s as OpenSSL wants them, never NULL. */
 static const unsigned char *bytes_of(struct str s)
@@ -61,7 +62,7 @@ void digest_hmac(struct str key, struct str data, unsigned char ret[DIGEST_SIZE]
     if (key.n <= INT_MAX &&
         HMAC(EVP_sha256(), bytes_of(key), (int)key.n, bytes_of(data), data.n, ret, NULL))
         return;
-    (void)fputs("OpenSSL cannot compute HMAC-SHA-256\n", stderr);
+    last_message(STR("OpenSSL cannot compute HMAC-SHA-256\n"));
     abort();
 }
 

@@ -4,9 +4,10 @@
 #include "app/base/ids.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
+
+#include "app/base/last_message.h"
 
 static bool is_id_char(char c)
 {
@@ -44,7 +45,7 @@ static void random_fill(unsigned char *bytes, size_t n)
     while (done < n) {
         ssize_t got = getrandom(bytes + done, n - done, /* flags */ 0);
         if (got < 0 && errno != EINTR) {
-            perror("getrandom");
+            last_message(STR("the kernel refuses random bytes (getrandom)\n"));
             abort();
         }
         done += got < 0 ? 0 : (size_t)got;

@@ -10,6 +10,8 @@
 
 #include <stdlib.h>
 
+#include "app/http/router.h"
+
 /* The bucket of requests for paths without a route, and its limit. */
 #define OTHER_BUCKET "other"
 enum { OTHER_PER_MINUTE = 50 };
@@ -202,6 +204,58 @@ static void print_method_buckets(FILE *out, struct claims path)
     (void)fputs("}\n", out);
 }
 
+/* Prints n characters of a pattern, with a backslash before each that is special in a regular
+ * expression. */
+static void print_literal(FILE *out, const char *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (strchr(".+*?()[]|^$\\", p[i]))
+            (void)fputc('\\', out);
+        (void)fputc(p[i], out);
+    }
+}
+
+/* Prints a pattern as a regular expression in which each {parameter} matches one segment of the
+ * path. */
+static void print_regex(FILE *out, const char *pattern)
+{
+    (void)fputc('^', out);
+    for (const char *p = pattern; *p;) {
+        size_t n = strcspn(p, "{");
+
+        print_literal(out, p, n);
+        p += n;
+        if (*p) {
+            (void)fputs("[^/]+", out);
+            p = segment_end(p);
+        }
+    }
+    (void)fputc('$', out);
+}
+
+/* Prints the map from path to the methods of its routes on the public server, for the header Allow
+ * of responses to CORS preflights, which nginx makes. */
+static void print_allowed_methods(FILE *out, struct claims rest)
+{
+    (void)fputs("\nmap $uri $allowed_methods {\n    default \"\";\n", out);
+    while (rest.n > 0) {
+        const struct claims path = claims_cut_path(&rest);
+        unsigned methods = 0;
+        char text[64];
+
+        for (size_t i = 0; i < path.n; i++)
+            if (!(path.v[i].route->flags & ROUTE_SIDECAR_ONLY))
+                methods |= router_allowed_methods(path.v[i].route->method);
+        if (methods == 0)
+            continue;
+        router_allow_text(methods, text);
+        (void)fputs("    \"~", out);
+        print_regex(out, path.v[0].pattern);
+        (void)fprintf(out, "\" \"%s\";\n", text);
+    }
+    (void)fputs("}\n", out);
+}
+
 /* Prints all maps. Returns 0, or -1 when a bucket has two limits. */
 static int print_maps(FILE *out, struct claims claims)
 {
@@ -215,46 +269,21 @@ static int print_maps(FILE *out, struct claims claims)
         if (!path_has_one_bucket(path))
             print_method_buckets(out, path);
     }
+    print_allowed_methods(out, claims);
     return 0;
-}
-
-/* Prints n characters of a pattern, with a backslash before each that is special in a regular
- * expression. */
-static void print_literal(FILE *out, const char *p, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (strchr(".+*?()[]|^$\\", p[i]))
-            (void)fputc('\\', out);
-        (void)fputc(p[i], out);
-    }
-}
-
-/* Prints the first line of a location for a pattern with parameters: a regular expression, in which
- * each {parameter} matches one segment of the path. */
-static void print_regex(FILE *out, const char *pattern)
-{
-    (void)fputs("location ~ \"^", out);
-    for (const char *p = pattern; *p;) {
-        size_t n = strcspn(p, "{");
-
-        print_literal(out, p, n);
-        p += n;
-        if (*p) {
-            (void)fputs("[^/]+", out);
-            p = segment_end(p);
-        }
-    }
-    (void)fputs("$\" {\n", out);
 }
 
 /* Prints the first line of a location: a regular expression for a pattern with parameters, else an
  * exact match (=), which nginx finds without trying any regular expression. */
 static void print_match(FILE *out, const char *pattern)
 {
-    if (strchr(pattern, '{'))
+    if (strchr(pattern, '{')) {
+        (void)fputs("location ~ \"", out);
         print_regex(out, pattern);
-    else
+        (void)fputs("\" {\n", out);
+    } else {
         (void)fprintf(out, "location = %s {\n", pattern);
+    }
 }
 
 /* True when an earlier claim of the path has the same limit as the claim at `index`; the limit's
@@ -305,7 +334,7 @@ static void print_location(FILE *out, struct claims path, enum nginx_section sec
         (void)fputs("    set $limit_exempt $http_dapr_api_token;\n", out);
     print_limits(out, path, section == NGINX_SIDECAR ? "sidecar" : "public");
     if (any_flags & ROUTE_BIG_BODY)
-        (void)fputs("    client_max_body_size 4m;\n    client_body_buffer_size 4m;\n", out);
+        (void)fputs("    client_max_body_size 4m;\n", out);
     if (any_flags & ROUTE_NETWORK_ALLOWLIST)
         (void)fputs("    include metrics-allow.conf;\n    set $engine_accept $http_accept;\n", out);
     if (any_flags & ROUTE_STATIC_PAGE)
@@ -314,17 +343,20 @@ static void print_location(FILE *out, struct claims path, enum nginx_section sec
         (void)fputs("    fastcgi_pass engine;\n}\n", out);
 }
 
-/* Prints the locations of all paths, and at the end one for paths without a route. */
+/* Prints the locations of all paths, and at the end those of requests without one: paths that no
+ * route has, and methods for which nginx chooses no location (conf/nginx/errors.conf). */
 static void print_locations(FILE *out, struct claims rest, enum nginx_section section)
 {
+    static const char *const others[] = {"/", "@method-not-allowed"};
     const char *server = section == NGINX_SIDECAR ? "sidecar" : "public";
 
     while (rest.n > 0)
         print_location(out, claims_cut_path(&rest), section);
-    (void)fprintf(out,
-                  "location / {\n    set $bucket " OTHER_BUCKET ";\n"
-                  "    include limit-%s-%d.conf;\n    fastcgi_pass engine;\n}\n",
-                  server, OTHER_PER_MINUTE);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        (void)fprintf(out,
+                      "location %s {\n    set $bucket " OTHER_BUCKET ";\n"
+                      "    include limit-%s-%d.conf;\n    fastcgi_pass engine;\n}\n",
+                      others[i], server, OTHER_PER_MINUTE);
 }
 
 /* The maps are made of all claims, because both servers use the same maps; only the locations of

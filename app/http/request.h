@@ -25,6 +25,7 @@ struct http_request {
     /* ce-... headers: attributes of a CloudEvent whose data is the body; still encoded */
     struct str ce_id, ce_source, ce_specversion, ce_type, ce_subject, ce_time, ce_datacontenttype;
     struct str body;
+    int64_t passed_ms;     /* when nginx passed the request on, since the epoch; 0: not known */
     bool noncanonical;     /* the client sent `path` encoded, with dots or with double slashes */
     bool sidecar;          /* the request came by the listening socket of Dapr's sidecar */
     bool too_large;        /* the body was not read, because it is longer than any route allows */

@@ -65,6 +65,8 @@ enum route_flag {
     ROUTE_STALE = 1 << 18,         /* responds with a copy and Age while Redis is unavailable */
     ROUTE_SUBMITS_BATCH = 1 << 19, /* responds with 202 and the Location of a batch */
     ROUTE_XAPI = 1 << 20,          /* headers X-Experience-API-... in request and response */
+    /* for probes and scrapes: served however long the request has waited (QUEUE_TIMEOUT_MS) */
+    ROUTE_PATIENT = 1 << 21,
 };
 
 struct route {

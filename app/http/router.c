@@ -90,7 +90,7 @@ static void match_add(const struct router *router, const struct path_entry *entr
         int index = entry->by_method[m];
         if (index < 0 || (!sidecar && (router->routes[index]->flags & ROUTE_SIDECAR_ONLY)))
             continue;
-        match->allowed_methods |= 1U << m | 1U << OPTIONS | (m == GET ? 1U << HEAD : 0);
+        match->allowed_methods |= router_allowed_methods((enum http_method)m);
         if (match->route || m != (int)method)
             continue;
         match->route = router->routes[index];
@@ -136,6 +136,11 @@ const struct route *router_route(const struct router *router, size_t index)
 }
 
 /* Writes the names of the methods, separated by commas. 64 bytes are enough for all of them. */
+unsigned router_allowed_methods(enum http_method method)
+{
+    return 1U << method | 1U << OPTIONS | (method == GET ? 1U << HEAD : 0);
+}
+
 void router_allow_text(unsigned allowed_methods, char ret_text[64])
 {
     size_t n = 0;

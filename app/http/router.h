@@ -32,6 +32,8 @@ const char *router_area(const struct router *router, const struct route *route);
 size_t router_count(const struct router *router);
 /* The route with this index, in the order of the tables; index < router_count. */
 const struct route *router_route(const struct router *router, size_t index);
+/* The methods that a path allows because it has a route of this method: as allowed_methods. */
+unsigned router_allowed_methods(enum http_method method);
 /* The value of an Allow header, such as "GET, HEAD, OPTIONS". */
 void router_allow_text(unsigned allowed_methods, char ret_text[64]);
 

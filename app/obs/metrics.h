@@ -31,6 +31,7 @@ enum metric_gauge {
     GAUGE_ACTIVE_REQUESTS,
     GAUGE_STORE_CONNECTIONS, /* open connections to Redis */
     GAUGE_STORE_IN_USE,      /* connections to Redis that wait for replies */
+    GAUGE_SERVING,           /* 1: the process accepts connections of the web server */
     GAUGE_KEYS_REFUSED,      /* 1: the process keeps old secrets because the new ones are invalid */
     /* Of the following gauges a scrape shows the maximum of the running processes, in seconds; of
      * the others the sum. */
@@ -65,6 +66,12 @@ void metrics_gauge_set(struct metrics *m, enum metric_gauge gauge, int64_t value
  * opened, since the epoch; 0: never. A scrape shows the worst state of all running processes. */
 void metrics_set_breaker(struct metrics *m, enum metric_service service, enum breaker_gauge state,
                          uint64_t failures, int64_t opened_at_ms);
+/* Takes the turn to retire (to end after a number of requests, and be replaced). Of all processes
+ * that share the file one has it, until it has ended in whatever way. The next one gets it when as
+ * many processes are serving (GAUGE_SERVING) as when it was last taken, because then the
+ * replacement is; or ten seconds later, when there is none. Returns false when the process must ask
+ * again later. now_ms: monotonic. */
+bool metrics_take_turn(struct metrics *m, int64_t now_ms);
 /* A number of erased students, shared by all processes. A process that reads another number than
  * before drops its cached results, which may be those of an erased student. With m NULL nothing is
  * counted and the number is always 0. */

@@ -263,6 +263,7 @@ static void print_gauges(const struct printer *p, const struct metrics_live *liv
         [GAUGE_STORE_CONNECTIONS] = {"store_connections", "Open connections to Redis"},
         [GAUGE_STORE_IN_USE] = {"store_connections_in_use",
                                 "Connections to Redis that wait for replies"},
+        [GAUGE_SERVING] = {"processes_serving", "Processes that accept connections"},
         [GAUGE_KEYS_REFUSED] = {"keys_refused", "Processes that keep old secrets because the files "
                                                 "hold what cannot be taken"},
     };

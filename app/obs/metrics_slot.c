@@ -2,29 +2,28 @@
 /* Which process owns which slot (one process's part) of the shared file of metrics. The owner holds
  * an open-file-description lock (fcntl, F_OFD_SETLK) on the slot's first byte, which the kernel
  * releases when the process ends in any way. A write lock: a new owner is still clearing the gauges
- * of the previous one. A read lock: the gauges are those of the owner. No process waits for a
- * lock. */
+ * of the previous one. A read lock: the gauges are those of the owner. A write lock on the header's
+ * first byte is the turn to retire. No process waits for a lock. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 
 #include "app/obs/metrics_layout.h"
 
-/* Returns a lock of that type (F_RDLCK, F_WRLCK, F_UNLCK) on a slot's first byte, for fcntl. */
-static struct flock slot_lock_of(const struct metrics *m, size_t index, short type)
+/* Returns a lock of that type (F_RDLCK, F_WRLCK, F_UNLCK), for fcntl, on the first byte of a part
+ * of the file: of a slot, or of the header. */
+static struct flock lock_of(const struct metrics *m, const void *part, short type)
 {
-    const char *slot = (const char *)metrics_slot(m, index);
-
     return (struct flock){.l_type = type,
                           .l_whence = SEEK_SET,
-                          .l_start = slot - (const char *)m->header,
+                          .l_start = (const char *)part - (const char *)m->header,
                           .l_len = 1};
 }
 
-/* Sets or releases this process's lock. False with errno; EAGAIN: another process owns the slot. */
-static bool slot_lock(const struct metrics *m, size_t index, short type)
+/* Sets or releases this process's lock. False with errno; EAGAIN: another process has it. */
+static bool lock_set(const struct metrics *m, const void *part, short type)
 {
-    struct flock lock = slot_lock_of(m, index, type);
+    struct flock lock = lock_of(m, part, type);
 
     return fcntl(m->fd, F_OFD_SETLK, &lock) == 0;
 }
@@ -33,7 +32,7 @@ static bool slot_lock(const struct metrics *m, size_t index, short type)
  * slot is recognised by its index, and a write lock is given, which conflicts with a read lock. */
 bool metrics_slot_live(const struct metrics *m, size_t index)
 {
-    struct flock lock = slot_lock_of(m, index, F_WRLCK);
+    struct flock lock = lock_of(m, metrics_slot(m, index), F_WRLCK);
 
     return (m->own_slot && index == m->own_index) ||
            (fcntl(m->fd, F_OFD_GETLK, &lock) == 0 && lock.l_type == F_RDLCK);
@@ -65,10 +64,11 @@ static void raise_slots_used(struct metrics_header *header, uint64_t used)
 bool metrics_acquire_slot(struct metrics *m, char ret_error[200])
 {
     for (size_t i = 0; i < SLOTS; i++) {
-        if (!slot_lock(m, i, F_WRLCK))
+        if (!lock_set(m, metrics_slot(m, i), F_WRLCK))
             continue;
         slot_clear_gauges(metrics_slot(m, i));
-        (void)slot_lock(m, i, F_RDLCK); /* cannot fail: no other process has a lock here */
+        (void)lock_set(m, metrics_slot(m, i),
+                       F_RDLCK); /* cannot fail: no other process has a lock here */
         m->own_index = i;
         m->own_slot = metrics_slot(m, i);
         raise_slots_used(m->header, i + 1);
@@ -83,7 +83,51 @@ void metrics_release_slot(struct metrics *m)
 {
     if (!m->own_slot)
         return;
-    /* Closing the file would not release the lock while a child of this process has it open too. */
-    (void)slot_lock(m, m->own_index, F_UNLCK);
+    /* Closing the file would not release the locks while a child of this process has it open too.
+     */
+    (void)lock_set(m, m->own_slot, F_UNLCK);
+    (void)lock_set(m, m->header, F_UNLCK);
     m->own_slot = NULL;
+}
+
+/* --- The turn to retire --- */
+
+enum { REPLACEMENT_WAIT_MS = 10000 }; /* longest wait for the process that replaces the last one */
+
+/* Returns how many of the running processes accept connections. */
+static long long count_serving(const struct metrics *m)
+{
+    const size_t used = atomic_load(&m->header->slots_used);
+    long long serving = 0;
+
+    for (size_t i = 0; i < used && i < SLOTS; i++)
+        if (metrics_slot_live(m, i))
+            serving += atomic_load(&metrics_slot(m, i)->gauges[GAUGE_SERVING]);
+    return serving;
+}
+
+/* True when the processes are as many as before the last one retired, or when that is overdue. */
+static bool is_replaced(struct metrics_header *header, long long serving, int64_t now_ms)
+{
+    long long since = 0;
+
+    if (serving >= atomic_load(&header->turn_serving))
+        return true;
+    if (atomic_compare_exchange_strong(&header->turn_short_since_ms, &since, now_ms))
+        since = now_ms; /* this process is the first to notice */
+    return now_ms < since || now_ms - since >= REPLACEMENT_WAIT_MS;
+}
+
+bool metrics_take_turn(struct metrics *m, int64_t now_ms)
+{
+    if (!lock_set(m, m->header, F_WRLCK))
+        return false;
+    const long long serving = count_serving(m);
+    if (!is_replaced(m->header, serving, now_ms)) {
+        (void)lock_set(m, m->header, F_UNLCK);
+        return false;
+    }
+    atomic_store(&m->header->turn_serving, serving);
+    atomic_store(&m->header->turn_short_since_ms, 0);
+    return true;
 }

@@ -90,15 +90,39 @@ static bool dispatch_find_route(struct exchange *x)
     return x->route != NULL;
 }
 
+/* Refuses a request that has waited longer than QUEUE_TIMEOUT_MS, since its client may have given
+ * up, and work for it would make all others wait as long. Returns false when x->problem is set. */
+static bool dispatch_check_wait(struct exchange *x, int64_t waited_ms)
+{
+    int limit_ms = x->engine->config.queue_timeout_ms;
+
+    if (limit_ms == 0 || waited_ms <= limit_ms || x->route->flags & ROUTE_PATIENT)
+        return true;
+    problem_set(&x->problem, PROBLEM_SERVICE_UNAVAILABLE,
+                "Too many requests are waiting; this one was not begun");
+    metrics_add(x->engine->metrics, METRIC_OVERLOAD, NULL, NULL, 1);
+    return false;
+}
+
+/* Refuses the request early, before the token is verified and the body is parsed, when it has
+ * waited too long since nginx passed it on: in nginx's connection, or in the queue of the socket.
+ * Both times are of the clock of this host; a wait of more than an hour is a clock that was set. */
+static bool dispatch_admit(struct exchange *x)
+{
+    const int64_t waited_ms = x->now_ms - x->request.passed_ms, hour_ms = 3600 * 1000;
+
+    return x->request.passed_ms == 0 || waited_ms > hour_ms || dispatch_check_wait(x, waited_ms);
+}
+
 /* The steps before the handler, in the order in which they run. A step that returns false ends the
  * exchange, and has set x->problem or completed x->response. The order decides which of several
  * errors a client sees: an unknown path before a missing token, a missing token before errors of
  * the body. */
 static bool (*const dispatch_steps[])(struct exchange *x) = {
-    dispatch_identify,         dispatch_find_route, audit_hook_reserve,
-    authenticate_by_header,    authorize_role,      exchange_read_body,
-    authenticate_by_body,      exchange_read_input, authorize_queue_subject,
-    idempotency_queue_acquire,
+    dispatch_identify,       dispatch_find_route,       dispatch_admit,
+    audit_hook_reserve,      authenticate_by_header,    authorize_role,
+    exchange_read_body,      authenticate_by_body,      exchange_read_input,
+    authorize_queue_subject, idempotency_queue_acquire,
 };
 
 /* Runs the steps before the handler. Returns false when one of them has ended the exchange. */
@@ -235,6 +259,15 @@ static void dispatch_resume(struct dispatch *d, struct exchange *x)
         dispatch_complete(d, x);
 }
 
+/* Begins a heavy request when it is its turn, unless it has waited too long for it. */
+static void dispatch_begin_heavy(struct dispatch *d, struct exchange *x)
+{
+    if (dispatch_check_wait(x, (clock_monotonic_us() - x->started_us) / 1000))
+        dispatch_run_handler(d, x);
+    else
+        dispatch_complete(d, x);
+}
+
 /* ---- the queue of heavy requests ---- */
 
 /* Adds the exchange to the end of the queue of heavy requests. */
@@ -316,7 +349,7 @@ bool dispatch_process(struct dispatch *d)
         ;
     heavy = dispatch_pop_heavy(d);
     if (heavy && heavy->pipeline.status == PIPELINE_OPEN) /* never submitted: no step has run */
-        dispatch_run_handler(d, heavy);
+        dispatch_begin_heavy(d, heavy);
     else if (heavy)
         dispatch_resume(d, heavy);
     audit_tick(d->engine, clock_monotonic_us());

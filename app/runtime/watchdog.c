@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "app/base/clock.h"
+#include "app/base/last_message.h"
 
 enum { CHECK_INTERVAL_US = 500000 };
 
@@ -41,9 +42,9 @@ static void watchdog_after_sleep(struct ev_loop *loop) EV_THROW
 static void *watchdog_thread(void *seconds)
 {
     const int64_t limit_us = (int64_t)(intptr_t)seconds * 1000000;
-    static const char message[] =
+    static const struct str message = STR_INIT(
         "{\"level\":\"error\",\"event\":\"process.deadline\",\"service\":\"mastery-engine\","
-        "\"consequence\":\"a loop iteration did not end: the process exits and is replaced\"}\n";
+        "\"consequence\":\"a loop iteration did not end: the process exits and is replaced\"}\n");
     int64_t last_check_us = clock_monotonic_us();
 
     for (;;) {
@@ -54,7 +55,7 @@ static void *watchdog_thread(void *seconds)
         if (start_us && now_us - last_check_us > INT64_C(4) * CHECK_INTERVAL_US)
             watchdog_set_start(now_us);
         else if (start_us && now_us - start_us > limit_us) {
-            (void)!write(STDERR_FILENO, message, sizeof(message) - 1);
+            last_message(message);
             _exit(EXIT_FAILURE);
         }
         last_check_us = now_us;

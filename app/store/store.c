@@ -20,6 +20,10 @@
 #include "app/store/link.h"
 #include "app/store/reply.h"
 
+/* Commands without a reply from which on pipelines wait here instead of in Redis: enough that Redis
+ * always has work, and so few that their replies do not take STORE_ROUND_TIMEOUT_MS. Without this
+ * limit a burst of requests would time out together and open the circuit breaker. */
+enum { WINDOW = 64 };
 static const int64_t HEARTBEAT_US = 1000000; /* idle time after which a PING is sent */
 /* Longest wait for a reply while Redis counts as responsive: a shorter stall is latency. */
 static const int64_t RESPONSIVE_US = 1000000;
@@ -30,7 +34,8 @@ struct store {
     struct breaker breaker;
     struct clock_skew clock;
     struct pipeline_queue done; /* complete or failed, not yet returned to their owners */
-    /* Pipelines with writes, which wait for the end of the handshake. */
+    /* Pipelines that wait for replies to earlier ones (WINDOW), or, with writes, for the end of the
+     * handshake. */
     struct pipeline_queue deferred;
     struct store_counts counts;
     int64_t limit_us; /* longest wait for the replies of a pipeline that has no limit of its own */
@@ -151,13 +156,27 @@ static void store_send_pipeline(struct store *store, struct pipeline *pipeline, 
     }
 }
 
+/* Whether the pipeline has to wait before it is sent. Before the handshake is confirmed, the
+ * connection may lead to another database, or to a store of a later schema, into which this program
+ * must not write. So pipelines with writes wait until then. Reads are sent at once: their replies
+ * arrive after the replies to the handshake, and if the handshake fails the connection is closed
+ * before they are read. */
+static bool store_must_wait(const struct store *store, const struct pipeline *pipeline)
+{
+    return link_sent_count(store->link) >= WINDOW ||
+           (pipeline->has_writes && link_in_handshake(store->link));
+}
+
+/* Sends pipelines that have waited, oldest first, as long as none must wait. */
+static void store_send_deferred(struct store *store, int64_t now_us)
+{
+    while (store->deferred.first && link_is_open(store->link) &&
+           !store_must_wait(store, store->deferred.first))
+        store_send_pipeline(store, pipeline_queue_pop(&store->deferred), now_us);
+}
+
 /* Sends, defers, or finishes the pipeline at once (failed when it ran out of memory or the circuit
- * is not closed, complete when it has no commands).
- *
- * Before the handshake is confirmed, the connection may lead to another database, or to a store of
- * a later schema, into which this program must not write. So pipelines with writes are deferred
- * until then. Reads are sent at once: their replies arrive after the replies to the handshake, and
- * if the handshake fails the connection is closed before they are read. */
+ * is not closed, complete when it has no commands). */
 void store_submit(struct store *store, struct pipeline *pipeline, int64_t now_us)
 {
     pipeline->submitted_us = now_us;
@@ -171,7 +190,7 @@ void store_submit(struct store *store, struct pipeline *pipeline, int64_t now_us
     } else if (store->breaker.state != BREAKER_CLOSED ||
                (!link_is_open(store->link) && !store_connect(store, now_us))) {
         store_fail_pipeline(store, pipeline, store->counts.unavailable);
-    } else if (pipeline->has_writes && link_in_handshake(store->link)) {
+    } else if (store_must_wait(store, pipeline)) {
         pipeline->status = PIPELINE_SUBMITTED;
         pipeline_queue_push(&store->deferred, pipeline);
     } else {
@@ -221,8 +240,8 @@ static void store_retry(struct store *store, struct pipeline *pipeline, int64_t 
 }
 
 /* Closes the connection, and fails or sends again every pipeline that has commands without a
- * reply. Deferred writes fail without a retry: their owners decide. May open a new connection, for
- * the reads that are sent again. */
+ * reply, and every deferred one. Writes fail without a retry: their owners decide. May open a new
+ * connection, for the reads that are sent again. */
 static void store_disconnect(struct store *store, int64_t now_us, enum link_event reason)
 {
     uint64_t *counts =
@@ -234,8 +253,6 @@ static void store_disconnect(struct store *store, int64_t now_us, enum link_even
     /* Handshake and PING count as reads: they change nothing. */
     counts[COMMAND_READ] += link_close(store->link);
     breaker_failure(&store->breaker, now_us, /* at_once */ reason != LINK_BROKEN);
-    while ((pipeline = pipeline_queue_pop(&store->deferred)))
-        store_fail_pipeline(store, pipeline, store->counts.unavailable);
     while ((command = link_pop_sent(store->link))) {
         pipeline = command->pipeline;
         if (pipeline->status != PIPELINE_SUBMITTED)
@@ -248,6 +265,12 @@ static void store_disconnect(struct store *store, int64_t now_us, enum link_even
         } else {
             store_fail_pipeline(store, pipeline, counts);
         }
+    }
+    while ((pipeline = pipeline_queue_pop(&store->deferred))) {
+        if (store_may_retry(store, pipeline, reason))
+            pipeline_queue_push(&retries, pipeline);
+        else
+            store_fail_pipeline(store, pipeline, store->counts.unavailable);
     }
     while ((pipeline = pipeline_queue_pop(&retries)))
         store_retry(store, pipeline, now_us);
@@ -292,13 +315,10 @@ static void store_accept_reply(struct store *store, struct command *command, red
 /* The handshake or a PING was confirmed: closes the circuit and sends the deferred pipelines. */
 static void store_on_handshake(struct store *store, int64_t now_us)
 {
-    struct pipeline *pipeline;
-
     breaker_success(&store->breaker);
     if (link_time_cmd(store->link))
         clock_skew_measure(&store->clock, link_time_cmd(store->link));
-    while ((pipeline = pipeline_queue_pop(&store->deferred)))
-        store_submit_again(store, pipeline, now_us);
+    store_send_deferred(store, now_us);
 }
 
 /* link_read returns one event at a time. Any event other than a reply, a confirmed handshake and
@@ -323,7 +343,8 @@ void store_on_ready(struct store *store, int64_t now_us)
             break;
         }
     }
-    /* link_read queues a script again that Redis did not know; this writes it. */
+    store_send_deferred(store, now_us);
+    /* Also writes a script that Redis did not know, which link_read has queued again. */
     store_flush(store, now_us);
 }
 

@@ -97,11 +97,7 @@ start_redis() {
 }
 
 start_pool() {
-    # By default multiwatch never restarts a process that has ended four times within its window: -r sets
-    # the number so high that this cannot happen, -t the window in ms. No -s: it sends the wrong signal
-    # (version 1.0.0).
-    launch pool spawn-fcgi -n -s "$run/engine.sock" -M 0660 -b 1024 -- \
-        "$(command -v multiwatch)" -f "$POOL_SIZE" -r 1000000 -t 1000 -- "$BIN_DIR/mastery-fcgi"
+    launch pool "$root/scripts/spawn-pool" "$run/engine.sock" "$POOL_SIZE" "$BIN_DIR/mastery-fcgi"
 }
 
 start_worker() {

@@ -4,8 +4,10 @@ import json
 
 import pytest
 from harness.client import read_response
+from harness.contract import ROWS
 from harness.engine import fresh_id
 from harness.expect import assert_common_headers, assert_ok, assert_problem
+from harness.load import until_refused
 from harness.model import scores
 
 MIB = 1 << 20
@@ -70,9 +72,40 @@ def test_wrong_method_is_405_with_those_allowed(admin, path, method):
     assert allowed(response) == expected_allow(ROUTES[path])
 
 
-def test_trace_is_405(anonymous):
-    response = anonymous.request("TRACE", "/health")
-    assert_problem(response, 405, "METHOD_NOT_ALLOWED")
+# Methods for which nginx chooses no location: the engine responds to them all the same.
+METHODS_OF_NO_LOCATION = ["TRACE", "CONNECT"]
+
+
+@pytest.mark.parametrize("path", sorted({path for row in ROWS for path in row.paths}))
+def test_allow_is_that_of_the_path_for_every_method(anonymous, engine, path):
+    """For each route of the contract, whoever makes the response: engine or nginx."""
+    for client in (anonymous, engine.sidecar()):
+        options = client.request("OPTIONS", path)
+        for method in [*METHODS_OF_NO_LOCATION, "PATCH", "BREW"]:
+            response = client.request(method, path)
+            assert response.status == (405 if options.status == 204 else 404), (method, path)
+            assert response.headers.get_all("Allow") == options.headers.get_all("Allow")
+            assert_common_headers(response)
+
+
+@pytest.mark.parametrize("method", METHODS_OF_NO_LOCATION)
+@pytest.mark.parametrize("path", UNKNOWN_PATHS)
+def test_unknown_path_is_404_for_trace_and_connect(anonymous, method, path):
+    assert_problem(anonymous.request(method, path), 404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("target", ["/health", "/nothing"])
+@pytest.mark.parametrize("method", ["get", "Get", "G3T", "TRACE/"])
+def test_method_that_is_no_word_of_capitals_is_400(anonymous, method, target):
+    response = anonymous.raw(f"{method} {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    assert_problem(response, 400, "BAD_REQUEST")
+
+
+def test_trace_has_the_limit_of_unknown_paths(start_engine):
+    client = start_engine(RATE_LIMITS="on").client()
+    responses = until_refused(lambda _: client.request("TRACE", "/health"))
+    assert {response.status for response in responses[:-1]} == {405}
+    assert_problem(responses[-1], 429, "RATE_LIMITED")
 
 
 @pytest.mark.parametrize("path", ROUTES)

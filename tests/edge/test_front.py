@@ -3,6 +3,7 @@
 import gzip
 
 import pytest
+from harness.contract import ROWS
 from harness.engine import Engine, fresh_id
 from harness.expect import assert_common_headers, assert_ok, assert_problem
 from harness.load import until_refused
@@ -123,6 +124,14 @@ def test_errors_of_nginx_are_for_the_page_too(open_to_pages):
     for status, response in responses.items():
         assert_problem(response, status)
         assert_let_in(response)
+
+
+@pytest.mark.parametrize("path", sorted({path for row in ROWS for path in row.paths} | {"/nothing"}))
+def test_a_preflight_names_the_methods_of_the_path(open_to_pages, engine, path):
+    """In Allow, as OPTIONS from elsewhere does."""
+    client = engine.client()
+    asked = preflight(open_to_pages.client(), path, "POST", ORIGIN)
+    assert asked.headers.get_all("Allow") == client.request("OPTIONS", path).headers.get_all("Allow")
 
 
 def test_an_asking_page_uses_up_no_limit(open_to_pages):

@@ -153,6 +153,22 @@ def test_processes_that_retire_by_count_fail_no_request(start_engine):
     writers.assert_nothing_lost()
 
 
+@pytest.mark.parametrize("size", [1, 3])
+def test_processes_that_reach_their_limit_together_refuse_no_request(start_engine, size):
+    """Those whose requests need new connections too: somebody accepts them (hazards X4)."""
+    engine = start_engine(POOL_SIZE=size, MAX_REQUESTS=100)
+    first = set(engine.pool())
+    few, many = Writers(engine, 2), Writers(engine, 24, keep=False)
+    with Load(2, few.write) as load:
+        wait_for(lambda: len(load.results) > 150 * size, "requests beyond the limit of each")
+        with Load(24, many.write) as more:
+            wait_for(lambda: not first & set(engine.pool()), "all replaced")
+            wait_for(lambda: len(more.results) > 600 * size or more.errors, "many requests")
+    assert not load.errors + more.errors, (load.errors + more.errors)[:3]
+    assert set(load.results + more.results) == {200}
+    many.assert_nothing_lost()
+
+
 @pytest.mark.parametrize("path", ["/health", "/openapi.json"])
 def test_retiring_process_ends_each_connection_behind_an_answer(start_pool, path):
     """When its time runs out: with a byte more, by which nginx knows that it is the end."""

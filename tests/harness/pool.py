@@ -23,9 +23,13 @@ class Pool:
     """spawn-fcgi, multiwatch and so many processes, on a socket in a folder of their own.
 
     may_crash: the test sees to it that a process ends badly, and sanitizers may say so.
+    log_to: a descriptor to write the log to, instead of the file log_path.
     """
 
-    def __init__(self, redis_url, size=1, umask=None, may_crash=False, **environment):
+    def __init__(
+        self, redis_url, size=1, umask=None, may_crash=False, log_to=None, **environment
+    ):
+        self._log_to = log_to
         self.may_crash, self._program = may_crash, str(bin_dir() / "mastery-fcgi")
         self.folder = Path(tempfile.mkdtemp(prefix="mp-"))
         self.socket_path = self.folder / "pool.sock"
@@ -52,16 +56,14 @@ class Pool:
         self.stop()
 
     def start(self):
-        command = ["spawn-fcgi", "-n", "-s", str(self.socket_path), "-M", "0660", "-b", "1024"]
-        command += ["--", shutil.which("multiwatch"), "-f", str(self.size), "-r", "1000000"]
-        command += ["-t", "1000", "--", self._program]
+        command = [ROOT / "scripts" / "spawn-pool", self.socket_path, str(self.size), self._program]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 command,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
-                stderr=log,
+                stderr=log if self._log_to is None else self._log_to,
                 umask=-1 if self._umask is None else self._umask,
             )
         try:

@@ -16,7 +16,11 @@ from harness.wait import wait_for
 
 # For an engine whose test is not about a Redis that hangs: with other load even a healthy one may
 # need longer than the second that the engine waits otherwise.
-LONG_TIMEOUTS = {"STORE_ROUND_TIMEOUT_MS": "5000", "STORE_CONNECT_TIMEOUT_MS": "5000"}
+LONG_TIMEOUTS = {
+    "STORE_ROUND_TIMEOUT_MS": "5000",
+    "STORE_CONNECT_TIMEOUT_MS": "5000",
+    "QUEUE_TIMEOUT_MS": "10000",
+}
 # None removes a setting, so that the engine waits as long as it does by default.
 DEFAULT_TIMEOUTS = dict.fromkeys(LONG_TIMEOUTS)
 

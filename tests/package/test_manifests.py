@@ -261,17 +261,38 @@ def test_the_engine_takes_the_settings(items, tmp_path, container, program):
     assert (result.returncode, result.stderr) == (0, "")
 
 
-def test_nginx_takes_the_settings(items, tmp_path):
-    data = items["ConfigMap", f"{ENGINE}-config"]["data"]
+@pytest.mark.parametrize("workload", [ENGINE, "mastery-worker"])
+def test_nginx_takes_the_settings(items, tmp_path, workload):
+    [own] = [
+        container.get("env", []) for item, container in containers(items)
+        if container["command"][0] == "serve-nginx" and item["metadata"]["name"] == workload
+    ]  # fmt: skip
+    data = items["ConfigMap", f"{ENGINE}-config"]["data"] | {e["name"]: e["value"] for e in own}
     environment = {
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "FCGI_SOCKET": "/run/mastery-engine/engine.sock",
-        "NGINX_RUNTIME_DIR": str(tmp_path), "MASTERY_CTL": str(bin_dir() / "mastery-ctl"), **data,
+        "NGINX_RUNTIME_DIR": str(tmp_path), "MASTERY_CTL": str(bin_dir() / "mastery-ctl"),
+        "NGINX_WORKERS": "2",  # serve-nginx
+        **data,
     }  # fmt: skip
     subprocess.run(
         [str(ROOT / "scripts/render-nginx"), str(tmp_path / "conf")], env=environment, check=True
     )
     listening = (tmp_path / "conf/nginx.conf").read_text()
     assert "listen 127.0.0.1:8006" in listening and "0.0.0.0:8005" in listening
+
+
+def test_nginx_has_the_memory_that_its_limits_are_checked_against(items):
+    """render-nginx refuses limits that could exceed it."""
+    common = items["ConfigMap", f"{ENGINE}-config"]["data"]
+    for item, container in containers(items):
+        if container["command"][0] != "serve-nginx":
+            continue
+        own = {entry["name"]: entry["value"] for entry in container.get("env", [])}
+        data = {**common, **own}
+        assert int(data["NGINX_MEMORY_MIB"]) * 2**20 <= number(container["resources"]["limits"]["memory"])
+        [mount] = [m for m in container["volumeMounts"] if m["mountPath"] == "/run/mastery-nginx"]
+        [volume] = [v for v in pod_spec(item)["volumes"] if v["name"] == mount["name"]]
+        assert number(volume["emptyDir"]["sizeLimit"]) == int(data["NGINX_TEMP_MIB"]) * 2**20
 
 
 def test_secrets_are_files_of_the_secret(items):

@@ -59,6 +59,10 @@ static const struct expected present[] = {
     {NGINX_MAPS, "    dapr-events 0;\n"},
     {NGINX_MAPS, "# /batch/{id}\nmap $request_method $bucket_1 {\n    default batch-status;\n"
                  "    GET batch-status;\n    HEAD batch-status;\n    DELETE batch-cancel;\n}\n"},
+    {NGINX_MAPS, "    \"~^/batch$\" \"POST, OPTIONS\";\n"},
+    {NGINX_MAPS, "    \"~^/batch/[^/]+$\" \"GET, HEAD, DELETE, OPTIONS\";\n"},
+    {NGINX_PUBLIC, "location @method-not-allowed {\n    set $bucket other;\n"
+                   "    include limit-public-50.conf;\n    fastcgi_pass engine;\n}\n"},
     {NGINX_PUBLIC, "location ~ \"^/batch/[^/]+$\" {\n    set $bucket $bucket_1;\n"
                    "    include limit-public-30.conf;\n    include limit-public-10.conf;\n"},
     {NGINX_PUBLIC, "location ~ \"^/batch/status/[^/]+$\" {\n    set $bucket batch-status;\n"},
@@ -83,6 +87,7 @@ static const struct expected present[] = {
 static const struct expected absent[] = {
     {NGINX_PUBLIC, "/dapr"},   {NGINX_PUBLIC, "$limit_exempt"},   {NGINX_PUBLIC, "sidecar"},
     {NGINX_SIDECAR, "public"}, {NGINX_SIDECAR, "sidecar-0.conf"}, {NGINX_MAPS, "location"},
+    {NGINX_MAPS, "~^/dapr"},
 };
 
 static bool is_printed(const struct expected *expected)

@@ -931,6 +931,74 @@ static void a_program_may_wait_for_a_reply(void)
 
 #define TEST(function) CU_add_test(suite, #function, function)
 
+/* ---- the window ---- */
+
+enum { WINDOW = 64, BURST = WINDOW + 6 }; /* WINDOW: see store.c */
+
+static int heard(void)
+{
+    char name[FAKE_NAME];
+    int n = 0;
+
+    while (fake_redis_hear(&redis, name))
+        n++;
+    return n;
+}
+
+static void a_burst_waits_here_and_not_in_redis(void)
+{
+    struct pipeline burst[BURST];
+
+    connect_store();
+    for (int i = 0; i < BURST; i++)
+        add_and_submit(&burst[i], i % 2 ? COMMAND_WRITE : COMMAND_READ, "GET");
+    CU_ASSERT_EQUAL(heard(), WINDOW);
+    say("+1\r\n+2\r\n");
+    CU_ASSERT_EQUAL(heard(), 2);
+    for (int i = 2; i < BURST; i++)
+        say("+x\r\n");
+    CU_ASSERT_EQUAL(heard(), BURST - WINDOW - 2);
+    for (int i = 0; i < BURST; i++)
+        CU_ASSERT_TRUE(done(&burst[i], PIPELINE_COMPLETE));
+}
+
+static void waiting_here_uses_up_no_time_limit(void)
+{
+    struct pipeline burst[WINDOW + 1];
+
+    connect_store();
+    for (int i = 0; i <= WINDOW; i++)
+        add_and_submit(&burst[i], COMMAND_READ, "GET");
+    now_us += ROUND_US - 1;
+    for (int i = 0; i < WINDOW; i++)
+        say("+x\r\n");
+    now_us += ROUND_US - 1;
+    (void)store_tick(store, now_us);
+    say("+x\r\n");
+    for (int i = 0; i <= WINDOW; i++)
+        CU_ASSERT_TRUE(done(&burst[i], PIPELINE_COMPLETE));
+}
+
+static void a_lost_connection_ends_the_wait(void)
+{
+    struct pipeline burst[WINDOW], read, write;
+
+    connect_store();
+    for (int i = 0; i < WINDOW; i++)
+        add_and_submit(&burst[i], COMMAND_WRITE, "SET");
+    add_and_submit(&read, COMMAND_READ, "GET");
+    add_and_submit(&write, COMMAND_WRITE, "SET");
+    fake_redis_hang_up(&redis);
+    store_on_ready(store, now_us);
+    for (int i = 0; i < WINDOW; i++)
+        CU_ASSERT_TRUE(done(&burst[i], PIPELINE_FAILED));
+    CU_ASSERT_TRUE(done(&write, PIPELINE_FAILED));
+    accept_handshake();
+    CU_ASSERT_TRUE(hears("GET"));
+    say("+x\r\n");
+    CU_ASSERT_TRUE(done(&read, PIPELINE_COMPLETE));
+}
+
 void store_tests(void)
 {
     CU_pSuite suite = CU_add_suite_with_setup_and_teardown("store", NULL, NULL, set_up, tear_down);
@@ -970,4 +1038,7 @@ void store_tests(void)
     TEST(a_command_has_a_largest_size);
     TEST(commands_are_counted_by_kind_and_outcome);
     TEST(a_program_may_wait_for_a_reply);
+    TEST(a_burst_waits_here_and_not_in_redis);
+    TEST(waiting_here_uses_up_no_time_limit);
+    TEST(a_lost_connection_ends_the_wait);
 }
