@@ -287,7 +287,8 @@ static const struct rule ready_response[] = RULES(
     FIELD(ENUM, "status", "ready (200) or not_ready (503)", .choices = ready_states),
     FIELD(OBJECT, "dependencies", "What it depends on", .fields = ready_dependencies),
     OPTIONAL(BOOL, "draining", "Present and true while the process is draining"),
-    OPTIONAL(INT, "clock_skew_ms", "Present while the machine's clock differs from Redis' by more than 2 s: by how much it is ahead; negative: behind"),
+    OPTIONAL(INT, "clock_skew_ms", "Present while the machine's clock differs from Redis' by more "
+             "than 2 s: by how much it is ahead; negative: behind"),
     FIELD(TIME, "timestamp", "Now"),
     FIELD(TEXT, "version", "Version of the engine"),
     FIELD(TEXT, "environment", "Name of the installation"));

@@ -401,7 +401,8 @@ static enum step xapi_about(struct exchange *x)
 /* Fields for the OpenAPI document only: the handler parses the body itself, because rules cannot
  * check all that xAPI requires. */
 static const struct rule statement[] = RULES(
-    OPTIONAL(TEXT, "id", "UUID; made of the request and the place in it when absent. The same statement again changes nothing"),
+    OPTIONAL(TEXT, "id", "UUID; when absent, one made of the request and the place in it. The same "
+             "statement again changes nothing"),
     FIELD(JSON, "actor", "An Agent whose account.name is the student id"),
     FIELD(JSON, "verb", "completed, passed, failed, mastered, attempted, experienced, viewed, "
           "answered and scored become events; other verbs are accepted and ignored"),

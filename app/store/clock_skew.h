@@ -2,7 +2,7 @@
 /* How far the wall clock of this machine is from that of Redis, measured by the command TIME. Times
  * that are stored, or compared with stored ones, are corrected by it: all processes then have one
  * clock, and one with a wrong clock cannot store a time that for the others is in the future
- * (hazards X16). No script has to ask Redis for the time. */
+ * (hazards X16). Requests and their scripts need no TIME of their own. */
 #ifndef STORE_CLOCK_SKEW_H
 #define STORE_CLOCK_SKEW_H
 
