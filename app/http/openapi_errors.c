@@ -84,8 +84,8 @@ static const struct error_response error_responses[] = {
      "Too many requests: details has limit and window"},
     {PROBLEM_INTERNAL_ERROR, any_route, "InternalError", "An error in the engine"},
     {PROBLEM_SERVICE_UNAVAILABLE, any_route, "Unavailable",
-     "The store is unavailable; or (code NOT_REPLICATED) the change is made, but too few replicas of "
-     "the store have it yet. The request can be repeated later"},
+     "The store is unavailable; or (code NOT_REPLICATED) the change is made, but too few replicas "
+     "of the store have it yet. The request can be repeated later"},
 };
 /* clang-format on */
 enum { ERROR_RESPONSES = sizeof error_responses / sizeof error_responses[0] };

@@ -158,9 +158,9 @@ static void dispatch_submit(struct dispatch *d, struct exchange *x)
     store_submit(d->engine->store, &x->pipeline, clock_monotonic_us());
 }
 
-/* Whether a successful response promises that the replicas have what the request wrote. What is
- * written beside a read of a student's data, such as a prediction to be compared later, is not
- * promised: a replica that is away must not take reads down. */
+/* Whether a successful response promises that the replicas have what the request wrote. What a
+ * read of a student's data writes, such as a prediction to be compared later, is not promised: a
+ * replica that is away must not take reads down. */
 static bool dispatch_promises_write(const struct exchange *x)
 {
     return x->engine->replicas && x->has_written && x->problem.code == PROBLEM_NONE &&

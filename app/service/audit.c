@@ -27,7 +27,8 @@ enum {
 static const int64_t AUDIT_RETRY_US = 200000; /* pause after a batch that failed */
 
 /* What the process waits for: nothing, or the replies with pseudonyms, or those to records. When
- * the latter are lost, it waits for the time to ask what has been recorded, then for the answer. */
+ * the latter are lost, it waits for the time to query what has been recorded, then for the reply.
+ */
 enum audit_stage {
     AUDIT_IDLE,
     AUDIT_AWAITS_PSEUDONYMS,
@@ -44,7 +45,7 @@ enum { AUDIT_BUCKETS = 2 * SHARDS };
 /* The events of the batch that one command sends: audit.order[first .. first + n - 1]. */
 struct audit_group {
     struct command *command;
-    /* Asks whether it has run, after its reply was lost; groups of one shard share it. */
+    /* Queries whether it has run, after its reply was lost; groups of one shard share it. */
     struct command *fence_cmd;
     int64_t number; /* number of the command (struct audit_send) */
     bool refused;   /* its reply is an error */
@@ -375,9 +376,9 @@ static size_t audit_keep_failed(struct audit *audit)
     return failed_count;
 }
 
-/* Asks which commands of the batch have run, and forbids the others, which may still be on their
- * way: only then may their events be sent again. Groups are sorted by shard, and each shard is
- * asked once. */
+/* Queries which commands of the batch have run, and forbids the others, which may still be on their
+ * way: only then may their events be sent again. Groups are sorted by shard, and each shard has one
+ * query. */
 static void audit_send_fences(struct engine *engine, int64_t now_us)
 {
     struct audit *audit = engine->audit;
@@ -492,8 +493,8 @@ void audit_tick(struct engine *engine, int64_t now_us)
 }
 
 /* The replies are the pseudonyms, after which the records can be sent, or those to the records, or
- * to the question what has been recorded. When replies of the latter two are lost, that question is
- * asked (again) after a pause: events are sent again only if they are not recorded. */
+ * to the query what has been recorded. When replies of the latter two are lost, the query is sent
+ * after a pause: events are sent again only if they are not recorded. */
 bool audit_on_replies(struct engine *engine, const struct pipeline *completed, int64_t now_us)
 {
     struct audit *audit = engine->audit;

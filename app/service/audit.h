@@ -7,7 +7,7 @@
  * iteration. A process that is killed loses the events that it has not sent yet.
  *
  * A running process drops no event. Events that Redis refuses are sent again. After a lost reply
- * the process first asks Redis what it has recorded, so that nothing is recorded twice. While there
+ * the process first queries what Redis has recorded, so that nothing is recorded twice. While there
  * is no room for another event, requests that would need one are refused, because no access may go
  * without a record. */
 #ifndef SERVICE_AUDIT_H

@@ -87,8 +87,8 @@ struct command *audit_cmd_items(struct pipeline *pipeline, unsigned shard,
 /* Parses the reply to audit_cmd_items. Returns false, with the reason in *p, when the items were
  * not recorded. */
 bool audit_parse_items(const struct command *command, struct problem *p);
-/* For a sender whose commands got no reply: asks which of them have run, and forbids the sender's
- * commands up to send->number in the shard, some of which may still be on their way. */
+/* For a sender whose commands got no reply: queries which of them have run, and forbids the
+ * sender's commands up to send->number in the shard, some of which may still be on their way. */
 struct command *audit_cmd_fence(struct pipeline *pipeline, unsigned shard,
                                 const struct audit_send *send);
 /* Parses the reply to audit_cmd_fence. *ret_number: of the latest command that has run; 0: none. */

@@ -135,7 +135,7 @@ void link_abandon(struct link *link, size_t i)
     sent_queue_at(&link->sent, i)->command = NULL;
 }
 
-/* Nobody waits for the replies to the link's own commands any more. */
+/* The link does not wait for the replies to its own commands any more. */
 static void link_abandon_control(struct link *link)
 {
     for (size_t i = 0; i < link->sent.count; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Waits until STORE_WAIT_REPLICAS replicas have the writes that Redis has confirmed, by the command
  * WAIT. Redis blocks the connection that sends WAIT, so WAIT has a connection of its own: neither
- * reads nor other writes ever stand behind it. One WAIT at a time serves everybody who waits. WAIT
+ * reads nor other writes ever wait for it. One WAIT at a time serves everybody who waits. WAIT
  * covers the earlier writes of its own connection alone; so a small write goes before it, and a
  * replica that has this one has all that Redis executed before it. */
 #ifndef STORE_REPLICAS_H
