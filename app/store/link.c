@@ -39,13 +39,15 @@ struct link {
     /* Oldest command whose bytes are still in the write buffer; NULL: none. */
     struct command *first_unwritten;
     size_t sent_count;           /* length of the queue */
-    struct arena *control_arena; /* memory of `control`, reset for each handshake or PING */
-    struct pipeline control;     /* the link's own commands: those of a handshake, or a PING */
-    /* Command of the handshake that reads the schema number; NULL: `control` is only a PING. */
+    struct arena *control_arena; /* memory of `control`, reset for each handshake or heartbeat */
+    struct pipeline control;     /* the link's own commands: those of a handshake, or a ROLE */
+    int control_limit_ms;        /* time limit of `control` */
+    struct command *role_cmd;    /* last command of `control`: ROLE */
+    /* Command of the handshake that reads the schema number; NULL: `control` is a heartbeat. */
     struct command *schema_cmd;
+    bool wrong_server;              /* `error` is that the server is no master or is loading */
     bool writes_schema;             /* the handshake stores this program's schema number */
     int block_ms;                   /* milliseconds added to the time limit of commands */
-    int64_t last_reply_us;          /* time of the latest reply; 0: none yet */
     unsigned generation;            /* number that changes whenever the link is opened or closed */
     char error[160];                /* why the latest connection failed or ended */
     struct str argv[LINK_ARGV_MAX]; /* arguments of the command that link_send encodes */
@@ -105,6 +107,17 @@ void link_allow_blocking(struct link *link, int ms)
 static enum link_event link_fail(struct link *link, enum link_event event, const char *why)
 {
     (void)snprintf(link->error, sizeof(link->error), "%s", why);
+    link->wrong_server = false;
+    return event;
+}
+
+/* The same for a server that must not be used: an event of its own unless the handshake fails. */
+static enum link_event link_fail_server(struct link *link, const char *why)
+{
+    enum link_event event = link_in_handshake(link) ? LINK_BROKEN : LINK_IDLE;
+
+    (void)link_fail(link, event, why);
+    link->wrong_server = true;
     return event;
 }
 
@@ -221,18 +234,21 @@ static void link_add_handshake(struct link *link)
     link->schema_cmd = link->writes_schema ? schema_cmd_write(control) : schema_cmd_get(control);
 }
 
-/* Sends the link's own commands: the handshake, which ends with a PING, or a PING alone. False:
- * out of memory. */
+/* Sends the link's own commands: the handshake, which ends with ROLE, or ROLE alone. Behind other
+ * commands ROLE has their time limit, since Redis executes them first. False: out of memory. */
 static bool link_send_control(struct link *link, int64_t now_us, bool handshake)
 {
+    const struct config *config = link->config;
     struct pipeline *control = &link->control;
 
+    link->control_limit_ms = link->sent ? config->store_round_timeout_ms + link->block_ms
+                                        : config->store_connect_timeout_ms;
     arena_reset(link->control_arena);
     pipeline_init(control, link->control_arena, NULL);
     link->schema_cmd = NULL;
     if (handshake)
         link_add_handshake(link);
-    (void)pipeline_add(control, COMMAND_READ, 1, (struct str[]){STR("PING")});
+    link->role_cmd = pipeline_add(control, COMMAND_READ, 1, (struct str[]){STR("ROLE")});
     control->status = PIPELINE_SUBMITTED;
     control->submitted_us = now_us;
     for (struct command *command = control->first; command; command = command->next) {
@@ -243,9 +259,9 @@ static bool link_send_control(struct link *link, int64_t now_us, bool handshake)
 }
 
 /* Sends nothing while `control` still waits for replies. */
-bool link_ping(struct link *link, int64_t now_us)
+bool link_heartbeat(struct link *link, int64_t now_us)
 {
-    return link->control.status == PIPELINE_SUBMITTED ||
+    return link->control.status == PIPELINE_SUBMITTED || link_is_wrong_server(link) ||
            link_send_control(link, now_us, /* handshake */ false);
 }
 
@@ -254,24 +270,54 @@ bool link_in_handshake(const struct link *link)
     return link->schema_cmd && link->control.status == PIPELINE_SUBMITTED;
 }
 
-/* Checks the replies to the link's own commands once all have arrived. Returns LINK_READY when all
- * are good. LINK_BROKEN: an error that may be temporary, such as LOADING. LINK_UNUSABLE: the
- * schema number is one that this program does not know, which a new connection would not change. */
-static enum link_event link_finish_control(struct link *link)
+/* Whether the reply to ROLE is that of a master. Others are "slave" and "sentinel". */
+static bool link_role_is_master(const redisReply *reply)
 {
+    struct str role;
+
+    return reply_text(reply_at(reply, 0), &role) == REPLY_OK && str_equal(role, STR("master"));
+}
+
+/* Checks the reply to one of the link's own commands. LINK_BROKEN: an error that may be temporary.
+ */
+static enum link_event link_check_control_reply(struct link *link, const redisReply *reply)
+{
+    if (!reply)
+        return link_fail(link, LINK_BROKEN, "out of memory for a reply");
+    if (reply_error_of(reply) == REPLY_WRONG_SERVER)
+        return link_fail_server(link, reply->str);
+    return reply->type == REDIS_REPLY_ERROR ? link_fail(link, LINK_BROKEN, reply->str) : LINK_READY;
+}
+
+/* Checks the replies to the link's own commands. Returns LINK_READY when all are good.
+ * LINK_UNUSABLE: the schema number is one that this program does not know, which a new connection
+ * would not change. */
+static enum link_event link_check_control(struct link *link)
+{
+    enum link_event event = LINK_READY;
     int64_t schema;
     char why[sizeof(link->error)];
 
-    link->control.status = PIPELINE_COMPLETE;
-    for (const struct command *command = link->control.first; command; command = command->next) {
-        if (!command->reply)
-            return link_fail(link, LINK_BROKEN, "out of memory for a reply");
-        if (command->reply->type == REDIS_REPLY_ERROR)
-            return link_fail(link, LINK_BROKEN, command->reply->str);
-    }
+    for (const struct command *command = link->control.first; command && event == LINK_READY;
+         command = command->next)
+        event = link_check_control_reply(link, command->reply);
+    if (event != LINK_READY)
+        return event;
+    if (!link_role_is_master(link->role_cmd->reply))
+        return link_fail_server(link, "the server is a replica, not a master (ROLE)");
     if (link->schema_cmd && !schema_parse(link->schema_cmd, &schema, why, sizeof(why)))
         return link_fail(link, LINK_UNUSABLE, why);
+    link->wrong_server = false; /* of an earlier connection */
     return LINK_READY;
+}
+
+/* The handshake or heartbeat ends only after the check, which depends on which of them it is. */
+static enum link_event link_finish_control(struct link *link)
+{
+    enum link_event event = link_check_control(link);
+
+    link->control.status = PIPELINE_COMPLETE;
+    return event;
 }
 
 /* ---- opening and closing ---- */
@@ -293,8 +339,8 @@ bool link_open(struct link *link, int64_t now_us)
 }
 
 /* Changes the generation, so that the event loop notices that the descriptor is not valid any
- * more. The result counts all commands of an unfinished handshake or PING, even those that have
- * their reply: it failed as a whole. */
+ * more. The result counts all commands of an unfinished handshake or heartbeat, even those that
+ * have their reply: it failed as a whole. */
 size_t link_close(struct link *link)
 {
     bool unfinished = link->control.status == PIPELINE_SUBMITTED;
@@ -316,10 +362,10 @@ static void link_release_reply(void *reply)
 }
 
 /* Assigns a reply to the oldest command without one. Returns LINK_REPLY when the caller must
- * process it (*ret_command is set), LINK_READY when it completed the handshake or a PING,
+ * process it (*ret_command is set), LINK_READY when it completed the handshake or a heartbeat,
  * LINK_IDLE when there is nothing to process, or an event that ends the connection. Only with
  * LINK_REPLY the caller owns the reply. */
-static enum link_event link_accept(struct link *link, redisReply *reply, int64_t now_us,
+static enum link_event link_accept(struct link *link, redisReply *reply,
                                    struct command **ret_command)
 {
     struct command *command = link->sent;
@@ -332,7 +378,6 @@ static enum link_event link_accept(struct link *link, redisReply *reply, int64_t
         return event;
     }
     (void)link_pop_sent(link);
-    link->last_reply_us = now_us;
     /* NOSCRIPT: send the whole script once. When out of memory, the error is its reply. */
     if (error == REPLY_NO_SCRIPT && command->script && !command->loaded) {
         command->loaded = true;
@@ -342,6 +387,8 @@ static enum link_event link_accept(struct link *link, redisReply *reply, int64_t
         }
     }
     if (command->pipeline != &link->control) {
+        if (error == REPLY_WRONG_SERVER)
+            (void)link_fail_server(link, reply->str);
         *ret_command = command;
         return LINK_REPLY;
     }
@@ -386,19 +433,20 @@ static enum link_event link_feed(struct link *link)
 
 /* Alternates between the parser, which returns a reply or none, and link_feed(), which gives it
  * more bytes, until there is an event for the caller. */
-enum link_event link_read(struct link *link, int64_t now_us, struct command **ret_command,
-                          redisReply **ret_reply)
+enum link_event link_read(struct link *link, struct command **ret_command, redisReply **ret_reply)
 {
     enum link_event event;
 
     for (;;) {
         void *reply = NULL;
 
+        if (link_is_wrong_server(link) && !link->sent)
+            return LINK_WRONG_SERVER;
         if (redisReaderGetReply(link->context->reader, &reply) != REDIS_OK)
             return link_fail(link, LINK_UNUSABLE, "a reply violates the protocol (RESP)");
         if (reply) {
             *ret_reply = reply;
-            event = link_accept(link, reply, now_us, ret_command);
+            event = link_accept(link, reply, ret_command);
             if (event != LINK_IDLE)
                 return event;
         } else {
@@ -411,8 +459,7 @@ enum link_event link_read(struct link *link, int64_t now_us, struct command **re
 
 /* ---- time ---- */
 
-/* The limit depends on the oldest command: the link's own commands have that of connecting, all
- * others that of a round trip. */
+/* The limit depends on the oldest command: whether it is one of the link's own. */
 int64_t link_time_left_us(const struct link *link, int64_t now_us)
 {
     const struct config *config = link->config;
@@ -422,7 +469,7 @@ int64_t link_time_left_us(const struct link *link, int64_t now_us)
     if (!link->sent)
         return INT64_MAX;
     pipeline = link->sent->pipeline;
-    limit_ms = pipeline == &link->control ? config->store_connect_timeout_ms
+    limit_ms = pipeline == &link->control ? link->control_limit_ms
                                           : config->store_round_timeout_ms + link->block_ms;
     return pipeline->submitted_us + limit_ms * INT64_C(1000) - now_us;
 }
@@ -441,12 +488,12 @@ int64_t link_wait_us(const struct link *link, int64_t now_us)
     return link->sent ? now_us - link->sent->pipeline->submitted_us : 0;
 }
 
-int64_t link_last_reply_us(const struct link *link)
-{
-    return link->last_reply_us;
-}
-
 /* ---- state ---- */
+
+bool link_is_wrong_server(const struct link *link)
+{
+    return link->wrong_server && link->context && !link_in_handshake(link);
+}
 
 bool link_is_open(const struct link *link)
 {
@@ -476,4 +523,9 @@ size_t link_sent_count(const struct link *link)
 const char *link_error(const struct link *link)
 {
     return link->error;
+}
+
+const char *link_wrong_server_error(const struct link *link)
+{
+    return link->wrong_server ? link->error : NULL;
 }

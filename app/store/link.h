@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A link is one connection to Redis: its write and read buffers, the queue of commands whose
  * replies are outstanding, the handshake of a new connection (AUTH, SELECT, loading of the Lua
- * scripts, check of the schema number), and time limits.
+ * scripts, check of the schema number and of the server's role), and time limits.
  *
  * Redis replies in the order of the commands, so a reply belongs to the oldest command of the
  * queue. A link does not decide about retries, the circuit breaker or the order of pipelines. Its
@@ -17,10 +17,13 @@
 struct link;
 
 enum link_event {
-    LINK_IDLE,      /* nothing to do until the descriptor is ready */
-    LINK_REPLY,     /* one command got its reply */
-    LINK_READY,     /* all replies to the handshake, or to link_ping, have arrived */
-    LINK_BROKEN,    /* the connection ended; a new one may work at once */
+    LINK_IDLE,   /* nothing to do until the descriptor is ready */
+    LINK_REPLY,  /* one command got its reply */
+    LINK_READY,  /* all replies to the handshake, or to link_heartbeat, have arrived */
+    LINK_BROKEN, /* the connection ended; a new one may work at once */
+    /* The server said that it is no master or is loading its data, and all replies have arrived.
+     * The address may lead to another server by now. */
+    LINK_WRONG_SERVER,
     LINK_UNUSABLE,  /* Redis cannot be used: a new connection would fail in the same way */
     LINK_TIMED_OUT, /* the oldest command got no reply in time */
 };
@@ -38,16 +41,22 @@ void link_allow_blocking(struct link *link, int ms);
  * and link_error() has the reason. */
 bool link_open(struct link *link, int64_t now_us);
 /* Closes the connection, so that a late reply cannot be read as the reply to another command
- * (hazards H3). Commands of an unfinished handshake or PING are removed from the queue, and the
- * number of all commands of that handshake or PING is returned, 0 if none was unfinished. All other
- * commands without a reply stay in the queue. */
+ * (hazards H3). Commands of an unfinished handshake or heartbeat are removed from the queue, and
+ * the number of all commands of it is returned, 0 if none was unfinished. All other commands
+ * without a reply stay in the queue. */
 size_t link_close(struct link *link);
 bool link_is_open(const struct link *link);
-/* True until Redis has confirmed AUTH, SELECT and the schema of a new connection. */
+/* True until Redis has confirmed AUTH, SELECT, the schema and its role of master on a new
+ * connection. */
 bool link_in_handshake(const struct link *link);
-/* Queues a PING, unless the handshake or an earlier PING has no reply yet. False: out of memory,
- * and the owner must close the link. */
-bool link_ping(struct link *link, int64_t now_us);
+/* True once a reply has shown that the server is no master or is loading its data (hazards X1). No
+ * more commands may be sent, and replies that still arrive must not be used: reads may be old. The
+ * event LINK_WRONG_SERVER follows when all have arrived, so that the owner knows of each write
+ * whether the server refused it. */
+bool link_is_wrong_server(const struct link *link);
+/* Queues a ROLE, which shows that the server replies and is still a master, unless the handshake or
+ * an earlier ROLE has no reply yet. False: out of memory, and the owner must close the link. */
+bool link_heartbeat(struct link *link, int64_t now_us);
 
 /* Appends the command to the write buffer and to the queue. False: out of memory, and neither
  * has changed. */
@@ -60,8 +69,7 @@ enum link_event link_write(struct link *link, int64_t now_us);
  * another event. With LINK_REPLY, *ret_command is no longer in the queue and the caller owns
  * *ret_reply. When Redis replies that it does not know a Lua script, the link sends that script as
  * a whole; this is not an event. */
-enum link_event link_read(struct link *link, int64_t now_us, struct command **ret_command,
-                          redisReply **ret_reply);
+enum link_event link_read(struct link *link, struct command **ret_command, redisReply **ret_reply);
 /* Removes the oldest command from the queue of commands without a reply and returns it; NULL: the
  * queue is empty. For a closed link. */
 struct command *link_pop_sent(struct link *link);
@@ -74,7 +82,6 @@ int64_t link_time_left_us(const struct link *link, int64_t now_us);
 enum link_event link_check_time_limit(struct link *link, int64_t now_us);
 /* Microseconds since the oldest command without a reply was written; 0: there is none. */
 int64_t link_wait_us(const struct link *link, int64_t now_us);
-int64_t link_last_reply_us(const struct link *link); /* time of the latest reply; 0: none yet */
 
 /* link_fd: the socket, -1 when closed. A new connection may get the same descriptor number as the
  * one before it; the generation differs for each connection. */
@@ -84,5 +91,8 @@ bool link_wants_write(const struct link *link);    /* the write buffer is not em
 size_t link_sent_count(const struct link *link);   /* number of commands without a reply */
 /* Why the latest connection failed or ended; "" before. */
 const char *link_error(const struct link *link);
+/* The same if it was because of the server's role, or because it is loading its data; else NULL.
+ * The text names no host or user. */
+const char *link_wrong_server_error(const struct link *link);
 
 #endif

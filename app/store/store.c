@@ -19,7 +19,7 @@
 #include "app/store/link.h"
 #include "app/store/reply.h"
 
-static const int64_t HEARTBEAT_US = 1000000; /* idle time after which a PING is sent */
+static const int64_t HEARTBEAT_US = 1000000; /* time between two heartbeats (ROLE) */
 /* Longest wait for a reply while Redis counts as responsive: half of the time that a probe of
  * /ready allows. */
 static const int64_t RESPONSIVE_US = 100000;
@@ -35,10 +35,10 @@ struct store {
     struct link *link;
     struct breaker breaker;
     struct pipeline_queue done; /* complete or failed, not yet returned to their owners */
-    /* Pipelines with writes, which wait for the end of the handshake. */
+    /* Pipelines that wait for a server that may be used: see store_submit. */
     struct pipeline_queue deferred;
     struct store_counts counts;
-    int64_t last_heartbeat_us; /* when store_tick last sent a PING on an idle connection */
+    int64_t last_heartbeat_us; /* when store_tick last sent a heartbeat */
     bool connected_before;     /* at least one connection was opened */
 };
 
@@ -191,7 +191,8 @@ static void store_add_replica_wait(const struct store *store, struct pipeline *p
  * Before the handshake is confirmed, the connection may lead to another database, or to a store of
  * a later schema, into which this program must not write. So pipelines with writes are deferred
  * until then. Reads are sent at once: their replies arrive after the replies to the handshake, and
- * if the handshake fails the connection is closed before they are read. */
+ * if the handshake fails the connection is closed before they are read. Once the server has turned
+ * out to be the wrong one, all pipelines are deferred until the next connection. */
 void store_submit(struct store *store, struct pipeline *pipeline, int64_t now_us)
 {
     store_add_replica_wait(store, pipeline);
@@ -202,7 +203,8 @@ void store_submit(struct store *store, struct pipeline *pipeline, int64_t now_us
     } else if (store->breaker.state != BREAKER_CLOSED ||
                (!link_is_open(store->link) && !store_connect(store, now_us))) {
         store_fail_pipeline(store, pipeline, store->counts.unavailable);
-    } else if (pipeline->has_writes && link_in_handshake(store->link)) {
+    } else if ((pipeline->has_writes && link_in_handshake(store->link)) ||
+               link_is_wrong_server(store->link)) {
         pipeline->status = PIPELINE_SUBMITTED;
         pipeline_queue_push(&store->deferred, pipeline);
     } else {
@@ -230,21 +232,28 @@ static bool store_may_retry(const struct store *store, const struct pipeline *pi
            store->breaker.state == BREAKER_CLOSED;
 }
 
-/* Submits a pipeline again after discarding the replies that it already has. */
-static void store_retry(struct store *store, struct pipeline *pipeline, int64_t now_us)
+/* Removes the replies from the commands. The arena of the pipeline still frees them. */
+static void store_discard_replies(struct pipeline *pipeline)
 {
-    pipeline->retried = true;
     pipeline->reply_count = 0;
     for (struct command *command = pipeline->first; command; command = command->next) {
         command->reply = NULL;
         command->loaded = false;
     }
+}
+
+/* Submits a pipeline again after discarding the replies that it already has. */
+static void store_retry(struct store *store, struct pipeline *pipeline, int64_t now_us)
+{
+    pipeline->retried = true;
+    store_discard_replies(pipeline);
     store_submit(store, pipeline, now_us);
 }
 
 /* Closes the connection, and fails or sends again every pipeline that has commands without a
- * reply. Deferred writes fail without a retry: their owners decide. May open a new connection, for
- * the reads that are sent again. */
+ * reply. Deferred writes fail without a retry: their owners decide. But those that were deferred
+ * because the server is the wrong one are sent to the next server. May open a new connection, for
+ * the pipelines that are sent again. */
 static void store_disconnect(struct store *store, int64_t now_us, enum link_event reason)
 {
     uint64_t *counts =
@@ -255,9 +264,14 @@ static void store_disconnect(struct store *store, int64_t now_us, enum link_even
 
     /* Handshake and PING count as reads: they change nothing. */
     counts[COMMAND_READ] += link_close(store->link);
-    breaker_failure(&store->breaker, now_us, /* at_once */ reason != LINK_BROKEN);
-    while ((pipeline = pipeline_queue_pop(&store->deferred)))
-        store_fail_pipeline(store, pipeline, store->counts.unavailable);
+    breaker_failure(&store->breaker, now_us,
+                    /* at_once */ reason == LINK_TIMED_OUT || reason == LINK_UNUSABLE);
+    while ((pipeline = pipeline_queue_pop(&store->deferred))) {
+        if (reason == LINK_WRONG_SERVER)
+            pipeline_queue_push(&retries, pipeline);
+        else
+            store_fail_pipeline(store, pipeline, store->counts.unavailable);
+    }
     while ((command = link_pop_sent(store->link))) {
         pipeline = command->pipeline;
         if (pipeline->status != PIPELINE_SUBMITTED)
@@ -284,15 +298,16 @@ static void store_release_reply(void *reply)
     freeReplyObject(reply);
 }
 
-/* Counts a reply by its outcome. An error such as LOADING counts as a failure for the breaker,
- * although the connection works. Any other reply ends a series of failures. */
+/* Counts a reply by its outcome. An error such as BUSY counts as a failure for the breaker,
+ * although the connection works. Any other reply ends a series of failures, unless it shows that
+ * the server is the wrong one, which counts when the connection is closed. */
 static void store_count_reply(struct store *store, const struct command *command,
                               enum reply_error error, int64_t now_us)
 {
     (error == REPLY_NO_ERROR ? store->counts.ok : store->counts.errors)[command->kind]++;
     if (error == REPLY_STORE_UNAVAILABLE)
         breaker_failure(&store->breaker, now_us, /* at_once */ false);
-    else if (store->breaker.state == BREAKER_CLOSED)
+    else if (store->breaker.state == BREAKER_CLOSED && error != REPLY_WRONG_SERVER)
         store->breaker.failures = 0;
 }
 
@@ -305,6 +320,30 @@ static bool store_has_enough_replicas(const struct store *store, const struct pi
     return !pipeline->replica_wait ||
            (reply_int(pipeline->replica_wait->reply, &count) == REPLY_OK &&
             count >= store->config->store_wait_replicas);
+}
+
+/* Whether the server has refused every write of a pipeline whose replies have all arrived: it has
+ * changed nothing then. A pipeline is refused in part if the server's role changed meanwhile. */
+static bool store_refused_all_writes(const struct pipeline *pipeline)
+{
+    for (const struct command *command = pipeline->first; command; command = command->next) {
+        if (command->kind == COMMAND_WRITE && reply_error_of(command->reply) != REPLY_WRONG_SERVER)
+            return false;
+    }
+    return true;
+}
+
+/* A pipeline is complete, but by replies of a server that must not be used: what it read may be
+ * old. It is sent once to the next server if nothing was written, else the outcome is unknown. */
+static void store_leave_server(struct store *store, struct pipeline *pipeline)
+{
+    bool may_retry = !pipeline->retried && store_refused_all_writes(pipeline);
+
+    store_discard_replies(pipeline);
+    if (may_retry)
+        pipeline_queue_push(&store->deferred, pipeline);
+    else
+        store_finish_pipeline(store, pipeline, PIPELINE_FAILED);
 }
 
 /* Stores a reply in its command; the arena of the pipeline frees it. The last reply of a pipeline
@@ -325,13 +364,18 @@ static void store_accept_reply(struct store *store, struct command *command, red
     store_count_reply(store, command, reply_error_of(reply), now_us);
     if (arena_defer(pipeline->arena, store_release_reply, reply))
         command->reply = reply;
-    if (++pipeline->reply_count == pipeline->count)
+    if (++pipeline->reply_count < pipeline->count)
+        return;
+    if (link_is_wrong_server(store->link))
+        store_leave_server(store, pipeline);
+    else
         store_finish_pipeline(store, pipeline,
                               store_has_enough_replicas(store, pipeline) ? PIPELINE_COMPLETE
                                                                          : PIPELINE_FAILED);
 }
 
-/* The handshake or a PING was confirmed: closes the circuit and sends the deferred pipelines. */
+/* The handshake or a heartbeat was confirmed: closes the circuit and sends the deferred pipelines.
+ */
 static void store_on_handshake(struct store *store, int64_t now_us)
 {
     struct pipeline *pipeline;
@@ -351,7 +395,7 @@ void store_on_ready(struct store *store, int64_t now_us)
 
     store_flush(store, now_us);
     while (link_is_open(store->link)) {
-        enum link_event event = link_read(store->link, now_us, &command, &reply);
+        enum link_event event = link_read(store->link, &command, &reply);
 
         if (event == LINK_REPLY) {
             store_accept_reply(store, command, reply, now_us);
@@ -381,12 +425,12 @@ static void store_check_time_limit(struct store *store, int64_t now_us)
         store_disconnect(store, now_us, LINK_TIMED_OUT);
 }
 
-/* Sends a probe: the handshake of a new connection if there is none, else a PING. */
+/* Sends a probe: the handshake of a new connection if there is none, else a heartbeat. */
 static void store_probe(struct store *store, int64_t now_us)
 {
     if (!link_is_open(store->link))
         (void)store_connect(store, now_us); /* a failure is counted by the breaker */
-    else if (!link_ping(store->link, now_us))
+    else if (!link_heartbeat(store->link, now_us))
         store_disconnect(store, now_us, LINK_BROKEN);
     store_flush(store, now_us);
 }
@@ -396,21 +440,23 @@ static int64_t min_us(int64_t a_us, int64_t b_us)
     return a_us < b_us ? a_us : b_us;
 }
 
-/* A connection is idle when no reply is outstanding and neither a reply nor a heartbeat was within
- * the last second. After a probe the next call is due before the probe can time out. */
+/* The heartbeat is sent while other commands are outstanding, too: a server that has become a
+ * replica still replies to reads. After a probe the next call is due before the probe can time out.
+ */
 int64_t store_tick(struct store *store, int64_t now_us)
 {
     int64_t next_us;
-    bool idle;
+    bool due;
 
     store_check_time_limit(store, now_us);
-    next_us = min_us(link_time_left_us(store->link, now_us), HEARTBEAT_US);
-    idle = store->breaker.state == BREAKER_CLOSED && link_sent_count(store->link) == 0 &&
-           now_us - link_last_reply_us(store->link) >= HEARTBEAT_US &&
-           now_us - store->last_heartbeat_us >= HEARTBEAT_US;
-    if (idle)
+    due =
+        store->breaker.state == BREAKER_CLOSED && now_us - store->last_heartbeat_us >= HEARTBEAT_US;
+    if (due)
         store->last_heartbeat_us = now_us;
-    if (idle || breaker_probe_due(&store->breaker, now_us)) {
+    next_us = min_us(link_time_left_us(store->link, now_us), HEARTBEAT_US);
+    if (store->breaker.state == BREAKER_CLOSED)
+        next_us = min_us(next_us, store->last_heartbeat_us + HEARTBEAT_US - now_us);
+    if (due || breaker_probe_due(&store->breaker, now_us)) {
         store_probe(store, now_us);
         next_us = min_us(next_us, store->config->store_connect_timeout_ms * INT64_C(1000));
     }
@@ -453,6 +499,17 @@ enum store_state store_circuit(const struct store *store, uint64_t *ret_failures
 bool store_connected(const struct store *store)
 {
     return link_is_open(store->link);
+}
+
+const char *store_wrong_server_error(const struct store *store)
+{
+    return link_wrong_server_error(store->link);
+}
+
+bool store_has_master(const struct store *store)
+{
+    return store->breaker.state == BREAKER_CLOSED && link_is_open(store->link) &&
+           !link_in_handshake(store->link) && !link_is_wrong_server(store->link);
 }
 
 /* Only the oldest command is looked at, because it has waited longest. */

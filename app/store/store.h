@@ -9,9 +9,11 @@
  * is closed, and replies that might still arrive on it are never read (hazards H2, H3). A pipeline
  * that only reads and that a broken connection lost is sent once more on a new connection. A
  * pipeline with writes, which may or may not have been executed, and a pipeline that timed out
- * become PIPELINE_FAILED. After failures the circuit breaker (breaker.h) opens: the store then
- * fails pipelines at once instead of letting them wait, and sends a probe at intervals to find out
- * whether Redis is back. */
+ * become PIPELINE_FAILED. A server that is no master (hazards X1) is left, since a new connection
+ * may lead to another one; pipelines that it refused, and reads, are sent once to the next server.
+ * After failures the circuit breaker (breaker.h) opens: the store then fails pipelines at once
+ * instead of letting them wait, and sends a probe at intervals to find out whether Redis is back.
+ */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
@@ -55,9 +57,9 @@ bool store_wants_write(const struct store *store); /* bytes are left to write */
 /* Writes pending commands and reads replies. To be called when the descriptor is readable, or is
  * writable while store_wants_write() is true. */
 void store_on_ready(struct store *store, int64_t now_us);
-/* Checks time limits, sends a heartbeat (PING) on an idle connection, and sends the breaker's
- * probes. Returns the microseconds after which it must be called again; 0 when store_next_done()
- * has pipelines to return. */
+/* Checks time limits, sends the heartbeat (ROLE) each second, and sends the breaker's probes.
+ * Returns the microseconds after which it must be called again; 0 when store_next_done() has
+ * pipelines to return. */
 int64_t store_tick(struct store *store, int64_t now_us);
 /* Returns the next pipeline that is complete or failed; NULL: none. The caller owns it again. */
 struct pipeline *store_next_done(struct store *store);
@@ -67,13 +69,19 @@ struct pipeline *store_next_done(struct store *store);
 enum store_state store_circuit(const struct store *store, uint64_t *ret_failures,
                                int64_t *ret_opened_at_ms);
 bool store_connected(const struct store *store);
+/* Whether the present connection leads to a server that has said, a second ago or later, that it is
+ * a master. */
+bool store_has_master(const struct store *store);
 /* Whether Redis replies quickly. False while the circuit is not closed, and while the oldest
- * command without a reply has waited for more than 100 ms. Since an idle connection gets a PING
- * every second, a Redis that hangs is noticed within about 1.1 s even when no request uses it. */
+ * command without a reply has waited for more than 100 ms. Since every connection gets a heartbeat
+ * each second, a Redis that hangs is noticed within about 1.1 s even when no request uses it. */
 bool store_responsive(const struct store *store, int64_t now_us);
 size_t store_sent_count(const struct store *store); /* number of commands without a reply */
 /* Why the latest connection failed or ended; "": none did. */
 const char *store_last_error(const struct store *store);
+/* The same if it was because the server is no master or is loading its data, else NULL. The text
+ * names no host or user. */
+const char *store_wrong_server_error(const struct store *store);
 /* Returns the counts and resets them. */
 void store_consume_counts(struct store *store, struct store_counts *ret);
 

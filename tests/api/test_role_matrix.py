@@ -206,8 +206,9 @@ def test_a_refusal_does_not_tell_who_exists(stage, row):
 
 # The audit log is written behind the answer, for every request; scripts are seen by their call.
 BEHIND = re.compile(r":audit\b|:pseudonym\b")
-# The heartbeat of the process, once a second: is Redis there, and which workers are?
-HEARTBEAT = {"PING", "CLIENT", "HGETALL workers"}
+# The heartbeats of the process, once a second: is Redis a master, does it take writes, and which
+# workers are there?
+HEARTBEAT = {"ROLE", "CLIENT", "SETRANGE schema 0 ", "HGETALL workers"}
 
 
 class Commands:
