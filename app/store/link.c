@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "app/base/redis_url.h"
+#include "app/runtime/resolver.h"
 #include "app/store/connect.h"
 #include "app/store/reply.h"
 #include "app/store/resp.h"
@@ -32,6 +34,8 @@ enum {
 struct link {
     const struct config *config;
     struct redis_url address;
+    struct resolver *resolver;  /* addresses of the host; NULL: a Unix socket */
+    size_t attempt;             /* connections that failed: selects one of several addresses */
     redisContext *context;      /* connection of hiredis, non-blocking; NULL: closed */
     struct reply_bounds bounds; /* limits the sizes of replies that context accepts */
     /* Queue of commands without a reply, oldest first, and its end. */
@@ -45,6 +49,7 @@ struct link {
     struct command *role_cmd;    /* last command of `control`: ROLE */
     /* Command of the handshake that reads the schema number; NULL: `control` is a heartbeat. */
     struct command *schema_cmd;
+    bool is_confirmed;              /* the handshake of the connection has succeeded */
     bool wrong_server;              /* `error` is that the server is no master or is loading */
     bool writes_schema;             /* the handshake stores this program's schema number */
     int block_ms;                   /* milliseconds added to the time limit of commands */
@@ -73,9 +78,11 @@ struct link *link_new(const struct config *config, char ret_error[200])
     link->config = config;
     link->sent_end = &link->sent;
     error = redis_url_parse(config->redis_url, &link->address);
-    if (!error)
+    if (!error && !link->address.path)
+        link->resolver = resolver_new(link->address.host, link->address.port);
+    if (!error && (link->address.path || link->resolver))
         return link;
-    (void)snprintf(ret_error, 200, "REDIS_URL: %s", error);
+    (void)snprintf(ret_error, 200, "REDIS_URL: %s", error ? error : "out of memory");
     link_free(link);
     return NULL;
 }
@@ -88,6 +95,7 @@ void link_free(struct link *link)
         return;
     if (link->context)
         redisFree(link->context);
+    resolver_free(link->resolver);
     arena_free(link->control_arena);
     free(link);
 }
@@ -190,12 +198,66 @@ bool link_send(struct link *link, struct command *command)
     return true;
 }
 
+/* Whether the connection is open, but has no socket yet. */
+static bool link_is_resolving(const struct link *link)
+{
+    return link->context && link->context->fd < 0;
+}
+
+/* Waits for the name server only while no address is known; if one is, for half of the time limit
+ * of connecting. */
+static bool link_awaits_address(struct link *link, int64_t now_us)
+{
+    int64_t waited_us = now_us - link->control.submitted_us;
+
+    return resolver_poll(link->resolver) == RESOLVER_RUNNING &&
+           (resolver_count(link->resolver) == 0 ||
+            waited_us < link->control_limit_ms * INT64_C(500));
+}
+
+/* Starts to connect when the address is known. Returns LINK_IDLE, also while it is not, or an event
+ * that ends the connection. The generation changes, as the descriptor is another one. */
+static enum link_event link_connect(struct link *link, int64_t now_us)
+{
+    const struct sockaddr *address;
+    socklen_t length;
+    size_t count;
+    bool started;
+    char why[sizeof(link->error)];
+
+    if (link->resolver && link_awaits_address(link, now_us))
+        return LINK_IDLE;
+    count = link->resolver ? resolver_count(link->resolver) : 0;
+    if (link->resolver && count == 0) {
+        (void)snprintf(why, sizeof(why), "cannot resolve %.80s: %s", link->address.host,
+                       resolver_error(link->resolver));
+        return link_fail(link, LINK_BROKEN, why);
+    }
+    if (link->resolver) {
+        address = resolver_address(link->resolver, link->attempt % count, &length);
+        started = connect_start(link->context, address, length);
+    } else {
+        started = connect_start_unix(link->context, link->address.path);
+    }
+    link->generation++;
+    if (started)
+        return LINK_IDLE;
+    (void)snprintf(why, sizeof(why), "connect: %s", strerror(errno));
+    return link_fail(link, LINK_BROKEN, why);
+}
+
 /* Writes the write buffer to the socket. The time limit of a pipeline starts now, because a delay
  * of this process between submitting and writing is not the fault of Redis. */
 enum link_event link_write(struct link *link, int64_t now_us)
 {
     int ignored; /* hiredis: whether all bytes were written */
+    enum link_event event;
 
+    if (link_is_resolving(link)) {
+        event = link_connect(link, now_us);
+        if (event != LINK_IDLE)
+            return event;
+    }
     if (!link_wants_write(link))
         return LINK_IDLE;
     for (struct command *command = link->first_unwritten; command; command = command->next_sent)
@@ -308,6 +370,7 @@ static enum link_event link_check_control(struct link *link)
     if (link->schema_cmd && !schema_parse(link->schema_cmd, &schema, why, sizeof(why)))
         return link_fail(link, LINK_UNUSABLE, why);
     link->wrong_server = false; /* of an earlier connection */
+    link->is_confirmed = true;
     return LINK_READY;
 }
 
@@ -322,17 +385,23 @@ static enum link_event link_finish_control(struct link *link)
 
 /* ---- opening and closing ---- */
 
-/* Starts to connect and queues the handshake. Does not wait for the connection: the time limit of
- * the handshake covers the connecting as well. */
+/* Starts to resolve the host name or to connect, and queues the handshake. Waits for neither: the
+ * time limit of the handshake covers both. */
 bool link_open(struct link *link, int64_t now_us)
 {
-    link->context = redis_connect(&link->address, &link->bounds, link->error, sizeof(link->error));
-    if (!link->context)
+    link->context = connect_new_context(&link->bounds);
+    if (!link->context) {
+        (void)link_fail(link, LINK_BROKEN, "out of memory for a connection");
         return false;
+    }
+    if (link->resolver)
+        resolver_start(link->resolver);
     link->generation++;
+    link->is_confirmed = false;
     link->read_n = link->fed_n = 0;
     link->may_read = true;
-    if (link_send_control(link, now_us, /* handshake */ true))
+    if (link_send_control(link, now_us, /* handshake */ true) &&
+        link_connect(link, now_us) == LINK_IDLE)
         return true;
     (void)link_close(link);
     return false;
@@ -345,6 +414,8 @@ size_t link_close(struct link *link)
 {
     bool unfinished = link->control.status == PIPELINE_SUBMITTED;
 
+    if (!link->is_confirmed)
+        link->attempt++;
     redisFree(link->context);
     link->context = NULL;
     link->generation++;
@@ -437,6 +508,8 @@ enum link_event link_read(struct link *link, struct command **ret_command, redis
 {
     enum link_event event;
 
+    if (link_is_resolving(link))
+        return LINK_IDLE;
     for (;;) {
         void *reply = NULL;
 
@@ -471,14 +544,18 @@ int64_t link_time_left_us(const struct link *link, int64_t now_us)
     pipeline = link->sent->pipeline;
     limit_ms = pipeline == &link->control ? link->control_limit_ms
                                           : config->store_round_timeout_ms + link->block_ms;
+    if (link_is_resolving(link) && resolver_count(link->resolver) > 0)
+        limit_ms /= 2; /* then link_connect uses a known address */
     return pipeline->submitted_us + limit_ms * INT64_C(1000) - now_us;
 }
 
 enum link_event link_check_time_limit(struct link *link, int64_t now_us)
 {
-    return link_time_left_us(link, now_us) > 0
-               ? LINK_IDLE
-               : link_fail(link, LINK_TIMED_OUT, "Redis did not reply in time");
+    if (link_time_left_us(link, now_us) > 0)
+        return LINK_IDLE;
+    return link_fail(link, LINK_TIMED_OUT,
+                     link_is_resolving(link) ? "the host name was not resolved in time"
+                                             : "Redis did not reply in time");
 }
 
 /* Counts from the time at which the pipeline of the oldest command was last written; before that,
@@ -502,6 +579,8 @@ bool link_is_open(const struct link *link)
 
 int link_fd(const struct link *link)
 {
+    if (link_is_resolving(link))
+        return resolver_fd(link->resolver);
     return link->context ? link->context->fd : -1;
 }
 
@@ -512,7 +591,7 @@ unsigned link_generation(const struct link *link)
 
 bool link_wants_write(const struct link *link)
 {
-    return link->context && sdslen(link->context->obuf) > 0;
+    return link->context && !link_is_resolving(link) && sdslen(link->context->obuf) > 0;
 }
 
 size_t link_sent_count(const struct link *link)

@@ -37,8 +37,8 @@ void link_enable_schema_write(struct link *link);
 /* Extends the time limit of commands by ms, for commands that Redis may block for so long. */
 void link_allow_blocking(struct link *link, int ms);
 
-/* Opens a connection and queues its handshake, without waiting for either. False: nothing is open,
- * and link_error() has the reason. */
+/* Opens a connection and queues its handshake, without waiting for either, nor for the name server.
+ * False: nothing is open, and link_error() has the reason. */
 bool link_open(struct link *link, int64_t now_us);
 /* Closes the connection, so that a late reply cannot be read as the reply to another command
  * (hazards H3). Commands of an unfinished handshake or heartbeat are removed from the queue, and
@@ -83,8 +83,9 @@ enum link_event link_check_time_limit(struct link *link, int64_t now_us);
 /* Microseconds since the oldest command without a reply was written; 0: there is none. */
 int64_t link_wait_us(const struct link *link, int64_t now_us);
 
-/* link_fd: the socket, -1 when closed. A new connection may get the same descriptor number as the
- * one before it; the generation differs for each connection. */
+/* link_fd: the socket, or until the host name is resolved a descriptor that becomes readable then;
+ * -1 when closed. A new connection may get the same descriptor number as the one before it; the
+ * generation differs for each connection. */
 int link_fd(const struct link *link);
 unsigned link_generation(const struct link *link); /* number of the connection */
 bool link_wants_write(const struct link *link);    /* the write buffer is not empty */

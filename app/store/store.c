@@ -441,7 +441,7 @@ static int64_t min_us(int64_t a_us, int64_t b_us)
 }
 
 /* The heartbeat is sent while other commands are outstanding, too: a server that has become a
- * replica still replies to reads. After a probe the next call is due before the probe can time out.
+ * replica still replies to reads. After a probe the next call is due when the probe times out.
  */
 int64_t store_tick(struct store *store, int64_t now_us)
 {
@@ -458,7 +458,7 @@ int64_t store_tick(struct store *store, int64_t now_us)
         next_us = min_us(next_us, store->last_heartbeat_us + HEARTBEAT_US - now_us);
     if (due || breaker_probe_due(&store->breaker, now_us)) {
         store_probe(store, now_us);
-        next_us = min_us(next_us, store->config->store_connect_timeout_ms * INT64_C(1000));
+        next_us = min_us(next_us, link_time_left_us(store->link, now_us));
     }
     if (store->breaker.state == BREAKER_OPEN)
         next_us = min_us(next_us, store->breaker.probe_at_us - now_us);
