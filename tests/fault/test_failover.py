@@ -50,7 +50,9 @@ def test_roles_swapped_under_load(start_pool, pair):
     must not have an older score, on whichever server the write was."""
     pool = start_pool(pair.address.url)
     with contextlib.ExitStack() as stack:
-        clients = [stack.enter_context(contextlib.closing(PoolClient(pool, True))) for _ in range(CALLERS)]
+        clients = [PoolClient(pool, keep=True) for _ in range(CALLERS)]
+        for client in clients:
+            stack.callback(client.close)
         students = [fresh_id() for _ in clients]
 
         def write_and_read(caller, iteration):

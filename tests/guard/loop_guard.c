@@ -29,7 +29,8 @@ static _Thread_local bool in_loop;
 
 /* Declares `next`, the function of that name that this file has displaced. */
 #define NEXT(function)                                                                             \
-    __typeof__(&function) next;                                                                    \
+    static __typeof__(&function) next;                                                             \
+    if (!next)                                                                                     \
     guard_find(&next, #function)
 
 /* The copy avoids a cast from the object pointer of dlsym, which ISO C forbids. */
