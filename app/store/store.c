@@ -191,8 +191,8 @@ static void store_add_replica_wait(const struct store *store, struct pipeline *p
  * Before the handshake is confirmed, the connection may lead to another database, or to a store of
  * a later schema, into which this program must not write. So pipelines with writes are deferred
  * until then. Reads are sent at once: their replies arrive after the replies to the handshake, and
- * if the handshake fails the connection is closed before they are read. Once the server has turned
- * out to be the wrong one, all pipelines are deferred until the next connection. */
+ * if the handshake fails the connection is closed before they are read. Once the server has
+ * shown that it is no master, all pipelines are deferred until the next connection. */
 void store_submit(struct store *store, struct pipeline *pipeline, int64_t now_us)
 {
     store_add_replica_wait(store, pipeline);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The guard of test builds against calls that block the event loop (hazards X2): a program that makes
-such a call from its loop ends with the call's name."""
+"""The guard of test builds against calls that block the event loop (hazards X2): a program that
+makes such a call from its loop ends with the call's name."""
 import signal
 import subprocess
 
@@ -58,7 +58,8 @@ FORBIDDEN = {
     "getaddrinfo": 'getaddrinfo("127.0.0.1", "1", NULL, &list)',
     "fsync": "fsync(file)",
     "fdatasync": "fdatasync(file)",
-    "connect": "connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&nowhere, sizeof(nowhere))",
+    "connect": "connect(socket(AF_UNIX, SOCK_STREAM, 0),"
+    " (struct sockaddr *)&nowhere, sizeof(nowhere))",
     "write": '(void)!write(pair[0], "x", 1)',
     "send": 'send(pair[0], "x", 1, 0)',
 }
@@ -74,7 +75,8 @@ PERMITTED = {
 def run(folder, action, thread=0):
     source, program = folder / "program.c", folder / "program"
     source.write_text(PROGRAM)
-    command = ["cc", "-D_GNU_SOURCE", f"-DACTION={action}", f"-DTHREAD={thread}", "-o", program, source]
+    command = ["cc", "-D_GNU_SOURCE", f"-DACTION={action}", f"-DTHREAD={thread}"]
+    command += ["-o", program, source]
     command += [ROOT / "tests/guard/loop_guard.c", "-lev", "-ldl", "-pthread"]
     subprocess.run(command, check=True)
     return subprocess.run([program], cwd=folder, capture_output=True, text=True, check=False)

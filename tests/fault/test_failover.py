@@ -32,7 +32,8 @@ def is_ready(pool):
 
 def write(client, student, score):
     components = dict.fromkeys(COMPONENTS, score)
-    return client.post("/api/v1/mastery/calculate", {"student_id": student, "components": components})
+    body = {"student_id": student, "components": components}
+    return client.post("/api/v1/mastery/calculate", body)
 
 
 def read(client, student):
