@@ -66,9 +66,9 @@ static enum step ops_health(struct exchange *x)
     return STEP_DONE;
 }
 
-/* Readiness: 200 if Redis replies and the process is not draining (finishing its requests before
- * it ends), else 503. Workers and Dapr's sidecar are shown but do not count, because requests can
- * be served without them. */
+/* Readiness: 200 if Redis takes writes and the process is not draining (finishing its requests
+ * before it ends), else 503. Workers and Dapr's sidecar are shown but do not count, because
+ * requests can be served without them. */
 static enum step ops_ready(struct exchange *x)
 {
     static const char *const dapr_names[DAPR_STATES] = {[DAPR_NOT_CONFIGURED] = "not_configured",
@@ -76,16 +76,18 @@ static enum step ops_ready(struct exchange *x)
                                                         [DAPR_UNAVAILABLE] = "unavailable"};
     struct readiness_state state = readiness_get(x->engine, clock_monotonic_us());
     int64_t ahead_ms = 0;
-    bool ready = state.store && !x->engine->draining;
+    bool ready = !state.problem && !x->engine->draining;
     struct jw w;
 
     http_response_json(&x->response, ready ? 200 : 503, &w);
     jw_text(&w, "status", ready ? "ready" : "not_ready");
     jw_object(&w, "dependencies");
-    jw_text(&w, "state_store", state.store ? "healthy" : "unavailable");
+    jw_text(&w, "state_store", state.problem ? "unavailable" : "healthy");
     jw_text(&w, "worker", state.workers > 0 ? "healthy" : "unavailable");
     jw_text(&w, "dapr", dapr_names[state.dapr]);
     jw_object_end(&w);
+    if (!ready)
+        jw_text(&w, "reason", state.problem ? state.problem : "the process is draining");
     if (x->engine->draining)
         jw_bool(&w, "draining", true);
     if (engine_clock_is_off(x->engine, &ahead_ms))
@@ -286,6 +288,7 @@ static const struct rule ready_dependencies[] = RULES(
 static const struct rule ready_response[] = RULES(
     FIELD(ENUM, "status", "ready (200) or not_ready (503)", .choices = ready_states),
     FIELD(OBJECT, "dependencies", "What it depends on", .fields = ready_dependencies),
+    OPTIONAL(TEXT, "reason", "Why it is not ready"),
     OPTIONAL(BOOL, "draining", "Present and true while the process is draining"),
     OPTIONAL(INT, "clock_skew_ms", "Present while the machine's clock differs from Redis' by more "
              "than 2 s: by how much it is ahead; negative: behind"),

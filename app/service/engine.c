@@ -145,24 +145,14 @@ static bool engine_open_stale_cache(struct engine *engine, char ret_error[ENGINE
     return engine->stale_cache != NULL;
 }
 
-/* Makes the first connection to Redis, on which the store compares schema numbers (the format of
- * all records). This must come before any request, because a Redis that a later version has written
- * to must not get a single write. It is no fault when Redis does not reply, as Redis may become
- * available at any time; the result of the PING is therefore ignored. */
+/* Lets the store write the schema number (the number of the format of all records) when it
+ * connects. It does not wait for that: the store sends no write before the handshake has shown that
+ * no later version has written to this Redis, and Redis or its name server may be away. */
 /* NOLINTNEXTLINE(readability-non-const-parameter): the table open_steps prescribes it */
 static bool engine_open_schema(struct engine *engine, char ret_error[ENGINE_ERROR_SIZE])
 {
-    struct arena *arena = arena_new(1024, 4096);
-    struct pipeline pipeline;
-
     (void)ret_error;
     store_enable_schema_write(engine->store);
-    if (arena) {
-        pipeline_init(&pipeline, arena, NULL);
-        (void)pipeline_add(&pipeline, COMMAND_READ, 1, (struct str[]){STR("PING")});
-        (void)store_wait(engine->store, &pipeline);
-    }
-    arena_free(arena);
     return true;
 }
 

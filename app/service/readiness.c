@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Checks once a second whether Redis replies and which workers run, for /ready. The check is one
- * pipeline: PING, the read of the heartbeats by which workers show that they run, and TIME, by
- * which this process corrects its clock (store/clock_skew.h). */
+/* Checks once a second whether Redis takes writes and which workers run, for /ready. The check is
+ * one pipeline: a write that changes nothing, the read of the heartbeats by which workers show that
+ * they run, and TIME, by which this process corrects its clock (store/clock_skew.h). */
 #include "app/service/readiness.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "app/store/clock_skew.h"
 #include "app/store/reply.h"
+#include "app/store/schema.h"
 
 enum { READINESS_ARENA_SIZE = 4096, READINESS_ARENA_MAX = 1 << 20 }; /* bytes: first block, cap */
 /* Pause between two checks after a check that succeeded. */
@@ -19,22 +21,27 @@ static const int64_t READINESS_RETRY_US = 250000;
 struct readiness {
     struct arena *arena; /* memory of one check */
     struct pipeline pipeline;
-    struct command *ping_cmd, *workers_cmd, *time_cmd;
+    struct command *write_cmd, *workers_cmd, *time_cmd;
+    char refusal[64];            /* text of last.problem after a check that Redis refused */
     struct readiness_state last; /* result of the latest check */
     bool is_sent;                /* a check has been sent, its replies are awaited */
     int64_t next_us;             /* time of the next check */
 };
 
-/* The zeroed `last` says that Redis cannot be used, and the zeroed next_us makes the first check
- * due at once. The memory of r is released again when there is none for its arena. */
+static const char not_reached[] = "Redis cannot be reached or does not reply in time";
+
+/* The zeroed next_us makes the first check due at once. The memory of r is released again when
+ * there is none for its arena. */
 struct readiness *readiness_new(void)
 {
     struct readiness *r = calloc(1, sizeof(*r));
 
     if (r)
         r->arena = arena_new(READINESS_ARENA_SIZE, READINESS_ARENA_MAX);
-    if (r && r->arena)
+    if (r && r->arena) {
+        r->last.problem = not_reached;
         return r;
+    }
     readiness_free(r);
     return NULL;
 }
@@ -56,11 +63,28 @@ void readiness_tick(struct engine *engine, int64_t now_us)
         return;
     arena_reset(r->arena);
     pipeline_init(&r->pipeline, r->arena, r);
-    r->ping_cmd = pipeline_add(&r->pipeline, COMMAND_READ, 1, (struct str[]){STR("PING")});
+    r->write_cmd = schema_cmd_try_write(&r->pipeline);
     r->workers_cmd = workers_cmd_get(&r->pipeline);
     r->time_cmd = clock_skew_cmd(&r->pipeline);
     r->is_sent = true;
     store_submit(engine->store, &r->pipeline, now_us);
+}
+
+/* Why Redis did not accept the write of the check; NULL: it did. Of an error only the code is used,
+ * such as OOM or MISCONF, since anybody may read /ready. */
+static const char *readiness_problem(struct readiness *r)
+{
+    const redisReply *reply = r->write_cmd->reply;
+    int64_t ignored;
+
+    if (r->pipeline.status != PIPELINE_COMPLETE)
+        return not_reached;
+    if (reply_int(reply, &ignored) == REPLY_OK)
+        return NULL;
+    (void)snprintf(r->refusal, sizeof(r->refusal), "Redis refuses writes (%.*s)",
+                   reply && reply->type == REDIS_REPLY_ERROR ? (int)strcspn(reply->str, " ") : 0,
+                   reply && reply->type == REDIS_REPLY_ERROR ? reply->str : "");
+    return r->refusal;
 }
 
 /* Sets the result of the check and the time of the next one. A pipeline that failed counts as
@@ -75,9 +99,9 @@ bool readiness_on_replies(struct engine *engine, const struct pipeline *complete
     if (completed->owner != r)
         return false;
     r->is_sent = false;
-    r->last = (struct readiness_state){.dapr = DAPR_NOT_CONFIGURED};
+    r->last =
+        (struct readiness_state){.problem = readiness_problem(r), .dapr = DAPR_NOT_CONFIGURED};
     if (completed->status == PIPELINE_COMPLETE) {
-        r->last.store = reply_status(r->ping_cmd->reply) == REPLY_OK;
         (void)workers_parse(r->workers_cmd, heartbeats, &r->last.workers);
         store_measure_clock(engine->store, r->time_cmd);
     }
@@ -85,7 +109,7 @@ bool readiness_on_replies(struct engine *engine, const struct pipeline *complete
         if (heartbeats[i].dapr > r->last.dapr)
             r->last.dapr = heartbeats[i].dapr;
     }
-    r->next_us = now_us + (r->last.store ? READINESS_INTERVAL_US : READINESS_RETRY_US);
+    r->next_us = now_us + (r->last.problem ? READINESS_RETRY_US : READINESS_INTERVAL_US);
     return true;
 }
 
@@ -102,9 +126,10 @@ int64_t readiness_wait_us(const struct engine *engine, int64_t now_us)
  */
 struct readiness_state readiness_get(const struct engine *engine, int64_t now_us)
 {
-    struct readiness_state state = engine->readiness->last;
+    const char *wrong_server = store_wrong_server_error(engine->store);
 
-    if (!state.store || !store_connected(engine->store) || !store_responsive(engine->store, now_us))
-        state = (struct readiness_state){.dapr = DAPR_NOT_CONFIGURED};
-    return state;
+    if (store_has_master(engine->store) && store_responsive(engine->store, now_us))
+        return engine->readiness->last;
+    return (struct readiness_state){.problem = wrong_server ? wrong_server : not_reached,
+                                    .dapr = DAPR_NOT_CONFIGURED};
 }

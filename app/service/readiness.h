@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What /ready reports: whether Redis can be used, and the state of the workers and of Dapr's
+/* What /ready reports: whether Redis takes writes, and the state of the workers and of Dapr's
  * sidecar. A check reads this from Redis once a second. /ready returns the latest result without
  * waiting for Redis, so that a probe gets its response in time even while Redis is slow. A Redis
  * that no longer replies is noticed within about 1.2 s, a connection that is closed at once. */
@@ -12,7 +12,9 @@
 struct readiness;
 
 struct readiness_state {
-    bool store;           /* Redis replied to the latest check, and no later reply is overdue */
+    /* Why no write can pass, a text without names of hosts or users; NULL: Redis accepted that of
+     * the latest check, and no later reply is overdue. Valid until the next check. */
+    const char *problem;
     size_t workers;       /* number of workers that run */
     enum dapr_state dapr; /* worst state of the sidecar that a worker reports */
 };

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Connects with hiredis and avoids two of its problems: replies with arrays of any size, and
- * failures without an error code. */
+/* Connects without hiredis and avoids three of its problems: the host name that it resolves while
+ * the program waits, failures without an error code (hazards H5), and arrays of any size. */
 #include "app/store/connect.h"
 
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
+#include <sys/un.h>
 
 #if HIREDIS_MAJOR == 0
 typedef int array_size;
@@ -32,22 +36,38 @@ static void redis_bound_replies(redisReader *reader, struct reply_bounds *bounds
     reader->privdata = bounds;
 }
 
-/* Checks only what fails at once. That no server accepts the connection is noticed later, when the
- * link writes or reads. A context that failed is freed here. */
-redisContext *redis_connect(const struct redis_url *address, struct reply_bounds *bounds,
-                            char *ret_error, size_t error_size)
+/* redisConnectFd is for a connection that exists already and may block; this one does not. */
+redisContext *connect_new_context(struct reply_bounds *bounds)
 {
-    redisContext *context = address->path ? redisConnectUnixNonBlock(address->path)
-                                          : redisConnectNonBlock(address->host, address->port);
+    redisContext *context = redisConnectFd(-1);
 
-    /* A failure may come with err = 0 (hazards H5), so the descriptor is checked as well. */
-    if (context && !context->err && context->fd >= 0) {
-        redis_bound_replies(context->reader, bounds);
-        return context;
-    }
-    (void)snprintf(ret_error, error_size, "connect: %s",
-                   context && context->err ? context->errstr : "failed");
-    if (context)
-        redisFree(context);
-    return NULL;
+    if (!context)
+        return NULL;
+    context->flags &= ~REDIS_BLOCK;
+    context->fd = -1;
+    redis_bound_replies(context->reader, bounds);
+    return context;
+}
+
+/* Checks only what fails at once. That no server accepts the connection is noticed later, when the
+ * link writes or reads. The context closes the socket. */
+bool connect_start(redisContext *context, const struct sockaddr *address, socklen_t length)
+{
+    const int on = 1;
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return false;
+    context->fd = fd;
+    if (address->sa_family != AF_UNIX) /* small commands must not wait for the replies to others */
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    return connect(fd, address, length) == 0 || errno == EINPROGRESS;
+}
+
+bool connect_start_unix(redisContext *context, const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    return connect_start(context, (const struct sockaddr *)&address, sizeof(address));
 }

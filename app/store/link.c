@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "app/base/redis_url.h"
+#include "app/runtime/resolver.h"
 #include "app/store/clock_skew.h"
 #include "app/store/connect.h"
 #include "app/store/reply.h"
@@ -37,14 +39,19 @@ enum {
 struct link {
     const struct config *config;
     struct redis_url address;
+    struct resolver *resolver;   /* addresses of the host; NULL: a Unix socket */
+    size_t attempt;              /* connections that failed: selects one of several addresses */
     redisContext *context;       /* connection of hiredis, non-blocking; NULL: closed */
     struct reply_bounds bounds;  /* limits the sizes of replies that context accepts */
     struct sent_queue sent;      /* commands without a reply */
-    struct arena *control_arena; /* memory of `control`, reset for each handshake or PING */
-    struct pipeline control;     /* the link's own commands: those of a handshake, or a PING */
-    /* Command of the handshake that reads the schema number; NULL: `control` is only a PING. */
+    struct arena *control_arena; /* memory of `control`, reset for each handshake or heartbeat */
+    struct pipeline control;     /* the link's own commands: those of a handshake, or a ROLE */
+    struct command *role_cmd;    /* last command of `control`: ROLE */
+    /* Command of the handshake that reads the schema number; NULL: `control` is a heartbeat. */
     struct command *schema_cmd;
     struct command *time_cmd;       /* command of the handshake that reads Redis' clock, or NULL */
+    bool is_confirmed;              /* the handshake of the connection has succeeded */
+    bool wrong_server;              /* `error` is that the server is no master or is loading */
     bool writes_schema;             /* the handshake stores this program's schema number */
     int block_ms;                   /* milliseconds added to the longest silence */
     int64_t last_reply_us;          /* time of the latest reply; 0: none yet */
@@ -72,9 +79,11 @@ struct link *link_new(const struct config *config, char ret_error[200])
     }
     link->config = config;
     error = redis_url_parse(config->redis_url, &link->address);
-    if (!error)
+    if (!error && !link->address.path)
+        link->resolver = resolver_new(link->address.host, link->address.port);
+    if (!error && (link->address.path || link->resolver))
         return link;
-    (void)snprintf(ret_error, 200, "REDIS_URL: %s", error);
+    (void)snprintf(ret_error, 200, "REDIS_URL: %s", error ? error : "out of memory");
     link_free(link);
     return NULL;
 }
@@ -88,6 +97,7 @@ void link_free(struct link *link)
     if (link->context)
         redisFree(link->context);
     sent_queue_release(&link->sent);
+    resolver_free(link->resolver);
     arena_free(link->control_arena);
     free(link);
 }
@@ -107,6 +117,17 @@ void link_allow_blocking(struct link *link, int ms)
 static enum link_event link_fail(struct link *link, enum link_event event, const char *why)
 {
     (void)snprintf(link->error, sizeof(link->error), "%s", why);
+    link->wrong_server = false;
+    return event;
+}
+
+/* The same for a server that must not be used: an event of its own unless the handshake fails. */
+static enum link_event link_fail_server(struct link *link, const char *why)
+{
+    enum link_event event = link_in_handshake(link) ? LINK_BROKEN : LINK_IDLE;
+
+    (void)link_fail(link, event, why);
+    link->wrong_server = true;
     return event;
 }
 
@@ -186,10 +207,65 @@ static void link_start_limits(struct link *link, int64_t now_us)
     link->sent.unwritten = 0;
 }
 
+/* Whether the connection is open, but has no socket yet. */
+static bool link_is_resolving(const struct link *link)
+{
+    return link->context && link->context->fd < 0;
+}
+
+/* Waits for the name server only while no address is known; if one is, for half of the time limit
+ * of connecting. */
+static bool link_awaits_address(struct link *link, int64_t now_us)
+{
+    int64_t waited_us = now_us - link->control.submitted_us;
+
+    return resolver_poll(link->resolver) == RESOLVER_RUNNING &&
+           (resolver_count(link->resolver) == 0 ||
+            waited_us < link->config->store_connect_timeout_ms * INT64_C(500));
+}
+
+/* Starts to connect when the address is known. Returns LINK_IDLE, also while it is not, or an event
+ * that ends the connection. The generation changes, as the descriptor is another one. */
+static enum link_event link_connect(struct link *link, int64_t now_us)
+{
+    const struct sockaddr *address;
+    socklen_t length;
+    size_t count;
+    bool started;
+    char why[sizeof(link->error)];
+
+    if (link->resolver && link_awaits_address(link, now_us))
+        return LINK_IDLE;
+    count = link->resolver ? resolver_count(link->resolver) : 0;
+    if (link->resolver && count == 0) {
+        (void)snprintf(why, sizeof(why), "cannot resolve %.80s: %s", link->address.host,
+                       resolver_error(link->resolver));
+        return link_fail(link, LINK_BROKEN, why);
+    }
+    if (link->resolver) {
+        address = resolver_address(link->resolver, link->attempt % count, &length);
+        started = connect_start(link->context, address, length);
+    } else {
+        started = connect_start_unix(link->context, link->address.path);
+    }
+    link->generation++;
+    if (started)
+        return LINK_IDLE;
+    (void)snprintf(why, sizeof(why), "connect: %s", strerror(errno));
+    return link_fail(link, LINK_BROKEN, why);
+}
+
+/* Writes the write buffer to the socket. */
 enum link_event link_write(struct link *link, int64_t now_us)
 {
     int ignored; /* hiredis: whether all bytes were written */
+    enum link_event event;
 
+    if (link_is_resolving(link)) {
+        event = link_connect(link, now_us);
+        if (event != LINK_IDLE)
+            return event;
+    }
     if (!link_wants_write(link))
         return LINK_IDLE;
     link_start_limits(link, now_us);
@@ -227,8 +303,8 @@ static void link_add_handshake(struct link *link)
     link->schema_cmd = link->writes_schema ? schema_cmd_write(control) : schema_cmd_get(control);
 }
 
-/* Sends the link's own commands: the handshake, which ends with a PING, or a PING alone. False:
- * out of memory. */
+/* Sends the link's own commands: the handshake, which ends with ROLE, or ROLE alone. Behind other
+ * commands ROLE has their time limit, since Redis executes them first. False: out of memory. */
 static bool link_send_control(struct link *link, int64_t now_us, bool handshake)
 {
     struct pipeline *control = &link->control;
@@ -238,7 +314,7 @@ static bool link_send_control(struct link *link, int64_t now_us, bool handshake)
     link->schema_cmd = link->time_cmd = NULL;
     if (handshake)
         link_add_handshake(link);
-    (void)pipeline_add(control, COMMAND_READ, 1, (struct str[]){STR("PING")});
+    link->role_cmd = pipeline_add(control, COMMAND_READ, 1, (struct str[]){STR("ROLE")});
     control->status = PIPELINE_SUBMITTED;
     control->submitted_us = now_us;
     for (struct command *command = control->first; command; command = command->next) {
@@ -249,9 +325,9 @@ static bool link_send_control(struct link *link, int64_t now_us, bool handshake)
 }
 
 /* Sends nothing while `control` still waits for replies. */
-bool link_ping(struct link *link, int64_t now_us)
+bool link_heartbeat(struct link *link, int64_t now_us)
 {
-    return link->control.status == PIPELINE_SUBMITTED ||
+    return link->control.status == PIPELINE_SUBMITTED || link_is_wrong_server(link) ||
            link_send_control(link, now_us, /* handshake */ false);
 }
 
@@ -260,39 +336,76 @@ bool link_in_handshake(const struct link *link)
     return link->schema_cmd && link->control.status == PIPELINE_SUBMITTED;
 }
 
-/* Checks the replies to the link's own commands once all have arrived. Returns LINK_READY when all
- * are good. LINK_BROKEN: an error that may be temporary, such as LOADING. LINK_UNUSABLE: the
- * schema number is one that this program does not know, which a new connection would not change. */
-static enum link_event link_finish_control(struct link *link)
+/* Whether the reply to ROLE is that of a master. Others are "slave" and "sentinel". */
+static bool link_role_is_master(const redisReply *reply)
 {
+    struct str role;
+
+    return reply_text(reply_at(reply, 0), &role) == REPLY_OK && str_equal(role, STR("master"));
+}
+
+/* Checks the reply to one of the link's own commands. LINK_BROKEN: an error that may be temporary.
+ */
+static enum link_event link_check_control_reply(struct link *link, const redisReply *reply)
+{
+    if (!reply)
+        return link_fail(link, LINK_BROKEN, "out of memory for a reply");
+    if (reply_error_of(reply) == REPLY_WRONG_SERVER)
+        return link_fail_server(link, reply->str);
+    return reply->type == REDIS_REPLY_ERROR ? link_fail(link, LINK_BROKEN, reply->str) : LINK_READY;
+}
+
+/* Checks the replies to the link's own commands. Returns LINK_READY when all are good.
+ * LINK_UNUSABLE: the schema number is one that this program does not know, which a new connection
+ * would not change. */
+static enum link_event link_check_control(struct link *link)
+{
+    enum link_event event = LINK_READY;
     int64_t schema;
     char why[sizeof(link->error)];
 
-    link->control.status = PIPELINE_COMPLETE;
-    for (const struct command *command = link->control.first; command; command = command->next) {
-        if (!command->reply)
-            return link_fail(link, LINK_BROKEN, "out of memory for a reply");
-        if (command->reply->type == REDIS_REPLY_ERROR)
-            return link_fail(link, LINK_BROKEN, command->reply->str);
-    }
+    for (const struct command *command = link->control.first; command && event == LINK_READY;
+         command = command->next)
+        event = link_check_control_reply(link, command->reply);
+    if (event != LINK_READY)
+        return event;
+    if (!link_role_is_master(link->role_cmd->reply))
+        return link_fail_server(link, "the server is a replica, not a master (ROLE)");
     if (link->schema_cmd && !schema_parse(link->schema_cmd, &schema, why, sizeof(why)))
         return link_fail(link, LINK_UNUSABLE, why);
+    link->wrong_server = false; /* of an earlier connection */
+    link->is_confirmed = true;
     return LINK_READY;
+}
+
+/* The handshake or heartbeat ends only after the check, which depends on which of them it is. */
+static enum link_event link_finish_control(struct link *link)
+{
+    enum link_event event = link_check_control(link);
+
+    link->control.status = PIPELINE_COMPLETE;
+    return event;
 }
 
 /* ---- opening and closing ---- */
 
-/* Starts to connect and queues the handshake. Does not wait for the connection: the time limit of
- * the handshake covers the connecting as well. */
+/* Starts to resolve the host name or to connect, and queues the handshake. Waits for neither: the
+ * time limit of the handshake covers both. */
 bool link_open(struct link *link, int64_t now_us)
 {
-    link->context = redis_connect(&link->address, &link->bounds, link->error, sizeof(link->error));
-    if (!link->context)
+    link->context = connect_new_context(&link->bounds);
+    if (!link->context) {
+        (void)link_fail(link, LINK_BROKEN, "out of memory for a connection");
         return false;
+    }
+    if (link->resolver)
+        resolver_start(link->resolver);
     link->generation++;
+    link->is_confirmed = false;
     link->read_n = link->fed_n = 0;
     link->may_read = true;
-    if (link_send_control(link, now_us, /* handshake */ true))
+    if (link_send_control(link, now_us, /* handshake */ true) &&
+        link_connect(link, now_us) == LINK_IDLE)
         return true;
     (void)link_close(link);
     (void)link_pop_sent(link); /* the queue has only abandoned commands of the handshake */
@@ -300,12 +413,14 @@ bool link_open(struct link *link, int64_t now_us)
 }
 
 /* Changes the generation, so that the event loop notices that the descriptor is not valid any
- * more. The result counts all commands of an unfinished handshake or PING, even those that have
- * their reply: it failed as a whole. */
+ * more. The result counts all commands of an unfinished handshake or heartbeat, even those that
+ * have their reply: it failed as a whole. */
 size_t link_close(struct link *link)
 {
     bool unfinished = link->control.status == PIPELINE_SUBMITTED;
 
+    if (!link->is_confirmed)
+        link->attempt++;
     redisFree(link->context);
     link->context = NULL;
     link->generation++;
@@ -324,8 +439,8 @@ static void link_release_reply(void *reply)
 
 /* Assigns a reply to the oldest command without one; discards it if that command's owner has given
  * up. Returns LINK_REPLY when the caller must process it (*ret_command is set), LINK_READY when it
- * completed the handshake or a PING, LINK_IDLE when there is nothing to process, or an event that
- * ends the connection. Only with LINK_REPLY the caller owns the reply. */
+ * completed the handshake or a heartbeat, LINK_IDLE when there is nothing to process, or an event
+ * that ends the connection. Only with LINK_REPLY the caller owns the reply. */
 static enum link_event link_accept(struct link *link, redisReply *reply, int64_t now_us,
                                    struct command **ret_command)
 {
@@ -342,6 +457,8 @@ static enum link_event link_accept(struct link *link, redisReply *reply, int64_t
     command = sent_queue_pop(&link->sent);
     link->last_reply_us = now_us;
     if (!command) {
+        if (error == REPLY_WRONG_SERVER)
+            (void)link_fail_server(link, reply->str);
         freeReplyObject(reply);
         return LINK_IDLE;
     }
@@ -354,6 +471,8 @@ static enum link_event link_accept(struct link *link, redisReply *reply, int64_t
         }
     }
     if (command->pipeline != &link->control) {
+        if (error == REPLY_WRONG_SERVER)
+            (void)link_fail_server(link, reply->str);
         *ret_command = command;
         return LINK_REPLY;
     }
@@ -403,9 +522,13 @@ enum link_event link_read(struct link *link, int64_t now_us, struct command **re
 {
     enum link_event event;
 
+    if (link_is_resolving(link))
+        return LINK_IDLE;
     for (;;) {
         void *reply = NULL;
 
+        if (link_is_wrong_server(link) && link->sent.count == 0)
+            return LINK_WRONG_SERVER;
         if (redisReaderGetReply(link->context->reader, &reply) != REDIS_OK)
             return link_fail(link, LINK_UNUSABLE, "a reply violates the protocol (RESP)");
         if (reply) {
@@ -436,6 +559,8 @@ int64_t link_time_left_us(const struct link *link, int64_t now_us)
     if (link_in_handshake(link)) {
         since_us = link->control.submitted_us;
         limit_ms = config->store_connect_timeout_ms;
+        if (link_is_resolving(link) && resolver_count(link->resolver) > 0)
+            limit_ms /= 2; /* then link_connect uses a known address */
     } else {
         since_us = sent_queue_at(&link->sent, 0)->sent_us;
         if (since_us < link->last_reply_us)
@@ -447,9 +572,11 @@ int64_t link_time_left_us(const struct link *link, int64_t now_us)
 
 enum link_event link_check_time_limit(struct link *link, int64_t now_us)
 {
-    return link_time_left_us(link, now_us) > 0
-               ? LINK_IDLE
-               : link_fail(link, LINK_TIMED_OUT, "Redis did not reply in time");
+    if (link_time_left_us(link, now_us) > 0)
+        return LINK_IDLE;
+    return link_fail(link, LINK_TIMED_OUT,
+                     link_is_resolving(link) ? "the host name was not resolved in time"
+                                             : "Redis did not reply in time");
 }
 
 int64_t link_wait_us(const struct link *link, int64_t now_us)
@@ -457,12 +584,12 @@ int64_t link_wait_us(const struct link *link, int64_t now_us)
     return link->sent.count > 0 ? now_us - sent_queue_at(&link->sent, 0)->sent_us : 0;
 }
 
-int64_t link_last_reply_us(const struct link *link)
-{
-    return link->last_reply_us;
-}
-
 /* ---- state ---- */
+
+bool link_is_wrong_server(const struct link *link)
+{
+    return link->wrong_server && link->context && !link_in_handshake(link);
+}
 
 bool link_is_open(const struct link *link)
 {
@@ -476,6 +603,8 @@ const struct command *link_time_cmd(const struct link *link)
 
 int link_fd(const struct link *link)
 {
+    if (link_is_resolving(link))
+        return resolver_fd(link->resolver);
     return link->context ? link->context->fd : -1;
 }
 
@@ -486,7 +615,7 @@ unsigned link_generation(const struct link *link)
 
 bool link_wants_write(const struct link *link)
 {
-    return link->context && sdslen(link->context->obuf) > 0;
+    return link->context && !link_is_resolving(link) && sdslen(link->context->obuf) > 0;
 }
 
 size_t link_sent_count(const struct link *link)
@@ -497,4 +626,9 @@ size_t link_sent_count(const struct link *link)
 const char *link_error(const struct link *link)
 {
     return link->error;
+}
+
+const char *link_wrong_server_error(const struct link *link)
+{
+    return link->wrong_server ? link->error : NULL;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A link is one connection to Redis: its write and read buffers, the queue of commands whose
  * replies are outstanding, the handshake of a new connection (AUTH, SELECT, loading of the Lua
- * scripts, check of the schema number), and the time limits of the connection itself: of its
- * handshake, and for its silence (commands wait, and no reply comes).
+ * scripts, check of the schema number and of the server's role), and the time limits of the
+ * connection itself: of its handshake, and for its silence (commands wait, and no reply comes).
  *
  * Redis replies in the order of the commands, so a reply belongs to the oldest command of the
  * queue. A link does not decide about retries, the circuit breaker or the order of pipelines. Its
@@ -18,10 +18,13 @@
 struct link;
 
 enum link_event {
-    LINK_IDLE,      /* nothing to do until the descriptor is ready */
-    LINK_REPLY,     /* one command got its reply */
-    LINK_READY,     /* all replies to the handshake, or to link_ping, have arrived */
-    LINK_BROKEN,    /* the connection ended; a new one may work at once */
+    LINK_IDLE,   /* nothing to do until the descriptor is ready */
+    LINK_REPLY,  /* one command got its reply */
+    LINK_READY,  /* all replies to the handshake, or to link_heartbeat, have arrived */
+    LINK_BROKEN, /* the connection ended; a new one may work at once */
+    /* The server said that it is no master or is loading its data, and all replies have arrived.
+     * The address may lead to another server by now. */
+    LINK_WRONG_SERVER,
     LINK_UNUSABLE,  /* Redis cannot be used: a new connection would fail in the same way */
     LINK_TIMED_OUT, /* the handshake took too long, or the link was silent for too long */
 };
@@ -35,23 +38,29 @@ void link_enable_schema_write(struct link *link);
 /* Extends the longest silence by ms, for commands that Redis may block for so long. */
 void link_allow_blocking(struct link *link, int ms);
 
-/* Opens a connection and queues its handshake, without waiting for either. False: nothing is open,
- * and link_error() has the reason. */
+/* Opens a connection and queues its handshake, without waiting for either, nor for the name server.
+ * False: nothing is open, and link_error() has the reason. */
 bool link_open(struct link *link, int64_t now_us);
 /* Closes the connection, so that a late reply cannot be read as the reply to another command
- * (hazards H3). Commands of an unfinished handshake or PING are removed from the queue, and the
- * number of all commands of that handshake or PING is returned, 0 if none was unfinished. All other
- * commands without a reply stay in the queue. */
+ * (hazards H3). Commands of an unfinished handshake or heartbeat are removed from the queue, and
+ * the number of all commands of it is returned, 0 if none was unfinished. All other commands
+ * without a reply stay in the queue. */
 size_t link_close(struct link *link);
 bool link_is_open(const struct link *link);
-/* True until Redis has confirmed AUTH, SELECT and the schema of a new connection. */
+/* True until Redis has confirmed AUTH, SELECT, the schema and its role of master on a new
+ * connection. */
 bool link_in_handshake(const struct link *link);
 /* The command of the handshake that read Redis' clock (clock_skew.h), with its reply after
  * LINK_READY; NULL: the latest commands of the link were no handshake. */
 const struct command *link_time_cmd(const struct link *link);
-/* Queues a PING, unless the handshake or an earlier PING has no reply yet. False: out of memory,
- * and the owner must close the link. */
-bool link_ping(struct link *link, int64_t now_us);
+/* True once a reply has shown that the server is no master or is loading its data (hazards X1). No
+ * more commands may be sent, and replies that still arrive must not be used: reads may be old. The
+ * event LINK_WRONG_SERVER follows when all have arrived, so that the owner knows of each write
+ * whether the server refused it. */
+bool link_is_wrong_server(const struct link *link);
+/* Queues a ROLE, which shows that the server replies and is still a master, unless the handshake or
+ * an earlier ROLE has no reply yet. False: out of memory, and the owner must close the link. */
+bool link_heartbeat(struct link *link, int64_t now_us);
 
 /* Appends the command to the write buffer and to the queue. False: out of memory, and neither
  * has changed. */
@@ -85,15 +94,18 @@ enum link_event link_check_time_limit(struct link *link, int64_t now_us);
 /* Microseconds since the oldest command without a reply was written, even if its owner has given
  * up; 0: there is none. */
 int64_t link_wait_us(const struct link *link, int64_t now_us);
-int64_t link_last_reply_us(const struct link *link); /* time of the latest reply; 0: none yet */
 
-/* link_fd: the socket, -1 when closed. A new connection may get the same descriptor number as the
- * one before it; the generation differs for each connection. */
+/* link_fd: the socket, or until the host name is resolved a descriptor that becomes readable then;
+ * -1 when closed. A new connection may get the same descriptor number as the one before it; the
+ * generation differs for each connection. */
 int link_fd(const struct link *link);
 unsigned link_generation(const struct link *link); /* number of the connection */
 bool link_wants_write(const struct link *link);    /* the write buffer is not empty */
 size_t link_sent_count(const struct link *link);   /* number of commands without a reply */
 /* Why the latest connection failed or ended; "" before. */
 const char *link_error(const struct link *link);
+/* The same if it was because of the server's role, or because it is loading its data; else NULL.
+ * The text names no host or user. */
+const char *link_wrong_server_error(const struct link *link);
 
 #endif

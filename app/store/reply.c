@@ -81,14 +81,14 @@ static const struct {
     struct str code;
     enum reply_error error;
 } reply_error_codes[] = {
-    {STR_INIT("LOADING"), REPLY_STORE_UNAVAILABLE},
-    {STR_INIT("MASTERDOWN"), REPLY_STORE_UNAVAILABLE},
+    {STR_INIT("READONLY"), REPLY_WRONG_SERVER},
+    {STR_INIT("MASTERDOWN"), REPLY_WRONG_SERVER},
+    {STR_INIT("LOADING"), REPLY_WRONG_SERVER},
     {STR_INIT("BUSY"), REPLY_STORE_UNAVAILABLE},
     {STR_INIT("CLUSTERDOWN"), REPLY_STORE_UNAVAILABLE},
     {STR_INIT("TRYAGAIN"), REPLY_WRITES_REFUSED},
     {STR_INIT("OOM"), REPLY_WRITES_REFUSED},
     {STR_INIT("MISCONF"), REPLY_WRITES_REFUSED},
-    {STR_INIT("READONLY"), REPLY_WRITES_REFUSED},
     {STR_INIT("NOREPLICAS"), REPLY_WRITES_REFUSED},
     {STR_INIT("UNBLOCKED"), REPLY_WRITES_REFUSED},
     {STR_INIT("NOAUTH"), REPLY_NOT_AUTHENTICATED},
@@ -125,6 +125,7 @@ void reply_problem(const redisReply *reply, struct problem *p)
         return;
     }
     switch (reply_error_of(reply)) {
+    case REPLY_WRONG_SERVER:
     case REPLY_STORE_UNAVAILABLE:
     case REPLY_WRITES_REFUSED:
     case REPLY_NOT_AUTHENTICATED: problem_unavailable(p, 1); return;

@@ -34,8 +34,11 @@ bool reply_expect_text_or_nil(const redisReply *reply, struct str *ret, struct p
 /* Classes of error replies, which Redis identifies by a code at the start of the text. */
 enum reply_error {
     REPLY_NO_ERROR,
-    REPLY_STORE_UNAVAILABLE, /* LOADING, BUSY, ...: Redis refuses all commands for now */
-    REPLY_WRITES_REFUSED,    /* OOM, READONLY, ...: Redis refuses writes for now */
+    /* READONLY, MASTERDOWN, LOADING: this server must not be used; the address of Redis may lead to
+     * another one by now */
+    REPLY_WRONG_SERVER,
+    REPLY_STORE_UNAVAILABLE, /* BUSY, CLUSTERDOWN: Redis refuses all commands for now */
+    REPLY_WRITES_REFUSED,    /* OOM, MISCONF, ...: Redis refuses writes for now */
     REPLY_NOT_AUTHENTICATED, /* NOAUTH, WRONGPASS: the connection cannot be used */
     REPLY_NO_SCRIPT,         /* NOSCRIPT: Redis does not know the script of EVALSHA */
     REPLY_BUG,               /* any other error, which only a bug can cause */

@@ -16,6 +16,9 @@ struct command *schema_cmd_get(struct pipeline *pipeline);
 /* Reads the stored number and raises it to this program's. The reply is the same whether the
  * raising worked or not: it fails when Redis is full, but then all other writes fail too. */
 struct command *schema_cmd_write(struct pipeline *pipeline);
+/* Tries a write that changes nothing. The reply is a number if Redis takes writes now, else the
+ * error that every write would get (READONLY, OOM, MISCONF, NOREPLICAS, ...). */
+struct command *schema_cmd_try_write(struct pipeline *pipeline);
 /* True if this program may use the store, by the reply to either command. *ret_found: the stored
  * number, 0 if there is none. False, with the reason in ret_why, if the number is too high or the
  * stored value is no number. */

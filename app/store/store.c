@@ -24,7 +24,7 @@
  * always has work, and so few that their replies do not take STORE_ROUND_TIMEOUT_MS. Without this
  * limit a burst of requests would time out together and open the circuit breaker. */
 enum { WINDOW = 64 };
-static const int64_t HEARTBEAT_US = 1000000; /* idle time after which a PING is sent */
+static const int64_t HEARTBEAT_US = 1000000; /* time between two heartbeats (ROLE) */
 /* Longest wait for a reply while Redis counts as responsive: a shorter stall is latency. */
 static const int64_t RESPONSIVE_US = 1000000;
 
@@ -34,15 +34,15 @@ struct store {
     struct breaker breaker;
     struct clock_skew clock;
     struct pipeline_queue done; /* complete or failed, not yet returned to their owners */
-    /* Pipelines that wait for replies to earlier ones (WINDOW), or, with writes, for the end of the
-     * handshake. */
+    /* Pipelines that wait for replies to earlier ones (WINDOW), with writes for the end of the
+     * handshake, or for another server: see store_must_wait. */
     struct pipeline_queue deferred;
     struct store_counts counts;
     int64_t limit_us; /* longest wait for the replies of a pipeline that has no limit of its own */
     /* Until then no pipeline can have waited too long: the earliest end of a limit, or a time
      * before it. */
     int64_t next_late_us;
-    int64_t last_heartbeat_us; /* when store_tick last sent a PING on an idle connection */
+    int64_t last_heartbeat_us; /* when store_tick last sent a heartbeat */
     bool connected_before;     /* at least one connection was opened */
 };
 
@@ -160,10 +160,11 @@ static void store_send_pipeline(struct store *store, struct pipeline *pipeline, 
  * connection may lead to another database, or to a store of a later schema, into which this program
  * must not write. So pipelines with writes wait until then. Reads are sent at once: their replies
  * arrive after the replies to the handshake, and if the handshake fails the connection is closed
- * before they are read. */
+ * before they are read. Once the server has shown that it is no master, all pipelines wait for the
+ * next connection. */
 static bool store_must_wait(const struct store *store, const struct pipeline *pipeline)
 {
-    return link_sent_count(store->link) >= WINDOW ||
+    return link_sent_count(store->link) >= WINDOW || link_is_wrong_server(store->link) ||
            (pipeline->has_writes && link_in_handshake(store->link));
 }
 
@@ -227,21 +228,28 @@ static void store_submit_again(struct store *store, struct pipeline *pipeline, i
     store_submit(store, pipeline, now_us);
 }
 
-/* Submits a pipeline again after discarding the replies that it already has. */
-static void store_retry(struct store *store, struct pipeline *pipeline, int64_t now_us)
+/* Removes the replies from the commands. The arena of the pipeline still frees them. */
+static void store_discard_replies(struct pipeline *pipeline)
 {
-    pipeline->retried = true;
     pipeline->reply_count = 0;
     for (struct command *command = pipeline->first; command; command = command->next) {
         command->reply = NULL;
         command->loaded = false;
     }
+}
+
+/* Submits a pipeline again after discarding the replies that it already has. */
+static void store_retry(struct store *store, struct pipeline *pipeline, int64_t now_us)
+{
+    pipeline->retried = true;
+    store_discard_replies(pipeline);
     store_submit_again(store, pipeline, now_us);
 }
 
 /* Closes the connection, and fails or sends again every pipeline that has commands without a
- * reply, and every deferred one. Writes fail without a retry: their owners decide. May open a new
- * connection, for the reads that are sent again. */
+ * reply, and every deferred one. Writes fail without a retry: their owners decide. But those that
+ * were deferred because the server is the wrong one are sent to the next server. May open a new
+ * connection, for the pipelines that are sent again. */
 static void store_disconnect(struct store *store, int64_t now_us, enum link_event reason)
 {
     uint64_t *counts =
@@ -252,7 +260,8 @@ static void store_disconnect(struct store *store, int64_t now_us, enum link_even
 
     /* Handshake and PING count as reads: they change nothing. */
     counts[COMMAND_READ] += link_close(store->link);
-    breaker_failure(&store->breaker, now_us, /* at_once */ reason != LINK_BROKEN);
+    breaker_failure(&store->breaker, now_us,
+                    /* at_once */ reason == LINK_TIMED_OUT || reason == LINK_UNUSABLE);
     while ((command = link_pop_sent(store->link))) {
         pipeline = command->pipeline;
         if (pipeline->status != PIPELINE_SUBMITTED)
@@ -267,7 +276,7 @@ static void store_disconnect(struct store *store, int64_t now_us, enum link_even
         }
     }
     while ((pipeline = pipeline_queue_pop(&store->deferred))) {
-        if (store_may_retry(store, pipeline, reason))
+        if (reason == LINK_WRONG_SERVER || store_may_retry(store, pipeline, reason))
             pipeline_queue_push(&retries, pipeline);
         else
             store_fail_pipeline(store, pipeline, store->counts.unavailable);
@@ -285,16 +294,41 @@ static void store_release_reply(void *reply)
     freeReplyObject(reply);
 }
 
-/* Counts a reply by its outcome. An error such as LOADING counts as a failure for the breaker,
- * although the connection works. Any other reply ends a series of failures. */
+/* Counts a reply by its outcome. An error such as BUSY counts as a failure for the breaker,
+ * although the connection works. Any other reply ends a series of failures, unless it shows that
+ * the server is the wrong one, which counts when the connection is closed. */
 static void store_count_reply(struct store *store, const struct command *command,
                               enum reply_error error, int64_t now_us)
 {
     (error == REPLY_NO_ERROR ? store->counts.ok : store->counts.errors)[command->kind]++;
     if (error == REPLY_STORE_UNAVAILABLE)
         breaker_failure(&store->breaker, now_us, /* at_once */ false);
-    else if (store->breaker.state == BREAKER_CLOSED)
+    else if (store->breaker.state == BREAKER_CLOSED && error != REPLY_WRONG_SERVER)
         store->breaker.failures = 0;
+}
+
+/* Whether the server has refused every write of a pipeline whose replies have all arrived: it has
+ * changed nothing then. A pipeline is refused in part if the server's role changed meanwhile. */
+static bool store_refused_all_writes(const struct pipeline *pipeline)
+{
+    for (const struct command *command = pipeline->first; command; command = command->next) {
+        if (command->kind == COMMAND_WRITE && reply_error_of(command->reply) != REPLY_WRONG_SERVER)
+            return false;
+    }
+    return true;
+}
+
+/* A pipeline is complete, but by replies of a server that must not be used: what it read may be
+ * old. It is sent once to the next server if nothing was written, else the outcome is unknown. */
+static void store_leave_server(struct store *store, struct pipeline *pipeline)
+{
+    bool may_retry = !pipeline->retried && store_refused_all_writes(pipeline);
+
+    store_discard_replies(pipeline);
+    if (may_retry)
+        pipeline_queue_push(&store->deferred, pipeline);
+    else
+        store_finish_pipeline(store, pipeline, PIPELINE_FAILED);
 }
 
 /* Stores a reply in its command; the arena of the pipeline frees it. The last reply of a pipeline
@@ -308,11 +342,16 @@ static void store_accept_reply(struct store *store, struct command *command, red
     store_count_reply(store, command, reply_error_of(reply), now_us);
     if (arena_defer(pipeline->arena, store_release_reply, reply))
         command->reply = reply;
-    if (++pipeline->reply_count == pipeline->count)
+    if (++pipeline->reply_count < pipeline->count)
+        return;
+    if (link_is_wrong_server(store->link))
+        store_leave_server(store, pipeline);
+    else
         store_finish_pipeline(store, pipeline, PIPELINE_COMPLETE);
 }
 
-/* The handshake or a PING was confirmed: closes the circuit and sends the deferred pipelines. */
+/* The handshake or a heartbeat was confirmed: closes the circuit and sends the deferred pipelines.
+ */
 static void store_on_handshake(struct store *store, int64_t now_us)
 {
     breaker_success(&store->breaker);
@@ -350,12 +389,12 @@ void store_on_ready(struct store *store, int64_t now_us)
 
 /* ---- time ---- */
 
-/* Sends a probe: the handshake of a new connection if there is none, else a PING. */
+/* Sends a probe: the handshake of a new connection if there is none, else a heartbeat. */
 static void store_probe(struct store *store, int64_t now_us)
 {
     if (!link_is_open(store->link))
         (void)store_connect(store, now_us); /* a failure is counted by the breaker */
-    else if (!link_ping(store->link, now_us))
+    else if (!link_heartbeat(store->link, now_us))
         store_disconnect(store, now_us, LINK_BROKEN);
     store_flush(store, now_us);
 }
@@ -431,8 +470,9 @@ static int64_t store_time_left_us(const struct store *store, int64_t now_us)
 
 /* Applies the time limits, each on its own: of the pipelines, of a stall, which opens the circuit
  * but leaves the connection alone, and of the connection. Replies that have arrived are read first:
- * this process may have been too busy to read them in time. The PING that a stall causes is queued
- * behind all commands that wait, so its reply closes the circuit as soon as Redis is back. */
+ * this process may have been too busy to read them in time. The heartbeat that a stall causes is
+ * queued behind all commands that wait, so its reply closes the circuit as soon as Redis is back.
+ */
 static void store_check_time_limits(struct store *store, int64_t now_us)
 {
     if (store_time_left_us(store, now_us) > 0)
@@ -447,23 +487,25 @@ static void store_check_time_limits(struct store *store, int64_t now_us)
     }
 }
 
-/* A connection is idle when no reply is outstanding and neither a reply nor a heartbeat was within
- * the last second. After a probe the next call is due before the probe can time out. */
+/* The heartbeat is sent while other commands are outstanding, too: a server that has become a
+ * replica still replies to reads. After a probe the next call is due when the probe times out.
+ */
 int64_t store_tick(struct store *store, int64_t now_us)
 {
     int64_t next_us;
-    bool idle;
+    bool due;
 
     store_check_time_limits(store, now_us);
-    next_us = min_us(store_time_left_us(store, now_us), HEARTBEAT_US);
-    idle = store->breaker.state == BREAKER_CLOSED && link_sent_count(store->link) == 0 &&
-           now_us - link_last_reply_us(store->link) >= HEARTBEAT_US &&
-           now_us - store->last_heartbeat_us >= HEARTBEAT_US;
-    if (idle)
+    due =
+        store->breaker.state == BREAKER_CLOSED && now_us - store->last_heartbeat_us >= HEARTBEAT_US;
+    if (due)
         store->last_heartbeat_us = now_us;
-    if (idle || breaker_probe_due(&store->breaker, now_us)) {
+    next_us = min_us(store_time_left_us(store, now_us), HEARTBEAT_US);
+    if (store->breaker.state == BREAKER_CLOSED)
+        next_us = min_us(next_us, store->last_heartbeat_us + HEARTBEAT_US - now_us);
+    if (due || breaker_probe_due(&store->breaker, now_us)) {
         store_probe(store, now_us);
-        next_us = min_us(next_us, store->config->store_connect_timeout_ms * INT64_C(1000));
+        next_us = min_us(next_us, store_time_left_us(store, now_us));
     }
     if (store->breaker.state == BREAKER_OPEN)
         next_us = min_us(next_us, store->breaker.probe_at_us - now_us);
@@ -504,6 +546,17 @@ enum store_state store_circuit(const struct store *store, uint64_t *ret_failures
 bool store_connected(const struct store *store)
 {
     return link_is_open(store->link);
+}
+
+const char *store_wrong_server_error(const struct store *store)
+{
+    return link_wrong_server_error(store->link);
+}
+
+bool store_has_master(const struct store *store)
+{
+    return store->breaker.state == BREAKER_CLOSED && link_is_open(store->link) &&
+           !link_in_handshake(store->link) && !link_is_wrong_server(store->link);
 }
 
 /* Only the oldest command is looked at, because it has waited longest. */

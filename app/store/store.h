@@ -12,7 +12,9 @@
  * wait, until Redis has caught up. A connection that is silent for three times as long, or breaks,
  * is closed. A pipeline that only reads and that a broken connection lost is sent once more on a
  * new connection, within its limit; one with writes, which may or may not have been executed,
- * becomes PIPELINE_FAILED. While there is no connection a probe is sent at intervals to find out
+ * becomes PIPELINE_FAILED. A server that is no master (hazards X1) is left, since a new connection
+ * may lead to another one; pipelines that it refused, and reads, are sent once to the next server.
+ * While there is no connection a probe is sent at intervals to find out
  * whether Redis is back. */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -67,9 +69,9 @@ bool store_wants_write(const struct store *store); /* bytes are left to write */
 /* Writes pending commands and reads replies. To be called when the descriptor is readable, or is
  * writable while store_wants_write() is true. */
 void store_on_ready(struct store *store, int64_t now_us);
-/* Checks time limits, sends a heartbeat (PING) on an idle connection, and sends the breaker's
- * probes. Returns the microseconds after which it must be called again; 0 when store_next_done()
- * has pipelines to return. */
+/* Checks time limits, sends the heartbeat (ROLE) each second, and sends the breaker's probes.
+ * Returns the microseconds after which it must be called again; 0 when store_next_done() has
+ * pipelines to return. */
 int64_t store_tick(struct store *store, int64_t now_us);
 /* Returns the next pipeline that is complete or failed; NULL: none. The caller owns it again. */
 struct pipeline *store_next_done(struct store *store);
@@ -79,13 +81,20 @@ struct pipeline *store_next_done(struct store *store);
 enum store_state store_circuit(const struct store *store, uint64_t *ret_failures,
                                int64_t *ret_opened_at_ms);
 bool store_connected(const struct store *store);
+/* Whether the present connection leads to a server that has said, a second ago or later, that it is
+ * a master. */
+bool store_has_master(const struct store *store);
 /* Whether Redis replies. False while the circuit is not closed, and while the oldest command
- * without a reply has waited for more than a second. Since an idle connection gets a PING every
- * second, a Redis that hangs is noticed within about two seconds even when no request uses it. */
+ * without a reply has waited for more than a second. Since every connection gets a heartbeat
+ * each second, a Redis that hangs is noticed within about two seconds even when no request uses it.
+ */
 bool store_responsive(const struct store *store, int64_t now_us);
 size_t store_sent_count(const struct store *store); /* number of commands without a reply */
 /* Why the latest connection failed or ended; "": none did. */
 const char *store_last_error(const struct store *store);
+/* The same if it was because the server is no master or is loading its data, else NULL. The text
+ * names no host or user. */
+const char *store_wrong_server_error(const struct store *store);
 /* Returns the counts and resets them. */
 void store_consume_counts(struct store *store, struct store_counts *ret);
 

@@ -14,7 +14,7 @@ from harness.model import scores
 from harness.wait import wait_for
 
 # Of the connection, and of the audit log, which is written behind the answer.
-ASIDE = (b"PING", b"\r\nTIME\r\n", b"SCRIPT", b"schema", b":audit", b":pseudonym")
+ASIDE = (b"ROLE", b"\r\nTIME\r\n", b"SCRIPT", b"schema", b":audit", b":pseudonym")
 RUNNING = re.compile(r"running (\w{64}) (\w+) (\d+) (\w+)")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 REPORT = re.compile(
-    r"^.*(?:(?:Address|Leak|UndefinedBehavior)Sanitizer|runtime error:).*$", re.MULTILINE
+    r"^.*(?:(?:Address|Leak|UndefinedBehavior)Sanitizer|runtime error:|loop guard:).*$", re.MULTILINE
 )
 
 
@@ -37,7 +37,7 @@ def sanitizer_options(**more):
 
 
 def assert_no_report(log):
-    """No sanitizer has had anything to say in this log."""
+    """No sanitizer, and not the guard of the event loop, has had anything to say in this log."""
     if log.exists():
         text = log.read_text(errors="replace")
         found = REPORT.search(text)

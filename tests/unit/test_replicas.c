@@ -61,10 +61,27 @@ static bool nothing_done(void)
     return replicas_next_done(replicas, now_us) == NULL;
 }
 
-/* A connection whose handshake is over. */
+/* Accepts a connection and completes its handshake. */
+static void accept_connection(void)
+{
+    char name[FAKE_NAME] = "";
+
+    CU_ASSERT_TRUE_FATAL(fake_redis_accept(&redis));
+    while (fake_redis_hear(&redis, name) && strcmp(name, "SET") != 0) {
+        if (strcmp(name, "GET") == 0)
+            fake_redis_say(&redis, "$-1\r\n");
+        else if (strcmp(name, "ROLE") == 0)
+            fake_redis_say(&redis, "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n");
+        else
+            fake_redis_say(&redis, "+OK\r\n");
+    }
+    store_on_ready(replicas_store(replicas), now_us);
+    tick();
+}
+
 static void set_up(void)
 {
-    char error[200] = "", name[FAKE_NAME] = "";
+    char error[200] = "";
 
     CU_ASSERT_TRUE_FATAL(fake_redis_open(&redis));
     (void)snprintf(url, sizeof(url), "unix://%s", redis.path);
@@ -82,11 +99,7 @@ static void set_up(void)
     CU_ASSERT_PTR_NOT_NULL_FATAL(arena);
     CU_ASSERT_PTR_NOT_NULL_FATAL(replicas);
     tick();
-    CU_ASSERT_TRUE_FATAL(fake_redis_accept(&redis));
-    while (fake_redis_hear(&redis, name))
-        fake_redis_say(&redis, strcmp(name, "GET") == 0 ? "$-1\r\n" : "+OK\r\n");
-    store_on_ready(replicas_store(replicas), now_us);
-    tick();
+    accept_connection();
 }
 
 static void tear_down(void)
@@ -128,12 +141,28 @@ static void too_few_replicas_are_asked_again_until_the_limit(void)
     CU_ASSERT_TRUE(done(1, PIPELINE_COMPLETE) && nothing_done());
 }
 
-/* The write before WAIT fails on a server that has become a replica, whatever WAIT says. */
-static void a_refused_write_confirms_nothing(void)
+/* A server that has become a replica refuses the write before WAIT: what that WAIT says is not
+ * used, and the next server is asked. */
+static void a_server_that_has_become_a_replica_confirms_nothing(void)
 {
     wait_with(0);
     CU_ASSERT_TRUE(hears("SET") && hears("WAIT"));
     say("-READONLY You can't write against a read only replica.\r\n:2\r\n");
+    CU_ASSERT_TRUE(nothing_done());
+    now_us += ROUND_US / 2; /* after a pause */
+    tick();
+    accept_connection();
+    CU_ASSERT_TRUE(hears("WAIT"));
+    say("+OK\r\n:2\r\n");
+    CU_ASSERT_TRUE(done(0, PIPELINE_COMPLETE) && nothing_done());
+}
+
+/* The write before WAIT fails, whatever WAIT says. */
+static void a_refused_write_confirms_nothing(void)
+{
+    wait_with(0);
+    CU_ASSERT_TRUE(hears("SET") && hears("WAIT"));
+    say("-OOM command not allowed when used memory > 'maxmemory'.\r\n:2\r\n");
     CU_ASSERT_TRUE(nothing_done());
     tick();
     CU_ASSERT_TRUE(hears_nothing()); /* after a pause */
@@ -154,5 +183,6 @@ void replicas_tests(void)
 
     TEST(one_wait_serves_all_that_came_before_it);
     TEST(too_few_replicas_are_asked_again_until_the_limit);
+    TEST(a_server_that_has_become_a_replica_confirms_nothing);
     TEST(a_refused_write_confirms_nothing);
 }

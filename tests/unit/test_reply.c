@@ -93,15 +93,15 @@ static void each_error_of_redis_has_its_class(void)
         enum reply_error error;
         int status;
     } rows[] = {
-        {"-LOADING Redis is loading the dataset in memory\r\n", REPLY_STORE_UNAVAILABLE, 503},
-        {"-MASTERDOWN Link with MASTER is down\r\n", REPLY_STORE_UNAVAILABLE, 503},
+        {"-LOADING Redis is loading the dataset in memory\r\n", REPLY_WRONG_SERVER, 503},
+        {"-MASTERDOWN Link with MASTER is down\r\n", REPLY_WRONG_SERVER, 503},
         {"-BUSY Redis is busy running a script\r\n", REPLY_STORE_UNAVAILABLE, 503},
         {"-CLUSTERDOWN The cluster is down\r\n", REPLY_STORE_UNAVAILABLE, 503},
         {"-TRYAGAIN Multiple keys request during rehashing of slot\r\n", REPLY_WRITES_REFUSED, 503},
         {"-OOM command not allowed when used memory > 'maxmemory'.\r\n", REPLY_WRITES_REFUSED, 503},
         {"-ERR Error running script: OOM command not allowed\r\n", REPLY_WRITES_REFUSED, 503},
         {"-MISCONF Redis is configured to save RDB snapshots\r\n", REPLY_WRITES_REFUSED, 503},
-        {"-READONLY You can't write against a read only replica.\r\n", REPLY_WRITES_REFUSED, 503},
+        {"-READONLY You can't write against a read only replica.\r\n", REPLY_WRONG_SERVER, 503},
         {"-NOREPLICAS Not enough good replicas to write.\r\n", REPLY_WRITES_REFUSED, 503},
         {"-UNBLOCKED force unblock from blocking operation\r\n", REPLY_WRITES_REFUSED, 503},
         {"-NOAUTH Authentication required.\r\n", REPLY_NOT_AUTHENTICATED, 503},

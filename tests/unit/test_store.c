@@ -68,26 +68,32 @@ static bool hears_nothing(void)
 /* The reply to GET schema: nil, as from an empty Redis. */
 static const char *schema_reply = "$-1\r\n";
 
+static const char master[] = "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n";
+static const char replica[] =
+    "*5\r\n$5\r\nslave\r\n$9\r\n127.0.0.1\r\n:6379\r\n$9\r\nconnected\r\n:0\r\n";
+
 static const char *reply_to(const char *name)
 {
+    if (strcmp(name, "ROLE") == 0)
+        return master;
     return strcmp(name, "GET") == 0 ? schema_reply : "+OK\r\n";
 }
 
-/* Accepts a connection and replies to its handshake; `pong` is the reply to PING. */
-static void accept_handshake_with(const char *pong)
+/* Accepts a connection and replies to its handshake; `role` is the reply to ROLE. */
+static void accept_handshake_with(const char *role)
 {
     char name[FAKE_NAME] = "";
 
     CU_ASSERT_TRUE_FATAL(fake_redis_accept(&redis));
-    while (fake_redis_hear(&redis, name) && strcmp(name, "PING") != 0)
+    while (fake_redis_hear(&redis, name) && strcmp(name, "ROLE") != 0)
         fake_redis_say(&redis, reply_to(name));
-    CU_ASSERT_STRING_EQUAL(name, "PING");
-    fake_redis_say(&redis, pong);
+    CU_ASSERT_STRING_EQUAL(name, "ROLE");
+    fake_redis_say(&redis, role);
 }
 
 static void accept_handshake(void)
 {
-    accept_handshake_with("+PONG\r\n");
+    accept_handshake_with(master);
     store_on_ready(store, now_us);
 }
 
@@ -239,10 +245,10 @@ static void a_late_reply_is_never_taken_for_another(void)
     CU_ASSERT_EQUAL(circuit(), STORE_OPEN_CIRCUIT);
     arena_reset(arena); /* its owner may forget a failed pipeline at once */
     CU_ASSERT_EQUAL(store_fd(store), fd);
-    CU_ASSERT_TRUE(hears("A") && hears("PING") && hears_nothing());
+    CU_ASSERT_TRUE(hears("A") && hears("ROLE") && hears_nothing());
     say("+a\r\n");
     CU_ASSERT_EQUAL(circuit(), STORE_OPEN_CIRCUIT);
-    say("+PONG\r\n");
+    say(master);
     CU_ASSERT_EQUAL(circuit(), STORE_CLOSED_CIRCUIT);
     add_and_submit(&next, COMMAND_READ, "B");
     CU_ASSERT_TRUE(nothing_done());
@@ -287,8 +293,9 @@ static void a_script_whose_owner_has_given_up_is_not_sent_again(void)
     now_us += ROUND_US;
     (void)store_tick(store, now_us);
     CU_ASSERT_TRUE(done(&pipeline, PIPELINE_FAILED));
-    CU_ASSERT_TRUE(hears("EVALSHA") && hears("PING"));
-    say("-NOSCRIPT No matching script.\r\n+PONG\r\n");
+    CU_ASSERT_TRUE(hears("EVALSHA") && hears("ROLE"));
+    say("-NOSCRIPT No matching script.\r\n");
+    say(master);
     CU_ASSERT_TRUE(hears_nothing());
     CU_ASSERT_EQUAL(circuit(), STORE_CLOSED_CIRCUIT);
 }
@@ -334,7 +341,7 @@ static void a_slow_connection_is_not_closed(void)
         say("+a\r\n");
         CU_ASSERT_TRUE(store_connected(store));
     }
-    say("+PONG\r\n");
+    say(master);
     CU_ASSERT_EQUAL(circuit(), STORE_CLOSED_CIRCUIT);
 }
 
@@ -567,7 +574,8 @@ static void the_store_is_responsive_until_it_stalls(void)
     CU_ASSERT_TRUE(done(&pipeline, PIPELINE_FAILED));
     CU_ASSERT_EQUAL(circuit(), STORE_OPEN_CIRCUIT);
     CU_ASSERT_FALSE(store_responsive(store, now_us));
-    say("+a\r\n+PONG\r\n");
+    say("+a\r\n");
+    say(master);
     CU_ASSERT_TRUE(store_responsive(store, now_us));
 }
 
@@ -663,9 +671,8 @@ static void other_errors_do_not_open_the_circuit(void)
         enum store_state state;
     } rows[] = {
         {"-OOM command not allowed\r\n", STORE_CLOSED_CIRCUIT},
-        {"-READONLY You can't write against a read only replica.\r\n", STORE_CLOSED_CIRCUIT},
         {"-WRONGTYPE Operation\r\n", STORE_CLOSED_CIRCUIT},
-        {"-MASTERDOWN Link with MASTER is down\r\n", STORE_OPEN_CIRCUIT},
+        {"-BUSY Redis is busy running a script\r\n", STORE_OPEN_CIRCUIT},
     };
 
     connect_store();
@@ -679,6 +686,144 @@ static void other_errors_do_not_open_the_circuit(void)
         }
         CU_ASSERT_EQUAL(circuit(), rows[i].state);
     }
+}
+
+/* ---- a server that is no master (hazards X1) ---- */
+
+#define READONLY "-READONLY You can't write against a read only replica.\r\n"
+
+/* The store has left the server: it opens a new connection, which leads to a master. */
+static void accept_next_server(void)
+{
+    CU_ASSERT_TRUE(nothing_done());
+    accept_handshake();
+}
+
+static void a_refused_write_is_sent_once_to_the_next_server(void)
+{
+    static const char *const rows[] = {READONLY, "-MASTERDOWN Link with MASTER is down\r\n",
+                                       "-LOADING Redis is loading the dataset in memory\r\n"};
+    struct pipeline pipeline;
+
+    connect_store();
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        init_pipeline(&pipeline);
+        (void)add(&pipeline, COMMAND_READ, "A");
+        (void)add(&pipeline, COMMAND_WRITE, "W");
+        submit(&pipeline);
+        say("+old\r\n");
+        CU_ASSERT_PTR_NULL(store_wrong_server_error(store));
+        say(rows[i]);
+        CU_ASSERT_PTR_NOT_NULL(store_wrong_server_error(store));
+        CU_ASSERT_FALSE(store_has_master(store));
+        accept_next_server();
+        CU_ASSERT_TRUE(store_has_master(store));
+        CU_ASSERT_PTR_NULL(store_wrong_server_error(store));
+        CU_ASSERT_TRUE(hears("A") && hears("W") && hears_nothing());
+        say("+new\r\n+w\r\n");
+        CU_ASSERT_TRUE(done(&pipeline, PIPELINE_COMPLETE) && text_is(pipeline.first, "new"));
+        CU_ASSERT_EQUAL(circuit(), STORE_CLOSED_CIRCUIT);
+    }
+}
+
+static void a_write_refused_twice_fails(void)
+{
+    struct pipeline pipeline;
+
+    connect_store();
+    add_and_submit(&pipeline, COMMAND_WRITE, "W");
+    say(READONLY);
+    accept_next_server();
+    say(READONLY);
+    CU_ASSERT_TRUE(done(&pipeline, PIPELINE_FAILED));
+    CU_ASSERT_FALSE(fake_redis_accept(&redis));
+}
+
+/* The first write was made before the server became a replica, or the second one after it became a
+ * master again. */
+static void a_partly_executed_pipeline_is_not_sent_again(void)
+{
+    static const char *const rows[] = {"+w\r\n" READONLY, READONLY "+w\r\n"};
+    struct pipeline pipeline;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        connect_store();
+        init_pipeline(&pipeline);
+        (void)add(&pipeline, COMMAND_WRITE, "V");
+        (void)add(&pipeline, COMMAND_WRITE, "W");
+        submit(&pipeline);
+        say(rows[i]);
+        CU_ASSERT_TRUE(done(&pipeline, PIPELINE_FAILED) && nothing_done());
+        CU_ASSERT_PTR_NULL(pipeline.first->reply);
+        now_us += SECOND_US;
+    }
+}
+
+/* What a replica said after it had shown its role is not used: it may be old. */
+static void all_that_was_outstanding_goes_to_the_next_server(void)
+{
+    struct pipeline refused, other, read, later;
+
+    connect_store();
+    add_and_submit(&refused, COMMAND_WRITE, "V");
+    add_and_submit(&other, COMMAND_WRITE, "W");
+    add_and_submit(&read, COMMAND_READ, "A");
+    say(READONLY);
+    CU_ASSERT_TRUE(nothing_done());
+    add_and_submit(&later, COMMAND_READ, "B");
+    CU_ASSERT_TRUE(hears("V") && hears("W") && hears("A") && hears_nothing());
+    say(READONLY "+old\r\n");
+    accept_next_server();
+    CU_ASSERT_TRUE(hears("B") && hears("A") && hears("V") && hears("W") && hears_nothing());
+    say("+1\r\n+2\r\n+3\r\n+4\r\n");
+    for (int i = 0; i < 4; i++)
+        CU_ASSERT_EQUAL(store_next_done(store)->status, PIPELINE_COMPLETE);
+    CU_ASSERT_FALSE(text_is(read.first, "old"));
+}
+
+static void a_replica_is_not_used(void)
+{
+    struct pipeline write, read;
+
+    add_and_submit(&write, COMMAND_WRITE, "W");
+    add_and_submit(&read, COMMAND_READ, "A");
+    accept_handshake_with(replica);
+    say("+old\r\n");
+    CU_ASSERT_TRUE(done(&write, PIPELINE_FAILED) && nothing_done());
+    CU_ASSERT_PTR_NOT_NULL(strstr(store_wrong_server_error(store), "replica"));
+    CU_ASSERT_FALSE(store_has_master(store));
+    accept_handshake();
+    say("+new\r\n");
+    CU_ASSERT_TRUE(done(&read, PIPELINE_COMPLETE) && text_is(read.first, "new"));
+    CU_ASSERT_TRUE(store_has_master(store));
+}
+
+/* Reads alone never meet an error on a replica; under load a connection is never idle. */
+static void the_role_is_checked_each_second_under_load(void)
+{
+    struct pipeline pipeline;
+
+    connect_store();
+    for (int i = 0; i < 9; i++) {
+        now_us += SECOND_US / 10;
+        add_and_submit(&pipeline, COMMAND_READ, "A");
+        CU_ASSERT_TRUE(hears("A") && hears_nothing());
+        (void)store_tick(store, now_us);
+        say("+a\r\n");
+        CU_ASSERT_TRUE(done(&pipeline, PIPELINE_COMPLETE));
+    }
+    now_us += SECOND_US / 10;
+    add_and_submit(&pipeline, COMMAND_READ, "A");
+    (void)store_tick(store, now_us);
+    CU_ASSERT_TRUE(hears("A") && hears("ROLE") && hears_nothing());
+    say("+a\r\n");
+    CU_ASSERT_TRUE(done(&pipeline, PIPELINE_COMPLETE));
+    add_and_submit(&pipeline, COMMAND_READ, "B");
+    say(replica);
+    say("+old\r\n");
+    accept_next_server();
+    say("+new\r\n");
+    CU_ASSERT_TRUE(done(&pipeline, PIPELINE_COMPLETE) && text_is(pipeline.first, "new"));
 }
 
 /* ---- connections ---- */
@@ -698,7 +843,7 @@ static void a_new_connection_starts_with_the_handshake(void)
     CU_ASSERT_TRUE(hears("AUTH"));
     for (size_t i = 0; i < scripts; i++)
         CU_ASSERT_TRUE(fake_redis_hear(&redis, name) && strcmp(name, "SCRIPT") == 0);
-    CU_ASSERT_TRUE(hears("TIME") && hears("GET") && hears("PING") && hears("A") && hears_nothing());
+    CU_ASSERT_TRUE(hears("TIME") && hears("GET") && hears("ROLE") && hears("A") && hears_nothing());
 }
 
 static void a_store_of_a_later_schema_is_not_used(void)
@@ -748,10 +893,10 @@ static void a_writer_writes_the_schema_on_each_connection(void)
         CU_ASSERT_TRUE_FATAL(fake_redis_hear(&redis, name));
     } while (strcmp(name, "SCRIPT") == 0);
     CU_ASSERT_STRING_EQUAL(name, "TIME");
-    CU_ASSERT_TRUE(hears("EVALSHA") && hears("PING") && hears_nothing());
+    CU_ASSERT_TRUE(hears("EVALSHA") && hears("ROLE") && hears_nothing());
 }
 
-static void an_idle_connection_is_pinged_each_second(void)
+static void an_idle_connection_gets_a_heartbeat_each_second(void)
 {
     struct pipeline pipeline;
 
@@ -759,11 +904,11 @@ static void an_idle_connection_is_pinged_each_second(void)
     CU_ASSERT_TRUE(store_tick(store, now_us) <= SECOND_US);
     now_us += SECOND_US;
     (void)store_tick(store, now_us);
-    CU_ASSERT_TRUE(hears("PING") && hears_nothing());
-    say("+PONG\r\n");
+    CU_ASSERT_TRUE(hears("ROLE") && hears_nothing());
+    say(master);
     now_us += SECOND_US;
     (void)store_tick(store, now_us);
-    CU_ASSERT_TRUE(hears("PING"));
+    CU_ASSERT_TRUE(hears("ROLE"));
     now_us += ROUND_US; /* without a reply */
     (void)store_tick(store, now_us);
     CU_ASSERT_EQUAL(circuit(), STORE_OPEN_CIRCUIT);
@@ -782,7 +927,7 @@ static void an_idle_store_needs_few_ticks(void)
 
         CU_ASSERT_TRUE_FATAL(next_us > 0);
         while (!hears_nothing())
-            say("+PONG\r\n");
+            say(master);
         now_us += next_us;
     }
     CU_ASSERT_TRUE(ticks <= 25);
@@ -1027,10 +1172,16 @@ void store_tests(void)
     TEST(a_probe_without_reply_opens_the_circuit_again);
     TEST(a_redis_that_is_loading_opens_the_circuit);
     TEST(other_errors_do_not_open_the_circuit);
+    TEST(a_refused_write_is_sent_once_to_the_next_server);
+    TEST(a_write_refused_twice_fails);
+    TEST(a_partly_executed_pipeline_is_not_sent_again);
+    TEST(all_that_was_outstanding_goes_to_the_next_server);
+    TEST(a_replica_is_not_used);
+    TEST(the_role_is_checked_each_second_under_load);
     TEST(a_new_connection_starts_with_the_handshake);
     TEST(a_store_of_a_later_schema_is_not_used);
     TEST(a_writer_writes_the_schema_on_each_connection);
-    TEST(an_idle_connection_is_pinged_each_second);
+    TEST(an_idle_connection_gets_a_heartbeat_each_second);
     TEST(an_idle_store_needs_few_ticks);
     TEST(a_store_that_is_away_is_probed_at_intervals);
     TEST(a_pipeline_out_of_memory_is_not_sent);
