@@ -171,7 +171,7 @@ bool idempotency_on_replies(struct exchange *x)
 
 /* True when the request ends with an error of the server after its handler may have written: the
  * change may have been made. Other errors are refusals, before which nothing was written. */
-static bool idempotency_change_in_doubt(const struct exchange *x)
+static bool idempotency_outcome_unknown(const struct exchange *x)
 {
     return x->round_trips > 1 &&
            (x->problem.code == PROBLEM_NONE || problem_status(x->problem.code) >= 500);
@@ -195,7 +195,7 @@ bool idempotency_queue_finish(struct exchange *x)
                                          .student = exchange_subject(x),
                                          .location = idempotency_location(&x->response),
                                          .body = buf_view(&x->response.body)});
-    else if (idempotency_change_in_doubt(x))
+    else if (idempotency_outcome_unknown(x))
         idempotency_cmd_end(&x->pipeline, i->key, i->owner);
     else
         idempotency_cmd_release(&x->pipeline, i->key, i->owner);
