@@ -10,6 +10,7 @@
 #include "app/base/ids.h"
 #include "app/store/idempotency.h"
 #include "app/store/lease.h"
+#include "app/store/reply.h"
 
 /* A request owns its key as long as a lease of a request lasts (store/lease.h). Nearly all requests
  * have ended long before, and a repetition of one whose process died need not wait longer. A
@@ -22,9 +23,10 @@ enum {
 };
 
 struct idempotency {
-    struct command *acquire; /* the command that acquires the key's record */
-    struct str key;          /* Redis key of that record */
-    struct str marker;       /* id that the change stores when it is made; empty until acquired */
+    struct command *acquire;      /* the command that acquires the key's record */
+    struct command *registration; /* lists the record for an erasure; NULL: about no student */
+    struct str key;               /* Redis key of that record */
+    struct str marker; /* id that the change stores when it is made; empty until acquired */
     struct str
         digest; /* SHA-256 of the body, in hex; the same key with another body is a conflict */
     struct str owner; /* random token of this request, in hex */
@@ -108,7 +110,7 @@ bool idempotency_queue_acquire(struct exchange *x)
     running_ms = LEASE_REQUEST_MS + x->engine->config.store_round_timeout_ms;
     i->acquire = idempotency_cmd_acquire(&x->pipeline, i->key, i->digest, i->owner, running_ms);
     if (exchange_subject(x).n > 0) /* so that the student's erasure deletes this record too */
-        idempotency_cmd_register(&x->pipeline, exchange_subject(x), i->key);
+        i->registration = idempotency_cmd_register(&x->pipeline, exchange_subject(x), i->key);
     return true;
 }
 
@@ -148,6 +150,7 @@ bool idempotency_on_replies(struct exchange *x)
 {
     struct idempotency *i = x->idempotency;
     struct idempotency_record record;
+    int64_t unused_listed;
 
     if (!i || x->round_trips != 1)
         return true;
@@ -155,6 +158,8 @@ bool idempotency_on_replies(struct exchange *x)
     if (!idempotency_parse_acquire(i->acquire, i->owner, &record, &x->problem))
         return false;
     i->is_owner = record.state == IDEMPOTENCY_ACQUIRED;
+    if (i->registration && !reply_expect_int(i->registration->reply, &unused_listed, &x->problem))
+        return false;
     if (i->is_owner)
         i->marker = arena_printf(x->arena, "idempotency:%.*s", STR_ARG(record.effect));
     if (i->is_owner || x->problem.code != PROBLEM_NONE)

@@ -284,6 +284,18 @@ def test_a_key_whose_record_has_expired_is_a_new_request(pool, redis_server, stu
     assert calculate(pool, student, "nightly", value).headers["Idempotency-Replayed"] == "true"
 
 
+def test_no_answer_is_kept_that_an_erasure_would_not_find(pool, redis_server, student):
+    """The record and its entry in the student's list are two steps: without the second there is no first."""
+    redis = redis_server.client()
+    assert calculate(pool, student, fresh_id("key")).status == 200
+    [listed] = redis.scan_iter(f"*:student:{student}:idempotency")
+    redis.set(listed, "of another type")
+    before = set(redis.scan_iter("idempotency:*"))
+    assert calculate(pool, student, fresh_id("key"), 0.9).status == 500
+    assert set(redis.scan_iter("idempotency:*")) == before
+    assert pool.query(student).json["mastery_score"] == 0.5
+
+
 # Batches
 
 
