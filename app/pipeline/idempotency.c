@@ -160,8 +160,11 @@ bool idempotency_on_replies(struct exchange *x)
     i->is_owner = record.state == IDEMPOTENCY_ACQUIRED;
     if (i->registration && !reply_expect_int(i->registration->reply, &unused_listed, &x->problem))
         return false;
-    if (i->is_owner)
+    if (i->is_owner) {
         i->marker = arena_printf(x->arena, "idempotency:%.*s", STR_ARG(record.effect));
+        if (!i->marker.p) /* without it a repetition would make the change again */
+            problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
+    }
     if (i->is_owner || x->problem.code != PROBLEM_NONE)
         return i->is_owner;
     if (!str_equal(record.digest, i->digest))
