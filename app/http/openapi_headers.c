@@ -42,11 +42,11 @@ static const struct header headers[] = {
     REQUEST(ROUTE_IDEMPOTENT, "Idempotency-Key", RULE_TEXT, .min = 1, .max = 128, .description =
         "Printable ASCII, chosen by the client. The first successful response with this key is "
         "stored for 24 hours and replayed byte for byte, with Idempotency-Replayed, to the same "
-        "caller on the same route: nothing is done twice. Errors (also 429 and 5xx) are not stored: "
-        "the request can be repeated with the same key, after 5xx with the same body only. 409 with "
-        "Retry-After while the first request is in progress, 409 without it for another body with "
-        "the same key. /process: used by intents that calculate from components or submit a "
-        "batch"),
+        "caller on the same route: nothing is done twice. Errors (also 429 and 5xx) are not "
+        "stored: the request can be repeated with the same key, after 5xx only with the same body. "
+        "409 with Retry-After while the first request is in progress, 409 without it for another "
+        "body with the same key. /process: used by intents that calculate from components or "
+        "submit a batch"),
     REQUEST(ROUTE_XAPI, "X-Experience-API-Version", RULE_TEXT, .required = true,
         .description = "1.0 or 1.0.x"),
 
@@ -75,8 +75,8 @@ static const struct header headers[] = {
     RESPONSE(0, ON(415), "Accept", RULE_TEXT, .description = "The accepted media type"),
     {OF_RESPONSE, 0, ON(409), {.name = "Retry-After", .type = RULE_INT, .min = 1,
         .max = (double)INFINITY, .description =
-        "Seconds to wait before repeating the request: another one with the same Idempotency-Key, or "
-        "for the same cohort, is in progress. Absent for conflicts that do not pass"},
+        "Seconds to wait before repeating the request: another one with the same Idempotency-Key, "
+        "or for the same cohort, is in progress. Absent for conflicts that do not pass"},
      .component = "Retry-After-Conflict"},
     RESPONSE(0, ON(429, 503), "Retry-After", RULE_INT, .min = 1, .max = (double)INFINITY,
         .required = true, .description =

@@ -10,6 +10,7 @@
 #include "app/base/ids.h"
 #include "app/store/idempotency.h"
 #include "app/store/lease.h"
+#include "app/store/reply.h"
 
 /* A request owns its key as long as a lease of a request lasts (store/lease.h). Nearly all requests
  * have ended long before, and a repetition of one whose process died need not wait longer. A
@@ -22,9 +23,10 @@ enum {
 };
 
 struct idempotency {
-    struct command *acquire; /* the command that acquires the key's record */
-    struct str key;          /* Redis key of that record */
-    struct str marker;       /* id that the change stores when it is made; empty until acquired */
+    struct command *acquire;      /* the command that acquires the key's record */
+    struct command *registration; /* lists the record for an erasure; NULL: about no student */
+    struct str key;               /* Redis key of that record */
+    struct str marker; /* id that the change stores when it is made; empty until acquired */
     struct str
         digest; /* SHA-256 of the body, in hex; the same key with another body is a conflict */
     struct str owner; /* random token of this request, in hex */
@@ -108,7 +110,7 @@ bool idempotency_queue_acquire(struct exchange *x)
     running_ms = LEASE_REQUEST_MS + x->engine->config.store_round_timeout_ms;
     i->acquire = idempotency_cmd_acquire(&x->pipeline, i->key, i->digest, i->owner, running_ms);
     if (exchange_subject(x).n > 0) /* so that the student's erasure deletes this record too */
-        idempotency_cmd_register(&x->pipeline, exchange_subject(x), i->key);
+        i->registration = idempotency_cmd_register(&x->pipeline, exchange_subject(x), i->key);
     return true;
 }
 
@@ -148,6 +150,7 @@ bool idempotency_on_replies(struct exchange *x)
 {
     struct idempotency *i = x->idempotency;
     struct idempotency_record record;
+    int64_t unused_listed;
 
     if (!i || x->round_trips != 1)
         return true;
@@ -155,8 +158,13 @@ bool idempotency_on_replies(struct exchange *x)
     if (!idempotency_parse_acquire(i->acquire, i->owner, &record, &x->problem))
         return false;
     i->is_owner = record.state == IDEMPOTENCY_ACQUIRED;
-    if (i->is_owner)
+    if (i->registration && !reply_expect_int(i->registration->reply, &unused_listed, &x->problem))
+        return false;
+    if (i->is_owner) {
         i->marker = arena_printf(x->arena, "idempotency:%.*s", STR_ARG(record.effect));
+        if (!i->marker.p) /* without it a repetition would make the change again */
+            problem_set(&x->problem, PROBLEM_INTERNAL_ERROR, NULL);
+    }
     if (i->is_owner || x->problem.code != PROBLEM_NONE)
         return i->is_owner;
     if (!str_equal(record.digest, i->digest))
@@ -171,7 +179,7 @@ bool idempotency_on_replies(struct exchange *x)
 
 /* True when the request ends with an error of the server after its handler may have written: the
  * change may have been made. Other errors are refusals, before which nothing was written. */
-static bool idempotency_change_in_doubt(const struct exchange *x)
+static bool idempotency_outcome_unknown(const struct exchange *x)
 {
     return x->round_trips > 1 &&
            (x->problem.code == PROBLEM_NONE || problem_status(x->problem.code) >= 500);
@@ -195,7 +203,7 @@ bool idempotency_queue_finish(struct exchange *x)
                                          .student = exchange_subject(x),
                                          .location = idempotency_location(&x->response),
                                          .body = buf_view(&x->response.body)});
-    else if (idempotency_change_in_doubt(x))
+    else if (idempotency_outcome_unknown(x))
         idempotency_cmd_end(&x->pipeline, i->key, i->owner);
     else
         idempotency_cmd_release(&x->pipeline, i->key, i->owner);

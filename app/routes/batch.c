@@ -210,7 +210,8 @@ static enum step submit_end(struct exchange *x, struct submit_state *s)
 
 /* Handler of batch-submit. Its round trips: acquire the Idempotency-Key, whose record has the id of
  * the batch (nothing without a key); create the batch; end the creation. Then it responds with 202
- * and the batch's Location, whatever became of the last round trip: the worker would repeat it. */
+ * and the batch's Location, also when the last round trip has failed: the worker then repeats it.
+ */
 static enum step batch_submit(struct exchange *x)
 {
     struct submit_state *s = x->state;

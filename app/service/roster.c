@@ -203,7 +203,7 @@ static bool roster_queue_phase(struct roster_change *change, struct pipeline *pi
     return true;
 }
 
-/* Ends the change with the problem. If all replies have come, no write can be under way any more:
+/* Ends the change with the problem. If all replies have come, no write can arrive later:
  * the lease is released first. Otherwise it ends by itself, when Redis refuses such a write. */
 static enum step roster_fail(struct roster_change *change, struct pipeline *pipeline,
                              struct problem *p)

@@ -30,9 +30,10 @@ struct command *idempotency_cmd_acquire(struct pipeline *pipeline, struct str ke
  * of them. */
 enum { IDEMPOTENCY_RUN_MAX_MS = 600000 };
 
-void idempotency_cmd_register(struct pipeline *pipeline, struct str student, struct str key)
+struct command *idempotency_cmd_register(struct pipeline *pipeline, struct str student,
+                                         struct str key)
 {
-    (void)pipeline_add_script(
+    return pipeline_add_script(
         pipeline, &script_idempotency_register, 2, 4,
         (struct str[]){key_student(pipeline->arena, student, STUDENT_KEY_IDEMPOTENCY),
                        key_student(pipeline->arena, student, STUDENT_KEY_ERASED), key,

@@ -41,8 +41,9 @@ struct str idempotency_key(struct arena *arena, const char *role, struct str use
 struct command *idempotency_cmd_acquire(struct pipeline *pipeline, struct str key,
                                         struct str digest, struct str owner, int64_t running_ms);
 /* Adds the record to the student's list of idempotency records, so that an erasure of the student
- * finds it. */
-void idempotency_cmd_register(struct pipeline *pipeline, struct str student, struct str key);
+ * finds it. The reply is a number; after an error no response may be stored. */
+struct command *idempotency_cmd_register(struct pipeline *pipeline, struct str student,
+                                         struct str key);
 /* Parses the reply to idempotency_cmd_acquire. owner: as there. Texts point into the reply. */
 bool idempotency_parse_acquire(const struct command *command, struct str owner,
                                struct idempotency_record *ret, struct problem *p);

@@ -11,9 +11,9 @@
  * - Writes in other slots carry the time until which the holder may write, and Redis refuses them
  *   afterwards by its own clock (lease_cmd_write).
  *
- * The holder renews the lease with each round trip and releases it when no write of it can be
- * under way any more. After a round trip without replies such a write can, so the lease then
- * ends by itself: it must be short. */
+ * The holder renews the lease with each round trip, and releases it when all replies to its writes
+ * have come. A write without a reply may still arrive in Redis later, so the lease then ends by
+ * itself: it must be short. */
 #ifndef STORE_LEASE_H
 #define STORE_LEASE_H
 

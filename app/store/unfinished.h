@@ -3,7 +3,7 @@
  * so that no script can do it at once: the sorted set `unfinished`, entries "KIND ID" by the time
  * of Redis at which they were added. Who begins adds the entry with the first step, and removes it
  * with the last one. The worker finishes what stays in the list because its process died or Redis
- * was lost (worker/unfinished.c). Finishing must do no harm to what is still under way. Erasures
+ * was lost (worker/unfinished.c). Finishing must do no harm to what is still in progress. Erasures
  * have a list of their own (store/erasure.h). */
 #ifndef STORE_UNFINISHED_H
 #define STORE_UNFINISHED_H
@@ -21,7 +21,7 @@ struct command *unfinished_cmd_oldest(struct pipeline *pipeline, int64_t age_ms)
  * UNFINISHED_KINDS for an entry that this program did not write. ret_id points into the reply. */
 bool unfinished_parse_oldest(const struct command *command, enum unfinished_kind *ret_kind,
                              struct str *ret_id);
-/* Removes the entry of such a reply, whatever it says. */
+/* Removes the entry of such a reply, even one of another program. */
 void unfinished_cmd_drop(struct pipeline *pipeline, const struct command *oldest);
 
 #endif

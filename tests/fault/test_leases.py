@@ -67,6 +67,18 @@ def repeat(send, what):
     return wait_for(once, what)
 
 
+def count(cut, send):
+    """How many commands a request has that is not cut; on a machine with other load it may need several tries."""
+
+    def once():
+        cut.aim(None, None)
+        response = send()
+        assert response.status in (200, 201, 202, 503), response
+        return response.status != 503 and cut.seen
+
+    return wait_for(once, "a request that nothing cuts")
+
+
 def put_roster(pool, cohort, teacher, students):
     body = {"name": "c", "teacher_ids": [teacher], "student_ids": students}
     return pool.request("PUT", f"/api/v1/cohorts/{cohort}", json=body, token=pool.token("root", "admin"))
@@ -106,7 +118,7 @@ def submit(pool, student, key=None):
 @pytest.fixture
 def steady(start_pool):
     """A pool that nobody cuts off."""
-    return start_pool(**TIMEOUTS)
+    return start_pool()
 
 
 @pytest.fixture
@@ -121,16 +133,13 @@ def is_back(pool):
 # Rosters
 
 
-def roster_steps(pool, stand_in, student):
+def roster_steps(pool, steady, stand_in, student):
     """The number of commands of a roster change that replaces one teacher by another."""
     cohort = fresh_id("c")
-    cut = Cut(stand_in, cohort)
-    assert put_roster(pool, cohort, TEACHERS[0], [student]).status == 201
-    cut.aim(None, None)
-    assert put_roster(pool, cohort, TEACHERS[1], [student]).status == 200
-    steps = cut.seen
+    assert put_roster(steady, cohort, TEACHERS[0], [student]).status == 201
+    steps = count(Cut(stand_in, cohort), lambda: put_roster(pool, cohort, TEACHERS[1], [student]))
     assert steps >= 6, "lease, read, unlink, write, link, release"
-    delete_roster(pool, cohort)
+    delete_roster(steady, cohort)
     return steps
 
 
@@ -138,7 +147,7 @@ def test_a_change_that_sleeps_past_its_lease_changes_nothing_more(cut_pool, stea
     """Two changes of one roster, of which the first is stopped at each of its steps (hazards X10)."""
     redis = redis_server.client()
     steady.calculate(student)
-    for at in range(1, roster_steps(cut_pool, stand_in, student) + 1):
+    for at in range(1, roster_steps(cut_pool, steady, stand_in, student) + 1):
         cohort, stopped, answers = fresh_id("c"), threading.Event(), []
         cut = Cut(stand_in, cohort)
         assert put_roster(steady, cohort, TEACHERS[0], [student]).status == 201
@@ -161,7 +170,7 @@ def test_a_change_that_sleeps_past_its_lease_changes_nothing_more(cut_pool, stea
 def test_a_roster_change_that_is_cut_delays_the_next_by_its_lease(cut_pool, steady, stand_in, student, how):
     """At each step the connection ends, Redis is silent, or the process dies (hazards X8)."""
     steady.calculate(student)
-    for at in range(1, roster_steps(cut_pool, stand_in, student) + 1):
+    for at in range(1, roster_steps(cut_pool, steady, stand_in, student) + 1):
         cohort = fresh_id("c")
         cut = Cut(stand_in, cohort)
         assert put_roster(steady, cohort, TEACHERS[0], [student]).status == 201
@@ -180,7 +189,7 @@ def test_a_roster_change_that_is_cut_delays_the_next_by_its_lease(cut_pool, stea
 
 def test_a_refused_change_gives_its_lease_back(start_pool, redis_server, student):
     """All replies have come, one of them is an error: nothing can follow, and nobody has to wait."""
-    pool, cohort = start_pool(**TIMEOUTS), fresh_id("c")
+    pool, cohort = start_pool(), fresh_id("c")
     redis = redis_server.client()
     redis.set(f"teacher:{{{TEACHERS[0]}}}:cohorts", "of another type")
     assert put_roster(pool, cohort, TEACHERS[0], [student]).status == 500
@@ -196,7 +205,7 @@ def test_a_roster_change_that_was_cut_is_finished_by_the_worker(cut_pool, steady
         steady.calculate(one)
     assert steady.request("DELETE", f"/api/v1/compliance/student/{erased}", token=steady.token("root", "admin")).status == 200
     cohorts = []
-    for at in range(1, roster_steps(cut_pool, stand_in, student) + 1):
+    for at in range(1, roster_steps(cut_pool, steady, stand_in, student) + 1):
         cohort = fresh_id("c")
         cohorts.append(cohort)
         cut = Cut(stand_in, cohort)
@@ -230,13 +239,9 @@ def test_a_key_is_busy_no_longer_than_its_lease(cut_pool, stand_in, redis_server
         keys = [key for key in redis.scan_iter("batch:*:students") if redis.zscore(key, student) is not None]
         return len(keys) if make is submit else redis.hlen(next(redis.scan_iter(f"*:student:{student}:marks")))
 
-    def steps():
-        cut = Cut(stand_in, "")
-        assert make(cut_pool, fresh_id(), fresh_id("key")).status in (200, 202)
-        return cut.seen
-
     act = {"drop": stand_in.drop_all, "hang": lambda: None, "kill": lambda: os.kill(cut_pool.pids()[0], signal.SIGKILL)}
-    for at in range(1, steps() + 1):
+    steps = count(Cut(stand_in, ""), lambda: make(cut_pool, fresh_id(), fresh_id("key")))
+    for at in range(1, steps + 1):
         student, key = fresh_id(), fresh_id("key")
         cut = Cut(stand_in, "")
         cut.aim(at, act[how])
@@ -248,13 +253,13 @@ def test_a_key_is_busy_no_longer_than_its_lease(cut_pool, stand_in, redis_server
         cut.aim(None, None)
         is_back(cut_pool)
         done = repeat(lambda: make(cut_pool, student, key), f"the request, cut at {at}")
-        again = make(cut_pool, student, key)
+        again = repeat(lambda: make(cut_pool, student, key), "the stored answer")
         assert again.body == done.body and again.headers["Idempotency-Replayed"] == "true", at
         assert effects(student) == 1, at
 
 
 def test_busy_says_when_to_come_back_and_another_body_does_not(start_pool, redis_server, student):
-    pool, redis, key = start_pool(**TIMEOUTS), redis_server.client(), fresh_id("key")
+    pool, redis, key = start_pool(), redis_server.client(), fresh_id("key")
     assert calculate(pool, student, key).status == 200
     [record] = redis.scan_iter("idempotency:*")
     digest = redis.get(record).split(" ")[1]
@@ -279,6 +284,18 @@ def test_a_key_whose_record_has_expired_is_a_new_request(pool, redis_server, stu
     assert calculate(pool, student, "nightly", value).headers["Idempotency-Replayed"] == "true"
 
 
+def test_no_answer_is_kept_that_an_erasure_would_not_find(pool, redis_server, student):
+    """The record and its entry in the student's list are two steps: without the second there is no first."""
+    redis = redis_server.client()
+    assert calculate(pool, student, fresh_id("key")).status == 200
+    [listed] = redis.scan_iter(f"*:student:{student}:idempotency")
+    redis.set(listed, "of another type")
+    before = set(redis.scan_iter("idempotency:*"))
+    assert calculate(pool, student, fresh_id("key"), 0.9).status == 500
+    assert set(redis.scan_iter("idempotency:*")) == before
+    assert pool.query(student).json["mastery_score"] == 0.5
+
+
 # Batches
 
 
@@ -287,9 +304,9 @@ def test_a_batch_that_was_cut_is_finished_by_the_worker(cut_pool, stand_in, star
     """At each step of its creation: none stays pending without a job (hazards X17)."""
     redis = redis_server.client()
     cut = Cut(stand_in, "")
-    assert submit(cut_pool, fresh_id()).status == 202
+    steps = count(cut, lambda: submit(cut_pool, fresh_id()))
     act = {"drop": stand_in.drop_all, "kill": lambda: os.kill(cut_pool.pids()[0], signal.SIGKILL)}
-    for at in range(1, cut.seen + 1):
+    for at in range(1, steps + 1):
         cut.aim(at, act[how])
         try:
             submit(cut_pool, fresh_id())
