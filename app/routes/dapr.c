@@ -376,8 +376,8 @@ static void events_parse_letters(struct events *e)
     }
 }
 
-/* Sets the outcomes of the recorded events. An event of a student who is erased (404) or has
- * withdrawn consent (403) is dropped without a dead letter. The response is 200 nevertheless, so
+/* Sets the outcomes of the recorded events. An event of a student who is erased or has withdrawn
+ * consent (both 403) is dropped without a dead letter. The response is 200 nevertheless, so
  * the refused (403) students are passed to the audit log here. */
 static void events_set_outcomes(struct exchange *x, struct events *e)
 {
@@ -389,7 +389,7 @@ static void events_set_outcomes(struct exchange *x, struct events *e)
             continue;
         if (item->problem.code == PROBLEM_FORBIDDEN && x->audit_denied.v)
             x->audit_denied.v[x->audit_denied.n++] = item->input.student;
-        if (item->problem.code == PROBLEM_NOT_FOUND || item->problem.code == PROBLEM_FORBIDDEN)
+        if (item->problem.code == PROBLEM_FORBIDDEN)
             e->v[i].outcome = DROP;
         else
             e->v[i].outcome = item->problem.code == PROBLEM_NONE ? SUCCESS : RETRY;

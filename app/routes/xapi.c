@@ -182,7 +182,7 @@ static void entry_check(struct exchange *x, struct statements *s, struct entry *
         return;
     if (erased) {
         event_metrics_add(x->engine, &e->event.input, EVENT_REJECTED);
-        problem_set(&x->problem, PROBLEM_NOT_FOUND, NULL);
+        problem_set(&x->problem, PROBLEM_FORBIDDEN, CONSENT_AFTER_ERASURE);
         return;
     }
     if (student_has_withdrawn(e->consent, CONSENT_DATA_PROCESSING)) {

@@ -74,7 +74,7 @@ enum step job_event(struct worker_context *w, struct job *job)
         return event_job_start(w, job);
     if (record_step(&e->record, w->engine, &job->task->pipeline, p) == STEP_MORE)
         return STEP_MORE;
-    if (p->code == PROBLEM_NOT_FOUND || p->code == PROBLEM_FORBIDDEN) {
+    if (p->code == PROBLEM_FORBIDDEN) {
         event_metrics_add(w->engine, &e->input, EVENT_REJECTED);
         *p = (struct problem){.code = PROBLEM_NONE};
     } else if (p->code == PROBLEM_NONE) {

@@ -275,16 +275,22 @@ def test_a_bad_dry_run_is_refused(admin, student):
 # Nobody comes back
 
 
+def decide(client, student, kind, granted):
+    decision = {"consent_type": kind, "granted": granted}
+    return client.post(f"/api/v1/compliance/consent/{student}", decision)
+
+
 def test_new_data_is_refused(own_engine, root):
     store, student = own_engine.redis(decode=False), fresh_id()
     cohort = fill(own_engine, root, student)
     erase(root, student)
     body = {"student_id": student, "components": SCORES}
     key = {"headers": {"Idempotency-Key": "k"}}
-    assert_problem(root.post("/api/v1/mastery/calculate", body, **key), 404)
-    assert_problem(root.post("/api/v1/mastery/ingest", event(student=student), **key), 404)
-    consent = {"consent_type": "research", "granted": True}
-    assert_problem(root.post(f"/api/v1/compliance/consent/{student}", consent), 404)
+    assert_problem(root.post("/api/v1/mastery/calculate", body, **key), 403, "FORBIDDEN")
+    assert_problem(root.post("/api/v1/mastery/ingest", event(student=student), **key), 403, "FORBIDDEN")
+    for consent in (("research", True), ("data_processing", False), ("analytics", True)):
+        response = decide(root, student, *consent)
+        assert "erased" in assert_problem(response, 403, "FORBIDDEN")["message"]
     assert_ok(root.post("/api/v1/recommendations/adaptive", {"student_id": student}))
     assert_problem(root.post("/api/v1/predictions/next-week", {"student_id": student}), 404)
     roster = {"name": "x", "teacher_ids": ["t"], "student_ids": ["other", student]}
@@ -293,6 +299,28 @@ def test_new_data_is_refused(own_engine, root):
     store.xadd("queue:{batch}:high", {"k": "event", "b": json.dumps(event(student=student)), "t": "0"})
     wait_for(lambda: store.xlen("queue:{batch}:high") == 0, "job done")
     assert mentioning(store, student) == {tombstone(student), audit(student)}
+
+
+@pytest.mark.parametrize("role", ["student", "admin"])
+def test_a_new_consent_lets_the_student_enrol_again(own_engine, root, role):
+    """Erasure is not a ban (C36)."""
+    store, student = own_engine.redis(), fresh_id()
+    assert_ok(own_engine.calculate(student))
+    erase(root, student)
+    assert_problem(own_engine.calculate(student), 403, "FORBIDDEN")
+    client = root if role == "admin" else own_engine.client(student, "student")
+    assert assert_ok(decide(client, student, "data_processing", True))["version"] == 1
+    assert not store.exists(tombstone(student))
+    assert_ok(own_engine.calculate(student))
+    assert assert_ok(root.get(f"/api/v1/mastery/history/{student}"))["history_count"] == 1
+
+
+def test_an_erasure_in_progress_is_not_lifted(own_engine, root):
+    store, student = own_engine.redis(), fresh_id()
+    store.set(tombstone(student), "erasing")
+    assert_problem(decide(root, student, "data_processing", True), 403, "FORBIDDEN")
+    assert store.get(tombstone(student)) == "erasing"
+    store.delete(tombstone(student))
 
 
 SPOILT = {

@@ -569,7 +569,7 @@ def test_one_about_an_erased_student_refuses_all(engine, admin, student, first):
     assert_ok(admin.delete(f"/api/v1/compliance/student/{gone}"))
     bodies = [statement(gone), statement(student)]
     response = send(admin, bodies if first else bodies[::-1])
-    assert_problem(response, 404, "NOT_FOUND")
+    assert_problem(response, 403, "FORBIDDEN")
     assert_problem(admin.post("/api/v1/mastery/query", {"student_id": student}), 404)
 
 

@@ -31,6 +31,12 @@ def neighbour(student):
             return found
 
 
+def raw(redis, key):
+    """What Redis would write to a file about the key, which may be more than it shows."""
+    redis.config_set("rdbcompression", "no")
+    return redis.execute_command("DUMP", key, NEVER_DECODE=True) or b""
+
+
 def dead_letters(redis):
     return [json.loads(fields["e"]) for _, fields in redis.xrange(DEAD_LETTERS)]
 
