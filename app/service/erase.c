@@ -51,6 +51,7 @@ static void erase_queue_finish(struct erase *e, struct pipeline *pipeline)
     if (erase_only_counts(e))
         return;
     erasure_cmd_finish(pipeline, e->student, e->engine->config.erased_tombstone_s);
+    erasure_cmd_change_epoch(pipeline);
     erasure_cmd_unregister(pipeline, e->student);
     erasure_cmd_purge_traces(pipeline, &e->phase_cmd);
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Checks once a second whether Redis replies and which workers run, for /ready. The check is one
- * pipeline with two commands: PING, and the read of the heartbeats by which workers show that they
- * run. */
+/* Checks once a second whether Redis replies and which workers run, for /ready, and whether a
+ * student was erased by any process. The check is one pipeline with three commands: PING, the read
+ * of the heartbeats by which workers show that they run, and the read of the erasure epoch. */
 #include "app/service/readiness.h"
 
 #include <stdlib.h>
 
+#include "app/store/erasure.h"
 #include "app/store/reply.h"
 
 enum { READINESS_ARENA_SIZE = 4096, READINESS_ARENA_MAX = 1 << 20 }; /* bytes: first block, cap */
@@ -18,7 +19,7 @@ static const int64_t READINESS_RETRY_US = 250000;
 struct readiness {
     struct arena *arena; /* memory of one check */
     struct pipeline pipeline;
-    struct command *ping_cmd, *workers_cmd;
+    struct command *ping_cmd, *workers_cmd, *epoch_cmd;
     struct readiness_state last; /* result of the latest check */
     bool is_sent;                /* a check has been sent, its replies are awaited */
     int64_t next_us;             /* time of the next check */
@@ -57,8 +58,19 @@ void readiness_tick(struct engine *engine, int64_t now_us)
     pipeline_init(&r->pipeline, r->arena, r);
     r->ping_cmd = pipeline_add(&r->pipeline, COMMAND_READ, 1, (struct str[]){STR("PING")});
     r->workers_cmd = workers_cmd_get(&r->pipeline);
+    r->epoch_cmd = erasure_cmd_get_epoch(&r->pipeline);
     r->is_sent = true;
     store_submit(engine->store, &r->pipeline, now_us);
+}
+
+/* An epoch that cannot be read leaves the last one. */
+static void readiness_apply_epoch(struct engine *engine, const struct command *command)
+{
+    int64_t epoch = erasure_parse_epoch(command);
+
+    if (epoch >= 0)
+        engine->erasures.epoch = epoch;
+    (void)engine_apply_erasures(engine);
 }
 
 /* Sets the result of the check and the time of the next one. A pipeline that failed counts as
@@ -77,6 +89,7 @@ bool readiness_on_replies(struct engine *engine, const struct pipeline *complete
     if (completed->status == PIPELINE_COMPLETE) {
         r->last.store = reply_status(r->ping_cmd->reply) == REPLY_OK;
         (void)workers_parse(r->workers_cmd, heartbeats, &r->last.workers);
+        readiness_apply_epoch(engine, r->epoch_cmd);
     }
     for (size_t i = 0; i < r->last.workers; i++) {
         if (heartbeats[i].dapr > r->last.dapr)

@@ -154,6 +154,32 @@ void erasure_cmd_finish(struct pipeline *pipeline, struct str student, int64_t t
                        command_int(pipeline->arena, tombstone_s)});
 }
 
+/* ---- the epoch ---- */
+
+void erasure_cmd_change_epoch(struct pipeline *pipeline)
+{
+    (void)pipeline_add_script(pipeline, &script_erasure_epoch, 1, 1,
+                              (struct str[]){key_erasure_epoch});
+}
+
+struct command *erasure_cmd_get_epoch(struct pipeline *pipeline)
+{
+    return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("GET"), key_erasure_epoch});
+}
+
+int64_t erasure_parse_epoch(const struct command *command)
+{
+    struct str text;
+    int64_t epoch;
+
+    switch (reply_text(command->reply, &text)) {
+    case REPLY_MISSING: return 0;
+    case REPLY_OK: return str_to_int64(text, 1, INT64_MAX, &epoch) ? epoch : -1;
+    case REPLY_ERROR: break;
+    }
+    return -1;
+}
+
 /* ---- cohorts ---- */
 
 /* BYLEX ranges over ids in their order; "(" excludes the id that follows, "-" is the first one. */

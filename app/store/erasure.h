@@ -69,6 +69,14 @@ struct command *erasure_cmd_idempotency_keys(struct pipeline *pipeline, struct s
  * tombstone_s seconds. */
 void erasure_cmd_finish(struct pipeline *pipeline, struct str student, int64_t tombstone_s);
 
+/* ---- the epoch: a number that changes with the end of every erasure ---- */
+
+/* Changes the epoch, after the student's records are deleted. */
+void erasure_cmd_change_epoch(struct pipeline *pipeline);
+struct command *erasure_cmd_get_epoch(struct pipeline *pipeline);
+/* Returns the epoch, 0 before the first erasure; -1 when the command failed. */
+int64_t erasure_parse_epoch(const struct command *command);
+
 /* ---- cohorts ---- */
 
 /* Reads at most `count` ids of cohorts, sorted, after the id `previous`; "" means from the first.

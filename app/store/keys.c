@@ -23,6 +23,7 @@ const struct str key_batches = STR_INIT("batches");
 const struct str key_schema = STR_INIT("schema");
 const struct str key_workers = STR_INIT("workers");
 const struct str key_aof_rewrite = STR_INIT("erasures:rewrite");
+const struct str key_erasure_epoch = STR_INIT("erasures:epoch");
 const struct str key_erasures = STR_INIT("erasures");
 const struct str key_dead_letters = STR_INIT("queue:{dead}");
 

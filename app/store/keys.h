@@ -142,7 +142,9 @@ extern const struct str key_pattern_marks; /* :marks keys (ids of counted events
 extern const struct str key_audit_heads;   /* audit:heads: hash of each shard's latest seal */
 extern const struct str key_cohorts;       /* cohorts: sorted set of all cohort ids */
 extern const struct str key_erasures;      /* erasures: sorted set of students, by start time */
-extern const struct str key_aof_rewrite;   /* erasures:rewrite: the AOF has to be rewritten */
+/* erasures:epoch: number that every erasure changes when it ends */
+extern const struct str key_erasure_epoch;
+extern const struct str key_aof_rewrite; /* erasures:rewrite: the AOF has to be rewritten */
 /* queue:{dead}: stream of dead letters, the items that were given up. */
 extern const struct str key_dead_letters;
 extern const struct str key_queues[];    /* queue:{batch}:high, :normal, :low, by queue_priority */

@@ -355,7 +355,7 @@ def test_another_process_forgets_its_last_answers(start_engine):
     root, student = engine.admin(), fresh_id()
     assert_ok(engine.calculate(student))
     body = {"student_id": student, "include_components": True}
-    clients = [engine.client("root", "admin") for _ in range(24)]
+    clients = [engine.client(student, "student") for _ in range(24)]
     for client in clients:
         assert_ok(client.post("/api/v1/mastery/query", body))
     erase(root, student)

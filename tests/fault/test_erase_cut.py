@@ -16,6 +16,7 @@ from harness.store import neighbour, raw, tagged
 from harness.wait import wait_for
 
 ERASE = "/api/v1/compliance/student"
+QUERY = "/api/v1/mastery/query"
 STUDENTS = int(os.environ.get("MASTERY_TEST_ERASED", "24"))
 
 
@@ -208,6 +209,50 @@ def test_a_worker_completes_what_a_killed_process_has_begun(
         wait_for(lambda: not store.zcard("erasures"), "completed")
         wait_for(lambda: worker.lines("erasure.completed"), "said so")
     assert_clean(store, student)
+
+
+class Heartbeats:
+    """Counts what the process behind a stand-in asks Redis each second."""
+
+    def __init__(self, stand_in):
+        self.count, stand_in.watch = 0, self
+
+    def __call__(self, command):
+        self.count += b"erasures:epoch" in command and b"GET" in command
+        return True
+
+
+def asked(pool, student, role):
+    user = student if role == "student" else "root"
+    return pool.request("POST", QUERY, json={"student_id": student}, token=pool.token(user, role))
+
+
+def test_other_pods_give_no_last_answer_about_an_erased_student(
+    start_pool, stand_in, redis_server
+):
+    """Erased through one pod, then Redis goes away: another pod cannot ask any more (hazards X18)."""
+    erasing, other = start_pool(), start_pool(stand_in.url, size=1)
+    gone, staying = fresh_id(), fresh_id()
+    heartbeats = Heartbeats(stand_in)
+    for student in (gone, staying):
+        wait_for(lambda s=student: erasing.calculate(s).status == 200, "the store in reach")
+        assert asked(other, student, "student").status == asked(other, student, "admin").status == 200
+    assert erase(erasing, gone).status == 200
+    seen = heartbeats.count
+    wait_for(lambda: heartbeats.count >= seen + 2, "the other pod has asked for the epoch")
+    redis_server.stop()
+    assert asked(other, gone, "student").status == asked(other, gone, "admin").status == 503
+    assert asked(erasing, gone, "student").status == 503
+
+
+def test_last_answers_are_only_about_the_caller(start_pool, redis_server):
+    """Whether somebody else has been erased, or a right withdrawn, cannot be asked meanwhile."""
+    pool, student = start_pool(size=1), fresh_id()
+    wait_for(lambda: pool.calculate(student).status == 200, "the store in reach")
+    assert asked(pool, student, "student").status == asked(pool, student, "admin").status == 200
+    redis_server.stop()
+    assert asked(pool, student, "student").headers["X-Cache"] == "STALE"
+    assert asked(pool, student, "admin").status == 503
 
 
 def test_it_works_when_redis_is_full(start_pool, store):
