@@ -11,16 +11,19 @@
 
 enum { ERASE_ARENA_FIRST = 64 << 10, ERASE_ARENA_CAP = 64 << 20 };
 
-/* The kinds of the student's own keys have their names in student_kinds. */
+/* The tombstone is no record, and records that an index of the student names count under it. */
 const char *erase_kind_name(size_t kind)
 {
-    static const char *const others[ERASED_KINDS - ERASED_INDEX] = {
-        "recommendation_index", "journal_entries", "outbox_events", "rosters", "batches", "jobs",
-        "dead_letters"};
+    static const char *const shared_names[SHARED_KEY_COUNT] = {
+#define SHARED_KEY(id, name, ...) [SHARED_KEY_##id] = name,
+#include "app/store/keys.def"
+#undef SHARED_KEY
+    };
 
     if (kind == STUDENT_KEY_ERASED)
         return NULL;
-    return kind < ERASED_INDEX ? student_kinds[kind].name : others[kind - ERASED_INDEX];
+    return kind < STUDENT_KEY_COUNT ? student_kinds[kind].name
+                                    : shared_names[kind - STUDENT_KEY_COUNT];
 }
 
 /* An erasure begins with the pass that only counts. In a dry run one pass is enough, so dry_pass
@@ -89,20 +92,12 @@ static const struct erase_phase erase_finish_phase = {erase_queue_finish, erase_
 
 /* ---- the phases in their order ---- */
 
+/* Every row SHARED_KEY of keys.def has a phase: a kind without one does not compile. */
 static const struct erase_phase *const erase_phases[ERASE_PHASES] = {
     [ERASE_LOOKUP] = &erase_lookup_phase,
-    [ERASE_JOURNAL] = &erase_own_stream_phase,
-    [ERASE_OUTBOX] = &erase_own_stream_phase,
-    [ERASE_SHARD] = &erase_shard_phase,
-    [ERASE_COHORTS] = &erase_cohorts_phase,
-    [ERASE_BATCHES] = &erase_batches_phase,
-    [ERASE_DELAYED_BEFORE] = &erase_delayed_before_phase,
-    [ERASE_QUEUE_HIGH] = &erase_queue_phase,
-    [ERASE_QUEUE_NORMAL] = &erase_queue_phase,
-    [ERASE_QUEUE_LOW] = &erase_queue_phase,
-    [ERASE_DELAYED_AFTER] = &erase_delayed_after_phase,
-    [ERASE_DEAD_LETTERS] = &erase_dead_letters_phase,
-    [ERASE_IDEMPOTENCY] = &erase_idempotency_phase,
+#define SHARED_KEY(id, name, pattern, exported, phase, ...) [ERASE_##id] = &(phase),
+#include "app/store/keys.def"
+#undef SHARED_KEY
     [ERASE_FINISH] = &erase_finish_phase,
 };
 

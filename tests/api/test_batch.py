@@ -14,7 +14,7 @@ from harness.expect import assert_invalid, assert_ok, assert_problem, assert_tim
 from harness.model import scores
 from harness.pool import PoolClient
 from harness.prometheus import Scrape
-from harness.store import dead_letters, raw
+from harness.store import dead_letters, raw, script
 from harness.wait import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -522,12 +522,6 @@ def test_student_that_is_erased_is_left_out(pool, alone, store, start_worker, ot
     assert [(one["student_id"], one["success"]) for one in results] == [(one, True) for one in there]
     assert not [key for key in store.scan_iter("batch:*") if gone.encode() in raw(store, key)]
     assert not store.exists(key)
-
-
-def script(name):
-    """The text of a Lua script as the engine sends it to Redis."""
-    command = [ROOT / "scripts/embed-lua", "--text", ROOT / "app/store/lua", name]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def test_student_can_be_taken_out_of_a_batch(alone, store):

@@ -12,7 +12,7 @@ from harness.engine import fresh_id
 from harness.events import event
 from harness.load import Load
 from harness.redis_server import RedisStandIn
-from harness.store import neighbour, raw, tagged
+from harness.store import neighbour, put_dead_letter, raw, tagged
 from harness.wait import wait_for
 
 ERASE = "/api/v1/compliance/student"
@@ -42,8 +42,7 @@ def fill(pool, store, student):
     roster = {"name": "x", "teacher_ids": ["t"], "student_ids": [student, "other"]}
     assert call(pool, "PUT", f"/api/v1/cohorts/{cohort_of(student)}", roster).status == 201
     assert call(pool, "POST", "/api/v1/recommendations/adaptive", {"student_id": student}).status == 200
-    letter = {"reason": "r", "source": "dapr", "event": event(student=student), "at": "t"}
-    store.xadd("queue:{dead}", {"e": json.dumps(letter)})
+    put_dead_letter(store, event(student=student))
 
 
 def left(store, student):
@@ -148,36 +147,6 @@ def test_long_streams_of_others_are_gone_through_without_holding_anybody_up(star
         return longest_us < total_us / 4
 
     wait_for(is_erased_in_short_steps, "no command has done most of the work")
-
-
-LATER, HIGH, LOW = (f"queue:{{batch}}:{name}" for name in ("later", "high", "low"))
-
-
-@pytest.mark.parametrize("way", ["its time comes", "it is tried in vain"])
-def test_a_job_that_moves_meanwhile_is_found(start_pool, stand_in, store, way):
-    """From those that wait to a level, or back, between the looks at the one and the other."""
-    pool, student = start_pool(stand_in.url), fresh_id()
-    fill(pool, store, student)
-    body = json.dumps(event(student=student))
-    waiting = f"0 event 1 1-1 {body}"
-    if way == "its time comes":
-        store.zadd(LATER, {waiting: 2**53 - 1})
-    else:
-        job = store.xadd(HIGH, {"k": "event", "b": body, "t": "0"})
-    moves = []
-
-    def move(command):
-        if way == "its time comes" and LOW.encode() in command and store.zrem(LATER, waiting):
-            moves.append(store.xadd(HIGH, {"k": "event", "b": body, "t": "1"}))
-        if way != "its time comes" and HIGH.encode() in command and store.xdel(HIGH, job):
-            moves.append(store.zadd(LATER, {waiting: 2**53 - 1}))
-        return True
-
-    stand_in.watch = move
-    assert erase(pool, student).status == 200
-    assert len(moves) == (way != "its time comes"), "found before, or as it is meant to be"
-    assert not store.xlen(HIGH) and not store.zcard(LATER)
-    assert_clean(store, student)
 
 
 def swallow(call_it, *arguments):
