@@ -26,6 +26,17 @@ const char *erase_kind_name(size_t kind)
                                     : shared_names[kind - STUDENT_KEY_COUNT];
 }
 
+void erase_hash(const struct engine *engine, struct str student, char ret_hash[LOG_HASH_SIZE])
+{
+    log_hash(engine->log, student, ret_hash);
+}
+
+/* The hash of a text that is no id, so that it is not the hash of a student. */
+void erase_key_id(const struct engine *engine, char ret_id[LOG_HASH_SIZE])
+{
+    log_hash(engine->log, STR("key of the log"), ret_id);
+}
+
 /* An erasure begins with the pass that only counts. In a dry run one pass is enough, so dry_pass
  * stays false: otherwise the records would be counted again. */
 bool erase_init(struct erase *e)
@@ -65,7 +76,7 @@ static void erase_queue_finish(struct erase *e, struct pipeline *pipeline)
  * request (entry_cmd_count > 0), and then has nothing more to do. */
 static void erase_parse_finish(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
-    char hash[LOG_HASH_SIZE];
+    char hash[LOG_HASH_SIZE], key[LOG_HASH_SIZE];
     int64_t finished = 0;
     struct jw *w;
 
@@ -78,9 +89,11 @@ static void erase_parse_finish(struct erase *e, struct pipeline *pipeline, struc
         return;
     }
     metrics_add_erasure(e->engine->metrics);
-    log_hash(e->engine->log, e->student, hash);
-    w = log_begin(e->engine->log, LOG_INFO, "student.erased");
+    erase_hash(e->engine, e->student, hash);
+    erase_key_id(e->engine, key);
+    w = log_begin(e->engine->log, LOG_WARNING, "student.erased");
     jw_text(w, "student", hash);
+    jw_text(w, "key", key);
     log_end(e->engine->log);
     if (!erasure_parse_aof_rewrite(e->phase_cmd)) {
         erasure_cmd_request_aof_rewrite(pipeline);

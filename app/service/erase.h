@@ -17,6 +17,12 @@
 /* Returns the name that a kind's count has in responses; NULL for a kind that is never counted. */
 const char *erase_kind_name(size_t kind);
 
+/* Writes the student's log_hash, by which the log and the audit record of an erasure name the
+ * student, and an id of the key with which it was made. Erasures are repeated after a restore by
+ * these (mastery-ctl erase --replay). */
+void erase_hash(const struct engine *engine, struct str student, char ret_hash[LOG_HASH_SIZE]);
+void erase_key_id(const struct engine *engine, char ret_id[LOG_HASH_SIZE]);
+
 struct erase {
     /* in */
     struct engine *engine;

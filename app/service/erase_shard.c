@@ -105,18 +105,23 @@ const struct erase_phase erase_own_stream_phase = {erase_queue_own_stream, erase
 /* ---- all other keys of the student, and the tombstone ---- */
 
 /* Queues the script that deletes the student's keys, or counts them. It also adds the audit record
- * of the erasure. `swept` says how far journal and outbox have been searched, in this order. */
+ * of the erasure, which names the student by a keyed hash. `swept` says how far journal and outbox
+ * have been searched, in this order. */
 static void erase_queue_shard(struct erase *e, struct pipeline *pipeline)
 {
+    char hash[LOG_HASH_SIZE], key[LOG_HASH_SIZE];
     struct erasure_shard shard = {
         .student = e->student,
         .token = str_of(e->token),
         .dry_run = erase_only_counts(e),
         .today = day_of_ms(e->now_ms),
-        .record = {e->actor, e->role, STR("erased"),
-                   arena_printf(pipeline->arena, "student/%.*s", STR_ARG(e->student)), STR("1"),
-                   e->correlation_id, STR("{}"), STR("1")}};
+        .record = {
+            e->actor, e->role, STR("erased"), {0}, STR("1"), e->correlation_id, {0}, STR("1")}};
 
+    erase_hash(e->engine, e->student, hash);
+    erase_key_id(e->engine, key);
+    shard.record[3] = arena_printf(pipeline->arena, "student/%s", hash);
+    shard.record[6] = arena_printf(pipeline->arena, "{\"key\":\"%s\"}", key);
     for (size_t i = 0; i < 2; i++) {
         shard.swept[i].seen = str_of(e->scanned_ids[i]);
         shard.swept[i].removed = e->had_tombstone || e->counts[ERASED_JOURNAL + i] > 0;

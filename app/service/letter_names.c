@@ -113,6 +113,8 @@ static void names_search_text(struct search *s, struct str text, bool must_be_js
         s->found->known = false;
         return;
     }
+    if (must_be_json)
+        s->found->is_json = true;
     s->nested++;
     names_search(s, NULL, json);
     s->nested--;
@@ -137,7 +139,7 @@ void letter_names_find(struct letter_names *ret, struct str payload, struct str 
 void letter_set_payload(struct dead_letter_new *letter, struct str payload,
                         const struct letter_names *names, bool always_keep)
 {
-    bool keep = names->known || always_keep;
+    bool keep = names->known || (always_keep && names->is_json);
 
     letter->payload = keep ? payload : STR("");
     letter->bytes_not_kept = keep ? 0 : payload.n;

@@ -14,6 +14,7 @@ struct letter_names {
     /* The values of members that name a student: student_id, student_ids, subject, user_id */
     struct str students[LETTER_STUDENTS_MAX];
     size_t student_count;
+    bool is_json; /* the payload as a whole can be read */
     /* False: the payload is not to be kept. It has no student, or too many names, or a part that
      * cannot be read. */
     bool known;
@@ -23,8 +24,8 @@ struct letter_names {
  * texts of *ret are in the arena or those of the payload. */
 void letter_names_find(struct letter_names *ret, struct str payload, struct str student,
                        struct arena *arena);
-/* Sets payload, bytes_not_kept and names of a letter. always_keep: the payload is known to hold
- * nothing about a student. */
+/* Sets payload, bytes_not_kept and names of a letter. always_keep: the payload, if it is JSON,
+ * is known to hold nothing about a student. */
 void letter_set_payload(struct dead_letter_new *letter, struct str payload,
                         const struct letter_names *names, bool always_keep);
 /* True when a member of the payload names the student: the letter is about the student. */

@@ -54,7 +54,7 @@ def left(store, student):
 
 
 def assert_clean(store, student):
-    assert left(store, student) == {tagged(student, f"student:{student}:erased"), tagged(student, "audit")}
+    assert left(store, student) == {tagged(student, f"student:{student}:erased")}
     assert store.get(tagged(student, f"student:{student}:erased")) == "erased"
     roster = store.hget(f"cohort:{{{cohort_of(student)}}}", "students")
     assert roster == "other", "the roster is as it was, without the student"
