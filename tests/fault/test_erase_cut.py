@@ -12,12 +12,13 @@ from harness.engine import fresh_id
 from harness.events import event
 from harness.load import Load
 from harness.redis_server import RedisStandIn
-from harness.store import neighbour, put_dead_letter, raw, tagged
+from harness.store import DEAD_LETTER_KEYS, neighbour, put_dead_letter, raw, script, tagged
 from harness.wait import wait_for
 
 ERASE = "/api/v1/compliance/student"
 QUERY = "/api/v1/mastery/query"
 STUDENTS = int(os.environ.get("MASTERY_TEST_ERASED", "24"))
+ERASED_AMONG_LETTERS = int(os.environ.get("MASTERY_TEST_ERASED", "100"))
 
 
 def call(pool, method, path, json=None):
@@ -277,3 +278,42 @@ def test_erasing_while_everybody_writes(start_pool, start_worker, store):
         assert set(accepted) == {202}
         marks = store.hlen(tagged(student, f"student:{student}:marks"))
         assert marks == len(accepted), "an event of somebody else is missing"
+
+
+LETTERS = 10_000
+
+
+def fill_dead_letters(store, students):
+    """As many as are kept, of 16 KB each; each of them about one of the students or somebody else."""
+    add = store.script_load(script("dead_letter_add"))
+    pipe = store.pipeline(transaction=False)
+    for number in range(LETTERS):
+        student = students[number] if number < len(students) else f"other{number}"
+        letter = {"reason": "r", "source": "dapr", "at": "t", "event": {"student_id": student, "data": "x" * 16_000}}
+        pipe.evalsha(add, 3, *DEAD_LETTER_KEYS, "dapr", json.dumps(letter), LETTERS, student)
+        if number % 500 == 0:
+            pipe.execute()
+    pipe.execute()
+
+
+def test_many_are_erased_among_many_dead_letters_while_load_goes_on(start_pool, store):
+    """Hazards X11: with 10 000 letters an erasure failed for ever, or held Redis for seconds. The
+    longest command is under 20 ms on a quiet machine; ten times that is not what a busy one adds."""
+    pool, other = start_pool(size=2), fresh_id()
+    students = [fresh_id() for _ in range(ERASED_AMONG_LETTERS)]
+    wait_for(lambda: pool.calculate(other).status == 200, "the store in reach")
+    for student in students:
+        assert pool.calculate(student).status == 200
+    fill_dead_letters(store, students)
+    store.config_set("latency-monitor-threshold", 1)
+    store.execute_command("LATENCY", "RESET")
+    with Load(1, lambda *_: pool.query(other).status) as load:
+        for student in students:
+            assert erase(pool, student).json["deleted"]["dead_letters"] == 1
+    assert set(load.results) == {200}
+    assert store.xlen("queue:{dead}") == LETTERS - len(students)
+    longest = {event.decode() if isinstance(event, bytes) else event: ms for event, _, _, ms in store.execute_command("LATENCY", "LATEST")}
+    assert max(longest.get("command", 0), longest.get("fast-command", 0)) < 200, longest
+    left = {key for key in store.scan_iter("*", count=10_000) for student in students[:20] if student in key}
+    assert left == {tagged(student, f"student:{student}:erased") for student in students[:20]}
+    assert not any(student.encode() in raw(store, DEAD_LETTER_KEYS[2]) for student in students)
