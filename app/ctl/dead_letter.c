@@ -2,7 +2,8 @@
 /* mastery-ctl dead: lists, shows, retries and drops dead letters, the events and jobs that the
  * worker has given up. A letter's source is where it came from: the queue of jobs, a shard's
  * journal (changes that the worker has not processed yet) or a shard's outbox (events to publish).
- * A retried letter is first written to its source and then removed, so that it is never lost. */
+ * A retried letter is first written to its source and then removed, so that it is never lost. A
+ * learning event stays a letter until the worker has counted it. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -91,22 +92,34 @@ static struct str event_traceparent(struct str event, struct arena *arena)
     return str_of(json_object_get_string(found));
 }
 
-/* Queues the command that writes the letter to its source. "queue:KIND" is the queue of jobs. A
- * source that is the key of a shard is its outbox or its journal, which get the letter at their
- * end. Any other source means a job of the kind "event". A failure to
- * queue is found by dead_letter_write. */
+/* Whether the letter is a learning event: neither another kind of job nor a shard's entry. */
+static bool dead_letter_is_event(const struct dead_letter *letter)
+{
+    unsigned shard;
+
+    return str_equal(letter->source, STR("queue:event")) ||
+           (!str_starts_with(letter->source, STR("queue:")) &&
+            !key_parse_hash_tag(letter->source, &shard));
+}
+
+/* Queues the command that puts the letter back. A source that is the key of a shard is its outbox
+ * or its journal, which get the letter at their end. "queue:KIND" is the queue of jobs. Any other
+ * source means a learning event: the job has the letter's id alone, because a queue is not searched
+ * by an erasure, and the worker removes the letter when the event is counted. A failure to queue is
+ * found by dead_letter_write. */
 static void dead_letter_cmd_requeue(struct pipeline *pipeline, const struct dead_letter *letter)
 {
     static const struct str queue = STR_INIT("queue:");
     struct str source = letter->source;
     unsigned shard;
 
-    if (str_starts_with(source, queue)) {
+    if (dead_letter_is_event(letter)) {
+        queue_cmd_add(pipeline, QUEUE_NORMAL, STR("event"), letter->id);
+    } else if (str_starts_with(source, queue)) {
         source = (struct str){source.p + queue.n, source.n - queue.n};
         queue_cmd_add(pipeline, QUEUE_NORMAL, source, letter->event);
-    } else if (!key_parse_hash_tag(source, &shard)) {
-        queue_cmd_add(pipeline, QUEUE_NORMAL, STR("event"), letter->event);
-    } else if (str_equal(source, key_shard_record(pipeline->arena, shard, SHARD_KEY_OUTBOX))) {
+    } else if (key_parse_hash_tag(source, &shard) &&
+               str_equal(source, key_shard_record(pipeline->arena, shard, SHARD_KEY_OUTBOX))) {
         outbox_cmd_add(
             pipeline, shard,
             &(struct message){letter->event, event_traceparent(letter->event, pipeline->arena)});
@@ -130,19 +143,57 @@ static bool dead_letter_write(struct dead_letter_run *r, struct pipeline *pipeli
     return p->code == PROBLEM_NONE && pipeline_check_replies(pipeline, p);
 }
 
-/* Removes the letter from Redis and counts it as processed. False with a problem in p when Redis
- * fails. */
+/* Removes the letter from Redis. *ret_existed: false when an erasure has removed it before. False
+ * with a problem in p when Redis fails. */
+static bool dead_letter_remove(struct dead_letter_run *r, const struct dead_letter *letter,
+                               bool *ret_existed, struct problem *p)
+{
+    struct pipeline pipeline;
+    struct command *command;
+    int64_t n = 0;
+
+    pipeline_init(&pipeline, r->arena, NULL /* owner */);
+    command = dead_letter_cmd_remove(&pipeline, &letter->id, 1);
+    if (!dead_letter_write(r, &pipeline, p) || !reply_expect_int(command->reply, &n, p))
+        return false;
+    *ret_existed = n > 0;
+    return true;
+}
+
+/* Removes the letter and counts it as processed. False with a problem in p when Redis fails. */
 static bool dead_letter_drop(struct dead_letter_run *r, const struct dead_letter *letter,
                              struct problem *p)
 {
-    struct pipeline pipeline;
+    bool existed;
 
-    pipeline_init(&pipeline, r->arena, NULL /* owner */);
-    (void)dead_letter_cmd_remove(&pipeline, letter->id);
-    if (!dead_letter_write(r, &pipeline, p))
+    if (!dead_letter_remove(r, letter, &existed, p))
         return false;
     r->processed_count++;
     return true;
+}
+
+/* Removes a letter that was written to its source. If an erasure has removed the letter in the
+ * meantime, it may have searched the source before: the entry is taken back. */
+static bool dead_letter_move(struct dead_letter_run *r, const struct dead_letter *letter,
+                             const struct command *written, struct problem *p)
+{
+    struct str entry = {0};
+    struct pipeline pipeline;
+    bool existed;
+
+    if (dead_letter_is_event(letter)) {
+        r->processed_count++;
+        return true;
+    }
+    if (!dead_letter_remove(r, letter, &existed, p))
+        return false;
+    r->processed_count += existed;
+    if (existed || reply_text(written->reply, &entry) != REPLY_OK)
+        return true;
+    pipeline_init(&pipeline, r->arena, NULL /* owner */);
+    (void)pipeline_add(&pipeline, COMMAND_WRITE, 3,
+                       (struct str[]){STR("XDEL"), written->argv[1], entry});
+    return dead_letter_write(r, &pipeline, p);
 }
 
 /* Sets *ret_exists to whether the letter is still in Redis. An erasure may have removed it since
@@ -164,8 +215,8 @@ static bool dead_letter_exists(struct dead_letter_run *r, struct str id, bool *r
     return false;
 }
 
-/* Writes the letter to its source, then removes it. A crash in between leaves two copies; that does
- * no harm, because an event id counts once. A letter of which only the beginning was stored is
+/* Puts the letter back to its source, then removes it. A crash in between leaves two copies; that
+ * does no harm, because an event id counts once. A letter of which only the beginning was stored is
  * refused and counted, and one that no longer exists is skipped; both return true. False with a
  * problem in p when Redis fails. */
 static bool dead_letter_retry(struct dead_letter_run *r, const struct dead_letter *letter,
@@ -186,7 +237,7 @@ static bool dead_letter_retry(struct dead_letter_run *r, const struct dead_lette
         return true;
     pipeline_init(&pipeline, r->arena, NULL /* owner */);
     dead_letter_cmd_requeue(&pipeline, letter);
-    return dead_letter_write(r, &pipeline, p) && dead_letter_drop(r, letter, p);
+    return dead_letter_write(r, &pipeline, p) && dead_letter_move(r, letter, pipeline.first, p);
 }
 
 /* Lists, shows, retries or drops one letter, as the action of the command line says. False with a
@@ -272,17 +323,6 @@ static enum ctl_exit dead_letter_process_one(struct dead_letter_run *r)
     return r->refused_count > 0 ? CTL_FAILED : CTL_DONE;
 }
 
-/* True when the text has the form of a letter's id, which is that of an entry of a Redis stream:
- * MILLISECONDS-SEQUENCE. */
-static bool is_dead_letter_id(const char *text)
-{
-    struct str rest = str_of(text);
-    int64_t number;
-
-    return str_to_int64(str_cut(&rest, '-'), 0, INT64_MAX, &number) &&
-           str_to_int64(rest, 0, INT64_MAX, &number);
-}
-
 /* Returns what is wrong with the operands, NULL when they are allowed. */
 static const char *dead_letter_usage_error(const struct dead_letter_settings *s)
 {
@@ -295,7 +335,7 @@ static const char *dead_letter_usage_error(const struct dead_letter_settings *s)
                                  : "ID is required, as list prints it, or all";
     if (is_all)
         return s->action == SHOW ? "show needs one ID, not all" : NULL;
-    return is_dead_letter_id(s->id)
+    return stream_id_valid(str_of(s->id))
                ? NULL
                : "ID must be two numbers with a dash between, as list prints it";
 }
@@ -360,12 +400,13 @@ static const struct dead_letter_settings dead_letter_defaults = {.limit = INT64_
 const struct subcommand dead_letter_subcommand = {
     .name = "dead",
     .summary = "Lists, shows, retries or drops dead letters: events that could not be processed",
-    .description =
-        "\nlist   prints a line for each, oldest first: id, time, source, reason\n"
-        "show   prints one letter whole\n"
-        "retry  puts a letter back to its source: learning events go to the worker, which counts\n"
-        "       each event id once; events to publish go to the end of their shard's outbox\n"
-        "drop   deletes a letter\n",
+    .description = "\nlist   prints a line for each, oldest first: id, time, source, reason\n"
+                   "show   prints one letter whole\n"
+                   "retry  puts a letter back to its source: the worker counts learning events, "
+                   "each event id\n"
+                   "       once, and removes their letters; events to publish go to the end of "
+                   "their shard's outbox\n"
+                   "drop   deletes a letter\n",
     .options = dead_letter_options,
     .default_settings = &dead_letter_defaults,
     .settings_size = sizeof(struct dead_letter_settings),

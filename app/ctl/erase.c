@@ -1,18 +1,32 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* mastery-ctl erase: erases all data of a student as DELETE /api/v1/compliance/student/ID does, but
- * directly in Redis, for an operator who has no token. */
+ * directly in Redis, for an operator who has no token. With --replay it repeats the erasures since
+ * a back-up: each student in the restored store whose hash is in the list of erasures is erased. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "app/base/clock.h"
+#include "app/ctl/erase_list.h"
 #include "app/ctl/subcommand.h"
 #include "app/http/router.h"
 #include "app/routes/routes.h"
 #include "app/service/erase.h"
 
 struct erase_settings {
-    const char *student;
+    const char *student; /* NULL with --replay */
+    const char *replay;  /* file with the list of erasures; NULL: erase one student */
+    const char *since;   /* with --replay: time of the back-up */
     bool dry_run;
+};
+
+/* One run of mastery-ctl erase. */
+struct erase_run {
+    const struct subcommand *command;
+    const struct erase_settings *settings;
+    struct engine engine;
+    struct erase_list list; /* with --replay */
+    int64_t erased_count;   /* students found and erased */
 };
 
 /* Prints the number of records of each kind that has a name for operators. */
@@ -24,10 +38,10 @@ static void erase_print_counts(const struct erase *e)
     }
 }
 
-/* Runs the same steps as the HTTP route, and prints the result. Every step can be repeated, so
- * after an interruption the operator runs the command again. The result of store_wait is not used,
- * because the next step finds the failure in the pipeline. */
-static enum ctl_exit erase_student(const struct subcommand *command, struct erase *e)
+/* Runs the same steps as the HTTP route. Every step can be repeated, so after an interruption the
+ * operator runs the command again. The result of store_wait is not used, because the next step
+ * finds the failure in the pipeline. */
+static enum ctl_exit erase_run_steps(const struct erase_run *r, struct erase *e)
 {
     struct problem p = {.code = PROBLEM_NONE};
     struct pipeline pipeline;
@@ -35,51 +49,193 @@ static enum ctl_exit erase_student(const struct subcommand *command, struct eras
     pipeline_init(&pipeline, e->arenas[0], NULL /* owner */);
     while (erase_step(e, &pipeline, &p) == STEP_MORE)
         (void)store_wait(e->engine->store, &pipeline);
-    if (p.code == PROBLEM_NONE) {
-        erase_print_counts(e);
+    if (p.code == PROBLEM_NONE)
         return CTL_DONE;
-    }
     if (p.code != PROBLEM_SERVICE_UNAVAILABLE) {
-        subcommand_error(command, "%s", p.message);
+        subcommand_error(r->command, "%s", p.message);
         return CTL_FAILED;
     }
-    subcommand_error(command,
+    subcommand_error(r->command,
                      "Redis cannot be reached: %s. Repeat the command to complete the erasure",
                      store_last_error(e->engine->store));
     return CTL_UNAVAILABLE;
 }
 
-/* Prepares the erasure as the HTTP route does, with "mastery-ctl" as the actor in the audit log and
- * a new random correlation id, and runs it. Returns CTL_FAILED when the engine cannot be opened, or
- * when out of memory. All functions that release accept what was never opened. */
+/* Erases one student, with "mastery-ctl" as the actor in the audit log and a new random correlation
+ * id. */
+static enum ctl_exit erase_student(struct erase_run *r, struct str student, bool print_counts)
+{
+    struct erase e = {.engine = &r->engine,
+                      .student = student,
+                      .actor = STR("mastery-ctl"),
+                      .role = STR("service"),
+                      .now_ms = subcommand_now_ms(&r->engine),
+                      .dry_run = r->settings->dry_run};
+    enum ctl_exit status = CTL_FAILED;
+    char id[UUID_TEXT_SIZE];
+
+    uuid_make(id);
+    e.correlation_id = str_of(id);
+    if (erase_init(&e))
+        status = erase_run_steps(r, &e);
+    if (status == CTL_DONE && print_counts)
+        erase_print_counts(&e);
+    erase_release(&e);
+    return status;
+}
+
+/* ---- --replay ---- */
+
+/* Erases the student if the list has him or her, and this run has not done so yet. */
+static enum ctl_exit replay_student(struct erase_run *r, struct str student)
+{
+    char hash[LOG_HASH_SIZE];
+    struct erased *erased;
+
+    erase_hash(&r->engine, student, hash);
+    erased = erase_list_find(&r->list, hash);
+    if (!erased || erased->done)
+        return CTL_DONE;
+    erased->done = true;
+    r->erased_count++;
+    return erase_student(r, student, /* print_counts */ false);
+}
+
+/* Gets the student that an element of a page names: a key of a student (a tombstone names one who
+ * is erased already), or a member "NAME ID" of the index of dead letters. */
+static bool replay_parse(struct str element, struct str *ret_student)
+{
+    enum student_key kind;
+
+    if (key_parse_student(element, ret_student, &kind))
+        return kind != STUDENT_KEY_ERASED;
+    *ret_student = str_cut(&element, ' ');
+    return id_valid(*ret_student);
+}
+
+/* Queues the read of a page: of all keys of students, or of the index of dead letters. */
+static struct command *replay_cmd_page(struct pipeline *pipeline, bool letters, struct str cursor)
+{
+    if (letters)
+        return pipeline_add(
+            pipeline, COMMAND_READ, 5,
+            (struct str[]){STR("ZSCAN"), key_dead_letter_index, cursor, STR("COUNT"), STR("1000")});
+    return pipeline_add(pipeline, COMMAND_READ, 6,
+                        (struct str[]){STR("SCAN"), cursor, STR("MATCH"), key_pattern_students,
+                                       STR("COUNT"), STR("1000")});
+}
+
+/* Reads all pages of one place, and erases the students in it that are in the list. */
+static enum ctl_exit replay_place(struct erase_run *r, bool letters)
+{
+    enum { ELEMENTS_MAX = 1 << 20 };
+    struct arena *arena = arena_new(1 << 16, 64 << 20);
+    enum ctl_exit status = arena ? CTL_DONE : CTL_FAILED;
+    char cursor[24] = "0";
+    struct problem p = {.code = PROBLEM_NONE};
+    struct str next, element, student;
+    struct pipeline pipeline;
+    struct command *command;
+    size_t n;
+
+    do {
+        arena_reset(arena);
+        pipeline_init(&pipeline, arena, NULL /* owner */);
+        command = replay_cmd_page(&pipeline, letters, str_of(cursor));
+        if (!subcommand_round_trip(&r->engine, &pipeline, &p) ||
+            !reply_expect_array(reply_at(command->reply, 1), ELEMENTS_MAX, &n, &p) ||
+            reply_text(reply_at(command->reply, 0), &next) != REPLY_OK) {
+            status = subcommand_fail(r->command, &r->engine, &p);
+            break;
+        }
+        (void)snprintf(cursor, sizeof(cursor), "%.*s", STR_ARG(next));
+        for (size_t i = 0; i < n && status == CTL_DONE; i++) {
+            if (reply_text(reply_at(reply_at(command->reply, 1), i), &element) == REPLY_OK &&
+                replay_parse(element, &student))
+                status = replay_student(r, student);
+        }
+    } while (status == CTL_DONE && strcmp(cursor, "0") != 0);
+    arena_free(arena);
+    return status;
+}
+
+/* Reads the list and goes through the store. A hash that was made with another key cannot be
+ * compared, so such lines are an error: the erasures would silently be left out. */
+static enum ctl_exit erase_replay(struct erase_run *r)
+{
+    const struct erase_settings *s = r->settings;
+    char key[LOG_HASH_SIZE];
+    int64_t since_ms = 0;
+    enum ctl_exit status;
+
+    (void)time_parse(str_of(s->since), &since_ms); /* erase_usage_error has checked it */
+    erase_key_id(&r->engine, key);
+    if (!engine_has_log_key(&r->engine)) {
+        subcommand_error(r->command,
+                         "LOG_KEY or JWT_SECRET is required: the list has keyed hashes");
+        return CTL_FAILED;
+    }
+    if (!erase_list_load(&r->list, s->replay, since_ms, key)) {
+        subcommand_error(r->command, "%s: %s", s->replay, strerror(errno));
+        return CTL_FAILED;
+    }
+    status = replay_place(r, /* letters */ false);
+    if (status == CTL_DONE)
+        status = replay_place(r, /* letters */ true);
+    (void)printf("%zu erasures in the list, %" PRId64 " students found and erased\n", r->list.n,
+                 r->erased_count);
+    if (r->list.other_key == 0)
+        return status;
+    subcommand_error(r->command,
+                     "%zu erasures are recorded with another key: set LOG_KEY (or JWT_SECRET) to "
+                     "the one of that time and repeat the command",
+                     r->list.other_key);
+    return status == CTL_DONE ? CTL_FAILED : status;
+}
+
+/* ---- the command ---- */
+
+/* Returns what is wrong with the operands and options; NULL: nothing. */
+static const char *erase_usage_error(const struct erase_settings *s)
+{
+    int64_t ms;
+
+    if (!s->replay)
+        return !s->student                     ? "STUDENT is required, or --replay FILE"
+               : !id_valid(str_of(s->student)) ? "STUDENT must be an id"
+               : s->since                      ? "--since is for --replay alone"
+                                               : NULL;
+    if (s->student)
+        return "--replay erases the students of the list: STUDENT must not be given";
+    return s->since && time_parse(str_of(s->since), &ms)
+               ? NULL
+               : "--since is required with --replay: the time of the back-up, in RFC 3339";
+}
+
+/* Opens the engine and runs the command. All functions that release accept what was never opened.
+ */
 static enum ctl_exit erase_run(const struct subcommand *command, const void *settings,
                                struct arena *arena)
 {
-    const struct erase_settings *s = settings;
+    struct erase_run r = {.command = command, .settings = settings};
+    const char *error = erase_usage_error(settings);
     size_t count;
     const struct route_table *tables = route_tables(&count);
     /* engine_open needs the routes: they decide the layout of the file of metrics, by which the
      * running processes notice the erasure */
-    struct router *router = router_new(tables, count);
-    struct engine engine = {.store = NULL};
-    struct erase e = {.engine = &engine,
-                      .student = str_of(s->student),
-                      .actor = STR("mastery-ctl"),
-                      .role = STR("service"),
-                      .dry_run = s->dry_run};
+    struct router *router;
     enum ctl_exit status = CTL_FAILED;
-    char id[UUID_TEXT_SIZE];
 
     (void)arena;
-    uuid_make(id);
-    e.correlation_id = str_of(id);
-    if (router && engine_open(&engine, "mastery-ctl erase", router, ENGINE_METRICS)) {
-        e.now_ms = subcommand_now_ms(&engine);
-        if (erase_init(&e))
-            status = erase_student(command, &e);
-        erase_release(&e);
-    }
-    engine_close(&engine);
+    if (error)
+        return subcommand_usage_error(command, error);
+    router = router_new(tables, count);
+    if (router && engine_open(&r.engine, "mastery-ctl erase", router, ENGINE_METRICS))
+        status = r.settings->replay
+                     ? erase_replay(&r)
+                     : erase_student(&r, str_of(r.settings->student), /* print_counts */ true);
+    erase_list_release(&r.list);
+    engine_close(&r.engine);
     router_free(router);
     return status;
 }
@@ -88,7 +244,13 @@ static enum ctl_exit erase_run(const struct subcommand *command, const void *set
 static const struct option_rule erase_options[] = {
     {.name = "dry-run", .type = OPTION_FLAG, .offset = offsetof(struct erase_settings, dry_run),
      .description = "count only, change nothing"},
-    {.name = "student", .value_name = "STUDENT", .type = OPTION_OPERAND, .required = true,
+    {.name = "replay", .value_name = "FILE", .type = OPTION_TEXT,
+     .offset = offsetof(struct erase_settings, replay),
+     .description = "repeat the erasures in a log, or in the output of audit list; - is stdin"},
+    {.name = "since", .value_name = "TIME", .type = OPTION_TEXT,
+     .offset = offsetof(struct erase_settings, since),
+     .description = "with --replay: only those since this time, that of the back-up"},
+    {.name = "student", .value_name = "STUDENT", .type = OPTION_OPERAND,
      .offset = offsetof(struct erase_settings, student), .description = "the student to erase"},
     {0},
 };
@@ -97,7 +259,11 @@ static const struct option_rule erase_options[] = {
 const struct subcommand erase_subcommand = {
     .name = "erase",
     .summary = "Erases all data of a student",
-    .description = "\nPrints the number of records of each kind. Can be repeated safely.\n",
+    .description =
+        "\nPrints the number of records of each kind. Can be repeated safely.\n"
+        "\nAfter a restore, --replay erases the students again whose erasure is recorded since "
+        "the\n"
+        "back-up. The records have keyed hashes: LOG_KEY must be the one of that time.\n",
     .options = erase_options,
     .settings_size = sizeof(struct erase_settings),
     .run = erase_run,

@@ -23,8 +23,11 @@ extern const char consent_codes[CONSENTS + 1];
  * profile. A consent that was never given counts as not withdrawn. */
 bool consent_withdrawn(struct str codes, enum consent consent);
 
-/* Messages to clients whose request needs a consent that is withdrawn. */
+/* Messages to clients whose request needs a consent that is withdrawn, or a new one after an
+ * erasure. */
 #define CONSENT_NO_NEW_DATA "Consent to data processing has been withdrawn"
 #define CONSENT_NO_ANALYSIS "Consent to analytics has been withdrawn"
+#define CONSENT_AFTER_ERASURE                                                                      \
+    "The student was erased: new data needs a new consent to data_processing"
 
 #endif

@@ -28,7 +28,7 @@ static void event_batch_finish_item(struct event_batch_item *item, struct engine
     enum event_status status = EVENT_ACCEPTED;
 
     item->stage = EVENT_BATCH_DONE;
-    if (item->problem.code == PROBLEM_NOT_FOUND || item->problem.code == PROBLEM_FORBIDDEN)
+    if (item->problem.code == PROBLEM_FORBIDDEN)
         status = EVENT_REJECTED;
     else if (item->problem.code != PROBLEM_NONE)
         status = EVENT_FAILED;

@@ -67,8 +67,9 @@ static void consent_write_record(struct jw *w, const struct consent_record *r)
     jw_int(w, "version", r->version);
 }
 
-/* Writes the response after the decision is stored. Status 404 means that the student is erased,
- * or that a consent is withdrawn that was never given. */
+/* Writes the response after the decision is stored. Status 404 means that a consent is withdrawn
+ * that was never given, 403 that the student is erased: only a new consent to data processing ends
+ * that. */
 static enum step decision_respond(struct exchange *x)
 {
     const struct decision *in = x->input;
@@ -77,7 +78,7 @@ static enum step decision_respond(struct exchange *x)
 
     switch (consent_parse_change(x->state, &record, &x->problem)) {
     case CONSENT_PROBLEM: return STEP_DONE;
-    case CONSENT_ERASED: return exchange_fail(x, PROBLEM_NOT_FOUND);
+    case CONSENT_ERASED: return exchange_fail_with(x, PROBLEM_FORBIDDEN, CONSENT_AFTER_ERASURE);
     case CONSENT_NEVER_GRANTED:
         return exchange_fail_with(x, PROBLEM_NOT_FOUND, "This consent has never been given");
     case CONSENT_SAVED: break;

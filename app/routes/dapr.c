@@ -6,14 +6,15 @@
  * One bad event never makes a whole delivery fail. Each event is either recorded, or stored as a
  * dead letter (kept for an operator), or left to be delivered again. Nothing may be stored about
  * an erased student; Redis holds a tombstone for each of them. Steps: parse all events; record the
- * good ones and read the tombstones for the bad ones; store the dead letters; respond. */
+ * good ones and read the tombstones for the bad ones; store the dead letters and read the
+ * tombstones again; remove the letters about students who were erased meanwhile; respond. */
 #include "app/http/json.h"
 #include "app/ingest/cloudevent.h"
 #include "app/ingest/event_batch.h"
 #include "app/pipeline/exchange.h"
 #include "app/routes/routes.h"
 #include "app/routes/shapes.h"
-#include "app/store/dead_letter.h"
+#include "app/service/letter_names.h"
 #include "app/store/erasure.h"
 
 #define EVENTS_PATH "/dapr/events"
@@ -72,15 +73,26 @@ enum outcome { RETRY, SUCCESS, DROP };
 static const char *const outcome_names[] = {
     [RETRY] = "RETRY", [SUCCESS] = "SUCCESS", [DROP] = "DROP"};
 
+/* Progress of a dead letter. */
+enum letter_stage {
+    LETTER_NONE,     /* there is none, or nothing is left to do for it */
+    LETTER_NEW,      /* its students are not looked up yet */
+    LETTER_CHECKING, /* the tombstones of its students are read, before it is stored */
+    LETTER_ALLOWED,  /* none of its students is erased */
+    LETTER_STORING,  /* it is stored; the tombstones are read once more after it */
+    LETTER_REMOVING, /* it is removed: a student was erased meanwhile */
+};
+
 /* One event of the request. It becomes either an item to record or a dead letter. */
 struct delivery {
     struct str entry;   /* entryId of a BULK entry; empty in other forms */
     struct str reason;  /* why the event can never be recorded; p is NULL if it can be */
     struct str text;    /* JSON of the event, kept in the dead letter */
-    struct str student; /* student of the dead letter, who must not be erased; empty if not known */
-    struct command *tombstone;     /* reads whether that student is erased; NULL when evaluated */
-    struct command *letter;        /* stores the dead letter; NULL when evaluated */
-    bool letter_pending;           /* the dead letter is allowed but not queued yet */
+    struct str subject; /* student of the event that its text does not name; empty: none */
+    enum letter_stage stage;
+    struct letter_names names; /* of the text; its students must not be erased */
+    /* commands of the present stage */
+    struct command *letter, *tombstones[LETTER_STUDENTS_MAX];
     struct event_batch_item *item; /* item of events.batch; NULL for a dead letter */
     enum outcome outcome;
 };
@@ -101,34 +113,6 @@ static struct str json_text(struct json_object *json, struct arena *arena)
     return arena_copy(arena, str_of(text ? text : "null"));
 }
 
-/* Returns bytes that could not be parsed as one JSON string, cut to what a dead letter may hold. */
-static struct str json_string(struct str bytes, struct arena *arena)
-{
-    struct buf out;
-
-    buf_init(&out, arena);
-    buf_json_string(&out, bytes.n > DEAD_LETTER_BYTES_MAX
-                              ? (struct str){bytes.p, DEAD_LETTER_BYTES_MAX}
-                              : bytes);
-    return out.failed ? STR("null") : buf_view(&out);
-}
-
-/* Returns the student id of a CloudEvent that is not valid: data.student_id or, without it, the
- * subject. Returns an empty text if neither is a text. The id is not checked. */
-static struct str envelope_student(struct json_object *envelope)
-{
-    struct json_object *data, *id;
-
-    if (json_object_object_get_ex(envelope, "data", &data) &&
-        json_object_object_get_ex(data, "student_id", &id) &&
-        json_object_is_type(id, json_type_string))
-        return str_of(json_object_get_string(id));
-    if (json_object_object_get_ex(envelope, "subject", &id) &&
-        json_object_is_type(id, json_type_string))
-        return str_of(json_object_get_string(id));
-    return STR("");
-}
-
 /* Notes in *d that the event can never be recorded: it becomes a dead letter with the reason in
  * *p. An internal error says nothing about the event, so it fails the whole request instead, and
  * Dapr delivers all its events again. */
@@ -140,7 +124,8 @@ static void delivery_drop(struct exchange *x, struct delivery *d, struct str stu
         return;
     }
     d->reason = cloudevent_error_line(p, x->arena);
-    d->student = id_valid(student) ? student : STR("");
+    d->subject = student;
+    d->stage = LETTER_NEW;
     d->outcome = DROP;
 }
 
@@ -167,8 +152,7 @@ static void delivery_add(struct exchange *x, struct events *e, struct delivery *
     delivery_drop(x, d, in.has_student ? in.student : event->subject, p);
 }
 
-/* Parses one CloudEvent in JSON and adds it. If it becomes a dead letter, its JSON is kept, and
- * the student is looked for once more in the unparsed event. */
+/* Parses one CloudEvent in JSON and adds it. If it becomes a dead letter, its JSON is kept. */
 static void delivery_add_envelope(struct exchange *x, struct events *e, struct delivery *d,
                                   struct json_object *envelope)
 {
@@ -178,11 +162,8 @@ static void delivery_add_envelope(struct exchange *x, struct events *e, struct d
     /* a failure is in p.code, which delivery_add evaluates */
     (void)cloudevent_parse(envelope, x->arena, &event, &p);
     delivery_add(x, e, d, &event, &p);
-    if (d->reason.p) {
+    if (d->reason.p)
         d->text = json_text(envelope, x->arena);
-        if (d->student.n == 0 && id_valid(envelope_student(envelope)))
-            d->student = envelope_student(envelope);
-    }
 }
 
 /* Adds a raw payload of a BULK entry: base64 of a CloudEvent or, without specversion, of a body of
@@ -269,8 +250,7 @@ static void events_parse_binary(struct exchange *x, struct events *e,
     (void)cloudevent_parse_binary(headers, x->request.body, x->arena, &event, &p);
     delivery_add(x, e, &e->v[0], &event, &p);
     if (e->v[0].reason.p)
-        e->v[0].text =
-            event.data ? json_text(event.data, x->arena) : json_string(x->request.body, x->arena);
+        e->v[0].text = event.data ? json_text(event.data, x->arena) : x->request.body;
 }
 
 /* Returns whether the body is a BULK in Dapr's form, and sets *ret_entries to its list. */
@@ -302,7 +282,7 @@ static void events_parse_json(struct exchange *x, struct events *e, bool may_be_
         if (p.code == PROBLEM_NONE) {
             delivery_add_envelope(x, e, &e->v[0], body);
         } else {
-            e->v[0].text = json_string(x->request.body, x->arena);
+            e->v[0].text = x->request.body;
             event_metrics_add(x->engine, NULL, EVENT_REJECTED);
             delivery_drop(x, &e->v[0], STR(""), &p);
         }
@@ -329,55 +309,77 @@ static void events_parse(struct exchange *x, struct events *e)
 
 /* ---- events: recording and response ---- */
 
-/* Queues the reading of tombstones: a dead letter about a known student may be stored only if the
- * student is not erased. For a dead letter without a known student letter_pending is
- * set, so that events_queue_letters stores it at once. */
-static void events_queue_tombstones(struct exchange *x, struct events *e)
+/* Queues the reading of the tombstones of the letter's students. */
+static void letter_queue_tombstones(struct exchange *x, struct delivery *d)
 {
-    for (size_t i = 0; i < e->n; i++) {
-        struct delivery *d = &e->v[i];
+    for (size_t i = 0; i < d->names.student_count; i++)
+        d->tombstones[i] = erasure_cmd_tombstone(&x->pipeline, d->names.students[i]);
+}
 
-        if (d->reason.p && d->student.n > 0)
-            d->tombstone = erasure_cmd_tombstone(&x->pipeline, d->student);
-        else
-            d->letter_pending = d->reason.p != NULL;
+/* Queues the next commands of a letter. A letter without a known student has no payload, so nothing
+ * is to be checked. */
+static void letter_queue(struct exchange *x, struct delivery *d)
+{
+    struct dead_letter_new letter = {.reason = d->reason, .source = STR("dapr")};
+
+    if (d->stage == LETTER_NEW) {
+        letter_names_find(&d->names, d->text, d->subject, x->arena);
+        letter_queue_tombstones(x, d);
+        d->stage = d->names.student_count > 0 ? LETTER_CHECKING : LETTER_ALLOWED;
+    }
+    if (d->stage == LETTER_ALLOWED) {
+        letter_set_payload(&letter, d->text, &d->names, /* always_keep */ false);
+        d->letter = dead_letter_cmd_add(&x->pipeline, &letter, x->now_ms);
+        letter_queue_tombstones(x, d);
+        d->stage = LETTER_STORING;
     }
 }
 
-/* Queues the storing of the dead letters that are allowed and not yet queued. */
-static void events_queue_letters(struct exchange *x, struct events *e)
+/* Evaluates the replies to the letter's commands. *ret_erased: one of its students is erased. False
+ * if Redis has failed, or there is no memory. */
+static bool letter_parse(struct delivery *d, struct str *ret_id, bool *ret_erased)
 {
-    for (size_t i = 0; i < e->n; i++) {
-        struct delivery *d = &e->v[i];
+    struct problem ignored = {0};
+    bool erased;
 
-        if (d->letter_pending)
-            d->letter =
-                dead_letter_cmd_add(&x->pipeline, d->reason, STR("dapr"), d->text, x->now_ms);
-        d->letter_pending = false;
+    *ret_erased = false;
+    if (d->stage == LETTER_STORING && !dead_letter_parse_add(d->letter, ret_id, &ignored))
+        return false;
+    for (size_t i = 0; i < d->names.student_count; i++) {
+        if (!erasure_parse_tombstone(d->tombstones[i], &erased, &ignored))
+            return false;
+        *ret_erased = *ret_erased || erased;
+    }
+    return true;
+}
+
+/* Moves a letter to its next stage. A letter about an erased student is not stored; one whose
+ * student was erased between the two looks is removed again, because the erasure may have searched
+ * the dead letters before. If Redis fails, the event must not be lost, so its outcome is RETRY. */
+static void letter_advance(struct exchange *x, struct delivery *d)
+{
+    struct str id = STR("");
+    bool erased;
+
+    if (d->stage != LETTER_CHECKING && d->stage != LETTER_STORING) {
+        d->stage = LETTER_NONE;
+        return;
+    }
+    if (!letter_parse(d, &id, &erased)) {
+        d->outcome = RETRY;
+        d->stage = LETTER_NONE;
+    } else if (d->stage == LETTER_CHECKING) {
+        d->stage = erased ? LETTER_NONE : LETTER_ALLOWED;
+    } else if (erased) {
+        (void)dead_letter_cmd_remove(&x->pipeline, &id, 1);
+        d->stage = LETTER_REMOVING;
+    } else {
+        d->stage = LETTER_NONE;
     }
 }
 
-/* Evaluates the replies to the tombstones and dead letters of the last round trip. A dead letter
- * about an erased student is not stored. If a dead letter could not be stored, the event must not
- * be lost, so its outcome is RETRY. */
-static void events_parse_letters(struct events *e)
-{
-    for (size_t i = 0; i < e->n; i++) {
-        struct problem ignored = {0};
-        struct delivery *d = &e->v[i];
-        bool erased = false;
-
-        if ((d->letter && !dead_letter_parse_add(d->letter, &ignored)) ||
-            (d->tombstone && !erasure_parse_tombstone(d->tombstone, &erased, &ignored)))
-            d->outcome = RETRY;
-        else
-            d->letter_pending = d->tombstone && !erased;
-        d->letter = d->tombstone = NULL; /* so that no reply is evaluated twice */
-    }
-}
-
-/* Sets the outcomes of the recorded events. An event of a student who is erased (404) or has
- * withdrawn consent (403) is dropped without a dead letter. The response is 200 nevertheless, so
+/* Sets the outcomes of the recorded events. An event of a student who is erased or has withdrawn
+ * consent (both 403) is dropped without a dead letter. The response is 200 nevertheless, so
  * the refused (403) students are passed to the audit log here. */
 static void events_set_outcomes(struct exchange *x, struct events *e)
 {
@@ -389,7 +391,7 @@ static void events_set_outcomes(struct exchange *x, struct events *e)
             continue;
         if (item->problem.code == PROBLEM_FORBIDDEN && x->audit_denied.v)
             x->audit_denied.v[x->audit_denied.n++] = item->input.student;
-        if (item->problem.code == PROBLEM_NOT_FOUND || item->problem.code == PROBLEM_FORBIDDEN)
+        if (item->problem.code == PROBLEM_FORBIDDEN)
             e->v[i].outcome = DROP;
         else
             e->v[i].outcome = item->problem.code == PROBLEM_NONE ? SUCCESS : RETRY;
@@ -423,7 +425,7 @@ static void events_respond(struct exchange *x, const struct events *e)
     jw_object_end(&w);
 }
 
-/* Parses the request and queues the reading of tombstones. Returns NULL with x->problem set if the
+/* Parses the request. Returns NULL with x->problem set if the
  * request as a whole fails. */
 static struct events *events_begin(struct exchange *x)
 {
@@ -437,27 +439,29 @@ static struct events *events_begin(struct exchange *x)
     e->batch.correlation_id = x->request_id;
     e->batch.traceparent = exchange_traceparent(x);
     events_parse(x, e);
-    events_queue_tombstones(x, e);
     return x->problem.code == PROBLEM_NONE ? e : NULL;
 }
 
-/* Handler of /dapr/events. First call: parses all events, starts to record the good ones, and reads
- * the tombstones (marks of erased students) of the bad ones. Later calls: continue to record, and
- * store the bad events as dead letters, except those of erased students. Responds when both are
- * done. */
+/* Handler of /dapr/events. First call: parses all events, and starts to record the good ones. All
+ * calls continue to record, and to store the bad events as dead letters, except those of erased
+ * students. Responds when both are done. event_batch_step clears the pipeline, so the letters'
+ * commands are queued after it; their last replies are evaluated before it. */
 static enum step dapr_events(struct exchange *x)
 {
     struct events *e = x->state;
+    bool is_first = !e;
     enum step batch_step;
 
-    if (e)
-        events_parse_letters(e);
-    else
+    if (is_first)
         e = events_begin(x);
     if (!e)
         return STEP_DONE;
     batch_step = event_batch_step(&e->batch, x->engine, &x->pipeline);
-    events_queue_letters(x, e);
+    for (size_t i = 0; i < e->n; i++) {
+        if (!is_first)
+            letter_advance(x, &e->v[i]);
+        letter_queue(x, &e->v[i]);
+    }
     if (batch_step == STEP_MORE || x->pipeline.count > 0)
         return STEP_MORE;
     events_set_outcomes(x, e);

@@ -88,9 +88,19 @@ struct query {
 struct query_state {
     struct command *profile; /* reads the present state and the stored result */
     struct window window;
-    uint64_t
-        erasures; /* number of erasures by all processes, taken before Redis was read; query only */
+    uint64_t erasures; /* engine_apply_erasures before Redis was read; query only */
 };
+
+/* Whether the response may be kept in the stale cache, and given again while Redis is away: only to
+ * a student about themselves. Neither the erasure of somebody else nor the loss of a right can be
+ * noticed while Redis is away (hazards X18; docs/privacy.md, Erasure). */
+static bool query_may_be_stale(const struct exchange *x)
+{
+    const struct query *q = x->input;
+
+    return x->engine->stale_cache && x->caller.role == ROLE_STUDENT &&
+           str_equal(x->caller.user, q->student);
+}
 
 /* Returns the key of this request in the stale cache, the former responses that a process gives
  * again while Redis is away. The key contains role, user and body, so that no caller gets a
@@ -123,18 +133,16 @@ static void query_respond(struct exchange *x, struct str members, struct str stu
 }
 
 /* Responds while Redis is unavailable: gives the stored response to the same request again, with
- * its age. A teacher gets 503 instead, because Redis would be needed to find out whether the
- * student is still in a cohort of the teacher. Returns STEP_DONE in every case. */
+ * its age, or 503. Returns STEP_DONE in every case. */
 static enum step query_stale(struct exchange *x)
 {
     const struct query *q = x->input;
     struct str members;
     int64_t age_ms;
 
-    engine_apply_erasures(x->engine); /* removes cached responses about erased students */
-    if (x->access_pending || !x->engine->stale_cache ||
-        !stale_cache_find(x->engine->stale_cache, query_cache_key(x), x->started_us / 1000,
-                          &members, &age_ms)) {
+    (void)engine_apply_erasures(x->engine); /* removes cached responses about erased students */
+    if (!query_may_be_stale(x) || !stale_cache_find(x->engine->stale_cache, query_cache_key(x),
+                                                    x->started_us / 1000, &members, &age_ms)) {
         problem_unavailable(&x->problem, 1);
         return STEP_DONE;
     }
@@ -221,7 +229,7 @@ static enum step mastery_query(struct exchange *x)
         s = exchange_new_state(x, sizeof(*s));
         if (!s)
             return STEP_DONE;
-        s->erasures = metrics_erasures(x->engine->metrics);
+        s->erasures = engine_apply_erasures(x->engine);
         s->profile = student_cmd_profile(&x->pipeline, q->student);
         window_queue(&s->window, x, q->student, last, q->at_date ? HISTORY_DAYS : (int)q->days);
         return STEP_MORE;
@@ -238,10 +246,10 @@ static enum step mastery_query(struct exchange *x)
     (void)http_response_header(&x->response, "X-Cache", q->at_date ? STR("MISS") : STR("HIT"));
     metrics_add(x->engine->metrics, q->at_date ? METRIC_CACHE_MISSES : METRIC_CACHE_HITS, NULL,
                 NULL, 1);
-    /* if any process has erased a student since Redis was read, this response may be about that
-     * student and must not be kept */
-    if (x->engine->stale_cache && !x->access_pending &&
-        s->erasures == metrics_erasures(x->engine->metrics))
+    /* if a student was erased since Redis was read, this response may be about that student and
+     * must not be kept; neither while the epoch of erasures is not known yet */
+    if (query_may_be_stale(x) && x->engine->erasures.epoch >= 0 &&
+        s->erasures == engine_apply_erasures(x->engine))
         stale_cache_add(x->engine->stale_cache, query_cache_key(x), members, x->started_us / 1000);
     return STEP_DONE;
 }

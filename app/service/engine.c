@@ -183,7 +183,9 @@ bool engine_open(struct engine *engine, const char *program, const struct router
     bool good;
 
     (void)gsl_set_error_handler_off(); /* else GSL aborts when a computation does not converge */
-    *engine = (struct engine){.router = router, .started_at_ms = clock_wall_ms()};
+    *engine = (struct engine){.router = router,
+                              .started_at_ms = clock_wall_ms(),
+                              .erasures = {.epoch = -1, .epoch_seen = -1}};
     if (config_load(&engine->config, config_environment, stderr) > 0)
         return false;
     engine->log = log_open(STDERR_FILENO, program, engine->config.log_level);
@@ -276,18 +278,19 @@ static void engine_report_gauge(struct engine *engine, enum metric_gauge gauge, 
     *reported = value;
 }
 
-/* Compares the number of erasures in the shared metrics file, which all processes count up, with
- * that at the last call. The whole stale cache (responses to use while Redis is unavailable) is
- * cleared, because it is not known which of its responses are about the erased students. */
-void engine_apply_erasures(struct engine *engine)
+/* The whole stale cache (responses to use while Redis is unavailable) is cleared, because it is not
+ * known which of its responses are about the erased students. */
+uint64_t engine_apply_erasures(struct engine *engine)
 {
-    uint64_t erasures = metrics_erasures(engine->metrics);
+    uint64_t pool = metrics_erasures(engine->metrics);
 
-    if (erasures == engine->erasures_seen)
-        return;
-    engine->erasures_seen = erasures;
+    if (pool == engine->erasures.pool_seen && engine->erasures.epoch == engine->erasures.epoch_seen)
+        return engine->erasures.generation;
+    engine->erasures.pool_seen = pool;
+    engine->erasures.epoch_seen = engine->erasures.epoch;
     if (engine->stale_cache)
         stale_cache_clear(engine->stale_cache);
+    return ++engine->erasures.generation;
 }
 
 /* store_consume_counts returns what was counted since the last call. */
@@ -295,7 +298,7 @@ void engine_report_store(struct engine *engine)
 {
     struct store_counts counts;
 
-    engine_apply_erasures(engine);
+    (void)engine_apply_erasures(engine);
     engine_report_circuit(engine);
     engine_report_clock(engine);
     engine_report_gauge(engine, GAUGE_STORE_CONNECTIONS, &engine->reported_connections,

@@ -44,7 +44,13 @@ struct engine {
     enum store_state reported_circuit;
     int64_t reported_connections, reported_in_use;
     bool reported_clock_off;
-    uint64_t erasures_seen; /* erasures by all processes when the stale cache was last cleared */
+    /* Erasures of students that make last responses invalid: the epoch in Redis, as the latest
+     * heartbeat has read it (-1: not read yet), and the number of erasures by this pool, which is
+     * known at once. `generation` grows with each change of either that this process has seen. */
+    struct {
+        int64_t epoch, epoch_seen;
+        uint64_t pool_seen, generation;
+    } erasures;
 };
 
 enum engine_subsystem {
@@ -68,8 +74,10 @@ void engine_close(struct engine *engine);
 bool engine_has_log_key(const struct engine *engine);
 /* Sets the key of the hashes that replace ids in the log. Call again when secrets have changed. */
 void engine_set_log_key(struct engine *engine);
-/* Clears the stale cache if any process has erased a student since it was last cleared. */
-void engine_apply_erasures(struct engine *engine);
+/* Clears the stale cache if a student was erased since it was last cleared, as far as this process
+ * knows. Returns the number of such changes: a response may be cached only if it is the same as
+ * before the response's data were requested. */
+uint64_t engine_apply_erasures(struct engine *engine);
 /* Whether this machine's clock differs from Redis' by more than CLOCK_SKEW_REPORTED_MS.
  * *ret_ahead_ms: by how much it is ahead, negative when it is behind. */
 bool engine_clock_is_off(const struct engine *engine, int64_t *ret_ahead_ms);

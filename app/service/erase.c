@@ -11,16 +11,30 @@
 
 enum { ERASE_ARENA_FIRST = 64 << 10, ERASE_ARENA_CAP = 64 << 20 };
 
-/* The kinds of the student's own keys have their names in student_kinds. */
+/* The tombstone is no record, and records that an index of the student names count under it. */
 const char *erase_kind_name(size_t kind)
 {
-    static const char *const others[ERASED_KINDS - ERASED_INDEX] = {
-        "recommendation_index", "journal_entries", "outbox_events", "rosters", "batches", "jobs",
-        "dead_letters"};
+    static const char *const shared_names[SHARED_KEY_COUNT] = {
+#define SHARED_KEY(id, name, ...) [SHARED_KEY_##id] = name,
+#include "app/store/keys.def"
+#undef SHARED_KEY
+    };
 
     if (kind == STUDENT_KEY_ERASED)
         return NULL;
-    return kind < ERASED_INDEX ? student_kinds[kind].name : others[kind - ERASED_INDEX];
+    return kind < STUDENT_KEY_COUNT ? student_kinds[kind].name
+                                    : shared_names[kind - STUDENT_KEY_COUNT];
+}
+
+void erase_hash(const struct engine *engine, struct str student, char ret_hash[LOG_HASH_SIZE])
+{
+    log_hash(engine->log, student, ret_hash);
+}
+
+/* The hash of a text that is no id, so that it is not the hash of a student. */
+void erase_key_id(const struct engine *engine, char ret_id[LOG_HASH_SIZE])
+{
+    log_hash(engine->log, STR("key of the log"), ret_id);
 }
 
 /* An erasure begins with the pass that only counts. In a dry run one pass is enough, so dry_pass
@@ -51,6 +65,7 @@ static void erase_queue_finish(struct erase *e, struct pipeline *pipeline)
     if (erase_only_counts(e))
         return;
     erasure_cmd_finish(pipeline, e->student, e->engine->config.erased_tombstone_s);
+    erasure_cmd_change_epoch(pipeline);
     erasure_cmd_unregister(pipeline, e->student);
     erasure_cmd_purge_traces(pipeline, &e->phase_cmd);
 }
@@ -61,7 +76,7 @@ static void erase_queue_finish(struct erase *e, struct pipeline *pipeline)
  * request (entry_cmd_count > 0), and then has nothing more to do. */
 static void erase_parse_finish(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
-    char hash[LOG_HASH_SIZE];
+    char hash[LOG_HASH_SIZE], key[LOG_HASH_SIZE];
     int64_t finished = 0;
     struct jw *w;
 
@@ -74,9 +89,11 @@ static void erase_parse_finish(struct erase *e, struct pipeline *pipeline, struc
         return;
     }
     metrics_add_erasure(e->engine->metrics);
-    log_hash(e->engine->log, e->student, hash);
-    w = log_begin(e->engine->log, LOG_INFO, "student.erased");
+    erase_hash(e->engine, e->student, hash);
+    erase_key_id(e->engine, key);
+    w = log_begin(e->engine->log, LOG_WARNING, "student.erased");
     jw_text(w, "student", hash);
+    jw_text(w, "key", key);
     log_end(e->engine->log);
     if (!erasure_parse_aof_rewrite(e->phase_cmd)) {
         erasure_cmd_request_aof_rewrite(pipeline);
@@ -88,20 +105,12 @@ static const struct erase_phase erase_finish_phase = {erase_queue_finish, erase_
 
 /* ---- the phases in their order ---- */
 
+/* Every row SHARED_KEY of keys.def has a phase: a kind without one does not compile. */
 static const struct erase_phase *const erase_phases[ERASE_PHASES] = {
     [ERASE_LOOKUP] = &erase_lookup_phase,
-    [ERASE_JOURNAL] = &erase_own_stream_phase,
-    [ERASE_OUTBOX] = &erase_own_stream_phase,
-    [ERASE_SHARD] = &erase_shard_phase,
-    [ERASE_COHORTS] = &erase_cohorts_phase,
-    [ERASE_BATCHES] = &erase_batches_phase,
-    [ERASE_DELAYED_BEFORE] = &erase_delayed_before_phase,
-    [ERASE_QUEUE_HIGH] = &erase_queue_phase,
-    [ERASE_QUEUE_NORMAL] = &erase_queue_phase,
-    [ERASE_QUEUE_LOW] = &erase_queue_phase,
-    [ERASE_DELAYED_AFTER] = &erase_delayed_after_phase,
-    [ERASE_DEAD_LETTERS] = &erase_dead_letters_phase,
-    [ERASE_IDEMPOTENCY] = &erase_idempotency_phase,
+#define SHARED_KEY(id, name, pattern, exported, phase, ...) [ERASE_##id] = &(phase),
+#include "app/store/keys.def"
+#undef SHARED_KEY
     [ERASE_FINISH] = &erase_finish_phase,
 };
 

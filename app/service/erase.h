@@ -3,8 +3,8 @@
  * (group of Redis keys). The student's entries are removed from the shard's journal (changes that
  * the worker has not processed yet) and outbox (events to publish). Then one Lua script deletes all
  * keys of the student and leaves a tombstone, the mark of an erased student. After that, the
- * student is removed from cohorts, batches, queues and idempotency records, page by page. At last
- * the tombstone is marked as complete. Every page can be repeated, so an erasure that was
+ * student is removed from cohorts, batches, dead letters and idempotency records, page by page. At
+ * last the tombstone is marked as complete. Every page can be repeated, so an erasure that was
  * interrupted is completed by running it again; a client or a worker does this. */
 #ifndef SERVICE_ERASE_H
 #define SERVICE_ERASE_H
@@ -14,17 +14,14 @@
 #include "app/service/engine.h"
 #include "app/store/erasure.h"
 
-/* Kinds of records outside the student's shard. They continue the enum in store/erasure.h, which
- * has the kinds of records in the shard. */
-enum {
-    ERASED_ROSTERS = ERASED_COUNTS,
-    ERASED_BATCHES,
-    ERASED_JOBS,
-    ERASED_DEAD_LETTERS,
-    ERASED_KINDS
-};
 /* Returns the name that a kind's count has in responses; NULL for a kind that is never counted. */
 const char *erase_kind_name(size_t kind);
+
+/* Writes the student's log_hash, by which the log and the audit record of an erasure name the
+ * student, and an id of the key with which it was made. Erasures are repeated after a restore by
+ * these (mastery-ctl erase --replay). */
+void erase_hash(const struct engine *engine, struct str student, char ret_hash[LOG_HASH_SIZE]);
+void erase_key_id(const struct engine *engine, char ret_id[LOG_HASH_SIZE]);
 
 struct erase {
     /* in */
@@ -50,7 +47,7 @@ struct erase {
     /* number of commands about single entries of the page in the last step; 0: it read a page */
     size_t entry_cmd_count;
     char cursor[ID_MAX + 1];         /* last id that was read; empty: the phase is at its start */
-    char scanned_ids[2][ID_MAX + 1]; /* ids of the last entries read in journal and outbox */
+    char scanned_ids[2][ID_MAX + 1]; /* ids up to which journal and outbox have been searched */
     int64_t offset;                  /* rank of the next page's first entry, in phases by rank */
     int attempts;                    /* number of times that the shard's script had to be retried */
 };

@@ -7,21 +7,13 @@
 
 #include "app/service/erase.h"
 
-/* The phases in the order in which they run. */
+/* The phases in the order in which they run: one for each row SHARED_KEY of keys.def, with a first
+ * and a last one. */
 enum erase_phase_id {
     ERASE_LOOKUP,
-    ERASE_JOURNAL,
-    ERASE_OUTBOX,
-    ERASE_SHARD,
-    ERASE_COHORTS,
-    ERASE_BATCHES,
-    ERASE_DELAYED_BEFORE, /* delayed jobs, which may move into a queue while the erasure runs */
-    ERASE_QUEUE_HIGH,
-    ERASE_QUEUE_NORMAL,
-    ERASE_QUEUE_LOW,
-    ERASE_DELAYED_AFTER, /* delayed jobs again: a job that fails moves from a queue to them */
-    ERASE_DEAD_LETTERS,
-    ERASE_IDEMPOTENCY,
+#define SHARED_KEY(id, ...) ERASE_##id,
+#include "app/store/keys.def"
+#undef SHARED_KEY
     ERASE_FINISH,
     ERASE_PHASES
 };
@@ -38,9 +30,7 @@ struct erase_phase {
 
 extern const struct erase_phase erase_lookup_phase, erase_own_stream_phase, erase_shard_phase;
 extern const struct erase_phase erase_cohorts_phase, erase_batches_phase;
-extern const struct erase_phase erase_delayed_before_phase, erase_delayed_after_phase;
-extern const struct erase_phase erase_queue_phase, erase_dead_letters_phase;
-extern const struct erase_phase erase_idempotency_phase;
+extern const struct erase_phase erase_dead_letters_phase, erase_idempotency_phase;
 
 /* ---- for all phases: erase_shard.c ---- */
 
@@ -53,15 +43,5 @@ static inline bool erase_only_counts(const struct erase *e)
 /* Returns the number of records found so far. The pseudonym (the student's random name in audit
  * records) does not count, because a request about an id that never existed makes one, too. */
 int64_t erase_found(const struct erase *e);
-
-/* Queues the read of the entries after e->cursor of a stream. */
-void erase_queue_stream_page(struct erase *e, struct pipeline *pipeline, struct str stream);
-/* True when an entry with this text belongs to the student. */
-typedef bool erase_entry_test(struct str text, struct str student);
-/* Counts the entries of the page whose field passes the test, in e->counts[kind], and queues their
- * deletion unless the pass only counts. Moves e->cursor to the page's last entry. */
-void erase_parse_stream_page(struct erase *e, struct pipeline *pipeline, struct str stream,
-                             struct str field, erase_entry_test *test, size_t kind,
-                             struct problem *p);
 
 #endif

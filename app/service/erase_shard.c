@@ -12,8 +12,7 @@
 #include "app/store/reply.h"
 
 enum {
-    ERASE_STREAM_PAGE = 1000, /* stream entries that one XRANGE reads */
-    ERASE_ATTEMPTS_MAX = 20,  /* calls of the script while another request saves recommendations */
+    ERASE_ATTEMPTS_MAX = 20, /* calls of the script while another request saves recommendations */
 };
 
 /* ---- for all phases ---- */
@@ -25,44 +24,6 @@ int64_t erase_found(const struct erase *e)
     for (size_t i = 0; i < ERASED_KINDS; i++)
         n += i == STUDENT_KEY_PSEUDONYM ? 0 : e->counts[i];
     return n;
-}
-
-/* XRANGE begins after an id that has "(" before it; "-" is the start of the stream. */
-void erase_queue_stream_page(struct erase *e, struct pipeline *pipeline, struct str stream)
-{
-    struct str from = arena_printf(pipeline->arena, "%s%s", *e->cursor ? "(" : "-", e->cursor);
-
-    e->phase_cmd =
-        pipeline_add(pipeline, COMMAND_READ, 6,
-                     (struct str[]){STR("XRANGE"), stream, from, STR("+"), STR("COUNT"),
-                                    arena_printf(pipeline->arena, "%d", ERASE_STREAM_PAGE)});
-}
-
-/* The page is the reply of e->phase_cmd. An entry without the field is not the student's. A page of
- * full length means that there may be another one. After a problem (the reply is an error, or out
- * of memory) n is 0, so that nothing is counted, queued or moved. */
-void erase_parse_stream_page(struct erase *e, struct pipeline *pipeline, struct str stream,
-                             struct str field, erase_entry_test *test, size_t kind,
-                             struct problem *p)
-{
-    struct stream_entry *entries =
-        arena_array(pipeline->arena, ERASE_STREAM_PAGE, sizeof(*entries));
-    struct str text;
-    size_t n = 0;
-
-    if (!entries || stream_parse(e->phase_cmd->reply, ERASE_STREAM_PAGE, entries, &n) != REPLY_OK)
-        reply_problem(e->phase_cmd->reply, p);
-    for (size_t i = 0; i < n; i++) {
-        if (stream_field(&entries[i], field, &text) != REPLY_OK || !test(text, e->student))
-            continue;
-        e->counts[kind]++;
-        if (!erase_only_counts(e))
-            (void)pipeline_add(pipeline, COMMAND_WRITE, 3,
-                               (struct str[]){STR("XDEL"), stream, entries[i].id});
-    }
-    e->has_more = n == ERASE_STREAM_PAGE;
-    if (n > 0)
-        (void)snprintf(e->cursor, sizeof(e->cursor), "%.*s", STR_ARG(entries[n - 1].id));
 }
 
 /* ---- lookup ---- */
@@ -110,17 +71,32 @@ static void erase_queue_own_stream(struct erase *e, struct pipeline *pipeline)
         e->counts[e->phase == ERASE_JOURNAL ? ERASED_JOURNAL : ERASED_OUTBOX] = 0;
     if (is_first_page && !erase_only_counts(e))
         erasure_cmd_register(pipeline, e->student, e->now_ms);
-    erase_queue_stream_page(e, pipeline, erase_own_stream(e, pipeline->arena));
+    e->phase_cmd = erasure_cmd_search(pipeline, erase_own_stream(e, pipeline->arena),
+                                      str_of(e->cursor), e->student);
 }
 
-/* Counts or deletes the student's entries in a page of the journal or outbox. Keeps the id of the
- * last entry that was examined, because the script then examines only later entries. */
+/* Counts or deletes the student's entries in a part of the journal or outbox. Keeps the last id
+ * that was examined, because the script of the shard then examines only later entries. */
 static void erase_parse_own_stream(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
     bool is_journal = e->phase == ERASE_JOURNAL;
+    struct str stream = erase_own_stream(e, pipeline->arena), text;
+    struct erasure_part part;
 
-    erase_parse_stream_page(e, pipeline, erase_own_stream(e, pipeline->arena), STR("e"),
-                            entry_belongs_to, is_journal ? ERASED_JOURNAL : ERASED_OUTBOX, p);
+    if (!erasure_parse_search(e->phase_cmd, pipeline->arena, &part, p))
+        return;
+    for (size_t i = 0; i < part.n; i++) {
+        if (stream_field(&part.entries[i], STR("e"), &text) != REPLY_OK ||
+            !entry_belongs_to(text, e->student))
+            continue;
+        e->counts[is_journal ? ERASED_JOURNAL : ERASED_OUTBOX]++;
+        if (!erase_only_counts(e))
+            (void)pipeline_add(pipeline, COMMAND_WRITE, 3,
+                               (struct str[]){STR("XDEL"), stream, part.entries[i].id});
+    }
+    e->has_more = part.has_more;
+    if (part.last.n > 0)
+        (void)snprintf(e->cursor, sizeof(e->cursor), "%.*s", STR_ARG(part.last));
     memcpy(e->scanned_ids[is_journal ? 0 : 1], e->cursor, sizeof(e->cursor));
 }
 
@@ -129,18 +105,23 @@ const struct erase_phase erase_own_stream_phase = {erase_queue_own_stream, erase
 /* ---- all other keys of the student, and the tombstone ---- */
 
 /* Queues the script that deletes the student's keys, or counts them. It also adds the audit record
- * of the erasure. `swept` says how far journal and outbox have been searched, in this order. */
+ * of the erasure, which names the student by a keyed hash. `swept` says how far journal and outbox
+ * have been searched, in this order. */
 static void erase_queue_shard(struct erase *e, struct pipeline *pipeline)
 {
+    char hash[LOG_HASH_SIZE], key[LOG_HASH_SIZE];
     struct erasure_shard shard = {
         .student = e->student,
         .token = str_of(e->token),
         .dry_run = erase_only_counts(e),
         .today = day_of_ms(e->now_ms),
-        .record = {e->actor, e->role, STR("erased"),
-                   arena_printf(pipeline->arena, "student/%.*s", STR_ARG(e->student)), STR("1"),
-                   e->correlation_id, STR("{}"), STR("1")}};
+        .record = {
+            e->actor, e->role, STR("erased"), {0}, STR("1"), e->correlation_id, {0}, STR("1")}};
 
+    erase_hash(e->engine, e->student, hash);
+    erase_key_id(e->engine, key);
+    shard.record[3] = arena_printf(pipeline->arena, "student/%s", hash);
+    shard.record[6] = arena_printf(pipeline->arena, "{\"key\":\"%s\"}", key);
     for (size_t i = 0; i < 2; i++) {
         shard.swept[i].seen = str_of(e->scanned_ids[i]);
         shard.swept[i].removed = e->had_tombstone || e->counts[ERASED_JOURNAL + i] > 0;
@@ -162,7 +143,7 @@ static void erase_restart_from(struct erase *e, enum erase_phase_id phase)
  */
 static void erase_parse_shard(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
-    int64_t counts[ERASED_COUNTS] = {0};
+    int64_t counts[ERASED_SHARD_COUNTS] = {0};
 
     (void)pipeline;
     switch (erasure_parse_shard(e->phase_cmd, counts, p)) {
@@ -174,10 +155,12 @@ static void erase_parse_shard(struct erase *e, struct pipeline *pipeline, struct
         return;
     case ERASURE_DONE: break;
     }
-    for (size_t i = 0; i < ERASED_JOURNAL; i++)
-        e->counts[i] = counts[i];
-    for (size_t i = ERASED_JOURNAL; i < ERASED_COUNTS; i++)
-        e->counts[i] += counts[i]; /* the earlier phases have counted the older entries */
+    for (size_t i = 0; i < ERASED_SHARD_COUNTS; i++) {
+        if (i == ERASED_JOURNAL || i == ERASED_OUTBOX)
+            e->counts[i] += counts[i]; /* the earlier phases have counted the older entries */
+        else
+            e->counts[i] = counts[i];
+    }
     if (e->dry_pass && erase_found(e) > 0) {
         e->dry_pass = false;
         e->counts[ERASED_JOURNAL] = e->counts[ERASED_OUTBOX] = 0;

@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The phases of an erasure about records that students share: cohorts, batches, queued and delayed
- * jobs, dead letters (items that were given up), and idempotency records (responses stored under a
- * caller's Idempotency-Key). These records are in other Redis slots than the student's keys, so no
- * single script can delete them all. Instead, each page can be repeated. */
+/* The phases of an erasure about records that students share: cohorts, batches, dead letters (items
+ * that were given up), and idempotency records (responses stored under a caller's Idempotency-Key).
+ * These records are in other Redis slots than the student's keys, so no single script can delete
+ * them all. Instead, each page can be repeated. */
 #include <stdio.h>
 
 #include "app/service/erase_internal.h"
-#include "app/service/json_mentions.h"
 #include "app/store/batch.h"
-#include "app/store/queue.h"
+#include "app/store/dead_letter.h"
 #include "app/store/reply.h"
 
 enum {
     ERASE_LIST_PAGE = 200,         /* cohorts or batches in one page */
-    ERASE_DELAYED_PAGE = 1000,     /* delayed jobs in one page */
     ERASE_IDEMPOTENCY_PAGE = 5000, /* keys of idempotency records in one page */
     ERASE_KEYS_PER_COMMAND = 500,  /* keys in one DEL or EXISTS command */
 };
@@ -68,7 +66,7 @@ static void erase_parse_cohorts(struct erase *e, struct pipeline *pipeline, stru
     struct str id = STR("");
     size_t n;
 
-    if (erase_count_hits(e, ERASED_ROSTERS)) {
+    if (erase_count_hits(e, STUDENT_KEY_COUNT + SHARED_KEY_ROSTERS)) {
         e->has_more = *e->cursor != '\0';
         return;
     }
@@ -85,12 +83,11 @@ static void erase_parse_cohorts(struct erase *e, struct pipeline *pipeline, stru
 
 const struct erase_phase erase_cohorts_phase = {erase_queue_cohorts, erase_parse_cohorts};
 
-/* Queues the read of a page of batches, from the newest to the oldest. A batch that is created
- * between two pages moves the others to higher offsets, so one may be read twice, but none is
- * skipped. Batches that expire are the oldest, at the end, and move no others. */
+/* Queues the read of a page of the batches that the student is in. */
 static void erase_queue_batches(struct erase *e, struct pipeline *pipeline)
 {
-    e->phase_cmd = batch_cmd_page(pipeline, e->offset, ERASE_LIST_PAGE);
+    e->phase_cmd =
+        erasure_cmd_index(pipeline, e->student, STUDENT_KEY_BATCHES, e->offset, ERASE_LIST_PAGE);
 }
 
 /* Called first with a page of batch ids: queues a command for each batch. Called again with the
@@ -100,7 +97,7 @@ static void erase_parse_batches(struct erase *e, struct pipeline *pipeline, stru
     struct str id;
     size_t n;
 
-    if (erase_count_hits(e, ERASED_BATCHES)) {
+    if (erase_count_hits(e, STUDENT_KEY_BATCHES)) {
         e->has_more = e->offset > 0;
         return;
     }
@@ -119,107 +116,27 @@ static void erase_parse_batches(struct erase *e, struct pipeline *pipeline, stru
 
 const struct erase_phase erase_batches_phase = {erase_queue_batches, erase_parse_batches};
 
-/* ---- jobs ---- */
-
-/* Returns the key of the queue from which the current phase erases. */
-static struct str erase_job_queue(const struct erase *e)
-{
-    switch (e->phase) {
-    case ERASE_QUEUE_HIGH: return key_queues[QUEUE_HIGH];
-    case ERASE_QUEUE_NORMAL: return key_queues[QUEUE_NORMAL];
-    default: return key_queues[QUEUE_LOW];
-    }
-}
-
-static void erase_queue_jobs(struct erase *e, struct pipeline *pipeline)
-{
-    erase_queue_stream_page(e, pipeline, erase_job_queue(e));
-}
-
-/* Counts the jobs of a page of the queue whose body (field "b") mentions the student, and queues
- * their removal unless the pass only counts. */
-static void erase_parse_jobs(struct erase *e, struct pipeline *pipeline, struct problem *p)
-{
-    erase_parse_stream_page(e, pipeline, erase_job_queue(e), STR("b"), json_mentions_id,
-                            ERASED_JOBS, p);
-}
-
-const struct erase_phase erase_queue_phase = {erase_queue_jobs, erase_parse_jobs};
-
-/* Queues the read of a page of delayed jobs by rank, the job with the latest due time first. Jobs
- * that become due between two pages leave at the end, so that no job is skipped. Each job that the
- * erasure removes moves the later ones by one rank, so erase_parse_delayed subtracts 1 from the
- * offset for it. */
-static void erase_queue_delayed(struct erase *e, struct pipeline *pipeline)
-{
-    struct arena *arena = pipeline->arena;
-    long long first = e->offset, last = e->offset + ERASE_DELAYED_PAGE - 1;
-
-    e->phase_cmd = pipeline_add(pipeline, COMMAND_READ, 4,
-                                (struct str[]){STR("ZREVRANGE"), key_queue_later,
-                                               arena_printf(arena, "%lld", first),
-                                               arena_printf(arena, "%lld", last)});
-}
-
-/* The first of two phases that read the delayed jobs. A pass that only counts skips it, because it
- * would count each job in both phases. */
-static void erase_queue_delayed_before(struct erase *e, struct pipeline *pipeline)
-{
-    if (!erase_only_counts(e))
-        erase_queue_delayed(e, pipeline);
-}
-
-/* Returns the JSON body of a delayed job. A delayed job is a text: its priority, its kind and other
- * words come before the body. */
-static struct str erase_delayed_body(struct str job)
-{
-    const char *body = memchr(job.p, '{', job.n);
-
-    return body ? (struct str){body, job.n - (size_t)(body - job.p)} : job;
-}
-
-/* Counts the student's jobs in a page of delayed jobs, and queues their removal unless the pass
- * only counts. Moves the offset past the jobs that stay. After a problem n is 0. */
-static void erase_parse_delayed(struct erase *e, struct pipeline *pipeline, struct problem *p)
-{
-    size_t n = erase_page_length(e, ERASE_DELAYED_PAGE, p);
-    struct str job;
-
-    e->offset += (int64_t)n;
-    e->has_more = n == ERASE_DELAYED_PAGE;
-    for (size_t i = 0; i < n; i++) {
-        if (reply_text(reply_at(e->phase_cmd->reply, i), &job) != REPLY_OK ||
-            !json_mentions_id(erase_delayed_body(job), e->student))
-            continue;
-        e->counts[ERASED_JOBS]++;
-        if (erase_only_counts(e))
-            continue;
-        (void)pipeline_add(pipeline, COMMAND_WRITE, 3,
-                           (struct str[]){STR("ZREM"), key_queue_later, job});
-        e->offset--;
-    }
-}
-
-const struct erase_phase erase_delayed_before_phase = {erase_queue_delayed_before,
-                                                       erase_parse_delayed};
-const struct erase_phase erase_delayed_after_phase = {erase_queue_delayed, erase_parse_delayed};
-
 /* ---- dead letters ---- */
 
 static void erase_queue_dead_letters(struct erase *e, struct pipeline *pipeline)
 {
-    erase_queue_stream_page(e, pipeline, key_dead_letters);
+    e->phase_cmd = dead_letter_cmd_find(pipeline, e->student, str_of(e->cursor));
 }
 
-/* Deletes the student's dead letters from a page, and rebuilds the stream after the last page. The
- * rebuild is needed because Redis keeps the bytes of deleted entries in the memory blocks of a
- * stream until the whole block is deleted. */
+/* Counts the letters of a page of the index, and queues their removal unless the pass only counts.
+ */
 static void erase_parse_dead_letters(struct erase *e, struct pipeline *pipeline, struct problem *p)
 {
-    erase_parse_stream_page(e, pipeline, key_dead_letters, STR("e"), json_mentions_id,
-                            ERASED_DEAD_LETTERS, p);
-    if (!e->has_more && !erase_only_counts(e) && e->counts[ERASED_DEAD_LETTERS] > 0)
-        erasure_cmd_rebuild_stream(pipeline, key_dead_letters);
+    struct str ids[DEAD_LETTERS_PAGE];
+    size_t n;
+
+    if (!dead_letter_parse_find(e->phase_cmd, ids, &n, p) || n == 0)
+        return;
+    e->counts[STUDENT_KEY_COUNT + SHARED_KEY_DEAD_LETTERS] += (int64_t)n;
+    if (!erase_only_counts(e))
+        (void)dead_letter_cmd_remove(pipeline, ids, n);
+    e->has_more = n == DEAD_LETTERS_PAGE;
+    (void)snprintf(e->cursor, sizeof(e->cursor), "%.*s", STR_ARG(ids[n - 1]));
 }
 
 const struct erase_phase erase_dead_letters_phase = {erase_queue_dead_letters,
@@ -229,8 +146,8 @@ const struct erase_phase erase_dead_letters_phase = {erase_queue_dead_letters,
 
 static void erase_queue_idempotency(struct erase *e, struct pipeline *pipeline)
 {
-    e->phase_cmd =
-        erasure_cmd_idempotency_keys(pipeline, e->student, e->offset, ERASE_IDEMPOTENCY_PAGE);
+    e->phase_cmd = erasure_cmd_index(pipeline, e->student, STUDENT_KEY_IDEMPOTENCY, e->offset,
+                                     ERASE_IDEMPOTENCY_PAGE);
 }
 
 /* Adds up the replies to EXISTS or DEL: both return how many of their keys existed. */

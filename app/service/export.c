@@ -87,6 +87,9 @@ static void export_open_section(struct export *e)
     export_section_begin(&e->read.writer, section->name, section->reader->is_list);
     e->read.kind = section->kind;
     e->read.cursor[0] = '\0';
+    e->read.second_place = false;
+    e->read.id_count = 0;
+    e->read.offset = 0;
     e->in_section = true;
 }
 

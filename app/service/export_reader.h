@@ -11,7 +11,11 @@
 #include "app/store/keys.h"
 #include "app/store/stream.h"
 
-enum { EXPORT_PAGE = 500 }; /* stream entries that one step reads */
+enum {
+    EXPORT_PAGE = 500,   /* stream entries that one step reads */
+    EXPORT_IDS = 8,      /* records elsewhere that one step reads, by their ids in an index */
+    EXPORT_ID_SIZE = 64, /* bytes of such an id, with the NUL */
+};
 
 /* What a reader needs while its section is written. */
 struct export_read {
@@ -24,6 +28,12 @@ struct export_read {
     struct command *second_cmd;      /* another command of the reader in the last step, or NULL */
     char cursor[STREAM_ID_SIZE + 1]; /* id of the last entry that was read; empty: none yet */
     bool has_more;                   /* write_replies sets it when another step is needed */
+    bool second_place;               /* events: the journal has been read, the stream follows */
+    /* For records that an index names: ids of the page to read; 0: the next page of the index is to
+     * be read, after the entry `cursor` or the first `offset`. */
+    char ids[EXPORT_IDS][EXPORT_ID_SIZE];
+    size_t id_count;
+    int64_t offset;
 };
 
 struct export_reader {

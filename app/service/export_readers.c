@@ -6,11 +6,18 @@
 #include <stdio.h>
 
 #include "app/base/clock.h"
+#include "app/http/json.h"
+#include "app/http/json_value.h"
 #include "app/service/audit_entry.h"
 #include "app/service/export_reader.h"
+#include "app/service/json_mentions.h"
+#include "app/service/letter_names.h"
 #include "app/service/mastery_json.h"
 #include "app/service/recommend_json.h"
+#include "app/store/batch.h"
 #include "app/store/consent.h"
+#include "app/store/dead_letter.h"
+#include "app/store/erasure.h"
 #include "app/store/prediction.h"
 #include "app/store/recommendation.h"
 #include "app/store/student.h"
@@ -105,9 +112,49 @@ static void export_write_event(struct export_read *r, const struct stream_entry 
     export_put_json(&r->writer, event, p);
 }
 
+/* Events that the worker has not moved from the journal to the student's stream yet come first: so
+ * an event that it moves meanwhile is there twice, rather than not at all. */
+static void export_queue_events(struct export_read *r, struct pipeline *pipeline)
+{
+    if (r->second_place)
+        export_queue_page(r, pipeline);
+    else
+        r->cmd = erasure_cmd_search(pipeline, key_journal(pipeline->arena, r->student),
+                                    str_of(r->cursor), r->student);
+}
+
+/* Writes the event of a journal entry; entries about other changes have none. */
+static void export_write_journal_entry(struct export_read *r, const struct stream_entry *entry,
+                                       struct problem *p)
+{
+    struct problem unreadable = {.code = PROBLEM_NONE};
+    struct json_object *json, *event;
+    struct str text;
+
+    if (stream_field(entry, STR("e"), &text) != REPLY_OK || !entry_belongs_to(text, r->student))
+        return;
+    json = json_parse(text, r->writer.arena, &unreadable);
+    event = json_value_member(json, "event");
+    if (event)
+        export_put_json(&r->writer, str_of(json_object_to_json_string(event)), p);
+}
+
 static void export_write_events(struct export_read *r, struct problem *p)
 {
-    export_write_page(r, export_write_event, p);
+    struct erasure_part part;
+
+    if (r->second_place) {
+        export_write_page(r, export_write_event, p);
+        return;
+    }
+    if (!erasure_parse_search(r->cmd, r->writer.arena, &part, p))
+        return;
+    for (size_t i = 0; i < part.n && p->code == PROBLEM_NONE; i++)
+        export_write_journal_entry(r, &part.entries[i], p);
+    r->has_more = true;
+    r->second_place = !part.has_more;
+    (void)snprintf(r->cursor, sizeof(r->cursor), "%.*s", part.has_more ? (int)part.last.n : 0,
+                   part.last.p);
 }
 
 /* Writes a stored prediction: the score predicted for a day, its interval, and the intervention
@@ -224,6 +271,120 @@ static void export_write_consents(struct export_read *r, struct problem *p)
     }
 }
 
+/* ---- records elsewhere, by an index of the student ---- */
+
+/* Keeps the ids of a page of the index, so that the next step reads the records. */
+static void export_keep_ids(struct export_read *r, const struct str *ids, size_t n)
+{
+    r->id_count = n < EXPORT_IDS ? n : EXPORT_IDS;
+    r->has_more = n > 0;
+    for (size_t i = 0; i < r->id_count; i++)
+        (void)snprintf(r->ids[i], sizeof(r->ids[i]), "%.*s", STR_ARG(ids[i]));
+}
+
+static void export_queue_letters(struct export_read *r, struct pipeline *pipeline)
+{
+    if (r->id_count == 0)
+        r->cmd = dead_letter_cmd_find(pipeline, r->student, str_of(r->cursor));
+    for (size_t i = 0; i < r->id_count; i++)
+        (void)dead_letter_cmd_get(pipeline, str_of(r->ids[i]));
+    r->cmd = pipeline->first;
+}
+
+static void export_write_letter(struct export_read *r, const struct dead_letter *letter,
+                                struct problem *p)
+{
+    struct jw *w = export_value_begin(&r->writer);
+
+    jw_object(w, NULL);
+    jw_str(w, "reason", letter->reason);
+    jw_str(w, "source", letter->source);
+    jw_str(w, "at", letter->at);
+    jw_raw(w, "event", letter->event);
+    jw_object_end(w);
+    export_value_end(&r->writer, p);
+}
+
+/* Writes the dead letters of a page that are about the student: the index also has those in which
+ * the id stands for something else. */
+static void export_write_letters(struct export_read *r, struct problem *p)
+{
+    const struct command *command = r->cmd;
+    struct str ids[DEAD_LETTERS_PAGE];
+    struct dead_letter letter;
+    bool exists;
+    size_t n;
+
+    if (r->id_count == 0) {
+        if (!dead_letter_parse_find(r->cmd, ids, &n, p) || n == 0)
+            return;
+        export_keep_ids(r, ids, n);
+        (void)snprintf(r->cursor, sizeof(r->cursor), "%s", r->ids[r->id_count - 1]);
+        return;
+    }
+    for (size_t i = 0; i < r->id_count && p->code == PROBLEM_NONE; i++, command = command->next) {
+        if (dead_letter_parse_get(command, r->writer.arena, &exists, &letter, p) && exists &&
+            letter_is_about(letter.event, r->student, r->writer.arena))
+            export_write_letter(r, &letter, p);
+    }
+    r->id_count = 0;
+    r->has_more = true;
+}
+
+static void export_queue_batches(struct export_read *r, struct pipeline *pipeline)
+{
+    if (r->id_count == 0)
+        (void)erasure_cmd_index(pipeline, r->student, STUDENT_KEY_BATCHES, r->offset, EXPORT_IDS);
+    for (size_t i = 0; i < r->id_count; i++)
+        batch_cmd_get_student(pipeline, str_of(r->ids[i]), r->student);
+    r->cmd = pipeline->first;
+}
+
+/* Writes what a batch has of the student: what was stated and not processed yet, or the result. */
+static void export_write_batch(struct export_read *r, const char *id,
+                               const struct batch_student *student, struct problem *p)
+{
+    struct jw *w = export_value_begin(&r->writer);
+
+    jw_object(w, NULL);
+    jw_text(w, "batch_id", id);
+    if (student->item.stated)
+        mastery_write_components(w, "components", student->item.components);
+    if (student->has_result && student->result.success)
+        jw_raw(w, "mastery_result", student->result.text);
+    else if (student->has_result)
+        jw_str(w, "error_message", student->result.text);
+    jw_object_end(w);
+    export_value_end(&r->writer, p);
+}
+
+/* Batches in the index that have expired are left out. */
+static void export_write_batches(struct export_read *r, struct problem *p)
+{
+    const struct command *command = r->cmd;
+    struct str ids[EXPORT_IDS];
+    struct batch_student student;
+    size_t n;
+
+    if (r->id_count == 0) {
+        if (!reply_expect_array(r->cmd->reply, EXPORT_IDS, &n, p))
+            return;
+        for (size_t i = 0; i < n; i++) {
+            if (reply_text(reply_at(r->cmd->reply, i), &ids[i]) != REPLY_OK)
+                ids[i] = STR("");
+        }
+        export_keep_ids(r, ids, n);
+        r->offset += (int64_t)n;
+        return;
+    }
+    for (size_t i = 0; i < r->id_count && p->code == PROBLEM_NONE; i++) {
+        if (batch_parse_student(&command, &student, p) && student.exists)
+            export_write_batch(r, r->ids[i], &student, p);
+    }
+    r->id_count = 0;
+    r->has_more = true;
+}
+
 /* ---- audit records ---- */
 
 /* Queues the read of a page of the audit log of the student's shard (group of Redis keys), and of
@@ -279,8 +440,9 @@ static const struct export_reader own_readers[STUDENT_KEY_COUNT] = {
                                      export_write_recommendations},
     [STUDENT_KEY_PATH] = {false, export_queue_get, export_write_path},
     [STUDENT_KEY_PREDICTIONS] = {true, export_queue_page, export_write_predictions},
-    [STUDENT_KEY_EVENTS] = {true, export_queue_page, export_write_events},
+    [STUDENT_KEY_EVENTS] = {true, export_queue_events, export_write_events},
     [STUDENT_KEY_CONSENT] = {true, export_queue_consents, export_write_consents},
+    [STUDENT_KEY_BATCHES] = {true, export_queue_batches, export_write_batches},
 };
 
 /* Finds the kind by the suffix of its keys instead of its address, because a unit test passes a
@@ -297,9 +459,12 @@ const struct export_reader *export_reader_of(const struct student_kind *kind)
 static const struct export_reader activity_reader = {false, export_queue_activity,
                                                      export_write_activity};
 static const struct export_reader audit_reader = {true, export_queue_audit, export_write_audit};
+static const struct export_reader letters_reader = {true, export_queue_letters,
+                                                    export_write_letters};
 
 const struct export_section export_derived[] = {
     {"activity", &activity_reader, NULL},
     {"audit_logs", &audit_reader, NULL},
+    {"dead_letters", &letters_reader, NULL},
 };
 const size_t export_derived_count = sizeof(export_derived) / sizeof(export_derived[0]);

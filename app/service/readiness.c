@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Checks once a second whether Redis takes writes and which workers run, for /ready. The check is
- * one pipeline: a write that changes nothing, the read of the heartbeats by which workers show that
- * they run, and TIME, by which this process corrects its clock (store/clock_skew.h). */
+/* Checks once a second whether Redis takes writes and which workers run, for /ready, and whether a
+ * student was erased by any process. The check is one pipeline: a write that changes nothing, the
+ * read of the heartbeats by which workers show that they run, the read of the erasure epoch, and
+ * TIME, by which this process corrects its clock (store/clock_skew.h). */
 #include "app/service/readiness.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "app/store/clock_skew.h"
+#include "app/store/erasure.h"
 #include "app/store/reply.h"
 #include "app/store/schema.h"
 
@@ -21,7 +23,7 @@ static const int64_t READINESS_RETRY_US = 250000;
 struct readiness {
     struct arena *arena; /* memory of one check */
     struct pipeline pipeline;
-    struct command *write_cmd, *workers_cmd, *time_cmd;
+    struct command *write_cmd, *workers_cmd, *epoch_cmd, *time_cmd;
     char refusal[64];            /* text of last.problem after a check that Redis refused */
     struct readiness_state last; /* result of the latest check */
     bool is_sent;                /* a check has been sent, its replies are awaited */
@@ -65,6 +67,7 @@ void readiness_tick(struct engine *engine, int64_t now_us)
     pipeline_init(&r->pipeline, r->arena, r);
     r->write_cmd = schema_cmd_try_write(&r->pipeline);
     r->workers_cmd = workers_cmd_get(&r->pipeline);
+    r->epoch_cmd = erasure_cmd_get_epoch(&r->pipeline);
     r->time_cmd = clock_skew_cmd(&r->pipeline);
     r->is_sent = true;
     store_submit(engine->store, &r->pipeline, now_us);
@@ -87,6 +90,16 @@ static const char *readiness_problem(struct readiness *r)
     return r->refusal;
 }
 
+/* An epoch that cannot be read leaves the last one. */
+static void readiness_apply_epoch(struct engine *engine, const struct command *command)
+{
+    int64_t epoch = erasure_parse_epoch(command);
+
+    if (epoch >= 0)
+        engine->erasures.epoch = epoch;
+    (void)engine_apply_erasures(engine);
+}
+
 /* Sets the result of the check and the time of the next one. A pipeline that failed counts as
  * "Redis did not reply"; a reply with the heartbeats that cannot be parsed counts as "no workers".
  * Of the states of the sidecar (Dapr's process) that the workers report, the worst counts; the enum
@@ -104,6 +117,7 @@ bool readiness_on_replies(struct engine *engine, const struct pipeline *complete
     if (completed->status == PIPELINE_COMPLETE) {
         (void)workers_parse(r->workers_cmd, heartbeats, &r->last.workers);
         store_measure_clock(engine->store, r->time_cmd);
+        readiness_apply_epoch(engine, r->epoch_cmd);
     }
     for (size_t i = 0; i < r->last.workers; i++) {
         if (heartbeats[i].dapr > r->last.dapr)

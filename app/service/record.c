@@ -306,7 +306,10 @@ static enum step record_after_write(struct record *r, struct engine *engine,
         r->previous_mark = packed;
         return r->kind == RECORD_EVENT ? STEP_DONE
                                        : record_queue_reads(r, pipeline, /* with_days */ false);
-    case CHANGE_ERASED: problem_set(p, PROBLEM_NOT_FOUND, NULL); return STEP_DONE;
+    case CHANGE_ERASED:
+        r->is_erased = true;
+        problem_set(p, PROBLEM_FORBIDDEN, CONSENT_AFTER_ERASURE);
+        return STEP_DONE;
     case CHANGE_WITHDRAWN: problem_set(p, PROBLEM_FORBIDDEN, CONSENT_NO_NEW_DATA); return STEP_DONE;
     case CHANGE_PROBLEM: problem_unavailable(p, 1); return STEP_DONE; /* unless p has a problem */
     case CHANGE_OUTDATED: break;

@@ -46,6 +46,7 @@ struct record {
     struct str result_json; /* the MasteryResult as stored */
     bool is_first;          /* the student had no data before */
     enum level previous_level;
+    bool is_erased; /* with the problem FORBIDDEN: because the student was erased */
     /* internal to the implementation: callers do not use them */
     struct command *profile_cmd, *days_cmd, *openings_cmd, *write_cmd;
     int attempts;
@@ -53,8 +54,9 @@ struct record {
 
 /* Call with record filled and its own fields zeroed; again after each pipeline until STEP_DONE. The
  * first call queues reads only: an access check that is queued with them is decided before anything
- * is written. Problems: NOT_FOUND for an erased student, or one without data to recompute from;
- * FORBIDDEN when consent to data processing (or, for is_analytics, to analytics) is withdrawn;
+ * is written. Problems: NOT_FOUND for a student without data to recompute from; FORBIDDEN for an
+ * erased student, or when consent to data processing (or, for is_analytics, to analytics) is
+ * withdrawn;
  * SERVICE_UNAVAILABLE when Redis is unavailable (the outcome of a write is then unknown: repeat it)
  * or other writes of the student always came first. */
 enum step record_step(struct record *r, struct engine *engine, struct pipeline *pipeline,

@@ -16,6 +16,9 @@
 #include "app/store/keys.h"
 #include "app/store/reply.h"
 
+/* Why an erased student is left out. */
+static const char seed_erased[] = "is erased, so it gets no new data";
+
 enum { SEED_SLOTS = 64, SEED_ARENA_FIRST = 8192, SEED_ARENA_CAP = 1 << 20 };
 
 /* A slot works on one student after the other, at the same time as the other slots of its run. */
@@ -73,8 +76,10 @@ static void seed_handle_problem(struct seed_slot *slot)
 {
     switch (problem_status(slot->problem.code)) {
     case 503: slot->run->unavailable = true; break;
-    case 404: seed_refuse(slot, "is erased, so it gets no new data"); break;
-    case 403: seed_refuse(slot, "has withdrawn consent to data processing"); break;
+    case 403:
+        seed_refuse(slot, slot->record.is_erased ? seed_erased
+                                                 : "has withdrawn consent to data processing");
+        break;
     default:
         seed_refuse(slot, "has data that cannot be read, or that Redis refuses to change");
         break;
@@ -124,7 +129,7 @@ static enum step seed_check_student(struct seed_slot *slot)
         seed_handle_problem(slot);
     else if (!profile.exists && reply_int(slot->erased_cmd->reply, &is_erased) == REPLY_OK &&
              is_erased)
-        seed_refuse(slot, "is erased, so it gets no new data");
+        seed_refuse(slot, seed_erased);
     else
         seed_skip_older_days(slot, profile.exists ? profile.state.day : INT32_MIN);
     return STEP_DONE;

@@ -25,6 +25,22 @@ static void batch_cmd_list(struct pipeline *pipeline, struct str id, int64_t now
                                       command_int(arena, now_ms - BATCH_TTL_MS)});
 }
 
+/* Adds the batch to the index of each of its students. One small script a student, because students
+ * are in many slots: a batch of a thousand costs Redis about 10 ms, not at once. */
+static void batch_register_students(struct pipeline *pipeline, struct str id, int64_t expiry_ms,
+                                    const struct batch_item *items, size_t n)
+{
+    struct arena *arena = pipeline->arena;
+    struct str expiry = command_int(arena, expiry_ms);
+
+    for (size_t i = 0; i < n; i++) {
+        (void)pipeline_add_script(
+            pipeline, &script_batch_register, 2, 4,
+            (struct str[]){key_student(arena, items[i].student, STUDENT_KEY_BATCHES),
+                           key_student(arena, items[i].student, STUDENT_KEY_ERASED), id, expiry});
+    }
+}
+
 /* Queues the first jobs: the first chunk of each lane, as far as the n students reach. */
 static void batch_queue_jobs(struct pipeline *pipeline, struct str id, enum queue_priority priority,
                              int64_t n)
@@ -49,11 +65,11 @@ static struct str batch_text(struct str text)
     return text.n > 0 ? text : STR("");
 }
 
-/* Four steps: lists the batch as unfinished and among all batches, creates it, queues its jobs. The
- * list of all batches is written before the batch because of erasures: one that does not find the
- * batch in the list ran before the batch existed. A student
- * has two arguments when components are stated (id and item), else one. Either all items are stated
- * or none. */
+/* Steps: lists the batch as unfinished and among all batches, adds it to the indexes of its
+ * students, creates it, queues its jobs. The indexes are written before the batch because of
+ * erasures: one that does not find the batch there ran before the batch existed, and the worker
+ * then removes the student (job_batch.c). A student has two arguments when components are stated
+ * (id and item), else one. Either all items are stated or none. */
 struct command *batch_cmd_create(struct pipeline *pipeline, struct str id,
                                  const struct batch *batch, const struct batch_item *items,
                                  size_t n)
@@ -93,6 +109,7 @@ struct command *batch_cmd_create(struct pipeline *pipeline, struct str id,
     }
     unfinished_cmd_add(pipeline, UNFINISHED_BATCH, id);
     batch_cmd_list(pipeline, id, batch->created_ms);
+    batch_register_students(pipeline, id, batch->created_ms + BATCH_TTL_MS, items, n);
     command = pipeline_add_script(pipeline, &script_batch_create, BATCH_KEYS, argc, argv);
     batch_queue_jobs(pipeline, id, batch->priority, (int64_t)n);
     return command;

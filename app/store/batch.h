@@ -4,8 +4,8 @@
  * keys in Redis: batch:{ID} (hash of BATCH_FIELDS), :students (sorted set of the students by their
  * position in the request), :items (hash: what is stated about each student without a result) and
  * :results (hash). A result is written once, even if a job runs twice, and progress is the number
- * of results. The sorted set `batches` has the ids of all batches by the time of creation, so that
- * erasing a student finds them.
+ * of results. The sorted set {ss}:student:ID:batches has the ids of a student's batches, so that
+ * an export and an erasure find them.
  *
  * The work is divided into chunks of BATCH_CHUNK positions; each chunk is one job in the worker's
  * queue. At most BATCH_LANES chunks of a batch are queued at a time, one per lane. When the job of
@@ -98,10 +98,21 @@ struct command *batch_cmd_save(struct pipeline *pipeline, struct str id, int64_t
 /* Parses the reply to batch_cmd_save. */
 bool batch_parse_save(const struct command *command, struct batch_update *ret, struct problem *p);
 
-/* ---- for erasing a student: batch_chunk.c ---- */
+/* ---- for erasing and exporting a student: batch_chunk.c ---- */
 
-/* Reads at most `count` ids of batches, newest first, after the first `offset`. */
-struct command *batch_cmd_page(struct pipeline *pipeline, int64_t offset, int64_t count);
+/* What a batch has of a student. */
+struct batch_student {
+    bool exists;            /* the student is in the batch */
+    struct batch_item item; /* stated: not processed yet */
+    bool has_result;
+    struct batch_result result;
+};
+/* Queues commands that read it. */
+void batch_cmd_get_student(struct pipeline *pipeline, struct str id, struct str student);
+/* Parses the replies of *command and of the commands after it, and moves *command past them. */
+bool batch_parse_student(const struct command **command, struct batch_student *ret,
+                         struct problem *p);
+
 /* Replies a text if the student is in the batch, else nil. */
 struct command *batch_cmd_has_student(struct pipeline *pipeline, struct str id, struct str student);
 /* Removes the student's item and result from the batch. Replies 1 if the student was in it. */

@@ -98,21 +98,44 @@ bool batch_parse_save(const struct command *command, struct batch_update *ret, s
 
 /* ---- erasing a student ---- */
 
-/* ZREVRANGE takes the positions of the first and the last element, both inclusive. */
-struct command *batch_cmd_page(struct pipeline *pipeline, int64_t offset, int64_t count)
-{
-    return pipeline_add(pipeline, COMMAND_READ, 4,
-                        (struct str[]){STR("ZREVRANGE"), key_batches,
-                                       command_int(pipeline->arena, offset),
-                                       command_int(pipeline->arena, offset + count - 1)});
-}
-
 /* ZSCORE replies the student's position in the request, or nil. */
 struct command *batch_cmd_has_student(struct pipeline *pipeline, struct str id, struct str student)
 {
     struct str key = key_batch(pipeline->arena, id, BATCH_KEY_STUDENTS);
 
     return pipeline_add(pipeline, COMMAND_READ, 3, (struct str[]){STR("ZSCORE"), key, student});
+}
+
+/* Whether the student is in the batch, the item, the result. */
+void batch_cmd_get_student(struct pipeline *pipeline, struct str id, struct str student)
+{
+    static const enum batch_key keys[] = {BATCH_KEY_ITEMS, BATCH_KEY_RESULTS};
+
+    (void)batch_cmd_has_student(pipeline, id, student);
+    for (size_t i = 0; i < 2; i++)
+        (void)pipeline_add(
+            pipeline, COMMAND_READ, 3,
+            (struct str[]){STR("HGET"), key_batch(pipeline->arena, id, keys[i]), student});
+}
+
+bool batch_parse_student(const struct command **command, struct batch_student *ret,
+                         struct problem *p)
+{
+    struct str texts[3] = {{0}}; /* position, item, result */
+
+    *ret = (struct batch_student){.exists = false};
+    for (size_t i = 0; i < 3; i++, *command = (*command)->next) {
+        if (!reply_expect_text_or_nil((*command)->reply, &texts[i], p))
+            return false;
+    }
+    ret->exists = texts[0].p != NULL;
+    if (texts[1].p)
+        (void)batch_parse_item(texts[1], &ret->item);
+    ret->has_result = texts[2].n > 0;
+    if (ret->has_result)
+        ret->result = (struct batch_result){.success = texts[2].p[0] == '+',
+                                            .text = {texts[2].p + 1, texts[2].n - 1}};
+    return true;
 }
 
 /* The script also updates the batch's numbers of students (total, processed, failed). */

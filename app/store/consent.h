@@ -34,7 +34,7 @@ struct command *consent_cmd_change(struct pipeline *pipeline, const struct conse
 enum consent_outcome {
     CONSENT_SAVED,         /* *ret is the decision in force: this one, or an earlier equal one */
     CONSENT_NEVER_GRANTED, /* only_if_granted: there is nothing to withdraw */
-    CONSENT_ERASED,        /* the student is being erased, so nothing new is stored */
+    CONSENT_ERASED,        /* the student is erased, and this decision does not end that */
     CONSENT_PROBLEM,       /* the command failed; *p has the reason */
 };
 /* Parses the reply to consent_cmd_change. *ret is set only for CONSENT_SAVED; its texts point into

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Writes dead letters, events that can never be processed, with the JSON writer and parses them
- * with json-c. The objects that json-c allocates are released together with the arena. */
+ * with json-c. Scripts keep the stream, the texts and the index together. The objects that json-c
+ * allocates are released together with the arena. */
 #include "app/store/dead_letter.h"
 
 #include <json-c/json.h>
 
 #include "app/base/json_write.h"
 #include "app/store/keys.h"
+#include "app/store/reply.h"
 #include "app/store/stream.h"
 
 /* Releases a parsed object; the arena calls it. */
@@ -27,55 +29,94 @@ static void dead_letter_write_event(struct jw *w, struct str payload)
         jw_str(w, "event", (struct str){payload.p, DEAD_LETTER_BYTES_MAX});
 }
 
-/* Returns the dead letter as JSON, the value of the field `e`. Its p is NULL when out of memory. */
-static struct str dead_letter_text(struct arena *arena, struct str reason, struct str source,
-                                   struct str payload, int64_t now_ms)
+/* Returns the dead letter as JSON. Its p is NULL when out of memory. */
+static struct str dead_letter_text(struct arena *arena, const struct dead_letter_new *letter,
+                                   int64_t now_ms)
 {
     struct buf out;
     struct jw w = {.out = &out};
 
     buf_init(&out, arena);
     jw_object(&w, NULL);
-    jw_str(&w, "reason", reason);
-    jw_str(&w, "source", source);
-    dead_letter_write_event(&w, payload);
+    jw_str(&w, "reason", letter->reason);
+    jw_str(&w, "source", letter->source);
+    dead_letter_write_event(&w, letter->payload);
+    if (letter->bytes_not_kept > 0)
+        jw_int(&w, "bytes_not_kept", (int64_t)letter->bytes_not_kept);
     jw_time(&w, "at", now_ms);
     jw_object_end(&w);
     return out.failed ? (struct str){0} : buf_view(&out);
 }
 
-/* With ~, MAXLEN lets Redis remove only whole internal nodes of the stream, which is much cheaper
- * than trimming it to the exact length. */
-struct command *dead_letter_cmd_add(struct pipeline *pipeline, struct str reason, struct str source,
-                                    struct str payload, int64_t now_ms)
+/* Puts the three keys of the scripts dead_letter_*.lua. */
+enum { DEAD_LETTER_KEYS = 3 };
+static void dead_letter_put_keys(struct str keys[DEAD_LETTER_KEYS])
 {
-    struct str text = dead_letter_text(pipeline->arena, reason, source, payload, now_ms);
-    struct str max_length = command_int(pipeline->arena, DEAD_LETTERS_MAX);
-
-    return pipeline_add(pipeline, COMMAND_WRITE, 8,
-                        (struct str[]){STR("XADD"), key_dead_letters, STR("MAXLEN"), STR("~"),
-                                       max_length, STR("*"), STR("e"), text});
+    keys[0] = key_dead_letters;
+    keys[1] = key_dead_letter_texts;
+    keys[2] = key_dead_letter_index;
 }
 
-/* XADD replies the id of the new entry. */
-bool dead_letter_parse_add(const struct command *command, struct problem *p)
+struct command *dead_letter_cmd_add(struct pipeline *pipeline, const struct dead_letter_new *letter,
+                                    int64_t now_ms)
 {
-    struct str id;
+    enum { FIXED = DEAD_LETTER_KEYS + 3 };
+    struct arena *arena = pipeline->arena;
+    struct str *argv = arena_array(arena, FIXED + letter->names.n, sizeof(*argv));
 
-    if (reply_text(command->reply, &id) == REPLY_OK)
+    if (!argv) /* out of memory: a script without arguments fails the pipeline */
+        return pipeline_add_script(pipeline, &script_dead_letter_add, 0, 0, NULL);
+    dead_letter_put_keys(argv);
+    argv[DEAD_LETTER_KEYS] = letter->source;
+    argv[DEAD_LETTER_KEYS + 1] = dead_letter_text(arena, letter, now_ms);
+    argv[DEAD_LETTER_KEYS + 2] = command_int(arena, DEAD_LETTERS_MAX);
+    for (size_t i = 0; i < letter->names.n; i++)
+        argv[FIXED + i] = letter->names.v[i];
+    return pipeline_add_script(pipeline, &script_dead_letter_add, DEAD_LETTER_KEYS,
+                               FIXED + (int)letter->names.n, argv);
+}
+
+bool dead_letter_parse_add(const struct command *command, struct str *ret_id, struct problem *p)
+{
+    if (reply_text(command->reply, ret_id) == REPLY_OK)
         return true;
     reply_problem(command->reply, p);
     return false;
 }
 
+struct command *dead_letter_cmd_update(struct pipeline *pipeline, struct str id,
+                                       const struct dead_letter_new *letter, int64_t now_ms)
+{
+    return pipeline_add_script(pipeline, &script_dead_letter_update, 1, 3,
+                               (struct str[]){key_dead_letter_texts, id,
+                                              dead_letter_text(pipeline->arena, letter, now_ms)});
+}
+
+/* ---- reading ---- */
+
+/* Reads a page in the direction of the Redis command. */
+static struct command *dead_letter_cmd_page(struct pipeline *pipeline, struct str command,
+                                            struct str from, struct str to, int count)
+{
+    return pipeline_add_read_script(pipeline, &script_dead_letter_list, 2, 6,
+                                    (struct str[]){key_dead_letters, key_dead_letter_texts, command,
+                                                   from, to, command_int(pipeline->arena, count)});
+}
+
 struct command *dead_letter_cmd_list(struct pipeline *pipeline, struct str from, int count)
 {
-    return stream_cmd_range(pipeline, key_dead_letters, from, STR("+"), count);
+    return dead_letter_cmd_page(pipeline, STR("XRANGE"), from, STR("+"), count);
 }
 
 struct command *dead_letter_cmd_newest(struct pipeline *pipeline)
 {
-    return stream_cmd_newest(pipeline, key_dead_letters, STR("+"), 1);
+    return dead_letter_cmd_page(pipeline, STR("XREVRANGE"), STR("+"), STR("-"), 1);
+}
+
+struct command *dead_letter_cmd_get(struct pipeline *pipeline, struct str id)
+{
+    return pipeline_add(pipeline, COMMAND_READ, 3,
+                        (struct str[]){STR("HGET"), key_dead_letter_texts, id});
 }
 
 /* Returns the text of the member of this name; "" if the member is absent or no string. */
@@ -142,8 +183,75 @@ bool dead_letter_parse_list(const struct command *command, struct arena *arena, 
     return true;
 }
 
-struct command *dead_letter_cmd_remove(struct pipeline *pipeline, struct str id)
+/* A letter of another form exists, too, with its other members empty. */
+bool dead_letter_parse_get(const struct command *command, struct arena *arena, bool *ret_exists,
+                           struct dead_letter *ret, struct problem *p)
 {
-    return pipeline_add(pipeline, COMMAND_WRITE, 3,
-                        (struct str[]){STR("XDEL"), key_dead_letters, id});
+    struct str text = {0};
+
+    *ret = (struct dead_letter){.event = STR("")};
+    if (!reply_expect_text_or_nil(command->reply, &text, p))
+        return false;
+    *ret_exists = text.p != NULL;
+    if (*ret_exists)
+        (void)dead_letter_parse(text, arena, ret);
+    return true;
+}
+
+/* ---- removing ---- */
+
+struct command *dead_letter_cmd_remove(struct pipeline *pipeline, const struct str *ids, size_t n)
+{
+    struct str argv[DEAD_LETTER_KEYS + DEAD_LETTERS_PAGE];
+
+    dead_letter_put_keys(argv);
+    memcpy(argv + DEAD_LETTER_KEYS, ids, n * sizeof(*ids));
+    return pipeline_add_script(pipeline, &script_dead_letter_remove, DEAD_LETTER_KEYS,
+                               DEAD_LETTER_KEYS + (int)n, argv);
+}
+
+/* The time alone, without a number behind it, means the last id of that millisecond. */
+struct command *dead_letter_cmd_trim(struct pipeline *pipeline, int64_t before_ms)
+{
+    struct str argv[DEAD_LETTER_KEYS + 2];
+
+    dead_letter_put_keys(argv);
+    argv[DEAD_LETTER_KEYS] = command_int(pipeline->arena, before_ms - 1);
+    argv[DEAD_LETTER_KEYS + 1] = command_int(pipeline->arena, DEAD_LETTERS_PAGE);
+    return pipeline_add_script(pipeline, &script_dead_letter_trim, DEAD_LETTER_KEYS,
+                               DEAD_LETTER_KEYS + 2, argv);
+}
+
+/* ---- by student ---- */
+
+/* BYLEX ranges over the members "NAME ID" in their order: "!" is the character after the space. */
+struct command *dead_letter_cmd_find(struct pipeline *pipeline, struct str student,
+                                     struct str previous)
+{
+    struct arena *arena = pipeline->arena;
+    struct str from = arena_printf(arena, "%c%.*s %.*s", previous.n > 0 ? '(' : '[',
+                                   STR_ARG(student), STR_ARG(previous));
+
+    return pipeline_add(pipeline, COMMAND_READ, 8,
+                        (struct str[]){STR("ZRANGE"), key_dead_letter_index, from,
+                                       arena_printf(arena, "(%.*s!", STR_ARG(student)),
+                                       STR("BYLEX"), STR("LIMIT"), STR("0"),
+                                       command_int(arena, DEAD_LETTERS_PAGE)});
+}
+
+bool dead_letter_parse_find(const struct command *command, struct str *ret_ids, size_t *ret_count,
+                            struct problem *p)
+{
+    size_t n;
+
+    *ret_count = 0;
+    if (!reply_expect_array(command->reply, DEAD_LETTERS_PAGE, &n, p))
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        if (reply_text(reply_at(command->reply, i), &ret_ids[*ret_count]) != REPLY_OK)
+            continue;
+        (void)str_cut(&ret_ids[*ret_count], ' '); /* the name */
+        ++*ret_count;
+    }
+    return true;
 }

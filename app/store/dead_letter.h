@@ -1,26 +1,39 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Dead letters are input that can never be processed, kept for an operator (mastery-ctl dead). They
- * are the entries of one stream in Redis, which is trimmed by length. The field `e` of an entry is
- * a JSON object with the members reason, source, event and at. */
+/* Dead letters are input that can never be processed, kept for an operator (mastery-ctl dead). The
+ * stream queue:{dead} has their ids. The hash queue:{dead}:letters has their texts, JSON objects
+ * with the members reason, source, event and at: a deleted field leaves no bytes in Redis, which a
+ * deleted stream entry does. The sorted set queue:{dead}:index has the names in each letter, so
+ * that the letters about a student are found without reading all. */
 #ifndef STORE_DEAD_LETTER_H
 #define STORE_DEAD_LETTER_H
 
 #include "app/base/problem.h"
+#include "app/base/str_list.h"
 #include "app/store/pipeline.h"
 
-/* About DEAD_LETTERS_MAX dead letters are kept. Of an event that is longer than
+/* At most DEAD_LETTERS_MAX dead letters are kept. Of an event that is longer than
  * DEAD_LETTER_BYTES_MAX only that many bytes are kept, as a JSON string. */
 enum { DEAD_LETTERS_MAX = 10000, DEAD_LETTER_BYTES_MAX = 16384 };
 
-/* Stores a dead letter. reason: why the event cannot be processed. source: the way it came, such as
- * "dapr". payload: the event as JSON; empty: the member `event` becomes null. */
-struct command *dead_letter_cmd_add(struct pipeline *pipeline, struct str reason, struct str source,
-                                    struct str payload, int64_t now_ms);
-/* Parses the reply to dead_letter_cmd_add. Returns true if the dead letter was stored. */
-bool dead_letter_parse_add(const struct command *command, struct problem *p);
+struct dead_letter_new {
+    struct str reason;     /* why the event cannot be processed */
+    struct str source;     /* the way it came, such as "dapr" */
+    struct str payload;    /* the event as JSON; empty: not kept, the member `event` becomes null */
+    size_t bytes_not_kept; /* length of a payload that is not kept; 0: kept, or there is none */
+    struct str_list names; /* texts in the payload that may be ids of students; without spaces */
+};
+/* Stores a dead letter. */
+struct command *dead_letter_cmd_add(struct pipeline *pipeline, const struct dead_letter_new *letter,
+                                    int64_t now_ms);
+/* Parses the reply to dead_letter_cmd_add. Returns true if the dead letter was stored; *ret_id
+ * points into the reply. */
+bool dead_letter_parse_add(const struct command *command, struct str *ret_id, struct problem *p);
+/* Replaces a letter, if it still exists. The names in the index stay those of the old one. */
+struct command *dead_letter_cmd_update(struct pipeline *pipeline, struct str id,
+                                       const struct dead_letter_new *letter, int64_t now_ms);
 
 struct dead_letter {
-    struct str id;                 /* id of the entry in the stream */
+    struct str id;                 /* id of the letter */
     struct str reason, source, at; /* at: RFC 3339 time; empty if absent */
     struct str event;              /* the event as JSON; empty if the entry has another form */
     bool complete; /* true: the event is a JSON object and not a string that was cut */
@@ -34,7 +47,26 @@ struct command *dead_letter_cmd_newest(struct pipeline *pipeline);
  * or in the reply. */
 bool dead_letter_parse_list(const struct command *command, struct arena *arena, size_t max,
                             struct dead_letter *ret_letters, size_t *ret_count, struct problem *p);
-/* Removes a dead letter. Replies 1 if it existed, else 0. */
-struct command *dead_letter_cmd_remove(struct pipeline *pipeline, struct str id);
+/* Reads one letter. */
+struct command *dead_letter_cmd_get(struct pipeline *pipeline, struct str id);
+/* Parses the reply. *ret_exists: whether there is such a letter; then *ret is set, as by
+ * dead_letter_parse_list. */
+bool dead_letter_parse_get(const struct command *command, struct arena *arena, bool *ret_exists,
+                           struct dead_letter *ret, struct problem *p);
+
+/* Removes dead letters, at most DEAD_LETTERS_PAGE. Replies the number of those that existed. */
+enum { DEAD_LETTERS_PAGE = 100 };
+struct command *dead_letter_cmd_remove(struct pipeline *pipeline, const struct str *ids, size_t n);
+/* Removes letters that are older than before_ms (Unix time), at most DEAD_LETTERS_PAGE. Replies
+ * their number. */
+struct command *dead_letter_cmd_trim(struct pipeline *pipeline, int64_t before_ms);
+
+/* Reads ids of letters with the student's id among their names, at most DEAD_LETTERS_PAGE, those
+ * after the id `previous`; "" means from the first. */
+struct command *dead_letter_cmd_find(struct pipeline *pipeline, struct str student,
+                                     struct str previous);
+/* ret_ids has room for DEAD_LETTERS_PAGE; the ids point into the reply. */
+bool dead_letter_parse_find(const struct command *command, struct str *ret_ids, size_t *ret_count,
+                            struct problem *p);
 
 #endif

@@ -13,7 +13,10 @@
  * and a few more before and after for clocks that differ. */
 enum { DAYS_BACK = HISTORY_DAYS + 4, DAYS = DAYS_BACK + 4 };
 /* Numbers of keys and arguments of erasure_shard.lua, and of its groups of keys to delete. */
-enum { FIXED_KEYS = 5, FIXED_ARGS = 3 + ERASURE_RECORD_FIELDS + 4, GROUPS = ERASED_INDEX + 1 };
+enum { FIXED_KEYS = 5, FIXED_ARGS = 3 + ERASURE_RECORD_FIELDS + 4, GROUPS = STUDENT_KEY_COUNT + 1 };
+
+/* Bytes that one run of erasure_search.lua reads: about a millisecond. */
+enum { SEARCH_BYTES = 256 << 10, SEARCH_FOUND_MAX = 100000 };
 
 /* ---- before ---- */
 
@@ -57,15 +60,48 @@ bool erasure_parse_lookup(const struct erasure_lookup *lookup, struct str *ret_t
     return p->code == PROBLEM_NONE;
 }
 
+/* ---- searching a stream ---- */
+
+struct command *erasure_cmd_search(struct pipeline *pipeline, struct str stream,
+                                   struct str previous, struct str text)
+{
+    struct arena *arena = pipeline->arena;
+    struct str from = arena_printf(arena, "%s%.*s", previous.n > 0 ? "(" : "-", STR_ARG(previous));
+
+    return pipeline_add_read_script(
+        pipeline, &script_erasure_search, 1, 4,
+        (struct str[]){stream, from, text, command_int(arena, SEARCH_BYTES)});
+}
+
+bool erasure_parse_search(const struct command *command, struct arena *arena,
+                          struct erasure_part *ret, struct problem *p)
+{
+    const redisReply *found = reply_at(command->reply, 0);
+    int64_t has_more;
+    size_t n;
+
+    if (reply_array(found, SEARCH_FOUND_MAX, &n) != REPLY_OK ||
+        reply_text(reply_at(command->reply, 1), &ret->last) != REPLY_OK ||
+        reply_int(reply_at(command->reply, 2), &has_more) != REPLY_OK) {
+        reply_problem(command->reply, p);
+        return false;
+    }
+    ret->has_more = has_more == 1;
+    ret->entries = arena_array(arena, n + 1, sizeof(*ret->entries));
+    if (ret->entries && stream_parse(found, n, ret->entries, &ret->n) == REPLY_OK)
+        return true;
+    reply_problem(found, p);
+    return false;
+}
+
 /* ---- the shard ---- */
 
 /* Puts the keys of a kind that the script deletes into `keys`, and returns their number: 1, or one
- * per day. Two kinds have none, because erasure_cmd_finish handles them: the tombstone and the list
- * of idempotency records. */
+ * per day. A kind that is not ERASE_WITH_SHARD has none. */
 static int erasure_put_keys(struct pipeline *pipeline, const struct erasure_shard *erasure,
                             size_t kind, struct str *keys)
 {
-    if (kind == STUDENT_KEY_ERASED || kind == STUDENT_KEY_IDEMPOTENCY)
+    if (student_kinds[kind].erase != ERASE_WITH_SHARD)
         return 0;
     if (student_kinds[kind].family == KEY_SINGLE) {
         keys[0] = key_of_kind(pipeline->arena, erasure->student, &student_kinds[kind]);
@@ -102,7 +138,7 @@ struct command *erasure_cmd_shard(struct pipeline *pipeline, const struct erasur
     n = erasure->token.n > 0; /* a student without recommendations has no token */
     if (n)
         argv[keys++] = key_recommended(pipeline->arena, erasure->token);
-    groups[ERASED_INDEX] = command_int(pipeline->arena, n);
+    groups[STUDENT_KEY_COUNT] = command_int(pipeline->arena, n);
     arg = argv + keys;
     *arg++ = erasure->student;
     *arg++ = erasure->dry_run ? STR("1") : STR("0");
@@ -116,29 +152,35 @@ struct command *erasure_cmd_shard(struct pipeline *pipeline, const struct erasur
     return pipeline_add_script(pipeline, &script_erasure_shard, keys, (int)(arg - argv), argv);
 }
 
-/* The script replies a number if the token has changed, else the list of counts. */
+/* The script replies a number if the token has changed, else the list of counts: of the groups, of
+ * the journal, of the outbox. */
 enum erasure_outcome erasure_parse_shard(const struct command *command,
-                                         int64_t ret_counts[ERASED_COUNTS], struct problem *p)
+                                         int64_t ret_counts[ERASED_SHARD_COUNTS], struct problem *p)
 {
     int64_t retry;
     size_t n = 0;
 
     if (reply_int(command->reply, &retry) == REPLY_OK)
         return ERASURE_RETRY;
-    if (reply_array(command->reply, ERASED_COUNTS, &n) != REPLY_OK || n != ERASED_COUNTS)
+    if (reply_array(command->reply, GROUPS + 2, &n) != REPLY_OK || n != GROUPS + 2)
         reply_problem(command->reply, p);
     for (size_t i = 0; i < n && p->code == PROBLEM_NONE; i++) {
-        if (reply_int(reply_at(command->reply, i), &ret_counts[i]) != REPLY_OK)
+        size_t count = i < STUDENT_KEY_COUNT    ? i
+                       : i == STUDENT_KEY_COUNT ? ERASED_INDEX
+                       : i == GROUPS            ? ERASED_JOURNAL
+                                                : ERASED_OUTBOX;
+
+        if (reply_int(reply_at(command->reply, i), &ret_counts[count]) != REPLY_OK)
             reply_problem(command->reply, p);
     }
     return p->code == PROBLEM_NONE ? ERASURE_DONE : ERASURE_PROBLEM;
 }
 
 /* ZRANGE takes the positions of the first and the last element, both inclusive. */
-struct command *erasure_cmd_idempotency_keys(struct pipeline *pipeline, struct str student,
-                                             int64_t offset, int count)
+struct command *erasure_cmd_index(struct pipeline *pipeline, struct str student,
+                                  enum student_key index, int64_t offset, int count)
 {
-    struct str key = key_student(pipeline->arena, student, STUDENT_KEY_IDEMPOTENCY);
+    struct str key = key_student(pipeline->arena, student, index);
 
     return pipeline_add(pipeline, COMMAND_READ, 4,
                         (struct str[]){STR("ZRANGE"), key, command_int(pipeline->arena, offset),
@@ -147,11 +189,42 @@ struct command *erasure_cmd_idempotency_keys(struct pipeline *pipeline, struct s
 
 void erasure_cmd_finish(struct pipeline *pipeline, struct str student, int64_t tombstone_s)
 {
-    (void)pipeline_add_script(
-        pipeline, &script_erasure_finish, 2, 3,
-        (struct str[]){key_student(pipeline->arena, student, STUDENT_KEY_IDEMPOTENCY),
-                       key_student(pipeline->arena, student, STUDENT_KEY_ERASED),
-                       command_int(pipeline->arena, tombstone_s)});
+    struct str argv[STUDENT_KEY_COUNT + 2];
+    int keys = 0;
+
+    argv[keys++] = key_student(pipeline->arena, student, STUDENT_KEY_ERASED);
+    for (size_t kind = 0; kind < STUDENT_KEY_COUNT; kind++) {
+        if (student_kinds[kind].erase == ERASE_AT_END)
+            argv[keys++] = key_student(pipeline->arena, student, (enum student_key)kind);
+    }
+    argv[keys] = command_int(pipeline->arena, tombstone_s);
+    (void)pipeline_add_script(pipeline, &script_erasure_finish, keys, keys + 1, argv);
+}
+
+/* ---- the epoch ---- */
+
+void erasure_cmd_change_epoch(struct pipeline *pipeline)
+{
+    (void)pipeline_add_script(pipeline, &script_erasure_epoch, 1, 1,
+                              (struct str[]){key_erasure_epoch});
+}
+
+struct command *erasure_cmd_get_epoch(struct pipeline *pipeline)
+{
+    return pipeline_add(pipeline, COMMAND_READ, 2, (struct str[]){STR("GET"), key_erasure_epoch});
+}
+
+int64_t erasure_parse_epoch(const struct command *command)
+{
+    struct str text;
+    int64_t epoch;
+
+    switch (reply_text(command->reply, &text)) {
+    case REPLY_MISSING: return 0;
+    case REPLY_OK: return str_to_int64(text, 1, INT64_MAX, &epoch) ? epoch : -1;
+    case REPLY_ERROR: break;
+    }
+    return -1;
 }
 
 /* ---- cohorts ---- */
@@ -214,12 +287,6 @@ size_t erasure_parse_unfinished(const struct command *command, struct str *ret_s
 }
 
 /* ---- copies that Redis keeps ---- */
-
-void erasure_cmd_rebuild_stream(struct pipeline *pipeline, struct str stream)
-{
-    (void)pipeline_add_script(pipeline, &script_erasure_rebuild_stream, 1, 1,
-                              (struct str[]){stream});
-}
 
 void erasure_cmd_purge_traces(struct pipeline *pipeline, struct command **ret_rewrite)
 {

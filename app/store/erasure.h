@@ -32,8 +32,28 @@ void erasure_cmd_lookup(struct pipeline *pipeline, struct str student, struct er
 bool erasure_parse_lookup(const struct erasure_lookup *lookup, struct str *ret_token,
                           bool *ret_begun, struct problem *p);
 
-/* Indexes of the counts of what was deleted: first those of enum student_key, then these. */
-enum { ERASED_INDEX = STUDENT_KEY_COUNT, ERASED_JOURNAL, ERASED_OUTBOX, ERASED_COUNTS };
+/* Searches a part of a stream, bounded by bytes, for entries that have the text in a field.
+ * previous: the last id of the part before; "" means from the start. */
+struct command *erasure_cmd_search(struct pipeline *pipeline, struct str stream,
+                                   struct str previous, struct str text);
+struct erasure_part {
+    struct stream_entry *entries; /* in the arena; their texts point into the reply */
+    size_t n;
+    struct str last; /* the last id of the part; empty: the part has no entries */
+    bool has_more;   /* false: this is the end of the stream */
+};
+bool erasure_parse_search(const struct command *command, struct arena *arena,
+                          struct erasure_part *ret, struct problem *p);
+
+/* Indexes of the counts of what was deleted: first those of enum student_key, then those of enum
+ * shared_key. The script of the shard counts the kinds before ERASED_SHARD_COUNTS. */
+enum {
+    ERASED_JOURNAL = STUDENT_KEY_COUNT + SHARED_KEY_JOURNAL,
+    ERASED_OUTBOX = STUDENT_KEY_COUNT + SHARED_KEY_OUTBOX,
+    ERASED_INDEX = STUDENT_KEY_COUNT + SHARED_KEY_RECOMMENDATION_INDEX,
+    ERASED_SHARD_COUNTS,
+    ERASED_KINDS = STUDENT_KEY_COUNT + SHARED_KEY_COUNT
+};
 
 struct erasure_shard {
     struct str student;
@@ -49,9 +69,7 @@ struct erasure_shard {
     } swept[2];
     struct str record[ERASURE_RECORD_FIELDS]; /* the audit record about the erasure */
 };
-/* Deletes all keys of the student in the shard except two: the tombstone, and the list of
- * idempotency records (stored responses to requests). erasure_cmd_finish deletes this list once the
- * records are deleted. */
+/* Deletes the student's keys that are ERASE_WITH_SHARD in keys.def, and sets the tombstone. */
 struct command *erasure_cmd_shard(struct pipeline *pipeline, const struct erasure_shard *shard);
 enum erasure_outcome {
     ERASURE_DONE,    /* ret_counts is set */
@@ -59,15 +77,25 @@ enum erasure_outcome {
     ERASURE_PROBLEM, /* *p has the reason */
 };
 enum erasure_outcome erasure_parse_shard(const struct command *command,
-                                         int64_t ret_counts[ERASED_COUNTS], struct problem *p);
+                                         int64_t ret_counts[ERASED_SHARD_COUNTS],
+                                         struct problem *p);
 
-/* Reads the keys of the idempotency records about the student: at most `count`, after the first
- * `offset`. The list is complete only if it is read after the tombstone was set. */
-struct command *erasure_cmd_idempotency_keys(struct pipeline *pipeline, struct str student,
-                                             int64_t offset, int count);
-/* Ends the erasure: deletes the list of idempotency records, and lets the tombstone expire after
- * tombstone_s seconds. */
+/* Reads an index of the student (a sorted set that is ERASE_AT_END in keys.def): at most `count`
+ * members, after the first `offset`. It is complete only if it is read after the tombstone was set.
+ */
+struct command *erasure_cmd_index(struct pipeline *pipeline, struct str student,
+                                  enum student_key index, int64_t offset, int count);
+/* Ends the erasure: deletes the student's indexes, and lets the tombstone expire after tombstone_s
+ * seconds. */
 void erasure_cmd_finish(struct pipeline *pipeline, struct str student, int64_t tombstone_s);
+
+/* ---- the epoch: a number that changes with the end of every erasure ---- */
+
+/* Changes the epoch, after the student's records are deleted. */
+void erasure_cmd_change_epoch(struct pipeline *pipeline);
+struct command *erasure_cmd_get_epoch(struct pipeline *pipeline);
+/* Returns the epoch, 0 before the first erasure; -1 when the command failed. */
+int64_t erasure_parse_epoch(const struct command *command);
 
 /* ---- cohorts ---- */
 
@@ -93,9 +121,6 @@ size_t erasure_parse_unfinished(const struct command *command, struct str *ret_s
 
 /* ---- copies that Redis keeps ---- */
 
-/* Rewrites a stream that has no consumer groups, so that its deleted entries also leave the memory
- * of Redis. */
-void erasure_cmd_rebuild_stream(struct pipeline *pipeline, struct str stream);
 /* Clears the slow log of Redis, which shows arguments of commands, and starts a rewrite of the AOF
  * (append-only file), which has all past writes. */
 void erasure_cmd_purge_traces(struct pipeline *pipeline, struct command **ret_rewrite);

@@ -11,11 +11,10 @@
 
 /* Patterns for SCAN, and keys without parameters. A hash tag such as {batch} puts several keys
  * into one slot of a Redis Cluster. */
-const struct str key_pattern_events = STR_INIT("{??}:student:*:events");
-const struct str key_pattern_marks = STR_INIT("{??}:student:*:marks");
 const struct str key_audit_heads = STR_INIT("audit:heads");
 const struct str key_cohorts = STR_INIT("cohorts");
 const struct str key_pattern_profiles = STR_INIT("{??}:student:*");
+const struct str key_pattern_students = STR_INIT("{??}:student:*");
 const struct str key_queues[] = {STR_INIT("queue:{batch}:high"), STR_INIT("queue:{batch}:normal"),
                                  STR_INIT("queue:{batch}:low")};
 const struct str key_queue_later = STR_INIT("queue:{batch}:later");
@@ -24,15 +23,24 @@ const struct str key_replicated = STR_INIT("replicated");
 const struct str key_schema = STR_INIT("schema");
 const struct str key_workers = STR_INIT("workers");
 const struct str key_aof_rewrite = STR_INIT("erasures:rewrite");
+const struct str key_erasure_epoch = STR_INIT("erasures:epoch");
 const struct str key_erasures = STR_INIT("erasures");
 const struct str key_unfinished = STR_INIT("unfinished");
 const struct str key_dead_letters = STR_INIT("queue:{dead}");
+const struct str key_dead_letter_texts = STR_INIT("queue:{dead}:letters");
+const struct str key_dead_letter_index = STR_INIT("queue:{dead}:index");
 
-/* All kinds of records of a student, indexed by enum student_key. */
+/* All kinds of records of a student, indexed by enum student_key. The reason why a kind is not
+ * exported is for readers of the table alone. */
 const struct student_kind student_kinds[STUDENT_KEY_COUNT] = {
-#define X(id, name, suffix, family, type, exported) {name, suffix, family, type, exported},
-    STUDENT_KEYS(X)
-#undef X
+#define AS(member)  member
+#define NOT(reason) NULL
+#define STUDENT_KEY(id, name, suffix, family, type, exported, erase, retention, days)              \
+    [STUDENT_KEY_##id] = {name, suffix, family, type, exported, erase, retention, days},
+#include "app/store/keys.def"
+#undef STUDENT_KEY
+#undef NOT
+#undef AS
 };
 
 /* The first byte of the SHA-256 of the id, so that students are spread evenly over the shards even
@@ -124,9 +132,8 @@ bool key_days_of_kind(struct arena *arena, struct str student, const struct stud
     return true;
 }
 
-/* The key of a profile ends after the id. In the keys of other records a colon follows, which no
- * id contains, so id_valid() refuses them. */
-bool key_parse_profile(struct str key, struct str *ret_student)
+/* Sets *ret to what follows {ss}:student: in the key. False: the key begins differently. */
+static bool key_after_student(struct str key, struct str *ret)
 {
     static const struct str middle = STR_INIT(":student:");
     unsigned shard;
@@ -134,11 +141,52 @@ bool key_parse_profile(struct str key, struct str *ret_student)
 
     if (!key_parse_hash_tag(key, &shard) || !str_starts_with(text, middle))
         return false;
-    text = (struct str){text.p + middle.n, text.n - middle.n};
-    if (!id_valid(text))
-        return false;
-    *ret_student = text;
+    *ret = (struct str){text.p + middle.n, text.n - middle.n};
     return true;
+}
+
+/* Whether text ends like a key of the kind: with its suffix and, for a kind with one key per day,
+ * eight digits. *ret_n: length of the text before that. */
+static bool key_has_suffix(struct str text, const struct student_kind *kind, size_t *ret_n)
+{
+    size_t suffix_n = strlen(kind->suffix), day_n = kind->family == KEY_DAILY ? 8 : 0;
+
+    if (text.n <= suffix_n + day_n)
+        return false;
+    for (size_t i = text.n - day_n; i < text.n; i++) {
+        if (text.p[i] < '0' || text.p[i] > '9')
+            return false;
+    }
+    *ret_n = text.n - suffix_n - day_n;
+    return memcmp(text.p + *ret_n, kind->suffix, suffix_n) == 0;
+}
+
+/* The suffix of a profile is empty, so every key ends with it: the kind with the longest suffix
+ * counts. */
+bool key_parse_student(struct str key, struct str *ret_student, enum student_key *ret_kind)
+{
+    struct str id;
+    size_t best = SIZE_MAX, n;
+
+    if (!key_after_student(key, &id))
+        return false;
+    for (size_t kind = 0; kind < STUDENT_KEY_COUNT; kind++) {
+        if (!key_has_suffix(id, &student_kinds[kind], &n) || n >= best)
+            continue;
+        best = n;
+        *ret_kind = (enum student_key)kind;
+    }
+    if (best == SIZE_MAX)
+        return false;
+    *ret_student = (struct str){id.p, best};
+    return id_valid(*ret_student);
+}
+
+bool key_parse_profile(struct str key, struct str *ret_student)
+{
+    enum student_key kind;
+
+    return key_parse_student(key, ret_student, &kind) && kind == STUDENT_KEY_PROFILE;
 }
 
 bool key_student_days(struct arena *arena, struct str student, int32_t first, int count,

@@ -13,53 +13,14 @@
 
 enum { SHARDS = 256 };
 
-/* All kinds of records of one student. Export and erasure loop over this table, so a kind that is
- * added here is exported and erased without further code. Columns: id; name in the counts of an
- * erasure; suffix after {ss}:student:ID; one key or one per day; type in Redis; member of the
- * export's `data`, NULL: not exported, for the reason in the row's comment. A kind for which
- * service/export has no reader is exported as it is stored. */
-/* clang-format off */
-#define STUDENT_KEYS(X)                                                                           \
-    /* m: the current MasteryResult (JSON); s: packed state; c: codes of withdrawn consents */    \
-    X(PROFILE, "current_mastery", "", KEY_SINGLE, TYPE_HASH, "current_mastery")                   \
-    /* the packed closing state of a UTC day */                                                   \
-    X(DAYS, "mastery_history", ":day:", KEY_DAILY, TYPE_STRING, "mastery_history")                \
-    /* the packed state with which a UTC day began, if the day before it has no snapshot; not      \
-     * exported: a copy of an earlier day's closing state, kept to place late events */           \
-    X(OPENINGS, "day_openings", ":opening:", KEY_DAILY, TYPE_STRING, NULL)                        \
-    /* the recommendations of a UTC day, with their feedback */                                   \
-    X(RECOMMENDATIONS, "recommendations", ":recommendations:", KEY_DAILY, TYPE_STRING,            \
-      "recommendations")                                                                          \
-    /* the token of the student's recommendation ids (key_recommended), and the latest feedback;  \
-     * not exported: both are in the recommendations */                                           \
-    X(RECOMMENDED, "recommendation_token", ":recommended", KEY_SINGLE, TYPE_STRING, NULL)         \
-    /* the latest learning path, as JSON */                                                       \
-    X(PATH, "learning_path", ":path", KEY_SINGLE, TYPE_STRING, "learning_path")                   \
-    /* the latest prediction of each kind, for an hour; not exported: copies of predictions */    \
-    X(FORECASTS, "forecasts", ":forecasts", KEY_SINGLE, TYPE_HASH, NULL)                          \
-    /* all predictions */                                                                         \
-    X(PREDICTIONS, "predictions", ":predictions", KEY_SINGLE, TYPE_STREAM, "predictions")         \
-    /* the events that were counted */                                                            \
-    X(EVENTS, "events", ":events", KEY_SINGLE, TYPE_STREAM, "events")                             \
-    /* ids of counted events, with their days; not exported: the events are */                    \
-    X(MARKS, "event_marks", ":marks", KEY_SINGLE, TYPE_HASH, NULL)                                \
-    /* the decisions on consent, by kind */                                                       \
-    X(CONSENT, "consent_records", ":consent", KEY_SINGLE, TYPE_HASH, "consent_records")           \
-    /* the cohorts of the student */                                                              \
-    X(COHORTS, "cohorts", ":cohorts", KEY_SINGLE, TYPE_SET, "cohorts")                            \
-    /* names of idempotency records about the student; not exported: copies of responses */       \
-    X(IDEMPOTENCY, "idempotency", ":idempotency", KEY_SINGLE, TYPE_SORTED_SET, NULL)              \
-    /* tombstone: no new data for this student; not exported: there is nothing then */            \
-    X(ERASED, "tombstone", ":erased", KEY_SINGLE, TYPE_STRING, NULL)                              \
-    /* the student's name in audit records; not exported: the records are */                      \
-    X(PSEUDONYM, "pseudonym", ":pseudonym", KEY_SINGLE, TYPE_STRING, NULL)
-/* clang-format on */
-
 /* Whether a kind of record has one key, or one key per day (the suffix ends with YYYYMMDD). */
 enum key_family { KEY_SINGLE, KEY_DAILY };
 enum key_type { TYPE_STRING, TYPE_HASH, TYPE_SET, TYPE_SORTED_SET, TYPE_STREAM };
+/* keys.def describes both */
+enum key_erase { ERASE_WITH_SHARD, ERASE_AT_END, ERASE_NEVER };
+enum key_retention { RETAIN_ALWAYS, RETAIN_EXPIRY, RETAIN_ENTRIES, RETAIN_FIELDS };
 
-/* One row of STUDENT_KEYS. */
+/* One row STUDENT_KEY of keys.def. */
 struct student_kind {
     const char *name;   /* name in the counts that an erasure reports */
     const char *suffix; /* what follows {ss}:student:ID in the key */
@@ -67,15 +28,26 @@ struct student_kind {
     enum key_type type;
     /* Name of the member in an export of the student; NULL: not exported. */
     const char *export_name;
+    enum key_erase erase;
+    enum key_retention retention;
+    int days; /* for which it is kept; 0: RETAIN_ALWAYS */
 };
 
 enum student_key {
-#define X(id, name, suffix, family, type, exported) STUDENT_KEY_##id,
-    STUDENT_KEYS(X)
-#undef X
-        STUDENT_KEY_COUNT
+#define STUDENT_KEY(id, ...) STUDENT_KEY_##id,
+#include "app/store/keys.def"
+#undef STUDENT_KEY
+    STUDENT_KEY_COUNT
 };
 extern const struct student_kind student_kinds[STUDENT_KEY_COUNT];
+
+/* The rows SHARED_KEY of keys.def, in their order. */
+enum shared_key {
+#define SHARED_KEY(id, ...) SHARED_KEY_##id,
+#include "app/store/keys.def"
+#undef SHARED_KEY
+    SHARED_KEY_COUNT
+};
 
 unsigned key_shard(struct str student); /* 0 to 255; computes a SHA-256 */
 struct str key_student(struct arena *arena, struct str student, enum student_key key);
@@ -88,6 +60,10 @@ struct str key_student_in_shard(struct arena *arena, unsigned shard, struct str 
 extern const struct str key_pattern_profiles;
 /* Gets the id of the student from the key of a profile. False: it is the key of another record. */
 bool key_parse_profile(struct str key, struct str *ret_student);
+/* The pattern with which SCAN finds all keys {ss}:student:ID with any suffix. */
+extern const struct str key_pattern_students;
+/* Gets the student and the kind of record from such a key. False: the key of another record. */
+bool key_parse_student(struct str key, struct str *ret_student, enum student_key *ret_kind);
 /* The keys {ss}:student:ID:day:YYYYMMDD of count days, beginning with the day `first` (days since
  * 1970-01-01). ret_keys has room for count keys. False: out of memory. */
 bool key_student_days(struct arena *arena, struct str student, int32_t first, int count,
@@ -145,15 +121,16 @@ struct str key_batch(struct arena *arena, struct str batch, enum batch_key key);
 /* idempotency:{ROLE:CALLER}:HASH */
 struct str key_idempotency(struct arena *arena, const char *role, struct str user, struct str hash);
 
-extern const struct str key_pattern_events; /* pattern for the :events keys of all students */
-extern const struct str key_pattern_marks; /* :marks keys (ids of counted events) of all students */
-extern const struct str key_audit_heads;   /* audit:heads: hash of each shard's latest seal */
-extern const struct str key_cohorts;       /* cohorts: sorted set of all cohort ids */
-extern const struct str key_erasures;      /* erasures: sorted set of students, by start time */
-extern const struct str key_unfinished;    /* unfinished: see unfinished.h */
-extern const struct str key_aof_rewrite;   /* erasures:rewrite: the AOF has to be rewritten */
-/* queue:{dead}: stream of dead letters, the items that were given up. */
-extern const struct str key_dead_letters;
+extern const struct str key_audit_heads; /* audit:heads: hash of each shard's latest seal */
+extern const struct str key_cohorts;     /* cohorts: sorted set of all cohort ids */
+extern const struct str key_erasures;    /* erasures: sorted set of students, by start time */
+/* erasures:epoch: number that every erasure changes when it ends */
+extern const struct str key_erasure_epoch;
+extern const struct str key_unfinished;  /* unfinished: see unfinished.h */
+extern const struct str key_aof_rewrite; /* erasures:rewrite: the AOF has to be rewritten */
+/* Dead letters, the items that were given up (dead_letter.h): queue:{dead}, the stream of their
+ * ids; queue:{dead}:letters, hash of their texts; queue:{dead}:index, sorted set by name. */
+extern const struct str key_dead_letters, key_dead_letter_texts, key_dead_letter_index;
 extern const struct str key_queues[];    /* queue:{batch}:high, :normal, :low, by queue_priority */
 extern const struct str key_queue_later; /* queue:{batch}:later: sorted set of jobs to retry */
 extern const struct str key_batches;     /* batches: sorted set of all batch ids, by time */

@@ -103,6 +103,14 @@ bool stream_id_time(struct str id, int64_t *ret_ms)
     return str_to_int64(time, 0, INT64_MAX, ret_ms);
 }
 
+bool stream_id_valid(struct str id)
+{
+    int64_t number;
+
+    return str_to_int64(str_cut(&id, '-'), 0, INT64_MAX, &number) &&
+           str_to_int64(id, 0, INT64_MAX, &number);
+}
+
 /* Compares the times, then the sequence numbers, as numbers: as texts, "9-0" would be after
  * "10-0". A part that is no number stays -1, which is before all numbers. */
 int stream_id_compare(struct str a, struct str b)

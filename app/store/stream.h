@@ -41,6 +41,8 @@ bool stream_parse_has_entry(const struct command *command, bool *ret_found);
 /* The time in an id: milliseconds since the epoch, by the clock of Redis. False: the text is no
  * id. */
 bool stream_id_time(struct str id, int64_t *ret_ms);
+/* True for MS-SEQUENCE, the form of the ids that Redis makes. */
+bool stream_id_valid(struct str id);
 /* Negative when id a is before id b, 0 when they are equal, positive when it is after. A text that
  * is no id is before all ids. */
 int stream_id_compare(struct str a, struct str b);

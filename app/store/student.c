@@ -313,6 +313,19 @@ bool student_parse_mark(const struct command *command, bool *ret_counted, struct
     return result != REPLY_ERROR;
 }
 
+struct command *student_cmd_trim_entries(struct pipeline *pipeline, struct str key,
+                                         struct str cursor, int32_t oldest)
+{
+    char day[DAY_TEXT_SIZE];
+
+    day_print(oldest, day);
+    return pipeline_add_script(
+        pipeline, &script_student_trim_entries, 1, 5,
+        (struct str[]){key, cursor, STR("200"),
+                       command_int(pipeline->arena, (int64_t)oldest * DAY_MS),
+                       arena_copy(pipeline->arena, str_of(day))});
+}
+
 /* Each page has about 500 marks, because Redis runs nothing else while a script runs. */
 struct command *student_cmd_trim_marks(struct pipeline *pipeline, struct str key, struct str cursor,
                                        int32_t oldest)

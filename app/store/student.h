@@ -123,6 +123,11 @@ struct command *student_cmd_mark(struct pipeline *pipeline, struct str student,
  * mark. */
 bool student_parse_mark(const struct command *command, bool *ret_counted, struct str *ret_mark,
                         struct problem *p);
+/* Removes from a student's stream the entries that arrived, or whose event happened, before the UTC
+ * day `oldest`; one page, after the entry `cursor`, "0" for the first. Replies the next cursor;
+ * "0": that was the last page. */
+struct command *student_cmd_trim_entries(struct pipeline *pipeline, struct str key,
+                                         struct str cursor, int32_t oldest);
 /* Removes old marks, those of events before the day `oldest`, from one page of the hash of marks
  * at `key`. cursor: "0" for the first page. The reply is the cursor of the next page, "0" after
  * the last page. */

@@ -8,10 +8,8 @@
  * added, an erasure that starts to remove it later will also find the dead letter. */
 #include "app/worker/dead_letter.h"
 
-#include "app/base/buf.h"
-#include "app/http/json.h"
-#include "app/store/dead_letter.h"
-#include "app/store/erasure.h"
+#include "app/service/letter_names.h"
+#include "app/store/stream.h"
 
 struct dead_letter_state {
     struct dead_letter_item item;
@@ -30,30 +28,20 @@ static void dead_letter_end(struct task *task, enum dead_letter_result result)
     state->done(task, result);
 }
 
-/* The text as a JSON string with quotes; the string's p is NULL when out of memory. */
-static struct str dead_letter_quote(struct arena *arena, struct str text)
-{
-    struct buf out;
-
-    buf_init(&out, arena);
-    buf_json_string(&out, text);
-    return out.failed ? (struct str){0} : buf_view(&out);
-}
-
 /* Queues the command that adds the dead letter. When out of memory pipeline->failed is set, and
  * dead_letter_on_added notices it by task_failed. */
 static struct command *dead_letter_queue_add(struct pipeline *pipeline,
                                              const struct dead_letter_item *item, int64_t now_ms)
 {
-    struct str payload = item->payload;
-    size_t offset;
+    struct dead_letter_new letter = {.reason = item->reason, .source = item->source};
+    struct letter_names names;
 
-    if (!json_check(payload, JSON_VALUES_MAX, pipeline->arena, &offset))
-        payload = dead_letter_quote(pipeline->arena, payload);
+    letter_names_find(&names, item->payload, STR(""), pipeline->arena);
+    letter_set_payload(&letter, item->payload, &names, item->always_keep);
     /* a text whose p is NULL could not be allocated; dead_letter_cmd_add would omit it */
-    if (!item->reason.p || !item->source.p || !payload.p)
+    if (!item->reason.p || !item->source.p)
         pipeline->failed = true;
-    return dead_letter_cmd_add(pipeline, item->reason, item->source, payload, now_ms);
+    return dead_letter_cmd_add(pipeline, &letter, now_ms);
 }
 
 /* The reply to the removal of the dead letter, whose entry an erasure has removed. */
@@ -80,7 +68,9 @@ static void dead_letter_on_added(struct task *task)
 {
     struct dead_letter_state *state = task->data;
 
-    if (task_failed(task) || reply_text(state->command->reply, &state->letter_id) != REPLY_OK)
+    struct problem p = {.code = PROBLEM_NONE};
+
+    if (task_failed(task) || !dead_letter_parse_add(state->command, &state->letter_id, &p))
         dead_letter_end(task, DEAD_LETTER_FAILED);
     else
         dead_letter_check_entry(task);
@@ -108,10 +98,7 @@ static void dead_letter_on_entry_checked(struct task *task)
         state->command = dead_letter_queue_add(&task->pipeline, &state->item, task->worker->now_ms);
         task_submit(task, dead_letter_on_added);
     } else { /* second check: the entry was erased, so the dead letter must go as well */
-        /* XDEL leaves the bytes of an entry in memory until the whole node of the stream is freed;
-         * rebuilding the stream frees them at once */
-        (void)dead_letter_cmd_remove(&task->pipeline, state->letter_id);
-        erasure_cmd_rebuild_stream(&task->pipeline, key_dead_letters);
+        (void)dead_letter_cmd_remove(&task->pipeline, &state->letter_id, 1);
         task_submit(task, dead_letter_on_removed);
     }
 }

@@ -13,7 +13,8 @@ struct dead_letter_item {
     struct str id;      /* id of the entry in that stream; the caller removes the entry */
     struct str reason;  /* why the entry cannot be processed; p NULL counts as out of memory */
     struct str source;  /* where the entry comes from, for the operator; p NULL: like reason */
-    struct str payload; /* content of the entry; stored as a JSON string if it is not JSON */
+    struct str payload; /* content of the entry; kept if it is JSON and its student is known */
+    bool always_keep;   /* the payload holds nothing about a student: it is kept in any case */
 };
 
 enum dead_letter_result {

@@ -36,6 +36,8 @@ struct batch_job {
     size_t unit_count, running;
     struct batch_result results[BATCH_CHUNK]; /* results that are not sent to Redis yet */
     size_t result_count;
+    bool
+        removed_some; /* erased students were removed, and the batch's counts are not updated yet */
     bool unavailable; /* true: Redis failed for at least one student, and the job has to be tried
                          again */
 };
@@ -119,16 +121,23 @@ void job_batch_on_dead_letter(struct worker_context *w, struct job *job)
 
 /* Ends the computation for one student. Its result is the mastery record or, if the computation can
  * never succeed, the error message; the other students continue. If Redis was unavailable, there is
- * no result, and the next attempt of the job computes this student again. */
-static void batch_end_unit(struct worker_context *w, struct batch_job *b, struct batch_unit *u)
+ * no result, and the next attempt of the job computes this student again. An erased student gets no
+ * result either, because it would name the student, and is removed from the batch. */
+static void batch_end_unit(struct worker_context *w, struct job *job, struct batch_unit *u)
 {
     bool success = u->problem.code == PROBLEM_NONE;
+    struct batch_job *b = job->state;
     const char *kind = u->record.kind == RECORD_STATEMENT ? "stated" : "recomputed";
 
     u->running = false;
     b->running--;
     if (u->problem.code == PROBLEM_SERVICE_UNAVAILABLE) {
         b->unavailable = true;
+        return;
+    }
+    if (u->record.is_erased) {
+        (void)batch_cmd_remove_student(&job->task->pipeline, b->body.batch, u->item.student);
+        b->removed_some = true;
         return;
     }
     if (success && !u->record.duplicate)
@@ -148,7 +157,7 @@ static void batch_step_unit(struct worker_context *w, struct job *job, struct ba
     if (record_step(&u->record, w->engine, &u->pipeline, &u->problem) == STEP_MORE)
         pipeline_join(&job->task->pipeline, &u->pipeline);
     else
-        batch_end_unit(w, job->state, u);
+        batch_end_unit(w, job, u);
 }
 
 /* Starts the computation for one student: the mastery record is either a statement (the batch gives
@@ -278,10 +287,11 @@ static enum step batch_save_or_finish(struct worker_context *w, struct job *job)
 {
     struct batch_job *b = job->state;
 
-    if (b->result_count > 0) {
+    if (b->result_count > 0 || b->removed_some) {
         b->save_cmd = batch_cmd_save(&job->task->pipeline, b->body.batch, b->body.from,
                                      b->batch.created_ms, w->now_ms, b->results, b->result_count);
         b->result_count = 0;
+        b->removed_some = false;
     }
     if (b->running > 0 || b->save_cmd)
         return STEP_MORE;

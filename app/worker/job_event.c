@@ -1,26 +1,34 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The job kind "event": a learning event that became a dead letter and is processed again
- * (mastery-ctl dead retry). The body of the job is a CloudEvent or the event alone ("bare"). The
- * event is processed as if it had just arrived; its event id makes sure that it counts once. */
+ * (mastery-ctl dead retry). The body of the job is the id of the letter, which stays until the
+ * event is counted: so the queue holds nothing about a student. The letter is a CloudEvent or the
+ * event alone ("bare"). The event is processed as if it had just arrived; its event id makes sure
+ * that it counts once. */
 #include "app/worker/job_kinds.h"
 
 #include "app/http/json.h"
 #include "app/ingest/cloudevent.h"
 #include "app/ingest/event_batch.h"
+#include "app/store/dead_letter.h"
+#include "app/store/reply.h"
+#include "app/store/stream.h"
 
 /* What the job keeps between two calls of its step function. */
 struct event_job {
-    struct event_input input; /* the event, as every way of input delivers it */
-    struct record record;     /* progress of the computation that the event causes */
+    struct command *letter_cmd; /* reads the letter; NULL: it was read */
+    struct command *remove_cmd; /* removes the letter; NULL: the event is not counted yet */
+    struct event_input input;   /* the event, as every way of input delivers it */
+    struct record record;       /* progress of the computation that the event causes */
 };
 
-/* Parses the body of the job into ret_input. Returns false with job->problem set if it is not a
+/* Parses the letter's event into ret_input. Returns false with job->problem set if it is not a
  * learning event. */
-static bool event_job_parse(struct job *job, int64_t now_ms, struct event_input *ret_input)
+static bool event_job_parse(struct job *job, struct str text, int64_t now_ms,
+                            struct event_input *ret_input)
 {
     struct arena *arena = job->task->arena;
     struct problem *p = &job->problem;
-    struct json_object *body = json_parse(job->queued.body, arena, p), *version = NULL;
+    struct json_object *body = json_parse(text, arena, p), *version = NULL;
     struct cloudevent event;
 
     if (p->code != PROBLEM_NONE)
@@ -33,20 +41,37 @@ static bool event_job_parse(struct job *job, int64_t now_ms, struct event_input 
            cloudevent_to_event(&event, now_ms, arena, ret_input, p);
 }
 
-/* The first step: parses the event and starts the computation. The correlation id, which links log
- * lines and audit records, is the id of the job in the queue. STEP_DONE with job->problem set is a
- * failure. */
-static enum step event_job_start(struct worker_context *w, struct job *job)
+/* The first step: reads the letter. STEP_DONE with job->problem set is a failure. */
+static enum step event_job_read(struct job *job)
 {
-    struct arena *arena = job->task->arena;
-    struct event_job *e = job->state = arena_zalloc(arena, sizeof(*e));
+    struct event_job *e = job->state = arena_zalloc(job->task->arena, sizeof(*e));
 
     if (!e) {
         problem_unavailable(&job->problem, 1);
         return STEP_DONE;
     }
-    if (!event_job_parse(job, w->now_ms, &e->input))
+    if (!stream_id_valid(job->queued.body)) {
+        problem_set(&job->problem, PROBLEM_INTERNAL_ERROR, "not the id of a dead letter");
         return STEP_DONE;
+    }
+    e->letter_cmd = dead_letter_cmd_get(&job->task->pipeline, job->queued.body);
+    return STEP_MORE;
+}
+
+/* The second step: parses the event and starts the computation. The correlation id, which links log
+ * lines and audit records, is the id of the job in the queue. An erasure may have removed the
+ * letter: then nothing is left to do. */
+static enum step event_job_start(struct worker_context *w, struct job *job)
+{
+    struct arena *arena = job->task->arena;
+    struct event_job *e = job->state;
+    struct dead_letter letter;
+    bool exists = false;
+
+    if (!dead_letter_parse_get(e->letter_cmd, arena, &exists, &letter, &job->problem) || !exists ||
+        !event_job_parse(job, letter.event, w->now_ms, &e->input))
+        return STEP_DONE;
+    e->letter_cmd = NULL;
     e->record = (struct record){.student = e->input.student,
                                 .kind = RECORD_EVENT,
                                 .event = e->input.event,
@@ -59,27 +84,43 @@ static enum step event_job_start(struct worker_context *w, struct job *job)
         problem_unavailable(&job->problem, 1);
         return STEP_DONE;
     }
+    pipeline_clear(&job->task->pipeline);
     return record_step(&e->record, w->engine, &job->task->pipeline, &job->problem);
 }
 
-/* The step function of the job kind. If the student was erased or has withdrawn consent, the job
- * ends without a problem: a failed job would become a dead letter, which would retain data of this
- * student. */
+/* Counts the outcome of the event and removes the letter. If the student was erased or has
+ * withdrawn consent, the letter goes as well, because it would retain what is refused. */
+static enum step event_job_finish(struct worker_context *w, struct job *job)
+{
+    struct event_job *e = job->state;
+    bool refused = job->problem.code == PROBLEM_FORBIDDEN;
+
+    if (job->problem.code != PROBLEM_NONE && !refused)
+        return STEP_DONE;
+    event_metrics_add(w->engine, &e->input,
+                      refused               ? EVENT_REJECTED
+                      : e->record.duplicate ? EVENT_DUPLICATE
+                                            : EVENT_ACCEPTED);
+    job->problem = (struct problem){.code = PROBLEM_NONE};
+    pipeline_clear(&job->task->pipeline);
+    e->remove_cmd = dead_letter_cmd_remove(&job->task->pipeline, &job->queued.body, 1);
+    return STEP_MORE;
+}
+
+/* The step function of the job kind. */
 enum step job_event(struct worker_context *w, struct job *job)
 {
     struct event_job *e = job->state;
-    struct problem *p = &job->problem;
+    enum step step;
+    int64_t removed;
 
     if (!e)
-        return event_job_start(w, job);
-    if (record_step(&e->record, w->engine, &job->task->pipeline, p) == STEP_MORE)
-        return STEP_MORE;
-    if (p->code == PROBLEM_NOT_FOUND || p->code == PROBLEM_FORBIDDEN) {
-        event_metrics_add(w->engine, &e->input, EVENT_REJECTED);
-        *p = (struct problem){.code = PROBLEM_NONE};
-    } else if (p->code == PROBLEM_NONE) {
-        event_metrics_add(w->engine, &e->input,
-                          e->record.duplicate ? EVENT_DUPLICATE : EVENT_ACCEPTED);
+        return event_job_read(job);
+    if (e->remove_cmd) {
+        (void)reply_expect_int(e->remove_cmd->reply, &removed, &job->problem);
+        return STEP_DONE;
     }
-    return STEP_DONE;
+    step = e->letter_cmd ? event_job_start(w, job)
+                         : record_step(&e->record, w->engine, &job->task->pipeline, &job->problem);
+    return step == STEP_MORE || e->letter_cmd ? step : event_job_finish(w, job);
 }

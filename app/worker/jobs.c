@@ -8,7 +8,9 @@
 #include "app/worker/jobs.h"
 
 #include "app/ingest/cloudevent.h"
+#include "app/store/dead_letter.h"
 #include "app/store/keys.h"
+#include "app/store/stream.h"
 #include "app/worker/dead_letter.h"
 
 enum { PAUSES_MAX = 3 };                       /* how many times the pause between attempts grows */
@@ -99,26 +101,31 @@ static void job_on_dependents_updated(struct task *task)
     job_finish(job);
 }
 
+/* Counts and logs that the job was given up. */
+static void job_report_dead(const struct job *job)
+{
+    struct log *log = job->jobs->worker->engine->log;
+    struct jw *jw = log_begin(log, LOG_ERROR, "job.dead");
+
+    job_count(job, "dead");
+    jw_str(jw, "kind", job->queued.kind);
+    jw_text(jw, "consequence", "kept as a dead letter");
+    log_end(log);
+}
+
 /* The dead letter was stored (or its entry was erased meanwhile). Only now is the job removed from
  * the queue: if the worker dies in between, both the job and the dead letter exist, and nothing is
  * lost. */
 static void job_on_dead_letter_stored(struct task *task, enum dead_letter_result result)
 {
     struct job *job = task->data;
-    struct log *log = task->worker->engine->log;
-    struct jw *jw;
 
     if (result == DEAD_LETTER_FAILED) {
         job_on_ended(task);
         return;
     }
-    if (result == DEAD_LETTER_STORED) {
-        job_count(job, "dead");
-        jw = log_begin(log, LOG_ERROR, "job.dead");
-        jw_str(jw, "kind", job->queued.kind);
-        jw_text(jw, "consequence", "kept as a dead letter");
-        log_end(log);
-    }
+    if (result == DEAD_LETTER_STORED)
+        job_report_dead(job);
     pipeline_clear(&task->pipeline);
     job_call_on_dead_letter(job);
     if (task->pipeline.count > 0)
@@ -127,10 +134,51 @@ static void job_on_dead_letter_stored(struct task *task, enum dead_letter_result
         job_finish(job);
 }
 
-/* Writes the job to the dead letters. A follow-up job that the step function has set is dropped,
- * because this job has failed; on_dead_letter may set another one. */
+/* The dead letter that the job names has its new reason, or does not exist any more. */
+static void job_on_letter_updated(struct task *task)
+{
+    struct job *job = task->data;
+
+    if (task_failed(task)) {
+        job_on_ended(task);
+        return;
+    }
+    job_report_dead(job);
+    job_finish(job);
+}
+
+/* The dead letter that the job names was read: it gets the reason of this failure. One that an
+ * erasure has removed does not come back. */
+static void job_on_letter_read(struct task *task)
+{
+    struct job *job = task->data;
+    struct problem p = {.code = PROBLEM_NONE};
+    struct dead_letter_new updated = {.reason = job->dead_reason, .source = STR("queue:event")};
+    struct dead_letter letter;
+    bool exists = false;
+
+    if (task_failed(task) ||
+        !dead_letter_parse_get(job->dead_letter_cmd, task->arena, &exists, &letter, &p)) {
+        job_on_ended(task);
+        return;
+    }
+    pipeline_clear(&task->pipeline);
+    if (!exists) {
+        job_finish(job);
+        return;
+    }
+    updated.payload = str_equal(letter.event, STR("null")) ? STR("") : letter.event;
+    (void)dead_letter_cmd_update(&task->pipeline, job->queued.body, &updated, task->worker->now_ms);
+    task_submit(task, job_on_letter_updated);
+}
+
+/* Writes the job to the dead letters, or gives the dead letter that it names a new reason. A
+ * follow-up job that the step function has set is dropped, because this job has failed;
+ * on_dead_letter may set another one. */
 static void job_put_dead_letter(struct job *job, struct str reason)
 {
+    const struct job_kind *kind =
+        job->kind < job->jobs->kind_count ? &job->jobs->kinds[job->kind] : NULL;
     struct arena *arena = job->task->arena;
     struct dead_letter_item item = {
         .stream = key_queues[job->queued.priority],
@@ -138,10 +186,18 @@ static void job_put_dead_letter(struct job *job, struct str reason)
         .reason = arena_printf(arena, "job: %.*s", STR_ARG(reason)),
         .source = arena_printf(arena, "queue:%.*s", STR_ARG(job->queued.kind)),
         .payload = job->queued.body,
+        .always_keep = kind && kind->names_batch,
     };
 
     job->follow_up.kind = (struct str){0};
-    dead_letter_put(job->task, &item, job_on_dead_letter_stored);
+    if (!kind || !kind->names_letter || !stream_id_valid(job->queued.body)) {
+        dead_letter_put(job->task, &item, job_on_dead_letter_stored);
+        return;
+    }
+    pipeline_clear(&job->task->pipeline);
+    job->dead_reason = item.reason;
+    job->dead_letter_cmd = dead_letter_cmd_get(&job->task->pipeline, job->queued.body);
+    task_submit(job->task, job_on_letter_read);
 }
 
 /* Schedules the next attempt of the job after a pause: 0.5 s after the first failed attempt, then 2

@@ -28,7 +28,9 @@ struct job {
     bool progressed;  /* true: part of the work is stored; failed attempts count from 0 */
     bool no_capacity; /* true: not started for lack of capacity; no failed attempt */
     unsigned kind;    /* index in jobs->kinds; kind_count for an unknown kind */
-    struct command *dead_letter_cmd; /* command of job_on_dead_letter; NULL at its first call */
+    struct command *dead_letter_cmd; /* command of job_on_dead_letter, NULL at its first call; or
+                                        the read of the dead letter that the job names */
+    struct str dead_reason;          /* why the job is given up; for a job that names a letter */
     struct http_call call;           /* the HTTP request of a job that sends one (job_call) */
     struct curl_slist *headers;      /* HTTP headers of call; NULL: none */
     bool calling; /* true: call is running; the step function is called again after its response */
@@ -51,6 +53,8 @@ struct job_kind {
     job_step *step;
     int attempts_max; /* failed attempts after which a job becomes a dead letter */
     job_on_dead_letter *on_dead_letter; /* may be NULL */
+    bool names_letter; /* the body is the id of a dead letter, which stays if the job fails */
+    bool names_batch;  /* the body names a batch and no student: a dead letter keeps it */
 };
 
 struct jobs {

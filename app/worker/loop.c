@@ -27,9 +27,10 @@
 /* The kinds of jobs. Their names, in this order, are label values of METRIC_JOBS
  * (app/obs/metrics.def). */
 static const struct job_kind job_kinds[] = {
-    {STR_INIT("event"), job_event, .attempts_max = 5},
-    {STR_INIT("batch"), job_batch, .attempts_max = 25, .on_dead_letter = job_batch_on_dead_letter},
-    {STR_INIT("callback"), job_callback, .attempts_max = 20},
+    {STR_INIT("event"), job_event, .attempts_max = 5, .names_letter = true},
+    {STR_INIT("batch"), job_batch, .attempts_max = 25, .on_dead_letter = job_batch_on_dead_letter,
+     .names_batch = true},
+    {STR_INIT("callback"), job_callback, .attempts_max = 20, .names_batch = true},
 };
 enum { JOB_KINDS = sizeof(job_kinds) / sizeof(job_kinds[0]) };
 static_assert(JOB_KINDS == 3, "METRIC_JOBS needs a label for each kind");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One pass a day. It first trims the dead letters (and the outboxes, if events are not published).
- * It then scans all keys twice: for the streams of each student's events, and for the hashes of
- * marks (fields that show which events were already counted). The pass is a sequence of small steps
+ * It then scans all keys twice, for streams and for hashes of students, and removes what keys.def
+ * says is too old. The pass is a sequence of small steps
  * with pauses, so that requests are not delayed. audit_maintenance.c trims the audit log. */
 #include "app/worker/retention.h"
 
@@ -9,6 +9,7 @@
 
 #include "app/base/clock.h"
 #include "app/ingest/event_input.h"
+#include "app/store/dead_letter.h"
 #include "app/store/outbox.h"
 #include "app/store/student.h"
 
@@ -22,16 +23,6 @@ static const int64_t PASS_INTERVAL_US = INT64_C(86400) * 1000000;
 /* the age limit of learning events, which dead letters may contain */
 static const int64_t DEAD_LETTER_AGE_MS = EVENT_AGE_MAX_MS;
 static const int64_t OUTBOX_AGE_MS = INT64_C(86400) * 1000; /* without a sidecar only */
-
-/* Queues the removal of the entries of a stream that are older than before_ms (Unix time); ids of
- * entries start with their time. */
-static void retention_queue_trim(struct pipeline *pipeline, struct str key, int64_t before_ms)
-{
-    struct str min_id = arena_printf(pipeline->arena, "%lld", (long long)before_ms);
-
-    (void)pipeline_add(pipeline, COMMAND_WRITE, 4,
-                       (struct str[]){STR("XTRIM"), key, STR("MINID"), min_id});
-}
 
 /* Ends a step after its deletions. Their replies are ignored: the next pass repeats those that
  * failed. */
@@ -65,14 +56,33 @@ static void retention_end_pass(struct retention *retention)
 
 /* ---- the scans ---- */
 
-/* The replies to student_cmd_trim_marks. Each command has processed a portion of one hash and
- * returns the cursor of the next portion ("0": the hash is finished). For each hash that is not
+/* Queues the removal of one page of old entries or fields from a key, after the cursor. Nothing is
+ * queued for a key that expires as a whole, or is kept. */
+static void retention_queue_page(struct pipeline *pipeline, struct str key, struct str cursor,
+                                 int64_t now_ms)
+{
+    struct str student;
+    enum student_key kind;
+    int32_t oldest;
+
+    if (!key_parse_student(key, &student, &kind))
+        return;
+    oldest = day_of_ms(now_ms) - student_kinds[kind].days;
+    switch (student_kinds[kind].retention) {
+    case RETAIN_ENTRIES: (void)student_cmd_trim_entries(pipeline, key, cursor, oldest); break;
+    case RETAIN_FIELDS: (void)student_cmd_trim_marks(pipeline, key, cursor, oldest); break;
+    case RETAIN_ALWAYS:
+    case RETAIN_EXPIRY: break;
+    }
+}
+
+/* The replies to the commands of retention_queue_page. Each command has processed one page of one
+ * key and returns the cursor of the next page ("0": the key is finished). For each key that is not
  * finished, the next command is queued, all in one round trip. The list of commands is copied
  * first, because pipeline_clear removes it from the pipeline. */
-static void retention_on_marks_trimmed(struct task *task)
+static void retention_on_page_trimmed(struct task *task)
 {
     struct pipeline completed = task->pipeline;
-    int32_t first_day = day_of_ms(task->worker->now_ms) - MARK_DAYS;
     struct str cursor;
 
     if (task_failed(task)) {
@@ -82,38 +92,17 @@ static void retention_on_marks_trimmed(struct task *task)
     pipeline_clear(&task->pipeline);
     for (const struct command *command = completed.first; command; command = command->next) {
         if (reply_text(command->reply, &cursor) == REPLY_OK && !str_equal(cursor, STR("0")))
-            student_cmd_trim_marks(&task->pipeline, command->argv[0], cursor, first_day);
+            retention_queue_page(&task->pipeline, command->argv[0], cursor, task->worker->now_ms);
     }
     if (task->pipeline.count > 0)
-        task_submit(task, retention_on_marks_trimmed);
+        task_submit(task, retention_on_page_trimmed);
     else
         retention_on_trimmed(task);
 }
 
-/* Queues the removal of marks that are older than MARK_DAYS from one hash, starting at its first
- * portion. */
-static void retention_trim_marks(struct pipeline *pipeline, struct str key, int64_t now_ms)
-{
-    (void)student_cmd_trim_marks(pipeline, key, STR("0"), day_of_ms(now_ms) - MARK_DAYS);
-}
-
-/* Queues the removal of events that are older than EVENT_AGE_MAX_MS from the stream of one
- * student. */
-static void retention_trim_events(struct pipeline *pipeline, struct str key, int64_t now_ms)
-{
-    retention_queue_trim(pipeline, key, now_ms - EVENT_AGE_MAX_MS);
-}
-
-/* The scans of a pass, executed in this order. */
-static const struct {
-    const struct str *pattern;
-    const char *type; /* type of the keys for the option TYPE of SCAN */
-    void (*queue_trim)(struct pipeline *pipeline, struct str key, int64_t now_ms);
-    task_on_replies *on_trimmed;
-} scans[] = {
-    {&key_pattern_events, "stream", retention_trim_events, retention_on_trimmed},
-    {&key_pattern_marks, "hash", retention_trim_marks, retention_on_marks_trimmed},
-};
+/* The scans of a pass, executed in this order: the types of keys from which keys.def has entries or
+ * fields removed. */
+static const char *const scans[] = {"stream", "hash"};
 enum { SCANS = sizeof(scans) / sizeof(scans[0]) };
 
 /* The reply of SCAN: queues the deletions in the keys that were found, and moves to the next
@@ -122,7 +111,6 @@ enum { SCANS = sizeof(scans) / sizeof(scans[0]) };
 static void retention_on_scanned(struct task *task)
 {
     struct retention *retention = task->owner;
-    size_t scan = retention->scan;
     const redisReply *reply = ((struct command *)task->data)->reply;
     const redisReply *keys = reply_at(reply, 1);
     struct str cursor, key;
@@ -138,13 +126,13 @@ static void retention_on_scanned(struct task *task)
     pipeline_clear(&task->pipeline);
     for (size_t i = 0; i < n; i++) {
         if (reply_text(reply_at(keys, i), &key) == REPLY_OK)
-            scans[scan].queue_trim(&task->pipeline, key, task->worker->now_ms);
+            retention_queue_page(&task->pipeline, key, STR("0"), task->worker->now_ms);
     }
     retention->scanned += n;
     periodic_schedule(&retention->schedule, STEP_INTERVAL_US);
     if (str_equal(cursor, STR("0")) && ++retention->scan == SCANS)
         retention_end_pass(retention);
-    task_submit(task, scans[scan].on_trimmed);
+    task_submit(task, retention_on_page_trimmed);
 }
 
 /* Sends the next SCAN. A reply without keys does not mean the end of the scan, since MATCH and TYPE
@@ -153,12 +141,26 @@ static void retention_scan(struct retention *retention, struct task *task)
 {
     struct str cursor = arena_copy(task->arena, str_of(retention->cursor));
     struct str count = arena_printf(task->arena, "%d", SCAN_COUNT);
-    const struct str argv[] = {
-        STR("SCAN"),  cursor, STR("MATCH"), *scans[retention->scan].pattern,
-        STR("COUNT"), count,  STR("TYPE"),  str_of(scans[retention->scan].type)};
+    const struct str argv[] = {STR("SCAN"),  cursor, STR("MATCH"), key_pattern_students,
+                               STR("COUNT"), count,  STR("TYPE"),  str_of(scans[retention->scan])};
 
     task->data = pipeline_add(&task->pipeline, COMMAND_READ, sizeof(argv) / sizeof(argv[0]), argv);
     task_submit(task, retention_on_scanned);
+}
+
+/* A page of dead letters was trimmed: a full one is followed by another. */
+static void retention_on_letters_trimmed(struct task *task)
+{
+    int64_t removed = 0;
+
+    (void)reply_int(((struct command *)task->data)->reply, &removed);
+    if (removed < DEAD_LETTERS_PAGE) {
+        retention_on_trimmed(task);
+        return;
+    }
+    pipeline_clear(&task->pipeline);
+    task->data = dead_letter_cmd_trim(&task->pipeline, task->worker->now_ms - DEAD_LETTER_AGE_MS);
+    task_submit(task, retention_on_letters_trimmed);
 }
 
 /* Starts a pass: trims the dead letters and, if no sidecar is configured, the outboxes: these may
@@ -170,10 +172,10 @@ static void retention_start_pass(struct retention *retention, struct task *task)
     memcpy(retention->cursor, "0", sizeof("0"));
     retention->scanned = 0;
     retention->scan = 0;
-    retention_queue_trim(&task->pipeline, key_dead_letters, now_ms - DEAD_LETTER_AGE_MS);
+    task->data = dead_letter_cmd_trim(&task->pipeline, now_ms - DEAD_LETTER_AGE_MS);
     for (unsigned shard = 0; shard < SHARDS && !worker_publishes(task->worker); shard++)
         outbox_cmd_trim(&task->pipeline, shard, now_ms - OUTBOX_AGE_MS);
-    task_submit(task, retention_on_trimmed);
+    task_submit(task, retention_on_letters_trimmed);
 }
 
 void retention_init(struct retention *retention, struct worker_context *w,

@@ -13,14 +13,12 @@ from harness.binaries import ROOT
 from harness.engine import fresh_id
 from harness.events import event
 from harness.expect import assert_ok, assert_problem
-from harness.store import student_key
+from harness.keys import EXPORTED
+from harness.store import put_dead_letter, student_key
 from harness.wait import wait_for
 
 EXPORT = "/api/v1/compliance/export"
-SECTIONS = [
-    "activity", "audit_logs", "cohorts", "consent_records", "current_mastery", "events",
-    "learning_path", "mastery_history", "predictions", "recommendations",
-]  # fmt: skip
+SECTIONS = sorted(EXPORTED | {"activity", "audit_logs"})
 
 
 def number(value):
@@ -131,6 +129,35 @@ def test_whole_numbers_beyond_64_bits_stay_these_numbers(admin, student):
     printed = response.text[response.text.index('"numbers":[') :].partition("]")[0]
     assert printed == '"numbers":[' + ",".join(map(number, numbers))
     assert_hash(response.json)
+
+
+def test_what_waits_or_was_given_up_is_in_it(start_pool, redis_server):
+    """No worker runs: an event in the journal, a batch, and dead letters (hazards X11)."""
+    pool, store, student = start_pool(), redis_server.client(), fresh_id()
+
+    def call(method, path, body=None):
+        response = pool.request(method, path, json=body, token=pool.token("root", "admin"))
+        assert response.status in (200, 202), response
+        return response.json
+
+    wait_for(lambda: pool.calculate(student).status == 200, "the store in reach")
+    sent = event("content.rated", student, comment="mine")
+    call("POST", "/api/v1/mastery/ingest", sent)
+    stated = {"completion": 0.1, "quiz": 0.2, "quality": 0.3, "consistency": 0.4}
+    batches = [
+        call("POST", "/api/v1/batch/mastery", {"requests": [{"student_id": student, "components": stated}]})["batch_id"]
+        for _ in range(20)
+    ]
+    for number in range(150):
+        put_dead_letter(store, {**sent, "number": number})
+    put_dead_letter(store, {"student_id": "other", "quiz_id": student})
+    body = call("GET", f"{EXPORT}/{student}")
+    assert_hash(body)
+    assert [one["event_id"] for one in body["data"]["events"]] == [sent["event_id"]]
+    assert {one["batch_id"]: one["components"] for one in body["data"]["batches"]} == dict.fromkeys(batches, stated)
+    letters = body["data"]["dead_letters"]
+    assert [one["event"]["number"] for one in letters] == list(range(150)), "and not that of somebody else"
+    assert set(letters[0]) == {"reason", "source", "at", "event"}
 
 
 def test_the_hash_can_be_computed_again(admin, learner):

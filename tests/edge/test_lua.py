@@ -104,6 +104,11 @@ CHANGE = ["", "new", "{}", "entry", "ev1", "20000 note", "snapshot", FAR]
 IDEMPOTENCY = ["digest", "owner", "1000", "5000"]
 OWNED = ("SET", "record", f"running digest owner {FAR}000 effect", "PX", 9000)
 RUNNING = re.compile(r"running digest owner \d{13} (\w+)")
+LETTER_KEYS = ["stream", "texts", "index"]
+LETTERS = [
+    ("XADD", "stream", "1-0", "s", "dapr"), ("XADD", "stream", "2-0", "s", "dapr"), ("ZADD", "index", 0, "ann 1-0", 0, "ann 2-0"),
+    ("HSET", "texts", "1-0", "one", "1-0 names", "ann", "2-0", "two", "2-0 names", "ann"),
+]
 CONSENT_KEYS = ["profile", "tombstone", "consents", "journal"]
 
 CASES = [
@@ -232,6 +237,9 @@ CASES = [
     Case("consent_change", "repeats_nothing", "1 1 8 x", CONSENT_KEYS, ["kind", "k", "1", "0", "9", "x", "e"], [("HSET", "consents", "kind", "1 1 8 x\n")], {("EXISTS", "journal"): 0}),
     Case("consent_change", "withdraws_only_what_was_granted", 0, CONSENT_KEYS, ["kind", "k", "0", "1", "9", "x", "e"], after={("DBSIZE",): 0}),
     Case("consent_change", "refuses_the_erased", -1, CONSENT_KEYS, ["kind", "k", "1", "0", "9", "x", "e"], [("SET", "tombstone", "x")], {("DBSIZE",): 1}),
+    Case("consent_change", "lifts_an_erasure", "1 1 9 x", CONSENT_KEYS, ["data_processing", "p", "1", "0", "9", "x", "e"], [("SET", "tombstone", "erased")], {("EXISTS", "tombstone"): 0}),
+    Case("consent_change", "lifts_none_in_progress", -1, CONSENT_KEYS, ["data_processing", "p", "1", "0", "9", "x", "e"], [("SET", "tombstone", "erasing")], {("DBSIZE",): 1}),
+    Case("consent_change", "lifts_none_by_refusing", -1, CONSENT_KEYS, ["data_processing", "p", "0", "0", "9", "x", "e"], [("SET", "tombstone", "erased")], {("DBSIZE",): 1}),
     Case("consent_change", "forgets_the_201st", "201 0 9 x", CONSENT_KEYS, ["kind", "k", "0", "0", "9", "x", "e"], [("HSET", "consents", "kind", "".join(f"{i} {i % 2 or 1} 8 x\n" for i in range(1, 201)))], {("HSTRLEN", "consents", "kind"): sum(len(f"{i} 1 8 x\n") for i in range(2, 202))}),
     Case("audit_items", "records", 1, ["audit", "reads", "mark", *STUDENT], ["seed", "1", "n", "4", "7", *RECORD], [PROFILE], {("FIELDS", "audit"): [stored_record(RECORD, NEW)], ("GET", "pseudonym"): NEW, ("EXISTS", "reads"): 0}),
     Case(
@@ -286,11 +294,34 @@ CASES = [
     ),
     Case("erasure_shard", "counts_in_a_dry_run", [1, 1, 1, 2], ERASE_KEYS, ["ann", "1", *ERASE[2:]], ERASE_STATE, {("EXISTS", "profile", "day2"): 2, ("EXISTS", "tombstone", "audit"): 0, ("XLEN", "journal"): 2}),
     Case("erasure_shard", "needs_the_token", 0, ERASE_KEYS, ERASE, [*ERASE_STATE, ("SET", "token", "abc\nmore")], {("EXISTS", "profile"): 1}),
-    Case("erasure_finish", "leaves_a_tombstone_that_expires", 1, ["list", "tombstone"], ["60"], [("ZADD", "list", 1, "x"), ("SET", "tombstone", "erasing")], {("EXISTS", "list"): 0, ("GET", "tombstone"): "erased", ("TTL", "tombstone"): 60}),
+    Case("erasure_finish", "leaves_a_tombstone_that_expires", 1, ["tombstone", "list"], ["60"], [("ZADD", "list", 1, "x"), ("SET", "tombstone", "erasing")], {("EXISTS", "list"): 0, ("GET", "tombstone"): "erased", ("TTL", "tombstone"): 60}),
+    Case("erasure_epoch", "counts", 3, ["epoch"], [], [("SET", "epoch", "2")], {("GET", "epoch"): "3"}),
+    Case("erasure_epoch", "begins_at_one", 1, ["epoch"], [], after={("GET", "epoch"): "1"}),
     Case(
-        "erasure_rebuild_stream", "keeps_the_entries", 1, ["stream"], [], [("XADD", "stream", "1-0", "e", "x"), ("XADD", "stream", "2-0", "e", "y"), ("XDEL", "stream", "1-0")],
-        {("XRANGE", "stream", "-", "+"): [("2-0", {"e": "y"})], ("XDEL", "stream", "2-0"): 1},
+        "erasure_search", "finds_and_says_where_it_ends", [[["2-0", ["e", "to ann"]]], "3-0", 0], ["stream"], ["(1-0", "ann", "1000"],
+        [("XADD", "stream", f"{n}-0", "e", text) for n, text in ((1, "ann"), (2, "to ann"), (3, "bob"))],
     ),
+    Case("erasure_search", "stops_after_enough_bytes", [[], "10-0", 1], ["stream"], ["-", "ann", "50"], [("XADD", "stream", f"{n}-0", "e", "other text") for n in range(1, 30)]),
+    Case("erasure_search", "of_no_stream", [[], "", 0], ["stream"], ["-", "ann", "50"]),
+    Case(
+        "dead_letter_add", "adds", lambda reply: "-" in reply, LETTER_KEYS, ["dapr", "text", "3", "ann", "bob"],
+        after={("FIELDS", "stream"): [{"s": "dapr"}], ("ZCARD", "index"): 2, ("HLEN", "texts"): 2},
+    ),
+    Case("dead_letter_add", "removes_the_oldest", lambda reply: "-" in reply, LETTER_KEYS, ["dapr", "text", "1"], LETTERS, {("XLEN", "stream"): 1, ("HLEN", "texts"): 2, ("EXISTS", "index"): 0}),
+    Case("dead_letter_remove", "removes", 1, LETTER_KEYS, ["1-0", "7-0"], LETTERS, {("XLEN", "stream"): 1, ("HKEYS", "texts"): ["2-0", "2-0 names"], ("ZRANGE", "index", 0, -1): ["ann 2-0"]}),
+    Case("dead_letter_trim", "removes_old_ones", 1, LETTER_KEYS, ["1", "100"], LETTERS, {("XLEN", "stream"): 1, ("HLEN", "texts"): 2}),
+    Case("dead_letter_list", "reads", [["1-0", ["e", "one"]], ["2-0", ["e", "two"]]], LETTER_KEYS[:2], ["XRANGE", "-", "+", "5"], LETTERS),
+    Case("dead_letter_update", "replaces", 1, ["texts"], ["1-0", "new"], LETTERS, {("HGET", "texts", "1-0"): "new"}),
+    Case("dead_letter_update", "makes_none", 0, ["texts"], ["7-0", "new"], LETTERS, {("HLEN", "texts"): 4}),
+    Case("batch_register", "adds", 1, ["index", "tombstone"], ["b1", f"{FAR}000"], [("ZADD", "index", 1, "old")], {("ZRANGE", "index", 0, -1): ["b1"], ("EXPIRETIME", "index"): int(FAR)}),
+    Case("batch_register", "never_shortens", 1, ["index", "tombstone"], ["b1", f"{FAR}000"], [("ZADD", "index", f"{FAR}001", "b2"), ("EXPIREAT", "index", int(FAR) + 1)], {("EXPIRETIME", "index"): int(FAR) + 1}),
+    Case("batch_register", "refuses_the_erased", 0, ["index", "tombstone"], ["b1", f"{FAR}000"], [("SET", "tombstone", "x")], {("EXISTS", "index"): 0}),
+    Case(
+        "student_trim_entries", "removes_by_arrival_and_by_day", "0", ["stream"], ["0", "200", "5000", "2026-01-10"],
+        [("XADD", "stream", f"{n}-0", "e", f'{{"timestamp":"{day}T00:00:00.000Z"}}') for n, day in ((4000, "2026-02-01"), (5000, "2026-01-09"), (6000, "2026-01-10"))] + [("XADD", "stream", "7000-0", "model", "x")],
+        {("XLEN", "stream"): 2},
+    ),
+    Case("student_trim_entries", "goes_page_by_page", "2-0", ["stream"], ["0", "2", "1", "2026-01-10"], [("XADD", "stream", f"{n}-0", "e", "x") for n in range(1, 4)]),
     Case("erasure_leave_cohort", "leaves", 1, ["cohort"], ["ann", "0", "9"], [("HSET", "cohort", "students", "joann ann bob")], {("HGETALL", "cohort"): {"students": "joann bob", "student_count": "2", "updated_at": "9"}}),
     Case("erasure_leave_cohort", "changes_nothing_in_a_dry_run", 1, ["cohort"], ["ann", "1", "9"], [("HSET", "cohort", "students", "ann")], {("HGETALL", "cohort"): {"students": "ann"}}),
     Case("erasure_leave_cohort", "does_not_find_the_student", 0, ["cohort"], ["ann", "0", "9"], [("HSET", "cohort", "students", "joann")], {("HGET", "cohort", "students"): "joann"}),

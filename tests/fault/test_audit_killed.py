@@ -75,12 +75,12 @@ def test_notes_wait_for_a_store_that_is_away(start_pool, redis_server):
     pool = start_pool(STORE_ROUND_TIMEOUT_MS=200)
     redis, student = redis_server.client(), fresh_id()
     assert pool.calculate(student).status == 200
-    assert pool.query(student).status == 200
+    assert pool.query(student, student, "student").status == 200
     wait_for(lambda: total_reads(redis) == 1, "counted")
     pause(redis_server.process.pid)
     try:
         for _ in range(3):
-            response = pool.query(student)
+            response = pool.query(student, student, "student")
             assert response.status == 200 and response.headers["X-Cache"] == "STALE", response
         assert pool.query(student, "t9", "teacher").status == 503
         assert pool.query(student, "other", "student").status == 403

@@ -12,11 +12,13 @@ from harness.engine import fresh_id
 from harness.events import event
 from harness.load import Load
 from harness.redis_server import RedisStandIn
-from harness.store import neighbour, tagged
+from harness.store import DEAD_LETTER_KEYS, neighbour, put_dead_letter, raw, script, tagged
 from harness.wait import wait_for
 
 ERASE = "/api/v1/compliance/student"
+QUERY = "/api/v1/mastery/query"
 STUDENTS = int(os.environ.get("MASTERY_TEST_ERASED", "24"))
+ERASED_AMONG_LETTERS = int(os.environ.get("MASTERY_TEST_ERASED", "100"))
 
 
 def call(pool, method, path, json=None):
@@ -41,8 +43,7 @@ def fill(pool, store, student):
     roster = {"name": "x", "teacher_ids": ["t"], "student_ids": [student, "other"]}
     assert call(pool, "PUT", f"/api/v1/cohorts/{cohort_of(student)}", roster).status == 201
     assert call(pool, "POST", "/api/v1/recommendations/adaptive", {"student_id": student}).status == 200
-    letter = {"reason": "r", "source": "dapr", "event": event(student=student), "at": "t"}
-    store.xadd("queue:{dead}", {"e": json.dumps(letter)})
+    put_dead_letter(store, event(student=student))
 
 
 def left(store, student):
@@ -53,12 +54,8 @@ def left(store, student):
             if word in key.encode() or word in raw(store, key)}  # fmt: skip
 
 
-def raw(store, key):
-    return store.execute_command("DUMP", key, NEVER_DECODE=True) or b""
-
-
 def assert_clean(store, student):
-    assert left(store, student) == {tagged(student, f"student:{student}:erased"), tagged(student, "audit")}
+    assert left(store, student) == {tagged(student, f"student:{student}:erased")}
     assert store.get(tagged(student, f"student:{student}:erased")) == "erased"
     roster = store.hget(f"cohort:{{{cohort_of(student)}}}", "students")
     assert roster == "other", "the roster is as it was, without the student"
@@ -153,36 +150,6 @@ def test_long_streams_of_others_are_gone_through_without_holding_anybody_up(star
     wait_for(is_erased_in_short_steps, "no command has done most of the work")
 
 
-LATER, HIGH, LOW = (f"queue:{{batch}}:{name}" for name in ("later", "high", "low"))
-
-
-@pytest.mark.parametrize("way", ["its time comes", "it is tried in vain"])
-def test_a_job_that_moves_meanwhile_is_found(start_pool, stand_in, store, way):
-    """From those that wait to a level, or back, between the looks at the one and the other."""
-    pool, student = start_pool(stand_in.url), fresh_id()
-    fill(pool, store, student)
-    body = json.dumps(event(student=student))
-    waiting = f"0 event 1 1-1 {body}"
-    if way == "its time comes":
-        store.zadd(LATER, {waiting: 2**53 - 1})
-    else:
-        job = store.xadd(HIGH, {"k": "event", "b": body, "t": "0"})
-    moves = []
-
-    def move(command):
-        if way == "its time comes" and LOW.encode() in command and store.zrem(LATER, waiting):
-            moves.append(store.xadd(HIGH, {"k": "event", "b": body, "t": "1"}))
-        if way != "its time comes" and HIGH.encode() in command and store.xdel(HIGH, job):
-            moves.append(store.zadd(LATER, {waiting: 2**53 - 1}))
-        return True
-
-    stand_in.watch = move
-    assert erase(pool, student).status == 200
-    assert len(moves) == (way != "its time comes"), "found before, or as it is meant to be"
-    assert not store.xlen(HIGH) and not store.zcard(LATER)
-    assert_clean(store, student)
-
-
 def swallow(call_it, *arguments):
     """Whatever becomes of a call to a process that is killed meanwhile."""
     with contextlib.suppress(Exception):
@@ -206,12 +173,56 @@ def test_a_worker_completes_what_a_killed_process_has_begun(
     if not store.exists(tagged(student, f"student:{student}:erased")):
         assert erase(direct, student).status == 200  # cut before anything was done
     elif store.zcard("erasures"):
-        assert ingest(direct, student).status == 404, "the tombstone holds already"
+        assert ingest(direct, student).status == 403, "the tombstone holds already"
         store.zadd("erasures", {student: 1})  # a minute has passed
         worker = start_worker(direct)
         wait_for(lambda: not store.zcard("erasures"), "completed")
         wait_for(lambda: worker.lines("erasure.completed"), "said so")
     assert_clean(store, student)
+
+
+class Heartbeats:
+    """Counts what the process behind a stand-in asks Redis each second."""
+
+    def __init__(self, stand_in):
+        self.count, stand_in.watch = 0, self
+
+    def __call__(self, command):
+        self.count += b"erasures:epoch" in command and b"GET" in command
+        return True
+
+
+def asked(pool, student, role):
+    user = student if role == "student" else "root"
+    return pool.request("POST", QUERY, json={"student_id": student}, token=pool.token(user, role))
+
+
+def test_other_pods_give_no_last_answer_about_an_erased_student(
+    start_pool, stand_in, redis_server
+):
+    """Erased through one pod, then Redis goes away: another pod cannot ask any more (hazards X18)."""
+    erasing, other = start_pool(), start_pool(stand_in.url, size=1)
+    gone, staying = fresh_id(), fresh_id()
+    heartbeats = Heartbeats(stand_in)
+    for student in (gone, staying):
+        wait_for(lambda s=student: erasing.calculate(s).status == 200, "the store in reach")
+        assert asked(other, student, "student").status == asked(other, student, "admin").status == 200
+    assert erase(erasing, gone).status == 200
+    seen = heartbeats.count
+    wait_for(lambda: heartbeats.count >= seen + 2, "the other pod has asked for the epoch")
+    redis_server.stop()
+    assert asked(other, gone, "student").status == asked(other, gone, "admin").status == 503
+    assert asked(erasing, gone, "student").status == 503
+
+
+def test_last_answers_are_only_about_the_caller(start_pool, redis_server):
+    """Whether somebody else has been erased, or a right withdrawn, cannot be asked meanwhile."""
+    pool, student = start_pool(size=1), fresh_id()
+    wait_for(lambda: pool.calculate(student).status == 200, "the store in reach")
+    assert asked(pool, student, "student").status == asked(pool, student, "admin").status == 200
+    redis_server.stop()
+    assert asked(pool, student, "student").headers["X-Cache"] == "STALE"
+    assert asked(pool, student, "admin").status == 503
 
 
 def test_it_works_when_redis_is_full(start_pool, store):
@@ -249,7 +260,7 @@ def test_erasing_while_everybody_writes(start_pool, start_worker, store):
         wait_for(lambda: len(load.results) > 2 * len(everybody), "all written about", timeout=120)
         for student in gone:
             assert erase(pool, student).status == 200
-        refused = lambda: {name for name, status in load.results[:] if status == 404}
+        refused = lambda: {name for name, status in load.results[:] if status == 403}
         wait_for(lambda: refused() >= set(gone), "all written about again", timeout=120)
     assert not load.errors
     quiet = lambda: all(store.xlen(key) == 0 for key in store.scan_iter("*:journal", count=1000))
@@ -258,7 +269,7 @@ def test_erasing_while_everybody_writes(start_pool, start_worker, store):
         ours = {key for key in store.scan_iter(f"*{student}*", count=10000)}
         assert ours == {tagged(student, f"student:{student}:erased")}, student
         statuses = [status for name, status in load.results if name == student]
-        assert set(statuses) <= {202, 404} and statuses[-1] == 404
+        assert set(statuses) <= {202, 403} and statuses[-1] == 403
     shards = {key for key in store.scan_iter("*", count=1000) if "student:" not in key}
     texts = {key: raw(store, key) for key in shards if not key.endswith(":audit")}
     assert not [key for key, text in texts.items() for one in gone if one.encode() in text]
@@ -267,3 +278,42 @@ def test_erasing_while_everybody_writes(start_pool, start_worker, store):
         assert set(accepted) == {202}
         marks = store.hlen(tagged(student, f"student:{student}:marks"))
         assert marks == len(accepted), "an event of somebody else is missing"
+
+
+LETTERS = 10_000
+
+
+def fill_dead_letters(store, students):
+    """As many as are kept, of 16 KB each; each of them about one of the students or somebody else."""
+    add = store.script_load(script("dead_letter_add"))
+    pipe = store.pipeline(transaction=False)
+    for number in range(LETTERS):
+        student = students[number] if number < len(students) else f"other{number}"
+        letter = {"reason": "r", "source": "dapr", "at": "t", "event": {"student_id": student, "data": "x" * 16_000}}
+        pipe.evalsha(add, 3, *DEAD_LETTER_KEYS, "dapr", json.dumps(letter), LETTERS, student)
+        if number % 500 == 0:
+            pipe.execute()
+    pipe.execute()
+
+
+def test_many_are_erased_among_many_dead_letters_while_load_goes_on(start_pool, store):
+    """Hazards X11: with 10 000 letters an erasure failed for ever, or held Redis for seconds. The
+    longest command is under 20 ms on a quiet machine; ten times that is not what a busy one adds."""
+    pool, other = start_pool(size=2), fresh_id()
+    students = [fresh_id() for _ in range(ERASED_AMONG_LETTERS)]
+    wait_for(lambda: pool.calculate(other).status == 200, "the store in reach")
+    for student in students:
+        assert pool.calculate(student).status == 200
+    fill_dead_letters(store, students)
+    store.config_set("latency-monitor-threshold", 1)
+    store.execute_command("LATENCY", "RESET")
+    with Load(1, lambda *_: pool.query(other).status) as load:
+        for student in students:
+            assert erase(pool, student).json["deleted"]["dead_letters"] == 1
+    assert set(load.results) == {200}
+    assert store.xlen("queue:{dead}") == LETTERS - len(students)
+    longest = {event.decode() if isinstance(event, bytes) else event: ms for event, _, _, ms in store.execute_command("LATENCY", "LATEST")}
+    assert max(longest.get("command", 0), longest.get("fast-command", 0)) < 200, longest
+    left = {key for key in store.scan_iter("*", count=10_000) for student in students[:20] if student in key}
+    assert left == {tagged(student, f"student:{student}:erased") for student in students[:20]}
+    assert not any(student.encode() in raw(store, DEAD_LETTER_KEYS[2]) for student in students)

@@ -2,10 +2,14 @@
 """Names of keys in Redis (app/store/keys.h), and what tests read there directly."""
 import hashlib
 import json
+import re
+import subprocess
 
+from harness.binaries import ROOT
 from harness.engine import fresh_id
 
 DEAD_LETTERS = "queue:{dead}"
+DEAD_LETTER_KEYS = (DEAD_LETTERS, f"{DEAD_LETTERS}:letters", f"{DEAD_LETTERS}:index")
 
 
 def shard_of(student):
@@ -31,8 +35,35 @@ def neighbour(student):
             return found
 
 
+def raw(redis, key):
+    """What Redis would write to a file about the key, which may be more than it shows."""
+    redis.config_set("rdbcompression", "no")
+    return redis.execute_command("DUMP", key, NEVER_DECODE=True) or b""
+
+
+def script(name):
+    """The text of a Lua script as the engine sends it to Redis."""
+    command = [ROOT / "scripts/embed-lua", "--text", ROOT / "app/store/lua", name]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
 def dead_letters(redis):
-    return [json.loads(fields["e"]) for _, fields in redis.xrange(DEAD_LETTERS)]
+    ids = [one for one, _ in redis.xrange(DEAD_LETTERS)]
+    return [json.loads(text) for text in redis.hmget(DEAD_LETTER_KEYS[1], ids)] if ids else []
+
+
+def put_dead_letter(redis, event, source="dapr", reason="r"):
+    """As the engine does it, with every text that could be an id as a name. Returns the letter's id."""
+    letter = {"reason": reason, "source": source, "event": event, "at": "2026-01-01T00:00:00.000Z"}
+    names = set(re.findall(r"(?<=[\"\\])[A-Za-z0-9_-]{1,64}(?=[\"\\])", json.dumps(event)))
+    return redis.eval(script("dead_letter_add"), 3, *DEAD_LETTER_KEYS, source, json.dumps(letter), 10000, *names)
+
+
+def put_event_job(redis, event, level="high", tries=0):
+    """A learning event that `mastery-ctl dead retry` has put back: a dead letter, and a job that names
+    it. Returns the job's id."""
+    letter = put_dead_letter(redis, event)
+    return redis.xadd(f"queue:{{batch}}:{level}", {"k": "event", "b": letter, "t": str(tries)})
 
 
 def is_turned_and_published(redis):

@@ -673,7 +673,8 @@ static void an_erased_student_gets_no_new_data(void)
 
     store_set(key_student(arena, STUDENT, STUDENT_KEY_ERASED), STR("1"));
     (void)job_finish(job);
-    CU_ASSERT_EQUAL(job->problem.code, PROBLEM_NOT_FOUND);
+    CU_ASSERT_EQUAL(job->problem.code, PROBLEM_FORBIDDEN);
+    CU_ASSERT_TRUE(job->record.is_erased);
     CU_ASSERT_PTR_NULL(store_find(profile_field("s")));
     CU_ASSERT_TRUE(nothing_in_flight());
 }

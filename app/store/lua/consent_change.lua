@@ -1,12 +1,14 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- Records a decision on consent. Repeating the latest decision adds none. The tombstone matters
--- only for a student without a state: erasing deletes the profile.
+-- only for a student without a state: erasing deletes the profile. A consent to data processing
+-- deletes it, when the erasure is complete.
 -- KEYS[1]  profile
 -- KEYS[2]  tombstone
 -- KEYS[3]  consents: per kind a text with a line 'VERSION GRANTED AT_MS ACTOR' per decision
 -- KEYS[4]  journal
 -- ARGV[1]  kind
--- ARGV[2]  letter of the kind, listed in the profile while consent is withdrawn
+-- ARGV[2]  letter of the kind ('p': data processing), listed in the profile while consent is
+--          withdrawn
 -- ARGV[3]  1 granted; 0 withdrawn
 -- ARGV[4]  1 only if consent was granted before
 -- ARGV[5]  now (epoch ms)
@@ -19,8 +21,10 @@ local text = redis.call('HGET', KEYS[3], kind) or ''
 local last = text:match('([^\n]+)\n$')
 if ARGV[4] == '1' and not ('\n' .. text):match('\n%d+ 1 ') then return 0 end
 if last and last:match('^%d+ ([01])') == granted then return last end
-if redis.call('HEXISTS', KEYS[1], 's') == 0 and redis.call('EXISTS', KEYS[2]) == 1 then
-  return -1
+local tombstone = redis.call('HEXISTS', KEYS[1], 's') == 0 and redis.call('GET', KEYS[2])
+if tombstone then
+  if letter ~= 'p' or granted == '0' or tombstone == 'erasing' then return -1 end
+  redis.call('DEL', KEYS[2])
 end
 local version = last and tonumber(last:match('^%d+')) + 1 or 1
 local line = table.concat({('%d'):format(version), granted, ARGV[5], ARGV[6]}, ' ')

@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- Ends an erasure. The list of idempotency records was needed until they were deleted.
--- KEYS[1]  the student's list of idempotency records
--- KEYS[2]  tombstone
+-- Ends an erasure. The indexes were needed until the records that they name were deleted.
+-- KEYS[1]  tombstone
+-- KEYS[2...]  the student's indexes of records elsewhere
 -- ARGV[1]  how long the tombstone stays (s)
 -- Returns  1
-redis.call('DEL', KEYS[1])
-redis.call('SET', KEYS[2], 'erased', 'EX', ARGV[1])
+for i = 2, #KEYS do redis.call('DEL', KEYS[i]) end
+redis.call('SET', KEYS[1], 'erased', 'EX', ARGV[1])
 return 1

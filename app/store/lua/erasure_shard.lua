@@ -42,7 +42,7 @@ end
 local function delete_entries(key, searched, deleted)
   local count, from = 0, searched == '' and '-' or '(' .. searched
   repeat
-    local page = redis.call('XRANGE', key, from, '+', 'COUNT', 1000)
+    local page = redis.call('XRANGE', key, from, '+', 'COUNT', 100)
     for _, entry in ipairs(page) do
       from = '(' .. entry[1]
       if belongs_to_student(entry[2][2]) then
@@ -50,7 +50,7 @@ local function delete_entries(key, searched, deleted)
         if not dry_run then redis.call('XDEL', key, entry[1]) end
       end
     end
-  until #page < 1000
+  until #page < 100
   if (count > 0 or deleted == '1') and not dry_run then stream_rebuild(key) end
   return count
 end

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A line is searched for its parts instead of parsed, because the two sources have different forms:
+ *   {"time":"2026-01-31T…Z",…,"event":"student.erased","student":"HASH","key":"KEY"}
+ *   2b-1-0  2026-01-31T…Z  admin  root (admin)  erased  student/HASH  …  {"key":"KEY"} */
+#include "app/ctl/erase_list.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "app/base/clock.h"
+
+enum { HASH_N = LOG_HASH_SIZE - 1 };
+
+/* Returns the text after the first `mark` in the line; NULL: the line has no such mark. */
+static const char *list_after(const char *line, const char *mark)
+{
+    const char *found = strstr(line, mark);
+
+    return found ? found + strlen(mark) : NULL;
+}
+
+/* Copies n lower-case hexadecimal digits and a NUL. False: the text begins with fewer, or goes on
+ * with another one. */
+static bool list_copy_digits(const char *text, size_t n, char *ret)
+{
+    if (!text || strspn(text, "0123456789abcdef") != n)
+        return false;
+    memcpy(ret, text, n);
+    ret[n] = '\0';
+    return true;
+}
+
+/* True if the line's first time is before since_ms. */
+static bool list_is_before(const char *line, int64_t since_ms)
+{
+    int64_t ms;
+
+    for (const char *t = strchr(line, 'T'); t; t = strchr(t + 1, 'T')) {
+        if (t - line >= 10 && time_parse((struct str){t - 10, strcspn(t - 10, " \t\r\n\",")}, &ms))
+            return ms < since_ms;
+    }
+    return false;
+}
+
+/* Parses a line. False: it is about no erasure, or about one before since_ms. */
+static bool list_parse(struct erase_list *list, const char *line, int64_t since_ms,
+                       const char *key_id, struct erased *ret)
+{
+    char key[LOG_HASH_SIZE];
+
+    *ret = (struct erased){.done = false};
+    if (!strstr(line, "erased") || list_is_before(line, since_ms))
+        return false;
+    if (!list_copy_digits(list_after(line, "\"student\":\""), HASH_N, ret->hash) &&
+        !list_copy_digits(list_after(line, " student/"), HASH_N, ret->hash))
+        return false;
+    if (list_copy_digits(list_after(line, "\"key\":\""), HASH_N, key) && strcmp(key, key_id) != 0) {
+        list->other_key++;
+        return false;
+    }
+    return true;
+}
+
+/* Appends a student; a full array is doubled. False when memory is exhausted. */
+static bool list_add(struct erase_list *list, const struct erased *erased)
+{
+    if (list->n == list->size) {
+        size_t size = list->size > 0 ? 2 * list->size : 256;
+        struct erased *v = reallocarray(list->v, size, sizeof(*v));
+
+        if (!v)
+            return false;
+        list->v = v;
+        list->size = size;
+    }
+    list->v[list->n++] = *erased;
+    return true;
+}
+
+static int list_compare(const void *a, const void *b)
+{
+    return strcmp(((const struct erased *)a)->hash, ((const struct erased *)b)->hash);
+}
+
+/* Sorts, and keeps each student once. */
+static void list_sort(struct erase_list *list)
+{
+    size_t n = 0;
+
+    if (list->n == 0)
+        return;
+    qsort(list->v, list->n, sizeof(*list->v), list_compare);
+    for (size_t i = 0; i < list->n; i++) {
+        if (n == 0 || list_compare(&list->v[n - 1], &list->v[i]) != 0)
+            list->v[n++] = list->v[i];
+    }
+    list->n = n;
+}
+
+/* errno is saved, because fclose and free may change it before the caller prints the reason. */
+bool erase_list_load(struct erase_list *list, const char *path, int64_t since_ms,
+                     const char *key_id)
+{
+    bool is_stdin = strcmp(path, "-") == 0;
+    FILE *file = is_stdin ? stdin : fopen(path, "re");
+    struct erased erased;
+    char *line = NULL;
+    size_t size = 0;
+    bool ok = file != NULL;
+    int error;
+
+    while (ok && getline(&line, &size, file) > 0) {
+        if (list_parse(list, line, since_ms, key_id, &erased))
+            ok = list_add(list, &erased);
+    }
+    error = errno;
+    ok = ok && !ferror(file);
+    if (file && !is_stdin)
+        (void)fclose(file);
+    free(line);
+    list_sort(list);
+    errno = error;
+    return ok;
+}
+
+void erase_list_release(struct erase_list *list)
+{
+    free(list->v);
+    *list = (struct erase_list){.v = NULL};
+}
+
+struct erased *erase_list_find(const struct erase_list *list, const char *hash)
+{
+    struct erased wanted = {.done = false};
+
+    memcpy(wanted.hash, hash, sizeof(wanted.hash));
+    return list->n > 0 ? bsearch(&wanted, list->v, list->n, sizeof(*list->v), list_compare) : NULL;
+}

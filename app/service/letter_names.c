@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Every text that could be an id is a name, wherever it stands: so an erasure also finds a letter
+ * that names the student in a member that nobody expects. A text that is JSON itself, or base64 of
+ * JSON (data_base64 of a CloudEvent, a raw payload of Dapr), is searched as well. */
+#include "app/service/letter_names.h"
+
+#include "app/base/base64.h"
+#include "app/base/ids.h"
+#include "app/http/json.h"
+#include "app/http/json_value.h"
+
+enum { NESTED_TEXTS_MAX = 3 }; /* JSON in a text in JSON ... */
+
+struct search {
+    struct letter_names *found;
+    struct arena *arena;
+    int nested; /* number of texts around the value */
+};
+
+/* True for the members whose value is the id of a student. */
+static bool names_is_student_member(const char *member)
+{
+    static const char *const members[] = {"student_id", "student_ids", "subject", "user_id"};
+
+    for (size_t i = 0; member && i < sizeof(members) / sizeof(members[0]); i++) {
+        if (strcmp(member, members[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool names_has(const struct str *v, size_t n, struct str name)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (str_equal(v[i], name))
+            return true;
+    }
+    return false;
+}
+
+/* Adds a text that may be an id; `known` becomes false when there are too many. */
+static void names_add(struct search *s, struct str name, bool is_student)
+{
+    struct letter_names *found = s->found;
+
+    if (!id_valid(name))
+        return;
+    if (!names_has(found->names.v, found->names.n, name)) {
+        if (found->names.n == LETTER_NAMES_MAX) {
+            found->known = false;
+            return;
+        }
+        found->names.v[found->names.n++] = name;
+    }
+    if (!is_student || names_has(found->students, found->student_count, name))
+        return;
+    if (found->student_count == LETTER_STUDENTS_MAX)
+        found->known = false;
+    else
+        found->students[found->student_count++] = name;
+}
+
+/* The id of digits that was sent as a number. json_parse has given whole numbers beyond 64 bits the
+ * exponent e0. */
+static struct str names_of_number(const struct search *s, struct json_object *number)
+{
+    struct str text = arena_copy(s->arena, str_of(json_object_to_json_string(number)));
+
+    if (text.n > 2 && memcmp(text.p + text.n - 2, "e0", 2) == 0)
+        text.n -= 2;
+    return text;
+}
+
+static void names_search_text(struct search *s, struct str text, bool must_be_json);
+
+/* Searches a value of the member; for the elements of an array it is the array's member. The
+ * recursion is limited, as json_parse refuses what is nested more than 32 levels deep. */
+static void names_search(struct search *s, const char *member, struct json_object *value)
+{
+    bool is_student = names_is_student_member(member);
+
+    switch (json_object_get_type(value)) {
+    case json_type_string:
+        names_add(s, json_value_text(value), is_student);
+        names_search_text(s, json_value_text(value), false);
+        break;
+    case json_type_array:
+        for (size_t i = 0; i < json_object_array_length(value); i++)
+            names_search(s, member, json_object_array_get_idx(value, i));
+        break;
+    case json_type_object:
+        for (struct json_object_iterator at = json_object_iter_begin(value),
+                                         end = json_object_iter_end(value);
+             !json_object_iter_equal(&at, &end); json_object_iter_next(&at))
+            names_search(s, json_object_iter_peek_name(&at), json_object_iter_peek_value(&at));
+        break;
+    case json_type_int:
+    case json_type_double:
+        if (is_student)
+            names_add(s, names_of_number(s, value), true);
+        break;
+    case json_type_null:
+    case json_type_boolean: break;
+    }
+}
+
+/* Searches a text that looks like JSON, or like base64 of JSON; must_be_json: any text. What looks
+ * like JSON but cannot be read may name anybody. */
+static void names_search_text(struct search *s, struct str text, bool must_be_json)
+{
+    struct problem p = {.code = PROBLEM_NONE};
+    struct json_object *json;
+    struct str decoded = {0};
+
+    if (!must_be_json && (text.n < 2 || !strchr("{[\"", text.p[0]))) {
+        if (text.n >= 8)
+            decoded = base64_decode(text, s->arena);
+        if (decoded.n < 2 || !strchr("{[\"", decoded.p[0]))
+            return;
+        text = decoded;
+    }
+    json = s->nested < NESTED_TEXTS_MAX ? json_parse(text, s->arena, &p) : NULL;
+    if (!json) {
+        s->found->known = false;
+        return;
+    }
+    if (must_be_json)
+        s->found->is_json = true;
+    s->nested++;
+    names_search(s, NULL, json);
+    s->nested--;
+}
+
+void letter_names_find(struct letter_names *ret, struct str payload, struct str student,
+                       struct arena *arena)
+{
+    struct search s = {ret, arena, 0};
+
+    *ret = (struct letter_names){.known = true};
+    ret->names.v = arena_array(arena, LETTER_NAMES_MAX, sizeof(*ret->names.v));
+    if (!ret->names.v) {
+        ret->known = false;
+        return;
+    }
+    names_add(&s, student, true);
+    names_search_text(&s, payload, true);
+    ret->known = ret->known && ret->student_count > 0;
+}
+
+void letter_set_payload(struct dead_letter_new *letter, struct str payload,
+                        const struct letter_names *names, bool always_keep)
+{
+    bool keep = names->known || (always_keep && names->is_json);
+
+    letter->payload = keep ? payload : STR("");
+    letter->bytes_not_kept = keep ? 0 : payload.n;
+    letter->names = names->known ? names->names : (struct str_list){0};
+}
+
+bool letter_is_about(struct str payload, struct str student, struct arena *arena)
+{
+    struct letter_names names;
+
+    letter_names_find(&names, payload, STR(""), arena);
+    return names_has(names.students, names.student_count, student);
+}

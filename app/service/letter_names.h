@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Finds whom the payload of a dead letter is about, so that an erasure and an export find the
+ * letter. A payload of which this is not known is not kept (docs/privacy.md, Dead letters). */
+#ifndef SERVICE_LETTER_NAMES_H
+#define SERVICE_LETTER_NAMES_H
+
+#include "app/store/dead_letter.h"
+
+enum { LETTER_NAMES_MAX = 64, LETTER_STUDENTS_MAX = 4 };
+
+struct letter_names {
+    /* All texts in the payload that may be ids, also inside JSON that is a text or base64 */
+    struct str_list names;
+    /* The values of members that name a student: student_id, student_ids, subject, user_id */
+    struct str students[LETTER_STUDENTS_MAX];
+    size_t student_count;
+    bool is_json; /* the payload as a whole can be read */
+    /* False: the payload is not to be kept. It has no student, or too many names, or a part that
+     * cannot be read. */
+    bool known;
+};
+
+/* payload: JSON or anything else. student: known from elsewhere, such as a header; "" for none. The
+ * texts of *ret are in the arena or those of the payload. */
+void letter_names_find(struct letter_names *ret, struct str payload, struct str student,
+                       struct arena *arena);
+/* Sets payload, bytes_not_kept and names of a letter. always_keep: the payload, if it is JSON,
+ * is known to hold nothing about a student. */
+void letter_set_payload(struct dead_letter_new *letter, struct str payload,
+                        const struct letter_names *names, bool always_keep);
+/* True when a member of the payload names the student: the letter is about the student. */
+bool letter_is_about(struct str payload, struct str student, struct arena *arena);
+
+#endif
