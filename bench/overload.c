@@ -6,8 +6,8 @@
  *
  * In BODY each @ becomes the number of a student, 1 to STUDENTS. RATE 0: each connection sends its
  * next request when it has its response, which finds the capacity. A request that is due while all
- * connections wait is not sent, and counted as such. Latencies count from when a request was due. Prints
- * a line of JSON with times in microseconds. */
+ * connections wait is not sent, and counted as such. Latencies count from when a request was due.
+ * Prints a line of JSON with times in microseconds. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -73,7 +73,8 @@ static void open_connection(struct connection *c)
 static size_t write_request(char text[REQUEST_MAX])
 {
     char number[16], content[REQUEST_MAX / 2];
-    size_t n = 0, digits = (size_t)snprintf(number, sizeof(number), "%u", next_student++ % students + 1);
+    size_t n = 0,
+           digits = (size_t)snprintf(number, sizeof(number), "%u", next_student++ % students + 1);
 
     for (const char *p = body; *p && n + digits < sizeof(content); p++) {
         if (*p == '@') {
@@ -114,7 +115,8 @@ static void finish(struct connection *c, enum outcome outcome)
 /* Returns whether the response is complete; all responses of the service have a length. */
 static int is_complete(struct connection *c)
 {
-    const char *end = strstr(c->response, "\r\n\r\n"), *length = strstr(c->response, "Content-Length: ");
+    const char *end = strstr(c->response, "\r\n\r\n"),
+               *length = strstr(c->response, "Content-Length: ");
 
     return end && length && length < end &&
            c->n >= (size_t)(end + 4 - c->response) + strtoul(length + 16, NULL, 10);
@@ -159,7 +161,8 @@ static uint64_t send_due(uint64_t sent, double rate, int64_t start_us, int64_t n
         if (idle_count == 0)
             unsent++;
         else
-            send_request(&connections[idle[--idle_count]], start_us + (int64_t)((double)sent / rate * 1e6));
+            send_request(&connections[idle[--idle_count]],
+                         start_us + (int64_t)((double)sent / rate * 1e6));
     }
     return sent;
 }

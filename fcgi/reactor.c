@@ -48,7 +48,7 @@ struct reactor {
     struct connection *removed;
     int count, count_max;    /* connections; most that are accepted */
     uint64_t served;         /* requests since the start of the process */
-    uint64_t retire_at;      /* value of served at which the process retires, or asks again to */
+    uint64_t retire_at;      /* value of served at which the process retires, or tries again to */
     int64_t retire_until_us; /* monotonic; end of retiring; 0: not retiring */
     int64_t drain_until_us;  /* monotonic; end of draining; 0: not draining */
     int64_t listen_again_us; /* monotonic; end of the pause; 0: listening */
@@ -268,7 +268,7 @@ static void reactor_drain(struct reactor *r, const char *reason)
 
 /* ---- retiring ---- */
 
-/* Sets after how many more requests the process retires, or asks again to: n and up to an eighth,
+/* Sets after how many more requests the process retires, or tries again to: n and up to an eighth,
  * at random, because all processes of a pool start together. */
 static void reactor_retire_after(struct reactor *r, uint64_t n)
 {
@@ -303,7 +303,7 @@ static void reactor_retire(struct reactor *r)
     if (r->engine->reported_circuit != STORE_CLOSED_CIRCUIT)
         return; /* the end would wait for Redis, to which audit records are left to be sent */
     if (!r->retire_until_us) {
-        if (!metrics_take_turn(r->engine->metrics, now_us / 1000)) {
+        if (!metrics_take_permit(r->engine->metrics, now_us / 1000)) {
             reactor_retire_after(r, (uint64_t)config->max_requests / 64 + 1);
             return;
         }

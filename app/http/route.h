@@ -66,7 +66,7 @@ enum route_flag {
     ROUTE_SUBMITS_BATCH = 1 << 19, /* responds with 202 and the Location of a batch */
     ROUTE_XAPI = 1 << 20,          /* headers X-Experience-API-... in request and response */
     /* for probes and scrapes: served however long the request has waited (QUEUE_TIMEOUT_MS) */
-    ROUTE_PATIENT = 1 << 21,
+    ROUTE_SERVED_LATE = 1 << 21,
 };
 
 struct route {

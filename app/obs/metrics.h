@@ -66,12 +66,12 @@ void metrics_gauge_set(struct metrics *m, enum metric_gauge gauge, int64_t value
  * opened, since the epoch; 0: never. A scrape shows the worst state of all running processes. */
 void metrics_set_breaker(struct metrics *m, enum metric_service service, enum breaker_gauge state,
                          uint64_t failures, int64_t opened_at_ms);
-/* Takes the turn to retire (to end after a number of requests, and be replaced). Of all processes
- * that share the file one has it, until it has ended in whatever way. The next one gets it when as
+/* Takes the permit to retire (to end after a number of requests, and be replaced). Of all processes
+ * that share the file one has it, until it has ended in any way. The next one gets it when as
  * many processes are serving (GAUGE_SERVING) as when it was last taken, because then the
- * replacement is; or ten seconds later, when there is none. Returns false when the process must ask
+ * replacement is; or ten seconds later, when there is none. Returns false when the process must try
  * again later. now_ms: monotonic. */
-bool metrics_take_turn(struct metrics *m, int64_t now_ms);
+bool metrics_take_permit(struct metrics *m, int64_t now_ms);
 /* A number of erased students, shared by all processes. A process that reads another number than
  * before drops its cached results, which may be those of an erased student. With m NULL nothing is
  * counted and the number is always 0. */

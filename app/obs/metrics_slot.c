@@ -3,7 +3,7 @@
  * an open-file-description lock (fcntl, F_OFD_SETLK) on the slot's first byte, which the kernel
  * releases when the process ends in any way. A write lock: a new owner is still clearing the gauges
  * of the previous one. A read lock: the gauges are those of the owner. A write lock on the header's
- * first byte is the turn to retire. No process waits for a lock. */
+ * first byte is the permit to retire. No process waits for a lock. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -90,7 +90,7 @@ void metrics_release_slot(struct metrics *m)
     m->own_slot = NULL;
 }
 
-/* --- The turn to retire --- */
+/* --- The permit to retire --- */
 
 enum { REPLACEMENT_WAIT_MS = 10000 }; /* longest wait for the process that replaces the last one */
 
@@ -111,14 +111,14 @@ static bool is_replaced(struct metrics_header *header, long long serving, int64_
 {
     long long since = 0;
 
-    if (serving >= atomic_load(&header->turn_serving))
+    if (serving >= atomic_load(&header->permit_serving))
         return true;
-    if (atomic_compare_exchange_strong(&header->turn_short_since_ms, &since, now_ms))
+    if (atomic_compare_exchange_strong(&header->permit_short_since_ms, &since, now_ms))
         since = now_ms; /* this process is the first to notice */
     return now_ms < since || now_ms - since >= REPLACEMENT_WAIT_MS;
 }
 
-bool metrics_take_turn(struct metrics *m, int64_t now_ms)
+bool metrics_take_permit(struct metrics *m, int64_t now_ms)
 {
     if (!lock_set(m, m->header, F_WRLCK))
         return false;
@@ -127,7 +127,7 @@ bool metrics_take_turn(struct metrics *m, int64_t now_ms)
         (void)lock_set(m, m->header, F_UNLCK);
         return false;
     }
-    atomic_store(&m->header->turn_serving, serving);
-    atomic_store(&m->header->turn_short_since_ms, 0);
+    atomic_store(&m->header->permit_serving, serving);
+    atomic_store(&m->header->permit_short_since_ms, 0);
     return true;
 }

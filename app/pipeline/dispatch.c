@@ -96,7 +96,7 @@ static bool dispatch_check_wait(struct exchange *x, int64_t waited_ms)
 {
     int limit_ms = x->engine->config.queue_timeout_ms;
 
-    if (limit_ms == 0 || waited_ms <= limit_ms || x->route->flags & ROUTE_PATIENT)
+    if (limit_ms == 0 || waited_ms <= limit_ms || x->route->flags & ROUTE_SERVED_LATE)
         return true;
     problem_set(&x->problem, PROBLEM_SERVICE_UNAVAILABLE,
                 "Too many requests are waiting; this one was not begun");

@@ -719,7 +719,7 @@ static void odd_batch_durations_are_counted_as_0_or_the_longest(void)
 
 #undef P
 
-/* --- The turn to retire --- */
+/* --- The permit to retire --- */
 
 static struct metrics *open_serving(const struct metrics_file *file)
 {
@@ -735,14 +735,14 @@ static void one_process_retires_at_a_time(void)
     struct metrics *a = open_serving(&file), *b = open_serving(&file),
                    *worker = open_metrics(&file);
 
-    CU_ASSERT_TRUE(metrics_take_turn(a, 1000));
-    CU_ASSERT_FALSE(metrics_take_turn(b, 2000));
+    CU_ASSERT_TRUE(metrics_take_permit(a, 1000));
+    CU_ASSERT_FALSE(metrics_take_permit(b, 2000));
     metrics_close(a);
-    CU_ASSERT_FALSE(metrics_take_turn(b, 3000)); /* nobody is in its place yet */
+    CU_ASSERT_FALSE(metrics_take_permit(b, 3000)); /* nobody is in its place yet */
     a = open_metrics(&file);
-    CU_ASSERT_FALSE(metrics_take_turn(b, 4000)); /* its replacement does not serve yet */
+    CU_ASSERT_FALSE(metrics_take_permit(b, 4000)); /* its replacement does not serve yet */
     metrics_gauge_set(a, GAUGE_SERVING, 1);
-    CU_ASSERT_TRUE(metrics_take_turn(b, 5000));
+    CU_ASSERT_TRUE(metrics_take_permit(b, 5000));
     metrics_close(worker);
     metrics_close(b);
     metrics_close(a);
@@ -754,19 +754,19 @@ static void a_smaller_pool_retires_after_ten_seconds(void)
     const struct metrics_file file = metrics_file_make();
     struct metrics *a = open_serving(&file), *b = open_serving(&file), *c = open_serving(&file);
 
-    CU_ASSERT_TRUE(metrics_take_turn(a, 1000));
+    CU_ASSERT_TRUE(metrics_take_permit(a, 1000));
     metrics_close(a);
-    CU_ASSERT_FALSE(metrics_take_turn(b, 60000)); /* the ten seconds begin here */
-    CU_ASSERT_FALSE(metrics_take_turn(c, 69999));
-    CU_ASSERT_TRUE(metrics_take_turn(c, 70000));
+    CU_ASSERT_FALSE(metrics_take_permit(b, 60000)); /* the ten seconds begin here */
+    CU_ASSERT_FALSE(metrics_take_permit(c, 69999));
+    CU_ASSERT_TRUE(metrics_take_permit(c, 70000));
     metrics_close(c);
-    CU_ASSERT_FALSE(metrics_take_turn(b, 70001)); /* and again: it was one of two */
-    CU_ASSERT_TRUE(metrics_take_turn(b, 80001));
+    CU_ASSERT_FALSE(metrics_take_permit(b, 70001)); /* and again: it was one of two */
+    CU_ASSERT_TRUE(metrics_take_permit(b, 80001));
     metrics_close(b);
     metrics_file_remove(&file);
 }
 
-static void a_killed_process_gives_its_turn_back(void)
+static void a_killed_process_gives_its_permit_back(void)
 {
     const struct metrics_file file = metrics_file_make();
     struct metrics *survivor = open_serving(&file);
@@ -776,16 +776,16 @@ static void a_killed_process_gives_its_turn_back(void)
     CU_ASSERT_EQUAL_FATAL(pipe(pipe_ends), 0);
     const pid_t child = fork();
     if (child == 0) {
-        if (metrics_take_turn(open_metrics(&file), 1000))
+        if (metrics_take_permit(open_metrics(&file), 1000))
             (void)!write(pipe_ends[1], "t", 1);
         (void)pause();
         _exit(0);
     }
     CU_ASSERT_EQUAL(read(pipe_ends[0], &byte, 1), 1);
-    CU_ASSERT_FALSE(metrics_take_turn(survivor, 2000));
+    CU_ASSERT_FALSE(metrics_take_permit(survivor, 2000));
     (void)kill(child, SIGKILL);
     CU_ASSERT_EQUAL(waitpid(child, NULL, 0), child);
-    CU_ASSERT_TRUE(metrics_take_turn(survivor, 3000));
+    CU_ASSERT_TRUE(metrics_take_permit(survivor, 3000));
     (void)close(pipe_ends[0]);
     (void)close(pipe_ends[1]);
     metrics_close(survivor);
@@ -830,6 +830,6 @@ void metrics_tests(void)
     CU_add_test(suite, "one process retires at a time", one_process_retires_at_a_time);
     CU_add_test(suite, "a smaller pool retires after ten seconds",
                 a_smaller_pool_retires_after_ten_seconds);
-    CU_add_test(suite, "a killed process gives its turn back",
-                a_killed_process_gives_its_turn_back);
+    CU_add_test(suite, "a killed process gives its permit back",
+                a_killed_process_gives_its_permit_back);
 }
