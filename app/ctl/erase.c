@@ -246,7 +246,7 @@ static const struct option_rule erase_options[] = {
      .description = "count only, change nothing"},
     {.name = "replay", .value_name = "FILE", .type = OPTION_TEXT,
      .offset = offsetof(struct erase_settings, replay),
-     .description = "repeat the erasures in a log, or in the output of audit list; - is stdin"},
+     .description = "repeat the erasures in a log or a printed audit list; - is stdin"},
     {.name = "since", .value_name = "TIME", .type = OPTION_TEXT,
      .offset = offsetof(struct erase_settings, since),
      .description = "with --replay: only those since this time, that of the back-up"},

@@ -92,7 +92,7 @@ struct query_state {
 };
 
 /* Whether the response may be kept in the stale cache, and given again while Redis is away: only to
- * a student about themselves. Neither the erasure of somebody else nor the loss of a right can be
+ * a student about themselves. Neither the erasure of another student nor the loss of a right can be
  * noticed while Redis is away (hazards X18; docs/privacy.md, Erasure). */
 static bool query_may_be_stale(const struct exchange *x)
 {

@@ -16,25 +16,15 @@ const char *erase_kind_name(size_t kind)
 {
     static const char *const shared_names[SHARED_KEY_COUNT] = {
 #define SHARED_KEY(id, name, ...) [SHARED_KEY_##id] = name,
+#define STUDENT_KEY(...)
+#define OTHER_KEY(...)
 #include "app/store/keys.def"
-#undef SHARED_KEY
     };
 
     if (kind == STUDENT_KEY_ERASED)
         return NULL;
     return kind < STUDENT_KEY_COUNT ? student_kinds[kind].name
                                     : shared_names[kind - STUDENT_KEY_COUNT];
-}
-
-void erase_hash(const struct engine *engine, struct str student, char ret_hash[LOG_HASH_SIZE])
-{
-    log_hash(engine->log, student, ret_hash);
-}
-
-/* The hash of a text that is no id, so that it is not the hash of a student. */
-void erase_key_id(const struct engine *engine, char ret_id[LOG_HASH_SIZE])
-{
-    log_hash(engine->log, STR("key of the log"), ret_id);
 }
 
 /* An erasure begins with the pass that only counts. In a dry run one pass is enough, so dry_pass
@@ -109,8 +99,9 @@ static const struct erase_phase erase_finish_phase = {erase_queue_finish, erase_
 static const struct erase_phase *const erase_phases[ERASE_PHASES] = {
     [ERASE_LOOKUP] = &erase_lookup_phase,
 #define SHARED_KEY(id, name, pattern, exported, phase, ...) [ERASE_##id] = &(phase),
+#define STUDENT_KEY(...)
+#define OTHER_KEY(...)
 #include "app/store/keys.def"
-#undef SHARED_KEY
     [ERASE_FINISH] = &erase_finish_phase,
 };
 

@@ -12,8 +12,9 @@
 enum erase_phase_id {
     ERASE_LOOKUP,
 #define SHARED_KEY(id, ...) ERASE_##id,
+#define STUDENT_KEY(...)
+#define OTHER_KEY(...)
 #include "app/store/keys.def"
-#undef SHARED_KEY
     ERASE_FINISH,
     ERASE_PHASES
 };

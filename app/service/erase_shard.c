@@ -26,6 +26,17 @@ int64_t erase_found(const struct erase *e)
     return n;
 }
 
+void erase_hash(const struct engine *engine, struct str student, char ret_hash[LOG_HASH_SIZE])
+{
+    log_hash(engine->log, student, ret_hash);
+}
+
+/* The hash of a text that is no id, so that it is not the hash of a student. */
+void erase_key_id(const struct engine *engine, char ret_id[LOG_HASH_SIZE])
+{
+    log_hash(engine->log, STR("key of the log"), ret_id);
+}
+
 /* ---- lookup ---- */
 
 static void erase_queue_lookup(struct erase *e, struct pipeline *pipeline)

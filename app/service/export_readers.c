@@ -306,7 +306,7 @@ static void export_write_letter(struct export_read *r, const struct dead_letter 
 }
 
 /* Writes the dead letters of a page that are about the student: the index also has those in which
- * the id stands for something else. */
+ * the id means something else. */
 static void export_write_letters(struct export_read *r, struct problem *p)
 {
     const struct command *command = r->cmd;

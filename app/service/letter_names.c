@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Every text that could be an id is a name, wherever it stands: so an erasure also finds a letter
- * that names the student in a member that nobody expects. A text that is JSON itself, or base64 of
+/* Every text that could be an id is a name, in whichever member: so an erasure also finds a letter
+ * that names the student in a member that no rule knows. A text that is JSON itself, or base64 of
  * JSON (data_base64 of a CloudEvent, a raw payload of Dapr), is searched as well. */
 #include "app/service/letter_names.h"
 
@@ -159,7 +159,7 @@ void letter_set_payload(struct dead_letter_new *letter, struct str payload,
 
 bool letter_is_about(struct str payload, struct str student, struct arena *arena)
 {
-    struct letter_names names;
+    struct letter_names names = {.known = false};
 
     letter_names_find(&names, payload, STR(""), arena);
     return names_has(names.students, names.student_count, student);

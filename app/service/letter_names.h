@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Finds whom the payload of a dead letter is about, so that an erasure and an export find the
- * letter. A payload of which this is not known is not kept (docs/privacy.md, Dead letters). */
+/* Finds the students in the payload of a dead letter, so that an erasure and an export find the
+ * letter. A payload whose student is not known is not kept (docs/privacy.md, Dead letters). */
 #ifndef SERVICE_LETTER_NAMES_H
 #define SERVICE_LETTER_NAMES_H
 

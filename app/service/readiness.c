@@ -96,8 +96,7 @@ static void readiness_apply_epoch(struct engine *engine, const struct command *c
     int64_t epoch = erasure_parse_epoch(command);
 
     if (epoch >= 0)
-        engine->erasures.epoch = epoch;
-    (void)engine_apply_erasures(engine);
+        engine->erasures.epoch = epoch; /* engine_apply_erasures notices the change */
 }
 
 /* Sets the result of the check and the time of the next one. A pipeline that failed counts as

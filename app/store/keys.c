@@ -13,7 +13,6 @@
  * into one slot of a Redis Cluster. */
 const struct str key_audit_heads = STR_INIT("audit:heads");
 const struct str key_cohorts = STR_INIT("cohorts");
-const struct str key_pattern_profiles = STR_INIT("{??}:student:*");
 const struct str key_pattern_students = STR_INIT("{??}:student:*");
 const struct str key_queues[] = {STR_INIT("queue:{batch}:high"), STR_INIT("queue:{batch}:normal"),
                                  STR_INIT("queue:{batch}:low")};
@@ -37,8 +36,9 @@ const struct student_kind student_kinds[STUDENT_KEY_COUNT] = {
 #define NOT(reason) NULL
 #define STUDENT_KEY(id, name, suffix, family, type, exported, erase, retention, days)              \
     [STUDENT_KEY_##id] = {name, suffix, family, type, exported, erase, retention, days},
+#define SHARED_KEY(...)
+#define OTHER_KEY(...)
 #include "app/store/keys.def"
-#undef STUDENT_KEY
 #undef NOT
 #undef AS
 };

@@ -35,8 +35,9 @@ struct student_kind {
 
 enum student_key {
 #define STUDENT_KEY(id, ...) STUDENT_KEY_##id,
+#define SHARED_KEY(...)
+#define OTHER_KEY(...)
 #include "app/store/keys.def"
-#undef STUDENT_KEY
     STUDENT_KEY_COUNT
 };
 extern const struct student_kind student_kinds[STUDENT_KEY_COUNT];
@@ -44,8 +45,9 @@ extern const struct student_kind student_kinds[STUDENT_KEY_COUNT];
 /* The rows SHARED_KEY of keys.def, in their order. */
 enum shared_key {
 #define SHARED_KEY(id, ...) SHARED_KEY_##id,
+#define STUDENT_KEY(...)
+#define OTHER_KEY(...)
 #include "app/store/keys.def"
-#undef SHARED_KEY
     SHARED_KEY_COUNT
 };
 
@@ -55,9 +57,6 @@ struct str key_student(struct arena *arena, struct str student, enum student_key
  */
 struct str key_student_in_shard(struct arena *arena, unsigned shard, struct str student,
                                 enum student_key key);
-/* The pattern with which SCAN finds all profiles (keys {ss}:student:ID). It also matches other
- * keys of students; key_parse_profile distinguishes them. */
-extern const struct str key_pattern_profiles;
 /* Gets the id of the student from the key of a profile. False: it is the key of another record. */
 bool key_parse_profile(struct str key, struct str *ret_student);
 /* The pattern with which SCAN finds all keys {ss}:student:ID with any suffix. */

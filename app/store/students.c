@@ -11,7 +11,7 @@ enum { STUDENTS_PAGE_MAX = 100000 }; /* most keys in a reply; COUNT 1000 gives f
 struct command *students_cmd_page(struct pipeline *pipeline, struct str cursor)
 {
     return pipeline_add(pipeline, COMMAND_READ, 8,
-                        (struct str[]){STR("SCAN"), cursor, STR("MATCH"), key_pattern_profiles,
+                        (struct str[]){STR("SCAN"), cursor, STR("MATCH"), key_pattern_students,
                                        STR("COUNT"), STR("1000"), STR("TYPE"), STR("hash")});
 }
 

@@ -34,7 +34,7 @@ static struct command *dead_letter_queue_add(struct pipeline *pipeline,
                                              const struct dead_letter_item *item, int64_t now_ms)
 {
     struct dead_letter_new letter = {.reason = item->reason, .source = item->source};
-    struct letter_names names;
+    struct letter_names names = {.known = false};
 
     letter_names_find(&names, item->payload, STR(""), pipeline->arena);
     letter_set_payload(&letter, item->payload, &names, item->always_keep);

@@ -268,6 +268,19 @@ def test_a_letter_taken_meanwhile_is_not_put_back(pool, store, between):
     assert other in store.hget(DEAD_LETTER_KEYS[1], job["b"])
 
 
+def test_a_letter_of_a_request_written_during_the_erasure_is_taken_back(start_pool, store, between):
+    """By Dapr's request, between its two looks at the tombstone."""
+    token, student = "a token for the sidecar, long enough", fresh_id()
+    direct, pool = start_pool(), start_pool(between.url, APP_API_TOKEN=token)
+    wait_for(lambda: direct.calculate(student).status == 200, "the store in reach")
+    between.watch = Once("EVALSHA", DEAD, student, do=lambda: erase(direct, student))
+    channel = {"CONTENT_TYPE": "application/cloudevents+json", "MASTERY_LISTENER": "sidecar"}
+    bad = {"specversion": "1.0", "id": "x", "source": "tests", "type": "com.dapr.event.sent", "data": bad_event(student)}
+    response = pool.request("POST", "/dapr/events", json=bad, headers={"dapr-api-token": token}, **channel)
+    assert response.json == {"status": "DROP"} and between.watch.done
+    assert not letters(store) and not holds(store, DEAD, student)
+
+
 # What the worker completes
 
 
