@@ -375,7 +375,7 @@ static bool reactor_iterate(struct reactor *r)
     int64_t readiness_us = readiness_wait_us(engine, clock_monotonic_us());
 
     secrets_reload_tick(engine, clock_monotonic_us());
-    engine_report_store(engine);
+    engine_report(engine);
     reactor_free_removed(r);
     reactor_resume_listening(r);
     reactor_retire(r);
@@ -429,7 +429,7 @@ int reactor_run(struct engine *engine, int listener)
     ev_io_start(r.loop, &r.listener);
     metrics_gauge_set(engine->metrics, GAUGE_SERVING, 1);
     reactor_retire_after(&r, (uint64_t)engine->config.max_requests);
-    watchdog_start(r.loop, engine->config.request_deadline_s);
+    watchdog_start(r.loop, engine->config.request_deadline_s, engine_count_deadline, engine);
     while (!reactor_drained(&r))
         ev_run(r.loop, reactor_iterate(&r) ? EVRUN_NOWAIT : EVRUN_ONCE);
     signal_watch_stop(&r.signals);

@@ -319,7 +319,8 @@ static void print_bucket(FILE *out, struct claims path)
 
 /* Prints the location block of one path. The body size and the list of allowed networks are those
  * of the path when any of its methods has the flag. Exemption from rate limits needs the flag of
- * all methods, and a request with the sidecar's token. */
+ * all methods, and a request with dapr-api-token, which the engine compares with the sidecar's
+ * (pipeline/authenticate.c). */
 static void print_location(FILE *out, struct claims path, enum nginx_section section)
 {
     unsigned any_flags = 0, all_flags = ~0U;

@@ -48,7 +48,7 @@ enum route_flag {
     ROUTE_UNLIMITED = 1 << 3,         /* has no rate limit */
     ROUTE_PERSONAL = 1 << 4,          /* has personal data: is not cached, and is audited */
     ROUTE_NETWORK_ALLOWLIST = 1 << 5, /* nginx accepts requests from configured networks only */
-    ROUTE_SIDECAR_TRUSTED = 1 << 6,   /* accepts the sidecar's token, and then has no rate limit */
+    ROUTE_SIDECAR_TRUSTED = 1 << 6,   /* accepts the sidecar's token; with it, has no rate limit */
     ROUTE_DEFAULTS_TO_SELF = 1 << 7,  /* a student may leave student_id out, others must not */
     ROUTE_TOKEN_IN_BODY = 1 << 8,     /* the body may hold a token: security_context.token */
     ROUTE_RAW_BODY = 1 << 9,          /* the handler parses the body; rules only document it */

@@ -25,17 +25,34 @@ static bool authenticate_is_sidecar(const struct exchange *x)
             authenticate_is_secret(config->app_api_token_past.text, x->request.api_token));
 }
 
+/* Whether nginx has counted the request against no rate limit: on these routes it exempts all
+ * requests with the header dapr-api-token (ctl/nginx_locations.c), because it does not know the
+ * secret. */
+static bool authenticate_is_uncounted(const struct exchange *x)
+{
+    return x->request.sidecar && x->route->flags & ROUTE_SIDECAR_TRUSTED &&
+           x->request.api_token.n > 0;
+}
+
 /* Tries the credentials in order: none needed, the sidecar's token, a token that will be read from
  * the body later, a user's token. On a route with ROUTE_SIDECAR_ONLY the Authorization header is
- * ignored, because no user's token opens such a route. */
+ * ignored, because no user's token opens such a route. A request that no rate limit counts must be
+ * the sidecar's; with any other dapr-api-token it is refused, even with a user's token (hazards
+ * X19). */
 bool authenticate_by_header(struct exchange *x)
 {
-    bool sidecar_only = x->route->flags & ROUTE_SIDECAR_ONLY;
+    bool sidecar_only = x->route->flags & ROUTE_SIDECAR_ONLY, is_sidecar;
     struct str header = sidecar_only ? (struct str){0} : x->request.authorization;
 
     if (x->route->access == ACCESS_OPEN)
         return true;
-    if (header.n == 0 && authenticate_is_sidecar(x)) {
+    is_sidecar = authenticate_is_sidecar(x);
+    if (!is_sidecar && authenticate_is_uncounted(x)) {
+        problem_set(&x->problem, PROBLEM_AUTH_ERROR, "dapr-api-token is not APP_API_TOKEN");
+        x->problem.has_credentials = true;
+        return false;
+    }
+    if (header.n == 0 && is_sidecar) {
         x->authority = AUTHORITY_SIDECAR;
         principal_set(&x->caller, ROLE_SERVICE, STR("dapr"));
         return true;

@@ -247,6 +247,7 @@ static void dispatch_resume(struct dispatch *d, struct exchange *x)
     x->has_written = x->has_written || x->pipeline.has_writes;
     x->store_left_us = pipeline_time_left_us(&x->pipeline, clock_monotonic_us());
     if (x->completing) {
+        idempotency_on_finish(x);
         dispatch_confirm(d, x);
         return;
     }

@@ -25,8 +25,9 @@ enum {
 struct idempotency {
     struct command *acquire;      /* the command that acquires the key's record */
     struct command *registration; /* lists the record for an erasure; NULL: about no student */
-    struct str key;               /* Redis key of that record */
-    struct str marker; /* id that the change stores when it is made; empty until acquired */
+    struct command *save; /* stores the response; NULL: the request has no success to store */
+    struct str key;       /* Redis key of that record */
+    struct str marker;    /* id that the change stores when it is made; empty until acquired */
     struct str
         digest; /* SHA-256 of the body, in hex; the same key with another body is a conflict */
     struct str owner; /* random token of this request, in hex */
@@ -196,7 +197,7 @@ bool idempotency_queue_finish(struct exchange *x)
     i->is_owner = false;
     pipeline_clear(&x->pipeline);
     if (x->problem.code == PROBLEM_NONE && !x->response.body.failed && x->response.status < 300)
-        idempotency_cmd_save(
+        i->save = idempotency_cmd_save(
             &x->pipeline, i->key, i->owner,
             &(struct idempotency_record){.digest = i->digest,
                                          .status = x->response.status,
@@ -208,6 +209,17 @@ bool idempotency_queue_finish(struct exchange *x)
     else
         idempotency_cmd_release(&x->pipeline, i->key, i->owner);
     return true;
+}
+
+/* A repetition would not get a response that is not stored. Without x->problem the reply was 0:
+ * another request owns the record, or no record of this request is left. */
+void idempotency_on_finish(struct exchange *x)
+{
+    const struct command *save = x->idempotency->save;
+    int64_t is_stored = 0;
+
+    if (save && reply_expect_int(save->reply, &is_stored, &x->problem) && !is_stored)
+        problem_unavailable(&x->problem, 1);
 }
 
 struct str idempotency_marker(const struct exchange *x)

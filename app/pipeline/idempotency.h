@@ -6,12 +6,13 @@
  *
  * The key is acquired in the same round trip as the handler's first commands. The response is
  * stored in a round trip of its own before it is sent. Responses of successful requests are stored;
- * after a refusal the key is released. A request whose outcome is unknown (an error of the server,
- * or the process died) leaves a record that says "running". A repetition with the same body may
- * acquire it, after such an error at once, otherwise when the lease of the first request has ended.
- * The change has stored a marker (the id of idempotency_marker) with what it changed, which
- * prevents that it is made a second time. The marker is a random id from the record, so it means
- * nothing any more when the record has expired. */
+ * one that could not be stored is not sent, but 503. After a refusal the key is released. A request
+ * whose outcome is unknown (an error of the server, or the process died) leaves a record that says
+ * "running". A repetition with the same body may acquire it, after such an error at once, otherwise
+ * when the lease of the first request has ended. The change has stored a marker (the id of
+ * idempotency_marker) with what it changed, which prevents that it is made a second time. The
+ * marker is a random id from the record, so it means nothing any more when the record has expired.
+ */
 #ifndef PIPELINE_IDEMPOTENCY_H
 #define PIPELINE_IDEMPOTENCY_H
 
@@ -27,6 +28,9 @@ bool idempotency_on_replies(struct exchange *x);
 /* To be called when the handler is done: queues a command that stores the response or releases the
  * key. Returns true when a command was queued, false when the request owns no key. */
 bool idempotency_queue_finish(struct exchange *x);
+/* To be called after the round trip of idempotency_queue_finish. Sets x->problem (503) when the
+ * response of a success is not stored. */
+void idempotency_on_finish(struct exchange *x);
 /* The id that this request's change stores to show that it was made. Known after the first round
  * trip; empty before it and without a key. */
 struct str idempotency_marker(const struct exchange *x);

@@ -13,14 +13,19 @@
 
 enum { CHECK_INTERVAL_US = 500000 };
 
-/* Start of the running loop iteration (monotonic); 0: the loop sleeps. A global variable, because a
- * process has one loop and one watchdog. */
-static _Atomic int64_t iteration_start_us;
+/* A global variable, because a process has one loop and one watchdog. All but start_us are set
+ * before the thread starts. */
+static struct {
+    _Atomic int64_t start_us; /* of the running iteration (monotonic); 0: the loop sleeps */
+    int64_t limit_us;         /* longest duration of an iteration */
+    void (*before_end)(void *data);
+    void *data;
+} watchdog;
 
 /* Relaxed: the threads share only this number, so that no order of memory accesses matters. */
 static void watchdog_set_start(int64_t us)
 {
-    atomic_store_explicit(&iteration_start_us, us, memory_order_relaxed);
+    atomic_store_explicit(&watchdog.start_us, us, memory_order_relaxed);
 }
 
 /* libev calls this before the loop sleeps, and watchdog_after_sleep afterwards. */
@@ -36,25 +41,25 @@ static void watchdog_after_sleep(struct ev_loop *loop) EV_THROW
     watchdog_set_start(clock_monotonic_us());
 }
 
-/* Runs until the process ends; seconds is the longest duration of a loop iteration. The thread
- * calls no function of the engine, since the loop may be blocked while it holds any lock. The
- * message is therefore written without the log. */
-static void *watchdog_thread(void *seconds)
+/* Runs until the process ends. The thread calls no function that acquires a lock, since the loop
+ * may be blocked while it holds any lock. The message is therefore written without the log. */
+static void *watchdog_thread(void *unused)
 {
-    const int64_t limit_us = (int64_t)(intptr_t)seconds * 1000000;
     static const struct str message = STR_INIT(
         "{\"level\":\"error\",\"event\":\"process.deadline\",\"service\":\"mastery-engine\","
         "\"consequence\":\"a loop iteration did not end: the process exits and is replaced\"}\n");
     int64_t last_check_us = clock_monotonic_us();
 
+    (void)unused;
     for (;;) {
-        int64_t start_us = atomic_load_explicit(&iteration_start_us, memory_order_relaxed);
+        int64_t start_us = atomic_load_explicit(&watchdog.start_us, memory_order_relaxed);
         int64_t now_us = clock_monotonic_us();
 
         /* this check is late, so the whole process was stopped (SIGSTOP): the time starts again */
         if (start_us && now_us - last_check_us > INT64_C(4) * CHECK_INTERVAL_US)
             watchdog_set_start(now_us);
-        else if (start_us && now_us - start_us > limit_us) {
+        else if (start_us && now_us - start_us > watchdog.limit_us) {
+            watchdog.before_end(watchdog.data);
             last_message(message);
             _exit(EXIT_FAILURE);
         }
@@ -66,12 +71,14 @@ static void *watchdog_thread(void *seconds)
 
 /* Starts the thread, and makes libev report when the loop sleeps. If the thread cannot be created,
  * the process runs without a watchdog. The detached thread ends with the process. */
-void watchdog_start(struct ev_loop *loop, int seconds)
+void watchdog_start(struct ev_loop *loop, int seconds, void (*before_end)(void *data), void *data)
 {
     pthread_t thread;
 
-    /* NOLINTNEXTLINE(performance-no-int-to-ptr): the argument is a number, not an address */
-    if (pthread_create(&thread, NULL, watchdog_thread, (void *)(intptr_t)seconds) == 0)
+    watchdog.limit_us = seconds * INT64_C(1000000);
+    watchdog.before_end = before_end;
+    watchdog.data = data;
+    if (pthread_create(&thread, NULL, watchdog_thread, NULL) == 0)
         (void)pthread_detach(thread);
     ev_set_loop_release_cb(loop, watchdog_before_sleep, watchdog_after_sleep);
 }

@@ -9,8 +9,10 @@
 #include <ev.h>
 
 /* Starts the thread; seconds is the longest duration of one iteration of loop, without the time in
- * which the loop sleeps. If the thread cannot be created, the process runs without a watchdog. To
- * be called once, because it uses the release callbacks of the loop (ev_set_loop_release_cb). */
-void watchdog_start(struct ev_loop *loop, int seconds);
+ * which the loop sleeps. Before the process ends, the thread calls before_end with data; that
+ * function must acquire no lock. If the thread cannot be created, the process runs without a
+ * watchdog. To be called once, because it uses the release callbacks of the loop
+ * (ev_set_loop_release_cb). */
+void watchdog_start(struct ev_loop *loop, int seconds, void (*before_end)(void *data), void *data);
 
 #endif

@@ -293,8 +293,18 @@ uint64_t engine_apply_erasures(struct engine *engine)
     return ++engine->erasures.generation;
 }
 
+/* Adds the log lines that were dropped since the last call. */
+static void engine_report_dropped(struct engine *engine)
+{
+    const uint64_t dropped = log_dropped(engine->log);
+
+    metrics_add(engine->metrics, METRIC_LOG_DROPPED, NULL, NULL,
+                dropped - engine->reported_dropped);
+    engine->reported_dropped = dropped;
+}
+
 /* store_consume_counts returns what was counted since the last call. */
-void engine_report_store(struct engine *engine)
+void engine_report(struct engine *engine)
 {
     struct store_counts counts;
 
@@ -317,4 +327,10 @@ void engine_report_store(struct engine *engine)
     }
     if (counts.reconnects > 0)
         metrics_add(engine->metrics, METRIC_RECONNECTS, NULL, NULL, counts.reconnects);
+    engine_report_dropped(engine);
+}
+
+void engine_count_deadline(void *engine)
+{
+    metrics_add(((struct engine *)engine)->metrics, METRIC_DEADLINE, NULL, NULL, 1);
 }

@@ -40,9 +40,10 @@ struct engine {
     struct secrets_state secrets;      /* when the secrets are read again, and their state */
     int64_t started_at_ms;
     bool draining; /* the process finishes its requests and then ends; /ready reports this */
-    /* values that engine_report_store has last reported to log and metrics */
+    /* values that engine_report has last reported to log and metrics */
     enum store_state reported_circuit;
     int64_t reported_connections, reported_in_use;
+    uint64_t reported_dropped; /* log lines */
     bool reported_clock_off;
     /* Erasures of students that make last responses invalid: the epoch in Redis, as the latest
      * heartbeat has read it (-1: not read yet), and the number of erasures by this pool, which is
@@ -81,9 +82,12 @@ uint64_t engine_apply_erasures(struct engine *engine);
 /* Whether this machine's clock differs from Redis' by more than CLOCK_SKEW_REPORTED_MS.
  * *ret_ahead_ms: by how much it is ahead, negative when it is behind. */
 bool engine_clock_is_off(const struct engine *engine, int64_t *ret_ahead_ms);
-/* Adds the store's counts to the metrics, logs when the machine's clock is wrong, when Redis
- * becomes unavailable or available again, and calls engine_apply_erasures. Call it once a loop
- * iteration. */
-void engine_report_store(struct engine *engine);
+/* Adds the counts of store and log to the metrics, logs when the machine's clock is wrong, when
+ * Redis becomes unavailable or available again, and calls engine_apply_erasures. Call it once a
+ * loop iteration. */
+void engine_report(struct engine *engine);
+/* Counts in the metrics that the watchdog ends the process. For its thread, so without a lock.
+ * engine: a struct engine with ENGINE_METRICS. */
+void engine_count_deadline(void *engine);
 
 #endif

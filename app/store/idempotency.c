@@ -86,12 +86,12 @@ bool idempotency_parse_acquire(const struct command *command, struct str owner,
 }
 
 /* Queues the end of the ownership. outcome: "free", "end" or the record with the response. */
-static void idempotency_cmd_finish(struct pipeline *pipeline, struct str key, struct str owner,
-                                   struct str outcome)
+static struct command *idempotency_cmd_finish(struct pipeline *pipeline, struct str key,
+                                              struct str owner, struct str outcome)
 {
     struct arena *arena = pipeline->arena;
 
-    (void)pipeline_add_script(
+    return pipeline_add_script(
         pipeline, &script_idempotency_finish, 1, 5,
         (struct str[]){key, owner, outcome, command_int(arena, IDEMPOTENCY_TTL_MS),
                        command_int(arena, IDEMPOTENCY_TTL_MS - IDEMPOTENCY_RUN_MAX_MS)});
@@ -99,8 +99,8 @@ static void idempotency_cmd_finish(struct pipeline *pipeline, struct str key, st
 
 /* Prints "done DIGEST STATUS STUDENT LOCATION", a line feed and the body of the response. The
  * script stores this text only in place of the running record of this owner. */
-void idempotency_cmd_save(struct pipeline *pipeline, struct str key, struct str owner,
-                          const struct idempotency_record *record)
+struct command *idempotency_cmd_save(struct pipeline *pipeline, struct str key, struct str owner,
+                                     const struct idempotency_record *record)
 {
     struct buf value;
 
@@ -118,15 +118,15 @@ void idempotency_cmd_save(struct pipeline *pipeline, struct str key, struct str 
     buf_str(&value, record->body);
     if (value.failed) /* out of memory */
         pipeline->failed = true;
-    idempotency_cmd_finish(pipeline, key, owner, buf_view(&value));
+    return idempotency_cmd_finish(pipeline, key, owner, buf_view(&value));
 }
 
 void idempotency_cmd_release(struct pipeline *pipeline, struct str key, struct str owner)
 {
-    idempotency_cmd_finish(pipeline, key, owner, STR("free"));
+    (void)idempotency_cmd_finish(pipeline, key, owner, STR("free"));
 }
 
 void idempotency_cmd_end(struct pipeline *pipeline, struct str key, struct str owner)
 {
-    idempotency_cmd_finish(pipeline, key, owner, STR("end"));
+    (void)idempotency_cmd_finish(pipeline, key, owner, STR("end"));
 }

@@ -49,9 +49,9 @@ bool idempotency_parse_acquire(const struct command *command, struct str owner,
                                struct idempotency_record *ret, struct problem *p);
 /* The three ways to end the ownership. None has an effect if another request has acquired the key,
  * or if an erasure has deleted the record. */
-/* Stores the response. */
-void idempotency_cmd_save(struct pipeline *pipeline, struct str key, struct str owner,
-                          const struct idempotency_record *record);
+/* Stores the response. The reply is 1; 0: not stored. */
+struct command *idempotency_cmd_save(struct pipeline *pipeline, struct str key, struct str owner,
+                                     const struct idempotency_record *record);
 /* Gives the key free, also for another body. Only when no change was made. */
 void idempotency_cmd_release(struct pipeline *pipeline, struct str key, struct str owner);
 /* For a change that may have been made: a repetition with the same body continues at once, under

@@ -215,7 +215,7 @@ static void worker_iterate(struct worker *w)
     worker_deregister_if_idle(w);
     store_flush(engine->store, context->now_us);
     worker_wake_at(context, context->now_us + store_tick(engine->store, context->now_us));
-    engine_report_store(engine);
+    engine_report(engine);
     store_watch_update(&w->store_watch);
     log_flush(engine->log);
     sleep_us = context->wake_us - clock_monotonic_us();
@@ -242,7 +242,7 @@ static void worker_loop(struct worker *w)
     signal_watch_start(&w->signals, context->loop, worker_on_signal, context);
     store_watch_init(&w->store_watch, context->loop, engine->store);
     ev_init(&w->timer, worker_on_timer);
-    watchdog_start(context->loop, engine->config.request_deadline_s);
+    watchdog_start(context->loop, engine->config.request_deadline_s, engine_count_deadline, engine);
     jw = log_begin(engine->log, LOG_INFO, "worker.started");
     jw_text(jw, "worker", context->id_text);
     jw_bool(jw, "publishes", worker_publishes(context));

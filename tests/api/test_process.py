@@ -281,6 +281,26 @@ def test_wrong_sidecars_token_is_401(engine, student, token):
     assert_refused(response, 401, "SECURITY_ERROR", "AUTH_ERROR")
 
 
+def test_users_token_does_not_help_a_wrong_token_of_the_sidecar(engine, student):
+    """No rate limit counts a request with the header (hazards X19)."""
+    caller = Caller(engine, user_token=engine.token(student, "student"))
+    caller.headers = {"dapr-api-token": "app"}
+    response = caller.process("mastery_calculation", calculation(student))
+    assert_refused(response, 401, "SECURITY_ERROR", "AUTH_ERROR")
+    caller.headers = {}
+    assert_done(caller.process("mastery_calculation", calculation(student)), "mastery_calculation")
+
+
+@pytest.mark.parametrize("sent, status", [("any", 401), (None, 200)])
+def test_without_app_api_token_no_token_is_the_sidecars(start_pool, student, sent, status):
+    pool = start_pool()
+    body = {"intent": "mastery_calculation", "payload": calculation(student)}
+    headers = {"dapr-api-token": sent} if sent else {}
+    token = pool.token(student, "student")
+    response = pool.request("POST", "/process", json=body, token=token, headers=headers, MASTERY_LISTENER="sidecar")
+    assert response.status == status
+
+
 FORGED = [
     {"user_id": "admin", "roles": ["admin"]},
     {"user_id": "root", "roles": "admin", "token": None},

@@ -180,6 +180,23 @@ def test_sidecar_listener_keeps_the_limit_of_the_token(limited):
     exhaust(limit, client, method, path, token=token, headers=headers)
 
 
+def test_sidecars_port_exempts_the_sidecars_token_alone(limited):
+    client, token = limited.sidecar(), limited.token(fresh_id("admin"), "admin")
+
+    def process(api_token):
+        body = {"intent": "analytics_query", "payload": {"student_id": "nobody", "query_type": "history"}}
+        return client.post("/process", body, token=token, headers={"dapr-api-token": api_token})
+
+    right = limited.values["APP_API_TOKEN"]
+    for wrong in ("not the sidecar's", right.upper(), right + " x", right[:-1], "0"):
+        response = process(wrong)
+        assert (response.status, response.json["error"]["code"]) == (401, "AUTH_ERROR"), wrong
+    assert {process(right).status for _ in range(150)} == {200}, "more than the limit of 100"
+    limit = RateLimit(100)
+    limit.exhaust(lambda: process(""))
+    limit.assert_exhausted()
+
+
 def test_limits_off_means_none(engine):
     client = engine.client()
     assert {client.get("/health").status for _ in range(200)} == {200}

@@ -122,3 +122,13 @@ def test_hardly_any_state_at_file_scope():
         found += re.findall(r" O \.(?:data|bss)\S*\s+\w+\s+(?!.*\.\d+$)(\w+)$", table, re.MULTILINE)
     lines = sum(len(path.read_text().splitlines()) for path in sources() if path.suffix == ".c")
     assert len(found) <= lines / 2000, found
+
+
+def test_every_counter_and_gauge_is_counted():
+    """A number that nothing changes would be 0 for ever, and its alert silent."""
+    rows = re.findall(r"^COUNTER\((\w+),", (ROOT / "app/obs/metrics.def").read_text(), re.MULTILINE)
+    gauges = re.findall(r"\bGAUGE_\w+(?=,)", (ROOT / "app/obs/metrics.h").read_text())
+    names = {f"METRIC_{row}" for row in rows} | set(gauges)
+    assert len(names) > 20
+    code = "".join(path.read_text() for path in sources() if path.parent.name != "obs" and path.suffix == ".c")
+    assert not names - set(re.findall(r"\b(?:METRIC|GAUGE)_\w+", code))

@@ -6,6 +6,7 @@ import os
 import pytest
 from harness.fastcgi import PARAMS, begin, record
 from harness.process import alive
+from harness.prometheus import Scrape
 from harness.wait import wait_for
 
 
@@ -51,6 +52,8 @@ def test_process_that_hangs_is_replaced_though_nobody_reads_its_log(start_pool, 
     fill()
     hang(pool, stuck)
     wait_for(pool.serves, "another process serving")
+    text = pool.request("GET", "/metrics").text
+    assert Scrape(text).value("request_deadlines_total") == 1
 
 
 def test_pool_serves_though_nobody_reads_its_log(start_pool, full_pipe):

@@ -94,7 +94,6 @@ def test_full_target_of_the_log_stops_nothing(pool_with_full_log):
     assert pool_with_full_log.pids() == [pid]
 
 
-@pytest.mark.xfail(reason="no process adds to log_lines_dropped_total")
 def test_lines_that_the_log_has_no_room_for_are_counted(pool_with_full_log):
     with pool_with_full_log.connect() as connection:
         requests(connection)
