@@ -53,6 +53,16 @@ def pytest_collection_modifyitems(items):
     items[:] = itertools.chain.from_iterable(reversed(files))
 
 
+def pytest_terminal_summary(terminalreporter):
+    """At how many commands of each operation the interleavings were tried, each in how many ways."""
+    reports = terminalreporter.getreports("passed")
+    found = [value for report in reports for name, value in report.user_properties if name == "interleavings"]
+    for name, commands, ways in sorted(found):
+        terminalreporter.write_line(f"points: {name}: {commands} commands in {ways} ways")
+    if found:
+        terminalreporter.write_line(f"points: {sum(commands * ways for _, commands, ways in found)} in total")
+
+
 @pytest.fixture(scope="session")
 def engine():
     """Shared by all tests of one worker: leave it as it was; use fresh ids.

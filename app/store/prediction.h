@@ -34,8 +34,9 @@ struct prediction_record {
                                    tutoring; empty: none */
 };
 
-/* Appends the record and stores `text` as the latest prediction of the kind `name`. Does neither if
- * the student does not exist any more or has withdrawn consent. */
+/* Stores `text` as the latest prediction of the kind `name`, and appends the record unless the
+ * latest one was made from the same: their texts have the same first line. Does neither if the
+ * student does not exist any more or has withdrawn consent. */
 struct command *prediction_cmd_save(struct pipeline *pipeline, struct str student,
                                     const struct prediction_record *record, struct str name,
                                     struct str text);

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A private Redis, and a stand-in between the engine and it that misbehaves on command."""
+import functools
+import itertools
 import selectors
 import shutil
 import signal
@@ -141,6 +143,21 @@ def command_end(data):
     return at
 
 
+def reply_end(data, at=0):
+    """Where the first complete RESP reply in data ends, 0 while it is not complete."""
+    end = data.find(b"\r\n", at)
+    if end < 0:
+        return 0
+    kind, value, at = data[at : at + 1], data[at + 1 : end], end + 2
+    if kind == b"$" and int(value) >= 0:
+        at += int(value) + 2
+    for _ in range(int(value) if kind == b"*" else 0):
+        at = reply_end(data, at)
+        if not at:
+            return 0
+    return at if at <= len(data) else 0
+
+
 class RedisStandIn:
     """Listens as a Redis would. What it does is its `mode`, which may change at any time:
 
@@ -152,6 +169,12 @@ class RedisStandIn:
     refuse  new connections are closed at once, and the present ones too
 
     `watch`, when it is set, sees every command and says whether it may reach Redis in mode pass.
+
+    `stepper`, when it is set, decides alone what becomes of the commands on connections made from then on.
+    `stepper.wants(command)` says which ones it deals with; the others go to Redis. For such a one
+    `stepper.step(command, execute)` is called, with a function that has Redis execute it and returns the
+    reply. It returns the reply for the client, or None, which ends the connection. No command of the same
+    connection is taken up before the replies to those before it, so that the order is the same in every run.
     """
 
     def __init__(self, upstream):
@@ -159,7 +182,7 @@ class RedisStandIn:
         self.folder = Path(tempfile.mkdtemp(prefix="ms-"))
         self.path = self.folder / "stand-in.sock"
         self.mode, self.reply, self.cut_after = "pass", b"", 0
-        self.commands, self.watch = 0, None
+        self.commands, self.watch, self.stepper = 0, None, None
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self.path))
         self._listener.listen(64)
@@ -206,7 +229,7 @@ class RedisStandIn:
         self._open.add(client)
         try:
             server.connect(self.upstream)
-            self._relay(client, server)
+            (self._relay_in_steps if self.stepper else self._relay)(client, server)
         except OSError:
             pass
         finally:
@@ -228,6 +251,20 @@ class RedisStandIn:
                         pending = self._take(pending + data, client, server)
                     elif not self._give(data, client):
                         return
+
+    def _relay_in_steps(self, client, server):
+        pending = b""
+        while data := client.recv(65536):
+            commands, pending = _split(pending + data)
+            for wanted, group in itertools.groupby(commands, self.stepper.wants):
+                group = list(group)
+                if not wanted:
+                    client.sendall(_execute(server, b"".join(group), len(group)))
+                for command in group if wanted else ():
+                    reply = self.stepper.step(command, functools.partial(_execute, server, command))
+                    if reply is None:
+                        return
+                    client.sendall(reply)
 
     def _take(self, data, client, server):
         """Deals with every complete command in data; the rest of it."""
@@ -256,6 +293,29 @@ class RedisStandIn:
                 time.sleep(0.1)
             client.sendall(bytes([byte]))
         return True
+
+
+def _split(data):
+    """The complete commands in data, and the rest of it."""
+    commands = []
+    while end := command_end(data):
+        commands.append(data[:end])
+        data = data[end:]
+    return commands, data
+
+
+def _execute(server, commands, count=1):
+    """Sends so many commands to Redis; the replies."""
+    server.sendall(commands)
+    replies, complete = b"", 0
+    while count:
+        data = server.recv(65536)
+        if not data:
+            raise ConnectionResetError("Redis has ended the connection")
+        replies += data
+        while count and (end := reply_end(replies, complete)):
+            complete, count = end, count - 1
+    return replies
 
 
 def _shut(sock):
