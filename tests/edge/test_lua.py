@@ -132,7 +132,7 @@ CASES = [
     Case("lease_acquire", "renews", 1, ["lease"], ["me", "5000"], [LEASE], {("TTL", "lease"): 5}),
     Case("lease_acquire", "leaves_anothers", 0, ["lease"], ["me", "5000"], [("SET", "lease", "you")], {("GET", "lease"): "you"}),
     Case(
-        "journal_process", "writes_the_effects_of_entries", 1, ["lease", "journal", "outbox", "audit", "events", *STUDENT],
+        "journal_process", "writes_the_effects_of_entries", [1], ["lease", "journal", "outbox", "audit", "events", *STUDENT],
         ["me", "1", "5000", "seed", "1-0", "5", "event", *RECORD, "1", "message", "trace", "9-0", "5", "", *RECORD, "0"],
         [LEASE, ("XADD", "journal", "1-0", "e", "x"), ("XADD", "journal", "2-0", "e", "y")],
         {
@@ -141,7 +141,14 @@ CASES = [
             ("GET", "pseudonym"): NEW, ("TTL", "pseudonym"): -1,
         },
     ),
-    Case("journal_process", "needs_the_lease", -1, ["lease", "journal", "outbox", "audit"], ["me", "1", "5000", "seed"], [("SET", "lease", "you")]),
+    Case("journal_process", "needs_the_lease", [-1], ["lease", "journal", "outbox", "audit"], ["me", "1", "5000", "seed"], [("SET", "lease", "you")]),
+    Case(
+        "journal_process", "leaves_an_entry_alone_whose_student_has_a_key_of_another_type", [1, 0],
+        ["lease", "journal", "outbox", "audit", "events", *STUDENT, "others", "name", "tombstone2", "profile2"],
+        ["me", "1", "5000", "seed", "1-0", "5", "event", *RECORD, "1", "message", "trace", "2-0", "9", "event", *RECORD, "0"],
+        [LEASE, ("XADD", "journal", "1-0", "e", "x"), ("XADD", "journal", "2-0", "e", "y"), ("RPUSH", "events", "x")],
+        {("FIELDS", "journal"): [{"e": "x"}], ("XLEN", "outbox"): 0, ("XLEN", "others"): 1, ("XLEN", "audit"): 1},
+    ),
     Case("outbox_remove", "removes", 1, ["lease", "outbox"], ["me", "1-0"], [LEASE, ("XADD", "outbox", "1-0", "e", "x")], {("XLEN", "outbox"): 0}),
     Case("outbox_remove", "needs_the_lease", -1, ["lease", "outbox"], ["me", "1-0"], [("XADD", "outbox", "1-0", "e", "x")], {("XLEN", "outbox"): 1}),
     Case(
@@ -164,6 +171,15 @@ CASES = [
         "queue_requeue_due", "moves_what_is_due", 1, [*LEVELS, "later"], ["10", "32"],
         [("ZADD", "later", 10, "1 kind 3 9-0 the body", 11, "0 kind 1 8-0 b")],
         {("FIELDS", "normal"): [{"k": "kind", "b": "the body", "t": "3"}], ("ZCARD", "later"): 1, ("EXISTS", "high"): 0},
+    ),
+    Case(
+        "queue_requeue_due", "makes_a_job_of_what_is_none_and_puts_off_what_cannot_be_written", 2, [*LEVELS, "later"], ["10", "32"],
+        [("ZADD", "later", 1, "no job", 2, "0 kind 1 8-0 b"), ("RPUSH", "high", "x")],
+        {("FIELDS", "low"): [{"k": "?", "b": "no job", "t": "0"}], ("ZSCORE", "later", "0 kind 1 8-0 b"): 60010.0},
+    ),
+    Case(
+        "queue_read", "reads_past_a_stream_of_another_type", [[2, "1-0", JOB_FIELDS, 1]],
+        LEVELS, ["workers", "w1", "3", "1", "1", "1"], [("RPUSH", "high", "x"), ("XADD", "low", "1-0", *JOB_FIELDS)],
     ),
     Case(
         "queue_remove_consumer", "removes_one_without_jobs", 1, LEVELS, ["workers", "w2"],
